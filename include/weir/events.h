@@ -1,0 +1,83 @@
+/*
+ * Events: how a callback takes batches apart and emits events of its own.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * All of these are for the running callback's own stage, on its own worker.
+ * What a callback emits is dispatched when it returns, as one emission, so a
+ * consumer may get it as one message (GenStage: the events that a callback
+ * returns).  Emitting is allowed in every callback but init and terminate.
+ */
+#ifndef WEIR_EVENTS_H
+#define WEIR_EVENTS_H
+
+#include <weir/status.h>
+#include <weir/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a callback returns: go on, or stop (say why with weir_stop_with). */
+typedef enum weir_verdict { WEIR_CONTINUE = 0, WEIR_STOP = 1 } weir_verdict;
+
+/*
+ * Some consecutive events of one producer, contiguous in memory.
+ * Lifetime: until the callback returns.  The events are not to be written to
+ * through `events`; see weir_batch_own.
+ */
+typedef struct weir_batch {
+    const void *events;             /* count * event_bytes bytes, aligned to 8    */
+    size_t count;                   /* 0 only on a manual subscription            */
+    size_t event_bytes;             /* the size its producer emits                */
+    weir_subscription subscription; /* where the batch came from                  */
+    uintptr_t reserved[4];          /* weir's own                                 */
+} weir_batch;
+
+/*
+ * Emits `count` events by copying them.
+ * Arguments  events: count times the stage's event_bytes; may be anywhere.
+ * Returns    WEIR_OK; WEIR_NO_MEMORY with nothing emitted; WEIR_INVALID for a
+ *            stage that does not emit (a consumer's events are discarded and
+ *            counted, as in GenStage) or outside a callback.
+ * Cost       one copy; no other core's cache line is touched.
+ */
+weir_status weir_emit(weir_stage *self, const void *events, size_t count);
+
+/*
+ * Opens room for up to `want` events to be written in place.
+ * Arguments  want: at least 1; room: receives the count that fits, 1..want.
+ *            Blocks hold at most 64 KiB, so room may be less than want.
+ * Returns    where to write, aligned to 8 when event_bytes is a multiple of 8;
+ *            NULL with *room 0 when there is no memory or the stage cannot
+ *            emit.
+ * Lifetime   until weir_commit, or the next reserve or emit.
+ */
+void *weir_reserve(weir_stage *self, size_t want, size_t *room);
+
+/*
+ * Emits the first `count` events of the room last reserved; the rest of the
+ * room goes back.  WEIR_INVALID when count exceeds the room.
+ */
+weir_status weir_commit(weir_stage *self, size_t count);
+
+/*
+ * Emits a whole batch without copying it (a batch of at most 40 bytes may be
+ * copied).  Only for a stage whose event_bytes equals the batch's.
+ * Returns    WEIR_CONTINUE, so that a callback may end with it; WEIR_STOP
+ *            with reason NO_MEMORY or BAD_RETURN when it could not (the stage
+ *            then stops, the events are discarded and counted).
+ * Each batch may be forwarded once.
+ */
+weir_verdict weir_forward(weir_stage *self, weir_batch *batch);
+
+/*
+ * Makes the batch's events writable by this callback: in place when nobody
+ * else holds them, else copied first.
+ * Returns    where to write, or NULL when there is no memory to copy to.
+ */
+void *weir_batch_own(weir_stage *self, weir_batch *batch);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

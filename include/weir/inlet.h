@@ -1,0 +1,84 @@
+/*
+ * The inlet: a ready-made producer that any thread pushes events into.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * An inlet is a stage like any other (subscribe to it, stop it); it holds what
+ * was pushed until its consumers ask.  It is bounded: when `capacity` events
+ * wait, the policy decides what a further push does.
+ */
+#ifndef WEIR_INLET_H
+#define WEIR_INLET_H
+
+#include <weir/stage.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum weir_when_full {
+    WEIR_REFUSE = 0,      /* the push returns WEIR_FULL                              */
+    WEIR_BLOCK = 1,       /* the push waits for room, until its timeout              */
+    WEIR_DROP_NEWEST = 2, /* the pushed event is discarded and counted               */
+    WEIR_DROP_OLDEST = 3  /* the oldest waiting events are discarded and counted     */
+} weir_when_full;
+
+#define WEIR_INLET_CAPACITY_DEFAULT 10000
+
+typedef struct weir_inlet_options {
+    const char *name;         /* default "inlet"                                      */
+    size_t event_bytes;       /* required, 1..65536                                   */
+    size_t capacity;          /* events that may wait; default 10000                  */
+    weir_when_full when_full; /* default WEIR_REFUSE                                  */
+    unsigned worker;          /* as in weir_stage_options                             */
+    const weir_dispatcher *dispatcher; /* as there                                    */
+    const void *dispatcher_options;
+    /* Unless NULL: called, on the worker, with the count of each discard. */
+    void (*discarded)(void *context, uint64_t count, weir_discard cause);
+    void *context;
+} weir_inlet_options;
+
+typedef struct weir_inlet weir_inlet;
+
+/*
+ * Starts an inlet.  out and stage receive its handle, for pushing, and its
+ * reference, for subscribing; stage may be NULL.
+ * Errors     as weir_stage_start.
+ * Lifetime   of the handle: until weir_inlet_close; it outlives its stage.
+ */
+weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *options,
+                            weir_inlet **out, weir_ref *stage);
+
+/*
+ * Pushes `count` consecutive events, all or none, by copying them.
+ * Arguments  timeout_ns: WEIR_BLOCK only; how long to wait for room.
+ * Returns    WEIR_OK; WEIR_FULL (REFUSE); WEIR_TIMEOUT (BLOCK); WEIR_DROPPED
+ *            (the drop policies: these events or older ones were discarded).
+ * Errors     NO_STAGE once the stage has stopped (the events are the caller's
+ *            still), NO_MEMORY, INVALID (count above the capacity),
+ *            WRONG_THREAD (would wait for room inside a callback).
+ * Threads    any number, at once; lock-free but for waiting and for memory.
+ *            The events of one thread keep their order.
+ */
+weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
+                            uint64_t timeout_ns);
+
+/* Events that wait in the inlet: an estimate, too high rather than too low. */
+size_t weir_inlet_waiting(const weir_inlet *inlet);
+
+/*
+ * No more pushes: once what waits has been sent, the stage stops with NORMAL.
+ * Returns without waiting.  Threads: any.
+ */
+weir_status weir_inlet_finish(weir_inlet *inlet);
+
+/*
+ * Gives the handle back.  The stage goes on with what waits, then stops.  No
+ * other thread may use the handle during or after the call; call it before
+ * weir_runtime_close.
+ */
+void weir_inlet_close(weir_inlet *inlet);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,49 @@
+/*
+ * Observing: where every event is.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WEIR_OBSERVE_H
+#define WEIR_OBSERVE_H
+
+#include <weir/status.h>
+#include <weir/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * The accounts of a runtime, in events.  At rest
+ *     emitted = handled + buffered + in_flight + discarded
+ * and after close buffered and in_flight are 0.
+ */
+typedef struct weir_accounts {
+    uint64_t emitted;   /* by all stages                                         */
+    uint64_t handled;   /* given to handle_events, which returned                */
+    uint64_t buffered;  /* in the producers' buffers                             */
+    uint64_t in_flight; /* sent to a consumer that has not begun them            */
+    uint64_t discarded; /* each seen by a discarded callback, or logged          */
+    uint64_t blocks_live;  /* blocks of memory that hold events now              */
+    uint64_t blocks_made;  /* blocks ever allocated: constant in a steady state  */
+    uint64_t wakes;        /* times a sleeping worker was woken                  */
+    uint64_t turns;        /* visits of a worker to a stage                      */
+} weir_accounts;
+
+/*
+ * Reads the accounts.  Exact when the runtime is at rest (weir_runtime_settle);
+ * while it runs, each figure is a recent one but they need not add up.
+ * Threads    any; wait-free.
+ */
+weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *out);
+
+/*
+ * Checks the equation above.
+ * Returns    NULL when it holds, else a sentence with the figures (of this
+ *            thread, until the next call).
+ */
+const char *weir_accounts_check(const weir_accounts *accounts);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

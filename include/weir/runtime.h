@@ -1,0 +1,127 @@
+/*
+ * The runtime: workers, and the life of everything that runs on them.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *   weir_runtime *rt;
+ *   weir_runtime_open(NULL, &rt);        workers start, and park
+ *   weir_stage_start(rt, ...);           stages run as soon as they can
+ *   weir_runtime_run(rt, WEIR_FOREVER);  until every stage has stopped
+ *   weir_runtime_close(rt, NULL);        threads joined, memory returned
+ */
+#ifndef WEIR_RUNTIME_H
+#define WEIR_RUNTIME_H
+
+#include <weir/observe.h>
+#include <weir/status.h>
+#include <weir/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Who runs the workers.  THREADS: a thread each, pinned.  STEPPED: the caller,
+ * through weir_runtime_step, in rotation.  SIMULATED: likewise, in an order
+ * drawn from `seed`, and with virtual time: the same seed runs the same way.
+ */
+typedef enum weir_runtime_mode {
+    WEIR_THREADS = 0,
+    WEIR_STEPPED = 1,
+    WEIR_SIMULATED = 2
+} weir_runtime_mode;
+
+/*
+ * What a worker with nothing to do does.  SPIN_THEN_PARK looks for work for
+ * some microseconds (not at all when there are more workers than cores), then
+ * sleeps.  SPIN never sleeps.  PARK sleeps at once.
+ */
+typedef enum weir_idle {
+    WEIR_IDLE_SPIN_THEN_PARK = 0,
+    WEIR_IDLE_SPIN = 1,
+    WEIR_IDLE_PARK = 2
+} weir_idle;
+
+typedef enum weir_log_level { WEIR_LOG_ERROR = 1, WEIR_LOG_WARNING = 2, WEIR_LOG_INFO = 3 }
+    weir_log_level;
+
+/* alignment is a power of two, at most 4096.  free gets what alloc returned. */
+typedef struct weir_allocator {
+    void *(*alloc)(void *context, size_t bytes, size_t alignment);
+    void (*free)(void *context, void *memory, size_t bytes);
+    void *context;
+} weir_allocator;
+
+#define WEIR_WORKERS_LIMIT 1024
+#define WEIR_MAILBOX_LIMIT_DEFAULT 65536
+
+typedef struct weir_runtime_options {
+    unsigned workers;         /* 1..1024; default: the cores this process may use     */
+    weir_runtime_mode mode;   /* default WEIR_THREADS                                 */
+    weir_idle idle;           /* default WEIR_IDLE_SPIN_THEN_PARK                     */
+    bool unpinned;            /* do not pin the workers to cores                      */
+    uint64_t seed;            /* SIMULATED: draws the order                           */
+    size_t mailbox_limit;     /* user messages waiting at a worker; default 65536     */
+    weir_allocator allocator; /* default: jemalloc when the program links it, else C  */
+    void (*log)(void *context, weir_log_level level, const char *text); /* default stderr */
+    void *log_context;
+} weir_runtime_options;
+
+/*
+ * Opens a runtime and starts its workers.  options may be NULL.
+ * Where pinning fails, a warning is logged and the worker runs unpinned.
+ * Errors     INVALID, NO_MEMORY, SYSTEM (a thread could not be started): nothing
+ *            is left behind.
+ * Threads    any; several runtimes may be open at once.
+ */
+weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime **out);
+
+/*
+ * Waits until every stage has stopped; in the other two modes, runs the workers
+ * on this thread until then.
+ * Returns    WEIR_OK, or WEIR_TIMEOUT (also when a stepped runtime is at rest
+ *            with stages that will never stop).
+ * Errors     WRONG_THREAD inside a callback.
+ */
+weir_status weir_runtime_run(weir_runtime *runtime, uint64_t timeout_ns);
+
+/*
+ * STEPPED and SIMULATED: runs at most `turns` turns on this thread.
+ * Returns how many ran: fewer than asked only when everything is at rest.
+ * Only one thread at a time may step a runtime.
+ */
+size_t weir_runtime_step(weir_runtime *runtime, size_t turns);
+
+/*
+ * Waits until everything is at rest: no message anywhere, no demand that could
+ * be served, no callback running.  In the other two modes, steps until then.
+ * What other threads do meanwhile is theirs to stop.
+ * Returns    WEIR_OK, or WEIR_TIMEOUT.
+ * Errors     WRONG_THREAD inside a callback.
+ */
+weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns);
+
+/* Tells every stage to stop, as weir_stop does.  Does not wait. */
+weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason);
+
+/*
+ * Stops what still runs (reason SHUTDOWN), joins the workers and frees
+ * everything, the runtime too.  accounts, unless NULL, receives the final
+ * accounts.  No other thread may use the runtime during or after the call.
+ * Errors     WRONG_THREAD inside a callback.
+ */
+weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts);
+
+/* How many workers there are; how many stages are alive (an estimate). */
+unsigned weir_runtime_workers(const weir_runtime *runtime);
+size_t weir_runtime_stages(const weir_runtime *runtime);
+
+/* Where memory comes from: "jemalloc", "libc" or "user". */
+const char *weir_runtime_allocator(const weir_runtime *runtime);
+
+/* Nanoseconds since some fixed moment; in SIMULATED mode, virtual. */
+uint64_t weir_runtime_now(const weir_runtime *runtime);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

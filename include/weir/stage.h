@@ -1,0 +1,170 @@
+/*
+ * Stages: the callbacks a program writes, and how a stage is started.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A stage belongs to one worker, which runs its callbacks one at a time; its
+ * state needs no lock.  Callbacks must not block for long: the other stages of
+ * that worker wait meanwhile.  All callbacks are optional but handle_demand
+ * for a producer and handle_events for the other two kinds.
+ */
+#ifndef WEIR_STAGE_H
+#define WEIR_STAGE_H
+
+#include <weir/dispatcher.h>
+#include <weir/events.h>
+#include <weir/subscription.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One end's view of a subscription, for handle_subscribe and handle_cancel. */
+typedef struct weir_peer {
+    weir_subscription subscription;
+    weir_ref stage; /* the other end                                              */
+    weir_kind side; /* what the other end is to us: WEIR_PRODUCER or WEIR_CONSUMER */
+    const weir_subscribe_options *options; /* defaults filled in                  */
+} weir_peer;
+
+/*
+ * What handle_subscribe returns.  MANUAL (consumers only): nothing is asked or
+ * counted; a batch is a whole message; the program calls weir_ask.  REFUSE ends
+ * the subscription with reason REFUSED.  STOP stops the stage.
+ */
+typedef enum weir_subscribe_verdict {
+    WEIR_AUTOMATIC = 0,
+    WEIR_MANUAL = 1,
+    WEIR_SUBSCRIBE_REFUSE = 2,
+    WEIR_SUBSCRIBE_STOP = 3
+} weir_subscribe_verdict;
+
+typedef struct weir_callbacks {
+    /*
+     * Prepares the state, on the thread that starts the stage, before any
+     * worker knows of it.  STOP fails the start with WEIR_INIT_STOPPED.
+     */
+    weir_verdict (*init)(weir_stage *self, void *argument);
+
+    /*
+     * Producers: `demand` (at least 1) more events are wanted.  Emitting more
+     * buffers the rest; emitting fewer leaves the shortfall to be emitted from
+     * any later callback: it is not asked for again.
+     */
+    weir_verdict (*handle_demand)(weir_stage *self, uint64_t demand);
+
+    /* Consumers and producer_consumers: one batch. */
+    weir_verdict (*handle_events)(weir_stage *self, weir_batch *batch);
+
+    /* A subscription begins; called at both ends.  Default: WEIR_AUTOMATIC. */
+    weir_subscribe_verdict (*handle_subscribe)(weir_stage *self, const weir_peer *peer);
+
+    /* A subscription ended; called at both ends, before the cancel mode acts. */
+    weir_verdict (*handle_cancel)(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
+                                  weir_reason reason);
+
+    /* weir_cast: a message from any thread.  Aligned to 16. */
+    weir_verdict (*handle_cast)(weir_stage *self, const void *message, size_t bytes);
+
+    /* weir_info: a message behind all that the stage had buffered. */
+    weir_verdict (*handle_info)(weir_stage *self, const void *message, size_t bytes);
+
+    /*
+     * `count` events were lost, for the cause given: once for each overflow of
+     * the buffer, and before terminate when the stage still holds events.
+     * Without it a warning is logged.
+     */
+    void (*discarded)(weir_stage *self, uint64_t count, weir_discard cause);
+
+    /* The stage stops.  The last callback. */
+    void (*terminate)(weir_stage *self, weir_reason reason);
+} weir_callbacks;
+
+#define WEIR_BUFFER_SIZE_DEFAULT 10000
+#define WEIR_EVENT_BYTES_LIMIT 65536
+
+/* Places a stage on the worker of that number, from 0. */
+#define WEIR_WORKER(number) ((unsigned)(number) + 1u)
+
+typedef struct weir_stage_options {
+    weir_kind kind;        /* required                                                */
+    const char *name;      /* for messages; copied; default the kind's name           */
+    size_t event_bytes;    /* of what it emits, 1..65536; required, not for consumers */
+    size_t state_bytes;    /* of its state, zeroed; default 0                         */
+    const void *state;     /* first contents of the state, copied; default zeros      */
+    void *argument;        /* handed to init                                          */
+    unsigned worker;       /* WEIR_WORKER(n); default: spread over the workers        */
+    size_t buffer_size;    /* events; WEIR_NONE, n or WEIR_INFINITY; default 10000,   */
+                           /* for a producer_consumer WEIR_INFINITY                   */
+    weir_keep buffer_keep; /* default WEIR_KEEP_LAST                                  */
+    weir_demand_mode demand;           /* producers only; default WEIR_FORWARD        */
+    const weir_dispatcher *dispatcher; /* default weir_demand_dispatcher()            */
+    const void *dispatcher_options;    /* handed to the dispatcher's init             */
+    const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order     */
+    size_t subscribe_count;                /* how many                                */
+    weir_callbacks on;
+} weir_stage_options;
+
+/*
+ * Starts a stage: runs its init here, hands it to its worker, and requests the
+ * subscriptions of subscribe_to.
+ * Arguments  out may be NULL.
+ * Errors     INVALID (which option: weir_refusal()), NO_MEMORY, INIT_STOPPED,
+ *            NO_STAGE, NOT_A_PRODUCER (subscribe_to), CLOSED.  Nothing is left
+ *            behind.
+ * Threads    any thread, also inside callbacks.
+ * Source     GenStage.start_link.
+ */
+weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *options,
+                             weir_ref *out);
+
+/*
+ * Tells a stage to stop: it handles what was sent to it before, terminates with
+ * the reason, and its peers see WEIR_DOWN.  Returns without waiting.
+ * Errors     NO_STAGE, NO_MEMORY, FULL (mailbox).
+ * Threads    any.
+ */
+weir_status weir_stop(weir_runtime *runtime, weir_ref stage, weir_reason reason);
+
+/*
+ * Sends a message to handle_cast.  The bytes are copied.
+ * Returns    WEIR_OK; FULL when the worker's mailbox has reached its limit.
+ * Errors     NO_STAGE, NO_MEMORY, INVALID (bytes above 1 GiB), CLOSED.
+ * Threads    any; messages of one thread arrive in order.
+ * Source     GenStage.cast.
+ */
+weir_status weir_cast(weir_runtime *runtime, weir_ref stage, const void *message, size_t bytes);
+
+/*
+ * Sends a message to handle_info behind everything that the stage has queued or
+ * buffered when it arrives: the way to learn that these events have gone out.
+ * As weir_cast.  Source: GenStage.async_info.
+ */
+weir_status weir_info(weir_runtime *runtime, weir_ref stage, const void *message, size_t bytes);
+
+/*
+ * Switches a producer between forwarding and accumulating demand.
+ * Errors     as weir_cast; NOT_A_PRODUCER for the other kinds.
+ * Source     GenStage.demand/2.
+ */
+weir_status weir_demand(weir_runtime *runtime, weir_ref stage, weir_demand_mode mode);
+
+/* ---- inside callbacks, about one's own stage ------------------------------ */
+
+/* The stage's state: state_bytes bytes, aligned to 64. */
+void *weir_state(weir_stage *self);
+
+/* The runtime it runs in, its reference, its name. */
+weir_runtime *weir_stage_runtime(const weir_stage *self);
+weir_ref weir_self(const weir_stage *self);
+const char *weir_stage_name(const weir_stage *self);
+
+/* Events in its buffer (not those that a dispatcher or the input holds). */
+uint64_t weir_buffered(const weir_stage *self);
+
+/* Returns WEIR_STOP, having set the reason that the stage stops with. */
+weir_verdict weir_stop_with(weir_stage *self, weir_reason reason);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,64 @@
+/*
+ * Statuses: the one list of results that weir's functions return.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Three kinds, never mixed.  Zero is success.  Positive values are ordinary
+ * "not now" results (a full inlet, a timeout): they are expected in a healthy
+ * program and are never logged.  Negative values are refusals: the call
+ * changed nothing, and weir_refusal() holds a sentence that names what was
+ * wrong, with the value given and the values allowed.
+ */
+#ifndef WEIR_STATUS_H
+#define WEIR_STATUS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* X(name, value, text) */
+#define WEIR_STATUS_LIST(X)                                                                        \
+    X(OK, 0, "success")                                                                            \
+    X(FULL, 1, "no room at present")                                                               \
+    X(TIMEOUT, 2, "the time allowed has passed")                                                   \
+    X(DROPPED, 3, "accepted, and an event was dropped to make room")                               \
+    X(INVALID, -1, "an option or argument is outside its allowed values")                          \
+    X(NO_MEMORY, -2, "memory could not be allocated")                                              \
+    X(NO_STAGE, -3, "the reference names no living stage")                                         \
+    X(NO_SUBSCRIPTION, -4, "the subscription has ended")                                           \
+    X(NOT_A_CONSUMER, -5, "the stage cannot consume")                                              \
+    X(NOT_A_PRODUCER, -6, "the stage cannot produce")                                              \
+    X(WRONG_THREAD, -7, "the call is not allowed from this thread")                                \
+    X(WRONG_MODE, -8, "the runtime's mode does not allow the call")                                \
+    X(INIT_STOPPED, -9, "the stage's init asked to stop")                                          \
+    X(CLOSED, -10, "the runtime is closing")                                                       \
+    X(SYSTEM, -11, "the operating system refused")
+
+typedef enum weir_status {
+#define WEIR_STATUS_ENUM(name, value, text) WEIR_##name = (value),
+    WEIR_STATUS_LIST(WEIR_STATUS_ENUM)
+#undef WEIR_STATUS_ENUM
+} weir_status;
+
+/*
+ * The sentence that belongs to a status ("no room at present").
+ * Returns   a constant string, "unknown status" for a value not in the list.
+ * Threads   any; wait-free.
+ */
+const char *weir_status_text(weir_status status);
+
+/* The status's name as written in the source ("WEIR_FULL").  As above. */
+const char *weir_status_name(weir_status status);
+
+/*
+ * Why the last refused call on this thread was refused, for example
+ * "max_demand must be at least 1, got 0".
+ * Returns   a string, "" when nothing was refused on this thread yet.
+ * Threads   any; each thread sees its own.
+ * Lifetime  until the next refused call on this thread.
+ */
+const char *weir_refusal(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,78 @@
+/*
+ * Subscriptions: who consumes from whom, and with how much demand.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * On an automatic subscription the consumer asks for max_demand events at
+ * once, handles them in batches of at most max_demand - min_demand, and asks
+ * again, back up to max_demand, each time that min_demand or fewer are
+ * outstanding.  So at most max_demand events are ever on their way, and one
+ * ask travels for every max_demand - min_demand events.  (GenStage's rule;
+ * docs/guide has a worked example.)
+ */
+#ifndef WEIR_SUBSCRIPTION_H
+#define WEIR_SUBSCRIPTION_H
+
+#include <weir/status.h>
+#include <weir/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define WEIR_MAX_DEMAND_DEFAULT 1000
+#define WEIR_MAX_DEMAND_LIMIT 1000000000
+
+typedef struct weir_subscribe_options {
+    size_t max_demand;       /* events; 1..WEIR_MAX_DEMAND_LIMIT; default 1000        */
+    size_t min_demand;       /* events; 0 (say WEIR_NONE)..max-1; default max / 2     */
+    weir_cancel_mode cancel; /* default WEIR_PERMANENT                                */
+    void *user;              /* handed to both handle_subscribe callbacks             */
+} weir_subscribe_options;
+
+/* One entry of a stage's subscribe_to list. */
+typedef struct weir_subscribe_to {
+    weir_ref producer;
+    weir_subscribe_options options;
+} weir_subscribe_to;
+
+/*
+ * Subscribes `consumer` to `producer`.
+ * Arguments  options may be NULL: all defaults.  out may be NULL.
+ * Returns    WEIR_OK once the request is on its way to the consumer; it cannot
+ *            be lost.  A producer that stops meanwhile is seen as handle_cancel
+ *            (WEIR_DOWN, NOPROC).
+ * Errors     INVALID (an option; weir_refusal() says which), NOT_A_CONSUMER,
+ *            NOT_A_PRODUCER, NO_STAGE, NO_MEMORY, CLOSED.
+ * Threads    any thread, also inside callbacks; lock-free but for the memory.
+ * Source     GenStage.async_subscribe.
+ */
+weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
+                           const weir_subscribe_options *options, weir_subscription *out);
+
+/*
+ * Asks for `count` more events on a manual subscription (0 asks nothing).
+ * Nothing is counted for the caller: to keep within max_demand is his task.
+ * Returns    WEIR_OK; NO_SUBSCRIPTION when it is known to have ended (from
+ *            another thread an ask may also reach a subscription that has just
+ *            ended and is then without effect); INVALID above
+ *            WEIR_MAX_DEMAND_LIMIT; FULL when the worker's mailbox is full
+ *            (other threads only); NO_STAGE; NO_MEMORY.
+ * Threads    any thread.  Inside a callback of the consumer it takes effect at
+ *            once, without memory; else it travels as a message.
+ * Source     GenStage.ask.
+ */
+weir_status weir_ask(weir_runtime *runtime, weir_subscription subscription, uint64_t count);
+
+/*
+ * Ends a subscription, at the producer.  Events sent before the producer saw
+ * the cancel are handled as usual; then the consumer sees handle_cancel
+ * (WEIR_CANCEL, reason), and its cancel mode decides whether it stops.
+ * Returns, Threads as weir_ask.  A subscription that has ended is left alone.
+ * Source     GenStage.cancel.
+ */
+weir_status weir_cancel(weir_runtime *runtime, weir_subscription subscription, weir_reason reason);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,118 @@
+/*
+ * The words of weir: kinds, references, reasons and the constants of options.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *   runtime    the set of workers and of all stages on them
+ *   worker     one thread, pinned to one core, that runs the stages placed
+ *              on it, one callback at a time
+ *   stage      a producer, a producer_consumer or a consumer
+ *   event      a fixed number of bytes; a stage emits events of one size
+ *   demand     how many events a consumer has asked for and not yet received
+ *   batch      the consecutive events that one callback is handed
+ *
+ * The meanings are GenStage's (Elixir), whose words these are.
+ */
+#ifndef WEIR_TYPES_H
+#define WEIR_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct weir_runtime weir_runtime;
+typedef struct weir_stage weir_stage;
+
+/*
+ * In an option, 0 means the default.  Where zero itself is wanted (min_demand,
+ * buffer_size) say WEIR_NONE; where no bound is wanted say WEIR_INFINITY.
+ */
+#define WEIR_NONE SIZE_MAX
+#define WEIR_INFINITY (SIZE_MAX - 1)
+
+/* A timeout that never passes.  Timeouts are nanoseconds from now. */
+#define WEIR_FOREVER UINT64_MAX
+
+/* What a stage does.  Also names the *other* end in a weir_peer. */
+typedef enum weir_kind {
+    WEIR_PRODUCER = 1,
+    WEIR_PRODUCER_CONSUMER = 2,
+    WEIR_CONSUMER = 3
+} weir_kind;
+
+/*
+ * A reference to a stage: a value to copy and keep.  It stays safe to use
+ * after the stage has gone: calls with it then return WEIR_NO_STAGE.
+ * {0} refers to no stage.
+ */
+typedef struct weir_ref {
+    uint64_t bits;
+} weir_ref;
+
+/* A subscription of `consumer` to `producer`; {0} is none.  A value, as above. */
+typedef struct weir_subscription {
+    weir_ref consumer;
+    weir_ref producer;
+    uint64_t id;
+} weir_subscription;
+
+/*
+ * Why a stage stops or a subscription ends.  Reasons from WEIR_REASON_USER up
+ * are the program's own and count as abnormal, as all do but NORMAL and
+ * SHUTDOWN.
+ */
+#define WEIR_REASON_LIST(X)                                                                        \
+    X(NORMAL, 0, "normal")                                                                         \
+    X(SHUTDOWN, 1, "shutdown")                                                                     \
+    X(NOPROC, 2, "noproc")                                                                         \
+    X(ALREADY_SUBSCRIBED, 3, "already_subscribed")                                                 \
+    X(UNKNOWN_SUBSCRIPTION, 4, "unknown_subscription")                                             \
+    X(REFUSED, 5, "refused")                                                                       \
+    X(BAD_RETURN, 6, "bad_return_value")                                                           \
+    X(NO_MEMORY, 7, "no_memory")                                                                   \
+    X(USER, 256, "user")
+
+typedef enum weir_reason {
+#define WEIR_REASON_ENUM(name, value, text) WEIR_REASON_##name = (value),
+    WEIR_REASON_LIST(WEIR_REASON_ENUM)
+#undef WEIR_REASON_ENUM
+    WEIR_REASON_MAX = INT32_MAX
+} weir_reason;
+
+/* The reason's word ("shutdown"; "user" for every reason of the program's own). */
+const char *weir_reason_text(weir_reason reason);
+
+/*
+ * What a consumer does when a subscription ends (GenStage's cancel option):
+ * stop with the reason whatever it is; stop unless it is NORMAL or SHUTDOWN;
+ * go on.  WEIR_REASON_ALREADY_SUBSCRIBED never stops a consumer.
+ */
+typedef enum weir_cancel_mode {
+    WEIR_PERMANENT = 0,
+    WEIR_TRANSIENT = 1,
+    WEIR_TEMPORARY = 2
+} weir_cancel_mode;
+
+/* How a subscription ended: somebody cancelled it, or the other end stopped. */
+typedef enum weir_cancel_cause { WEIR_CANCEL = 1, WEIR_DOWN = 2 } weir_cancel_cause;
+
+/* Which events a full buffer keeps: the newest (the default) or the oldest. */
+typedef enum weir_keep { WEIR_KEEP_LAST = 0, WEIR_KEEP_FIRST = 1 } weir_keep;
+
+/* Whether a producer passes demand on, or holds it until it is told to. */
+typedef enum weir_demand_mode { WEIR_FORWARD = 0, WEIR_ACCUMULATE = 1 } weir_demand_mode;
+
+/* Why events were discarded. */
+typedef enum weir_discard {
+    WEIR_DISCARD_OVERFLOW = 1, /* the stage's buffer was full                  */
+    WEIR_DISCARD_STOPPED = 2,  /* the stage stopped while it still held them   */
+    WEIR_DISCARD_CONSUMER = 3  /* a consumer's emissions, or both ends gone    */
+} weir_discard;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,21 @@
+/*
+ * weir: demand-driven, back-pressured stages on the cores of one server.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * This header includes all the others.  Start with stage.h.
+ */
+#ifndef WEIR_H
+#define WEIR_H
+
+#include <weir/dispatcher.h>
+#include <weir/events.h>
+#include <weir/inlet.h>
+#include <weir/observe.h>
+#include <weir/runtime.h>
+#include <weir/stage.h>
+#include <weir/status.h>
+#include <weir/subscription.h>
+#include <weir/types.h>
+#include <weir/version.h>
+
+#endif

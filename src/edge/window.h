@@ -1,0 +1,43 @@
+/*
+ * The demand window: a consumer's arithmetic of max_demand and min_demand.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * GenStage's rule: a message is cut, from its start, into batches of at most
+ * max - min; after each, when min or fewer are outstanding, ask back up to max.
+ * Events beyond what was outstanding when the message arrived are "excess":
+ * handled, but not counted against the demand.
+ *
+ *   0 <= min < max,   min < outstanding <= max between batches
+ *
+ * Pure arithmetic, in one owner's private memory.
+ */
+#ifndef WEIR__EDGE_WINDOW_H
+#define WEIR__EDGE_WINDOW_H
+
+#include <stdint.h>
+
+struct weir__window {
+    uint64_t max;
+    uint64_t min;
+    uint64_t outstanding; /* asked for and not yet counted as received       */
+    uint64_t covered;     /* of the message at hand: outstanding at its start,
+                             less what its batches have used                  */
+};
+
+/* outstanding becomes max: the first ask, which the caller sends. */
+void weir__window_open(struct weir__window *window, uint64_t max, uint64_t min);
+
+/* A message begins. */
+void weir__window_message(struct weir__window *window);
+
+/* The size of the message's next batch, of which `left` events remain. */
+uint64_t weir__window_batch(const struct weir__window *window, uint64_t left);
+
+/*
+ * A batch of `count` is accounted for.
+ * Returns how many events to ask for after it was handled (0: none);
+ * *excess is increased by those beyond the demand.
+ */
+uint64_t weir__window_take(struct weir__window *window, uint64_t count, uint64_t *excess);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * Blocks: reference-counted runs of memory that hold events of one size.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A block is cut into slices, which are what rings and queues carry.  Slices
+ * of one block never overlap, unless they are flagged shared (one event for
+ * several consumers), so the holder of an unshared slice may write to it.
+ *
+ * References.  `refs` counts slices, by whichever thread holds them.  A block
+ * that a stage is still filling starts with WEIR__BLOCK_BIAS references, all of
+ * them in `spare`, which only the home worker touches: handing a slice out
+ * there costs no atomic operation, and neither does dropping one there.  When
+ * the block is closed, what is left of `spare` is given back at once.
+ *
+ *   refs == slices alive anywhere + spare            (0: nobody's; goes home)
+ *
+ * Writers of refs: any thread that holds a reference.  Readers: the same.
+ * Ordering: see block.c.  Progress: wait-free.  Wrap: refs stays below
+ * 2 * WEIR__BLOCK_BIAS because a slice holds at least one byte of 64 KiB; a
+ * block above 64 KiB is cut into fewer slices than it has events, at most 2^30.
+ */
+#ifndef WEIR__MEMORY_BLOCK_H
+#define WEIR__MEMORY_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct weir__pool;
+
+enum { WEIR__BLOCK_BIAS = 1 << 20 };
+
+/* The header takes 128 bytes; the events follow it. */
+struct weir__block {
+    uint32_t refs; /* atomic */
+
+    /* written by the home worker while it is filled; then constant */
+    _Alignas(64) struct weir__pool *home;
+    uint32_t spare;       /* home worker only                              */
+    uint32_t event_bytes; /* > 0                                           */
+    uint32_t capacity;    /* in events                                     */
+    uint32_t used;        /* in events: written and handed out             */
+    uint32_t size_class;  /* the pool's                                    */
+    size_t bytes;         /* as allocated, header included                 */
+
+    /* the way home: written by the last holder, then by the home worker */
+    struct weir__block *next;  /* in a chain or a free list                */
+    void *home_link;           /* ck_stack entry of a chain's first block  */
+};
+
+enum { WEIR__BLOCK_HEADER_BYTES = 128 };
+
+_Static_assert(sizeof(struct weir__block) == WEIR__BLOCK_HEADER_BYTES, "header size");
+
+static inline void *weir__block_event(const struct weir__block *block, uint32_t index) {
+    return (unsigned char *)(uintptr_t)block + WEIR__BLOCK_HEADER_BYTES +
+           (size_t)index * block->event_bytes;
+}
+
+/* One more reference.  here: the calling worker's pool, NULL elsewhere. */
+void weir__block_hold(struct weir__block *block, struct weir__pool *here);
+
+/* One reference less; the last one sends the block home.  here: as above. */
+void weir__block_drop(struct weir__block *block, struct weir__pool *here);
+
+/*
+ * The home worker stops filling a block: gives its spare references back.
+ * The block must not be used by it afterwards, but through slices it holds.
+ */
+void weir__block_close(struct weir__block *block, struct weir__pool *here);
+
+/* True when the home worker holds every reference: all may be written anew. */
+static inline bool weir__block_idle(const struct weir__block *block) {
+    return block->spare == WEIR__BLOCK_BIAS;
+}
+
+#endif

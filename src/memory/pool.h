@@ -1,0 +1,71 @@
+/*
+ * Pools: where a worker's blocks come from and go home to.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Each worker owns one pool.  Free blocks lie in last-in first-out lists, one
+ * for each size class (powers of two of the block's bytes), touched by the
+ * owner alone.  A block whose last slice is dropped on another worker waits in
+ * that worker's outgoing chain for its home; at the end of a turn, or when it is
+ * long, the chain is pushed on the home's `returned` stack in one operation,
+ * and the owner takes that stack whole when a list is empty.
+ *
+ * (writers, readers, label table, progress and wrap: see pool.c)
+ */
+#ifndef WEIR__MEMORY_POOL_H
+#define WEIR__MEMORY_POOL_H
+
+#include "memory/allocator.h"
+#include "memory/block.h"
+
+#include <ck_stack.h>
+
+enum {
+    WEIR__POOL_CLASS_MIN_LOG2 = 9,  /* 512 bytes                                */
+    WEIR__POOL_CLASS_MAX_LOG2 = 21, /* 2 MiB; larger blocks are not kept        */
+    WEIR__POOL_CLASSES = WEIR__POOL_CLASS_MAX_LOG2 - WEIR__POOL_CLASS_MIN_LOG2 + 1,
+    WEIR__POOL_CHAINS = 4,     /* homes that an outgoing chain is kept for      */
+    WEIR__POOL_CHAIN_MAX = 32, /* blocks in a chain before it is sent           */
+    WEIR__BLOCK_BYTES_MAX = 65536 /* of events, unless one event or batch needs more */
+};
+
+struct weir__pool_chain {
+    struct weir__pool *home;
+    struct weir__block *first;
+    uint32_t count;
+};
+
+struct weir__pool {
+    /* pushed by any thread, taken whole by the owner */
+    ck_stack_t returned;
+
+    /* the owner's */
+    _Alignas(128) struct weir__block *free[WEIR__POOL_CLASSES];
+    struct weir__pool_chain chains[WEIR__POOL_CHAINS];
+    const struct weir__allocator *allocator;
+    uint64_t made;  /* blocks ever allocated (atomic: read by observers)        */
+    uint64_t taken; /* blocks ever handed out (atomic: read by observers)       */
+    uint64_t back;  /* blocks in free lists again; live = taken - back          */
+};
+
+void weir__pool_open(struct weir__pool *pool, const struct weir__allocator *allocator);
+
+/* Frees every block.  All must be home; returns the number that are not. */
+uint64_t weir__pool_close(struct weir__pool *pool);
+
+/*
+ * A block for at least `events` events of event_bytes, capacity rounded up to
+ * what its size class holds; refs and spare are WEIR__BLOCK_BIAS, used is 0.
+ * NULL: no memory.  Owner only.
+ */
+struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes, uint64_t events);
+
+/*
+ * The last reference to a block is gone.  here: the calling worker's pool, or
+ * NULL on a thread that is no worker (the block is then pushed home alone).
+ */
+void weir__pool_put(struct weir__block *block, struct weir__pool *here);
+
+/* Sends the outgoing chains home.  Owner only; at the end of each turn. */
+void weir__pool_flush(struct weir__pool *pool);
+
+#endif

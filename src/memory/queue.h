@@ -1,0 +1,91 @@
+/*
+ * Queues of slices: one type for buffer, overflow, input and partition queue.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A growing ring of items in one worker's private memory.  An item is a slice
+ * of a block (it holds one reference), or a mark: a pointer that keeps its
+ * place among the events (an info, a deferred cancel).  Items of one message
+ * follow each other, each but the last flagged MORE.
+ *
+ *   events == sum of the counts of the slices in it
+ *
+ * Not thread-safe: one owner.
+ */
+#ifndef WEIR__MEMORY_QUEUE_H
+#define WEIR__MEMORY_QUEUE_H
+
+#include "memory/block.h"
+
+struct weir__allocator;
+
+enum {
+    WEIR__MORE = 1u,   /* the message goes on with the next item                 */
+    WEIR__SHARED = 2u, /* others hold these events too: not to be written to     */
+    WEIR__MARK = 4u    /* not events: `mark` is the owner's                      */
+};
+
+struct weir__item {
+    union {
+        struct weir__block *block;
+        void *mark;
+    };
+    uint32_t first; /* index of the first event in the block   */
+    uint32_t count; /* of events; 0 for a mark                 */
+    uint32_t flags;
+    uint32_t kind;  /* a mark's, for its owner                 */
+    void *owner;    /* who it came from, for the queue's owner */
+};
+
+struct weir__queue {
+    struct weir__item *items; /* NULL until the first push */
+    uint32_t capacity;        /* 0 or a power of two       */
+    uint32_t head;
+    uint32_t count;
+    uint64_t events;
+    const struct weir__allocator *allocator;
+};
+
+void weir__queue_open(struct weir__queue *queue, const struct weir__allocator *allocator);
+
+/* Drops every slice and frees the memory.  Marks are the caller's to empty. */
+void weir__queue_close(struct weir__queue *queue, struct weir__pool *here);
+
+/* Append / put in front.  The queue takes over the item's reference.  false: no
+ * memory, nothing changed (the reference is still the caller's). */
+bool weir__queue_push(struct weir__queue *queue, struct weir__item item);
+bool weir__queue_push_front(struct weir__queue *queue, struct weir__item item);
+
+/* Makes room for `items` more, so that that many pushes cannot fail. */
+bool weir__queue_reserve(struct weir__queue *queue, uint32_t items);
+
+static inline bool weir__queue_empty(const struct weir__queue *queue) {
+    return queue->count == 0;
+}
+
+/* The item `index` places behind the front; the queue has more than that. */
+static inline struct weir__item *weir__queue_at(const struct weir__queue *queue, uint32_t index) {
+    return &queue->items[(queue->head + index) & (queue->capacity - 1)];
+}
+
+/* Removes the front item and returns it; its reference is the caller's. */
+struct weir__item weir__queue_pop(struct weir__queue *queue);
+
+/*
+ * Takes at most `events` (> 0) events from the front item, which is a slice:
+ * the whole of it, or its head, for which one more reference is held.  The
+ * head of a split item is flagged MORE.
+ */
+struct weir__item weir__queue_take(struct weir__queue *queue, uint64_t events,
+                                   struct weir__pool *here);
+
+/* Drops `events` events (at most those before the first mark) from the front. */
+void weir__queue_drop(struct weir__queue *queue, uint64_t events, struct weir__pool *here);
+
+/*
+ * Copies `events` events from the front into `to`, across items, and drops
+ * them.  The front holds at least that many before any mark.
+ */
+void weir__queue_gather(struct weir__queue *queue, void *to, uint64_t events,
+                        struct weir__pool *here);
+
+#endif
