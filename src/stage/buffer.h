@@ -24,12 +24,13 @@
 struct weir__buffer {
     struct weir__queue queue;
     uint64_t size; /* events; UINT64_MAX: no bound */
+    uint64_t marks; /* in the queue */
     weir_keep keep;
-    bool as_genstage;
+    bool as_genstage; /* false from open; for conformance */
     struct weir__pool *pool;
 };
 
-/* A mark comes out: called in order, by store and by release. */
+/* A mark comes out: called in order.  It must not use the buffer. */
 typedef void weir__buffer_mark(void *context, void *mark, uint32_t kind);
 
 void weir__buffer_open(struct weir__buffer *buffer, uint64_t size, weir_keep keep,

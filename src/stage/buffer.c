@@ -1,0 +1,178 @@
+/*
+ * The buffer: see buffer.h.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Slices that follow each other in one block are joined as they come in: a
+ * thousand emissions of one event are then one item, one reference, and later
+ * one contiguous batch.  The flag MORE means nothing here and is taken off:
+ * messages are made anew when the events go out.
+ */
+#include "stage/buffer.h"
+
+void weir__buffer_open(struct weir__buffer *buffer, uint64_t size, weir_keep keep,
+                       const struct weir__allocator *allocator, struct weir__pool *pool) {
+    *buffer = (struct weir__buffer){.size = size, .keep = keep, .pool = pool};
+    weir__queue_open(&buffer->queue, allocator);
+}
+
+void weir__buffer_close(struct weir__buffer *buffer, weir__buffer_mark *release, void *context) {
+    while (!weir__queue_empty(&buffer->queue)) {
+        struct weir__item item = weir__queue_pop(&buffer->queue);
+        if (item.flags & WEIR__MARK)
+            release(context, item.mark, item.kind);
+        else
+            weir__block_drop(item.block, buffer->pool);
+    }
+    buffer->marks = 0;
+    weir__queue_close(&buffer->queue, buffer->pool);
+}
+
+/* Marks are entries of their own, as in GenStage's unbounded buffer. */
+static bool marks_count(const struct weir__buffer *buffer) {
+    return buffer->as_genstage && buffer->size == UINT64_MAX;
+}
+
+uint64_t weir__buffer_count(const struct weir__buffer *buffer) {
+    return buffer->queue.events + (marks_count(buffer) ? buffer->marks : 0);
+}
+
+static bool front_is_mark(const struct weir__buffer *buffer) {
+    return buffer->marks > 0 && (weir__queue_at(&buffer->queue, 0)->flags & WEIR__MARK) != 0;
+}
+
+/* Takes out the marks at the front. */
+static uint32_t pop_marks(struct weir__buffer *buffer, weir__buffer_mark *release, void *context) {
+    uint32_t popped = 0;
+    while (front_is_mark(buffer)) {
+        struct weir__item item = weir__queue_pop(&buffer->queue);
+        buffer->marks--;
+        popped++;
+        release(context, item.mark, item.kind);
+    }
+    return popped;
+}
+
+/* Drops `count` of the buffer's oldest events; their marks come out. */
+static void drop_oldest(struct weir__buffer *buffer, uint64_t count, weir__buffer_mark *release,
+                        void *context) {
+    while (count > 0) {
+        uint64_t run = weir__buffer_run(buffer, count);
+        weir__queue_drop(&buffer->queue, run, buffer->pool);
+        pop_marks(buffer, release, context);
+        count -= run;
+    }
+}
+
+/* True when `second` goes on in the block where `first` ends. */
+static bool adjacent(const struct weir__item *first, const struct weir__item *second) {
+    return !((first->flags | second->flags) & WEIR__MARK) && first->block == second->block &&
+           first->flags == second->flags && first->first + first->count == second->first;
+}
+
+/* There is room in the queue for one more item. */
+static void append(struct weir__buffer *buffer, struct weir__item item) {
+    struct weir__queue *queue = &buffer->queue;
+    item.flags &= ~(uint32_t)WEIR__MORE;
+    struct weir__item *last = queue->count ? weir__queue_at(queue, queue->count - 1) : NULL;
+    if (last && adjacent(last, &item)) {
+        last->count += item.count;
+        queue->events += item.count;
+        weir__block_drop(item.block, buffer->pool);
+        return;
+    }
+    (void)weir__queue_push(queue, item);
+}
+
+/* As append, in front. */
+static void prepend(struct weir__buffer *buffer, struct weir__item item) {
+    struct weir__queue *queue = &buffer->queue;
+    item.flags &= ~(uint32_t)WEIR__MORE;
+    struct weir__item *front = queue->count ? weir__queue_at(queue, 0) : NULL;
+    if (front && adjacent(&item, front)) {
+        front->first = item.first;
+        front->count += item.count;
+        queue->events += item.count;
+        weir__block_drop(item.block, buffer->pool);
+        return;
+    }
+    (void)weir__queue_push_front(queue, item);
+}
+
+/* How many of `count` new events make the buffer too full. */
+static uint64_t surplus(const struct weir__buffer *buffer, uint64_t count) {
+    uint64_t held = buffer->queue.events;
+    uint64_t room = held < buffer->size ? buffer->size - held : 0;
+    return count > room ? count - room : 0;
+}
+
+/* Moves the first `count` events of `from` to the tail; drops the others. */
+static void append_first(struct weir__buffer *buffer, struct weir__queue *from, uint64_t count) {
+    while (count > 0) {
+        struct weir__item item = weir__queue_take(from, count, buffer->pool);
+        count -= item.count;
+        append(buffer, item);
+    }
+    weir__queue_drop(from, from->events, buffer->pool);
+}
+
+uint64_t weir__buffer_store(struct weir__buffer *buffer, struct weir__queue *from,
+                            weir__buffer_mark *release, void *context) {
+    uint64_t count = from->events;
+    if (!weir__queue_reserve(&buffer->queue, from->count)) {
+        weir__queue_drop(from, count, buffer->pool);
+        return count;
+    }
+    uint64_t dropped = surplus(buffer, count);
+    if (buffer->keep == WEIR_KEEP_FIRST) {
+        append_first(buffer, from, count - dropped);
+        return dropped;
+    }
+    uint64_t held = buffer->queue.events;
+    uint64_t old = dropped < held ? dropped : held;
+    drop_oldest(buffer, old, release, context);
+    weir__queue_drop(from, dropped - old, buffer->pool);
+    append_first(buffer, from, count - (dropped - old));
+    return dropped;
+}
+
+bool weir__buffer_put_front(struct weir__buffer *buffer, struct weir__queue *from) {
+    if (!weir__queue_reserve(&buffer->queue, from->count)) return false;
+    for (uint32_t i = from->count; i > 0; i--) prepend(buffer, *weir__queue_at(from, i - 1));
+    from->head = 0;
+    from->count = 0;
+    from->events = 0;
+    return true;
+}
+
+bool weir__buffer_mark_store(struct weir__buffer *buffer, void *mark, uint32_t kind,
+                             bool *no_memory) {
+    *no_memory = false;
+    if (weir__buffer_count(buffer) == 0) return false;
+    struct weir__item item = {.mark = mark, .flags = WEIR__MARK, .kind = kind};
+    if (!weir__queue_push(&buffer->queue, item)) {
+        *no_memory = true;
+        return false;
+    }
+    buffer->marks++;
+    return true;
+}
+
+uint64_t weir__buffer_run(const struct weir__buffer *buffer, uint64_t count) {
+    const struct weir__queue *queue = &buffer->queue;
+    uint64_t run = queue->events;
+    if (buffer->marks > 0) {
+        run = 0;
+        for (uint32_t i = 0; i < queue->count && run < count; i++) {
+            const struct weir__item *item = weir__queue_at(queue, i);
+            if (item->flags & WEIR__MARK) break;
+            run += item->count;
+        }
+    }
+    return run < count ? run : count;
+}
+
+uint32_t weir__buffer_release(struct weir__buffer *buffer, uint64_t left,
+                              weir__buffer_mark *release, void *context) {
+    if (marks_count(buffer) && left == 0) return 0;
+    return pop_marks(buffer, release, context);
+}
