@@ -2,8 +2,8 @@
  * Threads: starting, pinning and joining them.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A thread started here has every signal blocked, so that the host's handlers
- * never run on a worker.  All calls return 0 or an errno value.
+ * A thread started here has every signal blocked but those of a fault of its
+ * own, so that the host's handlers never run on a worker.  All calls return 0 or an errno value.
  */
 #ifndef WEIR__OS_THREAD_H
 #define WEIR__OS_THREAD_H
@@ -14,9 +14,10 @@ struct weir__thread {
     pthread_t handle;
     void (*run)(void *argument);
     void *argument;
+    char name[16];
 };
 
-/* The struct must stay in place until the join.  name: at most 15 characters. */
+/* The struct must stay in place until the join.  name: cut off after 15 characters. */
 int weir__thread_start(struct weir__thread *thread, const char *name, void (*run)(void *argument),
                        void *argument);
 void weir__thread_join(struct weir__thread *thread);

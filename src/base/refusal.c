@@ -1,0 +1,25 @@
+/*
+ * Refusals: one sentence for each thread, in memory of its own.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/refusal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static _Thread_local char sentence[WEIR__REFUSAL_BYTES];
+
+weir_status weir__refuse(weir_status status, const char *format, ...) {
+    /* Written aside first: an argument may be the last refusal itself. */
+    char fresh[WEIR__REFUSAL_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(fresh, sizeof fresh, format, arguments);
+    va_end(arguments);
+    snprintf(sentence, sizeof sentence, "%s", fresh);
+    return status;
+}
+
+const char *weir_refusal(void) {
+    return sentence;
+}

@@ -1,0 +1,24 @@
+/*
+ * Refusals: the sentence that goes with a negative status.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Each thread has one, which its next refusal replaces.
+ */
+#ifndef WEIR__BASE_REFUSAL_H
+#define WEIR__BASE_REFUSAL_H
+
+#include "base/attributes.h"
+
+#include <weir/status.h>
+
+enum { WEIR__REFUSAL_BYTES = 256 };
+
+/*
+ * Keeps the sentence for weir_refusal, cut off where it is too long, and
+ * returns the status, so that a refusal is one statement:
+ *   return weir__refuse(WEIR_INVALID, "max_demand must be at least 1, got %zu", max);
+ */
+WEIR__PRINTF(2, 3)
+weir_status weir__refuse(weir_status status, const char *format, ...);
+
+#endif
