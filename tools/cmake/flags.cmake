@@ -10,6 +10,10 @@ if(WEIR_WERROR)
 endif()
 add_compile_options(${weir_warnings} $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>)
 
+# C11 by the letter hides POSIX and Linux. src/os and our programs ask for them;
+# the rest of src/ makes no system calls. Empty, so that a file may define it too.
+set(weir_gnu_source $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
+
 # Optimised builds use -O2 and nothing dearer, so that figures mean the same everywhere.
 set(CMAKE_C_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
