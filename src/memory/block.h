@@ -22,6 +22,9 @@
 #ifndef WEIR__MEMORY_BLOCK_H
 #define WEIR__MEMORY_BLOCK_H
 
+#include "base/atomic.h"
+
+#include <ck_stack.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,7 +39,7 @@ struct weir__block {
 
     /* written by the home worker while it is filled; then constant */
     _Alignas(64) struct weir__pool *home;
-    uint32_t spare;       /* home worker only                              */
+    uint32_t spare;       /* home worker only; above 0 until it is closed  */
     uint32_t event_bytes; /* > 0                                           */
     uint32_t capacity;    /* in events                                     */
     uint32_t used;        /* in events: written and handed out             */
@@ -44,8 +47,8 @@ struct weir__block {
     size_t bytes;         /* as allocated, header included                 */
 
     /* the way home: written by the last holder, then by the home worker */
-    struct weir__block *next;  /* in a chain or a free list                */
-    void *home_link;           /* ck_stack entry of a chain's first block  */
+    struct weir__block *next;   /* in a chain or a free list               */
+    ck_stack_entry_t home_link; /* of a chain's first block                */
 };
 
 enum { WEIR__BLOCK_HEADER_BYTES = 128 };
@@ -69,9 +72,14 @@ void weir__block_drop(struct weir__block *block, struct weir__pool *here);
  */
 void weir__block_close(struct weir__block *block, struct weir__pool *here);
 
-/* True when the home worker holds every reference: all may be written anew. */
+/*
+ * Home worker, before closing: true when no slice of the block is alive, so
+ * that all of it may be written anew.  What it has in spare does not tell: a
+ * slice held twice elsewhere and dropped once here leaves spare as it was.
+ */
 static inline bool weir__block_idle(const struct weir__block *block) {
-    return block->spare == WEIR__BLOCK_BIAS;
+    /* B1 (block.c): the last reader's reads come before what is written next. */
+    return weir__load_acquire_u32(&block->refs) == block->spare;
 }
 
 #endif

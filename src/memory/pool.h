@@ -3,11 +3,11 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Each worker owns one pool.  Free blocks lie in last-in first-out lists, one
- * for each size class (powers of two of the block's bytes), touched by the
- * owner alone.  A block whose last slice is dropped on another worker waits in
- * that worker's outgoing chain for its home; at the end of a turn, or when it is
- * long, the chain is pushed on the home's `returned` stack in one operation,
- * and the owner takes that stack whole when a list is empty.
+ * for each size class (a header, and a power of two of bytes for events),
+ * touched by the owner alone.  A block whose last slice is dropped on another
+ * worker waits in that worker's outgoing chain for its home; at the end of a
+ * turn, or when it is long, the chain is pushed on the home's `returned` stack
+ * in one operation, and the owner takes that stack whole when a list is empty.
  *
  * (writers, readers, label table, progress and wrap: see pool.c)
  */
@@ -20,12 +20,13 @@
 #include <ck_stack.h>
 
 enum {
-    WEIR__POOL_CLASS_MIN_LOG2 = 9,  /* 512 bytes                                */
+    WEIR__POOL_CLASS_MIN_LOG2 = 9,  /* 512 bytes of events                      */
     WEIR__POOL_CLASS_MAX_LOG2 = 21, /* 2 MiB; larger blocks are not kept        */
     WEIR__POOL_CLASSES = WEIR__POOL_CLASS_MAX_LOG2 - WEIR__POOL_CLASS_MIN_LOG2 + 1,
-    WEIR__POOL_CHAINS = 4,     /* homes that an outgoing chain is kept for      */
-    WEIR__POOL_CHAIN_MAX = 32, /* blocks in a chain before it is sent           */
-    WEIR__BLOCK_BYTES_MAX = 65536 /* of events, unless one event or batch needs more */
+    WEIR__POOL_CHAINS = 4,            /* homes that an outgoing chain is kept for */
+    WEIR__POOL_CHAIN_MAX = 32,        /* blocks in a chain before it is sent      */
+    WEIR__BLOCK_EVENTS_MAX = 1 << 30, /* so that references cannot overflow       */
+    WEIR__BLOCK_BYTES_MAX = 65536     /* of events, unless one event needs more   */
 };
 
 struct weir__pool_chain {
@@ -49,7 +50,10 @@ struct weir__pool {
 
 void weir__pool_open(struct weir__pool *pool, const struct weir__allocator *allocator);
 
-/* Frees every block.  All must be home; returns the number that are not. */
+/*
+ * Frees every block that is home, and returns the number that are not: 0 but
+ * for a defect.  Before it, every pool of the runtime is flushed.
+ */
 uint64_t weir__pool_close(struct weir__pool *pool);
 
 /*
@@ -67,5 +71,17 @@ void weir__pool_put(struct weir__block *block, struct weir__pool *here);
 
 /* Sends the outgoing chains home.  Owner only; at the end of each turn. */
 void weir__pool_flush(struct weir__pool *pool);
+
+/*
+ * Takes in what others sent home, so that it counts as `back`.  Owner only;
+ * weir__pool_get does it by itself when it has run out.
+ */
+void weir__pool_collect(struct weir__pool *pool);
+
+/* Blocks handed out and not yet back: too high rather than too low.  Any thread. */
+static inline uint64_t weir__pool_live(const struct weir__pool *pool) {
+    uint64_t back = weir__load_acquire_u64(&pool->back); /* P2 (pool.c) */
+    return weir__load_relaxed_u64(&pool->taken) - back;
+}
 
 #endif

@@ -32,8 +32,8 @@ struct weir__item {
     uint32_t first; /* index of the first event in the block   */
     uint32_t count; /* of events; 0 for a mark                 */
     uint32_t flags;
-    uint32_t kind;  /* a mark's, for its owner                 */
-    void *owner;    /* who it came from, for the queue's owner */
+    uint32_t kind; /* a mark's, for its owner                 */
+    void *owner;   /* who it came from, for the queue's owner */
 };
 
 struct weir__queue {

@@ -1,0 +1,204 @@
+/*
+ * Pools: free lists of blocks, and the blocks' way home.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Writers: `returned` any thread (push) and the owner (takes it whole);
+ * everything else the owner.  Readers: the same; `made`, `taken` and `back` also
+ * any observer.  A block that nobody holds belongs to who dropped it last, then
+ * to the chain, then to `returned`, then to the owner.
+ * Invariants: a block in a free list, a chain or `returned` has refs == 0;
+ * taken - back == blocks in use + blocks on their way home.
+ *
+ * Ordering
+ *   label  place                         order    what it carries
+ *   P0     send_chain, push (a CAS)      release  the blocks' headers (next) and
+ *                                                 the last holder's use of the events
+ *   P1     collect, batch_pop            acquire  sees them before any is used again
+ *          (an exchange)
+ *   P2     put_home and weir__pool_live  release, whoever reads `back` reads a
+ *                                        acquire  `taken` that is at least as new
+ * The peek at `returned` in weir__pool_get is relaxed: it is a hint, and P1 follows.
+ * The stack is only ever taken whole, so a block that comes back while a push is
+ * under way cannot mislead it (ABA): a push needs its head to be what it linked,
+ * and if it is, the link is right, whatever happened between.
+ *
+ * Progress: get and flush by the owner are lock-free (the allocator aside); a put
+ * on another thread is lock-free, a put at home wait-free.
+ * Wrap: the counters are 64-bit and count blocks.
+ */
+#include "memory/pool.h"
+
+#include "base/attributes.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "memory/poison.h"
+
+#include <string.h>
+
+_Static_assert(offsetof(struct weir__pool, free) == WEIR__CACHE_LINES, "writers are apart");
+
+/* `used` of a block that nobody holds, so that a second put is noticed. */
+static const uint32_t used_free = UINT32_MAX;
+
+/* One writer: no read-modify-write is needed. */
+static void count_one(uint64_t *counter) {
+    weir__store_relaxed_u64(counter, *counter + 1);
+}
+
+static void *events_of(struct weir__block *block) {
+    return (unsigned char *)block + WEIR__BLOCK_HEADER_BYTES;
+}
+
+void weir__pool_open(struct weir__pool *pool, const struct weir__allocator *allocator) {
+    memset(pool, 0, sizeof *pool);
+    ck_stack_init(&pool->returned);
+    pool->allocator = allocator;
+}
+
+static void free_block(struct weir__pool *pool, struct weir__block *block) {
+    weir__unpoison(events_of(block), block->bytes - WEIR__BLOCK_HEADER_BYTES);
+    weir__free(pool->allocator, block, block->bytes);
+}
+
+uint64_t weir__pool_close(struct weir__pool *pool) {
+    for (int i = 0; i < WEIR__POOL_CHAINS; i++) WEIR__CHECK(pool->chains[i].first == NULL);
+    weir__pool_collect(pool);
+    for (int i = 0; i < WEIR__POOL_CLASSES; i++) {
+        while (pool->free[i] != NULL) {
+            struct weir__block *block = pool->free[i];
+            pool->free[i] = block->next;
+            free_block(pool, block);
+        }
+    }
+    return pool->taken - pool->back;
+}
+
+/* --- getting -------------------------------------------------------------------------------- */
+
+/* The class that holds `bytes` of events; WEIR__POOL_CLASSES for those too large to keep. */
+static uint32_t size_class(uint64_t bytes) {
+    unsigned exponent = weir__log2_up_u64(bytes);
+    if (exponent <= WEIR__POOL_CLASS_MIN_LOG2) return 0;
+    if (exponent > WEIR__POOL_CLASS_MAX_LOG2) return WEIR__POOL_CLASSES;
+    return exponent - WEIR__POOL_CLASS_MIN_LOG2;
+}
+
+static struct weir__block *take_free(struct weir__pool *pool, uint32_t class) {
+    if (class == WEIR__POOL_CLASSES) return NULL;
+    if (pool->free[class] == NULL && weir__load_relaxed_ptr(&pool->returned.head) != NULL) {
+        weir__pool_collect(pool);
+    }
+    struct weir__block *block = pool->free[class];
+    if (block == NULL) return NULL;
+    pool->free[class] = block->next;
+    WEIR__CHECK(block->used == used_free);
+    weir__unpoison(events_of(block), block->bytes - WEIR__BLOCK_HEADER_BYTES);
+    return block;
+}
+
+static struct weir__block *make(struct weir__pool *pool, uint32_t class, uint64_t events_bytes) {
+    uint64_t room = class == WEIR__POOL_CLASSES
+                        ? events_bytes
+                        : (uint64_t)1 << (class + WEIR__POOL_CLASS_MIN_LOG2);
+    size_t bytes = WEIR__BLOCK_HEADER_BYTES + room;
+    struct weir__block *block = weir__alloc(pool->allocator, bytes, WEIR__CACHE_LINES);
+    if (block == NULL) return NULL;
+    memset(block, 0, sizeof *block);
+    block->home = pool;
+    block->size_class = class;
+    block->bytes = bytes;
+    count_one(&pool->made);
+    return block;
+}
+
+struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes, uint64_t events) {
+    WEIR__CHECK(event_bytes > 0);
+    if (events > WEIR__BLOCK_EVENTS_MAX) return NULL;
+    uint64_t bytes = (events == 0 ? 1 : events) * event_bytes; /* below 2^62 */
+    uint32_t class = size_class(bytes);
+    struct weir__block *block = take_free(pool, class);
+    if (block == NULL) block = make(pool, class, bytes);
+    if (block == NULL) return NULL;
+    uint64_t capacity = (block->bytes - WEIR__BLOCK_HEADER_BYTES) / event_bytes;
+    block->capacity = (uint32_t)capacity;
+    block->event_bytes = event_bytes;
+    block->used = 0;
+    block->spare = WEIR__BLOCK_BIAS;
+    weir__store_relaxed_u32(&block->refs, WEIR__BLOCK_BIAS);
+    count_one(&pool->taken);
+    return block;
+}
+
+/* --- the way home --------------------------------------------------------------------------- */
+
+/* The owner puts a block away, or frees it when its kind is not kept. */
+static void put_home(struct weir__pool *pool, struct weir__block *block) {
+    weir__store_release_u64(&pool->back, pool->back + 1); /* P2 */
+    if (block->size_class == WEIR__POOL_CLASSES) {
+        free_block(pool, block);
+        return;
+    }
+    block->next = pool->free[block->size_class];
+    pool->free[block->size_class] = block;
+}
+
+static void send_chain(struct weir__pool *home, struct weir__block *first) {
+    ck_stack_push_upmc(&home->returned, &first->home_link); /* P0 */
+}
+
+void weir__pool_collect(struct weir__pool *pool) {
+    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&pool->returned); /* P1 */
+    while (entry != NULL) {
+        struct weir__block *block = WEIR__CONTAINER_OF(entry, struct weir__block, home_link);
+        /* Read first: what is put away may be freed. */
+        entry = entry->next;
+        while (block != NULL) {
+            struct weir__block *next = block->next;
+            put_home(pool, block);
+            block = next;
+        }
+    }
+}
+
+static void flush_chain(struct weir__pool_chain *chain) {
+    if (chain->first != NULL) send_chain(chain->home, chain->first);
+    *chain = (struct weir__pool_chain){0};
+}
+
+void weir__pool_flush(struct weir__pool *pool) {
+    for (int i = 0; i < WEIR__POOL_CHAINS; i++) flush_chain(&pool->chains[i]);
+}
+
+/* The chain for a home: its own, else an empty one, else the fullest is sent to make room. */
+static struct weir__pool_chain *chain_for(struct weir__pool *here, struct weir__pool *home) {
+    struct weir__pool_chain *best = &here->chains[0];
+    for (int i = 0; i < WEIR__POOL_CHAINS; i++) {
+        struct weir__pool_chain *chain = &here->chains[i];
+        if (chain->home == home) return chain;
+        bool better = chain->first == NULL ? best->first != NULL
+                                           : best->first != NULL && chain->count > best->count;
+        if (better) best = chain;
+    }
+    flush_chain(best);
+    best->home = home;
+    return best;
+}
+
+void weir__pool_put(struct weir__block *block, struct weir__pool *here) {
+    struct weir__pool *home = block->home;
+    WEIR__CHECK(weir__load_relaxed_u32(&block->refs) == 0);
+    WEIR__CHECK(block->used != used_free);
+    if (WEIR__CHECKED) block->used = used_free;
+    weir__poison(events_of(block), block->bytes - WEIR__BLOCK_HEADER_BYTES);
+    if (here == home) {
+        put_home(home, block);
+    } else if (here == NULL) {
+        block->next = NULL;
+        send_chain(home, block);
+    } else {
+        struct weir__pool_chain *chain = chain_for(here, home);
+        block->next = chain->first;
+        chain->first = block;
+        if (++chain->count >= WEIR__POOL_CHAIN_MAX) flush_chain(chain);
+    }
+}

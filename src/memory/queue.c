@@ -1,0 +1,133 @@
+/*
+ * Queues of slices: a ring that doubles when it is full.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * head is any 32-bit number and wraps; an index into the ring is its low bits.
+ */
+#include "memory/queue.h"
+
+#include "base/attributes.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "memory/allocator.h"
+
+#include <string.h>
+
+enum { CAPACITY_FIRST = 8, CAPACITY_LAST = 1 << 30 };
+
+void weir__queue_open(struct weir__queue *queue, const struct weir__allocator *allocator) {
+    *queue = (struct weir__queue){.allocator = allocator};
+}
+
+static bool is_mark(const struct weir__item *item) {
+    return (item->flags & WEIR__MARK) != 0;
+}
+
+void weir__queue_close(struct weir__queue *queue, struct weir__pool *here) {
+    while (!weir__queue_empty(queue)) {
+        struct weir__item item = weir__queue_pop(queue);
+        if (!is_mark(&item)) weir__block_drop(item.block, here);
+    }
+    weir__free(queue->allocator, queue->items, queue->capacity * sizeof *queue->items);
+    weir__queue_open(queue, queue->allocator);
+}
+
+/* Moves the items to a larger ring, the front to its start. */
+static bool grow(struct weir__queue *queue, uint32_t capacity) {
+    size_t bytes = (size_t)capacity * sizeof *queue->items;
+    struct weir__item *items = weir__alloc(queue->allocator, bytes, _Alignof(struct weir__item));
+    if (items == NULL) return false;
+    for (uint32_t i = 0; i < queue->count; i++) items[i] = *weir__queue_at(queue, i);
+    weir__free(queue->allocator, queue->items, queue->capacity * sizeof *queue->items);
+    queue->items = items;
+    queue->capacity = capacity;
+    queue->head = 0;
+    return true;
+}
+
+bool weir__queue_reserve(struct weir__queue *queue, uint32_t items) {
+    if (items <= queue->capacity - queue->count) return true;
+    if (items > CAPACITY_LAST - queue->count) return false;
+    uint32_t capacity = weir__round_up_power_of_two_u32(queue->count + items);
+    return grow(queue, capacity < CAPACITY_FIRST ? CAPACITY_FIRST : capacity);
+}
+
+bool weir__queue_push(struct weir__queue *queue, struct weir__item item) {
+    if (!weir__queue_reserve(queue, 1)) return false;
+    queue->count++;
+    *weir__queue_at(queue, queue->count - 1) = item;
+    queue->events += item.count;
+    return true;
+}
+
+bool weir__queue_push_front(struct weir__queue *queue, struct weir__item item) {
+    if (!weir__queue_reserve(queue, 1)) return false;
+    queue->head--;
+    queue->count++;
+    *weir__queue_at(queue, 0) = item;
+    queue->events += item.count;
+    return true;
+}
+
+struct weir__item weir__queue_pop(struct weir__queue *queue) {
+    WEIR__CHECK(!weir__queue_empty(queue));
+    struct weir__item item = *weir__queue_at(queue, 0);
+    queue->head++;
+    queue->count--;
+    queue->events -= item.count;
+    return item;
+}
+
+/* Takes `events` events, fewer than it has, off the front item. */
+static void shorten_front(struct weir__queue *queue, uint32_t events) {
+    struct weir__item *front = weir__queue_at(queue, 0);
+    front->first += events;
+    front->count -= events;
+    queue->events -= events;
+}
+
+struct weir__item weir__queue_take(struct weir__queue *queue, uint64_t events,
+                                   struct weir__pool *here) {
+    const struct weir__item *front = weir__queue_at(queue, 0);
+    WEIR__CHECK(!weir__queue_empty(queue) && !is_mark(front) && events > 0);
+    if (events >= front->count) return weir__queue_pop(queue); /* its reference moves along */
+    struct weir__item head = *front;
+    head.count = (uint32_t)events;
+    head.flags |= WEIR__MORE;
+    weir__block_hold(head.block, here);
+    shorten_front(queue, head.count);
+    return head;
+}
+
+/*
+ * Takes `events` events from the front and drops them; `to`, unless NULL,
+ * receives a copy.  Ends at a mark.
+ */
+static void consume(struct weir__queue *queue, unsigned char *to, uint64_t events,
+                    struct weir__pool *here) {
+    while (events > 0 && !weir__queue_empty(queue)) {
+        const struct weir__item *front = weir__queue_at(queue, 0);
+        if (is_mark(front)) return;
+        uint32_t count = events < front->count ? (uint32_t)events : front->count;
+        if (to != NULL) {
+            size_t bytes = (size_t)count * front->block->event_bytes;
+            memcpy(to, weir__block_event(front->block, front->first), bytes);
+            to += bytes;
+        }
+        if (count < front->count) {
+            shorten_front(queue, count);
+        } else {
+            weir__block_drop(weir__queue_pop(queue).block, here);
+        }
+        events -= count;
+    }
+}
+
+void weir__queue_drop(struct weir__queue *queue, uint64_t events, struct weir__pool *here) {
+    consume(queue, NULL, events, here);
+}
+
+void weir__queue_gather(struct weir__queue *queue, void *to, uint64_t events,
+                        struct weir__pool *here) {
+    consume(queue, to, events, here);
+}
