@@ -112,6 +112,14 @@ class Rules(unittest.TestCase):
             self.assertEqual((status, len(lines)), (1, 3), lines)
             self.assertTrue(lines[1].startswith(place) or lines[0].startswith(place), lines)
 
+    def test_unlabelled(self):
+        line = "    weir__store_release_u64(&a, 1);"
+        self.fails({"src/edge/a.c": HEAD + line + "\n"}, "src/edge/a.c:4", "no label")
+        self.fails({"src/edge/a.c": HEAD + "weir__fence_full();\n"}, "src/edge/a.c:4", "no label")
+        self.passes({"src/edge/a.c": HEAD + line + " /* E1 -> E2 */\n/* E1 -> E2 */\n",
+                     "src/edge/b.c": HEAD + "weir__store_relaxed_u64(&a, 1);\n",
+                     "src/base/atomic.h": HEAD + line + "\n"})
+
     def test_labels(self):
         one = "void f(void) { publish(); } /* E1 -> E2 */\n"
         other = "void g(void) { take(); } /* E1 -> E2 */\n"
