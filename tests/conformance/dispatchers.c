@@ -1,0 +1,312 @@
+/*
+ * Suite "dispatchers": a dispatcher as a state machine, behind the seam.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Knows dispatchers by their tables only: to add one, give its word in the
+ * corpus, its table and the reader of its options in `kinds`.  Each case runs
+ * twice: with each dispatch in one block, and with each event in its own.
+ */
+#include "conformance/suite.h"
+
+#include "dispatch/seam.h"
+#include "support/events.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+union kind_options {
+    weir_demand_dispatcher_options demand;
+};
+
+struct kind {
+    const char *word;
+    const weir_dispatcher *(*table)(void); /* NULL: not built yet */
+    bool (*read)(const struct words *setup, union kind_options *options);
+    const char *not_built;
+};
+
+static bool read_demand(const struct words *setup, union kind_options *options) {
+    uint64_t max_demand = 0;
+    if (words_are(setup, 2, "max_demand") && !words_number(setup, 3, &max_demand)) return false;
+    options->demand.max_demand = max_demand;
+    return true;
+}
+
+static const struct kind kinds[] = {
+    {"demand", weir_demand_dispatcher, read_demand, NULL},
+    {"broadcast", NULL, NULL, "the broadcast dispatcher is not built"},
+    {"partition", NULL, NULL, "the partition dispatcher is not built"},
+};
+
+struct consumer {
+    struct weir_outlet outlet;
+    weir_subscribe_options options;
+    char *name;
+    struct consumer *next;
+};
+
+struct subject {
+    struct weir__allocator allocator;
+    struct weir__pool pool;
+    struct weir__queue queue;
+    const weir_dispatcher *table;
+    void *state;
+    struct consumer *consumers; /* subscribed now */
+    size_t per_block;
+    uint64_t events;       /* handed to dispatch, over the case */
+    uint64_t accounted;    /* delivered or left                 */
+    struct lines *effects; /* of the operation at hand          */
+    struct seen *seen;
+};
+
+static bool recognises(const struct test_case *test) {
+    return case_setup(test, "dispatcher") != NULL;
+}
+
+static const struct kind *kind_of(const struct test_case *test) {
+    struct words words = words_of(case_setup(test, "dispatcher"));
+    const struct kind *found = NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (words_are(&words, 1, kinds[i].word)) found = &kinds[i];
+    words_free(&words);
+    return found;
+}
+
+static const char *skips(const struct test_case *test) {
+    const struct kind *kind = kind_of(test);
+    if (!kind) return "a dispatcher of an unknown kind";
+    return kind->table ? NULL : kind->not_built;
+}
+
+static size_t variants(const struct test_case *test, const struct settings *settings) {
+    (void)test;
+    (void)settings;
+    return 2;
+}
+
+static struct consumer **find(struct subject *subject, const char *name) {
+    struct consumer **at = &subject->consumers;
+    while (*at && strcmp((*at)->name, name) != 0) at = &(*at)->next;
+    return at;
+}
+
+static void add_taken(struct subject *subject, const char *before, uint64_t count) {
+    uint64_t *numbers = must_resize(NULL, (size_t)count * sizeof *numbers);
+    weir__queue_gather(&subject->queue, numbers, count, &subject->pool);
+    lines_add_numbers(subject->effects, before, numbers, (size_t)count);
+    free(numbers);
+    subject->accounted += count;
+}
+
+/* The stage's part of weir_run_send. */
+static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, uint64_t count) {
+    struct subject *subject = context;
+    if (queue != &subject->queue || count == 0 || count > queue->events) {
+        seen_trouble(subject->seen, "a send of %llu events", (unsigned long long)count);
+        return;
+    }
+    const struct consumer *consumer = (const struct consumer *)(const void *)outlet;
+    char before[128];
+    snprintf(before, sizeof before, "deliver %.100s", consumer->name);
+    add_taken(subject, before, count);
+}
+
+static void add_demand(struct subject *subject, uint64_t demand) {
+    lines_addf(subject->effects, "demand %llu", (unsigned long long)demand);
+}
+
+static void consumer_free(struct consumer *consumer) {
+    free(consumer->name);
+    free(consumer);
+}
+
+static bool subscribe(struct subject *subject, const struct words *words) {
+    if (words->count < 2) return false;
+    struct consumer *consumer = must_resize(NULL, sizeof *consumer);
+    *consumer = (struct consumer){.name = must_copy(words->at[1])};
+    consumer->outlet.options = &consumer->options;
+    uint64_t upstream = 0;
+    weir_reason refused = subject->table->subscribe(subject->state, &consumer->outlet, &upstream);
+    if (refused != WEIR_REASON_NORMAL) {
+        lines_addf(subject->effects, "error %s", weir_reason_text(refused));
+        consumer_free(consumer);
+        return true;
+    }
+    consumer->next = subject->consumers;
+    subject->consumers = consumer;
+    add_demand(subject, upstream);
+    return true;
+}
+
+static bool ask(struct subject *subject, const struct words *words) {
+    uint64_t count = 0;
+    if (!words_number(words, 2, &count) || count == 0) return false;
+    struct consumer *consumer = *find(subject, words->at[1]);
+    if (!consumer) return false;
+    add_demand(subject, subject->table->ask(subject->state, &consumer->outlet, count));
+    return true;
+}
+
+static bool cancel(struct subject *subject, const struct words *words) {
+    if (words->count < 2) return false;
+    struct consumer **at = find(subject, words->at[1]);
+    struct consumer *consumer = *at;
+    if (!consumer) return false;
+    *at = consumer->next;
+    add_demand(subject, subject->table->cancel(subject->state, &consumer->outlet));
+    consumer_free(consumer);
+    return true;
+}
+
+static bool dispatch(struct subject *subject, const struct words *words) {
+    size_t count = words->count - 1;
+    if (count == 0) return false;
+    uint64_t *numbers = must_resize(NULL, count * sizeof *numbers);
+    bool good = true;
+    for (size_t i = 0; i < count; i++) good = good && words_number(words, i + 1, &numbers[i]);
+    if (good) {
+        events_push(&subject->queue, &subject->pool, numbers, count, subject->per_block);
+        subject->events += count;
+        uint64_t open = subject->table->open_demand(subject->state);
+        weir_run run = {&subject->queue, count, send, subject};
+        subject->table->dispatch(subject->state, &run, count);
+        uint64_t sent = count - weir_run_count(&run);
+        if (sent != (count < open ? count : open))
+            seen_trouble(subject->seen, "open demand was %llu, sent were %llu of %zu",
+                         (unsigned long long)open, (unsigned long long)sent, count);
+        if (run.left > 0) add_taken(subject, "left", run.left);
+    }
+    free(numbers);
+    return good;
+}
+
+/* A dispatcher that holds no events lets an info pass at once. */
+static bool info(struct subject *subject, const struct words *words) {
+    uint64_t number = 0;
+    if (!words_number(words, 1, &number)) return false;
+    lines_addf(subject->effects, "info %llu", (unsigned long long)number);
+    return true;
+}
+
+static void operate(struct subject *subject, const char *line) {
+    static const struct {
+        const char *word;
+        bool (*act)(struct subject *subject, const struct words *words);
+    } operations[] = {{"subscribe", subscribe},
+                      {"ask", ask},
+                      {"cancel", cancel},
+                      {"dispatch", dispatch},
+                      {"info", info}};
+    struct words words = words_of(line);
+    bool good = false;
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+        if (words_are(&words, 0, operations[i].word)) good = operations[i].act(subject, &words);
+    if (!good) seen_trouble(subject->seen, "operation not understood: %.200s", line);
+    words_free(&words);
+}
+
+static void *make_state(const struct weir__allocator *allocator, const weir_dispatcher *table) {
+    void *state = weir__alloc_zeroed(allocator, table->state_bytes, 64);
+    if (!state) {
+        fprintf(stderr, "conformance: no memory\n");
+        exit(2);
+    }
+    return state;
+}
+
+static void end(struct subject *subject) {
+    while (subject->consumers) {
+        struct consumer *consumer = subject->consumers;
+        subject->consumers = consumer->next;
+        (void)subject->table->cancel(subject->state, &consumer->outlet);
+        consumer_free(consumer);
+    }
+    if (subject->table->open_demand(subject->state) != 0)
+        seen_trouble(subject->seen, "open demand is left when all consumers have gone");
+    if (subject->table->close) subject->table->close(subject->state);
+    weir__free(&subject->allocator, subject->state, subject->table->state_bytes);
+    weir__queue_close(&subject->queue, &subject->pool);
+    uint64_t away = weir__pool_close(&subject->pool);
+    if (away)
+        seen_trouble(subject->seen, "%llu blocks did not come home", (unsigned long long)away);
+    if (subject->events != subject->accounted)
+        seen_trouble(subject->seen, "%llu events dispatched, %llu delivered or left",
+                     (unsigned long long)subject->events, (unsigned long long)subject->accounted);
+}
+
+static void run(const struct test_case *test, const struct settings *settings, size_t variant,
+                struct seen *seen) {
+    (void)settings;
+    snprintf(seen->variant, sizeof seen->variant, "%s",
+             variant == 0 ? "a block for each dispatch" : "a block for each event");
+    const struct kind *kind = kind_of(test);
+    struct words setup = words_of(case_setup(test, "dispatcher"));
+    union kind_options options = {0};
+    bool good = kind->read(&setup, &options);
+    words_free(&setup);
+
+    struct subject subject = {.table = kind->table(), .per_block = variant, .seen = seen};
+    weir__allocator_open(&subject.allocator, NULL);
+    weir__pool_open(&subject.pool, &subject.allocator);
+    weir__queue_open(&subject.queue, &subject.allocator);
+    subject.state = make_state(&subject.allocator, subject.table);
+    if (!good || subject.table->init(subject.state, &options) != WEIR_OK)
+        seen_trouble(seen, "the setup is not understood");
+    for (size_t i = 0; i < test->count && !seen->trouble[0]; i++) {
+        subject.effects = &seen->effects[i];
+        operate(&subject, test->operations[i].line);
+    }
+    end(&subject);
+}
+
+/* Puts a broadcast's `deliver` lines in the order of consumers, keeping each one's order. */
+static void sort_deliveries(struct lines *deliveries) {
+    for (size_t i = 1; i < deliveries->count; i++) {
+        for (size_t j = i; j > 0; j--) {
+            struct words before = words_of(deliveries->at[j - 1]);
+            struct words after = words_of(deliveries->at[j]);
+            bool stays = strcmp(before.at[1], after.at[1]) <= 0;
+            words_free(&before);
+            words_free(&after);
+            if (stays) break;
+            char *line = deliveries->at[j];
+            deliveries->at[j] = deliveries->at[j - 1];
+            deliveries->at[j - 1] = line;
+        }
+    }
+}
+
+/* What of a broadcast's effects is not free: sorted, and without empty deliveries. */
+static struct lines normal(const struct lines *effects) {
+    struct lines parts[3] = {{0}, {0}, {0}}; /* deliver, reask, the rest */
+    for (size_t i = 0; i < effects->count; i++) {
+        struct words words = words_of(effects->at[i]);
+        bool deliver = words_are(&words, 0, "deliver");
+        int part = deliver ? 0 : words_are(&words, 0, "reask") ? 1 : 2;
+        if (!deliver || words.count > 2) lines_add(&parts[part], effects->at[i]);
+        words_free(&words);
+    }
+    sort_deliveries(&parts[0]);
+    lines_sort(&parts[1]);
+    struct lines result = {0};
+    for (int part = 0; part < 3; part++) {
+        for (size_t i = 0; i < parts[part].count; i++) lines_add(&result, parts[part].at[i]);
+        lines_clear(&parts[part]);
+    }
+    return result;
+}
+
+static const char *compare(const struct test_case *test, const struct settings *settings,
+                           const struct lines *expected, const struct lines *seen) {
+    if (strcmp(kind_of(test)->word, "broadcast") != 0)
+        return compare_lines(test, settings, expected, seen);
+    struct lines one = normal(expected);
+    struct lines other = normal(seen);
+    bool equal = lines_equal(&one, &other);
+    lines_clear(&one);
+    lines_clear(&other);
+    return equal ? NULL : "effects";
+}
+
+const struct suite dispatchers_suite = {"dispatchers", recognises, skips, variants, run, compare};
