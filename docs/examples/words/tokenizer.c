@@ -1,0 +1,101 @@
+/*
+ * A tokenizer: counts the words of its chunks, and sends its table at the end.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The end, step by step: the reader stops normally; every chunk that it sent is
+ * handled first; then handle_cancel emits the whole table, more than was asked
+ * for, so most of it waits in the stage's buffer; a message to itself queues up
+ * behind that; when it arrives, all has gone out, and the tokenizer stops.
+ */
+#include "words.h"
+
+struct tokenizer {
+    struct table *table;
+};
+
+static bool count_text(struct table *table, const char *text, size_t bytes) {
+    size_t at = 0;
+    while (at < bytes) {
+        if (!is_letter(text[at])) {
+            at++;
+            continue;
+        }
+        size_t begin = at;
+        uint64_t hash = WORD_HASH_BEGIN;
+        for (; at < bytes && is_letter(text[at]); at++) hash = word_hash_step(hash, text[at]);
+        if (table_add(table, text + begin, at - begin, hash, 1) == NULL) return false;
+    }
+    return true;
+}
+
+static weir_verdict count_words(weir_stage *self, weir_batch *batch) {
+    const struct tokenizer *tokenizer = weir_state(self);
+    const struct chunk *chunk = batch->events;
+    struct tally progress = {.word = NULL};
+    for (size_t i = 0; i < batch->count; i++, chunk++) {
+        const char *text = chunk->long_word != NULL ? chunk->long_word : chunk->text;
+        if (!count_text(tokenizer->table, text, chunk->bytes))
+            return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+        progress.count += chunk->bytes;
+    }
+    if (weir_emit(self, &progress, 1) != WEIR_OK)
+        return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+    return WEIR_CONTINUE;
+}
+
+static bool emit_table(weir_stage *self, const struct table *table) {
+    size_t place = 0, left = table->used;
+    while (left > 0) {
+        size_t room;
+        struct tally *out = weir_reserve(self, left, &room);
+        if (out == NULL) return false;
+        for (size_t i = 0; i < room; i++) {
+            const struct entry *entry = table_next(table, &place);
+            out[i] = (struct tally){entry->word, entry->length, entry->count};
+        }
+        weir_commit(self, room);
+        left -= room;
+    }
+    return true;
+}
+
+static weir_verdict peer_ended(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
+                               weir_reason reason) {
+    const struct tokenizer *tokenizer = weir_state(self);
+    (void)cause;
+    if (peer->side == WEIR_CONSUMER || reason != WEIR_REASON_NORMAL)
+        return weir_stop_with(self, reason);
+    if (!emit_table(self, tokenizer->table) ||
+        weir_info(weir_stage_runtime(self), weir_self(self), NULL, 0) != WEIR_OK)
+        return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict table_sent(weir_stage *self, const void *message, size_t bytes) {
+    (void)message, (void)bytes;
+    return weir_stop_with(self, WEIR_REASON_NORMAL);
+}
+
+weir_status tokenizer_start(weir_runtime *runtime, weir_ref reader, struct table *table,
+                            weir_ref *out) {
+    weir_subscribe_to to_reader = {
+        .producer = reader,
+        .options = {.max_demand = CHUNKS_AHEAD,
+                    .min_demand = CHUNKS_LEFT,
+                    .cancel = WEIR_TRANSIENT}, /* goes on when the reader ends normally */
+    };
+    return weir_stage_start(runtime,
+                            &(weir_stage_options){
+                                .kind = WEIR_PRODUCER_CONSUMER,
+                                .name = "tokenizer",
+                                .event_bytes = sizeof(struct tally),
+                                .state = &(struct tokenizer){table},
+                                .state_bytes = sizeof(struct tokenizer),
+                                .subscribe_to = &to_reader,
+                                .subscribe_count = 1,
+                                .on.handle_events = count_words,
+                                .on.handle_cancel = peer_ended,
+                                .on.handle_info = table_sent,
+                            },
+                            out);
+}
