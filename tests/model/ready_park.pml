@@ -1,0 +1,272 @@
+/* Readiness and sleep: who is hot, who is listed, and no wake is ever lost.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Protocol. Edges, stages (slots) and workers are hot or cold. A hot one is
+ * polled by its owner and costs publishers one fence and one load. A cold one
+ * is listed by the first publisher: edge on its slot's stack `edges`, slot on
+ * the worker's stack `ready`, worker woken by futex. The owner lists nothing:
+ * it takes stacks whole, and cools what stayed empty: flag = 0, full fence,
+ * look again, and if there is something after all, take it back by exchange.
+ *
+ * Mirrors: publish, take, cool (edge and slot) and park of the readiness code,
+ * and the wake after a push on the mailbox.
+ * Abstracted: one worker, one slot with two edges, a publisher for each and one
+ * sender to the mailbox; a stack is a set (order does not matter here); an edge
+ * is cooled at its first empty poll; a poll consumes all that it sees.
+ *
+ * Properties: all that was published is consumed (no invalid end state: asleep
+ * with work left is a lost wake); an edge or slot is on one list at most, and
+ * off the owner's own list whenever a publisher may push it, so one link field
+ * serves both lists (asserted).
+ *
+ * Mutants (each must give an error):
+ *   MUTANT_NO_PUBLISHER_FENCE  data stored, flag loaded, no fence between
+ *   MUTANT_NO_COOL_FENCE       edge: flag = 0, look, no fence between
+ *   MUTANT_NO_COOL_RECHECK     edge: flag = 0 and away
+ *   MUTANT_COOL_STAYS          edge: kept hot whatever the exchange said
+ *   MUTANT_COOL_LEAVES         edge: dropped whatever the exchange said
+ *   MUTANT_UNLINK_LATE         edge leaves the hot list after flag = 0
+ *   MUTANT_NO_SLOT_FENCE, MUTANT_NO_SLOT_RECHECK, MUTANT_SLOT_STAYS,
+ *   MUTANT_SLOT_LEAVES, MUTANT_SLOT_UNLINK_LATE   the same for the slot
+ *   MUTANT_SLOT_FIRST          publisher lists the slot before the edge
+ *   MUTANT_NO_PARK_FENCE       parked = 1, look, no fence between
+ *   MUTANT_NO_PARK_RECHECK     futex_wait without looking again
+ *   MUTANT_NO_MAIL_RECHECK     the look forgets the mailbox
+ *   MUTANT_BLIND_WAIT          the kernel does not compare before it sleeps
+ */
+#ifndef BATCHES
+#define BATCHES 2 /* of each publisher */
+#endif
+#define EDGES 2
+
+#define DATA 0      /* DATA + e: batches published on edge e */
+#define EDGE_FLAG 2 /* EDGE_FLAG + e: 1 from listing to cooling */
+#define SLOT_FLAG 4
+#define PARKED 5
+#define CELLS 6
+#define PROCESSES 4
+#define BUFFER 3
+#define OWNER 2
+#define SENDER 3
+#include "tso.h"
+
+/* The stacks: only ever changed by read-modify-write, so never buffered. */
+bool edges[EDGES]; /* edge e is on the slot's stack */
+bool ready;        /* the slot is on the worker's stack */
+bool mail;
+
+bool hot[EDGES]; /* the owner's list of hot edges */
+bool runnable;   /* the owner's list of runnable slots */
+bool asleep;     /* in futex_wait */
+
+inline wake(me) {
+    if
+    :: memory[PARKED] == 1 ->
+        atomic { exchange(me, PARKED, 0, old) }
+        if
+        :: old == 1 -> atomic { old = 0; asleep = false } /* futex_wake */
+        :: else
+        fi
+    :: memory[PARKED] == 0
+    fi
+}
+
+inline push_edge(e) {
+    atomic {
+        empty(buffer[e]);
+        assert(!edges[e] && !hot[e]);
+        edges[e] = true
+    }
+}
+
+inline list_slot(e) {
+    atomic { exchange(e, SLOT_FLAG, 1, old) }
+    if
+    :: old == 0 ->
+        atomic {
+            assert(!ready && !runnable);
+            ready = true
+        }
+        wake(e)
+    :: else -> old = 0
+    fi
+}
+
+proctype publisher(byte e) {
+    byte sent, old;
+    do
+    :: sent == BATCHES -> break
+    :: else ->
+        atomic { sent++; store(e, DATA + e, sent) }
+#ifndef MUTANT_NO_PUBLISHER_FENCE
+        full_fence(e);
+#endif
+        if
+        :: memory[EDGE_FLAG + e] == 1
+        :: memory[EDGE_FLAG + e] == 0 ->
+            atomic { exchange(e, EDGE_FLAG + e, 1, old) }
+            if
+            :: old == 1 -> old = 0
+            :: else ->
+#ifdef MUTANT_SLOT_FIRST
+                list_slot(e);
+                push_edge(e)
+#else
+                push_edge(e);
+                list_slot(e)
+#endif
+            fi
+        fi
+    od
+}
+
+active proctype sender() {
+    byte old;
+    atomic { mail = true }
+    wake(SENDER)
+}
+
+inline cool_edge(e) {
+#ifndef MUTANT_UNLINK_LATE
+    hot[e] = false;
+#endif
+    store(OWNER, EDGE_FLAG + e, 0);
+#ifndef MUTANT_NO_COOL_FENCE
+    full_fence(OWNER);
+#endif
+    if
+#ifndef MUTANT_NO_COOL_RECHECK
+    :: memory[DATA + e] > got[e] ->
+        atomic {
+            exchange(OWNER, EDGE_FLAG + e, 1, old);
+#if defined(MUTANT_COOL_STAYS)
+            hot[e] = true;
+#elif defined(MUTANT_COOL_LEAVES)
+            hot[e] = false;
+#else
+            hot[e] = (old == 0);
+#endif
+            old = 0
+        }
+#endif
+    :: else -> hot[e] = false
+    fi
+}
+
+inline cool_slot() {
+#ifndef MUTANT_SLOT_UNLINK_LATE
+    runnable = false;
+#endif
+    store(OWNER, SLOT_FLAG, 0);
+#ifndef MUTANT_NO_SLOT_FENCE
+    full_fence(OWNER);
+#endif
+    if
+#ifndef MUTANT_NO_SLOT_RECHECK
+    :: edges[0] || edges[1] ->
+        atomic {
+            exchange(OWNER, SLOT_FLAG, 1, old);
+#if defined(MUTANT_SLOT_STAYS)
+            runnable = true;
+#elif defined(MUTANT_SLOT_LEAVES)
+            runnable = false;
+#else
+            runnable = (old == 0);
+#endif
+            old = 0
+        }
+#endif
+    :: else -> runnable = false
+    fi
+}
+
+inline take_edges() {
+    atomic {
+        edges[0] || edges[1] ->
+        empty(buffer[OWNER]);
+        assert(!(edges[0] && hot[0]) && !(edges[1] && hot[1]));
+        hot[0] = hot[0] || edges[0];
+        hot[1] = hot[1] || edges[1];
+        edges[0] = false;
+        edges[1] = false
+    }
+}
+
+inline visit(e) {
+    if
+    :: hot[e] ->
+        if
+        :: atomic { memory[DATA + e] > got[e] -> got[e] = memory[DATA + e] }
+        :: else -> cool_edge(e)
+        fi
+    :: else
+    fi
+}
+
+inline park() {
+    store(OWNER, PARKED, 1);
+#ifndef MUTANT_NO_PARK_FENCE
+    full_fence(OWNER);
+#endif
+    if
+#ifndef MUTANT_NO_PARK_RECHECK
+#ifdef MUTANT_NO_MAIL_RECHECK
+    :: ready -> store(OWNER, PARKED, 0)
+#else
+    :: ready || mail -> store(OWNER, PARKED, 0)
+#endif
+#endif
+    :: else ->
+        atomic { /* futex_wait: a system call, behind full barriers */
+            empty(buffer[OWNER]);
+#ifdef MUTANT_BLIND_WAIT
+            asleep = true
+#else
+            asleep = (memory[PARKED] == 1)
+#endif
+        }
+        !asleep;
+        store(OWNER, PARKED, 0)
+    fi
+}
+
+#define all_done (got[0] == BATCHES && got[1] == BATCHES && mailed)
+
+active proctype owner() {
+    byte old;
+    byte got[EDGES];
+    bool mailed;
+
+    atomic { run publisher(0); run publisher(1) }
+    do
+    :: all_done -> break
+    :: else ->
+        if
+        :: atomic { ready -> empty(buffer[OWNER]);
+            assert(!runnable); ready = false; runnable = true }
+        :: else
+        fi;
+        if
+        :: atomic { mail -> empty(buffer[OWNER]); mail = false; mailed = true }
+        :: else
+        fi;
+        if
+        :: runnable ->
+            if
+            :: take_edges()
+            :: else
+            fi;
+            visit(0);
+            visit(1);
+            if
+            :: !hot[0] && !hot[1] -> cool_slot()
+            :: else
+            fi
+        :: else ->
+            if
+            :: all_done /* it would sleep for good, and rightly */
+            :: else -> park()
+            fi
+        fi
+    od
+}
