@@ -1,0 +1,45 @@
+/*
+ * Code that must abort: fork, wait, and read the child's last words.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "support/aborts.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The child's part: no core file, no handler of a sanitizer's or of cmocka's. */
+static void run(void (*code)(void *argument), void *argument, int output) {
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    signal(SIGABRT, SIG_DFL);
+    dup2(output, STDERR_FILENO);
+    code(argument);
+    _exit(0);
+}
+
+bool test_aborts(void (*code)(void *argument), void *argument, char *said, size_t bytes) {
+    int ends[2];
+    if (pipe(ends) != 0) abort();
+    fflush(NULL);
+    pid_t child = fork();
+    if (child < 0) abort();
+    if (child == 0) run(code, argument, ends[1]);
+    close(ends[1]);
+    size_t used = 0;
+    char byte;
+    while (read(ends[0], &byte, 1) == 1) {
+        if (said != NULL && used + 1 < bytes) said[used++] = byte;
+    }
+    if (said != NULL && bytes > 0) said[used] = '\0';
+    close(ends[0]);
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}

@@ -1,0 +1,75 @@
+/*
+ * Goal: the sentence of a refusal is kept, whole or cut off, for its thread alone.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Method: refusals of all lengths around the limit; a second thread.
+ */
+#include "base/refusal.h"
+
+#include "support/cmocka.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+
+static void empty_at_first(void **state) {
+    (void)state;
+    assert_string_equal(weir_refusal(), "");
+}
+
+static void keeps_the_sentence(void **state) {
+    (void)state;
+    assert_int_equal(weir__refuse(WEIR_INVALID, "%s must be at least %d, got %d", "depth", 1, 0),
+                     WEIR_INVALID);
+    assert_string_equal(weir_refusal(), "depth must be at least 1, got 0");
+    assert_int_equal(weir__refuse(WEIR_CLOSED, "closing"), WEIR_CLOSED);
+    assert_string_equal(weir_refusal(), "closing");
+}
+
+static void may_quote_itself(void **state) {
+    (void)state;
+    weir__refuse(WEIR_INVALID, "no room");
+    weir__refuse(WEIR_INIT_STOPPED, "init refused: %s", weir_refusal());
+    assert_string_equal(weir_refusal(), "init refused: no room");
+}
+
+static void cuts_off_at_the_limit(void **state) {
+    (void)state;
+    char text[2 * WEIR__REFUSAL_BYTES];
+    for (size_t length = WEIR__REFUSAL_BYTES - 3; length < sizeof text; length++) {
+        memset(text, 'x', length);
+        text[length] = '\0';
+        weir__refuse(WEIR_INVALID, "%s", text);
+        size_t kept = length < WEIR__REFUSAL_BYTES ? length : WEIR__REFUSAL_BYTES - 1;
+        assert_int_equal(strlen(weir_refusal()), kept);
+        assert_memory_equal(weir_refusal(), text, kept);
+    }
+}
+
+static void *refuse_elsewhere(void *result) {
+    bool *right = result;
+    *right = strcmp(weir_refusal(), "") == 0;
+    weir__refuse(WEIR_FULL, "elsewhere");
+    *right = *right && strcmp(weir_refusal(), "elsewhere") == 0;
+    return NULL;
+}
+
+static void each_thread_has_its_own(void **state) {
+    (void)state;
+    weir__refuse(WEIR_INVALID, "here");
+    bool right = false;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, refuse_elsewhere, &right), 0);
+    pthread_join(thread, NULL);
+    assert_true(right);
+    assert_string_equal(weir_refusal(), "here");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(empty_at_first),          cmocka_unit_test(keeps_the_sentence),
+        cmocka_unit_test(may_quote_itself),        cmocka_unit_test(cuts_off_at_the_limit),
+        cmocka_unit_test(each_thread_has_its_own),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,170 @@
+/*
+ * Goal: a thread runs what it was given, pinned, named, without signals.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Method: the new thread looks at itself; threads are started under a limit on
+ * memory until one is refused.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "os/thread.h"
+
+#include "base/atomic.h"
+#include "os/futex.h"
+#include "os/topology.h"
+#include "support/cmocka.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct view {
+    pthread_t self;
+    char name[16];
+    sigset_t blocked;
+    int pinned;
+    int core;
+};
+
+static void look(void *argument) {
+    struct view *view = argument;
+    unsigned core;
+    view->self = pthread_self();
+    pthread_getname_np(pthread_self(), view->name, sizeof view->name);
+    pthread_sigmask(SIG_BLOCK, NULL, &view->blocked);
+    weir__topology_cores(&core, 1);
+    view->pinned = weir__thread_pin(core);
+    view->core = sched_getcpu() == (int)core;
+}
+
+static void start_and_join(struct view *view, const char *name) {
+    struct weir__thread thread;
+    assert_int_equal(weir__thread_start(&thread, name, look, view), 0);
+    weir__thread_join(&thread);
+    assert_false(pthread_equal(view->self, pthread_self()));
+}
+
+static void runs_under_its_name(void **state) {
+    (void)state;
+    struct view view;
+    start_and_join(&view, "weir/3");
+    assert_string_equal(view.name, "weir/3");
+    start_and_join(&view, "a name longer than fifteen");
+    assert_string_equal(view.name, "a name longer t");
+}
+
+/* By signal: the C library's set has room that the kernel never fills. */
+static bool same_mask(const sigset_t *one, const sigset_t *other) {
+    bool same = true;
+    for (int number = 1; number <= SIGRTMAX; number++) {
+        same = same && sigismember(one, number) == sigismember(other, number);
+    }
+    return same;
+}
+
+static bool is_fault(int number) {
+    return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL ||
+           number == SIGTRAP || number == SIGABRT;
+}
+
+static void blocks_all_but_faults(void **state) {
+    (void)state;
+    sigset_t before, after;
+    pthread_sigmask(SIG_BLOCK, NULL, &before);
+    struct view view;
+    start_and_join(&view, "mask");
+    for (int number = 1; number <= SIGRTMAX; number++) {
+        bool other = number == SIGKILL || number == SIGSTOP || (number > 31 && number < SIGRTMIN);
+        if (!other) assert_int_equal(sigismember(&view.blocked, number), !is_fault(number));
+    }
+    pthread_sigmask(SIG_BLOCK, NULL, &after);
+    assert_true(same_mask(&before, &after));
+}
+
+static void pins_to_a_core(void **state) {
+    (void)state;
+    struct view view;
+    start_and_join(&view, "pin");
+    assert_int_equal(view.pinned, 0);
+    assert_true(view.core);
+}
+
+static void pinning_to_no_core_is_refused(void **state) {
+    (void)state;
+    unsigned before = weir__topology_cores(NULL, 0);
+    assert_int_equal(weir__thread_pin(16383), EINVAL);
+    assert_int_equal(weir__thread_pin(16384), EINVAL);
+    assert_int_equal(weir__thread_pin(UINT32_MAX), EINVAL);
+    assert_int_equal(weir__topology_cores(NULL, 0), before);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(__has_feature)
+#define HAS_LIMITS 1
+#elif !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+#define HAS_LIMITS 1
+#endif
+#endif
+
+#if defined(HAS_LIMITS)
+
+enum { THREADS = 4096 };
+
+static void wait_for_word(void *word) {
+    while (weir__load_relaxed_u32(word) == 0) weir__futex_wait(word, 0, UINT64_MAX);
+}
+
+/* In a child process: 0 when a thread was refused with an errno value and nothing else happened. */
+static int start_until_refused(void) {
+    struct rlimit little = {256u << 20, 256u << 20};
+    if (setrlimit(RLIMIT_AS, &little) != 0) return 2;
+    sigset_t before, after;
+    pthread_sigmask(SIG_BLOCK, NULL, &before);
+    static struct weir__thread threads[THREADS];
+    uint32_t word = 0;
+    int started = 0, error = 0;
+    while (started < THREADS && error == 0) {
+        error = weir__thread_start(&threads[started], "limit", wait_for_word, &word);
+        if (error == 0) started++;
+    }
+    pthread_sigmask(SIG_BLOCK, NULL, &after);
+    weir__store_relaxed_u32(&word, 1);
+    weir__futex_wake(&word, INT32_MAX);
+    for (int i = 0; i < started; i++) weir__thread_join(&threads[i]);
+    bool refused = error == EAGAIN || error == ENOMEM;
+    return refused && same_mask(&before, &after) ? 0 : 1;
+}
+
+static void a_refused_start_changes_nothing(void **state) {
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) _exit(start_until_refused());
+    int status;
+    waitpid(child, &status, 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+#else
+
+static void a_refused_start_changes_nothing(void **state) {
+    (void)state;
+    skip();
+}
+
+#endif
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_refused_start_changes_nothing), cmocka_unit_test(runs_under_its_name),
+        cmocka_unit_test(blocks_all_but_faults),           cmocka_unit_test(pins_to_a_core),
+        cmocka_unit_test(pinning_to_no_core_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
