@@ -7,19 +7,16 @@
  * then random asks, cancels and emissions, against a model that keeps a plain
  * sorted array.  Every event is delivered or left over, and comes home.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "dispatch/seam.h"
+
+#include "base/rng.h"
+#include "support/cmocka.h"
+#include "support/events.h"
+#include "support/memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#include "base/rng.h"
-#include "dispatch/seam.h"
-#include "support/events.h"
 
 enum { CONSUMERS = 12, DELIVERIES = 64 };
 
@@ -30,7 +27,7 @@ struct delivery {
 };
 
 struct fixture {
-    struct weir__allocator allocator;
+    struct test_memory memory;
     struct weir__pool pool;
     struct weir__queue queue;
     const weir_dispatcher *table;
@@ -45,20 +42,22 @@ struct fixture {
 
 static void open_fixture(struct fixture *fixture, const void *options) {
     memset(fixture, 0, sizeof *fixture);
-    weir__allocator_open(&fixture->allocator, NULL);
-    weir__pool_open(&fixture->pool, &fixture->allocator);
-    weir__queue_open(&fixture->queue, &fixture->allocator);
+    test_memory_open(&fixture->memory);
+    weir__pool_open(&fixture->pool, &fixture->memory.allocator);
+    weir__queue_open(&fixture->queue, &fixture->memory.allocator);
     fixture->table = weir_demand_dispatcher();
-    fixture->state = weir__alloc_zeroed(&fixture->allocator, fixture->table->state_bytes, 64);
+    fixture->state =
+        weir__alloc_zeroed(&fixture->memory.allocator, fixture->table->state_bytes, 64);
     assert_non_null(fixture->state);
     assert_int_equal(fixture->table->init(fixture->state, options), WEIR_OK);
 }
 
 static void close_fixture(struct fixture *fixture) {
     fixture->table->close(fixture->state);
-    weir__free(&fixture->allocator, fixture->state, fixture->table->state_bytes);
+    weir__free(&fixture->memory.allocator, fixture->state, fixture->table->state_bytes);
     weir__queue_close(&fixture->queue, &fixture->pool);
     assert_int_equal(weir__pool_close(&fixture->pool), 0);
+    test_memory_close(&fixture->memory);
     assert_int_equal(fixture->delivered + fixture->left, fixture->next);
 }
 

@@ -6,18 +6,14 @@
  * exactly that; a dispatcher that asks for the impossible does no harm.
  * Method: a queue of numbers, and a `send` that keeps what it is told.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "dispatch/seam.h"
+
+#include "support/cmocka.h"
 #include "support/events.h"
+#include "support/memory.h"
 
 struct fixture {
-    struct weir__allocator allocator;
+    struct test_memory memory;
     struct weir__pool pool;
     struct weir__queue queue;
     struct weir_run run;
@@ -42,9 +38,9 @@ static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, 
 
 static void open_fixture(struct fixture *fixture, size_t events, size_t per_block) {
     *fixture = (struct fixture){0};
-    weir__allocator_open(&fixture->allocator, NULL);
-    weir__pool_open(&fixture->pool, &fixture->allocator);
-    weir__queue_open(&fixture->queue, &fixture->allocator);
+    test_memory_open(&fixture->memory);
+    weir__pool_open(&fixture->pool, &fixture->memory.allocator);
+    weir__queue_open(&fixture->queue, &fixture->memory.allocator);
     events_push_range(&fixture->queue, &fixture->pool, 0, events, per_block);
     fixture->run = (struct weir_run){&fixture->queue, events, send, fixture};
 }
@@ -52,6 +48,7 @@ static void open_fixture(struct fixture *fixture, size_t events, size_t per_bloc
 static void close_fixture(struct fixture *fixture) {
     weir__queue_close(&fixture->queue, &fixture->pool);
     assert_int_equal(weir__pool_close(&fixture->pool), 0);
+    test_memory_close(&fixture->memory);
 }
 
 static void sends_take_from_the_front_in_order(void **state) {

@@ -6,15 +6,10 @@
  * Method: rows worked out by hand; then many windows fed with random messages,
  * where after each batch the demand must add up and stay within its bounds.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "edge/window.h"
 
 #include "base/rng.h"
-#include "edge/window.h"
+#include "support/cmocka.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 

@@ -8,23 +8,20 @@
  * Method: a journal of numbers and marks as they come out, compared with what
  * was worked out by hand, and with a plain array for random operations.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "stage/buffer.h"
 
 #include "base/rng.h"
-#include "stage/buffer.h"
+#include "support/cmocka.h"
 #include "support/events.h"
+#include "support/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 enum { JOURNAL = 4096, MARK = 1000000 };
 
 struct fixture {
-    struct weir__allocator allocator;
+    struct test_memory memory;
     struct weir__pool pool;
     struct weir__buffer buffer;
     struct weir__queue queue;  /* for storing */
@@ -33,28 +30,14 @@ struct fixture {
     uint64_t stored;
     uint64_t taken;
     uint64_t dropped;
-    bool refuse; /* allocations: there is no memory */
 };
-
-static void *alloc_or_refuse(void *context, size_t bytes, size_t alignment) {
-    struct fixture *fixture = context;
-    if (fixture->refuse) return NULL;
-    return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-}
-
-static void free_any(void *context, void *memory, size_t bytes) {
-    (void)context;
-    (void)bytes;
-    free(memory);
-}
 
 static void open_fixture(struct fixture *f, uint64_t size, weir_keep keep) {
     memset(f, 0, sizeof *f);
-    const weir_allocator user = {alloc_or_refuse, free_any, f};
-    weir__allocator_open(&f->allocator, &user);
-    weir__pool_open(&f->pool, &f->allocator);
-    weir__buffer_open(&f->buffer, size, keep, &f->allocator, &f->pool);
-    weir__queue_open(&f->queue, &f->allocator);
+    test_memory_open(&f->memory);
+    weir__pool_open(&f->pool, &f->memory.allocator);
+    weir__buffer_open(&f->buffer, size, keep, &f->memory.allocator, &f->pool);
+    weir__queue_open(&f->queue, &f->memory.allocator);
 }
 
 static void note(struct fixture *f, uint64_t number) {
@@ -73,6 +56,7 @@ static void close_fixture(struct fixture *f) {
     assert_true(weir__queue_empty(&f->queue));
     weir__queue_close(&f->queue, &f->pool);
     assert_int_equal(weir__pool_close(&f->pool), 0);
+    test_memory_close(&f->memory);
     assert_int_equal(f->stored, f->taken + f->dropped + held);
 }
 
@@ -307,7 +291,7 @@ static void what_is_given_back_goes_first(void **state) {
         open_fixture(&f, 5, WEIR_KEEP_LAST);
         store(&f, 5, per_block);
         struct weir__queue back; /* three are sent, and come back after two more */
-        weir__queue_open(&back, &f.allocator);
+        weir__queue_open(&back, &f.memory.allocator);
         while (back.events < 3) {
             uint64_t want = 3 - back.events;
             assert_true(weir__queue_push(&back, weir__queue_take(&f.buffer.queue, want, &f.pool)));
@@ -332,7 +316,7 @@ static void given_back_slices_join_what_they_were_cut_from(void **state) {
     open_fixture(&f, UINT64_MAX, WEIR_KEEP_LAST);
     store(&f, 9, 0);
     struct weir__queue back;
-    weir__queue_open(&back, &f.allocator);
+    weir__queue_open(&back, &f.memory.allocator);
     assert_true(weir__queue_push(&back, weir__queue_take(&f.buffer.queue, 4, &f.pool)));
     assert_true(weir__buffer_put_front(&f.buffer, &back));
     assert_int_equal(f.buffer.queue.count, 1);
@@ -352,19 +336,19 @@ static void without_memory_events_are_dropped_and_counted(void **state) {
     store(&f, 8, 1); /* the buffer's queue is full */
     events_push_range(&f.queue, &f.pool, 8, 8, 1);
     f.stored += 8;
-    f.refuse = true;
+    test_memory_fail(&f.memory, 1, true);
     assert_int_equal(weir__buffer_store(&f.buffer, &f.queue, note_mark, &f), 8);
     f.dropped += 8;
     bool no_memory = false;
     assert_false(weir__buffer_mark_store(&f.buffer, NULL, 7, &no_memory));
     assert_true(no_memory);
-    f.refuse = false;
+    test_memory_fail_never(&f.memory);
     assert_int_equal(weir__buffer_count(&f.buffer), 8);
 
     events_push_range(&f.queue, &f.pool, 16, 3, 1);
-    f.refuse = true;
+    test_memory_fail(&f.memory, 1, true);
     assert_false(weir__buffer_put_front(&f.buffer, &f.queue));
-    f.refuse = false;
+    test_memory_fail_never(&f.memory);
     assert_int_equal(f.queue.events, 3); /* still the caller's */
     weir__queue_drop(&f.queue, 3, &f.pool);
     take(&f, 20);
