@@ -1,0 +1,254 @@
+/*
+ * Goal: references add up, whoever takes and drops them, and the last goes home.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Method: the equation refs == slices + spare after each step on one thread; then
+ * two threads that hold, split and drop slices of blocks that their home worker
+ * closes at the same time, with all events read back by who comes last.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "memory/block.h"
+
+#include "base/check.h"
+#include "base/rng.h"
+#include "memory/pool.h"
+#include "support/aborts.h"
+#include "support/cmocka.h"
+#include "support/memory.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+struct house {
+    struct test_memory memory;
+    struct weir__pool home;
+    struct weir__pool other;
+};
+
+static int open_house(void **state) {
+    static struct house house;
+    test_memory_open(&house.memory);
+    weir__pool_open(&house.home, &house.memory.allocator);
+    weir__pool_open(&house.other, &house.memory.allocator);
+    *state = &house;
+    return 0;
+}
+
+static int close_house(void **state) {
+    struct house *house = *state;
+    weir__pool_flush(&house->home);
+    weir__pool_flush(&house->other);
+    assert_int_equal(weir__pool_close(&house->home), 0);
+    assert_int_equal(weir__pool_close(&house->other), 0);
+    test_memory_close(&house->memory);
+    return 0;
+}
+
+static void expect(const struct weir__block *block, uint32_t slices, uint32_t spare) {
+    assert_int_equal(weir__load_relaxed_u32(&block->refs), slices + spare);
+    assert_int_equal(block->spare, spare);
+    assert_int_equal(weir__block_idle(block), slices == 0);
+}
+
+static void at_home_only_spare_moves(void **state) {
+    struct house *house = *state;
+    struct weir__block *block = weir__pool_get(&house->home, 8, 10);
+    expect(block, 0, WEIR__BLOCK_BIAS);
+    weir__block_hold(block, &house->home);
+    weir__block_hold(block, &house->home);
+    expect(block, 2, WEIR__BLOCK_BIAS - 2);
+    weir__block_drop(block, &house->home);
+    expect(block, 1, WEIR__BLOCK_BIAS - 1);
+    weir__block_drop(block, &house->home);
+    expect(block, 0, WEIR__BLOCK_BIAS);
+    assert_int_equal(weir__pool_live(&house->home), 1);
+    weir__block_close(block, &house->home);
+    assert_int_equal(weir__pool_live(&house->home), 0);
+}
+
+static void elsewhere_refs_move(void **state) {
+    struct house *house = *state;
+    struct weir__block *block = weir__pool_get(&house->home, 8, 10);
+    weir__block_hold(block, &house->home);
+    weir__block_hold(block, &house->other); /* a split by who has the slice */
+    weir__block_hold(block, NULL);
+    expect(block, 3, WEIR__BLOCK_BIAS - 1);
+    weir__block_drop(block, NULL);
+    weir__block_drop(block, &house->other);
+    weir__block_drop(block, &house->other);
+    expect(block, 0, WEIR__BLOCK_BIAS - 1);
+    weir__block_close(block, &house->home);
+    assert_int_equal(weir__pool_live(&house->home), 0);
+}
+
+/* What has been dropped here is not always what was handed out here. */
+static void spare_alone_does_not_tell_idle(void **state) {
+    struct house *house = *state;
+    struct weir__block *block = weir__pool_get(&house->home, 8, 10);
+    weir__block_hold(block, &house->home);
+    weir__block_hold(block, &house->other);
+    weir__block_drop(block, &house->home);
+    expect(block, 1, WEIR__BLOCK_BIAS);
+    assert_false(weir__block_idle(block));
+    weir__block_drop(block, &house->other);
+    assert_true(weir__block_idle(block));
+    weir__block_close(block, &house->home);
+}
+
+static void closed_while_slices_live(void **state) {
+    struct house *house = *state;
+    struct weir__pool *droppers[] = {&house->home, &house->other, NULL};
+    for (int i = 0; i < 3; i++) {
+        struct weir__block *block = weir__pool_get(&house->home, 8, 10);
+        weir__block_hold(block, &house->home);
+        weir__block_hold(block, &house->home);
+        weir__block_close(block, &house->home);
+        expect(block, 2, 0);
+        weir__block_hold(block, &house->home); /* by now as anywhere else */
+        weir__block_drop(block, &house->home);
+        weir__block_drop(block, droppers[(i + 1) % 3]);
+        assert_int_equal(weir__pool_live(&house->home), 1);
+        weir__block_drop(block, droppers[i]);
+        weir__pool_flush(&house->other);
+        weir__pool_collect(&house->home);
+        assert_int_equal(weir__pool_live(&house->home), 0);
+    }
+    assert_int_equal(house->home.made, 1);
+}
+
+static void spare_never_runs_out(void **state) {
+    struct house *house = *state;
+    struct weir__block *block = weir__pool_get(&house->home, 8, 10);
+    uint32_t slices = 0;
+    while (slices < WEIR__BLOCK_BIAS - 1) {
+        weir__block_hold(block, &house->home);
+        slices++;
+    }
+    expect(block, slices, 1);
+    weir__block_hold(block, &house->home);
+    expect(block, ++slices, WEIR__BLOCK_BIAS);
+    while (slices > 0) {
+        weir__block_drop(block, slices % 2 == 0 ? &house->home : &house->other);
+        slices--;
+    }
+    expect(block, 0, WEIR__BLOCK_BIAS + WEIR__BLOCK_BIAS / 2);
+    weir__block_close(block, &house->home);
+}
+
+static void events_follow_the_header(void **state) {
+    struct house *house = *state;
+    struct weir__block *block = weir__pool_get(&house->home, 24, 3);
+    assert_ptr_equal(weir__block_event(block, 0), (char *)block + WEIR__BLOCK_HEADER_BYTES);
+    assert_ptr_equal(weir__block_event(block, 2), (char *)block + WEIR__BLOCK_HEADER_BYTES + 48);
+    weir__block_close(block, &house->home);
+}
+
+static void drop_too_often(void *block) {
+    weir__block_drop(block, NULL);
+}
+
+static void a_second_release_is_caught(void **state) {
+    struct house *house = *state;
+    if (!WEIR__CHECKED) skip();
+    struct weir__block *block = weir__pool_get(&house->home, 8, 10);
+    weir__block_close(block, &house->home);
+    assert_true(test_aborts(drop_too_often, block, NULL, 0));
+}
+
+/* --- across threads ------------------------------------------------------------------------- */
+
+enum { ROUNDS = 300, THREADS = 2, EVENTS = 64, BATCH = EVENTS / THREADS };
+
+/*
+ * Each round the home worker fills a block, gives each thread one slice of it
+ * and closes it; the threads read their slice, write to it, and drop it after
+ * holding it some more times.  R -> R: the round carries the block.
+ */
+struct relay {
+    struct house *house;
+    struct weir__block *block; /* of the round */
+    uint32_t round;
+    uint32_t wrong; /* events that were not what they should be */
+};
+
+struct runner {
+    struct relay *relay;
+    uint32_t index;
+    struct weir__pool pool; /* where its outgoing chain is */
+};
+
+static void run_round(struct runner *runner, struct weir__rng *rng, uint32_t round) {
+    struct weir__block *block = runner->relay->block;
+    uint64_t *events = weir__block_event(block, runner->index * BATCH);
+    struct weir__pool *here = weir__rng_below(rng, 4) == 0 ? NULL : &runner->pool;
+    uint64_t extra = weir__rng_below(rng, 4);
+    for (uint64_t i = 0; i < extra; i++) weir__block_hold(block, here);
+    for (uint32_t i = 0; i < BATCH; i++) {
+        uint64_t expected = (uint64_t)round * EVENTS + runner->index * BATCH + i;
+        if (events[i] != expected) weir__fetch_add_u32(&runner->relay->wrong, 1);
+        events[i] = ~expected;
+    }
+    for (uint64_t i = 0; i <= extra; i++) weir__block_drop(block, here);
+    weir__pool_flush(&runner->pool);
+}
+
+static void *run(void *argument) {
+    struct runner *runner = argument;
+    struct weir__rng rng;
+    weir__rng_seed(&rng, runner->index);
+    for (uint32_t round = 1; round <= ROUNDS; round++) {
+        while (weir__load_acquire_u32(&runner->relay->round) < round) sched_yield(); /* R */
+        run_round(runner, &rng, round);
+    }
+    return NULL;
+}
+
+static void lead(struct relay *relay) {
+    struct weir__pool *home = &relay->house->home;
+    for (uint32_t round = 1; round <= ROUNDS; round++) {
+        struct weir__block *block = weir__pool_get(home, sizeof(uint64_t), EVENTS);
+        uint64_t *events = weir__block_event(block, 0);
+        for (uint32_t i = 0; i < EVENTS; i++) events[i] = (uint64_t)round * EVENTS + i;
+        for (int i = 0; i < THREADS; i++) weir__block_hold(block, home);
+        relay->block = block;
+        weir__store_release_u32(&relay->round, round); /* R */
+        weir__block_close(block, home);
+        while (weir__pool_live(home) > 0) {
+            weir__pool_collect(home);
+            sched_yield();
+        }
+    }
+}
+
+static void two_threads_drop_while_home_closes(void **state) {
+    static struct runner runners[THREADS];
+    struct house *house = *state;
+    struct relay relay = {.house = house};
+    pthread_t threads[THREADS];
+    for (uint32_t i = 0; i < THREADS; i++) {
+        runners[i] = (struct runner){.relay = &relay, .index = i};
+        weir__pool_open(&runners[i].pool, &house->memory.allocator);
+        assert_int_equal(pthread_create(&threads[i], NULL, run, &runners[i]), 0);
+    }
+    lead(&relay);
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++) assert_int_equal(weir__pool_close(&runners[i].pool), 0);
+    assert_int_equal(relay.wrong, 0);
+    assert_int_equal(house->home.made, 1); /* the same block each round */
+    assert_int_equal(house->home.taken, ROUNDS);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(at_home_only_spare_moves),       TEST(elsewhere_refs_move),
+        TEST(spare_alone_does_not_tell_idle), TEST(closed_while_slices_live),
+        TEST(spare_never_runs_out),           TEST(events_follow_the_header),
+        TEST(a_second_release_is_caught),     TEST(two_threads_drop_while_home_closes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
