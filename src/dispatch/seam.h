@@ -11,15 +11,10 @@
 #ifndef WEIR__DISPATCH_SEAM_H
 #define WEIR__DISPATCH_SEAM_H
 
+#include "edge/outlet.h"
 #include "memory/queue.h"
 
 #include <weir/dispatcher.h>
-
-struct weir_outlet {
-    void *slot; /* the dispatcher's word */
-    weir_subscription subscription;
-    const weir_subscribe_options *options; /* defaults filled in */
-};
 
 /*
  * Takes exactly `count` events (1 or more, all before the first mark) from the

@@ -28,7 +28,7 @@
 #include "base/check.h"
 #include "memory/pool.h"
 
-_Static_assert(offsetof(struct weir__block, home) == 64, "refs has a line of its own");
+_Static_assert(offsetof(struct weir__block, spare) == 64, "the filling worker has its own line");
 _Static_assert(sizeof(struct weir__block) == WEIR__BLOCK_HEADER_BYTES, "header size");
 
 /* True while `here` is the worker that fills the block: only then is spare looked at. */

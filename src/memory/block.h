@@ -33,22 +33,26 @@ struct weir__pool;
 
 enum { WEIR__BLOCK_BIAS = 1 << 20 };
 
-/* The header takes 128 bytes; the events follow it. */
+/*
+ * The header takes 128 bytes; the events follow it.  The consumers' line and
+ * the filling worker's line are kept apart: while a block is filled, neither
+ * side reads what the other writes (docs/transport.md has what that costs).
+ */
 struct weir__block {
+    /* counted down by whoever holds slices, elsewhere */
     uint32_t refs; /* atomic */
-
-    /* written by the home worker while it is filled; then constant */
-    _Alignas(64) struct weir__pool *home;
-    uint32_t spare;       /* home worker only; above 0 until it is closed  */
-    uint32_t event_bytes; /* > 0                                           */
-    uint32_t capacity;    /* in events                                     */
-    uint32_t used;        /* in events: written and handed out             */
-    uint32_t size_class;  /* the pool's                                    */
-    size_t bytes;         /* as allocated, header included                 */
-
+    uint32_t event_bytes;    /* constant, > 0                              */
+    uint32_t size_class;     /* constant: the pool's                       */
+    size_t bytes;            /* constant: as allocated, header included    */
+    struct weir__pool *home; /* constant                                   */
     /* the way home: written by the last holder, then by the home worker */
     struct weir__block *next;   /* in a chain or a free list               */
     ck_stack_entry_t home_link; /* of a chain's first block                */
+
+    /* the home worker's, while it fills the block */
+    _Alignas(64) uint32_t spare; /* above 0 until it is closed             */
+    uint32_t capacity;           /* in events                              */
+    uint32_t used;               /* in events: written and handed out      */
 };
 
 enum { WEIR__BLOCK_HEADER_BYTES = 128 };
@@ -58,6 +62,13 @@ _Static_assert(sizeof(struct weir__block) == WEIR__BLOCK_HEADER_BYTES, "header s
 static inline void *weir__block_event(const struct weir__block *block, uint32_t index) {
     return (unsigned char *)(uintptr_t)block + WEIR__BLOCK_HEADER_BYTES +
            (size_t)index * block->event_bytes;
+}
+
+/* The same for who knows the event's size: reads nothing of the header. */
+static inline void *weir__block_at(const struct weir__block *block, uint32_t index,
+                                   uint32_t event_bytes) {
+    return (unsigned char *)(uintptr_t)block + WEIR__BLOCK_HEADER_BYTES +
+           (size_t)index * event_bytes;
 }
 
 /* One more reference.  here: the calling worker's pool, NULL elsewhere. */
@@ -78,8 +89,19 @@ void weir__block_close(struct weir__block *block, struct weir__pool *here);
  * slice held twice elsewhere and dropped once here leaves spare as it was.
  */
 static inline bool weir__block_idle(const struct weir__block *block) {
-    /* B1 (block.c): the last reader's reads come before what is written next. */
-    return weir__load_acquire_u32(&block->refs) == block->spare;
+    /* B1 (block.c): the last reader's reads come before what is written next.  A
+     * block that others drop slices of is not worth the look: its lines are theirs. */
+    return block->spare >= WEIR__BLOCK_BIAS &&
+           weir__load_acquire_u32(&block->refs) == block->spare;
+}
+
+/* weir__block_hold for a block that the calling worker is filling. */
+static inline void weir__block_hold_filling(struct weir__block *block, struct weir__pool *here) {
+    if (block->spare > 1) {
+        block->spare--;
+    } else {
+        weir__block_hold(block, here);
+    }
 }
 
 #endif

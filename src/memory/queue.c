@@ -127,6 +127,21 @@ void weir__queue_drop(struct weir__queue *queue, uint64_t events, struct weir__p
     consume(queue, NULL, events, here);
 }
 
+void weir__queue_keep(struct weir__queue *queue, uint64_t events, struct weir__pool *here) {
+    while (queue->events > events) {
+        struct weir__item *last = weir__queue_at(queue, queue->count - 1);
+        uint64_t over = queue->events - events;
+        if (last->count > over) {
+            last->count -= (uint32_t)over;
+            queue->events = events;
+            return;
+        }
+        queue->events -= last->count;
+        queue->count--;
+        weir__block_drop(last->block, here);
+    }
+}
+
 void weir__queue_gather(struct weir__queue *queue, void *to, uint64_t events,
                         struct weir__pool *here) {
     consume(queue, to, events, here);

@@ -32,8 +32,11 @@ struct weir__item {
     uint32_t first; /* index of the first event in the block   */
     uint32_t count; /* of events; 0 for a mark                 */
     uint32_t flags;
-    uint32_t kind; /* a mark's, for its owner                 */
-    void *owner;   /* who it came from, for the queue's owner */
+    union {
+        uint32_t event_bytes; /* a slice's: as its block's      */
+        uint32_t kind;        /* a mark's, for its owner        */
+    };
+    void *owner; /* who it came from, for the queue's owner */
 };
 
 struct weir__queue {
@@ -80,6 +83,9 @@ struct weir__item weir__queue_take(struct weir__queue *queue, uint64_t events,
 
 /* Drops `events` events (at most those before the first mark) from the front. */
 void weir__queue_drop(struct weir__queue *queue, uint64_t events, struct weir__pool *here);
+
+/* Drops from the tail (slices only) until `events` events are left. */
+void weir__queue_keep(struct weir__queue *queue, uint64_t events, struct weir__pool *here);
 
 /*
  * Copies `events` events from the front into `to`, across items, and drops

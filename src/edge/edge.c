@@ -1,0 +1,250 @@
+/*
+ * The edge: see edge.h for its positions, protocols and life.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "edge/edge.h"
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "memory/allocator.h"
+#include "memory/pool.h"
+
+#include <string.h>
+
+uint32_t weir__edge_ring_start = 0;
+
+static uint32_t ring_size(size_t max_demand) {
+    uint32_t size = 2;
+    while (size <= max_demand && size < WEIR__RING_ENTRIES_MAX) {
+        size *= 2;
+    }
+    return size;
+}
+
+struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir_subscription id,
+                                   const weir_subscribe_options *options,
+                                   struct weir__ready_stage *producer,
+                                   struct weir__ready_stage *consumer) {
+    uint32_t size = ring_size(options->max_demand);
+    size_t bytes = sizeof(struct weir__edge) + size * sizeof(struct weir__entry);
+    struct weir__edge *edge = weir__alloc_zeroed(allocator, bytes, 128);
+    if (edge == NULL) {
+        return NULL;
+    }
+    edge->id = id;
+    edge->options = *options;
+    edge->at[WEIR__DEMAND] = producer;
+    edge->at[WEIR__EVENTS] = consumer;
+    edge->allocator = allocator;
+    edge->bytes = bytes;
+    edge->local = producer->bell == consumer->bell;
+    edge->can_overflow = options->max_demand > size - 1;
+    edge->refs = 2;
+    weir__ring_open(&edge->ring, (struct weir__entry *)(edge + 1), size, weir__edge_ring_start);
+    weir__ready_edge_open(&edge->ready[WEIR__DEMAND], WEIR__DEMAND, edge);
+    weir__ready_edge_open(&edge->ready[WEIR__EVENTS], WEIR__EVENTS, edge);
+    weir__queue_open(&edge->overflow, allocator);
+    weir__queue_open(&edge->partial, allocator);
+    weir__queue_open(&edge->returned, allocator);
+    edge->outlet.subscription = id;
+    edge->outlet.options = &edge->options;
+    return edge;
+}
+
+void weir__edge_hold(struct weir__edge *edge) {
+    weir__fetch_add_u32(&edge->refs, 1);
+}
+
+void weir__edge_release(struct weir__edge *edge) {
+    if (weir__fetch_sub_u32(&edge->refs, 1) != 1) { /* X1 -> X2 */
+        return;
+    }
+    WEIR__CHECK(weir__queue_empty(&edge->overflow));
+    WEIR__CHECK(weir__queue_empty(&edge->partial));
+    WEIR__CHECK(weir__queue_empty(&edge->returned));
+    WEIR__CHECK(weir__ring_empty(&edge->ring));
+    weir__queue_close(&edge->overflow, NULL);
+    weir__queue_close(&edge->partial, NULL);
+    weir__queue_close(&edge->returned, NULL);
+    weir__free(edge->allocator, edge, edge->bytes);
+}
+
+/* ---- the consumer's side --------------------------------------------------- */
+
+void weir__edge_ask(struct weir__edge *edge, uint64_t count) {
+    edge->asked += count;
+    weir__store_release_u64(&edge->ring.consumer.asked, edge->asked); /* D1 -> D2 */
+}
+
+static void entry_of_item(struct weir__entry *entry, const struct weir__item *item) {
+    entry->block = item->block;
+    entry->first = item->first;
+    entry->count = item->count;
+    entry->flags = (uint16_t)item->flags;
+    entry->event_bytes_less_1 = (uint16_t)(item->event_bytes - 1);
+}
+
+bool weir__edge_take(struct weir__edge *edge, struct weir__entry *out) {
+    if (!weir__ring_pop(&edge->ring, out)) {
+        if (!edge->closing || weir__queue_empty(&edge->overflow)) {
+            return false;
+        }
+        struct weir__item item = weir__queue_pop(&edge->overflow);
+        entry_of_item(out, &item);
+    }
+    edge->received += out->count;
+    return true;
+}
+
+bool weir__edge_made_room(const struct weir__edge *edge) {
+    return edge->can_overflow && weir__edge_wants_room(edge) &&
+           weir__ring_count(&edge->ring) <= edge->ring.ck.size / 2;
+}
+
+bool weir__edge_wants_room(const struct weir__edge *edge) {
+    return !edge->closing && weir__load_relaxed_u32(&edge->ring.producer.wants_room) != 0;
+}
+
+bool weir__edge_has_events(const struct weir__edge *edge) {
+    return !weir__ring_empty(&edge->ring) || (edge->closing && !edge->ended);
+}
+
+/* ---- the producer's side --------------------------------------------------- */
+
+/* Small messages travel in the entry itself and give their block back here. */
+static void fill(struct weir__entry *slot, const struct weir__item *item,
+                 struct weir__pool *pool) {
+    uint64_t bytes = (uint64_t)item->count * item->event_bytes;
+    entry_of_item(slot, item);
+    if (bytes <= WEIR__ENTRY_INLINE_BYTES && (item->flags & WEIR__MORE) == 0) {
+        memcpy(slot->events, weir__block_at(item->block, item->first, item->event_bytes),
+               (size_t)bytes);
+        slot->block = NULL;
+        slot->flags = 0;
+        weir__block_drop(item->block, pool);
+    }
+}
+
+static bool send_item(struct weir__edge *edge, struct weir__item item, struct weir__pool *pool) {
+    if (weir__queue_empty(&edge->overflow)) {
+        struct weir__entry *slot = weir__ring_reserve(&edge->ring);
+        if (WEIR__LIKELY(slot != NULL)) {
+            fill(slot, &item, pool);
+            weir__ring_commit(&edge->ring, slot);
+            return true;
+        }
+    }
+    WEIR__CHECK(edge->can_overflow);
+    return weir__queue_push(&edge->overflow, item);
+}
+
+uint64_t weir__edge_send(struct weir__edge *edge, struct weir__queue *queue, uint64_t count,
+                         struct weir__pool *pool) {
+    uint64_t left = count;
+    uint64_t lost = 0;
+    bool before = weir__queue_empty(&edge->overflow);
+    while (left > 0) {
+        struct weir__item item = weir__queue_take(queue, left, pool);
+        left -= item.count;
+        item.flags = (item.flags & WEIR__SHARED) | (left > 0 ? WEIR__MORE : 0);
+        if (WEIR__UNLIKELY(!send_item(edge, item, pool))) {
+            lost += item.count;
+            weir__block_drop(item.block, pool);
+        }
+    }
+    edge->sent += count - lost;
+    if (before && !weir__queue_empty(&edge->overflow)) {
+        weir__store_relaxed_u32(&edge->ring.producer.wants_room, 1);
+        weir__fence_full(); /* W1 -> W2 */
+        weir__edge_flush(edge);
+    }
+    return lost;
+}
+
+uint64_t weir__edge_demand(struct weir__edge *edge) {
+    uint64_t asked = weir__load_acquire_u64(&edge->ring.consumer.asked); /* D1 -> D2 */
+    uint64_t more = asked - edge->asked_seen;
+    edge->asked_seen = asked;
+    return more;
+}
+
+bool weir__edge_flush(struct weir__edge *edge) {
+    bool moved = false;
+    while (!weir__queue_empty(&edge->overflow)) {
+        struct weir__entry *slot = weir__ring_reserve(&edge->ring);
+        if (slot == NULL) {
+            return moved;
+        }
+        struct weir__item item = weir__queue_pop(&edge->overflow);
+        entry_of_item(slot, &item);
+        weir__ring_commit(&edge->ring, slot);
+        moved = true;
+    }
+    if (moved) {
+        weir__store_relaxed_u32(&edge->ring.producer.wants_room, 0); /* its only writer */
+    }
+    return moved;
+}
+
+bool weir__edge_has_demand(const struct weir__edge *edge) {
+    if (weir__load_relaxed_u64(&edge->ring.consumer.asked) != edge->asked_seen) {
+        return true;
+    }
+    return !weir__queue_empty(&edge->overflow) &&
+           weir__ring_count(&edge->ring) < edge->ring.ck.size - 1;
+}
+
+/* An entry back into an item: inline events move into a block of their own. */
+static bool item_of_entry(const struct weir__entry *entry, struct weir__item *item,
+                          struct weir__pool *pool) {
+    memset(item, 0, sizeof *item);
+    item->block = entry->block;
+    item->first = entry->first;
+    item->count = entry->count;
+    item->flags = entry->flags;
+    item->event_bytes = weir__entry_event_bytes(entry);
+    if (entry->block == NULL) {
+        struct weir__block *block = weir__pool_get(pool, item->event_bytes, entry->count);
+        if (block == NULL) {
+            return false;
+        }
+        memcpy(weir__block_event(block, 0), entry->events,
+               (size_t)entry->count * item->event_bytes);
+        item->block = block;
+        item->first = 0;
+        weir__block_hold(block, pool);
+        weir__block_close(block, pool);
+    }
+    return true;
+}
+
+static uint64_t move_all(struct weir__queue *from, struct weir__queue *to,
+                         struct weir__pool *pool) {
+    uint64_t lost = 0;
+    while (!weir__queue_empty(from)) {
+        struct weir__item item = weir__queue_pop(from);
+        if (!weir__queue_push(to, item)) {
+            lost += item.count;
+            weir__block_drop(item.block, pool);
+        }
+    }
+    return lost;
+}
+
+uint64_t weir__edge_recover(struct weir__edge *edge, struct weir__queue *out,
+                            struct weir__pool *pool) {
+    uint64_t lost = move_all(&edge->returned, out, pool);
+    struct weir__entry entry;
+    while (weir__ring_pop(&edge->ring, &entry)) {
+        struct weir__item item;
+        bool kept = item_of_entry(&entry, &item, pool);
+        if (kept && !weir__queue_push(out, item)) {
+            weir__block_drop(item.block, pool);
+            kept = false;
+        }
+        if (!kept) {
+            lost += entry.count;
+        }
+    }
+    return lost + move_all(&edge->overflow, out, pool);
+}

@@ -1,0 +1,162 @@
+/*
+ * The edge: one subscription's shared memory, and its life.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A ring of slices leads from producer to consumer, a counter `asked` back.
+ * Every notion of place is a 64-bit position of events since the edge began:
+ *
+ *   asked     asked for                 writer: the consumer's worker (shared)
+ *   sent      put on the ring or in     writer: the producer's worker
+ *             the overflow
+ *   received  taken over by the         writer: the consumer's worker
+ *             consumer
+ *   final     sent, once that is the    writer: the producer, before the CLOSE
+ *             end                       mail that publishes it
+ *
+ *   received <= sent;  on an automatic subscription sent <= asked <= received + max
+ *
+ * Overflow.  The ring bounds entries, demand bounds events; many small slices
+ * can fill the ring while demand is open.  The producer keeps such slices in
+ * `overflow`, in order, sets wants_room, fences and looks at the ring again; it
+ * clears wants_room once the overflow is empty.  The consumer, after a pass that
+ * took entries, reads wants_room without a fence (a hint that may come late),
+ * and reads it once more when the edge cools, behind the fence that cooling
+ * needs anyway: an empty ring is polled or cools, so the producer is told.
+ *   W1 -> W2  Dekker: "set wants_room; read c_head" with "move c_head; cool;
+ *             read wants_room" (tests/model/overflow_room.pml)
+ *
+ * Closing follows the data.  The producer, when it ends the subscription,
+ * writes `final` and the reason and sends CLOSE; from then on it leaves ring and
+ * overflow alone (the mail hands the overflow over).  The consumer acts once
+ * received == final.  A consumer that stops sends DOWN, which hands over the
+ * reading end of the ring and what it had received but not begun (`returned`):
+ * the producer's worker gives those events back, or discards and counts them.
+ *
+ * Freeing.  refs counts who may still touch the edge: one for the producer's
+ * side (passed on with CLOSE), one for the consumer's (passed on with DOWN),
+ * one for each CANCEL in flight, and one for each direction that is raised (on a
+ * stack or hot).  The last to let go frees it.
+ *   X1 -> X2  refs: a release by everybody else is seen by the one who frees
+ *
+ * Model: tests/model/demand_cancel.pml.
+ */
+#ifndef WEIR__EDGE_EDGE_H
+#define WEIR__EDGE_EDGE_H
+
+#include "base/attributes.h"
+#include "edge/outlet.h"
+#include "edge/window.h"
+#include "memory/queue.h"
+#include "ring/mail.h"
+#include "ring/ready.h"
+#include "ring/ring.h"
+
+#include <weir/subscription.h>
+
+enum { WEIR__RING_ENTRIES_MAX = 256 };
+
+struct weir__edge {
+    /* constant once the consumer has opened it */
+    weir_subscription id;
+    weir_subscribe_options options;
+    struct weir__ready_stage *at[2]; /* by direction: producer's, consumer's */
+    const struct weir__allocator *allocator;
+    size_t bytes;
+    bool local;        /* both stages on one worker               */
+    bool manual;       /* the consumer chose                      */
+    bool can_overflow; /* the ring may be full while demand is open */
+
+    WEIR__APART uint32_t refs;
+    struct weir__mail forth;  /* REQUEST, then OPEN                     */
+    struct weir__mail cancel; /* CANCEL                                 */
+    struct weir__mail down;   /* DOWN                                   */
+    struct weir__mail close;  /* CLOSE                                  */
+    bool cancel_sent;         /* the consumer has sent CANCEL            */
+    weir_reason cancel_reason;
+
+    WEIR__APART struct weir__ring ring;
+    WEIR__APART struct weir__ready_edge ready[2]; /* by direction */
+
+    /* the producer's; final, cause and reason are handed over with CLOSE */
+    WEIR__APART uint64_t sent;
+    uint64_t asked_seen;
+    uint64_t final;
+    struct weir__queue overflow;
+    weir_outlet outlet;
+    struct weir__edge *consumers_next; /* in its stage's list */
+    struct weir__edge *consumers_previous;
+    weir_cancel_cause close_cause;
+    weir_reason close_reason;
+    bool attached;
+    bool touched; /* in the outbox */
+
+    /* the consumer's; returned is handed over with DOWN */
+    WEIR__APART uint64_t asked;
+    uint64_t received;
+    struct weir__window window;
+    struct weir__queue partial; /* the start of a message that is not all here */
+    struct weir__queue returned;
+    struct weir__edge *producers_next;
+    struct weir__edge *producers_previous;
+    weir_reason down_reason;
+    bool subscribed; /* in its stage's list               */
+    bool closing;    /* CLOSE has come                                     */
+    bool ended;      /* all is received; the end is queued or done         */
+    bool ending;     /* the rest of its messages are handled unsplit       */
+};
+
+/* First ring index of new edges: tests set it to just below the 32-bit wrap. */
+extern uint32_t weir__edge_ring_start;
+
+/* NULL: no memory.  refs is 2: one for each side. */
+struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir_subscription id,
+                                   const weir_subscribe_options *options,
+                                   struct weir__ready_stage *producer,
+                                   struct weir__ready_stage *consumer);
+
+void weir__edge_hold(struct weir__edge *edge);
+void weir__edge_release(struct weir__edge *edge);
+
+/* ---- the consumer's side --------------------------------------------------- */
+
+/* Asks for `count` more: moves asked (D1 -> D2).  Then touch the outbox. */
+void weir__edge_ask(struct weir__edge *edge, uint64_t count);
+
+/* Takes the next entry, of the ring, or after CLOSE of the overflow. */
+bool weir__edge_take(struct weir__edge *edge, struct weir__entry *out);
+
+/* After a pass that took entries: a hint that the producer waits for the room. */
+bool weir__edge_made_room(const struct weir__edge *edge);
+
+/* Behind the fence of cooling (W1 -> W2): whether it waits, for certain. */
+bool weir__edge_wants_room(const struct weir__edge *edge);
+
+/* True when there is something to take, or an end to act on. */
+bool weir__edge_has_events(const struct weir__edge *edge);
+
+/* ---- the producer's side --------------------------------------------------- */
+
+/*
+ * Takes `count` events from the front of `queue` and sends them as one message.
+ * What no memory allows to queue is dropped and counted: returns how many.
+ */
+uint64_t weir__edge_send(struct weir__edge *edge, struct weir__queue *queue, uint64_t count,
+                         struct weir__pool *pool);
+
+/* How many events were asked for since this was last asked (D1 -> D2). */
+uint64_t weir__edge_demand(struct weir__edge *edge);
+
+/* Moves overflow into the ring: true when it moved some. */
+bool weir__edge_flush(struct weir__edge *edge);
+
+/* True when there is new demand, or room for the overflow. */
+bool weir__edge_has_demand(const struct weir__edge *edge);
+
+/*
+ * Empties ring, overflow and `returned`, oldest first, into `out`: for whom
+ * DOWN has come.  Returns how many events could not be kept for want of memory.
+ */
+uint64_t weir__edge_recover(struct weir__edge *edge, struct weir__queue *out,
+                            struct weir__pool *pool);
+
+#endif

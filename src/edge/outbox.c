@@ -1,0 +1,59 @@
+/*
+ * The outbox: see outbox.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "edge/outbox.h"
+
+void weir__edge_heat(struct weir__edge *edge, enum weir__direction direction) {
+    struct weir__ready_edge *ready = &edge->ready[direction];
+    if (ready->hot) {
+        return;
+    }
+    if (edge->local) {
+        weir__store_relaxed_u32(&ready->raised, 1); /* no other worker looks */
+    } else if (weir__exchange_u32(&ready->raised, 1) != 0) {
+        return; /* a publisher has pushed it, or is about to */
+    }
+    weir__edge_hold(edge);
+    weir__ready_heat(edge->at[direction], ready);
+}
+
+void weir__edge_unheat(struct weir__edge *edge, enum weir__direction direction) {
+    weir__ready_unheat(edge->at[direction], &edge->ready[direction]);
+    weir__edge_release(edge);
+}
+
+void weir__outbox_touch(struct weir__outbox *outbox, struct weir__edge *edge,
+                        enum weir__direction direction) {
+    if (edge->local) {
+        /* An end that has not begun looks at the edge when it begins. */
+        if (direction == WEIR__DEMAND ? edge->attached : edge->subscribed) {
+            weir__edge_heat(edge, direction);
+            weir__ready_queue(edge->at[direction], true);
+        }
+        return;
+    }
+    struct weir__ready_edge *ready = &edge->ready[direction];
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        if (outbox->pending[i] == ready) {
+            return;
+        }
+    }
+    if (outbox->count == WEIR__OUTBOX_EDGES) {
+        weir__outbox_flush_pending(outbox);
+    }
+    outbox->pending[outbox->count++] = ready;
+}
+
+void weir__outbox_flush_pending(struct weir__outbox *outbox) {
+    weir__fence_full(); /* F1 -> F2 */
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        struct weir__ready_edge *ready = outbox->pending[i];
+        if (WEIR__UNLIKELY(weir__ready_raise(ready))) {
+            struct weir__edge *edge = ready->edge;
+            weir__edge_hold(edge);
+            weir__ready_push(ready, edge->at[ready->direction]);
+        }
+    }
+    outbox->count = 0;
+}

@@ -1,0 +1,46 @@
+/*
+ * The outbox: edges that something was published on and whose other end has not
+ * been told yet, so that one full fence serves a whole batch.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Telling a stage of the same worker is a plain write and is done at once; the
+ * stage then runs next, while the batch is in the nearest cache.  Others are
+ * told by weir__outbox_flush, after each callback's work: fence, then a look at
+ * each edge's flag (ring/ready.h, F1).
+ *
+ * One owner: a worker.
+ */
+#ifndef WEIR__EDGE_OUTBOX_H
+#define WEIR__EDGE_OUTBOX_H
+
+#include "edge/edge.h"
+
+enum { WEIR__OUTBOX_EDGES = 32 };
+
+struct weir__outbox {
+    struct weir__ready_edge *pending[WEIR__OUTBOX_EDGES];
+    uint32_t count;
+};
+
+/* Something was published on the edge, in that direction. */
+void weir__outbox_touch(struct weir__outbox *outbox, struct weir__edge *edge,
+                        enum weir__direction direction);
+
+void weir__outbox_flush_pending(struct weir__outbox *outbox);
+
+static inline void weir__outbox_flush(struct weir__outbox *outbox) {
+    if (outbox->count > 0) {
+        weir__outbox_flush_pending(outbox);
+    }
+}
+
+/*
+ * The owner of that end makes it hot, holding a reference, unless it is or a
+ * publisher is bringing it.
+ */
+void weir__edge_heat(struct weir__edge *edge, enum weir__direction direction);
+
+/* The owner lets a hot edge go, and its reference with it. */
+void weir__edge_unheat(struct weir__edge *edge, enum weir__direction direction);
+
+#endif

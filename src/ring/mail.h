@@ -1,0 +1,80 @@
+/*
+ * Mail: control messages to a worker, from any thread.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A stack that anybody pushes on and the worker takes whole and reverses, so
+ * the mail of one sender arrives in its order.  A mail names the stage it is
+ * for by reference; the worker, who alone may look a stage up, finds out
+ * whether it lives.  User messages are allocated, counted against the worker's
+ * limit and refused with a status when it is reached; weir's own control uses
+ * nodes embedded in the edge or stage, which cannot be refused (two full
+ * workers would wait for each other).
+ *
+ * Writers: any thread pushes (S1 -> S2 of ready.h); the worker takes.
+ * Progress: lock-free.  A node is on at most one stack at a time: whoever owns
+ * it sends it, the receiver owns it then.
+ */
+#ifndef WEIR__RING_MAIL_H
+#define WEIR__RING_MAIL_H
+
+#include "ring/ready.h"
+
+#include <weir/types.h>
+
+enum weir__mail_kind {
+    WEIR__MAIL_START = 1, /* a stage joins its worker                         */
+    WEIR__MAIL_STOP,      /* user messages: */
+    WEIR__MAIL_CAST,
+    WEIR__MAIL_INFO,
+    WEIR__MAIL_ASK,
+    WEIR__MAIL_CANCEL,
+    WEIR__MAIL_MODE,
+    WEIR__MAIL_INFO_DUE,     /* an info that has waited its turn              */
+    WEIR__MAIL_STOP_ALL,     /* to a worker: all its stages                   */
+    WEIR__MAIL_EDGE_REQUEST, /* to the consumer: subscribe yourself           */
+    WEIR__MAIL_EDGE_OPEN,    /* to the producer: a consumer subscribes        */
+    WEIR__MAIL_EDGE_CANCEL,  /* to the producer: the consumer wants to end    */
+    WEIR__MAIL_EDGE_DOWN,    /* to the producer: the consumer has stopped     */
+    WEIR__MAIL_EDGE_CLOSE    /* to the consumer: no events beyond `final`     */
+};
+
+struct weir__mail {
+    ck_stack_entry_t link;
+    struct weir__mail *next; /* the receiver's: its place in a list          */
+    weir_ref to;
+    uint32_t kind;
+};
+
+/* Sends; wakes the worker if need be. */
+void weir__mail_send(struct weir__bell *bell, struct weir__mail *mail);
+
+/*
+ * The owner: takes all mail, oldest first, linked by `next`.  NULL: none.
+ */
+struct weir__mail *weir__mail_take(struct weir__bell *bell);
+
+/* A first-in first-out list of mail, one owner's. */
+struct weir__mail_list {
+    struct weir__mail *first;
+    struct weir__mail *last;
+};
+
+static inline void weir__mail_list_push(struct weir__mail_list *list, struct weir__mail *mail) {
+    mail->next = NULL;
+    if (list->first == NULL) {
+        list->first = mail;
+    } else {
+        list->last->next = mail;
+    }
+    list->last = mail;
+}
+
+static inline struct weir__mail *weir__mail_list_pop(struct weir__mail_list *list) {
+    struct weir__mail *mail = list->first;
+    if (mail != NULL) {
+        list->first = mail->next;
+    }
+    return mail;
+}
+
+#endif

@@ -1,0 +1,207 @@
+/*
+ * Readiness: the slow paths.  The protocol is told in ready.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ring/ready.h"
+
+#include "base/attributes.h"
+#include "os/futex.h"
+
+#include <string.h>
+
+void weir__bell_open(struct weir__bell *bell) {
+    memset(bell, 0, sizeof *bell);
+    ck_stack_init(&bell->stages);
+    ck_stack_init(&bell->mail);
+}
+
+void weir__ready_stage_open(struct weir__ready_stage *stage, struct weir__bell *bell) {
+    memset(stage, 0, sizeof *stage);
+    ck_stack_init(&stage->edges);
+    stage->bell = bell;
+}
+
+void weir__ready_edge_open(struct weir__ready_edge *edge, enum weir__direction direction,
+                           void *owner) {
+    memset(edge, 0, sizeof *edge);
+    edge->direction = direction;
+    edge->edge = owner;
+}
+
+void weir__bell_ring(struct weir__bell *bell) {
+    /* The push before was a locked operation, so it is ordered before this load (F1 -> F3). */
+    if (weir__load_relaxed_u32(&bell->parked) != 0 && weir__exchange_u32(&bell->parked, 0) != 0) {
+        weir__futex_wake(&bell->parked, 1);
+    }
+}
+
+void weir__ready_push(struct weir__ready_edge *edge, struct weir__ready_stage *stage) {
+    ck_stack_push_upmc(&stage->edges, &edge->link); /* S1 -> S2 */
+    /* A locked operation again: of two pushers one sees raised 0, and rings. */
+    if (weir__exchange_u32(&stage->raised, 1) == 0) {
+        ck_stack_push_upmc(&stage->bell->stages, &stage->link); /* S1 -> S2 */
+        weir__bell_ring(stage->bell);
+    }
+}
+
+/* The run list: doubly linked, in the order of running. */
+
+static void enqueue(struct weir__bell *bell, struct weir__ready_stage *stage, bool first) {
+    stage->queued = true;
+    bell->run_count++;
+    stage->run_next = first ? bell->run_first : NULL;
+    stage->run_previous = first ? NULL : bell->run_last;
+    if (stage->run_previous != NULL) {
+        stage->run_previous->run_next = stage;
+    } else {
+        bell->run_first = stage;
+    }
+    if (stage->run_next != NULL) {
+        stage->run_next->run_previous = stage;
+    } else {
+        bell->run_last = stage;
+    }
+}
+
+static void dequeue(struct weir__bell *bell, struct weir__ready_stage *stage) {
+    stage->queued = false;
+    bell->run_count--;
+    if (stage->run_previous != NULL) {
+        stage->run_previous->run_next = stage->run_next;
+    } else {
+        bell->run_first = stage->run_next;
+    }
+    if (stage->run_next != NULL) {
+        stage->run_next->run_previous = stage->run_previous;
+    } else {
+        bell->run_last = stage->run_previous;
+    }
+    stage->run_next = NULL;
+    stage->run_previous = NULL;
+}
+
+struct weir__ready_stage *weir__bell_next(struct weir__bell *bell) {
+    struct weir__ready_stage *stage = bell->run_first;
+    if (stage != NULL) {
+        dequeue(bell, stage);
+    }
+    return stage;
+}
+
+void weir__ready_queue(struct weir__ready_stage *stage, bool first) {
+    if (stage->queued) {
+        return;
+    }
+    if (!stage->held) {
+        if (weir__exchange_u32(&stage->raised, 1) != 0) {
+            return; /* a publisher has pushed it, or is about to */
+        }
+        stage->held = true;
+    }
+    enqueue(stage->bell, stage, first);
+}
+
+/* Stacks give the last pushed first; the order of raising is the fair one. */
+static ck_stack_entry_t *reversed(ck_stack_entry_t *entry) {
+    ck_stack_entry_t *result = NULL;
+    while (entry != NULL) {
+        ck_stack_entry_t *next = entry->next;
+        entry->next = result;
+        result = entry;
+        entry = next;
+    }
+    return result;
+}
+
+void weir__bell_collect(struct weir__bell *bell) {
+    if (weir__load_relaxed_ptr(&bell->stages.head) == NULL) {
+        return;
+    }
+    ck_stack_entry_t *entry = reversed(ck_stack_batch_pop_upmc(&bell->stages)); /* S1 -> S2 */
+    while (entry != NULL) {
+        ck_stack_entry_t *next = entry->next;
+        struct weir__ready_stage *stage =
+            WEIR__CONTAINER_OF(entry, struct weir__ready_stage, link);
+        stage->held = true;
+        enqueue(bell, stage, false);
+        entry = next;
+    }
+}
+
+bool weir__bell_pending(const struct weir__bell *bell) {
+    return weir__load_relaxed_ptr(&bell->stages.head) != NULL ||
+           weir__load_relaxed_ptr(&bell->mail.head) != NULL;
+}
+
+bool weir__bell_park(struct weir__bell *bell, uint64_t deadline_ns) {
+    weir__store_relaxed_u32(&bell->parked, 1);
+    weir__fence_full(); /* F1 -> F3 */
+    if (weir__bell_pending(bell)) {
+        weir__store_relaxed_u32(&bell->parked, 0);
+        return false;
+    }
+    weir__futex_wait(&bell->parked, 1, deadline_ns);
+    /* Whoever wakes us has set it to 0; after a timeout or a spurious return we do. */
+    bool woken = weir__exchange_u32(&bell->parked, 0) == 0;
+    if (woken) {
+        weir__store_relaxed_u64(&bell->wakes, bell->wakes + 1);
+    }
+    return woken;
+}
+
+void weir__ready_collect(struct weir__ready_stage *stage,
+                         void (*take)(void *context, struct weir__ready_edge *edge),
+                         void *context) {
+    if (weir__load_relaxed_ptr(&stage->edges.head) == NULL) {
+        return;
+    }
+    ck_stack_entry_t *entry = reversed(ck_stack_batch_pop_upmc(&stage->edges)); /* S1 -> S2 */
+    while (entry != NULL) {
+        ck_stack_entry_t *next = entry->next;
+        take(context, WEIR__CONTAINER_OF(entry, struct weir__ready_edge, link));
+        entry = next;
+    }
+}
+
+void weir__ready_heat(struct weir__ready_stage *stage, struct weir__ready_edge *edge) {
+    struct weir__ready_list *list = &stage->hot[edge->direction];
+    edge->hot = true;
+    edge->polls = 0;
+    if (list->first == NULL) {
+        edge->hot_next = edge;
+        edge->hot_previous = edge;
+        list->first = edge;
+    } else {
+        edge->hot_next = list->first;
+        edge->hot_previous = list->first->hot_previous;
+        edge->hot_previous->hot_next = edge;
+        edge->hot_next->hot_previous = edge;
+    }
+    list->count++;
+}
+
+void weir__ready_unheat(struct weir__ready_stage *stage, struct weir__ready_edge *edge) {
+    struct weir__ready_list *list = &stage->hot[edge->direction];
+    edge->hot = false;
+    list->count--;
+    if (list->count == 0) {
+        list->first = NULL;
+        return;
+    }
+    edge->hot_previous->hot_next = edge->hot_next;
+    edge->hot_next->hot_previous = edge->hot_previous;
+    if (list->first == edge) {
+        list->first = edge->hot_next;
+    }
+}
+
+bool weir__ready_cool_stage(struct weir__ready_stage *stage) {
+    weir__ready_lower(&stage->raised);
+    if (weir__load_relaxed_ptr(&stage->edges.head) == NULL) {
+        stage->held = false;
+        return true;
+    }
+    /* Taken back, unless a publisher was first: then the bell's stack brings it. */
+    stage->held = weir__ready_retake(&stage->raised);
+    return !stage->held;
+}

@@ -1,0 +1,175 @@
+/*
+ * Readiness: how a worker learns which stages have something to do, and wakes.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Three levels, each reached only when needed:
+ *   weir__ready_edge   one direction of an edge: something was published on it
+ *   weir__ready_stage  a stage: one of its edges is ready
+ *   weir__bell         a worker: one of its stages is ready, or mail came
+ *
+ * Hot and cold.  `raised` is 1 while the owner is going to look at the edge
+ * (or stage) without being told.  The owner keeps polling what was busy a
+ * moment ago (hot) and lets it cool when it stays empty; so in a steady flow
+ * the publisher only reads a flag that does not change.
+ *
+ * Publisher, once per batch:       Owner, cooling (edge, then stage):
+ *   write the data                   raised = 0
+ *   full fence                 F1    full fence                       F2
+ *   if raised: done                  look at the data once more
+ *   exchange raised to 1             if there is some: exchange raised to 1;
+ *   if it was 0: push on the           if it was 0, stay hot; if it was 1,
+ *   owner's stack, and raise           the publisher has pushed it: leave it
+ *   the next level likewise            to the stack
+ *
+ * Parking is the same with `parked` (1 = asleep or about to be): parked = 1;
+ * full fence (F3); look at both stacks; futex_wait(parked, 1).  Whoever pushes
+ * on a stack has done a locked operation (F1 again) and then, if parked is 1,
+ * exchanges it to 0, and wakes the worker only when it was 1.
+ *
+ *   writers of raised   publishers 0 -> 1, the owner 1 -> 0
+ *   writers of stacks   publishers push; the owner takes them whole
+ *   writers of parked   the owner 0 -> 1, anybody 1 -> 0
+ *
+ * Ordering
+ *   F1 -> F2  Dekker: of "publish; read raised" and "clear raised; read data"
+ *             at least one sees the other's write.  Without either: lost work.
+ *   F1 -> F3  the same for "push; read parked" and "set parked; read stacks".
+ *   S1 -> S2  stack push (release) -> take whole (acquire): publishes the node
+ *             and everything written before it.
+ * Models: tests/model/ready_park.pml.  Progress: publishing is lock-free
+ * (a stack push may retry), parking aside.  Nothing here wraps.
+ *
+ * An edge and both its stages may share a worker; then publishing is a plain
+ * write to the owner's own lists (weir__ready_heat, weir__ready_queue).
+ */
+#ifndef WEIR__RING_READY_H
+#define WEIR__RING_READY_H
+
+#include "base/atomic.h"
+
+#include <ck_stack.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum weir__direction { WEIR__DEMAND = 0, WEIR__EVENTS = 1 };
+
+struct weir__ready_edge {
+    uint32_t raised;
+    uint32_t direction;     /* constant                                  */
+    ck_stack_entry_t link;  /* on the stage's stack                      */
+    void *edge;             /* constant: whose direction this is         */
+    /* the owner's */
+    struct weir__ready_edge *hot_next;
+    struct weir__ready_edge *hot_previous;
+    uint32_t polls; /* in a row that found nothing */
+    bool hot;
+};
+
+struct weir__ready_list {
+    struct weir__ready_edge *first;
+    uint32_t count;
+};
+
+struct weir__ready_stage {
+    ck_stack_t edges; /* raised by other workers */
+    uint32_t raised;
+    ck_stack_entry_t link; /* on the bell's stack */
+    struct weir__bell *bell; /* constant: its worker's */
+    /* the owner's */
+    _Alignas(128) struct weir__ready_list hot[2]; /* by direction */
+    struct weir__ready_stage *run_next;
+    struct weir__ready_stage *run_previous;
+    uint32_t polls;
+    bool held;   /* the owner is who raised is 1 for: it runs or is queued */
+    bool queued; /* in the bell's run list                                 */
+};
+
+struct weir__bell {
+    ck_stack_t stages; /* raised by other workers                            */
+    ck_stack_t mail;   /* ring/mail.h: pushed by anybody                     */
+    _Alignas(128) uint32_t parked;
+    /* the owner's */
+    _Alignas(128) struct weir__ready_stage *run_first;
+    struct weir__ready_stage *run_last;
+    uint32_t run_count;
+    uint64_t wakes; /* times it was woken from sleep */
+};
+
+void weir__bell_open(struct weir__bell *bell);
+void weir__ready_stage_open(struct weir__ready_stage *stage, struct weir__bell *bell);
+void weir__ready_edge_open(struct weir__ready_edge *edge, enum weir__direction direction,
+                           void *owner);
+
+/*
+ * Publisher on another worker, after weir__fence_full (F1): true when the edge
+ * has to be pushed, by weir__ready_push, once a reference is taken for it.
+ */
+static inline bool weir__ready_raise(struct weir__ready_edge *edge) {
+    return weir__load_relaxed_u32(&edge->raised) == 0 &&
+           weir__exchange_u32(&edge->raised, 1) == 0;
+}
+
+void weir__ready_push(struct weir__ready_edge *edge, struct weir__ready_stage *stage);
+
+/* Wakes the bell's worker if it sleeps.  After a push on one of its stacks. */
+void weir__bell_ring(struct weir__bell *bell);
+
+/* ---- the owner's side ------------------------------------------------------ */
+
+/* Takes what other workers raised into the run list. */
+void weir__bell_collect(struct weir__bell *bell);
+
+/*
+ * Puts a stage into the run list, unless it is there or a publisher is just
+ * bringing it: `raised` is a token, and who sets it brings the stage.
+ * first: ahead of the others.
+ */
+void weir__ready_queue(struct weir__ready_stage *stage, bool first);
+
+/* Takes the first stage out of the run list; NULL: there is none. */
+struct weir__ready_stage *weir__bell_next(struct weir__bell *bell);
+
+/*
+ * Sleeps until rung or until deadline_ns, unless something is there already.
+ * Returns true when it was woken (rather than timed out or not asleep at all).
+ */
+bool weir__bell_park(struct weir__bell *bell, uint64_t deadline_ns);
+
+/* True when a stack holds something (a hint for others, exact for the owner). */
+bool weir__bell_pending(const struct weir__bell *bell);
+
+/*
+ * Takes the edges that other workers raised.  For each, `take` is called, and
+ * puts it on a hot list (weir__ready_heat) or lets go of it.
+ */
+void weir__ready_collect(struct weir__ready_stage *stage,
+                         void (*take)(void *context, struct weir__ready_edge *edge),
+                         void *context);
+
+/* Puts an edge on its stage's hot list / takes it off. */
+void weir__ready_heat(struct weir__ready_stage *stage, struct weir__ready_edge *edge);
+void weir__ready_unheat(struct weir__ready_stage *stage, struct weir__ready_edge *edge);
+
+/*
+ * Cooling an edge, in two steps: lower it (raised = 0, F2), look at its data,
+ * and if there is some take it back: true when the caller has it still, false
+ * when a publisher has pushed it meanwhile.
+ */
+static inline void weir__ready_lower(uint32_t *raised) {
+    weir__store_relaxed_u32(raised, 0);
+    weir__fence_full(); /* F1 -> F2 */
+}
+
+static inline bool weir__ready_retake(uint32_t *raised) {
+    return weir__exchange_u32(raised, 1) == 0;
+}
+
+/*
+ * Cools the stage that has just run (it is not in the run list), which has no
+ * hot edge and nothing else to do.  False when there is something after all:
+ * it is to be queued again.
+ */
+bool weir__ready_cool_stage(struct weir__ready_stage *stage);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * The registry: where stages are found by reference.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A reference is index, worker, kind and generation in 64 bits.  A slot is
+ * never freed while the runtime lives, so any thread may look at its
+ * generation; the stage in it belongs to the slot's worker, and only that
+ * thread looks there.  Slots lie in chunks that are made as needed.
+ *
+ *   bits  0..19 index   20..29 worker   30..31 kind   32..63 generation
+ *
+ * A slot stays with the worker that it was first taken for, because its ready
+ * stage may still be on that worker's stacks when its stage has gone.  Its
+ * generation is odd while a stage is alive in it, even while it is free.
+ *
+ * Writers: a slot's generation and stage, its worker; at first, the thread that
+ * starts the stage, which publishes the slot with the START mail.  A worker's
+ * free list: anybody pushes; a taker takes it whole, keeps one slot and pushes
+ * the rest back, so no slot is compared with an old pointer to it (no ABA).
+ * Readers: any thread reads generations: a hint that may be out of date; the
+ * worker's own look is what counts.
+ * Ordering: C1 -> C2 publishes a chunk's slots with its pointer;
+ * S1 -> S2 (ring/ready.h) the free list.  Progress: lock-free.
+ * Wrap: a generation is 32 bits; a reference is mistaken for another only after
+ * 2^31 stages in one slot.
+ */
+#ifndef WEIR__RUNTIME_REGISTRY_H
+#define WEIR__RUNTIME_REGISTRY_H
+
+#include "base/attributes.h"
+#include "memory/allocator.h"
+#include "ring/ready.h"
+#include "stage/stage.h"
+
+enum {
+    WEIR__REGISTRY_CHUNK = 1024,
+    WEIR__REGISTRY_CHUNKS = 1024,
+    WEIR__REGISTRY_STAGES_MAX = WEIR__REGISTRY_CHUNK * WEIR__REGISTRY_CHUNKS
+};
+
+struct weir__slot {
+    struct weir__ready_stage ready;
+    uint32_t generation; /* odd: that of the stage in it               */
+    uint32_t index;
+    ck_stack_entry_t free_link;
+    weir_stage *stage; /* the worker's; NULL: none */
+};
+
+struct weir__registry {
+    const struct weir__allocator *allocator;
+    uint32_t first_generation; /* even; differs between runtimes        */
+    WEIR__APART uint32_t used; /* slots ever taken from chunks (atomic) */
+    struct weir__slot *chunks[WEIR__REGISTRY_CHUNKS];
+};
+
+static inline uint32_t weir__ref_index(weir_ref ref) {
+    return (uint32_t)(ref.bits & 0xfffffu);
+}
+static inline uint32_t weir__ref_worker(weir_ref ref) {
+    return (uint32_t)(ref.bits >> 20) & 0x3ffu;
+}
+static inline weir_kind weir__ref_kind(weir_ref ref) {
+    return (weir_kind)((ref.bits >> 30) & 3u);
+}
+static inline uint32_t weir__ref_generation(weir_ref ref) {
+    return (uint32_t)(ref.bits >> 32);
+}
+
+void weir__registry_open(struct weir__registry *registry, const struct weir__allocator *allocator,
+                         uint32_t first_generation);
+void weir__registry_close(struct weir__registry *registry);
+
+/*
+ * A slot nobody uses, of the worker whose bell and free list these are.
+ * NULL: no memory, or too many stages.
+ */
+struct weir__slot *weir__registry_take(struct weir__registry *registry, struct weir__bell *bell,
+                                       ck_stack_t *free_slots);
+
+/* The reference of the stage that is being made for the slot. */
+weir_ref weir__registry_ref(const struct weir__slot *slot, uint32_t worker, weir_kind kind);
+
+/* The stage is ready to be known: its reference is alive from now on. */
+void weir__registry_publish(struct weir__slot *slot);
+
+/* Gives a slot back, published or not: its reference is stale from now on. */
+void weir__registry_give(struct weir__slot *slot, ck_stack_t *free_slots);
+
+/* The slot that a reference names, if it was ever taken and its generation
+ * agrees at this moment; NULL otherwise. */
+struct weir__slot *weir__registry_find(const struct weir__registry *registry, weir_ref ref);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * The runtime's own structure, for the files of this room.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WEIR__RUNTIME_RUNTIME_H
+#define WEIR__RUNTIME_RUNTIME_H
+
+#include "base/rng.h"
+#include "runtime/worker.h"
+
+struct weir_runtime {
+    /* constant */
+    weir_runtime_options options;
+    struct weir__allocator allocator;
+    struct weir__worker *workers;
+    unsigned worker_count;
+    size_t bytes;
+
+    struct weir__registry registry;
+    WEIR__APART uint64_t next_edge; /* atomic: ids of subscriptions               */
+    uint32_t next_worker;           /* atomic: automatic placement                */
+    WEIR__APART uint32_t alive;     /* atomic: stages; a futex of who waits for 0 */
+    uint32_t closing;               /* atomic: no more starts                     */
+    uint32_t quit;                  /* atomic: workers leave                      */
+    uint32_t stop_reason;           /* atomic: of STOP_ALL                        */
+
+    /* the stepping thread's */
+    struct weir__rng rng;
+    uint64_t virtual_ns;
+    unsigned next_step;
+};
+
+static inline struct weir__worker *weir__runtime_worker(const weir_runtime *runtime,
+                                                        weir_ref ref) {
+    uint32_t index = weir__ref_worker(ref);
+    return index < runtime->worker_count ? &runtime->workers[index] : NULL;
+}
+
+/* A stage has gone from its worker. */
+void weir__runtime_gone(weir_runtime *runtime);
+
+/* True when every worker rests and nothing waits anywhere. */
+bool weir__runtime_at_rest(const weir_runtime *runtime);
+
+/* A user message is used up: free it, count it off. */
+void weir__message_used_up(struct weir__host *host, struct weir__message *message);
+
+void weir__runtime_log(weir_runtime *runtime, weir_log_level level, const char *text);
+
+#endif

@@ -1,0 +1,231 @@
+/*
+ * The worker: see worker.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/worker.h"
+
+#include "base/check.h"
+#include "runtime/runtime.h"
+
+#include <string.h>
+
+_Thread_local struct weir__host *weir__here;
+
+/*
+ * Empty polls before something cools.  One costs 40 to 100 ns, so a worker that
+ * may spin does so for some 20 microseconds: the price of being woken.
+ */
+enum { POLLS_THEN_PARK = 256, POLLS_SPINNING = 4096 };
+
+static uint32_t hot_polls(const weir_runtime *runtime) {
+    if (runtime->options.mode != WEIR_THREADS) {
+        return 0;
+    }
+    switch (runtime->options.idle) {
+    case WEIR_IDLE_SPIN:
+        return POLLS_SPINNING;
+    case WEIR_IDLE_SPIN_THEN_PARK:
+        return POLLS_THEN_PARK;
+    default:
+        return 0;
+    }
+}
+
+void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint32_t index,
+                       unsigned core) {
+    struct weir__host *host = &worker->host;
+    weir__bell_open(&worker->bell);
+    ck_stack_init(&worker->free_slots);
+    worker->index = index;
+    worker->core = core;
+    worker->epoch = 1; /* cold: nothing is there yet */
+    host->runtime = runtime;
+    host->allocator = &runtime->allocator;
+    host->bell = &worker->bell;
+    host->hot_polls = hot_polls(runtime);
+    host->log = weir__runtime_log;
+    host->used_up = weir__message_used_up;
+    weir__pool_open(&host->pool, &runtime->allocator);
+}
+
+/* ---- stages come and go ---------------------------------------------------------- */
+
+static void join(struct weir__worker *worker, weir_stage *stage) {
+    struct weir__slot *slot =
+        weir__registry_find(&worker->host.runtime->registry, stage->ref);
+    slot->stage = stage;
+    stage->previous = NULL;
+    stage->next = worker->stages;
+    if (stage->next != NULL) {
+        stage->next->previous = stage;
+    }
+    worker->stages = stage;
+}
+
+static void leave(struct weir__worker *worker, struct weir__slot *slot) {
+    weir_stage *stage = slot->stage;
+    weir__stage_terminate(stage);
+    if (stage->previous != NULL) {
+        stage->previous->next = stage->next;
+    } else {
+        worker->stages = stage->next;
+    }
+    if (stage->next != NULL) {
+        stage->next->previous = stage->previous;
+    }
+    weir__registry_give(slot, &worker->free_slots);
+    weir__stage_free(stage);
+    weir__pool_flush(&worker->host.pool);
+    weir__runtime_gone(worker->host.runtime);
+}
+
+static void stop_all(struct weir__worker *worker) {
+    weir__store_release_u32(&worker->stop_all_sent, 0); /* T1 -> T2: the node is free again */
+    weir_reason reason =
+        (weir_reason)weir__load_relaxed_u32(&worker->host.runtime->stop_reason);
+    for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        if (!stage->stopping) {
+            stage->stopping = true;
+            stage->reason = reason;
+        }
+        weir__ready_queue(stage->ready, false);
+    }
+}
+
+void weir__worker_stop_all(struct weir__worker *worker) {
+    if (weir__exchange_u32(&worker->stop_all_sent, 1) == 0) { /* T1 -> T2 */
+        worker->stop_all.kind = WEIR__MAIL_STOP_ALL;
+        weir__mail_send(&worker->bell, &worker->stop_all);
+    }
+}
+
+/* ---- mail ------------------------------------------------------------------------- */
+
+static void deliver(struct weir__worker *worker, struct weir__mail *mail) {
+    if (mail->kind == WEIR__MAIL_STOP_ALL) {
+        stop_all(worker);
+        return;
+    }
+    if (mail->kind == WEIR__MAIL_START) {
+        join(worker, WEIR__CONTAINER_OF(mail, weir_stage, start));
+        return;
+    }
+    struct weir__slot *slot = weir__registry_find(&worker->host.runtime->registry, mail->to);
+    if (slot == NULL || slot->stage == NULL) {
+        weir__mail_bounce(&worker->host, mail);
+        return;
+    }
+    weir__mail_list_push(&slot->stage->control, mail);
+    weir__ready_queue(&slot->ready, false);
+}
+
+static bool take_mail(struct weir__worker *worker) {
+    struct weir__mail *mail = weir__mail_take(&worker->bell);
+    bool any = mail != NULL;
+    while (mail != NULL) {
+        struct weir__mail *next = mail->next;
+        deliver(worker, mail);
+        mail = next;
+    }
+    return any;
+}
+
+/* ---- visiting ---------------------------------------------------------------------- */
+
+/* An edge was raised for a stage that has gone. */
+static void let_go(void *context, struct weir__ready_edge *ready) {
+    (void)context;
+    weir__ready_lower(&ready->raised);
+    weir__edge_release(ready->edge);
+}
+
+static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
+    weir_stage *stage = slot->stage;
+    if (stage == NULL) {
+        weir__ready_collect(&slot->ready, let_go, NULL);
+        return false;
+    }
+    weir__count(&worker->host.counters.turns, 1);
+    bool busy = weir__stage_turn(stage);
+    if (stage->stopping) {
+        leave(worker, slot);
+        return true;
+    }
+    return busy;
+}
+
+enum weir__step weir__worker_step(struct weir__worker *worker) {
+    bool mail = take_mail(worker);
+    weir__bell_collect(&worker->bell);
+    struct weir__ready_stage *ready = weir__bell_next(&worker->bell);
+    if (ready == NULL) {
+        return mail ? WEIR__STEP_BUSY : WEIR__STEP_COLD;
+    }
+    struct weir__slot *slot = WEIR__CONTAINER_OF(ready, struct weir__slot, ready);
+    bool busy = visit(worker, slot);
+    ready->polls = busy ? 0 : ready->polls + 1;
+    bool hot = ready->hot[WEIR__DEMAND].count > 0 || ready->hot[WEIR__EVENTS].count > 0;
+    if (busy || ready->queued || hot || !weir__ready_cool_stage(ready)) {
+        if (ready->held) {
+            weir__ready_queue(ready, false);
+        }
+    }
+    return busy || mail ? WEIR__STEP_BUSY : WEIR__STEP_IDLE;
+}
+
+/* ---- the thread --------------------------------------------------------------------- */
+
+/* Rests until the bell rings. */
+static void rest(struct weir__worker *worker) {
+    weir_runtime *runtime = worker->host.runtime;
+    weir__store_release_u64(&worker->epoch, worker->epoch + 1); /* Q1 -> Q2 */
+    if (runtime->options.idle == WEIR_IDLE_SPIN) {
+        weir__fence_full(); /* Q1 -> Q2 */
+        while (!weir__bell_pending(&worker->bell) &&
+               weir__load_relaxed_u32(&runtime->quit) == 0) {
+            weir__cpu_relax();
+        }
+    } else {
+        weir__bell_park(&worker->bell, UINT64_MAX);
+    }
+    weir__store_relaxed_u64(&worker->epoch, worker->epoch + 1); /* Q3 -> Q4 */
+}
+
+static void pin(struct weir__worker *worker) {
+    weir_runtime *runtime = worker->host.runtime;
+    if (runtime->options.unpinned) {
+        return;
+    }
+    int error = weir__thread_pin(worker->core);
+    if (error != 0) {
+        weir__host_log(&worker->host, WEIR_LOG_WARNING,
+                       "worker %u cannot be pinned to core %u (%s) and runs unpinned",
+                       (unsigned)worker->index, worker->core, strerror(error));
+    }
+}
+
+void weir__worker_run(void *argument) {
+    struct weir__worker *worker = argument;
+    weir_runtime *runtime = worker->host.runtime;
+    weir__here = &worker->host;
+    pin(worker);
+    weir__store_relaxed_u64(&worker->epoch, 2); /* Q3 -> Q4 */
+    while (weir__load_relaxed_u32(&runtime->quit) == 0) {
+        switch (weir__worker_step(worker)) {
+        case WEIR__STEP_BUSY:
+            worker->idle_turns = 0;
+            break;
+        case WEIR__STEP_IDLE:
+            if (++worker->idle_turns >= worker->bell.run_count) {
+                worker->idle_turns = 0;
+                weir__cpu_relax();
+            }
+            break;
+        case WEIR__STEP_COLD:
+            rest(worker);
+            break;
+        }
+    }
+    weir__store_release_u64(&worker->epoch, worker->epoch | 1); /* Q1 -> Q2 */
+    weir__here = NULL;
+}

@@ -1,0 +1,64 @@
+/*
+ * The worker: one thread, or a stepper's stand-in, and the stages placed on it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A worker visits its ready stages in rotation.  With none ready it is cold: it
+ * rests, and sleeps, until its bell rings.
+ *
+ * Rest, for weir_runtime_settle: `epoch` is odd while the worker rests, that is,
+ * from before its last look at its stacks until before it takes from them
+ * again.  A settler reads all epochs, then looks at all stacks, then reads
+ * the epochs again: all odd, all stacks empty, nothing changed means that there
+ * was a moment when no worker ran and nothing waited.
+ *   writer of epoch      the worker
+ *   readers              settlers
+ *   Q1 -> Q2  epoch odd (release) -> the settler's reads (acquire): publishes all
+ *             that the worker pushed on others' stacks before.
+ *   Q3 -> Q4  epoch even is stored before the worker's take of a stack, which is
+ *             a locked operation; a settler that then sees the stack empty sees
+ *             the epoch changed in its second reading.
+ * Model: tests/model/settle.pml.
+ */
+#ifndef WEIR__RUNTIME_WORKER_H
+#define WEIR__RUNTIME_WORKER_H
+
+#include "os/thread.h"
+#include "runtime/registry.h"
+#include "stage/host.h"
+
+struct weir__worker {
+    struct weir__bell bell;
+    struct weir__host host;
+    ck_stack_t free_slots;
+    WEIR__APART uint32_t messages; /* of users, waiting here (atomic, anybody) */
+    uint32_t stop_all_sent;        /* atomic: the node is in flight            */
+    struct weir__mail stop_all;
+    WEIR__APART uint64_t epoch; /* odd: resting */
+    /* the worker's, or constant */
+    weir_stage *stages;
+    uint32_t idle_turns; /* in a row */
+    uint32_t index;
+    unsigned core;
+    struct weir__thread thread;
+};
+
+enum weir__step {
+    WEIR__STEP_COLD, /* nothing to visit                          */
+    WEIR__STEP_IDLE, /* visited a stage that had nothing to do    */
+    WEIR__STEP_BUSY  /* visited a stage that had, or took mail    */
+};
+
+/* Takes mail and ready stages, and visits one stage. */
+enum weir__step weir__worker_step(struct weir__worker *worker);
+
+/* The thread: runs until the runtime quits. */
+void weir__worker_run(void *worker);
+
+/* Refills the host's fields; index and bell are set. */
+void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint32_t index,
+                       unsigned core);
+
+/* Tells every stage on the worker to stop, with the runtime's stop_reason. */
+void weir__worker_stop_all(struct weir__worker *worker);
+
+#endif

@@ -1,0 +1,266 @@
+/*
+ * Control: what a stage does with its mail.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Also what the worker does with mail for a stage that is gone: user messages
+ * vanish, as messages to a dead process do; edges are told, or let go.
+ */
+#include "base/check.h"
+#include "stage/stage.h"
+
+static struct weir__edge *edge_of(struct weir__mail *mail, size_t offset) {
+    return (struct weir__edge *)(void *)((unsigned char *)mail - offset);
+}
+
+#define EDGE_OF(mail, member) edge_of(mail, offsetof(struct weir__edge, member))
+
+static weir_peer producer_of(const struct weir__edge *edge) {
+    return (weir_peer){.subscription = edge->id,
+                       .stage = edge->id.producer,
+                       .side = WEIR_PRODUCER,
+                       .options = &edge->options};
+}
+
+/* ---- subscribing, as a consumer -------------------------------------------------- */
+
+/* REQUEST: the stage becomes the edge's consumer and tells the producer. */
+static void subscribe(weir_stage *stage, struct weir__edge *edge) {
+    weir_subscribe_verdict verdict = WEIR_AUTOMATIC;
+    if (stage->on.handle_subscribe != NULL) {
+        weir_peer peer = producer_of(edge);
+        weir__stage_enter(stage);
+        verdict = stage->on.handle_subscribe(stage, &peer);
+        weir__stage_leave(stage, verdict == WEIR_SUBSCRIBE_STOP ? WEIR_STOP : WEIR_CONTINUE);
+    }
+    if (stage->stopping || verdict > WEIR_MANUAL) {
+        weir__edge_release(edge); /* both sides' references: nobody else knows it */
+        weir__edge_release(edge);
+        return;
+    }
+    edge->manual = verdict == WEIR_MANUAL;
+    edge->can_overflow = edge->can_overflow || edge->manual;
+    weir__window_open(&edge->window, edge->options.max_demand, edge->options.min_demand);
+    edge->subscribed = true;
+    weir__stage_link_producer(stage, edge);
+    if (!edge->manual) {
+        weir__edge_ask(edge, edge->options.max_demand);
+    }
+    edge->forth.kind = WEIR__MAIL_EDGE_OPEN;
+    edge->forth.to = edge->id.producer;
+    weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->forth);
+}
+
+struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription subscription) {
+    for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
+        if (edge->id.id == subscription.id) {
+            return edge->ended ? NULL : edge;
+        }
+    }
+    return NULL;
+}
+
+void weir__stage_request_cancel(struct weir__edge *edge, weir_reason reason) {
+    if (edge->closing || edge->cancel_sent) {
+        return;
+    }
+    edge->cancel_sent = true;
+    edge->cancel_reason = reason;
+    edge->cancel.kind = WEIR__MAIL_EDGE_CANCEL;
+    edge->cancel.to = edge->id.producer;
+    weir__edge_hold(edge);
+    weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->cancel);
+}
+
+static bool stops(weir_cancel_mode mode, weir_reason reason) {
+    if (reason == WEIR_REASON_ALREADY_SUBSCRIBED || mode == WEIR_TEMPORARY) {
+        return false;
+    }
+    return mode == WEIR_PERMANENT ||
+           (reason != WEIR_REASON_NORMAL && reason != WEIR_REASON_SHUTDOWN);
+}
+
+void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
+    weir_cancel_cause cause = edge->close_cause;
+    weir_reason reason = edge->close_reason;
+    weir__stage_unlink_producer(stage, edge);
+    edge->subscribed = false;
+    if (edge->ready[WEIR__EVENTS].hot) {
+        weir__edge_unheat(edge, WEIR__EVENTS);
+    }
+    if (stage->on.handle_cancel != NULL) {
+        weir_peer peer = producer_of(edge);
+        weir__stage_enter(stage);
+        weir__stage_leave(stage, stage->on.handle_cancel(stage, &peer, cause, reason));
+    }
+    if (!stage->stopping && stops(edge->options.cancel, reason)) {
+        stage->stopping = true;
+        stage->reason = reason;
+    }
+    weir__edge_release(edge);
+}
+
+/* CLOSE: no events beyond `final`.  The end comes once they are all here. */
+static void closing(weir_stage *stage, struct weir__edge *edge) {
+    edge->closing = true;
+    weir__edge_heat(edge, WEIR__EVENTS);
+    weir__ready_queue(stage->ready, false);
+}
+
+/* ---- user messages ---------------------------------------------------------------- */
+
+static void ask(weir_stage *stage, const struct weir__message *message) {
+    struct weir__edge *edge = weir__stage_find(stage, message->subscription);
+    if (edge != NULL) {
+        weir__edge_ask(edge, message->count);
+        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+    }
+}
+
+static void cancel(weir_stage *stage, const struct weir__message *message) {
+    struct weir__edge *edge = weir__stage_find(stage, message->subscription);
+    if (edge != NULL) {
+        weir__stage_request_cancel(edge, message->reason);
+    }
+}
+
+typedef weir_verdict callback(weir_stage *stage, const void *message, size_t bytes);
+
+static void call(weir_stage *stage, callback *function, const char *name,
+                 const struct weir__message *message) {
+    if (function == NULL) {
+        weir__host_log(stage->host, WEIR_LOG_WARNING,
+                       "stage %s has no %s: a message of %llu bytes was dropped", stage->name, name,
+                       (unsigned long long)message->count);
+        return;
+    }
+    weir__stage_enter(stage);
+    weir__stage_leave(stage, function(stage, message->payload, (size_t)message->count));
+}
+
+/* An info goes behind what waits: the input queue, then the buffer. */
+static void info(weir_stage *stage, struct weir__message *message) {
+    if (stage->kind == WEIR_CONSUMER) {
+        weir__stage_info_due(stage, message, WEIR__MARK_INFO);
+        return;
+    }
+    if (!weir__queue_empty(&stage->inq)) {
+        struct weir__item mark = {.mark = message, .flags = WEIR__MARK, .kind = WEIR__MARK_INFO};
+        if (weir__queue_push(&stage->inq, mark)) {
+            return;
+        }
+    }
+    weir__stage_supply_info(stage, message);
+}
+
+static void stop(weir_stage *stage, weir_reason reason) {
+    stage->stopping = true;
+    stage->reason = reason;
+}
+
+/* True when the message is used up; an info may have to wait. */
+static bool user_mail(weir_stage *stage, struct weir__message *message) {
+    switch (message->mail.kind) {
+    case WEIR__MAIL_STOP:
+        stop(stage, message->reason);
+        return true;
+    case WEIR__MAIL_CAST:
+        call(stage, stage->on.handle_cast, "handle_cast", message);
+        return true;
+    case WEIR__MAIL_INFO_DUE:
+        call(stage, stage->on.handle_info, "handle_info", message);
+        return true;
+    case WEIR__MAIL_ASK:
+        ask(stage, message);
+        return true;
+    case WEIR__MAIL_CANCEL:
+        cancel(stage, message);
+        return true;
+    case WEIR__MAIL_MODE:
+        weir__stage_set_mode(stage, message->mode);
+        return true;
+    default:
+        WEIR__CHECK(message->mail.kind == WEIR__MAIL_INFO);
+        info(stage, message);
+        return false;
+    }
+}
+
+void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
+    struct weir__edge *edge;
+    switch (mail->kind) {
+    case WEIR__MAIL_EDGE_REQUEST:
+        subscribe(stage, EDGE_OF(mail, forth));
+        return;
+    case WEIR__MAIL_EDGE_OPEN:
+        weir__stage_attach(stage, EDGE_OF(mail, forth));
+        return;
+    case WEIR__MAIL_EDGE_CLOSE:
+        edge = EDGE_OF(mail, close);
+        if (edge->subscribed) {
+            closing(stage, edge);
+        }
+        weir__edge_release(edge); /* the producer's side */
+        return;
+    case WEIR__MAIL_EDGE_CANCEL:
+        edge = EDGE_OF(mail, cancel);
+        if (edge->attached) {
+            weir__stage_detach(stage, edge, WEIR_CANCEL, edge->cancel_reason);
+        }
+        weir__edge_release(edge);
+        return;
+    case WEIR__MAIL_EDGE_DOWN:
+        edge = EDGE_OF(mail, down);
+        weir__stage_consumer_down(stage, edge);
+        weir__edge_release(edge); /* the consumer's side */
+        return;
+    default:
+        if (user_mail(stage, weir__message_of(mail))) {
+            stage->host->used_up(stage->host, weir__message_of(mail));
+        }
+        return;
+    }
+}
+
+/* ---- mail that comes too late ------------------------------------------------------ */
+
+/* Both ends are gone: what was on its way is discarded, and counted here. */
+static void discard_all(struct weir__host *host, struct weir__edge *edge) {
+    struct weir__queue events;
+    weir__queue_open(&events, host->allocator);
+    uint64_t count = weir__edge_recover(edge, &events, &host->pool) + events.events;
+    weir__queue_close(&events, &host->pool);
+    if (count > 0) {
+        weir__count(&host->counters.lost, count);
+        weir__host_log(host, WEIR_LOG_WARNING,
+                       "%llu events were discarded: both ends of a subscription had stopped",
+                       (unsigned long long)count);
+    }
+}
+
+void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
+    struct weir__edge *edge;
+    switch (mail->kind) {
+    case WEIR__MAIL_EDGE_REQUEST: /* the consumer is gone, the producer never knew */
+        edge = EDGE_OF(mail, forth);
+        weir__edge_release(edge);
+        weir__edge_release(edge);
+        return;
+    case WEIR__MAIL_EDGE_OPEN: /* as if the producer had stopped just now */
+        weir__stage_close_edge(EDGE_OF(mail, forth), WEIR_DOWN, WEIR_REASON_NOPROC);
+        return;
+    case WEIR__MAIL_EDGE_CLOSE:
+        weir__edge_release(EDGE_OF(mail, close));
+        return;
+    case WEIR__MAIL_EDGE_CANCEL:
+        weir__edge_release(EDGE_OF(mail, cancel));
+        return;
+    case WEIR__MAIL_EDGE_DOWN:
+        edge = EDGE_OF(mail, down);
+        discard_all(host, edge);
+        weir__edge_release(edge);
+        return;
+    default:
+        host->used_up(host, weir__message_of(mail));
+        return;
+    }
+}

@@ -1,0 +1,266 @@
+/*
+ * Emitting: from a callback to the dispatcher or the buffer.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A stage fills one block after another.  What a callback emits gathers in
+ * `emission` as slices and is dispatched as a whole when it returns.  A block
+ * of which every slice has come back to this worker is filled again from its
+ * start: stages of one worker so live in the nearest cache.
+ */
+#include "base/check.h"
+#include "base/refusal.h"
+#include "memory/pool.h"
+#include "stage/stage.h"
+
+#include <string.h>
+
+/* A stage begins with small blocks, and takes large ones once it fills them. */
+enum { FIRST_BLOCK_BYTES = 4096, BLOCK_BYTES = WEIR__BLOCK_BYTES_MAX };
+
+static void close_block(weir_stage *stage) {
+    if (stage->open != NULL) {
+        weir__block_close(stage->open, &stage->host->pool);
+        stage->open = NULL;
+    }
+}
+
+/* The block to fill next, with room for `want` events, or as many as a block holds. */
+static struct weir__block *open_block(weir_stage *stage, size_t want) {
+    struct weir__block *block = stage->open;
+    size_t limit = BLOCK_BYTES / stage->event_bytes;
+    if (want > limit) {
+        want = limit;
+    }
+    if (block != NULL) {
+        if (weir__block_idle(block)) {
+            block->used = 0;
+        }
+        if (block->capacity - block->used >= want) {
+            return block;
+        }
+    }
+    size_t bytes = block == NULL ? FIRST_BLOCK_BYTES : BLOCK_BYTES;
+    size_t events = bytes / stage->event_bytes;
+    close_block(stage);
+    stage->open = weir__pool_get(&stage->host->pool, (uint32_t)stage->event_bytes,
+                                 events > want ? events : want);
+    return stage->open;
+}
+
+static bool append(weir_stage *stage, struct weir__block *block, uint32_t first, uint32_t count) {
+    struct weir__queue *queue = &stage->emission;
+    if (queue->count > 0) {
+        struct weir__item *last = weir__queue_at(queue, queue->count - 1);
+        if (last->block == block && last->first + last->count == first &&
+            (last->flags & WEIR__SHARED) == 0) {
+            last->count += count;
+            queue->events += count;
+            return true;
+        }
+    }
+    struct weir__item item = {.block = block,
+                              .first = first,
+                              .count = count,
+                              .event_bytes = (uint32_t)stage->event_bytes};
+    if (!weir__queue_push(queue, item)) {
+        return false;
+    }
+    weir__block_hold_filling(block, &stage->host->pool);
+    return true;
+}
+
+static bool can_emit(const weir_stage *stage) {
+    return stage->may_emit && stage->event_bytes > 0;
+}
+
+void *weir_reserve(weir_stage *self, size_t want, size_t *room) {
+    *room = 0;
+    self->reserved = 0;
+    if (WEIR__UNLIKELY(!can_emit(self) || want == 0)) {
+        weir__refuse(WEIR_INVALID, "stage %s cannot emit %zu events here", self->name, want);
+        return NULL;
+    }
+    struct weir__block *block = open_block(self, want);
+    if (WEIR__UNLIKELY(block == NULL)) {
+        weir__refuse(WEIR_NO_MEMORY, "no memory for %zu events of %zu bytes", want,
+                     self->event_bytes);
+        return NULL;
+    }
+    size_t free_events = block->capacity - block->used;
+    *room = free_events < want ? free_events : want;
+    self->reserved = *room;
+    return weir__block_at(block, block->used, (uint32_t)self->event_bytes);
+}
+
+weir_status weir_commit(weir_stage *self, size_t count) {
+    if (WEIR__UNLIKELY(count > self->reserved)) {
+        return weir__refuse(WEIR_INVALID, "count must be at most the room reserved, %zu, got %zu",
+                            self->reserved, count);
+    }
+    self->reserved = 0;
+    if (count == 0) {
+        return WEIR_OK;
+    }
+    struct weir__block *block = self->open;
+    if (WEIR__UNLIKELY(!append(self, block, block->used, (uint32_t)count))) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory to emit %zu events", count);
+    }
+    block->used += (uint32_t)count;
+    return WEIR_OK;
+}
+
+weir_status weir_emit(weir_stage *self, const void *events, size_t count) {
+    if (self->kind == WEIR_CONSUMER && self->may_emit) {
+        weir__count(&self->host->counters.emitted, count);
+        weir__stage_discard(self, count, WEIR_DISCARD_CONSUMER, false);
+        return weir__refuse(WEIR_INVALID, "a consumer cannot emit: %zu events discarded", count);
+    }
+    const unsigned char *from = events;
+    struct weir__queue *queue = &self->emission;
+    uint64_t before = queue->events;
+    while (count > 0) {
+        size_t room;
+        void *to = weir_reserve(self, count, &room);
+        if (to != NULL) {
+            memcpy(to, from, room * self->event_bytes);
+        }
+        if (to == NULL || weir_commit(self, room) != WEIR_OK) {
+            /* All or nothing: take back the part that was appended. */
+            weir__queue_keep(queue, before, &self->host->pool);
+            return can_emit(self) ? WEIR_NO_MEMORY : WEIR_INVALID;
+        }
+        from += room * self->event_bytes;
+        count -= room;
+    }
+    return WEIR_OK;
+}
+
+weir_verdict weir_forward(weir_stage *self, weir_batch *batch) {
+    struct weir__item *item = (struct weir__item *)batch->reserved[0];
+    if (!can_emit(self) || item == NULL || batch->event_bytes != self->event_bytes) {
+        weir__refuse(WEIR_INVALID, "stage %s emits events of %zu bytes, the batch has %zu",
+                     self->name, self->event_bytes, batch->event_bytes);
+        return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
+    }
+    if (item->count == 0) {
+        return WEIR_CONTINUE;
+    }
+    item->flags &= WEIR__SHARED;
+    if (!weir__queue_push(&self->emission, *item)) {
+        return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+    }
+    batch->reserved[0] = 0; /* the emission has its reference now */
+    return WEIR_CONTINUE;
+}
+
+void *weir_batch_own(weir_stage *self, weir_batch *batch) {
+    struct weir__item *item = (struct weir__item *)batch->reserved[0];
+    if (item == NULL || (item->flags & WEIR__SHARED) == 0) {
+        return (void *)(uintptr_t)batch->events;
+    }
+    struct weir__pool *pool = &self->host->pool;
+    struct weir__block *copy =
+        weir__pool_get(pool, (uint32_t)batch->event_bytes, batch->count);
+    if (copy == NULL) {
+        return NULL;
+    }
+    void *events = weir__block_event(copy, 0);
+    memcpy(events, batch->events, batch->count * batch->event_bytes);
+    weir__block_hold(copy, pool);
+    weir__block_close(copy, pool);
+    weir__block_drop(item->block, pool);
+    item->block = copy;
+    item->first = 0;
+    item->flags &= ~(uint32_t)WEIR__SHARED;
+    batch->events = events;
+    return events;
+}
+
+/* ---- from the callback's end to the dispatcher ------------------------------- */
+
+void weir__stage_enter(weir_stage *stage) {
+    stage->may_emit = true;
+    stage->host->running = stage;
+}
+
+void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
+    stage->host->running = NULL;
+    stage->may_emit = false;
+    stage->reserved = 0;
+    if (verdict != WEIR_CONTINUE) {
+        stage->stopping = true;
+        if (verdict != WEIR_STOP) {
+            stage->reason = WEIR_REASON_BAD_RETURN;
+        }
+    }
+    weir__stage_emitted(stage);
+}
+
+void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, bool sent) {
+    if (count == 0) {
+        return;
+    }
+    struct weir__counters *counters = &stage->host->counters;
+    weir__count(sent ? &counters->lost : &counters->dropped, count);
+    if (stage->on.discarded != NULL) {
+        bool may_emit = stage->may_emit;
+        stage->may_emit = false;
+        stage->on.discarded(stage, count, cause);
+        stage->may_emit = may_emit;
+        return;
+    }
+    static const char *const why[] = {"", "from its buffer", "when it stopped",
+                                      "that no consumer could take"};
+    weir__host_log(stage->host, WEIR_LOG_WARNING, "stage %s has discarded %llu events %s",
+                   stage->name, (unsigned long long)count, why[cause]);
+}
+
+static void to_buffer(weir_stage *stage, struct weir__queue *events) {
+    uint64_t count = events->events;
+    uint64_t dropped = weir__buffer_store(&stage->buffer, events, weir__stage_info_due, stage);
+    weir__count(&stage->host->counters.buffered, count - dropped);
+    weir__stage_discard(stage, dropped, WEIR_DISCARD_OVERFLOW, false);
+}
+
+void weir__stage_offer(weir_stage *stage, struct weir__queue *events) {
+    if (weir__buffer_count(&stage->buffer) > 0) {
+        to_buffer(stage, events); /* nothing overtakes */
+        weir__stage_serve(stage);
+        return;
+    }
+    struct weir_run run = {
+        .queue = events, .left = events->events, .send = weir__stage_send, .context = stage};
+    stage->dispatch.table->dispatch(stage->dispatch.state, &run, run.left);
+    if (events->events > 0) {
+        to_buffer(stage, events);
+    }
+}
+
+static void hold(weir_stage *stage, struct weir__queue *events) {
+    uint64_t count = events->events;
+    if (!weir__queue_reserve(&stage->held, events->count)) {
+        weir__queue_drop(events, count, &stage->host->pool);
+        weir__stage_discard(stage, count, WEIR_DISCARD_OVERFLOW, false);
+        return;
+    }
+    weir__count(&stage->host->counters.buffered, count);
+    while (!weir__queue_empty(events)) {
+        struct weir__item item = weir__queue_pop(events);
+        item.flags &= WEIR__SHARED;
+        item.flags |= weir__queue_empty(events) ? 0 : WEIR__MORE;
+        weir__queue_push(&stage->held, item);
+    }
+}
+
+void weir__stage_emitted(weir_stage *stage) {
+    struct weir__queue *emission = &stage->emission;
+    if (emission->events == 0) {
+        return;
+    }
+    weir__count(&stage->host->counters.emitted, emission->events);
+    if (stage->mode == WEIR_ACCUMULATE) {
+        hold(stage, emission);
+    } else {
+        weir__stage_offer(stage, emission);
+    }
+}

@@ -1,0 +1,61 @@
+/*
+ * The host: what a worker lends to the stages that run on it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The runtime embeds one in each worker.  Everything in it belongs to that
+ * worker's thread; the counters are read by others (relaxed, single writer).
+ */
+#ifndef WEIR__STAGE_HOST_H
+#define WEIR__STAGE_HOST_H
+
+#include "edge/outbox.h"
+#include "memory/allocator.h"
+#include "memory/pool.h"
+#include "stage/message.h"
+
+#include <weir/runtime.h>
+
+/*
+ * Single-writer counters, in events.  At every quiet point, summed over workers,
+ *   emitted + returned == sent + buffered + dropped
+ *   sent == handled + returned + lost + in flight
+ * where buffered includes what an accumulating producer holds.
+ */
+struct weir__counters {
+    uint64_t emitted;
+    uint64_t sent;     /* given to an edge                              */
+    uint64_t handled;  /* by handle_events, which returned              */
+    uint64_t returned; /* taken back from a dead consumer, undelivered  */
+    uint64_t lost;     /* discarded after they were sent                */
+    uint64_t dropped;  /* discarded before they were sent               */
+    uint64_t buffered; /* gauge; per worker it may wrap below 0         */
+    uint64_t turns;
+};
+
+struct weir__host {
+    weir_runtime *runtime;
+    const struct weir__allocator *allocator;
+    struct weir__bell *bell;
+    struct weir__outbox outbox;
+    struct weir__pool pool;
+    struct weir__counters counters;
+    weir_stage *running; /* whose callback runs; NULL between callbacks */
+    uint32_t hot_polls;  /* empty polls before an edge or stage cools   */
+
+    /* The runtime's services: a line for the log; a message has been used up. */
+    void (*log)(weir_runtime *runtime, weir_log_level level, const char *text);
+    void (*used_up)(struct weir__host *host, struct weir__message *message);
+};
+
+/* The worker that this thread is now running; NULL on any other thread. */
+extern _Thread_local struct weir__host *weir__here;
+
+static inline void weir__count(uint64_t *counter, uint64_t more) {
+    weir__store_relaxed_u64(counter, *counter + more);
+}
+
+/* printf to the runtime's log. */
+void weir__host_log(struct weir__host *host, weir_log_level level, const char *format, ...)
+    WEIR__PRINTF(3, 4);
+
+#endif

@@ -1,0 +1,296 @@
+/*
+ * Intake: the consumer's side of a stage.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Entries of an edge make up messages: what one dispatch gave this consumer.
+ * A message is cut, from its start, into batches by the subscription's window;
+ * each batch is one contiguous run of events, gathered into a fresh block only
+ * when it spans slices.  After each batch: dispatch what it emitted, then ask.
+ *
+ * Whole messages wait in `inq`, in order of arrival over all producers, with
+ * infos and ends of subscriptions between them.  A consumer handles them at
+ * once; a producer_consumer begins the next item only while its own dispatcher
+ * has open demand, and handles a message, once begun, to its end.
+ */
+#include "base/check.h"
+#include "memory/pool.h"
+#include "stage/stage.h"
+
+#include <string.h>
+
+/* ---- from entries to messages -------------------------------------------------- */
+
+/* The block that inline events are copied to when they have to wait. */
+static bool keep_inline(weir_stage *stage, const struct weir__entry *entry,
+                        struct weir__item *item) {
+    struct weir__pool *pool = &stage->host->pool;
+    struct weir__block *block = stage->intake;
+    uint32_t event_bytes = item->event_bytes;
+    if (block != NULL && weir__block_idle(block)) {
+        block->used = 0;
+    }
+    if (block == NULL || block->event_bytes != event_bytes ||
+        block->capacity - block->used < entry->count) {
+        if (block != NULL) {
+            weir__block_close(block, pool);
+        }
+        block = weir__pool_get(pool, event_bytes, entry->count);
+        stage->intake = block;
+        if (block == NULL) {
+            return false;
+        }
+    }
+    item->block = block;
+    item->first = block->used;
+    memcpy(weir__block_at(block, block->used, event_bytes), entry->events,
+           (size_t)entry->count * event_bytes);
+    block->used += entry->count;
+    weir__block_hold(block, pool);
+    return true;
+}
+
+static void lose(weir_stage *stage, struct weir__item item) {
+    weir__block_drop(item.block, &stage->host->pool);
+    weir__stage_discard(stage, item.count, WEIR_DISCARD_OVERFLOW, true);
+}
+
+static void enqueue(weir_stage *stage, struct weir__item item) {
+    if (!weir__queue_push(&stage->inq, item)) {
+        lose(stage, item);
+    }
+}
+
+/* The message's last part is here: all of it moves to the input queue. */
+static void complete(weir_stage *stage, struct weir__edge *edge, struct weir__item last) {
+    while (!weir__queue_empty(&edge->partial)) {
+        struct weir__item item = weir__queue_pop(&edge->partial);
+        item.flags |= WEIR__MORE;
+        enqueue(stage, item);
+    }
+    enqueue(stage, last);
+}
+
+static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir__entry *entry) {
+    struct weir__item item = {.block = entry->block,
+                              .first = entry->first,
+                              .count = entry->count,
+                              .flags = entry->flags,
+                              .event_bytes = weir__entry_event_bytes(entry),
+                              .owner = edge};
+    if (entry->block == NULL && !keep_inline(stage, entry, &item)) {
+        weir__stage_discard(stage, entry->count, WEIR_DISCARD_OVERFLOW, true);
+        return;
+    }
+    if ((entry->flags & WEIR__MORE) == 0) {
+        complete(stage, edge, item);
+    } else if (!weir__queue_push(&edge->partial, item)) {
+        lose(stage, item);
+    }
+}
+
+/* ---- from messages to batches --------------------------------------------------- */
+
+/* Hands one run of events to handle_events.  The item's reference is used up. */
+static void handle(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
+                   const void *events, uint64_t count, uint32_t event_bytes) {
+    weir_batch batch = {.events = events,
+                        .count = (size_t)count,
+                        .event_bytes = event_bytes,
+                        .subscription = edge->id,
+                        .reserved = {(uintptr_t)item}};
+    weir__stage_enter(stage);
+    weir_verdict verdict = stage->on.handle_events(stage, &batch);
+    weir__count(&stage->host->counters.handled, count);
+    weir__stage_leave(stage, verdict);
+    if (item != NULL && batch.reserved[0] != 0) {
+        weir__block_drop(item->block, &stage->host->pool);
+    }
+}
+
+static void ask(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
+    if (count > 0 && !stage->stopping && edge->subscribed) {
+        weir__edge_ask(edge, count);
+        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+    }
+    weir__outbox_flush(&stage->host->outbox);
+}
+
+/* The next `count` events of the front message as one contiguous item. */
+static bool next_run(weir_stage *stage, uint64_t count, struct weir__item *out) {
+    struct weir__pool *pool = &stage->host->pool;
+    const struct weir__item *front = weir__queue_at(&stage->inq, 0);
+    if (front->count >= count) {
+        *out = weir__queue_take(&stage->inq, count, pool);
+        return true;
+    }
+    uint32_t event_bytes = front->event_bytes;
+    struct weir__block *block = weir__pool_get(pool, event_bytes, count);
+    if (block == NULL) {
+        weir__queue_drop(&stage->inq, count, pool);
+        weir__stage_discard(stage, count, WEIR_DISCARD_OVERFLOW, true);
+        return false;
+    }
+    *out = (struct weir__item){.block = block,
+                               .count = (uint32_t)count,
+                               .event_bytes = event_bytes,
+                               .owner = front->owner};
+    weir__queue_gather(&stage->inq, weir__block_event(block, 0), count, pool);
+    weir__block_hold(block, pool);
+    weir__block_close(block, pool);
+    return true;
+}
+
+static uint64_t message_events(const struct weir__queue *inq) {
+    uint64_t events = 0;
+    for (uint32_t i = 0; i < inq->count; i++) {
+        const struct weir__item *item = weir__queue_at(inq, i);
+        events += item->count;
+        if ((item->flags & WEIR__MORE) == 0) {
+            break;
+        }
+    }
+    return events;
+}
+
+static void excess(weir_stage *stage, uint64_t count) {
+    if (count > 0) {
+        weir__host_log(stage->host, WEIR_LOG_ERROR,
+                       "stage %s has received %llu events in excess of its demand", stage->name,
+                       (unsigned long long)count);
+    }
+}
+
+/* Begins a message: after this, nothing comes between its batches. */
+static void begin(weir_stage *stage, struct weir__edge *edge) {
+    stage->begun = true;
+    stage->message_left = message_events(&stage->inq);
+    stage->message_windowed = !edge->manual && !edge->ending;
+    if (stage->message_windowed) {
+        weir__window_message(&edge->window);
+    }
+}
+
+static void one_batch(weir_stage *stage) {
+    struct weir__edge *edge = weir__queue_at(&stage->inq, 0)->owner;
+    if (!stage->begun) {
+        begin(stage, edge);
+    }
+    uint64_t count = stage->message_left;
+    uint64_t ask_for = 0;
+    uint64_t over = 0;
+    if (stage->message_windowed) {
+        count = weir__window_batch(&edge->window, count);
+        ask_for = weir__window_take(&edge->window, count, &over);
+        excess(stage, over);
+    }
+    stage->message_left -= count;
+    stage->begun = stage->message_left > 0;
+    struct weir__item item;
+    if (next_run(stage, count, &item)) {
+        handle(stage, edge, &item, weir__block_at(item.block, item.first, item.event_bytes), count,
+               item.event_bytes);
+    }
+    ask(stage, edge, ask_for);
+}
+
+/* ---- the gate ------------------------------------------------------------------- */
+
+bool weir__stage_can_drain(const weir_stage *stage) {
+    if (stage->stopping || weir__queue_empty(&stage->inq)) {
+        return false;
+    }
+    return stage->begun || stage->kind == WEIR_CONSUMER ||
+           stage->dispatch.table->open_demand(stage->dispatch.state) > 0;
+}
+
+static void one_mark(weir_stage *stage) {
+    struct weir__item item = weir__queue_pop(&stage->inq);
+    if (item.kind == WEIR__MARK_INFO) {
+        weir__stage_supply_info(stage, item.mark);
+    } else {
+        weir__stage_finish_cancel(stage, item.owner);
+    }
+}
+
+bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
+    bool any = false;
+    while (*budget > 0 && weir__stage_can_drain(stage)) {
+        any = true;
+        if ((weir__queue_at(&stage->inq, 0)->flags & WEIR__MARK) != 0) {
+            one_mark(stage);
+        } else {
+            --*budget;
+            one_batch(stage);
+        }
+    }
+    return any;
+}
+
+/* ---- pulling -------------------------------------------------------------------- */
+
+/*
+ * A consumer with nothing waiting handles inline events where they are: no
+ * block, no queue.  This is the whole path of an event at max_demand 1.
+ */
+static bool handle_inline(weir_stage *stage, struct weir__edge *edge,
+                          const struct weir__entry *entry) {
+    if (entry->block != NULL || stage->kind != WEIR_CONSUMER ||
+        !weir__queue_empty(&stage->inq) || !weir__queue_empty(&edge->partial)) {
+        return false;
+    }
+    uint64_t left = entry->count;
+    const unsigned char *events = entry->events;
+    if (edge->manual) {
+        handle(stage, edge, NULL, events, left, weir__entry_event_bytes(entry));
+        ask(stage, edge, 0);
+        return true;
+    }
+    weir__window_message(&edge->window);
+    if (weir__window_batch(&edge->window, left) < left) {
+        return false; /* rare: cut by the general path, which can be paused */
+    }
+    uint64_t over = 0;
+    uint64_t ask_for = weir__window_take(&edge->window, left, &over);
+    excess(stage, over);
+    handle(stage, edge, NULL, events, left, weir__entry_event_bytes(entry));
+    ask(stage, edge, ask_for);
+    return true;
+}
+
+/* CLOSE has come and all before it is here: the end takes its place in line. */
+static void end(weir_stage *stage, struct weir__edge *edge) {
+    if (weir__queue_empty(&stage->inq)) {
+        weir__stage_finish_cancel(stage, edge);
+        return;
+    }
+    /* What a producer_consumer still holds then comes as one batch a message. */
+    edge->ending = stage->kind == WEIR_PRODUCER_CONSUMER;
+    struct weir__item mark = {.flags = WEIR__MARK, .kind = WEIR__MARK_CANCEL, .owner = edge};
+    if (!weir__queue_push(&stage->inq, mark)) {
+        stage->stopping = true;
+        stage->reason = WEIR_REASON_NO_MEMORY;
+    }
+}
+
+bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budget) {
+    bool any = false;
+    struct weir__entry entry;
+    while (*budget > 0 && !stage->stopping && weir__edge_take(edge, &entry)) {
+        any = true;
+        if (handle_inline(stage, edge, &entry)) {
+            --*budget;
+        } else {
+            accept(stage, edge, &entry);
+            weir__stage_drain(stage, budget);
+        }
+    }
+    if (any && weir__edge_made_room(edge)) {
+        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+    }
+    if (edge->closing && !edge->ended && edge->received == edge->final && !stage->stopping) {
+        edge->ended = true;
+        end(stage, edge);
+        return true;
+    }
+    return any;
+}

@@ -1,0 +1,284 @@
+/*
+ * A stage's life: made on the thread that starts it, ended on its worker.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/refusal.h"
+#include "stage/stage.h"
+
+#include <string.h>
+
+static size_t round_up(size_t bytes, size_t to) {
+    return (bytes + to - 1) / to * to;
+}
+
+/* ---- lists of edges ---------------------------------------------------------- */
+
+void weir__stage_link_consumer(weir_stage *stage, struct weir__edge *edge) {
+    edge->consumers_next = stage->consumers;
+    edge->consumers_previous = NULL;
+    if (stage->consumers != NULL) {
+        stage->consumers->consumers_previous = edge;
+    }
+    stage->consumers = edge;
+}
+
+void weir__stage_unlink_consumer(weir_stage *stage, struct weir__edge *edge) {
+    if (edge->consumers_previous != NULL) {
+        edge->consumers_previous->consumers_next = edge->consumers_next;
+    } else {
+        stage->consumers = edge->consumers_next;
+    }
+    if (edge->consumers_next != NULL) {
+        edge->consumers_next->consumers_previous = edge->consumers_previous;
+    }
+}
+
+void weir__stage_link_producer(weir_stage *stage, struct weir__edge *edge) {
+    edge->producers_next = stage->producers;
+    edge->producers_previous = NULL;
+    if (stage->producers != NULL) {
+        stage->producers->producers_previous = edge;
+    }
+    stage->producers = edge;
+}
+
+void weir__stage_unlink_producer(weir_stage *stage, struct weir__edge *edge) {
+    if (edge->producers_previous != NULL) {
+        edge->producers_previous->producers_next = edge->producers_next;
+    } else {
+        stage->producers = edge->producers_next;
+    }
+    if (edge->producers_next != NULL) {
+        edge->producers_next->producers_previous = edge->producers_previous;
+    }
+}
+
+/* ---- start ------------------------------------------------------------------- */
+
+static uint64_t buffer_size(const weir_stage_options *options) {
+    switch (options->buffer_size) {
+    case 0:
+        return options->kind == WEIR_PRODUCER ? WEIR_BUFFER_SIZE_DEFAULT : UINT64_MAX;
+    case WEIR_NONE:
+        return 0;
+    case WEIR_INFINITY:
+        return UINT64_MAX;
+    default:
+        return options->buffer_size;
+    }
+}
+
+static void open_queues(weir_stage *stage, const weir_stage_options *options) {
+    const struct weir__allocator *allocator = stage->host->allocator;
+    weir__queue_open(&stage->emission, allocator);
+    weir__queue_open(&stage->held, allocator);
+    weir__queue_open(&stage->inq, allocator);
+    weir__buffer_open(&stage->buffer, buffer_size(options), options->buffer_keep, allocator,
+                      &stage->host->pool);
+}
+
+static weir_status open_dispatcher(weir_stage *stage, const weir_stage_options *options) {
+    const weir_dispatcher *table =
+        options->dispatcher != NULL ? options->dispatcher : weir_demand_dispatcher();
+    if (stage->kind == WEIR_CONSUMER) {
+        return WEIR_OK;
+    }
+    if (table->state_bytes > 0) {
+        stage->dispatch.state =
+            weir__alloc_zeroed(stage->host->allocator, table->state_bytes, 64);
+        if (stage->dispatch.state == NULL) {
+            return weir__refuse(WEIR_NO_MEMORY, "no memory for dispatcher %s", table->name);
+        }
+    }
+    weir_status status = table->init == NULL
+                             ? WEIR_OK
+                             : table->init(stage->dispatch.state, options->dispatcher_options);
+    if (status != WEIR_OK) {
+        weir__free(stage->host->allocator, stage->dispatch.state, table->state_bytes);
+        return status;
+    }
+    stage->dispatch.table = table;
+    return WEIR_OK;
+}
+
+static weir_stage *make(struct weir__host *host, const weir_stage_options *options) {
+    static const char *const kinds[] = {"", "producer", "producer_consumer", "consumer"};
+    const char *name = options->name != NULL ? options->name : kinds[options->kind];
+    size_t name_bytes = strlen(name) + 1;
+    size_t state_at = round_up(sizeof(weir_stage), 64);
+    size_t name_at = state_at + round_up(options->state_bytes, 64);
+    weir_stage *stage = weir__alloc_zeroed(host->allocator, name_at + name_bytes, 64);
+    if (stage == NULL) {
+        return NULL;
+    }
+    stage->bytes = name_at + name_bytes;
+    stage->state = (unsigned char *)stage + state_at;
+    stage->name = (char *)stage + name_at;
+    memcpy(stage->name, name, name_bytes);
+    if (options->state != NULL && options->state_bytes > 0) {
+        memcpy(stage->state, options->state, options->state_bytes);
+    }
+    return stage;
+}
+
+weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *ready, weir_ref ref,
+                             const weir_stage_options *options, weir_stage **out) {
+    weir_stage *stage = make(host, options);
+    if (stage == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for a stage with %zu bytes of state",
+                            options->state_bytes);
+    }
+    stage->host = host;
+    stage->ready = ready;
+    stage->ref = ref;
+    stage->kind = options->kind;
+    stage->on = options->on;
+    stage->event_bytes = options->kind == WEIR_CONSUMER ? 0 : options->event_bytes;
+    stage->mode = options->demand;
+    open_queues(stage, options);
+    weir_status status = open_dispatcher(stage, options);
+    if (status != WEIR_OK) {
+        weir__free(host->allocator, stage, stage->bytes);
+        return status;
+    }
+    if (stage->on.init != NULL && stage->on.init(stage, options->argument) != WEIR_CONTINUE) {
+        status = weir__refuse(WEIR_INIT_STOPPED, "init of stage %s stopped it: %s", stage->name,
+                              weir_reason_text(stage->reason));
+        weir__stage_abandon(stage);
+        return status;
+    }
+    *out = stage;
+    return WEIR_OK;
+}
+
+void weir__stage_abandon(weir_stage *stage) {
+    weir__stage_free(stage);
+}
+
+/* ---- end --------------------------------------------------------------------- */
+
+static void drop_mark(void *context, void *mark, uint32_t kind) {
+    weir_stage *stage = context;
+    if (kind == WEIR__MARK_INFO) {
+        stage->host->used_up(stage->host, mark);
+    }
+}
+
+/* Empties a queue of events and marks. */
+static void empty(weir_stage *stage, struct weir__queue *queue) {
+    while (!weir__queue_empty(queue)) {
+        struct weir__item item = weir__queue_pop(queue);
+        if ((item.flags & WEIR__MARK) != 0) {
+            drop_mark(stage, item.mark, item.kind);
+        } else {
+            weir__block_drop(item.block, &stage->host->pool);
+        }
+    }
+}
+
+/* What it emitted and nobody has got: discarded, and said so. */
+static void discard_unsent(weir_stage *stage) {
+    uint64_t count = stage->buffer.queue.events + stage->held.events;
+    weir__count(&stage->host->counters.buffered, 0 - count);
+    weir__buffer_close(&stage->buffer, drop_mark, stage);
+    empty(stage, &stage->held);
+    weir__stage_discard(stage, count, WEIR_DISCARD_STOPPED, false);
+}
+
+/* What it received and has not begun goes back with the edge it came by. */
+static void return_unbegun(weir_stage *stage) {
+    uint64_t lost = 0;
+    for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
+        edge->ended = false;
+    }
+    while (!weir__queue_empty(&stage->inq)) {
+        struct weir__item item = weir__queue_pop(&stage->inq);
+        if ((item.flags & WEIR__MARK) != 0) {
+            drop_mark(stage, item.mark, item.kind);
+            continue;
+        }
+        struct weir__edge *edge = item.owner;
+        if (!weir__queue_push(&edge->returned, item)) {
+            lost += item.count;
+            weir__block_drop(item.block, &stage->host->pool);
+        }
+    }
+    for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
+        while (!weir__queue_empty(&edge->partial)) {
+            struct weir__item item = weir__queue_pop(&edge->partial);
+            if (!weir__queue_push(&edge->returned, item)) {
+                lost += item.count;
+                weir__block_drop(item.block, &stage->host->pool);
+            }
+        }
+    }
+    weir__stage_discard(stage, lost, WEIR_DISCARD_STOPPED, true);
+}
+
+static void leave_producers(weir_stage *stage) {
+    while (stage->producers != NULL) {
+        struct weir__edge *edge = stage->producers;
+        weir__stage_unlink_producer(stage, edge);
+        edge->subscribed = false;
+        if (edge->ready[WEIR__EVENTS].hot) {
+            weir__edge_unheat(edge, WEIR__EVENTS);
+        }
+        edge->down_reason = stage->reason;
+        edge->down.kind = WEIR__MAIL_EDGE_DOWN;
+        edge->down.to = edge->id.producer;
+        weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->down);
+    }
+}
+
+static void leave_consumers(weir_stage *stage) {
+    while (stage->consumers != NULL) {
+        struct weir__edge *edge = stage->consumers;
+        weir__stage_unlink_consumer(stage, edge);
+        if (edge->ready[WEIR__DEMAND].hot) {
+            weir__edge_unheat(edge, WEIR__DEMAND);
+        }
+        weir__stage_close_edge(edge, WEIR_DOWN, stage->reason);
+    }
+}
+
+void weir__stage_terminate(weir_stage *stage) {
+    weir__stage_emitted(stage);
+    discard_unsent(stage);
+    return_unbegun(stage);
+    if (stage->on.terminate != NULL) {
+        stage->host->running = stage;
+        stage->on.terminate(stage, stage->reason);
+        stage->host->running = NULL;
+    }
+    weir__outbox_flush(&stage->host->outbox);
+    leave_consumers(stage);
+    leave_producers(stage);
+    struct weir__mail *mail;
+    while ((mail = weir__mail_list_pop(&stage->control)) != NULL) {
+        weir__mail_bounce(stage->host, mail);
+    }
+}
+
+static void close_block(weir_stage *stage, struct weir__block **block) {
+    if (*block != NULL) {
+        weir__block_close(*block, &stage->host->pool);
+        *block = NULL;
+    }
+}
+
+void weir__stage_free(weir_stage *stage) {
+    struct weir__host *host = stage->host;
+    close_block(stage, &stage->open);
+    close_block(stage, &stage->intake);
+    weir__queue_close(&stage->emission, &host->pool);
+    weir__queue_close(&stage->held, &host->pool);
+    weir__queue_close(&stage->inq, &host->pool);
+    const weir_dispatcher *table = stage->dispatch.table;
+    if (table != NULL) {
+        if (table->close != NULL) {
+            table->close(stage->dispatch.state);
+        }
+        weir__free(host->allocator, stage->dispatch.state, table->state_bytes);
+    }
+    weir__free(host->allocator, stage, stage->bytes);
+}

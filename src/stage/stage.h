@@ -1,0 +1,184 @@
+/*
+ * The stage: what a producer, producer_consumer or consumer is made of.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A stage belongs to one worker; nothing in it is shared, so nothing in it is
+ * atomic.  Its rooms:
+ *   emit.c     what a callback emits, on its way to the dispatcher or buffer
+ *   supply.c   the producer's side: demand, buffer, consumers
+ *   intake.c   the consumer's side: entries, messages, batches, asks
+ *   control.c  mail: subscribing, cancelling, messages
+ *   turn.c     one visit of the worker, in numbered steps
+ *   life.c     start and end
+ *
+ * Invariants between callbacks:
+ *   emission is empty
+ *   buffer not empty  =>  open demand is 0, or the mode is ACCUMULATE
+ *   held not empty    =>  the mode is ACCUMULATE
+ *   begun             =>  inq's front is the rest of a message, message_left > 0
+ */
+#ifndef WEIR__STAGE_STAGE_H
+#define WEIR__STAGE_STAGE_H
+
+#include "dispatch/seam.h"
+#include "stage/buffer.h"
+#include "stage/host.h"
+
+#include <weir/stage.h>
+
+enum weir__mark_kind {
+    WEIR__MARK_INFO = 1,  /* mark: a struct weir__message          */
+    WEIR__MARK_CANCEL,    /* owner: the edge that ended            */
+    WEIR__MARK_DEMAND     /* mark: the demand, as an integer; held */
+};
+
+struct weir_stage {
+    struct weir__host *host;
+    struct weir__ready_stage *ready;
+    weir_ref ref;
+    weir_kind kind;
+    weir_callbacks on;
+    void *state;
+    char *name;
+    size_t bytes; /* of the stage's one allocation */
+    struct weir__mail start;
+    weir_stage *next; /* in the worker's list of stages */
+    weir_stage *previous;
+
+    /* emitting */
+    size_t event_bytes;
+    struct weir__block *open; /* being filled, or NULL                    */
+    size_t reserved;          /* room of the last reserve, in events      */
+    struct weir__queue emission;
+    bool may_emit;
+
+    /* producing */
+    struct weir__dispatch dispatch;
+    struct weir__buffer buffer;
+    struct weir__queue held; /* ACCUMULATE: emissions, demand and infos   */
+    weir_demand_mode mode;
+    struct weir__edge *consumers;
+
+    /* consuming */
+    struct weir__edge *producers;
+    struct weir__queue inq; /* messages not begun, or begun at the front  */
+    uint64_t message_left;  /* of the message begun                       */
+    bool begun;
+    bool message_windowed; /* cut by the window; else one batch           */
+    struct weir__block *intake; /* where inline events are put for keeping */
+
+    /* control */
+    struct weir__mail_list control;
+    uint64_t due_infos; /* infos in control that have passed the buffer   */
+    bool stopping;
+    weir_reason reason;
+};
+
+/* ---- emit.c ------------------------------------------------------------------ */
+
+/* Dispatches what the callback that has just returned emitted. */
+void weir__stage_emitted(weir_stage *stage);
+
+/* Offers a queue of events to the consumers; what they do not take is buffered. */
+void weir__stage_offer(weir_stage *stage, struct weir__queue *events);
+
+/* Tells and counts a discard before (sent false) or after sending. */
+void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, bool sent);
+
+/* An info has passed all that was before it: it is queued for handle_info.
+ * A weir__buffer_mark; context is the stage. */
+void weir__stage_info_due(void *context, void *mark, uint32_t kind);
+
+/* Delivers from the front of a queue to one consumer.  A weir__send. */
+void weir__stage_send(void *context, weir_outlet *outlet, struct weir__queue *queue,
+                      uint64_t count);
+
+/* Wraps every callback that may emit: opens, closes, dispatches, notes a stop. */
+void weir__stage_enter(weir_stage *stage);
+void weir__stage_leave(weir_stage *stage, weir_verdict verdict);
+
+/* ---- supply.c ---------------------------------------------------------------- */
+
+/* Serves buffered events as far as demand is open; returns how many. */
+uint64_t weir__stage_serve(weir_stage *stage);
+
+/* The dispatcher passes demand up: serve the buffer, then handle_demand. */
+void weir__stage_demand(weir_stage *stage, uint64_t demand);
+
+/* Looks at one consumer's `asked` and overflow: true when there was something. */
+bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge);
+
+/* Subscribes a consumer (mail OPEN) / ends its subscription and says so. */
+void weir__stage_attach(weir_stage *stage, struct weir__edge *edge);
+void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
+                        weir_reason reason);
+
+/* A consumer has stopped (mail DOWN): ends its subscription, takes events back. */
+void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge);
+
+/* Sends CLOSE: the producer's reference goes with it. */
+void weir__stage_close_edge(struct weir__edge *edge, weir_cancel_cause cause, weir_reason reason);
+
+/* Accumulate or forward; an info behind what is buffered. */
+void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode);
+void weir__stage_supply_info(weir_stage *stage, struct weir__message *message);
+
+/* ---- intake.c ---------------------------------------------------------------- */
+
+/* Takes and handles what is on the edge, within the budget (in batches). */
+bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budget);
+
+/* Handles what waits in the input queue, as far as the gate is open. */
+bool weir__stage_drain(weir_stage *stage, uint32_t *budget);
+
+/* True when a message, or the next batch of one, may be handled now. */
+bool weir__stage_can_drain(const weir_stage *stage);
+
+/* ---- control.c --------------------------------------------------------------- */
+
+/* Handles one mail to this stage. */
+void weir__stage_mail(weir_stage *stage, struct weir__mail *mail);
+
+/* Mail to a stage that is gone: answered or dropped, on the worker it came to. */
+void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail);
+
+/* The consumer's end of a subscription: handle_cancel, then the cancel mode. */
+void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge);
+
+/* The consumer asks for the end of a subscription. */
+void weir__stage_request_cancel(struct weir__edge *edge, weir_reason reason);
+
+/* The stage's subscription of that id as a consumer; NULL: it has ended. */
+struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription subscription);
+
+/* ---- turn.c ------------------------------------------------------------------ */
+
+/* One turn.  True when there was something to do, or still is. */
+bool weir__stage_turn(weir_stage *stage);
+
+/* ---- life.c ------------------------------------------------------------------ */
+
+/*
+ * Makes a stage from checked options, on any thread: runs init.  The host, the
+ * ready stage and the reference are its place, which is kept for it.
+ */
+weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *ready, weir_ref ref,
+                             const weir_stage_options *options, weir_stage **out);
+
+/* Undoes open, for a stage that its worker does not know yet. */
+void weir__stage_abandon(weir_stage *stage);
+
+/* The stage stops: discards, terminate, tells its peers.  It must not run again. */
+void weir__stage_terminate(weir_stage *stage);
+
+/* Frees it.  Its mail has been bounced, its edges let go. */
+void weir__stage_free(weir_stage *stage);
+
+/* ---- lists of edges ---------------------------------------------------------- */
+
+void weir__stage_link_consumer(weir_stage *stage, struct weir__edge *edge);
+void weir__stage_unlink_consumer(weir_stage *stage, struct weir__edge *edge);
+void weir__stage_link_producer(weir_stage *stage, struct weir__edge *edge);
+void weir__stage_unlink_producer(weir_stage *stage, struct weir__edge *edge);
+
+#endif

@@ -1,0 +1,294 @@
+/*
+ * Supplying: the producer's side of a stage.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * One rule serves the buffer: after each subscribe, ask, cancel and switch to
+ * forward, buffered events are served as far as the dispatcher has open
+ * demand, and only what the dispatcher passed up beyond those reaches
+ * handle_demand.  New events join the tail of a buffer that is not empty.
+ * So no buffered event waits beside open demand, and nothing overtakes.
+ */
+#include "base/check.h"
+#include "stage/stage.h"
+
+static uint64_t open_demand(const weir_stage *stage) {
+    return stage->dispatch.table->open_demand(stage->dispatch.state);
+}
+
+void weir__stage_info_due(void *context, void *mark, uint32_t kind) {
+    weir_stage *stage = context;
+    struct weir__message *message = mark;
+    WEIR__CHECK(kind == WEIR__MARK_INFO);
+    message->mail.kind = WEIR__MAIL_INFO_DUE;
+    weir__mail_list_push(&stage->control, &message->mail);
+    weir__ready_queue(stage->ready, false);
+}
+
+void weir__stage_send(void *context, weir_outlet *outlet, struct weir__queue *queue,
+                      uint64_t count) {
+    weir_stage *stage = context;
+    struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
+    uint64_t lost = weir__edge_send(edge, queue, count, &stage->host->pool);
+    weir__count(&stage->host->counters.sent, count);
+    weir__stage_discard(stage, lost, WEIR_DISCARD_OVERFLOW, true);
+    weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
+}
+
+/* One run of the buffer, up to the next mark.  Returns how many were taken. */
+static uint64_t serve_run(weir_stage *stage, uint64_t open) {
+    struct weir__queue *queue = &stage->buffer.queue;
+    uint64_t count = weir__buffer_run(&stage->buffer, open);
+    if (count == 0) {
+        return 0;
+    }
+    uint64_t before = queue->events;
+    struct weir_run run = {
+        .queue = queue, .left = count, .send = weir__stage_send, .context = stage};
+    stage->dispatch.table->dispatch(stage->dispatch.state, &run, count);
+    return before - queue->events;
+}
+
+uint64_t weir__stage_serve(weir_stage *stage) {
+    uint64_t served = 0;
+    while (stage->mode == WEIR_FORWARD && stage->buffer.queue.events > 0) {
+        uint64_t open = open_demand(stage);
+        uint64_t taken = open > 0 ? serve_run(stage, open) : 0;
+        weir__buffer_release(&stage->buffer, open - taken, weir__stage_info_due, stage);
+        if (taken == 0) {
+            break;
+        }
+        served += taken;
+    }
+    weir__count(&stage->host->counters.buffered, 0 - served);
+    return served;
+}
+
+static bool hold_mark(weir_stage *stage, void *mark, enum weir__mark_kind kind) {
+    struct weir__item item = {.mark = mark, .flags = WEIR__MARK, .kind = kind};
+    if (weir__queue_push(&stage->held, item)) {
+        return true;
+    }
+    stage->stopping = true;
+    stage->reason = WEIR_REASON_NO_MEMORY;
+    return false;
+}
+
+/* Demand that waits is one sum, as far as no emission lies between. */
+static void hold_demand(weir_stage *stage, uint64_t demand) {
+    struct weir__queue *held = &stage->held;
+    if (held->count > 0) {
+        struct weir__item *last = weir__queue_at(held, held->count - 1);
+        if ((last->flags & WEIR__MARK) != 0 && last->kind == WEIR__MARK_DEMAND) {
+            last->mark = (void *)((uintptr_t)last->mark + (uintptr_t)demand);
+            return;
+        }
+    }
+    hold_mark(stage, (void *)(uintptr_t)demand, WEIR__MARK_DEMAND);
+}
+
+void weir__stage_demand(weir_stage *stage, uint64_t demand) {
+    if (stage->mode == WEIR_ACCUMULATE) {
+        if (demand > 0) {
+            hold_demand(stage, demand);
+        }
+        return;
+    }
+    uint64_t served = weir__stage_serve(stage);
+    if (stage->kind == WEIR_PRODUCER && demand > served && !stage->stopping) {
+        weir__stage_enter(stage);
+        weir__stage_leave(stage, stage->on.handle_demand(stage, demand - served));
+    }
+}
+
+bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge) {
+    bool moved = weir__edge_flush(edge);
+    if (moved) {
+        weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
+    }
+    uint64_t asked = weir__edge_demand(edge);
+    if (asked == 0) {
+        return moved;
+    }
+    const struct weir__dispatch *dispatch = &stage->dispatch;
+    weir__stage_demand(stage, dispatch->table->ask(dispatch->state, &edge->outlet, asked));
+    return true;
+}
+
+static weir_peer consumer_of(const struct weir__edge *edge) {
+    return (weir_peer){.subscription = edge->id,
+                       .stage = edge->id.consumer,
+                       .side = WEIR_CONSUMER,
+                       .options = &edge->options};
+}
+
+void weir__stage_close_edge(struct weir__edge *edge, weir_cancel_cause cause, weir_reason reason) {
+    edge->attached = false;
+    edge->final = edge->sent;
+    edge->close_cause = cause;
+    edge->close_reason = reason;
+    edge->close.kind = WEIR__MAIL_EDGE_CLOSE;
+    edge->close.to = edge->id.consumer;
+    weir__mail_send(edge->at[WEIR__EVENTS]->bell, &edge->close);
+}
+
+/* Off the lists of the producer's side; its reference is still held. */
+static void take_off(weir_stage *stage, struct weir__edge *edge) {
+    weir__stage_unlink_consumer(stage, edge);
+    edge->attached = false;
+    if (edge->ready[WEIR__DEMAND].hot) {
+        weir__edge_unheat(edge, WEIR__DEMAND);
+    }
+}
+
+/*
+ * The producer's end of a subscription, in GenStage's order: the consumer is
+ * told, then handle_cancel, then the dispatcher (unless it never knew).
+ */
+static void end(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
+                weir_reason reason, bool dispatched) {
+    weir__edge_hold(edge); /* it is used after CLOSE has passed our reference on */
+    take_off(stage, edge);
+    if (cause == WEIR_CANCEL) {
+        weir__stage_close_edge(edge, cause, reason);
+    }
+    if (stage->on.handle_cancel != NULL) {
+        weir_peer peer = consumer_of(edge);
+        weir__stage_enter(stage);
+        weir__stage_leave(stage, stage->on.handle_cancel(stage, &peer, cause, reason));
+    }
+    if (dispatched) {
+        const struct weir__dispatch *dispatch = &stage->dispatch;
+        weir__stage_demand(stage, dispatch->table->cancel(dispatch->state, &edge->outlet));
+    }
+    weir__edge_release(edge);
+}
+
+static weir_subscribe_verdict ask_user(weir_stage *stage, const struct weir__edge *edge) {
+    if (stage->on.handle_subscribe == NULL) {
+        return WEIR_AUTOMATIC;
+    }
+    weir_peer peer = consumer_of(edge);
+    weir__stage_enter(stage);
+    weir_subscribe_verdict verdict = stage->on.handle_subscribe(stage, &peer);
+    weir__stage_leave(stage, verdict == WEIR_SUBSCRIBE_STOP ? WEIR_STOP : WEIR_CONTINUE);
+    return verdict;
+}
+
+void weir__stage_attach(weir_stage *stage, struct weir__edge *edge) {
+    const struct weir__dispatch *dispatch = &stage->dispatch;
+    weir__stage_link_consumer(stage, edge);
+    edge->attached = true;
+    weir_subscribe_verdict verdict = ask_user(stage, edge);
+    weir_reason refused = WEIR_REASON_REFUSED;
+    uint64_t upstream = 0;
+    if (verdict == WEIR_AUTOMATIC) {
+        refused = dispatch->table->subscribe(dispatch->state, &edge->outlet, &upstream);
+    } else if (stage->stopping) {
+        return; /* its end tells the consumer */
+    }
+    if (refused != WEIR_REASON_NORMAL) {
+        end(stage, edge, WEIR_CANCEL, refused, false);
+        return;
+    }
+    weir__stage_demand(stage, upstream);
+    if (!stage->stopping) {
+        weir__stage_poll_demand(stage, edge);
+    }
+}
+
+void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
+                        weir_reason reason) {
+    if (cause == WEIR_CANCEL) {
+        weir__stage_poll_demand(stage, edge); /* what was asked before the cancel counts */
+    }
+    if (edge->attached && !stage->stopping) {
+        end(stage, edge, cause, reason, true);
+    }
+}
+
+/* Events that come back: to the buffer's head, or discarded and counted. */
+static void give_back(weir_stage *stage, struct weir__edge *edge, struct weir__queue *events) {
+    const struct weir__dispatch *dispatch = &stage->dispatch;
+    uint64_t count = events->events;
+    if (count == 0) {
+        return;
+    }
+    if (!stage->stopping && dispatch->table->give_back != NULL &&
+        dispatch->table->give_back(dispatch->state, &edge->outlet, count) &&
+        weir__buffer_put_front(&stage->buffer, events)) {
+        weir__count(&stage->host->counters.returned, count);
+        weir__count(&stage->host->counters.buffered, count);
+        weir__stage_serve(stage);
+        return;
+    }
+    weir__queue_drop(events, events->events, &stage->host->pool);
+    weir__stage_discard(stage, count, WEIR_DISCARD_CONSUMER, true);
+}
+
+void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge) {
+    struct weir__queue events;
+    weir__queue_open(&events, stage->host->allocator);
+    bool attached = edge->attached;
+    if (attached) {
+        weir__stage_detach(stage, edge, WEIR_DOWN, edge->down_reason);
+    }
+    uint64_t lost = weir__edge_recover(edge, &events, &stage->host->pool);
+    weir__stage_discard(stage, lost, WEIR_DISCARD_CONSUMER, true);
+    give_back(stage, edge, &events);
+    weir__queue_close(&events, &stage->host->pool);
+    if (attached && !edge->attached) {
+        weir__edge_release(edge); /* the producer's side */
+    }
+}
+
+/* ---- the demand mode, and infos ------------------------------------------------ */
+
+/* The next item of what was held, in order, as it would have been done then. */
+static void replay(weir_stage *stage) {
+    struct weir__item item = weir__queue_pop(&stage->held);
+    if ((item.flags & WEIR__MARK) != 0) {
+        if (item.kind == WEIR__MARK_DEMAND) {
+            weir__stage_demand(stage, (uintptr_t)item.mark);
+        } else {
+            weir__stage_supply_info(stage, item.mark);
+        }
+        return;
+    }
+    struct weir__queue events;
+    weir__queue_open(&events, stage->host->allocator);
+    weir__count(&stage->host->counters.buffered, 0 - (uint64_t)item.count);
+    bool kept = weir__queue_push(&events, item);
+    while (kept && (item.flags & WEIR__MORE) != 0) {
+        item = weir__queue_pop(&stage->held);
+        weir__count(&stage->host->counters.buffered, 0 - (uint64_t)item.count);
+        kept = weir__queue_push(&events, item);
+    }
+    if (!kept) {
+        weir__block_drop(item.block, &stage->host->pool);
+        weir__stage_discard(stage, item.count, WEIR_DISCARD_OVERFLOW, false);
+    }
+    weir__stage_offer(stage, &events);
+    weir__queue_close(&events, &stage->host->pool);
+}
+
+void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode) {
+    stage->mode = mode;
+    while (stage->mode == WEIR_FORWARD && !stage->stopping && !weir__queue_empty(&stage->held)) {
+        replay(stage);
+    }
+    if (!stage->stopping) {
+        weir__stage_serve(stage);
+    }
+}
+
+void weir__stage_supply_info(weir_stage *stage, struct weir__message *message) {
+    bool no_memory = false;
+    if (stage->mode == WEIR_ACCUMULATE && !weir__queue_empty(&stage->held)) {
+        if (hold_mark(stage, message, WEIR__MARK_INFO)) {
+            return;
+        }
+    } else if (weir__buffer_mark_store(&stage->buffer, message, WEIR__MARK_INFO, &no_memory)) {
+        return;
+    }
+    weir__stage_info_due(stage, message, WEIR__MARK_INFO);
+}

@@ -1,0 +1,123 @@
+/*
+ * The turn: one visit of a worker to one stage.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *   1  control   mail to the stage, unless it is amid a message
+ *   2  demand    consumers whose `asked` moved, or whose ring has room again
+ *   3  events    what waits in the input queue, then producers' entries
+ *   4  report    what was published is told, freed blocks go home
+ *
+ * A turn is bounded, in mail, polls and batches, so that a busy stage does
+ * not starve its neighbours; it may end amid a message, and the next turn goes
+ * on there first.
+ *
+ * Only hot edges are looked at.  One that stays empty cools; with many hot
+ * edges at once, or on one worker where telling is free, at the first miss.
+ */
+#include "stage/stage.h"
+
+enum {
+    TURN_BATCHES = 64,  /* handed to handle_events in one turn */
+    TURN_EDGE_BATCHES = 16, /* of one edge, while others wait      */
+    TURN_MAIL = 256,
+    MANY_EDGES = 8
+};
+
+/* 1 */
+static bool control(weir_stage *stage) {
+    bool any = false;
+    for (uint32_t i = 0; i < TURN_MAIL && !stage->begun && !stage->stopping; i++) {
+        struct weir__mail *mail = weir__mail_list_pop(&stage->control);
+        if (mail == NULL) {
+            break;
+        }
+        weir__stage_mail(stage, mail);
+        weir__outbox_flush(&stage->host->outbox);
+        any = true;
+    }
+    return any;
+}
+
+/* An edge that another worker raised: hot, if it is this stage's (still). */
+static void take(void *context, struct weir__ready_edge *ready) {
+    weir_stage *stage = context;
+    struct weir__edge *edge = ready->edge;
+    bool demand = ready->direction == WEIR__DEMAND;
+    weir_ref owner = demand ? edge->id.producer : edge->id.consumer;
+    bool ours = owner.bits == stage->ref.bits && (demand ? edge->attached : edge->subscribed);
+    if (ours) {
+        weir__ready_heat(stage->ready, ready); /* with the reference that the publisher took */
+        return;
+    }
+    weir__ready_lower(&ready->raised);
+    weir__edge_release(edge);
+}
+
+static bool has_work(const struct weir__edge *edge, enum weir__direction direction) {
+    return direction == WEIR__DEMAND ? weir__edge_has_demand(edge) : weir__edge_has_events(edge);
+}
+
+static void cool(weir_stage *stage, struct weir__edge *edge, enum weir__direction direction) {
+    struct weir__ready_edge *ready = &edge->ready[direction];
+    if (edge->local) {
+        weir__store_relaxed_u32(&ready->raised, 0); /* no other worker looks */
+    } else {
+        weir__ready_lower(&ready->raised); /* F1 -> F2, W1 -> W2 */
+        if (has_work(edge, direction) && weir__ready_retake(&ready->raised)) {
+            ready->polls = 0;
+            return;
+        }
+    }
+    if (direction == WEIR__EVENTS && weir__edge_wants_room(edge)) {
+        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+    }
+    weir__edge_unheat(edge, direction);
+}
+
+static bool poll(weir_stage *stage, struct weir__edge *edge, enum weir__direction direction,
+                 uint32_t *budget) {
+    if (direction == WEIR__DEMAND) {
+        return weir__stage_poll_demand(stage, edge);
+    }
+    uint32_t share = *budget < TURN_EDGE_BATCHES ? *budget : TURN_EDGE_BATCHES;
+    uint32_t left = share;
+    bool any = weir__stage_pull(stage, edge, &left);
+    *budget -= share - left;
+    return any;
+}
+
+/* 2 and 3: each hot edge once, in turn. */
+static bool edges(weir_stage *stage, enum weir__direction direction, uint32_t *budget) {
+    struct weir__ready_list *hot = &stage->ready->hot[direction];
+    bool any = false;
+    for (uint32_t left = hot->count; left > 0 && hot->count > 0; left--) {
+        if (stage->stopping || *budget == 0) {
+            return true;
+        }
+        struct weir__ready_edge *ready = hot->first;
+        struct weir__edge *edge = ready->edge;
+        hot->first = ready->hot_next;
+        weir__edge_hold(edge); /* its end may come while it is polled */
+        if (poll(stage, edge, direction, budget)) {
+            ready->polls = 0;
+            any = true;
+        } else if (edge->local || hot->count > MANY_EDGES ||
+                   ++ready->polls > stage->host->hot_polls) {
+            cool(stage, edge, direction);
+        }
+        weir__edge_release(edge);
+    }
+    return any;
+}
+
+bool weir__stage_turn(weir_stage *stage) {
+    uint32_t budget = TURN_BATCHES;
+    bool any = control(stage);
+    weir__ready_collect(stage->ready, take, stage);
+    any = edges(stage, WEIR__DEMAND, &budget) || any;
+    any = weir__stage_drain(stage, &budget) || any;
+    any = edges(stage, WEIR__EVENTS, &budget) || any;
+    weir__outbox_flush(&stage->host->outbox);
+    weir__pool_flush(&stage->host->pool);
+    return any || stage->stopping || stage->control.first != NULL || weir__stage_can_drain(stage);
+}
