@@ -1,0 +1,55 @@
+/*
+ * The guide: what a push into a full inlet does, by policy.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Six events are pushed, one by one, into an inlet with room for four; only then
+ * does a consumer come.
+ */
+#include "guide.h"
+
+static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+    (void)self;
+    print_numbers(" then the consumer gets", batch);
+    return WEIR_CONTINUE;
+}
+
+static void show(const char *name, weir_when_full policy) {
+    weir_runtime *runtime;
+    weir_inlet *inlet;
+    weir_ref source;
+    must(weir_runtime_open(NULL, &runtime));
+    must(weir_inlet_open(runtime,
+                         &(weir_inlet_options){
+                             .event_bytes = sizeof(uint64_t),
+                             .capacity = 4,
+                             .when_full = policy,
+                             .discarded = NULL, /* a warning is logged for each */
+                         },
+                         &inlet, &source));
+    printf("%s:", name);
+    for (uint64_t event = 1; event <= 6; event++) {
+        weir_status status = weir_inlet_push(inlet, &event, 1, 1000000); /* waits 1 ms at most */
+        printf(" %s", weir_status_name(status));
+    }
+    printf("\n");
+    must(weir_inlet_finish(inlet));
+    must(weir_stage_start(runtime,
+                          &(weir_stage_options){
+                              .kind = WEIR_CONSUMER,
+                              .subscribe_to = &(weir_subscribe_to){.producer = source},
+                              .subscribe_count = 1,
+                              .on.handle_events = consume,
+                          },
+                          NULL));
+    weir_runtime_run(runtime, WEIR_FOREVER);
+    weir_inlet_close(inlet);
+    must(weir_runtime_close(runtime, NULL));
+}
+
+int main(void) {
+    show("refuse", WEIR_REFUSE);
+    show("block", WEIR_BLOCK);
+    show("drop newest", WEIR_DROP_NEWEST);
+    show("drop oldest", WEIR_DROP_OLDEST);
+    return EXIT_SUCCESS;
+}

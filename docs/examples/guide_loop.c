@@ -1,0 +1,48 @@
+/*
+ * The guide: a runtime without threads, inside a loop of the program's own.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "guide.h"
+
+static weir_verdict count(weir_stage *self, uint64_t demand) {
+    uint64_t *next = weir_state(self);
+    for (; demand > 0; demand--, (*next)++) must(weir_emit(self, next, 1));
+    return *next < 8 ? WEIR_CONTINUE : weir_stop_with(self, WEIR_REASON_NORMAL);
+}
+
+static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+    (void)self;
+    print_numbers("  weir's turn:", batch);
+    return WEIR_CONTINUE;
+}
+
+int main(void) {
+    weir_runtime *runtime = open_stepped();
+    weir_ref counter;
+    must(weir_stage_start(runtime,
+                          &(weir_stage_options){
+                              .kind = WEIR_PRODUCER,
+                              .event_bytes = sizeof(uint64_t),
+                              .state_bytes = sizeof(uint64_t),
+                              .on.handle_demand = count,
+                          },
+                          &counter));
+    weir_subscribe_to two_at_a_time = {
+        .producer = counter,
+        .options = {.max_demand = 2, .min_demand = WEIR_NONE},
+    };
+    must(weir_stage_start(runtime,
+                          &(weir_stage_options){
+                              .kind = WEIR_CONSUMER,
+                              .subscribe_to = &two_at_a_time,
+                              .subscribe_count = 1,
+                              .on.handle_events = consume,
+                          },
+                          NULL));
+    while (weir_runtime_stages(runtime) > 0) {
+        printf("the program's own work\n"); /* poll(), draw a frame, serve a socket ... */
+        weir_runtime_step(runtime, 4);      /* and at most four turns for the stages    */
+    }
+    must(weir_runtime_close(runtime, NULL));
+    return EXIT_SUCCESS;
+}

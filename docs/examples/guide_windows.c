@@ -1,0 +1,71 @@
+/*
+ * The guide: what max_demand and min_demand do to the size of batches.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "guide.h"
+
+#define EVENTS 10000
+
+struct counts {
+    uint64_t left, asks, batches, largest;
+};
+
+static weir_verdict produce(weir_stage *self, uint64_t demand) {
+    struct counts *counts = *(struct counts **)weir_state(self);
+    counts->asks++;
+    for (; demand > 0 && counts->left > 0; demand--, counts->left--)
+        must(weir_emit(self, &counts->left, 1));
+    return counts->left > 0 ? WEIR_CONTINUE : weir_stop_with(self, WEIR_REASON_NORMAL);
+}
+
+static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+    struct counts *counts = *(struct counts **)weir_state(self);
+    counts->batches++;
+    if (batch->count > counts->largest) counts->largest = batch->count;
+    return WEIR_CONTINUE;
+}
+
+static void measure(size_t max, size_t min) {
+    weir_runtime *runtime = open_stepped();
+    struct counts counts = {.left = EVENTS}, *state = &counts;
+    weir_ref producer;
+    must(weir_stage_start(runtime,
+                          &(weir_stage_options){
+                              .kind = WEIR_PRODUCER,
+                              .event_bytes = sizeof(uint64_t),
+                              .state = &state,
+                              .state_bytes = sizeof state,
+                              .on.handle_demand = produce,
+                          },
+                          &producer));
+    weir_subscribe_to to_producer = {
+        .producer = producer,
+        .options = {.max_demand = max, .min_demand = min},
+    };
+    must(weir_stage_start(runtime,
+                          &(weir_stage_options){
+                              .kind = WEIR_CONSUMER,
+                              .state = &state,
+                              .state_bytes = sizeof state,
+                              .subscribe_to = &to_producer,
+                              .subscribe_count = 1,
+                              .on.handle_events = consume,
+                          },
+                          NULL));
+    must(weir_runtime_run(runtime, WEIR_FOREVER));
+    must(weir_runtime_close(runtime, NULL));
+    printf("max %5zu, min %4zu: %5" PRIu64 " batches of at most %4" PRIu64 ", %5" PRIu64
+           " calls of handle_demand\n",
+           max, min == WEIR_NONE ? 0 : min, counts.batches, counts.largest, counts.asks);
+}
+
+int main(void) {
+    measure(1, WEIR_NONE);
+    measure(10, WEIR_NONE);
+    measure(10, 9);
+    measure(100, 50);
+    measure(1000, 500);
+    measure(1000, 900);
+    measure(10000, 5000);
+    return EXIT_SUCCESS;
+}

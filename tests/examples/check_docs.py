@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""What the documentation shows is what there is.
+SPDX-License-Identifier: Apache-2.0
+
+Goal: no page shows code that does not compile, output that no program prints,
+a file that does not exist or a name that the library does not have.
+Method: in README.md and docs/*.md
+  - each block of C follows a line <!-- code: FILE -->; its text is in FILE, line
+    for line; a line of only "..." parts pieces that come in that order;
+  - a block after <!-- output: PROGRAM --> is what PROGRAM prints, exactly; after
+    <!-- output like: PROGRAM --> each of its lines is printed, whatever the
+    numbers are, by a program that this script does not run again for each block;
+  - links to files and headings lead somewhere;
+  - paths and weir names in code quotes exist;
+  - prose lines are at most 80 columns wide.
+
+Usage: check_docs.py ROOT FOLDER, where FOLDER holds the examples' executables.
+"""
+import functools
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(sys.argv[1]).resolve()
+PROGRAMS = pathlib.Path(sys.argv[2]).resolve()
+FOLDERS = "src|include|docs|tests|tools|bench|build"
+problems = []
+
+
+def problem(page, line, text):
+    problems.append(f"{page.relative_to(ROOT)}:{line}: {text}")
+
+
+@functools.lru_cache(maxsize=None)
+def output(program):
+    """What a program prints on both streams, as lines."""
+    done = subprocess.run([str(PROGRAMS / program)], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=120)
+    if done.returncode != 0:
+        return [f"(exit code {done.returncode})"] + done.stdout.splitlines()
+    return done.stdout.splitlines()
+
+
+@functools.lru_cache(maxsize=None)
+def library_text():
+    files = [*ROOT.glob("include/**/*.h"), *ROOT.glob("src/**/*.[ch]"), *ROOT.glob("CMakeLists.txt"),
+             *ROOT.glob("tools/cmake/*"), *ROOT.glob("docs/examples/**/*.[ch]")]
+    return "\n".join(file.read_text() for file in files)
+
+
+@functools.lru_cache(maxsize=None)
+def library_names():
+    return set(re.findall(r"\b(?:weir|WEIR)_\w+", library_text()))
+
+
+def contains(lines, piece, begin):
+    """Where piece ends in lines, searched from begin on; None."""
+    for at in range(begin, len(lines) - len(piece) + 1):
+        if lines[at:at + len(piece)] == piece:
+            return at + len(piece)
+    return None
+
+
+def pieces(block):
+    """The block's parts between lines of only "..."."""
+    part = []
+    for line in block:
+        if line.strip() == "...":
+            if part:
+                yield part
+            part = []
+        else:
+            part.append(line)
+    if part:
+        yield part
+
+
+def unindented(lines):
+    return [line.strip() for line in lines]
+
+
+def check_code(page, number, name, block):
+    file = ROOT / name
+    if not file.is_file():
+        problem(page, number, f"{name} does not exist")
+        return
+    lines, place = unindented(file.read_text().splitlines()), 0
+    for piece in pieces(block):
+        place = contains(lines, unindented(piece), place)
+        if place is None:
+            problem(page, number, f"not in {name}, or not in this order: {piece[0].strip()}")
+            return
+
+
+def shape(line):
+    """The line with each number as 0 and each run of spaces as one."""
+    return re.sub(r" +", " ", re.sub(r"\d+(\.\d+)?", "0", line)).strip()
+
+
+def check_output(page, number, kind, program, block):
+    if not (PROGRAMS / program).is_file():
+        problem(page, number, f"there is no program {program}")
+        return
+    printed = output(program)
+    if kind == "output":
+        if printed != block:
+            problem(page, number, f"{program} prints:\n" + "\n".join(printed))
+        return
+    shapes = {shape(line) for line in printed}
+    for line in block:
+        if line.strip() not in ("", "...") and shape(line) not in shapes:
+            problem(page, number, f"{program} prints no such line: {line}")
+
+
+def heading_anchor(heading):
+    text = re.sub(r"[`*]", "", heading).strip().lower()
+    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+
+
+def anchors(page):
+    return {heading_anchor(line.lstrip("#")) for line in page.read_text().splitlines()
+            if line.startswith("#")}
+
+
+def check_links(page, number, line):
+    for target in re.findall(r"\]\(([^)\s]+)\)", line):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists():
+            problem(page, number, f"the link {target} leads nowhere")
+        elif anchor and anchor not in anchors(file):
+            problem(page, number, f"there is no heading {target}")
+
+
+def check_names(page, number, line):
+    for quoted in re.findall(r"`([^`]+)`", line):
+        path = re.fullmatch(rf"((?:{FOLDERS})/[\w./-]+)(?::\d+)?", quoted)
+        if path and not path[1].startswith("build/") and not (ROOT / path[1]).exists():
+            problem(page, number, f"{quoted} does not exist")
+        for name in re.findall(r"\b(?:weir|WEIR)_\w+", quoted):
+            if name not in library_names():
+                problem(page, number, f"the library has no {name}")
+
+
+def check_page(page):
+    marker, block, begin, language = None, None, 0, ""
+    for number, line in enumerate(page.read_text().splitlines(), 1):
+        if block is not None:
+            if line.startswith("```"):
+                finish(page, begin, language, marker, block)
+                marker, block = None, None
+            else:
+                block.append(line)
+            continue
+        if line.startswith("```"):
+            block, begin, language = [], number, line[3:].strip()
+            continue
+        found = re.fullmatch(r"<!-- (code|output|output like): (\S+) -->", line)
+        if found:
+            marker = (found[1], found[2])
+            continue
+        check_links(page, number, line)
+        check_names(page, number, line)
+        if len(line) > 80 and not line.startswith("|") and "](" not in line:
+            problem(page, number, f"{len(line)} columns")
+    if block is not None:
+        problem(page, begin, "the block has no end")
+
+
+def finish(page, number, language, marker, block):
+    if marker is None:
+        if language == "c":
+            problem(page, number, "a block of C says nothing about its file")
+    elif marker[0] == "code":
+        check_code(page, number, marker[1], block)
+    else:
+        check_output(page, number, marker[0], marker[1], block)
+
+
+def main():
+    pages = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+    for page in pages:
+        check_page(page)
+    print("\n".join(problems) if problems else f"{len(pages)} pages: all of it is true")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
