@@ -21,7 +21,7 @@ struct weir__item events_item(struct weir__pool *pool, const uint64_t *numbers, 
     block->used = count;
     weir__block_hold(block, pool);
     weir__block_close(block, pool);
-    return (struct weir__item){.block = block, .count = count};
+    return (struct weir__item){.block = block, .count = count, .event_bytes = sizeof *numbers};
 }
 
 void events_push(struct weir__queue *queue, struct weir__pool *pool, const uint64_t *numbers,
