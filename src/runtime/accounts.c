@@ -1,0 +1,56 @@
+/*
+ * The accounts: summing the workers' counters (the equations: stage/host.h).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/runtime.h"
+
+#include <weir/observe.h>
+
+#include <stdio.h>
+
+static uint64_t read_counter(const uint64_t *counter) {
+    return weir__load_relaxed_u64(counter);
+}
+
+weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *out) {
+    weir_accounts sum = {0};
+    uint64_t sent = 0;
+    uint64_t returned = 0;
+    uint64_t lost = 0;
+    uint64_t dropped = 0;
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        const struct weir__worker *worker = &runtime->workers[i];
+        const struct weir__counters *counters = &worker->host.counters;
+        sum.emitted += read_counter(&counters->emitted);
+        sum.handled += read_counter(&counters->handled);
+        sum.buffered += read_counter(&counters->buffered);
+        sum.turns += read_counter(&counters->turns);
+        sum.wakes += read_counter(&worker->bell.wakes);
+        sum.blocks_made += read_counter(&worker->host.pool.made);
+        sum.blocks_live += weir__pool_live(&worker->host.pool);
+        sent += read_counter(&counters->sent);
+        returned += read_counter(&counters->returned);
+        lost += read_counter(&counters->lost);
+        dropped += read_counter(&counters->dropped);
+    }
+    sum.in_flight = sent - sum.handled - returned - lost;
+    sum.discarded = lost + dropped;
+    *out = sum;
+    return WEIR_OK;
+}
+
+const char *weir_accounts_check(const weir_accounts *accounts) {
+    static _Thread_local char text[256];
+    uint64_t found =
+        accounts->handled + accounts->buffered + accounts->in_flight + accounts->discarded;
+    if (accounts->emitted == found) {
+        return NULL;
+    }
+    snprintf(text, sizeof text,
+             "emitted %llu, but handled %llu + buffered %llu + in flight %llu + discarded %llu "
+             "= %llu",
+             (unsigned long long)accounts->emitted, (unsigned long long)accounts->handled,
+             (unsigned long long)accounts->buffered, (unsigned long long)accounts->in_flight,
+             (unsigned long long)accounts->discarded, (unsigned long long)found);
+    return text;
+}

@@ -1,0 +1,24 @@
+/*
+ * Options: checking what users give, and filling in defaults.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Each check refuses with a sentence that names the option, the value and the
+ * values allowed.  Nothing is changed when it does.
+ */
+#ifndef WEIR__RUNTIME_OPTIONS_H
+#define WEIR__RUNTIME_OPTIONS_H
+
+#include <weir/runtime.h>
+#include <weir/stage.h>
+
+/* options may be NULL.  cores: how many this process may use. */
+weir_status weir__options_runtime(const weir_runtime_options *options, unsigned cores,
+                                  weir_runtime_options *out);
+
+weir_status weir__options_stage(const weir_stage_options *options, unsigned workers);
+
+/* options may be NULL.  out: with max_demand and min_demand as numbers. */
+weir_status weir__options_subscribe(const weir_subscribe_options *options,
+                                    weir_subscribe_options *out);
+
+#endif

@@ -1,0 +1,278 @@
+/*
+ * The runtime: opening, running, stopping and closing.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/refusal.h"
+#include "os/clock.h"
+#include "os/futex.h"
+#include "os/topology.h"
+#include "runtime/options.h"
+#include "runtime/runtime.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the log -------------------------------------------------------------------------- */
+
+void weir__runtime_log(weir_runtime *runtime, weir_log_level level, const char *text) {
+    if (runtime->options.log != NULL) {
+        runtime->options.log(runtime->options.log_context, level, text);
+        return;
+    }
+    static const char *const levels[] = {"", "error", "warning", "info"};
+    fprintf(stderr, "weir: %s: %s\n", levels[level], text);
+}
+
+void weir__host_log(struct weir__host *host, weir_log_level level, const char *format, ...) {
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    host->log(host->runtime, level, text);
+}
+
+/* ---- opening ---------------------------------------------------------------------------- */
+
+/* So that a reference of one runtime is not taken for another's. */
+static uint32_t runtimes_opened;
+
+static weir_runtime *make(const weir_runtime_options *options) {
+    struct weir__allocator allocator;
+    weir__allocator_open(&allocator, &options->allocator);
+    weir_runtime *runtime = weir__alloc_zeroed(&allocator, sizeof *runtime, 128);
+    if (runtime == NULL) {
+        return NULL;
+    }
+    size_t bytes = options->workers * sizeof(struct weir__worker);
+    runtime->workers = weir__alloc_zeroed(&allocator, bytes, 128);
+    if (runtime->workers == NULL) {
+        weir__free(&allocator, runtime, sizeof *runtime);
+        return NULL;
+    }
+    runtime->allocator = allocator;
+    runtime->options = *options;
+    runtime->worker_count = options->workers;
+    runtime->next_edge = 1;
+    uint32_t serial = weir__fetch_add_u32(&runtimes_opened, 1);
+    weir__registry_open(&runtime->registry, &runtime->allocator, serial << 20);
+    weir__rng_seed(&runtime->rng, options->seed);
+    return runtime;
+}
+
+static void destroy(weir_runtime *runtime) {
+    struct weir__allocator allocator = runtime->allocator;
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        weir__pool_close(&runtime->workers[i].host.pool);
+    }
+    weir__registry_close(&runtime->registry);
+    weir__free(&allocator, runtime->workers,
+               runtime->worker_count * sizeof(struct weir__worker));
+    weir__free(&allocator, runtime, sizeof *runtime);
+}
+
+static void join_threads(weir_runtime *runtime, unsigned count) {
+    weir__store_relaxed_u32(&runtime->quit, 1); /* ordered by the mail that follows */
+    for (unsigned i = 0; i < count; i++) {
+        weir__worker_stop_all(&runtime->workers[i]);
+        weir__thread_join(&runtime->workers[i].thread);
+    }
+}
+
+static weir_status start_threads(weir_runtime *runtime) {
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        struct weir__worker *worker = &runtime->workers[i];
+        char name[16];
+        snprintf(name, sizeof name, "weir/%u", i);
+        int error = weir__thread_start(&worker->thread, name, weir__worker_run, worker);
+        if (error != 0) {
+            join_threads(runtime, i);
+            return weir__refuse(WEIR_SYSTEM, "worker %u of %u could not be started: %s", i,
+                                runtime->worker_count, strerror(error));
+        }
+    }
+    return WEIR_OK;
+}
+
+/* More workers than cores: spinning would keep from the core who has work. */
+static void settle_idle(weir_runtime_options *options, unsigned cores) {
+    if (options->idle == WEIR_IDLE_SPIN_THEN_PARK && options->workers > cores) {
+        options->idle = WEIR_IDLE_PARK;
+    }
+}
+
+weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime **out) {
+    unsigned cores[WEIR_WORKERS_LIMIT];
+    unsigned core_count = weir__topology_cores(cores, WEIR_WORKERS_LIMIT);
+    unsigned listed = core_count < WEIR_WORKERS_LIMIT ? core_count : WEIR_WORKERS_LIMIT;
+    weir_runtime_options filled;
+    weir_status status = weir__options_runtime(options, core_count, &filled);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    settle_idle(&filled, core_count);
+    weir_runtime *runtime = make(&filled);
+    if (runtime == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for a runtime of %u workers",
+                            filled.workers);
+    }
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        weir__worker_open(&runtime->workers[i], runtime, i, cores[i % listed]);
+    }
+    status = filled.mode == WEIR_THREADS ? start_threads(runtime) : WEIR_OK;
+    if (status != WEIR_OK) {
+        destroy(runtime);
+        return status;
+    }
+    *out = runtime;
+    return WEIR_OK;
+}
+
+/* ---- running, settling, stopping ----------------------------------------------------------- */
+
+static weir_status refuse_inside(const char *call) {
+    if (weir__here == NULL) {
+        return WEIR_OK;
+    }
+    return weir__refuse(WEIR_WRONG_THREAD, "%s would wait for the worker that calls it", call);
+}
+
+void weir__runtime_gone(weir_runtime *runtime) {
+    if (weir__fetch_sub_u32(&runtime->alive, 1) == 1) {
+        weir__futex_wake(&runtime->alive, INT32_MAX);
+    }
+}
+
+static weir_status wait_for_end(weir_runtime *runtime, uint64_t deadline) {
+    for (;;) {
+        uint32_t alive = weir__load_acquire_u32(&runtime->alive); /* T5 -> T6 */
+        if (alive == 0) {
+            return WEIR_OK;
+        }
+        if (weir__clock_now_ns() >= deadline) {
+            return WEIR_TIMEOUT;
+        }
+        weir__futex_wait(&runtime->alive, alive, deadline);
+    }
+}
+
+weir_status weir_runtime_run(weir_runtime *runtime, uint64_t timeout_ns) {
+    weir_status status = refuse_inside("weir_runtime_run");
+    if (status != WEIR_OK) {
+        return status;
+    }
+    uint64_t deadline = weir__clock_deadline(weir__clock_now_ns(), timeout_ns);
+    if (runtime->options.mode == WEIR_THREADS) {
+        return wait_for_end(runtime, deadline);
+    }
+    while (weir__load_relaxed_u32(&runtime->alive) > 0) {
+        if (weir_runtime_step(runtime, 1024) < 1024 || weir__clock_now_ns() >= deadline) {
+            return weir__load_relaxed_u32(&runtime->alive) > 0 ? WEIR_TIMEOUT : WEIR_OK;
+        }
+    }
+    return WEIR_OK;
+}
+
+bool weir__runtime_at_rest(const weir_runtime *runtime) {
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        uint64_t epoch = weir__load_acquire_u64(&runtime->workers[i].epoch); /* Q1 -> Q2 */
+        if ((epoch & 1) == 0) {
+            return false;
+        }
+        sum += epoch;
+    }
+    weir__fence_full(); /* Q3 -> Q4 */
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        if (weir__bell_pending(&runtime->workers[i].bell)) {
+            return false;
+        }
+    }
+    weir__fence_full(); /* Q3 -> Q4 */
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        sum -= weir__load_acquire_u64(&runtime->workers[i].epoch); /* Q1 -> Q2 */
+    }
+    return sum == 0; /* epochs only grow */
+}
+
+weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns) {
+    weir_status status = refuse_inside("weir_runtime_settle");
+    if (status != WEIR_OK) {
+        return status;
+    }
+    uint64_t deadline = weir__clock_deadline(weir__clock_now_ns(), timeout_ns);
+    uint64_t nap_ns = 1000;
+    if (runtime->options.mode != WEIR_THREADS) {
+        while (weir_runtime_step(runtime, 1024) == 1024) {
+            if (weir__clock_now_ns() >= deadline) {
+                return WEIR_TIMEOUT;
+            }
+        }
+        return WEIR_OK;
+    }
+    while (!weir__runtime_at_rest(runtime)) {
+        if (weir__clock_now_ns() >= deadline) {
+            return WEIR_TIMEOUT;
+        }
+        weir__clock_sleep_ns(nap_ns);
+        nap_ns = nap_ns < 1000000 ? nap_ns * 2 : nap_ns;
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason) {
+    weir__store_relaxed_u32(&runtime->stop_reason, (uint32_t)reason);
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        weir__worker_stop_all(&runtime->workers[i]);
+    }
+    return WEIR_OK;
+}
+
+/* ---- closing --------------------------------------------------------------------------------- */
+
+weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
+    enum { NAP_NS = 10000000 };
+    weir_status status = refuse_inside("weir_runtime_close");
+    if (status != WEIR_OK) {
+        return status;
+    }
+    weir__store_release_u32(&runtime->closing, 1); /* T7 -> T8 */
+    /* A callback may have started a stage just before it saw `closing`: again, until all are gone. */
+    do {
+        weir_runtime_stop(runtime, WEIR_REASON_SHUTDOWN);
+    } while (weir_runtime_run(runtime, NAP_NS) != WEIR_OK);
+    weir_runtime_settle(runtime, WEIR_FOREVER);
+    if (runtime->options.mode == WEIR_THREADS) {
+        join_threads(runtime, runtime->worker_count);
+    }
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        weir__pool_flush(&runtime->workers[i].host.pool);
+    }
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        weir__pool_collect(&runtime->workers[i].host.pool);
+    }
+    if (accounts != NULL) {
+        weir_runtime_accounts(runtime, accounts);
+    }
+    destroy(runtime);
+    return WEIR_OK;
+}
+
+/* ---- facts --------------------------------------------------------------------------------------- */
+
+unsigned weir_runtime_workers(const weir_runtime *runtime) {
+    return runtime->worker_count;
+}
+
+size_t weir_runtime_stages(const weir_runtime *runtime) {
+    return weir__load_relaxed_u32(&runtime->alive);
+}
+
+const char *weir_runtime_allocator(const weir_runtime *runtime) {
+    return runtime->allocator.name;
+}
+
+uint64_t weir_runtime_now(const weir_runtime *runtime) {
+    return runtime->options.mode == WEIR_SIMULATED ? runtime->virtual_ns : weir__clock_now_ns();
+}

@@ -1,0 +1,30 @@
+/*
+ * What a callback may ask about its own stage.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "stage/stage.h"
+
+void *weir_state(weir_stage *self) {
+    return self->state;
+}
+
+weir_runtime *weir_stage_runtime(const weir_stage *self) {
+    return self->host->runtime;
+}
+
+weir_ref weir_self(const weir_stage *self) {
+    return self->ref;
+}
+
+const char *weir_stage_name(const weir_stage *self) {
+    return self->name;
+}
+
+uint64_t weir_buffered(const weir_stage *self) {
+    return weir__buffer_count(&self->buffer);
+}
+
+weir_verdict weir_stop_with(weir_stage *self, weir_reason reason) {
+    self->reason = reason;
+    return WEIR_STOP;
+}
