@@ -50,7 +50,8 @@ static int close_house(void **state) {
 static void expect(const struct weir__block *block, uint32_t slices, uint32_t spare) {
     assert_int_equal(weir__load_relaxed_u32(&block->refs), slices + spare);
     assert_int_equal(block->spare, spare);
-    assert_int_equal(weir__block_idle(block), slices == 0);
+    /* It may miss an idle block that others dropped slices of, never the reverse. */
+    assert_int_equal(weir__block_idle(block), slices == 0 && spare >= WEIR__BLOCK_BIAS);
 }
 
 static void at_home_only_spare_moves(void **state) {
@@ -94,7 +95,7 @@ static void spare_alone_does_not_tell_idle(void **state) {
     expect(block, 1, WEIR__BLOCK_BIAS);
     assert_false(weir__block_idle(block));
     weir__block_drop(block, &house->other);
-    assert_true(weir__block_idle(block));
+    expect(block, 0, WEIR__BLOCK_BIAS);
     weir__block_close(block, &house->home);
 }
 
@@ -124,11 +125,11 @@ static void spare_never_runs_out(void **state) {
     struct weir__block *block = weir__pool_get(&house->home, 8, 10);
     uint32_t slices = 0;
     while (slices < WEIR__BLOCK_BIAS - 1) {
-        weir__block_hold(block, &house->home);
+        weir__block_hold_filling(block, &house->home);
         slices++;
     }
     expect(block, slices, 1);
-    weir__block_hold(block, &house->home);
+    weir__block_hold_filling(block, &house->home);
     expect(block, ++slices, WEIR__BLOCK_BIAS);
     while (slices > 0) {
         weir__block_drop(block, slices % 2 == 0 ? &house->home : &house->other);
@@ -143,6 +144,7 @@ static void events_follow_the_header(void **state) {
     struct weir__block *block = weir__pool_get(&house->home, 24, 3);
     assert_ptr_equal(weir__block_event(block, 0), (char *)block + WEIR__BLOCK_HEADER_BYTES);
     assert_ptr_equal(weir__block_event(block, 2), (char *)block + WEIR__BLOCK_HEADER_BYTES + 48);
+    assert_ptr_equal(weir__block_at(block, 2, 24), weir__block_event(block, 2));
     weir__block_close(block, &house->home);
 }
 
