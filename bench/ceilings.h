@@ -1,0 +1,63 @@
+/*
+ * The ceilings: what two cores of this machine can do without weir.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Benchmarks of the library run these in the same process and report ratios to
+ * them.  They were written before the library was tuned and are frozen: a
+ * change here moves every ratio and needs its reason in docs/transport.md.
+ *
+ *   ceiling_round_trip      one cache line there and back: the floor of
+ *                           max_demand 1, which needs one per event
+ *   ceiling_slices          the best loop over slices written by hand, without
+ *                           blocks, counts, wake-ups, turns or callbacks
+ *   ceiling_ring_per_event  what a plain queue does: one ck_ring entry per event
+ *   ceiling_one_core        no second core: one thread fills and sums
+ *
+ * All of them fill and sum their events with work.h, checked; what is
+ * compared with them must do the same.
+ */
+#ifndef BENCH_CEILINGS_H
+#define BENCH_CEILINGS_H
+
+#include "race.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A demand window, as a subscription has it, and the size of an event. */
+struct ceiling_window {
+    uint32_t max;
+    uint32_t min;
+    uint32_t event_bytes; /* a multiple of 8 */
+};
+
+/*
+ * How the sender gets its events into memory that the receiver reads.  Which is
+ * best depends on the event's size, the window and the machine: the ceiling is
+ * the best of them in the run at hand.
+ */
+enum ceiling_manner {
+    CEILING_IN_PLACE, /* fills them where they will be read                        */
+    CEILING_AHEAD,    /* the same in four windows, prefetching the next batch's lines */
+    CEILING_SCRATCH,  /* fills a scratch of its own and copies it there by memcpy   */
+    CEILING_STRING,   /* the same, by the processor's string copy (rep movsb)       */
+    CEILING_MANNERS
+};
+
+/* nanoseconds: of the whole run, which moved `events` events (or trips). */
+struct race_result ceiling_round_trip(struct race_cores cores, uint64_t trips);
+struct race_result ceiling_slices(struct race_cores cores, struct ceiling_window window,
+                                  enum ceiling_manner manner, uint64_t events);
+struct race_result ceiling_ring_per_event(struct race_cores cores, uint64_t events);
+struct race_result ceiling_one_core(struct race_cores cores, struct ceiling_window window,
+                                    uint64_t events);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

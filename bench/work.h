@@ -1,0 +1,31 @@
+/*
+ * What the events are filled with, and what is done with them.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Every row of every table does the same work through these two functions, so
+ * that rows differ in their transport only.  They are compiled once and never
+ * inlined.  An event is a run of 64-bit words; word k of the stream is k + 1.
+ */
+#ifndef BENCH_WORK_H
+#define BENCH_WORK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* to[i] = first + i for i in 0 .. count - 1 */
+void work_fill(uint64_t *to, size_t count, uint64_t first);
+
+uint64_t work_sum(const uint64_t *from, size_t count);
+
+/* The sum of the words of a stream of `count` words: 1 + 2 + ... + count. */
+uint64_t work_expected(uint64_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
