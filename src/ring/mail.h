@@ -30,6 +30,7 @@ enum weir__mail_kind {
     WEIR__MAIL_CANCEL,
     WEIR__MAIL_MODE,
     WEIR__MAIL_INFO_DUE,     /* an info that has waited its turn              */
+    WEIR__MAIL_POKE,         /* from a part to its own stage (stage/message.h) */
     WEIR__MAIL_STOP_ALL,     /* to a worker: all its stages                   */
     WEIR__MAIL_EDGE_REQUEST, /* to the consumer: subscribe yourself           */
     WEIR__MAIL_EDGE_OPEN,    /* to the producer: a consumer subscribes        */

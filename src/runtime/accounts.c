@@ -33,10 +33,16 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
         lost += read_counter(&counters->lost);
         dropped += read_counter(&counters->dropped);
     }
+    uint64_t foreign = read_counter(&runtime->foreign_discarded);
+    sum.emitted += foreign;
     sum.in_flight = sent - sum.handled - returned - lost;
-    sum.discarded = lost + dropped;
+    sum.discarded = lost + dropped + foreign;
     *out = sum;
     return WEIR_OK;
+}
+
+void weir__runtime_discarded(weir_runtime *runtime, uint64_t count) {
+    weir__fetch_add_u64(&runtime->foreign_discarded, count);
 }
 
 const char *weir_accounts_check(const weir_accounts *accounts) {

@@ -24,6 +24,9 @@ struct weir_runtime {
     uint32_t quit;                  /* atomic: workers leave                      */
     uint32_t stop_reason;           /* atomic: of STOP_ALL                        */
 
+    /* events that other threads discarded (atomic): see weir__runtime_discarded */
+    WEIR__APART uint64_t foreign_discarded;
+
     /* the stepping thread's */
     struct weir__rng rng;
     uint64_t virtual_ns;
@@ -44,6 +47,9 @@ bool weir__runtime_at_rest(const weir_runtime *runtime);
 
 /* A user message is used up: free it, count it off. */
 void weir__message_used_up(struct weir__host *host, struct weir__message *message);
+
+/* Counts events that were accepted and discarded by a thread that is no worker. */
+void weir__runtime_discarded(weir_runtime *runtime, uint64_t count);
 
 void weir__runtime_log(weir_runtime *runtime, weir_log_level level, const char *text);
 

@@ -213,6 +213,10 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         weir__stage_consumer_down(stage, edge);
         weir__edge_release(edge); /* the consumer's side */
         return;
+    case WEIR__MAIL_POKE:
+        weir__stage_enter(stage);
+        weir__stage_leave(stage, stage->on.handle_cast(stage, NULL, 0));
+        return;
     default:
         if (user_mail(stage, weir__message_of(mail))) {
             stage->host->used_up(stage->host, weir__message_of(mail));
@@ -258,6 +262,9 @@ void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
         edge = EDGE_OF(mail, down);
         discard_all(host, edge);
         weir__edge_release(edge);
+        return;
+    case WEIR__MAIL_POKE:
+        ((struct weir__poke *)(void *)mail)->gone((struct weir__poke *)(void *)mail);
         return;
     default:
         host->used_up(host, weir__message_of(mail));

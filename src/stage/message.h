@@ -20,6 +20,15 @@ struct weir__message {
     alignas(16) unsigned char payload[];
 };
 
+/*
+ * A poke calls the stage's handle_cast with no message.  The node belongs to a
+ * part (an inlet), which is told when the stage was gone already.
+ */
+struct weir__poke {
+    struct weir__mail mail;
+    void (*gone)(struct weir__poke *poke);
+};
+
 static inline struct weir__message *weir__message_of(struct weir__mail *mail) {
     return (struct weir__message *)(void *)mail; /* mail is the first member */
 }
