@@ -4,9 +4,13 @@
  *
  * Writers: the sender of p_tail and the slots, the receiver of c_head and
  * `asked`.  ck_ring leaves the rest of c_head's cache line unused: `asked` may
- * lie there, so that both answers of the receiver travel in one line.
+ * lie there, so that both answers of the receiver travel in one line.  A slot
+ * may carry a stamp, the tail after it: then the receiver never reads p_tail,
+ * whose line stays with the sender, and a slice crosses in one line.
  *
- * Labels: E1 -> E2  a published tail publishes its slot and the slice's events
+ *   slot of position p, once published: stamp == (uint32_t)(p + 1)
+ *
+ * Labels: E1 -> E2  a published tail, or stamp, publishes its slot and events
  *         E3 -> E4  a published head hands the slot back
  *         E5 -> E6  a published `asked` hands the events' memory back (window)
  */
@@ -69,8 +73,16 @@ static inline uint64_t *edge_asked(struct edge *edge, const struct shape *shape)
 /* --- the sender's side ----------------------------------------------------- */
 
 struct sender_view {
-    unsigned int head; /* of the ring when last looked at */
+    unsigned int head;  /* of the ring when last looked at                    */
+    struct line *first; /* the first slot of this visit, if not yet stamped    */
+    uint32_t stamp;     /* what it will be stamped with                        */
 };
+
+/* Makes the slots of this visit visible, where they are not yet. */
+static inline void edge_publish_first(struct sender_view *view) {
+    if (view->first != NULL) store_release_32(&view->first->stamp, view->stamp); /* E1 */
+    view->first = NULL;
+}
 
 /* The slot to write, or NULL: the ring is full. */
 static inline struct line *edge_reserve(struct edge *edge, const struct shape *shape,
@@ -104,19 +116,32 @@ static inline bool edge_send(struct edge *edge, const struct shape *shape, struc
         return ck_ring_enqueue_spsc_line(ring, edge->line, &copy);
     }
     struct line *slot = edge_reserve(edge, shape, view);
-    if (slot == NULL) return false;
+    if (slot == NULL) {
+        edge_publish_first(view);
+        return false;
+    }
     line_write(slot, slice, words, count);
-    if (shape->stamped) store_release_32(&slot->stamp, ring->p_tail + 1); /* E1 */
-    ck_ring_enqueue_commit_spsc(ring);                                    /* E1 */
+    if (shape->stamp_late && view->first == NULL) {
+        view->first = slot;
+        view->stamp = ring->p_tail + 1;
+    } else if (shape->stamped) {
+        store_release_32(&slot->stamp, ring->p_tail + 1); /* E1 */
+    }
+    ck_ring_enqueue_commit_spsc(ring); /* E1 */
     if (shape->slot_ahead) prefetch_to_write(edge->line + (ring->p_tail & ring->mask));
     return true;
 }
 
 /* --- the receiver's side --------------------------------------------------- */
 
+struct receiver_view {
+    unsigned int head; /* entries used up                          */
+    bool unpublished;  /* c_head says less                         */
+};
+
 /* The next entry, or NULL; where entries are not peeked at, a copy in *copy. */
 static inline const struct line *edge_next(struct edge *edge, const struct shape *shape,
-                                           struct line *copy) {
+                                           const struct receiver_view *view, struct line *copy) {
     ck_ring_t *ring = &edge->near.ring;
     if (shape->entry == ENTRY_SLIM) {
         struct slim slice;
@@ -127,7 +152,7 @@ static inline const struct line *edge_next(struct edge *edge, const struct shape
         return copy;
     }
     if (!shape->peek) return ck_ring_dequeue_spsc_line(ring, edge->line, copy) ? copy : NULL;
-    unsigned int head = ring->c_head;
+    const unsigned int head = view->head;
     if (shape->stamped) {
         const struct line *slot = edge->line + (head & ring->mask);
         return load_acquire_32(&slot->stamp) == head + 1 ? slot : NULL; /* E2 */
@@ -137,12 +162,22 @@ static inline const struct line *edge_next(struct edge *edge, const struct shape
     return edge->line + (head & ring->mask);
 }
 
-/* The entry was used up. */
-static inline void edge_advance(struct edge *edge, const struct shape *shape) {
-    ck_ring_t *ring = &edge->near.ring;
-    if (shape->entry == ENTRY_SLIM || !shape->peek) return;
+/* Publishes how far the receiver has read. */
+static inline void edge_publish_head(struct edge *edge, struct receiver_view *view) {
     ck_pr_fence_store();
-    ck_pr_store_uint(&ring->c_head, ring->c_head + 1); /* E3 */
+    ck_pr_store_uint(&edge->near.ring.c_head, view->head); /* E3 */
+    view->unpublished = false;
+}
+
+/* The entry was used up. */
+static inline void edge_advance(struct edge *edge, const struct shape *shape,
+                                struct receiver_view *view) {
+    const ck_ring_t *ring = &edge->near.ring;
+    if (shape->entry == ENTRY_SLIM || !shape->peek) return;
+    view->head++;
+    view->unpublished = true;
+    bool late = shape->head_late && view->head - ring->c_head < ring->size / 2;
+    if (!late) edge_publish_head(edge, view);
 }
 
 #endif

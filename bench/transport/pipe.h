@@ -42,11 +42,13 @@ struct sender {
 
 struct receiver {
     struct pipe *pipe;
+    struct receiver_view view;
     struct chain chain;
     uint64_t received;
     uint64_t asked;
     uint64_t held; /* events in `gathered` that wait for the rest of their batch */
     uint64_t sum;
+    bool spoke; /* asked and not yet signalled */
 };
 
 static inline uint64_t smaller(uint64_t a, uint64_t b) {
@@ -69,6 +71,13 @@ static inline void sender_fill(const struct sender *sender, const struct shape *
     const struct pipe *pipe = sender->pipe;
     uint64_t words = count * pipe->words;
     uint64_t value = sender->sent * pipe->words + 1;
+    if (shape->coalesce) {
+        uint64_t piece = pipe->setting.slice_max * pipe->words;
+        for (uint64_t done = 0; done < words; done += piece) {
+            call_fill(pipe, shape, to + done, smaller(piece, words - done), value + done);
+        }
+        return;
+    }
     if (shape->fill <= FILL_AHEAD) {
         call_fill(pipe, shape, to, words, value);
         return;
@@ -125,11 +134,13 @@ static inline __attribute__((always_inline)) uint64_t sender_visit(void *state,
     struct pipe *pipe = sender->pipe;
     uint64_t asked = load_acquire(edge_asked(&pipe->edge, shape)); /* E6 */
     uint64_t demand = smaller(asked, pipe->setting.events) - sender->sent;
-    uint64_t most = pipe->setting.slice_max > 0 ? pipe->setting.slice_max : UINT32_MAX;
+    bool pieces = pipe->setting.slice_max > 0 && !shape->coalesce;
+    uint64_t most = pieces ? pipe->setting.slice_max : UINT32_MAX;
     uint64_t moved = 0;
     while (moved < demand) {
         moved += sender_emit(sender, shape, (uint32_t)smaller(demand - moved, most));
     }
+    edge_publish_first(&sender->view);
     if (moved > 0) owner_signal(&pipe->receiving, shape);
     return moved;
 }
@@ -140,8 +151,15 @@ static inline void receiver_ask(struct receiver *receiver, const struct shape *s
     struct pipe *pipe = receiver->pipe;
     if (receiver->asked - receiver->received > pipe->setting.min) return;
     receiver->asked = receiver->received + pipe->setting.max;
+    if (shape->head_late && receiver->view.unpublished) {
+        edge_publish_head(&pipe->edge, &receiver->view);
+    }
     store_release(edge_asked(&pipe->edge, shape), receiver->asked); /* E5 */
-    owner_signal(&pipe->sending, shape);
+    if (shape->signal_late) {
+        receiver->spoke = true;
+    } else {
+        owner_signal(&pipe->sending, shape);
+    }
 }
 
 static inline void receiver_batch(struct receiver *receiver, const struct shape *shape,
@@ -211,12 +229,14 @@ static inline __attribute__((always_inline)) uint64_t receiver_visit(void *state
     uint64_t before = receiver->received;
     struct line copy;
     for (;;) {
-        const struct line *entry = edge_next(&pipe->edge, shape, &copy);
+        const struct line *entry = edge_next(&pipe->edge, shape, &receiver->view, &copy);
         if (entry == NULL) break;
         receiver_slice(receiver, shape, entry);
-        edge_advance(&pipe->edge, shape);
+        edge_advance(&pipe->edge, shape, &receiver->view);
         receiver_ask(receiver, shape);
     }
+    if (receiver->spoke) owner_signal(&pipe->sending, shape);
+    receiver->spoke = false;
     chain_flush(&pipe->pool, &receiver->chain);
     return receiver->received - before;
 }

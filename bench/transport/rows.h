@@ -53,6 +53,7 @@ extern const struct section section_sizes;
 extern const struct section section_one;
 extern const struct section section_windows;
 extern const struct section section_rings;
+extern const struct section section_pieces;
 
 /* Defines the function `name`, a shape_run, for the shape of the initializers. */
 #define SHAPE(name, ...)                                                                     \

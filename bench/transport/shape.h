@@ -2,8 +2,8 @@
  * A shape: which of the ways to build the transport a row of the table takes.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A shape is a compile-time constant: pipe.c has the sender and the receiver
- * once, and the compiler makes a copy of them for each shape of shapes.h, in
+ * A shape is a compile-time constant: pipe.h has the sender and the receiver
+ * once, and the compiler makes a copy of them for each SHAPE of a section, in
  * which no trace of the other ways is left.  What the library would know only
  * at run time (window, block size, ring size) is a setting, not a shape.
  */
@@ -57,10 +57,14 @@ struct shape {
     bool peek;        /* the receiver reads it in place                            */
     bool stamped;     /* the receiver watches the slot itself, not the ring's tail  */
     bool asked_near;  /* `asked` lies in the cache line of the ring's c_head       */
+    bool stamp_late;  /* the first slot of a visit is stamped last: all are seen at once */
+    bool head_late;   /* the receiver publishes c_head with its asks, or at half the ring */
     bool head_cached; /* the sender reads c_head only when its last view is used up */
     bool slot_ahead;  /* the sender prefetches the slot after the one it published */
     bool inlined;     /* events travel in the entry                                */
+    bool coalesce;    /* pieces of slice_max are filled one by one, but travel as one slice */
     bool gather;      /* the receiver copies a batch together from several slices  */
+    bool signal_late; /* the receiver signals once per visit, not once per ask      */
     bool turn;        /* mailbox and ready stack polled, callbacks, counters       */
     bool pause;       /* polls with the pause instruction                          */
 };

@@ -17,8 +17,8 @@
 #include <string.h>
 
 static const struct section *const sections[] = {
-    &section_ceilings, &section_fences,  &section_steps, &section_blocks,
-    &section_sizes,    &section_windows, &section_rings, &section_one,
+    &section_ceilings, &section_fences, &section_steps,  &section_blocks, &section_sizes,
+    &section_windows,  &section_rings,  &section_pieces, &section_one,
 };
 
 static int usage(void) {

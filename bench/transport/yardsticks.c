@@ -93,7 +93,6 @@ static const struct row ceiling_rows[] = {
     {"hand-written slices, scratch and rep movsb", run_hand_string, {DEFAULT_DEMAND}},
     {"one ck_ring entry per event", run_ring_per_event, {DEFAULT_DEMAND}},
     {"one core: no transport at all", run_one_core, {DEFAULT_DEMAND}},
-    {"a cache line's round trip, per event (batch of 1)", run_round_trip, {WINDOW(1, 8)}},
 };
 
 const struct section section_ceilings = {
