@@ -36,6 +36,8 @@
  *   F1 -> F3  the same for "push; read parked" and "set parked; read stacks".
  *   S1 -> S2  stack push (release) -> take whole (acquire): publishes the node
  *             and everything written before it.
+ *   R1 -> R2  raised = 0 (release) -> exchange to 1 (acquire): the owner is done
+ *             with the link before who raises anew pushes it again.
  * Models: tests/model/ready_park.pml.  Progress: publishing is lock-free
  * (a stack push may retry), parking aside.  Nothing here wraps.
  *
@@ -107,7 +109,7 @@ void weir__ready_edge_open(struct weir__ready_edge *edge, enum weir__direction d
  */
 static inline bool weir__ready_raise(struct weir__ready_edge *edge) {
     return weir__load_relaxed_u32(&edge->raised) == 0 &&
-           weir__exchange_u32(&edge->raised, 1) == 0;
+           weir__exchange_u32(&edge->raised, 1) == 0; /* R1 -> R2 */
 }
 
 void weir__ready_push(struct weir__ready_edge *edge, struct weir__ready_stage *stage);
@@ -157,8 +159,8 @@ void weir__ready_unheat(struct weir__ready_stage *stage, struct weir__ready_edge
  * when a publisher has pushed it meanwhile.
  */
 static inline void weir__ready_lower(uint32_t *raised) {
-    weir__store_relaxed_u32(raised, 0);
-    weir__fence_full(); /* F1 -> F2 */
+    weir__store_release_u32(raised, 0); /* R1 -> R2 */
+    weir__fence_full();                 /* F1 -> F2 */
 }
 
 static inline bool weir__ready_retake(uint32_t *raised) {
