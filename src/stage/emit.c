@@ -217,6 +217,7 @@ void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, 
 
 static void to_buffer(weir_stage *stage, struct weir__queue *events) {
     uint64_t count = events->events;
+    weir__stage_unpin(stage, events, events->count);
     uint64_t dropped = weir__buffer_store(&stage->buffer, events, weir__stage_info_due, stage);
     weir__count(&stage->host->counters.buffered, count - dropped);
     weir__stage_discard(stage, dropped, WEIR_DISCARD_OVERFLOW, false);

@@ -16,38 +16,8 @@
 #include "memory/pool.h"
 #include "stage/stage.h"
 
-#include <string.h>
 
 /* ---- from entries to messages -------------------------------------------------- */
-
-/* The block that inline events are copied to when they have to wait. */
-static bool keep_inline(weir_stage *stage, const struct weir__entry *entry,
-                        struct weir__item *item) {
-    struct weir__pool *pool = &stage->host->pool;
-    struct weir__block *block = stage->intake;
-    uint32_t event_bytes = item->event_bytes;
-    if (block != NULL && weir__block_idle(block)) {
-        block->used = 0;
-    }
-    if (block == NULL || block->event_bytes != event_bytes ||
-        block->capacity - block->used < entry->count) {
-        if (block != NULL) {
-            weir__block_close(block, pool);
-        }
-        block = weir__pool_get(pool, event_bytes, entry->count);
-        stage->intake = block;
-        if (block == NULL) {
-            return false;
-        }
-    }
-    item->block = block;
-    item->first = block->used;
-    memcpy(weir__block_at(block, block->used, event_bytes), entry->events,
-           (size_t)entry->count * event_bytes);
-    block->used += entry->count;
-    weir__block_hold(block, pool);
-    return true;
-}
 
 static void lose(weir_stage *stage, struct weir__item item) {
     weir__block_drop(item.block, &stage->host->pool);
@@ -55,7 +25,9 @@ static void lose(weir_stage *stage, struct weir__item item) {
 }
 
 static void enqueue(weir_stage *stage, struct weir__item item) {
-    if (!weir__queue_push(&stage->inq, item)) {
+    if (weir__queue_push(&stage->inq, item)) {
+        stage->inq_fresh++;
+    } else {
         lose(stage, item);
     }
 }
@@ -77,7 +49,7 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
                               .flags = entry->flags,
                               .event_bytes = weir__entry_event_bytes(entry),
                               .owner = edge};
-    if (entry->block == NULL && !keep_inline(stage, entry, &item)) {
+    if (entry->block == NULL && !weir__stage_keep(stage, entry->events, &item)) {
         weir__stage_discard(stage, entry->count, WEIR_DISCARD_OVERFLOW, true);
         return;
     }

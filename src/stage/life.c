@@ -269,7 +269,7 @@ static void close_block(weir_stage *stage, struct weir__block **block) {
 void weir__stage_free(weir_stage *stage) {
     struct weir__host *host = stage->host;
     close_block(stage, &stage->open);
-    close_block(stage, &stage->intake);
+    close_block(stage, &stage->keep);
     weir__queue_close(&stage->emission, &host->pool);
     weir__queue_close(&stage->held, &host->pool);
     weir__queue_close(&stage->inq, &host->pool);

@@ -7,6 +7,7 @@
  *   emit.c     what a callback emits, on its way to the dispatcher or buffer
  *   supply.c   the producer's side: demand, buffer, consumers
  *   intake.c   the consumer's side: entries, messages, batches, asks
+ *   keep.c     events that wait, copied out of blocks that they would pin
  *   control.c  mail: subscribing, cancelling, messages
  *   turn.c     one visit of the worker, in numbered steps
  *   life.c     start and end
@@ -65,7 +66,8 @@ struct weir_stage {
     uint64_t message_left;  /* of the message begun                       */
     bool begun;
     bool message_windowed; /* cut by the window; else one batch           */
-    struct weir__block *intake; /* where inline events are put for keeping */
+    uint32_t inq_fresh;     /* items at its end that came in this turn     */
+    struct weir__block *keep; /* keep.c: being filled, or NULL             */
 
     /* control */
     struct weir__mail_list control;
@@ -133,6 +135,14 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget);
 
 /* True when a message, or the next batch of one, may be handled now. */
 bool weir__stage_can_drain(const weir_stage *stage);
+
+/* ---- keep.c ------------------------------------------------------------------ */
+
+/* Copies an item's events (item: count, event_bytes) into a block of the stage's. */
+bool weir__stage_keep(weir_stage *stage, const void *events, struct weir__item *item);
+
+/* Copies small slices among a queue's `newest` last items out of their blocks. */
+void weir__stage_unpin(weir_stage *stage, struct weir__queue *queue, uint32_t newest);
 
 /* ---- control.c --------------------------------------------------------------- */
 

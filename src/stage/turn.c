@@ -117,6 +117,10 @@ bool weir__stage_turn(weir_stage *stage) {
     any = edges(stage, WEIR__DEMAND, &budget) || any;
     any = weir__stage_drain(stage, &budget) || any;
     any = edges(stage, WEIR__EVENTS, &budget) || any;
+    if (stage->inq_fresh > 0) {
+        weir__stage_unpin(stage, &stage->inq, stage->inq_fresh);
+        stage->inq_fresh = 0;
+    }
     weir__outbox_flush(&stage->host->outbox);
     weir__pool_flush(&stage->host->pool);
     return any || stage->stopping || stage->control.first != NULL || weir__stage_can_drain(stage);
