@@ -1,8 +1,8 @@
 /*
- * transport: what each part of the transport costs, grown step by step.
+ * transport_study: what each part of the transport costs, grown step by step.
  * SPDX-License-Identifier: Apache-2.0
  *
- *   transport [RUNS [SECTION...]]
+ *   transport_study [RUNS [SECTION...]]
  *
  * Two pinned threads pass events over one edge.  Every row is one way to build
  * it, run RUNS times (9) in turns with all others of its section, each between
@@ -22,7 +22,8 @@ static const struct section *const sections[] = {
 };
 
 static int usage(void) {
-    fprintf(stderr, "usage: transport [RUNS (5 to %d) [SECTION...]], sections:", ROWS_RUNS_MOST);
+    fprintf(stderr,
+            "usage: transport_study [RUNS (5 to %d) [SECTION...]], sections:", ROWS_RUNS_MOST);
     for (size_t i = 0; i < COUNT_OF(sections); i++) fprintf(stderr, " %s", sections[i]->name);
     fputc('\n', stderr);
     return 2;
