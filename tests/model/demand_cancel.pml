@@ -32,6 +32,9 @@
  * end; only the owner of the reading end takes from the ring; nobody touches the
  * edge after it was freed; it is freed once, empty, by the last to let go.
  *
+ * NO_LAST_READ leaves out the reading of asked on CANCEL: no account is hurt, an
+ * ask just before a cancel is then merged into nothing.
+ *
  * Mutants (each must give an error):
  *   MUTANT_CLOSE_AT_ONCE       the consumer ends without received == final
  *   MUTANT_DEMAND_TWICE        asked is added at each reading, like a message
@@ -253,7 +256,9 @@ proctype producer() {
         touch;
         if
         :: attached ->
+#ifndef NO_LAST_READ
             poll_demand(); /* what was asked before the cancel counts */
+#endif
             do
             :: can_emit -> emit()
             :: break

@@ -4,35 +4,42 @@
  * Protocol. Edges, stages (slots) and workers are hot or cold. A hot one is
  * polled by its owner and costs publishers one fence and one load. A cold one
  * is listed by the first publisher: edge on its slot's stack `edges`, slot on
- * the worker's stack `ready`, worker woken by futex. The owner lists nothing:
- * it takes stacks whole, and cools what stayed empty: flag = 0, full fence,
- * look again, and if there is something after all, take it back by exchange.
+ * the worker's stack `ready`, worker woken by futex. The owner takes stacks
+ * whole, and cools what stayed empty: raised = 0, full fence, look again, and
+ * if there is something after all, take it back by exchange. What the owner
+ * makes hot by itself (a CLOSE came by mail) it claims by the same exchange.
  *
- * Mirrors: publish, take, cool (edge and slot) and park of the readiness code,
- * and the wake after a push on the mailbox.
+ * Mirrors: outbox_flush_pending and ready_raise (publisher), ready_push,
+ * bell_ring (wake), bell_collect, ready_collect, edge_heat (claim_edge),
+ * ready_queue (claim_slot), ready_lower and ready_retake in the turn's cool,
+ * ready_cool_stage, bell_park, mail_send (sender), all weir__.
  * Abstracted: one worker, one slot with two edges, a publisher for each and one
- * sender to the mailbox; a stack is a set (order does not matter here); an edge
- * is cooled at its first empty poll; a poll consumes all that it sees.
+ * sender to the mailbox, whose mail makes edge 0 hot; a stack is a set (order
+ * does not matter here); an edge is cooled at its first empty poll; a poll
+ * consumes all that it sees.
  *
  * Properties: all that was published is consumed (no invalid end state: asleep
- * with work left is a lost wake); an edge or slot is on one list at most, and
- * off the owner's own list whenever a publisher may push it, so one link field
- * serves both lists (asserted).
+ * with work left is a lost wake); an edge or slot comes once, and never while
+ * the owner has it already (asserted).
+ * ONE_LINK verifies a stricter form, for nodes whose one link field serves the
+ * stack and the owner's list: unlinked before raised = 0.
  *
  * Mutants (each must give an error):
- *   MUTANT_NO_PUBLISHER_FENCE  data stored, flag loaded, no fence between
- *   MUTANT_NO_COOL_FENCE       edge: flag = 0, look, no fence between
- *   MUTANT_NO_COOL_RECHECK     edge: flag = 0 and away
+ *   MUTANT_NO_PUBLISHER_FENCE  data stored, raised loaded, no fence between
+ *   MUTANT_NO_COOL_FENCE       edge: raised = 0, look, no fence between
+ *   MUTANT_NO_COOL_RECHECK     edge: raised = 0 and away
  *   MUTANT_COOL_STAYS          edge: kept hot whatever the exchange said
  *   MUTANT_COOL_LEAVES         edge: dropped whatever the exchange said
- *   MUTANT_UNLINK_LATE         edge leaves the hot list after flag = 0
+ *   MUTANT_CLAIM_BLIND         edge: claimed whatever the exchange said
  *   MUTANT_NO_SLOT_FENCE, MUTANT_NO_SLOT_RECHECK, MUTANT_SLOT_STAYS,
- *   MUTANT_SLOT_LEAVES, MUTANT_SLOT_UNLINK_LATE   the same for the slot
+ *   MUTANT_SLOT_LEAVES, MUTANT_SLOT_CLAIM_BLIND   the same for the slot
  *   MUTANT_SLOT_FIRST          publisher lists the slot before the edge
  *   MUTANT_NO_PARK_FENCE       parked = 1, look, no fence between
  *   MUTANT_NO_PARK_RECHECK     futex_wait without looking again
  *   MUTANT_NO_MAIL_RECHECK     the look forgets the mailbox
  *   MUTANT_BLIND_WAIT          the kernel does not compare before it sleeps
+ * with ONE_LINK:
+ *   MUTANT_UNLINK_LATE         edge leaves the hot list after raised = 0
  */
 #ifndef BATCHES
 #define BATCHES 2 /* of each publisher */
@@ -40,8 +47,8 @@
 #define EDGES 2
 
 #define DATA 0      /* DATA + e: batches published on edge e */
-#define EDGE_FLAG 2 /* EDGE_FLAG + e: 1 from listing to cooling */
-#define SLOT_FLAG 4
+#define RAISED 2 /* RAISED + e: 1 from listing to cooling */
+#define SLOT_RAISED 4
 #define PARKED 5
 #define CELLS 6
 #define PROCESSES 4
@@ -74,13 +81,16 @@ inline wake(me) {
 inline push_edge(e) {
     atomic {
         empty(buffer[e]);
-        assert(!edges[e] && !hot[e]);
+        assert(!edges[e]);
+#ifdef ONE_LINK
+        assert(!hot[e]);
+#endif
         edges[e] = true
     }
 }
 
 inline list_slot(e) {
-    atomic { exchange(e, SLOT_FLAG, 1, old) }
+    atomic { exchange(e, SLOT_RAISED, 1, old) }
     if
     :: old == 0 ->
         atomic {
@@ -102,9 +112,9 @@ proctype publisher(byte e) {
         full_fence(e);
 #endif
         if
-        :: memory[EDGE_FLAG + e] == 1
-        :: memory[EDGE_FLAG + e] == 0 ->
-            atomic { exchange(e, EDGE_FLAG + e, 1, old) }
+        :: memory[RAISED + e] == 1
+        :: memory[RAISED + e] == 0 ->
+            atomic { exchange(e, RAISED + e, 1, old) }
             if
             :: old == 1 -> old = 0
             :: else ->
@@ -127,10 +137,10 @@ active proctype sender() {
 }
 
 inline cool_edge(e) {
-#ifndef MUTANT_UNLINK_LATE
+#if defined(ONE_LINK) && !defined(MUTANT_UNLINK_LATE)
     hot[e] = false;
 #endif
-    store(OWNER, EDGE_FLAG + e, 0);
+    store(OWNER, RAISED + e, 0);
 #ifndef MUTANT_NO_COOL_FENCE
     full_fence(OWNER);
 #endif
@@ -138,7 +148,7 @@ inline cool_edge(e) {
 #ifndef MUTANT_NO_COOL_RECHECK
     :: memory[DATA + e] > got[e] ->
         atomic {
-            exchange(OWNER, EDGE_FLAG + e, 1, old);
+            exchange(OWNER, RAISED + e, 1, old);
 #if defined(MUTANT_COOL_STAYS)
             hot[e] = true;
 #elif defined(MUTANT_COOL_LEAVES)
@@ -154,10 +164,8 @@ inline cool_edge(e) {
 }
 
 inline cool_slot() {
-#ifndef MUTANT_SLOT_UNLINK_LATE
-    runnable = false;
-#endif
-    store(OWNER, SLOT_FLAG, 0);
+    runnable = false; /* taken out of the run list to run */
+    store(OWNER, SLOT_RAISED, 0);
 #ifndef MUTANT_NO_SLOT_FENCE
     full_fence(OWNER);
 #endif
@@ -165,7 +173,7 @@ inline cool_slot() {
 #ifndef MUTANT_NO_SLOT_RECHECK
     :: edges[0] || edges[1] ->
         atomic {
-            exchange(OWNER, SLOT_FLAG, 1, old);
+            exchange(OWNER, SLOT_RAISED, 1, old);
 #if defined(MUTANT_SLOT_STAYS)
             runnable = true;
 #elif defined(MUTANT_SLOT_LEAVES)
@@ -203,6 +211,38 @@ inline visit(e) {
     fi
 }
 
+inline claim_edge(e) {
+    if
+    :: !hot[e] ->
+        atomic {
+            exchange(OWNER, RAISED + e, 1, old);
+#ifdef MUTANT_CLAIM_BLIND
+            hot[e] = true;
+#else
+            hot[e] = (old == 0); /* 1: its publisher brings it */
+#endif
+            old = 0
+        }
+    :: else
+    fi
+}
+
+inline claim_slot() {
+    if
+    :: !runnable ->
+        atomic {
+            exchange(OWNER, SLOT_RAISED, 1, old);
+#ifdef MUTANT_SLOT_CLAIM_BLIND
+            runnable = true;
+#else
+            runnable = (old == 0);
+#endif
+            old = 0
+        }
+    :: else
+    fi
+}
+
 inline park() {
     store(OWNER, PARKED, 1);
 #ifndef MUTANT_NO_PARK_FENCE
@@ -226,7 +266,7 @@ inline park() {
 #endif
         }
         !asleep;
-        store(OWNER, PARKED, 0)
+        atomic { exchange(OWNER, PARKED, 0, old); old = 0 }
     fi
 }
 
@@ -247,7 +287,9 @@ active proctype owner() {
         :: else
         fi;
         if
-        :: atomic { mail -> empty(buffer[OWNER]); mail = false; mailed = true }
+        :: atomic { mail -> empty(buffer[OWNER]); mail = false; mailed = true };
+            claim_edge(0);
+            claim_slot()
         :: else
         fi;
         if
