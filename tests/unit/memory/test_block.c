@@ -14,6 +14,8 @@
 #include "base/check.h"
 #include "base/rng.h"
 #include "memory/pool.h"
+#include "os/thread.h"
+#include "os/topology.h"
 #include "support/aborts.h"
 #include "support/cmocka.h"
 #include "support/memory.h"
@@ -162,17 +164,19 @@ static void a_second_release_is_caught(void **state) {
 
 /* --- across threads ------------------------------------------------------------------------- */
 
-enum { ROUNDS = 300, THREADS = 2, EVENTS = 64, BATCH = EVENTS / THREADS };
+enum { ROUNDS = 3000, THREADS = 2, EVENTS = 64, BATCH = EVENTS / THREADS };
 
 /*
  * Each round the home worker fills a block, gives each thread one slice of it
  * and closes it; the threads read their slice, write to it, and drop it after
- * holding it some more times.  R -> R: the round carries the block.
+ * holding it some more times.  They meet before that, so that often both drop
+ * the last references at once.  R -> R: the round carries the block.
  */
 struct relay {
     struct house *house;
     struct weir__block *block; /* of the round */
     uint32_t round;
+    uint32_t met;   /* threads, summed over the rounds               */
     uint32_t wrong; /* events that were not what they should be */
 };
 
@@ -181,6 +185,13 @@ struct runner {
     uint32_t index;
     struct weir__pool pool; /* where its outgoing chain is */
 };
+
+static void meet(struct relay *relay, uint32_t round) {
+    weir__fetch_add_u32(&relay->met, 1);
+    for (uint32_t spins = 1; weir__load_relaxed_u32(&relay->met) < round * THREADS; spins++) {
+        if (spins % 1000 == 0) sched_yield();
+    }
+}
 
 static void run_round(struct runner *runner, struct weir__rng *rng, uint32_t round) {
     struct weir__block *block = runner->relay->block;
@@ -193,7 +204,9 @@ static void run_round(struct runner *runner, struct weir__rng *rng, uint32_t rou
         if (events[i] != expected) weir__fetch_add_u32(&runner->relay->wrong, 1);
         events[i] = ~expected;
     }
-    for (uint64_t i = 0; i <= extra; i++) weir__block_drop(block, here);
+    for (uint64_t i = 0; i < extra; i++) weir__block_drop(block, here);
+    meet(runner->relay, round);
+    weir__block_drop(block, here);
     weir__pool_flush(&runner->pool);
 }
 
@@ -201,6 +214,9 @@ static void *run(void *argument) {
     struct runner *runner = argument;
     struct weir__rng rng;
     weir__rng_seed(&rng, runner->index);
+    unsigned cores[THREADS];
+    unsigned count = weir__topology_cores(cores, THREADS);
+    weir__thread_pin(cores[runner->index % count % THREADS]); /* only makes meetings closer */
     for (uint32_t round = 1; round <= ROUNDS; round++) {
         while (weir__load_acquire_u32(&runner->relay->round) < round) sched_yield(); /* R */
         run_round(runner, &rng, round);
