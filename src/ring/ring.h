@@ -101,7 +101,9 @@ static inline void weir__ring_open(struct weir__ring *ring, struct weir__entry *
 
 /* Producer: the slot to fill, all but its stamp.  NULL: full. */
 static inline struct weir__entry *weir__ring_reserve(struct weir__ring *ring) {
-    return ck_ring_enqueue_reserve_spsc_entry(&ring->ck, ring->entries); /* K3 -> K4 */
+    struct weir__entry *slot = ck_ring_enqueue_reserve_spsc_entry(&ring->ck, ring->entries);
+    weir__fence_acquire(); /* K3 -> K4: ck_ring only has a branch between load and write */
+    return slot;
 }
 
 /* Producer: publishes the slot just filled. */
