@@ -123,14 +123,18 @@ static void hand_fill(const struct hand *hand, uint64_t *to, uint64_t words, uin
         work_fill(hand->scratch, words, value);
         string_copy(to, hand->scratch, words * sizeof *to);
         break;
-    case CEILING_AHEAD:
-        work_fill(to, words, value);
-        prefetch_lines_to_write(to + words, words * sizeof *to);
-        break;
     default:
         work_fill(to, words, value);
         break;
     }
+}
+
+/* The next batch is likely to be as large as the last one was. */
+static void hand_look_ahead(const struct hand *hand, uint64_t sent, uint64_t count) {
+    uint64_t first = sent % hand->room;
+    uint64_t events = smaller(count, hand->room - first);
+    prefetch_lines_to_write(hand->memory + first * hand->words,
+                            events * hand->words * sizeof(uint64_t));
 }
 
 static void hand_send(void *argument) {
@@ -153,6 +157,7 @@ static void hand_send(void *argument) {
         slot->count = count;
         store_release(&slot->stamp, ++stamp);
         sent += count;
+        if (hand->manner == CEILING_AHEAD) hand_look_ahead(hand, sent, count);
     }
 }
 

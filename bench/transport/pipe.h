@@ -38,6 +38,7 @@ struct sender {
     struct pipe *pipe;
     struct sender_view view;
     uint64_t sent;
+    struct room last; /* that was filled */
 };
 
 struct receiver {
@@ -90,10 +91,17 @@ static inline void sender_fill(const struct sender *sender, const struct shape *
     }
 }
 
-/* The lines after a batch are the next one's, or near it. */
-static inline void sender_look_ahead(const struct shape *shape, const uint64_t *after,
-                                     uint64_t words) {
-    if (shape->fill == FILL_AHEAD) prefetch_lines_to_write(after, words * sizeof *after);
+/*
+ * The next batch is likely to lie behind this one, as far as the block goes.
+ * Only after publishing: before, these requests would stand in its way.
+ */
+static inline void sender_look_ahead(const struct sender *sender, const struct shape *shape) {
+    const struct room *last = &sender->last;
+    if (shape->fill != FILL_AHEAD || last->block == NULL) return;
+    uint64_t words = sender->pipe->words;
+    uint32_t next = last->first + last->count;
+    uint64_t events = smaller(last->count, last->block->capacity - next);
+    prefetch_lines_to_write(last->block->words + next * words, events * words * sizeof(uint64_t));
 }
 
 static inline struct room sender_room(struct sender *sender, const struct shape *shape,
@@ -119,7 +127,7 @@ static inline uint64_t sender_emit(struct sender *sender, const struct shape *sh
         uint64_t *to = room.block->words + room.first * pipe->words;
         words = room.count * pipe->words;
         sender_fill(sender, shape, to, room.count);
-        sender_look_ahead(shape, to + words, words);
+        sender->last = room;
         room_hand_out(&pipe->pool, shape, room);
         slice = (struct slim){room.block, room.first, room.count};
     }
@@ -141,7 +149,9 @@ static inline __attribute__((always_inline)) uint64_t sender_visit(void *state,
         moved += sender_emit(sender, shape, (uint32_t)smaller(demand - moved, most));
     }
     edge_publish_first(&sender->view);
-    if (moved > 0) owner_signal(&pipe->receiving, shape);
+    if (moved == 0) return 0;
+    owner_signal(&pipe->receiving, shape);
+    sender_look_ahead(sender, shape);
     return moved;
 }
 

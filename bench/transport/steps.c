@@ -25,6 +25,7 @@ SHAPE(count_mixed, WITH_READY, .memory = MEMORY_MIXED)
 SHAPE(home_chain, WITH_HOME)
 SHAPE(turn, WITH_TURN)
 SHAPE(pause, WITH_PAUSE)
+SHAPE(ahead, WITH_PAUSE, .fill = FILL_AHEAD)
 SHAPE(gathered, WITH_PAUSE, .gather = true)
 
 /* clang-format off */
@@ -47,6 +48,7 @@ static const struct row step_rows[] = {
     {"5  freed blocks go home in a chain, after the ask", home_chain, {DEFAULT_DEMAND}},
     {"6  turn: polls of mailbox and ready stack, callbacks", turn, {DEFAULT_DEMAND}},
     {"6a and a pause after a poll that found nothing", pause, {DEFAULT_DEMAND}},
+    {"7  as 6a, prefetchw of the next batch's lines", ahead, {DEFAULT_DEMAND}},
     {"6b as 6a, slices of 250", pause, {DEFAULT_DEMAND, .slice_max = 250}},
     {"6c as 6a, slices of 125", pause, {DEFAULT_DEMAND, .slice_max = 125}},
     {"6d as 6a, slices of 125 gathered to batches of 500", gathered,

@@ -25,6 +25,7 @@ SHAPE(slot_ahead, WITH_TURN, .inlined = true, .slot_ahead = true)
 SHAPE(head_cached, WITH_TURN, .inlined = true, .head_cached = true)
 SHAPE(block_pause, WITH_PAUSE)
 SHAPE(inline_pause, WITH_PAUSE, .inlined = true)
+SHAPE(ahead, WITH_PAUSE, .inlined = true, .fill = FILL_AHEAD)
 SHAPE(signal_late, WITH_PAUSE, .inlined = true, .signal_late = true)
 SHAPE(ready_each, WITH_STAMP, .signal = SIGNAL_EACH, .memory = MEMORY_BIASED, .home = HOME_CHAIN,
       .turn = true, .inlined = true, .pause = true)
@@ -70,6 +71,11 @@ static const struct row window_rows[] = {
     {"max 1,000", inline_pause, DEMAND(1000)},
     {"max 1,000, one signal per visit", signal_late, DEMAND(1000)},
     {"max 10,000", inline_pause, DEMAND(10000)},
+    {"max 100, prefetchw of the next batch's lines", ahead, DEMAND(100)},
+    {"max 1,000, prefetchw of the next batch's lines", ahead, DEMAND(1000)},
+    {"max 10,000, prefetchw of the next batch's lines", ahead, DEMAND(10000)},
+    {"max 10,000, prefetchw, blocks of 256 KiB", ahead,
+     {WINDOW(10000, 8), BLOCKS(262144), RING(64)}},
     {"max 10,000, blocks of 256 KiB", inline_pause,
      {WINDOW(10000, 8), BLOCKS(262144), RING(64)}},
 };
@@ -115,25 +121,25 @@ SHAPE(late_cached, WITH_PAUSE, .inlined = true, .stamp_late = true, .head_late =
       .head_cached = true)
 
 #define PIECES(count) {DEFAULT_DEMAND, .slice_max = (count)}
-#define PIECE_ROWS(count, text)                                                           \
-    {text ", the tail watched", tail_pieces, PIECES(count)},                              \
-    {text ", each slot stamped at once", inline_pause, PIECES(count)},                    \
-    {text ", a visit's first slot stamped last", stamp_late, PIECES(count)},              \
-    {text ", and c_head published with asks", both_late, PIECES(count)},                  \
-    {text ", and the sender keeps its view of it", late_cached, PIECES(count)},           \
-    {text ", coalesced to one slice per visit", coalesced, PIECES(count)}
+#define PIECE_ROWS(count)                                                                 \
+    {#count ": the tail watched", tail_pieces, PIECES(count)},                            \
+    {#count ": each slot stamped at once", inline_pause, PIECES(count)},                  \
+    {#count ": a visit's first slot stamped last", stamp_late, PIECES(count)},            \
+    {#count ": and c_head published with asks", both_late, PIECES(count)},                \
+    {#count ": and the sender keeps its view of it", late_cached, PIECES(count)},         \
+    {#count ": filled so, but sent as one slice per visit", coalesced, PIECES(count)}
 
 static const struct row piece_rows[] = {
-    PIECE_ROWS(125, "125"),
-    PIECE_ROWS(50, "50"),
-    PIECE_ROWS(5, "5, inline"),
-    PIECE_ROWS(1, "1, inline"),
+    PIECE_ROWS(125),
+    PIECE_ROWS(50),
+    PIECE_ROWS(5),
+    PIECE_ROWS(1),
 };
 /* clang-format on */
 
 const struct section section_pieces = {
     .name = "pieces",
-    .title = "Default demand answered in slices of so many events, as row 6a",
+    .title = "Default demand answered in slices of so many events, as row 6a (5 and 1: inline)",
     .unit = "the hand-written loop, in place",
     .yardstick = run_hand_in_place,
     .rows = piece_rows,
