@@ -1,0 +1,93 @@
+/*
+ * A player: a stage for tests, which does what it is told and writes it down.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Its events are numbers: a producer emits 0, 1, 2 ... as demand comes, up to
+ * its limit; a producer_consumer passes on what it gets; a consumer counts.
+ * A cast of a number makes it emit as many numbers, whatever the demand.  Each
+ * callback adds a line to the player's journal, and, with the player's name in
+ * front, to the rig's; then it runs the player's own function for it (`does`),
+ * if there is one, instead of the usual.
+ */
+#ifndef TESTS_SUPPORT_PLAYER_H
+#define TESTS_SUPPORT_PLAYER_H
+
+#include "support/rig.h"
+
+enum player_emits {
+    PLAYER_COPIES,   /* weir_emit                                       */
+    PLAYER_WRITES,   /* weir_reserve and weir_commit                     */
+    PLAYER_FORWARDS, /* producer_consumers: weir_batch_own, weir_forward */
+    PLAYER_HOLDS     /* emits nothing                                    */
+};
+
+struct player {
+    /* before it is started */
+    const char *name;
+    weir_kind kind;
+    enum player_emits emits;
+    uint64_t limit; /* of the numbers that demand brings forth; 0: none */
+    bool manual;    /* as a consumer                                    */
+    bool quiet;     /* writes no journal                                */
+    void *own;      /* the test's                                       */
+    struct {
+        weir_verdict (*init)(weir_stage *self, struct player *player);
+        weir_verdict (*demand)(weir_stage *self, struct player *player, uint64_t demand);
+        weir_verdict (*events)(weir_stage *self, struct player *player, weir_batch *batch);
+        weir_subscribe_verdict (*subscribe)(weir_stage *self, struct player *player,
+                                            const weir_peer *peer);
+        weir_verdict (*cancel)(weir_stage *self, struct player *player, const weir_peer *peer);
+        weir_verdict (*cast)(weir_stage *self, struct player *player, uint64_t number);
+        weir_verdict (*info)(weir_stage *self, struct player *player, uint64_t number);
+        void (*discarded)(weir_stage *self, struct player *player, uint64_t count);
+        void (*terminate)(weir_stage *self, struct player *player);
+    } does;
+
+    /* from then on */
+    struct rig *rig;
+    struct player *started; /* before it */
+    weir_ref ref;
+    uint64_t next; /* the next number to emit */
+    uint64_t emitted;
+    uint64_t handled;
+    uint64_t batches;
+    uint64_t discarded;
+    uint64_t sum; /* of the numbers handled */
+    struct rig_text journal;
+};
+
+/*
+ * Starts it.  options may be NULL; its kind, name, state and callbacks are the
+ * player's, and event_bytes is 8 where it is 0.  The player stays in place until
+ * rig_close.
+ */
+void player_start(struct player *player, struct rig *rig, const weir_stage_options *options);
+weir_status player_try_start(struct player *player, struct rig *rig,
+                             const weir_stage_options *options);
+
+/* Calls for a player from outside, which must return WEIR_OK. */
+weir_subscription player_subscribe(struct player *consumer, const struct player *producer,
+                                   const weir_subscribe_options *options);
+void player_cast(struct player *player, uint64_t number);
+void player_info(struct player *player, uint64_t number);
+void player_stop(struct player *player, weir_reason reason);
+void player_demand(struct player *player, weir_demand_mode mode);
+
+/* Asserts what the player's journal is, and empties it. */
+void player_expect(struct player *player, const char *expected);
+
+/* Adds a line to its journal and to the rig's. */
+void player_say(struct player *player, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- for a player's own functions -------------------------------------------- */
+
+/* Emits the next `count` numbers, as the player does; false: not all of them. */
+bool player_emit(weir_stage *self, uint64_t count);
+
+/* Emits numbers by copying them. */
+weir_status player_emit_numbers(weir_stage *self, const uint64_t *numbers, size_t count);
+
+struct player *player_of(weir_stage *self);
+
+#endif

@@ -1,0 +1,245 @@
+/*
+ * The ring: entries cross whole and in order, at every index, and are never early.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: what is committed is popped, once, in order, byte for byte; a slot that
+ * was reserved but not committed is not seen; a full ring refuses and an empty
+ * one says so, also while its 32-bit indices pass from 2^32 - 1 to 0.
+ * Method: rings of every size from 2 to 256, begun at chosen indices before the
+ * wrap, driven against a count of what is in them; and two threads.
+ */
+#include "ring/ring.h"
+
+#include "base/rng.h"
+#include "os/thread.h"
+#include "support/cmocka.h"
+
+#include <stdlib.h>
+
+enum { SIZE_MAX_TESTED = 256 };
+
+static struct weir__entry entries[SIZE_MAX_TESTED] __attribute__((aligned(64)));
+
+/* Fills a slot so that every byte of it says which number it is. */
+static void fill(struct weir__entry *slot, uint32_t number) {
+    slot->block = NULL;
+    slot->first = number;
+    slot->count = ~number;
+    slot->flags = (uint16_t)number;
+    slot->event_bytes_less_1 = (uint16_t)(number >> 16);
+    memset(slot->events, (int)(number & 0xff), sizeof slot->events);
+}
+
+static void assert_entry(const struct weir__entry *entry, uint32_t number) {
+    struct weir__entry expected;
+    fill(&expected, number);
+    bool same = entry->block == NULL && entry->first == expected.first &&
+                entry->count == expected.count && entry->flags == expected.flags &&
+                entry->event_bytes_less_1 == expected.event_bytes_less_1 &&
+                memcmp(entry->events, expected.events, sizeof entry->events) == 0;
+    if (!same) fail_msg("entry %u is not whole, or another one", number);
+}
+
+static bool push(struct weir__ring *ring, uint32_t number) {
+    struct weir__entry *slot = weir__ring_reserve(ring);
+    if (slot == NULL) return false;
+    fill(slot, number);
+    weir__ring_commit(ring, slot);
+    return true;
+}
+
+/* Calls `drive` for every size, at starts whose indices wrap at every place of the ring. */
+static void for_each_ring(void (*drive)(struct weir__ring *ring, uint32_t size)) {
+    for (uint32_t size = 2; size <= SIZE_MAX_TESTED; size *= 2) {
+        const uint32_t before[] = {0, 1, 2, size - 1, size, size + 1, 2 * size, 3 * size - 1};
+        for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+            struct weir__ring ring;
+            memset(entries, 0xa5, sizeof entries);
+            weir__ring_open(&ring, entries, size, (uint32_t)0 - before[i]);
+            drive(&ring, size);
+        }
+    }
+}
+
+static void fill_and_empty(struct weir__ring *ring, uint32_t size) {
+    uint32_t in = 0;
+    uint32_t out = 0;
+    struct weir__entry entry;
+    for (int round = 0; round < 8; round++) {
+        assert_true(weir__ring_empty(ring));
+        assert_false(weir__ring_pop(ring, &entry));
+        assert_int_equal(weir__ring_count(ring), 0);
+        while (push(ring, in)) {
+            in++;
+            assert_int_equal(weir__ring_count(ring), in - out);
+            assert_false(weir__ring_empty(ring));
+        }
+        assert_int_equal(in - out, size - 1);
+        while (weir__ring_pop(ring, &entry)) {
+            assert_entry(&entry, out);
+            out++;
+            assert_int_equal(weir__ring_count(ring), in - out);
+        }
+        assert_int_equal(in, out);
+    }
+}
+
+static void fills_and_empties(void **state) {
+    (void)state;
+    for_each_ring(fill_and_empty);
+}
+
+static void at_random(struct weir__ring *ring, uint32_t size) {
+    struct weir__rng rng;
+    weir__rng_seed(&rng, size);
+    uint32_t in = 0;
+    uint32_t out = 0;
+    for (int step = 0; step < 2000; step++) {
+        if (weir__rng_below(&rng, 2) == 0) {
+            bool pushed = push(ring, in);
+            assert_int_equal(pushed, in - out < size - 1);
+            in += pushed;
+        } else {
+            struct weir__entry entry;
+            bool popped = weir__ring_pop(ring, &entry);
+            assert_int_equal(popped, in > out);
+            if (popped) assert_entry(&entry, out++);
+        }
+        assert_int_equal(weir__ring_empty(ring), in == out);
+    }
+}
+
+static void keeps_order_at_random(void **state) {
+    (void)state;
+    for_each_ring(at_random);
+}
+
+/* One in, one out: the consumer waits at each slot in turn. */
+static void uncommitted(struct weir__ring *ring, uint32_t size) {
+    struct weir__entry entry;
+    for (uint32_t i = 0; i < 3 * size; i++) {
+        struct weir__entry *slot = weir__ring_reserve(ring);
+        assert_non_null(slot);
+        fill(slot, i);
+        assert_true(weir__ring_empty(ring));
+        assert_false(weir__ring_pop(ring, &entry));
+        assert_ptr_equal(weir__ring_next(ring), slot);
+        weir__ring_commit(ring, slot);
+        assert_false(weir__ring_empty(ring));
+        assert_true(weir__ring_pop(ring, &entry));
+        assert_entry(&entry, i);
+    }
+}
+
+static void is_not_seen_before_it_is_committed(void **state) {
+    (void)state;
+    for_each_ring(uncommitted);
+}
+
+/* A slot that is reserved again, because nothing was committed, is the same slot. */
+static void reserved_again(struct weir__ring *ring, uint32_t size) {
+    for (uint32_t i = 0; i < size; i++) {
+        struct weir__entry *slot = weir__ring_reserve(ring);
+        assert_ptr_equal(weir__ring_reserve(ring), slot);
+        fill(slot, i);
+        weir__ring_commit(ring, slot);
+        struct weir__entry entry;
+        assert_true(weir__ring_pop(ring, &entry));
+    }
+}
+
+static void reserving_alone_changes_nothing(void **state) {
+    (void)state;
+    for_each_ring(reserved_again);
+}
+
+/* No stamp of an entry not yet written may equal the one that is waited for. */
+static void stamps(struct weir__ring *ring, uint32_t size) {
+    uint32_t start = ring->ck.c_head;
+    for (uint32_t written = 0; written <= 2 * size; written++) {
+        uint32_t in_ring = written < size - 1 ? written : size - 1;
+        for (uint32_t ahead = 0; ahead < size; ahead++) {
+            uint32_t position = start + written - in_ring + ahead;
+            uint32_t stamp = entries[position & (size - 1)].stamp;
+            bool there = ahead < in_ring;
+            if (stamp != (there ? position + 1 : position + 1 - size)) fail();
+        }
+        struct weir__entry entry;
+        if (in_ring == size - 1) assert_true(weir__ring_pop(ring, &entry));
+        assert_true(push(ring, written));
+    }
+}
+
+static void stamps_tell_the_round(void **state) {
+    (void)state;
+    for_each_ring(stamps);
+}
+
+/* asked lies beside the consumer's index: neither may disturb the other. */
+static void asked_beside(struct weir__ring *ring, uint32_t size) {
+    const uint64_t pattern = UINT64_C(0x0123456789abcdef);
+    weir__store_release_u64(&ring->consumer.asked, pattern);
+    weir__store_relaxed_u32(&ring->producer.wants_room, 1);
+    fill_and_empty(ring, size);
+    assert_true(weir__load_relaxed_u64(&ring->consumer.asked) == pattern);
+    assert_int_equal(weir__load_relaxed_u32(&ring->producer.wants_room), 1);
+    weir__store_release_u64(&ring->consumer.asked, UINT64_MAX);
+    fill_and_empty(ring, size);
+}
+
+static void asked_and_wants_room_stay(void **state) {
+    (void)state;
+    for_each_ring(asked_beside);
+}
+
+static void an_entry_says_its_events_size(void **state) {
+    (void)state;
+    const uint32_t sizes[] = {1, 2, 8, 40, 65535, 65536};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct weir__entry entry = {.event_bytes_less_1 = (uint16_t)(sizes[i] - 1)};
+        assert_int_equal(weir__entry_event_bytes(&entry), sizes[i]);
+    }
+    assert_int_equal(offsetof(struct weir__entry, events) % 8, 0);
+}
+
+/* ---- two threads -------------------------------------------------------------- */
+
+enum { CROSSINGS = 20000 };
+
+static void produce(void *argument) {
+    struct weir__ring *ring = argument;
+    for (uint32_t i = 0; i < CROSSINGS; i++) {
+        while (!push(ring, i)) weir__cpu_relax();
+    }
+}
+
+static void crosses_from_thread_to_thread(void **state) {
+    (void)state;
+    for (uint32_t size = 2; size <= SIZE_MAX_TESTED; size *= 8) {
+        struct weir__ring ring;
+        weir__ring_open(&ring, entries, size, (uint32_t)0 - CROSSINGS / 2);
+        struct weir__thread thread;
+        assert_int_equal(weir__thread_start(&thread, "producer", produce, &ring), 0);
+        for (uint32_t i = 0; i < CROSSINGS; i++) {
+            struct weir__entry entry;
+            while (!weir__ring_pop(&ring, &entry)) weir__cpu_relax();
+            assert_entry(&entry, i);
+        }
+        weir__thread_join(&thread);
+        assert_true(weir__ring_empty(&ring));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fills_and_empties),
+        cmocka_unit_test(keeps_order_at_random),
+        cmocka_unit_test(is_not_seen_before_it_is_committed),
+        cmocka_unit_test(reserving_alone_changes_nothing),
+        cmocka_unit_test(stamps_tell_the_round),
+        cmocka_unit_test(asked_and_wants_room_stay),
+        cmocka_unit_test(an_entry_says_its_events_size),
+        cmocka_unit_test(crosses_from_thread_to_thread),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
