@@ -18,9 +18,10 @@
  * reference already, and the slice it makes travels by a ring that orders it.
  *
  * Progress: wait-free.
- * Wrap: a block has at most WEIR__BLOCK_EVENTS_MAX events, each in one slice
- * but for shared ones, of which there is one for each consumer and event; with
- * spare below 2 * BIAS, 2^32 references would take more slices than memory holds.
+ * Wrap: spare stays below 2 * BIAS but for one BIAS more each time that a block
+ * had BIAS - 1 slices handed out, and a block has at most EVENTS_MAX events, each
+ * in one slice or, shared, in one for each consumer: to reach 2^32 references
+ * would take 4 billion slices of one block in queues, 128 GiB of items.
  */
 #include "memory/block.h"
 

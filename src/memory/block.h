@@ -15,9 +15,7 @@
  *   refs == slices alive anywhere + spare            (0: nobody's; goes home)
  *
  * Writers of refs: any thread that holds a reference.  Readers: the same.
- * Ordering: see block.c.  Progress: wait-free.  Wrap: refs stays below
- * 2 * WEIR__BLOCK_BIAS because a slice holds at least one byte of 64 KiB; a
- * block above 64 KiB is cut into fewer slices than it has events, at most 2^30.
+ * Ordering and wrap: see block.c.  Progress: wait-free.
  */
 #ifndef WEIR__MEMORY_BLOCK_H
 #define WEIR__MEMORY_BLOCK_H
