@@ -9,21 +9,29 @@
 
 static weir_verdict consume(weir_stage *self, weir_batch *batch) {
     (void)self;
-    print_numbers(" then the consumer gets", batch);
+    print_numbers("    then the consumer gets", batch);
     return WEIR_CONTINUE;
+}
+
+static void lost(void *context, uint64_t count, weir_discard cause) {
+    uint64_t *discarded = context;
+    (void)cause;
+    *discarded += count;
 }
 
 static void show(const char *name, weir_when_full policy) {
     weir_runtime *runtime;
     weir_inlet *inlet;
     weir_ref source;
+    uint64_t discarded = 0;
     must(weir_runtime_open(NULL, &runtime));
     must(weir_inlet_open(runtime,
                          &(weir_inlet_options){
                              .event_bytes = sizeof(uint64_t),
                              .capacity = 4,
                              .when_full = policy,
-                             .discarded = NULL, /* a warning is logged for each */
+                             .discarded = lost, /* without it a warning is logged */
+                             .context = &discarded,
                          },
                          &inlet, &source));
     printf("%s:", name);
@@ -44,6 +52,7 @@ static void show(const char *name, weir_when_full policy) {
     weir_runtime_run(runtime, WEIR_FOREVER);
     weir_inlet_close(inlet);
     must(weir_runtime_close(runtime, NULL));
+    if (discarded > 0) printf("    discarded: %" PRIu64 "\n", discarded);
 }
 
 int main(void) {
