@@ -184,6 +184,16 @@ static void one_mark(weir_stage *stage) {
     }
 }
 
+bool weir__stage_resume(weir_stage *stage, uint32_t *budget) {
+    bool any = false;
+    while (*budget > 0 && stage->begun && !stage->stopping) {
+        any = true;
+        --*budget;
+        one_batch(stage);
+    }
+    return any;
+}
+
 bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
     bool any = false;
     while (*budget > 0 && weir__stage_can_drain(stage)) {

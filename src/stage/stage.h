@@ -130,6 +130,9 @@ void weir__stage_supply_info(weir_stage *stage, struct weir__message *message);
 /* Takes and handles what is on the edge, within the budget (in batches). */
 bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budget);
 
+/* Goes on with the message that an earlier turn began, and no further. */
+bool weir__stage_resume(weir_stage *stage, uint32_t *budget);
+
 /* Handles what waits in the input queue, as far as the gate is open. */
 bool weir__stage_drain(weir_stage *stage, uint32_t *budget);
 

@@ -283,7 +283,7 @@ void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode) {
 
 void weir__stage_supply_info(weir_stage *stage, struct weir__message *message) {
     bool no_memory = false;
-    if (stage->mode == WEIR_ACCUMULATE && !weir__queue_empty(&stage->held)) {
+    if (stage->mode == WEIR_ACCUMULATE && stage->held.events > 0) {
         if (hold_mark(stage, message, WEIR__MARK_INFO)) {
             return;
         }

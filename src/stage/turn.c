@@ -2,6 +2,7 @@
  * The turn: one visit of a worker to one stage.
  * SPDX-License-Identifier: Apache-2.0
  *
+ *   0  resume    the rest of a message begun in an earlier turn
  *   1  control   mail to the stage, unless it is amid a message
  *   2  demand    consumers whose `asked` moved, or whose ring has room again
  *   3  events    what waits in the input queue, then producers' entries
@@ -112,7 +113,8 @@ static bool edges(weir_stage *stage, enum weir__direction direction, uint32_t *b
 
 bool weir__stage_turn(weir_stage *stage) {
     uint32_t budget = TURN_BATCHES;
-    bool any = control(stage);
+    bool any = weir__stage_resume(stage, &budget);
+    any = control(stage) || any;
     weir__ready_collect(stage->ready, take, stage);
     any = edges(stage, WEIR__DEMAND, &budget) || any;
     any = weir__stage_drain(stage, &budget) || any;
