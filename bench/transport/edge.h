@@ -139,9 +139,16 @@ struct receiver_view {
     bool unpublished;  /* c_head says less                         */
 };
 
+/* Publishes how far the receiver has read. */
+static inline void edge_publish_head(struct edge *edge, struct receiver_view *view) {
+    ck_pr_fence_store();
+    ck_pr_store_uint(&edge->near.ring.c_head, view->head); /* E3 */
+    view->unpublished = false;
+}
+
 /* The next entry, or NULL; where entries are not peeked at, a copy in *copy. */
 static inline const struct line *edge_next(struct edge *edge, const struct shape *shape,
-                                           const struct receiver_view *view, struct line *copy) {
+                                           struct receiver_view *view, struct line *copy) {
     ck_ring_t *ring = &edge->near.ring;
     if (shape->entry == ENTRY_SLIM) {
         struct slim slice;
@@ -155,25 +162,23 @@ static inline const struct line *edge_next(struct edge *edge, const struct shape
     const unsigned int head = view->head;
     if (shape->stamped) {
         const struct line *slot = edge->line + (head & ring->mask);
-        return load_acquire_32(&slot->stamp) == head + 1 ? slot : NULL; /* E2 */
+        if (load_acquire_32(&slot->stamp) != head + 1) return NULL; /* E2 */
+        if (!shape->head_early) return slot;
+        *copy = *slot;
+        view->head++;
+        edge_publish_head(edge, view);
+        return copy;
     }
     if (head == ck_pr_load_uint(&ring->p_tail)) return NULL; /* E2 */
     ck_pr_fence_load();
     return edge->line + (head & ring->mask);
 }
 
-/* Publishes how far the receiver has read. */
-static inline void edge_publish_head(struct edge *edge, struct receiver_view *view) {
-    ck_pr_fence_store();
-    ck_pr_store_uint(&edge->near.ring.c_head, view->head); /* E3 */
-    view->unpublished = false;
-}
-
 /* The entry was used up. */
 static inline void edge_advance(struct edge *edge, const struct shape *shape,
                                 struct receiver_view *view) {
     const ck_ring_t *ring = &edge->near.ring;
-    if (shape->entry == ENTRY_SLIM || !shape->peek) return;
+    if (shape->entry == ENTRY_SLIM || !shape->peek || shape->head_early) return;
     view->head++;
     view->unpublished = true;
     bool late = shape->head_late && view->head - ring->c_head < ring->size / 2;

@@ -58,6 +58,7 @@ struct shape {
     bool stamped;     /* the receiver watches the slot itself, not the ring's tail  */
     bool asked_near;  /* `asked` lies in the cache line of the ring's c_head       */
     bool stamp_late;  /* the first slot of a visit is stamped last: all are seen at once */
+    bool head_early;  /* the entry is copied out, and c_head published, before it is handled */
     bool head_late;   /* the receiver publishes c_head with its asks, or at half the ring */
     bool head_cached; /* the sender reads c_head only when its last view is used up */
     bool slot_ahead;  /* the sender prefetches the slot after the one it published */

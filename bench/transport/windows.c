@@ -26,6 +26,8 @@ SHAPE(head_cached, WITH_TURN, .inlined = true, .head_cached = true)
 SHAPE(block_pause, WITH_PAUSE)
 SHAPE(inline_pause, WITH_PAUSE, .inlined = true)
 SHAPE(ahead, WITH_PAUSE, .inlined = true, .fill = FILL_AHEAD)
+SHAPE(head_early, WITH_PAUSE, .inlined = true, .head_early = true)
+SHAPE(head_late, WITH_PAUSE, .inlined = true, .head_late = true)
 SHAPE(signal_late, WITH_PAUSE, .inlined = true, .signal_late = true)
 SHAPE(ready_each, WITH_STAMP, .signal = SIGNAL_EACH, .memory = MEMORY_BIASED, .home = HOME_CHAIN,
       .turn = true, .inlined = true, .pause = true)
@@ -45,6 +47,8 @@ static const struct row one_rows[] = {
     {"  the same with prefetchw of the next slot", slot_ahead, ONE},
     {"  the same, the sender keeps its view of c_head", head_cached, ONE},
     {"  the same with a pause after a vain poll", inline_pause, ONE},
+    {"    and c_head published before the event is handled", head_early, ONE},
+    {"    and c_head published with the ask", head_late, ONE},
     {"    and without fences and flags", no_fence, ONE},
     {"    and the ready flag cleared for every event", ready_each, ONE},
 };
@@ -66,9 +70,13 @@ static const struct row window_rows[] = {
     {"max 10: inline, no pause", stamp_near_inline, DEMAND(10)},
     {"max 10: inline, one signal per visit", signal_late, DEMAND(10)},
     {"max 10: inline, no fences and flags", no_fence, DEMAND(10)},
+    {"max 10: inline, c_head published before a batch is handled", head_early, DEMAND(10)},
+    {"max 10: inline, c_head published with asks", head_late, DEMAND(10)},
     {"max 100", inline_pause, DEMAND(100)},
     {"max 100, one signal per visit", signal_late, DEMAND(100)},
     {"max 1,000", inline_pause, DEMAND(1000)},
+    {"max 1,000, c_head published before a batch is handled", head_early, DEMAND(1000)},
+    {"max 1,000, c_head published with asks", head_late, DEMAND(1000)},
     {"max 1,000, one signal per visit", signal_late, DEMAND(1000)},
     {"max 10,000", inline_pause, DEMAND(10000)},
     {"max 100, prefetchw of the next batch's lines", ahead, DEMAND(100)},
