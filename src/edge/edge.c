@@ -138,11 +138,29 @@ static bool send_item(struct weir__edge *edge, struct weir__item item, struct we
     return weir__queue_push(&edge->overflow, item);
 }
 
+/*
+ * Room for a message of several slices, so that it is sent whole or not at all:
+ * the consumer would take the next message for the end of one that is cut off.
+ */
+static bool make_room(struct weir__edge *edge, const struct weir__queue *queue, uint64_t count) {
+    uint32_t items = 0;
+    for (uint64_t events = 0; events < count; items++) {
+        events += weir__queue_at(queue, items)->count;
+    }
+    bool straight = weir__queue_empty(&edge->overflow) &&
+                    items <= edge->ring.ck.size - 1 - weir__ring_count(&edge->ring);
+    return straight || weir__queue_reserve(&edge->overflow, items);
+}
+
 uint64_t weir__edge_send(struct weir__edge *edge, struct weir__queue *queue, uint64_t count,
                          struct weir__pool *pool) {
     uint64_t left = count;
     uint64_t lost = 0;
     bool before = weir__queue_empty(&edge->overflow);
+    if (weir__queue_at(queue, 0)->count < count && !make_room(edge, queue, count)) {
+        weir__queue_drop(queue, count, pool);
+        return count;
+    }
     while (left > 0) {
         struct weir__item item = weir__queue_take(queue, left, pool);
         left -= item.count;
