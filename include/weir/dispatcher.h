@@ -27,7 +27,8 @@ typedef struct weir_run weir_run;       /* events to be dispatched, in order */
 
 typedef struct weir_dispatcher {
     const char *name;
-    size_t state_bytes; /* zeroed memory handed to init, aligned to 64 */
+    size_t state_bytes;  /* zeroed memory handed to init, aligned to 64            */
+    size_t outlet_bytes; /* zeroed memory for each consumer: weir_outlet_state     */
 
     /* Reads its options.  Not WEIR_OK: the stage's start fails with it. */
     weir_status (*init)(void *state, const void *options);
@@ -59,7 +60,7 @@ typedef struct weir_dispatcher {
     /*
      * `count` of this consumer's events come back undelivered: it died before
      * it began them.  Called after cancel.  Returns true when they are to go to
-     * the buffer's head, false when they are to be discarded.
+     * the buffer's head, false when they are to be discarded (also when NULL).
      */
     bool (*give_back)(void *state, weir_outlet *consumer, uint64_t count);
 } weir_dispatcher;
@@ -74,10 +75,27 @@ uint64_t weir_run_count(const weir_run *run);
 void weir_run_send(weir_run *run, weir_outlet *consumer, uint64_t count);
 
 /*
- * A place for the dispatcher's own word about a consumer: NULL at subscribe,
- * never touched by weir.
+ * Sends the run's first `count` events to the consumer as one message and
+ * leaves them in the run, for others: all of them hold the same memory.  The
+ * consumer's selector, if it has one, refuses some.
+ * Returns how many it refused.
  */
-void **weir_outlet_slot(weir_outlet *consumer);
+uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count);
+
+/* Takes the first `count` events, which were shared, out of the run. */
+void weir_run_skip(weir_run *run, uint64_t count);
+
+/*
+ * Asks `count` on the consumer's behalf, for events it refused: later, in the
+ * producer's own order, the dispatcher's ask is called with them.
+ */
+void weir_run_ask_again(weir_run *run, weir_outlet *consumer, uint64_t count);
+
+/*
+ * What the dispatcher keeps about a consumer: outlet_bytes of memory, zeroed
+ * before subscribe, aligned to 16, there until give_back at the latest.
+ */
+void *weir_outlet_state(weir_outlet *consumer);
 
 /* The options that the consumer subscribed with, and its subscription. */
 const weir_subscribe_options *weir_outlet_options(const weir_outlet *consumer);
@@ -93,6 +111,19 @@ const weir_dispatcher *weir_demand_dispatcher(void);
 typedef struct weir_demand_dispatcher_options {
     uint64_t max_demand; /* a larger ask is logged; default: the first ask seen */
 } weir_demand_dispatcher_options;
+
+/*
+ * Every event goes to every consumer, at the pace of the slowest: demand is what
+ * all of them have open (GenStage.BroadcastDispatcher).  A consumer may refuse
+ * events by its subscription's selector.  A stage may subscribe once; a second
+ * subscription ends with WEIR_REASON_ALREADY_SUBSCRIBED.  What a dead consumer had
+ * not begun is discarded and counted: the others have it.
+ */
+const weir_dispatcher *weir_broadcast_dispatcher(void);
+
+typedef struct weir_broadcast_dispatcher_options {
+    bool as_genstage; /* a refused stage's next attempt is accepted, and it gets all twice */
+} weir_broadcast_dispatcher_options;
 
 #ifdef __cplusplus
 }

@@ -14,11 +14,14 @@ extern "C" {
 
 /*
  * The accounts of a runtime, in events.  At rest
- *     emitted = handled + buffered + in_flight + discarded
- * and after close buffered and in_flight are 0.
+ *     emitted - shared + copies = handled + buffered + in_flight + discarded
+ * and after close buffered and in_flight are 0.  shared and copies are 0 unless
+ * a stage broadcasts.
  */
 typedef struct weir_accounts {
     uint64_t emitted;   /* by all stages                                         */
+    uint64_t shared;    /* those that a dispatcher gave to several consumers     */
+    uint64_t copies;    /* how many deliveries became of those                   */
     uint64_t handled;   /* given to handle_events, which returned                */
     uint64_t buffered;  /* in the producers' buffers                             */
     uint64_t in_flight; /* sent to a consumer that has not begun them            */

@@ -99,6 +99,7 @@ typedef struct weir_stage_options {
     weir_demand_mode demand;           /* producers only; default WEIR_FORWARD        */
     const weir_dispatcher *dispatcher; /* default weir_demand_dispatcher()            */
     const void *dispatcher_options;    /* handed to the dispatcher's init             */
+    bool as_genstage; /* an info overtakes what an accumulating producer holds        */
     const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order     */
     size_t subscribe_count;                /* how many                                */
     weir_callbacks on;

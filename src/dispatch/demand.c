@@ -18,8 +18,6 @@
  */
 #include "dispatch/seam.h"
 
-#include <stdlib.h>
-
 struct entry {
     struct entry *before;
     struct entry *after;
@@ -77,31 +75,18 @@ static weir_status demand_init(void *state, const void *options) {
     return WEIR_OK;
 }
 
-static void demand_close(void *state) {
-    struct line *line = state;
-    struct entry *next = NULL;
-    for (struct entry *entry = line->first; entry; entry = next) {
-        next = entry->after;
-        free(entry);
-    }
-    line->first = line->last = NULL;
-    line->open = 0;
-}
-
 static weir_reason demand_subscribe(void *state, weir_outlet *consumer, uint64_t *upstream) {
     struct line *line = state;
     *upstream = 0;
-    struct entry *entry = calloc(1, sizeof *entry);
-    if (!entry) return WEIR_REASON_NO_MEMORY;
+    struct entry *entry = weir_outlet_state(consumer);
     entry->outlet = consumer;
-    *weir_outlet_slot(consumer) = entry;
     join(line, entry, line->last);
     return WEIR_REASON_NORMAL;
 }
 
 static uint64_t demand_ask(void *state, weir_outlet *consumer, uint64_t count) {
     struct line *line = state;
-    struct entry *entry = *weir_outlet_slot(consumer);
+    struct entry *entry = weir_outlet_state(consumer);
     if (line->max_demand == 0) line->max_demand = count;
     if (count > line->max_demand) line->above_max++;
 
@@ -118,12 +103,10 @@ static uint64_t demand_ask(void *state, weir_outlet *consumer, uint64_t count) {
 
 static uint64_t demand_cancel(void *state, weir_outlet *consumer) {
     struct line *line = state;
-    struct entry *entry = *weir_outlet_slot(consumer);
+    struct entry *entry = weir_outlet_state(consumer);
     line->pending += entry->demand;
     line->open -= entry->demand;
     leave(line, entry);
-    *weir_outlet_slot(consumer) = NULL;
-    free(entry);
     return 0;
 }
 
@@ -158,8 +141,8 @@ static bool demand_give_back(void *state, weir_outlet *consumer, uint64_t count)
 static const weir_dispatcher demand_dispatcher = {
     .name = "demand",
     .state_bytes = sizeof(struct line),
+    .outlet_bytes = sizeof(struct entry),
     .init = demand_init,
-    .close = demand_close,
     .subscribe = demand_subscribe,
     .ask = demand_ask,
     .cancel = demand_cancel,

@@ -9,6 +9,8 @@
  */
 #include "dispatch/seam.h"
 
+#include "memory/allocator.h"
+
 uint64_t weir_run_count(const weir_run *run) {
     return run->left;
 }
@@ -20,8 +22,16 @@ void weir_run_send(weir_run *run, weir_outlet *consumer, uint64_t count) {
     run->send(run->context, consumer, run->queue, sent);
 }
 
-void **weir_outlet_slot(weir_outlet *consumer) {
-    return &consumer->slot;
+void *weir_outlet_state(weir_outlet *consumer) {
+    return consumer->state;
+}
+
+bool weir__outlet_open(weir_outlet *outlet, const weir_dispatcher *table,
+                       const struct weir__allocator *allocator) {
+    if (table->outlet_bytes == 0) return true;
+    outlet->state = weir__alloc_zeroed(allocator, table->outlet_bytes, 16);
+    outlet->state_bytes = table->outlet_bytes;
+    return outlet->state != NULL;
 }
 
 const weir_subscribe_options *weir_outlet_options(const weir_outlet *consumer) {

@@ -66,6 +66,7 @@ void weir__edge_release(struct weir__edge *edge) {
     weir__queue_close(&edge->overflow, NULL);
     weir__queue_close(&edge->partial, NULL);
     weir__queue_close(&edge->returned, NULL);
+    weir__outlet_close(&edge->outlet, edge->allocator);
     weir__free(edge->allocator, edge, edge->bytes);
 }
 

@@ -87,6 +87,8 @@ struct weir__edge {
     struct weir__edge *consumers_previous;
     weir_cancel_cause close_cause;
     weir_reason close_reason;
+    struct weir__mail again_mail; /* a selector refused `again` events */
+    uint64_t again;
     bool attached;
     bool touched; /* in the outbox */
 

@@ -7,12 +7,22 @@
 #ifndef WEIR__EDGE_OUTLET_H
 #define WEIR__EDGE_OUTLET_H
 
+#include "memory/allocator.h"
+
 #include <weir/dispatcher.h>
 
 struct weir_outlet {
-    void *slot; /* the dispatcher's word */
+    void *state; /* the dispatcher's, or NULL */
+    size_t state_bytes;
     weir_subscription subscription;
     const weir_subscribe_options *options; /* defaults filled in */
 };
+
+/* Returns the dispatcher's memory.  Its dispatcher does not know it any more. */
+static inline void weir__outlet_close(weir_outlet *outlet,
+                                      const struct weir__allocator *allocator) {
+    weir__free(allocator, outlet->state, outlet->state_bytes);
+    outlet->state = NULL;
+}
 
 #endif

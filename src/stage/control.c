@@ -213,6 +213,11 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         weir__stage_consumer_down(stage, edge);
         weir__edge_release(edge); /* the consumer's side */
         return;
+    case WEIR__MAIL_EDGE_AGAIN:
+        edge = EDGE_OF(mail, again_mail);
+        weir__stage_ask_again(stage, edge);
+        weir__edge_release(edge);
+        return;
     case WEIR__MAIL_POKE:
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_cast(stage, NULL, 0));
@@ -257,6 +262,9 @@ void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
         return;
     case WEIR__MAIL_EDGE_CANCEL:
         weir__edge_release(EDGE_OF(mail, cancel));
+        return;
+    case WEIR__MAIL_EDGE_AGAIN:
+        weir__edge_release(EDGE_OF(mail, again_mail));
         return;
     case WEIR__MAIL_EDGE_DOWN:
         edge = EDGE_OF(mail, down);

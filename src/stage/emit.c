@@ -229,9 +229,7 @@ void weir__stage_offer(weir_stage *stage, struct weir__queue *events) {
         weir__stage_serve(stage);
         return;
     }
-    struct weir_run run = {
-        .queue = events, .left = events->events, .send = weir__stage_send, .context = stage};
-    stage->dispatch.table->dispatch(stage->dispatch.state, &run, run.left);
+    weir__stage_dispatch(stage, events, events->events);
     if (events->events > 0) {
         to_buffer(stage, events);
     }

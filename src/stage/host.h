@@ -17,12 +17,14 @@
 
 /*
  * Single-writer counters, in events.  At every quiet point, summed over workers,
- *   emitted + returned == sent + buffered + dropped
+ *   emitted - shared + copies + returned == sent + buffered + dropped
  *   sent == handled + returned + lost + in flight
  * where buffered includes what an accumulating producer holds.
  */
 struct weir__counters {
     uint64_t emitted;
+    uint64_t shared;   /* given to several consumers at once            */
+    uint64_t copies;   /* deliveries that became of those               */
     uint64_t sent;     /* given to an edge                              */
     uint64_t handled;  /* by handle_events, which returned              */
     uint64_t returned; /* taken back from a dead consumer, undelivered  */

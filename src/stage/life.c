@@ -71,6 +71,7 @@ static uint64_t buffer_size(const weir_stage_options *options) {
 static void open_queues(weir_stage *stage, const weir_stage_options *options) {
     const struct weir__allocator *allocator = stage->host->allocator;
     weir__queue_open(&stage->emission, allocator);
+    weir__queue_open(&stage->scratch, allocator);
     weir__queue_open(&stage->held, allocator);
     weir__queue_open(&stage->inq, allocator);
     weir__buffer_open(&stage->buffer, buffer_size(options), options->buffer_keep, allocator,
@@ -135,6 +136,7 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
     stage->on = options->on;
     stage->event_bytes = options->kind == WEIR_CONSUMER ? 0 : options->event_bytes;
     stage->mode = options->demand;
+    stage->as_genstage = options->as_genstage;
     open_queues(stage, options);
     weir_status status = open_dispatcher(stage, options);
     if (status != WEIR_OK) {
@@ -271,6 +273,7 @@ void weir__stage_free(weir_stage *stage) {
     close_block(stage, &stage->open);
     close_block(stage, &stage->keep);
     weir__queue_close(&stage->emission, &host->pool);
+    weir__queue_close(&stage->scratch, &host->pool);
     weir__queue_close(&stage->held, &host->pool);
     weir__queue_close(&stage->inq, &host->pool);
     const weir_dispatcher *table = stage->dispatch.table;

@@ -51,6 +51,7 @@ struct weir_stage {
     struct weir__block *open; /* being filled, or NULL                    */
     size_t reserved;          /* room of the last reserve, in events      */
     struct weir__queue emission;
+    struct weir__queue scratch; /* dispatching: shared messages           */
     bool may_emit;
 
     /* producing */
@@ -58,6 +59,7 @@ struct weir_stage {
     struct weir__buffer buffer;
     struct weir__queue held; /* ACCUMULATE: emissions, demand and infos   */
     weir_demand_mode mode;
+    bool as_genstage;
     struct weir__edge *consumers;
 
     /* consuming */
@@ -80,6 +82,10 @@ struct weir_stage {
 
 /* Dispatches what the callback that has just returned emitted. */
 void weir__stage_emitted(weir_stage *stage);
+
+/* Dispatches at most `count` events from the front of a queue; returns how many
+ * were taken. */
+uint64_t weir__stage_dispatch(weir_stage *stage, struct weir__queue *queue, uint64_t count);
 
 /* Offers a queue of events to the consumers; what they do not take is buffered. */
 void weir__stage_offer(weir_stage *stage, struct weir__queue *events);
@@ -114,6 +120,9 @@ bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge);
 void weir__stage_attach(weir_stage *stage, struct weir__edge *edge);
 void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
                         weir_reason reason);
+
+/* Asks for what a consumer's selector has refused (mail AGAIN). */
+void weir__stage_ask_again(weir_stage *stage, struct weir__edge *edge);
 
 /* A consumer has stopped (mail DOWN): ends its subscription, takes events back. */
 void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge);

@@ -34,6 +34,47 @@ void weir__stage_send(void *context, weir_outlet *outlet, struct weir__queue *qu
     weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
 }
 
+/* What a selector refused is asked for later, in the producer's own order. */
+static void ask_again(void *context, weir_outlet *outlet, uint64_t count) {
+    weir_stage *stage = context;
+    struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
+    if (edge->again == 0) {
+        weir__edge_hold(edge);
+        edge->again_mail.kind = WEIR__MAIL_EDGE_AGAIN;
+        weir__mail_list_push(&stage->control, &edge->again_mail);
+        weir__ready_queue(stage->ready, false);
+    }
+    edge->again += count;
+}
+
+void weir__stage_ask_again(weir_stage *stage, struct weir__edge *edge) {
+    const struct weir__dispatch *dispatch = &stage->dispatch;
+    uint64_t count = edge->again;
+    edge->again = 0;
+    if (edge->attached) {
+        weir__stage_demand(stage, dispatch->table->ask(dispatch->state, &edge->outlet, count));
+    }
+}
+
+uint64_t weir__stage_dispatch(weir_stage *stage, struct weir__queue *queue, uint64_t count) {
+    struct weir__counters *counters = &stage->host->counters;
+    uint64_t before = queue->events;
+    struct weir_run run = {.queue = queue,
+                           .left = count,
+                           .send = weir__stage_send,
+                           .ask_again = ask_again,
+                           .context = stage,
+                           .pool = &stage->host->pool,
+                           .scratch = &stage->scratch};
+    stage->dispatch.table->dispatch(stage->dispatch.state, &run, count);
+    if (run.shared > 0) {
+        weir__count(&counters->shared, run.shared);
+        weir__count(&counters->copies, run.copies);
+        weir__stage_discard(stage, run.lost, WEIR_DISCARD_OVERFLOW, false);
+    }
+    return before - queue->events;
+}
+
 /* One run of the buffer, up to the next mark.  Returns how many were taken. */
 static uint64_t serve_run(weir_stage *stage, uint64_t open) {
     struct weir__queue *queue = &stage->buffer.queue;
@@ -41,11 +82,7 @@ static uint64_t serve_run(weir_stage *stage, uint64_t open) {
     if (count == 0) {
         return 0;
     }
-    uint64_t before = queue->events;
-    struct weir_run run = {
-        .queue = queue, .left = count, .send = weir__stage_send, .context = stage};
-    stage->dispatch.table->dispatch(stage->dispatch.state, &run, count);
-    return before - queue->events;
+    return weir__stage_dispatch(stage, queue, count);
 }
 
 uint64_t weir__stage_serve(weir_stage *stage) {
@@ -181,7 +218,10 @@ void weir__stage_attach(weir_stage *stage, struct weir__edge *edge) {
     weir_subscribe_verdict verdict = ask_user(stage, edge);
     weir_reason refused = WEIR_REASON_REFUSED;
     uint64_t upstream = 0;
-    if (verdict == WEIR_AUTOMATIC) {
+    if (verdict == WEIR_AUTOMATIC &&
+        !weir__outlet_open(&edge->outlet, dispatch->table, stage->host->allocator)) {
+        refused = WEIR_REASON_NO_MEMORY;
+    } else if (verdict == WEIR_AUTOMATIC) {
         refused = dispatch->table->subscribe(dispatch->state, &edge->outlet, &upstream);
     } else if (stage->stopping) {
         return; /* its end tells the consumer */
@@ -283,7 +323,8 @@ void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode) {
 
 void weir__stage_supply_info(weir_stage *stage, struct weir__message *message) {
     bool no_memory = false;
-    if (stage->mode == WEIR_ACCUMULATE && stage->held.events > 0) {
+    bool waits = stage->held.events > 0 && !stage->as_genstage;
+    if (stage->mode == WEIR_ACCUMULATE && waits) {
         if (hold_mark(stage, message, WEIR__MARK_INFO)) {
             return;
         }

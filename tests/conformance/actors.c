@@ -267,6 +267,10 @@ static size_t read_option(const struct words *words, size_t index, weir_stage_op
         options->buffer_keep = words_are(words, value, "first") ? WEIR_KEEP_FIRST : WEIR_KEEP_LAST;
     } else if (words_are(words, index, "dispatcher") && words_are(words, value, "demand")) {
         options->dispatcher = weir_demand_dispatcher();
+    } else if (words_are(words, index, "dispatcher") && words_are(words, value, "broadcast")) {
+        static const weir_broadcast_dispatcher_options recorded = {.as_genstage = true};
+        options->dispatcher = weir_broadcast_dispatcher();
+        options->dispatcher_options = &recorded;
     } else if (words_are(words, index, "demand") && words_are(words, value, "accumulate")) {
         options->demand = WEIR_ACCUMULATE;
     } else {
@@ -283,6 +287,7 @@ bool actor_read(const struct words *words, struct actor *actor) {
                                           .name = actor->name,
                                           .event_bytes = kind == WEIR_CONSUMER ? 0 : 8,
                                           .state_bytes = sizeof actor,
+                                          .as_genstage = true,
                                           .on = callbacks_of(kind)};
     size_t index = 4;
     if (actor->trade == TRADE_COUNTER && !words_number(words, index++, &actor->limit)) return false;

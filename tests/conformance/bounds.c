@@ -26,9 +26,10 @@ bool subscribe_words_read(const struct words *words, struct subscribe_words *out
             good = ++i < words->count;
             if (good) out->cancel = words->at[i];
         } else if (words_are(words, i, "partition")) {
-            good = out->other = words_number(words, ++i, &number);
+            good = out->partitioned = words_number(words, ++i, &number);
         } else if (words_are(words, i, "selector")) {
-            good = out->other = words_number(words, i + 2, &number);
+            good = words_number(words, i + 2, &out->modulus) &&
+                   words_number(words, i + 4, &out->rest);
             i += 4;
         } else {
             good = false;

@@ -50,7 +50,9 @@ struct subscribe_words {
     uint64_t min;
     bool manual;
     const char *cancel; /* points into the words */
-    bool other;         /* partition or selector */
+    uint64_t modulus; /* of the selector; 0: none */
+    uint64_t rest;
+    bool partitioned;
 };
 
 /* Reads them from `words` ("subscribe C P ..."). false: not understood. */

@@ -33,15 +33,32 @@ static bool read_demand(const struct words *setup, union kind_options *options) 
     return true;
 }
 
+static bool read_nothing(const struct words *setup, union kind_options *options) {
+    (void)options;
+    return setup->count == 2;
+}
+
 static const struct kind kinds[] = {
     {"demand", weir_demand_dispatcher, read_demand, NULL},
-    {"broadcast", NULL, NULL, "the broadcast dispatcher is not built"},
+    {"broadcast", weir_broadcast_dispatcher, read_nothing, NULL},
     {"partition", NULL, NULL, "the partition dispatcher is not built"},
 };
+
+/* Takes the events that leave `rest` when divided by `modulus`. */
+struct selector {
+    uint64_t modulus;
+    uint64_t rest;
+};
+
+static bool select_event(void *context, const void *event) {
+    const struct selector *selector = context;
+    return *(const uint64_t *)event % selector->modulus == selector->rest;
+}
 
 struct consumer {
     struct weir_outlet outlet;
     weir_subscribe_options options;
+    struct selector selector;
     char *name;
     struct consumer *next;
 };
@@ -50,6 +67,7 @@ struct subject {
     struct weir__allocator allocator;
     struct weir__pool pool;
     struct weir__queue queue;
+    struct weir__queue scratch;
     const weir_dispatcher *table;
     void *state;
     struct consumer *consumers; /* subscribed now */
@@ -57,6 +75,7 @@ struct subject {
     uint64_t events;       /* handed to dispatch, over the case */
     uint64_t accounted;    /* delivered or left                 */
     struct lines *effects; /* of the operation at hand          */
+    struct lines asked_again; /* by the dispatch at hand        */
     struct seen *seen;
 };
 
@@ -91,34 +110,50 @@ static struct consumer **find(struct subject *subject, const char *name) {
     return at;
 }
 
-static void add_taken(struct subject *subject, const char *before, uint64_t count) {
+static void add_taken(struct subject *subject, struct weir__queue *queue, const char *before,
+                      uint64_t count) {
     uint64_t *numbers = must_resize(NULL, (size_t)count * sizeof *numbers);
-    weir__queue_gather(&subject->queue, numbers, count, &subject->pool);
+    weir__queue_gather(queue, numbers, count, &subject->pool);
     lines_add_numbers(subject->effects, before, numbers, (size_t)count);
     free(numbers);
-    subject->accounted += count;
+    if (queue == &subject->queue) subject->accounted += count;
 }
 
 /* The stage's part of weir_run_send. */
 static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, uint64_t count) {
     struct subject *subject = context;
-    if (queue != &subject->queue || count == 0 || count > queue->events) {
+    bool ours = queue == &subject->queue || queue == &subject->scratch;
+    if (!ours || count == 0 || count > queue->events) {
         seen_trouble(subject->seen, "a send of %llu events", (unsigned long long)count);
         return;
     }
     const struct consumer *consumer = (const struct consumer *)(const void *)outlet;
     char before[128];
     snprintf(before, sizeof before, "deliver %.100s", consumer->name);
-    add_taken(subject, before, count);
+    add_taken(subject, queue, before, count);
+}
+
+/* The stage's part of weir_run_ask_again: the file has the ask as an operation. */
+static void ask_again(void *context, weir_outlet *outlet, uint64_t count) {
+    struct subject *subject = context;
+    const struct consumer *consumer = (const struct consumer *)(const void *)outlet;
+    lines_addf(&subject->asked_again, "reask %s %llu", consumer->name,
+               (unsigned long long)count);
 }
 
 static void add_demand(struct subject *subject, uint64_t demand) {
     lines_addf(subject->effects, "demand %llu", (unsigned long long)demand);
 }
 
-static void consumer_free(struct consumer *consumer) {
+static void consumer_free(struct subject *subject, struct consumer *consumer) {
+    weir__outlet_close(&consumer->outlet, &subject->allocator);
     free(consumer->name);
     free(consumer);
+}
+
+/* Each name is a process of its own. */
+static uint64_t number_of_name(const char *name) {
+    return strtoull(name + 1, NULL, 10) + 1;
 }
 
 static bool subscribe(struct subject *subject, const struct words *words) {
@@ -126,11 +161,20 @@ static bool subscribe(struct subject *subject, const struct words *words) {
     struct consumer *consumer = must_resize(NULL, sizeof *consumer);
     *consumer = (struct consumer){.name = must_copy(words->at[1])};
     consumer->outlet.options = &consumer->options;
+    consumer->outlet.subscription.consumer.bits = number_of_name(words->at[1]);
+    if (words_are(words, 2, "selector")) {
+        if (!words_number(words, 4, &consumer->selector.modulus) ||
+            !words_number(words, 6, &consumer->selector.rest))
+            return false;
+        consumer->options.selector = select_event;
+        consumer->options.selector_context = &consumer->selector;
+    }
+    if (!weir__outlet_open(&consumer->outlet, subject->table, &subject->allocator)) return false;
     uint64_t upstream = 0;
     weir_reason refused = subject->table->subscribe(subject->state, &consumer->outlet, &upstream);
     if (refused != WEIR_REASON_NORMAL) {
         lines_addf(subject->effects, "error %s", weir_reason_text(refused));
-        consumer_free(consumer);
+        consumer_free(subject, consumer);
         return true;
     }
     consumer->next = subject->consumers;
@@ -155,7 +199,7 @@ static bool cancel(struct subject *subject, const struct words *words) {
     if (!consumer) return false;
     *at = consumer->next;
     add_demand(subject, subject->table->cancel(subject->state, &consumer->outlet));
-    consumer_free(consumer);
+    consumer_free(subject, consumer);
     return true;
 }
 
@@ -169,13 +213,23 @@ static bool dispatch(struct subject *subject, const struct words *words) {
         events_push(&subject->queue, &subject->pool, numbers, count, subject->per_block);
         subject->events += count;
         uint64_t open = subject->table->open_demand(subject->state);
-        weir_run run = {&subject->queue, count, send, subject};
+        weir_run run = {.queue = &subject->queue,
+                        .left = count,
+                        .send = send,
+                        .ask_again = ask_again,
+                        .context = subject,
+                        .pool = &subject->pool,
+                        .scratch = &subject->scratch};
         subject->table->dispatch(subject->state, &run, count);
         uint64_t sent = count - weir_run_count(&run);
         if (sent != (count < open ? count : open))
             seen_trouble(subject->seen, "open demand was %llu, sent were %llu of %zu",
                          (unsigned long long)open, (unsigned long long)sent, count);
-        if (run.left > 0) add_taken(subject, "left", run.left);
+        subject->accounted += run.shared;
+        for (size_t i = 0; i < subject->asked_again.count; i++)
+            lines_add(subject->effects, subject->asked_again.at[i]);
+        lines_clear(&subject->asked_again);
+        if (run.left > 0) add_taken(subject, &subject->queue, "left", run.left);
     }
     free(numbers);
     return good;
@@ -220,13 +274,14 @@ static void end(struct subject *subject) {
         struct consumer *consumer = subject->consumers;
         subject->consumers = consumer->next;
         (void)subject->table->cancel(subject->state, &consumer->outlet);
-        consumer_free(consumer);
+        consumer_free(subject, consumer);
     }
     if (subject->table->open_demand(subject->state) != 0)
         seen_trouble(subject->seen, "open demand is left when all consumers have gone");
     if (subject->table->close) subject->table->close(subject->state);
     weir__free(&subject->allocator, subject->state, subject->table->state_bytes);
     weir__queue_close(&subject->queue, &subject->pool);
+    weir__queue_close(&subject->scratch, &subject->pool);
     uint64_t away = weir__pool_close(&subject->pool);
     if (away)
         seen_trouble(subject->seen, "%llu blocks did not come home", (unsigned long long)away);
@@ -250,8 +305,9 @@ static void run(const struct test_case *test, const struct settings *settings, s
     weir__allocator_open(&subject.allocator, NULL);
     weir__pool_open(&subject.pool, &subject.allocator);
     weir__queue_open(&subject.queue, &subject.allocator);
+    weir__queue_open(&subject.scratch, &subject.allocator);
     subject.state = make_state(&subject.allocator, subject.table);
-    if (!good || subject.table->init(subject.state, &options) != WEIR_OK)
+    if (!good || (subject.table->init && subject.table->init(subject.state, &options) != WEIR_OK))
         seen_trouble(seen, "the setup is not understood");
     for (size_t i = 0; i < test->count && !seen->trouble[0]; i++) {
         subject.effects = &seen->effects[i];

@@ -46,9 +46,7 @@ static const char *skips_line(const char *line) {
     const char *why = NULL;
     for (size_t i = 1; i < words.count; i++) {
         bool option = words_are(&words, i - 1, "dispatcher");
-        if (option && words_are(&words, i, "broadcast")) why = "stages with broadcast dispatchers";
         if (option && words_are(&words, i, "partition")) why = "stages with partition dispatchers";
-        if (words_are(&words, i, "selector")) why = "subscriptions with selectors";
     }
     words_free(&words);
     return why;
@@ -169,13 +167,30 @@ static weir_cancel_mode cancel_mode(const char *word) {
     return strcmp(word, "temporary") == 0 ? WEIR_TEMPORARY : WEIR_PERMANENT;
 }
 
+/* A selector's two small numbers travel in the context pointer itself. */
+enum { MODULUS_AT = 16 };
+
+static void *selector_context(const struct subscribe_words *given) {
+    return (void *)(uintptr_t)(given->modulus << MODULUS_AT | given->rest);
+}
+
+static bool select_event(void *context, const void *event) {
+    uintptr_t numbers = (uintptr_t)context;
+    uint64_t rest = numbers & ((1u << MODULUS_AT) - 1);
+    return *(const uint64_t *)event % (numbers >> MODULUS_AT) == rest;
+}
+
 static weir_status subscribe(struct drive *drive, const struct words *words, struct actor *consumer,
                              struct actor *producer) {
     struct subscribe_words given;
-    if (!subscribe_words_read(words, &given) || given.other) return WEIR_INVALID;
+    if (!subscribe_words_read(words, &given) || given.partitioned) return WEIR_INVALID;
     weir_subscribe_options options = {.max_demand = (size_t)given.max,
                                       .min_demand = given.min ? (size_t)given.min : WEIR_NONE,
                                       .cancel = cancel_mode(given.cancel)};
+    if (given.modulus > 0) {
+        options.selector = select_event;
+        options.selector_context = selector_context(&given);
+    }
     if (given.manual) options.user = (void *)(uintptr_t)manual_subscription;
     drive->links = must_resize(drive->links, (drive->link_count + 1) * sizeof *drive->links);
     struct link *link = &drive->links[drive->link_count];

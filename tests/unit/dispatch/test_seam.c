@@ -105,9 +105,14 @@ static void an_outlet_tells_of_its_subscription(void **state) {
     (void)state;
     const weir_subscribe_options options = {.max_demand = 7};
     weir_outlet outlet = {.subscription = {{1}, {2}, 3}, .options = &options};
-    assert_null(*weir_outlet_slot(&outlet));
-    *weir_outlet_slot(&outlet) = &outlet;
-    assert_ptr_equal(*weir_outlet_slot(&outlet), &outlet);
+    assert_null(weir_outlet_state(&outlet));
+    struct test_memory memory;
+    test_memory_open(&memory);
+    assert_true(weir__outlet_open(&outlet, weir_demand_dispatcher(), &memory.allocator));
+    assert_non_null(weir_outlet_state(&outlet));
+    weir__outlet_close(&outlet, &memory.allocator);
+    assert_null(weir_outlet_state(&outlet));
+    test_memory_close(&memory);
     assert_ptr_equal(weir_outlet_options(&outlet), &options);
     weir_subscription subscription = weir_outlet_subscription(&outlet);
     assert_int_equal(subscription.consumer.bits, 1);
