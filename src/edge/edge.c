@@ -135,7 +135,6 @@ static bool send_item(struct weir__edge *edge, struct weir__item item, struct we
             return true;
         }
     }
-    WEIR__CHECK(edge->can_overflow);
     return weir__queue_push(&edge->overflow, item);
 }
 

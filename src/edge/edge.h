@@ -64,7 +64,8 @@ struct weir__edge {
     size_t bytes;
     bool local;        /* both stages on one worker               */
     bool manual;       /* the consumer chose                      */
-    bool can_overflow; /* the ring may be full while demand is open */
+    bool can_overflow; /* the ring may be full while demand is open; a hint, since anybody
+                          may ask for more than max_demand                           */
 
     WEIR__APART uint32_t refs;
     struct weir__mail forth;  /* REQUEST, then OPEN                     */
