@@ -42,7 +42,8 @@ static void open_fixture(struct fixture *fixture, size_t events, size_t per_bloc
     weir__pool_open(&fixture->pool, &fixture->memory.allocator);
     weir__queue_open(&fixture->queue, &fixture->memory.allocator);
     events_push_range(&fixture->queue, &fixture->pool, 0, events, per_block);
-    fixture->run = (struct weir_run){&fixture->queue, events, send, fixture};
+    fixture->run = (struct weir_run){
+        .queue = &fixture->queue, .left = events, .send = send, .context = fixture};
 }
 
 static void close_fixture(struct fixture *fixture) {
