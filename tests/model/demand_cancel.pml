@@ -15,10 +15,10 @@
  * An edge counts references: one a side (passed on with CLOSE and DOWN), one
  * for a CANCEL in flight, one for each direction that is listed or hot.
  *
- * Mirrors: the edge's ask, demand, send, flush, take, recover, hold, release;
- * the stage's attach, detach, close_edge, consumer_down, closing, finish_cancel,
- * leave_consumers, leave_producers; mail_bounce; the outbox's flush; take and
- * cool of the turn.
+ * Mirrors: weir__edge_ask, _demand, _send, _flush, _take, _recover, _hold and
+ * _release; weir__stage_attach, _detach, _close_edge, _consumer_down and
+ * _finish_cancel; closing, leave_consumers and leave_producers of the stage;
+ * weir__mail_bounce; weir__outbox_flush; take and cool of the turn.
  * Abstracted: two workers, each with one stage; an event is a slice; memory is
  * sequentially consistent, which loses nothing here: mail is pushed by a
  * read-modify-write that drains the store buffer, asked and the ring each go

@@ -7,7 +7,9 @@
  * producer's side of the edge ready (flag, exchange, push: modelled in full in
  * ready_park.pml, here one token a side).
  *
- * Mirrors: the edge's send, flush and room test; the ready flag's set and cool.
+ * Mirrors: weir__edge_send (emit), weir__edge_flush, weir__edge_made_room (the
+ * hint) and weir__edge_wants_room (behind cooling), the turn's poll and cool.
+ * The library is TEST_AT_COOLING.
  * Abstracted: demand (the producer may always emit), slices (one event an
  * entry), the stacks and the workers' parking.
  *
@@ -36,15 +38,17 @@
 #ifndef EVENTS
 #define EVENTS 5
 #endif
+#ifndef CAPACITY
 #define CAPACITY 2
+#endif
 
-#define SLOT 0 /* SLOT .. SLOT + CAPACITY - 1: the ring's entries */
-#define TAIL 2 /* producer's ring position */
-#define HEAD 3 /* consumer's ring position */
-#define WANT 4 /* wants_room: producer writes, consumer reads */
-#define PRODUCER_FLAG 5
-#define CONSUMER_FLAG 6
-#define CELLS 7
+#define SLOT 0              /* SLOT .. SLOT + CAPACITY - 1: the ring's entries */
+#define TAIL CAPACITY       /* producer's ring position */
+#define HEAD (CAPACITY + 1) /* consumer's ring position */
+#define WANT (CAPACITY + 2) /* wants_room: producer writes, consumer reads */
+#define PRODUCER_FLAG (CAPACITY + 3)
+#define CONSUMER_FLAG (CAPACITY + 4)
+#define CELLS (CAPACITY + 5)
 #define PROCESSES 2
 #define BUFFER 5
 #define P 0
@@ -91,15 +95,15 @@ inline publish_room() {
 inline flush() {
     atomic { head = memory[HEAD]; moved = false }
     do
-    :: atomic { nempty(overflow) && tail - head < CAPACITY ->
+    :: atomic { len(overflow) > 0 && tail - head < CAPACITY ->
         overflow?value };
         store(P, SLOT + (tail % CAPACITY), value);
         atomic { tail++; store(P, TAIL, tail); value = 0; moved = true }
-    :: empty(overflow) || tail - head >= CAPACITY -> break
+    :: len(overflow) == 0 || tail - head >= CAPACITY -> break
     od;
     head = 0;
     if
-    :: atomic { want && empty(overflow) -> want = false }; store(P, WANT, 0)
+    :: atomic { want && len(overflow) == 0 -> want = false }; store(P, WANT, 0)
     :: else
     fi
 }
@@ -122,7 +126,7 @@ active proctype producer() {
     bool hot, want, moved;
 
     do
-    :: next > EVENTS && empty(overflow) -> break
+    :: next > EVENTS && len(overflow) == 0 -> break
     :: next <= EVENTS -> /* emit one, whenever it pleases */
         atomic {
             head = memory[HEAD];
@@ -130,7 +134,7 @@ active proctype producer() {
 #ifdef MUTANT_OVERTAKE
             :: tail - head < CAPACITY ->
 #else
-            :: empty(overflow) && tail - head < CAPACITY ->
+            :: len(overflow) == 0 && tail - head < CAPACITY ->
 #endif
                 moved = true
             :: else -> overflow!next; moved = false
@@ -146,7 +150,7 @@ active proctype producer() {
         fi;
         atomic { next++; moved = false }
         if
-        :: nempty(overflow) && !want ->
+        :: len(overflow) > 0 && !want ->
             want = true;
             store(P, WANT, 1);
 #ifndef MUTANT_NO_WANT_FENCE

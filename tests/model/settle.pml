@@ -1,21 +1,20 @@
 /* Settle: when may somebody who only looks say that all is at rest?
  * SPDX-License-Identifier: Apache-2.0
  *
- * Protocol. Each worker has one word, its epoch: even while it rests, odd
- * while it is awake. With nothing runnable and nothing hot it stores epoch + 1.
- * When its ready stack holds something it stores epoch + 1 again, and only then
- * takes the stack. Settle reads all epochs, looks at all ready stacks (and
- * mailboxes), and reads the epochs once more: all even, all stacks empty, no
- * epoch moved = at rest. Why: an even epoch that did not move means that its
- * worker rested all the time between the two readings; these spans overlap
- * while the stacks are looked at; while all rest nobody publishes, so what was
- * seen empty was all there was.
+ * Protocol. Each worker has one word, its epoch: odd while it rests, even while
+ * it is awake. With nothing runnable and nothing hot it stores epoch + 1. When
+ * its ready stack holds something it stores epoch + 1 again, and only then takes
+ * the stack. Settle reads all epochs, looks at all ready stacks (and mailboxes),
+ * and reads the epochs once more: all odd, all stacks empty, no epoch moved = at
+ * rest. Why: an odd epoch that did not move means that its worker rested all the
+ * time between the two readings; these spans overlap while the stacks are looked
+ * at; while all rest nobody publishes, so what was seen empty was all there was.
  *
  * TWO_WORDS verifies it with a cell `resting` beside an epoch that counts
  * wakes. It is right in one order only: the worker stores resting = 0 before
  * epoch + 1, settle reads the epoch before resting (two mutants show it).
  *
- * Mirrors: the worker's entering and leaving rest, and the runtime's settle.
+ * Mirrors: rest and weir__worker_step of the worker, weir__runtime_at_rest.
  * Abstracted: a worker has one inbound edge, hot or cold as in ready_park.pml
  * (its futex is left out: a worker at rest leaves it once its stack is not
  * empty); foreign publishers are left out (their push is seen, or is later).
@@ -23,7 +22,7 @@
  * Properties: two workers pass TOKENS tokens PASSES times. When settle says
  * rest, no token is alive (asserted); once all do rest, settle says so.
  * No fence is needed: the taking of the stack is a read-modify-write, so the
- * odd epoch is out before the stack is seen empty.
+ * even epoch is out before the stack is seen empty.
  *
  * Mutants (each must give an error):
  *   MUTANT_NO_REREAD      epochs are not read again
@@ -113,7 +112,8 @@ inline take(me) {
 }
 
 proctype worker(byte me) {
-    byte got, left, old, epoch;
+    byte got, left, old;
+    byte epoch = memory[EPOCH + me];
     byte sent = (1 - me < TOKENS -> 1 : 0);
     bool hot;
 
@@ -178,7 +178,7 @@ inline read_worker(w) {
     epochs[w] = memory[EPOCH + w];
 #elif !defined(TWO_WORDS)
     epochs[w] = memory[EPOCH + w];
-    rest = rest && epochs[w] % 2 == 0;
+    rest = rest && epochs[w] % 2 == 1;
 #else
     epochs[w] = memory[EPOCH + w];
     rest = rest && resting(w);
@@ -237,6 +237,9 @@ active proctype settler() {
 #ifdef TWO_WORDS
         memory[REST + 0] = 1;
         memory[REST + 1] = 1;
+#else
+        memory[EPOCH + 0] = 1;
+        memory[EPOCH + 1] = 1;
 #endif
         idle[0] = true;
         idle[1] = true;
