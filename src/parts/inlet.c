@@ -358,15 +358,20 @@ static uint64_t limit(const weir_inlet *inlet) {
                                                 : inlet->capacity;
 }
 
-/* Room for `count` events: true when it was there and is now reserved. */
+/*
+ * Room for `count` events: true when it was there and is now reserved.  Without
+ * room nothing is added, not even for a moment: another pusher might take that
+ * for a full inlet and sleep, and nobody would wake it.
+ */
 static bool reserve(weir_inlet *inlet, size_t count, bool *beyond) {
-    uint64_t after = weir__fetch_add_u64(&inlet->waiting, count) + count; /* I3 -> I4 */
-    *beyond = after > inlet->capacity;
-    if (after <= limit(inlet)) {
-        return true;
-    }
-    weir__fetch_sub_u64(&inlet->waiting, count);
-    return false;
+    uint64_t waiting = weir__load_relaxed_u64(&inlet->waiting);
+    do {
+        *beyond = waiting + count > inlet->capacity;
+        if (waiting + count > limit(inlet)) {
+            return false;
+        }
+    } while (!weir__cas_u64(&inlet->waiting, &waiting, waiting + count)); /* I3 -> I4 */
+    return true;
 }
 
 static weir_status wait_for_room(weir_inlet *inlet, size_t count, uint64_t deadline) {
@@ -396,6 +401,7 @@ static weir_status push(weir_inlet *inlet, const void *events, size_t count) {
         weir__alloc(&inlet->runtime->allocator, chunk_bytes(inlet, count), 16);
     if (chunk == NULL) {
         made_room(inlet, count);
+        poke(inlet); /* the stage may have waited for just this reservation */
         return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu events of %zu bytes", count,
                             inlet->event_bytes);
     }
