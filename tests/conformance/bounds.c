@@ -28,8 +28,8 @@ bool subscribe_words_read(const struct words *words, struct subscribe_words *out
         } else if (words_are(words, i, "partition")) {
             good = out->partitioned = words_number(words, ++i, &number);
         } else if (words_are(words, i, "selector")) {
-            good = words_number(words, i + 2, &out->modulus) &&
-                   words_number(words, i + 4, &out->rest);
+            good =
+                words_number(words, i + 2, &out->modulus) && words_number(words, i + 4, &out->rest);
             i += 4;
         } else {
             good = false;
@@ -72,24 +72,38 @@ static void add_bound(struct bounds *bounds, const struct words *words) {
     if (most > bound->most) bound->most = most;
 }
 
-/* True when one of these effects is the end of the subscription of `effect`. */
-static bool ended(const struct lines *effects, const struct words *effect) {
-    bool found = false;
-    for (size_t i = 0; i < effects->count && !found; i++) {
-        struct words words = words_of(effects->at[i]);
-        found = words_are(&words, 1, "handle_cancel") && words_are(&words, 0, effect->at[0]) &&
-                words_are(&words, 2, effect->at[2]);
-        words_free(&words);
-    }
-    return found;
+/* True when this effect tells `batch`'s stage, or its upstream, of their subscription's end. */
+static bool is_end(const char *line, const struct words *batch) {
+    struct words words = words_of(line);
+    const char *stage = batch->at[0];
+    const char *upstream = batch->at[2];
+    bool cancel = words_are(&words, 1, "handle_cancel");
+    bool result = (cancel && words_are(&words, 0, stage) && words_are(&words, 2, upstream)) ||
+                  (cancel && words_are(&words, 0, upstream) && words_are(&words, 2, stage)) ||
+                  (words_are(&words, 1, "terminate") && words_are(&words, 0, upstream));
+    words_free(&words);
+    return result;
 }
 
-static bool over(const struct bounds *bounds, const struct lines *effects, const char *line) {
+/*
+ * True when the batch may be one of those that a stage still held when its
+ * subscription ended.  A producer_consumer may hold them for many operations.
+ */
+static bool held_at_end(const struct lines *seen, size_t at, const struct words *batch) {
+    size_t first = batch->at[0][0] == 'x' ? 0 : at;
+    for (size_t i = first; i <= at; i++)
+        for (size_t j = 0; j < seen[i].count; j++)
+            if (is_end(seen[i].at[j], batch)) return true;
+    return false;
+}
+
+static bool over(const struct bounds *bounds, const struct lines *seen, size_t at,
+                 const char *line) {
     struct words words = words_of(line);
     bool result = false;
     if (words_are(&words, 1, "handle_events") && words.count > 3) {
         const struct bound *bound = find(bounds, &words, 0, 2);
-        result = bound && words.count - 3 > bound->most && !ended(effects, &words);
+        result = bound && words.count - 3 > bound->most && !held_at_end(seen, at, &words);
     }
     words_free(&words);
     return result;
@@ -104,7 +118,7 @@ const char *batch_over_bound(const struct test_case *test, const struct lines *s
         operations[read] = words_of(test->operations[read].line);
         add_bound(&bounds, &operations[read]);
         for (size_t i = 0; i < seen[read].count && !found; i++)
-            if (over(&bounds, &seen[read], seen[read].at[i])) found = seen[read].at[i];
+            if (over(&bounds, seen, read, seen[read].at[i])) found = seen[read].at[i];
     }
     for (size_t i = 0; i < read; i++) words_free(&operations[i]);
     free(operations);

@@ -40,7 +40,8 @@ const char *effects_differ(const struct rule *rule, const struct lines *expected
 /*
  * A batch that is larger than its subscription's max - min allows, in what was
  * seen (one list for each operation), or NULL.  Batches of subscriptions that
- * ended in the same operation may be larger.
+ * ended in the same operation may be larger, and those that a producer_consumer
+ * held when its subscription ended.
  */
 const char *batch_over_bound(const struct test_case *test, const struct lines *seen);
 

@@ -145,10 +145,15 @@ static bool start_actors(struct drive *drive) {
 
 /* ---- operations -------------------------------------------------------------------------- */
 
-static bool has_ended(const struct link *link) {
-    for (size_t i = 0; i < link->consumer->ended_count; i++)
-        if (link->consumer->ended[i] == link->subscription.id) return true;
+static bool saw_end(const struct actor *actor, const struct link *link) {
+    for (size_t i = 0; i < actor->ended_count; i++)
+        if (actor->ended[i] == link->subscription.id) return true;
     return false;
+}
+
+/* The end is not always seen by both: one may have stopped, or have much to do first. */
+static bool has_ended(const struct link *link) {
+    return saw_end(link->consumer, link) || saw_end(link->producer, link);
 }
 
 /* The pair's subscription that is live, the earliest if there are two. */
