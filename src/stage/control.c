@@ -96,6 +96,7 @@ void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
         stage->stopping = true;
         stage->reason = reason;
     }
+    weir__outbox_flush(&stage->host->outbox); /* it may hold the edge */
     weir__edge_release(edge);
 }
 

@@ -178,14 +178,18 @@ static void take_off(weir_stage *stage, struct weir__edge *edge) {
 }
 
 /*
- * The producer's end of a subscription, in GenStage's order: the consumer is
- * told, then handle_cancel, then the dispatcher (unless it never knew).
+ * The producer's end of a subscription: the dispatcher forgets it (unless it
+ * never knew), the consumer is told, then handle_cancel.  GenStage calls the
+ * dispatcher last; but what handle_cancel emits must not go to who leaves.
  */
 static void end(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
                 weir_reason reason, bool dispatched) {
+    const struct weir__dispatch *dispatch = &stage->dispatch;
     weir__edge_hold(edge); /* it is used after CLOSE has passed our reference on */
     take_off(stage, edge);
+    uint64_t upstream = dispatched ? dispatch->table->cancel(dispatch->state, &edge->outlet) : 0;
     if (cause == WEIR_CANCEL) {
+        weir__outbox_flush(&stage->host->outbox); /* it may hold the edge, which may go now */
         weir__stage_close_edge(edge, cause, reason);
     }
     if (stage->on.handle_cancel != NULL) {
@@ -194,8 +198,7 @@ static void end(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause ca
         weir__stage_leave(stage, stage->on.handle_cancel(stage, &peer, cause, reason));
     }
     if (dispatched) {
-        const struct weir__dispatch *dispatch = &stage->dispatch;
-        weir__stage_demand(stage, dispatch->table->cancel(dispatch->state, &edge->outlet));
+        weir__stage_demand(stage, upstream);
     }
     weir__edge_release(edge);
 }
