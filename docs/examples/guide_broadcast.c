@@ -1,0 +1,73 @@
+/*
+ * The guide: every event to every consumer, unless the consumer refuses it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *     numbers 1 .. 6 ──► all
+ *                    └─► even (by a selector)
+ */
+#include "guide.h"
+
+/* After the last number a message to itself, which comes when all have gone out. */
+static weir_verdict numbers(weir_stage *self, uint64_t demand) {
+    uint64_t *next = weir_state(self);
+    for (; demand > 0 && *next < 6; demand--) {
+        (*next)++;
+        must(weir_emit(self, next, 1));
+        if (*next == 6) must(weir_info(weir_stage_runtime(self), weir_self(self), NULL, 0));
+    }
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict all_sent(weir_stage *self, const void *message, size_t bytes) {
+    (void)message, (void)bytes;
+    return weir_stop_with(self, WEIR_REASON_NORMAL);
+}
+
+/* Runs where the producer runs. */
+static bool is_even(void *context, const void *event) {
+    (void)context;
+    return *(const uint64_t *)event % 2 == 0;
+}
+
+static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+    print_numbers(weir_stage_name(self), batch);
+    return WEIR_CONTINUE;
+}
+
+static void start_consumer(weir_runtime *runtime, const char *name, weir_ref source,
+                           weir_subscribe_options options) {
+    weir_subscribe_to to_source = {.producer = source, .options = options};
+    must(weir_stage_start(runtime,
+                          &(weir_stage_options){
+                              .kind = WEIR_CONSUMER,
+                              .name = name,
+                              .subscribe_to = &to_source,
+                              .subscribe_count = 1,
+                              .on.handle_events = consume,
+                          },
+                          NULL));
+}
+
+int main(void) {
+    weir_runtime *runtime = open_stepped();
+    weir_ref source;
+    must(weir_stage_start(runtime,
+                          &(weir_stage_options){
+                              .kind = WEIR_PRODUCER,
+                              .event_bytes = sizeof(uint64_t),
+                              .state_bytes = sizeof(uint64_t),
+                              .demand = WEIR_ACCUMULATE, /* until both have subscribed */
+                              .dispatcher = weir_broadcast_dispatcher(),
+                              .on.handle_demand = numbers,
+                              .on.handle_info = all_sent,
+                          },
+                          &source));
+    start_consumer(runtime, "all: ", source, (weir_subscribe_options){.max_demand = 10});
+    start_consumer(runtime, "even:", source,
+                   (weir_subscribe_options){.max_demand = 4, .selector = is_even});
+    must(weir_runtime_settle(runtime, WEIR_FOREVER));
+    must(weir_demand(runtime, source, WEIR_FORWARD));
+    must(weir_runtime_run(runtime, WEIR_FOREVER));
+    must(weir_runtime_close(runtime, NULL));
+    return EXIT_SUCCESS;
+}
