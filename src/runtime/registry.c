@@ -88,7 +88,6 @@ void weir__registry_publish(struct weir__slot *slot) {
 }
 
 void weir__registry_give(struct weir__slot *slot, ck_stack_t *free_slots) {
-    slot->stage = NULL;
     weir__store_relaxed_u32(&slot->generation, slot->generation + (slot->generation & 1));
     ck_stack_push_upmc(free_slots, &slot->free_link); /* S1 -> S2 */
 }

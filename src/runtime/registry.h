@@ -83,7 +83,8 @@ weir_ref weir__registry_ref(const struct weir__slot *slot, uint32_t worker, weir
 /* The stage is ready to be known: its reference is alive from now on. */
 void weir__registry_publish(struct weir__slot *slot);
 
-/* Gives a slot back, published or not: its reference is stale from now on. */
+/* Gives a slot back, published or not: its reference is stale from now on.  Its
+ * stage is NULL; only the worker may have made it so. */
 void weir__registry_give(struct weir__slot *slot, ck_stack_t *free_slots);
 
 /* The slot that a reference names, if it was ever taken and its generation

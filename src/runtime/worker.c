@@ -73,6 +73,7 @@ static void leave(struct weir__worker *worker, struct weir__slot *slot) {
     if (stage->next != NULL) {
         stage->next->previous = stage->previous;
     }
+    slot->stage = NULL;
     weir__registry_give(slot, &worker->free_slots);
     weir__stage_free(stage);
     weir__pool_flush(&worker->host.pool);
