@@ -307,6 +307,8 @@ weir_status weir_ask(weir_runtime *runtime, weir_subscription subscription, uint
         }
         if (count > 0) {
             weir__edge_ask(edge, count);
+        }
+        if (count > 0 && edge->subscribed) { /* else the producer looks when it opens */
             weir__outbox_touch(&self->host->outbox, edge, WEIR__DEMAND);
         }
         return WEIR_OK;

@@ -23,16 +23,33 @@ static weir_peer producer_of(const struct weir__edge *edge) {
 
 /* ---- subscribing, as a consumer -------------------------------------------------- */
 
-/* REQUEST: the stage becomes the edge's consumer and tells the producer. */
-static void subscribe(weir_stage *stage, struct weir__edge *edge) {
-    weir_subscribe_verdict verdict = WEIR_AUTOMATIC;
-    if (stage->on.handle_subscribe != NULL) {
-        weir_peer peer = producer_of(edge);
-        weir__stage_enter(stage);
-        verdict = stage->on.handle_subscribe(stage, &peer);
-        weir__stage_leave(stage, verdict == WEIR_SUBSCRIBE_STOP ? WEIR_STOP : WEIR_CONTINUE);
+static void send_cancel(struct weir__edge *edge) {
+    edge->cancel.kind = WEIR__MAIL_EDGE_CANCEL;
+    edge->cancel.to = edge->id.producer;
+    weir__edge_hold(edge);
+    weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->cancel);
+}
+
+static weir_subscribe_verdict ask_user(weir_stage *stage, const struct weir__edge *edge) {
+    if (stage->on.handle_subscribe == NULL) {
+        return WEIR_AUTOMATIC;
     }
+    weir_peer peer = producer_of(edge);
+    weir__stage_enter(stage);
+    weir_subscribe_verdict verdict = stage->on.handle_subscribe(stage, &peer);
+    weir__stage_leave(stage, verdict == WEIR_SUBSCRIBE_STOP ? WEIR_STOP : WEIR_CONTINUE);
+    return verdict;
+}
+
+/*
+ * REQUEST: the stage becomes the edge's consumer and tells the producer.  In
+ * handle_subscribe it may ask and cancel already; both wait for OPEN.
+ */
+static void subscribe(weir_stage *stage, struct weir__edge *edge) {
+    weir__stage_link_producer(stage, edge);
+    weir_subscribe_verdict verdict = ask_user(stage, edge);
     if (stage->stopping || verdict > WEIR_MANUAL) {
+        weir__stage_unlink_producer(stage, edge);
         weir__edge_release(edge); /* both sides' references: nobody else knows it */
         weir__edge_release(edge);
         return;
@@ -41,13 +58,15 @@ static void subscribe(weir_stage *stage, struct weir__edge *edge) {
     edge->can_overflow = edge->can_overflow || edge->manual;
     weir__window_open(&edge->window, edge->options.max_demand, edge->options.min_demand);
     edge->subscribed = true;
-    weir__stage_link_producer(stage, edge);
     if (!edge->manual) {
         weir__edge_ask(edge, edge->options.max_demand);
     }
     edge->forth.kind = WEIR__MAIL_EDGE_OPEN;
     edge->forth.to = edge->id.producer;
     weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->forth);
+    if (edge->cancel_sent) {
+        send_cancel(edge);
+    }
 }
 
 struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription subscription) {
@@ -65,10 +84,9 @@ void weir__stage_request_cancel(struct weir__edge *edge, weir_reason reason) {
     }
     edge->cancel_sent = true;
     edge->cancel_reason = reason;
-    edge->cancel.kind = WEIR__MAIL_EDGE_CANCEL;
-    edge->cancel.to = edge->id.producer;
-    weir__edge_hold(edge);
-    weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->cancel);
+    if (edge->subscribed) {
+        send_cancel(edge); /* else behind OPEN */
+    }
 }
 
 static bool stops(weir_cancel_mode mode, weir_reason reason) {
