@@ -53,6 +53,12 @@ void rig_expect(struct rig *rig, const char *expected) {
     rig_text_expect(&rig->journal, expected);
 }
 
+void rig_wrong(struct rig *rig, const char *file, int line, const char *condition) {
+    pthread_mutex_lock(&rig->lock);
+    rig_text_add(&rig->wrong, "%s:%d: %s\n", file, line, condition);
+    pthread_mutex_unlock(&rig->lock);
+}
+
 static void note(void *context, weir_log_level level, const char *text) {
     static const char *const levels[] = {"", "error", "warning", "info"};
     struct rig *rig = context;
@@ -78,10 +84,11 @@ weir_status rig_try_open(struct rig *rig, const weir_runtime_options *options) {
 
 static void prepare(struct rig *rig) {
     memset(rig, 0, offsetof(struct rig, journal));
-    rig->journal.used = 0;
-    rig->journal.text[0] = '\0';
-    rig->log.used = 0;
-    rig->log.text[0] = '\0';
+    struct rig_text *texts[] = {&rig->journal, &rig->log, &rig->wrong};
+    for (int i = 0; i < 3; i++) {
+        texts[i]->used = 0;
+        texts[i]->text[0] = '\0';
+    }
     test_memory_open(&rig->memory);
     pthread_mutex_init(&rig->lock, NULL);
 }
@@ -119,6 +126,7 @@ weir_accounts rig_accounts(const struct rig *rig) {
 weir_accounts rig_close(struct rig *rig) {
     weir_accounts accounts;
     assert_int_equal(weir_runtime_close(rig->runtime, &accounts), WEIR_OK);
+    rig_text_expect(&rig->wrong, "");
     const char *unequal = weir_accounts_check(&accounts);
     if (unequal != NULL) fail_msg("%s", unequal);
     assert_int_equal(accounts.buffered, 0);

@@ -39,7 +39,16 @@ struct rig {
     pthread_mutex_t lock;    /* of journal and log                 */
     struct rig_text journal; /* of all players, in order           */
     struct rig_text log;     /* "warning: text", a line each       */
+    struct rig_text wrong;   /* checks that failed in callbacks    */
 };
+
+/*
+ * In a callback, where cmocka's assertions may not jump out: what does not hold
+ * is written down, and rig_close fails.
+ */
+#define RIG_CHECK(rig, condition) \
+    ((condition) ? (void)0 : rig_wrong(rig, __FILE__, __LINE__, #condition))
+void rig_wrong(struct rig *rig, const char *file, int line, const char *condition);
 
 /*
  * Opens a runtime with these options (NULL: stepped, one worker), but for the
