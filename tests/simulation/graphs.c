@@ -376,25 +376,35 @@ static weir_subscribe_verdict by_hand(weir_stage *self, const weir_peer *peer) {
     return peer->side == WEIR_PRODUCER ? WEIR_MANUAL : WEIR_AUTOMATIC;
 }
 
-/* Emits one number at a time, so that each is an entry of its own. */
-static weir_verdict count_singly(weir_stage *self, uint64_t demand) {
-    struct producer *producer = weir_state(self);
-    for (; demand > 0 && producer->next < world.total; demand--) {
-        uint64_t event = producer->next++;
-        must(weir_emit(self, &event, 1));
-    }
+/* Demand waits for casts, each of which emits one number: a message and an entry of its own. */
+static weir_verdict wait_for_casts(weir_stage *self, uint64_t demand) {
+    (void)self, (void)demand;
     return WEIR_CONTINUE;
 }
 
-static void overflow_main(void *unused) {
+static weir_verdict emit_one(weir_stage *self, const void *message, size_t bytes) {
+    struct producer *producer = weir_state(self);
+    uint64_t event = producer->next++;
+    (void)message, (void)bytes;
+    must(weir_emit(self, &event, 1));
+    return producer->next == world.total && !world.keep_going ? WEIR_STOP : WEIR_CONTINUE;
+}
+
+static void run_caster(void *unused) {
     (void)unused;
-    open_runtime();
-    world.keep_going = true;
-    weir_stage_options producer = {.kind = WEIR_PRODUCER,
-                                   .event_bytes = sizeof(uint64_t),
-                                   .state_bytes = sizeof(struct producer),
-                                   .worker = somewhere(),
-                                   .on = {.handle_demand = count_singly}};
+    for (uint64_t i = 0; i < world.total; i++)
+        must(weir_cast(world.runtime, world.producers[0], NULL, 0));
+}
+
+static weir_subscription start_overflow(void) {
+    weir_stage_options producer = {
+        .kind = WEIR_PRODUCER,
+        .event_bytes = sizeof(uint64_t),
+        .state_bytes = sizeof(struct producer),
+        .worker = somewhere(),
+        .on = {.handle_demand = wait_for_casts,
+               .handle_cast = emit_one,
+               .discarded = note_discarded}};
     must(weir_stage_start(world.runtime, &producer, &world.producers[0]));
     weir_stage_options consumer = {
         .kind = WEIR_CONSUMER,
@@ -407,13 +417,23 @@ static void overflow_main(void *unused) {
     weir_subscribe_options options = {.max_demand = 2};
     must(weir_subscribe(world.runtime, stage, world.producers[0], &options, &subscription));
     weir_runtime_settle(world.runtime, WEIR_FOREVER);
-    for (uint64_t asked = 0, count; asked < world.total; asked += count) {
-        count = 1 + sim_draw(world.total - asked);
-        must(weir_ask(world.runtime, subscription, count));
-        if (sim_draw(3) == 0) weir_runtime_settle(world.runtime, WEIR_FOREVER);
-    }
+    return subscription;
+}
+
+/* What is asked for late finds the producer gone, and what it had buffered discarded. */
+static void overflow_main(void *unused) {
+    (void)unused;
+    open_runtime();
+    world.keep_going = sim_draw(2) == 0; /* else the end comes behind a full overflow */
+    weir_subscription subscription = start_overflow();
+    uint64_t first = sim_draw(4) == 0 ? 1 + sim_draw(world.total) : world.total;
+    must(weir_ask(world.runtime, subscription, first));
+    if (sim_draw(2) == 0) weir_runtime_settle(world.runtime, WEIR_FOREVER);
+    int caster = sim_spawn("caster", run_caster, NULL);
+    if (first < world.total) weir_ask(world.runtime, subscription, world.total - first);
+    sim_join(caster);
     finish(world.total);
-    SIM_REQUIRE(world.discarded == 0);
+    SIM_REQUIRE(world.discarded == 0 || !world.keep_going);
 }
 
 /* --- the list ----------------------------------------------------------------------------------- */
@@ -447,7 +467,7 @@ static void begin_push(void) {
 }
 
 static void begin_overflow(void) {
-    begin(overflow_main, 24);
+    begin(overflow_main, 40);
 }
 
 int main(int count, char **arguments) {
