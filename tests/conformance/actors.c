@@ -161,10 +161,8 @@ static weir_verdict handle_cancel(weir_stage *self, const weir_peer *peer, weir_
     lines_addf(&actor->journal, "%s handle_cancel %s %s %s", actor->name,
                name_of(actor, peer->stage), cause == WEIR_DOWN ? "down" : "cancel",
                reason_word(reason));
-    if (peer->side == WEIR_PRODUCER) {
-        actor->ended = must_resize(actor->ended, (actor->ended_count + 1) * sizeof *actor->ended);
-        actor->ended[actor->ended_count++] = peer->subscription.id;
-    }
+    actor->ended = must_resize(actor->ended, (actor->ended_count + 1) * sizeof *actor->ended);
+    actor->ended[actor->ended_count++] = peer->subscription.id;
     return WEIR_CONTINUE;
 }
 
