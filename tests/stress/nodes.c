@@ -74,11 +74,19 @@ static weir_verdict after(weir_stage *self, struct stress_source *source) {
     return WEIR_CONTINUE;
 }
 
+/* The next event in a callback of its own; all at once when the mailbox is full. */
 static void tell(weir_stage *self, struct stress_source *source) {
-    if (source->pending > 0 && source->next < source->total && !source->told) {
-        source->told = true;
-        STRESS_OK(weir_cast(weir_stage_runtime(self), weir_self(self), "", 1));
+    uint64_t left = source->total - source->next;
+    if (source->pending == 0 || left == 0 || source->told) return;
+    weir_status status = weir_cast(weir_stage_runtime(self), weir_self(self), "", 1);
+    source->told = status == WEIR_OK;
+    if (status == WEIR_FULL) {
+        emit(self, source, source->pending < left ? source->pending : left);
+        source->pending = 0;
+        after(self, source);
+        return;
     }
+    STRESS_OK(status);
 }
 
 static weir_verdict source_demand(weir_stage *self, uint64_t demand) {
@@ -109,6 +117,31 @@ static weir_verdict source_cast(weir_stage *self, const void *message, size_t by
     return after(self, source);
 }
 
+/* Some events that nobody has asked for. */
+static void emit_unasked(weir_stage *self, struct stress_source *source) {
+    uint64_t count = weir__rng_below(&source->rng, 4);
+    uint64_t left = source->total - source->next;
+    if (source->everywhere) {
+        emit(self, source, count < left ? count : left);
+        after(self, source);
+    }
+}
+
+static weir_subscribe_verdict source_subscribe(weir_stage *self, const weir_peer *peer) {
+    (void)peer;
+    emit_unasked(self, source_of(self));
+    return WEIR_AUTOMATIC;
+}
+
+static weir_verdict source_cancel(weir_stage *self, const weir_peer *peer,
+                                  weir_cancel_cause cause, weir_reason reason) {
+    (void)peer;
+    (void)cause;
+    (void)reason;
+    emit_unasked(self, source_of(self));
+    return WEIR_CONTINUE;
+}
+
 static weir_verdict stop_normally(weir_stage *self, const void *message, size_t bytes) {
     (void)message;
     (void)bytes;
@@ -135,6 +168,8 @@ weir_ref stress_source_start(weir_runtime *runtime, struct stress_source *source
                               .buffer_size = source->buffer_size != 0 ? source->buffer_size
                                                                       : WEIR_INFINITY,
                               .on = {.handle_demand = source_demand,
+                                     .handle_subscribe = source_subscribe,
+                                     .handle_cancel = source_cancel,
                                      .handle_cast = source_cast,
                                      .handle_info = stop_normally,
                                      .discarded = source_discarded}},

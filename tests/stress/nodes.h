@@ -31,7 +31,8 @@ struct stress_source {
     uint64_t total;
     enum stress_emit emit;
     enum stress_pauses pauses;
-    bool stays; /* at its end; else it stops once all is gone */
+    bool stays;      /* at its end; else it stops once all is gone        */
+    bool everywhere; /* it also emits when subscriptions begin and end   */
     unsigned worker;
     size_t buffer_size; /* default: WEIR_INFINITY */
     /* what came of it */

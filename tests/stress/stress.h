@@ -78,6 +78,9 @@ void stress_alarms(bool on);
 /* Opens with the options given, a log that fails on errors, and the watchdog's eye on it. */
 weir_runtime *stress_open(const weir_runtime_options *options);
 
+/* From now on the log may tell of events in excess of a subscription's demand. */
+void stress_allow_excess(void);
+
 /* Closes and checks the accounts: all is handled or discarded, no block is left. */
 weir_accounts stress_close(weir_runtime *runtime);
 
