@@ -38,7 +38,7 @@ enum { WEIR__BLOCK_BIAS = 1 << 20 };
  */
 struct weir__block {
     /* counted down by whoever holds slices, elsewhere */
-    uint32_t refs; /* atomic */
+    uint32_t refs;           /* atomic */
     uint32_t event_bytes;    /* constant, > 0                              */
     uint32_t size_class;     /* constant: the pool's                       */
     size_t bytes;            /* constant: as allocated, header included    */
@@ -89,8 +89,7 @@ void weir__block_close(struct weir__block *block, struct weir__pool *here);
 static inline bool weir__block_idle(const struct weir__block *block) {
     /* B1 (block.c): the last reader's reads come before what is written next.  A
      * block that others drop slices of is not worth the look: its lines are theirs. */
-    return block->spare >= WEIR__BLOCK_BIAS &&
-           weir__load_acquire_u32(&block->refs) == block->spare;
+    return block->spare >= WEIR__BLOCK_BIAS && weir__load_acquire_u32(&block->refs) == block->spare;
 }
 
 /* weir__block_hold for a block that the calling worker is filling. */

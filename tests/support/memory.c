@@ -25,12 +25,12 @@ static void *take(void *context, size_t bytes, size_t alignment) {
         (memory->fail_after ? call >= memory->fail_at : call == memory->fail_at)) {
         return NULL;
     }
-    if (bytes > (size_t)1 << 30) return NULL;
+    if (bytes > TEST_MEMORY_BYTES_MAX) return NULL;
     struct prefix prefix = {bytes, alignment < sizeof prefix ? sizeof prefix : alignment};
     size_t total = (prefix.offset + bytes + alignment - 1) & ~(alignment - 1);
     unsigned char *start = aligned_alloc(alignment, total);
     if (start == NULL) return NULL;
-    memset(start, 0xa5, total); /* nothing may rely on fresh memory being zero */
+    memset(start, 0xa5, total < 65536 ? total : 65536); /* nothing may rely on zeroes */
     memcpy(start + prefix.offset - sizeof prefix, &prefix, sizeof prefix);
     weir__fetch_add_u64(&memory->live, 1);
     return start + prefix.offset;

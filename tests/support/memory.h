@@ -7,6 +7,8 @@
 
 #include "memory/allocator.h"
 
+enum { TEST_MEMORY_BYTES_MAX = 16 << 20 }; /* a larger request always fails */
+
 struct test_memory {
     struct weir__allocator allocator; /* what is tested gets a pointer to this      */
     uint64_t calls;                   /* allocations asked for                      */
@@ -15,7 +17,7 @@ struct test_memory {
     bool fail_after;                  /* ... and every later one                    */
 };
 
-/* `memory` must stay in place.  Requests above 1 GiB always fail. */
+/* `memory` must stay in place. */
 void test_memory_open(struct test_memory *memory);
 
 /* The next `call`th allocation from now fails (1: the next one), and all later ones if so asked. */

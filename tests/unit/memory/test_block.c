@@ -22,7 +22,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <string.h>
 
 struct house {
     struct test_memory memory;
@@ -164,76 +163,88 @@ static void a_second_release_is_caught(void **state) {
 
 /* --- across threads ------------------------------------------------------------------------- */
 
-enum { ROUNDS = 3000, THREADS = 2, EVENTS = 64, BATCH = EVENTS / THREADS };
+enum { ROUNDS = 60, BLOCKS = 50, THREADS = 2, EVENTS = 64, BATCH = EVENTS / THREADS };
 
 /*
- * Each round the home worker fills a block, gives each thread one slice of it
- * and closes it; the threads read their slice, write to it, and drop it after
- * holding it some more times.  They meet before that, so that often both drop
- * the last references at once.  R -> R: the round carries the block.
+ * Each round the home worker fills some blocks, gives each thread one slice of
+ * each and closes them; the threads read their slice, write to it, and drop it
+ * after holding it some more times.  They meet before that, so that often both
+ * drop the last references at once.  R -> R: the round carries the blocks.
  */
 struct relay {
     struct house *house;
-    struct weir__block *block; /* of the round */
+    struct weir__block *blocks[BLOCKS]; /* of the round */
     uint32_t round;
-    uint32_t met;   /* threads, summed over the rounds               */
+    uint32_t met;   /* threads, summed over the blocks               */
     uint32_t wrong; /* events that were not what they should be */
 };
 
 struct runner {
     struct relay *relay;
     uint32_t index;
+    uint32_t meetings;
+    struct weir__rng rng;
     struct weir__pool pool; /* where its outgoing chain is */
 };
 
-static void meet(struct relay *relay, uint32_t round) {
+static uint64_t expected_event(uint32_t round, uint32_t block, uint32_t index) {
+    return ((uint64_t)round * BLOCKS + block) * EVENTS + index;
+}
+
+static void meet(struct runner *runner) {
+    struct relay *relay = runner->relay;
     weir__fetch_add_u32(&relay->met, 1);
-    for (uint32_t spins = 1; weir__load_relaxed_u32(&relay->met) < round * THREADS; spins++) {
+    runner->meetings++;
+    uint32_t all = runner->meetings * THREADS;
+    for (uint32_t spins = 1; weir__load_relaxed_u32(&relay->met) < all; spins++) {
         if (spins % 1000 == 0) sched_yield();
     }
 }
 
-static void run_round(struct runner *runner, struct weir__rng *rng, uint32_t round) {
-    struct weir__block *block = runner->relay->block;
+static void run_block(struct runner *runner, uint32_t round, uint32_t index) {
+    struct weir__block *block = runner->relay->blocks[index];
     uint64_t *events = weir__block_event(block, runner->index * BATCH);
-    struct weir__pool *here = weir__rng_below(rng, 4) == 0 ? NULL : &runner->pool;
-    uint64_t extra = weir__rng_below(rng, 4);
+    struct weir__pool *here = weir__rng_below(&runner->rng, 4) == 0 ? NULL : &runner->pool;
+    uint64_t extra = weir__rng_below(&runner->rng, 4);
     for (uint64_t i = 0; i < extra; i++) weir__block_hold(block, here);
     for (uint32_t i = 0; i < BATCH; i++) {
-        uint64_t expected = (uint64_t)round * EVENTS + runner->index * BATCH + i;
+        uint64_t expected = expected_event(round, index, runner->index * BATCH + i);
         if (events[i] != expected) weir__fetch_add_u32(&runner->relay->wrong, 1);
         events[i] = ~expected;
     }
     for (uint64_t i = 0; i < extra; i++) weir__block_drop(block, here);
-    meet(runner->relay, round);
+    meet(runner);
     weir__block_drop(block, here);
-    weir__pool_flush(&runner->pool);
 }
 
 static void *run(void *argument) {
     struct runner *runner = argument;
-    struct weir__rng rng;
-    weir__rng_seed(&rng, runner->index);
     unsigned cores[THREADS];
     unsigned count = weir__topology_cores(cores, THREADS);
     weir__thread_pin(cores[runner->index % count % THREADS]); /* only makes meetings closer */
+    weir__rng_seed(&runner->rng, runner->index);
     for (uint32_t round = 1; round <= ROUNDS; round++) {
         while (weir__load_acquire_u32(&runner->relay->round) < round) sched_yield(); /* R */
-        run_round(runner, &rng, round);
+        for (uint32_t i = 0; i < BLOCKS; i++) run_block(runner, round, i);
+        weir__pool_flush(&runner->pool);
     }
     return NULL;
+}
+
+static struct weir__block *fill_block(struct weir__pool *home, uint32_t round, uint32_t index) {
+    struct weir__block *block = weir__pool_get(home, sizeof(uint64_t), EVENTS);
+    uint64_t *events = weir__block_event(block, 0);
+    for (uint32_t i = 0; i < EVENTS; i++) events[i] = expected_event(round, index, i);
+    for (int i = 0; i < THREADS; i++) weir__block_hold(block, home);
+    return block;
 }
 
 static void lead(struct relay *relay) {
     struct weir__pool *home = &relay->house->home;
     for (uint32_t round = 1; round <= ROUNDS; round++) {
-        struct weir__block *block = weir__pool_get(home, sizeof(uint64_t), EVENTS);
-        uint64_t *events = weir__block_event(block, 0);
-        for (uint32_t i = 0; i < EVENTS; i++) events[i] = (uint64_t)round * EVENTS + i;
-        for (int i = 0; i < THREADS; i++) weir__block_hold(block, home);
-        relay->block = block;
+        for (uint32_t i = 0; i < BLOCKS; i++) relay->blocks[i] = fill_block(home, round, i);
         weir__store_release_u32(&relay->round, round); /* R */
-        weir__block_close(block, home);
+        for (uint32_t i = 0; i < BLOCKS; i++) weir__block_close(relay->blocks[i], home);
         while (weir__pool_live(home) > 0) {
             weir__pool_collect(home);
             sched_yield();
@@ -255,8 +266,8 @@ static void two_threads_drop_while_home_closes(void **state) {
     for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
     for (int i = 0; i < THREADS; i++) assert_int_equal(weir__pool_close(&runners[i].pool), 0);
     assert_int_equal(relay.wrong, 0);
-    assert_int_equal(house->home.made, 1); /* the same block each round */
-    assert_int_equal(house->home.taken, ROUNDS);
+    assert_int_equal(house->home.made, BLOCKS); /* the same blocks each round */
+    assert_int_equal(house->home.taken, ROUNDS * BLOCKS);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)

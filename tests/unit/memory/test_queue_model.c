@@ -58,7 +58,7 @@ static uint64_t number(const struct weir__item *item, uint32_t index) {
     return *(uint64_t *)weir__block_event(item->block, item->first + index);
 }
 
-enum { CELLS = 4096, STEPS = 20000, IS_MARK = 1u << 31 };
+enum { CELLS = 4096, STEPS = 10000, IS_MARK = 1u << 31 };
 
 /*
  * The model: what the queue holds, flat.  A cell is an event's number, or IS_MARK and a
@@ -92,22 +92,27 @@ static uint32_t model_run(const struct model *model) {
     return run;
 }
 
+/* The cells of one item against the model's from `cell` on; returns how many differ. */
+static uint32_t differing(const struct model *model, uint32_t cell, const struct weir__item *item) {
+    if (item->flags & WEIR__MARK) return model->cells[cell] != (IS_MARK | item->kind);
+    uint32_t different = item->count == 0;
+    for (uint32_t i = 0; i < item->count; i++) {
+        different += number(item, i) != model->cells[cell + i];
+    }
+    return different;
+}
+
 static void compare(const struct model *model) {
     const struct weir__queue *queue = &model->house->queue;
-    uint32_t cell = 0;
+    uint32_t cell = 0, different = 0;
     uint64_t events = 0;
     for (uint32_t i = 0; i < queue->count; i++) {
         const struct weir__item *item = weir__queue_at(queue, i);
-        if (item->flags & WEIR__MARK) {
-            assert_int_equal(model->cells[cell++], IS_MARK | item->kind);
-            continue;
-        }
-        assert_true(item->count > 0);
+        different += differing(model, cell, item);
+        cell += item->flags & WEIR__MARK ? 1 : item->count;
         events += item->count;
-        for (uint32_t j = 0; j < item->count; j++) {
-            assert_int_equal(number(item, j), model->cells[cell++]);
-        }
     }
+    assert_int_equal(different, 0);
     assert_int_equal(cell, model->count);
     assert_int_equal(queue->events, events);
 }
@@ -215,7 +220,7 @@ static void run_model(struct house *house, uint64_t seed, bool failing) {
             if (weir__rng_below(&model.rng, 2) == 0) test_memory_fail(&house->memory, 1, false);
         }
         step(&model, i / 200 % 2 == 0 ? 7 : 3);
-        if (i % 8 == 0) compare(&model);
+        if (i % 16 == 0) compare(&model);
     }
     test_memory_fail_never(&house->memory);
     compare(&model);
@@ -226,12 +231,12 @@ static void run_model(struct house *house, uint64_t seed, bool failing) {
 
 static void random_sequences(void **state) {
     struct house *house = *state;
-    for (uint64_t seed = 0; seed < 5; seed++) run_model(house, seed, false);
+    for (uint64_t seed = 0; seed < 3; seed++) run_model(house, seed, false);
 }
 
 static void random_sequences_near_the_wrap(void **state) {
     struct house *house = *state;
-    for (uint64_t seed = 10; seed < 15; seed++) {
+    for (uint64_t seed = 10; seed < 13; seed++) {
         weir__queue_close(&house->queue, &house->pool);
         assert_true(weir__queue_reserve(&house->queue, 500)); /* growing would reset head */
         house->queue.head = UINT32_MAX - (uint32_t)seed;
@@ -241,7 +246,7 @@ static void random_sequences_near_the_wrap(void **state) {
 
 static void random_sequences_with_failures(void **state) {
     struct house *house = *state;
-    for (uint64_t seed = 20; seed < 25; seed++) {
+    for (uint64_t seed = 20; seed < 23; seed++) {
         weir__queue_close(&house->queue, &house->pool);
         run_model(house, seed, true);
     }
