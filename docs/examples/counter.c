@@ -22,7 +22,8 @@ static weir_verdict count(weir_stage *self, uint64_t demand) {
         size_t room;
         uint64_t *out = weir_reserve(self, demand, &room);
         if (out == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-        for (size_t i = 0; i < room; i++) out[i] = (*next)++;
+        for (size_t i = 0; i < room; i++) out[i] = *next + i;
+        *next += room;
         weir_commit(self, room);
         demand -= room;
     }
@@ -30,10 +31,10 @@ static weir_verdict count(weir_stage *self, uint64_t demand) {
 }
 
 static weir_verdict multiply(weir_stage *self, weir_batch *batch) {
-    const uint64_t *factor = weir_state(self);
+    const uint64_t factor = *(const uint64_t *)weir_state(self);
     uint64_t *event = weir_batch_own(self, batch); /* in place; copied only if shared */
     if (event == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    for (size_t i = 0; i < batch->count; i++) event[i] *= *factor;
+    for (size_t i = 0; i < batch->count; i++) event[i] *= factor;
     return weir_forward(self, batch);
 }
 
