@@ -25,11 +25,11 @@ typedef enum weir_when_full {
 #define WEIR_INLET_CAPACITY_DEFAULT 10000
 
 typedef struct weir_inlet_options {
-    const char *name;         /* default "inlet"                                      */
-    size_t event_bytes;       /* required, 1..65536                                   */
-    size_t capacity;          /* events that may wait; default 10000                  */
-    weir_when_full when_full; /* default WEIR_REFUSE                                  */
-    unsigned worker;          /* as in weir_stage_options                             */
+    const char *name;                  /* default "inlet"                                      */
+    size_t event_bytes;                /* required, 1..65536                                   */
+    size_t capacity;                   /* events that may wait; default 10000                  */
+    weir_when_full when_full;          /* default WEIR_REFUSE                                  */
+    unsigned worker;                   /* as in weir_stage_options                             */
     const weir_dispatcher *dispatcher; /* as there                                    */
     const void *dispatcher_options;
     /* Unless NULL: called, on the worker, with the count of each discard. */

@@ -19,17 +19,17 @@ extern "C" {
  * a stage broadcasts.
  */
 typedef struct weir_accounts {
-    uint64_t emitted;   /* by all stages                                         */
-    uint64_t shared;    /* those that a dispatcher gave to several consumers     */
-    uint64_t copies;    /* how many deliveries became of those                   */
-    uint64_t handled;   /* given to handle_events, which returned                */
-    uint64_t buffered;  /* in the producers' buffers                             */
-    uint64_t in_flight; /* sent to a consumer that has not begun them            */
-    uint64_t discarded; /* each seen by a discarded callback, or logged          */
-    uint64_t blocks_live;  /* blocks of memory that hold events now              */
-    uint64_t blocks_made;  /* blocks ever allocated: constant in a steady state  */
-    uint64_t wakes;        /* times a sleeping worker was woken                  */
-    uint64_t turns;        /* visits of a worker to a stage                      */
+    uint64_t emitted;     /* by all stages                                         */
+    uint64_t shared;      /* those that a dispatcher gave to several consumers     */
+    uint64_t copies;      /* how many deliveries became of those                   */
+    uint64_t handled;     /* given to handle_events, which returned                */
+    uint64_t buffered;    /* in the producers' buffers                             */
+    uint64_t in_flight;   /* sent to a consumer that has not begun them            */
+    uint64_t discarded;   /* each seen by a discarded callback, or logged          */
+    uint64_t blocks_live; /* blocks of memory that hold events now              */
+    uint64_t blocks_made; /* blocks ever allocated: constant in a steady state  */
+    uint64_t wakes;       /* times a sleeping worker was woken                  */
+    uint64_t turns;       /* visits of a worker to a stage                      */
 } weir_accounts;
 
 /*

@@ -41,8 +41,11 @@ typedef enum weir_idle {
     WEIR_IDLE_PARK = 2
 } weir_idle;
 
-typedef enum weir_log_level { WEIR_LOG_ERROR = 1, WEIR_LOG_WARNING = 2, WEIR_LOG_INFO = 3 }
-    weir_log_level;
+typedef enum weir_log_level {
+    WEIR_LOG_ERROR = 1,
+    WEIR_LOG_WARNING = 2,
+    WEIR_LOG_INFO = 3
+} weir_log_level;
 
 /* alignment is a power of two, at most 4096.  free gets what alloc returned. */
 typedef struct weir_allocator {
@@ -51,7 +54,7 @@ typedef struct weir_allocator {
     void *context;
 } weir_allocator;
 
-#define WEIR_WORKERS_LIMIT 1024
+#define WEIR_WORKERS_LIMIT         1024
 #define WEIR_MAILBOX_LIMIT_DEFAULT 65536
 
 typedef struct weir_runtime_options {

@@ -80,22 +80,22 @@ typedef struct weir_callbacks {
 } weir_callbacks;
 
 #define WEIR_BUFFER_SIZE_DEFAULT 10000
-#define WEIR_EVENT_BYTES_LIMIT 65536
+#define WEIR_EVENT_BYTES_LIMIT   65536
 
 /* Places a stage on the worker of that number, from 0. */
 #define WEIR_WORKER(number) ((unsigned)(number) + 1u)
 
 typedef struct weir_stage_options {
-    weir_kind kind;        /* required                                                */
-    const char *name;      /* for messages; copied; default the kind's name           */
-    size_t event_bytes;    /* of what it emits, 1..65536; required, not for consumers */
-    size_t state_bytes;    /* of its state, zeroed; default 0                         */
-    const void *state;     /* first contents of the state, copied; default zeros      */
-    void *argument;        /* handed to init                                          */
-    unsigned worker;       /* WEIR_WORKER(n); default: spread over the workers        */
-    size_t buffer_size;    /* events; WEIR_NONE, n or WEIR_INFINITY; default 10000,   */
-                           /* for a producer_consumer WEIR_INFINITY                   */
-    weir_keep buffer_keep; /* default WEIR_KEEP_LAST                                  */
+    weir_kind kind;                    /* required                                                */
+    const char *name;                  /* for messages; copied; default the kind's name           */
+    size_t event_bytes;                /* of what it emits, 1..65536; required, not for consumers */
+    size_t state_bytes;                /* of its state, zeroed; default 0                         */
+    const void *state;                 /* first contents of the state, copied; default zeros      */
+    void *argument;                    /* handed to init                                          */
+    unsigned worker;                   /* WEIR_WORKER(n); default: spread over the workers        */
+    size_t buffer_size;                /* events; WEIR_NONE, n or WEIR_INFINITY; default 10000,   */
+                                       /* for a producer_consumer WEIR_INFINITY                   */
+    weir_keep buffer_keep;             /* default WEIR_KEEP_LAST                                  */
     weir_demand_mode demand;           /* producers only; default WEIR_FORWARD        */
     const weir_dispatcher *dispatcher; /* default weir_demand_dispatcher()            */
     const void *dispatcher_options;    /* handed to the dispatcher's init             */

@@ -16,21 +16,21 @@ extern "C" {
 #endif
 
 /* X(name, value, text) */
-#define WEIR_STATUS_LIST(X)                                                                        \
-    X(OK, 0, "success")                                                                            \
-    X(FULL, 1, "no room at present")                                                               \
-    X(TIMEOUT, 2, "the time allowed has passed")                                                   \
-    X(DROPPED, 3, "accepted, and an event was dropped to make room")                               \
-    X(INVALID, -1, "an option or argument is outside its allowed values")                          \
-    X(NO_MEMORY, -2, "memory could not be allocated")                                              \
-    X(NO_STAGE, -3, "the reference names no living stage")                                         \
-    X(NO_SUBSCRIPTION, -4, "the subscription has ended")                                           \
-    X(NOT_A_CONSUMER, -5, "the stage cannot consume")                                              \
-    X(NOT_A_PRODUCER, -6, "the stage cannot produce")                                              \
-    X(WRONG_THREAD, -7, "the call is not allowed from this thread")                                \
-    X(WRONG_MODE, -8, "the runtime's mode does not allow the call")                                \
-    X(INIT_STOPPED, -9, "the stage's init asked to stop")                                          \
-    X(CLOSED, -10, "the runtime is closing")                                                       \
+#define WEIR_STATUS_LIST(X)                                               \
+    X(OK, 0, "success")                                                   \
+    X(FULL, 1, "no room at present")                                      \
+    X(TIMEOUT, 2, "the time allowed has passed")                          \
+    X(DROPPED, 3, "accepted, and an event was dropped to make room")      \
+    X(INVALID, -1, "an option or argument is outside its allowed values") \
+    X(NO_MEMORY, -2, "memory could not be allocated")                     \
+    X(NO_STAGE, -3, "the reference names no living stage")                \
+    X(NO_SUBSCRIPTION, -4, "the subscription has ended")                  \
+    X(NOT_A_CONSUMER, -5, "the stage cannot consume")                     \
+    X(NOT_A_PRODUCER, -6, "the stage cannot produce")                     \
+    X(WRONG_THREAD, -7, "the call is not allowed from this thread")       \
+    X(WRONG_MODE, -8, "the runtime's mode does not allow the call")       \
+    X(INIT_STOPPED, -9, "the stage's init asked to stop")                 \
+    X(CLOSED, -10, "the runtime is closing")                              \
     X(SYSTEM, -11, "the operating system refused")
 
 typedef enum weir_status {

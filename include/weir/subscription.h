@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 #define WEIR_MAX_DEMAND_DEFAULT 1000
-#define WEIR_MAX_DEMAND_LIMIT 1000000000
+#define WEIR_MAX_DEMAND_LIMIT   1000000000
 
 typedef struct weir_subscribe_options {
     size_t max_demand;       /* events; 1..WEIR_MAX_DEMAND_LIMIT; default 1000        */

@@ -30,7 +30,7 @@ typedef struct weir_stage weir_stage;
  * In an option, 0 means the default.  Where zero itself is wanted (min_demand,
  * buffer_size) say WEIR_NONE; where no bound is wanted say WEIR_INFINITY.
  */
-#define WEIR_NONE SIZE_MAX
+#define WEIR_NONE     SIZE_MAX
 #define WEIR_INFINITY (SIZE_MAX - 1)
 
 /* A timeout that never passes.  Timeouts are nanoseconds from now. */
@@ -64,22 +64,22 @@ typedef struct weir_subscription {
  * are the program's own and count as abnormal, as all do but NORMAL and
  * SHUTDOWN.
  */
-#define WEIR_REASON_LIST(X)                                                                        \
-    X(NORMAL, 0, "normal")                                                                         \
-    X(SHUTDOWN, 1, "shutdown")                                                                     \
-    X(NOPROC, 2, "noproc")                                                                         \
-    X(ALREADY_SUBSCRIBED, 3, "already_subscribed")                                                 \
-    X(UNKNOWN_SUBSCRIPTION, 4, "unknown_subscription")                                             \
-    X(REFUSED, 5, "refused")                                                                       \
-    X(BAD_RETURN, 6, "bad_return_value")                                                           \
-    X(NO_MEMORY, 7, "no_memory")                                                                   \
+#define WEIR_REASON_LIST(X)                            \
+    X(NORMAL, 0, "normal")                             \
+    X(SHUTDOWN, 1, "shutdown")                         \
+    X(NOPROC, 2, "noproc")                             \
+    X(ALREADY_SUBSCRIBED, 3, "already_subscribed")     \
+    X(UNKNOWN_SUBSCRIPTION, 4, "unknown_subscription") \
+    X(REFUSED, 5, "refused")                           \
+    X(BAD_RETURN, 6, "bad_return_value")               \
+    X(NO_MEMORY, 7, "no_memory")                       \
     X(USER, 256, "user")
 
 typedef enum weir_reason {
 #define WEIR_REASON_ENUM(name, value, text) WEIR_REASON_##name = (value),
     WEIR_REASON_LIST(WEIR_REASON_ENUM)
 #undef WEIR_REASON_ENUM
-    WEIR_REASON_MAX = INT32_MAX
+        WEIR_REASON_MAX = INT32_MAX
 } weir_reason;
 
 /* The reason's word ("shutdown"; "user" for every reason of the program's own). */

@@ -59,6 +59,7 @@ void weir__edge_release(struct weir__edge *edge) {
     if (weir__fetch_sub_u32(&edge->refs, 1) != 1) { /* X1 -> X2 */
         return;
     }
+    /* X1 -> X2: all that the others did to the edge is seen from here on. */
     WEIR__CHECK(weir__queue_empty(&edge->overflow));
     WEIR__CHECK(weir__queue_empty(&edge->partial));
     WEIR__CHECK(weir__queue_empty(&edge->returned));
@@ -113,8 +114,7 @@ bool weir__edge_has_events(const struct weir__edge *edge) {
 /* ---- the producer's side --------------------------------------------------- */
 
 /* Small messages travel in the entry itself and give their block back here. */
-static void fill(struct weir__entry *slot, const struct weir__item *item,
-                 struct weir__pool *pool) {
+static void fill(struct weir__entry *slot, const struct weir__item *item, struct weir__pool *pool) {
     uint64_t bytes = (uint64_t)item->count * item->event_bytes;
     entry_of_item(slot, item);
     if (bytes <= WEIR__ENTRY_INLINE_BYTES && (item->flags & WEIR__MORE) == 0) {

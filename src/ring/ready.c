@@ -120,8 +120,7 @@ void weir__bell_collect(struct weir__bell *bell) {
     ck_stack_entry_t *entry = reversed(ck_stack_batch_pop_upmc(&bell->stages)); /* S1 -> S2 */
     while (entry != NULL) {
         ck_stack_entry_t *next = entry->next;
-        struct weir__ready_stage *stage =
-            WEIR__CONTAINER_OF(entry, struct weir__ready_stage, link);
+        struct weir__ready_stage *stage = WEIR__CONTAINER_OF(entry, struct weir__ready_stage, link);
         stage->held = true;
         enqueue(bell, stage, false);
         entry = next;

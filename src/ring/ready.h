@@ -58,9 +58,9 @@ enum weir__direction { WEIR__DEMAND = 0, WEIR__EVENTS = 1 };
 
 struct weir__ready_edge {
     uint32_t raised;
-    uint32_t direction;     /* constant                                  */
-    ck_stack_entry_t link;  /* on the stage's stack                      */
-    void *edge;             /* constant: whose direction this is         */
+    uint32_t direction;    /* constant                                  */
+    ck_stack_entry_t link; /* on the stage's stack                      */
+    void *edge;            /* constant: whose direction this is         */
     /* the owner's */
     struct weir__ready_edge *hot_next;
     struct weir__ready_edge *hot_previous;
@@ -76,7 +76,7 @@ struct weir__ready_list {
 struct weir__ready_stage {
     ck_stack_t edges; /* raised by other workers */
     uint32_t raised;
-    ck_stack_entry_t link; /* on the bell's stack */
+    ck_stack_entry_t link;   /* on the bell's stack */
     struct weir__bell *bell; /* constant: its worker's */
     /* the owner's */
     _Alignas(128) struct weir__ready_list hot[2]; /* by direction */
@@ -146,8 +146,7 @@ bool weir__bell_pending(const struct weir__bell *bell);
  * puts it on a hot list (weir__ready_heat) or lets go of it.
  */
 void weir__ready_collect(struct weir__ready_stage *stage,
-                         void (*take)(void *context, struct weir__ready_edge *edge),
-                         void *context);
+                         void (*take)(void *context, struct weir__ready_edge *edge), void *context);
 
 /* Puts an edge on its stage's hot list / takes it off. */
 void weir__ready_heat(struct weir__ready_stage *stage, struct weir__ready_edge *edge);

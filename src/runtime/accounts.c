@@ -56,12 +56,13 @@ const char *weir_accounts_check(const weir_accounts *accounts) {
         return NULL;
     }
     snprintf(text, sizeof text,
-             "emitted %llu - shared %llu + copies %llu = %llu, but handled %llu + buffered %llu + in flight %llu + discarded %llu "
+             "emitted %llu - shared %llu + copies %llu = %llu, but handled %llu + buffered %llu + "
+             "in flight %llu + discarded %llu "
              "= %llu",
              (unsigned long long)accounts->emitted, (unsigned long long)accounts->shared,
              (unsigned long long)accounts->copies, (unsigned long long)due,
-             (unsigned long long)accounts->handled,
-             (unsigned long long)accounts->buffered, (unsigned long long)accounts->in_flight,
-             (unsigned long long)accounts->discarded, (unsigned long long)found);
+             (unsigned long long)accounts->handled, (unsigned long long)accounts->buffered,
+             (unsigned long long)accounts->in_flight, (unsigned long long)accounts->discarded,
+             (unsigned long long)found);
     return text;
 }

@@ -101,9 +101,9 @@ weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref pr
 /* ---- starting -------------------------------------------------------------------------------- */
 
 static struct weir__worker *place(weir_runtime *runtime, const weir_stage_options *options) {
-    unsigned index = options->worker > 0 ? options->worker - 1
-                                         : weir__fetch_add_u32(&runtime->next_worker, 1) %
-                                               runtime->worker_count;
+    unsigned index = options->worker > 0
+                         ? options->worker - 1
+                         : weir__fetch_add_u32(&runtime->next_worker, 1) % runtime->worker_count;
     return &runtime->workers[index];
 }
 
@@ -123,10 +123,9 @@ static weir_status make_edges(weir_runtime *runtime, struct weir__slot *slot, we
         weir_subscription id = {.consumer = ref,
                                 .producer = wish->producer,
                                 .id = weir__fetch_add_u64(&runtime->next_edge, 1)};
-        struct weir__edge *edge =
-            from == NULL ? NULL
-                         : weir__edge_open(&runtime->allocator, id, &filled, &from->ready,
-                                           &slot->ready);
+        struct weir__edge *edge = from == NULL ? NULL
+                                               : weir__edge_open(&runtime->allocator, id, &filled,
+                                                                 &from->ready, &slot->ready);
         if (edge == NULL) {
             return from == NULL ? weir__refuse(WEIR_NO_STAGE, "the producer has just stopped")
                                 : weir__refuse(WEIR_NO_MEMORY, "no memory for a subscription");
@@ -197,9 +196,8 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
 /* ---- messages ----------------------------------------------------------------------------------- */
 
 static size_t message_bytes(const struct weir__message *message) {
-    bool payload =
-        message->mail.kind == WEIR__MAIL_CAST || message->mail.kind == WEIR__MAIL_INFO ||
-        message->mail.kind == WEIR__MAIL_INFO_DUE;
+    bool payload = message->mail.kind == WEIR__MAIL_CAST || message->mail.kind == WEIR__MAIL_INFO ||
+                   message->mail.kind == WEIR__MAIL_INFO_DUE;
     return sizeof *message + (payload ? (size_t)message->count : 0);
 }
 
@@ -236,8 +234,8 @@ static weir_status post_payload(weir_runtime *runtime, weir_ref stage, enum weir
                                 const void *payload, size_t bytes) {
     weir_status status = check_alive(runtime, stage, "stage");
     if (status == WEIR_OK && bytes > PAYLOAD_LIMIT) {
-        status = weir__refuse(WEIR_INVALID, "bytes must be at most %d, got %zu",
-                              (int)PAYLOAD_LIMIT, bytes);
+        status = weir__refuse(WEIR_INVALID, "bytes must be at most %d, got %zu", (int)PAYLOAD_LIMIT,
+                              bytes);
     }
     if (status != WEIR_OK) {
         return status;

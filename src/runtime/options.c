@@ -87,8 +87,7 @@ weir_status weir__options_subscribe(const weir_subscribe_options *options,
     if (status != WEIR_OK) {
         return status;
     }
-    filled.min_demand =
-        filled.min_demand == 0 ? filled.max_demand / 2 : plain(filled.min_demand);
+    filled.min_demand = filled.min_demand == 0 ? filled.max_demand / 2 : plain(filled.min_demand);
     status = check_range("min_demand", filled.min_demand, 0, filled.max_demand - 1);
     if (status != WEIR_OK) {
         return status;
@@ -124,7 +123,8 @@ static weir_status check_supply(const weir_stage_options *options) {
     if (options->kind == WEIR_CONSUMER) {
         return WEIR_OK;
     }
-    weir_status status = check_range("event_bytes", options->event_bytes, 1, WEIR_EVENT_BYTES_LIMIT);
+    weir_status status =
+        check_range("event_bytes", options->event_bytes, 1, WEIR_EVENT_BYTES_LIMIT);
     if (status == WEIR_OK && (unsigned)options->buffer_keep > WEIR_KEEP_FIRST) {
         status = weir__refuse(WEIR_INVALID,
                               "buffer_keep must be one of WEIR_KEEP_LAST, WEIR_KEEP_FIRST, got %d",
@@ -145,8 +145,8 @@ static weir_status check_dispatcher(const weir_dispatcher *dispatcher) {
     if (dispatcher != NULL &&
         (dispatcher->subscribe == NULL || dispatcher->ask == NULL || dispatcher->cancel == NULL ||
          dispatcher->dispatch == NULL || dispatcher->open_demand == NULL)) {
-        return weir__refuse(WEIR_INVALID,
-                            "dispatcher must have subscribe, ask, cancel, dispatch and open_demand");
+        return weir__refuse(
+            WEIR_INVALID, "dispatcher must have subscribe, ask, cancel, dispatch and open_demand");
     }
     return WEIR_OK;
 }

@@ -2,12 +2,12 @@
  * The runtime: opening, running, stopping and closing.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "runtime/runtime.h"
 #include "base/refusal.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/topology.h"
 #include "runtime/options.h"
-#include "runtime/runtime.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -67,8 +67,7 @@ static void destroy(weir_runtime *runtime) {
         weir__pool_close(&runtime->workers[i].host.pool);
     }
     weir__registry_close(&runtime->registry);
-    weir__free(&allocator, runtime->workers,
-               runtime->worker_count * sizeof(struct weir__worker));
+    weir__free(&allocator, runtime->workers, runtime->worker_count * sizeof(struct weir__worker));
     weir__free(&allocator, runtime, sizeof *runtime);
 }
 
@@ -139,7 +138,7 @@ static weir_status refuse_inside(const char *call) {
 }
 
 void weir__runtime_gone(weir_runtime *runtime) {
-    if (weir__fetch_sub_u32(&runtime->alive, 1) == 1) {
+    if (weir__fetch_sub_u32(&runtime->alive, 1) == 1) { /* T5 -> T6 */
         weir__futex_wake(&runtime->alive, INT32_MAX);
     }
 }

@@ -33,8 +33,7 @@ struct weir_runtime {
     unsigned next_step;
 };
 
-static inline struct weir__worker *weir__runtime_worker(const weir_runtime *runtime,
-                                                        weir_ref ref) {
+static inline struct weir__worker *weir__runtime_worker(const weir_runtime *runtime, weir_ref ref) {
     uint32_t index = weir__ref_worker(ref);
     return index < runtime->worker_count ? &runtime->workers[index] : NULL;
 }

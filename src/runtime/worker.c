@@ -51,8 +51,7 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
 /* ---- stages come and go ---------------------------------------------------------- */
 
 static void join(struct weir__worker *worker, weir_stage *stage) {
-    struct weir__slot *slot =
-        weir__registry_find(&worker->host.runtime->registry, stage->ref);
+    struct weir__slot *slot = weir__registry_find(&worker->host.runtime->registry, stage->ref);
     slot->stage = stage;
     stage->previous = NULL;
     stage->next = worker->stages;
@@ -82,8 +81,7 @@ static void leave(struct weir__worker *worker, struct weir__slot *slot) {
 
 static void stop_all(struct weir__worker *worker) {
     weir__store_release_u32(&worker->stop_all_sent, 0); /* T1 -> T2: the node is free again */
-    weir_reason reason =
-        (weir_reason)weir__load_relaxed_u32(&worker->host.runtime->stop_reason);
+    weir_reason reason = (weir_reason)weir__load_relaxed_u32(&worker->host.runtime->stop_reason);
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         if (!stage->stopping) {
             stage->stopping = true;
@@ -182,8 +180,7 @@ static void rest(struct weir__worker *worker) {
     weir__store_release_u64(&worker->epoch, worker->epoch + 1); /* Q1 -> Q2 */
     if (runtime->options.idle == WEIR_IDLE_SPIN) {
         weir__fence_full(); /* Q1 -> Q2 */
-        while (!weir__bell_pending(&worker->bell) &&
-               weir__load_relaxed_u32(&runtime->quit) == 0) {
+        while (!weir__bell_pending(&worker->bell) && weir__load_relaxed_u32(&runtime->quit) == 0) {
             weir__cpu_relax();
         }
     } else {

@@ -23,7 +23,7 @@
 
 struct weir__buffer {
     struct weir__queue queue;
-    uint64_t size; /* events; UINT64_MAX: no bound */
+    uint64_t size;  /* events; UINT64_MAX: no bound */
     uint64_t marks; /* in the queue */
     weir_keep keep;
     bool as_genstage; /* false from open; for conformance */

@@ -159,8 +159,7 @@ void *weir_batch_own(weir_stage *self, weir_batch *batch) {
         return (void *)(uintptr_t)batch->events;
     }
     struct weir__pool *pool = &self->host->pool;
-    struct weir__block *copy =
-        weir__pool_get(pool, (uint32_t)batch->event_bytes, batch->count);
+    struct weir__block *copy = weir__pool_get(pool, (uint32_t)batch->event_bytes, batch->count);
     if (copy == NULL) {
         return NULL;
     }

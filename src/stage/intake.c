@@ -16,7 +16,6 @@
 #include "memory/pool.h"
 #include "stage/stage.h"
 
-
 /* ---- from entries to messages -------------------------------------------------- */
 
 static void lose(weir_stage *stage, struct weir__item item) {
@@ -216,8 +215,8 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
  */
 static bool handle_inline(weir_stage *stage, struct weir__edge *edge,
                           const struct weir__entry *entry) {
-    if (entry->block != NULL || stage->kind != WEIR_CONSUMER ||
-        !weir__queue_empty(&stage->inq) || !weir__queue_empty(&edge->partial)) {
+    if (entry->block != NULL || stage->kind != WEIR_CONSUMER || !weir__queue_empty(&stage->inq) ||
+        !weir__queue_empty(&edge->partial)) {
         return false;
     }
     uint64_t left = entry->count;

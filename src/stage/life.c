@@ -85,8 +85,7 @@ static weir_status open_dispatcher(weir_stage *stage, const weir_stage_options *
         return WEIR_OK;
     }
     if (table->state_bytes > 0) {
-        stage->dispatch.state =
-            weir__alloc_zeroed(stage->host->allocator, table->state_bytes, 64);
+        stage->dispatch.state = weir__alloc_zeroed(stage->host->allocator, table->state_bytes, 64);
         if (stage->dispatch.state == NULL) {
             return weir__refuse(WEIR_NO_MEMORY, "no memory for dispatcher %s", table->name);
         }

@@ -12,7 +12,7 @@
 #include <stdalign.h>
 
 struct weir__message {
-    struct weir__mail mail; /* kinds STOP..MODE */
+    struct weir__mail mail;         /* kinds STOP..MODE */
     weir_subscription subscription; /* ASK, CANCEL                    */
     uint64_t count;                 /* ASK: events; CAST, INFO: bytes */
     weir_reason reason;             /* STOP, CANCEL                   */

@@ -28,9 +28,9 @@
 #include <weir/stage.h>
 
 enum weir__mark_kind {
-    WEIR__MARK_INFO = 1,  /* mark: a struct weir__message          */
-    WEIR__MARK_CANCEL,    /* owner: the edge that ended            */
-    WEIR__MARK_DEMAND     /* mark: the demand, as an integer; held */
+    WEIR__MARK_INFO = 1, /* mark: a struct weir__message          */
+    WEIR__MARK_CANCEL,   /* owner: the edge that ended            */
+    WEIR__MARK_DEMAND    /* mark: the demand, as an integer; held */
 };
 
 struct weir_stage {
@@ -67,8 +67,8 @@ struct weir_stage {
     struct weir__queue inq; /* messages not begun, or begun at the front  */
     uint64_t message_left;  /* of the message begun                       */
     bool begun;
-    bool message_windowed; /* cut by the window; else one batch           */
-    uint32_t inq_fresh;     /* items at its end that came in this turn     */
+    bool message_windowed;    /* cut by the window; else one batch           */
+    uint32_t inq_fresh;       /* items at its end that came in this turn     */
     struct weir__block *keep; /* keep.c: being filled, or NULL             */
 
     /* control */

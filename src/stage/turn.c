@@ -18,7 +18,7 @@
 #include "stage/stage.h"
 
 enum {
-    TURN_BATCHES = 64,  /* handed to handle_events in one turn */
+    TURN_BATCHES = 64,      /* handed to handle_events in one turn */
     TURN_EDGE_BATCHES = 16, /* of one edge, while others wait      */
     TURN_MAIL = 256,
     MANY_EDGES = 8

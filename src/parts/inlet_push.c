@@ -1,0 +1,188 @@
+/*
+ * The inlet's other side: what pushing threads do.  See inlet.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "parts/inlet.h"
+
+#include "base/refusal.h"
+#include "os/clock.h"
+#include "os/futex.h"
+
+#include <string.h>
+
+static void hold(weir_inlet *inlet) {
+    weir__fetch_add_u32(&inlet->refs, 1);
+}
+
+static void poke(weir_inlet *inlet) {
+    if (weir__load_relaxed_u32(&inlet->poked) != 0 ||
+        weir__exchange_u32(&inlet->poked, 1) != 0) { /* I1 -> I2 */
+        return;
+    }
+    hold(inlet);
+    inlet->poke.mail.kind = WEIR__MAIL_POKE;
+    inlet->poke.mail.to = inlet->stage;
+    weir__mail_send(&weir__runtime_worker(inlet->runtime, inlet->stage)->bell, &inlet->poke.mail);
+}
+
+/* ---- pushing -------------------------------------------------------------------------------------- */
+
+/* Nobody will emit these: the last pusher to leave counts them. */
+static void bury(weir_inlet *inlet) {
+    struct weir__chunk *chunk = weir__inlet_take(inlet);
+    uint64_t count = 0;
+    while (chunk != NULL) {
+        struct weir__chunk *next = chunk->next;
+        count += chunk->count;
+        weir__inlet_free_chunk(inlet, chunk);
+        chunk = next;
+    }
+    count += weir__inlet_count_dropped(inlet);
+    if (count > 0) {
+        weir__runtime_discarded(inlet->runtime, count);
+        if (inlet->discarded != NULL) {
+            inlet->discarded(inlet->context, count, WEIR_DISCARD_STOPPED);
+        }
+    }
+}
+
+static void leave(weir_inlet *inlet) {
+    if (weir__fetch_sub_u32(&inlet->pushing, 1) == 1 && /* I5 -> I6 */
+        weir__load_relaxed_u32(&inlet->dead) != 0) {
+        bury(inlet);
+    }
+}
+
+static uint64_t limit(const weir_inlet *inlet) {
+    /* Dropping the oldest is the worker's doing: until it has, as many again may wait. */
+    return inlet->when_full == WEIR_DROP_OLDEST ? 2 * (uint64_t)inlet->capacity : inlet->capacity;
+}
+
+/*
+ * Room for `count` events: true when it was there and is now reserved.  Without
+ * room nothing is added, not even for a moment: another pusher might take that
+ * for a full inlet and sleep, and nobody would wake it.
+ */
+static bool reserve(weir_inlet *inlet, size_t count, bool *beyond) {
+    uint64_t waiting = weir__load_relaxed_u64(&inlet->waiting);
+    do {
+        *beyond = waiting + count > inlet->capacity;
+        if (waiting + count > limit(inlet)) {
+            return false;
+        }
+    } while (!weir__cas_u64(&inlet->waiting, &waiting, waiting + count)); /* I3 -> I4 */
+    return true;
+}
+
+static weir_status wait_for_room(weir_inlet *inlet, size_t count, uint64_t deadline) {
+    uint32_t room = weir__load_relaxed_u32(&inlet->room);
+    weir__fetch_add_u32(&inlet->waiters, 1); /* I7 -> I8 */
+    bool full = weir__load_relaxed_u64(&inlet->waiting) + count > inlet->capacity;
+    if (full && weir__load_relaxed_u32(&inlet->dead) == 0) {
+        weir__futex_wait(&inlet->room, room, deadline);
+    }
+    weir__fetch_sub_u32(&inlet->waiters, 1);
+    return weir__clock_now_ns() >= deadline ? WEIR_TIMEOUT : WEIR_OK;
+}
+
+static weir_status refuse_gone(const weir_inlet *inlet) {
+    bool dead = weir__load_relaxed_u32(&inlet->dead) != 0;
+    return weir__refuse(WEIR_NO_STAGE, dead ? "the inlet has stopped" : "the inlet was finished");
+}
+
+static bool gone(const weir_inlet *inlet) {
+    return weir__load_relaxed_u32(&inlet->dead) != 0 ||
+           weir__load_relaxed_u32(&inlet->finished) != 0;
+}
+
+/* Room is reserved: the events go on the stack. */
+static weir_status push(weir_inlet *inlet, const void *events, size_t count) {
+    struct weir__chunk *chunk =
+        weir__alloc(&inlet->runtime->allocator, weir__inlet_chunk_bytes(inlet, count), 16);
+    if (chunk == NULL) {
+        weir__inlet_made_room(inlet, count);
+        poke(inlet); /* the stage may have waited for just this reservation */
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu events of %zu bytes", count,
+                            inlet->event_bytes);
+    }
+    chunk->count = count;
+    chunk->first = 0;
+    memcpy(chunk->events, events, count * inlet->event_bytes);
+    ck_stack_push_upmc(&inlet->pushed, &chunk->link); /* I1 -> I2, I5 -> I6 */
+    poke(inlet);
+    return WEIR_OK;
+}
+
+/* One attempt.  WEIR_FULL: there is no room, and nothing has changed. */
+static weir_status try_push(weir_inlet *inlet, const void *events, size_t count) {
+    bool beyond;
+    if (!reserve(inlet, count, &beyond)) {
+        if (gone(inlet)) {
+            return refuse_gone(inlet);
+        }
+        if (inlet->when_full != WEIR_DROP_NEWEST && inlet->when_full != WEIR_DROP_OLDEST) {
+            return WEIR_FULL;
+        }
+        weir__fetch_add_u64(&inlet->newest_dropped, count);
+        poke(inlet);
+        return WEIR_DROPPED;
+    }
+    if (gone(inlet)) { /* I3 -> I4 */
+        weir__inlet_made_room(inlet, count);
+        poke(inlet); /* the stage may have waited for just this reservation */
+        return refuse_gone(inlet);
+    }
+    weir_status status = push(inlet, events, count);
+    return status == WEIR_OK && beyond ? WEIR_DROPPED : status;
+}
+
+static weir_status push_until(weir_inlet *inlet, const void *events, size_t count,
+                              uint64_t deadline) {
+    for (;;) {
+        weir_status status = try_push(inlet, events, count);
+        if (status != WEIR_FULL || inlet->when_full != WEIR_BLOCK) {
+            return status;
+        }
+        if (weir__here != NULL) {
+            return weir__refuse(WEIR_WRONG_THREAD, "a callback cannot wait for room in an inlet");
+        }
+        status = wait_for_room(inlet, count, deadline);
+        if (status != WEIR_OK) {
+            return gone(inlet) ? refuse_gone(inlet) : status;
+        }
+    }
+}
+
+weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
+                            uint64_t timeout_ns) {
+    if (count == 0) {
+        return WEIR_OK;
+    }
+    if (count > inlet->capacity) {
+        return weir__refuse(WEIR_INVALID, "count must be at most the capacity, %zu, got %zu",
+                            inlet->capacity, count);
+    }
+    uint64_t deadline = UINT64_MAX;
+    if (inlet->when_full == WEIR_BLOCK && timeout_ns != WEIR_FOREVER) {
+        deadline = weir__clock_deadline(weir__clock_now_ns(), timeout_ns);
+    }
+    weir__fetch_add_u32(&inlet->pushing, 1);
+    weir_status status = push_until(inlet, events, count, deadline);
+    leave(inlet);
+    return status;
+}
+
+size_t weir_inlet_waiting(const weir_inlet *inlet) {
+    return (size_t)weir__load_relaxed_u64(&inlet->waiting);
+}
+
+weir_status weir_inlet_finish(weir_inlet *inlet) {
+    weir__exchange_u32(&inlet->finished, 1); /* I3 -> I4 */
+    poke(inlet);
+    return WEIR_OK;
+}
+
+void weir_inlet_close(weir_inlet *inlet) {
+    weir_inlet_finish(inlet);
+    weir__inlet_release(inlet);
+}
