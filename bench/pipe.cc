@@ -76,7 +76,8 @@ void add_rows(race_cores cores, size_t max_demand, size_t event_bytes) {
     for (int manner = 0; manner < CEILING_MANNERS; manner++) {
         add_row(row((std::string("ceiling_") + kManners[manner]).c_str(), max_demand, event_bytes),
                 events, [=](uint64_t count) {
-                    return ceiling_slices(cores, window, static_cast<ceiling_manner>(manner), count);
+                    auto way = static_cast<ceiling_manner>(manner);
+                    return ceiling_slices(cores, window, way, count);
                 });
     }
 }

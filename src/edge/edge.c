@@ -71,7 +71,7 @@ void weir__edge_release(struct weir__edge *edge) {
     weir__free(edge->allocator, edge, edge->bytes);
 }
 
-/* ---- the consumer's side --------------------------------------------------- */
+/* ---- the consumer's side ------------------------------------------------- */
 
 void weir__edge_ask(struct weir__edge *edge, uint64_t count) {
     edge->asked += count;
@@ -111,7 +111,7 @@ bool weir__edge_has_events(const struct weir__edge *edge) {
     return !weir__ring_empty(&edge->ring) || (edge->closing && !edge->ended);
 }
 
-/* ---- the producer's side --------------------------------------------------- */
+/* ---- the producer's side ------------------------------------------------- */
 
 /* Small messages travel in the entry itself and give their block back here. */
 static void fill(struct weir__entry *slot, const struct weir__item *item, struct weir__pool *pool) {

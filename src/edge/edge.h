@@ -120,7 +120,7 @@ struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir
 void weir__edge_hold(struct weir__edge *edge);
 void weir__edge_release(struct weir__edge *edge);
 
-/* ---- the consumer's side --------------------------------------------------- */
+/* ---- the consumer's side ------------------------------------------------- */
 
 /* Asks for `count` more: moves asked (D1 -> D2).  Then touch the outbox. */
 void weir__edge_ask(struct weir__edge *edge, uint64_t count);
@@ -137,7 +137,7 @@ bool weir__edge_wants_room(const struct weir__edge *edge);
 /* True when there is something to take, or an end to act on. */
 bool weir__edge_has_events(const struct weir__edge *edge);
 
-/* ---- the producer's side --------------------------------------------------- */
+/* ---- the producer's side ------------------------------------------------- */
 
 /*
  * Takes `count` events from the front of `queue` and sends them as one message.

@@ -39,7 +39,7 @@ uint64_t weir__inlet_count_dropped(weir_inlet *inlet) {
     return weir__exchange_u64(&inlet->newest_dropped, 0);
 }
 
-/* ---- the worker's side ------------------------------------------------------------------ */
+/* ---- the worker's side --------------------------------------------------- */
 
 /* Accepted, and never emitted: on the books as emitted and discarded. */
 static void discard(weir_stage *self, uint64_t count, weir_discard cause) {
@@ -164,7 +164,7 @@ static void poke_gone(struct weir__poke *poke) {
     weir__inlet_release(WEIR__CONTAINER_OF(poke, weir_inlet, poke));
 }
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------- */
 
 static weir_status start(weir_runtime *runtime, const weir_inlet_options *options,
                          weir_inlet *inlet) {

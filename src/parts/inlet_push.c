@@ -25,7 +25,7 @@ static void poke(weir_inlet *inlet) {
     weir__mail_send(&weir__runtime_worker(inlet->runtime, inlet->stage)->bell, &inlet->poke.mail);
 }
 
-/* ---- pushing -------------------------------------------------------------------------------------- */
+/* ---- pushing ------------------------------------------------------------- */
 
 /* Nobody will emit these: the last pusher to leave counts them. */
 static void bury(weir_inlet *inlet) {

@@ -117,7 +117,7 @@ void weir__ready_push(struct weir__ready_edge *edge, struct weir__ready_stage *s
 /* Wakes the bell's worker if it sleeps.  After a push on one of its stacks. */
 void weir__bell_ring(struct weir__bell *bell);
 
-/* ---- the owner's side ------------------------------------------------------ */
+/* ---- the owner's side ---------------------------------------------------- */
 
 /* Takes what other workers raised into the run list. */
 void weir__bell_collect(struct weir__bell *bell);

@@ -14,7 +14,7 @@
 
 enum { PAYLOAD_LIMIT = 1 << 30 };
 
-/* ---- checks ----------------------------------------------------------------------------- */
+/* ---- checks -------------------------------------------------------------- */
 
 static weir_status check_alive(const weir_runtime *runtime, weir_ref ref, const char *what) {
     if (weir__ref_kind(ref) == 0 || weir__runtime_worker(runtime, ref) == NULL ||
@@ -46,7 +46,7 @@ static weir_status check_open(const weir_runtime *runtime) {
     return WEIR_OK;
 }
 
-/* ---- subscribing --------------------------------------------------------------------------- */
+/* ---- subscribing --------------------------------------------------------- */
 
 /* Everything is checked but that both are alive, which only their workers know. */
 static struct weir__edge *make_edge(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
@@ -98,7 +98,7 @@ weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref pr
     return WEIR_OK;
 }
 
-/* ---- starting -------------------------------------------------------------------------------- */
+/* ---- starting ------------------------------------------------------------ */
 
 static struct weir__worker *place(weir_runtime *runtime, const weir_stage_options *options) {
     unsigned index = options->worker > 0
@@ -193,7 +193,7 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
     return WEIR_OK;
 }
 
-/* ---- messages ----------------------------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------ */
 
 static size_t message_bytes(const struct weir__message *message) {
     bool payload = message->mail.kind == WEIR__MAIL_CAST || message->mail.kind == WEIR__MAIL_INFO ||
@@ -277,7 +277,7 @@ weir_status weir_demand(weir_runtime *runtime, weir_ref stage, weir_demand_mode 
     return post(runtime, &head, NULL);
 }
 
-/* ---- asking and cancelling ------------------------------------------------------------------------ */
+/* ---- asking and cancelling ----------------------------------------------- */
 
 /* The consumer itself, when this is one of its callbacks; else NULL. */
 static weir_stage *own_stage(const weir_runtime *runtime, weir_subscription subscription) {

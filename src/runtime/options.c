@@ -25,7 +25,7 @@ static weir_status check_range(const char *option, unsigned long long value,
     return value < least || value > most ? refuse_range(option, value, least, most) : WEIR_OK;
 }
 
-/* ---- a runtime ---------------------------------------------------------------------- */
+/* ---- a runtime ----------------------------------------------------------- */
 
 static weir_status check_runtime(const weir_runtime_options *options) {
     weir_status status = check_range("workers", options->workers, 1, WEIR_WORKERS_LIMIT);
@@ -71,7 +71,7 @@ weir_status weir__options_runtime(const weir_runtime_options *options, unsigned 
     return status;
 }
 
-/* ---- a subscription -------------------------------------------------------------------- */
+/* ---- a subscription ------------------------------------------------------ */
 
 weir_status weir__options_subscribe(const weir_subscribe_options *options,
                                     weir_subscribe_options *out) {
@@ -102,7 +102,7 @@ weir_status weir__options_subscribe(const weir_subscribe_options *options,
     return WEIR_OK;
 }
 
-/* ---- a stage ------------------------------------------------------------------------------ */
+/* ---- a stage ------------------------------------------------------------- */
 
 static weir_status missing(const char *callback, const char *kind) {
     return weir__refuse(WEIR_INVALID, "on.%s must be set for a %s", callback, kind);

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- the log -------------------------------------------------------------------------- */
+/* ---- the log ------------------------------------------------------------- */
 
 void weir__runtime_log(weir_runtime *runtime, weir_log_level level, const char *text) {
     if (runtime->options.log != NULL) {
@@ -33,7 +33,7 @@ void weir__host_log(struct weir__host *host, weir_log_level level, const char *f
     host->log(host->runtime, level, text);
 }
 
-/* ---- opening ---------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------- */
 
 /* So that a reference of one runtime is not taken for another's. */
 static uint32_t runtimes_opened;
@@ -128,7 +128,7 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
     return WEIR_OK;
 }
 
-/* ---- running, settling, stopping ----------------------------------------------------------- */
+/* ---- running, settling, stopping ----------------------------------------- */
 
 static weir_status refuse_inside(const char *call) {
     if (weir__here == NULL) {
@@ -228,7 +228,7 @@ weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason) {
     return WEIR_OK;
 }
 
-/* ---- closing --------------------------------------------------------------------------------- */
+/* ---- closing ------------------------------------------------------------- */
 
 weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
     enum { NAP_NS = 10000000 };
@@ -237,7 +237,8 @@ weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
         return status;
     }
     weir__store_release_u32(&runtime->closing, 1); /* T7 -> T8 */
-    /* A callback may have started a stage just before it saw `closing`: again, until all are gone. */
+    /* A callback may have started a stage just before it saw `closing`: again, until all are
+     * gone. */
     do {
         weir_runtime_stop(runtime, WEIR_REASON_SHUTDOWN);
     } while (weir_runtime_run(runtime, NAP_NS) != WEIR_OK);
@@ -258,7 +259,7 @@ weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
     return WEIR_OK;
 }
 
-/* ---- facts --------------------------------------------------------------------------------------- */
+/* ---- facts --------------------------------------------------------------- */
 
 unsigned weir_runtime_workers(const weir_runtime *runtime) {
     return runtime->worker_count;

@@ -48,7 +48,7 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
     weir__pool_open(&host->pool, &runtime->allocator);
 }
 
-/* ---- stages come and go ---------------------------------------------------------- */
+/* ---- stages come and go -------------------------------------------------- */
 
 static void join(struct weir__worker *worker, weir_stage *stage) {
     struct weir__slot *slot = weir__registry_find(&worker->host.runtime->registry, stage->ref);
@@ -98,7 +98,7 @@ void weir__worker_stop_all(struct weir__worker *worker) {
     }
 }
 
-/* ---- mail ------------------------------------------------------------------------- */
+/* ---- mail ---------------------------------------------------------------- */
 
 static void deliver(struct weir__worker *worker, struct weir__mail *mail) {
     if (mail->kind == WEIR__MAIL_STOP_ALL) {
@@ -129,7 +129,7 @@ static bool take_mail(struct weir__worker *worker) {
     return any;
 }
 
-/* ---- visiting ---------------------------------------------------------------------- */
+/* ---- visiting ------------------------------------------------------------ */
 
 /* An edge was raised for a stage that has gone. */
 static void let_go(void *context, struct weir__ready_edge *ready) {
@@ -172,7 +172,7 @@ enum weir__step weir__worker_step(struct weir__worker *worker) {
     return busy || mail ? WEIR__STEP_BUSY : WEIR__STEP_IDLE;
 }
 
-/* ---- the thread --------------------------------------------------------------------- */
+/* ---- the thread ---------------------------------------------------------- */
 
 /* Rests until the bell rings. */
 static void rest(struct weir__worker *worker) {

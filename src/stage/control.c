@@ -21,7 +21,7 @@ static weir_peer producer_of(const struct weir__edge *edge) {
                        .options = &edge->options};
 }
 
-/* ---- subscribing, as a consumer -------------------------------------------------- */
+/* ---- subscribing, as a consumer ------------------------------------------ */
 
 static void send_cancel(struct weir__edge *edge) {
     edge->cancel.kind = WEIR__MAIL_EDGE_CANCEL;
@@ -125,7 +125,7 @@ static void closing(weir_stage *stage, struct weir__edge *edge) {
     weir__ready_queue(stage->ready, false);
 }
 
-/* ---- user messages ---------------------------------------------------------------- */
+/* ---- user messages ------------------------------------------------------- */
 
 static void ask(weir_stage *stage, const struct weir__message *message) {
     struct weir__edge *edge = weir__stage_find(stage, message->subscription);
@@ -249,7 +249,7 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
     }
 }
 
-/* ---- mail that comes too late ------------------------------------------------------ */
+/* ---- mail that comes too late -------------------------------------------- */
 
 /* Both ends are gone: what was on its way is discarded, and counted here. */
 static void discard_all(struct weir__host *host, struct weir__edge *edge) {

@@ -175,7 +175,7 @@ void *weir_batch_own(weir_stage *self, weir_batch *batch) {
     return events;
 }
 
-/* ---- from the callback's end to the dispatcher ------------------------------- */
+/* ---- from the callback's end to the dispatcher --------------------------- */
 
 void weir__stage_enter(weir_stage *stage) {
     stage->may_emit = true;

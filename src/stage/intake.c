@@ -16,7 +16,7 @@
 #include "memory/pool.h"
 #include "stage/stage.h"
 
-/* ---- from entries to messages -------------------------------------------------- */
+/* ---- from entries to messages -------------------------------------------- */
 
 static void lose(weir_stage *stage, struct weir__item item) {
     weir__block_drop(item.block, &stage->host->pool);
@@ -59,7 +59,7 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
     }
 }
 
-/* ---- from messages to batches --------------------------------------------------- */
+/* ---- from messages to batches -------------------------------------------- */
 
 /* Hands one run of events to handle_events.  The item's reference is used up. */
 static void handle(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
@@ -164,7 +164,7 @@ static void one_batch(weir_stage *stage) {
     ask(stage, edge, ask_for);
 }
 
-/* ---- the gate ------------------------------------------------------------------- */
+/* ---- the gate ------------------------------------------------------------ */
 
 bool weir__stage_can_drain(const weir_stage *stage) {
     if (stage->stopping || weir__queue_empty(&stage->inq)) {
@@ -207,7 +207,7 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
     return any;
 }
 
-/* ---- pulling -------------------------------------------------------------------- */
+/* ---- pulling ------------------------------------------------------------- */
 
 /*
  * A consumer with nothing waiting handles inline events where they are: no

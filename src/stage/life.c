@@ -11,7 +11,7 @@ static size_t round_up(size_t bytes, size_t to) {
     return (bytes + to - 1) / to * to;
 }
 
-/* ---- lists of edges ---------------------------------------------------------- */
+/* ---- lists of edges ------------------------------------------------------ */
 
 void weir__stage_link_consumer(weir_stage *stage, struct weir__edge *edge) {
     edge->consumers_next = stage->consumers;
@@ -53,7 +53,7 @@ void weir__stage_unlink_producer(weir_stage *stage, struct weir__edge *edge) {
     }
 }
 
-/* ---- start ------------------------------------------------------------------- */
+/* ---- start --------------------------------------------------------------- */
 
 static uint64_t buffer_size(const weir_stage_options *options) {
     switch (options->buffer_size) {
@@ -156,7 +156,7 @@ void weir__stage_abandon(weir_stage *stage) {
     weir__stage_free(stage);
 }
 
-/* ---- end --------------------------------------------------------------------- */
+/* ---- end ----------------------------------------------------------------- */
 
 static void drop_mark(void *context, void *mark, uint32_t kind) {
     weir_stage *stage = context;

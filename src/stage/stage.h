@@ -78,7 +78,7 @@ struct weir_stage {
     weir_reason reason;
 };
 
-/* ---- emit.c ------------------------------------------------------------------ */
+/* ---- emit.c -------------------------------------------------------------- */
 
 /* Dispatches what the callback that has just returned emitted. */
 void weir__stage_emitted(weir_stage *stage);
@@ -105,7 +105,7 @@ void weir__stage_send(void *context, weir_outlet *outlet, struct weir__queue *qu
 void weir__stage_enter(weir_stage *stage);
 void weir__stage_leave(weir_stage *stage, weir_verdict verdict);
 
-/* ---- supply.c ---------------------------------------------------------------- */
+/* ---- supply.c ------------------------------------------------------------ */
 
 /* Serves buffered events as far as demand is open; returns how many. */
 uint64_t weir__stage_serve(weir_stage *stage);
@@ -134,7 +134,7 @@ void weir__stage_close_edge(struct weir__edge *edge, weir_cancel_cause cause, we
 void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode);
 void weir__stage_supply_info(weir_stage *stage, struct weir__message *message);
 
-/* ---- intake.c ---------------------------------------------------------------- */
+/* ---- intake.c ------------------------------------------------------------ */
 
 /* Takes and handles what is on the edge, within the budget (in batches). */
 bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budget);
@@ -148,7 +148,7 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget);
 /* True when a message, or the next batch of one, may be handled now. */
 bool weir__stage_can_drain(const weir_stage *stage);
 
-/* ---- keep.c ------------------------------------------------------------------ */
+/* ---- keep.c -------------------------------------------------------------- */
 
 /* Copies an item's events (item: count, event_bytes) into a block of the stage's. */
 bool weir__stage_keep(weir_stage *stage, const void *events, struct weir__item *item);
@@ -156,7 +156,7 @@ bool weir__stage_keep(weir_stage *stage, const void *events, struct weir__item *
 /* Copies small slices among a queue's `newest` last items out of their blocks. */
 void weir__stage_unpin(weir_stage *stage, struct weir__queue *queue, uint32_t newest);
 
-/* ---- control.c --------------------------------------------------------------- */
+/* ---- control.c ----------------------------------------------------------- */
 
 /* Handles one mail to this stage. */
 void weir__stage_mail(weir_stage *stage, struct weir__mail *mail);
@@ -173,12 +173,12 @@ void weir__stage_request_cancel(struct weir__edge *edge, weir_reason reason);
 /* The stage's subscription of that id as a consumer; NULL: it has ended. */
 struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription subscription);
 
-/* ---- turn.c ------------------------------------------------------------------ */
+/* ---- turn.c -------------------------------------------------------------- */
 
 /* One turn.  True when there was something to do, or still is. */
 bool weir__stage_turn(weir_stage *stage);
 
-/* ---- life.c ------------------------------------------------------------------ */
+/* ---- life.c -------------------------------------------------------------- */
 
 /*
  * Makes a stage from checked options, on any thread: runs init.  The host, the
@@ -196,7 +196,7 @@ void weir__stage_terminate(weir_stage *stage);
 /* Frees it.  Its mail has been bounced, its edges let go. */
 void weir__stage_free(weir_stage *stage);
 
-/* ---- lists of edges ---------------------------------------------------------- */
+/* ---- lists of edges ------------------------------------------------------ */
 
 void weir__stage_link_consumer(weir_stage *stage, struct weir__edge *edge);
 void weir__stage_unlink_consumer(weir_stage *stage, struct weir__edge *edge);

@@ -284,7 +284,7 @@ void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge) {
     }
 }
 
-/* ---- the demand mode, and infos ------------------------------------------------ */
+/* ---- the demand mode, and infos ------------------------------------------ */
 
 /* The next item of what was held, in order, as it would have been done then. */
 static void replay(weir_stage *stage) {
