@@ -72,9 +72,9 @@ struct subject {
     void *state;
     struct consumer *consumers; /* subscribed now */
     size_t per_block;
-    uint64_t events;       /* handed to dispatch, over the case */
-    uint64_t accounted;    /* delivered or left                 */
-    struct lines *effects; /* of the operation at hand          */
+    uint64_t events;          /* handed to dispatch, over the case */
+    uint64_t accounted;       /* delivered or left                 */
+    struct lines *effects;    /* of the operation at hand          */
     struct lines asked_again; /* by the dispatch at hand        */
     struct seen *seen;
 };
@@ -137,8 +137,7 @@ static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, 
 static void ask_again(void *context, weir_outlet *outlet, uint64_t count) {
     struct subject *subject = context;
     const struct consumer *consumer = (const struct consumer *)(const void *)outlet;
-    lines_addf(&subject->asked_again, "reask %s %llu", consumer->name,
-               (unsigned long long)count);
+    lines_addf(&subject->asked_again, "reask %s %llu", consumer->name, (unsigned long long)count);
 }
 
 static void add_demand(struct subject *subject, uint64_t demand) {
@@ -164,8 +163,10 @@ static bool subscribe(struct subject *subject, const struct words *words) {
     consumer->outlet.subscription.consumer.bits = number_of_name(words->at[1]);
     if (words_are(words, 2, "selector")) {
         if (!words_number(words, 4, &consumer->selector.modulus) ||
-            !words_number(words, 6, &consumer->selector.rest))
+            !words_number(words, 6, &consumer->selector.rest) || consumer->selector.modulus == 0) {
+            consumer_free(subject, consumer);
             return false;
+        }
         consumer->options.selector = select_event;
         consumer->options.selector_context = &consumer->selector;
     }
