@@ -48,7 +48,7 @@ static void run_threads(unsigned count, void *(*const bodies[])(void *)) {
     for (unsigned i = 0; i < count; i++) pthread_join(threads[i], NULL);
 }
 
-/* --- a ring of entries by value, written in place ------------------------------------------- */
+/* --- a ring of entries by value, written in place ----------------------------------------- */
 
 struct entry {
     uint64_t number;
@@ -129,7 +129,7 @@ static void ring_two_producers(void) {
     ring(2);
 }
 
-/* --- a stack, pushed by two and taken whole by one ------------------------------------------ */
+/* --- a stack, pushed by two and taken whole by one ---------------------------------------- */
 
 struct node {
     ck_stack_entry_t link;
@@ -209,7 +209,7 @@ static void stack_relaxed_push(void) {
     stack_clean();
 }
 
-/* --- a turn given to and fro by a word, and what it guards ---------------------------------- */
+/* --- a turn given to and fro by a word, and what it guards -------------------------------- */
 
 static struct {
     uint32_t turn;
@@ -268,7 +268,7 @@ static void word_plain_store(void) {
     word_clean();
 }
 
-/* --- a flag that guards nothing, with its fence: store; fence; load the other's ------------- */
+/* --- a flag that guards nothing, with its fence: store; fence; load the other's ----------- */
 
 static struct {
     uint32_t raised[2];
@@ -301,7 +301,7 @@ static void flags_clean(void) {
     require(flags.seen[0] + flags.seen[1] >= TURNS, "both missed the other's flag");
 }
 
-/* --- references: the last one to let go writes to what all have read ------------------------ */
+/* --- references: the last one to let go writes to what all have read ---------------------- */
 
 static struct {
     uint32_t references[ITEMS];
@@ -335,7 +335,7 @@ static void references_relaxed(void) {
     references_clean();
 }
 
-/* --- pointers of each kind of access -------------------------------------------------------- */
+/* --- pointers of each kind of access ------------------------------------------------------ */
 
 static void *pointer_writer(void *unused) {
     blocks.pointed = 1;
@@ -364,7 +364,7 @@ static void pointer_relaxed_store(void) {
     pointer_clean();
 }
 
-/* --- the list ------------------------------------------------------------------------------- */
+/* --- the list ----------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;

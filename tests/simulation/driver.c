@@ -120,7 +120,7 @@ static bool run_scenario(const struct sim_scenario *scenario) {
     return true;
 }
 
-/* --- the command line ------------------------------------------------------------------------- */
+/* --- the command line --------------------------------------------------------------------- */
 
 static void usage(const struct sim_scenario *scenarios, size_t scenario_count) {
     fprintf(stderr,

@@ -16,13 +16,14 @@
 
 struct sim_scenario {
     const char *name;
-    uint64_t schedules; /* in a usual run            */
-    uint64_t steps;     /* more are a livelock       */
-    bool timeouts;      /* as in struct sim_settings */
+    uint64_t schedules;  /* in a usual run            */
+    uint64_t steps;      /* more are a livelock       */
+    bool timeouts;       /* as in struct sim_settings */
     void (*begin)(void); /* sets up, and spawns */
-    void (*end)(void);  /* checks and frees; only after SIM_DONE */
+    void (*end)(void);   /* checks and frees; only after SIM_DONE */
 };
 
-int sim_main(int count, char **arguments, const struct sim_scenario *scenarios, size_t scenario_count);
+int sim_main(int count, char **arguments, const struct sim_scenario *scenarios,
+             size_t scenario_count);
 
 #endif

@@ -95,7 +95,7 @@ void sim_note(const char *text, uint64_t value) {
     sim_trace(SIM_NOTE, sim.current, text, value, __builtin_return_address(0));
 }
 
-/* --- lives ------------------------------------------------------------------------------------ */
+/* --- lives -------------------------------------------------------------------------------- */
 
 /* Whoever joins a fiber goes on.  Its stores may still be under way; see sim_join. */
 static void fiber_entry(void) {
@@ -153,7 +153,7 @@ void sim_join(int number) {
     fiber->state = SIM_UNUSED;
 }
 
-/* --- waiting and waking ----------------------------------------------------------------------- */
+/* --- waiting and waking ------------------------------------------------------------------- */
 
 /* The system call's own locks order it with everything, and it compares as others see it. */
 void sim_futex_wait(const uint32_t *word, uint32_t expected, uint64_t deadline_ns) {
@@ -205,13 +205,13 @@ void sim_sleep_ns(uint64_t nanoseconds) {
     sim_point();
     sim_memory_drain(self);
     sim_trace(SIM_SLEEP, self, NULL, nanoseconds, __builtin_return_address(0));
-    self->deadline_ns = nanoseconds > UINT64_MAX - sim.now_ns - 1 ? UINT64_MAX - 1
-                                                                  : sim.now_ns + nanoseconds;
+    self->deadline_ns =
+        nanoseconds > UINT64_MAX - sim.now_ns - 1 ? UINT64_MAX - 1 : sim.now_ns + nanoseconds;
     self->state = SIM_SLEEPING;
     leave();
 }
 
-/* --- the main loop ---------------------------------------------------------------------------- */
+/* --- the main loop ------------------------------------------------------------------------ */
 
 /* Ends the waits whose time has come; returns when the next comes (UINT64_MAX: never). */
 static uint64_t end_waits(void) {

@@ -75,16 +75,16 @@ struct sim_engine {
 
 extern struct sim_engine sim;
 
-/* --- fiber.c ---------------------------------------------------------------------------------- */
+/* --- fiber.c ------------------------------------------------------------------------------ */
 
 void sim_fiber_prepare(struct sim_fiber *fiber, void (*entry)(void));
-void sim_fiber_resume(struct sim_fiber *fiber);  /* from outside, until it leaves  */
-void sim_fiber_leave(struct sim_fiber *fiber);   /* from the fiber to the outside */
+void sim_fiber_resume(struct sim_fiber *fiber); /* from outside, until it leaves  */
+void sim_fiber_leave(struct sim_fiber *fiber);  /* from the fiber to the outside */
 
 /* Brings back the thread-local variables of who is no fiber. */
 void sim_fiber_outside(void);
 
-/* --- memory.c --------------------------------------------------------------------------------- */
+/* --- memory.c ----------------------------------------------------------------------------- */
 
 void sim_memory_begin(void);
 bool sim_memory_pending(void);
@@ -101,7 +101,7 @@ void sim_memory_drain(struct sim_fiber *fiber);
 /* What everybody sees at the place. */
 uint64_t sim_memory_shared(const void *place, unsigned size);
 
-/* --- schedule.c ------------------------------------------------------------------------------- */
+/* --- schedule.c --------------------------------------------------------------------------- */
 
 void sim_schedule_begin(void);
 void sim_schedule_spawned(struct sim_fiber *fiber);
@@ -110,12 +110,12 @@ void sim_schedule_stalled(struct sim_fiber *fiber);
 /* Chooses one of the ready ones and sets sim.until.  NULL: none is ready. */
 struct sim_fiber *sim_schedule_next(void);
 
-/* --- engine.c --------------------------------------------------------------------------------- */
+/* --- engine.c ----------------------------------------------------------------------------- */
 
 /* Before each operation: others may go first. */
 void sim_point(void);
 
-/* --- trace.c ---------------------------------------------------------------------------------- */
+/* --- trace.c ------------------------------------------------------------------------------ */
 
 enum sim_kind {
     SIM_LOAD,
@@ -137,7 +137,7 @@ enum sim_kind {
 };
 
 void sim_trace_begin(void);
-void sim_trace(enum sim_kind kind, const struct sim_fiber *fiber, const void *place,
-               uint64_t value, const void *caller);
+void sim_trace(enum sim_kind kind, const struct sim_fiber *fiber, const void *place, uint64_t value,
+               const void *caller);
 
 #endif

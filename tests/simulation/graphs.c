@@ -16,199 +16,7 @@
  *   overflow   more is asked for than the ring has entries
  */
 #include "driver.h"
-#include "edge/edge.h"
-
-#include <weir/weir.h>
-
-#include <stdlib.h>
-#include <string.h>
-
-enum { NUMBERS = 512, PRODUCERS = 2 };
-
-/* What one schedule did.  Fibers share a core: plain memory serves, and is not simulated. */
-static struct {
-    weir_runtime *runtime;
-    unsigned workers;
-    weir_ref producers[PRODUCERS];
-    uint64_t total;          /* numbers each producer emits                    */
-    uint64_t handled;        /* by consumers                                   */
-    uint64_t discarded;      /* as callbacks tell it                           */
-    unsigned char seen[PRODUCERS][NUMBERS];
-    uint64_t allocations;
-    uint64_t casts;
-    uint64_t pushed;
-    bool in_order;
-    bool keep_going; /* the producers do not stop at the end */
-} world;
-
-/* --- memory and the log ----------------------------------------------------------------------- */
-
-static void *count_alloc(void *context, size_t bytes, size_t alignment) {
-    (void)context;
-    world.allocations++;
-    return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-}
-
-static void count_free(void *context, void *memory, size_t bytes) {
-    (void)context, (void)bytes;
-    world.allocations--;
-    free(memory);
-}
-
-static void log_text(void *context, weir_log_level level, const char *text) {
-    (void)context;
-    if (level == WEIR_LOG_ERROR) sim_fail("the log tells an error: %s", text);
-}
-
-static void must(weir_status status) {
-    if (status != WEIR_OK) sim_fail("%s: %s", weir_status_text(status), weir_refusal());
-}
-
-static void open_runtime(void) {
-    static const weir_idle idles[] = {WEIR_IDLE_PARK, WEIR_IDLE_PARK, WEIR_IDLE_SPIN_THEN_PARK};
-    world.workers = 1 + (unsigned)sim_draw(3);
-    weir_runtime_options options = {
-        .workers = world.workers,
-        .idle = idles[sim_draw(3)],
-        .allocator = {.alloc = count_alloc, .free = count_free},
-        .log = log_text,
-    };
-    must(weir_runtime_open(&options, &world.runtime));
-}
-
-static void close_runtime(void) {
-    weir_accounts accounts;
-    must(weir_runtime_close(world.runtime, &accounts));
-    const char *wrong = weir_accounts_check(&accounts);
-    if (wrong != NULL) sim_fail("%s", wrong);
-    SIM_REQUIRE(accounts.in_flight == 0 && accounts.buffered == 0);
-    SIM_REQUIRE(accounts.blocks_live == 0);
-    SIM_REQUIRE(accounts.discarded == world.discarded);
-    SIM_REQUIRE(world.allocations == 0);
-}
-
-/* --- producers ---------------------------------------------------------------------------------- */
-
-struct producer {
-    unsigned number;
-    uint64_t next;
-};
-
-static uint64_t name_event(unsigned producer, uint64_t number) {
-    return (uint64_t)producer << 32 | number;
-}
-
-/* By copy or in place, in one run or several. */
-static void emit_some(weir_stage *self, struct producer *producer, uint64_t count) {
-    while (count > 0) {
-        uint64_t events[NUMBERS];
-        uint64_t run = 1 + sim_draw(count);
-        uint64_t *place = events;
-        size_t room = (size_t)run;
-        bool reserved = sim_draw(2) == 0;
-        if (reserved) place = weir_reserve(self, (size_t)run, &room);
-        SIM_REQUIRE(place != NULL);
-        for (size_t i = 0; i < room; i++) place[i] = name_event(producer->number, producer->next++);
-        must(reserved ? weir_commit(self, room) : weir_emit(self, events, room));
-        count -= room;
-    }
-}
-
-static weir_verdict count_up(weir_stage *self, uint64_t demand) {
-    struct producer *producer = weir_state(self);
-    uint64_t left = world.total - producer->next;
-    uint64_t count = demand < left ? demand : left;
-    SIM_REQUIRE(demand > 0);
-    if (left > count && world.keep_going) count += sim_draw(left - count < 4 ? left - count : 4);
-    emit_some(self, producer, count);
-    return producer->next == world.total && !world.keep_going ? WEIR_STOP : WEIR_CONTINUE;
-}
-
-static void note_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
-    (void)self, (void)cause;
-    world.discarded += count;
-}
-
-static unsigned somewhere(void) {
-    return WEIR_WORKER(sim_draw(world.workers));
-}
-
-static void start_producer(unsigned number, weir_demand_mode mode) {
-    weir_stage_options options = {
-        .kind = WEIR_PRODUCER,
-        .name = "producer",
-        .event_bytes = sizeof(uint64_t),
-        .state = &(struct producer){.number = number},
-        .state_bytes = sizeof(struct producer),
-        .worker = somewhere(),
-        .demand = mode,
-        .on = {.handle_demand = count_up, .discarded = note_discarded},
-    };
-    must(weir_stage_start(world.runtime, &options, &world.producers[number]));
-}
-
-/* --- consumers ---------------------------------------------------------------------------------- */
-
-static void stop_producers(void) {
-    for (unsigned i = 0; i < PRODUCERS; i++)
-        if (world.producers[i].bits != 0)
-            weir_stop(world.runtime, world.producers[i], WEIR_REASON_NORMAL);
-}
-
-struct consumer {
-    uint64_t next[PRODUCERS]; /* the least number that may come */
-};
-
-static weir_verdict check_off(weir_stage *self, weir_batch *batch) {
-    struct consumer *consumer = weir_state(self);
-    const uint64_t *events = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
-        uint64_t number = events[i] & UINT32_MAX;
-        uint64_t producer = events[i] >> 32;
-        SIM_REQUIRE(producer < PRODUCERS && number < world.total);
-        SIM_REQUIRE(world.seen[producer][number] == 0);
-        if (world.in_order) SIM_REQUIRE(number >= consumer->next[producer]);
-        consumer->next[producer] = number + 1;
-        world.seen[producer][number] = 1;
-    }
-    world.handled += batch->count;
-    uint64_t all = world.total * (world.producers[1].bits != 0 ? 2 : 1);
-    if (world.keep_going && world.handled + world.discarded == all) stop_producers();
-    return WEIR_CONTINUE;
-}
-
-static weir_subscribe_options some_demand(void) {
-    weir_subscribe_options options = {.max_demand = 1 + (size_t)sim_draw(6)};
-    size_t min = (size_t)sim_draw(options.max_demand);
-    options.min_demand = min == 0 ? WEIR_NONE : min;
-    return options;
-}
-
-static weir_ref start_stage(weir_stage_options options, unsigned producers,
-                            const weir_ref *producer) {
-    weir_subscribe_to list[PRODUCERS];
-    weir_ref stage;
-    for (unsigned i = 0; i < producers; i++)
-        list[i] = (weir_subscribe_to){.producer = producer[i], .options = some_demand()};
-    options.worker = somewhere();
-    options.subscribe_to = list;
-    options.subscribe_count = producers;
-    options.on.discarded = note_discarded;
-    weir_status status = weir_stage_start(world.runtime, &options, &stage);
-    if (status == WEIR_NO_STAGE) return (weir_ref){0}; /* the producer was done before */
-    must(status);
-    return stage;
-}
-
-static weir_ref start_consumer(unsigned producers, const weir_ref *producer) {
-    weir_stage_options options = {
-        .kind = WEIR_CONSUMER,
-        .name = "consumer",
-        .state_bytes = sizeof(struct consumer),
-        .on = {.handle_events = check_off},
-    };
-    return start_stage(options, producers, producer);
-}
+#include "world.h"
 
 /* Emits every number once: changed twice in place and forwarded, or copied. */
 static weir_verdict pass_on(weir_stage *self, weir_batch *batch) {
@@ -229,59 +37,52 @@ static weir_ref start_relay(weir_ref producer) {
         .event_bytes = sizeof(uint64_t),
         .on = {.handle_events = pass_on},
     };
-    return start_stage(options, 1, &producer);
+    return world_start_stage(options, 1, &producer);
 }
 
-/* --- the graphs --------------------------------------------------------------------------------- */
-
-/* Until all have stopped; then everything must have arrived. */
-static void finish(uint64_t numbers) {
-    must(weir_runtime_run(world.runtime, WEIR_FOREVER));
-    close_runtime();
-    SIM_REQUIRE(world.handled + world.discarded == numbers);
-}
+/* --- the graphs --------------------------------------------------------------------------- */
 
 /* What a relay still holds when its producer stops is discarded, so that is done last. */
 static void pipe_main(void *unused) {
     (void)unused;
     world.keep_going = sim_draw(4) > 0;
-    open_runtime();
-    start_producer(0, WEIR_ACCUMULATE);
+    world_open_runtime();
+    world_start_producer(0, WEIR_ACCUMULATE);
     weir_ref relay = start_relay(world.producers[0]);
-    start_consumer(1, &relay);
+    world_start_consumer(1, &relay);
     weir_runtime_settle(world.runtime, WEIR_FOREVER);
     must(weir_demand(world.runtime, world.producers[0], WEIR_FORWARD));
-    finish(world.total);
+    world_finish(world.total);
     SIM_REQUIRE(world.discarded == 0 || !world.keep_going);
 }
 
 static void fan_out_main(void *unused) {
     (void)unused;
     world.keep_going = true;
-    open_runtime();
-    start_producer(0, sim_draw(2) == 0 ? WEIR_ACCUMULATE : WEIR_FORWARD);
-    for (int i = 0; i < 3; i++) start_consumer(1, world.producers);
+    world_open_runtime();
+    world_start_producer(0, sim_draw(2) == 0 ? WEIR_ACCUMULATE : WEIR_FORWARD);
+    for (int i = 0; i < 3; i++) world_start_consumer(1, world.producers);
     weir_demand(world.runtime, world.producers[0], WEIR_FORWARD);
-    finish(world.total);
+    world_finish(world.total);
     SIM_REQUIRE(world.discarded == 0);
 }
 
 static void fan_in_main(void *unused) {
     (void)unused;
-    open_runtime();
+    world_open_runtime();
     world.keep_going = true;
-    for (unsigned i = 0; i < 2; i++) start_producer(i, WEIR_FORWARD);
-    start_consumer(2, world.producers);
-    finish(2 * world.total);
+    for (unsigned i = 0; i < 2; i++) world_start_producer(i, WEIR_FORWARD);
+    world_start_consumer(2, world.producers);
+    world_finish(2 * world.total);
     SIM_REQUIRE(world.discarded == 0);
 }
 
-/* --- churn -------------------------------------------------------------------------------------- */
+/* --- churn -------------------------------------------------------------------------------- */
 
 /* One that comes and goes while the others take numbers. */
 static void churn_once(weir_ref consumer) {
     weir_subscription subscription;
-    weir_subscribe_options options = some_demand();
+    weir_subscribe_options options = world_some_demand();
     options.cancel = WEIR_TEMPORARY;
     weir_status status =
         weir_subscribe(world.runtime, consumer, world.producers[0], &options, &subscription);
@@ -295,7 +96,7 @@ static void churn_once(weir_ref consumer) {
 static void run_churner(void *unused) {
     (void)unused;
     for (int round = 0; round < 2; round++) {
-        weir_ref consumer = start_consumer(0, NULL);
+        weir_ref consumer = world_start_consumer(0, NULL);
         churn_once(consumer);
         if (sim_draw(2) == 0) churn_once(consumer);
         weir_stop(world.runtime, consumer, WEIR_REASON_NORMAL);
@@ -306,16 +107,16 @@ static void churn_main(void *unused) {
     (void)unused;
     world.in_order = false; /* what a stopped consumer gives back comes late */
     world.keep_going = true;
-    open_runtime();
-    start_producer(0, WEIR_FORWARD);
-    start_consumer(1, world.producers);
+    world_open_runtime();
+    world_start_producer(0, WEIR_FORWARD);
+    world_start_consumer(1, world.producers);
     int churners[2];
     for (int i = 0; i < 2; i++) churners[i] = sim_spawn("churner", run_churner, NULL);
     for (int i = 0; i < 2; i++) sim_join(churners[i]);
-    finish(world.total);
+    world_finish(world.total);
 }
 
-/* --- push --------------------------------------------------------------------------------------- */
+/* --- push --------------------------------------------------------------------------------- */
 
 static weir_inlet *inlet;
 
@@ -327,7 +128,7 @@ static void run_pusher(void *argument) {
         uint64_t events[4];
         uint64_t count = 1 + sim_draw(4);
         if (count > world.total - next) count = world.total - next;
-        for (uint64_t i = 0; i < count; i++) events[i] = name_event(number, next + i);
+        for (uint64_t i = 0; i < count; i++) events[i] = world_event(number, next + i);
         weir_status status = weir_inlet_push(inlet, events, (size_t)count, timeout);
         if (status == WEIR_TIMEOUT && timeout == 0) return;
         must(status);
@@ -347,16 +148,17 @@ static weir_verdict note_cast(weir_stage *self, const void *message, size_t byte
 static void push_main(void *unused) {
     (void)unused;
     weir_ref stage;
-    open_runtime();
+    world_open_runtime();
     weir_inlet_options options = {.event_bytes = sizeof(uint64_t),
                                   .capacity = 4 + (size_t)sim_draw(8),
                                   .when_full = WEIR_BLOCK,
-                                  .worker = somewhere()};
+                                  .worker = world_somewhere()};
     must(weir_inlet_open(world.runtime, &options, &inlet, &stage));
-    weir_stage_options consumer = {.kind = WEIR_CONSUMER,
-                                   .state_bytes = sizeof(struct consumer),
-                                   .on = {.handle_events = check_off, .handle_cast = note_cast}};
-    weir_ref listener = start_stage(consumer, 1, &stage);
+    weir_stage_options consumer = {
+        .kind = WEIR_CONSUMER,
+        .state_bytes = sizeof(struct consumer),
+        .on = {.handle_events = world_check_off, .handle_cast = note_cast}};
+    weir_ref listener = world_start_stage(consumer, 1, &stage);
     int pushers[2];
     for (unsigned i = 0; i < 2; i++)
         pushers[i] = sim_spawn("pusher", run_pusher, (void *)(uintptr_t)i);
@@ -364,12 +166,12 @@ static void push_main(void *unused) {
     for (int i = 0; i < 2; i++) sim_join(pushers[i]);
     must(weir_inlet_finish(inlet));
     weir_inlet_close(inlet);
-    finish(world.pushed);
+    world_finish(world.pushed);
     SIM_REQUIRE(world.casts == 3);
     SIM_REQUIRE(world.discarded == 0);
 }
 
-/* --- overflow ----------------------------------------------------------------------------------- */
+/* --- overflow ----------------------------------------------------------------------------- */
 
 static weir_subscribe_verdict by_hand(weir_stage *self, const weir_peer *peer) {
     (void)self;
@@ -397,20 +199,19 @@ static void run_caster(void *unused) {
 }
 
 static weir_subscription start_overflow(void) {
-    weir_stage_options producer = {
-        .kind = WEIR_PRODUCER,
-        .event_bytes = sizeof(uint64_t),
-        .state_bytes = sizeof(struct producer),
-        .worker = somewhere(),
-        .on = {.handle_demand = wait_for_casts,
-               .handle_cast = emit_one,
-               .discarded = note_discarded}};
+    weir_stage_options producer = {.kind = WEIR_PRODUCER,
+                                   .event_bytes = sizeof(uint64_t),
+                                   .state_bytes = sizeof(struct producer),
+                                   .worker = world_somewhere(),
+                                   .on = {.handle_demand = wait_for_casts,
+                                          .handle_cast = emit_one,
+                                          .discarded = world_discarded}};
     must(weir_stage_start(world.runtime, &producer, &world.producers[0]));
     weir_stage_options consumer = {
         .kind = WEIR_CONSUMER,
         .state_bytes = sizeof(struct consumer),
-        .worker = somewhere(),
-        .on = {.handle_events = check_off, .handle_subscribe = by_hand}};
+        .worker = world_somewhere(),
+        .on = {.handle_events = world_check_off, .handle_subscribe = by_hand}};
     weir_ref stage;
     must(weir_stage_start(world.runtime, &consumer, &stage));
     weir_subscription subscription;
@@ -423,7 +224,7 @@ static weir_subscription start_overflow(void) {
 /* What is asked for late finds the producer gone, and what it had buffered discarded. */
 static void overflow_main(void *unused) {
     (void)unused;
-    open_runtime();
+    world_open_runtime();
     world.keep_going = sim_draw(2) == 0; /* else the end comes behind a full overflow */
     weir_subscription subscription = start_overflow();
     uint64_t first = sim_draw(4) == 0 ? 1 + sim_draw(world.total) : world.total;
@@ -432,42 +233,34 @@ static void overflow_main(void *unused) {
     int caster = sim_spawn("caster", run_caster, NULL);
     if (first < world.total) weir_ask(world.runtime, subscription, world.total - first);
     sim_join(caster);
-    finish(world.total);
+    world_finish(world.total);
     SIM_REQUIRE(world.discarded == 0 || !world.keep_going);
 }
 
-/* --- the list ----------------------------------------------------------------------------------- */
-
-static void begin(void (*body)(void *), uint64_t total) {
-    memset(&world, 0, sizeof world);
-    world.total = 1 + sim_draw(total);
-    world.in_order = true;
-    weir__edge_ring_start = UINT32_MAX - (uint32_t)sim_draw(8);
-    sim_spawn("main", body, NULL);
-}
+/* --- the list ----------------------------------------------------------------------------- */
 
 static void begin_pipe(void) {
-    begin(pipe_main, 30);
+    world_begin(pipe_main, 30);
 }
 
 static void begin_fan_out(void) {
-    begin(fan_out_main, 30);
+    world_begin(fan_out_main, 30);
 }
 
 static void begin_fan_in(void) {
-    begin(fan_in_main, 15);
+    world_begin(fan_in_main, 15);
 }
 
 static void begin_churn(void) {
-    begin(churn_main, 40);
+    world_begin(churn_main, 40);
 }
 
 static void begin_push(void) {
-    begin(push_main, 12);
+    world_begin(push_main, 12);
 }
 
 static void begin_overflow(void) {
-    begin(overflow_main, 40);
+    world_begin(overflow_main, 40);
 }
 
 int main(int count, char **arguments) {

@@ -50,7 +50,7 @@ static unsigned count_outcomes(unsigned count, void (*const bodies[])(void *),
     return found;
 }
 
-/* --- store buffering: store mine, load yours -------------------------------------------------- */
+/* --- store buffering: store mine, load yours ---------------------------------------------- */
 
 static void buffer_x(void *unused) {
     (void)unused;
@@ -92,7 +92,7 @@ static bool both_seen(void) {
     return seen[0] == 1 && seen[1] == 1;
 }
 
-/* --- message passing: data, then flag --------------------------------------------------------- */
+/* --- message passing: data, then flag ----------------------------------------------------- */
 
 static void send(void *unused) {
     (void)unused;
@@ -114,7 +114,7 @@ static bool flag_with_data(void) {
     return seen[0] == 1 && seen[1] == 1;
 }
 
-/* --- one order of stores for all who look ----------------------------------------------------- */
+/* --- one order of stores for all who look ------------------------------------------------- */
 
 static void store_x(void *unused) {
     (void)unused;
@@ -142,7 +142,7 @@ static bool orders_differ(void) {
     return seen[0] == 1 && seen[1] == 0 && seen[2] == 1 && seen[3] == 0;
 }
 
-/* --- own stores are seen at once, plainly and atomically; the last of two stores wins --------- */
+/* --- own stores are seen at once, plainly and atomically; the last of two stores wins ----- */
 
 static void store_and_read(void *unused) {
     (void)unused;
@@ -217,7 +217,7 @@ static void check_memory(void) {
          "exchanges are exact while a store waits");
 }
 
-/* --- waiting ---------------------------------------------------------------------------------- */
+/* --- waiting ------------------------------------------------------------------------------ */
 
 static void wait_for_y(void *unused) {
     (void)unused;
@@ -289,7 +289,7 @@ static void check_waiting(void) {
     must(!hour_not_waited(), "and they pass");
 }
 
-/* --- threads ---------------------------------------------------------------------------------- */
+/* --- threads ------------------------------------------------------------------------------ */
 
 static _Thread_local uint32_t mine = 5;
 
@@ -327,7 +327,7 @@ static void check_threads(void) {
          "threads start, have variables of their own, and are joined");
 }
 
-/* --- the same seed, the same schedule --------------------------------------------------------- */
+/* --- the same seed, the same schedule ----------------------------------------------------- */
 
 static void check_replay(void) {
     typedef void (*const body)(void *);

@@ -32,9 +32,9 @@ struct sim_cell {
 };
 
 static struct sim_cell cells[CELLS];
-static unsigned cells_end;      /* above the last one in use */
-static unsigned pending;        /* entries in all buffers */
-static unsigned commit_one_in;  /* steps, on average; 0: only when something forces it */
+static unsigned cells_end;     /* above the last one in use */
+static unsigned pending;       /* entries in all buffers */
+static unsigned commit_one_in; /* steps, on average; 0: only when something forces it */
 
 void sim_memory_begin(void) {
     static const unsigned rates[] = {1, 2, 4, 8, 32, 256, 0};
@@ -78,8 +78,7 @@ static struct sim_cell *make_cell(void *place, unsigned size) {
     struct sim_cell *cell = cells;
     while (cell->pending > 0) cell++;
     if (cell == &cells[cells_end]) cells_end++;
-    *cell = (struct sim_cell){
-        .place = place, .size = size, .shared = read_memory(place, size)};
+    *cell = (struct sim_cell){.place = place, .size = size, .shared = read_memory(place, size)};
     return cell;
 }
 

@@ -6,11 +6,11 @@
  * orders as the allocator's own locks do: what was stored in it is out before
  * anybody gets it anew (linked with --wrap=free).
  */
+#include "engine.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/thread.h"
 #include "os/topology.h"
-#include "engine.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -51,7 +51,7 @@ static struct edge edges[EDGES];
 static struct weir__mail mails[MAILS];
 static uint32_t polls; /* before something cools */
 
-/* --- edges ------------------------------------------------------------------------------------ */
+/* --- edges -------------------------------------------------------------------------------- */
 
 static void publish(struct edge *edge, enum weir__direction direction) {
     weir__fence_full(); /* F1 */
@@ -107,7 +107,7 @@ static bool has_work(struct edge *edge, enum weir__direction direction) {
     return weir__load_relaxed_u64(&edge->ring.consumer.asked) != edge->asked_seen;
 }
 
-/* --- workers ---------------------------------------------------------------------------------- */
+/* --- workers ------------------------------------------------------------------------------ */
 
 static void take(void *stage, struct weir__ready_edge *ready) {
     weir__ready_heat(stage, ready);
@@ -211,7 +211,7 @@ static void run_consumer(void *argument) {
     run_worker(worker);
 }
 
-/* --- park, pipe, join ------------------------------------------------------------------------- */
+/* --- park, pipe, join --------------------------------------------------------------------- */
 
 static void run_publisher(void *argument) {
     struct edge *edge = argument;
@@ -260,7 +260,7 @@ static void end_edges(void) {
     }
 }
 
-/* --- blocks ----------------------------------------------------------------------------------- */
+/* --- blocks ------------------------------------------------------------------------------- */
 
 enum { HOLDERS = 3, ROUNDS = 5, EVENTS_OF_BLOCK = 4 };
 
@@ -294,8 +294,7 @@ static void run_holder(void *argument) {
 static void run_owner(void *unused) {
     (void)unused;
     for (uint64_t round = 0; round < ROUNDS; round++) {
-        struct weir__block *block =
-            weir__pool_get(&pools[0], sizeof(uint64_t), EVENTS_OF_BLOCK);
+        struct weir__block *block = weir__pool_get(&pools[0], sizeof(uint64_t), EVENTS_OF_BLOCK);
         SIM_REQUIRE(block != NULL);
         for (uint32_t i = 0; i < EVENTS_OF_BLOCK; i++)
             *(uint64_t *)weir__block_event(block, i) = round;

@@ -19,9 +19,9 @@
 enum manner { BURSTS, PRIORITIES, FREEZES };
 
 static enum manner manner;
-static uint64_t burst;    /* mean steps at a time           */
-static uint64_t lowest;   /* next priority to drop to       */
-static uint64_t change;   /* the step of the next drop      */
+static uint64_t burst;  /* mean steps at a time           */
+static uint64_t lowest; /* next priority to drop to       */
+static uint64_t change; /* the step of the next drop      */
 
 enum { TOP = 1 << 30 };
 

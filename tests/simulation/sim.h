@@ -28,10 +28,10 @@ enum { SIM_FIBERS = 32 };
 /* How one schedule is run. */
 struct sim_settings {
     uint64_t seed;
-    uint64_t steps;           /* more are a livelock                             */
-    bool timeouts;            /* false: no wait times out, so no timeout hides a
+    uint64_t steps;  /* more are a livelock                             */
+    bool timeouts;   /* false: no wait times out, so no timeout hides a
                                  lost wake-up; sleeps end all the same            */
-    bool sequential;          /* no store buffers: finds less, for comparison    */
+    bool sequential; /* no store buffers: finds less, for comparison    */
 };
 
 enum sim_result { SIM_DONE, SIM_LOST_WAKE, SIM_LIVELOCK, SIM_FAILED };
@@ -54,7 +54,7 @@ void sim_join(int fiber);
 /* Which fiber runs; -1 outside. */
 int sim_self(void);
 
-/* --- operations, each a scheduling point: by include/ck_pr.h --------------------------------- */
+/* --- operations, each a scheduling point: by include/ck_pr.h ------------------------------ */
 
 /* size: 4 or 8.  Outside of fibers they take effect at once. */
 uint64_t sim_load(const void *place, unsigned size);
@@ -70,14 +70,14 @@ void sim_fence(void);
 /* The caller waits for others: it goes on when something has changed, or nobody else can. */
 void sim_stall(void);
 
-/* --- the system: by os_sim.c ------------------------------------------------------------------ */
+/* --- the system: by os_sim.c -------------------------------------------------------------- */
 
 void sim_futex_wait(const uint32_t *word, uint32_t expected, uint64_t deadline_ns);
 void sim_futex_wake(const uint32_t *word, int count);
 uint64_t sim_now_ns(void);
 void sim_sleep_ns(uint64_t nanoseconds);
 
-/* --- for scenarios ---------------------------------------------------------------------------- */
+/* --- for scenarios ------------------------------------------------------------------------ */
 
 /* A number in 0..bound-1 drawn from the seed. */
 uint64_t sim_draw(uint64_t bound);
@@ -87,7 +87,7 @@ __attribute__((format(printf, 1, 2))) void sim_fail(const char *format, ...);
 
 bool sim_failed(void);
 
-#define SIM_REQUIRE(condition)                                                                     \
+#define SIM_REQUIRE(condition) \
     ((condition) ? (void)0 : sim_fail("%s:%d: %s", __FILE__, __LINE__, #condition))
 
 /* A line of the scenario's own in the trace. text: a constant. */

@@ -35,8 +35,8 @@ void sim_trace_begin(void) {
     written = 0;
 }
 
-void sim_trace(enum sim_kind kind, const struct sim_fiber *fiber, const void *place,
-               uint64_t value, const void *caller) {
+void sim_trace(enum sim_kind kind, const struct sim_fiber *fiber, const void *place, uint64_t value,
+               const void *caller) {
     short number = fiber == NULL ? -1 : (short)(fiber - sim.fibers);
     lines[written++ % LINES] = (struct line){.step = sim.steps,
                                              .value = value,
@@ -49,7 +49,7 @@ void sim_trace(enum sim_kind kind, const struct sim_fiber *fiber, const void *pl
     sim.fingerprint = weir__rng_splitmix(&mixed);
 }
 
-/* --- where in the source ---------------------------------------------------------------------- */
+/* --- where in the source ------------------------------------------------------------------ */
 
 enum { WHERE_BYTES = 48 };
 
@@ -100,10 +100,10 @@ static void find_places(struct line *const *shown, unsigned count, char (*where)
     pclose(pipe);
 }
 
-/* --- the report ------------------------------------------------------------------------------- */
+/* --- the report --------------------------------------------------------------------------- */
 
-static const char *const kinds[] = {"load",  "store", "(out)", "exchange", "add",   "cas",
-                                    "fence", "stall", "wait",  "wake",     "sleep", "clock",
+static const char *const kinds[] = {"load",  "store", "(out)",  "exchange", "add",   "cas",
+                                    "fence", "stall", "wait",   "wake",     "sleep", "clock",
                                     "spawn", "join",  "return", "note"};
 
 static void print_line(const struct line *line, const char *where) {
@@ -139,8 +139,8 @@ static void print_line(const struct line *line, const char *where) {
 }
 
 static void print_fiber(const struct sim_fiber *fiber) {
-    static const char *const states[] = {"",         "can run", "waits for a futex",
-                                         "sleeps",   "joins",   "has returned"};
+    static const char *const states[] = {"",       "can run", "waits for a futex",
+                                         "sleeps", "joins",   "has returned"};
     fprintf(stderr, "  %-15s %s", fiber->name, states[fiber->state]);
     if (fiber->state == SIM_WAITING) fprintf(stderr, " at %p", fiber->waits_for);
     if (fiber->state == SIM_JOINING)

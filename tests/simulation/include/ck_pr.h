@@ -21,14 +21,11 @@
 #include <ck_stdint.h>
 #include <stddef.h>
 
-static inline void ck_pr_weir_next_acquire(void) {
-}
+static inline void ck_pr_weir_next_acquire(void) {}
 
-static inline void ck_pr_weir_next_release(void) {
-}
+static inline void ck_pr_weir_next_release(void) {}
 
-static inline void ck_pr_weir_next_full(void) {
-}
+static inline void ck_pr_weir_next_full(void) {}
 
 static inline void ck_pr_weir_fence_acquire(void) {
     __asm__ __volatile__("" ::: "memory");
@@ -50,23 +47,23 @@ static inline void ck_pr_stall(void) {
     sim_stall();
 }
 
-#define CK_PR_WEIR_WIDTH(suffix, type)                                                             \
-    static inline type ck_pr_md_load_##suffix(const type *place) {                                 \
-        return (type)sim_load(place, sizeof(type));                                                \
-    }                                                                                              \
-    static inline void ck_pr_md_store_##suffix(type *place, type value) {                          \
-        sim_store(place, value, sizeof(type));                                                     \
-    }                                                                                              \
-    static inline type ck_pr_fas_##suffix(type *place, type value) {                               \
-        return (type)sim_exchange(place, value, sizeof(type));                                     \
-    }                                                                                              \
-    static inline type ck_pr_faa_##suffix(type *place, type value) {                               \
-        return (type)sim_add(place, value, sizeof(type));                                          \
-    }                                                                                              \
-    static inline bool ck_pr_cas_##suffix##_value(type *place, type expected, type value,          \
-                                                  type *found) {                                   \
-        *found = (type)sim_replace(place, expected, value, sizeof(type));                          \
-        return *found == expected;                                                                 \
+#define CK_PR_WEIR_WIDTH(suffix, type)                                                    \
+    static inline type ck_pr_md_load_##suffix(const type *place) {                        \
+        return (type)sim_load(place, sizeof(type));                                       \
+    }                                                                                     \
+    static inline void ck_pr_md_store_##suffix(type *place, type value) {                 \
+        sim_store(place, value, sizeof(type));                                            \
+    }                                                                                     \
+    static inline type ck_pr_fas_##suffix(type *place, type value) {                      \
+        return (type)sim_exchange(place, value, sizeof(type));                            \
+    }                                                                                     \
+    static inline type ck_pr_faa_##suffix(type *place, type value) {                      \
+        return (type)sim_add(place, value, sizeof(type));                                 \
+    }                                                                                     \
+    static inline bool ck_pr_cas_##suffix##_value(type *place, type expected, type value, \
+                                                  type *found) {                          \
+        *found = (type)sim_replace(place, expected, value, sizeof(type));                 \
+        return *found == expected;                                                        \
     }
 
 CK_PR_WEIR_WIDTH(uint, unsigned)

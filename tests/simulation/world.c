@@ -1,0 +1,189 @@
+/*
+ * The world of a simulated graph: see world.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "world.h"
+
+#include "edge/edge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct world world;
+
+/* --- memory and the log ------------------------------------------------------------------- */
+
+static void *count_alloc(void *context, size_t bytes, size_t alignment) {
+    (void)context;
+    world.allocations++;
+    return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+
+static void count_free(void *context, void *memory, size_t bytes) {
+    (void)context, (void)bytes;
+    world.allocations--;
+    free(memory);
+}
+
+static void log_text(void *context, weir_log_level level, const char *text) {
+    (void)context;
+    if (level == WEIR_LOG_ERROR) sim_fail("the log tells an error: %s", text);
+}
+
+void must(weir_status status) {
+    if (status != WEIR_OK) sim_fail("%s: %s", weir_status_text(status), weir_refusal());
+}
+
+void world_open_runtime(void) {
+    static const weir_idle idles[] = {WEIR_IDLE_PARK, WEIR_IDLE_PARK, WEIR_IDLE_SPIN_THEN_PARK};
+    world.workers = 1 + (unsigned)sim_draw(3);
+    weir_runtime_options options = {
+        .workers = world.workers,
+        .idle = idles[sim_draw(3)],
+        .allocator = {.alloc = count_alloc, .free = count_free},
+        .log = log_text,
+    };
+    must(weir_runtime_open(&options, &world.runtime));
+}
+
+void world_close_runtime(void) {
+    weir_accounts accounts;
+    must(weir_runtime_close(world.runtime, &accounts));
+    const char *wrong = weir_accounts_check(&accounts);
+    if (wrong != NULL) sim_fail("%s", wrong);
+    SIM_REQUIRE(accounts.in_flight == 0 && accounts.buffered == 0);
+    SIM_REQUIRE(accounts.blocks_live == 0);
+    SIM_REQUIRE(accounts.discarded == world.discarded);
+    SIM_REQUIRE(world.allocations == 0);
+}
+
+/* --- producers ---------------------------------------------------------------------------- */
+
+uint64_t world_event(unsigned producer, uint64_t number) {
+    return (uint64_t)producer << 32 | number;
+}
+
+/* By copy or in place, in one run or several. */
+static void emit_some(weir_stage *self, struct producer *producer, uint64_t count) {
+    while (count > 0) {
+        uint64_t events[WORLD_NUMBERS];
+        uint64_t run = 1 + sim_draw(count);
+        uint64_t *place = events;
+        size_t room = (size_t)run;
+        bool reserved = sim_draw(2) == 0;
+        if (reserved) place = weir_reserve(self, (size_t)run, &room);
+        SIM_REQUIRE(place != NULL);
+        for (size_t i = 0; i < room; i++)
+            place[i] = world_event(producer->number, producer->next++);
+        must(reserved ? weir_commit(self, room) : weir_emit(self, events, room));
+        count -= room;
+    }
+}
+
+static weir_verdict count_up(weir_stage *self, uint64_t demand) {
+    struct producer *producer = weir_state(self);
+    uint64_t left = world.total - producer->next;
+    uint64_t count = demand < left ? demand : left;
+    SIM_REQUIRE(demand > 0);
+    if (left > count && world.keep_going) count += sim_draw(left - count < 4 ? left - count : 4);
+    emit_some(self, producer, count);
+    return producer->next == world.total && !world.keep_going ? WEIR_STOP : WEIR_CONTINUE;
+}
+
+void world_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
+    (void)self, (void)cause;
+    world.discarded += count;
+}
+
+unsigned world_somewhere(void) {
+    return WEIR_WORKER(sim_draw(world.workers));
+}
+
+void world_start_producer(unsigned number, weir_demand_mode mode) {
+    weir_stage_options options = {
+        .kind = WEIR_PRODUCER,
+        .name = "producer",
+        .event_bytes = sizeof(uint64_t),
+        .state = &(struct producer){.number = number},
+        .state_bytes = sizeof(struct producer),
+        .worker = world_somewhere(),
+        .demand = mode,
+        .on = {.handle_demand = count_up, .discarded = world_discarded},
+    };
+    must(weir_stage_start(world.runtime, &options, &world.producers[number]));
+}
+
+/* --- consumers ---------------------------------------------------------------------------- */
+
+static void stop_producers(void) {
+    for (unsigned i = 0; i < WORLD_PRODUCERS; i++)
+        if (world.producers[i].bits != 0)
+            weir_stop(world.runtime, world.producers[i], WEIR_REASON_NORMAL);
+}
+
+weir_verdict world_check_off(weir_stage *self, weir_batch *batch) {
+    struct consumer *consumer = weir_state(self);
+    const uint64_t *events = batch->events;
+    for (size_t i = 0; i < batch->count; i++) {
+        uint64_t number = events[i] & UINT32_MAX;
+        uint64_t producer = events[i] >> 32;
+        SIM_REQUIRE(producer < WORLD_PRODUCERS && number < world.total);
+        SIM_REQUIRE(world.seen[producer][number] == 0);
+        if (world.in_order) SIM_REQUIRE(number >= consumer->next[producer]);
+        consumer->next[producer] = number + 1;
+        world.seen[producer][number] = 1;
+    }
+    world.handled += batch->count;
+    uint64_t all = world.total * (world.producers[1].bits != 0 ? 2 : 1);
+    if (world.keep_going && world.handled + world.discarded == all) stop_producers();
+    return WEIR_CONTINUE;
+}
+
+weir_subscribe_options world_some_demand(void) {
+    weir_subscribe_options options = {.max_demand = 1 + (size_t)sim_draw(6)};
+    size_t min = (size_t)sim_draw(options.max_demand);
+    options.min_demand = min == 0 ? WEIR_NONE : min;
+    return options;
+}
+
+weir_ref world_start_stage(weir_stage_options options, unsigned producers,
+                           const weir_ref *producer) {
+    weir_subscribe_to list[WORLD_PRODUCERS];
+    weir_ref stage;
+    for (unsigned i = 0; i < producers; i++)
+        list[i] = (weir_subscribe_to){.producer = producer[i], .options = world_some_demand()};
+    options.worker = world_somewhere();
+    options.subscribe_to = list;
+    options.subscribe_count = producers;
+    options.on.discarded = world_discarded;
+    weir_status status = weir_stage_start(world.runtime, &options, &stage);
+    if (status == WEIR_NO_STAGE) return (weir_ref){0}; /* the producer was done before */
+    must(status);
+    return stage;
+}
+
+weir_ref world_start_consumer(unsigned producers, const weir_ref *producer) {
+    weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .name = "consumer",
+        .state_bytes = sizeof(struct consumer),
+        .on = {.handle_events = world_check_off},
+    };
+    return world_start_stage(options, producers, producer);
+}
+
+/* --- beginning and end -------------------------------------------------------------------- */
+
+void world_begin(void (*run)(void *argument), uint64_t most) {
+    memset(&world, 0, sizeof world);
+    world.total = 1 + sim_draw(most);
+    world.in_order = true;
+    weir__edge_ring_start = UINT32_MAX - (uint32_t)sim_draw(8);
+    sim_spawn("main", run, NULL);
+}
+
+void world_finish(uint64_t numbers) {
+    must(weir_runtime_run(world.runtime, WEIR_FOREVER));
+    world_close_runtime();
+    SIM_REQUIRE(world.handled + world.discarded == numbers);
+}

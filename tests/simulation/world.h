@@ -1,0 +1,86 @@
+/*
+ * The world of a simulated graph: a runtime, its stages, and what became of each number.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Producers emit the numbers from 0 on, named with who emits them; consumers
+ * check each off.  Demands, idle policy and placement are drawn from the seed.
+ * Fibers share a thread: the world is plain memory, and is not simulated.
+ */
+#ifndef WEIR_TESTS_WORLD_H
+#define WEIR_TESTS_WORLD_H
+
+#include "sim.h"
+
+#include <weir/weir.h>
+
+enum { WORLD_NUMBERS = 512, WORLD_PRODUCERS = 2 };
+
+struct world {
+    weir_runtime *runtime;
+    unsigned workers;
+    weir_ref producers[WORLD_PRODUCERS];
+    uint64_t total;     /* numbers each producer emits                          */
+    uint64_t handled;   /* by consumers                                         */
+    uint64_t discarded; /* as callbacks tell it                                 */
+    uint64_t pushed;    /* into an inlet                                        */
+    uint64_t casts;     /* that have arrived                                    */
+    uint64_t allocations;
+    bool in_order;   /* each consumer sees rising numbers                       */
+    bool keep_going; /* the last consumer stops the producers, not they themselves */
+    unsigned char seen[WORLD_PRODUCERS][WORLD_NUMBERS];
+};
+
+extern struct world world;
+
+/* Fails the schedule unless the status is WEIR_OK. */
+void must(weir_status status);
+
+/* A new world, in which each producer has 1 to `most` numbers; then main runs. */
+void world_begin(void (*run)(void *argument), uint64_t most);
+
+void world_open_runtime(void);
+
+/* Closes; checks accounts and memory. */
+void world_close_runtime(void);
+
+/* Waits until all stages have stopped, closes, and requires that many numbers accounted for. */
+void world_finish(uint64_t numbers);
+
+/* Some worker; some demand. */
+unsigned world_somewhere(void);
+weir_subscribe_options world_some_demand(void);
+
+/* --- producers ---------------------------------------------------------------------------- */
+
+struct producer {
+    unsigned number;
+    uint64_t next;
+};
+
+uint64_t world_event(unsigned producer, uint64_t number);
+
+/* A callback: discarded. */
+void world_discarded(weir_stage *self, uint64_t count, weir_discard cause);
+
+/* One that counts up, emitting by copy or in place, all at once or in pieces. */
+void world_start_producer(unsigned number, weir_demand_mode mode);
+
+/* --- consumers ---------------------------------------------------------------------------- */
+
+struct consumer {
+    uint64_t next[WORLD_PRODUCERS]; /* the least number that may come */
+};
+
+/* A callback: handle_events of a stage whose state is a struct consumer. */
+weir_verdict world_check_off(weir_stage *self, weir_batch *batch);
+
+/*
+ * A stage with these options, placed somewhere and subscribed to those producers.
+ * {0} when one of them has stopped already.
+ */
+weir_ref world_start_stage(weir_stage_options options, unsigned producers,
+                           const weir_ref *producer);
+
+weir_ref world_start_consumer(unsigned producers, const weir_ref *producer);
+
+#endif
