@@ -6,11 +6,10 @@
  * says, and a mark comes out right after the event before it, however slices
  * are cut or joined.
  * Method: a journal of numbers and marks as they come out, compared with what
- * was worked out by hand, and with a plain array for random operations.
+ * was worked out by hand.  test_buffer_model.c has random operations.
  */
 #include "stage/buffer.h"
 
-#include "base/rng.h"
 #include "support/cmocka.h"
 #include "support/events.h"
 #include "support/memory.h"
@@ -356,77 +355,6 @@ static void without_memory_events_are_dropped_and_counted(void **state) {
     close_fixture(&f);
 }
 
-/* ---- against an array ------------------------------------------------------- */
-
-struct model {
-    uint64_t entries[JOURNAL]; /* events and marks, oldest first */
-    size_t count;
-    uint64_t journal[JOURNAL];
-    size_t length;
-};
-
-static size_t model_events(const struct model *model) {
-    size_t events = 0;
-    for (size_t i = 0; i < model->count; i++) events += model->entries[i] < MARK;
-    return events;
-}
-
-/* The oldest event leaves, for the journal or for nowhere, and its marks with it. */
-static void model_pop(struct model *model, bool keep) {
-    size_t used = 1;
-    if (keep) model->journal[model->length++] = model->entries[0];
-    for (; used < model->count && model->entries[used] >= MARK; used++)
-        model->journal[model->length++] = model->entries[used];
-    model->count -= used;
-    memmove(model->entries, model->entries + used, model->count * sizeof *model->entries);
-}
-
-static void model_store(struct model *model, uint64_t first, size_t count, uint64_t size,
-                        weir_keep keep) {
-    for (size_t i = 0; i < count; i++) {
-        bool full = model_events(model) >= size;
-        if (full && keep == WEIR_KEEP_FIRST) continue;
-        if (full) model_pop(model, false);
-        model->entries[model->count++] = first + i;
-    }
-}
-
-static void random_step(struct fixture *f, struct model *model, struct weir__rng *rng,
-                        uint64_t number) {
-    uint64_t dice = weir__rng_below(rng, 10);
-    if (dice < 4) {
-        size_t count = 1 + (size_t)weir__rng_below(rng, 12);
-        model_store(model, f->stored, count, f->buffer.size, f->buffer.keep);
-        store(f, count, (size_t)weir__rng_below(rng, 4));
-    } else if (dice < 6) {
-        bool waits = mark(f, number);
-        assert_int_equal(waits, model->count > 0);
-        if (waits) model->entries[model->count++] = MARK + number;
-    } else {
-        uint64_t count = weir__rng_below(rng, 15);
-        take(f, count);
-        for (; count > 0 && model->count > 0; count--) model_pop(model, true);
-    }
-    assert_int_equal(weir__buffer_count(&f->buffer), model_events(model));
-    assert_journal(f, model->journal, model->length);
-    model->length = 0;
-}
-
-static void agrees_with_an_array(void **state) {
-    (void)state;
-    static struct model model;
-    for (uint64_t seed = 0; seed < 60; seed++) {
-        struct weir__rng rng;
-        weir__rng_seed(&rng, seed);
-        struct fixture f;
-        uint64_t size = seed % 3 == 0 ? UINT64_MAX : 1 + weir__rng_below(&rng, 30);
-        open_fixture(&f, size, seed % 2 ? WEIR_KEEP_FIRST : WEIR_KEEP_LAST);
-        model = (struct model){.count = 0};
-        for (uint64_t step = 0; step < 400; step++) random_step(&f, &model, &rng, step);
-        close_fixture(&f);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_come_out_in_order),
@@ -442,7 +370,6 @@ int main(void) {
         cmocka_unit_test(what_is_given_back_goes_first),
         cmocka_unit_test(given_back_slices_join_what_they_were_cut_from),
         cmocka_unit_test(without_memory_events_are_dropped_and_counted),
-        cmocka_unit_test(agrees_with_an_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
