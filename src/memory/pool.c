@@ -166,7 +166,9 @@ static void flush_chain(struct weir__pool_chain *chain) {
 }
 
 void weir__pool_flush(struct weir__pool *pool) {
+    if (!pool->chained) return;
     for (int i = 0; i < WEIR__POOL_CHAINS; i++) flush_chain(&pool->chains[i]);
+    pool->chained = false;
 }
 
 /* The chain for a home: its own, else an empty one, else the fullest is sent to make room. */
@@ -199,6 +201,7 @@ void weir__pool_put(struct weir__block *block, struct weir__pool *here) {
         struct weir__pool_chain *chain = chain_for(here, home);
         block->next = chain->first;
         chain->first = block;
+        here->chained = true;
         if (++chain->count >= WEIR__POOL_CHAIN_MAX) flush_chain(chain);
     }
 }

@@ -42,6 +42,7 @@ struct weir__pool {
     /* the owner's */
     _Alignas(128) struct weir__block *free[WEIR__POOL_CLASSES];
     struct weir__pool_chain chains[WEIR__POOL_CHAINS];
+    bool chained; /* some chain may hold blocks */
     const struct weir__allocator *allocator;
     uint64_t made;  /* blocks ever allocated (atomic: read by observers)        */
     uint64_t taken; /* blocks ever handed out (atomic: read by observers)       */

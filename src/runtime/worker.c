@@ -80,7 +80,6 @@ static void leave(struct weir__worker *worker, struct weir__slot *slot) {
 }
 
 static void stop_all(struct weir__worker *worker) {
-    weir__store_release_u32(&worker->stop_all_sent, 0); /* T1 -> T2: the node is free again */
     weir_reason reason = (weir_reason)weir__load_relaxed_u32(&worker->host.runtime->stop_reason);
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         if (!stage->stopping) {
@@ -101,10 +100,6 @@ void weir__worker_stop_all(struct weir__worker *worker) {
 /* ---- mail ---------------------------------------------------------------- */
 
 static void deliver(struct weir__worker *worker, struct weir__mail *mail) {
-    if (mail->kind == WEIR__MAIL_STOP_ALL) {
-        stop_all(worker);
-        return;
-    }
     if (mail->kind == WEIR__MAIL_START) {
         join(worker, WEIR__CONTAINER_OF(mail, weir_stage, start));
         return;
@@ -118,13 +113,37 @@ static void deliver(struct weir__worker *worker, struct weir__mail *mail) {
     weir__ready_queue(&slot->ready, false);
 }
 
+/* One load of mail.  True when it held STOP_ALL, whose node is then free again. */
+static bool deliver_all(struct weir__worker *worker, struct weir__mail *mail) {
+    bool stop = false;
+    while (mail != NULL) {
+        struct weir__mail *next = mail->next;
+        if (mail->kind == WEIR__MAIL_STOP_ALL) {
+            weir__exchange_u32(&worker->stop_all_sent, 0); /* T1 -> T2 */
+            stop = true;
+        } else {
+            deliver(worker, mail);
+        }
+        mail = next;
+    }
+    return stop;
+}
+
+/*
+ * Who finds STOP_ALL already sent relies on it for the stages that he started
+ * before.  Their mail is on the stack once the node is free, but need not be in
+ * the load that STOP_ALL came with: so the stack is taken again before it acts.
+ */
 static bool take_mail(struct weir__worker *worker) {
     struct weir__mail *mail = weir__mail_take(&worker->bell);
     bool any = mail != NULL;
-    while (mail != NULL) {
-        struct weir__mail *next = mail->next;
-        deliver(worker, mail);
-        mail = next;
+    bool stop = false;
+    while (deliver_all(worker, mail)) {
+        stop = true;
+        mail = weir__mail_take(&worker->bell);
+    }
+    if (stop) {
+        stop_all(worker);
     }
     return any;
 }
@@ -177,6 +196,7 @@ enum weir__step weir__worker_step(struct weir__worker *worker) {
 /* Rests until the bell rings. */
 static void rest(struct weir__worker *worker) {
     weir_runtime *runtime = worker->host.runtime;
+    weir__pool_collect(&worker->host.pool); /* so that the accounts know them as free */
     weir__store_release_u64(&worker->epoch, worker->epoch + 1); /* Q1 -> Q2 */
     if (runtime->options.idle == WEIR_IDLE_SPIN) {
         weir__fence_full(); /* Q1 -> Q2 */
