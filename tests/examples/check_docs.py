@@ -43,9 +43,8 @@ def output(program):
 
 @functools.lru_cache(maxsize=None)
 def library_text():
-    files = [*ROOT.glob("include/**/*.h"), *ROOT.glob("src/**/*.[ch]"), *ROOT.glob("CMakeLists.txt"),
-             *ROOT.glob("tools/cmake/*"), *ROOT.glob("docs/examples/**/*.[ch]")]
-    return "\n".join(file.read_text() for file in files)
+    patterns = ["include/**/*.h", "src/**/*.[ch]", "docs/examples/**/*.[ch]", "CMakeLists.txt"]
+    return "\n".join(file.read_text() for pattern in patterns for file in ROOT.glob(pattern))
 
 
 @functools.lru_cache(maxsize=None)
