@@ -165,6 +165,7 @@ weir_ref stress_source_start(weir_runtime *runtime, struct stress_source *source
                               .state_bytes = sizeof source,
                               .state = &source,
                               .worker = source->worker,
+                              .demand = source->demand,
                               .buffer_size = source->buffer_size != 0 ? source->buffer_size
                                                                       : WEIR_INFINITY,
                               .on = {.handle_demand = source_demand,

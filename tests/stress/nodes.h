@@ -33,6 +33,7 @@ struct stress_source {
     enum stress_pauses pauses;
     bool stays;      /* at its end; else it stops once all is gone        */
     bool everywhere; /* it also emits when subscriptions begin and end   */
+    weir_demand_mode demand;
     unsigned worker;
     size_t buffer_size; /* default: WEIR_INFINITY */
     /* what came of it */

@@ -5,6 +5,7 @@
 #include "stress/stress.h"
 
 #include "base/atomic.h"
+#include "edge/edge.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -155,6 +156,11 @@ weir_runtime *stress_open(const weir_runtime_options *options) {
 
 void stress_allow_excess(void) {
     weir__exchange_u32(&stress.excess, 1);
+}
+
+void stress_ring_start(struct weir__rng *rng) {
+    uint32_t before = (uint32_t)stress_between(rng, 0, 700);
+    weir__edge_ring_start = stress_chance(rng, 2) ? 0 : UINT32_MAX - before;
 }
 
 weir_accounts stress_close(weir_runtime *runtime) {

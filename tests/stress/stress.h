@@ -81,6 +81,12 @@ weir_runtime *stress_open(const weir_runtime_options *options);
 /* From now on the log may tell of events in excess of a subscription's demand. */
 void stress_allow_excess(void);
 
+/*
+ * The rings of new edges begin at 0, or a little before their index wraps.
+ * Not while stages are being started.
+ */
+void stress_ring_start(struct weir__rng *rng);
+
 /* Closes and checks the accounts: all is handled or discarded, no block is left. */
 weir_accounts stress_close(weir_runtime *runtime);
 

@@ -366,6 +366,9 @@ static void run_graph(const weir_runtime_options *options, unsigned threads, boo
     }
     weir_accounts accounts = stress_close(graph.runtime);
     check(&accounts);
+    stress_step("graphs: emitted %" PRIu64 " handled %" PRIu64 " discarded %" PRIu64
+                " with nobody left %" PRIu64,
+                accounts.emitted, accounts.handled, accounts.discarded, stress_logged_discards());
 }
 
 /* Deeds, not events, are what is counted here. */
@@ -379,6 +382,7 @@ static void graphs(uint64_t events) {
                                         .idle = stress_idle(&rng)};
         if (options.idle == WEIR_IDLE_SPIN) options.workers = 2;
         if (stress_chance(&rng, 4)) options.mailbox_limit = (size_t)stress_between(&rng, 1, 100);
+        stress_ring_start(&rng);
         unsigned threads = (unsigned)stress_between(&rng, 1, THREADS_MAX);
         bool alarms = stress_chance(&rng, 2);
         bool settles = stress_chance(&rng, 2);

@@ -129,6 +129,7 @@ static void mixed_rounds(const char *name, uint64_t events) {
         struct pipe pipe;
         draw_pipe(&pipe);
         pipe.events = round_events(events, &pipe);
+        stress_ring_start(&rng);
         step(name, &pipe);
         run_pipe(&pipe);
         done += pipe.events;

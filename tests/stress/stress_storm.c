@@ -136,6 +136,7 @@ static void rounds(const char *name, uint64_t events, bool stops) {
     for (uint64_t done = 0; done < events;) {
         struct storm storm;
         draw_storm(&storm);
+        stress_ring_start(&rng);
         storm.stops = stops;
         storm.events = stress_between(&rng, 1, events / 16 + 1);
         stress_step("%s: workers %u threads %u idle %d emit %d pauses %d bytes %zu everywhere %d "
