@@ -14,6 +14,8 @@
  *   churn      consumers that come, are cancelled, stop and come back
  *   push       foreign threads push into an inlet, others send messages
  *   overflow   more is asked for than the ring has entries
+ *   close      the runtime is closed in the middle of it all
+ *   no_memory  some requests for memory, drawn from the seed, fail
  */
 #include "driver.h"
 #include "world.h"
@@ -21,10 +23,11 @@
 /* Emits every number once: changed twice in place and forwarded, or copied. */
 static weir_verdict pass_on(weir_stage *self, weir_batch *batch) {
     if (sim_draw(2) == 0) {
-        must(weir_emit(self, batch->events, batch->count));
-        return WEIR_CONTINUE;
+        bool emitted = must(weir_emit(self, batch->events, batch->count));
+        return emitted ? WEIR_CONTINUE : weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
     uint64_t *events = weir_batch_own(self, batch);
+    if (events == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     for (size_t i = 0; i < batch->count; i++) events[i]++;
     for (size_t i = 0; i < batch->count; i++) events[i]--;
     return weir_forward(self, batch);
@@ -237,6 +240,43 @@ static void overflow_main(void *unused) {
     SIM_REQUIRE(world.discarded == 0 || !world.keep_going);
 }
 
+/* --- close, no_memory --------------------------------------------------------------------- */
+
+/*
+ * Two producers, a relay behind one of them, three consumers; as many as there is
+ * memory for.  What one consumer of the relay gives back comes late to the other.
+ */
+static void start_web(void) {
+    world.in_order = false;
+    world.keep_going = true;
+    for (unsigned i = 0; i < 2; i++)
+        if (!world_start_producer(i, WEIR_FORWARD)) return;
+    weir_ref relay = start_relay(world.producers[0]);
+    if (relay.bits == 0) return;
+    world_start_consumer(1, &relay);
+    world_start_consumer(1, &relay);
+    world_start_consumer(1, &world.producers[1]);
+}
+
+static void close_main(void *unused) {
+    (void)unused;
+    world_open_runtime();
+    start_web();
+    if (sim_draw(4) == 0) weir_runtime_settle(world.runtime, sim_draw(10000));
+    for (uint64_t wait = sim_draw(300); wait > 0; wait--) sim_now_ns();
+    world_close_runtime();
+}
+
+static void no_memory_main(void *unused) {
+    (void)unused;
+    world.fail_first = sim_draw(60);
+    world.fail_count = sim_draw(2) == 0 ? 1 : 1 + sim_draw(100);
+    if (!world_open_runtime()) return;
+    start_web();
+    weir_runtime_settle(world.runtime, WEIR_FOREVER);
+    world_close_runtime();
+}
+
 /* --- the list ----------------------------------------------------------------------------- */
 
 static void begin_pipe(void) {
@@ -263,6 +303,14 @@ static void begin_overflow(void) {
     world_begin(overflow_main, 40);
 }
 
+static void begin_close(void) {
+    world_begin(close_main, 40);
+}
+
+static void begin_no_memory(void) {
+    world_begin(no_memory_main, 40);
+}
+
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
         {"pipe", 20000, 2000000, true, begin_pipe, NULL},
@@ -271,6 +319,8 @@ int main(int count, char **arguments) {
         {"churn", 20000, 2000000, true, begin_churn, NULL},
         {"push", 20000, 2000000, true, begin_push, NULL},
         {"overflow", 20000, 2000000, true, begin_overflow, NULL},
+        {"close", 20000, 2000000, true, begin_close, NULL},
+        {"no_memory", 20000, 2000000, true, begin_no_memory, NULL},
     };
     return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
 }

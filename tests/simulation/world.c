@@ -6,6 +6,7 @@
 
 #include "edge/edge.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ struct world world;
 
 static void *count_alloc(void *context, size_t bytes, size_t alignment) {
     (void)context;
+    if (world.requests++ - world.fail_first < world.fail_count) return NULL;
     world.allocations++;
     return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
 }
@@ -25,16 +27,23 @@ static void count_free(void *context, void *memory, size_t bytes) {
     free(memory);
 }
 
+/* Where both ends have gone, only the log is told of a discard. */
 static void log_text(void *context, weir_log_level level, const char *text) {
+    unsigned long long discarded;
     (void)context;
-    if (level == WEIR_LOG_ERROR) sim_fail("the log tells an error: %s", text);
+    if (sscanf(text, "%llu events were discarded", &discarded) == 1) world.discarded += discarded;
+    if (level == WEIR_LOG_ERROR && world.fail_count == 0)
+        sim_fail("the log tells an error: %s", text);
 }
 
-void must(weir_status status) {
-    if (status != WEIR_OK) sim_fail("%s: %s", weir_status_text(status), weir_refusal());
+bool must(weir_status status) {
+    if (status == WEIR_OK) return true;
+    if (status != WEIR_NO_MEMORY || world.fail_count == 0)
+        sim_fail("%s: %s", weir_status_text(status), weir_refusal());
+    return false;
 }
 
-void world_open_runtime(void) {
+bool world_open_runtime(void) {
     static const weir_idle idles[] = {WEIR_IDLE_PARK, WEIR_IDLE_PARK, WEIR_IDLE_SPIN_THEN_PARK};
     world.workers = 1 + (unsigned)sim_draw(3);
     weir_runtime_options options = {
@@ -43,7 +52,9 @@ void world_open_runtime(void) {
         .allocator = {.alloc = count_alloc, .free = count_free},
         .log = log_text,
     };
-    must(weir_runtime_open(&options, &world.runtime));
+    if (must(weir_runtime_open(&options, &world.runtime))) return true;
+    SIM_REQUIRE(world.allocations == 0);
+    return false;
 }
 
 void world_close_runtime(void) {
@@ -63,8 +74,8 @@ uint64_t world_event(unsigned producer, uint64_t number) {
     return (uint64_t)producer << 32 | number;
 }
 
-/* By copy or in place, in one run or several. */
-static void emit_some(weir_stage *self, struct producer *producer, uint64_t count) {
+/* By copy or in place, in one run or several.  False: no memory. */
+static bool emit_some(weir_stage *self, struct producer *producer, uint64_t count) {
     while (count > 0) {
         uint64_t events[WORLD_NUMBERS];
         uint64_t run = 1 + sim_draw(count);
@@ -72,12 +83,14 @@ static void emit_some(weir_stage *self, struct producer *producer, uint64_t coun
         size_t room = (size_t)run;
         bool reserved = sim_draw(2) == 0;
         if (reserved) place = weir_reserve(self, (size_t)run, &room);
-        SIM_REQUIRE(place != NULL);
+        SIM_REQUIRE(place != NULL || world.fail_count > 0);
+        if (place == NULL) return false;
         for (size_t i = 0; i < room; i++)
             place[i] = world_event(producer->number, producer->next++);
-        must(reserved ? weir_commit(self, room) : weir_emit(self, events, room));
+        if (!must(reserved ? weir_commit(self, room) : weir_emit(self, events, room))) return false;
         count -= room;
     }
+    return true;
 }
 
 static weir_verdict count_up(weir_stage *self, uint64_t demand) {
@@ -86,7 +99,7 @@ static weir_verdict count_up(weir_stage *self, uint64_t demand) {
     uint64_t count = demand < left ? demand : left;
     SIM_REQUIRE(demand > 0);
     if (left > count && world.keep_going) count += sim_draw(left - count < 4 ? left - count : 4);
-    emit_some(self, producer, count);
+    if (!emit_some(self, producer, count)) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     return producer->next == world.total && !world.keep_going ? WEIR_STOP : WEIR_CONTINUE;
 }
 
@@ -99,7 +112,7 @@ unsigned world_somewhere(void) {
     return WEIR_WORKER(sim_draw(world.workers));
 }
 
-void world_start_producer(unsigned number, weir_demand_mode mode) {
+bool world_start_producer(unsigned number, weir_demand_mode mode) {
     weir_stage_options options = {
         .kind = WEIR_PRODUCER,
         .name = "producer",
@@ -110,7 +123,7 @@ void world_start_producer(unsigned number, weir_demand_mode mode) {
         .demand = mode,
         .on = {.handle_demand = count_up, .discarded = world_discarded},
     };
-    must(weir_stage_start(world.runtime, &options, &world.producers[number]));
+    return must(weir_stage_start(world.runtime, &options, &world.producers[number]));
 }
 
 /* --- consumers ---------------------------------------------------------------------------- */
@@ -158,8 +171,7 @@ weir_ref world_start_stage(weir_stage_options options, unsigned producers,
     options.on.discarded = world_discarded;
     weir_status status = weir_stage_start(world.runtime, &options, &stage);
     if (status == WEIR_NO_STAGE) return (weir_ref){0}; /* the producer was done before */
-    must(status);
-    return stage;
+    return must(status) ? stage : (weir_ref){0};
 }
 
 weir_ref world_start_consumer(unsigned producers, const weir_ref *producer) {

@@ -19,12 +19,15 @@ struct world {
     weir_runtime *runtime;
     unsigned workers;
     weir_ref producers[WORLD_PRODUCERS];
-    uint64_t total;     /* numbers each producer emits                          */
-    uint64_t handled;   /* by consumers                                         */
-    uint64_t discarded; /* as callbacks tell it                                 */
-    uint64_t pushed;    /* into an inlet                                        */
-    uint64_t casts;     /* that have arrived                                    */
-    uint64_t allocations;
+    uint64_t total;       /* numbers each producer emits                          */
+    uint64_t handled;     /* by consumers                                         */
+    uint64_t discarded;   /* as callbacks and the log tell it                     */
+    uint64_t pushed;      /* into an inlet                                        */
+    uint64_t casts;       /* that have arrived                                    */
+    uint64_t allocations; /* not yet freed                                      */
+    uint64_t requests;    /* for memory                                         */
+    uint64_t fail_first;  /* the first request that fails, and how many do      */
+    uint64_t fail_count;
     bool in_order;   /* each consumer sees rising numbers                       */
     bool keep_going; /* the last consumer stops the producers, not they themselves */
     unsigned char seen[WORLD_PRODUCERS][WORLD_NUMBERS];
@@ -32,13 +35,17 @@ struct world {
 
 extern struct world world;
 
-/* Fails the schedule unless the status is WEIR_OK. */
-void must(weir_status status);
+/*
+ * Fails the schedule unless the status is WEIR_OK, which is what it returns; where
+ * memory is made to run out, WEIR_NO_MEMORY is false, and right.
+ */
+bool must(weir_status status);
 
 /* A new world, in which each producer has 1 to `most` numbers; then main runs. */
 void world_begin(void (*run)(void *argument), uint64_t most);
 
-void world_open_runtime(void);
+/* False: no memory, and nothing left behind. */
+bool world_open_runtime(void);
 
 /* Closes; checks accounts and memory. */
 void world_close_runtime(void);
@@ -63,7 +70,7 @@ uint64_t world_event(unsigned producer, uint64_t number);
 void world_discarded(weir_stage *self, uint64_t count, weir_discard cause);
 
 /* One that counts up, emitting by copy or in place, all at once or in pieces. */
-void world_start_producer(unsigned number, weir_demand_mode mode);
+bool world_start_producer(unsigned number, weir_demand_mode mode);
 
 /* --- consumers ---------------------------------------------------------------------------- */
 
@@ -76,7 +83,7 @@ weir_verdict world_check_off(weir_stage *self, weir_batch *batch);
 
 /*
  * A stage with these options, placed somewhere and subscribed to those producers.
- * {0} when one of them has stopped already.
+ * {0} when one of them has stopped already, or there is no memory.
  */
 weir_ref world_start_stage(weir_stage_options options, unsigned producers,
                            const weir_ref *producer);
