@@ -20,7 +20,9 @@ void weir__edge_heat(struct weir__edge *edge, enum weir__direction direction) {
 
 void weir__edge_unheat(struct weir__edge *edge, enum weir__direction direction) {
     weir__ready_unheat(edge->at[direction], &edge->ready[direction]);
-    weir__edge_release(edge);
+    if (!edge->ready[direction].polled) {
+        weir__edge_release(edge);
+    }
 }
 
 void weir__outbox_touch(struct weir__outbox *outbox, struct weir__edge *edge,

@@ -40,7 +40,10 @@ static inline void weir__outbox_flush(struct weir__outbox *outbox) {
  */
 void weir__edge_heat(struct weir__edge *edge, enum weir__direction direction);
 
-/* The owner lets a hot edge go, and its reference with it. */
+/*
+ * The owner lets a hot edge go, and its reference with it; while the edge is
+ * polled, the reference is left to the poller, who still looks at the edge.
+ */
 void weir__edge_unheat(struct weir__edge *edge, enum weir__direction direction);
 
 #endif

@@ -66,6 +66,7 @@ struct weir__ready_edge {
     struct weir__ready_edge *hot_previous;
     uint32_t polls; /* in a row that found nothing */
     bool hot;
+    bool polled; /* just now: who takes it off leaves its reference to the poller */
 };
 
 struct weir__ready_list {

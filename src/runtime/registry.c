@@ -43,17 +43,33 @@ static struct weir__slot *chunk_at(struct weir__registry *registry, uint32_t num
     return weir__load_acquire_ptr(&registry->chunks[number]); /* C1 -> C2 */
 }
 
+/*
+ * The rest goes back as one chain, by one exchange of NULL for it.  What others
+ * gave meanwhile is taken and put in front: that is short, since who else takes
+ * cannot have the rest too.
+ */
+static void put_back(ck_stack_t *free_slots, ck_stack_entry_t *rest) {
+    ck_stack_entry_t *none = NULL;
+    while (rest != NULL && !weir__cas_ptr(&free_slots->head, &none, rest)) { /* S1 -> S2 */
+        ck_stack_entry_t *newer = ck_stack_batch_pop_upmc(free_slots);      /* S1 -> S2 */
+        if (newer != NULL) {
+            ck_stack_entry_t *last = newer;
+            while (last->next != NULL) {
+                last = last->next;
+            }
+            last->next = rest;
+            rest = newer;
+        }
+        none = NULL;
+    }
+}
+
 static struct weir__slot *reuse(ck_stack_t *free_slots) {
     ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(free_slots); /* S1 -> S2 */
     if (entry == NULL) {
         return NULL;
     }
-    ck_stack_entry_t *rest = entry->next;
-    while (rest != NULL) {
-        ck_stack_entry_t *next = rest->next;
-        ck_stack_push_upmc(free_slots, rest); /* S1 -> S2 */
-        rest = next;
-    }
+    put_back(free_slots, entry->next);
     return WEIR__CONTAINER_OF(entry, struct weir__slot, free_link);
 }
 

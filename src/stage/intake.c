@@ -18,27 +18,40 @@
 
 /* ---- from entries to messages -------------------------------------------- */
 
-static void lose(weir_stage *stage, struct weir__item item) {
-    weir__block_drop(item.block, &stage->host->pool);
-    weir__stage_discard(stage, item.count, WEIR_DISCARD_OVERFLOW, true);
+static void ask(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
+    if (count > 0 && !stage->stopping && edge->subscribed) {
+        weir__edge_ask(edge, count);
+        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+    }
+    weir__outbox_flush(&stage->host->outbox);
 }
 
-static void enqueue(weir_stage *stage, struct weir__item item) {
-    if (weir__queue_push(&stage->inq, item)) {
-        stage->inq_fresh++;
-    } else {
-        lose(stage, item);
+/*
+ * For want of memory: what has come so far of a message, and `count` more, is
+ * lost whole, or the next message would be taken for its end.  It counts as
+ * received, so that demand does not stand still afterwards.
+ */
+static void lose(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
+    count += edge->partial.events;
+    weir__queue_drop(&edge->partial, edge->partial.events, &stage->host->pool);
+    weir__stage_discard(stage, count, WEIR_DISCARD_OVERFLOW, true);
+    if (!edge->manual) {
+        uint64_t over = 0;
+        weir__window_message(&edge->window);
+        ask(stage, edge, weir__window_take(&edge->window, count, &over));
     }
 }
 
 /* The message's last part is here: all of it moves to the input queue. */
 static void complete(weir_stage *stage, struct weir__edge *edge, struct weir__item last) {
-    while (!weir__queue_empty(&edge->partial)) {
-        struct weir__item item = weir__queue_pop(&edge->partial);
+    struct weir__queue *partial = &edge->partial;
+    stage->inq_fresh += partial->count + 1;
+    while (!weir__queue_empty(partial)) {
+        struct weir__item item = weir__queue_pop(partial);
         item.flags |= WEIR__MORE;
-        enqueue(stage, item);
+        weir__queue_push(&stage->inq, item);
     }
-    enqueue(stage, last);
+    weir__queue_push(&stage->inq, last);
 }
 
 static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir__entry *entry) {
@@ -49,14 +62,19 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
                               .event_bytes = weir__entry_event_bytes(entry),
                               .owner = edge};
     if (entry->block == NULL && !weir__stage_keep(stage, entry->events, &item)) {
-        weir__stage_discard(stage, entry->count, WEIR_DISCARD_OVERFLOW, true);
+        lose(stage, edge, entry->count);
         return;
     }
-    if ((entry->flags & WEIR__MORE) == 0) {
-        complete(stage, edge, item);
-    } else if (!weir__queue_push(&edge->partial, item)) {
-        lose(stage, item);
+    bool more = (entry->flags & WEIR__MORE) != 0;
+    if (more && weir__queue_push(&edge->partial, item)) {
+        return;
     }
+    if (!more && weir__queue_reserve(&stage->inq, edge->partial.count + 1)) {
+        complete(stage, edge, item);
+        return;
+    }
+    weir__block_drop(item.block, &stage->host->pool);
+    lose(stage, edge, entry->count);
 }
 
 /* ---- from messages to batches -------------------------------------------- */
@@ -76,14 +94,6 @@ static void handle(weir_stage *stage, struct weir__edge *edge, struct weir__item
     if (item != NULL && batch.reserved[0] != 0) {
         weir__block_drop(item->block, &stage->host->pool);
     }
-}
-
-static void ask(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
-    if (count > 0 && !stage->stopping && edge->subscribed) {
-        weir__edge_ask(edge, count);
-        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
-    }
-    weir__outbox_flush(&stage->host->outbox);
 }
 
 /* The next `count` events of the front message as one contiguous item. */

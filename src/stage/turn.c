@@ -98,15 +98,18 @@ static bool edges(weir_stage *stage, enum weir__direction direction, uint32_t *b
         struct weir__ready_edge *ready = hot->first;
         struct weir__edge *edge = ready->edge;
         hot->first = ready->hot_next;
-        weir__edge_hold(edge); /* its end may come while it is polled */
-        if (poll(stage, edge, direction, budget)) {
+        ready->polled = true;
+        bool found = poll(stage, edge, direction, budget);
+        ready->polled = false;
+        any = any || found;
+        if (!ready->hot) {
+            weir__edge_release(edge); /* its end came while it was polled */
+        } else if (found) {
             ready->polls = 0;
-            any = true;
         } else if (edge->local || hot->count > MANY_EDGES ||
                    ++ready->polls > stage->host->hot_polls) {
             cool(stage, edge, direction);
         }
-        weir__edge_release(edge);
     }
     return any;
 }
