@@ -33,7 +33,7 @@ static weir_verdict fill(weir_stage *self, uint64_t demand) {
         demand -= room;
         left -= room;
     }
-    return left == 0 ? weir_stop_with(self, WEIR_REASON_NORMAL) : WEIR_CONTINUE;
+    return WEIR_CONTINUE;
 }
 
 static weir_verdict pass(weir_stage *self, weir_batch *batch) {
@@ -53,6 +53,7 @@ static weir_verdict add(weir_stage *self, weir_batch *batch) {
     sink->words_left -= words;
     if (sink->words_left == 0) {
         *sink->ended = race_clock_ns();
+        weir_runtime_stop(weir_stage_runtime(self), WEIR_REASON_NORMAL);
     }
     return WEIR_CONTINUE;
 }

@@ -15,7 +15,7 @@ _Thread_local struct weir__host *weir__here;
  * Empty polls before something cools.  One costs 40 to 100 ns, so a worker that
  * may spin does so for some 20 microseconds: the price of being woken.
  */
-enum { POLLS_THEN_PARK = 256, POLLS_SPINNING = 4096 };
+enum { POLLS_THEN_PARK = 256, POLLS_SPINNING = 4096, LINGER_TURNS = 8, LINGER_STAGES = 8 };
 
 static uint32_t hot_polls(const weir_runtime *runtime) {
     if (runtime->options.mode != WEIR_THREADS) {
@@ -172,6 +172,14 @@ static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
     return busy;
 }
 
+/* A stage with hot edges is visited on; among few, so is one that was busy just
+ * now: stages of one worker that work for each other need not cool in between. */
+static bool stays(const struct weir__worker *worker, const struct weir__ready_stage *ready) {
+    return ready->hot[WEIR__DEMAND].count > 0 || ready->hot[WEIR__EVENTS].count > 0 ||
+           (ready->polls < LINGER_TURNS && worker->host.hot_polls > 0 &&
+            worker->bell.run_count < LINGER_STAGES);
+}
+
 enum weir__step weir__worker_step(struct weir__worker *worker) {
     bool mail = take_mail(worker);
     weir__bell_collect(&worker->bell);
@@ -182,8 +190,7 @@ enum weir__step weir__worker_step(struct weir__worker *worker) {
     struct weir__slot *slot = WEIR__CONTAINER_OF(ready, struct weir__slot, ready);
     bool busy = visit(worker, slot);
     ready->polls = busy ? 0 : ready->polls + 1;
-    bool hot = ready->hot[WEIR__DEMAND].count > 0 || ready->hot[WEIR__EVENTS].count > 0;
-    if (busy || ready->queued || hot || !weir__ready_cool_stage(ready)) {
+    if (busy || ready->queued || stays(worker, ready) || !weir__ready_cool_stage(ready)) {
         if (ready->held) {
             weir__ready_queue(ready, false);
         }
