@@ -1,0 +1,839 @@
+/*
+ * Intake: messages are cut by the window, in order, as far as the gate is open.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: batches, asks and excess follow GenStage's rule for every min and max;
+ * a message is contiguous however it came; a manual consumer gets messages
+ * whole; a producer_consumer begins a message only while it has demand, ends it
+ * whatever happens, and never runs on without consumers; infos and ends keep
+ * their place among messages; what memory does not allow is counted.
+ * Method: worked examples, by journals; several producers and long messages by
+ * what each batch holds; memory that fails at every step in turn.
+ */
+#include "support/cmocka.h"
+#include "support/player.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the window ----------------------------------------------------------------------------- */
+
+struct row {
+    size_t max;
+    size_t min;
+    uint64_t messages[4];
+    const char *batches; /* of the last message                */
+    uint64_t asked;      /* in total, after the first max      */
+};
+
+/* The table of GenStage's documentation and tests; first messages set the demand. */
+static const struct row rows[] = {
+    {1000, 500, {1000}, "events 0..499\nevents 500..999\n", 1000},
+    {1000, 500, {700}, "events 0..499\nevents 500..699\n", 500},
+    {1000, 750, {100, 100}, "events 100..199\n", 0},
+    {1000, 750, {100, 100, 100}, "events 200..299\n", 300},
+    {100,
+     80,
+     {100},
+     "events 0..19\nevents 20..39\nevents 40..59\nevents 60..79\nevents 80..99\n",
+     100},
+    {10, WEIR_NONE, {10}, "events 0..9\n", 10},
+    {10, WEIR_NONE, {9}, "events 0..8\n", 0},
+    {10, 5, {7}, "events 0..4\nevents 5 6\n", 5},
+    {10, 7, {2, 3}, "events 2..4\n", 5},
+    {10, 9, {3}, "events 0\nevents 1\nevents 2\n", 3},
+    {10, 8, {5}, "events 0 1\nevents 2 3\nevents 4\n", 4}, /* inline, and cut */
+    {1, WEIR_NONE, {1}, "events 0\n", 1},
+    {2, 1, {2}, "events 0\nevents 1\n", 2},
+};
+
+static void batches_and_asks_follow_the_rule(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct row *row = &rows[i];
+        struct rig rig;
+        for (int world = 0; rig_open_world(&rig, world); world++) {
+            struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+            struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+            player_start(&p, &rig, NULL);
+            player_start(&c, &rig, NULL);
+            player_subscribe(
+                &c, &p, &(weir_subscribe_options){.max_demand = row->max, .min_demand = row->min});
+            rig_rest(&rig);
+            for (int k = 0; row->messages[k] > 0; k++) {
+                rig_text_expect(&c.journal, c.journal.text); /* the last message's alone */
+                player_cast(&p, row->messages[k]);
+                rig_rest(&rig);
+            }
+            player_expect(&c, row->batches);
+            /* Demand is merged on its way, so only the sum is certain. */
+            uint64_t asked = 0;
+            for (const char *at = p.journal.text; (at = strstr(at, "demand ")) != NULL; at++) {
+                asked += strtoull(at + 7, NULL, 10);
+            }
+            assert_int_equal(asked, row->max + row->asked);
+            rig_expect_log(&rig, "");
+            rig_close(&rig);
+        }
+    }
+}
+
+/* A dispatcher of the program's own, which gives its one consumer all it can get. */
+static weir_reason generous_subscribe(void *state, weir_outlet *consumer, uint64_t *upstream) {
+    *(weir_outlet **)state = consumer;
+    *upstream = 0;
+    return WEIR_REASON_NORMAL;
+}
+
+static uint64_t generous_ask(void *state, weir_outlet *consumer, uint64_t count) {
+    (void)state;
+    (void)consumer;
+    return count;
+}
+
+static uint64_t generous_cancel(void *state, weir_outlet *consumer) {
+    (void)consumer;
+    *(weir_outlet **)state = NULL;
+    return 0;
+}
+
+static void generous_dispatch(void *state, weir_run *run, uint64_t count) {
+    weir_outlet *consumer = *(weir_outlet **)state;
+    if (consumer != NULL) weir_run_send(run, consumer, count + 1000); /* no more than there is */
+}
+
+static uint64_t generous_demand(const void *state) {
+    return *(weir_outlet *const *)state != NULL ? UINT64_MAX : 0;
+}
+
+static const weir_dispatcher generous = {.name = "generous",
+                                         .state_bytes = sizeof(weir_outlet *),
+                                         .subscribe = generous_subscribe,
+                                         .ask = generous_ask,
+                                         .cancel = generous_cancel,
+                                         .dispatch = generous_dispatch,
+                                         .open_demand = generous_demand};
+
+static void excess_is_handled_and_logged(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, &(weir_stage_options){.dispatcher = &generous});
+        player_start(&c, &rig, NULL);
+        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = 5});
+        rig_rest(&rig);
+        player_cast(&p, 30);
+        rig_rest(&rig);
+        player_expect(&c, "subscribe p\nevents 0..4\nevents 5..9\nevents 10..14\nevents 15..19\n"
+                          "events 20..24\nevents 25..29\n");
+        const char *line = "error: stage c has received 5 events in excess of its demand\n";
+        char expected[400];
+        snprintf(expected, sizeof expected, "%s%s%s%s", line, line, line, line);
+        rig_expect_log(&rig, expected);
+        for (int i = 0; i < 300; i++) player_cast(&p, 1); /* more than its ring can hold */
+        rig_rest(&rig);
+        assert_int_equal(c.handled, 330);
+        rig_close(&rig);
+    }
+}
+
+/* An ask on an automatic subscription is answered, and then too much. */
+static void asking_for_more_is_excess(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        weir_subscription subscription =
+            player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 1});
+        assert_int_equal(weir_ask(rig.runtime, subscription, 20), WEIR_OK);
+        rig_rest(&rig);
+        player_cast(&p, 15);
+        for (int i = 0; i < 6; i++) player_cast(&p, 1);
+        rig_rest(&rig);
+        assert_int_equal(c.handled, 21);
+        assert_true(rig.log.used > 0);
+        rig_close(&rig);
+    }
+}
+
+/* ---- messages ---------------------------------------------------------------------------------- */
+
+/* What one ask is served is one message, however many emissions it was. */
+static void what_one_ask_is_served_is_one_batch(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        for (int i = 0; i < 5; i++) player_cast(&p, 1);
+        rig_rest(&rig);
+        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = 5});
+        rig_rest(&rig);
+        player_expect(&c, "subscribe p\nevents 0..4\n");
+        rig_close(&rig);
+    }
+}
+
+static void a_message_over_several_blocks_is_contiguous(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, &(weir_stage_options){.buffer_size = WEIR_INFINITY});
+        player_start(&c, &rig, NULL);
+        player_cast(&p, 500);
+        player_cast(&p, 7000); /* not in the first block, */
+        player_cast(&p, 8000); /* nor in the second       */
+        rig_rest(&rig);
+        player_subscribe(&c, &p,
+                         &(weir_subscribe_options){.max_demand = 20000, .min_demand = 14000});
+        rig_rest(&rig);
+        player_expect(&c, "subscribe p\nevents 0..5999\nevents 6000..11999\n"
+                          "events 12000..15499\n");
+        rig_close(&rig);
+    }
+}
+
+/* Passes each batch on with an event of its own before it, so that no slices join. */
+static weir_verdict alternate(weir_stage *self, struct player *player, weir_batch *batch) {
+    const uint64_t *numbers = batch->events;
+    uint64_t own = 100000 + numbers[0];
+    player_emit_numbers(self, &own, 1);
+    player->emitted += batch->count;
+    return weir_forward(self, batch);
+}
+
+static weir_verdict expect_alternating(weir_stage *self, struct player *player, weir_batch *batch) {
+    (void)self;
+    const uint64_t *numbers = batch->events;
+    for (size_t i = 0; i < batch->count; i++) {
+        uint64_t number = player->next / 2 + (player->next % 2 ? 0 : 100000);
+        RIG_CHECK(player->rig, numbers[i] == number);
+        player->next++;
+    }
+    return WEIR_CONTINUE;
+}
+
+/* 1,200 slices: more than a ring can hold, in one message, and one batch. */
+static void a_message_of_many_slices_is_contiguous(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
+        struct player t = {
+            .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = alternate};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+        c.does.events = expect_alternating;
+        player_start(&p, &rig, NULL);
+        player_start(&t, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 600, .min_demand = 599});
+        weir_subscription subscription = player_subscribe(&c, &t, NULL);
+        weir_ask(rig.runtime, subscription, 1);
+        player_cast(&p, 600);
+        rig_rest(&rig);
+        assert_int_equal(t.batches, 600); /* the message was begun, so it was ended */
+        assert_int_equal(c.batches, 1);
+        assert_int_equal(rig_accounts(&rig).buffered, 1199);
+        weir_ask(rig.runtime, subscription, 1000);
+        rig_rest(&rig);
+        assert_int_equal(c.batches, 2);
+        assert_int_equal(c.handled, 1001);
+        rig_close(&rig);
+    }
+}
+
+/* A message of more batches than a turn takes is resumed, and no mail comes between. */
+static void nothing_comes_between_the_batches_of_a_message(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        c.emits = PLAYER_HOLDS;
+        player_start(&p, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 1000, .min_demand = 999});
+        rig_rest(&rig);
+        player_expect(&c, "subscribe p\n");
+        player_cast(&p, 400);
+        while (c.handled == 0) weir_runtime_step(rig.runtime, 1);
+        assert_true(c.handled < 400);
+        player_cast(&c, 0);
+        player_info(&c, 7);
+        player_stop(&c, WEIR_REASON_NORMAL);
+        rig_rest(&rig);
+        const char *cast = strstr(c.journal.text, "cast");
+        assert_non_null(cast);
+        assert_true(strncmp(cast - 11, "events 399\n", 11) == 0);
+        assert_non_null(strstr(cast, "terminate normal"));
+        assert_int_equal(c.handled, 400);
+        rig_close(&rig);
+    }
+}
+
+/* ---- manual ------------------------------------------------------------------------------------- */
+
+static void a_manual_consumer_gets_messages_whole(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+        player_start(&p, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        weir_subscription subscription =
+            player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 4});
+        rig_rest(&rig);
+        player_expect(&p, "subscribe c\n"); /* nothing is asked by itself */
+        player_cast(&p, 10);
+        rig_rest(&rig);
+        assert_int_equal(weir_ask(rig.runtime, subscription, 0), WEIR_OK);
+        rig_rest(&rig);
+        player_expect(&c, "subscribe p\n");
+        assert_int_equal(weir_ask(rig.runtime, subscription, 3), WEIR_OK);
+        rig_rest(&rig);
+        player_expect(&c, "events 0..2\n");
+        assert_int_equal(weir_ask(rig.runtime, subscription, 300), WEIR_OK); /* beyond max */
+        rig_rest(&rig);
+        player_expect(&c, "events 3..9\n");
+        player_expect(&p, "cast 10\ndemand 293\n");
+        player_cast(&p, 290);
+        rig_rest(&rig);
+        player_expect(&c, "events 10..299\n");
+        for (int i = 0; i < 3; i++) player_cast(&p, 1);
+        rig_rest(&rig);
+        player_expect(&c, "events 300\nevents 301\nevents 302\n");
+        rig_expect_log(&rig, "");
+        rig_close(&rig);
+    }
+}
+
+static weir_verdict ask_as_many(weir_stage *self, struct player *player, weir_batch *batch) {
+    weir_status status = weir_ask(weir_stage_runtime(self), batch->subscription, batch->count);
+    RIG_CHECK(player->rig, status == WEIR_OK);
+    return WEIR_CONTINUE;
+}
+
+static void a_manual_consumer_may_ask_as_it_goes(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 1000, .quiet = true};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+        c.does.events = ask_as_many;
+        player_start(&p, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        weir_subscription subscription = player_subscribe(&c, &p, NULL);
+        weir_ask(rig.runtime, subscription, 7);
+        rig_rest(&rig);
+        assert_int_equal(c.handled, 1000);
+        assert_int_equal(c.sum, 999 * 1000 / 2);
+        rig_close(&rig);
+    }
+}
+
+/* ---- several producers ---------------------------------------------------------------------------- */
+
+enum { SOURCES = 3 };
+
+struct sources {
+    weir_subscription from[SOURCES];
+    uint64_t next[SOURCES];
+    size_t largest[SOURCES];
+};
+
+static weir_verdict sort_out(weir_stage *self, struct player *player, weir_batch *batch) {
+    (void)self;
+    struct sources *sources = player->own;
+    const uint64_t *numbers = batch->events;
+    int source = 0;
+    while (source < SOURCES && batch->subscription.id != sources->from[source].id) source++;
+    RIG_CHECK(player->rig, source < SOURCES);
+    if (source == SOURCES) return WEIR_STOP;
+    for (size_t i = 0; i < batch->count; i++) {
+        RIG_CHECK(player->rig, numbers[i] == sources->next[source]++);
+    }
+    if (batch->count > sources->largest[source]) sources->largest[source] = batch->count;
+    return WEIR_CONTINUE;
+}
+
+static void each_producer_has_its_own_account(void **state) {
+    (void)state;
+    static const weir_subscribe_options options[SOURCES] = {
+        {.max_demand = 1}, {.max_demand = 10, .min_demand = 7}, {.max_demand = 600}};
+    static const size_t largest[SOURCES] = {1, 3, 300};
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct sources sources;
+        memset(&sources, 0, sizeof sources);
+        struct player c = {.name = "c",
+                           .kind = WEIR_CONSUMER,
+                           .quiet = true,
+                           .own = &sources,
+                           .does.events = sort_out};
+        struct player p[SOURCES];
+        memset(p, 0, sizeof p);
+        player_start(&c, &rig, NULL);
+        for (int i = 0; i < SOURCES; i++) {
+            p[i].name = "p";
+            p[i].kind = WEIR_PRODUCER;
+            p[i].limit = 900;
+            p[i].quiet = true;
+            player_start(&p[i], &rig, NULL);
+            sources.from[i] = player_subscribe(&c, &p[i], &options[i]);
+        }
+        rig_rest(&rig);
+        for (int i = 0; i < SOURCES; i++) {
+            assert_int_equal(sources.next[i], 900);
+            assert_int_equal(sources.largest[i], largest[i]);
+        }
+        rig_close(&rig);
+    }
+}
+
+/* Events of one size from here, of another from there. */
+static weir_verdict emit_chars(weir_stage *self, struct player *player, uint64_t number) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+    player->emitted += number;
+    RIG_CHECK(player->rig, weir_emit(self, letters, number) == WEIR_OK);
+    return WEIR_CONTINUE;
+}
+
+static void producers_may_differ_in_size(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player q = {.name = "q", .kind = WEIR_PRODUCER, .does.cast = emit_chars};
+        struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .emits = PLAYER_HOLDS};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+        player_start(&p, &rig, NULL);
+        player_start(&q, &rig, &(weir_stage_options){.event_bytes = 1});
+        player_start(&t, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        const weir_subscribe_options options = {.max_demand = 100, .min_demand = 50};
+        player_subscribe(&t, &p, &options);
+        player_subscribe(&t, &q, &options);
+        weir_subscription subscription = player_subscribe(&c, &t, NULL);
+        rig_rest(&rig);
+        player_expect(&t, "subscribe p\nsubscribe q\nsubscribe c\n");
+        /* All of it waits together: small ones, inline, are kept in blocks of their size. */
+        for (int i = 0; i < 3; i++) {
+            player_cast(&p, 1);
+            rig_rest(&rig);
+            player_cast(&q, 3);
+            rig_rest(&rig);
+        }
+        player_cast(&q, 20);
+        rig_rest(&rig);
+        player_expect(&t, "");
+        weir_ask(rig.runtime, subscription, 1);
+        rig_rest(&rig);
+        player_expect(&t, "events 0\n3 events of 1 bytes\nevents 1\n3 events of 1 bytes\n"
+                          "events 2\n3 events of 1 bytes\n20 events of 1 bytes\n");
+        rig_close(&rig);
+    }
+}
+
+/* ---- producer_consumers ------------------------------------------------------------------------------- */
+
+static weir_verdict twice(weir_stage *self, struct player *player, weir_batch *batch) {
+    (void)player;
+    const uint64_t *numbers = batch->events;
+    for (size_t i = 0; i < batch->count; i++) {
+        const uint64_t pair[2] = {2 * numbers[i], 2 * numbers[i] + 1};
+        player_emit_numbers(self, pair, 2);
+    }
+    return WEIR_CONTINUE;
+}
+
+/* GenStage's test of a doubler: chunks go on when the demand is used up. */
+static void a_message_begun_is_handled_to_its_end(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.events = twice};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    player_start(&p, &rig, NULL);
+    player_start(&t, &rig, NULL);
+    player_start(&c, &rig, NULL);
+    player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 100, .min_demand = 80});
+    player_subscribe(&c, &t, &(weir_subscribe_options){.max_demand = 100, .min_demand = 50});
+    rig_rest(&rig);
+    player_cast(&p, 100);
+    rig_rest(&rig);
+    player_expect(&t, "subscribe p\nsubscribe c\nevents 0..19\nevents 20..39\nevents 40..59\n"
+                      "events 60..79\nevents 80..99\n");
+    /* 40, 40 and 20 fill the demand; 100 were buffered, and serve what is asked next. */
+    player_expect(&c, "subscribe t\nevents 0..39\nevents 40..79\nevents 80..99\n"
+                      "events 100..149\nevents 150..179\nevents 180..199\n");
+    assert_int_equal(rig_accounts(&rig).buffered, 0);
+    rig_close(&rig);
+}
+
+static void without_demand_messages_wait(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = UINT64_MAX};
+        struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+        player_start(&p, &rig, NULL);
+        player_start(&t, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 10});
+        weir_subscription subscription = player_subscribe(&c, &t, NULL);
+        rig_rest(&rig);
+        player_expect(&t, "subscribe p\nsubscribe c\n");
+        assert_int_equal(p.next, 10); /* it has asked once, before anybody asked it */
+        assert_int_equal(rig_accounts(&rig).in_flight, 10);
+        weir_ask(rig.runtime, subscription, 3);
+        rig_rest(&rig);
+        /* One message, of ten, in two batches; what was asked meanwhile waits. */
+        player_expect(&t, "events 0..4\nevents 5..9\n");
+        player_expect(&c, "subscribe t\nevents 0..2\n");
+        assert_int_equal(p.next, 20);
+        weir_ask(rig.runtime, subscription, 3);
+        rig_rest(&rig);
+        player_expect(&t, ""); /* from the buffer */
+        player_expect(&c, "events 3..5\n");
+        weir_ask(rig.runtime, subscription, 5); /* four of which are buffered */
+        rig_rest(&rig);
+        player_expect(&c, "events 6..9\nevents 10\n");
+        assert_true(t.handled <= 20);
+        rig_close(&rig);
+    }
+}
+
+/* Demand is counted on what comes out, asks on what goes in: a filter keeps pulling. */
+static void a_filter_that_passes_nothing_keeps_pulling(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 5000, .quiet = true};
+        struct player t = {
+            .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .emits = PLAYER_HOLDS, .quiet = true};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, NULL);
+        player_start(&t, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 100});
+        player_subscribe(&c, &t, &(weir_subscribe_options){.max_demand = 1});
+        rig_rest(&rig);
+        assert_int_equal(t.handled, 5000);
+        player_expect(&c, "subscribe t\n");
+        rig_close(&rig);
+    }
+}
+
+/* Output that comes later, by a message, does not use up the demand in between. */
+static weir_verdict later(weir_stage *self, struct player *player, weir_batch *batch) {
+    uint64_t count = batch->count;
+    weir_status status = weir_cast(weir_stage_runtime(self), weir_self(self), &count, sizeof count);
+    RIG_CHECK(player->rig, status == WEIR_OK);
+    return WEIR_CONTINUE;
+}
+
+static void output_may_come_later(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100, .quiet = true};
+        struct player t = {
+            .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = later};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+        player_start(&p, &rig, NULL);
+        player_start(&t, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = 8});
+        player_subscribe(&c, &t, &(weir_subscribe_options){.max_demand = 10, .min_demand = 5});
+        rig_rest(&rig);
+        assert_int_equal(t.handled, 100);
+        assert_int_equal(c.handled, 100);
+        rig_close(&rig);
+    }
+}
+
+/* In GenStage a producer_consumer runs on when its consumers have gone (defect A). */
+static void without_consumers_it_stops_pulling(void **state) {
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        struct rig rig;
+        for (int world = 0; rig_open_world(&rig, world); world++) {
+            struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
+            struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+            struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+            player_start(&p, &rig, NULL);
+            player_start(&t, &rig, NULL);
+            player_start(&c, &rig, NULL);
+            player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 10});
+            weir_subscription subscription = player_subscribe(
+                &c, &t, &(weir_subscribe_options){.max_demand = 500, .cancel = WEIR_TEMPORARY});
+            rig_rest(&rig); /* 500 are open at t, of which p has sent none */
+            if (how == 0) player_stop(&c, WEIR_REASON_NORMAL);
+            if (how == 1) weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL);
+            if (how == 2) player_cast(&p, 4);
+            rig_rest(&rig);
+            if (how == 2) player_stop(&c, WEIR_REASON_NORMAL);
+            rig_rest(&rig);
+            uint64_t handled = t.handled;
+            for (int i = 0; i < 20; i++) player_cast(&p, 10);
+            rig_rest(&rig);
+            assert_int_equal(t.handled, handled);
+            assert_int_equal(rig_accounts(&rig).in_flight, how == 2 ? 6 : 10);
+            rig_close(&rig);
+        }
+    }
+}
+
+/* ---- infos and ends among messages -------------------------------------------------------------------- */
+
+static void an_info_goes_behind_what_waits(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+        player_start(&p, &rig, NULL);
+        player_start(&t, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        player_subscribe(&t, &p,
+                         &(weir_subscribe_options){.max_demand = 10, .min_demand = WEIR_NONE});
+        weir_subscription subscription = player_subscribe(&c, &t, NULL);
+        rig_rest(&rig);
+        player_expect(&t, "subscribe p\nsubscribe c\n");
+        player_info(&t, 1); /* nothing waits */
+        rig_rest(&rig);
+        player_expect(&t, "info 1\n");
+        player_cast(&p, 3);
+        rig_rest(&rig);
+        player_info(&t, 2);
+        player_info(&t, 3);
+        rig_rest(&rig);
+        player_cast(&p, 2);
+        rig_rest(&rig);
+        player_info(&t, 4);
+        rig_rest(&rig);
+        player_expect(&t, "");
+        weir_ask(rig.runtime, subscription, 2); /* one message: 2 go out, 1 is buffered */
+        rig_rest(&rig);
+        player_expect(&t, "events 0..2\n");
+        weir_ask(rig.runtime, subscription, 1); /* the infos go behind it in the buffer */
+        rig_rest(&rig);
+        weir_ask(rig.runtime, subscription, 2);
+        rig_rest(&rig);
+        /* Like any message of a stage to itself, they come when the drain is done. */
+        player_expect(&t, "events 3 4\ninfo 2\ninfo 3\n");
+        weir_ask(rig.runtime, subscription, 1);
+        rig_rest(&rig);
+        player_expect(&t, "info 4\n");
+        rig_close(&rig);
+    }
+}
+
+/*
+ * The producer goes while messages wait: they stay, each becomes one batch, and
+ * the end comes behind them, when consumers ask.
+ */
+static void the_end_of_a_subscription_goes_behind_what_waits(void **state) {
+    (void)state;
+    for (int cancel = 0; cancel < 2; cancel++) {
+        struct rig rig;
+        for (int world = 0; rig_open_world(&rig, world); world++) {
+            struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+            struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
+            struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+            player_start(&p, &rig, NULL);
+            player_start(&t, &rig, NULL);
+            player_start(&c, &rig, NULL);
+            weir_subscription upper = player_subscribe(
+                &t, &p, &(weir_subscribe_options){.max_demand = 100, .min_demand = 90});
+            weir_subscription subscription = player_subscribe(&c, &t, NULL);
+            rig_rest(&rig);
+            player_expect(&t, "subscribe p\nsubscribe c\n");
+            player_cast(&p, 40);
+            player_cast(&p, 15);
+            rig_rest(&rig);
+            if (cancel) {
+                weir_cancel(rig.runtime, upper, WEIR_REASON_USER);
+            } else {
+                player_stop(&p, WEIR_REASON_USER);
+            }
+            rig_rest(&rig);
+            player_expect(&t, ""); /* permanent, and alive until it is asked */
+            weir_ask(rig.runtime, subscription, 41);
+            rig_rest(&rig);
+            player_expect(&t, "events 0..39\nevents 40..54\n");
+            assert_int_equal(weir_runtime_stages(rig.runtime), cancel ? 3 : 2);
+            weir_ask(rig.runtime, subscription, 100);
+            rig_rest(&rig);
+            player_expect(&t, cancel ? "cancel p user\nterminate user\n"
+                                     : "down p user\nterminate user\n");
+            player_expect(&c, "subscribe t\nevents 0..39\nevents 40\nevents 41..54\n"
+                              "down t user\nterminate user\n");
+            rig_close(&rig);
+        }
+    }
+}
+
+/* A message begun when its producer goes is ended by the same rule as it began. */
+static void a_message_begun_keeps_its_batches(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+    player_start(&p, &rig, NULL);
+    player_start(&t, &rig, NULL);
+    player_start(&c, &rig, NULL);
+    player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 1000, .min_demand = 999});
+    player_subscribe(&c, &t, NULL);
+    rig_rest(&rig);
+    player_cast(&p, 300);
+    while (t.handled == 0) weir_runtime_step(rig.runtime, 1);
+    player_stop(&p, WEIR_REASON_NORMAL);
+    rig_rest(&rig);
+    assert_int_equal(t.batches, 300);
+    assert_int_equal(c.handled, 300);
+    rig_close(&rig);
+}
+
+/* ---- memory --------------------------------------------------------------------------------------------- */
+
+/* Large events, few to a block, so that a message is of many slices. */
+struct brand {
+    uint64_t event_bytes;
+    uint64_t number;
+};
+
+static weir_verdict emit_branded(weir_stage *self, struct player *player, uint64_t number) {
+    const uint64_t *event_bytes = player->own;
+    for (uint64_t i = 0; i < number; i++) {
+        size_t room;
+        struct brand *brand = weir_reserve(self, 1, &room);
+        if (brand == NULL) return WEIR_CONTINUE;
+        *brand = (struct brand){*event_bytes, player->next++};
+        if (weir_commit(self, 1) == WEIR_OK) player->emitted++;
+    }
+    return WEIR_CONTINUE;
+}
+
+/* However much is lost, what comes is of its producer, whole and in order. */
+static weir_verdict check_brands(weir_stage *self, struct player *player, weir_batch *batch) {
+    (void)self;
+    uint64_t *next = player->own; /* by event size / 10,000 */
+    const unsigned char *event = batch->events;
+    for (size_t i = 0; i < batch->count; i++, event += batch->event_bytes) {
+        struct brand brand;
+        memcpy(&brand, event, sizeof brand);
+        RIG_CHECK(player->rig, brand.event_bytes == batch->event_bytes);
+        RIG_CHECK(player->rig, brand.number >= next[batch->event_bytes / 10000]);
+        next[batch->event_bytes / 10000] = brand.number + 1;
+    }
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict count_refusals(weir_stage *self, struct player *player, const weir_peer *peer) {
+    (void)self;
+    (void)peer;
+    uint64_t *next = player->own;
+    next[0]++;
+    return WEIR_CONTINUE;
+}
+
+/* The allocator fails at its k-th call: whatever is lost is counted. */
+static bool starve(uint64_t at, bool for_good, size_t max_demand,
+                   const weir_runtime_options *options) {
+    struct rig rig;
+    rig_open(&rig, options);
+    uint64_t sizes[2] = {20000, 10000};
+    uint64_t next[3] = {0};
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true, .own = &sizes[0]};
+    struct player q = {.name = "q", .kind = WEIR_PRODUCER, .quiet = true, .own = &sizes[1]};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .own = next};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+    p.does.cast = q.does.cast = emit_branded;
+    t.does.events = check_brands;
+    t.does.cancel = count_refusals;
+    player_start(&p, &rig, &(weir_stage_options){.event_bytes = sizes[0]});
+    player_start(&q, &rig, &(weir_stage_options){.event_bytes = sizes[1]});
+    player_start(&t, &rig, NULL);
+    player_start(&c, &rig, NULL);
+    const weir_subscribe_options wide = {
+        .max_demand = max_demand, .min_demand = WEIR_NONE, .cancel = WEIR_TEMPORARY};
+    weir_subscription subscription = player_subscribe(&c, &t, &wide);
+    player_cast(&p, 40);
+    player_cast(&q, 40);
+    rig_rest(&rig);
+    player_subscribe(&t, &p, &wide);
+    player_subscribe(&t, &q, &wide);
+    test_memory_fail(&rig.memory, at, for_good);
+    rig_rest(&rig); /* messages wait in t */
+    weir_status asked = weir_ask(rig.runtime, subscription, 1);
+    rig_rest(&rig);
+    bool reached = rig.memory.calls >= rig.memory.fail_at;
+    test_memory_fail_never(&rig.memory);
+    if (asked != WEIR_OK) weir_ask(rig.runtime, subscription, 1);
+    rig_rest(&rig);
+    weir_accounts accounts = rig_accounts(&rig);
+    assert_null(weir_accounts_check(&accounts));
+    /* Demand does not stand still, unless a subscription was refused for want of memory. */
+    assert_true(accounts.buffered == 0 || next[0] > 0);
+    assert_int_equal(accounts.in_flight, 0);
+    rig_close(&rig);
+    return reached;
+}
+
+static void what_memory_does_not_allow_is_counted(void **state) {
+    (void)state;
+    static const weir_runtime_options options[] = {{.mode = WEIR_STEPPED, .workers = 1},
+                                                   {.mode = WEIR_STEPPED, .workers = 2}};
+    for (size_t max_demand = 24; max_demand <= 30; max_demand += 3) { /* 8 to 10 slices */
+        for (int world = 0; world < 2; world++) {
+            for (int for_good = 0; for_good < 2; for_good++) {
+                uint64_t at = 1;
+                while (starve(at, for_good, max_demand, &options[world])) at++;
+                assert_true(at > 3);
+            }
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches_and_asks_follow_the_rule),
+        cmocka_unit_test(excess_is_handled_and_logged),
+        cmocka_unit_test(asking_for_more_is_excess),
+        cmocka_unit_test(what_one_ask_is_served_is_one_batch),
+        cmocka_unit_test(a_message_over_several_blocks_is_contiguous),
+        cmocka_unit_test(a_message_of_many_slices_is_contiguous),
+        cmocka_unit_test(nothing_comes_between_the_batches_of_a_message),
+        cmocka_unit_test(a_manual_consumer_gets_messages_whole),
+        cmocka_unit_test(a_manual_consumer_may_ask_as_it_goes),
+        cmocka_unit_test(each_producer_has_its_own_account),
+        cmocka_unit_test(producers_may_differ_in_size),
+        cmocka_unit_test(a_message_begun_is_handled_to_its_end),
+        cmocka_unit_test(without_demand_messages_wait),
+        cmocka_unit_test(a_filter_that_passes_nothing_keeps_pulling),
+        cmocka_unit_test(output_may_come_later),
+        cmocka_unit_test(without_consumers_it_stops_pulling),
+        cmocka_unit_test(an_info_goes_behind_what_waits),
+        cmocka_unit_test(the_end_of_a_subscription_goes_behind_what_waits),
+        cmocka_unit_test(a_message_begun_keeps_its_batches),
+        cmocka_unit_test(what_memory_does_not_allow_is_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
