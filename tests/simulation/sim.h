@@ -6,8 +6,8 @@
  * of the code under test (include/ck_pr.h) and every call it makes to the system
  * (os_sim.c) is a scheduling point, where another fiber may go on.  Stores wait in
  * a buffer of their fiber, as x86 has it, so that what a missing fence does wrong
- * is done wrong here too.  All choices are drawn from one seed: the same seed runs
- * the same way, in any process.
+ * is done wrong here too.  All choices are drawn from one seed: one build runs
+ * one seed the same way every time.
  *
  * A schedule ends well when every fiber has returned.  It fails when nothing can
  * go on (a wake-up was lost), when it does not end (livelock), or when somebody
