@@ -67,7 +67,7 @@ uint64_t weir__stage_dispatch(weir_stage *stage, struct weir__queue *queue, uint
                            .pool = &stage->host->pool,
                            .scratch = &stage->scratch};
     stage->dispatch.table->dispatch(stage->dispatch.state, &run, count);
-    if (run.shared > 0) {
+    if (run.shared > 0 || run.copies > 0) {
         weir__count(&counters->shared, run.shared);
         weir__count(&counters->copies, run.copies);
         weir__stage_discard(stage, run.lost, WEIR_DISCARD_OVERFLOW, false);
