@@ -1,0 +1,687 @@
+/*
+ * Supply: demand and events meet; what is left over waits, and nothing is lost.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: handle_demand hears of each ask that the buffer does not serve; a buffer
+ * keeps what it should, in order, whoever comes and goes; what a dead consumer
+ * had not begun comes back before newer events; the dispatcher is told of
+ * everything at its moment; infos and the demand mode keep their places.
+ * Method: journals in all kinds of stepped runtimes, against worked examples of
+ * GenStage; a dispatcher that writes its journal too.
+ */
+#include "support/cmocka.h"
+#include "support/player.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const weir_subscribe_options ten = {
+    .max_demand = 10, .min_demand = WEIR_NONE, .cancel = WEIR_TEMPORARY};
+static const weir_subscribe_options five = {
+    .max_demand = 5, .min_demand = WEIR_NONE, .cancel = WEIR_TEMPORARY};
+
+/* ---- demand ------------------------------------------------------------------------------------ */
+
+static void each_ask_is_heard_once(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+        player_start(&p, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        weir_subscription subscription = player_subscribe(&c, &p, NULL);
+        for (uint64_t i = 1; i <= 3; i++) {
+            weir_ask(rig.runtime, subscription, i);
+            rig_rest(&rig);
+        }
+        player_expect(&p, "subscribe c\ndemand 1\ndemand 2\ndemand 3\n");
+        weir_ask(rig.runtime, subscription, WEIR_MAX_DEMAND_LIMIT);
+        rig_rest(&rig);
+        player_expect(&p, "demand 1000000000\n");
+        rig_close(&rig);
+    }
+}
+
+/* What it does not emit at once it may emit later: it is not asked for again. */
+static void a_producer_may_be_late(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        player_subscribe(&c, &p, &ten);
+        rig_rest(&rig);
+        player_expect(&p, "subscribe c\ndemand 10\n");
+        player_cast(&p, 4);
+        rig_rest(&rig);
+        player_expect(&p, "cast 4\n");
+        player_cast(&p, 3);
+        rig_rest(&rig);
+        player_expect(&p, "cast 3\ndemand 10\n");
+        player_expect(&c, "subscribe p\nevents 0..2\nevents 3..6\nevents 7..9\n");
+        rig_close(&rig);
+    }
+}
+
+static weir_verdict emit_a_surplus(weir_stage *self, struct player *player, uint64_t demand) {
+    (void)player;
+    player_emit(self, 2 * demand);
+    return WEIR_CONTINUE;
+}
+
+/* What it emits too much waits, and is served before it is asked again. */
+static void a_surplus_is_served_first(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.demand = emit_a_surplus};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+        player_start(&p, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        weir_subscription subscription = player_subscribe(&c, &p, NULL);
+        static const uint64_t asks[] = {10, 4, 10};
+        for (int i = 0; i < 3; i++) {
+            weir_ask(rig.runtime, subscription, asks[i]);
+            rig_rest(&rig);
+        }
+        player_expect(&p, "subscribe c\ndemand 10\ndemand 4\n");
+        player_expect(&c, "subscribe p\nevents 0..9\nevents 10..13\nevents 14..19\n"
+                          "events 20..23\n");
+        assert_int_equal(rig_accounts(&rig).buffered, 4);
+        rig_close(&rig);
+    }
+}
+
+/* ---- the buffer ------------------------------------------------------------------------------------ */
+
+struct keeping {
+    size_t size;
+    weir_keep keep;
+    uint64_t casts[3];
+    uint64_t discarded;
+    const char *events;
+};
+
+static void the_buffer_keeps_what_it_should(void **state) {
+    (void)state;
+    static const struct keeping cases[] = {
+        {3, WEIR_KEEP_LAST, {5}, 2, "subscribe p\nevents 2..4\n"},
+        {3, WEIR_KEEP_FIRST, {5}, 2, "subscribe p\nevents 0..2\n"},
+        {3, WEIR_KEEP_LAST, {2, 2}, 1, "subscribe p\nevents 1..3\n"},
+        {3, WEIR_KEEP_FIRST, {2, 2}, 1, "subscribe p\nevents 0..2\n"},
+        {3, WEIR_KEEP_LAST, {1, 1, 1}, 0, "subscribe p\nevents 0..2\n"},
+        {1, WEIR_KEEP_LAST, {1, 1, 1}, 2, "subscribe p\nevents 2\n"},
+        {WEIR_NONE, WEIR_KEEP_LAST, {4}, 4, "subscribe p\n"},
+        {WEIR_NONE, WEIR_KEEP_FIRST, {4}, 4, "subscribe p\n"},
+        {WEIR_INFINITY, WEIR_KEEP_LAST, {9000, 9000}, 0, "subscribe p\nevents 0..17999\n"},
+        {0, WEIR_KEEP_LAST, {9000, 2000}, 1000, "subscribe p\nevents 1000..10999\n"},
+        {0, WEIR_KEEP_FIRST, {9000, 2000}, 1000, "subscribe p\nevents 0..9999\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rig rig;
+        for (int world = 0; rig_open_world(&rig, world); world++) {
+            struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+            struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+            player_start(
+                &p, &rig,
+                &(weir_stage_options){.buffer_size = cases[i].size, .buffer_keep = cases[i].keep});
+            player_start(&c, &rig, NULL);
+            for (int k = 0; k < 3 && cases[i].casts[k] > 0; k++) {
+                player_cast(&p, cases[i].casts[k]);
+                rig_rest(&rig);
+            }
+            assert_int_equal(p.discarded, cases[i].discarded);
+            assert_int_equal(rig_accounts(&rig).discarded, p.discarded);
+            assert_int_equal(rig_accounts(&rig).buffered, p.emitted - p.discarded);
+            player_subscribe(
+                &c, &p, &(weir_subscribe_options){.max_demand = 100000, .min_demand = WEIR_NONE});
+            rig_rest(&rig);
+            player_expect(&c, cases[i].events);
+            rig_close(&rig);
+        }
+    }
+}
+
+/* The pc's buffer has no bound unless one is given: a doubler loses nothing. */
+static weir_verdict a_hundredfold(weir_stage *self, struct player *player, weir_batch *batch) {
+    (void)player;
+    player_emit(self, 100 * batch->count);
+    return WEIR_CONTINUE;
+}
+
+static void a_producer_consumer_buffers_without_bound(void **state) {
+    (void)state;
+    for (int bounded = 0; bounded < 2; bounded++) {
+        struct rig rig;
+        for (int world = 0; rig_open_world(&rig, world); world++) {
+            struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 500, .quiet = true};
+            struct player t = {.name = "t",
+                               .kind = WEIR_PRODUCER_CONSUMER,
+                               .quiet = true,
+                               .does.events = a_hundredfold};
+            struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+            player_start(&p, &rig, NULL);
+            player_start(&t, &rig, &(weir_stage_options){.buffer_size = bounded ? 70 : 0});
+            player_start(&c, &rig, NULL);
+            player_subscribe(&t, &p,
+                             &(weir_subscribe_options){.max_demand = 500, .min_demand = 200});
+            weir_ask(rig.runtime, player_subscribe(&c, &t, NULL), 30);
+            rig_rest(&rig);
+            assert_int_equal(t.emitted, 50000);
+            assert_int_equal(c.handled, 30);
+            assert_int_equal(t.discarded, bounded ? 50000 - 100 : 0);
+            rig_close(&rig);
+        }
+    }
+}
+
+static void nothing_overtakes_what_is_buffered(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+        player_start(&p, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        weir_subscription subscription = player_subscribe(&c, &p, NULL);
+        for (uint64_t i = 1; i < 60; i++) {
+            player_cast(&p, 1 + i * 7 % 11);
+            weir_ask(rig.runtime, subscription, 1 + i * 5 % 9);
+            weir_runtime_step(rig.runtime, i % 5);
+        }
+        weir_ask(rig.runtime, subscription, 1000);
+        rig_rest(&rig);
+        assert_int_equal(c.handled, p.next);
+        assert_int_equal(c.sum, p.next * (p.next - 1) / 2);
+        rig_close(&rig);
+    }
+}
+
+/* ---- consumers that leave ----------------------------------------------------------------------------- */
+
+/* GenStage lets events wait beside demand, and newer ones overtake them (defect C). */
+static void what_is_buffered_is_served_to_whoever_asks(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, NULL);
+        player_start(&a, &rig, NULL);
+        player_start(&b, &rig, NULL);
+        player_subscribe(&a, &p, &ten);
+        player_subscribe(&b, &p, &five);
+        rig_rest(&rig);
+        player_stop(&a, WEIR_REASON_NORMAL);
+        rig_rest(&rig);
+        player_cast(&p, 10); /* b takes five, and asks for five: they are there */
+        rig_rest(&rig);
+        player_expect(&b, "subscribe p\nevents 0..4\nevents 5..9\n");
+        player_cast(&p, 5);
+        rig_rest(&rig);
+        player_expect(&b, "events 10..14\n");
+        assert_int_equal(rig_accounts(&rig).buffered, 0);
+        rig_close(&rig);
+    }
+}
+
+static weir_verdict stop_here(weir_stage *self, struct player *player, weir_batch *batch) {
+    (void)self;
+    (void)batch;
+    return player->batches >= 2 ? WEIR_STOP : WEIR_CONTINUE;
+}
+
+/* What a had not begun comes first, whatever has been buffered since. */
+static void what_comes_back_goes_before_newer_events(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .does.events = stop_here};
+        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, &(weir_stage_options){.buffer_size = 6}); /* it may pass the size */
+        player_start(&a, &rig, NULL);
+        player_start(&b, &rig, NULL);
+        player_subscribe(&a, &p, &(weir_subscribe_options){.max_demand = 20, .min_demand = 17});
+        rig_rest(&rig);
+        for (int i = 0; i < 3; i++) player_cast(&p, 6);
+        player_cast(&p, 7); /* two on their way, five buffered */
+        rig_rest(&rig);
+        assert_int_equal(a.handled, 6);
+        assert_int_equal(rig_accounts(&rig).buffered, 25 - 6);
+        player_subscribe(&b, &p, &(weir_subscribe_options){.max_demand = 100});
+        rig_rest(&rig);
+        player_expect(&b, "subscribe p\nevents 6..24\n");
+        rig_close(&rig);
+    }
+}
+
+/* It goes to those who have demand at once, before what they get next. */
+static void what_comes_back_is_served_at_once(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .does.events = stop_here};
+        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, NULL);
+        player_start(&a, &rig, NULL);
+        player_start(&b, &rig, NULL);
+        player_subscribe(&a, &p, &(weir_subscribe_options){.max_demand = 20, .min_demand = 17});
+        rig_rest(&rig);
+        player_subscribe(&b, &p, &ten);
+        rig_rest(&rig);
+        player_cast(&p, 15); /* all to a, who has asked for more than b */
+        rig_rest(&rig);
+        assert_int_equal(a.handled, 6);
+        player_cast(&p, 5);
+        rig_rest(&rig);
+        player_expect(&b, "subscribe p\nevents 6..14\nevents 15\nevents 16..19\n");
+        assert_null(strstr(p.journal.text, "discarded"));
+        rig_close(&rig);
+    }
+}
+
+/* ---- the dispatcher's view ------------------------------------------------------------------------------ */
+
+/* Tells the rig what it is asked to do, and passes it on to the demand dispatcher. */
+struct spy {
+    struct rig *rig;
+    weir_reason refuse_with;
+    void *inner; /* the demand dispatcher's state */
+};
+
+static weir_status spy_init(void *state, const void *options) {
+    struct spy *spy = state;
+    *spy = *(const struct spy *)options;
+    spy->inner = calloc(1, weir_demand_dispatcher()->state_bytes);
+    return weir_demand_dispatcher()->init(spy->inner, NULL);
+}
+
+static void spy_close(void *state) {
+    struct spy *spy = state;
+    rig_say(spy->rig, "~ close");
+    if (weir_demand_dispatcher()->close != NULL) weir_demand_dispatcher()->close(spy->inner);
+    free(spy->inner);
+}
+
+static weir_reason spy_subscribe(void *state, weir_outlet *consumer, uint64_t *upstream) {
+    struct spy *spy = state;
+    rig_say(spy->rig, "~ subscribe, max %zu", weir_outlet_options(consumer)->max_demand);
+    if (spy->refuse_with != WEIR_REASON_NORMAL) return spy->refuse_with;
+    return weir_demand_dispatcher()->subscribe(spy->inner, consumer, upstream);
+}
+
+static uint64_t spy_ask(void *state, weir_outlet *consumer, uint64_t count) {
+    struct spy *spy = state;
+    rig_say(spy->rig, "~ ask %d", (int)count);
+    return weir_demand_dispatcher()->ask(spy->inner, consumer, count);
+}
+
+static uint64_t spy_cancel(void *state, weir_outlet *consumer) {
+    struct spy *spy = state;
+    rig_say(spy->rig, "~ cancel");
+    return weir_demand_dispatcher()->cancel(spy->inner, consumer);
+}
+
+static void spy_dispatch(void *state, weir_run *run, uint64_t count) {
+    struct spy *spy = state;
+    rig_say(spy->rig, "~ dispatch %d", (int)count);
+    if (count != weir_run_count(run)) rig_say(spy->rig, "~ of %d", (int)weir_run_count(run));
+    weir_demand_dispatcher()->dispatch(spy->inner, run, count);
+}
+
+static uint64_t spy_open(const void *state) {
+    const struct spy *spy = state;
+    return weir_demand_dispatcher()->open_demand(spy->inner);
+}
+
+static bool spy_give_back(void *state, weir_outlet *consumer, uint64_t count) {
+    struct spy *spy = state;
+    (void)consumer;
+    rig_say(spy->rig, "~ give back %d", (int)count);
+    return count != 3; /* three are not wanted */
+}
+
+static weir_dispatcher spy_table(void) {
+    return (weir_dispatcher){.name = "spy",
+                             .state_bytes = sizeof(struct spy),
+                             .outlet_bytes = weir_demand_dispatcher()->outlet_bytes,
+                             .init = spy_init,
+                             .close = spy_close,
+                             .subscribe = spy_subscribe,
+                             .ask = spy_ask,
+                             .cancel = spy_cancel,
+                             .dispatch = spy_dispatch,
+                             .open_demand = spy_open,
+                             .give_back = spy_give_back};
+}
+
+static void everything_in_its_order(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        const weir_dispatcher table = spy_table();
+        const struct spy spy = {.rig = &rig};
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 7};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig,
+                     &(weir_stage_options){.dispatcher = &table, .dispatcher_options = &spy});
+        player_start(&c, &rig, NULL);
+        weir_subscription subscription = player_subscribe(&c, &p, &ten);
+        rig_rest(&rig);
+        rig_expect(&rig, "c subscribe p\np subscribe c\n~ subscribe, max 10\n~ ask 10\n"
+                         "p demand 10\n~ dispatch 7\nc events 0..6\n");
+        weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL);
+        rig_rest(&rig);
+        /* Forgotten first: what handle_cancel emits is not for who leaves. */
+        player_expect(&p, "subscribe c\ndemand 10\ncancel c normal\n");
+        const char *cancel = strstr(rig.journal.text, "~ cancel\n");
+        assert_non_null(cancel);
+        assert_non_null(strstr(cancel, "p cancel c normal\n"));
+        rig_expect(&rig, rig.journal.text);
+        player_cast(&p, 3);
+        rig_rest(&rig);
+        rig_expect(&rig, "p cast 3\n~ dispatch 3\n");
+        player_stop(&p, WEIR_REASON_NORMAL);
+        rig_rest(&rig);
+        rig_expect(&rig, "p discarded 3 stopped\np terminate normal\n~ close\n");
+        rig_close(&rig);
+    }
+}
+
+static void a_dispatcher_may_refuse(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        const weir_dispatcher table = spy_table();
+        const struct spy spy = {.rig = &rig, .refuse_with = WEIR_REASON_USER};
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig,
+                     &(weir_stage_options){.dispatcher = &table, .dispatcher_options = &spy});
+        player_start(&c, &rig, NULL);
+        player_subscribe(&c, &p, NULL);
+        rig_rest(&rig);
+        player_expect(&p, "subscribe c\ncancel c user\n");
+        player_expect(&c, "subscribe p\ncancel p user\nterminate user\n");
+        assert_null(strstr(rig.journal.text, "~ cancel")); /* it knows of nobody */
+        assert_null(strstr(rig.journal.text, "~ ask"));
+        rig_close(&rig);
+    }
+}
+
+static void a_dispatcher_may_discard_what_comes_back(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        for (int left = 2; left < 5; left++) {
+            const weir_dispatcher table = spy_table();
+            const struct spy spy = {.rig = &rig};
+            struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+            struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = stop_here};
+            player_start(&p, &rig,
+                         &(weir_stage_options){.dispatcher = &table, .dispatcher_options = &spy});
+            player_start(&c, &rig, NULL);
+            player_subscribe(&c, &p,
+                             &(weir_subscribe_options){.max_demand = 100, .min_demand = 90});
+            rig_rest(&rig);
+            player_cast(&p, 20 + (uint64_t)left);
+            rig_rest(&rig);
+            const char *journals[] = {"down c normal\n", "down c normal\ndiscarded 3 consumer\n"};
+            const char *down = strstr(p.journal.text, "down");
+            assert_non_null(down);
+            assert_string_equal(down, journals[left == 3]);
+            player_stop(&p, WEIR_REASON_NORMAL);
+            rig_rest(&rig);
+            rig_close(&rig);
+            assert_true(rig_open_world(&rig, world));
+        }
+        rig_close(&rig);
+    }
+}
+
+/* One consumer gets a copy, the other the events themselves: none is counted twice. */
+struct tee {
+    weir_outlet *outlet[2];
+    uint64_t open;
+};
+
+static weir_reason tee_subscribe(void *state, weir_outlet *consumer, uint64_t *upstream) {
+    struct tee *tee = state;
+    *upstream = 0;
+    tee->outlet[tee->outlet[0] != NULL] = consumer;
+    return WEIR_REASON_NORMAL;
+}
+
+static uint64_t tee_ask(void *state, weir_outlet *consumer, uint64_t count) {
+    struct tee *tee = state;
+    if (consumer == tee->outlet[0]) tee->open += count;
+    return consumer == tee->outlet[0] ? count : 0;
+}
+
+static uint64_t tee_cancel(void *state, weir_outlet *consumer) {
+    struct tee *tee = state;
+    if (consumer == tee->outlet[0]) tee->outlet[0] = tee->outlet[1];
+    tee->outlet[1] = NULL;
+    return 0;
+}
+
+static void tee_dispatch(void *state, weir_run *run, uint64_t count) {
+    struct tee *tee = state;
+    uint64_t sent = count < tee->open ? count : tee->open;
+    if (sent == 0 || tee->outlet[0] == NULL) return;
+    tee->open -= sent;
+    if (tee->outlet[1] != NULL) weir_run_share(run, tee->outlet[1], sent);
+    weir_run_send(run, tee->outlet[0], sent);
+}
+
+static uint64_t tee_open(const void *state) {
+    const struct tee *tee = state;
+    return tee->outlet[0] != NULL ? tee->open : 0;
+}
+
+static void a_dispatcher_may_share_and_send(void **state) {
+    (void)state;
+    static const weir_dispatcher table = {.name = "tee",
+                                          .state_bytes = sizeof(struct tee),
+                                          .subscribe = tee_subscribe,
+                                          .ask = tee_ask,
+                                          .cancel = tee_cancel,
+                                          .dispatch = tee_dispatch,
+                                          .open_demand = tee_open};
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, &(weir_stage_options){.dispatcher = &table});
+        player_start(&a, &rig, NULL);
+        player_start(&b, &rig, NULL);
+        player_subscribe(&a, &p, &ten);
+        rig_rest(&rig);
+        player_subscribe(&b, &p, &ten);
+        rig_rest(&rig);
+        player_cast(&p, 8);
+        rig_rest(&rig);
+        player_expect(&a, "subscribe p\nevents 0..7\n");
+        player_expect(&b, "subscribe p\nevents 0..7\n");
+        weir_accounts accounts = rig_accounts(&rig);
+        assert_null(weir_accounts_check(&accounts));
+        rig_close(&rig);
+    }
+}
+
+/* ---- the demand mode ------------------------------------------------------------------------------------- */
+
+static void accumulated_demand_is_forwarded_later(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
+        player_start(&a, &rig, NULL);
+        player_start(&b, &rig, NULL);
+        player_subscribe(&a, &p, &ten);
+        rig_rest(&rig);
+        player_subscribe(&b, &p, &five);
+        rig_rest(&rig);
+        player_expect(&p, "subscribe a\nsubscribe b\n");
+        player_demand(&p, WEIR_ACCUMULATE); /* is so already */
+        rig_rest(&rig);
+        player_expect(&p, "");
+        player_demand(&p, WEIR_FORWARD);
+        rig_rest(&rig);
+        assert_memory_equal(p.journal.text, "demand ", 7);
+        assert_int_equal(a.handled + b.handled, 100);
+        rig_close(&rig);
+    }
+}
+
+static void accumulated_events_and_infos_keep_their_order(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
+        player_start(&a, &rig, NULL);
+        player_subscribe(&a, &p, &ten);
+        rig_rest(&rig);
+        player_cast(&p, 4);
+        player_info(&p, 1);
+        player_cast(&p, 3);
+        player_info(&p, 2);
+        player_cast(&p, 9);
+        rig_rest(&rig);
+        player_expect(&a, "subscribe p\n");
+        player_expect(&p, "subscribe a\ncast 4\ncast 3\ncast 9\n");
+        assert_int_equal(rig_accounts(&rig).buffered, 16);
+        player_demand(&p, WEIR_FORWARD);
+        rig_rest(&rig);
+        assert_int_equal(a.handled, 16);
+        assert_int_equal(a.sum, 16 * 15 / 2);
+        const char *first = strstr(p.journal.text, "info 1\n");
+        assert_non_null(first);
+        assert_non_null(strstr(first, "info 2\n"));
+        rig_close(&rig);
+    }
+}
+
+/* Back and forth: what is buffered stays while demand is held back. */
+static void the_mode_may_change_at_any_time(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+        player_start(&p, &rig, NULL);
+        player_start(&a, &rig, NULL);
+        weir_subscription subscription = player_subscribe(&a, &p, NULL);
+        rig_rest(&rig);
+        player_cast(&p, 5);
+        player_demand(&p, WEIR_ACCUMULATE);
+        rig_rest(&rig);
+        weir_ask(rig.runtime, subscription, 7);
+        player_cast(&p, 1);
+        rig_rest(&rig);
+        player_expect(&a, "subscribe p\n");
+        player_demand(&p, WEIR_FORWARD);
+        rig_rest(&rig);
+        assert_int_equal(a.handled, 6);
+        /* 5 and 1 were served of the 7 that were asked for. */
+        assert_non_null(strstr(p.journal.text, "demand "));
+        player_cast(&p, 1);
+        rig_rest(&rig);
+        assert_int_equal(a.handled, 7);
+        assert_int_equal(a.sum, 21);
+        rig_close(&rig);
+    }
+}
+
+/* ---- infos -------------------------------------------------------------------------------------------------- */
+
+static void an_info_waits_for_what_is_buffered(void **state) {
+    (void)state;
+    static const size_t sizes[] = {4, WEIR_INFINITY};
+    for (int i = 0; i < 2; i++) {
+        struct rig rig;
+        for (int world = 0; rig_open_world(&rig, world); world++) {
+            struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+            struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+            player_start(&p, &rig, &(weir_stage_options){.buffer_size = sizes[i]});
+            player_start(&a, &rig, NULL);
+            weir_subscription subscription = player_subscribe(&a, &p, NULL);
+            rig_rest(&rig);
+            player_info(&p, 1); /* nothing is buffered */
+            rig_rest(&rig);
+            player_expect(&p, "subscribe a\ninfo 1\n");
+            player_cast(&p, 3);
+            player_info(&p, 2);
+            player_info(&p, 3);
+            player_cast(&p, 1);
+            player_info(&p, 4);
+            rig_rest(&rig);
+            player_expect(&p, "cast 3\ncast 1\n");
+            weir_ask(rig.runtime, subscription, 2);
+            rig_rest(&rig);
+            player_expect(&p, "");
+            weir_ask(rig.runtime, subscription, 1);
+            rig_rest(&rig);
+            player_expect(&p, "info 2\ninfo 3\n");
+            weir_ask(rig.runtime, subscription, 5);
+            rig_rest(&rig);
+            player_expect(&p, "demand 4\ninfo 4\n");
+            player_expect(&a, "subscribe p\nevents 0 1\nevents 2\nevents 3\n");
+            rig_close(&rig);
+        }
+    }
+}
+
+/* An info whose events are discarded comes out with them. */
+static void an_info_outlives_what_it_waited_for(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    player_start(&p, &rig, &(weir_stage_options){.buffer_size = 3});
+    player_cast(&p, 2);
+    player_info(&p, 7);
+    player_cast(&p, 2);
+    rig_rest(&rig);
+    player_expect(&p, "cast 2\ncast 2\ndiscarded 1 overflow\n");
+    player_cast(&p, 1);
+    rig_rest(&rig);
+    player_expect(&p, "cast 1\ndiscarded 1 overflow\ninfo 7\n");
+    rig_close(&rig);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_ask_is_heard_once),
+        cmocka_unit_test(a_producer_may_be_late),
+        cmocka_unit_test(a_surplus_is_served_first),
+        cmocka_unit_test(the_buffer_keeps_what_it_should),
+        cmocka_unit_test(a_producer_consumer_buffers_without_bound),
+        cmocka_unit_test(nothing_overtakes_what_is_buffered),
+        cmocka_unit_test(what_is_buffered_is_served_to_whoever_asks),
+        cmocka_unit_test(what_comes_back_goes_before_newer_events),
+        cmocka_unit_test(what_comes_back_is_served_at_once),
+        cmocka_unit_test(everything_in_its_order),
+        cmocka_unit_test(a_dispatcher_may_refuse),
+        cmocka_unit_test(a_dispatcher_may_discard_what_comes_back),
+        cmocka_unit_test(a_dispatcher_may_share_and_send),
+        cmocka_unit_test(accumulated_demand_is_forwarded_later),
+        cmocka_unit_test(accumulated_events_and_infos_keep_their_order),
+        cmocka_unit_test(the_mode_may_change_at_any_time),
+        cmocka_unit_test(an_info_waits_for_what_is_buffered),
+        cmocka_unit_test(an_info_outlives_what_it_waited_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
