@@ -7,8 +7,7 @@
  * not by which thread happened to be faster, so a short run finds the bug.  `run`
  * starts the program once per scenario and compares its exit status.
  *
- *   races             lists the scenarios: name, "clean", or where it is reported
- *   races SCENARIO    runs one
+ *   races [SCENARIO]    runs one, or lists them: name, "clean" or where reported
  */
 #include "base/atomic.h"
 
@@ -327,7 +326,7 @@ static void *holder(void *unused) {
 static void references_clean(void) {
     for (unsigned i = 0; i < ITEMS; i++) blocks.references[i] = 2;
     run_threads(2, (void *(*const[])(void *)){holder, holder});
-    for (unsigned i = 0; i < ITEMS; i++) require(blocks.references[i] == 0, "a reference is left");
+    for (unsigned i = 0; i < ITEMS; i++) require(blocks.references[i] == 0, "one is left");
 }
 
 static void references_relaxed(void) {

@@ -88,20 +88,29 @@ static void nothing_is_lost(void **state) {
     assert_int_equal(passed, 1);
 }
 
-static uint32_t raised[2], round_of[2], missed[2];
+/* Lines apart, so that both can be stored to at the same time. */
+static _Alignas(128) uint32_t raised[2][32];
+static _Alignas(128) uint32_t round_of[2];
+static uint32_t missed[2];
+
+/* Mostly spins, so that both go on at the same time; yields for when there is one core. */
+static void wait_for_round(const uint32_t *place, uint32_t round) {
+    for (unsigned spins = 1; weir__load_acquire_u32(place) < round; spins++)
+        if (spins % 4096 == 0) sched_yield();
+}
 
 /* Raises its flag and looks at the other's, then waits for the other to have done so. */
 static void *raise_and_look(void *argument) {
     unsigned self = *(unsigned *)argument;
     for (uint32_t i = 1; i <= ROUNDS; i++) {
-        weir__store_relaxed_u32(&raised[self], i);
+        weir__store_relaxed_u32(raised[self], i);
         weir__fence_full();
-        missed[self] = weir__load_relaxed_u32(&raised[!self]) < i ? i : 0;
+        missed[self] = weir__load_relaxed_u32(raised[!self]) < i ? i : 0;
         weir__store_release_u32(&round_of[self], 2 * i - 1);
-        while (weir__load_acquire_u32(&round_of[!self]) < 2 * i - 1) sched_yield();
+        wait_for_round(&round_of[!self], 2 * i - 1);
         if (missed[self] == i && missed[!self] == i) return argument;
         weir__store_release_u32(&round_of[self], 2 * i);
-        while (weir__load_acquire_u32(&round_of[!self]) < 2 * i) sched_yield();
+        wait_for_round(&round_of[!self], 2 * i);
     }
     return NULL;
 }
