@@ -44,21 +44,27 @@ static void a_long_message_leaves_others_their_turn(void **state) {
     rig_close(&rig);
 }
 
+static weir_verdict count_cast(weir_stage *self, struct player *player, uint64_t number) {
+    (void)self;
+    player->next += number;
+    return WEIR_CONTINUE;
+}
+
 static void a_full_mailbox_leaves_others_their_turn(void **state) {
     (void)state;
     struct rig rig;
     rig_open(&rig, NULL);
-    uint64_t next[2] = {0, 0};
-    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true, .own = next};
-    struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true, .does.cast = count_cast};
+    struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true, .does.cast = count_cast};
     player_start(&a, &rig, NULL);
     player_start(&b, &rig, NULL);
     rig_rest(&rig);
-    for (int i = 0; i < 3000; i++) player_info(&a, 0);
-    player_info(&b, 1);
-    weir_runtime_step(rig.runtime, 4);
-    player_expect(&b, "info 1\n");
+    for (int i = 0; i < 3000; i++) player_cast(&a, 1);
+    player_cast(&b, 1);
+    while (b.next == 0) assert_int_equal(weir_runtime_step(rig.runtime, 1), 1);
+    assert_in_range(a.next, 1, 600);
     rig_rest(&rig);
+    assert_int_equal(a.next, 3000);
     rig_close(&rig);
 }
 
