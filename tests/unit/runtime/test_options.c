@@ -1,0 +1,276 @@
+/*
+ * Options: defaults are filled in, and what is wrong is refused in plain words.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: every option out of its range is refused with INVALID (or what fits
+ * better) and a sentence that names it, its value and what is allowed; the
+ * least and the largest allowed value pass; a refusal changes nothing.
+ * Method: tables of options and their sentences.
+ */
+#include "runtime/options.h"
+
+#include "support/cmocka.h"
+
+#include <string.h>
+
+/* ---- subscriptions -------------------------------------------------------------------------- */
+
+static void subscribe_defaults(void **state) {
+    (void)state;
+    weir_subscribe_options out;
+    assert_int_equal(weir__options_subscribe(NULL, &out), WEIR_OK);
+    assert_int_equal(out.max_demand, 1000);
+    assert_int_equal(out.min_demand, 500);
+    assert_int_equal(out.cancel, WEIR_PERMANENT);
+    assert_null(out.user);
+    static const size_t cases[][4] = {
+        /* max and min as given, as filled in */
+        {0, 0, 1000, 500},
+        {0, WEIR_NONE, 1000, 0},
+        {0, 999, 1000, 999},
+        {1, 0, 1, 0},
+        {1, WEIR_NONE, 1, 0},
+        {2, 0, 2, 1},
+        {7, 0, 7, 3},
+        {7, 6, 7, 6},
+        {10, 5, 10, 5},
+        {WEIR_MAX_DEMAND_LIMIT, 0, WEIR_MAX_DEMAND_LIMIT, WEIR_MAX_DEMAND_LIMIT / 2},
+        {WEIR_MAX_DEMAND_LIMIT, WEIR_MAX_DEMAND_LIMIT - 1, WEIR_MAX_DEMAND_LIMIT,
+         WEIR_MAX_DEMAND_LIMIT - 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int user;
+        const weir_subscribe_options options = {.max_demand = cases[i][0],
+                                                .min_demand = cases[i][1],
+                                                .cancel = WEIR_TRANSIENT,
+                                                .user = &user};
+        assert_int_equal(weir__options_subscribe(&options, &out), WEIR_OK);
+        assert_int_equal(out.max_demand, cases[i][2]);
+        assert_int_equal(out.min_demand, cases[i][3]);
+        assert_int_equal(out.cancel, WEIR_TRANSIENT);
+        assert_ptr_equal(out.user, &user);
+    }
+}
+
+static void subscribe_refusals(void **state) {
+    (void)state;
+    static const struct {
+        weir_subscribe_options options;
+        const char *sentence;
+    } cases[] = {
+        {{.max_demand = WEIR_NONE}, "max_demand must be at least 1, got 0"},
+        {{.max_demand = WEIR_MAX_DEMAND_LIMIT + 1},
+         "max_demand must be at most 1000000000, got 1000000001"},
+        {{.max_demand = WEIR_INFINITY},
+         "max_demand must be at most 1000000000, got 18446744073709551614"},
+        {{.max_demand = 10, .min_demand = 10}, "min_demand must be at most 9, got 10"},
+        {{.max_demand = 1, .min_demand = 1}, "min_demand must be at most 0, got 1"},
+        {{.min_demand = 1000}, "min_demand must be at most 999, got 1000"},
+        {{.min_demand = WEIR_INFINITY}, "min_demand must be at most 999, got 18446744073709551614"},
+        {{.cancel = (weir_cancel_mode)3},
+         "cancel must be one of WEIR_PERMANENT, WEIR_TRANSIENT, WEIR_TEMPORARY, got 3"},
+        {{.cancel = (weir_cancel_mode)-1},
+         "cancel must be one of WEIR_PERMANENT, WEIR_TRANSIENT, WEIR_TEMPORARY, got -1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weir_subscribe_options out;
+        memset(&out, 0x5a, sizeof out);
+        const weir_subscribe_options before = out;
+        assert_int_equal(weir__options_subscribe(&cases[i].options, &out), WEIR_INVALID);
+        assert_string_equal(weir_refusal(), cases[i].sentence);
+        assert_memory_equal(&out, &before, sizeof out);
+    }
+}
+
+/* ---- runtimes ----------------------------------------------------------------------------------- */
+
+static void runtime_defaults(void **state) {
+    (void)state;
+    weir_runtime_options out;
+    assert_int_equal(weir__options_runtime(NULL, 6, &out), WEIR_OK);
+    assert_int_equal(out.workers, 6);
+    assert_int_equal(out.mode, WEIR_THREADS);
+    assert_int_equal(out.idle, WEIR_IDLE_SPIN_THEN_PARK);
+    assert_false(out.unpinned);
+    assert_int_equal(out.mailbox_limit, 65536);
+    assert_null(out.log);
+    assert_int_equal(weir__options_runtime(NULL, 5000, &out), WEIR_OK);
+    assert_int_equal(out.workers, WEIR_WORKERS_LIMIT); /* however many cores there are */
+    const weir_runtime_options most = {
+        .workers = WEIR_WORKERS_LIMIT, .idle = WEIR_IDLE_PARK, .mailbox_limit = UINT32_MAX / 2};
+    assert_int_equal(weir__options_runtime(&most, 1, &out), WEIR_OK);
+    assert_int_equal(out.workers, WEIR_WORKERS_LIMIT);
+    assert_int_equal(out.mailbox_limit, UINT32_MAX / 2);
+}
+
+static void *no_alloc(void *context, size_t bytes, size_t alignment) {
+    (void)context;
+    (void)bytes;
+    (void)alignment;
+    return NULL;
+}
+
+static void no_free(void *context, void *memory, size_t bytes) {
+    (void)context;
+    (void)memory;
+    (void)bytes;
+}
+
+static void runtime_refusals(void **state) {
+    (void)state;
+    static const struct {
+        weir_runtime_options options;
+        const char *sentence;
+    } cases[] = {
+        {{.workers = 1025}, "workers must be at most 1024, got 1025"},
+        {{.mode = (weir_runtime_mode)3},
+         "mode must be WEIR_THREADS, WEIR_STEPPED or WEIR_SIMULATED, got 3"},
+        {{.mode = (weir_runtime_mode)-1},
+         "mode must be WEIR_THREADS, WEIR_STEPPED or WEIR_SIMULATED, got -1"},
+        {{.idle = (weir_idle)3},
+         "idle must be WEIR_IDLE_SPIN_THEN_PARK, WEIR_IDLE_SPIN or WEIR_IDLE_PARK, got 3"},
+        {{.allocator.alloc = no_alloc},
+         "allocator must have both alloc and free, or neither: free is missing"},
+        {{.allocator.free = no_free},
+         "allocator must have both alloc and free, or neither: alloc is missing"},
+        {{.mailbox_limit = WEIR_INFINITY},
+         "mailbox_limit must be at most 2147483647, got 18446744073709551614"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weir_runtime_options out;
+        memset(&out, 0x5a, sizeof out);
+        const weir_runtime_options before = out;
+        assert_int_equal(weir__options_runtime(&cases[i].options, 2, &out), WEIR_INVALID);
+        assert_string_equal(weir_refusal(), cases[i].sentence);
+        assert_memory_equal(&out, &before, sizeof out);
+        weir_runtime *runtime = NULL;
+        assert_int_equal(weir_runtime_open(&cases[i].options, &runtime), WEIR_INVALID);
+        assert_null(runtime);
+    }
+}
+
+/* ---- stages ---------------------------------------------------------------------------------------- */
+
+static weir_verdict demand(weir_stage *self, uint64_t count) {
+    (void)self;
+    (void)count;
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict events(weir_stage *self, weir_batch *batch) {
+    (void)self;
+    (void)batch;
+    return WEIR_CONTINUE;
+}
+
+#define PRODUCER .kind = WEIR_PRODUCER, .event_bytes = 8, .on.handle_demand = demand
+#define BOTH     .kind = WEIR_PRODUCER_CONSUMER, .event_bytes = 8, .on.handle_events = events
+#define CONSUMER .kind = WEIR_CONSUMER, .on.handle_events = events
+
+static void good_stages_pass(void **state) {
+    (void)state;
+    static const weir_subscribe_to to = {.options.max_demand = 5};
+    static const weir_stage_options cases[] = {
+        {PRODUCER},
+        {BOTH},
+        {CONSUMER},
+        {PRODUCER, .worker = WEIR_WORKER(0)},
+        {PRODUCER, .worker = WEIR_WORKER(2)},
+        {PRODUCER, .buffer_size = WEIR_NONE, .buffer_keep = WEIR_KEEP_FIRST},
+        {PRODUCER, .buffer_size = WEIR_INFINITY, .demand = WEIR_ACCUMULATE},
+        {BOTH, .subscribe_to = &to, .subscribe_count = 1},
+        {CONSUMER, .subscribe_to = &to, .subscribe_count = 1},
+        {CONSUMER, .subscribe_to = &to, .subscribe_count = 0},
+        {PRODUCER, .subscribe_to = &to, .subscribe_count = 0},
+        {CONSUMER, .buffer_keep = (weir_keep)7}, /* not a consumer's */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(weir__options_stage(&cases[i], 3), WEIR_OK);
+    }
+    weir_stage_options sized = {PRODUCER};
+    sized.event_bytes = 1;
+    assert_int_equal(weir__options_stage(&sized, 3), WEIR_OK);
+    sized.event_bytes = WEIR_EVENT_BYTES_LIMIT;
+    assert_int_equal(weir__options_stage(&sized, 3), WEIR_OK);
+}
+
+static weir_reason half_subscribe(void *state, weir_outlet *consumer, uint64_t *upstream) {
+    (void)state;
+    (void)consumer;
+    *upstream = 0;
+    return WEIR_REASON_NORMAL;
+}
+
+static const weir_dispatcher half = {.name = "half", .subscribe = half_subscribe};
+static const weir_subscribe_to wrong[] = {{.options.max_demand = 5},
+                                          {.options = {.max_demand = 5, .min_demand = 5}}};
+
+static void stage_refusals(void **state) {
+    (void)state;
+    static const struct {
+        weir_stage_options options;
+        weir_status status;
+        const char *sentence;
+    } cases[] = {
+        {{0},
+         WEIR_INVALID,
+         "kind must be one of WEIR_PRODUCER, WEIR_PRODUCER_CONSUMER, WEIR_CONSUMER, got 0"},
+        {{.kind = (weir_kind)4},
+         WEIR_INVALID,
+         "kind must be one of WEIR_PRODUCER, WEIR_PRODUCER_CONSUMER, WEIR_CONSUMER, got 4"},
+        {{.kind = WEIR_PRODUCER, .event_bytes = 8},
+         WEIR_INVALID,
+         "on.handle_demand must be set for a producer"},
+        {{.kind = WEIR_PRODUCER_CONSUMER, .event_bytes = 8, .on.handle_demand = demand},
+         WEIR_INVALID,
+         "on.handle_events must be set for a producer_consumer"},
+        {{.kind = WEIR_CONSUMER}, WEIR_INVALID, "on.handle_events must be set for a consumer"},
+        {{CONSUMER, .worker = WEIR_WORKER(3)}, WEIR_INVALID, "worker must be below 3, got 3"},
+        {{CONSUMER, .worker = WEIR_WORKER(1000)}, WEIR_INVALID, "worker must be below 3, got 1000"},
+        {{CONSUMER, .state_bytes = SIZE_MAX / 4 + 1},
+         WEIR_INVALID,
+         "state_bytes must be at most 4611686018427387903, got 4611686018427387904"},
+        {{.kind = WEIR_PRODUCER, .on.handle_demand = demand},
+         WEIR_INVALID,
+         "event_bytes must be at least 1, got 0"},
+        {{.kind = WEIR_PRODUCER_CONSUMER, .event_bytes = 65537, .on.handle_events = events},
+         WEIR_INVALID,
+         "event_bytes must be at most 65536, got 65537"},
+        {{PRODUCER, .buffer_keep = (weir_keep)2},
+         WEIR_INVALID,
+         "buffer_keep must be one of WEIR_KEEP_LAST, WEIR_KEEP_FIRST, got 2"},
+        {{PRODUCER, .demand = (weir_demand_mode)2},
+         WEIR_INVALID,
+         "demand must be one of WEIR_FORWARD, WEIR_ACCUMULATE, got 2"},
+        {{BOTH, .demand = WEIR_ACCUMULATE},
+         WEIR_INVALID,
+         "demand WEIR_ACCUMULATE is for producers only"},
+        {{PRODUCER, .dispatcher = &half},
+         WEIR_INVALID,
+         "dispatcher must have subscribe, ask, cancel, dispatch and open_demand"},
+        {{CONSUMER, .subscribe_count = 2},
+         WEIR_INVALID,
+         "subscribe_to must be set when subscribe_count is 2"},
+        {{PRODUCER, .subscribe_to = wrong, .subscribe_count = 1},
+         WEIR_NOT_A_CONSUMER,
+         "a producer cannot have subscribe_to"},
+        {{CONSUMER, .subscribe_to = wrong, .subscribe_count = 2},
+         WEIR_INVALID,
+         "min_demand must be at most 4, got 5"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(weir__options_stage(&cases[i].options, 3), cases[i].status);
+        assert_string_equal(weir_refusal(), cases[i].sentence);
+    }
+    assert_int_equal(weir__options_stage(NULL, 3), WEIR_INVALID);
+    assert_string_equal(weir_refusal(), "options must not be NULL");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(subscribe_defaults), cmocka_unit_test(subscribe_refusals),
+        cmocka_unit_test(runtime_defaults),   cmocka_unit_test(runtime_refusals),
+        cmocka_unit_test(good_stages_pass),   cmocka_unit_test(stage_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,244 @@
+/*
+ * The registry: a reference finds its stage while that lives, and nothing afterwards.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: references are unique, carry worker and kind, and go stale for good
+ * when the slot is given back, however often it is used again; a slot stays
+ * with its worker; chunks are made as needed, and by whoever is first; numbers
+ * that were never given out find nothing.
+ * Method: by hand, with generations near their wrap; several threads take and
+ * give back at once.
+ */
+#include "runtime/registry.h"
+
+#include "os/thread.h"
+#include "support/cmocka.h"
+#include "support/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct fixture {
+    struct test_memory memory;
+    struct weir__registry registry;
+    struct weir__bell bell[2];
+    ck_stack_t free_slots[2];
+};
+
+static struct fixture f;
+
+static void open_fixture(uint32_t first_generation) {
+    memset(&f, 0, sizeof f);
+    test_memory_open(&f.memory);
+    weir__registry_open(&f.registry, &f.memory.allocator, first_generation);
+    for (int i = 0; i < 2; i++) {
+        weir__bell_open(&f.bell[i]);
+        ck_stack_init(&f.free_slots[i]);
+    }
+}
+
+static void close_fixture(void) {
+    weir__registry_close(&f.registry);
+    test_memory_close(&f.memory);
+}
+
+static struct weir__slot *take(int worker) {
+    return weir__registry_take(&f.registry, &f.bell[worker], &f.free_slots[worker]);
+}
+
+static void give(int worker, struct weir__slot *slot) {
+    weir__registry_give(slot, &f.free_slots[worker]);
+}
+
+static void a_reference_lives_as_long_as_its_stage(void **state) {
+    (void)state;
+    open_fixture(0);
+    struct weir__slot *slot = take(1);
+    assert_non_null(slot);
+    assert_ptr_equal(slot->ready.bell, &f.bell[1]);
+    weir_ref ref = weir__registry_ref(slot, 1, WEIR_CONSUMER);
+    assert_int_equal(weir__ref_index(ref), slot->index);
+    assert_int_equal(weir__ref_worker(ref), 1);
+    assert_int_equal(weir__ref_kind(ref), WEIR_CONSUMER);
+    assert_null(weir__registry_find(&f.registry, ref)); /* nobody may know it yet */
+    weir__registry_publish(slot);
+    assert_ptr_equal(weir__registry_find(&f.registry, ref), slot);
+    give(1, slot);
+    assert_null(weir__registry_find(&f.registry, ref));
+    close_fixture();
+}
+
+static void a_slot_used_again_has_another_reference(void **state) {
+    (void)state;
+    open_fixture(UINT32_MAX - 5); /* wraps soon */
+    enum { TIMES = 12 };
+    weir_ref refs[TIMES];
+    for (int i = 0; i < TIMES; i++) {
+        struct weir__slot *slot = take(0);
+        assert_int_equal(slot->index, 0);
+        refs[i] = weir__registry_ref(slot, 0, WEIR_PRODUCER);
+        weir__registry_publish(slot);
+        for (int k = 0; k < i; k++) {
+            assert_int_not_equal(refs[k].bits, refs[i].bits);
+            assert_null(weir__registry_find(&f.registry, refs[k]));
+        }
+        assert_ptr_equal(weir__registry_find(&f.registry, refs[i]), slot);
+        give(0, slot);
+    }
+    close_fixture();
+}
+
+/* A start that failed gives its slot back unpublished: the reference was never alive. */
+static void a_slot_may_be_given_back_unpublished(void **state) {
+    (void)state;
+    open_fixture(8);
+    struct weir__slot *slot = take(0);
+    weir_ref failed = weir__registry_ref(slot, 0, WEIR_PRODUCER);
+    give(0, slot);
+    assert_null(weir__registry_find(&f.registry, failed));
+    assert_ptr_equal(take(0), slot);
+    weir_ref next = weir__registry_ref(slot, 0, WEIR_PRODUCER);
+    assert_int_equal(next.bits, failed.bits); /* nobody has ever seen it */
+    weir__registry_publish(slot);
+    assert_ptr_equal(weir__registry_find(&f.registry, next), slot);
+    close_fixture();
+}
+
+static void slots_stay_with_their_worker(void **state) {
+    (void)state;
+    open_fixture(0);
+    struct weir__slot *mine = take(0);
+    struct weir__slot *other = take(1);
+    give(0, mine);
+    give(1, other);
+    assert_ptr_equal(take(1), other);
+    assert_int_not_equal(take(1)->index, mine->index);
+    assert_ptr_equal(take(0), mine);
+    close_fixture();
+}
+
+static void several_free_slots_are_all_used_again(void **state) {
+    (void)state;
+    open_fixture(0);
+    enum { SLOTS = 5 };
+    struct weir__slot *slots[SLOTS];
+    for (int i = 0; i < SLOTS; i++) slots[i] = take(0);
+    for (int i = 0; i < SLOTS; i++) give(0, slots[i]);
+    bool seen[SLOTS] = {false};
+    for (int i = 0; i < SLOTS; i++) {
+        struct weir__slot *slot = take(0);
+        assert_true(slot->index < SLOTS && !seen[slot->index]);
+        seen[slot->index] = true;
+    }
+    assert_int_equal(take(0)->index, SLOTS);
+    close_fixture();
+}
+
+static void chunks_are_made_as_needed(void **state) {
+    (void)state;
+    open_fixture(2);
+    assert_int_equal(f.memory.live, 0);
+    weir_ref last = {0};
+    for (uint32_t i = 0; i < 2 * WEIR__REGISTRY_CHUNK + 1; i++) {
+        struct weir__slot *slot = take(0);
+        assert_int_equal(slot->index, i);
+        assert_int_equal(f.memory.live, i / WEIR__REGISTRY_CHUNK + 1);
+        last = weir__registry_ref(slot, 0, WEIR_CONSUMER);
+        weir__registry_publish(slot);
+        assert_ptr_equal(weir__registry_find(&f.registry, last), slot);
+    }
+    close_fixture();
+}
+
+static void references_never_given_out_find_nothing(void **state) {
+    (void)state;
+    open_fixture(2);
+    struct weir__slot *slot = take(0);
+    weir__registry_publish(slot);
+    static const uint64_t bits[] = {0,
+                                    UINT64_MAX,
+                                    1,
+                                    0xfffff,
+                                    UINT64_C(2) << 32,
+                                    UINT64_C(3) << 32 | 1,
+                                    UINT64_C(3) << 32 | 0xfffff};
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
+        assert_null(weir__registry_find(&f.registry, (weir_ref){bits[i]}));
+    }
+    close_fixture();
+}
+
+static void without_memory_there_is_no_slot(void **state) {
+    (void)state;
+    open_fixture(0);
+    test_memory_fail(&f.memory, 1, true);
+    for (int i = 0; i < 3; i++) assert_null(take(0));
+    test_memory_fail_never(&f.memory);
+    assert_non_null(take(0));
+    close_fixture();
+}
+
+static void there_is_a_limit(void **state) {
+    (void)state;
+    open_fixture(0);
+    f.registry.used = WEIR__REGISTRY_STAGES_MAX - 1;
+    struct weir__slot *last = take(0);
+    assert_int_equal(last->index, WEIR__REGISTRY_STAGES_MAX - 1);
+    for (int i = 0; i < 3; i++) assert_null(take(0));
+    assert_int_equal(f.registry.used, WEIR__REGISTRY_STAGES_MAX);
+    give(0, last);
+    assert_ptr_equal(take(0), last);
+    close_fixture();
+}
+
+/* ---- several threads ------------------------------------------------------------------------ */
+
+enum { TAKERS = 3, ROUNDS = 700, HELD = 4 };
+
+static uint32_t held_by[TAKERS * ROUNDS * HELD]; /* by index (atomic): 1 while somebody has it */
+
+static void take_and_give(void *argument) {
+    uint32_t *wrong = argument;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct weir__slot *slots[HELD];
+        for (int i = 0; i < HELD; i++) {
+            slots[i] = take(0);
+            *wrong += weir__exchange_u32(&held_by[slots[i]->index], 1) != 0;
+        }
+        for (int i = 0; i < HELD; i++) {
+            *wrong += weir__exchange_u32(&held_by[slots[i]->index], 0) != 1;
+            give(0, slots[i]);
+        }
+    }
+}
+
+static void many_may_take_at_once(void **state) {
+    (void)state;
+    open_fixture(0);
+    struct weir__thread threads[TAKERS];
+    uint32_t wrong[TAKERS] = {0};
+    for (int i = 0; i < TAKERS; i++) {
+        assert_int_equal(weir__thread_start(&threads[i], "taker", take_and_give, &wrong[i]), 0);
+    }
+    for (int i = 0; i < TAKERS; i++) {
+        weir__thread_join(&threads[i]);
+        assert_int_equal(wrong[i], 0);
+    }
+    close_fixture();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reference_lives_as_long_as_its_stage),
+        cmocka_unit_test(a_slot_used_again_has_another_reference),
+        cmocka_unit_test(a_slot_may_be_given_back_unpublished),
+        cmocka_unit_test(slots_stay_with_their_worker),
+        cmocka_unit_test(several_free_slots_are_all_used_again),
+        cmocka_unit_test(chunks_are_made_as_needed),
+        cmocka_unit_test(references_never_given_out_find_nothing),
+        cmocka_unit_test(without_memory_there_is_no_slot),
+        cmocka_unit_test(there_is_a_limit),
+        cmocka_unit_test(many_may_take_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
