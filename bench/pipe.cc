@@ -23,6 +23,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 namespace {
@@ -94,7 +95,7 @@ class Keeper : public benchmark::ConsoleReporter {
             }
         }
         done += runs.size();
-        std::fprintf(stderr, "\r%zu rows", done);
+        if (isatty(STDERR_FILENO)) std::fprintf(stderr, "\r%zu results", done);
     }
 
     std::map<std::string, std::vector<double>> times;
