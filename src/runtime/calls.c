@@ -237,6 +237,9 @@ static weir_status post_payload(weir_runtime *runtime, weir_ref stage, enum weir
         status = weir__refuse(WEIR_INVALID, "bytes must be at most %d, got %zu", (int)PAYLOAD_LIMIT,
                               bytes);
     }
+    if (status == WEIR_OK && payload == NULL && bytes > 0) {
+        status = weir__refuse(WEIR_INVALID, "message must not be NULL when bytes is %zu", bytes);
+    }
     if (status != WEIR_OK) {
         return status;
     }
