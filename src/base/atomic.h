@@ -183,6 +183,18 @@ static inline void weir__fence_full(void) {
 #endif
 }
 
+/*
+ * Asks for a line as its writer, ahead of writing to it: lines that another core
+ * has read come back while this one does something else.
+ */
+static inline void weir__prefetch_to_write(const void *line) {
+#if defined(__x86_64__)
+    __asm__ __volatile__("prefetchw (%0)" ::"r"(line));
+#else
+    __builtin_prefetch(line, 1);
+#endif
+}
+
 /* Inside a loop that waits for another thread: tells the core, or the simulator. */
 static inline void weir__cpu_relax(void) {
     ck_pr_stall();

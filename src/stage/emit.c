@@ -250,15 +250,35 @@ static void hold(weir_stage *stage, struct weir__queue *events) {
     }
 }
 
+/*
+ * The next emission will probably be as long as this one.  Its lines were last
+ * read by a consumer elsewhere: fetched now, while that consumer is told.
+ */
+static void fetch_ahead(const weir_stage *stage, uint64_t events) {
+    enum { AHEAD_BYTES_MAX = 32768, LINE_BYTES = 64 };
+    const struct weir__block *block = stage->open;
+    if (block == NULL || stage->host->outbox.count == 0) {
+        return;
+    }
+    uint64_t room = block->capacity - block->used;
+    uint64_t bytes = (events < room ? events : room) * stage->event_bytes;
+    const unsigned char *next = weir__block_at(block, block->used, (uint32_t)stage->event_bytes);
+    for (uint64_t at = 0; at < bytes && at < AHEAD_BYTES_MAX; at += LINE_BYTES) {
+        weir__prefetch_to_write(next + at);
+    }
+}
+
 void weir__stage_emitted(weir_stage *stage) {
     struct weir__queue *emission = &stage->emission;
     if (emission->events == 0) {
         return;
     }
-    weir__count(&stage->host->counters.emitted, emission->events);
+    uint64_t events = emission->events;
+    weir__count(&stage->host->counters.emitted, events);
     if (stage->mode == WEIR_ACCUMULATE) {
         hold(stage, emission);
     } else {
         weir__stage_offer(stage, emission);
+        fetch_ahead(stage, events);
     }
 }
