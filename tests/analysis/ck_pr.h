@@ -40,6 +40,7 @@ typedef void *__attribute__((__may_alias__)) ck_pr_weir_pointer;
 #if defined(WEIR_ANALYSIS_STRICT)
 
 void __tsan_acquire(void *address);
+void __tsan_release(void *address);
 
 enum { CK_PR_WEIR_ACQUIRE = 1, CK_PR_WEIR_RELEASE = 2, CK_PR_WEIR_NOTES = 16 };
 
@@ -77,6 +78,15 @@ static inline void ck_pr_weir_next_full(void) {
     ck_pr_weir_thread.next |= CK_PR_WEIR_ACQUIRE | CK_PR_WEIR_RELEASE;
 }
 
+/*
+ * clang's __tsan_acquire looks whether the address has ever been released before it
+ * takes the lock that the first release there holds, and may so miss that one, whose
+ * value the load has seen.  Hence every release is made once more, ahead of the access.
+ */
+static inline void ck_pr_weir_release_early(const void *place) {
+    __tsan_release((void *)(uintptr_t)place);
+}
+
 static inline void ck_pr_weir_fence_acquire(void) {
     struct ck_pr_weir_thread *thread = &ck_pr_weir_thread;
     unsigned count = thread->noted < CK_PR_WEIR_NOTES ? thread->noted : CK_PR_WEIR_NOTES;
@@ -100,19 +110,23 @@ static inline void ck_pr_weir_fence_release(void) {
         ck_pr_weir_note(place);                            \
     }
 #define CK_PR_WEIR_STORED(place, value)                   \
-    if (ck_pr_weir_take(CK_PR_WEIR_RELEASE) != 0)         \
+    if (ck_pr_weir_take(CK_PR_WEIR_RELEASE) != 0) {       \
+        ck_pr_weir_release_early(place);                  \
         __atomic_store_n(place, value, __ATOMIC_RELEASE); \
-    else                                                  \
-        __atomic_store_n(place, value, __ATOMIC_RELAXED);
+    } else {                                              \
+        __atomic_store_n(place, value, __ATOMIC_RELAXED); \
+    }
 #define CK_PR_WEIR_CHANGE(result, place, call)                          \
     switch (ck_pr_weir_take(CK_PR_WEIR_ACQUIRE | CK_PR_WEIR_RELEASE)) { \
     case CK_PR_WEIR_ACQUIRE | CK_PR_WEIR_RELEASE:                       \
+        ck_pr_weir_release_early(place);                                \
         result = call(__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);              \
         break;                                                          \
     case CK_PR_WEIR_ACQUIRE:                                            \
         result = call(__ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE);              \
         break;                                                          \
     case CK_PR_WEIR_RELEASE:                                            \
+        ck_pr_weir_release_early(place);                                \
         result = call(__ATOMIC_RELEASE, __ATOMIC_RELAXED);              \
         ck_pr_weir_note(place);                                         \
         break;                                                          \
