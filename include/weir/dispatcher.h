@@ -30,6 +30,8 @@ typedef struct weir_dispatcher {
     size_t state_bytes;  /* zeroed memory handed to init, aligned to 64            */
     size_t outlet_bytes; /* zeroed memory for each consumer: weir_outlet_state     */
 
+    bool selects; /* it heeds the selectors of subscriptions                   */
+
     /* Reads its options.  Not WEIR_OK: the stage's start fails with it. */
     weir_status (*init)(void *state, const void *options);
 
@@ -109,7 +111,7 @@ weir_subscription weir_outlet_subscription(const weir_outlet *consumer);
 const weir_dispatcher *weir_demand_dispatcher(void);
 
 typedef struct weir_demand_dispatcher_options {
-    uint64_t max_demand; /* a larger ask is logged; default: the first ask seen */
+    uint64_t max_demand; /* as GenStage's; a larger ask is served alike */
 } weir_demand_dispatcher_options;
 
 /*

@@ -32,7 +32,8 @@ typedef struct weir_inlet_options {
     unsigned worker;                   /* as in weir_stage_options                             */
     const weir_dispatcher *dispatcher; /* as there                                    */
     const void *dispatcher_options;
-    /* Unless NULL: called, on the worker, with the count of each discard. */
+    /* Unless NULL: called with the count of each discard, on the worker; for events that
+     * were pushed while the stage was stopping, on a pushing thread. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
 } weir_inlet_options;

@@ -28,8 +28,10 @@ typedef struct weir_peer {
 
 /*
  * What handle_subscribe returns.  MANUAL (consumers only): nothing is asked or
- * counted; a batch is a whole message; the program calls weir_ask.  REFUSE ends
- * the subscription with reason REFUSED.  STOP stops the stage.
+ * counted; a batch is a whole message; the program calls weir_ask.  REFUSE: as if
+ * it had not been asked for; at a producer it ends with reason REFUSED (so does
+ * MANUAL there, which only a consumer can be).
+ * STOP stops the stage; so does any other value, with BAD_RETURN.
  */
 typedef enum weir_subscribe_verdict {
     WEIR_AUTOMATIC = 0,
@@ -101,7 +103,7 @@ typedef struct weir_stage_options {
     const void *dispatcher_options;    /* handed to the dispatcher's init             */
     bool as_genstage; /* an info overtakes what an accumulating producer holds        */
     const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order     */
-    size_t subscribe_count;                /* how many                                */
+    size_t subscribe_count; /* how many; default 1 when subscribe_to is set               */
     weir_callbacks on;
 } weir_stage_options;
 
@@ -151,7 +153,7 @@ weir_status weir_demand(weir_runtime *runtime, weir_ref stage, weir_demand_mode 
 
 /* ---- inside callbacks, about one's own stage ------------------------------ */
 
-/* The stage's state: state_bytes bytes, aligned to 64. */
+/* The stage's state: state_bytes bytes, aligned to 64; NULL when that is 0. */
 void *weir_state(weir_stage *self);
 
 /* The runtime it runs in, its reference, its name. */

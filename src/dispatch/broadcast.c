@@ -133,6 +133,7 @@ static uint64_t broadcast_open_demand(const void *state) {
 const weir_dispatcher *weir_broadcast_dispatcher(void) {
     static const weir_dispatcher table = {
         .name = "broadcast",
+        .selects = true,
         .state_bytes = sizeof(struct audience),
         .outlet_bytes = sizeof(struct listener),
         .init = broadcast_init,

@@ -30,8 +30,6 @@ struct line {
     struct entry *last;
     uint64_t open;
     uint64_t pending;
-    uint64_t max_demand; /* 0 until known: option, or the first ask seen */
-    uint64_t above_max;  /* asks that were larger; they are served alike */
 };
 
 static void leave(struct line *line, struct entry *entry) {
@@ -68,10 +66,10 @@ static void move_down(struct line *line, struct entry *entry) {
     join(line, entry, nearest(line->last, entry->demand));
 }
 
+/* max_demand serves GenStage's warning about larger asks, which are served alike. */
 static weir_status demand_init(void *state, const void *options) {
-    struct line *line = state;
-    const weir_demand_dispatcher_options *chosen = options;
-    if (chosen) line->max_demand = chosen->max_demand;
+    (void)state;
+    (void)options;
     return WEIR_OK;
 }
 
@@ -87,9 +85,6 @@ static weir_reason demand_subscribe(void *state, weir_outlet *consumer, uint64_t
 static uint64_t demand_ask(void *state, weir_outlet *consumer, uint64_t count) {
     struct line *line = state;
     struct entry *entry = weir_outlet_state(consumer);
-    if (line->max_demand == 0) line->max_demand = count;
-    if (count > line->max_demand) line->above_max++;
-
     uint64_t bound = UINT64_MAX - line->open; /* the sum cannot wrap, whatever is asked */
     uint64_t more = count < bound ? count : bound;
     entry->demand += more;

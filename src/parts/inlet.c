@@ -95,9 +95,8 @@ static void drop_oldest(weir_stage *self, weir_inlet *inlet) {
 
 static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
     uint64_t before = inlet->queued;
-    uint64_t count = before < inlet->pending ? before : inlet->pending;
-    bool emitted = take_front(inlet, self, count);
-    inlet->pending -= before - inlet->queued;
+    uint64_t open = weir__stage_open_demand(self);
+    bool emitted = take_front(inlet, self, before < open ? before : open);
     if (before > inlet->queued) {
         weir__inlet_made_room(inlet, before - inlet->queued);
     }
@@ -105,7 +104,8 @@ static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
     bool done = weir__load_relaxed_u32(&inlet->finished) != 0 &&
-                weir__load_relaxed_u64(&inlet->waiting) == 0; /* I3 -> I4 */
+                weir__load_relaxed_u64(&inlet->waiting) == 0 && /* I3 -> I4 */
+                weir_buffered(self) == 0;                       /* what came back */
     return done ? weir_stop_with(self, WEIR_REASON_NORMAL) : WEIR_CONTINUE;
 }
 
@@ -113,10 +113,25 @@ static weir_inlet *inlet_of(weir_stage *self) {
     return *(weir_inlet **)weir_state(self);
 }
 
+/*
+ * Demand is looked at where it changes (supply), not summed here: a consumer
+ * that leaves takes its demand along, and what is pushed then waits in here,
+ * within the capacity.
+ */
 static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
-    weir_inlet *inlet = inlet_of(self);
-    inlet->pending += demand;
-    return emit(self, inlet);
+    (void)self;
+    (void)demand;
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict supply(weir_stage *self) {
+    return emit(self, inlet_of(self));
+}
+
+static weir_verdict init(weir_stage *self, void *argument) {
+    (void)argument;
+    self->supply = supply;
+    return WEIR_CONTINUE;
 }
 
 /* A poke: something was pushed, dropped or finished. */
@@ -177,7 +192,8 @@ static weir_status start(weir_runtime *runtime, const weir_inlet_options *option
         .worker = options->worker,
         .dispatcher = options->dispatcher,
         .dispatcher_options = options->dispatcher_options,
-        .on = {.handle_demand = handle_demand,
+        .on = {.init = init,
+               .handle_demand = handle_demand,
                .handle_cast = handle_poke,
                .discarded = handle_discarded,
                .terminate = handle_terminate},

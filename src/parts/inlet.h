@@ -72,7 +72,6 @@ struct weir_inlet {
     WEIR__APART struct weir__chunk *first;
     struct weir__chunk *last;
     uint64_t queued;
-    uint64_t pending; /* demand not yet met */
 };
 
 static inline size_t weir__inlet_chunk_bytes(const weir_inlet *inlet, size_t count) {

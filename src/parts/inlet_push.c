@@ -42,6 +42,9 @@ static void bury(weir_inlet *inlet) {
         weir__runtime_discarded(inlet->runtime, count);
         if (inlet->discarded != NULL) {
             inlet->discarded(inlet->context, count, WEIR_DISCARD_STOPPED);
+        } else {
+            weir__runtime_log(inlet->runtime, WEIR_LOG_WARNING,
+                              "events pushed into an inlet that just stopped were discarded");
         }
     }
 }
@@ -74,11 +77,16 @@ static bool reserve(weir_inlet *inlet, size_t count, bool *beyond) {
     return true;
 }
 
+static bool gone(const weir_inlet *inlet) {
+    return weir__load_relaxed_u32(&inlet->dead) != 0 ||
+           weir__load_relaxed_u32(&inlet->finished) != 0;
+}
+
 static weir_status wait_for_room(weir_inlet *inlet, size_t count, uint64_t deadline) {
     uint32_t room = weir__load_relaxed_u32(&inlet->room);
     weir__fetch_add_u32(&inlet->waiters, 1); /* I7 -> I8 */
     bool full = weir__load_relaxed_u64(&inlet->waiting) + count > inlet->capacity;
-    if (full && weir__load_relaxed_u32(&inlet->dead) == 0) {
+    if (full && !gone(inlet)) {
         weir__futex_wait(&inlet->room, room, deadline);
     }
     weir__fetch_sub_u32(&inlet->waiters, 1);
@@ -88,11 +96,6 @@ static weir_status wait_for_room(weir_inlet *inlet, size_t count, uint64_t deadl
 static weir_status refuse_gone(const weir_inlet *inlet) {
     bool dead = weir__load_relaxed_u32(&inlet->dead) != 0;
     return weir__refuse(WEIR_NO_STAGE, dead ? "the inlet has stopped" : "the inlet was finished");
-}
-
-static bool gone(const weir_inlet *inlet) {
-    return weir__load_relaxed_u32(&inlet->dead) != 0 ||
-           weir__load_relaxed_u32(&inlet->finished) != 0;
 }
 
 /* Room is reserved: the events go on the stack. */
@@ -178,6 +181,8 @@ size_t weir_inlet_waiting(const weir_inlet *inlet) {
 
 weir_status weir_inlet_finish(weir_inlet *inlet) {
     weir__exchange_u32(&inlet->finished, 1); /* I3 -> I4 */
+    weir__fetch_add_u32(&inlet->room, 1);    /* who waits for room is told */
+    weir__futex_wake(&inlet->room, INT32_MAX);
     poke(inlet);
     return WEIR_OK;
 }

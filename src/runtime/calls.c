@@ -111,7 +111,7 @@ static struct weir__worker *place(weir_runtime *runtime, const weir_stage_option
 static weir_status make_edges(weir_runtime *runtime, struct weir__slot *slot, weir_ref ref,
                               const weir_stage_options *options, struct weir__edge **out) {
     struct weir__edge **end = out;
-    for (size_t i = 0; i < options->subscribe_count; i++) {
+    for (size_t i = 0; i < weir__options_subscriptions(options); i++) {
         const weir_subscribe_to *wish = &options->subscribe_to[i];
         weir_subscribe_options filled;
         weir_status status = weir__options_subscribe(&wish->options, &filled);

@@ -108,6 +108,21 @@ static weir_status missing(const char *callback, const char *kind) {
     return weir__refuse(WEIR_INVALID, "on.%s must be set for a %s", callback, kind);
 }
 
+/* What cannot have been meant. */
+static weir_status check_slips(const weir_stage_options *options) {
+    if (options->state != NULL && options->state_bytes == 0) {
+        return weir__refuse(WEIR_INVALID, "state_bytes must be set when state is, got 0");
+    }
+    if (options->subscribe_count > 0 && options->subscribe_to == NULL) {
+        return weir__refuse(WEIR_INVALID, "subscribe_to must be set when subscribe_count is %zu",
+                            options->subscribe_count);
+    }
+    if (options->demand == WEIR_ACCUMULATE && options->kind != WEIR_PRODUCER) {
+        return weir__refuse(WEIR_INVALID, "demand WEIR_ACCUMULATE is for producers only");
+    }
+    return WEIR_OK;
+}
+
 static weir_status check_callbacks(const weir_stage_options *options) {
     if (options->kind == WEIR_PRODUCER && options->on.handle_demand == NULL) {
         return missing("handle_demand", "producer");
@@ -135,9 +150,6 @@ static weir_status check_supply(const weir_stage_options *options) {
                               "demand must be one of WEIR_FORWARD, WEIR_ACCUMULATE, got %d",
                               (int)options->demand);
     }
-    if (status == WEIR_OK && options->demand == WEIR_ACCUMULATE && options->kind != WEIR_PRODUCER) {
-        status = weir__refuse(WEIR_INVALID, "demand WEIR_ACCUMULATE is for producers only");
-    }
     return status;
 }
 
@@ -151,19 +163,22 @@ static weir_status check_dispatcher(const weir_dispatcher *dispatcher) {
     return WEIR_OK;
 }
 
+size_t weir__options_subscriptions(const weir_stage_options *options) {
+    return options->subscribe_to != NULL && options->subscribe_count == 0
+               ? 1
+               : options->subscribe_count;
+}
+
 static weir_status check_subscriptions(const weir_stage_options *options) {
-    if (options->subscribe_count == 0) {
+    size_t count = weir__options_subscriptions(options);
+    if (count == 0) {
         return WEIR_OK;
-    }
-    if (options->subscribe_to == NULL) {
-        return weir__refuse(WEIR_INVALID, "subscribe_to must be set when subscribe_count is %zu",
-                            options->subscribe_count);
     }
     if (options->kind == WEIR_PRODUCER) {
         return weir__refuse(WEIR_NOT_A_CONSUMER, "a producer cannot have subscribe_to");
     }
     weir_status status = WEIR_OK;
-    for (size_t i = 0; i < options->subscribe_count && status == WEIR_OK; i++) {
+    for (size_t i = 0; i < count && status == WEIR_OK; i++) {
         weir_subscribe_options filled;
         status = weir__options_subscribe(&options->subscribe_to[i].options, &filled);
     }
@@ -181,6 +196,7 @@ weir_status weir__options_stage(const weir_stage_options *options, unsigned work
                             (int)options->kind);
     }
     weir_status status = check_callbacks(options);
+    status = status != WEIR_OK ? status : check_slips(options);
     if (status == WEIR_OK && options->worker > workers) {
         status = weir__refuse(WEIR_INVALID, "worker must be below %u, got %u", workers,
                               options->worker - 1);

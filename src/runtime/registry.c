@@ -51,7 +51,7 @@ static struct weir__slot *chunk_at(struct weir__registry *registry, uint32_t num
 static void put_back(ck_stack_t *free_slots, ck_stack_entry_t *rest) {
     ck_stack_entry_t *none = NULL;
     while (rest != NULL && !weir__cas_ptr(&free_slots->head, &none, rest)) { /* S1 -> S2 */
-        ck_stack_entry_t *newer = ck_stack_batch_pop_upmc(free_slots);      /* S1 -> S2 */
+        ck_stack_entry_t *newer = ck_stack_batch_pop_upmc(free_slots);       /* S1 -> S2 */
         if (newer != NULL) {
             ck_stack_entry_t *last = newer;
             while (last->next != NULL) {

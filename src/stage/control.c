@@ -37,7 +37,12 @@ static weir_subscribe_verdict ask_user(weir_stage *stage, const struct weir__edg
     weir_peer peer = producer_of(edge);
     weir__stage_enter(stage);
     weir_subscribe_verdict verdict = stage->on.handle_subscribe(stage, &peer);
-    weir__stage_leave(stage, verdict == WEIR_SUBSCRIBE_STOP ? WEIR_STOP : WEIR_CONTINUE);
+    bool good =
+        verdict == WEIR_AUTOMATIC || verdict == WEIR_MANUAL || verdict == WEIR_SUBSCRIBE_REFUSE;
+    if (!good && verdict != WEIR_SUBSCRIBE_STOP) {
+        stage->reason = WEIR_REASON_BAD_RETURN;
+    }
+    weir__stage_leave(stage, good ? WEIR_CONTINUE : WEIR_STOP);
     return verdict;
 }
 
@@ -48,7 +53,7 @@ static weir_subscribe_verdict ask_user(weir_stage *stage, const struct weir__edg
 static void subscribe(weir_stage *stage, struct weir__edge *edge) {
     weir__stage_link_producer(stage, edge);
     weir_subscribe_verdict verdict = ask_user(stage, edge);
-    if (stage->stopping || verdict > WEIR_MANUAL) {
+    if (stage->stopping || verdict == WEIR_SUBSCRIBE_REFUSE) {
         weir__stage_unlink_producer(stage, edge);
         weir__edge_release(edge); /* both sides' references: nobody else knows it */
         weir__edge_release(edge);

@@ -135,26 +135,45 @@ weir_status weir_emit(weir_stage *self, const void *events, size_t count) {
     return WEIR_OK;
 }
 
+/* Why a batch cannot be forwarded; NULL: it can. */
+static const char *unforwardable(const weir_stage *self, const weir_batch *batch,
+                                 const struct weir__item *item) {
+    if (!can_emit(self)) {
+        return "the stage cannot emit here";
+    }
+    if (item == NULL) {
+        return "the batch is not of this callback";
+    }
+    if ((item->flags & WEIR__GONE) != 0) {
+        return "the batch was forwarded already";
+    }
+    return batch->event_bytes == self->event_bytes ? NULL : "the stage's events have another size";
+}
+
 weir_verdict weir_forward(weir_stage *self, weir_batch *batch) {
     struct weir__item *item = (struct weir__item *)batch->reserved[0];
-    if (!can_emit(self) || item == NULL || batch->event_bytes != self->event_bytes) {
-        weir__refuse(WEIR_INVALID, "stage %s emits events of %zu bytes, the batch has %zu",
-                     self->name, self->event_bytes, batch->event_bytes);
+    const char *why = unforwardable(self, batch, item);
+    if (why != NULL) {
+        weir__refuse(WEIR_INVALID, "stage %s cannot forward %zu events of %zu bytes: %s",
+                     self->name, batch->count, batch->event_bytes, why);
         return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
     }
-    if (item->count == 0) {
-        return WEIR_CONTINUE;
-    }
     item->flags &= WEIR__SHARED;
-    if (!weir__queue_push(&self->emission, *item)) {
+    if (item->count > 0 && !weir__queue_push(&self->emission, *item)) {
+        weir__refuse(WEIR_NO_MEMORY, "no memory to forward %zu events", batch->count);
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
-    batch->reserved[0] = 0; /* the emission has its reference now */
+    item->flags |= WEIR__GONE; /* the emission has its reference now */
     return WEIR_CONTINUE;
 }
 
 void *weir_batch_own(weir_stage *self, weir_batch *batch) {
     struct weir__item *item = (struct weir__item *)batch->reserved[0];
+    if (item != NULL && (item->flags & WEIR__GONE) != 0) {
+        weir__refuse(WEIR_INVALID, "stage %s has forwarded the batch: it is not its own any more",
+                     self->name);
+        return NULL;
+    }
     if (item == NULL || (item->flags & WEIR__SHARED) == 0) {
         return (void *)(uintptr_t)batch->events;
     }

@@ -112,7 +112,7 @@ static weir_stage *make(struct weir__host *host, const weir_stage_options *optio
         return NULL;
     }
     stage->bytes = name_at + name_bytes;
-    stage->state = (unsigned char *)stage + state_at;
+    stage->state = options->state_bytes > 0 ? (unsigned char *)stage + state_at : NULL;
     stage->name = (char *)stage + name_at;
     memcpy(stage->name, name, name_bytes);
     if (options->state != NULL && options->state_bytes > 0) {

@@ -60,6 +60,7 @@ struct weir_stage {
     struct weir__queue held; /* ACCUMULATE: emissions, demand and infos   */
     weir_demand_mode mode;
     bool as_genstage;
+    weir_verdict (*supply)(weir_stage *stage); /* a part's: demand or buffer has changed */
     struct weir__edge *consumers;
 
     /* consuming */
@@ -106,6 +107,9 @@ void weir__stage_enter(weir_stage *stage);
 void weir__stage_leave(weir_stage *stage, weir_verdict verdict);
 
 /* ---- supply.c ------------------------------------------------------------ */
+
+/* How many events the dispatcher would deliver now. */
+uint64_t weir__stage_open_demand(const weir_stage *stage);
 
 /* Serves buffered events as far as demand is open; returns how many. */
 uint64_t weir__stage_serve(weir_stage *stage);

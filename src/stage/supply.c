@@ -11,7 +11,7 @@
 #include "base/check.h"
 #include "stage/stage.h"
 
-static uint64_t open_demand(const weir_stage *stage) {
+uint64_t weir__stage_open_demand(const weir_stage *stage) {
     return stage->dispatch.table->open_demand(stage->dispatch.state);
 }
 
@@ -88,7 +88,7 @@ static uint64_t serve_run(weir_stage *stage, uint64_t open) {
 uint64_t weir__stage_serve(weir_stage *stage) {
     uint64_t served = 0;
     while (stage->mode == WEIR_FORWARD && stage->buffer.queue.events > 0) {
-        uint64_t open = open_demand(stage);
+        uint64_t open = weir__stage_open_demand(stage);
         uint64_t taken = open > 0 ? serve_run(stage, open) : 0;
         weir__buffer_release(&stage->buffer, open - taken, weir__stage_info_due, stage);
         if (taken == 0) {
@@ -123,6 +123,17 @@ static void hold_demand(weir_stage *stage, uint64_t demand) {
     hold_mark(stage, (void *)(uintptr_t)demand, WEIR__MARK_DEMAND);
 }
 
+/*
+ * A part that keeps events of its own (an inlet) looks at open demand itself:
+ * what the dispatcher owes to consumers that have left is never passed up.
+ */
+static void supply(weir_stage *stage) {
+    if (stage->supply != NULL && !stage->stopping && stage->mode == WEIR_FORWARD) {
+        weir__stage_enter(stage);
+        weir__stage_leave(stage, stage->supply(stage));
+    }
+}
+
 void weir__stage_demand(weir_stage *stage, uint64_t demand) {
     if (stage->mode == WEIR_ACCUMULATE) {
         if (demand > 0) {
@@ -135,6 +146,7 @@ void weir__stage_demand(weir_stage *stage, uint64_t demand) {
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_demand(stage, demand - served));
     }
+    supply(stage);
 }
 
 bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge) {
@@ -210,8 +222,24 @@ static weir_subscribe_verdict ask_user(weir_stage *stage, const struct weir__edg
     weir_peer peer = consumer_of(edge);
     weir__stage_enter(stage);
     weir_subscribe_verdict verdict = stage->on.handle_subscribe(stage, &peer);
-    weir__stage_leave(stage, verdict == WEIR_SUBSCRIBE_STOP ? WEIR_STOP : WEIR_CONTINUE);
+    bool good =
+        verdict == WEIR_AUTOMATIC || verdict == WEIR_MANUAL || verdict == WEIR_SUBSCRIBE_REFUSE;
+    if (!good && verdict != WEIR_SUBSCRIBE_STOP) {
+        stage->reason = WEIR_REASON_BAD_RETURN;
+    }
+    weir__stage_leave(stage, good ? WEIR_CONTINUE : WEIR_STOP);
     return verdict;
+}
+
+/* A selector towards a dispatcher that knows of none would be ignored in silence. */
+static bool selects_in_vain(weir_stage *stage, const struct weir__edge *edge) {
+    if (edge->options.selector == NULL || stage->dispatch.table->selects) {
+        return false;
+    }
+    weir__host_log(stage->host, WEIR_LOG_ERROR,
+                   "stage %s refuses a subscription: its dispatcher, %s, knows no selector",
+                   stage->name, stage->dispatch.table->name);
+    return true;
 }
 
 void weir__stage_attach(weir_stage *stage, struct weir__edge *edge) {
@@ -221,8 +249,10 @@ void weir__stage_attach(weir_stage *stage, struct weir__edge *edge) {
     weir_subscribe_verdict verdict = ask_user(stage, edge);
     weir_reason refused = WEIR_REASON_REFUSED;
     uint64_t upstream = 0;
-    if (verdict == WEIR_AUTOMATIC &&
-        !weir__outlet_open(&edge->outlet, dispatch->table, stage->host->allocator)) {
+    if (verdict == WEIR_AUTOMATIC && selects_in_vain(stage, edge)) {
+        refused = WEIR_REASON_REFUSED;
+    } else if (verdict == WEIR_AUTOMATIC &&
+               !weir__outlet_open(&edge->outlet, dispatch->table, stage->host->allocator)) {
         refused = WEIR_REASON_NO_MEMORY;
     } else if (verdict == WEIR_AUTOMATIC) {
         refused = dispatch->table->subscribe(dispatch->state, &edge->outlet, &upstream);
@@ -278,6 +308,7 @@ void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge) {
     uint64_t lost = weir__edge_recover(edge, &events, &stage->host->pool);
     weir__stage_discard(stage, lost, WEIR_DISCARD_CONSUMER, true);
     give_back(stage, edge, &events);
+    supply(stage);
     weir__queue_close(&events, &stage->host->pool);
     if (attached && !edge->attached) {
         weir__edge_release(edge); /* the producer's side */
