@@ -121,8 +121,10 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
                              weir_ref *out);
 
 /*
- * Tells a stage to stop: it handles what was sent to it before, terminates with
- * the reason, and its peers see WEIR_DOWN.  Returns without waiting.
+ * Tells a stage to stop: it handles the messages sent to it before, terminates
+ * with the reason, and its peers see WEIR_DOWN.  Events that it has not begun go
+ * back to their producer's dispatcher, or are discarded and counted; an info that
+ * still waits its turn is dropped.  Returns without waiting.
  * Errors     NO_STAGE, NO_MEMORY, FULL (mailbox).
  * Threads    any.
  */

@@ -165,6 +165,9 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
         return weir__refuse(WEIR_INVALID, "count must be at most the capacity, %zu, got %zu",
                             inlet->capacity, count);
     }
+    if (events == NULL) {
+        return weir__refuse(WEIR_INVALID, "events must not be NULL when count is %zu", count);
+    }
     uint64_t deadline = UINT64_MAX;
     if (inlet->when_full == WEIR_BLOCK && timeout_ns != WEIR_FOREVER) {
         deadline = weir__clock_deadline(weir__clock_now_ns(), timeout_ns);

@@ -104,7 +104,9 @@ void weir__registry_publish(struct weir__slot *slot) {
 }
 
 void weir__registry_give(struct weir__slot *slot, ck_stack_t *free_slots) {
-    weir__store_relaxed_u32(&slot->generation, slot->generation + (slot->generation & 1));
+    /* Even again, and past the reference, which init has seen even if the start failed. */
+    uint32_t past = (slot->generation & 1) != 0 ? 1 : 2;
+    weir__store_relaxed_u32(&slot->generation, slot->generation + past);
     ck_stack_push_upmc(free_slots, &slot->free_link); /* S1 -> S2 */
 }
 

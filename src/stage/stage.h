@@ -74,7 +74,6 @@ struct weir_stage {
 
     /* control */
     struct weir__mail_list control;
-    uint64_t due_infos; /* infos in control that have passed the buffer   */
     bool stopping;
     weir_reason reason;
 };

@@ -42,7 +42,7 @@ static void remember(struct stress_swarm *swarm, struct weir__rng *rng,
     pthread_mutex_unlock(&swarm->lock);
 }
 
-/* ---- its own doing --------------------------------------------------------------- */
+/* ---- its own doing ------------------------------------------------------- */
 
 static weir_verdict grow_old(weir_stage *self, struct moth *moth,
                              weir_subscription subscription) {
@@ -125,7 +125,7 @@ static weir_verdict moth_init(weir_stage *self, void *argument) {
     return stress_chance(&moth_of(self)->rng, 16) ? WEIR_STOP : WEIR_CONTINUE;
 }
 
-/* ---- what is done to it -------------------------------------------------------------- */
+/* ---- what is done to it -------------------------------------------------- */
 
 static weir_subscribe_options draw_options(struct weir__rng *rng) {
     static const size_t windows[] = {1, 2, 10, 255, 256, 1000, 10000};

@@ -11,7 +11,7 @@ weir_subscribe_to stress_from(weir_ref producer, size_t max_demand, size_t min_d
                                            .cancel = WEIR_TEMPORARY}};
 }
 
-/* ---- the source ------------------------------------------------------------------- */
+/* ---- the source ---------------------------------------------------------- */
 
 static struct stress_source *source_of(weir_stage *self) {
     return *(struct stress_source **)weir_state(self);
@@ -178,7 +178,7 @@ weir_ref stress_source_start(weir_runtime *runtime, struct stress_source *source
     return ref;
 }
 
-/* ---- the relay ------------------------------------------------------------------------ */
+/* ---- the relay ----------------------------------------------------------- */
 
 static struct stress_relay *relay_of(weir_stage *self) {
     return *(struct stress_relay **)weir_state(self);
@@ -260,7 +260,7 @@ weir_ref stress_relay_start(weir_runtime *runtime, struct stress_relay *relay,
     return ref;
 }
 
-/* ---- the sink ----------------------------------------------------------------------------- */
+/* ---- the sink ------------------------------------------------------------ */
 
 static struct stress_sink *sink_of(weir_stage *self) {
     return *(struct stress_sink **)weir_state(self);

@@ -12,7 +12,7 @@
 
 enum { STRESS_SOURCES = 16, STRESS_LANES = 32 };
 
-/* ---- the source ----------------------------------------------------------------- */
+/* ---- the source ---------------------------------------------------------- */
 
 enum stress_emit {
     STRESS_EMIT_RESERVE, /* in place, as much at once as fits           */
@@ -48,7 +48,7 @@ struct stress_source {
 
 weir_ref stress_source_start(weir_runtime *runtime, struct stress_source *source);
 
-/* ---- the relay --------------------------------------------------------------------- */
+/* ---- the relay ----------------------------------------------------------- */
 
 enum stress_relaying {
     STRESS_RELAY_FORWARD,
@@ -73,7 +73,7 @@ struct stress_relay {
 weir_ref stress_relay_start(weir_runtime *runtime, struct stress_relay *relay,
                             const weir_subscribe_to *from, size_t count);
 
-/* ---- the sink ------------------------------------------------------------------------ */
+/* ---- the sink ------------------------------------------------------------ */
 
 enum stress_order {
     STRESS_CONSECUTIVE, /* it gets every event of each of its sources, in order */

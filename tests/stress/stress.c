@@ -35,7 +35,7 @@ static struct {
     char step[160];
 } stress = {.lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
 
-/* ---- failing ------------------------------------------------------------------------ */
+/* ---- failing ------------------------------------------------------------- */
 
 static const char *base_name(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -75,7 +75,7 @@ void stress_step(const char *format, ...) {
     }
 }
 
-/* ---- chance --------------------------------------------------------------------------- */
+/* ---- chance -------------------------------------------------------------- */
 
 void stress_rng(struct weir__rng *rng) {
     weir__rng_seed(rng, (stress.seed << 32) + weir__fetch_add_u64(&stress.drawn, 1));
@@ -122,7 +122,7 @@ void stress_alarms(bool on) {
     setitimer(ITIMER_REAL, &interval, NULL);
 }
 
-/* ---- runtimes ---------------------------------------------------------------------------- */
+/* ---- runtimes ------------------------------------------------------------ */
 
 static void log_line(void *context, weir_log_level level, const char *text) {
     (void)context;
@@ -183,7 +183,7 @@ uint64_t stress_logged_discards(void) {
     return weir__load_relaxed_u64(&stress.logged);
 }
 
-/* ---- events ---------------------------------------------------------------------------------- */
+/* ---- events -------------------------------------------------------------- */
 
 static uint64_t derived(uint64_t word) {
     return weir__rng_splitmix(&word);
@@ -244,7 +244,7 @@ void stress_tally_compare(const struct stress_tally *expected, const struct stre
     }
 }
 
-/* ---- the watchdog and main ------------------------------------------------------------------- */
+/* ---- the watchdog and main ----------------------------------------------- */
 
 /* Something that changes while anything moves. */
 static uint64_t progress(weir_accounts *accounts) {

@@ -53,7 +53,7 @@ void stress_ok(weir_status status, const char *file, int line, const char *call)
 /* What is being run, for messages. */
 void stress_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* ---- chance ------------------------------------------------------------------- */
+/* ---- chance -------------------------------------------------------------- */
 
 /* Every generator of a program has a seed of its own, drawn from the program's. */
 void stress_rng(struct weir__rng *rng);
@@ -73,7 +73,7 @@ weir_idle stress_idle(struct weir__rng *rng);
 /* A signal every millisecond, without SA_RESTART, for whoever does not block it. */
 void stress_alarms(bool on);
 
-/* ---- runtimes ------------------------------------------------------------------- */
+/* ---- runtimes ------------------------------------------------------------ */
 
 /* Opens with the options given, a log that fails on errors, and the watchdog's eye on it. */
 weir_runtime *stress_open(const weir_runtime_options *options);
@@ -93,7 +93,7 @@ weir_accounts stress_close(weir_runtime *runtime);
 /* Events that the log told of as discarded with nobody left to be told: since stress_open. */
 uint64_t stress_logged_discards(void);
 
-/* ---- events ----------------------------------------------------------------------- */
+/* ---- events -------------------------------------------------------------- */
 
 #define STRESS_NUMBER_LIMIT (UINT64_C(1) << 40)
 enum { STRESS_EVENT_BYTES_MAX = 1024 };
@@ -132,7 +132,8 @@ static inline void stress_tally_add(struct stress_tally *tally, uint32_t source,
     tally->hash += weir__rng_splitmix(&state);
 }
 
-void stress_tally_range(struct stress_tally *tally, uint32_t source, uint64_t first, uint64_t count);
+void stress_tally_range(struct stress_tally *tally, uint32_t source, uint64_t first,
+                        uint64_t count);
 void stress_tally_join(struct stress_tally *tally, const struct stress_tally *more);
 void stress_tally_compare(const struct stress_tally *expected, const struct stress_tally *found);
 

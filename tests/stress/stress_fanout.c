@@ -115,7 +115,7 @@ static void run_shape(const struct shape *shape) {
     check(shape, sinks, &accounts);
 }
 
-/* ---- scenarios --------------------------------------------------------------------- */
+/* ---- scenarios ----------------------------------------------------------- */
 
 static void draw_shape(struct shape *shape, uint64_t events) {
     static const size_t sizes[] = {8, 16, 40, 48, 64, 1024};

@@ -51,7 +51,7 @@ struct state {
     bool manual;
 };
 
-/* ---- callbacks ------------------------------------------------------------------------ */
+/* ---- callbacks ----------------------------------------------------------- */
 
 static void settled(weir_status status) {
     if (status == WEIR_INVALID || status == WEIR_NO_MEMORY || status < WEIR_CLOSED) {
@@ -186,7 +186,7 @@ static weir_verdict any_init(weir_stage *self, void *argument) {
     return stress_chance(&state->rng, 20) ? weir_stop_with(self, WEIR_REASON_USER) : WEIR_CONTINUE;
 }
 
-/* ---- deeds ------------------------------------------------------------------------------ */
+/* ---- deeds --------------------------------------------------------------- */
 
 static struct node draw_node(struct weir__rng *from) {
     pthread_mutex_lock(&graph.lock);
@@ -326,7 +326,7 @@ static void *do_deeds(void *argument) {
     return NULL;
 }
 
-/* ---- rounds ------------------------------------------------------------------------------- */
+/* ---- rounds -------------------------------------------------------------- */
 
 static void check(const weir_accounts *accounts) {
     if (accounts->emitted != graph.emitted || accounts->handled != graph.handled ||

@@ -57,14 +57,13 @@ static void run_pipe(const struct pipe *pipe) {
                                    .emit = pipe->emit,
                                    .pauses = pipe->pauses};
     struct stress_relay relay[RELAYS_MAX];
-    struct stress_sink sink = {.upstreams = 1,
-                               .ask = pipe->ask,
-                               .pauses = pipe->pauses,
-                               .hops_most = pipe->relays,
-                               .hops_least =
-                                   pipe->how == STRESS_RELAY_FORWARD || pipe->how == STRESS_RELAY_ANY
-                                       ? 0
-                                       : pipe->relays};
+    struct stress_sink sink = {
+        .upstreams = 1,
+        .ask = pipe->ask,
+        .pauses = pipe->pauses,
+        .hops_most = pipe->relays,
+        .hops_least =
+            pipe->how == STRESS_RELAY_FORWARD || pipe->how == STRESS_RELAY_ANY ? 0 : pipe->relays};
     weir_runtime *runtime =
         stress_open(&(weir_runtime_options){.workers = pipe->workers, .idle = pipe->idle});
     weir_ref last = stress_source_start(runtime, &source);
@@ -87,7 +86,7 @@ static void run_pipe(const struct pipe *pipe) {
     STRESS_CHECK(accounts.emitted == pipe->events * (pipe->relays + 1));
 }
 
-/* ---- at random -------------------------------------------------------------------- */
+/* ---- at random ----------------------------------------------------------- */
 
 static const size_t sizes[] = {1, 8, 40, 64, 1024, 7, 24, 41};
 static const size_t windows[] = {1, 2, 3, 10, 255, 256, 1000, 10000};
@@ -107,8 +106,7 @@ static void step(const char *name, const struct pipe *pipe) {
                 "pauses %d ask %llu events %llu",
                 name, pipe->relays, pipe->workers, pipe->event_bytes, pipe->max_demand,
                 pipe->min_demand, (int)pipe->idle, (int)pipe->emit, (int)pipe->how,
-                (int)pipe->pauses, (unsigned long long)pipe->ask,
-                (unsigned long long)pipe->events);
+                (int)pipe->pauses, (unsigned long long)pipe->ask, (unsigned long long)pipe->events);
 }
 
 static void draw_pipe(struct pipe *pipe) {
@@ -158,7 +156,7 @@ static void one_core(uint64_t events) {
     STRESS_CHECK(sched_setaffinity(0, sizeof before, &before) == 0);
 }
 
-/* ---- one thing held fast ----------------------------------------------------------------- */
+/* ---- one thing held fast ------------------------------------------------- */
 
 static void run_named(const char *name, struct pipe pipe) {
     stress_rng(&rng);
@@ -185,12 +183,11 @@ static void three_stages(uint64_t events) {
 }
 
 static void one_by_one(uint64_t events) {
-    run_named("one_by_one",
-              (struct pipe){.workers = 2,
-                            .event_bytes = 8,
-                            .max_demand = 1,
-                            .min_demand = WEIR_NONE,
-                            .events = events});
+    run_named("one_by_one", (struct pipe){.workers = 2,
+                                          .event_bytes = 8,
+                                          .max_demand = 1,
+                                          .min_demand = WEIR_NONE,
+                                          .events = events});
 }
 
 static void one_by_one_parked(uint64_t events) {
@@ -211,6 +208,5 @@ int main(int count, char **arguments) {
         {"one_by_one", 20, one_by_one},
         {"one_by_one_parked", 5, one_by_one_parked},
     };
-    return stress_main(count, arguments, 1000000, scenarios,
-                       sizeof scenarios / sizeof *scenarios);
+    return stress_main(count, arguments, 1000000, scenarios, sizeof scenarios / sizeof *scenarios);
 }

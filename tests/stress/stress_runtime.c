@@ -26,7 +26,7 @@ static weir_runtime_options draw_options(void) {
     return options;
 }
 
-/* ---- settle -------------------------------------------------------------------------- */
+/* ---- settle -------------------------------------------------------------- */
 
 /* A source that emits as many events as it is told, asked for or not. */
 struct told {
@@ -134,7 +134,7 @@ static void settle(uint64_t events) {
     for (int i = 0; i < 8; i++) settle_round(events / 8 + 1);
 }
 
-/* ---- stop ----------------------------------------------------------------------------- */
+/* ---- stop ---------------------------------------------------------------- */
 
 static struct {
     weir_runtime *runtime;
@@ -197,7 +197,7 @@ static void stop(uint64_t events) {
     }
 }
 
-/* ---- reuse: many stages in few slots ------------------------------------------------------ */
+/* ---- reuse: many stages in few slots ------------------------------------- */
 
 static void reuse(uint64_t events) {
     enum { ALIVE = 2000 };
@@ -223,7 +223,7 @@ static void reuse(uint64_t events) {
     stress_close(runtime);
 }
 
-/* ---- closing ------------------------------------------------------------------------------- */
+/* ---- closing ------------------------------------------------------------- */
 
 struct life {
     struct weir__rng rng;

@@ -113,7 +113,7 @@ static void run_storm(const struct storm *storm) {
     STRESS_CHECK(accounts.discarded == 0);
 }
 
-/* ---- scenarios -------------------------------------------------------------------- */
+/* ---- scenarios ----------------------------------------------------------- */
 
 static const size_t sizes[] = {8, 16, 40, 64, 1024};
 

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-/* ---- subscriptions -------------------------------------------------------------------------- */
+/* ---- subscriptions ------------------------------------------------------- */
 
 static void subscribe_defaults(void **state) {
     (void)state;
@@ -82,7 +82,7 @@ static void subscribe_refusals(void **state) {
     }
 }
 
-/* ---- runtimes ----------------------------------------------------------------------------------- */
+/* ---- runtimes ------------------------------------------------------------ */
 
 static void runtime_defaults(void **state) {
     (void)state;
@@ -149,7 +149,7 @@ static void runtime_refusals(void **state) {
     }
 }
 
-/* ---- stages ---------------------------------------------------------------------------------------- */
+/* ---- stages -------------------------------------------------------------- */
 
 static weir_verdict demand(weir_stage *self, uint64_t count) {
     (void)self;
@@ -181,7 +181,6 @@ static void good_stages_pass(void **state) {
         {BOTH, .subscribe_to = &to, .subscribe_count = 1},
         {CONSUMER, .subscribe_to = &to, .subscribe_count = 1},
         {CONSUMER, .subscribe_to = &to, .subscribe_count = 0},
-        {PRODUCER, .subscribe_to = &to, .subscribe_count = 0},
         {CONSUMER, .buffer_keep = (weir_keep)7}, /* not a consumer's */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -98,7 +98,7 @@ static void a_slot_may_be_given_back_unpublished(void **state) {
     assert_null(weir__registry_find(&f.registry, failed));
     assert_ptr_equal(take(0), slot);
     weir_ref next = weir__registry_ref(slot, 0, WEIR_PRODUCER);
-    assert_int_equal(next.bits, failed.bits); /* nobody has ever seen it */
+    assert_int_not_equal(next.bits, failed.bits); /* which init has seen */
     weir__registry_publish(slot);
     assert_ptr_equal(weir__registry_find(&f.registry, next), slot);
     close_fixture();
@@ -191,7 +191,7 @@ static void there_is_a_limit(void **state) {
     close_fixture();
 }
 
-/* ---- several threads ------------------------------------------------------------------------ */
+/* ---- several threads ----------------------------------------------------- */
 
 enum { TAKERS = 3, ROUNDS = 700, HELD = 4 };
 

@@ -235,7 +235,7 @@ static void as_genstage_unbounded_marks_count(void **state) {
     close_fixture(&f);
 }
 
-/* ---- slices ----------------------------------------------------------------- */
+/* ---- slices -------------------------------------------------------------- */
 
 static void slices_that_follow_each_other_are_joined(void **state) {
     (void)state;
@@ -326,7 +326,7 @@ static void given_back_slices_join_what_they_were_cut_from(void **state) {
     close_fixture(&f);
 }
 
-/* ---- without memory --------------------------------------------------------- */
+/* ---- without memory ------------------------------------------------------ */
 
 static void without_memory_events_are_dropped_and_counted(void **state) {
     (void)state;

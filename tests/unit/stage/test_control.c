@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- subscribing ------------------------------------------------------------------------------ */
+/* ---- subscribing --------------------------------------------------------- */
 
 static void both_ends_see_it_begin(void **state) {
     (void)state;
@@ -121,7 +121,7 @@ static void a_stage_may_subscribe_twice(void **state) {
     }
 }
 
-/* ---- refusing ------------------------------------------------------------------------------- */
+/* ---- refusing ------------------------------------------------------------ */
 
 static weir_subscribe_verdict refuse(weir_stage *self, struct player *player,
                                      const weir_peer *peer) {
@@ -184,7 +184,7 @@ static void the_producer_may_refuse(void **state) {
     }
 }
 
-/* ---- asking and cancelling inside handle_subscribe -------------------------------------------- */
+/* ---- asking and cancelling inside handle_subscribe ----------------------- */
 
 static weir_subscribe_verdict ask_at_once(weir_stage *self, struct player *player,
                                           const weir_peer *peer) {
@@ -238,7 +238,7 @@ static void a_consumer_may_cancel_where_it_subscribes(void **state) {
     }
 }
 
-/* ---- cancelling ---------------------------------------------------------------------------------- */
+/* ---- cancelling ---------------------------------------------------------- */
 
 static const weir_reason reasons[] = {
     WEIR_REASON_NORMAL,  WEIR_REASON_SHUTDOWN,  WEIR_REASON_NOPROC, WEIR_REASON_ALREADY_SUBSCRIBED,
@@ -403,7 +403,7 @@ static void cancels_and_ends_cross_at_every_step(void **state) {
     }
 }
 
-/* ---- who is gone ------------------------------------------------------------------------------------ */
+/* ---- who is gone --------------------------------------------------------- */
 
 /* The producer goes between the call and its hearing of the subscription. */
 static void a_producer_that_has_gone_is_noproc(void **state) {
@@ -447,7 +447,7 @@ static void a_consumer_that_has_gone_is_not_heard_of(void **state) {
     }
 }
 
-/* ---- messages ------------------------------------------------------------------------------------------ */
+/* ---- messages ------------------------------------------------------------ */
 
 /* Casts in the order of casts, infos in that of infos: each is checked as it comes. */
 static weir_verdict count_casts(weir_stage *self, struct player *player, uint64_t number) {
@@ -586,7 +586,7 @@ static void mail_to_a_stage_that_has_gone_does_no_harm(void **state) {
     }
 }
 
-/* ---- from another stage ---------------------------------------------------------------------------------- */
+/* ---- from another stage -------------------------------------------------- */
 
 struct order {
     weir_subscription subscription;

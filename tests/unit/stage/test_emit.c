@@ -48,7 +48,7 @@ static void cast_and_expect(struct pair *pair, uint64_t number, const char *expe
     player_expect(&pair->c, expected);
 }
 
-/* ---- reserve and commit ------------------------------------------------------------------- */
+/* ---- reserve and commit -------------------------------------------------- */
 
 /* Reserves `number` and commits all but two of them, twice. */
 static weir_verdict commit_a_part(weir_stage *self, struct player *player, uint64_t number) {
@@ -123,7 +123,7 @@ static void room_does_not_outlive_the_callback(void **state) {
     rig_close(&pair.rig);
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------ */
+/* ---- sizes --------------------------------------------------------------- */
 
 /* An event of any size: every byte of it follows from its number. */
 static unsigned char byte_of(uint64_t number, size_t at) {
@@ -213,7 +213,7 @@ static void one_emission_may_span_blocks(void **state) {
     }
 }
 
-/* ---- who may emit where ------------------------------------------------------------------------- */
+/* ---- who may emit where -------------------------------------------------- */
 
 static void try_all_ways(weir_stage *self, struct player *player) {
     size_t room = 1;
@@ -368,7 +368,7 @@ static void an_unknown_verdict_is_a_stop(void **state) {
     rig_close(&pair.rig);
 }
 
-/* ---- forwarding ------------------------------------------------------------------------------------ */
+/* ---- forwarding ---------------------------------------------------------- */
 
 struct chain {
     struct rig rig;
@@ -466,8 +466,8 @@ static void a_batch_is_passed_on_once(void **state) {
 static weir_verdict forward_wrong_size(weir_stage *self, struct player *player, weir_batch *batch) {
     weir_verdict verdict = weir_forward(self, batch);
     RIG_CHECK(player->rig, verdict == WEIR_STOP);
-    RIG_CHECK(player->rig, strcmp(weir_refusal(), "stage t emits events of 4 bytes, the batch "
-                                                  "has 8") == 0);
+    const char *last = strrchr(weir_refusal(), ':');
+    RIG_CHECK(player->rig, strcmp(last, ": the stage's events have another size") == 0);
     return verdict;
 }
 
@@ -499,7 +499,7 @@ static void a_consumer_cannot_forward(void **state) {
     rig_close(&pair.rig);
 }
 
-/* ---- owning ------------------------------------------------------------------------------------------ */
+/* ---- owning -------------------------------------------------------------- */
 
 static weir_verdict add_a_hundred(weir_stage *self, struct player *player, weir_batch *batch) {
     const void *before = batch->events;
@@ -577,7 +577,7 @@ static void who_shares_a_batch_gets_a_copy(void **state) {
     }
 }
 
-/* ---- memory -------------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------- */
 
 static weir_verdict emit_or_nothing(weir_stage *self, struct player *player, uint64_t number) {
     uint64_t *numbers = calloc(number, sizeof *numbers);

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the window ----------------------------------------------------------------------------- */
+/* ---- the window ---------------------------------------------------------- */
 
 struct row {
     size_t max;
@@ -162,7 +162,7 @@ static void asking_for_more_is_excess(void **state) {
     }
 }
 
-/* ---- messages ---------------------------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------ */
 
 /* What one ask is served is one message, however many emissions it was. */
 static void what_one_ask_is_served_is_one_batch(void **state) {
@@ -281,7 +281,7 @@ static void nothing_comes_between_the_batches_of_a_message(void **state) {
     }
 }
 
-/* ---- manual ------------------------------------------------------------------------------------- */
+/* ---- manual -------------------------------------------------------------- */
 
 static void a_manual_consumer_gets_messages_whole(void **state) {
     (void)state;
@@ -342,7 +342,7 @@ static void a_manual_consumer_may_ask_as_it_goes(void **state) {
     }
 }
 
-/* ---- several producers ---------------------------------------------------------------------------- */
+/* ---- several producers --------------------------------------------------- */
 
 enum { SOURCES = 3 };
 
@@ -445,7 +445,7 @@ static void producers_may_differ_in_size(void **state) {
     }
 }
 
-/* ---- producer_consumers ------------------------------------------------------------------------------- */
+/* ---- producer_consumers -------------------------------------------------- */
 
 static weir_verdict twice(weir_stage *self, struct player *player, weir_batch *batch) {
     (void)player;
@@ -597,7 +597,7 @@ static void without_consumers_it_stops_pulling(void **state) {
     }
 }
 
-/* ---- infos and ends among messages -------------------------------------------------------------------- */
+/* ---- infos and ends among messages --------------------------------------- */
 
 static void an_info_goes_behind_what_waits(void **state) {
     (void)state;
@@ -711,7 +711,7 @@ static void a_message_begun_keeps_its_batches(void **state) {
     rig_close(&rig);
 }
 
-/* ---- memory --------------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------- */
 
 /* Large events, few to a block, so that a message is of many slices. */
 struct brand {

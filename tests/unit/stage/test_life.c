@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-/* ---- the beginning ----------------------------------------------------------------------- */
+/* ---- the beginning ------------------------------------------------------- */
 
 struct first_state {
     struct player *player;
@@ -86,7 +86,7 @@ static void init_may_stop_it(void **state) {
         player_start(&p, &rig, NULL);
         struct player s = {.name = "s", .kind = (weir_kind)kind, .does.init = stop_with_user};
         const weir_subscribe_to to = {.producer = p.ref};
-        const weir_stage_options options = {.subscribe_to = &to,
+        const weir_stage_options options = {.subscribe_to = kind != WEIR_PRODUCER ? &to : NULL,
                                             .subscribe_count = kind != WEIR_PRODUCER};
         s.ref.bits = 77;
         assert_int_equal(player_try_start(&s, &rig, &options), WEIR_INIT_STOPPED);
@@ -99,7 +99,7 @@ static void init_may_stop_it(void **state) {
     }
 }
 
-/* ---- the end -------------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 static void terminate_is_the_last_callback(void **state) {
     (void)state;
@@ -143,7 +143,7 @@ static void consumers_see_a_producer_go_down_after_its_events(void **state) {
     }
 }
 
-/* ---- stopping from every callback ------------------------------------------------------------ */
+/* ---- stopping from every callback ---------------------------------------- */
 
 enum where { DEMAND, EVENTS, SUBSCRIBE, CANCEL, CAST, INFO, PLACES };
 
@@ -243,7 +243,7 @@ static void may_stop_from_any_callback(void **state) {
     }
 }
 
-/* ---- what it held ---------------------------------------------------------------------------- */
+/* ---- what it held -------------------------------------------------------- */
 
 static void what_it_buffered_is_discarded(void **state) {
     (void)state;
@@ -317,7 +317,7 @@ static void a_discard_that_nobody_hears_is_logged(void **state) {
     rig_close(&rig);
 }
 
-/* ---- what it had not begun ------------------------------------------------------------------- */
+/* ---- what it had not begun ----------------------------------------------- */
 
 static weir_verdict stop_at_once(weir_stage *self, struct player *player, weir_batch *batch) {
     (void)player;
@@ -404,7 +404,7 @@ static void a_full_ring_and_overflow_come_to_an_end(void **state) {
     }
 }
 
-/* ---- no memory --------------------------------------------------------------------------------- */
+/* ---- no memory ----------------------------------------------------------- */
 
 static void without_memory_nothing_begins(void **state) {
     (void)state;
@@ -420,7 +420,7 @@ static void without_memory_nothing_begins(void **state) {
             s.name = "s";
             s.kind = (weir_kind)kind;
             const weir_subscribe_to to[] = {{.producer = p.ref}, {.producer = p.ref}};
-            const weir_stage_options options = {.subscribe_to = to,
+            const weir_stage_options options = {.subscribe_to = kind == WEIR_PRODUCER ? NULL : to,
                                                 .subscribe_count = kind == WEIR_PRODUCER ? 0 : 2};
             uint64_t live = rig.memory.live;
             test_memory_fail(&rig.memory, at, false);

@@ -20,7 +20,7 @@ static const weir_subscribe_options ten = {
 static const weir_subscribe_options five = {
     .max_demand = 5, .min_demand = WEIR_NONE, .cancel = WEIR_TEMPORARY};
 
-/* ---- demand ------------------------------------------------------------------------------------ */
+/* ---- demand -------------------------------------------------------------- */
 
 static void each_ask_is_heard_once(void **state) {
     (void)state;
@@ -95,7 +95,7 @@ static void a_surplus_is_served_first(void **state) {
     }
 }
 
-/* ---- the buffer ------------------------------------------------------------------------------------ */
+/* ---- the buffer ---------------------------------------------------------- */
 
 struct keeping {
     size_t size;
@@ -200,7 +200,7 @@ static void nothing_overtakes_what_is_buffered(void **state) {
     }
 }
 
-/* ---- consumers that leave ----------------------------------------------------------------------------- */
+/* ---- consumers that leave ------------------------------------------------ */
 
 /* GenStage lets events wait beside demand, and newer ones overtake them (defect C). */
 static void what_is_buffered_is_served_to_whoever_asks(void **state) {
@@ -286,7 +286,7 @@ static void what_comes_back_is_served_at_once(void **state) {
     }
 }
 
-/* ---- the dispatcher's view ------------------------------------------------------------------------------ */
+/* ---- the dispatcher's view ----------------------------------------------- */
 
 /* Tells the rig what it is asked to do, and passes it on to the demand dispatcher. */
 struct spy {
@@ -516,7 +516,7 @@ static void a_dispatcher_may_share_and_send(void **state) {
     }
 }
 
-/* ---- the demand mode ------------------------------------------------------------------------------------- */
+/* ---- the demand mode ----------------------------------------------------- */
 
 static void accumulated_demand_is_forwarded_later(void **state) {
     (void)state;
@@ -605,7 +605,7 @@ static void the_mode_may_change_at_any_time(void **state) {
     }
 }
 
-/* ---- infos -------------------------------------------------------------------------------------------------- */
+/* ---- infos --------------------------------------------------------------- */
 
 static void an_info_waits_for_what_is_buffered(void **state) {
     (void)state;

@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-/* ---- bounds ---------------------------------------------------------------------------------- */
+/* ---- bounds -------------------------------------------------------------- */
 
 static void a_long_message_leaves_others_their_turn(void **state) {
     (void)state;
@@ -116,7 +116,7 @@ static void producers_share_a_turn(void **state) {
     rig_close(&rig);
 }
 
-/* ---- what is looked at --------------------------------------------------------------------------- */
+/* ---- what is looked at --------------------------------------------------- */
 
 enum { MANY = 60 };
 
@@ -197,7 +197,7 @@ static void many_busy_edges_are_all_served(void **state) {
     }
 }
 
-/* ---- rings ------------------------------------------------------------------------------------------- */
+/* ---- rings --------------------------------------------------------------- */
 
 static weir_verdict in_order(weir_stage *self, struct player *player, weir_batch *batch) {
     (void)self;
@@ -247,7 +247,7 @@ static void rings_wrap_and_overflow_in_order(void **state) {
     }
 }
 
-/* ---- rest ---------------------------------------------------------------------------------------------- */
+/* ---- rest ---------------------------------------------------------------- */
 
 static void at_rest_there_is_nothing_to_do(void **state) {
     (void)state;
