@@ -38,7 +38,7 @@ weir_reason reason_of(const char *word) {
     return WEIR_REASON_USER;
 }
 
-/* ---- emitting ----------------------------------------------------------------- */
+/* ---- emitting ------------------------------------------------------------ */
 
 static void must_emit(weir_stage *self, weir_status status, uint64_t count) {
     struct actor *actor = self_of(self);
@@ -82,7 +82,7 @@ static void emit_queue(weir_stage *self) {
     actor->pending -= count;
 }
 
-/* ---- callbacks ------------------------------------------------------------------ */
+/* ---- callbacks ----------------------------------------------------------- */
 
 static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
     struct actor *actor = self_of(self);
@@ -205,7 +205,7 @@ static void terminate(weir_stage *self, weir_reason reason) {
     lines_addf(&actor->journal, "%s terminate %s", actor->name, reason_word(reason));
 }
 
-/* ---- setup ------------------------------------------------------------------------ */
+/* ---- setup --------------------------------------------------------------- */
 
 static const struct {
     const char *kind;

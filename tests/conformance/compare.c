@@ -46,7 +46,7 @@ bool rule_read(const struct test_case *test, bool unmerged, struct rule *rule) {
     return good;
 }
 
-/* ---- effects, taken apart --------------------------------------------------- */
+/* ---- effects, taken apart ------------------------------------------------ */
 
 struct effects {
     struct words *at;
@@ -105,7 +105,7 @@ static bool equal_and_clear(struct lines *one, struct lines *other) {
     return equal;
 }
 
-/* ---- one list for each stage, or for each subscription ------------------------ */
+/* ---- one list for each stage, or for each subscription ------------------- */
 
 typedef struct lines collect(const struct effects *effects, const struct words *key);
 
@@ -191,7 +191,7 @@ static struct lines upstream_events(const struct effects *effects, const struct 
     return lines;
 }
 
-/* ---- the levels ----------------------------------------------------------------- */
+/* ---- the levels ---------------------------------------------------------- */
 
 /* Where both sides have as many handle_demand lines, they agree one by one. */
 static bool same_demands(const struct effects *one, const struct effects *other) {

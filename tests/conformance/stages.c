@@ -39,7 +39,7 @@ static bool recognises(const struct test_case *test) {
     return case_setup(test, "stage") != NULL;
 }
 
-/* ---- what is not built yet --------------------------------------------------------- */
+/* ---- what is not built yet ----------------------------------------------- */
 
 static const char *skips_line(const char *line) {
     struct words words = words_of(line);
@@ -59,7 +59,7 @@ static const char *skips(const struct test_case *test) {
     return why;
 }
 
-/* ---- the runtime ------------------------------------------------------------------- */
+/* ---- the runtime --------------------------------------------------------- */
 
 static size_t variants(const struct test_case *test, const struct settings *settings) {
     (void)test;
@@ -106,7 +106,7 @@ static void come_to_rest(struct drive *drive) {
         seen_trouble(drive->seen, "it does not come to rest: %s", weir_status_text(status));
 }
 
-/* ---- setup ---------------------------------------------------------------------------- */
+/* ---- setup --------------------------------------------------------------- */
 
 static int by_name(const void *one, const void *other) {
     const struct actor *a = one;
@@ -143,7 +143,7 @@ static bool start_actors(struct drive *drive) {
     return true;
 }
 
-/* ---- operations -------------------------------------------------------------------------- */
+/* ---- operations ---------------------------------------------------------- */
 
 static bool saw_end(const struct actor *actor, const struct link *link) {
     for (size_t i = 0; i < actor->ended_count; i++)
@@ -274,7 +274,7 @@ static void run_operations(struct drive *drive, const struct test_case *test) {
     }
 }
 
-/* ---- the end -------------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 static void check_equation(struct drive *drive, const weir_accounts *accounts, const char *when) {
     const char *wrong = weir_accounts_check(accounts);

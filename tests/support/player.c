@@ -14,7 +14,7 @@ struct player *player_of(weir_stage *self) {
     return *(struct player **)weir_state(self);
 }
 
-/* ---- the journal ------------------------------------------------------------- */
+/* ---- the journal --------------------------------------------------------- */
 
 void player_say(struct player *player, const char *format, ...) {
     if (player->quiet) return;
@@ -62,7 +62,7 @@ static const char *reason_word(weir_reason reason) {
     return weir_reason_text(reason);
 }
 
-/* ---- emitting ------------------------------------------------------------------ */
+/* ---- emitting ------------------------------------------------------------ */
 
 weir_status player_emit_numbers(weir_stage *self, const uint64_t *numbers, size_t count) {
     weir_status status = weir_emit(self, numbers, count);
@@ -102,7 +102,7 @@ bool player_emit(weir_stage *self, uint64_t count) {
     return done;
 }
 
-/* ---- callbacks ------------------------------------------------------------------ */
+/* ---- callbacks ----------------------------------------------------------- */
 
 static weir_verdict on_init(weir_stage *self, void *argument) {
     struct player *player = player_of(self);
@@ -198,7 +198,7 @@ static void on_terminate(weir_stage *self, weir_reason reason) {
     if (player->does.terminate != NULL) player->does.terminate(self, player);
 }
 
-/* ---- starting ---------------------------------------------------------------------- */
+/* ---- starting ------------------------------------------------------------ */
 
 weir_status player_try_start(struct player *player, struct rig *rig,
                              const weir_stage_options *options) {
@@ -228,7 +228,7 @@ void player_start(struct player *player, struct rig *rig, const weir_stage_optio
     assert_int_equal(player_try_start(player, rig, options), WEIR_OK);
 }
 
-/* ---- calls ----------------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------- */
 
 weir_subscription player_subscribe(struct player *consumer, const struct player *producer,
                                    const weir_subscribe_options *options) {

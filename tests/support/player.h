@@ -80,7 +80,7 @@ void player_expect(struct player *player, const char *expected);
 void player_say(struct player *player, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* ---- for a player's own functions -------------------------------------------- */
+/* ---- for a player's own functions ---------------------------------------- */
 
 /* Emits the next `count` numbers, as the player does; false: not all of them. */
 bool player_emit(weir_stage *self, uint64_t count);

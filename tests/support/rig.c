@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- texts ---------------------------------------------------------------- */
+/* ---- texts --------------------------------------------------------------- */
 
 static void add(struct rig_text *text, const char *format, va_list arguments) {
     size_t left = sizeof text->text - text->used;
@@ -71,7 +71,7 @@ void rig_expect_log(struct rig *rig, const char *expected) {
     rig_text_expect(&rig->log, expected);
 }
 
-/* ---- the runtime ----------------------------------------------------------- */
+/* ---- the runtime --------------------------------------------------------- */
 
 weir_status rig_try_open(struct rig *rig, const weir_runtime_options *options) {
     weir_runtime_options used = {.mode = WEIR_STEPPED, .workers = 1};

@@ -252,7 +252,7 @@ static void what_comes_back_goes_to_the_buffer(void **state) {
     close_fixture(&f);
 }
 
-/* ---- against a model ------------------------------------------------------ */
+/* ---- against a model ----------------------------------------------------- */
 
 struct model {
     struct {

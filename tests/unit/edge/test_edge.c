@@ -93,7 +93,7 @@ static void take_all(struct fixture *f) {
     while (take(f) > 0) {}
 }
 
-/* ---- opening ------------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------- */
 
 static void the_ring_has_room_for_the_demand(void **state) {
     (void)state;
@@ -158,7 +158,7 @@ static void the_last_of_many_references_frees(void **state) {
     close_fixture(&f);
 }
 
-/* ---- demand ---------------------------------------------------------------------------- */
+/* ---- demand -------------------------------------------------------------- */
 
 static void asks_add_up_until_they_are_seen(void **state) {
     (void)state;
@@ -197,7 +197,7 @@ static void positions_pass_32_bits(void **state) {
     close_fixture(&f);
 }
 
-/* ---- sending --------------------------------------------------------------------------- */
+/* ---- sending ------------------------------------------------------------- */
 
 static void small_messages_travel_in_the_entry(void **state) {
     (void)state;
@@ -268,7 +268,7 @@ static void what_is_shared_stays_so(void **state) {
     close_fixture(&f);
 }
 
-/* ---- the overflow -------------------------------------------------------------------------- */
+/* ---- the overflow -------------------------------------------------------- */
 
 enum { RING = WEIR__RING_ENTRIES_MAX, HOLDS = RING - 1 };
 
@@ -386,7 +386,7 @@ static void order_holds_at_random(void **state) {
     }
 }
 
-/* ---- closing --------------------------------------------------------------------------------- */
+/* ---- closing ------------------------------------------------------------- */
 
 /* After CLOSE the overflow is the consumer's, and comes behind the ring. */
 static void the_end_follows_the_events(void **state) {
@@ -409,7 +409,7 @@ static void the_end_follows_the_events(void **state) {
     close_fixture(&f);
 }
 
-/* ---- recovering --------------------------------------------------------------------------------- */
+/* ---- recovering ---------------------------------------------------------- */
 
 static void assert_recovered(struct fixture *f, uint64_t first, uint64_t count, uint64_t lost) {
     struct weir__queue events;
@@ -447,7 +447,7 @@ static void recovers_oldest_first(void **state) {
     close_fixture(&f);
 }
 
-/* ---- no memory -------------------------------------------------------------------------------------- */
+/* ---- no memory ----------------------------------------------------------- */
 
 static void without_memory_the_overflow_is_lost_and_counted(void **state) {
     (void)state;

@@ -68,7 +68,7 @@ static uint32_t collect(struct fixture *f, enum weir__direction direction) {
     return f->taken;
 }
 
-/* ---- edges to another worker ---------------------------------------------------------- */
+/* ---- edges to another worker --------------------------------------------- */
 
 static void many_touches_are_one_rise(void **state) {
     (void)state;
@@ -132,7 +132,7 @@ static void flushing_an_empty_outbox_tells_nobody(void **state) {
     close_fixture(&f);
 }
 
-/* ---- edges of one worker ---------------------------------------------------------------- */
+/* ---- edges of one worker ------------------------------------------------- */
 
 static void a_local_edge_is_hot_at_once(void **state) {
     (void)state;
@@ -172,7 +172,7 @@ static void an_end_that_has_not_begun_is_left_alone(void **state) {
     close_fixture(&f);
 }
 
-/* ---- heating --------------------------------------------------------------------------------- */
+/* ---- heating ------------------------------------------------------------- */
 
 static void a_hot_edge_is_held_once(void **state) {
     (void)state;

@@ -76,7 +76,7 @@ static void sending_lowers_parked(void **state) {
     assert_ptr_equal(weir__mail_take(&bell), &mail);
 }
 
-/* ---- several senders ------------------------------------------------------------ */
+/* ---- several senders ----------------------------------------------------- */
 
 struct sender {
     struct weir__bell *bell;

@@ -59,7 +59,7 @@ static struct weir__ready_stage *next(struct fixture *f) {
     return weir__bell_next(&f->bell);
 }
 
-/* ---- raising ---------------------------------------------------------------------- */
+/* ---- raising ------------------------------------------------------------- */
 
 static void raised_edges_come_in_order(void **state) {
     (void)state;
@@ -108,7 +108,7 @@ static void raised_stages_come_in_order(void **state) {
     assert_int_equal(f.count, 2);
 }
 
-/* ---- the run list ------------------------------------------------------------------ */
+/* ---- the run list -------------------------------------------------------- */
 
 static void the_run_list_is_a_line(void **state) {
     (void)state;
@@ -154,7 +154,7 @@ static void a_stage_that_is_queued_is_not_pushed(void **state) {
     assert_int_equal(f.count, 1);
 }
 
-/* ---- cooling ------------------------------------------------------------------------- */
+/* ---- cooling ------------------------------------------------------------- */
 
 static void a_cold_stage_is_raised_anew(void **state) {
     (void)state;
@@ -218,7 +218,7 @@ static void an_edge_is_cooled_by_one_side_only(void **state) {
     assert_ptr_equal(f.taken[0], edge);
 }
 
-/* ---- hot lists --------------------------------------------------------------------------- */
+/* ---- hot lists ----------------------------------------------------------- */
 
 /* The list from `first` on, as numbers of edges. */
 static void assert_hot(const struct fixture *f, const int *expected, uint32_t count) {
@@ -272,7 +272,7 @@ static void hot_edges_stand_in_a_circle(void **state) {
     assert_int_equal(stage->hot[WEIR__DEMAND].count, 0);
 }
 
-/* ---- parking ------------------------------------------------------------------------------- */
+/* ---- parking ------------------------------------------------------------- */
 
 static void does_not_park_beside_work(void **state) {
     (void)state;

@@ -202,7 +202,7 @@ static void an_entry_says_its_events_size(void **state) {
     assert_int_equal(offsetof(struct weir__entry, events) % 8, 0);
 }
 
-/* ---- two threads -------------------------------------------------------------- */
+/* ---- two threads --------------------------------------------------------- */
 
 enum { CROSSINGS = 20000 };
 
