@@ -1,52 +1,19 @@
 /*
- * Emitting: whatever way events are emitted, they arrive whole, once and in order.
+ * Emitting: copied or written in place, events arrive whole, once and in order.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Goal: copying, writing in place and forwarding may be mixed; what is reserved
- * and not committed is not emitted; what does not fit a block spans several and
- * is one message still; a batch may be changed in place, and others who hold it
- * do not see it; where nothing may be emitted nothing is; memory is used again.
- * Method: players with functions of their own between a producer and a
- * consumer; the allocator counts and fails on cue.
+ * Goal: what is reserved and not committed is not emitted; what does not fit a
+ * block spans several and is one message still; where nothing may be emitted
+ * nothing is; without memory all is emitted or nothing.  (Forwarding:
+ * test_emit_forward.c.)
+ * Method: a producer with functions of its own and a consumer, a pair; the
+ * allocator fails on cue.
  */
 #include "support/cmocka.h"
-#include "support/player.h"
+#include "support/emit_pair.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* p of some function for casts, and c that takes everything. */
-struct pair {
-    struct rig rig;
-    struct player p;
-    struct player c;
-    weir_subscription subscription;
-};
-
-typedef weir_verdict cast_function(weir_stage *self, struct player *player, uint64_t number);
-
-static void open_pair(struct pair *pair, cast_function *cast, size_t event_bytes) {
-    memset(&pair->p, 0, sizeof pair->p);
-    memset(&pair->c, 0, sizeof pair->c);
-    pair->p.name = "p";
-    pair->p.kind = WEIR_PRODUCER;
-    pair->p.does.cast = cast;
-    pair->c.name = "c";
-    pair->c.kind = WEIR_CONSUMER;
-    player_start(&pair->p, &pair->rig, &(weir_stage_options){.event_bytes = event_bytes});
-    player_start(&pair->c, &pair->rig, NULL);
-    const weir_subscribe_options options = {
-        .max_demand = 100000, .min_demand = WEIR_NONE, .cancel = WEIR_TEMPORARY};
-    pair->subscription = player_subscribe(&pair->c, &pair->p, &options);
-    rig_rest(&pair->rig);
-    player_expect(&pair->c, "subscribe p\n");
-}
-
-static void cast_and_expect(struct pair *pair, uint64_t number, const char *expected) {
-    player_cast(&pair->p, number);
-    rig_rest(&pair->rig);
-    player_expect(&pair->c, expected);
-}
 
 /* ---- reserve and commit -------------------------------------------------- */
 
@@ -368,215 +335,6 @@ static void an_unknown_verdict_is_a_stop(void **state) {
     rig_close(&pair.rig);
 }
 
-/* ---- forwarding ---------------------------------------------------------- */
-
-struct chain {
-    struct rig rig;
-    struct player p;
-    struct player t;
-    struct player c;
-};
-
-typedef weir_verdict events_function(weir_stage *self, struct player *player, weir_batch *batch);
-
-static void open_chain(struct chain *chain, events_function *events,
-                       const weir_stage_options *options) {
-    memset(&chain->p, 0, sizeof chain->p);
-    memset(&chain->t, 0, sizeof chain->t);
-    memset(&chain->c, 0, sizeof chain->c);
-    chain->p.name = "p";
-    chain->p.kind = WEIR_PRODUCER;
-    chain->t.name = "t";
-    chain->t.kind = WEIR_PRODUCER_CONSUMER;
-    chain->t.emits = PLAYER_FORWARDS;
-    chain->t.does.events = events;
-    chain->c.name = "c";
-    chain->c.kind = WEIR_CONSUMER;
-    player_start(&chain->p, &chain->rig, NULL);
-    player_start(&chain->t, &chain->rig, options);
-    player_start(&chain->c, &chain->rig, NULL);
-    const weir_subscribe_options wide = {
-        .max_demand = 100, .min_demand = 80, .cancel = WEIR_TEMPORARY};
-    player_subscribe(&chain->t, &chain->p, &wide);
-    player_subscribe(&chain->c, &chain->t, &wide);
-    rig_rest(&chain->rig);
-    player_expect(&chain->t, "subscribe p\nsubscribe c\n");
-    player_expect(&chain->c, "subscribe t\n");
-}
-
-static void a_batch_is_passed_on(void **state) {
-    (void)state;
-    static struct chain chain;
-    for (int world = 0; rig_open_world(&chain.rig, world); world++) {
-        open_chain(&chain, NULL, NULL);
-        player_cast(&chain.p, 50);
-        player_cast(&chain.p, 1); /* inline in the ring: kept, then forwarded */
-        rig_rest(&chain.rig);
-        player_expect(&chain.c, "events 0..19\nevents 20..39\nevents 40..49\nevents 50\n");
-        rig_close(&chain.rig);
-    }
-}
-
-/* Copies, writes and forwards in one callback: in that order. */
-static weir_verdict mix(weir_stage *self, struct player *player, weir_batch *batch) {
-    uint64_t first = *(const uint64_t *)batch->events;
-    size_t count = batch->count;
-    size_t room;
-    player_emit_numbers(self, &(uint64_t){1000 + first}, 1);
-    uint64_t *out = weir_reserve(self, 2, &room);
-    out[0] = 2000 + first;
-    weir_commit(self, 1);
-    weir_verdict verdict = weir_forward(self, batch);
-    player_emit_numbers(self, &(uint64_t){3000 + first}, 1);
-    player->emitted += 1 + count;
-    return verdict;
-}
-
-static void all_ways_may_be_mixed(void **state) {
-    (void)state;
-    static struct chain chain;
-    for (int world = 0; rig_open_world(&chain.rig, world); world++) {
-        open_chain(&chain, mix, NULL);
-        player_cast(&chain.p, 10);
-        rig_rest(&chain.rig);
-        player_expect(&chain.c, "events 1000 2000 0..9 3000\n");
-        rig_close(&chain.rig);
-    }
-}
-
-static weir_verdict forward_twice(weir_stage *self, struct player *player, weir_batch *batch) {
-    player->emitted += batch->count;
-    RIG_CHECK(player->rig, weir_forward(self, batch) == WEIR_CONTINUE);
-    return weir_forward(self, batch);
-}
-
-static void a_batch_is_passed_on_once(void **state) {
-    (void)state;
-    static struct chain chain;
-    for (int world = 0; rig_open_world(&chain.rig, world); world++) {
-        open_chain(&chain, forward_twice, NULL);
-        player_cast(&chain.p, 10);
-        rig_rest(&chain.rig);
-        player_expect(&chain.t, "events 0..9\nterminate bad_return_value\n");
-        player_expect(&chain.c, "events 0..9\ndown t bad_return_value\n");
-        rig_close(&chain.rig);
-    }
-}
-
-static weir_verdict forward_wrong_size(weir_stage *self, struct player *player, weir_batch *batch) {
-    weir_verdict verdict = weir_forward(self, batch);
-    RIG_CHECK(player->rig, verdict == WEIR_STOP);
-    const char *last = strrchr(weir_refusal(), ':');
-    RIG_CHECK(player->rig, strcmp(last, ": the stage's events have another size") == 0);
-    return verdict;
-}
-
-static void only_events_of_its_own_size_are_passed_on(void **state) {
-    (void)state;
-    static struct chain chain;
-    for (int world = 0; rig_open_world(&chain.rig, world); world++) {
-        open_chain(&chain, forward_wrong_size, &(weir_stage_options){.event_bytes = 4});
-        player_cast(&chain.p, 10);
-        rig_rest(&chain.rig);
-        player_expect(&chain.t, "events 0..9\nterminate bad_return_value\n");
-        rig_close(&chain.rig);
-    }
-}
-
-static weir_verdict consumer_forwards(weir_stage *self, struct player *player, weir_batch *batch) {
-    RIG_CHECK(player->rig, weir_forward(self, batch) == WEIR_STOP);
-    return WEIR_CONTINUE; /* and lives on */
-}
-
-static void a_consumer_cannot_forward(void **state) {
-    (void)state;
-    static struct pair pair;
-    rig_open(&pair.rig, NULL);
-    open_pair(&pair, NULL, 8);
-    pair.c.does.events = consumer_forwards;
-    cast_and_expect(&pair, 1, "events 0\n");
-    cast_and_expect(&pair, 30, "events 1..30\n");
-    rig_close(&pair.rig);
-}
-
-/* ---- owning -------------------------------------------------------------- */
-
-static weir_verdict add_a_hundred(weir_stage *self, struct player *player, weir_batch *batch) {
-    const void *before = batch->events;
-    uint64_t *numbers = weir_batch_own(self, batch);
-    RIG_CHECK(player->rig, numbers != NULL && (const void *)numbers == batch->events);
-    if (player->own != NULL) {
-        /* Who holds it alone changes it where it lies. */
-        RIG_CHECK(player->rig, ((const void *)numbers == before) == *(bool *)player->own);
-    }
-    for (size_t i = 0; i < batch->count; i++) numbers[i] += 100;
-    player->sum = numbers[0];
-    if (player->kind == WEIR_CONSUMER) return WEIR_CONTINUE;
-    player->emitted += batch->count;
-    return weir_forward(self, batch);
-}
-
-static void who_holds_a_batch_alone_changes_it_in_place(void **state) {
-    (void)state;
-    static struct chain chain;
-    for (int world = 0; rig_open_world(&chain.rig, world); world++) {
-        bool in_place = true;
-        open_chain(&chain, add_a_hundred, NULL);
-        chain.t.own = &in_place;
-        player_cast(&chain.p, 50);
-        player_cast(&chain.p, 1);
-        rig_rest(&chain.rig);
-        player_expect(&chain.c, "events 100..119\nevents 120..139\nevents 140..149\nevents 150\n");
-        rig_close(&chain.rig);
-    }
-}
-
-static void a_consumer_may_write_to_its_batch(void **state) {
-    (void)state;
-    for (uint64_t count = 1; count < 40; count += 19) { /* inline or not */
-        static struct pair pair;
-        for (int world = 0; rig_open_world(&pair.rig, world); world++) {
-            bool in_place = true;
-            open_pair(&pair, NULL, 8);
-            pair.c.does.events = add_a_hundred;
-            pair.c.own = &in_place;
-            player_cast(&pair.p, count);
-            rig_rest(&pair.rig);
-            assert_int_equal(pair.c.sum, 100);
-            rig_close(&pair.rig);
-        }
-    }
-}
-
-static void who_shares_a_batch_gets_a_copy(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        bool in_place = false;
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        struct player t = {.name = "t",
-                           .kind = WEIR_PRODUCER_CONSUMER,
-                           .own = &in_place,
-                           .does.events = add_a_hundred};
-        struct player d = {.name = "d", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher()});
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_start(&d, &rig, NULL);
-        const weir_subscribe_options options = {.max_demand = 100, .min_demand = WEIR_NONE};
-        player_subscribe(&t, &p, &options);
-        player_subscribe(&c, &p, &options);
-        player_subscribe(&d, &t, &options);
-        rig_rest(&rig);
-        player_cast(&p, 50);
-        rig_rest(&rig);
-        player_expect(&c, "subscribe p\nevents 0..49\n");
-        player_expect(&d, "subscribe t\nevents 100..149\n");
-        rig_close(&rig);
-    }
-}
-
 /* ---- memory -------------------------------------------------------------- */
 
 static weir_verdict emit_or_nothing(weir_stage *self, struct player *player, uint64_t number) {
@@ -644,94 +402,6 @@ static void without_memory_there_is_no_room(void **state) {
     rig_close(&pair.rig);
 }
 
-/* A shared batch that cannot be copied stays as it is; forwarding needs a queue. */
-static weir_verdict own_and_forward_without(weir_stage *self, struct player *player,
-                                            weir_batch *batch) {
-    struct rig *rig = player->rig;
-    test_memory_fail(&rig->memory, 1, true);
-    RIG_CHECK(rig, weir_batch_own(self, batch) == NULL);
-    RIG_CHECK(rig, *(const uint64_t *)batch->events == 0);
-    weir_verdict verdict = weir_forward(self, batch);
-    RIG_CHECK(rig, verdict == WEIR_STOP);
-    test_memory_fail_never(&rig->memory);
-    return verdict;
-}
-
-static void without_memory_a_batch_is_neither_owned_nor_forwarded(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
-    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    struct player t = {
-        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.events = own_and_forward_without};
-    player_start(&p, &rig, &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher()});
-    player_start(&t, &rig, NULL);
-    player_start(&c, &rig, NULL);
-    const weir_subscribe_options options = {.max_demand = 20000, .min_demand = WEIR_NONE};
-    player_subscribe(&t, &p, &options);
-    player_subscribe(&c, &p, &options);
-    struct player d = {.name = "d", .kind = WEIR_CONSUMER};
-    player_start(&d, &rig, NULL);
-    player_subscribe(&d, &t, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-    rig_rest(&rig);
-    player_cast(&p, 5000);
-    rig_rest(&rig);
-    player_expect(&t, "subscribe p\nsubscribe d\nevents 0..4999\nterminate no_memory\n");
-    player_expect(&c, "subscribe p\nevents 0..4999\n");
-    rig_close(&rig);
-}
-
-/* A running pipe allocates nothing: the same blocks go round. */
-static void steady(enum player_emits emits, size_t max_demand, bool forward,
-                   const weir_runtime_options *options) {
-    struct rig rig;
-    rig_open(&rig, options);
-    struct player p = {
-        .name = "p", .kind = WEIR_PRODUCER, .emits = emits, .limit = UINT64_MAX, .quiet = true};
-    struct player t = {.name = "t",
-                       .kind = WEIR_PRODUCER_CONSUMER,
-                       .emits = forward ? PLAYER_FORWARDS : PLAYER_COPIES,
-                       .quiet = true};
-    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-    player_start(&p, &rig, NULL);
-    player_start(&t, &rig, NULL);
-    player_start(&c, &rig, NULL);
-    const weir_subscribe_options subscribe = {.max_demand = max_demand};
-    player_subscribe(&t, &p, &subscribe);
-    player_subscribe(&c, &t, &subscribe);
-    weir_runtime_step(rig.runtime, 400);
-    uint64_t calls = rig.memory.calls;
-    uint64_t handled = c.handled;
-    uint64_t made = rig_accounts(&rig).blocks_made;
-    weir_runtime_step(rig.runtime, 400);
-    assert_true(c.handled > handled + 20);
-    assert_int_equal(rig.memory.calls, calls);
-    assert_int_equal(rig_accounts(&rig).blocks_made, made);
-    assert_true(made <= 16);
-    rig_close(&rig);
-}
-
-static void a_running_pipe_allocates_nothing(void **state) {
-    (void)state;
-    static const size_t demands[] = {1, 10, 1000, 9000};
-    static const weir_runtime_options options[] = {
-        {.mode = WEIR_STEPPED, .workers = 1},
-        {.mode = WEIR_STEPPED, .workers = 2},
-        {.mode = WEIR_STEPPED, .workers = 3},
-        {.mode = WEIR_SIMULATED, .workers = 2, .seed = 7},
-    };
-    for (size_t world = 0; world < sizeof options / sizeof *options; world++) {
-        for (size_t i = 0; i < sizeof demands / sizeof *demands; i++) {
-            for (int how = PLAYER_COPIES; how <= PLAYER_WRITES; how++) {
-                for (int forward = 0; forward < 2; forward++) {
-                    steady((enum player_emits)how, demands[i], forward, &options[world]);
-                }
-            }
-        }
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_part_may_be_committed),
@@ -744,18 +414,8 @@ int main(void) {
         cmocka_unit_test(every_other_callback_may_emit),
         cmocka_unit_test(what_was_emitted_before_a_stop_goes_out),
         cmocka_unit_test(an_unknown_verdict_is_a_stop),
-        cmocka_unit_test(a_batch_is_passed_on),
-        cmocka_unit_test(all_ways_may_be_mixed),
-        cmocka_unit_test(a_batch_is_passed_on_once),
-        cmocka_unit_test(only_events_of_its_own_size_are_passed_on),
-        cmocka_unit_test(a_consumer_cannot_forward),
-        cmocka_unit_test(who_holds_a_batch_alone_changes_it_in_place),
-        cmocka_unit_test(a_consumer_may_write_to_its_batch),
-        cmocka_unit_test(who_shares_a_batch_gets_a_copy),
         cmocka_unit_test(without_memory_nothing_is_emitted),
         cmocka_unit_test(without_memory_there_is_no_room),
-        cmocka_unit_test(without_memory_a_batch_is_neither_owned_nor_forwarded),
-        cmocka_unit_test(a_running_pipe_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
