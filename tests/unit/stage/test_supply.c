@@ -4,19 +4,16 @@
  *
  * Goal: handle_demand hears of each ask that the buffer does not serve; a buffer
  * keeps what it should, in order, whoever comes and goes; what a dead consumer
- * had not begun comes back before newer events; the dispatcher is told of
- * everything at its moment; infos and the demand mode keep their places.
+ * had not begun comes back before newer events; infos and the demand mode keep
+ * their places.  (What the dispatcher is told: test_supply_dispatcher.c)
  * Method: journals in all kinds of stepped runtimes, against worked examples of
- * GenStage; a dispatcher that writes its journal too.
+ * GenStage.
  */
 #include "support/cmocka.h"
-#include "support/player.h"
+#include "support/supply_scene.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-static const weir_subscribe_options ten = {
-    .max_demand = 10, .min_demand = WEIR_NONE, .cancel = WEIR_TEMPORARY};
 static const weir_subscribe_options five = {
     .max_demand = 5, .min_demand = WEIR_NONE, .cancel = WEIR_TEMPORARY};
 
@@ -52,7 +49,7 @@ static void a_producer_may_be_late(void **state) {
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
         player_start(&p, &rig, NULL);
         player_start(&c, &rig, NULL);
-        player_subscribe(&c, &p, &ten);
+        player_subscribe(&c, &p, &supply_ten);
         rig_rest(&rig);
         player_expect(&p, "subscribe c\ndemand 10\n");
         player_cast(&p, 4);
@@ -213,7 +210,7 @@ static void what_is_buffered_is_served_to_whoever_asks(void **state) {
         player_start(&p, &rig, NULL);
         player_start(&a, &rig, NULL);
         player_start(&b, &rig, NULL);
-        player_subscribe(&a, &p, &ten);
+        player_subscribe(&a, &p, &supply_ten);
         player_subscribe(&b, &p, &five);
         rig_rest(&rig);
         player_stop(&a, WEIR_REASON_NORMAL);
@@ -229,19 +226,13 @@ static void what_is_buffered_is_served_to_whoever_asks(void **state) {
     }
 }
 
-static weir_verdict stop_here(weir_stage *self, struct player *player, weir_batch *batch) {
-    (void)self;
-    (void)batch;
-    return player->batches >= 2 ? WEIR_STOP : WEIR_CONTINUE;
-}
-
 /* What a had not begun comes first, whatever has been buffered since. */
 static void what_comes_back_goes_before_newer_events(void **state) {
     (void)state;
     struct rig rig;
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .does.events = stop_here};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .does.events = supply_stop_here};
         struct player b = {.name = "b", .kind = WEIR_CONSUMER};
         player_start(&p, &rig, &(weir_stage_options){.buffer_size = 6}); /* it may pass the size */
         player_start(&a, &rig, NULL);
@@ -266,14 +257,14 @@ static void what_comes_back_is_served_at_once(void **state) {
     struct rig rig;
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .does.events = stop_here};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .does.events = supply_stop_here};
         struct player b = {.name = "b", .kind = WEIR_CONSUMER};
         player_start(&p, &rig, NULL);
         player_start(&a, &rig, NULL);
         player_start(&b, &rig, NULL);
         player_subscribe(&a, &p, &(weir_subscribe_options){.max_demand = 20, .min_demand = 17});
         rig_rest(&rig);
-        player_subscribe(&b, &p, &ten);
+        player_subscribe(&b, &p, &supply_ten);
         rig_rest(&rig);
         player_cast(&p, 15); /* all to a, who has asked for more than b */
         rig_rest(&rig);
@@ -282,236 +273,6 @@ static void what_comes_back_is_served_at_once(void **state) {
         rig_rest(&rig);
         player_expect(&b, "subscribe p\nevents 6..14\nevents 15\nevents 16..19\n");
         assert_null(strstr(p.journal.text, "discarded"));
-        rig_close(&rig);
-    }
-}
-
-/* ---- the dispatcher's view ----------------------------------------------- */
-
-/* Tells the rig what it is asked to do, and passes it on to the demand dispatcher. */
-struct spy {
-    struct rig *rig;
-    weir_reason refuse_with;
-    void *inner; /* the demand dispatcher's state */
-};
-
-static weir_status spy_init(void *state, const void *options) {
-    struct spy *spy = state;
-    *spy = *(const struct spy *)options;
-    spy->inner = calloc(1, weir_demand_dispatcher()->state_bytes);
-    return weir_demand_dispatcher()->init(spy->inner, NULL);
-}
-
-static void spy_close(void *state) {
-    struct spy *spy = state;
-    rig_say(spy->rig, "~ close");
-    if (weir_demand_dispatcher()->close != NULL) weir_demand_dispatcher()->close(spy->inner);
-    free(spy->inner);
-}
-
-static weir_reason spy_subscribe(void *state, weir_outlet *consumer, uint64_t *upstream) {
-    struct spy *spy = state;
-    rig_say(spy->rig, "~ subscribe, max %zu", weir_outlet_options(consumer)->max_demand);
-    if (spy->refuse_with != WEIR_REASON_NORMAL) return spy->refuse_with;
-    return weir_demand_dispatcher()->subscribe(spy->inner, consumer, upstream);
-}
-
-static uint64_t spy_ask(void *state, weir_outlet *consumer, uint64_t count) {
-    struct spy *spy = state;
-    rig_say(spy->rig, "~ ask %d", (int)count);
-    return weir_demand_dispatcher()->ask(spy->inner, consumer, count);
-}
-
-static uint64_t spy_cancel(void *state, weir_outlet *consumer) {
-    struct spy *spy = state;
-    rig_say(spy->rig, "~ cancel");
-    return weir_demand_dispatcher()->cancel(spy->inner, consumer);
-}
-
-static void spy_dispatch(void *state, weir_run *run, uint64_t count) {
-    struct spy *spy = state;
-    rig_say(spy->rig, "~ dispatch %d", (int)count);
-    if (count != weir_run_count(run)) rig_say(spy->rig, "~ of %d", (int)weir_run_count(run));
-    weir_demand_dispatcher()->dispatch(spy->inner, run, count);
-}
-
-static uint64_t spy_open(const void *state) {
-    const struct spy *spy = state;
-    return weir_demand_dispatcher()->open_demand(spy->inner);
-}
-
-static bool spy_give_back(void *state, weir_outlet *consumer, uint64_t count) {
-    struct spy *spy = state;
-    (void)consumer;
-    rig_say(spy->rig, "~ give back %d", (int)count);
-    return count != 3; /* three are not wanted */
-}
-
-static weir_dispatcher spy_table(void) {
-    return (weir_dispatcher){.name = "spy",
-                             .state_bytes = sizeof(struct spy),
-                             .outlet_bytes = weir_demand_dispatcher()->outlet_bytes,
-                             .init = spy_init,
-                             .close = spy_close,
-                             .subscribe = spy_subscribe,
-                             .ask = spy_ask,
-                             .cancel = spy_cancel,
-                             .dispatch = spy_dispatch,
-                             .open_demand = spy_open,
-                             .give_back = spy_give_back};
-}
-
-static void everything_in_its_order(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        const weir_dispatcher table = spy_table();
-        const struct spy spy = {.rig = &rig};
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 7};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig,
-                     &(weir_stage_options){.dispatcher = &table, .dispatcher_options = &spy});
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&c, &p, &ten);
-        rig_rest(&rig);
-        rig_expect(&rig, "c subscribe p\np subscribe c\n~ subscribe, max 10\n~ ask 10\n"
-                         "p demand 10\n~ dispatch 7\nc events 0..6\n");
-        weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        /* Forgotten first: what handle_cancel emits is not for who leaves. */
-        player_expect(&p, "subscribe c\ndemand 10\ncancel c normal\n");
-        const char *cancel = strstr(rig.journal.text, "~ cancel\n");
-        assert_non_null(cancel);
-        assert_non_null(strstr(cancel, "p cancel c normal\n"));
-        rig_expect(&rig, rig.journal.text);
-        player_cast(&p, 3);
-        rig_rest(&rig);
-        rig_expect(&rig, "p cast 3\n~ dispatch 3\n");
-        player_stop(&p, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        rig_expect(&rig, "p discarded 3 stopped\np terminate normal\n~ close\n");
-        rig_close(&rig);
-    }
-}
-
-static void a_dispatcher_may_refuse(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        const weir_dispatcher table = spy_table();
-        const struct spy spy = {.rig = &rig, .refuse_with = WEIR_REASON_USER};
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig,
-                     &(weir_stage_options){.dispatcher = &table, .dispatcher_options = &spy});
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &p, NULL);
-        rig_rest(&rig);
-        player_expect(&p, "subscribe c\ncancel c user\n");
-        player_expect(&c, "subscribe p\ncancel p user\nterminate user\n");
-        assert_null(strstr(rig.journal.text, "~ cancel")); /* it knows of nobody */
-        assert_null(strstr(rig.journal.text, "~ ask"));
-        rig_close(&rig);
-    }
-}
-
-static void a_dispatcher_may_discard_what_comes_back(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        for (int left = 2; left < 5; left++) {
-            const weir_dispatcher table = spy_table();
-            const struct spy spy = {.rig = &rig};
-            struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-            struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = stop_here};
-            player_start(&p, &rig,
-                         &(weir_stage_options){.dispatcher = &table, .dispatcher_options = &spy});
-            player_start(&c, &rig, NULL);
-            player_subscribe(&c, &p,
-                             &(weir_subscribe_options){.max_demand = 100, .min_demand = 90});
-            rig_rest(&rig);
-            player_cast(&p, 20 + (uint64_t)left);
-            rig_rest(&rig);
-            const char *journals[] = {"down c normal\n", "down c normal\ndiscarded 3 consumer\n"};
-            const char *down = strstr(p.journal.text, "down");
-            assert_non_null(down);
-            assert_string_equal(down, journals[left == 3]);
-            player_stop(&p, WEIR_REASON_NORMAL);
-            rig_rest(&rig);
-            rig_close(&rig);
-            assert_true(rig_open_world(&rig, world));
-        }
-        rig_close(&rig);
-    }
-}
-
-/* One consumer gets a copy, the other the events themselves: none is counted twice. */
-struct tee {
-    weir_outlet *outlet[2];
-    uint64_t open;
-};
-
-static weir_reason tee_subscribe(void *state, weir_outlet *consumer, uint64_t *upstream) {
-    struct tee *tee = state;
-    *upstream = 0;
-    tee->outlet[tee->outlet[0] != NULL] = consumer;
-    return WEIR_REASON_NORMAL;
-}
-
-static uint64_t tee_ask(void *state, weir_outlet *consumer, uint64_t count) {
-    struct tee *tee = state;
-    if (consumer == tee->outlet[0]) tee->open += count;
-    return consumer == tee->outlet[0] ? count : 0;
-}
-
-static uint64_t tee_cancel(void *state, weir_outlet *consumer) {
-    struct tee *tee = state;
-    if (consumer == tee->outlet[0]) tee->outlet[0] = tee->outlet[1];
-    tee->outlet[1] = NULL;
-    return 0;
-}
-
-static void tee_dispatch(void *state, weir_run *run, uint64_t count) {
-    struct tee *tee = state;
-    uint64_t sent = count < tee->open ? count : tee->open;
-    if (sent == 0 || tee->outlet[0] == NULL) return;
-    tee->open -= sent;
-    if (tee->outlet[1] != NULL) weir_run_share(run, tee->outlet[1], sent);
-    weir_run_send(run, tee->outlet[0], sent);
-}
-
-static uint64_t tee_open(const void *state) {
-    const struct tee *tee = state;
-    return tee->outlet[0] != NULL ? tee->open : 0;
-}
-
-static void a_dispatcher_may_share_and_send(void **state) {
-    (void)state;
-    static const weir_dispatcher table = {.name = "tee",
-                                          .state_bytes = sizeof(struct tee),
-                                          .subscribe = tee_subscribe,
-                                          .ask = tee_ask,
-                                          .cancel = tee_cancel,
-                                          .dispatch = tee_dispatch,
-                                          .open_demand = tee_open};
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
-        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, &(weir_stage_options){.dispatcher = &table});
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
-        player_subscribe(&a, &p, &ten);
-        rig_rest(&rig);
-        player_subscribe(&b, &p, &ten);
-        rig_rest(&rig);
-        player_cast(&p, 8);
-        rig_rest(&rig);
-        player_expect(&a, "subscribe p\nevents 0..7\n");
-        player_expect(&b, "subscribe p\nevents 0..7\n");
-        weir_accounts accounts = rig_accounts(&rig);
-        assert_null(weir_accounts_check(&accounts));
         rig_close(&rig);
     }
 }
@@ -528,7 +289,7 @@ static void accumulated_demand_is_forwarded_later(void **state) {
         player_start(&p, &rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
         player_start(&a, &rig, NULL);
         player_start(&b, &rig, NULL);
-        player_subscribe(&a, &p, &ten);
+        player_subscribe(&a, &p, &supply_ten);
         rig_rest(&rig);
         player_subscribe(&b, &p, &five);
         rig_rest(&rig);
@@ -552,7 +313,7 @@ static void accumulated_events_and_infos_keep_their_order(void **state) {
         struct player a = {.name = "a", .kind = WEIR_CONSUMER};
         player_start(&p, &rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
         player_start(&a, &rig, NULL);
-        player_subscribe(&a, &p, &ten);
+        player_subscribe(&a, &p, &supply_ten);
         rig_rest(&rig);
         player_cast(&p, 4);
         player_info(&p, 1);
@@ -673,10 +434,6 @@ int main(void) {
         cmocka_unit_test(what_is_buffered_is_served_to_whoever_asks),
         cmocka_unit_test(what_comes_back_goes_before_newer_events),
         cmocka_unit_test(what_comes_back_is_served_at_once),
-        cmocka_unit_test(everything_in_its_order),
-        cmocka_unit_test(a_dispatcher_may_refuse),
-        cmocka_unit_test(a_dispatcher_may_discard_what_comes_back),
-        cmocka_unit_test(a_dispatcher_may_share_and_send),
         cmocka_unit_test(accumulated_demand_is_forwarded_later),
         cmocka_unit_test(accumulated_events_and_infos_keep_their_order),
         cmocka_unit_test(the_mode_may_change_at_any_time),
