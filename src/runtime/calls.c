@@ -111,7 +111,7 @@ static struct weir__worker *place(weir_runtime *runtime, const weir_stage_option
 static weir_status make_edges(weir_runtime *runtime, struct weir__slot *slot, weir_ref ref,
                               const weir_stage_options *options, struct weir__edge **out) {
     struct weir__edge **end = out;
-    for (size_t i = 0; i < weir__options_subscriptions(options); i++) {
+    for (size_t i = 0; i < options->subscribe_count; i++) {
         const weir_subscribe_to *wish = &options->subscribe_to[i];
         weir_subscribe_options filled;
         weir_status status = weir__options_subscribe(&wish->options, &filled);
@@ -265,7 +265,8 @@ weir_status weir_stop(weir_runtime *runtime, weir_ref stage, weir_reason reason)
 }
 
 weir_status weir_demand(weir_runtime *runtime, weir_ref stage, weir_demand_mode mode) {
-    if (weir__ref_kind(stage) != WEIR_PRODUCER) {
+    weir_kind kind = weir__ref_kind(stage); /* 0: the reference of no stage */
+    if (kind == WEIR_PRODUCER_CONSUMER || kind == WEIR_CONSUMER) {
         return weir__refuse(WEIR_NOT_A_PRODUCER, "only a producer has a demand mode");
     }
     if ((unsigned)mode > WEIR_ACCUMULATE) {
