@@ -103,7 +103,7 @@ typedef struct weir_stage_options {
     const void *dispatcher_options;    /* handed to the dispatcher's init             */
     bool as_genstage; /* an info overtakes what an accumulating producer holds        */
     const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order     */
-    size_t subscribe_count; /* how many; default 1 when subscribe_to is set               */
+    size_t subscribe_count; /* how many; with 0 it subscribes to nobody                   */
     weir_callbacks on;
 } weir_stage_options;
 

@@ -163,22 +163,15 @@ static weir_status check_dispatcher(const weir_dispatcher *dispatcher) {
     return WEIR_OK;
 }
 
-size_t weir__options_subscriptions(const weir_stage_options *options) {
-    return options->subscribe_to != NULL && options->subscribe_count == 0
-               ? 1
-               : options->subscribe_count;
-}
-
 static weir_status check_subscriptions(const weir_stage_options *options) {
-    size_t count = weir__options_subscriptions(options);
-    if (count == 0) {
+    if (options->subscribe_count == 0) {
         return WEIR_OK;
     }
     if (options->kind == WEIR_PRODUCER) {
         return weir__refuse(WEIR_NOT_A_CONSUMER, "a producer cannot have subscribe_to");
     }
     weir_status status = WEIR_OK;
-    for (size_t i = 0; i < count && status == WEIR_OK; i++) {
+    for (size_t i = 0; i < options->subscribe_count && status == WEIR_OK; i++) {
         weir_subscribe_options filled;
         status = weir__options_subscribe(&options->subscribe_to[i].options, &filled);
     }

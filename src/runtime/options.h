@@ -15,9 +15,6 @@
 weir_status weir__options_runtime(const weir_runtime_options *options, unsigned cores,
                                   weir_runtime_options *out);
 
-/* How many subscriptions subscribe_to holds. */
-size_t weir__options_subscriptions(const weir_stage_options *options);
-
 weir_status weir__options_stage(const weir_stage_options *options, unsigned workers);
 
 /* options may be NULL.  out: with max_demand and min_demand as numbers. */

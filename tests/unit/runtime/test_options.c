@@ -180,7 +180,6 @@ static void good_stages_pass(void **state) {
         {PRODUCER, .buffer_size = WEIR_INFINITY, .demand = WEIR_ACCUMULATE},
         {BOTH, .subscribe_to = &to, .subscribe_count = 1},
         {CONSUMER, .subscribe_to = &to, .subscribe_count = 1},
-        {CONSUMER, .subscribe_to = &to, .subscribe_count = 0},
         {CONSUMER, .buffer_keep = (weir_keep)7}, /* not a consumer's */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
