@@ -39,7 +39,7 @@ static unsigned count_tasks(void) {
     return count;
 }
 
-/* ---- opening and closing -------------------------------------------------------------------- */
+/* ---- opening and closing ------------------------------------------------- */
 
 static void opens_as_many_workers_as_asked_for(void **state) {
     (void)state;
@@ -156,7 +156,7 @@ static void closes_whatever_runs(void **state) {
     }
 }
 
-/* ---- running ------------------------------------------------------------------------------------ */
+/* ---- running ------------------------------------------------------------- */
 
 static weir_verdict stop_when_done(weir_stage *self, struct player *player, weir_batch *batch) {
     (void)self;
@@ -232,7 +232,7 @@ static void keeps_to_its_time(void **state) {
     }
 }
 
-/* ---- settling -------------------------------------------------------------------------------------- */
+/* ---- settling ------------------------------------------------------------ */
 
 struct gate {
     uint32_t inside; /* atomic */
@@ -294,7 +294,7 @@ static void at_rest_means_at_rest(void **state) {
     }
 }
 
-/* ---- stopping ------------------------------------------------------------------------------------------ */
+/* ---- stopping ------------------------------------------------------------ */
 
 static void stop_reaches_every_stage(void **state) {
     (void)state;
@@ -326,7 +326,7 @@ static void stop_reaches_every_stage(void **state) {
     }
 }
 
-/* ---- inside callbacks ------------------------------------------------------------------------------------ */
+/* ---- inside callbacks ---------------------------------------------------- */
 
 static weir_verdict call_from_inside(weir_stage *self, struct player *player, uint64_t number) {
     struct rig *rig = player->rig;
@@ -386,7 +386,7 @@ static void closing_is_the_end_of_starting(void **state) {
     }
 }
 
-/* ---- threads that cannot be had ---------------------------------------------------------------------------- */
+/* ---- threads that cannot be had ------------------------------------------ */
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #if !defined(__has_feature)

@@ -84,7 +84,7 @@ static void stepping_in_rotation_is_always_the_same(void **state) {
     }
 }
 
-/* ---- turns ------------------------------------------------------------------------------------ */
+/* ---- turns --------------------------------------------------------------- */
 
 static weir_verdict again_and_again(weir_stage *self, struct player *player, uint64_t number) {
     player->next++;
@@ -134,7 +134,7 @@ static void fewer_steps_come_back_only_at_rest(void **state) {
     }
 }
 
-/* ---- time ----------------------------------------------------------------------------------------- */
+/* ---- time ---------------------------------------------------------------- */
 
 static void simulated_time_passes_with_turns(void **state) {
     (void)state;
@@ -166,7 +166,7 @@ static void real_time_passes_by_itself(void **state) {
     }
 }
 
-/* ---- refusals --------------------------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------ */
 
 static const char refusal[] = "weir_runtime_step is for stepped and simulated runtimes, outside "
                               "their callbacks";

@@ -29,7 +29,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* ---- pinning ---------------------------------------------------------------------------------- */
+/* ---- pinning ------------------------------------------------------------- */
 
 static uint32_t refuse_pinning; /* atomic: an errno value, or 0 */
 
@@ -150,7 +150,7 @@ static void who_cannot_be_pinned_says_so_and_runs(void **state) {
     rig_close(&rig);
 }
 
-/* ---- signals ------------------------------------------------------------------------------------ */
+/* ---- signals ------------------------------------------------------------- */
 
 /* Calls `check` with the mask of blocked signals of each thread whose name starts so. */
 static unsigned for_each_thread(const char *name, void (*check)(uint64_t blocked)) {
@@ -247,7 +247,7 @@ static void signals_do_not_end_waiting(void **state) {
     sigaction(SIGUSR1, &before, NULL);
 }
 
-/* ---- resting and waking --------------------------------------------------------------------------- */
+/* ---- resting and waking -------------------------------------------------- */
 
 /* Back and forth between two workers that sleep in between: no wake-up is lost. */
 static void sleeping_workers_always_wake(void **state) {
@@ -321,7 +321,7 @@ static void more_workers_than_cores_do_the_work(void **state) {
     rig_close(&rig);
 }
 
-/* ---- steps ----------------------------------------------------------------------------------------- */
+/* ---- steps --------------------------------------------------------------- */
 
 static void a_step_says_what_it_found(void **state) {
     (void)state;
