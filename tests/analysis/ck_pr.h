@@ -12,11 +12,12 @@
  *                          order of the next access, CK's code has fences
  *
  * ThreadSanitizer knows no stand-alone fence.  Under STRICT one is emulated: the
- * addresses of the last relaxed loads are noted, and an acquire fence acquires
- * each; a release fence makes the next store or read-modify-write a release (CK's
- * idiom is fence, then store).  Two approximations follow: a fence's release goes
- * with one store only, and an acquire through a note may see a release that came
- * between the load and the fence.
+ * address of the last relaxed load is noted, and an acquire fence acquires it
+ * (CK's idiom is load, then fence; an older address may be freed by then); a
+ * release fence makes the next store or read-modify-write a release (fence, then
+ * store).  Two approximations follow: a fence goes with one access only, and an
+ * acquire through the note may see a release that came between the load and the
+ * fence.
  *
  * weir__fence_full orders stores with loads, which no race detector can judge, and
  * gives nothing to the happens-before order here: whoever publishes data through it
@@ -42,14 +43,13 @@ typedef void *__attribute__((__may_alias__)) ck_pr_weir_pointer;
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
 
-enum { CK_PR_WEIR_ACQUIRE = 1, CK_PR_WEIR_RELEASE = 2, CK_PR_WEIR_NOTES = 16 };
+enum { CK_PR_WEIR_ACQUIRE = 1, CK_PR_WEIR_RELEASE = 2 };
 
-/* What this thread's next access shall be, and what it has loaded since a fence.  One
-   instance for all source files, hence weak. */
+/* What this thread's next access shall be, and what it loaded last, if no fence came
+   since.  One instance for all source files, hence weak. */
 struct ck_pr_weir_thread {
     unsigned next;
-    unsigned noted;
-    const void *notes[CK_PR_WEIR_NOTES];
+    const void *noted;
 };
 
 __attribute__((__weak__)) __thread struct ck_pr_weir_thread ck_pr_weir_thread;
@@ -62,8 +62,7 @@ static inline unsigned ck_pr_weir_take(unsigned orders) {
 }
 
 static inline void ck_pr_weir_note(const void *place) {
-    struct ck_pr_weir_thread *thread = &ck_pr_weir_thread;
-    thread->notes[thread->noted++ % CK_PR_WEIR_NOTES] = place;
+    ck_pr_weir_thread.noted = place;
 }
 
 static inline void ck_pr_weir_next_acquire(void) {
@@ -88,10 +87,9 @@ static inline void ck_pr_weir_release_early(const void *place) {
 }
 
 static inline void ck_pr_weir_fence_acquire(void) {
-    struct ck_pr_weir_thread *thread = &ck_pr_weir_thread;
-    unsigned count = thread->noted < CK_PR_WEIR_NOTES ? thread->noted : CK_PR_WEIR_NOTES;
-    for (unsigned i = 0; i < count; i++) __tsan_acquire((void *)(uintptr_t)thread->notes[i]);
-    thread->noted = 0;
+    const void *noted = ck_pr_weir_thread.noted;
+    if (noted != NULL) __tsan_acquire((void *)(uintptr_t)noted);
+    ck_pr_weir_thread.noted = NULL;
 }
 
 static inline void ck_pr_weir_fence_release(void) {
