@@ -252,7 +252,7 @@ static void start(struct weir__rng *from) {
         upstream[count++].options = draw_options(from);
     }
     weir_stage_options options = options_of(level, &state);
-    options.subscribe_to = upstream;
+    options.subscribe_to = count > 0 ? upstream : NULL;
     options.subscribe_count = count;
     options.buffer_size = stress_chance(from, 3) ? (size_t)stress_between(from, 1, 50) : 0;
     options.buffer_keep = (weir_keep)weir__rng_below(from, 2);
