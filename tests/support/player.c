@@ -31,8 +31,10 @@ void player_expect(struct player *player, const char *expected) {
     rig_text_expect(&player->journal, expected);
 }
 
-static const char *name_of(const struct rig *rig, weir_ref stage) {
-    for (const struct player *player = rig->players; player != NULL; player = player->started) {
+/* Only for who writes a journal: others may start players at the same time. */
+static const char *name_of(const struct player *asks, weir_ref stage) {
+    const struct player *player = asks->quiet ? NULL : asks->rig->players;
+    for (; player != NULL; player = player->started) {
         if (player->ref.bits == stage.bits) return player->name;
     }
     return "nobody";
@@ -149,7 +151,7 @@ static weir_verdict on_events(weir_stage *self, weir_batch *batch) {
 
 static weir_subscribe_verdict on_subscribe(weir_stage *self, const weir_peer *peer) {
     struct player *player = player_of(self);
-    player_say(player, "subscribe %s", name_of(player->rig, peer->stage));
+    player_say(player, "subscribe %s", name_of(player, peer->stage));
     if (player->does.subscribe != NULL) return player->does.subscribe(self, player, peer);
     return player->manual && peer->side == WEIR_PRODUCER ? WEIR_MANUAL : WEIR_AUTOMATIC;
 }
@@ -158,7 +160,7 @@ static weir_verdict on_cancel(weir_stage *self, const weir_peer *peer, weir_canc
                               weir_reason reason) {
     struct player *player = player_of(self);
     player_say(player, "%s %s %s", cause == WEIR_CANCEL ? "cancel" : "down",
-               name_of(player->rig, peer->stage), reason_word(reason));
+               name_of(player, peer->stage), reason_word(reason));
     return player->does.cancel != NULL ? player->does.cancel(self, player, peer) : WEIR_CONTINUE;
 }
 

@@ -501,7 +501,6 @@ static void stopping_amid_pushes_counts_everything(void **state) {
                 weir__thread_start(&pushers[i].thread, "pusher", push_all, &pushers[i]), 0);
         }
         weir_ask(f.rig.runtime, f.subscription, 100);
-        f.c.quiet = true;
         while (weir_inlet_waiting(f.inlet) == 0) weir__cpu_relax();
         player_stop(&f.in, WEIR_REASON_NORMAL);
         uint64_t accepted = 0;
