@@ -15,10 +15,15 @@
 extern "C" {
 #endif
 
+/*
+ * What a push does without room.  The oldest are dropped by the stage; until it
+ * has come to that, up to twice the capacity waits, and beyond it the pushed
+ * events are dropped instead.
+ */
 typedef enum weir_when_full {
     WEIR_REFUSE = 0,      /* the push returns WEIR_FULL                              */
     WEIR_BLOCK = 1,       /* the push waits for room, until its timeout              */
-    WEIR_DROP_NEWEST = 2, /* the pushed event is discarded and counted               */
+    WEIR_DROP_NEWEST = 2, /* the pushed events are discarded and counted             */
     WEIR_DROP_OLDEST = 3  /* the oldest waiting events are discarded and counted     */
 } weir_when_full;
 

@@ -145,15 +145,11 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
     if (stage->on.init != NULL && stage->on.init(stage, options->argument) != WEIR_CONTINUE) {
         status = weir__refuse(WEIR_INIT_STOPPED, "init of stage %s stopped it: %s", stage->name,
                               weir_reason_text(stage->reason));
-        weir__stage_abandon(stage);
+        weir__stage_free(stage);
         return status;
     }
     *out = stage;
     return WEIR_OK;
-}
-
-void weir__stage_abandon(weir_stage *stage) {
-    weir__stage_free(stage);
 }
 
 /* ---- end ----------------------------------------------------------------- */

@@ -190,9 +190,6 @@ bool weir__stage_turn(weir_stage *stage);
 weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *ready, weir_ref ref,
                              const weir_stage_options *options, weir_stage **out);
 
-/* Undoes open, for a stage that its worker does not know yet. */
-void weir__stage_abandon(weir_stage *stage);
-
 /* The stage stops: discards, terminate, tells its peers.  It must not run again. */
 void weir__stage_terminate(weir_stage *stage);
 
