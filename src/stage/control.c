@@ -30,11 +30,10 @@ static void send_cancel(struct weir__edge *edge) {
     weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->cancel);
 }
 
-static weir_subscribe_verdict ask_user(weir_stage *stage, const struct weir__edge *edge) {
+weir_subscribe_verdict weir__stage_ask_user(weir_stage *stage, weir_peer peer) {
     if (stage->on.handle_subscribe == NULL) {
         return WEIR_AUTOMATIC;
     }
-    weir_peer peer = producer_of(edge);
     weir__stage_enter(stage);
     weir_subscribe_verdict verdict = stage->on.handle_subscribe(stage, &peer);
     bool good =
@@ -52,7 +51,7 @@ static weir_subscribe_verdict ask_user(weir_stage *stage, const struct weir__edg
  */
 static void subscribe(weir_stage *stage, struct weir__edge *edge) {
     weir__stage_link_producer(stage, edge);
-    weir_subscribe_verdict verdict = ask_user(stage, edge);
+    weir_subscribe_verdict verdict = weir__stage_ask_user(stage, producer_of(edge));
     if (stage->stopping || verdict == WEIR_SUBSCRIBE_REFUSE) {
         weir__stage_unlink_producer(stage, edge);
         weir__edge_release(edge); /* both sides' references: nobody else knows it */

@@ -167,6 +167,9 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail);
 /* Mail to a stage that is gone: answered or dropped, on the worker it came to. */
 void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail);
 
+/* handle_subscribe, at either end; a bad verdict stops the stage. */
+weir_subscribe_verdict weir__stage_ask_user(weir_stage *stage, weir_peer peer);
+
 /* The consumer's end of a subscription: handle_cancel, then the cancel mode. */
 void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge);
 

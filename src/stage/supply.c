@@ -215,22 +215,6 @@ static void end(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause ca
     weir__edge_release(edge);
 }
 
-static weir_subscribe_verdict ask_user(weir_stage *stage, const struct weir__edge *edge) {
-    if (stage->on.handle_subscribe == NULL) {
-        return WEIR_AUTOMATIC;
-    }
-    weir_peer peer = consumer_of(edge);
-    weir__stage_enter(stage);
-    weir_subscribe_verdict verdict = stage->on.handle_subscribe(stage, &peer);
-    bool good =
-        verdict == WEIR_AUTOMATIC || verdict == WEIR_MANUAL || verdict == WEIR_SUBSCRIBE_REFUSE;
-    if (!good && verdict != WEIR_SUBSCRIBE_STOP) {
-        stage->reason = WEIR_REASON_BAD_RETURN;
-    }
-    weir__stage_leave(stage, good ? WEIR_CONTINUE : WEIR_STOP);
-    return verdict;
-}
-
 /* A selector towards a dispatcher that knows of none would be ignored in silence. */
 static bool selects_in_vain(weir_stage *stage, const struct weir__edge *edge) {
     if (edge->options.selector == NULL || stage->dispatch.table->selects) {
@@ -246,7 +230,7 @@ void weir__stage_attach(weir_stage *stage, struct weir__edge *edge) {
     const struct weir__dispatch *dispatch = &stage->dispatch;
     weir__stage_link_consumer(stage, edge);
     edge->attached = true;
-    weir_subscribe_verdict verdict = ask_user(stage, edge);
+    weir_subscribe_verdict verdict = weir__stage_ask_user(stage, consumer_of(edge));
     weir_reason refused = WEIR_REASON_REFUSED;
     uint64_t upstream = 0;
     if (verdict == WEIR_AUTOMATIC && selects_in_vain(stage, edge)) {
