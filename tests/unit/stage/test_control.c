@@ -181,6 +181,75 @@ static void the_producer_may_refuse(void **state) {
     }
 }
 
+static weir_subscribe_verdict unknown(weir_stage *self, struct player *player,
+                                      const weir_peer *peer) {
+    (void)self;
+    (void)player;
+    (void)peer;
+    return (weir_subscribe_verdict)9;
+}
+
+static void an_unknown_verdict_is_a_bad_return(void **state) {
+    (void)state;
+    for (int end = WEIR_PRODUCER; end <= WEIR_CONSUMER; end += 2) {
+        struct rig rig;
+        for (int world = 0; rig_open_world(&rig, world); world++) {
+            struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+            struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+            (end == WEIR_PRODUCER ? &p : &c)->does.subscribe = unknown;
+            player_start(&p, &rig, NULL);
+            player_start(&c, &rig, NULL);
+            player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+            rig_rest(&rig);
+            if (end == WEIR_PRODUCER) {
+                player_expect(&p, "subscribe c\nterminate bad_return_value\n");
+                player_expect(&c, "subscribe p\ndown p bad_return_value\n");
+            } else {
+                player_expect(&p, "");
+                player_expect(&c, "subscribe p\nterminate bad_return_value\n");
+            }
+            rig_close(&rig);
+        }
+    }
+}
+
+static weir_verdict take_all(weir_stage *self, weir_batch *batch) {
+    uint64_t *count = *(uint64_t **)weir_state(self);
+    *count += batch->count;
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict give_all(weir_stage *self, uint64_t demand) {
+    const unsigned char zeros[1000] = {0};
+    bool given = weir_emit(self, zeros, demand < 1000 ? (size_t)demand : 1000) == WEIR_OK;
+    return given ? WEIR_STOP : WEIR_CONTINUE;
+}
+
+static void no_callback_is_needed_but_the_main_one(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        uint64_t count = 0;
+        uint64_t *its_count = &count;
+        weir_ref p;
+        const weir_stage_options producer = {
+            .kind = WEIR_PRODUCER, .event_bytes = 1, .on.handle_demand = give_all};
+        assert_int_equal(weir_stage_start(rig.runtime, &producer, &p), WEIR_OK);
+        const weir_subscribe_to to = {.producer = p};
+        const weir_stage_options consumer = {.kind = WEIR_CONSUMER,
+                                             .state_bytes = sizeof its_count,
+                                             .state = &its_count,
+                                             .subscribe_to = &to,
+                                             .subscribe_count = 1,
+                                             .on.handle_events = take_all};
+        assert_int_equal(weir_stage_start(rig.runtime, &consumer, NULL), WEIR_OK);
+        assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
+        assert_int_equal(count, 1000);
+        rig.emitted = rig.handled = 1000;
+        rig_close(&rig);
+    }
+}
+
 /* ---- asking inside handle_subscribe -------------------------------------- */
 
 static weir_subscribe_verdict ask_at_once(weir_stage *self, struct player *player,
@@ -324,6 +393,8 @@ int main(void) {
         cmocka_unit_test(a_stage_may_subscribe_twice),
         cmocka_unit_test(the_consumer_may_refuse),
         cmocka_unit_test(the_producer_may_refuse),
+        cmocka_unit_test(an_unknown_verdict_is_a_bad_return),
+        cmocka_unit_test(no_callback_is_needed_but_the_main_one),
         cmocka_unit_test(a_manual_consumer_may_ask_where_it_subscribes),
         cmocka_unit_test(messages_of_one_sender_keep_their_order),
         cmocka_unit_test(a_message_is_copied_whole),

@@ -144,6 +144,51 @@ static void a_consumer_cannot_forward(void **state) {
     rig_close(&pair.rig);
 }
 
+static weir_verdict own_after_forwarding(weir_stage *self, struct player *player,
+                                         weir_batch *batch) {
+    struct rig *rig = player->rig;
+    player->emitted += batch->count;
+    RIG_CHECK(rig, weir_forward(self, batch) == WEIR_CONTINUE);
+    RIG_CHECK(rig, weir_batch_own(self, batch) == NULL);
+    RIG_CHECK(rig, strcmp(weir_refusal(), "stage t has forwarded the batch: it is not its own any "
+                                          "more") == 0);
+    return WEIR_CONTINUE;
+}
+
+static void what_was_passed_on_is_not_its_own(void **state) {
+    (void)state;
+    static struct chain chain;
+    for (int world = 0; rig_open_world(&chain.rig, world); world++) {
+        open_chain(&chain, own_after_forwarding, NULL);
+        player_cast(&chain.p, 10);
+        rig_rest(&chain.rig);
+        player_expect(&chain.c, "events 0..9\n");
+        rig_close(&chain.rig);
+    }
+}
+
+/* A batch made up by the callback is nobody's. */
+static weir_verdict forward_made_up(weir_stage *self, struct player *player, weir_batch *batch) {
+    weir_batch made_up = {
+        .events = batch->events, .count = batch->count, .event_bytes = batch->event_bytes};
+    weir_verdict verdict = weir_forward(self, &made_up);
+    RIG_CHECK(player->rig, verdict == WEIR_STOP);
+    RIG_CHECK(player->rig, strstr(weir_refusal(), "the batch is not of this callback") != NULL);
+    return verdict;
+}
+
+static void only_its_own_batch_is_passed_on(void **state) {
+    (void)state;
+    static struct chain chain;
+    for (int world = 0; rig_open_world(&chain.rig, world); world++) {
+        open_chain(&chain, forward_made_up, NULL);
+        player_cast(&chain.p, 10);
+        rig_rest(&chain.rig);
+        player_expect(&chain.t, "events 0..9\nterminate bad_return_value\n");
+        rig_close(&chain.rig);
+    }
+}
+
 /* ---- owning -------------------------------------------------------------- */
 
 static weir_verdict add_a_hundred(weir_stage *self, struct player *player, weir_batch *batch) {
@@ -319,6 +364,8 @@ int main(void) {
         cmocka_unit_test(a_batch_is_passed_on_once),
         cmocka_unit_test(only_events_of_its_own_size_are_passed_on),
         cmocka_unit_test(a_consumer_cannot_forward),
+        cmocka_unit_test(what_was_passed_on_is_not_its_own),
+        cmocka_unit_test(only_its_own_batch_is_passed_on),
         cmocka_unit_test(who_holds_a_batch_alone_changes_it_in_place),
         cmocka_unit_test(a_consumer_may_write_to_its_batch),
         cmocka_unit_test(who_shares_a_batch_gets_a_copy),

@@ -4,7 +4,7 @@
  *
  * Goal: init comes first, with the state as promised, and terminate last, with
  * the reason; a stage may stop from any callback; its peers see it go down;
- * what it held is discarded and counted, what it had not begun goes back.
+ * what it held is discarded and counted.  (What it had not begun: test_life_back.)
  * Method: players that stop on cue, in every kind of runtime that is stepped;
  * their journals; the accounts and the memory at the end (rig_close).
  */
@@ -97,6 +97,29 @@ static void init_may_stop_it(void **state) {
         rig_expect(&rig, ""); /* p was not told; s did not terminate */
         rig_close(&rig);
     }
+}
+
+static weir_status refusing_init(void *state, const void *options) {
+    (void)state;
+    return *(const weir_status *)options;
+}
+
+static void the_dispatcher_may_refuse_to_begin(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    weir_dispatcher table = *weir_demand_dispatcher();
+    table.init = refusing_init;
+    static const weir_status refusals[] = {WEIR_INVALID, WEIR_NO_MEMORY, WEIR_FULL};
+    for (size_t i = 0; i < 3; i++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.init = stop_with_user};
+        const weir_stage_options options = {.dispatcher = &table,
+                                            .dispatcher_options = &refusals[i]};
+        assert_int_equal(player_try_start(&p, &rig, &options), refusals[i]);
+        rig.players = p.started;
+    }
+    assert_int_equal(weir_runtime_stages(rig.runtime), 0);
+    rig_close(&rig);
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -317,93 +340,6 @@ static void a_discard_that_nobody_hears_is_logged(void **state) {
     rig_close(&rig);
 }
 
-/* ---- what it had not begun ----------------------------------------------- */
-
-static weir_verdict stop_at_once(weir_stage *self, struct player *player, weir_batch *batch) {
-    (void)player;
-    (void)batch;
-    return weir_stop_with(self, WEIR_REASON_USER);
-}
-
-/* The batch in hand is handled; the rest of its message, and what is behind it, goes back. */
-static void what_it_had_not_begun_goes_back(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = stop_at_once};
-        struct player d = {.name = "d", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_start(&d, &rig, NULL);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 100, .min_demand = 90});
-        rig_rest(&rig);
-        player_cast(&p, 60);
-        player_cast(&p, 3);
-        player_cast(&p, 20);
-        rig_rest(&rig);
-        assert_int_equal(c.handled, 10);
-        assert_int_equal(rig_accounts(&rig).buffered, 73);
-        player_subscribe(&d, &p, &(weir_subscribe_options){.max_demand = 100, .min_demand = 40});
-        rig_rest(&rig);
-        player_expect(&d, "subscribe p\nevents 10..69\nevents 70..82\n");
-        rig_close(&rig);
-    }
-}
-
-/* Both ends of a subscription go at the same time: its events are discarded. */
-static void what_is_between_two_dead_stages_is_discarded(void **state) {
-    (void)state;
-    struct rig rig;
-    bool seen = false;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        for (uint64_t steps = 0; steps < 60; steps++) {
-            struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50000};
-            struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            player_start(&p, &rig, NULL);
-            player_start(&c, &rig, NULL);
-            player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 1000});
-            weir_runtime_step(rig.runtime, steps);
-            weir_runtime_stop(rig.runtime, WEIR_REASON_USER);
-            rig_rest(&rig);
-            assert_int_equal(weir_runtime_stages(rig.runtime), 0);
-            seen = seen || strstr(rig.log.text, "both ends of a subscription had stopped") != NULL;
-            rig_close(&rig);
-            assert_true(rig_open_world(&rig, world));
-        }
-        rig_close(&rig);
-    }
-    assert_true(seen);
-}
-
-/* Stopped with events in the ring and in the overflow. */
-static void a_full_ring_and_overflow_come_to_an_end(void **state) {
-    (void)state;
-    for (int who = 0; who < 3; who++) {
-        struct rig rig;
-        rig_open(&rig, &(weir_runtime_options){.mode = WEIR_STEPPED, .workers = 2});
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-        player_start(&p, &rig, &(weir_stage_options){.worker = WEIR_WORKER(0)});
-        player_start(&c, &rig, &(weir_stage_options){.worker = WEIR_WORKER(1)});
-        player_subscribe(&c, &p,
-                         &(weir_subscribe_options){
-                             .max_demand = 1000, .min_demand = 999, .cancel = WEIR_TEMPORARY});
-        rig_rest(&rig);
-        for (int i = 0; i < 700; i++) player_cast(&p, 1);
-        weir_runtime_step(rig.runtime, 6); /* of which three are the producer's */
-        assert_true(c.handled < 300);
-        if (who != 1) player_stop(&p, WEIR_REASON_NORMAL);
-        if (who != 0) player_stop(&c, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        weir_accounts accounts = rig_accounts(&rig);
-        if (who == 0) assert_int_equal(c.handled, p.emitted); /* all that was sent arrives */
-        if (who == 1) assert_int_equal(accounts.buffered, 700 - c.handled);
-        if (who == 2) assert_int_equal(accounts.discarded, p.emitted - c.handled);
-        rig_close(&rig);
-    }
-}
-
 /* ---- no memory ----------------------------------------------------------- */
 
 static void without_memory_nothing_begins(void **state) {
@@ -446,15 +382,13 @@ int main(void) {
         cmocka_unit_test(the_state_is_a_copy),
         cmocka_unit_test(the_state_is_zero_unless_it_is_given),
         cmocka_unit_test(init_may_stop_it),
+        cmocka_unit_test(the_dispatcher_may_refuse_to_begin),
         cmocka_unit_test(terminate_is_the_last_callback),
         cmocka_unit_test(consumers_see_a_producer_go_down_after_its_events),
         cmocka_unit_test(may_stop_from_any_callback),
         cmocka_unit_test(what_it_buffered_is_discarded),
         cmocka_unit_test(what_it_held_back_is_discarded),
         cmocka_unit_test(a_discard_that_nobody_hears_is_logged),
-        cmocka_unit_test(what_it_had_not_begun_goes_back),
-        cmocka_unit_test(what_is_between_two_dead_stages_is_discarded),
-        cmocka_unit_test(a_full_ring_and_overflow_come_to_an_end),
         cmocka_unit_test(without_memory_nothing_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,233 @@
+/*
+ * Supply, continued: demand that is held back, and infos behind what waits.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: while a producer accumulates, demand, events and infos wait, in order;
+ * forwarding plays them again as they came; an info comes out right behind the
+ * events that were buffered before it, delivered or discarded.
+ * Method: journals in all kinds of stepped runtimes; memory that fails on cue.
+ */
+#include "support/cmocka.h"
+#include "support/supply_scene.h"
+
+#include <string.h>
+
+static const weir_subscribe_options five = {
+    .max_demand = 5, .min_demand = WEIR_NONE, .cancel = WEIR_TEMPORARY};
+
+/* ---- the demand mode ----------------------------------------------------- */
+
+static void accumulated_demand_is_forwarded_later(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
+        player_start(&a, &rig, NULL);
+        player_start(&b, &rig, NULL);
+        player_subscribe(&a, &p, &supply_ten);
+        rig_rest(&rig);
+        player_subscribe(&b, &p, &five);
+        rig_rest(&rig);
+        player_expect(&p, "subscribe a\nsubscribe b\n");
+        player_demand(&p, WEIR_ACCUMULATE); /* is so already */
+        rig_rest(&rig);
+        player_expect(&p, "");
+        player_demand(&p, WEIR_FORWARD);
+        rig_rest(&rig);
+        assert_memory_equal(p.journal.text, "demand ", 7);
+        assert_int_equal(a.handled + b.handled, 100);
+        rig_close(&rig);
+    }
+}
+
+static void accumulated_events_and_infos_keep_their_order(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
+        player_start(&a, &rig, NULL);
+        player_subscribe(&a, &p, &supply_ten);
+        rig_rest(&rig);
+        player_cast(&p, 4);
+        player_info(&p, 1);
+        player_cast(&p, 3);
+        player_info(&p, 2);
+        player_cast(&p, 9);
+        rig_rest(&rig);
+        player_expect(&a, "subscribe p\n");
+        player_expect(&p, "subscribe a\ncast 4\ncast 3\ncast 9\n");
+        assert_int_equal(rig_accounts(&rig).buffered, 16);
+        player_demand(&p, WEIR_FORWARD);
+        rig_rest(&rig);
+        assert_int_equal(a.handled, 16);
+        assert_int_equal(a.sum, 16 * 15 / 2);
+        const char *first = strstr(p.journal.text, "info 1\n");
+        assert_non_null(first);
+        assert_non_null(strstr(first, "info 2\n"));
+        rig_close(&rig);
+    }
+}
+
+/* Back and forth: what is buffered stays while demand is held back. */
+static void the_mode_may_change_at_any_time(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+        player_start(&p, &rig, NULL);
+        player_start(&a, &rig, NULL);
+        weir_subscription subscription = player_subscribe(&a, &p, NULL);
+        rig_rest(&rig);
+        player_cast(&p, 5);
+        player_demand(&p, WEIR_ACCUMULATE);
+        rig_rest(&rig);
+        weir_ask(rig.runtime, subscription, 7);
+        player_cast(&p, 1);
+        rig_rest(&rig);
+        player_expect(&a, "subscribe p\n");
+        player_demand(&p, WEIR_FORWARD);
+        rig_rest(&rig);
+        assert_int_equal(a.handled, 6);
+        /* 5 and 1 were served of the 7 that were asked for. */
+        assert_non_null(strstr(p.journal.text, "demand "));
+        player_cast(&p, 1);
+        rig_rest(&rig);
+        assert_int_equal(a.handled, 7);
+        assert_int_equal(a.sum, 21);
+        rig_close(&rig);
+    }
+}
+
+/* ---- infos --------------------------------------------------------------- */
+
+static void an_info_waits_for_what_is_buffered(void **state) {
+    (void)state;
+    static const size_t sizes[] = {4, WEIR_INFINITY};
+    for (int i = 0; i < 2; i++) {
+        struct rig rig;
+        for (int world = 0; rig_open_world(&rig, world); world++) {
+            struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+            struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+            player_start(&p, &rig, &(weir_stage_options){.buffer_size = sizes[i]});
+            player_start(&a, &rig, NULL);
+            weir_subscription subscription = player_subscribe(&a, &p, NULL);
+            rig_rest(&rig);
+            player_info(&p, 1); /* nothing is buffered */
+            rig_rest(&rig);
+            player_expect(&p, "subscribe a\ninfo 1\n");
+            player_cast(&p, 3);
+            player_info(&p, 2);
+            player_info(&p, 3);
+            player_cast(&p, 1);
+            player_info(&p, 4);
+            rig_rest(&rig);
+            player_expect(&p, "cast 3\ncast 1\n");
+            weir_ask(rig.runtime, subscription, 2);
+            rig_rest(&rig);
+            player_expect(&p, "");
+            weir_ask(rig.runtime, subscription, 1);
+            rig_rest(&rig);
+            player_expect(&p, "info 2\ninfo 3\n");
+            weir_ask(rig.runtime, subscription, 5);
+            rig_rest(&rig);
+            player_expect(&p, "demand 4\ninfo 4\n");
+            player_expect(&a, "subscribe p\nevents 0 1\nevents 2\nevents 3\n");
+            rig_close(&rig);
+        }
+    }
+}
+
+/* An info whose events are discarded comes out with them. */
+static void an_info_outlives_what_it_waited_for(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    player_start(&p, &rig, &(weir_stage_options){.buffer_size = 3});
+    player_cast(&p, 2);
+    player_info(&p, 7);
+    player_cast(&p, 2);
+    rig_rest(&rig);
+    player_expect(&p, "cast 2\ncast 2\ndiscarded 1 overflow\n");
+    player_cast(&p, 1);
+    rig_rest(&rig);
+    player_expect(&p, "cast 1\ndiscarded 1 overflow\ninfo 7\n");
+    rig_close(&rig);
+}
+
+/* An emission of several blocks is one message still. */
+static void an_accumulated_emission_is_one_message(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+        player_start(&p, &rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
+        player_start(&a, &rig, NULL);
+        weir_ask(rig.runtime, player_subscribe(&a, &p, NULL), 50000);
+        rig_rest(&rig);
+        player_cast(&p, 20000);
+        player_cast(&p, 10);
+        rig_rest(&rig);
+        player_demand(&p, WEIR_FORWARD);
+        rig_rest(&rig);
+        player_expect(&a, "subscribe p\nevents 0..19999\nevents 20000..20009\n");
+        rig_close(&rig);
+    }
+}
+
+/* Whatever cannot be held is discarded at once; demand that cannot be held is the end. */
+static void what_cannot_be_held_is_counted(void **state) {
+    (void)state;
+    bool reached = true;
+    for (uint64_t fail_at = 1; reached; fail_at++) {
+        struct rig rig;
+        rig_open(&rig, NULL);
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+        player_start(&p, &rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
+        player_start(&a, &rig, NULL);
+        weir_subscription subscription =
+            player_subscribe(&a, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+        rig_rest(&rig);
+        player_cast(&p, 20000);
+        player_info(&p, 1);
+        player_cast(&p, 7);
+        weir_ask(rig.runtime, subscription, 30000);
+        player_info(&p, 2);
+        test_memory_fail(&rig.memory, fail_at, true);
+        rig_rest(&rig);
+        uint64_t fail_at_call = rig.memory.fail_at;
+        test_memory_fail_never(&rig.memory);
+        weir_status forwarded = weir_demand(rig.runtime, p.ref, WEIR_FORWARD);
+        assert_true(forwarded == WEIR_OK || forwarded == WEIR_NO_STAGE);
+        rig.memory.fail_at = fail_at_call;
+        rig.memory.fail_after = true;
+        rig_rest(&rig);
+        reached = rig.memory.calls >= fail_at_call;
+        test_memory_fail_never(&rig.memory);
+        weir_accounts accounts = rig_accounts(&rig);
+        assert_null(weir_accounts_check(&accounts));
+        if (!reached) assert_int_equal(a.handled, 20007);
+        rig_close(&rig);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accumulated_demand_is_forwarded_later),
+        cmocka_unit_test(accumulated_events_and_infos_keep_their_order),
+        cmocka_unit_test(the_mode_may_change_at_any_time),
+        cmocka_unit_test(an_info_waits_for_what_is_buffered),
+        cmocka_unit_test(an_info_outlives_what_it_waited_for),
+        cmocka_unit_test(an_accumulated_emission_is_one_message),
+        cmocka_unit_test(what_cannot_be_held_is_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
