@@ -1,0 +1,259 @@
+/*
+ * Supply with selectors: who refuses events gets the others, and loses no demand.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: each consumer of a broadcast gets what its selector accepts, whole and in
+ * order, over blocks too; what it refuses is asked for again, in the producer's
+ * own order; a selector towards a dispatcher that knows of none is refused; ends
+ * that cross the asking again, and missing memory, leave the accounts whole.
+ * Method: consumers that take multiples of a number; journals and sums.
+ */
+#include "support/cmocka.h"
+#include "support/player.h"
+
+#include <string.h>
+
+/* context: a number; its multiples are accepted, of 0 none. */
+static bool multiples(void *context, const void *event) {
+    uint64_t of = *(const uint64_t *)context;
+    return of != 0 && *(const uint64_t *)event % of == 0;
+}
+
+static uint64_t numbers[] = {0, 1, 2, 3, 4, 5};
+
+static weir_subscription subscribe(struct player *consumer, struct player *producer, size_t max,
+                                   uint64_t of) {
+    const weir_subscribe_options options = {.max_demand = max,
+                                            .min_demand = WEIR_NONE,
+                                            .cancel = WEIR_TEMPORARY,
+                                            .selector = multiples,
+                                            .selector_context = &numbers[of]};
+    return player_subscribe(consumer, producer, &options);
+}
+
+static const weir_stage_options *broadcasting(void) {
+    static weir_stage_options options;
+    options.dispatcher = weir_broadcast_dispatcher();
+    return &options;
+}
+
+static void each_gets_what_it_accepts(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, broadcasting());
+        player_start(&a, &rig, NULL);
+        player_start(&b, &rig, NULL);
+        subscribe(&a, &p, 10, 2);
+        subscribe(&b, &p, 10, 1); /* accepts all */
+        rig_rest(&rig);
+        player_cast(&p, 7);
+        rig_rest(&rig);
+        player_expect(&a, "subscribe p\nevents 0 2 4 6\n");
+        player_expect(&b, "subscribe p\nevents 0..6\n");
+        weir_accounts accounts = rig_accounts(&rig);
+        assert_int_equal(accounts.shared, 7);
+        assert_int_equal(accounts.copies, 11);
+        rig_close(&rig);
+    }
+}
+
+/* GenStage's example: both refuse all; what they refused is asked for once more. */
+static void what_is_refused_is_asked_for_again(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+        struct player b = {.name = "b", .kind = WEIR_CONSUMER, .manual = true};
+        player_start(&p, &rig, broadcasting());
+        player_start(&a, &rig, NULL);
+        player_start(&b, &rig, NULL);
+        subscribe(&a, &p, 10, 0);
+        weir_ask(rig.runtime, subscribe(&b, &p, 10, 0), 10);
+        rig_rest(&rig);
+        const char *demand = strstr(p.journal.text, "demand 10\n");
+        assert_non_null(demand);
+        assert_null(strstr(demand + 1, "demand")); /* once for both */
+        rig_text_expect(&p.journal, p.journal.text);
+        player_cast(&p, 3);
+        rig_rest(&rig);
+        player_expect(&p, "cast 3\ndemand 3\n");
+        player_expect(&a, "subscribe p\n"); /* no empty batches */
+        player_expect(&b, "subscribe p\n");
+        rig_close(&rig);
+    }
+}
+
+/* A filter by selectors never stands still, whatever share is refused. */
+static void refusing_does_not_stop_the_flow(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 3000, .quiet = true};
+        struct player c[4];
+        memset(c, 0, sizeof c);
+        player_start(&p, &rig, broadcasting());
+        for (uint64_t i = 0; i < 4; i++) {
+            c[i].name = "c";
+            c[i].kind = WEIR_CONSUMER;
+            c[i].quiet = true;
+            player_start(&c[i], &rig, NULL);
+            subscribe(&c[i], &p, 20 + i, i + 2);
+        }
+        rig_rest(&rig);
+        for (uint64_t i = 0; i < 4; i++) {
+            /* A late subscriber misses what was sent before it came. */
+            assert_true(c[i].handled <= 3000 / (i + 2) + 1);
+            assert_true(c[i].handled + 40 >= 3000 / (i + 2));
+        }
+        assert_int_equal(p.next, 3000);
+        rig_close(&rig);
+    }
+}
+
+static void what_is_accepted_lies_together(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+        struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
+        player_start(&p, &rig, broadcasting());
+        player_start(&a, &rig, NULL);
+        player_start(&b, &rig, NULL);
+        a.quiet = true;
+        subscribe(&a, &p, 50000, 5);
+        subscribe(&b, &p, 50000, 1);
+        rig_rest(&rig);
+        player_cast(&p, 20000); /* over several blocks */
+        rig_rest(&rig);
+        assert_int_equal(a.batches, 1);
+        assert_int_equal(a.handled, 4000);
+        assert_int_equal(a.sum, UINT64_C(5) * 4000 * 3999 / 2);
+        assert_int_equal(b.batches, 1);
+        assert_int_equal(b.sum, UINT64_C(20000) * 19999 / 2);
+        rig_close(&rig);
+    }
+}
+
+static void a_selector_in_vain_is_refused(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 10};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, NULL);
+        player_start(&a, &rig, NULL);
+        subscribe(&a, &p, 10, 2);
+        rig_rest(&rig);
+        player_expect(&p, "subscribe a\ncancel a refused\n");
+        player_expect(&a, "subscribe p\ncancel p refused\n");
+        rig_expect_log(&rig, "error: stage p refuses a subscription: its dispatcher, demand, "
+                             "knows no selector\n");
+        rig_close(&rig);
+    }
+}
+
+/* ---- ends that cross it ---------------------------------------------------------- */
+
+static weir_verdict emit_and_stop(weir_stage *self, struct player *player, uint64_t number) {
+    (void)player;
+    player_emit(self, number);
+    return WEIR_STOP;
+}
+
+static void asking_again_may_come_too_late(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.cast = emit_and_stop};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, broadcasting());
+        player_start(&a, &rig, NULL);
+        subscribe(&a, &p, 10, 3);
+        rig_rest(&rig);
+        player_cast(&p, 8);
+        rig_rest(&rig);
+        player_expect(&p, "subscribe a\ndemand 10\ncast 8\nterminate normal\n");
+        player_expect(&a, "subscribe p\nevents 0 3 6\ndown p normal\n");
+        rig_close(&rig);
+    }
+}
+
+/* The cancel is in the producer's mail before what it asks itself again. */
+static void who_has_left_is_not_asked_for_again(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        for (uint64_t turns = 0; turns < 6; turns++) {
+            struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+            struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+            player_start(&p, &rig, broadcasting());
+            player_start(&a, &rig, NULL);
+            weir_subscription subscription = subscribe(&a, &p, 10, 0);
+            rig_rest(&rig);
+            weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL);
+            weir_runtime_step(rig.runtime, turns);
+            player_cast(&p, 4);
+            rig_rest(&rig);
+            player_expect(&a, "subscribe p\ncancel p normal\n");
+            assert_int_equal(rig_accounts(&rig).handled, 0);
+            rig_close(&rig);
+            assert_true(rig_open_world(&rig, world));
+        }
+        rig_close(&rig);
+    }
+}
+
+/* ---- memory ------------------------------------------------------------------------ */
+
+static bool starve(uint64_t fail_at, bool for_good) {
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
+    struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
+    player_start(&p, &rig, broadcasting());
+    player_start(&a, &rig, NULL);
+    player_start(&b, &rig, NULL);
+    subscribe(&a, &p, 1000, 2);
+    subscribe(&b, &p, 1000, 1);
+    player_cast(&p, 600);
+    player_cast(&p, 300);
+    test_memory_fail(&rig.memory, fail_at, for_good);
+    rig_rest(&rig);
+    bool reached = rig.memory.calls >= rig.memory.fail_at;
+    test_memory_fail_never(&rig.memory);
+    weir_accounts accounts = rig_accounts(&rig);
+    const char *unequal = weir_accounts_check(&accounts);
+    if (unequal != NULL) fail_msg("%s", unequal);
+    rig_close(&rig);
+    return reached;
+}
+
+static void without_memory_what_is_lost_is_counted(void **state) {
+    (void)state;
+    for (int for_good = 0; for_good < 2; for_good++) {
+        uint64_t fail_at = 1;
+        while (starve(fail_at, for_good)) fail_at++;
+        assert_true(fail_at > 4);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_gets_what_it_accepts),
+        cmocka_unit_test(what_is_refused_is_asked_for_again),
+        cmocka_unit_test(refusing_does_not_stop_the_flow),
+        cmocka_unit_test(what_is_accepted_lies_together),
+        cmocka_unit_test(a_selector_in_vain_is_refused),
+        cmocka_unit_test(asking_again_may_come_too_late),
+        cmocka_unit_test(who_has_left_is_not_asked_for_again),
+        cmocka_unit_test(without_memory_what_is_lost_is_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
