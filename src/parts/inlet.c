@@ -171,7 +171,8 @@ static void handle_terminate(weir_stage *self, weir_reason reason) {
     collect(inlet);
     uint64_t left = inlet->queued;
     take_front(inlet, NULL, left);
-    discard(self, left + weir__inlet_count_dropped(inlet), WEIR_DISCARD_STOPPED);
+    discard(self, weir__inlet_count_dropped(inlet), WEIR_DISCARD_OVERFLOW);
+    discard(self, left, WEIR_DISCARD_STOPPED);
     weir__inlet_release(inlet); /* the stage's */
 }
 
