@@ -207,12 +207,9 @@ static void run_dying(const struct trial *trial) {
     struct pusher pushers[PUSHERS_MAX];
     struct weir__rng generator;
     pthread_t thread;
-    struct stress_sink sink = {
-        .upstreams = 1, .order = STRESS_ANY_ORDER, .pauses = trial->pauses};
-    struct stress_swarm swarm = {.event_bytes = trial->event_bytes,
-                                 .pauses = trial->pauses,
-                                 .most_alive = 8,
-                                 .stops = true};
+    struct stress_sink sink = {.upstreams = 1, .order = STRESS_ANY_ORDER, .pauses = trial->pauses};
+    struct stress_swarm swarm = {
+        .event_bytes = trial->event_bytes, .pauses = trial->pauses, .most_alive = 8, .stops = true};
     weir_runtime *runtime = stress_open(&trial->options);
     stress_allow_excess();
     stress_swarm_open(&swarm);
@@ -241,18 +238,18 @@ static void run_dying(const struct trial *trial) {
 static void draw_trial(struct trial *trial, uint64_t events) {
     static const size_t capacities[] = {1, 2, 10, 200, 1000, 100000};
     static const size_t sizes[] = {8, 16, 40, 64};
-    *trial = (struct trial){.options = {.workers = (unsigned)stress_between(&rng, 1, 3),
-                                        .idle = stress_idle(&rng)},
-                            .policy = (weir_when_full)weir__rng_below(&rng, 4),
-                            .capacity = capacities[weir__rng_below(&rng, 6)],
-                            .event_bytes = sizes[weir__rng_below(&rng, 4)],
-                            .pushers = (unsigned)stress_between(&rng, 1, PUSHERS_MAX),
-                            .pauses = (enum stress_pauses)weir__rng_below(&rng, 3),
-                            .alarms = stress_chance(&rng, 2),
-                            .ending = (enum ending)weir__rng_below(&rng, 3)};
+    *trial = (struct trial){
+        .options = {.workers = (unsigned)stress_between(&rng, 1, 3), .idle = stress_idle(&rng)},
+        .policy = (weir_when_full)weir__rng_below(&rng, 4),
+        .capacity = capacities[weir__rng_below(&rng, 6)],
+        .event_bytes = sizes[weir__rng_below(&rng, 4)],
+        .pushers = (unsigned)stress_between(&rng, 1, PUSHERS_MAX),
+        .pauses = (enum stress_pauses)weir__rng_below(&rng, 3),
+        .alarms = stress_chance(&rng, 2),
+        .ending = (enum ending)weir__rng_below(&rng, 3)};
     if (trial->options.idle == WEIR_IDLE_SPIN) trial->options.workers = 1;
-    trial->push_most = (size_t)stress_between(
-        &rng, 1, trial->capacity < PUSH_MAX ? trial->capacity : PUSH_MAX);
+    trial->push_most =
+        (size_t)stress_between(&rng, 1, trial->capacity < PUSH_MAX ? trial->capacity : PUSH_MAX);
     bool narrow = trial->capacity <= 10 && !drops(trial);
     trial->events = stress_between(&rng, 1, events / trial->pushers / (narrow ? 200 : 20) + 1);
 }
@@ -266,11 +263,12 @@ static void rounds(const char *name, uint64_t events, bool early,
         stress_ring_start(&rng);
         trial.early = early;
         if (lossless) trial.policy = (weir_when_full)weir__rng_below(&rng, 2);
-        stress_step("%s: workers %u idle %d policy %d capacity %zu bytes %zu pushers %u at most %zu "
-                    "pauses %d alarms %d ending %d events %" PRIu64,
-                    name, trial.options.workers, (int)trial.options.idle, (int)trial.policy,
-                    trial.capacity, trial.event_bytes, trial.pushers, trial.push_most,
-                    (int)trial.pauses, trial.alarms, (int)trial.ending, trial.events);
+        stress_step(
+            "%s: workers %u idle %d policy %d capacity %zu bytes %zu pushers %u at most %zu "
+            "pauses %d alarms %d ending %d events %" PRIu64,
+            name, trial.options.workers, (int)trial.options.idle, (int)trial.policy, trial.capacity,
+            trial.event_bytes, trial.pushers, trial.push_most, (int)trial.pauses, trial.alarms,
+            (int)trial.ending, trial.events);
         run(&trial);
         done += trial.events * trial.pushers;
     }
@@ -294,6 +292,5 @@ int main(int count, char **arguments) {
         {"ending", 1, ending},
         {"dying", 1, dying},
     };
-    return stress_main(count, arguments, 500000, scenarios,
-                       sizeof scenarios / sizeof *scenarios);
+    return stress_main(count, arguments, 500000, scenarios, sizeof scenarios / sizeof *scenarios);
 }
