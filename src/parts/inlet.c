@@ -95,7 +95,8 @@ static void drop_oldest(weir_stage *self, weir_inlet *inlet) {
 
 static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
     uint64_t before = inlet->queued;
-    uint64_t open = weir__stage_open_demand(self);
+    /* While demand is held back, events wait in here, where the capacity holds. */
+    uint64_t open = self->mode == WEIR_FORWARD ? weir__stage_open_demand(self) : 0;
     bool emitted = take_front(inlet, self, before < open ? before : open);
     if (before > inlet->queued) {
         weir__inlet_made_room(inlet, before - inlet->queued);

@@ -336,6 +336,7 @@ void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode) {
     }
     if (!stage->stopping) {
         weir__stage_serve(stage);
+        supply(stage);
     }
 }
 
