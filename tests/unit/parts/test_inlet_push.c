@@ -10,6 +10,8 @@
 #include "support/cmocka.h"
 #include "support/player.h"
 
+#include "parts/inlet.h"
+
 #include <string.h>
 
 static void bad_options_are_refused(void **state) {
@@ -79,10 +81,145 @@ static void without_memory_nothing_is_pushed(void **state) {
     rig_close(&rig);
 }
 
+/* ---- the bound, whatever happens ----------------------------------------- */
+
+static weir_inlet *open_small(struct rig *rig, struct player *in) {
+    const weir_inlet_options options = {.name = "in", .event_bytes = 8, .capacity = 10};
+    weir_inlet *inlet;
+    in->name = "in";
+    in->rig = rig;
+    assert_int_equal(weir_inlet_open(rig->runtime, &options, &inlet, &in->ref), WEIR_OK);
+    return inlet;
+}
+
+/* Pushes one at a time until it is refused; returns how many it took. */
+static uint64_t push_until_full(struct rig *rig, weir_inlet *inlet) {
+    uint64_t pushed = 0;
+    uint64_t number = 0;
+    while (pushed < 100 && weir_inlet_push(inlet, &number, 1, 0) == WEIR_OK) {
+        pushed++;
+        rig_rest(rig);
+    }
+    rig->emitted += pushed;
+    return pushed;
+}
+
+/* Demand that was never answered is gone with who asked: what is pushed waits in here. */
+static void demand_leaves_with_the_consumer(void **state) {
+    (void)state;
+    for (int how = 0; how < 2; how++) {
+        struct rig rig;
+        for (int world = 0; rig_open_world(&rig, world); world++) {
+            struct player in = {0};
+            weir_inlet *inlet = open_small(&rig, &in);
+            struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+            player_start(&c, &rig, NULL);
+            weir_subscription subscription =
+                player_subscribe(&c, &in, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+            rig_rest(&rig); /* a thousand are asked for */
+            if (how == 0) weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL);
+            if (how == 1) player_stop(&c, WEIR_REASON_NORMAL);
+            rig_rest(&rig);
+            assert_int_equal(push_until_full(&rig, inlet), 10);
+            weir_inlet_close(inlet);
+            weir_runtime_stop(rig.runtime, WEIR_REASON_NORMAL);
+            rig_close(&rig);
+        }
+    }
+}
+
+static void demand_held_back_is_no_demand(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player in = {0};
+        weir_inlet *inlet = open_small(&rig, &in);
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+        player_start(&c, &rig, NULL);
+        player_subscribe(&c, &in, NULL);
+        rig_rest(&rig);
+        player_demand(&in, WEIR_ACCUMULATE);
+        rig_rest(&rig);
+        assert_int_equal(push_until_full(&rig, inlet), 10);
+        player_demand(&in, WEIR_FORWARD);
+        rig_rest(&rig);
+        assert_int_equal(c.handled, 10);
+        weir_inlet_close(inlet);
+        rig_close(&rig);
+    }
+}
+
+static weir_verdict stop_at_once(weir_stage *self, struct player *player, weir_batch *batch) {
+    (void)self;
+    (void)player;
+    (void)batch;
+    return WEIR_STOP;
+}
+
+/* What a dead consumer gave back goes out before a finished inlet stops. */
+static void finish_waits_for_what_came_back(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player in = {0};
+        weir_inlet *inlet = open_small(&rig, &in);
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = stop_at_once};
+        struct player d = {.name = "d", .kind = WEIR_CONSUMER};
+        player_start(&c, &rig, NULL);
+        player_start(&d, &rig, NULL);
+        const weir_subscribe_options options = {.max_demand = 10, .min_demand = 8};
+        player_subscribe(&c, &in, &options);
+        rig_rest(&rig);
+        const uint64_t numbers[6] = {0, 1, 2, 3, 4, 5};
+        assert_int_equal(weir_inlet_push(inlet, numbers, 6, 0), WEIR_OK);
+        rig.emitted = 6;
+        rig_rest(&rig); /* c has died with 0 and 1 */
+        weir_inlet_close(inlet);
+        rig_rest(&rig);
+        assert_int_equal(weir_runtime_stages(rig.runtime), 2);
+        player_subscribe(&d, &in, &options);
+        rig_rest(&rig);
+        assert_non_null(strstr(d.journal.text, "terminate normal"));
+        assert_int_equal(d.sum, 2 + 3 + 4 + 5);
+        rig_close(&rig);
+    }
+}
+
+/* What pushers left behind when the stage had already drained its stack, by hand. */
+static void what_nobody_will_emit_is_counted_by_the_last_pusher(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player in = {0};
+    weir_inlet *inlet = open_small(&rig, &in);
+    player_stop(&in, WEIR_REASON_NORMAL);
+    rig_rest(&rig);
+    for (size_t count = 1; count <= 3; count++) {
+        struct weir__chunk *chunk =
+            weir__alloc(&rig.runtime->allocator, weir__inlet_chunk_bytes(inlet, count), 16);
+        assert_non_null(chunk);
+        chunk->count = count;
+        ck_stack_push_upmc(&inlet->pushed, &chunk->link);
+    }
+    inlet->newest_dropped = 4;
+    uint64_t number = 0;
+    assert_int_equal(weir_inlet_push(inlet, &number, 1, 0), WEIR_NO_STAGE);
+    assert_int_equal(rig_accounts(&rig).discarded, 10);
+    rig.emitted = 10;
+    rig_expect_log(&rig, "warning: events pushed into an inlet that just stopped were "
+                         "discarded\n");
+    weir_inlet_close(inlet);
+    rig_close(&rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_options_are_refused),
         cmocka_unit_test(without_memory_nothing_is_pushed),
+        cmocka_unit_test(demand_leaves_with_the_consumer),
+        cmocka_unit_test(demand_held_back_is_no_demand),
+        cmocka_unit_test(finish_waits_for_what_came_back),
+        cmocka_unit_test(what_nobody_will_emit_is_counted_by_the_last_pusher),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
