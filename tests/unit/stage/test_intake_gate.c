@@ -423,6 +423,29 @@ static void what_memory_does_not_allow_is_counted(void **state) {
     }
 }
 
+/* The end of a subscription takes a place in the queue: without memory it is t's own. */
+static void without_memory_for_an_end_it_stops(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
+    player_start(&p, &rig, NULL);
+    player_start(&t, &rig, NULL);
+    player_subscribe(&t, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+    rig_rest(&rig);
+    for (int i = 0; i < 8; i++) { /* as many as the queue first has room for */
+        player_cast(&p, 1);
+        rig_rest(&rig);
+    }
+    player_stop(&p, WEIR_REASON_NORMAL);
+    test_memory_fail(&rig.memory, 1, true);
+    rig_rest(&rig);
+    test_memory_fail_never(&rig.memory);
+    player_expect(&t, "subscribe p\ndiscarded 8 stopped\nterminate no_memory\n");
+    assert_int_equal(rig_close(&rig).discarded, 8);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(producers_may_differ_in_size),
@@ -435,6 +458,7 @@ int main(void) {
         cmocka_unit_test(the_end_of_a_subscription_goes_behind_what_waits),
         cmocka_unit_test(a_message_begun_keeps_its_batches),
         cmocka_unit_test(what_memory_does_not_allow_is_counted),
+        cmocka_unit_test(without_memory_for_an_end_it_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
