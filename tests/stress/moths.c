@@ -24,7 +24,7 @@ static struct moth *moth_of(weir_stage *self) {
 /* What any call about a stage or subscription that may have gone can say. */
 static void settled(weir_status status) {
     if (status != WEIR_OK && status != WEIR_NO_STAGE && status != WEIR_NO_SUBSCRIPTION &&
-        status != WEIR_FULL) {
+        status != WEIR_FULL && status != WEIR_CLOSED) {
         stress_fail("%s: %s", weir_status_name(status), weir_refusal());
     }
 }
@@ -42,10 +42,28 @@ static void remember(struct stress_swarm *swarm, struct weir__rng *rng,
     pthread_mutex_unlock(&swarm->lock);
 }
 
+static weir_subscribe_options draw_options(struct weir__rng *rng) {
+    static const size_t windows[] = {1, 2, 10, 255, 256, 1000, 10000};
+    size_t max_demand = windows[weir__rng_below(rng, 7)];
+    size_t min_demand = (size_t)weir__rng_below(rng, max_demand);
+    return (weir_subscribe_options){.max_demand = max_demand,
+                                    .min_demand = min_demand == 0 ? WEIR_NONE : min_demand,
+                                    .cancel = (weir_cancel_mode)weir__rng_below(rng, 3)};
+}
+
+static void subscribe(struct stress_swarm *swarm, struct weir__rng *rng, weir_ref consumer) {
+    weir_subscribe_options options = draw_options(rng);
+    weir_subscription subscription;
+    if (!swarm->stops) options.cancel = WEIR_TEMPORARY;
+    weir_status status =
+        weir_subscribe(swarm->runtime, consumer, swarm->source, &options, &subscription);
+    settled(status);
+    if (status == WEIR_OK) remember(swarm, rng, &subscription);
+}
+
 /* ---- its own doing ------------------------------------------------------- */
 
-static weir_verdict grow_old(weir_stage *self, struct moth *moth,
-                             weir_subscription subscription) {
+static weir_verdict grow_old(weir_stage *self, struct moth *moth, weir_subscription subscription) {
     if (moth->life == 0 || --moth->life > 0) return WEIR_CONTINUE;
     if (moth->swarm->stops && !stress_chance(&moth->rng, 3)) {
         return weir_stop_with(self, draw_reason(&moth->rng));
@@ -74,6 +92,13 @@ static weir_subscribe_verdict moth_subscribe(weir_stage *self, const weir_peer *
     if (moth->subscriptions == SUBSCRIPTIONS) return WEIR_SUBSCRIBE_REFUSE;
     remember(moth->swarm, &moth->rng, &peer->subscription);
     moth->subscriptions++;
+    if (stress_chance(&moth->rng, 16)) {
+        settled(weir_cancel(weir_stage_runtime(self), peer->subscription, WEIR_REASON_USER));
+    }
+    if (moth->manual) {
+        settled(weir_ask(weir_stage_runtime(self), peer->subscription,
+                         stress_between(&moth->rng, 0, 100)));
+    }
     switch (weir__rng_below(&moth->rng, 32)) {
     case 0:
         moth->subscriptions--; /* no handle_cancel follows */
@@ -98,7 +123,7 @@ static weir_verdict moth_info(weir_stage *self, const void *message, size_t byte
     return moth_cast(self, message, bytes);
 }
 
-/* A moth without subscriptions may stop, or wait for new ones. */
+/* It stops, waits for new subscriptions, or asks for one at once. */
 static weir_verdict moth_cancel(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
                                 weir_reason reason) {
     struct moth *moth = moth_of(self);
@@ -106,6 +131,7 @@ static weir_verdict moth_cancel(weir_stage *self, const weir_peer *peer, weir_ca
     (void)cause;
     (void)reason;
     moth->subscriptions--;
+    if (stress_chance(&moth->rng, 4)) subscribe(moth->swarm, &moth->rng, weir_self(self));
     return moth->swarm->stops && stress_chance(&moth->rng, 4) ? WEIR_STOP : WEIR_CONTINUE;
 }
 
@@ -127,25 +153,6 @@ static weir_verdict moth_init(weir_stage *self, void *argument) {
 
 /* ---- what is done to it -------------------------------------------------- */
 
-static weir_subscribe_options draw_options(struct weir__rng *rng) {
-    static const size_t windows[] = {1, 2, 10, 255, 256, 1000, 10000};
-    size_t max_demand = windows[weir__rng_below(rng, 7)];
-    size_t min_demand = (size_t)weir__rng_below(rng, max_demand);
-    return (weir_subscribe_options){.max_demand = max_demand,
-                                    .min_demand = min_demand == 0 ? WEIR_NONE : min_demand,
-                                    .cancel = (weir_cancel_mode)weir__rng_below(rng, 3)};
-}
-
-static void subscribe(struct stress_swarm *swarm, struct weir__rng *rng, weir_ref consumer) {
-    weir_subscribe_options options = draw_options(rng);
-    weir_subscription subscription;
-    if (!swarm->stops) options.cancel = WEIR_TEMPORARY;
-    weir_status status =
-        weir_subscribe(swarm->runtime, consumer, swarm->source, &options, &subscription);
-    settled(status);
-    if (status == WEIR_OK) remember(swarm, rng, &subscription);
-}
-
 static void start(struct stress_swarm *swarm, struct weir__rng *rng) {
     struct moth *moth = calloc(1, sizeof *moth);
     STRESS_CHECK(moth != NULL);
@@ -157,22 +164,22 @@ static void start(struct stress_swarm *swarm, struct weir__rng *rng) {
                                  {swarm->source, draw_options(rng)}};
     if (!swarm->stops) from[0].options.cancel = from[1].options.cancel = WEIR_TEMPORARY;
     weir_ref ref;
-    weir_status status = weir_stage_start(
-        swarm->runtime,
-        &(weir_stage_options){.kind = WEIR_CONSUMER,
-                              .name = "moth",
-                              .state_bytes = sizeof moth,
-                              .state = &moth,
-                              .subscribe_to = from,
-                              .subscribe_count = (size_t)weir__rng_below(rng, 3),
-                              .on = {.init = moth_init,
-                                     .handle_subscribe = moth_subscribe,
-                                     .handle_events = moth_events,
-                                     .handle_cast = moth_cast,
-                                     .handle_info = moth_info,
-                                     .handle_cancel = moth_cancel,
-                                     .terminate = moth_terminate}},
-        &ref);
+    weir_status status =
+        weir_stage_start(swarm->runtime,
+                         &(weir_stage_options){.kind = WEIR_CONSUMER,
+                                               .name = "moth",
+                                               .state_bytes = sizeof moth,
+                                               .state = &moth,
+                                               .subscribe_to = from,
+                                               .subscribe_count = (size_t)weir__rng_below(rng, 3),
+                                               .on = {.init = moth_init,
+                                                      .handle_subscribe = moth_subscribe,
+                                                      .handle_events = moth_events,
+                                                      .handle_cast = moth_cast,
+                                                      .handle_info = moth_info,
+                                                      .handle_cancel = moth_cancel,
+                                                      .terminate = moth_terminate}},
+                         &ref);
     if (status != WEIR_OK) {
         STRESS_CHECK(status == WEIR_INIT_STOPPED);
         free(moth);

@@ -5,10 +5,9 @@
 #include "stress/nodes.h"
 
 weir_subscribe_to stress_from(weir_ref producer, size_t max_demand, size_t min_demand) {
-    return (weir_subscribe_to){.producer = producer,
-                               .options = {.max_demand = max_demand,
-                                           .min_demand = min_demand,
-                                           .cancel = WEIR_TEMPORARY}};
+    return (weir_subscribe_to){
+        .producer = producer,
+        .options = {.max_demand = max_demand, .min_demand = min_demand, .cancel = WEIR_TEMPORARY}};
 }
 
 /* ---- the source ---------------------------------------------------------- */
@@ -133,8 +132,8 @@ static weir_subscribe_verdict source_subscribe(weir_stage *self, const weir_peer
     return WEIR_AUTOMATIC;
 }
 
-static weir_verdict source_cancel(weir_stage *self, const weir_peer *peer,
-                                  weir_cancel_cause cause, weir_reason reason) {
+static weir_verdict source_cancel(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
+                                  weir_reason reason) {
     (void)peer;
     (void)cause;
     (void)reason;
@@ -157,24 +156,24 @@ weir_ref stress_source_start(weir_runtime *runtime, struct stress_source *source
     weir_ref ref;
     stress_rng(&source->rng);
     STRESS_CHECK(source->total < STRESS_NUMBER_LIMIT);
-    STRESS_OK(weir_stage_start(
-        runtime,
-        &(weir_stage_options){.kind = WEIR_PRODUCER,
-                              .name = "source",
-                              .event_bytes = source->event_bytes,
-                              .state_bytes = sizeof source,
-                              .state = &source,
-                              .worker = source->worker,
-                              .demand = source->demand,
-                              .buffer_size = source->buffer_size != 0 ? source->buffer_size
-                                                                      : WEIR_INFINITY,
-                              .on = {.handle_demand = source_demand,
-                                     .handle_subscribe = source_subscribe,
-                                     .handle_cancel = source_cancel,
-                                     .handle_cast = source_cast,
-                                     .handle_info = stop_normally,
-                                     .discarded = source_discarded}},
-        &ref));
+    STRESS_OK(weir_stage_start(runtime,
+                               &(weir_stage_options){.kind = WEIR_PRODUCER,
+                                                     .name = "source",
+                                                     .event_bytes = source->event_bytes,
+                                                     .state_bytes = sizeof source,
+                                                     .state = &source,
+                                                     .worker = source->worker,
+                                                     .demand = source->demand,
+                                                     .buffer_size = source->buffer_size != 0
+                                                                        ? source->buffer_size
+                                                                        : WEIR_INFINITY,
+                                                     .on = {.handle_demand = source_demand,
+                                                            .handle_subscribe = source_subscribe,
+                                                            .handle_cancel = source_cancel,
+                                                            .handle_cast = source_cast,
+                                                            .handle_info = stop_normally,
+                                                            .discarded = source_discarded}},
+                               &ref));
     return ref;
 }
 
@@ -192,8 +191,7 @@ static void relay_copy(weir_stage *self, const weir_batch *batch, size_t at_once
         unsigned char *to = weir_reserve(self, left < at_once ? left : at_once, &room);
         STRESS_CHECK(to != NULL);
         for (size_t i = 0; i < room; i++, from += batch->event_bytes, to += batch->event_bytes) {
-            stress_event_write(to, batch->event_bytes,
-                               stress_event_read(from, batch->event_bytes));
+            stress_event_write(to, batch->event_bytes, stress_event_read(from, batch->event_bytes));
             stress_event_hop(to, batch->event_bytes);
         }
         STRESS_OK(weir_commit(self, room));
@@ -282,8 +280,8 @@ static void sink_event(struct stress_sink *sink, struct stress_lane *lane, const
     uint32_t source = bytes < sizeof word ? 0 : stress_word_source(word);
     STRESS_CHECK(source < STRESS_SOURCES);
     uint64_t *next = &lane->next[source];
-    uint64_t number = bytes < sizeof word ? *next + (unsigned char)(word - *next)
-                                          : stress_word_number(word);
+    uint64_t number =
+        bytes < sizeof word ? *next + (unsigned char)(word - *next) : stress_word_number(word);
     if (bytes >= sizeof word) {
         unsigned hops = stress_word_hops(word);
         STRESS_CHECK(sink->hops_least <= hops && hops <= sink->hops_most);

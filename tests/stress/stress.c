@@ -23,7 +23,7 @@ enum { STILL_SECONDS = 60 };
 static struct {
     const char *program;
     uint64_t seed;
-    uint64_t drawn; /* generators handed out (atomic) */
+    uint64_t drawn;  /* generators handed out (atomic) */
     uint64_t logged; /* events (atomic) */
     uint32_t excess; /* allowed (atomic) */
     /* the watchdog's; under the lock */
@@ -120,6 +120,13 @@ void stress_alarms(bool on) {
     struct itimerval interval = {{0, on ? 1000 : 0}, {0, on ? 1000 : 0}};
     if (on) sigaction(SIGALRM, &action, NULL);
     setitimer(ITIMER_REAL, &interval, NULL);
+}
+
+void stress_hear_alarms(bool on) {
+    sigset_t alarms;
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    pthread_sigmask(on ? SIG_UNBLOCK : SIG_BLOCK, &alarms, NULL);
 }
 
 /* ---- runtimes ------------------------------------------------------------ */
@@ -220,7 +227,9 @@ uint64_t stress_event_read(const void *event, size_t bytes) {
 
 void stress_event_hop(void *event, size_t bytes) {
     if (bytes >= sizeof(uint64_t)) {
-        stress_event_write(event, bytes, stress_event_read(event, bytes) + STRESS_NUMBER_LIMIT);
+        uint64_t word = stress_event_read(event, bytes);
+        uint64_t hops = UINT64_C(0xff) << 40;
+        stress_event_write(event, bytes, (word & ~hops) | ((word + STRESS_NUMBER_LIMIT) & hops));
     }
 }
 
@@ -297,8 +306,8 @@ static void run(const struct stress_scenario *scenario, uint64_t events) {
     stress_step("%s", scenario->name);
     scenario->run(events);
     clock_gettime(CLOCK_MONOTONIC, &ended);
-    double seconds = (double)(ended.tv_sec - begun.tv_sec) +
-                     (double)(ended.tv_nsec - begun.tv_nsec) / 1e9;
+    double seconds =
+        (double)(ended.tv_sec - begun.tv_sec) + (double)(ended.tv_nsec - begun.tv_nsec) / 1e9;
     printf("%s: %-20s %12" PRIu64 " events %8.2f s\n", stress.program, scenario->name, events,
            seconds);
     fflush(stdout);
@@ -307,7 +316,6 @@ static void run(const struct stress_scenario *scenario, uint64_t events) {
 int stress_main(int count, char **arguments, uint64_t usual,
                 const struct stress_scenario *scenarios, size_t scenario_count) {
     pthread_t dog;
-    sigset_t alarms, before;
     uint64_t weights = 0;
     uint64_t events = environment("WEIR_STRESS_EVENTS", usual);
     stress.program = base_name(arguments[0]);
@@ -319,11 +327,8 @@ int stress_main(int count, char **arguments, uint64_t usual,
         fprintf(stderr, "%s: no such scenario\n", stress.program);
         return 2;
     }
-    sigemptyset(&alarms);
-    sigaddset(&alarms, SIGALRM);
-    pthread_sigmask(SIG_BLOCK, &alarms, &before);
+    stress_hear_alarms(false);
     if (pthread_create(&dog, NULL, watchdog, NULL) != 0) stress_fail("no watchdog");
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     printf("%s: seed %" PRIu64 "\n", stress.program, stress.seed);
     for (size_t i = 0; i < scenario_count; i++) {
         if (named(scenarios[i].name, count, arguments)) {

@@ -70,8 +70,13 @@ void stress_pause(struct weir__rng *rng, enum stress_pauses pauses);
 /* Spinning is drawn seldom: on a busy machine it costs whole time slices. */
 weir_idle stress_idle(struct weir__rng *rng);
 
-/* A signal every millisecond, without SA_RESTART, for whoever does not block it. */
+/*
+ * A signal every millisecond, without SA_RESTART, for the threads that hear
+ * alarms.  All others block it, above all who joins threads: gcc's and clang's
+ * ThreadSanitizer may deadlock with itself when a signal interrupts pthread_join.
+ */
 void stress_alarms(bool on);
+void stress_hear_alarms(bool on);
 
 /* ---- runtimes ------------------------------------------------------------ */
 

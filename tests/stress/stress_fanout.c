@@ -61,8 +61,7 @@ static void check(const struct shape *shape, const struct stress_sink *sinks,
     for (unsigned i = 0; i < shape->sinks; i++) stress_tally_join(&found, &sinks[i].tally);
     stress_tally_compare(&expected, &found);
     STRESS_CHECK(accounts->discarded == 0);
-    STRESS_CHECK(accounts->emitted ==
-                 shape->events * shape->sources * (shape->relays > 0 ? 2 : 1));
+    STRESS_CHECK(accounts->emitted == shape->events * shape->sources * (shape->relays > 0 ? 2 : 1));
 }
 
 static enum stress_order order_of(const struct shape *shape) {
@@ -134,9 +133,9 @@ static void draw_shape(struct shape *shape, uint64_t events) {
 static void run_named(const char *name, const struct shape *shape) {
     stress_step("%s: %u x %u x %u workers %u idle %d emit %d how %d pauses %d bytes %zu max %zu "
                 "events %" PRIu64,
-                name, shape->sources, shape->relays, shape->sinks, shape->workers,
-                (int)shape->idle, (int)shape->emit, (int)shape->how, (int)shape->pauses,
-                shape->event_bytes, shape->max_demand, shape->events);
+                name, shape->sources, shape->relays, shape->sinks, shape->workers, (int)shape->idle,
+                (int)shape->emit, (int)shape->how, (int)shape->pauses, shape->event_bytes,
+                shape->max_demand, shape->events);
     run_shape(shape);
 }
 
@@ -202,6 +201,5 @@ int main(int count, char **arguments) {
         {"diamond", 2, diamond},           {"lattice", 1, lattice},
         {"fan_out_fast", 5, fan_out_fast}, {"fan_in_fast", 5, fan_in_fast},
     };
-    return stress_main(count, arguments, 1000000, scenarios,
-                       sizeof scenarios / sizeof *scenarios);
+    return stress_main(count, arguments, 1000000, scenarios, sizeof scenarios / sizeof *scenarios);
 }

@@ -7,9 +7,10 @@
  *         or discarded, and each discard is told of.
  * Method  Threads start and stop producers, relays and consumers of all cancel
  *         modes, and subscribe, cancel, ask, cast, inform and switch modes among
- *         them, and against the order of levels never, so that no event goes
- *         round for ever.  Each event has a cell that counts who handled it; the
- *         discards of callbacks and log lines make up what the accounts say.
+ *         them, and callbacks do the same.  Subscriptions follow the order of
+ *         levels, or, in rounds that do not settle, make cycles too.  Each event
+ *         has a cell that counts who handled it; the discards of callbacks and
+ *         log lines make up what the accounts say.
  */
 #include "stress/nodes.h"
 
@@ -28,6 +29,7 @@ static struct graph {
     weir_runtime *runtime;
     enum stress_pauses pauses;
     size_t event_bytes;
+    bool cycles;        /* among relays                            */
     uint64_t deeds;     /* of each thread */
     uint32_t producers; /* atomic: numbers given out                */
     uint64_t discarded; /* atomic: told to callbacks               */
@@ -51,9 +53,40 @@ struct state {
     bool manual;
 };
 
+static void deed(struct weir__rng *from);
+
+/* ---- an allocator that fails now and then ---- */
+
+static struct {
+    uint64_t one_in; /* 0: never fails */
+    uint64_t calls;  /* atomic         */
+    uint64_t live;   /* atomic: bytes  */
+} memory;
+
+static void *allocate(void *context, size_t bytes, size_t alignment) {
+    (void)context;
+    uint64_t call = weir__fetch_add_u64(&memory.calls, 1);
+    uint64_t one_in = weir__load_relaxed_u64(&memory.one_in);
+    if (one_in > 0 && weir__rng_splitmix(&call) % one_in == 0) return NULL;
+    void *place = aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    if (place != NULL) weir__fetch_add_u64(&memory.live, bytes);
+    return place;
+}
+
+static void deallocate(void *context, void *place, size_t bytes) {
+    (void)context;
+    if (place != NULL) weir__fetch_sub_u64(&memory.live, bytes);
+    free(place);
+}
+
+static bool memory_fails(void) {
+    return weir__load_relaxed_u64(&memory.one_in) > 0;
+}
+
 /* ---- callbacks ----------------------------------------------------------- */
 
 static void settled(weir_status status) {
+    if (status == WEIR_NO_MEMORY && memory_fails()) return;
     if (status == WEIR_INVALID || status == WEIR_NO_MEMORY || status < WEIR_CLOSED) {
         stress_fail("%s: %s", weir_status_name(status), weir_refusal());
     }
@@ -64,8 +97,10 @@ static weir_reason draw_reason(struct weir__rng *from) {
                                                 : weir__rng_below(from, 2));
 }
 
+/* How a callback ends; it may do deeds of its own. */
 static weir_verdict verdict(weir_stage *self, struct state *state, uint64_t one_in) {
     stress_pause(&state->rng, graph.pauses);
+    if (stress_chance(&state->rng, 40)) deed(&state->rng);
     if (!stress_chance(&state->rng, one_in)) return WEIR_CONTINUE;
     return stress_chance(&state->rng, 4) ? WEIR_STOP
                                          : weir_stop_with(self, draw_reason(&state->rng));
@@ -78,11 +113,14 @@ static void emit(weir_stage *self, struct state *state, uint64_t count) {
         size_t room;
         size_t want = stress_chance(&state->rng, 4) ? 1 : (size_t)count;
         unsigned char *to = weir_reserve(self, want, &room);
+        if (to == NULL && memory_fails()) return;
         STRESS_CHECK(to != NULL);
         for (size_t i = 0; i < room; i++, to += graph.event_bytes) {
             stress_event_write(to, graph.event_bytes, stress_word(state->number, state->next++));
         }
-        STRESS_OK(weir_commit(self, room));
+        weir_status status = weir_commit(self, room);
+        settled(status);
+        if (status != WEIR_OK) return;
         weir__fetch_add_u64(&graph.emitted, room);
         count -= room;
     }
@@ -109,20 +147,21 @@ static weir_verdict producer_cast(weir_stage *self, const void *message, size_t 
 
 static weir_verdict relay_events(weir_stage *self, weir_batch *batch) {
     struct state *state = weir_state(self);
-    weir__fetch_add_u64(&graph.handled, batch->count);
-    switch (weir__rng_below(&state->rng, 3)) {
-    case 0: {
-        void *events = weir_batch_own(self, batch);
-        STRESS_CHECK(events != NULL);
-        stress_event_hop(events, batch->event_bytes);
-    } /* fall through */
-    case 1:
-        if (weir_forward(self, batch) != WEIR_CONTINUE) stress_fail("%s", weir_refusal());
-        break;
-    default:
-        STRESS_OK(weir_emit(self, batch->events, batch->count));
+    size_t count = batch->count;
+    bool emitted;
+    weir__fetch_add_u64(&graph.handled, count);
+    if (stress_chance(&state->rng, 3)) {
+        weir_status status = weir_emit(self, batch->events, count);
+        settled(status);
+        emitted = status == WEIR_OK;
+    } else {
+        void *events = stress_chance(&state->rng, 2) ? weir_batch_own(self, batch) : NULL;
+        if (events != NULL) stress_event_hop(events, batch->event_bytes);
+        emitted = weir_forward(self, batch) == WEIR_CONTINUE;
+        STRESS_CHECK(emitted || memory_fails());
+        if (!emitted) return WEIR_STOP;
     }
-    weir__fetch_add_u64(&graph.emitted, batch->count);
+    if (emitted) weir__fetch_add_u64(&graph.emitted, count);
     return verdict(self, state, 500);
 }
 
@@ -271,9 +310,10 @@ static void subscribe(struct weir__rng *from) {
     struct node producer = draw_node(from);
     weir_subscribe_options options = draw_options(from);
     weir_subscription subscription;
-    if (producer.level >= consumer.level) return;
-    weir_status status = weir_subscribe(graph.runtime, consumer.ref, producer.ref, &options,
-                                        &subscription);
+    bool round = graph.cycles && producer.level > 0 && consumer.level < LEVELS - 1;
+    if (producer.level >= consumer.level && !round) return;
+    weir_status status =
+        weir_subscribe(graph.runtime, consumer.ref, producer.ref, &options, &subscription);
     settled(status);
     if (status == WEIR_OK) remember(from, &subscription);
 }
@@ -319,10 +359,12 @@ static void deed(struct weir__rng *from) {
 
 static void *do_deeds(void *argument) {
     struct weir__rng *from = argument;
+    stress_hear_alarms(true);
     for (uint64_t i = 0; i < graph.deeds; i++) {
         deed(from);
         stress_pause(from, graph.pauses);
     }
+    stress_hear_alarms(false);
     return NULL;
 }
 
@@ -338,11 +380,14 @@ static void check(const weir_accounts *accounts) {
     }
 }
 
-static void run_graph(const weir_runtime_options *options, unsigned threads, bool alarms,
-                      bool settles) {
+static void run_graph(weir_runtime_options *options, unsigned threads, bool alarms, bool settles,
+                      uint64_t fails_one_in) {
     pthread_t handles[THREADS_MAX];
     struct weir__rng generators[THREADS_MAX];
+    options->allocator = (weir_allocator){.alloc = allocate, .free = deallocate};
+    weir__exchange_u64(&memory.one_in, 0);
     graph.runtime = stress_open(options);
+    weir__exchange_u64(&memory.one_in, fails_one_in);
     stress_allow_excess();
     graph.producers = 0;
     graph.discarded = graph.handled = graph.emitted = 0;
@@ -366,13 +411,14 @@ static void run_graph(const weir_runtime_options *options, unsigned threads, boo
     }
     weir_accounts accounts = stress_close(graph.runtime);
     check(&accounts);
+    STRESS_CHECK(weir__load_relaxed_u64(&memory.live) == 0);
     stress_step("graphs: emitted %" PRIu64 " handled %" PRIu64 " discarded %" PRIu64
                 " with nobody left %" PRIu64,
                 accounts.emitted, accounts.handled, accounts.discarded, stress_logged_discards());
 }
 
 /* Deeds, not events, are what is counted here. */
-static void graphs(uint64_t events) {
+static void rounds(const char *name, uint64_t events, bool fails) {
     stress_rng(&rng);
     graph.cells = calloc((size_t)PRODUCERS * EVENTS_EACH, sizeof *graph.cells);
     STRESS_CHECK(graph.cells != NULL && pthread_mutex_init(&graph.lock, NULL) == 0);
@@ -385,23 +431,35 @@ static void graphs(uint64_t events) {
         stress_ring_start(&rng);
         unsigned threads = (unsigned)stress_between(&rng, 1, THREADS_MAX);
         bool alarms = stress_chance(&rng, 2);
-        bool settles = stress_chance(&rng, 2);
+        graph.cycles = stress_chance(&rng, 3);
+        bool settles = !graph.cycles && stress_chance(&rng, 2);
         graph.event_bytes = sizes[weir__rng_below(&rng, 5)];
         graph.pauses = (enum stress_pauses)weir__rng_below(&rng, 3);
         graph.deeds = stress_between(&rng, 1, events < 20000 ? events / 10 + 1 : 2000);
-        stress_step("graphs: workers %u idle %d limit %zu threads %u deeds %" PRIu64
-                    " bytes %zu pauses %d alarms %d settles %d",
-                    options.workers, (int)options.idle, options.mailbox_limit, threads, graph.deeds,
-                    graph.event_bytes, (int)graph.pauses, alarms, settles);
-        run_graph(&options, threads, alarms, settles);
+        uint64_t fails_one_in = fails ? stress_between(&rng, 2, 300) : 0;
+        stress_step("%s: workers %u idle %d limit %zu threads %u deeds %" PRIu64
+                    " bytes %zu pauses %d alarms %d cycles %d settles %d fails %" PRIu64,
+                    name, options.workers, (int)options.idle, options.mailbox_limit, threads,
+                    graph.deeds, graph.event_bytes, (int)graph.pauses, alarms, graph.cycles,
+                    settles, fails_one_in);
+        run_graph(&options, threads, alarms, settles, fails_one_in);
         done += graph.deeds * threads;
     }
     pthread_mutex_destroy(&graph.lock);
     free(graph.cells);
 }
 
+static void graphs(uint64_t events) {
+    rounds("graphs", events, false);
+}
+
+/* The same without memory, every so many allocations. */
+static void failing(uint64_t events) {
+    rounds("failing", events, true);
+}
+
 int main(int count, char **arguments) {
-    static const struct stress_scenario scenarios[] = {{"graphs", 1, graphs}};
-    return stress_main(count, arguments, 200000, scenarios,
-                       sizeof scenarios / sizeof *scenarios);
+    static const struct stress_scenario scenarios[] = {{"graphs", 2, graphs},
+                                                       {"failing", 1, failing}};
+    return stress_main(count, arguments, 200000, scenarios, sizeof scenarios / sizeof *scenarios);
 }

@@ -105,9 +105,11 @@ static bool push_once(struct pusher *pusher) {
 
 static void *push_all(void *argument) {
     struct pusher *pusher = argument;
+    stress_hear_alarms(true);
     while (pusher->next < pusher->trial->events && push_once(pusher)) {
         stress_pause(&pusher->rng, pusher->trial->pauses);
     }
+    stress_hear_alarms(false);
     return NULL;
 }
 

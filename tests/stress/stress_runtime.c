@@ -151,8 +151,8 @@ static weir_verdict lone_events(weir_stage *self, weir_batch *batch) {
 static weir_ref start_lone(weir_runtime *runtime) {
     weir_ref ref = {0};
     STRESS_OK(weir_stage_start(
-        runtime,
-        &(weir_stage_options){.kind = WEIR_CONSUMER, .on = {.handle_events = lone_events}}, &ref));
+        runtime, &(weir_stage_options){.kind = WEIR_CONSUMER, .on = {.handle_events = lone_events}},
+        &ref));
     return ref;
 }
 
@@ -248,11 +248,10 @@ static void close_once(struct weir__rng *from) {
     weir_runtime *runtime;
     weir_accounts accounts;
     STRESS_OK(weir_runtime_open(&options, &runtime));
-    weir_subscribe_to from_source = stress_from(
-        stress_source_start(runtime, &source), (size_t)stress_between(from, 1, 1000), 0);
-    weir_subscribe_to from_relay =
-        stress_from(stress_relay_start(runtime, &relay, &from_source, 1),
-                    (size_t)stress_between(from, 1, 1000), 0);
+    weir_subscribe_to from_source = stress_from(stress_source_start(runtime, &source),
+                                                (size_t)stress_between(from, 1, 1000), 0);
+    weir_subscribe_to from_relay = stress_from(stress_relay_start(runtime, &relay, &from_source, 1),
+                                               (size_t)stress_between(from, 1, 1000), 0);
     stress_sink_start(runtime, &sink, &from_relay, 1);
     if (stress_chance(from, 2)) {
         weir_status status = weir_runtime_run(runtime, weir__rng_below(from, 3000000));
@@ -290,6 +289,5 @@ int main(int count, char **arguments) {
         {"reuse", 1, reuse},
         {"closing", 4, closing},
     };
-    return stress_main(count, arguments, 100000, scenarios,
-                       sizeof scenarios / sizeof *scenarios);
+    return stress_main(count, arguments, 100000, scenarios, sizeof scenarios / sizeof *scenarios);
 }

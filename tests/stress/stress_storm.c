@@ -7,7 +7,8 @@
  *         had not begun comes back and goes to another.
  * Method  One source and one sink that stay; around them a swarm of consumers
  *         (moths.h) and a few threads that start, stop, subscribe, cancel, ask,
- *         cast and inform at random, some under signals.  At the end the graph
+ *         cast and inform at random, some under signals; now and then the test's
+ *         own thread steps the runtime meanwhile.  At the end the graph
  *         settles, and the numbers handled, summed over all, are those emitted.
  */
 #include "stress/moths.h"
@@ -16,6 +17,7 @@
 #include <string.h>
 
 struct storm {
+    weir_runtime_mode mode;
     unsigned workers;
     unsigned threads;
     weir_idle idle;
@@ -48,10 +50,12 @@ static uint64_t emitted(weir_runtime *runtime) {
 static void *disturb(void *argument) {
     struct thread *thread = argument;
     struct stress_swarm *swarm = thread->swarm;
+    stress_hear_alarms(true);
     while (emitted(swarm->runtime) < thread->events) {
         stress_swarm_disturb(swarm, &thread->rng);
         stress_pause(&thread->rng, thread->pauses);
     }
+    stress_hear_alarms(false);
     return NULL;
 }
 
@@ -64,6 +68,9 @@ static void disturb_all(const struct storm *storm, struct stress_swarm *swarm) {
             (struct thread){.swarm = swarm, .events = storm->events, .pauses = storm->pauses};
         stress_rng(&threads[i].rng);
         STRESS_CHECK(pthread_create(&threads[i].handle, NULL, disturb, &threads[i]) == 0);
+    }
+    while (storm->mode != WEIR_THREADS && emitted(swarm->runtime) < storm->events) {
+        weir_runtime_step(swarm->runtime, 64);
     }
     for (unsigned i = 0; i < storm->threads; i++) pthread_join(threads[i].handle, NULL);
     stress_alarms(false);
@@ -93,8 +100,8 @@ static void run_storm(const struct storm *storm) {
                                  .pauses = storm->pauses,
                                  .most_alive = storm->most_alive,
                                  .stops = storm->stops};
-    weir_runtime *runtime =
-        stress_open(&(weir_runtime_options){.workers = storm->workers, .idle = storm->idle});
+    weir_runtime *runtime = stress_open(&(weir_runtime_options){
+        .mode = storm->mode, .workers = storm->workers, .idle = storm->idle});
     stress_allow_excess();
     stress_swarm_open(&swarm);
     swarm.runtime = runtime;
@@ -118,7 +125,10 @@ static void run_storm(const struct storm *storm) {
 static const size_t sizes[] = {8, 16, 40, 64, 1024};
 
 static void draw_storm(struct storm *storm) {
-    *storm = (struct storm){.workers = (unsigned)stress_between(&rng, 1, 4),
+    bool threads = !stress_chance(&rng, 6);
+    *storm = (struct storm){.mode = threads ? WEIR_THREADS
+                                            : (weir_runtime_mode)stress_between(&rng, 1, 2),
+                            .workers = (unsigned)stress_between(&rng, 1, 4),
                             .threads = (unsigned)stress_between(&rng, 1, 4),
                             .idle = stress_idle(&rng),
                             .emit = (enum stress_emit)weir__rng_below(&rng, STRESS_EMITS),
@@ -139,11 +149,12 @@ static void rounds(const char *name, uint64_t events, bool stops) {
         stress_ring_start(&rng);
         storm.stops = stops;
         storm.events = stress_between(&rng, 1, events / 16 + 1);
-        stress_step("%s: workers %u threads %u idle %d emit %d pauses %d bytes %zu everywhere %d "
-                    "alarms %d alive %" PRIu64 " events %" PRIu64,
-                    name, storm.workers, storm.threads, (int)storm.idle, (int)storm.emit,
-                    (int)storm.pauses, storm.event_bytes, storm.everywhere, storm.alarms,
-                    storm.most_alive, storm.events);
+        stress_step(
+            "%s: mode %d workers %u threads %u idle %d emit %d pauses %d bytes %zu everywhere %d "
+            "alarms %d alive %" PRIu64 " events %" PRIu64,
+            name, (int)storm.mode, storm.workers, storm.threads, (int)storm.idle, (int)storm.emit,
+            (int)storm.pauses, storm.event_bytes, storm.everywhere, storm.alarms, storm.most_alive,
+            storm.events);
         run_storm(&storm);
         done += storm.events;
     }
@@ -162,6 +173,5 @@ int main(int count, char **arguments) {
         {"dying", 1, dying},
         {"cancelling", 1, cancelling},
     };
-    return stress_main(count, arguments, 1000000, scenarios,
-                       sizeof scenarios / sizeof *scenarios);
+    return stress_main(count, arguments, 1000000, scenarios, sizeof scenarios / sizeof *scenarios);
 }

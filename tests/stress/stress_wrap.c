@@ -121,6 +121,5 @@ int main(int count, char **arguments) {
         {"overflowing", 4, overflowing},
         {"singles", 1, singles},
     };
-    return stress_main(count, arguments, 300000, scenarios,
-                       sizeof scenarios / sizeof *scenarios);
+    return stress_main(count, arguments, 300000, scenarios, sizeof scenarios / sizeof *scenarios);
 }
