@@ -103,7 +103,7 @@ size_t weir_runtime_step(weir_runtime *runtime, size_t turns);
  */
 weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns);
 
-/* Tells every stage to stop, as weir_stop does.  Does not wait. */
+/* Tells every stage started before to stop, as weir_stop does.  Does not wait. */
 weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason);
 
 /*

@@ -151,6 +151,7 @@ static void launch(weir_runtime *runtime, struct weir__worker *worker, struct we
     weir__fetch_add_u32(&runtime->alive, 1);
     stage->start.kind = WEIR__MAIL_START;
     stage->start.to = stage->ref;
+    stage->stops = weir__load_relaxed_u32(&runtime->stops);
     weir__mail_send(&worker->bell, &stage->start);
     while (edges != NULL) {
         struct weir__edge *edge = edges;

@@ -222,6 +222,7 @@ weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns) {
 
 weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason) {
     weir__store_relaxed_u32(&runtime->stop_reason, (uint32_t)reason);
+    weir__fetch_add_u32(&runtime->stops, 1); /* ordered by the mail that follows */
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         weir__worker_stop_all(&runtime->workers[i]);
     }

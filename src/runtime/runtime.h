@@ -23,6 +23,7 @@ struct weir_runtime {
     uint32_t closing;               /* atomic: no more starts                     */
     uint32_t quit;                  /* atomic: workers leave                      */
     uint32_t stop_reason;           /* atomic: of STOP_ALL                        */
+    uint32_t stops;                 /* atomic: calls of weir_runtime_stop         */
 
     /* events that other threads discarded (atomic): see weir__runtime_discarded */
     WEIR__APART uint64_t foreign_discarded;

@@ -79,9 +79,15 @@ static void leave(struct weir__worker *worker, struct weir__slot *slot) {
     weir__runtime_gone(worker->host.runtime);
 }
 
+/* A stage that was started after the last stop stays, however late STOP_ALL comes. */
 static void stop_all(struct weir__worker *worker) {
-    weir_reason reason = (weir_reason)weir__load_relaxed_u32(&worker->host.runtime->stop_reason);
+    weir_runtime *runtime = worker->host.runtime;
+    weir_reason reason = (weir_reason)weir__load_relaxed_u32(&runtime->stop_reason);
+    uint32_t stops = weir__load_relaxed_u32(&runtime->stops);
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        if (stage->stops == stops) {
+            continue;
+        }
         if (!stage->stopping) {
             stage->stopping = true;
             stage->reason = reason;

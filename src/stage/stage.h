@@ -43,6 +43,7 @@ struct weir_stage {
     char *name;
     size_t bytes; /* of the stage's one allocation */
     struct weir__mail start;
+    uint32_t stops; /* of the whole runtime, before it was started */
     weir_stage *next; /* in the worker's list of stages */
     weir_stage *previous;
 
