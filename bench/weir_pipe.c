@@ -65,7 +65,7 @@ static unsigned place(struct pipe_shape shape, unsigned stage) {
 static weir_ref start_middle(weir_runtime *runtime, struct pipe_shape shape, weir_ref upstream,
                              weir_subscribe_options window) {
     weir_ref middle;
-    const weir_subscribe_to to = {upstream, window};
+    const weir_subscribe_to to = {.producer = upstream, .options = window};
     weir_stage_start(runtime,
                      &(weir_stage_options){.kind = WEIR_PRODUCER_CONSUMER,
                                            .event_bytes = shape.event_bytes,
@@ -104,7 +104,7 @@ struct race_result pipe_run(struct pipe_shape shape, uint64_t events) {
     if (shape.stages == 3) {
         last = start_middle(runtime, shape, last, window);
     }
-    const weir_subscribe_to to = {last, window};
+    const weir_subscribe_to to = {.producer = last, .options = window};
     weir_stage_start(runtime,
                      &(weir_stage_options){.kind = WEIR_CONSUMER,
                                            .state_bytes = sizeof sink,

@@ -61,7 +61,8 @@ static uint64_t run(uint64_t seed, weir_accounts *accounts) {
                                   .on.handle_events = square,
                               },
                               &squarers[i]));
-        to_squarers[i] = (weir_subscribe_to){squarers[i], {.cancel = WEIR_TEMPORARY}};
+        to_squarers[i] =
+            (weir_subscribe_to){.producer = squarers[i], .options.cancel = WEIR_TEMPORARY};
     }
     must(weir_stage_start(runtime,
                           &(weir_stage_options){

@@ -80,7 +80,8 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
 
 /*
  * Waits until every stage has stopped; in the other two modes, runs the workers
- * on this thread until then.
+ * on this thread until then: STEPPED sleeps until the next timer when nothing
+ * else is left, SIMULATED moves virtual time, in which the timeout counts.
  * Returns    WEIR_OK, or WEIR_TIMEOUT (also when a stepped runtime is at rest
  *            with stages that will never stop).
  * Errors     WRONG_THREAD inside a callback.
@@ -102,6 +103,36 @@ size_t weir_runtime_step(weir_runtime *runtime, size_t turns);
  * Errors     WRONG_THREAD inside a callback.
  */
 weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns);
+
+/*
+ * SIMULATED: moves virtual time on by `ns`, running what becomes due meanwhile, in
+ * order; everything is at rest when it returns.
+ * Errors     WRONG_MODE, WRONG_THREAD.
+ */
+weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns);
+
+/* What weir_runtime_drain found. */
+typedef struct weir_drain_report {
+    weir_accounts accounts; /* when it returned                                      */
+    size_t stages;          /* still alive: 0 when all is drained                    */
+    weir_ref stage;         /* of those, one that holds it up: it has no producer left */
+                            /* and still keeps events, or is in a callback           */
+    char name[64];          /* its name, cut off; "" when all is drained             */
+} weir_drain_report;
+
+/*
+ * Drains the runtime: tells every stage to finish (weir_finish), so producers
+ * make no more, inlets take no more, and everything in flight is handled; waits
+ * until all stages have stopped.  From then on no stage can be started; what is
+ * left is weir_runtime_close.
+ * Arguments  report may be NULL.
+ * Returns    WEIR_OK when all is handled: the accounts then show what became of
+ *            each event; TIMEOUT with what holds it up in the report (also when a
+ *            stepped runtime is at rest before).
+ * Errors     WRONG_THREAD inside a callback.
+ */
+weir_status weir_runtime_drain(weir_runtime *runtime, uint64_t timeout_ns,
+                               weir_drain_report *report);
 
 /* Tells every stage started before to stop, as weir_stop does.  Does not wait. */
 weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason);

@@ -64,11 +64,27 @@ typedef struct weir_callbacks {
     weir_verdict (*handle_cancel)(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
                                   weir_reason reason);
 
+    /*
+     * weir_call: a request whose caller waits.  Answer with weir_reply, here or
+     * later, from any thread, or with weir_reply_after.  Aligned to 16.
+     */
+    weir_verdict (*handle_call)(weir_stage *self, weir_from from, const void *request,
+                                size_t bytes);
+
     /* weir_cast: a message from any thread.  Aligned to 16. */
     weir_verdict (*handle_cast)(weir_stage *self, const void *message, size_t bytes);
 
-    /* weir_info: a message behind all that the stage had buffered. */
+    /* weir_info: a message behind all that the stage had buffered; weir_send_after. */
     weir_verdict (*handle_info)(weir_stage *self, const void *message, size_t bytes);
+
+    /* A stage that this one watches (weir_monitor) has stopped. */
+    weir_verdict (*handle_down)(weir_stage *self, weir_ref stage, weir_reason reason);
+
+    /*
+     * The stage is to finish (weir_runtime_drain, weir_finish): handle_demand is
+     * not called any more.  It may emit what it still keeps to itself.
+     */
+    weir_verdict (*handle_drain)(weir_stage *self);
 
     /*
      * `count` events were lost, for the cause given: once for each overflow of
@@ -90,6 +106,7 @@ typedef struct weir_callbacks {
 typedef struct weir_stage_options {
     weir_kind kind;                    /* required                                                */
     const char *name;                  /* for messages; copied; default the kind's name           */
+    bool registered;                   /* `name` is its alone, and weir_whereis finds it by it    */
     size_t event_bytes;                /* of what it emits, 1..65536; required, not for consumers */
     size_t state_bytes;                /* of its state, zeroed; default 0                         */
     const void *state;                 /* first contents of the state, copied; default zeros      */
@@ -101,7 +118,9 @@ typedef struct weir_stage_options {
     weir_demand_mode demand;           /* producers only; default WEIR_FORWARD        */
     const weir_dispatcher *dispatcher; /* default weir_demand_dispatcher()            */
     const void *dispatcher_options;    /* handed to the dispatcher's init             */
-    bool as_genstage; /* an info overtakes what an accumulating producer holds        */
+    bool drop_unheard;     /* discard what is emitted while nobody is subscribed       */
+    bool discard_returned; /* discard what dead consumers had not begun, as GenStage does */
+    bool as_genstage;      /* an info overtakes what an accumulating producer holds        */
     const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order     */
     size_t subscribe_count; /* how many; with 0 it subscribes to nobody                   */
     weir_callbacks on;
@@ -119,6 +138,18 @@ typedef struct weir_stage_options {
  */
 weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *options,
                              weir_ref *out);
+
+/*
+ * Tells a stage to finish: no more handle_demand; once all that it holds has
+ * gone out and, for a consumer, its producers have ended and all they sent is
+ * handled, it stops with NORMAL.  The end of a subscription with NORMAL or
+ * SHUTDOWN does not stop it before that.  A producer_consumer that calls this in
+ * handle_cancel when its source ends loses nothing.  Returns without waiting.
+ * Errors     NO_STAGE, NO_MEMORY, FULL (mailbox).
+ * Threads    any; inside the stage's own callbacks it takes effect at once, and
+ *            handle_drain is not called.
+ */
+weir_status weir_finish(weir_runtime *runtime, weir_ref stage);
 
 /*
  * Tells a stage to stop: it handles the messages sent to it before, terminates

@@ -31,7 +31,12 @@ extern "C" {
     X(WRONG_MODE, -8, "the runtime's mode does not allow the call")       \
     X(INIT_STOPPED, -9, "the stage's init asked to stop")                 \
     X(CLOSED, -10, "the runtime is closing")                              \
-    X(SYSTEM, -11, "the operating system refused")
+    X(SYSTEM, -11, "the operating system refused")                        \
+    X(NAME_TAKEN, -12, "the name belongs to another living stage")        \
+    X(NO_NAME, -13, "no living stage has that name")                      \
+    X(NO_TIMER, -14, "the timer has fired, or was cancelled")             \
+    X(NO_CALLER, -15, "nobody waits for that answer any more")            \
+    X(UNHANDLED, -16, "the stage has no callback for that")
 
 typedef enum weir_status {
 #define WEIR_STATUS_ENUM(name, value, text) WEIR_##name = (value),

@@ -36,6 +36,7 @@ typedef struct weir_subscribe_options {
 typedef struct weir_subscribe_to {
     weir_ref producer;
     weir_subscribe_options options;
+    const char *name; /* unless NULL: the producer is whoever has it (weir_whereis) */
 } weir_subscribe_to;
 
 /*
@@ -51,6 +52,31 @@ typedef struct weir_subscribe_to {
  */
 weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
                            const weir_subscribe_options *options, weir_subscription *out);
+
+/*
+ * The same, and waits until both ends have accepted.
+ * Returns    also WEIR_TIMEOUT: the subscription may still come about; FULL.
+ * Errors     also NO_SUBSCRIPTION (an end refused it, or it has ended already)
+ *            and those of weir_call.
+ * Threads    any thread.  Inside callbacks as weir_call.
+ * Source     GenStage.sync_subscribe, which does not wait for the producer.
+ */
+weir_status weir_subscribe_wait(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
+                                const weir_subscribe_options *options, uint64_t timeout_ns,
+                                weir_subscription *out);
+
+/*
+ * Replaces a subscription: cancels `old` with the reason, and subscribes its
+ * consumer anew, to `producer` ({0}: the same one), which cancels the old one
+ * before it accepts the new.  The consumer sees handle_subscribe, then
+ * handle_cancel of the old one, whose cancel mode acts: use WEIR_TEMPORARY, or
+ * WEIR_TRANSIENT and a reason that is normal.
+ * Returns, Errors, Threads as weir_subscribe; an `old` that has ended is no error.
+ * Source     GenStage.async_resubscribe.
+ */
+weir_status weir_resubscribe(weir_runtime *runtime, weir_subscription old, weir_reason reason,
+                             weir_ref producer, const weir_subscribe_options *options,
+                             weir_subscription *out);
 
 /*
  * Asks for `count` more events on a manual subscription (0 asks nothing).

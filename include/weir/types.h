@@ -59,6 +59,17 @@ typedef struct weir_subscription {
     uint64_t id;
 } weir_subscription;
 
+/* Who waits for the answer of a call (weir_call); a value, safe to keep. */
+typedef struct weir_from {
+    uint64_t bits;
+} weir_from;
+
+/* A message that is to arrive later (weir_send_after); {0} is none.  A value. */
+typedef struct weir_timer {
+    weir_ref stage;
+    uint64_t id;
+} weir_timer;
+
 /*
  * Why a stage stops or a subscription ends.  Reasons from WEIR_REASON_USER up
  * are the program's own and count as abnormal, as all do but NORMAL and
@@ -109,7 +120,9 @@ typedef enum weir_demand_mode { WEIR_FORWARD = 0, WEIR_ACCUMULATE = 1 } weir_dem
 typedef enum weir_discard {
     WEIR_DISCARD_OVERFLOW = 1, /* the stage's buffer was full                  */
     WEIR_DISCARD_STOPPED = 2,  /* the stage stopped while it still held them   */
-    WEIR_DISCARD_CONSUMER = 3  /* a consumer's emissions, or both ends gone    */
+    WEIR_DISCARD_CONSUMER = 3, /* a consumer's emissions, or both ends gone    */
+    WEIR_DISCARD_UNHEARD = 4,  /* nobody was subscribed (option drop_unheard)  */
+    WEIR_DISCARD_NO_MEMORY = 5 /* there was no memory to keep or send them     */
 } weir_discard;
 
 #ifdef __cplusplus

@@ -7,14 +7,17 @@
 #ifndef WEIR_H
 #define WEIR_H
 
+#include <weir/call.h>
 #include <weir/dispatcher.h>
 #include <weir/events.h>
 #include <weir/inlet.h>
+#include <weir/name.h>
 #include <weir/observe.h>
 #include <weir/runtime.h>
 #include <weir/stage.h>
 #include <weir/status.h>
 #include <weir/subscription.h>
+#include <weir/timer.h>
 #include <weir/types.h>
 #include <weir/version.h>
 

@@ -129,9 +129,24 @@ static weir_verdict supply(weir_stage *self) {
     return emit(self, inlet_of(self));
 }
 
+/* The stage is to finish: as weir_inlet_finish, but on the worker. */
+static void drained(weir_stage *self) {
+    weir_inlet *inlet = inlet_of(self);
+    weir__exchange_u32(&inlet->finished, 1); /* I3 -> I4 */
+    weir__fetch_add_u32(&inlet->room, 1);
+    weir__futex_wake(&inlet->room, INT32_MAX);
+}
+
+static bool may_finish(const weir_stage *self) {
+    const weir_inlet *inlet = *(weir_inlet *const *)self->state;
+    return weir__load_relaxed_u64(&inlet->waiting) == 0; /* I3 -> I4 */
+}
+
 static weir_verdict init(weir_stage *self, void *argument) {
     (void)argument;
     self->supply = supply;
+    self->drained = drained;
+    self->may_finish = may_finish;
     return WEIR_CONTINUE;
 }
 

@@ -24,14 +24,25 @@
 enum weir__mail_kind {
     WEIR__MAIL_START = 1, /* a stage joins its worker                         */
     WEIR__MAIL_STOP,      /* user messages: */
+    WEIR__MAIL_CALL,
     WEIR__MAIL_CAST,
     WEIR__MAIL_INFO,
+    WEIR__MAIL_TIMER, /* an info for later                                   */
+    WEIR__MAIL_TIMER_CANCEL,
     WEIR__MAIL_ASK,
     WEIR__MAIL_CANCEL,
     WEIR__MAIL_MODE,
-    WEIR__MAIL_INFO_DUE,     /* an info that has waited its turn              */
-    WEIR__MAIL_POKE,         /* from a part to its own stage (stage/message.h) */
-    WEIR__MAIL_STOP_ALL,     /* to a worker: all its stages                   */
+    WEIR__MAIL_FINISH,
+    WEIR__MAIL_QUERY,      /* a function to call with the stage             */
+    WEIR__MAIL_INFO_DUE,   /* an info that has waited its turn              */
+    WEIR__MAIL_POKE,       /* from a part to its own stage (stage/message.h) */
+    WEIR__MAIL_STOP_ALL,   /* to a worker: all its stages                   */
+    WEIR__MAIL_FINISH_ALL, /* likewise                                      */
+    WEIR__MAIL_HOLDUP,     /* to a worker: which stage does not finish?     */
+    WEIR__MAIL_WATCH,      /* to a stage: somebody watches (stage/monitor.h) */
+    WEIR__MAIL_UNWATCH,
+    WEIR__MAIL_WATCH_LATER,  /* from init to oneself: watch                   */
+    WEIR__MAIL_NOTICE,       /* to who watches: the stage has stopped         */
     WEIR__MAIL_EDGE_REQUEST, /* to the consumer: subscribe yourself           */
     WEIR__MAIL_EDGE_OPEN,    /* to the producer: a consumer subscribes        */
     WEIR__MAIL_EDGE_CANCEL,  /* to the producer: the consumer wants to end    */

@@ -44,6 +44,7 @@ struct weir__slot {
     uint32_t index;
     ck_stack_entry_t free_link;
     weir_stage *stage; /* the worker's; NULL: none */
+    char label[64];    /* the stage's name, cut off: who is stuck in a callback     */
 };
 
 struct weir__registry {

@@ -55,6 +55,9 @@ static weir_runtime *make(const weir_runtime_options *options) {
     runtime->options = *options;
     runtime->worker_count = options->workers;
     runtime->next_edge = 1;
+    runtime->next_timer = 1;
+    weir__calls_open(&runtime->calls, &runtime->allocator);
+    weir__names_open(&runtime->names, &runtime->allocator);
     uint32_t serial = weir__fetch_add_u32(&runtimes_opened, 1);
     weir__registry_open(&runtime->registry, &runtime->allocator, serial << 20);
     weir__rng_seed(&runtime->rng, options->seed);
@@ -67,6 +70,8 @@ static void destroy(weir_runtime *runtime) {
         weir__pool_close(&runtime->workers[i].host.pool);
     }
     weir__registry_close(&runtime->registry);
+    weir__names_close(&runtime->names);
+    weir__calls_close(&runtime->calls);
     weir__free(&allocator, runtime->workers, runtime->worker_count * sizeof(struct weir__worker));
     weir__free(&allocator, runtime, sizeof *runtime);
 }
@@ -161,16 +166,13 @@ weir_status weir_runtime_run(weir_runtime *runtime, uint64_t timeout_ns) {
     if (status != WEIR_OK) {
         return status;
     }
-    uint64_t deadline = weir__clock_deadline(weir__clock_now_ns(), timeout_ns);
+    uint64_t deadline = weir__clock_deadline(weir_runtime_now(runtime), timeout_ns);
     if (runtime->options.mode == WEIR_THREADS) {
         return wait_for_end(runtime, deadline);
     }
-    while (weir__load_relaxed_u32(&runtime->alive) > 0) {
-        if (weir_runtime_step(runtime, 1024) < 1024 || weir__clock_now_ns() >= deadline) {
-            return weir__load_relaxed_u32(&runtime->alive) > 0 ? WEIR_TIMEOUT : WEIR_OK;
-        }
-    }
-    return WEIR_OK;
+    while (weir__load_relaxed_u32(&runtime->alive) > 0 &&
+           weir__runtime_go_on(runtime, 1024, deadline)) {}
+    return weir__load_relaxed_u32(&runtime->alive) > 0 ? WEIR_TIMEOUT : WEIR_OK;
 }
 
 bool weir__runtime_at_rest(const weir_runtime *runtime) {

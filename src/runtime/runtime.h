@@ -6,6 +6,8 @@
 #define WEIR__RUNTIME_RUNTIME_H
 
 #include "base/rng.h"
+#include "ring/call.h"
+#include "runtime/names.h"
 #include "runtime/worker.h"
 
 struct weir_runtime {
@@ -17,10 +19,14 @@ struct weir_runtime {
     size_t bytes;
 
     struct weir__registry registry;
+    struct weir__calls calls;
+    struct weir__names names;
     WEIR__APART uint64_t next_edge; /* atomic: ids of subscriptions               */
+    uint64_t next_timer;            /* atomic: ids of timers                      */
     uint32_t next_worker;           /* atomic: automatic placement                */
     WEIR__APART uint32_t alive;     /* atomic: stages; a futex of who waits for 0 */
     uint32_t closing;               /* atomic: no more starts                     */
+    uint32_t draining;              /* atomic: likewise                           */
     uint32_t quit;                  /* atomic: workers leave                      */
     uint32_t stop_reason;           /* atomic: of STOP_ALL                        */
     uint32_t stops;                 /* atomic: calls of weir_runtime_stop         */
@@ -41,6 +47,13 @@ static inline struct weir__worker *weir__runtime_worker(const weir_runtime *runt
 
 /* A stage has gone from its worker. */
 void weir__runtime_gone(weir_runtime *runtime);
+
+/*
+ * A stepped runtime goes on: at most `turns` turns or, with everything at rest, to
+ * the next timer, if that is due before the deadline (of weir_runtime_now).  False:
+ * nothing more happens before the deadline.
+ */
+bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_ns);
 
 /* True when every worker rests and nothing waits anywhere. */
 bool weir__runtime_at_rest(const weir_runtime *runtime);

@@ -7,6 +7,7 @@
  * occur, and moves virtual time on: the same seed gives the same run.
  */
 #include "base/refusal.h"
+#include "os/clock.h"
 #include "runtime/runtime.h"
 
 enum { VIRTUAL_TURN_NS = 1000 };
@@ -27,7 +28,9 @@ static enum weir__step step(weir_runtime *runtime, unsigned index) {
     weir__here = &worker->host;
     enum weir__step result = weir__worker_step(worker);
     weir__here = NULL;
-    runtime->virtual_ns += VIRTUAL_TURN_NS;
+    if (result != WEIR__STEP_COLD) {
+        runtime->virtual_ns += VIRTUAL_TURN_NS;
+    }
     return result;
 }
 
@@ -52,4 +55,59 @@ size_t weir_runtime_step(weir_runtime *runtime, size_t turns) {
         done++;
     }
     return done;
+}
+
+/* ---- time ---------------------------------------------------------------- */
+
+static uint64_t next_due(const weir_runtime *runtime) {
+    uint64_t due = UINT64_MAX;
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        uint64_t own = weir__timers_due(&runtime->workers[i].host.timers);
+        due = own < due ? own : due;
+    }
+    return due;
+}
+
+/* Everything is at rest: time passes until the moment. */
+static void pass_time(weir_runtime *runtime, uint64_t until_ns) {
+    if (runtime->options.mode == WEIR_SIMULATED) {
+        runtime->virtual_ns = runtime->virtual_ns < until_ns ? until_ns : runtime->virtual_ns;
+        return;
+    }
+    uint64_t now = weir__clock_now_ns();
+    if (now < until_ns) {
+        weir__clock_sleep_ns(until_ns - now);
+    }
+}
+
+bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_ns) {
+    if (weir_runtime_step(runtime, turns) == turns) {
+        return weir_runtime_now(runtime) < deadline_ns;
+    }
+    uint64_t due = next_due(runtime);
+    if (due == UINT64_MAX || due > deadline_ns) {
+        return false;
+    }
+    pass_time(runtime, due);
+    return true;
+}
+
+weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns) {
+    if (runtime->options.mode != WEIR_SIMULATED) {
+        return weir__refuse(WEIR_WRONG_MODE,
+                            "weir_runtime_advance is for simulated runtimes: only their time can "
+                            "be moved");
+    }
+    if (weir__here != NULL) {
+        return weir__refuse(WEIR_WRONG_THREAD,
+                            "weir_runtime_advance would wait for the worker that calls it");
+    }
+    uint64_t until = weir__clock_deadline(runtime->virtual_ns, ns);
+    weir_runtime_settle(runtime, WEIR_FOREVER);
+    while (next_due(runtime) <= until) {
+        pass_time(runtime, next_due(runtime));
+        weir_runtime_settle(runtime, WEIR_FOREVER);
+    }
+    pass_time(runtime, until);
+    return WEIR_OK;
 }

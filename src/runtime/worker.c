@@ -5,6 +5,7 @@
 #include "runtime/worker.h"
 
 #include "base/check.h"
+#include "os/clock.h"
 #include "runtime/runtime.h"
 
 #include <string.h>
@@ -31,6 +32,12 @@ static uint32_t hot_polls(const weir_runtime *runtime) {
     }
 }
 
+static struct weir__bell *bell_of(weir_runtime *runtime, weir_ref stage) {
+    struct weir__worker *worker =
+        weir__ref_kind(stage) == 0 ? NULL : weir__runtime_worker(runtime, stage);
+    return worker == NULL ? NULL : &worker->bell;
+}
+
 void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint32_t index,
                        unsigned core) {
     struct weir__host *host = &worker->host;
@@ -45,6 +52,8 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
     host->hot_polls = hot_polls(runtime);
     host->log = weir__runtime_log;
     host->used_up = weir__message_used_up;
+    host->bell_of = bell_of;
+    host->calls = &runtime->calls;
     weir__pool_open(&host->pool, &runtime->allocator);
 }
 
@@ -59,10 +68,17 @@ static void join(struct weir__worker *worker, weir_stage *stage) {
         stage->next->previous = stage;
     }
     worker->stages = stage;
+    if (weir__load_relaxed_u32(&worker->host.runtime->draining) != 0) {
+        weir__stage_finish(stage, true);
+    }
+    if (stage->control.first != NULL) { /* what init has sent to itself */
+        weir__ready_queue(&slot->ready, false);
+    }
 }
 
 static void leave(struct weir__worker *worker, struct weir__slot *slot) {
     weir_stage *stage = slot->stage;
+    weir_ref ref = stage->ref;
     weir__stage_terminate(stage);
     if (stage->previous != NULL) {
         stage->previous->next = stage->next;
@@ -74,6 +90,7 @@ static void leave(struct weir__worker *worker, struct weir__slot *slot) {
     }
     slot->stage = NULL;
     weir__registry_give(slot, &worker->free_slots);
+    weir__calls_sweep(worker->host.calls, ref);
     weir__stage_free(stage);
     weir__pool_flush(&worker->host.pool);
     weir__runtime_gone(worker->host.runtime);
@@ -103,6 +120,19 @@ void weir__worker_stop_all(struct weir__worker *worker) {
     }
 }
 
+static void finish_all(struct weir__worker *worker) {
+    for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        weir__stage_finish(stage, true);
+    }
+}
+
+void weir__worker_finish_all(struct weir__worker *worker) {
+    if (weir__exchange_u32(&worker->finish_all_sent, 1) == 0) { /* once and for all */
+        worker->finish_all.kind = WEIR__MAIL_FINISH_ALL;
+        weir__mail_send(&worker->bell, &worker->finish_all);
+    }
+}
+
 /* ---- mail ---------------------------------------------------------------- */
 
 static void deliver(struct weir__worker *worker, struct weir__mail *mail) {
@@ -127,6 +157,10 @@ static bool deliver_all(struct weir__worker *worker, struct weir__mail *mail) {
         if (mail->kind == WEIR__MAIL_STOP_ALL) {
             weir__exchange_u32(&worker->stop_all_sent, 0); /* T1 -> T2 */
             stop = true;
+        } else if (mail->kind == WEIR__MAIL_FINISH_ALL) {
+            finish_all(worker);
+        } else if (mail->kind == WEIR__MAIL_HOLDUP) {
+            weir__drain_answer(worker, weir__message_of(mail));
         } else {
             deliver(worker, mail);
         }
@@ -150,6 +184,28 @@ static bool take_mail(struct weir__worker *worker) {
     }
     if (stop) {
         stop_all(worker);
+    }
+    return any;
+}
+
+/* ---- timers -------------------------------------------------------------- */
+
+/* Fires what is due.  A busy worker looks at the clock now and then only. */
+static bool fire(struct weir__worker *worker) {
+    enum { STEPS_PER_LOOK = 16 };
+    struct weir__timers *timers = &worker->host.timers;
+    if (timers->first == NULL) {
+        return false;
+    }
+    if (worker->bell.run_count > 0 && ++worker->steps < STEPS_PER_LOOK) {
+        return false;
+    }
+    worker->steps = 0;
+    uint64_t now = weir_runtime_now(worker->host.runtime);
+    bool any = false;
+    while (weir__timers_due(timers) <= now) {
+        weir__stage_timer_due(timers->first);
+        any = true;
     }
     return any;
 }
@@ -188,6 +244,7 @@ static bool stays(const struct weir__worker *worker, const struct weir__ready_st
 
 enum weir__step weir__worker_step(struct weir__worker *worker) {
     bool mail = take_mail(worker);
+    mail = fire(worker) || mail;
     weir__bell_collect(&worker->bell);
     struct weir__ready_stage *ready = weir__bell_next(&worker->bell);
     if (ready == NULL) {
@@ -206,18 +263,24 @@ enum weir__step weir__worker_step(struct weir__worker *worker) {
 
 /* ---- the thread ---------------------------------------------------------- */
 
-/* Rests until the bell rings. */
+static bool time_is_up(const struct weir__worker *worker) {
+    uint64_t due = weir__timers_due(&worker->host.timers);
+    return due != UINT64_MAX && due <= weir__clock_now_ns();
+}
+
+/* Rests until the bell rings, or a timer is due. */
 static void rest(struct weir__worker *worker) {
     weir_runtime *runtime = worker->host.runtime;
     weir__pool_collect(&worker->host.pool); /* so that the accounts know them as free */
     weir__store_release_u64(&worker->epoch, worker->epoch + 1); /* Q1 -> Q2 */
     if (runtime->options.idle == WEIR_IDLE_SPIN) {
         weir__fence_full(); /* Q1 -> Q2 */
-        while (!weir__bell_pending(&worker->bell) && weir__load_relaxed_u32(&runtime->quit) == 0) {
+        while (!weir__bell_pending(&worker->bell) && weir__load_relaxed_u32(&runtime->quit) == 0 &&
+               !time_is_up(worker)) {
             weir__cpu_relax();
         }
     } else {
-        weir__bell_park(&worker->bell, UINT64_MAX);
+        weir__bell_park(&worker->bell, weir__timers_due(&worker->host.timers));
     }
     weir__store_relaxed_u64(&worker->epoch, worker->epoch + 1); /* Q3 -> Q4 */
 }

@@ -31,12 +31,16 @@ struct weir__worker {
     struct weir__host host;
     ck_stack_t free_slots;
     WEIR__APART uint32_t messages; /* of users, waiting here (atomic, anybody) */
+    uint32_t waits_for;            /* atomic: worker number + 1; 0: none       */
     uint32_t stop_all_sent;        /* atomic: the node is in flight            */
+    uint32_t finish_all_sent;      /* likewise                                 */
     struct weir__mail stop_all;
+    struct weir__mail finish_all;
     WEIR__APART uint64_t epoch; /* odd: resting */
     /* the worker's, or constant */
     weir_stage *stages;
     uint32_t idle_turns; /* in a row */
+    uint32_t steps;      /* since the clock was looked at, while there are timers */
     uint32_t index;
     unsigned core;
     struct weir__thread thread;
@@ -58,7 +62,11 @@ void weir__worker_run(void *worker);
 void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint32_t index,
                        unsigned core);
 
-/* Tells every stage on the worker to stop, with the runtime's stop_reason. */
+/* Tells every stage on the worker to stop, with the runtime's stop_reason / to finish. */
 void weir__worker_stop_all(struct weir__worker *worker);
+void weir__worker_finish_all(struct weir__worker *worker);
+
+/* drain.c: answers HOLDUP mail, on the worker. */
+void weir__drain_answer(struct weir__worker *worker, struct weir__message *message);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Control: what a stage does with its mail.
+ * Control: what a stage does with its mail, above all that of subscriptions.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Also what the worker does with mail for a stage that is gone: user messages
@@ -114,7 +114,9 @@ void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_cancel(stage, &peer, cause, reason));
     }
-    if (!stage->stopping && stops(edge->options.cancel, reason)) {
+    bool normal = reason == WEIR_REASON_NORMAL || reason == WEIR_REASON_SHUTDOWN;
+    bool later = stage->finishing && normal; /* once it holds nothing */
+    if (!stage->stopping && !later && stops(edge->options.cancel, reason)) {
         stage->stopping = true;
         stage->reason = reason;
     }
@@ -127,85 +129,6 @@ static void closing(weir_stage *stage, struct weir__edge *edge) {
     edge->closing = true;
     weir__edge_heat(edge, WEIR__EVENTS);
     weir__ready_queue(stage->ready, false);
-}
-
-/* ---- user messages ------------------------------------------------------- */
-
-static void ask(weir_stage *stage, const struct weir__message *message) {
-    struct weir__edge *edge = weir__stage_find(stage, message->subscription);
-    if (edge != NULL) {
-        weir__edge_ask(edge, message->count);
-        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
-    }
-}
-
-static void cancel(weir_stage *stage, const struct weir__message *message) {
-    struct weir__edge *edge = weir__stage_find(stage, message->subscription);
-    if (edge != NULL) {
-        weir__stage_request_cancel(edge, message->reason);
-    }
-}
-
-typedef weir_verdict callback(weir_stage *stage, const void *message, size_t bytes);
-
-static void call(weir_stage *stage, callback *function, const char *name,
-                 const struct weir__message *message) {
-    if (function == NULL) {
-        weir__host_log(stage->host, WEIR_LOG_WARNING,
-                       "stage %s has no %s: a message of %llu bytes was dropped", stage->name, name,
-                       (unsigned long long)message->count);
-        return;
-    }
-    weir__stage_enter(stage);
-    weir__stage_leave(stage, function(stage, message->payload, (size_t)message->count));
-}
-
-/* An info goes behind what waits: the input queue, then the buffer. */
-static void info(weir_stage *stage, struct weir__message *message) {
-    if (stage->kind == WEIR_CONSUMER) {
-        weir__stage_info_due(stage, message, WEIR__MARK_INFO);
-        return;
-    }
-    if (!weir__queue_empty(&stage->inq)) {
-        struct weir__item mark = {.mark = message, .flags = WEIR__MARK, .kind = WEIR__MARK_INFO};
-        if (weir__queue_push(&stage->inq, mark)) {
-            return;
-        }
-    }
-    weir__stage_supply_info(stage, message);
-}
-
-static void stop(weir_stage *stage, weir_reason reason) {
-    stage->stopping = true;
-    stage->reason = reason;
-}
-
-/* True when the message is used up; an info may have to wait. */
-static bool user_mail(weir_stage *stage, struct weir__message *message) {
-    switch (message->mail.kind) {
-    case WEIR__MAIL_STOP:
-        stop(stage, message->reason);
-        return true;
-    case WEIR__MAIL_CAST:
-        call(stage, stage->on.handle_cast, "handle_cast", message);
-        return true;
-    case WEIR__MAIL_INFO_DUE:
-        call(stage, stage->on.handle_info, "handle_info", message);
-        return true;
-    case WEIR__MAIL_ASK:
-        ask(stage, message);
-        return true;
-    case WEIR__MAIL_CANCEL:
-        cancel(stage, message);
-        return true;
-    case WEIR__MAIL_MODE:
-        weir__stage_set_mode(stage, message->mode);
-        return true;
-    default:
-        WEIR__CHECK(message->mail.kind == WEIR__MAIL_INFO);
-        info(stage, message);
-        return false;
-    }
 }
 
 void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
@@ -245,10 +168,14 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_cast(stage, NULL, 0));
         return;
+    case WEIR__MAIL_WATCH:
+    case WEIR__MAIL_UNWATCH:
+    case WEIR__MAIL_WATCH_LATER:
+    case WEIR__MAIL_NOTICE:
+        weir__stage_monitor_mail(stage, mail);
+        return;
     default:
-        if (user_mail(stage, weir__message_of(mail))) {
-            stage->host->used_up(stage->host, weir__message_of(mail));
-        }
+        weir__stage_message(stage, weir__message_of(mail));
         return;
     }
 }
@@ -297,8 +224,14 @@ void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
     case WEIR__MAIL_POKE:
         ((struct weir__poke *)(void *)mail)->gone((struct weir__poke *)(void *)mail);
         return;
+    case WEIR__MAIL_WATCH:
+    case WEIR__MAIL_UNWATCH:
+    case WEIR__MAIL_WATCH_LATER:
+    case WEIR__MAIL_NOTICE:
+        weir__monitor_bounce(host, mail);
+        return;
     default:
-        host->used_up(host, weir__message_of(mail));
+        weir__message_bounce(host, weir__message_of(mail));
         return;
     }
 }

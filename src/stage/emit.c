@@ -199,6 +199,7 @@ void *weir_batch_own(weir_stage *self, weir_batch *batch) {
 void weir__stage_enter(weir_stage *stage) {
     stage->may_emit = true;
     stage->host->running = stage;
+    weir__store_release_u64(&stage->host->entered, stage->ref.bits); /* N1 -> N2 */
 }
 
 void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
@@ -212,6 +213,9 @@ void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
         }
     }
     weir__stage_emitted(stage);
+    if (stage->replies != NULL && !stage->stopping) {
+        weir__stage_send_replies(stage);
+    }
 }
 
 void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, bool sent) {
@@ -227,8 +231,12 @@ void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, 
         stage->may_emit = may_emit;
         return;
     }
-    static const char *const why[] = {"", "from its buffer", "when it stopped",
-                                      "that no consumer could take"};
+    static const char *const why[] = {"",
+                                      "from its buffer",
+                                      "when it stopped",
+                                      "that no consumer could take",
+                                      "that nobody was subscribed to",
+                                      "for want of memory"};
     weir__host_log(stage->host, WEIR_LOG_WARNING, "stage %s has discarded %llu events %s",
                    stage->name, (unsigned long long)count, why[cause]);
 }
@@ -242,6 +250,12 @@ static void to_buffer(weir_stage *stage, struct weir__queue *events) {
 }
 
 void weir__stage_offer(weir_stage *stage, struct weir__queue *events) {
+    if (stage->drop_unheard && stage->consumers == NULL) {
+        uint64_t count = events->events;
+        weir__queue_drop(events, count, &stage->host->pool);
+        weir__stage_discard(stage, count, WEIR_DISCARD_UNHEARD, false);
+        return;
+    }
     if (weir__buffer_count(&stage->buffer) > 0) {
         to_buffer(stage, events); /* nothing overtakes */
         weir__stage_serve(stage);

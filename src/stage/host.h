@@ -11,6 +11,7 @@
 #include "edge/outbox.h"
 #include "memory/allocator.h"
 #include "memory/pool.h"
+#include "ring/call.h"
 #include "stage/message.h"
 
 #include <weir/runtime.h>
@@ -41,16 +42,24 @@ struct weir__host {
     struct weir__outbox outbox;
     struct weir__pool pool;
     struct weir__counters counters;
-    weir_stage *running; /* whose callback runs; NULL between callbacks */
-    uint32_t hot_polls;  /* empty polls before an edge or stage cools   */
+    struct weir__timers timers;
+    struct weir__calls *calls; /* the runtime's                           */
+    uint64_t entered;          /* atomic: whose callback ran last; N1 -> N2 publishes its label */
+    weir_stage *running;       /* whose callback runs; NULL between callbacks */
+    uint32_t hot_polls;        /* empty polls before an edge or stage cools   */
 
-    /* The runtime's services: a line for the log; a message has been used up. */
+    /* The runtime's services.  A line for the log; a message has been used up. */
     void (*log)(weir_runtime *runtime, weir_log_level level, const char *text);
     void (*used_up)(struct weir__host *host, struct weir__message *message);
+    /* The bell of a reference's worker; NULL: it is of no stage of this runtime. */
+    struct weir__bell *(*bell_of)(weir_runtime *runtime, weir_ref stage);
 };
 
 /* The worker that this thread is now running; NULL on any other thread. */
 extern _Thread_local struct weir__host *weir__here;
+
+/* The stage whose init this thread is running; NULL: none. */
+extern _Thread_local weir_stage *weir__starting;
 
 static inline void weir__count(uint64_t *counter, uint64_t more) {
     weir__store_relaxed_u64(counter, *counter + more);

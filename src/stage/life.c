@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+_Thread_local weir_stage *weir__starting;
+
 static size_t round_up(size_t bytes, size_t to) {
     return (bytes + to - 1) / to * to;
 }
@@ -121,6 +123,18 @@ static weir_stage *make(struct weir__host *host, const weir_stage_options *optio
     return stage;
 }
 
+/* What init sends to the stage itself waits in `control` (see weir__starting). */
+static bool run_init(weir_stage *stage, void *argument) {
+    if (stage->on.init == NULL) {
+        return true;
+    }
+    weir_stage *outer = weir__starting;
+    weir__starting = stage;
+    weir_verdict verdict = stage->on.init(stage, argument);
+    weir__starting = outer;
+    return verdict == WEIR_CONTINUE;
+}
+
 weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *ready, weir_ref ref,
                              const weir_stage_options *options, weir_stage **out) {
     weir_stage *stage = make(host, options);
@@ -136,16 +150,18 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
     stage->event_bytes = options->kind == WEIR_CONSUMER ? 0 : options->event_bytes;
     stage->mode = options->demand;
     stage->as_genstage = options->as_genstage;
+    stage->drop_unheard = options->drop_unheard;
+    stage->discard_returned = options->discard_returned;
     open_queues(stage, options);
     weir_status status = open_dispatcher(stage, options);
     if (status != WEIR_OK) {
         weir__free(host->allocator, stage, stage->bytes);
         return status;
     }
-    if (stage->on.init != NULL && stage->on.init(stage, options->argument) != WEIR_CONTINUE) {
+    if (!run_init(stage, options->argument)) {
         status = weir__refuse(WEIR_INIT_STOPPED, "init of stage %s stopped it: %s", stage->name,
                               weir_reason_text(stage->reason));
-        weir__stage_free(stage);
+        weir__stage_abandon(stage);
         return status;
     }
     *out = stage;
@@ -153,6 +169,19 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
 }
 
 /* ---- end ----------------------------------------------------------------- */
+
+static void bounce_control(weir_stage *stage) {
+    struct weir__mail *mail;
+    while ((mail = weir__mail_list_pop(&stage->control)) != NULL) {
+        weir__mail_bounce(stage->host, mail);
+    }
+}
+
+void weir__stage_abandon(weir_stage *stage) {
+    weir__stage_end_monitors(stage);
+    bounce_control(stage);
+    weir__stage_free(stage);
+}
 
 static void drop_mark(void *context, void *mark, uint32_t kind) {
     weir_stage *stage = context;
@@ -250,10 +279,10 @@ void weir__stage_terminate(weir_stage *stage) {
     weir__outbox_flush(&stage->host->outbox);
     leave_consumers(stage);
     leave_producers(stage);
-    struct weir__mail *mail;
-    while ((mail = weir__mail_list_pop(&stage->control)) != NULL) {
-        weir__mail_bounce(stage->host, mail);
-    }
+    weir__stage_end_monitors(stage);
+    weir__stage_drop_timers(stage);
+    bounce_control(stage);
+    weir__stage_send_replies(stage);
 }
 
 static void close_block(weir_stage *stage, struct weir__block **block) {

@@ -8,17 +8,54 @@
 #define WEIR__STAGE_MESSAGE_H
 
 #include "ring/mail.h"
+#include "ring/timers.h"
 
 #include <stdalign.h>
 
+/* Answers `from` (weir__call_answer, host->calls) with what it finds out about the
+ * stage. */
+typedef void weir__query(weir_stage *stage, weir_from from, uint64_t argument);
+
+/* A timer that has been armed is on its stage's list. */
+struct weir__armed {
+    struct weir__timer timer;
+    weir_stage *stage;
+    struct weir__message *next;
+    struct weir__message *previous;
+    uint64_t id;
+};
+
 struct weir__message {
-    struct weir__mail mail;         /* kinds STOP..MODE */
-    weir_subscription subscription; /* ASK, CANCEL                    */
-    uint64_t count;                 /* ASK: events; CAST, INFO: bytes */
-    weir_reason reason;             /* STOP, CANCEL                   */
-    weir_demand_mode mode;          /* MODE                           */
+    struct weir__mail mail; /* kinds STOP..QUERY                                      */
+    uint64_t count;         /* CALL, CAST, INFO, TIMER: bytes; ASK: events;           */
+                            /* TIMER_CANCEL: its id                                   */
+    weir_from from;         /* CALL, QUERY: who waits                                 */
+    weir_reason reason;     /* STOP, CANCEL                                           */
+    weir_demand_mode mode;  /* MODE                                                   */
+    union {
+        weir_subscription subscription; /* ASK, CANCEL                    */
+        struct weir__armed armed;       /* TIMER                          */
+        struct {
+            weir__query *function; /* QUERY */
+            uint64_t argument;
+        } query;
+    };
     alignas(16) unsigned char payload[];
 };
+
+/* How many bytes of payload it carries. */
+static inline size_t weir__message_payload(const struct weir__message *message) {
+    switch (message->mail.kind) {
+    case WEIR__MAIL_CALL:
+    case WEIR__MAIL_CAST:
+    case WEIR__MAIL_INFO:
+    case WEIR__MAIL_INFO_DUE:
+    case WEIR__MAIL_TIMER:
+        return (size_t)message->count;
+    default:
+        return 0;
+    }
+}
 
 /*
  * A poke calls the stage's handle_cast with no message.  The node belongs to a

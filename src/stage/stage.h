@@ -8,7 +8,9 @@
  *   supply.c   the producer's side: demand, buffer, consumers
  *   intake.c   the consumer's side: entries, messages, batches, asks
  *   keep.c     events that wait, copied out of blocks that they would pin
- *   control.c  mail: subscribing, cancelling, messages
+ *   control.c  mail: subscribing, cancelling
+ *   inbox.c    mail: what users send; timers, answers
+ *   monitor.c  watching other stages
  *   turn.c     one visit of the worker, in numbered steps
  *   life.c     start and end
  *
@@ -43,7 +45,7 @@ struct weir_stage {
     char *name;
     size_t bytes; /* of the stage's one allocation */
     struct weir__mail start;
-    uint32_t stops; /* of the whole runtime, before it was started */
+    uint32_t stops;   /* of the whole runtime, before it was started */
     weir_stage *next; /* in the worker's list of stages */
     weir_stage *previous;
 
@@ -61,6 +63,8 @@ struct weir_stage {
     struct weir__queue held; /* ACCUMULATE: emissions, demand and infos   */
     weir_demand_mode mode;
     bool as_genstage;
+    bool drop_unheard;
+    bool discard_returned;
     weir_verdict (*supply)(weir_stage *stage); /* a part's: demand or buffer has changed */
     struct weir__edge *consumers;
 
@@ -75,6 +79,14 @@ struct weir_stage {
 
     /* control */
     struct weir__mail_list control;
+    struct weir__message *timers;                /* armed                               */
+    struct weir__reply *replies;                 /* due when the callback has returned  */
+    struct weir__monitor *watching;              /* other stages                        */
+    struct weir__monitor *watchers;              /* this one                            */
+    uint64_t monitors;                           /* made: their ids                     */
+    bool finishing;                              /* stops once it holds nothing         */
+    void (*drained)(weir_stage *stage);          /* a part's: it is to finish   */
+    bool (*may_finish)(const weir_stage *stage); /* a part's: it holds nothing */
     bool stopping;
     weir_reason reason;
 };
@@ -180,6 +192,40 @@ void weir__stage_request_cancel(struct weir__edge *edge, weir_reason reason);
 /* The stage's subscription of that id as a consumer; NULL: it has ended. */
 struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription subscription);
 
+/* ---- inbox.c ------------------------------------------------------------- */
+
+/* Handles a message of a user's (any of weir__message). */
+void weir__stage_message(weir_stage *stage, struct weir__message *message);
+
+/* A message to a stage that is gone: who waits for an answer is told. */
+void weir__message_bounce(struct weir__host *host, struct weir__message *message);
+
+/* An armed timer's moment has come / the stage ends: its timers go with it. */
+void weir__stage_timer_due(struct weir__timer *timer);
+void weir__stage_drop_timers(weir_stage *stage);
+
+/* Arms a timer, on the stage's worker / cancels it: false when it is not armed. */
+void weir__stage_arm(weir_stage *stage, struct weir__message *message);
+bool weir__stage_disarm(weir_stage *stage, uint64_t id);
+
+/* Sends the answers that weir_reply_after has kept. */
+void weir__stage_send_replies(weir_stage *stage);
+
+/* The stage is to finish; told: handle_drain is called. */
+void weir__stage_finish(weir_stage *stage, bool told);
+
+/* True when it is finishing and holds nothing any more. */
+bool weir__stage_is_finished(const weir_stage *stage);
+
+/* ---- monitor.c ----------------------------------------------------------- */
+
+/* Mail WATCH, UNWATCH, WATCH_LATER, NOTICE, to a stage / to one that is gone. */
+void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail);
+void weir__monitor_bounce(struct weir__host *host, struct weir__mail *mail);
+
+/* The stage ends: its watchers are told, what it watches is let go. */
+void weir__stage_end_monitors(weir_stage *stage);
+
 /* ---- turn.c -------------------------------------------------------------- */
 
 /* One turn.  True when there was something to do, or still is. */
@@ -196,6 +242,9 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
 
 /* The stage stops: discards, terminate, tells its peers.  It must not run again. */
 void weir__stage_terminate(weir_stage *stage);
+
+/* A stage that never was known: frees it, with what its init has sent and watched. */
+void weir__stage_abandon(weir_stage *stage);
 
 /* Frees it.  Its mail has been bounced, its edges let go. */
 void weir__stage_free(weir_stage *stage);

@@ -142,7 +142,7 @@ void weir__stage_demand(weir_stage *stage, uint64_t demand) {
         return;
     }
     uint64_t served = weir__stage_serve(stage);
-    if (stage->kind == WEIR_PRODUCER && demand > served && !stage->stopping) {
+    if (stage->kind == WEIR_PRODUCER && demand > served && !stage->stopping && !stage->finishing) {
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_demand(stage, demand - served));
     }
@@ -270,7 +270,7 @@ static void give_back(weir_stage *stage, struct weir__edge *edge, struct weir__q
     if (count == 0) {
         return;
     }
-    if (!stage->stopping && dispatch->table->give_back != NULL &&
+    if (!stage->stopping && !stage->discard_returned && dispatch->table->give_back != NULL &&
         dispatch->table->give_back(dispatch->state, &edge->outlet, count) &&
         weir__buffer_put_front(&stage->buffer, events)) {
         weir__count(&stage->host->counters.returned, count);

@@ -126,6 +126,10 @@ bool weir__stage_turn(weir_stage *stage) {
         weir__stage_unpin(stage, &stage->inq, stage->inq_fresh);
         stage->inq_fresh = 0;
     }
+    if (weir__stage_is_finished(stage) && !stage->stopping) {
+        stage->stopping = true;
+        stage->reason = WEIR_REASON_NORMAL;
+    }
     weir__outbox_flush(&stage->host->outbox);
     weir__pool_flush(&stage->host->pool);
     return any || stage->stopping || stage->control.first != NULL || weir__stage_can_drain(stage);

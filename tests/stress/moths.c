@@ -160,8 +160,8 @@ static void start(struct stress_swarm *swarm, struct weir__rng *rng) {
     moth->manual = stress_chance(rng, 4);
     moth->life = weir__rng_below(rng, 8);
     stress_rng(&moth->rng);
-    weir_subscribe_to from[2] = {{swarm->source, draw_options(rng)},
-                                 {swarm->source, draw_options(rng)}};
+    weir_subscribe_to from[2] = {{.producer = swarm->source, .options = draw_options(rng)},
+                                 {.producer = swarm->source, .options = draw_options(rng)}};
     if (!swarm->stops) from[0].options.cancel = from[1].options.cancel = WEIR_TEMPORARY;
     weir_ref ref;
     weir_status status =

@@ -149,10 +149,11 @@ static void bad_starts_leave_nothing(void **state) {
     player_start(&p, &rig, NULL);
     player_start(&c, &rig, NULL);
     rig_rest(&rig);
-    const weir_subscribe_to to[4][2] = {{{.producer = p.ref}, {.producer = gone.ref}},
-                                        {{.producer = p.ref}, {.producer = c.ref}},
-                                        {{.producer = p.ref}, {.producer = {0}}},
-                                        {{.producer = p.ref}, {p.ref, {.min_demand = 1000}}}};
+    const weir_subscribe_to to[4][2] = {
+        {{.producer = p.ref}, {.producer = gone.ref}},
+        {{.producer = p.ref}, {.producer = c.ref}},
+        {{.producer = p.ref}, {.producer = {0}}},
+        {{.producer = p.ref}, {.producer = p.ref, .options.min_demand = 1000}}};
     static const weir_status expected[4] = {WEIR_NO_STAGE, WEIR_NOT_A_PRODUCER, WEIR_NO_STAGE,
                                             WEIR_INVALID};
     uint64_t live = rig.memory.live;

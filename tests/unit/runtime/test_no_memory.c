@@ -93,8 +93,9 @@ static void start_all(void) {
     start(4, "c", WEIR_CONSUMER, NULL);
     start(5, "d", WEIR_CONSUMER, NULL);
     start(6, "e", WEIR_CONSUMER, NULL);
-    const weir_subscribe_to to[] = {{scene.all[0].ref, {.cancel = WEIR_TEMPORARY}},
-                                    {scene.all[1].ref, {.cancel = WEIR_TEMPORARY}}};
+    const weir_subscribe_to to[] = {
+        {.producer = scene.all[0].ref, .options.cancel = WEIR_TEMPORARY},
+        {.producer = scene.all[1].ref, .options.cancel = WEIR_TEMPORARY}};
     if (!scene.failed) {
         start(7, "f", WEIR_CONSUMER,
               &(weir_stage_options){.subscribe_to = to, .subscribe_count = 2});

@@ -81,8 +81,9 @@ static void subscribe_to_is_in_order(void **state) {
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
         player_start(&p, &rig, NULL);
         player_start(&q, &rig, NULL);
-        const weir_subscribe_to to[] = {
-            {p.ref, {.max_demand = 10}}, {q.ref, {.max_demand = 4}}, {p.ref, {.max_demand = 2}}};
+        const weir_subscribe_to to[] = {{.producer = p.ref, .options.max_demand = 10},
+                                        {.producer = q.ref, .options.max_demand = 4},
+                                        {.producer = p.ref, .options.max_demand = 2}};
         player_start(&c, &rig, &(weir_stage_options){.subscribe_to = to, .subscribe_count = 3});
         rig_rest(&rig);
         assert_memory_equal(c.journal.text, "subscribe p\nsubscribe q\nsubscribe p\n", 36);

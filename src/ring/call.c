@@ -1,0 +1,156 @@
+/*
+ * Calls: see call.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ring/call.h"
+
+#include "base/refusal.h"
+#include "os/clock.h"
+#include "os/futex.h"
+
+#include <string.h>
+
+enum state { FREE, TAKEN, WAITING, WRITING, DONE, STATES = 8 };
+
+static uint32_t with_state(uint32_t word, enum state state) {
+    return (word & ~(uint32_t)(STATES - 1)) | (uint32_t)state;
+}
+
+static enum state state_of(uint32_t word) {
+    return (enum state)(word & (STATES - 1));
+}
+
+void weir__calls_open(struct weir__calls *calls, const struct weir__allocator *allocator) {
+    memset(calls, 0, sizeof *calls);
+    calls->allocator = allocator;
+}
+
+void weir__calls_close(struct weir__calls *calls) {
+    weir__free(calls->allocator, calls->slots, WEIR__CALLS_MAX * sizeof(struct weir__call));
+}
+
+/* ---- the caller ---------------------------------------------------------- */
+
+/* Of two threads that make them at once, one wins. */
+static struct weir__call *slots_of(struct weir__calls *calls) {
+    struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* K5 -> K6 */
+    if (slots != NULL) {
+        return slots;
+    }
+    size_t bytes = WEIR__CALLS_MAX * sizeof *slots;
+    struct weir__call *made = weir__alloc_zeroed(calls->allocator, bytes, 128);
+    if (made == NULL || weir__cas_ptr(&calls->slots, &slots, made)) { /* K5 -> K6 */
+        return made;
+    }
+    weir__free(calls->allocator, made, bytes);
+    return slots;
+}
+
+static bool take(struct weir__call *call) {
+    uint32_t word = weir__load_relaxed_u32(&call->word);
+    uint32_t turn = (word & ~(uint32_t)(STATES - 1)) + STATES;
+    return state_of(word) == FREE && weir__cas_u32(&call->word, &word, turn | TAKEN); /* K7 -> K8 */
+}
+
+/* Slots below `used` are the ones a sweep looks at. */
+static void extend(struct weir__calls *calls, uint32_t used) {
+    uint32_t before = weir__load_relaxed_u32(&calls->used);
+    while (before < used && !weir__cas_u32(&calls->used, &before, used)) {}
+}
+
+weir_status weir__call_begin(struct weir__calls *calls, weir_ref about, void *answer, size_t room,
+                             struct weir__call **out, weir_from *from) {
+    struct weir__call *slots = slots_of(calls);
+    if (slots == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for calls");
+    }
+    uint32_t index = 0;
+    while (index < WEIR__CALLS_MAX && !take(&slots[index])) {
+        index++;
+    }
+    if (index == WEIR__CALLS_MAX) {
+        return WEIR_FULL;
+    }
+    extend(calls, index + 1);
+    struct weir__call *call = &slots[index];
+    uint32_t word = with_state(weir__load_relaxed_u32(&call->word), WAITING);
+    call->answer = answer;
+    call->room = room;
+    call->bytes = 0;
+    weir__store_relaxed_u64(&call->about, about.bits);
+    from->bits = (uint64_t)(index + 1) << 32 | word;
+    weir__store_release_u32(&call->word, word); /* K1 -> K2 */
+    *out = call;
+    return WEIR_OK;
+}
+
+bool weir__call_answered(const struct weir__call *call) {
+    return state_of(weir__load_acquire_u32(&call->word)) == DONE; /* K3 -> K4 */
+}
+
+/* True when the slot was still waiting, and is free now. */
+static bool give_up(struct weir__call *call) {
+    uint32_t word = weir__load_relaxed_u32(&call->word);
+    return state_of(word) == WAITING && weir__cas_u32(&call->word, &word, with_state(word, FREE));
+}
+
+weir_status weir__call_end(struct weir__call *call, uint64_t deadline_ns, size_t *bytes) {
+    for (;;) {
+        uint32_t word = weir__load_acquire_u32(&call->word); /* K3 -> K4 */
+        if (state_of(word) == DONE) {
+            weir_status status = call->status;
+            if (bytes != NULL) {
+                *bytes = call->bytes;
+            }
+            weir__store_release_u32(&call->word, with_state(word, FREE)); /* K7 -> K8 */
+            return status;
+        }
+        if (weir__clock_now_ns() >= deadline_ns && give_up(call)) {
+            return WEIR_TIMEOUT;
+        }
+        weir__futex_wait(&call->word, word, state_of(word) == WAITING ? deadline_ns : UINT64_MAX);
+    }
+}
+
+/* ---- who answers --------------------------------------------------------- */
+
+/* WAITING to WRITING, of just that turn. */
+static bool claim(struct weir__call *call, uint32_t word) {
+    return state_of(word) == WAITING &&
+           weir__cas_u32(&call->word, &word, with_state(word, WRITING)); /* K1 -> K2 */
+}
+
+static void finish(struct weir__call *call, uint32_t word, weir_status status, const void *answer,
+                   size_t bytes) {
+    size_t part = bytes < call->room ? bytes : call->room;
+    if (part > 0) {
+        memcpy(call->answer, answer, part);
+    }
+    call->bytes = bytes;
+    call->status = status;
+    weir__store_release_u32(&call->word, with_state(word, DONE)); /* K3 -> K4 */
+    weir__futex_wake(&call->word, 1);
+}
+
+bool weir__call_answer(struct weir__calls *calls, weir_from from, weir_status status,
+                       const void *answer, size_t bytes) {
+    struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* K5 -> K6 */
+    uint64_t index = (from.bits >> 32) - 1;
+    uint32_t word = (uint32_t)from.bits;
+    if (slots == NULL || index >= WEIR__CALLS_MAX || !claim(&slots[index], word)) {
+        return false;
+    }
+    finish(&slots[index], word, status, answer, bytes);
+    return true;
+}
+
+void weir__calls_sweep(struct weir__calls *calls, weir_ref about) {
+    struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* K5 -> K6 */
+    uint32_t used = slots == NULL ? 0 : weir__load_relaxed_u32(&calls->used);
+    for (uint32_t i = 0; i < used; i++) {
+        uint32_t word = weir__load_relaxed_u32(&slots[i].word);
+        if (weir__load_relaxed_u64(&slots[i].about) == about.bits && claim(&slots[i], word)) {
+            finish(&slots[i], word, WEIR_NO_STAGE, NULL, 0);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+/*
+ * Calls: how a thread waits for the answer of a stage.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A caller takes a slot, says in it where the answer may be written, sends mail
+ * that names the slot, and sleeps on its word.  Whoever answers names the slot
+ * by value (weir_from): an answer that comes too late, twice, or for a name that
+ * somebody made up changes nothing.
+ *
+ *   word = turn << 3 | state;    the turn grows each time the slot is taken
+ *
+ *   FREE -> TAKEN        a caller (CAS), whose the slot is from then on
+ *   TAKEN -> WAITING     the same
+ *   WAITING -> WRITING   who answers (CAS): the answer's memory is his to write
+ *   WRITING -> DONE      the same; wakes the caller
+ *   WAITING -> FREE      the caller, whose patience is over (CAS); if that fails,
+ *                        he waits on, for one memcpy
+ *   DONE -> FREE         the caller
+ *
+ * Ordering
+ *   K1 -> K2  WAITING (release), CAS to WRITING (acquire): where to write.
+ *   K3 -> K4  DONE (release), the caller's look (acquire): the answer.
+ *   K5 -> K6  the slots' pointer (CAS, acquire): that they are zeroed.
+ *   K7 -> K8  FREE (release), CAS to TAKEN: the last caller is done with it.
+ * A stage that ends without an answer is found by a sweep of the slots that wait
+ * for it.  No fence is needed there: WAITING is stored before the mail is sent,
+ * and the worker that takes the mail is the one that sweeps; mail that it takes
+ * after the sweep is bounced, which answers too.
+ *
+ * Progress: answering is wait-free.  Wrap: a turn has 29 bits: an answer could be
+ * taken for another's only after 2^29 calls by way of one slot.
+ */
+#ifndef WEIR__RING_CALL_H
+#define WEIR__RING_CALL_H
+
+#include "base/atomic.h"
+#include "base/attributes.h"
+#include "memory/allocator.h"
+
+#include <weir/status.h>
+#include <weir/types.h>
+
+enum { WEIR__CALLS_MAX = 1024 }; /* callers at the same time */
+
+struct weir__call {
+    WEIR__APART uint32_t word;
+    weir_status status; /* what the call returns                        */
+    uint64_t about;     /* whose answer: a stage's reference (atomic)   */
+    void *answer;       /* where to write it                            */
+    size_t room;        /* bytes there                                  */
+    size_t bytes;       /* of the answer, which may be more than `room` */
+};
+
+/* The slots of a runtime, made when the first is wanted. */
+struct weir__calls {
+    const struct weir__allocator *allocator;
+    struct weir__call *slots;
+    uint32_t used; /* slots 0..used-1 were ever taken (atomic) */
+};
+
+void weir__calls_open(struct weir__calls *calls, const struct weir__allocator *allocator);
+void weir__calls_close(struct weir__calls *calls);
+
+/*
+ * Takes a slot for an answer of at most `room` bytes from the stage `about`.
+ * FULL: too many callers; NO_MEMORY.  The slot's name goes to *from.
+ */
+weir_status weir__call_begin(struct weir__calls *calls, weir_ref about, void *answer, size_t room,
+                             struct weir__call **out, weir_from *from);
+
+/* True when the answer is there. */
+bool weir__call_answered(const struct weir__call *call);
+
+/*
+ * Waits for the answer until the deadline and gives the slot back.
+ * Returns what was answered with, or TIMEOUT; *bytes, unless NULL: the answer's.
+ */
+weir_status weir__call_end(struct weir__call *call, uint64_t deadline_ns, size_t *bytes);
+
+/* Answers.  false: nobody waits for that answer (any more). */
+bool weir__call_answer(struct weir__calls *calls, weir_from from, weir_status status,
+                       const void *answer, size_t bytes);
+
+/* Answers NO_STAGE to all who wait for the stage. */
+void weir__calls_sweep(struct weir__calls *calls, weir_ref about);
+
+#endif

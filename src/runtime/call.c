@@ -1,0 +1,195 @@
+/*
+ * The calls that wait for a stage's answer.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/refusal.h"
+#include "runtime/waiting.h"
+
+/* The sentence that belongs to what a call was answered with. */
+static weir_status told(weir_status status, weir_ref stage) {
+    unsigned long long bits = (unsigned long long)stage.bits;
+    if (status == WEIR_NO_STAGE) {
+        return weir__refuse(status, "stage %#llx has stopped, or never was", bits);
+    }
+    if (status == WEIR_UNHANDLED) {
+        return weir__refuse(status, "stage %#llx has no handle_call", bits);
+    }
+    if (status == WEIR_NO_SUBSCRIPTION) {
+        return weir__refuse(status, "the subscription was refused, or has ended");
+    }
+    return status;
+}
+
+weir_status weir_call(weir_runtime *runtime, weir_ref stage, const void *request, size_t bytes,
+                      weir_answer *answer, uint64_t timeout_ns) {
+    weir_status status = weir__check_payload(request, bytes);
+    if (status == WEIR_OK && answer != NULL && answer->bytes == NULL && answer->room > 0) {
+        status = weir__refuse(WEIR_INVALID, "answer.bytes must not be NULL when room is %zu",
+                              answer->room);
+    }
+    if (status != WEIR_OK) {
+        return status;
+    }
+    struct weir__message head = {.mail = {.to = stage, .kind = WEIR__MAIL_CALL}, .count = bytes};
+    return told(weir__wait(runtime, &head, request, answer, timeout_ns, "weir_call"), stage);
+}
+
+weir_status weir_reply(weir_runtime *runtime, weir_from from, const void *answer, size_t bytes) {
+    if (answer == NULL && bytes > 0) {
+        return weir__refuse(WEIR_INVALID, "answer must not be NULL when bytes is %zu", bytes);
+    }
+    if (!weir__call_answer(&runtime->calls, from, WEIR_OK, answer, bytes)) {
+        return weir__refuse(WEIR_NO_CALLER, "nobody waits for that answer any more");
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_stop_wait(weir_runtime *runtime, weir_ref stage, weir_reason reason,
+                           uint64_t timeout_ns) {
+    weir_status status = weir__check_alive(runtime, stage, "stage");
+    if (status != WEIR_OK) {
+        return status;
+    }
+    struct weir__message head = {.mail = {.to = stage, .kind = WEIR__MAIL_STOP}, .reason = reason};
+    status = weir__wait(runtime, &head, NULL, NULL, timeout_ns, "weir_stop_wait");
+    return status == WEIR_NO_STAGE ? WEIR_OK : status; /* which is what it waited for */
+}
+
+static void nothing(weir_stage *stage, weir_from from, uint64_t argument) {
+    (void)argument;
+    weir__call_answer(stage->host->calls, from, WEIR_OK, NULL, 0);
+}
+
+weir_status weir_info_wait(weir_runtime *runtime, weir_ref stage, const void *message, size_t bytes,
+                           uint64_t timeout_ns) {
+    weir_status status = weir__waiting_begin(runtime, stage, "weir_info_wait");
+    weir__waiting_end(runtime);
+    status = status != WEIR_OK ? status : weir_info(runtime, stage, message, bytes);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    weir_answer none = {0};
+    return told(weir__ask_stage(runtime, stage, nothing, 0, &none, timeout_ns, "weir_info_wait"),
+                stage);
+}
+
+/* ---- subscribing, and waiting for it ------------------------------------- */
+
+static void consumes(weir_stage *stage, weir_from from, uint64_t id) {
+    bool found = weir__stage_find(stage, (weir_subscription){.id = id}) != NULL;
+    weir__call_answer(stage->host->calls, from, found ? WEIR_OK : WEIR_NO_SUBSCRIPTION, NULL, 0);
+}
+
+static void produces(weir_stage *stage, weir_from from, uint64_t id) {
+    const struct weir__edge *edge = stage->consumers;
+    while (edge != NULL && edge->id.id != id) {
+        edge = edge->consumers_next;
+    }
+    weir__call_answer(stage->host->calls, from, edge != NULL ? WEIR_OK : WEIR_NO_SUBSCRIPTION, NULL,
+                      0);
+}
+
+weir_status weir_subscribe_wait(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
+                                const weir_subscribe_options *options, uint64_t timeout_ns,
+                                weir_subscription *out) {
+    static const char *const call = "weir_subscribe_wait";
+    weir_subscription made;
+    weir_answer none = {0};
+    uint64_t begun = weir_runtime_now(runtime);
+    weir_status status = weir__waiting_begin(runtime, consumer, call);
+    weir__waiting_end(runtime);
+    status =
+        status != WEIR_OK ? status : weir_subscribe(runtime, consumer, producer, options, &made);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    if (out != NULL) {
+        *out = made;
+    }
+    status = weir__ask_stage(runtime, consumer, consumes, made.id, &none, timeout_ns, call);
+    uint64_t passed = weir_runtime_now(runtime) - begun;
+    uint64_t left = timeout_ns == WEIR_FOREVER ? WEIR_FOREVER
+                    : passed < timeout_ns      ? timeout_ns - passed
+                                               : 0;
+    if (status == WEIR_OK) {
+        status = weir__ask_stage(runtime, producer, produces, made.id, &none, left, call);
+    }
+    return told(status, status == WEIR_NO_STAGE ? producer : consumer);
+}
+
+/* ---- what a stage knows of itself ---------------------------------------- */
+
+static void mode(weir_stage *stage, weir_from from, uint64_t argument) {
+    (void)argument;
+    weir__call_answer(stage->host->calls, from, WEIR_OK, &stage->mode, sizeof stage->mode);
+}
+
+weir_status weir_demand_mode_of(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
+                                weir_demand_mode *out) {
+    weir_answer answer = {.bytes = out, .room = sizeof *out};
+    return told(
+        weir__ask_stage(runtime, stage, mode, 0, &answer, timeout_ns, "weir_demand_mode_of"),
+        stage);
+}
+
+static void buffered(weir_stage *stage, weir_from from, uint64_t argument) {
+    (void)argument;
+    uint64_t count = stage->kind == WEIR_CONSUMER ? 0 : weir_buffered(stage);
+    weir__call_answer(stage->host->calls, from, WEIR_OK, &count, sizeof count);
+}
+
+weir_status weir_estimate_buffered(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
+                                   uint64_t *out) {
+    weir_answer answer = {.bytes = out, .room = sizeof *out};
+    return told(
+        weir__ask_stage(runtime, stage, buffered, 0, &answer, timeout_ns, "weir_estimate_buffered"),
+        stage);
+}
+
+/* A list of subscriptions is answered with whole: `side` is the other end's. */
+static void list(weir_stage *stage, weir_from from, uint64_t side) {
+    bool consumers = side == WEIR_CONSUMER;
+    const struct weir__edge *first = consumers ? stage->consumers : stage->producers;
+    size_t count = 0;
+    for (const struct weir__edge *edge = first; edge != NULL;
+         edge = consumers ? edge->consumers_next : edge->producers_next) {
+        count++;
+    }
+    size_t bytes = count * sizeof(weir_subscription);
+    weir_subscription *all = weir__alloc(stage->host->allocator, bytes, 16);
+    if (all == NULL && count > 0) {
+        weir__call_answer(stage->host->calls, from, WEIR_NO_MEMORY, NULL, 0);
+        return;
+    }
+    size_t at = 0;
+    for (const struct weir__edge *edge = first; edge != NULL;
+         edge = consumers ? edge->consumers_next : edge->producers_next) {
+        all[at++] = edge->id;
+    }
+    weir__call_answer(stage->host->calls, from, WEIR_OK, all, bytes);
+    weir__free(stage->host->allocator, all, bytes);
+}
+
+static weir_status ask_list(weir_runtime *runtime, weir_ref stage, weir_kind side,
+                            uint64_t timeout_ns, weir_subscription *out, size_t room, size_t *count,
+                            const char *call) {
+    weir_answer answer = {.bytes = out, .room = room * sizeof *out};
+    weir_status status = weir__ask_stage(runtime, stage, list, side, &answer, timeout_ns, call);
+    if (status == WEIR_OK) {
+        *count = answer.count / sizeof *out;
+    }
+    if (status == WEIR_NO_MEMORY) {
+        return weir__refuse(status, "no memory for a list of subscriptions");
+    }
+    return told(status, stage);
+}
+
+weir_status weir_consumers(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
+                           weir_subscription *out, size_t room, size_t *count) {
+    return ask_list(runtime, stage, WEIR_CONSUMER, timeout_ns, out, room, count, "weir_consumers");
+}
+
+weir_status weir_producers(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
+                           weir_subscription *out, size_t room, size_t *count) {
+    return ask_list(runtime, stage, WEIR_PRODUCER, timeout_ns, out, room, count, "weir_producers");
+}

@@ -1,0 +1,112 @@
+/*
+ * Draining: every stage finishes, and what does not is named.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * `draining` is set before the workers are told, so a stage that a start brings
+ * after that mail is told as it joins.  When the time is up, each worker is asked
+ * for a stage that holds things up; a worker that does not answer within a grace
+ * is in a callback, and the stage whose it is (`entered`) is the answer.
+ */
+#include "base/refusal.h"
+#include "os/clock.h"
+#include "runtime/waiting.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct holdup {
+    weir_ref stage;
+    char name[sizeof((weir_drain_report *)0)->name];
+};
+
+/* A stage that nothing more will come to, and that still holds something; else any. */
+static const weir_stage *holdup_of(const struct weir__worker *worker) {
+    const weir_stage *any = worker->stages;
+    for (const weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        if (stage->finishing && stage->producers == NULL) {
+            return stage;
+        }
+    }
+    return any;
+}
+
+static bool describe(const struct weir__worker *worker, struct holdup *out) {
+    const weir_stage *stage = holdup_of(worker);
+    memset(out, 0, sizeof *out);
+    if (stage != NULL) {
+        out->stage = stage->ref;
+        snprintf(out->name, sizeof out->name, "%s", stage->name);
+    }
+    return stage != NULL;
+}
+
+void weir__drain_answer(struct weir__worker *worker, struct weir__message *message) {
+    struct holdup found;
+    bool any = describe(worker, &found);
+    weir__call_answer(worker->host.calls, message->from, any ? WEIR_OK : WEIR_NO_STAGE, &found,
+                      sizeof found);
+    worker->host.used_up(&worker->host, message);
+}
+
+/* The stage in whose callback the worker has been for the whole of the grace. */
+static bool describe_stuck(weir_runtime *runtime, struct weir__worker *worker, struct holdup *out) {
+    weir_ref ref = {weir__load_acquire_u64(&worker->host.entered)}; /* N1 -> N2 */
+    struct weir__slot *slot = ref.bits == 0 ? NULL : weir__registry_find(&runtime->registry, ref);
+    if (slot == NULL) {
+        return false;
+    }
+    out->stage = ref;
+    memcpy(out->name, slot->label, sizeof slot->label);
+    return true;
+}
+
+static bool ask_worker(weir_runtime *runtime, struct weir__worker *worker, struct holdup *out) {
+    enum { GRACE_NS = 100000000 };
+    struct weir__message head = {
+        .mail = {.kind = WEIR__MAIL_HOLDUP, .to = {(uint64_t)worker->index << 20}}};
+    struct weir__call *slot;
+    if (weir__call_begin(&runtime->calls, head.mail.to, out, sizeof *out, &slot, &head.from) !=
+        WEIR_OK) {
+        return false;
+    }
+    weir_status status = weir__post(runtime, &head, NULL);
+    uint64_t grace = status == WEIR_OK ? weir__clock_now_ns() + GRACE_NS : 0;
+    status = weir__call_end(slot, grace, NULL);
+    return status == WEIR_TIMEOUT ? describe_stuck(runtime, worker, out) : status == WEIR_OK;
+}
+
+static void find_holdup(weir_runtime *runtime, weir_drain_report *report) {
+    struct holdup found;
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        struct weir__worker *worker = &runtime->workers[i];
+        bool any = runtime->options.mode == WEIR_THREADS ? ask_worker(runtime, worker, &found)
+                                                         : describe(worker, &found);
+        if (any) {
+            report->stage = found.stage;
+            memcpy(report->name, found.name, sizeof report->name);
+            return;
+        }
+    }
+}
+
+weir_status weir_runtime_drain(weir_runtime *runtime, uint64_t timeout_ns,
+                               weir_drain_report *report) {
+    if (weir__here != NULL) {
+        return weir__refuse(WEIR_WRONG_THREAD,
+                            "weir_runtime_drain would wait for the worker that calls it");
+    }
+    weir__exchange_u32(&runtime->draining, 1); /* ordered by the mail that follows */
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        weir__worker_finish_all(&runtime->workers[i]);
+    }
+    weir_status status = weir_runtime_run(runtime, timeout_ns);
+    if (report != NULL) {
+        memset(report, 0, sizeof *report);
+        report->stages = weir_runtime_stages(runtime);
+        if (status != WEIR_OK) {
+            find_holdup(runtime, report);
+        }
+        weir_runtime_accounts(runtime, &report->accounts);
+    }
+    return status;
+}

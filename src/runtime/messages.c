@@ -1,0 +1,115 @@
+/*
+ * The messages that any thread may send to a stage and need not wait for.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/refusal.h"
+#include "runtime/post.h"
+
+#include <weir/timer.h>
+
+static weir_status post_payload(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind,
+                                const void *payload, size_t bytes) {
+    weir_status status = weir__check_alive(runtime, stage, "stage");
+    status = status != WEIR_OK ? status : weir__check_payload(payload, bytes);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    struct weir__message head = {.mail = {.to = stage, .kind = kind}, .count = bytes};
+    return weir__post(runtime, &head, payload);
+}
+
+weir_status weir_cast(weir_runtime *runtime, weir_ref stage, const void *message, size_t bytes) {
+    return post_payload(runtime, stage, WEIR__MAIL_CAST, message, bytes);
+}
+
+weir_status weir_info(weir_runtime *runtime, weir_ref stage, const void *message, size_t bytes) {
+    return post_payload(runtime, stage, WEIR__MAIL_INFO, message, bytes);
+}
+
+weir_status weir_stop(weir_runtime *runtime, weir_ref stage, weir_reason reason) {
+    weir_status status = weir__check_alive(runtime, stage, "stage");
+    if (status != WEIR_OK) {
+        return status;
+    }
+    struct weir__message head = {.mail = {.to = stage, .kind = WEIR__MAIL_STOP}, .reason = reason};
+    return weir__post(runtime, &head, NULL);
+}
+
+weir_status weir_finish(weir_runtime *runtime, weir_ref stage) {
+    weir_status status = weir__check_alive(runtime, stage, "stage");
+    if (status != WEIR_OK) {
+        return status;
+    }
+    weir_stage *self = weir__running_stage(runtime, stage);
+    if (self != NULL) {
+        weir__stage_finish(self, false);
+        return WEIR_OK;
+    }
+    struct weir__message head = {.mail = {.to = stage, .kind = WEIR__MAIL_FINISH}};
+    return weir__post(runtime, &head, NULL);
+}
+
+weir_status weir_demand(weir_runtime *runtime, weir_ref stage, weir_demand_mode mode) {
+    weir_kind kind = weir__ref_kind(stage); /* 0: the reference of no stage */
+    if (kind == WEIR_PRODUCER_CONSUMER || kind == WEIR_CONSUMER) {
+        return weir__refuse(WEIR_NOT_A_PRODUCER, "only a producer has a demand mode");
+    }
+    if ((unsigned)mode > WEIR_ACCUMULATE) {
+        return weir__refuse(WEIR_INVALID,
+                            "mode must be one of WEIR_FORWARD, WEIR_ACCUMULATE, got %d", (int)mode);
+    }
+    weir_status status = weir__check_alive(runtime, stage, "stage");
+    if (status != WEIR_OK) {
+        return status;
+    }
+    struct weir__message head = {.mail = {.to = stage, .kind = WEIR__MAIL_MODE}, .mode = mode};
+    return weir__post(runtime, &head, NULL);
+}
+
+/* ---- timers -------------------------------------------------------------- */
+
+weir_status weir_send_after(weir_runtime *runtime, weir_ref stage, const void *message,
+                            size_t bytes, uint64_t delay_ns, weir_timer *out) {
+    weir_status status = weir__check_alive(runtime, stage, "stage");
+    status = status != WEIR_OK ? status : weir__check_payload(message, bytes);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    uint64_t now = weir_runtime_now(runtime);
+    struct weir__message head = {
+        .mail = {.to = stage, .kind = WEIR__MAIL_TIMER},
+        .count = bytes,
+        .armed = {
+            .timer = {.due_ns = delay_ns > UINT64_MAX - 1 - now ? UINT64_MAX - 1 : now + delay_ns},
+            .id = weir__fetch_add_u64(&runtime->next_timer, 1)}};
+    weir_stage *self = weir__running_stage(runtime, stage);
+    if (self == NULL) {
+        status = weir__post(runtime, &head, message);
+    } else { /* at once, so that it can be cancelled at once */
+        struct weir__message *made;
+        status = weir__make_message(runtime, &head, message, &made);
+        if (status == WEIR_OK) {
+            weir__stage_arm(self, made);
+        }
+    }
+    if (status == WEIR_OK && out != NULL) {
+        *out = (weir_timer){.stage = stage, .id = head.armed.id};
+    }
+    return status;
+}
+
+weir_status weir_cancel_timer(weir_runtime *runtime, weir_timer timer) {
+    weir_status status = weir__check_alive(runtime, timer.stage, "the timer's stage");
+    if (status != WEIR_OK) {
+        return status;
+    }
+    weir_stage *self = weir__running_stage(runtime, timer.stage);
+    if (self != NULL) {
+        return weir__stage_disarm(self, timer.id)
+                   ? WEIR_OK
+                   : weir__refuse(WEIR_NO_TIMER, "the timer has fired, or was cancelled");
+    }
+    struct weir__message head = {.mail = {.to = timer.stage, .kind = WEIR__MAIL_TIMER_CANCEL},
+                                 .count = timer.id};
+    return weir__post(runtime, &head, NULL);
+}

@@ -1,0 +1,35 @@
+/*
+ * Posting: sending a user's message to a stage, within its worker's limit.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WEIR__RUNTIME_POST_H
+#define WEIR__RUNTIME_POST_H
+
+#include "runtime/runtime.h"
+
+enum { WEIR__PAYLOAD_LIMIT = 1 << 30 };
+
+/* WEIR_OK or NO_STAGE: "WHAT ... names no living stage". */
+weir_status weir__check_alive(const weir_runtime *runtime, weir_ref ref, const char *what);
+
+/* WEIR_OK or INVALID, for what is to be copied into a message. */
+weir_status weir__check_payload(const void *payload, size_t bytes);
+
+/* WEIR_OK or CLOSED. */
+weir_status weir__check_open(const weir_runtime *runtime);
+
+/*
+ * Sends a copy of `head` with its payload to head->mail.to, whose worker must
+ * exist.  From a stage's own init, to itself: it waits for the stage's start.
+ */
+weir_status weir__post(weir_runtime *runtime, const struct weir__message *head,
+                       const void *payload);
+
+/* Allocates such a copy, counted at its worker; NULL in *out unless WEIR_OK. */
+weir_status weir__make_message(weir_runtime *runtime, const struct weir__message *head,
+                               const void *payload, struct weir__message **out);
+
+/* The stage whose callback (not init) is running on this thread, if it is that one. */
+weir_stage *weir__running_stage(const weir_runtime *runtime, weir_ref ref);
+
+#endif

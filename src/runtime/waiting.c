@@ -1,0 +1,129 @@
+/*
+ * Waiting: see waiting.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/waiting.h"
+
+#include "base/refusal.h"
+#include "os/clock.h"
+
+static struct weir__worker *worker_here(const weir_runtime *runtime) {
+    struct weir__host *here = weir__here;
+    return here == NULL || here->runtime != runtime
+               ? NULL
+               : WEIR__CONTAINER_OF(here, struct weir__worker, host);
+}
+
+/* Whether the ring of who waits for whom leads from `target` back to `self`. */
+static bool leads_back(const weir_runtime *runtime, uint32_t target, uint32_t self) {
+    for (unsigned i = 0; i <= runtime->worker_count; i++) {
+        if (target == self) {
+            return true;
+        }
+        uint32_t next = weir__load_relaxed_u32(&runtime->workers[target].waits_for); /* V1 -> V2 */
+        if (next == 0) {
+            return false;
+        }
+        target = next - 1;
+    }
+    return true; /* a ring of others: its members are being refused */
+}
+
+weir_status weir__waiting_begin(weir_runtime *runtime, weir_ref stage, const char *call) {
+    struct weir__worker *self = worker_here(runtime);
+    if (weir__starting != NULL && weir__starting->ref.bits == stage.bits) {
+        return weir__refuse(WEIR_WRONG_THREAD,
+                            "%s: the stage that is starting would wait for "
+                            "itself",
+                            call);
+    }
+    if (self == NULL) {
+        return WEIR_OK;
+    }
+    if (runtime->options.mode != WEIR_THREADS) {
+        return weir__refuse(WEIR_WRONG_THREAD,
+                            "%s would wait for the thread that steps the runtime", call);
+    }
+    uint32_t target = weir__ref_worker(stage);
+    weir__store_relaxed_u32(&self->waits_for, target + 1);
+    weir__fence_full(); /* V1 -> V2 */
+    if (leads_back(runtime, target, self->index)) {
+        weir__store_relaxed_u32(&self->waits_for, 0);
+        return weir__refuse(WEIR_WRONG_THREAD, "%s would wait for the worker that calls it", call);
+    }
+    return WEIR_OK;
+}
+
+void weir__waiting_end(weir_runtime *runtime) {
+    struct weir__worker *self = worker_here(runtime);
+    if (self != NULL) {
+        weir__store_relaxed_u32(&self->waits_for, 0);
+    }
+}
+
+/* ---- the wait ------------------------------------------------------------ */
+
+/* The answer, or the end of patience: at rest nobody will answer any more. */
+static weir_status await(weir_runtime *runtime, struct weir__call *call, uint64_t timeout_ns,
+                         size_t *bytes) {
+    if (runtime->options.mode == WEIR_THREADS) {
+        uint64_t deadline = weir__clock_deadline(weir__clock_now_ns(), timeout_ns);
+        return weir__call_end(call, deadline, bytes);
+    }
+    uint64_t deadline = weir__clock_deadline(weir_runtime_now(runtime), timeout_ns);
+    while (!weir__call_answered(call) && weir__runtime_go_on(runtime, 1, deadline)) {}
+    return weir__call_end(call, 0, bytes);
+}
+
+weir_status weir__wait(weir_runtime *runtime, struct weir__message *head, const void *payload,
+                       weir_answer *answer, uint64_t timeout_ns, const char *call) {
+    weir_ref stage = head->mail.to;
+    weir_answer none = {0};
+    weir_answer *to = answer != NULL ? answer : &none;
+    weir_status status = weir__check_alive(runtime, stage, "stage");
+    status = status != WEIR_OK ? status : weir__waiting_begin(runtime, stage, call);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    struct weir__call *slot;
+    status = weir__call_begin(&runtime->calls, stage, to->bytes, to->room, &slot, &head->from);
+    if (status == WEIR_OK) {
+        status = weir__post(runtime, head, payload);
+        if (status == WEIR_OK) {
+            status = await(runtime, slot, timeout_ns, &to->count);
+        } else {
+            weir__call_end(slot, 0, NULL);
+        }
+    }
+    weir__waiting_end(runtime);
+    return status;
+}
+
+static weir_stage *stage_here(weir_runtime *runtime, weir_ref stage) {
+    struct weir__worker *self = worker_here(runtime);
+    if (self == NULL || weir__ref_worker(stage) != self->index) {
+        return NULL;
+    }
+    struct weir__slot *slot = weir__registry_find(&runtime->registry, stage);
+    return slot == NULL ? NULL : slot->stage;
+}
+
+weir_status weir__ask_stage(weir_runtime *runtime, weir_ref stage, weir__query *function,
+                            uint64_t argument, weir_answer *answer, uint64_t timeout_ns,
+                            const char *call) {
+    weir_stage *here = stage_here(runtime, stage);
+    if (here == NULL) {
+        struct weir__message head = {.mail = {.to = stage, .kind = WEIR__MAIL_QUERY},
+                                     .query = {.function = function, .argument = argument}};
+        return weir__wait(runtime, &head, NULL, answer, timeout_ns, call);
+    }
+    struct weir__call *slot;
+    weir_from from;
+    weir_status status =
+        weir__call_begin(&runtime->calls, stage, answer->bytes, answer->room, &slot, &from);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    function(here, from, argument);
+    return weir__call_end(slot, 0, &answer->count);
+}

@@ -1,0 +1,261 @@
+/*
+ * The inbox: what a stage does with the messages that users send, and its timers.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A message is the sender's until it is on the worker's stack, and the stage's
+ * from then on: used up once its callback has returned, unless it waits: an info
+ * behind the buffer, a timer for its moment.
+ */
+#include "base/check.h"
+#include "base/refusal.h"
+#include "stage/stage.h"
+
+#include <string.h>
+
+#include <weir/call.h>
+
+static void used_up(weir_stage *stage, struct weir__message *message) {
+    stage->host->used_up(stage->host, message);
+}
+
+/* ---- asking and cancelling from elsewhere -------------------------------- */
+
+static void ask(weir_stage *stage, const struct weir__message *message) {
+    struct weir__edge *edge = weir__stage_find(stage, message->subscription);
+    if (edge != NULL) {
+        weir__edge_ask(edge, message->count);
+        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+    }
+}
+
+static void cancel(weir_stage *stage, const struct weir__message *message) {
+    struct weir__edge *edge = weir__stage_find(stage, message->subscription);
+    if (edge != NULL) {
+        weir__stage_request_cancel(edge, message->reason);
+    }
+}
+
+/* ---- callbacks ----------------------------------------------------------- */
+
+typedef weir_verdict callback(weir_stage *stage, const void *message, size_t bytes);
+
+static void call(weir_stage *stage, callback *function, const char *name,
+                 const struct weir__message *message) {
+    if (function == NULL) {
+        weir__host_log(stage->host, WEIR_LOG_WARNING,
+                       "stage %s has no %s: a message of %llu bytes was dropped", stage->name, name,
+                       (unsigned long long)message->count);
+        return;
+    }
+    weir__stage_enter(stage);
+    weir__stage_leave(stage, function(stage, message->payload, (size_t)message->count));
+}
+
+static void request(weir_stage *stage, const struct weir__message *message) {
+    if (stage->on.handle_call == NULL) {
+        weir__call_answer(stage->host->calls, message->from, WEIR_UNHANDLED, NULL, 0);
+        return;
+    }
+    weir__stage_enter(stage);
+    weir__stage_leave(stage, stage->on.handle_call(stage, message->from, message->payload,
+                                                   (size_t)message->count));
+}
+
+/* An info goes behind what waits: the input queue, then the buffer. */
+static void info(weir_stage *stage, struct weir__message *message) {
+    if (stage->kind == WEIR_CONSUMER) {
+        weir__stage_info_due(stage, message, WEIR__MARK_INFO);
+        return;
+    }
+    if (!weir__queue_empty(&stage->inq)) {
+        struct weir__item mark = {.mark = message, .flags = WEIR__MARK, .kind = WEIR__MARK_INFO};
+        if (weir__queue_push(&stage->inq, mark)) {
+            return;
+        }
+    }
+    weir__stage_supply_info(stage, message);
+}
+
+static void stop(weir_stage *stage, weir_reason reason) {
+    stage->stopping = true;
+    stage->reason = reason;
+}
+
+/* True when the message is used up. */
+static bool handle(weir_stage *stage, struct weir__message *message) {
+    switch (message->mail.kind) {
+    case WEIR__MAIL_STOP:
+        stop(stage, message->reason);
+        return true;
+    case WEIR__MAIL_CALL:
+        request(stage, message);
+        return true;
+    case WEIR__MAIL_CAST:
+        call(stage, stage->on.handle_cast, "handle_cast", message);
+        return true;
+    case WEIR__MAIL_INFO_DUE:
+        call(stage, stage->on.handle_info, "handle_info", message);
+        return true;
+    case WEIR__MAIL_ASK:
+        ask(stage, message);
+        return true;
+    case WEIR__MAIL_CANCEL:
+        cancel(stage, message);
+        return true;
+    case WEIR__MAIL_MODE:
+        weir__stage_set_mode(stage, message->mode);
+        return true;
+    case WEIR__MAIL_FINISH:
+        weir__stage_finish(stage, true);
+        return true;
+    case WEIR__MAIL_QUERY:
+        message->query.function(stage, message->from, message->query.argument);
+        return true;
+    case WEIR__MAIL_TIMER:
+        weir__stage_arm(stage, message);
+        return false;
+    case WEIR__MAIL_TIMER_CANCEL:
+        weir__stage_disarm(stage, message->count);
+        return true;
+    default:
+        WEIR__CHECK(message->mail.kind == WEIR__MAIL_INFO);
+        info(stage, message);
+        return false;
+    }
+}
+
+void weir__stage_message(weir_stage *stage, struct weir__message *message) {
+    if (handle(stage, message)) {
+        used_up(stage, message);
+    }
+}
+
+void weir__message_bounce(struct weir__host *host, struct weir__message *message) {
+    if (message->from.bits != 0) {
+        weir__call_answer(host->calls, message->from, WEIR_NO_STAGE, NULL, 0);
+    }
+    host->used_up(host, message);
+}
+
+/* ---- timers -------------------------------------------------------------- */
+
+static void unlink_timer(struct weir__message *message) {
+    weir_stage *stage = message->armed.stage;
+    if (message->armed.previous != NULL) {
+        message->armed.previous->armed.next = message->armed.next;
+    } else {
+        stage->timers = message->armed.next;
+    }
+    if (message->armed.next != NULL) {
+        message->armed.next->armed.previous = message->armed.previous;
+    }
+}
+
+void weir__stage_arm(weir_stage *stage, struct weir__message *message) {
+    uint64_t due = message->armed.timer.due_ns;
+    message->armed.stage = stage;
+    message->armed.previous = NULL;
+    message->armed.next = stage->timers;
+    if (stage->timers != NULL) {
+        stage->timers->armed.previous = message;
+    }
+    stage->timers = message;
+    weir__timers_add(&stage->host->timers, &message->armed.timer, due);
+}
+
+void weir__stage_timer_due(struct weir__timer *timer) {
+    struct weir__message *message = WEIR__CONTAINER_OF(timer, struct weir__message, armed.timer);
+    unlink_timer(message);
+    weir__timers_remove(&message->armed.stage->host->timers, timer);
+    weir__stage_info_due(message->armed.stage, message, WEIR__MARK_INFO);
+}
+
+static void drop_timer(weir_stage *stage, struct weir__message *message) {
+    unlink_timer(message);
+    weir__timers_remove(&stage->host->timers, &message->armed.timer);
+    used_up(stage, message);
+}
+
+bool weir__stage_disarm(weir_stage *stage, uint64_t id) {
+    for (struct weir__message *timer = stage->timers; timer != NULL; timer = timer->armed.next) {
+        if (timer->armed.id == id) {
+            drop_timer(stage, timer);
+            return true;
+        }
+    }
+    return false;
+}
+
+void weir__stage_drop_timers(weir_stage *stage) {
+    while (stage->timers != NULL) {
+        drop_timer(stage, stage->timers);
+    }
+}
+
+/* ---- answers that wait for the callback's end ---------------------------- */
+
+struct weir__reply {
+    struct weir__reply *next;
+    weir_from from;
+    size_t bytes;
+    unsigned char answer[];
+};
+
+weir_status weir_reply_after(weir_stage *self, weir_from from, const void *answer, size_t bytes) {
+    if (answer == NULL && bytes > 0) {
+        return weir__refuse(WEIR_INVALID, "answer must not be NULL when bytes is %zu", bytes);
+    }
+    struct weir__reply *reply =
+        bytes > SIZE_MAX / 2 ? NULL : weir__alloc(self->host->allocator, sizeof *reply + bytes, 16);
+    if (reply == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for an answer of %zu bytes", bytes);
+    }
+    reply->next = NULL;
+    reply->from = from;
+    reply->bytes = bytes;
+    if (bytes > 0) {
+        memcpy(reply->answer, answer, bytes);
+    }
+    struct weir__reply **end = &self->replies;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = reply;
+    return WEIR_OK;
+}
+
+void weir__stage_send_replies(weir_stage *stage) {
+    while (stage->replies != NULL) {
+        struct weir__reply *reply = stage->replies;
+        stage->replies = reply->next;
+        weir__call_answer(stage->host->calls, reply->from, WEIR_OK, reply->answer, reply->bytes);
+        weir__free(stage->host->allocator, reply, sizeof *reply + reply->bytes);
+    }
+}
+
+/* ---- finishing ----------------------------------------------------------- */
+
+void weir__stage_finish(weir_stage *stage, bool told) {
+    if (stage->finishing || stage->stopping) {
+        return;
+    }
+    stage->finishing = true;
+    if (stage->drained != NULL) {
+        stage->drained(stage);
+    }
+    if (told && stage->on.handle_drain != NULL) {
+        weir__stage_enter(stage);
+        weir__stage_leave(stage, stage->on.handle_drain(stage));
+    }
+    if (stage->mode == WEIR_ACCUMULATE && !stage->stopping) {
+        weir__stage_set_mode(stage, WEIR_FORWARD);
+    }
+    weir__ready_queue(stage->ready, false);
+}
+
+bool weir__stage_is_finished(const weir_stage *stage) {
+    return stage->finishing && stage->producers == NULL && !stage->begun &&
+           weir__queue_empty(&stage->inq) && weir__queue_empty(&stage->held) &&
+           weir__queue_empty(&stage->buffer.queue) && stage->control.first == NULL &&
+           (stage->may_finish == NULL || stage->may_finish(stage));
+}

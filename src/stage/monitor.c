@@ -1,0 +1,178 @@
+/*
+ * Monitors: see monitor.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "stage/monitor.h"
+
+#include "base/refusal.h"
+#include "stage/stage.h"
+
+#include <weir/name.h>
+
+#define MONITOR_OF(mail, member)                                                             \
+    ((struct weir__monitor *)(void *)((unsigned char *)(mail)-offsetof(struct weir__monitor, \
+                                                                       member)))
+
+static struct weir__monitor **list_of(weir_stage *stage, enum weir__monitor_side side) {
+    return side == WEIR__WATCHING ? &stage->watching : &stage->watchers;
+}
+
+static void link(weir_stage *stage, struct weir__monitor *monitor, enum weir__monitor_side side) {
+    struct weir__monitor **list = list_of(stage, side);
+    monitor->previous[side] = NULL;
+    monitor->next[side] = *list;
+    if (*list != NULL) {
+        (*list)->previous[side] = monitor;
+    }
+    *list = monitor;
+    monitor->listed[side] = true;
+}
+
+static void unlink(weir_stage *stage, struct weir__monitor *monitor, enum weir__monitor_side side) {
+    struct weir__monitor *before = monitor->previous[side];
+    struct weir__monitor *after = monitor->next[side];
+    *(before != NULL ? &before->next[side] : list_of(stage, side)) = after;
+    if (after != NULL) {
+        after->previous[side] = before;
+    }
+    monitor->listed[side] = false;
+}
+
+static void release(const struct weir__host *host, struct weir__monitor *monitor) {
+    if (weir__fetch_sub_u32(&monitor->refs, 1) == 1) { /* X1 -> X2 */
+        weir__free(host->allocator, monitor, sizeof *monitor);
+    }
+}
+
+static void send(struct weir__bell *bell, struct weir__mail *mail, enum weir__mail_kind kind,
+                 weir_ref to) {
+    mail->kind = kind;
+    mail->to = to;
+    weir__mail_send(bell, mail);
+}
+
+static void watch(struct weir__monitor *monitor) {
+    send(monitor->watched_bell, &monitor->watch, WEIR__MAIL_WATCH, monitor->watched);
+}
+
+/* With the watched side's reference. */
+static void notify(struct weir__monitor *monitor, weir_reason reason) {
+    monitor->reason = reason;
+    send(monitor->watcher_bell, &monitor->watch, WEIR__MAIL_NOTICE, monitor->watcher);
+}
+
+/* With the watcher side's reference. */
+static void unwatch(weir_stage *stage, struct weir__monitor *monitor) {
+    unlink(stage, monitor, WEIR__WATCHING);
+    send(monitor->watched_bell, &monitor->unwatch, WEIR__MAIL_UNWATCH, monitor->watched);
+}
+
+/* ---- by users ------------------------------------------------------------ */
+
+weir_status weir_monitor_stage(weir_stage *self, weir_ref stage, weir_monitor *out) {
+    struct weir__bell *bell = self->host->bell_of(self->host->runtime, stage);
+    if (self->on.handle_down == NULL) {
+        return weir__refuse(WEIR_INVALID, "stage %s has no handle_down to be told with",
+                            self->name);
+    }
+    if (bell == NULL || stage.bits == self->ref.bits) {
+        return weir__refuse(bell == NULL ? WEIR_NO_STAGE : WEIR_INVALID,
+                            bell == NULL ? "the reference is of no stage of this runtime"
+                                         : "a stage cannot watch itself");
+    }
+    struct weir__monitor *monitor = weir__alloc_zeroed(self->host->allocator, sizeof *monitor, 16);
+    if (monitor == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory to watch a stage");
+    }
+    monitor->id = ++self->monitors;
+    monitor->watcher = self->ref;
+    monitor->watched = stage;
+    monitor->watcher_bell = self->host->bell;
+    monitor->watched_bell = bell;
+    monitor->refs = 2;
+    link(self, monitor, WEIR__WATCHING);
+    if (out != NULL) {
+        out->id = monitor->id;
+    }
+    if (weir__starting == self) { /* a notice must not come before the stage does */
+        monitor->watch.kind = WEIR__MAIL_WATCH_LATER;
+        weir__mail_list_push(&self->control, &monitor->watch);
+    } else {
+        watch(monitor);
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_demonitor(weir_stage *self, weir_monitor monitor) {
+    for (struct weir__monitor *own = self->watching; own != NULL; own = own->next[WEIR__WATCHING]) {
+        if (own->id == monitor.id) {
+            unwatch(self, own);
+            break;
+        }
+    }
+    return WEIR_OK;
+}
+
+/* ---- mail ---------------------------------------------------------------- */
+
+static void noticed(weir_stage *stage, struct weir__monitor *monitor) {
+    if (monitor->listed[WEIR__WATCHING]) {
+        unlink(stage, monitor, WEIR__WATCHING);
+        weir_ref watched = monitor->watched;
+        weir_reason reason = monitor->reason;
+        release(stage->host, monitor); /* the watcher's side */
+        weir__stage_enter(stage);
+        weir__stage_leave(stage, stage->on.handle_down(stage, watched, reason));
+    }
+}
+
+void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail) {
+    struct weir__monitor *monitor;
+    switch (mail->kind) {
+    case WEIR__MAIL_WATCH_LATER:
+        watch(MONITOR_OF(mail, watch));
+        return;
+    case WEIR__MAIL_WATCH:
+        link(stage, MONITOR_OF(mail, watch), WEIR__WATCHED);
+        return;
+    case WEIR__MAIL_NOTICE:
+        monitor = MONITOR_OF(mail, watch);
+        noticed(stage, monitor);
+        release(stage->host, monitor); /* the watched side's */
+        return;
+    default:
+        monitor = MONITOR_OF(mail, unwatch);
+        if (monitor->listed[WEIR__WATCHED]) {
+            unlink(stage, monitor, WEIR__WATCHED);
+            release(stage->host, monitor); /* the watched side's */
+        }
+        release(stage->host, monitor); /* the watcher's */
+        return;
+    }
+}
+
+void weir__monitor_bounce(struct weir__host *host, struct weir__mail *mail) {
+    switch (mail->kind) {
+    case WEIR__MAIL_WATCH:
+        notify(MONITOR_OF(mail, watch), WEIR_REASON_NOPROC);
+        return;
+    case WEIR__MAIL_WATCH_LATER: /* the watched never knew */
+    case WEIR__MAIL_NOTICE:
+        release(host, MONITOR_OF(mail, watch));
+        return;
+    default:
+        release(host, MONITOR_OF(mail, unwatch));
+        return;
+    }
+}
+
+void weir__stage_end_monitors(weir_stage *stage) {
+    while (stage->watchers != NULL) {
+        struct weir__monitor *monitor = stage->watchers;
+        unlink(stage, monitor, WEIR__WATCHED);
+        notify(monitor, stage->reason);
+    }
+    while (stage->watching != NULL) {
+        unwatch(stage, stage->watching);
+    }
+}

@@ -1,0 +1,42 @@
+/*
+ * Monitors: how a stage learns that another has stopped.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A monitor is one piece of memory that is on two lists, each of one worker's:
+ * `watching` of who watches and `watchers` of whom he watches.  Between them go
+ * three pieces of mail, each sent at most once and each handing over a reference:
+ *
+ *   WATCH    to the watched: be on its list           (the watched side's)
+ *   NOTICE   to the watcher: the watched has stopped  (the watched side's)
+ *   UNWATCH  to the watched: the watcher has lost     (the watcher side's)
+ *            interest, or has stopped
+ *
+ *   writers of next/previous[0]  the watcher's worker;  of [1]  the watched's
+ *
+ * refs is 2: one for each side.  Mail to a side that is gone is bounced, and a
+ * WATCH that is bounced becomes a NOTICE of NOPROC.  The last to let go frees.
+ *   X1 -> X2  refs: as edge/edge.h's.
+ */
+#ifndef WEIR__STAGE_MONITOR_H
+#define WEIR__STAGE_MONITOR_H
+
+#include "ring/mail.h"
+
+enum weir__monitor_side { WEIR__WATCHING, WEIR__WATCHED };
+
+struct weir__monitor {
+    uint64_t id;
+    weir_ref watcher;
+    weir_ref watched;
+    struct weir__bell *watcher_bell;
+    struct weir__bell *watched_bell;
+    uint32_t refs;           /* atomic */
+    struct weir__mail watch; /* WATCH_LATER, WATCH, NOTICE: one after the other */
+    struct weir__mail unwatch;
+    weir_reason reason;            /* with NOTICE */
+    struct weir__monitor *next[2]; /* by side */
+    struct weir__monitor *previous[2];
+    bool listed[2];
+};
+
+#endif
