@@ -16,6 +16,7 @@
 #include <weir/runtime.h>
 #include <weir/stage.h>
 #include <weir/status.h>
+#include <weir/stream.h>
 #include <weir/subscription.h>
 #include <weir/timer.h>
 #include <weir/types.h>

@@ -62,9 +62,10 @@ struct weir__edge {
     struct weir__ready_stage *at[2]; /* by direction: producer's, consumer's */
     const struct weir__allocator *allocator;
     size_t bytes;
-    bool local;        /* both stages on one worker               */
-    bool manual;       /* the consumer chose                      */
-    bool can_overflow; /* the ring may be full while demand is open; a hint, since anybody
+    size_t takes_bytes; /* the only size of event the consumer takes; 0: any */
+    bool local;         /* both stages on one worker               */
+    bool manual;        /* the consumer chose                      */
+    bool can_overflow;  /* the ring may be full while demand is open; a hint, since anybody
                           may ask for more than max_demand                           */
 
     WEIR__APART uint32_t refs;

@@ -37,6 +37,8 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
     }
     uint64_t foreign = read_counter(&runtime->foreign_discarded);
     sum.emitted += foreign;
+    sum.handled += read_counter(&runtime->foreign_handled);
+    lost += read_counter(&runtime->foreign_lost);
     sum.in_flight = sent - sum.handled - returned - lost;
     sum.discarded = lost + dropped + foreign;
     *out = sum;
@@ -45,6 +47,11 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
 
 void weir__runtime_discarded(weir_runtime *runtime, uint64_t count) {
     weir__fetch_add_u64(&runtime->foreign_discarded, count);
+}
+
+void weir__runtime_read(weir_runtime *runtime, uint64_t handled, uint64_t lost) {
+    weir__fetch_add_u64(&runtime->foreign_handled, handled);
+    weir__fetch_add_u64(&runtime->foreign_lost, lost);
 }
 
 const char *weir_accounts_check(const weir_accounts *accounts) {

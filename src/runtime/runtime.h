@@ -31,8 +31,11 @@ struct weir_runtime {
     uint32_t stop_reason;           /* atomic: of STOP_ALL                        */
     uint32_t stops;                 /* atomic: calls of weir_runtime_stop         */
 
-    /* events that other threads discarded (atomic): see weir__runtime_discarded */
+    /* events that other threads discarded, read, and left unread (atomic): see
+     * weir__runtime_discarded and weir__runtime_read */
     WEIR__APART uint64_t foreign_discarded;
+    uint64_t foreign_handled;
+    uint64_t foreign_lost;
 
     /* the stepping thread's */
     struct weir__rng rng;
@@ -63,6 +66,9 @@ void weir__message_used_up(struct weir__host *host, struct weir__message *messag
 
 /* Counts events that were accepted and discarded by a thread that is no worker. */
 void weir__runtime_discarded(weir_runtime *runtime, uint64_t count);
+
+/* Counts events of a batch that a reader still had when its stage was gone already. */
+void weir__runtime_read(weir_runtime *runtime, uint64_t handled, uint64_t lost);
 
 void weir__runtime_log(weir_runtime *runtime, weir_log_level level, const char *text);
 

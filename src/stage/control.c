@@ -58,6 +58,7 @@ static void subscribe(weir_stage *stage, struct weir__edge *edge) {
         weir__edge_release(edge);
         return;
     }
+    edge->takes_bytes = stage->takes_bytes;
     edge->manual = verdict == WEIR_MANUAL;
     edge->can_overflow = edge->can_overflow || edge->manual;
     weir__window_open(&edge->window, edge->options.max_demand, edge->options.min_demand);

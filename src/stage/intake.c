@@ -167,7 +167,12 @@ static void one_batch(weir_stage *stage) {
     stage->message_left -= count;
     stage->begun = stage->message_left > 0;
     struct weir__item item;
-    if (next_run(stage, count, &item)) {
+    bool run = next_run(stage, count, &item);
+    if (run && stage->lend != NULL) {
+        /* It asks once the batch has come back. */
+        run = weir__stage_lend(stage, edge, item, ask_for);
+        ask_for = run ? 0 : ask_for;
+    } else if (run) {
         handle(stage, edge, &item, weir__block_at(item.block, item.first, item.event_bytes), count,
                item.event_bytes);
     }
@@ -179,6 +184,10 @@ static void one_batch(weir_stage *stage) {
 bool weir__stage_can_drain(const weir_stage *stage) {
     if (stage->stopping || weir__queue_empty(&stage->inq)) {
         return false;
+    }
+    if (!weir__queue_empty(&stage->lent) &&
+        (weir__queue_at(&stage->inq, 0)->flags & WEIR__MARK) != 0) {
+        return false; /* an end, behind what a reader still has */
     }
     return stage->begun || stage->kind == WEIR_CONSUMER ||
            stage->dispatch.table->open_demand(stage->dispatch.state) > 0;
@@ -225,8 +234,8 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
  */
 static bool handle_inline(weir_stage *stage, struct weir__edge *edge,
                           const struct weir__entry *entry) {
-    if (entry->block != NULL || stage->kind != WEIR_CONSUMER || !weir__queue_empty(&stage->inq) ||
-        !weir__queue_empty(&edge->partial)) {
+    if (entry->block != NULL || stage->kind != WEIR_CONSUMER || stage->lend != NULL ||
+        !weir__queue_empty(&stage->inq) || !weir__queue_empty(&edge->partial)) {
         return false;
     }
     uint64_t left = entry->count;
@@ -250,7 +259,7 @@ static bool handle_inline(weir_stage *stage, struct weir__edge *edge,
 
 /* CLOSE has come and all before it is here: the end takes its place in line. */
 static void end(weir_stage *stage, struct weir__edge *edge) {
-    if (weir__queue_empty(&stage->inq)) {
+    if (weir__queue_empty(&stage->inq) && weir__queue_empty(&stage->lent)) {
         weir__stage_finish_cancel(stage, edge);
         return;
     }

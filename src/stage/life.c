@@ -76,6 +76,7 @@ static void open_queues(weir_stage *stage, const weir_stage_options *options) {
     weir__queue_open(&stage->scratch, allocator);
     weir__queue_open(&stage->held, allocator);
     weir__queue_open(&stage->inq, allocator);
+    weir__queue_open(&stage->lent, allocator);
     weir__buffer_open(&stage->buffer, buffer_size(options), options->buffer_keep, allocator,
                       &stage->host->pool);
 }
@@ -270,6 +271,7 @@ static void leave_consumers(weir_stage *stage) {
 void weir__stage_terminate(weir_stage *stage) {
     weir__stage_emitted(stage);
     discard_unsent(stage);
+    weir__stage_recall(stage);
     return_unbegun(stage);
     if (stage->on.terminate != NULL) {
         stage->host->running = stage;
@@ -300,6 +302,7 @@ void weir__stage_free(weir_stage *stage) {
     weir__queue_close(&stage->scratch, &host->pool);
     weir__queue_close(&stage->held, &host->pool);
     weir__queue_close(&stage->inq, &host->pool);
+    weir__queue_close(&stage->lent, &host->pool);
     const weir_dispatcher *table = stage->dispatch.table;
     if (table != NULL) {
         if (table->close != NULL) {

@@ -7,6 +7,7 @@
  *   emit.c     what a callback emits, on its way to the dispatcher or buffer
  *   supply.c   the producer's side: demand, buffer, consumers
  *   intake.c   the consumer's side: entries, messages, batches, asks
+ *   lend.c     batches that a reader outside of the runtime takes
  *   keep.c     events that wait, copied out of blocks that they would pin
  *   control.c  mail: subscribing, cancelling
  *   inbox.c    mail: what users send; timers, answers
@@ -32,7 +33,7 @@
 enum weir__mark_kind {
     WEIR__MARK_INFO = 1, /* mark: a struct weir__message          */
     WEIR__MARK_CANCEL,   /* owner: the edge that ended            */
-    WEIR__MARK_DEMAND    /* mark: the demand, as an integer; held */
+    WEIR__MARK_DEMAND    /* mark: the demand, as an integer; held, lent */
 };
 
 struct weir_stage {
@@ -76,6 +77,12 @@ struct weir_stage {
     bool message_windowed;    /* cut by the window; else one batch           */
     uint32_t inq_fresh;       /* items at its end that came in this turn     */
     struct weir__block *keep; /* keep.c: being filled, or NULL             */
+
+    /* lending (lend.c): a part's; unless it lends, lend and recall are NULL */
+    struct weir__queue lent;           /* batches that are not back yet          */
+    void (*lend)(weir_stage *stage);   /* something was added to lent            */
+    void (*recall)(weir_stage *stage); /* at the end: lent is what was not read  */
+    size_t takes_bytes;                /* the only size of event it takes; 0: any */
 
     /* control */
     struct weir__mail_list control;
@@ -163,6 +170,24 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget);
 
 /* True when a message, or the next batch of one, may be handled now. */
 bool weir__stage_can_drain(const weir_stage *stage);
+
+/* ---- lend.c -------------------------------------------------------------- */
+
+/* Lends a batch, and with it its reference.  false: no memory, it is discarded. */
+bool weir__stage_lend(weir_stage *stage, struct weir__edge *edge, struct weir__item item,
+                      uint64_t ask_for);
+
+/* True when the return of the batch at that index of lent makes its stage ask. */
+bool weir__stage_lent_asks(const weir_stage *stage, uint32_t index);
+
+/* The oldest batch is back: it is handled.  Returns how many items lent is shorter. */
+uint32_t weir__stage_lent_back(weir_stage *stage);
+
+/* The first `events` of the oldest batch are handled, and no more of it. */
+void weir__stage_lent_part(weir_stage *stage, uint64_t events);
+
+/* The stage ends: what was lent and not read is in the input queue again. */
+void weir__stage_recall(weir_stage *stage);
 
 /* ---- keep.c -------------------------------------------------------------- */
 

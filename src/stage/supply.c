@@ -226,6 +226,18 @@ static bool selects_in_vain(weir_stage *stage, const struct weir__edge *edge) {
     return true;
 }
 
+/* A consumer that takes events of one size would not know what to do with others. */
+static bool has_other_events(weir_stage *stage, const struct weir__edge *edge) {
+    if (edge->takes_bytes == 0 || edge->takes_bytes == stage->event_bytes) {
+        return false;
+    }
+    weir__host_log(stage->host, WEIR_LOG_ERROR,
+                   "stage %s refuses a subscription: its events have %zu bytes, the consumer "
+                   "takes events of %zu",
+                   stage->name, stage->event_bytes, edge->takes_bytes);
+    return true;
+}
+
 void weir__stage_attach(weir_stage *stage, struct weir__edge *edge) {
     const struct weir__dispatch *dispatch = &stage->dispatch;
     weir__stage_link_consumer(stage, edge);
@@ -233,7 +245,8 @@ void weir__stage_attach(weir_stage *stage, struct weir__edge *edge) {
     weir_subscribe_verdict verdict = weir__stage_ask_user(stage, consumer_of(edge));
     weir_reason refused = WEIR_REASON_REFUSED;
     uint64_t upstream = 0;
-    if (verdict == WEIR_AUTOMATIC && selects_in_vain(stage, edge)) {
+    if (verdict == WEIR_AUTOMATIC &&
+        (selects_in_vain(stage, edge) || has_other_events(stage, edge))) {
         refused = WEIR_REASON_REFUSED;
     } else if (verdict == WEIR_AUTOMATIC &&
                !weir__outlet_open(&edge->outlet, dispatch->table, stage->host->allocator)) {

@@ -1,0 +1,137 @@
+/*
+ * The stream: a thread that is no worker takes events out of the graph.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *   weir_stream_open(runtime, &(weir_stream_options){.event_bytes = 8,
+ *                    .subscribe_to = &(weir_subscribe_to){.producer = numbers},
+ *                    .subscribe_count = 1}, &stream);
+ *   while (weir_stream_next(stream, &number, WEIR_FOREVER) == WEIR_OK) ...
+ *   weir_stream_close(stream);
+ *
+ * A stream is a consumer whose events are handled by the thread that reads it.
+ * Its subscriptions are automatic: at most max_demand events of each are ever on
+ * their way, in batches of at most max_demand - min_demand, and the ask that a
+ * batch makes due is sent when the reader comes back for more after it.
+ *
+ * It ends when none of its subscriptions is left, or when one ends in a way that
+ * its cancel mode makes the consumer's end; what came before that is read first.
+ *
+ * One thread at a time reads a stream: next, batch, fd, reason and close are
+ * that thread's.  Source: GenStage.stream.
+ */
+#ifndef WEIR_STREAM_H
+#define WEIR_STREAM_H
+
+#include <weir/events.h>
+#include <weir/subscription.h>
+#include <weir/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * The demand mode that the producers of subscribe_to are set to once the stream has
+ * subscribed to all of them: a program may start them accumulating, so that no
+ * event goes out before everybody is there.  producer_consumers have none.
+ */
+typedef enum weir_stream_demand {
+    WEIR_STREAM_FORWARD = 0,
+    WEIR_STREAM_ACCUMULATE = 1,
+    WEIR_STREAM_LEAVE = 2 /* they stay as they are */
+} weir_stream_demand;
+
+typedef struct weir_stream_options {
+    const char *name;                      /* default "stream"                               */
+    size_t event_bytes;                    /* of every event, 1..65536; required             */
+    const weir_subscribe_to *subscribe_to; /* producers, each with options of its own        */
+    size_t subscribe_count;                /* how many; with 0 it waits for the first        */
+    weir_stream_demand demand;             /* default WEIR_STREAM_FORWARD                    */
+    unsigned worker;                       /* as in weir_stage_options                       */
+    /* Unless NULL: called with the count of each discard, on the worker; for events that the
+     * reader had begun to take when its stage was gone, in weir_stream_close. */
+    void (*discarded)(void *context, uint64_t count, weir_discard cause);
+    void *context;
+} weir_stream_options;
+
+typedef struct weir_stream weir_stream;
+
+/*
+ * Opens a stream and subscribes it.  A producer whose events have another size
+ * refuses the subscription: it ends with WEIR_REASON_REFUSED.
+ * Returns    WEIR_OK.  A WEIR_TEMPORARY subscription to a stage that is gone ends at
+ *            once, as if it had been there.
+ * Errors     as weir_stage_start; nothing is left behind.
+ * Threads    any, also inside callbacks.
+ * Lifetime   of the handle: until weir_stream_close; it outlives its stage.
+ */
+weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_options *options,
+                             weir_stream **out);
+
+/*
+ * Adds a producer.  out may be NULL.
+ * Errors     as weir_subscribe; NO_STAGE once the stream has ended.
+ * Threads    any.  Source: GenStage.async_subscribe to the enumerating process.
+ */
+weir_status weir_stream_subscribe(weir_stream *stream, weir_ref producer,
+                                  const weir_subscribe_options *options, weir_subscription *out);
+
+/*
+ * Copies the next event out, waiting for it if need be.
+ * Arguments  timeout_ns: 0 does not wait.
+ * Returns    WEIR_OK; WEIR_TIMEOUT; WEIR_END: there is nothing more to come, and
+ *            weir_stream_reason says why.
+ * Errors     INVALID; WRONG_THREAD (would wait inside a callback).
+ * Waiting    in a stepped or simulated runtime, where nobody else runs the workers:
+ *            steps it, until something has come, the time (virtual, when simulated)
+ *            is over or all is at rest.  With timeout_ns 0 nothing is stepped.
+ * Cost       a copy; once a batch, two cache lines that cross between cores.  No
+ *            system call while there are events.
+ */
+weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_ns);
+
+/*
+ * Takes up to `most` events (0: as many as there are) of one batch, uncopied, waiting
+ * for the first if need be.  out also tells which subscription they came by.
+ * Returns, Errors, Waiting as weir_stream_next; *out is set only with WEIR_OK.
+ * Lifetime   of the events: until the next call of next, batch or close.
+ */
+weir_status weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_ns,
+                              weir_batch *out);
+
+/*
+ * A file descriptor to put into poll, epoll and the like, for reading: readable,
+ * as long as it is so, while there is something to take or the end to be learnt.
+ * After it was, call next or batch (timeout 0) until WEIR_TIMEOUT, or only once.
+ * It may be readable for nothing now and then.
+ * Arguments  out: receives the descriptor, the same each time.  It is weir's own:
+ *            not to be read, and to be taken out of an epoll before
+ *            weir_stream_close.
+ * Errors     SYSTEM: there is none to be had.
+ * Cost       one system call when events come after WEIR_TIMEOUT, one for each
+ *            WEIR_TIMEOUT; none in between.
+ */
+weir_status weir_stream_fd(weir_stream *stream, int *out);
+
+/* Why the stream ended; WEIR_REASON_NORMAL before WEIR_END was returned. */
+weir_reason weir_stream_reason(const weir_stream *stream);
+
+/*
+ * Its stage.  weir_stop ends the stream from any thread: a reader that waits gets
+ * WEIR_END, what it has not taken goes back to the producers.
+ */
+weir_ref weir_stream_stage(const weir_stream *stream);
+
+/*
+ * Ends all subscriptions (their producers see WEIR_DOWN, NORMAL) and gives the
+ * handle back; returns without waiting.  Events that were on their way and not
+ * taken go back to their producers, as those of any consumer that stops, or are
+ * discarded and told.  No other thread may use the handle during or after the
+ * call; call it before weir_runtime_close.
+ */
+void weir_stream_close(weir_stream *stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,218 @@
+/*
+ * The stream: a consumer stage whose batches a foreign thread takes.  See stream.h.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * This file is the stage's side, on its worker; stream_open.c opens one, and
+ * stream_read.c is the reader's.
+ */
+#include "parts/stream.h"
+
+#include "os/event.h"
+#include "os/futex.h"
+
+#include <string.h>
+
+enum { TELL_AT_LEAST = WEIR__STREAM_ENTRIES / 4 };
+
+void weir__stream_release(weir_stream *stream) {
+    if (weir__fetch_sub_u32(&stream->refs, 1) == 1) {
+        if (stream->event != 0) {
+            weir__event_close((int)(stream->event - 1));
+        }
+        weir__free(&stream->runtime->allocator, stream, sizeof *stream);
+    }
+}
+
+void weir__stream_poke(weir_stream *stream) {
+    if (weir__load_relaxed_u32(&stream->poked) != 0 ||
+        weir__exchange_u32(&stream->poked, 1) != 0) { /* N1 -> N2 */
+        return;
+    }
+    weir__fetch_add_u32(&stream->refs, 1);
+    stream->poke.mail.kind = WEIR__MAIL_POKE;
+    stream->poke.mail.to = stream->stage;
+    weir__mail_send(&weir__runtime_worker(stream->runtime, stream->stage)->bell,
+                    &stream->poke.mail);
+}
+
+void weir__stream_wake(weir_stream *stream) {
+    weir__fence_full(); /* N3 -> N4 */
+    if (weir__load_relaxed_u32(&stream->sleeper) == WEIR__AWAKE) {
+        return;
+    }
+    uint32_t state = weir__exchange_u32(&stream->sleeper, WEIR__AWAKE);
+    uint32_t event = weir__load_relaxed_u32(&stream->event);
+    if (state != WEIR__AWAKE && event != 0) {
+        weir__event_signal((int)(event - 1));
+    }
+    if (state == WEIR__ASLEEP) {
+        weir__futex_wake(&stream->sleeper, 1);
+    }
+}
+
+static weir_stream *stream_of(weir_stage *self) {
+    return *(weir_stream **)weir_state(self);
+}
+
+/* ---- lending ------------------------------------------------------------- */
+
+/* An entry for each batch that has none yet, as far as the ring has room. */
+static bool fill(weir_stream *stream, weir_stage *self) {
+    const struct weir__queue *lent = &self->lent;
+    bool any = false;
+    for (; stream->given < lent->count; stream->given++) {
+        const struct weir__item *item = weir__queue_at(lent, stream->given);
+        if ((item->flags & WEIR__MARK) != 0) {
+            continue;
+        }
+        struct weir__entry *slot = weir__ring_reserve(&stream->ring);
+        if (slot == NULL) {
+            break;
+        }
+        const struct weir__edge *edge = item->owner;
+        bool tell = weir__stage_lent_asks(self, stream->given) || ++stream->untold == TELL_AT_LEAST;
+        stream->untold = tell ? 0 : stream->untold;
+        slot->block = item->block;
+        slot->first = item->first;
+        slot->count = item->count;
+        slot->flags = tell ? WEIR__STREAM_TELL : 0;
+        slot->event_bytes_less_1 = (uint16_t)(item->event_bytes - 1);
+        memcpy(slot->events, &edge->id, sizeof edge->id);
+        weir__ring_commit(&stream->ring, slot);
+        any = true;
+    }
+    return any;
+}
+
+/* What the reader is through with, as `position` tells. */
+static void take_back(weir_stream *stream, weir_stage *self, uint64_t position) {
+    uint64_t back = (position & WEIR__STREAM_MOVES) / 2;
+    while (stream->back < back) {
+        stream->given -= weir__stage_lent_back(self);
+        stream->back++;
+    }
+}
+
+static void lend(weir_stage *self) {
+    weir_stream *stream = stream_of(self);
+    take_back(stream, self, weir__load_acquire_u64(&stream->position)); /* N5 -> N6 */
+    if (fill(stream, self)) {
+        weir__stream_wake(stream);
+    }
+    uint32_t waiting = self->lent.count - stream->given;
+    if (waiting > 0) { /* without an entry: the batch just lent, and the ask behind it */
+        weir__stage_unpin(self, &self->lent, waiting < 2 ? waiting : 2);
+    }
+}
+
+/* The stage ends.  What the reader has not begun stays lent, and goes back. */
+static void recall(weir_stage *self) {
+    weir_stream *stream = stream_of(self);
+    struct weir__queue *lent = &self->lent;
+    stream->reason = self->reason;
+    uint64_t position = weir__exchange_u64(&stream->position, WEIR__STREAM_CLOSED);
+    /* N5 -> N6, N7 -> N8 */
+    take_back(stream, self, position);
+    if ((position & 1) != 0 && (position & WEIR__STREAM_QUIT) != 0) {
+        weir__stage_lent_part(self, weir__queue_at(lent, 0)->count - stream->unread);
+    } else if ((position & 1) != 0) {
+        weir__queue_pop(lent); /* with its reference, the reader's */
+    }
+    weir__stream_wake(stream);
+}
+
+/* ---- callbacks ----------------------------------------------------------- */
+
+/* Subscribed to all: the demand mode goes to the producers, behind that. */
+static void send_modes(weir_stream *stream) {
+    while (stream->modes != NULL) {
+        struct weir__mail *mail = stream->modes;
+        stream->modes = mail->next;
+        struct weir__worker *worker = weir__runtime_worker(stream->runtime, mail->to);
+        weir__fetch_add_u32(&worker->messages, 1);
+        weir__mail_send(&worker->bell, mail);
+    }
+}
+
+static bool none_left(const weir_stream *stream) {
+    uint32_t requested = weir__load_relaxed_u32(&stream->requested);
+    return stream->ended > 0 && stream->ended == requested;
+}
+
+/* A poke: the reader has come back or quit, or a subscription was not to be had. */
+static weir_verdict handle_poke(weir_stage *self, const void *message, size_t bytes) {
+    if (message != NULL || bytes != 0) {
+        weir__host_log(self->host, WEIR_LOG_WARNING,
+                       "stream %s takes no casts: a message of %zu bytes was dropped", self->name,
+                       bytes);
+        return WEIR_CONTINUE;
+    }
+    weir_stream *stream = stream_of(self);
+    weir__exchange_u32(&stream->poked, 0);                         /* N1 -> N2 */
+    uint64_t position = weir__load_acquire_u64(&stream->position); /* N5 -> N6 */
+    bool done = (position & WEIR__STREAM_QUIT) != 0 || none_left(stream);
+    take_back(stream, self, position);
+    send_modes(stream);
+    if (!done && fill(stream, self)) {
+        weir__stream_wake(stream);
+    }
+    weir__stream_release(stream); /* the poke's */
+    return done ? weir_stop_with(self, WEIR_REASON_NORMAL) : WEIR_CONTINUE;
+}
+
+/* Only a consumer that lends nothing is ever handed events. */
+static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
+    (void)batch;
+    return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
+}
+
+static bool ends_quietly(weir_cancel_mode mode, weir_reason reason) {
+    return mode == WEIR_TEMPORARY || reason == WEIR_REASON_ALREADY_SUBSCRIBED ||
+           (mode == WEIR_TRANSIENT &&
+            (reason == WEIR_REASON_NORMAL || reason == WEIR_REASON_SHUTDOWN));
+}
+
+static weir_verdict handle_cancel(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
+                                  weir_reason reason) {
+    (void)cause;
+    weir_stream *stream = stream_of(self);
+    stream->ended++;
+    if (!ends_quietly(peer->options->cancel, reason) || !none_left(stream)) {
+        return WEIR_CONTINUE;
+    }
+    return weir_stop_with(self, WEIR_REASON_NORMAL);
+}
+
+static void handle_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
+    weir_stream *stream = stream_of(self);
+    if (stream->discarded != NULL) {
+        stream->discarded(stream->context, count, cause);
+    } else {
+        weir__host_log(self->host, WEIR_LOG_WARNING, "stream %s has discarded %llu events",
+                       self->name, (unsigned long long)count);
+    }
+}
+
+static void handle_terminate(weir_stage *self, weir_reason reason) {
+    (void)reason;
+    weir_stream *stream = stream_of(self);
+    weir__stream_drop_modes(stream);
+    weir__stream_release(stream); /* the stage's */
+}
+
+static weir_verdict init(weir_stage *self, void *argument) {
+    const weir_stream *stream = argument;
+    self->lend = lend;
+    self->recall = recall;
+    self->takes_bytes = stream->event_bytes;
+    return WEIR_CONTINUE;
+}
+
+const weir_callbacks weir__stream_callbacks = {
+    .init = init,
+    .handle_events = handle_events,
+    .handle_cast = handle_poke,
+    .handle_cancel = handle_cancel,
+    .discarded = handle_discarded,
+    .terminate = handle_terminate,
+};

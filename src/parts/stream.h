@@ -1,0 +1,118 @@
+/*
+ * The stream's shared memory, and what both its sides use.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The stage's side (stream.c) lends batches: it keeps them in its stage's `lent`,
+ * and puts an entry for each on a ring.  The reader's side (stream_read.c) takes
+ * an entry, reads the events where they are, and comes back: it moves `position`,
+ * and unless that is under way pokes the stage, which then drops the batch, counts
+ * it as handled and asks.  The reader never touches a reference count, but for the
+ * one batch that it may hold when the stage ends.
+ *
+ *   field      writers                          readers
+ *   ring       the worker; c_head the reader    the other
+ *   position   the reader, until the worker     both
+ *              says CLOSED
+ *   unread     the reader, before QUIT          the worker, after it
+ *   reason     the worker, before CLOSED        the reader, after it
+ *   poked      reader 0 -> 1, worker 1 -> 0     both
+ *   sleeper    reader 0 -> 1 or 2; both -> 0    both
+ *   event      the reader, once                 the worker
+ *   requested  who subscribes                   the worker
+ *
+ * position is 2 * batches that are back, + 1 while the reader holds one more;
+ * whoever changes it does so in one locked step, so there is no doubt which
+ * batches the reader has had: the worker's exchange to CLOSED learns it, and all
+ * others are given back, even though the ring still has their entries; after it
+ * the reader's next step fails, and the batch it holds is its own to account for.
+ *
+ * sleeper: AWAKE; WAITING, the reader was told that there is nothing and looks at
+ * its event; ASLEEP, it sleeps on the word.  Unless AWAKE, whoever has something
+ * for the reader makes it AWAKE, signals the event and wakes it.  So while there
+ * is an event and the state is AWAKE, the event is readable or about to be.
+ *
+ * Ordering.
+ *   N1 -> N2  Dekker: move position, read poked / clear poked, read position: no
+ *             return and no QUIT stays unseen.
+ *   N3 -> N4  Dekker: publish (an entry, CLOSED), read sleeper / set sleeper, look
+ *             at the ring and at position: nobody sleeps beside something to take.
+ *   N5 -> N6  position moves (a locked operation) -> is read by the worker
+ *             (acquire): the reader's reads come before the block's next use.
+ *   N7 -> N8  CLOSED (a locked operation) -> is seen by the reader (acquire, or a
+ *             step that fails): publishes the reason.
+ * The ring's own are K1 -> K2 and K3 -> K4 (ring/ring.h).
+ * Models: tests/model/stream.pml.  Progress: wait-free on both sides, waiting for
+ * events aside.  Wrap: position is 64-bit and does not.
+ */
+#ifndef WEIR__PARTS_STREAM_H
+#define WEIR__PARTS_STREAM_H
+
+#include "runtime/runtime.h"
+
+#include <weir/stream.h>
+
+enum weir__sleeper { WEIR__AWAKE = 0, WEIR__WAITING = 1, WEIR__ASLEEP = 2 };
+
+#define WEIR__STREAM_CLOSED (UINT64_C(1) << 63)
+#define WEIR__STREAM_QUIT   (UINT64_C(1) << 62) /* the reader is done; `unread` is set */
+#define WEIR__STREAM_MOVES  (WEIR__STREAM_QUIT - 1)
+
+enum {
+    WEIR__STREAM_ENTRIES = 64,
+    WEIR__STREAM_TELL = 8 /* an entry's flag: the stage wants to know when it is back */
+};
+
+struct weir_stream {
+    /* constant */
+    weir_runtime *runtime;
+    weir_ref stage;
+    size_t event_bytes;
+    uint32_t polls; /* of a reader, before it sleeps */
+    void (*discarded)(void *context, uint64_t count, weir_discard cause);
+    void *context;
+
+    WEIR__APART struct weir__ring ring;
+    struct weir__entry entries[WEIR__STREAM_ENTRIES];
+
+    /* shared */
+    WEIR__APART uint64_t position;
+    uint64_t unread;
+    WEIR__APART uint32_t poked;
+    uint32_t sleeper; /* also a futex */
+    uint32_t event;   /* the descriptor + 1; 0: none */
+    struct weir__poke poke;
+    weir_reason reason;
+    uint32_t refs;      /* the handle, the stage, a poke in flight */
+    uint32_t requested; /* subscriptions, ever                     */
+
+    /* the worker's */
+    WEIR__APART uint64_t back; /* batches                            */
+    uint32_t given;            /* items of lent that need no entry any more   */
+    uint32_t ended;            /* subscriptions                               */
+    uint32_t untold;           /* entries since one that is told              */
+    struct weir__mail *modes;  /* messages to the producers, not sent yet     */
+
+    /* the reader's */
+    WEIR__APART uint64_t at; /* position, as it has last moved it   */
+    struct weir__entry held; /* while at is odd                     */
+    const unsigned char *next_event;
+    size_t left;     /* events of it, from there                    */
+    bool unreported; /* moved, and the stage was not poked          */
+    bool over;       /* CLOSED was seen                             */
+};
+
+/* One reference less; the last one frees it. */
+void weir__stream_release(weir_stream *stream);
+
+/* Pokes the stage, unless a poke is on its way.  Any thread. */
+void weir__stream_poke(weir_stream *stream);
+
+/* Something was published for the reader (N3 -> N4). */
+void weir__stream_wake(weir_stream *stream);
+
+/* Frees the messages that were not sent. */
+void weir__stream_drop_modes(weir_stream *stream);
+
+extern const weir_callbacks weir__stream_callbacks;
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * Opening a stream.  See stream.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "parts/stream.h"
+
+#include "base/refusal.h"
+
+static void poke_gone(struct weir__poke *poke) {
+    weir__stream_release(WEIR__CONTAINER_OF(poke, weir_stream, poke));
+}
+
+static bool alive(const weir_runtime *runtime, weir_ref ref) {
+    return weir__ref_kind(ref) != 0 && weir__runtime_worker(runtime, ref) != NULL &&
+           weir__registry_find(&runtime->registry, ref) != NULL;
+}
+
+static weir_status check(const weir_stream_options *options, weir_stream *const *out) {
+    if (options == NULL || out == NULL) {
+        return weir__refuse(WEIR_INVALID, "%s must not be NULL", out == NULL ? "out" : "options");
+    }
+    if (options->event_bytes < 1 || options->event_bytes > WEIR_EVENT_BYTES_LIMIT) {
+        return weir__refuse(WEIR_INVALID, "event_bytes must be from 1 to %d, got %zu",
+                            WEIR_EVENT_BYTES_LIMIT, options->event_bytes);
+    }
+    if ((unsigned)options->demand > WEIR_STREAM_LEAVE) {
+        return weir__refuse(WEIR_INVALID,
+                            "demand must be one of WEIR_STREAM_FORWARD, WEIR_STREAM_ACCUMULATE, "
+                            "WEIR_STREAM_LEAVE, got %d",
+                            (int)options->demand);
+    }
+    if (options->subscribe_count > 0 && options->subscribe_to == NULL) {
+        return weir__refuse(WEIR_INVALID, "subscribe_to must be set when subscribe_count is %zu",
+                            options->subscribe_count);
+    }
+    return WEIR_OK;
+}
+
+/* ---- the producers' demand mode ------------------------------------------ */
+
+/* Made now, so that it cannot fail when it is due. */
+static bool make_modes(weir_stream *stream, const weir_stream_options *options) {
+    if (options->demand == WEIR_STREAM_LEAVE) {
+        return true;
+    }
+    for (size_t i = options->subscribe_count; i > 0; i--) {
+        weir_ref producer = options->subscribe_to[i - 1].producer;
+        if (weir__ref_kind(producer) != WEIR_PRODUCER || !alive(stream->runtime, producer)) {
+            continue;
+        }
+        struct weir__message *message =
+            weir__alloc_zeroed(&stream->runtime->allocator, sizeof *message, 16);
+        if (message == NULL) {
+            return false;
+        }
+        message->mail.kind = WEIR__MAIL_MODE;
+        message->mail.to = producer;
+        message->mode = options->demand == WEIR_STREAM_ACCUMULATE ? WEIR_ACCUMULATE : WEIR_FORWARD;
+        message->mail.next = stream->modes;
+        stream->modes = &message->mail;
+    }
+    return true;
+}
+
+void weir__stream_drop_modes(weir_stream *stream) {
+    while (stream->modes != NULL) {
+        struct weir__message *message = weir__message_of(stream->modes);
+        stream->modes = message->mail.next;
+        weir__free(&stream->runtime->allocator, message, sizeof *message);
+    }
+}
+
+/* ---- the stage ----------------------------------------------------------- */
+
+static weir_status start(weir_stream *stream, const weir_stream_options *options,
+                         const weir_subscribe_to *list, size_t count) {
+    const weir_stage_options stage = {
+        .kind = WEIR_CONSUMER,
+        .name = options->name != NULL ? options->name : "stream",
+        .state_bytes = sizeof stream,
+        .state = &stream,
+        .argument = stream,
+        .worker = options->worker,
+        .subscribe_to = list,
+        .subscribe_count = count,
+        .on = weir__stream_callbacks,
+    };
+    stream->requested = (uint32_t)options->subscribe_count;
+    stream->ended = (uint32_t)(options->subscribe_count - count);
+    return weir_stage_start(stream->runtime, &stage, &stream->stage);
+}
+
+/* Leaves out temporary subscriptions to who is gone.  They count as ended. */
+static size_t still_there(const weir_runtime *runtime, const weir_stream_options *options,
+                          weir_subscribe_to *list) {
+    size_t count = 0;
+    for (size_t i = 0; i < options->subscribe_count; i++) {
+        const weir_subscribe_to *wish = &options->subscribe_to[i];
+        if (wish->options.cancel != WEIR_TEMPORARY || alive(runtime, wish->producer)) {
+            list[count++] = *wish;
+        }
+    }
+    return count;
+}
+
+/* A producer may go between the look and the start: then once more, with fewer. */
+static weir_status start_with_list(weir_stream *stream, const weir_stream_options *options) {
+    const struct weir__allocator *allocator = &stream->runtime->allocator;
+    size_t bytes = options->subscribe_count * sizeof *options->subscribe_to;
+    weir_subscribe_to *list = bytes == 0 ? NULL : weir__alloc(allocator, bytes, 16);
+    if (bytes > 0 && list == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu subscriptions",
+                            options->subscribe_count);
+    }
+    size_t count;
+    weir_status status;
+    do {
+        count = still_there(stream->runtime, options, list);
+        status = start(stream, options, list, count);
+    } while (status == WEIR_NO_STAGE && still_there(stream->runtime, options, list) < count);
+    weir__free(allocator, list, bytes);
+    return status;
+}
+
+weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_options *options,
+                             weir_stream **out) {
+    weir_status status = check(options, out);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    weir_stream *stream = weir__alloc_zeroed(&runtime->allocator, sizeof *stream, 128);
+    if (stream == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for a stream");
+    }
+    stream->runtime = runtime;
+    stream->event_bytes = options->event_bytes;
+    stream->polls = runtime->workers[0].host.hot_polls;
+    stream->discarded = options->discarded;
+    stream->context = options->context;
+    stream->refs = 2;
+    stream->poke.gone = poke_gone;
+    weir__ring_open(&stream->ring, stream->entries, WEIR__STREAM_ENTRIES, weir__edge_ring_start);
+    status = make_modes(stream, options)
+                 ? start_with_list(stream, options)
+                 : weir__refuse(WEIR_NO_MEMORY, "no memory for a stream's messages");
+    if (status != WEIR_OK) {
+        weir__stream_drop_modes(stream);
+        weir__free(&runtime->allocator, stream, sizeof *stream);
+        return status;
+    }
+    weir__stream_poke(stream); /* behind the subscriptions: the demand mode; perhaps the end */
+    *out = stream;
+    return WEIR_OK;
+}
+
+weir_status weir_stream_subscribe(weir_stream *stream, weir_ref producer,
+                                  const weir_subscribe_options *options, weir_subscription *out) {
+    weir__fetch_add_u32(&stream->requested, 1);
+    weir_status status = weir_subscribe(stream->runtime, stream->stage, producer, options, out);
+    if (status != WEIR_OK) {
+        weir__fetch_sub_u32(&stream->requested, 1);
+        weir__stream_poke(stream); /* it may have been the last that was waited for */
+    }
+    return status;
+}
+
+weir_ref weir_stream_stage(const weir_stream *stream) {
+    return stream->stage;
+}

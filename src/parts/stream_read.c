@@ -1,0 +1,270 @@
+/*
+ * The stream's other side: what the reading thread does.  See stream.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "parts/stream.h"
+
+#include "base/refusal.h"
+#include "os/clock.h"
+#include "os/event.h"
+#include "os/futex.h"
+
+#include <string.h>
+
+enum found { NOTHING, TAKEN, OVER };
+
+/* ---- taking batches ------------------------------------------------------ */
+
+static bool holds(const weir_stream *stream) {
+    return (stream->at & 1) != 0;
+}
+
+/*
+ * The stage is gone.  The batch that is being read is the reader's: who has read
+ * all but `unread` events of it accounts for that.
+ */
+static enum found find_end(weir_stream *stream, size_t unread) {
+    stream->over = true;
+    if (holds(stream)) {
+        stream->at--;
+        weir__runtime_read(stream->runtime, stream->held.count - unread, unread);
+        weir__block_drop(stream->held.block, NULL);
+    }
+    return OVER;
+}
+
+/* False: the stage has closed it. */
+static bool move(weir_stream *stream, uint64_t to) {
+    uint64_t from = stream->at;
+    if (!weir__cas_u64(&stream->position, &from, to)) { /* N1 -> N2, N5 -> N6, N7 -> N8 */
+        return false;
+    }
+    stream->at = to;
+    return true;
+}
+
+static bool closed(const weir_stream *stream) {
+    uint64_t position = weir__load_acquire_u64(&stream->position); /* N7 -> N8 */
+    return (position & WEIR__STREAM_CLOSED) != 0;
+}
+
+/* True when `take` would find something.  Behind sleeper (N3 -> N4), for certain. */
+static bool something(const weir_stream *stream) {
+    return !weir__ring_empty(&stream->ring) || closed(stream);
+}
+
+/* Is through with the batch it holds, if any, and takes the next. */
+static enum found take(weir_stream *stream) {
+    bool more = !weir__ring_empty(&stream->ring);
+    if (stream->over || (!more && !holds(stream) && closed(stream))) {
+        return find_end(stream, 0);
+    }
+    if (!more && !holds(stream)) {
+        return NOTHING;
+    }
+    bool tell = holds(stream) && (stream->held.flags & WEIR__STREAM_TELL) != 0;
+    stream->unreported = stream->unreported || holds(stream);
+    uint64_t back = (stream->at + 1) & ~UINT64_C(1); /* what it holds is back */
+    if (!move(stream, more ? back + 1 : back)) {
+        return find_end(stream, 0);
+    }
+    if (tell) {
+        stream->unreported = false;
+        weir__stream_poke(stream);
+    }
+    if (!more) {
+        return NOTHING;
+    }
+    weir__ring_pop(&stream->ring, &stream->held);
+    stream->left = stream->held.count;
+    stream->next_event =
+        weir__block_at(stream->held.block, stream->held.first, (uint32_t)stream->event_bytes);
+    return TAKEN;
+}
+
+/* Before it waits, or says that there is nothing: the stage knows all. */
+static void report(weir_stream *stream) {
+    if (stream->unreported) {
+        stream->unreported = false;
+        weir__stream_poke(stream);
+    }
+}
+
+/* ---- waiting ------------------------------------------------------------- */
+
+/* AWAKE again by itself; with an event, which is then readable. */
+static void rise(weir_stream *stream) {
+    uint32_t state = weir__exchange_u32(&stream->sleeper, WEIR__AWAKE);
+    if (state != WEIR__AWAKE && stream->event != 0) {
+        weir__event_signal((int)(stream->event - 1));
+    }
+}
+
+static void sleep_until(weir_stream *stream, uint64_t deadline) {
+    for (uint32_t i = 0; i < stream->polls; i++) {
+        if (something(stream)) {
+            return;
+        }
+        weir__cpu_relax();
+    }
+    report(stream);
+    weir__exchange_u32(&stream->sleeper, WEIR__ASLEEP); /* N3 -> N4 */
+    if (!something(stream)) {
+        weir__futex_wait(&stream->sleeper, WEIR__ASLEEP, deadline);
+    }
+    rise(stream);
+}
+
+static enum found wait_until(weir_stream *stream, uint64_t deadline) {
+    for (;;) {
+        sleep_until(stream, deadline);
+        enum found found = take(stream);
+        if (found != NOTHING || weir__clock_now_ns() >= deadline) {
+            return found;
+        }
+    }
+}
+
+/* Nobody else runs the workers. */
+static enum found step_until(weir_stream *stream, uint64_t deadline) {
+    enum found found = NOTHING;
+    bool moving = true;
+    while (found == NOTHING && moving && weir_runtime_now(stream->runtime) < deadline) {
+        report(stream);
+        moving = weir_runtime_step(stream->runtime, 1) > 0;
+        found = take(stream);
+    }
+    return found;
+}
+
+/*
+ * TIMEOUT: from now on the event says when there is something.  What came in the
+ * meantime is taken, and as its signal may just have been cleared, given anew.
+ */
+static enum found give_up(weir_stream *stream) {
+    report(stream);
+    if (stream->event == 0) {
+        return NOTHING;
+    }
+    int event = (int)(stream->event - 1);
+    weir__event_clear(event);
+    weir__exchange_u32(&stream->sleeper, WEIR__WAITING); /* N3 -> N4 */
+    if (!something(stream)) {
+        return NOTHING;
+    }
+    weir__exchange_u32(&stream->sleeper, WEIR__AWAKE);
+    weir__event_signal(event);
+    return take(stream);
+}
+
+/* The next batch is at hand with WEIR_OK. */
+static weir_status fetch(weir_stream *stream, uint64_t timeout_ns) {
+    enum found found = take(stream);
+    if (found == NOTHING && timeout_ns > 0 && weir__here != NULL) {
+        report(stream);
+        return weir__refuse(WEIR_WRONG_THREAD, "a callback cannot wait for a stream's events");
+    }
+    if (found == NOTHING && timeout_ns > 0) {
+        bool threads = stream->runtime->options.mode == WEIR_THREADS;
+        uint64_t now = threads ? weir__clock_now_ns() : weir_runtime_now(stream->runtime);
+        uint64_t deadline = weir__clock_deadline(now, timeout_ns);
+        found = threads ? wait_until(stream, deadline) : step_until(stream, deadline);
+    }
+    if (found == NOTHING) {
+        found = give_up(stream);
+    }
+    static const weir_status statuses[] = {
+        [NOTHING] = WEIR_TIMEOUT, [TAKEN] = WEIR_OK, [OVER] = WEIR_END};
+    return statuses[found];
+}
+
+/* ---- the calls ----------------------------------------------------------- */
+
+weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_ns) {
+    if (WEIR__UNLIKELY(event == NULL)) {
+        return weir__refuse(WEIR_INVALID, "event must not be NULL");
+    }
+    if (stream->left == 0) {
+        weir_status status = fetch(stream, timeout_ns);
+        if (status != WEIR_OK) {
+            return status;
+        }
+    }
+    memcpy(event, stream->next_event, stream->event_bytes);
+    stream->next_event += stream->event_bytes;
+    stream->left--;
+    return WEIR_OK;
+}
+
+weir_status weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_ns,
+                              weir_batch *out) {
+    if (out == NULL) {
+        return weir__refuse(WEIR_INVALID, "out must not be NULL");
+    }
+    if (stream->left == 0) {
+        weir_status status = fetch(stream, timeout_ns);
+        if (status != WEIR_OK) {
+            return status;
+        }
+    }
+    size_t count = most == 0 || most > stream->left ? stream->left : most;
+    *out = (weir_batch){
+        .events = stream->next_event, .count = count, .event_bytes = stream->event_bytes};
+    memcpy(&out->subscription, stream->held.events, sizeof out->subscription);
+    stream->next_event += count * stream->event_bytes;
+    stream->left -= count;
+    return WEIR_OK;
+}
+
+/* Readable until the first TIMEOUT has made sure, unless there is nothing. */
+weir_status weir_stream_fd(weir_stream *stream, int *out) {
+    if (out == NULL) {
+        return weir__refuse(WEIR_INVALID, "out must not be NULL");
+    }
+    if (stream->event == 0) {
+        int event = weir__event_open();
+        if (event < 0) {
+            return weir__refuse(WEIR_SYSTEM, "no eventfd: %s", strerror(-event));
+        }
+        weir__store_relaxed_u32(&stream->event, (uint32_t)event + 1);
+        weir__exchange_u32(&stream->sleeper, WEIR__WAITING); /* N3 -> N4 */
+        if (stream->left > 0 || something(stream)) {
+            rise(stream);
+        }
+    }
+    *out = (int)(stream->event - 1);
+    return WEIR_OK;
+}
+
+weir_reason weir_stream_reason(const weir_stream *stream) {
+    return stream->over ? stream->reason : WEIR_REASON_NORMAL;
+}
+
+/* The reader goes amid a batch whose stage has gone before. */
+static void tell_unread(weir_stream *stream, size_t unread) {
+    if (unread == 0) {
+        return;
+    }
+    if (stream->discarded != NULL) {
+        stream->discarded(stream->context, unread, WEIR_DISCARD_STOPPED);
+    } else {
+        weir__runtime_log(stream->runtime, WEIR_LOG_WARNING,
+                          "events of a stream that had ended were not read to the end");
+    }
+}
+
+void weir_stream_close(weir_stream *stream) {
+    size_t unread = stream->left;
+    uint64_t to = stream->at;
+    if (holds(stream) && unread == 0) {
+        to++;
+    }
+    stream->unread = unread;
+    if (!stream->over && move(stream, to | WEIR__STREAM_QUIT)) {
+        weir__stream_poke(stream);
+    } else {
+        find_end(stream, unread);
+        tell_unread(stream, unread);
+    }
+    weir__stream_release(stream);
+}

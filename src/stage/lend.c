@@ -1,0 +1,88 @@
+/*
+ * Lending: batches that are given to a reader outside, and come back from it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A part whose events are consumed by a thread that is no worker (a stream) has
+ * no handle_events: its batches are put in `lent`, each with the ask that is due
+ * once it has come back behind it.  Until then they are sent and not handled.
+ * The blocks never leave the worker's hands: the reader looks at the events, and
+ * says how many batches it is through with.
+ *
+ *   lent      batches in the order in which they were cut; those of an edge come
+ *             before its end, which waits in the input queue until lent is empty
+ */
+#include "stage/stage.h"
+
+bool weir__stage_lend(weir_stage *stage, struct weir__edge *edge, struct weir__item item,
+                      uint64_t ask_for) {
+    struct weir__queue *lent = &stage->lent;
+    if (!weir__queue_reserve(lent, 2)) {
+        weir__block_drop(item.block, &stage->host->pool);
+        weir__stage_discard(stage, item.count, WEIR_DISCARD_OVERFLOW, true);
+        return false;
+    }
+    item.flags &= WEIR__SHARED;
+    item.owner = edge;
+    weir__queue_push(lent, item);
+    if (ask_for > 0) {
+        struct weir__item ask = {.mark = (void *)(uintptr_t)ask_for,
+                                 .flags = WEIR__MARK,
+                                 .kind = WEIR__MARK_DEMAND,
+                                 .owner = edge};
+        weir__queue_push(lent, ask);
+    }
+    stage->lend(stage);
+    return true;
+}
+
+bool weir__stage_lent_asks(const weir_stage *stage, uint32_t index) {
+    return index + 1 < stage->lent.count &&
+           (weir__queue_at(&stage->lent, index + 1)->flags & WEIR__MARK) != 0;
+}
+
+uint32_t weir__stage_lent_back(weir_stage *stage) {
+    struct weir__queue *lent = &stage->lent;
+    struct weir__item item = weir__queue_pop(lent);
+    weir__count(&stage->host->counters.handled, item.count);
+    weir__block_drop(item.block, &stage->host->pool);
+    if (weir__queue_empty(lent) || (weir__queue_at(lent, 0)->flags & WEIR__MARK) == 0) {
+        return 1;
+    }
+    struct weir__item ask = weir__queue_pop(lent);
+    struct weir__edge *edge = ask.owner;
+    if (!stage->stopping && edge->subscribed) {
+        weir__edge_ask(edge, (uintptr_t)ask.mark);
+        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+    }
+    return 2;
+}
+
+void weir__stage_lent_part(weir_stage *stage, uint64_t events) {
+    weir__count(&stage->host->counters.handled, events);
+    weir__queue_drop(&stage->lent, events, &stage->host->pool);
+}
+
+/* What is lent goes before what waits in the input queue, as if it had never left it. */
+void weir__stage_recall(weir_stage *stage) {
+    struct weir__queue *lent = &stage->lent;
+    struct weir__queue *inq = &stage->inq;
+    if (stage->recall == NULL) {
+        return;
+    }
+    stage->recall(stage);
+    if (weir__queue_empty(lent)) {
+        return;
+    }
+    if (!weir__queue_reserve(lent, inq->count)) {
+        uint64_t lost = lent->events;
+        weir__queue_close(lent, &stage->host->pool);
+        weir__stage_discard(stage, lost, WEIR_DISCARD_STOPPED, true);
+        return;
+    }
+    while (!weir__queue_empty(inq)) {
+        weir__queue_push(lent, weir__queue_pop(inq));
+    }
+    struct weir__queue empty = *inq;
+    *inq = *lent;
+    *lent = empty;
+}
