@@ -9,6 +9,7 @@
 #include "os/event.h"
 #include "os/futex.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum found { NOTHING, TAKEN, OVER };
@@ -248,8 +249,9 @@ static void tell_unread(weir_stream *stream, size_t unread) {
     if (stream->discarded != NULL) {
         stream->discarded(stream->context, unread, WEIR_DISCARD_STOPPED);
     } else {
-        weir__runtime_log(stream->runtime, WEIR_LOG_WARNING,
-                          "events of a stream that had ended were not read to the end");
+        char text[96];
+        snprintf(text, sizeof text, "%zu events of a stream that had ended were not read", unread);
+        weir__runtime_log(stream->runtime, WEIR_LOG_WARNING, text);
     }
 }
 

@@ -1,0 +1,484 @@
+/*
+ * How a stream opens and ends.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: the end comes behind the events sent before it, with the reason that the
+ * cancel mode gives; what is not taken goes back to the producers, or is told; a
+ * reader amid a batch keeps it, whatever becomes of the stage; bad options and bad
+ * peers are refused by name; want of memory leaves nothing behind.
+ * Method: stepped and simulated runtimes; producers that stop, refuse, or have
+ * stopped; an allocator that fails the k-th time.
+ */
+#include "support/cmocka.h"
+#include "support/stream_scene.h"
+
+#include "parts/stream.h"
+
+#include <string.h>
+
+static struct stream_scene f;
+
+#define EACH_WORLD(world)          \
+    int world = 0;                 \
+    rig_open_world(&f.rig, world); \
+    world++
+
+static const weir_cancel_mode modes[] = {WEIR_PERMANENT, WEIR_TRANSIENT, WEIR_TEMPORARY};
+
+/* ---- the producer ends --------------------------------------------------- */
+
+static weir_reason how;
+
+static weir_verdict emit_and_stop(weir_stage *self, struct player *player, uint64_t demand) {
+    uint64_t left = player->limit - player->next;
+    player_emit(self, demand < left ? demand : left);
+    return player->next == player->limit ? weir_stop_with(self, how) : WEIR_CONTINUE;
+}
+
+/* permanent, or transient with an abnormal reason: that reason; else none is left: NORMAL. */
+static void halts_when_no_subscription_is_left(void **state) {
+    (void)state;
+    static const weir_reason reasons[] = {WEIR_REASON_NORMAL, WEIR_REASON_SHUTDOWN,
+                                          WEIR_REASON_USER};
+    for (int i = 0; i < 9; i++) {
+        how = reasons[i % 3];
+        weir_cancel_mode mode = modes[i / 3];
+        bool loud = mode == WEIR_PERMANENT || (mode == WEIR_TRANSIENT && how == WEIR_REASON_USER);
+        for (EACH_WORLD(world)) {
+            f.p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = 25};
+            f.p.does.demand = emit_and_stop;
+            player_start(&f.p, &f.rig, NULL);
+            scene_open(&f, (weir_subscribe_options){.max_demand = 4, .cancel = mode});
+            scene_take_numbers(&f, 0, 25);
+            scene_expect_end(&f, loud ? how : WEIR_REASON_NORMAL);
+            scene_finish(&f);
+        }
+    }
+}
+
+/* p's end is permanent: what q sent before it is read, what it sent after goes back. */
+static void what_came_before_the_end_is_read_and_the_rest_goes_back(void **state) {
+    (void)state;
+    for (EACH_WORLD(world)) {
+        scene_start(&f, &f.p, "p", 2, true);
+        scene_start(&f, &f.q, "q", 0, true);
+        const weir_subscribe_to list[] = {{f.p.ref, {0}}, {f.q.ref, {.cancel = WEIR_TEMPORARY}}};
+        scene_open_list(&f, list, 2);
+        rig_rest(&f.rig);
+        f.q.next = 100;
+        player_cast(&f.q, 3);
+        rig_rest(&f.rig);
+        player_stop(&f.p, WEIR_REASON_USER);
+        rig_rest(&f.rig);
+        player_cast(&f.q, 4); /* behind the end */
+        rig_rest(&f.rig);
+        assert_int_equal(rig_accounts(&f.rig).in_flight, 9);
+        scene_take_numbers(&f, 0, 2);
+        scene_take_numbers(&f, 100, 3);
+        scene_expect_end(&f, WEIR_REASON_USER);
+        rig_rest(&f.rig);
+        assert_int_equal(rig_accounts(&f.rig).buffered, 4);
+        assert_int_equal(f.told, 0);
+        scene_finish(&f);
+    }
+}
+
+static void one_of_two_ends_and_the_other_goes_on(void **state) {
+    (void)state;
+    for (EACH_WORLD(world)) {
+        scene_start(&f, &f.p, "p", 2, true);
+        scene_start(&f, &f.q, "q", 0, true);
+        const weir_subscribe_to list[] = {{f.p.ref, {.cancel = WEIR_TRANSIENT}},
+                                          {f.q.ref, {.cancel = WEIR_TRANSIENT}}};
+        scene_open_list(&f, list, 2);
+        scene_take_numbers(&f, 0, 2);
+        player_stop(&f.p, WEIR_REASON_NORMAL);
+        assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
+        player_cast(&f.q, 4);
+        scene_take_numbers(&f, 0, 4);
+        player_stop(&f.q, WEIR_REASON_SHUTDOWN);
+        scene_expect_end(&f, WEIR_REASON_NORMAL);
+        scene_finish(&f);
+    }
+}
+
+/* ---- producers that are not there, or refuse ----------------------------- */
+
+static void exits_when_the_producer_is_dead(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        for (EACH_WORLD(world)) {
+            scene_start(&f, &f.p, "p", 2, true);
+            player_stop(&f.p, WEIR_REASON_NORMAL);
+            rig_rest(&f.rig);
+            const weir_subscribe_to list[] = {{f.p.ref, {.cancel = modes[i]}},
+                                              {f.p.ref, {.cancel = WEIR_TEMPORARY}}};
+            if (modes[i] == WEIR_TEMPORARY) {
+                scene_open_list(&f, list, 2); /* a stream at its end */
+                scene_expect_end(&f, WEIR_REASON_NORMAL);
+                weir_stream_close(f.stream);
+            } else {
+                const weir_stream_options options = {
+                    .event_bytes = 8, .subscribe_to = list, .subscribe_count = 2};
+                assert_int_equal(weir_stream_open(f.rig.runtime, &options, &f.stream),
+                                 WEIR_NO_STAGE);
+                assert_int_equal(weir_runtime_stages(f.rig.runtime), 0);
+            }
+            rig_close(&f.rig);
+        }
+    }
+}
+
+/* It stops before it learns of the stream: the subscription ends with NOPROC. */
+static void exits_when_the_producer_dies_meanwhile(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        for (EACH_WORLD(world)) {
+            scene_start(&f, &f.p, "p", 2, true);
+            rig_rest(&f.rig);
+            player_stop(&f.p, WEIR_REASON_NORMAL);
+            scene_open(&f, (weir_subscribe_options){.cancel = modes[i]});
+            weir_status status = WEIR_OK;
+            uint64_t number;
+            while (status == WEIR_OK) {
+                status = weir_stream_next(f.stream, &number, WEIR_FOREVER);
+                f.s.handled += status == WEIR_OK;
+            }
+            assert_int_equal(status, WEIR_END);
+            weir_reason reason = weir_stream_reason(f.stream);
+            if (modes[i] == WEIR_TEMPORARY) assert_int_equal(reason, WEIR_REASON_NORMAL);
+            if (modes[i] == WEIR_PERMANENT && f.s.handled == 0)
+                assert_true(reason == WEIR_REASON_NOPROC || reason == WEIR_REASON_NORMAL);
+            scene_finish(&f);
+        }
+    }
+}
+
+static weir_subscribe_verdict refuse_and_live(weir_stage *self, struct player *player,
+                                              const weir_peer *peer) {
+    (void)self, (void)player, (void)peer;
+    return WEIR_SUBSCRIBE_REFUSE;
+}
+
+static weir_subscribe_verdict refuse_and_die(weir_stage *self, struct player *player,
+                                             const weir_peer *peer) {
+    (void)player, (void)peer;
+    weir_stop_with(self, WEIR_REASON_USER);
+    return WEIR_SUBSCRIBE_STOP;
+}
+
+static void exits_when_the_producer_does_not_ack(void **state) {
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        bool lives = i >= 3;
+        for (EACH_WORLD(world)) {
+            f.p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
+            f.p.does.subscribe = lives ? refuse_and_live : refuse_and_die;
+            player_start(&f.p, &f.rig, NULL);
+            scene_open(&f, (weir_subscribe_options){.cancel = modes[i % 3]});
+            weir_reason refused = lives ? WEIR_REASON_REFUSED : WEIR_REASON_USER;
+            scene_expect_end(&f, modes[i % 3] == WEIR_TEMPORARY ? WEIR_REASON_NORMAL : refused);
+            rig_rest(&f.rig);
+            assert_int_equal(weir_runtime_stages(f.rig.runtime), lives ? 1 : 0);
+            scene_finish(&f);
+        }
+    }
+}
+
+/* Nobody is harmed by a producer whose events have another size. */
+static void events_of_another_size_are_refused(void **state) {
+    (void)state;
+    for (EACH_WORLD(world)) {
+        scene_start(&f, &f.p, "p", 3, true);
+        f.q = (struct player){.name = "q", .kind = WEIR_PRODUCER};
+        player_start(&f.q, &f.rig, &(weir_stage_options){.event_bytes = 12});
+        const weir_subscribe_to list[] = {{f.p.ref, {0}}, {f.q.ref, {.cancel = WEIR_TEMPORARY}}};
+        scene_open_list(&f, list, 2);
+        scene_take_numbers(&f, 0, 3);
+        assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
+        rig_expect_log(&f.rig, "error: stage q refuses a subscription: its events have 12 bytes, "
+                               "the consumer takes events of 8\n");
+        player_expect(&f.q, "subscribe stream\ncancel stream refused\n");
+        assert_int_equal(weir_stream_subscribe(f.stream, f.q.ref, NULL, NULL), WEIR_OK);
+        scene_expect_end(&f, WEIR_REASON_REFUSED);
+        rig_rest(&f.rig);
+        rig_expect_log(&f.rig, "error: stage q refuses a subscription: its events have 12 bytes, "
+                               "the consumer takes events of 8\n");
+        scene_finish(&f);
+    }
+}
+
+/* ---- the reader, or somebody else, ends it ------------------------------- */
+
+static void an_early_end_cancels_cleanly(void **state) {
+    (void)state;
+    for (uint64_t taken = 0; taken <= 11; taken++) {
+        for (EACH_WORLD(world)) {
+            scene_start(&f, &f.p, "p", 50, false);
+            scene_open(&f, (weir_subscribe_options){.max_demand = 10});
+            rig_rest(&f.rig);
+            rig_text_expect(&f.p.journal, "subscribe stream\ndemand 10\n");
+            scene_take_numbers(&f, 0, taken);
+            rig_rest(&f.rig);
+            f.p.journal.used = 0;
+            scene_close_stream(&f);
+            player_expect(&f.p, "down stream normal\n");
+            weir_accounts accounts = rig_accounts(&f.rig);
+            assert_int_equal(accounts.handled, taken);
+            assert_int_equal(accounts.buffered, f.p.emitted - taken);
+            assert_int_equal(accounts.in_flight, 0);
+            /* They are there for the next one, in order. */
+            f.s.name = "gone";
+            struct player before = f.s;
+            scene_open(&f, (weir_subscribe_options){.max_demand = 10});
+            f.s.handled = before.handled;
+            f.s.started = before.started;
+            scene_take_numbers(&f, taken, 50 - taken);
+            assert_int_equal(f.told, 0);
+            scene_finish(&f);
+        }
+    }
+}
+
+/* Nobody is there to give it back to. */
+static void what_cannot_go_back_is_told(void **state) {
+    (void)state;
+    rig_open(&f.rig, NULL);
+    scene_start(&f, &f.p, "p", 50, true);
+    scene_open(&f, (weir_subscribe_options){.max_demand = 10});
+    scene_take_numbers(&f, 0, 2);
+    player_stop(&f.p, WEIR_REASON_USER);
+    rig_rest(&f.rig);
+    scene_close_stream(&f);
+    assert_int_equal(rig_accounts(&f.rig).discarded, 8);
+    rig_expect_log(&f.rig, "warning: 8 events were discarded: both ends of a subscription had "
+                           "stopped\n");
+    rig_close(&f.rig);
+}
+
+static void its_stage_may_be_stopped(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        for (EACH_WORLD(world)) {
+            scene_start(&f, &f.p, "p", 50, true);
+            scene_open(&f, (weir_subscribe_options){.max_demand = 10});
+            scene_take_numbers(&f, 0, 2);
+            assert_int_equal(weir_stop(f.rig.runtime, f.s.ref, WEIR_REASON_USER), WEIR_OK);
+            rig_rest(&f.rig);
+            weir_accounts accounts = rig_accounts(&f.rig);
+            assert_int_equal(accounts.buffered, 5);  /* the second batch went back     */
+            assert_int_equal(accounts.in_flight, 5); /* the first one is the reader's */
+            assert_int_equal(accounts.handled, 0);
+            if (i == 0) {
+                scene_take_numbers(&f, 2, 3);
+                scene_expect_end(&f, WEIR_REASON_USER);
+                assert_int_equal(rig_accounts(&f.rig).handled, 5);
+            }
+            weir_stream_close(f.stream);
+            accounts = rig_accounts(&f.rig);
+            assert_int_equal(accounts.handled, i == 0 ? 5 : 2);
+            assert_int_equal(accounts.in_flight, 0);
+            assert_int_equal(accounts.discarded, i == 0 ? 0 : 3);
+            assert_int_equal(f.told, i == 0 ? 0 : 3);
+            player_stop(&f.p, WEIR_REASON_NORMAL);
+            rig_close(&f.rig);
+        }
+    }
+}
+
+static void the_runtime_stops(void **state) {
+    (void)state;
+    for (EACH_WORLD(world)) {
+        scene_start(&f, &f.p, "p", 50, true);
+        scene_open(&f, (weir_subscribe_options){.max_demand = 10, .min_demand = WEIR_NONE});
+        scene_take_numbers(&f, 0, 10);
+        weir_runtime_stop(f.rig.runtime, WEIR_REASON_SHUTDOWN);
+        scene_expect_end(&f, WEIR_REASON_SHUTDOWN);
+        weir_stream_close(f.stream);
+        rig_close(&f.rig);
+    }
+}
+
+/* Without a callback the log is told. */
+static void unread_events_are_logged(void **state) {
+    (void)state;
+    rig_open(&f.rig, NULL);
+    scene_start(&f, &f.p, "p", 50, true);
+    const weir_subscribe_to list = {f.p.ref, {.max_demand = 10}};
+    const weir_stream_options options = {
+        .event_bytes = 8, .subscribe_to = &list, .subscribe_count = 1};
+    assert_int_equal(weir_stream_open(f.rig.runtime, &options, &f.stream), WEIR_OK);
+    uint64_t number;
+    assert_int_equal(weir_stream_next(f.stream, &number, WEIR_FOREVER), WEIR_OK);
+    f.rig.handled = 1;
+    assert_int_equal(weir_cast(f.rig.runtime, weir_stream_stage(f.stream), "hello", 5), WEIR_OK);
+    rig_rest(&f.rig);
+    assert_int_equal(weir_stop(f.rig.runtime, weir_stream_stage(f.stream), WEIR_REASON_USER),
+                     WEIR_OK);
+    rig_rest(&f.rig);
+    weir_stream_close(f.stream);
+    rig_expect_log(&f.rig,
+                   "warning: stream stream takes no casts: a message of 5 bytes was dropped\n"
+                   "warning: 4 events of a stream that had ended were not read\n");
+    player_stop(&f.p, WEIR_REASON_NORMAL);
+    rig_close(&f.rig);
+}
+
+/* ---- refusals ------------------------------------------------------------ */
+
+static void raises_on_bad_options(void **state) {
+    (void)state;
+    rig_open(&f.rig, NULL);
+    scene_start(&f, &f.p, "p", 5, true);
+    weir_stream *stream = NULL;
+    const weir_stream_options good = {.event_bytes = 8};
+    assert_int_equal(weir_stream_open(f.rig.runtime, NULL, &stream), WEIR_INVALID);
+    assert_string_equal(weir_refusal(), "options must not be NULL");
+    assert_int_equal(weir_stream_open(f.rig.runtime, &good, NULL), WEIR_INVALID);
+    assert_string_equal(weir_refusal(), "out must not be NULL");
+    const weir_subscribe_to bad_list = {f.p.ref, {.max_demand = 10, .min_demand = 20}};
+    const struct {
+        weir_stream_options options;
+        const char *sentence;
+    } cases[] = {
+        {{.event_bytes = 0}, "event_bytes must be from 1 to 65536, got 0"},
+        {{.event_bytes = 65537}, "event_bytes must be from 1 to 65536, got 65537"},
+        {{.event_bytes = 8, .demand = (weir_stream_demand)3},
+         "demand must be one of WEIR_STREAM_FORWARD, WEIR_STREAM_ACCUMULATE, WEIR_STREAM_LEAVE, "
+         "got 3"},
+        {{.event_bytes = 8, .subscribe_count = 2},
+         "subscribe_to must be set when subscribe_count is 2"},
+        {{.event_bytes = 8, .subscribe_to = &bad_list, .subscribe_count = 1},
+         "min_demand must be at most 9, got 20"},
+        {{.event_bytes = 8, .worker = WEIR_WORKER(1)}, "worker must be below 1, got 1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(weir_stream_open(f.rig.runtime, &cases[i].options, &stream), WEIR_INVALID);
+        assert_string_equal(weir_refusal(), cases[i].sentence);
+    }
+    assert_null(stream);
+    scene_open(&f, (weir_subscribe_options){0});
+    assert_int_equal(weir_stream_next(f.stream, NULL, 0), WEIR_INVALID);
+    assert_string_equal(weir_refusal(), "event must not be NULL");
+    assert_int_equal(weir_stream_batch(f.stream, 0, 0, NULL), WEIR_INVALID);
+    assert_int_equal(weir_stream_fd(f.stream, NULL), WEIR_INVALID);
+    assert_int_equal(weir_stream_reason(f.stream), WEIR_REASON_NORMAL);
+    scene_finish(&f);
+}
+
+static weir_verdict read_inside(weir_stage *self, struct player *player, uint64_t number) {
+    (void)self, (void)number;
+    uint64_t event;
+    weir_status status = weir_stream_next(f.stream, &event, 1);
+    if (player->own == NULL) { /* nothing has come yet */
+        RIG_CHECK(&f.rig, status == WEIR_WRONG_THREAD);
+        RIG_CHECK(&f.rig, weir_stream_next(f.stream, &event, 0) == WEIR_TIMEOUT);
+        player->own = player;
+    } else {
+        RIG_CHECK(&f.rig, status == WEIR_OK);
+        f.s.handled++;
+    }
+    return WEIR_CONTINUE;
+}
+
+static void a_callback_does_not_wait(void **state) {
+    (void)state;
+    for (EACH_WORLD(world)) {
+        scene_start(&f, &f.p, "p", 0, true);
+        f.q = (struct player){.name = "q", .kind = WEIR_CONSUMER, .does.cast = read_inside};
+        player_start(&f.q, &f.rig, NULL);
+        scene_open(&f, (weir_subscribe_options){0});
+        rig_rest(&f.rig);
+        player_cast(&f.q, 1);
+        rig_rest(&f.rig);
+        player_cast(&f.p, 3);
+        rig_rest(&f.rig);
+        player_cast(&f.q, 1);
+        rig_rest(&f.rig);
+        assert_int_equal(f.s.handled, 1);
+        scene_finish(&f);
+    }
+}
+
+/* Stepping is for who waits: with no time to wait nothing moves. */
+static void without_time_nothing_is_stepped(void **state) {
+    (void)state;
+    for (EACH_WORLD(world)) {
+        scene_start(&f, &f.p, "p", 3, true);
+        scene_open(&f, (weir_subscribe_options){0});
+        for (int i = 0; i < 10; i++) assert_int_equal(scene_try(&f, 0), WEIR_TIMEOUT);
+        assert_int_equal(rig_accounts(&f.rig).turns, 0);
+        scene_take_numbers(&f, 0, 3);
+        scene_finish(&f);
+    }
+}
+
+/* ---- memory -------------------------------------------------------------- */
+
+static void without_memory_nothing_is_opened(void **state) {
+    (void)state;
+    rig_open(&f.rig, NULL);
+    scene_start(&f, &f.p, "p", 5, true);
+    rig_rest(&f.rig);
+    const weir_subscribe_to list[] = {{f.p.ref, {0}}, {f.p.ref, {0}}};
+    const weir_stream_options options = {
+        .event_bytes = 8, .subscribe_to = list, .subscribe_count = 2};
+    weir_status status = WEIR_NO_MEMORY;
+    uint64_t refusals = 0;
+    for (; status != WEIR_OK; refusals++) {
+        uint64_t live = f.rig.memory.live;
+        test_memory_fail(&f.rig.memory, refusals + 1, false);
+        status = weir_stream_open(f.rig.runtime, &options, &f.stream);
+        test_memory_fail_never(&f.rig.memory);
+        assert_true(status == WEIR_OK || (status == WEIR_NO_MEMORY && f.rig.memory.live == live));
+    }
+    assert_true(refusals > 5);
+    scene_finish(&f);
+}
+
+/* A whole small life in which the k-th allocation fails, and perhaps all later ones. */
+static void any_allocation_may_fail(void **state) {
+    (void)state;
+    for (uint64_t at = 1; at < 120; at++) {
+        rig_open(&f.rig, NULL);
+        f.p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = 60, .quiet = true};
+        player_start(&f.p, &f.rig, NULL);
+        scene_open(&f, (weir_subscribe_options){.max_demand = 40, .min_demand = 30});
+        test_memory_fail(&f.rig.memory, at, at % 2 == 0);
+        uint64_t number;
+        for (int i = 0; i < 35; i++) {
+            weir_status status = weir_stream_next(f.stream, &number, WEIR_FOREVER);
+            f.s.handled += status == WEIR_OK;
+            if (i % 7 == 0) (void)weir_cast(f.rig.runtime, f.p.ref, &(uint64_t){1}, 8);
+        }
+        weir_stream_close(f.stream);
+        rig_rest(&f.rig);
+        test_memory_fail_never(&f.rig.memory);
+        weir_runtime_stop(f.rig.runtime, WEIR_REASON_NORMAL);
+        f.rig.log.used = 0;
+        rig_close(&f.rig);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(halts_when_no_subscription_is_left),
+        cmocka_unit_test(what_came_before_the_end_is_read_and_the_rest_goes_back),
+        cmocka_unit_test(one_of_two_ends_and_the_other_goes_on),
+        cmocka_unit_test(exits_when_the_producer_is_dead),
+        cmocka_unit_test(exits_when_the_producer_dies_meanwhile),
+        cmocka_unit_test(exits_when_the_producer_does_not_ack),
+        cmocka_unit_test(events_of_another_size_are_refused),
+        cmocka_unit_test(an_early_end_cancels_cleanly),
+        cmocka_unit_test(what_cannot_go_back_is_told),
+        cmocka_unit_test(its_stage_may_be_stopped),
+        cmocka_unit_test(the_runtime_stops),
+        cmocka_unit_test(unread_events_are_logged),
+        cmocka_unit_test(raises_on_bad_options),
+        cmocka_unit_test(a_callback_does_not_wait),
+        cmocka_unit_test(without_time_nothing_is_stepped),
+        cmocka_unit_test(without_memory_nothing_is_opened),
+        cmocka_unit_test(any_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
