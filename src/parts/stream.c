@@ -25,7 +25,7 @@ void weir__stream_release(weir_stream *stream) {
 
 void weir__stream_poke(weir_stream *stream) {
     if (weir__load_relaxed_u32(&stream->poked) != 0 ||
-        weir__exchange_u32(&stream->poked, 1) != 0) { /* N1 -> N2 */
+        weir__exchange_u32(&stream->poked, 1) != 0) { /* J1 -> J2 */
         return;
     }
     weir__fetch_add_u32(&stream->refs, 1);
@@ -36,7 +36,7 @@ void weir__stream_poke(weir_stream *stream) {
 }
 
 void weir__stream_wake(weir_stream *stream) {
-    weir__fence_full(); /* N3 -> N4 */
+    weir__fence_full(); /* J3 -> J4 */
     if (weir__load_relaxed_u32(&stream->sleeper) == WEIR__AWAKE) {
         return;
     }
@@ -95,7 +95,7 @@ static void take_back(weir_stream *stream, weir_stage *self, uint64_t position) 
 
 static void lend(weir_stage *self) {
     weir_stream *stream = stream_of(self);
-    take_back(stream, self, weir__load_acquire_u64(&stream->position)); /* N5 -> N6 */
+    take_back(stream, self, weir__load_acquire_u64(&stream->position)); /* J5 -> J6 */
     if (fill(stream, self)) {
         weir__stream_wake(stream);
     }
@@ -111,7 +111,7 @@ static void recall(weir_stage *self) {
     struct weir__queue *lent = &self->lent;
     stream->reason = self->reason;
     uint64_t position = weir__exchange_u64(&stream->position, WEIR__STREAM_CLOSED);
-    /* N5 -> N6, N7 -> N8 */
+    /* J5 -> J6, J7 -> J8 */
     take_back(stream, self, position);
     if ((position & 1) != 0 && (position & WEIR__STREAM_QUIT) != 0) {
         weir__stage_lent_part(self, weir__queue_at(lent, 0)->count - stream->unread);
@@ -148,8 +148,8 @@ static weir_verdict handle_poke(weir_stage *self, const void *message, size_t by
         return WEIR_CONTINUE;
     }
     weir_stream *stream = stream_of(self);
-    weir__exchange_u32(&stream->poked, 0);                         /* N1 -> N2 */
-    uint64_t position = weir__load_acquire_u64(&stream->position); /* N5 -> N6 */
+    weir__exchange_u32(&stream->poked, 0);                         /* J1 -> J2 */
+    uint64_t position = weir__load_acquire_u64(&stream->position); /* J5 -> J6 */
     bool done = (position & WEIR__STREAM_QUIT) != 0 || none_left(stream);
     take_back(stream, self, position);
     send_modes(stream);

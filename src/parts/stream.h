@@ -32,13 +32,13 @@
  * is an event and the state is AWAKE, the event is readable or about to be.
  *
  * Ordering.
- *   N1 -> N2  Dekker: move position, read poked / clear poked, read position: no
+ *   J1 -> J2  Dekker: move position, read poked / clear poked, read position: no
  *             return and no QUIT stays unseen.
- *   N3 -> N4  Dekker: publish (an entry, CLOSED), read sleeper / set sleeper, look
+ *   J3 -> J4  Dekker: publish (an entry, CLOSED), read sleeper / set sleeper, look
  *             at the ring and at position: nobody sleeps beside something to take.
- *   N5 -> N6  position moves (a locked operation) -> is read by the worker
+ *   J5 -> J6  position moves (a locked operation) -> is read by the worker
  *             (acquire): the reader's reads come before the block's next use.
- *   N7 -> N8  CLOSED (a locked operation) -> is seen by the reader (acquire, or a
+ *   J7 -> J8  CLOSED (a locked operation) -> is seen by the reader (acquire, or a
  *             step that fails): publishes the reason.
  * The ring's own are K1 -> K2 and K3 -> K4 (ring/ring.h).
  * Models: tests/model/stream.pml.  Progress: wait-free on both sides, waiting for
@@ -107,7 +107,7 @@ void weir__stream_release(weir_stream *stream);
 /* Pokes the stage, unless a poke is on its way.  Any thread. */
 void weir__stream_poke(weir_stream *stream);
 
-/* Something was published for the reader (N3 -> N4). */
+/* Something was published for the reader (J3 -> J4). */
 void weir__stream_wake(weir_stream *stream);
 
 /* Frees the messages that were not sent. */

@@ -6,6 +6,8 @@
 
 #include "base/refusal.h"
 
+#include <weir/name.h>
+
 static void poke_gone(struct weir__poke *poke) {
     weir__stream_release(WEIR__CONTAINER_OF(poke, weir_stream, poke));
 }
@@ -39,12 +41,13 @@ static weir_status check(const weir_stream_options *options, weir_stream *const 
 /* ---- the producers' demand mode ------------------------------------------ */
 
 /* Made now, so that it cannot fail when it is due. */
-static bool make_modes(weir_stream *stream, const weir_stream_options *options) {
-    if (options->demand == WEIR_STREAM_LEAVE) {
+static bool make_modes(weir_stream *stream, weir_stream_demand demand,
+                       const weir_subscribe_to *list, size_t count) {
+    if (demand == WEIR_STREAM_LEAVE) {
         return true;
     }
-    for (size_t i = options->subscribe_count; i > 0; i--) {
-        weir_ref producer = options->subscribe_to[i - 1].producer;
+    for (size_t i = count; i > 0; i--) {
+        weir_ref producer = list[i - 1].producer;
         if (weir__ref_kind(producer) != WEIR_PRODUCER || !alive(stream->runtime, producer)) {
             continue;
         }
@@ -55,7 +58,7 @@ static bool make_modes(weir_stream *stream, const weir_stream_options *options) 
         }
         message->mail.kind = WEIR__MAIL_MODE;
         message->mail.to = producer;
-        message->mode = options->demand == WEIR_STREAM_ACCUMULATE ? WEIR_ACCUMULATE : WEIR_FORWARD;
+        message->mode = demand == WEIR_STREAM_ACCUMULATE ? WEIR_ACCUMULATE : WEIR_FORWARD;
         message->mail.next = stream->modes;
         stream->modes = &message->mail;
     }
@@ -72,6 +75,29 @@ void weir__stream_drop_modes(weir_stream *stream) {
 
 /* ---- the stage ----------------------------------------------------------- */
 
+/*
+ * The producers by reference, without temporary subscriptions to who is not there,
+ * which count as ended.
+ */
+static weir_status resolve(weir_runtime *runtime, const weir_stream_options *options,
+                           weir_subscribe_to *list, size_t *count) {
+    *count = 0;
+    for (size_t i = 0; i < options->subscribe_count; i++) {
+        weir_subscribe_to wish = options->subscribe_to[i];
+        bool temporary = wish.options.cancel == WEIR_TEMPORARY;
+        weir_status status =
+            wish.name == NULL ? WEIR_OK : weir_whereis(runtime, wish.name, &wish.producer);
+        wish.name = NULL;
+        if (status != WEIR_OK && !(temporary && status == WEIR_NO_NAME)) {
+            return status;
+        }
+        if (status == WEIR_OK && (!temporary || alive(runtime, wish.producer))) {
+            list[(*count)++] = wish;
+        }
+    }
+    return WEIR_OK;
+}
+
 static weir_status start(weir_stream *stream, const weir_stream_options *options,
                          const weir_subscribe_to *list, size_t count) {
     const weir_stage_options stage = {
@@ -85,22 +111,17 @@ static weir_status start(weir_stream *stream, const weir_stream_options *options
         .subscribe_count = count,
         .on = weir__stream_callbacks,
     };
+    if (!make_modes(stream, options->demand, list, count)) {
+        weir__stream_drop_modes(stream);
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for a stream's messages");
+    }
     stream->requested = (uint32_t)options->subscribe_count;
     stream->ended = (uint32_t)(options->subscribe_count - count);
-    return weir_stage_start(stream->runtime, &stage, &stream->stage);
-}
-
-/* Leaves out temporary subscriptions to who is gone.  They count as ended. */
-static size_t still_there(const weir_runtime *runtime, const weir_stream_options *options,
-                          weir_subscribe_to *list) {
-    size_t count = 0;
-    for (size_t i = 0; i < options->subscribe_count; i++) {
-        const weir_subscribe_to *wish = &options->subscribe_to[i];
-        if (wish->options.cancel != WEIR_TEMPORARY || alive(runtime, wish->producer)) {
-            list[count++] = *wish;
-        }
+    weir_status status = weir_stage_start(stream->runtime, &stage, &stream->stage);
+    if (status != WEIR_OK) {
+        weir__stream_drop_modes(stream);
     }
-    return count;
+    return status;
 }
 
 /* A producer may go between the look and the start: then once more, with fewer. */
@@ -113,11 +134,17 @@ static weir_status start_with_list(weir_stream *stream, const weir_stream_option
                             options->subscribe_count);
     }
     size_t count;
-    weir_status status;
-    do {
-        count = still_there(stream->runtime, options, list);
+    size_t before;
+    weir_status status = resolve(stream->runtime, options, list, &count);
+    while (status == WEIR_OK) {
+        before = count;
         status = start(stream, options, list, count);
-    } while (status == WEIR_NO_STAGE && still_there(stream->runtime, options, list) < count);
+        if (status != WEIR_NO_STAGE || resolve(stream->runtime, options, list, &count) != WEIR_OK ||
+            count == before) {
+            break;
+        }
+        status = WEIR_OK;
+    }
     weir__free(allocator, list, bytes);
     return status;
 }
@@ -140,11 +167,8 @@ weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_options *o
     stream->refs = 2;
     stream->poke.gone = poke_gone;
     weir__ring_open(&stream->ring, stream->entries, WEIR__STREAM_ENTRIES, weir__edge_ring_start);
-    status = make_modes(stream, options)
-                 ? start_with_list(stream, options)
-                 : weir__refuse(WEIR_NO_MEMORY, "no memory for a stream's messages");
+    status = start_with_list(stream, options);
     if (status != WEIR_OK) {
-        weir__stream_drop_modes(stream);
         weir__free(&runtime->allocator, stream, sizeof *stream);
         return status;
     }

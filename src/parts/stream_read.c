@@ -37,7 +37,7 @@ static enum found find_end(weir_stream *stream, size_t unread) {
 /* False: the stage has closed it. */
 static bool move(weir_stream *stream, uint64_t to) {
     uint64_t from = stream->at;
-    if (!weir__cas_u64(&stream->position, &from, to)) { /* N1 -> N2, N5 -> N6, N7 -> N8 */
+    if (!weir__cas_u64(&stream->position, &from, to)) { /* J1 -> J2, J5 -> J6, J7 -> J8 */
         return false;
     }
     stream->at = to;
@@ -45,11 +45,11 @@ static bool move(weir_stream *stream, uint64_t to) {
 }
 
 static bool closed(const weir_stream *stream) {
-    uint64_t position = weir__load_acquire_u64(&stream->position); /* N7 -> N8 */
+    uint64_t position = weir__load_acquire_u64(&stream->position); /* J7 -> J8 */
     return (position & WEIR__STREAM_CLOSED) != 0;
 }
 
-/* True when `take` would find something.  Behind sleeper (N3 -> N4), for certain. */
+/* True when `take` would find something.  Behind sleeper (J3 -> J4), for certain. */
 static bool something(const weir_stream *stream) {
     return !weir__ring_empty(&stream->ring) || closed(stream);
 }
@@ -109,7 +109,7 @@ static void sleep_until(weir_stream *stream, uint64_t deadline) {
         weir__cpu_relax();
     }
     report(stream);
-    weir__exchange_u32(&stream->sleeper, WEIR__ASLEEP); /* N3 -> N4 */
+    weir__exchange_u32(&stream->sleeper, WEIR__ASLEEP); /* J3 -> J4 */
     if (!something(stream)) {
         weir__futex_wait(&stream->sleeper, WEIR__ASLEEP, deadline);
     }
@@ -126,13 +126,13 @@ static enum found wait_until(weir_stream *stream, uint64_t deadline) {
     }
 }
 
-/* Nobody else runs the workers. */
+/* Nobody else runs the workers, nor lets time pass. */
 static enum found step_until(weir_stream *stream, uint64_t deadline) {
     enum found found = NOTHING;
     bool moving = true;
-    while (found == NOTHING && moving && weir_runtime_now(stream->runtime) < deadline) {
+    while (found == NOTHING && moving) {
         report(stream);
-        moving = weir_runtime_step(stream->runtime, 1) > 0;
+        moving = weir__runtime_go_on(stream->runtime, 1, deadline);
         found = take(stream);
     }
     return found;
@@ -149,7 +149,7 @@ static enum found give_up(weir_stream *stream) {
     }
     int event = (int)(stream->event - 1);
     weir__event_clear(event);
-    weir__exchange_u32(&stream->sleeper, WEIR__WAITING); /* N3 -> N4 */
+    weir__exchange_u32(&stream->sleeper, WEIR__WAITING); /* J3 -> J4 */
     if (!something(stream)) {
         return NOTHING;
     }
@@ -228,7 +228,7 @@ weir_status weir_stream_fd(weir_stream *stream, int *out) {
             return weir__refuse(WEIR_SYSTEM, "no eventfd: %s", strerror(-event));
         }
         weir__store_relaxed_u32(&stream->event, (uint32_t)event + 1);
-        weir__exchange_u32(&stream->sleeper, WEIR__WAITING); /* N3 -> N4 */
+        weir__exchange_u32(&stream->sleeper, WEIR__WAITING); /* J3 -> J4 */
         if (stream->left > 0 || something(stream)) {
             rise(stream);
         }

@@ -100,7 +100,7 @@ static weir_status add(struct weir__names *names, const weir_runtime *runtime, c
         return weir__refuse(WEIR_NAME_TAKEN, "the name %s belongs to another stage", name);
     }
     size_t bytes = strlen(name) + 1;
-    char *text = make_room(names, runtime) ? weir__alloc(names->allocator, bytes, 1) : NULL;
+    char *text = make_room(names, runtime) ? weir__alloc(names->allocator, bytes, 8) : NULL;
     if (text == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for the name %s", name);
     }

@@ -202,8 +202,9 @@ static void several_producers_each_with_its_demand(void **state) {
         scene_start(&f, &f.p, "p", 100, false);
         scene_start(&f, &f.q, "q", 100, false);
         f.q.next = 1000; /* so that its limit gives it none: it emits by hand */
-        const weir_subscribe_to list[] = {{f.p.ref, {.max_demand = 4}},
-                                          {f.q.ref, {.max_demand = 20, .min_demand = 10}}};
+        const weir_subscribe_to list[] = {
+            {.producer = f.p.ref, .options = {.max_demand = 4}},
+            {.producer = f.q.ref, .options = {.max_demand = 20, .min_demand = 10}}};
         scene_open_list(&f, list, 2);
         rig_rest(&f.rig);
         player_expect(&f.p, "subscribe stream\ndemand 4\n");
@@ -272,8 +273,8 @@ static void accumulating_producers_go_on_once_all_are_subscribed(void **state) {
             f.p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
             weir_demand_mode mode = i < 2 ? WEIR_ACCUMULATE : WEIR_FORWARD;
             player_start(&f.p, &f.rig, &(weir_stage_options){.demand = mode});
-            const weir_subscribe_to list[] = {{f.p.ref, {.max_demand = 4}},
-                                              {f.p.ref, {.max_demand = 6}}};
+            const weir_subscribe_to list[] = {{.producer = f.p.ref, .options = {.max_demand = 4}},
+                                              {.producer = f.p.ref, .options = {.max_demand = 6}}};
             const weir_stream_options options = {
                 .event_bytes = 8, .subscribe_to = list, .subscribe_count = 2, .demand = demands[i]};
             assert_int_equal(weir_stream_open(f.rig.runtime, &options, &f.stream), WEIR_OK);
@@ -308,7 +309,7 @@ static void behind_a_producer_consumer(void **state) {
         f.q.emits = PLAYER_FORWARDS;
         player_start(&f.q, &f.rig, NULL);
         player_subscribe(&f.q, &f.p, &(weir_subscribe_options){.max_demand = 20});
-        const weir_subscribe_to list = {f.q.ref, {.max_demand = 7}};
+        const weir_subscribe_to list = {.producer = f.q.ref, .options = {.max_demand = 7}};
         scene_open_list(&f, &list, 1);
         scene_take_numbers(&f, 0, 500);
         assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
@@ -321,7 +322,8 @@ static void several_streams_share_a_producer(void **state) {
     for (EACH_WORLD(world)) {
         scene_start(&f, &f.p, "p", 100, true);
         weir_stream *streams[3];
-        const weir_subscribe_to list = {f.p.ref, {.max_demand = 3, .min_demand = WEIR_NONE}};
+        const weir_subscribe_to list = {.producer = f.p.ref,
+                                        .options = {.max_demand = 3, .min_demand = WEIR_NONE}};
         const weir_stream_options options = {
             .event_bytes = 8, .subscribe_to = &list, .subscribe_count = 1};
         for (int i = 0; i < 3; i++)

@@ -62,7 +62,8 @@ static void what_came_before_the_end_is_read_and_the_rest_goes_back(void **state
     for (EACH_WORLD(world)) {
         scene_start(&f, &f.p, "p", 2, true);
         scene_start(&f, &f.q, "q", 0, true);
-        const weir_subscribe_to list[] = {{f.p.ref, {0}}, {f.q.ref, {.cancel = WEIR_TEMPORARY}}};
+        const weir_subscribe_to list[] = {
+            {.producer = f.p.ref}, {.producer = f.q.ref, .options = {.cancel = WEIR_TEMPORARY}}};
         scene_open_list(&f, list, 2);
         rig_rest(&f.rig);
         f.q.next = 100;
@@ -88,8 +89,9 @@ static void one_of_two_ends_and_the_other_goes_on(void **state) {
     for (EACH_WORLD(world)) {
         scene_start(&f, &f.p, "p", 2, true);
         scene_start(&f, &f.q, "q", 0, true);
-        const weir_subscribe_to list[] = {{f.p.ref, {.cancel = WEIR_TRANSIENT}},
-                                          {f.q.ref, {.cancel = WEIR_TRANSIENT}}};
+        const weir_subscribe_to list[] = {
+            {.producer = f.p.ref, .options = {.cancel = WEIR_TRANSIENT}},
+            {.producer = f.q.ref, .options = {.cancel = WEIR_TRANSIENT}}};
         scene_open_list(&f, list, 2);
         scene_take_numbers(&f, 0, 2);
         player_stop(&f.p, WEIR_REASON_NORMAL);
@@ -111,8 +113,9 @@ static void exits_when_the_producer_is_dead(void **state) {
             scene_start(&f, &f.p, "p", 2, true);
             player_stop(&f.p, WEIR_REASON_NORMAL);
             rig_rest(&f.rig);
-            const weir_subscribe_to list[] = {{f.p.ref, {.cancel = modes[i]}},
-                                              {f.p.ref, {.cancel = WEIR_TEMPORARY}}};
+            const weir_subscribe_to list[] = {
+                {.producer = f.p.ref, .options = {.cancel = modes[i]}},
+                {.producer = f.p.ref, .options = {.cancel = WEIR_TEMPORARY}}};
             if (modes[i] == WEIR_TEMPORARY) {
                 scene_open_list(&f, list, 2); /* a stream at its end */
                 scene_expect_end(&f, WEIR_REASON_NORMAL);
@@ -126,6 +129,37 @@ static void exits_when_the_producer_is_dead(void **state) {
             }
             rig_close(&f.rig);
         }
+    }
+}
+
+/* temporary: an empty stream; else it is not opened. */
+static void exits_when_there_is_no_named_producer(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        rig_open(&f.rig, NULL);
+        const weir_subscribe_to list = {.name = "nobody", .options = {.cancel = modes[i]}};
+        if (modes[i] == WEIR_TEMPORARY) {
+            scene_open_list(&f, &list, 1);
+            scene_expect_end(&f, WEIR_REASON_NORMAL);
+            weir_stream_close(f.stream);
+        } else {
+            const weir_stream_options options = {
+                .event_bytes = 8, .subscribe_to = &list, .subscribe_count = 1};
+            assert_int_equal(weir_stream_open(f.rig.runtime, &options, &f.stream), WEIR_NO_NAME);
+        }
+        rig_close(&f.rig);
+    }
+}
+
+static void a_named_producer_is_found(void **state) {
+    (void)state;
+    for (EACH_WORLD(world)) {
+        f.p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = 9, .quiet = true};
+        player_start(&f.p, &f.rig,
+                     &(weir_stage_options){.registered = true, .demand = WEIR_ACCUMULATE});
+        scene_open_list(&f, &(weir_subscribe_to){.name = "p"}, 1);
+        scene_take_numbers(&f, 0, 9);
+        scene_finish(&f);
     }
 }
 
@@ -192,7 +226,8 @@ static void events_of_another_size_are_refused(void **state) {
         scene_start(&f, &f.p, "p", 3, true);
         f.q = (struct player){.name = "q", .kind = WEIR_PRODUCER};
         player_start(&f.q, &f.rig, &(weir_stage_options){.event_bytes = 12});
-        const weir_subscribe_to list[] = {{f.p.ref, {0}}, {f.q.ref, {.cancel = WEIR_TEMPORARY}}};
+        const weir_subscribe_to list[] = {
+            {.producer = f.p.ref}, {.producer = f.q.ref, .options = {.cancel = WEIR_TEMPORARY}}};
         scene_open_list(&f, list, 2);
         scene_take_numbers(&f, 0, 3);
         assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
@@ -286,6 +321,24 @@ static void its_stage_may_be_stopped(void **state) {
     }
 }
 
+/* Draining ends it behind its last event; who does not read holds it up, by name. */
+static void the_runtime_is_drained(void **state) {
+    (void)state;
+    for (EACH_WORLD(world)) {
+        scene_start(&f, &f.p, "p", 50, true);
+        scene_open(&f, (weir_subscribe_options){.max_demand = 10});
+        rig_rest(&f.rig);
+        weir_drain_report report;
+        assert_int_equal(weir_runtime_drain(f.rig.runtime, 1000000, &report), WEIR_TIMEOUT);
+        assert_string_equal(report.name, "stream");
+        scene_take_numbers(&f, 0, 10);
+        scene_expect_end(&f, WEIR_REASON_NORMAL);
+        assert_int_equal(weir_runtime_drain(f.rig.runtime, 1000000, &report), WEIR_OK);
+        weir_stream_close(f.stream);
+        rig_close(&f.rig);
+    }
+}
+
 static void the_runtime_stops(void **state) {
     (void)state;
     for (EACH_WORLD(world)) {
@@ -304,7 +357,7 @@ static void unread_events_are_logged(void **state) {
     (void)state;
     rig_open(&f.rig, NULL);
     scene_start(&f, &f.p, "p", 50, true);
-    const weir_subscribe_to list = {f.p.ref, {.max_demand = 10}};
+    const weir_subscribe_to list = {.producer = f.p.ref, .options = {.max_demand = 10}};
     const weir_stream_options options = {
         .event_bytes = 8, .subscribe_to = &list, .subscribe_count = 1};
     assert_int_equal(weir_stream_open(f.rig.runtime, &options, &f.stream), WEIR_OK);
@@ -336,7 +389,8 @@ static void raises_on_bad_options(void **state) {
     assert_string_equal(weir_refusal(), "options must not be NULL");
     assert_int_equal(weir_stream_open(f.rig.runtime, &good, NULL), WEIR_INVALID);
     assert_string_equal(weir_refusal(), "out must not be NULL");
-    const weir_subscribe_to bad_list = {f.p.ref, {.max_demand = 10, .min_demand = 20}};
+    const weir_subscribe_to bad_list = {.producer = f.p.ref,
+                                        .options = {.max_demand = 10, .min_demand = 20}};
     const struct {
         weir_stream_options options;
         const char *sentence;
@@ -420,7 +474,7 @@ static void without_memory_nothing_is_opened(void **state) {
     rig_open(&f.rig, NULL);
     scene_start(&f, &f.p, "p", 5, true);
     rig_rest(&f.rig);
-    const weir_subscribe_to list[] = {{f.p.ref, {0}}, {f.p.ref, {0}}};
+    const weir_subscribe_to list[] = {{.producer = f.p.ref}, {.producer = f.p.ref}};
     const weir_stream_options options = {
         .event_bytes = 8, .subscribe_to = list, .subscribe_count = 2};
     weir_status status = WEIR_NO_MEMORY;
@@ -466,12 +520,15 @@ int main(void) {
         cmocka_unit_test(what_came_before_the_end_is_read_and_the_rest_goes_back),
         cmocka_unit_test(one_of_two_ends_and_the_other_goes_on),
         cmocka_unit_test(exits_when_the_producer_is_dead),
+        cmocka_unit_test(exits_when_there_is_no_named_producer),
+        cmocka_unit_test(a_named_producer_is_found),
         cmocka_unit_test(exits_when_the_producer_dies_meanwhile),
         cmocka_unit_test(exits_when_the_producer_does_not_ack),
         cmocka_unit_test(events_of_another_size_are_refused),
         cmocka_unit_test(an_early_end_cancels_cleanly),
         cmocka_unit_test(what_cannot_go_back_is_told),
         cmocka_unit_test(its_stage_may_be_stopped),
+        cmocka_unit_test(the_runtime_is_drained),
         cmocka_unit_test(the_runtime_stops),
         cmocka_unit_test(unread_events_are_logged),
         cmocka_unit_test(raises_on_bad_options),
