@@ -186,8 +186,29 @@ static weir_verdict on_info(weir_stage *self, const void *message, size_t bytes)
     return player->does.info != NULL ? player->does.info(self, player, number) : WEIR_CONTINUE;
 }
 
+static weir_verdict on_call(weir_stage *self, weir_from from, const void *request, size_t bytes) {
+    struct player *player = player_of(self);
+    uint64_t number = number_in(request, bytes);
+    player_say(player, "call %llu", (unsigned long long)number);
+    return player->does.call(self, player, from, number);
+}
+
+/* The end of a stage that it watches; handle_cancel tells of those it deals with. */
+static weir_verdict on_down(weir_stage *self, weir_ref stage, weir_reason reason) {
+    struct player *player = player_of(self);
+    player_say(player, "gone %s %s", name_of(player, stage), reason_word(reason));
+    return player->does.gone(self, player, stage);
+}
+
+static weir_verdict on_drain(weir_stage *self) {
+    struct player *player = player_of(self);
+    player_say(player, "drain");
+    return player->does.drain(self, player);
+}
+
 static void on_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
-    static const char *const causes[] = {"", "overflow", "stopped", "consumer"};
+    static const char *const causes[] = {"",         "overflow", "stopped",
+                                         "consumer", "unheard",  "no memory"};
     struct player *player = player_of(self);
     player_say(player, "discarded %llu %s", (unsigned long long)count, causes[cause]);
     player->discarded += count;
@@ -220,6 +241,9 @@ weir_status player_try_start(struct player *player, struct rig *rig,
                                .terminate = on_terminate};
     if (player->kind == WEIR_PRODUCER) used.on.handle_demand = on_demand;
     if (player->kind != WEIR_PRODUCER) used.on.handle_events = on_events;
+    if (player->does.call != NULL) used.on.handle_call = on_call;
+    if (player->does.gone != NULL) used.on.handle_down = on_down;
+    if (player->does.drain != NULL) used.on.handle_drain = on_drain;
     player->rig = rig;
     player->started = rig->players;
     rig->players = player;
@@ -255,4 +279,14 @@ void player_stop(struct player *player, weir_reason reason) {
 
 void player_demand(struct player *player, weir_demand_mode mode) {
     assert_int_equal(weir_demand(player->rig->runtime, player->ref, mode), WEIR_OK);
+}
+
+uint64_t player_call(struct player *player, uint64_t number) {
+    uint64_t told = 0;
+    weir_answer answer = {.bytes = &told, .room = sizeof told};
+    assert_int_equal(
+        weir_call(player->rig->runtime, player->ref, &number, sizeof number, &answer, WEIR_FOREVER),
+        WEIR_OK);
+    assert_int_equal(answer.count, sizeof told);
+    return told;
 }

@@ -39,6 +39,11 @@ struct player {
         weir_verdict (*cancel)(weir_stage *self, struct player *player, const weir_peer *peer);
         weir_verdict (*cast)(weir_stage *self, struct player *player, uint64_t number);
         weir_verdict (*info)(weir_stage *self, struct player *player, uint64_t number);
+        /* Without these three it has no such callback at all. */
+        weir_verdict (*call)(weir_stage *self, struct player *player, weir_from from,
+                             uint64_t number);
+        weir_verdict (*gone)(weir_stage *self, struct player *player, weir_ref stage);
+        weir_verdict (*drain)(weir_stage *self, struct player *player);
         void (*discarded)(weir_stage *self, struct player *player, uint64_t count);
         void (*terminate)(weir_stage *self, struct player *player);
     } does;
@@ -72,6 +77,9 @@ void player_cast(struct player *player, uint64_t number);
 void player_info(struct player *player, uint64_t number);
 void player_stop(struct player *player, weir_reason reason);
 void player_demand(struct player *player, weir_demand_mode mode);
+
+/* Calls it with a number; the answer, which it must give, is a number too. */
+uint64_t player_call(struct player *player, uint64_t number);
 
 /* Asserts what the player's journal is, and empties it. */
 void player_expect(struct player *player, const char *expected);
