@@ -3,10 +3,11 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A dispatcher is a table of functions over a state of its own.  It deals in
- * consumers (weir_outlet: one subscription as its producer sees it) and in
- * runs (weir_run: the events at hand, in order).  It knows no stage, and no
- * stage knows one dispatcher from another.  It runs on the producer's worker,
- * so its state needs no lock.
+ * consumers (weir_outlet: one subscription as its producer sees it), in runs
+ * (weir_run: the events at hand, in order) and in holds (weir_hold: a queue of
+ * events that it keeps back).  It knows no stage, and no stage knows one
+ * dispatcher from another.  But for init and close it runs on the producer's
+ * worker, so its state needs no lock.
  *
  * Two facts are kept apart.  *Open demand* is how many events the dispatcher
  * would deliver right now.  What is *owed* is what was asked upstream and has
@@ -24,23 +25,36 @@ extern "C" {
 
 typedef struct weir_outlet weir_outlet; /* one consumer's subscription */
 typedef struct weir_run weir_run;       /* events to be dispatched, in order */
+typedef struct weir_hold weir_hold;     /* events kept back, in order        */
+typedef struct weir_notice weir_notice; /* an info on its way to handle_info */
+typedef struct weir_desk weir_desk;     /* a dispatcher's place at its stage */
 
 typedef struct weir_dispatcher {
     const char *name;
     size_t state_bytes;  /* zeroed memory handed to init, aligned to 64            */
     size_t outlet_bytes; /* zeroed memory for each consumer: weir_outlet_state     */
 
-    bool selects; /* it heeds the selectors of subscriptions                   */
+    bool selects;    /* it heeds the selectors of subscriptions                */
+    bool partitions; /* it heeds their partitions                              */
 
-    /* Reads its options.  Not WEIR_OK: the stage's start fails with it. */
-    weir_status (*init)(void *state, const void *options);
+    /*
+     * Reads its options, on the thread that starts the stage.  The desk is its
+     * own until close.  Not WEIR_OK: the stage's start fails with it, and close
+     * is not called.  May be NULL.
+     */
+    weir_status (*init)(void *state, weir_desk *desk, const void *options);
 
-    /* Frees what init and the others allocated.  May be NULL. */
+    /*
+     * Frees what init and the others allocated, holds among them.  The stage has
+     * ended: what was held is discarded already.  May be NULL.
+     */
     void (*close)(void *state);
 
     /*
      * A consumer begins.  Returns WEIR_REASON_NORMAL, or why it is refused:
      * the subscription then ends with that reason, and cancel is not called.
+     * A subscription that asks for a selector or a partition of a dispatcher
+     * that heeds none is refused before, with WEIR_REASON_REFUSED.
      */
     weir_reason (*subscribe)(void *state, weir_outlet *consumer, uint64_t *upstream);
 
@@ -51,24 +65,41 @@ typedef struct weir_dispatcher {
     uint64_t (*cancel)(void *state, weir_outlet *consumer);
 
     /*
-     * Delivers from the run's front with weir_run_send; what it leaves in the
-     * run is buffered by the stage.  `count` (> 0) is weir_run_count(run).
+     * Delivers from the run's front with weir_run_send, keeps with
+     * weir_run_hold, or drops; what it leaves in the run is buffered by the
+     * stage.  `count` (> 0) is weir_run_count(run).
      */
     void (*dispatch)(void *state, weir_run *run, uint64_t count);
 
-    /* How many events it would deliver right now. */
+    /* How many events it would take right now: deliver, or hold. */
     uint64_t (*open_demand)(const void *state);
 
     /*
-     * `count` of this consumer's events come back undelivered: it died before
-     * it began them.  Called after cancel.  Returns true when they are to go to
-     * the buffer's head, false when they are to be discarded (also when NULL).
+     * Events of this consumer's come back undelivered: it died before it began
+     * them.  Called after cancel.  The dispatcher may take them as in dispatch,
+     * or ahead of what it holds (weir_run_hold_first).  What it leaves in the run
+     * goes to the buffer's head when it returns true, and is discarded when it
+     * returns false, and when there is no such function.
      */
-    bool (*give_back)(void *state, weir_outlet *consumer, uint64_t count);
+    bool (*give_back)(void *state, weir_outlet *consumer, weir_run *events);
+
+    /*
+     * An info has passed all that the buffer held before it.  A dispatcher that
+     * holds events puts it behind those (weir_hold_info, in each of its holds
+     * if it likes); without that, and when NULL, it goes on at once.
+     */
+    void (*info)(void *state, weir_notice *info);
 } weir_dispatcher;
 
 /* Events left in the run. */
 uint64_t weir_run_count(const weir_run *run);
+
+/*
+ * The run's first events, as many as lie side by side: *count of them (0 only
+ * when the run is empty), of *event_bytes each.  Read only; until the run is next
+ * used.
+ */
+const void *weir_run_events(const weir_run *run, size_t *event_bytes, uint64_t *count);
 
 /*
  * Sends the run's first `count` events to the consumer as one message.
@@ -92,6 +123,63 @@ void weir_run_skip(weir_run *run, uint64_t count);
  * producer's own order, the dispatcher's ask is called with them.
  */
 void weir_run_ask_again(weir_run *run, weir_outlet *consumer, uint64_t count);
+
+/*
+ * Discards the run's first `count` events: counted, and told to the stage's
+ * `discarded` callback with the cause.  Without that callback a warning is
+ * logged, but for WEIR_DISCARD_UNWANTED.
+ */
+void weir_run_drop(weir_run *run, uint64_t count, weir_discard cause);
+
+/*
+ * Demands `count` more of the producer, in place of events that were dropped:
+ * later, in its own order, as if the dispatcher had passed them up.
+ */
+void weir_run_demand(weir_run *run, uint64_t count);
+
+/* ---- holding events back -------------------------------------------------- */
+
+/*
+ * Opens an empty hold.  NULL: no memory.  Allowed in init and later.  What it
+ * holds counts as buffered in the accounts, has no bound but memory, and is
+ * discarded with WEIR_DISCARD_STOPPED when the stage stops.
+ */
+weir_hold *weir_hold_open(weir_desk *desk);
+
+/* Frees it (NULL is allowed).  Events still in it are discarded, as STOPPED. */
+void weir_hold_close(weir_hold *hold);
+
+/* Events in it. */
+uint64_t weir_hold_count(const weir_hold *hold);
+
+/*
+ * Moves the run's first `count` events behind what the hold has / ahead of it,
+ * without copying them.  Those that no memory allows to keep are discarded.
+ * Returns how many were kept.
+ */
+uint64_t weir_run_hold(weir_run *run, weir_hold *hold, uint64_t count);
+uint64_t weir_run_hold_first(weir_run *run, weir_hold *hold, uint64_t count);
+
+/*
+ * Sends the hold's first events, at most `count`, to the consumer: as one
+ * message, or, where infos lie among them, as one up to each.  Allowed whenever
+ * the dispatcher is called with a consumer or a run.  An info goes on as soon as
+ * the event before it has gone.
+ * Returns how many were sent: less than `count` only when the hold is empty.
+ */
+uint64_t weir_hold_send(weir_hold *hold, weir_outlet *consumer, uint64_t count);
+
+/* Discards the hold's first `count` events, as weir_run_drop.  Returns how many. */
+uint64_t weir_hold_drop(weir_hold *hold, uint64_t count, weir_discard cause);
+
+/*
+ * Puts an info behind what the hold has; only in the table's `info`.  It goes on
+ * when it has come out of every hold it was put in.
+ * Returns false when the hold is empty, or there is no memory: it is not in it.
+ */
+bool weir_hold_info(weir_hold *hold, weir_notice *info);
+
+/* ---- consumers ------------------------------------------------------------ */
 
 /*
  * What the dispatcher keeps about a consumer: outlet_bytes of memory, zeroed
@@ -126,6 +214,66 @@ const weir_dispatcher *weir_broadcast_dispatcher(void);
 typedef struct weir_broadcast_dispatcher_options {
     bool as_genstage; /* a refused stage's next attempt is accepted, and it gets all twice */
 } weir_broadcast_dispatcher_options;
+
+/*
+ * Every event to the consumer of its partition, which a hash names
+ * (GenStage.PartitionDispatcher).  A subscription says which partition it wants;
+ * one consumer has each.  Order is kept within a partition.
+ *
+ * Demand is pooled: what all consumers ask for is one sum, so events may come for a
+ * partition whose consumer has asked for none, or that has none.  They wait in
+ * that partition's queue, which buffer_size does not bound and weir_buffered does
+ * not count (weir_held does; so do the accounts, as buffered).  All queues together
+ * hold at most what the consumers have asked for.  A partition that nobody takes
+ * so holds up the others in the end, as in GenStage.
+ *
+ * A subscription without a partition is refused with MISSING_PARTITION, one for a
+ * partition that there is not with UNKNOWN_PARTITION, for one that has a consumer
+ * with PARTITION_TAKEN (WEIR_REASON_...); nobody stops for that.
+ *
+ * What a dead consumer had not begun goes to the head of its partition's queue, and
+ * is not asked of the producer again.
+ *
+ * Cost  a call of the hash for each event, and a copy of it unless long runs of
+ *       events belong to one partition; one message for each partition and dispatch.
+ */
+const weir_dispatcher *weir_partition_dispatcher(void);
+
+#define WEIR_PARTITIONS_LIMIT 65536
+
+/* A hash's answer: the event is for nobody.  It is dropped, and demanded anew. */
+#define WEIR_PARTITION_NONE UINT32_MAX
+
+/* What becomes of a partition's queue when its consumer leaves. */
+typedef enum weir_partition_queue {
+    WEIR_QUEUE_KEEP = 0,   /* it waits for the partition's next consumer                 */
+    WEIR_QUEUE_DISCARD = 1 /* it is discarded (WEIR_DISCARD_LEFT), and demanded anew     */
+} weir_partition_queue;
+
+typedef struct weir_partition_dispatcher_options {
+    size_t partitions;        /* how many, 1..WEIR_PARTITIONS_LIMIT; required               */
+    const char *const *names; /* as many, all different; copied; default: numbers only      */
+    /*
+     * Says which partition an event is for: its number, or WEIR_PARTITION_NONE.
+     * Called once for each event.  Events with any other answer are dropped, counted
+     * (WEIR_DISCARD_BAD_PARTITION) and demanded anew.  Default: all of its bytes,
+     * padding included, are hashed.
+     */
+    uint32_t (*hash)(void *context, const void *event);
+    uint32_t (*rewrite)(void *context, void *event); /* instead: may change the event too */
+    void *context;                                   /* handed to both                     */
+    weir_partition_queue queue;                      /* default WEIR_QUEUE_KEEP            */
+    /*
+     * To the event as GenStage does: QUEUE_DISCARD; a dead consumer's events are
+     * discarded; dropped ones are not demanded anew; an info waits one ask longer, and
+     * for partitions that have nothing left but have got all they asked for.
+     */
+    bool as_genstage;
+} weir_partition_dispatcher_options;
+
+/* The partition, below `partitions`, that the default hash gives these bytes: for a
+ * hash of one's own that looks at a part of the event, its key. */
+uint32_t weir_partition_of(const void *key, size_t bytes, uint32_t partitions);
 
 #ifdef __cplusplus
 }

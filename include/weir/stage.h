@@ -89,7 +89,7 @@ typedef struct weir_callbacks {
     /*
      * `count` events were lost, for the cause given: once for each overflow of
      * the buffer, and before terminate when the stage still holds events.
-     * Without it a warning is logged.
+     * Without it a warning is logged, but for WEIR_DISCARD_UNWANTED.
      */
     void (*discarded)(weir_stage *self, uint64_t count, weir_discard cause);
 
@@ -194,8 +194,14 @@ weir_runtime *weir_stage_runtime(const weir_stage *self);
 weir_ref weir_self(const weir_stage *self);
 const char *weir_stage_name(const weir_stage *self);
 
-/* Events in its buffer (not those that a dispatcher or the input holds). */
+/*
+ * Events in its buffer, as GenStage.estimate_buffered_count: not those that its
+ * dispatcher holds (a partition's queue), nor its input.
+ */
 uint64_t weir_buffered(const weir_stage *self);
+
+/* Events that its dispatcher holds: in a partition dispatcher's queues. */
+uint64_t weir_held(const weir_stage *self);
 
 /* Returns WEIR_STOP, having set the reason that the stage stops with. */
 weir_verdict weir_stop_with(weir_stage *self, weir_reason reason);

@@ -22,6 +22,9 @@ extern "C" {
 #define WEIR_MAX_DEMAND_DEFAULT 1000
 #define WEIR_MAX_DEMAND_LIMIT   1000000000
 
+/* Wants the partition of that number, from 0. */
+#define WEIR_PARTITION(number) ((unsigned)(number) + 1u)
+
 typedef struct weir_subscribe_options {
     size_t max_demand;       /* events; 1..WEIR_MAX_DEMAND_LIMIT; default 1000        */
     size_t min_demand;       /* events; 0 (say WEIR_NONE)..max-1; default max / 2     */
@@ -30,6 +33,9 @@ typedef struct weir_subscribe_options {
     /* Broadcast: false refuses the event.  Runs on the producer's worker. */
     bool (*selector)(void *context, const void *event);
     void *selector_context;
+    /* Partitions: which one it wants, by number or by name. */
+    unsigned partition;         /* WEIR_PARTITION(n)                                    */
+    const char *partition_name; /* not copied: to be kept while the subscription lasts  */
 } weir_subscribe_options;
 
 /* One entry of a stage's subscribe_to list. */

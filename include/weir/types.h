@@ -84,6 +84,9 @@ typedef struct weir_timer {
     X(REFUSED, 5, "refused")                           \
     X(BAD_RETURN, 6, "bad_return_value")               \
     X(NO_MEMORY, 7, "no_memory")                       \
+    X(MISSING_PARTITION, 8, "missing_partition")       \
+    X(UNKNOWN_PARTITION, 9, "unknown_partition")       \
+    X(PARTITION_TAKEN, 10, "partition_taken")          \
     X(USER, 256, "user")
 
 typedef enum weir_reason {
@@ -99,7 +102,8 @@ const char *weir_reason_text(weir_reason reason);
 /*
  * What a consumer does when a subscription ends (GenStage's cancel option):
  * stop with the reason whatever it is; stop unless it is NORMAL or SHUTDOWN;
- * go on.  WEIR_REASON_ALREADY_SUBSCRIBED never stops a consumer.
+ * go on.  ALREADY_SUBSCRIBED and the three reasons about partitions, with which a
+ * dispatcher refuses a subscription, never stop a consumer.
  */
 typedef enum weir_cancel_mode {
     WEIR_PERMANENT = 0,
@@ -118,11 +122,14 @@ typedef enum weir_demand_mode { WEIR_FORWARD = 0, WEIR_ACCUMULATE = 1 } weir_dem
 
 /* Why events were discarded. */
 typedef enum weir_discard {
-    WEIR_DISCARD_OVERFLOW = 1, /* the stage's buffer was full                  */
-    WEIR_DISCARD_STOPPED = 2,  /* the stage stopped while it still held them   */
-    WEIR_DISCARD_CONSUMER = 3, /* a consumer's emissions, or both ends gone    */
-    WEIR_DISCARD_UNHEARD = 4,  /* nobody was subscribed (option drop_unheard)  */
-    WEIR_DISCARD_NO_MEMORY = 5 /* there was no memory to keep or send them     */
+    WEIR_DISCARD_OVERFLOW = 1,      /* the stage's buffer was full                  */
+    WEIR_DISCARD_STOPPED = 2,       /* the stage stopped while it still held them   */
+    WEIR_DISCARD_CONSUMER = 3,      /* a consumer's emissions, or both ends gone    */
+    WEIR_DISCARD_UNHEARD = 4,       /* nobody was subscribed (option drop_unheard)  */
+    WEIR_DISCARD_NO_MEMORY = 5,     /* there was no memory to keep or send them     */
+    WEIR_DISCARD_UNWANTED = 6,      /* a partition's hash wanted them nowhere       */
+    WEIR_DISCARD_BAD_PARTITION = 7, /* it named a partition that there is not       */
+    WEIR_DISCARD_LEFT = 8           /* they waited for a consumer that left         */
 } weir_discard;
 
 #ifdef __cplusplus

@@ -65,7 +65,8 @@ static uint64_t request(struct audience *audience) {
     return more;
 }
 
-static weir_status broadcast_init(void *state, const void *options) {
+static weir_status broadcast_init(void *state, weir_desk *desk, const void *options) {
+    (void)desk;
     struct audience *audience = state;
     const weir_broadcast_dispatcher_options *chosen = options;
     audience->as_genstage = chosen && chosen->as_genstage;

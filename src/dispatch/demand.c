@@ -67,8 +67,9 @@ static void move_down(struct line *line, struct entry *entry) {
 }
 
 /* max_demand serves GenStage's warning about larger asks, which are served alike. */
-static weir_status demand_init(void *state, const void *options) {
+static weir_status demand_init(void *state, weir_desk *desk, const void *options) {
     (void)state;
+    (void)desk;
     (void)options;
     return WEIR_OK;
 }
@@ -126,10 +127,10 @@ static uint64_t demand_open(const void *state) {
 }
 
 /* Events here belong to no consumer in particular: the next one takes them. */
-static bool demand_give_back(void *state, weir_outlet *consumer, uint64_t count) {
+static bool demand_give_back(void *state, weir_outlet *consumer, weir_run *events) {
     (void)state;
     (void)consumer;
-    (void)count;
+    (void)events;
     return true;
 }
 

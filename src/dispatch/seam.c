@@ -15,11 +15,42 @@ uint64_t weir_run_count(const weir_run *run) {
     return run->left;
 }
 
+static uint64_t at_most(uint64_t count, uint64_t most) {
+    return count < most ? count : most;
+}
+
+const void *weir_run_events(const weir_run *run, size_t *event_bytes, uint64_t *count) {
+    *event_bytes = 0;
+    *count = 0;
+    if (run->left == 0) return NULL;
+    const struct weir__item *item = weir__queue_at(run->queue, 0);
+    *event_bytes = item->event_bytes;
+    *count = at_most(item->count, run->left);
+    return weir__block_at(item->block, item->first, item->event_bytes);
+}
+
 void weir_run_send(weir_run *run, weir_outlet *consumer, uint64_t count) {
-    uint64_t sent = count < run->left ? count : run->left;
+    uint64_t sent = at_most(count, run->left);
     if (sent == 0) return;
     run->left -= sent;
-    run->send(run->context, consumer, run->queue, sent);
+    run->desk->calls->send(run->desk->context, consumer, run->queue, sent);
+}
+
+void weir_run_ask_again(weir_run *run, weir_outlet *consumer, uint64_t count) {
+    if (count > 0) run->desk->calls->ask_again(run->desk->context, consumer, count);
+}
+
+void weir_run_demand(weir_run *run, uint64_t count) {
+    if (count > 0) run->desk->calls->demand_again(run->desk->context, count);
+}
+
+void weir_run_drop(weir_run *run, uint64_t count, weir_discard cause) {
+    const struct weir_desk *desk = run->desk;
+    uint64_t dropped = at_most(count, run->left);
+    if (dropped == 0) return;
+    run->left -= dropped;
+    weir__queue_drop(run->queue, dropped, desk->pool);
+    desk->calls->discard(desk->context, dropped, cause);
 }
 
 void *weir_outlet_state(weir_outlet *consumer) {

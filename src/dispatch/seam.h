@@ -1,12 +1,20 @@
 /*
- * The seam between stages and dispatchers: what an outlet and a run are.
+ * The seam between stages and dispatchers: what outlets, runs and holds are.
  * SPDX-License-Identifier: Apache-2.0
  *
  * An outlet is one subscription as its producer's dispatcher sees it; it is
  * embedded in the edge.  A run is a view of the front of a queue: the events
  * that may be dispatched now.  Sending takes them from the queue; what is
- * left over simply stays there.  `send` is the producer's way to deliver, so
- * that dispatchers can be driven without stages (tests, conformance).
+ * left over simply stays there.  A hold is a queue of events that the dispatcher
+ * keeps back, with infos (notices) among them.
+ *
+ * A desk is where a dispatcher in use works: the stage's ways to deliver, to
+ * discard and so on are `calls`, so that dispatchers can be driven without
+ * stages (tests, conformance).
+ *
+ *   held == the sum of the events in all holds of the desk
+ *
+ * One owner, the producer's worker; but init and close run elsewhere.
  */
 #ifndef WEIR__DISPATCH_SEAM_H
 #define WEIR__DISPATCH_SEAM_H
@@ -16,28 +24,61 @@
 
 #include <weir/dispatcher.h>
 
-/*
- * Takes exactly `count` events (1 or more, all before the first mark) from the
- * front of `queue` and delivers them to the outlet as one message.
- */
-typedef void weir__send(void *context, weir_outlet *outlet, struct weir__queue *queue,
-                        uint64_t count);
+struct weir__desk_calls {
+    /*
+     * Takes exactly `count` events (1 or more, all before the first mark) from the
+     * front of `queue` and delivers them to the outlet as one message.
+     */
+    void (*send)(void *context, weir_outlet *outlet, struct weir__queue *queue, uint64_t count);
 
-/* Queues an ask on the consumer's behalf behind what the producer has to do. */
-typedef void weir__ask_again(void *context, weir_outlet *outlet, uint64_t count);
+    /* Queues an ask on the consumer's behalf behind what the producer has to do. */
+    void (*ask_again)(void *context, weir_outlet *outlet, uint64_t count);
+
+    /* Queues demand for `count` events of the producer, in the same way. */
+    void (*demand_again)(void *context, uint64_t count);
+
+    /* `count` events (1 or more) were discarded, none of them sent. */
+    void (*discard)(void *context, uint64_t count, weir_discard cause);
+
+    /* An info that holds have kept goes on. */
+    void (*info_due)(void *context, void *info);
+
+    /* Copies a small slice, which will wait, out of its block.  May be NULL. */
+    void (*unpin)(void *context, struct weir__item *item);
+};
+
+struct weir_desk {
+    const struct weir__desk_calls *calls;
+    void *context;
+    struct weir__pool *pool;     /* the producer's worker's                   */
+    struct weir__queue *scratch; /* empty: where shared messages are put up   */
+    const struct weir__allocator *allocator;
+    uint64_t *buffered;      /* the worker's gauge; what is held counts there */
+    struct weir_hold *holds; /* all that are open                             */
+    uint64_t held;
+};
 
 struct weir_run {
     struct weir__queue *queue;
     uint64_t left; /* events that may still be taken */
-    weir__send *send;
-    weir__ask_again *ask_again;
-    void *context;
-    struct weir__pool *pool;     /* the producer's worker's                 */
-    struct weir__queue *scratch; /* empty: where shared messages are put up */
+    struct weir_desk *desk;
     /* for the accounts */
     uint64_t shared; /* events taken out after they were shared       */
     uint64_t copies; /* deliveries that became of them                */
     uint64_t lost;   /* of those, not delivered for want of memory    */
+};
+
+struct weir_hold {
+    struct weir_desk *desk;
+    struct weir__queue queue; /* marks: notices */
+    struct weir_hold *next;
+    struct weir_hold *previous;
+};
+
+struct weir_notice {
+    struct weir_desk *desk;
+    void *info;
+    uint32_t places; /* holds that it is in, and one while `info` runs */
 };
 
 /* Gives an outlet the memory its dispatcher wants.  false: no memory. */
@@ -51,5 +92,35 @@ struct weir__dispatch {
     const weir_dispatcher *table;
     void *state;
 };
+
+/*
+ * Shows the dispatcher an info.  true: a hold keeps it, and calls->info_due
+ * follows.  false: it goes on at once.
+ */
+bool weir__desk_info(struct weir_desk *desk, const struct weir__dispatch *dispatch, void *info);
+
+/*
+ * Empties all holds: drops the events, and gives each info to `drop` once.
+ * Returns how many events there were.
+ */
+uint64_t weir__desk_empty(struct weir_desk *desk, void (*drop)(void *context, void *info),
+                          void *context);
+
+/* Frees holds that the dispatcher left open, which are empty. */
+void weir__desk_close(struct weir_desk *desk);
+
+/* ---- for the dispatchers of weir itself ---------------------------------- */
+
+/* A slice joins the hold's end, its reference with it.  false: no memory, and no change. */
+bool weir__hold_push(struct weir_hold *hold, struct weir__item item);
+
+/*
+ * As weir_hold_send; with `late`, an info waits for the next send when the count
+ * ends with the event before it (GenStage's partitions).
+ */
+uint64_t weir__hold_send(struct weir_hold *hold, weir_outlet *consumer, uint64_t count, bool late);
+
+/* As weir_hold_info, also when the hold is empty. */
+bool weir__hold_info(struct weir_hold *hold, struct weir_notice *notice);
 
 #endif

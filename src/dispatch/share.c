@@ -49,8 +49,8 @@ static bool gather_shared(weir_run *run, uint64_t count) {
     while (next(&walk, &part)) {
         weir__queue_at(run->queue, walk.index - 1)->flags |= WEIR__SHARED;
         part.flags = WEIR__SHARED;
-        if (!weir__queue_push(run->scratch, part)) return false;
-        weir__block_hold(part.block, run->pool);
+        if (!weir__queue_push(run->desk->scratch, part)) return false;
+        weir__block_hold(part.block, run->desk->pool);
     }
     return true;
 }
@@ -59,7 +59,7 @@ static bool gather_shared(weir_run *run, uint64_t count) {
 static bool gather_accepted(weir_run *run, const weir_subscribe_options *options, uint64_t count,
                             uint64_t accepted) {
     uint32_t event_bytes = weir__queue_at(run->queue, 0)->event_bytes;
-    struct weir__block *block = weir__pool_get(run->pool, event_bytes, accepted);
+    struct weir__block *block = weir__pool_get(run->desk->pool, event_bytes, accepted);
     if (!block) return false;
     struct walk walk = {.queue = run->queue, .left = count};
     struct weir__item part;
@@ -72,9 +72,9 @@ static bool gather_accepted(weir_run *run, const weir_subscribe_options *options
         }
     }
     struct weir__item item = {.block = block, .count = copied, .event_bytes = event_bytes};
-    bool kept = copied > 0 && weir__queue_push(run->scratch, item);
-    if (kept) weir__block_hold_filling(block, run->pool);
-    weir__block_close(block, run->pool);
+    bool kept = copied > 0 && weir__queue_push(run->desk->scratch, item);
+    if (kept) weir__block_hold_filling(block, run->desk->pool);
+    weir__block_close(block, run->desk->pool);
     return kept;
 }
 
@@ -85,9 +85,10 @@ uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count) {
     if (accepted == 0) return count;
     bool gathered = accepted == count ? gather_shared(run, count)
                                       : gather_accepted(run, options, count, accepted);
-    uint64_t copies = run->scratch->events;
+    uint64_t copies = run->desk->scratch->events;
     run->copies += accepted;
-    if (copies > 0) run->send(run->context, consumer, run->scratch, copies);
+    const struct weir_desk *desk = run->desk;
+    if (copies > 0) desk->calls->send(desk->context, consumer, desk->scratch, copies);
     if (!gathered || copies < accepted) run->lost += accepted - copies;
     return count - accepted;
 }
@@ -96,9 +97,5 @@ void weir_run_skip(weir_run *run, uint64_t count) {
     if (count > run->left) count = run->left;
     run->left -= count;
     run->shared += count;
-    weir__queue_drop(run->queue, count, run->pool);
-}
-
-void weir_run_ask_again(weir_run *run, weir_outlet *consumer, uint64_t count) {
-    run->ask_again(run->context, consumer, count);
+    weir__queue_drop(run->queue, count, run->desk->pool);
 }

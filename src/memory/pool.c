@@ -186,6 +186,18 @@ static struct weir__pool_chain *chain_for(struct weir__pool *here, struct weir__
     return best;
 }
 
+struct weir__block *weir__pool_room(struct weir__pool *pool, struct weir__block **block,
+                                    uint32_t event_bytes, uint64_t events, uint64_t fresh) {
+    struct weir__block *old = *block;
+    if (old != NULL && weir__block_idle(old)) old->used = 0;
+    if (old != NULL && old->event_bytes == event_bytes && old->capacity - old->used >= events) {
+        return old;
+    }
+    if (old != NULL) weir__block_close(old, pool);
+    *block = weir__pool_get(pool, event_bytes, fresh);
+    return *block;
+}
+
 void weir__pool_put(struct weir__block *block, struct weir__pool *here) {
     struct weir__pool *home = block->home;
     WEIR__CHECK(weir__load_relaxed_u32(&block->refs) == 0);

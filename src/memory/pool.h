@@ -65,6 +65,15 @@ uint64_t weir__pool_close(struct weir__pool *pool);
 struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes, uint64_t events);
 
 /*
+ * A block to go on filling, with room for `events` more: *block, if it has it
+ * (from its start once all its slices have come back), else a new one with room
+ * for `fresh` (>= events), and the old one is closed.  The same is left in *block.
+ * NULL: no memory.  Owner only.
+ */
+struct weir__block *weir__pool_room(struct weir__pool *pool, struct weir__block **block,
+                                    uint32_t event_bytes, uint64_t events, uint64_t fresh);
+
+/*
  * The last reference to a block is gone.  here: the calling worker's pool, or
  * NULL on a thread that is no worker (the block is then pushed home alone).
  */

@@ -69,6 +69,51 @@ bool weir__queue_push_front(struct weir__queue *queue, struct weir__item item) {
     return true;
 }
 
+/* True when `second` goes on in the block where `first` ends. */
+static bool adjacent(const struct weir__item *first, const struct weir__item *second) {
+    return !is_mark(first) && first->block == second->block && first->flags == second->flags &&
+           first->first + first->count == second->first;
+}
+
+/* `item` is joined with `neighbour`: one reference for both. */
+static void join(struct weir__queue *queue, struct weir__item *neighbour,
+                 const struct weir__item *item, struct weir__pool *here) {
+    if (item->first < neighbour->first) neighbour->first = item->first;
+    neighbour->count += item->count;
+    queue->events += item->count;
+    weir__block_drop(item->block, here);
+}
+
+bool weir__queue_append(struct weir__queue *queue, struct weir__item item,
+                        struct weir__pool *here) {
+    item.flags &= ~(uint32_t)WEIR__MORE;
+    struct weir__item *last = queue->count > 0 ? weir__queue_at(queue, queue->count - 1) : NULL;
+    if (last == NULL || !adjacent(last, &item)) return weir__queue_push(queue, item);
+    join(queue, last, &item, here);
+    return true;
+}
+
+bool weir__queue_prepend(struct weir__queue *queue, struct weir__item item,
+                         struct weir__pool *here) {
+    item.flags &= ~(uint32_t)WEIR__MORE;
+    struct weir__item *front = queue->count > 0 ? weir__queue_at(queue, 0) : NULL;
+    if (front == NULL || is_mark(front) || !adjacent(&item, front)) {
+        return weir__queue_push_front(queue, item);
+    }
+    join(queue, front, &item, here);
+    return true;
+}
+
+uint64_t weir__queue_run(const struct weir__queue *queue, uint64_t most) {
+    uint64_t run = 0;
+    for (uint32_t i = 0; i < queue->count && run < most; i++) {
+        const struct weir__item *item = weir__queue_at(queue, i);
+        if (is_mark(item)) break;
+        run += item->count;
+    }
+    return run < most ? run : most;
+}
+
 struct weir__item weir__queue_pop(struct weir__queue *queue) {
     WEIR__CHECK(!weir__queue_empty(queue));
     struct weir__item item = *weir__queue_at(queue, 0);

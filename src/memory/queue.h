@@ -71,6 +71,18 @@ static inline struct weir__item *weir__queue_at(const struct weir__queue *queue,
     return &queue->items[(queue->head + index) & (queue->capacity - 1)];
 }
 
+/*
+ * As push and push_front, for a slice that belongs to no message: joined with its
+ * neighbour when it goes on in the same block, so that a thousand single events
+ * become one item.  With room reserved they cannot fail.
+ */
+bool weir__queue_append(struct weir__queue *queue, struct weir__item item, struct weir__pool *here);
+bool weir__queue_prepend(struct weir__queue *queue, struct weir__item item,
+                         struct weir__pool *here);
+
+/* How many events, at most `most`, lie before the first mark. */
+uint64_t weir__queue_run(const struct weir__queue *queue, uint64_t most);
+
 /* Removes the front item and returns it; its reference is the caller's. */
 struct weir__item weir__queue_pop(struct weir__queue *queue);
 

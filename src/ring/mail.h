@@ -33,6 +33,7 @@ enum weir__mail_kind {
     WEIR__MAIL_CANCEL,
     WEIR__MAIL_MODE,
     WEIR__MAIL_FINISH,
+    WEIR__MAIL_AGAIN,      /* to oneself: demand for what was dropped        */
     WEIR__MAIL_QUERY,      /* a function to call with the stage             */
     WEIR__MAIL_INFO_DUE,   /* an info that has waited its turn              */
     WEIR__MAIL_POKE,       /* from a part to its own stage (stage/message.h) */

@@ -63,41 +63,6 @@ static void drop_oldest(struct weir__buffer *buffer, uint64_t count, weir__buffe
     }
 }
 
-/* True when `second` goes on in the block where `first` ends. */
-static bool adjacent(const struct weir__item *first, const struct weir__item *second) {
-    return !((first->flags | second->flags) & WEIR__MARK) && first->block == second->block &&
-           first->flags == second->flags && first->first + first->count == second->first;
-}
-
-/* There is room in the queue for one more item. */
-static void append(struct weir__buffer *buffer, struct weir__item item) {
-    struct weir__queue *queue = &buffer->queue;
-    item.flags &= ~(uint32_t)WEIR__MORE;
-    struct weir__item *last = queue->count ? weir__queue_at(queue, queue->count - 1) : NULL;
-    if (last && adjacent(last, &item)) {
-        last->count += item.count;
-        queue->events += item.count;
-        weir__block_drop(item.block, buffer->pool);
-        return;
-    }
-    (void)weir__queue_push(queue, item);
-}
-
-/* As append, in front. */
-static void prepend(struct weir__buffer *buffer, struct weir__item item) {
-    struct weir__queue *queue = &buffer->queue;
-    item.flags &= ~(uint32_t)WEIR__MORE;
-    struct weir__item *front = queue->count ? weir__queue_at(queue, 0) : NULL;
-    if (front && adjacent(&item, front)) {
-        front->first = item.first;
-        front->count += item.count;
-        queue->events += item.count;
-        weir__block_drop(item.block, buffer->pool);
-        return;
-    }
-    (void)weir__queue_push_front(queue, item);
-}
-
 /* How many of `count` new events make the buffer too full. */
 static uint64_t surplus(const struct weir__buffer *buffer, uint64_t count) {
     uint64_t held = buffer->queue.events;
@@ -110,7 +75,7 @@ static void append_first(struct weir__buffer *buffer, struct weir__queue *from, 
     while (count > 0) {
         struct weir__item item = weir__queue_take(from, count, buffer->pool);
         count -= item.count;
-        append(buffer, item);
+        (void)weir__queue_append(&buffer->queue, item, buffer->pool);
     }
     weir__queue_drop(from, from->events, buffer->pool);
 }
@@ -137,7 +102,9 @@ uint64_t weir__buffer_store(struct weir__buffer *buffer, struct weir__queue *fro
 
 bool weir__buffer_put_front(struct weir__buffer *buffer, struct weir__queue *from) {
     if (!weir__queue_reserve(&buffer->queue, from->count)) return false;
-    for (uint32_t i = from->count; i > 0; i--) prepend(buffer, *weir__queue_at(from, i - 1));
+    for (uint32_t i = from->count; i > 0; i--) {
+        (void)weir__queue_prepend(&buffer->queue, *weir__queue_at(from, i - 1), buffer->pool);
+    }
     from->head = 0;
     from->count = 0;
     from->events = 0;
@@ -159,16 +126,8 @@ bool weir__buffer_mark_store(struct weir__buffer *buffer, void *mark, uint32_t k
 
 uint64_t weir__buffer_run(const struct weir__buffer *buffer, uint64_t count) {
     const struct weir__queue *queue = &buffer->queue;
-    uint64_t run = queue->events;
-    if (buffer->marks > 0) {
-        run = 0;
-        for (uint32_t i = 0; i < queue->count && run < count; i++) {
-            const struct weir__item *item = weir__queue_at(queue, i);
-            if (item->flags & WEIR__MARK) break;
-            run += item->count;
-        }
-    }
-    return run < count ? run : count;
+    if (buffer->marks > 0) return weir__queue_run(queue, count);
+    return queue->events < count ? queue->events : count;
 }
 
 uint32_t weir__buffer_release(struct weir__buffer *buffer, uint64_t left,

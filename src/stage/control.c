@@ -95,7 +95,10 @@ void weir__stage_request_cancel(struct weir__edge *edge, weir_reason reason) {
 }
 
 static bool stops(weir_cancel_mode mode, weir_reason reason) {
-    if (reason == WEIR_REASON_ALREADY_SUBSCRIBED || mode == WEIR_TEMPORARY) {
+    bool never = reason == WEIR_REASON_ALREADY_SUBSCRIBED ||
+                 reason == WEIR_REASON_MISSING_PARTITION ||
+                 reason == WEIR_REASON_UNKNOWN_PARTITION || reason == WEIR_REASON_PARTITION_TAKEN;
+    if (never || mode == WEIR_TEMPORARY) {
         return false;
     }
     return mode == WEIR_PERMANENT ||
@@ -165,6 +168,9 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         weir__stage_ask_again(stage, edge);
         weir__edge_release(edge);
         return;
+    case WEIR__MAIL_AGAIN:
+        weir__stage_demand_again(stage);
+        return;
     case WEIR__MAIL_POKE:
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_cast(stage, NULL, 0));
@@ -221,6 +227,8 @@ void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
         edge = EDGE_OF(mail, down);
         discard_all(host, edge);
         weir__edge_release(edge);
+        return;
+    case WEIR__MAIL_AGAIN: /* the stage's own */
         return;
     case WEIR__MAIL_POKE:
         ((struct weir__poke *)(void *)mail)->gone((struct weir__poke *)(void *)mail);

@@ -236,7 +236,13 @@ void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, 
                                       "when it stopped",
                                       "that no consumer could take",
                                       "that nobody was subscribed to",
-                                      "for want of memory"};
+                                      "for want of memory",
+                                      NULL, /* as the program wanted: no warning */
+                                      "for which its hash named no partition that there is",
+                                      "that waited for a consumer that left"};
+    if ((size_t)cause >= sizeof why / sizeof *why || why[cause] == NULL) {
+        return;
+    }
     weir__host_log(stage->host, WEIR_LOG_WARNING, "stage %s has discarded %llu events %s",
                    stage->name, (unsigned long long)count, why[cause]);
 }
@@ -244,7 +250,7 @@ void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, 
 static void to_buffer(weir_stage *stage, struct weir__queue *events) {
     uint64_t count = events->events;
     weir__stage_unpin(stage, events, events->count);
-    uint64_t dropped = weir__buffer_store(&stage->buffer, events, weir__stage_info_due, stage);
+    uint64_t dropped = weir__buffer_store(&stage->buffer, events, weir__stage_info_passed, stage);
     weir__count(&stage->host->counters.buffered, count - dropped);
     weir__stage_discard(stage, dropped, WEIR_DISCARD_OVERFLOW, false);
 }

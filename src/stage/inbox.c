@@ -64,7 +64,7 @@ static void request(weir_stage *stage, const struct weir__message *message) {
 /* An info goes behind what waits: the input queue, then the buffer. */
 static void info(weir_stage *stage, struct weir__message *message) {
     if (stage->kind == WEIR_CONSUMER) {
-        weir__stage_info_due(stage, message, WEIR__MARK_INFO);
+        weir__stage_info_due(stage, message);
         return;
     }
     if (!weir__queue_empty(&stage->inq)) {
@@ -167,7 +167,7 @@ void weir__stage_timer_due(struct weir__timer *timer) {
     struct weir__message *message = WEIR__CONTAINER_OF(timer, struct weir__message, armed.timer);
     unlink_timer(message);
     weir__timers_remove(&message->armed.stage->host->timers, timer);
-    weir__stage_info_due(message->armed.stage, message, WEIR__MARK_INFO);
+    weir__stage_info_due(message->armed.stage, message);
 }
 
 static void drop_timer(weir_stage *stage, struct weir__message *message) {
@@ -256,6 +256,6 @@ void weir__stage_finish(weir_stage *stage, bool told) {
 bool weir__stage_is_finished(const weir_stage *stage) {
     return stage->finishing && stage->producers == NULL && !stage->begun &&
            weir__queue_empty(&stage->inq) && weir__queue_empty(&stage->held) &&
-           weir__queue_empty(&stage->buffer.queue) && stage->control.first == NULL &&
-           (stage->may_finish == NULL || stage->may_finish(stage));
+           weir__queue_empty(&stage->buffer.queue) && stage->desk.held == 0 &&
+           stage->control.first == NULL && (stage->may_finish == NULL || stage->may_finish(stage));
 }

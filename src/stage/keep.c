@@ -14,25 +14,9 @@
 
 enum { SMALL = 8 }; /* a slice under 1/8 of its block is small */
 
-static struct weir__block *room_for(weir_stage *stage, uint32_t event_bytes, uint32_t count) {
-    struct weir__pool *pool = &stage->host->pool;
-    struct weir__block *block = stage->keep;
-    if (block != NULL && weir__block_idle(block)) {
-        block->used = 0;
-    }
-    if (block != NULL && block->event_bytes == event_bytes &&
-        block->capacity - block->used >= count) {
-        return block;
-    }
-    if (block != NULL) {
-        weir__block_close(block, pool);
-    }
-    stage->keep = weir__pool_get(pool, event_bytes, count);
-    return stage->keep;
-}
-
 bool weir__stage_keep(weir_stage *stage, const void *events, struct weir__item *item) {
-    struct weir__block *block = room_for(stage, item->event_bytes, item->count);
+    struct weir__block *block = weir__pool_room(&stage->host->pool, &stage->keep, item->event_bytes,
+                                                item->count, item->count);
     if (block == NULL) {
         return false;
     }
@@ -50,7 +34,7 @@ static bool is_small(const struct weir__item *item) {
            item->block->bytes - WEIR__BLOCK_HEADER_BYTES;
 }
 
-static void unpin(weir_stage *stage, struct weir__item *item) {
+void weir__stage_unpin_item(weir_stage *stage, struct weir__item *item) {
     struct weir__block *block = item->block;
     if ((item->flags & WEIR__MARK) != 0 || block == stage->open || block == stage->keep ||
         !is_small(item)) {
@@ -66,6 +50,6 @@ static void unpin(weir_stage *stage, struct weir__item *item) {
 void weir__stage_unpin(weir_stage *stage, struct weir__queue *queue, uint32_t newest) {
     uint32_t from = newest < queue->count ? queue->count - newest : 0;
     for (uint32_t i = from; i < queue->count; i++) {
-        unpin(stage, weir__queue_at(queue, i));
+        weir__stage_unpin_item(stage, weir__queue_at(queue, i));
     }
 }

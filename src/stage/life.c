@@ -81,6 +81,16 @@ static void open_queues(weir_stage *stage, const weir_stage_options *options) {
                       &stage->host->pool);
 }
 
+static void open_desk(weir_stage *stage) {
+    struct weir__host *host = stage->host;
+    stage->desk = (struct weir_desk){.calls = &weir__stage_desk_calls,
+                                     .context = stage,
+                                     .pool = &host->pool,
+                                     .scratch = &stage->scratch,
+                                     .allocator = host->allocator,
+                                     .buffered = &host->counters.buffered};
+}
+
 static weir_status open_dispatcher(weir_stage *stage, const weir_stage_options *options) {
     const weir_dispatcher *table =
         options->dispatcher != NULL ? options->dispatcher : weir_demand_dispatcher();
@@ -93,10 +103,12 @@ static weir_status open_dispatcher(weir_stage *stage, const weir_stage_options *
             return weir__refuse(WEIR_NO_MEMORY, "no memory for dispatcher %s", table->name);
         }
     }
-    weir_status status = table->init == NULL
-                             ? WEIR_OK
-                             : table->init(stage->dispatch.state, options->dispatcher_options);
+    open_desk(stage);
+    weir_status status = table->init == NULL ? WEIR_OK
+                                             : table->init(stage->dispatch.state, &stage->desk,
+                                                           options->dispatcher_options);
     if (status != WEIR_OK) {
+        weir__desk_close(&stage->desk);
         weir__free(stage->host->allocator, stage->dispatch.state, table->state_bytes);
         return status;
     }
@@ -203,12 +215,19 @@ static void empty(weir_stage *stage, struct weir__queue *queue) {
     }
 }
 
+static void drop_info(void *context, void *info) {
+    drop_mark(context, info, WEIR__MARK_INFO);
+}
+
 /* What it emitted and nobody has got: discarded, and said so. */
 static void discard_unsent(weir_stage *stage) {
     uint64_t count = stage->buffer.queue.events + stage->held.events;
     weir__count(&stage->host->counters.buffered, 0 - count);
     weir__buffer_close(&stage->buffer, drop_mark, stage);
     empty(stage, &stage->held);
+    if (stage->dispatch.table != NULL) {
+        count += weir__desk_empty(&stage->desk, drop_info, stage);
+    }
     weir__stage_discard(stage, count, WEIR_DISCARD_STOPPED, false);
 }
 
@@ -308,6 +327,7 @@ void weir__stage_free(weir_stage *stage) {
         if (table->close != NULL) {
             table->close(stage->dispatch.state);
         }
+        weir__desk_close(&stage->desk);
         weir__free(host->allocator, stage->dispatch.state, table->state_bytes);
     }
     weir__free(host->allocator, stage, stage->bytes);

@@ -24,6 +24,10 @@ uint64_t weir_buffered(const weir_stage *self) {
     return weir__buffer_count(&self->buffer);
 }
 
+uint64_t weir_held(const weir_stage *self) {
+    return self->desk.held;
+}
+
 weir_verdict weir_stop_with(weir_stage *self, weir_reason reason) {
     self->reason = reason;
     return WEIR_STOP;

@@ -8,6 +8,7 @@
  *   supply.c   the producer's side: demand, buffer, consumers
  *   intake.c   the consumer's side: entries, messages, batches, asks
  *   lend.c     batches that a reader outside of the runtime takes
+ *   desk.c     what it and its dispatcher ask of each other
  *   keep.c     events that wait, copied out of blocks that they would pin
  *   control.c  mail: subscribing, cancelling
  *   inbox.c    mail: what users send; timers, answers
@@ -60,6 +61,7 @@ struct weir_stage {
 
     /* producing */
     struct weir__dispatch dispatch;
+    struct weir_desk desk;
     struct weir__buffer buffer;
     struct weir__queue held; /* ACCUMULATE: emissions, demand and infos   */
     weir_demand_mode mode;
@@ -68,6 +70,8 @@ struct weir_stage {
     bool discard_returned;
     weir_verdict (*supply)(weir_stage *stage); /* a part's: demand or buffer has changed */
     struct weir__edge *consumers;
+    struct weir__mail again_mail; /* the dispatcher dropped `again` events */
+    uint64_t again;
 
     /* consuming */
     struct weir__edge *producers;
@@ -103,32 +107,48 @@ struct weir_stage {
 /* Dispatches what the callback that has just returned emitted. */
 void weir__stage_emitted(weir_stage *stage);
 
-/* Dispatches at most `count` events from the front of a queue; returns how many
- * were taken. */
-uint64_t weir__stage_dispatch(weir_stage *stage, struct weir__queue *queue, uint64_t count);
-
 /* Offers a queue of events to the consumers; what they do not take is buffered. */
 void weir__stage_offer(weir_stage *stage, struct weir__queue *events);
 
 /* Tells and counts a discard before (sent false) or after sending. */
 void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, bool sent);
 
-/* An info has passed all that was before it: it is queued for handle_info.
- * A weir__buffer_mark; context is the stage. */
-void weir__stage_info_due(void *context, void *mark, uint32_t kind);
-
-/* Delivers from the front of a queue to one consumer.  A weir__send. */
-void weir__stage_send(void *context, weir_outlet *outlet, struct weir__queue *queue,
-                      uint64_t count);
-
 /* Wraps every callback that may emit: opens, closes, dispatches, notes a stop. */
 void weir__stage_enter(weir_stage *stage);
 void weir__stage_leave(weir_stage *stage, weir_verdict verdict);
 
-/* ---- supply.c ------------------------------------------------------------ */
+/* ---- desk.c -------------------------------------------------------------- */
 
 /* How many events the dispatcher would deliver now. */
 uint64_t weir__stage_open_demand(const weir_stage *stage);
+
+/* Dispatches at most `count` events from the front of a queue; returns how many
+ * were taken. */
+uint64_t weir__stage_dispatch(weir_stage *stage, struct weir__queue *queue, uint64_t count);
+
+/*
+ * Shows the dispatcher events that came back from a consumer.  What it takes counts
+ * as returned, and then as anything that it dispatches.  true: the rest, which is
+ * still in `events`, is for the buffer.
+ */
+bool weir__stage_offer_back(weir_stage *stage, struct weir__edge *edge, struct weir__queue *events);
+
+/* Asks for what a consumer's selector has refused (mail EDGE_AGAIN); demands what
+ * the dispatcher has dropped (mail AGAIN). */
+void weir__stage_ask_again(weir_stage *stage, struct weir__edge *edge);
+void weir__stage_demand_again(weir_stage *stage);
+
+/* An info has passed the buffer: what the dispatcher holds is next.
+ * A weir__buffer_mark; context is the stage. */
+void weir__stage_info_passed(void *context, void *mark, uint32_t kind);
+
+/* Nothing is before an info any more: it is queued for handle_info. */
+void weir__stage_info_due(void *context, void *info);
+
+/* The stage's calls for its dispatcher's desk; their context is the stage. */
+extern const struct weir__desk_calls weir__stage_desk_calls;
+
+/* ---- supply.c ------------------------------------------------------------ */
 
 /* Serves buffered events as far as demand is open; returns how many. */
 uint64_t weir__stage_serve(weir_stage *stage);
@@ -143,9 +163,6 @@ bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge);
 void weir__stage_attach(weir_stage *stage, struct weir__edge *edge);
 void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
                         weir_reason reason);
-
-/* Asks for what a consumer's selector has refused (mail AGAIN). */
-void weir__stage_ask_again(weir_stage *stage, struct weir__edge *edge);
 
 /* A consumer has stopped (mail DOWN): ends its subscription, takes events back. */
 void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge);
@@ -193,6 +210,9 @@ void weir__stage_recall(weir_stage *stage);
 
 /* Copies an item's events (item: count, event_bytes) into a block of the stage's. */
 bool weir__stage_keep(weir_stage *stage, const void *events, struct weir__item *item);
+
+/* Copies a slice that is small for its block out of it, if there is memory. */
+void weir__stage_unpin_item(weir_stage *stage, struct weir__item *item);
 
 /* Copies small slices among a queue's `newest` last items out of their blocks. */
 void weir__stage_unpin(weir_stage *stage, struct weir__queue *queue, uint32_t newest);

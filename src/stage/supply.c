@@ -11,70 +11,6 @@
 #include "base/check.h"
 #include "stage/stage.h"
 
-uint64_t weir__stage_open_demand(const weir_stage *stage) {
-    return stage->dispatch.table->open_demand(stage->dispatch.state);
-}
-
-void weir__stage_info_due(void *context, void *mark, uint32_t kind) {
-    weir_stage *stage = context;
-    struct weir__message *message = mark;
-    WEIR__CHECK(kind == WEIR__MARK_INFO);
-    message->mail.kind = WEIR__MAIL_INFO_DUE;
-    weir__mail_list_push(&stage->control, &message->mail);
-    weir__ready_queue(stage->ready, false);
-}
-
-void weir__stage_send(void *context, weir_outlet *outlet, struct weir__queue *queue,
-                      uint64_t count) {
-    weir_stage *stage = context;
-    struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
-    uint64_t lost = weir__edge_send(edge, queue, count, &stage->host->pool);
-    weir__count(&stage->host->counters.sent, count);
-    weir__stage_discard(stage, lost, WEIR_DISCARD_OVERFLOW, true);
-    weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
-}
-
-/* What a selector refused is asked for later, in the producer's own order. */
-static void ask_again(void *context, weir_outlet *outlet, uint64_t count) {
-    weir_stage *stage = context;
-    struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
-    if (edge->again == 0) {
-        weir__edge_hold(edge);
-        edge->again_mail.kind = WEIR__MAIL_EDGE_AGAIN;
-        weir__mail_list_push(&stage->control, &edge->again_mail);
-        weir__ready_queue(stage->ready, false);
-    }
-    edge->again += count;
-}
-
-void weir__stage_ask_again(weir_stage *stage, struct weir__edge *edge) {
-    const struct weir__dispatch *dispatch = &stage->dispatch;
-    uint64_t count = edge->again;
-    edge->again = 0;
-    if (edge->attached) {
-        weir__stage_demand(stage, dispatch->table->ask(dispatch->state, &edge->outlet, count));
-    }
-}
-
-uint64_t weir__stage_dispatch(weir_stage *stage, struct weir__queue *queue, uint64_t count) {
-    struct weir__counters *counters = &stage->host->counters;
-    uint64_t before = queue->events;
-    struct weir_run run = {.queue = queue,
-                           .left = count,
-                           .send = weir__stage_send,
-                           .ask_again = ask_again,
-                           .context = stage,
-                           .pool = &stage->host->pool,
-                           .scratch = &stage->scratch};
-    stage->dispatch.table->dispatch(stage->dispatch.state, &run, count);
-    if (run.shared > 0 || run.copies > 0) {
-        weir__count(&counters->shared, run.shared);
-        weir__count(&counters->copies, run.copies);
-        weir__stage_discard(stage, run.lost, WEIR_DISCARD_OVERFLOW, false);
-    }
-    return before - queue->events;
-}
-
 /* One run of the buffer, up to the next mark.  Returns how many were taken. */
 static uint64_t serve_run(weir_stage *stage, uint64_t open) {
     struct weir__queue *queue = &stage->buffer.queue;
@@ -90,7 +26,7 @@ uint64_t weir__stage_serve(weir_stage *stage) {
     while (stage->mode == WEIR_FORWARD && stage->buffer.queue.events > 0) {
         uint64_t open = weir__stage_open_demand(stage);
         uint64_t taken = open > 0 ? serve_run(stage, open) : 0;
-        weir__buffer_release(&stage->buffer, open - taken, weir__stage_info_due, stage);
+        weir__buffer_release(&stage->buffer, open - taken, weir__stage_info_passed, stage);
         if (taken == 0) {
             break;
         }
@@ -215,15 +151,15 @@ static void end(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause ca
     weir__edge_release(edge);
 }
 
-/* A selector towards a dispatcher that knows of none would be ignored in silence. */
-static bool selects_in_vain(weir_stage *stage, const struct weir__edge *edge) {
-    if (edge->options.selector == NULL || stage->dispatch.table->selects) {
-        return false;
+/* What the subscription wants and its dispatcher would ignore in silence, or NULL. */
+static const char *wanted_in_vain(const weir_stage *stage, const struct weir__edge *edge) {
+    const weir_subscribe_options *options = &edge->options;
+    const weir_dispatcher *table = stage->dispatch.table;
+    if (options->selector != NULL && !table->selects) {
+        return "selector";
     }
-    weir__host_log(stage->host, WEIR_LOG_ERROR,
-                   "stage %s refuses a subscription: its dispatcher, %s, knows no selector",
-                   stage->name, stage->dispatch.table->name);
-    return true;
+    bool partition = options->partition != 0 || options->partition_name != NULL;
+    return partition && !table->partitions ? "partition" : NULL;
 }
 
 /* A consumer that takes events of one size would not know what to do with others. */
@@ -238,21 +174,33 @@ static bool has_other_events(weir_stage *stage, const struct weir__edge *edge) {
     return true;
 }
 
-void weir__stage_attach(weir_stage *stage, struct weir__edge *edge) {
+/* Shows the dispatcher its new consumer.  NORMAL, or why it is refused. */
+static weir_reason introduce(weir_stage *stage, struct weir__edge *edge, uint64_t *upstream) {
     const struct weir__dispatch *dispatch = &stage->dispatch;
+    const char *vain = wanted_in_vain(stage, edge);
+    if (vain != NULL) {
+        weir__host_log(stage->host, WEIR_LOG_ERROR,
+                       "stage %s refuses a subscription: its dispatcher, %s, knows no %s",
+                       stage->name, dispatch->table->name, vain);
+        return WEIR_REASON_REFUSED;
+    }
+    if (has_other_events(stage, edge)) {
+        return WEIR_REASON_REFUSED;
+    }
+    if (!weir__outlet_open(&edge->outlet, dispatch->table, stage->host->allocator)) {
+        return WEIR_REASON_NO_MEMORY;
+    }
+    return dispatch->table->subscribe(dispatch->state, &edge->outlet, upstream);
+}
+
+void weir__stage_attach(weir_stage *stage, struct weir__edge *edge) {
     weir__stage_link_consumer(stage, edge);
     edge->attached = true;
     weir_subscribe_verdict verdict = weir__stage_ask_user(stage, consumer_of(edge));
     weir_reason refused = WEIR_REASON_REFUSED;
     uint64_t upstream = 0;
-    if (verdict == WEIR_AUTOMATIC &&
-        (selects_in_vain(stage, edge) || has_other_events(stage, edge))) {
-        refused = WEIR_REASON_REFUSED;
-    } else if (verdict == WEIR_AUTOMATIC &&
-               !weir__outlet_open(&edge->outlet, dispatch->table, stage->host->allocator)) {
-        refused = WEIR_REASON_NO_MEMORY;
-    } else if (verdict == WEIR_AUTOMATIC) {
-        refused = dispatch->table->subscribe(dispatch->state, &edge->outlet, &upstream);
+    if (verdict == WEIR_AUTOMATIC) {
+        refused = introduce(stage, edge, &upstream);
     } else if (stage->stopping) {
         return; /* its end tells the consumer */
     }
@@ -276,22 +224,20 @@ void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_
     }
 }
 
-/* Events that come back: to the buffer's head, or discarded and counted. */
+/* Events that come back: to the dispatcher, to the buffer's head, or discarded and counted. */
 static void give_back(weir_stage *stage, struct weir__edge *edge, struct weir__queue *events) {
-    const struct weir__dispatch *dispatch = &stage->dispatch;
-    uint64_t count = events->events;
-    if (count == 0) {
+    if (events->events == 0) {
         return;
     }
-    if (!stage->stopping && !stage->discard_returned && dispatch->table->give_back != NULL &&
-        dispatch->table->give_back(dispatch->state, &edge->outlet, count) &&
-        weir__buffer_put_front(&stage->buffer, events)) {
+    bool wanted = weir__stage_offer_back(stage, edge, events);
+    uint64_t count = events->events;
+    if (wanted && weir__buffer_put_front(&stage->buffer, events)) {
         weir__count(&stage->host->counters.returned, count);
         weir__count(&stage->host->counters.buffered, count);
         weir__stage_serve(stage);
         return;
     }
-    weir__queue_drop(events, events->events, &stage->host->pool);
+    weir__queue_drop(events, count, &stage->host->pool);
     weir__stage_discard(stage, count, WEIR_DISCARD_CONSUMER, true);
 }
 
@@ -363,5 +309,5 @@ void weir__stage_supply_info(weir_stage *stage, struct weir__message *message) {
     } else if (weir__buffer_mark_store(&stage->buffer, message, WEIR__MARK_INFO, &no_memory)) {
         return;
     }
-    weir__stage_info_due(stage, message, WEIR__MARK_INFO);
+    weir__stage_info_passed(stage, message, WEIR__MARK_INFO);
 }

@@ -250,8 +250,26 @@ static weir_callbacks callbacks_of(weir_kind kind) {
     return on;
 }
 
+static uint32_t hash_number(void *context, const void *event) {
+    return (uint32_t)(*(const uint64_t *)event % (uintptr_t)context);
+}
+
+/* Reads "partition P", whose first word is at `index`. */
+static bool read_partition(const struct words *words, size_t index, struct actor *actor) {
+    uint64_t partitions = 0;
+    if (!words_are(words, index, "partition") || !words_number(words, index + 1, &partitions))
+        return false;
+    actor->partition = (weir_partition_dispatcher_options){.partitions = (size_t)partitions,
+                                                           .hash = hash_number,
+                                                           .context = (void *)(uintptr_t)partitions,
+                                                           .as_genstage = true};
+    actor->options.dispatcher = weir_partition_dispatcher();
+    return true;
+}
+
 /* Reads one option at `index`; returns how many words it had, 0: not understood. */
-static size_t read_option(const struct words *words, size_t index, weir_stage_options *options) {
+static size_t read_option(const struct words *words, size_t index, struct actor *actor) {
+    weir_stage_options *options = &actor->options;
     uint64_t number = 0;
     size_t value = index + 1;
     if (words_are(words, index, "buffer")) {
@@ -269,6 +287,8 @@ static size_t read_option(const struct words *words, size_t index, weir_stage_op
         static const weir_broadcast_dispatcher_options recorded = {.as_genstage = true};
         options->dispatcher = weir_broadcast_dispatcher();
         options->dispatcher_options = &recorded;
+    } else if (words_are(words, index, "dispatcher") && read_partition(words, value, actor)) {
+        return 3;
     } else if (words_are(words, index, "demand") && words_are(words, value, "accumulate")) {
         options->demand = WEIR_ACCUMULATE;
     } else {
@@ -290,7 +310,7 @@ bool actor_read(const struct words *words, struct actor *actor) {
     size_t index = 4;
     if (actor->trade == TRADE_COUNTER && !words_number(words, index++, &actor->limit)) return false;
     while (index < words->count) {
-        size_t used = read_option(words, index, &actor->options);
+        size_t used = read_option(words, index, actor);
         if (used == 0) return false;
         index += used;
     }
@@ -299,6 +319,7 @@ bool actor_read(const struct words *words, struct actor *actor) {
 
 weir_status actor_start(struct actor *actor, weir_runtime *runtime) {
     actor->options.state = &actor; /* its address is copied */
+    if (actor->partition.partitions > 0) actor->options.dispatcher_options = &actor->partition;
     return weir_stage_start(runtime, &actor->options, &actor->stage);
 }
 

@@ -29,7 +29,8 @@ struct actor {
     const struct troupe *troupe;
     char *name;
     enum trade trade;
-    weir_stage_options options; /* that start it, but for its state */
+    weir_stage_options options;                  /* that start it, but for its state */
+    weir_partition_dispatcher_options partition; /* if its dispatcher is one */
     weir_ref stage;
     uint64_t limit;   /* counter: emits numbers below it       */
     uint64_t next;    /* the next number that comes to be      */

@@ -15,7 +15,6 @@ bool subscribe_words_read(const struct words *words, struct subscribe_words *out
     bool has_min = false;
     bool good = words->count >= 3;
     for (size_t i = 3; good && i < words->count; i++) {
-        uint64_t number = 0;
         if (words_are(words, i, "manual")) {
             out->manual = true;
         } else if (words_are(words, i, "max")) {
@@ -26,7 +25,7 @@ bool subscribe_words_read(const struct words *words, struct subscribe_words *out
             good = ++i < words->count;
             if (good) out->cancel = words->at[i];
         } else if (words_are(words, i, "partition")) {
-            good = out->partitioned = words_number(words, ++i, &number);
+            good = out->partitioned = words_number(words, ++i, &out->partition);
         } else if (words_are(words, i, "selector")) {
             good =
                 words_number(words, i + 2, &out->modulus) && words_number(words, i + 4, &out->rest);

@@ -51,9 +51,10 @@ struct subscribe_words {
     uint64_t min;
     bool manual;
     const char *cancel; /* points into the words */
-    uint64_t modulus; /* of the selector; 0: none */
+    uint64_t modulus;   /* of the selector; 0: none */
     uint64_t rest;
     bool partitioned;
+    uint64_t partition;
 };
 
 /* Reads them from `words` ("subscribe C P ..."). false: not understood. */

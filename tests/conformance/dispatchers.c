@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Knows dispatchers by their tables only: to add one, give its word in the
- * corpus, its table and the reader of its options in `kinds`.  Each case runs
+ * corpus, its table and the reader of its options in `kinds`.  Partitions run
+ * `as_genstage`.  Each case runs
  * twice: with each dispatch in one block, and with each event in its own.
  */
 #include "conformance/suite.h"
@@ -15,33 +16,58 @@
 #include <stdlib.h>
 #include <string.h>
 
-union kind_options {
-    weir_demand_dispatcher_options demand;
+struct kind_options {
+    union {
+        weir_demand_dispatcher_options demand;
+        weir_partition_dispatcher_options partition;
+    } as;
+    struct hash { /* event E: E mod partitions, or nowhere when K divides it */
+        uint64_t partitions;
+        uint64_t none; /* 0: every event has its place */
+    } hash;
 };
 
 struct kind {
     const char *word;
-    const weir_dispatcher *(*table)(void); /* NULL: not built yet */
-    bool (*read)(const struct words *setup, union kind_options *options);
-    const char *not_built;
+    const weir_dispatcher *(*table)(void);
+    bool (*read)(const struct words *setup, struct kind_options *options);
 };
 
-static bool read_demand(const struct words *setup, union kind_options *options) {
+static bool read_demand(const struct words *setup, struct kind_options *options) {
     uint64_t max_demand = 0;
     if (words_are(setup, 2, "max_demand") && !words_number(setup, 3, &max_demand)) return false;
-    options->demand.max_demand = max_demand;
+    options->as.demand.max_demand = max_demand;
     return true;
 }
 
-static bool read_nothing(const struct words *setup, union kind_options *options) {
+static bool read_nothing(const struct words *setup, struct kind_options *options) {
     (void)options;
     return setup->count == 2;
 }
 
+static uint32_t hash_event(void *context, const void *event) {
+    const struct hash *hash = context;
+    uint64_t number = *(const uint64_t *)event;
+    if (hash->none > 0 && number % hash->none == 0) return WEIR_PARTITION_NONE;
+    return (uint32_t)(number % hash->partitions);
+}
+
+static bool read_partition(const struct words *setup, struct kind_options *options) {
+    struct hash *hash = &options->hash;
+    if (!words_number(setup, 2, &hash->partitions) || hash->partitions == 0) return false;
+    if (words_are(setup, 3, "none") && !words_number(setup, 4, &hash->none)) return false;
+    options->as.partition =
+        (weir_partition_dispatcher_options){.partitions = (size_t)hash->partitions,
+                                            .hash = hash_event,
+                                            .context = hash,
+                                            .as_genstage = true};
+    return true;
+}
+
 static const struct kind kinds[] = {
-    {"demand", weir_demand_dispatcher, read_demand, NULL},
-    {"broadcast", weir_broadcast_dispatcher, read_nothing, NULL},
-    {"partition", NULL, NULL, "the partition dispatcher is not built"},
+    {"demand", weir_demand_dispatcher, read_demand},
+    {"broadcast", weir_broadcast_dispatcher, read_nothing},
+    {"partition", weir_partition_dispatcher, read_partition},
 };
 
 /* Takes the events that leave `rest` when divided by `modulus`. */
@@ -68,12 +94,14 @@ struct subject {
     struct weir__pool pool;
     struct weir__queue queue;
     struct weir__queue scratch;
-    const weir_dispatcher *table;
-    void *state;
+    struct weir__dispatch dispatch;
+    struct weir_desk desk;
+    uint64_t buffered;          /* the desk's gauge */
     struct consumer *consumers; /* subscribed now */
     size_t per_block;
     uint64_t events;          /* handed to dispatch, over the case */
-    uint64_t accounted;       /* delivered or left                 */
+    uint64_t accounted;       /* delivered, left or dropped        */
+    uint64_t dropped;         /* of those                          */
     struct lines *effects;    /* of the operation at hand          */
     struct lines asked_again; /* by the dispatch at hand        */
     struct seen *seen;
@@ -93,9 +121,7 @@ static const struct kind *kind_of(const struct test_case *test) {
 }
 
 static const char *skips(const struct test_case *test) {
-    const struct kind *kind = kind_of(test);
-    if (!kind) return "a dispatcher of an unknown kind";
-    return kind->table ? NULL : kind->not_built;
+    return kind_of(test) ? NULL : "a dispatcher of an unknown kind";
 }
 
 static size_t variants(const struct test_case *test, const struct settings *settings) {
@@ -116,14 +142,17 @@ static void add_taken(struct subject *subject, struct weir__queue *queue, const 
     weir__queue_gather(queue, numbers, count, &subject->pool);
     lines_add_numbers(subject->effects, before, numbers, (size_t)count);
     free(numbers);
-    if (queue == &subject->queue) subject->accounted += count;
+    if (queue != &subject->scratch) subject->accounted += count;
 }
 
-/* The stage's part of weir_run_send. */
+/* The desk's calls: the stage's part of what a dispatcher does. */
+
 static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, uint64_t count) {
     struct subject *subject = context;
     bool ours = queue == &subject->queue || queue == &subject->scratch;
-    if (!ours || count == 0 || count > queue->events) {
+    for (const struct weir_hold *hold = subject->desk.holds; hold; hold = hold->next)
+        ours = ours || queue == &hold->queue;
+    if (!ours || count == 0 || count > weir__queue_run(queue, UINT64_MAX)) {
         seen_trouble(subject->seen, "a send of %llu events", (unsigned long long)count);
         return;
     }
@@ -133,12 +162,37 @@ static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, 
     add_taken(subject, queue, before, count);
 }
 
-/* The stage's part of weir_run_ask_again: the file has the ask as an operation. */
+/* The file has the ask as an operation. */
 static void ask_again(void *context, weir_outlet *outlet, uint64_t count) {
     struct subject *subject = context;
     const struct consumer *consumer = (const struct consumer *)(const void *)outlet;
     lines_addf(&subject->asked_again, "reask %s %llu", consumer->name, (unsigned long long)count);
 }
+
+static void demand_again(void *context, uint64_t count) {
+    struct subject *subject = context;
+    seen_trouble(subject->seen, "%llu are demanded again", (unsigned long long)count);
+}
+
+static void discard(void *context, uint64_t count, weir_discard cause) {
+    struct subject *subject = context;
+    if (cause != WEIR_DISCARD_UNWANTED && cause != WEIR_DISCARD_LEFT)
+        seen_trouble(subject->seen, "%llu events were discarded (%d)", (unsigned long long)count,
+                     (int)cause);
+    subject->accounted += count;
+    subject->dropped += count;
+}
+
+static void info_due(void *context, void *info) {
+    struct subject *subject = context;
+    lines_addf(subject->effects, "info %llu", (unsigned long long)(uintptr_t)info);
+}
+
+static const struct weir__desk_calls desk_calls = {.send = send,
+                                                   .ask_again = ask_again,
+                                                   .demand_again = demand_again,
+                                                   .discard = discard,
+                                                   .info_due = info_due};
 
 static void add_demand(struct subject *subject, uint64_t demand) {
     lines_addf(subject->effects, "demand %llu", (unsigned long long)demand);
@@ -170,9 +224,15 @@ static bool subscribe(struct subject *subject, const struct words *words) {
         consumer->options.selector = select_event;
         consumer->options.selector_context = &consumer->selector;
     }
-    if (!weir__outlet_open(&consumer->outlet, subject->table, &subject->allocator)) return false;
+    const struct weir__dispatch *dispatch = &subject->dispatch;
+    if (words_are(words, 2, "partition")) {
+        uint64_t partition = 0;
+        if (!words_number(words, 3, &partition)) return false;
+        consumer->options.partition = WEIR_PARTITION(partition);
+    }
+    if (!weir__outlet_open(&consumer->outlet, dispatch->table, &subject->allocator)) return false;
     uint64_t upstream = 0;
-    weir_reason refused = subject->table->subscribe(subject->state, &consumer->outlet, &upstream);
+    weir_reason refused = dispatch->table->subscribe(dispatch->state, &consumer->outlet, &upstream);
     if (refused != WEIR_REASON_NORMAL) {
         lines_addf(subject->effects, "error %s", weir_reason_text(refused));
         consumer_free(subject, consumer);
@@ -189,7 +249,8 @@ static bool ask(struct subject *subject, const struct words *words) {
     if (!words_number(words, 2, &count) || count == 0) return false;
     struct consumer *consumer = *find(subject, words->at[1]);
     if (!consumer) return false;
-    add_demand(subject, subject->table->ask(subject->state, &consumer->outlet, count));
+    const struct weir__dispatch *dispatch = &subject->dispatch;
+    add_demand(subject, dispatch->table->ask(dispatch->state, &consumer->outlet, count));
     return true;
 }
 
@@ -199,7 +260,8 @@ static bool cancel(struct subject *subject, const struct words *words) {
     struct consumer *consumer = *at;
     if (!consumer) return false;
     *at = consumer->next;
-    add_demand(subject, subject->table->cancel(subject->state, &consumer->outlet));
+    const struct weir__dispatch *dispatch = &subject->dispatch;
+    add_demand(subject, dispatch->table->cancel(dispatch->state, &consumer->outlet));
     consumer_free(subject, consumer);
     return true;
 }
@@ -213,19 +275,15 @@ static bool dispatch(struct subject *subject, const struct words *words) {
     if (good) {
         events_push(&subject->queue, &subject->pool, numbers, count, subject->per_block);
         subject->events += count;
-        uint64_t open = subject->table->open_demand(subject->state);
-        weir_run run = {.queue = &subject->queue,
-                        .left = count,
-                        .send = send,
-                        .ask_again = ask_again,
-                        .context = subject,
-                        .pool = &subject->pool,
-                        .scratch = &subject->scratch};
-        subject->table->dispatch(subject->state, &run, count);
-        uint64_t sent = count - weir_run_count(&run);
-        if (sent != (count < open ? count : open))
-            seen_trouble(subject->seen, "open demand was %llu, sent were %llu of %zu",
-                         (unsigned long long)open, (unsigned long long)sent, count);
+        const struct weir__dispatch *dispatcher = &subject->dispatch;
+        uint64_t open = dispatcher->table->open_demand(dispatcher->state);
+        uint64_t dropped = subject->dropped;
+        weir_run run = {.queue = &subject->queue, .left = count, .desk = &subject->desk};
+        dispatcher->table->dispatch(dispatcher->state, &run, count);
+        uint64_t taken = count - weir_run_count(&run) - (subject->dropped - dropped);
+        if (taken > open || (taken < open && run.left > 0))
+            seen_trouble(subject->seen, "open demand was %llu, taken were %llu of %zu",
+                         (unsigned long long)open, (unsigned long long)taken, count);
         subject->accounted += run.shared;
         for (size_t i = 0; i < subject->asked_again.count; i++)
             lines_add(subject->effects, subject->asked_again.at[i]);
@@ -236,11 +294,11 @@ static bool dispatch(struct subject *subject, const struct words *words) {
     return good;
 }
 
-/* A dispatcher that holds no events lets an info pass at once. */
 static bool info(struct subject *subject, const struct words *words) {
     uint64_t number = 0;
     if (!words_number(words, 1, &number)) return false;
-    lines_addf(subject->effects, "info %llu", (unsigned long long)number);
+    void *payload = (void *)(uintptr_t)number;
+    if (!weir__desk_info(&subject->desk, &subject->dispatch, payload)) info_due(subject, payload);
     return true;
 }
 
@@ -261,26 +319,52 @@ static void operate(struct subject *subject, const char *line) {
     words_free(&words);
 }
 
-static void *make_state(const struct weir__allocator *allocator, const weir_dispatcher *table) {
-    void *state = weir__alloc_zeroed(allocator, table->state_bytes, 64);
-    if (!state) {
-        fprintf(stderr, "conformance: no memory\n");
+static void begin(struct subject *subject, const struct kind *kind,
+                  const struct kind_options *options) {
+    weir__allocator_open(&subject->allocator, NULL);
+    weir__pool_open(&subject->pool, &subject->allocator);
+    weir__queue_open(&subject->queue, &subject->allocator);
+    weir__queue_open(&subject->scratch, &subject->allocator);
+    subject->desk = (struct weir_desk){.calls = &desk_calls,
+                                       .context = subject,
+                                       .pool = &subject->pool,
+                                       .scratch = &subject->scratch,
+                                       .allocator = &subject->allocator,
+                                       .buffered = &subject->buffered};
+    const weir_dispatcher *table = kind->table();
+    subject->dispatch.table = table;
+    subject->dispatch.state = weir__alloc_zeroed(&subject->allocator, table->state_bytes, 64);
+    if (!subject->dispatch.state ||
+        table->init(subject->dispatch.state, &subject->desk, &options->as) != WEIR_OK) {
+        fprintf(stderr, "conformance: a dispatcher was not made: %s\n", weir_refusal());
         exit(2);
     }
-    return state;
+}
+
+static void drop_info(void *context, void *info) {
+    (void)context;
+    (void)info;
 }
 
 static void end(struct subject *subject) {
+    const weir_dispatcher *table = subject->dispatch.table;
+    void *state = subject->dispatch.state;
+    struct lines unseen = {0};
+    subject->effects = &unseen;
     while (subject->consumers) {
         struct consumer *consumer = subject->consumers;
         subject->consumers = consumer->next;
-        (void)subject->table->cancel(subject->state, &consumer->outlet);
+        (void)table->cancel(state, &consumer->outlet);
         consumer_free(subject, consumer);
     }
-    if (subject->table->open_demand(subject->state) != 0)
+    bool pooled = table->partitions; /* demand belongs to nobody in particular */
+    if (!pooled && table->open_demand(state) != 0)
         seen_trouble(subject->seen, "open demand is left when all consumers have gone");
-    if (subject->table->close) subject->table->close(subject->state);
-    weir__free(&subject->allocator, subject->state, subject->table->state_bytes);
+    subject->accounted += weir__desk_empty(&subject->desk, drop_info, NULL);
+    if (table->close) table->close(state);
+    weir__desk_close(&subject->desk);
+    weir__free(&subject->allocator, state, table->state_bytes);
+    lines_clear(&unseen);
     weir__queue_close(&subject->queue, &subject->pool);
     weir__queue_close(&subject->scratch, &subject->pool);
     uint64_t away = weir__pool_close(&subject->pool);
@@ -298,18 +382,15 @@ static void run(const struct test_case *test, const struct settings *settings, s
              variant == 0 ? "a block for each dispatch" : "a block for each event");
     const struct kind *kind = kind_of(test);
     struct words setup = words_of(case_setup(test, "dispatcher"));
-    union kind_options options = {0};
+    struct kind_options options = {0};
     bool good = kind->read(&setup, &options);
     words_free(&setup);
-
-    struct subject subject = {.table = kind->table(), .per_block = variant, .seen = seen};
-    weir__allocator_open(&subject.allocator, NULL);
-    weir__pool_open(&subject.pool, &subject.allocator);
-    weir__queue_open(&subject.queue, &subject.allocator);
-    weir__queue_open(&subject.scratch, &subject.allocator);
-    subject.state = make_state(&subject.allocator, subject.table);
-    if (!good || (subject.table->init && subject.table->init(subject.state, &options) != WEIR_OK))
+    if (!good) {
         seen_trouble(seen, "the setup is not understood");
+        return;
+    }
+    struct subject subject = {.per_block = variant, .seen = seen};
+    begin(&subject, kind, &options);
     for (size_t i = 0; i < test->count && !seen->trouble[0]; i++) {
         subject.effects = &seen->effects[i];
         operate(&subject, test->operations[i].line);

@@ -207,8 +207,8 @@ static weir_verdict on_drain(weir_stage *self) {
 }
 
 static void on_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
-    static const char *const causes[] = {"",         "overflow", "stopped",
-                                         "consumer", "unheard",  "no memory"};
+    static const char *const causes[] = {"",          "overflow", "stopped", "consumer", "unheard",
+                                         "no memory", "unwanted", "bad",     "left"};
     struct player *player = player_of(self);
     player_say(player, "discarded %llu %s", (unsigned long long)count, causes[cause]);
     player->discarded += count;

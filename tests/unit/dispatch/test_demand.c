@@ -49,7 +49,7 @@ static void open_fixture(struct fixture *fixture, const void *options) {
     fixture->state =
         weir__alloc_zeroed(&fixture->memory.allocator, fixture->table->state_bytes, 64);
     assert_non_null(fixture->state);
-    assert_int_equal(fixture->table->init(fixture->state, options), WEIR_OK);
+    assert_int_equal(fixture->table->init(fixture->state, NULL, options), WEIR_OK);
 }
 
 static void close_fixture(struct fixture *fixture) {
@@ -67,8 +67,8 @@ static void subscribe(struct fixture *fixture, size_t consumer) {
     uint64_t upstream = 99;
     weir__outlet_close(&fixture->outlets[consumer], &fixture->memory.allocator);
     fixture->outlets[consumer] = (weir_outlet){0};
-    assert_true(weir__outlet_open(&fixture->outlets[consumer], fixture->table,
-                                  &fixture->memory.allocator));
+    assert_true(
+        weir__outlet_open(&fixture->outlets[consumer], fixture->table, &fixture->memory.allocator));
     assert_int_equal(
         fixture->table->subscribe(fixture->state, &fixture->outlets[consumer], &upstream),
         WEIR_REASON_NORMAL);
@@ -100,13 +100,15 @@ static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, 
     free(numbers);
 }
 
+static const struct weir__desk_calls calls = {.send = send};
+
 /* Emits the next `count` numbers; returns how many were left over (and drops them). */
 static uint64_t emit(struct fixture *fixture, uint64_t count, size_t per_block) {
     events_push_range(&fixture->queue, &fixture->pool, fixture->next, count, per_block);
     fixture->next += count;
     fixture->delivery_count = 0;
-    struct weir_run run = {
-        .queue = &fixture->queue, .left = count, .send = send, .context = fixture};
+    struct weir_desk desk = {.calls = &calls, .context = fixture};
+    struct weir_run run = {.queue = &fixture->queue, .left = count, .desk = &desk};
     fixture->table->dispatch(fixture->state, &run, count);
     assert_int_equal(run.left, fixture->queue.events);
     weir__queue_drop(&fixture->queue, run.left, &fixture->pool);
@@ -247,7 +249,7 @@ static void what_comes_back_goes_to_the_buffer(void **state) {
     emit(&f, 6, 0);
     cancel(&f, 0);
     uint64_t open = open_demand(&f);
-    assert_true(f.table->give_back(f.state, &f.outlets[0], 6));
+    assert_true(f.table->give_back(f.state, &f.outlets[0], NULL));
     assert_int_equal(open_demand(&f), open);
     close_fixture(&f);
 }

@@ -16,6 +16,8 @@ struct fixture {
     struct test_memory memory;
     struct weir__pool pool;
     struct weir__queue queue;
+    struct weir_desk desk;
+    uint64_t buffered;
     struct weir_run run;
     weir_outlet *outlet; /* of the last send */
     uint64_t sends;
@@ -36,14 +38,21 @@ static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, 
     fixture->left_seen = weir_run_count(&fixture->run);
 }
 
+static const struct weir__desk_calls calls = {.send = send};
+
 static void open_fixture(struct fixture *fixture, size_t events, size_t per_block) {
     *fixture = (struct fixture){0};
     test_memory_open(&fixture->memory);
     weir__pool_open(&fixture->pool, &fixture->memory.allocator);
     weir__queue_open(&fixture->queue, &fixture->memory.allocator);
     events_push_range(&fixture->queue, &fixture->pool, 0, events, per_block);
-    fixture->run = (struct weir_run){
-        .queue = &fixture->queue, .left = events, .send = send, .context = fixture};
+    fixture->desk = (struct weir_desk){.calls = &calls,
+                                       .context = fixture,
+                                       .pool = &fixture->pool,
+                                       .allocator = &fixture->memory.allocator,
+                                       .buffered = &fixture->buffered};
+    fixture->run =
+        (struct weir_run){.queue = &fixture->queue, .left = events, .desk = &fixture->desk};
 }
 
 static void close_fixture(struct fixture *fixture) {

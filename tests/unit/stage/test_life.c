@@ -99,7 +99,8 @@ static void init_may_stop_it(void **state) {
     }
 }
 
-static weir_status refusing_init(void *state, const void *options) {
+static weir_status refusing_init(void *state, weir_desk *desk, const void *options) {
+    (void)desk;
     (void)state;
     return *(const weir_status *)options;
 }

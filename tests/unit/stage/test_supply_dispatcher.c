@@ -22,11 +22,11 @@ struct spy {
     void *inner; /* the demand dispatcher's state */
 };
 
-static weir_status spy_init(void *state, const void *options) {
+static weir_status spy_init(void *state, weir_desk *desk, const void *options) {
     struct spy *spy = state;
     *spy = *(const struct spy *)options;
     spy->inner = calloc(1, weir_demand_dispatcher()->state_bytes);
-    return weir_demand_dispatcher()->init(spy->inner, NULL);
+    return weir_demand_dispatcher()->init(spy->inner, desk, NULL);
 }
 
 static void spy_close(void *state) {
@@ -67,7 +67,8 @@ static uint64_t spy_open(const void *state) {
     return weir_demand_dispatcher()->open_demand(spy->inner);
 }
 
-static bool spy_give_back(void *state, weir_outlet *consumer, uint64_t count) {
+static bool spy_give_back(void *state, weir_outlet *consumer, weir_run *events) {
+    uint64_t count = weir_run_count(events);
     struct spy *spy = state;
     (void)consumer;
     rig_say(spy->rig, "~ give back %d", (int)count);

@@ -1,0 +1,163 @@
+/*
+ * The partition dispatcher: each event to the consumer of its partition.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Its arithmetic is GenStage.PartitionDispatcher's: demand is pooled, what comes
+ * for a partition beyond its consumer's demand waits in the partition's queue, and
+ * was paid for when it was dealt, so a whole ask goes upstream even when the queue
+ * serves it.  Where GenStage loses or delays something (see as_genstage in the
+ * public header) weir does not, unless it is told to.
+ *
+ * What a dead consumer had not begun is back in the queue, and counted as delivered
+ * already: it is `prepaid`, so the next asks of that partition pass as much less
+ * upstream, and a consumer that dies again and again does not fill the queue.
+ */
+#include "dispatch/partition.h"
+
+static uint64_t least(uint64_t one, uint64_t other) {
+    return one < other ? one : other;
+}
+
+static struct weir__partition *of(struct weir__partitions *all, weir_outlet *consumer) {
+    return &all->at[*(uint32_t *)weir_outlet_state(consumer)];
+}
+
+static bool waits(const struct weir__partition *partition) {
+    return partition->backed_up || weir_hold_count(partition->queue) > 0;
+}
+
+static weir_status partition_init(void *state, weir_desk *desk, const void *options) {
+    return weir__partitions_open(state, desk, options);
+}
+
+static void partition_close(void *state) {
+    weir__partitions_close(state);
+}
+
+static weir_reason partition_subscribe(void *state, weir_outlet *consumer, uint64_t *upstream) {
+    struct weir__partitions *all = state;
+    uint32_t *index = weir_outlet_state(consumer);
+    *upstream = 0;
+    weir_reason reason = weir__partitions_wanted(all, weir_outlet_options(consumer), index);
+    if (reason != WEIR_REASON_NORMAL) return reason;
+    if (all->at[*index].owner != NULL) return WEIR_REASON_PARTITION_TAKEN;
+    all->at[*index].owner = consumer;
+    return WEIR_REASON_NORMAL;
+}
+
+/* As much of its demand as its queue can serve. */
+static void serve(const struct weir__partitions *all, struct weir__partition *partition) {
+    if (partition->demand == 0) return;
+    uint64_t sent =
+        weir__hold_send(partition->queue, partition->owner, partition->demand, all->as_genstage);
+    partition->demand -= sent;
+}
+
+static uint64_t partition_ask(void *state, weir_outlet *consumer, uint64_t count) {
+    struct weir__partitions *all = state;
+    struct weir__partition *partition = of(all, consumer);
+    /* Neither sum can wrap, whatever is asked. */
+    uint64_t more = least(count, UINT64_MAX - all->waiting);
+    more = least(more, UINT64_MAX - partition->demand);
+    partition->demand += more;
+    serve(all, partition);
+    if (partition->demand > 0) partition->backed_up = false;
+
+    uint64_t prepaid = least(partition->prepaid, more);
+    partition->prepaid -= prepaid;
+    more -= prepaid;
+    uint64_t answered = least(all->pending, more);
+    all->pending -= answered;
+    all->waiting += more - answered;
+    return more - answered;
+}
+
+static uint64_t partition_cancel(void *state, weir_outlet *consumer) {
+    struct weir__partitions *all = state;
+    struct weir__partition *partition = of(all, consumer);
+    partition->owner = NULL;
+    all->pending += partition->demand;
+    partition->demand = 0;
+    if (!all->discards) return 0;
+    uint64_t dropped = weir_hold_drop(partition->queue, UINT64_MAX, WEIR_DISCARD_LEFT);
+    partition->backed_up = false;
+    all->waiting += dropped;
+    return dropped;
+}
+
+/* Sends what has arrived for the partition, as far as it was asked for. */
+static void deliver(const struct weir__partitions *all, struct weir__partition *partition) {
+    bool all_used = all->as_genstage && partition->arrived >= partition->demand;
+    partition->backed_up = partition->backed_up || (all_used && partition->arrived > 0);
+    partition->arrived = 0;
+    serve(all, partition);
+}
+
+/* Events that nobody gets: said once for each dispatch. */
+static void account(struct weir__partitions *all, weir_run *run) {
+    const weir_desk *desk = all->desk;
+    uint64_t unwanted = all->unwanted;
+    uint64_t bad = all->bad;
+    uint64_t again = least(all->again, all->waiting); /* a push may have gone beyond demand */
+    all->unwanted = 0;
+    all->bad = 0;
+    all->again = 0;
+    if (!all->as_genstage) weir_run_demand(run, again);
+    if (unwanted > 0) desk->calls->discard(desk->context, unwanted, WEIR_DISCARD_UNWANTED);
+    if (bad > 0) desk->calls->discard(desk->context, bad, WEIR_DISCARD_BAD_PARTITION);
+}
+
+static void partition_dispatch(void *state, weir_run *run, uint64_t count) {
+    (void)count;
+    struct weir__partitions *all = state;
+    weir__partitions_deal(all, run);
+    for (uint32_t word = 0; word * 64 < all->count; word++) {
+        for (; all->touched[word] != 0; all->touched[word] &= all->touched[word] - 1) {
+            uint32_t bit = (uint32_t)__builtin_ctzll(all->touched[word]);
+            deliver(all, &all->at[word * 64 + bit]);
+        }
+    }
+    account(all, run);
+}
+
+static uint64_t partition_open_demand(const void *state) {
+    const struct weir__partitions *all = state;
+    return all->waiting;
+}
+
+static bool partition_give_back(void *state, weir_outlet *consumer, weir_run *events) {
+    struct weir__partitions *all = state;
+    struct weir__partition *partition = of(all, consumer);
+    if (all->discards) return false;
+    uint64_t count = weir_run_count(events);
+    partition->prepaid += weir_run_hold_first(events, partition->queue, count);
+    serve(all, partition);
+    return false;
+}
+
+/* Behind the queue of every partition that is backed up. */
+static void partition_info(void *state, weir_notice *info) {
+    struct weir__partitions *all = state;
+    for (uint32_t i = 0; i < all->count; i++) {
+        if (waits(&all->at[i])) (void)weir__hold_info(all->at[i].queue, info);
+    }
+}
+
+const weir_dispatcher *weir_partition_dispatcher(void) {
+    static const weir_dispatcher table = {
+        .name = "partition",
+        .partitions = true,
+        .state_bytes = sizeof(struct weir__partitions),
+        .outlet_bytes = sizeof(uint32_t),
+        .init = partition_init,
+        .close = partition_close,
+        .subscribe = partition_subscribe,
+        .ask = partition_ask,
+        .cancel = partition_cancel,
+        .dispatch = partition_dispatch,
+        .open_demand = partition_open_demand,
+        .give_back = partition_give_back,
+        .info = partition_info,
+    };
+    return &table;
+}

@@ -1,0 +1,89 @@
+/*
+ * What a partition dispatcher's files share: its partitions and its arithmetic.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *   partition.c  demand, consumers and infos
+ *   deal.c       the hash, and the way of events to their partitions
+ *   choice.c     the options
+ *
+ * Demand is one pool, `waiting`.  In events,
+ *
+ *   waiting + all queues == all demands + pending + all prepaid
+ *
+ * where `pending` is demand of consumers that have left, passed upstream and not
+ * answered yet, to be set off against the next asks; and `prepaid` is the same for
+ * one partition: events that came back to its queue from a dead consumer.
+ *
+ *   demand > 0  =>  the partition has an owner, and its queue is empty
+ *
+ * One owner, the producer's worker: no threads.
+ */
+#ifndef WEIR__DISPATCH_PARTITION_H
+#define WEIR__DISPATCH_PARTITION_H
+
+#include "dispatch/seam.h"
+
+enum {
+    WEIR__DEAL_EVENTS = 4096 /* that are dealt at a time */
+};
+
+struct weir__partition {
+    weir_outlet *owner;
+    weir_hold *queue;
+    uint64_t demand;
+    uint64_t prepaid;
+    bool backed_up; /* as_genstage: all it asked for has come, and it has not asked since */
+
+    /* deal.c */
+    struct weir__block *fill; /* its events are gathered here; NULL: none yet */
+    unsigned char *to;        /* where the next one goes; NULL: they are sliced, or lost */
+    bool lost;                /* no memory for those of this deal                        */
+    uint32_t chosen;          /* events of this deal                                     */
+    uint32_t runs;            /* that they come in                                       */
+    uint64_t arrived;         /* in the queue since the dispatch began                   */
+};
+
+struct weir__partitions {
+    weir_desk *desk;
+    struct weir__partition *at;
+    uint32_t count;
+    uint64_t waiting;
+    uint64_t pending;
+
+    /* the choice */
+    uint32_t (*hash)(void *context, const void *event);
+    uint32_t (*rewrite)(void *context, void *event);
+    void *context;
+    char *names; /* one after the other, each ended by 0; NULL: none */
+    size_t names_bytes;
+    bool discards; /* a queue whose consumer leaves */
+    bool as_genstage;
+
+    /* deal.c */
+    uint32_t *chosen;  /* the partition of each event of a deal */
+    uint64_t *touched; /* a bit for each partition              */
+    uint64_t unwanted; /* events that were dropped              */
+    uint64_t bad;
+    uint64_t again; /* events to be demanded anew */
+};
+
+/* ---- choice.c ------------------------------------------------------------ */
+
+/* Reads the options, takes the memory.  Refused: nothing is left behind. */
+weir_status weir__partitions_open(struct weir__partitions *all, weir_desk *desk,
+                                  const weir_partition_dispatcher_options *options);
+void weir__partitions_close(struct weir__partitions *all);
+
+/* The partition that a subscription wants.  Not NORMAL: why there is none. */
+weir_reason weir__partitions_wanted(const struct weir__partitions *all,
+                                    const weir_subscribe_options *options, uint32_t *index);
+
+/* ---- deal.c -------------------------------------------------------------- */
+
+/*
+ * Moves the run's first events into the queues of their partitions, as far as
+ * demand waits, marks those partitions touched and counts what was dropped.
+ */
+void weir__partitions_deal(struct weir__partitions *all, weir_run *run);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * The desk: what a stage and its dispatcher ask of each other.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A dispatcher may be the program's own.  It is called between callbacks and
+ * never inside itself: what one of its calls brings about for it (a selector's
+ * refusals, demand for events that it dropped) comes later, as mail to the stage.
+ */
+#include "base/check.h"
+#include "stage/stage.h"
+
+/* ---- what the dispatcher asks -------------------------------------------- */
+
+void weir__stage_info_due(void *context, void *info) {
+    weir_stage *stage = context;
+    struct weir__message *message = info;
+    message->mail.kind = WEIR__MAIL_INFO_DUE;
+    weir__mail_list_push(&stage->control, &message->mail);
+    weir__ready_queue(stage->ready, false);
+}
+
+void weir__stage_info_passed(void *context, void *mark, uint32_t kind) {
+    weir_stage *stage = context;
+    WEIR__CHECK(kind == WEIR__MARK_INFO);
+    if (!weir__desk_info(&stage->desk, &stage->dispatch, mark)) {
+        weir__stage_info_due(stage, mark);
+    }
+}
+
+static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, uint64_t count) {
+    weir_stage *stage = context;
+    struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
+    uint64_t lost = weir__edge_send(edge, queue, count, &stage->host->pool);
+    weir__count(&stage->host->counters.sent, count);
+    weir__stage_discard(stage, lost, WEIR_DISCARD_OVERFLOW, true);
+    weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
+}
+
+/* What a selector refused is asked for later, in the producer's own order. */
+static void ask_again(void *context, weir_outlet *outlet, uint64_t count) {
+    weir_stage *stage = context;
+    struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
+    if (edge->again == 0) {
+        weir__edge_hold(edge);
+        edge->again_mail.kind = WEIR__MAIL_EDGE_AGAIN;
+        weir__mail_list_push(&stage->control, &edge->again_mail);
+        weir__ready_queue(stage->ready, false);
+    }
+    edge->again += count;
+}
+
+/* The same for what the dispatcher dropped and nobody in particular had asked for. */
+static void demand_again(void *context, uint64_t count) {
+    weir_stage *stage = context;
+    if (stage->again == 0) {
+        stage->again_mail.kind = WEIR__MAIL_AGAIN;
+        weir__mail_list_push(&stage->control, &stage->again_mail);
+        weir__ready_queue(stage->ready, false);
+    }
+    stage->again += count;
+}
+
+static void discard(void *context, uint64_t count, weir_discard cause) {
+    weir__stage_discard(context, count, cause, false);
+}
+
+static void unpin(void *context, struct weir__item *item) {
+    weir__stage_unpin_item(context, item);
+}
+
+const struct weir__desk_calls weir__stage_desk_calls = {.send = send,
+                                                        .ask_again = ask_again,
+                                                        .demand_again = demand_again,
+                                                        .discard = discard,
+                                                        .info_due = weir__stage_info_due,
+                                                        .unpin = unpin};
+
+/* ---- what the dispatcher is asked ------------------------------------------ */
+
+uint64_t weir__stage_open_demand(const weir_stage *stage) {
+    return stage->dispatch.table->open_demand(stage->dispatch.state);
+}
+
+void weir__stage_demand_again(weir_stage *stage) {
+    uint64_t count = stage->again;
+    stage->again = 0;
+    weir__stage_demand(stage, count);
+}
+
+void weir__stage_ask_again(weir_stage *stage, struct weir__edge *edge) {
+    const struct weir__dispatch *dispatch = &stage->dispatch;
+    uint64_t count = edge->again;
+    edge->again = 0;
+    if (edge->attached) {
+        weir__stage_demand(stage, dispatch->table->ask(dispatch->state, &edge->outlet, count));
+    }
+}
+
+/* What a run came to, beside what was sent of it. */
+static void count_run(weir_stage *stage, const struct weir_run *run) {
+    if (run->shared > 0 || run->copies > 0) {
+        struct weir__counters *counters = &stage->host->counters;
+        weir__count(&counters->shared, run->shared);
+        weir__count(&counters->copies, run->copies);
+        weir__stage_discard(stage, run->lost, WEIR_DISCARD_OVERFLOW, false);
+    }
+}
+
+uint64_t weir__stage_dispatch(weir_stage *stage, struct weir__queue *queue, uint64_t count) {
+    uint64_t before = queue->events;
+    struct weir_run run = {.queue = queue, .left = count, .desk = &stage->desk};
+    stage->dispatch.table->dispatch(stage->dispatch.state, &run, count);
+    count_run(stage, &run);
+    return before - queue->events;
+}
+
+bool weir__stage_offer_back(weir_stage *stage, struct weir__edge *edge,
+                            struct weir__queue *events) {
+    const struct weir__dispatch *dispatch = &stage->dispatch;
+    if (stage->stopping || stage->discard_returned || dispatch->table->give_back == NULL) {
+        return false;
+    }
+    uint64_t count = events->events;
+    struct weir_run run = {.queue = events, .left = count, .desk = &stage->desk};
+    bool wanted = dispatch->table->give_back(dispatch->state, &edge->outlet, &run);
+    count_run(stage, &run);
+    weir__count(&stage->host->counters.returned, count - events->events);
+    return wanted;
+}
