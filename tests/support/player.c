@@ -179,31 +179,35 @@ static weir_verdict on_cast(weir_stage *self, const void *message, size_t bytes)
     return WEIR_CONTINUE;
 }
 
-static weir_verdict on_info(weir_stage *self, const void *message, size_t bytes) {
-    struct player *player = player_of(self);
-    uint64_t number = number_in(message, bytes);
-    player_say(player, "info %llu", (unsigned long long)number);
-    return player->does.info != NULL ? player->does.info(self, player, number) : WEIR_CONTINUE;
-}
-
 static weir_verdict on_call(weir_stage *self, weir_from from, const void *request, size_t bytes) {
     struct player *player = player_of(self);
     uint64_t number = number_in(request, bytes);
     player_say(player, "call %llu", (unsigned long long)number);
-    return player->does.call(self, player, from, number);
+    if (player->does.call != NULL) return player->does.call(self, player, from, number);
+    number++;
+    RIG_CHECK(player->rig,
+              weir_reply(weir_stage_runtime(self), from, &number, sizeof number) == WEIR_OK);
+    return WEIR_CONTINUE;
 }
 
 /* The end of a stage that it watches; handle_cancel tells of those it deals with. */
 static weir_verdict on_down(weir_stage *self, weir_ref stage, weir_reason reason) {
     struct player *player = player_of(self);
     player_say(player, "gone %s %s", name_of(player, stage), reason_word(reason));
-    return player->does.gone(self, player, stage);
+    return player->does.gone != NULL ? player->does.gone(self, player, stage) : WEIR_CONTINUE;
 }
 
 static weir_verdict on_drain(weir_stage *self) {
     struct player *player = player_of(self);
     player_say(player, "drain");
-    return player->does.drain(self, player);
+    return player->does.drain != NULL ? player->does.drain(self, player) : WEIR_CONTINUE;
+}
+
+static weir_verdict on_info(weir_stage *self, const void *message, size_t bytes) {
+    struct player *player = player_of(self);
+    uint64_t number = number_in(message, bytes);
+    player_say(player, "info %llu", (unsigned long long)number);
+    return player->does.info != NULL ? player->does.info(self, player, number) : WEIR_CONTINUE;
 }
 
 static void on_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
@@ -235,15 +239,15 @@ weir_status player_try_start(struct player *player, struct rig *rig,
     used.on = (weir_callbacks){.init = on_init,
                                .handle_subscribe = on_subscribe,
                                .handle_cancel = on_cancel,
+                               .handle_call = on_call,
                                .handle_cast = on_cast,
+                               .handle_down = on_down,
+                               .handle_drain = on_drain,
                                .handle_info = on_info,
                                .discarded = on_discarded,
                                .terminate = on_terminate};
     if (player->kind == WEIR_PRODUCER) used.on.handle_demand = on_demand;
     if (player->kind != WEIR_PRODUCER) used.on.handle_events = on_events;
-    if (player->does.call != NULL) used.on.handle_call = on_call;
-    if (player->does.gone != NULL) used.on.handle_down = on_down;
-    if (player->does.drain != NULL) used.on.handle_drain = on_drain;
     player->rig = rig;
     player->started = rig->players;
     rig->players = player;
@@ -289,4 +293,18 @@ uint64_t player_call(struct player *player, uint64_t number) {
         WEIR_OK);
     assert_int_equal(answer.count, sizeof told);
     return told;
+}
+
+weir_status player_try_call(struct player *player, uint64_t number, uint64_t timeout_ns,
+                            uint64_t *answer) {
+    weir_answer room = {.bytes = answer, .room = sizeof *answer};
+    return weir_call(player->rig->runtime, player->ref, &number, sizeof number, &room, timeout_ns);
+}
+
+weir_timer player_later(struct player *player, uint64_t number, uint64_t delay_ns) {
+    weir_timer timer;
+    assert_int_equal(weir_send_after(player->rig->runtime, player->ref, &number, sizeof number,
+                                     delay_ns, &timer),
+                     WEIR_OK);
+    return timer;
 }

@@ -4,7 +4,8 @@
  *
  * Its events are numbers: a producer emits 0, 1, 2 ... as demand comes, up to
  * its limit; a producer_consumer passes on what it gets; a consumer counts.
- * A cast of a number makes it emit as many numbers, whatever the demand.  Each
+ * A cast of a number makes it emit as many numbers, whatever the demand; a call
+ * of a number is answered with the next one.  Each
  * callback adds a line to the player's journal, and, with the player's name in
  * front, to the rig's; then it runs the player's own function for it (`does`),
  * if there is one, instead of the usual.
@@ -37,13 +38,12 @@ struct player {
         weir_subscribe_verdict (*subscribe)(weir_stage *self, struct player *player,
                                             const weir_peer *peer);
         weir_verdict (*cancel)(weir_stage *self, struct player *player, const weir_peer *peer);
-        weir_verdict (*cast)(weir_stage *self, struct player *player, uint64_t number);
-        weir_verdict (*info)(weir_stage *self, struct player *player, uint64_t number);
-        /* Without these three it has no such callback at all. */
         weir_verdict (*call)(weir_stage *self, struct player *player, weir_from from,
                              uint64_t number);
         weir_verdict (*gone)(weir_stage *self, struct player *player, weir_ref stage);
         weir_verdict (*drain)(weir_stage *self, struct player *player);
+        weir_verdict (*cast)(weir_stage *self, struct player *player, uint64_t number);
+        weir_verdict (*info)(weir_stage *self, struct player *player, uint64_t number);
         void (*discarded)(weir_stage *self, struct player *player, uint64_t count);
         void (*terminate)(weir_stage *self, struct player *player);
     } does;
@@ -75,6 +75,9 @@ weir_subscription player_subscribe(struct player *consumer, const struct player 
                                    const weir_subscribe_options *options);
 void player_cast(struct player *player, uint64_t number);
 void player_info(struct player *player, uint64_t number);
+weir_status player_try_call(struct player *player, uint64_t number, uint64_t timeout_ns,
+                            uint64_t *answer);
+weir_timer player_later(struct player *player, uint64_t number, uint64_t delay_ns);
 void player_stop(struct player *player, weir_reason reason);
 void player_demand(struct player *player, weir_demand_mode mode);
 

@@ -1,0 +1,156 @@
+/*
+ * Names: registering, looking up, subscribing by name.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: a name belongs to one living stage; it is free when that one has gone, or
+ * did not start; wrong names and want of memory are refused and change nothing.
+ * Method: players; then many names, some of the dead.
+ */
+#include "support/cmocka.h"
+#include "support/player.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const weir_stage_options registered = {.registered = true};
+
+static void a_registered_stage_is_found(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player p = {.name = "source", .kind = WEIR_PRODUCER};
+    weir_ref found;
+    assert_int_equal(weir_whereis(rig.runtime, "source", &found), WEIR_NO_NAME);
+    assert_string_equal(weir_refusal(), "no living stage is called source");
+    player_start(&p, &rig, &registered);
+    assert_int_equal(weir_whereis(rig.runtime, "source", &found), WEIR_OK);
+    assert_true(found.bits == p.ref.bits);
+    player_stop(&p, WEIR_REASON_NORMAL);
+    rig_rest(&rig);
+    assert_int_equal(weir_whereis(rig.runtime, "source", &found), WEIR_NO_NAME);
+    rig_close(&rig);
+}
+
+static weir_verdict give_up(weir_stage *self, struct player *player) {
+    weir_ref found;
+    RIG_CHECK(player->rig,
+              weir_whereis(weir_stage_runtime(self), player->name, &found) == WEIR_NO_NAME);
+    return WEIR_STOP;
+}
+
+static void a_taken_name_is_refused(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player one = {.name = "n", .kind = WEIR_PRODUCER};
+    struct player two = {.name = "n", .kind = WEIR_CONSUMER};
+    struct player label = {.name = "n", .kind = WEIR_CONSUMER};
+    struct player failed = {.name = "f", .kind = WEIR_CONSUMER, .does.init = give_up};
+    struct player after = {.name = "f", .kind = WEIR_CONSUMER};
+    player_start(&one, &rig, &registered);
+    assert_int_equal(player_try_start(&two, &rig, &registered), WEIR_NAME_TAKEN);
+    assert_string_equal(weir_refusal(), "the name n belongs to another stage");
+    player_start(&label, &rig, NULL); /* as a mere label it may be used again */
+    assert_int_equal(weir_register(rig.runtime, label.ref, "n"), WEIR_NAME_TAKEN);
+    player_stop(&one, WEIR_REASON_NORMAL);
+    rig_rest(&rig);
+    assert_int_equal(weir_register(rig.runtime, label.ref, "n"), WEIR_OK);
+    assert_int_equal(weir_register(rig.runtime, label.ref, "another"), WEIR_OK);
+    /* A start that fails leaves its name free. */
+    assert_int_equal(player_try_start(&failed, &rig, &registered), WEIR_INIT_STOPPED);
+    player_start(&after, &rig, &registered);
+    rig_close(&rig);
+}
+
+static void a_name_can_be_taken_away(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    weir_ref found;
+    player_start(&p, &rig, &registered);
+    assert_int_equal(weir_unregister(rig.runtime, "p"), WEIR_OK);
+    assert_int_equal(weir_unregister(rig.runtime, "p"), WEIR_NO_NAME);
+    assert_int_equal(weir_whereis(rig.runtime, "p", &found), WEIR_NO_NAME);
+    rig_close(&rig);
+}
+
+static void subscribing_by_name(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "source", .kind = WEIR_PRODUCER, .limit = 5};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        const weir_subscribe_to by_name = {.name = "source"};
+        const weir_stage_options options = {.subscribe_to = &by_name, .subscribe_count = 1};
+        assert_int_equal(player_try_start(&c, &rig, &options), WEIR_NO_NAME);
+        player_start(&p, &rig, &registered);
+        c = (struct player){.name = "c", .kind = WEIR_CONSUMER};
+        rig.players = &p;
+        player_start(&c, &rig, &options);
+        rig_rest(&rig);
+        player_expect(&c, "subscribe source\nevents 0..4\n");
+        rig_close(&rig);
+    }
+}
+
+static void wrong_names_are_refused(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    char longest[WEIR_NAME_LIMIT + 2];
+    memset(longest, 'x', sizeof longest);
+    longest[WEIR_NAME_LIMIT + 1] = '\0';
+    struct player p = {.name = longest, .kind = WEIR_PRODUCER};
+    weir_ref found;
+    assert_int_equal(player_try_start(&p, &rig, &registered), WEIR_INVALID);
+    longest[WEIR_NAME_LIMIT] = '\0';
+    rig.players = NULL;
+    player_start(&p, &rig, &registered);
+    assert_int_equal(weir_whereis(rig.runtime, longest, &found), WEIR_OK);
+    assert_int_equal(weir_register(rig.runtime, p.ref, NULL), WEIR_INVALID);
+    assert_string_equal(weir_refusal(), "name must be of 1 to 255 bytes, got NULL");
+    assert_int_equal(weir_register(rig.runtime, p.ref, ""), WEIR_INVALID);
+    assert_int_equal(weir_register(rig.runtime, (weir_ref){0}, "zero"), WEIR_NO_STAGE);
+    test_memory_fail(&rig.memory, 1, true);
+    assert_int_equal(weir_register(rig.runtime, p.ref, "more"), WEIR_NO_MEMORY);
+    test_memory_fail_never(&rig.memory);
+    assert_int_equal(weir_whereis(rig.runtime, "more", &found), WEIR_NO_NAME);
+    rig_close(&rig);
+}
+
+enum { MANY = 500 };
+
+static void many_names_of_living_and_dead(void **state) {
+    (void)state;
+    static struct player players[MANY];
+    static char names[MANY][16];
+    struct rig rig;
+    rig_open(&rig, NULL);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof names[i], "stage %d", i);
+        players[i] = (struct player){.name = names[i], .kind = WEIR_CONSUMER};
+        player_start(&players[i], &rig, &registered);
+        if (i % 3 == 0) player_stop(&players[i], WEIR_REASON_NORMAL);
+        rig_rest(&rig);
+    }
+    for (int i = 0; i < MANY; i++) {
+        weir_ref found = {0};
+        weir_status status = weir_whereis(rig.runtime, names[i], &found);
+        assert_int_equal(status, i % 3 == 0 ? WEIR_NO_NAME : WEIR_OK);
+        if (status == WEIR_OK) assert_true(found.bits == players[i].ref.bits);
+    }
+    rig_close(&rig);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_registered_stage_is_found),
+        cmocka_unit_test(a_taken_name_is_refused),
+        cmocka_unit_test(a_name_can_be_taken_away),
+        cmocka_unit_test(subscribing_by_name),
+        cmocka_unit_test(wrong_names_are_refused),
+        cmocka_unit_test(many_names_of_living_and_dead),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
