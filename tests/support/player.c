@@ -246,6 +246,7 @@ weir_status player_try_start(struct player *player, struct rig *rig,
                                .handle_info = on_info,
                                .discarded = on_discarded,
                                .terminate = on_terminate};
+    if (player->deaf) used.on.handle_call = NULL;
     if (player->kind == WEIR_PRODUCER) used.on.handle_demand = on_demand;
     if (player->kind != WEIR_PRODUCER) used.on.handle_events = on_events;
     player->rig = rig;

@@ -30,6 +30,7 @@ struct player {
     uint64_t limit; /* of the numbers that demand brings forth; 0: none */
     bool manual;    /* as a consumer                                    */
     bool quiet;     /* writes no journal                                */
+    bool deaf;      /* has no handle_call                               */
     void *own;      /* the test's                                       */
     struct {
         weir_verdict (*init)(weir_stage *self, struct player *player);

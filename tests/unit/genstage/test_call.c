@@ -163,7 +163,7 @@ static void a_call_that_nobody_answers_comes_back(void **state) {
     for (int world = 0; rig_open_world(&rig, world); world++) {
         weir_from from = {0};
         struct player s = {.name = "s", .kind = WEIR_CONSUMER, .own = &from, .does.call = remember};
-        struct player deaf = {.name = "deaf", .kind = WEIR_CONSUMER};
+        struct player deaf = {.name = "deaf", .kind = WEIR_CONSUMER, .deaf = true};
         player_start(&s, &rig, NULL);
         player_start(&deaf, &rig, NULL);
         assert_int_equal(weir_call(rig.runtime, s.ref, NULL, 0, NULL, 1000000), WEIR_TIMEOUT);

@@ -81,12 +81,11 @@ static void subscribing_by_name(void **state) {
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "source", .kind = WEIR_PRODUCER, .limit = 5};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        struct player early = {.name = "early", .kind = WEIR_CONSUMER};
         const weir_subscribe_to by_name = {.name = "source"};
         const weir_stage_options options = {.subscribe_to = &by_name, .subscribe_count = 1};
-        assert_int_equal(player_try_start(&c, &rig, &options), WEIR_NO_NAME);
+        assert_int_equal(player_try_start(&early, &rig, &options), WEIR_NO_NAME);
         player_start(&p, &rig, &registered);
-        c = (struct player){.name = "c", .kind = WEIR_CONSUMER};
-        rig.players = &p;
         player_start(&c, &rig, &options);
         rig_rest(&rig);
         player_expect(&c, "subscribe source\nevents 0..4\n");
