@@ -275,6 +275,47 @@ typedef struct weir_partition_dispatcher_options {
  * hash of one's own that looks at a part of the event, its key. */
 uint32_t weir_partition_of(const void *key, size_t bytes, uint32_t partitions);
 
+/*
+ * Consumers compete: each event goes to whichever of them is free first, so
+ * no event waits behind a busy consumer while another is idle.  There is no
+ * order across consumers; each one's own batches come in the order of emission,
+ * but for what a consumer gave back.  (GenStage has no such dispatcher.)
+ *
+ * Events wait on one queue, in entries; a consumer takes one entry, handles it
+ * as one message, and takes the next.  What it asks for joins one pool of demand:
+ * the producer is asked for the sum.  A consumer's max_demand so says how much it
+ * adds to the pool, and max_demand - min_demand of the smallest consumer is the
+ * most that an entry holds.  For uneven work choose entries small: by `grain`, or
+ * with max_demand 2 and min_demand 1 (single events).
+ *
+ * Manual subscriptions take part: such a consumer takes while it has asked
+ * for more than it took.  Where one of several consumers is manual, every entry
+ * holds a single event, since nobody can tell who takes it.  An automatic consumer
+ * about to take more than it has outstanding asks up to max_demand first, so
+ * it may ask a little earlier than its min_demand says.
+ *
+ * Lifetime   A consumer that cancels may take until the producer's answer is
+ *            there; what is left is the others'.  What a dead consumer had taken
+ *            and not begun goes back to the buffer's head.  When the producer
+ *            stops, the consumers take what is left of the queue, and then see
+ *            its end.  Events that nobody is left to take are discarded, counted
+ *            and logged.
+ * Selectors  are refused (WEIR_REASON_REFUSED).
+ * Cost       A consumer's take is one compare-and-swap on a line that all of them
+ *            write.  For each callback that emits, the producer looks at each
+ *            consumer's flag, and wakes as many sleepers as entries wait.
+ */
+const weir_dispatcher *weir_shared_dispatcher(void);
+
+#define WEIR_SHARED_ENTRIES_DEFAULT 256
+#define WEIR_SHARED_ENTRIES_LIMIT   65536
+
+typedef struct weir_shared_dispatcher_options {
+    size_t grain;   /* events of an entry at most; default: the least max - min of all */
+    size_t entries; /* of the ring, of 72 bytes each; a power of two, 2..65536; default 256. */
+                    /* What finds no room waits behind it: not a bound on events             */
+} weir_shared_dispatcher_options;
+
 #ifdef __cplusplus
 }
 #endif

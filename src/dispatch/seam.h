@@ -31,6 +31,12 @@ struct weir__desk_calls {
      */
     void (*send)(void *context, weir_outlet *outlet, struct weir__queue *queue, uint64_t count);
 
+    /*
+     * Takes `count` events likewise and puts them on desk->shared, in entries of at
+     * most `grain`.  Returns how many were lost for want of memory.
+     */
+    uint64_t (*put)(void *context, struct weir__queue *queue, uint64_t count, uint64_t grain);
+
     /* Queues an ask on the consumer's behalf behind what the producer has to do. */
     void (*ask_again)(void *context, weir_outlet *outlet, uint64_t count);
 
@@ -56,6 +62,7 @@ struct weir_desk {
     uint64_t *buffered;      /* the worker's gauge; what is held counts there */
     struct weir_hold *holds; /* all that are open                             */
     uint64_t held;
+    struct weir__shared *shared; /* what its consumers take from, or NULL (dispatch/shared.h) */
 };
 
 struct weir_run {

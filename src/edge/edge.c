@@ -6,6 +6,9 @@
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "edge/entry.h"
+#include "edge/outbox.h"
+#include "edge/shared.h"
 #include "memory/allocator.h"
 #include "memory/pool.h"
 
@@ -78,12 +81,12 @@ void weir__edge_ask(struct weir__edge *edge, uint64_t count) {
     weir__store_release_u64(&edge->ring.consumer.asked, edge->asked); /* D1 -> D2 */
 }
 
-static void entry_of_item(struct weir__entry *entry, const struct weir__item *item) {
-    entry->block = item->block;
-    entry->first = item->first;
-    entry->count = item->count;
-    entry->flags = (uint16_t)item->flags;
-    entry->event_bytes_less_1 = (uint16_t)(item->event_bytes - 1);
+void weir__edge_ask_by_hand(struct weir__edge *edge, uint64_t count) {
+    weir__store_relaxed_u32(&edge->wants, 1); /* out with asked: D1 -> D2 */
+    weir__edge_ask(edge, count);
+    if (edge->subscribed && weir__edge_shared(edge) != NULL) {
+        weir__edge_heat(edge, WEIR__EVENTS); /* there may be entries: it looks itself */
+    }
 }
 
 bool weir__edge_take(struct weir__edge *edge, struct weir__entry *out) {
@@ -92,45 +95,48 @@ bool weir__edge_take(struct weir__edge *edge, struct weir__entry *out) {
             return false;
         }
         struct weir__item item = weir__queue_pop(&edge->overflow);
-        entry_of_item(out, &item);
+        weir__entry_set(out, &item);
     }
     edge->received += out->count;
     return true;
 }
 
 bool weir__edge_made_room(const struct weir__edge *edge) {
+    if (WEIR__UNLIKELY(weir__edge_shared(edge) != NULL)) {
+        return weir__shared_made_room(edge);
+    }
     return edge->can_overflow && weir__edge_wants_room(edge) &&
            weir__ring_count(&edge->ring) <= edge->ring.ck.size / 2;
 }
 
 bool weir__edge_wants_room(const struct weir__edge *edge) {
+    if (WEIR__UNLIKELY(weir__edge_shared(edge) != NULL)) {
+        return weir__shared_wants_room(edge);
+    }
     return !edge->closing && weir__load_relaxed_u32(&edge->ring.producer.wants_room) != 0;
 }
 
 bool weir__edge_has_events(const struct weir__edge *edge) {
+    if (WEIR__UNLIKELY(weir__edge_shared(edge) != NULL)) {
+        return weir__shared_has_events(edge);
+    }
     return !weir__ring_empty(&edge->ring) || (edge->closing && !edge->ended);
 }
 
-/* ---- the producer's side ------------------------------------------------- */
-
-/* Small messages travel in the entry itself and give their block back here. */
-static void fill(struct weir__entry *slot, const struct weir__item *item, struct weir__pool *pool) {
-    uint64_t bytes = (uint64_t)item->count * item->event_bytes;
-    entry_of_item(slot, item);
-    if (bytes <= WEIR__ENTRY_INLINE_BYTES && (item->flags & WEIR__MORE) == 0) {
-        memcpy(slot->events, weir__block_at(item->block, item->first, item->event_bytes),
-               (size_t)bytes);
-        slot->block = NULL;
-        slot->flags = 0;
-        weir__block_drop(item->block, pool);
+bool weir__edge_complete(const struct weir__edge *edge) {
+    if (WEIR__UNLIKELY(weir__edge_shared(edge) != NULL)) {
+        return weir__shared_complete(edge);
     }
+    return edge->received == edge->final;
 }
+
+/* ---- the producer's side ------------------------------------------------- */
 
 static bool send_item(struct weir__edge *edge, struct weir__item item, struct weir__pool *pool) {
     if (weir__queue_empty(&edge->overflow)) {
         struct weir__entry *slot = weir__ring_reserve(&edge->ring);
         if (WEIR__LIKELY(slot != NULL)) {
-            fill(slot, &item, pool);
+            weir__entry_fill(slot, &item, pool);
             weir__ring_commit(&edge->ring, slot);
             return true;
         }
@@ -187,6 +193,9 @@ uint64_t weir__edge_demand(struct weir__edge *edge) {
 }
 
 bool weir__edge_flush(struct weir__edge *edge) {
+    if (WEIR__UNLIKELY(edge->shared != NULL)) {
+        return weir__shared_flush(edge->shared, edge);
+    }
     bool moved = false;
     while (!weir__queue_empty(&edge->overflow)) {
         struct weir__entry *slot = weir__ring_reserve(&edge->ring);
@@ -194,7 +203,7 @@ bool weir__edge_flush(struct weir__edge *edge) {
             return moved;
         }
         struct weir__item item = weir__queue_pop(&edge->overflow);
-        entry_of_item(slot, &item);
+        weir__entry_set(slot, &item);
         weir__ring_commit(&edge->ring, slot);
         moved = true;
     }
@@ -208,61 +217,19 @@ bool weir__edge_has_demand(const struct weir__edge *edge) {
     if (weir__load_relaxed_u64(&edge->ring.consumer.asked) != edge->asked_seen) {
         return true;
     }
+    if (WEIR__UNLIKELY(edge->shared != NULL)) {
+        return weir__shared_has_room(edge->shared, edge);
+    }
     return !weir__queue_empty(&edge->overflow) &&
            weir__ring_count(&edge->ring) < edge->ring.ck.size - 1;
 }
 
-/* An entry back into an item: inline events move into a block of their own. */
-static bool item_of_entry(const struct weir__entry *entry, struct weir__item *item,
-                          struct weir__pool *pool) {
-    memset(item, 0, sizeof *item);
-    item->block = entry->block;
-    item->first = entry->first;
-    item->count = entry->count;
-    item->flags = entry->flags;
-    item->event_bytes = weir__entry_event_bytes(entry);
-    if (entry->block == NULL) {
-        struct weir__block *block = weir__pool_get(pool, item->event_bytes, entry->count);
-        if (block == NULL) {
-            return false;
-        }
-        memcpy(weir__block_event(block, 0), entry->events,
-               (size_t)entry->count * item->event_bytes);
-        item->block = block;
-        item->first = 0;
-        weir__block_hold(block, pool);
-        weir__block_close(block, pool);
-    }
-    return true;
-}
-
-static uint64_t move_all(struct weir__queue *from, struct weir__queue *to,
-                         struct weir__pool *pool) {
-    uint64_t lost = 0;
-    while (!weir__queue_empty(from)) {
-        struct weir__item item = weir__queue_pop(from);
-        if (!weir__queue_push(to, item)) {
-            lost += item.count;
-            weir__block_drop(item.block, pool);
-        }
-    }
-    return lost;
-}
-
 uint64_t weir__edge_recover(struct weir__edge *edge, struct weir__queue *out,
                             struct weir__pool *pool) {
-    uint64_t lost = move_all(&edge->returned, out, pool);
+    uint64_t lost = weir__queue_move_all(&edge->returned, out, pool);
     struct weir__entry entry;
     while (weir__ring_pop(&edge->ring, &entry)) {
-        struct weir__item item;
-        bool kept = item_of_entry(&entry, &item, pool);
-        if (kept && !weir__queue_push(out, item)) {
-            weir__block_drop(item.block, pool);
-            kept = false;
-        }
-        if (!kept) {
-            lost += entry.count;
-        }
+        lost += weir__entry_recover(&entry, out, pool);
     }
-    return lost + move_all(&edge->overflow, out, pool);
+    return lost + weir__queue_move_all(&edge->overflow, out, pool);
 }

@@ -53,6 +53,8 @@
 
 #include <weir/subscription.h>
 
+struct weir__shared;
+
 enum { WEIR__RING_ENTRIES_MAX = 256 };
 
 struct weir__edge {
@@ -67,6 +69,9 @@ struct weir__edge {
     bool manual;        /* the consumer chose                      */
     bool can_overflow;  /* the ring may be full while demand is open; a hint, since anybody
                           may ask for more than max_demand                           */
+    /* What it takes from instead of its ring (shared.h), or NULL: the producer writes it
+     * when it accepts the edge. */
+    struct weir__shared *shared;
 
     WEIR__APART uint32_t refs;
     struct weir__mail forth;  /* REQUEST, then OPEN                     */
@@ -91,12 +96,16 @@ struct weir__edge {
     weir_reason close_reason;
     struct weir__mail again_mail; /* a selector refused `again` events */
     uint64_t again;
+    struct weir__edge *takers_next; /* shared.h: in the list of who may be woken */
+    struct weir__edge *takers_previous;
+    uint32_t declined_seen;
     bool attached;
     bool touched; /* in the outbox */
 
     /* the consumer's; returned is handed over with DOWN */
     WEIR__APART uint64_t asked;
     uint64_t received;
+    uint32_t wants; /* shared.h: asleep, it could take an entry; read by the producer */
     struct weir__window window;
     struct weir__queue partial; /* the start of a message that is not all here */
     struct weir__queue returned;
@@ -126,6 +135,9 @@ void weir__edge_release(struct weir__edge *edge);
 /* Asks for `count` more: moves asked (D1 -> D2).  Then touch the outbox. */
 void weir__edge_ask(struct weir__edge *edge, uint64_t count);
 
+/* The same, of a consumer that asks by itself: it may be able to take again. */
+void weir__edge_ask_by_hand(struct weir__edge *edge, uint64_t count);
+
 /* Takes the next entry, of the ring, or after CLOSE of the overflow. */
 bool weir__edge_take(struct weir__edge *edge, struct weir__entry *out);
 
@@ -137,6 +149,9 @@ bool weir__edge_wants_room(const struct weir__edge *edge);
 
 /* True when there is something to take, or an end to act on. */
 bool weir__edge_has_events(const struct weir__edge *edge);
+
+/* After CLOSE: true when all that was sent has been received. */
+bool weir__edge_complete(const struct weir__edge *edge);
 
 /* ---- the producer's side ------------------------------------------------- */
 
@@ -150,7 +165,7 @@ uint64_t weir__edge_send(struct weir__edge *edge, struct weir__queue *queue, uin
 /* How many events were asked for since this was last asked (D1 -> D2). */
 uint64_t weir__edge_demand(struct weir__edge *edge);
 
-/* Moves overflow into the ring: true when it moved some. */
+/* Moves overflow into the ring: true when the consumer, or the takers, are to be told. */
 bool weir__edge_flush(struct weir__edge *edge);
 
 /* True when there is new demand, or room for the overflow. */

@@ -4,6 +4,8 @@
  */
 #include "edge/outbox.h"
 
+#include "edge/shared.h"
+
 void weir__edge_heat(struct weir__edge *edge, enum weir__direction direction) {
     struct weir__ready_edge *ready = &edge->ready[direction];
     if (ready->hot) {
@@ -58,4 +60,18 @@ void weir__outbox_flush_pending(struct weir__outbox *outbox) {
         }
     }
     outbox->count = 0;
+    while (outbox->shared != NULL) {
+        struct weir__shared *shared = outbox->shared;
+        outbox->shared = shared->outbox_next;
+        shared->touched = false;
+        weir__shared_wake(shared);
+    }
+}
+
+void weir__outbox_touch_shared(struct weir__outbox *outbox, struct weir__shared *shared) {
+    if (!shared->touched) {
+        shared->touched = true;
+        shared->outbox_next = outbox->shared;
+        outbox->shared = shared;
+    }
 }

@@ -6,7 +6,8 @@
  * Telling a stage of the same worker is a plain write and is done at once; the
  * stage then runs next, while the batch is in the nearest cache.  Others are
  * told by weir__outbox_flush, after each callback's work: fence, then a look at
- * each edge's flag (ring/ready.h, F1).
+ * each edge's flag (ring/ready.h, F1).  Whom of several takers to tell is also
+ * found out behind that fence (edge/shared.h).
  *
  * One owner: a worker.
  */
@@ -20,7 +21,11 @@ enum { WEIR__OUTBOX_EDGES = 32 };
 struct weir__outbox {
     struct weir__ready_edge *pending[WEIR__OUTBOX_EDGES];
     uint32_t count;
+    struct weir__shared *shared; /* those that something was published on */
 };
+
+/* Something was published for whoever takes first. */
+void weir__outbox_touch_shared(struct weir__outbox *outbox, struct weir__shared *shared);
 
 /* Something was published on the edge, in that direction. */
 void weir__outbox_touch(struct weir__outbox *outbox, struct weir__edge *edge,
@@ -29,7 +34,7 @@ void weir__outbox_touch(struct weir__outbox *outbox, struct weir__edge *edge,
 void weir__outbox_flush_pending(struct weir__outbox *outbox);
 
 static inline void weir__outbox_flush(struct weir__outbox *outbox) {
-    if (outbox->count > 0) {
+    if (outbox->count > 0 || outbox->shared != NULL) {
         weir__outbox_flush_pending(outbox);
     }
 }

@@ -20,6 +20,12 @@ void weir__window_open(struct weir__window *window, uint64_t max, uint64_t min) 
     window->covered = 0;
 }
 
+uint64_t weir__window_cover(struct weir__window *window, uint64_t count) {
+    uint64_t more = count > window->outstanding ? window->max - window->outstanding : 0;
+    window->outstanding += more;
+    return more;
+}
+
 void weir__window_message(struct weir__window *window) {
     window->covered = window->outstanding;
 }

@@ -27,6 +27,13 @@ struct weir__window {
 /* outstanding becomes max: the first ask, which the caller sends. */
 void weir__window_open(struct weir__window *window, uint64_t max, uint64_t min);
 
+/*
+ * `count` events have been taken that nobody had promised.  Returns how many to
+ * ask for, up to max, so that what is outstanding covers them; 0: it does.
+ * count is at most max.
+ */
+uint64_t weir__window_cover(struct weir__window *window, uint64_t count);
+
 /* A message begins. */
 void weir__window_message(struct weir__window *window);
 

@@ -15,7 +15,7 @@
  *
  *   writer      fields                        readers
  *   producer    entries, p_tail, wants_room   consumer (wants_room when it cools)
- *   consumer    c_head, asked                 producer
+ *   consumer    c_head, asked, declined       producer
  *
  * Ordering (release store -> acquire load):
  *   K1 -> K2  stamp: publishes the entry, and through it the block's events
@@ -64,7 +64,7 @@ struct weir__ring {
         struct ck_ring ck;
         struct {
             unsigned c_head;
-            unsigned unused;
+            uint32_t declined; /* shared.h: entries it was told of and left to others */
             uint64_t asked;
         } consumer;
         struct {

@@ -239,7 +239,7 @@ weir_status weir_ask(weir_runtime *runtime, weir_subscription subscription, uint
             return refuse_ended();
         }
         if (count > 0) {
-            weir__edge_ask(edge, count);
+            weir__edge_ask_by_hand(edge, count);
         }
         if (count > 0 && edge->subscribed) { /* else the producer looks when it opens */
             weir__outbox_touch(&self->host->outbox, edge, WEIR__DEMAND);

@@ -6,6 +6,7 @@
  * vanish, as messages to a dead process do; edges are told, or let go.
  */
 #include "base/check.h"
+#include "edge/shared.h"
 #include "stage/stage.h"
 
 static struct weir__edge *edge_of(struct weir__mail *mail, size_t offset) {
@@ -62,6 +63,7 @@ static void subscribe(weir_stage *stage, struct weir__edge *edge) {
     edge->manual = verdict == WEIR_MANUAL;
     edge->can_overflow = edge->can_overflow || edge->manual;
     weir__window_open(&edge->window, edge->options.max_demand, edge->options.min_demand);
+    edge->wants = edge->wants != 0 || !edge->manual;
     edge->subscribed = true;
     if (!edge->manual) {
         weir__edge_ask(edge, edge->options.max_demand);
@@ -125,6 +127,12 @@ void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
         stage->reason = reason;
     }
     weir__outbox_flush(&stage->host->outbox); /* it may hold the edge */
+    if (weir__edge_shared(edge) != NULL) {
+        edge->down.kind = WEIR__MAIL_EDGE_LEFT;
+        edge->down.to = edge->id.producer;
+        weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->down);
+        return;
+    }
     weir__edge_release(edge);
 }
 
@@ -163,6 +171,11 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         weir__stage_consumer_down(stage, edge);
         weir__edge_release(edge); /* the consumer's side */
         return;
+    case WEIR__MAIL_EDGE_LEFT:
+        edge = EDGE_OF(mail, down);
+        weir__stage_taker_left(stage, edge);
+        weir__edge_release(edge); /* the consumer's side */
+        return;
     case WEIR__MAIL_EDGE_AGAIN:
         edge = EDGE_OF(mail, again_mail);
         weir__stage_ask_again(stage, edge);
@@ -189,18 +202,23 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
 
 /* ---- mail that comes too late -------------------------------------------- */
 
-/* Both ends are gone: what was on its way is discarded, and counted here. */
-static void discard_all(struct weir__host *host, struct weir__edge *edge) {
-    struct weir__queue events;
-    weir__queue_open(&events, host->allocator);
-    uint64_t count = weir__edge_recover(edge, &events, &host->pool) + events.events;
-    weir__queue_close(&events, &host->pool);
+void weir__host_lost(struct weir__host *host, uint64_t count) {
     if (count > 0) {
         weir__count(&host->counters.lost, count);
         weir__host_log(host, WEIR_LOG_WARNING,
                        "%llu events were discarded: both ends of a subscription had stopped",
                        (unsigned long long)count);
     }
+}
+
+/* Both ends are gone: what was on its way is discarded, and counted here. */
+static void discard_all(struct weir__host *host, struct weir__edge *edge) {
+    struct weir__queue events;
+    weir__queue_open(&events, host->allocator);
+    uint64_t count = weir__edge_recover(edge, &events, &host->pool) + events.events;
+    count += weir__taker_left_behind(host, edge);
+    weir__queue_close(&events, &host->pool);
+    weir__host_lost(host, count);
 }
 
 void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
@@ -224,6 +242,7 @@ void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
         weir__edge_release(EDGE_OF(mail, again_mail));
         return;
     case WEIR__MAIL_EDGE_DOWN:
+    case WEIR__MAIL_EDGE_LEFT:
         edge = EDGE_OF(mail, down);
         discard_all(host, edge);
         weir__edge_release(edge);

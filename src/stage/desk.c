@@ -7,6 +7,7 @@
  * refusals, demand for events that it dropped) comes later, as mail to the stage.
  */
 #include "base/check.h"
+#include "edge/shared.h"
 #include "stage/stage.h"
 
 /* ---- what the dispatcher asks -------------------------------------------- */
@@ -34,6 +35,17 @@ static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, 
     weir__count(&stage->host->counters.sent, count);
     weir__stage_discard(stage, lost, WEIR_DISCARD_OVERFLOW, true);
     weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
+}
+
+/* Sends to whichever consumer is free first. */
+static uint64_t put(void *context, struct weir__queue *queue, uint64_t count, uint64_t grain) {
+    weir_stage *stage = context;
+    struct weir__shared *shared = stage->desk.shared;
+    uint64_t lost = weir__shared_publish(shared, queue, count, grain, &stage->host->pool);
+    weir__count(&stage->host->counters.sent, count);
+    weir__stage_discard(stage, lost, WEIR_DISCARD_OVERFLOW, true);
+    weir__outbox_touch_shared(&stage->host->outbox, shared);
+    return lost;
 }
 
 /* What a selector refused is asked for later, in the producer's own order. */
@@ -69,6 +81,7 @@ static void unpin(void *context, struct weir__item *item) {
 }
 
 const struct weir__desk_calls weir__stage_desk_calls = {.send = send,
+                                                        .put = put,
                                                         .ask_again = ask_again,
                                                         .demand_again = demand_again,
                                                         .discard = discard,

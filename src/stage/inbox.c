@@ -23,7 +23,7 @@ static void used_up(weir_stage *stage, struct weir__message *message) {
 static void ask(weir_stage *stage, const struct weir__message *message) {
     struct weir__edge *edge = weir__stage_find(stage, message->subscription);
     if (edge != NULL) {
-        weir__edge_ask(edge, message->count);
+        weir__edge_ask_by_hand(edge, message->count);
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
     }
 }

@@ -13,6 +13,7 @@
  * has open demand, and handles a message, once begun, to its end.
  */
 #include "base/check.h"
+#include "edge/shared.h"
 #include "memory/pool.h"
 #include "stage/stage.h"
 
@@ -223,6 +224,9 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
             one_batch(stage);
         }
     }
+    if (WEIR__UNLIKELY(stage->held_back)) {
+        weir__stage_takers_look(stage);
+    }
     return any;
 }
 
@@ -272,10 +276,17 @@ static void end(weir_stage *stage, struct weir__edge *edge) {
     }
 }
 
+static bool take(weir_stage *stage, struct weir__edge *edge, struct weir__entry *out) {
+    if (WEIR__UNLIKELY(weir__edge_shared(edge) != NULL)) {
+        return weir__stage_take_shared(stage, edge, out);
+    }
+    return weir__edge_take(edge, out);
+}
+
 bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budget) {
     bool any = false;
     struct weir__entry entry;
-    while (*budget > 0 && !stage->stopping && weir__edge_take(edge, &entry)) {
+    while (*budget > 0 && !stage->stopping && take(stage, edge, &entry)) {
         any = true;
         if (handle_inline(stage, edge, &entry)) {
             --*budget;
@@ -287,7 +298,7 @@ bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budg
     if (any && weir__edge_made_room(edge)) {
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
     }
-    if (edge->closing && !edge->ended && edge->received == edge->final && !stage->stopping) {
+    if (edge->closing && !edge->ended && weir__edge_complete(edge) && !stage->stopping) {
         edge->ended = true;
         end(stage, edge);
         return true;

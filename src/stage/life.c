@@ -304,6 +304,7 @@ void weir__stage_terminate(weir_stage *stage) {
     weir__stage_drop_timers(stage);
     bounce_control(stage);
     weir__stage_send_replies(stage);
+    weir__host_lost(stage->host, weir__stage_leave_shared(stage));
 }
 
 static void close_block(weir_stage *stage, struct weir__block **block) {

@@ -9,6 +9,7 @@
  *   intake.c   the consumer's side: entries, messages, batches, asks
  *   lend.c     batches that a reader outside of the runtime takes
  *   desk.c     what it and its dispatcher ask of each other
+ *   takers.c   both ends of the shared dispatcher
  *   keep.c     events that wait, copied out of blocks that they would pin
  *   control.c  mail: subscribing, cancelling
  *   inbox.c    mail: what users send; timers, answers
@@ -80,6 +81,7 @@ struct weir_stage {
     bool begun;
     bool message_windowed;    /* cut by the window; else one batch           */
     uint32_t inq_fresh;       /* items at its end that came in this turn     */
+    bool held_back;           /* a taker's edge has cooled while something waited */
     struct weir__block *keep; /* keep.c: being filled, or NULL             */
 
     /* lending (lend.c): a part's; unless it lends, lend and recall are NULL */
@@ -206,6 +208,30 @@ void weir__stage_lent_part(weir_stage *stage, uint64_t events);
 /* The stage ends: what was lent and not read is in the input queue again. */
 void weir__stage_recall(weir_stage *stage);
 
+/* ---- takers.c: the shared dispatcher ------------------------------------- */
+
+/* A consumer that the dispatcher has accepted may take from now on. */
+void weir__stage_taker_joins(weir_stage *stage, struct weir__edge *edge);
+
+/* It takes no more (mail LEFT or DOWN): what it leaves unanswered is settled. */
+void weir__stage_taker_left(weir_stage *stage, struct weir__edge *edge);
+
+/* The same when the producer is gone: how many events nobody will take any more. */
+uint64_t weir__taker_left_behind(struct weir__host *host, struct weir__edge *edge);
+
+/* The producer ends and lets go of its queue.  Returns the same. */
+uint64_t weir__stage_leave_shared(weir_stage *stage);
+
+/* Takes an entry, if nothing that the stage has taken waits before it. */
+bool weir__stage_take_shared(weir_stage *stage, struct weir__edge *edge, struct weir__entry *out);
+
+/* Before and after a taker's edge is lowered to cool. */
+void weir__stage_taker_cools(weir_stage *stage, struct weir__edge *edge);
+void weir__stage_taker_cooled(weir_stage *stage, struct weir__edge *edge);
+
+/* Nothing waits any more: the takers' edges that cooled while something did look again. */
+void weir__stage_takers_look(weir_stage *stage);
+
 /* ---- keep.c -------------------------------------------------------------- */
 
 /* Copies an item's events (item: count, event_bytes) into a block of the stage's. */
@@ -221,6 +247,9 @@ void weir__stage_unpin(weir_stage *stage, struct weir__queue *queue, uint32_t ne
 
 /* Handles one mail to this stage. */
 void weir__stage_mail(weir_stage *stage, struct weir__mail *mail);
+
+/* Events that were sent, and whose both ends are gone: counted, and logged. */
+void weir__host_lost(struct weir__host *host, uint64_t count);
 
 /* Mail to a stage that is gone: answered or dropped, on the worker it came to. */
 void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail);

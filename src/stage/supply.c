@@ -87,7 +87,9 @@ void weir__stage_demand(weir_stage *stage, uint64_t demand) {
 
 bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge) {
     bool moved = weir__edge_flush(edge);
-    if (moved) {
+    if (moved && edge->shared != NULL) {
+        weir__outbox_touch_shared(&stage->host->outbox, edge->shared);
+    } else if (moved) {
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
     }
     uint64_t asked = weir__edge_demand(edge);
@@ -208,6 +210,9 @@ void weir__stage_attach(weir_stage *stage, struct weir__edge *edge) {
         end(stage, edge, WEIR_CANCEL, refused, false);
         return;
     }
+    if (stage->desk.shared != NULL) {
+        weir__stage_taker_joins(stage, edge);
+    }
     weir__stage_demand(stage, upstream);
     if (!stage->stopping) {
         weir__stage_poll_demand(stage, edge);
@@ -247,6 +252,9 @@ void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge) {
     bool attached = edge->attached;
     if (attached) {
         weir__stage_detach(stage, edge, WEIR_DOWN, edge->down_reason);
+    }
+    if (edge->shared != NULL) {
+        weir__stage_taker_left(stage, edge);
     }
     uint64_t lost = weir__edge_recover(edge, &events, &stage->host->pool);
     weir__stage_discard(stage, lost, WEIR_DISCARD_CONSUMER, true);

@@ -15,6 +15,7 @@
  * Only hot edges are looked at.  One that stays empty cools; with many hot
  * edges at once, or on one worker where telling is free, at the first miss.
  */
+#include "edge/shared.h"
 #include "stage/stage.h"
 
 enum {
@@ -60,6 +61,10 @@ static bool has_work(const struct weir__edge *edge, enum weir__direction directi
 
 static void cool(weir_stage *stage, struct weir__edge *edge, enum weir__direction direction) {
     struct weir__ready_edge *ready = &edge->ready[direction];
+    bool taker = direction == WEIR__EVENTS && weir__edge_shared(edge) != NULL;
+    if (taker) {
+        weir__stage_taker_cools(stage, edge);
+    }
     if (edge->local) {
         weir__store_relaxed_u32(&ready->raised, 0); /* no other worker looks */
     } else {
@@ -71,6 +76,9 @@ static void cool(weir_stage *stage, struct weir__edge *edge, enum weir__directio
     }
     if (direction == WEIR__EVENTS && weir__edge_wants_room(edge)) {
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+    }
+    if (taker) {
+        weir__stage_taker_cooled(stage, edge);
     }
     weir__edge_unheat(edge, direction);
 }

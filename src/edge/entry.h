@@ -1,0 +1,53 @@
+/*
+ * Entries and items: a slice on a ring, and the same slice in a queue.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A message of one small slice travels in the entry itself: its events are
+ * copied there, and the block's reference is given back on the spot.
+ *
+ * One owner of each: no threads.
+ */
+#ifndef WEIR__EDGE_ENTRY_H
+#define WEIR__EDGE_ENTRY_H
+
+#include "memory/queue.h"
+#include "ring/ring.h"
+
+#include <string.h>
+
+/* The slice as it is; all but the stamp. */
+static inline void weir__entry_set(struct weir__entry *entry, const struct weir__item *item) {
+    entry->block = item->block;
+    entry->first = item->first;
+    entry->count = item->count;
+    entry->flags = (uint16_t)item->flags;
+    entry->event_bytes_less_1 = (uint16_t)(item->event_bytes - 1);
+}
+
+/* The slice, or its events when they fit; takes over the item's reference. */
+static inline void weir__entry_fill(struct weir__entry *entry, const struct weir__item *item,
+                                    struct weir__pool *pool) {
+    uint64_t bytes = (uint64_t)item->count * item->event_bytes;
+    weir__entry_set(entry, item);
+    if (bytes <= WEIR__ENTRY_INLINE_BYTES && (item->flags & WEIR__MORE) == 0) {
+        memcpy(entry->events, weir__block_at(item->block, item->first, item->event_bytes),
+               (size_t)bytes);
+        entry->block = NULL;
+        entry->flags = 0;
+        weir__block_drop(item->block, pool);
+    }
+}
+
+/* Back into an item: inline events move into a block of their own.  false: no memory. */
+bool weir__entry_item(const struct weir__entry *entry, struct weir__item *item,
+                      struct weir__pool *pool);
+
+/* Takes such an item behind what `out` has.  Returns how many events were lost. */
+uint64_t weir__entry_recover(const struct weir__entry *entry, struct weir__queue *out,
+                             struct weir__pool *pool);
+
+/* Moves all items, behind what `to` has.  Returns how many events were lost. */
+uint64_t weir__queue_move_all(struct weir__queue *from, struct weir__queue *to,
+                              struct weir__pool *pool);
+
+#endif

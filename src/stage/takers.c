@@ -1,0 +1,132 @@
+/*
+ * Takers: consumers of a shared queue, at both of its ends.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The producer's side: who joins, who has left, and what is then taken back and
+ * sent anew.  The consumer's side: an entry is taken only when nothing that the
+ * stage has taken waits before it; a stage that held back looks again as
+ * soon as nothing does.  The protocol is told in edge/shared.h.
+ */
+#include "base/check.h"
+#include "dispatch/shared.h"
+#include "edge/shared.h"
+#include "memory/pool.h"
+#include "stage/stage.h"
+
+/* ---- the producer's side ------------------------------------------------- */
+
+/* What finds no demand any more goes to the buffer's head. */
+static void put_back(weir_stage *stage, struct weir__queue *events) {
+    uint64_t count = events->events;
+    if (count == 0) {
+        return;
+    }
+    if (weir__buffer_put_front(&stage->buffer, events)) {
+        weir__count(&stage->host->counters.buffered, count);
+        return;
+    }
+    weir__queue_drop(events, count, &stage->host->pool);
+    weir__stage_discard(stage, count, WEIR_DISCARD_OVERFLOW, false);
+}
+
+/*
+ * All that nobody has taken, sent anew: cut for those who are there now.  What no
+ * memory allows to take back is asked for again.
+ */
+static void send_anew(weir_stage *stage) {
+    struct weir__queue events;
+    weir__queue_open(&events, stage->host->allocator);
+    uint64_t lost = weir__shared_recall(stage->desk.shared, &events, &stage->host->pool);
+    weir__count(&stage->host->counters.returned, events.events);
+    weir__stage_discard(stage, lost, WEIR_DISCARD_OVERFLOW, true);
+    weir__shared_recalled(stage->dispatch.state, events.events + lost);
+    if (lost > 0) {
+        stage->desk.calls->demand_again(stage, lost);
+    }
+    uint64_t open = weir__stage_open_demand(stage);
+    uint64_t count = open < events.events ? open : events.events;
+    if (count > 0) {
+        weir__stage_dispatch(stage, &events, count);
+    }
+    put_back(stage, &events);
+    weir__queue_close(&events, &stage->host->pool);
+}
+
+void weir__stage_taker_joins(weir_stage *stage, struct weir__edge *edge) {
+    if (weir__shared_grain_fell(stage->dispatch.state)) {
+        send_anew(stage); /* before it can take: no entry is too large for it */
+    }
+    weir__shared_join(stage->desk.shared, edge);
+}
+
+void weir__stage_taker_left(weir_stage *stage, struct weir__edge *edge) {
+    void *dispatcher = stage->dispatch.state;
+    uint64_t upstream = weir__shared_left(dispatcher, &edge->outlet, edge->received);
+    edge->shared = NULL;
+    uint64_t left = weir__shared_leave(stage->desk.shared, &stage->host->pool);
+    WEIR__CHECK(left == 0); /* the dispatcher holds it still */
+    if (!stage->stopping) {
+        send_anew(stage);
+        weir__stage_demand(stage, upstream);
+    }
+}
+
+uint64_t weir__stage_leave_shared(weir_stage *stage) {
+    struct weir__shared *shared = stage->desk.shared;
+    stage->desk.shared = NULL;
+    return shared == NULL ? 0 : weir__shared_leave(shared, &stage->host->pool);
+}
+
+uint64_t weir__taker_left_behind(struct weir__host *host, struct weir__edge *edge) {
+    if (edge->shared == NULL) {
+        return 0;
+    }
+    uint64_t left = weir__shared_leave(edge->shared, &host->pool);
+    edge->shared = NULL;
+    return left;
+}
+
+/* ---- the consumer's side ------------------------------------------------- */
+
+/* Nothing that the stage has taken waits, here or with a reader. */
+static bool is_free(const weir_stage *stage) {
+    return weir__queue_empty(&stage->inq) && weir__queue_empty(&stage->lent);
+}
+
+bool weir__stage_take_shared(weir_stage *stage, struct weir__edge *edge, struct weir__entry *out) {
+    if (!is_free(stage) || !weir__shared_take(edge, out)) {
+        return false;
+    }
+    uint64_t more = edge->manual ? 0 : weir__window_cover(&edge->window, out->count);
+    if (more > 0 && !edge->closing) {
+        weir__edge_ask(edge, more);
+        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+        weir__outbox_flush(&stage->host->outbox);
+    }
+    return true;
+}
+
+void weir__stage_taker_cools(weir_stage *stage, struct weir__edge *edge) {
+    bool free = is_free(stage);
+    weir__shared_before_cooling(edge, free);
+    stage->held_back = stage->held_back || !free;
+}
+
+void weir__stage_taker_cooled(weir_stage *stage, struct weir__edge *edge) {
+    if (!is_free(stage) && weir__shared_declines(edge)) {
+        weir__shared_decline(edge);
+        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+    }
+}
+
+void weir__stage_takers_look(weir_stage *stage) {
+    if (!is_free(stage)) {
+        return;
+    }
+    stage->held_back = false;
+    for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
+        if (edge->subscribed && weir__edge_shared(edge) != NULL) {
+            weir__edge_heat(edge, WEIR__EVENTS);
+        }
+    }
+}
