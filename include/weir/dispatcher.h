@@ -278,8 +278,9 @@ uint32_t weir_partition_of(const void *key, size_t bytes, uint32_t partitions);
 /*
  * Consumers compete: each event goes to whichever of them is free first, so
  * no event waits behind a busy consumer while another is idle.  There is no
- * order across consumers; each one's own batches come in the order of emission,
- * but for what a consumer gave back.  (GenStage has no such dispatcher.)
+ * order across consumers.  Each one's own batches come in the order of emission,
+ * but for what was taken back when another consumer came or left.  (GenStage has
+ * no such dispatcher.)
  *
  * Events wait on one queue, in entries; a consumer takes one entry, handles it
  * as one message, and takes the next.  What it asks for joins one pool of demand:

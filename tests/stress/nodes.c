@@ -156,24 +156,26 @@ weir_ref stress_source_start(weir_runtime *runtime, struct stress_source *source
     weir_ref ref;
     stress_rng(&source->rng);
     STRESS_CHECK(source->total < STRESS_NUMBER_LIMIT);
-    STRESS_OK(weir_stage_start(runtime,
-                               &(weir_stage_options){.kind = WEIR_PRODUCER,
-                                                     .name = "source",
-                                                     .event_bytes = source->event_bytes,
-                                                     .state_bytes = sizeof source,
-                                                     .state = &source,
-                                                     .worker = source->worker,
-                                                     .demand = source->demand,
-                                                     .buffer_size = source->buffer_size != 0
-                                                                        ? source->buffer_size
-                                                                        : WEIR_INFINITY,
-                                                     .on = {.handle_demand = source_demand,
-                                                            .handle_subscribe = source_subscribe,
-                                                            .handle_cancel = source_cancel,
-                                                            .handle_cast = source_cast,
-                                                            .handle_info = stop_normally,
-                                                            .discarded = source_discarded}},
-                               &ref));
+    STRESS_OK(weir_stage_start(
+        runtime,
+        &(weir_stage_options){.kind = WEIR_PRODUCER,
+                              .name = "source",
+                              .event_bytes = source->event_bytes,
+                              .state_bytes = sizeof source,
+                              .state = &source,
+                              .worker = source->worker,
+                              .demand = source->demand,
+                              .dispatcher = source->dispatcher,
+                              .dispatcher_options = source->dispatcher_options,
+                              .buffer_size =
+                                  source->buffer_size != 0 ? source->buffer_size : WEIR_INFINITY,
+                              .on = {.handle_demand = source_demand,
+                                     .handle_subscribe = source_subscribe,
+                                     .handle_cancel = source_cancel,
+                                     .handle_cast = source_cast,
+                                     .handle_info = stop_normally,
+                                     .discarded = source_discarded}},
+        &ref));
     return ref;
 }
 

@@ -35,7 +35,9 @@ struct stress_source {
     bool everywhere; /* it also emits when subscriptions begin and end   */
     weir_demand_mode demand;
     unsigned worker;
-    size_t buffer_size; /* default: WEIR_INFINITY */
+    size_t buffer_size;                /* default: WEIR_INFINITY */
+    const weir_dispatcher *dispatcher; /* default: by demand     */
+    const void *dispatcher_options;
     /* what came of it */
     uint64_t next;
     uint64_t discarded;
