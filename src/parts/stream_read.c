@@ -139,22 +139,20 @@ static enum found step_until(weir_stream *stream, uint64_t deadline) {
 }
 
 /*
- * TIMEOUT: from now on the event says when there is something.  What came in the
- * meantime is taken, and as its signal may just have been cleared, given anew.
+ * TIMEOUT: from now on the event says when there is something.  It is cleared before
+ * the look: a signal that is lost with that told of what the look then finds.
  */
 static enum found give_up(weir_stream *stream) {
     report(stream);
     if (stream->event == 0) {
         return NOTHING;
     }
-    int event = (int)(stream->event - 1);
-    weir__event_clear(event);
+    weir__event_clear((int)(stream->event - 1));
     weir__exchange_u32(&stream->sleeper, WEIR__WAITING); /* J3 -> J4 */
     if (!something(stream)) {
         return NOTHING;
     }
-    weir__exchange_u32(&stream->sleeper, WEIR__AWAKE);
-    weir__event_signal(event);
+    rise(stream);
     return take(stream);
 }
 

@@ -8,6 +8,7 @@
  */
 #include "engine.h"
 #include "os/clock.h"
+#include "os/event.h"
 #include "os/futex.h"
 #include "os/thread.h"
 #include "os/topology.h"
@@ -55,6 +56,41 @@ int weir__thread_pin(unsigned core) {
 unsigned weir__topology_cores(unsigned *cores, unsigned limit) {
     for (unsigned core = 0; core < CORES && core < limit; core++) cores[core] = core;
     return CORES;
+}
+
+/* An event is a word: 1 while it is readable. */
+enum { EVENTS = 16 };
+
+static uint32_t events[EVENTS];
+static bool event_taken[EVENTS];
+
+int weir__event_open(void) {
+    for (int event = 0; event < EVENTS; event++) {
+        if (!event_taken[event]) {
+            event_taken[event] = true;
+            weir__event_clear(event);
+            return event;
+        }
+    }
+    return -EMFILE;
+}
+
+void weir__event_close(int event) {
+    event_taken[event] = false;
+}
+
+void weir__event_signal(int event) {
+    sim_exchange(&events[event], 1, sizeof *events);
+    sim_futex_wake(&events[event], EVENTS);
+}
+
+void weir__event_clear(int event) {
+    sim_exchange(&events[event], 0, sizeof *events);
+}
+
+void sim_event_wait(int event) {
+    while (sim_load(&events[event], sizeof *events) == 0)
+        sim_futex_wait(&events[event], 0, UINT64_MAX);
 }
 
 void __real_free(void *memory);

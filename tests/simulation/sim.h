@@ -77,6 +77,9 @@ void sim_futex_wake(const uint32_t *word, int count);
 uint64_t sim_now_ns(void);
 void sim_sleep_ns(uint64_t nanoseconds);
 
+/* Waits until the event (os/event.h) is readable. */
+void sim_event_wait(int event);
+
 /* --- for scenarios ------------------------------------------------------------------------ */
 
 /* A number in 0..bound-1 drawn from the seed. */

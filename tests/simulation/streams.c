@@ -1,0 +1,158 @@
+/*
+ * Simulates streams: readers outside of the runtime, on whole runtimes.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Method: fibers that are no workers take the numbers of one or two producers, by
+ * whatever call and wait the seed draws: next or batch, waiting in the call, or at
+ * the descriptor when there is nothing.  At the end each number was read once, in
+ * order where order is promised, or discarded and told; the accounts agree; nobody
+ * waits for ever.
+ *
+ *   read    one reader reads everything, to the end
+ *   leave   readers that come and go amid batches; some streams are stopped by others
+ */
+#include "driver.h"
+#include "world.h"
+
+#include <string.h>
+
+struct reader {
+    weir_stream *stream;
+    int descriptor;                 /* -1: it waits in the calls       */
+    uint64_t next[WORLD_PRODUCERS]; /* the least number that may come */
+};
+
+static bool all_is_told(void) {
+    return world.handled + world.discarded == world.total;
+}
+
+static void stop_producer(void) {
+    weir_stop(world.runtime, world.producers[0], WEIR_REASON_NORMAL);
+}
+
+static void discarded(void *context, uint64_t count, weir_discard cause) {
+    (void)context, (void)cause;
+    world.discarded += count;
+    if (world.keep_going && all_is_told()) stop_producer();
+}
+
+static void check(struct reader *reader, const uint64_t *events, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t number = events[i] & UINT32_MAX;
+        uint64_t producer = events[i] >> 32;
+        SIM_REQUIRE(producer < WORLD_PRODUCERS && number < world.total);
+        SIM_REQUIRE(world.seen[producer][number] == 0);
+        if (world.in_order) SIM_REQUIRE(number >= reader->next[producer]);
+        reader->next[producer] = number + 1;
+        world.seen[producer][number] = 1;
+    }
+    world.handled += count;
+    if (world.keep_going && all_is_told()) stop_producer();
+}
+
+static void open_stream(struct reader *reader, unsigned producers) {
+    weir_subscribe_to list[WORLD_PRODUCERS];
+    for (unsigned i = 0; i < producers; i++) {
+        list[i] =
+            (weir_subscribe_to){.producer = world.producers[i], .options = world_some_demand()};
+        list[i].options.cancel = WEIR_TEMPORARY;
+    }
+    const weir_stream_options options = {.event_bytes = sizeof(uint64_t),
+                                         .subscribe_to = list,
+                                         .subscribe_count = producers,
+                                         .demand = sim_draw(2) == 0 ? WEIR_STREAM_FORWARD
+                                                                    : WEIR_STREAM_LEAVE,
+                                         .worker = world_somewhere(),
+                                         .discarded = discarded};
+    *reader = (struct reader){.descriptor = -1};
+    must(weir_stream_open(world.runtime, &options, &reader->stream));
+    if (sim_draw(2) == 0) must(weir_stream_fd(reader->stream, &reader->descriptor));
+}
+
+/* Reads once, as the seed will have it.  False: the end. */
+static bool read_some(struct reader *reader) {
+    uint64_t number;
+    weir_batch batch = {.events = &number, .count = 1};
+    uint64_t timeout = reader->descriptor >= 0 && sim_draw(8) > 0 ? 0 : WEIR_FOREVER;
+    if (reader->descriptor >= 0 && timeout == 0 && sim_draw(2) == 0)
+        sim_event_wait(reader->descriptor); /* readable before each call */
+    weir_status status = sim_draw(2) == 0
+                             ? weir_stream_next(reader->stream, &number, timeout)
+                             : weir_stream_batch(reader->stream, sim_draw(3), timeout, &batch);
+    if (status == WEIR_TIMEOUT) {
+        SIM_REQUIRE(timeout == 0);
+        if (reader->descriptor >= 0) sim_event_wait(reader->descriptor);
+        return true;
+    }
+    if (status == WEIR_END) {
+        SIM_REQUIRE(world.keep_going || weir_stream_reason(reader->stream) == WEIR_REASON_NORMAL);
+        return false;
+    }
+    must(status);
+    check(reader, batch.events, batch.count);
+    return true;
+}
+
+/* --- read --------------------------------------------------------------------------------- */
+
+static void read_main(void *unused) {
+    (void)unused;
+    struct reader reader;
+    unsigned producers = 1 + (unsigned)sim_draw(2);
+    world_open_runtime();
+    weir_demand_mode mode = sim_draw(2) == 0 ? WEIR_ACCUMULATE : WEIR_FORWARD;
+    for (unsigned i = 0; i < producers; i++) world_start_producer(i, mode);
+    open_stream(&reader, producers);
+    for (unsigned i = 0; i < producers && mode == WEIR_ACCUMULATE; i++)
+        weir_demand(world.runtime, world.producers[i], WEIR_FORWARD);
+    while (read_some(&reader)) continue;
+    weir_stream_close(reader.stream);
+    world_finish(world.total * producers);
+    SIM_REQUIRE(world.discarded == 0);
+}
+
+/* --- leave -------------------------------------------------------------------------------- */
+
+static void run_reader(void *unused) {
+    (void)unused;
+    while (!all_is_told()) {
+        struct reader reader;
+        open_stream(&reader, 1);
+        weir_ref stage = weir_stream_stage(reader.stream);
+        for (uint64_t left = sim_draw(12); left > 0 && !all_is_told(); left--) {
+            if (sim_draw(24) == 0) weir_stop(world.runtime, stage, WEIR_REASON_USER);
+            if (!read_some(&reader)) break;
+        }
+        weir_stream_close(reader.stream);
+    }
+}
+
+static void leave_main(void *unused) {
+    (void)unused;
+    int readers[2];
+    world.in_order = false; /* what a reader gives back comes late to the other */
+    world.keep_going = true;
+    world_open_runtime();
+    world_start_producer(0, WEIR_FORWARD);
+    for (int i = 0; i < 2; i++) readers[i] = sim_spawn("reader", run_reader, NULL);
+    for (int i = 0; i < 2; i++) sim_join(readers[i]);
+    world_finish(world.total);
+}
+
+/* --- the list ----------------------------------------------------------------------------- */
+
+static void begin_read(void) {
+    world_begin(read_main, 25);
+}
+
+static void begin_leave(void) {
+    world_begin(leave_main, 25);
+}
+
+int main(int count, char **arguments) {
+    static const struct sim_scenario scenarios[] = {
+        {"read", 20000, 2000000, false, begin_read, NULL},
+        {"leave", 20000, 2000000, false, begin_leave, NULL},
+    };
+    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+}
