@@ -110,6 +110,7 @@ static void recall(weir_stage *self) {
     weir_stream *stream = stream_of(self);
     struct weir__queue *lent = &self->lent;
     stream->reason = self->reason;
+    self->ready->watched = false;
     uint64_t position = weir__exchange_u64(&stream->position, WEIR__STREAM_CLOSED);
     /* J5 -> J6, J7 -> J8 */
     take_back(stream, self, position);
@@ -139,7 +140,38 @@ static bool none_left(const weir_stream *stream) {
     return stream->ended > 0 && stream->ended == requested;
 }
 
-/* A poke: the reader has come back or quit, or a subscription was not to be had. */
+/* There is nothing more to read: the reader has quit, or no subscription is left. */
+static bool done(const weir_stream *stream, uint64_t position) {
+    return (position & WEIR__STREAM_QUIT) != 0 || none_left(stream);
+}
+
+static bool look(weir_stage *self) {
+    weir_stream *stream = stream_of(self);
+    uint64_t position = weir__load_acquire_u64(&stream->position); /* J5 -> J6 */
+    if (done(stream, position)) {
+        self->stopping = true;
+        self->reason = WEIR_REASON_NORMAL;
+        return true;
+    }
+    if ((position & WEIR__STREAM_MOVES) / 2 == stream->back) {
+        return false;
+    }
+    take_back(stream, self, position);
+    if (fill(stream, self)) {
+        weir__stream_wake(stream);
+    }
+    return true;
+}
+
+static bool unwatch(weir_stage *self) {
+    weir_stream *stream = stream_of(self);
+    weir__exchange_u32(&stream->poked, 0);                         /* J1 -> J2 */
+    uint64_t position = weir__load_relaxed_u64(&stream->position); /* `look` acquires it */
+    bool came = done(stream, position) || (position & WEIR__STREAM_MOVES) / 2 != stream->back;
+    return !came || weir__exchange_u32(&stream->poked, 1) != 0; /* then its poke is coming */
+}
+
+/* A poke: `look` is to be called from now on. */
 static weir_verdict handle_poke(weir_stage *self, const void *message, size_t bytes) {
     if (message != NULL || bytes != 0) {
         weir__host_log(self->host, WEIR_LOG_WARNING,
@@ -148,16 +180,11 @@ static weir_verdict handle_poke(weir_stage *self, const void *message, size_t by
         return WEIR_CONTINUE;
     }
     weir_stream *stream = stream_of(self);
-    weir__exchange_u32(&stream->poked, 0);                         /* J1 -> J2 */
-    uint64_t position = weir__load_acquire_u64(&stream->position); /* J5 -> J6 */
-    bool done = (position & WEIR__STREAM_QUIT) != 0 || none_left(stream);
-    take_back(stream, self, position);
+    self->ready->watched = true;
+    self->looks = 0;
     send_modes(stream);
-    if (!done && fill(stream, self)) {
-        weir__stream_wake(stream);
-    }
     weir__stream_release(stream); /* the poke's */
-    return done ? weir_stop_with(self, WEIR_REASON_NORMAL) : WEIR_CONTINUE;
+    return WEIR_CONTINUE;
 }
 
 /* Only a consumer that lends nothing is ever handed events. */
@@ -204,6 +231,8 @@ static weir_verdict init(weir_stage *self, void *argument) {
     const weir_stream *stream = argument;
     self->lend = lend;
     self->recall = recall;
+    self->look = look;
+    self->unwatch = unwatch;
     self->takes_bytes = stream->event_bytes;
     return WEIR_CONTINUE;
 }

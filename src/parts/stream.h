@@ -7,7 +7,9 @@
  * an entry, reads the events where they are, and comes back: it moves `position`,
  * and unless that is under way pokes the stage, which then drops the batch, counts
  * it as handled and asks.  The reader never touches a reference count, but for the
- * one batch that it may hold when the stage ends.
+ * one batch that it may hold when the stage ends.  As edges do, the stage stays hot:
+ * `poked` is 1 while it looks at position without being told, and in a steady flow
+ * nobody is poked.
  *
  *   field      writers                          readers
  *   ring       the worker; c_head the reader    the other
@@ -33,7 +35,7 @@
  *
  * Ordering.
  *   J1 -> J2  Dekker: move position, read poked / clear poked, read position: no
- *             return and no QUIT stays unseen.
+ *             return and no QUIT stays unseen by a stage that looks no more.
  *   J3 -> J4  Dekker: publish (an entry, CLOSED), read sleeper / set sleeper, look
  *             at the ring and at position: nobody sleeps beside something to take.
  *   J5 -> J6  position moves (a locked operation) -> is read by the worker

@@ -189,7 +189,11 @@ weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_
             return status;
         }
     }
-    memcpy(event, stream->next_event, stream->event_bytes);
+    if (WEIR__LIKELY(stream->event_bytes == sizeof(uint64_t))) {
+        memcpy(event, stream->next_event, sizeof(uint64_t)); /* one load, one store */
+    } else {
+        memcpy(event, stream->next_event, stream->event_bytes);
+    }
     stream->next_event += stream->event_bytes;
     stream->left--;
     return WEIR_OK;

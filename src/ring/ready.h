@@ -84,8 +84,9 @@ struct weir__ready_stage {
     struct weir__ready_stage *run_next;
     struct weir__ready_stage *run_previous;
     uint32_t polls;
-    bool held;   /* the owner is who raised is 1 for: it runs or is queued */
-    bool queued; /* in the bell's run list                                 */
+    bool held;    /* the owner is who raised is 1 for: it runs or is queued */
+    bool queued;  /* in the bell's run list                                 */
+    bool watched; /* its stage looks outside the runtime by itself           */
 };
 
 struct weir__bell {

@@ -238,6 +238,7 @@ static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
  * now: stages of one worker that work for each other need not cool in between. */
 static bool stays(const struct weir__worker *worker, const struct weir__ready_stage *ready) {
     return ready->hot[WEIR__DEMAND].count > 0 || ready->hot[WEIR__EVENTS].count > 0 ||
+           ready->watched ||
            (ready->polls < LINGER_TURNS && worker->host.hot_polls > 0 &&
             worker->bell.run_count < LINGER_STAGES);
 }

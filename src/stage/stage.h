@@ -85,10 +85,13 @@ struct weir_stage {
     struct weir__block *keep; /* keep.c: being filled, or NULL             */
 
     /* lending (lend.c): a part's; unless it lends, lend and recall are NULL */
-    struct weir__queue lent;           /* batches that are not back yet          */
-    void (*lend)(weir_stage *stage);   /* something was added to lent            */
-    void (*recall)(weir_stage *stage); /* at the end: lent is what was not read  */
-    size_t takes_bytes;                /* the only size of event it takes; 0: any */
+    struct weir__queue lent;            /* batches that are not back yet          */
+    void (*lend)(weir_stage *stage);    /* something was added to lent            */
+    void (*recall)(weir_stage *stage);  /* at the end: lent is what was not read  */
+    bool (*look)(weir_stage *stage);    /* while ready->watched: true, something came */
+    bool (*unwatch)(weir_stage *stage); /* false: something came, look on           */
+    uint32_t looks;                     /* in a row that found nothing               */
+    size_t takes_bytes;                 /* the only size of event it takes; 0: any */
 
     /* control */
     struct weir__mail_list control;

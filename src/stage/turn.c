@@ -95,6 +95,25 @@ static bool poll(weir_stage *stage, struct weir__edge *edge, enum weir__directio
     return any;
 }
 
+/*
+ * What a part's thread outside does is looked at while it keeps coming, as a hot
+ * edge is; then the part is poked when there is something again.
+ */
+static bool watch(weir_stage *stage) {
+    if (!stage->ready->watched || stage->stopping) {
+        return false;
+    }
+    if (stage->look(stage)) {
+        stage->looks = 0;
+        return true;
+    }
+    if (++stage->looks > stage->host->hot_polls) {
+        stage->looks = 0;
+        stage->ready->watched = !stage->unwatch(stage);
+    }
+    return false;
+}
+
 /* 2 and 3: each hot edge once, in turn. */
 static bool edges(weir_stage *stage, enum weir__direction direction, uint32_t *budget) {
     struct weir__ready_list *hot = &stage->ready->hot[direction];
@@ -126,6 +145,7 @@ bool weir__stage_turn(weir_stage *stage) {
     uint32_t budget = TURN_BATCHES;
     bool any = weir__stage_resume(stage, &budget);
     any = control(stage) || any;
+    any = watch(stage) || any;
     weir__ready_collect(stage->ready, take, stage);
     any = edges(stage, WEIR__DEMAND, &budget) || any;
     any = weir__stage_drain(stage, &budget) || any;
