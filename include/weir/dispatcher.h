@@ -212,7 +212,12 @@ typedef struct weir_demand_dispatcher_options {
 const weir_dispatcher *weir_broadcast_dispatcher(void);
 
 typedef struct weir_broadcast_dispatcher_options {
-    bool as_genstage; /* a refused stage's next attempt is accepted, and it gets all twice */
+    /* As GenStage: events that come while nobody waits for them answer no demand, so
+     * too little may be asked upstream, and consumers wait for ever. */
+    bool as_genstage;
+    /* As GenStage: a stage that was refused is accepted when it tries again, and gets
+     * every event twice. */
+    bool forgets_refused;
 } weir_broadcast_dispatcher_options;
 
 /*

@@ -11,7 +11,11 @@
  *
  *   served <= limit of every consumer;   the list is sorted by limit
  *   waiting == first's limit - served    (0 without consumers)
- *   waiting <= requested                 what was asked upstream and not broadcast
+ *   waiting <= requested                 what was asked upstream and not answered
+ *
+ * What is left over, because nobody waits for it now, answers a request all the
+ * same: the stage buffers it, and serves it to whoever asks.  (GenStage goes on
+ * waiting for it, and so for ever.)
  *
  * One owner, the producer's worker: no threads.
  */
@@ -23,7 +27,7 @@ struct listener {
     struct listener *after;
     uint64_t limit;
     weir_outlet *outlet;
-    bool forgotten; /* only as_genstage */
+    bool forgotten; /* only with forgets_refused */
 };
 
 struct audience {
@@ -32,7 +36,8 @@ struct audience {
     uint64_t count;
     uint64_t served;
     uint64_t requested;
-    bool as_genstage; /* a refusal forgets whom it was about */
+    bool as_genstage;     /* what is left over answers nothing */
+    bool forgets_refused; /* a refusal forgets whom it was about */
 };
 
 static void leave(struct audience *audience, struct listener *listener) {
@@ -70,6 +75,7 @@ static weir_status broadcast_init(void *state, weir_desk *desk, const void *opti
     struct audience *audience = state;
     const weir_broadcast_dispatcher_options *chosen = options;
     audience->as_genstage = chosen && chosen->as_genstage;
+    audience->forgets_refused = chosen && chosen->forgets_refused;
     return WEIR_OK;
 }
 
@@ -82,7 +88,7 @@ static weir_reason broadcast_subscribe(void *state, weir_outlet *consumer, uint6
     *upstream = 0;
     for (struct listener *other = audience->first; other; other = other->after) {
         if (same_stage(other, consumer) && !other->forgotten) {
-            other->forgotten = audience->as_genstage;
+            other->forgotten = audience->forgets_refused;
             return WEIR_REASON_ALREADY_SUBSCRIBED;
         }
     }
@@ -113,9 +119,10 @@ static void broadcast_dispatch(void *state, weir_run *run, uint64_t count) {
     struct audience *audience = state;
     uint64_t open = waiting(audience);
     uint64_t now = count < open ? count : open;
+    uint64_t answered = audience->as_genstage ? now : count;
+    audience->requested -= answered < audience->requested ? answered : audience->requested;
     if (now == 0) return;
     audience->served += now;
-    audience->requested -= now;
     if (audience->count == 1 && !weir_outlet_options(audience->first->outlet)->selector) {
         weir_run_send(run, audience->first->outlet, now); /* nobody to share with */
         return;

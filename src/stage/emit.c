@@ -263,11 +263,15 @@ void weir__stage_offer(weir_stage *stage, struct weir__queue *events) {
         return;
     }
     if (weir__buffer_count(&stage->buffer) > 0) {
-        to_buffer(stage, events); /* nothing overtakes */
-        weir__stage_serve(stage);
-        return;
+        weir__stage_serve(stage); /* nothing overtakes */
     }
-    weir__stage_dispatch(stage, events, events->events);
+    /*
+     * Where there is no open demand the dispatcher delivers none of them, but it
+     * is told that they came: they answer what it had asked upstream.
+     */
+    if (weir__buffer_count(&stage->buffer) == 0 || weir__stage_open_demand(stage) == 0) {
+        weir__stage_dispatch(stage, events, events->events);
+    }
     if (events->events > 0) {
         to_buffer(stage, events);
     }

@@ -284,7 +284,8 @@ static size_t read_option(const struct words *words, size_t index, struct actor 
     } else if (words_are(words, index, "dispatcher") && words_are(words, value, "demand")) {
         options->dispatcher = weir_demand_dispatcher();
     } else if (words_are(words, index, "dispatcher") && words_are(words, value, "broadcast")) {
-        static const weir_broadcast_dispatcher_options recorded = {.as_genstage = true};
+        static const weir_broadcast_dispatcher_options recorded = {.as_genstage = true,
+                                                                   .forgets_refused = true};
         options->dispatcher = weir_broadcast_dispatcher();
         options->dispatcher_options = &recorded;
     } else if (words_are(words, index, "dispatcher") && read_partition(words, value, actor)) {

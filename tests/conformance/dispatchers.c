@@ -19,6 +19,7 @@
 struct kind_options {
     union {
         weir_demand_dispatcher_options demand;
+        weir_broadcast_dispatcher_options broadcast;
         weir_partition_dispatcher_options partition;
     } as;
     struct hash { /* event E: E mod partitions, or nowhere when K divides it */
@@ -40,8 +41,8 @@ static bool read_demand(const struct words *setup, struct kind_options *options)
     return true;
 }
 
-static bool read_nothing(const struct words *setup, struct kind_options *options) {
-    (void)options;
+static bool read_broadcast(const struct words *setup, struct kind_options *options) {
+    options->as.broadcast.as_genstage = true;
     return setup->count == 2;
 }
 
@@ -66,7 +67,7 @@ static bool read_partition(const struct words *setup, struct kind_options *optio
 
 static const struct kind kinds[] = {
     {"demand", weir_demand_dispatcher, read_demand},
-    {"broadcast", weir_broadcast_dispatcher, read_nothing},
+    {"broadcast", weir_broadcast_dispatcher, read_broadcast},
     {"partition", weir_partition_dispatcher, read_partition},
 };
 

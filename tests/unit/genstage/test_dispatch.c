@@ -213,6 +213,32 @@ static void who_comes_amid_what_was_asked_gets_the_rest_of_it(void **state) {
     }
 }
 
+/* ---- demand that would be forgotten: GenStage's consumers wait for ever ------------- */
+
+/* Ten are asked for, by who leaves; ten come, in two parts; more is wanted than that. */
+static void what_came_meanwhile_is_not_taken_for_what_is_to_come(void **state) {
+    (void)state;
+    static struct scene s;
+    for (int broadcast = 0; broadcast < 2; broadcast++) {
+        const weir_dispatcher *dispatcher =
+            broadcast ? weir_broadcast_dispatcher() : weir_demand_dispatcher();
+        for (int world = 0; open_scene(&s, world, dispatcher); world++) {
+            come(&s, A);
+            ask(&s, A, 10, 10);
+            leave(&s, A, 0);
+            emit(&s, 4);
+            emit(&s, 6);
+            expect_buffered(&s, 10);
+            come(&s, B);
+            ask(&s, B, 14, 4); /* ten are there: four more are asked for */
+            player_expect(&s.c[B], "events 0..9\n");
+            emit(&s, 4);
+            player_expect(&s.c[B], "events 10..13\n");
+            rig_close(&s.rig);
+        }
+    }
+}
+
 /* ---- the demand dispatcher ---------------------------------------------------------- */
 
 static void two_subscriptions_of_one_stage_are_two_consumers(void **state) {
@@ -259,6 +285,7 @@ int main(void) {
         cmocka_unit_test(when_the_slowest_leaves_only_the_difference_is_asked),
         cmocka_unit_test(all_go_at_the_pace_of_the_slowest),
         cmocka_unit_test(who_comes_amid_what_was_asked_gets_the_rest_of_it),
+        cmocka_unit_test(what_came_meanwhile_is_not_taken_for_what_is_to_come),
         cmocka_unit_test(two_subscriptions_of_one_stage_are_two_consumers),
         cmocka_unit_test(a_message_to_oneself_does_not_wait_for_the_consumers),
     };
