@@ -181,29 +181,6 @@ static void a_peers_end_is_told_as_the_end_of_the_subscription(void **state) {
     }
 }
 
-static weir_verdict watch_in_vain(weir_stage *self, struct player *player, uint64_t number) {
-    weir_monitor monitor;
-    weir_status status = weir_monitor_stage(self, (weir_ref){number}, &monitor);
-    RIG_CHECK(player->rig, status == WEIR_INVALID);
-    return WEIR_CONTINUE;
-}
-
-static void oneself_or_without_a_callback_is_refused(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
-    struct player s = {.name = "s", .kind = WEIR_CONSUMER, .does.cast = watch_in_vain};
-    struct player u = s;
-    s.does.gone = go_on;
-    player_start(&s, &rig, NULL);
-    player_start(&u, &rig, NULL); /* without handle_down */
-    player_cast(&s, s.ref.bits);
-    player_cast(&u, s.ref.bits);
-    rig_rest(&rig);
-    assert_int_equal(weir_runtime_stages(rig.runtime), 2);
-    rig_close(&rig);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_waits_for_a_stop_finds_it_done),
@@ -212,7 +189,6 @@ int main(void) {
         cmocka_unit_test(who_watches_is_told_of_the_end),
         cmocka_unit_test(who_no_longer_watches_is_not_told),
         cmocka_unit_test(a_peers_end_is_told_as_the_end_of_the_subscription),
-        cmocka_unit_test(oneself_or_without_a_callback_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,28 +108,6 @@ static void a_name_that_nobody_has_fails_the_start(void **state) {
     }
 }
 
-static void bad_names_are_refused(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
-    struct player s = {.name = "s", .kind = WEIR_CONSUMER};
-    char name[WEIR_NAME_LIMIT + 2];
-    player_start(&s, &rig, NULL);
-    memset(name, 'x', sizeof name);
-    name[WEIR_NAME_LIMIT + 1] = '\0';
-    assert_int_equal(weir_register(rig.runtime, s.ref, name), WEIR_INVALID);
-    name[WEIR_NAME_LIMIT] = '\0';
-    assert_int_equal(weir_register(rig.runtime, s.ref, name), WEIR_OK);
-    assert_int_equal(whois(&rig, name).bits, s.ref.bits);
-    assert_int_equal(weir_register(rig.runtime, s.ref, ""), WEIR_INVALID);
-    assert_int_equal(weir_register(rig.runtime, s.ref, NULL), WEIR_INVALID);
-    assert_int_equal(weir_unregister(rig.runtime, "nobody"), WEIR_NO_NAME);
-    player_stop(&s, WEIR_REASON_NORMAL);
-    rig_rest(&rig);
-    assert_int_equal(weir_register(rig.runtime, s.ref, "late"), WEIR_NO_STAGE);
-    rig_close(&rig);
-}
-
 /* ---- threads -------------------------------------------------------------------- */
 
 enum { RIVALS = 4, ROUNDS = 50 };
@@ -186,7 +164,6 @@ int main(void) {
         cmocka_unit_test(a_taken_name_is_refused_at_the_start),
         cmocka_unit_test(a_stage_subscribes_by_reference_or_by_name),
         cmocka_unit_test(a_name_that_nobody_has_fails_the_start),
-        cmocka_unit_test(bad_names_are_refused),
         cmocka_unit_test(a_name_belongs_to_one_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
