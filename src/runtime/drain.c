@@ -2,8 +2,9 @@
  * Draining: every stage finishes, and what does not is named.
  * SPDX-License-Identifier: Apache-2.0
  *
- * `draining` is set before the workers are told, so a stage that a start brings
- * after that mail is told as it joins.  When the time is up, each worker is asked
+ * `draining` is set before the workers are told: a stage whose source has finished
+ * knows why, though its own worker be told later.  A start that was under way
+ * brings its stage after that mail: it is told as it joins.  When the time is up, each worker is asked
  * for a stage that holds things up; a worker that does not answer within a grace
  * is in a callback, and the stage whose it is (`entered`) is the answer.
  */

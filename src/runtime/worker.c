@@ -54,6 +54,7 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
     host->used_up = weir__message_used_up;
     host->bell_of = bell_of;
     host->calls = &runtime->calls;
+    host->draining = &runtime->draining;
     weir__pool_open(&host->pool, &runtime->allocator);
 }
 
@@ -68,7 +69,7 @@ static void join(struct weir__worker *worker, weir_stage *stage) {
         stage->next->previous = stage;
     }
     worker->stages = stage;
-    if (weir__load_relaxed_u32(&worker->host.runtime->draining) != 0) {
+    if (worker->finishes) { /* not before: its subscriptions come behind it */
         weir__stage_finish(stage, true);
     }
     if (stage->control.first != NULL) { /* what init has sent to itself */
@@ -121,6 +122,7 @@ void weir__worker_stop_all(struct weir__worker *worker) {
 }
 
 static void finish_all(struct weir__worker *worker) {
+    worker->finishes = true;
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         weir__stage_finish(stage, true);
     }

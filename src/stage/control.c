@@ -107,9 +107,19 @@ static bool stops(weir_cancel_mode mode, weir_reason reason) {
            (reason != WEIR_REASON_NORMAL && reason != WEIR_REASON_SHUTDOWN);
 }
 
+/* A stage that finishes stops once it holds nothing, and not because a source has
+ * finished before, even before it could subscribe there. */
+static bool stops_later(const weir_stage *stage, weir_reason reason) {
+    return stage->finishing && (reason == WEIR_REASON_NORMAL || reason == WEIR_REASON_SHUTDOWN ||
+                                reason == WEIR_REASON_NOPROC);
+}
+
 void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
     weir_cancel_cause cause = edge->close_cause;
     weir_reason reason = edge->close_reason;
+    if (weir__load_relaxed_u32(stage->host->draining) != 0) {
+        weir__stage_finish(stage, true); /* a source elsewhere was told before we were */
+    }
     weir__stage_unlink_producer(stage, edge);
     edge->subscribed = false;
     if (edge->ready[WEIR__EVENTS].hot) {
@@ -120,9 +130,7 @@ void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_cancel(stage, &peer, cause, reason));
     }
-    bool normal = reason == WEIR_REASON_NORMAL || reason == WEIR_REASON_SHUTDOWN;
-    bool later = stage->finishing && normal; /* once it holds nothing */
-    if (!stage->stopping && !later && stops(edge->options.cancel, reason)) {
+    if (!stage->stopping && !stops_later(stage, reason) && stops(edge->options.cancel, reason)) {
         stage->stopping = true;
         stage->reason = reason;
     }

@@ -33,7 +33,7 @@ static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, 
     struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
     uint64_t lost = weir__edge_send(edge, queue, count, &stage->host->pool);
     weir__count(&stage->host->counters.sent, count);
-    weir__stage_discard(stage, lost, WEIR_DISCARD_OVERFLOW, true);
+    weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
     weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
 }
 
@@ -115,7 +115,7 @@ static void count_run(weir_stage *stage, const struct weir_run *run) {
         struct weir__counters *counters = &stage->host->counters;
         weir__count(&counters->shared, run->shared);
         weir__count(&counters->copies, run->copies);
-        weir__stage_discard(stage, run->lost, WEIR_DISCARD_OVERFLOW, false);
+        weir__stage_discard(stage, run->lost, WEIR_DISCARD_NO_MEMORY, false);
     }
 }
 

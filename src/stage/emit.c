@@ -247,8 +247,18 @@ void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, 
                    stage->name, (unsigned long long)count, why[cause]);
 }
 
+static void drop_all(weir_stage *stage, struct weir__queue *events, weir_discard cause) {
+    uint64_t count = events->events;
+    weir__queue_drop(events, count, &stage->host->pool);
+    weir__stage_discard(stage, count, cause, false);
+}
+
 static void to_buffer(weir_stage *stage, struct weir__queue *events) {
     uint64_t count = events->events;
+    if (!weir__queue_reserve(&stage->buffer.queue, events->count)) {
+        drop_all(stage, events, WEIR_DISCARD_NO_MEMORY);
+        return;
+    }
     weir__stage_unpin(stage, events, events->count);
     uint64_t dropped = weir__buffer_store(&stage->buffer, events, weir__stage_info_passed, stage);
     weir__count(&stage->host->counters.buffered, count - dropped);
@@ -257,9 +267,7 @@ static void to_buffer(weir_stage *stage, struct weir__queue *events) {
 
 void weir__stage_offer(weir_stage *stage, struct weir__queue *events) {
     if (stage->drop_unheard && stage->consumers == NULL) {
-        uint64_t count = events->events;
-        weir__queue_drop(events, count, &stage->host->pool);
-        weir__stage_discard(stage, count, WEIR_DISCARD_UNHEARD, false);
+        drop_all(stage, events, WEIR_DISCARD_UNHEARD);
         return;
     }
     if (weir__buffer_count(&stage->buffer) > 0) {
@@ -280,8 +288,7 @@ void weir__stage_offer(weir_stage *stage, struct weir__queue *events) {
 static void hold(weir_stage *stage, struct weir__queue *events) {
     uint64_t count = events->events;
     if (!weir__queue_reserve(&stage->held, events->count)) {
-        weir__queue_drop(events, count, &stage->host->pool);
-        weir__stage_discard(stage, count, WEIR_DISCARD_OVERFLOW, false);
+        drop_all(stage, events, WEIR_DISCARD_NO_MEMORY);
         return;
     }
     weir__count(&stage->host->counters.buffered, count);

@@ -44,6 +44,7 @@ struct weir__host {
     struct weir__counters counters;
     struct weir__timers timers;
     struct weir__calls *calls; /* the runtime's                           */
+    const uint32_t *draining;  /* likewise (atomic): all stages finish    */
     uint64_t entered;          /* atomic: whose callback ran last; N1 -> N2 publishes its label */
     weir_stage *running;       /* whose callback runs; NULL between callbacks */
     uint32_t hot_polls;        /* empty polls before an edge or stage cools   */

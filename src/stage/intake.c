@@ -35,7 +35,7 @@ static void ask(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
 static void lose(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
     count += edge->partial.events;
     weir__queue_drop(&edge->partial, edge->partial.events, &stage->host->pool);
-    weir__stage_discard(stage, count, WEIR_DISCARD_OVERFLOW, true);
+    weir__stage_discard(stage, count, WEIR_DISCARD_NO_MEMORY, true);
     if (!edge->manual) {
         uint64_t over = 0;
         weir__window_message(&edge->window);
@@ -109,7 +109,7 @@ static bool next_run(weir_stage *stage, uint64_t count, struct weir__item *out) 
     struct weir__block *block = weir__pool_get(pool, event_bytes, count);
     if (block == NULL) {
         weir__queue_drop(&stage->inq, count, pool);
-        weir__stage_discard(stage, count, WEIR_DISCARD_OVERFLOW, true);
+        weir__stage_discard(stage, count, WEIR_DISCARD_NO_MEMORY, true);
         return false;
     }
     *out = (struct weir__item){.block = block,

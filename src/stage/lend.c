@@ -18,7 +18,7 @@ bool weir__stage_lend(weir_stage *stage, struct weir__edge *edge, struct weir__i
     struct weir__queue *lent = &stage->lent;
     if (!weir__queue_reserve(lent, 2)) {
         weir__block_drop(item.block, &stage->host->pool);
-        weir__stage_discard(stage, item.count, WEIR_DISCARD_OVERFLOW, true);
+        weir__stage_discard(stage, item.count, WEIR_DISCARD_NO_MEMORY, true);
         return false;
     }
     item.flags &= WEIR__SHARED;

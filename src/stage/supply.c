@@ -290,7 +290,7 @@ static void replay(weir_stage *stage) {
     }
     if (!kept) {
         weir__block_drop(item.block, &stage->host->pool);
-        weir__stage_discard(stage, item.count, WEIR_DISCARD_OVERFLOW, false);
+        weir__stage_discard(stage, item.count, WEIR_DISCARD_NO_MEMORY, false);
     }
     weir__stage_offer(stage, &events);
     weir__queue_close(&events, &stage->host->pool);

@@ -1,0 +1,332 @@
+/*
+ * Simulates what stages and threads tell each other beside events.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Method: as graphs.c.  Nobody waits for ever; each call is answered, with its
+ * own answer, or told that the stage has gone; each watcher is told once; each
+ * timer fires once or was cancelled; what is drained is handled.
+ *
+ *   call       threads call a stage that answers, has another answer, or stops
+ *   ring       stages on several workers call each other round in a ring
+ *   watch      stages watch each other, lose interest, and stop
+ *   timers     timers are armed, cancelled and fire while workers sleep
+ *   drain      a runtime with an inlet and a pipeline is drained amid pushes
+ */
+#include "driver.h"
+#include "world.h"
+
+enum { THREADS = 2, CALLS = 4 };
+
+static weir_ref ones[3];
+static uint64_t counted; /* what the scenario counts */
+
+static weir_ref start(weir_callbacks on, unsigned worker) {
+    weir_ref ref;
+    on.handle_events = world_check_off;
+    weir_stage_options options = {.kind = WEIR_CONSUMER, .worker = worker, .on = on};
+    must(weir_stage_start(world.runtime, &options, &ref));
+    return ref;
+}
+
+static uint64_t number_in(const void *message, size_t bytes) {
+    SIM_REQUIRE(bytes == sizeof(uint64_t));
+    return *(const uint64_t *)message;
+}
+
+/* --- call --------------------------------------------------------------------------------- */
+
+struct passed {
+    weir_from from;
+    uint64_t number;
+};
+
+static void answer(weir_from from, uint64_t number) {
+    number *= 3;
+    weir_status status = weir_reply(world.runtime, from, &number, sizeof number);
+    SIM_REQUIRE(status == WEIR_OK || status == WEIR_NO_CALLER);
+}
+
+static weir_verdict answer_passed(weir_stage *self, const void *message, size_t bytes) {
+    (void)self;
+    SIM_REQUIRE(bytes == sizeof(struct passed));
+    const struct passed *passed = message;
+    answer(passed->from, passed->number);
+    return WEIR_CONTINUE;
+}
+
+/* To a stage that answers, unless the runtime is being closed. */
+static void pass_on(const struct passed *passed) {
+    weir_status status = weir_cast(world.runtime, ones[1], passed, sizeof *passed);
+    SIM_REQUIRE(status == WEIR_OK || status == WEIR_NO_STAGE);
+}
+
+static weir_verdict answer_somehow(weir_stage *self, weir_from from, const void *request,
+                                   size_t bytes) {
+    struct passed passed = {from, number_in(request, bytes)};
+    uint64_t told = passed.number * 3;
+    switch (sim_draw(4)) {
+    case 0:
+        must(weir_reply_after(self, from, &told, sizeof told));
+        return sim_draw(4) == 0 ? WEIR_STOP : WEIR_CONTINUE;
+    case 1:
+        pass_on(&passed);
+        return sim_draw(8) == 0 ? WEIR_STOP : WEIR_CONTINUE;
+    default:
+        answer(from, passed.number);
+        return WEIR_CONTINUE;
+    }
+}
+
+static void run_caller(void *argument) {
+    uint64_t number = 100 * (uint64_t)(uintptr_t)argument;
+    uint64_t timeout = sim_draw(3) == 0 ? sim_draw(3000) : WEIR_FOREVER;
+    for (int i = 0; i < CALLS; i++, number++) {
+        uint64_t told = 0;
+        weir_answer room = {.bytes = &told, .room = sizeof told};
+        weir_status status =
+            weir_call(world.runtime, ones[0], &number, sizeof number, &room, timeout);
+        if (status == WEIR_NO_STAGE) return;
+        SIM_REQUIRE(status == WEIR_OK || (status == WEIR_TIMEOUT && timeout != WEIR_FOREVER));
+        SIM_REQUIRE(status == WEIR_TIMEOUT || (told == number * 3 && room.count == sizeof told));
+        if (status == WEIR_TIMEOUT) SIM_REQUIRE(told == 0);
+    }
+}
+
+static void call_main(void *unused) {
+    (void)unused;
+    int callers[THREADS];
+    world_open_runtime();
+    ones[0] = start((weir_callbacks){.handle_call = answer_somehow}, world_somewhere());
+    ones[1] = start((weir_callbacks){.handle_cast = answer_passed}, world_somewhere());
+    for (int i = 0; i < THREADS; i++)
+        callers[i] = sim_spawn("caller", run_caller, (void *)(uintptr_t)(i + 1));
+    if (sim_draw(2) == 0) {
+        weir_status status =
+            weir_stop_wait(world.runtime, ones[0], WEIR_REASON_NORMAL, WEIR_FOREVER);
+        SIM_REQUIRE(status == WEIR_OK || status == WEIR_NO_STAGE);
+    }
+    for (int i = 0; i < THREADS; i++) sim_join(callers[i]);
+    world_close_runtime();
+}
+
+/* --- ring --------------------------------------------------------------------------------- */
+
+/* The next one of the ring is asked; whether it could be asked is the answer. */
+static uint64_t ask_next(weir_stage *self) {
+    uint64_t told = 0;
+    weir_answer room = {.bytes = &told, .room = sizeof told};
+    unsigned at = 0;
+    while (ones[at].bits != weir_self(self).bits) at++;
+    weir_status status =
+        weir_call(world.runtime, ones[(at + 1) % world.workers], NULL, 0, &room, WEIR_FOREVER);
+    SIM_REQUIRE(status == WEIR_OK || status == WEIR_WRONG_THREAD);
+    return status == WEIR_OK ? told + 1 : 0;
+}
+
+static weir_verdict ask_on(weir_stage *self, weir_from from, const void *request, size_t bytes) {
+    (void)request, (void)bytes;
+    uint64_t depth = ask_next(self);
+    must(weir_reply(world.runtime, from, &depth, sizeof depth));
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict begin_asking(weir_stage *self, const void *message, size_t bytes) {
+    (void)message, (void)bytes;
+    SIM_REQUIRE(ask_next(self) < 2 * world.workers);
+    counted++;
+    return WEIR_CONTINUE;
+}
+
+static void ring_main(void *unused) {
+    (void)unused;
+    world_open_runtime();
+    for (unsigned i = 0; i < world.workers; i++)
+        ones[i] = start((weir_callbacks){.handle_call = ask_on, .handle_cast = begin_asking},
+                        WEIR_WORKER(i));
+    for (unsigned i = 0; i < 2 * world.workers; i++)
+        must(weir_cast(world.runtime, ones[i % world.workers], NULL, 0));
+    weir_runtime_settle(world.runtime, WEIR_FOREVER);
+    SIM_REQUIRE(counted == 2 * world.workers);
+    world_close_runtime();
+}
+
+/* --- watch -------------------------------------------------------------------------------- */
+
+static uint64_t watches; /* begun and not given up */
+
+/* Watches another stage; may lose interest at once. */
+static weir_verdict watch_another(weir_stage *self, const void *message, size_t bytes) {
+    weir_monitor monitor;
+    weir_ref other = ones[number_in(message, bytes)];
+    if (other.bits == weir_self(self).bits) return WEIR_CONTINUE;
+    must(weir_monitor_stage(self, other, &monitor));
+    watches++;
+    if (sim_draw(4) == 0) {
+        must(weir_demonitor(self, monitor));
+        watches--;
+    }
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict count_down(weir_stage *self, weir_ref stage, weir_reason reason) {
+    SIM_REQUIRE(stage.bits != weir_self(self).bits);
+    SIM_REQUIRE(reason == WEIR_REASON_USER || reason == WEIR_REASON_NOPROC);
+    counted++;
+    return WEIR_CONTINUE;
+}
+
+/* The first stage stays and watches; the others come to watch each other, and stop. */
+static void watch_main(void *unused) {
+    (void)unused;
+    world_open_runtime();
+    for (int i = 0; i < 3; i++)
+        ones[i] = start((weir_callbacks){.handle_cast = watch_another, .handle_down = count_down},
+                        world_somewhere());
+    uint64_t first = 0;
+    bool all_watch = sim_draw(2) == 0;
+    for (uint64_t i = 0; i < 6; i++) {
+        uint64_t other = sim_draw(3);
+        weir_ref watcher = ones[all_watch ? sim_draw(3) : 0];
+        first += watcher.bits == ones[0].bits && other != 0;
+        weir_cast(world.runtime, watcher, &other, sizeof other);
+        if (i == 3) weir_stop(world.runtime, ones[1], WEIR_REASON_USER);
+    }
+    weir_stop(world.runtime, ones[2], WEIR_REASON_USER);
+    weir_runtime_settle(world.runtime, WEIR_FOREVER);
+    if (!all_watch) SIM_REQUIRE(counted == watches);
+    SIM_REQUIRE(counted <= watches && watches <= 6);
+    world_close_runtime();
+}
+
+/* --- timers ------------------------------------------------------------------------------- */
+
+static uint64_t cancelled;
+
+static weir_verdict arm_some(weir_stage *self, const void *message, size_t bytes) {
+    (void)message, (void)bytes;
+    weir_timer timers[3];
+    for (int i = 0; i < 3; i++)
+        must(weir_send_after(world.runtime, weir_self(self), NULL, 0, sim_draw(20000), &timers[i]));
+    weir_status status = weir_cancel_timer(world.runtime, timers[sim_draw(3)]);
+    must(status);
+    cancelled++;
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict count_info(weir_stage *self, const void *message, size_t bytes) {
+    (void)self, (void)message, (void)bytes;
+    counted++;
+    return WEIR_CONTINUE;
+}
+
+static void run_armer(void *unused) {
+    (void)unused;
+    for (int i = 0; i < 2; i++)
+        must(weir_send_after(world.runtime, ones[0], NULL, 0, sim_draw(20000), NULL));
+}
+
+static void timers_main(void *unused) {
+    (void)unused;
+    world_open_runtime();
+    ones[0] = start((weir_callbacks){.handle_cast = arm_some, .handle_info = count_info},
+                    world_somewhere());
+    int armer = sim_spawn("armer", run_armer, NULL);
+    must(weir_cast(world.runtime, ones[0], NULL, 0));
+    sim_join(armer);
+    if (sim_draw(4) > 0) {
+        while (counted < 4) sim_sleep_ns(5000);
+        SIM_REQUIRE(cancelled == 1);
+    }
+    world_close_runtime();
+    SIM_REQUIRE(counted <= 4);
+}
+
+/* --- drain -------------------------------------------------------------------------------- */
+
+static weir_inlet *inlet;
+
+static void run_pusher(void *unused) {
+    (void)unused;
+    for (uint64_t next = 0; next < world.total; next++) {
+        uint64_t event = world_event(1, next);
+        weir_status status = weir_inlet_push(inlet, &event, 1, WEIR_FOREVER);
+        if (status == WEIR_NO_STAGE) return; /* drained: no more is taken */
+        must(status);
+        world.pushed++;
+    }
+}
+
+static weir_verdict forward(weir_stage *self, weir_batch *batch) {
+    return weir_forward(self, batch);
+}
+
+static void drain_main(void *unused) {
+    (void)unused;
+    weir_ref sources[2];
+    world_open_runtime();
+    world.keep_going = true;
+    world.in_order = true;
+    world_start_producer(0, sim_draw(2) == 0 ? WEIR_ACCUMULATE : WEIR_FORWARD);
+    weir_inlet_options options = {.event_bytes = sizeof(uint64_t),
+                                  .capacity = 1 + (size_t)sim_draw(4),
+                                  .when_full = WEIR_BLOCK,
+                                  .worker = world_somewhere()};
+    must(weir_inlet_open(world.runtime, &options, &inlet, &sources[1]));
+    world.producers[1] = sources[1]; /* so nothing stops before all is handled */
+    weir_stage_options relay = {.kind = WEIR_PRODUCER_CONSUMER,
+                                .event_bytes = sizeof(uint64_t),
+                                .on = {.handle_events = forward}};
+    sources[0] = world_start_stage(relay, 1, world.producers);
+    world_start_consumer(2, sources);
+    int pusher = sim_spawn("pusher", run_pusher, NULL);
+    for (uint64_t wait = sim_draw(200); wait > 0; wait--) sim_now_ns();
+    weir_drain_report report;
+    must(weir_runtime_drain(world.runtime, WEIR_FOREVER, &report));
+    sim_join(pusher);
+    weir_inlet_close(inlet);
+    SIM_REQUIRE(report.stages == 0);
+    world_close_runtime();
+    SIM_REQUIRE(world.discarded == 0);
+    SIM_REQUIRE(world.handled >= world.pushed);
+    for (uint64_t i = 0; i < world.pushed; i++) SIM_REQUIRE(world.seen[1][i] == 1);
+}
+
+/* --- the list ----------------------------------------------------------------------------- */
+
+static void begin(void (*run)(void *argument)) {
+    counted = 0;
+    watches = 0;
+    cancelled = 0;
+    world_begin(run, 12);
+}
+
+static void begin_call(void) {
+    begin(call_main);
+}
+
+static void begin_ring(void) {
+    begin(ring_main);
+}
+
+static void begin_watch(void) {
+    begin(watch_main);
+}
+
+static void begin_timers(void) {
+    begin(timers_main);
+}
+
+static void begin_drain(void) {
+    begin(drain_main);
+}
+
+int main(int count, char **arguments) {
+    static const struct sim_scenario scenarios[] = {
+        {"call", 10000, 2000000, true, begin_call, NULL},
+        {"ring", 10000, 2000000, true, begin_ring, NULL},
+        {"watch", 10000, 2000000, true, begin_watch, NULL},
+        {"timers", 10000, 2000000, true, begin_timers, NULL},
+        {"drain", 10000, 2000000, true, begin_drain, NULL},
+    };
+    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+}
