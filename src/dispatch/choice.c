@@ -50,7 +50,7 @@ static weir_status check(const weir_partition_dispatcher_options *options) {
 
 static bool copy_names(struct weir__partitions *all, const char *const *names) {
     for (uint32_t i = 0; i < all->count; i++) all->names_bytes += strlen(names[i]) + 1;
-    all->names = weir__alloc(all->desk->allocator, all->names_bytes, 1);
+    all->names = weir__alloc(all->desk->allocator, all->names_bytes, 8);
     if (all->names == NULL) return false;
     char *to = all->names;
     for (uint32_t i = 0; i < all->count; i++) {
