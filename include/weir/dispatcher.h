@@ -200,6 +200,10 @@ const weir_dispatcher *weir_demand_dispatcher(void);
 
 typedef struct weir_demand_dispatcher_options {
     uint64_t max_demand; /* as GenStage's; a larger ask is served alike */
+    /* The first emission goes to the consumers in random order, whatever they have asked
+     * for: with many producers started at once, not all to the same consumer. */
+    bool shuffle_first;
+    uint64_t seed; /* draws that order */
 } weir_demand_dispatcher_options;
 
 /*

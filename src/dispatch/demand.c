@@ -11,11 +11,15 @@
  *   the list is sorted by demand, largest first
  *   open == the sum of the demands in the list
  *
+ * The first emission may be dealt out in random order (shuffle_first); the list stays
+ * sorted meanwhile.
+ *
  * The arithmetic is GenStage.DemandDispatcher's to the event.  Serving the
  * buffer from open demand, whatever `pending` swallowed, is the stage's task.
  *
  * One owner, the producer's worker: no threads.
  */
+#include "base/rng.h"
 #include "dispatch/seam.h"
 
 struct entry {
@@ -30,6 +34,8 @@ struct line {
     struct entry *last;
     uint64_t open;
     uint64_t pending;
+    bool shuffle; /* the next dispatch that delivers, and then no more */
+    uint64_t seed;
 };
 
 static void leave(struct line *line, struct entry *entry) {
@@ -68,9 +74,11 @@ static void move_down(struct line *line, struct entry *entry) {
 
 /* max_demand serves GenStage's warning about larger asks, which are served alike. */
 static weir_status demand_init(void *state, weir_desk *desk, const void *options) {
-    (void)state;
+    struct line *line = state;
+    const weir_demand_dispatcher_options *chosen = options;
     (void)desk;
-    (void)options;
+    line->shuffle = chosen && chosen->shuffle_first;
+    line->seed = chosen ? chosen->seed : 0;
     return WEIR_OK;
 }
 
@@ -106,18 +114,41 @@ static uint64_t demand_cancel(void *state, weir_outlet *consumer) {
     return 0;
 }
 
+/* As many of `left` events as it has asked for.  Returns how many. */
+static uint64_t give(struct line *line, weir_run *run, struct entry *entry, uint64_t left) {
+    uint64_t sent = left < entry->demand ? left : entry->demand;
+    entry->demand -= sent;
+    line->open -= sent;
+    move_down(line, entry);
+    weir_run_send(run, entry->outlet, sent);
+    return sent;
+}
+
+/* Any of those with demand, which are the first ones of the list. */
+static struct entry *drawn(const struct line *line, struct weir__rng *rng) {
+    uint64_t count = 0;
+    for (struct entry *entry = line->first; entry && entry->demand > 0; entry = entry->after) {
+        count++;
+    }
+    struct entry *entry = line->first;
+    for (uint64_t i = weir__rng_below(rng, count); i > 0; i--) entry = entry->after;
+    return entry;
+}
+
+/* The first emission, to each in turn in random order.  Returns what is left. */
+static uint64_t give_shuffled(struct line *line, weir_run *run, uint64_t left) {
+    struct weir__rng rng;
+    weir__rng_seed(&rng, line->seed);
+    line->shuffle = false;
+    while (left > 0 && line->open > 0) left -= give(line, run, drawn(line, &rng), left);
+    return left;
+}
+
 static void demand_dispatch(void *state, weir_run *run, uint64_t count) {
     struct line *line = state;
     uint64_t left = count;
-    while (left > 0 && line->open > 0) {
-        struct entry *entry = line->first;
-        uint64_t sent = left < entry->demand ? left : entry->demand;
-        entry->demand -= sent;
-        line->open -= sent;
-        left -= sent;
-        move_down(line, entry);
-        weir_run_send(run, entry->outlet, sent);
-    }
+    if (line->shuffle && line->open > 0) left = give_shuffled(line, run, left);
+    while (left > 0 && line->open > 0) left -= give(line, run, line->first, left);
     line->pending -= left < line->pending ? left : line->pending;
 }
 

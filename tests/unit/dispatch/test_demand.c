@@ -254,6 +254,35 @@ static void what_comes_back_goes_to_the_buffer(void **state) {
     close_fixture(&f);
 }
 
+/* Once; from then on by what they have asked for, as always. */
+static void the_first_emission_may_be_shuffled(void **state) {
+    (void)state;
+    uint64_t begins[3] = {0, 0, 0};
+    for (uint64_t seed = 0; seed < 90; seed++) {
+        struct fixture f;
+        const weir_demand_dispatcher_options options = {.shuffle_first = true, .seed = seed};
+        open_fixture(&f, &options);
+        for (size_t i = 0; i < 4; i++) subscribe(&f, i); /* the last never asks */
+        assert_int_equal(emit(&f, 2, 0), 2);             /* nobody has asked: not the first */
+        for (size_t i = 0; i < 3; i++) ask(&f, i, 10 * (i + 1));
+        assert_int_equal(emit(&f, 50, 0), 0);
+        begins[f.deliveries[0].consumer]++;
+        assert_true(f.delivery_count >= 2 && f.delivery_count <= 3);
+        for (size_t i = 0; i < f.delivery_count; i++) {
+            uint64_t asked = 10 * (f.deliveries[i].consumer + 1);
+            bool last = i + 1 == f.delivery_count;
+            assert_true(f.deliveries[i].count == asked || (last && f.deliveries[i].count < asked));
+        }
+        emit(&f, 10, 0);
+        for (size_t i = 0; i < 3; i++) ask(&f, i, 10 * (i + 1));
+        emit(&f, 60, 0);
+        for (size_t i = 0; i < 3; i++)
+            assert_delivery(&f, i, 2 - i, i == 0 ? 62 : i == 1 ? 92 : 112, 30 - 10 * i);
+        close_fixture(&f);
+    }
+    for (size_t i = 0; i < 3; i++) assert_true(begins[i] >= 15);
+}
+
 /* ---- against a model ----------------------------------------------------- */
 
 struct model {
@@ -358,6 +387,7 @@ int main(void) {
         cmocka_unit_test(a_larger_ask_than_max_demand_is_served_alike),
         cmocka_unit_test(absurd_asks_do_not_wrap),
         cmocka_unit_test(what_comes_back_goes_to_the_buffer),
+        cmocka_unit_test(the_first_emission_may_be_shuffled),
         cmocka_unit_test(agrees_with_a_sorted_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
