@@ -13,6 +13,7 @@
 #include <weir/inlet.h>
 #include <weir/name.h>
 #include <weir/observe.h>
+#include <weir/pool.h>
 #include <weir/runtime.h>
 #include <weir/stage.h>
 #include <weir/status.h>

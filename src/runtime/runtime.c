@@ -184,7 +184,10 @@ bool weir__runtime_at_rest(const weir_runtime *runtime) {
         }
         sum += epoch;
     }
-    weir__fence_full(); /* Q3 -> Q4 */
+    weir__fence_full();                                  /* Q3 -> Q4 */
+    if (weir__load_acquire_u64(&runtime->abroad) != 0) { /* Q5 -> Q6 */
+        return false;
+    }
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         if (weir__bell_pending(&runtime->workers[i].bell)) {
             return false;

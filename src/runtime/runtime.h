@@ -37,6 +37,9 @@ struct weir_runtime {
     uint64_t foreign_handled;
     uint64_t foreign_lost;
 
+    /* what workers have lent to other threads, which bring it back by mail (atomic) */
+    WEIR__APART uint64_t abroad;
+
     /* the stepping thread's */
     struct weir__rng rng;
     uint64_t virtual_ns;
@@ -57,6 +60,18 @@ void weir__runtime_gone(weir_runtime *runtime);
  * nothing more happens before the deadline.
  */
 bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_ns);
+
+/*
+ * Work that a part's own threads do is not at rest.  A worker, in a turn, says
+ * how much it is going to lend; who brings some back says so when its mail is
+ * sent (Q5 -> Q6, worker.h).
+ */
+static inline void weir__runtime_abroad(weir_runtime *runtime, uint64_t count) {
+    weir__fetch_add_u64(&runtime->abroad, count);
+}
+static inline void weir__runtime_home(weir_runtime *runtime, uint64_t count) {
+    weir__fetch_sub_u64(&runtime->abroad, count); /* Q5 -> Q6 */
+}
 
 /* True when every worker rests and nothing waits anywhere. */
 bool weir__runtime_at_rest(const weir_runtime *runtime);

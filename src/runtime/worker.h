@@ -17,6 +17,10 @@
  *   Q3 -> Q4  epoch even is stored before the worker's take of a stack, which is
  *             a locked operation; a settler that then sees the stack empty sees
  *             the epoch changed in its second reading.
+ * Between the epochs and the stacks a settler looks at runtime->abroad: work that is
+ * on threads of a part.  A worker lends while its epoch is even.
+ *   Q5 -> Q6  mail is pushed before abroad goes down: who sees 0 finds that mail on
+ *             the stack, or the epoch changed.
  * Model: tests/model/settle.pml.
  */
 #ifndef WEIR__RUNTIME_WORKER_H

@@ -90,7 +90,9 @@ static void handle(weir_stage *stage, struct weir__edge *edge, struct weir__item
                         .reserved = {(uintptr_t)item}};
     weir__stage_enter(stage);
     weir_verdict verdict = stage->on.handle_events(stage, &batch);
-    weir__count(&stage->host->counters.handled, count);
+    if (!stage->counts_handled) {
+        weir__count(&stage->host->counters.handled, count);
+    }
     weir__stage_leave(stage, verdict);
     if (item != NULL && (item->flags & WEIR__GONE) == 0) {
         weir__block_drop(item->block, &stage->host->pool);

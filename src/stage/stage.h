@@ -80,6 +80,7 @@ struct weir_stage {
     uint64_t message_left;  /* of the message begun                       */
     bool begun;
     bool message_windowed;    /* cut by the window; else one batch           */
+    bool counts_handled;      /* a part does so itself, when it is done with an event */
     uint32_t inq_fresh;       /* items at its end that came in this turn     */
     bool held_back;           /* a taker's edge has cooled while something waited */
     struct weir__block *keep; /* keep.c: being filled, or NULL             */

@@ -1,0 +1,232 @@
+/*
+ * The worker pool: one task for each event, run by threads of the pool's own.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A pool is a consumer like any other (subscribe it, stop it) for work that may
+ * block or take long, which callbacks may not.  Each event becomes a *child*: a
+ * call of `task`, on one of the pool's threads.  GenStage's ConsumerSupervisor.
+ *
+ * Demand.  On subscribing, a pool asks for max_demand events: so many children
+ * at once.  From then on it counts children that have finished for good, of
+ * that subscription; when they are min_demand (or 1, where that is 0), it asks
+ * for as many again, and counts from 0.  So min_demand is a number of *finished*
+ * children, not a number of running ones at which it refills:
+ *
+ *   max_demand 10, and a producer that always has events
+ *   min_demand   asks, after the first 10           running, just before it asks
+ *   0 or 1       for 1, each time a child finishes    9
+ *   2            for 2, after every 2nd              8
+ *   5 (default)  for 5, after every 5th               5
+ *   9            for 9, after every 9th               1
+ *
+ * (GenStage says "the minimum number of running children"; that is so only where
+ * min_demand is half of max_demand.)  Never more than max_demand run at once.
+ *
+ * Order.  Tasks are begun in the order of the events; how they end is up to
+ * them.  With several threads nothing is promised about what runs beside what.
+ *
+ * Accounts.  An event is handled once its child has finished for good; until
+ * then it is in flight.  weir_runtime_settle waits for tasks to end.
+ *
+ * In STEPPED and SIMULATED runtimes a pool has no threads: tasks run on the
+ * stepping thread, one in each turn of the pool's stage.
+ */
+#ifndef WEIR_POOL_H
+#define WEIR_POOL_H
+
+#include <weir/stage.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * A child: a value to copy and keep.  It stays safe to use after the child has
+ * ended: calls with it then return WEIR_NO_CHILD.  {0} is no child.
+ */
+typedef struct weir_child {
+    uint64_t bits;
+} weir_child;
+
+/* What a task may ask about itself while it runs. */
+typedef struct weir_task weir_task;
+
+/* How a task went.  Any value but these counts as FAILED, and is logged. */
+typedef enum weir_task_result { WEIR_TASK_OK = 0, WEIR_TASK_FAILED = 1 } weir_task_result;
+
+/* What `start` returns: run it; leave it out; it could not be begun (logged). */
+typedef enum weir_start_verdict {
+    WEIR_CHILD_START = 0,
+    WEIR_CHILD_IGNORE = 1,
+    WEIR_CHILD_ERROR = 2
+} weir_start_verdict;
+
+/*
+ * Whether a child whose task has FAILED is begun again: never; or yes, in the
+ * same slot, without new demand.  PERMANENT is refused: a task that has done its
+ * work would be begun again for ever.
+ */
+typedef enum weir_child_restart {
+    WEIR_CHILD_TEMPORARY = 0,
+    WEIR_CHILD_TRANSIENT = 1,
+    WEIR_CHILD_PERMANENT = 2
+} weir_child_restart;
+
+/* How a child came to its end. */
+typedef enum weir_child_exit {
+    WEIR_CHILD_FINISHED = 1,   /* its task returned OK                                 */
+    WEIR_CHILD_FAILED = 2,     /* its task FAILED, and is not begun again              */
+    WEIR_CHILD_ENDED = 3,      /* by weir_pool_end_child, before it began or after     */
+    WEIR_CHILD_GIVEN_BACK = 4, /* the pool stopped: its event went back to the producer */
+    WEIR_CHILD_DISCARDED = 5   /* the pool stopped, and nobody could take the event    */
+} weir_child_exit;
+
+#define WEIR_POOL_THREADS_LIMIT        1024
+#define WEIR_POOL_MAX_RESTARTS_DEFAULT 3
+#define WEIR_POOL_MAX_RESTARTS_LIMIT   10000
+#define WEIR_POOL_MAX_SECONDS_DEFAULT  5
+#define WEIR_POOL_MAX_SECONDS_LIMIT    1000000000
+#define WEIR_POOL_SHUTDOWN_DEFAULT     UINT64_C(5000000000)
+
+typedef struct weir_pool_options {
+    const char *name;   /* default "pool"                                               */
+    bool registered;    /* `name` is its stage's alone, as in weir_stage_options                  */
+    size_t event_bytes; /* required, 1..65536: of every producer it subscribes to       */
+    size_t threads;     /* 1..1024; default: the cores this process may use; WEIR_NONE: */
+                        /* tasks run on the worker of the pool's stage, one a turn      */
+    unsigned worker;    /* of the pool's stage, as in weir_stage_options                */
+
+    /* Required.  One event's work, on one of the pool's threads; may block.  `event` is a
+     * copy that is the child's, the same at each restart, aligned to 16. */
+    weir_task_result (*task)(void *context, const void *event, weir_task *self);
+
+    /* Unless NULL: called before a child begins, and before each restart, on the stage's
+     * worker; for weir_pool_start_child, on the calling thread. */
+    weir_start_verdict (*start)(void *context, const void *event);
+
+    /* Unless NULL: called once for each child, at its end, on the stage's worker. */
+    void (*exited)(void *context, weir_child child, const void *event, weir_child_exit how);
+
+    /* Unless NULL: events that no task has seen, with the count and why; else logged. */
+    void (*discarded)(void *context, uint64_t count, weir_discard cause);
+    void *context; /* handed to all four */
+
+    weir_child_restart restart; /* default WEIR_CHILD_TEMPORARY                         */
+    size_t max_restarts;        /* 0 (say WEIR_NONE)..10000; default 3; of all children */
+    size_t max_seconds;         /* 0 (say WEIR_NONE)..10^9; default 5: more restarts than that   */
+                                /* within as many seconds of weir_runtime_now stop the pool     */
+    uint64_t shutdown_ns;       /* how long weir_pool_close waits for running tasks; default   */
+                                /* 5 seconds; 1: hardly at all; WEIR_FOREVER                  */
+    const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order        */
+    size_t subscribe_count;
+} weir_pool_options;
+
+typedef struct weir_pool weir_pool;
+
+/*
+ * Starts a pool: its threads, then its stage.  out and stage receive its handle
+ * and its reference, for subscribing; stage may be NULL.  More than max_restarts
+ * restarts within max_seconds stop the stage with SHUTDOWN.  A pool that is told to
+ * finish (weir_finish, weir_runtime_drain) stops once all its children have ended.
+ * Errors     INVALID (which option: weir_refusal()), NO_MEMORY, SYSTEM (a thread
+ *            could not be started), WRONG_THREAD (threads would inherit a worker's
+ *            core: not inside a callback, unless there are none), and those of
+ *            weir_stage_start for subscribe_to.  Nothing is left behind.
+ * Lifetime   of the handle: until weir_pool_close; it outlives its stage.
+ * Source     ConsumerSupervisor.start_link.
+ */
+weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *options, weir_pool **out,
+                           weir_ref *stage);
+
+/*
+ * Starts a child by hand, from a copy of the event.  It belongs to no
+ * subscription: it is not counted against any demand, nor in the accounts.  A
+ * child that the stage no longer gets to is told of as WEIR_CHILD_DISCARDED.
+ * Arguments  out: receives the child, {0} where `start` said IGNORE; may be NULL.
+ * Errors     START_FAILED (`start` said so), NO_STAGE once the stage has stopped,
+ *            NO_MEMORY, INVALID (event NULL).
+ * Threads    any, also callbacks and tasks; lock-free but for memory.
+ * Source     ConsumerSupervisor.start_child.
+ */
+weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child *out);
+
+/*
+ * Ends a child by hand.  One that has not begun (or waits to be begun again) is
+ * taken out, and its slot is free; its event, when no task has seen it, is
+ * discarded and counted.  A thread cannot be killed: one that runs is asked to
+ * stop, and ends when its task returns; it is not begun again then.
+ * Returns    WEIR_OK; it is not waited for.
+ * Errors     NO_CHILD: it has ended already, or never was.
+ * Threads    any, also callbacks and tasks; lock-free.
+ * Source     ConsumerSupervisor.terminate_child.
+ */
+weir_status weir_pool_end_child(weir_pool *pool, weir_child child);
+
+typedef enum weir_child_state {
+    WEIR_CHILD_QUEUED = 1,    /* not begun                           */
+    WEIR_CHILD_RUNNING = 2,   /* its task runs                       */
+    WEIR_CHILD_RESTARTING = 3 /* `start` failed at a restart: again  */
+} weir_child_state;
+
+typedef struct weir_child_info {
+    weir_child child;
+    weir_child_state state;
+    bool ending;       /* it runs, and was asked to stop         */
+    weir_ref producer; /* where its event came from; {0}: by hand */
+} weir_child_info;
+
+/*
+ * Lists the children, in no order: at most `room` of them go to `list`.
+ * Returns    how many there are.  Each was as it is told at some moment of the
+ *            call; what others do meanwhile may or may not be seen.
+ * Threads    any; wait-free.
+ * Source     ConsumerSupervisor.which_children.
+ */
+size_t weir_pool_children(const weir_pool *pool, weir_child_info *list, size_t room);
+
+typedef struct weir_pool_counts {
+    size_t specs;   /* kinds of children: 1               */
+    size_t workers; /* children, in whatever state         */
+    size_t active;  /* of these: queued or running         */
+    size_t queued;
+    size_t running;
+    size_t restarting;
+} weir_pool_counts;
+
+/* Counts them.  As above.  Source: ConsumerSupervisor.count_children. */
+weir_status weir_pool_count(const weir_pool *pool, weir_pool_counts *out);
+
+/* How many threads it has; 0: tasks run on the stage's worker. */
+size_t weir_pool_threads(const weir_pool *pool);
+
+/*
+ * Gives the pool back: stops its stage (SHUTDOWN), unless that has stopped, and
+ * waits for the tasks that run, at most shutdown_ns.
+ *
+ * A stage that stops, for whatever reason, begins no more tasks.  Events of
+ * children that have not begun go back to their producer's dispatcher, where
+ * that still lives, or are discarded and counted.  Running tasks are asked to
+ * stop (weir_task_ending), and are counted as handled when they end.
+ *
+ * Returns    WEIR_OK: all is over, threads are joined, the handle is freed.
+ *            WEIR_TIMEOUT: tasks run still.  Nothing was freed; what they use must
+ *            not be freed either.  Call again to go on waiting.
+ * Arguments  running: receives how many tasks run still; may be NULL.
+ * Errors     WRONG_THREAD inside a callback or a task.
+ * Threads    one; nobody else may use the handle during or after the call.  Call
+ *            it before weir_runtime_close, which waits for all tasks to end.
+ */
+weir_status weir_pool_close(weir_pool *pool, size_t *running);
+
+/* ---- inside a task -------------------------------------------------------- */
+
+/* True once the task was asked to stop, by weir_pool_end_child or the pool's end. */
+bool weir_task_ending(const weir_task *self);
+
+/* The child that it is, for weir_pool_end_child. */
+weir_child weir_task_child(const weir_task *self);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,262 @@
+/*
+ * The worker pool: its stage's callbacks.  See task_pool.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "parts/task_pool.h"
+
+#include "os/futex.h"
+
+#include <string.h>
+
+static weir_pool *pool_of(weir_stage *self) {
+    return *(weir_pool **)weir_state(self);
+}
+
+/* ---- the stage's callbacks ----------------------------------------------- */
+
+static bool may_finish(const weir_stage *self) {
+    return (*(weir_pool *const *)self->state)->children == 0;
+}
+
+static weir_verdict init(weir_stage *self, void *argument) {
+    (void)argument;
+    weir_pool *pool = pool_of(self);
+    self->counts_handled = true;
+    self->takes_bytes = pool->options.event_bytes;
+    self->may_finish = may_finish;
+    pool->self = self;
+    return WEIR_CONTINUE;
+}
+
+static struct weir__task_source *find_source(const weir_pool *pool, weir_subscription from) {
+    struct weir__task_source *source = pool->sources;
+    while (source != NULL && source->subscription.id != from.id) {
+        source = source->next;
+    }
+    return source;
+}
+
+static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer *peer) {
+    weir_pool *pool = pool_of(self);
+    struct weir__task_source *source =
+        weir__alloc_zeroed(&pool->runtime->allocator, sizeof *source, 16);
+    if (source == NULL) {
+        weir__host_log(self->host, WEIR_LOG_ERROR,
+                       "pool %s has no memory for one more subscription", pool->name);
+        return WEIR_SUBSCRIBE_REFUSE;
+    }
+    source->subscription = peer->subscription;
+    source->max = peer->options->max_demand;
+    source->min = peer->options->min_demand;
+    source->live = true;
+    source->next = pool->sources;
+    pool->sources = source;
+    weir_ask(pool->runtime, source->subscription, source->max);
+    return WEIR_MANUAL;
+}
+
+static weir_verdict handle_cancel(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
+                                  weir_reason reason) {
+    weir_pool *pool = pool_of(self);
+    struct weir__task_source *source = find_source(pool, peer->subscription);
+    (void)cause, (void)reason;
+    if (source != NULL) {
+        source->live = false;
+        if (source->count == 0) {
+            weir__task_drop_source(pool, source);
+        }
+    }
+    return WEIR_CONTINUE;
+}
+
+/* A child for the event, queued: false when there is none. */
+static bool start(weir_pool *pool, struct weir__task_source *source, const void *event) {
+    weir_start_verdict verdict = WEIR_CHILD_START;
+    if (pool->options.start != NULL) {
+        verdict = pool->options.start(pool->options.context, event);
+    }
+    if (verdict != WEIR_CHILD_START) {
+        weir__count(&weir__here->counters.handled, 1); /* by start */
+        if (verdict != WEIR_CHILD_IGNORE) {
+            weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s could not begin a child (%d)",
+                           pool->name, (int)verdict);
+        }
+        return false;
+    }
+    weir_task *task = pool->free;
+    if (task != NULL) {
+        pool->free = task->next;
+    } else if ((task = weir__task_fresh(pool)) == NULL) {
+        weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s has no memory for a child", pool->name);
+        weir__task_discard(pool, 1, WEIR_DISCARD_NO_MEMORY);
+        return false;
+    }
+    memcpy(task->event, event, pool->options.event_bytes);
+    task->source = source;
+    source->count++;
+    pool->children++;
+    task->known = true;
+    weir__store_relaxed_u64(&task->producer, source->subscription.producer.bits);
+    weir__task_move(task, WEIR__TASK_FREE, WEIR__TASK_NEW);
+    weir__task_queue(pool, task, WEIR__TASK_NEW);
+    return true;
+}
+
+static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
+    weir_pool *pool = pool_of(self);
+    struct weir__task_source *source = find_source(pool, batch->subscription);
+    uint64_t before = source->count;
+    uint64_t failed = 0;
+    const unsigned char *event = batch->events;
+    for (size_t i = 0; i < batch->count; i++, event += batch->event_bytes) {
+        failed += !start(pool, source, event);
+    }
+    if (before + batch->count > source->max) {
+        weir__host_log(self->host, WEIR_LOG_ERROR,
+                       "pool %s has received %llu events in excess of its max_demand", pool->name,
+                       (unsigned long long)(before + batch->count - source->max));
+    }
+    weir__task_finished_for(pool, source, failed);
+    weir__task_hand_out(pool);
+    return WEIR_CONTINUE;
+}
+
+/* A poke: children have come back, or come, or were ended; or the pool is closing. */
+static weir_verdict handle_poke(weir_stage *self, const void *message, size_t bytes) {
+    weir_pool *pool = pool_of(self);
+    if (message != NULL || bytes != 0) {
+        weir__host_log(self->host, WEIR_LOG_WARNING,
+                       "pool %s takes no casts: a message of %zu bytes was dropped", self->name,
+                       bytes);
+        return WEIR_CONTINUE;
+    }
+    weir__exchange_u32(&pool->poked, 0); /* G1 -> G2 */
+    weir__task_retry(pool);
+    weir__task_read_notes(pool);
+    weir__task_run_one(pool);
+    weir__task_hand_out(pool);
+    weir__task_release(pool); /* the poke's */
+    if (pool->given_up) {
+        weir__host_log(self->host, WEIR_LOG_ERROR,
+                       "pool %s stops: more than %zu restarts in %zu seconds", pool->name,
+                       pool->options.max_restarts, pool->options.max_seconds);
+    }
+    bool stop = pool->given_up || weir__load_relaxed_u32(&pool->closing) != 0;
+    return stop ? weir_stop_with(self, WEIR_REASON_SHUTDOWN) : WEIR_CONTINUE;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+/* All that no thread has begun, newest first. */
+static weir_task *take_unbegun(weir_pool *pool) {
+    weir_task *newest = NULL;
+    weir_task *task;
+    uint32_t count = 0;
+    while (weir__task_has_threads(pool) && (task = weir__handout_take(&pool->handout)) != NULL) {
+        task->away = false;
+        task->next = newest;
+        newest = task;
+        count++;
+    }
+    weir__runtime_home(pool->runtime, count);
+    if (count > 0 && weir__fetch_sub_u32(&pool->out, count) == count) {
+        weir__futex_wake(&pool->out, INT32_MAX);
+    }
+    struct weir__task_list *lists[] = {&pool->retry, &pool->backlog};
+    for (int i = 0; i < 2; i++) {
+        while ((task = weir__task_take_first(lists[i])) != NULL) {
+            task->next = newest;
+            newest = task;
+        }
+    }
+    return newest;
+}
+
+/* Its event goes back with the subscription it came by, ahead of what is there. */
+static bool give_back(weir_pool *pool, weir_task *task) {
+    struct weir__edge *edge = task->source == NULL || task->begun
+                                  ? NULL
+                                  : weir__stage_find(pool->self, task->source->subscription);
+    if (edge == NULL) {
+        return false;
+    }
+    struct weir__item item = {
+        .count = 1, .event_bytes = (uint32_t)pool->options.event_bytes, .owner = edge};
+    if (!weir__stage_keep(pool->self, task->event, &item)) {
+        return false;
+    }
+    if (!weir__queue_push_front(&edge->returned, item)) {
+        weir__block_drop(item.block, &pool->self->host->pool);
+        return false;
+    }
+    return true;
+}
+
+static void end_unbegun(weir_pool *pool, weir_task *task, enum weir__task_state from) {
+    if (weir__task_move(task, from, WEIR__TASK_ENDED)) {
+        bool back = give_back(pool, task);
+        weir__task_close(pool, task, back ? WEIR_CHILD_GIVEN_BACK : WEIR_CHILD_DISCARDED);
+    }
+}
+
+/*
+ * What is left is with the threads.  One that was handed a child and has not begun
+ * it comes too late; the others are asked to stop.
+ */
+static void stop_running(weir_pool *pool) {
+    uint32_t used = weir__load_relaxed_u32(&pool->used);
+    for (uint32_t i = 0; i < used; i++) {
+        weir_task *task = weir__task_at(pool, i);
+        end_unbegun(pool, task, WEIR__TASK_QUEUED);
+        weir__task_move(task, WEIR__TASK_RUNNING, WEIR__TASK_STOPPING);
+    }
+}
+
+static void terminate(weir_stage *self, weir_reason reason) {
+    weir_pool *pool = pool_of(self);
+    (void)reason;
+    pool->given_up = true; /* nothing is begun again */
+    for (struct weir__task_source *source = pool->sources; source != NULL; source = source->next) {
+        source->pending = 0;
+        source->min = UINT64_MAX; /* nor asked for */
+    }
+    weir__exchange_u32(&pool->dead, 1);
+    weir__task_read_notes(pool);
+    weir_task *task = take_unbegun(pool);
+    while (task != NULL) {
+        weir_task *older = task->next;
+        end_unbegun(pool, task, WEIR__TASK_QUEUED);
+        end_unbegun(pool, task, WEIR__TASK_RESTARTING);
+        weir__task_recycle(pool, task);
+        task = older;
+    }
+    stop_running(pool);
+    weir__task_tell_unseen(pool);
+    pool->self = NULL;
+    struct weir__task_source *next;
+    for (struct weir__task_source *source = pool->sources; source != NULL; source = next) {
+        next = source->next;
+        source->live = false;
+        if (source->count == 0) {
+            weir__task_drop_source(pool, source);
+        }
+    }
+    weir__task_release(pool); /* the stage's */
+}
+
+static void handle_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
+    weir__task_tell_discarded(pool_of(self), count, cause);
+}
+
+weir_stage_options weir__task_stage(void) {
+    return (weir_stage_options){
+        .kind = WEIR_CONSUMER,
+        .on = {.init = init,
+               .handle_events = handle_events,
+               .handle_subscribe = handle_subscribe,
+               .handle_cancel = handle_cancel,
+               .handle_cast = handle_poke,
+               .discarded = handle_discarded,
+               .terminate = terminate},
+    };
+}

@@ -1,0 +1,266 @@
+/*
+ * The worker pool's shared memory, and what its sides use.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Not to be confused with memory/pool.h, which is where blocks come from.
+ *
+ * A child is a slot of a table that only grows.  It goes round:
+ *
+ *   the stage's worker --- handout ---> a thread --- notes and a poke ---> the worker
+ *
+ * The worker alone decides and counts (task_pool.c); threads only run what they
+ * are handed (task_pool_thread.c); any thread may make a slot for a child of its
+ * own, end a child, and look at them all (task_pool_child.c).  With no threads
+ * the worker runs the tasks itself.
+ *
+ *   field     writers                         readers
+ *   word      whoever moves the child on      any: generation, and state
+ *   producer  who takes the slot              any, checked against word
+ *   notes     threads push; the worker takes  the worker
+ *             the stack whole
+ *   poked     pushers 0 -> 1, worker 1 -> 0   pushers
+ *   out       the worker up, threads down     the worker; who closes, a futex
+ *   refs      everybody                       who closes, a futex
+ *   dead      the worker, at the end          all
+ *   closing   weir_pool_close                 the worker
+ *
+ * A child's states, and who moves it (by compare-and-swap where two may):
+ *
+ *   FREE -> NEW          a taker of the slot: for an event, or by hand
+ *   NEW -> QUEUED        the worker
+ *   QUEUED -> RUNNING    the thread that was handed it
+ *   RUNNING -> STOPPING  who ends it
+ *   RUNNING, STOPPING -> DONE    the thread
+ *   DONE -> RESTARTING   the worker
+ *   DONE -> LAST         who ends it: it is not begun again
+ *   RESTARTING -> QUEUED the worker
+ *   NEW, QUEUED, RESTARTING -> ENDED    who ends it, or the worker when it stops
+ *   DONE, LAST, ENDED -> FREE, of the next generation    the worker, once it is `closed`
+ *             (counted and told of) and not `away` (in no list, stack or ring)
+ *
+ * Ordering.  All of these are moved by locked operations, so each is a full
+ * fence; the pushes and takes of stacks too:
+ *   G1 -> G2  push a note, read poked / clear poked, take the notes: none stays
+ *             unseen.
+ *   G3 -> G4  a slot's words, and a chunk's, are published by the stack, the ring or
+ *             the chunk's pointer that leads to it.
+ *   G5 -> G6  out goes down after the note and its poke: when it is 0, all that ran
+ *             has reached the worker's mail.
+ * A poke that finds the stage gone comes back to its worker all the same
+ * (poke.gone), which counts what has ended since.
+ * Progress: all of it is lock-free but for memory; weir_pool_close waits.
+ * Wrap: a child's generation is 32 bits: a handle is mistaken for another only
+ * after 2^32 children in one slot.
+ */
+#ifndef WEIR__PARTS_TASK_POOL_H
+#define WEIR__PARTS_TASK_POOL_H
+
+#include "os/thread.h"
+#include "ring/handout.h"
+#include "runtime/runtime.h"
+
+#include <weir/pool.h>
+
+enum {
+    WEIR__TASK_CHUNK_FIRST = 16, /* slots in chunk 0; each next one has twice as many */
+    WEIR__TASK_CHUNKS = 24
+};
+
+enum weir__task_state {
+    WEIR__TASK_FREE,
+    WEIR__TASK_NEW,
+    WEIR__TASK_QUEUED,
+    WEIR__TASK_RUNNING,
+    WEIR__TASK_STOPPING,
+    WEIR__TASK_DONE,
+    WEIR__TASK_LAST,
+    WEIR__TASK_RESTARTING,
+    WEIR__TASK_ENDED
+};
+
+/* What comes to the worker: a child that comes back (or first comes), or its end by hand. */
+struct weir__task_note {
+    ck_stack_entry_t link;
+    struct weir__task_note *next; /* the worker's, oldest first */
+    weir_task *task;
+};
+
+struct weir_task {
+    uint64_t word;     /* atomic: generation << 32 | state               */
+    uint64_t producer; /* atomic: bits of the stage it came from; 0: by hand */
+    weir_pool *pool;   /* constant, as is index                          */
+    uint32_t index;
+    bool by_hand;
+    /* handed over with the note */
+    weir_task_result result;
+    bool was_ended;
+    struct weir__task_note back;
+    struct weir__task_note end;
+    /* the worker's */
+    struct weir__task_source *source; /* NULL: by hand                  */
+    weir_task *next;                  /* in a list                      */
+    bool begun;                       /* a task has seen the event      */
+    bool known;                       /* counted in pool->children      */
+    bool away;
+    bool closed;
+    _Alignas(16) unsigned char event[];
+};
+
+/* A subscription's account, the worker's. */
+struct weir__task_source {
+    struct weir__task_source *next;
+    weir_subscription subscription;
+    uint64_t max;
+    uint64_t min;
+    uint64_t count;   /* children not finished for good, of this subscription */
+    uint64_t pending; /* finished since it last asked                        */
+    bool live;
+};
+
+struct weir__task_list {
+    weir_task *first;
+    weir_task *last;
+};
+
+struct weir_pool {
+    /* constant */
+    weir_runtime *runtime;
+    weir_pool_options options; /* defaults filled in; no subscriptions */
+    char name[64];
+    weir_ref stage;
+    size_t task_bytes; /* of a slot */
+    struct weir__thread *threads;
+    struct ck_ring_buffer *ring_slots;
+    uint32_t ring_entries;
+    uint64_t *restarts; /* the worker's: times of the last max_restarts + 1, a ring */
+
+    struct weir__handout handout;
+
+    WEIR__APART ck_stack_t notes;
+    uint32_t poked;
+    struct weir__poke poke;
+    WEIR__APART uint32_t out;
+    uint32_t refs; /* the handle, the stage, a poke in flight */
+    uint32_t dead;
+    uint32_t closing;
+
+    /* the table */
+    WEIR__APART unsigned char *chunks[WEIR__TASK_CHUNKS];
+    uint32_t used;        /* atomic: slots ever taken from chunks */
+    ck_stack_t hand_free; /* back.link: slots of children by hand */
+
+    /* the worker's */
+    WEIR__APART weir_stage *self; /* NULL once it has stopped */
+    struct weir__task_source *sources;
+    struct weir__task_list backlog; /* QUEUED, and not yet handed out */
+    struct weir__task_list retry;   /* RESTARTING                     */
+    weir_task *free;                /* slots of children for events   */
+    uint64_t restart_count;
+    uint64_t children; /* not finished for good, that have reached the stage     */
+    uint64_t unseen;   /* events of children that ended, and no task has seen: to be told */
+    bool given_up;     /* too many restarts */
+};
+
+static inline bool weir__task_has_threads(const weir_pool *pool) {
+    return pool->options.threads > 0;
+}
+
+/* For tests: a small ring that begins just below the wrap.  A power of two, at least 2. */
+extern uint32_t weir__task_ring_entries;
+extern uint32_t weir__task_ring_start;
+
+static inline uint64_t weir__task_word(uint32_t generation, enum weir__task_state state) {
+    return (uint64_t)generation << 32 | (uint32_t)state;
+}
+static inline uint32_t weir__task_generation(uint64_t word) {
+    return (uint32_t)(word >> 32);
+}
+static inline enum weir__task_state weir__task_state(uint64_t word) {
+    return (enum weir__task_state)(word & UINT32_MAX);
+}
+
+/* Moves a child on, if it is in that state; whoever else tries as well loses. */
+static inline bool weir__task_move(weir_task *task, enum weir__task_state from,
+                                   enum weir__task_state to) {
+    uint32_t generation = weir__task_generation(weir__load_relaxed_u64(&task->word));
+    uint64_t expected = weir__task_word(generation, from);
+    return weir__cas_u64(&task->word, &expected, weir__task_word(generation, to));
+}
+
+/* ---- task_pool_child.c --------------------------------------------------- */
+
+/* A fresh slot of the table, in state NEW.  NULL: no memory. */
+weir_task *weir__task_fresh(weir_pool *pool);
+
+/* The slot of that index, below `used`. */
+weir_task *weir__task_at(const weir_pool *pool, uint32_t index);
+
+/* Frees the table. */
+void weir__task_free_all(weir_pool *pool);
+
+weir_child weir__task_child(const weir_task *task);
+
+/* ---- task_pool_thread.c -------------------------------------------------- */
+
+/* The pool's thread: runs until the handout is closed. */
+void weir__task_thread(void *pool);
+
+/* Runs a child that was handed out, if nobody has ended it; sets result, was_ended. */
+void weir__task_run(weir_task *task);
+
+/* True on a thread that runs a task just now. */
+bool weir__task_inside(void);
+
+/* Sends a note to the worker. */
+void weir__task_send(weir_pool *pool, struct weir__task_note *note);
+
+/* Calls the worker, unless that is under way. */
+void weir__task_poke(weir_pool *pool);
+
+/* ---- task_pool_course.c -------------------------------------------------- */
+
+/* The oldest of a list; NULL: there is none. */
+weir_task *weir__task_take_first(struct weir__task_list *list);
+
+/* So many children of a subscription are finished for good: asks, when it is time. */
+void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, uint64_t count);
+void weir__task_drop_source(weir_pool *pool, struct weir__task_source *source);
+
+/* The child is queued, if it is in that state still; false: somebody has ended it. */
+bool weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state from);
+
+/* What is queued goes to the threads, as far as there is room. */
+void weir__task_hand_out(weir_pool *pool);
+
+/* Without threads: runs the oldest child that is queued. */
+void weir__task_run_one(weir_pool *pool);
+
+/* What has come back, or was started or ended by hand; what failed to begin again. */
+void weir__task_read_notes(weir_pool *pool);
+void weir__task_retry(weir_pool *pool);
+
+/* The child is finished for good: counted and told of. */
+void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how);
+
+/* Frees its slot, once it is closed and not away. */
+void weir__task_recycle(weir_pool *pool, weir_task *task);
+
+/* Counts and tells a discard; the same for events that no task has seen; only tells. */
+void weir__task_discard(weir_pool *pool, uint64_t count, weir_discard cause);
+void weir__task_tell_unseen(weir_pool *pool);
+void weir__task_tell_discarded(weir_pool *pool, uint64_t count, weir_discard cause);
+
+/* A poke has found the stage gone. */
+void weir__task_poke_gone(struct weir__poke *poke);
+
+/* ---- task_pool.c --------------------------------------------------------- */
+
+/* The pool's stage, but for name, state, subscriptions and worker. */
+weir_stage_options weir__task_stage(void);
+
+/* ---- task_pool_open.c ---------------------------------------------------- */
+
+/* One reference less; who closes the pool waits until only his is left. */
+void weir__task_release(weir_pool *pool);
+
+#endif

@@ -1,0 +1,273 @@
+/*
+ * The worker pool's children: the table of them, and what any thread may do.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * See task_pool.h.  Chunks of slots double in size, and none is freed while the
+ * pool lives, so a handle, which is an index and a generation, can always be
+ * looked up.
+ */
+#include "parts/task_pool.h"
+
+#include "base/refusal.h"
+
+#include <string.h>
+
+/* ---- the table ----------------------------------------------------------- */
+
+/* Which chunk an index is in; *first: the index that this chunk begins with. */
+static uint32_t chunk_of(uint32_t index, uint32_t *first) {
+    uint32_t chunk = 0;
+    uint32_t slots = WEIR__TASK_CHUNK_FIRST;
+    *first = 0;
+    while (index - *first >= slots) {
+        *first += slots;
+        slots *= 2;
+        chunk++;
+    }
+    return chunk;
+}
+
+static size_t chunk_bytes(const weir_pool *pool, uint32_t chunk) {
+    return ((size_t)WEIR__TASK_CHUNK_FIRST << chunk) * pool->task_bytes;
+}
+
+static weir_task *slot_of(const weir_pool *pool, unsigned char *chunk, uint32_t at) {
+    return (weir_task *)(void *)(chunk + at * pool->task_bytes);
+}
+
+weir_task *weir__task_at(const weir_pool *pool, uint32_t index) {
+    uint32_t first;
+    uint32_t chunk = chunk_of(index, &first);
+    return slot_of(pool, weir__load_acquire_ptr(&pool->chunks[chunk]), /* G3 -> G4 */
+                   index - first);
+}
+
+/* The chunk that the index is in, made if need be. */
+static bool have_chunk(weir_pool *pool, uint32_t index) {
+    uint32_t first;
+    uint32_t number = chunk_of(index, &first);
+    if (number >= WEIR__TASK_CHUNKS) {
+        return false;
+    }
+    if (weir__load_relaxed_ptr(&pool->chunks[number]) != NULL) {
+        return true;
+    }
+    size_t bytes = chunk_bytes(pool, number);
+    unsigned char *chunk = weir__alloc_zeroed(&pool->runtime->allocator, bytes, 64);
+    if (chunk == NULL) {
+        return weir__load_relaxed_ptr(&pool->chunks[number]) != NULL;
+    }
+    for (uint32_t i = 0; i < (uint32_t)WEIR__TASK_CHUNK_FIRST << number; i++) {
+        weir_task *task = slot_of(pool, chunk, i);
+        task->pool = pool;
+        task->index = first + i;
+        task->back.task = task;
+        task->end.task = task;
+    }
+    unsigned char *none = NULL;
+    if (!weir__cas_ptr(&pool->chunks[number], &none, chunk)) { /* G3 -> G4 */
+        weir__free(&pool->runtime->allocator, chunk, bytes);
+    }
+    return true;
+}
+
+weir_task *weir__task_fresh(weir_pool *pool) {
+    uint32_t index = weir__load_relaxed_u32(&pool->used);
+    do {
+        if (!have_chunk(pool, index)) {
+            return NULL;
+        }
+    } while (!weir__cas_u32(&pool->used, &index, index + 1));
+    return weir__task_at(pool, index);
+}
+
+void weir__task_free_all(weir_pool *pool) {
+    for (uint32_t i = 0; i < WEIR__TASK_CHUNKS; i++) {
+        if (pool->chunks[i] != NULL) {
+            weir__free(&pool->runtime->allocator, pool->chunks[i], chunk_bytes(pool, i));
+        }
+    }
+}
+
+weir_child weir__task_child(const weir_task *task) {
+    uint32_t generation = weir__task_generation(weir__load_relaxed_u64(&task->word));
+    return (weir_child){(uint64_t)generation << 32 | (task->index + 1)};
+}
+
+/* ---- starting by hand ---------------------------------------------------- */
+
+/* Takes the free slots whole, keeps one and puts the others back: nobody compares old tops. */
+static weir_task *reuse(weir_pool *pool) {
+    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&pool->hand_free); /* G3 -> G4 */
+    if (entry == NULL) {
+        return NULL;
+    }
+    for (ck_stack_entry_t *rest = entry->next; rest != NULL;) {
+        ck_stack_entry_t *next = rest->next;
+        ck_stack_push_upmc(&pool->hand_free, rest);
+        rest = next;
+    }
+    return WEIR__CONTAINER_OF(entry, struct weir__task_note, link)->task;
+}
+
+static weir_status refuse_dead(void) {
+    return weir__refuse(WEIR_NO_STAGE, "the pool has stopped");
+}
+
+weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child *out) {
+    if (event == NULL) {
+        return weir__refuse(WEIR_INVALID, "event must not be NULL");
+    }
+    if (weir__load_relaxed_u32(&pool->dead) != 0) {
+        return refuse_dead();
+    }
+    weir_start_verdict verdict = WEIR_CHILD_START;
+    if (pool->options.start != NULL) {
+        verdict = pool->options.start(pool->options.context, event);
+    }
+    if (verdict != WEIR_CHILD_START) {
+        if (out != NULL) {
+            *out = (weir_child){0};
+        }
+        return verdict == WEIR_CHILD_IGNORE
+                   ? WEIR_OK
+                   : weir__refuse(WEIR_START_FAILED, "start has refused the child (%d)",
+                                  (int)verdict);
+    }
+    weir_task *task = reuse(pool);
+    task = task != NULL ? task : weir__task_fresh(pool);
+    if (task == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for a child of %zu bytes",
+                            pool->options.event_bytes);
+    }
+    memcpy(task->event, event, pool->options.event_bytes);
+    task->by_hand = true;
+    task->away = true;
+    weir__store_relaxed_u64(&task->producer, 0);
+    weir__task_move(task, WEIR__TASK_FREE, WEIR__TASK_NEW);
+    if (out != NULL) {
+        *out = weir__task_child(task);
+    }
+    weir__task_send(pool, &task->back);
+    return WEIR_OK;
+}
+
+/* ---- ending by hand ------------------------------------------------------ */
+
+/* What becomes of a child in that state when somebody ends it. */
+static enum weir__task_state ended(enum weir__task_state state) {
+    switch (state) {
+    case WEIR__TASK_NEW:
+    case WEIR__TASK_QUEUED:
+    case WEIR__TASK_RESTARTING:
+        return WEIR__TASK_ENDED;
+    case WEIR__TASK_RUNNING:
+    case WEIR__TASK_STOPPING:
+        return WEIR__TASK_STOPPING;
+    case WEIR__TASK_DONE:
+    case WEIR__TASK_LAST:
+        return WEIR__TASK_LAST;
+    default:
+        return state;
+    }
+}
+
+static weir_status refuse_child(weir_child child) {
+    return weir__refuse(WEIR_NO_CHILD, "child %#llx has ended", (unsigned long long)child.bits);
+}
+
+weir_status weir_pool_end_child(weir_pool *pool, weir_child child) {
+    uint32_t number = (uint32_t)(child.bits & UINT32_MAX);
+    if (number == 0 || number > weir__load_acquire_u32(&pool->used)) { /* G3 -> G4 */
+        return refuse_child(child);
+    }
+    weir_task *task = weir__task_at(pool, number - 1);
+    uint64_t word = weir__load_relaxed_u64(&task->word);
+    for (;;) {
+        enum weir__task_state from = weir__task_state(word);
+        enum weir__task_state to = ended(from);
+        uint32_t generation = weir__task_generation(word);
+        if (generation != (uint32_t)(child.bits >> 32) || from == WEIR__TASK_FREE ||
+            from == WEIR__TASK_ENDED) {
+            return refuse_child(child);
+        }
+        if (from == to) {
+            return WEIR_OK; /* it was asked already */
+        }
+        if (weir__cas_u64(&task->word, &word, weir__task_word(generation, to))) {
+            if (to == WEIR__TASK_ENDED) {
+                weir__task_send(pool, &task->end);
+            }
+            return WEIR_OK;
+        }
+    }
+}
+
+/* ---- looking ------------------------------------------------------------- */
+
+/* What the slot holds, if a child; false: none, or another by now. */
+static bool look(const weir_task *task, weir_child_info *out) {
+    static const weir_child_state states[] = {
+        [WEIR__TASK_NEW] = WEIR_CHILD_QUEUED,
+        [WEIR__TASK_QUEUED] = WEIR_CHILD_QUEUED,
+        [WEIR__TASK_RUNNING] = WEIR_CHILD_RUNNING,
+        [WEIR__TASK_STOPPING] = WEIR_CHILD_RUNNING,
+        [WEIR__TASK_DONE] = WEIR_CHILD_RUNNING,
+        [WEIR__TASK_LAST] = WEIR_CHILD_RUNNING,
+        [WEIR__TASK_RESTARTING] = WEIR_CHILD_RESTARTING,
+        [WEIR__TASK_ENDED] = (weir_child_state)0,
+    };
+    uint64_t word = weir__load_acquire_u64(&task->word); /* G3 -> G4 */
+    enum weir__task_state state = weir__task_state(word);
+    weir_ref producer = {weir__load_acquire_u64(&task->producer)}; /* before the next: G3 -> G4 */
+    uint32_t now = weir__task_generation(weir__load_relaxed_u64(&task->word));
+    if (states[state] == 0 || now != weir__task_generation(word)) {
+        return false;
+    }
+    *out = (weir_child_info){
+        .child = {(uint64_t)now << 32 | (task->index + 1)},
+        .state = states[state],
+        .ending = state == WEIR__TASK_STOPPING || state == WEIR__TASK_LAST,
+        .producer = producer,
+    };
+    return true;
+}
+
+size_t weir_pool_children(const weir_pool *pool, weir_child_info *list, size_t room) {
+    uint32_t used = weir__load_acquire_u32(&pool->used); /* G3 -> G4 */
+    size_t count = 0;
+    for (uint32_t i = 0; i < used; i++) {
+        weir_child_info info;
+        if (look(weir__task_at(pool, i), &info)) {
+            if (count < room && list != NULL) {
+                list[count] = info;
+            }
+            count++;
+        }
+    }
+    return count;
+}
+
+weir_status weir_pool_count(const weir_pool *pool, weir_pool_counts *out) {
+    if (out == NULL) {
+        return weir__refuse(WEIR_INVALID, "out must not be NULL");
+    }
+    weir_pool_counts counts = {.specs = 1};
+    uint32_t used = weir__load_acquire_u32(&pool->used); /* G3 -> G4 */
+    for (uint32_t i = 0; i < used; i++) {
+        weir_child_info info;
+        if (look(weir__task_at(pool, i), &info)) {
+            counts.queued += info.state == WEIR_CHILD_QUEUED;
+            counts.running += info.state == WEIR_CHILD_RUNNING;
+            counts.restarting += info.state == WEIR_CHILD_RESTARTING;
+        }
+    }
+    counts.active = counts.queued + counts.running;
+    counts.workers = counts.active + counts.restarting;
+    *out = counts;
+    return WEIR_OK;
+}
+
+size_t weir_pool_threads(const weir_pool *pool) {
+    return pool->options.threads;
+}

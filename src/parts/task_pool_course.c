@@ -1,0 +1,324 @@
+/*
+ * The worker pool: a child's course, from the queue to its end.  See task_pool.h.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Everything here runs on the stage's worker, also what is still to be done when
+ * the stage has stopped (weir__task_poke_gone).  Children go to the handout by
+ * way of the backlog, which holds what the ring has no room for.
+ */
+#include "parts/task_pool.h"
+
+/* ---- lists --------------------------------------------------------------- */
+
+static void append(struct weir__task_list *list, weir_task *task) {
+    task->next = NULL;
+    task->away = true;
+    if (list->first == NULL) {
+        list->first = task;
+    } else {
+        list->last->next = task;
+    }
+    list->last = task;
+}
+
+weir_task *weir__task_take_first(struct weir__task_list *list) {
+    weir_task *task = list->first;
+    if (task != NULL) {
+        list->first = task->next;
+        task->away = false;
+    }
+    return task;
+}
+
+/* ---- sources: what each subscription is owed ----------------------------- */
+
+void weir__task_drop_source(weir_pool *pool, struct weir__task_source *source) {
+    struct weir__task_source **place = &pool->sources;
+    while (*place != source) {
+        place = &(*place)->next;
+    }
+    *place = source->next;
+    weir__free(&pool->runtime->allocator, source, sizeof *source);
+}
+
+/* GenStage's rule: completions are counted, and asked for in runs of min_demand. */
+void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, uint64_t count) {
+    if (!source->live || count == 0) {
+        return;
+    }
+    source->pending += count;
+    while (source->pending > 0 && source->pending >= source->min) {
+        uint64_t most = WEIR_MAX_DEMAND_LIMIT;
+        uint64_t part = source->pending < most ? source->pending : most;
+        weir_ask(pool->runtime, source->subscription, part);
+        source->pending -= part;
+    }
+}
+
+/* ---- the end of a child -------------------------------------------------- */
+
+void weir__task_tell_discarded(weir_pool *pool, uint64_t count, weir_discard cause) {
+    if (pool->options.discarded != NULL) {
+        pool->options.discarded(pool->options.context, count, cause);
+    } else {
+        weir__host_log(weir__here, WEIR_LOG_WARNING, "pool %s has discarded %llu events",
+                       pool->name, (unsigned long long)count);
+    }
+}
+
+void weir__task_discard(weir_pool *pool, uint64_t count, weir_discard cause) {
+    if (count > 0) {
+        weir__count(&weir__here->counters.lost, count);
+        weir__task_tell_discarded(pool, count, cause);
+    }
+}
+
+void weir__task_tell_unseen(weir_pool *pool) {
+    uint64_t count = pool->unseen;
+    pool->unseen = 0;
+    weir__task_discard(pool, count, WEIR_DISCARD_STOPPED);
+}
+
+/* A slot nobody points to any more; its handles are stale from now on. */
+void weir__task_recycle(weir_pool *pool, weir_task *task) {
+    if (task->away || !task->closed) {
+        return;
+    }
+    uint32_t next = weir__task_generation(weir__load_relaxed_u64(&task->word)) + 1;
+    weir__store_release_u64(&task->word, weir__task_word(next, WEIR__TASK_FREE)); /* G3 -> G4 */
+    bool by_hand = task->by_hand;
+    task->closed = false;
+    task->begun = false;
+    task->known = false;
+    task->by_hand = false;
+    task->source = NULL;
+    if (by_hand) {
+        ck_stack_push_upmc(&pool->hand_free, &task->back.link); /* G3 -> G4 */
+    } else {
+        task->next = pool->free;
+        pool->free = task;
+    }
+}
+
+/* The child is finished for good.  Its event: handled if a task has seen it. */
+void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
+    struct weir__task_source *source = task->source;
+    task->closed = true;
+    pool->children--;
+    if (pool->options.exited != NULL) {
+        pool->options.exited(pool->options.context, weir__task_child(task), task->event, how);
+    }
+    if (source == NULL) {
+        return;
+    }
+    if (task->begun) {
+        weir__count(&weir__here->counters.handled, 1);
+    } else if (how != WEIR_CHILD_GIVEN_BACK) {
+        pool->unseen++;
+    }
+    source->count--;
+    weir__task_finished_for(pool, source, 1);
+    if (source->count == 0 && !source->live) {
+        weir__task_drop_source(pool, source);
+    }
+}
+
+/* ---- on their way to the threads ----------------------------------------- */
+
+void weir__task_hand_out(weir_pool *pool) {
+    if (!weir__task_has_threads(pool)) {
+        if (pool->backlog.first != NULL) {
+            weir__task_poke(pool);
+        }
+        return;
+    }
+    uint32_t room = weir__handout_room(&pool->handout);
+    uint32_t count = 0;
+    for (const weir_task *task = pool->backlog.first; task != NULL && count < room;
+         task = task->next) {
+        count++;
+    }
+    if (count == 0) {
+        return;
+    }
+    weir__fetch_add_u32(&pool->out, count);
+    weir__runtime_abroad(pool->runtime, count);
+    for (uint32_t i = 0; i < count; i++) {
+        weir_task *task = weir__task_take_first(&pool->backlog);
+        task->away = true;
+        weir__handout_put(&pool->handout, task);
+    }
+    weir__handout_tell(&pool->handout, count);
+}
+
+/* It is to run: false when somebody has ended it already (whose note comes). */
+bool weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state from) {
+    if (!weir__task_move(task, from, WEIR__TASK_QUEUED)) {
+        return false;
+    }
+    append(&pool->backlog, task);
+    return true;
+}
+
+/* ---- restarts ------------------------------------------------------------ */
+
+/*
+ * One more restart: false when that is one too many.  Of the last max_restarts
+ * and this one, the oldest is compared: all others are younger.
+ */
+static bool may_restart(weir_pool *pool) {
+    uint64_t places = pool->options.max_restarts + 1;
+    uint64_t now = weir_runtime_now(pool->runtime);
+    uint64_t window = pool->options.max_seconds * UINT64_C(1000000000);
+    pool->restarts[pool->restart_count % places] = now;
+    pool->restart_count++;
+    if (pool->restart_count < places) {
+        return true;
+    }
+    return now - pool->restarts[pool->restart_count % places] > window;
+}
+
+/* The child is RESTARTING; it is begun again, dropped, or tried again later. */
+static void restart(weir_pool *pool, weir_task *task) {
+    if (!may_restart(pool)) {
+        pool->given_up = true;
+        if (weir__task_move(task, WEIR__TASK_RESTARTING, WEIR__TASK_ENDED)) {
+            weir__task_close(pool, task, WEIR_CHILD_FAILED);
+        }
+        return;
+    }
+    weir_start_verdict verdict = WEIR_CHILD_START;
+    if (pool->options.start != NULL) {
+        verdict = pool->options.start(pool->options.context, task->event);
+    }
+    if (verdict == WEIR_CHILD_START) {
+        weir__task_queue(pool, task, WEIR__TASK_RESTARTING);
+    } else if (verdict == WEIR_CHILD_IGNORE) {
+        if (weir__task_move(task, WEIR__TASK_RESTARTING, WEIR__TASK_ENDED)) {
+            weir__task_close(pool, task, WEIR_CHILD_FAILED);
+        }
+    } else {
+        weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s could not begin a child again",
+                       pool->name);
+        append(&pool->retry, task);
+        weir__task_poke(pool);
+    }
+}
+
+/* Those whose restart failed, once each. */
+void weir__task_retry(weir_pool *pool) {
+    struct weir__task_list again = pool->retry;
+    pool->retry = (struct weir__task_list){0};
+    weir_task *task;
+    while ((task = weir__task_take_first(&again)) != NULL) {
+        bool ended = weir__task_state(weir__load_relaxed_u64(&task->word)) == WEIR__TASK_ENDED;
+        if (pool->given_up) {
+            append(&pool->retry, task);
+        } else if (!ended) {
+            restart(pool, task);
+        }
+        weir__task_recycle(pool, task);
+    }
+}
+
+/* Its task has returned. */
+static void finished(weir_pool *pool, weir_task *task) {
+    bool good = task->result == WEIR_TASK_OK;
+    task->begun = true;
+    if (!good && task->result != WEIR_TASK_FAILED) {
+        weir__host_log(weir__here, WEIR_LOG_ERROR, "a task of pool %s has returned %d", pool->name,
+                       (int)task->result);
+    }
+    bool again = !good && !task->was_ended && pool->self != NULL && !pool->given_up &&
+                 pool->options.restart == WEIR_CHILD_TRANSIENT;
+    if (again && weir__task_move(task, WEIR__TASK_DONE, WEIR__TASK_RESTARTING)) {
+        restart(pool, task);
+        return;
+    }
+    bool ended = task->was_ended || again; /* again: LAST, somebody has ended it just now */
+    weir__task_close(pool, task,
+                     ended  ? WEIR_CHILD_ENDED
+                     : good ? WEIR_CHILD_FINISHED
+                            : WEIR_CHILD_FAILED);
+}
+
+/* ---- notes --------------------------------------------------------------- */
+
+static struct weir__task_note *take_notes(weir_pool *pool) {
+    struct weir__task_note *first = NULL;
+    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&pool->notes); /* G1 -> G2, G3 -> G4 */
+    while (entry != NULL) {
+        struct weir__task_note *note = WEIR__CONTAINER_OF(entry, struct weir__task_note, link);
+        entry = entry->next;
+        note->next = first;
+        first = note;
+    }
+    return first;
+}
+
+/* Started by hand, too late. */
+static void turn_away(weir_pool *pool, weir_task *task) {
+    if (weir__task_move(task, WEIR__TASK_NEW, WEIR__TASK_ENDED)) {
+        weir__task_close(pool, task, WEIR_CHILD_DISCARDED);
+    }
+}
+
+static void read_note(weir_pool *pool, struct weir__task_note *note) {
+    weir_task *task = note->task;
+    if (note == &task->end) {
+        weir__task_close(pool, task, WEIR_CHILD_ENDED);
+    } else {
+        task->away = false;
+        if (!task->known) { /* started by hand, and perhaps ended already */
+            task->known = true;
+            pool->children++;
+        }
+        switch (weir__task_state(weir__load_relaxed_u64(&task->word))) {
+        case WEIR__TASK_DONE:
+        case WEIR__TASK_LAST:
+            finished(pool, task);
+            break;
+        case WEIR__TASK_NEW:
+            if (pool->self == NULL) {
+                turn_away(pool, task);
+            } else {
+                weir__task_queue(pool, task, WEIR__TASK_NEW);
+            }
+            break;
+        default: /* ENDED: its other note has come, or will */
+            break;
+        }
+    }
+    weir__task_recycle(pool, task);
+}
+
+void weir__task_read_notes(weir_pool *pool) {
+    struct weir__task_note *note = take_notes(pool);
+    while (note != NULL) {
+        struct weir__task_note *next = note->next;
+        read_note(pool, note);
+        note = next;
+    }
+    weir__task_tell_unseen(pool);
+}
+
+/* No threads: the oldest child runs here. */
+void weir__task_run_one(weir_pool *pool) {
+    weir_task *task = weir__task_has_threads(pool) ? NULL : weir__task_take_first(&pool->backlog);
+    if (task == NULL) {
+        return;
+    }
+    weir__task_run(task);
+    enum weir__task_state state = weir__task_state(weir__load_relaxed_u64(&task->word));
+    if (state == WEIR__TASK_DONE || state == WEIR__TASK_LAST) {
+        finished(pool, task);
+    }
+    weir__task_recycle(pool, task);
+}
+
+void weir__task_poke_gone(struct weir__poke *poke) {
+    weir_pool *pool = WEIR__CONTAINER_OF(poke, weir_pool, poke);
+    weir__exchange_u32(&pool->poked, 0); /* G1 -> G2 */
+    weir__task_read_notes(pool);
+    weir__task_release(pool);
+}

@@ -1,0 +1,268 @@
+/*
+ * The worker pool: its options, its opening and its closing.  See task_pool.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "parts/task_pool.h"
+
+#include "base/refusal.h"
+#include "os/clock.h"
+#include "os/futex.h"
+#include "os/topology.h"
+
+#include <stdio.h>
+#include <string.h>
+
+uint32_t weir__task_ring_entries = 1024;
+uint32_t weir__task_ring_start = 0;
+
+/* ---- options ------------------------------------------------------------- */
+
+static weir_status check_most(const char *option, size_t value, size_t least, size_t most) {
+    if (value >= least && value <= most) {
+        return WEIR_OK;
+    }
+    return value < least
+               ? weir__refuse(WEIR_INVALID, "%s must be at least %zu, got %zu", option, least,
+                              value)
+               : weir__refuse(WEIR_INVALID, "%s must be at most %zu, got %zu", option, most, value);
+}
+
+static size_t or_default(size_t value, size_t usual) {
+    return value == 0 ? usual : value == WEIR_NONE ? 0 : value;
+}
+
+static size_t threads_of(const weir_runtime *runtime, size_t wanted) {
+    if (runtime->options.mode != WEIR_THREADS) {
+        return 0;
+    }
+    unsigned core;
+    unsigned cores = weir__topology_cores(&core, 1);
+    return or_default(wanted, cores < WEIR_POOL_THREADS_LIMIT ? cores : WEIR_POOL_THREADS_LIMIT);
+}
+
+static weir_status check_restart(const weir_pool_options *options) {
+    if (options->restart == WEIR_CHILD_PERMANENT) {
+        return weir__refuse(WEIR_INVALID,
+                            "restart must be WEIR_CHILD_TEMPORARY or WEIR_CHILD_TRANSIENT, got "
+                            "WEIR_CHILD_PERMANENT: a child that has done its work would be begun "
+                            "again for ever");
+    }
+    if ((unsigned)options->restart > WEIR_CHILD_PERMANENT) {
+        return weir__refuse(WEIR_INVALID,
+                            "restart must be WEIR_CHILD_TEMPORARY or WEIR_CHILD_TRANSIENT, got %d",
+                            (int)options->restart);
+    }
+    return WEIR_OK;
+}
+
+/* Checks what the stage's own start does not. */
+static weir_status check(const weir_pool_options *options) {
+    weir_status status = check_most("event_bytes", options->event_bytes, 1, WEIR_EVENT_BYTES_LIMIT);
+    if (status == WEIR_OK && options->task == NULL) {
+        status = weir__refuse(WEIR_INVALID, "task must be set");
+    }
+    if (status == WEIR_OK) {
+        status = check_most("threads", or_default(options->threads, 1), 0, WEIR_POOL_THREADS_LIMIT);
+    }
+    if (status == WEIR_OK) {
+        status = check_restart(options);
+    }
+    if (status == WEIR_OK) {
+        status = check_most("max_restarts", or_default(options->max_restarts, 1), 0,
+                            WEIR_POOL_MAX_RESTARTS_LIMIT);
+    }
+    if (status == WEIR_OK) {
+        status = check_most("max_seconds", or_default(options->max_seconds, 1), 0,
+                            WEIR_POOL_MAX_SECONDS_LIMIT);
+    }
+    return status;
+}
+
+static void fill(weir_pool *pool, const weir_pool_options *options) {
+    pool->options = *options;
+    pool->options.subscribe_to = NULL;
+    pool->options.subscribe_count = 0;
+    pool->options.threads = threads_of(pool->runtime, options->threads);
+    pool->options.max_restarts = or_default(options->max_restarts, WEIR_POOL_MAX_RESTARTS_DEFAULT);
+    pool->options.max_seconds = or_default(options->max_seconds, WEIR_POOL_MAX_SECONDS_DEFAULT);
+    if (options->shutdown_ns == 0) {
+        pool->options.shutdown_ns = WEIR_POOL_SHUTDOWN_DEFAULT;
+    }
+    snprintf(pool->name, sizeof pool->name, "%s", options->name != NULL ? options->name : "pool");
+    pool->options.name = pool->name;
+    size_t bytes = offsetof(weir_task, event) + options->event_bytes;
+    pool->task_bytes = (bytes + 63) / 64 * 64;
+}
+
+/* ---- opening ------------------------------------------------------------- */
+
+void weir__task_release(weir_pool *pool) {
+    uint32_t *refs = &pool->refs;
+    if (weir__fetch_sub_u32(refs, 1) == 2) {
+        weir__futex_wake(refs, INT32_MAX); /* only their address: the pool may be gone by now */
+    }
+}
+
+static void destroy(weir_pool *pool) {
+    const struct weir__allocator *allocator = &pool->runtime->allocator;
+    weir__task_free_all(pool);
+    weir__free(allocator, pool->restarts, (pool->options.max_restarts + 1) * sizeof(uint64_t));
+    weir__free(allocator, pool->ring_slots, pool->ring_entries * sizeof *pool->ring_slots);
+    weir__free(allocator, pool->threads, pool->options.threads * sizeof *pool->threads);
+    weir__free(allocator, pool, sizeof *pool);
+}
+
+static weir_pool *make(weir_runtime *runtime, const weir_pool_options *options) {
+    const struct weir__allocator *allocator = &runtime->allocator;
+    weir_pool *pool = weir__alloc_zeroed(allocator, sizeof *pool, 128);
+    if (pool == NULL) {
+        return NULL;
+    }
+    pool->runtime = runtime;
+    fill(pool, options);
+    size_t threads = pool->options.threads;
+    pool->restarts =
+        weir__alloc_zeroed(allocator, (pool->options.max_restarts + 1) * sizeof(uint64_t), 64);
+    bool whole = pool->restarts != NULL;
+    if (threads > 0) {
+        pool->ring_entries = weir__task_ring_entries;
+        pool->ring_slots =
+            weir__alloc_zeroed(allocator, pool->ring_entries * sizeof *pool->ring_slots, 64);
+        pool->threads = weir__alloc_zeroed(allocator, threads * sizeof *pool->threads, 64);
+        whole = whole && pool->ring_slots != NULL && pool->threads != NULL;
+    }
+    if (!whole) {
+        destroy(pool);
+        return NULL;
+    }
+    if (threads > 0) {
+        weir__handout_open(&pool->handout, pool->ring_slots, pool->ring_entries,
+                           weir__task_ring_start);
+    }
+    ck_stack_init(&pool->notes);
+    ck_stack_init(&pool->hand_free);
+    pool->refs = 2;
+    pool->poke.gone = weir__task_poke_gone;
+    return pool;
+}
+
+static void join_threads(weir_pool *pool, size_t count) {
+    if (count > 0) {
+        weir__handout_close(&pool->handout);
+    }
+    for (size_t i = 0; i < count; i++) {
+        weir__thread_join(&pool->threads[i]);
+    }
+}
+
+static weir_status start_threads(weir_pool *pool) {
+    for (size_t i = 0; i < pool->options.threads; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "weir-pool/%u", (unsigned)(i % 10000));
+        int error = weir__thread_start(&pool->threads[i], name, weir__task_thread, pool);
+        if (error != 0) {
+            join_threads(pool, i);
+            return weir__refuse(WEIR_SYSTEM, "thread %zu of %zu could not be started: %s", i,
+                                pool->options.threads, strerror(error));
+        }
+    }
+    return WEIR_OK;
+}
+
+static weir_status start_stage(weir_pool *pool, const weir_pool_options *options) {
+    weir_stage_options stage = weir__task_stage();
+    stage.name = pool->name;
+    stage.registered = options->registered;
+    stage.state = &pool;
+    stage.state_bytes = sizeof pool;
+    stage.worker = options->worker;
+    stage.subscribe_to = options->subscribe_to;
+    stage.subscribe_count = options->subscribe_count;
+    return weir_stage_start(pool->runtime, &stage, &pool->stage);
+}
+
+weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *options, weir_pool **out,
+                           weir_ref *stage) {
+    if (options == NULL || out == NULL) {
+        return weir__refuse(WEIR_INVALID, "%s must not be NULL", out == NULL ? "out" : "options");
+    }
+    weir_status status = check(options);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    if (weir__here != NULL && threads_of(runtime, options->threads) > 0) {
+        return weir__refuse(WEIR_WRONG_THREAD,
+                            "a pool with threads cannot be opened in a callback: "
+                            "they would share the worker's core");
+    }
+    weir_pool *pool = make(runtime, options);
+    if (pool == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for a pool");
+    }
+    status = start_threads(pool);
+    if (status == WEIR_OK) {
+        status = start_stage(pool, options);
+        if (status != WEIR_OK) {
+            join_threads(pool, pool->options.threads);
+        }
+    }
+    if (status != WEIR_OK) {
+        destroy(pool);
+        return status;
+    }
+    *out = pool;
+    if (stage != NULL) {
+        *stage = pool->stage;
+    }
+    return WEIR_OK;
+}
+
+/* ---- closing ------------------------------------------------------------- */
+
+/* True when the stage has stopped, no task runs, and the worker knows of all. */
+static bool over(weir_pool *pool, uint32_t *out, uint32_t *refs) {
+    *out = weir__load_acquire_u32(&pool->out);   /* G5 -> G6 */
+    *refs = weir__load_acquire_u32(&pool->refs); /* G5 -> G6 */
+    return *out == 0 && *refs == 1;
+}
+
+static bool wait_until_over(weir_pool *pool, uint64_t deadline) {
+    uint32_t out;
+    uint32_t refs;
+    while (!over(pool, &out, &refs)) {
+        if (pool->runtime->options.mode != WEIR_THREADS) {
+            if (weir_runtime_step(pool->runtime, 1024) == 0) {
+                return false;
+            }
+        } else if (weir__clock_now_ns() >= deadline) {
+            return false;
+        } else if (out > 0) {
+            weir__futex_wait(&pool->out, out, deadline);
+        } else {
+            weir__futex_wait(&pool->refs, refs, deadline);
+        }
+    }
+    return true;
+}
+
+weir_status weir_pool_close(weir_pool *pool, size_t *running) {
+    if (weir__here != NULL || weir__task_inside()) {
+        return weir__refuse(WEIR_WRONG_THREAD, "weir_pool_close would wait for the thread that "
+                                               "calls it");
+    }
+    uint64_t deadline = weir__clock_deadline(weir__clock_now_ns(), pool->options.shutdown_ns);
+    weir__exchange_u32(&pool->closing, 1); /* G1 -> G2 */
+    weir__task_poke(pool);
+    if (!wait_until_over(pool, deadline)) {
+        if (running != NULL) {
+            *running = weir__load_relaxed_u32(&pool->out);
+        }
+        return WEIR_TIMEOUT;
+    }
+    join_threads(pool, pool->options.threads);
+    destroy(pool);
+    if (running != NULL) {
+        *running = 0;
+    }
+    return WEIR_OK;
+}
