@@ -103,6 +103,8 @@ void weir__task_recycle(weir_pool *pool, weir_task *task) {
 /* The child is finished for good.  Its event: handled if a task has seen it. */
 void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
     struct weir__task_source *source = task->source;
+    uint32_t generation = weir__task_generation(weir__load_relaxed_u64(&task->word));
+    weir__exchange_u64(&task->word, weir__task_word(generation, WEIR__TASK_ENDED));
     task->closed = true;
     pool->children--;
     if (pool->options.exited != NULL) {
