@@ -14,7 +14,7 @@
 #include "base/rng.h"
 #include "sim.h"
 
-enum { SIM_STORES = 8 };
+enum { SIM_STORES = 32 };
 
 enum sim_state {
     SIM_UNUSED,
