@@ -121,6 +121,8 @@ bool world_start_producer(unsigned number, weir_demand_mode mode) {
         .state_bytes = sizeof(struct producer),
         .worker = world_somewhere(),
         .demand = mode,
+        .dispatcher = world.dispatcher,
+        .dispatcher_options = world.dispatcher_options,
         .on = {.handle_demand = count_up, .discarded = world_discarded},
     };
     return must(weir_stage_start(world.runtime, &options, &world.producers[number]));

@@ -28,6 +28,8 @@ struct world {
     uint64_t requests;    /* for memory                                         */
     uint64_t fail_first;  /* the first request that fails, and how many do      */
     uint64_t fail_count;
+    const weir_dispatcher *dispatcher; /* of the producers; NULL: by demand     */
+    const void *dispatcher_options;
     bool in_order;   /* each consumer sees rising numbers                       */
     bool keep_going; /* the last consumer stops the producers, not they themselves */
     unsigned char seen[WORLD_PRODUCERS][WORLD_NUMBERS];
