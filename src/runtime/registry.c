@@ -110,13 +110,22 @@ void weir__registry_give(struct weir__slot *slot, ck_stack_t *free_slots) {
     ck_stack_push_upmc(free_slots, &slot->free_link); /* S1 -> S2 */
 }
 
-struct weir__slot *weir__registry_find(const struct weir__registry *registry, weir_ref ref) {
+static struct weir__slot *slot_at(const struct weir__registry *registry, weir_ref ref) {
     uint32_t index = weir__ref_index(ref);
     struct weir__slot *chunk =
         weir__load_acquire_ptr(&registry->chunks[index / WEIR__REGISTRY_CHUNK]); /* C1 -> C2 */
-    if (chunk == NULL) {
-        return NULL;
-    }
-    struct weir__slot *slot = &chunk[index % WEIR__REGISTRY_CHUNK];
-    return weir__load_relaxed_u32(&slot->generation) == weir__ref_generation(ref) ? slot : NULL;
+    return chunk == NULL ? NULL : &chunk[index % WEIR__REGISTRY_CHUNK];
+}
+
+struct weir__slot *weir__registry_find(const struct weir__registry *registry, weir_ref ref) {
+    struct weir__slot *slot = slot_at(registry, ref);
+    return slot != NULL && weir__load_relaxed_u32(&slot->generation) == weir__ref_generation(ref)
+               ? slot
+               : NULL;
+}
+
+weir_reason weir__registry_reason(const struct weir__registry *registry, weir_ref ref) {
+    const struct weir__slot *slot = slot_at(registry, ref);
+    return slot != NULL && slot->ended_generation == weir__ref_generation(ref) ? slot->ended_reason
+                                                                               : WEIR_REASON_NOPROC;
 }

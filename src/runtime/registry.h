@@ -44,6 +44,9 @@ struct weir__slot {
     uint32_t index;
     ck_stack_entry_t free_link;
     weir_stage *stage; /* the worker's; NULL: none */
+    /* the worker's: which stage was the last to end here, and why */
+    uint32_t ended_generation;
+    weir_reason ended_reason;
     char label[64];    /* the stage's name, cut off: who is stuck in a callback     */
 };
 
@@ -87,6 +90,10 @@ void weir__registry_publish(struct weir__slot *slot);
 /* Gives a slot back, published or not: its reference is stale from now on.  Its
  * stage is NULL; only the worker may have made it so. */
 void weir__registry_give(struct weir__slot *slot, ck_stack_t *free_slots);
+
+/* Why the stage of a reference has ended; NOPROC when that is not known any more.  For
+ * the worker that the reference names. */
+weir_reason weir__registry_reason(const struct weir__registry *registry, weir_ref ref);
 
 /* The slot that a reference names, if it was ever taken and its generation
  * agrees at this moment; NULL otherwise. */

@@ -38,6 +38,10 @@ static struct weir__bell *bell_of(weir_runtime *runtime, weir_ref stage) {
     return worker == NULL ? NULL : &worker->bell;
 }
 
+static weir_reason reason_of(const weir_runtime *runtime, weir_ref stage) {
+    return weir__registry_reason(&runtime->registry, stage);
+}
+
 void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint32_t index,
                        unsigned core) {
     struct weir__host *host = &worker->host;
@@ -53,6 +57,7 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
     host->log = weir__runtime_log;
     host->used_up = weir__message_used_up;
     host->bell_of = bell_of;
+    host->reason_of = reason_of;
     host->calls = &runtime->calls;
     host->draining = &runtime->draining;
     weir__pool_open(&host->pool, &runtime->allocator);
@@ -90,7 +95,10 @@ static void leave(struct weir__worker *worker, struct weir__slot *slot) {
         stage->next->previous = stage->previous;
     }
     slot->stage = NULL;
+    slot->ended_generation = weir__ref_generation(ref);
+    slot->ended_reason = stage->reason;
     weir__registry_give(slot, &worker->free_slots);
+    weir__stage_end_monitors(stage); /* who hears of the end finds its name free */
     weir__calls_sweep(worker->host.calls, ref);
     weir__stage_free(stage);
     weir__pool_flush(&worker->host.pool);
@@ -107,8 +115,7 @@ static void stop_all(struct weir__worker *worker) {
             continue;
         }
         if (!stage->stopping) {
-            stage->stopping = true;
-            stage->reason = reason;
+            weir__stage_stop(stage, reason);
         }
         weir__ready_queue(stage->ready, false);
     }

@@ -76,16 +76,18 @@ static void info(weir_stage *stage, struct weir__message *message) {
     weir__stage_supply_info(stage, message);
 }
 
-static void stop(weir_stage *stage, weir_reason reason) {
-    stage->stopping = true;
-    stage->reason = reason;
+void weir__stage_stop(weir_stage *stage, weir_reason reason) {
+    if (stage->stop_asked == NULL || !stage->stop_asked(stage, reason)) {
+        stage->stopping = true;
+        stage->reason = reason;
+    }
 }
 
 /* True when the message is used up. */
 static bool handle(weir_stage *stage, struct weir__message *message) {
     switch (message->mail.kind) {
     case WEIR__MAIL_STOP:
-        stop(stage, message->reason);
+        weir__stage_stop(stage, message->reason);
         return true;
     case WEIR__MAIL_CALL:
         request(stage, message);
@@ -109,7 +111,9 @@ static bool handle(weir_stage *stage, struct weir__message *message) {
         weir__stage_finish(stage, true);
         return true;
     case WEIR__MAIL_QUERY:
-        message->query.function(stage, message->from, message->query.argument);
+        message->query.function(stage, message->from,
+                                message->count > 0 ? (uintptr_t)message->payload
+                                                   : message->query.argument);
         return true;
     case WEIR__MAIL_TIMER:
         weir__stage_arm(stage, message);

@@ -300,7 +300,6 @@ void weir__stage_terminate(weir_stage *stage) {
     weir__outbox_flush(&stage->host->outbox);
     leave_consumers(stage);
     leave_producers(stage);
-    weir__stage_end_monitors(stage);
     weir__stage_drop_timers(stage);
     bounce_control(stage);
     weir__stage_send_replies(stage);

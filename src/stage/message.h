@@ -13,7 +13,7 @@
 #include <stdalign.h>
 
 /* Answers `from` (weir__call_answer, host->calls) with what it finds out about the
- * stage. */
+ * stage.  argument: the address of the payload, when the message has one. */
 typedef void weir__query(weir_stage *stage, weir_from from, uint64_t argument);
 
 /* A timer that has been armed is on its stage's list. */
@@ -27,7 +27,7 @@ struct weir__armed {
 
 struct weir__message {
     struct weir__mail mail; /* kinds STOP..QUERY                                      */
-    uint64_t count;         /* CALL, CAST, INFO, TIMER: bytes; ASK: events;           */
+    uint64_t count;         /* CALL, CAST, INFO, TIMER, QUERY: bytes; ASK: events;    */
                             /* TIMER_CANCEL: its id                                   */
     weir_from from;         /* CALL, QUERY: who waits                                 */
     weir_reason reason;     /* STOP, CANCEL                                           */
@@ -51,6 +51,7 @@ static inline size_t weir__message_payload(const struct weir__message *message) 
     case WEIR__MAIL_INFO:
     case WEIR__MAIL_INFO_DUE:
     case WEIR__MAIL_TIMER:
+    case WEIR__MAIL_QUERY:
         return (size_t)message->count;
     default:
         return 0;

@@ -7,8 +7,6 @@
 #include "base/refusal.h"
 #include "stage/stage.h"
 
-#include <weir/name.h>
-
 #define MONITOR_OF(mail, member)                                                             \
     ((struct weir__monitor *)(void *)((unsigned char *)(mail)-offsetof(struct weir__monitor, \
                                                                        member)))
@@ -69,7 +67,7 @@ static void unwatch(weir_stage *stage, struct weir__monitor *monitor) {
 
 /* ---- by users ------------------------------------------------------------ */
 
-weir_status weir_monitor_stage(weir_stage *self, weir_ref stage, weir_monitor *out) {
+weir_status weir__stage_watch(weir_stage *self, weir_ref stage, bool recall, weir_monitor *out) {
     struct weir__bell *bell = self->host->bell_of(self->host->runtime, stage);
     if (self->on.handle_down == NULL) {
         return weir__refuse(WEIR_INVALID, "stage %s has no handle_down to be told with",
@@ -85,6 +83,7 @@ weir_status weir_monitor_stage(weir_stage *self, weir_ref stage, weir_monitor *o
         return weir__refuse(WEIR_NO_MEMORY, "no memory to watch a stage");
     }
     monitor->id = ++self->monitors;
+    monitor->recall = recall;
     monitor->watcher = self->ref;
     monitor->watched = stage;
     monitor->watcher_bell = self->host->bell;
@@ -101,6 +100,10 @@ weir_status weir_monitor_stage(weir_stage *self, weir_ref stage, weir_monitor *o
         watch(monitor);
     }
     return WEIR_OK;
+}
+
+weir_status weir_monitor_stage(weir_stage *self, weir_ref stage, weir_monitor *out) {
+    return weir__stage_watch(self, stage, false, out);
 }
 
 weir_status weir_demonitor(weir_stage *self, weir_monitor monitor) {
@@ -151,10 +154,16 @@ void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail) {
     }
 }
 
+/* The watched has gone already. */
+static void watch_late(const struct weir__host *host, struct weir__monitor *monitor) {
+    notify(monitor,
+           monitor->recall ? host->reason_of(host->runtime, monitor->watched) : WEIR_REASON_NOPROC);
+}
+
 void weir__monitor_bounce(struct weir__host *host, struct weir__mail *mail) {
     switch (mail->kind) {
     case WEIR__MAIL_WATCH:
-        notify(MONITOR_OF(mail, watch), WEIR_REASON_NOPROC);
+        watch_late(host, MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_WATCH_LATER: /* the watched never knew */
     case WEIR__MAIL_NOTICE:

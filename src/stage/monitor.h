@@ -14,7 +14,7 @@
  *   writers of next/previous[0]  the watcher's worker;  of [1]  the watched's
  *
  * refs is 2: one for each side.  Mail to a side that is gone is bounced, and a
- * WATCH that is bounced becomes a NOTICE of NOPROC.  The last to let go frees.
+ * WATCH that is bounced becomes a NOTICE (of NOPROC, unless `recall`).  The last to let go frees.
  *   X1 -> X2  refs: as edge/edge.h's.
  */
 #ifndef WEIR__STAGE_MONITOR_H
@@ -26,6 +26,7 @@ enum weir__monitor_side { WEIR__WATCHING, WEIR__WATCHED };
 
 struct weir__monitor {
     uint64_t id;
+    bool recall; /* constant: weir__stage_watch */
     weir_ref watcher;
     weir_ref watched;
     struct weir__bell *watcher_bell;

@@ -30,6 +30,7 @@
 #include "stage/buffer.h"
 #include "stage/host.h"
 
+#include <weir/name.h>
 #include <weir/stage.h>
 
 enum weir__mark_kind {
@@ -104,6 +105,8 @@ struct weir_stage {
     bool finishing;                              /* stops once it holds nothing         */
     void (*drained)(weir_stage *stage);          /* a part's: it is to finish   */
     bool (*may_finish)(const weir_stage *stage); /* a part's: it holds nothing */
+    /* a part's: it is to stop; true: it will, but not yet */
+    bool (*stop_asked)(weir_stage *stage, weir_reason reason);
     bool stopping;
     weir_reason reason;
 };
@@ -275,6 +278,9 @@ struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription s
 /* Handles a message of a user's (any of weir__message). */
 void weir__stage_message(weir_stage *stage, struct weir__message *message);
 
+/* The stage is told to stop. */
+void weir__stage_stop(weir_stage *stage, weir_reason reason);
+
 /* A message to a stage that is gone: who waits for an answer is told. */
 void weir__message_bounce(struct weir__host *host, struct weir__message *message);
 
@@ -301,8 +307,12 @@ bool weir__stage_is_finished(const weir_stage *stage);
 void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail);
 void weir__monitor_bounce(struct weir__host *host, struct weir__mail *mail);
 
-/* The stage ends: its watchers are told, what it watches is let go. */
+/* The stage has ended: its watchers are told, what it watches is let go. */
 void weir__stage_end_monitors(weir_stage *stage);
+
+/* As weir_monitor_stage; recall: of a stage that had gone already the reason is told,
+ * as far as it is still known. */
+weir_status weir__stage_watch(weir_stage *self, weir_ref stage, bool recall, weir_monitor *out);
 
 /* ---- turn.c -------------------------------------------------------------- */
 
@@ -318,7 +328,8 @@ bool weir__stage_turn(weir_stage *stage);
 weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *ready, weir_ref ref,
                              const weir_stage_options *options, weir_stage **out);
 
-/* The stage stops: discards, terminate, tells its peers.  It must not run again. */
+/* The stage stops: discards, terminate, tells its peers.  It must not run again.  Its
+ * watchers are told when its reference is stale: weir__stage_end_monitors. */
 void weir__stage_terminate(weir_stage *stage);
 
 /* A stage that never was known: frees it, with what its init has sent and watched. */
