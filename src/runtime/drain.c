@@ -17,14 +17,20 @@
 
 struct holdup {
     weir_ref stage;
+    bool holds; /* it holds something itself; else it waits, perhaps for one on another worker */
     char name[sizeof((weir_drain_report *)0)->name];
 };
 
-/* A stage that nothing more will come to, and that still holds something; else any. */
+/* Nothing more will come to it, and it does not wait for other stages' ends. */
+static bool holds(const weir_stage *stage) {
+    return stage->finishing && stage->producers == NULL && stage->stop_asked == NULL;
+}
+
+/* A stage that holds something; else any. */
 static const weir_stage *holdup_of(const struct weir__worker *worker) {
     const weir_stage *any = worker->stages;
     for (const weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
-        if (stage->finishing && stage->producers == NULL) {
+        if (holds(stage)) {
             return stage;
         }
     }
@@ -36,6 +42,7 @@ static bool describe(const struct weir__worker *worker, struct holdup *out) {
     memset(out, 0, sizeof *out);
     if (stage != NULL) {
         out->stage = stage->ref;
+        out->holds = holds(stage);
         snprintf(out->name, sizeof out->name, "%s", stage->name);
     }
     return stage != NULL;
@@ -57,6 +64,7 @@ static bool describe_stuck(weir_runtime *runtime, struct weir__worker *worker, s
         return false;
     }
     out->stage = ref;
+    out->holds = true;
     memcpy(out->name, slot->label, sizeof slot->label);
     return true;
 }
@@ -77,15 +85,16 @@ static bool ask_worker(weir_runtime *runtime, struct weir__worker *worker, struc
 }
 
 static void find_holdup(weir_runtime *runtime, weir_drain_report *report) {
-    struct holdup found;
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    bool held = false;
+    for (unsigned i = 0; i < runtime->worker_count && !held; i++) {
         struct weir__worker *worker = &runtime->workers[i];
+        struct holdup found;
         bool any = runtime->options.mode == WEIR_THREADS ? ask_worker(runtime, worker, &found)
                                                          : describe(worker, &found);
-        if (any) {
+        held = any && found.holds;
+        if (held || (any && report->stage.bits == 0)) {
             report->stage = found.stage;
             memcpy(report->name, found.name, sizeof report->name);
-            return;
         }
     }
 }
