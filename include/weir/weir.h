@@ -19,6 +19,7 @@
 #include <weir/status.h>
 #include <weir/stream.h>
 #include <weir/subscription.h>
+#include <weir/supervisor.h>
 #include <weir/timer.h>
 #include <weir/types.h>
 #include <weir/version.h>

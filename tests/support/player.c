@@ -227,14 +227,15 @@ static void on_terminate(weir_stage *self, weir_reason reason) {
 
 /* ---- starting ------------------------------------------------------------ */
 
-weir_status player_try_start(struct player *player, struct rig *rig,
-                             const weir_stage_options *options) {
+weir_stage_options player_options(struct player *player, struct rig *rig,
+                                  const weir_stage_options *options) {
     weir_stage_options used = {0};
     if (options != NULL) used = *options;
     used.kind = player->kind;
     used.name = player->name;
     used.state_bytes = sizeof player;
-    used.state = &player;
+    player->me = player;
+    used.state = &player->me;
     if (used.event_bytes == 0) used.event_bytes = sizeof(uint64_t);
     used.on = (weir_callbacks){.init = on_init,
                                .handle_subscribe = on_subscribe,
@@ -252,6 +253,12 @@ weir_status player_try_start(struct player *player, struct rig *rig,
     player->rig = rig;
     player->started = rig->players;
     rig->players = player;
+    return used;
+}
+
+weir_status player_try_start(struct player *player, struct rig *rig,
+                             const weir_stage_options *options) {
+    weir_stage_options used = player_options(player, rig, options);
     return weir_stage_start(rig->runtime, &used, &player->ref);
 }
 

@@ -51,6 +51,7 @@ struct player {
 
     /* from then on */
     struct rig *rig;
+    struct player *me;      /* the first contents of the stage's state */
     struct player *started; /* before it */
     weir_ref ref;
     uint64_t next; /* the next number to emit */
@@ -70,6 +71,10 @@ struct player {
 void player_start(struct player *player, struct rig *rig, const weir_stage_options *options);
 weir_status player_try_start(struct player *player, struct rig *rig,
                              const weir_stage_options *options);
+
+/* The options that these start it with, for who starts it otherwise; once. */
+weir_stage_options player_options(struct player *player, struct rig *rig,
+                                  const weir_stage_options *options);
 
 /* Calls for a player from outside, which must return WEIR_OK. */
 weir_subscription player_subscribe(struct player *consumer, const struct player *producer,

@@ -1,0 +1,278 @@
+/*
+ * The supervisor, as a stage: its callbacks, and how it starts.  See supervisor.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "parts/supervisor.h"
+
+#include "base/refusal.h"
+
+enum { NS_PER_SECOND = 1000000000 };
+
+static struct weir__supervisor *own(weir_stage *self) {
+    return weir_state(self);
+}
+
+/* ---- callbacks ----------------------------------------------------------- */
+
+static weir_verdict handle_down(weir_stage *self, weir_ref stage, weir_reason reason) {
+    struct weir__supervisor *supervisor = own(self);
+    struct weir__child *gone = NULL;
+    for (struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
+        for (size_t i = 0; i < child->link_count; i++) {
+            if (child->links[i].to.bits == stage.bits) {
+                child->links[i].to = (weir_ref){0};
+            }
+        }
+        if (gone == NULL && child->ref.bits == stage.bits) {
+            gone = child;
+        }
+    }
+    if (gone != NULL) {
+        weir__supervisor_down(supervisor, gone, reason);
+    }
+    return weir__supervisor_pursue(supervisor);
+}
+
+static weir_verdict no_message(weir_stage *self, const char *what, size_t bytes) {
+    weir__host_log(self->host, WEIR_LOG_WARNING,
+                   "supervisor %s takes no %s: a message of %zu bytes was dropped", self->name,
+                   what, bytes);
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict handle_info(weir_stage *self, const void *message, size_t bytes) {
+    (void)message;
+    if (bytes != 0 || !own(self)->timer) {
+        return no_message(self, "infos", bytes);
+    }
+    own(self)->timer = false;
+    weir__supervisor_forget_failures(own(self));
+    return weir__supervisor_pursue(own(self));
+}
+
+/* The poke. */
+static weir_verdict handle_cast(weir_stage *self, const void *message, size_t bytes) {
+    if (message != NULL) {
+        return no_message(self, "casts", bytes);
+    }
+    own(self)->poked = false;
+    if (!own(self)->timer) {
+        weir__supervisor_forget_failures(own(self));
+    }
+    return weir__supervisor_pursue(own(self));
+}
+
+/* A consumer in name only. */
+static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer *peer) {
+    (void)self;
+    (void)peer;
+    return WEIR_SUBSCRIBE_REFUSE;
+}
+
+static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
+    (void)self;
+    (void)batch;
+    return WEIR_CONTINUE;
+}
+
+static void poke_gone(struct weir__poke *poke) {
+    (void)poke;
+}
+
+static void discard(struct weir__supervisor *supervisor) {
+    while (supervisor->first != NULL) {
+        struct weir__child *child = supervisor->first;
+        if (child->state == WEIR__CHILD_UP) { /* for whatever reason it ends before them */
+            weir__child_stop(supervisor, child);
+        }
+        weir__supervisor_forget(supervisor, child);
+    }
+    if (supervisor->restarts != NULL) {
+        weir__free(&supervisor->runtime->allocator, supervisor->restarts,
+                   supervisor->max_restarts * sizeof *supervisor->restarts);
+    }
+}
+
+static void handle_terminate(weir_stage *self, weir_reason reason) {
+    struct weir__supervisor *supervisor = own(self);
+    (void)reason;
+    discard(supervisor);
+}
+
+/* weir_stop, or a stop of the whole runtime. */
+static bool stop_asked(weir_stage *self, weir_reason reason) {
+    struct weir__supervisor *supervisor = own(self);
+    weir__supervisor_give_up(supervisor, reason);
+    return weir__supervisor_pursue(supervisor) == WEIR_CONTINUE;
+}
+
+/* It is to finish: so are its children. */
+static void drained(weir_stage *self) {
+    struct weir__supervisor *supervisor = own(self);
+    weir__supervisor_want_nothing(supervisor);
+    for (struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
+        if (child->state != WEIR__CHILD_DOWN) {
+            weir__child_finish(supervisor, child);
+        }
+    }
+}
+
+static bool may_finish(const weir_stage *self) {
+    const struct weir__supervisor *supervisor = self->state;
+    return weir__supervisor_last_alive(supervisor, 0) == NULL;
+}
+
+struct weir__supervisor *weir__supervisor_of(weir_stage *stage) {
+    return stage->stop_asked == stop_asked ? own(stage) : NULL;
+}
+
+/* ---- opening ------------------------------------------------------------- */
+
+/* Starts a child, and makes its links and those that others have with it. */
+static weir_status start_first(struct weir__supervisor *supervisor, struct weir__child *child) {
+    const char *what = "be started";
+    struct weir__child *refused_child = child;
+    weir_status status = weir__child_start(supervisor, child);
+    if (status == WEIR_OK) {
+        what = "subscribe";
+        refused_child = supervisor->first;
+        while (refused_child != NULL &&
+               (status = weir__supervisor_link(supervisor, refused_child)) == WEIR_OK) {
+            refused_child = refused_child->next;
+        }
+    }
+    if (status != WEIR_OK) {
+        weir__refuse(status, "child %u, %s, could not %s: %s", (unsigned)refused_child->number,
+                     refused_child->name, what, weir__child_refusal(refused_child, status));
+    }
+    return status;
+}
+
+/*
+ * Starts the children, on the starting thread.  When one is refused, the
+ * supervisor comes to life all the same, to stop those before it in order.
+ */
+static weir_verdict init(weir_stage *self, void *argument) {
+    struct weir__supervisor *supervisor = own(self);
+    weir_status *status = argument;
+    supervisor->self = self;
+    supervisor->poke.gone = poke_gone;
+    self->drained = drained;
+    self->may_finish = may_finish;
+    self->stop_asked = stop_asked;
+    struct weir__child *child = supervisor->first;
+    for (; child != NULL && *status == WEIR_OK; child = child->next) {
+        *status = start_first(supervisor, child);
+    }
+    if (*status != WEIR_OK) {
+        weir__supervisor_give_up(supervisor, WEIR_REASON_SHUTDOWN);
+    }
+    weir__supervisor_poke(supervisor);
+    return WEIR_CONTINUE;
+}
+
+static weir_status check(const weir_supervisor_options *options) {
+    if (options == NULL) {
+        return weir__refuse(WEIR_INVALID, "options must not be NULL");
+    }
+    if ((unsigned)options->strategy > WEIR_ONE_FOR_ALL) {
+        return weir__refuse(WEIR_INVALID,
+                            "strategy must be one of WEIR_ONE_FOR_ONE, WEIR_REST_FOR_ONE, "
+                            "WEIR_ONE_FOR_ALL, got %d",
+                            (int)options->strategy);
+    }
+    size_t restarts = options->max_restarts;
+    if (restarts > WEIR_MAX_RESTARTS_LIMIT && restarts != WEIR_NONE && restarts != WEIR_INFINITY) {
+        return weir__refuse(WEIR_INVALID,
+                            "max_restarts must be at most %d or WEIR_INFINITY, got %zu",
+                            WEIR_MAX_RESTARTS_LIMIT, restarts);
+    }
+    if (options->max_seconds > WEIR_MAX_SECONDS_LIMIT) {
+        return weir__refuse(WEIR_INVALID, "max_seconds must be from 1 to %d, got %zu",
+                            WEIR_MAX_SECONDS_LIMIT,
+                            options->max_seconds == WEIR_NONE ? (size_t)0 : options->max_seconds);
+    }
+    if (options->child_count > 0 && options->children == NULL) {
+        return weir__refuse(WEIR_INVALID, "children must be set when child_count is %zu",
+                            options->child_count);
+    }
+    return WEIR_OK;
+}
+
+static void fill(struct weir__supervisor *supervisor, weir_runtime *runtime,
+                 const weir_supervisor_options *options) {
+    size_t seconds =
+        options->max_seconds != 0 ? options->max_seconds : (size_t)WEIR_MAX_SECONDS_DEFAULT;
+    *supervisor = (struct weir__supervisor){
+        .runtime = runtime,
+        .strategy = options->strategy,
+        .max_restarts = options->max_restarts == WEIR_NONE ? 0
+                        : options->max_restarts == 0       ? WEIR_MAX_RESTARTS_DEFAULT
+                                                           : options->max_restarts,
+        .period_ns = (uint64_t)seconds * NS_PER_SECOND,
+        .retry_ns = options->retry_ns != 0 ? options->retry_ns : WEIR_RETRY_NS_DEFAULT,
+        .ends_with_children = options->ends_with_children};
+}
+
+static weir_status make(struct weir__supervisor *supervisor,
+                        const weir_supervisor_options *options) {
+    weir_runtime *runtime = supervisor->runtime;
+    size_t count = supervisor->max_restarts;
+    if (count > 0 && count != WEIR_INFINITY) {
+        supervisor->restarts =
+            weir__alloc_zeroed(&runtime->allocator, count * sizeof *supervisor->restarts, 16);
+        if (supervisor->restarts == NULL) {
+            return weir__refuse(WEIR_NO_MEMORY, "no memory for a supervisor");
+        }
+    }
+    for (size_t i = 0; i < options->child_count; i++) {
+        struct weir__child *child;
+        weir_status status =
+            weir__child_copy(runtime, &options->children[i], options->child_count, &child);
+        if (status != WEIR_OK) {
+            return weir__refuse(status, "child %zu: %s", i, weir_refusal());
+        }
+        weir__supervisor_add(supervisor, child);
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_supervisor_start(weir_runtime *runtime, const weir_supervisor_options *options,
+                                  weir_ref *out) {
+    struct weir__supervisor supervisor;
+    weir_ref ref;
+    weir_status status = check(options);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    fill(&supervisor, runtime, options);
+    status = make(&supervisor, options);
+    weir_status children = WEIR_OK;
+    if (status == WEIR_OK) {
+        const weir_stage_options stage = {
+            .kind = WEIR_CONSUMER,
+            .name = options->name != NULL ? options->name : "supervisor",
+            .registered = options->registered,
+            .state_bytes = sizeof supervisor,
+            .state = &supervisor,
+            .argument = &children,
+            .worker = options->worker,
+            .on = {.init = init,
+                   .handle_events = handle_events,
+                   .handle_subscribe = handle_subscribe,
+                   .handle_cast = handle_cast,
+                   .handle_info = handle_info,
+                   .handle_down = handle_down,
+                   .terminate = handle_terminate},
+        };
+        status = weir_stage_start(runtime, &stage, &ref);
+    }
+    if (status != WEIR_OK) {
+        discard(&supervisor);
+        return status;
+    }
+    if (children == WEIR_OK && out != NULL) {
+        *out = ref;
+    }
+    return children;
+}

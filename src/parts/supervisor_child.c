@@ -1,0 +1,375 @@
+/*
+ * One child of a supervisor.  See supervisor.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/refusal.h"
+#include "parts/supervisor.h"
+#include "runtime/options.h"
+#include "runtime/post.h"
+
+#include <string.h>
+
+enum { SIBLING_BITS = 32 };
+
+static bool is_sibling(weir_ref ref) {
+    return ref.bits >> SIBLING_BITS == UINT32_MAX && weir__ref_kind(ref) == 0;
+}
+
+static uint32_t sibling_number(weir_ref ref) {
+    return (uint32_t)ref.bits;
+}
+
+/* ---- checking ------------------------------------------------------------ */
+
+static weir_status check_link(const weir_subscribe_to *wish, size_t siblings) {
+    weir_subscribe_options filled;
+    weir_status status = weir__options_subscribe(&wish->options, &filled);
+    if (status == WEIR_OK && wish->name == NULL && is_sibling(wish->producer) &&
+        sibling_number(wish->producer) >= siblings) {
+        return weir__refuse(WEIR_INVALID, "WEIR_SIBLING(%u): there are %zu children",
+                            (unsigned)sibling_number(wish->producer), siblings);
+    }
+    return status;
+}
+
+static weir_status check_links(const weir_subscribe_to *wishes, size_t count, size_t siblings) {
+    if (count > 0 && wishes == NULL) {
+        return weir__refuse(WEIR_INVALID, "subscribe_to must be set when subscribe_count is %zu",
+                            count);
+    }
+    weir_status status = WEIR_OK;
+    for (size_t i = 0; i < count && status == WEIR_OK; i++) {
+        status = check_link(&wishes[i], siblings);
+    }
+    return status;
+}
+
+static weir_status check(weir_runtime *runtime, const weir_supervised *given, size_t siblings) {
+    if ((given->stage == NULL) == (given->start == NULL)) {
+        return weir__refuse(WEIR_INVALID, "a child must have either stage or start, not %s",
+                            given->stage == NULL ? "neither" : "both");
+    }
+    if ((unsigned)given->restart > WEIR_RESTART_TEMPORARY) {
+        return weir__refuse(WEIR_INVALID,
+                            "restart must be one of WEIR_RESTART_PERMANENT, "
+                            "WEIR_RESTART_TRANSIENT, WEIR_RESTART_TEMPORARY, got %d",
+                            (int)given->restart);
+    }
+    weir_status status = check_links(given->subscribe_to, given->subscribe_count, siblings);
+    if (status == WEIR_OK && given->stage != NULL) {
+        status = weir__options_stage(given->stage, runtime->worker_count);
+        status = status != WEIR_OK ? status
+                                   : check_links(given->stage->subscribe_to,
+                                                 given->stage->subscribe_count, siblings);
+    }
+    if (status == WEIR_OK && given->stage != NULL && given->stage->kind == WEIR_PRODUCER &&
+        given->subscribe_count > 0) {
+        status = weir__refuse(WEIR_NOT_A_CONSUMER, "a producer cannot have subscribe_to");
+    }
+    return status;
+}
+
+/* ---- copying ------------------------------------------------------------- */
+
+/* Hands out memory behind a child; without one, only counts. */
+struct tail {
+    struct weir__child *child;
+    size_t used;
+};
+
+static void *put(struct tail *tail, const void *from, size_t bytes) {
+    void *to = tail->child == NULL ? NULL : (unsigned char *)tail->child + tail->used;
+    tail->used += (bytes + 15) / 16 * 16;
+    if (to != NULL && from != NULL) {
+        memcpy(to, from, bytes);
+    }
+    return to;
+}
+
+static void *put_text(struct tail *tail, const char *text) {
+    return text == NULL ? NULL : put(tail, text, strlen(text) + 1);
+}
+
+static const char *name_of(const weir_supervised *given) {
+    static const char *const kinds[] = {"", "producer", "producer_consumer", "consumer"};
+    if (given->name != NULL) {
+        return given->name;
+    }
+    if (given->stage == NULL) {
+        return "child";
+    }
+    return given->stage->name != NULL ? given->stage->name : kinds[given->stage->kind];
+}
+
+static void put_links(struct tail *tail, struct weir__link *links, const weir_subscribe_to *wishes,
+                      size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const char *name = put_text(tail, wishes[i].name);
+        if (links != NULL) {
+            links[i] = (struct weir__link){
+                .producer = wishes[i].producer, .name = name, .options = wishes[i].options};
+        }
+    }
+}
+
+/* What lies behind the child, counted (tail->child NULL) or written. */
+static void put_all(struct tail *tail, const weir_supervised *given) {
+    const weir_stage_options *stage = given->stage;
+    size_t own = stage != NULL ? stage->subscribe_count : 0;
+    size_t count = own + given->subscribe_count;
+    struct weir__child *child = tail->child;
+    tail->used = sizeof *child;
+    struct weir__link *links = put(tail, NULL, count * sizeof *links);
+    put_links(tail, links, stage != NULL ? stage->subscribe_to : NULL, own);
+    put_links(tail, links != NULL ? links + own : NULL, given->subscribe_to,
+              given->subscribe_count);
+    char *name = put_text(tail, name_of(given));
+    void *stage_name = stage != NULL ? put_text(tail, stage->name) : NULL;
+    void *state =
+        stage != NULL && stage->state != NULL ? put(tail, stage->state, stage->state_bytes) : NULL;
+    if (child != NULL) {
+        child->links = links;
+        child->link_count = count;
+        child->name = name;
+        child->stage.name = stage_name;
+        child->stage.state = state;
+        child->stage.subscribe_to = NULL;
+        child->stage.subscribe_count = 0;
+    }
+}
+
+weir_status weir__child_copy(weir_runtime *runtime, const weir_supervised *given, size_t siblings,
+                             struct weir__child **out) {
+    weir_status status = check(runtime, given, siblings);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    struct tail tail = {0};
+    put_all(&tail, given);
+    struct weir__child *child = weir__alloc_zeroed(&runtime->allocator, tail.used, 16);
+    if (child == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for child %s", name_of(given));
+    }
+    child->bytes = tail.used;
+    child->base = (uintptr_t)child;
+    child->has_stage = given->stage != NULL;
+    if (given->stage != NULL) {
+        child->stage = *given->stage;
+    }
+    child->start = given->start;
+    child->argument = given->argument;
+    child->restart = given->restart;
+    tail.child = child;
+    put_all(&tail, given);
+    *out = child;
+    return WEIR_OK;
+}
+
+static void *moved(const void *pointer, uintptr_t from, uintptr_t to) {
+    return pointer == NULL ? NULL : (void *)((uintptr_t)pointer - from + to);
+}
+
+struct weir__child *weir__child_clone(const struct weir__allocator *allocator, const void *bytes) {
+    const struct weir__child *from = bytes;
+    struct weir__child *child = weir__alloc(allocator, from->bytes, 16);
+    if (child == NULL) {
+        return NULL;
+    }
+    memcpy(child, from, from->bytes);
+    uintptr_t old = from->base;
+    uintptr_t base = (uintptr_t)child;
+    child->base = base;
+    child->name = moved(child->name, old, base);
+    child->stage.name = moved(child->stage.name, old, base);
+    child->stage.state = moved(child->stage.state, old, base);
+    child->links = moved(child->links, old, base);
+    for (size_t i = 0; i < child->link_count; i++) {
+        child->links[i].name = moved(child->links[i].name, old, base);
+    }
+    return child;
+}
+
+static void free_messages(const struct weir__allocator *allocator, struct weir__child *child) {
+    weir__free(allocator, child->stop, sizeof *child->stop);
+    weir__free(allocator, child->finish, sizeof *child->finish);
+    child->stop = NULL;
+    child->finish = NULL;
+}
+
+void weir__child_free(const struct weir__allocator *allocator, struct weir__child *child) {
+    free_messages(allocator, child);
+    weir__free(allocator, child, child->bytes);
+}
+
+/* ---- messages that cannot fail ------------------------------------------- */
+
+static bool prepare(const struct weir__allocator *allocator, struct weir__child *child) {
+    child->stop = weir__alloc_zeroed(allocator, sizeof *child->stop, 16);
+    child->finish = weir__alloc_zeroed(allocator, sizeof *child->finish, 16);
+    if (child->stop == NULL || child->finish == NULL) {
+        free_messages(allocator, child);
+        return false;
+    }
+    return true;
+}
+
+/* It counts at its worker as any message, but is not refused there. */
+static void send(weir_runtime *runtime, struct weir__message **prepared, enum weir__mail_kind kind,
+                 weir_ref to) {
+    struct weir__message *message = *prepared;
+    if (message == NULL) {
+        return;
+    }
+    struct weir__worker *worker = weir__runtime_worker(runtime, to);
+    *prepared = NULL;
+    message->mail.kind = kind;
+    message->mail.to = to;
+    weir__fetch_add_u32(&worker->messages, 1);
+    weir__mail_send(&worker->bell, &message->mail);
+}
+
+void weir__child_stop(struct weir__supervisor *supervisor, struct weir__child *child) {
+    child->state = WEIR__CHILD_STOPPING;
+    if (child->stop != NULL) {
+        child->stop->reason = WEIR_REASON_SHUTDOWN;
+        send(supervisor->runtime, &child->stop, WEIR__MAIL_STOP, child->ref);
+    }
+}
+
+void weir__child_finish(struct weir__supervisor *supervisor, struct weir__child *child) {
+    send(supervisor->runtime, &child->finish, WEIR__MAIL_FINISH, child->ref);
+}
+
+/* ---- starting ------------------------------------------------------------ */
+
+static weir_status launch(weir_runtime *runtime, struct weir__child *child, weir_ref *out) {
+    if (child->has_stage) {
+        return weir_stage_start(runtime, &child->stage, out);
+    }
+    weir_status status = child->start(runtime, child->argument, out);
+    if (status == WEIR_OK &&
+        (weir__ref_kind(*out) == 0 || weir__runtime_worker(runtime, *out) == NULL)) {
+        return weir__refuse(WEIR_INVALID, "its start has returned no stage of this runtime");
+    }
+    return status;
+}
+
+weir_status weir__child_start(struct weir__supervisor *supervisor, struct weir__child *child) {
+    weir_runtime *runtime = supervisor->runtime;
+    weir_ref ref = {0};
+    if (!prepare(&runtime->allocator, child)) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for child %s", child->name);
+    }
+    weir_status status = launch(runtime, child, &ref);
+    if (status == WEIR_OK) {
+        child->ref = ref;
+        status = weir__stage_watch(supervisor->self, ref, true, NULL);
+        if (status != WEIR_OK && weir__ref_kind(ref) != 0) { /* nobody would know of its end */
+            send(runtime, &child->stop, WEIR__MAIL_STOP, ref);
+        }
+    }
+    if (status != WEIR_OK) {
+        free_messages(&runtime->allocator, child);
+        child->ref = (weir_ref){0};
+        return status;
+    }
+    child->state = WEIR__CHILD_UP;
+    child->wanted = false;
+    return WEIR_OK;
+}
+
+void weir__child_down(struct weir__supervisor *supervisor, struct weir__child *child) {
+    free_messages(&supervisor->runtime->allocator, child);
+    child->state = WEIR__CHILD_DOWN;
+    child->ref = (weir_ref){0};
+    for (size_t i = 0; i < child->link_count; i++) {
+        child->links[i].to = (weir_ref){0};
+        child->links[i].failed = false;
+    }
+}
+
+/* ---- subscriptions ------------------------------------------------------- */
+
+/* A child that registers under its name. */
+static bool has_child_called(const struct weir__supervisor *supervisor, const char *name) {
+    for (const struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
+        bool may_have_it = !child->has_stage || child->stage.registered;
+        if (may_have_it && strcmp(child->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_child(const struct weir__supervisor *supervisor, weir_ref ref) {
+    for (const struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
+        if (child->ref.bits == ref.bits) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Who the producer is now; {0} in *out: a child that does not live (yet). */
+static weir_status find_producer(struct weir__supervisor *supervisor, const struct weir__link *link,
+                                 weir_ref *out) {
+    *out = (weir_ref){0};
+    if (link->name != NULL) {
+        weir_status status = weir_whereis(supervisor->runtime, link->name, out);
+        bool later = status == WEIR_NO_NAME && has_child_called(supervisor, link->name);
+        return later ? WEIR_OK : status;
+    }
+    if (is_sibling(link->producer)) {
+        const struct weir__child *sibling =
+            weir__supervisor_find(supervisor, sibling_number(link->producer));
+        if (sibling != NULL && sibling->state == WEIR__CHILD_UP) {
+            *out = sibling->ref;
+        }
+        return WEIR_OK;
+    }
+    *out = link->producer;
+    return WEIR_OK;
+}
+
+/* A producer that was found by name and is no child: its end is to be heard of. */
+static weir_status watch(struct weir__supervisor *supervisor, struct weir__link *link,
+                         weir_ref producer) {
+    if (link->name == NULL || is_child(supervisor, producer) ||
+        link->watched.bits == producer.bits) {
+        return WEIR_OK;
+    }
+    weir_status status = weir__stage_watch(supervisor->self, producer, false, NULL);
+    if (status == WEIR_OK) {
+        link->watched = producer;
+    }
+    return status;
+}
+
+weir_status weir__child_link(struct weir__supervisor *supervisor, struct weir__child *child,
+                             struct weir__link *link) {
+    weir_runtime *runtime = supervisor->runtime;
+    weir_ref producer;
+    weir_status status = find_producer(supervisor, link, &producer);
+    if (status != WEIR_OK || producer.bits == 0) {
+        return status;
+    }
+    status = watch(supervisor, link, producer);
+    status = status != WEIR_OK
+                 ? status
+                 : weir_subscribe(runtime, child->ref, producer, &link->options, NULL);
+    if (status == WEIR_OK) {
+        link->to = producer;
+        return WEIR_OK;
+    }
+    bool soon =
+        status == WEIR_NO_STAGE && (is_child(supervisor, producer) ||
+                                    weir__check_alive(runtime, child->ref, "child") != WEIR_OK);
+    return soon ? WEIR_OK : status; /* the news of its end is on the way */
+}
+
+const char *weir__child_refusal(const struct weir__child *child, weir_status status) {
+    /* A start function of the program's own need not have left a sentence. */
+    return child->has_stage || child->state != WEIR__CHILD_DOWN || status == WEIR_INVALID
+               ? weir_refusal()
+               : weir_status_text(status);
+}
