@@ -1,0 +1,280 @@
+/* A stream: batches to a reader outside, returns to the stage, and who sleeps.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Protocol. The stage publishes entries and then looks whether the reader is
+ * AWAKE; if not it makes it so, signals its descriptor, and wakes it when it
+ * sleeps. The reader, when there is nothing, says that it waits (WAITING, at
+ * the descriptor, or ASLEEP) and looks again. What it is through with it tells
+ * by `position`; the stage looks there while it is hot (poked = 1), and when it
+ * looks no more it clears poked and looks once again; else it is poked by mail.
+ * The end comes once all that was published is back; with STOPS at any moment,
+ * and then what the reader has not claimed goes back to the producer.
+ *
+ * Mirrors: weir__stream_wake, look, unwatch, recall (stage); take, report,
+ * rise, sleep_until, give_up (reader); next is take, then either wait.
+ * Abstracted: the ring is a count; at most WINDOW entries are out, as demand
+ * has it; a batch is one event; the stage's worker sleeps until mail comes
+ * (ready_park.pml); the descriptor is one bit, and a system call a step of its own.
+ *
+ * Properties: all is read, and both ends finish (no invalid end state: asleep,
+ * or at the descriptor, beside something to take is a lost wake; a stage that
+ * waits for what has come back is one as well); of the batches each is the
+ * reader's or given back, never both (asserted).
+ *
+ * Mutants (each must give an error):
+ *   MUTANT_NO_WAKE_FENCE      publishes, reads sleeper, no fence between
+ *   MUTANT_NO_SLEEP_LOOK      ASLEEP, and no second look
+ *   MUTANT_BLIND_WAIT         the kernel does not compare before it sleeps
+ *   MUTANT_NO_WAIT_LOOK       WAITING, and no second look
+ *   MUTANT_CLEAR_LATE         the descriptor is cleared after the look
+ *   MUTANT_SILENT_RISE        AWAKE again by itself, and no signal
+ *   MUTANT_SIGNAL_WAITING     who slept is woken, its descriptor not signalled
+ *   MUTANT_NO_REPORT          waits without having told what is back
+ *   MUTANT_NO_POKE_LOOK       poked = 0, and no second look
+ *   MUTANT_POKE_CLEARED_LATE  looks, then poked = 0
+ *   MUTANT_NO_CLOSE_WAKE      the end is told to nobody
+ * with STOPS:
+ *   MUTANT_CLAIM_BLIND        takes an entry whatever position says
+ */
+#ifndef BATCHES
+#define BATCHES 3
+#endif
+#ifndef WINDOW
+#define WINDOW 2
+#endif
+
+#define RING 0 /* entries published */
+#define CELLS 1
+#define PROCESSES 2
+#define BUFFER 3
+#define STAGE 0
+#define READER 1
+#include "tso.h"
+
+#define AWAKE 0
+#define WAITING 1
+#define ASLEEP 2
+
+/* Only ever changed by read-modify-write, so never buffered. */
+byte back;      /* of position: batches that are back */
+byte claimed;   /* and those that the reader has had  */
+bool closed;    /* and the stage's mark               */
+byte sleeper = WAITING; /* as weir_stream_fd leaves it */
+bool poked = true; /* the stage begins hot */
+bool mail;
+
+bool readable;  /* the descriptor */
+bool suspended; /* the reader is in futex_wait */
+byte given_back;
+
+/* --- the stage ------------------------------------------------------------- */
+
+inline wake() {
+#ifndef MUTANT_NO_WAKE_FENCE
+    full_fence(STAGE);
+#endif
+    if
+    :: sleeper == AWAKE
+    :: else ->
+        atomic { empty(buffer[STAGE]); state = sleeper; sleeper = AWAKE }
+        if
+#ifdef MUTANT_SIGNAL_WAITING
+        :: state == WAITING -> readable = true
+#else
+        :: state != AWAKE -> readable = true
+#endif
+        :: else
+        fi;
+        if
+        :: state == ASLEEP -> suspended = false
+        :: else
+        fi;
+        state = 0
+    fi
+}
+
+inline stop_looking() {
+#ifdef MUTANT_POKE_CLEARED_LATE
+    came = (back > seen);
+    atomic { empty(buffer[STAGE]); poked = false }
+#else
+    atomic { empty(buffer[STAGE]); poked = false }
+#ifdef MUTANT_NO_POKE_LOOK
+    came = false;
+#else
+    came = (back > seen);
+#endif
+#endif
+    if
+    :: came -> atomic { empty(buffer[STAGE]); hot = !poked; poked = true }
+    :: else -> hot = false
+    fi;
+    came = false
+}
+
+inline close() {
+    atomic {
+        empty(buffer[STAGE]);
+        closed = true;
+        given_back = sent - claimed
+    }
+#ifndef MUTANT_NO_CLOSE_WAKE
+    wake()
+#endif
+}
+
+active proctype stage() {
+    byte sent, seen, state;
+    bool hot = true;
+    bool came;
+
+    do
+    :: seen == BATCHES -> close(); break
+#ifdef STOPS
+    :: close(); break
+#endif
+    :: sent < BATCHES && sent - seen < WINDOW ->
+        atomic { sent++; store(STAGE, RING, sent) }
+        wake()
+    :: hot && seen < BATCHES ->
+        if
+        :: atomic { back > seen -> seen = back }
+        :: else -> stop_looking()
+        fi
+    :: atomic { mail -> mail = false; hot = true }
+    od
+}
+
+/* --- the reader ------------------------------------------------------------ */
+
+#define something (memory[RING] > taken || closed)
+
+inline report() {
+#ifdef MUTANT_NO_REPORT
+    unreported = false
+#else
+    if
+    :: unreported ->
+        unreported = false;
+        if
+        :: poked
+        :: else ->
+            atomic { if :: !poked -> poked = true; mail = true :: else fi }
+        fi
+    :: else
+    fi
+#endif
+}
+
+inline rise() {
+    atomic { state = sleeper; sleeper = AWAKE }
+#ifndef MUTANT_SILENT_RISE
+    if
+    :: state != AWAKE -> readable = true
+    :: else
+    fi;
+#endif
+    state = 0
+}
+
+/* Comes back with what it holds and takes the next: found, over or neither. */
+inline take() {
+    if
+    :: memory[RING] > taken ->
+        atomic {
+            if
+#ifdef MUTANT_CLAIM_BLIND
+            :: true ->
+#else
+            :: closed -> over = true
+            :: else ->
+                back = taken;
+                claimed = taken + 1;
+#endif
+                unreported = unreported || holds;
+                holds = true;
+                taken++;
+                found = true
+            fi
+        }
+    :: else ->
+        if
+        :: closed -> over = true
+        :: !closed && holds ->
+            atomic {
+                if
+                :: closed -> over = true
+                :: else -> back = taken; holds = false; unreported = true
+                fi
+            }
+        :: else
+        fi
+    fi
+}
+
+inline sleep_in_call() {
+    sleeper = ASLEEP;
+    if
+#ifndef MUTANT_NO_SLEEP_LOOK
+    :: something
+#endif
+    :: else ->
+        atomic { /* futex_wait */
+#ifdef MUTANT_BLIND_WAIT
+            suspended = true
+#else
+            suspended = (sleeper == ASLEEP)
+#endif
+        }
+        !suspended
+    fi;
+    rise()
+}
+
+/* TIMEOUT, and then it waits at the descriptor; or there was something after all. */
+inline give_up() {
+#ifndef MUTANT_CLEAR_LATE
+    readable = false;
+#endif
+    sleeper = WAITING;
+    if
+#ifndef MUTANT_NO_WAIT_LOOK
+    :: something -> rise()
+#endif
+    :: else ->
+#ifdef MUTANT_CLEAR_LATE
+        readable = false;
+#endif
+        readable
+    fi
+}
+
+active proctype reader() {
+    byte taken, state;
+    bool holds, found, over, unreported;
+
+    do
+    :: over -> break
+    :: else ->
+        found = false;
+        take();
+        if
+        :: over
+        :: found && !over ->
+            if /* the next call at once, or when the descriptor is readable */
+            :: true
+            :: true -> readable
+            fi
+        :: !found && !over ->
+            report();
+            if
+            :: true -> sleep_in_call()
+            :: true -> give_up()
+            fi
+        fi
+    od;
+    assert(given_back + taken == memory[RING]);
+#ifndef STOPS
+    assert(taken == BATCHES)
+#endif
+}
