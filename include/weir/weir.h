@@ -11,6 +11,7 @@
 #include <weir/dispatcher.h>
 #include <weir/events.h>
 #include <weir/inlet.h>
+#include <weir/iterator.h>
 #include <weir/name.h>
 #include <weir/observe.h>
 #include <weir/pool.h>

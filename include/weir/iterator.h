@@ -1,0 +1,71 @@
+/*
+ * The iterator: a ready-made producer of what a function gives.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A file, a table, a generator: anything that can be asked for the next so many
+ * items.  It is asked for exactly as many as its consumers have asked for, and
+ * when it has no more, the stage stops with NORMAL once its last event has left
+ * its buffer.  Source: GenStage.from_enumerable.
+ */
+#ifndef WEIR_ITERATOR_H
+#define WEIR_ITERATOR_H
+
+#include <weir/stage.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What `next` says: call again when more is wanted; that was the last; it failed. */
+typedef enum weir_iterator_verdict {
+    WEIR_ITERATOR_MORE = 0,
+    WEIR_ITERATOR_END = 1,
+    WEIR_ITERATOR_ERROR = 2
+} weir_iterator_verdict;
+
+/* When the last consumer leaves (GenStage's on_cancel). */
+typedef enum weir_on_cancel {
+    WEIR_ON_CANCEL_CONTINUE = 0, /* it waits for another                               */
+    WEIR_ON_CANCEL_STOP = 1      /* it stops with NORMAL; what is buffered is discarded */
+} weir_on_cancel;
+
+typedef struct weir_iterator_options {
+    const char *name;   /* default "iterator"                                    */
+    bool registered;    /* as in weir_stage_options                              */
+    size_t event_bytes; /* required, 1..65536                                    */
+    /*
+     * Required.  Writes up to `want` events (at least 1) to room and their number to
+     * *made.  With MORE, *made is at least 1; fewer than `want` are no end: it is
+     * called again at once.  What was made along with END or ERROR is emitted, too.
+     * room is aligned to 8 when event_bytes is a multiple of 8.
+     */
+    weir_iterator_verdict (*next)(void *context, void *room, size_t want, size_t *made);
+    void (*close)(void *context); /* unless NULL: once, when the stage has stopped    */
+    /* Unless NULL: called with the count of each discard, on the worker. */
+    void (*discarded)(void *context, uint64_t count, weir_discard cause);
+    void *context;
+    weir_reason error_reason; /* the stage's after ERROR; default WEIR_REASON_USER */
+    weir_on_cancel on_cancel; /* default WEIR_ON_CANCEL_CONTINUE               */
+    weir_demand_mode demand;  /* default WEIR_FORWARD                          */
+    size_t buffer_size;       /* these as in weir_stage_options                */
+    const weir_dispatcher *dispatcher;
+    const void *dispatcher_options;
+    unsigned worker;
+} weir_iterator_options;
+
+/*
+ * Starts an iterator.  `next` and `close` run on its worker, one at a time, and
+ * while `next` waits for its input the worker waits with it.
+ * Arguments  out may be NULL.
+ * Errors     as weir_stage_start; `close` is then not called.  While it runs, a
+ *            `next` that makes more than was wanted, or nothing with MORE, or that
+ *            returns anything else, stops the stage with BAD_RETURN.
+ * Threads    any thread, also inside callbacks.
+ */
+weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_options *options,
+                                weir_ref *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,138 @@
+/*
+ * The iterator: a producer that asks a function.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Made of what any program has: handle_demand, and weir_finish at the end, which
+ * lets what is buffered go out first.
+ */
+#include "base/refusal.h"
+#include "stage/stage.h"
+
+#include <weir/iterator.h>
+
+struct iterator {
+    weir_iterator_options options;
+    uint64_t consumers;
+};
+
+/* The function broke its word. */
+static weir_verdict refuse(weir_stage *self, const char *what, size_t made, size_t want) {
+    weir__host_log(self->host, WEIR_LOG_ERROR, "iterator %s: next %s, made %zu of %zu events",
+                   weir_stage_name(self), what, made, want);
+    return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
+}
+
+/* `made` events are in the room that was reserved for `want`. */
+static weir_verdict judge(weir_stage *self, weir_iterator_verdict verdict, size_t made,
+                          size_t want) {
+    const struct iterator *iterator = weir_state(self);
+    if (made > want) {
+        return refuse(self, "made more than was wanted", made, want);
+    }
+    if (weir_commit(self, made) != WEIR_OK) {
+        return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+    }
+    switch (verdict) {
+    case WEIR_ITERATOR_MORE:
+        return made > 0 ? WEIR_CONTINUE : refuse(self, "has more but makes nothing", made, want);
+    case WEIR_ITERATOR_END:
+        weir_finish(weir_stage_runtime(self), weir_self(self)); /* inside: it cannot fail */
+        return WEIR_CONTINUE;
+    case WEIR_ITERATOR_ERROR:
+        return weir_stop_with(self, iterator->options.error_reason);
+    default:
+        return refuse(self, "returned an unknown verdict", made, want);
+    }
+}
+
+static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
+    const struct iterator *iterator = weir_state(self);
+    weir_iterator_verdict more = WEIR_ITERATOR_MORE;
+    weir_verdict verdict = WEIR_CONTINUE;
+    while (demand > 0 && more == WEIR_ITERATOR_MORE && verdict == WEIR_CONTINUE) {
+        size_t want;
+        size_t made = 0;
+        void *room = weir_reserve(self, demand < SIZE_MAX ? (size_t)demand : SIZE_MAX, &want);
+        if (room == NULL) {
+            return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+        }
+        more = iterator->options.next(iterator->options.context, room, want, &made);
+        verdict = judge(self, more, made, want);
+        demand -= made <= demand ? made : demand;
+    }
+    return verdict;
+}
+
+static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer *peer) {
+    (void)peer;
+    struct iterator *iterator = weir_state(self);
+    iterator->consumers++;
+    return WEIR_AUTOMATIC;
+}
+
+static weir_verdict handle_cancel(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
+                                  weir_reason reason) {
+    (void)peer, (void)cause, (void)reason;
+    struct iterator *iterator = weir_state(self);
+    iterator->consumers--;
+    if (iterator->consumers == 0 && iterator->options.on_cancel == WEIR_ON_CANCEL_STOP) {
+        return weir_stop_with(self, WEIR_REASON_NORMAL);
+    }
+    return WEIR_CONTINUE;
+}
+
+static void handle_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
+    const struct iterator *iterator = weir_state(self);
+    if (iterator->options.discarded != NULL) {
+        iterator->options.discarded(iterator->options.context, count, cause);
+    } else {
+        weir__host_log(self->host, WEIR_LOG_WARNING, "iterator %s has discarded %llu events",
+                       weir_stage_name(self), (unsigned long long)count);
+    }
+}
+
+static void handle_terminate(weir_stage *self, weir_reason reason) {
+    (void)reason;
+    const struct iterator *iterator = weir_state(self);
+    if (iterator->options.close != NULL) {
+        iterator->options.close(iterator->options.context);
+    }
+}
+
+weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_options *options,
+                                weir_ref *out) {
+    if (options == NULL || options->next == NULL) {
+        return weir__refuse(WEIR_INVALID, "%s must not be NULL",
+                            options == NULL ? "options" : "next");
+    }
+    if ((unsigned)options->on_cancel > WEIR_ON_CANCEL_STOP) {
+        return weir__refuse(WEIR_INVALID,
+                            "on_cancel must be one of WEIR_ON_CANCEL_CONTINUE, "
+                            "WEIR_ON_CANCEL_STOP, got %d",
+                            (int)options->on_cancel);
+    }
+    struct iterator iterator = {.options = *options};
+    iterator.options.name = NULL; /* the stage has a copy */
+    if (iterator.options.error_reason == WEIR_REASON_NORMAL) {
+        iterator.options.error_reason = WEIR_REASON_USER;
+    }
+    const weir_stage_options stage = {
+        .kind = WEIR_PRODUCER,
+        .name = options->name != NULL ? options->name : "iterator",
+        .registered = options->registered,
+        .event_bytes = options->event_bytes,
+        .state = &iterator,
+        .state_bytes = sizeof iterator,
+        .worker = options->worker,
+        .buffer_size = options->buffer_size,
+        .demand = options->demand,
+        .dispatcher = options->dispatcher,
+        .dispatcher_options = options->dispatcher_options,
+        .on = {.handle_demand = handle_demand,
+               .handle_subscribe = handle_subscribe,
+               .handle_cancel = handle_cancel,
+               .discarded = handle_discarded,
+               .terminate = handle_terminate},
+    };
+    return weir_stage_start(runtime, &stage, out);
+}
