@@ -143,8 +143,9 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
  * Tells a stage to finish: no more handle_demand; once all that it holds has
  * gone out and, for a consumer, its producers have ended and all they sent is
  * handled, it stops with NORMAL.  The end of a subscription with NORMAL or
- * SHUTDOWN (or NOPROC: to who has gone) does not stop it before that.  A producer_consumer that calls this in
- * handle_cancel when its source ends loses nothing.  Returns without waiting.
+ * SHUTDOWN (or NOPROC: to who has gone) does not stop it before that.  A
+ * producer_consumer that calls this in handle_cancel when its source ends loses
+ * nothing.  Returns without waiting.
  * Errors     NO_STAGE, NO_MEMORY, FULL (mailbox).
  * Threads    any; inside the stage's own callbacks it takes effect at once, and
  *            handle_drain is not called.

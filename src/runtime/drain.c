@@ -4,9 +4,10 @@
  *
  * `draining` is set before the workers are told: a stage whose source has finished
  * knows why, though its own worker be told later.  A start that was under way
- * brings its stage after that mail: it is told as it joins.  When the time is up, each worker is asked
- * for a stage that holds things up; a worker that does not answer within a grace
- * is in a callback, and the stage whose it is (`entered`) is the answer.
+ * brings its stage after that mail: it is told as it joins.  When the time is up,
+ * each worker is asked for a stage that holds things up; a worker that does not
+ * answer within a grace is in a callback, and the stage whose it is (`entered`) is
+ * the answer.
  */
 #include "base/refusal.h"
 #include "os/clock.h"
