@@ -110,7 +110,7 @@ void weir_run_send(weir_run *run, weir_outlet *consumer, uint64_t count);
 /*
  * Sends the run's first `count` events to the consumer as one message and
  * leaves them in the run, for others: all of them hold the same memory.  The
- * consumer's selector, if it has one, refuses some.
+ * consumer's selector, if it has one, is asked once for each event, and refuses some.
  * Returns how many it refused.
  */
 uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count);

@@ -30,7 +30,7 @@ typedef struct weir_subscribe_options {
     size_t min_demand;       /* events; 0 (say WEIR_NONE)..max-1; default max / 2     */
     weir_cancel_mode cancel; /* default WEIR_PERMANENT                                */
     void *user;              /* handed to both handle_subscribe callbacks             */
-    /* Broadcast: false refuses the event.  Runs on the producer's worker. */
+    /* Broadcast: false refuses the event.  Called once for each, on the producer's worker. */
     bool (*selector)(void *context, const void *event);
     void *selector_context;
     /* Partitions: which one it wants, by number or by name. */

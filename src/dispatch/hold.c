@@ -205,4 +205,6 @@ uint64_t weir__desk_empty(struct weir_desk *desk, void (*drop)(void *context, vo
 
 void weir__desk_close(struct weir_desk *desk) {
     while (desk->holds != NULL) weir_hold_close(desk->holds);
+    if (desk->fill != NULL) weir__block_close(desk->fill, desk->pool);
+    desk->fill = NULL;
 }

@@ -58,6 +58,7 @@ struct weir_desk {
     void *context;
     struct weir__pool *pool;     /* the producer's worker's                   */
     struct weir__queue *scratch; /* empty: where shared messages are put up   */
+    struct weir__block *fill;    /* where those are copied that a selector takes; or NULL */
     const struct weir__allocator *allocator;
     uint64_t *buffered;      /* the worker's gauge; what is held counts there */
     struct weir_hold *holds; /* all that are open                             */
@@ -113,7 +114,7 @@ bool weir__desk_info(struct weir_desk *desk, const struct weir__dispatch *dispat
 uint64_t weir__desk_empty(struct weir_desk *desk, void (*drop)(void *context, void *info),
                           void *context);
 
-/* Frees holds that the dispatcher left open, which are empty. */
+/* Frees what is the desk's, and holds that the dispatcher left open, which are empty. */
 void weir__desk_close(struct weir_desk *desk);
 
 /* ---- for the dispatchers of weir itself ---------------------------------- */

@@ -4,7 +4,8 @@
  *
  * Goal: each consumer of a broadcast gets what its selector accepts, whole and in
  * order, over blocks too; what it refuses is asked for again, in the producer's
- * own order; a selector towards a dispatcher that knows of none is refused; ends
+ * own order; it is asked once for each event; a selector towards a dispatcher that
+ * knows of none is refused; ends
  * that cross the asking again, and missing memory, leave the accounts whole.
  * Method: consumers that take multiples of a number; journals and sums.
  */
@@ -111,6 +112,50 @@ static void refusing_does_not_stop_the_flow(void **state) {
             assert_true(c[i].handled + 40 >= 3000 / (i + 2));
         }
         assert_int_equal(p.next, 3000);
+        rig_close(&rig);
+    }
+}
+
+/* Accepts all but numbers from `refuse` on that are odd, and counts what it is asked. */
+struct counting {
+    uint64_t calls;
+    uint64_t refuse;
+};
+
+static bool count_and_select(void *context, const void *event) {
+    struct counting *counting = context;
+    uint64_t number = *(const uint64_t *)event;
+    counting->calls++;
+    return number < counting->refuse || number % 2 == 0;
+}
+
+static void it_is_asked_once_for_each_event(void **state) {
+    (void)state;
+    enum { EVENTS = 20000 }; /* more than a block */
+    static const uint64_t from[] = {0, 1, EVENTS / 2, EVENTS - 1, EVENTS};
+    for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
+        struct rig rig;
+        rig_open(&rig, NULL);
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = EVENTS, .quiet = true};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+        struct counting counting = {.refuse = from[i]};
+        player_start(&p, &rig, broadcasting());
+        player_start(&c, &rig, NULL);
+        player_subscribe(&c, &p,
+                         &(weir_subscribe_options){.max_demand = EVENTS,
+                                                   .selector = count_and_select,
+                                                   .selector_context = &counting});
+        rig_rest(&rig);
+        assert_int_equal(counting.calls, EVENTS);
+        uint64_t sum = 0;
+        uint64_t count = 0;
+        for (uint64_t number = 0; number < EVENTS; number++) {
+            if (number >= from[i] && number % 2 == 1) continue;
+            sum += number;
+            count++;
+        }
+        assert_int_equal(c.handled, count);
+        assert_int_equal(c.sum, sum);
         rig_close(&rig);
     }
 }
@@ -249,6 +294,7 @@ int main(void) {
         cmocka_unit_test(each_gets_what_it_accepts),
         cmocka_unit_test(what_is_refused_is_asked_for_again),
         cmocka_unit_test(refusing_does_not_stop_the_flow),
+        cmocka_unit_test(it_is_asked_once_for_each_event),
         cmocka_unit_test(what_is_accepted_lies_together),
         cmocka_unit_test(a_selector_in_vain_is_refused),
         cmocka_unit_test(asking_again_may_come_too_late),
