@@ -71,7 +71,12 @@ typedef struct weir_dispatcher {
      */
     void (*dispatch)(void *state, weir_run *run, uint64_t count);
 
-    /* How many events it would take right now: deliver, or hold. */
+    /*
+     * How many events it would take right now: deliver, or hold.  When dispatch
+     * comes, it takes no more than this (what it drops does not count): what is
+     * buffered would be overtaken.  dispatch is also called when it is 0, so that the
+     * dispatcher knows of events that came.
+     */
     uint64_t (*open_demand)(const void *state);
 
     /*
