@@ -135,8 +135,8 @@ static void a_refused_subscription_is_told(void **state) {
         for (int refuses = 0; refuses < 2; refuses++) {
             struct player *p = calloc(1, sizeof *p);
             struct player *c = calloc(1, sizeof *c);
-            *p = (struct player){.name = "p", .kind = WEIR_PRODUCER};
-            *c = (struct player){.name = "c", .kind = WEIR_CONSUMER};
+            *p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
+            *c = (struct player){.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
             (refuses == 0 ? p : c)->does.subscribe = refuse;
             player_start(p, &rig, NULL);
             player_start(c, &rig, NULL);
