@@ -317,32 +317,73 @@ static void behind_a_producer_consumer(void **state) {
     }
 }
 
+/* Reads three streams in turn until all have ended or stand still; returns the sum. */
+static uint64_t read_in_turn(weir_stream *const streams[3]) {
+    uint64_t sum = 0;
+    for (int idle = 0; idle < 3;) {
+        idle = 0;
+        for (int i = 0; i < 3; i++) {
+            uint64_t number;
+            weir_status status = weir_stream_next(streams[i], &number, WEIR_FOREVER);
+            idle += status != WEIR_OK;
+            sum += status == WEIR_OK ? number : 0;
+            f.rig.handled += status == WEIR_OK;
+        }
+    }
+    return sum;
+}
+
+/* With the dispatchers that give each event to one, and with the one that gives it to all. */
 static void several_streams_share_a_producer(void **state) {
     (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 100, true);
-        weir_stream *streams[3];
-        const weir_subscribe_to list = {.producer = f.p.ref,
-                                        .options = {.max_demand = 3, .min_demand = WEIR_NONE}};
-        const weir_stream_options options = {
-            .event_bytes = 8, .subscribe_to = &list, .subscribe_count = 1};
-        for (int i = 0; i < 3; i++)
-            assert_int_equal(weir_stream_open(f.rig.runtime, &options, &streams[i]), WEIR_OK);
-        uint64_t sum = 0;
-        for (int open = 3; open > 0;) {
-            open = 3;
-            for (int i = 0; i < 3; i++) {
-                uint64_t number;
-                weir_status status = weir_stream_next(streams[i], &number, WEIR_FOREVER);
-                open -= status != WEIR_OK;
-                sum += status == WEIR_OK ? number : 0;
-                f.rig.handled += status == WEIR_OK;
-            }
+    const weir_dispatcher *dispatchers[] = {weir_demand_dispatcher(), weir_shared_dispatcher(),
+                                            weir_broadcast_dispatcher()};
+    for (int way = 0; way < 3; way++) {
+        for (EACH_WORLD(world)) {
+            f.p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = 100, .quiet = true};
+            player_start(
+                &f.p, &f.rig,
+                &(weir_stage_options){.dispatcher = dispatchers[way], .demand = WEIR_ACCUMULATE});
+            weir_stream *streams[3];
+            const weir_subscribe_to list = {.producer = f.p.ref,
+                                            .options = {.max_demand = 3, .min_demand = WEIR_NONE}};
+            const weir_stream_options options = {.event_bytes = 8,
+                                                 .subscribe_to = &list,
+                                                 .subscribe_count = 1,
+                                                 .demand = WEIR_STREAM_LEAVE};
+            for (int i = 0; i < 3; i++)
+                assert_int_equal(weir_stream_open(f.rig.runtime, &options, &streams[i]), WEIR_OK);
+            rig_rest(&f.rig);
+            player_demand(&f.p, WEIR_FORWARD);
+            assert_int_equal(read_in_turn(streams), (way == 2 ? 3 : 1) * 99 * 100 / 2);
+            for (int i = 0; i < 3; i++) weir_stream_close(streams[i]);
+            weir_runtime_stop(f.rig.runtime, WEIR_REASON_NORMAL);
+            rig_close(&f.rig);
         }
-        assert_int_equal(sum, 99 * 100 / 2);
-        for (int i = 0; i < 3; i++) weir_stream_close(streams[i]);
-        weir_runtime_stop(f.rig.runtime, WEIR_REASON_NORMAL);
-        rig_close(&f.rig);
+    }
+}
+
+static weir_verdict open_inside(weir_stage *self, struct player *player, uint64_t number) {
+    (void)self, (void)player, (void)number;
+    const weir_subscribe_to list = {.producer = f.p.ref};
+    const weir_stream_options options = {
+        .event_bytes = 8, .subscribe_to = &list, .subscribe_count = 1};
+    RIG_CHECK(&f.rig, weir_stream_open(f.rig.runtime, &options, &f.stream) == WEIR_OK);
+    return WEIR_CONTINUE;
+}
+
+static void a_callback_may_open_one(void **state) {
+    (void)state;
+    for (EACH_WORLD(world)) {
+        f.s = (struct player){0};
+        scene_start(&f, &f.p, "p", 9, true);
+        f.q = (struct player){.name = "q", .kind = WEIR_CONSUMER, .does.cast = open_inside};
+        player_start(&f.q, &f.rig, NULL);
+        player_cast(&f.q, 1);
+        rig_rest(&f.rig);
+        scene_take_numbers(&f, 0, 9);
+        f.rig.handled = f.s.handled;
+        scene_finish(&f);
     }
 }
 
@@ -377,6 +418,7 @@ int main(void) {
         cmocka_unit_test(accumulating_producers_go_on_once_all_are_subscribed),
         cmocka_unit_test(behind_a_producer_consumer),
         cmocka_unit_test(several_streams_share_a_producer),
+        cmocka_unit_test(a_callback_may_open_one),
         cmocka_unit_test(a_waiting_event_does_not_pin_its_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
