@@ -1,0 +1,363 @@
+/*
+ * Takers: stages that compete for the events of one producer.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: who is free takes; each event is handled once, in batches that suit each
+ * window; manual takers get no more than they ask for; a taker that stands still
+ * leaves all to the others; what a taker leaves goes to the others, to the
+ * buffer, or to who comes next; at the producer's end nothing that was sent is
+ * lost while somebody is there to take it.
+ * Method: players in all kinds of stepped runtimes; stops after every number of
+ * turns.
+ */
+#include "support/cmocka.h"
+#include "support/player.h"
+
+#include <string.h>
+
+static const weir_stage_options *sharing(void) {
+    static weir_stage_options options;
+    options.dispatcher = weir_shared_dispatcher();
+    return &options;
+}
+
+static weir_subscription subscribe(struct player *taker, struct player *producer, size_t max,
+                                   size_t min) {
+    const weir_subscribe_options options = {
+        .max_demand = max, .min_demand = min == 0 ? WEIR_NONE : min, .cancel = WEIR_TEMPORARY};
+    return player_subscribe(taker, producer, &options);
+}
+
+/* A player's own number: no batch may be larger. */
+static weir_verdict check_size(weir_stage *self, struct player *player, weir_batch *batch) {
+    (void)self;
+    RIG_CHECK(player->rig, batch->count <= *(const size_t *)player->own);
+    return WEIR_CONTINUE;
+}
+
+static void each_event_is_handled_once(void **state) {
+    (void)state;
+    static size_t five = 5, three = 3;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 5000};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true, .own = &five};
+        struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true, .own = &three};
+        a.does.events = check_size;
+        b.does.events = check_size;
+        player_start(&p, &rig, sharing());
+        player_start(&a, &rig, NULL);
+        player_start(&b, &rig, NULL);
+        subscribe(&a, &p, 10, 5);
+        subscribe(&b, &p, 4, 1);
+        rig_rest(&rig);
+        assert_int_equal(a.handled + b.handled, 5000);
+        assert_int_equal(a.sum + b.sum, 5000 * 4999 / 2);
+        rig_close(&rig);
+    }
+}
+
+static void one_taker_alone_is_served_in_order(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, sharing());
+        player_start(&a, &rig, NULL);
+        player_cast(&p, 12);
+        rig_rest(&rig);
+        subscribe(&a, &p, 10, 5);
+        rig_rest(&rig);
+        player_expect(&a, "subscribe p\nevents 0..4\nevents 5..9\nevents 10 11\n");
+        player_cast(&p, 7);
+        rig_rest(&rig);
+        player_expect(&a, "events 12..16\nevents 17 18\n");
+        rig_close(&rig);
+    }
+}
+
+/* ---- by hand ------------------------------------------------------------- */
+
+static void by_hand_it_gets_what_it_asks_for(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+        struct player b = {.name = "b", .kind = WEIR_CONSUMER, .manual = true};
+        player_start(&p, &rig, sharing());
+        player_start(&a, &rig, NULL);
+        player_start(&b, &rig, NULL);
+        weir_subscription to_a = subscribe(&a, &p, 10, 5);
+        weir_subscription to_b = subscribe(&b, &p, 10, 5);
+        rig_rest(&rig);
+        player_expect(&a, "subscribe p\n");
+        assert_int_equal(weir_ask(rig.runtime, to_a, 3), WEIR_OK);
+        rig_rest(&rig);
+        player_expect(&a, "events 0\nevents 1\nevents 2\n");
+        assert_int_equal(weir_ask(rig.runtime, to_b, 2), WEIR_OK);
+        rig_rest(&rig);
+        player_expect(&b, "subscribe p\nevents 3\nevents 4\n");
+        assert_int_equal(rig_accounts(&rig).in_flight, 0);
+        weir_accounts accounts = rig_close(&rig);
+        assert_int_equal(accounts.emitted, 5);
+    }
+}
+
+/* What one asked for another may take, but never more than it asked for itself. */
+static void what_waits_is_taken_by_who_asks(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+        struct player b = {.name = "b", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+        player_start(&p, &rig, sharing());
+        player_start(&a, &rig, NULL);
+        player_start(&b, &rig, NULL);
+        weir_subscription to_a = subscribe(&a, &p, 10, 5);
+        weir_subscription to_b = subscribe(&b, &p, 10, 5);
+        weir_ask(rig.runtime, to_a, 5);
+        weir_ask(rig.runtime, to_b, 2);
+        player_cast(&p, 9);
+        rig_rest(&rig);
+        assert_int_equal(a.handled, 5);
+        assert_int_equal(b.handled, 2);
+        assert_int_equal(rig_accounts(&rig).buffered, 2);
+        weir_ask(rig.runtime, to_b, 1);
+        rig_rest(&rig);
+        assert_int_equal(b.handled, 3);
+        rig_close(&rig);
+    }
+}
+
+/* ---- standing still ------------------------------------------------------ */
+
+/* A relay that nobody asks takes one entry; the rest is the other's. */
+static void who_stands_still_holds_up_nothing(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 200};
+        struct player r = {.name = "r", .kind = WEIR_PRODUCER_CONSUMER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+        player_start(&p, &rig, sharing());
+        player_start(&r, &rig, NULL);
+        player_start(&a, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        subscribe(&r, &p, 10, 5);
+        rig_rest(&rig);
+        subscribe(&a, &p, 4, 2);
+        rig_rest(&rig);
+        weir_accounts accounts = rig_accounts(&rig);
+        assert_in_range(accounts.in_flight, 1, 5); /* in the relay's hands */
+        assert_int_equal(a.handled + accounts.in_flight, 200);
+        subscribe(&c, &r, 10, 5);
+        rig_rest(&rig);
+        assert_int_equal(a.handled + c.handled, 200);
+        rig_close(&rig);
+    }
+}
+
+/* ---- leaving ------------------------------------------------------------- */
+
+static void what_the_last_leaves_waits_for_the_next(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, sharing());
+        player_start(&a, &rig, NULL);
+        player_start(&b, &rig, NULL);
+        weir_subscription to_a = subscribe(&a, &p, 10, 5);
+        weir_ask(rig.runtime, to_a, 3);
+        player_cast(&p, 20);
+        rig_rest(&rig);
+        player_expect(&a, "subscribe p\nevents 0..2\n");
+        weir_cancel(rig.runtime, to_a, WEIR_REASON_NORMAL);
+        rig_rest(&rig);
+        assert_int_equal(rig_accounts(&rig).buffered, 17);
+        subscribe(&b, &p, 100, 50);
+        rig_rest(&rig);
+        player_expect(&b, "subscribe p\nevents 3..19\n");
+        rig_close(&rig);
+    }
+}
+
+/* Takers are stopped, or cancel, after every number of turns: another has the rest. */
+static void who_leaves_at_any_time_loses_nothing(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int how = 0; how < 2; how++) {
+        for (int world = 0; rig_open_world(&rig, world); world++) {
+            for (uint64_t steps = 0; steps < 40; steps++) {
+                struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 400};
+                struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
+                struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
+                player_start(&p, &rig, sharing());
+                player_start(&a, &rig, NULL);
+                player_start(&b, &rig, NULL);
+                weir_subscription to_a = subscribe(&a, &p, 40, 20);
+                subscribe(&b, &p, 6, 2);
+                weir_runtime_step(rig.runtime, steps);
+                if (how == 0) {
+                    player_stop(&a, WEIR_REASON_USER);
+                } else {
+                    weir_cancel(rig.runtime, to_a, WEIR_REASON_NORMAL);
+                }
+                rig_rest(&rig);
+                assert_int_equal(a.handled + b.handled, 400);
+                assert_int_equal(a.sum + b.sum, 400 * 399 / 2);
+                assert_int_equal(rig_accounts(&rig).discarded, 0);
+                rig_close(&rig);
+                assert_true(rig_open_world(&rig, world));
+            }
+            rig_close(&rig);
+        }
+    }
+}
+
+/* One asks for ten, and another comes that takes no more than two at once. */
+static void what_waits_is_cut_anew_for_a_smaller_taker(void **state) {
+    (void)state;
+    static size_t two = 2;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        for (uint64_t steps = 0; steps < 30; steps++) {
+            struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 300};
+            struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
+            struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true, .own = &two};
+            b.does.events = check_size;
+            player_start(&p, &rig, sharing());
+            player_start(&a, &rig, NULL);
+            player_start(&b, &rig, NULL);
+            subscribe(&a, &p, 50, 25);
+            weir_runtime_step(rig.runtime, steps);
+            subscribe(&b, &p, 2, 0);
+            rig_rest(&rig);
+            assert_int_equal(a.handled + b.handled, 300);
+            assert_string_equal(rig.log.text, ""); /* nothing in excess of any demand */
+            rig_close(&rig);
+            assert_true(rig_open_world(&rig, world));
+        }
+        rig_close(&rig);
+    }
+}
+
+/* ---- the producer's end -------------------------------------------------- */
+
+/* More than the ring holds was sent when it stops. */
+static void what_was_sent_outlives_the_producer(void **state) {
+    (void)state;
+    const weir_shared_dispatcher_options small = {.entries = 4, .grain = 3};
+    const weir_stage_options options = {.dispatcher = weir_shared_dispatcher(),
+                                        .dispatcher_options = &small,
+                                        .demand = WEIR_ACCUMULATE};
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 90};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
+        struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
+        player_start(&p, &rig, &options);
+        player_start(&a, &rig, NULL);
+        player_start(&b, &rig, NULL);
+        subscribe(&a, &p, 60, 50);
+        subscribe(&b, &p, 60, 50);
+        rig_rest(&rig);
+        player_demand(&p, WEIR_FORWARD);
+        player_stop(&p, WEIR_REASON_NORMAL); /* in the same turn as it sends */
+        rig_rest(&rig);
+        assert_int_equal(a.handled + b.handled, 90);
+        assert_int_equal(rig_accounts(&rig).discarded, 0);
+        rig_close(&rig);
+    }
+}
+
+/* All three stop after every number of turns: what is left is discarded and told. */
+static void what_nobody_is_left_to_take_is_discarded(void **state) {
+    (void)state;
+    struct rig rig;
+    bool seen = false;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        for (uint64_t steps = 0; steps < 60; steps++) {
+            struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50000};
+            struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
+            struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
+            player_start(&p, &rig, sharing());
+            player_start(&a, &rig, NULL);
+            player_start(&b, &rig, NULL);
+            subscribe(&a, &p, 1000, 500);
+            subscribe(&b, &p, 1000, 500);
+            weir_runtime_step(rig.runtime, steps);
+            weir_runtime_stop(rig.runtime, WEIR_REASON_USER);
+            rig_rest(&rig);
+            assert_int_equal(weir_runtime_stages(rig.runtime), 0);
+            seen = seen || strstr(rig.log.text, "both ends of a subscription had stopped") != NULL;
+            rig_close(&rig);
+            assert_true(rig_open_world(&rig, world));
+        }
+        rig_close(&rig);
+    }
+    assert_true(seen);
+}
+
+/* ---- refusals ------------------------------------------------------------ */
+
+static bool any(void *context, const void *event) {
+    (void)context;
+    (void)event;
+    return true;
+}
+
+static void a_selector_is_refused(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, sharing());
+        player_start(&a, &rig, NULL);
+        player_subscribe(&a, &p,
+                         &(weir_subscribe_options){.selector = any, .cancel = WEIR_TEMPORARY});
+        rig_rest(&rig);
+        player_expect(&a, "subscribe p\ncancel p refused\n");
+        rig_expect_log(&rig, "error: stage p refuses a subscription: its dispatcher, shared, "
+                             "knows no selector\n");
+        rig_close(&rig);
+    }
+}
+
+static void bad_options_fail_the_start(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    const weir_shared_dispatcher_options bad = {.entries = 100};
+    const weir_stage_options options = {.dispatcher = weir_shared_dispatcher(),
+                                        .dispatcher_options = &bad};
+    assert_int_equal(player_try_start(&p, &rig, &options), WEIR_INVALID);
+    assert_string_equal(weir_refusal(), "entries must be a power of two from 2 to 65536, got 100");
+    rig_close(&rig);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_event_is_handled_once),
+        cmocka_unit_test(one_taker_alone_is_served_in_order),
+        cmocka_unit_test(by_hand_it_gets_what_it_asks_for),
+        cmocka_unit_test(what_waits_is_taken_by_who_asks),
+        cmocka_unit_test(who_stands_still_holds_up_nothing),
+        cmocka_unit_test(what_the_last_leaves_waits_for_the_next),
+        cmocka_unit_test(who_leaves_at_any_time_loses_nothing),
+        cmocka_unit_test(what_waits_is_cut_anew_for_a_smaller_taker),
+        cmocka_unit_test(what_was_sent_outlives_the_producer),
+        cmocka_unit_test(what_nobody_is_left_to_take_is_discarded),
+        cmocka_unit_test(a_selector_is_refused),
+        cmocka_unit_test(bad_options_fail_the_start),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
