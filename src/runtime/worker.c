@@ -85,6 +85,8 @@ static void join(struct weir__worker *worker, weir_stage *stage) {
 static void leave(struct weir__worker *worker, struct weir__slot *slot) {
     weir_stage *stage = slot->stage;
     weir_ref ref = stage->ref;
+    slot->ended_generation = weir__ref_generation(ref);
+    slot->ended_reason = stage->reason;
     weir__stage_terminate(stage);
     if (stage->previous != NULL) {
         stage->previous->next = stage->next;
@@ -95,8 +97,6 @@ static void leave(struct weir__worker *worker, struct weir__slot *slot) {
         stage->next->previous = stage->previous;
     }
     slot->stage = NULL;
-    slot->ended_generation = weir__ref_generation(ref);
-    slot->ended_reason = stage->reason;
     weir__registry_give(slot, &worker->free_slots);
     weir__stage_end_monitors(stage); /* who hears of the end finds its name free */
     weir__calls_sweep(worker->host.calls, ref);
