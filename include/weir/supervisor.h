@@ -149,9 +149,9 @@ weir_status weir_supervisor_start_child(weir_runtime *runtime, weir_ref supervis
  * unless by weir_supervisor_restart_child or with its group (rest_for_one,
  * one_for_all); a temporary one is forgotten.
  * Returns    WEIR_OK, also when it did not run; TIMEOUT, FULL.
- * Errors     INVALID (no such child); those of weir_stop_wait: the child is then
- *            being stopped nevertheless.
- * Threads    as weir_call.  Source: Supervisor.terminate_child.
+ * Errors     INVALID (no such child), WRONG_THREAD (inside a callback: it might be
+ *            the child's worker that waits); those of weir_call.
+ * Threads    any but the runtime's workers.  Source: Supervisor.terminate_child.
  */
 weir_status weir_supervisor_stop_child(weir_runtime *runtime, weir_ref supervisor, uint32_t number,
                                        uint64_t timeout_ns);

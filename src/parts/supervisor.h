@@ -45,6 +45,12 @@ struct weir__link {
     bool failed;
 };
 
+/* Who waits for a child's end (weir_supervisor_stop_child). */
+struct weir__waiter {
+    struct weir__waiter *next;
+    weir_from from;
+};
+
 /* With its links, strings and first state behind it, in one allocation. */
 struct weir__child {
     struct weir__child *next;
@@ -71,6 +77,7 @@ struct weir__child {
     bool forget; /* when it is down */
     struct weir__message *stop;
     struct weir__message *finish;
+    struct weir__waiter *waiters;
 };
 
 struct weir__supervisor {
@@ -135,6 +142,11 @@ void weir__supervisor_poke(struct weir__supervisor *supervisor);
 /* WEIR_OK, or CLOSED: nothing is to be started any more. */
 weir_status weir__supervisor_check_open(const struct weir__supervisor *supervisor);
 
+/* ---- supervisor_call.c --------------------------------------------------- */
+
+/* Answers who waited for a child's end. */
+void weir__supervisor_tell_down(struct weir__supervisor *supervisor, weir_from from);
+
 /* ---- supervisor_child.c -------------------------------------------------- */
 
 /* A copy of a child that is in order; `siblings` are numbered below that. */
@@ -159,6 +171,10 @@ void weir__child_down(struct weir__supervisor *supervisor, struct weir__child *c
 /* Makes one of its links, if both stages live.  WEIR_OK also when one does not (yet). */
 weir_status weir__child_link(struct weir__supervisor *supervisor, struct weir__child *child,
                              struct weir__link *link);
+
+/* Lets `from` wait for its end.  false: no memory. */
+bool weir__child_wait(struct weir__supervisor *supervisor, struct weir__child *child,
+                      weir_from from);
 
 /* Why a start or a subscription was refused, in words. */
 const char *weir__child_refusal(const struct weir__child *child, weir_status status);

@@ -6,7 +6,6 @@
  * (a query).  What it changes is looked at in the supervisor's own next callback.
  */
 #include "base/refusal.h"
-#include "os/clock.h"
 #include "parts/supervisor.h"
 #include "runtime/waiting.h"
 
@@ -140,16 +139,23 @@ static void add_child(weir_stage *stage, weir_from from, uint64_t payload) {
 static void stop_child(weir_stage *stage, weir_from from, uint64_t number) {
     struct reply reply = {0};
     struct weir__child *child = child_of(stage, number, &reply.status);
-    if (child != NULL) {
+    if (child != NULL && child->state != WEIR__CHILD_DOWN) {
         struct weir__supervisor *supervisor = weir__supervisor_of(stage);
-        reply.ref = child->ref;
-        child->wanted = false;
-        if (child->state == WEIR__CHILD_UP) {
+        if (weir__child_wait(supervisor, child, from)) {
             weir__child_stop(supervisor, child);
+            return;
         }
-        weir__supervisor_poke(supervisor);
+        reply.status = weir__refuse(WEIR_NO_MEMORY, "no memory to wait for child %s", child->name);
+    } else if (child != NULL) {
+        child->wanted = false;
+        weir__supervisor_poke(weir__supervisor_of(stage));
     }
     answer(stage, from, &reply);
+}
+
+void weir__supervisor_tell_down(struct weir__supervisor *supervisor, weir_from from) {
+    struct reply reply = {0};
+    answer(supervisor->self, from, &reply);
 }
 
 static void restart_child(weir_stage *stage, weir_from from, uint64_t number) {
@@ -268,17 +274,12 @@ weir_status weir_supervisor_start_child(weir_runtime *runtime, weir_ref supervis
 weir_status weir_supervisor_stop_child(weir_runtime *runtime, weir_ref supervisor, uint32_t number,
                                        uint64_t timeout_ns) {
     struct reply reply;
-    uint64_t deadline = weir__clock_deadline(weir_runtime_now(runtime), timeout_ns);
-    weir_status status = change(runtime, supervisor, stop_child, number, NULL, 0, &reply,
-                                timeout_ns, "weir_supervisor_stop_child");
-    if (status != WEIR_OK || reply.ref.bits == 0) {
-        return status;
+    if (weir__here != NULL && weir__here->runtime == runtime) {
+        return weir__refuse(WEIR_WRONG_THREAD,
+                            "weir_supervisor_stop_child: the child may need the worker that waits");
     }
-    /* It has been told already: this is for the waiting. */
-    uint64_t now = weir_runtime_now(runtime);
-    uint64_t left = timeout_ns == WEIR_FOREVER ? WEIR_FOREVER : now < deadline ? deadline - now : 0;
-    status = weir_stop_wait(runtime, reply.ref, WEIR_REASON_SHUTDOWN, left);
-    return status == WEIR_NO_STAGE ? WEIR_OK : status;
+    return change(runtime, supervisor, stop_child, number, NULL, 0, &reply, timeout_ns,
+                  "weir_supervisor_stop_child");
 }
 
 weir_status weir_supervisor_restart_child(weir_runtime *runtime, weir_ref supervisor,

@@ -24,6 +24,9 @@ static uint32_t sibling_number(weir_ref ref) {
 static weir_status check_link(const weir_subscribe_to *wish, size_t siblings) {
     weir_subscribe_options filled;
     weir_status status = weir__options_subscribe(&wish->options, &filled);
+    if (status == WEIR_OK && wish->name == NULL && wish->producer.bits == 0) {
+        return weir__refuse(WEIR_NO_STAGE, "producer 0 names no living stage");
+    }
     if (status == WEIR_OK && wish->name == NULL && is_sibling(wish->producer) &&
         sibling_number(wish->producer) >= siblings) {
         return weir__refuse(WEIR_INVALID, "WEIR_SIBLING(%u): there are %zu children",
@@ -196,7 +199,30 @@ static void free_messages(const struct weir__allocator *allocator, struct weir__
     child->finish = NULL;
 }
 
+bool weir__child_wait(struct weir__supervisor *supervisor, struct weir__child *child,
+                      weir_from from) {
+    struct weir__waiter *waiter = weir__alloc(&supervisor->runtime->allocator, sizeof *waiter, 16);
+    if (waiter == NULL) {
+        return false;
+    }
+    *waiter = (struct weir__waiter){.next = child->waiters, .from = from};
+    child->waiters = waiter;
+    return true;
+}
+
+static struct weir__waiter *pop_waiter(struct weir__child *child) {
+    struct weir__waiter *waiter = child->waiters;
+    if (waiter != NULL) {
+        child->waiters = waiter->next;
+    }
+    return waiter;
+}
+
 void weir__child_free(const struct weir__allocator *allocator, struct weir__child *child) {
+    struct weir__waiter *waiter;
+    while ((waiter = pop_waiter(child)) != NULL) { /* the supervisor's end answers them */
+        weir__free(allocator, waiter, sizeof *waiter);
+    }
     free_messages(allocator, child);
     weir__free(allocator, child, child->bytes);
 }
@@ -285,6 +311,11 @@ void weir__child_down(struct weir__supervisor *supervisor, struct weir__child *c
     for (size_t i = 0; i < child->link_count; i++) {
         child->links[i].to = (weir_ref){0};
         child->links[i].failed = false;
+    }
+    struct weir__waiter *waiter;
+    while ((waiter = pop_waiter(child)) != NULL) {
+        weir__supervisor_tell_down(supervisor, waiter->from);
+        weir__free(&supervisor->runtime->allocator, waiter, sizeof *waiter);
     }
 }
 
