@@ -71,9 +71,7 @@ int main(void) {
     must(weir_stage_start(runtime, &multiplier_options, &multiplier));
     must(weir_stage_start(runtime, &printer_options, &printer));
 
-    const weir_subscribe_options ten = {
-        .max_demand = 10,
-    };
+    const weir_subscribe_options ten = {.max_demand = 10};
     must(weir_subscribe_wait(runtime, printer, multiplier, &ten, WEIR_FOREVER, NULL));
     must(weir_subscribe_wait(runtime, multiplier, counter, &ten, WEIR_FOREVER, NULL));
 
