@@ -14,7 +14,7 @@ import re
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TESTS = {"G": 124, "B": 11, "D": 9, "P": 14, "Q": 10}
+TESTS = {"G": 124, "B": 11, "D": 9, "P": 14, "Q": 10, "S": 44}
 FEATURES = 144
 OURS = r"`(\w+/\w+): (\w+)`"  # a test of ours
 
