@@ -1,0 +1,206 @@
+/*
+ * Simulates worker pools: threads of their own, on whole runtimes.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Method: a pool of one to three threads with a ring of a few entries, which
+ * begins just below the wrap, does the numbers of a producer.  Tasks may fail and
+ * be begun again.  At the end each number was done once for good, or discarded
+ * and told; each child has been told of once; the accounts agree; nobody waits
+ * for ever.
+ *
+ *   work   one pool; once the runtime has settled, everything is done
+ *   hands  meanwhile, children are started and ended by hand
+ *   leave  pools that stop, and are closed, amid their work; others take over
+ */
+#include "driver.h"
+#include "world.h"
+
+#include "parts/task_pool.h"
+
+#include <string.h>
+
+enum { BY_HAND = 1 }; /* the producer of numbers that are not in the accounts */
+
+enum { UNSEEN, DONE, BEGUN, FAILED }; /* a number */
+
+static struct {
+    uint64_t started; /* by hand, and accepted */
+    uint64_t exits;   /* of those              */
+    uint64_t given;   /* numbers, to number the children by hand */
+} hand;
+
+static bool all_is_told(void) {
+    return world.handled + world.discarded == world.total;
+}
+
+static void discarded(void *context, uint64_t count, weir_discard cause) {
+    (void)context, (void)cause;
+    world.discarded += count;
+}
+
+/* Each number is begun until it has not failed; never twice at once. */
+static weir_task_result do_number(void *context, const void *event, weir_task *self) {
+    uint64_t number = *(const uint64_t *)event;
+    (void)context;
+    if (number >> 32 == BY_HAND) {
+        for (uint64_t wait = sim_draw(3); wait > 0 && !weir_task_ending(self); wait--) sim_now_ns();
+        return sim_draw(4) == 0 ? WEIR_TASK_FAILED : WEIR_TASK_OK;
+    }
+    SIM_REQUIRE(number < world.total);
+    SIM_REQUIRE(world.seen[0][number] == UNSEEN || world.seen[0][number] == FAILED);
+    world.seen[0][number] = BEGUN;
+    for (uint64_t wait = sim_draw(3); wait > 0; wait--) sim_now_ns();
+    bool fails = sim_draw(8) == 0;
+    world.seen[0][number] = fails ? FAILED : DONE;
+    return fails ? WEIR_TASK_FAILED : WEIR_TASK_OK;
+}
+
+static void exited(void *context, weir_child child, const void *event, weir_child_exit how) {
+    uint64_t number = *(const uint64_t *)event;
+    (void)context, (void)child;
+    if (number >> 32 == BY_HAND) {
+        hand.exits++;
+        return;
+    }
+    if (how == WEIR_CHILD_GIVEN_BACK) return;
+    if (how == WEIR_CHILD_DISCARDED && world.seen[0][number] == UNSEEN) return;
+    SIM_REQUIRE(how != WEIR_CHILD_FINISHED || world.seen[0][number] == DONE);
+    if (world.seen[0][number] == UNSEEN) { /* ended before it began: it is told as discarded */
+        SIM_REQUIRE(how == WEIR_CHILD_ENDED);
+        return;
+    }
+    SIM_REQUIRE(world.seen[0][number] != BEGUN);
+    world.seen[0][number] = DONE;
+    world.handled++;
+}
+
+static weir_pool *open_pool(weir_child_restart restart) {
+    weir_subscribe_to from = {.producer = world.producers[0], .options = world_some_demand()};
+    from.options.cancel = WEIR_TEMPORARY;
+    const weir_pool_options options = {.event_bytes = sizeof(uint64_t),
+                                       .threads = 1 + (size_t)sim_draw(3),
+                                       .worker = world_somewhere(),
+                                       .task = do_number,
+                                       .exited = exited,
+                                       .discarded = discarded,
+                                       .restart = restart,
+                                       .max_restarts = WEIR_POOL_MAX_RESTARTS_LIMIT,
+                                       .shutdown_ns = WEIR_FOREVER,
+                                       .subscribe_to = &from,
+                                       .subscribe_count = 1};
+    weir_pool *pool;
+    must(weir_pool_open(world.runtime, &options, &pool, NULL));
+    return pool;
+}
+
+static void open_world(void) {
+    memset(&hand, 0, sizeof hand);
+    weir__task_ring_entries = 2u << sim_draw(3);
+    weir__task_ring_start = UINT32_MAX - (uint32_t)sim_draw(8);
+    world.keep_going = true; /* the producer goes on until it is stopped */
+    world_open_runtime();
+    world_start_producer(0, WEIR_FORWARD);
+}
+
+static void finish(void) {
+    weir_stop(world.runtime, world.producers[0], WEIR_REASON_NORMAL);
+    world_finish(world.total);
+}
+
+/* --- work --------------------------------------------------------------------------------- */
+
+static void work_main(void *unused) {
+    (void)unused;
+    open_world();
+    weir_pool *pool = open_pool(WEIR_CHILD_TRANSIENT);
+    must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
+    SIM_REQUIRE(world.handled == world.total);
+    must(weir_pool_close(pool, NULL));
+    finish();
+    SIM_REQUIRE(world.discarded == 0);
+}
+
+/* --- hands -------------------------------------------------------------------------------- */
+
+/* Starts some children, and ends some, its own or any. */
+static void run_hand(void *argument) {
+    weir_pool *pool = argument;
+    weir_child mine = {0};
+    for (uint64_t left = 1 + sim_draw(6); left > 0; left--) {
+        uint64_t event = (uint64_t)BY_HAND << 32 | hand.given++;
+        weir_status status = weir_pool_start_child(pool, &event, &mine);
+        if (status == WEIR_NO_STAGE) return;
+        must(status);
+        hand.started++;
+        if (sim_draw(3) == 0) weir_pool_end_child(pool, mine);
+        weir_child_info list[4];
+        size_t count = weir_pool_children(pool, list, 4);
+        if (count > 0 && sim_draw(2) == 0)
+            weir_pool_end_child(pool, list[sim_draw(count < 4 ? count : 4)].child);
+    }
+    if (sim_draw(2) == 0) weir_pool_end_child(pool, mine);
+}
+
+static void hands_main(void *unused) {
+    (void)unused;
+    int hands[2];
+    open_world();
+    weir_pool *pool = open_pool(sim_draw(2) == 0 ? WEIR_CHILD_TRANSIENT : WEIR_CHILD_TEMPORARY);
+    for (int i = 0; i < 2; i++) hands[i] = sim_spawn("hand", run_hand, pool);
+    if (sim_draw(4) == 0) {
+        weir_runtime_settle(world.runtime, sim_draw(20000));
+        weir_runtime_stop(world.runtime, WEIR_REASON_USER);
+    }
+    for (int i = 0; i < 2; i++) sim_join(hands[i]);
+    must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
+    SIM_REQUIRE(hand.exits == hand.started);
+    SIM_REQUIRE(weir_pool_children(pool, NULL, 0) == 0);
+    must(weir_pool_close(pool, NULL));
+    weir_stop(world.runtime, world.producers[0], WEIR_REASON_NORMAL);
+    must(weir_runtime_run(world.runtime, WEIR_FOREVER));
+    world_close_runtime();
+}
+
+/* --- leave -------------------------------------------------------------------------------- */
+
+static void run_pool(void *unused) {
+    (void)unused;
+    while (!all_is_told()) {
+        weir_pool *pool = open_pool(WEIR_CHILD_TEMPORARY);
+        uint64_t wait = sim_draw(4) == 0 ? WEIR_FOREVER : sim_draw(30000); /* or none ever works */
+        weir_runtime_settle(world.runtime, wait);
+        must(weir_pool_close(pool, NULL));
+    }
+}
+
+static void leave_main(void *unused) {
+    (void)unused;
+    int pools[2];
+    open_world();
+    for (int i = 0; i < 2; i++) pools[i] = sim_spawn("pools", run_pool, NULL);
+    for (int i = 0; i < 2; i++) sim_join(pools[i]);
+    finish();
+}
+
+/* --- the list ----------------------------------------------------------------------------- */
+
+static void begin_work(void) {
+    world_begin(work_main, 20);
+}
+
+static void begin_hands(void) {
+    world_begin(hands_main, 12);
+}
+
+static void begin_leave(void) {
+    world_begin(leave_main, 16);
+}
+
+int main(int count, char **arguments) {
+    static const struct sim_scenario scenarios[] = {
+        {"work", 15000, 2000000, true, begin_work, NULL},
+        {"hands", 15000, 2000000, true, begin_hands, NULL},
+        {"leave", 10000, 2000000, true, begin_leave, NULL},
+    };
+    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+}
