@@ -5,7 +5,7 @@
  *     numbers 1 .. 4 ──► repeater (each number three times) ──► printer
  *
  * The repeater emits more than it is asked for, so that some events are still in
- * its buffer when the numbers have ended.  It stops when those have gone out.
+ * its buffer when the numbers have ended.  It finishes: stops once they have gone out.
  */
 #include "guide.h"
 
@@ -25,26 +25,25 @@ static weir_verdict repeat(weir_stage *self, weir_batch *batch) {
     return WEIR_CONTINUE;
 }
 
-/* The numbers have ended: a message to ourselves queues up behind the buffer. */
+/* The numbers have ended: what is in the buffer goes out first. */
 static weir_verdict numbers_ended(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
                                   weir_reason reason) {
     (void)cause;
     if (peer->side == WEIR_CONSUMER) return weir_stop_with(self, reason);
     printf("repeater: no more numbers, %" PRIu64 " events in the buffer\n", weir_buffered(self));
-    must(weir_info(weir_stage_runtime(self), weir_self(self), NULL, 0));
+    must(weir_finish(weir_stage_runtime(self), weir_self(self)));
     return WEIR_CONTINUE;
-}
-
-static weir_verdict all_sent(weir_stage *self, const void *message, size_t bytes) {
-    (void)message, (void)bytes;
-    printf("repeater: %" PRIu64 " events in the buffer, so this is the end\n", weir_buffered(self));
-    return weir_stop_with(self, WEIR_REASON_NORMAL);
 }
 
 static weir_verdict print(weir_stage *self, weir_batch *batch) {
     (void)self;
     print_numbers("printer:", batch);
     return WEIR_CONTINUE;
+}
+
+static void repeater_stopped(weir_stage *self, weir_reason reason) {
+    printf("repeater: stops (%s), %" PRIu64 " events in the buffer\n", weir_reason_text(reason),
+           weir_buffered(self));
 }
 
 static void stopped(weir_stage *self, weir_reason reason) {
@@ -66,7 +65,6 @@ int main(void) {
                           &source));
     weir_subscribe_to to_source = {
         .producer = source,
-        .options = {.cancel = WEIR_TRANSIENT}, /* goes on when the numbers end normally */
     };
     must(weir_stage_start(runtime,
                           &(weir_stage_options){
@@ -76,7 +74,7 @@ int main(void) {
                               .subscribe_count = 1,
                               .on.handle_events = repeat,
                               .on.handle_cancel = numbers_ended,
-                              .on.handle_info = all_sent,
+                              .on.terminate = repeater_stopped,
                           },
                           &repeater));
     weir_subscribe_to to_repeater = {

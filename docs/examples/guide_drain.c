@@ -1,0 +1,73 @@
+/*
+ * The guide: draining a runtime, with and without somebody to drain it to.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "guide.h"
+
+/* It has 50 events in hand, whoever asks for them. */
+static weir_verdict fill(weir_stage *self, const void *message, size_t bytes) {
+    (void)message, (void)bytes;
+    for (uint64_t event = 0; event < 50; event++) must(weir_emit(self, &event, 1));
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict no_more(weir_stage *self, uint64_t demand) {
+    (void)self, (void)demand;
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict take(weir_stage *self, weir_batch *batch) {
+    (void)self, (void)batch;
+    return WEIR_CONTINUE;
+}
+
+static weir_ref start_tank(weir_runtime *runtime) {
+    weir_ref tank;
+    must(weir_stage_start(runtime,
+                          &(weir_stage_options){
+                              .kind = WEIR_PRODUCER,
+                              .name = "tank",
+                              .event_bytes = sizeof(uint64_t),
+                              .on.handle_demand = no_more,
+                              .on.handle_cast = fill,
+                          },
+                          &tank));
+    must(weir_cast(runtime, tank, NULL, 0));
+    return tank;
+}
+
+static void drain(weir_runtime *runtime) {
+    weir_drain_report report;
+    weir_status status = weir_runtime_drain(runtime, 1000000000, &report);
+    printf("%s: %" PRIu64 " emitted, %" PRIu64 " handled, %" PRIu64 " in buffers",
+           weir_status_name(status), report.accounts.emitted, report.accounts.handled,
+           report.accounts.buffered);
+    if (status == WEIR_TIMEOUT) printf(", held up by %s", report.name);
+    printf("\n");
+}
+
+/* What is left in the tank then is discarded, and this is not the place to say so. */
+static void quiet(void *context, weir_log_level level, const char *text) {
+    (void)context, (void)level, (void)text;
+}
+
+int main(void) {
+    for (int consumers = 1; consumers >= 0; consumers--) {
+        weir_runtime *runtime;
+        must(weir_runtime_open(
+            &(weir_runtime_options){.mode = WEIR_STEPPED, .workers = 1, .log = quiet}, &runtime));
+        weir_subscribe_to to_tank = {.producer = start_tank(runtime), .options = {.max_demand = 4}};
+        if (consumers > 0)
+            must(weir_stage_start(runtime,
+                                  &(weir_stage_options){
+                                      .kind = WEIR_CONSUMER,
+                                      .subscribe_to = &to_tank,
+                                      .subscribe_count = 1,
+                                      .on.handle_events = take,
+                                  },
+                                  NULL));
+        drain(runtime);
+        must(weir_runtime_close(runtime, NULL));
+    }
+    return EXIT_SUCCESS;
+}
