@@ -43,7 +43,7 @@ static uint64_t put(void *context, struct weir__queue *queue, uint64_t count, ui
     struct weir__shared *shared = stage->desk.shared;
     uint64_t lost = weir__shared_publish(shared, queue, count, grain, &stage->host->pool);
     weir__count(&stage->host->counters.sent, count);
-    weir__stage_discard(stage, lost, WEIR_DISCARD_OVERFLOW, true);
+    weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
     weir__outbox_touch_shared(&stage->host->outbox, shared);
     return lost;
 }
