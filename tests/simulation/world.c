@@ -103,9 +103,22 @@ static weir_verdict count_up(weir_stage *self, uint64_t demand) {
     return producer->next == world.total && !world.keep_going ? WEIR_STOP : WEIR_CONTINUE;
 }
 
+static void stop_producers(void) {
+    for (unsigned i = 0; i < WORLD_PRODUCERS; i++)
+        if (world.producers[i].bits != 0)
+            weir_stop(world.runtime, world.producers[i], WEIR_REASON_NORMAL);
+}
+
+/* Every number is accounted for: the producers may go. */
+static void stop_when_done(void) {
+    uint64_t all = world.total * (world.producers[1].bits != 0 ? 2 : 1);
+    if (world.keep_going && world.handled + world.discarded == all) stop_producers();
+}
+
 void world_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
     (void)self, (void)cause;
     world.discarded += count;
+    stop_when_done();
 }
 
 unsigned world_somewhere(void) {
@@ -123,18 +136,12 @@ bool world_start_producer(unsigned number, weir_demand_mode mode) {
         .demand = mode,
         .dispatcher = world.dispatcher,
         .dispatcher_options = world.dispatcher_options,
-        .on = {.handle_demand = count_up, .discarded = world_discarded},
+        .on = {.handle_demand = count_up, .handle_info = world.info, .discarded = world_discarded},
     };
     return must(weir_stage_start(world.runtime, &options, &world.producers[number]));
 }
 
 /* --- consumers ---------------------------------------------------------------------------- */
-
-static void stop_producers(void) {
-    for (unsigned i = 0; i < WORLD_PRODUCERS; i++)
-        if (world.producers[i].bits != 0)
-            weir_stop(world.runtime, world.producers[i], WEIR_REASON_NORMAL);
-}
 
 weir_verdict world_check_off(weir_stage *self, weir_batch *batch) {
     struct consumer *consumer = weir_state(self);
@@ -149,8 +156,7 @@ weir_verdict world_check_off(weir_stage *self, weir_batch *batch) {
         world.seen[producer][number] = 1;
     }
     world.handled += batch->count;
-    uint64_t all = world.total * (world.producers[1].bits != 0 ? 2 : 1);
-    if (world.keep_going && world.handled + world.discarded == all) stop_producers();
+    stop_when_done();
     return WEIR_CONTINUE;
 }
 

@@ -259,8 +259,10 @@ static void drop_info(void *context, void *info) {
 }
 
 static void close_fixture(struct fixture *fixture) {
-    assert_int_equal(fixture->buffered, fixture->desk.held);
-    assert_int_equal(weir__desk_empty(&fixture->desk, drop_info, NULL), fixture->buffered + 0);
+    uint64_t held = fixture->buffered;
+    assert_int_equal(held, fixture->desk.held);
+    assert_int_equal(weir__desk_empty(&fixture->desk, drop_info, NULL), held);
+    assert_int_equal(fixture->buffered, 0);
     fixture->dispatch.table->close(fixture->dispatch.state);
     weir__desk_close(&fixture->desk);
     for (size_t i = 0; i < PARTITIONS; i++)
