@@ -3,9 +3,10 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Goal    A dispatcher shares its events out among its consumers, each event to
- *         one of them, in rising order to each; a consumer of many producers
- *         gets all events of each in order; where ways part and meet again,
- *         nothing is lost or doubled, and each way keeps its order.
+ *         one of them, in rising order to each, by demand or by partitions; a
+ *         consumer of many producers gets all events of each in order; where ways
+ *         part and meet again, nothing is lost or doubled, and each way keeps its
+ *         order.
  * Method  Shapes with 1 to 4 workers, more stages than workers and unlike
  *         windows on the edges of one stage.  The sinks' tallies together are
  *         the sources' numbers.
@@ -29,6 +30,7 @@ struct shape {
     enum stress_pauses pauses;
     size_t event_bytes;
     size_t max_demand; /* 0: draw one for each edge */
+    bool dealt;        /* each sink has a partition of every source (no relays) */
     uint64_t events;   /* of each source             */
 };
 
@@ -44,10 +46,13 @@ static unsigned draw_worker(const struct shape *shape) {
     return WEIR_WORKER(weir__rng_below(&rng, shape->workers));
 }
 
-/* Subscriptions to all of a row of stages. */
+/* Subscriptions to all of a row of stages, of the subscriber of that number. */
 static size_t from_all(const struct shape *shape, const weir_ref *row, unsigned count,
-                       weir_subscribe_to *out) {
-    for (unsigned i = 0; i < count; i++) out[i] = draw_from(shape, row[i]);
+                       unsigned subscriber, weir_subscribe_to *out) {
+    for (unsigned i = 0; i < count; i++) {
+        out[i] = draw_from(shape, row[i]);
+        if (shape->dealt) out[i].options.partition = WEIR_PARTITION(subscriber);
+    }
     return count;
 }
 
@@ -76,16 +81,20 @@ static void run_shape(const struct shape *shape) {
     weir_ref first[WIDE], middle[WIDE];
     weir_subscribe_to from[WIDE];
     unsigned last = shape->relays > 0 ? shape->relays : shape->sources;
+    const weir_partition_dispatcher_options partitions = {.partitions = shape->sinks};
     weir_runtime *runtime =
         stress_open(&(weir_runtime_options){.workers = shape->workers, .idle = shape->idle});
     for (unsigned i = 0; i < shape->sources; i++) {
-        sources[i] = (struct stress_source){.id = i,
-                                            .event_bytes = shape->event_bytes,
-                                            .total = shape->events,
-                                            .emit = shape->emit,
-                                            .pauses = shape->pauses,
-                                            .demand = WEIR_ACCUMULATE,
-                                            .worker = draw_worker(shape)};
+        sources[i] =
+            (struct stress_source){.id = i,
+                                   .event_bytes = shape->event_bytes,
+                                   .total = shape->events,
+                                   .emit = shape->emit,
+                                   .pauses = shape->pauses,
+                                   .demand = WEIR_ACCUMULATE,
+                                   .dispatcher = shape->dealt ? weir_partition_dispatcher() : NULL,
+                                   .dispatcher_options = &partitions,
+                                   .worker = draw_worker(shape)};
         first[i] = stress_source_start(runtime, &sources[i]);
     }
     for (unsigned i = 0; i < shape->relays; i++) {
@@ -94,7 +103,7 @@ static void run_shape(const struct shape *shape) {
                                           .pauses = shape->pauses,
                                           .upstreams = shape->sources,
                                           .worker = draw_worker(shape)};
-        size_t count = from_all(shape, first, shape->sources, from);
+        size_t count = from_all(shape, first, shape->sources, i, from);
         middle[i] = stress_relay_start(runtime, &relays[i], from, count);
     }
     for (unsigned i = 0; i < shape->sinks; i++) {
@@ -103,7 +112,7 @@ static void run_shape(const struct shape *shape) {
                                         .hops_most = shape->relays > 0 ? 1 : 0,
                                         .pauses = shape->pauses,
                                         .worker = draw_worker(shape)};
-        size_t count = from_all(shape, shape->relays > 0 ? middle : first, last, from);
+        size_t count = from_all(shape, shape->relays > 0 ? middle : first, last, i, from);
         stress_sink_start(runtime, &sinks[i], from, count);
     }
     for (unsigned i = 0; i < shape->sources; i++) {
@@ -144,12 +153,13 @@ static unsigned wide(void) {
 }
 
 static void rounds(const char *name, uint64_t events, bool many_sources, bool relays,
-                   bool many_sinks) {
+                   bool many_sinks, bool dealt) {
     stress_rng(&rng);
     for (uint64_t done = 0; done < events;) {
         struct shape shape = {.sources = many_sources ? wide() : 1,
                               .relays = relays ? wide() : 0,
-                              .sinks = many_sinks ? wide() : 1};
+                              .sinks = many_sinks ? wide() : 1,
+                              .dealt = dealt};
         draw_shape(&shape, events);
         stress_ring_start(&rng);
         run_named(name, &shape);
@@ -158,19 +168,24 @@ static void rounds(const char *name, uint64_t events, bool many_sources, bool re
 }
 
 static void fan_out(uint64_t events) {
-    rounds("fan_out", events, false, false, true);
+    rounds("fan_out", events, false, false, true, false);
 }
 
 static void fan_in(uint64_t events) {
-    rounds("fan_in", events, true, false, false);
+    rounds("fan_in", events, true, false, false, false);
 }
 
 static void diamond(uint64_t events) {
-    rounds("diamond", events, false, true, false);
+    rounds("diamond", events, false, true, false, false);
 }
 
 static void lattice(uint64_t events) {
-    rounds("lattice", events, true, true, true);
+    rounds("lattice", events, true, true, true, false);
+}
+
+static void partitions(uint64_t events) {
+    rounds("partitions", events / 2, false, false, true, true);
+    rounds("partitions", events / 2, true, false, true, true);
 }
 
 static void fan_out_fast(uint64_t events) {
@@ -182,6 +197,18 @@ static void fan_out_fast(uint64_t events) {
                           .max_demand = 1000,
                           .events = events};
     run_named("fan_out_fast", &shape);
+}
+
+static void partitions_fast(uint64_t events) {
+    stress_rng(&rng);
+    struct shape shape = {.sources = 1,
+                          .sinks = 4,
+                          .workers = 2,
+                          .event_bytes = 8,
+                          .max_demand = 1000,
+                          .dealt = true,
+                          .events = events};
+    run_named("partitions_fast", &shape);
 }
 
 static void fan_in_fast(uint64_t events) {
@@ -197,9 +224,14 @@ static void fan_in_fast(uint64_t events) {
 
 int main(int count, char **arguments) {
     static const struct stress_scenario scenarios[] = {
-        {"fan_out", 2, fan_out},           {"fan_in", 2, fan_in},
-        {"diamond", 2, diamond},           {"lattice", 1, lattice},
-        {"fan_out_fast", 5, fan_out_fast}, {"fan_in_fast", 5, fan_in_fast},
+        {"fan_out", 2, fan_out},
+        {"fan_in", 2, fan_in},
+        {"diamond", 2, diamond},
+        {"lattice", 1, lattice},
+        {"partitions", 2, partitions},
+        {"fan_out_fast", 5, fan_out_fast},
+        {"partitions_fast", 5, partitions_fast},
+        {"fan_in_fast", 5, fan_in_fast},
     };
     return stress_main(count, arguments, 1000000, scenarios, sizeof scenarios / sizeof *scenarios);
 }
