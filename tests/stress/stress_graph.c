@@ -277,7 +277,7 @@ static weir_stage_options options_of(unsigned level, const struct state *state) 
 static void start(struct weir__rng *from) {
     unsigned level = (unsigned)weir__rng_below(from, LEVELS);
     struct state state = {.manual = stress_chance(from, 5)};
-    weir_subscribe_to upstream[3];
+    weir_subscribe_to upstream[3] = {0};
     size_t count = 0;
     if (level == 0) {
         state.number = weir__fetch_add_u32(&graph.producers, 1);
