@@ -20,7 +20,7 @@ static bool leads_back(const weir_runtime *runtime, uint32_t target, uint32_t se
         if (target == self) {
             return true;
         }
-        uint32_t next = weir__load_relaxed_u32(&runtime->workers[target].waits_for); /* V1 -> V2 */
+        uint32_t next = weir__load_relaxed_u32(&runtime->workers[target].waits_for); /* U1 -> U2 */
         if (next == 0) {
             return false;
         }
@@ -46,7 +46,7 @@ weir_status weir__waiting_begin(weir_runtime *runtime, weir_ref stage, const cha
     }
     uint32_t target = weir__ref_worker(stage);
     weir__store_relaxed_u32(&self->waits_for, target + 1);
-    weir__fence_full(); /* V1 -> V2 */
+    weir__fence_full(); /* U1 -> U2 */
     if (leads_back(runtime, target, self->index)) {
         weir__store_relaxed_u32(&self->waits_for, 0);
         return weir__refuse(WEIR_WRONG_THREAD, "%s would wait for the worker that calls it", call);

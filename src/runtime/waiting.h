@@ -7,7 +7,7 @@
  * is refused:
  *   writer of waits_for   the worker
  *   readers               workers about to wait
- *   V1 -> V2  Dekker: "say whom I wait for; full fence; follow the others": of
+ *   U1 -> U2  Dekker: "say whom I wait for; full fence; follow the others": of
  *             the workers of a ring at least one sees the whole of it.  Two that
  *             say so at the same time may both be refused.
  */

@@ -45,7 +45,7 @@ static bool is_whole(const struct weir__entry *entry) {
 }
 
 static void assert_taken(uint32_t number) {
-    struct weir__entry entry;
+    struct weir__entry entry = {0};
     assert_true(weir__spmc_take(&ring, &entry));
     assert_int_equal(entry.first, number);
     assert_true(is_whole(&entry));
@@ -53,7 +53,7 @@ static void assert_taken(uint32_t number) {
 
 static void fills_and_empties(void **state) {
     (void)state;
-    struct weir__entry entry;
+    struct weir__entry entry = {0};
     for (uint32_t size = 2; size <= SIZE_MAX_TESTED; size *= 2) {
         open_ring(size, size + 1);
         uint32_t next = 0;
@@ -72,7 +72,7 @@ static void fills_and_empties(void **state) {
 
 static void what_is_reserved_is_not_seen(void **state) {
     (void)state;
-    struct weir__entry entry;
+    struct weir__entry entry = {0};
     open_ring(4, 2);
     assert_ptr_equal(weir__spmc_reserve(&ring), weir__spmc_reserve(&ring));
     assert_false(weir__spmc_take(&ring, &entry));
@@ -107,7 +107,7 @@ static void run_taker(void *argument) {
     uint32_t next = 0;
     in_order[number] = true;
     while (weir__load_relaxed_u32(&taken_by_all) < ENTRIES) {
-        struct weir__entry entry;
+        struct weir__entry entry = {0};
         if (!weir__spmc_take(&ring, &entry)) {
             sched_yield();
             continue;
