@@ -85,6 +85,15 @@ weir_status weir_resubscribe(weir_runtime *runtime, weir_subscription old, weir_
                              weir_subscription *out);
 
 /*
+ * The same, and waits until both ends have accepted the new one.
+ * Returns, Errors, Threads as weir_subscribe_wait.
+ * Source     GenStage.sync_resubscribe.
+ */
+weir_status weir_resubscribe_wait(weir_runtime *runtime, weir_subscription old, weir_reason reason,
+                                  weir_ref producer, const weir_subscribe_options *options,
+                                  uint64_t timeout_ns, weir_subscription *out);
+
+/*
  * Asks for `count` more events on a manual subscription (0 asks nothing).
  * Nothing is counted for the caller: to keep within max_demand is his task.
  * Returns    WEIR_OK; NO_SUBSCRIPTION when it is known to have ended (from

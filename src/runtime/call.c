@@ -89,12 +89,27 @@ static void produces(weir_stage *stage, weir_from from, uint64_t id) {
                       0);
 }
 
+/* Whether it stands at the consumer, and then at the producer. */
+static weir_status await_both(weir_runtime *runtime, weir_subscription made, uint64_t begun,
+                              uint64_t timeout_ns, const char *call) {
+    weir_answer none = {0};
+    weir_status status =
+        weir__ask_stage(runtime, made.consumer, consumes, made.id, &none, timeout_ns, call);
+    uint64_t passed = weir_runtime_now(runtime) - begun;
+    uint64_t left = timeout_ns == WEIR_FOREVER ? WEIR_FOREVER
+                    : passed < timeout_ns      ? timeout_ns - passed
+                                               : 0;
+    if (status == WEIR_OK) {
+        status = weir__ask_stage(runtime, made.producer, produces, made.id, &none, left, call);
+    }
+    return told(status, status == WEIR_NO_STAGE ? made.producer : made.consumer);
+}
+
 weir_status weir_subscribe_wait(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
                                 const weir_subscribe_options *options, uint64_t timeout_ns,
                                 weir_subscription *out) {
     static const char *const call = "weir_subscribe_wait";
     weir_subscription made;
-    weir_answer none = {0};
     uint64_t begun = weir_runtime_now(runtime);
     weir_status status = weir__waiting_begin(runtime, consumer, call);
     weir__waiting_end(runtime);
@@ -106,15 +121,26 @@ weir_status weir_subscribe_wait(weir_runtime *runtime, weir_ref consumer, weir_r
     if (out != NULL) {
         *out = made;
     }
-    status = weir__ask_stage(runtime, consumer, consumes, made.id, &none, timeout_ns, call);
-    uint64_t passed = weir_runtime_now(runtime) - begun;
-    uint64_t left = timeout_ns == WEIR_FOREVER ? WEIR_FOREVER
-                    : passed < timeout_ns      ? timeout_ns - passed
-                                               : 0;
-    if (status == WEIR_OK) {
-        status = weir__ask_stage(runtime, producer, produces, made.id, &none, left, call);
+    return await_both(runtime, made, begun, timeout_ns, call);
+}
+
+weir_status weir_resubscribe_wait(weir_runtime *runtime, weir_subscription old, weir_reason reason,
+                                  weir_ref producer, const weir_subscribe_options *options,
+                                  uint64_t timeout_ns, weir_subscription *out) {
+    static const char *const call = "weir_resubscribe_wait";
+    weir_subscription made;
+    uint64_t begun = weir_runtime_now(runtime);
+    weir_status status = weir__waiting_begin(runtime, old.consumer, call);
+    weir__waiting_end(runtime);
+    status = status != WEIR_OK ? status
+                               : weir_resubscribe(runtime, old, reason, producer, options, &made);
+    if (status != WEIR_OK) {
+        return status;
     }
-    return told(status, status == WEIR_NO_STAGE ? producer : consumer);
+    if (out != NULL) {
+        *out = made;
+    }
+    return await_both(runtime, made, begun, timeout_ns, call);
 }
 
 /* ---- what a stage knows of itself ---------------------------------------- */

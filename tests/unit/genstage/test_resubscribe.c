@@ -21,11 +21,15 @@ struct pair {
     struct player p;
     struct player c;
     weir_subscription old;
+    bool waits;
+    bool dies; /* the consumer, of it */
 };
 
 /* A consumer, subscribed; the journals of that are forgotten. */
 static bool open_pair(struct pair *pair, int world, weir_cancel_mode cancel) {
     if (!rig_open_world(&pair->rig, world)) return false;
+    pair->waits = world % 2;
+    pair->dies = false;
     memset(&pair->p, 0, sizeof pair->p);
     memset(&pair->c, 0, sizeof pair->c);
     pair->p.name = "p";
@@ -96,6 +100,7 @@ static void the_old_ones_mode_decides_who_lives(void **state) {
         weir_cancel_mode cancel = i == 0 ? WEIR_PERMANENT : WEIR_TRANSIENT;
         weir_reason reason = i == 1 ? WEIR_REASON_USER : WEIR_REASON_SHUTDOWN;
         for (int world = 0; open_pair(&pair, world, cancel); world++) {
+            pair.dies = i < 2;
             resubscribe(&pair, reason);
             rig_rest(&pair.rig);
             player_expect(&pair.c, i == 0   ? "subscribe p\ncancel p shutdown\n"
