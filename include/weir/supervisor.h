@@ -93,7 +93,8 @@ typedef struct weir_supervisor_options {
  * tried again; so does a subscription for which there is no memory, or to a name
  * that nobody has.  With a strategy that restarts several, those after it wait.
  * While the runtime drains or closes, and once the supervisor is told to finish,
- * nothing is started again.
+ * nothing is started again: what came back from a child that dies then stays with
+ * its producer, and a drain needs a deadline to end.
  * Arguments  out may be NULL.
  * Errors     INVALID, NO_MEMORY, CLOSED, NAME_TAKEN; what a child's start or its
  *            subscriptions were refused with: the children that were started are

@@ -251,7 +251,10 @@ static void end(const struct trial *trial, pthread_t *threads) {
         STRESS_OK(weir_runtime_stop(scene.runtime, WEIR_REASON_USER));
         STRESS_OK(weir_runtime_run(scene.runtime, WEIR_FOREVER));
     }
-    if (trial->ending == DRAINS) STRESS_OK(weir_runtime_drain(scene.runtime, WEIR_FOREVER, NULL));
+    if (trial->ending == DRAINS) { /* what came back from the dead may find nobody any more */
+        weir_status status = weir_runtime_drain(scene.runtime, while_ns, NULL);
+        STRESS_CHECK(status == WEIR_OK || status == WEIR_TIMEOUT);
+    }
     weir__exchange_u32(&scene.over, 1);
     for (unsigned i = 0; i < trial->killers; i++) pthread_join(threads[i], NULL);
     if (trial->ending == WAITS) {
