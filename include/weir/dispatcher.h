@@ -246,7 +246,8 @@ typedef struct weir_broadcast_dispatcher_options {
  * with PARTITION_TAKEN (WEIR_REASON_...); nobody stops for that.
  *
  * What a dead consumer had not begun goes to the head of its partition's queue, and
- * is not asked of the producer again.
+ * is not asked of the producer again; with QUEUE_DISCARD it is discarded
+ * (WEIR_DISCARD_CONSUMER).
  *
  * Cost  a call of the hash for each event, and a copy of it unless long runs of
  *       events belong to one partition; one message for each partition and dispatch.
