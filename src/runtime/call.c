@@ -60,10 +60,16 @@ static void nothing(weir_stage *stage, weir_from from, uint64_t argument) {
     weir__call_answer(stage->host->calls, from, WEIR_OK, NULL, 0);
 }
 
+/* Before anything is sent that is then to be waited for. */
+static weir_status may_wait(weir_runtime *runtime, weir_ref stage, const char *call) {
+    weir_status status = weir__waiting_begin(runtime, stage, call);
+    weir__waiting_end(runtime);
+    return status;
+}
+
 weir_status weir_info_wait(weir_runtime *runtime, weir_ref stage, const void *message, size_t bytes,
                            uint64_t timeout_ns) {
-    weir_status status = weir__waiting_begin(runtime, stage, "weir_info_wait");
-    weir__waiting_end(runtime);
+    weir_status status = may_wait(runtime, stage, "weir_info_wait");
     status = status != WEIR_OK ? status : weir_info(runtime, stage, message, bytes);
     if (status != WEIR_OK) {
         return status;
@@ -111,8 +117,8 @@ weir_status weir_subscribe_wait(weir_runtime *runtime, weir_ref consumer, weir_r
     static const char *const call = "weir_subscribe_wait";
     weir_subscription made;
     uint64_t begun = weir_runtime_now(runtime);
-    weir_status status = weir__waiting_begin(runtime, consumer, call);
-    weir__waiting_end(runtime);
+    weir_status status = may_wait(runtime, consumer, call);
+    status = status != WEIR_OK ? status : may_wait(runtime, producer, call);
     status =
         status != WEIR_OK ? status : weir_subscribe(runtime, consumer, producer, options, &made);
     if (status != WEIR_OK) {
@@ -130,8 +136,7 @@ weir_status weir_resubscribe_wait(weir_runtime *runtime, weir_subscription old, 
     static const char *const call = "weir_resubscribe_wait";
     weir_subscription made;
     uint64_t begun = weir_runtime_now(runtime);
-    weir_status status = weir__waiting_begin(runtime, old.consumer, call);
-    weir__waiting_end(runtime);
+    weir_status status = may_wait(runtime, old.consumer, call);
     status = status != WEIR_OK ? status
                                : weir_resubscribe(runtime, old, reason, producer, options, &made);
     if (status != WEIR_OK) {

@@ -37,8 +37,8 @@ weir_status weir__waiting_begin(weir_runtime *runtime, weir_ref stage, const cha
                             "itself",
                             call);
     }
-    if (self == NULL) {
-        return WEIR_OK;
+    if (self == NULL || weir__runtime_worker(runtime, stage) == NULL) {
+        return WEIR_OK; /* no callback, or no stage at all, which is told elsewhere */
     }
     if (runtime->options.mode != WEIR_THREADS) {
         return weir__refuse(WEIR_WRONG_THREAD,
