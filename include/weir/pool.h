@@ -209,9 +209,11 @@ size_t weir_pool_threads(const weir_pool *pool);
  * stop (weir_task_ending), and are counted as handled when they end.
  *
  * Returns    WEIR_OK: all is over, threads are joined, the handle is freed.
- *            WEIR_TIMEOUT: tasks run still.  Nothing was freed; what they use must
- *            not be freed either.  Call again to go on waiting.
- * Arguments  running: receives how many tasks run still; may be NULL.
+ *            WEIR_TIMEOUT: tasks run still, or the stage's worker was busy all the
+ *            time.  Nothing was freed; what tasks use must not be freed either.
+ *            Call again to go on waiting.
+ * Arguments  running: receives how many tasks are with the threads still; may be
+ *            NULL.
  * Errors     WRONG_THREAD inside a callback or a task.
  * Threads    one; nobody else may use the handle during or after the call.  Call
  *            it before weir_runtime_close, which waits for all tasks to end.

@@ -97,8 +97,8 @@ size_t weir_runtime_step(weir_runtime *runtime, size_t turns);
 
 /*
  * Waits until everything is at rest: no message anywhere, no demand that could
- * be served, no callback running.  In the other two modes, steps until then.
- * What other threads do meanwhile is theirs to stop.
+ * be served, no callback and no pool's task running.  In the other two modes,
+ * steps until then.  What the program's own threads do meanwhile is theirs to stop.
  * Returns    WEIR_OK, or WEIR_TIMEOUT.
  * Errors     WRONG_THREAD inside a callback.
  */

@@ -21,7 +21,7 @@
  * on threads of a part.  A worker lends while its epoch is even.
  *   Q5 -> Q6  mail is pushed before abroad goes down: who sees 0 finds that mail on
  *             the stack, or the epoch changed.
- * Model: tests/model/settle.pml.
+ * Models: tests/model/settle.pml, abroad.pml.
  */
 #ifndef WEIR__RUNTIME_WORKER_H
 #define WEIR__RUNTIME_WORKER_H

@@ -4,7 +4,7 @@
  *
  * Goal: what a user of ConsumerSupervisor relies on holds here.  Each test is
  * named after a behaviour; those that need tasks that run beside each other are
- * in test_consumer_supervisor_threads.c.
+ * in unit/parts/test_task_pool_threads.c.
  * Method: stepped and simulated runtimes, where a task runs to its end in one
  * turn; the journal, the counts, and at the end the accounts.
  */

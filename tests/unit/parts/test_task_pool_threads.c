@@ -80,11 +80,8 @@ static weir_verdict only_even(weir_stage *self, struct player *player, uint64_t 
 static void demand_is_not_asked_before_min_demand_have_finished(void **state) {
     (void)state;
     pool_scene_threads(&s, 1);
-    struct player p = {.name = "p",
-                       .kind = WEIR_PRODUCER,
-                       .limit = 6,
-                       .quiet = true,
-                       .does.demand = only_even};
+    struct player p = {
+        .name = "p", .kind = WEIR_PRODUCER, .limit = 6, .quiet = true, .does.demand = only_even};
     for (int i = 1; i < 6; i++) s.does[i] = "w";
     player_start(&p, &s.rig, NULL);
     pool_scene_pool(&s, &(weir_pool_options){.threads = 6});
@@ -260,6 +257,29 @@ static void what_no_producer_can_take_back_is_discarded(void **state) {
 
 /* ---- many ---------------------------------------------------------------- */
 
+/* A deadline passes while a task runs: draining names the pool. */
+static void draining_names_the_pool_that_holds_it_up(void **state) {
+    (void)state;
+    pool_scene_threads(&s, 1);
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 1};
+    s.does[0] = "w";
+    player_start(&p, &s.rig, NULL);
+    pool_scene_pool(&s, &(weir_pool_options){.threads = 1});
+    subscribe(&p, 5, 2);
+    pool_scene_wait_begun(&s, 1);
+    weir_drain_report report;
+    do { /* until the producer has stopped */
+        assert_int_equal(weir_runtime_drain(s.rig.runtime, 1000000, &report), WEIR_TIMEOUT);
+    } while (report.stages > 1);
+    assert_int_equal(weir_runtime_drain(s.rig.runtime, 1000000, &report), WEIR_TIMEOUT);
+    assert_int_equal(report.stage.bits, s.stage.ref.bits);
+    assert_string_equal(report.name, "pool");
+    pool_scene_open_gate(&s);
+    assert_int_equal(weir_runtime_drain(s.rig.runtime, WEIR_FOREVER, &report), WEIR_OK);
+    assert_int_equal(s.exited, 1);
+    pool_scene_close(&s);
+}
+
 static void threads_may_outnumber_cores(void **state) {
     (void)state;
     pool_scene_threads(&s, 2);
@@ -310,6 +330,7 @@ int main(void) {
         cmocka_unit_test(shutdown_asks_and_waits),
         cmocka_unit_test(running_children_outlive_the_stage),
         cmocka_unit_test(what_no_producer_can_take_back_is_discarded),
+        cmocka_unit_test(draining_names_the_pool_that_holds_it_up),
         cmocka_unit_test(threads_may_outnumber_cores),
         cmocka_unit_test(more_children_than_the_ring_has_entries),
     };
