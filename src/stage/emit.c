@@ -267,6 +267,8 @@ static void to_buffer(weir_stage *stage, struct weir__queue *events) {
 
 void weir__stage_offer(weir_stage *stage, struct weir__queue *events) {
     if (stage->drop_unheard && stage->consumers == NULL) {
+        /* They answer what was asked for those who have left, or the next one asks in vain. */
+        weir__stage_dispatch(stage, events, events->events);
         drop_all(stage, events, WEIR_DISCARD_UNHEARD);
         return;
     }
@@ -325,7 +327,9 @@ void weir__stage_emitted(weir_stage *stage) {
     }
     uint64_t events = emission->events;
     weir__count(&stage->host->counters.emitted, events);
-    if (stage->mode == WEIR_ACCUMULATE) {
+    /* What was held back is being replayed, perhaps: this comes behind it. */
+    bool behind = stage->held.events > 0 && !stage->as_genstage;
+    if (stage->mode == WEIR_ACCUMULATE || behind) {
         hold(stage, emission);
     } else {
         weir__stage_offer(stage, emission);

@@ -40,6 +40,32 @@ static void each_ask_is_heard_once(void **state) {
     }
 }
 
+/* What nobody heard was asked for by who has left: the next one has to ask anew. */
+static void what_nobody_heard_answers_who_has_left(void **state) {
+    (void)state;
+    const weir_dispatcher *dispatchers[] = {weir_demand_dispatcher(), weir_broadcast_dispatcher(),
+                                            weir_shared_dispatcher()};
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        player_start(
+            &p, &rig,
+            &(weir_stage_options){.drop_unheard = true, .dispatcher = dispatchers[world % 3]});
+        player_start(&c, &rig, NULL);
+        weir_cancel(rig.runtime, player_subscribe(&c, &p, &five), WEIR_REASON_NORMAL);
+        rig_rest(&rig);
+        player_expect(&p, "subscribe c\ndemand 5\ncancel c normal\n");
+        player_cast(&p, 5);
+        rig_rest(&rig);
+        player_expect(&p, "cast 5\ndiscarded 5 unheard\n");
+        player_subscribe(&c, &p, &five);
+        rig_rest(&rig);
+        player_expect(&p, "subscribe c\ndemand 5\n");
+        rig_close(&rig);
+    }
+}
+
 /* What it does not emit at once it may emit later: it is not asked for again. */
 static void a_producer_may_be_late(void **state) {
     (void)state;
@@ -280,6 +306,7 @@ static void what_comes_back_is_served_at_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_ask_is_heard_once),
+        cmocka_unit_test(what_nobody_heard_answers_who_has_left),
         cmocka_unit_test(a_producer_may_be_late),
         cmocka_unit_test(a_surplus_is_served_first),
         cmocka_unit_test(the_buffer_keeps_what_it_should),
