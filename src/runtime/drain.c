@@ -22,9 +22,12 @@ struct holdup {
     char name[sizeof((weir_drain_report *)0)->name];
 };
 
-/* Nothing more will come to it, and it does not wait for other stages' ends. */
+/* Nothing more will come to it, and it does not wait for other stages' ends.  A producer
+ * that has ended counts as one until the stage is through with what it sent. */
 static bool holds(const weir_stage *stage) {
-    return stage->finishing && stage->producers == NULL && stage->stop_asked == NULL;
+    const struct weir__edge *edge = stage->producers;
+    while (edge != NULL && edge->ended) edge = edge->producers_next;
+    return stage->finishing && edge == NULL && stage->stop_asked == NULL;
 }
 
 /* A stage that holds something; else any. */

@@ -145,6 +145,27 @@ static void who_keeps_events_that_nobody_asks_for_is_named(void **state) {
     }
 }
 
+/* It cannot come to the end of its producer: what was sent before that waits. */
+static void who_keeps_what_its_producer_has_left_is_named(void **state) {
+    (void)state;
+    for (int world = 0; open_any(world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 5};
+        struct player relay = {.name = "relay", .kind = WEIR_PRODUCER_CONSUMER};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+        weir_drain_report report;
+        player_start(&p, &rig, &(weir_stage_options){.worker = WEIR_WORKER(0)});
+        player_start(&relay, &rig, &(weir_stage_options){.worker = WEIR_WORKER(0)});
+        player_start(&c, &rig, &(weir_stage_options){.worker = WEIR_WORKER(0)});
+        player_subscribe(&relay, &p, NULL);
+        player_subscribe(&c, &relay, NULL);
+        rig_rest(&rig);
+        assert_int_equal(weir_runtime_drain(rig.runtime, 1000000, &report), WEIR_TIMEOUT);
+        assert_int_equal(report.stages, 2);
+        assert_string_equal(report.name, "relay");
+        rig_close(&rig);
+    }
+}
+
 static struct {
     uint32_t inside; /* atomic */
     uint32_t leave;  /* atomic */
@@ -199,6 +220,7 @@ int main(void) {
         cmocka_unit_test(held_demand_is_let_go),
         cmocka_unit_test(an_inlet_takes_no_more_and_is_emptied),
         cmocka_unit_test(who_keeps_events_that_nobody_asks_for_is_named),
+        cmocka_unit_test(who_keeps_what_its_producer_has_left_is_named),
         cmocka_unit_test(who_is_in_a_callback_is_named),
         cmocka_unit_test(a_callback_cannot_drain),
     };
