@@ -296,8 +296,9 @@ static void replay(weir_stage *stage) {
     weir__queue_close(&events, &stage->host->pool);
 }
 
+/* A stage that finishes holds nothing back: it would never come to its end. */
 void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode) {
-    stage->mode = mode;
+    stage->mode = stage->finishing ? WEIR_FORWARD : mode;
     while (stage->mode == WEIR_FORWARD && !stage->stopping && !weir__queue_empty(&stage->held)) {
         replay(stage);
     }

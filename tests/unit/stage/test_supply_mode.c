@@ -161,6 +161,14 @@ static void an_info_outlives_what_it_waited_for(void **state) {
     rig_close(&rig);
 }
 
+static weir_verdict emit_late_numbers(weir_stage *self, struct player *player, uint64_t demand) {
+    const uint64_t numbers[] = {100, 101};
+    (void)demand;
+    if (player->next == 7 && player_emit_numbers(self, numbers, 2) != WEIR_OK) return WEIR_STOP;
+    player->next++; /* once */
+    return WEIR_CONTINUE;
+}
+
 /* An emission of several blocks is one message still. */
 static void an_accumulated_emission_is_one_message(void **state) {
     (void)state;
@@ -178,6 +186,55 @@ static void an_accumulated_emission_is_one_message(void **state) {
         player_demand(&p, WEIR_FORWARD);
         rig_rest(&rig);
         player_expect(&a, "subscribe p\nevents 0..19999\nevents 20000..20009\n");
+        rig_close(&rig);
+    }
+}
+
+/* Demand that was held brings forth events while others are still held: they come behind. */
+static void what_held_demand_brings_overtakes_nothing(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.demand = emit_late_numbers};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+        player_start(&p, &rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
+        player_start(&a, &rig, NULL);
+        weir_subscription subscription = player_subscribe(&a, &p, NULL);
+        player_cast(&p, 5);
+        rig_rest(&rig);
+        weir_ask(rig.runtime, subscription, 3);
+        rig_rest(&rig);
+        player_cast(&p, 2);
+        rig_rest(&rig);
+        player_demand(&p, WEIR_FORWARD);
+        rig_rest(&rig);
+        player_expect(&a, "subscribe p\nevents 0..2\n");
+        weir_ask(rig.runtime, subscription, 10);
+        rig_rest(&rig);
+        player_expect(&a, "events 3..6 100 101\n");
+        rig_close(&rig);
+    }
+}
+
+/* It would hold on to what nobody may ask for any more. */
+static void who_finishes_does_not_accumulate(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+        player_start(&p, &rig, NULL);
+        player_start(&a, &rig, NULL);
+        weir_subscription subscription =
+            player_subscribe(&a, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+        player_cast(&p, 5);
+        rig_rest(&rig);
+        assert_int_equal(weir_finish(rig.runtime, p.ref), WEIR_OK);
+        player_demand(&p, WEIR_ACCUMULATE);
+        rig_rest(&rig);
+        weir_ask(rig.runtime, subscription, 5);
+        rig_rest(&rig);
+        player_expect(&a, "subscribe p\nevents 0..4\ndown p normal\n");
         rig_close(&rig);
     }
 }
@@ -227,6 +284,8 @@ int main(void) {
         cmocka_unit_test(an_info_waits_for_what_is_buffered),
         cmocka_unit_test(an_info_outlives_what_it_waited_for),
         cmocka_unit_test(an_accumulated_emission_is_one_message),
+        cmocka_unit_test(what_held_demand_brings_overtakes_nothing),
+        cmocka_unit_test(who_finishes_does_not_accumulate),
         cmocka_unit_test(what_cannot_be_held_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
