@@ -48,6 +48,8 @@ bool world_open_runtime(void) {
     world.workers = 1 + (unsigned)sim_draw(3);
     weir_runtime_options options = {
         .workers = world.workers,
+        .mode = world.mode,
+        .seed = world.mode == WEIR_SIMULATED ? sim_draw(UINT64_MAX) : 0,
         .idle = idles[sim_draw(3)],
         .allocator = {.alloc = count_alloc, .free = count_free},
         .log = log_text,

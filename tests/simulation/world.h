@@ -17,6 +17,7 @@ enum { WORLD_NUMBERS = 512, WORLD_PRODUCERS = 2 };
 
 struct world {
     weir_runtime *runtime;
+    weir_runtime_mode mode; /* THREADS unless the scenario says so before it opens */
     unsigned workers;
     weir_ref producers[WORLD_PRODUCERS];
     uint64_t total;       /* numbers each producer emits                          */

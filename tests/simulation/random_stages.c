@@ -1,0 +1,444 @@
+/*
+ * The stages of a random graph: see random_stages.h.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A stage's state is the number of its node.
+ */
+#include "random_stages.h"
+
+#include <string.h>
+
+static weir_inlet *inlet;
+static struct node *inlet_node;
+static bool shared_taken; /* one stage at most has that dispatcher: it is slow to simulate */
+
+void stages_begin(void) {
+    inlet = NULL;
+    inlet_node = NULL;
+    shared_taken = false;
+}
+
+bool may(weir_status status) {
+    switch (status) {
+    case WEIR_NO_STAGE:
+    case WEIR_NO_SUBSCRIPTION:
+    case WEIR_NO_TIMER:
+    case WEIR_NO_CALLER:
+    case WEIR_CLOSED:
+        return false;
+    default:
+        return must(status);
+    }
+}
+
+static struct node *self_node(weir_stage *self) {
+    return &books.node[*(const unsigned *)weir_state(self)];
+}
+
+/* --- emitting ----------------------------------------------------------------------------- */
+
+static void write_events(void *place, size_t event_bytes, const uint64_t *labels, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        memset((char *)place + i * event_bytes, (int)labels[i], event_bytes);
+        memcpy((char *)place + i * event_bytes, &labels[i], sizeof labels[i]);
+    }
+}
+
+/* By copy or in place, in one run or several.  Returns how many there was memory for. */
+static unsigned emit(weir_stage *self, struct node *node, const uint64_t *labels, unsigned count) {
+    unsigned char events[LOG * 48];
+    unsigned done = 0;
+    while (done < count) {
+        size_t run = 1 + (size_t)sim_draw(count - done);
+        if (sim_draw(2) == 0) {
+            write_events(events, node->event_bytes, &labels[done], run);
+            if (!must(weir_emit(self, events, run))) break;
+        } else {
+            void *place = weir_reserve(self, run, &run);
+            SIM_REQUIRE(place != NULL || books.failing);
+            if (place == NULL) break;
+            write_events(place, node->event_bytes, &labels[done], run);
+            if (!must(weir_commit(self, run))) break;
+        }
+        books_emitted(node, &labels[done], (unsigned)run);
+        done += (unsigned)run;
+    }
+    return done;
+}
+
+/* Numbers of its own. */
+static void make(weir_stage *self, struct node *node, uint64_t want) {
+    uint64_t labels[LOG];
+    unsigned left = node->total - node->emitted;
+    unsigned count = want < left ? (unsigned)want : left;
+    for (unsigned i = 0; i < count; i++) labels[i] = books_label(node, 0, node->emitted + i);
+    uint64_t done = emit(self, node, labels, count);
+    node->debt -= done < node->debt ? done : node->debt;
+}
+
+static weir_verdict fail_now(weir_stage *self, struct node *node) {
+    if (node->mine == 0 || --node->mine > 0) return WEIR_CONTINUE;
+    return weir_stop_with(self, WEIR_REASON_USER);
+}
+
+static weir_verdict on_demand(weir_stage *self, uint64_t demand) {
+    struct node *node = self_node(self);
+    SIM_REQUIRE(demand > 0 && node->alive);
+    node->debt += demand;
+    uint64_t want = node->debt;
+    if (node->lazy && sim_draw(2) == 0) want = sim_draw(want);
+    if (node->surplus && sim_draw(4) == 0) want += sim_draw(8);
+    make(self, node, want);
+    if (node->ends && node->emitted == node->total) return WEIR_STOP;
+    return fail_now(self, node);
+}
+
+/* --- passing on --------------------------------------------------------------------------- */
+
+/* The labels of what becomes of a batch, none more than HOPS long or than the log can take. */
+static unsigned renew(const struct node *node, const weir_batch *batch, uint64_t *labels) {
+    unsigned count = 0;
+    unsigned times = node->way == EXPAND ? 2 : 1;
+    for (size_t i = 0; i < batch->count; i++) {
+        unsigned hops = books_hops(books_event(batch, i)) + 1;
+        if (hops > HOPS || (node->way == FILTER && sim_draw(2) == 0)) continue;
+        for (unsigned again = 0; again < times && node->emitted + count < LOG; again++, count++)
+            labels[count] = books_label(node, hops, node->emitted + count);
+    }
+    return count;
+}
+
+static bool all_new(const struct node *node, const weir_batch *batch) {
+    for (size_t i = 0; i < batch->count; i++)
+        if (books_in_log(node, books_event(batch, i))) return false;
+    return true;
+}
+
+static weir_verdict pass(weir_stage *self, struct node *node, weir_batch *batch) {
+    uint64_t labels[LOG];
+    for (size_t i = 0; i < batch->count; i++) labels[i] = books_event(batch, i);
+    weir_verdict verdict = weir_forward(self, batch);
+    SIM_REQUIRE(verdict == WEIR_CONTINUE || books.failing);
+    if (verdict == WEIR_CONTINUE) books_emitted(node, labels, (unsigned)batch->count);
+    return verdict;
+}
+
+static weir_verdict pass_on(weir_stage *self, struct node *node, weir_batch *batch) {
+    uint64_t labels[LOG];
+    bool fits = batch->count <= LOG - node->emitted && batch->event_bytes == node->event_bytes;
+    if (fits && node->way == PASS && all_new(node, batch)) return pass(self, node, batch);
+    unsigned count = renew(node, batch, labels);
+    if (!fits || node->way != CHANGE || count != batch->count) {
+        emit(self, node, labels, count);
+        return WEIR_CONTINUE;
+    }
+    void *events = weir_batch_own(self, batch);
+    SIM_REQUIRE(events != NULL || books.failing);
+    if (events == NULL) return WEIR_CONTINUE;
+    write_events(events, node->event_bytes, labels, count);
+    return pass(self, node, batch);
+}
+
+static void ask_by_hand(struct line *line) {
+    uint64_t more = sim_draw(4);
+    line->asked += more;
+    if (!may(weir_ask(world.runtime, line->id, more))) line->asked -= more;
+}
+
+static weir_verdict on_events(weir_stage *self, weir_batch *batch) {
+    struct node *node = self_node(self);
+    struct line *line = books_line(batch->subscription);
+    books_handled(node, batch);
+    if (line->by_hand) ask_by_hand(line);
+    weir_verdict verdict = WEIR_CONTINUE;
+    if (node->kind == WEIR_PRODUCER_CONSUMER) verdict = pass_on(self, node, batch);
+    return verdict == WEIR_CONTINUE ? fail_now(self, node) : verdict;
+}
+
+/* --- beginnings and ends ------------------------------------------------------------------ */
+
+static weir_verdict on_init(weir_stage *self, void *argument) {
+    struct node *node = argument;
+    *(unsigned *)weir_state(self) = books_number(node);
+    node->ref = weir_self(self);
+    node->alive = true;
+    return WEIR_CONTINUE;
+}
+
+static weir_subscribe_verdict on_subscribe(weir_stage *self, const weir_peer *peer) {
+    struct node *node = self_node(self);
+    if (sim_draw(32) == 0) return WEIR_SUBSCRIBE_REFUSE;
+    if (peer->side == WEIR_CONSUMER) return books_subscribed(node, peer, false), WEIR_AUTOMATIC;
+    if (!books_subscribed(node, peer, node->by_hand)) return WEIR_SUBSCRIBE_REFUSE;
+    return node->by_hand ? WEIR_MANUAL : WEIR_AUTOMATIC;
+}
+
+static weir_verdict on_cancel(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
+                              weir_reason reason) {
+    (void)cause, (void)reason;
+    books_cancelled(self_node(self), peer);
+    if (sim_draw(8) == 0) do_deed(self);
+    return WEIR_CONTINUE;
+}
+
+static void on_terminate(weir_stage *self, weir_reason reason) {
+    (void)reason;
+    books_gone(self_node(self));
+}
+
+static void note_discard(uint64_t count, weir_discard cause) {
+    world.discarded += count;
+    if (cause == WEIR_DISCARD_STOPPED || cause == WEIR_DISCARD_CONSUMER) books.stopped += count;
+}
+
+static void on_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
+    (void)self;
+    note_discard(count, cause);
+}
+
+static void on_inlet_discarded(void *context, uint64_t count, weir_discard cause) {
+    (void)context;
+    note_discard(count, cause);
+}
+
+/* --- messages ----------------------------------------------------------------------------- */
+
+static struct word word_in(const void *message, size_t bytes) {
+    struct word word;
+    SIM_REQUIRE(bytes == sizeof word);
+    memcpy(&word, message, sizeof word);
+    return word;
+}
+
+static weir_verdict on_cast(weir_stage *self, const void *message, size_t bytes) {
+    struct node *node = self_node(self);
+    struct word word = word_in(message, bytes);
+    if (word.what == DEED) do_deed(self);
+    if (word.what == EMIT && node->kind == WEIR_PRODUCER)
+        make(self, node, node->surplus ? 1 + sim_draw(6) : node->debt);
+    return fail_now(self, node);
+}
+
+static weir_verdict on_info(weir_stage *self, const void *message, size_t bytes) {
+    struct node *node = self_node(self);
+    struct word word = word_in(message, bytes);
+    if (word.what == SERIAL) {
+        SIM_REQUIRE(word.serial > node->info);
+        node->info = word.serial;
+    }
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict on_call(weir_stage *self, weir_from from, const void *request, size_t bytes) {
+    struct word word = word_in(request, bytes);
+    unsigned answer = word.serial * 3;
+    bool later = sim_draw(2) == 0 && must(weir_reply_after(self, from, &answer, sizeof answer));
+    if (!later) may(weir_reply(world.runtime, from, &answer, sizeof answer));
+    return fail_now(self, self_node(self));
+}
+
+static weir_verdict on_down(weir_stage *self, weir_ref stage, weir_reason reason) {
+    struct node *node = self_node(self);
+    struct node *other = books_find(stage);
+    (void)reason;
+    SIM_REQUIRE(!other->alive || other->inlet);
+    node->told[books_number(other)]++;
+    SIM_REQUIRE(node->told[books_number(other)] <= node->watches[books_number(other)]);
+    return WEIR_CONTINUE;
+}
+
+/* --- options ------------------------------------------------------------------------------ */
+
+struct node *some_node(void) {
+    struct node *node = books.nodes == 0 ? NULL : &books.node[sim_draw(books.nodes)];
+    return node != NULL && node->known ? node : NULL;
+}
+
+static bool produces(const struct node *node) {
+    return node->known && node->alive && node->kind != WEIR_CONSUMER;
+}
+
+/* One that comes before, so that there are no rings; now and then any. */
+struct node *some_producer(const struct node *consumer) {
+    unsigned bound = consumer == NULL || sim_draw(24) == 0 ? books.nodes : books_number(consumer);
+    if (bound == 0) return NULL;
+    struct node *node = &books.node[sim_draw(bound)];
+    for (unsigned i = 0; i < bound && !produces(node); i++) node = &books.node[sim_draw(bound)];
+    return produces(node) && node != consumer ? node : NULL;
+}
+
+static bool select_event(void *context, const void *event) {
+    uint64_t label;
+    (void)context;
+    memcpy(&label, event, sizeof label);
+    return books_selected(label);
+}
+
+weir_subscribe_options some_options(const struct node *producer) {
+    static const weir_cancel_mode modes[] = {WEIR_TEMPORARY, WEIR_TEMPORARY, WEIR_TRANSIENT,
+                                             WEIR_PERMANENT};
+    static const unsigned most[] = {1, 4, 8, 8, 40};
+    weir_subscribe_options options = {.max_demand = 1 + (size_t)sim_draw(most[sim_draw(5)]),
+                                      .cancel = modes[sim_draw(4)]};
+    size_t min = (size_t)sim_draw(options.max_demand);
+    options.min_demand = min == 0 ? WEIR_NONE : min;
+    if (producer->deal == BY_BROADCAST && sim_draw(4) == 0) options.selector = select_event;
+    if (producer->deal == BY_PARTITION && sim_draw(16) > 0)
+        options.partition = WEIR_PARTITION(sim_draw(producer->partitions + (sim_draw(8) == 0)));
+    return options;
+}
+
+static uint32_t choose_partition(void *context, const void *event) {
+    const struct node *node = context;
+    uint64_t label;
+    memcpy(&label, event, sizeof label);
+    uint32_t number = (uint32_t)(label & UINT32_MAX);
+    if (number % 16 == 7) return WEIR_PARTITION_NONE;
+    return number % 64 == 14 ? 1000 : number % node->partitions;
+}
+
+/* Room for dispatchers' options, which are read as the stage starts. */
+struct dealing {
+    weir_partition_dispatcher_options partition;
+    weir_shared_dispatcher_options shared;
+    weir_demand_dispatcher_options demand;
+};
+
+static void choose_dispatcher(struct node *node, weir_stage_options *options,
+                              struct dealing *room) {
+    static const enum deal deals[] = {BY_DEMAND,    BY_DEMAND,    BY_DEMAND, BY_BROADCAST,
+                                      BY_BROADCAST, BY_PARTITION, BY_SHARE};
+    node->deal = deals[sim_draw(7)];
+    if (node->deal == BY_SHARE && shared_taken) node->deal = BY_DEMAND;
+    switch (node->deal) {
+    case BY_DEMAND:
+        room->demand = (weir_demand_dispatcher_options){.shuffle_first = sim_draw(4) == 0,
+                                                        .seed = sim_draw(99)};
+        options->dispatcher_options = &room->demand;
+        return;
+    case BY_BROADCAST:
+        options->dispatcher = weir_broadcast_dispatcher();
+        return;
+    case BY_PARTITION:
+        node->partitions = 1 + (unsigned)sim_draw(3);
+        room->partition = (weir_partition_dispatcher_options){
+            .partitions = node->partitions,
+            .hash = choose_partition,
+            .context = node,
+            .queue = sim_draw(4) == 0 ? WEIR_QUEUE_DISCARD : WEIR_QUEUE_KEEP};
+        options->dispatcher = weir_partition_dispatcher();
+        options->dispatcher_options = &room->partition;
+        return;
+    case BY_SHARE:
+        shared_taken = true;
+        room->shared =
+            (weir_shared_dispatcher_options){.grain = sim_draw(4), .entries = 2u << sim_draw(4)};
+        options->dispatcher = weir_shared_dispatcher();
+        options->dispatcher_options = &room->shared;
+        return;
+    }
+}
+
+static void choose_buffer(weir_stage_options *options) {
+    static const size_t sizes[] = {0, 0, 0, WEIR_NONE, 1, 4, 10, WEIR_INFINITY};
+    options->buffer_size = sizes[sim_draw(8)];
+    options->buffer_keep = sim_draw(2) == 0 ? WEIR_KEEP_LAST : WEIR_KEEP_FIRST;
+    options->drop_unheard = sim_draw(16) == 0;
+    options->discard_returned = sim_draw(16) == 0;
+}
+
+static void choose_character(struct node *node) {
+    node->event_bytes = node->kind == WEIR_CONSUMER ? 0 : sim_draw(4) == 0 ? 48 : 8;
+    node->way = (enum way)sim_draw(WAYS);
+    node->by_hand = node->kind != WEIR_PRODUCER && sim_draw(8) == 0;
+    if (sim_draw(12) == 0) node->mine = 1 + (unsigned)sim_draw(20);
+    if (node->kind != WEIR_PRODUCER) return;
+    node->total = 1 + (unsigned)sim_draw(40);
+    node->lazy = sim_draw(4) == 0;
+    node->surplus = sim_draw(4) == 0;
+    node->ends = sim_draw(4) == 0;
+}
+
+/* --- starting ----------------------------------------------------------------------------- */
+
+static const weir_callbacks callbacks = {
+    .init = on_init,
+    .handle_demand = on_demand,
+    .handle_events = on_events,
+    .handle_subscribe = on_subscribe,
+    .handle_cancel = on_cancel,
+    .handle_cast = on_cast,
+    .handle_info = on_info,
+    .handle_call = on_call,
+    .handle_down = on_down,
+    .discarded = on_discarded,
+    .terminate = on_terminate,
+};
+
+static unsigned choose_producers(const struct node *node, weir_subscribe_to *list) {
+    unsigned count = 0;
+    for (uint64_t i = sim_draw(4); i > 0; i--) {
+        const struct node *producer = some_producer(node);
+        if (producer == NULL || !producer->alive) continue;
+        list[count++] =
+            (weir_subscribe_to){.producer = producer->ref, .options = some_options(producer)};
+    }
+    return count;
+}
+
+void start_some_stage(weir_kind kind) {
+    struct node *node = books_node();
+    if (node == NULL) return;
+    node->kind = kind;
+    choose_character(node);
+    weir_subscribe_to list[4];
+    struct dealing dealing;
+    weir_stage_options options = {.kind = kind,
+                                  .event_bytes = node->event_bytes,
+                                  .state_bytes = sizeof(unsigned),
+                                  .argument = node,
+                                  .worker = world_somewhere(),
+                                  .subscribe_to = list,
+                                  .on = callbacks};
+    if (kind != WEIR_CONSUMER) choose_dispatcher(node, &options, &dealing);
+    if (kind != WEIR_CONSUMER) choose_buffer(&options);
+    if (kind == WEIR_PRODUCER) options.demand = sim_draw(3) == 0 ? WEIR_ACCUMULATE : WEIR_FORWARD;
+    if (kind != WEIR_PRODUCER) options.subscribe_count = choose_producers(node, list);
+    if (kind == WEIR_CONSUMER) options.on.handle_demand = NULL;
+    node->known = may(weir_stage_start(world.runtime, &options, NULL));
+    if (!node->known) node->alive = false;
+}
+
+void start_some_inlet(void) {
+    struct node *node = inlet_node == NULL ? books_node() : NULL;
+    if (node == NULL) return;
+    *node = (struct node){.kind = WEIR_PRODUCER, .inlet = true, .event_bytes = 8, .alive = true};
+    weir_inlet_options options = {.event_bytes = node->event_bytes,
+                                  .capacity = 2 + (size_t)sim_draw(12),
+                                  .when_full = (weir_when_full)sim_draw(4),
+                                  .worker = world_somewhere(),
+                                  .discarded = on_inlet_discarded};
+    books.has_inlet = true;
+    inlet_node = node;
+    node->known = may(weir_inlet_open(world.runtime, &options, &inlet, &node->ref));
+    if (!node->known) node->alive = false;
+}
+
+/* Only the main thread does: what several push has no order between them. */
+void push_some(void) {
+    uint64_t labels[4];
+    struct node *node = inlet_node;
+    unsigned count = 1 + (unsigned)sim_draw(2);
+    if (inlet == NULL || node->emitted + count > LOG) return;
+    for (unsigned i = 0; i < count; i++) labels[i] = books_label(node, 0, node->emitted + i);
+    books_emitted(node, labels, count);
+    weir_status status = weir_inlet_push(inlet, labels, count, 0);
+    if (status == WEIR_OK || status == WEIR_DROPPED) return;
+    node->emitted -= count;
+    if (status != WEIR_FULL && status != WEIR_TIMEOUT) may(status);
+}
+
+void close_inlet(void) {
+    if (inlet != NULL) weir_inlet_close(inlet);
+    inlet = NULL;
+}

@@ -1,0 +1,42 @@
+/*
+ * The stages of a random graph: options and callbacks drawn from the seed.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WEIR_TESTS_RANDOM_STAGES_H
+#define WEIR_TESTS_RANDOM_STAGES_H
+
+#include "random_books.h"
+
+/*
+ * True for WEIR_OK; false for what may happen to anybody while stages come and go.
+ * Anything else fails the schedule.
+ */
+bool may(weir_status status);
+
+/* Something that a thread does (self NULL), or a callback; see random.c. */
+void do_deed(weir_stage *self);
+
+/* What casts, calls and infos say. */
+struct word {
+    enum { DEED, EMIT, SERIAL, TIMER } what;
+    unsigned serial;
+};
+
+void stages_begin(void);
+
+/* Starts a stage, subscribed to some of those that there are. */
+void start_some_stage(weir_kind kind);
+void start_some_inlet(void);
+
+/* Pushes into the inlet, if there is one. */
+void push_some(void);
+void close_inlet(void);
+
+/* Some stage of whichever kind; with 1/16, one that comes later.  NULL: there is none. */
+struct node *some_node(void);
+struct node *some_producer(const struct node *consumer);
+
+/* Options that suit the producer's dispatcher. */
+weir_subscribe_options some_options(const struct node *producer);
+
+#endif
