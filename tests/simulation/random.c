@@ -85,7 +85,7 @@ static void ask(void) {
 
 /* --- deeds about stages ------------------------------------------------------------------- */
 
-static void say(weir_ref to, int what) {
+static void say(weir_ref to, enum talk what) {
     struct word word = {.what = what};
     may(weir_cast(world.runtime, to, &word, sizeof word));
 }

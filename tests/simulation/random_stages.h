@@ -18,7 +18,7 @@ void do_deed(weir_stage *self);
 
 /* What casts, calls and infos say. */
 struct word {
-    enum { DEED, EMIT, SERIAL, TIMER } what;
+    enum talk { DEED, EMIT, SERIAL, TIMER } what;
     unsigned serial;
 };
 
