@@ -246,14 +246,21 @@ static void one_round(void) {
     rest();
 }
 
+static void let_all_forward(void) {
+    for (unsigned i = 0; i < books.nodes; i++)
+        if (books.node[i].known && books.node[i].kind == WEIR_PRODUCER && !books.node[i].inlet)
+            may(weir_demand(world.runtime, books.node[i].ref, WEIR_FORWARD));
+}
+
 static void start_graph(unsigned most) {
     static const weir_kind kinds[] = {WEIR_PRODUCER, WEIR_PRODUCER_CONSUMER, WEIR_PRODUCER_CONSUMER,
-                                      WEIR_CONSUMER, WEIR_CONSUMER};
-    unsigned count = 2 + (unsigned)sim_draw(sim_draw(4) > 0 ? 6 : most - 1);
+                                      WEIR_CONSUMER, WEIR_CONSUMER,          WEIR_CONSUMER};
+    unsigned count = 2 + (unsigned)sim_draw(sim_draw(2) > 0 ? 6 : most - 1);
     if (sim_draw(6) == 0) start_some_inlet();
     start_some_stage(WEIR_PRODUCER);
-    while (--count > 1) start_some_stage(kinds[sim_draw(5)]);
+    while (--count > 1) start_some_stage(kinds[sim_draw(6)]);
     start_some_stage(WEIR_CONSUMER);
+    if (sim_draw(2) == 0) let_all_forward();
 }
 
 /* --- ends --------------------------------------------------------------------------------- */
@@ -299,16 +306,16 @@ static void check_holders(const weir_drain_report *report) {
     if (any && clear) SIM_REQUIRE(!has_source(named));
 }
 
-static void drain(void) {
+static void drain(bool at_rest) {
     weir_drain_report report;
-    bool mined = any_mine();
+    bool upset = !at_rest || any_mine(); /* somebody may have been told to stop */
     uint64_t stopped = books.stopped;
     quiet = true;
     for (unsigned i = 0; i < books.nodes; i++) books.node[i].finishing = true;
     uint64_t timeout = world.mode == WEIR_THREADS ? 50000000 : WEIR_FOREVER;
     weir_status status = weir_runtime_drain(world.runtime, timeout, &report);
     if (status == WEIR_OK) SIM_REQUIRE(report.stages == 0);
-    if (mined || books.failing) return;
+    if (upset || books.failing) return;
     SIM_REQUIRE(books.stopped == stopped);
     if (status == WEIR_OK) return;
     SIM_REQUIRE(status == WEIR_TIMEOUT);
@@ -320,8 +327,10 @@ static void finish_graph(void) {
     uint64_t way = sim_draw(6);
     if (way < 3) {
         if (sim_draw(3) == 0) close_inlet();
-        rest();
-        drain();
+        if (sim_draw(2) == 0) let_all_forward();
+        bool at_rest = sim_draw(4) > 0;
+        if (at_rest) rest();
+        drain(at_rest);
     } else if (way < 4) {
         must(weir_runtime_stop(world.runtime, some_reason()));
         must(weir_runtime_run(world.runtime, WEIR_FOREVER));

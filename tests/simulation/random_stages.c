@@ -140,7 +140,7 @@ static weir_verdict pass_on(weir_stage *self, struct node *node, weir_batch *bat
 }
 
 static void ask_by_hand(struct line *line) {
-    uint64_t more = sim_draw(4);
+    uint64_t more = sim_draw(6);
     line->asked += more;
     if (!may(weir_ask(world.runtime, line->id, more))) line->asked -= more;
 }
@@ -170,6 +170,7 @@ static weir_subscribe_verdict on_subscribe(weir_stage *self, const weir_peer *pe
     if (sim_draw(32) == 0) return WEIR_SUBSCRIBE_REFUSE;
     if (peer->side == WEIR_CONSUMER) return books_subscribed(node, peer, false), WEIR_AUTOMATIC;
     if (!books_subscribed(node, peer, node->by_hand)) return WEIR_SUBSCRIBE_REFUSE;
+    if (node->by_hand) ask_by_hand(books_line(peer->subscription));
     return node->by_hand ? WEIR_MANUAL : WEIR_AUTOMATIC;
 }
 
@@ -350,10 +351,10 @@ static void choose_buffer(weir_stage_options *options) {
 static void choose_character(struct node *node) {
     node->event_bytes = node->kind == WEIR_CONSUMER ? 0 : sim_draw(4) == 0 ? 48 : 8;
     node->way = (enum way)sim_draw(WAYS);
-    node->by_hand = node->kind != WEIR_PRODUCER && sim_draw(8) == 0;
+    node->by_hand = node->kind != WEIR_PRODUCER && sim_draw(12) == 0;
     if (sim_draw(12) == 0) node->mine = 1 + (unsigned)sim_draw(20);
     if (node->kind != WEIR_PRODUCER) return;
-    node->total = 1 + (unsigned)sim_draw(40);
+    node->total = 1 + (unsigned)sim_draw(sim_draw(4) == 0 ? 100 : 30);
     node->lazy = sim_draw(4) == 0;
     node->surplus = sim_draw(4) == 0;
     node->ends = sim_draw(4) == 0;
@@ -377,7 +378,7 @@ static const weir_callbacks callbacks = {
 
 static unsigned choose_producers(const struct node *node, weir_subscribe_to *list) {
     unsigned count = 0;
-    for (uint64_t i = sim_draw(4); i > 0; i--) {
+    for (uint64_t i = sim_draw(8) == 0 ? 0 : 1 + sim_draw(4); i > 0; i--) {
         const struct node *producer = some_producer(node);
         if (producer == NULL || !producer->alive) continue;
         list[count++] =
@@ -391,7 +392,7 @@ void start_some_stage(weir_kind kind) {
     if (node == NULL) return;
     node->kind = kind;
     choose_character(node);
-    weir_subscribe_to list[4];
+    weir_subscribe_to list[5];
     struct dealing dealing;
     weir_stage_options options = {.kind = kind,
                                   .event_bytes = node->event_bytes,
@@ -402,7 +403,7 @@ void start_some_stage(weir_kind kind) {
                                   .on = callbacks};
     if (kind != WEIR_CONSUMER) choose_dispatcher(node, &options, &dealing);
     if (kind != WEIR_CONSUMER) choose_buffer(&options);
-    if (kind == WEIR_PRODUCER) options.demand = sim_draw(3) == 0 ? WEIR_ACCUMULATE : WEIR_FORWARD;
+    if (kind == WEIR_PRODUCER) options.demand = sim_draw(4) == 0 ? WEIR_ACCUMULATE : WEIR_FORWARD;
     if (kind != WEIR_PRODUCER) options.subscribe_count = choose_producers(node, list);
     if (kind == WEIR_CONSUMER) options.on.handle_demand = NULL;
     node->known = may(weir_stage_start(world.runtime, &options, NULL));
