@@ -10,12 +10,13 @@
  * Method  Rounds with 1 to 4 workers, small rings and grains so that the overflow
  *         is in use, pauses in some takers only.  In the churn a thread stops
  *         and cancels takers and starts others, while one taker stays: the tallies
- *         of all of them together are the source's numbers.  In the wreck all are
+ *         of all of them together are the source's numbers.  Streams take part.  In the wreck all are
  *         stopped, and the source too: then only the counts must agree.
  */
 #include "stress/nodes.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 
 enum { TAKERS = 12, CHURNED = 48 };
 
@@ -205,8 +206,75 @@ static void wreck(uint64_t events) {
     }
 }
 
+/* ---- takers that lend what they took to threads outside ------------------- */
+
+struct reader {
+    weir_stream *stream;
+    size_t event_bytes;
+    struct weir__rng rng;
+    struct stress_tally tally;
+};
+
+static void *run_reader(void *argument) {
+    struct reader *reader = argument;
+    unsigned char event[STRESS_EVENT_BYTES_MAX];
+    weir_status status;
+    while ((status = weir_stream_next(reader->stream, event, WEIR_FOREVER)) == WEIR_OK) {
+        uint64_t word = stress_event_read(event, reader->event_bytes);
+        stress_tally_add(&reader->tally, stress_word_source(word), stress_word_number(word));
+        stress_pause(&reader->rng, STRESS_PAUSE_RARELY);
+    }
+    STRESS_CHECK(status == WEIR_CLOSED || status == WEIR_END);
+    return NULL;
+}
+
+static void run_readers(struct round *round) {
+    enum { READERS = 3 };
+    static struct reader readers[READERS];
+    pthread_t threads[READERS];
+    weir_ref source;
+    weir_runtime *runtime = open_round(round, "readers", &source);
+    start_taker(runtime, round, 0, STRESS_ANY_ORDER, source);
+    int started = 0; /* the first one makes the source forward, and it may soon be done */
+    for (int i = 0; i < READERS; i++) {
+        weir_subscribe_to from = draw_from(round, source);
+        weir_stream_options options = {
+            .event_bytes = round->source.event_bytes, .subscribe_to = &from, .subscribe_count = 1};
+        readers[i] = (struct reader){.event_bytes = round->source.event_bytes};
+        stress_rng(&readers[i].rng);
+        if (weir_stream_open(runtime, &options, &readers[i].stream) == WEIR_NO_STAGE) break;
+        started++;
+        STRESS_CHECK(pthread_create(&threads[i], NULL, run_reader, &readers[i]) == 0);
+    }
+    struct stress_tally got = {0};
+    for (int i = 0; i < started; i++) {
+        STRESS_CHECK(pthread_join(threads[i], NULL) == 0);
+        weir_stream_close(readers[i].stream);
+        stress_tally_join(&got, &readers[i].tally);
+    }
+    STRESS_OK(weir_runtime_run(runtime, WEIR_FOREVER));
+    weir_accounts accounts = stress_close(runtime);
+    struct stress_tally expected = {0};
+    stress_tally_range(&expected, 0, 0, round->source.total);
+    stress_tally_join(&got, &sinks[0].tally);
+    stress_tally_compare(&expected, &got);
+    STRESS_CHECK(accounts.discarded == 0);
+}
+
+static void reading(uint64_t events) {
+    stress_rng(&rng);
+    for (uint64_t done = 0; done < events;) {
+        struct round round;
+        draw(&round, events);
+        run_readers(&round);
+        done += round.source.total;
+    }
+}
+
 int main(int count, char **arguments) {
     static const struct stress_scenario scenarios[] = {
-        {"steady", 3, steady}, {"churn", 2, churn}, {"wreck", 2, wreck}, {"fast", 5, fast}};
+        {"steady", 3, steady}, {"churn", 2, churn},     {"wreck", 2, wreck},
+        {"fast", 4, fast},     {"readers", 1, reading},
+    };
     return stress_main(count, arguments, 600000, scenarios, sizeof scenarios / sizeof *scenarios);
 }
