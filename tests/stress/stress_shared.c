@@ -10,8 +10,9 @@
  * Method  Rounds with 1 to 4 workers, small rings and grains so that the overflow
  *         is in use, pauses in some takers only.  In the churn a thread stops
  *         and cancels takers and starts others, while one taker stays: the tallies
- *         of all of them together are the source's numbers.  Streams take part.  In the wreck all are
- *         stopped, and the source too: then only the counts must agree.
+ *         of all of them together are the source's numbers.  In the wreck all are
+ *         stopped, and the source too: then only the counts must agree.  At last
+ *         streams take part, read by threads that are no workers.
  */
 #include "stress/nodes.h"
 
