@@ -29,7 +29,8 @@
  * then it is in flight.  weir_runtime_settle waits for tasks to end.
  *
  * In STEPPED and SIMULATED runtimes a pool has no threads: tasks run on the
- * stepping thread, one in each turn of the pool's stage.
+ * stepping thread, one in each turn of the pool's stage.  A task that runs on a
+ * worker is inside a callback: calls that would wait are refused there.
  */
 #ifndef WEIR_POOL_H
 #define WEIR_POOL_H
@@ -104,7 +105,8 @@ typedef struct weir_pool_options {
      * worker; for weir_pool_start_child, on the calling thread. */
     weir_start_verdict (*start)(void *context, const void *event);
 
-    /* Unless NULL: called once for each child, at its end, on the stage's worker. */
+    /* Unless NULL: called once for each child, at its end, on the stage's worker, with the
+     * event, which is gone when it returns. */
     void (*exited)(void *context, weir_child child, const void *event, weir_child_exit how);
 
     /* Unless NULL: events that no task has seen, with the count and why; else logged. */

@@ -74,11 +74,12 @@ static void exited(void *context, weir_child child, const void *event, weir_chil
     world.handled++;
 }
 
-static weir_pool *open_pool(weir_child_restart restart) {
+/* NULL: there are not so many threads, and nothing is left of those that were started. */
+static weir_pool *try_pool(weir_child_restart restart, size_t threads) {
     weir_subscribe_to from = {.producer = world.producers[0], .options = world_some_demand()};
     from.options.cancel = WEIR_TEMPORARY;
     const weir_pool_options options = {.event_bytes = sizeof(uint64_t),
-                                       .threads = 1 + (size_t)sim_draw(3),
+                                       .threads = threads,
                                        .worker = world_somewhere(),
                                        .task = do_number,
                                        .exited = exited,
@@ -89,8 +90,14 @@ static weir_pool *open_pool(weir_child_restart restart) {
                                        .subscribe_to = &from,
                                        .subscribe_count = 1};
     weir_pool *pool;
-    must(weir_pool_open(world.runtime, &options, &pool, NULL));
+    weir_status status = weir_pool_open(world.runtime, &options, &pool, NULL);
+    if (status == WEIR_SYSTEM && threads > SIM_FIBERS) return NULL;
+    must(status);
     return pool;
+}
+
+static weir_pool *open_pool(weir_child_restart restart) {
+    return try_pool(restart, 1 + (size_t)sim_draw(3));
 }
 
 static void open_world(void) {
@@ -177,6 +184,7 @@ static void leave_main(void *unused) {
     (void)unused;
     int pools[2];
     open_world();
+    if (sim_draw(16) == 0) SIM_REQUIRE(try_pool(WEIR_CHILD_TEMPORARY, SIM_FIBERS + 1) == NULL);
     for (int i = 0; i < 2; i++) pools[i] = sim_spawn("pools", run_pool, NULL);
     for (int i = 0; i < 2; i++) sim_join(pools[i]);
     finish();
