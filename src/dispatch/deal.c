@@ -5,9 +5,11 @@
  * Two walks over some events.  The first asks the hash for each, and counts for
  * each partition its events and the runs they come in: neighbours in one slice.
  * The second moves them.  Where runs are long the partition gets slices, which
- * costs some tens of nanoseconds each, here, on the ring, and at the consumer, who
- * would have to gather them for a batch; where they are short their bytes are
- * copied, one after the other, into a block that the partition fills (`fill`).
+ * cost some tens of nanoseconds each, here, on the ring, and at the consumer, who
+ * gathers them for a batch; where they are short their bytes are copied, one after
+ * the other, into a block that the partition fills (`fill`).  Measured with 4
+ * partitions, the consumers included: single events of 8 bytes 5 ns copied and 90
+ * sliced, of 1 KiB 65 and 150; at runs of 2 to 4 KiB there is no difference.
  * What will wait in the queue is copied sooner: a slice would pin its block.
  *
  * Events are dealt while demand waits; the first that finds none, and all behind
@@ -84,19 +86,39 @@ static bool own(const struct weir__partitions *all, struct weir__item *item) {
     return true;
 }
 
-static void choose(struct weir__partitions *all, uint32_t index, bool goes_on) {
-    struct weir__partition *partition = &all->at[index];
-    all->touched[index / 64] |= (uint64_t)1 << index % 64;
-    partition->chosen++;
-    partition->runs += !goes_on;
-    all->waiting--;
-}
-
-static uint32_t judge(struct weir__partitions *all, uint32_t index) {
-    if (WEIR__LIKELY(index < all->count)) return index;
+static uint32_t drop(struct weir__partitions *all, uint32_t index) {
     *(index == WEIR_PARTITION_NONE ? &all->unwanted : &all->bad) += 1;
     all->again++;
     return WEIR_PARTITION_NONE;
+}
+
+/*
+ * The first of an item's events, at most `most`, while demand waits.  Returns how
+ * many were looked at.  (What a hash does cannot be seen, so nothing that is
+ * needed for each event is left in memory that it might change.)
+ */
+static uint32_t choose(struct weir__partitions *all, const struct weir__item *item, uint32_t most,
+                       uint32_t *chosen) {
+    struct weir__partition *const at = all->at;
+    const uint32_t count = all->count;
+    const uint64_t waiting = all->waiting;
+    unsigned char *event = weir__block_at(item->block, item->first, item->event_bytes);
+    uint32_t before = WEIR_PARTITION_NONE;
+    uint64_t wanted = 0;
+    uint32_t done = 0;
+    for (; done < most && wanted < waiting; done++, event += item->event_bytes) {
+        uint32_t index = ask_hash(all, event, item->event_bytes);
+        if (WEIR__UNLIKELY(index >= count)) {
+            before = chosen[done] = drop(all, index);
+            continue;
+        }
+        if (at[index].chosen++ == 0) all->touched[index / 64] |= (uint64_t)1 << index % 64;
+        at[index].runs += index != before;
+        before = chosen[done] = index;
+        wanted++;
+    }
+    all->waiting = waiting - wanted;
+    return done;
 }
 
 /* Returns how many events were looked at. */
@@ -106,14 +128,8 @@ static uint32_t choose_all(struct weir__partitions *all, const weir_run *run) {
     for (uint32_t at = 0; done < most && all->waiting > 0; at++) {
         struct weir__item *item = weir__queue_at(run->queue, at);
         if (!own(all, item)) break;
-        uint32_t before = WEIR_PARTITION_NONE;
-        for (uint32_t i = 0; i < item->count && done < most && all->waiting > 0; i++) {
-            void *event = weir__block_at(item->block, item->first + i, item->event_bytes);
-            uint32_t index = judge(all, ask_hash(all, event, item->event_bytes));
-            if (index != WEIR_PARTITION_NONE) choose(all, index, index == before);
-            all->chosen[done++] = index;
-            before = index;
-        }
+        uint32_t left = most - done;
+        done += choose(all, item, item->count < left ? item->count : left, &all->chosen[done]);
     }
     return done;
 }
@@ -187,48 +203,63 @@ static void prepare_all(struct weir__partitions *all, uint32_t event_bytes) {
 
 /* ---- the second walk: they go -------------------------------------------- */
 
-static void copy(struct weir__partition *partition, const void *events, size_t bytes) {
-    if (bytes == sizeof(uint64_t)) { /* the most common by far: one small event */
-        memcpy(partition->to, events, sizeof(uint64_t));
-    } else {
-        memcpy(partition->to, events, bytes);
-    }
-    partition->to += bytes;
+/* A run of one slice, which is not copied. */
+static void give_slice(struct weir__partitions *all, uint32_t index, struct weir__item run) {
+    if (index == WEIR_PARTITION_NONE || all->at[index].lost) return;
+    weir__block_hold(run.block, all->desk->pool);
+    if (weir__hold_push(all->at[index].queue, run)) return;
+    weir__block_drop(run.block, all->desk->pool);
+    all->at[index].arrived -= run.count;
+    lose(all, run.count);
 }
 
-/* A run of one slice. */
-static void move(struct weir__partitions *all, uint32_t index, struct weir__item run) {
-    if (index == WEIR_PARTITION_NONE) return;
-    struct weir__partition *partition = &all->at[index];
-    if (partition->to != NULL) {
-        copy(partition, weir__block_at(run.block, run.first, run.event_bytes),
-             (size_t)run.count * run.event_bytes);
-    } else if (!partition->lost) {
-        weir__block_hold(run.block, all->desk->pool);
-        if (weir__hold_push(partition->queue, run)) return;
-        weir__block_drop(run.block, all->desk->pool);
-        partition->arrived -= run.count;
-        lose(all, run.count);
+/* Copies single events as long as that is what becomes of them; returns how many. */
+static uint32_t copy_words(struct weir__partition *at, const uint32_t *chosen,
+                           const unsigned char *event, uint32_t most) {
+    uint32_t done = 0;
+    for (; done < most && chosen[done] != WEIR_PARTITION_NONE; done++) {
+        struct weir__partition *partition = &at[chosen[done]];
+        if (partition->to == NULL) break;
+        memcpy(partition->to, event, sizeof(uint64_t));
+        partition->to += sizeof(uint64_t);
+        event += sizeof(uint64_t);
+    }
+    return done;
+}
+
+/* The same run by run, for events of any size; the rest of one item. */
+static void move(struct weir__partitions *all, const uint32_t *chosen, struct weir__item item) {
+    for (uint32_t from = 0; from < item.count;) {
+        struct weir__item run = item;
+        const unsigned char *events =
+            weir__block_at(item.block, item.first + from, item.event_bytes);
+        if (item.event_bytes == sizeof(uint64_t)) { /* the most common by far */
+            from += copy_words(all->at, &chosen[from], events, item.count - from);
+            if (from == item.count) return;
+            events = weir__block_at(item.block, item.first + from, item.event_bytes);
+        }
+        uint32_t index = chosen[from];
+        run.first = item.first + from;
+        run.count = 1;
+        while (from + run.count < item.count && chosen[from + run.count] == index) run.count++;
+        from += run.count;
+        unsigned char **to = index == WEIR_PARTITION_NONE ? NULL : &all->at[index].to;
+        if (to != NULL && *to != NULL) {
+            memcpy(*to, events, (size_t)run.count * item.event_bytes);
+            *to += (size_t)run.count * item.event_bytes;
+        } else {
+            give_slice(all, index, run);
+        }
     }
 }
 
 static void move_all(struct weir__partitions *all, const weir_run *run, uint32_t count) {
-    uint32_t done = 0;
-    for (uint32_t at = 0; done < count; at++) {
+    for (uint32_t at = 0, done = 0; done < count; at++) {
         struct weir__item item = *weir__queue_at(run->queue, at);
-        uint32_t most = item.count < count - done ? item.count : count - done;
-        for (uint32_t from = 0; from < most;) {
-            uint32_t index = all->chosen[done + from];
-            uint32_t to = from + 1;
-            while (to < most && all->chosen[done + to] == index) to++;
-            struct weir__item part = item;
-            part.first += from;
-            part.count = to - from;
-            part.flags &= WEIR__SHARED;
-            move(all, index, part);
-            from = to;
-        }
-        done += most;
+        item.flags &= WEIR__SHARED;
+        if (item.count > count - done) item.count = count - done;
+        move(all, &all->chosen[done], item);
+        done += item.count;
     }
 }
 
