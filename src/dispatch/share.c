@@ -147,6 +147,7 @@ uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count) {
     run->copies += accepted;
     run->lost += accepted - put_up;
     if (put_up > 0) desk->calls->send(desk->context, consumer, desk->scratch, put_up);
+    weir_run_ask_again(run, consumer, accepted - put_up); /* or its demand would stand still */
     return count - accepted;
 }
 

@@ -28,15 +28,6 @@ void weir__stage_info_passed(void *context, void *mark, uint32_t kind) {
     }
 }
 
-static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, uint64_t count) {
-    weir_stage *stage = context;
-    struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
-    uint64_t lost = weir__edge_send(edge, queue, count, &stage->host->pool);
-    weir__count(&stage->host->counters.sent, count);
-    weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
-    weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
-}
-
 /* Sends to whichever consumer is free first. */
 static uint64_t put(void *context, struct weir__queue *queue, uint64_t count, uint64_t grain) {
     weir_stage *stage = context;
@@ -48,7 +39,10 @@ static uint64_t put(void *context, struct weir__queue *queue, uint64_t count, ui
     return lost;
 }
 
-/* What a selector refused is asked for later, in the producer's own order. */
+/*
+ * What a selector refused, or no memory allowed to send, is asked for later, in the
+ * producer's own order.
+ */
 static void ask_again(void *context, weir_outlet *outlet, uint64_t count) {
     weir_stage *stage = context;
     struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
@@ -61,7 +55,19 @@ static void ask_again(void *context, weir_outlet *outlet, uint64_t count) {
     edge->again += count;
 }
 
-/* The same for what the dispatcher dropped and nobody in particular had asked for. */
+static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, uint64_t count) {
+    weir_stage *stage = context;
+    struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
+    uint64_t lost = weir__edge_send(edge, queue, count, &stage->host->pool);
+    weir__count(&stage->host->counters.sent, count);
+    weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
+    weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
+    if (WEIR__UNLIKELY(lost > 0)) {
+        ask_again(context, outlet, lost); /* or its demand would stand still */
+    }
+}
+
+/* Demands what the dispatcher dropped and nobody in particular had asked for, as late. */
 static void demand_again(void *context, uint64_t count) {
     weir_stage *stage = context;
     if (stage->again == 0) {

@@ -289,6 +289,39 @@ static void without_memory_what_is_lost_is_counted(void **state) {
     }
 }
 
+/* The flow goes on after it, though max_demand is 1. */
+static bool starve_for_a_moment(uint64_t fail_at) {
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
+    struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
+    player_start(&p, &rig, broadcasting());
+    player_start(&a, &rig, NULL);
+    player_start(&b, &rig, NULL);
+    subscribe(&a, &p, 1, 2);
+    subscribe(&b, &p, 1, 1);
+    rig_rest(&rig);
+    p.limit = 100;
+    player_cast(&p, 1);
+    test_memory_fail(&rig.memory, fail_at, false);
+    rig_rest(&rig);
+    bool reached = rig.memory.calls >= rig.memory.fail_at;
+    test_memory_fail_never(&rig.memory);
+    if (p.next < 100) player_cast(&p, 1); /* it could not emit itself */
+    rig_rest(&rig);
+    assert_int_equal(p.next, 100);
+    rig_close(&rig);
+    return reached;
+}
+
+static void what_is_lost_is_asked_for_again(void **state) {
+    (void)state;
+    uint64_t fail_at = 1;
+    while (starve_for_a_moment(fail_at)) fail_at++;
+    assert_true(fail_at > 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_gets_what_it_accepts),
@@ -300,6 +333,7 @@ int main(void) {
         cmocka_unit_test(asking_again_may_come_too_late),
         cmocka_unit_test(who_has_left_is_not_asked_for_again),
         cmocka_unit_test(without_memory_what_is_lost_is_counted),
+        cmocka_unit_test(what_is_lost_is_asked_for_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
