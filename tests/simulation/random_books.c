@@ -135,7 +135,9 @@ void books_gone(struct node *node) {
         if (line->producer == node) line->up = false;
         if (line->consumer != node || !line->down) continue;
         line->down = false;
-        if (line->producer->deal != BY_BROADCAST) line->producer->disordered = true;
+        if (line->producer->deal == BY_BROADCAST) continue;
+        line->producer->disordered = true;
+        line->producer->deaths++;
     }
 }
 
@@ -273,13 +275,28 @@ static void check_served(struct node *node) {
         sim_fail("nobody asks node %u for what is wanted of it", books_number(node));
 }
 
+/* What came back once is in its place, and nobody has got what is newer and not handled it. */
+static void order_again(struct node *node) {
+    bool ordered = node->disordered && node->deaths == 1 && node->deal != BY_SHARE;
+    for (unsigned i = 0; i < books.lines; i++)
+        if (books.line[i].producer == node && books.line[i].down)
+            ordered = ordered && books.line[i].consumer->kind == WEIR_CONSUMER;
+    if (!ordered) return;
+    node->disordered = false;
+    node->deaths = 0;
+    for (unsigned i = 0; i < books.lines; i++)
+        if (books.line[i].producer == node) books.line[i].next = 0;
+}
+
 void books_at_rest(void) {
+    world.fail_first = UINT64_C(1) << 60; /* there is memory again */
     check_accounts();
     memset(wanting, UNKNOWN, sizeof wanting);
     check_lines();
     for (unsigned i = 0; i < books.nodes; i++) check_watches(&books.node[i]);
-    for (unsigned i = 0; i < books.nodes && !books.failing; i++)
+    for (unsigned i = 0; i < books.nodes; i++)
         if (node_wants(&books.node[i])) check_served(&books.node[i]);
+    for (unsigned i = 0; i < books.nodes; i++) order_again(&books.node[i]);
 }
 
 /* --- telling ------------------------------------------------------------------------------ */

@@ -15,7 +15,9 @@
  *
  * Disorder is allowed from the moment when
  *   a consumer of the node has died: what it had not begun comes late (for broadcast
- *   never: it does not give back)
+ *   never: it does not give back).  That is at the head of the buffer, or of its
+ *   partition's queue, so after a single death there is order again from the next
+ *   rest on, if all who have got something have handled it
  *   a consumer of a shared dispatcher leaves, or comes once something was emitted
  *
  * At rest: see books_at_rest.
@@ -48,6 +50,7 @@ struct node {
     bool ends;              /* stops after its last number                                 */
     bool finishing;         /* was told to finish, or may have been                        */
     bool disordered;        /* see above                                                   */
+    unsigned deaths;        /* of its lines, since there was order */
     unsigned mine;          /* callbacks until it fails; 0: it does not                    */
     uint64_t debt;          /* asked of it and not emitted                                 */
     unsigned total;         /* events it emits, a producer                                 */
