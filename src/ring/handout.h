@@ -7,7 +7,7 @@
  * never waits: a taker that loses its race tries again.  Only one may put,
  * because CK's ring makes putters wait for each other: one that is preempted
  * between its two steps holds up all others for a time slice
- * (docs/decisions/07-handout.md has what that costs).
+ * (docs/decisions/08-handout.md has what that costs).
  *
  *   field      writers                        readers
  *   slots      the putter                     takers
