@@ -97,8 +97,9 @@ static void inform(struct node *node) {
 }
 
 static void finish(struct node *node) {
+    bool before = node->finishing;
     node->finishing = true;
-    may(weir_finish(world.runtime, node->ref));
+    if (!may(weir_finish(world.runtime, node->ref))) node->finishing = before;
 }
 
 static void set_mode(const struct node *node) {
@@ -139,7 +140,6 @@ static void call(weir_stage *self, const struct node *node) {
 }
 
 static void run_out_of_memory(void) {
-    if (!runs_out || quiet) return;
     books.failing = true;
     world.fail_first = world.requests + sim_draw(10);
     world.fail_count = 1 + sim_draw(sim_draw(8) == 0 ? 50 : 3);
@@ -153,7 +153,10 @@ static void start_another(void) {
 void do_deed(weir_stage *self) {
     struct node *node = some_node();
     if (quiet || node == NULL) return;
-    switch (sim_draw(24)) {
+    uint64_t deed = sim_draw(24);
+    sim_note("deed", deed);
+    sim_note("... of node", books_number(node));
+    switch (deed) {
     case 0:
     case 1:
     case 2:
@@ -182,7 +185,7 @@ void do_deed(weir_stage *self) {
         inform(node);
         return;
     case 13:
-        if (sim_draw(2) == 0) may(weir_stop(world.runtime, node->ref, some_reason()));
+        may(weir_stop(world.runtime, node->ref, some_reason()));
         return;
     case 14:
         if (sim_draw(2) == 0) finish(node);
@@ -236,6 +239,7 @@ static void one_round(void) {
     alone = count == 0 || world.mode == WEIR_THREADS;
     for (unsigned i = 0; i < count; i++) others[i] = sim_spawn("other", run_other, NULL);
     for (uint64_t left = 1 + sim_draw(8); left > 0; left--) {
+        if (runs_out && sim_draw(3) == 0) run_out_of_memory();
         do_deed(NULL);
         let_run();
     }
@@ -360,7 +364,7 @@ static void begin(weir_runtime_mode mode) {
     serial = 0;
     quiet = false;
     alone = true;
-    runs_out = sim_draw(8) == 0;
+    runs_out = sim_draw(6) == 0;
 }
 
 static void begin_stepped(void) {

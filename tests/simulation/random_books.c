@@ -263,11 +263,15 @@ static void check_lines(void) {
     }
 }
 
-static void check_served(struct node *node) {
+static weir_demand_mode mode_of(const struct node *node) {
     weir_demand_mode mode = WEIR_FORWARD;
-    uint64_t buffered;
     must(weir_demand_mode_of(world.runtime, node->ref, WEIR_FOREVER, &mode));
-    if (mode == WEIR_ACCUMULATE) return;
+    return mode;
+}
+
+static void check_served(struct node *node) {
+    uint64_t buffered = 0;
+    if (mode_of(node) == WEIR_ACCUMULATE) return;
     must(weir_estimate_buffered(world.runtime, node->ref, WEIR_FOREVER, &buffered));
     if (buffered > 0) sim_fail("node %u keeps events from who wants them", books_number(node));
     if (node->kind == WEIR_PRODUCER && node->emitted < node->total && node->debt == 0 &&
@@ -296,6 +300,9 @@ void books_at_rest(void) {
     for (unsigned i = 0; i < books.nodes; i++) check_watches(&books.node[i]);
     for (unsigned i = 0; i < books.nodes; i++)
         if (node_wants(&books.node[i])) check_served(&books.node[i]);
+    for (unsigned i = 0; i < books.nodes; i++)
+        if (books.node[i].finishing && books.node[i].alive && !books.node[i].inlet)
+            SIM_REQUIRE(mode_of(&books.node[i]) == WEIR_FORWARD);
     for (unsigned i = 0; i < books.nodes; i++) order_again(&books.node[i]);
 }
 

@@ -11,7 +11,8 @@
  *   (of a broadcaster: this consumer had not)
  *   a line's events come in the order of the log, unless its node is `disordered`
  *   no manual line gets more than it asked for; a selector's line only what it wants
- *   an info of the main thread does not overtake one that it sent before
+ *   an info of the main thread does not overtake one that it sent before, while there
+ *   is memory for it to wait in
  *
  * Disorder is allowed from the moment when
  *   a consumer of the node has died: what it had not begun comes late (for broadcast

@@ -73,6 +73,7 @@ static void make(weir_stage *self, struct node *node, uint64_t want) {
     unsigned count = want < left ? (unsigned)want : left;
     for (unsigned i = 0; i < count; i++) labels[i] = books_label(node, 0, node->emitted + i);
     uint64_t done = emit(self, node, labels, count);
+    sim_note("emitted", done);
     node->debt -= done < node->debt ? done : node->debt;
 }
 
@@ -85,6 +86,8 @@ static weir_verdict on_demand(weir_stage *self, uint64_t demand) {
     struct node *node = self_node(self);
     SIM_REQUIRE(demand > 0 && node->alive);
     node->debt += demand;
+    sim_note("demand of node", books_number(node));
+    sim_note("... for", demand);
     uint64_t want = node->debt;
     if (node->lazy && sim_draw(2) == 0) want = sim_draw(want);
     if (node->surplus && sim_draw(4) == 0) want += sim_draw(8);
@@ -189,6 +192,8 @@ static void on_terminate(weir_stage *self, weir_reason reason) {
 
 static void note_discard(uint64_t count, weir_discard cause) {
     world.discarded += count;
+    sim_note("discarded", count);
+    sim_note("... because", cause);
     if (cause == WEIR_DISCARD_STOPPED || cause == WEIR_DISCARD_CONSUMER) books.stopped += count;
 }
 
@@ -224,7 +229,8 @@ static weir_verdict on_info(weir_stage *self, const void *message, size_t bytes)
     struct node *node = self_node(self);
     struct word word = word_in(message, bytes);
     if (word.what == SERIAL) {
-        SIM_REQUIRE(word.serial > node->info);
+        /* One for which there is no memory to wait goes on at once. */
+        SIM_REQUIRE(word.serial > node->info || books.failing);
         node->info = word.serial;
     }
     return WEIR_CONTINUE;
@@ -344,7 +350,7 @@ static void choose_buffer(weir_stage_options *options) {
     static const size_t sizes[] = {0, 0, 0, WEIR_NONE, 1, 4, 10, WEIR_INFINITY};
     options->buffer_size = sizes[sim_draw(8)];
     options->buffer_keep = sim_draw(2) == 0 ? WEIR_KEEP_LAST : WEIR_KEEP_FIRST;
-    options->drop_unheard = sim_draw(16) == 0;
+    options->drop_unheard = sim_draw(8) == 0;
     options->discard_returned = sim_draw(16) == 0;
 }
 
@@ -355,8 +361,8 @@ static void choose_character(struct node *node) {
     if (sim_draw(12) == 0) node->mine = 1 + (unsigned)sim_draw(20);
     if (node->kind != WEIR_PRODUCER) return;
     node->total = 1 + (unsigned)sim_draw(sim_draw(4) == 0 ? 100 : 30);
-    node->lazy = sim_draw(4) == 0;
-    node->surplus = sim_draw(4) == 0;
+    node->lazy = sim_draw(3) == 0;
+    node->surplus = sim_draw(3) == 0;
     node->ends = sim_draw(4) == 0;
 }
 
