@@ -118,9 +118,11 @@ typedef struct weir_stage_options {
     weir_demand_mode demand;           /* producers only; default WEIR_FORWARD        */
     const weir_dispatcher *dispatcher; /* default weir_demand_dispatcher()            */
     const void *dispatcher_options;    /* handed to the dispatcher's init             */
-    bool drop_unheard;     /* discard what is emitted while nobody is subscribed       */
+    bool drop_unheard; /* discard what is emitted while nobody is subscribed (what a partition */
+                       /* dispatcher had been asked for waits in its queues)               */
     bool discard_returned; /* discard what dead consumers had not begun, as GenStage does */
-    bool as_genstage;      /* an info overtakes what an accumulating producer holds        */
+    bool as_genstage;      /* what an accumulating producer held is overtaken: by infos, and by */
+                           /* events that held demand brings forth as it is let go             */
     const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order     */
     size_t subscribe_count; /* how many; with 0 it subscribes to nobody                   */
     weir_callbacks on;

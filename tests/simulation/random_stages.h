@@ -32,11 +32,28 @@ void start_some_inlet(void);
 void push_some(void);
 void close_inlet(void);
 
-/* Some stage of whichever kind; with 1/16, one that comes later.  NULL: there is none. */
+/* Some stage; NULL: it came to nothing. */
 struct node *some_node(void);
+
+/* Some producer for this consumer: mostly one that was started before it, so no ring. */
 struct node *some_producer(const struct node *consumer);
+
+/* --- random_options.c --------------------------------------------------------------------- */
 
 /* Options that suit the producer's dispatcher. */
 weir_subscribe_options some_options(const struct node *producer);
+
+/* Room for dispatchers' options, which are read as the stage starts. */
+struct dealing {
+    weir_partition_dispatcher_options partition;
+    weir_shared_dispatcher_options shared;
+    weir_demand_dispatcher_options demand;
+};
+
+void choose_dispatcher(struct node *node, weir_stage_options *options, struct dealing *room);
+void choose_buffer(weir_stage_options *options);
+
+/* How it will behave. */
+void choose_character(struct node *node);
 
 #endif
