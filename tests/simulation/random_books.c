@@ -279,6 +279,30 @@ static void check_served(struct node *node) {
         sim_fail("nobody asks node %u for what is wanted of it", books_number(node));
 }
 
+/* All that its consumers have got they have handled: none passes on, and none refuses. */
+static bool shows_all(const struct node *node) {
+    if (!node->alive || node->inlet || (node->deal != BY_DEMAND && node->deal != BY_BROADCAST))
+        return false;
+    for (unsigned i = 0; i < books.lines; i++) {
+        const struct line *line = &books.line[i];
+        if (line->producer == node && (line->selects || line->consumer->kind != WEIR_CONSUMER))
+            return false;
+    }
+    return node->emitted > 0 && mode_of(node) == WEIR_FORWARD;
+}
+
+/* While nothing was discarded: what nobody has seen is in the buffer, every number of it. */
+static void check_buffer(const struct node *node) {
+    uint64_t buffered = 0;
+    uint64_t seen = 0;
+    if (!shows_all(node)) return;
+    must(weir_estimate_buffered(world.runtime, node->ref, WEIR_FOREVER, &buffered));
+    for (unsigned i = 0; i < node->emitted; i++) seen += node->seen[i];
+    if (seen + buffered != node->emitted)
+        sim_fail("node %u emitted %u events, %u were handled, %u are buffered", books_number(node),
+                 node->emitted, (unsigned)seen, (unsigned)buffered);
+}
+
 /* What came back once is in its place, and nobody has got what is newer and not handled it. */
 static void order_again(struct node *node) {
     bool ordered = node->disordered && node->deaths == 1 && node->deal != BY_SHARE;
@@ -303,6 +327,7 @@ void books_at_rest(void) {
     for (unsigned i = 0; i < books.nodes; i++)
         if (books.node[i].finishing && books.node[i].alive && !books.node[i].inlet)
             SIM_REQUIRE(mode_of(&books.node[i]) == WEIR_FORWARD);
+    for (unsigned i = 0; i < books.nodes && world.discarded == 0; i++) check_buffer(&books.node[i]);
     for (unsigned i = 0; i < books.nodes; i++) order_again(&books.node[i]);
 }
 

@@ -21,7 +21,12 @@
  *   rest on, if all who have got something have handled it
  *   a consumer of a shared dispatcher leaves, or comes once something was emitted
  *
- * At rest: see books_at_rest.
+ * At rest
+ *   weir's accounts agree with each other, and with what was emitted, handled and told
+ *   both ends of a subscription agree, and a broadcast left nobody out
+ *   each watcher was told of each end
+ *   nothing waits beside who wants it: not in a buffer, nor unasked at a producer
+ *   while nothing was discarded, what a stage has emitted was handled or is buffered
  */
 #ifndef WEIR_TESTS_RANDOM_BOOKS_H
 #define WEIR_TESTS_RANDOM_BOOKS_H
