@@ -287,10 +287,20 @@ void weir__stage_offer(weir_stage *stage, struct weir__queue *events) {
     }
 }
 
+void weir__stage_lose_held(weir_stage *stage, uint64_t count) {
+    uint64_t open = weir__stage_open_demand(stage);
+    uint64_t again = count < open ? count : open;
+    weir__stage_discard(stage, count, WEIR_DISCARD_NO_MEMORY, false);
+    if (again > 0) {
+        stage->desk.calls->demand_again(stage, again);
+    }
+}
+
 static void hold(weir_stage *stage, struct weir__queue *events) {
     uint64_t count = events->events;
     if (!weir__queue_reserve(&stage->held, events->count)) {
-        drop_all(stage, events, WEIR_DISCARD_NO_MEMORY);
+        weir__queue_drop(events, count, &stage->host->pool);
+        weir__stage_lose_held(stage, count);
         return;
     }
     weir__count(&stage->host->counters.buffered, count);

@@ -116,6 +116,12 @@ struct weir_stage {
 /* Dispatches what the callback that has just returned emitted. */
 void weir__stage_emitted(weir_stage *stage);
 
+/*
+ * No memory to hold `count` events: they are discarded, and answer nothing, so what is open
+ * for them is demanded anew, later.
+ */
+void weir__stage_lose_held(weir_stage *stage, uint64_t count);
+
 /* Offers a queue of events to the consumers; what they do not take is buffered. */
 void weir__stage_offer(weir_stage *stage, struct weir__queue *events);
 

@@ -268,15 +268,6 @@ void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge) {
 
 /* ---- the demand mode, and infos ------------------------------------------ */
 
-/* Lost events answer nothing: what is open for them is demanded anew. */
-static void demand_in_place_of(weir_stage *stage, uint64_t lost) {
-    uint64_t open = weir__stage_open_demand(stage);
-    uint64_t count = lost < open ? lost : open;
-    if (count > 0) {
-        stage->desk.calls->demand_again(stage, count);
-    }
-}
-
 /* The next item of what was held, in order, as it would have been done then. */
 static void replay(weir_stage *stage) {
     struct weir__item item = weir__queue_pop(&stage->held);
@@ -299,8 +290,7 @@ static void replay(weir_stage *stage) {
     }
     if (!kept) {
         weir__block_drop(item.block, &stage->host->pool);
-        weir__stage_discard(stage, item.count, WEIR_DISCARD_NO_MEMORY, false);
-        demand_in_place_of(stage, item.count);
+        weir__stage_lose_held(stage, item.count);
     }
     weir__stage_offer(stage, &events);
     weir__queue_close(&events, &stage->host->pool);
