@@ -214,7 +214,8 @@ size_t weir_pool_threads(const weir_pool *pool);
  *            WEIR_TIMEOUT: tasks run still, or the stage's worker was busy all the
  *            time.  Nothing was freed; what tasks use must not be freed either.
  *            Call again to go on waiting.
- * Arguments  running: receives how many tasks are with the threads still; may be
+ * Arguments  pool: NULL: there is nothing to close, WEIR_OK.
+ *            running: receives how many tasks are with the threads still; may be
  *            NULL.
  * Errors     WRONG_THREAD inside a callback or a task.
  * Threads    one; nobody else may use the handle during or after the call.  Call

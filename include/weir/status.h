@@ -37,7 +37,7 @@ extern "C" {
     X(NO_NAME, -13, "no living stage has that name")                      \
     X(NO_TIMER, -14, "the timer has fired, or was cancelled")             \
     X(NO_CALLER, -15, "nobody waits for that answer any more")            \
-    X(UNHANDLED, -16, "the stage has no callback for that")                        \
+    X(UNHANDLED, -16, "the stage has no callback for that")               \
     X(NO_CHILD, -17, "the child has ended, or never was")                 \
     X(START_FAILED, -18, "the child's start has refused it")
 

@@ -118,7 +118,9 @@ typedef struct weir_supervised_info {
 /*
  * Its children in order, at most `room` of them; *count receives how many there are.
  * Returns    WEIR_OK; TIMEOUT, FULL.
- * Errors     INVALID (not a supervisor), and those of weir_call.
+ * Arguments  out: room for `room` of them; NULL only with room 0.
+ * Errors     INVALID (not a supervisor; count NULL, out NULL, or room for more bytes
+ *            than there are), and those of weir_call.
  * Threads    as weir_call.  Source: Supervisor.which_children, count_children.
  */
 weir_status weir_supervisor_children(weir_runtime *runtime, weir_ref supervisor,
@@ -127,7 +129,7 @@ weir_status weir_supervisor_children(weir_runtime *runtime, weir_ref supervisor,
 
 /*
  * The stage that the child of that number is now.
- * Errors     NO_STAGE (it does not run), INVALID (no such child); as above.
+ * Errors     NO_STAGE (it does not run), INVALID (no such child, out NULL); as above.
  */
 weir_status weir_supervisor_child(weir_runtime *runtime, weir_ref supervisor, uint32_t number,
                                   uint64_t timeout_ns, weir_ref *out);

@@ -103,6 +103,14 @@ struct weir__supervisor {
     size_t next_restart;
 };
 
+/* A reference that WEIR_SIBLING has made, and the child's number in it. */
+static inline bool weir__is_sibling(weir_ref ref) {
+    return ref.bits >> 32 == UINT32_MAX && weir__ref_kind(ref) == 0;
+}
+static inline uint32_t weir__sibling_number(weir_ref ref) {
+    return (uint32_t)ref.bits;
+}
+
 /* ---- supervisor.c -------------------------------------------------------- */
 
 /* The supervisor's memory; NULL: the stage is none. */
@@ -168,15 +176,17 @@ void weir__child_finish(struct weir__supervisor *supervisor, struct weir__child 
 /* It has gone. */
 void weir__child_down(struct weir__supervisor *supervisor, struct weir__child *child);
 
-/* Makes one of its links, if both stages live.  WEIR_OK also when one does not (yet). */
-weir_status weir__child_link(struct weir__supervisor *supervisor, struct weir__child *child,
-                             struct weir__link *link);
-
 /* Lets `from` wait for its end.  false: no memory. */
 bool weir__child_wait(struct weir__supervisor *supervisor, struct weir__child *child,
                       weir_from from);
 
 /* Why a start or a subscription was refused, in words. */
 const char *weir__child_refusal(const struct weir__child *child, weir_status status);
+
+/* ---- supervisor_link.c --------------------------------------------------- */
+
+/* Makes one of its links, if both stages live.  WEIR_OK also when one does not (yet). */
+weir_status weir__child_link(struct weir__supervisor *supervisor, struct weir__child *child,
+                             struct weir__link *link);
 
 #endif

@@ -216,6 +216,13 @@ static weir_status change(weir_runtime *runtime, weir_ref supervisor, weir__quer
 weir_status weir_supervisor_children(weir_runtime *runtime, weir_ref supervisor,
                                      uint64_t timeout_ns, weir_supervised_info *out, size_t room,
                                      size_t *count) {
+    if (count == NULL || (out == NULL && room > 0)) {
+        return weir__refuse(WEIR_INVALID, "%s must not be NULL", count == NULL ? "count" : "out");
+    }
+    if (room > SIZE_MAX / sizeof *out) {
+        return weir__refuse(WEIR_INVALID, "room must be at most %zu, got %zu",
+                            SIZE_MAX / sizeof *out, room);
+    }
     weir_answer to = {.bytes = out, .room = room * sizeof *out};
     weir_status status = weir__ask_stage(runtime, supervisor, list_children, 0, &to, timeout_ns,
                                          "weir_supervisor_children");
@@ -234,6 +241,9 @@ weir_status weir_supervisor_children(weir_runtime *runtime, weir_ref supervisor,
 
 weir_status weir_supervisor_child(weir_runtime *runtime, weir_ref supervisor, uint32_t number,
                                   uint64_t timeout_ns, weir_ref *out) {
+    if (out == NULL) {
+        return weir__refuse(WEIR_INVALID, "out must not be NULL");
+    }
     struct reply reply = {0};
     weir_answer to = {.bytes = &reply, .room = sizeof reply};
     weir_status status = weir__ask_stage(runtime, supervisor, tell_child, number, &to, timeout_ns,

@@ -9,16 +9,6 @@
 
 #include <string.h>
 
-enum { SIBLING_BITS = 32 };
-
-static bool is_sibling(weir_ref ref) {
-    return ref.bits >> SIBLING_BITS == UINT32_MAX && weir__ref_kind(ref) == 0;
-}
-
-static uint32_t sibling_number(weir_ref ref) {
-    return (uint32_t)ref.bits;
-}
-
 /* ---- checking ------------------------------------------------------------ */
 
 static weir_status check_link(const weir_subscribe_to *wish, size_t siblings) {
@@ -27,10 +17,10 @@ static weir_status check_link(const weir_subscribe_to *wish, size_t siblings) {
     if (status == WEIR_OK && wish->name == NULL && wish->producer.bits == 0) {
         return weir__refuse(WEIR_NO_STAGE, "producer 0 names no living stage");
     }
-    if (status == WEIR_OK && wish->name == NULL && is_sibling(wish->producer) &&
-        sibling_number(wish->producer) >= siblings) {
+    if (status == WEIR_OK && wish->name == NULL && weir__is_sibling(wish->producer) &&
+        weir__sibling_number(wish->producer) >= siblings) {
         return weir__refuse(WEIR_INVALID, "WEIR_SIBLING(%u): there are %zu children",
-                            (unsigned)sibling_number(wish->producer), siblings);
+                            (unsigned)weir__sibling_number(wish->producer), siblings);
     }
     return status;
 }
@@ -268,16 +258,23 @@ void weir__child_finish(struct weir__supervisor *supervisor, struct weir__child 
 
 /* ---- starting ------------------------------------------------------------ */
 
-static weir_status launch(weir_runtime *runtime, struct weir__child *child, weir_ref *out) {
+static weir_status launch(const struct weir__supervisor *supervisor, struct weir__child *child,
+                          weir_ref *out) {
+    weir_runtime *runtime = supervisor->runtime;
     if (child->has_stage) {
         return weir_stage_start(runtime, &child->stage, out);
     }
     weir_status status = child->start(runtime, child->argument, out);
-    if (status == WEIR_OK &&
-        (weir__ref_kind(*out) == 0 || weir__runtime_worker(runtime, *out) == NULL)) {
+    if (status != WEIR_OK) {
+        return status;
+    }
+    if (weir__ref_kind(*out) == 0 || weir__runtime_worker(runtime, *out) == NULL) {
         return weir__refuse(WEIR_INVALID, "its start has returned no stage of this runtime");
     }
-    return status;
+    if (out->bits == supervisor->self->ref.bits) { /* what is refused later is stopped */
+        return weir__refuse(WEIR_INVALID, "its start has returned the supervisor itself");
+    }
+    return WEIR_OK;
 }
 
 weir_status weir__child_start(struct weir__supervisor *supervisor, struct weir__child *child) {
@@ -286,11 +283,11 @@ weir_status weir__child_start(struct weir__supervisor *supervisor, struct weir__
     if (!prepare(&runtime->allocator, child)) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for child %s", child->name);
     }
-    weir_status status = launch(runtime, child, &ref);
+    weir_status status = launch(supervisor, child, &ref);
     if (status == WEIR_OK) {
         child->ref = ref;
         status = weir__stage_watch(supervisor->self, ref, true, NULL);
-        if (status != WEIR_OK && weir__ref_kind(ref) != 0) { /* nobody would know of its end */
+        if (status != WEIR_OK) { /* nobody would know of its end */
             send(runtime, &child->stop, WEIR__MAIL_STOP, ref);
         }
     }
@@ -317,85 +314,6 @@ void weir__child_down(struct weir__supervisor *supervisor, struct weir__child *c
         weir__supervisor_tell_down(supervisor, waiter->from);
         weir__free(&supervisor->runtime->allocator, waiter, sizeof *waiter);
     }
-}
-
-/* ---- subscriptions ------------------------------------------------------- */
-
-/* A child that registers under its name. */
-static bool has_child_called(const struct weir__supervisor *supervisor, const char *name) {
-    for (const struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
-        bool may_have_it = !child->has_stage || child->stage.registered;
-        if (may_have_it && strcmp(child->name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_child(const struct weir__supervisor *supervisor, weir_ref ref) {
-    for (const struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
-        if (child->ref.bits == ref.bits) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Who the producer is now; {0} in *out: a child that does not live (yet). */
-static weir_status find_producer(struct weir__supervisor *supervisor, const struct weir__link *link,
-                                 weir_ref *out) {
-    *out = (weir_ref){0};
-    if (link->name != NULL) {
-        weir_status status = weir_whereis(supervisor->runtime, link->name, out);
-        bool later = status == WEIR_NO_NAME && has_child_called(supervisor, link->name);
-        return later ? WEIR_OK : status;
-    }
-    if (is_sibling(link->producer)) {
-        const struct weir__child *sibling =
-            weir__supervisor_find(supervisor, sibling_number(link->producer));
-        if (sibling != NULL && sibling->state == WEIR__CHILD_UP) {
-            *out = sibling->ref;
-        }
-        return WEIR_OK;
-    }
-    *out = link->producer;
-    return WEIR_OK;
-}
-
-/* A producer that was found by name and is no child: its end is to be heard of. */
-static weir_status watch(struct weir__supervisor *supervisor, struct weir__link *link,
-                         weir_ref producer) {
-    if (link->name == NULL || is_child(supervisor, producer) ||
-        link->watched.bits == producer.bits) {
-        return WEIR_OK;
-    }
-    weir_status status = weir__stage_watch(supervisor->self, producer, false, NULL);
-    if (status == WEIR_OK) {
-        link->watched = producer;
-    }
-    return status;
-}
-
-weir_status weir__child_link(struct weir__supervisor *supervisor, struct weir__child *child,
-                             struct weir__link *link) {
-    weir_runtime *runtime = supervisor->runtime;
-    weir_ref producer;
-    weir_status status = find_producer(supervisor, link, &producer);
-    if (status != WEIR_OK || producer.bits == 0) {
-        return status;
-    }
-    status = watch(supervisor, link, producer);
-    status = status != WEIR_OK
-                 ? status
-                 : weir_subscribe(runtime, child->ref, producer, &link->options, NULL);
-    if (status == WEIR_OK) {
-        link->to = producer;
-        return WEIR_OK;
-    }
-    bool soon =
-        status == WEIR_NO_STAGE && (is_child(supervisor, producer) ||
-                                    weir__check_alive(runtime, child->ref, "child") != WEIR_OK);
-    return soon ? WEIR_OK : status; /* the news of its end is on the way */
 }
 
 const char *weir__child_refusal(const struct weir__child *child, weir_status status) {

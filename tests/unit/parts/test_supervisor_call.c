@@ -11,6 +11,7 @@
 #include "support/cmocka.h"
 #include "support/crew.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct crew crew;
@@ -202,6 +203,31 @@ static void what_cannot_be_added(void **state) {
     }
 }
 
+static weir_status start_itself(weir_runtime *runtime, void *argument, weir_ref *out) {
+    (void)runtime, (void)argument;
+    *out = crew.supervisor;
+    return WEIR_OK;
+}
+
+/* It is refused, and not told to stop either. */
+static void the_supervisor_is_no_child_of_its_own(void **state) {
+    (void)state;
+    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
+        start_two(NULL);
+        assert_int_equal(weir_supervisor_start_child(crew.rig.runtime, crew.supervisor,
+                                                     &(weir_supervised){.start = start_itself},
+                                                     WEIR_FOREVER, NULL, NULL),
+                         WEIR_INVALID);
+        assert_string_equal(weir_refusal(),
+                            "child child: its start has returned the supervisor itself");
+        rig_rest(&crew.rig);
+        rig_expect(&crew.rig, "");
+        info_of(1, 2);
+        assert_int_equal(weir_runtime_stages(crew.rig.runtime), 3);
+        rig_close(&crew.rig);
+    }
+}
+
 /* ---- refusals ---------------------------------------------------------------------------- */
 
 static void a_stage_that_is_no_supervisor(void **state) {
@@ -231,6 +257,34 @@ static void a_stage_that_is_no_supervisor(void **state) {
                      WEIR_NO_STAGE);
     assert_int_equal(weir_supervisor_stop_child(runtime, crew.supervisor, 0, WEIR_FOREVER),
                      WEIR_NO_STAGE);
+    rig_close(&crew.rig);
+}
+
+static void expect_unlisted(weir_supervised_info *out, size_t room, size_t *count,
+                            const char *refusal) {
+    assert_int_equal(
+        weir_supervisor_children(crew.rig.runtime, crew.supervisor, WEIR_FOREVER, out, room, count),
+        WEIR_INVALID);
+    assert_string_equal(weir_refusal(), refusal);
+}
+
+static void bad_arguments_are_refused(void **state) {
+    (void)state;
+    rig_open(&crew.rig, NULL);
+    start_two(NULL);
+    weir_supervised_info info;
+    size_t count = 7;
+    expect_unlisted(&info, 1, NULL, "count must not be NULL");
+    expect_unlisted(NULL, 1, &count, "out must not be NULL");
+    size_t most = SIZE_MAX / sizeof info;
+    char refusal[80];
+    snprintf(refusal, sizeof refusal, "room must be at most %zu, got %zu", most, most + 1);
+    expect_unlisted(&info, most + 1, &count, refusal);
+    assert_int_equal(count, 7);
+    assert_int_equal(
+        weir_supervisor_child(crew.rig.runtime, crew.supervisor, 0, WEIR_FOREVER, NULL),
+        WEIR_INVALID);
+    assert_string_equal(weir_refusal(), "out must not be NULL");
     rig_close(&crew.rig);
 }
 
@@ -307,6 +361,8 @@ int main(void) {
         cmocka_unit_test(children_are_added),
         cmocka_unit_test(a_temporary_child_that_was_added),
         cmocka_unit_test(what_cannot_be_added),
+        cmocka_unit_test(the_supervisor_is_no_child_of_its_own),
+        cmocka_unit_test(bad_arguments_are_refused),
         cmocka_unit_test(a_stage_that_is_no_supervisor),
         cmocka_unit_test(inside_callbacks),
         cmocka_unit_test(memory_fails),

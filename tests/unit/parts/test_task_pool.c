@@ -99,6 +99,10 @@ static void bad_arguments_are_refused(void **state) {
     assert_string_equal(weir_refusal(), "event must not be NULL");
     assert_int_equal(child.bits, 7);
     assert_int_equal(weir_pool_count(s.pool, NULL), WEIR_INVALID);
+    size_t running = 7;
+    assert_int_equal(weir_pool_close(NULL, &running), WEIR_OK);
+    assert_int_equal(running, 0);
+    assert_int_equal(weir_pool_close(NULL, NULL), WEIR_OK);
     static const uint64_t strange[] = {0, 1, 2, UINT32_MAX, UINT64_MAX, UINT64_C(1) << 32};
     for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
         assert_int_equal(weir_pool_end_child(s.pool, (weir_child){strange[i]}), WEIR_NO_CHILD);
