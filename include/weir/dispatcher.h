@@ -54,7 +54,7 @@ typedef struct weir_dispatcher {
      * A consumer begins.  Returns WEIR_REASON_NORMAL, or why it is refused:
      * the subscription then ends with that reason, and cancel is not called.
      * A subscription that asks for a selector or a partition of a dispatcher
-     * that heeds none is refused before, with WEIR_REASON_REFUSED.
+     * that heeds none is refused before, with WEIR_REASON_BAD_OPTIONS.
      */
     weir_reason (*subscribe)(void *state, weir_outlet *consumer, uint64_t *upstream);
 
@@ -316,7 +316,7 @@ uint32_t weir_partition_of(const void *key, size_t bytes, uint32_t partitions);
  *            stops, the consumers take what is left of the queue, and then see
  *            its end.  Events that nobody is left to take are discarded, counted
  *            and logged.
- * Selectors  are refused (WEIR_REASON_REFUSED).
+ * Selectors  are refused (WEIR_REASON_BAD_OPTIONS).
  * Cost       A consumer's take is one compare-and-swap on a line that all of them
  *            write.  For each callback that emits, the producer looks at each
  *            consumer's flag, and wakes as many sleepers as entries wait.

@@ -58,7 +58,7 @@ typedef struct weir_stream weir_stream;
 
 /*
  * Opens a stream and subscribes it.  A producer whose events have another size
- * refuses the subscription: it ends with WEIR_REASON_REFUSED.
+ * refuses the subscription: it ends with WEIR_REASON_BAD_OPTIONS.
  * Returns    WEIR_OK.  A WEIR_TEMPORARY subscription to a stage that is gone ends at
  *            once, as if it had been there.
  * Errors     as weir_stage_start; nothing is left behind.

@@ -61,7 +61,8 @@ weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref pr
 
 /*
  * The same, and waits until both ends have accepted.
- * Returns    also WEIR_TIMEOUT: the subscription may still come about; FULL.
+ * Returns    also WEIR_TIMEOUT (the subscription may still come about; at once when
+ *            a callback could no longer wait for it without end); FULL.
  * Errors     also NO_SUBSCRIPTION (an end refused it, or it has ended already)
  *            and those of weir_call.
  * Threads    any thread.  Inside callbacks as weir_call.

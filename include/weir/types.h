@@ -87,6 +87,7 @@ typedef struct weir_timer {
     X(MISSING_PARTITION, 8, "missing_partition")       \
     X(UNKNOWN_PARTITION, 9, "unknown_partition")       \
     X(PARTITION_TAKEN, 10, "partition_taken")          \
+    X(BAD_OPTIONS, 11, "bad_options")                  \
     X(USER, 256, "user")
 
 typedef enum weir_reason {
@@ -102,8 +103,9 @@ const char *weir_reason_text(weir_reason reason);
 /*
  * What a consumer does when a subscription ends (GenStage's cancel option):
  * stop with the reason whatever it is; stop unless it is NORMAL or SHUTDOWN;
- * go on.  ALREADY_SUBSCRIBED and the three reasons about partitions, with which a
- * dispatcher refuses a subscription, never stop a consumer.
+ * go on.  The reasons with which weir refuses a subscription (BAD_OPTIONS,
+ * ALREADY_SUBSCRIBED, the three about partitions) never stop a consumer; that of a
+ * producer's own handle_subscribe, REFUSED, is one like any other.
  */
 typedef enum weir_cancel_mode {
     WEIR_PERMANENT = 0,

@@ -193,21 +193,16 @@ static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
     return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
 }
 
-static bool ends_quietly(weir_cancel_mode mode, weir_reason reason) {
-    return mode == WEIR_TEMPORARY || reason == WEIR_REASON_ALREADY_SUBSCRIBED ||
-           (mode == WEIR_TRANSIENT &&
-            (reason == WEIR_REASON_NORMAL || reason == WEIR_REASON_SHUTDOWN));
-}
-
 static weir_verdict handle_cancel(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
                                   weir_reason reason) {
     (void)cause;
     weir_stream *stream = stream_of(self);
     stream->ended++;
-    if (!ends_quietly(peer->options->cancel, reason) || !none_left(stream)) {
+    if (weir__stage_stops(peer->options->cancel, reason) || !none_left(stream)) {
         return WEIR_CONTINUE;
     }
-    return weir_stop_with(self, WEIR_REASON_NORMAL);
+    bool bad = reason == WEIR_REASON_BAD_OPTIONS; /* which the reader wants to know */
+    return weir_stop_with(self, bad ? reason : WEIR_REASON_NORMAL);
 }
 
 static void handle_discarded(weir_stage *self, uint64_t count, weir_discard cause) {

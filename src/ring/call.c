@@ -33,13 +33,13 @@ void weir__calls_close(struct weir__calls *calls) {
 
 /* Of two threads that make them at once, one wins. */
 static struct weir__call *slots_of(struct weir__calls *calls) {
-    struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* K5 -> K6 */
+    struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
     if (slots != NULL) {
         return slots;
     }
     size_t bytes = WEIR__CALLS_MAX * sizeof *slots;
     struct weir__call *made = weir__alloc_zeroed(calls->allocator, bytes, 128);
-    if (made == NULL || weir__cas_ptr(&calls->slots, &slots, made)) { /* K5 -> K6 */
+    if (made == NULL || weir__cas_ptr(&calls->slots, &slots, made)) { /* M5 -> M6 */
         return made;
     }
     weir__free(calls->allocator, made, bytes);
@@ -49,7 +49,7 @@ static struct weir__call *slots_of(struct weir__calls *calls) {
 static bool take(struct weir__call *call) {
     uint32_t word = weir__load_relaxed_u32(&call->word);
     uint32_t turn = (word & ~(uint32_t)(STATES - 1)) + STATES;
-    return state_of(word) == FREE && weir__cas_u32(&call->word, &word, turn | TAKEN); /* K7 -> K8 */
+    return state_of(word) == FREE && weir__cas_u32(&call->word, &word, turn | TAKEN); /* M7 -> M8 */
 }
 
 /* Slots below `used` are the ones a sweep looks at. */
@@ -79,13 +79,13 @@ weir_status weir__call_begin(struct weir__calls *calls, weir_ref about, void *an
     call->bytes = 0;
     weir__store_relaxed_u64(&call->about, about.bits);
     from->bits = (uint64_t)(index + 1) << 32 | word;
-    weir__store_release_u32(&call->word, word); /* K1 -> K2 */
+    weir__store_release_u32(&call->word, word); /* M1 -> M2 */
     *out = call;
     return WEIR_OK;
 }
 
 bool weir__call_answered(const struct weir__call *call) {
-    return state_of(weir__load_acquire_u32(&call->word)) == DONE; /* K3 -> K4 */
+    return state_of(weir__load_acquire_u32(&call->word)) == DONE; /* M3 -> M4 */
 }
 
 /* True when the slot was still waiting, and is free now. */
@@ -96,13 +96,13 @@ static bool give_up(struct weir__call *call) {
 
 weir_status weir__call_end(struct weir__call *call, uint64_t deadline_ns, size_t *bytes) {
     for (;;) {
-        uint32_t word = weir__load_acquire_u32(&call->word); /* K3 -> K4 */
+        uint32_t word = weir__load_acquire_u32(&call->word); /* M3 -> M4 */
         if (state_of(word) == DONE) {
             weir_status status = call->status;
             if (bytes != NULL) {
                 *bytes = call->bytes;
             }
-            weir__store_release_u32(&call->word, with_state(word, FREE)); /* K7 -> K8 */
+            weir__store_release_u32(&call->word, with_state(word, FREE)); /* M7 -> M8 */
             return status;
         }
         if (weir__clock_now_ns() >= deadline_ns && give_up(call)) {
@@ -117,7 +117,7 @@ weir_status weir__call_end(struct weir__call *call, uint64_t deadline_ns, size_t
 /* WAITING to WRITING, of just that turn. */
 static bool claim(struct weir__call *call, uint32_t word) {
     return state_of(word) == WAITING &&
-           weir__cas_u32(&call->word, &word, with_state(word, WRITING)); /* K1 -> K2 */
+           weir__cas_u32(&call->word, &word, with_state(word, WRITING)); /* M1 -> M2 */
 }
 
 static void finish(struct weir__call *call, uint32_t word, weir_status status, const void *answer,
@@ -128,13 +128,13 @@ static void finish(struct weir__call *call, uint32_t word, weir_status status, c
     }
     call->bytes = bytes;
     call->status = status;
-    weir__store_release_u32(&call->word, with_state(word, DONE)); /* K3 -> K4 */
+    weir__store_release_u32(&call->word, with_state(word, DONE)); /* M3 -> M4 */
     weir__futex_wake(&call->word, 1);
 }
 
 bool weir__call_answer(struct weir__calls *calls, weir_from from, weir_status status,
                        const void *answer, size_t bytes) {
-    struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* K5 -> K6 */
+    struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
     uint64_t index = (from.bits >> 32) - 1;
     uint32_t word = (uint32_t)from.bits;
     if (slots == NULL || index >= WEIR__CALLS_MAX || !claim(&slots[index], word)) {
@@ -145,10 +145,10 @@ bool weir__call_answer(struct weir__calls *calls, weir_from from, weir_status st
 }
 
 void weir__calls_sweep(struct weir__calls *calls, weir_ref about) {
-    struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* K5 -> K6 */
+    struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
     uint32_t used = slots == NULL ? 0 : weir__load_relaxed_u32(&calls->used);
     for (uint32_t i = 0; i < used; i++) {
-        uint32_t word = weir__load_relaxed_u32(&slots[i].word);
+        uint32_t word = weir__load_acquire_u32(&slots[i].word); /* M1 -> M2: `about` is its */
         if (weir__load_relaxed_u64(&slots[i].about) == about.bits && claim(&slots[i], word)) {
             finish(&slots[i], word, WEIR_NO_STAGE, NULL, 0);
         }

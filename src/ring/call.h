@@ -18,10 +18,11 @@
  *   DONE -> FREE         the caller
  *
  * Ordering
- *   K1 -> K2  WAITING (release), CAS to WRITING (acquire): where to write.
- *   K3 -> K4  DONE (release), the caller's look (acquire): the answer.
- *   K5 -> K6  the slots' pointer (CAS, acquire): that they are zeroed.
- *   K7 -> K8  FREE (release), CAS to TAKEN: the last caller is done with it.
+ *   M1 -> M2  WAITING (release), CAS to WRITING (acquire), and the sweep's look:
+ *             where to write, and whom the call is about.
+ *   M3 -> M4  DONE (release), the caller's look (acquire): the answer.
+ *   M5 -> M6  the slots' pointer (CAS, acquire): that they are zeroed.
+ *   M7 -> M8  FREE (release), CAS to TAKEN: the last caller is done with it.
  * A stage that ends without an answer is found by a sweep of the slots that wait
  * for it.  No fence is needed there: WAITING is stored before the mail is sent,
  * and the worker that takes the mail is the one that sweeps; mail that it takes

@@ -2,6 +2,7 @@
  * The accounts: summing the workers' counters (the equations: stage/host.h).
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "base/refusal.h"
 #include "runtime/runtime.h"
 
 #include <weir/observe.h>
@@ -13,6 +14,9 @@ static uint64_t read_counter(const uint64_t *counter) {
 }
 
 weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *out) {
+    if (out == NULL) {
+        return weir__refuse(WEIR_INVALID, "out must not be NULL");
+    }
     weir_accounts sum = {0};
     uint64_t sent = 0;
     uint64_t returned = 0;

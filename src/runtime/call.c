@@ -67,6 +67,11 @@ static weir_status may_wait(weir_runtime *runtime, weir_ref stage, const char *c
     return status;
 }
 
+/* What is waited for was sent: that this worker must not wait by now is no refusal. */
+static weir_status sent(weir_status status) {
+    return status == WEIR_WRONG_THREAD ? WEIR_TIMEOUT : status;
+}
+
 weir_status weir_info_wait(weir_runtime *runtime, weir_ref stage, const void *message, size_t bytes,
                            uint64_t timeout_ns) {
     weir_status status = may_wait(runtime, stage, "weir_info_wait");
@@ -75,8 +80,8 @@ weir_status weir_info_wait(weir_runtime *runtime, weir_ref stage, const void *me
         return status;
     }
     weir_answer none = {0};
-    return told(weir__ask_stage(runtime, stage, nothing, 0, &none, timeout_ns, "weir_info_wait"),
-                stage);
+    status = weir__ask_stage(runtime, stage, nothing, 0, &none, timeout_ns, "weir_info_wait");
+    return told(sent(status), stage);
 }
 
 /* ---- subscribing, and waiting for it ------------------------------------- */
@@ -105,10 +110,11 @@ static weir_status await_both(weir_runtime *runtime, weir_subscription made, uin
     uint64_t left = timeout_ns == WEIR_FOREVER ? WEIR_FOREVER
                     : passed < timeout_ns      ? timeout_ns - passed
                                                : 0;
-    if (status == WEIR_OK) {
-        status = weir__ask_stage(runtime, made.producer, produces, made.id, &none, left, call);
+    if (status != WEIR_OK) {
+        return told(sent(status), made.consumer);
     }
-    return told(status, status == WEIR_NO_STAGE ? made.producer : made.consumer);
+    status = weir__ask_stage(runtime, made.producer, produces, made.id, &none, left, call);
+    return told(sent(status), made.producer);
 }
 
 weir_status weir_subscribe_wait(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
@@ -137,6 +143,9 @@ weir_status weir_resubscribe_wait(weir_runtime *runtime, weir_subscription old, 
     weir_subscription made;
     uint64_t begun = weir_runtime_now(runtime);
     weir_status status = may_wait(runtime, old.consumer, call);
+    status = status != WEIR_OK
+                 ? status
+                 : may_wait(runtime, producer.bits == 0 ? old.producer : producer, call);
     status = status != WEIR_OK ? status
                                : weir_resubscribe(runtime, old, reason, producer, options, &made);
     if (status != WEIR_OK) {
@@ -158,6 +167,10 @@ static void mode(weir_stage *stage, weir_from from, uint64_t argument) {
 weir_status weir_demand_mode_of(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
                                 weir_demand_mode *out) {
     weir_answer answer = {.bytes = out, .room = sizeof *out};
+    weir_status status = weir__check_given(out, "out");
+    if (status != WEIR_OK) {
+        return status;
+    }
     return told(
         weir__ask_stage(runtime, stage, mode, 0, &answer, timeout_ns, "weir_demand_mode_of"),
         stage);
@@ -172,6 +185,10 @@ static void buffered(weir_stage *stage, weir_from from, uint64_t argument) {
 weir_status weir_estimate_buffered(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
                                    uint64_t *out) {
     weir_answer answer = {.bytes = out, .room = sizeof *out};
+    weir_status status = weir__check_given(out, "out");
+    if (status != WEIR_OK) {
+        return status;
+    }
     return told(
         weir__ask_stage(runtime, stage, buffered, 0, &answer, timeout_ns, "weir_estimate_buffered"),
         stage);
@@ -204,8 +221,16 @@ static void list(weir_stage *stage, weir_from from, uint64_t side) {
 static weir_status ask_list(weir_runtime *runtime, weir_ref stage, weir_kind side,
                             uint64_t timeout_ns, weir_subscription *out, size_t room, size_t *count,
                             const char *call) {
-    weir_answer answer = {.bytes = out, .room = room * sizeof *out};
-    weir_status status = weir__ask_stage(runtime, stage, list, side, &answer, timeout_ns, call);
+    size_t most = SIZE_MAX / sizeof *out;
+    weir_answer answer = {.bytes = out, .room = (room < most ? room : most) * sizeof *out};
+    weir_status status = weir__check_given(count, "count");
+    if (status == WEIR_OK && room > 0) {
+        status = weir__check_given(out, "out");
+    }
+    if (status != WEIR_OK) {
+        return status;
+    }
+    status = weir__ask_stage(runtime, stage, list, side, &answer, timeout_ns, call);
     if (status == WEIR_OK) {
         *count = answer.count / sizeof *out;
     }

@@ -195,28 +195,22 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
     weir_ref ref = weir__registry_ref(slot, worker->index, options->kind);
     struct weir__edge *edges = NULL;
     weir_stage *stage = NULL;
-    bool registers = options->registered;
-    status =
-        registers ? weir__names_reserve(&runtime->names, runtime, options->name, ref) : WEIR_OK;
-    registers = registers && status == WEIR_OK;
+    status = options->registered ? weir__names_reserve(&runtime->names, runtime, options->name, ref)
+                                 : WEIR_OK;
     status = status != WEIR_OK ? status : make_edges(runtime, slot, ref, options, &edges);
     if (status == WEIR_OK) {
         status = weir__stage_open(&worker->host, &slot->ready, ref, options, &stage);
     }
     if (status != WEIR_OK) {
         drop_edges(edges);
-        if (registers) {
-            weir__names_drop(&runtime->names, ref);
-        }
+        weir__names_drop(&runtime->names, ref);
         weir__registry_give(slot, &worker->free_slots);
         return status;
     }
     if (out != NULL) {
         *out = ref;
     }
-    if (registers) {
-        weir__names_publish(&runtime->names, ref);
-    }
+    weir__names_publish(&runtime->names, ref);
     launch(runtime, worker, slot, stage, edges);
     return WEIR_OK;
 }

@@ -41,7 +41,15 @@ static bool counts(const weir_runtime *runtime, const struct weir__name *entry) 
     return entry->pending || weir__registry_find(&runtime->registry, entry->ref) != NULL;
 }
 
+static void settle(struct weir__names *names, struct weir__name *entry) {
+    if (entry->pending) {
+        entry->pending = false;
+        weir__store_relaxed_u32(&names->pending, names->pending - 1);
+    }
+}
+
 static void remove_at(struct weir__names *names, size_t index) {
+    settle(names, &names->entries[index]);
     free_entry(names, &names->entries[index]);
     names->entries[index] = names->entries[--names->count];
 }
@@ -74,10 +82,11 @@ static void sweep(struct weir__names *names, const weir_runtime *runtime) {
 
 /* Room for one more, by sweeping or growing. */
 static bool make_room(struct weir__names *names, const weir_runtime *runtime) {
-    if (names->count == names->capacity) {
-        sweep(names, runtime);
+    if (names->count < names->capacity) {
+        return true;
     }
-    if (names->count < names->capacity / 2 + 1 && names->capacity > 0) {
+    sweep(names, runtime);
+    if (names->count < names->capacity / 2) {
         return true;
     }
     size_t capacity = names->capacity == 0 ? 16 : names->capacity * 2;
@@ -107,17 +116,17 @@ static weir_status add(struct weir__names *names, const weir_runtime *runtime, c
     memcpy(text, name, bytes);
     names->entries[names->count++] =
         (struct weir__name){.text = text, .hash = hash_of(name), .ref = ref, .pending = pending};
+    weir__store_relaxed_u32(&names->pending, names->pending + (pending ? 1 : 0));
     return WEIR_OK;
 }
 
 /* ---- any thread ---------------------------------------------------------- */
 
 static weir_status check(const char *name) {
-    if (name == NULL || name[0] == '\0' || strlen(name) > WEIR_NAME_LIMIT) {
-        return weir__refuse(WEIR_INVALID, "name must be of 1 to %d bytes, got %s", WEIR_NAME_LIMIT,
-                            name == NULL      ? "NULL"
-                            : name[0] == '\0' ? "none"
-                                              : "more");
+    size_t bytes = name == NULL ? 0 : strlen(name);
+    if (bytes == 0 || bytes > WEIR_NAME_LIMIT) {
+        return weir__refuse(WEIR_INVALID, "name must be of 1 to %d bytes, got %zu%s",
+                            WEIR_NAME_LIMIT, bytes, name == NULL ? " (NULL)" : "");
     }
     return WEIR_OK;
 }
@@ -133,17 +142,28 @@ weir_status weir__names_reserve(struct weir__names *names, const weir_runtime *r
     return status;
 }
 
+/* What this thread has reserved it sees without the lock; most stages have no name. */
+static bool any_pending(const struct weir__names *names) {
+    return weir__load_relaxed_u32(&names->pending) > 0;
+}
+
 void weir__names_publish(struct weir__names *names, weir_ref ref) {
+    if (!any_pending(names)) {
+        return;
+    }
     weir__lock(&names->lock);
     for (size_t i = 0; i < names->count; i++) {
         if (names->entries[i].ref.bits == ref.bits) {
-            names->entries[i].pending = false;
+            settle(names, &names->entries[i]);
         }
     }
     weir__unlock(&names->lock);
 }
 
 void weir__names_drop(struct weir__names *names, weir_ref ref) {
+    if (!any_pending(names)) {
+        return;
+    }
     weir__lock(&names->lock);
     for (size_t i = names->count; i-- > 0;) {
         if (names->entries[i].ref.bits == ref.bits) {
@@ -158,7 +178,7 @@ weir_status weir_register(weir_runtime *runtime, weir_ref stage, const char *nam
     status = status != WEIR_OK ? status : weir__check_alive(runtime, stage, "stage");
     if (status == WEIR_OK) {
         weir__lock(&runtime->names.lock);
-        status = add(&runtime->names, runtime, name, stage, false);
+        status = add(&runtime->names, runtime, name, stage, weir__is_starting(stage));
         weir__unlock(&runtime->names.lock);
     }
     return status;
@@ -175,6 +195,9 @@ weir_status weir_unregister(weir_runtime *runtime, const char *name) {
     }
     weir__lock(&runtime->names.lock);
     struct weir__name *entry = find(&runtime->names, runtime, name);
+    if (entry != NULL && entry->pending && !weir__is_starting(entry->ref)) {
+        entry = NULL; /* a stage that is starting: nobody else knows it yet */
+    }
     if (entry != NULL) {
         remove_at(&runtime->names, (size_t)(entry - runtime->names.entries));
     }
@@ -184,6 +207,7 @@ weir_status weir_unregister(weir_runtime *runtime, const char *name) {
 
 weir_status weir_whereis(weir_runtime *runtime, const char *name, weir_ref *out) {
     weir_status status = check(name);
+    status = status != WEIR_OK ? status : weir__check_given(out, "out");
     if (status != WEIR_OK) {
         return status;
     }

@@ -22,6 +22,7 @@ struct weir__name {
 
 struct weir__names {
     uint32_t lock;
+    uint32_t pending; /* entries that are (atomic: looked at without the lock) */
     const struct weir__allocator *allocator;
     struct weir__name *entries;
     size_t count;

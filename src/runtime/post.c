@@ -10,17 +10,21 @@
 
 /* ---- checks -------------------------------------------------------------- */
 
-static bool is_starting(weir_ref ref) {
+bool weir__is_starting(weir_ref ref) {
     return weir__starting != NULL && weir__starting->ref.bits == ref.bits;
 }
 
 weir_status weir__check_alive(const weir_runtime *runtime, weir_ref ref, const char *what) {
     if (weir__ref_kind(ref) == 0 || weir__runtime_worker(runtime, ref) == NULL ||
-        (weir__registry_find(&runtime->registry, ref) == NULL && !is_starting(ref))) {
+        (weir__registry_find(&runtime->registry, ref) == NULL && !weir__is_starting(ref))) {
         return weir__refuse(WEIR_NO_STAGE, "%s %#llx names no living stage", what,
                             (unsigned long long)ref.bits);
     }
     return WEIR_OK;
+}
+
+weir_status weir__check_given(const void *pointer, const char *name) {
+    return pointer != NULL ? WEIR_OK : weir__refuse(WEIR_INVALID, "%s must not be NULL", name);
 }
 
 weir_status weir__check_payload(const void *payload, size_t bytes) {
@@ -95,7 +99,7 @@ weir_status weir__post(weir_runtime *runtime, const struct weir__message *head,
     if (status != WEIR_OK) {
         return status;
     }
-    if (is_starting(message->mail.to)) {
+    if (weir__is_starting(message->mail.to)) {
         weir__mail_list_push(&weir__starting->control, &message->mail);
     } else {
         weir__mail_send(&weir__runtime_worker(runtime, message->mail.to)->bell, &message->mail);

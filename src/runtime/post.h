@@ -9,6 +9,12 @@
 
 enum { WEIR__PAYLOAD_LIMIT = 1 << 30 };
 
+/* True for the stage whose init is running on this thread. */
+bool weir__is_starting(weir_ref ref);
+
+/* WEIR_OK or INVALID: "NAME must not be NULL". */
+weir_status weir__check_given(const void *pointer, const char *name);
+
 /* WEIR_OK or NO_STAGE: "WHAT ... names no living stage". */
 weir_status weir__check_alive(const weir_runtime *runtime, weir_ref ref, const char *what);
 

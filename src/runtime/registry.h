@@ -47,7 +47,7 @@ struct weir__slot {
     /* the worker's: which stage was the last to end here, and why */
     uint32_t ended_generation;
     weir_reason ended_reason;
-    char label[64];    /* the stage's name, cut off: who is stuck in a callback     */
+    char label[64]; /* the stage's name, cut off: who is stuck in a callback     */
 };
 
 struct weir__registry {

@@ -112,6 +112,9 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
     unsigned listed = core_count < WEIR_WORKERS_LIMIT ? core_count : WEIR_WORKERS_LIMIT;
     weir_runtime_options filled;
     weir_status status = weir__options_runtime(options, core_count, &filled);
+    if (status == WEIR_OK && out == NULL) {
+        status = weir__refuse(WEIR_INVALID, "out must not be NULL");
+    }
     if (status != WEIR_OK) {
         return status;
     }

@@ -102,7 +102,10 @@ weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns) {
         return weir__refuse(WEIR_WRONG_THREAD,
                             "weir_runtime_advance would wait for the worker that calls it");
     }
+    /* Time does not wrap: the turns take some of it, too. */
+    uint64_t end = UINT64_MAX / 2;
     uint64_t until = weir__clock_deadline(runtime->virtual_ns, ns);
+    until = until < end ? until : end;
     weir_runtime_settle(runtime, WEIR_FOREVER);
     while (next_due(runtime) <= until) {
         pass_time(runtime, next_due(runtime));

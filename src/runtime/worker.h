@@ -45,7 +45,7 @@ struct weir__worker {
     weir_stage *stages;
     uint32_t idle_turns; /* in a row */
     uint32_t steps;      /* since the clock was looked at, while there are timers */
-    bool finishes; /* FINISH_ALL has come */
+    bool finishes;       /* FINISH_ALL has come */
     uint32_t index;
     unsigned core;
     struct weir__thread thread;

@@ -96,11 +96,11 @@ void weir__stage_request_cancel(struct weir__edge *edge, weir_reason reason) {
     }
 }
 
-static bool stops(weir_cancel_mode mode, weir_reason reason) {
-    bool never = reason == WEIR_REASON_ALREADY_SUBSCRIBED ||
-                 reason == WEIR_REASON_MISSING_PARTITION ||
-                 reason == WEIR_REASON_UNKNOWN_PARTITION || reason == WEIR_REASON_PARTITION_TAKEN;
-    if (never || mode == WEIR_TEMPORARY) {
+bool weir__stage_stops(weir_cancel_mode mode, weir_reason reason) {
+    bool refused = reason == WEIR_REASON_BAD_OPTIONS || reason == WEIR_REASON_ALREADY_SUBSCRIBED ||
+                   reason == WEIR_REASON_MISSING_PARTITION ||
+                   reason == WEIR_REASON_UNKNOWN_PARTITION || reason == WEIR_REASON_PARTITION_TAKEN;
+    if (refused || mode == WEIR_TEMPORARY) {
         return false;
     }
     return mode == WEIR_PERMANENT ||
@@ -130,7 +130,8 @@ void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_cancel(stage, &peer, cause, reason));
     }
-    if (!stage->stopping && !stops_later(stage, reason) && stops(edge->options.cancel, reason)) {
+    if (!stage->stopping && !stops_later(stage, reason) &&
+        weir__stage_stops(edge->options.cancel, reason)) {
         stage->stopping = true;
         stage->reason = reason;
     }

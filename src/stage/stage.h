@@ -270,6 +270,9 @@ void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail);
 /* handle_subscribe, at either end; a bad verdict stops the stage. */
 weir_subscribe_verdict weir__stage_ask_user(weir_stage *stage, weir_peer peer);
 
+/* Whether the end of a subscription stops its consumer.  A refusal by weir never does. */
+bool weir__stage_stops(weir_cancel_mode mode, weir_reason reason);
+
 /* The consumer's end of a subscription: handle_cancel, then the cancel mode. */
 void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge);
 

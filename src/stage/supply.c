@@ -184,10 +184,10 @@ static weir_reason introduce(weir_stage *stage, struct weir__edge *edge, uint64_
         weir__host_log(stage->host, WEIR_LOG_ERROR,
                        "stage %s refuses a subscription: its dispatcher, %s, knows no %s",
                        stage->name, dispatch->table->name, vain);
-        return WEIR_REASON_REFUSED;
+        return WEIR_REASON_BAD_OPTIONS;
     }
     if (has_other_events(stage, edge)) {
-        return WEIR_REASON_REFUSED;
+        return WEIR_REASON_BAD_OPTIONS;
     }
     if (!weir__outlet_open(&edge->outlet, dispatch->table, stage->host->allocator)) {
         return WEIR_REASON_NO_MEMORY;

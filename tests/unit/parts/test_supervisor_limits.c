@@ -249,7 +249,7 @@ static void bad_options(void **state) {
     refuses(&(weir_supervisor_options){.worker = WEIR_WORKER(5)}, WEIR_INVALID,
             "worker must be below 1, got 5");
     refuses(&(weir_supervisor_options){.name = "", .registered = true}, WEIR_INVALID,
-            "name must be of 1 to 255 bytes, got none");
+            "name must be of 1 to 255 bytes, got 0");
     rig_close(&crew.rig);
 }
 

@@ -195,8 +195,8 @@ static void a_partition_of_another_dispatcher_is_refused(void **state) {
             &c, &p,
             &(weir_subscribe_options){.cancel = WEIR_TEMPORARY, .partition = WEIR_PARTITION(0)});
         rig_rest(&rig);
-        player_expect(&p, "subscribe c\ncancel c refused\n");
-        player_expect(&c, "subscribe p\ncancel p refused\n");
+        player_expect(&p, "subscribe c\ncancel c bad_options\n");
+        player_expect(&c, "subscribe p\ncancel p bad_options\n");
         rig_expect_log(&rig, "error: stage p refuses a subscription: its dispatcher, demand, "
                              "knows no partition\n");
         rig_close(&rig);

@@ -195,8 +195,8 @@ static void a_selector_in_vain_is_refused(void **state) {
         player_start(&a, &rig, NULL);
         subscribe(&a, &p, 10, 2);
         rig_rest(&rig);
-        player_expect(&p, "subscribe a\ncancel a refused\n");
-        player_expect(&a, "subscribe p\ncancel p refused\n");
+        player_expect(&p, "subscribe a\ncancel a bad_options\n");
+        player_expect(&a, "subscribe p\ncancel p bad_options\n");
         rig_expect_log(&rig, "error: stage p refuses a subscription: its dispatcher, demand, "
                              "knows no selector\n");
         rig_close(&rig);

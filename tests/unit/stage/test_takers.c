@@ -324,7 +324,7 @@ static void a_selector_is_refused(void **state) {
         player_subscribe(&a, &p,
                          &(weir_subscribe_options){.selector = any, .cancel = WEIR_TEMPORARY});
         rig_rest(&rig);
-        player_expect(&a, "subscribe p\ncancel p refused\n");
+        player_expect(&a, "subscribe p\ncancel p bad_options\n");
         rig_expect_log(&rig, "error: stage p refuses a subscription: its dispatcher, shared, "
                              "knows no selector\n");
         rig_close(&rig);
