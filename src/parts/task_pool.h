@@ -46,6 +46,9 @@
  *             the chunk's pointer that leads to it.
  *   G5 -> G6  out goes down after the note and its poke: when it is 0, all that ran
  *             has reached the worker's mail.
+ * Slots of children by hand that are free: Z1 -> Z2 of ring/free_list.h.  Starts
+ * that meet there may make the table larger than there ever were children; it
+ * is freed with the pool.
  * A poke that finds the stage gone comes back to its worker all the same
  * (poke.gone), which counts what has ended since.
  * Progress: all of it is lock-free but for memory; weir_pool_close waits.

@@ -9,6 +9,7 @@
 #include "parts/task_pool.h"
 
 #include "base/refusal.h"
+#include "ring/free_list.h"
 
 #include <string.h>
 
@@ -96,18 +97,11 @@ weir_child weir__task_child(const weir_task *task) {
 
 /* ---- starting by hand ---------------------------------------------------- */
 
-/* Takes the free slots whole, keeps one and puts the others back: nobody compares old tops. */
-static weir_task *reuse(weir_pool *pool) {
-    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&pool->hand_free); /* G3 -> G4 */
-    if (entry == NULL) {
-        return NULL;
-    }
-    for (ck_stack_entry_t *rest = entry->next; rest != NULL;) {
-        ck_stack_entry_t *next = rest->next;
-        ck_stack_push_upmc(&pool->hand_free, rest);
-        rest = next;
-    }
-    return WEIR__CONTAINER_OF(entry, struct weir__task_note, link)->task;
+/* A slot that was used before, or a fresh one.  NULL: no memory. */
+static weir_task *slot_by_hand(weir_pool *pool) {
+    ck_stack_entry_t *entry = weir__free_list_take(&pool->hand_free);
+    return entry != NULL ? WEIR__CONTAINER_OF(entry, struct weir__task_note, link)->task
+                         : weir__task_fresh(pool);
 }
 
 static weir_status refuse_dead(void) {
@@ -134,8 +128,7 @@ weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child
                    : weir__refuse(WEIR_START_FAILED, "start has refused the child (%d)",
                                   (int)verdict);
     }
-    weir_task *task = reuse(pool);
-    task = task != NULL ? task : weir__task_fresh(pool);
+    weir_task *task = slot_by_hand(pool);
     if (task == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a child of %zu bytes",
                             pool->options.event_bytes);

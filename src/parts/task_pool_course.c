@@ -8,6 +8,8 @@
  */
 #include "parts/task_pool.h"
 
+#include "ring/free_list.h"
+
 /* ---- lists --------------------------------------------------------------- */
 
 static void append(struct weir__task_list *list, weir_task *task) {
@@ -93,7 +95,7 @@ void weir__task_recycle(weir_pool *pool, weir_task *task) {
     task->by_hand = false;
     task->source = NULL;
     if (by_hand) {
-        ck_stack_push_upmc(&pool->hand_free, &task->back.link); /* G3 -> G4 */
+        weir__free_list_give(&pool->hand_free, &task->back.link);
     } else {
         task->next = pool->free;
         pool->free = task;

@@ -4,6 +4,8 @@
  */
 #include "runtime/registry.h"
 
+#include "ring/free_list.h"
+
 #include <string.h>
 
 void weir__registry_open(struct weir__registry *registry, const struct weir__allocator *allocator,
@@ -43,41 +45,11 @@ static struct weir__slot *chunk_at(struct weir__registry *registry, uint32_t num
     return weir__load_acquire_ptr(&registry->chunks[number]); /* C1 -> C2 */
 }
 
-/*
- * The rest goes back as one chain, by one exchange of NULL for it.  What others
- * gave meanwhile is taken and put in front: that is short, since who else takes
- * cannot have the rest too.
- */
-static void put_back(ck_stack_t *free_slots, ck_stack_entry_t *rest) {
-    ck_stack_entry_t *none = NULL;
-    while (rest != NULL && !weir__cas_ptr(&free_slots->head, &none, rest)) { /* S1 -> S2 */
-        ck_stack_entry_t *newer = ck_stack_batch_pop_upmc(free_slots);       /* S1 -> S2 */
-        if (newer != NULL) {
-            ck_stack_entry_t *last = newer;
-            while (last->next != NULL) {
-                last = last->next;
-            }
-            last->next = rest;
-            rest = newer;
-        }
-        none = NULL;
-    }
-}
-
-static struct weir__slot *reuse(ck_stack_t *free_slots) {
-    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(free_slots); /* S1 -> S2 */
-    if (entry == NULL) {
-        return NULL;
-    }
-    put_back(free_slots, entry->next);
-    return WEIR__CONTAINER_OF(entry, struct weir__slot, free_link);
-}
-
 struct weir__slot *weir__registry_take(struct weir__registry *registry, struct weir__bell *bell,
                                        ck_stack_t *free_slots) {
-    struct weir__slot *slot = reuse(free_slots);
-    if (slot != NULL) {
-        return slot;
+    ck_stack_entry_t *entry = weir__free_list_take(free_slots);
+    if (entry != NULL) {
+        return WEIR__CONTAINER_OF(entry, struct weir__slot, free_link);
     }
     uint32_t index = weir__fetch_add_u32(&registry->used, 1); /* unique: no order needed */
     if (index >= WEIR__REGISTRY_STAGES_MAX) {
@@ -88,7 +60,7 @@ struct weir__slot *weir__registry_take(struct weir__registry *registry, struct w
     if (chunk == NULL) {
         return NULL;
     }
-    slot = &chunk[index % WEIR__REGISTRY_CHUNK];
+    struct weir__slot *slot = &chunk[index % WEIR__REGISTRY_CHUNK];
     weir__ready_stage_open(&slot->ready, bell);
     return slot;
 }
@@ -107,7 +79,7 @@ void weir__registry_give(struct weir__slot *slot, ck_stack_t *free_slots) {
     /* Even again, and past the reference, which init has seen even if the start failed. */
     uint32_t past = (slot->generation & 1) != 0 ? 1 : 2;
     weir__store_relaxed_u32(&slot->generation, slot->generation + past);
-    ck_stack_push_upmc(free_slots, &slot->free_link); /* S1 -> S2 */
+    weir__free_list_give(free_slots, &slot->free_link);
 }
 
 static struct weir__slot *slot_at(const struct weir__registry *registry, weir_ref ref) {

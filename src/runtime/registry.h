@@ -15,12 +15,12 @@
  *
  * Writers: a slot's generation and stage, its worker; at first, the thread that
  * starts the stage, which publishes the slot with the START mail.  A worker's
- * free list: anybody pushes; a taker takes it whole, keeps one slot and pushes
- * the rest back, so no slot is compared with an old pointer to it (no ABA).
+ * free list (ring/free_list.h): anybody gives and takes; takes that meet may
+ * make the table larger than there ever were stages.
  * Readers: any thread reads generations: a hint that may be out of date; the
  * worker's own look is what counts.
  * Ordering: C1 -> C2 publishes a chunk's slots with its pointer;
- * S1 -> S2 (ring/ready.h) the free list.  Progress: lock-free.
+ * Z1 -> Z2 (ring/free_list.h) a slot that was given back.  Progress: lock-free.
  * Wrap: a generation is 32 bits; a reference is mistaken for another only after
  * 2^31 stages in one slot.
  */
