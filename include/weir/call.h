@@ -5,10 +5,11 @@
  * Who may wait.  Any thread may call, and so may a callback, whose worker then
  * stands still until the answer: calls that could never be answered (of a stage
  * on the same worker, or of one whose worker waits, directly or not, for this one)
- * are refused with WEIR_WRONG_THREAD.  (One
- * runtime does not know who waits in another: have a timeout there.)  A STEPPED or SIMULATED runtime is stepped
- * by the calling thread until the answer is there; with everything at rest and no
- * answer, the call returns WEIR_TIMEOUT.  Inside its callbacks it refuses.
+ * are refused with WEIR_WRONG_THREAD.  One runtime does not know who waits in
+ * another: have a timeout there.
+ * A STEPPED or SIMULATED runtime is stepped by the calling thread until the answer
+ * is there; with everything at rest and no answer, the call returns WEIR_TIMEOUT.
+ * Inside its callbacks it refuses.
  * At most 1024 threads wait in one runtime at a time; WEIR_FULL beyond.
  */
 #ifndef WEIR_CALL_H

@@ -16,6 +16,7 @@
 #include "support/player.h"
 
 #include "base/atomic.h"
+#include "os/clock.h"
 #include "os/topology.h"
 #include "runtime/runtime.h"
 
@@ -219,9 +220,11 @@ struct disturber {
 
 static void disturb(void *argument) {
     struct disturber *disturber = argument;
-    for (uint32_t i = 1; i <= 20; i++) {
+    /* Again and again: ThreadSanitizer keeps a signal until the thread's next call of the C
+     * library, and the one before it went to sleep does not wake it. */
+    while (weir__load_relaxed_u32(&signals_seen) < 20) {
         pthread_kill(disturber->whom, SIGUSR1);
-        while (weir__load_relaxed_u32(&signals_seen) < i) weir__cpu_relax();
+        weir__clock_sleep_ns(100000);
     }
     player_stop(disturber->player, WEIR_REASON_NORMAL);
 }
@@ -240,7 +243,7 @@ static void signals_do_not_end_waiting(void **state) {
     struct weir__thread thread;
     assert_int_equal(weir__thread_start(&thread, "disturber", disturb, &disturber), 0);
     assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
-    assert_int_equal(weir__load_relaxed_u32(&signals_seen), 20);
+    assert_true(weir__load_relaxed_u32(&signals_seen) >= 20);
     weir__thread_join(&thread);
     player_expect(&c, "terminate normal\n");
     rig_close(&rig);
