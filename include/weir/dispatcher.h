@@ -120,7 +120,11 @@ void weir_run_send(weir_run *run, weir_outlet *consumer, uint64_t count);
  */
 uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count);
 
-/* Takes the first `count` events, which were shared, out of the run. */
+/*
+ * Takes the first `count` events, which were shared, out of the run.  Those of them
+ * that never were, nobody has: they are dropped, as weir_run_drop does, with
+ * WEIR_DISCARD_UNWANTED.
+ */
 void weir_run_skip(weir_run *run, uint64_t count);
 
 /*

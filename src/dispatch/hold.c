@@ -107,6 +107,7 @@ static struct weir__item take(weir_run *run, uint64_t count) {
 }
 
 uint64_t weir_run_hold(weir_run *run, weir_hold *hold, uint64_t count) {
+    if (hold == NULL) return 0; /* weir_hold_open had no memory, perhaps */
     uint64_t left = count < run->left ? count : run->left;
     uint64_t before = hold->queue.events;
     while (left > 0) {
@@ -129,6 +130,7 @@ static void reverse(struct weir__queue *queue, uint32_t items) {
 }
 
 uint64_t weir_run_hold_first(weir_run *run, weir_hold *hold, uint64_t count) {
+    if (hold == NULL) return 0;
     struct weir_desk *desk = run->desk;
     uint64_t left = count < run->left ? count : run->left;
     uint64_t kept = 0;

@@ -74,6 +74,9 @@ struct weir_run {
     uint64_t shared; /* events taken out after they were shared       */
     uint64_t copies; /* deliveries that became of them                */
     uint64_t lost;   /* of those, not delivered for want of memory    */
+    /* how much of the front was shared, for weir_run_skip */
+    bool any_shared;
+    uint64_t unshared; /* of `left`, the events behind those            */
 };
 
 struct weir_hold {

@@ -133,10 +133,21 @@ static uint64_t gather_accepted(weir_run *run, const weir_subscribe_options *opt
 
 /* ---- sharing ------------------------------------------------------------- */
 
+/* All who take from a run lower `left`, so this holds whatever is taken meanwhile. */
+static void note_shared(weir_run *run, uint64_t count) {
+    if (!run->any_shared || run->left - count < run->unshared) run->unshared = run->left - count;
+    run->any_shared = true;
+}
+
+static uint64_t shared_front(const weir_run *run) {
+    return run->any_shared && run->left > run->unshared ? run->left - run->unshared : 0;
+}
+
 uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count) {
     const weir_subscribe_options *options = weir_outlet_options(consumer);
     const struct weir_desk *desk = run->desk;
     if (count > run->left) count = run->left;
+    note_shared(run, count);
     uint64_t accepted = count;
     if (options->selector != NULL) {
         accepted = gather_accepted(run, options, count);
@@ -152,8 +163,10 @@ uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count) {
 }
 
 void weir_run_skip(weir_run *run, uint64_t count) {
-    if (count > run->left) count = run->left;
-    run->left -= count;
-    run->shared += count;
-    weir__queue_drop(run->queue, count, run->desk->pool);
+    uint64_t front = shared_front(run);
+    uint64_t skipped = count < front ? count : front;
+    run->left -= skipped;
+    run->shared += skipped;
+    if (skipped > 0) weir__queue_drop(run->queue, skipped, run->desk->pool);
+    weir_run_drop(run, count - skipped, WEIR_DISCARD_UNWANTED); /* nobody has those */
 }

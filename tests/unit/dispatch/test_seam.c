@@ -111,6 +111,17 @@ static void impossible_sends_do_no_harm(void **state) {
     close_fixture(&fixture);
 }
 
+static void without_a_hold_nothing_is_held(void **state) {
+    (void)state;
+    struct fixture fixture;
+    open_fixture(&fixture, 5, 0);
+    assert_int_equal(weir_run_hold(&fixture.run, NULL, 3), 0);
+    assert_int_equal(weir_run_hold_first(&fixture.run, NULL, 3), 0);
+    assert_int_equal(weir_run_count(&fixture.run), 5);
+    assert_int_equal(fixture.queue.events, 5);
+    close_fixture(&fixture);
+}
+
 static void an_outlet_tells_of_its_subscription(void **state) {
     (void)state;
     const weir_subscribe_options options = {.max_demand = 7};
@@ -135,6 +146,7 @@ int main(void) {
         cmocka_unit_test(sends_take_from_the_front_in_order),
         cmocka_unit_test(what_is_not_sent_stays_in_the_queue),
         cmocka_unit_test(impossible_sends_do_no_harm),
+        cmocka_unit_test(without_a_hold_nothing_is_held),
         cmocka_unit_test(an_outlet_tells_of_its_subscription),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -244,12 +244,56 @@ static void a_dispatcher_may_share_and_send(void **state) {
     }
 }
 
+/* Skips three events more than it has shared, after sending one of those. */
+static void hasty_dispatch(void *state, weir_run *run, uint64_t count) {
+    struct tee *tee = state;
+    if (tee->outlet[0] == NULL || tee->open < 4) return;
+    tee->open -= 4;
+    weir_run_share(run, tee->outlet[0], 4);
+    weir_run_share(run, tee->outlet[0], 0); /* no less was shared for that */
+    weir_run_drop(run, 1, WEIR_DISCARD_UNWANTED);
+    weir_run_skip(run, 6);
+    weir_run_skip(run, 0);
+    weir_run_skip(run, count);
+}
+
+static void what_was_never_shared_is_not_skipped_but_dropped(void **state) {
+    (void)state;
+    static const weir_dispatcher table = {.name = "hasty",
+                                          .state_bytes = sizeof(struct tee),
+                                          .subscribe = tee_subscribe,
+                                          .ask = tee_ask,
+                                          .cancel = tee_cancel,
+                                          .dispatch = hasty_dispatch,
+                                          .open_demand = tee_open};
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, &(weir_stage_options){.dispatcher = &table});
+        player_start(&a, &rig, NULL);
+        player_subscribe(&a, &p, &supply_ten);
+        rig_rest(&rig);
+        player_cast(&p, 9);
+        rig_rest(&rig);
+        player_expect(&a, "subscribe p\nevents 0..3\n");
+        player_expect(&p,
+                      "subscribe a\ndemand 10\ncast 9\ndiscarded 1 unwanted\ndiscarded 3 unwanted\n"
+                      "discarded 2 unwanted\n");
+        weir_accounts accounts = rig_accounts(&rig);
+        assert_null(weir_accounts_check(&accounts));
+        assert_int_equal(accounts.discarded, 6);
+        rig_close(&rig);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_in_its_order),
         cmocka_unit_test(a_dispatcher_may_refuse),
         cmocka_unit_test(a_dispatcher_may_discard_what_comes_back),
         cmocka_unit_test(a_dispatcher_may_share_and_send),
+        cmocka_unit_test(what_was_never_shared_is_not_skipped_but_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
