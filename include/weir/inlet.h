@@ -56,7 +56,9 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
 
 /*
  * Pushes `count` consecutive events, all or none, by copying them.
- * Arguments  timeout_ns: WEIR_BLOCK only; how long to wait for room.
+ * Arguments  timeout_ns: WEIR_BLOCK only; how long to wait for room.  In a runtime
+ *            without threads, waiting is stepping it, by its own time; then it
+ *            is WEIR_TIMEOUT too, even of WEIR_FOREVER, when all stages rest.
  * Returns    WEIR_OK; WEIR_FULL (REFUSE); WEIR_TIMEOUT (BLOCK); WEIR_DROPPED
  *            (the drop policies: these events or older ones were discarded).
  * Errors     NO_STAGE once the stage has stopped (the events are the caller's
@@ -80,7 +82,7 @@ weir_status weir_inlet_finish(weir_inlet *inlet);
 /*
  * Gives the handle back.  The stage goes on with what waits, then stops.  No
  * other thread may use the handle during or after the call; call it before
- * weir_runtime_close.
+ * weir_runtime_close.  NULL: nothing happens.
  */
 void weir_inlet_close(weir_inlet *inlet);
 

@@ -93,6 +93,20 @@ static weir_status wait_for_room(weir_inlet *inlet, size_t count, uint64_t deadl
     return weir__clock_now_ns() >= deadline ? WEIR_TIMEOUT : WEIR_OK;
 }
 
+/* Nobody else runs the workers, nor lets time pass. */
+static weir_status step_for_room(weir_inlet *inlet, size_t count, uint64_t deadline) {
+    if (weir_runtime_now(inlet->runtime) >= deadline) {
+        return WEIR_TIMEOUT;
+    }
+    bool moving = weir__runtime_go_on(inlet->runtime, 1, deadline);
+    bool room = weir__load_relaxed_u64(&inlet->waiting) + count <= inlet->capacity;
+    return moving || room ? WEIR_OK : WEIR_TIMEOUT;
+}
+
+static bool has_threads(const weir_inlet *inlet) {
+    return inlet->runtime->options.mode == WEIR_THREADS;
+}
+
 static weir_status refuse_gone(const weir_inlet *inlet) {
     bool dead = weir__load_relaxed_u32(&inlet->dead) != 0;
     return weir__refuse(WEIR_NO_STAGE, dead ? "the inlet has stopped" : "the inlet was finished");
@@ -149,7 +163,8 @@ static weir_status push_until(weir_inlet *inlet, const void *events, size_t coun
         if (weir__here != NULL) {
             return weir__refuse(WEIR_WRONG_THREAD, "a callback cannot wait for room in an inlet");
         }
-        status = wait_for_room(inlet, count, deadline);
+        status = has_threads(inlet) ? wait_for_room(inlet, count, deadline)
+                                    : step_for_room(inlet, count, deadline);
         if (status != WEIR_OK) {
             return gone(inlet) ? refuse_gone(inlet) : status;
         }
@@ -170,7 +185,8 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
     }
     uint64_t deadline = UINT64_MAX;
     if (inlet->when_full == WEIR_BLOCK && timeout_ns != WEIR_FOREVER) {
-        deadline = weir__clock_deadline(weir__clock_now_ns(), timeout_ns);
+        uint64_t now = has_threads(inlet) ? weir__clock_now_ns() : weir_runtime_now(inlet->runtime);
+        deadline = weir__clock_deadline(now, timeout_ns);
     }
     weir__fetch_add_u32(&inlet->pushing, 1);
     weir_status status = push_until(inlet, events, count, deadline);
@@ -191,6 +207,9 @@ weir_status weir_inlet_finish(weir_inlet *inlet) {
 }
 
 void weir_inlet_close(weir_inlet *inlet) {
+    if (inlet == NULL) {
+        return;
+    }
     weir_inlet_finish(inlet);
     weir__inlet_release(inlet);
 }

@@ -258,6 +258,9 @@ static void tell_unread(weir_stream *stream, size_t unread) {
 }
 
 void weir_stream_close(weir_stream *stream) {
+    if (stream == NULL) {
+        return;
+    }
     size_t unread = stream->left;
     uint64_t to = stream->at;
     if (holds(stream) && unread == 0) {

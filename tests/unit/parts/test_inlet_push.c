@@ -212,6 +212,65 @@ static void what_nobody_will_emit_is_counted_by_the_last_pusher(void **state) {
     rig_close(&rig);
 }
 
+/* ---- waiting for room where nobody else runs the stages ------------------ */
+
+static weir_inlet *open_blocking(struct rig *rig, struct player *in) {
+    const weir_inlet_options options = {
+        .name = "in", .event_bytes = 8, .capacity = 10, .when_full = WEIR_BLOCK};
+    weir_inlet *inlet;
+    *in = (struct player){.name = "in", .rig = rig};
+    assert_int_equal(weir_inlet_open(rig->runtime, &options, &inlet, &in->ref), WEIR_OK);
+    return inlet;
+}
+
+static void push_waits_by_stepping(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player in;
+        weir_inlet *inlet = open_blocking(&rig, &in);
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+        player_start(&c, &rig, NULL);
+        player_subscribe(&c, &in, &(weir_subscribe_options){.max_demand = 3});
+        for (uint64_t i = 0; i < 100; i += 10) {
+            const uint64_t numbers[10] = {i,     i + 1, i + 2, i + 3, i + 4,
+                                          i + 5, i + 6, i + 7, i + 8, i + 9};
+            assert_int_equal(weir_inlet_push(inlet, numbers, 10, WEIR_FOREVER), WEIR_OK);
+            rig.emitted += 10;
+        }
+        rig_rest(&rig);
+        assert_int_equal(c.handled, 100);
+        weir_inlet_close(inlet);
+        weir_inlet_close(NULL);
+        rig_close(&rig);
+    }
+}
+
+/* Nobody will ever make room; and a timeout of none does not step at all. */
+static void push_does_not_wait_for_what_will_not_come(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player in;
+        weir_inlet *inlet = open_blocking(&rig, &in);
+        const uint64_t numbers[10] = {0};
+        assert_int_equal(weir_inlet_push(inlet, numbers, 10, WEIR_FOREVER), WEIR_OK);
+        rig.emitted += 10;
+        assert_int_equal(weir_inlet_push(inlet, numbers, 1, WEIR_FOREVER), WEIR_TIMEOUT);
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+        player_start(&c, &rig, NULL);
+        player_subscribe(&c, &in, NULL);
+        assert_int_equal(weir_inlet_push(inlet, numbers, 1, 0), WEIR_TIMEOUT);
+        assert_int_equal(c.handled, 0);
+        assert_int_equal(weir_inlet_push(inlet, numbers, 1, WEIR_FOREVER), WEIR_OK);
+        rig.emitted++;
+        weir_inlet_close(inlet);
+        rig_rest(&rig);
+        assert_int_equal(c.handled, 11);
+        rig_close(&rig);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_options_are_refused),
@@ -220,6 +279,8 @@ int main(void) {
         cmocka_unit_test(demand_held_back_is_no_demand),
         cmocka_unit_test(finish_waits_for_what_came_back),
         cmocka_unit_test(what_nobody_will_emit_is_counted_by_the_last_pusher),
+        cmocka_unit_test(push_waits_by_stepping),
+        cmocka_unit_test(push_does_not_wait_for_what_will_not_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
