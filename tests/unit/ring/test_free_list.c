@@ -15,7 +15,7 @@
 #include "os/thread.h"
 #include "support/cmocka.h"
 
-enum { ENTRIES = 8, THREADS = 3, ROUNDS = 3000 };
+enum { ENTRIES = 8, THREADS = 3, ROUNDS = 100000 };
 
 struct thing {
     uint32_t users;
