@@ -127,7 +127,7 @@ weir_ref weir_stream_stage(const weir_stream *stream);
  * handle back; returns without waiting.  Events that were on their way and not
  * taken go back to their producers, as those of any consumer that stops, or are
  * discarded and told.  No other thread may use the handle during or after the
- * call; call it before weir_runtime_close.
+ * call; call it before weir_runtime_close.  NULL: nothing happens.
  */
 void weir_stream_close(weir_stream *stream);
 

@@ -66,6 +66,7 @@ struct weir__edge {
     size_t bytes;
     size_t takes_bytes; /* the only size of event the consumer takes; 0: any */
     bool local;         /* both stages on one worker               */
+    bool counted;       /* its consumer knows that it was requested */
     bool manual;        /* the consumer chose                      */
     bool can_overflow;  /* the ring may be full while demand is open; a hint, since anybody
                           may ask for more than max_demand                           */

@@ -135,22 +135,23 @@ static void send_modes(weir_stream *stream) {
     }
 }
 
-static bool none_left(const weir_stream *stream) {
-    uint32_t requested = weir__load_relaxed_u32(&stream->requested);
-    return stream->ended > 0 && stream->ended == requested;
+static bool none_left(const weir_stage *self, const weir_stream *stream) {
+    return stream->subscribed && stream->opened && self->producers == NULL &&
+           stream->arrived == weir__load_relaxed_u32(&stream->requested);
 }
 
 /* There is nothing more to read: the reader has quit, or no subscription is left. */
-static bool done(const weir_stream *stream, uint64_t position) {
-    return (position & WEIR__STREAM_QUIT) != 0 || none_left(stream);
+static bool done(const weir_stage *self, const weir_stream *stream, uint64_t position) {
+    return (position & WEIR__STREAM_QUIT) != 0 || none_left(self, stream);
 }
 
 static bool look(weir_stage *self) {
     weir_stream *stream = stream_of(self);
     uint64_t position = weir__load_acquire_u64(&stream->position); /* J5 -> J6 */
-    if (done(stream, position)) {
+    if (done(self, stream, position)) {
+        bool quit = (position & WEIR__STREAM_QUIT) != 0;
         self->stopping = true;
-        self->reason = WEIR_REASON_NORMAL;
+        self->reason = quit ? WEIR_REASON_NORMAL : stream->last;
         return true;
     }
     if ((position & WEIR__STREAM_MOVES) / 2 == stream->back) {
@@ -167,7 +168,7 @@ static bool unwatch(weir_stage *self) {
     weir_stream *stream = stream_of(self);
     weir__exchange_u32(&stream->poked, 0);                         /* J1 -> J2 */
     uint64_t position = weir__load_relaxed_u64(&stream->position); /* `look` acquires it */
-    bool came = done(stream, position) || (position & WEIR__STREAM_MOVES) / 2 != stream->back;
+    bool came = done(self, stream, position) || (position & WEIR__STREAM_MOVES) / 2 != stream->back;
     return !came || weir__exchange_u32(&stream->poked, 1) != 0; /* then its poke is coming */
 }
 
@@ -180,6 +181,7 @@ static weir_verdict handle_poke(weir_stage *self, const void *message, size_t by
         return WEIR_CONTINUE;
     }
     weir_stream *stream = stream_of(self);
+    stream->opened = true;
     self->ready->watched = true;
     self->looks = 0;
     send_modes(stream);
@@ -193,16 +195,24 @@ static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
     return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
 }
 
+static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer *peer) {
+    weir_stream *stream = stream_of(self);
+    const struct weir__edge *edge = weir__stage_find(self, peer->subscription);
+    stream->arrived += edge != NULL && edge->counted;
+    stream->subscribed = true;
+    return WEIR_AUTOMATIC;
+}
+
 static weir_verdict handle_cancel(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
                                   weir_reason reason) {
     (void)cause;
     weir_stream *stream = stream_of(self);
-    stream->ended++;
-    if (weir__stage_stops(peer->options->cancel, reason) || !none_left(stream)) {
+    bool bad = reason == WEIR_REASON_BAD_OPTIONS; /* which the reader wants to know */
+    stream->last = bad ? reason : WEIR_REASON_NORMAL;
+    if (weir__stage_stops(peer->options->cancel, reason) || !none_left(self, stream)) {
         return WEIR_CONTINUE;
     }
-    bool bad = reason == WEIR_REASON_BAD_OPTIONS; /* which the reader wants to know */
-    return weir_stop_with(self, bad ? reason : WEIR_REASON_NORMAL);
+    return weir_stop_with(self, stream->last);
 }
 
 static void handle_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
@@ -236,6 +246,7 @@ const weir_callbacks weir__stream_callbacks = {
     .init = init,
     .handle_events = handle_events,
     .handle_cast = handle_poke,
+    .handle_subscribe = handle_subscribe,
     .handle_cancel = handle_cancel,
     .discarded = handle_discarded,
     .terminate = handle_terminate,

@@ -28,6 +28,11 @@
  * others are given back, even though the ring still has their entries; after it
  * the reader's next step fails, and the batch it holds is its own to account for.
  *
+ * It ends when it has been subscribed, by whomever, and no subscription is left: its
+ * stage knows of none, and none that was requested here is on its way.  What its
+ * opening requests comes before the first poke; of later ones each side counts its own:
+ * `requested` grows before the request is sent, `arrived` when it has come.
+ *
  * sleeper: AWAKE; WAITING, the reader was told that there is nothing and looks at
  * its event; ASLEEP, it sleeps on the word.  Unless AWAKE, whoever has something
  * for the reader makes it AWAKE, signals the event and wakes it.  So while there
@@ -85,12 +90,15 @@ struct weir_stream {
     struct weir__poke poke;
     weir_reason reason;
     uint32_t refs;      /* the handle, the stage, a poke in flight */
-    uint32_t requested; /* subscriptions, ever                     */
+    uint32_t requested; /* by weir_stream_subscribe, ever          */
 
     /* the worker's */
     WEIR__APART uint64_t back; /* batches                            */
     uint32_t given;            /* items of lent that need no entry any more   */
-    uint32_t ended;            /* subscriptions                               */
+    weir_reason last;          /* what it ends with if none is left           */
+    uint32_t arrived;          /* of those requested                          */
+    bool opened;               /* those of its opening have all come          */
+    bool subscribed;           /* ever, or was to be: it has an end           */
     uint32_t untold;           /* entries since one that is told              */
     struct weir__mail *modes;  /* messages to the producers, not sent yet     */
 

@@ -115,8 +115,7 @@ static weir_status start(weir_stream *stream, const weir_stream_options *options
         weir__stream_drop_modes(stream);
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a stream's messages");
     }
-    stream->requested = (uint32_t)options->subscribe_count;
-    stream->ended = (uint32_t)(options->subscribe_count - count);
+    stream->subscribed = options->subscribe_count > 0;
     weir_status status = weir_stage_start(stream->runtime, &stage, &stream->stage);
     if (status != WEIR_OK) {
         weir__stream_drop_modes(stream);
@@ -180,7 +179,8 @@ weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_options *o
 weir_status weir_stream_subscribe(weir_stream *stream, weir_ref producer,
                                   const weir_subscribe_options *options, weir_subscription *out) {
     weir__fetch_add_u32(&stream->requested, 1);
-    weir_status status = weir_subscribe(stream->runtime, stream->stage, producer, options, out);
+    weir_status status =
+        weir__subscribe_counted(stream->runtime, stream->stage, producer, options, out);
     if (status != WEIR_OK) {
         weir__fetch_sub_u32(&stream->requested, 1);
         weir__stream_poke(stream); /* it may have been the last that was waited for */

@@ -88,8 +88,9 @@ static weir_status check_and_make(weir_runtime *runtime, weir_ref consumer, weir
                      slot_of(runtime, consumer), consumer, producer, &filled, out);
 }
 
-weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
-                           const weir_subscribe_options *options, weir_subscription *out) {
+static weir_status request(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
+                           const weir_subscribe_options *options, bool counted,
+                           weir_subscription *out) {
     struct weir__edge *edge;
     weir_status status = check_and_make(runtime, consumer, producer, options, &edge);
     if (status != WEIR_OK) {
@@ -98,8 +99,19 @@ weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref pr
     if (out != NULL) {
         *out = edge->id;
     }
+    edge->counted = counted;
     send_request(runtime, edge);
     return WEIR_OK;
+}
+
+weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
+                           const weir_subscribe_options *options, weir_subscription *out) {
+    return request(runtime, consumer, producer, options, false, out);
+}
+
+weir_status weir__subscribe_counted(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
+                                    const weir_subscribe_options *options, weir_subscription *out) {
+    return request(runtime, consumer, producer, options, true, out);
 }
 
 weir_status weir_resubscribe(weir_runtime *runtime, weir_subscription old, weir_reason reason,

@@ -54,6 +54,10 @@ static inline struct weir__worker *weir__runtime_worker(const weir_runtime *runt
 /* A stage has gone from its worker. */
 void weir__runtime_gone(weir_runtime *runtime);
 
+/* As weir_subscribe; the consumer's end of the subscription says `counted`. */
+weir_status weir__subscribe_counted(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
+                                    const weir_subscribe_options *options, weir_subscription *out);
+
 /*
  * A stepped runtime goes on: at most `turns` turns or, with everything at rest, to
  * the next timer, if that is due before the deadline (of weir_runtime_now).  False:
