@@ -70,6 +70,8 @@ struct weir__edge {
     bool manual;        /* the consumer chose                      */
     bool can_overflow;  /* the ring may be full while demand is open; a hint, since anybody
                           may ask for more than max_demand                           */
+    uint64_t replaces;  /* id of the consumer's subscription that it cancels; 0: none */
+    weir_reason replace_reason;
     /* What it takes from instead of its ring (shared.h), or NULL: the producer writes it
      * when it accepts the edge. */
     struct weir__shared *shared;

@@ -123,12 +123,8 @@ weir_status weir_resubscribe(weir_runtime *runtime, weir_subscription old, weir_
     if (status != WEIR_OK) {
         return status;
     }
-    status = weir_cancel(runtime, old, reason);
-    if (status != WEIR_OK && status != WEIR_NO_SUBSCRIPTION) {
-        edge->producers_next = NULL;
-        drop_edges(edge);
-        return status;
-    }
+    edge->replaces = old.id;
+    edge->replace_reason = reason;
     if (out != NULL) {
         *out = edge->id;
     }

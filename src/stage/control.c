@@ -51,6 +51,11 @@ weir_subscribe_verdict weir__stage_ask_user(weir_stage *stage, weir_peer peer) {
  * handle_subscribe it may ask and cancel already; both wait for OPEN.
  */
 static void subscribe(weir_stage *stage, struct weir__edge *edge) {
+    weir_subscription old = {.id = edge->replaces};
+    struct weir__edge *replaced = old.id != 0 ? weir__stage_find(stage, old) : NULL;
+    if (replaced != NULL) { /* its producer is told of the end first */
+        weir__stage_request_cancel(replaced, edge->replace_reason);
+    }
     weir__stage_link_producer(stage, edge);
     weir_subscribe_verdict verdict = weir__stage_ask_user(stage, producer_of(edge));
     if (stage->stopping || verdict == WEIR_SUBSCRIBE_REFUSE) {
