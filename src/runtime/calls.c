@@ -50,7 +50,7 @@ static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, str
 static void send_request(weir_runtime *runtime, struct weir__edge *edge) {
     edge->forth.kind = WEIR__MAIL_EDGE_REQUEST;
     edge->forth.to = edge->id.consumer;
-    if (weir__starting != NULL && weir__starting->ref.bits == edge->id.consumer.bits) {
+    if (weir__is_starting(edge->id.consumer)) {
         weir__mail_list_push(&weir__starting->control, &edge->forth); /* of init */
         return;
     }
@@ -68,7 +68,7 @@ static void drop_edges(struct weir__edge *edge) {
 
 /* A stage's slot; that of the stage whose init is running too. */
 static struct weir__slot *slot_of(weir_runtime *runtime, weir_ref ref) {
-    if (weir__starting != NULL && weir__starting->ref.bits == ref.bits) {
+    if (weir__is_starting(ref)) {
         return WEIR__CONTAINER_OF(weir__starting->ready, struct weir__slot, ready);
     }
     return weir__registry_find(&runtime->registry, ref);
@@ -88,6 +88,13 @@ static weir_status check_and_make(weir_runtime *runtime, weir_ref consumer, weir
                      slot_of(runtime, consumer), consumer, producer, &filled, out);
 }
 
+static void hand_over(weir_runtime *runtime, struct weir__edge *edge, weir_subscription *out) {
+    if (out != NULL) {
+        *out = edge->id;
+    }
+    send_request(runtime, edge);
+}
+
 static weir_status request(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
                            const weir_subscribe_options *options, bool counted,
                            weir_subscription *out) {
@@ -96,11 +103,8 @@ static weir_status request(weir_runtime *runtime, weir_ref consumer, weir_ref pr
     if (status != WEIR_OK) {
         return status;
     }
-    if (out != NULL) {
-        *out = edge->id;
-    }
     edge->counted = counted;
-    send_request(runtime, edge);
+    hand_over(runtime, edge, out);
     return WEIR_OK;
 }
 
@@ -125,10 +129,7 @@ weir_status weir_resubscribe(weir_runtime *runtime, weir_subscription old, weir_
     }
     edge->replaces = old.id;
     edge->replace_reason = reason;
-    if (out != NULL) {
-        *out = edge->id;
-    }
-    send_request(runtime, edge);
+    hand_over(runtime, edge, out);
     return WEIR_OK;
 }
 
@@ -173,6 +174,7 @@ static void launch(weir_runtime *runtime, struct weir__worker *worker, struct we
                    weir_stage *stage, struct weir__edge *edges) {
     snprintf(slot->label, sizeof slot->label, "%s", stage->name);
     weir__registry_publish(slot);
+    weir__names_publish(&runtime->names, stage->ref); /* not before: it would be a dead one's */
     weir__fetch_add_u32(&runtime->alive, 1);
     stage->start.kind = WEIR__MAIL_START;
     stage->start.to = stage->ref;
@@ -218,7 +220,6 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
     if (out != NULL) {
         *out = ref;
     }
-    weir__names_publish(&runtime->names, ref);
     launch(runtime, worker, slot, stage, edges);
     return WEIR_OK;
 }
