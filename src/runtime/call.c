@@ -159,6 +159,17 @@ weir_status weir_resubscribe_wait(weir_runtime *runtime, weir_subscription old, 
 
 /* ---- what a stage knows of itself ---------------------------------------- */
 
+/* Asks for one value. */
+static weir_status ask_value(weir_runtime *runtime, weir_ref stage, weir__query *function,
+                             uint64_t timeout_ns, void *out, size_t bytes, const char *call) {
+    weir_answer answer = {.bytes = out, .room = bytes};
+    weir_status status = weir__check_given(out, "out");
+    if (status != WEIR_OK) {
+        return status;
+    }
+    return told(weir__ask_stage(runtime, stage, function, 0, &answer, timeout_ns, call), stage);
+}
+
 static void mode(weir_stage *stage, weir_from from, uint64_t argument) {
     (void)argument;
     weir__call_answer(stage->host->calls, from, WEIR_OK, &stage->mode, sizeof stage->mode);
@@ -166,14 +177,7 @@ static void mode(weir_stage *stage, weir_from from, uint64_t argument) {
 
 weir_status weir_demand_mode_of(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
                                 weir_demand_mode *out) {
-    weir_answer answer = {.bytes = out, .room = sizeof *out};
-    weir_status status = weir__check_given(out, "out");
-    if (status != WEIR_OK) {
-        return status;
-    }
-    return told(
-        weir__ask_stage(runtime, stage, mode, 0, &answer, timeout_ns, "weir_demand_mode_of"),
-        stage);
+    return ask_value(runtime, stage, mode, timeout_ns, out, sizeof *out, "weir_demand_mode_of");
 }
 
 static void buffered(weir_stage *stage, weir_from from, uint64_t argument) {
@@ -184,14 +188,8 @@ static void buffered(weir_stage *stage, weir_from from, uint64_t argument) {
 
 weir_status weir_estimate_buffered(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
                                    uint64_t *out) {
-    weir_answer answer = {.bytes = out, .room = sizeof *out};
-    weir_status status = weir__check_given(out, "out");
-    if (status != WEIR_OK) {
-        return status;
-    }
-    return told(
-        weir__ask_stage(runtime, stage, buffered, 0, &answer, timeout_ns, "weir_estimate_buffered"),
-        stage);
+    return ask_value(runtime, stage, buffered, timeout_ns, out, sizeof *out,
+                     "weir_estimate_buffered");
 }
 
 /* A list of subscriptions is answered with whole: `side` is the other end's. */

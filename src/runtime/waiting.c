@@ -31,7 +31,7 @@ static bool leads_back(const weir_runtime *runtime, uint32_t target, uint32_t se
 
 weir_status weir__waiting_begin(weir_runtime *runtime, weir_ref stage, const char *call) {
     struct weir__worker *self = worker_here(runtime);
-    if (weir__starting != NULL && weir__starting->ref.bits == stage.bits) {
+    if (weir__is_starting(stage)) {
         return weir__refuse(WEIR_WRONG_THREAD,
                             "%s: the stage that is starting would wait for "
                             "itself",

@@ -257,9 +257,9 @@ void weir__stage_finish(weir_stage *stage, bool told) {
     weir__ready_queue(stage->ready, false);
 }
 
-bool weir__stage_is_finished(const weir_stage *stage) {
-    return stage->finishing && stage->producers == NULL && !stage->begun &&
-           weir__queue_empty(&stage->inq) && weir__queue_empty(&stage->held) &&
-           weir__queue_empty(&stage->buffer.queue) && stage->desk.held == 0 &&
-           stage->control.first == NULL && (stage->may_finish == NULL || stage->may_finish(stage));
+bool weir__stage_holds_nothing(const weir_stage *stage) {
+    return stage->producers == NULL && !stage->begun && weir__queue_empty(&stage->inq) &&
+           weir__queue_empty(&stage->held) && weir__queue_empty(&stage->buffer.queue) &&
+           stage->desk.held == 0 && stage->control.first == NULL &&
+           (stage->may_finish == NULL || stage->may_finish(stage));
 }

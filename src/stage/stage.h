@@ -307,8 +307,8 @@ void weir__stage_send_replies(weir_stage *stage);
 /* The stage is to finish; told: handle_drain is called. */
 void weir__stage_finish(weir_stage *stage, bool told);
 
-/* True when it is finishing and holds nothing any more. */
-bool weir__stage_is_finished(const weir_stage *stage);
+/* True when it holds nothing, and nothing is left that could come to it. */
+bool weir__stage_holds_nothing(const weir_stage *stage);
 
 /* ---- monitor.c ----------------------------------------------------------- */
 

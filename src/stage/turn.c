@@ -154,7 +154,7 @@ bool weir__stage_turn(weir_stage *stage) {
         weir__stage_unpin(stage, &stage->inq, stage->inq_fresh);
         stage->inq_fresh = 0;
     }
-    if (weir__stage_is_finished(stage) && !stage->stopping) {
+    if (stage->finishing && !stage->stopping && weir__stage_holds_nothing(stage)) {
         stage->stopping = true;
         stage->reason = WEIR_REASON_NORMAL;
     }
