@@ -210,6 +210,60 @@ struct race_result ceiling_slices(struct race_cores cores, struct ceiling_window
     return result;
 }
 
+/* --- a deep ring of batches ------------------------------------------------ */
+
+struct deep {
+    /* written by the sender */
+    _Alignas(APART) uint64_t sent; /* events */
+    /* written by the receiver */
+    _Alignas(APART) uint64_t freed;
+    /* constant */
+    _Alignas(APART) uint64_t room; /* events: a multiple of batch */
+    uint64_t batch;
+    uint64_t events;
+    uint64_t *memory;
+};
+
+static void deep_send(void *argument) {
+    struct deep *deep = argument;
+    uint64_t freed = 0; /* as last seen */
+    for (uint64_t sent = 0; sent < deep->events;) {
+        uint64_t count = smaller(deep->batch, deep->events - sent);
+        while (sent + count - freed > deep->room) freed = load_acquire(&deep->freed);
+        work_fill(deep->memory + sent % deep->room, count, sent + 1);
+        sent += count;
+        store_release(&deep->sent, sent);
+    }
+}
+
+static uint64_t deep_receive(void *argument) {
+    struct deep *deep = argument;
+    uint64_t sent = 0; /* as last seen */
+    uint64_t sum = 0;
+    for (uint64_t done = 0; done < deep->events;) {
+        while (sent == done) sent = load_acquire(&deep->sent);
+        uint64_t count = smaller(deep->batch, sent - done);
+        sum += work_sum(deep->memory + done % deep->room, count);
+        done += count;
+        store_release(&deep->freed, done);
+    }
+    return sum;
+}
+
+struct race_result ceiling_deep_ring(struct race_cores cores, struct ceiling_deep deep,
+                                     uint64_t events) {
+    struct deep *ring = lines(sizeof *ring);
+    ring->batch = deep.batch;
+    ring->room = deep.bytes / sizeof(uint64_t) / deep.batch * deep.batch;
+    ring->events = events;
+    ring->memory = lines(deep.bytes);
+    const struct race race = {deep_send, deep_receive, ring, work_expected(events)};
+    struct race_result result = race_run(&race, cores);
+    free(ring->memory);
+    free(ring);
+    return result;
+}
+
 /* --- one ring entry per event --------------------------------------------- */
 
 struct queue {

@@ -10,8 +10,13 @@
  *                           max_demand 1, which needs one per event
  *   ceiling_slices          the best loop over slices written by hand, without
  *                           blocks, counts, wake-ups, turns or callbacks
+ *   ceiling_deep_ring       a long ring of batches, filled and summed in place: once its
+ *                           lines have aged out of the private caches, neither side
+ *                           waits for the other
  *   ceiling_ring_per_event  what a plain queue does: one ck_ring entry per event
  *   ceiling_one_core        no second core: one thread fills and sums
+ *   ceiling_trips           single trips, each timed: of a cache line, or between two
+ *                           threads that sleep on a futex each
  *
  * All of them fill and sum their events with work.h, checked; what is
  * compared with them must do the same.
@@ -48,13 +53,25 @@ enum ceiling_manner {
     CEILING_MANNERS
 };
 
+/* Events of 8 bytes in batches of so many, in so many bytes of ring. */
+struct ceiling_deep {
+    uint32_t batch;
+    uint32_t bytes; /* holds at least two batches */
+};
+
 /* nanoseconds: of the whole run, which moved `events` events (or trips). */
 struct race_result ceiling_round_trip(struct race_cores cores, uint64_t trips);
 struct race_result ceiling_slices(struct race_cores cores, struct ceiling_window window,
                                   enum ceiling_manner manner, uint64_t events);
+struct race_result ceiling_deep_ring(struct race_cores cores, struct ceiling_deep deep,
+                                     uint64_t events);
 struct race_result ceiling_ring_per_event(struct race_cores cores, uint64_t events);
 struct race_result ceiling_one_core(struct race_cores cores, struct ceiling_window window,
                                     uint64_t events);
+
+/* Trips one by one, each told in `each`: over a cache line, or asleep on a futex. */
+struct race_result ceiling_trips(struct race_cores cores, bool asleep, uint64_t trips,
+                                 double *each);
 
 #ifdef __cplusplus
 }

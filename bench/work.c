@@ -46,6 +46,18 @@ uint64_t work_sum(const uint64_t *from, size_t count) {
     return sum;
 }
 
+void work_double(uint64_t *words, size_t count) {
+    size_t i = 0;
+    for (; i + GROUP <= count; i += GROUP) {
+        loose_lanes *group = (loose_lanes *)(words + i);
+        group[0] += group[0];
+        group[1] += group[1];
+        group[2] += group[2];
+        group[3] += group[3];
+    }
+    for (; i < count; i++) words[i] *= 2;
+}
+
 uint64_t work_expected(uint64_t count) {
     return count % 2 == 0 ? count / 2 * (count + 1) : (count + 1) / 2 * count;
 }

@@ -2,7 +2,7 @@
  * What the events are filled with, and what is done with them.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Every row of every table does the same work through these two functions, so
+ * Every row of every table does the same work through these functions, so
  * that rows differ in their transport only.  They are compiled once and never
  * inlined.  An event is a run of 64-bit words; word k of the stream is k + 1.
  */
@@ -20,6 +20,9 @@ extern "C" {
 void work_fill(uint64_t *to, size_t count, uint64_t first);
 
 uint64_t work_sum(const uint64_t *from, size_t count);
+
+/* words[i] *= 2 */
+void work_double(uint64_t *words, size_t count);
 
 /* The sum of the words of a stream of `count` words: 1 + 2 + ... + count. */
 uint64_t work_expected(uint64_t count);

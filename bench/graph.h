@@ -1,0 +1,52 @@
+/*
+ * The graphs of the workloads, of weir stages, run once and timed.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Producers fill events with work_fill, consumers sum them with work_sum.  The clock
+ * starts when a producer is first asked, and stops when the last consumer has stopped,
+ * which it does behind its last event; the sum and the accounts are checked.
+ */
+#ifndef BENCH_GRAPH_H
+#define BENCH_GRAPH_H
+
+#include "race.h"
+
+#include <weir/runtime.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { GRAPH_BRANCHES = 4, GRAPH_CHAIN_LIMIT = 64 };
+
+enum graph_kind {
+    GRAPH_PIPE,      /* one producer, `middles` stages that double, one consumer    */
+    GRAPH_SHARE,     /* one producer, four consumers: each event to one             */
+    GRAPH_BROADCAST, /* one producer, four consumers: each event to all             */
+    GRAPH_PARTITION, /* one producer, four consumers: each event to its key's       */
+    GRAPH_MERGE      /* four producers, one consumer                                */
+};
+
+struct graph_shape {
+    enum graph_kind kind;
+    unsigned middles; /* of a pipe, 0..62 */
+    /*
+     * 1: all stages on one; 2: the side that is one stage on the first, all others on
+     * the second (a pipe's middles with its producer); more: the others spread over all
+     * but the first, a pipe's stages over all in order.
+     */
+    unsigned workers;
+    size_t max_demand;
+    size_t min_demand;  /* 0: the default */
+    size_t event_bytes; /* a multiple of 8 */
+    size_t reserve;     /* events to reserve at once; 0: as many as are demanded */
+    weir_idle idle;
+};
+
+struct race_result graph_run(struct graph_shape shape, uint64_t events);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,47 @@
+// The rows of a workload: its graph of weir stages in all settings, and its peers.
+// SPDX-License-Identifier: Apache-2.0
+#include "graph_rows.h"
+
+namespace rows {
+
+namespace {
+
+struct Setting {
+    const char *name;
+    size_t max_demand, min_demand;
+};
+
+constexpr Setting kSettings[] = {
+    {"max:1", 1, 0},
+    {"max:1000", 1000, 0},
+    {"max:10000", 10000, 0},
+    {"deep", 1000000, 992000},
+};
+
+} // namespace
+
+void add_weir(graph_shape shape, const std::string &setting) {
+    std::string place = shape.workers == 1   ? "one_core"
+                        : shape.workers == 2 ? "split"
+                                             : "workers:" + std::to_string(shape.workers);
+    if (shape.event_bytes == 0) shape.event_bytes = sizeof(uint64_t);
+    add("weir/" + place + "/" + setting,
+        [shape](uint64_t events) { return graph_run(shape, events); });
+}
+
+void add_graph(const std::string &workload, graph_kind kind, unsigned middles) {
+    graph_shape shape = {};
+    shape.kind = kind;
+    shape.middles = middles;
+    for (unsigned workers : {2u, 1u}) {
+        for (const Setting &setting : kSettings) {
+            shape.workers = workers;
+            shape.max_demand = setting.max_demand;
+            shape.min_demand = setting.min_demand;
+            add_weir(shape, setting.name);
+        }
+    }
+    add_peers(workload);
+}
+
+} // namespace rows

@@ -1,0 +1,21 @@
+// The rows of a workload: its graph of weir stages in all settings, and its peers.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BENCH_GRAPH_ROWS_H
+#define BENCH_GRAPH_ROWS_H
+
+#include "graph.h"
+#include "rows.h"
+
+namespace rows {
+
+// weir/split and weir/one_core at max_demand 1, 1,000 (the default) and 10,000, and deep:
+// 1,000,000, asked for by 8,000; and what the peers' programs know of the workload.
+void add_graph(const std::string &workload, graph_kind kind, unsigned middles = 0);
+
+// One row: weir/PLACEMENT/SETTING, with PLACEMENT told by the shape's workers; events of
+// 8 bytes unless it says otherwise.
+void add_weir(graph_shape shape, const std::string &setting);
+
+} // namespace rows
+
+#endif

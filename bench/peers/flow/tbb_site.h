@@ -1,0 +1,116 @@
+// Where oneTBB runs, and what its messages are.
+// SPDX-License-Identifier: Apache-2.0
+//
+// A site is an arena with as many threads as cores: the thread that builds the graph
+// is on the first core and, on two cores, one worker on the second.  Both are pinned
+// as they enter.  Between runs the worker sleeps.
+#ifndef BENCH_PEERS_FLOW_TBB_SITE_H
+#define BENCH_PEERS_FLOW_TBB_SITE_H
+
+#include "words.h"
+
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/task_arena.h>
+#include <oneapi/tbb/task_scheduler_observer.h>
+#include <sched.h>
+
+namespace flow {
+
+// The calling thread on the first or second core, until the end of the scope.
+class Pinned {
+  public:
+    explicit Pinned(unsigned core);
+    ~Pinned();
+    Pinned(const Pinned &) = delete;
+    Pinned &operator=(const Pinned &) = delete;
+
+  private:
+    cpu_set_t before_;
+};
+
+class Pins : public tbb::task_scheduler_observer {
+  public:
+    Pins(tbb::task_arena &arena, unsigned cores);
+    ~Pins() override;
+    void on_scheduler_entry(bool is_worker) override;
+
+  private:
+    unsigned cores_;
+};
+
+class Site {
+  public:
+    explicit Site(unsigned cores);
+
+    // Calls the body on this thread, inside the arena.
+    template <class Body> auto execute(const Body &body) { return arena_.execute(body); }
+
+  private:
+    Pinned pinned_;
+    tbb::global_control limit_;
+    tbb::task_arena arena_;
+    Pins pins_;
+};
+
+struct Slab {
+    std::vector<uint64_t> words;
+    std::atomic<unsigned> readers{1};
+};
+
+// Messages of one word.
+class Items {
+  public:
+    using Message = uint64_t;
+
+    Message next(Range &range, unsigned /*readers*/ = 1) { return range.next++; }
+    void twice(Message &message) { message += message; }
+    uint64_t finish(Message message) { return message; }
+};
+
+// Messages that point to a vector of words; the last reader puts it back in the pool.
+class Vectors {
+  public:
+    using Message = Slab *;
+
+    explicit Vectors(size_t size) : size_(size) {}
+    ~Vectors();
+    Vectors(const Vectors &) = delete;
+    Vectors &operator=(const Vectors &) = delete;
+
+    Slab *next(Range &range, unsigned readers = 1);
+    Slab *empty_slab();
+    void twice(Slab *slab) { double_words(slab->words.data(), slab->words.size()); }
+    uint64_t finish(Slab *slab);
+
+  private:
+    size_t size_;
+    Pool<Slab *> pool_;
+};
+
+// The setting's name after the manner's, and what a run is given.
+template <class Run>
+void for_each_kind(const std::string &manner, std::initializer_list<size_t> sizes, const Run &run) {
+    run(manner + ",item", size_t{0});
+    for (size_t size : sizes) run(manner + ",vector:" + std::to_string(size), size);
+}
+
+// Calls run(Items) for size 0, else run(Vectors), inside a site.
+template <class Run> peer::Outcome on_site(unsigned cores, size_t size, const Run &run) {
+    Site site(cores);
+    return site.execute([&]() -> peer::Outcome {
+        if (size == 0) {
+            Items items;
+            return run(items);
+        }
+        Vectors vectors(size);
+        return run(vectors);
+    });
+}
+
+void add_tbb_pipes(std::vector<peer::Case> &cases);
+void add_tbb_fans(std::vector<peer::Case> &cases);
+void add_tbb_latencies(std::vector<peer::Case> &cases);
+
+} // namespace flow
+
+#endif

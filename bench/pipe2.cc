@@ -1,0 +1,51 @@
+// Pipe of two: a producer, a consumer.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Question.  How many events of 8 bytes go from one stage to the next per second, split
+// over two cores and on one worker, beside the peers and beside the ceilings: what can be
+// written by hand, without any library, for these two cores?
+//
+// Prediction.  At the default demand a batch costs the ceiling's four cache lines, and
+// some 1,500 instructions that hide behind them: at least 0.7 of the ceiling; deep
+// windows hide the lines themselves.  On one worker weir's instructions do not hide: at
+// least 0.6 of the bare loop.
+#include "ceilings.h"
+#include "graph_rows.h"
+
+namespace {
+
+const char *const kManners[CEILING_MANNERS] = {"in_place", "ahead", "scratch", "string"};
+
+void add_ceilings(race_cores cores) {
+    for (uint32_t max : {1000u, 10000u}) {
+        ceiling_window window = {max, max / 2, sizeof(uint64_t)};
+        std::string setting = ",max:" + std::to_string(max);
+        for (int manner = 0; manner < CEILING_MANNERS; manner++) {
+            rows::add("ceiling/split/" + std::string(kManners[manner]) + setting,
+                      [=](uint64_t events) {
+                          auto way = static_cast<ceiling_manner>(manner);
+                          return ceiling_slices(cores, window, way, events);
+                      });
+        }
+        rows::add("ceiling/one_core/loop" + setting,
+                  [=](uint64_t events) { return ceiling_one_core(cores, window, events); });
+    }
+    for (uint32_t batch : {256u, 1024u, 4096u}) {
+        for (uint32_t mebibytes : {4u, 8u}) {
+            ceiling_deep deep = {batch, mebibytes << 20};
+            rows::add("ceiling/split/deep,batch:" + std::to_string(batch) + ",mebibytes:" +
+                          std::to_string(mebibytes),
+                      [=](uint64_t events) { return ceiling_deep_ring(cores, deep, events); });
+        }
+    }
+    rows::add("ceiling/split/ring_entry_per_event",
+              [=](uint64_t events) { return ceiling_ring_per_event(cores, events); });
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    add_ceilings(race_cores_pick());
+    rows::add_graph("pipe2", GRAPH_PIPE);
+    return rows::run(argc, argv);
+}
