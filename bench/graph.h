@@ -2,16 +2,15 @@
  * The graphs of the workloads, of weir stages, run once and timed.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Producers fill events with work_fill, consumers sum them with work_sum.  The clock
- * starts when a producer is first asked, and stops when the last consumer has stopped,
- * which it does behind its last event; the sum and the accounts are checked.
+ * They are made of parts (parts.h).  The clock starts when a producer is first asked, and
+ * stops when the last consumer has stopped, which it does behind its last event; the sum
+ * and the accounts are checked.
  */
 #ifndef BENCH_GRAPH_H
 #define BENCH_GRAPH_H
 
+#include "parts.h"
 #include "race.h"
-
-#include <weir/runtime.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,11 +35,14 @@ struct graph_shape {
      * but the first, a pipe's stages over all in order.
      */
     unsigned workers;
+    bool halves; /* a pipe's stages are cut into as many equal runs as there are workers */
     size_t max_demand;
     size_t min_demand;  /* 0: the default */
     size_t event_bytes; /* a multiple of 8 */
     size_t reserve;     /* events to reserve at once; 0: as many as are demanded */
     weir_idle idle;
+    const weir_allocator *allocator; /* NULL: the default */
+    const struct part_watch *watch;  /* of each source; may be NULL */
 };
 
 struct race_result graph_run(struct graph_shape shape, uint64_t events);

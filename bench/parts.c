@@ -1,0 +1,180 @@
+/*
+ * Parts: the stages of which the benchmarks' graphs are made: see parts.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "parts.h"
+
+#include "race.h"
+#include "work.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct source {
+    uint64_t words_left;
+    uint64_t next;
+    uint64_t words_per_event;
+    uint64_t reserve;
+    uint64_t left_when_told; /* events; UINT64_MAX: it was told, or nobody watches */
+    bool stays;
+    double *began;
+    const struct part_watch *watch;
+};
+
+struct sink {
+    struct part_sink part;
+    uint64_t sum;
+};
+
+void part_must(weir_status status) {
+    if (status == WEIR_OK) return;
+    fprintf(stderr, "parts: %s: %s\n", weir_status_text(status), weir_refusal());
+    exit(EXIT_FAILURE);
+}
+
+/* ---- sources ---------------------------------------------------------------- */
+
+static void tell_watch(struct source *source, uint64_t left) {
+    const struct part_watch *watch = source->watch;
+    if (left <= source->left_when_told && source->left_when_told != UINT64_MAX) {
+        source->left_when_told = UINT64_MAX;
+        watch->tell(watch->context, false);
+    }
+    if (left == 0) watch->tell(watch->context, true);
+}
+
+/* Emits `want` events, or fewer.  Returns how many: 0 when there is no memory. */
+static uint64_t fill_some(weir_stage *self, struct source *source, uint64_t want) {
+    size_t room;
+    if (want > source->reserve) want = source->reserve;
+    uint64_t *to = weir_reserve(self, (size_t)want, &room);
+    if (to == NULL) return 0;
+    uint64_t words = room * source->words_per_event;
+    work_fill(to, (size_t)words, source->next);
+    weir_commit(self, room);
+    source->next += words;
+    source->words_left -= words;
+    return room;
+}
+
+static weir_verdict fill(weir_stage *self, uint64_t demand) {
+    struct source *source = weir_state(self);
+    if (source->began && *source->began == 0) *source->began = race_clock_ns();
+    uint64_t left = source->words_left / source->words_per_event;
+    while (demand > 0 && left > 0) {
+        uint64_t filled = fill_some(self, source, demand < left ? demand : left);
+        if (filled == 0) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+        demand -= filled;
+        left -= filled;
+    }
+    if (source->watch) tell_watch(source, left);
+    if (left == 0 && !source->stays) {
+        part_must(weir_finish(weir_stage_runtime(self), weir_self(self)));
+    }
+    return WEIR_CONTINUE;
+}
+
+weir_ref part_start_source(weir_runtime *runtime, const struct part_source *part) {
+    uint64_t words = part->event_bytes / sizeof(uint64_t);
+    uint64_t untold = UINT64_MAX;
+    if (part->watch) untold = part->events - part->watch->after;
+    const struct source source = {part->events * words,
+                                  part->first * words + 1,
+                                  words,
+                                  part->reserve == 0 ? UINT64_MAX : part->reserve,
+                                  untold,
+                                  part->stays,
+                                  part->began,
+                                  part->watch};
+    weir_ref source_ref;
+    part_must(weir_stage_start(runtime,
+                               &(weir_stage_options){.kind = WEIR_PRODUCER,
+                                                     .event_bytes = part->event_bytes,
+                                                     .state_bytes = sizeof source,
+                                                     .state = &source,
+                                                     .worker = part->worker,
+                                                     .demand = WEIR_ACCUMULATE,
+                                                     .dispatcher = part->dispatcher,
+                                                     .dispatcher_options = part->dispatcher_options,
+                                                     .on = {.handle_demand = fill}},
+                               &source_ref));
+    return source_ref;
+}
+
+/* ---- middles ---------------------------------------------------------------- */
+
+static weir_verdict twice(weir_stage *self, weir_batch *batch) {
+    uint64_t *words = weir_batch_own(self, batch);
+    if (words == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+    work_double(words, batch->count * batch->event_bytes / sizeof *words);
+    return weir_forward(self, batch);
+}
+
+weir_ref part_start_middle(weir_runtime *runtime, const weir_subscribe_to *upstream,
+                           size_t event_bytes, unsigned worker) {
+    weir_ref middle;
+    part_must(weir_stage_start(runtime,
+                               &(weir_stage_options){.kind = WEIR_PRODUCER_CONSUMER,
+                                                     .event_bytes = event_bytes,
+                                                     .worker = worker,
+                                                     .subscribe_to = upstream,
+                                                     .subscribe_count = 1,
+                                                     .on = {.handle_events = twice}},
+                               &middle));
+    part_must(weir_finish(runtime, middle));
+    return middle;
+}
+
+/* ---- sinks ------------------------------------------------------------------ */
+
+static weir_verdict add(weir_stage *self, weir_batch *batch) {
+    struct sink *sink = weir_state(self);
+    uint64_t *left = sink->part.left;
+    sink->sum += work_sum(batch->events, batch->count * batch->event_bytes / sizeof(uint64_t));
+    if (left && (*left -= batch->count) == 0) *sink->part.ended = race_clock_ns();
+    return WEIR_CONTINUE;
+}
+
+static void note_end(weir_stage *self, weir_reason reason) {
+    (void)reason;
+    struct sink *sink = weir_state(self);
+    *sink->part.sum = sink->sum;
+    if (sink->part.left == NULL) *sink->part.ended = race_clock_ns();
+    if (sink->part.stopped) sem_post(sink->part.stopped);
+}
+
+weir_ref part_start_sink(weir_runtime *runtime, const struct part_sink *part, unsigned worker) {
+    const struct sink sink = {*part, 0};
+    weir_ref sink_ref;
+    part_must(
+        weir_stage_start(runtime,
+                         &(weir_stage_options){.kind = WEIR_CONSUMER,
+                                               .state_bytes = sizeof sink,
+                                               .state = &sink,
+                                               .worker = worker,
+                                               .on = {.handle_events = add, .terminate = note_end}},
+                         &sink_ref));
+    return sink_ref;
+}
+
+/* ---- idle pairs ------------------------------------------------------------- */
+
+static weir_verdict never(weir_stage *self, weir_batch *batch) {
+    (void)self;
+    (void)batch;
+    return WEIR_STOP;
+}
+
+void part_start_idle(weir_runtime *runtime, unsigned pairs) {
+    const struct part_source idle = {.event_bytes = sizeof(uint64_t), .stays = true};
+    for (unsigned i = 0; i < pairs; i++) {
+        const weir_subscribe_to to = {.producer = part_start_source(runtime, &idle)};
+        part_must(weir_demand(runtime, to.producer, WEIR_FORWARD));
+        part_must(weir_stage_start(runtime,
+                                   &(weir_stage_options){.kind = WEIR_CONSUMER,
+                                                         .subscribe_to = &to,
+                                                         .subscribe_count = 1,
+                                                         .on = {.handle_events = never}},
+                                   NULL));
+    }
+}
