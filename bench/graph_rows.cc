@@ -20,12 +20,14 @@ constexpr Setting kSettings[] = {
 
 } // namespace
 
+std::string place_name(unsigned workers) {
+    if (workers == 1) return "one_core";
+    return workers == 2 ? "split" : "workers:" + std::to_string(workers);
+}
+
 void add_weir(graph_shape shape, const std::string &setting) {
-    std::string place = shape.workers == 1   ? "one_core"
-                        : shape.workers == 2 ? "split"
-                                             : "workers:" + std::to_string(shape.workers);
     if (shape.event_bytes == 0) shape.event_bytes = sizeof(uint64_t);
-    add("weir/" + place + "/" + setting,
+    add("weir/" + place_name(shape.workers) + "/" + setting,
         [shape](uint64_t events) { return graph_run(shape, events); });
 }
 

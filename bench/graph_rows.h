@@ -12,6 +12,9 @@ namespace rows {
 // 1,000,000, asked for by 8,000; and what the peers' programs know of the workload.
 void add_graph(const std::string &workload, graph_kind kind, unsigned middles = 0);
 
+// PLACEMENT, as told by the number of workers: one_core, split, workers:4.
+std::string place_name(unsigned workers);
+
 // One row: weir/PLACEMENT/SETTING, with PLACEMENT told by the shape's workers; events of
 // 8 bytes unless it says otherwise.
 void add_weir(graph_shape shape, const std::string &setting);

@@ -9,26 +9,15 @@
 // some 1,500 instructions that hide behind them: at least 0.7 of the ceiling; deep
 // windows hide the lines themselves.  On one worker weir's instructions do not hide: at
 // least 0.6 of the bare loop.
-#include "ceilings.h"
+#include "ceiling_rows.h"
 #include "graph_rows.h"
 
 namespace {
 
-const char *const kManners[CEILING_MANNERS] = {"in_place", "ahead", "scratch", "string"};
-
 void add_ceilings(race_cores cores) {
     for (uint32_t max : {1000u, 10000u}) {
         ceiling_window window = {max, max / 2, sizeof(uint64_t)};
-        std::string setting = ",max:" + std::to_string(max);
-        for (int manner = 0; manner < CEILING_MANNERS; manner++) {
-            rows::add("ceiling/split/" + std::string(kManners[manner]) + setting,
-                      [=](uint64_t events) {
-                          auto way = static_cast<ceiling_manner>(manner);
-                          return ceiling_slices(cores, window, way, events);
-                      });
-        }
-        rows::add("ceiling/one_core/loop" + setting,
-                  [=](uint64_t events) { return ceiling_one_core(cores, window, events); });
+        rows::add_slices(cores, window, "max:" + std::to_string(max));
     }
     for (uint32_t batch : {256u, 1024u, 4096u}) {
         for (uint32_t mebibytes : {4u, 8u}) {

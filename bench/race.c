@@ -44,6 +44,12 @@ struct race_cores race_cores_pick(void) {
     return cores;
 }
 
+unsigned race_cores_count(void) {
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
+    return (unsigned)CPU_COUNT(&allowed);
+}
+
 static void pin(int core) {
     cpu_set_t set;
     CPU_ZERO(&set);

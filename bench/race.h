@@ -37,6 +37,9 @@ struct race_result {
 /* The first two cores that the process may use. */
 struct race_cores race_cores_pick(void);
 
+/* How many cores the process may use. */
+unsigned race_cores_count(void);
+
 struct race_result race_run(const struct race *race, struct race_cores cores);
 
 double race_clock_ns(void);

@@ -1,0 +1,17 @@
+// The ceilings as rows.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BENCH_CEILING_ROWS_H
+#define BENCH_CEILING_ROWS_H
+
+#include "ceilings.h"
+#include "rows.h"
+
+namespace rows {
+
+// ceiling/split/MANNER,SETTING for each manner, the best of which is the ceiling, and
+// ceiling/one_core/loop,SETTING.
+void add_slices(race_cores cores, ceiling_window window, const std::string &setting);
+
+} // namespace rows
+
+#endif
