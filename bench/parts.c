@@ -127,11 +127,16 @@ weir_ref part_start_middle(weir_runtime *runtime, const weir_subscribe_to *upstr
 
 /* ---- sinks ------------------------------------------------------------------ */
 
+static void end(const struct part_sink *part) {
+    *part->ended = race_clock_ns();
+    if (part->done) sem_post(part->done);
+}
+
 static weir_verdict add(weir_stage *self, weir_batch *batch) {
     struct sink *sink = weir_state(self);
     uint64_t *left = sink->part.left;
     sink->sum += work_sum(batch->events, batch->count * batch->event_bytes / sizeof(uint64_t));
-    if (left && (*left -= batch->count) == 0) *sink->part.ended = race_clock_ns();
+    if (left && (*left -= batch->count) == 0) end(&sink->part);
     return WEIR_CONTINUE;
 }
 
@@ -139,8 +144,7 @@ static void note_end(weir_stage *self, weir_reason reason) {
     (void)reason;
     struct sink *sink = weir_state(self);
     *sink->part.sum = sink->sum;
-    if (sink->part.left == NULL) *sink->part.ended = race_clock_ns();
-    if (sink->part.stopped) sem_post(sink->part.stopped);
+    if (sink->part.left == NULL) end(&sink->part);
 }
 
 weir_ref part_start_sink(weir_runtime *runtime, const struct part_sink *part, unsigned worker) {
@@ -155,6 +159,10 @@ weir_ref part_start_sink(weir_runtime *runtime, const struct part_sink *part, un
                                                .on = {.handle_events = add, .terminate = note_end}},
                          &sink_ref));
     return sink_ref;
+}
+
+void part_wait(sem_t *done) {
+    while (sem_wait(done) != 0) {} /* a signal may have come between */
 }
 
 /* ---- idle pairs ------------------------------------------------------------- */

@@ -39,13 +39,15 @@ struct part_source {
     const struct part_watch *watch; /* may be NULL                            */
 };
 
-/* Where a sink tells what it has seen, when it stops. */
+/*
+ * Where a sink tells what it has seen.  It has ended when it stops, which it does behind
+ * its last event; or, where `left` is told, when that is 0.
+ */
 struct part_sink {
-    uint64_t *sum;
-    double *ended;  /* when it stopped, which it does behind its last event        */
-    uint64_t *left; /* unless NULL: events that it and others on its worker await; */
-                    /* `ended` is when there is none left                          */
-    sem_t *stopped; /* unless NULL: posted                                         */
+    uint64_t *sum;  /* told when it stops                                       */
+    double *ended;  /* when it has ended                                        */
+    sem_t *done;    /* unless NULL: posted then                                 */
+    uint64_t *left; /* NULL, or how many events those on its worker still await */
 };
 
 void part_must(weir_status status);
@@ -57,6 +59,9 @@ weir_ref part_start_middle(weir_runtime *runtime, const weir_subscribe_to *upstr
                            size_t event_bytes, unsigned worker);
 
 weir_ref part_start_sink(weir_runtime *runtime, const struct part_sink *sink, unsigned worker);
+
+/* Waits for one sink. */
+void part_wait(sem_t *done);
 
 /* Idle: `pairs` consumers, and for each a producer that it asked and that never emits. */
 void part_start_idle(weir_runtime *runtime, unsigned pairs);
