@@ -20,19 +20,20 @@ type slice struct {
 }
 
 var pool = sync.Pool{New: func() any {
-	return &slice{events: make([]uint64, 0, sliceEvents)}
+	return &slice{events: make([]uint64, sliceEvents)}
 }}
 
-func takeSlice() *slice {
+// A slice of the full length, with whatever stands in it.
+func takeFullSlice() *slice {
 	taken := pool.Get().(*slice)
-	taken.events = taken.events[:0]
+	taken.events = taken.events[:sliceEvents]
 	return taken
 }
 
 // Cuts first .. last into slices and gives them to send.
 func eachSlice(first, last uint64, send func(*slice)) {
 	for first <= last {
-		next := takeSlice()
+		next := takeFullSlice()
 		events := next.events[:min(sliceEvents, last-first+1)]
 		for i := range events {
 			events[i] = first + uint64(i)
@@ -143,19 +144,21 @@ func partitionSlices(n uint64) outcome {
 	lanes := r.enterSliceFan(giveBack)
 	r.enter(func() uint64 {
 		var filling [fan]*slice
-		for i := range filling {
-			filling[i] = takeSlice()
+		var filled [fan]int
+		for key := range filling {
+			filling[key] = takeFullSlice()
 		}
 		for value := uint64(1); value <= n; value++ {
 			key := value % fan
-			next := filling[key]
-			next.events = append(next.events, value)
-			if len(next.events) == sliceEvents {
-				lanes[key] <- next
-				filling[key] = takeSlice()
+			filling[key].events[filled[key]] = value
+			filled[key]++
+			if filled[key] == sliceEvents {
+				lanes[key] <- filling[key]
+				filling[key], filled[key] = takeFullSlice(), 0
 			}
 		}
 		for key, lane := range lanes {
+			filling[key].events = filling[key].events[:filled[key]]
 			lane <- filling[key]
 			close(lane)
 		}
