@@ -127,16 +127,19 @@ weir_ref part_start_middle(weir_runtime *runtime, const weir_subscribe_to *upstr
 
 /* ---- sinks ------------------------------------------------------------------ */
 
-static void end(const struct part_sink *part) {
-    *part->ended = race_clock_ns();
-    if (part->done) sem_post(part->done);
+static void go_on(struct part_lap *lap, uint64_t count) {
+    bool warm = lap->left <= lap->timed;
+    lap->left -= count;
+    if (!warm && lap->left <= lap->timed) lap->began = race_clock_ns();
+    if (lap->left > 0) return;
+    lap->ended = race_clock_ns();
+    sem_post(lap->done);
 }
 
 static weir_verdict add(weir_stage *self, weir_batch *batch) {
     struct sink *sink = weir_state(self);
-    uint64_t *left = sink->part.left;
     sink->sum += work_sum(batch->events, batch->count * batch->event_bytes / sizeof(uint64_t));
-    if (left && (*left -= batch->count) == 0) end(&sink->part);
+    if (sink->part.lap) go_on(sink->part.lap, batch->count);
     return WEIR_CONTINUE;
 }
 
@@ -144,7 +147,8 @@ static void note_end(weir_stage *self, weir_reason reason) {
     (void)reason;
     struct sink *sink = weir_state(self);
     *sink->part.sum = sink->sum;
-    if (sink->part.left == NULL) end(&sink->part);
+    if (sink->part.ended) *sink->part.ended = race_clock_ns();
+    if (sink->part.stopped) sem_post(sink->part.stopped);
 }
 
 weir_ref part_start_sink(weir_runtime *runtime, const struct part_sink *part, unsigned worker) {
@@ -161,8 +165,8 @@ weir_ref part_start_sink(weir_runtime *runtime, const struct part_sink *part, un
     return sink_ref;
 }
 
-void part_wait(sem_t *done) {
-    while (sem_wait(done) != 0) {} /* a signal may have come between */
+void part_wait(sem_t *posted) {
+    while (sem_wait(posted) != 0) {} /* a signal may have come between */
 }
 
 /* ---- idle pairs ------------------------------------------------------------- */

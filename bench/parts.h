@@ -39,15 +39,21 @@ struct part_source {
     const struct part_watch *watch; /* may be NULL                            */
 };
 
-/*
- * Where a sink tells what it has seen.  It has ended when it stops, which it does behind
- * its last event; or, where `left` is told, when that is 0.
- */
+/* What the sinks of one worker await together, of which the last `timed` are timed. */
+struct part_lap {
+    uint64_t left;
+    uint64_t timed;
+    double began;
+    double ended;
+    sem_t *done; /* posted when there is none left */
+};
+
+/* Where a sink tells what it has seen when it stops: it does so behind its last event. */
 struct part_sink {
-    uint64_t *sum;  /* told when it stops                                       */
-    double *ended;  /* when it has ended                                        */
-    sem_t *done;    /* unless NULL: posted then                                 */
-    uint64_t *left; /* NULL, or how many events those on its worker still await */
+    uint64_t *sum;
+    double *ended;        /* unless NULL: when it stopped */
+    sem_t *stopped;       /* unless NULL: posted          */
+    struct part_lap *lap; /* unless NULL: that it runs in */
 };
 
 void part_must(weir_status status);
@@ -60,8 +66,8 @@ weir_ref part_start_middle(weir_runtime *runtime, const weir_subscribe_to *upstr
 
 weir_ref part_start_sink(weir_runtime *runtime, const struct part_sink *sink, unsigned worker);
 
-/* Waits for one sink. */
-void part_wait(sem_t *done);
+/* Waits until it is posted once. */
+void part_wait(sem_t *posted);
 
 /* Idle: `pairs` consumers, and for each a producer that it asked and that never emits. */
 void part_start_idle(weir_runtime *runtime, unsigned pairs);

@@ -19,7 +19,7 @@ struct pipe {
 struct field {
     struct pipes_shape shape;
     weir_runtime *runtime;
-    sem_t done; /* posted by each sink */
+    sem_t stopped; /* posted by each sink */
     struct pipe *pipes;
 };
 
@@ -43,7 +43,7 @@ static void build(struct field *field, uint64_t events) {
                                            .worker = place(field, 2 * i),
                                            .began = &pipe->began};
         const struct part_sink sink = {
-            .sum = &pipe->sum, .ended = &pipe->ended, .done = &field->done};
+            .sum = &pipe->sum, .ended = &pipe->ended, .stopped = &field->stopped};
         pipe->source = part_start_source(field->runtime, &source);
         weir_ref end = part_start_sink(field->runtime, &sink, place(field, 2 * i + 1));
         part_must(weir_subscribe(field->runtime, end, pipe->source, &window, NULL));
@@ -51,12 +51,12 @@ static void build(struct field *field, uint64_t events) {
     }
 }
 
-static void run(const struct field *field, sem_t *done) {
+static void run(const struct field *field, sem_t *stopped) {
     unsigned pipes = field->shape.pipes;
     for (unsigned i = 0; i < pipes; i++) {
         part_must(weir_demand(field->runtime, field->pipes[i].source, WEIR_FORWARD));
     }
-    for (unsigned i = 0; i < pipes; i++) part_wait(done);
+    for (unsigned i = 0; i < pipes; i++) part_wait(stopped);
 }
 
 static struct race_result judge(const struct field *field, uint64_t events,
@@ -77,16 +77,16 @@ static struct race_result judge(const struct field *field, uint64_t events,
 
 struct race_result pipes_run(struct pipes_shape shape, uint64_t events) {
     struct field field = {.shape = shape, .pipes = calloc(shape.pipes, sizeof *field.pipes)};
-    if (field.pipes == NULL || sem_init(&field.done, 0, 0) != 0) abort();
+    if (field.pipes == NULL || sem_init(&field.stopped, 0, 0) != 0) abort();
     part_must(weir_runtime_open(&(weir_runtime_options){.workers = shape.workers}, &field.runtime));
     part_start_idle(field.runtime, shape.idle_pairs);
     build(&field, events);
     part_must(weir_runtime_settle(field.runtime, WEIR_FOREVER));
-    run(&field, &field.done);
+    run(&field, &field.stopped);
     weir_accounts accounts;
     part_must(weir_runtime_close(field.runtime, &accounts));
     struct race_result result = judge(&field, events, &accounts);
-    sem_destroy(&field.done);
+    sem_destroy(&field.stopped);
     free(field.pipes);
     return result;
 }
