@@ -16,21 +16,42 @@ namespace rows {
 
 namespace {
 
-constexpr uint64_t kGrowth = 4;             // from one run that is too short to the next
-constexpr uint64_t kFirstEvents = 256;      // of the first run ever
-constexpr double kShareForEstimate = 0.125; // of a run's time: enough to tell the speed
+constexpr uint64_t kGrowth = 4;           // at most, from one run that is too short to the next
+constexpr uint64_t kFirstEvents = 256;    // of the first run ever
+constexpr double kShareForEstimate = 0.5; // of a run's time: enough to tell the speed
+
+constexpr uint64_t kNoRate = UINT64_MAX;    // as a number of events: they do not count
 
 double run_ms = 50;
 
+// How far the program is, for who looks on: Google Benchmark tells of a row only when all
+// its repetitions are done, and in turns that is near the end for all of them.
+struct Progress {
+    size_t rows = 0, repetitions = 0, runs = 0;
+    double begun = 0;
+
+    void tell() {
+        runs++;
+        if (!isatty(STDERR_FILENO)) return;
+        size_t all = rows * repetitions, left = all > runs ? all - runs : 0;
+        double seconds = (race_clock_ns() - begun) * 1e-9;
+        double each = seconds / static_cast<double>(runs);
+        std::fprintf(stderr, "\r%zu of %zu runs, %.0f s, about %.0f s left ", runs, all, seconds,
+                     each * static_cast<double>(left));
+    }
+} progress;
+
 // Doubles and doubles the work until a run is long enough to tell how much a whole one is.
+// A short run that was disturbed looks slow, so half a run's time is asked for.
 uint64_t find_events(const Run &run, Outcome &outcome) {
     double wanted = run_ms * 1e6;
-    for (uint64_t events = kFirstEvents;; events = events * kGrowth) {
+    for (uint64_t events = kFirstEvents;;) {
         outcome = run(events);
-        if (!outcome.correct) return 0;
-        if (outcome.nanoseconds < wanted * kShareForEstimate) continue;
-        double fit = static_cast<double>(events) * wanted / outcome.nanoseconds;
-        return std::max<uint64_t>(1, static_cast<uint64_t>(fit));
+        if (!outcome.correct || outcome.nanoseconds <= 0) return 0;
+        double growth = wanted / outcome.nanoseconds;
+        double fit = std::max(1.0, static_cast<double>(events) * growth);
+        if (outcome.nanoseconds >= wanted * kShareForEstimate) return static_cast<uint64_t>(fit);
+        events = growth < kGrowth ? static_cast<uint64_t>(fit) : events * kGrowth;
     }
 }
 
@@ -45,11 +66,12 @@ void measure(benchmark::State &state, const Run &run, uint64_t &events) {
         if (!outcome.correct) state.SkipWithError("a wrong sum or account");
         state.SetIterationTime(outcome.nanoseconds * 1e-9);
     }
-    state.SetItemsProcessed(static_cast<int64_t>(events));
+    if (events != kNoRate) state.SetItemsProcessed(static_cast<int64_t>(events));
     for (const auto &[name, value] : outcome.figures) state.counters[name] = value;
+    progress.tell();
 }
 
-// Keeps each row's rates; says how far it is.
+// Keeps each row's rates, and says what went wrong.
 class Keeper : public benchmark::BenchmarkReporter {
   public:
     bool ReportContext(const Context &context) override {
@@ -67,26 +89,27 @@ class Keeper : public benchmark::BenchmarkReporter {
                 continue;
             }
             auto rate = one.counters.find("items_per_second");
-            if (rate != one.counters.end()) rates[name].push_back(rate->second);
+            rates[name].push_back(rate == one.counters.end() ? 0.0 : double{rate->second});
             for (const auto &[figure, value] : one.counters) {
                 if (figure != "items_per_second") figures[name][figure].push_back(value);
             }
-            done++;
         }
-        if (isatty(STDERR_FILENO)) std::fprintf(stderr, "\r%zu results ", done);
     }
 
     bool failed = false;
     std::map<std::string, std::vector<double>> rates;
     std::map<std::string, std::map<std::string, std::vector<double>>> figures;
-
-  private:
-    size_t done = 0;
 };
 
 double median(std::vector<double> values) {
     std::sort(values.begin(), values.end());
     return values.empty() ? 0 : values[values.size() / 2];
+}
+
+void print_rate(const std::vector<double> &rates) {
+    auto [least, most] = std::minmax_element(rates.begin(), rates.end());
+    if (*most == 0) return; // a row without a rate
+    std::printf(" %12.3f %12.3f ..%12.3f", median(rates) * 1e-6, *least * 1e-6, *most * 1e-6);
 }
 
 void print_table(const Keeper &keeper) {
@@ -100,10 +123,9 @@ void print_table(const Keeper &keeper) {
     std::printf("\n%-*s %12s %27s  (million events/s)\n", static_cast<int>(width), "row", "median",
                 "least .. most");
     for (const auto &[negative, name] : order) {
-        const std::vector<double> &rates = keeper.rates.at(name);
-        auto [least, most] = std::minmax_element(rates.begin(), rates.end());
-        std::printf("%-*s %12.3f %12.3f ..%12.3f", static_cast<int>(width), name.c_str(),
-                    -negative * 1e-6, *least * 1e-6, *most * 1e-6);
+        (void)negative;
+        std::printf("%-*s", static_cast<int>(width), name.c_str());
+        print_rate(keeper.rates.at(name));
         auto more = keeper.figures.find(name);
         if (more != keeper.figures.end()) {
             for (const auto &[figure, values] : more->second) {
@@ -129,6 +151,7 @@ void take_options(std::vector<std::string> &arguments) {
         return false;
     };
     arguments.erase(std::remove_if(arguments.begin(), arguments.end(), ours), arguments.end());
+    progress.repetitions = static_cast<size_t>(std::max(1, std::atoi(repetitions.c_str())));
     arguments.insert(arguments.begin() + 1, {"--benchmark_enable_random_interleaving=true",
                                              "--benchmark_repetitions=" + repetitions});
 }
@@ -137,6 +160,7 @@ void take_options(std::vector<std::string> &arguments) {
 
 void add_fixed(const std::string &name, uint64_t events, const Run &run) {
     auto count = std::make_shared<uint64_t>(events);
+    progress.rows++;
     benchmark::RegisterBenchmark(name.c_str(),
                                  [=](benchmark::State &state) { measure(state, run, *count); })
         ->UseManualTime()
@@ -146,6 +170,10 @@ void add_fixed(const std::string &name, uint64_t events, const Run &run) {
 
 void add(const std::string &name, const Run &run) {
     add_fixed(name, 0, run);
+}
+
+void add_figures(const std::string &name, const std::function<Outcome()> &run) {
+    add_fixed(name, kNoRate, [run](uint64_t) { return run(); });
 }
 
 void add_peers(const std::string &workload) {
@@ -171,6 +199,7 @@ int run(int argc, char **argv) {
     benchmark::AddCustomContext("cores", places);
     std::printf("cores: %s\n", places.c_str());
     Keeper keeper;
+    progress.begun = race_clock_ns();
     benchmark::RunSpecifiedBenchmarks(&keeper);
     print_table(keeper);
     return keeper.failed ? 1 : 0;

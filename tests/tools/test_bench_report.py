@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+# Tests the benchmarks' report: small made-up results, whose tables are known.
+# SPDX-License-Identifier: Apache-2.0
+"""
+Goal: the page tells medians and ratios of what is in the results, says which targets are
+met and missed and by how much, and never takes for measured what is not.
+Method: results as Google Benchmark writes them, with figures that are easily reckoned;
+the functions of tools/report are called, and once the whole page is written.
+"""
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools" / "report"))
+
+import growth  # noqa: E402
+import page  # noqa: E402
+import tables  # noqa: E402
+import targets  # noqa: E402
+from results import Result, Source, load, sources  # noqa: E402
+from who import ONE_CORE, TWO_CORES, best_of_each  # noqa: E402
+
+SUFFIX = "/iterations:1/repeats:3/manual_time"
+
+
+def data(rows, **figures):
+    """{row: a rate or rates in million/s, or the text of an error} as a program writes it."""
+    entries = []
+    for name, rates in rows.items():
+        if isinstance(rates, str):
+            entries.append({"run_name": name + SUFFIX, "run_type": "iteration",
+                            "error_occurred": True, "error_message": rates})
+            continue
+        for rate in rates if isinstance(rates, list) else [rates]:
+            entries.append({"run_name": name + SUFFIX, "run_type": "iteration", "iterations": 1,
+                            "real_time": 1.0, "items_per_second": rate * 1e6, **figures})
+        entries.append({"run_name": name + SUFFIX, "run_type": "aggregate",
+                        "aggregate_name": "mean", "items_per_second": 12345e6})
+    return {"context": {"date": "2026-01-02T03:04:05+00:00"}, "benchmarks": entries}
+
+
+def result(name, rows, **figures):
+    return Result(name, data(rows, **figures))
+
+
+def verdicts(results):
+    return {target.text: target for target in targets.all_of(results)}
+
+
+class Results(unittest.TestCase):
+    def test_median_of_repetitions_only(self):
+        """Means and other aggregates are left alone; so is the order of repetitions."""
+        row = result("pipe2", {"weir/split/max:1": [9.0, 1.0, 4.0]}).rows["weir/split/max:1"]
+        self.assertEqual(row.rate, 4e6)
+        self.assertEqual(len(row.rates), 3)
+
+    def test_name_and_options(self):
+        name = "ceiling/split/deep,batch:256,mebibytes:4"
+        row = result("pipe2", {name: 1.0}).rows[name]
+        self.assertEqual((row.who, row.placement), ("ceiling", "split"))
+        self.assertEqual(row.options, {"deep": None, "batch": 256.0, "mebibytes": 4.0})
+
+    def test_figures(self):
+        row = result("round_trip", {"weir/split/spin": [1.0]}, p50=300.0).good()[0]
+        self.assertEqual(row.figure("p50"), 300.0)
+        self.assertIsNone(row.figure("p99"))
+        self.assertEqual(list(row.figures), ["p50"])
+
+    def test_a_wrong_row_is_compared_with_nothing(self):
+        broken = result("pipe2", {"weir/split/deep": "a wrong sum", "weir/split/max:1": 2.0})
+        self.assertEqual([row.name for row in broken.good()], ["weir/split/max:1"])
+        self.assertEqual([row.error for row in broken.errors], ["a wrong sum"])
+
+
+class Sources(unittest.TestCase):
+    def test_head_comment(self):
+        pipe = Source(ROOT / "bench" / "pipe2.cc")
+        self.assertEqual(pipe.title, "Pipe of two: a producer, a consumer")
+        self.assertTrue(pipe.part("Question").startswith("How many events"))
+        self.assertNotIn("//", pipe.part("Prediction"))
+
+    def test_every_benchmark_with_rows_says_what_it_asks(self):
+        found = sources(ROOT / "bench")
+        self.assertEqual(list(found)[:2], ["pipe2", "pipe3"])
+        self.assertNotIn("rows", found)
+        for name, source in found.items():
+            self.assertTrue(source.part("Question"), name)
+            self.assertTrue(source.part("Prediction"), name)
+
+
+class Comparisons(unittest.TestCase):
+    rows = {"weir/split/deep": 600.0, "weir/split/max:1000": 400.0, "weir/one_core/deep": 2000.0,
+            "tbb/own/tokens:4": 300.0, "tbb/own/tokens:16": 500.0, "go/spread/channel:8": 60.0,
+            "dpdk/one_core/burst:32": 1000.0}
+
+    def test_like_with_like(self):
+        best = {kind: [row.name for row in best_of_each(result("share", self.rows), kind)]
+                for kind in (TWO_CORES, ONE_CORE)}
+        self.assertEqual(best[TWO_CORES],
+                         ["weir/split/deep", "tbb/own/tokens:16", "go/spread/channel:8"])
+        self.assertEqual(best[ONE_CORE],
+                         ["weir/one_core/deep", "dpdk/one_core/burst:32", "tbb/own/tokens:16"])
+
+    def test_ratios_in_the_table(self):
+        text = "\n".join(tables.compared(result("share", self.rows), TWO_CORES))
+        self.assertIn("| **weir** | `split/deep` | **600** | 600 .. 600 |  |", text)
+        self.assertIn("| oneTBB | `own/tokens:16` | 500 | 500 .. 500 | 1.2 x |", text)
+        self.assertIn("| Go | `spread/channel:8` | 60 | 60 .. 60 | 10 x |", text)
+
+    def test_all_settings_are_there(self):
+        text = "\n".join(tables.all_settings(result("share", self.rows)))
+        for name in self.rows:
+            self.assertIn(f"`{name}`", text)
+
+    def test_short(self):
+        for figure, text in ((0, "0"), (0.0000123, "0.0000123"), (0.07, "0.07"), (1.004, "1"),
+                             (12.34, "12.3"), (640, "640"), (1234.5, "1,234"),
+                             (2500000, "2,500,000")):
+            self.assertEqual(targets.short(figure), text)
+
+
+class Targets(unittest.TestCase):
+    def test_nothing_measured(self):
+        for target in targets.all_of({}):
+            self.assertEqual((target.measured, target.verdict), ("not measured",) * 2, target.text)
+
+    def test_ceilings(self):
+        found = verdicts({"pipe2": result("pipe2", {
+            "weir/split/max:1000": 560.0, "ceiling/split/in_place,max:1000": 800.0,
+            "ceiling/split/ahead,max:1000": 700.0, "ceiling/split/ahead,max:10000": 9999.0,
+            "weir/split/deep": 540.0, "ceiling/split/deep,batch:256,mebibytes:4": 1000.0})})
+        self.assertEqual(
+            [(target.measured, target.verdict) for target in list(found.values())[:3]],
+            [("0.7", "met"), ("0.54", "**missed** by 10 %"), ("not measured",) * 2])
+
+    def test_the_worst_workload_counts(self):
+        results = {name: result(name, {"weir/split/deep": 100.0, "go/own/x": peer})
+                   for name, peer in (("pipe2", 50.0), ("share", 200.0), ("merge", 125.0))}
+        target = verdicts(results)["every workload, two cores: as fast as the best peer"]
+        self.assertEqual(target.measured, "0.5 (share, two cores, against go)")
+        self.assertTrue(target.verdict.startswith("**missed** by 50 %; also: merge, two cores"))
+        self.assertIn("not measured: pipe3, two cores, broadcast, two cores", target.verdict)
+
+    def test_genstage_at_the_same_demand(self):
+        results = {"pipe2": result("pipe2", {
+            "weir/split/max:1000": 400.0, "weir/split/deep": 4000.0, "weir/split/max:1": 2.0,
+            "genstage/own/max:1000": 4.0, "genstage/own/max:1": 0.5})}
+        found = verdicts(results)
+        self.assertEqual(found["every workload at max_demand 1,000: times GenStage"].measured,
+                         "100 (pipe2)")
+        missed = found["every workload at max_demand 1: times GenStage"]
+        self.assertTrue(missed.verdict.startswith("**missed** by 50 %; not measured: pipe3"))
+
+    def test_trips_are_at_most(self):
+        rows = {"weir/split/spin": 300.0, "ceiling/split/line": 100.0,
+                "weir/split/parked": 1100.0, "ceiling/split/futex": 1000.0}
+        both = result("round_trip", {name: 1.0 for name in rows})
+        for name, row in both.rows.items():
+            row.figures = {"p50": [rows[name]], "p99": [rows[name] * 2]}
+        found = verdicts({"round_trip": both})
+        self.assertEqual(found["round trip, spinning: times a cache line's"].verdict,
+                         "**missed** by 20 %")
+        self.assertEqual(found["round trip, parked: times a futex's"].verdict, "met")
+
+    def test_growth(self):
+        found = verdicts({
+            "idle_stages": result("idle_stages", {
+                "weir/split/idle:0": 100.0, "weir/split/idle:10000": 98.0,
+                "weir/one_core/idle:0": 100.0, "weir/one_core/idle:10000": 92.0}),
+            "oversubscribed": result("oversubscribed", {
+                "weir/split/times:1": 100.0, "weir/workers:32/times:16": 75.0})})
+        idle = found["10,000 idle stages: what they take from a busy pipe"]
+        self.assertEqual((idle.measured, idle.verdict),
+                         ("8 % (weir one_core)", "**missed** by 3 %"))
+        many = [target for text, target in found.items() if text.startswith("16 times")][0]
+        self.assertEqual((many.measured, many.verdict), ("0.75 (weir)", "met"))
+
+    def test_none_at_all(self):
+        steady = result("steady", {"weir/split/pipe2": 1.0}, allocations=3)
+        target = verdicts({"steady": steady})["steady state: allocations"]
+        self.assertEqual(target.verdict, "**missed** by 3")
+
+
+class Growth(unittest.TestCase):
+    def test_lines(self):
+        fans = result("fans", {f"weir/{place}/{kind}:{count},max:{most}": 1.0
+                               for place in ("split", "one_core") for kind in ("all", "one")
+                               for count in (1, 10, 100) for most in (10, 1000)})
+        lines = growth.series_of(fans)
+        self.assertEqual(len(lines), 8)
+        self.assertEqual([x for x, _ in lines["weir split all max:10"]], [1, 10, 100])
+
+    def test_workers_stand_in_the_placement(self):
+        spread = result("workers", {"weir/one_core/merge": 2.0, "weir/split/merge": 3.0,
+                                    "weir/workers:4/merge": 4.0})
+        self.assertEqual({label: [x for x, _ in points]
+                          for label, points in growth.series_of(spread).items()},
+                         {"weir merge": [1, 2, 4]})
+
+
+class Page(unittest.TestCase):
+    def write(self, results):
+        with tempfile.TemporaryDirectory() as folder:
+            place = pathlib.Path(folder)
+            for name, content in results.items():
+                (place / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+            self.assertEqual(set(load(place)), set(results))
+            text = page.write(ROOT, place, place).read_text(encoding="utf-8")
+            return text, {path.stem for path in (place / "benchmarks").glob("*.svg")}
+
+    def test_without_results(self):
+        text, drawn = self.write({})
+        self.assertIn("Nothing has been measured yet.", text)
+        self.assertIn("## Pipe of two: a producer, a consumer", text)
+        self.assertEqual(drawn, set())
+
+    def test_with_some(self):
+        wrong = data({"weir/split/deep": "a wrong sum or account", "weir/split/max:1": 2.0,
+                      "go/own/channel:8": 1.0})
+        trips = data({"weir/split/spin": 3.0, "ceiling/split/line": 6.0}, p50=300.0, p99=900.0)
+        idle = data({"weir/split/idle:0": [100.0, 90.0, 80.0], "weir/split/idle:10": 91.0})
+        text, drawn = self.write({"pipe2": wrong, "round_trip": trips, "idle_stages": idle})
+        self.assertIn("- `weir/split/deep` **failed**: a wrong sum or account", text)
+        self.assertIn("| Go | `own/channel:8` | 1 | 1 .. 1 | 2 x |", text)
+        self.assertIn("| 0 | 90 |", text)
+        self.assertIn("2026-01-02 03:04", text)
+        self.assertIn("Not measured.", text)
+        if shutil.which("gnuplot"):
+            self.assertEqual(drawn, {"pipe2", "round_trip", "idle_stages"})
+            for name in drawn:
+                self.assertIn(f"(benchmarks/{name}.svg)", text)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,112 @@
+# The machine and how busy it is: what a figure means depends on both.
+# SPDX-License-Identifier: Apache-2.0
+import os
+import pathlib
+import re
+import subprocess
+
+from who import PEERS
+
+POLICIES = {getattr(os, name, -1): text for name, text in [
+    ("SCHED_OTHER", "normal"), ("SCHED_FIFO", "real-time (fifo)"),
+    ("SCHED_RR", "real-time (round robin)"), ("SCHED_BATCH", "batch")]}
+
+
+def said_by(*command):
+    """What a command prints; "" when it is not there or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def lscpu():
+    """lscpu's lines, in English: {"Model name": ...}."""
+    lines = said_by("env", "LC_ALL=C", "lscpu").splitlines()
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def caches(cpu):
+    """The caches of one core, and the one that all share, as lscpu tells their sums."""
+    found = []
+    for level in ("L1d", "L2", "L3"):
+        match = re.match(r"([\d.]+) (\w+) \((\d+) instances?\)", cpu.get(f"{level} cache", ""))
+        if match:
+            size, unit, count = float(match[1]), match[2], int(match[3])
+            found.append(f"{level} {count} x {size / count:g} {unit}")
+    return ", ".join(found) or "unknown"
+
+
+def virtual(cpu):
+    vendor = cpu.get("Hypervisor vendor")
+    if vendor:
+        return f"yes ({vendor}): what the host does meanwhile is not seen from inside"
+    return "yes" if "hypervisor" in cpu.get("Flags", "") else "no"
+
+
+def compiler(build):
+    """The C compiler and the flags of a build folder."""
+    cache = pathlib.Path(build, "CMakeCache.txt")
+    text = cache.read_text(encoding="utf-8") if cache.exists() else ""
+
+    def variable(name):
+        match = re.search(rf"^{name}:\w+=(.*)$", text, flags=re.M)
+        return match[1] if match else ""
+    version = said_by(variable("CMAKE_C_COMPILER") or "cc", "--version").splitlines()
+    flags = f"{variable('CMAKE_C_FLAGS')} {variable('CMAKE_C_FLAGS_RELEASE')}".strip()
+    return f"{version[0] if version else 'unknown'}; {flags}"
+
+
+def facts(root, build):
+    """What stays the same from one benchmark to the next, in the order to be shown."""
+    cpu = lscpu()
+    usable = sorted(os.sched_getaffinity(0))
+    release = pathlib.Path("/etc/os-release")
+    system = re.search(r'^PRETTY_NAME="(.*)"', release.read_text(encoding="utf-8"), flags=re.M) \
+        if release.exists() else None
+    return {
+        "processor": f"{cpu.get('Model name', 'unknown')} "
+                     f"(family {cpu.get('CPU family', '?')}, model {cpu.get('Model', '?')})",
+        "cores": f"{len(usable)} usable of {cpu.get('CPU(s)', '?')}, "
+                 f"{cpu.get('Thread(s) per core', '?')} thread(s) per core",
+        "caches": caches(cpu),
+        "virtual": virtual(cpu),
+        "system": f"{system[1] if system else 'unknown'}, Linux {os.uname().release}",
+        "compiler": compiler(build),
+        "scheduling": POLICIES.get(os.sched_getscheduler(0), "unknown"),
+        "commit": said_by("git", "-C", str(root), "describe", "--always", "--dirty",
+                          "--exclude=*") or "unknown",
+    }
+
+
+def peer_versions(gen_stage=None):
+    """{who: version} of the peers' packages, as they are installed."""
+    versions = {}
+    for who, (_, package) in PEERS.items():
+        version = said_by("dpkg-query", "--show", "--showformat=${Version}", package)
+        if version:
+            versions[who] = f"{package} {version}"
+    mix = pathlib.Path(gen_stage or "", "mix.exs")
+    if gen_stage and mix.exists():
+        match = re.search(r'@version "([^"]+)"', mix.read_text(encoding="utf-8"))
+        if match:
+            versions["genstage"] = f"gen_stage {match[1]}, {versions.get('genstage', 'elixir')}"
+    return versions
+
+
+class Meter:
+    """What part of the processors' time the host has taken, from here to there."""
+
+    def __init__(self):
+        self.begin = self.times()
+
+    @staticmethod
+    def times():
+        with open("/proc/stat", encoding="utf-8") as file:
+            values = [int(word) for word in file.readline().split()[1:9]]
+        return sum(values), values[7] if len(values) > 7 else 0
+
+    def stolen_percent(self):
+        total, stolen = (now - then for now, then in zip(self.times(), self.begin))
+        return 100.0 * stolen / total if total else 0.0

@@ -1,0 +1,173 @@
+# The page: docs/benchmarks.md with its plots, made of all results that there are.
+# SPDX-License-Identifier: Apache-2.0
+import plots
+import tables
+from growth import growing_keys, series_of
+from results import WORKLOADS, load, sources
+from targets import all_of
+from who import PEERS, is_peer, title
+
+HEAD = """\
+# Benchmarks
+
+<!-- tools/bench writes this page; what is changed by hand is lost. -->
+
+How fast weir is, beside loops written by hand for the same two cores and beside other
+libraries, all measured in turns on one machine. **Read ratios**, and those of one table
+only: machines differ, and one machine differs from hour to hour. To have your own:
+
+    tools/bench --peers            all of it; installs the other libraries first
+    tools/bench                    weir and the hand-written loops
+    tools/bench pipe2 push         only these; the page keeps what it has of the others
+    tools/bench --quick            short runs, for a first look
+    tools/bench --report-only      nothing is run; the page is made again
+
+GenStage takes part when `WEIR_GEN_STAGE` names a checkout of it. What is measured stays in
+the folder `build/release/bench-results`, one JSON file for each benchmark, every repetition
+in it; a run prints its own table, too (`build/release/bench/pipe2 --help` has its options).
+"""
+
+METHOD = """\
+## How it was measured
+
+- **The same work.** Events are filled and summed by the same two functions in every row
+  written in C or C++, and by their counterparts in the other languages. Every run checks
+  its sum, weir's also its accounts (emitted = handled + ...): a run with a wrong one is an
+  error, shown as such, and is compared with nothing.
+- **The same place.** Threads are pinned. Rows are named WHO/PLACEMENT/SETTING: `split` has
+  the side that is one thread on the first core, all others on the second; `spread` the
+  many over both; `own` leaves both cores to the library's own scheduler; `one_core` has
+  all on one. Two cores are compared with two, one with one. oneTBB's `own` takes part in
+  both: it runs a token through all its stages on one thread.
+- **In turns.** All rows of a table are run one after the other in an order drawn anew for
+  each repetition, so that a slow minute of the machine hits all alike. A row runs so many
+  events that a run takes about the time given below, found in runs that also warm it up.
+- **Medians** over the repetitions, beside them the least and the most. Ratios are of
+  medians. "weir is 3 x" means three times as many events per second.
+- **Everybody's best.** Each library was tried with several settings (batch, capacity, wait
+  strategy, threads); its best row is shown, all of them are in the folded tables. Each is
+  a process of its own that sleeps while others are measured.
+- **By hand** are the ceilings of `bench/ceilings.h`: what these cores can do when somebody
+  writes the loop for just this case, without any library.
+- Normal priority unless the table below says otherwise: a real-time priority would starve
+  those whose spinning threads outnumber the cores.
+"""
+
+
+def facts_table(results):
+    """The machine's facts; where runs differ in one, both are said."""
+    known = {}
+    for result in results.values():
+        for key, value in result.run.get("machine", {}).items():
+            known.setdefault(key, [])
+            if value not in known[key]:
+                known[key].append(value)
+    lines = [[key, "; in other runs: ".join(str(value) for value in values)]
+             for key, values in known.items()]
+    versions = {}
+    for result in results.values():
+        versions.update(result.run.get("peers", {}))
+    took_part = {row.who for result in results.values() for row in result.rows.values()
+                 if is_peer(row)}
+    lines += [[title(who), versions[who]] for who in PEERS if who in took_part & set(versions)]
+    return tables.table(["", ""], lines, 2) if lines else ["Nothing has been measured yet."]
+
+
+def runs_table(sources_found, results):
+    """When each benchmark ran, how, and what the machine was at besides."""
+    lines = []
+    for name in sources_found:
+        if name not in results:
+            lines.append([f"`{name}`", "not measured", "", "", "", "", ""])
+            continue
+        run, context = results[name].run, results[name].context
+        lines.append([f"`{name}`", context.get("date", "")[:16].replace("T", " "),
+                      len(results[name].rows), run.get("options", ""),
+                      f"{run.get('seconds', 0):.0f} s", f"{run.get('load', 0):.2f}",
+                      f"{run.get('stolen_percent', 0):.1f} %"])
+    return tables.table(["benchmark", "begun", "rows", "options", "took", "load before",
+                         "stolen by the host"], lines, 2)
+
+
+def targets_table(results):
+    lines = [[target.text, target.wanted, target.measured, target.verdict]
+             for target in all_of(results)]
+    return tables.table(["target", "wanted", "measured (the worst)", "verdict"], lines, 4)
+
+
+def picture(name, source, sub=""):
+    return f"![{source.title}{sub}](benchmarks/{name}.svg)"
+
+
+def kind_of(name, result):
+    """Which tables and which plot suit a benchmark's rows."""
+    if name in WORKLOADS or any(is_peer(row) and row.figure("p50") is None
+                                for row in result.good()):
+        return "workload"
+    if any(row.figure("p50") is not None for row in result.good()):
+        return "latencies"
+    if growing_keys(result) and max(map(len, series_of(result).values())) > 1:
+        return "growth"
+    return "plain"
+
+
+# What draws each kind, and what tells it in tables; plain ones have the full table only.
+PLOTS = {"workload": plots.workload, "latencies": plots.latencies, "growth": plots.growth}
+TABLES = {"workload": tables.workload, "latencies": lambda result: [tables.latencies(result)],
+          "growth": lambda result: [tables.growth(result)]}
+
+
+def section(name, source, result, drawn):
+    """One benchmark: what it asks, what was expected, what came out."""
+    lines = [f"## {source.title}", "", f"`bench/{source.path.name}`", ""]
+    lines += [f"**{word}.** {source.part(word)}\n" for word in ("Question", "Prediction")
+              if source.part(word)]
+    if result is None or not result.rows:
+        return lines + ["Not measured.", ""]
+    failed = tables.errors(result)
+    if failed:
+        lines += [*failed, ""]
+    if not result.good():
+        return lines
+    if drawn:
+        lines += [picture(name, source), ""]
+    kind = kind_of(name, result)
+    if kind in TABLES:
+        for block in TABLES[kind](result):
+            lines += [*block, ""]
+        lines += folded(result)
+    else:
+        lines += tables.all_settings(result)
+    return [*lines, ""]
+
+
+def folded(result):
+    return tables.folded(f"all {len(result.rows)} rows", tables.all_settings(result))
+
+
+def draw(name, source, result, folder):
+    """Draws the benchmark's plot; False when there is none."""
+    if result is None or not result.good():
+        return False
+    kind = kind_of(name, result)
+    if kind not in PLOTS or not plots.available():
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
+    PLOTS[kind](folder / f"{name}.svg", source, result)
+    return True
+
+
+def write(root, results_folder, docs=None):
+    """Makes the page and its plots anew; returns the page's path."""
+    docs = docs or root / "docs"
+    found, results = sources(root / "bench"), load(results_folder)
+    lines = [HEAD, "## The targets", "",
+             "Each was set before it was measured; where several figures count, the worst is",
+             "shown.", "", *targets_table(results), "", METHOD, "## The machine", "",
+             *facts_table(results), "", *runs_table(found, results), ""]
+    for name, source in found.items():
+        result = results.get(name)
+        lines += section(name, source, result, draw(name, source, result, docs / "benchmarks"))
+    page = docs / "benchmarks.md"
+    page.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    return page

@@ -1,0 +1,182 @@
+# The targets, each held against what was measured in one and the same run.
+# SPDX-License-Identifier: Apache-2.0
+"""
+A target is missed when any of its comparisons misses; it shows the worst of them and
+says which the others were.  Where nothing was measured, it says so.
+"""
+import math
+import re
+
+from growth import series_of
+from results import WORKLOADS, best
+from who import CLASSES, ONE_CORE, TWO_CORES, is_peer, rows_of
+
+NOT_MEASURED = "not measured"
+
+
+class Target:
+    """A bound and the figures that it is for: pairs of what it is and how much."""
+
+    def __init__(self, text, goal, pairs, least=True, unit="", absent=()):
+        self.text, self.goal, self.least, self.unit = text, goal, least, unit
+        self.pairs = sorted((pair for pair in pairs if pair[1] is not None),
+                            key=lambda pair: pair[1], reverse=not least)
+        self.absent = list(absent) + [what for what, figure in pairs if figure is None]
+
+    def missed(self):
+        return [pair for pair in self.pairs
+                if (pair[1] < self.goal if self.least else pair[1] > self.goal)]
+
+    @property
+    def wanted(self):
+        return f"at {'least' if self.least else 'most'} {self.goal:g}{self.unit}"
+
+    @property
+    def measured(self):
+        """The worst figure, and what it is of when there are several."""
+        if not self.pairs:
+            return NOT_MEASURED
+        what, figure = self.pairs[0]
+        where = f" ({what})" if what else ""
+        return f"{short(figure)}{self.unit}{where}"
+
+    @property
+    def verdict(self):
+        if not self.pairs:
+            return NOT_MEASURED
+        missed = self.missed()
+        verdict = "met"
+        if missed:
+            verdict = f"**missed** {self.miss(self.pairs[0][1])}"
+            others = ", ".join(f"{what} {short(figure)}" for what, figure in missed[1:])
+            verdict += f"; also: {others}" if others else ""
+        absent = ", ".join(what for what in self.absent if what)
+        return f"{verdict}; {NOT_MEASURED}: {absent}" if absent else verdict
+
+    def miss(self, figure):
+        """By how much a figure misses the goal."""
+        if self.goal == 0 or self.unit == " %":
+            return f"by {short(abs(figure - self.goal))}{self.unit}"
+        return f"by {abs(figure / self.goal - 1) * 100:.0f} %"
+
+
+def short(figure):
+    """Three digits that matter, no exponent."""
+    if figure == 0 or abs(figure) >= 1000:
+        return f"{figure:,.0f}"
+    digits = max(0, 2 - math.floor(math.log10(abs(figure))))
+    text = f"{figure:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def ratio(rows, others):
+    """The best of rows as a multiple of the best of others; None when one has nothing."""
+    one, other = best(rows), best(others)
+    return one.rate / other.rate if one and other else None
+
+
+# --- each of them -----------------------------------------------------------------------------
+
+def ceilings(results):
+    """The hand-written loops of the pipe of two."""
+    pipe = results.get("pipe2")
+
+    def against(ours, pattern):
+        if pipe is None:
+            return None
+        bounds = [row for row in pipe.of("ceiling") if re.fullmatch(pattern, row.name)]
+        return ratio(pipe.good(ours), bounds)
+    yield Target("pipe of two, default demand, of the best hand-written loop", 0.7,
+                 [("", against("weir/split/max:1000", r"ceiling/split/\w+,max:1000"))])
+    yield Target("pipe of two, deep demand, of the best deep ring by hand", 0.6,
+                 [("", against("weir/split/deep", r"ceiling/split/deep.*"))])
+    yield Target("pipe of two on one worker, of the bare loop", 0.6,
+                 [("", against("weir/one_core/max:1000", r"ceiling/one_core/loop,max:1000"))])
+
+
+def ahead_of_peers(result, name, kind):
+    """weir's best as a multiple of the best peer's, like with like, and who that is."""
+    if result is None:
+        return f"{name}, {kind}", None
+    rows = rows_of(result, kind)
+    peers = [row for row in rows if is_peer(row)]
+    ours = [row for row in rows if row.who == "weir"]
+    against = f", against {best(peers).who}" if peers else ""
+    return f"{name}, {kind}{against}", ratio(ours, peers)
+
+
+def peers(results):
+    for kind in CLASSES:
+        yield Target(f"every workload, {kind}: as fast as the best peer", 1,
+                     [ahead_of_peers(results.get(name), name, kind) for name in WORKLOADS])
+    yield Target("push, one by one: ahead of every queue and channel", 1,
+                 [ahead_of_peers(results.get("push"), "push", kind) for kind in CLASSES])
+
+
+def genstage(results):
+    """The same graph at the same demand; GenStage's own scheduler has both cores."""
+    for demand, goal in ((1000, 40), (10000, 40), (1, 8)):
+        pairs = []
+        for name in WORKLOADS:
+            rows = rows_of(results[name], TWO_CORES) if name in results else []
+            rows = [row for row in rows if row.options.get("max") == demand]
+            pairs.append((name, ratio([row for row in rows if row.who == "weir"],
+                                      [row for row in rows if row.who == "genstage"])))
+        yield Target(f"every workload at max_demand {demand:,}: times GenStage", goal, pairs)
+
+
+def trips(results):
+    result = results.get("round_trip")
+
+    def against(ours, bound, figure):
+        rows = [result.rows.get(name) for name in (ours, bound)] if result else [None]
+        values = [row.figure(figure) if row else None for row in rows]
+        return values[0] / values[1] if all(values) else None
+    yield Target("round trip, spinning: times a cache line's", 2.5, least=False, pairs=[
+        ("p50", against("weir/split/spin", "ceiling/split/line", "p50"))])
+    yield Target("round trip, parked: times a futex's", 1.2, least=False, pairs=[
+        (figure, against("weir/split/parked", "ceiling/split/futex", figure))
+        for figure in ("p50", "p99")])
+
+
+def grown(results, name, compare):
+    """compare(rate at each x) for each of weir's series in a benchmark of growth."""
+    lines = series_of(results[name], "weir") if name in results else {}
+    pairs = [(label, compare({x: row.rate for x, row in points}))
+             for label, points in lines.items()]
+    if any(figure is not None for _, figure in pairs):
+        pairs = [pair for pair in pairs if pair[1] is not None]  # not every line goes that far
+    return pairs or [("", None)]
+
+
+def growth(results):
+    def between(few, many, formula):
+        return lambda at: formula(at[few], at[many]) if few in at and many in at else None
+    yield Target("10,000 idle stages: what they take from a busy pipe", 5, least=False, unit=" %",
+                 pairs=grown(results, "idle_stages",
+                             between(0, 10000, lambda few, many: (1 - many / few) * 100)))
+    yield Target("10,000 subscriptions: times the cost per event of 10", 2, least=False,
+                 pairs=grown(results, "subscriptions",
+                             between(10, 10000, lambda few, many: few / many)))
+    yield Target("16 times as many workers as cores: of the rate with as many as cores", 0.5,
+                 pairs=grown(results, "oversubscribed",
+                             between(1, 16, lambda few, many: many / few)))
+
+
+def figures(results, name, figure):
+    """Every row of weir's that has this figure."""
+    rows = results[name].of("weir") if name in results else []
+    pairs = [(f"{row.placement}/{row.setting}", row.figure(figure)) for row in rows]
+    return [pair for pair in pairs if pair[1] is not None] or [("", None)]
+
+
+def quiet(results):
+    yield Target("steady state: allocations", 0, least=False,
+                 pairs=figures(results, "steady", "allocations"))
+    yield Target("an idle runtime: of a processor", 0.1, least=False, unit=" %",
+                 pairs=figures(results, "idle_cpu", "cpu_percent"))
+
+
+def all_of(results):
+    for part in (ceilings, peers, genstage, trips, growth, quiet):
+        yield from part(results)
