@@ -2,36 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tbb_site.h"
 
-#include <pthread.h>
-
 namespace flow {
-
-namespace {
-
-// Asked for once, by the first case, when nothing has been pinned yet.
-race_cores the_cores() {
-    static const race_cores cores = race_cores_pick();
-    return cores;
-}
-
-void pin(unsigned core) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(static_cast<size_t>(core == 0 ? the_cores().sender : the_cores().receiver), &set);
-    (void)pthread_setaffinity_np(pthread_self(), sizeof set, &set);
-}
-
-} // namespace
-
-Pinned::Pinned(unsigned core) {
-    (void)the_cores();
-    (void)pthread_getaffinity_np(pthread_self(), sizeof before_, &before_);
-    pin(core);
-}
-
-Pinned::~Pinned() {
-    (void)pthread_setaffinity_np(pthread_self(), sizeof before_, &before_);
-}
 
 Pins::Pins(tbb::task_arena &arena, unsigned cores)
     : tbb::task_scheduler_observer(arena), cores_(cores) {
@@ -43,24 +14,33 @@ Pins::~Pins() {
 }
 
 void Pins::on_scheduler_entry(bool is_worker) {
-    pin(is_worker && cores_ > 1 ? 1 : 0);
+    pin_this_thread(is_worker && cores_ > 1 ? 1 : 0);
 }
 
-Site::Site(unsigned cores)
+Site::Site(unsigned cores, unsigned reserved)
     : pinned_(0), limit_(tbb::global_control::max_allowed_parallelism, cores),
-      arena_(static_cast<int>(cores), 1), pins_(arena_, cores) {}
+      arena_(static_cast<int>(cores - 1 + reserved), reserved), pins_(arena_, cores) {}
 
 Vectors::~Vectors() {
+    for (const std::vector<Slab *> &slabs : near_) {
+        for (Slab *slab : slabs) delete slab;
+    }
     for (Slab *slab : pool_.rest()) delete slab;
 }
 
-Slab *Vectors::empty_slab() {
+Slab *Vectors::take() {
+    std::vector<Slab *> &near = near_.local();
+    if (!near.empty()) {
+        Slab *slab = near.back();
+        near.pop_back();
+        return slab;
+    }
     Slab *slab = pool_.take();
     return slab != nullptr ? slab : new Slab;
 }
 
 Slab *Vectors::next(Range &range, unsigned readers) {
-    Slab *slab = empty_slab();
+    Slab *slab = take();
     slab->readers.store(readers, std::memory_order_relaxed);
     fill_next(slab->words, size_, range);
     return slab;
@@ -71,10 +51,31 @@ uint64_t Vectors::finish(Slab *slab) {
     // The only reader left needs no locked instruction to know that it is.
     if (slab->readers.load(std::memory_order_acquire) == 1 ||
         slab->readers.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        slab->readers.store(1, std::memory_order_relaxed);
-        if (!pool_.give(slab)) delete slab;
+        give(slab);
     }
     return sum;
+}
+
+Vectors::Parts Vectors::split(Slab *slab) {
+    Parts parts;
+    std::array<std::vector<uint64_t> *, kConsumers> words;
+    for (unsigned key = 0; key < kConsumers; key++) {
+        parts[key] = take();
+        parts[key]->readers.store(1, std::memory_order_relaxed);
+        words[key] = &parts[key]->words;
+    }
+    split_words(slab->words, words);
+    give(slab);
+    return parts;
+}
+
+void Vectors::give(Slab *slab) {
+    std::vector<Slab *> &near = near_.local();
+    if (near.size() < kMostNear) {
+        near.push_back(slab);
+    } else if (!pool_.give(slab)) {
+        delete slab;
+    }
 }
 
 } // namespace flow

@@ -7,26 +7,15 @@
 #ifndef BENCH_PEERS_FLOW_TBB_SITE_H
 #define BENCH_PEERS_FLOW_TBB_SITE_H
 
+#include "pinned.h"
 #include "words.h"
 
+#include <oneapi/tbb/enumerable_thread_specific.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
 #include <oneapi/tbb/task_scheduler_observer.h>
-#include <sched.h>
 
 namespace flow {
-
-// The calling thread on the first or second core, until the end of the scope.
-class Pinned {
-  public:
-    explicit Pinned(unsigned core);
-    ~Pinned();
-    Pinned(const Pinned &) = delete;
-    Pinned &operator=(const Pinned &) = delete;
-
-  private:
-    cpu_set_t before_;
-};
 
 class Pins : public tbb::task_scheduler_observer {
   public:
@@ -40,10 +29,14 @@ class Pins : public tbb::task_scheduler_observer {
 
 class Site {
   public:
-    explicit Site(unsigned cores);
+    // With a reserved slot the thread that calls is one of the arena's; else it has
+    // workers only.
+    explicit Site(unsigned cores, unsigned reserved = 1);
 
     // Calls the body on this thread, inside the arena.
-    template <class Body> auto execute(const Body &body) { return arena_.execute(body); }
+    template <class Body> auto execute(const Body &body) {
+        return arena_.execute(body);
+    }
 
   private:
     Pinned pinned_;
@@ -52,7 +45,7 @@ class Site {
     Pins pins_;
 };
 
-struct Slab {
+struct alignas(64) Slab {
     std::vector<uint64_t> words;
     std::atomic<unsigned> readers{1};
 };
@@ -62,9 +55,24 @@ class Items {
   public:
     using Message = uint64_t;
 
-    Message next(Range &range, unsigned /*readers*/ = 1) { return range.next++; }
-    void twice(Message &message) { message += message; }
-    uint64_t finish(Message message) { return message; }
+    Message next(Range &range, unsigned /*readers*/ = 1) {
+        return range.next++;
+    }
+    void twice(Message &message) {
+        message += message;
+    }
+    uint64_t finish(Message message) {
+        return message;
+    }
+
+    // A word's part is itself; to all other consumers it is nothing.
+    using Parts = uint64_t;
+    Parts split(Message message) {
+        return message;
+    }
+    uint64_t finish(Parts parts, unsigned key) {
+        return parts % kConsumers == key ? parts : 0;
+    }
 };
 
 // Messages that point to a vector of words; the last reader puts it back in the pool.
@@ -78,16 +86,31 @@ class Vectors {
     Vectors &operator=(const Vectors &) = delete;
 
     Slab *next(Range &range, unsigned readers = 1);
-    Slab *empty_slab();
-    void twice(Slab *slab) { double_words(slab->words.data(), slab->words.size()); }
+    void twice(Slab *slab) {
+        double_words(slab->words.data(), slab->words.size());
+    }
     uint64_t finish(Slab *slab);
 
+    // One vector for each consumer, some perhaps empty.
+    using Parts = std::array<Slab *, kConsumers>;
+    Parts split(Slab *slab);
+    uint64_t finish(const Parts &parts, unsigned key) {
+        return finish(parts[key]);
+    }
+
   private:
+    static constexpr size_t kMostNear = 64;
+
+    Slab *take();
+    void give(Slab *slab);
+
     size_t size_;
+    // Of each thread, since what it has just read is in its cache; and of all.
+    tbb::enumerable_thread_specific<std::vector<Slab *>> near_;
     Pool<Slab *> pool_;
 };
 
-// The setting's name after the manner's, and what a run is given.
+// Calls run with the setting's name and the size of vectors, 0 for items.
 template <class Run>
 void for_each_kind(const std::string &manner, std::initializer_list<size_t> sizes, const Run &run) {
     run(manner + ",item", size_t{0});

@@ -12,8 +12,8 @@ namespace {
 constexpr size_t kLanes = 2;
 constexpr size_t kGroup = 4 * kLanes;
 
-typedef uint64_t Lanes __attribute__((vector_size(kLanes * sizeof(uint64_t)),
-                                      aligned(sizeof(uint64_t)), may_alias));
+typedef uint64_t Lanes
+    __attribute__((vector_size(kLanes * sizeof(uint64_t)), aligned(sizeof(uint64_t)), may_alias));
 
 } // namespace
 

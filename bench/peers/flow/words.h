@@ -35,8 +35,12 @@ struct Range {
     uint64_t next;
     uint64_t end;
 
-    bool empty() const { return next == end; }
-    uint64_t left() const { return end - next; }
+    bool empty() const {
+        return next == end;
+    }
+    uint64_t left() const {
+        return end - next;
+    }
 };
 
 // Part `index` of `parts` of the stream of `events` words.
@@ -85,7 +89,9 @@ template <class T> class Pool {
         return room;
     }
 
-    const std::vector<T> &rest() const { return free_; }
+    const std::vector<T> &rest() const {
+        return free_;
+    }
 
   private:
     static constexpr size_t kMost = 4096;
@@ -95,7 +101,9 @@ template <class T> class Pool {
         peer::Wait wait(true);
         while (locked_.exchange(true, std::memory_order_acquire)) wait.again();
     }
-    void unlock() { locked_.store(false, std::memory_order_release); }
+    void unlock() {
+        locked_.store(false, std::memory_order_release);
+    }
 
     alignas(128) std::atomic<bool> locked_{false};
     std::vector<T> free_;
