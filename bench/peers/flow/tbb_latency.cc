@@ -7,6 +7,8 @@
 // other wherever their tasks are run.
 #include "tbb_site.h"
 
+#include "order.h"
+
 #include <deque>
 #include <oneapi/tbb/flow_graph.h>
 #include <optional>
@@ -16,6 +18,28 @@ namespace flow {
 namespace {
 
 namespace graphs = tbb::flow;
+
+// A foreign thread's wait for the worker.  Nothing promises that one comes: oneTBB takes
+// it that somebody waits in the arena where tasks are, and a run was once seen to stand
+// still.  So after some tens of milliseconds this thread does wait there, and so helps.
+class Patience {
+  public:
+    explicit Patience(graphs::graph &all) : all_(all) {}
+
+    void again() {
+        if (++pauses_ % kMostPauses == 0) {
+            all_.wait_for_all();
+        } else {
+            ck_pr_stall();
+        }
+    }
+
+  private:
+    static constexpr uint64_t kMostPauses = uint64_t{1} << 20;
+
+    graphs::graph &all_;
+    uint64_t pauses_ = 0;
+};
 
 // Calls run(graph) on this thread, outside the arena or inside it.
 template <class Run> peer::Outcome on_edge(bool inside, const Run &run) {
@@ -53,7 +77,7 @@ peer::Outcome round_trip_external(graphs::graph &all, uint64_t events) {
     double left = start;
     for (uint64_t value = 1; value <= events; value++) {
         echo.try_put(value);
-        peer::Wait wait(false);
+        Patience wait(all);
         uint64_t seen;
         while ((seen = answer.load(std::memory_order_acquire)) != value) wait.again();
         sum += seen;
@@ -104,8 +128,8 @@ peer::Outcome push(graphs::graph &all, uint64_t events) {
     }
     double start = race_clock_ns();
     size_t next = 0;
-    peer::Wait wait(false);
     for (uint64_t value = 1; value <= events; value++) {
+        Patience wait(all);
         while (!nodes[next].try_put(value)) {
             next = (next + 1) % kConsumers;
             if (next == 0) wait.again();
