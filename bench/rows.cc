@@ -17,10 +17,10 @@ namespace rows {
 namespace {
 
 constexpr uint64_t kGrowth = 4;           // at most, from one run that is too short to the next
-constexpr uint64_t kFirstEvents = 256;    // of the first run ever
+constexpr uint64_t kFirstEvents = 16;     // of the first run ever
 constexpr double kShareForEstimate = 0.5; // of a run's time: enough to tell the speed
 
-constexpr uint64_t kNoRate = UINT64_MAX;    // as a number of events: they do not count
+constexpr uint64_t kNoRate = UINT64_MAX; // as a number of events: they do not count
 
 double run_ms = 50;
 

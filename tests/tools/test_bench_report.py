@@ -183,6 +183,9 @@ class Targets(unittest.TestCase):
         steady = result("steady", {"weir/split/pipe2": 1.0}, allocations=3)
         target = verdicts({"steady": steady})["steady state: allocations"]
         self.assertEqual(target.verdict, "**missed** by 3")
+        steady = result("steady", {"weir/split/pipe2": "a wrong sum or account"})
+        target = verdicts({"steady": steady})["steady state: allocations"]
+        self.assertEqual(target.verdict, "**missed** altogether")
 
 
 class Growth(unittest.TestCase):
@@ -222,7 +225,8 @@ class Page(unittest.TestCase):
         wrong = data({"weir/split/deep": "a wrong sum or account", "weir/split/max:1": 2.0,
                       "go/own/channel:8": 1.0})
         trips = data({"weir/split/spin": 3.0, "ceiling/split/line": 6.0}, p50=300.0, p99=900.0)
-        idle = data({"weir/split/idle:0": [100.0, 90.0, 80.0], "weir/split/idle:10": 91.0})
+        idle = data({"weir/split/idle:0": [100.0, 90.0, 80.0], "weir/split/idle:10": 91.0,
+                     "weir/split/idle:100": 92.0})
         text, drawn = self.write({"pipe2": wrong, "round_trip": trips, "idle_stages": idle})
         self.assertIn("- `weir/split/deep` **failed**: a wrong sum or account", text)
         self.assertIn("| Go | `own/channel:8` | 1 | 1 .. 1 | 2 x |", text)

@@ -106,7 +106,7 @@ def kind_of(name, result):
         return "workload"
     if any(row.figure("p50") is not None for row in result.good()):
         return "latencies"
-    if growing_keys(result) and max(map(len, series_of(result).values())) > 1:
+    if growing_keys(result) and max(map(len, series_of(result).values())) > 2:
         return "growth"
     return "plain"
 
@@ -135,14 +135,10 @@ def section(name, source, result, drawn):
     if kind in TABLES:
         for block in TABLES[kind](result):
             lines += [*block, ""]
-        lines += folded(result)
-    else:
-        lines += tables.all_settings(result)
-    return [*lines, ""]
-
-
-def folded(result):
-    return tables.folded(f"all {len(result.rows)} rows", tables.all_settings(result))
+    every = tables.all_settings(result)
+    if kind in TABLES and any(row.rates for row in result.good()):
+        every = tables.folded(f"all {len(result.rows)} rows", every)
+    return [*lines, *every, ""]
 
 
 def draw(name, source, result, folder):

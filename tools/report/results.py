@@ -40,11 +40,12 @@ class Row:
     @property
     def good(self):
         """A row with a wrong sum in any repetition is compared with nothing."""
-        return self.error is None and bool(self.rates)
+        return self.error is None and bool(self.rates or self.figures)
 
     @property
     def rate(self):
-        return statistics.median(self.rates)
+        """Of a row that has figures only, nothing."""
+        return statistics.median(self.rates) if self.rates else 0.0
 
     def figure(self, name):
         values = self.figures.get(name)
@@ -113,7 +114,7 @@ class Source:
     def __init__(self, path):
         self.path = path
         text = path.read_text(encoding="utf-8")
-        self.has_rows = "rows::run(" in text
+        self.has_rows = "return rows::run(" in text
         lines = []
         for line in text.splitlines():
             if not line.startswith("//"):

@@ -3,8 +3,9 @@
 import statistics
 
 from growth import measure, name_of_x, series_of
+from results import best
 from targets import short
-from who import CLASSES, best_of_each, is_peer, rows_of, title
+from who import CLASSES, belongs, best_of_each, is_peer, rows_of, title
 
 LATENCIES = ("p50", "p99", "p99.9")
 
@@ -58,20 +59,32 @@ def compared(result, kind):
 
 def all_settings(result):
     """Every row with all its figures; ratios are to weir's best in the same comparison."""
-    figures = sorted({name for row in result.rows.values() for name in row.figures})
-    ours = {kind: next((row for row in best_of_each(result, kind) if row.who == "weir"), None)
-            for kind in CLASSES}
-    kinds = {row.name: kind for kind in reversed(CLASSES) for row in rows_of(result, kind)}
-    peers = any(is_peer(row) for row in result.rows.values())
-    lines = []
-    for row in sorted(result.good(), key=lambda row: -row.rate):
-        own = ours.get(kinds.get(row.name))
-        line = [f"`{row.name}`", millions(row.rate), spread(row.rates, 1e-6)]
-        line += [times(own, row) if own else ""] if peers else []
-        line += [figure_cell(row, name) for name in figures]
-        lines.append(line)
-    heads = ["row", "million/s", "least .. most", *(["weir's best is"] if peers else []), *figures]
-    return table(heads, lines)
+    rows = sorted(result.good(), key=lambda row: -row.rate)
+    columns = [("row", lambda row: f"`{row.name}`")]
+    if any(row.rates for row in rows):
+        columns += rate_columns(rows)
+    if any(is_peer(row) for row in rows):
+        columns.append(("weir's best is", lambda row: ratio_cell(result, row)))
+    for name in sorted({name for row in rows for name in row.figures}):
+        columns.append((name, lambda row, name=name: figure_cell(row, name)))
+    return table([head for head, _ in columns],
+                 [[cell(row) for _, cell in columns] for row in rows])
+
+
+def rate_columns(rows):
+    """In millions, unless none comes near one."""
+    unit, scale = ("million/s", 1e-6) if rows[0].rate > 1e5 else ("per second", 1)
+    return [(unit, lambda row: short(row.rate * scale)),
+            ("least .. most", lambda row: spread(row.rates, scale) if row.rates else "")]
+
+
+def ratio_cell(result, row):
+    """Against weir's best in the comparison that the row belongs to first."""
+    for kind in CLASSES:
+        if belongs(row, kind):
+            ours = best([other for other in rows_of(result, kind) if other.who == "weir"])
+            return times(ours, row) if ours else ""
+    return ""
 
 
 def figure_cell(row, name):

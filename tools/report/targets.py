@@ -55,6 +55,8 @@ class Target:
 
     def miss(self, figure):
         """By how much a figure misses the goal."""
+        if math.isinf(figure):
+            return "altogether"
         if self.goal == 0 or self.unit == " %":
             return f"by {short(abs(figure - self.goal))}{self.unit}"
         return f"by {abs(figure / self.goal - 1) * 100:.0f} %"
@@ -62,6 +64,8 @@ class Target:
 
 def short(figure):
     """Three digits that matter, no exponent."""
+    if math.isinf(figure):
+        return "a wrong run"
     if figure == 0 or abs(figure) >= 1000:
         return f"{figure:,.0f}"
     digits = max(0, 2 - math.floor(math.log10(abs(figure))))
@@ -164,9 +168,10 @@ def growth(results):
 
 
 def figures(results, name, figure):
-    """Every row of weir's that has this figure."""
-    rows = results[name].of("weir") if name in results else []
-    pairs = [(f"{row.placement}/{row.setting}", row.figure(figure)) for row in rows]
+    """Every row of weir's that has this figure; a wrong row, which has none, misses."""
+    rows = results[name].rows.values() if name in results else []
+    pairs = [(f"{row.placement}/{row.setting}",
+              math.inf if row.error is not None else row.figure(figure)) for row in rows]
     return [pair for pair in pairs if pair[1] is not None] or [("", None)]
 
 
