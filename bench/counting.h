@@ -17,15 +17,16 @@ class Counting {
     const weir_allocator &allocator() const {
         return table;
     }
+
+    // Calls of alloc.
     uint64_t calls() const {
         return made;
-    } // of alloc
+    }
+
+    // Asked for and not freed.
     int64_t bytes() const {
         return live;
-    } // asked for and not freed
-    int64_t most_bytes() const {
-        return most;
-    } // that `bytes` ever was
+    }
 
   private:
     static void *alloc(void *context, size_t bytes, size_t alignment);
@@ -34,7 +35,6 @@ class Counting {
     weir_allocator table;
     std::atomic<uint64_t> made{0};
     std::atomic<int64_t> live{0};
-    std::atomic<int64_t> most{0};
 };
 
 #endif

@@ -20,6 +20,15 @@ constexpr Setting kSettings[] = {
 
 } // namespace
 
+graph_shape shape_of(const Workload &workload, unsigned workers) {
+    graph_shape shape = {};
+    shape.kind = workload.kind;
+    shape.middles = workload.middles;
+    shape.workers = workers;
+    shape.event_bytes = sizeof(uint64_t);
+    return shape;
+}
+
 std::string place_name(unsigned workers) {
     if (workers == 1) return "one_core";
     return workers == 2 ? "split" : "workers:" + std::to_string(workers);

@@ -8,6 +8,21 @@
 
 namespace rows {
 
+// The workloads that are graphs.
+struct Workload {
+    const char *name;
+    graph_kind kind;
+    unsigned middles;
+};
+
+constexpr Workload kWorkloads[] = {
+    {"pipe2", GRAPH_PIPE, 0},          {"pipe3", GRAPH_PIPE, 1},          {"share", GRAPH_SHARE, 0},
+    {"broadcast", GRAPH_BROADCAST, 0}, {"partition", GRAPH_PARTITION, 0}, {"merge", GRAPH_MERGE, 0},
+};
+
+// At the default demand, of events of 8 bytes.
+graph_shape shape_of(const Workload &workload, unsigned workers);
+
 // weir/split and weir/one_core at max_demand 1, 1,000 (the default) and 10,000, and deep:
 // 1,000,000, asked for by 8,000; and what the peers' programs know of the workload.
 void add_graph(const std::string &workload, graph_kind kind, unsigned middles = 0);

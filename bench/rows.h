@@ -37,6 +37,9 @@ void add(const std::string &name, const Run &run);
 // The same with a given number of events in every run.
 void add_fixed(const std::string &name, uint64_t events, const Run &run);
 
+// A row without a rate: what counts are its figures, which one run tells.
+void add_figures(const std::string &name, const std::function<Outcome()> &run);
+
 // A row for each case of this workload that a program in the folder peers/, beside
 // this one, knows.  The programs are started here and end with this one.
 void add_peers(const std::string &workload);

@@ -13,17 +13,6 @@
 
 namespace {
 
-struct Workload {
-    const char *name;
-    graph_kind kind;
-    unsigned middles;
-};
-
-constexpr Workload kWorkloads[] = {
-    {"pipe2", GRAPH_PIPE, 0},          {"pipe3", GRAPH_PIPE, 1},          {"share", GRAPH_SHARE, 0},
-    {"broadcast", GRAPH_BROADCAST, 0}, {"partition", GRAPH_PARTITION, 0}, {"merge", GRAPH_MERGE, 0},
-};
-
 void add_aggregate(unsigned workers) {
     pipes_shape shape = {workers < 2 ? 1 : workers / 2, workers, 1000, 0};
     rows::add("weir/" + rows::place_name(workers) + "/aggregate",
@@ -36,12 +25,8 @@ int main(int argc, char **argv) {
     unsigned cores = race_cores_count();
     for (unsigned workers : {1u, 2u, 4u, 8u, 16u}) {
         if (workers > 2 && workers > cores) break;
-        for (const Workload &workload : kWorkloads) {
-            graph_shape shape = {};
-            shape.kind = workload.kind;
-            shape.middles = workload.middles;
-            shape.workers = workers;
-            rows::add_weir(shape, workload.name);
+        for (const rows::Workload &workload : rows::kWorkloads) {
+            rows::add_weir(rows::shape_of(workload, workers), workload.name);
         }
         add_aggregate(workers);
     }
