@@ -133,8 +133,11 @@ def run_plain(name, arguments):
 
 def left(done, names, at):
     """How long the rest takes, by how long those before took."""
-    minutes = sum(done) / len(done) * (len(names) - at) / 60
-    return f", about {minutes:.0f} min left" if at < len(names) else ""
+    seconds = sum(done) / len(done) * (len(names) - at)
+    if at == len(names):
+        return ""
+    amount = f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
+    return f", about {amount} left"
 
 
 def run_all(names, with_rows, arguments, peers, show):

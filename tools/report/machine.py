@@ -1,5 +1,6 @@
 # The machine and how busy it is: what a figure means depends on both.
 # SPDX-License-Identifier: Apache-2.0
+import json
 import os
 import pathlib
 import re
@@ -46,16 +47,13 @@ def virtual(cpu):
 
 
 def compiler(build):
-    """The C compiler and the flags of a build folder."""
-    cache = pathlib.Path(build, "CMakeCache.txt")
-    text = cache.read_text(encoding="utf-8") if cache.exists() else ""
-
-    def variable(name):
-        match = re.search(rf"^{name}:\w+=(.*)$", text, flags=re.M)
-        return match[1] if match else ""
-    version = said_by(variable("CMAKE_C_COMPILER") or "cc", "--version").splitlines()
-    flags = f"{variable('CMAKE_C_FLAGS')} {variable('CMAKE_C_FLAGS_RELEASE')}".strip()
-    return f"{version[0] if version else 'unknown'}; {flags}"
+    """The C compiler of a build folder, and how it optimises the library's files."""
+    commands = pathlib.Path(build, "compile_commands.json")
+    files = json.loads(commands.read_text(encoding="utf-8")) if commands.exists() else []
+    words = next((one["command"].split() for one in files if "/src/" in one["file"]), ["cc"])
+    version = said_by(words[0], "--version").splitlines()
+    flags = [word for word in words if re.match(r"-(O|m|f(?!visibility|PIC)|DNDEBUG)", word)]
+    return " ".join([version[0] if version else "unknown", *flags])
 
 
 def facts(root, build):

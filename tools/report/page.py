@@ -1,11 +1,15 @@
 # The page: docs/benchmarks.md with its plots, made of all results that there are.
 # SPDX-License-Identifier: Apache-2.0
+import textwrap
+
 import plots
 import tables
 from growth import growing_keys, series_of
 from results import WORKLOADS, load, sources
 from targets import all_of
 from who import PEERS, is_peer, title
+
+WIDTH = 96  # of running text
 
 HEAD = """\
 # Benchmarks
@@ -22,9 +26,9 @@ only: machines differ, and one machine differs from hour to hour. To have your o
     tools/bench --quick            short runs, for a first look
     tools/bench --report-only      nothing is run; the page is made again
 
-GenStage takes part when `WEIR_GEN_STAGE` names a checkout of it. What is measured stays in
-the folder `build/release/bench-results`, one JSON file for each benchmark, every repetition
-in it; a run prints its own table, too (`build/release/bench/pipe2 --help` has its options).
+GenStage takes part when the variable WEIR_GEN_STAGE names a checkout of it. What is measured
+stays in the folder `build/release/bench-results`, one JSON file for each benchmark, every
+repetition in it.
 """
 
 METHOD = """\
@@ -120,8 +124,9 @@ TABLES = {"workload": tables.workload, "latencies": lambda result: [tables.laten
 def section(name, source, result, drawn):
     """One benchmark: what it asks, what was expected, what came out."""
     lines = [f"## {source.title}", "", f"`bench/{source.path.name}`", ""]
-    lines += [f"**{word}.** {source.part(word)}\n" for word in ("Question", "Prediction")
-              if source.part(word)]
+    for word in ("Question", "Prediction"):
+        if source.part(word):
+            lines += [*textwrap.wrap(f"**{word}.** {source.part(word)}", WIDTH), ""]
     if result is None or not result.rows:
         return lines + ["Not measured.", ""]
     failed = tables.errors(result)
@@ -158,8 +163,9 @@ def write(root, results_folder, docs=None):
     docs = docs or root / "docs"
     found, results = sources(root / "bench"), load(results_folder)
     lines = [HEAD, "## The targets", "",
-             "Each was set before it was measured; where several figures count, the worst is",
-             "shown.", "", *targets_table(results), "", METHOD, "## The machine", "",
+             "Each was set before it was measured. Where several figures count, the worst is",
+             "shown.", "",
+             *targets_table(results), "", METHOD, "## The machine", "",
              *facts_table(results), "", *runs_table(found, results), ""]
     for name, source in found.items():
         result = results.get(name)
