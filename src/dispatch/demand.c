@@ -19,6 +19,7 @@
  *
  * One owner, the producer's worker: no threads.
  */
+#include "base/attributes.h"
 #include "base/rng.h"
 #include "dispatch/seam.h"
 
@@ -147,7 +148,7 @@ static uint64_t give_shuffled(struct line *line, weir_run *run, uint64_t left) {
 static void demand_dispatch(void *state, weir_run *run, uint64_t count) {
     struct line *line = state;
     uint64_t left = count;
-    if (line->shuffle && line->open > 0) left = give_shuffled(line, run, left);
+    if (WEIR__UNLIKELY(line->shuffle) && line->open > 0) left = give_shuffled(line, run, left);
     while (left > 0 && line->open > 0) left -= give(line, run, line->first, left);
     line->pending -= left < line->pending ? left : line->pending;
 }

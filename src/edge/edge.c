@@ -76,11 +76,6 @@ void weir__edge_release(struct weir__edge *edge) {
 
 /* ---- the consumer's side ------------------------------------------------- */
 
-void weir__edge_ask(struct weir__edge *edge, uint64_t count) {
-    edge->asked += count;
-    weir__store_release_u64(&edge->ring.consumer.asked, edge->asked); /* D1 -> D2 */
-}
-
 void weir__edge_ask_by_hand(struct weir__edge *edge, uint64_t count) {
     weir__store_relaxed_u32(&edge->wants, 1); /* out with asked: D1 -> D2 */
     weir__edge_ask(edge, count);
@@ -89,23 +84,21 @@ void weir__edge_ask_by_hand(struct weir__edge *edge, uint64_t count) {
     }
 }
 
-bool weir__edge_take(struct weir__edge *edge, struct weir__entry *out) {
-    if (!weir__ring_pop(&edge->ring, out)) {
-        if (!edge->closing || weir__queue_empty(&edge->overflow)) {
-            return false;
-        }
-        struct weir__item item = weir__queue_pop(&edge->overflow);
-        weir__entry_set(out, &item);
+bool weir__edge_take_overflow(struct weir__edge *edge, struct weir__entry *out) {
+    if (!edge->closing || weir__queue_empty(&edge->overflow)) {
+        return false;
     }
+    struct weir__item item = weir__queue_pop(&edge->overflow);
+    weir__entry_set(out, &item);
     edge->received += out->count;
     return true;
 }
 
-bool weir__edge_made_room(const struct weir__edge *edge) {
-    if (WEIR__UNLIKELY(weir__edge_shared(edge) != NULL)) {
+bool weir__edge_made_room_slow(const struct weir__edge *edge) {
+    if (weir__edge_shared(edge) != NULL) {
         return weir__shared_made_room(edge);
     }
-    return edge->can_overflow && weir__edge_wants_room(edge) &&
+    return weir__edge_wants_room(edge) &&
            weir__ring_count(&edge->ring) <= edge->ring.ck.size / 2;
 }
 
@@ -116,11 +109,11 @@ bool weir__edge_wants_room(const struct weir__edge *edge) {
     return !edge->closing && weir__load_relaxed_u32(&edge->ring.producer.wants_room) != 0;
 }
 
-bool weir__edge_has_events(const struct weir__edge *edge) {
-    if (WEIR__UNLIKELY(weir__edge_shared(edge) != NULL)) {
+bool weir__edge_has_events_slow(const struct weir__edge *edge) {
+    if (weir__edge_shared(edge) != NULL) {
         return weir__shared_has_events(edge);
     }
-    return !weir__ring_empty(&edge->ring) || (edge->closing && !edge->ended);
+    return edge->closing && !edge->ended;
 }
 
 bool weir__edge_complete(const struct weir__edge *edge) {
@@ -158,8 +151,8 @@ static bool make_room(struct weir__edge *edge, const struct weir__queue *queue, 
     return straight || weir__queue_reserve(&edge->overflow, items);
 }
 
-uint64_t weir__edge_send(struct weir__edge *edge, struct weir__queue *queue, uint64_t count,
-                         struct weir__pool *pool) {
+uint64_t weir__edge_send_slices(struct weir__edge *edge, struct weir__queue *queue, uint64_t count,
+                                struct weir__pool *pool) {
     uint64_t left = count;
     uint64_t lost = 0;
     bool before = weir__queue_empty(&edge->overflow);
@@ -185,15 +178,8 @@ uint64_t weir__edge_send(struct weir__edge *edge, struct weir__queue *queue, uin
     return lost;
 }
 
-uint64_t weir__edge_demand(struct weir__edge *edge) {
-    uint64_t asked = weir__load_acquire_u64(&edge->ring.consumer.asked); /* D1 -> D2 */
-    uint64_t more = asked - edge->asked_seen;
-    edge->asked_seen = asked;
-    return more;
-}
-
-bool weir__edge_flush(struct weir__edge *edge) {
-    if (WEIR__UNLIKELY(edge->shared != NULL)) {
+bool weir__edge_flush_overflow(struct weir__edge *edge) {
+    if (edge->shared != NULL) {
         return weir__shared_flush(edge->shared, edge);
     }
     bool moved = false;
@@ -213,11 +199,8 @@ bool weir__edge_flush(struct weir__edge *edge) {
     return moved;
 }
 
-bool weir__edge_has_demand(const struct weir__edge *edge) {
-    if (weir__load_relaxed_u64(&edge->ring.consumer.asked) != edge->asked_seen) {
-        return true;
-    }
-    if (WEIR__UNLIKELY(edge->shared != NULL)) {
+bool weir__edge_has_room_to_flush(const struct weir__edge *edge) {
+    if (edge->shared != NULL) {
         return weir__shared_has_room(edge->shared, edge);
     }
     return !weir__queue_empty(&edge->overflow) &&

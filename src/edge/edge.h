@@ -44,6 +44,7 @@
 #define WEIR__EDGE_EDGE_H
 
 #include "base/attributes.h"
+#include "edge/entry.h"
 #include "edge/outlet.h"
 #include "edge/window.h"
 #include "memory/queue.h"
@@ -133,25 +134,54 @@ struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir
 void weir__edge_hold(struct weir__edge *edge);
 void weir__edge_release(struct weir__edge *edge);
 
+/* What the edge is taken from instead of its ring, or NULL. */
+static inline struct weir__shared *weir__edge_shared(const struct weir__edge *edge) {
+    return weir__load_acquire_ptr(&edge->shared); /* Y1 -> Y2 (shared.h) */
+}
+
 /* ---- the consumer's side ------------------------------------------------- */
 
 /* Asks for `count` more: moves asked (D1 -> D2).  Then touch the outbox. */
-void weir__edge_ask(struct weir__edge *edge, uint64_t count);
+static inline void weir__edge_ask(struct weir__edge *edge, uint64_t count) {
+    edge->asked += count;
+    weir__store_release_u64(&edge->ring.consumer.asked, edge->asked); /* D1 -> D2 */
+}
 
 /* The same, of a consumer that asks by itself: it may be able to take again. */
 void weir__edge_ask_by_hand(struct weir__edge *edge, uint64_t count);
 
 /* Takes the next entry, of the ring, or after CLOSE of the overflow. */
-bool weir__edge_take(struct weir__edge *edge, struct weir__entry *out);
+bool weir__edge_take_overflow(struct weir__edge *edge, struct weir__entry *out);
+
+static inline bool weir__edge_take(struct weir__edge *edge, struct weir__entry *out) {
+    if (!weir__ring_pop(&edge->ring, out)) {
+        return edge->closing && weir__edge_take_overflow(edge, out);
+    }
+    edge->received += out->count;
+    return true;
+}
 
 /* After a pass that took entries: a hint that the producer waits for the room. */
-bool weir__edge_made_room(const struct weir__edge *edge);
+bool weir__edge_made_room_slow(const struct weir__edge *edge);
+
+static inline bool weir__edge_made_room(const struct weir__edge *edge) {
+    bool may_wait = edge->can_overflow || weir__edge_shared(edge) != NULL;
+    return may_wait && weir__edge_made_room_slow(edge);
+}
 
 /* Behind the fence of cooling (W1 -> W2): whether it waits, for certain. */
 bool weir__edge_wants_room(const struct weir__edge *edge);
 
 /* True when there is something to take, or an end to act on. */
-bool weir__edge_has_events(const struct weir__edge *edge);
+bool weir__edge_has_events_slow(const struct weir__edge *edge);
+
+static inline bool weir__edge_has_events(const struct weir__edge *edge) {
+    if (!weir__ring_empty(&edge->ring)) {
+        return true;
+    }
+    bool more = edge->closing || weir__edge_shared(edge) != NULL;
+    return more && weir__edge_has_events_slow(edge);
+}
 
 /* After CLOSE: true when all that was sent has been received. */
 bool weir__edge_complete(const struct weir__edge *edge);
@@ -162,17 +192,61 @@ bool weir__edge_complete(const struct weir__edge *edge);
  * Takes `count` events from the front of `queue` and sends them as one message.
  * What no memory allows to queue is dropped and counted: returns how many.
  */
-uint64_t weir__edge_send(struct weir__edge *edge, struct weir__queue *queue, uint64_t count,
-                         struct weir__pool *pool);
+uint64_t weir__edge_send_slices(struct weir__edge *edge, struct weir__queue *queue, uint64_t count,
+                                struct weir__pool *pool);
+
+/* The same when it is one slice and the ring has room; false: it is not, or has none. */
+static inline bool weir__edge_send_straight(struct weir__edge *edge, struct weir__queue *queue,
+                                            uint64_t count, struct weir__pool *pool) {
+    if (weir__queue_at(queue, 0)->count < count || !weir__queue_empty(&edge->overflow)) {
+        return false;
+    }
+    struct weir__entry *slot = weir__ring_reserve(&edge->ring);
+    if (slot == NULL) {
+        return false;
+    }
+    struct weir__item item = weir__queue_take(queue, count, pool);
+    item.flags &= WEIR__SHARED;
+    weir__entry_fill(slot, &item, pool);
+    weir__ring_commit(&edge->ring, slot);
+    edge->sent += count;
+    return true;
+}
+
+static inline uint64_t weir__edge_send(struct weir__edge *edge, struct weir__queue *queue,
+                                       uint64_t count, struct weir__pool *pool) {
+    if (WEIR__LIKELY(weir__edge_send_straight(edge, queue, count, pool))) {
+        return 0;
+    }
+    return weir__edge_send_slices(edge, queue, count, pool);
+}
 
 /* How many events were asked for since this was last asked (D1 -> D2). */
-uint64_t weir__edge_demand(struct weir__edge *edge);
+static inline uint64_t weir__edge_demand(struct weir__edge *edge) {
+    uint64_t asked = weir__load_acquire_u64(&edge->ring.consumer.asked); /* D1 -> D2 */
+    uint64_t more = asked - edge->asked_seen;
+    edge->asked_seen = asked;
+    return more;
+}
 
 /* Moves overflow into the ring: true when the consumer, or the takers, are to be told. */
-bool weir__edge_flush(struct weir__edge *edge);
+bool weir__edge_flush_overflow(struct weir__edge *edge);
+
+static inline bool weir__edge_flush(struct weir__edge *edge) {
+    bool waits = !weir__queue_empty(&edge->overflow) || edge->shared != NULL;
+    return waits && weir__edge_flush_overflow(edge);
+}
 
 /* True when there is new demand, or room for the overflow. */
-bool weir__edge_has_demand(const struct weir__edge *edge);
+bool weir__edge_has_room_to_flush(const struct weir__edge *edge);
+
+static inline bool weir__edge_has_demand(const struct weir__edge *edge) {
+    if (weir__load_relaxed_u64(&edge->ring.consumer.asked) != edge->asked_seen) {
+        return true;
+    }
+    bool waits = !weir__queue_empty(&edge->overflow) || edge->shared != NULL;
+    return waits && weir__edge_has_room_to_flush(edge);
+}
 
 /*
  * Empties ring, overflow and `returned`, oldest first, into `out`: for whom

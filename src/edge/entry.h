@@ -30,8 +30,12 @@ static inline void weir__entry_fill(struct weir__entry *entry, const struct weir
     uint64_t bytes = (uint64_t)item->count * item->event_bytes;
     weir__entry_set(entry, item);
     if (bytes <= WEIR__ENTRY_INLINE_BYTES && (item->flags & WEIR__MORE) == 0) {
-        memcpy(entry->events, weir__block_at(item->block, item->first, item->event_bytes),
-               (size_t)bytes);
+        const void *events = weir__block_at(item->block, item->first, item->event_bytes);
+        if (bytes == sizeof(uint64_t)) { /* the most common, and then no call */
+            memcpy(entry->events, events, sizeof(uint64_t));
+        } else {
+            memcpy(entry->events, events, (size_t)bytes);
+        }
         entry->block = NULL;
         entry->flags = 0;
         weir__block_drop(item->block, pool);

@@ -6,11 +6,8 @@
 
 #include "edge/shared.h"
 
-void weir__edge_heat(struct weir__edge *edge, enum weir__direction direction) {
+void weir__edge_heat_cold(struct weir__edge *edge, enum weir__direction direction) {
     struct weir__ready_edge *ready = &edge->ready[direction];
-    if (ready->hot) {
-        return;
-    }
     if (edge->local) {
         weir__store_relaxed_u32(&ready->raised, 1); /* no other worker looks */
     } else if (weir__exchange_u32(&ready->raised, 1) != 0) {
@@ -27,16 +24,8 @@ void weir__edge_unheat(struct weir__edge *edge, enum weir__direction direction) 
     }
 }
 
-void weir__outbox_touch(struct weir__outbox *outbox, struct weir__edge *edge,
-                        enum weir__direction direction) {
-    if (edge->local) {
-        /* An end that has not begun looks at the edge when it begins. */
-        if (direction == WEIR__DEMAND ? edge->attached : edge->subscribed) {
-            weir__edge_heat(edge, direction);
-            weir__ready_queue(edge->at[direction], true);
-        }
-        return;
-    }
+void weir__outbox_touch_abroad(struct weir__outbox *outbox, struct weir__edge *edge,
+                               enum weir__direction direction) {
     struct weir__ready_edge *ready = &edge->ready[direction];
     for (uint32_t i = 0; i < outbox->count; i++) {
         if (outbox->pending[i] == ready) {

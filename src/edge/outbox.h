@@ -27,10 +27,6 @@ struct weir__outbox {
 /* Something was published for whoever takes first. */
 void weir__outbox_touch_shared(struct weir__outbox *outbox, struct weir__shared *shared);
 
-/* Something was published on the edge, in that direction. */
-void weir__outbox_touch(struct weir__outbox *outbox, struct weir__edge *edge,
-                        enum weir__direction direction);
-
 void weir__outbox_flush_pending(struct weir__outbox *outbox);
 
 static inline void weir__outbox_flush(struct weir__outbox *outbox) {
@@ -43,12 +39,35 @@ static inline void weir__outbox_flush(struct weir__outbox *outbox) {
  * The owner of that end makes it hot, holding a reference, unless it is or a
  * publisher is bringing it.
  */
-void weir__edge_heat(struct weir__edge *edge, enum weir__direction direction);
+void weir__edge_heat_cold(struct weir__edge *edge, enum weir__direction direction);
+
+static inline void weir__edge_heat(struct weir__edge *edge, enum weir__direction direction) {
+    if (!edge->ready[direction].hot) {
+        weir__edge_heat_cold(edge, direction);
+    }
+}
 
 /*
  * The owner lets a hot edge go, and its reference with it; while the edge is
  * polled, the reference is left to the poller, who still looks at the edge.
  */
 void weir__edge_unheat(struct weir__edge *edge, enum weir__direction direction);
+
+/* Something was published on the edge, in that direction. */
+void weir__outbox_touch_abroad(struct weir__outbox *outbox, struct weir__edge *edge,
+                               enum weir__direction direction);
+
+static inline void weir__outbox_touch(struct weir__outbox *outbox, struct weir__edge *edge,
+                                      enum weir__direction direction) {
+    if (!edge->local) {
+        weir__outbox_touch_abroad(outbox, edge, direction);
+        return;
+    }
+    /* An end that has not begun looks at the edge when it begins. */
+    if (direction == WEIR__DEMAND ? edge->attached : edge->subscribed) {
+        weir__edge_heat(edge, direction);
+        weir__ready_queue(edge->at[direction], true);
+    }
+}
 
 #endif

@@ -119,10 +119,6 @@ uint64_t weir__shared_recall(struct weir__shared *shared, struct weir__queue *ou
 
 /* ---- a taker's side ------------------------------------------------------ */
 
-static inline struct weir__shared *weir__edge_shared(const struct weir__edge *edge) {
-    return weir__load_acquire_ptr(&edge->shared); /* Y1 -> Y2 */
-}
-
 /* Takes the oldest entry, if the taker may. */
 bool weir__shared_take(struct weir__edge *edge, struct weir__entry *out);
 

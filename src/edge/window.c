@@ -25,25 +25,3 @@ uint64_t weir__window_cover(struct weir__window *window, uint64_t count) {
     window->outstanding += more;
     return more;
 }
-
-void weir__window_message(struct weir__window *window) {
-    window->covered = window->outstanding;
-}
-
-uint64_t weir__window_batch(const struct weir__window *window, uint64_t left) {
-    uint64_t largest = window->max - window->min;
-    return left < largest ? left : largest;
-}
-
-uint64_t weir__window_take(struct weir__window *window, uint64_t count, uint64_t *excess) {
-    uint64_t counted = count < window->covered ? count : window->covered;
-    *excess += count - counted;
-    window->covered -= counted;
-    uint64_t rest = window->outstanding - counted;
-    if (rest > window->min) {
-        window->outstanding = rest;
-        return 0;
-    }
-    window->outstanding = window->max;
-    return window->max - rest;
-}

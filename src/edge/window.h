@@ -35,16 +35,33 @@ void weir__window_open(struct weir__window *window, uint64_t max, uint64_t min);
 uint64_t weir__window_cover(struct weir__window *window, uint64_t count);
 
 /* A message begins. */
-void weir__window_message(struct weir__window *window);
+static inline void weir__window_message(struct weir__window *window) {
+    window->covered = window->outstanding;
+}
 
 /* The size of the message's next batch, of which `left` events remain. */
-uint64_t weir__window_batch(const struct weir__window *window, uint64_t left);
+static inline uint64_t weir__window_batch(const struct weir__window *window, uint64_t left) {
+    uint64_t largest = window->max - window->min;
+    return left < largest ? left : largest;
+}
 
 /*
  * A batch of `count` is accounted for.
  * Returns how many events to ask for after it was handled (0: none);
  * *excess is increased by those beyond the demand.
  */
-uint64_t weir__window_take(struct weir__window *window, uint64_t count, uint64_t *excess);
+static inline uint64_t weir__window_take(struct weir__window *window, uint64_t count,
+                                         uint64_t *excess) {
+    uint64_t counted = count < window->covered ? count : window->covered;
+    *excess += count - counted;
+    window->covered -= counted;
+    uint64_t rest = window->outstanding - counted;
+    if (rest > window->min) {
+        window->outstanding = rest;
+        return 0;
+    }
+    window->outstanding = window->max;
+    return window->max - rest;
+}
 
 #endif

@@ -32,11 +32,6 @@
 _Static_assert(offsetof(struct weir__block, spare) == 64, "the filling worker has its own line");
 _Static_assert(sizeof(struct weir__block) == WEIR__BLOCK_HEADER_BYTES, "header size");
 
-/* True while `here` is the worker that fills the block: only then is spare looked at. */
-static bool filling(const struct weir__block *block, const struct weir__pool *here) {
-    return here == block->home && block->spare > 0;
-}
-
 /* Gives `count` references back; with the last ones the block goes home. */
 static void block_release(struct weir__block *block, uint32_t count, struct weir__pool *here) {
     /*
@@ -55,7 +50,7 @@ static void block_release(struct weir__block *block, uint32_t count, struct weir
 
 void weir__block_hold(struct weir__block *block, struct weir__pool *here) {
     WEIR__CHECK(weir__load_relaxed_u32(&block->refs) > 0);
-    if (!filling(block, here)) {
+    if (!weir__block_filling(block, here)) {
         weir__fetch_add_u32(&block->refs, 1);
         return;
     }
@@ -67,17 +62,12 @@ void weir__block_hold(struct weir__block *block, struct weir__pool *here) {
     block->spare--;
 }
 
-void weir__block_drop(struct weir__block *block, struct weir__pool *here) {
-    if (!filling(block, here)) {
-        block_release(block, 1, here);
-        return;
-    }
-    block->spare++;
-    WEIR__CHECK(block->spare <= weir__load_relaxed_u32(&block->refs));
+void weir__block_release(struct weir__block *block, struct weir__pool *here) {
+    block_release(block, 1, here);
 }
 
 void weir__block_close(struct weir__block *block, struct weir__pool *here) {
-    WEIR__CHECK(filling(block, here));
+    WEIR__CHECK(weir__block_filling(block, here));
     uint32_t spare = block->spare;
     block->spare = 0;
     block_release(block, spare, here);

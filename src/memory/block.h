@@ -21,6 +21,7 @@
 #define WEIR__MEMORY_BLOCK_H
 
 #include "base/atomic.h"
+#include "base/check.h"
 
 #include <ck_stack.h>
 #include <stdbool.h>
@@ -72,8 +73,23 @@ static inline void *weir__block_at(const struct weir__block *block, uint32_t ind
 /* One more reference.  here: the calling worker's pool, NULL elsewhere. */
 void weir__block_hold(struct weir__block *block, struct weir__pool *here);
 
+/* True while `here` is the worker that fills the block: only then is spare looked at. */
+static inline bool weir__block_filling(const struct weir__block *block,
+                                       const struct weir__pool *here) {
+    return here == block->home && block->spare > 0;
+}
+
 /* One reference less; the last one sends the block home.  here: as above. */
-void weir__block_drop(struct weir__block *block, struct weir__pool *here);
+void weir__block_release(struct weir__block *block, struct weir__pool *here);
+
+static inline void weir__block_drop(struct weir__block *block, struct weir__pool *here) {
+    if (!weir__block_filling(block, here)) {
+        weir__block_release(block, here);
+        return;
+    }
+    block->spare++;
+    WEIR__CHECK(block->spare <= weir__load_relaxed_u32(&block->refs));
+}
 
 /*
  * The home worker stops filling a block: gives its spare references back.

@@ -165,8 +165,7 @@ static void flush_chain(struct weir__pool_chain *chain) {
     *chain = (struct weir__pool_chain){0};
 }
 
-void weir__pool_flush(struct weir__pool *pool) {
-    if (!pool->chained) return;
+void weir__pool_flush_chains(struct weir__pool *pool) {
     for (int i = 0; i < WEIR__POOL_CHAINS; i++) flush_chain(&pool->chains[i]);
     pool->chained = false;
 }

@@ -80,7 +80,11 @@ struct weir__block *weir__pool_room(struct weir__pool *pool, struct weir__block 
 void weir__pool_put(struct weir__block *block, struct weir__pool *here);
 
 /* Sends the outgoing chains home.  Owner only; at the end of each turn. */
-void weir__pool_flush(struct weir__pool *pool);
+void weir__pool_flush_chains(struct weir__pool *pool);
+
+static inline void weir__pool_flush(struct weir__pool *pool) {
+    if (pool->chained) weir__pool_flush_chains(pool);
+}
 
 /*
  * Takes in what others sent home, so that it counts as `back`.  Owner only;

@@ -45,19 +45,10 @@ static bool grow(struct weir__queue *queue, uint32_t capacity) {
     return true;
 }
 
-bool weir__queue_reserve(struct weir__queue *queue, uint32_t items) {
-    if (items <= queue->capacity - queue->count) return true;
+bool weir__queue_grow(struct weir__queue *queue, uint32_t items) {
     if (items > CAPACITY_LAST - queue->count) return false;
     uint32_t capacity = weir__round_up_power_of_two_u32(queue->count + items);
     return grow(queue, capacity < CAPACITY_FIRST ? CAPACITY_FIRST : capacity);
-}
-
-bool weir__queue_push(struct weir__queue *queue, struct weir__item item) {
-    if (!weir__queue_reserve(queue, 1)) return false;
-    queue->count++;
-    *weir__queue_at(queue, queue->count - 1) = item;
-    queue->events += item.count;
-    return true;
 }
 
 bool weir__queue_push_front(struct weir__queue *queue, struct weir__item item) {
@@ -114,15 +105,6 @@ uint64_t weir__queue_run(const struct weir__queue *queue, uint64_t most) {
     return run < most ? run : most;
 }
 
-struct weir__item weir__queue_pop(struct weir__queue *queue) {
-    WEIR__CHECK(!weir__queue_empty(queue));
-    struct weir__item item = *weir__queue_at(queue, 0);
-    queue->head++;
-    queue->count--;
-    queue->events -= item.count;
-    return item;
-}
-
 /* Takes `events` events, fewer than it has, off the front item. */
 static void shorten_front(struct weir__queue *queue, uint32_t events) {
     struct weir__item *front = weir__queue_at(queue, 0);
@@ -131,12 +113,10 @@ static void shorten_front(struct weir__queue *queue, uint32_t events) {
     queue->events -= events;
 }
 
-struct weir__item weir__queue_take(struct weir__queue *queue, uint64_t events,
-                                   struct weir__pool *here) {
-    const struct weir__item *front = weir__queue_at(queue, 0);
-    WEIR__CHECK(!weir__queue_empty(queue) && !is_mark(front) && events > 0);
-    if (events >= front->count) return weir__queue_pop(queue); /* its reference moves along */
-    struct weir__item head = *front;
+struct weir__item weir__queue_take_head(struct weir__queue *queue, uint64_t events,
+                                        struct weir__pool *here) {
+    struct weir__item head = *weir__queue_at(queue, 0);
+    WEIR__CHECK(!is_mark(&head) && events > 0);
     head.count = (uint32_t)events;
     head.flags |= WEIR__MORE;
     weir__block_hold(head.block, here);

@@ -14,6 +14,8 @@
 #ifndef WEIR__MEMORY_QUEUE_H
 #define WEIR__MEMORY_QUEUE_H
 
+#include "base/attributes.h"
+#include "base/check.h"
 #include "memory/block.h"
 
 struct weir__allocator;
@@ -54,13 +56,12 @@ void weir__queue_open(struct weir__queue *queue, const struct weir__allocator *a
 /* Drops every slice and frees the memory.  Marks are the caller's to empty. */
 void weir__queue_close(struct weir__queue *queue, struct weir__pool *here);
 
-/* Append / put in front.  The queue takes over the item's reference.  false: no
- * memory, nothing changed (the reference is still the caller's). */
-bool weir__queue_push(struct weir__queue *queue, struct weir__item item);
-bool weir__queue_push_front(struct weir__queue *queue, struct weir__item item);
-
 /* Makes room for `items` more, so that that many pushes cannot fail. */
-bool weir__queue_reserve(struct weir__queue *queue, uint32_t items);
+bool weir__queue_grow(struct weir__queue *queue, uint32_t items);
+
+static inline bool weir__queue_reserve(struct weir__queue *queue, uint32_t items) {
+    return WEIR__LIKELY(items <= queue->capacity - queue->count) || weir__queue_grow(queue, items);
+}
 
 static inline bool weir__queue_empty(const struct weir__queue *queue) {
     return queue->count == 0;
@@ -70,6 +71,18 @@ static inline bool weir__queue_empty(const struct weir__queue *queue) {
 static inline struct weir__item *weir__queue_at(const struct weir__queue *queue, uint32_t index) {
     return &queue->items[(queue->head + index) & (queue->capacity - 1)];
 }
+
+/* Append / put in front.  The queue takes over the item's reference.  false: no
+ * memory, nothing changed (the reference is still the caller's). */
+static inline bool weir__queue_push(struct weir__queue *queue, struct weir__item item) {
+    if (!weir__queue_reserve(queue, 1)) return false;
+    queue->count++;
+    *weir__queue_at(queue, queue->count - 1) = item;
+    queue->events += item.count;
+    return true;
+}
+
+bool weir__queue_push_front(struct weir__queue *queue, struct weir__item item);
 
 /*
  * As push and push_front, for a slice that belongs to no message: joined with its
@@ -84,15 +97,31 @@ bool weir__queue_prepend(struct weir__queue *queue, struct weir__item item,
 uint64_t weir__queue_run(const struct weir__queue *queue, uint64_t most);
 
 /* Removes the front item and returns it; its reference is the caller's. */
-struct weir__item weir__queue_pop(struct weir__queue *queue);
+static inline struct weir__item weir__queue_pop(struct weir__queue *queue) {
+    WEIR__CHECK(!weir__queue_empty(queue));
+    struct weir__item item = *weir__queue_at(queue, 0);
+    queue->head++;
+    queue->count--;
+    queue->events -= item.count;
+    return item;
+}
 
 /*
  * Takes at most `events` (> 0) events from the front item, which is a slice:
  * the whole of it, or its head, for which one more reference is held.  The
  * head of a split item is flagged MORE.
  */
-struct weir__item weir__queue_take(struct weir__queue *queue, uint64_t events,
-                                   struct weir__pool *here);
+struct weir__item weir__queue_take_head(struct weir__queue *queue, uint64_t events,
+                                        struct weir__pool *here);
+
+static inline struct weir__item weir__queue_take(struct weir__queue *queue, uint64_t events,
+                                                 struct weir__pool *here) {
+    WEIR__CHECK(!weir__queue_empty(queue));
+    if (events < weir__queue_at(queue, 0)->count) {
+        return weir__queue_take_head(queue, events, here);
+    }
+    return weir__queue_pop(queue); /* its reference moves along */
+}
 
 /* Drops `events` events (at most those before the first mark) from the front. */
 void weir__queue_drop(struct weir__queue *queue, uint64_t events, struct weir__pool *here);

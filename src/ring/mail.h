@@ -63,6 +63,11 @@ struct weir__mail {
 /* Sends; wakes the worker if need be. */
 void weir__mail_send(struct weir__bell *bell, struct weir__mail *mail);
 
+/* The owner: true when there is mail. */
+static inline bool weir__mail_pending(const struct weir__bell *bell) {
+    return weir__load_relaxed_ptr(&bell->mail.head) != NULL;
+}
+
 /*
  * The owner: takes all mail, oldest first, linked by `next`.  NULL: none.
  */

@@ -44,54 +44,24 @@ void weir__ready_push(struct weir__ready_edge *edge, struct weir__ready_stage *s
     }
 }
 
-/* The run list: doubly linked, in the order of running. */
-
 static void enqueue(struct weir__bell *bell, struct weir__ready_stage *stage, bool first) {
     stage->queued = true;
     bell->run_count++;
-    stage->run_next = first ? bell->run_first : NULL;
-    stage->run_previous = first ? NULL : bell->run_last;
-    if (stage->run_previous != NULL) {
-        stage->run_previous->run_next = stage;
-    } else {
+    if (bell->run_first == NULL) {
+        stage->run_next = NULL;
         bell->run_first = stage;
-    }
-    if (stage->run_next != NULL) {
-        stage->run_next->run_previous = stage;
+        bell->run_last = stage;
+    } else if (first) {
+        stage->run_next = bell->run_first;
+        bell->run_first = stage;
     } else {
+        stage->run_next = NULL;
+        bell->run_last->run_next = stage;
         bell->run_last = stage;
     }
 }
 
-static void dequeue(struct weir__bell *bell, struct weir__ready_stage *stage) {
-    stage->queued = false;
-    bell->run_count--;
-    if (stage->run_previous != NULL) {
-        stage->run_previous->run_next = stage->run_next;
-    } else {
-        bell->run_first = stage->run_next;
-    }
-    if (stage->run_next != NULL) {
-        stage->run_next->run_previous = stage->run_previous;
-    } else {
-        bell->run_last = stage->run_previous;
-    }
-    stage->run_next = NULL;
-    stage->run_previous = NULL;
-}
-
-struct weir__ready_stage *weir__bell_next(struct weir__bell *bell) {
-    struct weir__ready_stage *stage = bell->run_first;
-    if (stage != NULL) {
-        dequeue(bell, stage);
-    }
-    return stage;
-}
-
-void weir__ready_queue(struct weir__ready_stage *stage, bool first) {
-    if (stage->queued) {
-        return;
-    }
+void weir__ready_enqueue(struct weir__ready_stage *stage, bool first) {
     if (!stage->held) {
         if (weir__exchange_u32(&stage->raised, 1) != 0) {
             return; /* a publisher has pushed it, or is about to */
@@ -113,10 +83,7 @@ static ck_stack_entry_t *reversed(ck_stack_entry_t *entry) {
     return result;
 }
 
-void weir__bell_collect(struct weir__bell *bell) {
-    if (weir__load_relaxed_ptr(&bell->stages.head) == NULL) {
-        return;
-    }
+void weir__bell_take_raised(struct weir__bell *bell) {
     ck_stack_entry_t *entry = reversed(ck_stack_batch_pop_upmc(&bell->stages)); /* S1 -> S2 */
     while (entry != NULL) {
         ck_stack_entry_t *next = entry->next;
@@ -148,12 +115,9 @@ bool weir__bell_park(struct weir__bell *bell, uint64_t deadline_ns) {
     return woken;
 }
 
-void weir__ready_collect(struct weir__ready_stage *stage,
-                         void (*take)(void *context, struct weir__ready_edge *edge),
-                         void *context) {
-    if (weir__load_relaxed_ptr(&stage->edges.head) == NULL) {
-        return;
-    }
+void weir__ready_take_raised(struct weir__ready_stage *stage,
+                             void (*take)(void *context, struct weir__ready_edge *edge),
+                             void *context) {
     ck_stack_entry_t *entry = reversed(ck_stack_batch_pop_upmc(&stage->edges)); /* S1 -> S2 */
     while (entry != NULL) {
         ck_stack_entry_t *next = entry->next;

@@ -82,7 +82,6 @@ struct weir__ready_stage {
     /* the owner's */
     _Alignas(128) struct weir__ready_list hot[2]; /* by direction */
     struct weir__ready_stage *run_next;
-    struct weir__ready_stage *run_previous;
     uint32_t polls;
     bool held;    /* the owner is who raised is 1 for: it runs or is queued */
     bool queued;  /* in the bell's run list                                 */
@@ -122,17 +121,38 @@ void weir__bell_ring(struct weir__bell *bell);
 /* ---- the owner's side ---------------------------------------------------- */
 
 /* Takes what other workers raised into the run list. */
-void weir__bell_collect(struct weir__bell *bell);
+void weir__bell_take_raised(struct weir__bell *bell);
+
+static inline void weir__bell_collect(struct weir__bell *bell) {
+    if (weir__load_relaxed_ptr(&bell->stages.head) != NULL) {
+        weir__bell_take_raised(bell);
+    }
+}
+
+/* weir__ready_queue for a stage that is not in the run list. */
+void weir__ready_enqueue(struct weir__ready_stage *stage, bool first);
 
 /*
  * Puts a stage into the run list, unless it is there or a publisher is just
  * bringing it: `raised` is a token, and who sets it brings the stage.
  * first: ahead of the others.
  */
-void weir__ready_queue(struct weir__ready_stage *stage, bool first);
+static inline void weir__ready_queue(struct weir__ready_stage *stage, bool first) {
+    if (!stage->queued) {
+        weir__ready_enqueue(stage, first);
+    }
+}
 
 /* Takes the first stage out of the run list; NULL: there is none. */
-struct weir__ready_stage *weir__bell_next(struct weir__bell *bell);
+static inline struct weir__ready_stage *weir__bell_next(struct weir__bell *bell) {
+    struct weir__ready_stage *stage = bell->run_first;
+    if (stage != NULL) {
+        bell->run_first = stage->run_next;
+        bell->run_count--;
+        stage->queued = false;
+    }
+    return stage;
+}
 
 /*
  * Sleeps until rung or until deadline_ns, unless something is there already.
@@ -147,8 +167,17 @@ bool weir__bell_pending(const struct weir__bell *bell);
  * Takes the edges that other workers raised.  For each, `take` is called, and
  * puts it on a hot list (weir__ready_heat) or lets go of it.
  */
-void weir__ready_collect(struct weir__ready_stage *stage,
-                         void (*take)(void *context, struct weir__ready_edge *edge), void *context);
+void weir__ready_take_raised(struct weir__ready_stage *stage,
+                             void (*take)(void *context, struct weir__ready_edge *edge),
+                             void *context);
+
+static inline void weir__ready_collect(struct weir__ready_stage *stage,
+                                       void (*take)(void *context, struct weir__ready_edge *edge),
+                                       void *context) {
+    if (weir__load_relaxed_ptr(&stage->edges.head) != NULL) {
+        weir__ready_take_raised(stage, take, context);
+    }
+}
 
 /* Puts an edge on its stage's hot list / takes it off. */
 void weir__ready_heat(struct weir__ready_stage *stage, struct weir__ready_edge *edge);

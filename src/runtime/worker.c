@@ -184,6 +184,9 @@ static bool deliver_all(struct weir__worker *worker, struct weir__mail *mail) {
  * the load that STOP_ALL came with: so the stack is taken again before it acts.
  */
 static bool take_mail(struct weir__worker *worker) {
+    if (WEIR__LIKELY(!weir__mail_pending(&worker->bell))) {
+        return false;
+    }
     struct weir__mail *mail = weir__mail_take(&worker->bell);
     bool any = mail != NULL;
     bool stop = false;

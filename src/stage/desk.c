@@ -60,9 +60,9 @@ static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, 
     struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
     uint64_t lost = weir__edge_send(edge, queue, count, &stage->host->pool);
     weir__count(&stage->host->counters.sent, count);
-    weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
     weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
     if (WEIR__UNLIKELY(lost > 0)) {
+        weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
         ask_again(context, outlet, lost); /* or its demand would stand still */
     }
 }
@@ -116,7 +116,7 @@ void weir__stage_ask_again(weir_stage *stage, struct weir__edge *edge) {
 }
 
 /* What a run came to, beside what was sent of it. */
-static void count_run(weir_stage *stage, const struct weir_run *run) {
+static inline void count_run(weir_stage *stage, const struct weir_run *run) {
     if (run->shared > 0 || run->copies > 0) {
         struct weir__counters *counters = &stage->host->counters;
         weir__count(&counters->shared, run->shared);

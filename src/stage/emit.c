@@ -24,20 +24,26 @@ static void close_block(weir_stage *stage) {
     }
 }
 
+/* Room in the open block, in events; all of it once no slice of it is alive. */
+static inline size_t room_in(struct weir__block *block) {
+    if (weir__block_idle(block)) {
+        block->used = 0;
+    }
+    return block->capacity - block->used;
+}
+
 /* The block to fill next, with room for `want` events, or as many as a block holds. */
 static struct weir__block *open_block(weir_stage *stage, size_t want) {
     struct weir__block *block = stage->open;
+    if (block != NULL && room_in(block) >= want) {
+        return block;
+    }
     size_t limit = BLOCK_BYTES / stage->event_bytes;
     if (want > limit) {
         want = limit;
     }
-    if (block != NULL) {
-        if (weir__block_idle(block)) {
-            block->used = 0;
-        }
-        if (block->capacity - block->used >= want) {
-            return block;
-        }
+    if (block != NULL && block->capacity - block->used >= want) {
+        return block;
     }
     size_t bytes = block == NULL ? FIRST_BLOCK_BYTES : BLOCK_BYTES;
     size_t events = bytes / stage->event_bytes;
@@ -196,25 +202,10 @@ void *weir_batch_own(weir_stage *self, weir_batch *batch) {
 
 /* ---- from the callback's end to the dispatcher --------------------------- */
 
-void weir__stage_enter(weir_stage *stage) {
-    stage->may_emit = true;
-    stage->host->running = stage;
-    weir__store_release_u64(&stage->host->entered, stage->ref.bits); /* N1 -> N2 */
-}
-
-void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
-    stage->host->running = NULL;
-    stage->may_emit = false;
-    stage->reserved = 0;
-    if (verdict != WEIR_CONTINUE) {
-        stage->stopping = true;
-        if (verdict != WEIR_STOP) {
-            stage->reason = WEIR_REASON_BAD_RETURN;
-        }
-    }
-    weir__stage_emitted(stage);
-    if (stage->replies != NULL && !stage->stopping) {
-        weir__stage_send_replies(stage);
+void weir__stage_end(weir_stage *stage, weir_verdict verdict) {
+    stage->stopping = true;
+    if (verdict != WEIR_STOP) {
+        stage->reason = WEIR_REASON_BAD_RETURN;
     }
 }
 
@@ -316,7 +307,7 @@ static void hold(weir_stage *stage, struct weir__queue *events) {
  * The next emission will probably be as long as this one.  Its lines were last
  * read by a consumer elsewhere: fetched now, while that consumer is told.
  */
-static void fetch_ahead(const weir_stage *stage, uint64_t events) {
+static inline void fetch_ahead(const weir_stage *stage, uint64_t events) {
     enum { AHEAD_BYTES_MAX = 32768, LINE_BYTES = 64 };
     const struct weir__block *block = stage->open;
     if (block == NULL || stage->host->outbox.count == 0) {
@@ -330,13 +321,24 @@ static void fetch_ahead(const weir_stage *stage, uint64_t events) {
     }
 }
 
+/* To the consumers at once: nothing that was emitted before waits. */
+static inline bool goes_straight(const weir_stage *stage) {
+    return stage->mode == WEIR_FORWARD && stage->held.events == 0 &&
+           stage->buffer.queue.count == 0 && !stage->drop_unheard;
+}
+
 void weir__stage_emitted(weir_stage *stage) {
     struct weir__queue *emission = &stage->emission;
-    if (emission->events == 0) {
-        return;
-    }
     uint64_t events = emission->events;
     weir__count(&stage->host->counters.emitted, events);
+    if (WEIR__LIKELY(goes_straight(stage))) {
+        weir__stage_dispatch(stage, emission, events);
+        if (emission->events > 0) {
+            to_buffer(stage, emission);
+        }
+        fetch_ahead(stage, events);
+        return;
+    }
     /* What was held back is being replayed, perhaps: this comes behind it. */
     bool behind = stage->held.events > 0 && !stage->as_genstage;
     if (stage->mode == WEIR_ACCUMULATE || behind) {

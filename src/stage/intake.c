@@ -19,7 +19,7 @@
 
 /* ---- from entries to messages -------------------------------------------- */
 
-static void ask(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
+static inline void ask(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
     if (count > 0 && !stage->stopping && edge->subscribed) {
         weir__edge_ask(edge, count);
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
@@ -81,7 +81,7 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
 /* ---- from messages to batches -------------------------------------------- */
 
 /* Hands one run of events to handle_events.  The item's reference is used up. */
-static void handle(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
+static inline void handle(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
                    const void *events, uint64_t count, uint32_t event_bytes) {
     weir_batch batch = {.events = events,
                         .count = (size_t)count,
@@ -137,11 +137,9 @@ static uint64_t message_events(const struct weir__queue *inq) {
 }
 
 static void excess(weir_stage *stage, uint64_t count) {
-    if (count > 0) {
-        weir__host_log(stage->host, WEIR_LOG_ERROR,
-                       "stage %s has received %llu events in excess of its demand", stage->name,
-                       (unsigned long long)count);
-    }
+    weir__host_log(stage->host, WEIR_LOG_ERROR,
+                   "stage %s has received %llu events in excess of its demand", stage->name,
+                   (unsigned long long)count);
 }
 
 /* Begins a message: after this, nothing comes between its batches. */
@@ -165,7 +163,9 @@ static void one_batch(weir_stage *stage) {
     if (stage->message_windowed) {
         count = weir__window_batch(&edge->window, count);
         ask_for = weir__window_take(&edge->window, count, &over);
-        excess(stage, over);
+        if (WEIR__UNLIKELY(over > 0)) {
+            excess(stage, over);
+        }
     }
     stage->message_left -= count;
     stage->begun = stage->message_left > 0;
@@ -238,7 +238,7 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
  * A consumer with nothing waiting handles inline events where they are: no
  * block, no queue.  This is the whole path of an event at max_demand 1.
  */
-static bool handle_inline(weir_stage *stage, struct weir__edge *edge,
+static inline bool handle_inline(weir_stage *stage, struct weir__edge *edge,
                           const struct weir__entry *entry) {
     if (entry->block != NULL || stage->kind != WEIR_CONSUMER || stage->lend != NULL ||
         !weir__queue_empty(&stage->inq) || !weir__queue_empty(&edge->partial)) {
@@ -257,7 +257,9 @@ static bool handle_inline(weir_stage *stage, struct weir__edge *edge,
     }
     uint64_t over = 0;
     uint64_t ask_for = weir__window_take(&edge->window, left, &over);
-    excess(stage, over);
+    if (WEIR__UNLIKELY(over > 0)) {
+        excess(stage, over);
+    }
     handle(stage, edge, NULL, events, left, weir__entry_event_bytes(entry));
     ask(stage, edge, ask_for);
     return true;

@@ -288,7 +288,9 @@ static void leave_consumers(weir_stage *stage) {
 }
 
 void weir__stage_terminate(weir_stage *stage) {
-    weir__stage_emitted(stage);
+    if (stage->emission.events > 0) {
+        weir__stage_emitted(stage);
+    }
     discard_unsent(stage);
     weir__stage_recall(stage);
     return_unbegun(stage);

@@ -113,7 +113,7 @@ struct weir_stage {
 
 /* ---- emit.c -------------------------------------------------------------- */
 
-/* Dispatches what the callback that has just returned emitted. */
+/* Dispatches what the callback that has just returned emitted, one event or more. */
 void weir__stage_emitted(weir_stage *stage);
 
 /*
@@ -128,9 +128,33 @@ void weir__stage_offer(weir_stage *stage, struct weir__queue *events);
 /* Tells and counts a discard before (sent false) or after sending. */
 void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, bool sent);
 
+/* A callback returned something else than CONTINUE. */
+void weir__stage_end(weir_stage *stage, weir_verdict verdict);
+
+/* Sends the answers that weir_reply_after has kept. */
+void weir__stage_send_replies(weir_stage *stage);
+
 /* Wraps every callback that may emit: opens, closes, dispatches, notes a stop. */
-void weir__stage_enter(weir_stage *stage);
-void weir__stage_leave(weir_stage *stage, weir_verdict verdict);
+static inline void weir__stage_enter(weir_stage *stage) {
+    stage->may_emit = true;
+    stage->host->running = stage;
+    weir__store_release_u64(&stage->host->entered, stage->ref.bits); /* N1 -> N2 */
+}
+
+static inline void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
+    stage->host->running = NULL;
+    stage->may_emit = false;
+    stage->reserved = 0;
+    if (WEIR__UNLIKELY(verdict != WEIR_CONTINUE)) {
+        weir__stage_end(stage, verdict);
+    }
+    if (stage->emission.events > 0) {
+        weir__stage_emitted(stage);
+    }
+    if (WEIR__UNLIKELY(stage->replies != NULL) && !stage->stopping) {
+        weir__stage_send_replies(stage);
+    }
+}
 
 /* ---- desk.c -------------------------------------------------------------- */
 
@@ -166,7 +190,11 @@ extern const struct weir__desk_calls weir__stage_desk_calls;
 /* ---- supply.c ------------------------------------------------------------ */
 
 /* Serves buffered events as far as demand is open; returns how many. */
-uint64_t weir__stage_serve(weir_stage *stage);
+uint64_t weir__stage_serve_buffer(weir_stage *stage);
+
+static inline uint64_t weir__stage_serve(weir_stage *stage) {
+    return stage->buffer.queue.events > 0 ? weir__stage_serve_buffer(stage) : 0;
+}
 
 /* The dispatcher passes demand up: serve the buffer, then handle_demand. */
 void weir__stage_demand(weir_stage *stage, uint64_t demand);
@@ -196,6 +224,11 @@ bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budg
 
 /* Goes on with the message that an earlier turn began, and no further. */
 bool weir__stage_resume(weir_stage *stage, uint32_t *budget);
+
+/* Something waits in the input queue, or takers' edges wait for it to be empty. */
+static inline bool weir__stage_has_input(const weir_stage *stage) {
+    return stage->inq.count > 0 || stage->held_back;
+}
 
 /* Handles what waits in the input queue, as far as the gate is open. */
 bool weir__stage_drain(weir_stage *stage, uint32_t *budget);
@@ -300,9 +333,6 @@ void weir__stage_drop_timers(weir_stage *stage);
 /* Arms a timer, on the stage's worker / cancels it: false when it is not armed. */
 void weir__stage_arm(weir_stage *stage, struct weir__message *message);
 bool weir__stage_disarm(weir_stage *stage, uint64_t id);
-
-/* Sends the answers that weir_reply_after has kept. */
-void weir__stage_send_replies(weir_stage *stage);
 
 /* The stage is to finish; told: handle_drain is called. */
 void weir__stage_finish(weir_stage *stage, bool told);

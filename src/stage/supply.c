@@ -21,7 +21,7 @@ static uint64_t serve_run(weir_stage *stage, uint64_t open) {
     return weir__stage_dispatch(stage, queue, count);
 }
 
-uint64_t weir__stage_serve(weir_stage *stage) {
+uint64_t weir__stage_serve_buffer(weir_stage *stage) {
     uint64_t served = 0;
     while (stage->mode == WEIR_FORWARD && stage->buffer.queue.events > 0) {
         uint64_t open = weir__stage_open_demand(stage);
@@ -63,8 +63,8 @@ static void hold_demand(weir_stage *stage, uint64_t demand) {
  * A part that keeps events of its own (an inlet) looks at open demand itself:
  * what the dispatcher owes to consumers that have left is never passed up.
  */
-static void supply(weir_stage *stage) {
-    if (stage->supply != NULL && !stage->stopping && stage->mode == WEIR_FORWARD) {
+static inline void supply(weir_stage *stage) {
+    if (WEIR__UNLIKELY(stage->supply != NULL) && !stage->stopping && stage->mode == WEIR_FORWARD) {
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->supply(stage));
     }

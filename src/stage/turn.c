@@ -15,6 +15,7 @@
  * Only hot edges are looked at.  One that stays empty cools; with many hot
  * edges at once, or on one worker where telling is free, at the first miss.
  */
+#include "base/attributes.h"
 #include "edge/shared.h"
 #include "stage/stage.h"
 
@@ -55,7 +56,7 @@ static void take(void *context, struct weir__ready_edge *ready) {
     weir__edge_release(edge);
 }
 
-static bool has_work(const struct weir__edge *edge, enum weir__direction direction) {
+static inline bool has_work(const struct weir__edge *edge, enum weir__direction direction) {
     return direction == WEIR__DEMAND ? weir__edge_has_demand(edge) : weir__edge_has_events(edge);
 }
 
@@ -83,8 +84,11 @@ static void cool(weir_stage *stage, struct weir__edge *edge, enum weir__directio
     weir__edge_unheat(edge, direction);
 }
 
-static bool poll(weir_stage *stage, struct weir__edge *edge, enum weir__direction direction,
-                 uint32_t *budget) {
+static inline bool poll(weir_stage *stage, struct weir__edge *edge, enum weir__direction direction,
+                        uint32_t *budget) {
+    if (!has_work(edge, direction)) {
+        return false;
+    }
     if (direction == WEIR__DEMAND) {
         return weir__stage_poll_demand(stage, edge);
     }
@@ -100,7 +104,7 @@ static bool poll(weir_stage *stage, struct weir__edge *edge, enum weir__directio
  * edge is; then the part is poked when there is something again.
  */
 static bool watch(weir_stage *stage) {
-    if (!stage->ready->watched || stage->stopping) {
+    if (stage->stopping) {
         return false;
     }
     if (stage->look(stage)) {
@@ -115,7 +119,7 @@ static bool watch(weir_stage *stage) {
 }
 
 /* 2 and 3: each hot edge once, in turn. */
-static bool edges(weir_stage *stage, enum weir__direction direction, uint32_t *budget) {
+static inline bool edges(weir_stage *stage, enum weir__direction direction, uint32_t *budget) {
     struct weir__ready_list *hot = &stage->ready->hot[direction];
     bool any = false;
     for (uint32_t left = hot->count; left > 0 && hot->count > 0; left--) {
@@ -141,24 +145,51 @@ static bool edges(weir_stage *stage, enum weir__direction direction, uint32_t *b
     return any;
 }
 
-bool weir__stage_turn(weir_stage *stage) {
-    uint32_t budget = TURN_BATCHES;
-    bool any = weir__stage_resume(stage, &budget);
+/* What is seldom, and comes before the edges.  True when there was something. */
+static bool before_edges(weir_stage *stage, uint32_t *budget) {
+    bool any = weir__stage_resume(stage, budget);
     any = control(stage) || any;
-    any = watch(stage) || any;
-    weir__ready_collect(stage->ready, take, stage);
-    any = edges(stage, WEIR__DEMAND, &budget) || any;
-    any = weir__stage_drain(stage, &budget) || any;
-    any = edges(stage, WEIR__EVENTS, &budget) || any;
+    return (stage->ready->watched && watch(stage)) || any;
+}
+
+/* A stage that finishes, and holds nothing any more, stops. */
+static void finish(weir_stage *stage) {
+    if (!stage->stopping && weir__stage_holds_nothing(stage)) {
+        stage->stopping = true;
+        stage->reason = WEIR_REASON_NORMAL;
+    }
+}
+
+/*
+ * Every step is behind a look at whether there is anything to do in it: most turns are
+ * of a stage with one hot edge and nothing else, and take a few tens of nanoseconds.
+ */
+bool weir__stage_turn(weir_stage *stage) {
+    struct weir__ready_stage *ready = stage->ready;
+    uint32_t budget = TURN_BATCHES;
+    bool any = false;
+    if (WEIR__UNLIKELY(stage->begun || stage->control.first != NULL || ready->watched)) {
+        any = before_edges(stage, &budget);
+    }
+    weir__ready_collect(ready, take, stage);
+    if (ready->hot[WEIR__DEMAND].count > 0 && edges(stage, WEIR__DEMAND, &budget)) {
+        any = true;
+    }
+    if (weir__stage_has_input(stage) && weir__stage_drain(stage, &budget)) {
+        any = true;
+    }
+    if (ready->hot[WEIR__EVENTS].count > 0 && edges(stage, WEIR__EVENTS, &budget)) {
+        any = true;
+    }
     if (stage->inq_fresh > 0) {
         weir__stage_unpin(stage, &stage->inq, stage->inq_fresh);
         stage->inq_fresh = 0;
     }
-    if (stage->finishing && !stage->stopping && weir__stage_holds_nothing(stage)) {
-        stage->stopping = true;
-        stage->reason = WEIR_REASON_NORMAL;
+    if (WEIR__UNLIKELY(stage->finishing)) {
+        finish(stage);
     }
     weir__outbox_flush(&stage->host->outbox);
     weir__pool_flush(&stage->host->pool);
-    return any || stage->stopping || stage->control.first != NULL || weir__stage_can_drain(stage);
+    return any || stage->stopping || stage->control.first != NULL ||
+           (weir__stage_has_input(stage) && weir__stage_can_drain(stage));
 }

@@ -127,7 +127,6 @@ static void the_run_list_is_a_line(void **state) {
     assert_null(next(&f));
     assert_int_equal(f.bell.run_count, 0);
     assert_null(f.bell.run_first);
-    assert_null(f.bell.run_last);
 }
 
 static void a_stage_that_is_being_raised_is_left_to_the_stack(void **state) {
