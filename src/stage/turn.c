@@ -86,7 +86,8 @@ static void cool(weir_stage *stage, struct weir__edge *edge, enum weir__directio
 
 static inline bool poll(weir_stage *stage, struct weir__edge *edge, enum weir__direction direction,
                         uint32_t *budget) {
-    if (!has_work(edge, direction)) {
+    /* Of a shared queue there may be more to do than what it would be woken for. */
+    if (!has_work(edge, direction) && weir__edge_shared(edge) == NULL) {
         return false;
     }
     if (direction == WEIR__DEMAND) {
