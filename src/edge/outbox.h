@@ -66,7 +66,7 @@ static inline void weir__outbox_touch(struct weir__outbox *outbox, struct weir__
     /* An end that has not begun looks at the edge when it begins. */
     if (direction == WEIR__DEMAND ? edge->attached : edge->subscribed) {
         weir__edge_heat(edge, direction);
-        weir__ready_queue(edge->at[direction], true);
+        weir__ready_run_next(edge->at[direction], direction == WEIR__EVENTS);
     }
 }
 

@@ -13,6 +13,7 @@ void weir__bell_open(struct weir__bell *bell) {
     memset(bell, 0, sizeof *bell);
     ck_stack_init(&bell->stages);
     ck_stack_init(&bell->mail);
+    bell->run = (struct weir__run_link){&bell->run, &bell->run};
 }
 
 void weir__ready_stage_open(struct weir__ready_stage *stage, struct weir__bell *bell) {
@@ -44,31 +45,12 @@ void weir__ready_push(struct weir__ready_edge *edge, struct weir__ready_stage *s
     }
 }
 
-static void enqueue(struct weir__bell *bell, struct weir__ready_stage *stage, bool first) {
-    stage->queued = true;
-    bell->run_count++;
-    if (bell->run_first == NULL) {
-        stage->run_next = NULL;
-        bell->run_first = stage;
-        bell->run_last = stage;
-    } else if (first) {
-        stage->run_next = bell->run_first;
-        bell->run_first = stage;
-    } else {
-        stage->run_next = NULL;
-        bell->run_last->run_next = stage;
-        bell->run_last = stage;
+void weir__ready_queue_anew(struct weir__ready_stage *stage, bool first) {
+    if (weir__exchange_u32(&stage->raised, 1) != 0) {
+        return; /* a publisher has pushed it, or is about to */
     }
-}
-
-void weir__ready_enqueue(struct weir__ready_stage *stage, bool first) {
-    if (!stage->held) {
-        if (weir__exchange_u32(&stage->raised, 1) != 0) {
-            return; /* a publisher has pushed it, or is about to */
-        }
-        stage->held = true;
-    }
-    enqueue(stage->bell, stage, first);
+    stage->held = true;
+    weir__ready_queue(stage, first);
 }
 
 /* Stacks give the last pushed first; the order of raising is the fair one. */
@@ -89,7 +71,7 @@ void weir__bell_take_raised(struct weir__bell *bell) {
         ck_stack_entry_t *next = entry->next;
         struct weir__ready_stage *stage = WEIR__CONTAINER_OF(entry, struct weir__ready_stage, link);
         stage->held = true;
-        enqueue(bell, stage, false);
+        weir__run_insert(bell, stage, &bell->run);
         entry = next;
     }
 }

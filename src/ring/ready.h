@@ -48,6 +48,7 @@
 #define WEIR__RING_READY_H
 
 #include "base/atomic.h"
+#include "base/attributes.h"
 
 #include <ck_stack.h>
 #include <stdbool.h>
@@ -74,6 +75,12 @@ struct weir__ready_list {
     uint32_t count;
 };
 
+/* A place in a circle: the run list, whose start is in the bell. */
+struct weir__run_link {
+    struct weir__run_link *next;
+    struct weir__run_link *previous;
+};
+
 struct weir__ready_stage {
     ck_stack_t edges; /* raised by other workers */
     uint32_t raised;
@@ -81,7 +88,7 @@ struct weir__ready_stage {
     struct weir__bell *bell; /* constant: its worker's */
     /* the owner's */
     _Alignas(128) struct weir__ready_list hot[2]; /* by direction */
-    struct weir__ready_stage *run_next;
+    struct weir__run_link run;
     uint32_t polls;
     bool held;    /* the owner is who raised is 1 for: it runs or is queued */
     bool queued;  /* in the bell's run list                                 */
@@ -93,10 +100,11 @@ struct weir__bell {
     ck_stack_t mail;   /* ring/mail.h: pushed by anybody                     */
     _Alignas(128) uint32_t parked;
     /* the owner's */
-    _Alignas(128) struct weir__ready_stage *run_first;
-    struct weir__ready_stage *run_last;
+    _Alignas(128) struct weir__run_link run; /* the run list, in the order of running */
     uint32_t run_count;
-    uint64_t wakes; /* times it was woken from sleep */
+    uint32_t streak;                   /* visits out of that order, in a row     */
+    struct weir__ready_stage *next_up; /* in the list, and goes first; or NULL   */
+    uint64_t wakes;                    /* times it was woken from sleep */
 };
 
 void weir__bell_open(struct weir__bell *bell);
@@ -129,8 +137,28 @@ static inline void weir__bell_collect(struct weir__bell *bell) {
     }
 }
 
-/* weir__ready_queue for a stage that is not in the run list. */
-void weir__ready_enqueue(struct weir__ready_stage *stage, bool first);
+/* Ahead of what waits, but no more than so many in a row: the others have waited long. */
+enum { WEIR__RUN_STREAK = 16 };
+
+static inline void weir__run_insert(struct weir__bell *bell, struct weir__ready_stage *stage,
+                                    struct weir__run_link *before) {
+    stage->queued = true;
+    bell->run_count++;
+    stage->run.next = before;
+    stage->run.previous = before->previous;
+    before->previous->next = &stage->run;
+    before->previous = &stage->run;
+}
+
+static inline void weir__run_remove(struct weir__bell *bell, struct weir__ready_stage *stage) {
+    stage->queued = false;
+    bell->run_count--;
+    stage->run.previous->next = stage->run.next;
+    stage->run.next->previous = stage->run.previous;
+}
+
+/* weir__ready_queue for a stage that the owner does not hold. */
+void weir__ready_queue_anew(struct weir__ready_stage *stage, bool first);
 
 /*
  * Puts a stage into the run list, unless it is there or a publisher is just
@@ -138,19 +166,42 @@ void weir__ready_enqueue(struct weir__ready_stage *stage, bool first);
  * first: ahead of the others.
  */
 static inline void weir__ready_queue(struct weir__ready_stage *stage, bool first) {
+    if (stage->queued) {
+        return;
+    }
+    if (!stage->held) {
+        weir__ready_queue_anew(stage, first);
+        return;
+    }
+    struct weir__bell *bell = stage->bell;
+    weir__run_insert(bell, stage, first ? bell->run.next : &bell->run);
+}
+
+/*
+ * The same, and it runs next, even when it waits in the list already: there is something
+ * for it that is in the nearest cache.  Unless `anyhow`, whoever was said before goes first.
+ */
+static inline void weir__ready_run_next(struct weir__ready_stage *stage, bool anyhow) {
+    struct weir__bell *bell = stage->bell;
     if (!stage->queued) {
-        weir__ready_enqueue(stage, first);
+        weir__ready_queue(stage, true);
+    } else if (anyhow || bell->next_up == NULL) {
+        bell->next_up = stage;
     }
 }
 
-/* Takes the first stage out of the run list; NULL: there is none. */
+/* Takes the next stage out of the run list; NULL: there is none. */
 static inline struct weir__ready_stage *weir__bell_next(struct weir__bell *bell) {
-    struct weir__ready_stage *stage = bell->run_first;
-    if (stage != NULL) {
-        bell->run_first = stage->run_next;
-        bell->run_count--;
-        stage->queued = false;
+    struct weir__ready_stage *stage = bell->next_up;
+    bell->next_up = NULL;
+    if (stage == NULL || ++bell->streak > WEIR__RUN_STREAK) {
+        if (bell->run.next == &bell->run) {
+            return NULL;
+        }
+        stage = WEIR__CONTAINER_OF(bell->run.next, struct weir__ready_stage, run);
+        bell->streak = 0;
     }
+    weir__run_remove(bell, stage);
     return stage;
 }
 

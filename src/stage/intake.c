@@ -82,7 +82,7 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
 
 /* Hands one run of events to handle_events.  The item's reference is used up. */
 static inline void handle(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
-                   const void *events, uint64_t count, uint32_t event_bytes) {
+                          const void *events, uint64_t count, uint32_t event_bytes) {
     weir_batch batch = {.events = events,
                         .count = (size_t)count,
                         .event_bytes = event_bytes,
@@ -239,7 +239,7 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
  * block, no queue.  This is the whole path of an event at max_demand 1.
  */
 static inline bool handle_inline(weir_stage *stage, struct weir__edge *edge,
-                          const struct weir__entry *entry) {
+                                 const struct weir__entry *entry) {
     if (entry->block != NULL || stage->kind != WEIR_CONSUMER || stage->lend != NULL ||
         !weir__queue_empty(&stage->inq) || !weir__queue_empty(&edge->partial)) {
         return false;

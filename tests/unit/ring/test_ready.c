@@ -126,7 +126,41 @@ static void the_run_list_is_a_line(void **state) {
     assert_ptr_equal(next(&f), &f.stage[2]);
     assert_null(next(&f));
     assert_int_equal(f.bell.run_count, 0);
-    assert_null(f.bell.run_first);
+    assert_ptr_equal(f.bell.run.next, &f.bell.run);
+}
+
+static void who_waits_may_be_next(void **state) {
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    for (int i = 0; i < 3; i++) weir__ready_queue(&f.stage[i], false);
+    weir__ready_run_next(&f.stage[2], false);
+    weir__ready_run_next(&f.stage[1], false); /* somebody was said before */
+    assert_ptr_equal(next(&f), &f.stage[2]);
+    weir__ready_run_next(&f.stage[0], false);
+    weir__ready_run_next(&f.stage[1], true); /* before him, too */
+    assert_ptr_equal(next(&f), &f.stage[1]);
+    weir__ready_run_next(&f.stage[2], false); /* is not in the list: goes first in it */
+    assert_ptr_equal(next(&f), &f.stage[2]);
+    assert_ptr_equal(next(&f), &f.stage[0]);
+    assert_null(next(&f));
+    assert_int_equal(f.bell.run_count, 0);
+}
+
+static void who_is_always_next_does_not_starve_the_others(void **state) {
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    for (int i = 0; i < 3; i++) weir__ready_queue(&f.stage[i], false);
+    bool came = false;
+    for (int visits = 0; visits < 4 * WEIR__RUN_STREAK && !came; visits++) {
+        /* Two stages that work for each other. */
+        weir__ready_run_next(&f.stage[visits % 2], true);
+        struct weir__ready_stage *stage = next(&f);
+        came = stage == &f.stage[2];
+        weir__ready_queue(stage, false);
+    }
+    assert_true(came);
 }
 
 static void a_stage_that_is_being_raised_is_left_to_the_stack(void **state) {
@@ -355,6 +389,8 @@ int main(void) {
         cmocka_unit_test(an_edge_is_raised_once),
         cmocka_unit_test(raised_stages_come_in_order),
         cmocka_unit_test(the_run_list_is_a_line),
+        cmocka_unit_test(who_waits_may_be_next),
+        cmocka_unit_test(who_is_always_next_does_not_starve_the_others),
         cmocka_unit_test(a_stage_that_is_being_raised_is_left_to_the_stack),
         cmocka_unit_test(a_stage_that_is_queued_is_not_pushed),
         cmocka_unit_test(a_cold_stage_is_raised_anew),
