@@ -43,7 +43,7 @@ static weir_ref start_source(struct field *field, unsigned number, unsigned work
     struct part_source source = {.events = events,
                                  .first = first,
                                  .event_bytes = shape->event_bytes,
-                                 .reserve = shape->reserve,
+                                 .singly = shape->singly,
                                  .worker = worker,
                                  .began = &field->began[number],
                                  .watch = shape->watch};

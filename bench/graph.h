@@ -39,7 +39,7 @@ struct graph_shape {
     size_t max_demand;
     size_t min_demand;  /* 0: the default */
     size_t event_bytes; /* a multiple of 8 */
-    size_t reserve;     /* events to reserve at once; 0: as many as are demanded */
+    bool singly;        /* sources emit event by event (of 8 bytes), not in place */
     weir_idle idle;
     const weir_allocator *allocator; /* NULL: the default */
     const struct part_watch *watch;  /* of each source; may be NULL */

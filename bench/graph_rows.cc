@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "graph_rows.h"
 
+#include <weir/types.h>
+
 namespace rows {
 
 namespace {
@@ -9,13 +11,23 @@ namespace {
 struct Setting {
     const char *name;
     size_t max_demand, min_demand;
+    bool singly;
 };
 
 constexpr Setting kSettings[] = {
-    {"max:1", 1, 0},
-    {"max:1000", 1000, 0},
-    {"max:10000", 10000, 0},
-    {"deep", 1000000, 992000},
+    {"max:1", 1, 0, false},
+    {"max:10", 10, 0, false},
+    {"max:100", 100, 0, false},
+    {"max:1000", 1000, 0, false},
+    {"max:10000", 10000, 0, false},
+    // One batch at a time, which the nearest cache holds: for stages of one worker.
+    {"max:4000,min:0", 4000, WEIR_NONE, false},
+    {"max:2000,min:0", 2000, WEIR_NONE, false},
+    // Half a MiB under way, asked for by 8,192: for two cores.
+    {"max:65536,min:57344", 65536, 57344, false},
+    {"deep", 1000000, 992000, false},
+    {"item,max:1000", 1000, 0, true},
+    {"item,max:10000", 10000, 0, true},
 };
 
 } // namespace
@@ -49,6 +61,7 @@ void add_graph(const std::string &workload, graph_kind kind, unsigned middles) {
             shape.workers = workers;
             shape.max_demand = setting.max_demand;
             shape.min_demand = setting.min_demand;
+            shape.singly = setting.singly;
             add_weir(shape, setting.name);
         }
     }

@@ -23,8 +23,9 @@ constexpr Workload kWorkloads[] = {
 // At the default demand, of events of 8 bytes.
 graph_shape shape_of(const Workload &workload, unsigned workers);
 
-// weir/split and weir/one_core at max_demand 1, 1,000 (the default) and 10,000, and deep:
-// 1,000,000, asked for by 8,000; and what the peers' programs know of the workload.
+// weir/split and weir/one_core in each setting: by max_demand (and min_demand, unless it is
+// the default, half of it); deep, 1,000,000 asked for by 8,000; item, where sources emit
+// event by event.  And what the peers' programs know of the workload.
 void add_graph(const std::string &workload, graph_kind kind, unsigned middles = 0);
 
 // PLACEMENT, as told by the number of workers: one_core, split, workers:4.

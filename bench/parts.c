@@ -14,7 +14,7 @@ struct source {
     uint64_t words_left;
     uint64_t next;
     uint64_t words_per_event;
-    uint64_t reserve;
+    bool singly;
     uint64_t left_when_told; /* events; UINT64_MAX: it was told, or nobody watches */
     bool stays;
     double *began;
@@ -43,10 +43,21 @@ static void tell_watch(struct source *source, uint64_t left) {
     if (left == 0) watch->tell(watch->context, true);
 }
 
+/* As a program does that makes one event after the other. */
+static uint64_t emit_singly(weir_stage *self, struct source *source, uint64_t want) {
+    for (uint64_t i = 0; i < want; i++) {
+        uint64_t event = source->next + i;
+        if (weir_emit(self, &event, 1) != WEIR_OK) return 0;
+    }
+    source->next += want;
+    source->words_left -= want;
+    return want;
+}
+
 /* Emits `want` events, or fewer.  Returns how many: 0 when there is no memory. */
 static uint64_t fill_some(weir_stage *self, struct source *source, uint64_t want) {
+    if (source->singly) return emit_singly(self, source, want);
     size_t room;
-    if (want > source->reserve) want = source->reserve;
     uint64_t *to = weir_reserve(self, (size_t)want, &room);
     if (to == NULL) return 0;
     uint64_t words = room * source->words_per_event;
@@ -81,7 +92,7 @@ weir_ref part_start_source(weir_runtime *runtime, const struct part_source *part
     const struct source source = {part->events * words,
                                   part->first * words + 1,
                                   words,
-                                  part->reserve == 0 ? UINT64_MAX : part->reserve,
+                                  part->singly,
                                   untold,
                                   part->stays,
                                   part->began,

@@ -30,7 +30,7 @@ struct part_source {
     uint64_t events;
     uint64_t first;
     size_t event_bytes; /* a multiple of 8                                    */
-    size_t reserve;     /* events to reserve at once; 0: as many as demanded  */
+    bool singly;        /* emits event by event (of 8 bytes), not in place    */
     unsigned worker;    /* as in weir_stage_options                           */
     bool stays;         /* does not finish: without events it is idle         */
     const weir_dispatcher *dispatcher;

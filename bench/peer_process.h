@@ -23,7 +23,9 @@ class PeerProcess {
     PeerProcess(const PeerProcess &) = delete;
     PeerProcess &operator=(const PeerProcess &) = delete;
 
-    const std::string &name() const { return name_; }
+    const std::string &name() const {
+        return name_;
+    }
     std::vector<std::string> cases(const std::string &workload);
 
     // Not correct when the peer says so, has died, or takes longer than a minute.

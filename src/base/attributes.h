@@ -10,7 +10,10 @@
 #define WEIR__LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define WEIR__UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
-#define WEIR__UNUSED              __attribute__((unused))
+/* Kept out of its caller, whose way without it is then short. */
+#define WEIR__NOINLINE __attribute__((noinline))
+
+#define WEIR__UNUSED   __attribute__((unused))
 
 /* Arguments are counted from 1: the text, and the first that it formats. */
 #define WEIR__PRINTF(text, first) __attribute__((format(printf, text, first)))

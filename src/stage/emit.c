@@ -80,6 +80,7 @@ static bool can_emit(const weir_stage *stage) {
 }
 
 void *weir_reserve(weir_stage *self, size_t want, size_t *room) {
+    weir__stage_end_strip(self);
     *room = 0;
     self->reserved = 0;
     if (WEIR__UNLIKELY(!can_emit(self) || want == 0)) {
@@ -115,7 +116,7 @@ weir_status weir_commit(weir_stage *self, size_t count) {
     return WEIR_OK;
 }
 
-weir_status weir_emit(weir_stage *self, const void *events, size_t count) {
+static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events, size_t count) {
     if (self->kind == WEIR_CONSUMER && self->may_emit) {
         weir__count(&self->host->counters.emitted, count);
         weir__stage_discard(self, count, WEIR_DISCARD_CONSUMER, false);
@@ -123,6 +124,7 @@ weir_status weir_emit(weir_stage *self, const void *events, size_t count) {
     }
     const unsigned char *from = events;
     struct weir__queue *queue = &self->emission;
+    weir__stage_end_strip(self);
     uint64_t before = queue->events;
     while (count > 0) {
         size_t room;
@@ -138,6 +140,48 @@ weir_status weir_emit(weir_stage *self, const void *events, size_t count) {
         from += room * self->event_bytes;
         count -= room;
     }
+    return WEIR_OK;
+}
+
+/*
+ * Event by event is how most programs emit.  The first one of a callback opens a strip:
+ * the room behind it in the block, where the next ones are written with a few
+ * instructions each; block and emission learn of them when the strip is closed.
+ */
+static void open_strip(weir_stage *stage) {
+    const struct weir__block *block = stage->open;
+    stage->strip =
+        (struct weir__strip){.to = weir__block_at(block, block->used, (uint32_t)stage->event_bytes),
+                             .room = block->capacity - block->used};
+}
+
+void weir__stage_close_strip(weir_stage *stage) {
+    struct weir__queue *queue = &stage->emission;
+    uint32_t count = (uint32_t)stage->strip.count;
+    weir__queue_at(queue, queue->count - 1)->count += count;
+    queue->events += count;
+    stage->open->used += count;
+    stage->strip = (struct weir__strip){0};
+}
+
+weir_status weir_emit(weir_stage *self, const void *events, size_t count) {
+    struct weir__strip *strip = &self->strip;
+    if (WEIR__UNLIKELY(count - 1 >= strip->room)) { /* 0, too: it is not worth a case */
+        weir_status status = emit_anew(self, events, count);
+        if (status == WEIR_OK && count > 0) {
+            open_strip(self);
+        }
+        return status;
+    }
+    size_t bytes = count * self->event_bytes;
+    if (bytes == sizeof(uint64_t)) {
+        memcpy(strip->to, events, sizeof(uint64_t));
+    } else {
+        memcpy(strip->to, events, bytes);
+    }
+    strip->to += bytes;
+    strip->room -= count;
+    strip->count += count;
     return WEIR_OK;
 }
 
@@ -158,6 +202,7 @@ static const char *unforwardable(const weir_stage *self, const weir_batch *batch
 
 weir_verdict weir_forward(weir_stage *self, weir_batch *batch) {
     struct weir__item *item = (struct weir__item *)batch->reserved[0];
+    weir__stage_end_strip(self);
     const char *why = unforwardable(self, batch, item);
     if (why != NULL) {
         weir__refuse(WEIR_INVALID, "stage %s cannot forward %zu events of %zu bytes: %s",
@@ -216,6 +261,7 @@ void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, 
     struct weir__counters *counters = &stage->host->counters;
     weir__count(sent ? &counters->lost : &counters->dropped, count);
     if (stage->on.discarded != NULL) {
+        weir__stage_end_strip(stage);
         bool may_emit = stage->may_emit;
         stage->may_emit = false;
         stage->on.discarded(stage, count, cause);

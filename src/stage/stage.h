@@ -39,6 +39,14 @@ enum weir__mark_kind {
     WEIR__MARK_DEMAND    /* mark: the demand, as an integer; held, lent */
 };
 
+/* Where weir_emit writes on, behind the emission's last slice: see emit.c.  to is NULL
+ * while it is closed. */
+struct weir__strip {
+    unsigned char *to;
+    size_t room;  /* events that it still has room for                  */
+    size_t count; /* events in it, of which block and emission do not know yet */
+};
+
 struct weir_stage {
     struct weir__host *host;
     struct weir__ready_stage *ready;
@@ -57,6 +65,7 @@ struct weir_stage {
     size_t event_bytes;
     struct weir__block *open; /* being filled, or NULL                    */
     size_t reserved;          /* room of the last reserve, in events      */
+    struct weir__strip strip;
     struct weir__queue emission;
     struct weir__queue scratch; /* dispatching: shared messages           */
     bool may_emit;
@@ -134,6 +143,15 @@ void weir__stage_end(weir_stage *stage, weir_verdict verdict);
 /* Sends the answers that weir_reply_after has kept. */
 void weir__stage_send_replies(weir_stage *stage);
 
+/* What weir_emit wrote becomes a part of the emission. */
+void weir__stage_close_strip(weir_stage *stage);
+
+static inline void weir__stage_end_strip(weir_stage *stage) {
+    if (stage->strip.to != NULL) {
+        weir__stage_close_strip(stage);
+    }
+}
+
 /* Wraps every callback that may emit: opens, closes, dispatches, notes a stop. */
 static inline void weir__stage_enter(weir_stage *stage) {
     stage->may_emit = true;
@@ -148,6 +166,7 @@ static inline void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
     if (WEIR__UNLIKELY(verdict != WEIR_CONTINUE)) {
         weir__stage_end(stage, verdict);
     }
+    weir__stage_end_strip(stage);
     if (stage->emission.events > 0) {
         weir__stage_emitted(stage);
     }
