@@ -90,6 +90,41 @@ static void room_does_not_outlive_the_callback(void **state) {
     rig_close(&pair.rig);
 }
 
+/* ---- one by one ----------------------------------------------------------- */
+
+/* Single events, several at once and room written in place, in turn, past a block's end. */
+static weir_verdict emit_in_turn(weir_stage *self, struct player *player, uint64_t number) {
+    for (uint64_t round = 0; round < number; round++) {
+        uint64_t events[3];
+        for (int i = 0; i < 5; i++) {
+            events[0] = player->next++;
+            RIG_CHECK(player->rig, weir_emit(self, events, 1) == WEIR_OK);
+        }
+        for (int i = 0; i < 3; i++) events[i] = player->next++;
+        RIG_CHECK(player->rig, weir_emit(self, events, 3) == WEIR_OK);
+        size_t room;
+        uint64_t *out = weir_reserve(self, 2, &room);
+        RIG_CHECK(player->rig, out != NULL && room == 2);
+        out[0] = player->next++;
+        RIG_CHECK(player->rig, weir_commit(self, 1) == WEIR_OK); /* the other goes back */
+        RIG_CHECK(player->rig, weir_emit(self, NULL, 0) == WEIR_OK);
+        RIG_CHECK(player->rig, weir_commit(self, 1) == WEIR_INVALID);
+        player->emitted += 9;
+    }
+    return WEIR_CONTINUE;
+}
+
+static void one_by_one_and_in_place_keep_their_order(void **state) {
+    (void)state;
+    static struct pair pair;
+    for (int world = 0; rig_open_world(&pair.rig, world); world++) {
+        open_pair(&pair, emit_in_turn, 8);
+        cast_and_expect(&pair, 1, "events 0..8\n");
+        cast_and_expect(&pair, 100, "events 9..908\n");
+        rig_close(&pair.rig);
+    }
+}
+
 /* ---- sizes --------------------------------------------------------------- */
 
 /* An event of any size: every byte of it follows from its number. */
@@ -407,6 +442,7 @@ int main(void) {
         cmocka_unit_test(a_part_may_be_committed),
         cmocka_unit_test(more_than_the_room_is_refused),
         cmocka_unit_test(room_does_not_outlive_the_callback),
+        cmocka_unit_test(one_by_one_and_in_place_keep_their_order),
         cmocka_unit_test(events_of_any_size_cross_whole),
         cmocka_unit_test(one_emission_may_span_blocks),
         cmocka_unit_test(not_in_init_discarded_or_terminate),
