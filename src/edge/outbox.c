@@ -38,7 +38,17 @@ void weir__outbox_touch_abroad(struct weir__outbox *outbox, struct weir__edge *e
     outbox->pending[outbox->count++] = ready;
 }
 
+/* Of a cold edge: lines that the other core has, and the next steps write one by one. */
+static void fetch_cold(const struct weir__ready_edge *ready) {
+    if (weir__load_relaxed_u32(&ready->raised) == 0) {
+        const struct weir__edge *edge = ready->edge;
+        weir__prefetch_to_write(edge->at[ready->direction]);
+        weir__prefetch_to_write(&edge->refs);
+    }
+}
+
 void weir__outbox_flush_pending(struct weir__outbox *outbox) {
+    for (uint32_t i = 0; i < outbox->count; i++) fetch_cold(outbox->pending[i]);
     weir__fence_full(); /* F1 -> F2 */
     for (uint32_t i = 0; i < outbox->count; i++) {
         struct weir__ready_edge *ready = outbox->pending[i];

@@ -37,6 +37,7 @@ void weir__bell_ring(struct weir__bell *bell) {
 }
 
 void weir__ready_push(struct weir__ready_edge *edge, struct weir__ready_stage *stage) {
+    weir__prefetch_to_write(stage->bell);
     ck_stack_push_upmc(&stage->edges, &edge->link); /* S1 -> S2 */
     /* A locked operation again: of two pushers one sees raised 0, and rings. */
     if (weir__exchange_u32(&stage->raised, 1) == 0) {

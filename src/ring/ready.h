@@ -98,7 +98,7 @@ struct weir__ready_stage {
 struct weir__bell {
     ck_stack_t stages; /* raised by other workers                            */
     ck_stack_t mail;   /* ring/mail.h: pushed by anybody                     */
-    _Alignas(128) uint32_t parked;
+    uint32_t parked;   /* in their line: who pushes on a cold worker's stack has it then */
     /* the owner's */
     _Alignas(128) struct weir__run_link run; /* the run list, in the order of running */
     uint32_t run_count;
