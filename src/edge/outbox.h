@@ -66,6 +66,19 @@ static inline void weir__outbox_touch(struct weir__outbox *outbox, struct weir__
     /* An end that has not begun looks at the edge when it begins. */
     if (direction == WEIR__DEMAND ? edge->attached : edge->subscribed) {
         weir__edge_heat(edge, direction);
+        weir__ready_queue(edge->at[direction], direction == WEIR__EVENTS);
+    }
+}
+
+/*
+ * What was published were so many bytes of events, or they were asked for.  A large batch
+ * is handled next, and filled anew next, while it is in the nearest cache; with small
+ * ones it is better if others publish first, and one turn does for all of them.
+ */
+static inline void weir__outbox_touched_much(const struct weir__edge *edge,
+                                             enum weir__direction direction, uint64_t bytes) {
+    enum { LARGE_BYTES = 8192 };
+    if (bytes >= LARGE_BYTES && edge->local && edge->attached && edge->subscribed) {
         weir__ready_run_next(edge->at[direction], direction == WEIR__EVENTS);
     }
 }

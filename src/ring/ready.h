@@ -178,14 +178,13 @@ static inline void weir__ready_queue(struct weir__ready_stage *stage, bool first
 }
 
 /*
- * The same, and it runs next, even when it waits in the list already: there is something
- * for it that is in the nearest cache.  Unless `anyhow`, whoever was said before goes first.
+ * The same, and it runs next, even when it waits in the list already.  Unless `anyhow`,
+ * whoever was said to before goes first.
  */
 static inline void weir__ready_run_next(struct weir__ready_stage *stage, bool anyhow) {
     struct weir__bell *bell = stage->bell;
-    if (!stage->queued) {
-        weir__ready_queue(stage, true);
-    } else if (anyhow || bell->next_up == NULL) {
+    weir__ready_queue(stage, true);
+    if (stage->queued && (anyhow || bell->next_up == NULL)) {
         bell->next_up = stage;
     }
 }

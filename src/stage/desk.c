@@ -61,6 +61,7 @@ static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, 
     uint64_t lost = weir__edge_send(edge, queue, count, &stage->host->pool);
     weir__count(&stage->host->counters.sent, count);
     weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
+    weir__outbox_touched_much(edge, WEIR__EVENTS, count * stage->event_bytes);
     if (WEIR__UNLIKELY(lost > 0)) {
         weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
         ask_again(context, outlet, lost); /* or its demand would stand still */

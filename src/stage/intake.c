@@ -180,6 +180,9 @@ static void one_batch(weir_stage *stage) {
                item.event_bytes);
     }
     ask(stage, edge, ask_for);
+    if (run && ask_for > 0) {
+        weir__outbox_touched_much(edge, WEIR__DEMAND, (uint64_t)item.count * item.event_bytes);
+    }
 }
 
 /* ---- the gate ------------------------------------------------------------ */

@@ -140,7 +140,7 @@ static void who_waits_may_be_next(void **state) {
     weir__ready_run_next(&f.stage[0], false);
     weir__ready_run_next(&f.stage[1], true); /* before him, too */
     assert_ptr_equal(next(&f), &f.stage[1]);
-    weir__ready_run_next(&f.stage[2], false); /* is not in the list: goes first in it */
+    weir__ready_run_next(&f.stage[2], false); /* is not in the list: it comes into it */
     assert_ptr_equal(next(&f), &f.stage[2]);
     assert_ptr_equal(next(&f), &f.stage[0]);
     assert_null(next(&f));
