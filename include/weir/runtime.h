@@ -32,8 +32,9 @@ typedef enum weir_runtime_mode {
 
 /*
  * What a worker with nothing to do does.  SPIN_THEN_PARK looks for work for
- * some microseconds (not at all when there are more workers than cores), then
- * sleeps.  SPIN never sleeps.  PARK sleeps at once.
+ * some microseconds, then sleeps; when there are more workers than cores, it
+ * lets the others on its core run a few times instead (sched_yield), looks
+ * again, and then sleeps.  SPIN never sleeps.  PARK sleeps at once.
  */
 typedef enum weir_idle {
     WEIR_IDLE_SPIN_THEN_PARK = 0,

@@ -64,3 +64,7 @@ int weir__thread_pin(unsigned core) {
     CPU_SET_S(core, sizeof mask, &mask.set);
     return pthread_setaffinity_np(pthread_self(), sizeof mask, &mask.set);
 }
+
+void weir__thread_yield(void) {
+    sched_yield();
+}

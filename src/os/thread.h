@@ -25,4 +25,7 @@ void weir__thread_join(struct weir__thread *thread);
 /* Pins the calling thread to one core. */
 int weir__thread_pin(unsigned core);
 
+/* Lets other threads that are ready for this core run, if there are any. */
+void weir__thread_yield(void);
+
 #endif

@@ -99,13 +99,6 @@ static weir_status start_threads(weir_runtime *runtime) {
     return WEIR_OK;
 }
 
-/* More workers than cores: spinning would keep from the core who has work. */
-static void settle_idle(weir_runtime_options *options, unsigned cores) {
-    if (options->idle == WEIR_IDLE_SPIN_THEN_PARK && options->workers > cores) {
-        options->idle = WEIR_IDLE_PARK;
-    }
-}
-
 weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime **out) {
     unsigned cores[WEIR_WORKERS_LIMIT];
     unsigned core_count = weir__topology_cores(cores, WEIR_WORKERS_LIMIT);
@@ -118,12 +111,12 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
     if (status != WEIR_OK) {
         return status;
     }
-    settle_idle(&filled, core_count);
     weir_runtime *runtime = make(&filled);
     if (runtime == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a runtime of %u workers",
                             filled.workers);
     }
+    runtime->crowded = filled.idle == WEIR_IDLE_SPIN_THEN_PARK && filled.workers > core_count;
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         weir__worker_open(&runtime->workers[i], runtime, i, cores[i % listed]);
     }

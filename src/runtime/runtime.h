@@ -16,6 +16,7 @@ struct weir_runtime {
     struct weir__allocator allocator;
     struct weir__worker *workers;
     unsigned worker_count;
+    bool crowded; /* more workers than cores, which yield before they sleep */
     size_t bytes;
 
     struct weir__registry registry;

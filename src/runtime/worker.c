@@ -16,7 +16,13 @@ _Thread_local struct weir__host *weir__here;
  * Empty polls before something cools.  One costs 40 to 100 ns, so a worker that
  * may spin does so for some 20 microseconds: the price of being woken.
  */
-enum { POLLS_THEN_PARK = 256, POLLS_SPINNING = 4096, LINGER_TURNS = 8, LINGER_STAGES = 8 };
+enum {
+    POLLS_THEN_PARK = 256,
+    POLLS_SPINNING = 4096,
+    POLLS_CROWDED = 4, /* with a yield after each round of them */
+    LINGER_TURNS = 8,
+    LINGER_STAGES = 8
+};
 
 static uint32_t hot_polls(const weir_runtime *runtime) {
     if (runtime->options.mode != WEIR_THREADS) {
@@ -26,7 +32,7 @@ static uint32_t hot_polls(const weir_runtime *runtime) {
     case WEIR_IDLE_SPIN:
         return POLLS_SPINNING;
     case WEIR_IDLE_SPIN_THEN_PARK:
-        return POLLS_THEN_PARK;
+        return runtime->crowded ? POLLS_CROWDED : POLLS_THEN_PARK;
     default:
         return 0;
     }
@@ -298,6 +304,17 @@ static void rest(struct weir__worker *worker) {
     weir__store_relaxed_u64(&worker->epoch, worker->epoch + 1); /* Q3 -> Q4 */
 }
 
+/* Crowded, with nothing to do: true when the others on its core were let run. */
+static bool yield(struct weir__worker *worker) {
+    if (!worker->host.runtime->crowded || !weir__yielding_try(&worker->yielding)) {
+        return false;
+    }
+    uint64_t before = weir__clock_now_ns();
+    weir__thread_yield();
+    weir__yielding_back(&worker->yielding, weir__clock_now_ns() - before);
+    return true;
+}
+
 static void pin(struct weir__worker *worker) {
     weir_runtime *runtime = worker->host.runtime;
     if (runtime->options.unpinned) {
@@ -321,15 +338,20 @@ void weir__worker_run(void *argument) {
         switch (weir__worker_step(worker)) {
         case WEIR__STEP_BUSY:
             worker->idle_turns = 0;
+            weir__yielding_busy(&worker->yielding);
             break;
         case WEIR__STEP_IDLE:
             if (++worker->idle_turns >= worker->bell.run_count) {
                 worker->idle_turns = 0;
-                weir__cpu_relax();
+                if (!yield(worker)) {
+                    weir__cpu_relax();
+                }
             }
             break;
         case WEIR__STEP_COLD:
-            rest(worker);
+            if (!yield(worker)) {
+                rest(worker);
+            }
             break;
         }
     }

@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A worker visits its ready stages in rotation.  With none ready it is cold: it
- * rests, and sleeps, until its bell rings.
+ * yields a few times if there are more workers than cores (yielding.h), then rests,
+ * and sleeps, until its bell rings.
  *
  * Rest, for weir_runtime_settle: `epoch` is odd while the worker rests, that is,
  * from before its last look at its stacks until before it takes from them
@@ -28,6 +29,7 @@
 
 #include "os/thread.h"
 #include "runtime/registry.h"
+#include "runtime/yielding.h"
 #include "stage/host.h"
 
 struct weir__worker {
@@ -46,6 +48,7 @@ struct weir__worker {
     uint32_t idle_turns; /* in a row */
     uint32_t steps;      /* since the clock was looked at, while there are timers */
     bool finishes;       /* FINISH_ALL has come */
+    struct weir__yielding yielding;
     uint32_t index;
     unsigned core;
     struct weir__thread thread;

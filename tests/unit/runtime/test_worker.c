@@ -287,17 +287,28 @@ static void an_idle_worker_sleeps(void **state) {
     assert_true(rig_close(&rig).wakes >= 1);
 }
 
-/* More workers than cores: nobody spins, so that who has work gets a core. */
+static void assert_crowded(unsigned workers, weir_idle idle, bool expected) {
+    struct rig rig;
+    rig_open(&rig, &(weir_runtime_options){.workers = workers, .idle = idle});
+    assert_int_equal(rig.runtime->crowded, expected);
+    if (expected) {
+        assert_true(rig.runtime->workers[0].host.hot_polls <= WEIR__YIELDS);
+        for (unsigned i = 0; i < workers; i++) { /* hangs if one does not sleep in the end */
+            struct weir__bell *bell = &rig.runtime->workers[i].bell;
+            while (weir__load_relaxed_u32(&bell->parked) == 0) weir__thread_yield();
+        }
+    }
+    rig_close(&rig);
+}
+
+/* More workers than cores: they yield, so that who has work gets a core, and then sleep. */
 static void more_workers_than_cores_do_not_spin(void **state) {
     (void)state;
     unsigned cores = weir__topology_cores(NULL, 0);
-    struct rig rig;
-    rig_open(&rig, &(weir_runtime_options){.workers = cores + 1});
-    assert_int_equal(rig.runtime->options.idle, WEIR_IDLE_PARK);
-    rig_close(&rig);
-    rig_open(&rig, &(weir_runtime_options){.workers = cores + 1, .idle = WEIR_IDLE_SPIN});
-    assert_int_equal(rig.runtime->options.idle, WEIR_IDLE_SPIN); /* as told */
-    rig_close(&rig);
+    assert_crowded(cores + 1, WEIR_IDLE_SPIN_THEN_PARK, true);
+    assert_crowded(cores, WEIR_IDLE_SPIN_THEN_PARK, false);
+    assert_crowded(cores + 1, WEIR_IDLE_SPIN, false); /* as told */
+    assert_crowded(cores + 1, WEIR_IDLE_PARK, false);
 }
 
 static void more_workers_than_cores_do_the_work(void **state) {
