@@ -125,7 +125,9 @@ Outcome PeerProcess::run(const std::string &one, uint64_t events) {
     std::istringstream words(line);
     words >> verdict >> outcome.nanoseconds;
     outcome.correct = verdict == "ok" && outcome.nanoseconds > 0;
-    if (!outcome.correct) std::fprintf(stderr, "\n%s %s: %s\n", name_.c_str(), one.c_str(), line.c_str());
+    if (!outcome.correct) {
+        std::fprintf(stderr, "\n%s %s: %s\n", name_.c_str(), one.c_str(), line.c_str());
+    }
     for (const char *figure : {"p50", "p99", "p99.9"}) {
         double value;
         if (words >> value) outcome.figures[figure] = value;
