@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Question.  How often do the workloads ask the allocator for memory, between their
-// two-millionth event and their twelve-millionth, which is the last?
+// twenty-millionth event and their thirty-millionth, which is the last?
 //
 // Prediction.  Never: blocks and slots come back to who needs the next ones.  On one worker
 // a run that allocates is an error.  Over two cores a worker may be held up for longer than
@@ -15,7 +15,7 @@
 
 namespace {
 
-constexpr uint64_t kWarmUp = 2000000; // events
+constexpr uint64_t kWarmUp = 20000000; // events
 constexpr uint64_t kEvents = 10000000;
 constexpr uint64_t kHeldUp = 20; // allocations, of split workers
 
