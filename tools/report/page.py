@@ -41,8 +41,9 @@ METHOD = """\
 - **The same place.** Threads are pinned. Rows are named WHO/PLACEMENT/SETTING: `split` has
   the side that is one thread on the first core, all others on the second; `spread` the
   many over both; `own` leaves both cores to the library's own scheduler; `one_core` has
-  all on one. Two cores are compared with two, one with one. oneTBB's `own` takes part in
-  both: it runs a token through all its stages on one thread.
+  all on one. Like is compared with like: split with split, one core with one core, and who
+  places its work itself (oneTBB runs a token through all its stages on one thread, say)
+  with weir in whichever placement is best for the job.
 - **In turns.** All rows of a table are run one after the other in an order drawn anew for
   each repetition, so that a slow minute of the machine hits all alike. A row runs so many
   events that a run takes about the time given below, found in runs that also warm it up.

@@ -9,7 +9,7 @@ import re
 
 from growth import series_of
 from results import WORKLOADS, best
-from who import CLASSES, ONE_CORE, TWO_CORES, is_peer, rows_of
+from who import CLASSES, OWN, is_peer, rows_of
 
 NOT_MEASURED = "not measured"
 
@@ -101,28 +101,28 @@ def ceilings(results):
 def ahead_of_peers(result, name, kind):
     """weir's best as a multiple of the best peer's, like with like, and who that is."""
     if result is None:
-        return f"{name}, {kind}", None
+        return name, None
     rows = rows_of(result, kind)
     peers = [row for row in rows if is_peer(row)]
     ours = [row for row in rows if row.who == "weir"]
     against = f", against {best(peers).who}" if peers else ""
-    return f"{name}, {kind}{against}", ratio(ours, peers)
+    return f"{name}{against}", ratio(ours, peers)
 
 
 def peers(results):
     for kind in CLASSES:
         yield Target(f"every workload, {kind}: as fast as the best peer", 1,
                      [ahead_of_peers(results.get(name), name, kind) for name in WORKLOADS])
-    yield Target("push, one by one: ahead of every queue and channel", 1,
-                 [ahead_of_peers(results.get("push"), "push", kind) for kind in CLASSES])
+        yield Target(f"push, one by one, {kind}: ahead of every queue and channel", 1,
+                     [ahead_of_peers(results.get("push"), "", kind)])
 
 
 def genstage(results):
-    """The same graph at the same demand; GenStage's own scheduler has both cores."""
+    """The same graph at the same demand, each placed as it is best."""
     for demand, goal in ((1000, 40), (10000, 40), (1, 8)):
         pairs = []
         for name in WORKLOADS:
-            rows = rows_of(results[name], TWO_CORES) if name in results else []
+            rows = rows_of(results[name], OWN) if name in results else []
             rows = [row for row in rows if row.options.get("max") == demand]
             pairs.append((name, ratio([row for row in rows if row.who == "weir"],
                                       [row for row in rows if row.who == "genstage"])))

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 A row's placement says what ran where (bench/peers/peer.h).  Only like is compared with
-like: what uses two cores with what uses two, what uses one thread with what uses one.
+like: stages split over two cores with such, what runs on one core with such, and who
+places its work itself on both cores with weir in whichever placement is best here.
 """
 from results import best
 
@@ -19,9 +20,9 @@ PEERS = {
     "genstage": ("GenStage", "elixir"),
 }
 
-TWO_CORES, ONE_CORE = "two cores", "one core"
-CLASSES = (TWO_CORES, ONE_CORE)
-PLACEMENTS = {TWO_CORES: {"split", "spread", "own"}, ONE_CORE: {"one_core"}}
+SPLIT, ONE_CORE, OWN = "split over two cores", "on one core", "as each places itself"
+CLASSES = (SPLIT, ONE_CORE, OWN)
+PLACEMENTS = {SPLIT: {"split", "spread"}, ONE_CORE: {"one_core"}, OWN: {"own"}}
 
 
 def title(who):
@@ -30,14 +31,8 @@ def title(who):
 
 
 def belongs(row, kind):
-    """Whether a row takes part in this comparison.
-
-    oneTBB runs a token's whole chain on one thread, whatever the number of threads, so
-    its own scheduler is held against weir on one core too.
-    """
-    if (row.who, row.placement, kind) == ("tbb", "own", ONE_CORE):
-        return True
-    return row.placement in PLACEMENTS[kind]
+    """Whether a row takes part in this comparison."""
+    return row.placement in PLACEMENTS[kind] or (row.who == "weir" and kind == OWN)
 
 
 def is_peer(row):
