@@ -20,6 +20,12 @@ static uint32_t key_of(void *context, const void *event) {
     return (uint32_t)(*(const uint64_t *)event % GRAPH_BRANCHES);
 }
 
+static void keys_of(void *context, const void *events, size_t count, uint32_t *keys) {
+    (void)context;
+    const uint64_t *numbers = events;
+    for (size_t i = 0; i < count; i++) keys[i] = (uint32_t)(numbers[i] % GRAPH_BRANCHES);
+}
+
 /* ---- stages ----------------------------------------------------------------- */
 
 /* `number` counts the stages of the side that is many, or of a pipe, from 0. */
@@ -37,6 +43,8 @@ static unsigned place_in_pipe(const struct field *field, unsigned number) {
 
 static weir_ref start_source(struct field *field, unsigned number, unsigned worker, uint64_t first,
                              uint64_t events) {
+    static const weir_partition_dispatcher_options by_keys = {.partitions = GRAPH_BRANCHES,
+                                                              .hash_many = keys_of};
     static const weir_partition_dispatcher_options by_key = {.partitions = GRAPH_BRANCHES,
                                                              .hash = key_of};
     const struct graph_shape *shape = &field->shape;
@@ -50,7 +58,7 @@ static weir_ref start_source(struct field *field, unsigned number, unsigned work
     if (shape->kind == GRAPH_BROADCAST) source.dispatcher = weir_broadcast_dispatcher();
     if (shape->kind == GRAPH_PARTITION) {
         source.dispatcher = weir_partition_dispatcher();
-        source.dispatcher_options = &by_key;
+        source.dispatcher_options = shape->hash_each ? &by_key : &by_keys;
     }
     return part_start_source(field->runtime, &source);
 }

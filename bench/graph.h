@@ -40,6 +40,7 @@ struct graph_shape {
     size_t min_demand;  /* 0: the default */
     size_t event_bytes; /* a multiple of 8 */
     bool singly;        /* sources emit event by event (of 8 bytes), not in place */
+    bool hash_each;     /* a partition's hash is called for each event, not for many (of 8 bytes) */
     weir_idle idle;
     const weir_allocator *allocator; /* NULL: the default */
     const struct part_watch *watch;  /* of each source; may be NULL */

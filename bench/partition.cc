@@ -11,5 +11,15 @@
 
 int main(int argc, char **argv) {
     rows::add_graph("partition", GRAPH_PARTITION);
+    for (unsigned workers : {2u, 1u}) {
+        for (size_t max_demand : {1000u, 10000u}) {
+            graph_shape shape = {};
+            shape.kind = GRAPH_PARTITION;
+            shape.workers = workers;
+            shape.max_demand = max_demand;
+            shape.hash_each = true;
+            rows::add_weir(shape, "hash_each,max:" + std::to_string(max_demand));
+        }
+    }
     return rows::run(argc, argv);
 }

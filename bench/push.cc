@@ -4,7 +4,8 @@
 // Question.  How many events of 8 bytes per second does a thread that is no worker push,
 // one by one, to four consumers at max_demand 1?  split: the thread on the first core, the
 // inlet and the consumers on a worker on the second.  one_core: the thread steps the
-// runtime itself (WEIR_STEPPED), as a program with an event loop of its own does.
+// runtime itself (WEIR_STEPPED), as a program with an event loop of its own does.  port:
+// through a port of its own (weir_port_push); else as any thread may (weir_inlet_push).
 //
 // Prediction.  The inlet takes what has been pushed meanwhile in one go, so lines cross
 // for many events at once, and the rate is that of one worker that runs five stages: the
@@ -59,6 +60,15 @@ void push_all(weir_inlet *inlet, uint64_t events) {
     }
 }
 
+void push_all_by_port(weir_inlet *inlet, uint64_t events) {
+    weir_port *port;
+    must(weir_port_open(inlet, &port));
+    for (uint64_t event = 1; event <= events; event++) {
+        must(weir_port_push(port, &event, 1, WEIR_FOREVER));
+    }
+    weir_port_close(port);
+}
+
 // The pushing thread runs on the first core.
 void pin_here(cpu_set_t &before) {
     (void)pthread_getaffinity_np(pthread_self(), sizeof before, &before);
@@ -68,7 +78,7 @@ void pin_here(cpu_set_t &before) {
     (void)pthread_setaffinity_np(pthread_self(), sizeof first, &first);
 }
 
-rows::Outcome run(bool stepped, uint64_t events) {
+rows::Outcome run(bool stepped, bool port, uint64_t events) {
     weir_runtime *runtime;
     weir_runtime_options options = {};
     options.workers = stepped ? 1 : 2;
@@ -89,7 +99,7 @@ rows::Outcome run(bool stepped, uint64_t events) {
     cpu_set_t before;
     pin_here(before); // after the workers' cores have been picked from those of this thread
     double began = race_clock_ns();
-    push_all(inlet, events);
+    port ? push_all_by_port(inlet, events) : push_all(inlet, events);
     must(weir_inlet_finish(inlet));
     must(weir_runtime_run(runtime, WEIR_FOREVER));
     rows::Outcome outcome;
@@ -107,8 +117,13 @@ rows::Outcome run(bool stepped, uint64_t events) {
 } // namespace
 
 int main(int argc, char **argv) {
-    rows::add("weir/split/inlet", [](uint64_t events) { return run(false, events); });
-    rows::add("weir/one_core/stepped", [](uint64_t events) { return run(true, events); });
+    auto add = [](const char *row, bool stepped, bool port) {
+        rows::add(row, [=](uint64_t events) { return run(stepped, port, events); });
+    };
+    add("weir/split/inlet", false, false);
+    add("weir/split/port", false, true);
+    add("weir/one_core/stepped", true, false);
+    add("weir/one_core/stepped,port", true, true);
     rows::add_peers("push");
     return rows::run(argc, argv);
 }

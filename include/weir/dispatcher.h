@@ -280,7 +280,13 @@ typedef struct weir_partition_dispatcher_options {
      */
     uint32_t (*hash)(void *context, const void *event);
     uint32_t (*rewrite)(void *context, void *event); /* instead: may change the event too */
-    void *context;                                   /* handed to both                     */
+    /*
+     * Instead: says it for `count` (> 0) events that lie side by side, in their order, a
+     * number each.  For small events: a loop in it is compiled as one, where `hash` is a
+     * call for each.  How many come together is not the program's business.
+     */
+    void (*hash_many)(void *context, const void *events, size_t count, uint32_t *partitions);
+    void *context;              /* handed to whichever it is       */
     weir_partition_queue queue;                      /* default WEIR_QUEUE_KEEP            */
     /*
      * To the event as GenStage does: QUEUE_DISCARD; a dead consumer's events are

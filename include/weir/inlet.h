@@ -70,7 +70,7 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
 weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
                             uint64_t timeout_ns);
 
-/* Events that wait in the inlet: an estimate, too high rather than too low. */
+/* Events that wait in the inlet, its ports aside: an estimate, too high rather than too low. */
 size_t weir_inlet_waiting(const weir_inlet *inlet);
 
 /*
@@ -85,6 +85,50 @@ weir_status weir_inlet_finish(weir_inlet *inlet);
  * weir_runtime_close.  NULL: nothing happens.
  */
 void weir_inlet_close(weir_inlet *inlet);
+
+/*
+ * A port: the inlet's fast entry for one thread.  It has a ring of its own, for
+ * `capacity` events beside those of the inlet, so a push into it shares nothing
+ * with other pushers: a copy, a few plain accesses and one fence, where
+ * weir_inlet_push makes five locked operations and asks for memory.
+ */
+typedef struct weir_port weir_port;
+
+/*
+ * Opens a port.
+ * Errors     NO_STAGE once the inlet was finished or has stopped, NO_MEMORY (all
+ *            that it will ever need is taken here: capacity, rounded up to a power
+ *            of two, times event_bytes), INVALID (out is NULL; the policy is
+ *            WEIR_DROP_OLDEST).
+ * Threads    any.  An inlet may have any number of ports; with each, every batch
+ *            that it emits costs a look more.
+ * Lifetime   until weir_port_close; it outlives its stage.
+ */
+weir_status weir_port_open(weir_inlet *inlet, weir_port **out);
+
+/*
+ * Pushes `count` consecutive events, all or none, by copying them.
+ * Arguments  count: 0 to the inlet's capacity; timeout_ns: as for weir_inlet_push.
+ * Returns    as weir_inlet_push, by the inlet's policy: WEIR_OK, WEIR_FULL,
+ *            WEIR_TIMEOUT, WEIR_DROPPED (these events were discarded).
+ * Errors     NO_STAGE once the inlet was finished or has stopped (the events are
+ *            the caller's still), INVALID (count above the capacity, or events is
+ *            NULL), WRONG_THREAD (would wait for room inside a callback).
+ * Threads    one at a time.  Wait-free but for waiting, for discards and for
+ *            waking the stage's worker when it rests.  The events of one port keep
+ *            their order; between ports, and weir_inlet_push, there is none.
+ */
+weir_status weir_port_push(weir_port *port, const void *events, size_t count, uint64_t timeout_ns);
+
+/* Events that wait in the port: an estimate, too high rather than too low.  Threads: any. */
+size_t weir_port_waiting(const weir_port *port);
+
+/*
+ * Gives the port back; what waits in it goes out first.  Events that came too late,
+ * while the stage was stopping, are counted as discarded here at the latest.
+ * Threads: as weir_port_push.  Call it before weir_inlet_close.  NULL: nothing happens.
+ */
+void weir_port_close(weir_port *port);
 
 #ifdef __cplusplus
 }

@@ -40,6 +40,10 @@ static weir_status check(const weir_partition_dispatcher_options *options) {
     if (options->hash != NULL && options->rewrite != NULL) {
         return weir__refuse(WEIR_INVALID, "hash and rewrite cannot both be set");
     }
+    if (options->hash_many != NULL && (options->hash != NULL || options->rewrite != NULL)) {
+        return weir__refuse(WEIR_INVALID, "hash_many and %s cannot both be set",
+                            options->hash != NULL ? "hash" : "rewrite");
+    }
     if ((unsigned)options->queue > WEIR_QUEUE_DISCARD) {
         return weir__refuse(WEIR_INVALID,
                             "queue must be WEIR_QUEUE_KEEP or WEIR_QUEUE_DISCARD, got %d",
@@ -87,6 +91,7 @@ weir_status weir__partitions_open(struct weir__partitions *all, weir_desk *desk,
                                      .count = (uint32_t)options->partitions,
                                      .hash = options->hash,
                                      .rewrite = options->rewrite,
+                                     .hash_many = options->hash_many,
                                      .context = options->context,
                                      .discards = options->queue == WEIR_QUEUE_DISCARD ||
                                                  options->as_genstage,
@@ -103,6 +108,7 @@ void weir__partitions_close(struct weir__partitions *all) {
         if (partition->fill != NULL) weir__block_close(partition->fill, all->desk->pool);
         weir_hold_close(partition->queue);
     }
+    if (all->nobody != NULL) weir__block_close(all->nobody, all->desk->pool);
     weir__free(allocator, all->at, all->count * sizeof *all->at);
     weir__free(allocator, all->chosen, WEIR__DEAL_EVENTS * sizeof *all->chosen);
     weir__free(allocator, all->touched, touched_bytes(all));

@@ -11,6 +11,13 @@
  *   the list is sorted by demand, largest first
  *   open == the sum of the demands in the list
  *
+ * Those with the same demand are a group.  There are few of them, however many
+ * consumers there are, so a place is looked for from group to group: the first
+ * and the last of each know each other.
+ *
+ *   the first of a group: `end` is the last; the last: `end` is the first
+ *   (one alone is both; between the two, `end` means nothing)
+ *
  * The first emission may be dealt out in random order (shuffle_first); the list stays
  * sorted meanwhile.
  *
@@ -26,6 +33,7 @@
 struct entry {
     struct entry *before;
     struct entry *after;
+    struct entry *end; /* of its group, the other */
     uint64_t demand;
     weir_outlet *outlet;
 };
@@ -39,38 +47,87 @@ struct line {
     uint64_t seed;
 };
 
-static void leave(struct line *line, struct entry *entry) {
-    *(entry->before ? &entry->before->after : &line->first) = entry->after;
-    *(entry->after ? &entry->after->before : &line->last) = entry->before;
+/* `next` is at that end of the group, instead of entry, who is there and not alone. */
+static inline void hand_over(struct entry *entry, struct entry *next) {
+    next->end = entry->end;
+    entry->end->end = next;
+    entry->end = entry;
 }
 
-/* Behind `place`, or first of all when that is NULL. */
-static void join(struct line *line, struct entry *entry, struct entry *place) {
+/* Joins the group that `last` is the last of. */
+static inline void follow(struct entry *entry, struct entry *last) {
+    entry->end = last->end;
+    last->end->end = entry;
+}
+
+static inline void leave(struct line *line, struct entry *entry) {
+    struct entry *before = entry->before;
+    struct entry *after = entry->after;
+    *(before ? &before->after : &line->first) = after;
+    *(after ? &after->before : &line->last) = before;
+    if (entry->end == entry) return; /* alone */
+    if (!before || before->demand != entry->demand) {
+        hand_over(entry, after);
+    } else if (!after || after->demand != entry->demand) {
+        hand_over(entry, before);
+    }
+}
+
+/* Behind `place`, the last of a group with at least its demand, or first of all: NULL. */
+static inline void join(struct line *line, struct entry *entry, struct entry *place) {
+    struct entry *after = place ? place->after : line->first;
     entry->before = place;
-    entry->after = place ? place->after : line->first;
-    *(entry->before ? &entry->before->after : &line->first) = entry;
-    *(entry->after ? &entry->after->before : &line->last) = entry;
+    entry->after = after;
+    *(place ? &place->after : &line->first) = entry;
+    *(after ? &after->before : &line->last) = entry;
+    entry->end = entry;
+    if (place && place->demand == entry->demand) follow(entry, place);
 }
 
-/* The nearest entry, from `place` towards the front, with at least `demand`. */
-static struct entry *nearest(struct entry *place, uint64_t demand) {
-    while (place && place->demand < demand) place = place->before;
+/* The last of all with at least `demand`, or NULL: looked for from the front, or the back. */
+static inline struct entry *from_front(const struct line *line, uint64_t demand) {
+    struct entry *place = NULL;
+    struct entry *next = line->first;
+    while (next && next->demand >= demand) {
+        place = next->end;
+        next = place->after;
+    }
     return place;
 }
 
-/* entry's demand grew: all those behind it have less, so look ahead of it only. */
-static void move_up(struct line *line, struct entry *entry) {
-    struct entry *place = nearest(entry->before, entry->demand);
-    if (place == entry->before) return;
-    leave(line, entry);
-    join(line, entry, place);
+static inline struct entry *from_back(const struct line *line, uint64_t demand) {
+    struct entry *place = line->last;
+    while (place && place->demand < demand) place = place->end->before;
+    return place;
 }
 
-/* entry's demand fell, mostly to the least of all: look from the back. */
-static void move_down(struct line *line, struct entry *entry) {
-    if (!entry->after || entry->after->demand < entry->demand) return;
-    leave(line, entry);
-    join(line, entry, nearest(line->last, entry->demand));
+/* Its demand grows, mostly to one of the largest. */
+static inline void move_up(struct line *line, struct entry *entry, uint64_t demand) {
+    struct entry *before = entry->before;
+    if (before && before->demand < demand) {
+        leave(line, entry);
+        entry->demand = demand;
+        join(line, entry, from_front(line, demand));
+        return;
+    }
+    /* It stays where it is, which was the first place of its group. */
+    entry->demand = demand;
+    if (entry->end != entry) hand_over(entry, entry->after);
+    if (before && before->demand == demand) follow(entry, before);
+}
+
+/* Its demand falls, mostly to one of the least. */
+static inline void move_down(struct line *line, struct entry *entry, uint64_t demand) {
+    struct entry *after = entry->after;
+    if (after && after->demand >= demand) {
+        leave(line, entry);
+        entry->demand = demand;
+        join(line, entry, from_back(line, demand));
+        return;
+    }
+    /* It stays where it is, which was the last place of its group. */
+    entry->demand = demand;
+    if (entry->end != entry) hand_over(entry, entry->before);
 }
 
 /* max_demand serves GenStage's warning about larger asks, which are served alike. */
@@ -86,21 +143,21 @@ static weir_status demand_init(void *state, weir_desk *desk, const void *options
 static weir_reason demand_subscribe(void *state, weir_outlet *consumer, uint64_t *upstream) {
     struct line *line = state;
     *upstream = 0;
-    struct entry *entry = weir_outlet_state(consumer);
+    struct entry *entry = consumer->state;
     entry->outlet = consumer;
-    join(line, entry, line->last);
+    join(line, entry, line->last); /* with no demand: behind all, who have that or more */
     return WEIR_REASON_NORMAL;
 }
 
 static uint64_t demand_ask(void *state, weir_outlet *consumer, uint64_t count) {
     struct line *line = state;
-    struct entry *entry = weir_outlet_state(consumer);
+    struct entry *entry = consumer->state;
     uint64_t bound = UINT64_MAX - line->open; /* the sum cannot wrap, whatever is asked */
     uint64_t more = count < bound ? count : bound;
-    entry->demand += more;
     line->open += more;
-    move_up(line, entry);
+    if (more > 0) move_up(line, entry, entry->demand + more);
 
+    if (WEIR__LIKELY(line->pending == 0)) return more;
     uint64_t answered = more < line->pending ? more : line->pending;
     line->pending -= answered;
     return more - answered;
@@ -108,7 +165,7 @@ static uint64_t demand_ask(void *state, weir_outlet *consumer, uint64_t count) {
 
 static uint64_t demand_cancel(void *state, weir_outlet *consumer) {
     struct line *line = state;
-    struct entry *entry = weir_outlet_state(consumer);
+    struct entry *entry = consumer->state;
     line->pending += entry->demand;
     line->open -= entry->demand;
     leave(line, entry);
@@ -116,11 +173,10 @@ static uint64_t demand_cancel(void *state, weir_outlet *consumer) {
 }
 
 /* As many of `left` events as it has asked for.  Returns how many. */
-static uint64_t give(struct line *line, weir_run *run, struct entry *entry, uint64_t left) {
+static inline uint64_t give(struct line *line, weir_run *run, struct entry *entry, uint64_t left) {
     uint64_t sent = left < entry->demand ? left : entry->demand;
-    entry->demand -= sent;
     line->open -= sent;
-    move_down(line, entry);
+    move_down(line, entry, entry->demand - sent);
     weir_run_send(run, entry->outlet, sent);
     return sent;
 }
@@ -137,7 +193,7 @@ static struct entry *drawn(const struct line *line, struct weir__rng *rng) {
 }
 
 /* The first emission, to each in turn in random order.  Returns what is left. */
-static uint64_t give_shuffled(struct line *line, weir_run *run, uint64_t left) {
+static WEIR__NOINLINE uint64_t give_shuffled(struct line *line, weir_run *run, uint64_t left) {
     struct weir__rng rng;
     weir__rng_seed(&rng, line->seed);
     line->shuffle = false;

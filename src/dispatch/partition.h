@@ -3,7 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *   partition.c  demand, consumers and infos
- *   deal.c       the hash, and the way of events to their partitions
+ *   hash.c       which partition each event is for
+ *   deal.c       the way of events to their partitions
+ *   sort.c       the same for many small events, in short runs
  *   choice.c     the options
  *
  * Demand is one pool, `waiting`.  In events,
@@ -24,8 +26,13 @@
 #include "dispatch/seam.h"
 
 enum {
-    WEIR__DEAL_EVENTS = 4096 /* that are dealt at a time */
+    WEIR__DEAL_EVENTS = 4096,    /* that are dealt at a time              */
+    WEIR__SHORT_RUNS = INT32_MAX /* as many as there are events, or nearly */
 };
+
+/* Of numbers of partitions, four at a time: vectors, whatever the compiler makes of loops. */
+typedef uint32_t weir__four __attribute__((vector_size(16)));
+typedef weir__four weir__loose_four __attribute__((aligned(4), may_alias));
 
 struct weir__partition {
     weir_outlet *owner;
@@ -53,6 +60,7 @@ struct weir__partitions {
     /* the choice */
     uint32_t (*hash)(void *context, const void *event);
     uint32_t (*rewrite)(void *context, void *event);
+    void (*hash_many)(void *context, const void *events, size_t count, uint32_t *partitions);
     void *context;
     char *names; /* one after the other, each ended by 0; NULL: none */
     size_t names_bytes;
@@ -60,9 +68,10 @@ struct weir__partitions {
     bool as_genstage;
 
     /* deal.c */
-    uint32_t *chosen;  /* the partition of each event of a deal */
-    uint64_t *touched; /* a bit for each partition              */
-    uint64_t unwanted; /* events that were dropped              */
+    uint32_t *chosen;           /* the partition of each event of a deal; `count`: nobody's */
+    uint64_t *touched;          /* a bit for each partition                                 */
+    struct weir__block *nobody; /* sort.c: where what is nobody's is copied to, or NULL     */
+    uint64_t unwanted;          /* events that were dropped                                 */
     uint64_t bad;
     uint64_t again; /* events to be demanded anew */
 };
@@ -78,6 +87,14 @@ void weir__partitions_close(struct weir__partitions *all);
 weir_reason weir__partitions_wanted(const struct weir__partitions *all,
                                     const weir_subscribe_options *options, uint32_t *index);
 
+/* ---- hash.c -------------------------------------------------------------- */
+
+/*
+ * Asks the hash whose the run's first events are, as far as demand waits, which is
+ * lowered, and counts those that nobody gets.  Returns how many; 0: no memory.
+ */
+uint32_t weir__partitions_choose(struct weir__partitions *all, const weir_run *run);
+
 /* ---- deal.c -------------------------------------------------------------- */
 
 /*
@@ -85,5 +102,23 @@ weir_reason weir__partitions_wanted(const struct weir__partitions *all,
  * demand waits, marks those partitions touched and counts what was dropped.
  */
 void weir__partitions_deal(struct weir__partitions *all, weir_run *run);
+
+static inline void weir__partitions_touch(struct weir__partitions *all, uint32_t index) {
+    all->touched[index / 64] |= (uint64_t)1 << index % 64;
+}
+
+/* ---- sort.c -------------------------------------------------------------- */
+
+/*
+ * Counts the first `count` events, which are chosen, if they are worth being sorted:
+ * small, many for each partition, in short runs.  They are to be copied.
+ */
+bool weir__sort_count(struct weir__partitions *all, uint32_t count, uint32_t event_bytes);
+
+/*
+ * Copies those events, for each of which there is room in its partition.  false: no
+ * memory, and nothing is done.
+ */
+bool weir__sort_move(struct weir__partitions *all, const weir_run *run, uint32_t count);
 
 #endif

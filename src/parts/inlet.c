@@ -2,12 +2,17 @@
  * The inlet: a producer stage that any thread pushes into.  See inlet.h.
  * SPDX-License-Identifier: Apache-2.0
  *
- * This file is the stage's side, on its worker; inlet_push.c is the pushers'.
+ * This file is the stage's side, on its worker; inlet_push.c is the pushers', and
+ * port_take.c and port.c are those of the ports.
  */
-#include "parts/inlet.h"
+#include "parts/port.h"
 
 #include "base/refusal.h"
 #include "os/futex.h"
+
+void weir__inlet_hold(weir_inlet *inlet) {
+    weir__fetch_add_u32(&inlet->refs, 1);
+}
 
 void weir__inlet_release(weir_inlet *inlet) {
     if (weir__fetch_sub_u32(&inlet->refs, 1) == 1) {
@@ -27,12 +32,16 @@ struct weir__chunk *weir__inlet_take(weir_inlet *inlet) {
     return first;
 }
 
-void weir__inlet_made_room(weir_inlet *inlet, uint64_t count) {
-    weir__fetch_sub_u64(&inlet->waiting, count); /* I7 -> I8 */
-    if (weir__load_relaxed_u32(&inlet->waiters) > 0) {
+void weir__inlet_wake(weir_inlet *inlet) {
+    if (weir__load_relaxed_u32(&inlet->waiters) > 0) { /* I7 -> I8 */
         weir__fetch_add_u32(&inlet->room, 1);
         weir__futex_wake(&inlet->room, INT32_MAX);
     }
+}
+
+void weir__inlet_made_room(weir_inlet *inlet, uint64_t count) {
+    weir__fetch_sub_u64(&inlet->waiting, count); /* I7 -> I8 */
+    weir__inlet_wake(inlet);
 }
 
 uint64_t weir__inlet_count_dropped(weir_inlet *inlet) {
@@ -40,6 +49,10 @@ uint64_t weir__inlet_count_dropped(weir_inlet *inlet) {
 }
 
 /* ---- the worker's side --------------------------------------------------- */
+
+static weir_inlet *inlet_of(weir_stage *self) {
+    return *(weir_inlet **)weir_state(self);
+}
 
 /* Accepted, and never emitted: on the books as emitted and discarded. */
 static void discard(weir_stage *self, uint64_t count, weir_discard cause) {
@@ -93,25 +106,130 @@ static void drop_oldest(weir_stage *self, weir_inlet *inlet) {
     }
 }
 
-static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
-    uint64_t before = inlet->queued;
-    /* While demand is held back, events wait in here, where the capacity holds. */
-    uint64_t open = self->mode == WEIR_FORWARD ? weir__stage_open_demand(self) : 0;
-    bool emitted = take_front(inlet, self, before < open ? before : open);
-    if (before > inlet->queued) {
-        weir__inlet_made_room(inlet, before - inlet->queued);
+/* Whatever came onto the stacks, or was dropped. */
+static void gather(weir_stage *self, weir_inlet *inlet) {
+    if (weir__load_relaxed_ptr(&inlet->fresh.head) != NULL) {
+        weir__ports_adopt(inlet);
     }
-    if (!emitted) {
-        return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+    if (weir__load_relaxed_u64(&inlet->newest_dropped) > 0) {
+        discard(self, weir__inlet_count_dropped(inlet), WEIR_DISCARD_OVERFLOW);
     }
-    bool done = weir__load_relaxed_u32(&inlet->finished) != 0 &&
-                weir__load_relaxed_u64(&inlet->waiting) == 0 && /* I3 -> I4 */
-                weir_buffered(self) == 0;                       /* what came back */
-    return done ? weir_stop_with(self, WEIR_REASON_NORMAL) : WEIR_CONTINUE;
+    if (weir__load_relaxed_ptr(&inlet->pushed.head) != NULL) {
+        collect(inlet);
+        drop_oldest(self, inlet);
+    }
 }
 
-static weir_inlet *inlet_of(weir_stage *self) {
-    return *(weir_inlet **)weir_state(self);
+/*
+ * Blocked pushers are not woken for each event that leaves, only to sleep again: but
+ * for a good part of the capacity, or when nothing more leaves (look).
+ */
+static void made_room(weir_inlet *inlet, uint64_t count) {
+    weir__fetch_sub_u64(&inlet->waiting, count); /* I7 -> I8 */
+    inlet->unwoken += count;
+    if (inlet->unwoken >= inlet->capacity / 4) {
+        inlet->unwoken = 0;
+        weir__inlet_wake(inlet);
+    }
+}
+
+static bool take_queue(weir_inlet *inlet, weir_stage *self, uint64_t *open) {
+    uint64_t before = inlet->queued;
+    bool emitted = take_front(inlet, self, before < *open ? before : *open);
+    uint64_t count = before - inlet->queued;
+    *open -= count;
+    if (count > 0) {
+        made_room(inlet, count);
+    }
+    return emitted;
+}
+
+/* The queue and the ports take turns at being first.  False: no memory. */
+static bool take(weir_inlet *inlet, weir_stage *self, uint64_t open) {
+    uint64_t most = open;
+    bool port_first = inlet->port_next;
+    bool emitted = true;
+    inlet->port_next = !port_first;
+    if (inlet->queued > 0 && !port_first) {
+        emitted = take_queue(inlet, self, &open);
+    }
+    if (emitted && open > 0 && inlet->ports > 0) {
+        emitted = weir__ports_take(inlet, self, &open);
+    }
+    if (emitted && open > 0 && inlet->queued > 0) {
+        emitted = take_queue(inlet, self, &open);
+    }
+    inlet->left += most - open;
+    return emitted;
+}
+
+/* It was finished, and nothing is or will be on its way. */
+static bool done(const weir_stage *self, const weir_inlet *inlet) {
+    weir__fence_full();                                          /* A7 -> A8: after finished */
+    return weir__load_relaxed_u64(&inlet->waiting) == 0 &&       /* I3 -> I4 */
+           weir__ports_empty(inlet) && weir_buffered(self) == 0; /* what came back */
+}
+
+static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
+    /* While demand is held back, events wait in here, where the capacity holds. */
+    uint64_t open = self->mode == WEIR_FORWARD ? weir__stage_open_demand(self) : 0;
+    if (open > 0 && !take(inlet, self, open)) {
+        return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+    }
+    inlet->finish_seen = weir__load_relaxed_u32(&inlet->finished) != 0;
+    bool ends = inlet->finish_seen && done(self, inlet);
+    return ends ? weir_stop_with(self, WEIR_REASON_NORMAL) : WEIR_CONTINUE;
+}
+
+/* The stage looks from now on, unless a poke is coming, which then says so. */
+static void watch(weir_stage *self, weir_inlet *inlet) {
+    if (!self->ready->watched &&
+        weir__exchange_u32(&inlet->poked, WEIR__INLET_TOLD) != WEIR__INLET_TOLD) {
+        self->ready->watched = true;
+        self->looks = 0;
+    }
+}
+
+static bool look(weir_stage *self) {
+    weir_inlet *inlet = inlet_of(self);
+    weir__stage_enter(self);
+    gather(self, inlet);
+    weir__stage_leave(self, emit(self, inlet));
+    if (inlet->left != inlet->left_at_look) { /* now, or as demand came */
+        inlet->left_at_look = inlet->left;
+        return true;
+    }
+    inlet->unwoken = 0;
+    weir__inlet_wake(inlet);
+    weir__ports_settle(inlet);
+    return false;
+}
+
+/* Only events may come that nobody wants: until there is demand it need not look. */
+static bool waits_for_demand(const weir_stage *self, const weir_inlet *inlet, bool wanted) {
+    bool drops = inlet->when_full == WEIR_DROP_NEWEST || inlet->when_full == WEIR_DROP_OLDEST;
+    return !wanted && !drops && !inlet->finish_seen && !self->finishing;
+}
+
+/* After poked was given up. */
+static bool news(const weir_inlet *inlet, bool wanted, bool waits) {
+    bool finish = weir__load_relaxed_u32(&inlet->finished) != 0;
+    if (finish != inlet->finish_seen || weir__load_relaxed_ptr(&inlet->fresh.head) != NULL) {
+        return true;
+    }
+    return !waits &&
+           (weir__load_relaxed_ptr(&inlet->pushed.head) != NULL ||
+            weir__load_relaxed_u64(&inlet->newest_dropped) > 0 || weir__ports_news(inlet, wanted));
+}
+
+static bool unwatch(weir_stage *self) {
+    weir_inlet *inlet = inlet_of(self);
+    bool wanted = self->mode == WEIR_FORWARD && weir__stage_open_demand(self) > 0;
+    bool waits = waits_for_demand(self, inlet, wanted);
+    uint32_t gives_up = waits ? WEIR__INLET_WAITS : WEIR__INLET_COLD;
+    weir__exchange_u32(&inlet->poked, gives_up); /* I1 -> I2, A5 -> A6 */
+    return !news(inlet, wanted, waits) ||
+           weir__exchange_u32(&inlet->poked, WEIR__INLET_TOLD) == WEIR__INLET_TOLD;
 }
 
 /*
@@ -126,31 +244,39 @@ static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
 }
 
 static weir_verdict supply(weir_stage *self) {
-    return emit(self, inlet_of(self));
+    weir_inlet *inlet = inlet_of(self);
+    watch(self, inlet); /* before the look at what there is: the token is its own again */
+    gather(self, inlet);
+    return emit(self, inlet);
 }
 
 /* The stage is to finish: as weir_inlet_finish, but on the worker. */
 static void drained(weir_stage *self) {
     weir_inlet *inlet = inlet_of(self);
-    weir__exchange_u32(&inlet->finished, 1); /* I3 -> I4 */
+    weir__exchange_u32(&inlet->finished, 1); /* I3 -> I4, A7 -> A8 */
     weir__fetch_add_u32(&inlet->room, 1);
     weir__futex_wake(&inlet->room, INT32_MAX);
+    watch(self, inlet);
 }
 
 static bool may_finish(const weir_stage *self) {
     const weir_inlet *inlet = *(weir_inlet *const *)self->state;
-    return weir__load_relaxed_u64(&inlet->waiting) == 0; /* I3 -> I4 */
+    weir__fence_full();                                    /* A7 -> A8: after finished */
+    return weir__load_relaxed_u64(&inlet->waiting) == 0 && /* I3 -> I4 */
+           weir__ports_empty(inlet);
 }
 
 static weir_verdict init(weir_stage *self, void *argument) {
     (void)argument;
     self->supply = supply;
+    self->look = look;
+    self->unwatch = unwatch;
     self->drained = drained;
     self->may_finish = may_finish;
     return WEIR_CONTINUE;
 }
 
-/* A poke: something was pushed, dropped or finished. */
+/* A poke: something has come, and `look` is to be called from now on. */
 static weir_verdict handle_poke(weir_stage *self, const void *message, size_t bytes) {
     if (message != NULL || bytes != 0) {
         weir__host_log(self->host, WEIR_LOG_WARNING,
@@ -159,12 +285,11 @@ static weir_verdict handle_poke(weir_stage *self, const void *message, size_t by
         return WEIR_CONTINUE;
     }
     weir_inlet *inlet = inlet_of(self);
-    weir__exchange_u32(&inlet->poked, 0); /* I1 -> I2 */
-    discard(self, weir__inlet_count_dropped(inlet), WEIR_DISCARD_OVERFLOW);
-    collect(inlet);
-    drop_oldest(self, inlet);
-    weir_verdict verdict = emit(self, inlet);
-    weir__inlet_release(inlet); /* the poke's */
+    self->ready->watched = true;
+    self->looks = 0;
+    gather(self, inlet);
+    weir_verdict verdict = emit(self, inlet); /* before the mail behind it, such as a stop */
+    weir__inlet_release(inlet);               /* the poke's */
     return verdict;
 }
 
@@ -181,12 +306,14 @@ static void handle_discarded(weir_stage *self, uint64_t count, weir_discard caus
 static void handle_terminate(weir_stage *self, weir_reason reason) {
     (void)reason;
     weir_inlet *inlet = inlet_of(self);
+    self->ready->watched = false;
     weir__exchange_u32(&inlet->dead, 1); /* I5 -> I6 */
     weir__fetch_add_u32(&inlet->room, 1);
     weir__futex_wake(&inlet->room, INT32_MAX);
     collect(inlet);
     uint64_t left = inlet->queued;
     take_front(inlet, NULL, left);
+    left += weir__ports_end(inlet);
     discard(self, weir__inlet_count_dropped(inlet), WEIR_DISCARD_OVERFLOW);
     discard(self, left, WEIR_DISCARD_STOPPED);
     weir__inlet_release(inlet); /* the stage's */
@@ -243,11 +370,13 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
     inlet->event_bytes = options->event_bytes;
     inlet->capacity = capacity;
     inlet->when_full = options->when_full;
+    inlet->polls = runtime->workers[0].host.hot_polls;
     inlet->discarded = options->discarded;
     inlet->context = options->context;
     inlet->refs = 2;
     inlet->poke.gone = poke_gone;
     ck_stack_init(&inlet->pushed);
+    ck_stack_init(&inlet->fresh);
     weir_status status = start(runtime, options, inlet);
     if (status != WEIR_OK) {
         weir__free(&runtime->allocator, inlet, sizeof *inlet);

@@ -2,7 +2,7 @@
  * The inlet's other side: what pushing threads do.  See inlet.h.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "parts/inlet.h"
+#include "parts/port.h"
 
 #include "base/refusal.h"
 #include "os/clock.h"
@@ -10,25 +10,40 @@
 
 #include <string.h>
 
-static void hold(weir_inlet *inlet) {
-    weir__fetch_add_u32(&inlet->refs, 1);
-}
-
-static void poke(weir_inlet *inlet) {
-    if (weir__load_relaxed_u32(&inlet->poked) != 0 ||
-        weir__exchange_u32(&inlet->poked, 1) != 0) { /* I1 -> I2 */
+void weir__inlet_poke(weir_inlet *inlet) {
+    if (weir__exchange_u32(&inlet->poked, WEIR__INLET_TOLD) == WEIR__INLET_TOLD) { /* I1 -> I2 */
         return;
     }
-    hold(inlet);
+    weir__inlet_hold(inlet);
     inlet->poke.mail.kind = WEIR__MAIL_POKE;
     inlet->poke.mail.to = inlet->stage;
     weir__mail_send(&weir__runtime_worker(inlet->runtime, inlet->stage)->bell, &inlet->poke.mail);
 }
 
-/* ---- pushing ------------------------------------------------------------- */
+/* Events have come: after a locked operation, which is the fence before this look. */
+static void poke_if_cold(weir_inlet *inlet) {
+    if (weir__load_relaxed_u32(&inlet->poked) == WEIR__INLET_COLD) { /* I1 -> I2 */
+        weir__inlet_poke(inlet);
+    }
+}
+
+/* ---- coming and leaving -------------------------------------------------- */
+
+void weir__inlet_bury(weir_inlet *inlet, uint64_t count) {
+    if (count == 0) {
+        return;
+    }
+    weir__runtime_discarded(inlet->runtime, count);
+    if (inlet->discarded != NULL) {
+        inlet->discarded(inlet->context, count, WEIR_DISCARD_STOPPED);
+    } else {
+        weir__runtime_log(inlet->runtime, WEIR_LOG_WARNING,
+                          "events pushed into an inlet that just stopped were discarded");
+    }
+}
 
 /* Nobody will emit these: the last pusher to leave counts them. */
-static void bury(weir_inlet *inlet) {
+static void bury_all(weir_inlet *inlet) {
     struct weir__chunk *chunk = weir__inlet_take(inlet);
     uint64_t count = 0;
     while (chunk != NULL) {
@@ -38,23 +53,47 @@ static void bury(weir_inlet *inlet) {
         chunk = next;
     }
     count += weir__inlet_count_dropped(inlet);
-    if (count > 0) {
-        weir__runtime_discarded(inlet->runtime, count);
-        if (inlet->discarded != NULL) {
-            inlet->discarded(inlet->context, count, WEIR_DISCARD_STOPPED);
-        } else {
-            weir__runtime_log(inlet->runtime, WEIR_LOG_WARNING,
-                              "events pushed into an inlet that just stopped were discarded");
-        }
+    weir__inlet_bury(inlet, count);
+    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&inlet->fresh); /* I5 -> I6 */
+    while (entry != NULL) {
+        weir_port *port = WEIR__CONTAINER_OF(entry, weir_port, link);
+        entry = entry->next;
+        weir__port_release(port); /* the worker's, who has not come to know it */
     }
 }
 
-static void leave(weir_inlet *inlet) {
+void weir__inlet_enter(weir_inlet *inlet) {
+    weir__fetch_add_u32(&inlet->pushing, 1);
+}
+
+void weir__inlet_leave(weir_inlet *inlet) {
     if (weir__fetch_sub_u32(&inlet->pushing, 1) == 1 && /* I5 -> I6 */
         weir__load_relaxed_u32(&inlet->dead) != 0) {
-        bury(inlet);
+        bury_all(inlet);
     }
 }
+
+weir_status weir__inlet_refuse_gone(const weir_inlet *inlet) {
+    bool dead = weir__load_relaxed_u32(&inlet->dead) != 0;
+    return weir__refuse(WEIR_NO_STAGE, dead ? "the inlet has stopped" : "the inlet was finished");
+}
+
+uint64_t weir__inlet_deadline(const weir_inlet *inlet, uint64_t timeout_ns) {
+    if (timeout_ns == WEIR_FOREVER) {
+        return UINT64_MAX;
+    }
+    uint64_t now =
+        weir__inlet_has_threads(inlet) ? weir__clock_now_ns() : weir_runtime_now(inlet->runtime);
+    return weir__clock_deadline(now, timeout_ns);
+}
+
+/* A clock is read for each call, so that no more turns are done than time allows. */
+bool weir__inlet_step(weir_inlet *inlet, uint64_t deadline) {
+    enum { TURNS = 16 };
+    return weir__runtime_go_on(inlet->runtime, deadline == UINT64_MAX ? TURNS : 1, deadline);
+}
+
+/* ---- pushing ------------------------------------------------------------- */
 
 static uint64_t limit(const weir_inlet *inlet) {
     /* Dropping the oldest is the worker's doing: until it has, as many again may wait. */
@@ -77,16 +116,28 @@ static bool reserve(weir_inlet *inlet, size_t count, bool *beyond) {
     return true;
 }
 
-static bool gone(const weir_inlet *inlet) {
-    return weir__load_relaxed_u32(&inlet->dead) != 0 ||
-           weir__load_relaxed_u32(&inlet->finished) != 0;
+static bool has_room(const weir_inlet *inlet, size_t count) {
+    return weir__load_relaxed_u64(&inlet->waiting) + count <= inlet->capacity;
+}
+
+/* Sleeping and being woken cost more than most waits last. */
+static bool spin_for_room(const weir_inlet *inlet, size_t count) {
+    for (uint32_t i = 0; i < inlet->polls; i++) {
+        if (has_room(inlet, count)) {
+            return true;
+        }
+        weir__cpu_relax();
+    }
+    return false;
 }
 
 static weir_status wait_for_room(weir_inlet *inlet, size_t count, uint64_t deadline) {
+    if (spin_for_room(inlet, count)) {
+        return WEIR_OK;
+    }
     uint32_t room = weir__load_relaxed_u32(&inlet->room);
     weir__fetch_add_u32(&inlet->waiters, 1); /* I7 -> I8 */
-    bool full = weir__load_relaxed_u64(&inlet->waiting) + count > inlet->capacity;
-    if (full && !gone(inlet)) {
+    if (!has_room(inlet, count) && !weir__inlet_gone(inlet)) {
         weir__futex_wait(&inlet->room, room, deadline);
     }
     weir__fetch_sub_u32(&inlet->waiters, 1);
@@ -98,18 +149,8 @@ static weir_status step_for_room(weir_inlet *inlet, size_t count, uint64_t deadl
     if (weir_runtime_now(inlet->runtime) >= deadline) {
         return WEIR_TIMEOUT;
     }
-    bool moving = weir__runtime_go_on(inlet->runtime, 1, deadline);
-    bool room = weir__load_relaxed_u64(&inlet->waiting) + count <= inlet->capacity;
-    return moving || room ? WEIR_OK : WEIR_TIMEOUT;
-}
-
-static bool has_threads(const weir_inlet *inlet) {
-    return inlet->runtime->options.mode == WEIR_THREADS;
-}
-
-static weir_status refuse_gone(const weir_inlet *inlet) {
-    bool dead = weir__load_relaxed_u32(&inlet->dead) != 0;
-    return weir__refuse(WEIR_NO_STAGE, dead ? "the inlet has stopped" : "the inlet was finished");
+    bool moving = weir__inlet_step(inlet, deadline);
+    return moving || has_room(inlet, count) ? WEIR_OK : WEIR_TIMEOUT;
 }
 
 /* Room is reserved: the events go on the stack. */
@@ -118,7 +159,7 @@ static weir_status push(weir_inlet *inlet, const void *events, size_t count) {
         weir__alloc(&inlet->runtime->allocator, weir__inlet_chunk_bytes(inlet, count), 16);
     if (chunk == NULL) {
         weir__inlet_made_room(inlet, count);
-        poke(inlet); /* the stage may have waited for just this reservation */
+        weir__inlet_poke(inlet); /* the stage may have waited for just this reservation */
         return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu events of %zu bytes", count,
                             inlet->event_bytes);
     }
@@ -126,7 +167,7 @@ static weir_status push(weir_inlet *inlet, const void *events, size_t count) {
     chunk->first = 0;
     memcpy(chunk->events, events, count * inlet->event_bytes);
     ck_stack_push_upmc(&inlet->pushed, &chunk->link); /* I1 -> I2, I5 -> I6 */
-    poke(inlet);
+    poke_if_cold(inlet);
     return WEIR_OK;
 }
 
@@ -134,20 +175,20 @@ static weir_status push(weir_inlet *inlet, const void *events, size_t count) {
 static weir_status try_push(weir_inlet *inlet, const void *events, size_t count) {
     bool beyond;
     if (!reserve(inlet, count, &beyond)) {
-        if (gone(inlet)) {
-            return refuse_gone(inlet);
+        if (weir__inlet_gone(inlet)) {
+            return weir__inlet_refuse_gone(inlet);
         }
         if (inlet->when_full != WEIR_DROP_NEWEST && inlet->when_full != WEIR_DROP_OLDEST) {
             return WEIR_FULL;
         }
         weir__fetch_add_u64(&inlet->newest_dropped, count);
-        poke(inlet);
+        poke_if_cold(inlet);
         return WEIR_DROPPED;
     }
-    if (gone(inlet)) { /* I3 -> I4 */
+    if (weir__inlet_gone(inlet)) { /* I3 -> I4 */
         weir__inlet_made_room(inlet, count);
-        poke(inlet); /* the stage may have waited for just this reservation */
-        return refuse_gone(inlet);
+        weir__inlet_poke(inlet); /* the stage may have waited for just this reservation */
+        return weir__inlet_refuse_gone(inlet);
     }
     weir_status status = push(inlet, events, count);
     return status == WEIR_OK && beyond ? WEIR_DROPPED : status;
@@ -163,10 +204,10 @@ static weir_status push_until(weir_inlet *inlet, const void *events, size_t coun
         if (weir__here != NULL) {
             return weir__refuse(WEIR_WRONG_THREAD, "a callback cannot wait for room in an inlet");
         }
-        status = has_threads(inlet) ? wait_for_room(inlet, count, deadline)
-                                    : step_for_room(inlet, count, deadline);
+        status = weir__inlet_has_threads(inlet) ? wait_for_room(inlet, count, deadline)
+                                                : step_for_room(inlet, count, deadline);
         if (status != WEIR_OK) {
-            return gone(inlet) ? refuse_gone(inlet) : status;
+            return weir__inlet_gone(inlet) ? weir__inlet_refuse_gone(inlet) : status;
         }
     }
 }
@@ -183,14 +224,11 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
     if (events == NULL) {
         return weir__refuse(WEIR_INVALID, "events must not be NULL when count is %zu", count);
     }
-    uint64_t deadline = UINT64_MAX;
-    if (inlet->when_full == WEIR_BLOCK && timeout_ns != WEIR_FOREVER) {
-        uint64_t now = has_threads(inlet) ? weir__clock_now_ns() : weir_runtime_now(inlet->runtime);
-        deadline = weir__clock_deadline(now, timeout_ns);
-    }
-    weir__fetch_add_u32(&inlet->pushing, 1);
+    uint64_t deadline =
+        inlet->when_full == WEIR_BLOCK ? weir__inlet_deadline(inlet, timeout_ns) : UINT64_MAX;
+    weir__inlet_enter(inlet);
     weir_status status = push_until(inlet, events, count, deadline);
-    leave(inlet);
+    weir__inlet_leave(inlet);
     return status;
 }
 
@@ -202,7 +240,7 @@ weir_status weir_inlet_finish(weir_inlet *inlet) {
     weir__exchange_u32(&inlet->finished, 1); /* I3 -> I4 */
     weir__fetch_add_u32(&inlet->room, 1);    /* who waits for room is told */
     weir__futex_wake(&inlet->room, INT32_MAX);
-    poke(inlet);
+    weir__inlet_poke(inlet);
     return WEIR_OK;
 }
 

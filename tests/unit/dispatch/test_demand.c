@@ -5,7 +5,9 @@
  * Goal: the arithmetic is GenStage.DemandDispatcher's, to the event.
  * Method: examples worked out by hand, written as a script of one word a step;
  * then random asks, cancels and emissions, against a model that keeps a plain
- * sorted array.  Every event is delivered or left over, and comes home.
+ * sorted array: of few consumers and of many, with asks of one size, so that many
+ * have the same demand, and of all sizes.  Every event is delivered or left over,
+ * and comes home.
  */
 #include "dispatch/seam.h"
 
@@ -18,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONSUMERS = 12, DELIVERIES = 64 };
+enum { CONSUMERS = 60, DELIVERIES = 256 };
 
 struct delivery {
     size_t consumer;
@@ -343,8 +345,16 @@ static void check_emission(struct fixture *f, struct model *model, uint64_t coun
     model->pending -= left < model->pending ? left : model->pending;
 }
 
-static void random_step(struct fixture *f, struct model *model, struct weir__rng *rng) {
-    size_t consumer = (size_t)weir__rng_below(rng, CONSUMERS);
+struct shape {
+    size_t consumers;
+    uint64_t ask;  /* at most: 1, all ask for as much   */
+    uint64_t unit; /* asks and emissions are in these   */
+    uint64_t emit; /* units at most                     */
+};
+
+static void random_step(struct fixture *f, struct model *model, const struct shape *shape,
+                        struct weir__rng *rng) {
+    size_t consumer = (size_t)weir__rng_below(rng, shape->consumers);
     bool there = model_find(model, consumer) < model->count;
     uint64_t dice = weir__rng_below(rng, 20);
     if (!there) {
@@ -354,10 +364,11 @@ static void random_step(struct fixture *f, struct model *model, struct weir__rng
         assert_int_equal(cancel(f, consumer), 0);
         model->pending += model_remove(model, model_find(model, consumer));
     } else if (dice < 11) {
-        uint64_t count = 1 + weir__rng_below(rng, dice < 6 ? 3 : 40);
+        uint64_t count = shape->unit * (1 + weir__rng_below(rng, dice < 6 ? 1 : shape->ask));
         assert_int_equal(ask(f, consumer, count), model_ask(model, consumer, count));
     } else {
-        check_emission(f, model, 1 + weir__rng_below(rng, 60), (size_t)weir__rng_below(rng, 5));
+        check_emission(f, model, shape->unit * (1 + weir__rng_below(rng, shape->emit)),
+                       (size_t)weir__rng_below(rng, 5));
     }
     uint64_t open = 0;
     for (size_t i = 0; i < model->count; i++) open += model->line[i].demand;
@@ -366,13 +377,18 @@ static void random_step(struct fixture *f, struct model *model, struct weir__rng
 
 static void agrees_with_a_sorted_array(void **state) {
     (void)state;
-    for (uint64_t seed = 0; seed < 50; seed++) {
+    static const struct shape shapes[] = {
+        {12, 40, 1, 60}, {2, 3, 1, 4},   {4, 1, 1, 3},
+        {4, 1, 10, 4},   {60, 1, 5, 40}, {60, 40, 1, 200},
+    };
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        const struct shape *shape = &shapes[seed % (sizeof shapes / sizeof *shapes)];
         struct weir__rng rng;
         weir__rng_seed(&rng, seed);
         struct fixture f;
         struct model model = {.count = 0};
         open_fixture(&f, NULL);
-        for (int step = 0; step < 1000; step++) random_step(&f, &model, &rng);
+        for (int step = 0; step < 1000; step++) random_step(&f, &model, shape, &rng);
         close_fixture(&f); /* with consumers still there */
     }
 }

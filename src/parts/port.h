@@ -1,0 +1,99 @@
+/*
+ * The port: an inlet's entry for one thread.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A ring of events, inline, with positions that only rise: the pusher copies events
+ * in, the worker emits them from where they lie.  What makes it an inlet is the claim:
+ * before the pusher writes it says how far, so that one fence decides both whether the
+ * stage still takes events and whether it has to be poked.
+ *
+ *   field       writers                       readers
+ *   claimed     the pusher                    the worker, before it stops or looks no more
+ *   tail        the pusher                    the worker
+ *   taken       the worker                    the pusher, when it sees no room
+ *   asleep      the pusher 0 -> 1; both -> 0  both; a futex
+ *   closed      the pusher, once              the worker
+ *   refs        both                          both: the handle, the worker
+ *
+ *   taken <= tail <= claimed <= taken + capacity
+ *
+ * tail <= claimed - 1 only during a push.  A claim that came too late is taken back.
+ *
+ * Ordering.
+ *   A1 -> A2    tail (release) -> the worker's look (acquire): publishes the events.
+ *   A3 -> A4    taken (release) -> the pusher's look (acquire): the events have been
+ *               copied out; their places may be written again.
+ *   A5 -> A6    Dekker: claim, read poked / give up poked, read claimed: no event comes
+ *               to a stage that looks no more and is not poked.
+ *   A7 -> A8    Dekker: claim, read finished / read finished, read claimed: an inlet that
+ *               was finished stops only when nothing is or will be on its way.
+ *   A9 -> A10   Dekker: asleep, read taken and whether it is gone / taken, gone, read
+ *               asleep: no pusher sleeps beside free room.  The worker looks when a
+ *               quarter of the ring has left, and with the fence when nothing does.
+ *   A11 -> A12  closed (release) -> the worker (acquire): tail is final.
+ * What is published after the stage's last look (which `dead` is too late to prevent)
+ * stays in the ring, and is counted by who lets go of the port last.
+ * Models: tests/model/port.pml.  Progress: a push is wait-free but for room and a poke;
+ * a pusher that is halted amid one keeps the stage looking.  Wrap: 64 bits, and it would
+ * be harmless: only differences count.
+ */
+#ifndef WEIR__PARTS_PORT_H
+#define WEIR__PARTS_PORT_H
+
+#include "parts/inlet.h"
+
+struct weir_port {
+    /* constant */
+    weir_inlet *inlet;
+    uint64_t capacity; /* events                                        */
+    uint64_t mask;     /* of the ring, which has room for a power of two */
+    size_t event_bytes;
+    size_t bytes;          /* of the port's one allocation */
+    ck_stack_entry_t link; /* on `fresh`                   */
+    uint32_t refs;
+
+    /* the pusher's */
+    WEIR__APART uint64_t claimed;
+    uint64_t in;         /* tail                                      */
+    uint64_t room_until; /* there is room up to here, as it last knew */
+    WEIR__APART uint64_t tail;
+    uint32_t asleep;
+    uint32_t closed;
+
+    /* the worker's */
+    WEIR__APART uint64_t taken;
+    WEIR__APART uint64_t out; /* taken                        */
+    uint64_t seen;            /* tail, as it last knew        */
+    uint64_t unwoken;         /* events since asleep was read */
+    weir_port *next;          /* in the circle of its inlet   */
+
+    WEIR__APART unsigned char events[];
+};
+
+/* Where the positions of new ports begin; tests let them wrap. */
+extern uint64_t weir__port_start;
+
+/* One reference less; the last one counts what was never emitted, and frees it. */
+void weir__port_release(weir_port *port);
+
+/* ---- port_take.c: the worker's side, on the inlet's worker ----------------- */
+
+/* Takes what was opened into the circle. */
+void weir__ports_adopt(weir_inlet *inlet);
+
+/* Emits from the ports in turn, as far as *open goes.  False: no memory. */
+bool weir__ports_take(weir_inlet *inlet, weir_stage *self, uint64_t *open);
+
+/* Nothing leaves any more: wakes who waits beside room, lets go of ports that are done. */
+void weir__ports_settle(weir_inlet *inlet);
+
+/* After poked was given up: something has come, or is coming, that was not seen. */
+bool weir__ports_news(const weir_inlet *inlet, bool wanted);
+
+/* After finished was read: nothing is in the ports, or on its way. */
+bool weir__ports_empty(const weir_inlet *inlet);
+
+/* The stage ends, `dead` is set: lets go of all ports.  Returns the events left in them. */
+uint64_t weir__ports_end(weir_inlet *inlet);
+
+#endif

@@ -1,0 +1,154 @@
+/*
+ * The port's other side: what the inlet's worker does with its ports.  See port.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "parts/port.h"
+
+#include "os/futex.h"
+
+void weir__ports_adopt(weir_inlet *inlet) {
+    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&inlet->fresh); /* I1 -> I2, I5 -> I6 */
+    while (entry != NULL) {
+        weir_port *port = WEIR__CONTAINER_OF(entry, weir_port, link);
+        entry = entry->next;
+        if (inlet->port == NULL) {
+            port->next = port;
+            inlet->port = port;
+        } else {
+            port->next = inlet->port->next;
+            inlet->port->next = port;
+        }
+        inlet->ports++;
+    }
+}
+
+/* Lets go of the port behind `before`. */
+static void let_go(weir_inlet *inlet, weir_port *before) {
+    weir_port *port = before->next;
+    before->next = port->next;
+    inlet->ports--;
+    inlet->port = inlet->ports > 0 ? before : NULL;
+    weir__port_release(port);
+}
+
+static bool is_done(const weir_port *port) {
+    return weir__load_acquire_u32(&port->closed) != 0 && /* A11 -> A12 */
+           weir__load_relaxed_u64(&port->tail) == port->out;
+}
+
+/* Whoever sleeps for want of room looks again. */
+static void wake(weir_port *port) {
+    port->unwoken = 0;
+    if (weir__load_relaxed_u32(&port->asleep) != 0 && /* A9 -> A10 */
+        weir__exchange_u32(&port->asleep, 0) != 0) {
+        weir__futex_wake(&port->asleep, 1);
+    }
+}
+
+/* ---- taking ---------------------------------------------------------------- */
+
+/* Emits from one port.  The ring's end cuts a run in two. */
+static bool take(weir_port *port, weir_stage *self, uint64_t *open) {
+    if (port->seen - port->out < *open) {
+        port->seen = weir__load_acquire_u64(&port->tail); /* A1 -> A2 */
+    }
+    uint64_t count = port->seen - port->out;
+    count = count < *open ? count : *open;
+    while (count > 0) {
+        uint64_t first = port->out & port->mask;
+        uint64_t run = port->mask + 1 - first;
+        run = run < count ? run : count;
+        if (weir_emit(self, port->events + first * port->event_bytes, (size_t)run) != WEIR_OK) {
+            return false;
+        }
+        port->out += run;
+        port->unwoken += run;
+        weir__store_release_u64(&port->taken, port->out); /* A3 -> A4 */
+        count -= run;
+        *open -= run;
+    }
+    /* It need not be seen here: settle makes sure. */
+    if (port->unwoken > port->capacity / 4) {
+        wake(port);
+    }
+    return true;
+}
+
+bool weir__ports_take(weir_inlet *inlet, weir_stage *self, uint64_t *open) {
+    weir_port *before = inlet->port;
+    for (uint32_t left = inlet->ports; left > 0 && *open > 0; left--) {
+        weir_port *port = before->next;
+        uint64_t had = *open;
+        if (!take(port, self, open)) {
+            return false;
+        }
+        if (*open == had && is_done(port)) {
+            let_go(inlet, before);
+        } else {
+            before = port;
+            inlet->port = port;
+        }
+    }
+    return true;
+}
+
+void weir__ports_settle(weir_inlet *inlet) {
+    weir_port *before = inlet->port;
+    if (before == NULL) {
+        return;
+    }
+    weir__fence_full(); /* A9 -> A10 */
+    for (uint32_t left = inlet->ports; left > 0; left--) {
+        weir_port *port = before->next;
+        wake(port);
+        if (is_done(port)) {
+            let_go(inlet, before);
+        } else {
+            before = port;
+        }
+    }
+}
+
+/* ---- before it looks no more, and before it stops ---------------------------- */
+
+/* Unwanted, events may lie there, as long as none is amid its push. */
+bool weir__ports_news(const weir_inlet *inlet, bool wanted) {
+    const weir_port *port = inlet->port;
+    for (uint32_t left = inlet->ports; left > 0; left--) {
+        port = port->next;
+        uint64_t expected = wanted ? port->out : weir__load_relaxed_u64(&port->tail);
+        if (weir__load_relaxed_u64(&port->claimed) != expected || /* A5 -> A6 */
+            is_done(port)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool weir__ports_empty(const weir_inlet *inlet) {
+    if (weir__load_relaxed_ptr(&inlet->fresh.head) != NULL) {
+        return false; /* it was opened just before, and its poke is coming */
+    }
+    const weir_port *port = inlet->port;
+    for (uint32_t left = inlet->ports; left > 0; left--) {
+        port = port->next;
+        if (weir__load_relaxed_u64(&port->claimed) != port->out) { /* A7 -> A8 */
+            return false;
+        }
+    }
+    return true;
+}
+
+uint64_t weir__ports_end(weir_inlet *inlet) {
+    uint64_t count = 0;
+    weir__ports_adopt(inlet);
+    while (inlet->ports > 0) {
+        weir_port *port = inlet->port->next;
+        uint64_t tail = weir__load_acquire_u64(&port->tail); /* A1 -> A2 */
+        count += tail - port->out;
+        weir__store_release_u64(&port->taken, tail); /* A3 -> A4 */
+        wake(port);                                  /* A9 -> A10: after the exchange of `dead` */
+        let_go(inlet, inlet->port);
+    }
+    return count;
+}
