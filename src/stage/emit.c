@@ -116,15 +116,52 @@ weir_status weir_commit(weir_stage *self, size_t count) {
     return WEIR_OK;
 }
 
-static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events, size_t count) {
-    if (self->kind == WEIR_CONSUMER && self->may_emit) {
-        weir__count(&self->host->counters.emitted, count);
-        weir__stage_discard(self, count, WEIR_DISCARD_CONSUMER, false);
-        return weir__refuse(WEIR_INVALID, "a consumer cannot emit: %zu events discarded", count);
+/*
+ * Event by event is how most programs emit.  The first one of a callback opens a strip,
+ * the rest of the open block, where it and the next ones are written with a few
+ * instructions each; block and emission learn of them when the strip is closed.  There is
+ * room in the emission's queue by then, so that closing it cannot fail.
+ */
+static bool open_strip(weir_stage *stage, size_t want) {
+    if (!can_emit(stage) || !weir__queue_reserve(&stage->emission, 1)) {
+        return false;
     }
+    const struct weir__block *block = open_block(stage, want);
+    if (block == NULL || block->capacity - block->used < want) {
+        return false;
+    }
+    stage->strip.to = weir__block_at(block, block->used, (uint32_t)stage->event_bytes);
+    stage->strip.room = block->capacity - block->used;
+    stage->strip.count = 0;
+    return true;
+}
+
+void weir__stage_close_strip(weir_stage *stage) {
+    struct weir__block *block = stage->open;
+    uint32_t count = (uint32_t)stage->strip.count;
+    append(stage, block, block->used, count);
+    block->used += count;
+    stage->strip.to = NULL;
+    stage->strip.room = 0;
+}
+
+static inline void write_to_strip(weir_stage *stage, const void *events, size_t count) {
+    struct weir__strip *strip = &stage->strip;
+    size_t bytes = count * stage->event_bytes;
+    if (bytes == sizeof(uint64_t)) { /* the most common, and then no call */
+        memcpy(strip->to, events, sizeof(uint64_t));
+    } else {
+        memcpy(strip->to, events, bytes);
+    }
+    strip->to += bytes;
+    strip->room -= count;
+    strip->count += count;
+}
+
+/* All or nothing, over as many blocks as it takes. */
+static weir_status emit_pieces(weir_stage *self, const void *events, size_t count) {
     const unsigned char *from = events;
     struct weir__queue *queue = &self->emission;
-    weir__stage_end_strip(self);
     uint64_t before = queue->events;
     while (count > 0) {
         size_t room;
@@ -133,7 +170,6 @@ static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events
             memcpy(to, from, room * self->event_bytes);
         }
         if (to == NULL || weir_commit(self, room) != WEIR_OK) {
-            /* All or nothing: take back the part that was appended. */
             weir__queue_keep(queue, before, &self->host->pool);
             return can_emit(self) ? WEIR_NO_MEMORY : WEIR_INVALID;
         }
@@ -143,45 +179,26 @@ static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events
     return WEIR_OK;
 }
 
-/*
- * Event by event is how most programs emit.  The first one of a callback opens a strip:
- * the room behind it in the block, where the next ones are written with a few
- * instructions each; block and emission learn of them when the strip is closed.
- */
-static void open_strip(weir_stage *stage) {
-    const struct weir__block *block = stage->open;
-    stage->strip =
-        (struct weir__strip){.to = weir__block_at(block, block->used, (uint32_t)stage->event_bytes),
-                             .room = block->capacity - block->used};
-}
-
-void weir__stage_close_strip(weir_stage *stage) {
-    struct weir__queue *queue = &stage->emission;
-    uint32_t count = (uint32_t)stage->strip.count;
-    weir__queue_at(queue, queue->count - 1)->count += count;
-    queue->events += count;
-    stage->open->used += count;
-    stage->strip = (struct weir__strip){0};
+static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events, size_t count) {
+    if (WEIR__UNLIKELY(self->kind == WEIR_CONSUMER && self->may_emit)) {
+        weir__count(&self->host->counters.emitted, count);
+        weir__stage_discard(self, count, WEIR_DISCARD_CONSUMER, false);
+        return weir__refuse(WEIR_INVALID, "a consumer cannot emit: %zu events discarded", count);
+    }
+    weir__stage_end_strip(self);
+    self->reserved = 0;
+    if (count > 0 && open_strip(self, count)) {
+        write_to_strip(self, events, count);
+        return WEIR_OK;
+    }
+    return emit_pieces(self, events, count);
 }
 
 weir_status weir_emit(weir_stage *self, const void *events, size_t count) {
-    struct weir__strip *strip = &self->strip;
-    if (WEIR__UNLIKELY(count - 1 >= strip->room)) { /* 0, too: it is not worth a case */
-        weir_status status = emit_anew(self, events, count);
-        if (status == WEIR_OK && count > 0) {
-            open_strip(self);
-        }
-        return status;
+    if (WEIR__UNLIKELY(count - 1 >= self->strip.room)) { /* 0, too: it is not worth a case */
+        return emit_anew(self, events, count);
     }
-    size_t bytes = count * self->event_bytes;
-    if (bytes == sizeof(uint64_t)) {
-        memcpy(strip->to, events, sizeof(uint64_t));
-    } else {
-        memcpy(strip->to, events, bytes);
-    }
-    strip->to += bytes;
-    strip->room -= count;
-    strip->count += count;
+    write_to_strip(self, events, count);
     return WEIR_OK;
 }
 

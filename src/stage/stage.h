@@ -39,7 +39,7 @@ enum weir__mark_kind {
     WEIR__MARK_DEMAND    /* mark: the demand, as an integer; held, lent */
 };
 
-/* Where weir_emit writes on, behind the emission's last slice: see emit.c.  to is NULL
+/* Where weir_emit writes, in the open block: see emit.c.  to is NULL and room 0
  * while it is closed. */
 struct weir__strip {
     unsigned char *to;
