@@ -138,7 +138,7 @@ static inline void weir__bell_collect(struct weir__bell *bell) {
 }
 
 /* Ahead of what waits, but no more than so many in a row: the others have waited long. */
-enum { WEIR__RUN_STREAK = 16 };
+enum { WEIR__RUN_STREAK = 32 };
 
 static inline void weir__run_insert(struct weir__bell *bell, struct weir__ready_stage *stage,
                                     struct weir__run_link *before) {

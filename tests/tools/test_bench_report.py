@@ -140,7 +140,8 @@ class Targets(unittest.TestCase):
     def test_the_worst_workload_counts(self):
         results = {name: result(name, {"weir/split/deep": 100.0, "go/own/x": peer})
                    for name, peer in (("pipe2", 50.0), ("share", 200.0), ("merge", 125.0))}
-        target = verdicts(results)["every workload, as each places itself: as fast as the best peer"]
+        text = "every workload, as each places itself: as fast as the best peer"
+        target = verdicts(results)[text]
         self.assertEqual(target.measured, "0.5 (share, against go)")
         self.assertTrue(target.verdict.startswith("**missed** by 50 %; also: merge, against go"))
         self.assertIn("not measured: pipe3, broadcast", target.verdict)
