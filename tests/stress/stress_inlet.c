@@ -6,7 +6,8 @@
  *         the policies drop is counted to the event; blocked pushers wake when
  *         there is room, time out, and learn of the end; finishing sends all
  *         that was accepted; stopping loses nothing that is not told of.
- * Method  Each thread numbers its own events.  `pushing` lets all finish; `ending`
+ * Method  Each thread numbers its own events, and pushes them through a port of its own
+ *         or without one.  `pushing` lets all finish; `ending`
  *         finishes or stops the inlet, or the whole runtime, under the pushers;
  *         `dying` has consumers come and go behind the inlet.  Signals interrupt
  *         the pushers.
@@ -14,6 +15,7 @@
 #include "stress/moths.h"
 
 #include "base/atomic.h"
+#include "parts/port.h"
 
 #include <inttypes.h>
 
@@ -43,6 +45,7 @@ struct pusher {
     struct weir__rng rng;
     const struct trial *trial;
     weir_inlet *inlet;
+    weir_port *port; /* NULL: it pushes without */
     uint32_t id;
     uint64_t next;     /* the number of the next event to be pushed */
     uint64_t accepted; /* events: OK or DROPPED                     */
@@ -80,7 +83,9 @@ static bool push_once(struct pusher *pusher) {
                            stress_word(pusher->id, pusher->next + i));
     }
     uint64_t timeout = draw_timeout(&pusher->rng);
-    weir_status status = weir_inlet_push(pusher->inlet, events, count, timeout);
+    weir_status status = pusher->port != NULL
+                             ? weir_port_push(pusher->port, events, count, timeout)
+                             : weir_inlet_push(pusher->inlet, events, count, timeout);
     switch (status) {
     case WEIR_DROPPED:
         STRESS_CHECK(trial->policy == WEIR_DROP_NEWEST || trial->policy == WEIR_DROP_OLDEST);
@@ -103,13 +108,23 @@ static bool push_once(struct pusher *pusher) {
     }
 }
 
+/* Some have a port, unless the inlet is such that none can be had, or gone already. */
+static void open_port(struct pusher *pusher) {
+    pusher->port = NULL;
+    if (pusher->trial->policy == WEIR_DROP_OLDEST || stress_chance(&pusher->rng, 3)) return;
+    weir_status status = weir_port_open(pusher->inlet, &pusher->port);
+    STRESS_CHECK(status == WEIR_OK || (status == WEIR_NO_STAGE && pusher->trial->early));
+}
+
 static void *push_all(void *argument) {
     struct pusher *pusher = argument;
+    open_port(pusher);
     stress_hear_alarms(true);
     while (pusher->next < pusher->trial->events && push_once(pusher)) {
         stress_pause(&pusher->rng, pusher->trial->pauses);
     }
     stress_hear_alarms(false);
+    weir_port_close(pusher->port);
     return NULL;
 }
 
@@ -136,6 +151,7 @@ static void run_pushers(const struct trial *trial, weir_runtime *runtime, weir_i
 static weir_inlet *open_inlet(const struct trial *trial, weir_runtime *runtime, weir_ref *stage) {
     weir_inlet *inlet;
     weir__exchange_u64(&dropped, 0);
+    weir__port_start = UINT64_MAX - weir__rng_below(&rng, 1000);
     STRESS_OK(weir_inlet_open(runtime,
                               &(weir_inlet_options){.event_bytes = trial->event_bytes,
                                                     .capacity = trial->capacity,

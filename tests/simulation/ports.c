@@ -1,0 +1,138 @@
+/*
+ * Simulates ports: threads outside of the runtime that push, each by its own.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Method: fibers that are no workers push the numbers of one or two producers through a
+ * port each, or without one, in runs of whatever length and patience the seed draws.  At
+ * the end each number that was accepted was handled once, in the order of its port, or
+ * discarded and told; the accounts agree; nobody waits for ever.
+ *
+ *   push    everything is pushed, then the inlet is finished
+ *   finish  it is finished, or drained, amid pushes
+ *   stop    its stage is stopped amid pushes
+ */
+#include "driver.h"
+#include "world.h"
+
+#include "parts/port.h"
+
+static weir_inlet *inlet;
+static weir_ref stage;
+
+static void discarded(void *context, uint64_t count, weir_discard cause) {
+    (void)context, (void)cause;
+    world.discarded += count;
+}
+
+/* One number or several, by the port or without it. */
+static weir_status push_some(weir_port *port, unsigned number, uint64_t *next) {
+    uint64_t events[4];
+    uint64_t count = 1 + sim_draw(4);
+    count = count < world.total - *next ? count : world.total - *next;
+    for (uint64_t i = 0; i < count; i++) events[i] = world_event(number, *next + i);
+    uint64_t timeout = sim_draw(4) == 0 ? 0 : WEIR_FOREVER;
+    weir_status status = port != NULL ? weir_port_push(port, events, (size_t)count, timeout)
+                                      : weir_inlet_push(inlet, events, (size_t)count, timeout);
+    if (status == WEIR_OK || status == WEIR_DROPPED) {
+        *next += count;
+        world.pushed += count;
+    }
+    return status;
+}
+
+static void run_pusher(void *argument) {
+    unsigned number = (unsigned)(uintptr_t)argument;
+    weir_port *port = NULL;
+    uint64_t next = 0;
+    if (sim_draw(4) > 0 && weir_port_open(inlet, &port) == WEIR_NO_STAGE) return;
+    while (next < world.total) {
+        weir_status status = push_some(port, number, &next);
+        if (status == WEIR_NO_STAGE) {
+            SIM_REQUIRE(world.keep_going);
+            break;
+        }
+        if (status == WEIR_FULL || status == WEIR_TIMEOUT) sim_stall();
+        if (!world.keep_going && port != NULL && sim_draw(16) == 0) {
+            /* What waits in the old one may come out behind what goes into the new one. */
+            while (weir_port_waiting(port) > 0) sim_stall();
+            weir_port_close(port);
+            if (weir_port_open(inlet, &port) == WEIR_NO_STAGE) return;
+        }
+    }
+    weir_port_close(port);
+}
+
+/* An inlet, a consumer or two, and pushers; returns when those are through. */
+static void run(void (*end)(void), bool drops) {
+    unsigned drawn = (unsigned)sim_draw(drops ? 3 : 2);
+    world_open_runtime();
+    weir__port_start = UINT64_MAX - sim_draw(8);
+    weir_inlet_options options = {.event_bytes = sizeof(uint64_t),
+                                  .capacity = 4 + (size_t)sim_draw(4),
+                                  .when_full = (weir_when_full)drawn,
+                                  .discarded = discarded,
+                                  .worker = world_somewhere()};
+    must(weir_inlet_open(world.runtime, &options, &inlet, &stage));
+    for (uint64_t left = 1 + sim_draw(2); left > 0; left--) world_start_consumer(1, &stage);
+    int pushers[2];
+    unsigned count = 1 + (unsigned)sim_draw(2);
+    for (unsigned i = 0; i < count; i++)
+        pushers[i] = sim_spawn("pusher", run_pusher, (void *)(uintptr_t)i);
+    if (end != NULL) {
+        for (uint64_t left = sim_draw(60); left > 0; left--) sim_stall();
+        end();
+    }
+    for (unsigned i = 0; i < count; i++) sim_join(pushers[i]);
+    weir_inlet_close(inlet);
+    world_finish(world.pushed);
+}
+
+static void push_main(void *unused) {
+    (void)unused;
+    run(NULL, false);
+    SIM_REQUIRE(world.discarded == 0);
+}
+
+static void finish(void) {
+    must(sim_draw(2) == 0 ? weir_inlet_finish(inlet) : weir_finish(world.runtime, stage));
+}
+
+static void finish_main(void *unused) {
+    (void)unused;
+    world.keep_going = true;
+    run(finish, false);
+    SIM_REQUIRE(world.discarded == 0);
+}
+
+static void stop(void) {
+    must(weir_stop(world.runtime, stage, WEIR_REASON_NORMAL));
+}
+
+static void stop_main(void *unused) {
+    (void)unused;
+    world.keep_going = true;
+    run(stop, true);
+}
+
+/* --- the list ----------------------------------------------------------------------------- */
+
+static void begin_push(void) {
+    world_begin(push_main, 16);
+}
+
+static void begin_finish(void) {
+    world_begin(finish_main, 16);
+}
+
+static void begin_stop(void) {
+    world_begin(stop_main, 16);
+}
+
+int main(int count, char **arguments) {
+    static const struct sim_scenario scenarios[] = {
+        {"push", 20000, 2000000, false, begin_push, NULL},
+        {"finish", 20000, 2000000, false, begin_finish, NULL},
+        {"stop", 20000, 2000000, false, begin_stop, NULL},
+    };
+    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+}
