@@ -22,8 +22,7 @@ static uint32_t key_of(void *context, const void *event) {
 
 static void keys_of(void *context, const void *events, size_t count, uint32_t *keys) {
     (void)context;
-    const uint64_t *numbers = events;
-    for (size_t i = 0; i < count; i++) keys[i] = (uint32_t)(numbers[i] % GRAPH_BRANCHES);
+    work_low_bits(keys, events, count, GRAPH_BRANCHES - 1);
 }
 
 /* ---- stages ----------------------------------------------------------------- */

@@ -13,6 +13,15 @@ enum { LANES = 2, GROUP = 4 * LANES };
 typedef uint64_t lanes __attribute__((vector_size(LANES * sizeof(uint64_t))));
 typedef lanes loose_lanes __attribute__((aligned(sizeof(uint64_t)), may_alias));
 
+typedef uint32_t halves __attribute__((vector_size(4 * sizeof(uint32_t))));
+typedef halves loose_halves __attribute__((aligned(sizeof(uint32_t)), may_alias));
+
+#if defined(__has_builtin) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define LOW_HALVES_FIRST __has_builtin(__builtin_shufflevector)
+#else
+#define LOW_HALVES_FIRST 0
+#endif
+
 void work_fill(uint64_t *to, size_t count, uint64_t first) {
     lanes value = {first, first + 1};
     size_t i = 0;
@@ -56,6 +65,17 @@ void work_double(uint64_t *words, size_t count) {
         group[3] += group[3];
     }
     for (; i < count; i++) words[i] *= 2;
+}
+
+void work_low_bits(uint32_t *to, const uint64_t *from, size_t count, uint32_t mask) {
+    size_t i = 0;
+#if LOW_HALVES_FIRST
+    for (; i + 4 <= count; i += 4) {
+        const loose_halves *group = (const loose_halves *)(from + i);
+        *(loose_halves *)(to + i) = __builtin_shufflevector(group[0], group[1], 0, 2, 4, 6) & mask;
+    }
+#endif
+    for (; i < count; i++) to[i] = (uint32_t)from[i] & mask;
 }
 
 uint64_t work_expected(uint64_t count) {

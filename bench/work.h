@@ -24,6 +24,9 @@ uint64_t work_sum(const uint64_t *from, size_t count);
 /* words[i] *= 2 */
 void work_double(uint64_t *words, size_t count);
 
+/* to[i] = from[i] & mask */
+void work_low_bits(uint32_t *to, const uint64_t *from, size_t count, uint32_t mask);
+
 /* The sum of the words of a stream of `count` words: 1 + 2 + ... + count. */
 uint64_t work_expected(uint64_t count);
 

@@ -41,7 +41,7 @@ static weir_status check(const weir_partition_dispatcher_options *options) {
         return weir__refuse(WEIR_INVALID, "hash and rewrite cannot both be set");
     }
     if (options->hash_many != NULL && (options->hash != NULL || options->rewrite != NULL)) {
-        return weir__refuse(WEIR_INVALID, "hash_many and %s cannot both be set",
+        return weir__refuse(WEIR_INVALID, "%s and hash_many cannot both be set",
                             options->hash != NULL ? "hash" : "rewrite");
     }
     if ((unsigned)options->queue > WEIR_QUEUE_DISCARD) {

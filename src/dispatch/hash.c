@@ -92,20 +92,30 @@ static void ask(const struct weir__partitions *all, unsigned char *event, size_t
 
 /* ---- the answers --------------------------------------------------------- */
 
-/*
- * Whether all of them are partitions that there are: below 2^31, and negative when as
- * many as there are are taken away.  The highest bit tells, of four at a time.
- */
-static bool all_are_good(const uint32_t *chosen, uint32_t count, uint32_t partitions) {
-    weir__four good = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+/* Below 2^31, and negative when as many as there are are taken away: the highest bit. */
+static bool each_is_good(const uint32_t *chosen, uint32_t count, uint32_t partitions) {
+    weir__four four = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
     uint32_t done = 0;
     for (; done + 4 <= count; done += 4) {
-        weir__four four = *(const weir__loose_four *)&chosen[done];
-        good &= (four - partitions) & ~four;
+        weir__four at = *(const weir__loose_four *)&chosen[done];
+        four &= (at - partitions) & ~at;
     }
-    uint32_t all = good[0] & good[1] & good[2] & good[3];
-    for (; done < count; done++) all &= (chosen[done] - partitions) & ~chosen[done];
-    return all >> 31 != 0;
+    uint32_t good = four[0] & four[1] & four[2] & four[3];
+    for (; done < count; done++) good &= (chosen[done] - partitions) & ~chosen[done];
+    return good >> 31 != 0;
+}
+
+/* Whether all of them are partitions that there are: often the bits that they have tell. */
+static bool all_are_good(const uint32_t *chosen, uint32_t count, uint32_t partitions) {
+    weir__four four = {0};
+    uint32_t done = 0;
+    for (; done + 8 <= count; done += 8) {
+        const weir__loose_four *at = (const weir__loose_four *)&chosen[done];
+        four |= at[0] | at[1];
+    }
+    uint32_t bits = four[0] | four[1] | four[2] | four[3];
+    for (; done < count; done++) bits |= chosen[done];
+    return bits < partitions || each_is_good(chosen, count, partitions);
 }
 
 /* Counts those that nobody gets, and gives them to nobody.  Returns how many. */

@@ -26,7 +26,7 @@
 #include "dispatch/seam.h"
 
 enum {
-    WEIR__DEAL_EVENTS = 4096,    /* that are dealt at a time              */
+    WEIR__DEAL_EVENTS = 4080,    /* that are dealt at a time              */
     WEIR__SHORT_RUNS = INT32_MAX /* as many as there are events, or nearly */
 };
 

@@ -18,10 +18,14 @@ enum {
     EVENTS_LEAST = 64,     /* for fewer, and for fewer of each partition, */
     EACH_LEAST = 4,        /* preparing takes longer than what it saves   */
     PARTITIONS_MOST = 255, /* and nobody                                  */
-    COMPARED_MOST = 8,     /* of them; more are counted event by event    */
+    COMPARED_MOST = 16,    /* of them; more are counted event by event    */
     RUN_BYTES_MOST = 128,  /* on average; longer runs are copied whole    */
     SAMPLE = 256           /* events of which the runs are counted        */
 };
+
+_Static_assert(WEIR__DEAL_EVENTS / 16 <= UINT8_MAX, "counted in a byte");
+
+typedef uint8_t sixteen __attribute__((vector_size(16)));
 
 /* ---- counting ------------------------------------------------------------ */
 
@@ -42,22 +46,34 @@ static uint32_t count_runs(const uint32_t *chosen, uint32_t count) {
     return runs;
 }
 
-/* Those of partition `first` and of the three after it. */
+static uint32_t sum_of_bytes(weir__four bytes) {
+    weir__four pairs = (bytes & 0x00ff00ff) + (bytes >> 8 & 0x00ff00ff);
+    return sum_of((pairs & 0xffff) + (pairs >> 16));
+}
+
+/*
+ * Those of partition `first` and of the three after it.  Sixteen numbers are put in one
+ * vector, in an order that does not matter here; each byte of the sums counts every
+ * sixteenth event of a deal.
+ */
 static void count_four(const uint32_t *chosen, uint32_t count, uint32_t first, uint32_t *found) {
-    weir__four a = {0};
-    weir__four b = a;
-    weir__four c = a;
-    weir__four d = a;
+    sixteen a = {0};
+    sixteen b = a;
+    sixteen c = a;
+    sixteen d = a;
     uint32_t i = 0;
-    for (; i + 4 <= count; i += 4) {
-        weir__four four = *(const weir__loose_four *)&chosen[i] - first;
-        a -= (weir__four)(four == 0);
-        b -= (weir__four)(four == 1);
-        c -= (weir__four)(four == 2);
-        d -= (weir__four)(four == 3);
+    for (; i + 16 <= count; i += 16) {
+        const weir__loose_four *at = (const weir__loose_four *)&chosen[i];
+        sixteen all = (sixteen)(at[0] | at[1] << 8 | at[2] << 16 | at[3] << 24) - (uint8_t)first;
+        a -= (sixteen)(all == 0);
+        b -= (sixteen)(all == 1);
+        c -= (sixteen)(all == 2);
+        d -= (sixteen)(all == 3);
     }
-    const uint32_t sums[4] = {sum_of(a), sum_of(b), sum_of(c), sum_of(d)};
-    memcpy(&found[first], sums, sizeof sums);
+    found[first] = sum_of_bytes((weir__four)a);
+    found[first + 1] = sum_of_bytes((weir__four)b);
+    found[first + 2] = sum_of_bytes((weir__four)c);
+    found[first + 3] = sum_of_bytes((weir__four)d);
     for (; i < count; i++) {
         if (chosen[i] - first < 4) found[chosen[i]]++;
     }

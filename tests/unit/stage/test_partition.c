@@ -24,6 +24,11 @@ static uint32_t halve(void *context, void *event) {
     return rest;
 }
 
+static void parities(void *context, const void *events, size_t count, uint32_t *partitions) {
+    const uint64_t *numbers = events;
+    for (size_t i = 0; i < count; i++) partitions[i] = partition_parity(context, &numbers[i]);
+}
+
 static const weir_partition_dispatcher_options by_parity = {.partitions = 2,
                                                             .hash = partition_parity};
 
@@ -221,10 +226,14 @@ static void bad_options_fail_the_start(void **state) {
          "queue must be WEIR_QUEUE_KEEP or WEIR_QUEUE_DISCARD, got 2"},
         {{.partitions = 2, .hash = partition_parity, .rewrite = halve},
          "hash and rewrite cannot both be set"},
+        {{.partitions = 2, .hash = partition_parity, .hash_many = parities},
+         "hash and hash_many cannot both be set"},
+        {{.partitions = 2, .rewrite = halve, .hash_many = parities},
+         "rewrite and hash_many cannot both be set"},
     };
     struct rig rig;
     rig_open(&rig, NULL);
-    struct player p[8];
+    struct player p[10];
     weir_stage_options options = {.dispatcher = weir_partition_dispatcher()};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         options.dispatcher_options = &cases[i].options;
@@ -233,8 +242,8 @@ static void bad_options_fail_the_start(void **state) {
         assert_string_equal(weir_refusal(), cases[i].refusal);
     }
     options.dispatcher_options = NULL;
-    p[7] = (struct player){.name = "p", .kind = WEIR_PRODUCER};
-    assert_int_equal(player_try_start(&p[7], &rig, &options), WEIR_INVALID);
+    p[9] = (struct player){.name = "p", .kind = WEIR_PRODUCER};
+    assert_int_equal(player_try_start(&p[9], &rig, &options), WEIR_INVALID);
     assert_string_equal(weir_refusal(), "dispatcher_options must say how many partitions");
     rig_close(&rig);
 }
