@@ -145,7 +145,9 @@ def latencies(path, source, result):
 
 def growth(path, source, result):
     """What is measured over what grows, whose steps stand at equal distances."""
-    lines, (what, values) = series_of(result), measure(result)
+    what, values = measure(result)
+    lines = {label: told for label, points in series_of(result).items()
+             if (told := [(x, row) for x, row in points if values(row)])}
     steps = sorted({x for points in lines.values() for x, _ in points})
     place = {x: at for at, x in enumerate(steps)}
     medians = [statistics.median(values(row)) for points in lines.values() for _, row in points]

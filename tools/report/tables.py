@@ -117,7 +117,9 @@ def latencies(result):
 
 def growth(result):
     """A line for each x, a column for each way."""
-    lines, (what, values) = series_of(result), measure(result)
+    what, values = measure(result)
+    lines = {label: told for label, points in series_of(result).items()
+             if (told := [(x, row) for x, row in points if values(row)])}
     at = {label: dict(points) for label, points in lines.items()}
     steps = sorted({x for points in at.values() for x in points})
     body = [[f"{x:,.0f}", *(short(statistics.median(values(points[x]))) if x in points else ""
