@@ -80,6 +80,7 @@ struct weir_stage {
     bool drop_unheard;
     bool discard_returned;
     weir_verdict (*supply)(weir_stage *stage); /* a part's: demand or buffer has changed */
+    bool supply_due;                           /* so it is called before the turn ends   */
     struct weir__edge *consumers;
     struct weir__mail again_mail; /* the dispatcher dropped `again` events */
     uint64_t again;
@@ -217,6 +218,9 @@ static inline uint64_t weir__stage_serve(weir_stage *stage) {
 
 /* The dispatcher passes demand up: serve the buffer, then handle_demand. */
 void weir__stage_demand(weir_stage *stage, uint64_t demand);
+
+/* Lets the part supply events, which is due once demand or the buffer has changed. */
+void weir__stage_supply(weir_stage *stage);
 
 /* Looks at one consumer's `asked` and overflow: true when there was something. */
 bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge);

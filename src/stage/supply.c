@@ -63,11 +63,17 @@ static void hold_demand(weir_stage *stage, uint64_t demand) {
  * A part that keeps events of its own (an inlet) looks at open demand itself:
  * what the dispatcher owes to consumers that have left is never passed up.
  */
-static inline void supply(weir_stage *stage) {
-    if (WEIR__UNLIKELY(stage->supply != NULL) && !stage->stopping && stage->mode == WEIR_FORWARD) {
+void weir__stage_supply(weir_stage *stage) {
+    stage->supply_due = false;
+    if (!stage->stopping && stage->mode == WEIR_FORWARD) {
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->supply(stage));
     }
+}
+
+/* Later in the turn: several may have asked by then, and get theirs of one emission. */
+static inline void supply_soon(weir_stage *stage) {
+    stage->supply_due = stage->supply != NULL;
 }
 
 void weir__stage_demand(weir_stage *stage, uint64_t demand) {
@@ -82,7 +88,7 @@ void weir__stage_demand(weir_stage *stage, uint64_t demand) {
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_demand(stage, demand - served));
     }
-    supply(stage);
+    supply_soon(stage);
 }
 
 bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge) {
@@ -259,7 +265,7 @@ void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge) {
     uint64_t lost = weir__edge_recover(edge, &events, &stage->host->pool);
     weir__stage_discard(stage, lost, WEIR_DISCARD_CONSUMER, true);
     give_back(stage, edge, &events);
-    supply(stage);
+    supply_soon(stage);
     weir__queue_close(&events, &stage->host->pool);
     if (attached && !edge->attached) {
         weir__edge_release(edge); /* the producer's side */
@@ -304,7 +310,7 @@ void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode) {
     }
     if (!stage->stopping) {
         weir__stage_serve(stage);
-        supply(stage);
+        supply_soon(stage);
     }
 }
 

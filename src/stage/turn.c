@@ -35,6 +35,9 @@ static bool control(weir_stage *stage) {
             break;
         }
         weir__stage_mail(stage, mail);
+        if (stage->supply_due) {
+            weir__stage_supply(stage);
+        }
         weir__outbox_flush(&stage->host->outbox);
         any = true;
     }
@@ -175,6 +178,9 @@ bool weir__stage_turn(weir_stage *stage) {
     weir__ready_collect(ready, take, stage);
     if (ready->hot[WEIR__DEMAND].count > 0 && edges(stage, WEIR__DEMAND, &budget)) {
         any = true;
+    }
+    if (stage->supply_due) {
+        weir__stage_supply(stage);
     }
     if (weir__stage_has_input(stage) && weir__stage_drain(stage, &budget)) {
         any = true;
