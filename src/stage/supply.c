@@ -84,11 +84,14 @@ void weir__stage_demand(weir_stage *stage, uint64_t demand) {
         return;
     }
     uint64_t served = weir__stage_serve(stage);
+    if (stage->supply != NULL) {
+        stage->supply_due = true;
+        return;
+    }
     if (stage->kind == WEIR_PRODUCER && demand > served && !stage->stopping && !stage->finishing) {
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_demand(stage, demand - served));
     }
-    supply_soon(stage);
 }
 
 bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge) {
