@@ -31,18 +31,31 @@ enum {
 
 /* ---- the first walk: how many, and in which runs? ------------------------ */
 
+/* Where runs are short: no branch that hangs on where one ends. */
+static void count_each(struct weir__partitions *all, uint32_t count) {
+    struct weir__partition *const at = all->at;
+    const uint32_t *chosen = all->chosen;
+    const uint32_t nobody = all->count;
+    uint32_t before = nobody;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = chosen[i];
+        if (index != nobody) {
+            if (at[index].chosen++ == 0) weir__partitions_touch(all, index);
+            at[index].runs += index != before;
+        }
+        before = index;
+    }
+}
+
 static void count_runs(struct weir__partitions *all, uint32_t count) {
     const uint32_t *chosen = all->chosen;
-    for (uint32_t from = 0; from < count;) {
+    for (uint32_t from = 0, to = 0; from < count; from = to) {
         uint32_t index = chosen[from];
-        uint32_t to = from + 1;
         while (to < count && chosen[to] == index) to++;
-        if (index != all->count) {
-            weir__partitions_touch(all, index);
-            all->at[index].chosen += to - from;
-            all->at[index].runs++;
-        }
-        from = to;
+        if (index == all->count) continue;
+        weir__partitions_touch(all, index);
+        all->at[index].chosen += to - from;
+        all->at[index].runs++;
     }
 }
 
@@ -130,12 +143,32 @@ static void give_slice(struct weir__partitions *all, uint32_t index, struct weir
     lose(all, run.count);
 }
 
-/* Run by run: the events of one item. */
-static void move(struct weir__partitions *all, const uint32_t *chosen, struct weir__item item) {
+/* Copies single events as long as that is what becomes of them; returns how many. */
+static uint32_t copy_words(const struct weir__partitions *all, const uint32_t *chosen,
+                           const unsigned char *event, uint32_t most) {
+    uint32_t done = 0;
+    for (; done < most && chosen[done] != all->count; done++) {
+        struct weir__partition *partition = &all->at[chosen[done]];
+        if (partition->to == NULL) break;
+        memcpy(partition->to, event, sizeof(uint64_t));
+        partition->to += sizeof(uint64_t);
+        event += sizeof(uint64_t);
+    }
+    return done;
+}
+
+/* The same run by run, for events of any size; the rest of one item. */
+static void move(struct weir__partitions *all, const uint32_t *chosen, struct weir__item item,
+                 bool short_runs) {
     for (uint32_t from = 0; from < item.count;) {
         struct weir__item run = item;
         const unsigned char *events =
             weir__block_at(item.block, item.first + from, item.event_bytes);
+        if (short_runs && item.event_bytes == sizeof(uint64_t)) {
+            from += copy_words(all, &chosen[from], events, item.count - from);
+            if (from == item.count) return;
+            events = weir__block_at(item.block, item.first + from, item.event_bytes);
+        }
         uint32_t index = chosen[from];
         run.first = item.first + from;
         run.count = 1;
@@ -151,12 +184,13 @@ static void move(struct weir__partitions *all, const uint32_t *chosen, struct we
     }
 }
 
-static void move_all(struct weir__partitions *all, const weir_run *run, uint32_t count) {
+static void move_all(struct weir__partitions *all, const weir_run *run, uint32_t count,
+                     bool short_runs) {
     for (uint32_t at = 0, done = 0; done < count; at++) {
         struct weir__item item = *weir__queue_at(run->queue, at);
         item.flags &= WEIR__SHARED;
         if (item.count > count - done) item.count = count - done;
-        move(all, &all->chosen[done], item);
+        move(all, &all->chosen[done], item, short_runs);
         done += item.count;
     }
 }
@@ -168,11 +202,12 @@ void weir__partitions_deal(struct weir__partitions *all, weir_run *run) {
         uint32_t event_bytes = weir__queue_at(run->queue, 0)->event_bytes;
         uint32_t count = weir__partitions_choose(all, run);
         if (count == 0) return; /* no memory: they stay where they are */
-        bool sorted = weir__sort_count(all, count, event_bytes);
-        if (!sorted) count_runs(all, count);
+        bool short_runs = weir__sort_short_runs(all, count, event_bytes);
+        bool sorted = short_runs && weir__sort_count(all, count);
+        if (!sorted) (short_runs ? count_each : count_runs)(all, count);
         bool all_copied = prepare_all(all, event_bytes);
         if (!sorted || !all_copied || !weir__sort_move(all, run, count)) {
-            move_all(all, run, count);
+            move_all(all, run, count, short_runs);
         }
         weir__queue_drop(run->queue, count, all->desk->pool);
         run->left -= count;

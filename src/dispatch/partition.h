@@ -110,10 +110,17 @@ static inline void weir__partitions_touch(struct weir__partitions *all, uint32_t
 /* ---- sort.c -------------------------------------------------------------- */
 
 /*
- * Counts the first `count` events, which are chosen, if they are worth being sorted:
- * small, many for each partition, in short runs.  They are to be copied.
+ * Whether the first `count` events, which are chosen, are small and hardly come in runs:
+ * told by a sample.
  */
-bool weir__sort_count(struct weir__partitions *all, uint32_t count, uint32_t event_bytes);
+bool weir__sort_short_runs(const struct weir__partitions *all, uint32_t count,
+                           uint32_t event_bytes);
+
+/*
+ * Counts them, and has them all copied.  false: there are too few of them, or too many
+ * partitions, for this to be worth it.
+ */
+bool weir__sort_count(struct weir__partitions *all, uint32_t count);
 
 /*
  * Copies those events, for each of which there is room in its partition.  false: no

@@ -15,12 +15,11 @@
 #include <string.h>
 
 enum {
-    EVENTS_LEAST = 64,     /* for fewer, and for fewer of each partition, */
-    EACH_LEAST = 4,        /* preparing takes longer than what it saves   */
-    PARTITIONS_MOST = 255, /* and nobody                                  */
-    COMPARED_MOST = 16,    /* of them; more are counted event by event    */
-    RUN_BYTES_MOST = 128,  /* on average; longer runs are copied whole    */
-    SAMPLE = 256           /* events of which the runs are counted        */
+    EVENTS_LEAST = 8,      /* and one for each partition               */
+    PARTITIONS_MOST = 255, /* and nobody                               */
+    COMPARED_MOST = 16,    /* of them; more are counted event by event */
+    RUN_BYTES_MOST = 128,  /* on average; longer runs are copied whole */
+    SAMPLE = 256           /* events of which the runs are counted     */
 };
 
 _Static_assert(WEIR__DEAL_EVENTS / 16 <= UINT8_MAX, "counted in a byte");
@@ -92,15 +91,15 @@ static void count_each(const uint32_t *chosen, uint32_t count, uint32_t *found) 
     for (i = 0; i <= PARTITIONS_MOST; i++) found[i] += others[i];
 }
 
-static bool suits(const struct weir__partitions *all, uint32_t count, uint32_t event_bytes) {
-    if (count < EVENTS_LEAST || count < all->count * EACH_LEAST) return false;
-    if (all->count > PARTITIONS_MOST || event_bytes > RUN_BYTES_MOST) return false;
+bool weir__sort_short_runs(const struct weir__partitions *all, uint32_t count,
+                           uint32_t event_bytes) {
     uint32_t sample = count < SAMPLE ? count : SAMPLE;
-    return sample * event_bytes <= count_runs(all->chosen, sample) * RUN_BYTES_MOST;
+    return event_bytes <= RUN_BYTES_MOST &&
+           sample * event_bytes <= count_runs(all->chosen, sample) * RUN_BYTES_MOST;
 }
 
-bool weir__sort_count(struct weir__partitions *all, uint32_t count, uint32_t event_bytes) {
-    if (!suits(all, count, event_bytes)) return false;
+bool weir__sort_count(struct weir__partitions *all, uint32_t count) {
+    if (count < EVENTS_LEAST || count < all->count || all->count > PARTITIONS_MOST) return false;
     uint32_t found[PARTITIONS_MOST + 1];
     if (all->count > COMPARED_MOST) {
         count_each(all->chosen, count, found);
@@ -171,11 +170,13 @@ static void copy(unsigned char **to, const uint32_t *chosen, const unsigned char
 bool weir__sort_move(struct weir__partitions *all, const weir_run *run, uint32_t count) {
     _Alignas(64) unsigned char *to[PARTITIONS_MOST + 1];
     uint32_t event_bytes = weir__queue_at(run->queue, 0)->event_bytes;
-    struct weir__block *nobody =
-        weir__pool_room(all->desk->pool, &all->nobody, event_bytes, count, count);
-    if (nobody == NULL) return false;
     for (uint32_t i = 0; i < all->count; i++) to[i] = all->at[i].to;
-    to[all->count] = weir__block_at(nobody, 0, event_bytes);
+    if (all->unwanted > 0 || all->bad > 0) {
+        struct weir__block *nobody =
+            weir__pool_room(all->desk->pool, &all->nobody, event_bytes, count, count);
+        if (nobody == NULL) return false;
+        to[all->count] = weir__block_at(nobody, 0, event_bytes);
+    }
     for (uint32_t at = 0, done = 0; done < count; at++) {
         const struct weir__item *item = weir__queue_at(run->queue, at);
         uint32_t part = item->count < count - done ? item->count : count - done;

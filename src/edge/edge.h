@@ -61,21 +61,22 @@ enum { WEIR__RING_ENTRIES_MAX = 256 };
 struct weir__edge {
     /* constant once the consumer has opened it */
     weir_subscription id;
-    weir_subscribe_options options;
     struct weir__ready_stage *at[2]; /* by direction: producer's, consumer's */
-    const struct weir__allocator *allocator;
-    size_t bytes;
-    size_t takes_bytes; /* the only size of event the consumer takes; 0: any */
-    bool local;         /* both stages on one worker               */
-    bool counted;       /* its consumer knows that it was requested */
-    bool manual;        /* the consumer chose                      */
-    bool can_overflow;  /* the ring may be full while demand is open; a hint, since anybody
+    bool local;                      /* both stages on one worker               */
+    bool counted;                    /* its consumer knows that it was requested */
+    bool manual;                     /* the consumer chose                      */
+    bool can_overflow; /* the ring may be full while demand is open; a hint, since anybody
                           may ask for more than max_demand                           */
-    uint64_t replaces;  /* id of the consumer's subscription that it cancels; 0: none */
-    weir_reason replace_reason;
     /* What it takes from instead of its ring (shared.h), or NULL: the producer writes it
      * when it accepts the edge. */
     struct weir__shared *shared;
+    /* from here on seldom looked at */
+    weir_subscribe_options options;
+    const struct weir__allocator *allocator;
+    size_t bytes;
+    size_t takes_bytes; /* the only size of event the consumer takes; 0: any */
+    uint64_t replaces;  /* id of the consumer's subscription that it cancels; 0: none */
+    weir_reason replace_reason;
 
     WEIR__APART uint32_t refs;
     struct weir__mail forth;  /* REQUEST, then OPEN                     */
@@ -91,9 +92,11 @@ struct weir__edge {
     /* the producer's; final, cause and reason are handed over with CLOSE */
     WEIR__APART uint64_t sent;
     uint64_t asked_seen;
-    uint64_t final;
-    struct weir__queue overflow;
+    bool attached;
+    bool touched; /* in the outbox */
     weir_outlet outlet;
+    struct weir__queue overflow;
+    uint64_t final;
     struct weir__edge *consumers_next; /* in its stage's list */
     struct weir__edge *consumers_previous;
     weir_cancel_cause close_cause;
@@ -103,23 +106,21 @@ struct weir__edge {
     struct weir__edge *takers_next; /* shared.h: in the list of who may be woken */
     struct weir__edge *takers_previous;
     uint32_t declined_seen;
-    bool attached;
-    bool touched; /* in the outbox */
 
     /* the consumer's; returned is handed over with DOWN */
     WEIR__APART uint64_t asked;
     uint64_t received;
-    uint32_t wants; /* shared.h: asleep, it could take an entry; read by the producer */
+    uint32_t wants;  /* shared.h: asleep, it could take an entry; read by the producer */
+    bool subscribed; /* in its stage's list               */
+    bool closing;    /* CLOSE has come                                     */
+    bool ended;      /* all is received; the end is queued or done         */
+    bool ending;     /* the rest of its messages are handled unsplit       */
     struct weir__window window;
     struct weir__queue partial; /* the start of a message that is not all here */
     struct weir__queue returned;
     struct weir__edge *producers_next;
     struct weir__edge *producers_previous;
     weir_reason down_reason;
-    bool subscribed; /* in its stage's list               */
-    bool closing;    /* CLOSE has come                                     */
-    bool ended;      /* all is received; the end is queued or done         */
-    bool ending;     /* the rest of its messages are handled unsplit       */
 };
 
 /* First ring index of new edges: tests set it to just below the 32-bit wrap. */

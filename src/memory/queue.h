@@ -72,12 +72,25 @@ static inline struct weir__item *weir__queue_at(const struct weir__queue *queue,
     return &queue->items[(queue->head + index) & (queue->capacity - 1)];
 }
 
+/*
+ * Field by field, so that compilers need no copy on the stack: one that is written in
+ * pieces and read in wider ones waits for all stores before it.
+ */
+static inline void weir__item_set(struct weir__item *to, const struct weir__item *item) {
+    to->block = item->block;
+    to->first = item->first;
+    to->count = item->count;
+    to->flags = item->flags;
+    to->event_bytes = item->event_bytes;
+    to->owner = item->owner;
+}
+
 /* Append / put in front.  The queue takes over the item's reference.  false: no
  * memory, nothing changed (the reference is still the caller's). */
 static inline bool weir__queue_push(struct weir__queue *queue, struct weir__item item) {
     if (!weir__queue_reserve(queue, 1)) return false;
     queue->count++;
-    *weir__queue_at(queue, queue->count - 1) = item;
+    weir__item_set(weir__queue_at(queue, queue->count - 1), &item);
     queue->events += item.count;
     return true;
 }

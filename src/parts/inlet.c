@@ -211,15 +211,15 @@ static bool waits_for_demand(const weir_stage *self, const weir_inlet *inlet, bo
     return !wanted && !drops && !inlet->finish_seen && !self->finishing;
 }
 
-/* After poked was given up. */
-static bool news(const weir_inlet *inlet, bool wanted, bool waits) {
+/* After poked was given up.  The last claim may have been taken back: then it is done. */
+static bool news(const weir_stage *self, const weir_inlet *inlet, bool wanted, bool waits) {
     bool finish = weir__load_relaxed_u32(&inlet->finished) != 0;
     if (finish != inlet->finish_seen || weir__load_relaxed_ptr(&inlet->fresh.head) != NULL) {
         return true;
     }
-    return !waits &&
-           (weir__load_relaxed_ptr(&inlet->pushed.head) != NULL ||
-            weir__load_relaxed_u64(&inlet->newest_dropped) > 0 || weir__ports_news(inlet, wanted));
+    return !waits && (weir__load_relaxed_ptr(&inlet->pushed.head) != NULL ||
+                      weir__load_relaxed_u64(&inlet->newest_dropped) > 0 ||
+                      weir__ports_news(inlet, wanted) || (finish && done(self, inlet)));
 }
 
 static bool unwatch(weir_stage *self) {
@@ -228,7 +228,7 @@ static bool unwatch(weir_stage *self) {
     bool waits = waits_for_demand(self, inlet, wanted);
     uint32_t gives_up = waits ? WEIR__INLET_WAITS : WEIR__INLET_COLD;
     weir__exchange_u32(&inlet->poked, gives_up); /* I1 -> I2, A5 -> A6 */
-    return !news(inlet, wanted, waits) ||
+    return !news(self, inlet, wanted, waits) ||
            weir__exchange_u32(&inlet->poked, WEIR__INLET_TOLD) == WEIR__INLET_TOLD;
 }
 

@@ -199,10 +199,9 @@ static inline void copy_in(weir_port *port, const unsigned char *events, size_t 
     memcpy(port->events, events + run * size, (count - run) * size);
 }
 
-/* The claim came after the end.  The stage may have seen it, and wait for its events. */
+/* The claim came after the end.  A stage that has seen it looks on until it is gone. */
 static weir_status take_back(weir_port *port) {
     weir__store_relaxed_u64(&port->claimed, port->in);
-    weir__inlet_poke(port->inlet);
     return weir__inlet_refuse_gone(port->inlet);
 }
 

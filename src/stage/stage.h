@@ -53,7 +53,27 @@ struct weir_stage {
     weir_ref ref;
     weir_kind kind;
     weir_callbacks on;
+
+    /*
+     * What a consumer's turn looks at, in two lines beside the first (checked below):
+     * of 10,000 stages none is in a near cache when its turn comes.
+     */
     void *state;
+    struct weir__mail_list control;  /* mail to it                                 */
+    struct weir__reply *replies;     /* due when the callback has returned         */
+    size_t reserved;                 /* emitting: room of the last reserve         */
+    void (*lend)(weir_stage *stage); /* lending: something was added to lent       */
+    struct weir__queue emission;     /* what the callback has emitted so far       */
+    uint32_t inq_fresh;              /* items at inq's end that came in this turn  */
+    bool may_emit;
+    bool begun;
+    bool message_windowed; /* cut by the window; else one batch           */
+    bool counts_handled;   /* a part does so itself, when it is done with an event */
+    bool held_back;        /* a taker's edge has cooled while something waited */
+    bool finishing;        /* stops once it holds nothing         */
+    bool stopping;
+    struct weir__queue inq; /* messages not begun, or begun at the front  */
+
     char *name;
     size_t bytes; /* of the stage's one allocation */
     struct weir__mail start;
@@ -64,11 +84,8 @@ struct weir_stage {
     /* emitting */
     size_t event_bytes;
     struct weir__block *open; /* being filled, or NULL                    */
-    size_t reserved;          /* room of the last reserve, in events      */
     struct weir__strip strip;
-    struct weir__queue emission;
     struct weir__queue scratch; /* dispatching: shared messages           */
-    bool may_emit;
 
     /* producing */
     struct weir__dispatch dispatch;
@@ -87,18 +104,11 @@ struct weir_stage {
 
     /* consuming */
     struct weir__edge *producers;
-    struct weir__queue inq; /* messages not begun, or begun at the front  */
-    uint64_t message_left;  /* of the message begun                       */
-    bool begun;
-    bool message_windowed;    /* cut by the window; else one batch           */
-    bool counts_handled;      /* a part does so itself, when it is done with an event */
-    uint32_t inq_fresh;       /* items at its end that came in this turn     */
-    bool held_back;           /* a taker's edge has cooled while something waited */
+    uint64_t message_left;    /* of the message begun                       */
     struct weir__block *keep; /* keep.c: being filled, or NULL             */
 
     /* lending (lend.c): a part's; unless it lends, lend and recall are NULL */
     struct weir__queue lent;            /* batches that are not back yet          */
-    void (*lend)(weir_stage *stage);    /* something was added to lent            */
     void (*recall)(weir_stage *stage);  /* at the end: lent is what was not read  */
     bool (*look)(weir_stage *stage);    /* while ready->watched: true, something came */
     bool (*unwatch)(weir_stage *stage); /* false: something came, look on           */
@@ -106,20 +116,21 @@ struct weir_stage {
     size_t takes_bytes;                 /* the only size of event it takes; 0: any */
 
     /* control */
-    struct weir__mail_list control;
     struct weir__message *timers;                /* armed                               */
-    struct weir__reply *replies;                 /* due when the callback has returned  */
     struct weir__monitor *watching;              /* other stages                        */
     struct weir__monitor *watchers;              /* this one                            */
     uint64_t monitors;                           /* made: their ids                     */
-    bool finishing;                              /* stops once it holds nothing         */
     void (*drained)(weir_stage *stage);          /* a part's: it is to finish   */
     bool (*may_finish)(const weir_stage *stage); /* a part's: it holds nothing */
     /* a part's: it is to stop; true: it will, but not yet */
     bool (*stop_asked)(weir_stage *stage, weir_reason reason);
-    bool stopping;
     weir_reason reason;
 };
+
+_Static_assert(offsetof(struct weir_stage, on.handle_events) < 64 &&
+                   offsetof(struct weir_stage, state) >= 128 &&
+                   offsetof(struct weir_stage, inq.events) <= 256,
+               "what a consumer's turn looks at is in three lines");
 
 /* ---- emit.c -------------------------------------------------------------- */
 

@@ -83,6 +83,7 @@ static void run(void (*end)(void), bool drops) {
         end();
     }
     for (unsigned i = 0; i < count; i++) sim_join(pushers[i]);
+    if (end != NULL) must(weir_runtime_run(world.runtime, WEIR_FOREVER)); /* closing pokes */
     weir_inlet_close(inlet);
     world_finish(world.pushed);
 }
