@@ -47,6 +47,11 @@ static void wake(weir_port *port) {
 
 /* ---- taking ---------------------------------------------------------------- */
 
+/* There is room where these events were. */
+static void publish(weir_port *port) {
+    weir__store_release_u64(&port->taken, port->out); /* A3 -> A4 */
+}
+
 /* Emits from one port.  The ring's end cuts a run in two. */
 static bool take(weir_port *port, weir_stage *self, uint64_t *open) {
     if (port->seen - port->out < *open) {
@@ -63,9 +68,12 @@ static bool take(weir_port *port, weir_stage *self, uint64_t *open) {
         }
         port->out += run;
         port->unwoken += run;
-        weir__store_release_u64(&port->taken, port->out); /* A3 -> A4 */
         count -= run;
         *open -= run;
+    }
+    /* A pusher without room reads the line again and again: it is not written each time. */
+    if (port->out - port->taken >= port->capacity / 8) {
+        publish(port);
     }
     /* It need not be seen here: settle makes sure. */
     if (port->unwoken > port->capacity / 4) {
@@ -96,6 +104,9 @@ void weir__ports_settle(weir_inlet *inlet) {
     weir_port *before = inlet->port;
     if (before == NULL) {
         return;
+    }
+    for (uint32_t left = inlet->ports; left > 0; left--, before = before->next) {
+        publish(before);
     }
     weir__fence_full(); /* A9 -> A10 */
     for (uint32_t left = inlet->ports; left > 0; left--) {
