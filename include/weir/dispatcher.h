@@ -253,8 +253,9 @@ typedef struct weir_broadcast_dispatcher_options {
  * is not asked of the producer again; with QUEUE_DISCARD it is discarded
  * (WEIR_DISCARD_CONSUMER).
  *
- * Cost  a call of the hash for each event, and a copy of it unless long runs of
- *       events belong to one partition; one message for each partition and dispatch.
+ * Cost  a call of the hash for each event, or of hash_many for many, and a copy of it
+ *       unless long runs of events belong to one partition; one message for each
+ *       partition and dispatch.
  */
 const weir_dispatcher *weir_partition_dispatcher(void);
 
@@ -281,13 +282,13 @@ typedef struct weir_partition_dispatcher_options {
     uint32_t (*hash)(void *context, const void *event);
     uint32_t (*rewrite)(void *context, void *event); /* instead: may change the event too */
     /*
-     * Instead: says it for `count` (> 0) events that lie side by side, in their order, a
-     * number each.  For small events: a loop in it is compiled as one, where `hash` is a
-     * call for each.  How many come together is not the program's business.
+     * Instead: says it for `count` (> 0) events that lie side by side, in their order, by
+     * a number for each.  For small events, where a call for each is what costs most.  How
+     * many are shown together says nothing about how they came.
      */
     void (*hash_many)(void *context, const void *events, size_t count, uint32_t *partitions);
-    void *context;              /* handed to whichever it is       */
-    weir_partition_queue queue;                      /* default WEIR_QUEUE_KEEP            */
+    void *context;              /* handed to whichever it is                               */
+    weir_partition_queue queue; /* default WEIR_QUEUE_KEEP                                 */
     /*
      * To the event as GenStage does: QUEUE_DISCARD; a dead consumer's events are
      * discarded; dropped ones are not demanded anew; an info waits one ask longer, and
