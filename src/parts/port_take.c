@@ -22,9 +22,15 @@ void weir__ports_adopt(weir_inlet *inlet) {
     }
 }
 
-/* Lets go of the port behind `before`. */
+/* There is room where these events were. */
+static void publish(weir_port *port) {
+    weir__store_release_u64(&port->taken, port->out); /* A3 -> A4 */
+}
+
+/* Lets go of the port behind `before`.  What lies in it beyond `taken` will be buried. */
 static void let_go(weir_inlet *inlet, weir_port *before) {
     weir_port *port = before->next;
+    publish(port);
     before->next = port->next;
     inlet->ports--;
     inlet->port = inlet->ports > 0 ? before : NULL;
@@ -47,10 +53,6 @@ static void wake(weir_port *port) {
 
 /* ---- taking ---------------------------------------------------------------- */
 
-/* There is room where these events were. */
-static void publish(weir_port *port) {
-    weir__store_release_u64(&port->taken, port->out); /* A3 -> A4 */
-}
 
 /* Emits from one port.  The ring's end cuts a run in two. */
 static bool take(weir_port *port, weir_stage *self, uint64_t *open) {
@@ -157,8 +159,9 @@ uint64_t weir__ports_end(weir_inlet *inlet) {
         weir_port *port = inlet->port->next;
         uint64_t tail = weir__load_acquire_u64(&port->tail); /* A1 -> A2 */
         count += tail - port->out;
-        weir__store_release_u64(&port->taken, tail); /* A3 -> A4 */
-        wake(port);                                  /* A9 -> A10: after the exchange of `dead` */
+        port->out = tail;
+        publish(port);
+        wake(port); /* A9 -> A10: after the exchange of `dead` */
         let_go(inlet, inlet->port);
     }
     return count;
