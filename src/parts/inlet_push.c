@@ -58,6 +58,7 @@ static void bury_all(weir_inlet *inlet) {
     while (entry != NULL) {
         weir_port *port = WEIR__CONTAINER_OF(entry, weir_port, link);
         entry = entry->next;
+        weir__port_wake(port);    /* A9 -> A10: after locked operations, and they after `dead` */
         weir__port_release(port); /* the worker's, who has not come to know it */
     }
 }

@@ -78,6 +78,9 @@ void weir__port_release(weir_port *port);
 
 /* ---- port_take.c: the worker's side, on the inlet's worker ----------------- */
 
+/* Whoever sleeps for want of room looks again.  Also for who drops a port unadopted. */
+void weir__port_wake(weir_port *port);
+
 /* Takes what was opened into the circle. */
 void weir__ports_adopt(weir_inlet *inlet);
 

@@ -42,8 +42,7 @@ static bool is_done(const weir_port *port) {
            weir__load_relaxed_u64(&port->tail) == port->out;
 }
 
-/* Whoever sleeps for want of room looks again. */
-static void wake(weir_port *port) {
+void weir__port_wake(weir_port *port) {
     port->unwoken = 0;
     if (weir__load_relaxed_u32(&port->asleep) != 0 && /* A9 -> A10 */
         weir__exchange_u32(&port->asleep, 0) != 0) {
@@ -52,7 +51,6 @@ static void wake(weir_port *port) {
 }
 
 /* ---- taking ---------------------------------------------------------------- */
-
 
 /* Emits from one port.  The ring's end cuts a run in two. */
 static bool take(weir_port *port, weir_stage *self, uint64_t *open) {
@@ -79,7 +77,7 @@ static bool take(weir_port *port, weir_stage *self, uint64_t *open) {
     }
     /* It need not be seen here: settle makes sure. */
     if (port->unwoken > port->capacity / 4) {
-        wake(port);
+        weir__port_wake(port);
     }
     return true;
 }
@@ -113,7 +111,7 @@ void weir__ports_settle(weir_inlet *inlet) {
     weir__fence_full(); /* A9 -> A10 */
     for (uint32_t left = inlet->ports; left > 0; left--) {
         weir_port *port = before->next;
-        wake(port);
+        weir__port_wake(port);
         if (is_done(port)) {
             let_go(inlet, before);
         } else {
@@ -161,7 +159,7 @@ uint64_t weir__ports_end(weir_inlet *inlet) {
         count += tail - port->out;
         port->out = tail;
         publish(port);
-        wake(port); /* A9 -> A10: after the exchange of `dead` */
+        weir__port_wake(port); /* A9 -> A10: after the exchange of `dead` */
         let_go(inlet, inlet->port);
     }
     return count;
