@@ -45,23 +45,6 @@ uint32_t weir_partition_of(const void *key, size_t bytes, uint32_t partitions) {
 
 /* ---- asking -------------------------------------------------------------- */
 
-/* Before events are written to: what others hold too is copied.  false: no memory. */
-static bool own(const struct weir__partitions *all, struct weir__item *item) {
-    if (all->rewrite == NULL || (item->flags & WEIR__SHARED) == 0) return true;
-    struct weir__pool *pool = all->desk->pool;
-    struct weir__block *copy = weir__pool_get(pool, item->event_bytes, item->count);
-    if (copy == NULL) return false;
-    memcpy(weir__block_event(copy, 0), weir__block_at(item->block, item->first, item->event_bytes),
-           (size_t)item->count * item->event_bytes);
-    weir__block_hold(copy, pool);
-    weir__block_close(copy, pool);
-    weir__block_drop(item->block, pool);
-    item->block = copy;
-    item->first = 0;
-    item->flags &= ~(uint32_t)WEIR__SHARED;
-    return true;
-}
-
 static void ask_default(const unsigned char *event, size_t event_bytes, uint32_t partitions,
                         uint32_t *chosen, uint32_t count) {
     for (uint32_t i = 0; i < count; i++, event += event_bytes) {
@@ -157,7 +140,8 @@ uint32_t weir__partitions_choose(struct weir__partitions *all, const weir_run *r
     uint32_t done = 0;
     for (uint32_t at = 0; done < most && all->waiting > 0; at++) {
         struct weir__item *item = weir__queue_at(run->queue, at);
-        if (!own(all, item)) break;
+        /* Written to, events that others hold too are copied first. */
+        if (all->rewrite != NULL && !weir__item_own(item, all->desk->pool)) break;
         uint32_t left = most - done;
         done += choose(all, item, item->count < left ? item->count : left, &all->chosen[done]);
     }

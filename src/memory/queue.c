@@ -10,10 +10,26 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "memory/allocator.h"
+#include "memory/pool.h"
 
 #include <string.h>
 
 enum { CAPACITY_FIRST = 8, CAPACITY_LAST = 1 << 30 };
+
+bool weir__item_own(struct weir__item *item, struct weir__pool *here) {
+    if ((item->flags & WEIR__SHARED) == 0) return true;
+    struct weir__block *copy = weir__pool_get(here, item->event_bytes, item->count);
+    if (copy == NULL) return false;
+    memcpy(weir__block_event(copy, 0), weir__block_at(item->block, item->first, item->event_bytes),
+           (size_t)item->count * item->event_bytes);
+    weir__block_hold(copy, here);
+    weir__block_close(copy, here);
+    weir__block_drop(item->block, here);
+    item->block = copy;
+    item->first = 0;
+    item->flags &= ~(uint32_t)WEIR__SHARED;
+    return true;
+}
 
 void weir__queue_open(struct weir__queue *queue, const struct weir__allocator *allocator) {
     *queue = (struct weir__queue){.allocator = allocator};

@@ -42,6 +42,12 @@ struct weir__item {
     void *owner; /* who it came from, for the queue's owner */
 };
 
+/*
+ * Makes a slice's events its owner's alone, to be written to: copied into a block of their
+ * own when others hold them too.  false: no memory, nothing changed.
+ */
+bool weir__item_own(struct weir__item *item, struct weir__pool *here);
+
 struct weir__queue {
     struct weir__item *items; /* NULL until the first push */
     uint32_t capacity;        /* 0 or a power of two       */

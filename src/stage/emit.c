@@ -245,21 +245,11 @@ void *weir_batch_own(weir_stage *self, weir_batch *batch) {
     if (item == NULL || (item->flags & WEIR__SHARED) == 0) {
         return (void *)(uintptr_t)batch->events;
     }
-    struct weir__pool *pool = &self->host->pool;
-    struct weir__block *copy = weir__pool_get(pool, (uint32_t)batch->event_bytes, batch->count);
-    if (copy == NULL) {
+    if (!weir__item_own(item, &self->host->pool)) {
         return NULL;
     }
-    void *events = weir__block_event(copy, 0);
-    memcpy(events, batch->events, batch->count * batch->event_bytes);
-    weir__block_hold(copy, pool);
-    weir__block_close(copy, pool);
-    weir__block_drop(item->block, pool);
-    item->block = copy;
-    item->first = 0;
-    item->flags &= ~(uint32_t)WEIR__SHARED;
-    batch->events = events;
-    return events;
+    batch->events = weir__block_at(item->block, item->first, item->event_bytes);
+    return (void *)(uintptr_t)batch->events;
 }
 
 /* ---- from the callback's end to the dispatcher --------------------------- */
