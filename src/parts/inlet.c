@@ -122,7 +122,7 @@ static void gather(weir_stage *self, weir_inlet *inlet) {
 
 /*
  * Blocked pushers are not woken for each event that leaves, only to sleep again: but
- * for a good part of the capacity, or when nothing more leaves (look).
+ * for a good part of the capacity, when nothing more leaves, and now and then (look).
  */
 static void made_room(weir_inlet *inlet, uint64_t count) {
     weir__fetch_sub_u64(&inlet->waiting, count); /* I7 -> I8 */
@@ -190,19 +190,26 @@ static void watch(weir_stage *self, weir_inlet *inlet) {
     }
 }
 
+/*
+ * Who waits for room is told as a good part of it comes free, and of the rest when nothing
+ * more leaves; but another's events may leave for ever, so now and then all the same.
+ */
 static bool look(weir_stage *self) {
+    enum { UNSETTLED_MOST = 16 };
     weir_inlet *inlet = inlet_of(self);
     weir__stage_enter(self);
     gather(self, inlet);
     weir__stage_leave(self, emit(self, inlet));
-    if (inlet->left != inlet->left_at_look) { /* now, or as demand came */
-        inlet->left_at_look = inlet->left;
+    bool moved = inlet->left != inlet->left_at_look; /* now, or as demand came */
+    inlet->left_at_look = inlet->left;
+    if (moved && ++inlet->unsettled < UNSETTLED_MOST) {
         return true;
     }
+    inlet->unsettled = 0;
     inlet->unwoken = 0;
     weir__inlet_wake(inlet);
     weir__ports_settle(inlet);
-    return false;
+    return moved;
 }
 
 /* Only events may come that nobody wants: until there is demand it need not look. */

@@ -98,6 +98,7 @@ struct weir_inlet {
     uint64_t unwoken; /* events that left the queue since waiters was read */
     uint64_t left;    /* events that have left, ever        */
     uint64_t left_at_look;
+    uint32_t unsettled; /* looks in a row at which something had left, since all was told */
 };
 
 static inline size_t weir__inlet_chunk_bytes(const weir_inlet *inlet, size_t count) {
@@ -138,6 +139,9 @@ uint64_t weir__inlet_count_dropped(weir_inlet *inlet);
 
 /* Pokes the stage, unless it has been told: something other than events has come. */
 void weir__inlet_poke(weir_inlet *inlet);
+
+/* Events have come: after a locked operation, which is the fence before this look. */
+void weir__inlet_poke_if_cold(weir_inlet *inlet);
 
 /* Between the two something may be left on a stack, or counted as dropped. */
 void weir__inlet_enter(weir_inlet *inlet);

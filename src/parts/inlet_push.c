@@ -20,8 +20,7 @@ void weir__inlet_poke(weir_inlet *inlet) {
     weir__mail_send(&weir__runtime_worker(inlet->runtime, inlet->stage)->bell, &inlet->poke.mail);
 }
 
-/* Events have come: after a locked operation, which is the fence before this look. */
-static void poke_if_cold(weir_inlet *inlet) {
+void weir__inlet_poke_if_cold(weir_inlet *inlet) {
     if (weir__load_relaxed_u32(&inlet->poked) == WEIR__INLET_COLD) { /* I1 -> I2 */
         weir__inlet_poke(inlet);
     }
@@ -168,7 +167,7 @@ static weir_status push(weir_inlet *inlet, const void *events, size_t count) {
     chunk->first = 0;
     memcpy(chunk->events, events, count * inlet->event_bytes);
     ck_stack_push_upmc(&inlet->pushed, &chunk->link); /* I1 -> I2, I5 -> I6 */
-    poke_if_cold(inlet);
+    weir__inlet_poke_if_cold(inlet);
     return WEIR_OK;
 }
 
@@ -183,7 +182,7 @@ static weir_status try_push(weir_inlet *inlet, const void *events, size_t count)
             return WEIR_FULL;
         }
         weir__fetch_add_u64(&inlet->newest_dropped, count);
-        poke_if_cold(inlet);
+        weir__inlet_poke_if_cold(inlet);
         return WEIR_DROPPED;
     }
     if (weir__inlet_gone(inlet)) { /* I3 -> I4 */

@@ -16,6 +16,9 @@ uint64_t weir__port_start;
 
 /* ---- opening and closing --------------------------------------------------- */
 
+/* How often the worker says what it has taken, where pushers wait for room. */
+enum { PUBLISHES = 8 };
+
 static weir_port *make(weir_inlet *inlet) {
     uint64_t places = weir__round_up_power_of_two_u64(inlet->capacity);
     size_t bytes = sizeof(weir_port) + (size_t)places * inlet->event_bytes;
@@ -28,6 +31,9 @@ static weir_port *make(weir_inlet *inlet) {
     port->capacity = inlet->capacity;
     port->mask = places - 1;
     port->event_bytes = inlet->event_bytes;
+    /* Who is refused without room is to know of each place. */
+    bool waits = inlet->when_full == WEIR_BLOCK && inlet->capacity > PUBLISHES;
+    port->publish_at = waits ? inlet->capacity / PUBLISHES : 1;
     port->bytes = bytes;
     port->refs = 2;
     port->claimed = port->in = port->tail = weir__port_start;
@@ -161,7 +167,7 @@ static weir_status drop(weir_port *port, size_t count) {
     weir_inlet *inlet = port->inlet;
     weir__inlet_enter(inlet);
     weir__fetch_add_u64(&inlet->newest_dropped, count);
-    weir__inlet_poke(inlet);
+    weir__inlet_poke_if_cold(inlet);
     weir__inlet_leave(inlet);
     return WEIR_DROPPED;
 }

@@ -17,7 +17,9 @@
  *
  *   taken <= tail <= claimed <= taken + capacity
  *
- * tail <= claimed - 1 only during a push.  A claim that came too late is taken back.
+ * tail < claimed only during a push.  A claim that came too late is taken back.  taken is
+ * behind what the worker has had (`out`) by up to an eighth of the capacity, where pushers
+ * wait for room, until nothing more leaves.
  *
  * Ordering.
  *   A1 -> A2    tail (release) -> the worker's look (acquire): publishes the events.
@@ -45,8 +47,9 @@
 struct weir_port {
     /* constant */
     weir_inlet *inlet;
-    uint64_t capacity; /* events                                        */
-    uint64_t mask;     /* of the ring, which has room for a power of two */
+    uint64_t capacity;   /* events                                        */
+    uint64_t mask;       /* of the ring, which has room for a power of two */
+    uint64_t publish_at; /* events that the worker takes before it says so */
     size_t event_bytes;
     size_t bytes;          /* of the port's one allocation */
     ck_stack_entry_t link; /* on `fresh`                   */

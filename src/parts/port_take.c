@@ -71,8 +71,8 @@ static bool take(weir_port *port, weir_stage *self, uint64_t *open) {
         count -= run;
         *open -= run;
     }
-    /* A pusher without room reads the line again and again: it is not written each time. */
-    if (port->out - port->taken >= port->capacity / 8) {
+    /* A pusher that waits reads the line again and again: it is not written each time. */
+    if (port->out - port->taken >= port->publish_at) {
         publish(port);
     }
     /* It need not be seen here: settle makes sure. */
