@@ -84,7 +84,7 @@ static void what_was_handled_is_not_discarded_with_the_port(void **state) {
 
 /* ---- two who push ------------------------------------------------------------- */
 
-enum { LARGE = 900, LARGE_PUSHES = 20, SINGLES_MOST = 300000 };
+enum { LARGE = 900, LARGE_PUSHES = 20, SINGLES_MOST = 100000 };
 
 static struct {
     bool ports;
