@@ -57,15 +57,19 @@ static void answer(void *argument) {
 static uint64_t serve(void *argument) {
     const struct trips *trips = argument;
     uint64_t sum = 0;
-    double last = race_clock_ns();
+    double began = race_clock_ns();
+    uint64_t first = race_ticks();
+    uint64_t last = first;
     for (uint64_t trip = 1; trip <= trips->trips; trip++) {
         play(trips, &trips->ball->there, (uint32_t)trip);
         await(trips, &trips->ball->back, (uint32_t)trip);
-        double now = race_clock_ns();
-        trips->each[trip - 1] = now - last;
+        uint64_t now = race_ticks();
+        trips->each[trip - 1] = (double)(now - last);
         last = now;
         sum += trip;
     }
+    double ns_per_tick = (race_clock_ns() - began) / (double)(last - first);
+    for (uint64_t trip = 0; trip < trips->trips; trip++) trips->each[trip] *= ns_per_tick;
     return sum;
 }
 

@@ -127,6 +127,18 @@ static unsigned build(struct field *field, uint64_t events, weir_ref *sources) {
     }
 }
 
+/* Each consumer's own share, where it is known which events are whose. */
+static bool branches_are_right(const struct field *field, uint64_t events) {
+    const struct graph_shape *shape = &field->shape;
+    uint64_t words = events * shape->event_bytes / sizeof(uint64_t);
+    for (uint64_t i = 0; i < GRAPH_BRANCHES; i++) {
+        uint64_t sum = field->sums[i];
+        if (shape->kind == GRAPH_BROADCAST && sum != work_expected(words)) return false;
+        if (shape->kind == GRAPH_PARTITION && sum != work_expected_of_key(words, i)) return false;
+    }
+    return true;
+}
+
 static struct race_result judge(const struct field *field, uint64_t events,
                                 const weir_accounts *accounts) {
     double began = 0;
@@ -142,7 +154,8 @@ static struct race_result judge(const struct field *field, uint64_t events,
     uint64_t copies = shape->kind == GRAPH_BROADCAST ? GRAPH_BRANCHES : 1;
     uint64_t expected = work_expected(events * shape->event_bytes / sizeof(uint64_t)) * copies;
     expected <<= shape->middles;
-    bool correct = sum == expected && weir_accounts_check(accounts) == NULL &&
+    bool correct = sum == expected && branches_are_right(field, events) &&
+                   weir_accounts_check(accounts) == NULL &&
                    accounts->handled == events * (copies + shape->middles);
     return (struct race_result){ended - began, correct};
 }

@@ -29,6 +29,14 @@ double race_clock_ns(void) {
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
+uint64_t race_ticks(void) {
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#else
+    return (uint64_t)race_clock_ns();
+#endif
+}
+
 struct race_cores race_cores_pick(void) {
     struct race_cores cores = {0, 0};
     cpu_set_t allowed;

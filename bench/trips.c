@@ -17,8 +17,11 @@ struct player {
     uint64_t trips; /* to be made */
     uint64_t made;
     uint64_t sum;
-    double last;
-    double *each;
+    double began; /* by the clock      */
+    double nanoseconds;
+    uint64_t first; /* likewise, in ticks */
+    uint64_t last;
+    double *each; /* in ticks          */
 };
 
 static void must(weir_status status) {
@@ -30,18 +33,20 @@ static void must(weir_status status) {
 static weir_verdict serve(weir_stage *self, const void *message, size_t bytes) {
     (void)message, (void)bytes;
     struct player *player = *(struct player **)weir_state(self);
-    player->last = race_clock_ns();
+    player->began = race_clock_ns();
+    player->first = player->last = race_ticks();
     weir_emit(self, &(uint64_t){1}, 1);
     return WEIR_CONTINUE;
 }
 
 static weir_verdict back(weir_stage *self, weir_batch *batch) {
     struct player *player = *(struct player **)weir_state(self);
-    double now = race_clock_ns();
-    player->each[player->made++] = now - player->last;
+    uint64_t now = race_ticks();
+    player->each[player->made++] = (double)(now - player->last);
     player->last = now;
     player->sum += *(const uint64_t *)batch->events;
     if (player->made == player->trips) {
+        player->nanoseconds = race_clock_ns() - player->began;
         return weir_stop_with(self, WEIR_REASON_NORMAL);
     }
     weir_emit(self, &(uint64_t){player->made + 1}, 1);
@@ -73,16 +78,17 @@ struct race_result trips_run(unsigned workers, weir_idle idle, uint64_t trips, d
     must(weir_runtime_open(&(weir_runtime_options){.workers = workers, .idle = idle}, &runtime));
     weir_ref here = start(runtime, WEIR_WORKER(0), &player,
                           (weir_callbacks){.handle_events = back, .handle_cast = serve});
-    weir_ref there = start(runtime, WEIR_WORKER(workers - 1), NULL,
-                           (weir_callbacks){.handle_events = answer});
+    weir_ref there =
+        start(runtime, WEIR_WORKER(workers - 1), NULL, (weir_callbacks){.handle_events = answer});
     must(weir_subscribe_wait(runtime, there, here, &window, WEIR_FOREVER, NULL));
     must(weir_subscribe_wait(runtime, here, there, &window, WEIR_FOREVER, NULL));
     must(weir_runtime_settle(runtime, WEIR_FOREVER));
-    double began = race_clock_ns();
     must(weir_cast(runtime, here, NULL, 0));
     must(weir_runtime_run(runtime, WEIR_FOREVER));
     weir_accounts accounts;
     must(weir_runtime_close(runtime, &accounts));
     bool correct = player.sum == work_expected(trips) && weir_accounts_check(&accounts) == NULL;
-    return (struct race_result){player.last - began, correct};
+    double ns_per_tick = player.nanoseconds / (double)(player.last - player.first);
+    for (uint64_t i = 0; i < trips; i++) each[i] *= ns_per_tick;
+    return (struct race_result){player.nanoseconds, correct};
 }

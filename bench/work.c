@@ -81,3 +81,10 @@ void work_low_bits(uint32_t *to, const uint64_t *from, size_t count, uint32_t ma
 uint64_t work_expected(uint64_t count) {
     return count % 2 == 0 ? count / 2 * (count + 1) : (count + 1) / 2 * count;
 }
+
+uint64_t work_expected_of_key(uint64_t count, uint64_t key) {
+    uint64_t first = key == 0 ? WORK_KEYS : key;
+    if (first > count) return 0;
+    uint64_t terms = (count - first) / WORK_KEYS + 1;
+    return terms * first + WORK_KEYS * work_expected(terms - 1);
+}

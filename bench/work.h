@@ -30,6 +30,10 @@ void work_low_bits(uint32_t *to, const uint64_t *from, size_t count, uint32_t ma
 /* The sum of the words of a stream of `count` words: 1 + 2 + ... + count. */
 uint64_t work_expected(uint64_t count);
 
+/* The sum of those of them whose remainder by WORK_KEYS is `key`. */
+enum { WORK_KEYS = 4 };
+uint64_t work_expected_of_key(uint64_t count, uint64_t key);
+
 #ifdef __cplusplus
 }
 #endif

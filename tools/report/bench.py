@@ -27,6 +27,7 @@ from results import Result, sources
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "release"
 RESULTS = BUILD / "bench-results"
+QUICK_RESULTS = BUILD / "bench-quick"
 QUIET_LOAD = 0.5
 QUICK = ["--run_ms=10", "--repetitions=3"]
 # The programs write how far they are into one line of a terminal, over and over.
@@ -91,12 +92,12 @@ class Failed(Exception):
     """A benchmark that has gone wrong; the others are run all the same."""
 
 
-def run_rows(name, arguments, facts, peers, show):
+def run_rows(name, arguments, facts, peers, show, folder):
     """Runs one benchmark and keeps its results; returns them."""
-    kept, fresh = RESULTS / f"{name}.json", RESULTS / f"{name}.json.new"
+    kept, fresh = folder / f"{name}.json", folder / f"{name}.json.new"
     fresh.unlink(missing_ok=True)
     load, meter, begun = os.getloadavg()[0], machine.Meter(), time.monotonic()
-    with open(RESULTS / f"{name}.txt", "w+", encoding="utf-8") as printed:
+    with open(folder / f"{name}.txt", "w+", encoding="utf-8") as printed:
         code = subprocess.run(
             [BUILD / "bench" / name, *arguments, f"--benchmark_out={fresh}",
              "--benchmark_out_format=json"], stdout=printed, check=False).returncode
@@ -140,7 +141,7 @@ def left(done, names, at):
     return f", about {amount} left"
 
 
-def run_all(names, with_rows, arguments, peers, show):
+def run_all(names, with_rows, arguments, peers, show, folder):
     """Runs all; returns what has failed."""
     facts = machine.facts(ROOT, BUILD)
     failures, took = [], []
@@ -152,7 +153,7 @@ def run_all(names, with_rows, arguments, peers, show):
         begun = time.monotonic()
         try:
             if name in with_rows:
-                verdict = f"{len(run_rows(name, arguments, facts, peers, show).rows)} rows"
+                verdict = f"{len(run_rows(name, arguments, facts, peers, show, folder).rows)} rows"
             else:
                 run_plain(name, arguments)
                 verdict = "done"
@@ -165,8 +166,18 @@ def run_all(names, with_rows, arguments, peers, show):
     return failures
 
 
+def page_folder(folder):
+    """Where the page goes: into docs only what is whole, and measured at length."""
+    measured = {path.stem for path in folder.glob("*.json")}
+    if folder == RESULTS and measured >= set(sources(ROOT / "bench")):
+        return ROOT / "docs"
+    print("not every benchmark has been measured here at length: docs/benchmarks.md stays as it is")
+    return folder
+
+
 def main():
     flags, names, arguments = options(sys.argv[1:])
+    folder = QUICK_RESULTS if "--quick" in flags else RESULTS
     if "--report-only" not in flags:
         built = build("--peers" in flags)
         found = sources(ROOT / "bench")
@@ -178,17 +189,17 @@ def main():
             sys.exit(f"tools/bench: no benchmark is called {unknown[0]}; there are: "
                      + " ".join(sorted(there)))
         warn_of_load()
-        RESULTS.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         arguments = [*(QUICK if "--quick" in flags else []), *arguments]
         failures = run_all(names, found, arguments,
                            machine.peer_versions(os.environ.get("WEIR_GEN_STAGE")),
-                           names != list(found))
+                           names != list(found), folder)
     else:
         built, failures = True, []
     if any("benchmark_filter" in word for word in arguments):
         print("filtered: the results are not kept, the page stays as it is")
     else:
-        print(f"written: {page.write(ROOT, RESULTS).relative_to(ROOT)}")
+        print(f"written: {page.write(ROOT, folder, page_folder(folder)).relative_to(ROOT)}")
     for failure in failures:
         complain(f"failed: {failure}")
     return 0 if built and not failures else 1

@@ -22,11 +22,12 @@ only: machines differ, and one machine differs from hour to hour. To have your o
 
     tools/bench --peers            all of it; installs the other libraries first
     tools/bench                    weir and the hand-written loops
-    tools/bench pipe2 push         only these; the page keeps what it has of the others
+    tools/bench pipe2 push         only these
     tools/bench --quick            short runs, for a first look
     tools/bench --report-only      nothing is run; the page is made again
 
-GenStage takes part when the variable WEIR_GEN_STAGE names a checkout of it. What is measured
+This page is written once all of it has been measured at length; what is not whole, or
+quick, gets a page beside its results in `build/release`. GenStage takes part when the variable WEIR_GEN_STAGE names a checkout of it. What is measured
 stays in the folder `build/release/bench-results`, one JSON file for each benchmark, every
 repetition in it.
 """
