@@ -75,15 +75,11 @@ static bool append(weir_stage *stage, struct weir__block *block, uint32_t first,
     return true;
 }
 
-static bool can_emit(const weir_stage *stage) {
-    return stage->may_emit && stage->event_bytes > 0;
-}
-
 void *weir_reserve(weir_stage *self, size_t want, size_t *room) {
     weir__stage_end_strip(self);
     *room = 0;
     self->reserved = 0;
-    if (WEIR__UNLIKELY(!can_emit(self) || want == 0)) {
+    if (WEIR__UNLIKELY(!weir__stage_can_emit(self) || want == 0)) {
         weir__refuse(WEIR_INVALID, "stage %s cannot emit %zu events here", self->name, want);
         return NULL;
     }
@@ -123,7 +119,7 @@ weir_status weir_commit(weir_stage *self, size_t count) {
  * room in the emission's queue by then, so that closing it cannot fail.
  */
 static bool open_strip(weir_stage *stage, size_t want) {
-    if (!can_emit(stage) || !weir__queue_reserve(&stage->emission, 1)) {
+    if (!weir__stage_can_emit(stage) || !weir__queue_reserve(&stage->emission, 1)) {
         return false;
     }
     const struct weir__block *block = open_block(stage, want);
@@ -171,7 +167,7 @@ static weir_status emit_pieces(weir_stage *self, const void *events, size_t coun
         }
         if (to == NULL || weir_commit(self, room) != WEIR_OK) {
             weir__queue_keep(queue, before, &self->host->pool);
-            return can_emit(self) ? WEIR_NO_MEMORY : WEIR_INVALID;
+            return weir__stage_can_emit(self) ? WEIR_NO_MEMORY : WEIR_INVALID;
         }
         from += room * self->event_bytes;
         count -= room;
@@ -200,56 +196,6 @@ weir_status weir_emit(weir_stage *self, const void *events, size_t count) {
     }
     write_to_strip(self, events, count);
     return WEIR_OK;
-}
-
-/* Why a batch cannot be forwarded; NULL: it can. */
-static const char *unforwardable(const weir_stage *self, const weir_batch *batch,
-                                 const struct weir__item *item) {
-    if (!can_emit(self)) {
-        return "the stage cannot emit here";
-    }
-    if (item == NULL) {
-        return "the batch is not of this callback";
-    }
-    if ((item->flags & WEIR__GONE) != 0) {
-        return "the batch was forwarded already";
-    }
-    return batch->event_bytes == self->event_bytes ? NULL : "the stage's events have another size";
-}
-
-weir_verdict weir_forward(weir_stage *self, weir_batch *batch) {
-    struct weir__item *item = (struct weir__item *)batch->reserved[0];
-    weir__stage_end_strip(self);
-    const char *why = unforwardable(self, batch, item);
-    if (why != NULL) {
-        weir__refuse(WEIR_INVALID, "stage %s cannot forward %zu events of %zu bytes: %s",
-                     self->name, batch->count, batch->event_bytes, why);
-        return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
-    }
-    item->flags &= WEIR__SHARED;
-    if (item->count > 0 && !weir__queue_push(&self->emission, *item)) {
-        weir__refuse(WEIR_NO_MEMORY, "no memory to forward %zu events", batch->count);
-        return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    }
-    item->flags |= WEIR__GONE; /* the emission has its reference now */
-    return WEIR_CONTINUE;
-}
-
-void *weir_batch_own(weir_stage *self, weir_batch *batch) {
-    struct weir__item *item = (struct weir__item *)batch->reserved[0];
-    if (item != NULL && (item->flags & WEIR__GONE) != 0) {
-        weir__refuse(WEIR_INVALID, "stage %s has forwarded the batch: it is not its own any more",
-                     self->name);
-        return NULL;
-    }
-    if (item == NULL || (item->flags & WEIR__SHARED) == 0) {
-        return (void *)(uintptr_t)batch->events;
-    }
-    if (!weir__item_own(item, &self->host->pool)) {
-        return NULL;
-    }
-    batch->events = weir__block_at(item->block, item->first, item->event_bytes);
-    return (void *)(uintptr_t)batch->events;
 }
 
 /* ---- from the callback's end to the dispatcher --------------------------- */

@@ -94,7 +94,7 @@ static inline void handle(weir_stage *stage, struct weir__edge *edge, struct wei
         weir__count(&stage->host->counters.handled, count);
     }
     weir__stage_leave(stage, verdict);
-    if (item != NULL && (item->flags & WEIR__GONE) == 0) {
+    if (item != NULL && item->block != NULL && (item->flags & WEIR__GONE) == 0) {
         weir__block_drop(item->block, &stage->host->pool);
     }
 }
@@ -237,23 +237,37 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
 
 /* ---- pulling ------------------------------------------------------------- */
 
+/* Nothing waits before it, and nothing is to keep it from being handled now. */
+static inline bool may_go_first(const weir_stage *stage, const struct weir__edge *edge) {
+    return stage->lend == NULL && weir__queue_empty(&stage->inq) &&
+           weir__queue_empty(&edge->partial) &&
+           (stage->kind == WEIR_CONSUMER || weir__stage_open_demand(stage) > 0);
+}
+
+/* Hands inline events to handle_events; a producer_consumer may forward them. */
+static inline void handle_entry(weir_stage *stage, struct weir__edge *edge,
+                                const struct weir__entry *entry) {
+    struct weir__item item = {
+        .count = entry->count, .event_bytes = weir__entry_event_bytes(entry), .owner = edge};
+    handle(stage, edge, stage->kind == WEIR_CONSUMER ? NULL : &item, entry->events, entry->count,
+           item.event_bytes);
+}
+
 /*
- * A consumer with nothing waiting handles inline events where they are: no
- * block, no queue.  This is the whole path of an event at max_demand 1.
+ * A stage with nothing waiting handles inline events where they are: no block, no
+ * queue.  This is the whole path of an event at max_demand 1.
  */
 static inline bool handle_inline(weir_stage *stage, struct weir__edge *edge,
                                  const struct weir__entry *entry) {
-    if (entry->block != NULL || stage->kind != WEIR_CONSUMER || stage->lend != NULL ||
-        !weir__queue_empty(&stage->inq) || !weir__queue_empty(&edge->partial)) {
+    if (entry->block != NULL || !may_go_first(stage, edge)) {
         return false;
     }
-    uint64_t left = entry->count;
-    const unsigned char *events = entry->events;
     if (edge->manual) {
-        handle(stage, edge, NULL, events, left, weir__entry_event_bytes(entry));
+        handle_entry(stage, edge, entry);
         ask(stage, edge, 0);
         return true;
     }
+    uint64_t left = entry->count;
     weir__window_message(&edge->window);
     if (weir__window_batch(&edge->window, left) < left) {
         return false; /* rare: cut by the general path, which can be paused */
@@ -263,7 +277,7 @@ static inline bool handle_inline(weir_stage *stage, struct weir__edge *edge,
     if (WEIR__UNLIKELY(over > 0)) {
         excess(stage, over);
     }
-    handle(stage, edge, NULL, events, left, weir__entry_event_bytes(entry));
+    handle_entry(stage, edge, entry);
     ask(stage, edge, ask_for);
     return true;
 }

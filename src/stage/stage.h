@@ -5,6 +5,7 @@
  * A stage belongs to one worker; nothing in it is shared, so nothing in it is
  * atomic.  Its rooms:
  *   emit.c     what a callback emits, on its way to the dispatcher or buffer
+ *   forward.c  batches that go on as they came
  *   supply.c   the producer's side: demand, buffer, consumers
  *   intake.c   the consumer's side: entries, messages, batches, asks
  *   lend.c     batches that a reader outside of the runtime takes
@@ -148,6 +149,11 @@ void weir__stage_offer(weir_stage *stage, struct weir__queue *events);
 
 /* Tells and counts a discard before (sent false) or after sending. */
 void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, bool sent);
+
+/* A callback of its runs in which it may emit. */
+static inline bool weir__stage_can_emit(const weir_stage *stage) {
+    return stage->may_emit && stage->event_bytes > 0;
+}
 
 /* A callback returned something else than CONTINUE. */
 void weir__stage_end(weir_stage *stage, weir_verdict verdict);

@@ -1,0 +1,68 @@
+/*
+ * Forwarding: a batch goes on as it came, or is made one's own to be written to.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The batch that a callback is handed has an item: the slice, with the reference that the
+ * emission takes over.  A consumer's small events have none, since nobody forwards them;
+ * those of a producer_consumer have one without a block.
+ */
+#include "base/refusal.h"
+#include "stage/stage.h"
+
+/* Why a batch cannot be forwarded; NULL: it can. */
+static const char *unforwardable(const weir_stage *self, const weir_batch *batch,
+                                 const struct weir__item *item) {
+    if (!weir__stage_can_emit(self)) {
+        return "the stage cannot emit here";
+    }
+    if (item == NULL) {
+        return "the batch is not of this callback";
+    }
+    if ((item->flags & WEIR__GONE) != 0) {
+        return "the batch was forwarded already";
+    }
+    return batch->event_bytes == self->event_bytes ? NULL : "the stage's events have another size";
+}
+
+/* What came inside a ring entry is copied: it has no block. */
+static bool pass_on(weir_stage *self, const weir_batch *batch, const struct weir__item *item) {
+    if (item->block == NULL) {
+        return weir_emit(self, batch->events, item->count) == WEIR_OK;
+    }
+    return item->count == 0 || weir__queue_push(&self->emission, *item);
+}
+
+weir_verdict weir_forward(weir_stage *self, weir_batch *batch) {
+    struct weir__item *item = (struct weir__item *)batch->reserved[0];
+    weir__stage_end_strip(self);
+    const char *why = unforwardable(self, batch, item);
+    if (why != NULL) {
+        weir__refuse(WEIR_INVALID, "stage %s cannot forward %zu events of %zu bytes: %s",
+                     self->name, batch->count, batch->event_bytes, why);
+        return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
+    }
+    item->flags &= WEIR__SHARED;
+    if (!pass_on(self, batch, item)) {
+        weir__refuse(WEIR_NO_MEMORY, "no memory to forward %zu events", batch->count);
+        return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+    }
+    item->flags |= WEIR__GONE; /* the emission has its reference now */
+    return WEIR_CONTINUE;
+}
+
+void *weir_batch_own(weir_stage *self, weir_batch *batch) {
+    struct weir__item *item = (struct weir__item *)batch->reserved[0];
+    if (item != NULL && (item->flags & WEIR__GONE) != 0) {
+        weir__refuse(WEIR_INVALID, "stage %s has forwarded the batch: it is not its own any more",
+                     self->name);
+        return NULL;
+    }
+    if (item == NULL || (item->flags & WEIR__SHARED) == 0) {
+        return (void *)(uintptr_t)batch->events;
+    }
+    if (!weir__item_own(item, &self->host->pool)) {
+        return NULL;
+    }
+    batch->events = weir__block_at(item->block, item->first, item->event_bytes);
+    return (void *)(uintptr_t)batch->events;
+}
