@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // WORKLOAD/PLACEMENT/[KIND,]HOW,cap:N[,threads|,hosted], where HOW is item, bulk:N,
-// in_place:N or batch:N (pointers to batches of N).  The pipe of two tells which bulk and which capacity suit a queue; the other
-// workloads are run with those that are best there.
+// in_place:N or batch:N (pointers to batches of N).  The pipe of two tells which bulk and
+// which capacity suit a queue; the other workloads are run with those that are best there.
 #ifndef BENCH_PEERS_QUEUES_HARNESS_H
 #define BENCH_PEERS_QUEUES_HARNESS_H
 
