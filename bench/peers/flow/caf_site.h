@@ -55,7 +55,6 @@ struct Sink {
     void add(uint64_t sum, uint64_t count) const;
 };
 
-using Words = std::vector<uint64_t>;
 using SharedWords = caf::cow_tuple<Words>; // copies of it share the vector
 
 // A stream of words, whose consumers are called for each.
@@ -78,12 +77,12 @@ struct Items {
 // A stream of words, whose consumers are called for each batch of them.
 struct Batches : Items {
     auto adder(Sink sink) {
-        return [sink](caf::unit_t &, Words &batch) {
+        return [sink](caf::unit_t &, std::vector<uint64_t> &batch) {
             sink.add(work_sum(batch.data(), batch.size()), batch.size());
         };
     }
     auto doubler() {
-        return [](caf::unit_t &, caf::downstream<uint64_t> &out, Words &batch) {
+        return [](caf::unit_t &, caf::downstream<uint64_t> &out, std::vector<uint64_t> &batch) {
             double_words(batch.data(), batch.size());
             out.append(batch.begin(), batch.end());
         };

@@ -19,7 +19,8 @@ namespace {
 namespace graphs = tbb::flow;
 
 constexpr size_t kTokens = 64;
-constexpr size_t kLimit = 64; // messages between a limiter and its decrementer
+constexpr size_t kFewTokens = 4; // what is under way then fits a core's own cache
+constexpr size_t kLimit = 64;    // messages between a limiter and its decrementer
 constexpr auto kInOrder = tbb::filter_mode::serial_in_order;
 
 // A limiter's decrementer counts integers one by one; of continue_msg it wants one from
@@ -113,7 +114,7 @@ struct ShareNode {
     }
 };
 
-struct SharePipeline {
+template <size_t tokens> struct SharePipeline {
     template <class Kind> peer::Outcome operator()(Kind &kind, uint64_t events) const {
         using Message = typename Kind::Message;
         Range range{1, events + 1};
@@ -124,7 +125,7 @@ struct SharePipeline {
                 tallies.local().sum += kind.finish(message);
             });
         double start = race_clock_ns();
-        tbb::parallel_pipeline(kTokens, source, sink);
+        tbb::parallel_pipeline(tokens, source, sink);
         uint64_t sum = 0;
         tallies.combine_each([&](const Tally &tally) { sum += tally.sum; });
         return outcome_of(start, sum, work_expected(events));
@@ -157,7 +158,7 @@ template <class Policy, bool limited> struct BroadcastGraph {
 };
 
 // Each message passes the four consumers one after another.
-struct BroadcastPipeline {
+template <size_t tokens> struct BroadcastPipeline {
     template <class Kind> peer::Outcome operator()(Kind &kind, uint64_t events) const {
         using Message = typename Kind::Message;
         Range range{1, events + 1};
@@ -173,7 +174,7 @@ struct BroadcastPipeline {
                    tbb::make_filter<Message, void>(
                        kInOrder, [&](Message message) { tallies[3].sum += kind.finish(message); });
         double start = race_clock_ns();
-        tbb::parallel_pipeline(kTokens, all);
+        tbb::parallel_pipeline(tokens, all);
         return outcome_of(start, total(tallies), kConsumers * work_expected(events));
     }
 };
@@ -239,7 +240,7 @@ template <class Policy, bool limited> struct PartitionGraph {
 };
 
 // The parts pass the four consumers together, and each takes its own.
-struct PartitionPipeline {
+template <size_t tokens> struct PartitionPipeline {
     template <class Kind> peer::Outcome operator()(Kind &kind, uint64_t events) const {
         using Message = typename Kind::Message;
         using Parts = typename Kind::Parts;
@@ -258,7 +259,7 @@ struct PartitionPipeline {
                    tbb::make_filter<Parts, void>(
                        kInOrder, [&](Parts parts) { tallies[3].sum += kind.finish(parts, 3); });
         double start = race_clock_ns();
-        tbb::parallel_pipeline(kTokens, all);
+        tbb::parallel_pipeline(tokens, all);
         return outcome_of(start, total(tallies), work_expected(events));
     }
 };
@@ -293,12 +294,14 @@ template <class Policy> struct Merge {
 template <class Shape>
 void add(std::vector<peer::Case> &cases, const std::string &workload, const std::string &manner) {
     for (Placement place : kPlacements) {
-        for_each_kind(manner, {1000, 4000}, [&](const std::string &setting, size_t size) {
-            cases.push_back({workload + "/" + place.name + "/" + setting, [=](uint64_t events) {
-                                 return on_site(place.cores, size,
-                                                [&](auto &kind) { return Shape{}(kind, events); });
-                             }});
-        });
+        for_each_kind(
+            manner, {1000, 4000, 8000, 16000}, [&](const std::string &setting, size_t size) {
+                cases.push_back({workload + "/" + place.name + "/" + setting, [=](uint64_t events) {
+                                     return on_site(place.cores, size, [&](auto &kind) {
+                                         return Shape{}(kind, events);
+                                     });
+                                 }});
+            });
     }
 }
 
@@ -307,13 +310,16 @@ void add(std::vector<peer::Case> &cases, const std::string &workload, const std:
 void add_tbb_fans(std::vector<peer::Case> &cases) {
     add<ShareQueue>(cases, "share", "queue");
     add<ShareNode>(cases, "share", "concurrent");
-    add<SharePipeline>(cases, "share", "pipeline");
+    add<SharePipeline<kTokens>>(cases, "share", "pipeline");
+    add<SharePipeline<kFewTokens>>(cases, "share", "pipeline:4");
     add<BroadcastGraph<graphs::queueing, true>>(cases, "broadcast", "limiter");
     add<BroadcastGraph<graphs::lightweight, false>>(cases, "broadcast", "lightweight");
-    add<BroadcastPipeline>(cases, "broadcast", "pipeline");
+    add<BroadcastPipeline<kTokens>>(cases, "broadcast", "pipeline");
+    add<BroadcastPipeline<kFewTokens>>(cases, "broadcast", "pipeline:4");
     add<PartitionGraph<graphs::queueing, true>>(cases, "partition", "limiter");
     add<PartitionGraph<graphs::lightweight, false>>(cases, "partition", "lightweight");
-    add<PartitionPipeline>(cases, "partition", "pipeline");
+    add<PartitionPipeline<kTokens>>(cases, "partition", "pipeline");
+    add<PartitionPipeline<kFewTokens>>(cases, "partition", "pipeline:4");
     add<Merge<graphs::rejecting>>(cases, "merge", "rejecting");
     add<Merge<graphs::rejecting_lightweight>>(cases, "merge", "lightweight");
 }

@@ -58,7 +58,7 @@ uint64_t Vectors::finish(Slab *slab) {
 
 Vectors::Parts Vectors::split(Slab *slab) {
     Parts parts;
-    std::array<std::vector<uint64_t> *, kConsumers> words;
+    std::array<Words *, kConsumers> words;
     for (unsigned key = 0; key < kConsumers; key++) {
         parts[key] = take();
         parts[key]->readers.store(1, std::memory_order_relaxed);

@@ -46,7 +46,7 @@ class Site {
 };
 
 struct alignas(64) Slab {
-    std::vector<uint64_t> words;
+    Words words;
     std::atomic<unsigned> readers{1};
 };
 

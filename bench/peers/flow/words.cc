@@ -29,7 +29,7 @@ uint64_t total(const Tallies &tallies) {
     return sum;
 }
 
-void fill_next(std::vector<uint64_t> &words, size_t size, Range &range) {
+void fill_next(Words &words, size_t size, Range &range) {
     size_t count = static_cast<size_t>(std::min<uint64_t>(size, range.left()));
     words.resize(count);
     work_fill(words.data(), count, range.next);
@@ -48,8 +48,7 @@ void double_words(uint64_t *words, size_t count) {
     for (; i < count; i++) words[i] += words[i];
 }
 
-void split_words(const std::vector<uint64_t> &words,
-                 const std::array<std::vector<uint64_t> *, kConsumers> &parts) {
+void split_words(const Words &words, const std::array<Words *, kConsumers> &parts) {
     std::array<uint64_t *, kConsumers> ends;
     for (unsigned key = 0; key < kConsumers; key++) {
         parts[key]->resize(words.size());

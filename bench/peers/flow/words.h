@@ -15,6 +15,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,19 @@ namespace flow {
 
 constexpr unsigned kConsumers = 4; // of share, broadcast, partition and push
 constexpr unsigned kProducers = 4; // of merge
+
+// Leaves new words as they are: a vector that is grown to be filled next is not filled
+// with zeros first.
+struct Unfilled : std::allocator<uint64_t> {
+    template <class T> struct rebind { using other = Unfilled; };
+    void construct(uint64_t *word) {
+        ::new (static_cast<void *>(word)) uint64_t;
+    }
+    template <class From> void construct(uint64_t *word, const From &from) {
+        ::new (static_cast<void *>(word)) uint64_t(from);
+    }
+};
+using Words = std::vector<uint64_t, Unfilled>;
 
 // Where a run happens: the library's own scheduler on two cores or on one.
 struct Placement {
@@ -56,14 +71,13 @@ using Tallies = std::array<Tally, kConsumers>;
 uint64_t total(const Tallies &tallies);
 
 // Fills the vector with the next words of the range, `size` at most.
-void fill_next(std::vector<uint64_t> &words, size_t size, Range &range);
+void fill_next(Words &words, size_t size, Range &range);
 
 // Each word times two, as fast as work_fill and work_sum do their part.
 void double_words(uint64_t *words, size_t count);
 
 // Appends each word to the part that word % kConsumers names.
-void split_words(const std::vector<uint64_t> &words,
-                 const std::array<std::vector<uint64_t> *, kConsumers> &parts);
+void split_words(const Words &words, const std::array<Words *, kConsumers> &parts);
 
 // Vectors, or pointers to something with one, that wait to be used again.
 template <class T> class Pool {

@@ -65,6 +65,7 @@ class Many {
 int main() {
     queues::Cases cases;
     cases.add_single<Single>("");
+    cases.add_batches<Single>("");
     cases.add_pipe2<Many, queues::Mode::item>("queue");
     cases.add_share_of_one<Many>("queue");
     cases.add_merge_into_one<Many>("queue");

@@ -1,8 +1,8 @@
 // Peer: Concurrency Kit's ck_ring.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A ring of pointers, one at a time; a word is passed as a pointer's value.  It has no
-// bulk calls.
+// A ring of pointers, one at a time: to batches of events, or a word is passed as a
+// pointer's value.  It has no bulk calls.
 //
 // Of its rings for many, the one with several consumers is a case.  Not so the one with
 // several producers: each publishes in the order of reservation, so one that is put off
@@ -58,6 +58,7 @@ template <bool many_consumers> class Ring {
 int main() {
     queues::Cases cases;
     cases.add_single<Ring<false>>("");
+    cases.add_batches<Ring<false>>("");
     cases.add_share_of_one<Ring<true>>("spmc");
     return peer::serve(cases.all);
 }

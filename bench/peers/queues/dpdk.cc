@@ -126,6 +126,7 @@ int main() {
     queues::Cases cases;
     cases.add_single<Ring<kSingle, false>>("");
     cases.add_single<Ring<kSingle, true>>("");
+    cases.add_batches<Ring<kSingle, false>>("");
     cases.add_share_of_one<Ring<RING_F_SP_ENQ | RING_F_MC_RTS_DEQ, false>>("rts");
     cases.add_share_of_one<Ring<RING_F_SP_ENQ | RING_F_MC_HTS_DEQ, false>>("hts");
     cases.add_merge_into_one<Ring<RING_F_MP_RTS_ENQ | RING_F_SC_DEQ, false>>("rts");

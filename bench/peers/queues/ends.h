@@ -29,8 +29,9 @@ namespace queues {
 
 constexpr size_t kApart = 128; // bytes: neighbouring lines are fetched in pairs
 
-// How events are passed: with the queue's calls for one, for many, or in its memory.
-enum class Mode { item, bulk, in_place };
+// How events are passed: with the queue's calls for one, for many, in its memory, or as
+// single pointers to batches.
+enum class Mode { item, bulk, in_place, batch };
 
 // The end of a queue whose threads hold nothing but the queue.
 template <class Queue> class Plain {
@@ -77,7 +78,7 @@ size_t send(Writer &writer, const uint64_t *words, size_t count) {
 // Takes up to `most` and shows them to use(from, count), in `scratch` or in place.
 template <Mode mode, class Reader, class Use>
 size_t receive(Reader &reader, uint64_t *scratch, size_t most, Use &&use) {
-    if constexpr (mode == Mode::in_place) {
+    if constexpr (mode == Mode::in_place || mode == Mode::batch) {
         return reader.take(most, use);
     } else {
         size_t got = 0;

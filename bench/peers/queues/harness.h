@@ -1,12 +1,13 @@
 // Which settings of each workload a queue is run with, and what they are called.
 // SPDX-License-Identifier: Apache-2.0
 //
-// WORKLOAD/PLACEMENT/[KIND,]HOW,cap:N[,threads|,hosted], where HOW is item, bulk:N or
-// in_place:N.  The pipe of two tells which bulk and which capacity suit a queue; the other
-// workloads are run with those that are best there.
+// WORKLOAD/PLACEMENT/[KIND,]HOW,cap:N[,threads|,hosted], where HOW is item, bulk:N,
+// in_place:N or batch:N (pointers to batches of N).  The pipe of two tells which bulk and
+// which capacity suit a queue; the other workloads are run with those that are best there.
 #ifndef BENCH_PEERS_QUEUES_HARNESS_H
 #define BENCH_PEERS_QUEUES_HARNESS_H
 
+#include "batch_workloads.h"
 #include "round_trip.h"
 #include "workloads.h"
 
@@ -17,6 +18,7 @@ namespace queues {
 constexpr size_t kBulk = 1024;
 constexpr size_t kCapacity = 8192;
 constexpr size_t kLargeCapacity = 65536;
+constexpr size_t kBatches = 64; // that a queue of pointers holds
 
 // Collects cases.  `kind` tells apart the queues of one library; the usual one has none.
 class Cases {
@@ -26,6 +28,8 @@ class Cases {
     // Share from, and merge into, one queue for all threads.
     template <class Queue> void add_share_of_one(const std::string &kind);
     template <class Queue> void add_merge_into_one(const std::string &kind);
+    // All but push and the round trip, with pointers to batches.
+    template <class Queue> void add_batches(const std::string &kind);
     template <class Queue, Mode mode> void add_pipe2(const std::string &kind);
     template <class Queue, Patience patience> void add_round_trip(const std::string &kind);
 
@@ -47,11 +51,9 @@ inline void Cases::add(const std::string &workload, const std::string &kind, Mod
     static const char *const placements[] = {"/split/", "/split/", "/spread/", "/one_core/"};
     std::string name = workload + placements[static_cast<size_t>(setting.placement)];
     if (!kind.empty()) name += kind + ",";
-    if (mode == Mode::item) {
-        name += "item";
-    } else {
-        name += (mode == Mode::bulk ? "bulk:" : "in_place:") + std::to_string(setting.turn);
-    }
+    static const char *const modes[] = {"item", "bulk:", "in_place:", "batch:"};
+    name += modes[static_cast<size_t>(mode)];
+    if (mode != Mode::item) name += std::to_string(setting.turn);
     name += ",cap:" + std::to_string(setting.capacity);
     if (workload != "pipe2" && setting.placement == Placement::threads) name += ",threads";
     if (setting.placement == Placement::hosted) name += ",hosted";
@@ -93,11 +95,35 @@ template <class Queue, Mode mode> void Cases::add_graphs(const std::string &kind
 
 // To each consumer at most one event that it has not taken yet.
 template <class Queue> void Cases::add_push(const std::string &kind) {
-    for (Placement placement : {Placement::threads, Placement::hosted}) {
+    for (Placement placement : {Placement::threads, Placement::hosted, Placement::one_core}) {
         add("push", kind, Mode::item, {kItemTurn, 1, placement},
             [](const Setting &how, uint64_t events) {
                 return share<Queue, Mode::item>(how, kBranches, kBranches, 1, events);
             });
+    }
+}
+
+template <class Queue> void Cases::add_batches(const std::string &kind) {
+    for (Placement placement : {Placement::threads, Placement::hosted, Placement::one_core}) {
+        for (size_t size : {size_t{1000}, size_t{4000}}) {
+            Setting setting = {size, kBatches, placement};
+            auto add_one = [&](const std::string &workload, const Run &run) {
+                add(workload, kind, Mode::batch, setting, run);
+            };
+            // Two stages on two cores are the same as threads or hosted.
+            if (placement != Placement::hosted) {
+                add_one("pipe2", [](const Setting &how, uint64_t events) {
+                    return share_batches<Queue>(how, 1, events);
+                });
+            }
+            add_one("pipe3", pipe3_batches<Queue>);
+            add_one("share", [](const Setting &how, uint64_t events) {
+                return share_batches<Queue>(how, kBranches, events);
+            });
+            add_one("broadcast", broadcast_batches<Queue>);
+            add_one("partition", partition_batches<Queue>);
+            add_one("merge", merge_batches<Queue>);
+        }
     }
 }
 

@@ -114,22 +114,21 @@ peer::Outcome share(const Setting &setting, size_t queue_count, size_t threads, 
     return outcome;
 }
 
+inline double run_pipe3(Placement placement, Stage *producer, Stage *doubler, Stage *consumer) {
+    if (placement == Placement::one_core) return run_threads({{0, {producer, doubler, consumer}}});
+    if (placement == Placement::hosted) {
+        return run_threads({{0, {producer, doubler}}, {1, {consumer}}});
+    }
+    return run_threads({{0, {producer}}, {1, {doubler}}, {0, {consumer}}});
+}
+
 template <class Queue, Mode mode> peer::Outcome pipe3(const Setting &setting, uint64_t events) {
     Queues<Queue> queues(2, setting.capacity);
     Consumers<Queue, mode> consumers({{queues.all[1]}}, {events}, setting.turn);
     Producer<Queue, mode> producer({queues.all[0]}, setting.turn, 1, events, setting.turn);
     Doubler<Queue, mode> doubler(*queues.all[0], *queues.all[1], events, setting.turn);
-    Stage *consumer = consumers.stages[0];
-    std::vector<Thread> threads;
-    if (setting.placement == Placement::one_core) {
-        threads = {{0, {&producer, &doubler, consumer}}};
-    } else if (setting.placement == Placement::hosted) {
-        threads = {{0, {&producer, &doubler}}, {1, {consumer}}};
-    } else {
-        threads = {{0, {&producer}}, {1, {&doubler}}, {0, {consumer}}};
-    }
     peer::Outcome outcome;
-    outcome.nanoseconds = run_threads(threads);
+    outcome.nanoseconds = run_pipe3(setting.placement, &producer, &doubler, consumers.stages[0]);
     outcome.correct = consumers.sum() == 2 * work_expected(events);
     return outcome;
 }
@@ -145,22 +144,29 @@ template <class Queue, Mode mode> peer::Outcome broadcast(const Setting &setting
     return outcome;
 }
 
-template <class Queue, Mode mode> peer::Outcome partition(const Setting &setting, uint64_t events) {
-    std::vector<uint64_t> counts, sums;
-    for (uint64_t key = 0; key < kBranches; key++) {
-        uint64_t first = key == 0 ? kBranches : key;
-        uint64_t count = events < first ? 0 : (events - first) / kBranches + 1;
-        counts.push_back(count);
-        // first, first + 4, first + 8, ...
-        sums.push_back(count == 0 ? 0 : count * first + kBranches * work_expected(count - 1));
+// What each consumer of a partition is to get.
+struct Parts {
+    explicit Parts(uint64_t events) {
+        for (uint64_t key = 0; key < kBranches; key++) {
+            uint64_t first = key == 0 ? kBranches : key;
+            uint64_t count = events < first ? 0 : (events - first) / kBranches + 1;
+            counts.push_back(count);
+            // first, first + 4, first + 8, ...
+            sums.push_back(count == 0 ? 0 : count * first + kBranches * work_expected(count - 1));
+        }
     }
+    std::vector<uint64_t> counts, sums;
+};
+
+template <class Queue, Mode mode> peer::Outcome partition(const Setting &setting, uint64_t events) {
+    const Parts parts(events);
     Queues<Queue> queues(kBranches, setting.capacity);
-    Consumers<Queue, mode> consumers(consumer_stages(queues, setting.placement, kBranches), counts,
-                                     setting.turn);
+    Consumers<Queue, mode> consumers(consumer_stages(queues, setting.placement, kBranches),
+                                     parts.counts, setting.turn);
     Sorter<Queue, mode> producer(queues.all, events, setting.turn);
     peer::Outcome outcome;
     outcome.nanoseconds = run_placed(setting.placement, &producer, consumers.stages, true);
-    outcome.correct = consumers.sums() == sums;
+    outcome.correct = consumers.sums() == parts.sums;
     return outcome;
 }
 
