@@ -166,7 +166,7 @@ def write(root, results_folder, docs=None):
     found, results = sources(root / "bench"), load(results_folder)
     lines = [HEAD, "## The targets", "",
              "Each was set before it was measured. Where several figures count, the worst is",
-             "shown.", "",
+             "shown. [Decision 15](decisions/15-targets-missed.md) says why some are missed.", "",
              *targets_table(results), "", METHOD, "## The machine", "",
              *facts_table(results), "", *runs_table(found, results), ""]
     for name, source in found.items():
