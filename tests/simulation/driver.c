@@ -10,6 +10,8 @@
 #endif
 #include "driver.h"
 
+#include "heap.h"
+
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -81,10 +83,12 @@ static bool run_seed(const struct sim_scenario *scenario, uint64_t seed) {
     running = scenario;
     running_seed = seed;
     sim_begin(&settings);
+    sim_heap_begin();
     scenario->begin();
     enum sim_result result = sim_run();
     if (result == SIM_DONE) {
         if (scenario->end != NULL) scenario->end();
+        sim_heap_end();
         if (!sim_failed()) return true;
         result = SIM_FAILED;
     }

@@ -5,9 +5,9 @@
 #include "world.h"
 
 #include "edge/edge.h"
+#include "heap.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct world world;
@@ -18,13 +18,13 @@ static void *count_alloc(void *context, size_t bytes, size_t alignment) {
     (void)context;
     if (world.requests++ - world.fail_first < world.fail_count) return NULL;
     world.allocations++;
-    return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    return sim_heap_get(bytes, alignment);
 }
 
 static void count_free(void *context, void *memory, size_t bytes) {
-    (void)context, (void)bytes;
+    (void)context;
     world.allocations--;
-    free(memory);
+    sim_heap_put(memory, bytes);
 }
 
 /* Where both ends have gone, only the log is told of a discard. */
@@ -45,7 +45,7 @@ bool must(weir_status status) {
 
 bool world_open_runtime(void) {
     static const weir_idle idles[] = {WEIR_IDLE_PARK, WEIR_IDLE_PARK, WEIR_IDLE_SPIN_THEN_PARK};
-    world.workers = 1 + (unsigned)sim_draw(3);
+    world.workers = world.least + (unsigned)sim_draw(3);
     weir_runtime_options options = {
         .workers = world.workers,
         .mode = world.mode,
@@ -200,6 +200,7 @@ void world_begin(void (*run)(void *argument), uint64_t most) {
     memset(&world, 0, sizeof world);
     world.total = 1 + sim_draw(most);
     world.in_order = true;
+    world.least = 1;
     weir__edge_ring_start = UINT32_MAX - (uint32_t)sim_draw(8);
     sim_spawn("main", run, NULL);
 }

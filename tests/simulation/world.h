@@ -18,6 +18,7 @@ enum { WORLD_NUMBERS = 512, WORLD_PRODUCERS = 2 };
 struct world {
     weir_runtime *runtime;
     weir_runtime_mode mode; /* THREADS unless the scenario says so before it opens */
+    unsigned least; /* workers: 1 unless the scenario says so before it opens      */
     unsigned workers;
     weir_ref producers[WORLD_PRODUCERS];
     uint64_t total;       /* numbers each producer emits                          */
