@@ -2,13 +2,13 @@
  * Named-order atomics: every access to memory that threads share says its order.
  * SPDX-License-Identifier: Apache-2.0
  *
- * The one header between the library and Concurrency Kit's ck_pr.h.  Nothing
- * else in src/ calls ck_pr, and only ring/ includes ck_ring.h and ck_stack.h.
+ * The one header between the library and Concurrency Kit's ck_pr.h.  Nothing else
+ * in src/ calls ck_pr; ck_stack.h is behind base/stack.h, ck_ring.h only in ring/.
  *
  *   relaxed   one untorn access; the compiler neither drops nor repeats it
  *   acquire   a load: what the writer did before its release is seen after it
  *   release   a store: all that came before it is seen by who acquires it
- *   full      a read-modify-write that is both, and a full fence on x86
+ *   full      a read-modify-write that is both, and a full fence before and behind it
  *   fence     weir__fence_full: stores before it, loads after it; in that order
  *
  * Plain accesses remain right for the only writer of a word that reads it back,
@@ -21,6 +21,8 @@
  */
 #ifndef WEIR__BASE_ATOMIC_H
 #define WEIR__BASE_ATOMIC_H
+
+#include "base/machine.h"
 
 #include <ck_pr.h>
 #include <stdbool.h>

@@ -22,8 +22,8 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/stack.h"
 
-#include <ck_stack.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -22,7 +22,7 @@ void weir__inlet_release(weir_inlet *inlet) {
 
 struct weir__chunk *weir__inlet_take(weir_inlet *inlet) {
     struct weir__chunk *first = NULL;
-    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&inlet->pushed); /* I1 -> I2, I5 -> I6 */
+    ck_stack_entry_t *entry = weir__stack_take(&inlet->pushed); /* I1 -> I2, I5 -> I6 */
     while (entry != NULL) {
         struct weir__chunk *chunk = WEIR__CONTAINER_OF(entry, struct weir__chunk, link);
         entry = entry->next;

@@ -53,7 +53,7 @@ static void bury_all(weir_inlet *inlet) {
     }
     count += weir__inlet_count_dropped(inlet);
     weir__inlet_bury(inlet, count);
-    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&inlet->fresh); /* I5 -> I6 */
+    ck_stack_entry_t *entry = weir__stack_take(&inlet->fresh); /* I5 -> I6 */
     while (entry != NULL) {
         weir_port *port = WEIR__CONTAINER_OF(entry, weir_port, link);
         entry = entry->next;
@@ -166,7 +166,7 @@ static weir_status push(weir_inlet *inlet, const void *events, size_t count) {
     chunk->count = count;
     chunk->first = 0;
     memcpy(chunk->events, events, count * inlet->event_bytes);
-    ck_stack_push_upmc(&inlet->pushed, &chunk->link); /* I1 -> I2, I5 -> I6 */
+    weir__stack_push(&inlet->pushed, &chunk->link); /* I1 -> I2, I5 -> I6 */
     weir__inlet_poke_if_cold(inlet);
     return WEIR_OK;
 }

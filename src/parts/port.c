@@ -72,7 +72,7 @@ weir_status weir_port_open(weir_inlet *inlet, weir_port **out) {
     weir__inlet_enter(inlet);
     bool gone = weir__inlet_gone(inlet);
     if (!gone) {
-        ck_stack_push_upmc(&inlet->fresh, &port->link); /* I1 -> I2, I5 -> I6 */
+        weir__stack_push(&inlet->fresh, &port->link); /* I1 -> I2, I5 -> I6 */
         weir__inlet_poke(inlet);
     }
     weir__inlet_leave(inlet);

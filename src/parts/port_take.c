@@ -7,7 +7,7 @@
 #include "os/futex.h"
 
 void weir__ports_adopt(weir_inlet *inlet) {
-    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&inlet->fresh); /* I1 -> I2, I5 -> I6 */
+    ck_stack_entry_t *entry = weir__stack_take(&inlet->fresh); /* I1 -> I2, I5 -> I6 */
     while (entry != NULL) {
         weir_port *port = WEIR__CONTAINER_OF(entry, weir_port, link);
         entry = entry->next;

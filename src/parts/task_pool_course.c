@@ -250,7 +250,7 @@ static void finished(weir_pool *pool, weir_task *task) {
 
 static struct weir__task_note *take_notes(weir_pool *pool) {
     struct weir__task_note *first = NULL;
-    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&pool->notes); /* G1 -> G2, G3 -> G4 */
+    ck_stack_entry_t *entry = weir__stack_take(&pool->notes); /* G1 -> G2, G3 -> G4 */
     while (entry != NULL) {
         struct weir__task_note *note = WEIR__CONTAINER_OF(entry, struct weir__task_note, link);
         entry = entry->next;

@@ -27,7 +27,7 @@ void weir__task_poke(weir_pool *pool) {
 }
 
 void weir__task_send(weir_pool *pool, struct weir__task_note *note) {
-    ck_stack_push_upmc(&pool->notes, &note->link); /* G1 -> G2, G3 -> G4 */
+    weir__stack_push(&pool->notes, &note->link); /* G1 -> G2, G3 -> G4 */
     weir__task_poke(pool);
 }
 

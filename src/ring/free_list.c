@@ -4,8 +4,6 @@
  */
 #include "ring/free_list.h"
 
-#include "base/atomic.h"
-
 /* What others gave meanwhile goes in front.  Whoever takes it cannot have the rest too. */
 static ck_stack_entry_t *joined(ck_stack_entry_t *newer, ck_stack_entry_t *rest) {
     ck_stack_entry_t *last = newer;
@@ -19,14 +17,14 @@ static ck_stack_entry_t *joined(ck_stack_entry_t *newer, ck_stack_entry_t *rest)
 static void put_back(ck_stack_t *list, ck_stack_entry_t *rest) {
     ck_stack_entry_t *none = NULL;
     while (rest != NULL && !weir__cas_ptr(&list->head, &none, rest)) { /* Z1 -> Z2 */
-        ck_stack_entry_t *newer = ck_stack_batch_pop_upmc(list);       /* Z1 -> Z2 */
+        ck_stack_entry_t *newer = weir__stack_take(list);              /* Z1 -> Z2 */
         rest = newer == NULL ? rest : joined(newer, rest);
         none = NULL;
     }
 }
 
 ck_stack_entry_t *weir__free_list_take(ck_stack_t *list) {
-    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(list); /* Z1 -> Z2 */
+    ck_stack_entry_t *entry = weir__stack_take(list); /* Z1 -> Z2 */
     if (entry != NULL) {
         put_back(list, entry->next);
     }
@@ -34,5 +32,5 @@ ck_stack_entry_t *weir__free_list_take(ck_stack_t *list) {
 }
 
 void weir__free_list_give(ck_stack_t *list, ck_stack_entry_t *entry) {
-    ck_stack_push_upmc(list, entry); /* Z1 -> Z2 */
+    weir__stack_push(list, entry); /* Z1 -> Z2 */
 }

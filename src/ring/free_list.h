@@ -22,7 +22,7 @@
 #ifndef WEIR__RING_FREE_LIST_H
 #define WEIR__RING_FREE_LIST_H
 
-#include <ck_stack.h>
+#include "base/stack.h"
 
 /* The entry that was given last, or another; NULL: none is to be had just now. */
 ck_stack_entry_t *weir__free_list_take(ck_stack_t *list);

@@ -7,7 +7,7 @@
 #include "base/attributes.h"
 
 void weir__mail_send(struct weir__bell *bell, struct weir__mail *mail) {
-    ck_stack_push_upmc(&bell->mail, &mail->link); /* S1 -> S2, F1 -> F3 */
+    weir__stack_push(&bell->mail, &mail->link); /* S1 -> S2, F1 -> F3 */
     weir__bell_ring(bell);
 }
 
@@ -16,7 +16,7 @@ struct weir__mail *weir__mail_take(struct weir__bell *bell) {
         return NULL;
     }
     struct weir__mail *first = NULL;
-    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&bell->mail); /* S1 -> S2 */
+    ck_stack_entry_t *entry = weir__stack_take(&bell->mail); /* S1 -> S2 */
     while (entry != NULL) {
         struct weir__mail *mail = WEIR__CONTAINER_OF(entry, struct weir__mail, link);
         entry = entry->next;

@@ -30,7 +30,7 @@ void weir__ready_edge_open(struct weir__ready_edge *edge, enum weir__direction d
 }
 
 void weir__bell_ring(struct weir__bell *bell) {
-    /* The push before was a locked operation, so it is ordered before this load (F1 -> F3). */
+    /* The push before was a full fence, so it is ordered before this load (F1 -> F3). */
     if (weir__load_relaxed_u32(&bell->parked) != 0 && weir__exchange_u32(&bell->parked, 0) != 0) {
         weir__futex_wake(&bell->parked, 1);
     }
@@ -38,10 +38,10 @@ void weir__bell_ring(struct weir__bell *bell) {
 
 void weir__ready_push(struct weir__ready_edge *edge, struct weir__ready_stage *stage) {
     weir__prefetch_to_write(stage->bell);
-    ck_stack_push_upmc(&stage->edges, &edge->link); /* S1 -> S2 */
-    /* A locked operation again: of two pushers one sees raised 0, and rings. */
+    weir__stack_push(&stage->edges, &edge->link); /* S1 -> S2 */
+    /* Full as well: of two pushers one sees raised 0, and rings. */
     if (weir__exchange_u32(&stage->raised, 1) == 0) {
-        ck_stack_push_upmc(&stage->bell->stages, &stage->link); /* S1 -> S2 */
+        weir__stack_push(&stage->bell->stages, &stage->link); /* S1 -> S2 */
         weir__bell_ring(stage->bell);
     }
 }
@@ -67,7 +67,7 @@ static ck_stack_entry_t *reversed(ck_stack_entry_t *entry) {
 }
 
 void weir__bell_take_raised(struct weir__bell *bell) {
-    ck_stack_entry_t *entry = reversed(ck_stack_batch_pop_upmc(&bell->stages)); /* S1 -> S2 */
+    ck_stack_entry_t *entry = reversed(weir__stack_take(&bell->stages)); /* S1 -> S2 */
     while (entry != NULL) {
         ck_stack_entry_t *next = entry->next;
         struct weir__ready_stage *stage = WEIR__CONTAINER_OF(entry, struct weir__ready_stage, link);
@@ -101,7 +101,7 @@ bool weir__bell_park(struct weir__bell *bell, uint64_t deadline_ns) {
 void weir__ready_take_raised(struct weir__ready_stage *stage,
                              void (*take)(void *context, struct weir__ready_edge *edge),
                              void *context) {
-    ck_stack_entry_t *entry = reversed(ck_stack_batch_pop_upmc(&stage->edges)); /* S1 -> S2 */
+    ck_stack_entry_t *entry = reversed(weir__stack_take(&stage->edges)); /* S1 -> S2 */
     while (entry != NULL) {
         ck_stack_entry_t *next = entry->next;
         take(context, WEIR__CONTAINER_OF(entry, struct weir__ready_edge, link));

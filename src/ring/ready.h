@@ -22,9 +22,9 @@
  *   the next level likewise            to the stack
  *
  * Parking is the same with `parked` (1 = asleep or about to be): parked = 1;
- * full fence (F3); look at both stacks; futex_wait(parked, 1).  Whoever pushes
- * on a stack has done a locked operation (F1 again) and then, if parked is 1,
- * exchanges it to 0, and wakes the worker only when it was 1.
+ * full fence (F3); look at both stacks; futex_wait(parked, 1).  A push on a stack
+ * is a full fence (F1 again, base/stack.h); who has pushed looks at parked and, if
+ * it is 1, exchanges it to 0, and wakes the worker only when it was 1.
  *
  *   writers of raised   publishers 0 -> 1, the owner 1 -> 0
  *   writers of stacks   publishers push; the owner takes them whole
@@ -49,8 +49,8 @@
 
 #include "base/atomic.h"
 #include "base/attributes.h"
+#include "base/stack.h"
 
-#include <ck_stack.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -16,7 +16,7 @@
  *   Q1 -> Q2  epoch odd (release) -> the settler's reads (acquire): publishes all
  *             that the worker pushed on others' stacks before.
  *   Q3 -> Q4  epoch even is stored before the worker's take of a stack, which is
- *             a locked operation; a settler that then sees the stack empty sees
+ *             a full fence; a settler that then sees the stack empty sees
  *             the epoch changed in its second reading.
  * Between the epochs and the stacks a settler looks at runtime->abroad: work that is
  * on threads of a part.  A worker lends while its epoch is even.

@@ -118,8 +118,8 @@ static void cool(struct fixture *f, int taker) {
     weir__shared_before_cooling(f->edge[taker], true);
     if (ready->raised != 0) weir__edge_release(f->edge[taker]);
     weir__ready_lower(&ready->raised);
-    ck_stack_batch_pop_upmc(&f->stage[taker].edges);
-    ck_stack_batch_pop_upmc(&f->bell[taker].stages);
+    weir__stack_take(&f->stage[taker].edges);
+    weir__stack_take(&f->bell[taker].stages);
     f->stage[taker].raised = 0;
 }
 

@@ -303,7 +303,7 @@ static void *carry_all(void *argument) {
     uint32_t finished;
     do {
         finished = weir__load_acquire_u32(&carrier->finished); /* F: the inbox is complete */
-        ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&carrier->inbox);
+        ck_stack_entry_t *entry = weir__stack_take(&carrier->inbox);
         if (entry == NULL) sched_yield();
         while (entry != NULL) {
             ck_stack_entry_t *next = entry->next;
@@ -327,7 +327,7 @@ static void send_blocks(struct weir__pool *home, struct carrier *carriers) {
         uint64_t *events = weir__block_event(block, 0);
         events[0] = events[1] = block->capacity;
         struct carrier *carrier = &carriers[weir__rng_below(&rng, CARRIERS)];
-        ck_stack_push_upmc(&carrier->inbox, &block->home_link);
+        weir__stack_push(&carrier->inbox, &block->home_link);
     }
 }
 

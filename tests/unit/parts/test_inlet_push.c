@@ -199,7 +199,7 @@ static void what_nobody_will_emit_is_counted_by_the_last_pusher(void **state) {
             weir__alloc(&rig.runtime->allocator, weir__inlet_chunk_bytes(inlet, count), 16);
         assert_non_null(chunk);
         chunk->count = count;
-        ck_stack_push_upmc(&inlet->pushed, &chunk->link);
+        weir__stack_push(&inlet->pushed, &chunk->link);
     }
     inlet->newest_dropped = 4;
     uint64_t number = 0;

@@ -317,7 +317,7 @@ static void does_not_park_beside_work(void **state) {
     assert_int_equal(f.bell.wakes, 0);
     next(&f);
     ck_stack_entry_t mail;
-    ck_stack_push_upmc(&f.bell.mail, &mail);
+    weir__stack_push(&f.bell.mail, &mail);
     assert_false(weir__bell_park(&f.bell, UINT64_MAX));
     assert_int_equal(f.bell.wakes, 0);
 }
