@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Writers: `returned` any thread (push) and the owner (takes it whole);
- * everything else the owner.  Readers: the same; `made`, `taken` and `back` also
- * any observer.  A block that nobody holds belongs to who dropped it last, then
+ * `strays` threads that are no workers; everything else the owner.  Readers: the
+ * same; the counters also any observer.  A block that nobody holds belongs to who dropped it last, then
  * to the chain, then to `returned`, then to the owner.
  * Invariants: a block in a free list, a chain or `returned` has refs == 0;
  * taken - back == blocks in use + blocks on their way home.
@@ -13,10 +13,10 @@
  *   label  place                         order    what it carries
  *   P0     send_chain, push (a CAS)      release  the blocks' headers (next) and
  *                                                 the last holder's use of the events
- *   P1     collect, batch_pop            acquire  sees them before any is used again
+ *   P1     collect, stack take           acquire  sees them before any is used again
  *          (an exchange)
- *   P2     put_home and weir__pool_live  release, whoever reads `back` reads a
- *                                        acquire  `taken` that is at least as new
+ *   P2     put_home and weir__pool_live  release, whoever reads `back` reads a `taken` and
+ *                                        acquire  a `received` that are at least as new
  * The peek at `returned` in weir__pool_get is relaxed: it is a hint, and P1 follows.
  * The stack is only ever taken whole, so a block that comes back while a push is
  * under way cannot mislead it (ABA): a push needs its head to be what it linked,
@@ -41,8 +41,8 @@ _Static_assert(offsetof(struct weir__pool, free) == WEIR__CACHE_LINES, "writers 
 static const uint32_t used_free = UINT32_MAX;
 
 /* One writer: no read-modify-write is needed. */
-static void count_one(uint64_t *counter) {
-    weir__store_relaxed_u64(counter, *counter + 1);
+static void count(uint64_t *counter, uint64_t more) {
+    weir__store_relaxed_u64(counter, *counter + more);
 }
 
 static void *events_of(struct weir__block *block) {
@@ -107,7 +107,7 @@ static struct weir__block *make(struct weir__pool *pool, uint32_t class, uint64_
     block->home = pool;
     block->size_class = class;
     block->bytes = bytes;
-    count_one(&pool->made);
+    count(&pool->made, 1);
     return block;
 }
 
@@ -125,7 +125,7 @@ struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes
     block->used = 0;
     block->spare = WEIR__BLOCK_BIAS;
     weir__store_relaxed_u32(&block->refs, WEIR__BLOCK_BIAS);
-    count_one(&pool->taken);
+    count(&pool->taken, 1);
     return block;
 }
 
@@ -143,30 +143,37 @@ static void put_home(struct weir__pool *pool, struct weir__block *block) {
 }
 
 static void send_chain(struct weir__pool *home, struct weir__block *first) {
-    ck_stack_push_upmc(&home->returned, &first->home_link); /* P0 */
+    weir__stack_push(&home->returned, &first->home_link); /* P0 */
 }
 
 void weir__pool_collect(struct weir__pool *pool) {
-    ck_stack_entry_t *entry = ck_stack_batch_pop_upmc(&pool->returned); /* P1 */
+    if (weir__load_relaxed_ptr(&pool->returned.head) == NULL) {
+        return;
+    }
+    ck_stack_entry_t *entry = weir__stack_take(&pool->returned); /* P1 */
     while (entry != NULL) {
         struct weir__block *block = WEIR__CONTAINER_OF(entry, struct weir__block, home_link);
         /* Read first: what is put away may be freed. */
         entry = entry->next;
         while (block != NULL) {
             struct weir__block *next = block->next;
+            count(&pool->received, 1); /* before it is back: observers read that first */
             put_home(pool, block);
             block = next;
         }
     }
 }
 
-static void flush_chain(struct weir__pool_chain *chain) {
-    if (chain->first != NULL) send_chain(chain->home, chain->first);
+static void flush_chain(struct weir__pool *here, struct weir__pool_chain *chain) {
+    if (chain->first != NULL) {
+        send_chain(chain->home, chain->first);
+        count(&here->sent, chain->count);
+    }
     *chain = (struct weir__pool_chain){0};
 }
 
 void weir__pool_flush_chains(struct weir__pool *pool) {
-    for (int i = 0; i < WEIR__POOL_CHAINS; i++) flush_chain(&pool->chains[i]);
+    for (int i = 0; i < WEIR__POOL_CHAINS; i++) flush_chain(pool, &pool->chains[i]);
     pool->chained = false;
 }
 
@@ -180,7 +187,7 @@ static struct weir__pool_chain *chain_for(struct weir__pool *here, struct weir__
                                            : best->first != NULL && chain->count > best->count;
         if (better) best = chain;
     }
-    flush_chain(best);
+    flush_chain(here, best);
     best->home = home;
     return best;
 }
@@ -207,12 +214,13 @@ void weir__pool_put(struct weir__block *block, struct weir__pool *here) {
         put_home(home, block);
     } else if (here == NULL) {
         block->next = NULL;
+        weir__fetch_add_u64(&home->strays, 1);
         send_chain(home, block);
     } else {
         struct weir__pool_chain *chain = chain_for(here, home);
         block->next = chain->first;
         chain->first = block;
         here->chained = true;
-        if (++chain->count >= WEIR__POOL_CHAIN_MAX) flush_chain(chain);
+        if (++chain->count >= WEIR__POOL_CHAIN_MAX) flush_chain(here, chain);
     }
 }

@@ -14,10 +14,9 @@
 #ifndef WEIR__MEMORY_POOL_H
 #define WEIR__MEMORY_POOL_H
 
+#include "base/stack.h"
 #include "memory/allocator.h"
 #include "memory/block.h"
-
-#include <ck_stack.h>
 
 enum {
     WEIR__POOL_CLASS_MIN_LOG2 = 9,  /* 512 bytes of events                      */
@@ -44,9 +43,13 @@ struct weir__pool {
     struct weir__pool_chain chains[WEIR__POOL_CHAINS];
     bool chained; /* some chain may hold blocks */
     const struct weir__allocator *allocator;
-    uint64_t made;  /* blocks ever allocated (atomic: read by observers)        */
-    uint64_t taken; /* blocks ever handed out (atomic: read by observers)       */
-    uint64_t back;  /* blocks in free lists again; live = taken - back          */
+    uint64_t made;     /* blocks ever allocated (atomic: read by observers)        */
+    uint64_t taken;    /* blocks ever handed out (atomic: read by observers)       */
+    uint64_t back;     /* blocks in free lists again; live = taken - back          */
+    uint64_t sent;     /* blocks sent to other homes (atomic: read by observers)   */
+    uint64_t received; /* blocks that others have sent home, taken in (likewise) */
+    /* blocks that threads which are no workers have sent home (atomic, anybody) */
+    _Alignas(128) uint64_t strays;
 };
 
 void weir__pool_open(struct weir__pool *pool, const struct weir__allocator *allocator);
@@ -92,10 +95,22 @@ static inline void weir__pool_flush(struct weir__pool *pool) {
  */
 void weir__pool_collect(struct weir__pool *pool);
 
-/* Blocks handed out and not yet back: too high rather than too low.  Any thread. */
+/*
+ * Blocks handed out and not yet back: too high rather than too low.  Any thread.  Those on
+ * `returned` are nobody's any more, though their owner may sleep and not know it: over all
+ * pools they are weir__pool_departed, read first, less the sum of `received`.
+ */
 static inline uint64_t weir__pool_live(const struct weir__pool *pool) {
     uint64_t back = weir__load_acquire_u64(&pool->back); /* P2 (pool.c) */
     return weir__load_relaxed_u64(&pool->taken) - back;
+}
+
+static inline uint64_t weir__pool_departed(const struct weir__pool *pool) {
+    return weir__load_relaxed_u64(&pool->sent) + weir__load_relaxed_u64(&pool->strays);
+}
+
+static inline uint64_t weir__pool_received(const struct weir__pool *pool) {
+    return weir__load_relaxed_u64(&pool->received);
 }
 
 #endif

@@ -13,6 +13,19 @@ static uint64_t read_counter(const uint64_t *counter) {
     return weir__load_relaxed_u64(counter);
 }
 
+/* Those that somebody holds.  What came home to a worker that sleeps is nobody's. */
+static uint64_t blocks_live(const weir_runtime *runtime) {
+    uint64_t live = 0;
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        live -= weir__pool_departed(&runtime->workers[i].host.pool);
+    }
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        live += weir__pool_live(&runtime->workers[i].host.pool);
+        live += weir__pool_received(&runtime->workers[i].host.pool);
+    }
+    return live;
+}
+
 weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *out) {
     if (out == NULL) {
         return weir__refuse(WEIR_INVALID, "out must not be NULL");
@@ -33,12 +46,12 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
         sum.turns += read_counter(&counters->turns);
         sum.wakes += read_counter(&worker->bell.wakes);
         sum.blocks_made += read_counter(&worker->host.pool.made);
-        sum.blocks_live += weir__pool_live(&worker->host.pool);
         sent += read_counter(&counters->sent);
         returned += read_counter(&counters->returned);
         lost += read_counter(&counters->lost);
         dropped += read_counter(&counters->dropped);
     }
+    sum.blocks_live = blocks_live(runtime);
     uint64_t foreign = read_counter(&runtime->foreign_discarded);
     sum.emitted += foreign;
     sum.handled += read_counter(&runtime->foreign_handled);

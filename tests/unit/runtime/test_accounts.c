@@ -121,6 +121,36 @@ static void shared_events_are_counted_apart(void **state) {
     }
 }
 
+/*
+ * Blocks are dropped outside of a turn, too: d, of whom nobody asks, keeps what it was
+ * sent and, when it stops, gives that back to t, which has gone.
+ */
+static void blocks_of_what_nobody_got_are_home(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int mode = WEIR_THREADS; mode <= WEIR_STEPPED; mode++) {
+        rig_open(&rig, &(weir_runtime_options){.workers = 3, .mode = (weir_runtime_mode)mode});
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
+        struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .emits = PLAYER_FORWARDS};
+        struct player d = {.name = "d", .kind = WEIR_PRODUCER_CONSUMER};
+        player_start(&p, &rig, &(weir_stage_options){.worker = WEIR_WORKER(0)});
+        player_start(&t, &rig, &(weir_stage_options){.worker = WEIR_WORKER(1)});
+        player_start(&d, &rig, &(weir_stage_options){.worker = WEIR_WORKER(2)});
+        const weir_subscribe_options all = {.max_demand = 100, .cancel = WEIR_TEMPORARY};
+        player_subscribe(&d, &t, &all);
+        player_subscribe(&t, &p, &all);
+        rig_rest(&rig);
+        player_stop(&p, WEIR_REASON_NORMAL);
+        player_stop(&t, WEIR_REASON_NORMAL);
+        rig_rest(&rig);
+        assert_int_equal(rig_accounts(&rig).in_flight, 100);
+        player_stop(&d, WEIR_REASON_NORMAL);
+        rig_rest(&rig);
+        assert_int_equal(rig_accounts(&rig).blocks_live, 0);
+        rig_close(&rig);
+    }
+}
+
 /* While workers run the figures need not add up, but each only grows. */
 static void may_be_read_while_workers_run(void **state) {
     (void)state;
@@ -153,6 +183,7 @@ int main(void) {
         cmocka_unit_test(the_check_tells_the_figures),
         cmocka_unit_test(every_event_is_in_its_place),
         cmocka_unit_test(shared_events_are_counted_apart),
+        cmocka_unit_test(blocks_of_what_nobody_got_are_home),
         cmocka_unit_test(may_be_read_while_workers_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
