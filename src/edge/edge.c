@@ -63,6 +63,7 @@ void weir__edge_release(struct weir__edge *edge) {
         return;
     }
     /* X1 -> X2: all that the others did to the edge is seen from here on. */
+    WEIR__CHECK(!edge->in_outbox[WEIR__DEMAND] && !edge->in_outbox[WEIR__EVENTS]);
     WEIR__CHECK(weir__queue_empty(&edge->overflow));
     WEIR__CHECK(weir__queue_empty(&edge->partial));
     WEIR__CHECK(weir__queue_empty(&edge->returned));

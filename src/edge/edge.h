@@ -93,7 +93,7 @@ struct weir__edge {
     WEIR__APART uint64_t sent;
     uint64_t asked_seen;
     bool attached;
-    bool touched; /* in the outbox */
+    bool in_outbox[2]; /* by direction; checked builds (outbox.h): each its publisher's */
     weir_outlet outlet;
     struct weir__queue overflow;
     uint64_t final;

@@ -9,6 +9,11 @@
  * each edge's flag (ring/ready.h, F1).  Whom of several takers to tell is also
  * found out behind that fence (edge/shared.h).
  *
+ * The outbox holds no references.  So there is one rule: who gives a reference of an edge
+ * away, by letting go of it (weir__outbox_let_go) or with a mail, flushes first; and an end
+ * that has given its own away publishes nothing more.  Between two steps of the worker the
+ * outbox is empty.  Checked builds mark the edges that are in it and look when one is freed.
+ *
  * One owner: a worker.
  */
 #ifndef WEIR__EDGE_OUTBOX_H
@@ -33,6 +38,17 @@ static inline void weir__outbox_flush(struct weir__outbox *outbox) {
     if (outbox->count > 0 || outbox->shared != NULL) {
         weir__outbox_flush_pending(outbox);
     }
+}
+
+/* True between two steps of the worker. */
+static inline bool weir__outbox_empty(const struct weir__outbox *outbox) {
+    return outbox->count == 0 && outbox->shared == NULL;
+}
+
+/* The worker, or a stage of its, lets go of a reference: the last one frees the edge. */
+static inline void weir__outbox_let_go(struct weir__outbox *outbox, struct weir__edge *edge) {
+    weir__outbox_flush(outbox);
+    weir__edge_release(edge);
 }
 
 /*

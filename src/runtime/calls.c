@@ -44,12 +44,15 @@ static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, str
                             .producer = producer,
                             .id = weir__fetch_add_u64(&runtime->next_edge, 1)};
     *out = weir__edge_open(&runtime->allocator, id, options, &from->ready, &to->ready);
-    return *out != NULL ? WEIR_OK : weir__refuse(WEIR_NO_MEMORY, "no memory for a subscription");
+    if (*out == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for a subscription");
+    }
+    (*out)->forth.kind = WEIR__MAIL_EDGE_REQUEST;
+    (*out)->forth.to = consumer;
+    return WEIR_OK;
 }
 
 static void send_request(weir_runtime *runtime, struct weir__edge *edge) {
-    edge->forth.kind = WEIR__MAIL_EDGE_REQUEST;
-    edge->forth.to = edge->id.consumer;
     if (weir__is_starting(edge->id.consumer)) {
         weir__mail_list_push(&weir__starting->control, &edge->forth); /* of init */
         return;
@@ -170,22 +173,21 @@ static weir_status make_edges(weir_runtime *runtime, struct weir__slot *slot, we
     return status;
 }
 
+/*
+ * The stage can be found before its START is on the stack: what others send it meanwhile
+ * waits for that.  Its requests travel with START, so that nothing comes between.
+ */
 static void launch(weir_runtime *runtime, struct weir__worker *worker, struct weir__slot *slot,
                    weir_stage *stage, struct weir__edge *edges) {
     snprintf(slot->label, sizeof slot->label, "%s", stage->name);
+    weir__fetch_add_u32(&runtime->alive, 1); /* first: whoever can be found is counted */
     weir__registry_publish(slot);
     weir__names_publish(&runtime->names, stage->ref); /* not before: it would be a dead one's */
-    weir__fetch_add_u32(&runtime->alive, 1);
     stage->start.kind = WEIR__MAIL_START;
     stage->start.to = stage->ref;
-    stage->stops = weir__load_relaxed_u32(&runtime->stops);
+    stage->stops = weir__load_acquire_u32(&runtime->stops); /* T9 -> T10 */
+    stage->requests = edges;
     weir__mail_send(&worker->bell, &stage->start);
-    while (edges != NULL) {
-        struct weir__edge *edge = edges;
-        edges = edge->producers_next;
-        edge->producers_next = NULL;
-        send_request(runtime, edge);
-    }
 }
 
 weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *options,

@@ -43,7 +43,8 @@ struct weir__slot {
     uint32_t generation; /* odd: that of the stage in it               */
     uint32_t index;
     ck_stack_entry_t free_link;
-    weir_stage *stage; /* the worker's; NULL: none */
+    weir_stage *stage;            /* the worker's; NULL: none              */
+    struct weir__mail_list early; /* the worker's: mail that overtook the stage's START */
     /* the worker's: which stage was the last to end here, and why */
     uint32_t ended_generation;
     weir_reason ended_reason;

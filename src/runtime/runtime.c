@@ -223,7 +223,7 @@ weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns) {
 
 weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason) {
     weir__store_relaxed_u32(&runtime->stop_reason, (uint32_t)reason);
-    weir__fetch_add_u32(&runtime->stops, 1); /* ordered by the mail that follows */
+    weir__fetch_add_u32(&runtime->stops, 1); /* T9 -> T10 */
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         weir__worker_stop_all(&runtime->workers[i]);
     }
@@ -238,12 +238,12 @@ weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
     if (status != WEIR_OK) {
         return status;
     }
-    weir__store_release_u32(&runtime->closing, 1); /* T7 -> T8 */
-    /* A callback may have started a stage just before it saw `closing`: again, until all are
-     * gone. */
-    do {
-        weir_runtime_stop(runtime, WEIR_REASON_SHUTDOWN);
-    } while (weir_runtime_run(runtime, NAP_NS) != WEIR_OK);
+    weir__store_relaxed_u32(&runtime->stop_reason, WEIR_REASON_SHUTDOWN); /* out with closing */
+    weir__store_release_u32(&runtime->closing, 1);                        /* T7 -> T8 */
+    weir_runtime_stop(runtime, WEIR_REASON_SHUTDOWN);
+    /* Once is enough: a stage that a callback started just before it saw `closing` is told
+     * as it joins.  Those that wait for other threads need time. */
+    while (weir_runtime_run(runtime, NAP_NS) != WEIR_OK) {}
     weir_runtime_settle(runtime, WEIR_FOREVER);
     if (runtime->options.mode == WEIR_THREADS) {
         join_threads(runtime, runtime->worker_count);

@@ -71,6 +71,40 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
 
 /* ---- stages come and go -------------------------------------------------- */
 
+/* What ran outside of a turn is told (edge/outbox.h: the next mail may free an edge). */
+static void tell(struct weir__worker *worker) {
+    weir__outbox_flush(&worker->host.outbox);
+}
+
+/* Told to stop, unless it was started after the last call that says so: it stays, however
+ * late STOP_ALL comes.  Nothing stays once the runtime is closing. */
+static void stop_older(struct weir__worker *worker, weir_stage *stage) {
+    weir_runtime *runtime = worker->host.runtime;
+    uint32_t stops = weir__load_acquire_u32(&runtime->stops); /* T9 -> T10 */
+    if (stage->stops == stops && weir__load_acquire_u32(&runtime->closing) == 0) { /* T7 -> T8 */
+        return;
+    }
+    if (!stage->stopping) {
+        weir__stage_stop(stage, (weir_reason)weir__load_relaxed_u32(&runtime->stop_reason));
+    }
+    weir__ready_queue(stage->ready, false);
+    tell(worker);
+}
+
+/* Behind what init has sent to itself: the requests, then what has overtaken START. */
+static void receive_first(weir_stage *stage, struct weir__slot *slot) {
+    while (stage->requests != NULL) {
+        struct weir__edge *edge = stage->requests;
+        stage->requests = edge->producers_next;
+        edge->producers_next = NULL;
+        weir__mail_list_push(&stage->control, &edge->forth);
+    }
+    struct weir__mail *early;
+    while ((early = weir__mail_list_pop(&slot->early)) != NULL) {
+        weir__mail_list_push(&stage->control, early);
+    }
+}
+
 static void join(struct weir__worker *worker, weir_stage *stage) {
     struct weir__slot *slot = weir__registry_find(&worker->host.runtime->registry, stage->ref);
     slot->stage = stage;
@@ -80,10 +114,13 @@ static void join(struct weir__worker *worker, weir_stage *stage) {
         stage->next->previous = stage;
     }
     worker->stages = stage;
-    if (worker->finishes) { /* not before: its subscriptions come behind it */
+    receive_first(stage, slot);
+    if (worker->finishes) { /* FINISH_ALL has been here */
         weir__stage_finish(stage, true);
+        tell(worker);
     }
-    if (stage->control.first != NULL) { /* what init has sent to itself */
+    stop_older(worker, stage); /* STOP_ALL may have been here, too */
+    if (stage->control.first != NULL) {
         weir__ready_queue(&slot->ready, false);
     }
 }
@@ -111,19 +148,9 @@ static void leave(struct weir__worker *worker, struct weir__slot *slot) {
     weir__runtime_gone(worker->host.runtime);
 }
 
-/* A stage that was started after the last stop stays, however late STOP_ALL comes. */
 static void stop_all(struct weir__worker *worker) {
-    weir_runtime *runtime = worker->host.runtime;
-    weir_reason reason = (weir_reason)weir__load_relaxed_u32(&runtime->stop_reason);
-    uint32_t stops = weir__load_relaxed_u32(&runtime->stops);
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
-        if (stage->stops == stops) {
-            continue;
-        }
-        if (!stage->stopping) {
-            weir__stage_stop(stage, reason);
-        }
-        weir__ready_queue(stage->ready, false);
+        stop_older(worker, stage);
     }
 }
 
@@ -138,6 +165,7 @@ static void finish_all(struct weir__worker *worker) {
     worker->finishes = true;
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         weir__stage_finish(stage, true);
+        tell(worker);
     }
 }
 
@@ -156,8 +184,12 @@ static void deliver(struct weir__worker *worker, struct weir__mail *mail) {
         return;
     }
     struct weir__slot *slot = weir__registry_find(&worker->host.runtime->registry, mail->to);
-    if (slot == NULL || slot->stage == NULL) {
+    if (slot == NULL) {
         weir__mail_bounce(&worker->host, mail);
+        return;
+    }
+    if (slot->stage == NULL) { /* it can be found already, and its START is on the way */
+        weir__mail_list_push(&slot->early, mail);
         return;
     }
     weir__mail_list_push(&slot->stage->control, mail);
@@ -203,6 +235,7 @@ static bool take_mail(struct weir__worker *worker) {
     if (stop) {
         stop_all(worker);
     }
+    weir__pool_flush(&worker->host.pool); /* what bounced has left blocks behind, perhaps */
     return any;
 }
 
@@ -232,15 +265,14 @@ static bool fire(struct weir__worker *worker) {
 
 /* An edge was raised for a stage that has gone. */
 static void let_go(void *context, struct weir__ready_edge *ready) {
-    (void)context;
     weir__ready_lower(&ready->raised);
-    weir__edge_release(ready->edge);
+    weir__outbox_let_go(context, ready->edge);
 }
 
 static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
     weir_stage *stage = slot->stage;
     if (stage == NULL) {
-        weir__ready_collect(&slot->ready, let_go, NULL);
+        weir__ready_collect(&slot->ready, let_go, &worker->host.outbox);
         return false;
     }
     weir__count(&worker->host.counters.turns, 1);
@@ -262,6 +294,7 @@ static bool stays(const struct weir__worker *worker, const struct weir__ready_st
 }
 
 enum weir__step weir__worker_step(struct weir__worker *worker) {
+    WEIR__CHECK(weir__outbox_empty(&worker->host.outbox));
     bool mail = take_mail(worker);
     mail = fire(worker) || mail;
     weir__bell_collect(&worker->bell);
@@ -290,7 +323,6 @@ static bool time_is_up(const struct weir__worker *worker) {
 /* Rests until the bell rings, or a timer is due. */
 static void rest(struct weir__worker *worker) {
     weir_runtime *runtime = worker->host.runtime;
-    weir__pool_collect(&worker->host.pool); /* so that the accounts know them as free */
     weir__store_release_u64(&worker->epoch, worker->epoch + 1); /* Q1 -> Q2 */
     if (runtime->options.idle == WEIR_IDLE_SPIN) {
         weir__fence_full(); /* Q1 -> Q2 */

@@ -60,8 +60,8 @@ static void subscribe(weir_stage *stage, struct weir__edge *edge) {
     weir_subscribe_verdict verdict = weir__stage_ask_user(stage, producer_of(edge));
     if (stage->stopping || verdict == WEIR_SUBSCRIBE_REFUSE) {
         weir__stage_unlink_producer(stage, edge);
-        weir__edge_release(edge); /* both sides' references: nobody else knows it */
-        weir__edge_release(edge);
+        weir__outbox_let_go(&stage->host->outbox, edge); /* both sides': nobody else knows it */
+        weir__outbox_let_go(&stage->host->outbox, edge);
         return;
     }
     edge->takes_bytes = stage->takes_bytes;
@@ -140,14 +140,14 @@ void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
         stage->stopping = true;
         stage->reason = reason;
     }
-    weir__outbox_flush(&stage->host->outbox); /* it may hold the edge */
     if (weir__edge_shared(edge) != NULL) {
+        weir__outbox_flush(&stage->host->outbox); /* our reference goes with the mail */
         edge->down.kind = WEIR__MAIL_EDGE_LEFT;
         edge->down.to = edge->id.producer;
         weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->down);
         return;
     }
-    weir__edge_release(edge);
+    weir__outbox_let_go(&stage->host->outbox, edge);
 }
 
 /* CLOSE: no events beyond `final`.  The end comes once they are all here. */
@@ -158,6 +158,7 @@ static void closing(weir_stage *stage, struct weir__edge *edge) {
 }
 
 void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
+    struct weir__outbox *outbox = &stage->host->outbox;
     struct weir__edge *edge;
     switch (mail->kind) {
     case WEIR__MAIL_EDGE_REQUEST:
@@ -171,29 +172,29 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         if (edge->subscribed) {
             closing(stage, edge);
         }
-        weir__edge_release(edge); /* the producer's side */
+        weir__outbox_let_go(outbox, edge); /* the producer's side */
         return;
     case WEIR__MAIL_EDGE_CANCEL:
         edge = EDGE_OF(mail, cancel);
         if (edge->attached) {
             weir__stage_detach(stage, edge, WEIR_CANCEL, edge->cancel_reason);
         }
-        weir__edge_release(edge);
+        weir__outbox_let_go(outbox, edge);
         return;
     case WEIR__MAIL_EDGE_DOWN:
         edge = EDGE_OF(mail, down);
         weir__stage_consumer_down(stage, edge);
-        weir__edge_release(edge); /* the consumer's side */
+        weir__outbox_let_go(outbox, edge); /* the consumer's side */
         return;
     case WEIR__MAIL_EDGE_LEFT:
         edge = EDGE_OF(mail, down);
         weir__stage_taker_left(stage, edge);
-        weir__edge_release(edge); /* the consumer's side */
+        weir__outbox_let_go(outbox, edge); /* the consumer's side */
         return;
     case WEIR__MAIL_EDGE_AGAIN:
         edge = EDGE_OF(mail, again_mail);
         weir__stage_ask_again(stage, edge);
-        weir__edge_release(edge);
+        weir__outbox_let_go(outbox, edge);
         return;
     case WEIR__MAIL_AGAIN:
         weir__stage_demand_again(stage);
@@ -236,30 +237,31 @@ static void discard_all(struct weir__host *host, struct weir__edge *edge) {
 }
 
 void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
+    struct weir__outbox *outbox = &host->outbox;
     struct weir__edge *edge;
     switch (mail->kind) {
     case WEIR__MAIL_EDGE_REQUEST: /* the consumer is gone, the producer never knew */
         edge = EDGE_OF(mail, forth);
-        weir__edge_release(edge);
-        weir__edge_release(edge);
+        weir__outbox_let_go(outbox, edge);
+        weir__outbox_let_go(outbox, edge);
         return;
     case WEIR__MAIL_EDGE_OPEN: /* as if the producer had stopped just now */
-        weir__stage_close_edge(EDGE_OF(mail, forth), WEIR_DOWN, WEIR_REASON_NOPROC);
+        weir__stage_close_edge(host, EDGE_OF(mail, forth), WEIR_DOWN, WEIR_REASON_NOPROC);
         return;
     case WEIR__MAIL_EDGE_CLOSE:
-        weir__edge_release(EDGE_OF(mail, close));
+        weir__outbox_let_go(outbox, EDGE_OF(mail, close));
         return;
     case WEIR__MAIL_EDGE_CANCEL:
-        weir__edge_release(EDGE_OF(mail, cancel));
+        weir__outbox_let_go(outbox, EDGE_OF(mail, cancel));
         return;
     case WEIR__MAIL_EDGE_AGAIN:
-        weir__edge_release(EDGE_OF(mail, again_mail));
+        weir__outbox_let_go(outbox, EDGE_OF(mail, again_mail));
         return;
     case WEIR__MAIL_EDGE_DOWN:
     case WEIR__MAIL_EDGE_LEFT:
         edge = EDGE_OF(mail, down);
         discard_all(host, edge);
-        weir__edge_release(edge);
+        weir__outbox_let_go(outbox, edge);
         return;
     case WEIR__MAIL_AGAIN: /* the stage's own */
         return;

@@ -262,6 +262,7 @@ static void return_unbegun(weir_stage *stage) {
 }
 
 static void leave_producers(weir_stage *stage) {
+    weir__outbox_flush(&stage->host->outbox); /* our references go with the mails */
     while (stage->producers != NULL) {
         struct weir__edge *edge = stage->producers;
         weir__stage_unlink_producer(stage, edge);
@@ -283,7 +284,7 @@ static void leave_consumers(weir_stage *stage) {
         if (edge->ready[WEIR__DEMAND].hot) {
             weir__edge_unheat(edge, WEIR__DEMAND);
         }
-        weir__stage_close_edge(edge, WEIR_DOWN, stage->reason);
+        weir__stage_close_edge(stage->host, edge, WEIR_DOWN, stage->reason);
     }
 }
 
@@ -299,7 +300,6 @@ void weir__stage_terminate(weir_stage *stage) {
         stage->on.terminate(stage, stage->reason);
         stage->host->running = NULL;
     }
-    weir__outbox_flush(&stage->host->outbox);
     leave_consumers(stage);
     leave_producers(stage);
     weir__stage_drop_timers(stage);

@@ -78,7 +78,8 @@ struct weir_stage {
     char *name;
     size_t bytes; /* of the stage's one allocation */
     struct weir__mail start;
-    uint32_t stops;   /* of the whole runtime, before it was started */
+    struct weir__edge *requests; /* with START: its subscribe_to, by producers_next */
+    uint32_t stops;              /* of the whole runtime, before it was started */
     weir_stage *next; /* in the worker's list of stages */
     weir_stage *previous;
 
@@ -251,7 +252,8 @@ void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_
 void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge);
 
 /* Sends CLOSE: the producer's reference goes with it. */
-void weir__stage_close_edge(struct weir__edge *edge, weir_cancel_cause cause, weir_reason reason);
+void weir__stage_close_edge(struct weir__host *host, struct weir__edge *edge,
+                            weir_cancel_cause cause, weir_reason reason);
 
 /* Accumulate or forward; an info behind what is buffered. */
 void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode);

@@ -117,7 +117,9 @@ static weir_peer consumer_of(const struct weir__edge *edge) {
                        .options = &edge->options};
 }
 
-void weir__stage_close_edge(struct weir__edge *edge, weir_cancel_cause cause, weir_reason reason) {
+void weir__stage_close_edge(struct weir__host *host, struct weir__edge *edge,
+                            weir_cancel_cause cause, weir_reason reason) {
+    weir__outbox_flush(&host->outbox); /* our reference goes with the mail */
     edge->attached = false;
     edge->final = edge->sent;
     edge->close_cause = cause;
@@ -148,8 +150,7 @@ static void end(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause ca
     take_off(stage, edge);
     uint64_t upstream = dispatched ? dispatch->table->cancel(dispatch->state, &edge->outlet) : 0;
     if (cause == WEIR_CANCEL) {
-        weir__outbox_flush(&stage->host->outbox); /* it may hold the edge, which may go now */
-        weir__stage_close_edge(edge, cause, reason);
+        weir__stage_close_edge(stage->host, edge, cause, reason);
     }
     if (stage->on.handle_cancel != NULL) {
         weir_peer peer = consumer_of(edge);
@@ -159,7 +160,7 @@ static void end(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause ca
     if (dispatched) {
         weir__stage_demand(stage, upstream);
     }
-    weir__edge_release(edge);
+    weir__outbox_let_go(&stage->host->outbox, edge);
 }
 
 /* What the subscription wants and its dispatcher would ignore in silence, or NULL. */
@@ -238,6 +239,21 @@ void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_
     }
 }
 
+/* Events of a consumer that has stopped, which nobody gets: discarded and counted. */
+static void discard_returned(weir_stage *stage, struct weir__queue *events) {
+    uint64_t count = events->events;
+    weir__queue_drop(events, count, &stage->host->pool);
+    weir__stage_discard(stage, count, WEIR_DISCARD_CONSUMER, true);
+}
+
+/* A program's dispatcher has sent them to the very consumer that they came back from. */
+static void discard_sent_again(weir_stage *stage, struct weir__edge *edge,
+                               struct weir__queue *scratch) {
+    uint64_t lost = weir__edge_recover(edge, scratch, &stage->host->pool);
+    weir__stage_discard(stage, lost, WEIR_DISCARD_CONSUMER, true);
+    discard_returned(stage, scratch);
+}
+
 /* Events that come back: to the dispatcher, to the buffer's head, or discarded and counted. */
 static void give_back(weir_stage *stage, struct weir__edge *edge, struct weir__queue *events) {
     if (events->events == 0) {
@@ -251,8 +267,7 @@ static void give_back(weir_stage *stage, struct weir__edge *edge, struct weir__q
         weir__stage_serve(stage);
         return;
     }
-    weir__queue_drop(events, count, &stage->host->pool);
-    weir__stage_discard(stage, count, WEIR_DISCARD_CONSUMER, true);
+    discard_returned(stage, events);
 }
 
 void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge) {
@@ -268,10 +283,11 @@ void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge) {
     uint64_t lost = weir__edge_recover(edge, &events, &stage->host->pool);
     weir__stage_discard(stage, lost, WEIR_DISCARD_CONSUMER, true);
     give_back(stage, edge, &events);
+    discard_sent_again(stage, edge, &events);
     supply_soon(stage);
     weir__queue_close(&events, &stage->host->pool);
     if (attached && !edge->attached) {
-        weir__edge_release(edge); /* the producer's side */
+        weir__outbox_let_go(&stage->host->outbox, edge); /* the producer's side */
     }
 }
 

@@ -57,6 +57,8 @@ void weir__stage_taker_joins(weir_stage *stage, struct weir__edge *edge) {
         send_anew(stage); /* before it can take: no entry is too large for it */
     }
     weir__shared_join(stage->desk.shared, edge);
+    /* What lies there is its too, and those it was put there for may be busy. */
+    weir__outbox_touch_shared(&stage->host->outbox, stage->desk.shared);
 }
 
 void weir__stage_taker_left(weir_stage *stage, struct weir__edge *edge) {

@@ -56,7 +56,7 @@ static void take(void *context, struct weir__ready_edge *ready) {
         return;
     }
     weir__ready_lower(&ready->raised);
-    weir__edge_release(edge);
+    weir__outbox_let_go(&stage->host->outbox, edge);
 }
 
 static inline bool has_work(const struct weir__edge *edge, enum weir__direction direction) {
@@ -138,7 +138,7 @@ static inline bool edges(weir_stage *stage, enum weir__direction direction, uint
         ready->polled = false;
         any = any || found;
         if (!ready->hot) {
-            weir__edge_release(edge); /* its end came while it was polled */
+            weir__outbox_let_go(&stage->host->outbox, edge); /* its end came while it was polled */
         } else if (found) {
             ready->polls = 0;
         } else if (edge->local || hot->count > MANY_EDGES ||

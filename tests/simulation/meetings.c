@@ -284,7 +284,7 @@ static void taker_main(void *unused) {
                                                 .worker = WEIR_WORKER(2),
                                                 .on.handle_events = hold_on},
                           &first));
-    must(weir_subscribe_wait(world.runtime, first, producer, &one, WEIR_FOREVER, NULL));
+    must(weir_subscribe(world.runtime, first, producer, &one, NULL));
     while (!busy) sim_sleep_ns(1000);
     second_taker(producer, &one);
     let_go = true;
