@@ -89,6 +89,16 @@ typedef struct weir_dispatcher {
     bool (*give_back)(void *state, weir_outlet *consumer, weir_run *events);
 
     /*
+     * For whom order matters across consumers (a partition's); may be NULL.  A consumer that
+     * has cancelled may still be at work on what it was sent.  `left` says that it is done,
+     * or dead, after cancel and give_back: there is nothing of the outlet any more.  `behind`
+     * says which consumer, one that was cancelled and has not left, has to leave before one
+     * with these options may be subscribed; NULL: nobody.
+     */
+    void (*left)(void *state, weir_outlet *consumer);
+    weir_outlet *(*behind)(void *state, const weir_subscribe_options *options);
+
+    /*
      * An info has passed all that the buffer held before it.  A dispatcher that
      * holds events puts it behind those (weir_hold_info, in each of its holds
      * if it likes); without that, and when NULL, it goes on at once.
@@ -192,7 +202,7 @@ bool weir_hold_info(weir_hold *hold, weir_notice *info);
 
 /*
  * What the dispatcher keeps about a consumer: outlet_bytes of memory, zeroed
- * before subscribe, aligned to 16, there until give_back at the latest.
+ * before subscribe, aligned to 16, there until the consumer has left.
  */
 void *weir_outlet_state(weir_outlet *consumer);
 

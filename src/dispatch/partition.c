@@ -76,6 +76,7 @@ static uint64_t partition_cancel(void *state, weir_outlet *consumer) {
     struct weir__partitions *all = state;
     struct weir__partition *partition = of(all, consumer);
     partition->owner = NULL;
+    partition->leaving = consumer;
     all->pending += partition->demand;
     partition->demand = 0;
     if (!all->discards) return 0;
@@ -83,6 +84,19 @@ static uint64_t partition_cancel(void *state, weir_outlet *consumer) {
     partition->backed_up = false;
     all->waiting += dropped;
     return dropped;
+}
+
+static void partition_left(void *state, weir_outlet *consumer) {
+    struct weir__partition *partition = of(state, consumer);
+    if (partition->leaving == consumer) partition->leaving = NULL;
+}
+
+/* Its order is kept: the next owner begins when the last one has ended. */
+static weir_outlet *partition_behind(void *state, const weir_subscribe_options *options) {
+    struct weir__partitions *all = state;
+    uint32_t index;
+    weir_reason reason = weir__partitions_wanted(all, options, &index);
+    return reason == WEIR_REASON_NORMAL ? all->at[index].leaving : NULL;
 }
 
 /* Sends what has arrived for the partition, as far as it was asked for. */
@@ -157,6 +171,8 @@ const weir_dispatcher *weir_partition_dispatcher(void) {
         .dispatch = partition_dispatch,
         .open_demand = partition_open_demand,
         .give_back = partition_give_back,
+        .left = partition_left,
+        .behind = partition_behind,
         .info = partition_info,
     };
     return &table;

@@ -47,6 +47,7 @@
 #include "edge/entry.h"
 #include "edge/outlet.h"
 #include "edge/window.h"
+#include "memory/index.h"
 #include "memory/queue.h"
 #include "ring/mail.h"
 #include "ring/ready.h"
@@ -70,6 +71,7 @@ struct weir__edge {
     /* What it takes from instead of its ring (shared.h), or NULL: the producer writes it
      * when it accepts the edge. */
     struct weir__shared *shared;
+    uint64_t follows; /* likewise: id of the consumer's subscription that is read before it; 0 */
     /* from here on seldom looked at */
     weir_subscribe_options options;
     const struct weir__allocator *allocator;
@@ -101,17 +103,27 @@ struct weir__edge {
     struct weir__edge *consumers_previous;
     weir_cancel_cause close_cause;
     weir_reason close_reason;
+    struct weir__mail evict; /* to itself: EVICT, asked in a callback of the producer */
+    bool evicting;
+    weir_reason evict_reason;
     struct weir__mail again_mail; /* a selector refused `again` events */
     uint64_t again;
     struct weir__edge *takers_next; /* shared.h: in the list of who may be woken */
     struct weir__edge *takers_previous;
     uint32_t declined_seen;
+    struct weir__index_node at_producer; /* in its `known`, or `leaving` */
+    bool covers;                         /* stage/leaving.c */
+    bool leaving;                        /* stage/leaving.c: cancelled, and at work still */
+    struct weir__edge *waits_for;        /* likewise: accepted when that one has left      */
+    struct weir__edge *followers;        /* who wait for this one, by consumers_next       */
+    struct weir__edge *followers_last;
 
     /* the consumer's; returned is handed over with DOWN */
     WEIR__APART uint64_t asked;
     uint64_t received;
     uint32_t wants;  /* shared.h: asleep, it could take an entry; read by the producer */
     bool subscribed; /* in its stage's list               */
+    bool fresh;      /* nothing was read yet              */
     bool closing;    /* CLOSE has come                                     */
     bool ended;      /* all is received; the end is queued or done         */
     bool ending;     /* the rest of its messages are handled unsplit       */

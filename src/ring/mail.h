@@ -47,8 +47,9 @@ enum weir__mail_kind {
     WEIR__MAIL_EDGE_REQUEST, /* to the consumer: subscribe yourself           */
     WEIR__MAIL_EDGE_OPEN,    /* to the producer: a consumer subscribes        */
     WEIR__MAIL_EDGE_CANCEL,  /* to the producer: the consumer wants to end    */
+    WEIR__MAIL_EDGE_EVICT,   /* the producer, to itself: end it after this callback */
     WEIR__MAIL_EDGE_DOWN,    /* to the producer: the consumer has stopped     */
-    WEIR__MAIL_EDGE_LEFT,    /* to the producer: the consumer takes no more    */
+    WEIR__MAIL_EDGE_LEFT,    /* to the producer: the consumer is done with it  */
     WEIR__MAIL_EDGE_AGAIN,   /* to oneself: ask for what a selector refused   */
     WEIR__MAIL_EDGE_CLOSE    /* to the consumer: no events beyond `final`     */
 };

@@ -92,12 +92,8 @@ static void consumes(weir_stage *stage, weir_from from, uint64_t id) {
 }
 
 static void produces(weir_stage *stage, weir_from from, uint64_t id) {
-    const struct weir__edge *edge = stage->consumers;
-    while (edge != NULL && edge->id.id != id) {
-        edge = edge->consumers_next;
-    }
-    weir__call_answer(stage->host->calls, from, edge != NULL ? WEIR_OK : WEIR_NO_SUBSCRIPTION, NULL,
-                      0);
+    bool found = weir__stage_find_consumer(stage, (weir_subscription){.id = id}) != NULL;
+    weir__call_answer(stage->host->calls, from, found ? WEIR_OK : WEIR_NO_SUBSCRIPTION, NULL, 0);
 }
 
 /* Whether it stands at the consumer, and then at the producer. */

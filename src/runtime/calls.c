@@ -261,21 +261,40 @@ weir_status weir_ask(weir_runtime *runtime, weir_subscription subscription, uint
     return weir__post(runtime, &head, NULL);
 }
 
-weir_status weir_cancel(weir_runtime *runtime, weir_subscription subscription, weir_reason reason) {
-    weir_stage *self = weir__running_stage(runtime, subscription.consumer);
-    if (self != NULL) {
-        struct weir__edge *edge = weir__stage_find(self, subscription);
-        if (edge == NULL) {
-            return refuse_ended();
-        }
+/* In a callback of one of its two ends.  False: it is in neither. */
+static bool cancel_here(weir_runtime *runtime, weir_subscription subscription, weir_reason reason,
+                        weir_status *status) {
+    weir_stage *consumer = weir__running_stage(runtime, subscription.consumer);
+    weir_stage *producer = weir__running_stage(runtime, subscription.producer);
+    struct weir__edge *edge = consumer != NULL   ? weir__stage_find(consumer, subscription)
+                              : producer != NULL ? weir__stage_find_consumer(producer, subscription)
+                                                 : NULL;
+    *status = edge != NULL ? WEIR_OK : refuse_ended();
+    if (edge != NULL && consumer != NULL) {
         weir__stage_request_cancel(edge, reason);
-        return WEIR_OK;
+    } else if (edge != NULL) {
+        weir__stage_evict(producer, edge, reason);
     }
-    weir_status status = weir__check_alive(runtime, subscription.consumer, "consumer");
+    return consumer != NULL || producer != NULL;
+}
+
+/* To the producer, where it acts at once; if that has not heard of the subscription yet, it
+ * sends the message on to the consumer. */
+weir_status weir_cancel(weir_runtime *runtime, weir_subscription subscription, weir_reason reason) {
+    weir_status status;
+    if (cancel_here(runtime, subscription, reason, &status)) {
+        return status;
+    }
+    status = weir__check_alive(runtime, subscription.consumer, "consumer");
     if (status != WEIR_OK) {
         return status;
     }
-    struct weir__message head = {.mail = {.to = subscription.consumer, .kind = WEIR__MAIL_CANCEL},
+    bool starting = weir__is_starting(subscription.consumer);
+    weir_ref to = starting ? subscription.consumer : subscription.producer;
+    if (weir__check_alive(runtime, to, "producer") != WEIR_OK) {
+        return refuse_ended();
+    }
+    struct weir__message head = {.mail = {.to = to, .kind = WEIR__MAIL_CANCEL},
                                  .subscription = subscription,
                                  .reason = reason};
     return weir__post(runtime, &head, NULL);

@@ -70,6 +70,7 @@ static void subscribe(weir_stage *stage, struct weir__edge *edge) {
     weir__window_open(&edge->window, edge->options.max_demand, edge->options.min_demand);
     edge->wants = edge->wants != 0 || !edge->manual;
     edge->subscribed = true;
+    edge->fresh = true;
     if (!edge->manual) {
         weir__edge_ask(edge, edge->options.max_demand);
     }
@@ -88,6 +89,11 @@ struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription s
         }
     }
     return NULL;
+}
+
+struct weir__edge *weir__stage_find_consumer(const weir_stage *stage,
+                                             weir_subscription subscription) {
+    return WEIR__INDEX_FIND(&stage->known, subscription.id, struct weir__edge, at_producer);
 }
 
 void weir__stage_request_cancel(struct weir__edge *edge, weir_reason reason) {
@@ -140,7 +146,8 @@ void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
         stage->stopping = true;
         stage->reason = reason;
     }
-    if (weir__edge_shared(edge) != NULL) {
+    /* A producer that goes on waits for this: what it sent has been handled. */
+    if (cause == WEIR_CANCEL || weir__edge_shared(edge) != NULL) {
         weir__outbox_flush(&stage->host->outbox); /* our reference goes with the mail */
         edge->down.kind = WEIR__MAIL_EDGE_LEFT;
         edge->down.to = edge->id.producer;
@@ -148,6 +155,28 @@ void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
         return;
     }
     weir__outbox_let_go(&stage->host->outbox, edge);
+}
+
+void weir__stage_end_subscription(weir_stage *stage, struct weir__edge *edge, weir_reason reason) {
+    if (weir__stage_waits_no_more(stage, edge)) {
+        weir__stage_close_edge(stage->host, edge, WEIR_CANCEL, reason);
+    } else if (edge->attached) {
+        weir__stage_detach(stage, edge, WEIR_CANCEL, reason);
+    }
+}
+
+/* Its callback runs, which may be in the midst of the dispatcher's work: done after it. */
+void weir__stage_evict(weir_stage *stage, struct weir__edge *edge, weir_reason reason) {
+    if (edge->evicting) {
+        return;
+    }
+    edge->evicting = true;
+    edge->evict_reason = reason;
+    edge->evict.kind = WEIR__MAIL_EDGE_EVICT;
+    edge->evict.to = edge->id.producer;
+    weir__edge_hold(edge);
+    weir__mail_list_push(&stage->control, &edge->evict);
+    weir__ready_queue(stage->ready, false);
 }
 
 /* CLOSE: no events beyond `final`.  The end comes once they are all here. */
@@ -165,7 +194,7 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         subscribe(stage, EDGE_OF(mail, forth));
         return;
     case WEIR__MAIL_EDGE_OPEN:
-        weir__stage_attach(stage, EDGE_OF(mail, forth));
+        weir__stage_open_edge(stage, EDGE_OF(mail, forth));
         return;
     case WEIR__MAIL_EDGE_CLOSE:
         edge = EDGE_OF(mail, close);
@@ -176,9 +205,13 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         return;
     case WEIR__MAIL_EDGE_CANCEL:
         edge = EDGE_OF(mail, cancel);
-        if (edge->attached) {
-            weir__stage_detach(stage, edge, WEIR_CANCEL, edge->cancel_reason);
-        }
+        weir__stage_end_subscription(stage, edge, edge->cancel_reason);
+        weir__outbox_let_go(outbox, edge);
+        return;
+    case WEIR__MAIL_EDGE_EVICT:
+        edge = EDGE_OF(mail, evict);
+        edge->evicting = false;
+        weir__stage_end_subscription(stage, edge, edge->evict_reason);
         weir__outbox_let_go(outbox, edge);
         return;
     case WEIR__MAIL_EDGE_DOWN:
@@ -188,7 +221,10 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         return;
     case WEIR__MAIL_EDGE_LEFT:
         edge = EDGE_OF(mail, down);
-        weir__stage_taker_left(stage, edge);
+        if (edge->shared != NULL) {
+            weir__stage_taker_left(stage, edge);
+        }
+        weir__stage_left(stage, edge);
         weir__outbox_let_go(outbox, edge); /* the consumer's side */
         return;
     case WEIR__MAIL_EDGE_AGAIN:
@@ -253,6 +289,9 @@ void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
         return;
     case WEIR__MAIL_EDGE_CANCEL:
         weir__outbox_let_go(outbox, EDGE_OF(mail, cancel));
+        return;
+    case WEIR__MAIL_EDGE_EVICT:
+        weir__outbox_let_go(outbox, EDGE_OF(mail, evict));
         return;
     case WEIR__MAIL_EDGE_AGAIN:
         weir__outbox_let_go(outbox, EDGE_OF(mail, again_mail));

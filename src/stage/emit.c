@@ -256,7 +256,7 @@ static void to_buffer(weir_stage *stage, struct weir__queue *events) {
 }
 
 void weir__stage_offer(weir_stage *stage, struct weir__queue *events) {
-    if (stage->drop_unheard && stage->consumers == NULL) {
+    if (stage->drop_unheard && stage->known.count == 0) {
         /* They answer what was asked for those who have left, or the next one asks in vain. */
         weir__stage_dispatch(stage, events, events->events);
         drop_all(stage, events, WEIR_DISCARD_UNHEARD);

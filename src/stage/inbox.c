@@ -28,11 +28,27 @@ static void ask(weir_stage *stage, const struct weir__message *message) {
     }
 }
 
-static void cancel(weir_stage *stage, const struct weir__message *message) {
-    struct weir__edge *edge = weir__stage_find(stage, message->subscription);
-    if (edge != NULL) {
-        weir__stage_request_cancel(edge, message->reason);
+/* False: the producer does not know the subscription (yet), so the consumer gets it. */
+static bool cancel(weir_stage *stage, struct weir__message *message) {
+    weir_subscription subscription = message->subscription;
+    if (subscription.producer.bits == stage->ref.bits) {
+        struct weir__edge *edge = weir__stage_find_consumer(stage, subscription);
+        if (edge != NULL) {
+            weir__stage_end_subscription(stage, edge, message->reason);
+            return true;
+        }
     }
+    if (subscription.consumer.bits == stage->ref.bits) {
+        struct weir__edge *edge = weir__stage_find(stage, subscription);
+        if (edge != NULL) {
+            weir__stage_request_cancel(edge, message->reason);
+        }
+        return true;
+    }
+    message->mail.to = subscription.consumer;
+    weir__mail_send(stage->host->bell_of(stage->host->runtime, subscription.consumer),
+                    &message->mail);
+    return false;
 }
 
 /* ---- callbacks ----------------------------------------------------------- */
@@ -108,8 +124,7 @@ static bool handle(weir_stage *stage, struct weir__message *message) {
         ask(stage, message);
         return true;
     case WEIR__MAIL_CANCEL:
-        cancel(stage, message);
-        return true;
+        return cancel(stage, message);
     case WEIR__MAIL_MODE:
         weir__stage_set_mode(stage, message->mode);
         return true;

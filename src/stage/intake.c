@@ -304,9 +304,34 @@ static bool take(weir_stage *stage, struct weir__edge *edge, struct weir__entry 
     return weir__edge_take(edge, out);
 }
 
+/* Something has come for the first time; what the producer wrote before that is seen. */
+static bool has_begun(const struct weir__edge *edge) {
+    bool begun = weir__edge_shared(edge) != NULL || edge->closing || !weir__ring_empty(&edge->ring);
+    weir__fence_acquire(); /* K1 -> K2 */
+    return begun;
+}
+
+/*
+ * A subscription that the producer accepted as it ended another one is read when that one
+ * has ended here, too: very soon, for all of it is on this worker by now.
+ */
+static bool must_wait(const weir_stage *stage, const struct weir__edge *edge) {
+    weir_subscription before = {.id = edge->follows};
+    return before.id != 0 && weir__stage_find(stage, before) != NULL;
+}
+
 bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budget) {
     bool any = false;
     struct weir__entry entry;
+    if (WEIR__UNLIKELY(edge->fresh)) {
+        if (!has_begun(edge)) {
+            return false;
+        }
+        if (must_wait(stage, edge)) {
+            return true;
+        }
+        edge->fresh = false;
+    }
     while (*budget > 0 && !stage->stopping && take(stage, edge, &entry)) {
         any = true;
         if (handle_inline(stage, edge, &entry)) {

@@ -77,6 +77,8 @@ static void open_queues(weir_stage *stage, const weir_stage_options *options) {
     weir__queue_open(&stage->held, allocator);
     weir__queue_open(&stage->inq, allocator);
     weir__queue_open(&stage->lent, allocator);
+    weir__index_open(&stage->known, allocator);
+    weir__index_open(&stage->leaving, allocator);
     weir__buffer_open(&stage->buffer, buffer_size(options), options->buffer_keep, allocator,
                       &stage->host->pool);
 }
@@ -278,6 +280,7 @@ static void leave_producers(weir_stage *stage) {
 }
 
 static void leave_consumers(weir_stage *stage) {
+    weir__stage_end_leaving(stage);
     while (stage->consumers != NULL) {
         struct weir__edge *edge = stage->consumers;
         weir__stage_unlink_consumer(stage, edge);
@@ -324,6 +327,8 @@ void weir__stage_free(weir_stage *stage) {
     weir__queue_close(&stage->held, &host->pool);
     weir__queue_close(&stage->inq, &host->pool);
     weir__queue_close(&stage->lent, &host->pool);
+    weir__index_close(&stage->known);
+    weir__index_close(&stage->leaving);
     const weir_dispatcher *table = stage->dispatch.table;
     if (table != NULL) {
         if (table->close != NULL) {

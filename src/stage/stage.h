@@ -8,6 +8,7 @@
  *   forward.c  batches that go on as they came
  *   supply.c   the producer's side: demand, buffer, consumers
  *   intake.c   the consumer's side: entries, messages, batches, asks
+ *   leaving.c  consumers that have cancelled, and who comes after them
  *   lend.c     batches that a reader outside of the runtime takes
  *   desk.c     what it and its dispatcher ask of each other
  *   takers.c   both ends of the shared dispatcher
@@ -80,7 +81,7 @@ struct weir_stage {
     struct weir__mail start;
     struct weir__edge *requests; /* with START: its subscribe_to, by producers_next */
     uint32_t stops;              /* of the whole runtime, before it was started */
-    weir_stage *next; /* in the worker's list of stages */
+    weir_stage *next;            /* in the worker's list of stages */
     weir_stage *previous;
 
     /* emitting */
@@ -101,6 +102,8 @@ struct weir_stage {
     weir_verdict (*supply)(weir_stage *stage); /* a part's: demand or buffer has changed */
     bool supply_due;                           /* so it is called before the turn ends   */
     struct weir__edge *consumers;
+    struct weir__index known;     /* those, and who waits in line (leaving.c), by their ids */
+    struct weir__index leaving;   /* cancelled, and not done yet, by their consumers       */
     struct weir__mail again_mail; /* the dispatcher dropped `again` events */
     uint64_t again;
 
@@ -243,7 +246,10 @@ void weir__stage_supply(weir_stage *stage);
 /* Looks at one consumer's `asked` and overflow: true when there was something. */
 bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge);
 
-/* Subscribes a consumer (mail OPEN) / ends its subscription and says so. */
+/* A consumer subscribes (mail OPEN): attached, or it waits in line. */
+void weir__stage_open_edge(weir_stage *stage, struct weir__edge *edge);
+
+/* Attaches a consumer / ends its subscription and says so. */
 void weir__stage_attach(weir_stage *stage, struct weir__edge *edge);
 void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
                         weir_reason reason);
@@ -258,6 +264,23 @@ void weir__stage_close_edge(struct weir__host *host, struct weir__edge *edge,
 /* Accumulate or forward; an info behind what is buffered. */
 void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode);
 void weir__stage_supply_info(weir_stage *stage, struct weir__message *message);
+
+/* ---- leaving.c ----------------------------------------------------------- */
+
+/* The dispatcher has forgotten the edge; its consumer may still work on what it was sent. */
+void weir__stage_leaves(weir_stage *stage, struct weir__edge *edge);
+
+/* It is done (mail LEFT), or dead (DOWN): those who waited for it are attached. */
+void weir__stage_left(weir_stage *stage, struct weir__edge *edge);
+
+/* Attaches an edge, unless it must wait for one that is leaving. */
+void weir__stage_admit(weir_stage *stage, struct weir__edge *edge);
+
+/* It waited, and does not any more; false: it did not wait. */
+bool weir__stage_waits_no_more(weir_stage *stage, struct weir__edge *edge);
+
+/* The stage ends: who still waits hears of it. */
+void weir__stage_end_leaving(weir_stage *stage);
 
 /* ---- intake.c ------------------------------------------------------------ */
 
@@ -351,8 +374,18 @@ bool weir__stage_stops(weir_cancel_mode mode, weir_reason reason);
 /* The consumer's end of a subscription: handle_cancel, then the cancel mode. */
 void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge);
 
+/* The producer ends a subscription that it has, or that waits: the consumer is told. */
+void weir__stage_end_subscription(weir_stage *stage, struct weir__edge *edge, weir_reason reason);
+
+/* The same, asked in a callback of the producer: when that has returned. */
+void weir__stage_evict(weir_stage *stage, struct weir__edge *edge, weir_reason reason);
+
 /* The consumer asks for the end of a subscription. */
 void weir__stage_request_cancel(struct weir__edge *edge, weir_reason reason);
+
+/* The stage's subscription of that id as a producer, perhaps one that waits; NULL: none. */
+struct weir__edge *weir__stage_find_consumer(const weir_stage *stage,
+                                             weir_subscription subscription);
 
 /* The stage's subscription of that id as a consumer; NULL: it has ended. */
 struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription subscription);

@@ -132,6 +132,7 @@ void weir__stage_close_edge(struct weir__host *host, struct weir__edge *edge,
 /* Off the lists of the producer's side; its reference is still held. */
 static void take_off(weir_stage *stage, struct weir__edge *edge) {
     weir__stage_unlink_consumer(stage, edge);
+    weir__index_remove(&stage->known, &edge->at_producer);
     edge->attached = false;
     if (edge->ready[WEIR__DEMAND].hot) {
         weir__edge_unheat(edge, WEIR__DEMAND);
@@ -148,7 +149,11 @@ static void end(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause ca
     const struct weir__dispatch *dispatch = &stage->dispatch;
     weir__edge_hold(edge); /* it is used after CLOSE has passed our reference on */
     take_off(stage, edge);
-    uint64_t upstream = dispatched ? dispatch->table->cancel(dispatch->state, &edge->outlet) : 0;
+    uint64_t upstream = 0;
+    if (dispatched) {
+        upstream = dispatch->table->cancel(dispatch->state, &edge->outlet);
+        weir__stage_leaves(stage, edge);
+    }
     if (cause == WEIR_CANCEL) {
         weir__stage_close_edge(stage->host, edge, cause, reason);
     }
@@ -229,6 +234,11 @@ void weir__stage_attach(weir_stage *stage, struct weir__edge *edge) {
     }
 }
 
+void weir__stage_open_edge(weir_stage *stage, struct weir__edge *edge) {
+    weir__index_add(&stage->known, &edge->at_producer, edge->id.id);
+    weir__stage_admit(stage, edge);
+}
+
 void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
                         weir_reason reason) {
     if (cause == WEIR_CANCEL) {
@@ -274,6 +284,7 @@ void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge) {
     struct weir__queue events;
     weir__queue_open(&events, stage->host->allocator);
     bool attached = edge->attached;
+    bool waited = weir__stage_waits_no_more(stage, edge);
     if (attached) {
         weir__stage_detach(stage, edge, WEIR_DOWN, edge->down_reason);
     }
@@ -284,9 +295,10 @@ void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge) {
     weir__stage_discard(stage, lost, WEIR_DISCARD_CONSUMER, true);
     give_back(stage, edge, &events);
     discard_sent_again(stage, edge, &events);
-    supply_soon(stage);
     weir__queue_close(&events, &stage->host->pool);
-    if (attached && !edge->attached) {
+    weir__stage_left(stage, edge);
+    supply_soon(stage);
+    if (waited || (attached && !edge->attached)) {
         weir__outbox_let_go(&stage->host->outbox, edge); /* the producer's side */
     }
 }
