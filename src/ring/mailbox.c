@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-enum { TOLD_STOP = 1, TOLD_FINISH = 2, TOLD_BITS = 2 };
+enum { TOLD_STOP = 1, TOLD_FINISH = 2, TOLD_OPEN = 4, TOLD_BITS = 3 };
 
 /* A count of nothing: the lower half is the number, and bit 32 says that it is open. */
 static uint64_t count_of(uint64_t generation) {
@@ -29,7 +29,7 @@ void weir__mailbox_open(struct weir__mailbox *box, weir_ref ref, uint64_t genera
     box->finish = (struct weir__mail){.to = ref, .kind = WEIR__MAIL_FINISH};
     open_counter(&box->messages, generation, messages_limit);
     open_counter(&box->timers, generation, timers_limit);
-    weir__store_relaxed_u64(&box->told, generation << TOLD_BITS);
+    weir__store_relaxed_u64(&box->told, generation << TOLD_BITS | TOLD_OPEN);
 }
 
 static struct weir__counter *counter_of(struct weir__mailbox *box, enum weir__counted as) {
@@ -66,7 +66,7 @@ bool weir__mailbox_tell(struct weir__mailbox *box, uint64_t generation, enum wei
     uint64_t bit = stops ? TOLD_STOP : TOLD_FINISH;
     uint64_t word = weir__load_relaxed_u64(&box->told);
     do {
-        if (word >> TOLD_BITS != generation) {
+        if ((word & TOLD_OPEN) == 0 || word >> TOLD_BITS != generation) {
             return false;
         }
     } while (!weir__cas_u64(&box->told, &word, word | bit)); /* P1 -> P2, P3 -> P4 */
@@ -87,7 +87,7 @@ weir_reason weir__mailbox_take(struct weir__mail *mail) {
     struct weir__mailbox *box = weir__mailbox_of(mail);
     bool stops = mail->kind == WEIR__MAIL_STOP; /* else `reason` may be being written */
     weir_reason reason = stops ? box->reason : WEIR_REASON_NORMAL;
-    if (weir__load_relaxed_u64(&box->told) >> TOLD_BITS == 0) { /* closed: nobody else's */
+    if ((weir__load_relaxed_u64(&box->told) & TOLD_OPEN) == 0) { /* nobody else's */
         WEIR__CHECK(box->away > 0);
         box->away--;
     } else { /* from here on it may be sent again */

@@ -6,9 +6,9 @@
  * never touches a stage.  Each word says in its upper part whose it is at present:
  *
  *   count  generation << 33 | 1 << 32 | messages, or timers, sent and not yet used up
- *   told   generation << 2 | STOP, FINISH: whether that mail is on its way
+ *   told   generation << 3 | 4 | STOP, FINISH: whether that mail is on its way
  *
- * Who comes too late finds another generation, or none (0), and changes nothing: what
+ * Who comes too late finds another generation, or 0: closed, and changes nothing: what
  * was counted for one stage is counted off for that one, and no other sees it.
  *
  * A message is counted before it is sent, by its sender, and counted off once, by who
