@@ -57,6 +57,7 @@ typedef struct weir_allocator {
 
 #define WEIR_WORKERS_LIMIT         1024
 #define WEIR_MAILBOX_LIMIT_DEFAULT 65536
+#define WEIR_MAILBOX_LIMIT_MAX     2147483647
 
 typedef struct weir_runtime_options {
     unsigned workers;         /* 1..1024; default: the cores this process may use     */
@@ -64,7 +65,7 @@ typedef struct weir_runtime_options {
     weir_idle idle;           /* default WEIR_IDLE_SPIN_THEN_PARK                     */
     bool unpinned;            /* do not pin the workers to cores                      */
     uint64_t seed;            /* SIMULATED: draws the order                           */
-    size_t mailbox_limit;     /* user messages waiting at a worker; default 65536     */
+    size_t mailbox_limit;     /* of stages that do not say their own; default 65536   */
     weir_allocator allocator; /* default: jemalloc when the program links it, else C  */
     void (*log)(void *context, weir_log_level level, const char *text); /* default stderr */
     void *log_context;

@@ -97,8 +97,9 @@ typedef struct weir_callbacks {
     void (*terminate)(weir_stage *self, weir_reason reason);
 } weir_callbacks;
 
-#define WEIR_BUFFER_SIZE_DEFAULT 10000
-#define WEIR_EVENT_BYTES_LIMIT   65536
+#define WEIR_BUFFER_SIZE_DEFAULT  10000
+#define WEIR_EVENT_BYTES_LIMIT    65536
+#define WEIR_TIMERS_LIMIT_DEFAULT 1048576
 
 /* Places a stage on the worker of that number, from 0. */
 #define WEIR_WORKER(number) ((unsigned)(number) + 1u)
@@ -123,6 +124,9 @@ typedef struct weir_stage_options {
     bool discard_returned; /* discard what dead consumers had not begun, as GenStage does */
     bool as_genstage;      /* what an accumulating producer held is overtaken: by infos, and by */
                            /* events that held demand brings forth as it is let go             */
+    size_t mailbox_limit;  /* messages that may wait for it, 1..2147483647; default the       */
+                           /* runtime's mailbox_limit                                         */
+    size_t timers_limit;   /* timers that it may have, 1..2147483647; default 1048576         */
     const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order     */
     size_t subscribe_count; /* how many; with 0 it subscribes to nobody                   */
     weir_callbacks on;

@@ -129,9 +129,7 @@ static void send_modes(weir_stream *stream) {
     while (stream->modes != NULL) {
         struct weir__mail *mail = stream->modes;
         stream->modes = mail->next;
-        struct weir__worker *worker = weir__runtime_worker(stream->runtime, mail->to);
-        weir__fetch_add_u32(&worker->messages, 1);
-        weir__mail_send(&worker->bell, mail);
+        weir__mail_send(&weir__runtime_worker(stream->runtime, mail->to)->bell, mail);
     }
 }
 

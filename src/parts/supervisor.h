@@ -75,8 +75,6 @@ struct weir__child {
     bool wanted;
     bool failed;
     bool forget; /* when it is down */
-    struct weir__message *stop;
-    struct weir__message *finish;
     struct weir__waiter *waiters;
 };
 

@@ -182,13 +182,6 @@ struct weir__child *weir__child_clone(const struct weir__allocator *allocator, c
     return child;
 }
 
-static void free_messages(const struct weir__allocator *allocator, struct weir__child *child) {
-    weir__free(allocator, child->stop, sizeof *child->stop);
-    weir__free(allocator, child->finish, sizeof *child->finish);
-    child->stop = NULL;
-    child->finish = NULL;
-}
-
 bool weir__child_wait(struct weir__supervisor *supervisor, struct weir__child *child,
                       weir_from from) {
     struct weir__waiter *waiter = weir__alloc(&supervisor->runtime->allocator, sizeof *waiter, 16);
@@ -213,47 +206,21 @@ void weir__child_free(const struct weir__allocator *allocator, struct weir__chil
     while ((waiter = pop_waiter(child)) != NULL) { /* the supervisor's end answers them */
         weir__free(allocator, waiter, sizeof *waiter);
     }
-    free_messages(allocator, child);
     weir__free(allocator, child, child->bytes);
 }
 
-/* ---- messages that cannot fail ------------------------------------------- */
+/* ---- telling it ---------------------------------------------------------- */
 
-static bool prepare(const struct weir__allocator *allocator, struct weir__child *child) {
-    child->stop = weir__alloc_zeroed(allocator, sizeof *child->stop, 16);
-    child->finish = weir__alloc_zeroed(allocator, sizeof *child->finish, 16);
-    if (child->stop == NULL || child->finish == NULL) {
-        free_messages(allocator, child);
-        return false;
-    }
-    return true;
-}
-
-/* It counts at its worker as any message, but is not refused there. */
-static void send(weir_runtime *runtime, struct weir__message **prepared, enum weir__mail_kind kind,
-                 weir_ref to) {
-    struct weir__message *message = *prepared;
-    if (message == NULL) {
-        return;
-    }
-    struct weir__worker *worker = weir__runtime_worker(runtime, to);
-    *prepared = NULL;
-    message->mail.kind = kind;
-    message->mail.to = to;
-    weir__fetch_add_u32(&worker->messages, 1);
-    weir__mail_send(&worker->bell, &message->mail);
-}
-
+/* Neither can fail; of who has gone already the news is on the way. */
 void weir__child_stop(struct weir__supervisor *supervisor, struct weir__child *child) {
-    child->state = WEIR__CHILD_STOPPING;
-    if (child->stop != NULL) {
-        child->stop->reason = WEIR_REASON_SHUTDOWN;
-        send(supervisor->runtime, &child->stop, WEIR__MAIL_STOP, child->ref);
+    if (child->state == WEIR__CHILD_UP) {
+        weir__tell(supervisor->runtime, child->ref, WEIR__MAIL_STOP, WEIR_REASON_SHUTDOWN);
     }
+    child->state = WEIR__CHILD_STOPPING;
 }
 
 void weir__child_finish(struct weir__supervisor *supervisor, struct weir__child *child) {
-    send(supervisor->runtime, &child->finish, WEIR__MAIL_FINISH, child->ref);
+    weir__tell(supervisor->runtime, child->ref, WEIR__MAIL_FINISH, WEIR_REASON_NORMAL);
 }
 
 /* ---- starting ------------------------------------------------------------ */
@@ -280,19 +247,15 @@ static weir_status launch(const struct weir__supervisor *supervisor, struct weir
 weir_status weir__child_start(struct weir__supervisor *supervisor, struct weir__child *child) {
     weir_runtime *runtime = supervisor->runtime;
     weir_ref ref = {0};
-    if (!prepare(&runtime->allocator, child)) {
-        return weir__refuse(WEIR_NO_MEMORY, "no memory for child %s", child->name);
-    }
     weir_status status = launch(supervisor, child, &ref);
     if (status == WEIR_OK) {
         child->ref = ref;
         status = weir__stage_watch(supervisor->self, ref, true, NULL);
         if (status != WEIR_OK) { /* nobody would know of its end */
-            send(runtime, &child->stop, WEIR__MAIL_STOP, ref);
+            weir__tell(runtime, ref, WEIR__MAIL_STOP, WEIR_REASON_NORMAL);
         }
     }
     if (status != WEIR_OK) {
-        free_messages(&runtime->allocator, child);
         child->ref = (weir_ref){0};
         return status;
     }
@@ -302,7 +265,6 @@ weir_status weir__child_start(struct weir__supervisor *supervisor, struct weir__
 }
 
 void weir__child_down(struct weir__supervisor *supervisor, struct weir__child *child) {
-    free_messages(&supervisor->runtime->allocator, child);
     child->state = WEIR__CHILD_DOWN;
     child->ref = (weir_ref){0};
     for (size_t i = 0; i < child->link_count; i++) {

@@ -5,9 +5,10 @@
  * A stack that anybody pushes on and the worker takes whole and reverses, so
  * the mail of one sender arrives in its order.  A mail names the stage it is
  * for by reference; the worker, who alone may look a stage up, finds out
- * whether it lives.  User messages are allocated, counted against the worker's
- * limit and refused with a status when it is reached; weir's own control uses
- * nodes embedded in the edge or stage, which cannot be refused (two full
+ * whether it lives.  Users' messages are allocated, and counted against their
+ * stage's limits (ring/mailbox.h), which refuse them with a status.  Control is
+ * not counted: what users ask for is allocated like a message, all else uses nodes
+ * embedded in the edge, the stage or the mailbox, which cannot be refused (two full
  * workers would wait for each other).
  *
  * Writers: any thread pushes (S1 -> S2 of ready.h); the worker takes.
@@ -23,19 +24,19 @@
 
 enum weir__mail_kind {
     WEIR__MAIL_START = 1, /* a stage joins its worker                         */
-    WEIR__MAIL_STOP,      /* user messages: */
-    WEIR__MAIL_CALL,
+    WEIR__MAIL_STOP,      /* of the stage's mailbox                           */
+    WEIR__MAIL_FINISH,    /* likewise                                         */
+    WEIR__MAIL_CALL,      /* users' messages: */
     WEIR__MAIL_CAST,
     WEIR__MAIL_INFO,
-    WEIR__MAIL_TIMER, /* an info for later                                   */
-    WEIR__MAIL_TIMER_CANCEL,
+    WEIR__MAIL_INFO_DUE,     /* an info that has waited its turn               */
+    WEIR__MAIL_TIMER,        /* an info for later                              */
+    WEIR__MAIL_TIMER_CANCEL, /* control that is allocated: */
     WEIR__MAIL_ASK,
     WEIR__MAIL_CANCEL,
     WEIR__MAIL_MODE,
-    WEIR__MAIL_FINISH,
-    WEIR__MAIL_AGAIN,      /* to oneself: demand for what was dropped        */
     WEIR__MAIL_QUERY,      /* a function to call with the stage             */
-    WEIR__MAIL_INFO_DUE,   /* an info that has waited its turn              */
+    WEIR__MAIL_AGAIN,      /* to oneself: demand for what was dropped        */
     WEIR__MAIL_POKE,       /* from a part to its own stage (stage/message.h) */
     WEIR__MAIL_STOP_ALL,   /* to a worker: all its stages                   */
     WEIR__MAIL_FINISH_ALL, /* likewise                                      */

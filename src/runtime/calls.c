@@ -173,6 +173,15 @@ static weir_status make_edges(weir_runtime *runtime, struct weir__slot *slot, we
     return status;
 }
 
+static void open_mailbox(const weir_runtime *runtime, struct weir__slot *slot, weir_ref ref,
+                         const weir_stage_options *options) {
+    size_t messages = options->mailbox_limit;
+    size_t timers = options->timers_limit;
+    weir__mailbox_open(&slot->mailbox, ref, weir__ref_generation(ref),
+                       messages > 0 ? messages : runtime->options.mailbox_limit,
+                       timers > 0 ? timers : WEIR_TIMERS_LIMIT_DEFAULT);
+}
+
 /*
  * The stage can be found before its START is on the stack: what others send it meanwhile
  * waits for that.  Its requests travel with START, so that nothing comes between.
@@ -207,6 +216,7 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
     weir_ref ref = weir__registry_ref(slot, worker->index, options->kind);
     struct weir__edge *edges = NULL;
     weir_stage *stage = NULL;
+    open_mailbox(runtime, slot, ref, options); /* init may send to it */
     status = options->registered ? weir__names_reserve(&runtime->names, runtime, options->name, ref)
                                  : WEIR_OK;
     status = status != WEIR_OK ? status : make_edges(runtime, slot, ref, options, &edges);
@@ -216,6 +226,8 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
     if (status != WEIR_OK) {
         drop_edges(edges);
         weir__names_drop(&runtime->names, ref);
+        weir__mailbox_close(&slot->mailbox); /* nobody has sent to it but its init */
+        weir__registry_end(slot);
         weir__registry_give(slot, &worker->free_slots);
         return status;
     }

@@ -81,7 +81,7 @@ weir_status weir_send_after(weir_runtime *runtime, weir_ref stage, const void *m
         .count = bytes,
         .armed = {
             .timer = {.due_ns = delay_ns > UINT64_MAX - 1 - now ? UINT64_MAX - 1 : now + delay_ns},
-            .id = weir__fetch_add_u64(&runtime->next_timer, 1)}};
+            .node = {.number = weir__fetch_add_u64(&runtime->next_timer, 1)}}};
     weir_stage *self = weir__running_stage(runtime, stage);
     if (self == NULL) {
         status = weir__post(runtime, &head, message);
@@ -93,7 +93,7 @@ weir_status weir_send_after(weir_runtime *runtime, weir_ref stage, const void *m
         }
     }
     if (status == WEIR_OK && out != NULL) {
-        *out = (weir_timer){.stage = stage, .id = head.armed.id};
+        *out = (weir_timer){.stage = stage, .id = head.armed.node.number};
     }
     return status;
 }

@@ -47,7 +47,7 @@ static weir_status check_runtime(const weir_runtime_options *options) {
                               options->allocator.alloc == NULL ? "alloc" : "free");
     }
     if (status == WEIR_OK) {
-        status = check_range("mailbox_limit", options->mailbox_limit, 1, UINT32_MAX / 2);
+        status = check_range("mailbox_limit", options->mailbox_limit, 1, WEIR_MAILBOX_LIMIT_MAX);
     }
     return status;
 }
@@ -106,6 +106,14 @@ weir_status weir__options_subscribe(const weir_subscribe_options *options,
 
 static weir_status missing(const char *callback, const char *kind) {
     return weir__refuse(WEIR_INVALID, "on.%s must be set for a %s", callback, kind);
+}
+
+static weir_status check_limits(const weir_stage_options *options) {
+    weir_status status =
+        check_range("mailbox_limit", options->mailbox_limit, 0, WEIR_MAILBOX_LIMIT_MAX);
+    return status != WEIR_OK
+               ? status
+               : check_range("timers_limit", options->timers_limit, 0, WEIR_MAILBOX_LIMIT_MAX);
 }
 
 /* What cannot have been meant. */
@@ -190,6 +198,7 @@ weir_status weir__options_stage(const weir_stage_options *options, unsigned work
     }
     weir_status status = check_callbacks(options);
     status = status != WEIR_OK ? status : check_slips(options);
+    status = status != WEIR_OK ? status : check_limits(options);
     if (status == WEIR_OK && options->worker > workers) {
         status = weir__refuse(WEIR_INVALID, "worker must be below %u, got %u", workers,
                               options->worker - 1);

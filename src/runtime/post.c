@@ -14,11 +14,15 @@ bool weir__is_starting(weir_ref ref) {
     return weir__starting != NULL && weir__starting->ref.bits == ref.bits;
 }
 
+static weir_status refuse_gone(weir_ref ref, const char *what) {
+    return weir__refuse(WEIR_NO_STAGE, "%s %#llx names no living stage", what,
+                        (unsigned long long)ref.bits);
+}
+
 weir_status weir__check_alive(const weir_runtime *runtime, weir_ref ref, const char *what) {
     if (weir__ref_kind(ref) == 0 || weir__runtime_worker(runtime, ref) == NULL ||
         (weir__registry_find(&runtime->registry, ref) == NULL && !weir__is_starting(ref))) {
-        return weir__refuse(WEIR_NO_STAGE, "%s %#llx names no living stage", what,
-                            (unsigned long long)ref.bits);
+        return refuse_gone(ref, what);
     }
     return WEIR_OK;
 }
@@ -63,28 +67,64 @@ static size_t message_bytes(const struct weir__message *message) {
     return sizeof *message + weir__message_payload(message);
 }
 
+/* Among which of its stage's it counts: what users send, and nothing else. */
+static enum weir__counted counted_as(enum weir__mail_kind kind) {
+    switch (kind) {
+    case WEIR__MAIL_CALL:
+    case WEIR__MAIL_CAST:
+    case WEIR__MAIL_INFO:
+        return WEIR__COUNTED_MESSAGE;
+    case WEIR__MAIL_TIMER:
+        return WEIR__COUNTED_TIMER;
+    default:
+        return WEIR__UNCOUNTED;
+    }
+}
+
+static weir_status count(weir_runtime *runtime, weir_ref to, enum weir__counted as) {
+    if (as == WEIR__UNCOUNTED) {
+        return WEIR_OK;
+    }
+    struct weir__slot *slot = weir__registry_slot(&runtime->registry, to);
+    switch (weir__mailbox_count(&slot->mailbox, as, weir__ref_generation(to))) {
+    case WEIR__COUNT_DONE:
+        return WEIR_OK;
+    case WEIR__COUNT_FULL:
+        return WEIR_FULL;
+    default:
+        return refuse_gone(to, "stage");
+    }
+}
+
+static void count_off(weir_runtime *runtime, weir_ref to, enum weir__counted as) {
+    if (as != WEIR__UNCOUNTED) {
+        struct weir__slot *slot = weir__registry_slot(&runtime->registry, to);
+        weir__mailbox_count_off(&slot->mailbox, as, weir__ref_generation(to));
+    }
+}
+
 void weir__message_used_up(struct weir__host *host, struct weir__message *message) {
-    struct weir__worker *worker = WEIR__CONTAINER_OF(host, struct weir__worker, host);
-    weir__fetch_sub_u32(&worker->messages, 1);
+    count_off(host->runtime, message->mail.to, message->counted);
     weir__free(host->allocator, message, message_bytes(message));
 }
 
 weir_status weir__make_message(weir_runtime *runtime, const struct weir__message *head,
                                const void *payload, struct weir__message **out) {
-    struct weir__worker *worker = weir__runtime_worker(runtime, head->mail.to);
+    enum weir__counted as = counted_as(head->mail.kind);
     *out = NULL;
-    if (weir__fetch_add_u32(&worker->messages, 1) >= runtime->options.mailbox_limit) {
-        weir__fetch_sub_u32(&worker->messages, 1);
-        return WEIR_FULL;
+    weir_status status = count(runtime, head->mail.to, as);
+    if (status != WEIR_OK) {
+        return status;
     }
     size_t bytes = message_bytes(head);
     struct weir__message *message = weir__alloc(&runtime->allocator, bytes, 16);
     if (message == NULL) {
-        weir__fetch_sub_u32(&worker->messages, 1);
+        count_off(runtime, head->mail.to, as);
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a message of %zu bytes",
                             bytes - sizeof *head);
     }
     memcpy(message, head, sizeof *head);
+    message->counted = as;
     if (bytes > sizeof *head) {
         memcpy(message->payload, payload, bytes - sizeof *head);
     }
@@ -92,17 +132,40 @@ weir_status weir__make_message(weir_runtime *runtime, const struct weir__message
     return WEIR_OK;
 }
 
+/* From a stage's own init, to itself, it waits for the stage's start. */
+static void send(weir_runtime *runtime, struct weir__mail *mail) {
+    if (weir__is_starting(mail->to)) {
+        weir__mail_list_push(&weir__starting->control, mail);
+    } else {
+        weir__mail_send(&weir__runtime_worker(runtime, mail->to)->bell, mail);
+    }
+}
+
+bool weir__tell(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind,
+                weir_reason reason) {
+    struct weir__slot *slot = weir__registry_slot(&runtime->registry, stage);
+    struct weir__mail *mail;
+    if (slot == NULL ||
+        !weir__mailbox_tell(&slot->mailbox, weir__ref_generation(stage), kind, reason, &mail)) {
+        return false;
+    }
+    if (mail != NULL) {
+        send(runtime, mail);
+    }
+    return true;
+}
+
 weir_status weir__post(weir_runtime *runtime, const struct weir__message *head,
                        const void *payload) {
+    weir_ref to = head->mail.to;
+    if (weir__mailbox_owns(&head->mail)) {
+        bool told = weir__tell(runtime, to, (enum weir__mail_kind)head->mail.kind, head->reason);
+        return told ? WEIR_OK : refuse_gone(to, "stage");
+    }
     struct weir__message *message;
     weir_status status = weir__make_message(runtime, head, payload, &message);
-    if (status != WEIR_OK) {
-        return status;
+    if (status == WEIR_OK) {
+        send(runtime, &message->mail);
     }
-    if (weir__is_starting(message->mail.to)) {
-        weir__mail_list_push(&weir__starting->control, &message->mail);
-    } else {
-        weir__mail_send(&weir__runtime_worker(runtime, message->mail.to)->bell, &message->mail);
-    }
-    return WEIR_OK;
+    return status;
 }

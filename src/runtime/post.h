@@ -1,6 +1,10 @@
 /*
- * Posting: sending a user's message to a stage, within its worker's limit.
+ * Posting: sending a user's message to a stage, within that stage's limits.
  * SPDX-License-Identifier: Apache-2.0
+ *
+ * What users send for a stage to handle (calls, casts, infos, timers) is counted, and
+ * refused when there is too much of it.  What controls a stage is not: STOP and FINISH
+ * need no memory even (ring/mailbox.h), the others need memory and nothing else.
  */
 #ifndef WEIR__RUNTIME_POST_H
 #define WEIR__RUNTIME_POST_H
@@ -25,13 +29,19 @@ weir_status weir__check_payload(const void *payload, size_t bytes);
 weir_status weir__check_open(const weir_runtime *runtime);
 
 /*
- * Sends a copy of `head` with its payload to head->mail.to, whose worker must
+ * Sends a copy of `head` with its payload to head->mail.to, whose slot must
  * exist.  From a stage's own init, to itself: it waits for the stage's start.
+ * FULL: the stage's limit is reached; NO_STAGE, NO_MEMORY.
  */
 weir_status weir__post(weir_runtime *runtime, const struct weir__message *head,
                        const void *payload);
 
-/* Allocates such a copy, counted at its worker; NULL in *out unless WEIR_OK. */
+/* The same for STOP (with a reason) and FINISH.  false: there is no such stage, and nothing
+ * is refused. */
+bool weir__tell(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind,
+                weir_reason reason);
+
+/* Allocates such a copy, counted at its stage; NULL in *out unless WEIR_OK. */
 weir_status weir__make_message(weir_runtime *runtime, const struct weir__message *head,
                                const void *payload, struct weir__message **out);
 

@@ -75,14 +75,17 @@ void weir__registry_publish(struct weir__slot *slot) {
     weir__store_relaxed_u32(&slot->generation, slot->generation + 1);
 }
 
-void weir__registry_give(struct weir__slot *slot, ck_stack_t *free_slots) {
+void weir__registry_end(struct weir__slot *slot) {
     /* Even again, and past the reference, which init has seen even if the start failed. */
     uint32_t past = (slot->generation & 1) != 0 ? 1 : 2;
     weir__store_relaxed_u32(&slot->generation, slot->generation + past);
+}
+
+void weir__registry_give(struct weir__slot *slot, ck_stack_t *free_slots) {
     weir__free_list_give(free_slots, &slot->free_link);
 }
 
-static struct weir__slot *slot_at(const struct weir__registry *registry, weir_ref ref) {
+struct weir__slot *weir__registry_slot(const struct weir__registry *registry, weir_ref ref) {
     uint32_t index = weir__ref_index(ref);
     struct weir__slot *chunk =
         weir__load_acquire_ptr(&registry->chunks[index / WEIR__REGISTRY_CHUNK]); /* C1 -> C2 */
@@ -90,14 +93,14 @@ static struct weir__slot *slot_at(const struct weir__registry *registry, weir_re
 }
 
 struct weir__slot *weir__registry_find(const struct weir__registry *registry, weir_ref ref) {
-    struct weir__slot *slot = slot_at(registry, ref);
+    struct weir__slot *slot = weir__registry_slot(registry, ref);
     return slot != NULL && weir__load_relaxed_u32(&slot->generation) == weir__ref_generation(ref)
                ? slot
                : NULL;
 }
 
 weir_reason weir__registry_reason(const struct weir__registry *registry, weir_ref ref) {
-    const struct weir__slot *slot = slot_at(registry, ref);
+    const struct weir__slot *slot = weir__registry_slot(registry, ref);
     return slot != NULL && slot->ended_generation == weir__ref_generation(ref) ? slot->ended_reason
                                                                                : WEIR_REASON_NOPROC;
 }

@@ -10,7 +10,8 @@
  *   bits  0..19 index   20..29 worker   30..31 kind   32..63 generation
  *
  * A slot stays with the worker that it was first taken for, because its ready
- * stage may still be on that worker's stacks when its stage has gone.  Its
+ * stage may still be on that worker's stacks when its stage has gone.  It is not given
+ * back while mail of its mailbox (ring/mailbox.h) is still on its way.  Its
  * generation is odd while a stage is alive in it, even while it is free.
  *
  * Writers: a slot's generation and stage, its worker; at first, the thread that
@@ -29,6 +30,7 @@
 
 #include "base/attributes.h"
 #include "memory/allocator.h"
+#include "ring/mailbox.h"
 #include "ring/ready.h"
 #include "stage/stage.h"
 
@@ -49,6 +51,7 @@ struct weir__slot {
     uint32_t ended_generation;
     weir_reason ended_reason;
     char label[64]; /* the stage's name, cut off: who is stuck in a callback     */
+    struct weir__mailbox mailbox;
 };
 
 struct weir__registry {
@@ -88,9 +91,16 @@ weir_ref weir__registry_ref(const struct weir__slot *slot, uint32_t worker, weir
 /* The stage is ready to be known: its reference is alive from now on. */
 void weir__registry_publish(struct weir__slot *slot);
 
-/* Gives a slot back, published or not: its reference is stale from now on.  Its
- * stage is NULL; only the worker may have made it so. */
+/* Its reference, published or not, is stale from now on. */
+void weir__registry_end(struct weir__slot *slot);
+
+/* Gives an ended slot back.  Its stage is NULL, only the worker may have made it so, and
+ * its mailbox is closed and home. */
 void weir__registry_give(struct weir__slot *slot, ck_stack_t *free_slots);
+
+/* The slot that a reference belongs to, though its stage be gone; NULL: it was never
+ * taken. */
+struct weir__slot *weir__registry_slot(const struct weir__registry *registry, weir_ref ref);
 
 /* Why the stage of a reference has ended; NOPROC when that is not known any more.  For
  * the worker that the reference names. */

@@ -81,7 +81,7 @@ static inline void weir__runtime_home(weir_runtime *runtime, uint64_t count) {
 /* True when every worker rests and nothing waits anywhere. */
 bool weir__runtime_at_rest(const weir_runtime *runtime);
 
-/* A user message is used up: free it, count it off. */
+/* A message is used up: frees it, counts it off. */
 void weir__message_used_up(struct weir__host *host, struct weir__message *message);
 
 /* Counts events that were accepted and discarded by a thread that is no worker. */

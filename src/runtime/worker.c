@@ -125,6 +125,13 @@ static void join(struct weir__worker *worker, weir_stage *stage) {
     }
 }
 
+/* For another stage, unless mail to the last one is still on its way. */
+static void give_back(struct weir__worker *worker, struct weir__slot *slot) {
+    if (weir__mailbox_home(&slot->mailbox)) {
+        weir__registry_give(slot, &worker->free_slots);
+    }
+}
+
 static void leave(struct weir__worker *worker, struct weir__slot *slot) {
     weir_stage *stage = slot->stage;
     weir_ref ref = stage->ref;
@@ -140,7 +147,9 @@ static void leave(struct weir__worker *worker, struct weir__slot *slot) {
         stage->next->previous = stage->previous;
     }
     slot->stage = NULL;
-    weir__registry_give(slot, &worker->free_slots);
+    weir__registry_end(slot);
+    weir__mailbox_close(&slot->mailbox); /* before the sweep below (P3 -> P4) */
+    give_back(worker, slot);
     weir__stage_end_monitors(stage); /* who hears of the end finds its name free */
     weir__calls_sweep(worker->host.calls, ref);
     weir__stage_free(stage);
@@ -178,6 +187,16 @@ void weir__worker_finish_all(struct weir__worker *worker) {
 
 /* ---- mail ---------------------------------------------------------------- */
 
+/* Its stage has gone. */
+static void bounce(struct weir__worker *worker, struct weir__mail *mail) {
+    bool owned = weir__mailbox_owns(mail);
+    struct weir__mailbox *box = owned ? weir__mailbox_of(mail) : NULL;
+    weir__mail_bounce(&worker->host, mail);
+    if (owned) {
+        give_back(worker, WEIR__CONTAINER_OF(box, struct weir__slot, mailbox));
+    }
+}
+
 static void deliver(struct weir__worker *worker, struct weir__mail *mail) {
     if (mail->kind == WEIR__MAIL_START) {
         join(worker, WEIR__CONTAINER_OF(mail, weir_stage, start));
@@ -185,7 +204,7 @@ static void deliver(struct weir__worker *worker, struct weir__mail *mail) {
     }
     struct weir__slot *slot = weir__registry_find(&worker->host.runtime->registry, mail->to);
     if (slot == NULL) {
-        weir__mail_bounce(&worker->host, mail);
+        bounce(worker, mail);
         return;
     }
     if (slot->stage == NULL) { /* it can be found already, and its START is on the way */

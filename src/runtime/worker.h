@@ -36,10 +36,9 @@ struct weir__worker {
     struct weir__bell bell;
     struct weir__host host;
     ck_stack_t free_slots;
-    WEIR__APART uint32_t messages; /* of users, waiting here (atomic, anybody) */
-    uint32_t waits_for;            /* atomic: worker number + 1; 0: none       */
-    uint32_t stop_all_sent;        /* atomic: the node is in flight            */
-    uint32_t finish_all_sent;      /* likewise                                 */
+    WEIR__APART uint32_t waits_for; /* atomic: worker number + 1; 0: none       */
+    uint32_t stop_all_sent;         /* atomic: the node is in flight            */
+    uint32_t finish_all_sent;       /* likewise                                 */
     struct weir__mail stop_all;
     struct weir__mail finish_all;
     WEIR__APART uint64_t epoch; /* odd: resting */

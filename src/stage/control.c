@@ -232,6 +232,13 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         weir__stage_ask_again(stage, edge);
         weir__outbox_let_go(outbox, edge);
         return;
+    case WEIR__MAIL_STOP:
+        weir__stage_stop(stage, weir__mailbox_take(mail));
+        return;
+    case WEIR__MAIL_FINISH:
+        weir__mailbox_take(mail);
+        weir__stage_finish(stage, true);
+        return;
     case WEIR__MAIL_AGAIN:
         weir__stage_demand_again(stage);
         return;
@@ -303,6 +310,10 @@ void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
         weir__outbox_let_go(outbox, edge);
         return;
     case WEIR__MAIL_AGAIN: /* the stage's own */
+        return;
+    case WEIR__MAIL_STOP:
+    case WEIR__MAIL_FINISH:
+        weir__mailbox_take(mail);
         return;
     case WEIR__MAIL_POKE:
         ((struct weir__poke *)(void *)mail)->gone((struct weir__poke *)(void *)mail);

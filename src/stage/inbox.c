@@ -108,9 +108,6 @@ void weir__stage_stop(weir_stage *stage, weir_reason reason) {
 /* True when the message is used up. */
 static bool handle(weir_stage *stage, struct weir__message *message) {
     switch (message->mail.kind) {
-    case WEIR__MAIL_STOP:
-        weir__stage_stop(stage, message->reason);
-        return true;
     case WEIR__MAIL_CALL:
         request(stage, message);
         return true;
@@ -127,9 +124,6 @@ static bool handle(weir_stage *stage, struct weir__message *message) {
         return cancel(stage, message);
     case WEIR__MAIL_MODE:
         weir__stage_set_mode(stage, message->mode);
-        return true;
-    case WEIR__MAIL_FINISH:
-        weir__stage_finish(stage, true);
         return true;
     case WEIR__MAIL_QUERY:
         message->query.function(stage, message->from,
@@ -164,57 +158,42 @@ void weir__message_bounce(struct weir__host *host, struct weir__message *message
 
 /* ---- timers -------------------------------------------------------------- */
 
-static void unlink_timer(struct weir__message *message) {
-    weir_stage *stage = message->armed.stage;
-    if (message->armed.previous != NULL) {
-        message->armed.previous->armed.next = message->armed.next;
-    } else {
-        stage->timers = message->armed.next;
-    }
-    if (message->armed.next != NULL) {
-        message->armed.next->armed.previous = message->armed.previous;
-    }
-}
-
 void weir__stage_arm(weir_stage *stage, struct weir__message *message) {
-    uint64_t due = message->armed.timer.due_ns;
-    message->armed.stage = stage;
-    message->armed.previous = NULL;
-    message->armed.next = stage->timers;
-    if (stage->timers != NULL) {
-        stage->timers->armed.previous = message;
-    }
-    stage->timers = message;
-    weir__timers_add(&stage->host->timers, &message->armed.timer, due);
+    struct weir__armed *armed = &message->armed;
+    uint64_t due = armed->timer.due_ns;
+    armed->stage = stage;
+    weir__index_add(&stage->timers, &armed->node, armed->node.number);
+    weir__timers_add(&stage->host->timers, &armed->timer, due);
 }
 
 void weir__stage_timer_due(struct weir__timer *timer) {
     struct weir__message *message = WEIR__CONTAINER_OF(timer, struct weir__message, armed.timer);
-    unlink_timer(message);
-    weir__timers_remove(&message->armed.stage->host->timers, timer);
-    weir__stage_info_due(message->armed.stage, message);
+    weir_stage *stage = message->armed.stage;
+    weir__index_remove(&stage->timers, &message->armed.node);
+    weir__timers_remove(&stage->host->timers, timer);
+    weir__stage_info_due(stage, message);
 }
 
-static void drop_timer(weir_stage *stage, struct weir__message *message) {
-    unlink_timer(message);
+/* It is in the stage's index no more. */
+static void drop_timer(void *context, struct weir__index_node *node) {
+    weir_stage *stage = context;
+    struct weir__message *message = WEIR__CONTAINER_OF(node, struct weir__message, armed.node);
     weir__timers_remove(&stage->host->timers, &message->armed.timer);
     used_up(stage, message);
 }
 
 bool weir__stage_disarm(weir_stage *stage, uint64_t id) {
-    for (struct weir__message *timer = stage->timers; timer != NULL; timer = timer->armed.next) {
-        if (timer->armed.id == id) {
-            drop_timer(stage, timer);
-            return true;
-        }
+    struct weir__index_node *node = weir__index_find(&stage->timers, id);
+    if (node == NULL) {
+        return false;
     }
-    return false;
+    weir__index_remove(&stage->timers, node);
+    drop_timer(stage, node);
+    return true;
 }
 
 void weir__stage_drop_timers(weir_stage *stage) {
-    while (stage->timers != NULL) {
-        drop_timer(stage, stage->timers);
-    }
+    weir__index_empty(&stage->timers, drop_timer, stage);
 }
 
 /* ---- answers that wait for the callback's end ---------------------------- */
@@ -241,11 +220,12 @@ weir_status weir_reply_after(weir_stage *self, weir_from from, const void *answe
     if (bytes > 0) {
         memcpy(reply->answer, answer, bytes);
     }
-    struct weir__reply **end = &self->replies;
-    while (*end != NULL) {
-        end = &(*end)->next;
+    if (self->replies == NULL) {
+        self->replies = reply;
+    } else {
+        self->last_reply->next = reply;
     }
-    *end = reply;
+    self->last_reply = reply;
     return WEIR_OK;
 }
 

@@ -167,6 +167,8 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
     stage->as_genstage = options->as_genstage;
     stage->drop_unheard = options->drop_unheard;
     stage->discard_returned = options->discard_returned;
+    weir__index_open(&stage->timers, host->allocator);
+    weir__index_open(&stage->watching, host->allocator);
     open_queues(stage, options);
     weir_status status = open_dispatcher(stage, options);
     if (status != WEIR_OK) {
@@ -320,6 +322,8 @@ static void close_block(weir_stage *stage, struct weir__block **block) {
 
 void weir__stage_free(weir_stage *stage) {
     struct weir__host *host = stage->host;
+    weir__index_close(&stage->timers);
+    weir__index_close(&stage->watching);
     close_block(stage, &stage->open);
     close_block(stage, &stage->keep);
     weir__queue_close(&stage->emission, &host->pool);

@@ -7,7 +7,8 @@
 #ifndef WEIR__STAGE_MESSAGE_H
 #define WEIR__STAGE_MESSAGE_H
 
-#include "ring/mail.h"
+#include "memory/index.h"
+#include "ring/mailbox.h"
 #include "ring/timers.h"
 
 #include <stdalign.h>
@@ -16,22 +17,21 @@
  * stage.  argument: the address of the payload, when the message has one. */
 typedef void weir__query(weir_stage *stage, weir_from from, uint64_t argument);
 
-/* A timer that has been armed is on its stage's list. */
+/* A timer that has been armed is in its stage's index. */
 struct weir__armed {
     struct weir__timer timer;
     weir_stage *stage;
-    struct weir__message *next;
-    struct weir__message *previous;
-    uint64_t id;
+    struct weir__index_node node; /* its number is the timer's id */
 };
 
 struct weir__message {
-    struct weir__mail mail; /* kinds STOP..QUERY                                      */
-    uint64_t count;         /* CALL, CAST, INFO, TIMER, QUERY: bytes; ASK: events;    */
-                            /* TIMER_CANCEL: its id                                   */
-    weir_from from;         /* CALL, QUERY: who waits                                 */
-    weir_reason reason;     /* STOP, CANCEL                                           */
-    weir_demand_mode mode;  /* MODE                                                   */
+    struct weir__mail mail;     /* kinds CALL..QUERY                                      */
+    uint64_t count;             /* CALL, CAST, INFO, TIMER, QUERY: bytes; ASK: events;    */
+                                /* TIMER_CANCEL: its id                                   */
+    weir_from from;             /* CALL, QUERY: who waits                                 */
+    weir_reason reason;         /* CANCEL                                                 */
+    weir_demand_mode mode;      /* MODE                                                   */
+    enum weir__counted counted; /* among which of its stage's                         */
     union {
         weir_subscription subscription; /* ASK, CANCEL                    */
         struct weir__armed armed;       /* TIMER                          */

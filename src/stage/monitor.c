@@ -11,29 +11,26 @@
     ((struct weir__monitor *)(void *)((unsigned char *)(mail)-offsetof(struct weir__monitor, \
                                                                        member)))
 
-static struct weir__monitor **list_of(weir_stage *stage, enum weir__monitor_side side) {
-    return side == WEIR__WATCHING ? &stage->watching : &stage->watchers;
+static void link(weir_stage *watched, struct weir__monitor *monitor) {
+    monitor->previous = NULL;
+    monitor->next = watched->watchers;
+    if (monitor->next != NULL) {
+        monitor->next->previous = monitor;
+    }
+    watched->watchers = monitor;
+    monitor->listed[WEIR__WATCHED] = true;
 }
 
-static void link(weir_stage *stage, struct weir__monitor *monitor, enum weir__monitor_side side) {
-    struct weir__monitor **list = list_of(stage, side);
-    monitor->previous[side] = NULL;
-    monitor->next[side] = *list;
-    if (*list != NULL) {
-        (*list)->previous[side] = monitor;
+static void unlink(weir_stage *watched, struct weir__monitor *monitor) {
+    if (monitor->previous != NULL) {
+        monitor->previous->next = monitor->next;
+    } else {
+        watched->watchers = monitor->next;
     }
-    *list = monitor;
-    monitor->listed[side] = true;
-}
-
-static void unlink(weir_stage *stage, struct weir__monitor *monitor, enum weir__monitor_side side) {
-    struct weir__monitor *before = monitor->previous[side];
-    struct weir__monitor *after = monitor->next[side];
-    *(before != NULL ? &before->next[side] : list_of(stage, side)) = after;
-    if (after != NULL) {
-        after->previous[side] = before;
+    if (monitor->next != NULL) {
+        monitor->next->previous = monitor->previous;
     }
-    monitor->listed[side] = false;
+    monitor->listed[WEIR__WATCHED] = false;
 }
 
 static void release(const struct weir__host *host, struct weir__monitor *monitor) {
@@ -59,9 +56,12 @@ static void notify(struct weir__monitor *monitor, weir_reason reason) {
     send(monitor->watcher_bell, &monitor->watch, WEIR__MAIL_NOTICE, monitor->watcher);
 }
 
-/* With the watcher side's reference. */
-static void unwatch(weir_stage *stage, struct weir__monitor *monitor) {
-    unlink(stage, monitor, WEIR__WATCHING);
+/* The watcher has lost interest, and its index forgets the monitor.  With the watcher
+ * side's reference. */
+static void unwatch(void *context, struct weir__index_node *node) {
+    struct weir__monitor *monitor = WEIR__CONTAINER_OF(node, struct weir__monitor, node);
+    (void)context;
+    monitor->listed[WEIR__WATCHING] = false;
     send(monitor->watched_bell, &monitor->unwatch, WEIR__MAIL_UNWATCH, monitor->watched);
 }
 
@@ -82,16 +82,16 @@ weir_status weir__stage_watch(weir_stage *self, weir_ref stage, bool recall, wei
     if (monitor == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory to watch a stage");
     }
-    monitor->id = ++self->monitors;
     monitor->recall = recall;
     monitor->watcher = self->ref;
     monitor->watched = stage;
     monitor->watcher_bell = self->host->bell;
     monitor->watched_bell = bell;
     monitor->refs = 2;
-    link(self, monitor, WEIR__WATCHING);
+    monitor->listed[WEIR__WATCHING] = true;
+    weir__index_add(&self->watching, &monitor->node, ++self->monitors);
     if (out != NULL) {
-        out->id = monitor->id;
+        out->id = monitor->node.number;
     }
     if (weir__starting == self) { /* a notice must not come before the stage does */
         monitor->watch.kind = WEIR__MAIL_WATCH_LATER;
@@ -107,11 +107,10 @@ weir_status weir_monitor_stage(weir_stage *self, weir_ref stage, weir_monitor *o
 }
 
 weir_status weir_demonitor(weir_stage *self, weir_monitor monitor) {
-    for (struct weir__monitor *own = self->watching; own != NULL; own = own->next[WEIR__WATCHING]) {
-        if (own->id == monitor.id) {
-            unwatch(self, own);
-            break;
-        }
+    struct weir__index_node *node = weir__index_find(&self->watching, monitor.id);
+    if (node != NULL) {
+        weir__index_remove(&self->watching, node);
+        unwatch(self, node);
     }
     return WEIR_OK;
 }
@@ -120,7 +119,8 @@ weir_status weir_demonitor(weir_stage *self, weir_monitor monitor) {
 
 static void noticed(weir_stage *stage, struct weir__monitor *monitor) {
     if (monitor->listed[WEIR__WATCHING]) {
-        unlink(stage, monitor, WEIR__WATCHING);
+        weir__index_remove(&stage->watching, &monitor->node);
+        monitor->listed[WEIR__WATCHING] = false;
         weir_ref watched = monitor->watched;
         weir_reason reason = monitor->reason;
         release(stage->host, monitor); /* the watcher's side */
@@ -136,7 +136,7 @@ void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail) {
         watch(MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_WATCH:
-        link(stage, MONITOR_OF(mail, watch), WEIR__WATCHED);
+        link(stage, MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_NOTICE:
         monitor = MONITOR_OF(mail, watch);
@@ -146,7 +146,7 @@ void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail) {
     default:
         monitor = MONITOR_OF(mail, unwatch);
         if (monitor->listed[WEIR__WATCHED]) {
-            unlink(stage, monitor, WEIR__WATCHED);
+            unlink(stage, monitor);
             release(stage->host, monitor); /* the watched side's */
         }
         release(stage->host, monitor); /* the watcher's */
@@ -178,10 +178,8 @@ void weir__monitor_bounce(struct weir__host *host, struct weir__mail *mail) {
 void weir__stage_end_monitors(weir_stage *stage) {
     while (stage->watchers != NULL) {
         struct weir__monitor *monitor = stage->watchers;
-        unlink(stage, monitor, WEIR__WATCHED);
+        unlink(stage, monitor);
         notify(monitor, stage->reason);
     }
-    while (stage->watching != NULL) {
-        unwatch(stage, stage->watching);
-    }
+    weir__index_empty(&stage->watching, unwatch, stage);
 }

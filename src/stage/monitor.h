@@ -2,8 +2,8 @@
  * Monitors: how a stage learns that another has stopped.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A monitor is one piece of memory that is on two lists, each of one worker's:
- * `watching` of who watches and `watchers` of whom he watches.  Between them go
+ * A monitor is one piece of memory in two places, each of one worker's: the index
+ * `watching` of who watches and the list `watchers` of whom he watches.  Between them go
  * three pieces of mail, each sent at most once and each handing over a reference:
  *
  *   WATCH    to the watched: be on its list           (the watched side's)
@@ -11,7 +11,8 @@
  *   UNWATCH  to the watched: the watcher has lost     (the watcher side's)
  *            interest, or has stopped
  *
- *   writers of next/previous[0]  the watcher's worker;  of [1]  the watched's
+ *   writers of node, listed[0]                 the watcher's worker
+ *   writers of next, previous and listed[1]    the watched's
  *
  * refs is 2: one for each side.  Mail to a side that is gone is bounced, and a
  * WATCH that is bounced becomes a NOTICE (of NOPROC, unless `recall`).  The last to let go frees.
@@ -20,13 +21,14 @@
 #ifndef WEIR__STAGE_MONITOR_H
 #define WEIR__STAGE_MONITOR_H
 
+#include "memory/index.h"
 #include "ring/mail.h"
 
 enum weir__monitor_side { WEIR__WATCHING, WEIR__WATCHED };
 
 struct weir__monitor {
-    uint64_t id;
-    bool recall; /* constant: weir__stage_watch */
+    struct weir__index_node node; /* of the watcher; its number is the monitor's id */
+    bool recall;                  /* constant: weir__stage_watch */
     weir_ref watcher;
     weir_ref watched;
     struct weir__bell *watcher_bell;
@@ -34,10 +36,10 @@ struct weir__monitor {
     uint32_t refs;           /* atomic */
     struct weir__mail watch; /* WATCH_LATER, WATCH, NOTICE: one after the other */
     struct weir__mail unwatch;
-    weir_reason reason;            /* with NOTICE */
-    struct weir__monitor *next[2]; /* by side */
-    struct weir__monitor *previous[2];
-    bool listed[2];
+    weir_reason reason;         /* with NOTICE */
+    struct weir__monitor *next; /* of the watched */
+    struct weir__monitor *previous;
+    bool listed[2]; /* by side */
 };
 
 #endif

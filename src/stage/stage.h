@@ -121,9 +121,10 @@ struct weir_stage {
     size_t takes_bytes;                 /* the only size of event it takes; 0: any */
 
     /* control */
-    struct weir__message *timers;                /* armed                               */
-    struct weir__monitor *watching;              /* other stages                        */
+    struct weir__index timers;                   /* armed, by id                        */
+    struct weir__index watching;                 /* other stages: monitors by id        */
     struct weir__monitor *watchers;              /* this one                            */
+    struct weir__reply *last_reply;              /* of replies, unless they are NULL    */
     uint64_t monitors;                           /* made: their ids                     */
     void (*drained)(weir_stage *stage);          /* a part's: it is to finish   */
     bool (*may_finish)(const weir_stage *stage); /* a part's: it holds nothing */

@@ -47,6 +47,7 @@ static struct weir__slot *take(int worker) {
 }
 
 static void give(int worker, struct weir__slot *slot) {
+    weir__registry_end(slot);
     weir__registry_give(slot, &f.free_slots[worker]);
 }
 

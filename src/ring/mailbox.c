@@ -1,0 +1,104 @@
+/*
+ * The mailbox: see mailbox.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ring/mailbox.h"
+
+#include "base/check.h"
+
+enum { TOLD_STOP = 1, TOLD_FINISH = 2, TOLD_OPEN = 4, TOLD_BITS = 3 };
+
+/* A count of nothing: the lower half is the number, and bit 32 says that it is open. */
+static uint64_t count_of(uint64_t generation) {
+    return generation << 33 | (uint64_t)1 << 32;
+}
+
+static bool counts_for(uint64_t word, uint64_t generation) {
+    return word >> 32 == count_of(generation) >> 32;
+}
+
+static void open_counter(struct weir__counter *counter, uint64_t generation, uint64_t limit) {
+    weir__store_relaxed_u64(&counter->limit, limit);
+    weir__store_relaxed_u64(&counter->count, count_of(generation));
+}
+
+void weir__mailbox_open(struct weir__mailbox *box, weir_ref ref, uint64_t generation,
+                        uint64_t messages_limit, uint64_t timers_limit) {
+    WEIR__CHECK(weir__mailbox_home(box));
+    box->stop = (struct weir__mail){.to = ref, .kind = WEIR__MAIL_STOP};
+    box->finish = (struct weir__mail){.to = ref, .kind = WEIR__MAIL_FINISH};
+    open_counter(&box->messages, generation, messages_limit);
+    open_counter(&box->timers, generation, timers_limit);
+    weir__store_relaxed_u64(&box->told, generation << TOLD_BITS | TOLD_OPEN);
+}
+
+static struct weir__counter *counter_of(struct weir__mailbox *box, enum weir__counted as) {
+    WEIR__CHECK(as != WEIR__UNCOUNTED);
+    return as == WEIR__COUNTED_TIMER ? &box->timers : &box->messages;
+}
+
+enum weir__counting weir__mailbox_count(struct weir__mailbox *box, enum weir__counted as,
+                                        uint64_t generation) {
+    struct weir__counter *counter = counter_of(box, as);
+    uint64_t word = weir__load_relaxed_u64(&counter->count);
+    uint64_t limit = weir__load_relaxed_u64(&counter->limit);
+    do {
+        if (!counts_for(word, generation)) {
+            return WEIR__COUNT_GONE;
+        }
+        if ((uint32_t)word >= limit) {
+            return WEIR__COUNT_FULL;
+        }
+    } while (!weir__cas_u64(&counter->count, &word, word + 1)); /* only counted: no order */
+    return WEIR__COUNT_DONE;
+}
+
+void weir__mailbox_count_off(struct weir__mailbox *box, enum weir__counted as,
+                             uint64_t generation) {
+    struct weir__counter *counter = counter_of(box, as);
+    uint64_t word = weir__load_relaxed_u64(&counter->count);
+    while (counts_for(word, generation) && !weir__cas_u64(&counter->count, &word, word - 1)) {}
+}
+
+bool weir__mailbox_tell(struct weir__mailbox *box, uint64_t generation, enum weir__mail_kind kind,
+                        weir_reason reason, struct weir__mail **mail) {
+    bool stops = kind == WEIR__MAIL_STOP;
+    uint64_t bit = stops ? TOLD_STOP : TOLD_FINISH;
+    uint64_t word = weir__load_relaxed_u64(&box->told);
+    do {
+        if ((word & TOLD_OPEN) == 0 || word >> TOLD_BITS != generation) {
+            return false;
+        }
+    } while (!weir__cas_u64(&box->told, &word, word | bit)); /* P1 -> P2, P3 -> P4 */
+    bool mine = (word & bit) == 0;
+    if (mine && stops) {
+        box->reason = reason;
+    }
+    *mail = !mine ? NULL : stops ? &box->stop : &box->finish;
+    return true;
+}
+
+struct weir__mailbox *weir__mailbox_of(struct weir__mail *mail) {
+    return mail->kind == WEIR__MAIL_STOP ? WEIR__CONTAINER_OF(mail, struct weir__mailbox, stop)
+                                         : WEIR__CONTAINER_OF(mail, struct weir__mailbox, finish);
+}
+
+weir_reason weir__mailbox_take(struct weir__mail *mail) {
+    struct weir__mailbox *box = weir__mailbox_of(mail);
+    bool stops = mail->kind == WEIR__MAIL_STOP; /* else `reason` may be being written */
+    weir_reason reason = stops ? box->reason : WEIR_REASON_NORMAL;
+    if ((weir__load_relaxed_u64(&box->told) & TOLD_OPEN) == 0) { /* nobody else's */
+        WEIR__CHECK(box->away > 0);
+        box->away--;
+    } else { /* from here on it may be sent again */
+        weir__fetch_sub_u64(&box->told, stops ? TOLD_STOP : TOLD_FINISH); /* P1 -> P2 */
+    }
+    return reason;
+}
+
+void weir__mailbox_close(struct weir__mailbox *box) {
+    weir__store_relaxed_u64(&box->messages.count, 0);
+    weir__store_relaxed_u64(&box->timers.count, 0);
+    uint64_t word = weir__exchange_u64(&box->told, 0); /* P3 -> P4 */
+    box->away = (word & TOLD_STOP ? 1 : 0) + (word & TOLD_FINISH ? 1 : 0);
+}

@@ -1,0 +1,99 @@
+/*
+ * The mailbox: how many messages may wait for a stage, and the mail that always may.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * It lies in a slot of the registry, which outlives the stages in it, so a sender
+ * never touches a stage.  Each word says in its upper part whose it is at present:
+ *
+ *   count  generation << 33 | 1 << 32 | messages, or timers, sent and not yet used up
+ *   told   generation << 3 | 4 | STOP, FINISH: whether that mail is on its way
+ *
+ * Who comes too late finds another generation, or 0: closed, and changes nothing: what
+ * was counted for one stage is counted off for that one, and no other sees it.
+ *
+ * A message is counted before it is sent, by its sender, and counted off once, by who
+ * frees it.  STOP and FINISH are one node each.  Who sets a node's bit sends it; who
+ * finds the bit set relies on the mail that is on its way, to the same stage.  The
+ * worker clears the bit when it has taken what the node says, at the stage's turn.
+ * When the stage ends the word is closed; a node that is still on its way then must
+ * come home before the next stage has the mailbox.
+ *
+ *   writers of count, told    anybody, while the generation is theirs (CAS); the worker
+ *                             closes; who starts the next stage opens, when all is home
+ *   writers of limit          who starts the stage
+ *   writers of the nodes and  who has set the bit, until it is sent; then the worker,
+ *     `reason`                until it clears the bit
+ *
+ * Ordering
+ *   P1 -> P2  bit cleared -> bit set (both RMW): the worker is done with the node and
+ *             has read `reason`.  (What is written is published with the node: S1 -> S2.)
+ *   P3 -> P4  bit set, or set again -> closed (both RMW): who waits for the stage's end
+ *             has said so before (ring/call.h); the sweep that follows closing sees it.
+ *   Counts are only counted.  Limits are published with the stage's reference.
+ * Model: tests/model/mailbox.pml.  Progress: lock-free.
+ * Wrap: a generation is told by its lower 31 bits in a count.  A sender that stood
+ * still there while 2^31 stages were started could be counted for another; it is
+ * counted off likewise.
+ */
+#ifndef WEIR__RING_MAILBOX_H
+#define WEIR__RING_MAILBOX_H
+
+#include "ring/mail.h"
+
+/* What a message counts as. */
+enum weir__counted { WEIR__UNCOUNTED, WEIR__COUNTED_MESSAGE, WEIR__COUNTED_TIMER };
+
+enum weir__counting { WEIR__COUNT_DONE, WEIR__COUNT_FULL, WEIR__COUNT_GONE };
+
+struct weir__counter {
+    uint64_t count;
+    uint64_t limit;
+};
+
+struct weir__mailbox {
+    WEIR__APART struct weir__counter messages; /* all of it atomic */
+    struct weir__counter timers;
+    uint64_t told; /* atomic */
+    struct weir__mail stop;
+    struct weir__mail finish;
+    weir_reason reason; /* with STOP                                          */
+    uint32_t away;      /* the worker's: nodes on their way to a stage that has ended */
+};
+
+/* Before the stage of that reference is known to anybody.  Nothing is away. */
+void weir__mailbox_open(struct weir__mailbox *box, weir_ref ref, uint64_t generation,
+                        uint64_t messages_limit, uint64_t timers_limit);
+
+/* Any thread: counts a message that it is about to send / one that has been freed, or was
+ * not sent.  Not for UNCOUNTED. */
+enum weir__counting weir__mailbox_count(struct weir__mailbox *box, enum weir__counted as,
+                                        uint64_t generation);
+void weir__mailbox_count_off(struct weir__mailbox *box, enum weir__counted as, uint64_t generation);
+
+/*
+ * Any thread: the stage is to be told to stop, with the reason, or to finish.  The mail
+ * to send goes to *mail; NULL: such mail is on its way.  false: the stage has gone.
+ */
+bool weir__mailbox_tell(struct weir__mailbox *box, uint64_t generation, enum weir__mail_kind kind,
+                        weir_reason reason, struct weir__mail **mail);
+
+/* True for STOP and FINISH. */
+static inline bool weir__mailbox_owns(const struct weir__mail *mail) {
+    return mail->kind == WEIR__MAIL_STOP || mail->kind == WEIR__MAIL_FINISH;
+}
+
+/* The mailbox that such mail came from. */
+struct weir__mailbox *weir__mailbox_of(struct weir__mail *mail);
+
+/* The worker: such mail has come home, and may be sent again.  Returns STOP's reason. */
+weir_reason weir__mailbox_take(struct weir__mail *mail);
+
+/* The worker, or who could not start the stage: nobody sends to it any more. */
+void weir__mailbox_close(struct weir__mailbox *box);
+
+/* The worker: true when the closed mailbox may be opened for another stage. */
+static inline bool weir__mailbox_home(const struct weir__mailbox *box) {
+    return box->away == 0;
+}
+
+#endif

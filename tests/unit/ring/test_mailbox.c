@@ -1,0 +1,223 @@
+/*
+ * Goal: a mailbox counts exactly up to its limits, for the stage that has it and no
+ * other; STOP and FINISH are sent whenever nothing of the kind is on its way.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Method: by hand, stage after stage in one mailbox; then threads that count and tell
+ * while a worker takes the mail, and stages follow each other.
+ */
+#include "ring/mailbox.h"
+
+#include "os/thread.h"
+#include "support/cmocka.h"
+
+#include <string.h>
+
+static const enum weir__counted MESSAGE = WEIR__COUNTED_MESSAGE, TIMER = WEIR__COUNTED_TIMER;
+
+static struct weir__mailbox box;
+
+static void open_box(uint64_t generation, uint64_t messages, uint64_t timers) {
+    weir__mailbox_open(&box, (weir_ref){generation << 22}, generation, messages, timers);
+}
+
+static int count(enum weir__counted as, uint64_t generation) {
+    return (int)weir__mailbox_count(&box, as, generation);
+}
+
+/* The mail to send; NULL: none. */
+static struct weir__mail *tell(uint64_t generation, enum weir__mail_kind kind, weir_reason reason) {
+    struct weir__mail *mail = NULL;
+    assert_true(weir__mailbox_tell(&box, generation, kind, reason, &mail));
+    return mail;
+}
+
+static int begin(void **state) {
+    (void)state;
+    memset(&box, 0, sizeof box);
+    return 0;
+}
+
+static void counts_up_to_the_limit(void **state) {
+    (void)state;
+    open_box(7, 3, 1);
+    for (int i = 0; i < 3; i++) assert_int_equal(count(MESSAGE, 7), WEIR__COUNT_DONE);
+    assert_int_equal(count(MESSAGE, 7), WEIR__COUNT_FULL);
+    assert_int_equal(count(TIMER, 7), WEIR__COUNT_DONE); /* each in its own room */
+    assert_int_equal(count(TIMER, 7), WEIR__COUNT_FULL);
+    weir__mailbox_count_off(&box, MESSAGE, 7);
+    assert_int_equal(count(TIMER, 7), WEIR__COUNT_FULL);
+    assert_int_equal(count(MESSAGE, 7), WEIR__COUNT_DONE);
+    assert_int_equal(count(MESSAGE, 7), WEIR__COUNT_FULL);
+}
+
+static void another_stage_is_not_counted_for(void **state) {
+    (void)state;
+    open_box(7, 2, 2);
+    assert_int_equal(count(MESSAGE, 7), WEIR__COUNT_DONE);
+    assert_int_equal(count(MESSAGE, 6), WEIR__COUNT_GONE);
+    weir__mailbox_close(&box);
+    assert_int_equal(count(MESSAGE, 7), WEIR__COUNT_GONE);
+    assert_int_equal(count(MESSAGE, 0), WEIR__COUNT_GONE);
+    assert_int_equal(count(MESSAGE, (uint64_t)1 << 32), WEIR__COUNT_GONE);
+    open_box(9, 2, 2);
+    assert_int_equal(count(MESSAGE, 9), WEIR__COUNT_DONE);
+    weir__mailbox_count_off(&box, MESSAGE, 7); /* of the last one: it comes late */
+    assert_int_equal(count(MESSAGE, 9), WEIR__COUNT_DONE);
+    assert_int_equal(count(MESSAGE, 9), WEIR__COUNT_FULL);
+    assert_int_equal(count(MESSAGE, 7), WEIR__COUNT_GONE);
+}
+
+static void the_widest_limit_and_generation(void **state) {
+    (void)state;
+    const uint64_t generation = ((uint64_t)1 << 42) - 1;
+    open_box(generation, UINT32_MAX / 2, UINT32_MAX / 2);
+    assert_int_equal(count(MESSAGE, generation), WEIR__COUNT_DONE);
+    assert_int_equal(count(MESSAGE, generation - 1), WEIR__COUNT_GONE);
+    box.messages.count += UINT32_MAX / 2 - 2; /* as if so many had come */
+    assert_int_equal(count(MESSAGE, generation), WEIR__COUNT_DONE);
+    assert_int_equal(count(MESSAGE, generation), WEIR__COUNT_FULL);
+    struct weir__mail *mail = tell(generation, WEIR__MAIL_STOP, WEIR_REASON_MAX);
+    assert_ptr_equal(weir__mailbox_of(mail), &box);
+    assert_int_equal(weir__mailbox_take(mail), WEIR_REASON_MAX);
+}
+
+static void the_first_stop_says_why(void **state) {
+    (void)state;
+    open_box(7, 1, 1);
+    struct weir__mail *stop = tell(7, WEIR__MAIL_STOP, WEIR_REASON_USER);
+    assert_int_equal(stop->kind, WEIR__MAIL_STOP);
+    assert_int_equal(stop->to.bits, (uint64_t)7 << 22);
+    assert_null(tell(7, WEIR__MAIL_STOP, WEIR_REASON_NORMAL)); /* one is on its way */
+    struct weir__mail *finish = tell(7, WEIR__MAIL_FINISH, WEIR_REASON_NORMAL);
+    assert_int_equal(finish->kind, WEIR__MAIL_FINISH);
+    assert_null(tell(7, WEIR__MAIL_FINISH, WEIR_REASON_NORMAL));
+    assert_int_equal(weir__mailbox_take(stop), WEIR_REASON_USER);
+    assert_null(tell(7, WEIR__MAIL_FINISH, WEIR_REASON_NORMAL));
+    assert_ptr_equal(tell(7, WEIR__MAIL_STOP, WEIR_REASON_SHUTDOWN), stop); /* home: again */
+    assert_int_equal(weir__mailbox_take(stop), WEIR_REASON_SHUTDOWN);
+    weir__mailbox_take(finish);
+    weir__mailbox_close(&box);
+    assert_true(weir__mailbox_home(&box));
+}
+
+static void who_comes_too_late_tells_nobody(void **state) {
+    (void)state;
+    struct weir__mail *mail;
+    open_box(7, 1, 1);
+    assert_false(weir__mailbox_tell(&box, 6, WEIR__MAIL_STOP, WEIR_REASON_USER, &mail));
+    weir__mailbox_close(&box);
+    assert_true(weir__mailbox_home(&box));
+    assert_false(weir__mailbox_tell(&box, 7, WEIR__MAIL_STOP, WEIR_REASON_USER, &mail));
+    assert_false(weir__mailbox_tell(&box, 0, WEIR__MAIL_STOP, WEIR_REASON_USER, &mail));
+    open_box(8, 1, 1);
+    assert_false(weir__mailbox_tell(&box, 7, WEIR__MAIL_FINISH, WEIR_REASON_USER, &mail));
+    assert_non_null(tell(8, WEIR__MAIL_STOP, WEIR_REASON_NORMAL));
+}
+
+static void mail_on_its_way_comes_home_first(void **state) {
+    (void)state;
+    open_box(7, 1, 1);
+    struct weir__mail *stop = tell(7, WEIR__MAIL_STOP, WEIR_REASON_USER);
+    struct weir__mail *finish = tell(7, WEIR__MAIL_FINISH, WEIR_REASON_USER);
+    weir__mailbox_close(&box);
+    assert_false(weir__mailbox_home(&box));
+    weir__mailbox_take(finish);
+    assert_false(weir__mailbox_home(&box));
+    assert_int_equal(weir__mailbox_take(stop), WEIR_REASON_USER);
+    assert_true(weir__mailbox_home(&box));
+    open_box(8, 1, 1);
+    assert_ptr_equal(tell(8, WEIR__MAIL_STOP, WEIR_REASON_USER), stop);
+}
+
+/* ---- threads --------------------------------------------------------------- */
+
+enum { SENDERS = 3, STAGES = 30, LIMIT = 4 };
+
+static struct {
+    struct weir__bell bell;
+    uint64_t generation; /* atomic: of the stage that lives */
+    uint64_t waiting;    /* atomic: counted, as the senders see it */
+    uint64_t wrong;      /* atomic */
+    uint32_t over;       /* atomic */
+} crowd;
+
+/* Counts for a stage that may end meanwhile, and counts off likewise. */
+static void count_some(uint64_t generation) {
+    switch (weir__mailbox_count(&box, WEIR__COUNTED_MESSAGE, generation)) {
+    case WEIR__COUNT_DONE:
+        if (weir__fetch_add_u64(&crowd.waiting, 1) >= SENDERS) {
+            weir__fetch_add_u64(&crowd.wrong, 1);
+        }
+        weir__fetch_sub_u64(&crowd.waiting, 1);
+        weir__mailbox_count_off(&box, WEIR__COUNTED_MESSAGE, generation);
+        return;
+    case WEIR__COUNT_FULL: /* fewer than the limit are ever counted at once */
+        weir__fetch_add_u64(&crowd.wrong, 1);
+        return;
+    default:
+        return;
+    }
+}
+
+static void send_often(void *argument) {
+    uint64_t number = (uint64_t)(uintptr_t)argument;
+    while (weir__load_relaxed_u32(&crowd.over) == 0) {
+        uint64_t generation = weir__load_acquire_u64(&crowd.generation);
+        struct weir__mail *mail;
+        count_some(generation);
+        /* The reason names the stage, so that the worker knows whether it is for that one. */
+        if (number > 0 &&
+            weir__mailbox_tell(&box, generation, WEIR__MAIL_STOP, (weir_reason)generation, &mail)) {
+            if (mail != NULL) weir__mail_send(&crowd.bell, mail);
+        }
+    }
+}
+
+/* Takes what has come; true when the stage of that generation was told to stop. */
+static bool take_mail(uint64_t generation) {
+    bool stopped = false;
+    for (struct weir__mail *mail = weir__mail_take(&crowd.bell); mail != NULL;) {
+        struct weir__mail *next = mail->next;
+        if ((uint64_t)weir__mailbox_take(mail) != generation) weir__fetch_add_u64(&crowd.wrong, 1);
+        stopped = true;
+        mail = next;
+    }
+    return stopped;
+}
+
+static void stages_follow_each_other_amid_senders(void **state) {
+    (void)state;
+    struct weir__thread threads[SENDERS];
+    memset(&crowd, 0, sizeof crowd);
+    weir__bell_open(&crowd.bell);
+    for (int i = 0; i < SENDERS; i++) {
+        assert_int_equal(
+            weir__thread_start(&threads[i], "sender", send_often, (void *)(uintptr_t)i), 0);
+    }
+    for (uint64_t generation = 1; generation <= STAGES; generation++) {
+        open_box(generation, LIMIT, LIMIT);
+        weir__store_release_u64(&crowd.generation, generation);
+        for (int stops = 0; stops < 3; weir__thread_yield()) {
+            stops += take_mail(generation) ? 1 : 0;
+        }
+        weir__mailbox_close(&box);
+        for (; !weir__mailbox_home(&box); weir__thread_yield()) take_mail(generation);
+    }
+    weir__store_relaxed_u32(&crowd.over, 1);
+    for (int i = 0; i < SENDERS; i++) weir__thread_join(&threads[i]);
+    assert_int_equal(crowd.wrong, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(counts_up_to_the_limit, begin),
+        cmocka_unit_test_setup(another_stage_is_not_counted_for, begin),
+        cmocka_unit_test_setup(the_widest_limit_and_generation, begin),
+        cmocka_unit_test_setup(the_first_stop_says_why, begin),
+        cmocka_unit_test_setup(who_comes_too_late_tells_nobody, begin),
+        cmocka_unit_test_setup(mail_on_its_way_comes_home_first, begin),
+        cmocka_unit_test_setup(stages_follow_each_other_amid_senders, begin),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
