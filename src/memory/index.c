@@ -1,0 +1,130 @@
+/*
+ * The index: see index.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "memory/index.h"
+
+#include "base/check.h"
+#include "memory/allocator.h"
+
+/*
+ * A chain of a few is found through sooner than a bucket that is not in the cache.
+ * Many stages have a timer or two: those need no table.
+ */
+enum { CHAIN = 8, BITS_FIRST = 4, BITS_MORE = 2, BITS_KEPT = 10, BITS_LAST = 40 };
+
+static size_t table_bytes(unsigned bits) {
+    return sizeof(struct weir__index_node *) << bits;
+}
+
+void weir__index_open(struct weir__index *index, const struct weir__allocator *allocator) {
+    *index = (struct weir__index){.allocator = allocator};
+}
+
+static void free_table(struct weir__index *index) {
+    if (index->buckets != NULL) {
+        weir__free(index->allocator, index->buckets, table_bytes(index->bits));
+    }
+    index->buckets = NULL;
+    index->bits = 0;
+}
+
+void weir__index_close(struct weir__index *index) {
+    free_table(index);
+    weir__index_open(index, index->allocator);
+}
+
+/* Numbers that are counted up, by whatever step, are spread evenly by this factor
+ * (2^64 over the golden ratio), in the upper bits. */
+static struct weir__index_node **bucket(struct weir__index_node **buckets, unsigned bits,
+                                        uint64_t number) {
+    return &buckets[(number * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - bits)];
+}
+
+static struct weir__index_node **chain_of(const struct weir__index *index, uint64_t number) {
+    return index->buckets == NULL ? (struct weir__index_node **)&index->only
+                                  : bucket(index->buckets, index->bits, number);
+}
+
+static void push(struct weir__index_node **chain, struct weir__index_node *node) {
+    node->next = *chain;
+    *chain = node;
+}
+
+static struct weir__index_node *pop(struct weir__index_node **chain) {
+    struct weir__index_node *node = *chain;
+    *chain = node->next;
+    return node;
+}
+
+/* Without memory all stays as it is. */
+static void grow(struct weir__index *index, unsigned bits) {
+    struct weir__index_node **buckets = weir__alloc_zeroed(index->allocator, table_bytes(bits), 64);
+    if (buckets == NULL) {
+        return;
+    }
+    size_t chains = index->buckets == NULL ? 1 : (size_t)1 << index->bits;
+    for (size_t i = 0; i < chains; i++) {
+        struct weir__index_node **chain =
+            index->buckets == NULL ? &index->only : &index->buckets[i];
+        while (*chain != NULL) {
+            struct weir__index_node *node = pop(chain);
+            push(bucket(buckets, bits, node->number), node);
+        }
+    }
+    free_table(index);
+    index->buckets = buckets;
+    index->bits = bits;
+}
+
+void weir__index_add(struct weir__index *index, struct weir__index_node *node, uint64_t number) {
+    if (index->buckets == NULL && index->count >= CHAIN) {
+        grow(index, BITS_FIRST);
+    } else if (index->buckets != NULL && index->count >> index->bits > 0 &&
+               index->bits < BITS_LAST) {
+        grow(index, index->bits + BITS_MORE);
+    }
+    node->number = number;
+    push(chain_of(index, number), node);
+    index->count++;
+}
+
+struct weir__index_node *weir__index_find(const struct weir__index *index, uint64_t number) {
+    struct weir__index_node *node = *chain_of(index, number);
+    while (node != NULL && node->number != number) {
+        node = node->next;
+    }
+    return node;
+}
+
+/* A large table is not kept for nothing. */
+static void removed(struct weir__index *index) {
+    if (index->count == 0 && index->bits > BITS_KEPT) {
+        free_table(index);
+    }
+}
+
+void weir__index_remove(struct weir__index *index, struct weir__index_node *node) {
+    struct weir__index_node **at = chain_of(index, node->number);
+    while (*at != node) {
+        WEIR__CHECK(*at != NULL);
+        at = &(*at)->next;
+    }
+    *at = node->next;
+    index->count--;
+    removed(index);
+}
+
+void weir__index_empty(struct weir__index *index,
+                       void (*gone)(void *context, struct weir__index_node *node), void *context) {
+    size_t chains = index->buckets == NULL ? 1 : (size_t)1 << index->bits;
+    for (size_t i = 0; i < chains; i++) {
+        struct weir__index_node **chain =
+            index->buckets == NULL ? &index->only : &index->buckets[i];
+        while (*chain != NULL) {
+            gone(context, pop(chain));
+        }
+    }
+    index->count = 0;
+    removed(index);
+}
