@@ -211,6 +211,11 @@ uint64_t weir__shared_left(void *state, weir_outlet *consumer, uint64_t taken) {
     return unanswered(pool, (uint64_t)-rest); /* it took what others have asked for */
 }
 
+uint64_t weir__shared_excess(const void *state) {
+    const struct pool *pool = state;
+    return pool->open < 0 ? 0 - (uint64_t)pool->open : 0;
+}
+
 void weir__shared_recalled(void *state, uint64_t count) {
     struct pool *pool = state;
     pool->open += (int64_t)count;

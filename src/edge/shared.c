@@ -255,6 +255,17 @@ uint64_t weir__shared_recall(struct weir__shared *shared, struct weir__queue *ou
     return lost;
 }
 
+bool weir__shared_recall_newest(struct weir__shared *shared, uint64_t count,
+                                struct weir__queue *out, struct weir__pool *pool) {
+    if (!weir__queue_move_tail(&shared->overflow, count, out, pool)) {
+        return false;
+    }
+    if (weir__queue_empty(&shared->overflow)) {
+        weir__store_relaxed_u32(&shared->wants_room, 0); /* its only writer */
+    }
+    return true;
+}
+
 /* ---- a taker's side ------------------------------------------------------ */
 
 static bool has_demand(const struct weir__edge *edge) {
