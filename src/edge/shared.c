@@ -155,7 +155,7 @@ static bool put(struct weir__shared *shared, const struct weir__item *item,
     return weir__queue_push(&shared->overflow, *item);
 }
 
-static bool refill(struct weir__shared *shared) {
+bool weir__shared_refill(struct weir__shared *shared) {
     bool moved = false;
     while (!weir__queue_empty(&shared->overflow)) {
         struct weir__entry *slot = weir__spmc_reserve(&shared->ring);
@@ -188,7 +188,7 @@ uint64_t weir__shared_publish(struct weir__shared *shared, struct weir__queue *q
     if (before && !weir__queue_empty(&shared->overflow)) {
         weir__store_relaxed_u32(&shared->wants_room, 1);
         weir__fence_full(); /* W1 -> W2 */
-        refill(shared);
+        weir__shared_refill(shared);
     }
     return lost;
 }
@@ -197,7 +197,7 @@ bool weir__shared_flush(struct weir__shared *shared, struct weir__edge *edge) {
     uint32_t declined = weir__load_acquire_u32(&edge->ring.consumer.declined); /* D1 -> D2 */
     bool told = declined != edge->declined_seen;
     edge->declined_seen = declined;
-    return refill(shared) || told;
+    return weir__shared_refill(shared) || told;
 }
 
 bool weir__shared_has_room(const struct weir__shared *shared, const struct weir__edge *edge) {

@@ -106,7 +106,10 @@ void weir__shared_unlist(struct weir__shared *shared, struct weir__edge *edge);
 uint64_t weir__shared_publish(struct weir__shared *shared, struct weir__queue *queue,
                               uint64_t count, uint64_t grain, struct weir__pool *pool);
 
-/* Moves overflow to the ring; true when that, or a taker that declined, is to be told. */
+/* Moves overflow to the ring, as far as there is room; true when any moved. */
+bool weir__shared_refill(struct weir__shared *shared);
+
+/* Does that for a taker's look; true when it moved any, or a taker that declined, is to be told. */
 bool weir__shared_flush(struct weir__shared *shared, struct weir__edge *edge);
 
 /* True when there is room for the overflow, or a taker has declined. */

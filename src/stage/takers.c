@@ -78,7 +78,9 @@ static void settle(weir_stage *stage) {
     if (excess > 0) {
         shorten(stage, excess);
     }
-    weir__outbox_touch_shared(&stage->host->outbox, shared); /* it may have been raised */
+    /* It may have made room, or have been raised, and told nobody of it. */
+    weir__shared_refill(shared);
+    weir__outbox_touch_shared(&stage->host->outbox, shared);
 }
 
 void weir__stage_taker_joins(weir_stage *stage, struct weir__edge *edge) {
