@@ -2,14 +2,15 @@
  * The broadcast dispatcher: every event to every consumer.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A consumer's `limit` is the position, counted in events broadcast, up to which
- * it has asked.  The consumers stand in a list, the smallest limit first; what
- * all have in common, `waiting`, is that limit less the position served.
+ * A consumer's limit is the position, counted in events broadcast, up to which
+ * it has asked.  The consumers stand in line (line.h), the smallest limit first: what
+ * orders them there is what their limits are short of the last position there is.  What
+ * all have in common, `waiting`, is the first one's limit less the position served.
  * GenStage keeps the same in relative numbers (a surplus for each consumer beside
  * the common part); a late subscriber, whose limit is where we are, takes the
  * common part back to 0 without a word about the others.
  *
- *   served <= limit of every consumer;   the list is sorted by limit
+ *   served <= limit of every consumer
  *   waiting == first's limit - served    (0 without consumers)
  *   waiting <= requested                 what was asked upstream and not answered
  *
@@ -17,48 +18,43 @@
  * same: the stage buffers it, and serves it to whoever asks.  (GenStage goes on
  * waiting for it, and so for ever.)
  *
+ * Which stages are subscribed, of which each may be but once, an index knows.
+ *
  * One owner, the producer's worker: no threads.
  */
 #include "base/attributes.h"
+#include "dispatch/line.h"
 #include "dispatch/seam.h"
+#include "memory/index.h"
 
 struct listener {
-    struct listener *before;
-    struct listener *after;
-    uint64_t limit;
+    struct weir__place place;       /* by limit; see limit_of                  */
+    struct weir__index_node member; /* by its stage; in the index, unless forgotten */
     weir_outlet *outlet;
     bool forgotten; /* only with forgets_refused */
 };
 
 struct audience {
-    struct listener *first;
-    struct listener *last;
-    uint64_t count;
+    struct weir__line line;
+    struct weir__index members;
     uint64_t served;
     uint64_t requested;
     bool as_genstage;     /* what is left over answers nothing */
     bool forgets_refused; /* a refusal forgets whom it was about */
 };
 
-static void leave(struct audience *audience, struct listener *listener) {
-    *(listener->before ? &listener->before->after : &audience->first) = listener->after;
-    *(listener->after ? &listener->after->before : &audience->last) = listener->before;
-    audience->count--;
+static struct listener *listener_at(struct weir__place *place) {
+    return WEIR__CONTAINER_OF(place, struct listener, place);
 }
 
-/* Among its equals the last; looked for from the back, where askers mostly go. */
-static void join(struct audience *audience, struct listener *listener) {
-    struct listener *place = audience->last;
-    while (place && place->limit > listener->limit) place = place->before;
-    listener->before = place;
-    listener->after = place ? place->after : audience->first;
-    *(listener->before ? &listener->before->after : &audience->first) = listener;
-    *(listener->after ? &listener->after->before : &audience->last) = listener;
-    audience->count++;
+/* The line has the largest number first, and we the smallest limit. */
+static uint64_t limit_of(const struct weir__place *place) {
+    return UINT64_MAX - place->number;
 }
 
 static uint64_t waiting(const struct audience *audience) {
-    return audience->first ? audience->first->limit - audience->served : 0;
+    const struct weir__place *first = audience->line.first;
+    return first ? limit_of(first) - audience->served : 0;
 }
 
 /* What has become common and was not requested yet is passed upstream. */
@@ -71,47 +67,52 @@ static uint64_t request(struct audience *audience) {
 }
 
 static weir_status broadcast_init(void *state, weir_desk *desk, const void *options) {
-    (void)desk;
     struct audience *audience = state;
+    weir__index_open(&audience->members, desk->allocator);
     const weir_broadcast_dispatcher_options *chosen = options;
     audience->as_genstage = chosen && chosen->as_genstage;
     audience->forgets_refused = chosen && chosen->forgets_refused;
     return WEIR_OK;
 }
 
-static bool same_stage(const struct listener *listener, const weir_outlet *consumer) {
-    return listener->outlet->subscription.consumer.bits == consumer->subscription.consumer.bits;
+static void broadcast_close(void *state) {
+    struct audience *audience = state;
+    weir__index_close(&audience->members);
 }
 
 static weir_reason broadcast_subscribe(void *state, weir_outlet *consumer, uint64_t *upstream) {
     struct audience *audience = state;
+    uint64_t stage = consumer->subscription.consumer.bits;
     *upstream = 0;
-    for (struct listener *other = audience->first; other; other = other->after) {
-        if (same_stage(other, consumer) && !other->forgotten) {
-            other->forgotten = audience->forgets_refused;
-            return WEIR_REASON_ALREADY_SUBSCRIBED;
-        }
+    struct listener *other = WEIR__INDEX_FIND(&audience->members, stage, struct listener, member);
+    if (other != NULL) {
+        other->forgotten = audience->forgets_refused;
+        if (other->forgotten) weir__index_remove(&audience->members, &other->member);
+        return WEIR_REASON_ALREADY_SUBSCRIBED;
     }
     struct listener *listener = weir_outlet_state(consumer);
     listener->outlet = consumer;
-    listener->limit = audience->served;
-    join(audience, listener);
+    weir__index_add(&audience->members, &listener->member, stage);
+    weir__line_join(&audience->line, &listener->place, UINT64_MAX - audience->served);
     return WEIR_REASON_NORMAL;
 }
 
 static uint64_t broadcast_ask(void *state, weir_outlet *consumer, uint64_t count) {
     struct audience *audience = state;
+    struct weir__line *line = &audience->line;
     struct listener *listener = weir_outlet_state(consumer);
-    uint64_t bound = UINT64_MAX - listener->limit; /* positions do not wrap, whatever is asked */
-    leave(audience, listener);
-    listener->limit += count < bound ? count : bound;
-    join(audience, listener);
+    struct weir__place *place = &listener->place;
+    /* positions do not wrap, whatever is asked */
+    uint64_t number = place->number - (count < place->number ? count : place->number);
+    if (!weir__line_lower(line, place, number)) weir__line_move(line, place, number);
     return request(audience);
 }
 
 static uint64_t broadcast_cancel(void *state, weir_outlet *consumer) {
     struct audience *audience = state;
-    leave(audience, weir_outlet_state(consumer));
+    struct listener *listener = weir_outlet_state(consumer);
+    weir__line_leave(&audience->line, &listener->place);
+    if (!listener->forgotten) weir__index_remove(&audience->members, &listener->member);
     return request(audience);
 }
 
@@ -123,13 +124,15 @@ static void broadcast_dispatch(void *state, weir_run *run, uint64_t count) {
     audience->requested -= answered < audience->requested ? answered : audience->requested;
     if (now == 0) return;
     audience->served += now;
-    if (audience->count == 1 && !weir_outlet_options(audience->first->outlet)->selector) {
-        weir_run_send(run, audience->first->outlet, now); /* nobody to share with */
+    struct weir__place *first = audience->line.first;
+    if (first->after == NULL && !weir_outlet_options(listener_at(first)->outlet)->selector) {
+        weir_run_send(run, listener_at(first)->outlet, now); /* nobody to share with */
         return;
     }
-    for (struct listener *listener = audience->first; listener; listener = listener->after) {
-        uint64_t refused = weir_run_share(run, listener->outlet, now);
-        if (refused > 0) weir_run_ask_again(run, listener->outlet, refused);
+    for (struct weir__place *place = first; place; place = place->after) {
+        weir_outlet *outlet = listener_at(place)->outlet;
+        uint64_t refused = weir_run_share(run, outlet, now);
+        if (refused > 0) weir_run_ask_again(run, outlet, refused);
     }
     weir_run_skip(run, now);
 }
@@ -145,6 +148,7 @@ const weir_dispatcher *weir_broadcast_dispatcher(void) {
         .state_bytes = sizeof(struct audience),
         .outlet_bytes = sizeof(struct listener),
         .init = broadcast_init,
+        .close = broadcast_close,
         .subscribe = broadcast_subscribe,
         .ask = broadcast_ask,
         .cancel = broadcast_cancel,

@@ -5,6 +5,8 @@
  * Names are other words for the numbers: they are looked at when somebody
  * subscribes, and nowhere else.
  */
+#include "base/attributes.h"
+#include "base/hash.h"
 #include "base/refusal.h"
 #include "dispatch/partition.h"
 #include "memory/allocator.h"
@@ -17,11 +19,6 @@ static weir_status check_names(const char *const *names, size_t count) {
         if (names[i] == NULL || names[i][0] == '\0') {
             return weir__refuse(WEIR_INVALID, "names[%zu] must not be %s", i,
                                 names[i] == NULL ? "NULL" : "empty");
-        }
-        for (size_t j = 0; j < i; j++) {
-            if (strcmp(names[i], names[j]) != 0) continue;
-            return weir__refuse(WEIR_INVALID, "names must differ, got \"%s\" at %zu and at %zu",
-                                names[i], j, i);
         }
     }
     return WEIR_OK;
@@ -52,29 +49,67 @@ static weir_status check(const weir_partition_dispatcher_options *options) {
     return options->names != NULL ? check_names(options->names, options->partitions) : WEIR_OK;
 }
 
+/* ---- names --------------------------------------------------------------- */
+
+static size_t table_bytes(const struct weir__partitions *all) {
+    return all->count * sizeof *all->names;
+}
+
 static bool copy_names(struct weir__partitions *all, const char *const *names) {
-    for (uint32_t i = 0; i < all->count; i++) all->names_bytes += strlen(names[i]) + 1;
-    all->names = weir__alloc(all->desk->allocator, all->names_bytes, 8);
-    if (all->names == NULL) return false;
-    char *to = all->names;
+    const struct weir__allocator *allocator = all->desk->allocator;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < all->count; i++) bytes += strlen(names[i]) + 1;
+    all->names = weir__alloc(allocator, table_bytes(all), 16);
+    all->texts = weir__alloc(allocator, bytes, 8);
+    all->texts_bytes = bytes;
+    if (all->names == NULL || all->texts == NULL) return false;
+    char *to = all->texts;
     for (uint32_t i = 0; i < all->count; i++) {
-        size_t bytes = strlen(names[i]) + 1;
-        memcpy(to, names[i], bytes);
+        bytes = strlen(names[i]) + 1;
+        all->names[i].text = memcpy(to, names[i], bytes);
         to += bytes;
     }
     return true;
 }
 
-static size_t touched_bytes(const struct weir__partitions *all) {
-    return ((size_t)all->count + 63) / 64 * sizeof *all->touched;
+/* The partition of that name; all->count: there is none. */
+static uint32_t find(const struct weir__partitions *all, const char *name) {
+    struct weir__index_node *node = weir__index_find(&all->by_name, weir__hash_text(name));
+    for (; node != NULL; node = weir__index_next(node)) {
+        const struct weir__partition_name *found =
+            WEIR__CONTAINER_OF(node, struct weir__partition_name, node);
+        if (strcmp(found->text, name) == 0) return (uint32_t)(found - all->names);
+    }
+    return all->count;
+}
+
+static weir_status index_names(struct weir__partitions *all) {
+    for (uint32_t i = 0; all->names != NULL && i < all->count; i++) {
+        struct weir__partition_name *name = &all->names[i];
+        uint32_t other = find(all, name->text);
+        if (other < all->count) {
+            return weir__refuse(WEIR_INVALID, "names must differ, got \"%s\" at %u and at %u",
+                                name->text, other, i);
+        }
+        weir__index_add(&all->by_name, &name->node, weir__hash_text(name->text));
+    }
+    return WEIR_OK;
+}
+
+/* ---- all of it ------------------------------------------------------------- */
+
+static bool open_marks(struct weir__partitions *all, struct weir__marks *marks) {
+    void *memory = weir__alloc_zeroed(all->desk->allocator, weir__marks_bytes(all->count), 64);
+    if (memory != NULL) weir__marks_open(marks, memory, all->count);
+    return memory != NULL;
 }
 
 static bool take_memory(struct weir__partitions *all, const char *const *names) {
     const struct weir__allocator *allocator = all->desk->allocator;
     all->at = weir__alloc_zeroed(allocator, all->count * sizeof *all->at, 64);
     all->chosen = weir__alloc(allocator, WEIR__DEAL_EVENTS * sizeof *all->chosen, 64);
-    all->touched = weir__alloc_zeroed(allocator, touched_bytes(all), 64);
-    if (all->at == NULL || all->chosen == NULL || all->touched == NULL) return false;
+    if (!open_marks(all, &all->touched) || !open_marks(all, &all->behind)) return false;
+    if (all->at == NULL || all->chosen == NULL) return false;
     if (names != NULL && !copy_names(all, names)) return false;
     for (uint32_t i = 0; i < all->count; i++) {
         all->at[i].queue = weir_hold_open(all->desk);
@@ -96,9 +131,13 @@ weir_status weir__partitions_open(struct weir__partitions *all, weir_desk *desk,
                                      .discards = options->queue == WEIR_QUEUE_DISCARD ||
                                                  options->as_genstage,
                                      .as_genstage = options->as_genstage};
-    if (take_memory(all, options->names)) return WEIR_OK;
-    weir__partitions_close(all);
-    return weir__refuse(WEIR_NO_MEMORY, "no memory for %u partitions", all->count);
+    weir__index_open(&all->by_name, desk->allocator);
+    status = take_memory(all, options->names) ? index_names(all)
+                                              : weir__refuse(WEIR_NO_MEMORY,
+                                                             "no memory for %u partitions",
+                                                             all->count);
+    if (status != WEIR_OK) weir__partitions_close(all);
+    return status;
 }
 
 void weir__partitions_close(struct weir__partitions *all) {
@@ -111,18 +150,11 @@ void weir__partitions_close(struct weir__partitions *all) {
     if (all->nobody != NULL) weir__block_close(all->nobody, all->desk->pool);
     weir__free(allocator, all->at, all->count * sizeof *all->at);
     weir__free(allocator, all->chosen, WEIR__DEAL_EVENTS * sizeof *all->chosen);
-    weir__free(allocator, all->touched, touched_bytes(all));
-    weir__free(allocator, all->names, all->names_bytes);
-}
-
-/* The partition of that name; all->count: there is none. */
-static uint32_t find(const struct weir__partitions *all, const char *name) {
-    const char *at = all->names;
-    for (uint32_t i = 0; at != NULL && i < all->count; i++) {
-        if (strcmp(at, name) == 0) return i;
-        at += strlen(at) + 1;
-    }
-    return all->count;
+    weir__free(allocator, all->touched.words, weir__marks_bytes(all->count));
+    weir__free(allocator, all->behind.words, weir__marks_bytes(all->count));
+    weir__index_close(&all->by_name);
+    weir__free(allocator, all->names, table_bytes(all));
+    weir__free(allocator, all->texts, all->texts_bytes);
 }
 
 weir_reason weir__partitions_wanted(const struct weir__partitions *all,

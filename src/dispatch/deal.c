@@ -40,7 +40,7 @@ static void count_each(struct weir__partitions *all, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t index = chosen[i];
         if (index != nobody) {
-            if (at[index].chosen++ == 0) weir__partitions_touch(all, index);
+            if (at[index].chosen++ == 0) weir__marks_set(&all->touched, index);
             at[index].runs += index != before;
         }
         before = index;
@@ -53,7 +53,7 @@ static void count_runs(struct weir__partitions *all, uint32_t count) {
         uint32_t index = chosen[from];
         while (to < count && chosen[to] == index) to++;
         if (index == all->count) continue;
-        weir__partitions_touch(all, index);
+        weir__marks_set(&all->touched, index);
         all->at[index].chosen += to - from;
         all->at[index].runs++;
     }
@@ -121,12 +121,10 @@ static bool prepare(struct weir__partitions *all, struct weir__partition *partit
 /* Returns whether all of them have one. */
 static bool prepare_all(struct weir__partitions *all, uint32_t event_bytes) {
     bool all_copied = true;
-    for (uint32_t word = 0; word * 64 < all->count; word++) {
-        for (uint64_t left = all->touched[word]; left != 0; left &= left - 1) {
-            struct weir__partition *partition =
-                &all->at[word * 64 + (uint32_t)__builtin_ctzll(left)];
-            if (partition->chosen > 0) all_copied &= prepare(all, partition, event_bytes);
-        }
+    for (uint32_t i = weir__marks_next(&all->touched, 0); i < all->count;
+         i = weir__marks_next(&all->touched, i + 1)) {
+        struct weir__partition *partition = &all->at[i];
+        if (partition->chosen > 0) all_copied &= prepare(all, partition, event_bytes);
     }
     return all_copied;
 }

@@ -125,11 +125,11 @@ static void partition_dispatch(void *state, weir_run *run, uint64_t count) {
     (void)count;
     struct weir__partitions *all = state;
     weir__partitions_deal(all, run);
-    for (uint32_t word = 0; word * 64 < all->count; word++) {
-        for (; all->touched[word] != 0; all->touched[word] &= all->touched[word] - 1) {
-            uint32_t bit = (uint32_t)__builtin_ctzll(all->touched[word]);
-            deliver(all, &all->at[word * 64 + bit]);
-        }
+    for (uint32_t i = weir__marks_next(&all->touched, 0); i < all->count;
+         i = weir__marks_next(&all->touched, i + 1)) {
+        weir__marks_clear(&all->touched, i);
+        deliver(all, &all->at[i]);
+        if (waits(&all->at[i])) weir__marks_set(&all->behind, i);
     }
     account(all, run);
 }
@@ -146,14 +146,20 @@ static bool partition_give_back(void *state, weir_outlet *consumer, weir_run *ev
     uint64_t count = weir_run_count(events);
     partition->prepaid += weir_run_hold_first(events, partition->queue, count);
     serve(all, partition);
+    if (waits(partition)) weir__marks_set(&all->behind, (uint32_t)(partition - all->at));
     return false;
 }
 
 /* Behind the queue of every partition that is backed up. */
 static void partition_info(void *state, weir_notice *info) {
     struct weir__partitions *all = state;
-    for (uint32_t i = 0; i < all->count; i++) {
-        if (waits(&all->at[i])) (void)weir__hold_info(all->at[i].queue, info);
+    for (uint32_t i = weir__marks_next(&all->behind, 0); i < all->count;
+         i = weir__marks_next(&all->behind, i + 1)) {
+        if (waits(&all->at[i])) {
+            (void)weir__hold_info(all->at[i].queue, info);
+        } else {
+            weir__marks_clear(&all->behind, i);
+        }
     }
 }
 

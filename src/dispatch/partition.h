@@ -23,7 +23,9 @@
 #ifndef WEIR__DISPATCH_PARTITION_H
 #define WEIR__DISPATCH_PARTITION_H
 
+#include "base/marks.h"
 #include "dispatch/seam.h"
+#include "memory/index.h"
 
 enum {
     WEIR__DEAL_EVENTS = 4080,    /* that are dealt at a time              */
@@ -51,26 +53,34 @@ struct weir__partition {
     uint64_t arrived;         /* in the queue since the dispatch began                   */
 };
 
+struct weir__partition_name {
+    struct weir__index_node node; /* by the text's hash */
+    const char *text;
+};
+
 struct weir__partitions {
     weir_desk *desk;
     struct weir__partition *at;
     uint32_t count;
     uint64_t waiting;
     uint64_t pending;
+    struct weir__marks behind; /* all partitions in which an info has to wait, and some more */
 
     /* the choice */
     uint32_t (*hash)(void *context, const void *event);
     uint32_t (*rewrite)(void *context, void *event);
     void (*hash_many)(void *context, const void *events, size_t count, uint32_t *partitions);
     void *context;
-    char *names; /* one after the other, each ended by 0; NULL: none */
-    size_t names_bytes;
+    struct weir__partition_name *names; /* as many as partitions; NULL: none */
+    struct weir__index by_name;         /* those, by the hash of their texts */
+    char *texts;                        /* one after the other               */
+    size_t texts_bytes;
     bool discards; /* a queue whose consumer leaves */
     bool as_genstage;
 
     /* deal.c */
     uint32_t *chosen;           /* the partition of each event of a deal; `count`: nobody's */
-    uint64_t *touched;          /* a bit for each partition                                 */
+    struct weir__marks touched; /* partitions, by this dispatch                             */
     struct weir__block *nobody; /* sort.c: where what is nobody's is copied to, or NULL     */
     uint64_t unwanted;          /* events that were dropped                                 */
     uint64_t bad;
@@ -103,10 +113,6 @@ uint32_t weir__partitions_choose(struct weir__partitions *all, const weir_run *r
  * demand waits, marks those partitions touched and counts what was dropped.
  */
 void weir__partitions_deal(struct weir__partitions *all, weir_run *run);
-
-static inline void weir__partitions_touch(struct weir__partitions *all, uint32_t index) {
-    all->touched[index / 64] |= (uint64_t)1 << index % 64;
-}
 
 /* ---- sort.c -------------------------------------------------------------- */
 

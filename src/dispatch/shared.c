@@ -28,18 +28,18 @@
 
 #include "base/bits.h"
 #include "base/refusal.h"
+#include "dispatch/line.h"
 #include "edge/shared.h"
 
 struct taker {
-    struct taker *next;
-    struct taker *previous;
+    struct weir__place place; /* by the events of an entry: max - min; unless it is manual */
     uint64_t asked;
-    uint64_t most; /* events of one entry: max - min */
     bool manual;
 };
 
 struct pool {
-    struct taker *first; /* all that have not left */
+    struct weir__line line; /* the automatic ones that have not left */
+    uint64_t manual;        /* the others                            */
     int64_t open;
     uint64_t pending;
     uint64_t grain;      /* of entries that are sent now              */
@@ -90,14 +90,16 @@ static void shared_close(void *state) {
     if (pool->desk->shared != NULL) weir__shared_leave(pool->desk->shared, pool->desk->pool);
 }
 
+/* The line has the largest number first, and we the smallest entries. */
+static uint64_t of_entry(uint64_t most) {
+    return UINT64_MAX - most;
+}
+
 static void size_entries(struct pool *pool) {
+    const struct weir__place *first = pool->line.first;
     uint64_t grain = pool->grain_most;
-    bool manual = false;
-    for (const struct taker *taker = pool->first; taker; taker = taker->next) {
-        manual = manual || taker->manual;
-        if (!taker->manual) grain = at_most(grain, taker->most);
-    }
-    if (manual && pool->first->next != NULL) grain = 1;
+    if (first != NULL) grain = at_most(grain, of_entry(first->number));
+    if (pool->manual > 0 && pool->manual + pool->line.count > 1) grain = 1;
     pool->grain_fell = pool->grain_fell || grain < pool->grain;
     pool->grain = grain;
 }
@@ -107,11 +109,12 @@ static weir_reason shared_subscribe(void *state, weir_outlet *consumer, uint64_t
     const weir_subscribe_options *options = weir_outlet_options(consumer);
     struct taker *taker = weir_outlet_state(consumer);
     *upstream = 0;
-    taker->most = options->max_demand - options->min_demand;
     taker->manual = edge_of(consumer)->manual;
-    taker->next = pool->first;
-    if (taker->next != NULL) taker->next->previous = taker;
-    pool->first = taker;
+    pool->manual += taker->manual;
+    if (!taker->manual) {
+        uint64_t most = options->max_demand - options->min_demand;
+        weir__line_join(&pool->line, &taker->place, of_entry(most));
+    }
     size_entries(pool);
     return WEIR_REASON_NORMAL;
 }
@@ -198,14 +201,19 @@ uint64_t weir__shared_left(void *state, weir_outlet *consumer, uint64_t taken) {
     uint64_t open = shared_open_demand(pool);
     int64_t rest = (int64_t)(taker->asked - taken);
     pool->open -= rest;
-    *(taker->previous ? &taker->previous->next : &pool->first) = taker->next;
-    if (taker->next != NULL) taker->next->previous = taker->previous;
+    pool->manual -= taker->manual;
+    if (!taker->manual) weir__line_leave(&pool->line, &taker->place);
     size_entries(pool);
     if (rest >= 0) {
         pool->pending += at_most((uint64_t)rest, open);
         return 0;
     }
     return unanswered(pool, (uint64_t)-rest); /* it took what others have asked for */
+}
+
+uint64_t weir__shared_excess(const void *state) {
+    const struct pool *pool = state;
+    return pool->open < 0 ? 0 - (uint64_t)pool->open : 0;
 }
 
 void weir__shared_recalled(void *state, uint64_t count) {

@@ -16,10 +16,13 @@
 bool weir__shared_grain_fell(void *state);
 
 /*
- * A consumer has left, having taken `taken` events in all.  Then recall.
+ * A consumer has left, having taken `taken` events in all.  Then take the excess back.
  * Returns the demand to pass upstream.
  */
 uint64_t weir__shared_left(void *state, weir_outlet *consumer, uint64_t taken);
+
+/* How many events wait that nobody has asked for (any more). */
+uint64_t weir__shared_excess(const void *state);
 
 /* `count` events that were sent and that nobody has taken are taken back. */
 void weir__shared_recalled(void *state, uint64_t count);

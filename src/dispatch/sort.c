@@ -108,7 +108,7 @@ bool weir__sort_count(struct weir__partitions *all, uint32_t count) {
     }
     for (uint32_t i = 0; i < all->count; i++) {
         if (found[i] == 0) continue;
-        weir__partitions_touch(all, i);
+        weir__marks_set(&all->touched, i);
         all->at[i].chosen = found[i];
         all->at[i].runs = WEIR__SHORT_RUNS;
     }

@@ -132,6 +132,10 @@ struct weir__edge {
     struct weir__queue returned;
     struct weir__edge *producers_next;
     struct weir__edge *producers_previous;
+    struct weir__index_node subscription; /* among its stage's */
+    struct weir__edge *held_next;         /* a taker's, while held back: in its stage's list */
+    struct weir__edge *held_previous;
+    bool held_back;
     weir_reason down_reason;
 };
 

@@ -155,7 +155,7 @@ static bool put(struct weir__shared *shared, const struct weir__item *item,
     return weir__queue_push(&shared->overflow, *item);
 }
 
-static bool refill(struct weir__shared *shared) {
+bool weir__shared_refill(struct weir__shared *shared) {
     bool moved = false;
     while (!weir__queue_empty(&shared->overflow)) {
         struct weir__entry *slot = weir__spmc_reserve(&shared->ring);
@@ -188,7 +188,7 @@ uint64_t weir__shared_publish(struct weir__shared *shared, struct weir__queue *q
     if (before && !weir__queue_empty(&shared->overflow)) {
         weir__store_relaxed_u32(&shared->wants_room, 1);
         weir__fence_full(); /* W1 -> W2 */
-        refill(shared);
+        weir__shared_refill(shared);
     }
     return lost;
 }
@@ -197,7 +197,7 @@ bool weir__shared_flush(struct weir__shared *shared, struct weir__edge *edge) {
     uint32_t declined = weir__load_acquire_u32(&edge->ring.consumer.declined); /* D1 -> D2 */
     bool told = declined != edge->declined_seen;
     edge->declined_seen = declined;
-    return refill(shared) || told;
+    return weir__shared_refill(shared) || told;
 }
 
 bool weir__shared_has_room(const struct weir__shared *shared, const struct weir__edge *edge) {
@@ -253,6 +253,17 @@ uint64_t weir__shared_recall(struct weir__shared *shared, struct weir__queue *ou
         weir__store_relaxed_u32(&shared->wants_room, 0); /* its only writer */
     }
     return lost;
+}
+
+bool weir__shared_recall_newest(struct weir__shared *shared, uint64_t count,
+                                struct weir__queue *out, struct weir__pool *pool) {
+    if (!weir__queue_move_tail(&shared->overflow, count, out, pool)) {
+        return false;
+    }
+    if (weir__queue_empty(&shared->overflow)) {
+        weir__store_relaxed_u32(&shared->wants_room, 0); /* its only writer */
+    }
+    return true;
 }
 
 /* ---- a taker's side ------------------------------------------------------ */

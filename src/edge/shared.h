@@ -35,9 +35,11 @@
  *
  * Leaving.  A consumer that has got CLOSE or has died takes no more, and its
  * last mail (LEFT, DOWN) hands `received` over.  Only then is it known what it
- * has left unanswered: the producer takes back what is on ring and overflow, as
- * one more taker, and sends it anew to those who remain.  A producer that ends
- * leaves all to the takers: each ends when nothing is left.
+ * has left unanswered.  What waits and nobody has asked for any more the producer takes
+ * back: the newest of the overflow, as far as that has enough; otherwise all that is on
+ * ring and overflow, as one more taker, and sends the rest anew.  In the leaver's stead
+ * another one is raised.  A producer that ends leaves all to the takers: each ends when
+ * nothing is left.
  *
  *   writer             fields                              readers
  *   producer's worker  ring, overflow, wants_room, takers,  takers: ring, wants_room,
@@ -104,7 +106,10 @@ void weir__shared_unlist(struct weir__shared *shared, struct weir__edge *edge);
 uint64_t weir__shared_publish(struct weir__shared *shared, struct weir__queue *queue,
                               uint64_t count, uint64_t grain, struct weir__pool *pool);
 
-/* Moves overflow to the ring; true when that, or a taker that declined, is to be told. */
+/* Moves overflow to the ring, as far as there is room; true when any moved. */
+bool weir__shared_refill(struct weir__shared *shared);
+
+/* Does that for a taker's look; true when it moved any, or a taker that declined, is to be told. */
 bool weir__shared_flush(struct weir__shared *shared, struct weir__edge *edge);
 
 /* True when there is room for the overflow, or a taker has declined. */
@@ -116,6 +121,13 @@ void weir__shared_wake(struct weir__shared *shared);
 /* Takes all back into `out`, oldest first.  Returns how many events were lost. */
 uint64_t weir__shared_recall(struct weir__shared *shared, struct weir__queue *out,
                              struct weir__pool *pool);
+
+/*
+ * Takes the newest `count` events back into `out`, oldest first: as many wait in the
+ * overflow.  false: no memory, nothing changed.
+ */
+bool weir__shared_recall_newest(struct weir__shared *shared, uint64_t count,
+                                struct weir__queue *out, struct weir__pool *pool);
 
 /* ---- a taker's side ------------------------------------------------------ */
 

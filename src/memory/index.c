@@ -97,6 +97,14 @@ struct weir__index_node *weir__index_find(const struct weir__index *index, uint6
     return node;
 }
 
+struct weir__index_node *weir__index_next(const struct weir__index_node *node) {
+    struct weir__index_node *next = node->next;
+    while (next != NULL && next->number != node->number) {
+        next = next->next;
+    }
+    return next;
+}
+
 /* A large table is not kept for nothing. */
 static void removed(struct weir__index *index) {
     if (index->count == 0 && index->bits > BITS_KEPT) {

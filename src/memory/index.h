@@ -42,11 +42,14 @@ void weir__index_open(struct weir__index *index, const struct weir__allocator *a
 /* Forgets the nodes that are still in it, and frees the table. */
 void weir__index_close(struct weir__index *index);
 
-/* The node is in no index; no other node in this one has that number. */
+/* The node is in no index.  Others in this one may have that number. */
 void weir__index_add(struct weir__index *index, struct weir__index_node *node, uint64_t number);
 
-/* NULL: there is none of that number. */
+/* NULL: there is none of that number.  Of several, any; the others follow it. */
 struct weir__index_node *weir__index_find(const struct weir__index *index, uint64_t number);
+
+/* The next one of the same number, or NULL. */
+struct weir__index_node *weir__index_next(const struct weir__index_node *node);
 
 /* Removes a node, which must be in it. */
 void weir__index_remove(struct weir__index *index, struct weir__index_node *node);

@@ -183,6 +183,29 @@ void weir__queue_keep(struct weir__queue *queue, uint64_t events, struct weir__p
     }
 }
 
+bool weir__queue_move_tail(struct weir__queue *queue, uint64_t events, struct weir__queue *to,
+                           struct weir__pool *here) {
+    uint32_t at = queue->count; /* the first item that moves, or a part of it */
+    uint64_t found = 0;
+    while (found < events) found += weir__queue_at(queue, --at)->count;
+    if (!weir__queue_reserve(to, queue->count - at)) return false;
+    for (uint32_t i = at; i < queue->count; i++) {
+        (void)weir__queue_push(to, *weir__queue_at(queue, i));
+    }
+    uint32_t rest = (uint32_t)(found - events); /* of that item, which stays */
+    if (rest > 0) {
+        struct weir__item *first = weir__queue_at(to, to->count - (queue->count - at));
+        weir__block_hold(first->block, here);
+        first->first += rest;
+        first->count -= rest;
+        to->events -= rest;
+        weir__queue_at(queue, at++)->count = rest;
+    }
+    queue->count = at;
+    queue->events -= events;
+    return true;
+}
+
 void weir__queue_gather(struct weir__queue *queue, void *to, uint64_t events,
                         struct weir__pool *here) {
     consume(queue, to, events, here);

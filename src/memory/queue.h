@@ -149,6 +149,13 @@ void weir__queue_drop(struct weir__queue *queue, uint64_t events, struct weir__p
 void weir__queue_keep(struct weir__queue *queue, uint64_t events, struct weir__pool *here);
 
 /*
+ * Moves the last `events` events (at least that many, slices only) behind what `to` has,
+ * in order.  false: no memory, nothing changed.
+ */
+bool weir__queue_move_tail(struct weir__queue *queue, uint64_t events, struct weir__queue *to,
+                           struct weir__pool *here);
+
+/*
  * Copies `events` events from the front into `to`, across items, and drops
  * them.  The front holds at least that many before any mark.
  */

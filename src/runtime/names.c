@@ -4,103 +4,136 @@
  */
 #include "runtime/names.h"
 
+#include "base/attributes.h"
+#include "base/hash.h"
 #include "base/refusal.h"
 #include "os/lock.h"
 #include "runtime/post.h"
 
 #include <string.h>
 
+enum { SWEEP_FIRST = 16 };
+
 void weir__names_open(struct weir__names *names, const struct weir__allocator *allocator) {
     memset(names, 0, sizeof *names);
     names->allocator = allocator;
+    names->sweep_at = SWEEP_FIRST;
+    weir__index_open(&names->by_text, allocator);
+    weir__index_open(&names->by_stage, allocator);
 }
 
 static void free_entry(struct weir__names *names, struct weir__name *entry) {
-    weir__free(names->allocator, entry->text, strlen(entry->text) + 1);
+    weir__free(names->allocator, entry, sizeof *entry + entry->bytes);
 }
 
 void weir__names_close(struct weir__names *names) {
-    for (size_t i = 0; i < names->count; i++) {
-        free_entry(names, &names->entries[i]);
+    weir__index_close(&names->by_text);
+    weir__index_close(&names->by_stage);
+    while (names->first != NULL) {
+        struct weir__name *entry = names->first;
+        names->first = entry->next;
+        free_entry(names, entry);
     }
-    weir__free(names->allocator, names->entries, names->capacity * sizeof *names->entries);
 }
 
 /* ---- under the lock ------------------------------------------------------ */
-
-static uint64_t hash_of(const char *text) {
-    uint64_t hash = UINT64_C(0x9e3779b97f4a7c15);
-    for (; *text != '\0'; text++) {
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0xd6e8feb86659fd93);
-        hash ^= hash >> 32;
-    }
-    return hash;
-}
 
 static bool counts(const weir_runtime *runtime, const struct weir__name *entry) {
     return entry->pending || weir__registry_find(&runtime->registry, entry->ref) != NULL;
 }
 
-static void settle(struct weir__names *names, struct weir__name *entry) {
-    if (entry->pending) {
-        entry->pending = false;
-        weir__store_relaxed_u32(&names->pending, names->pending - 1);
-    }
+/* A stage's pending entries: the first, or NULL. */
+static struct weir__name *pending_of(const struct weir__names *names, weir_ref ref) {
+    return WEIR__INDEX_FIND(&names->by_stage, ref.bits, struct weir__name, by_stage);
 }
 
-static void remove_at(struct weir__names *names, size_t index) {
-    settle(names, &names->entries[index]);
-    free_entry(names, &names->entries[index]);
-    names->entries[index] = names->entries[--names->count];
+static void suspend(struct weir__names *names, struct weir__name *entry) {
+    struct weir__name *first = pending_of(names, entry->ref);
+    entry->pending = true;
+    if (first != NULL) { /* who is first stays it */
+        entry->next_pending = first->next_pending;
+        entry->previous_pending = first;
+        if (entry->next_pending != NULL) {
+            entry->next_pending->previous_pending = entry;
+        }
+        first->next_pending = entry;
+    } else {
+        weir__index_add(&names->by_stage, &entry->by_stage, entry->ref.bits);
+    }
+    weir__store_relaxed_u32(&names->pending, names->pending + 1);
+}
+
+static void settle(struct weir__names *names, struct weir__name *entry) {
+    if (!entry->pending) {
+        return;
+    }
+    struct weir__name *next = entry->next_pending;
+    entry->pending = false;
+    if (next != NULL) {
+        next->previous_pending = entry->previous_pending;
+    }
+    if (entry->previous_pending != NULL) {
+        entry->previous_pending->next_pending = next;
+    } else {
+        weir__index_remove(&names->by_stage, &entry->by_stage);
+        if (next != NULL) {
+            weir__index_add(&names->by_stage, &next->by_stage, next->ref.bits);
+        }
+    }
+    weir__store_relaxed_u32(&names->pending, names->pending - 1);
+}
+
+static void remove_entry(struct weir__names *names, struct weir__name *entry) {
+    settle(names, entry);
+    weir__index_remove(&names->by_text, &entry->by_text);
+    *(entry->previous != NULL ? &entry->previous->next : &names->first) = entry->next;
+    if (entry->next != NULL) {
+        entry->next->previous = entry->previous;
+    }
+    names->count--;
+    free_entry(names, entry);
 }
 
 /* The living entry of that name; a dead one is taken out. */
 static struct weir__name *find(struct weir__names *names, const weir_runtime *runtime,
                                const char *name) {
-    uint64_t hash = hash_of(name);
-    for (size_t i = 0; i < names->count; i++) {
-        struct weir__name *entry = &names->entries[i];
-        if (entry->hash != hash || strcmp(entry->text, name) != 0) {
+    struct weir__index_node *node = weir__index_find(&names->by_text, weir__hash_text(name));
+    for (; node != NULL; node = weir__index_next(node)) {
+        struct weir__name *entry = WEIR__CONTAINER_OF(node, struct weir__name, by_text);
+        if (strcmp(entry->text, name) != 0) {
             continue;
         }
         if (counts(runtime, entry)) {
             return entry;
         }
-        remove_at(names, i);
+        remove_entry(names, entry);
         return NULL;
     }
     return NULL;
 }
 
 static void sweep(struct weir__names *names, const weir_runtime *runtime) {
-    for (size_t i = names->count; i-- > 0;) {
-        if (!counts(runtime, &names->entries[i])) {
-            remove_at(names, i);
+    struct weir__name *next = NULL;
+    for (struct weir__name *entry = names->first; entry != NULL; entry = next) {
+        next = entry->next;
+        if (!counts(runtime, entry)) {
+            remove_entry(names, entry);
         }
     }
+    names->sweep_at = names->count < SWEEP_FIRST / 2 ? SWEEP_FIRST : names->count * 2;
 }
 
-/* Room for one more, by sweeping or growing. */
-static bool make_room(struct weir__names *names, const weir_runtime *runtime) {
-    if (names->count < names->capacity) {
-        return true;
+static void insert(struct weir__names *names, struct weir__name *entry, bool pending) {
+    entry->next = names->first;
+    if (entry->next != NULL) {
+        entry->next->previous = entry;
     }
-    sweep(names, runtime);
-    if (names->count < names->capacity / 2) {
-        return true;
+    names->first = entry;
+    names->count++;
+    weir__index_add(&names->by_text, &entry->by_text, weir__hash_text(entry->text));
+    if (pending) {
+        suspend(names, entry);
     }
-    size_t capacity = names->capacity == 0 ? 16 : names->capacity * 2;
-    struct weir__name *entries = weir__alloc(names->allocator, capacity * sizeof *entries, 16);
-    if (entries == NULL) {
-        return names->count < names->capacity;
-    }
-    if (names->count > 0) {
-        memcpy(entries, names->entries, names->count * sizeof *entries);
-    }
-    weir__free(names->allocator, names->entries, names->capacity * sizeof *entries);
-    names->entries = entries;
-    names->capacity = capacity;
-    return true;
 }
 
 static weir_status add(struct weir__names *names, const weir_runtime *runtime, const char *name,
@@ -108,15 +141,18 @@ static weir_status add(struct weir__names *names, const weir_runtime *runtime, c
     if (find(names, runtime, name) != NULL) {
         return weir__refuse(WEIR_NAME_TAKEN, "the name %s belongs to another stage", name);
     }
+    if (names->count >= names->sweep_at) {
+        sweep(names, runtime);
+    }
     size_t bytes = strlen(name) + 1;
-    char *text = make_room(names, runtime) ? weir__alloc(names->allocator, bytes, 8) : NULL;
-    if (text == NULL) {
+    struct weir__name *entry = weir__alloc_zeroed(names->allocator, sizeof *entry + bytes, 16);
+    if (entry == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for the name %s", name);
     }
-    memcpy(text, name, bytes);
-    names->entries[names->count++] =
-        (struct weir__name){.text = text, .hash = hash_of(name), .ref = ref, .pending = pending};
-    weir__store_relaxed_u32(&names->pending, names->pending + (pending ? 1 : 0));
+    entry->ref = ref;
+    entry->bytes = bytes;
+    memcpy(entry->text, name, bytes);
+    insert(names, entry, pending);
     return WEIR_OK;
 }
 
@@ -152,10 +188,9 @@ void weir__names_publish(struct weir__names *names, weir_ref ref) {
         return;
     }
     weir__lock(&names->lock);
-    for (size_t i = 0; i < names->count; i++) {
-        if (names->entries[i].ref.bits == ref.bits) {
-            settle(names, &names->entries[i]);
-        }
+    struct weir__name *entry;
+    while ((entry = pending_of(names, ref)) != NULL) {
+        settle(names, entry);
     }
     weir__unlock(&names->lock);
 }
@@ -165,10 +200,9 @@ void weir__names_drop(struct weir__names *names, weir_ref ref) {
         return;
     }
     weir__lock(&names->lock);
-    for (size_t i = names->count; i-- > 0;) {
-        if (names->entries[i].ref.bits == ref.bits) {
-            remove_at(names, i);
-        }
+    struct weir__name *entry;
+    while ((entry = pending_of(names, ref)) != NULL) {
+        remove_entry(names, entry);
     }
     weir__unlock(&names->lock);
 }
@@ -199,7 +233,7 @@ weir_status weir_unregister(weir_runtime *runtime, const char *name) {
         entry = NULL; /* a stage that is starting: nobody else knows it yet */
     }
     if (entry != NULL) {
-        remove_at(&runtime->names, (size_t)(entry - runtime->names.entries));
+        remove_entry(&runtime->names, entry);
     }
     weir__unlock(&runtime->names.lock);
     return entry != NULL ? WEIR_OK : refuse_unknown(name);

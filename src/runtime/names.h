@@ -2,31 +2,46 @@
  * Names: which living stage has which name.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A table under a lock.  An entry counts while its stage lives, so nothing has
- * to be done when a stage stops: dead entries are swept when the table is full.
- * While a stage starts its entry is `pending`: taken, and not yet to be found.
+ * All under a lock.  An entry counts while its stage lives, so nothing has to be done
+ * when a stage stops: dead entries are swept out when there are twice as many entries as
+ * lived at the last sweep.  While a stage starts its entries are `pending`: taken, and
+ * not yet to be found.
+ *
+ *   every entry is in the list `first` and in by_text
+ *   by_stage has the first of the list of each stage's pending entries
+ *
+ * Cost: O(1) on average, in the number of entries; publish and drop, in that of one stage's.
  */
 #ifndef WEIR__RUNTIME_NAMES_H
 #define WEIR__RUNTIME_NAMES_H
 
 #include "memory/allocator.h"
+#include "memory/index.h"
 
 #include <weir/name.h>
 
 struct weir__name {
-    char *text;
-    uint64_t hash;
+    struct weir__index_node by_text; /* by the text's hash, which several may have */
+    struct weir__name *next;         /* of all                                     */
+    struct weir__name *previous;
     weir_ref ref;
     bool pending;
+    struct weir__index_node by_stage; /* the first pending one: by its reference */
+    struct weir__name *next_pending;  /* of its stage's                          */
+    struct weir__name *previous_pending;
+    size_t bytes; /* of the text, with its end */
+    char text[];
 };
 
 struct weir__names {
     uint32_t lock;
     uint32_t pending; /* entries that are (atomic: looked at without the lock) */
     const struct weir__allocator *allocator;
-    struct weir__name *entries;
+    struct weir__index by_text;
+    struct weir__index by_stage;
+    struct weir__name *first;
     size_t count;
-    size_t capacity;
+    size_t sweep_at; /* as many are swept before there is another one */
 };
 
 void weir__names_open(struct weir__names *names, const struct weir__allocator *allocator);

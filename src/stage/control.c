@@ -83,12 +83,9 @@ static void subscribe(weir_stage *stage, struct weir__edge *edge) {
 }
 
 struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription subscription) {
-    for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
-        if (edge->id.id == subscription.id) {
-            return edge->ended ? NULL : edge;
-        }
-    }
-    return NULL;
+    struct weir__edge *edge = WEIR__INDEX_FIND(&stage->subscriptions, subscription.id,
+                                               struct weir__edge, subscription);
+    return edge == NULL || edge->ended ? NULL : edge;
 }
 
 struct weir__edge *weir__stage_find_consumer(const weir_stage *stage,

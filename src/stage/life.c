@@ -42,9 +42,12 @@ void weir__stage_link_producer(weir_stage *stage, struct weir__edge *edge) {
         stage->producers->producers_previous = edge;
     }
     stage->producers = edge;
+    weir__index_add(&stage->subscriptions, &edge->subscription, edge->id.id);
 }
 
 void weir__stage_unlink_producer(weir_stage *stage, struct weir__edge *edge) {
+    weir__index_remove(&stage->subscriptions, &edge->subscription);
+    weir__stage_taker_let_go(stage, edge);
     if (edge->producers_previous != NULL) {
         edge->producers_previous->producers_next = edge->producers_next;
     } else {
@@ -79,6 +82,7 @@ static void open_queues(weir_stage *stage, const weir_stage_options *options) {
     weir__queue_open(&stage->lent, allocator);
     weir__index_open(&stage->known, allocator);
     weir__index_open(&stage->leaving, allocator);
+    weir__index_open(&stage->subscriptions, allocator);
     weir__buffer_open(&stage->buffer, buffer_size(options), options->buffer_keep, allocator,
                       &stage->host->pool);
 }
@@ -333,6 +337,7 @@ void weir__stage_free(weir_stage *stage) {
     weir__queue_close(&stage->lent, &host->pool);
     weir__index_close(&stage->known);
     weir__index_close(&stage->leaving);
+    weir__index_close(&stage->subscriptions);
     const weir_dispatcher *table = stage->dispatch.table;
     if (table != NULL) {
         if (table->close != NULL) {

@@ -29,6 +29,7 @@
 #define WEIR__STAGE_STAGE_H
 
 #include "dispatch/seam.h"
+#include "memory/index.h"
 #include "stage/buffer.h"
 #include "stage/host.h"
 
@@ -71,7 +72,7 @@ struct weir_stage {
     bool begun;
     bool message_windowed; /* cut by the window; else one batch           */
     bool counts_handled;   /* a part does so itself, when it is done with an event */
-    bool held_back;        /* a taker's edge has cooled while something waited */
+    bool held_back;        /* takers_held is not empty               */
     bool finishing;        /* stops once it holds nothing         */
     bool stopping;
     struct weir__queue inq; /* messages not begun, or begun at the front  */
@@ -109,6 +110,8 @@ struct weir_stage {
 
     /* consuming */
     struct weir__edge *producers;
+    struct weir__index subscriptions; /* those, by their ids */
+    struct weir__edge *takers_held;   /* takers' that cooled while something waited */
     uint64_t message_left;    /* of the message begun                       */
     struct weir__block *keep; /* keep.c: being filled, or NULL             */
 
@@ -340,6 +343,9 @@ bool weir__stage_take_shared(weir_stage *stage, struct weir__edge *edge, struct 
 /* Before and after a taker's edge is lowered to cool. */
 void weir__stage_taker_cools(weir_stage *stage, struct weir__edge *edge);
 void weir__stage_taker_cooled(weir_stage *stage, struct weir__edge *edge);
+
+/* It is not among those that look again, if it was. */
+void weir__stage_taker_let_go(weir_stage *stage, struct weir__edge *edge);
 
 /* Nothing waits any more: the takers' edges that cooled while something did look again. */
 void weir__stage_takers_look(weir_stage *stage);

@@ -52,6 +52,37 @@ static void send_anew(weir_stage *stage) {
     weir__queue_close(&events, &stage->host->pool);
 }
 
+/* What of the overflow nobody has asked for any more goes to the buffer's head. */
+static void shorten(weir_stage *stage, uint64_t excess) {
+    struct weir__queue events;
+    weir__queue_open(&events, stage->host->allocator);
+    if (weir__shared_recall_newest(stage->desk.shared, excess, &events, &stage->host->pool)) {
+        weir__count(&stage->host->counters.returned, excess);
+        weir__shared_recalled(stage->dispatch.state, excess);
+        put_back(stage, &events);
+    } /* else it waits where it is */
+    weir__queue_close(&events, &stage->host->pool);
+}
+
+/*
+ * A taker has left.  Mostly what waits is wanted by those who remain, or not far from it:
+ * so many takers may leave one after the other.
+ */
+static void settle(weir_stage *stage) {
+    struct weir__shared *shared = stage->desk.shared;
+    uint64_t excess = weir__shared_excess(stage->dispatch.state);
+    if (excess > shared->overflow.events) {
+        send_anew(stage);
+        return;
+    }
+    if (excess > 0) {
+        shorten(stage, excess);
+    }
+    /* It may have made room, or have been raised, and told nobody of it. */
+    weir__shared_refill(shared);
+    weir__outbox_touch_shared(&stage->host->outbox, shared);
+}
+
 void weir__stage_taker_joins(weir_stage *stage, struct weir__edge *edge) {
     if (weir__shared_grain_fell(stage->dispatch.state)) {
         send_anew(stage); /* before it can take: no entry is too large for it */
@@ -68,7 +99,7 @@ void weir__stage_taker_left(weir_stage *stage, struct weir__edge *edge) {
     uint64_t left = weir__shared_leave(stage->desk.shared, &stage->host->pool);
     WEIR__CHECK(left == 0); /* the dispatcher holds it still */
     if (!stage->stopping) {
-        send_anew(stage);
+        settle(stage);
         weir__stage_demand(stage, upstream);
     }
 }
@@ -108,10 +139,39 @@ bool weir__stage_take_shared(weir_stage *stage, struct weir__edge *edge, struct 
     return true;
 }
 
+static void hold_back(weir_stage *stage, struct weir__edge *edge) {
+    if (edge->held_back) {
+        return;
+    }
+    edge->held_back = true;
+    stage->held_back = true;
+    edge->held_next = stage->takers_held;
+    edge->held_previous = NULL;
+    if (edge->held_next != NULL) {
+        edge->held_next->held_previous = edge;
+    }
+    stage->takers_held = edge;
+}
+
+void weir__stage_taker_let_go(weir_stage *stage, struct weir__edge *edge) {
+    if (!edge->held_back) {
+        return;
+    }
+    edge->held_back = false;
+    *(edge->held_previous != NULL ? &edge->held_previous->held_next : &stage->takers_held) =
+        edge->held_next;
+    if (edge->held_next != NULL) {
+        edge->held_next->held_previous = edge->held_previous;
+    }
+    stage->held_back = stage->takers_held != NULL;
+}
+
 void weir__stage_taker_cools(weir_stage *stage, struct weir__edge *edge) {
     bool free = is_free(stage);
     weir__shared_before_cooling(edge, free);
-    stage->held_back = stage->held_back || !free;
+    if (!free) {
+        hold_back(stage, edge);
+    }
 }
 
 void weir__stage_taker_cooled(weir_stage *stage, struct weir__edge *edge) {
@@ -125,10 +185,9 @@ void weir__stage_takers_look(weir_stage *stage) {
     if (!is_free(stage)) {
         return;
     }
-    stage->held_back = false;
-    for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
-        if (edge->subscribed && weir__edge_shared(edge) != NULL) {
-            weir__edge_heat(edge, WEIR__EVENTS);
-        }
+    while (stage->takers_held != NULL) {
+        struct weir__edge *edge = stage->takers_held;
+        weir__stage_taker_let_go(stage, edge);
+        weir__edge_heat(edge, WEIR__EVENTS);
     }
 }

@@ -109,7 +109,8 @@ static uint64_t emit(struct fixture *fixture, uint64_t count, size_t per_block) 
     events_push_range(&fixture->queue, &fixture->pool, fixture->next, count, per_block);
     fixture->next += count;
     fixture->delivery_count = 0;
-    struct weir_desk desk = {.calls = &calls, .context = fixture};
+    struct weir_desk desk = {
+        .calls = &calls, .context = fixture, .allocator = &fixture->memory.allocator};
     struct weir_run run = {.queue = &fixture->queue, .left = count, .desk = &desk};
     fixture->table->dispatch(fixture->state, &run, count);
     assert_int_equal(run.left, fixture->queue.events);

@@ -1,0 +1,65 @@
+/*
+ * Marks: which of the numbers below a bound are marked.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A bit for each number, and above them a bit for each word of those that is not 0.  So
+ * a walk over what is marked looks at count / 4096 words at most beside what it finds.
+ */
+#ifndef WEIR__BASE_MARKS_H
+#define WEIR__BASE_MARKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct weir__marks {
+    uint64_t *words; /* all zero: nothing is marked */
+    uint64_t *above;
+    uint32_t count;
+};
+
+static inline size_t weir__marks_words(uint32_t count) {
+    return ((size_t)count + 63) / 64;
+}
+
+/* How much memory they need, for `count` (> 0) numbers. */
+static inline size_t weir__marks_bytes(uint32_t count) {
+    size_t words = weir__marks_words(count);
+    return (words + (words + 63) / 64) * sizeof(uint64_t);
+}
+
+/* memory: zeroed, and theirs from then on. */
+static inline void weir__marks_open(struct weir__marks *marks, void *memory, uint32_t count) {
+    marks->words = memory;
+    marks->above = marks->words + weir__marks_words(count);
+    marks->count = count;
+}
+
+static inline void weir__marks_set(struct weir__marks *marks, uint32_t number) {
+    uint32_t word = number / 64;
+    marks->words[word] |= (uint64_t)1 << number % 64;
+    marks->above[word / 64] |= (uint64_t)1 << word % 64;
+}
+
+static inline void weir__marks_clear(struct weir__marks *marks, uint32_t number) {
+    uint32_t word = number / 64;
+    marks->words[word] &= ~((uint64_t)1 << number % 64);
+    if (marks->words[word] == 0) marks->above[word / 64] &= ~((uint64_t)1 << word % 64);
+}
+
+/* The least marked number that is `from` or more; marks->count: there is none. */
+static inline uint32_t weir__marks_next(const struct weir__marks *marks, uint32_t from) {
+    if (from >= marks->count) return marks->count;
+    uint64_t rest = marks->words[from / 64] >> from % 64;
+    if (rest != 0) return from + (uint32_t)__builtin_ctzll(rest);
+    uint32_t words = (uint32_t)weir__marks_words(marks->count);
+    for (uint32_t word = from / 64 + 1; word < words; word = (word / 64 + 1) * 64) {
+        uint64_t filled = marks->above[word / 64] >> word % 64;
+        if (filled == 0) continue;
+        word += (uint32_t)__builtin_ctzll(filled);
+        return word * 64 + (uint32_t)__builtin_ctzll(marks->words[word]);
+    }
+    return marks->count;
+}
+
+#endif
