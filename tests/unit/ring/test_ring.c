@@ -55,7 +55,7 @@ static void for_each_ring(void (*drive)(struct weir__ring *ring, uint32_t size))
         for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
             struct weir__ring ring;
             memset(entries, 0xa5, sizeof entries);
-            weir__ring_open(&ring, entries, size, (uint32_t)0 - before[i]);
+            weir__ring_open(&ring, entries, size, (uint32_t)0 - before[i], NULL);
             drive(&ring, size);
         }
     }
@@ -217,7 +217,7 @@ static void crosses_from_thread_to_thread(void **state) {
     (void)state;
     for (uint32_t size = 2; size <= SIZE_MAX_TESTED; size *= 8) {
         struct weir__ring ring;
-        weir__ring_open(&ring, entries, size, (uint32_t)0 - CROSSINGS / 2);
+        weir__ring_open(&ring, entries, size, (uint32_t)0 - CROSSINGS / 2, NULL);
         struct weir__thread thread;
         assert_int_equal(weir__thread_start(&thread, "producer", produce, &ring), 0);
         for (uint32_t i = 0; i < CROSSINGS; i++) {
