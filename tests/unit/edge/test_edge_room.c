@@ -243,6 +243,25 @@ static void a_message_is_never_cut_off(void **state) {
     }
 }
 
+/* Nor where the ring has grown for it, and yet not enough. */
+static void a_message_beyond_the_largest_ring_is_not_cut_off(void **state) {
+    (void)state;
+    for (uint64_t fail_at = 1; fail_at <= 2; fail_at++) {
+        struct edge_scene f;
+        edge_scene_open(&f, 1000);
+        events_push_range(&f.emission, &f.pool[0], 0, RING + 10, 1);
+        test_memory_fail(&f.memory, fail_at, true);
+        assert_int_equal(weir__edge_send(f.edge, &f.emission, RING + 10, &f.pool[0]), RING + 10);
+        test_memory_fail_never(&f.memory);
+        assert_int_equal(f.edge->sent, 0);
+        assert_int_equal(weir__ring_count(&f.edge->ring), 0);
+        edge_scene_send_singly(&f, 5);
+        edge_scene_take_all(&f);
+        assert_int_equal(f.taken, 5);
+        edge_scene_close(&f);
+    }
+}
+
 static void without_memory_recovery_loses_and_counts(void **state) {
     (void)state;
     for (uint64_t fail_at = 1; fail_at < 12; fail_at++) {
@@ -274,6 +293,7 @@ int main(void) {
         cmocka_unit_test(a_message_may_span_ring_and_overflow),
         cmocka_unit_test(without_memory_the_overflow_is_lost_and_counted),
         cmocka_unit_test(a_message_is_never_cut_off),
+        cmocka_unit_test(a_message_beyond_the_largest_ring_is_not_cut_off),
         cmocka_unit_test(without_memory_recovery_loses_and_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
