@@ -16,7 +16,8 @@
 
 uint32_t weir__edge_ring_start = 0;
 
-static uint32_t ring_size(size_t max_demand) {
+/* With more it could not be filled, as far as the consumer asks by itself. */
+static uint32_t ring_most(size_t max_demand) {
     uint32_t size = 2;
     while (size <= max_demand && size < WEIR__RING_ENTRIES_MAX) {
         size *= 2;
@@ -24,11 +25,16 @@ static uint32_t ring_size(size_t max_demand) {
     return size;
 }
 
+static uint32_t smaller(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
 struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir_subscription id,
                                    const weir_subscribe_options *options,
                                    struct weir__ready_stage *producer,
                                    struct weir__ready_stage *consumer) {
-    uint32_t size = ring_size(options->max_demand);
+    uint32_t most = ring_most(options->max_demand);
+    uint32_t size = smaller(most, WEIR__RING_ENTRIES_FIRST);
     size_t bytes = sizeof(struct weir__edge) + size * sizeof(struct weir__entry);
     struct weir__edge *edge = weir__alloc_zeroed(allocator, bytes, 128);
     if (edge == NULL) {
@@ -41,9 +47,11 @@ struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir
     edge->allocator = allocator;
     edge->bytes = bytes;
     edge->local = producer->bell == consumer->bell;
-    edge->can_overflow = options->max_demand > size - 1;
+    edge->can_overflow = options->max_demand > most - 1;
+    edge->ring_most = most;
     edge->refs = 2;
-    weir__ring_open(&edge->ring, (struct weir__entry *)(edge + 1), size, weir__edge_ring_start);
+    weir__ring_open(&edge->ring, (struct weir__entry *)(edge + 1), size, weir__edge_ring_start,
+                    allocator);
     weir__ready_edge_open(&edge->ready[WEIR__DEMAND], WEIR__DEMAND, edge);
     weir__ready_edge_open(&edge->ready[WEIR__EVENTS], WEIR__EVENTS, edge);
     weir__queue_open(&edge->overflow, allocator);
@@ -67,10 +75,10 @@ void weir__edge_release(struct weir__edge *edge) {
     WEIR__CHECK(weir__queue_empty(&edge->overflow));
     WEIR__CHECK(weir__queue_empty(&edge->partial));
     WEIR__CHECK(weir__queue_empty(&edge->returned));
-    WEIR__CHECK(weir__ring_empty(&edge->ring));
     weir__queue_close(&edge->overflow, NULL);
     weir__queue_close(&edge->partial, NULL);
     weir__queue_close(&edge->returned, NULL);
+    weir__ring_close(&edge->ring);
     weir__outlet_close(&edge->outlet, edge->allocator);
     weir__free(edge->allocator, edge, edge->bytes);
 }
@@ -100,7 +108,7 @@ bool weir__edge_made_room_slow(const struct weir__edge *edge) {
         return weir__shared_made_room(edge);
     }
     return weir__edge_wants_room(edge) &&
-           weir__ring_count(&edge->ring) <= edge->ring.ck.size / 2;
+           weir__ring_count(&edge->ring) <= (edge->ring.consumer.mask + 1) / 2;
 }
 
 bool weir__edge_wants_room(const struct weir__edge *edge) {
@@ -126,9 +134,29 @@ bool weir__edge_complete(const struct weir__edge *edge) {
 
 /* ---- the producer's side ------------------------------------------------- */
 
+/*
+ * Makes the ring larger, for `items` more entries, or as large as it may be.  false: it is
+ * that already, or there is no memory; then the overflow serves.
+ */
+static bool grow(struct weir__edge *edge, uint64_t items) {
+    uint32_t most = edge->ring_most;
+    uint32_t size = edge->ring.ck.size;
+    if (size == most) {
+        return false;
+    }
+    uint64_t needed = weir__ring_count(&edge->ring) + items;
+    do {
+        size = smaller(size * WEIR__RING_GROWTH, most);
+    } while (size <= needed && size < most);
+    return weir__ring_grow(&edge->ring, size);
+}
+
 static bool send_item(struct weir__edge *edge, struct weir__item item, struct weir__pool *pool) {
     if (weir__queue_empty(&edge->overflow)) {
         struct weir__entry *slot = weir__ring_reserve(&edge->ring);
+        if (slot == NULL && grow(edge, 1)) {
+            slot = weir__ring_reserve(&edge->ring);
+        }
         if (WEIR__LIKELY(slot != NULL)) {
             weir__entry_fill(slot, &item, pool);
             weir__ring_commit(&edge->ring, slot);
@@ -136,6 +164,10 @@ static bool send_item(struct weir__edge *edge, struct weir__item item, struct we
         }
     }
     return weir__queue_push(&edge->overflow, item);
+}
+
+static bool ring_has_room(const struct weir__edge *edge, uint32_t items) {
+    return items <= edge->ring.ck.size - 1 - weir__ring_count(&edge->ring);
 }
 
 /*
@@ -147,9 +179,11 @@ static bool make_room(struct weir__edge *edge, const struct weir__queue *queue, 
     for (uint64_t events = 0; events < count; items++) {
         events += weir__queue_at(queue, items)->count;
     }
-    bool straight = weir__queue_empty(&edge->overflow) &&
-                    items <= edge->ring.ck.size - 1 - weir__ring_count(&edge->ring);
-    return straight || weir__queue_reserve(&edge->overflow, items);
+    if (weir__queue_empty(&edge->overflow) &&
+        (ring_has_room(edge, items) || (grow(edge, items) && ring_has_room(edge, items)))) {
+        return true;
+    }
+    return weir__queue_reserve(&edge->overflow, items);
 }
 
 uint64_t weir__edge_send_slices(struct weir__edge *edge, struct weir__queue *queue, uint64_t count,

@@ -16,7 +16,8 @@
  *   received <= sent;  on an automatic subscription sent <= asked <= received + max
  *
  * Overflow.  The ring bounds entries, demand bounds events; many small slices
- * can fill the ring while demand is open.  The producer keeps such slices in
+ * can fill the ring while demand is open.  It then grows (ring/ring.h), but not
+ * without end or memory.  The producer keeps such slices in
  * `overflow`, in order, sets wants_room, fences and looks at the ring again; it
  * clears wants_room once the overflow is empty.  The consumer, after a pass that
  * took entries, reads wants_room without a fence (a hint that may come late),
@@ -57,7 +58,8 @@
 
 struct weir__shared;
 
-enum { WEIR__RING_ENTRIES_MAX = 256 };
+/* An edge's ring begins small and is made larger each time it is found full. */
+enum { WEIR__RING_ENTRIES_FIRST = 4, WEIR__RING_GROWTH = 4, WEIR__RING_ENTRIES_MAX = 256 };
 
 struct weir__edge {
     /* constant once the consumer has opened it */
@@ -76,6 +78,7 @@ struct weir__edge {
     weir_subscribe_options options;
     const struct weir__allocator *allocator;
     size_t bytes;
+    uint32_t ring_most; /* entries that its ring may have */
     size_t takes_bytes; /* the only size of event the consumer takes; 0: any */
     uint64_t replaces;  /* id of the consumer's subscription that it cancels; 0: none */
     weir_reason replace_reason;

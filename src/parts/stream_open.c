@@ -165,7 +165,8 @@ weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_options *o
     stream->context = options->context;
     stream->refs = 2;
     stream->poke.gone = poke_gone;
-    weir__ring_open(&stream->ring, stream->entries, WEIR__STREAM_ENTRIES, weir__edge_ring_start);
+    weir__ring_open(&stream->ring, stream->entries, WEIR__STREAM_ENTRIES, weir__edge_ring_start,
+                    NULL);
     status = start_with_list(stream, options);
     if (status != WEIR_OK) {
         weir__free(&runtime->allocator, stream, sizeof *stream);

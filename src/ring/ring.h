@@ -13,27 +13,43 @@
  *  - the demand counter `asked` lies in the line of the ring's read index: the
  *    consumer writes both, and the producer fetches both together.
  *
- *   writer      fields                        readers
- *   producer    entries, p_tail, wants_room   consumer (wants_room when it cools)
- *   consumer    c_head, asked, declined       producer
+ * It grows.  A full ring has one slot left, that of position p_tail.  The producer
+ * may write a link into it, which names a larger array, and goes on there; the
+ * consumer, when it comes to the link, follows it and frees the array that it
+ * leaves, which nobody else looks at any more.  No entry is moved, positions go on
+ * as if nothing had been, and a link takes up none: the next entry has the link's
+ * position in the larger array.  So each side has an array of its own in view, and
+ * several links may lie between them.
+ *
+ *   writer      fields                           readers
+ *   producer    slots, p_tail, wants_room        consumer (wants_room when it cools)
+ *   producer    size, mask, entries              itself
+ *   consumer    c_head, asked, declined          producer
+ *   consumer    consumer.entries, consumer.mask  itself
+ *   consumer    frees an array it has left
  *
  * Ordering (release store -> acquire load):
  *   K1 -> K2  stamp: publishes the entry, and through it the block's events
  *   K3 -> K4  c_head: the entry has been copied out; its slot may be reused
  *             (K4 is ck_ring's load in reserve)
+ *   K5 -> K6  stamp of a link: publishes the larger array with its stamps, and is
+ *             the last that the producer does to the array it leaves
  *   D1 -> D2  asked: the consumer's absolute position of demand (edge.c)
- * Progress: wait-free on both sides.
+ * Progress: wait-free on both sides, the allocator aside.
  * Wrap: c_head and p_tail are 32-bit and wrap freely (differences are taken
- * modulo the size, a power of two).  The entry at position p has stamp p + 1
- * (mod 2^32) once it is written; before, it has p + 1 - size, from the round
- * before or from weir__ring_open.  asked is 64-bit and does not wrap.
+ * modulo 2^32).  The slot of position p has stamp p + 1 (mod 2^32) once its entry
+ * is written, or p if that is a link; before, it has p + 1 - size, from the round
+ * before or from when the array began.  asked is 64-bit and does not wrap.
  *
- *   0 <= p_tail - c_head <= size - 1     (mod 2^32)
+ *   0 <= p_tail - c_head <= size - 1     (mod 2^32; size: the producer's)
+ *
+ * Model: tests/model/growing_ring.pml.
  */
 #ifndef WEIR__RING_RING_H
 #define WEIR__RING_RING_H
 
 #include "base/atomic.h"
+#include "base/attributes.h"
 #include "memory/block.h"
 
 #include <ck_ring.h>
@@ -41,12 +57,17 @@
 
 enum { WEIR__ENTRY_INLINE_BYTES = 40 };
 
+struct weir__allocator;
+
 struct weir__entry {
-    struct weir__block *block; /* NULL: the events are in here           */
-    uint32_t first;            /* index in the block                     */
-    uint32_t count;            /* events                                 */
-    uint32_t stamp;            /* atomic                                 */
-    uint16_t flags;            /* WEIR__MORE, WEIR__SHARED               */
+    union {
+        struct weir__block *block; /* NULL: the events are in here       */
+        struct weir__entry *next;  /* of a link: the larger array        */
+    };
+    uint32_t first; /* index in the block                                */
+    uint32_t count; /* events; of a link: entries of the larger array    */
+    uint32_t stamp; /* atomic                                            */
+    uint16_t flags; /* WEIR__MORE, WEIR__SHARED                          */
     uint16_t event_bytes_less_1;
     unsigned char events[WEIR__ENTRY_INLINE_BYTES];
 };
@@ -61,11 +82,13 @@ CK_RING_PROTOTYPE(entry, weir__entry)
 
 struct weir__ring {
     union {
-        struct ck_ring ck;
+        struct ck_ring ck; /* size and mask: the producer's */
         struct {
             unsigned c_head;
             uint32_t declined; /* shared.h: entries it was told of and left to others */
             uint64_t asked;
+            struct weir__entry *entries;
+            uint32_t mask;
         } consumer;
         struct {
             char consumer_line[CK_MD_CACHELINE];
@@ -74,30 +97,58 @@ struct weir__ring {
             uint32_t wants_room;
         } producer;
     };
-    struct weir__entry *entries;
+    struct weir__entry *entries; /* the producer's */
+    /* constant */
+    struct weir__entry *first; /* the array it began with: its owner's   */
+    const struct weir__allocator *allocator;
 };
 
 _Static_assert(offsetof(struct ck_ring, p_tail) == CK_MD_CACHELINE, "lines as ck_ring has them");
-_Static_assert(offsetof(struct weir__ring, consumer.asked) + sizeof(uint64_t) <= CK_MD_CACHELINE,
-               "asked lies in the consumer's line");
+_Static_assert(offsetof(struct weir__ring, consumer.mask) + sizeof(uint32_t) <= CK_MD_CACHELINE,
+               "what the consumer uses lies in its line");
 _Static_assert(offsetof(struct weir__ring, producer.wants_room) + sizeof(uint32_t) <=
                    offsetof(struct ck_ring, size),
                "wants_room lies in the producer's line");
 
-/* size: a power of two, at least 2; holds size - 1.  start: the first index. */
+/* An array whose first entry will be that of position `start`. */
+static inline void weir__ring_begin(struct weir__entry *entries, uint32_t size, uint32_t start) {
+    for (uint32_t i = 0; i < size; i++) {
+        uint32_t position = start + i;
+        entries[position & (size - 1)].stamp = position + 1 - size;
+    }
+}
+
+/*
+ * size: a power of two, at least 2; holds size - 1.  start: the first index.
+ * allocator: of larger arrays; NULL: it is never to grow.
+ */
 static inline void weir__ring_open(struct weir__ring *ring, struct weir__entry *entries,
-                                   uint32_t size, uint32_t start) {
+                                   uint32_t size, uint32_t start,
+                                   const struct weir__allocator *allocator) {
     memset(ring, 0, sizeof *ring);
     ck_ring_init(&ring->ck, size);
     ring->ck.c_head = start;
     ring->ck.p_tail = start;
     ring->ck.p_head = start;
     ring->entries = entries;
-    for (uint32_t i = 0; i < size; i++) {
-        uint32_t position = start + i;
-        entries[position & (size - 1)].stamp = position + 1 - size;
-    }
+    ring->first = entries;
+    ring->allocator = allocator;
+    ring->consumer.entries = entries;
+    ring->consumer.mask = size - 1;
+    weir__ring_begin(entries, size, start);
 }
+
+/* Nobody else uses it, and all has been popped: frees what it has grown by. */
+void weir__ring_close(struct weir__ring *ring);
+
+/*
+ * Producer: goes on in an array of `size` entries, a power of two and larger than
+ * the one before.  false: no memory, and nothing is changed.
+ */
+bool weir__ring_grow(struct weir__ring *ring, uint32_t size);
+
+/* Consumer, at a link: goes on in the array that it names. */
+void weir__ring_follow(struct weir__ring *ring);
 
 /* Producer: the slot to fill, all but its stamp.  NULL: full. */
 static inline struct weir__entry *weir__ring_reserve(struct weir__ring *ring) {
@@ -112,32 +163,51 @@ static inline void weir__ring_commit(struct weir__ring *ring, struct weir__entry
     ck_ring_enqueue_commit_spsc(&ring->ck);
 }
 
-/* Consumer: the entry it will read next. */
+/* Consumer: the slot it will read next. */
 static inline const struct weir__entry *weir__ring_next(const struct weir__ring *ring) {
-    return &ring->entries[ring->ck.c_head & ring->ck.mask];
+    return &ring->consumer.entries[ring->ck.c_head & ring->consumer.mask];
 }
 
-/* Consumer: true when there is nothing to pop. */
+/*
+ * What that slot holds: above 0, an entry; 0, a link; below, neither yet.
+ * K1 -> K2 and K5 -> K6 when it is read with acquire.
+ */
+static inline int32_t weir__ring_stamped(uint32_t stamp, uint32_t position) {
+    return (int32_t)(stamp - position);
+}
+
+/* Consumer: true when there is nothing to pop.  Behind a link there is, or is about to be. */
 static inline bool weir__ring_empty(const struct weir__ring *ring) {
-    return weir__load_relaxed_u32(&weir__ring_next(ring)->stamp) != ring->ck.c_head + 1;
+    uint32_t stamp = weir__load_relaxed_u32(&weir__ring_next(ring)->stamp);
+    return weir__ring_stamped(stamp, ring->ck.c_head) < 0;
 }
 
 /* Consumer: copies the oldest entry out and frees its slot. */
 static inline bool weir__ring_pop(struct weir__ring *ring, struct weir__entry *out) {
-    const struct weir__entry *slot = weir__ring_next(ring);
     uint32_t head = ring->ck.c_head;
-    if (weir__load_acquire_u32(&slot->stamp) != head + 1) { /* K1 -> K2 */
-        return false;
+    for (;;) {
+        const struct weir__entry *slot = weir__ring_next(ring);
+        uint32_t stamp = weir__load_acquire_u32(&slot->stamp); /* K1 -> K2, K5 -> K6 */
+        if (WEIR__LIKELY(weir__ring_stamped(stamp, head) > 0)) {
+            *out = *slot;
+            weir__store_release_u32(&ring->ck.c_head, head + 1); /* K3 -> K4 */
+            return true;
+        }
+        if (WEIR__LIKELY(weir__ring_stamped(stamp, head) < 0)) {
+            return false;
+        }
+        weir__ring_follow(ring);
     }
-    *out = *slot;
-    weir__store_release_u32(&ring->ck.c_head, head + 1); /* K3 -> K4 */
-    return true;
 }
 
-/* Entries in it, as ck_ring counts them.  The producer may see too many; the
- * consumer, who fetches the producer's line for it, too few. */
+/*
+ * Entries in it.  The producer may see too many; the consumer, who fetches the
+ * producer's line for it, too few: an entry it has popped may not count yet.
+ */
 static inline uint32_t weir__ring_count(const struct weir__ring *ring) {
-    return ck_ring_size(&ring->ck);
+    uint32_t head = weir__load_relaxed_u32(&ring->ck.c_head);
+    uint32_t count = weir__load_relaxed_u32(&ring->ck.p_tail) - head;
+    return count <= INT32_MAX ? count : 0;
 }
 
 #endif

@@ -14,6 +14,7 @@
  *   churn      consumers that come, are cancelled, stop and come back
  *   push       foreign threads push into an inlet, others send messages
  *   overflow   more is asked for than the ring has entries
+ *   grow       a ring that grows, while its consumer takes, stops or is cancelled
  *   close      the runtime is closed in the middle of it all
  *   no_memory  some requests for memory, drawn from the seed, fail
  */
@@ -240,6 +241,55 @@ static void overflow_main(void *unused) {
     SIM_REQUIRE(world.discarded == 0 || !world.keep_going);
 }
 
+/* --- grow --------------------------------------------------------------------------------- */
+
+static weir_verdict take_or_stop(weir_stage *self, weir_batch *batch) {
+    world_check_off(self, batch);
+    return !world.keep_going && sim_draw(16) == 0 ? WEIR_STOP : WEIR_CONTINUE;
+}
+
+/* Each number is an entry of its own, and the consumer asks for many at once. */
+static weir_subscription start_grow(void) {
+    weir_stage_options producer = {.kind = WEIR_PRODUCER,
+                                   .event_bytes = sizeof(uint64_t),
+                                   .state_bytes = sizeof(struct producer),
+                                   .worker = world_somewhere(),
+                                   .on = {.handle_demand = wait_for_casts,
+                                          .handle_cast = emit_one,
+                                          .discarded = world_discarded}};
+    must(weir_stage_start(world.runtime, &producer, &world.producers[0]));
+    weir_stage_options consumer = {
+        .kind = WEIR_CONSUMER,
+        .state_bytes = sizeof(struct consumer),
+        .worker = world_somewhere(),
+        .on = {.handle_events = take_or_stop, .discarded = world_discarded}};
+    weir_ref stage;
+    must(weir_stage_start(world.runtime, &consumer, &stage));
+    weir_subscription subscription;
+    weir_subscribe_options options = {.max_demand = 5 + (size_t)sim_draw(60),
+                                      .cancel = WEIR_TEMPORARY};
+    must(weir_subscribe(world.runtime, stage, world.producers[0], &options, &subscription));
+    return subscription;
+}
+
+/* What comes back from a consumer that is gone waits in the buffer, and is discarded. */
+static void grow_main(void *unused) {
+    (void)unused;
+    world_open_runtime();
+    world.keep_going = sim_draw(2) == 0; /* else the consumer stops when it pleases */
+    weir_subscription subscription = start_grow();
+    weir_runtime_settle(world.runtime, WEIR_FOREVER);
+    int caster = sim_spawn("caster", run_caster, NULL);
+    if (sim_draw(4) == 0) {
+        for (uint64_t wait = sim_draw(300); wait > 0; wait--) sim_now_ns();
+        weir_cancel(world.runtime, subscription, WEIR_REASON_USER);
+    }
+    sim_join(caster);
+    weir_runtime_settle(world.runtime, WEIR_FOREVER);
+    weir_runtime_stop(world.runtime, WEIR_REASON_NORMAL);
+    world_finish(world.total);
+}
+
 /* --- close, no_memory --------------------------------------------------------------------- */
 
 /*
@@ -303,6 +353,10 @@ static void begin_overflow(void) {
     world_begin(overflow_main, 40);
 }
 
+static void begin_grow(void) {
+    world_begin(grow_main, 60);
+}
+
 static void begin_close(void) {
     world_begin(close_main, 40);
 }
@@ -319,6 +373,7 @@ int main(int count, char **arguments) {
         {"churn", 20000, 2000000, true, begin_churn, NULL},
         {"push", 20000, 2000000, true, begin_push, NULL},
         {"overflow", 20000, 2000000, true, begin_overflow, NULL},
+        {"grow", 20000, 2000000, true, begin_grow, NULL},
         {"close", 20000, 2000000, true, begin_close, NULL},
         {"no_memory", 20000, 2000000, true, begin_no_memory, NULL},
     };

@@ -194,7 +194,7 @@ static void begin_world(void) {
 
 /* producer NULL: somebody who waits for room instead of demand. */
 static void begin_edge(struct edge *edge, struct worker *producer, struct worker *consumer) {
-    weir__ring_open(&edge->ring, edge->entries, ENTRIES, UINT32_MAX - (uint32_t)sim_draw(8));
+    weir__ring_open(&edge->ring, edge->entries, ENTRIES, UINT32_MAX - (uint32_t)sim_draw(8), NULL);
     weir__ready_edge_open(&edge->ready[WEIR__DEMAND], WEIR__DEMAND, edge);
     weir__ready_edge_open(&edge->ready[WEIR__EVENTS], WEIR__EVENTS, edge);
     edge->at[WEIR__DEMAND] = producer;
@@ -318,7 +318,7 @@ static void begin_blocks(void) {
     memset(lanes, 0, sizeof lanes);
     for (int i = 0; i < HOLDERS; i++) {
         weir__pool_open(&pools[i], &allocator);
-        weir__ring_open(&lanes[i].ring, lanes[i].entries, ENTRIES, 0);
+        weir__ring_open(&lanes[i].ring, lanes[i].entries, ENTRIES, 0, NULL);
         sim_spawn("holder", run_holder, &lanes[i]);
     }
     sim_spawn("owner", run_owner, NULL);

@@ -33,6 +33,7 @@ static void *take(void *context, size_t bytes, size_t alignment) {
     memset(start, 0xa5, total < 65536 ? total : 65536); /* nothing may rely on zeroes */
     memcpy(start + prefix.offset - sizeof prefix, &prefix, sizeof prefix);
     weir__fetch_add_u64(&memory->live, 1);
+    weir__fetch_add_u64(&memory->bytes, bytes);
     return start + prefix.offset;
 }
 
@@ -45,6 +46,7 @@ static void give(void *context, void *allocation, size_t bytes) {
         abort();
     }
     weir__fetch_sub_u64(&memory->live, 1);
+    weir__fetch_sub_u64(&memory->bytes, bytes);
     free((unsigned char *)allocation - prefix.offset);
 }
 

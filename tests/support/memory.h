@@ -13,6 +13,7 @@ struct test_memory {
     struct weir__allocator allocator; /* what is tested gets a pointer to this      */
     uint64_t calls;                   /* allocations asked for                      */
     uint64_t live;                    /* allocations not yet freed                  */
+    uint64_t bytes;                   /* of those                                   */
     uint64_t fail_at;                 /* the call that fails, from 1; 0: none       */
     bool fail_after;                  /* ... and every later one                    */
 };

@@ -4,15 +4,19 @@
  *
  * Goal: what is committed is popped, once, in order, byte for byte; a slot that
  * was reserved but not committed is not seen; a full ring refuses and an empty
- * one says so, also while its 32-bit indices pass from 2^32 - 1 to 0.
+ * one says so, also while its 32-bit indices pass from 2^32 - 1 to 0; all of this
+ * also while it grows, however many arrays lie between its ends, and every array
+ * is freed once.
  * Method: rings of every size from 2 to 256, begun at chosen indices before the
- * wrap, driven against a count of what is in them; and two threads.
+ * wrap, driven against a count of what is in them; and two threads.  Memory is
+ * counted, and refused on cue.
  */
 #include "ring/ring.h"
 
 #include "base/rng.h"
 #include "os/thread.h"
 #include "support/cmocka.h"
+#include "support/memory.h"
 
 #include <stdlib.h>
 
@@ -55,7 +59,7 @@ static void for_each_ring(void (*drive)(struct weir__ring *ring, uint32_t size))
         for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
             struct weir__ring ring;
             memset(entries, 0xa5, sizeof entries);
-            weir__ring_open(&ring, entries, size, (uint32_t)0 - before[i]);
+            weir__ring_open(&ring, entries, size, (uint32_t)0 - before[i], NULL);
             drive(&ring, size);
         }
     }
@@ -202,6 +206,118 @@ static void an_entry_says_its_events_size(void **state) {
     assert_int_equal(offsetof(struct weir__entry, events) % 8, 0);
 }
 
+/* ---- growing ------------------------------------------------------------- */
+
+enum { FIRST = 2 };
+
+static struct test_memory memory;
+static struct weir__entry first[FIRST];
+
+static void open_growing(struct weir__ring *ring, uint32_t before) {
+    test_memory_open(&memory);
+    memset(first, 0xa5, sizeof first);
+    weir__ring_open(ring, first, FIRST, (uint32_t)0 - before, &memory.allocator);
+}
+
+static void close_growing(struct weir__ring *ring) {
+    weir__ring_close(ring);
+    test_memory_close(&memory);
+}
+
+/* Some steps of `times` as large, then pops all. */
+static void grow_in_steps(uint32_t before, uint32_t times) {
+    struct weir__ring ring;
+    open_growing(&ring, before);
+    uint32_t in = 0;
+    uint64_t arrays = 0;
+    for (uint32_t size = FIRST; size < SIZE_MAX_TESTED; size *= times) {
+        while (push(&ring, in)) in++;
+        assert_int_equal(in, size - 1);
+        assert_true(weir__ring_grow(&ring, size * times));
+        assert_int_equal(weir__ring_count(&ring), in);
+        assert_int_equal(memory.live, ++arrays);
+    }
+    while (push(&ring, in)) in++;
+    assert_int_equal(in, ring.ck.size - 1);
+    struct weir__entry entry;
+    for (uint32_t out = 0; out < in; out++) {
+        assert_false(weir__ring_empty(&ring));
+        assert_true(weir__ring_pop(&ring, &entry));
+        assert_entry(&entry, out);
+        assert_int_equal(weir__ring_count(&ring), in - out - 1);
+    }
+    assert_true(weir__ring_empty(&ring));
+    assert_int_equal(memory.live, 1); /* those it has left are freed */
+    fill_and_empty(&ring, ring.ck.size);
+    close_growing(&ring);
+}
+
+static void all_that_is_in_several_arrays_comes_in_order(void **state) {
+    (void)state;
+    for (uint32_t before = 0; before < SIZE_MAX_TESTED; before++) {
+        grow_in_steps(before, 2);
+        grow_in_steps(before, 4);
+    }
+}
+
+static void grow_at_random(uint32_t before) {
+    struct weir__rng rng;
+    weir__rng_seed(&rng, before);
+    struct weir__ring ring;
+    open_growing(&ring, before);
+    uint32_t in = 0;
+    uint32_t out = 0;
+    for (int step = 0; step < 600; step++) {
+        struct weir__entry entry;
+        uint32_t size = ring.ck.size;
+        if (weir__rng_below(&rng, 40) == 0 && size < SIZE_MAX_TESTED) {
+            assert_true(weir__ring_grow(&ring, size * 2));
+        } else if (weir__rng_below(&rng, 2) == 0) {
+            bool pushed = push(&ring, in);
+            assert_int_equal(pushed, in - out < size - 1);
+            in += pushed;
+        } else if (weir__ring_pop(&ring, &entry)) {
+            assert_entry(&entry, out++);
+        } else {
+            assert_int_equal(in, out);
+            assert_true(weir__ring_empty(&ring)); /* a link has been followed */
+        }
+        assert_int_equal(weir__ring_count(&ring), in - out);
+        if (in != out) assert_false(weir__ring_empty(&ring));
+    }
+    struct weir__entry entry;
+    while (weir__ring_pop(&ring, &entry)) assert_entry(&entry, out++);
+    assert_int_equal(in, out);
+    close_growing(&ring);
+}
+
+static void it_may_grow_at_any_time(void **state) {
+    (void)state;
+    for (uint32_t before = 0; before < SIZE_MAX_TESTED; before++) grow_at_random(before);
+}
+
+static void without_memory_it_stays_as_it_is(void **state) {
+    (void)state;
+    struct weir__ring ring;
+    open_growing(&ring, 1);
+    assert_true(push(&ring, 0));
+    test_memory_fail(&memory, 1, false);
+    assert_false(weir__ring_grow(&ring, 8));
+    assert_false(push(&ring, 1));
+    assert_int_equal(ring.ck.size, FIRST);
+    struct weir__entry entry;
+    assert_true(weir__ring_pop(&ring, &entry));
+    assert_entry(&entry, 0);
+    assert_true(weir__ring_empty(&ring));
+    assert_true(weir__ring_grow(&ring, 8));
+    for (uint32_t i = 0; i < 7; i++) assert_true(push(&ring, i));
+    for (uint32_t i = 0; i < 7; i++) {
+        assert_true(weir__ring_pop(&ring, &entry));
+        assert_entry(&entry, i);
+    }
+    close_growing(&ring);
+}
+
 /* ---- two threads --------------------------------------------------------- */
 
 enum { CROSSINGS = 20000 };
@@ -217,7 +333,7 @@ static void crosses_from_thread_to_thread(void **state) {
     (void)state;
     for (uint32_t size = 2; size <= SIZE_MAX_TESTED; size *= 8) {
         struct weir__ring ring;
-        weir__ring_open(&ring, entries, size, (uint32_t)0 - CROSSINGS / 2);
+        weir__ring_open(&ring, entries, size, (uint32_t)0 - CROSSINGS / 2, NULL);
         struct weir__thread thread;
         assert_int_equal(weir__thread_start(&thread, "producer", produce, &ring), 0);
         for (uint32_t i = 0; i < CROSSINGS; i++) {
@@ -230,6 +346,36 @@ static void crosses_from_thread_to_thread(void **state) {
     }
 }
 
+/* Larger each time it is full: the other thread is somewhere in the arrays before. */
+static void produce_growing(void *argument) {
+    struct weir__ring *ring = argument;
+    for (uint32_t i = 0; i < CROSSINGS / 20; i++) {
+        while (!push(ring, i)) {
+            weir__cpu_relax();
+            if (ring->ck.size < SIZE_MAX_TESTED)
+                assert_true(weir__ring_grow(ring, ring->ck.size * 2));
+        }
+    }
+}
+
+static void grows_between_threads(void **state) {
+    (void)state;
+    for (uint32_t round = 0; round < 40; round++) {
+        struct weir__ring ring;
+        open_growing(&ring, round);
+        struct weir__thread thread;
+        assert_int_equal(weir__thread_start(&thread, "producer", produce_growing, &ring), 0);
+        for (uint32_t i = 0; i < CROSSINGS / 20; i++) {
+            struct weir__entry entry;
+            while (!weir__ring_pop(&ring, &entry)) weir__cpu_relax();
+            assert_entry(&entry, i);
+        }
+        weir__thread_join(&thread);
+        assert_true(weir__ring_empty(&ring));
+        close_growing(&ring);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fills_and_empties),
@@ -239,7 +385,11 @@ int main(void) {
         cmocka_unit_test(stamps_tell_the_round),
         cmocka_unit_test(asked_and_wants_room_stay),
         cmocka_unit_test(an_entry_says_its_events_size),
+        cmocka_unit_test(all_that_is_in_several_arrays_comes_in_order),
+        cmocka_unit_test(it_may_grow_at_any_time),
+        cmocka_unit_test(without_memory_it_stays_as_it_is),
         cmocka_unit_test(crosses_from_thread_to_thread),
+        cmocka_unit_test(grows_between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,58 @@
+/*
+ * The ring: how it grows (ring.h).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ring/ring.h"
+
+#include "base/attributes.h"
+#include "base/check.h"
+#include "memory/allocator.h"
+#include "memory/poison.h"
+
+/* Arrays that it began with are not its own. */
+static void leave(struct weir__ring *ring, struct weir__entry *entries, uint32_t size) {
+    size_t bytes = size * sizeof *entries;
+    if (entries != ring->first) {
+        weir__poison(entries, bytes);
+        weir__unpoison(entries, bytes);
+        weir__free(ring->allocator, entries, bytes);
+    }
+}
+
+void weir__ring_close(struct weir__ring *ring) {
+    WEIR__CHECK(weir__ring_empty(ring) && ring->consumer.entries == ring->entries);
+    leave(ring, ring->entries, ring->ck.size);
+}
+
+/*
+ * The slot of p_tail is free, and known to be: to fill the one before it, c_head was
+ * seen this near (K3 -> K4), or else it has never been read in this array.
+ */
+bool weir__ring_grow(struct weir__ring *ring, uint32_t size) {
+    WEIR__CHECK(size > ring->ck.size && (size & (size - 1)) == 0);
+    struct weir__entry *entries =
+        weir__alloc(ring->allocator, size * sizeof *entries, WEIR__CACHE_LINES);
+    if (entries == NULL) {
+        return false;
+    }
+    uint32_t position = ring->ck.p_tail;
+    struct weir__entry *link = &ring->entries[position & ring->ck.mask];
+    weir__ring_begin(entries, size, position);
+    link->next = entries;
+    link->count = size;
+    weir__store_release_u32(&link->stamp, position); /* K5 -> K6 */
+    ring->entries = entries;
+    ring->ck.size = size;
+    ring->ck.mask = size - 1;
+    return true;
+}
+
+void weir__ring_follow(struct weir__ring *ring) {
+    const struct weir__entry *link = weir__ring_next(ring);
+    struct weir__entry *before = ring->consumer.entries;
+    uint32_t size = ring->consumer.mask + 1;
+    WEIR__CHECK(link->stamp == ring->ck.c_head);
+    ring->consumer.entries = link->next;
+    ring->consumer.mask = link->count - 1;
+    leave(ring, before, size); /* and the link with it */
+}
