@@ -4,16 +4,21 @@
  *
  * Method: as graphs.c.  Nobody waits for ever; each call is answered, with its
  * own answer, or told that the stage has gone; each watcher is told once; each
- * timer fires once or was cancelled; what is drained is handled.
+ * timer fires once or was cancelled; what is drained is handled; a stage is refused
+ * what it has no room for, and nothing else.
  *
  *   call       threads call a stage that answers, has another answer, or stops
  *   ring       stages on several workers call each other round in a ring
  *   watch      stages watch each other, lose interest, and stop
  *   timers     timers are armed, cancelled and fire while workers sleep
+ *   flood      threads send more than a stage takes, which is stopped by several; the
+ *              next one has its slot
  *   drain      a runtime with an inlet and a pipeline is drained amid pushes
  */
 #include "driver.h"
 #include "world.h"
+
+#include <string.h>
 
 enum { THREADS = 2, CALLS = 4 };
 
@@ -241,6 +246,125 @@ static void timers_main(void *unused) {
     SIM_REQUIRE(counted <= 4);
 }
 
+/* --- flood -------------------------------------------------------------------------------- */
+
+enum { FLOODS = 3, FLOOD_LIMIT = 2, FLOOD_CASTS = 4 };
+
+/* One stage after the other. */
+static struct flood {
+    uint64_t begun;    /* casts on their way to it, or refused */
+    uint64_t accepted; /* of those */
+    uint64_t handled;
+    bool finishes;
+} floods[FLOODS];
+static unsigned current; /* of floods, and of ones[0] */
+
+static struct flood *flood_of(weir_stage *self) {
+    struct flood **flood = weir_state(self);
+    return *flood;
+}
+
+static weir_verdict count_cast(weir_stage *self, const void *message, size_t bytes) {
+    struct flood *flood = flood_of(self);
+    SIM_REQUIRE(number_in(message, bytes) == (uint64_t)(flood - floods)); /* not the last one's */
+    SIM_REQUIRE(flood->handled < flood->begun);
+    flood->handled++;
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict note_drain(weir_stage *self) {
+    SIM_REQUIRE(flood_of(self)->finishes);
+    return WEIR_CONTINUE;
+}
+
+static void note_end(weir_stage *self, weir_reason reason) {
+    SIM_REQUIRE(reason == (weir_reason)(WEIR_REASON_USER + (flood_of(self) - floods)) ||
+                (reason == WEIR_REASON_NORMAL && flood_of(self)->finishes));
+}
+
+/* Never more are waiting than it takes, and none is refused while fewer are. */
+static bool send_one(weir_ref to, unsigned number) {
+    struct flood *flood = &floods[number];
+    uint64_t message = number;
+    flood->begun++;
+    weir_status status = weir_cast(world.runtime, to, &message, sizeof message);
+    flood->accepted += status == WEIR_OK;
+    if (status == WEIR_FULL) {
+        SIM_REQUIRE(flood->begun > FLOOD_LIMIT);
+        sim_sleep_ns(1000);
+    } else if (status != WEIR_OK) {
+        SIM_REQUIRE(status == WEIR_NO_STAGE);
+    }
+    return status == WEIR_OK || status == WEIR_NO_STAGE;
+}
+
+static void run_flooder(void *unused) {
+    (void)unused;
+    for (int i = 0; i < FLOOD_CASTS; i++) {
+        unsigned number = current;
+        weir_ref to = ones[0];
+        while (!send_one(to, number)) {}
+        if (sim_draw(4) == 0) weir_send_after(world.runtime, to, NULL, 0, sim_draw(3000), NULL);
+    }
+}
+
+static void stop_somehow(weir_ref stage, unsigned number, bool waits) {
+    weir_reason reason = (weir_reason)(WEIR_REASON_USER + number);
+    weir_status status = WEIR_OK;
+    if (sim_draw(3) == 0) {
+        floods[number].finishes = true;
+        status = weir_finish(world.runtime, stage);
+    }
+    SIM_REQUIRE(status == WEIR_OK || status == WEIR_NO_STAGE);
+    status = waits ? weir_stop_wait(world.runtime, stage, reason, WEIR_FOREVER)
+                   : weir_stop(world.runtime, stage, reason);
+    SIM_REQUIRE(status == WEIR_OK || status == WEIR_NO_STAGE);
+}
+
+static void run_stopper(void *unused) {
+    (void)unused;
+    for (int i = 0; i < FLOODS; i++) stop_somehow(ones[0], current, sim_draw(2) == 0);
+}
+
+static void start_flood(unsigned number, unsigned worker) {
+    struct flood *flood = &floods[number];
+    weir_stage_options options = {.kind = WEIR_CONSUMER,
+                                  .worker = worker,
+                                  .mailbox_limit = FLOOD_LIMIT,
+                                  .timers_limit = 1,
+                                  .state = &flood,
+                                  .state_bytes = sizeof flood,
+                                  .on = {.handle_events = world_check_off,
+                                         .handle_cast = count_cast,
+                                         .handle_info = count_info,
+                                         .handle_drain = note_drain,
+                                         .terminate = note_end}};
+    weir_ref ref;
+    must(weir_stage_start(world.runtime, &options, &ref));
+    ones[0] = ref;
+    current = number;
+}
+
+static void flood_main(void *unused) {
+    (void)unused;
+    int threads[THREADS + 1];
+    world_open_runtime();
+    memset(floods, 0, sizeof floods);
+    unsigned worker = world_somewhere();
+    start_flood(0, worker);
+    for (int i = 0; i < THREADS; i++) threads[i] = sim_spawn("flooder", run_flooder, NULL);
+    threads[THREADS] = sim_spawn("stopper", run_stopper, NULL);
+    for (unsigned i = 0; i + 1 < FLOODS; i++) {
+        for (uint64_t wait = sim_draw(100); wait > 0; wait--) sim_now_ns();
+        stop_somehow(ones[0], i, true);
+        start_flood(i + 1, worker);
+    }
+    for (int i = 0; i < THREADS + 1; i++) sim_join(threads[i]);
+    stop_somehow(ones[0], FLOODS - 1, true);
+    world_close_runtime();
+    for (int i = 0; i < FLOODS; i++) SIM_REQUIRE(floods[i].handled <= floods[i].accepted);
+}
+
 /* --- drain -------------------------------------------------------------------------------- */
 
 static weir_inlet *inlet;
@@ -316,6 +440,10 @@ static void begin_timers(void) {
     begin(timers_main);
 }
 
+static void begin_flood(void) {
+    begin(flood_main);
+}
+
 static void begin_drain(void) {
     begin(drain_main);
 }
@@ -326,6 +454,7 @@ int main(int count, char **arguments) {
         {"ring", 10000, 2000000, true, begin_ring, NULL},
         {"watch", 10000, 2000000, true, begin_watch, NULL},
         {"timers", 10000, 2000000, true, begin_timers, NULL},
+        {"flood", 10000, 2000000, true, begin_flood, NULL},
         {"drain", 10000, 2000000, true, begin_drain, NULL},
     };
     return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);

@@ -3,11 +3,10 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Goal: references that are stale, of the wrong kind or never given out are
- * refused everywhere, with a status and a sentence; a full mailbox refuses
- * users' messages and nothing else; placement is as told; without memory a call
- * changes nothing; calls from several threads at once all arrive.
- * Method: every call with every kind of reference; a mailbox that is filled;
- * an allocator that fails each call in turn; threads beside the workers.
+ * refused everywhere, with a status and a sentence; placement is as told; without
+ * memory a call changes nothing; calls from several threads at once all arrive.
+ * Method: every call with every kind of reference; an allocator that fails each call
+ * in turn; threads beside the workers.
  */
 #include "support/cmocka.h"
 #include "support/player.h"
@@ -264,72 +263,6 @@ static void stages_come_and_go(void **state) {
     rig_close(&rig);
 }
 
-/* ---- full mailboxes ------------------------------------------------------ */
-
-static void a_full_mailbox_refuses_messages(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig,
-             &(weir_runtime_options){.mode = WEIR_STEPPED, .workers = 2, .mailbox_limit = 10});
-    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-    struct player other = {.name = "other", .kind = WEIR_CONSUMER};
-    player_start(&p, &rig, &(weir_stage_options){.worker = WEIR_WORKER(1)});
-    player_start(&c, &rig, &(weir_stage_options){.worker = WEIR_WORKER(0)});
-    player_start(&other, &rig, &(weir_stage_options){.worker = WEIR_WORKER(1)});
-    weir_subscription subscription = player_subscribe(&c, &p, NULL);
-    rig_rest(&rig);
-    uint64_t calls = rig.memory.calls;
-    for (int i = 0; i < 10; i++) player_info(&c, (uint64_t)i);
-    uint64_t number = 1;
-    assert_int_equal(weir_cast(rig.runtime, c.ref, &number, sizeof number), WEIR_FULL);
-    assert_int_equal(weir_info(rig.runtime, c.ref, &number, sizeof number), WEIR_FULL);
-    assert_int_equal(weir_stop(rig.runtime, c.ref, WEIR_REASON_NORMAL), WEIR_FULL);
-    assert_int_equal(weir_ask(rig.runtime, subscription, 1), WEIR_FULL);
-    assert_int_equal(weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL), WEIR_FULL);
-    assert_int_equal(weir_ask(rig.runtime, subscription, 0), WEIR_OK);
-    assert_int_equal(rig.memory.calls, calls + 10); /* what is refused costs nothing */
-    /* Another worker's mailbox has room; weir's own mail needs none. */
-    player_info(&other, 5);
-    player_subscribe(&c, &p, NULL);
-    rig_rest(&rig);
-    player_expect(&other, "info 5\n");
-    const char *at = c.journal.text;
-    for (int i = 0; i < 10; i++) {
-        char line[20];
-        snprintf(line, sizeof line, "info %d\n", i);
-        at = strstr(at, line);
-        assert_non_null(at);
-    }
-    assert_int_equal(weir_ask(rig.runtime, subscription, 1), WEIR_OK); /* there is room again */
-    rig_rest(&rig);
-    rig_close(&rig);
-}
-
-/* Infos that wait behind a buffer wait in nobody's way. */
-static void waiting_infos_count_against_the_limit(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, &(weir_runtime_options){.mode = WEIR_STEPPED, .workers = 1, .mailbox_limit = 3});
-    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-    player_start(&p, &rig, NULL);
-    player_cast(&p, 1);
-    rig_rest(&rig);
-    uint64_t number = 1;
-    for (int i = 0; i < 3; i++) {
-        player_info(&p, number);
-        rig_rest(&rig);
-    }
-    assert_int_equal(weir_info(rig.runtime, p.ref, &number, sizeof number), WEIR_FULL);
-    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    player_start(&c, &rig, NULL);
-    player_subscribe(&c, &p, NULL);
-    rig_rest(&rig);
-    player_info(&p, number);
-    rig_rest(&rig);
-    rig_close(&rig);
-}
-
 /* ---- memory -------------------------------------------------------------- */
 
 static void without_memory_calls_change_nothing(void **state) {
@@ -349,7 +282,6 @@ static void without_memory_calls_change_nothing(void **state) {
     assert_int_equal(weir_cast(runtime, c.ref, "12345", 5), WEIR_NO_MEMORY);
     assert_string_equal(weir_refusal(), "no memory for a message of 5 bytes");
     assert_int_equal(weir_info(runtime, c.ref, NULL, 0), WEIR_NO_MEMORY);
-    assert_int_equal(weir_stop(runtime, c.ref, WEIR_REASON_NORMAL), WEIR_NO_MEMORY);
     assert_int_equal(weir_demand(runtime, p.ref, WEIR_ACCUMULATE), WEIR_NO_MEMORY);
     assert_int_equal(weir_ask(runtime, subscription, 1), WEIR_NO_MEMORY);
     assert_int_equal(weir_cancel(runtime, subscription, WEIR_REASON_NORMAL), WEIR_NO_MEMORY);
@@ -456,8 +388,6 @@ int main(void) {
         cmocka_unit_test(stages_are_placed_as_told_or_in_rotation),
         cmocka_unit_test(a_stage_may_start_another),
         cmocka_unit_test(stages_come_and_go),
-        cmocka_unit_test(a_full_mailbox_refuses_messages),
-        cmocka_unit_test(waiting_infos_count_against_the_limit),
         cmocka_unit_test(without_memory_calls_change_nothing),
         cmocka_unit_test(each_caller_keeps_his_order),
         cmocka_unit_test(subscriptions_come_and_go_from_threads),

@@ -173,6 +173,27 @@ static void the_answer_goes_before_the_events_or_behind_them(void **state) {
     }
 }
 
+/* Three that nobody waits for any more, and the one that is waited for. */
+static weir_verdict answer_four(weir_stage *self, struct player *player, weir_from from,
+                                uint64_t number) {
+    for (uint64_t i = 0; i < 4; i++) {
+        RIG_CHECK(player->rig, weir_reply_after(self, i < 3 ? (weir_from){i} : from, &number,
+                                                sizeof number) == WEIR_OK);
+    }
+    return WEIR_CONTINUE;
+}
+
+static void answers_that_wait_are_all_sent(void **state) {
+    (void)state;
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.call = answer_four};
+        player_start(&c, &rig, NULL);
+        for (uint64_t i = 0; i < 3; i++) assert_int_equal(player_call(&c, i), i);
+        rig_close(&rig);
+    }
+}
+
 /* ---- timers -------------------------------------------------------------- */
 
 static void open_simulated(struct rig *rig) {
@@ -210,6 +231,32 @@ static void a_cancelled_timer_does_not_fire(void **state) {
     player_expect(&c, "info 1\n");
     assert_int_equal(weir_cancel_timer(rig.runtime, one), WEIR_OK); /* too late; no harm */
     assert_int_equal(weir_cancel_timer(rig.runtime, (weir_timer){0}), WEIR_NO_STAGE);
+    rig_close(&rig);
+}
+
+static weir_verdict count_up(weir_stage *self, struct player *player, uint64_t number) {
+    (void)self;
+    RIG_CHECK(player->rig, number % 3 == 0); /* the others were cancelled */
+    player->sum += number;
+    return WEIR_CONTINUE;
+}
+
+static void many_timers_are_cancelled_in_any_order(void **state) {
+    (void)state;
+    enum { TIMERS = 300 };
+    struct rig rig;
+    open_simulated(&rig);
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true, .does.info = count_up};
+    weir_timer timers[TIMERS];
+    player_start(&c, &rig, NULL);
+    for (uint64_t i = 0; i < TIMERS; i++) timers[i] = player_later(&c, i, (1 + i % 7) * MS);
+    rig_rest(&rig);
+    for (uint64_t i = 1; i < TIMERS; i += 3) { /* oldest first, newest first */
+        assert_int_equal(weir_cancel_timer(rig.runtime, timers[i]), WEIR_OK);
+        assert_int_equal(weir_cancel_timer(rig.runtime, timers[TIMERS - i]), WEIR_OK);
+    }
+    assert_int_equal(weir_runtime_advance(rig.runtime, 100 * MS), WEIR_OK);
+    assert_int_equal(c.sum, 3 * 99 * 100 / 2);
     rig_close(&rig);
 }
 
@@ -401,8 +448,10 @@ int main(void) {
         cmocka_unit_test(a_stage_that_stops_tells_its_callers),
         cmocka_unit_test(a_stage_without_handle_call_says_so),
         cmocka_unit_test(the_answer_goes_before_the_events_or_behind_them),
+        cmocka_unit_test(answers_that_wait_are_all_sent),
         cmocka_unit_test(timers_fire_in_order_at_their_moments),
         cmocka_unit_test(a_cancelled_timer_does_not_fire),
+        cmocka_unit_test(many_timers_are_cancelled_in_any_order),
         cmocka_unit_test(a_callback_arms_and_cancels_at_once),
         cmocka_unit_test(time_jumps_to_the_next_timer),
         cmocka_unit_test(timers_go_with_their_stage),

@@ -89,6 +89,42 @@ static void who_has_lost_interest_is_not_told(void **state) {
     }
 }
 
+/* Watches a hundred times, and loses interest in all but each third, oldest first. */
+static weir_verdict watch_and_forget_many(weir_stage *self, struct player *player,
+                                          uint64_t number) {
+    weir_monitor monitors[100];
+    (void)number;
+    for (int i = 0; i < 100; i++) {
+        watch(self, player, 0);
+        monitors[i] = made;
+    }
+    for (int i = 0; i < 100; i++) {
+        if (i % 3 != 0) RIG_CHECK(player->rig, weir_demonitor(self, monitors[i]) == WEIR_OK);
+    }
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict count_gone(weir_stage *self, struct player *player, weir_ref stage) {
+    (void)self;
+    (void)stage;
+    player->sum++;
+    return WEIR_CONTINUE;
+}
+
+static void many_are_watched_and_forgotten(void **state) {
+    (void)state;
+    for (int world = 0; open_pair(&pair, world); world++) {
+        pair.watcher.does.cast = watch_and_forget_many;
+        pair.watcher.does.gone = count_gone;
+        player_cast(&pair.watcher, 0);
+        if (world % 2 == 0) rig_rest(&pair.rig);
+        player_stop(&pair.watched, WEIR_REASON_USER);
+        rig_rest(&pair.rig);
+        assert_int_equal(pair.watcher.sum, 34);
+        rig_close(&pair.rig);
+    }
+}
+
 static void the_watcher_may_go_first(void **state) {
     (void)state;
     for (int world = 0; open_pair(&pair, world); world++) {
@@ -218,6 +254,7 @@ int main(void) {
         cmocka_unit_test(who_watches_is_told_the_reason),
         cmocka_unit_test(what_has_gone_is_no_process),
         cmocka_unit_test(who_has_lost_interest_is_not_told),
+        cmocka_unit_test(many_are_watched_and_forgotten),
         cmocka_unit_test(the_watcher_may_go_first),
         cmocka_unit_test(init_may_watch),
         cmocka_unit_test(a_start_that_fails_watches_nobody),
