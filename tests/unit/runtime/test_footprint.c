@@ -56,7 +56,7 @@ static void all_subscribe(const char *what, bool partitions) {
                          WEIR_OK);
     }
     rig_rest(&scene.rig);
-    assert_int_equal(scene.rig.memory.bytes, before);
+    assert_true(scene.rig.memory.bytes - before <= BYTES_MOST); /* a table to find them by */
     rig_close(&scene.rig);
 }
 
