@@ -255,6 +255,7 @@ static struct flood {
     uint64_t begun;    /* casts on their way to it, or refused */
     uint64_t accepted; /* of those */
     uint64_t handled;
+    bool told; /* to stop */
     bool finishes;
 } floods[FLOODS];
 static unsigned current; /* of floods, and of ones[0] */
@@ -292,9 +293,11 @@ static bool send_one(weir_ref to, unsigned number) {
     if (status == WEIR_FULL) {
         SIM_REQUIRE(flood->begun > FLOOD_LIMIT);
         sim_sleep_ns(1000);
-    } else if (status != WEIR_OK) {
-        SIM_REQUIRE(status == WEIR_NO_STAGE);
+    } else if (!flood->told) {
+        SIM_REQUIRE(status == WEIR_OK);
+        SIM_REQUIRE(flood->accepted <= flood->handled + FLOOD_LIMIT);
     }
+    SIM_REQUIRE(status == WEIR_OK || status == WEIR_FULL || status == WEIR_NO_STAGE);
     return status == WEIR_OK || status == WEIR_NO_STAGE;
 }
 
@@ -311,6 +314,7 @@ static void run_flooder(void *unused) {
 static void stop_somehow(weir_ref stage, unsigned number, bool waits) {
     weir_reason reason = (weir_reason)(WEIR_REASON_USER + number);
     weir_status status = WEIR_OK;
+    floods[number].told = true;
     if (sim_draw(3) == 0) {
         floods[number].finishes = true;
         status = weir_finish(world.runtime, stage);

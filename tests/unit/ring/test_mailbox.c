@@ -162,7 +162,7 @@ static void count_some(uint64_t generation) {
 
 static void send_often(void *argument) {
     uint64_t number = (uint64_t)(uintptr_t)argument;
-    while (weir__load_relaxed_u32(&crowd.over) == 0) {
+    for (; weir__load_relaxed_u32(&crowd.over) == 0; weir__thread_yield()) {
         uint64_t generation = weir__load_acquire_u64(&crowd.generation);
         struct weir__mail *mail;
         count_some(generation);
