@@ -107,7 +107,7 @@ static uint64_t emit(struct fixture *f, uint64_t count) {
 /* ---- the model -------------------------------------------------------------- */
 
 struct model {
-    size_t order[OUTLETS]; /* as they are served */
+    size_t order[OUTLETS];   /* as they are served */
     uint64_t ahead[OUTLETS]; /* what an outlet has asked for and not got */
     bool forgotten[OUTLETS];
     size_t count;
