@@ -132,10 +132,9 @@ weir_status weir__partitions_open(struct weir__partitions *all, weir_desk *desk,
                                                  options->as_genstage,
                                      .as_genstage = options->as_genstage};
     weir__index_open(&all->by_name, desk->allocator);
-    status = take_memory(all, options->names) ? index_names(all)
-                                              : weir__refuse(WEIR_NO_MEMORY,
-                                                             "no memory for %u partitions",
-                                                             all->count);
+    status = take_memory(all, options->names)
+                 ? index_names(all)
+                 : weir__refuse(WEIR_NO_MEMORY, "no memory for %u partitions", all->count);
     if (status != WEIR_OK) weir__partitions_close(all);
     return status;
 }

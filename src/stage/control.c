@@ -83,8 +83,8 @@ static void subscribe(weir_stage *stage, struct weir__edge *edge) {
 }
 
 struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription subscription) {
-    struct weir__edge *edge = WEIR__INDEX_FIND(&stage->subscriptions, subscription.id,
-                                               struct weir__edge, subscription);
+    struct weir__edge *edge =
+        WEIR__INDEX_FIND(&stage->subscriptions, subscription.id, struct weir__edge, subscription);
     return edge == NULL || edge->ended ? NULL : edge;
 }
 

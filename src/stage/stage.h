@@ -112,8 +112,8 @@ struct weir_stage {
     struct weir__edge *producers;
     struct weir__index subscriptions; /* those, by their ids */
     struct weir__edge *takers_held;   /* takers' that cooled while something waited */
-    uint64_t message_left;    /* of the message begun                       */
-    struct weir__block *keep; /* keep.c: being filled, or NULL             */
+    uint64_t message_left;            /* of the message begun                       */
+    struct weir__block *keep;         /* keep.c: being filled, or NULL             */
 
     /* lending (lend.c): a part's; unless it lends, lend and recall are NULL */
     struct weir__queue lent;            /* batches that are not back yet          */

@@ -40,15 +40,13 @@ static void take_out(struct model *model, size_t index) {
     size_t at = at_of(model, index);
     assert_true(at < model->count);
     model->count--;
-    memmove(&model->order[at], &model->order[at + 1],
-            (model->count - at) * sizeof model->order[0]);
+    memmove(&model->order[at], &model->order[at + 1], (model->count - at) * sizeof model->order[0]);
 }
 
 static void put_in(struct model *model, size_t index, uint64_t number) {
     size_t at = 0;
     while (at < model->count && model->numbers[model->order[at]] >= number) at++;
-    memmove(&model->order[at + 1], &model->order[at],
-            (model->count - at) * sizeof model->order[0]);
+    memmove(&model->order[at + 1], &model->order[at], (model->count - at) * sizeof model->order[0]);
     model->count++;
     model->order[at] = index;
     model->numbers[index] = number;

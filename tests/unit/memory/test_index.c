@@ -152,6 +152,22 @@ static void without_any_memory_at_all(void **state) {
     assert_int_equal(house->memory.live, 0);
 }
 
+static void several_of_one_number(void **state) {
+    struct house *house = *state;
+    for (size_t i = 0; i < NODES; i++) add(house, i, i % 1000);
+    for (size_t number = 0; number < 1000; number++) {
+        size_t found = 0;
+        struct weir__index_node *node = weir__index_find(&house->index, number);
+        for (; node != NULL; node = weir__index_next(node)) {
+            assert_int_equal(node->number, number);
+            found++;
+        }
+        assert_int_equal(found, NODES / 1000);
+    }
+    for (size_t i = 0; i < NODES; i++) take(house, i);
+    assert_null(find(house, 7));
+}
+
 static void count_gone(void *context, struct weir__index_node *node) {
     struct house *house = context;
     struct thing *thing = weir__index_owner(node, offsetof(struct thing, node));
@@ -182,6 +198,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(any_order_at_random, open_house, close_house),
         cmocka_unit_test_setup_teardown(without_memory_it_goes_on, open_house, close_house),
         cmocka_unit_test_setup_teardown(without_any_memory_at_all, open_house, close_house),
+        cmocka_unit_test_setup_teardown(several_of_one_number, open_house, close_house),
         cmocka_unit_test_setup_teardown(emptied_at_once, open_house, close_house),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,6 +141,41 @@ static void keep_cuts_the_tail(void **state) {
     assert_int_equal(weir__pool_live(&house->pool), 0);
 }
 
+static void the_tail_moves_in_order(void **state) {
+    struct house *house = *state;
+    for (uint64_t moved = 1; moved <= 12; moved++) {
+        struct weir__queue to;
+        weir__queue_open(&to, &house->memory.allocator);
+        assert_true(weir__queue_push(&to, slice(house, 100, 2)));
+        for (uint64_t i = 0; i < 4; i++) {
+            assert_true(weir__queue_push(&house->queue, slice(house, i * 3, 3)));
+        }
+        assert_true(weir__queue_move_tail(&house->queue, moved, &to, &house->pool));
+        assert_int_equal(house->queue.events, 12 - moved);
+        assert_int_equal(to.events, 2 + moved);
+        uint64_t numbers[14];
+        weir__queue_gather(&to, numbers, 2 + moved, &house->pool);
+        for (uint64_t i = 0; i < moved; i++) assert_int_equal(numbers[2 + i], 12 - moved + i);
+        weir__queue_gather(&house->queue, numbers, 12 - moved, &house->pool);
+        for (uint64_t i = 0; i < 12 - moved; i++) assert_int_equal(numbers[i], i);
+        assert_int_equal(weir__pool_live(&house->pool), 0);
+        weir__queue_close(&to, &house->pool);
+    }
+}
+
+static void a_tail_for_which_there_is_no_memory_stays(void **state) {
+    struct house *house = *state;
+    struct weir__queue to;
+    weir__queue_open(&to, &house->memory.allocator);
+    assert_true(weir__queue_push(&house->queue, slice(house, 0, 5)));
+    test_memory_fail(&house->memory, 1, true);
+    assert_false(weir__queue_move_tail(&house->queue, 2, &to, &house->pool));
+    test_memory_fail_never(&house->memory);
+    assert_int_equal(house->queue.events, 5);
+    assert_true(weir__queue_empty(&to));
+    weir__queue_close(&to, &house->pool);
+}
+
 static void gather_crosses_items(void **state) {
     struct house *house = *state;
     for (uint64_t i = 0; i < 5; i++) {
@@ -221,6 +256,8 @@ int main(void) {
         TEST(a_part_is_one_more_reference),
         TEST(drop_ends_at_a_mark),
         TEST(keep_cuts_the_tail),
+        TEST(the_tail_moves_in_order),
+        TEST(a_tail_for_which_there_is_no_memory_stays),
         TEST(gather_crosses_items),
         TEST(without_memory_nothing_changes),
         TEST(reserved_pushes_cannot_fail),

@@ -142,6 +142,94 @@ static void many_names_of_living_and_dead(void **state) {
     rig_close(&rig);
 }
 
+/* ---- names of who has yet to start ------------------------------------------ */
+
+static void name_of(char text[16], size_t i) {
+    snprintf(text, 16, "n%zu", i);
+}
+
+static void expect_names(const struct rig *rig, weir_ref ref, size_t of, size_t step) {
+    for (size_t i = 0; i < MANY; i++) {
+        char text[16];
+        name_of(text, i);
+        weir_ref found = {0};
+        bool there = step > 0 && i % step == of;
+        assert_int_equal(weir_whereis(rig->runtime, text, &found), there ? WEIR_OK : WEIR_NO_NAME);
+        if (there) assert_true(found.bits == ref.bits);
+    }
+}
+
+/* Takes many names, and gives some back, the oldest first. */
+static void take_names(weir_stage *self, struct rig *rig) {
+    weir_runtime *runtime = weir_stage_runtime(self);
+    char text[16];
+    weir_ref found;
+    for (size_t i = 0; i < MANY; i++) {
+        name_of(text, i);
+        RIG_CHECK(rig, weir_register(runtime, weir_self(self), text) == WEIR_OK);
+        RIG_CHECK(rig, weir_whereis(runtime, text, &found) == WEIR_NO_NAME);
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        name_of(text, i);
+        if (i % 3 != 1) RIG_CHECK(rig, weir_unregister(runtime, text) == WEIR_OK);
+    }
+}
+
+static weir_verdict take_and_stay(weir_stage *self, struct player *player) {
+    take_names(self, player->rig);
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict take_and_go(weir_stage *self, struct player *player) {
+    take_names(self, player->rig);
+    return WEIR_STOP;
+}
+
+static void names_taken_in_init_count_once_it_has_started(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player fails = {.name = "fails", .kind = WEIR_CONSUMER, .does.init = take_and_go};
+    struct player stays = {.name = "stays", .kind = WEIR_CONSUMER, .does.init = take_and_stay};
+    struct player after = {.name = "after", .kind = WEIR_CONSUMER};
+    assert_int_equal(player_try_start(&fails, &rig, &registered), WEIR_INIT_STOPPED);
+    expect_names(&rig, (weir_ref){0}, 0, 0);
+    player_start(&stays, &rig, &registered);
+    expect_names(&rig, stays.ref, 1, 3);
+    player_start(&after, &rig, NULL);
+    assert_int_equal(weir_register(rig.runtime, after.ref, "n1"), WEIR_NAME_TAKEN);
+    assert_int_equal(weir_register(rig.runtime, after.ref, "n0"), WEIR_OK);
+    player_stop(&stays, WEIR_REASON_NORMAL);
+    rig_rest(&rig);
+    expect_names(&rig, after.ref, 0, MANY);
+    rig_close(&rig);
+}
+
+/* Registering goes on for ever, and what the dead had is swept out meanwhile. */
+static void names_of_the_dead_are_not_kept(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player p = {.name = "p", .kind = WEIR_CONSUMER};
+    player_start(&p, &rig, NULL);
+    size_t live = 0;
+    for (size_t round = 0; round < 40; round++) {
+        struct player dies = {.name = "dies", .kind = WEIR_CONSUMER};
+        player_start(&dies, &rig, NULL);
+        for (size_t i = 0; i < 25; i++) {
+            char text[32];
+            snprintf(text, sizeof text, "%zu in %zu", i, round);
+            assert_int_equal(weir_register(rig.runtime, dies.ref, text), WEIR_OK);
+        }
+        player_stop(&dies, WEIR_REASON_NORMAL);
+        rig_rest(&rig);
+        rig.players = &p;
+        if (round == 10) live = rig.memory.live;
+    }
+    assert_in_range(rig.memory.live, 0, live + 100);
+    rig_close(&rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_registered_stage_is_found),
@@ -150,6 +238,8 @@ int main(void) {
         cmocka_unit_test(subscribing_by_name),
         cmocka_unit_test(wrong_names_are_refused),
         cmocka_unit_test(many_names_of_living_and_dead),
+        cmocka_unit_test(names_taken_in_init_count_once_it_has_started),
+        cmocka_unit_test(names_of_the_dead_are_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -248,6 +248,46 @@ static void what_waits_is_cut_anew_for_a_smaller_taker(void **state) {
     }
 }
 
+/*
+ * More than the ring holds waits when takers leave, one after the other, at every moment:
+ * what they leave is the last one's, and nobody has to be asked twice.
+ */
+static void the_last_one_gets_what_the_others_leave(void **state) {
+    (void)state;
+    enum { TAKERS = 6, EVENTS = 150 };
+    static const char *const names[TAKERS] = {"a", "b", "c", "d", "e", "f"};
+    const weir_shared_dispatcher_options small = {.entries = 4, .grain = 2};
+    const weir_stage_options options = {.dispatcher = weir_shared_dispatcher(),
+                                        .dispatcher_options = &small};
+    struct rig rig;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        for (uint64_t steps = 0; steps < 40; steps++) {
+            struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = EVENTS};
+            struct player takers[TAKERS];
+            uint64_t handled = 0;
+            player_start(&p, &rig, &options);
+            for (size_t i = 0; i < TAKERS; i++) {
+                takers[i] = (struct player){.name = names[i], .kind = WEIR_CONSUMER, .quiet = true};
+                player_start(&takers[i], &rig, NULL);
+                subscribe(&takers[i], &p, 10, 5);
+            }
+            weir_runtime_step(rig.runtime, steps);
+            for (size_t i = 0; i + 1 < TAKERS; i++) {
+                player_stop(&takers[i], WEIR_REASON_USER);
+                weir_runtime_step(rig.runtime, steps % 3);
+            }
+            rig_rest(&rig);
+            for (size_t i = 0; i < TAKERS; i++) handled += takers[i].handled;
+            assert_int_equal(handled, EVENTS);
+            assert_int_equal(rig_accounts(&rig).buffered, 0);
+            assert_string_equal(rig.log.text, "");
+            rig_close(&rig);
+            assert_true(rig_open_world(&rig, world));
+        }
+        rig_close(&rig);
+    }
+}
+
 /* ---- the producer's end -------------------------------------------------- */
 
 /* More than the ring holds was sent when it stops. */
@@ -354,6 +394,7 @@ int main(void) {
         cmocka_unit_test(what_the_last_leaves_waits_for_the_next),
         cmocka_unit_test(who_leaves_at_any_time_loses_nothing),
         cmocka_unit_test(what_waits_is_cut_anew_for_a_smaller_taker),
+        cmocka_unit_test(the_last_one_gets_what_the_others_leave),
         cmocka_unit_test(what_was_sent_outlives_the_producer),
         cmocka_unit_test(what_nobody_is_left_to_take_is_discarded),
         cmocka_unit_test(a_selector_is_refused),
