@@ -99,6 +99,24 @@ weir_status weir_consumers(weir_runtime *runtime, weir_ref stage, uint64_t timeo
 weir_status weir_producers(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
                            weir_subscription *out, size_t room, size_t *count);
 
+/* One consumer of a producer, and how far behind it is. */
+typedef struct weir_lag {
+    weir_subscription subscription;
+    uint64_t open_demand; /* events asked for and not sent yet.  0: it keeps a broadcast, or its */
+                          /* partition, waiting.  With the shared dispatcher demand is one pool, */
+                          /* and this is 0                                                        */
+    uint64_t silent_ns;   /* since it last asked, or subscribed: an automatic consumer asks as it */
+                          /* takes what it was sent; a few milliseconds less than it is, at most  */
+} weir_lag;
+
+/*
+ * Who lags: the consumers of a stage, newest first, as weir_consumers.  One that has
+ * nothing to take, because nothing is emitted, is silent too, but has open demand.  To let
+ * go of one that holds the others up: weir_cancel.
+ */
+weir_status weir_lags(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns, weir_lag *out,
+                      size_t room, size_t *count);
+
 #ifdef __cplusplus
 }
 #endif

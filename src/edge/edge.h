@@ -97,6 +97,7 @@ struct weir__edge {
     /* the producer's; final, cause and reason are handed over with CLOSE */
     WEIR__APART uint64_t sent;
     uint64_t asked_seen;
+    uint64_t heard_ns; /* host->now_ns when it asked last */
     bool attached;
     bool in_outbox[2]; /* by direction; checked builds (outbox.h): each its publisher's */
     weir_outlet outlet;

@@ -5,6 +5,8 @@
 #include "base/refusal.h"
 #include "runtime/waiting.h"
 
+#include <string.h>
+
 /* The sentence that belongs to what a call was answered with. */
 static weir_status told(weir_status status, weir_ref stage) {
     unsigned long long bits = (unsigned long long)stage.bits;
@@ -188,35 +190,69 @@ weir_status weir_estimate_buffered(weir_runtime *runtime, weir_ref stage, uint64
                      "weir_estimate_buffered");
 }
 
-/* A list of subscriptions is answered with whole: `side` is the other end's. */
-static void list(weir_stage *stage, weir_from from, uint64_t side) {
-    bool consumers = side == WEIR_CONSUMER;
-    const struct weir__edge *first = consumers ? stage->consumers : stage->producers;
+/* What is listed of a subscription, and where it is written. */
+typedef void describe(const weir_stage *stage, const struct weir__edge *edge, void *out);
+
+static void describe_subscription(const weir_stage *stage, const struct weir__edge *edge,
+                                  void *out) {
+    (void)stage;
+    memcpy(out, &edge->id, sizeof edge->id);
+}
+
+static void describe_lag(const weir_stage *stage, const struct weir__edge *edge, void *out) {
+    uint64_t asked = weir__load_relaxed_u64(&edge->ring.consumer.asked);
+    uint64_t now = weir_runtime_now(stage->host->runtime);
+    weir_lag lag = {.subscription = edge->id};
+    lag.open_demand = edge->shared == NULL && asked > edge->sent ? asked - edge->sent : 0;
+    lag.silent_ns = now > edge->heard_ns ? now - edge->heard_ns : 0;
+    memcpy(out, &lag, sizeof lag);
+}
+
+enum which { CONSUMERS, PRODUCERS, LAGS };
+
+/* The lists that there are: of which side, and what of each. */
+static const struct listing {
+    bool consumers;
+    size_t bytes;
+    describe *describe;
+} listings[] = {[CONSUMERS] = {true, sizeof(weir_subscription), describe_subscription},
+                [PRODUCERS] = {false, sizeof(weir_subscription), describe_subscription},
+                [LAGS] = {true, sizeof(weir_lag), describe_lag}};
+
+static const struct weir__edge *next_of(const struct listing *listing,
+                                        const struct weir__edge *edge) {
+    return listing->consumers ? edge->consumers_next : edge->producers_next;
+}
+
+/* A list is answered with whole. */
+static void list(weir_stage *stage, weir_from from, uint64_t which) {
+    const struct listing *listing = &listings[which];
+    const struct weir__edge *first = listing->consumers ? stage->consumers : stage->producers;
     size_t count = 0;
-    for (const struct weir__edge *edge = first; edge != NULL;
-         edge = consumers ? edge->consumers_next : edge->producers_next) {
+    for (const struct weir__edge *edge = first; edge != NULL; edge = next_of(listing, edge)) {
         count++;
     }
-    size_t bytes = count * sizeof(weir_subscription);
-    weir_subscription *all = weir__alloc(stage->host->allocator, bytes, 16);
+    size_t bytes = count * listing->bytes;
+    unsigned char *all = weir__alloc(stage->host->allocator, bytes, 16);
     if (all == NULL && count > 0) {
         weir__call_answer(stage->host->calls, from, WEIR_NO_MEMORY, NULL, 0);
         return;
     }
-    size_t at = 0;
-    for (const struct weir__edge *edge = first; edge != NULL;
-         edge = consumers ? edge->consumers_next : edge->producers_next) {
-        all[at++] = edge->id;
+    unsigned char *at = all;
+    for (const struct weir__edge *edge = first; edge != NULL; edge = next_of(listing, edge)) {
+        listing->describe(stage, edge, at);
+        at += listing->bytes;
     }
     weir__call_answer(stage->host->calls, from, WEIR_OK, all, bytes);
     weir__free(stage->host->allocator, all, bytes);
 }
 
-static weir_status ask_list(weir_runtime *runtime, weir_ref stage, weir_kind side,
-                            uint64_t timeout_ns, weir_subscription *out, size_t room, size_t *count,
+static weir_status ask_list(weir_runtime *runtime, weir_ref stage, enum which which,
+                            uint64_t timeout_ns, void *out, size_t room, size_t *count,
                             const char *call) {
-    size_t most = SIZE_MAX / sizeof *out;
-    weir_answer answer = {.bytes = out, .room = (room < most ? room : most) * sizeof *out};
+    size_t each = listings[which].bytes;
+    size_t most = SIZE_MAX / each;
+    weir_answer answer = {.bytes = out, .room = (room < most ? room : most) * each};
     weir_status status = weir__check_given(count, "count");
     if (status == WEIR_OK && room > 0) {
         status = weir__check_given(out, "out");
@@ -224,9 +260,9 @@ static weir_status ask_list(weir_runtime *runtime, weir_ref stage, weir_kind sid
     if (status != WEIR_OK) {
         return status;
     }
-    status = weir__ask_stage(runtime, stage, list, side, &answer, timeout_ns, call);
+    status = weir__ask_stage(runtime, stage, list, which, &answer, timeout_ns, call);
     if (status == WEIR_OK) {
-        *count = answer.count / sizeof *out;
+        *count = answer.count / each;
     }
     if (status == WEIR_NO_MEMORY) {
         return weir__refuse(status, "no memory for a list of subscriptions");
@@ -236,10 +272,15 @@ static weir_status ask_list(weir_runtime *runtime, weir_ref stage, weir_kind sid
 
 weir_status weir_consumers(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
                            weir_subscription *out, size_t room, size_t *count) {
-    return ask_list(runtime, stage, WEIR_CONSUMER, timeout_ns, out, room, count, "weir_consumers");
+    return ask_list(runtime, stage, CONSUMERS, timeout_ns, out, room, count, "weir_consumers");
 }
 
 weir_status weir_producers(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
                            weir_subscription *out, size_t room, size_t *count) {
-    return ask_list(runtime, stage, WEIR_PRODUCER, timeout_ns, out, room, count, "weir_producers");
+    return ask_list(runtime, stage, PRODUCERS, timeout_ns, out, room, count, "weir_producers");
+}
+
+weir_status weir_lags(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns, weir_lag *out,
+                      size_t room, size_t *count) {
+    return ask_list(runtime, stage, LAGS, timeout_ns, out, room, count, "weir_lags");
 }

@@ -290,8 +290,33 @@ static bool cancel_here(weir_runtime *runtime, weir_subscription subscription, w
     return consumer != NULL || producer != NULL;
 }
 
-/* To the producer, where it acts at once; if that has not heard of the subscription yet, it
- * sends the message on to the consumer. */
+/* Both ends are told (inbox.c), or neither. */
+static weir_status cancel_at_both(weir_runtime *runtime, weir_subscription subscription,
+                                  weir_reason reason) {
+    struct weir__message head = {.mail = {.to = subscription.consumer, .kind = WEIR__MAIL_CANCEL},
+                                 .subscription = subscription,
+                                 .reason = reason};
+    struct weir__message *to_consumer;
+    struct weir__message *to_producer = NULL;
+    weir_status status = weir__make_message(runtime, &head, NULL, &to_consumer);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    if (weir__registry_find(&runtime->registry, subscription.producer) != NULL) {
+        head.mail.to = subscription.producer;
+        status = weir__make_message(runtime, &head, NULL, &to_producer);
+    }
+    if (status != WEIR_OK) {
+        weir__drop_message(runtime, to_consumer);
+        return status;
+    }
+    if (to_producer != NULL) {
+        weir__send_message(runtime, to_producer);
+    }
+    weir__send_message(runtime, to_consumer);
+    return WEIR_OK;
+}
+
 weir_status weir_cancel(weir_runtime *runtime, weir_subscription subscription, weir_reason reason) {
     weir_status status;
     if (cancel_here(runtime, subscription, reason, &status)) {
@@ -301,13 +326,5 @@ weir_status weir_cancel(weir_runtime *runtime, weir_subscription subscription, w
     if (status != WEIR_OK) {
         return status;
     }
-    bool starting = weir__is_starting(subscription.consumer);
-    weir_ref to = starting ? subscription.consumer : subscription.producer;
-    if (weir__check_alive(runtime, to, "producer") != WEIR_OK) {
-        return refuse_ended();
-    }
-    struct weir__message head = {.mail = {.to = to, .kind = WEIR__MAIL_CANCEL},
-                                 .subscription = subscription,
-                                 .reason = reason};
-    return weir__post(runtime, &head, NULL);
+    return cancel_at_both(runtime, subscription, reason);
 }

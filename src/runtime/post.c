@@ -103,9 +103,13 @@ static void count_off(weir_runtime *runtime, weir_ref to, enum weir__counted as)
     }
 }
 
+void weir__drop_message(weir_runtime *runtime, struct weir__message *message) {
+    count_off(runtime, message->mail.to, message->counted);
+    weir__free(&runtime->allocator, message, message_bytes(message));
+}
+
 void weir__message_used_up(struct weir__host *host, struct weir__message *message) {
-    count_off(host->runtime, message->mail.to, message->counted);
-    weir__free(host->allocator, message, message_bytes(message));
+    weir__drop_message(host->runtime, message);
 }
 
 weir_status weir__make_message(weir_runtime *runtime, const struct weir__message *head,
@@ -141,6 +145,10 @@ static void send(weir_runtime *runtime, struct weir__mail *mail) {
     }
 }
 
+void weir__send_message(weir_runtime *runtime, struct weir__message *message) {
+    send(runtime, &message->mail);
+}
+
 bool weir__tell(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind,
                 weir_reason reason) {
     struct weir__slot *slot = weir__registry_slot(&runtime->registry, stage);
@@ -165,7 +173,7 @@ weir_status weir__post(weir_runtime *runtime, const struct weir__message *head,
     struct weir__message *message;
     weir_status status = weir__make_message(runtime, head, payload, &message);
     if (status == WEIR_OK) {
-        send(runtime, &message->mail);
+        weir__send_message(runtime, message);
     }
     return status;
 }

@@ -45,6 +45,10 @@ bool weir__tell(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind
 weir_status weir__make_message(weir_runtime *runtime, const struct weir__message *head,
                                const void *payload, struct weir__message **out);
 
+/* Sends what was made, as weir__post does / frees it. */
+void weir__send_message(weir_runtime *runtime, struct weir__message *message);
+void weir__drop_message(weir_runtime *runtime, struct weir__message *message);
+
 /* The stage whose callback (not init) is running on this thread, if it is that one. */
 weir_stage *weir__running_stage(const weir_runtime *runtime, weir_ref ref);
 

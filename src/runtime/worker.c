@@ -353,6 +353,15 @@ static void rest(struct weir__worker *worker) {
         weir__bell_park(&worker->bell, weir__timers_due(&worker->host.timers));
     }
     weir__store_relaxed_u64(&worker->epoch, worker->epoch + 1); /* Q3 -> Q4 */
+    worker->host.now_ns = weir__clock_now_ns();
+}
+
+/* Now and then: what is told of it may be some milliseconds old. */
+static inline void keep_time(struct weir__worker *worker) {
+    enum { STEPS_PER_LOOK = 1024 };
+    if (++worker->ticks % STEPS_PER_LOOK == 0) {
+        worker->host.now_ns = weir__clock_now_ns();
+    }
 }
 
 /* Crowded, with nothing to do: true when the others on its core were let run. */
@@ -385,7 +394,9 @@ void weir__worker_run(void *argument) {
     weir__here = &worker->host;
     pin(worker);
     weir__store_relaxed_u64(&worker->epoch, 2); /* Q3 -> Q4 */
+    worker->host.now_ns = weir__clock_now_ns();
     while (weir__load_relaxed_u32(&runtime->quit) == 0) {
+        keep_time(worker);
         switch (weir__worker_step(worker)) {
         case WEIR__STEP_BUSY:
             worker->idle_turns = 0;

@@ -45,6 +45,7 @@ struct weir__worker {
     /* the worker's, or constant */
     weir_stage *stages;
     uint32_t idle_turns; /* in a row */
+    uint32_t ticks;      /* steps, for host.now_ns */
     uint32_t steps;      /* since the clock was looked at, while there are timers */
     bool finishes;       /* FINISH_ALL has come */
     struct weir__yielding yielding;

@@ -28,27 +28,16 @@ static void ask(weir_stage *stage, const struct weir__message *message) {
     }
 }
 
-/* False: the producer does not know the subscription (yet), so the consumer gets it. */
-static bool cancel(weir_stage *stage, struct weir__message *message) {
-    weir_subscription subscription = message->subscription;
-    if (subscription.producer.bits == stage->ref.bits) {
-        struct weir__edge *edge = weir__stage_find_consumer(stage, subscription);
-        if (edge != NULL) {
-            weir__stage_end_subscription(stage, edge, message->reason);
-            return true;
-        }
+/* Both ends are told: the producer acts at once, unless it has not heard of it yet; what
+ * the consumer then asks of it comes before whatever the consumer subscribes to next. */
+static void cancel(weir_stage *stage, const struct weir__message *message) {
+    struct weir__edge *sends = weir__stage_find_consumer(stage, message->subscription);
+    struct weir__edge *takes = weir__stage_find(stage, message->subscription);
+    if (sends != NULL) {
+        weir__stage_end_subscription(stage, sends, message->reason);
+    } else if (takes != NULL) {
+        weir__stage_request_cancel(takes, message->reason);
     }
-    if (subscription.consumer.bits == stage->ref.bits) {
-        struct weir__edge *edge = weir__stage_find(stage, subscription);
-        if (edge != NULL) {
-            weir__stage_request_cancel(edge, message->reason);
-        }
-        return true;
-    }
-    message->mail.to = subscription.consumer;
-    weir__mail_send(stage->host->bell_of(stage->host->runtime, subscription.consumer),
-                    &message->mail);
-    return false;
 }
 
 /* ---- callbacks ----------------------------------------------------------- */
@@ -121,7 +110,8 @@ static bool handle(weir_stage *stage, struct weir__message *message) {
         ask(stage, message);
         return true;
     case WEIR__MAIL_CANCEL:
-        return cancel(stage, message);
+        cancel(stage, message);
+        return true;
     case WEIR__MAIL_MODE:
         weir__stage_set_mode(stage, message->mode);
         return true;

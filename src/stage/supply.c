@@ -105,6 +105,7 @@ bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge) {
     if (asked == 0) {
         return moved;
     }
+    edge->heard_ns = stage->host->now_ns;
     const struct weir__dispatch *dispatch = &stage->dispatch;
     weir__stage_demand(stage, dispatch->table->ask(dispatch->state, &edge->outlet, asked));
     return true;
@@ -213,6 +214,7 @@ static weir_reason introduce(weir_stage *stage, struct weir__edge *edge, uint64_
 void weir__stage_attach(weir_stage *stage, struct weir__edge *edge) {
     weir__stage_link_consumer(stage, edge);
     edge->attached = true;
+    edge->heard_ns = stage->host->now_ns;
     weir_subscribe_verdict verdict = weir__stage_ask_user(stage, consumer_of(edge));
     weir_reason refused = WEIR_REASON_REFUSED;
     uint64_t upstream = 0;

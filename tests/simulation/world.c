@@ -138,7 +138,10 @@ bool world_start_producer(unsigned number, weir_demand_mode mode) {
         .demand = mode,
         .dispatcher = world.dispatcher,
         .dispatcher_options = world.dispatcher_options,
-        .on = {.handle_demand = count_up, .handle_info = world.info, .discarded = world_discarded},
+        .on = {.handle_demand = count_up,
+               .handle_info = world.info,
+               .handle_cast = world.on_cast,
+               .discarded = world_discarded},
     };
     return must(weir_stage_start(world.runtime, &options, &world.producers[number]));
 }

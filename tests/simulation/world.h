@@ -33,6 +33,7 @@ struct world {
     const weir_dispatcher *dispatcher; /* of the producers; NULL: by demand     */
     const void *dispatcher_options;
     weir_verdict (*info)(weir_stage *self, const void *message, size_t bytes); /* theirs */
+    weir_verdict (*on_cast)(weir_stage *self, const void *message, size_t bytes); /* theirs */
     bool in_order;   /* each consumer sees rising numbers                       */
     bool keep_going; /* the last consumer stops the producers, not they themselves */
     unsigned char seen[WORLD_PRODUCERS][WORLD_NUMBERS];
