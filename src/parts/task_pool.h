@@ -46,11 +46,15 @@
  *             the chunk's pointer that leads to it.
  *   G5 -> G6  out goes down after the note and its poke: when it is 0, all that ran
  *             has reached the worker's mail.
+ *   G7 -> G8  refs goes down when the stage, or a poke, is done with the pool.  Only
+ *             the stage raises out, and only who is out, or the stage, raises refs: so
+ *             refs at 1, then out at 0, then refs at 1 still is the end of all of it.
  * Slots of children by hand that are free: Z1 -> Z2 of ring/free_list.h.  Starts
  * that meet there may make the table larger than there ever were children; it
  * is freed with the pool.
  * A poke that finds the stage gone comes back to its worker all the same
  * (poke.gone), which counts what has ended since.
+ * Model: tests/model/pool_close.pml.
  * Progress: all of it is lock-free but for memory; weir_pool_close waits.
  * Wrap: a child's generation is 32 bits: a handle is mistaken for another only
  * after 2^32 children in one slot.

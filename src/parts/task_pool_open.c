@@ -98,7 +98,7 @@ static void fill(weir_pool *pool, const weir_pool_options *options) {
 
 void weir__task_release(weir_pool *pool) {
     uint32_t *refs = &pool->refs;
-    if (weir__fetch_sub_u32(refs, 1) == 2) {
+    if (weir__fetch_sub_u32(refs, 1) == 2) { /* G7 -> G8 */
         weir__futex_wake(refs, INT32_MAX); /* only their address: the pool may be gone by now */
     }
 }
@@ -219,11 +219,16 @@ weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *optio
 
 /* ---- closing ------------------------------------------------------------- */
 
-/* True when the stage has stopped, no task runs, and the worker knows of all. */
+/*
+ * True when the stage has stopped, no task runs, and the worker knows of all.  In this
+ * order: a stage that has not gone may hand out more, however little is out; and who
+ * brings the last child back has poked before that is told.
+ */
 static bool over(weir_pool *pool, uint32_t *out, uint32_t *refs) {
-    *out = weir__load_acquire_u32(&pool->out);   /* G5 -> G6 */
-    *refs = weir__load_acquire_u32(&pool->refs); /* G5 -> G6 */
-    return *out == 0 && *refs == 1;
+    bool gone = weir__load_acquire_u32(&pool->refs) == 1; /* G7 -> G8 */
+    *out = weir__load_acquire_u32(&pool->out);            /* G5 -> G6 */
+    *refs = weir__load_acquire_u32(&pool->refs);          /* G7 -> G8 */
+    return gone && *out == 0 && *refs == 1;
 }
 
 static bool wait_until_over(weir_pool *pool, uint64_t deadline) {
@@ -238,7 +243,7 @@ static bool wait_until_over(weir_pool *pool, uint64_t deadline) {
             return false;
         } else if (out > 0) {
             weir__futex_wait(&pool->out, out, deadline);
-        } else {
+        } else if (refs > 1) { /* else it has just come to that: look again */
             weir__futex_wait(&pool->refs, refs, deadline);
         }
     }
