@@ -62,6 +62,7 @@
 #ifndef WEIR__PARTS_TASK_POOL_H
 #define WEIR__PARTS_TASK_POOL_H
 
+#include "memory/index.h"
 #include "os/thread.h"
 #include "ring/handout.h"
 #include "runtime/runtime.h"
@@ -116,6 +117,8 @@ struct weir_task {
 /* A subscription's account, the worker's. */
 struct weir__task_source {
     struct weir__task_source *next;
+    struct weir__task_source *previous;
+    struct weir__index_node by_id; /* of the subscription */
     weir_subscription subscription;
     uint64_t max;
     uint64_t min;
@@ -159,6 +162,7 @@ struct weir_pool {
     /* the worker's */
     WEIR__APART weir_stage *self; /* NULL once it has stopped */
     struct weir__task_source *sources;
+    struct weir__index by_id;       /* of these                       */
     struct weir__task_list backlog; /* QUEUED, and not yet handed out */
     struct weir__task_list retry;   /* RESTARTING                     */
     weir_task *free;                /* slots of children for events   */
@@ -231,6 +235,9 @@ weir_task *weir__task_take_first(struct weir__task_list *list);
 
 /* So many children of a subscription are finished for good: asks, when it is time. */
 void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, uint64_t count);
+
+/* A subscription's account begins / ends. */
+void weir__task_add_source(weir_pool *pool, struct weir__task_source *source);
 void weir__task_drop_source(weir_pool *pool, struct weir__task_source *source);
 
 /* The child is queued, if it is in that state still; false: somebody has ended it. */

@@ -106,6 +106,7 @@ void weir__task_release(weir_pool *pool) {
 static void destroy(weir_pool *pool) {
     const struct weir__allocator *allocator = &pool->runtime->allocator;
     weir__task_free_all(pool);
+    weir__index_close(&pool->by_id);
     weir__free(allocator, pool->restarts, (pool->options.max_restarts + 1) * sizeof(uint64_t));
     weir__free(allocator, pool->ring_slots, pool->ring_entries * sizeof *pool->ring_slots);
     weir__free(allocator, pool->threads, pool->options.threads * sizeof *pool->threads);
@@ -139,6 +140,7 @@ static weir_pool *make(weir_runtime *runtime, const weir_pool_options *options) 
         weir__handout_open(&pool->handout, pool->ring_slots, pool->ring_entries,
                            weir__task_ring_start);
     }
+    weir__index_open(&pool->by_id, allocator);
     ck_stack_init(&pool->notes);
     ck_stack_init(&pool->hand_free);
     pool->refs = 2;
