@@ -219,9 +219,6 @@ void weir__task_thread(void *pool);
 /* Runs a child that was handed out, if nobody has ended it; sets result, was_ended. */
 void weir__task_run(weir_task *task);
 
-/* True on a thread that runs a task just now. */
-bool weir__task_inside(void);
-
 /* Sends a note to the worker. */
 void weir__task_send(weir_pool *pool, struct weir__task_note *note);
 

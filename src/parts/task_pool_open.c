@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/topology.h"
+#include "runtime/errand.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -259,9 +260,9 @@ weir_status weir_pool_close(weir_pool *pool, size_t *running) {
         }
         return WEIR_OK;
     }
-    if (weir__here != NULL || weir__task_inside()) {
-        return weir__refuse(WEIR_WRONG_THREAD, "weir_pool_close would wait for the thread that "
-                                               "calls it");
+    weir_status status = weir__check_outside(pool->runtime, "weir_pool_close");
+    if (status != WEIR_OK) {
+        return status;
     }
     uint64_t deadline = weir__clock_deadline(weir__clock_now_ns(), pool->options.shutdown_ns);
     weir__exchange_u32(&pool->closing, 1); /* G1 -> G2 */

@@ -59,6 +59,9 @@ void weir__runtime_gone(weir_runtime *runtime);
 weir_status weir__subscribe_counted(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
                                     const weir_subscribe_options *options, weir_subscription *out);
 
+/* As weir_runtime_step, where the caller knows that he may. */
+size_t weir__runtime_step(weir_runtime *runtime, size_t turns);
+
 /*
  * A stepped runtime goes on: at most `turns` turns or, with everything at rest, to
  * the next timer, if that is due before the deadline (of weir_runtime_now).  False:
