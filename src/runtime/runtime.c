@@ -62,6 +62,7 @@ static weir_runtime *make(const weir_runtime_options *options) {
     runtime->next_timer = 1;
     weir__calls_open(&runtime->calls, &runtime->allocator);
     weir__names_open(&runtime->names, &runtime->allocator);
+    weir__index_open(&runtime->supervisors, &runtime->allocator);
     uint32_t serial = weir__fetch_add_u32(&runtimes_opened, 1);
     weir__registry_open(&runtime->registry, &runtime->allocator, serial << 20);
     weir__rng_seed(&runtime->rng, options->seed);
@@ -76,6 +77,7 @@ static void destroy(weir_runtime *runtime) {
     weir__registry_close(&runtime->registry);
     weir__names_close(&runtime->names);
     weir__calls_close(&runtime->calls);
+    weir__index_close(&runtime->supervisors);
     weir__free(&allocator, runtime->workers, runtime->worker_count * sizeof(struct weir__worker));
     weir__free(&allocator, runtime, sizeof *runtime);
 }

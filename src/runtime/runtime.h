@@ -6,6 +6,7 @@
 #define WEIR__RUNTIME_RUNTIME_H
 
 #include "base/rng.h"
+#include "memory/index.h"
 #include "ring/call.h"
 #include "runtime/names.h"
 #include "runtime/worker.h"
@@ -22,6 +23,8 @@ struct weir_runtime {
     struct weir__registry registry;
     struct weir__calls calls;
     struct weir__names names;
+    struct weir__index supervisors; /* by reference (parts/supervisor_kin.c), under a lock */
+    uint32_t supervisors_lock;
     WEIR__APART uint64_t next_edge; /* atomic: ids of subscriptions               */
     uint64_t next_timer;            /* atomic: ids of timers                      */
     uint32_t next_worker;           /* atomic: automatic placement                */

@@ -46,13 +46,13 @@ static bool step_any(weir_runtime *runtime, unsigned first) {
 }
 
 size_t weir_runtime_step(weir_runtime *runtime, size_t turns) {
-    if (runtime->options.mode == WEIR_THREADS) {
-        weir__refuse(WEIR_WRONG_MODE, "weir_runtime_step is for stepped and simulated runtimes");
+    if (runtime->options.mode == WEIR_THREADS ||
+        weir__check_outside(runtime, "weir_runtime_step") != WEIR_OK) {
+        weir__refuse(WEIR_WRONG_MODE, "weir_runtime_step is for stepped and simulated runtimes, "
+                                      "outside their callbacks");
         return 0;
     }
-    return weir__check_outside(runtime, "weir_runtime_step") == WEIR_OK
-               ? weir__runtime_step(runtime, turns)
-               : 0;
+    return weir__runtime_step(runtime, turns);
 }
 
 size_t weir__runtime_step(weir_runtime *runtime, size_t turns) {

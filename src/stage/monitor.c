@@ -159,9 +159,8 @@ void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail) {
 /* The watched has gone already. */
 static void watch_late(const struct weir__host *host, struct weir__monitor *monitor) {
     bool bereft = false;
-    weir_reason reason = monitor->recall
-                             ? host->reason_of(host->runtime, monitor->watched, &bereft)
-                             : WEIR_REASON_NOPROC;
+    weir_reason reason = monitor->recall ? host->reason_of(host->runtime, monitor->watched, &bereft)
+                                         : WEIR_REASON_NOPROC;
     notify(monitor, reason, bereft);
 }
 
