@@ -28,6 +28,12 @@
  * Accounts.  An event is handled once its child has finished for good; until
  * then it is in flight.  weir_runtime_settle waits for tasks to end.
  *
+ * What a task may not do.  The runtime waits for its pools' tasks, so a task must not
+ * wait for all of its runtime: weir_runtime_run, settle, drain and close and
+ * weir_pool_close are refused there with WEIR_WRONG_THREAD, and in `start` too.  It may
+ * wait for stages (weir_call and the like), for another runtime, and for room in an
+ * inlet, unless that room is made by its own pool's threads only.
+ *
  * In STEPPED and SIMULATED runtimes a pool has no threads: tasks run on the
  * stepping thread, one in each turn of the pool's stage.  A task that runs on a
  * worker is inside a callback: calls that would wait are refused there.
@@ -217,7 +223,7 @@ size_t weir_pool_threads(const weir_pool *pool);
  * Arguments  pool: NULL: there is nothing to close, WEIR_OK.
  *            running: receives how many tasks are with the threads still; may be
  *            NULL.
- * Errors     WRONG_THREAD inside a callback or a task.
+ * Errors     WRONG_THREAD inside a callback or a task of the same runtime.
  * Threads    one; nobody else may use the handle during or after the call.  Call
  *            it before weir_runtime_close, which waits for all tasks to end.
  */

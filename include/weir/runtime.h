@@ -81,12 +81,20 @@ typedef struct weir_runtime_options {
 weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime **out);
 
 /*
+ * Waiting for the whole runtime.  weir_runtime_run, settle, drain and close, and
+ * weir_pool_close, would wait for who calls them, or free what he returns to, inside of a
+ * function that this runtime calls: a callback, on a worker or, as init, on the thread that
+ * starts the stage; a pool's task or `start`; `discarded`; the log.  They are refused there
+ * with WEIR_WRONG_THREAD.  A task, which may block, may wait for another runtime.
+ */
+
+/*
  * Waits until every stage has stopped; in the other two modes, runs the workers
  * on this thread until then: STEPPED sleeps until the next timer when nothing
  * else is left, SIMULATED moves virtual time, in which the timeout counts.
  * Returns    WEIR_OK, or WEIR_TIMEOUT (also when a stepped runtime is at rest
  *            with stages that will never stop).
- * Errors     WRONG_THREAD inside a callback.
+ * Errors     WRONG_THREAD (see above).
  */
 weir_status weir_runtime_run(weir_runtime *runtime, uint64_t timeout_ns);
 
@@ -102,7 +110,7 @@ size_t weir_runtime_step(weir_runtime *runtime, size_t turns);
  * be served, no callback and no pool's task running.  In the other two modes,
  * steps until then.  What the program's own threads do meanwhile is theirs to stop.
  * Returns    WEIR_OK, or WEIR_TIMEOUT.
- * Errors     WRONG_THREAD inside a callback.
+ * Errors     WRONG_THREAD (see above).
  */
 weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns);
 
@@ -131,7 +139,7 @@ typedef struct weir_drain_report {
  * Returns    WEIR_OK when all is handled: the accounts then show what became of
  *            each event; TIMEOUT with what holds it up in the report (also when a
  *            stepped runtime is at rest before).
- * Errors     WRONG_THREAD inside a callback.
+ * Errors     WRONG_THREAD (see above).
  */
 weir_status weir_runtime_drain(weir_runtime *runtime, uint64_t timeout_ns,
                                weir_drain_report *report);
@@ -143,7 +151,7 @@ weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason);
  * Stops what still runs (reason SHUTDOWN), joins the workers and frees
  * everything, the runtime too.  accounts, unless NULL, receives the final
  * accounts.  No other thread may use the runtime during or after the call.
- * Errors     WRONG_THREAD inside a callback.
+ * Errors     WRONG_THREAD (see above).
  */
 weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts);
 

@@ -12,7 +12,23 @@
  * entry names is started again, so is the subscription.  So give the entries
  * WEIR_TEMPORARY: then a consumer outlives its producer's death, keeps its state,
  * and goes on with the producer that takes its place.  (A WEIR_PERMANENT one dies
- * of its producer's death, and is started again for that.)
+ * of its producer's death, and is started again for that, after retry_ns.)
+ *
+ * What counts.  A supervisor bears so many failures of its own children in so much
+ * time (max_restarts, max_seconds) and then gives up.  A failure is
+ *   - a child that has stopped by itself, for whatever reason, and is started again;
+ *   - a start of a child's that is refused, each time that it is tried again.
+ * Not failures of a child's own, and not counted, are
+ *   - the stop of a child because a PERMANENT or TRANSIENT subscription of its has
+ *     ended: its producer has stopped, was gone already, or let go of it.  Of a chain
+ *     of stages in which one fails, that one counts, once, and nobody behind it.
+ *     (A stop that the child's own handle_cancel returns is its own.)
+ *   - a start that is refused with NO_STAGE or NO_NAME: it lacks a producer;
+ *   - a subscription that is refused: the name is nobody's just now, say because
+ *     another supervisor's child has it, or there is no memory for it.
+ * All three are tried again after retry_ns, again and again, and never at once.  So a
+ * loss costs what it costs at that pace, and is no end: the log has the first of them.
+ * A child that stops so takes along whom the strategy says, as any other.
  *
  * A child that is started again begins with its first state; what is to survive
  * it must lie elsewhere (docs/guide has an example).  Events that it held and had
@@ -46,7 +62,7 @@ typedef enum weir_restart {
  * For the producer of an entry of a child's subscribe_to: the child of that number
  * of the same supervisor, whichever stage that is at the time.  A producer by name
  * works likewise, also for children of other supervisors; one by reference is
- * subscribed to as long as it lives.
+ * subscribed to as long as it lives, and afterwards the child goes without.
  */
 #define WEIR_SIBLING(number) \
     ((weir_ref){UINT64_C(0xffffffff00000000) | (UINT64_C(0x3fffffff) & (number))})
@@ -57,7 +73,8 @@ typedef struct weir_supervised {
      * and `user` of subscriptions point at must live as long as the supervisor. */
     const weir_stage_options *stage;
     /* Anything else: another supervisor, an inlet.  Runs where the supervisor does (the first
-     * time on the thread that starts it); *out receives a stage that was started. */
+     * time on the thread that starts it); *out receives a stage that was started, and that is
+     * neither a child already nor a supervisor that this one is under. */
     weir_status (*start)(weir_runtime *runtime, void *argument, weir_ref *out);
     void *argument;
     const char *name;     /* for messages; copied; default the stage's name              */
@@ -78,9 +95,10 @@ typedef struct weir_supervisor_options {
     unsigned worker;         /* likewise                                                   */
     weir_strategy strategy;  /* default WEIR_ONE_FOR_ONE                                   */
     size_t max_restarts;     /* 0 (say WEIR_NONE)..10000, or WEIR_INFINITY; default 3:     */
-    size_t max_seconds;      /* 1..10^9; default 5: more restarts than that in this time, and */
+    size_t max_seconds;      /* 1..10^9; default 5: more failures than that in this time, and */
                              /* the supervisor stops its children and itself with SHUTDOWN */
-    uint64_t retry_ns;       /* a start that was refused is tried again after; default 10 ms */
+    uint64_t retry_ns;       /* what was refused, and who has lost a producer, waits so long; */
+                             /* default 10 ms.  Neither memory nor a mailbox is needed     */
     bool ends_with_children; /* stop with NORMAL once no child is left that runs or will   */
     const weir_supervised *children; /* copied                                             */
     size_t child_count;
@@ -89,9 +107,8 @@ typedef struct weir_supervisor_options {
 /*
  * Starts a supervisor and its children, in order.
  *
- * A start that is refused later, when a child has died, counts as a restart and is
- * tried again; so does a subscription for which there is no memory, or to a name
- * that nobody has.  With a strategy that restarts several, those after it wait.
+ * A start that is refused later, when a child has died, is tried again; with a
+ * strategy that restarts several, those after it wait.
  * While the runtime drains or closes, and once the supervisor is told to finish,
  * nothing is started again: what came back from a child that dies then stays with
  * its producer, and a drain needs a deadline to end.
@@ -99,6 +116,12 @@ typedef struct weir_supervisor_options {
  * Errors     INVALID, NO_MEMORY, CLOSED, NAME_TAKEN; what a child's start or its
  *            subscriptions were refused with: the children that were started are
  *            then stopped, the last one first, without waiting for their ends.
+ *            INVALID also for a child's start that returns no stage of this runtime, a
+ *            child that there is already, the supervisor itself, one that it is under
+ *            (they would wait for each other's ends), or one that another supervisor
+ *            has started; such a stage is left alone.
+ * Cost       O(log n) of n children for each that is started, ends or is found, and
+ *            O(1) for each subscription of its or to it.
  * Threads    any thread, also inside callbacks.
  * Source     Supervisor.start_link.
  */

@@ -7,6 +7,7 @@
 #include "base/refusal.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "runtime/errand.h"
 
 #include <string.h>
 
@@ -34,7 +35,10 @@ void weir__inlet_bury(weir_inlet *inlet, uint64_t count) {
     }
     weir__runtime_discarded(inlet->runtime, count);
     if (inlet->discarded != NULL) {
+        struct weir__errand errand;
+        weir__errand_begin(&errand, inlet->runtime, "discarded");
         inlet->discarded(inlet->context, count, WEIR_DISCARD_STOPPED);
+        weir__errand_end(&errand);
     } else {
         weir__runtime_log(inlet->runtime, WEIR_LOG_WARNING,
                           "events pushed into an inlet that just stopped were discarded");

@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/futex.h"
+#include "runtime/errand.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -249,7 +250,10 @@ static void tell_unread(weir_stream *stream, size_t unread) {
         return;
     }
     if (stream->discarded != NULL) {
+        struct weir__errand errand;
+        weir__errand_begin(&errand, stream->runtime, "discarded");
         stream->discarded(stream->context, unread, WEIR_DISCARD_STOPPED);
+        weir__errand_end(&errand);
     } else {
         char text[96];
         snprintf(text, sizeof text, "%zu events of a stream that had ended were not read", unread);

@@ -16,19 +16,10 @@ static struct weir__supervisor *own(weir_stage *self) {
 
 static weir_verdict handle_down(weir_stage *self, weir_ref stage, weir_reason reason) {
     struct weir__supervisor *supervisor = own(self);
-    struct weir__child *gone = NULL;
-    for (struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
-        for (size_t i = 0; i < child->link_count; i++) {
-            if (child->links[i].to.bits == stage.bits) {
-                child->links[i].to = (weir_ref){0};
-            }
-        }
-        if (gone == NULL && child->ref.bits == stage.bits) {
-            gone = child;
-        }
-    }
+    struct weir__child *gone = weir__supervisor_find_stage(supervisor, stage);
+    weir__links_lost(supervisor, stage);
     if (gone != NULL) {
-        weir__supervisor_down(supervisor, gone, reason);
+        weir__supervisor_down(supervisor, gone, reason, self->notice_bereft);
     }
     return weir__supervisor_pursue(supervisor);
 }
@@ -42,12 +33,7 @@ static weir_verdict no_message(weir_stage *self, const char *what, size_t bytes)
 
 static weir_verdict handle_info(weir_stage *self, const void *message, size_t bytes) {
     (void)message;
-    if (bytes != 0 || !own(self)->timer) {
-        return no_message(self, "infos", bytes);
-    }
-    own(self)->timer = false;
-    weir__supervisor_forget_failures(own(self));
-    return weir__supervisor_pursue(own(self));
+    return no_message(self, "infos", bytes);
 }
 
 /* The poke. */
@@ -56,9 +42,6 @@ static weir_verdict handle_cast(weir_stage *self, const void *message, size_t by
         return no_message(self, "casts", bytes);
     }
     own(self)->poked = false;
-    if (!own(self)->timer) {
-        weir__supervisor_forget_failures(own(self));
-    }
     return weir__supervisor_pursue(own(self));
 }
 
@@ -80,13 +63,17 @@ static void poke_gone(struct weir__poke *poke) {
 }
 
 static void discard(struct weir__supervisor *supervisor) {
-    while (supervisor->first != NULL) {
-        struct weir__child *child = supervisor->first;
+    struct weir__child *child = supervisor->first;
+    for (; child != NULL; child = child->next) {
         if (child->state == WEIR__CHILD_UP) { /* for whatever reason it ends before them */
             weir__child_stop(supervisor, child);
         }
-        weir__supervisor_forget(supervisor, child);
     }
+    if (supervisor->retrying) {
+        weir__timers_remove(&supervisor->self->host->timers, &supervisor->retry);
+    }
+    weir__kin_leave(supervisor);
+    weir__supervisor_close_lists(supervisor);
     if (supervisor->restarts != NULL) {
         weir__free(&supervisor->runtime->allocator, supervisor->restarts,
                    supervisor->max_restarts * sizeof *supervisor->restarts);
@@ -131,19 +118,16 @@ struct weir__supervisor *weir__supervisor_of(weir_stage *stage) {
 /* Starts a child, and makes its links and those that others have with it. */
 static weir_status start_first(struct weir__supervisor *supervisor, struct weir__child *child) {
     const char *what = "be started";
-    struct weir__child *refused_child = child;
     weir_status status = weir__child_start(supervisor, child);
     if (status == WEIR_OK) {
+        struct weir__link *refused;
         what = "subscribe";
-        refused_child = supervisor->first;
-        while (refused_child != NULL &&
-               (status = weir__supervisor_link(supervisor, refused_child)) == WEIR_OK) {
-            refused_child = refused_child->next;
-        }
+        status = weir__links_make_first(supervisor, NULL, &refused);
+        child = status == WEIR_OK ? child : refused->child;
     }
     if (status != WEIR_OK) {
-        weir__refuse(status, "child %u, %s, could not %s: %s", (unsigned)refused_child->number,
-                     refused_child->name, what, weir__child_refusal(refused_child, status));
+        weir__refuse(status, "child %u, %s, could not %s: %s", (unsigned)child->number, child->name,
+                     what, weir__child_refusal(child, status));
     }
     return status;
 }
@@ -157,6 +141,7 @@ static weir_verdict init(weir_stage *self, void *argument) {
     weir_status *status = argument;
     supervisor->self = self;
     supervisor->poke.gone = poke_gone;
+    weir__kin_join(supervisor);
     self->drained = drained;
     self->may_finish = may_finish;
     self->stop_asked = stop_asked;
@@ -212,6 +197,7 @@ static void fill(struct weir__supervisor *supervisor, weir_runtime *runtime,
         .period_ns = (uint64_t)seconds * NS_PER_SECOND,
         .retry_ns = options->retry_ns != 0 ? options->retry_ns : WEIR_RETRY_NS_DEFAULT,
         .ends_with_children = options->ends_with_children};
+    weir__supervisor_open_lists(supervisor);
 }
 
 static weir_status make(struct weir__supervisor *supervisor,

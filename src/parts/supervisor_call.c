@@ -99,7 +99,8 @@ static weir_status start(struct weir__supervisor *supervisor, struct weir__child
         return status;
     }
     *out = child->ref;
-    status = weir__supervisor_link(supervisor, child);
+    struct weir__link *refused;
+    status = weir__links_make_first(supervisor, child, &refused);
     if (status != WEIR_OK) {
         weir__child_stop(supervisor, child);
     }
@@ -147,7 +148,7 @@ static void stop_child(weir_stage *stage, weir_from from, uint64_t number) {
         }
         reply.status = weir__refuse(WEIR_NO_MEMORY, "no memory to wait for child %s", child->name);
     } else if (child != NULL) {
-        child->wanted = false;
+        weir__child_place(weir__supervisor_of(stage), child, WEIR__PLACE_NONE);
         weir__supervisor_poke(weir__supervisor_of(stage));
     }
     answer(stage, from, &reply);
@@ -163,7 +164,7 @@ static void restart_child(weir_stage *stage, weir_from from, uint64_t number) {
     struct weir__child *child = child_of(stage, number, &reply.status);
     if (child != NULL && child->state != WEIR__CHILD_DOWN) {
         reply.status = weir__refuse(WEIR_INVALID, "child %s runs", child->name);
-    } else if (child != NULL && child->wanted) {
+    } else if (child != NULL && weir__child_wanted(child)) {
         reply.status = weir__refuse(WEIR_INVALID, "child %s will be started anyway", child->name);
     } else if (child != NULL) {
         reply.status = start(weir__supervisor_of(stage), child, &reply.ref);

@@ -225,23 +225,28 @@ void weir__child_finish(struct weir__supervisor *supervisor, struct weir__child 
 
 /* ---- starting ------------------------------------------------------------ */
 
-static weir_status launch(const struct weir__supervisor *supervisor, struct weir__child *child,
+static weir_status launch(struct weir__supervisor *supervisor, struct weir__child *child,
                           weir_ref *out) {
     weir_runtime *runtime = supervisor->runtime;
     if (child->has_stage) {
         return weir_stage_start(runtime, &child->stage, out);
     }
+    struct weir__launch launch;
+    weir__launch_begin(&launch, supervisor);
     weir_status status = child->start(runtime, child->argument, out);
+    weir__launch_end(&launch);
     if (status != WEIR_OK) {
         return status;
     }
     if (weir__ref_kind(*out) == 0 || weir__runtime_worker(runtime, *out) == NULL) {
         return weir__refuse(WEIR_INVALID, "its start has returned no stage of this runtime");
     }
-    if (out->bits == supervisor->self->ref.bits) { /* what is refused later is stopped */
-        return weir__refuse(WEIR_INVALID, "its start has returned the supervisor itself");
+    const struct weir__child *same = weir__supervisor_find_stage(supervisor, *out);
+    if (same != NULL) {
+        return weir__refuse(WEIR_INVALID, "its start has returned the stage of child %u, %s",
+                            (unsigned)same->number, same->name);
     }
-    return WEIR_OK;
+    return weir__kin_adopt(supervisor, *out);
 }
 
 weir_status weir__child_start(struct weir__supervisor *supervisor, struct weir__child *child) {
@@ -260,17 +265,19 @@ weir_status weir__child_start(struct weir__supervisor *supervisor, struct weir__
         return status;
     }
     child->state = WEIR__CHILD_UP;
-    child->wanted = false;
+    child->told = false;
+    weir__index_add(&supervisor->by_ref, &child->by_ref, ref.bits);
+    weir__child_place(supervisor, child, WEIR__PLACE_ALIVE);
+    weir__links_up(supervisor, child);
     return WEIR_OK;
 }
 
 void weir__child_down(struct weir__supervisor *supervisor, struct weir__child *child) {
     child->state = WEIR__CHILD_DOWN;
+    weir__index_remove(&supervisor->by_ref, &child->by_ref);
     child->ref = (weir_ref){0};
-    for (size_t i = 0; i < child->link_count; i++) {
-        child->links[i].to = (weir_ref){0};
-        child->links[i].failed = false;
-    }
+    weir__child_place(supervisor, child, WEIR__PLACE_NONE);
+    weir__links_down(supervisor, child);
     struct weir__waiter *waiter;
     while ((waiter = pop_waiter(child)) != NULL) {
         weir__supervisor_tell_down(supervisor, waiter->from);

@@ -9,51 +9,7 @@
 #include "base/refusal.h"
 #include "parts/supervisor.h"
 
-#include <weir/timer.h>
-
 enum { NS_PER_SECOND = 1000000000 };
-
-/* ---- the list of children ------------------------------------------------ */
-
-struct weir__child *weir__supervisor_find(const struct weir__supervisor *supervisor,
-                                          uint32_t number) {
-    struct weir__child *child = supervisor->first;
-    while (child != NULL && child->number != number) {
-        child = child->next;
-    }
-    return child;
-}
-
-void weir__supervisor_add(struct weir__supervisor *supervisor, struct weir__child *child) {
-    struct weir__child **end = &supervisor->first;
-    while (*end != NULL) {
-        end = &(*end)->next;
-    }
-    child->number = supervisor->numbers++;
-    child->next = NULL;
-    *end = child;
-}
-
-void weir__supervisor_forget(struct weir__supervisor *supervisor, struct weir__child *child) {
-    struct weir__child **at = &supervisor->first;
-    while (*at != child) {
-        at = &(*at)->next;
-    }
-    *at = child->next;
-    weir__child_free(&supervisor->runtime->allocator, child);
-}
-
-/* The last child, of that number or a higher one, that is not down. */
-struct weir__child *weir__supervisor_last_alive(const struct weir__supervisor *supervisor,
-                                                uint32_t from) {
-    struct weir__child *found = NULL;
-    for (struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
-        if (child->number >= from && child->state != WEIR__CHILD_DOWN) {
-            found = child;
-        }
-    }
-    return found;
-}
 
 /* ---- intensity ----------------------------------------------------------- */
 
@@ -117,133 +73,108 @@ void weir__supervisor_poke(struct weir__supervisor *supervisor) {
     }
 }
 
-/* By a timer; for want of memory, at once. */
-static void retry_later(struct weir__supervisor *supervisor) {
-    if (supervisor->timer) {
-        return;
+static void retry_now(struct weir__timer *timer) {
+    struct weir__supervisor *supervisor = WEIR__CONTAINER_OF(timer, struct weir__supervisor, retry);
+    struct weir__child *child;
+    weir__timers_remove(&supervisor->self->host->timers, timer);
+    supervisor->retrying = false;
+    while ((child = weir__supervisor_next(supervisor, WEIR__PLACE_REFUSED)) != NULL) {
+        weir__child_place(supervisor, child, WEIR__PLACE_WANTED);
     }
-    supervisor->timer = weir_send_after(supervisor->runtime, supervisor->self->ref, NULL, 0,
-                                        supervisor->retry_ns, NULL) == WEIR_OK;
-    if (!supervisor->timer) {
-        weir__supervisor_poke(supervisor);
-    }
+    weir__links_retry(supervisor);
+    weir__supervisor_poke(supervisor);
 }
 
-void weir__supervisor_forget_failures(struct weir__supervisor *supervisor) {
-    for (struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
-        child->failed = false;
-        for (size_t i = 0; i < child->link_count; i++) {
-            child->links[i].failed = false;
-        }
+/* Whatever was refused waits for one timer. */
+static void retry_later(struct weir__supervisor *supervisor) {
+    bool any = weir__supervisor_next(supervisor, WEIR__PLACE_REFUSED) != NULL ||
+               supervisor->refused.first != NULL;
+    if (supervisor->retrying || !any) {
+        return;
     }
+    uint64_t now = weir_runtime_now(supervisor->runtime);
+    uint64_t end = UINT64_MAX - 1; /* of time */
+    supervisor->retry.fire = retry_now;
+    supervisor->retrying = true;
+    weir__timers_add(&supervisor->self->host->timers, &supervisor->retry,
+                     supervisor->retry_ns > end - now ? end : now + supervisor->retry_ns);
 }
 
 /* ---- starting what is wanted --------------------------------------------- */
 
-static void refused(struct weir__supervisor *supervisor, const struct weir__child *child,
-                    const char *what, weir_status status) {
-    weir__host_log(supervisor->self->host, WEIR_LOG_WARNING, "supervisor %s could not %s %s: %s",
-                   supervisor->self->name, what, child->name, weir__child_refusal(child, status));
-}
-
 void weir__supervisor_want_nothing(struct weir__supervisor *supervisor) {
-    for (struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
-        child->wanted = false;
+    static const enum weir__child_place places[] = {WEIR__PLACE_WANTED, WEIR__PLACE_REFUSED};
+    struct weir__child *child;
+    for (int i = 0; i < 2; i++) {
+        while ((child = weir__supervisor_next(supervisor, places[i])) != NULL) {
+            weir__child_place(supervisor, child, WEIR__PLACE_NONE);
+        }
     }
 }
 
-/* A refused try: false when it was the last. */
-static bool try_again(struct weir__supervisor *supervisor) {
-    if (!count_restart(supervisor)) {
-        return false;
+/* A start that was refused.  False: it was the last. */
+static bool refused(struct weir__supervisor *supervisor, struct weir__child *child,
+                    weir_status status) {
+    bool lacks_producer = status == WEIR_NO_NAME || status == WEIR_NO_STAGE;
+    weir__child_place(supervisor, child, WEIR__PLACE_REFUSED);
+    if (!lacks_producer || !child->told) {
+        weir__host_log(supervisor->self->host, WEIR_LOG_WARNING,
+                       "supervisor %s could not start %s: %s", supervisor->self->name, child->name,
+                       weir__child_refusal(child, status));
     }
-    retry_later(supervisor);
-    return true;
+    child->told = lacks_producer;
+    return lacks_producer || count_restart(supervisor);
+}
+
+/* In a group, those after a child that was refused may need it. */
+static bool has_to_wait(const struct weir__supervisor *supervisor,
+                        const struct weir__child *child) {
+    const struct weir__child *before = weir__supervisor_next(supervisor, WEIR__PLACE_REFUSED);
+    return supervisor->strategy != WEIR_ONE_FOR_ONE && before != NULL &&
+           before->number < child->number;
 }
 
 /* Starts the children that are wanted, in order.  False: the phase is another now. */
 static bool start_wanted(struct weir__supervisor *supervisor) {
-    for (struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
-        if (child->wanted && !child->failed) {
-            weir_status status = weir__child_start(supervisor, child);
-            if (status == WEIR_CLOSED) {
-                weir__supervisor_want_nothing(supervisor);
-                return true;
-            }
-            child->restarts += status == WEIR_OK ? 1 : 0;
-            child->failed = status != WEIR_OK;
-            if (child->failed) {
-                refused(supervisor, child, "start", status);
-            }
-            if (child->failed && !try_again(supervisor)) {
-                return false;
-            }
-        }
-        if (child->failed && supervisor->strategy != WEIR_ONE_FOR_ONE) {
-            break; /* those after it may need it */
+    struct weir__child *child;
+    while ((child = weir__supervisor_next(supervisor, WEIR__PLACE_WANTED)) != NULL &&
+           !has_to_wait(supervisor, child)) {
+        weir_status status = weir__child_start(supervisor, child);
+        if (status == WEIR_CLOSED) {
+            weir__supervisor_want_nothing(supervisor);
+        } else if (status == WEIR_OK) {
+            child->restarts++;
+        } else if (!refused(supervisor, child, status)) {
+            return false;
         }
     }
     return true;
 }
 
-/* Makes what links of a child's can be made; strict: up to the first that is refused. */
-static weir_status link_child(struct weir__supervisor *supervisor, struct weir__child *child,
-                              bool strict) {
-    for (size_t i = 0; i < child->link_count && child->state == WEIR__CHILD_UP; i++) {
-        struct weir__link *link = &child->links[i];
-        if (link->to.bits != 0 || link->failed) {
-            continue;
-        }
-        weir_status status = weir__child_link(supervisor, child, link);
-        link->failed = status != WEIR_OK;
-        if (link->failed && strict) {
-            return status;
-        }
-        if (link->failed && status != WEIR_CLOSED) {
-            refused(supervisor, child, "subscribe", status);
-            if (!try_again(supervisor)) {
-                return status;
-            }
-        }
-    }
-    return WEIR_OK;
-}
-
-weir_status weir__supervisor_link(struct weir__supervisor *supervisor, struct weir__child *child) {
-    return link_child(supervisor, child, true);
-}
-
-/* False: the phase is another now. */
-static bool make_links(struct weir__supervisor *supervisor) {
-    struct weir__child *child = supervisor->first;
-    while (child != NULL && link_child(supervisor, child, false) == WEIR_OK) {
-        child = child->next;
-    }
-    return child == NULL;
-}
-
 /* ---- the phases ---------------------------------------------------------- */
 
-/* The group is down: it is wanted again, but for those that are temporary. */
+/*
+ * The group is down: it is wanted again, but for those that are temporary; at once, if
+ * somebody in it has failed, and else after a while.
+ */
 static void regroup(struct weir__supervisor *supervisor) {
-    struct weir__child *next;
+    struct weir__child *child = supervisor->last;
     supervisor->phase = WEIR__PHASE_RUNNING;
-    for (struct weir__child *child = supervisor->first; child != NULL; child = next) {
-        next = child->next;
-        if (child->number < supervisor->group_from) {
-            continue;
-        }
+    while (child != NULL && child->number >= supervisor->group_from) {
+        struct weir__child *before = child->previous;
         if (child->forget || child->restart == WEIR_RESTART_TEMPORARY) {
             weir__supervisor_forget(supervisor, child);
-        } else {
-            child->wanted = true;
+        } else if (child->place != WEIR__PLACE_REFUSED) {
+            weir__child_place(supervisor, child,
+                              supervisor->group_counts ? WEIR__PLACE_WANTED : WEIR__PLACE_REFUSED);
         }
+        child = before;
     }
 }
 
 static bool is_done(const struct weir__supervisor *supervisor) {
-    for (const struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
-        if (child->state != WEIR__CHILD_DOWN || child->wanted) {
+    for (int place = WEIR__PLACE_NONE + 1; place < WEIR__PLACES; place++) {
+        if (supervisor->places[place].first != NULL) {
             return false;
         }
     }
@@ -266,8 +197,12 @@ weir_verdict weir__supervisor_pursue(struct weir__supervisor *supervisor) {
     if (supervisor->phase == WEIR__PHASE_RUNNING) {
         if (is_ending(supervisor)) {
             weir__supervisor_want_nothing(supervisor);
-        } else if (start_wanted(supervisor) && make_links(supervisor) && is_done(supervisor)) {
-            return weir_stop_with(supervisor->self, WEIR_REASON_NORMAL);
+        } else if (start_wanted(supervisor)) {
+            weir__links_make(supervisor);
+            retry_later(supervisor);
+            if (is_done(supervisor)) {
+                return weir_stop_with(supervisor->self, WEIR_REASON_NORMAL);
+            }
         }
     }
     if (supervisor->phase == WEIR__PHASE_ENDING && !stop_last(supervisor, 0)) {
@@ -287,36 +222,42 @@ static bool is_restarted(const struct weir__child *child, weir_reason reason) {
            (child->restart == WEIR_RESTART_TRANSIENT && is_abnormal(reason));
 }
 
-/* It has died by itself, and is to be started again: with its group. */
+/* It has stopped by itself, and is to be started again: with its group. */
 static void revive(struct weir__supervisor *supervisor, struct weir__child *child,
-                   weir_reason reason) {
+                   weir_reason reason, bool bereft) {
     weir__host_log(supervisor->self->host, WEIR_LOG_WARNING,
-                   "supervisor %s restarts %s, which stopped: %s", supervisor->self->name,
-                   child->name, weir_reason_text(reason));
-    if (!count_restart(supervisor)) {
+                   "supervisor %s restarts %s, which %s: %s", supervisor->self->name, child->name,
+                   bereft ? "has lost a producer" : "stopped", weir_reason_text(reason));
+    if (!bereft && !count_restart(supervisor)) {
         return;
     }
     if (supervisor->strategy == WEIR_ONE_FOR_ONE) {
-        child->wanted = true;
+        weir__child_place(supervisor, child, bereft ? WEIR__PLACE_REFUSED : WEIR__PLACE_WANTED);
         return;
     }
     uint32_t from = supervisor->strategy == WEIR_REST_FOR_ONE ? child->number : 0;
-    bool lower = supervisor->phase != WEIR__PHASE_GROUP || from < supervisor->group_from;
-    supervisor->group_from = lower ? from : supervisor->group_from;
+    bool more = supervisor->phase == WEIR__PHASE_GROUP;
+    supervisor->group_from = more && supervisor->group_from < from ? supervisor->group_from : from;
+    supervisor->group_counts = (more && supervisor->group_counts) || !bereft;
     supervisor->phase = WEIR__PHASE_GROUP;
 }
 
 void weir__supervisor_down(struct weir__supervisor *supervisor, struct weir__child *child,
-                           weir_reason reason) {
+                           weir_reason reason, bool bereft) {
     bool by_itself = child->state == WEIR__CHILD_UP;
+    bool fails = !bereft && (by_itself || reason != WEIR_REASON_SHUTDOWN);
     bool in_group =
         supervisor->phase == WEIR__PHASE_GROUP && child->number >= supervisor->group_from;
     weir__child_down(supervisor, child);
-    if (supervisor->phase == WEIR__PHASE_ENDING || is_ending(supervisor) || in_group) {
+    if (supervisor->phase == WEIR__PHASE_ENDING || is_ending(supervisor)) {
         return;
     }
-    if (by_itself && is_restarted(child, reason)) {
-        revive(supervisor, child, reason);
+    if (in_group) { /* its failure counts, if it was others' news of that which came first */
+        supervisor->group_counts =
+            supervisor->group_counts ||
+            (fails && is_restarted(child, reason) && count_restart(supervisor));
+    } else if (by_itself && is_restarted(child, reason)) {
+        revive(supervisor, child, reason, bereft);
     } else if (child->forget || child->restart == WEIR_RESTART_TEMPORARY) {
         weir__supervisor_forget(supervisor, child);
     }

@@ -29,11 +29,7 @@ static weir_verdict init(weir_stage *self, void *argument) {
 }
 
 static struct weir__task_source *find_source(const weir_pool *pool, weir_subscription from) {
-    struct weir__task_source *source = pool->sources;
-    while (source != NULL && source->subscription.id != from.id) {
-        source = source->next;
-    }
-    return source;
+    return WEIR__INDEX_FIND(&pool->by_id, from.id, struct weir__task_source, by_id);
 }
 
 static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer *peer) {
@@ -49,8 +45,7 @@ static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer
     source->max = peer->options->max_demand;
     source->min = peer->options->min_demand;
     source->live = true;
-    source->next = pool->sources;
-    pool->sources = source;
+    weir__task_add_source(pool, source);
     weir_ask(pool->runtime, source->subscription, source->max);
     return WEIR_MANUAL;
 }

@@ -46,11 +46,15 @@
  *             the chunk's pointer that leads to it.
  *   G5 -> G6  out goes down after the note and its poke: when it is 0, all that ran
  *             has reached the worker's mail.
+ *   G7 -> G8  refs goes down when the stage, or a poke, is done with the pool.  Only
+ *             the stage raises out, and only who is out, or the stage, raises refs: so
+ *             refs at 1, then out at 0, then refs at 1 still is the end of all of it.
  * Slots of children by hand that are free: Z1 -> Z2 of ring/free_list.h.  Starts
  * that meet there may make the table larger than there ever were children; it
  * is freed with the pool.
  * A poke that finds the stage gone comes back to its worker all the same
  * (poke.gone), which counts what has ended since.
+ * Model: tests/model/pool_close.pml.
  * Progress: all of it is lock-free but for memory; weir_pool_close waits.
  * Wrap: a child's generation is 32 bits: a handle is mistaken for another only
  * after 2^32 children in one slot.
@@ -58,6 +62,7 @@
 #ifndef WEIR__PARTS_TASK_POOL_H
 #define WEIR__PARTS_TASK_POOL_H
 
+#include "memory/index.h"
 #include "os/thread.h"
 #include "ring/handout.h"
 #include "runtime/runtime.h"
@@ -112,6 +117,8 @@ struct weir_task {
 /* A subscription's account, the worker's. */
 struct weir__task_source {
     struct weir__task_source *next;
+    struct weir__task_source *previous;
+    struct weir__index_node by_id; /* of the subscription */
     weir_subscription subscription;
     uint64_t max;
     uint64_t min;
@@ -155,6 +162,7 @@ struct weir_pool {
     /* the worker's */
     WEIR__APART weir_stage *self; /* NULL once it has stopped */
     struct weir__task_source *sources;
+    struct weir__index by_id;       /* of these                       */
     struct weir__task_list backlog; /* QUEUED, and not yet handed out */
     struct weir__task_list retry;   /* RESTARTING                     */
     weir_task *free;                /* slots of children for events   */
@@ -211,9 +219,6 @@ void weir__task_thread(void *pool);
 /* Runs a child that was handed out, if nobody has ended it; sets result, was_ended. */
 void weir__task_run(weir_task *task);
 
-/* True on a thread that runs a task just now. */
-bool weir__task_inside(void);
-
 /* Sends a note to the worker. */
 void weir__task_send(weir_pool *pool, struct weir__task_note *note);
 
@@ -227,6 +232,9 @@ weir_task *weir__task_take_first(struct weir__task_list *list);
 
 /* So many children of a subscription are finished for good: asks, when it is time. */
 void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, uint64_t count);
+
+/* A subscription's account begins / ends. */
+void weir__task_add_source(weir_pool *pool, struct weir__task_source *source);
 void weir__task_drop_source(weir_pool *pool, struct weir__task_source *source);
 
 /* The child is queued, if it is in that state still; false: somebody has ended it. */

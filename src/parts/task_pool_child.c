@@ -10,6 +10,7 @@
 
 #include "base/refusal.h"
 #include "ring/free_list.h"
+#include "runtime/errand.h"
 
 #include <string.h>
 
@@ -117,7 +118,10 @@ weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child
     }
     weir_start_verdict verdict = WEIR_CHILD_START;
     if (pool->options.start != NULL) {
+        struct weir__errand errand;
+        weir__errand_begin(&errand, pool->runtime, "start");
         verdict = pool->options.start(pool->options.context, event);
+        weir__errand_end(&errand);
     }
     if (verdict != WEIR_CHILD_START) {
         if (out != NULL) {

@@ -34,12 +34,21 @@ weir_task *weir__task_take_first(struct weir__task_list *list) {
 
 /* ---- sources: what each subscription is owed ----------------------------- */
 
-void weir__task_drop_source(weir_pool *pool, struct weir__task_source *source) {
-    struct weir__task_source **place = &pool->sources;
-    while (*place != source) {
-        place = &(*place)->next;
+void weir__task_add_source(weir_pool *pool, struct weir__task_source *source) {
+    source->next = pool->sources;
+    if (source->next != NULL) {
+        source->next->previous = source;
     }
-    *place = source->next;
+    pool->sources = source;
+    weir__index_add(&pool->by_id, &source->by_id, source->subscription.id);
+}
+
+void weir__task_drop_source(weir_pool *pool, struct weir__task_source *source) {
+    *(source->previous != NULL ? &source->previous->next : &pool->sources) = source->next;
+    if (source->next != NULL) {
+        source->next->previous = source->previous;
+    }
+    weir__index_remove(&pool->by_id, &source->by_id);
     weir__free(&pool->runtime->allocator, source, sizeof *source);
 }
 

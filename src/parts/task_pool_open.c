@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/topology.h"
+#include "runtime/errand.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -98,7 +99,7 @@ static void fill(weir_pool *pool, const weir_pool_options *options) {
 
 void weir__task_release(weir_pool *pool) {
     uint32_t *refs = &pool->refs;
-    if (weir__fetch_sub_u32(refs, 1) == 2) {
+    if (weir__fetch_sub_u32(refs, 1) == 2) { /* G7 -> G8 */
         weir__futex_wake(refs, INT32_MAX); /* only their address: the pool may be gone by now */
     }
 }
@@ -106,6 +107,7 @@ void weir__task_release(weir_pool *pool) {
 static void destroy(weir_pool *pool) {
     const struct weir__allocator *allocator = &pool->runtime->allocator;
     weir__task_free_all(pool);
+    weir__index_close(&pool->by_id);
     weir__free(allocator, pool->restarts, (pool->options.max_restarts + 1) * sizeof(uint64_t));
     weir__free(allocator, pool->ring_slots, pool->ring_entries * sizeof *pool->ring_slots);
     weir__free(allocator, pool->threads, pool->options.threads * sizeof *pool->threads);
@@ -139,6 +141,7 @@ static weir_pool *make(weir_runtime *runtime, const weir_pool_options *options) 
         weir__handout_open(&pool->handout, pool->ring_slots, pool->ring_entries,
                            weir__task_ring_start);
     }
+    weir__index_open(&pool->by_id, allocator);
     ck_stack_init(&pool->notes);
     ck_stack_init(&pool->hand_free);
     pool->refs = 2;
@@ -219,11 +222,16 @@ weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *optio
 
 /* ---- closing ------------------------------------------------------------- */
 
-/* True when the stage has stopped, no task runs, and the worker knows of all. */
+/*
+ * True when the stage has stopped, no task runs, and the worker knows of all.  In this
+ * order: a stage that has not gone may hand out more, however little is out; and who
+ * brings the last child back has poked before that is told.
+ */
 static bool over(weir_pool *pool, uint32_t *out, uint32_t *refs) {
-    *out = weir__load_acquire_u32(&pool->out);   /* G5 -> G6 */
-    *refs = weir__load_acquire_u32(&pool->refs); /* G5 -> G6 */
-    return *out == 0 && *refs == 1;
+    bool gone = weir__load_acquire_u32(&pool->refs) == 1; /* G7 -> G8 */
+    *out = weir__load_acquire_u32(&pool->out);            /* G5 -> G6 */
+    *refs = weir__load_acquire_u32(&pool->refs);          /* G7 -> G8 */
+    return gone && *out == 0 && *refs == 1;
 }
 
 static bool wait_until_over(weir_pool *pool, uint64_t deadline) {
@@ -238,7 +246,7 @@ static bool wait_until_over(weir_pool *pool, uint64_t deadline) {
             return false;
         } else if (out > 0) {
             weir__futex_wait(&pool->out, out, deadline);
-        } else {
+        } else if (refs > 1) { /* else it has just come to that: look again */
             weir__futex_wait(&pool->refs, refs, deadline);
         }
     }
@@ -252,9 +260,9 @@ weir_status weir_pool_close(weir_pool *pool, size_t *running) {
         }
         return WEIR_OK;
     }
-    if (weir__here != NULL || weir__task_inside()) {
-        return weir__refuse(WEIR_WRONG_THREAD, "weir_pool_close would wait for the thread that "
-                                               "calls it");
+    weir_status status = weir__check_outside(pool->runtime, "weir_pool_close");
+    if (status != WEIR_OK) {
+        return status;
     }
     uint64_t deadline = weir__clock_deadline(weir__clock_now_ns(), pool->options.shutdown_ns);
     weir__exchange_u32(&pool->closing, 1); /* G1 -> G2 */

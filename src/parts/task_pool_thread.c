@@ -7,13 +7,7 @@
 #include "parts/task_pool.h"
 
 #include "os/futex.h"
-
-/* Whose task this thread runs. */
-static _Thread_local const weir_task *inside;
-
-bool weir__task_inside(void) {
-    return inside != NULL;
-}
+#include "runtime/errand.h"
 
 void weir__task_poke(weir_pool *pool) {
     if (weir__load_relaxed_u32(&pool->poked) != 0 ||
@@ -36,10 +30,10 @@ void weir__task_run(weir_task *task) {
     if (!weir__task_move(task, WEIR__TASK_QUEUED, WEIR__TASK_RUNNING)) {
         return; /* it was ended: only the pointer to it had to come out of the ring */
     }
-    const weir_task *outer = inside;
-    inside = task;
+    struct weir__errand errand;
+    weir__errand_begin(&errand, task->pool->runtime, "task");
     task->result = options->task(options->context, task->event, task);
-    inside = outer;
+    weir__errand_end(&errand);
     uint32_t generation = weir__task_generation(weir__load_relaxed_u64(&task->word));
     uint64_t was = weir__exchange_u64(&task->word, weir__task_word(generation, WEIR__TASK_DONE));
     task->was_ended = weir__task_state(was) == WEIR__TASK_STOPPING;

@@ -59,7 +59,11 @@ static void settle(struct weir__timers *timers, struct weir__timer *root) {
 }
 
 void weir__timers_add(struct weir__timers *timers, struct weir__timer *timer, uint64_t due_ns) {
-    *timer = (struct weir__timer){.due_ns = due_ns, .serial = timers->serial++};
+    timer->due_ns = due_ns;
+    timer->serial = timers->serial++;
+    timer->child = NULL;
+    timer->next = NULL;
+    timer->previous = NULL;
     settle(timers, join(timers->first, timer));
 }
 

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct weir__timer {
+    void (*fire)(struct weir__timer *timer); /* the owner's: what to call when it is due */
     uint64_t due_ns;
     uint64_t serial; /* of adding: breaks ties                       */
     struct weir__timer *child;
@@ -28,6 +29,7 @@ struct weir__timers {
     uint64_t serial;
 };
 
+/* Adds a node, whose `fire` is left as it is. */
 void weir__timers_add(struct weir__timers *timers, struct weir__timer *timer, uint64_t due_ns);
 void weir__timers_remove(struct weir__timers *timers, struct weir__timer *timer);
 

@@ -8,6 +8,7 @@
  * names; that worker's own look decides.
  */
 #include "base/refusal.h"
+#include "runtime/errand.h"
 #include "runtime/names.h"
 #include "runtime/options.h"
 #include "runtime/post.h"
@@ -221,7 +222,10 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
                                  : WEIR_OK;
     status = status != WEIR_OK ? status : make_edges(runtime, slot, ref, options, &edges);
     if (status == WEIR_OK) {
+        struct weir__errand errand;
+        weir__errand_begin(&errand, runtime, "init");
         status = weir__stage_open(&worker->host, &slot->ready, ref, options, &stage);
+        weir__errand_end(&errand);
     }
     if (status != WEIR_OK) {
         drop_edges(edges);

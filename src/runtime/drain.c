@@ -9,8 +9,8 @@
  * answer within a grace is in a callback, and the stage whose it is (`entered`) is
  * the answer.
  */
-#include "base/refusal.h"
 #include "os/clock.h"
+#include "runtime/errand.h"
 #include "runtime/waiting.h"
 
 #include <stdio.h>
@@ -105,15 +105,15 @@ static void find_holdup(weir_runtime *runtime, weir_drain_report *report) {
 
 weir_status weir_runtime_drain(weir_runtime *runtime, uint64_t timeout_ns,
                                weir_drain_report *report) {
-    if (weir__here != NULL) {
-        return weir__refuse(WEIR_WRONG_THREAD,
-                            "weir_runtime_drain would wait for the worker that calls it");
+    weir_status status = weir__check_outside(runtime, "weir_runtime_drain");
+    if (status != WEIR_OK) {
+        return status;
     }
     weir__exchange_u32(&runtime->draining, 1); /* ordered by the mail that follows */
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         weir__worker_finish_all(&runtime->workers[i]);
     }
-    weir_status status = weir_runtime_run(runtime, timeout_ns);
+    status = weir_runtime_run(runtime, timeout_ns);
     if (report != NULL) {
         memset(report, 0, sizeof *report);
         report->stages = weir_runtime_stages(runtime);

@@ -99,8 +99,10 @@ struct weir__slot *weir__registry_find(const struct weir__registry *registry, we
                : NULL;
 }
 
-weir_reason weir__registry_reason(const struct weir__registry *registry, weir_ref ref) {
+weir_reason weir__registry_reason(const struct weir__registry *registry, weir_ref ref,
+                                  bool *bereft) {
     const struct weir__slot *slot = weir__registry_slot(registry, ref);
-    return slot != NULL && slot->ended_generation == weir__ref_generation(ref) ? slot->ended_reason
-                                                                               : WEIR_REASON_NOPROC;
+    bool known = slot != NULL && slot->ended_generation == weir__ref_generation(ref);
+    *bereft = known && slot->ended_bereft;
+    return known ? slot->ended_reason : WEIR_REASON_NOPROC;
 }

@@ -50,6 +50,7 @@ struct weir__slot {
     /* the worker's: which stage was the last to end here, and why */
     uint32_t ended_generation;
     weir_reason ended_reason;
+    bool ended_bereft; /* for the end of a subscription */
     char label[64]; /* the stage's name, cut off: who is stuck in a callback     */
     struct weir__mailbox mailbox;
 };
@@ -102,9 +103,10 @@ void weir__registry_give(struct weir__slot *slot, ck_stack_t *free_slots);
  * taken. */
 struct weir__slot *weir__registry_slot(const struct weir__registry *registry, weir_ref ref);
 
-/* Why the stage of a reference has ended; NOPROC when that is not known any more.  For
- * the worker that the reference names. */
-weir_reason weir__registry_reason(const struct weir__registry *registry, weir_ref ref);
+/* Why the stage of a reference has ended; NOPROC when that is not known any more.
+ * *bereft: whether for the end of a subscription.  For the worker that the reference names. */
+weir_reason weir__registry_reason(const struct weir__registry *registry, weir_ref ref,
+                                  bool *bereft);
 
 /* The slot that a reference names, if it was ever taken and its generation
  * agrees at this moment; NULL otherwise. */

@@ -7,6 +7,7 @@
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/topology.h"
+#include "runtime/errand.h"
 #include "runtime/options.h"
 
 #include <stdarg.h>
@@ -17,7 +18,10 @@
 
 void weir__runtime_log(weir_runtime *runtime, weir_log_level level, const char *text) {
     if (runtime->options.log != NULL) {
+        struct weir__errand errand;
+        weir__errand_begin(&errand, runtime, "log");
         runtime->options.log(runtime->options.log_context, level, text);
+        weir__errand_end(&errand);
         return;
     }
     static const char *const levels[] = {"", "error", "warning", "info"};
@@ -58,6 +62,7 @@ static weir_runtime *make(const weir_runtime_options *options) {
     runtime->next_timer = 1;
     weir__calls_open(&runtime->calls, &runtime->allocator);
     weir__names_open(&runtime->names, &runtime->allocator);
+    weir__index_open(&runtime->supervisors, &runtime->allocator);
     uint32_t serial = weir__fetch_add_u32(&runtimes_opened, 1);
     weir__registry_open(&runtime->registry, &runtime->allocator, serial << 20);
     weir__rng_seed(&runtime->rng, options->seed);
@@ -72,6 +77,7 @@ static void destroy(weir_runtime *runtime) {
     weir__registry_close(&runtime->registry);
     weir__names_close(&runtime->names);
     weir__calls_close(&runtime->calls);
+    weir__index_close(&runtime->supervisors);
     weir__free(&allocator, runtime->workers, runtime->worker_count * sizeof(struct weir__worker));
     weir__free(&allocator, runtime, sizeof *runtime);
 }
@@ -131,13 +137,6 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
 
 /* ---- running, settling, stopping ----------------------------------------- */
 
-static weir_status refuse_inside(const char *call) {
-    if (weir__here == NULL) {
-        return WEIR_OK;
-    }
-    return weir__refuse(WEIR_WRONG_THREAD, "%s would wait for the worker that calls it", call);
-}
-
 void weir__runtime_gone(weir_runtime *runtime) {
     if (weir__fetch_sub_u32(&runtime->alive, 1) == 1) { /* T5 -> T6 */
         weir__futex_wake(&runtime->alive, INT32_MAX);
@@ -158,7 +157,7 @@ static weir_status wait_for_end(weir_runtime *runtime, uint64_t deadline) {
 }
 
 weir_status weir_runtime_run(weir_runtime *runtime, uint64_t timeout_ns) {
-    weir_status status = refuse_inside("weir_runtime_run");
+    weir_status status = weir__check_outside(runtime, "weir_runtime_run");
     if (status != WEIR_OK) {
         return status;
     }
@@ -197,7 +196,7 @@ bool weir__runtime_at_rest(const weir_runtime *runtime) {
 }
 
 weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns) {
-    weir_status status = refuse_inside("weir_runtime_settle");
+    weir_status status = weir__check_outside(runtime, "weir_runtime_settle");
     if (status != WEIR_OK) {
         return status;
     }
@@ -234,7 +233,7 @@ weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason) {
 
 weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
     enum { NAP_NS = 10000000 };
-    weir_status status = refuse_inside("weir_runtime_close");
+    weir_status status = weir__check_outside(runtime, "weir_runtime_close");
     if (status != WEIR_OK) {
         return status;
     }

@@ -6,6 +6,7 @@
 #define WEIR__RUNTIME_RUNTIME_H
 
 #include "base/rng.h"
+#include "memory/index.h"
 #include "ring/call.h"
 #include "runtime/names.h"
 #include "runtime/worker.h"
@@ -22,6 +23,8 @@ struct weir_runtime {
     struct weir__registry registry;
     struct weir__calls calls;
     struct weir__names names;
+    struct weir__index supervisors; /* by reference (parts/supervisor_kin.c), under a lock */
+    uint32_t supervisors_lock;
     WEIR__APART uint64_t next_edge; /* atomic: ids of subscriptions               */
     uint64_t next_timer;            /* atomic: ids of timers                      */
     uint32_t next_worker;           /* atomic: automatic placement                */
@@ -58,6 +61,9 @@ void weir__runtime_gone(weir_runtime *runtime);
 /* As weir_subscribe; the consumer's end of the subscription says `counted`. */
 weir_status weir__subscribe_counted(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
                                     const weir_subscribe_options *options, weir_subscription *out);
+
+/* As weir_runtime_step, where the caller knows that he may. */
+size_t weir__runtime_step(weir_runtime *runtime, size_t turns);
 
 /*
  * A stepped runtime goes on: at most `turns` turns or, with everything at rest, to

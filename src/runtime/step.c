@@ -8,6 +8,7 @@
  */
 #include "base/refusal.h"
 #include "os/clock.h"
+#include "runtime/errand.h"
 #include "runtime/runtime.h"
 
 enum { VIRTUAL_TURN_NS = 1000 };
@@ -46,13 +47,18 @@ static bool step_any(weir_runtime *runtime, unsigned first) {
 }
 
 size_t weir_runtime_step(weir_runtime *runtime, size_t turns) {
-    if (runtime->options.mode == WEIR_THREADS || weir__here != NULL) {
+    if (runtime->options.mode == WEIR_THREADS ||
+        weir__check_outside(runtime, "weir_runtime_step") != WEIR_OK) {
         weir__refuse(WEIR_WRONG_MODE, "weir_runtime_step is for stepped and simulated runtimes, "
                                       "outside their callbacks");
         return 0;
     }
+    return weir__runtime_step(runtime, turns);
+}
+
+size_t weir__runtime_step(weir_runtime *runtime, size_t turns) {
     size_t done = 0;
-    while (done < turns && step_any(runtime, next_worker(runtime))) {
+    while (weir__here == NULL && done < turns && step_any(runtime, next_worker(runtime))) {
         done++;
     }
     return done;
@@ -82,7 +88,7 @@ static void pass_time(weir_runtime *runtime, uint64_t until_ns) {
 }
 
 bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_ns) {
-    if (weir_runtime_step(runtime, turns) == turns) {
+    if (weir__runtime_step(runtime, turns) == turns) {
         return weir_runtime_now(runtime) < deadline_ns;
     }
     uint64_t due = next_due(runtime);
@@ -99,9 +105,9 @@ weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns) {
                             "weir_runtime_advance is for simulated runtimes: only their time can "
                             "be moved");
     }
-    if (weir__here != NULL) {
-        return weir__refuse(WEIR_WRONG_THREAD,
-                            "weir_runtime_advance would wait for the worker that calls it");
+    weir_status status = weir__check_outside(runtime, "weir_runtime_advance");
+    if (status != WEIR_OK) {
+        return status;
     }
     /* Time does not wrap: the turns take some of it, too. */
     uint64_t end = UINT64_MAX / 2;

@@ -44,8 +44,8 @@ static struct weir__bell *bell_of(weir_runtime *runtime, weir_ref stage) {
     return worker == NULL ? NULL : &worker->bell;
 }
 
-static weir_reason reason_of(const weir_runtime *runtime, weir_ref stage) {
-    return weir__registry_reason(&runtime->registry, stage);
+static weir_reason reason_of(const weir_runtime *runtime, weir_ref stage, bool *bereft) {
+    return weir__registry_reason(&runtime->registry, stage, bereft);
 }
 
 void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint32_t index,
@@ -137,6 +137,7 @@ static void leave(struct weir__worker *worker, struct weir__slot *slot) {
     weir_ref ref = stage->ref;
     slot->ended_generation = weir__ref_generation(ref);
     slot->ended_reason = stage->reason;
+    slot->ended_bereft = stage->bereft;
     weir__stage_terminate(stage);
     if (stage->previous != NULL) {
         stage->previous->next = stage->next;
@@ -274,7 +275,7 @@ static bool fire(struct weir__worker *worker) {
     uint64_t now = weir_runtime_now(worker->host.runtime);
     bool any = false;
     while (weir__timers_due(timers) <= now) {
-        weir__stage_timer_due(timers->first);
+        timers->first->fire(timers->first); /* which removes it */
         any = true;
     }
     return any;

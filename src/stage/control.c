@@ -142,6 +142,7 @@ void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
         weir__stage_stops(edge->options.cancel, reason)) {
         stage->stopping = true;
         stage->reason = reason;
+        stage->bereft = true;
     }
     /* A producer that goes on waits for this: what it sent has been handled. */
     if (cause == WEIR_CANCEL || weir__edge_shared(edge) != NULL) {

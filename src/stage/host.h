@@ -55,8 +55,9 @@ struct weir__host {
     void (*used_up)(struct weir__host *host, struct weir__message *message);
     /* The bell of a reference's worker; NULL: it is of no stage of this runtime. */
     struct weir__bell *(*bell_of)(weir_runtime *runtime, weir_ref stage);
-    /* Why a stage of this worker has ended; NOPROC: not known any more. */
-    weir_reason (*reason_of)(const weir_runtime *runtime, weir_ref stage);
+    /* Why a stage of this worker has ended, and whether for the end of a subscription; NOPROC:
+     * not known any more. */
+    weir_reason (*reason_of)(const weir_runtime *runtime, weir_ref stage, bool *bereft);
 };
 
 /* The worker that this thread is now running; NULL on any other thread. */

@@ -148,20 +148,21 @@ void weir__message_bounce(struct weir__host *host, struct weir__message *message
 
 /* ---- timers -------------------------------------------------------------- */
 
-void weir__stage_arm(weir_stage *stage, struct weir__message *message) {
-    struct weir__armed *armed = &message->armed;
-    uint64_t due = armed->timer.due_ns;
-    armed->stage = stage;
-    weir__index_add(&stage->timers, &armed->node, armed->node.number);
-    weir__timers_add(&stage->host->timers, &armed->timer, due);
-}
-
-void weir__stage_timer_due(struct weir__timer *timer) {
+static void timer_due(struct weir__timer *timer) {
     struct weir__message *message = WEIR__CONTAINER_OF(timer, struct weir__message, armed.timer);
     weir_stage *stage = message->armed.stage;
     weir__index_remove(&stage->timers, &message->armed.node);
     weir__timers_remove(&stage->host->timers, timer);
     weir__stage_info_due(stage, message);
+}
+
+void weir__stage_arm(weir_stage *stage, struct weir__message *message) {
+    struct weir__armed *armed = &message->armed;
+    uint64_t due = armed->timer.due_ns;
+    armed->stage = stage;
+    armed->timer.fire = timer_due;
+    weir__index_add(&stage->timers, &armed->node, armed->node.number);
+    weir__timers_add(&stage->host->timers, &armed->timer, due);
 }
 
 /* It is in the stage's index no more. */

@@ -51,8 +51,9 @@ static void watch(struct weir__monitor *monitor) {
 }
 
 /* With the watched side's reference. */
-static void notify(struct weir__monitor *monitor, weir_reason reason) {
+static void notify(struct weir__monitor *monitor, weir_reason reason, bool bereft) {
     monitor->reason = reason;
+    monitor->bereft = bereft;
     send(monitor->watcher_bell, &monitor->watch, WEIR__MAIL_NOTICE, monitor->watcher);
 }
 
@@ -123,6 +124,7 @@ static void noticed(weir_stage *stage, struct weir__monitor *monitor) {
         monitor->listed[WEIR__WATCHING] = false;
         weir_ref watched = monitor->watched;
         weir_reason reason = monitor->reason;
+        stage->notice_bereft = monitor->bereft;
         release(stage->host, monitor); /* the watcher's side */
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_down(stage, watched, reason));
@@ -156,8 +158,10 @@ void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail) {
 
 /* The watched has gone already. */
 static void watch_late(const struct weir__host *host, struct weir__monitor *monitor) {
-    notify(monitor,
-           monitor->recall ? host->reason_of(host->runtime, monitor->watched) : WEIR_REASON_NOPROC);
+    bool bereft = false;
+    weir_reason reason = monitor->recall ? host->reason_of(host->runtime, monitor->watched, &bereft)
+                                         : WEIR_REASON_NOPROC;
+    notify(monitor, reason, bereft);
 }
 
 void weir__monitor_bounce(struct weir__host *host, struct weir__mail *mail) {
@@ -179,7 +183,7 @@ void weir__stage_end_monitors(weir_stage *stage) {
     while (stage->watchers != NULL) {
         struct weir__monitor *monitor = stage->watchers;
         unlink(stage, monitor);
-        notify(monitor, stage->reason);
+        notify(monitor, stage->reason, stage->bereft);
     }
     weir__index_empty(&stage->watching, unwatch, stage);
 }

@@ -36,7 +36,8 @@ struct weir__monitor {
     uint32_t refs;           /* atomic */
     struct weir__mail watch; /* WATCH_LATER, WATCH, NOTICE: one after the other */
     struct weir__mail unwatch;
-    weir_reason reason;         /* with NOTICE */
+    weir_reason reason; /* with NOTICE, as is bereft: weir_stage */
+    bool bereft;
     struct weir__monitor *next; /* of the watched */
     struct weir__monitor *previous;
     bool listed[2]; /* by side */

@@ -134,6 +134,8 @@ struct weir_stage {
     /* a part's: it is to stop; true: it will, but not yet */
     bool (*stop_asked)(weir_stage *stage, weir_reason reason);
     weir_reason reason;
+    bool bereft;        /* it stops because a subscription of its has ended   */
+    bool notice_bereft; /* in handle_down: whom that tells of has stopped so  */
 };
 
 _Static_assert(offsetof(struct weir_stage, on.handle_events) < 64 &&
@@ -408,8 +410,7 @@ void weir__stage_stop(weir_stage *stage, weir_reason reason);
 /* A message to a stage that is gone: who waits for an answer is told. */
 void weir__message_bounce(struct weir__host *host, struct weir__message *message);
 
-/* An armed timer's moment has come / the stage ends: its timers go with it. */
-void weir__stage_timer_due(struct weir__timer *timer);
+/* The stage ends: its timers go with it. */
 void weir__stage_drop_timers(weir_stage *stage);
 
 /* Arms a timer, on the stage's worker / cancels it: false when it is not armed. */

@@ -11,6 +11,7 @@
  *   work   one pool; once the runtime has settled, everything is done
  *   hands  meanwhile, children are started and ended by hand
  *   leave  pools that stop, and are closed, amid their work; others take over
+ *   close  a pool is closed as a child is handed out and comes back
  */
 #include "driver.h"
 #include "world.h"
@@ -190,6 +191,64 @@ static void leave_main(void *unused) {
     finish();
 }
 
+/* --- close -------------------------------------------------------------------------------- */
+
+static void take_a_while(uint64_t most) {
+    for (uint64_t wait = sim_draw(most); wait > 0; wait--) sim_now_ns();
+}
+
+static weir_verdict give_all(weir_stage *self, uint64_t demand) {
+    for (; demand > 0; demand--)
+        if (!must(weir_emit(self, &(uint64_t){0}, 1))) return WEIR_STOP;
+    return WEIR_CONTINUE;
+}
+
+/* While it runs the stage is amid the events that it hands out. */
+static weir_start_verdict start_slowly(void *context, const void *event) {
+    (void)context, (void)event;
+    take_a_while(20);
+    return WEIR_CHILD_START;
+}
+
+static weir_task_result do_slowly(void *context, const void *event, weir_task *self) {
+    (void)context, (void)event, (void)self;
+    take_a_while(40);
+    return WEIR_TASK_OK;
+}
+
+static void close_main(void *unused) {
+    (void)unused;
+    world_open_runtime();
+    const weir_stage_options producer = {
+        .kind = WEIR_PRODUCER,
+        .event_bytes = sizeof(uint64_t),
+        .worker = world_somewhere(),
+        .on = {.handle_demand = give_all, .discarded = world_discarded}};
+    must(weir_stage_start(world.runtime, &producer, &world.producers[0]));
+    const weir_subscribe_to from = {.producer = world.producers[0],
+                                    .options = {.max_demand = 1 + (size_t)sim_draw(2),
+                                                .min_demand = WEIR_NONE,
+                                                .cancel = WEIR_TEMPORARY}};
+    const weir_pool_options options = {.event_bytes = sizeof(uint64_t),
+                                       .threads = 1,
+                                       .worker = world_somewhere(),
+                                       .start = start_slowly,
+                                       .task = do_slowly,
+                                       .discarded = discarded,
+                                       .shutdown_ns = sim_draw(4) == 0 ? WEIR_FOREVER : 1,
+                                       .subscribe_to = &from,
+                                       .subscribe_count = 1};
+    for (int left = 4; left > 0; left--) {
+        weir_pool *pool;
+        must(weir_pool_open(world.runtime, &options, &pool, NULL));
+        take_a_while(60);
+        weir_status status;
+        while ((status = weir_pool_close(pool, NULL)) == WEIR_TIMEOUT) take_a_while(3);
+        must(status);
+    }
+    world_close_runtime();
+}
+
 /* --- the list ----------------------------------------------------------------------------- */
 
 static void begin_work(void) {
@@ -204,11 +263,16 @@ static void begin_leave(void) {
     world_begin(leave_main, 16);
 }
 
+static void begin_close(void) {
+    world_begin(close_main, 1);
+}
+
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
         {"work", 15000, 2000000, true, begin_work, NULL},
         {"hands", 15000, 2000000, true, begin_hands, NULL},
         {"leave", 10000, 2000000, true, begin_leave, NULL},
+        {"close", 6000, 2000000, false, begin_close, NULL},
     };
     return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
 }

@@ -8,6 +8,8 @@
  * that is not free yet), or one too many, is the end, and an error in the log.
  *
  *   survive   at rest each number was handled once, or discarded and counted
+ *   losses    the same where who loses his producer dies of it: that is no failure of
+ *             his own, so only the kills count, whoever's end is heard of first
  *   end       the runtime drains, stops or closes among the kills: nothing is
  *             started then, and nobody waits for ever
  *   no_memory some requests for memory fail: it goes on, or gives up in order
@@ -19,7 +21,8 @@ enum { CHILDREN = 3 };
 
 static weir_ref supervisor;
 static uint64_t kills;
-static uint64_t next; /* the source's next number: it survives the source */
+static uint64_t next;         /* the source's next number: it survives the source */
+static weir_cancel_mode mode; /* of the subscriptions */
 
 static weir_verdict give(weir_stage *self, uint64_t demand) {
     for (; demand > 0 && next < world.total; demand--) {
@@ -42,7 +45,7 @@ static bool start(void) {
     weir_supervised children[CHILDREN] = {0};
     for (unsigned i = 0; i < CHILDREN; i++) {
         from[i] = (weir_subscribe_to){.options = world_some_demand()};
-        from[i].options.cancel = WEIR_TEMPORARY;
+        from[i].options.cancel = mode;
         from[i].producer = WEIR_SIBLING(i - 1);
         if (i > 0 && sim_draw(2) == 0) from[i].name = names[i - 1];
         stages[i] = (weir_stage_options){.kind = kinds[i],
@@ -93,6 +96,7 @@ static bool open_world(void) {
     next = 0;
     kills = sim_draw(4);
     supervisor = (weir_ref){0};
+    mode = WEIR_TEMPORARY;
     return world_open_runtime();
 }
 
@@ -106,6 +110,29 @@ static void survive_main(void *unused) {
     SIM_REQUIRE(next == world.total);
     SIM_REQUIRE(world.handled + world.discarded == world.total);
     SIM_REQUIRE(weir_runtime_stages(world.runtime) == CHILDREN + 1);
+    must(weir_runtime_drain(world.runtime, WEIR_FOREVER, NULL));
+    world_finish(world.total);
+}
+
+/* Whoever has lost his producer is there again after the next retry, or the one behind it. */
+static void wait_for_retries(void) {
+    for (int i = 0; i < 2 * CHILDREN; i++) {
+        sim_sleep_ns(WEIR_RETRY_NS_DEFAULT);
+        must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
+    }
+}
+
+static void losses_main(void *unused) {
+    (void)unused;
+    open_world();
+    mode = sim_draw(2) == 0 ? WEIR_PERMANENT : WEIR_TRANSIENT;
+    start();
+    if (sim_draw(2) == 0) weir_runtime_settle(world.runtime, 1 + sim_draw(100000));
+    sim_join(sim_spawn("killer", run_killer, NULL));
+    wait_for_retries();
+    SIM_REQUIRE(weir_runtime_stages(world.runtime) == CHILDREN + 1);
+    SIM_REQUIRE(next == world.total);
+    SIM_REQUIRE(world.handled + world.discarded == world.total);
     must(weir_runtime_drain(world.runtime, WEIR_FOREVER, NULL));
     world_finish(world.total);
 }
@@ -151,6 +178,10 @@ static void begin_survive(void) {
     world_begin(survive_main, 30);
 }
 
+static void begin_losses(void) {
+    world_begin(losses_main, 30);
+}
+
 static void begin_end(void) {
     world_begin(end_main, 30);
 }
@@ -162,6 +193,7 @@ static void begin_no_memory(void) {
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
         {"survive", 10000, 2000000, true, begin_survive, NULL},
+        {"losses", 5000, 2000000, true, begin_losses, NULL},
         {"end", 10000, 2000000, true, begin_end, NULL},
         {"no_memory", 10000, 2000000, true, begin_no_memory, NULL},
     };

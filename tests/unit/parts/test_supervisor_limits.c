@@ -161,26 +161,6 @@ static void a_refused_restart_does_not_hold_up_a_drain(void **state) {
     rig_close(&crew.rig);
 }
 
-/* A name that nobody has is as bad as a refused start; one of a sibling is waited for. */
-static void a_name_that_nobody_has(void **state) {
-    (void)state;
-    rig_open(&crew.rig, &simulated);
-    crew_clear(&crew);
-    struct player source = {.name = "source", .kind = WEIR_PRODUCER, .limit = 5};
-    player_start(&source, &crew.rig, &(weir_stage_options){.registered = true});
-    crew_add(&crew, "sink", WEIR_CONSUMER, "source");
-    crew_start(&crew, NULL);
-    rig_rest(&crew.rig);
-    player_stop(&source, WEIR_REASON_USER);
-    rig_rest(&crew.rig);
-    assert_int_equal(weir_runtime_stages(crew.rig.runtime), 2);
-    assert_non_null(strstr(crew.rig.log.text, "could not subscribe sink: no living stage is "
-                                              "called source"));
-    advance((uint64_t)SECOND);
-    assert_int_equal(weir_runtime_stages(crew.rig.runtime), 0);
-    rig_close(&crew.rig);
-}
-
 static void a_sibling_that_has_ended_is_no_trouble(void **state) {
     (void)state;
     rig_open(&crew.rig, &simulated);
@@ -366,7 +346,6 @@ int main(void) {
         cmocka_unit_test(refused_restarts_count),
         cmocka_unit_test(who_waits_for_a_refused_restart),
         cmocka_unit_test(a_refused_restart_does_not_hold_up_a_drain),
-        cmocka_unit_test(a_name_that_nobody_has),
         cmocka_unit_test(a_sibling_that_has_ended_is_no_trouble),
         cmocka_unit_test(a_refused_start_ends_those_before_it),
         cmocka_unit_test(bad_options),

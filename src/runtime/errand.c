@@ -1,0 +1,36 @@
+/*
+ * Errands: see errand.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/errand.h"
+
+#include "base/refusal.h"
+#include "stage/stage.h"
+
+static _Thread_local const struct weir__errand *errands;
+
+void weir__errand_begin(struct weir__errand *errand, const weir_runtime *runtime,
+                        const char *what) {
+    *errand = (struct weir__errand){.runtime = runtime, .what = what, .outer = errands};
+    errands = errand;
+}
+
+void weir__errand_end(const struct weir__errand *errand) {
+    errands = errand->outer;
+}
+
+static weir_status refuse(const char *call, const char *what) {
+    return weir__refuse(WEIR_WRONG_THREAD, "%s would wait for the %s that calls it", call, what);
+}
+
+weir_status weir__check_outside(const weir_runtime *runtime, const char *call) {
+    if (weir__here != NULL) {
+        return refuse(call, "worker");
+    }
+    for (const struct weir__errand *errand = errands; errand != NULL; errand = errand->outer) {
+        if (errand->runtime == runtime) {
+            return refuse(call, errand->what);
+        }
+    }
+    return WEIR_OK;
+}
