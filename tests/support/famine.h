@@ -29,7 +29,7 @@
 #include <weir/weir.h>
 
 enum {
-    FAMINE_WORDS = 16,
+    FAMINE_WORDS = 64,
     FAMINE_NUMBERS = 256,
     FAMINE_MAKERS = 8,
     FAMINE_VIEWS = 4,
@@ -62,6 +62,7 @@ struct famine_stage {
     uint32_t dies_after; /* so many events handled; 0: never                           */
     uint32_t manual;     /* asks for so many, again and again; 0: is automatic         */
     unsigned view;
+    bool silent;        /* demand brings forth nothing, only casts do                      */
     bool quits_refused; /* stops for want of memory; else it leaves out the number     */
     weir_verdict (*cast)(weir_stage *self, struct famine_stage *stage, uint64_t number);
     weir_verdict (*info)(weir_stage *self, struct famine_stage *stage, uint64_t number);

@@ -116,6 +116,11 @@ static uint32_t by_run(void *context, const void *event) {
     return number_of(event) / 20 % 3;
 }
 
+static uint32_t all_to_one(void *context, const void *event) {
+    (void)context, (void)event;
+    return 0;
+}
+
 static uint32_t rewrites(void *context, void *event) {
     (void)context;
     return number_of(event) % 3; /* it might have */
@@ -223,6 +228,42 @@ static void who_leaves_a_partition(void **state) {
         .name = "discards", .play = play_discards, .partitions = true, .endless = true});
 }
 
+/* One that comes back is of many slices, and goes ahead of what waits. */
+static void play_comes_back(struct famine *famine) {
+    struct famine_stage *s = famine->stages;
+    const weir_partition_dispatcher_options options = {.partitions = 2, .hash = all_to_one};
+    s[0] =
+        (struct famine_stage){.name = "producer", .kind = WEIR_PRODUCER, .silent = true, .piece = 3};
+    s[1] = (struct famine_stage){
+        .name = "middle", .kind = WEIR_PRODUCER_CONSUMER, .emits = FAMINE_FORWARDS};
+    s[2] = (struct famine_stage){.name = "never begins", .kind = WEIR_CONSUMER};
+    s[3] = (struct famine_stage){.name = "next", .kind = WEIR_CONSUMER};
+    famine_start(famine, &s[0],
+                 &(weir_stage_options){.dispatcher = weir_partition_dispatcher(),
+                                       .dispatcher_options = &options});
+    for (int i = 1; i < 4; i++) famine_start(famine, &s[i], NULL);
+    weir_subscription gone = {0};
+    subscribe(famine, 1, 0,
+              (weir_subscribe_options){.max_demand = 200, .min_demand = 199, .partition = 1},
+              &gone);
+    famine_rest(famine); /* nobody takes from the middle: it holds what it gets */
+    for (int i = 0; i < 20; i++) {
+        cast(famine, 0, 2);
+        famine_rest(famine);
+    }
+    famine_done(famine, weir_stop(famine->runtime, s[1].ref, WEIR_REASON_NORMAL));
+    famine_rest(famine);
+    subscribe(famine, 3, 0,
+              (weir_subscribe_options){.max_demand = 30, .min_demand = 5, .partition = 1}, NULL);
+    famine_rest(famine);
+}
+
+static void what_comes_back(void **state) {
+    (void)state;
+    famine_run(&(struct famine_scenario){
+        .name = "comes back", .play = play_comes_back, .partitions = true, .endless = true});
+}
+
 /* A broadcast's events are others' too: they are copied before they are written to. */
 static void play_rewrites(struct famine *famine, uint32_t limit) {
     struct famine_stage *s = famine->stages;
@@ -298,9 +339,15 @@ static void play_shared(struct famine *famine) {
     famine_rest(famine);
 }
 
+/* What is left of the queue is taken, or nobody is left to take it. */
 static void end_shared(struct famine *famine) {
     cast(famine, 0, 100);
+    famine_step(famine, 1);
     famine_done(famine, weir_stop(famine->runtime, famine->stages[0].ref, WEIR_REASON_NORMAL));
+    famine_step(famine, 2);
+    for (int i = 1; i < 5; i++) {
+        (void)weir_stop(famine->runtime, famine->stages[i].ref, WEIR_REASON_NORMAL);
+    }
     famine_rest(famine);
 }
 
@@ -447,13 +494,10 @@ static void a_dispatcher_of_ones_own(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_broadcast),
-        cmocka_unit_test(selectors),
-        cmocka_unit_test(partitions),
-        cmocka_unit_test(who_leaves_a_partition),
-        cmocka_unit_test(a_rewriting_hash),
-        cmocka_unit_test(a_shared_queue),
-        cmocka_unit_test(a_dispatcher_of_ones_own),
+        cmocka_unit_test(a_broadcast),     cmocka_unit_test(selectors),
+        cmocka_unit_test(partitions),      cmocka_unit_test(who_leaves_a_partition),
+        cmocka_unit_test(what_comes_back), cmocka_unit_test(a_rewriting_hash),
+        cmocka_unit_test(a_shared_queue),  cmocka_unit_test(a_dispatcher_of_ones_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,6 +175,53 @@ static void small_rings(void **state) {
     famine_run(&(struct famine_scenario){.name = "small rings", .play = play_small_rings});
 }
 
+/* ---- ends ---------------------------------------------------------------- */
+
+/*
+ * Messages and the ends behind them wait until there is demand: by one more or less of
+ * them, an end or a message is what finds the queue full.
+ */
+static void play_ends(struct famine *famine, uint64_t first) {
+    struct famine_stage *s = famine->stages;
+    s[0] = (struct famine_stage){
+        .name = "middle", .kind = WEIR_PRODUCER_CONSUMER, .emits = FAMINE_FORWARDS};
+    s[1] = (struct famine_stage){.name = "consumer", .kind = WEIR_CONSUMER};
+    famine_start(famine, &s[0], NULL);
+    famine_start(famine, &s[1], NULL);
+    for (int i = 2; i < 7; i++) {
+        s[i] = (struct famine_stage){
+            .name = "producer", .kind = WEIR_PRODUCER, .limit = 30, .piece = 1};
+        famine_start(famine, &s[i], &(weir_stage_options){.demand = WEIR_ACCUMULATE});
+        famine_subscribe(famine, &s[0], s[i].ref, 20, 10);
+        uint64_t casts = i == 2 ? first : 1;
+        for (uint64_t k = 0; k < casts; k++) {
+            famine_done(famine, weir_cast(famine->runtime, s[i].ref, &(uint64_t){1}, 8));
+        }
+    }
+    famine_rest(famine);
+    for (int i = 2; i < 7; i++) {
+        famine_done(famine, weir_demand(famine->runtime, s[i].ref, WEIR_FORWARD));
+        famine_done(famine, weir_finish(famine->runtime, s[i].ref));
+        famine_rest(famine);
+    }
+    famine_subscribe(famine, &s[1], s[0].ref, 10, 5);
+    famine_rest(famine);
+}
+
+static void play_ends_2(struct famine *famine) {
+    play_ends(famine, 2);
+}
+
+static void play_ends_3(struct famine *famine) {
+    play_ends(famine, 3);
+}
+
+static void ends(void **state) {
+    (void)state;
+    famine_run(&(struct famine_scenario){.name = "ends 2", .play = play_ends_2, .endless = true});
+    famine_run(&(struct famine_scenario){.name = "ends 3", .play = play_ends_3, .endless = true});
+}
+
 /* ---- a drain ------------------------------------------------------------- */
 
 static weir_verdict end_of_numbers(weir_stage *self, struct famine_stage *stage, uint64_t number) {
@@ -215,7 +262,8 @@ static void a_drain(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flow),    cmocka_unit_test(deaths),      cmocka_unit_test(buffers),
-        cmocka_unit_test(held_back), cmocka_unit_test(small_rings), cmocka_unit_test(a_drain),
+        cmocka_unit_test(held_back), cmocka_unit_test(small_rings), cmocka_unit_test(ends),
+        cmocka_unit_test(a_drain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,6 +142,56 @@ static void messages(void **state) {
     famine_run(&(struct famine_scenario){.name = "mail", .play = play_mail, .endless = true});
 }
 
+/* ---- in init ------------------------------------------------------------- */
+
+/* Without memory for all of it, it does not start. */
+static weir_verdict prepare(weir_stage *self, void *argument) {
+    struct famine *famine = argument;
+    weir_runtime *runtime = famine->runtime;
+    weir_ref own = weir_self(self);
+    uint64_t one = 1;
+    const weir_subscribe_options options = {.cancel = WEIR_TEMPORARY};
+    weir_ref source = famine->stages[1].ref;
+    bool all = weir_register(runtime, own, "other name") == WEIR_OK;
+    all = all && weir_cast(runtime, own, &one, sizeof one) == WEIR_OK;
+    all = all && weir_info(runtime, own, &one, sizeof one) == WEIR_OK;
+    all = all && weir_send_after(runtime, own, &one, sizeof one, 1000, NULL) == WEIR_OK;
+    all = all && weir_monitor_stage(self, source, NULL) == WEIR_OK;
+    all = all && weir_subscribe(runtime, own, source, &options, NULL) == WEIR_OK;
+    return all ? WEIR_CONTINUE : weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+}
+
+static void play_init(struct famine *famine) {
+    struct famine_stage *s = famine->stages;
+    memset(&seen, 0, sizeof seen);
+    s[1] = (struct famine_stage){.name = "source", .kind = WEIR_PRODUCER, .limit = 50};
+    s[2] = (struct famine_stage){.name = "other", .kind = WEIR_CONSUMER, .cast = count_cast};
+    famine_start(famine, &s[1], NULL);
+    famine_start(famine, &s[2], NULL);
+    s[0] = (struct famine_stage){.name = "prepares",
+                                 .kind = WEIR_CONSUMER,
+                                 .cast = count_cast,
+                                 .info = count_info,
+                                 .gone = count_gone};
+    const weir_subscribe_to to = {.producer = s[1].ref, .options.cancel = WEIR_TEMPORARY};
+    for (int tries = 0; tries < 2 && s[0].ref.bits == 0; tries++) {
+        weir_stage_options options = famine_options(
+            famine, &s[0],
+            &(weir_stage_options){.registered = true, .subscribe_to = &to, .subscribe_count = 1});
+        options.on.init = prepare;
+        options.argument = famine;
+        if (!famine_done(famine, weir_stage_start(famine->runtime, &options, &s[0].ref))) {
+            s[0].ref = (weir_ref){0};
+        }
+        famine_rest(famine);
+    }
+}
+
+static void in_init(void **state) {
+    (void)state;
+    famine_run(&(struct famine_scenario){.name = "init", .play = play_init});
+}
+
 /* ---- supervisors --------------------------------------------------------- */
 
 /* One that its supervisor starts again would be another maker: it makes nothing. */
@@ -228,6 +278,7 @@ static void supervisors(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages),
+        cmocka_unit_test(in_init),
         cmocka_unit_test(supervisors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,16 +199,65 @@ static void play_stream(struct famine *famine) {
     famine_rest(famine);
 }
 
-/* Amid a batch, whose rest it does not want: part of it counts as read. */
 static void end_stream(struct famine *famine) {
     weir_stream_close(stream);
     famine_rest(famine);
+}
+
+/* Of two, while much is lent, and the ends behind it: goes amid a batch, or is stopped. */
+static void play_slow_reader(struct famine *famine, bool stops) {
+    struct famine_stage *s = famine->stages;
+    const weir_stream_options options = {
+        .event_bytes = famine->event_bytes, .discarded = famine_discarded, .context = famine};
+    stream = NULL;
+    if (!famine_done(famine, weir_stream_open(famine->runtime, &options, &stream))) {
+        stream = NULL;
+        return;
+    }
+    for (int i = 0; i < 5; i++) {
+        s[i] = (struct famine_stage){
+            .name = "producer", .kind = WEIR_PRODUCER, .limit = 100, .piece = 1};
+        famine_start(famine, &s[i], &(weir_stage_options){.buffer_size = 100});
+        s[i].maker->orderless = true;
+        const weir_subscribe_options wish = {
+            .max_demand = 40, .min_demand = 20, .cancel = WEIR_TEMPORARY};
+        famine_done(famine, weir_stream_subscribe(stream, s[i].ref, &wish, NULL));
+    }
+    famine_step(famine, 20);
+    read_some(famine, 9, 0);
+    famine_done(famine, weir_finish(famine->runtime, s[1].ref));
+    famine_rest(famine);
+    weir_batch batch;
+    if (weir_stream_batch(stream, 1, 0, &batch) == WEIR_OK) {
+        struct famine_maker *maker = famine_maker_of(famine, batch.subscription.producer);
+        famine_seen(famine, maker, 0, batch.events, batch.count);
+    }
+    if (stops) {
+        famine_done(famine,
+                    weir_stop(famine->runtime, weir_stream_stage(stream), WEIR_REASON_SHUTDOWN));
+    } else {
+        weir_stream_close(stream);
+        stream = NULL;
+    }
+    famine_rest(famine);
+}
+
+static void play_stopped_reader(struct famine *famine) {
+    play_slow_reader(famine, true);
+}
+
+static void play_leaving_reader(struct famine *famine) {
+    play_slow_reader(famine, false);
 }
 
 static void streams(void **state) {
     (void)state;
     famine_run(&(struct famine_scenario){
         .name = "stream", .play = play_stream, .end = end_stream, .endless = true});
+    famine_run(&(struct famine_scenario){
+        .name = "stopped reader", .play = play_stopped_reader, .end = end_stream, .endless = true});
+    famine_run(&(struct famine_scenario){
+        .name = "leaving reader", .play = play_leaving_reader, .end = end_stream, .endless = true});
 }
 
 /* ---- pools --------------------------------------------------------------- */
