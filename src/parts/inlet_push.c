@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "os/futex.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void weir__inlet_poke(weir_inlet *inlet) {
@@ -36,8 +37,11 @@ void weir__inlet_bury(weir_inlet *inlet, uint64_t count) {
     if (inlet->discarded != NULL) {
         inlet->discarded(inlet->context, count, WEIR_DISCARD_STOPPED);
     } else {
-        weir__runtime_log(inlet->runtime, WEIR_LOG_WARNING,
-                          "events pushed into an inlet that just stopped were discarded");
+        char text[96];
+        snprintf(text, sizeof text,
+                 "%llu events were discarded: they were pushed into an inlet that just stopped",
+                 (unsigned long long)count);
+        weir__runtime_log(inlet->runtime, WEIR_LOG_WARNING, text);
     }
 }
 

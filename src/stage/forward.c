@@ -70,6 +70,7 @@ void *weir_batch_own(weir_stage *self, weir_batch *batch) {
         return (void *)(uintptr_t)batch->events;
     }
     if (!weir__item_own(item, &self->host->pool)) {
+        weir__refuse(WEIR_NO_MEMORY, "no memory for a copy of %zu events", batch->count);
         return NULL;
     }
     batch->events = weir__block_at(item->block, item->first, item->event_bytes);

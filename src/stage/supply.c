@@ -331,7 +331,9 @@ static void replay(weir_stage *stage) {
         weir__block_drop(item.block, &stage->host->pool);
         weir__stage_lose_held(stage, item.count);
     }
-    weir__stage_offer(stage, &events);
+    if (events.events > 0) {
+        weir__stage_offer(stage, &events);
+    }
     weir__queue_close(&events, &stage->host->pool);
 }
 
