@@ -122,6 +122,7 @@ void famine_made(struct famine *famine, struct famine_maker *maker, const uint64
         FAMINE_REQUIRE(famine, *is_made == 0);
         *is_made = 1;
     }
+    maker->made += count;
     famine->emitted += count;
 }
 
@@ -205,6 +206,7 @@ weir_verdict famine_emit(weir_stage *self, struct famine_stage *stage, uint64_t 
 
 static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
     struct famine_stage *stage = famine_stage_of(self);
+    stage->maker->demanded += demand;
     return stage->silent ? WEIR_CONTINUE : famine_emit(self, stage, demand);
 }
 
@@ -271,6 +273,7 @@ static uint64_t number_in(const void *message, size_t bytes) {
 static weir_verdict handle_cast(weir_stage *self, const void *message, size_t bytes) {
     struct famine_stage *stage = famine_stage_of(self);
     uint64_t number = number_in(message, bytes);
+    if (stage->kind == WEIR_PRODUCER) stage->maker->unasked = true;
     if (stage->cast != NULL) return stage->cast(self, stage, number);
     stage->maker->limit += stage->silent ? (uint32_t)number : 0;
     return famine_emit(self, stage, number);
@@ -393,6 +396,31 @@ static bool are_hungry(const weir_stage *stage) {
     return edge == NULL;
 }
 
+/*
+ * The dispatcher knows of all that its consumers await, and its stage of all that the
+ * dispatcher does: what was lost on the way is asked for again.
+ */
+static void check_demand(const struct famine *famine, const struct famine_maker *maker,
+                         const weir_stage *stage) {
+    uint64_t open = weir__stage_open_demand(stage);
+    uint64_t sum = 0;
+    uint64_t least = UINT64_MAX;
+    for (const struct weir__edge *edge = stage->consumers; edge != NULL;
+         edge = edge->consumers_next) {
+        uint64_t awaited = edge->asked - edge->sent;
+        sum += awaited;
+        least = awaited < least ? awaited : least;
+    }
+    if (stage->dispatch.table == weir_demand_dispatcher()) FAMINE_REQUIRE(famine, open == sum);
+    if (stage->dispatch.table == weir_broadcast_dispatcher() && stage->consumers != NULL) {
+        FAMINE_REQUIRE(famine, open == least);
+    }
+    if (stage->kind == WEIR_PRODUCER && !maker->unasked && !stage->finishing &&
+        stage->supply == NULL) {
+        FAMINE_REQUIRE(famine, maker->demanded - maker->made >= open);
+    }
+}
+
 /* What a maker has waits for nothing that is there, and it was asked for what is awaited. */
 static void check_maker(const struct famine *famine, const struct famine_maker *maker) {
     const weir_stage *stage = living(famine, maker->ref);
@@ -401,26 +429,30 @@ static void check_maker(const struct famine *famine, const struct famine_maker *
     for (struct weir__edge *edge = stage->consumers; edge != NULL; edge = edge->consumers_next) {
         FAMINE_REQUIRE(famine, !weir__edge_has_demand(edge));
     }
+    check_demand(famine, maker, stage);
     bool may_wait = famine->scenario->partitions && !famine->whole; /* for one that nobody takes */
     bool has_more = maker->next < maker->limit && !stage->finishing;
     FAMINE_REQUIRE(famine, !has_more || may_wait || !are_hungry(stage));
 }
 
 /* A consumer has handled what it could. */
-static void check_consumer(const struct famine *famine, weir_ref ref) {
-    const weir_stage *stage = living(famine, ref);
+static void check_consumer(const struct famine *famine, const struct famine_stage *player) {
+    const weir_stage *stage = living(famine, player->ref);
     if (stage == NULL) return;
     FAMINE_REQUIRE(famine, !weir__stage_can_drain(stage));
     for (const struct weir__edge *edge = stage->producers; edge != NULL;
          edge = edge->producers_next) {
         FAMINE_REQUIRE(famine, !weir__edge_has_events(edge));
+        uint64_t awaited = edge->asked - edge->received;
+        bool all = edge->manual ? awaited == player->manual : awaited > edge->options.min_demand;
+        FAMINE_REQUIRE(famine, all || edge->ended || !weir__queue_empty(&stage->inq));
     }
 }
 
 /* At rest, with memory: nothing stands still for something that is there. */
 static void check_rest(const struct famine *famine) {
     for (unsigned i = 0; i < famine->maker_count; i++) check_maker(famine, &famine->makers[i]);
-    for (unsigned i = 0; i < FAMINE_STAGES; i++) check_consumer(famine, famine->stages[i].ref);
+    for (unsigned i = 0; i < FAMINE_STAGES; i++) check_consumer(famine, &famine->stages[i]);
 }
 
 static void check_accounts(const struct famine *famine, const weir_accounts *accounts) {

@@ -45,7 +45,9 @@ struct famine_maker {
     uint32_t next;   /* its next number                                           */
     bool broadcasts; /* each view sees each event                                 */
     bool orderless;
-    uint32_t made[FAMINE_MAKERS]; /* events, by whose numbers they are             */
+    uint64_t demanded; /* by handle_demand                                        */
+    uint64_t made;
+    bool unasked; /* some of them were not demanded            */
     uint8_t is_made[FAMINE_MAKERS][FAMINE_NUMBERS];
     uint8_t is_seen[FAMINE_VIEWS][FAMINE_MAKERS][FAMINE_NUMBERS];
 };

@@ -186,8 +186,18 @@ static void play_many(struct famine *famine) {
                         .partitions = 3, .names = names, .hash_many = by_many, .context = famine});
 }
 
+/* Nothing comes but what is demanded. */
+static void play_demanded(struct famine *famine) {
+    partition(famine, &(weir_partition_dispatcher_options){
+                          .partitions = 3, .names = names, .hash = by_number});
+    subscribe(famine, 3, 0,
+              (weir_subscribe_options){.max_demand = 30, .min_demand = 5, .partition = 3}, NULL);
+}
+
 static void partitions(void **state) {
     (void)state;
+    famine_run(&(struct famine_scenario){
+        .name = "demanded", .play = play_demanded, .partitions = true, .endless = true});
     famine_run(&(struct famine_scenario){
         .name = "single events", .play = play_single, .partitions = true});
     famine_run(&(struct famine_scenario){.name = "runs", .play = play_runs, .partitions = true});
@@ -232,8 +242,8 @@ static void who_leaves_a_partition(void **state) {
 static void play_comes_back(struct famine *famine) {
     struct famine_stage *s = famine->stages;
     const weir_partition_dispatcher_options options = {.partitions = 2, .hash = all_to_one};
-    s[0] =
-        (struct famine_stage){.name = "producer", .kind = WEIR_PRODUCER, .silent = true, .piece = 3};
+    s[0] = (struct famine_stage){
+        .name = "producer", .kind = WEIR_PRODUCER, .silent = true, .piece = 3};
     s[1] = (struct famine_stage){
         .name = "middle", .kind = WEIR_PRODUCER_CONSUMER, .emits = FAMINE_FORWARDS};
     s[2] = (struct famine_stage){.name = "never begins", .kind = WEIR_CONSUMER};

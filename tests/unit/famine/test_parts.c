@@ -135,6 +135,7 @@ static void play_iterator(struct famine *famine) {
     closed = 0;
     iterated = famine_add_maker(famine, (weir_ref){0});
     iterated->limit = 200;
+    iterated->unasked = true; /* what it was asked for is the iterator's to know */
     bool started = famine_done(famine, weir_iterator_start(famine->runtime, &options, &ref));
     iterated->ref = ref;
     start_consumer(famine, 0, ref, 30);
