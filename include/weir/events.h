@@ -36,36 +36,40 @@ typedef struct weir_batch {
 /*
  * Emits `count` events by copying them.
  * Arguments  events: count times the stage's event_bytes; may be anywhere.
- * Returns    WEIR_OK; WEIR_NO_MEMORY with nothing emitted; WEIR_INVALID for a
- *            stage that does not emit (a consumer's events are discarded and
- *            counted, as in GenStage) or outside a callback.
+ * Returns    WEIR_OK; WEIR_NO_MEMORY with nothing emitted: they are the callback's
+ *            still; WEIR_INVALID for a stage that does not emit (a consumer's events
+ *            are discarded and counted, as in GenStage) or outside a callback.
  * Cost       one copy; no other core's cache line is touched.
  */
 weir_status weir_emit(weir_stage *self, const void *events, size_t count);
 
 /*
- * Opens room for up to `want` events to be written in place.
+ * Opens room for up to `want` events to be written in place.  All the memory that
+ * it takes to emit them is taken here: once there is room, weir_commit cannot fail.
  * Arguments  want: at least 1; room: receives the count that fits, 1..want.
  *            Blocks hold at most 64 KiB, so room may be less than want.
  * Returns    where to write, aligned to 8 when event_bytes is a multiple of 8;
  *            NULL with *room 0 when there is no memory or the stage cannot
- *            emit.
- * Lifetime   until weir_commit, or the next reserve or emit.
+ *            emit (weir_refusal).  What was emitted before stays emitted.
+ * Lifetime   until weir_commit, or the next reserve, emit or forward.
  */
 void *weir_reserve(weir_stage *self, size_t want, size_t *room);
 
 /*
  * Emits the first `count` events of the room last reserved; the rest of the
- * room goes back.  WEIR_INVALID when count exceeds the room.
+ * room goes back.
+ * Returns    WEIR_OK, or WEIR_INVALID with nothing emitted when count exceeds the
+ *            room (there is none any more after a commit, emit or forward).
  */
 weir_status weir_commit(weir_stage *self, size_t count);
 
 /*
  * Emits a whole batch without copying it (a batch of at most 40 bytes may be
  * copied).  Only for a stage whose event_bytes equals the batch's.
- * Returns    WEIR_CONTINUE, so that a callback may end with it; WEIR_STOP
- *            with reason NO_MEMORY or BAD_RETURN when it could not (the stage
- *            then stops, the events are discarded and counted).
+ * Returns    WEIR_CONTINUE, so that a callback may end with it; WEIR_STOP with reason
+ *            NO_MEMORY: the events are discarded, counted and told, and the batch is
+ *            used up; WEIR_STOP with reason BAD_RETURN: the batch is none that may be
+ *            forwarded here, and nothing has changed (weir_refusal says why).
  * Each batch may be forwarded once.
  */
 weir_verdict weir_forward(weir_stage *self, weir_batch *batch);
@@ -73,7 +77,8 @@ weir_verdict weir_forward(weir_stage *self, weir_batch *batch);
 /*
  * Makes the batch's events writable by this callback: in place when nobody
  * else holds them, else copied first.
- * Returns    where to write, or NULL when there is no memory to copy to.
+ * Returns    where to write, or NULL when there is no memory to copy to: the batch
+ *            is as it was, to be read, forwarded, or tried again.
  */
 void *weir_batch_own(weir_stage *self, weir_batch *batch);
 

@@ -59,7 +59,9 @@ typedef struct weir_iterator_options {
  * Arguments  out may be NULL.
  * Errors     as weir_stage_start; `close` is then not called.  While it runs, a
  *            `next` that makes more than was wanted, or nothing with MORE, or that
- *            returns anything else, stops the stage with BAD_RETURN.
+ *            returns anything else, stops the stage with BAD_RETURN.  Without memory
+ *            for what is wanted the stage stops with NO_MEMORY before it calls `next`:
+ *            what that has made is never lost.
  * Threads    any thread, also inside callbacks.
  */
 weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_options *options,

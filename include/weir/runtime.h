@@ -48,7 +48,12 @@ typedef enum weir_log_level {
     WEIR_LOG_INFO = 3
 } weir_log_level;
 
-/* alignment is a power of two, at most 4096.  free gets what alloc returned. */
+/*
+ * alignment is a power of two, at most 4096.  free gets what alloc returned.
+ * alloc may return NULL at any time: the call that wanted memory says NO_MEMORY and has
+ * changed nothing; a worker that wanted some discards the events in question, counts and
+ * tells them, and asks for them again, or else stops the stage with NO_MEMORY.
+ */
 typedef struct weir_allocator {
     void *(*alloc)(void *context, size_t bytes, size_t alignment);
     void (*free)(void *context, void *memory, size_t bytes);

@@ -180,6 +180,7 @@ weir_status weir_cast(weir_runtime *runtime, weir_ref stage, const void *message
 /*
  * Sends a message to handle_info behind everything that the stage has queued or
  * buffered when it arrives: the way to learn that these events have gone out.
+ * (Without memory to note its place it is handled at once.)
  * As weir_cast.  Source: GenStage.async_info.
  */
 weir_status weir_info(weir_runtime *runtime, weir_ref stage, const void *message, size_t bytes);

@@ -50,7 +50,8 @@ typedef struct weir_subscribe_to {
  * Arguments  options may be NULL: all defaults.  out may be NULL.
  * Returns    WEIR_OK once the request is on its way to the consumer; it cannot
  *            be lost.  A producer that stops meanwhile is seen as handle_cancel
- *            (WEIR_DOWN, NOPROC).
+ *            (WEIR_DOWN, NOPROC), one that has no memory for a consumer more likewise
+ *            (WEIR_CANCEL, NO_MEMORY).
  * Errors     INVALID (an option; weir_refusal() says which), NOT_A_CONSUMER,
  *            NOT_A_PRODUCER, NO_STAGE, NO_MEMORY, CLOSED.
  * Threads    any thread, also inside callbacks; lock-free but for the memory.

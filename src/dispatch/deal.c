@@ -195,11 +195,27 @@ static void move_all(struct weir__partitions *all, const weir_run *run, uint32_t
 
 /* ---- both ---------------------------------------------------------------- */
 
+/*
+ * No memory for a copy of the first slice, which its hash may not write to.  It is lost, as
+ * far as demand waits for it: left in the run it would be buffered beside open demand, and
+ * nobody would ask again.  What is behind it goes when that is demanded anew.
+ */
+static void lose_front(const struct weir__partitions *all, weir_run *run) {
+    uint64_t count = weir__queue_at(run->queue, 0)->count;
+    if (count > run->left) count = run->left;
+    if (count > all->waiting) count = all->waiting;
+    weir_run_drop(run, count, WEIR_DISCARD_NO_MEMORY);
+    weir_run_demand(run, count);
+}
+
 void weir__partitions_deal(struct weir__partitions *all, weir_run *run) {
     while (run->left > 0 && all->waiting > 0) {
         uint32_t event_bytes = weir__queue_at(run->queue, 0)->event_bytes;
         uint32_t count = weir__partitions_choose(all, run);
-        if (count == 0) return; /* no memory: they stay where they are */
+        if (count == 0) {
+            lose_front(all, run);
+            return;
+        }
         bool short_runs = weir__sort_short_runs(all, count, event_bytes);
         bool sorted = short_runs && weir__sort_count(all, count);
         if (!sorted) (short_runs ? count_each : count_runs)(all, count);

@@ -9,6 +9,7 @@
 #include "os/futex.h"
 #include "runtime/errand.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void weir__inlet_poke(weir_inlet *inlet) {
@@ -40,8 +41,11 @@ void weir__inlet_bury(weir_inlet *inlet, uint64_t count) {
         inlet->discarded(inlet->context, count, WEIR_DISCARD_STOPPED);
         weir__errand_end(&errand);
     } else {
-        weir__runtime_log(inlet->runtime, WEIR_LOG_WARNING,
-                          "events pushed into an inlet that just stopped were discarded");
+        char text[96];
+        snprintf(text, sizeof text,
+                 "%llu events were discarded: they were pushed into an inlet that just stopped",
+                 (unsigned long long)count);
+        weir__runtime_log(inlet->runtime, WEIR_LOG_WARNING, text);
     }
 }
 

@@ -53,28 +53,31 @@ static struct weir__block *open_block(weir_stage *stage, size_t want) {
     return stage->open;
 }
 
-static bool append(weir_stage *stage, struct weir__block *block, uint32_t first, uint32_t count) {
+/* What was written behind the open block's `used` is emitted: there is room for its item. */
+static void append(weir_stage *stage, uint32_t count) {
     struct weir__queue *queue = &stage->emission;
+    struct weir__block *block = stage->open;
+    uint32_t first = block->used;
+    block->used += count;
     if (queue->count > 0) {
         struct weir__item *last = weir__queue_at(queue, queue->count - 1);
         if (last->block == block && last->first + last->count == first &&
             (last->flags & WEIR__SHARED) == 0) {
             last->count += count;
             queue->events += count;
-            return true;
+            return;
         }
     }
     struct weir__item item = {.block = block,
                               .first = first,
                               .count = count,
                               .event_bytes = (uint32_t)stage->event_bytes};
-    if (!weir__queue_push(queue, item)) {
-        return false;
-    }
+    WEIR__CHECK(queue->count < queue->capacity);
+    weir__queue_push(queue, item);
     weir__block_hold_filling(block, &stage->host->pool);
-    return true;
 }
 
+/* All that weir_commit will need is taken here, so that what was written is never lost. */
 void *weir_reserve(weir_stage *self, size_t want, size_t *room) {
     weir__stage_end_strip(self);
     *room = 0;
@@ -83,7 +86,8 @@ void *weir_reserve(weir_stage *self, size_t want, size_t *room) {
         weir__refuse(WEIR_INVALID, "stage %s cannot emit %zu events here", self->name, want);
         return NULL;
     }
-    struct weir__block *block = open_block(self, want);
+    struct weir__block *block =
+        weir__queue_reserve(&self->emission, 1) ? open_block(self, want) : NULL;
     if (WEIR__UNLIKELY(block == NULL)) {
         weir__refuse(WEIR_NO_MEMORY, "no memory for %zu events of %zu bytes", want,
                      self->event_bytes);
@@ -101,14 +105,9 @@ weir_status weir_commit(weir_stage *self, size_t count) {
                             self->reserved, count);
     }
     self->reserved = 0;
-    if (count == 0) {
-        return WEIR_OK;
+    if (count > 0) {
+        append(self, (uint32_t)count);
     }
-    struct weir__block *block = self->open;
-    if (WEIR__UNLIKELY(!append(self, block, block->used, (uint32_t)count))) {
-        return weir__refuse(WEIR_NO_MEMORY, "no memory to emit %zu events", count);
-    }
-    block->used += (uint32_t)count;
     return WEIR_OK;
 }
 
@@ -133,10 +132,7 @@ static bool open_strip(weir_stage *stage, size_t want) {
 }
 
 void weir__stage_close_strip(weir_stage *stage) {
-    struct weir__block *block = stage->open;
-    uint32_t count = (uint32_t)stage->strip.count;
-    append(stage, block, block->used, count);
-    block->used += count;
+    append(stage, (uint32_t)stage->strip.count);
     stage->strip.to = NULL;
     stage->strip.room = 0;
 }
@@ -162,13 +158,12 @@ static weir_status emit_pieces(weir_stage *self, const void *events, size_t coun
     while (count > 0) {
         size_t room;
         void *to = weir_reserve(self, count, &room);
-        if (to != NULL) {
-            memcpy(to, from, room * self->event_bytes);
-        }
-        if (to == NULL || weir_commit(self, room) != WEIR_OK) {
+        if (to == NULL) {
             weir__queue_keep(queue, before, &self->host->pool);
             return weir__stage_can_emit(self) ? WEIR_NO_MEMORY : WEIR_INVALID;
         }
+        memcpy(to, from, room * self->event_bytes);
+        weir_commit(self, room);
         from += room * self->event_bytes;
         count -= room;
     }

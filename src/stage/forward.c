@@ -32,9 +32,21 @@ static bool pass_on(weir_stage *self, const weir_batch *batch, const struct weir
     return item->count == 0 || weir__queue_push(&self->emission, *item);
 }
 
+/* For want of memory they are discarded: who forwards them has no more to do with them. */
+static weir_verdict lose(weir_stage *self, const struct weir__item *item) {
+    weir__refuse(WEIR_NO_MEMORY, "no memory to forward %u events", (unsigned)item->count);
+    if (item->block != NULL) {
+        weir__block_drop(item->block, &self->host->pool);
+    }
+    weir__count(&self->host->counters.emitted, item->count);
+    weir__stage_discard(self, item->count, WEIR_DISCARD_NO_MEMORY, false);
+    return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+}
+
 weir_verdict weir_forward(weir_stage *self, weir_batch *batch) {
     struct weir__item *item = (struct weir__item *)batch->reserved[0];
     weir__stage_end_strip(self);
+    self->reserved = 0; /* its place behind what was emitted before is taken now */
     const char *why = unforwardable(self, batch, item);
     if (why != NULL) {
         weir__refuse(WEIR_INVALID, "stage %s cannot forward %zu events of %zu bytes: %s",
@@ -42,12 +54,9 @@ weir_verdict weir_forward(weir_stage *self, weir_batch *batch) {
         return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
     }
     item->flags &= WEIR__SHARED;
-    if (!pass_on(self, batch, item)) {
-        weir__refuse(WEIR_NO_MEMORY, "no memory to forward %zu events", batch->count);
-        return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    }
-    item->flags |= WEIR__GONE; /* the emission has its reference now */
-    return WEIR_CONTINUE;
+    bool passed = pass_on(self, batch, item);
+    item->flags |= WEIR__GONE; /* the emission has its reference now, or nobody */
+    return passed ? WEIR_CONTINUE : lose(self, item);
 }
 
 void *weir_batch_own(weir_stage *self, weir_batch *batch) {
@@ -61,6 +70,7 @@ void *weir_batch_own(weir_stage *self, weir_batch *batch) {
         return (void *)(uintptr_t)batch->events;
     }
     if (!weir__item_own(item, &self->host->pool)) {
+        weir__refuse(WEIR_NO_MEMORY, "no memory for a copy of %zu events", batch->count);
         return NULL;
     }
     batch->events = weir__block_at(item->block, item->first, item->event_bytes);

@@ -27,6 +27,15 @@ static inline void ask(weir_stage *stage, struct weir__edge *edge, uint64_t coun
     weir__outbox_flush(&stage->host->outbox);
 }
 
+/* Who asks by itself was never handed what was lost: it is asked for again. */
+static void ask_anew(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
+    if (!stage->stopping && edge->subscribed) {
+        weir__edge_ask_by_hand(edge, count);
+        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+    }
+    weir__outbox_flush(&stage->host->outbox);
+}
+
 /*
  * For want of memory: what has come so far of a message, and `count` more, is
  * lost whole, or the next message would be taken for its end.  It counts as
@@ -40,6 +49,8 @@ static void lose(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
         uint64_t over = 0;
         weir__window_message(&edge->window);
         ask(stage, edge, weir__window_take(&edge->window, count, &over));
+    } else {
+        ask_anew(stage, edge, count);
     }
 }
 
@@ -178,6 +189,9 @@ static void one_batch(weir_stage *stage) {
     } else if (run) {
         handle(stage, edge, &item, weir__block_at(item.block, item.first, item.event_bytes), count,
                item.event_bytes);
+    }
+    if (WEIR__UNLIKELY(!run) && edge->manual) {
+        ask_anew(stage, edge, count);
     }
     ask(stage, edge, ask_for);
     if (run && ask_for > 0) {

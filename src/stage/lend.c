@@ -61,28 +61,3 @@ void weir__stage_lent_part(weir_stage *stage, uint64_t events) {
     weir__count(&stage->host->counters.handled, events);
     weir__queue_drop(&stage->lent, events, &stage->host->pool);
 }
-
-/* What is lent goes before what waits in the input queue, as if it had never left it. */
-void weir__stage_recall(weir_stage *stage) {
-    struct weir__queue *lent = &stage->lent;
-    struct weir__queue *inq = &stage->inq;
-    if (stage->recall == NULL) {
-        return;
-    }
-    stage->recall(stage);
-    if (weir__queue_empty(lent)) {
-        return;
-    }
-    if (!weir__queue_reserve(lent, inq->count)) {
-        uint64_t lost = lent->events;
-        weir__queue_close(lent, &stage->host->pool);
-        weir__stage_discard(stage, lost, WEIR_DISCARD_STOPPED, true);
-        return;
-    }
-    while (!weir__queue_empty(inq)) {
-        weir__queue_push(lent, weir__queue_pop(inq));
-    }
-    struct weir__queue empty = *inq;
-    *inq = *lent;
-    *lent = empty;
-}

@@ -239,14 +239,11 @@ static void discard_unsent(weir_stage *stage) {
     weir__stage_discard(stage, count, WEIR_DISCARD_STOPPED, false);
 }
 
-/* What it received and has not begun goes back with the edge it came by. */
-static void return_unbegun(weir_stage *stage) {
+/* Gives a queue's events back to the edges that they came by.  Returns how many are lost. */
+static uint64_t give_back(weir_stage *stage, struct weir__queue *queue) {
     uint64_t lost = 0;
-    for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
-        edge->ended = false;
-    }
-    while (!weir__queue_empty(&stage->inq)) {
-        struct weir__item item = weir__queue_pop(&stage->inq);
+    while (!weir__queue_empty(queue)) {
+        struct weir__item item = weir__queue_pop(queue);
         if ((item.flags & WEIR__MARK) != 0) {
             drop_mark(stage, item.mark, item.kind);
             continue;
@@ -257,16 +254,25 @@ static void return_unbegun(weir_stage *stage) {
             weir__block_drop(item.block, &stage->host->pool);
         }
     }
+    return lost;
+}
+
+/*
+ * What it received and has not begun goes back with the edge it came by: what a reader
+ * outside has not read came before what waits.
+ */
+static void return_unbegun(weir_stage *stage) {
     for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
-        while (!weir__queue_empty(&edge->partial)) {
-            struct weir__item item = weir__queue_pop(&edge->partial);
-            if (!weir__queue_push(&edge->returned, item)) {
-                lost += item.count;
-                weir__block_drop(item.block, &stage->host->pool);
-            }
-        }
+        edge->ended = false;
     }
-    weir__stage_discard(stage, lost, WEIR_DISCARD_STOPPED, true);
+    if (stage->recall != NULL) {
+        stage->recall(stage);
+    }
+    uint64_t lost = give_back(stage, &stage->lent) + give_back(stage, &stage->inq);
+    for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
+        lost += give_back(stage, &edge->partial);
+    }
+    weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
 }
 
 static void leave_producers(weir_stage *stage) {
@@ -302,7 +308,6 @@ void weir__stage_terminate(weir_stage *stage) {
         weir__stage_emitted(stage);
     }
     discard_unsent(stage);
-    weir__stage_recall(stage);
     return_unbegun(stage);
     if (stage->on.terminate != NULL) {
         stage->host->running = stage;

@@ -322,9 +322,6 @@ uint32_t weir__stage_lent_back(weir_stage *stage);
 /* The first `events` of the oldest batch are handled, and no more of it. */
 void weir__stage_lent_part(weir_stage *stage, uint64_t events);
 
-/* The stage ends: what was lent and not read is in the input queue again. */
-void weir__stage_recall(weir_stage *stage);
-
 /* ---- takers.c: the shared dispatcher ------------------------------------- */
 
 /* A consumer that the dispatcher has accepted may take from now on. */

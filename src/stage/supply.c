@@ -252,18 +252,18 @@ void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_
 }
 
 /* Events of a consumer that has stopped, which nobody gets: discarded and counted. */
-static void discard_returned(weir_stage *stage, struct weir__queue *events) {
+static void discard_returned(weir_stage *stage, struct weir__queue *events, weir_discard cause) {
     uint64_t count = events->events;
     weir__queue_drop(events, count, &stage->host->pool);
-    weir__stage_discard(stage, count, WEIR_DISCARD_CONSUMER, true);
+    weir__stage_discard(stage, count, cause, true);
 }
 
 /* A program's dispatcher has sent them to the very consumer that they came back from. */
 static void discard_sent_again(weir_stage *stage, struct weir__edge *edge,
                                struct weir__queue *scratch) {
     uint64_t lost = weir__edge_recover(edge, scratch, &stage->host->pool);
-    weir__stage_discard(stage, lost, WEIR_DISCARD_CONSUMER, true);
-    discard_returned(stage, scratch);
+    weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
+    discard_returned(stage, scratch, WEIR_DISCARD_CONSUMER);
 }
 
 /* Events that come back: to the dispatcher, to the buffer's head, or discarded and counted. */
@@ -279,7 +279,7 @@ static void give_back(weir_stage *stage, struct weir__edge *edge, struct weir__q
         weir__stage_serve(stage);
         return;
     }
-    discard_returned(stage, events);
+    discard_returned(stage, events, wanted ? WEIR_DISCARD_NO_MEMORY : WEIR_DISCARD_CONSUMER);
 }
 
 void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge) {
@@ -294,7 +294,7 @@ void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge) {
         weir__stage_taker_left(stage, edge);
     }
     uint64_t lost = weir__edge_recover(edge, &events, &stage->host->pool);
-    weir__stage_discard(stage, lost, WEIR_DISCARD_CONSUMER, true);
+    weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
     give_back(stage, edge, &events);
     discard_sent_again(stage, edge, &events);
     weir__queue_close(&events, &stage->host->pool);
@@ -331,7 +331,9 @@ static void replay(weir_stage *stage) {
         weir__block_drop(item.block, &stage->host->pool);
         weir__stage_lose_held(stage, item.count);
     }
-    weir__stage_offer(stage, &events);
+    if (events.events > 0) {
+        weir__stage_offer(stage, &events);
+    }
     weir__queue_close(&events, &stage->host->pool);
 }
 

@@ -26,7 +26,7 @@ static void put_back(weir_stage *stage, struct weir__queue *events) {
         return;
     }
     weir__queue_drop(events, count, &stage->host->pool);
-    weir__stage_discard(stage, count, WEIR_DISCARD_OVERFLOW, false);
+    weir__stage_discard(stage, count, WEIR_DISCARD_NO_MEMORY, false);
 }
 
 /*
@@ -38,7 +38,7 @@ static void send_anew(weir_stage *stage) {
     weir__queue_open(&events, stage->host->allocator);
     uint64_t lost = weir__shared_recall(stage->desk.shared, &events, &stage->host->pool);
     weir__count(&stage->host->counters.returned, events.events);
-    weir__stage_discard(stage, lost, WEIR_DISCARD_OVERFLOW, true);
+    weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
     weir__shared_recalled(stage->dispatch.state, events.events + lost);
     if (lost > 0) {
         stage->desk.calls->demand_again(stage, lost);

@@ -21,8 +21,8 @@ struct prefix {
 static void *take(void *context, size_t bytes, size_t alignment) {
     struct test_memory *memory = context;
     uint64_t call = weir__fetch_add_u64(&memory->calls, 1) + 1;
-    if (memory->fail_at != 0 &&
-        (memory->fail_after ? call >= memory->fail_at : call == memory->fail_at)) {
+    uint64_t later = call - memory->fail_at; /* wraps before it */
+    if (memory->fail_at != 0 && later < memory->fail_count) {
         return NULL;
     }
     if (bytes > TEST_MEMORY_BYTES_MAX) return NULL;
@@ -58,7 +58,7 @@ void test_memory_open(struct test_memory *memory) {
 
 void test_memory_fail(struct test_memory *memory, uint64_t call, bool and_later) {
     memory->fail_at = memory->calls + call;
-    memory->fail_after = and_later;
+    memory->fail_count = and_later ? UINT64_MAX / 2 : 1;
 }
 
 void test_memory_fail_never(struct test_memory *memory) {

@@ -15,7 +15,7 @@ struct test_memory {
     uint64_t live;                    /* allocations not yet freed                  */
     uint64_t bytes;                   /* of those                                   */
     uint64_t fail_at;                 /* the call that fails, from 1; 0: none       */
-    bool fail_after;                  /* ... and every later one                    */
+    uint64_t fail_count;              /* so many fail, that one first               */
 };
 
 /* `memory` must stay in place. */

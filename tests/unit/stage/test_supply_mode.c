@@ -265,7 +265,6 @@ static void what_cannot_be_held_is_counted(void **state) {
         weir_status forwarded = weir_demand(rig.runtime, p.ref, WEIR_FORWARD);
         assert_true(forwarded == WEIR_OK || forwarded == WEIR_NO_STAGE);
         rig.memory.fail_at = fail_at_call;
-        rig.memory.fail_after = true;
         rig_rest(&rig);
         reached = rig.memory.calls >= fail_at_call;
         test_memory_fail_never(&rig.memory);
