@@ -83,8 +83,8 @@ static void subscribe(weir_stage *stage, struct weir__edge *edge) {
 }
 
 struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription subscription) {
-    struct weir__edge *edge = WEIR__INDEX_FIND(&stage->subscriptions, subscription.id,
-                                               struct weir__edge, subscription);
+    struct weir__edge *edge =
+        WEIR__INDEX_FIND(&stage->subscriptions, subscription.id, struct weir__edge, subscription);
     return edge == NULL || edge->ended ? NULL : edge;
 }
 
@@ -183,6 +183,17 @@ static void closing(weir_stage *stage, struct weir__edge *edge) {
     weir__ready_queue(stage->ready, false);
 }
 
+/* Of the stage's mailbox. */
+static void told(weir_stage *stage, struct weir__mail *mail) {
+    bool stops = mail->kind == WEIR__MAIL_STOP; /* it may be sent again once it is taken */
+    weir_reason reason = weir__mailbox_take(mail);
+    if (stops) {
+        weir__stage_stop(stage, reason);
+    } else {
+        weir__stage_finish(stage, true);
+    }
+}
+
 void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
     struct weir__outbox *outbox = &stage->host->outbox;
     struct weir__edge *edge;
@@ -230,11 +241,8 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         weir__outbox_let_go(outbox, edge);
         return;
     case WEIR__MAIL_STOP:
-        weir__stage_stop(stage, weir__mailbox_take(mail));
-        return;
     case WEIR__MAIL_FINISH:
-        weir__mailbox_take(mail);
-        weir__stage_finish(stage, true);
+        told(stage, mail);
         return;
     case WEIR__MAIL_AGAIN:
         weir__stage_demand_again(stage);
