@@ -10,7 +10,8 @@
  * A STEPPED or SIMULATED runtime is stepped by the calling thread until the answer
  * is there; with everything at rest and no answer, the call returns WEIR_TIMEOUT.
  * Inside its callbacks it refuses.
- * At most 1024 threads wait in one runtime at a time; WEIR_FULL beyond.
+ * At most 960 threads wait in weir_call of one runtime at a time; WEIR_FULL beyond.
+ * Calls that control a stage or look at it have 64 places more.
  */
 #ifndef WEIR_CALL_H
 #define WEIR_CALL_H
@@ -33,7 +34,7 @@ typedef struct weir_answer {
  * Arguments  request: copied; answer: may be NULL, the answer is then only
  *            waited for.
  * Returns    WEIR_OK; TIMEOUT (an answer that comes later changes nothing); FULL
- *            (mailbox, or callers).
+ *            (the stage's mailbox_limit, or callers).
  * Errors     NO_STAGE (also when it stops before it has answered), UNHANDLED (it
  *            has no handle_call), WRONG_THREAD (see above), NO_MEMORY, INVALID.
  * Threads    any.  Source: GenStage.call.
@@ -54,14 +55,15 @@ weir_status weir_reply(weir_runtime *runtime, weir_from from, const void *answer
 /*
  * Answers a call when the running callback has returned and what it emitted was
  * dispatched; when the stage stops, after its terminate.  The answer is copied.
- * Errors     NO_MEMORY.  Threads: inside the stage's own callbacks.
+ * Errors     NO_MEMORY.  Threads: inside the stage's own callbacks.  Cost: O(1).
  * Source     the {:reply, ...} and {:stop, reason, reply, ...} returns of GenStage.
  */
 weir_status weir_reply_after(weir_stage *self, weir_from from, const void *answer, size_t bytes);
 
 /*
  * Tells a stage to stop, as weir_stop, and waits until it has terminated.
- * Returns    WEIR_OK, TIMEOUT, FULL.  Errors as weir_call.
+ * Returns    WEIR_OK, TIMEOUT; FULL (callers: it was not told).  Errors as weir_call;
+ *            NO_MEMORY only for the runtime's first call.
  * Source     GenStage.stop.
  */
 weir_status weir_stop_wait(weir_runtime *runtime, weir_ref stage, weir_reason reason,
@@ -77,9 +79,10 @@ weir_status weir_info_wait(weir_runtime *runtime, weir_ref stage, const void *me
 /* ---- what a stage knows of itself ----------------------------------------- */
 
 /*
- * Each asks the stage, as a call does, behind the messages sent to it before.
+ * Each asks the stage, as a call does, behind the messages sent to it before, but
+ * does not count against its mailbox_limit.
  * Of a stage on the calling callback's own worker it is read directly.
- * Returns, Errors as weir_call.
+ * Returns, Errors as weir_call; FULL: callers.
  */
 
 /* The demand mode; WEIR_FORWARD for whatever is no producer (GenStage.demand/1). */

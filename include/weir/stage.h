@@ -152,7 +152,7 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
  * SHUTDOWN (or NOPROC: to who has gone) does not stop it before that.  A
  * producer_consumer that calls this in handle_cancel when its source ends loses
  * nothing.  Returns without waiting.
- * Errors     NO_STAGE, NO_MEMORY, FULL (mailbox).
+ * Errors     NO_STAGE; nothing else, for it needs neither room nor memory.
  * Threads    any; inside the stage's own callbacks it takes effect at once, and
  *            handle_drain is not called.
  */
@@ -162,15 +162,17 @@ weir_status weir_finish(weir_runtime *runtime, weir_ref stage);
  * Tells a stage to stop: it handles the messages sent to it before, terminates
  * with the reason, and its peers see WEIR_DOWN.  Events that it has not begun go
  * back to their producer's dispatcher, or are discarded and counted; an info that
- * still waits its turn is dropped.  Returns without waiting.
- * Errors     NO_STAGE, NO_MEMORY, FULL (mailbox).
- * Threads    any.
+ * still waits its turn is dropped.  Returns without waiting.  Of several stops that
+ * are on their way the first one's reason counts.
+ * Errors     NO_STAGE; nothing else, for it needs neither room nor memory.
+ * Threads    any.  Lock-free.
  */
 weir_status weir_stop(weir_runtime *runtime, weir_ref stage, weir_reason reason);
 
 /*
  * Sends a message to handle_cast.  The bytes are copied.
- * Returns    WEIR_OK; FULL when the worker's mailbox has reached its limit.
+ * Returns    WEIR_OK; FULL when as many casts, infos and calls as its mailbox_limit
+ *            have been sent to the stage and not yet been handled.
  * Errors     NO_STAGE, NO_MEMORY, INVALID (bytes above 1 GiB), CLOSED.
  * Threads    any; messages of one thread arrive in order.
  * Source     GenStage.cast.
@@ -186,8 +188,8 @@ weir_status weir_cast(weir_runtime *runtime, weir_ref stage, const void *message
 weir_status weir_info(weir_runtime *runtime, weir_ref stage, const void *message, size_t bytes);
 
 /*
- * Switches a producer between forwarding and accumulating demand.
- * Errors     as weir_cast; NOT_A_PRODUCER for the other kinds.
+ * Switches a producer between forwarding and accumulating demand.  No limit counts it.
+ * Errors     NO_STAGE, NO_MEMORY, INVALID; NOT_A_PRODUCER for the other kinds.
  * Source     GenStage.demand/2.
  */
 weir_status weir_demand(weir_runtime *runtime, weir_ref stage, weir_demand_mode mode);

@@ -63,7 +63,7 @@ weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref pr
 /*
  * The same, and waits until both ends have accepted.
  * Returns    also WEIR_TIMEOUT (the subscription may still come about; at once when
- *            a callback could no longer wait for it without end); FULL.
+ *            a callback could no longer wait for it without end); FULL (callers).
  * Errors     also NO_SUBSCRIPTION (an end refused it, or it has ended already)
  *            and those of weir_call.
  * Threads    any thread.  Inside callbacks as weir_call.
@@ -101,10 +101,10 @@ weir_status weir_resubscribe_wait(weir_runtime *runtime, weir_subscription old, 
  * Returns    WEIR_OK; NO_SUBSCRIPTION when it is known to have ended (from
  *            another thread an ask may also reach a subscription that has just
  *            ended and is then without effect); INVALID above
- *            WEIR_MAX_DEMAND_LIMIT; FULL when the worker's mailbox is full
- *            (other threads only); NO_STAGE; NO_MEMORY.
+ *            WEIR_MAX_DEMAND_LIMIT; NO_STAGE; NO_MEMORY (other threads only).
  * Threads    any thread.  Inside a callback of the consumer it takes effect at
- *            once, without memory; else it travels as a message.
+ *            once, without memory; else it travels as a message, which no limit
+ *            counts.
  * Source     GenStage.ask.
  */
 weir_status weir_ask(weir_runtime *runtime, weir_subscription subscription, uint64_t count);

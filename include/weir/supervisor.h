@@ -140,7 +140,7 @@ typedef struct weir_supervised_info {
 
 /*
  * Its children in order, at most `room` of them; *count receives how many there are.
- * Returns    WEIR_OK; TIMEOUT, FULL.
+ * Returns    WEIR_OK; TIMEOUT, FULL (callers).
  * Arguments  out: room for `room` of them; NULL only with room 0.
  * Errors     INVALID (not a supervisor; count NULL, out NULL, or room for more bytes
  *            than there are), and those of weir_call.
@@ -174,7 +174,7 @@ weir_status weir_supervisor_start_child(weir_runtime *runtime, weir_ref supervis
  * Stops a child with SHUTDOWN and waits until it has gone.  It is not started again,
  * unless by weir_supervisor_restart_child or with its group (rest_for_one,
  * one_for_all); a temporary one is forgotten.
- * Returns    WEIR_OK, also when it did not run; TIMEOUT, FULL.
+ * Returns    WEIR_OK, also when it did not run; TIMEOUT, FULL (callers).
  * Errors     INVALID (no such child), WRONG_THREAD (inside a callback: it might be
  *            the child's worker that waits); those of weir_call.
  * Threads    any but the runtime's workers.  Source: Supervisor.terminate_child.

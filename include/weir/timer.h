@@ -22,8 +22,9 @@ extern "C" {
  * what the stage has buffered then (weir_info does).  Timers of one stage fire in
  * the order of their moments, equal ones in the order of sending.
  * Arguments  message: copied; out: may be NULL.
- * Returns    WEIR_OK; FULL when the worker's mailbox, in which timers count until
- *            they have fired, has reached its limit.
+ * Returns    WEIR_OK; FULL when the stage has as many timers as its timers_limit.
+ *            One counts until its message has been handled, or it is cancelled, and
+ *            not against mailbox_limit.
  * Errors     NO_STAGE, NO_MEMORY, INVALID.
  * Threads    any, also inside callbacks and init.
  * Cost       O(1) to arm; firing O(log n) of the worker's timers.  A busy worker
@@ -37,9 +38,9 @@ weir_status weir_send_after(weir_runtime *runtime, weir_ref stage, const void *m
  * Cancels a timer.
  * Returns    inside a callback of its stage: WEIR_OK when it will not fire,
  *            NO_TIMER when it has fired (its message may be waiting) or was
- *            cancelled.  From elsewhere: WEIR_OK once that is on its way; FULL.
+ *            cancelled.  From elsewhere: WEIR_OK once that is on its way.
  * Errors     NO_STAGE, NO_MEMORY.
- * Threads    any.  Cost: looks through the stage's timers.
+ * Threads    any.  Cost: O(log n) of the worker's timers.
  * Source     Process.cancel_timer.
  */
 weir_status weir_cancel_timer(weir_runtime *runtime, weir_timer timer);

@@ -59,16 +59,17 @@ static void extend(struct weir__calls *calls, uint32_t used) {
 }
 
 weir_status weir__call_begin(struct weir__calls *calls, weir_ref about, void *answer, size_t room,
-                             struct weir__call **out, weir_from *from) {
+                             bool controls, struct weir__call **out, weir_from *from) {
+    const uint32_t most = controls ? WEIR__CALLS_MAX : WEIR__CALLS_MAX - WEIR__CALLS_KEPT;
     struct weir__call *slots = slots_of(calls);
     if (slots == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for calls");
     }
     uint32_t index = 0;
-    while (index < WEIR__CALLS_MAX && !take(&slots[index])) {
+    while (index < most && !take(&slots[index])) {
         index++;
     }
-    if (index == WEIR__CALLS_MAX) {
+    if (index == most) {
         return WEIR_FULL;
     }
     extend(calls, index + 1);

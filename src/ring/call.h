@@ -26,7 +26,8 @@
  * A stage that ends without an answer is found by a sweep of the slots that wait
  * for it.  No fence is needed there: WAITING is stored before the mail is sent,
  * and the worker that takes the mail is the one that sweeps; mail that it takes
- * after the sweep is bounced, which answers too.
+ * after the sweep is bounced, which answers too.  Who waits for a stop need not have
+ * sent mail himself: there the sweep is ordered by P3 -> P4 (ring/mailbox.h).
  *
  * Progress: answering is wait-free.  Wrap: a turn has 29 bits: an answer could be
  * taken for another's only after 2^29 calls by way of one slot.
@@ -41,7 +42,8 @@
 #include <weir/status.h>
 #include <weir/types.h>
 
-enum { WEIR__CALLS_MAX = 1024 }; /* callers at the same time */
+/* Callers at the same time; the last of them are kept for those who control stages. */
+enum { WEIR__CALLS_MAX = 1024, WEIR__CALLS_KEPT = 64 };
 
 struct weir__call {
     WEIR__APART uint32_t word;
@@ -63,11 +65,12 @@ void weir__calls_open(struct weir__calls *calls, const struct weir__allocator *a
 void weir__calls_close(struct weir__calls *calls);
 
 /*
- * Takes a slot for an answer of at most `room` bytes from the stage `about`.
+ * Takes a slot for an answer of at most `room` bytes from the stage `about`; one of
+ * those that are kept for control only if it controls.
  * FULL: too many callers; NO_MEMORY.  The slot's name goes to *from.
  */
 weir_status weir__call_begin(struct weir__calls *calls, weir_ref about, void *answer, size_t room,
-                             struct weir__call **out, weir_from *from);
+                             bool controls, struct weir__call **out, weir_from *from);
 
 /* True when the answer is there. */
 bool weir__call_answered(const struct weir__call *call);

@@ -78,8 +78,8 @@ static bool ask_worker(weir_runtime *runtime, struct weir__worker *worker, struc
     struct weir__message head = {
         .mail = {.kind = WEIR__MAIL_HOLDUP, .to = {(uint64_t)worker->index << 20}}};
     struct weir__call *slot;
-    if (weir__call_begin(&runtime->calls, head.mail.to, out, sizeof *out, &slot, &head.from) !=
-        WEIR_OK) {
+    if (weir__call_begin(&runtime->calls, head.mail.to, out, sizeof *out, true, &slot,
+                         &head.from) != WEIR_OK) {
         return false;
     }
     weir_status status = weir__post(runtime, &head, NULL);

@@ -86,7 +86,9 @@ weir_status weir__wait(weir_runtime *runtime, struct weir__message *head, const 
         return status;
     }
     struct weir__call *slot;
-    status = weir__call_begin(&runtime->calls, stage, to->bytes, to->room, &slot, &head->from);
+    bool controls = head->mail.kind != WEIR__MAIL_CALL;
+    status =
+        weir__call_begin(&runtime->calls, stage, to->bytes, to->room, controls, &slot, &head->from);
     if (status == WEIR_OK) {
         status = weir__post(runtime, head, payload);
         if (status == WEIR_OK) {
@@ -120,7 +122,7 @@ weir_status weir__ask_stage(weir_runtime *runtime, weir_ref stage, weir__query *
     struct weir__call *slot;
     weir_from from;
     weir_status status =
-        weir__call_begin(&runtime->calls, stage, answer->bytes, answer->room, &slot, &from);
+        weir__call_begin(&runtime->calls, stage, answer->bytes, answer->room, true, &slot, &from);
     if (status != WEIR_OK) {
         return status;
     }

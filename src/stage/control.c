@@ -184,6 +184,17 @@ static void closing(weir_stage *stage, struct weir__edge *edge) {
     weir__ready_queue(stage->ready, false);
 }
 
+/* Of the stage's mailbox. */
+static void told(weir_stage *stage, struct weir__mail *mail) {
+    bool stops = mail->kind == WEIR__MAIL_STOP; /* it may be sent again once it is taken */
+    weir_reason reason = weir__mailbox_take(mail);
+    if (stops) {
+        weir__stage_stop(stage, reason);
+    } else {
+        weir__stage_finish(stage, true);
+    }
+}
+
 void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
     struct weir__outbox *outbox = &stage->host->outbox;
     struct weir__edge *edge;
@@ -231,11 +242,8 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         weir__outbox_let_go(outbox, edge);
         return;
     case WEIR__MAIL_STOP:
-        weir__stage_stop(stage, weir__mailbox_take(mail));
-        return;
     case WEIR__MAIL_FINISH:
-        weir__mailbox_take(mail);
-        weir__stage_finish(stage, true);
+        told(stage, mail);
         return;
     case WEIR__MAIL_AGAIN:
         weir__stage_demand_again(stage);

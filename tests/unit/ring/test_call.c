@@ -42,7 +42,7 @@ static void an_answer_is_cut_to_its_room(void **state) {
         char room[8] = "-------";
         size_t bytes = 99;
         open_scene(&scene);
-        assert_int_equal(weir__call_begin(&scene.calls, ONE, room, rooms[i], &call, &from),
+        assert_int_equal(weir__call_begin(&scene.calls, ONE, room, rooms[i], true, &call, &from),
                          WEIR_OK);
         assert_false(weir__call_answered(call));
         assert_true(weir__call_answer(&scene.calls, from, WEIR_OK, "hello", 5));
@@ -65,14 +65,14 @@ static void only_the_first_answer_counts(void **state) {
     open_scene(&scene);
     assert_false(
         weir__call_answer(&scene.calls, (weir_from){UINT64_C(1) << 32 | 2}, WEIR_OK, "", 0));
-    assert_int_equal(weir__call_begin(&scene.calls, ONE, &room, 1, &call, &from), WEIR_OK);
+    assert_int_equal(weir__call_begin(&scene.calls, ONE, &room, 1, true, &call, &from), WEIR_OK);
     assert_true(weir__call_answer(&scene.calls, from, WEIR_OK, "a", 1));
     assert_false(weir__call_answer(&scene.calls, from, WEIR_OK, "b", 1));
     assert_int_equal(weir__call_end(call, 0, NULL), WEIR_OK);
     assert_int_equal(room, 'a');
     /* The slot is another call's now. */
     weir_from stale = from;
-    assert_int_equal(weir__call_begin(&scene.calls, ONE, &room, 1, &call, &from), WEIR_OK);
+    assert_int_equal(weir__call_begin(&scene.calls, ONE, &room, 1, true, &call, &from), WEIR_OK);
     assert_false(weir__call_answer(&scene.calls, stale, WEIR_OK, "c", 1));
     assert_false(weir__call_answer(&scene.calls, (weir_from){0}, WEIR_OK, "c", 1));
     assert_false(weir__call_answer(&scene.calls, (weir_from){UINT64_MAX}, WEIR_OK, "c", 1));
@@ -90,9 +90,9 @@ static void a_sweep_ends_those_who_wait_for_the_stage(void **state) {
     open_scene(&scene);
     weir__calls_sweep(&scene.calls, ONE); /* nobody has called yet */
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(
-            weir__call_begin(&scene.calls, i == 1 ? OTHER : ONE, NULL, 0, &calls[i], &from[i]),
-            WEIR_OK);
+        assert_int_equal(weir__call_begin(&scene.calls, i == 1 ? OTHER : ONE, NULL, 0, true,
+                                          &calls[i], &from[i]),
+                         WEIR_OK);
     }
     weir__calls_sweep(&scene.calls, ONE);
     assert_int_equal(weir__call_end(calls[0], 0, NULL), WEIR_NO_STAGE);
@@ -110,11 +110,21 @@ static void there_are_so_many_callers_and_no_more(void **state) {
     weir_from from;
     open_scene(&scene);
     for (int i = 0; i < WEIR__CALLS_MAX; i++) {
-        assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, &calls[i], &from), WEIR_OK);
+        bool controls = i >= WEIR__CALLS_MAX - WEIR__CALLS_KEPT;
+        assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, controls, &calls[i], &from),
+                         WEIR_OK);
+        weir_status other = weir__call_begin(&scene.calls, ONE, NULL, 0, controls, &call, &from);
+        if (other == WEIR_OK) {
+            assert_int_equal(weir__call_end(call, 0, NULL), WEIR_TIMEOUT);
+        }
+        assert_int_equal(other,
+                         i + 1 == WEIR__CALLS_MAX - WEIR__CALLS_KEPT || i + 1 == WEIR__CALLS_MAX
+                             ? WEIR_FULL
+                             : WEIR_OK);
     }
-    assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, &call, &from), WEIR_FULL);
+    assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, true, &call, &from), WEIR_FULL);
     assert_int_equal(weir__call_end(calls[500], 0, NULL), WEIR_TIMEOUT);
-    assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, &call, &from), WEIR_OK);
+    assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, true, &call, &from), WEIR_OK);
     assert_ptr_equal(call, calls[500]);
     close_scene(&scene);
 }
@@ -150,7 +160,7 @@ static void *call_often(void *argument) {
         struct weir__call *call;
         weir_from from;
         uint64_t answer = 0;
-        if (weir__call_begin(&all.scene.calls, ONE, &answer, sizeof answer, &call, &from) !=
+        if (weir__call_begin(&all.scene.calls, ONE, &answer, sizeof answer, true, &call, &from) !=
             WEIR_OK) {
             wrong++;
             continue;

@@ -12,7 +12,7 @@
 #include "support/cmocka.h"
 #include "support/player.h"
 
-#include "runtime/registry.h"
+#include "runtime/runtime.h"
 
 #include <string.h>
 
@@ -234,6 +234,32 @@ static void control_of_a_full_stage_is_not_refused(void **state) {
     rig_close(&rig);
 }
 
+/* As many threads wait in weir_call as may. */
+static void callers_leave_room_for_control(void **state) {
+    (void)state;
+    enum { CALLERS = WEIR__CALLS_MAX - WEIR__CALLS_KEPT };
+    static struct weir__call *callers[CALLERS];
+    struct rig rig;
+    rig_open(&rig, NULL);
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cast = nothing};
+    player_start(&c, &rig, NULL);
+    weir_from from;
+    uint64_t answer;
+    size_t count;
+    for (int i = 0; i < CALLERS; i++) {
+        assert_int_equal(weir__call_begin(&rig.runtime->calls, (weir_ref){0}, NULL, 0, false,
+                                          &callers[i], &from),
+                         WEIR_OK);
+    }
+    assert_int_equal(player_try_call(&c, 1, WEIR_FOREVER, &answer), WEIR_FULL);
+    assert_int_equal(weir_producers(rig.runtime, c.ref, WEIR_FOREVER, NULL, 0, &count), WEIR_OK);
+    assert_int_equal(weir_stop_wait(rig.runtime, c.ref, WEIR_REASON_NORMAL, WEIR_FOREVER), WEIR_OK);
+    for (int i = 0; i < CALLERS; i++) {
+        assert_int_equal(weir__call_end(callers[i], 0, NULL), WEIR_TIMEOUT);
+    }
+    rig_close(&rig);
+}
+
 static void a_supervisor_stops_a_full_child(void **state) {
     (void)state;
     struct rig rig;
@@ -367,6 +393,7 @@ int main(void) {
         cmocka_unit_test(timers_have_a_limit_of_their_own),
         cmocka_unit_test(many_timers_are_in_nobodys_way),
         cmocka_unit_test(control_of_a_full_stage_is_not_refused),
+        cmocka_unit_test(callers_leave_room_for_control),
         cmocka_unit_test(a_supervisor_stops_a_full_child),
         cmocka_unit_test(to_stop_and_to_finish_need_no_memory),
         cmocka_unit_test(a_refused_message_without_memory_does_not_count),
