@@ -129,9 +129,8 @@ static weir_verdict pass_on(weir_stage *self, struct player *player, weir_batch 
     }
     if (player->emits != PLAYER_FORWARDS) return WEIR_CONTINUE;
     if (weir_batch_own(self, batch) == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    weir_verdict verdict = weir_forward(self, batch);
-    if (verdict == WEIR_CONTINUE) player->emitted += batch->count;
-    return verdict;
+    player->emitted += batch->count; /* without memory it is discarded, and told */
+    return weir_forward(self, batch);
 }
 
 static weir_verdict on_events(weir_stage *self, weir_batch *batch) {

@@ -206,8 +206,9 @@ static void what_nobody_will_emit_is_counted_by_the_last_pusher(void **state) {
     assert_int_equal(weir_inlet_push(inlet, &number, 1, 0), WEIR_NO_STAGE);
     assert_int_equal(rig_accounts(&rig).discarded, 10);
     rig.emitted = 10;
-    rig_expect_log(&rig, "warning: events pushed into an inlet that just stopped were "
-                         "discarded\n");
+    rig_expect_log(&rig,
+                   "warning: 10 events were discarded: they were pushed into an inlet that just "
+                   "stopped\n");
     weir_inlet_close(inlet);
     rig_close(&rig);
 }

@@ -417,21 +417,22 @@ static weir_verdict reserve_without(weir_stage *self, struct player *player, uin
     RIG_CHECK(rig, strcmp(weir_refusal(), "no memory for 5 events of 8 bytes") == 0);
     RIG_CHECK(rig, weir_commit(self, 1) == WEIR_INVALID);
     test_memory_fail_never(&rig->memory);
-    RIG_CHECK(rig, weir_reserve(self, number, &room) != NULL && room == number);
+    uint64_t *to = weir_reserve(self, number, &room);
+    RIG_CHECK(rig, to != NULL && room == number);
+    for (uint64_t i = 0; i < number; i++) to[i] = 100 + i;
     test_memory_fail(&rig->memory, 1, true);
-    weir_status status = weir_commit(self, number); /* the queue has no memory yet */
-    RIG_CHECK(rig, status == WEIR_NO_MEMORY);
-    RIG_CHECK(rig, strcmp(weir_refusal(), "no memory to emit 5 events") == 0);
+    RIG_CHECK(rig, weir_commit(self, number) == WEIR_OK); /* all it needs was taken before */
+    player->emitted += number;
     test_memory_fail_never(&rig->memory);
     return WEIR_CONTINUE;
 }
 
-static void without_memory_there_is_no_room(void **state) {
+static void without_memory_there_is_no_room_and_with_room_no_loss(void **state) {
     (void)state;
     static struct pair pair;
     rig_open(&pair.rig, NULL);
     open_pair(&pair, reserve_without, 8);
-    cast_and_expect(&pair, 5, "");
+    cast_and_expect(&pair, 5, "events 100..104\n");
     pair.p.does.cast = NULL;
     cast_and_expect(&pair, 5, "events 0..4\n");
     rig_close(&pair.rig);
@@ -451,7 +452,7 @@ int main(void) {
         cmocka_unit_test(what_was_emitted_before_a_stop_goes_out),
         cmocka_unit_test(an_unknown_verdict_is_a_stop),
         cmocka_unit_test(without_memory_nothing_is_emitted),
-        cmocka_unit_test(without_memory_there_is_no_room),
+        cmocka_unit_test(without_memory_there_is_no_room_and_with_room_no_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

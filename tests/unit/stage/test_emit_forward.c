@@ -275,9 +275,14 @@ static weir_verdict own_and_forward_without(weir_stage *self, struct player *pla
     struct rig *rig = player->rig;
     test_memory_fail(&rig->memory, 1, true);
     RIG_CHECK(rig, weir_batch_own(self, batch) == NULL);
+    RIG_CHECK(rig, strcmp(weir_refusal(), "no memory for a copy of 5000 events") == 0);
     RIG_CHECK(rig, *(const uint64_t *)batch->events == 0);
     weir_verdict verdict = weir_forward(self, batch);
     RIG_CHECK(rig, verdict == WEIR_STOP);
+    RIG_CHECK(rig, strcmp(weir_refusal(), "no memory to forward 5000 events") == 0);
+    player->emitted += batch->count; /* discarded, and told, as what is emitted is */
+    RIG_CHECK(rig, weir_forward(self, batch) == WEIR_STOP); /* it is used up */
+    verdict = weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     test_memory_fail_never(&rig->memory);
     return verdict;
 }
@@ -302,7 +307,8 @@ static void without_memory_a_batch_is_neither_owned_nor_forwarded(void **state) 
     rig_rest(&rig);
     player_cast(&p, 5000);
     rig_rest(&rig);
-    player_expect(&t, "subscribe p\nsubscribe d\nevents 0..4999\nterminate no_memory\n");
+    player_expect(&t, "subscribe p\nsubscribe d\nevents 0..4999\ndiscarded 5000 no memory\n"
+                      "terminate no_memory\n");
     player_expect(&c, "subscribe p\nevents 0..4999\n");
     rig_close(&rig);
 }

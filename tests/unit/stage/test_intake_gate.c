@@ -442,7 +442,7 @@ static void without_memory_for_an_end_it_stops(void **state) {
     test_memory_fail(&rig.memory, 1, true);
     rig_rest(&rig);
     test_memory_fail_never(&rig.memory);
-    player_expect(&t, "subscribe p\ndiscarded 8 stopped\nterminate no_memory\n");
+    player_expect(&t, "subscribe p\ndiscarded 8 no memory\nterminate no_memory\n");
     assert_int_equal(rig_close(&rig).discarded, 8);
 }
 
