@@ -19,7 +19,7 @@ static bool counts_for(uint64_t word, uint64_t generation) {
 
 static void open_counter(struct weir__counter *counter, uint64_t generation, uint64_t limit) {
     weir__store_relaxed_u64(&counter->limit, limit);
-    weir__store_relaxed_u64(&counter->count, count_of(generation));
+    weir__store_release_u64(&counter->count, count_of(generation)); /* P5 -> P6 */
 }
 
 void weir__mailbox_open(struct weir__mailbox *box, weir_ref ref, uint64_t generation,
@@ -29,7 +29,7 @@ void weir__mailbox_open(struct weir__mailbox *box, weir_ref ref, uint64_t genera
     box->finish = (struct weir__mail){.to = ref, .kind = WEIR__MAIL_FINISH};
     open_counter(&box->messages, generation, messages_limit);
     open_counter(&box->timers, generation, timers_limit);
-    weir__store_relaxed_u64(&box->told, generation << TOLD_BITS | TOLD_OPEN);
+    weir__store_release_u64(&box->told, generation << TOLD_BITS | TOLD_OPEN); /* P5 -> P6 */
 }
 
 static struct weir__counter *counter_of(struct weir__mailbox *box, enum weir__counted as) {
@@ -40,7 +40,7 @@ static struct weir__counter *counter_of(struct weir__mailbox *box, enum weir__co
 enum weir__counting weir__mailbox_count(struct weir__mailbox *box, enum weir__counted as,
                                         uint64_t generation) {
     struct weir__counter *counter = counter_of(box, as);
-    uint64_t word = weir__load_relaxed_u64(&counter->count);
+    uint64_t word = weir__load_acquire_u64(&counter->count); /* P5 -> P6 */
     uint64_t limit = weir__load_relaxed_u64(&counter->limit);
     do {
         if (!counts_for(word, generation)) {
@@ -69,7 +69,7 @@ bool weir__mailbox_tell(struct weir__mailbox *box, uint64_t generation, enum wei
         if ((word & TOLD_OPEN) == 0 || word >> TOLD_BITS != generation) {
             return false;
         }
-    } while (!weir__cas_u64(&box->told, &word, word | bit)); /* P1 -> P2, P3 -> P4 */
+    } while (!weir__cas_u64(&box->told, &word, word | bit)); /* P1 -> P2, P3 -> P4, P5 -> P6 */
     bool mine = (word & bit) == 0;
     if (mine && stops) {
         box->reason = reason;

@@ -29,7 +29,9 @@
  *             has read `reason`.  (What is written is published with the node: S1 -> S2.)
  *   P3 -> P4  bit set, or set again -> closed (both RMW): who waits for the stage's end
  *             has said so before (ring/call.h); the sweep that follows closing sees it.
- *   Counts are only counted.  Limits are published with the stage's reference.
+ *   P5 -> P6  opened (release) -> read, or set (acquire): the limit and the nodes, for
+ *             who has got the reference in whatever way.
+ *   Counts are only counted.
  * Model: tests/model/mailbox.pml.  Progress: lock-free.
  * Wrap: a generation is told by its lower 31 bits in a count.  A sender that stood
  * still there while 2^31 stages were started could be counted for another; it is

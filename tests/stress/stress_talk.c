@@ -171,9 +171,12 @@ static weir_ref start(void) {
     struct talker talker;
     weir_ref ref;
     stress_rng(&talker.rng);
+    size_t limit = (size_t)stress_between(&talker.rng, 0, 20); /* 0: the usual */
     STRESS_OK(weir_stage_start(talk.runtime,
                                &(weir_stage_options){.kind = WEIR_CONSUMER,
                                                      .name = "talker",
+                                                     .mailbox_limit = limit,
+                                                     .timers_limit = limit,
                                                      .state_bytes = sizeof talker,
                                                      .state = &talker,
                                                      .on = {.handle_events = no_events,
@@ -184,7 +187,10 @@ static weir_ref start(void) {
     return ref;
 }
 
+/* Several may stop one stage at once, and tell its place's next one nothing. */
 static void replace(struct weir__rng *from) {
+    if (stress_chance(from, 4))
+        settled(weir_stop(talk.runtime, draw_place(from), WEIR_REASON_USER));
     uint64_t *place = &talk.places[weir__rng_below(from, PLACES)];
     weir_ref old = {weir__exchange_u64(place, start().bits)};
     settled(stress_chance(from, 2)

@@ -163,7 +163,7 @@ static void count_some(uint64_t generation) {
 static void send_often(void *argument) {
     uint64_t number = (uint64_t)(uintptr_t)argument;
     for (; weir__load_relaxed_u32(&crowd.over) == 0; weir__thread_yield()) {
-        uint64_t generation = weir__load_acquire_u64(&crowd.generation);
+        uint64_t generation = weir__load_relaxed_u64(&crowd.generation);
         struct weir__mail *mail;
         count_some(generation);
         /* The reason names the stage, so that the worker knows whether it is for that one. */
@@ -197,7 +197,7 @@ static void stages_follow_each_other_amid_senders(void **state) {
     }
     for (uint64_t generation = 1; generation <= STAGES; generation++) {
         open_box(generation, LIMIT, LIMIT);
-        weir__store_release_u64(&crowd.generation, generation);
+        weir__store_relaxed_u64(&crowd.generation, generation); /* known in whatever way */
         for (int stops = 0; stops < 3; weir__thread_yield()) {
             stops += take_mail(generation) ? 1 : 0;
         }
