@@ -40,19 +40,20 @@ bool weir__ring_grow(struct weir__ring *ring, uint32_t size) {
     weir__ring_begin(entries, size, position);
     link->next = entries;
     link->count = size;
-    weir__store_release_u32(&link->stamp, position); /* K5 -> K6 */
+    link->flags = WEIR__LINK;
+    weir__store_release_u32(&link->stamp, position + 1); /* K1 -> K2 */
     ring->entries = entries;
     ring->ck.size = size;
     ring->ck.mask = size - 1;
     return true;
 }
 
-void weir__ring_follow(struct weir__ring *ring) {
+bool weir__ring_pop_linked(struct weir__ring *ring, struct weir__entry *out) {
     const struct weir__entry *link = weir__ring_next(ring);
     struct weir__entry *before = ring->consumer.entries;
     uint32_t size = ring->consumer.mask + 1;
-    WEIR__CHECK(link->stamp == ring->ck.c_head);
     ring->consumer.entries = link->next;
     ring->consumer.mask = link->count - 1;
     leave(ring, before, size); /* and the link with it */
+    return weir__ring_pop(ring, out);
 }

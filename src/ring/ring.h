@@ -14,8 +14,8 @@
  *    consumer writes both, and the producer fetches both together.
  *
  * It grows.  A full ring has one slot left, that of position p_tail.  The producer
- * may write a link into it, which names a larger array, and goes on there; the
- * consumer, when it comes to the link, follows it and frees the array that it
+ * may write a link into it, an entry that names a larger array, and goes on there;
+ * the consumer, when it comes to the link, follows it and frees the array that it
  * leaves, which nobody else looks at any more.  No entry is moved, positions go on
  * as if nothing had been, and a link takes up none: the next entry has the link's
  * position in the larger array.  So each side has an array of its own in view, and
@@ -29,17 +29,17 @@
  *   consumer    frees an array it has left
  *
  * Ordering (release store -> acquire load):
- *   K1 -> K2  stamp: publishes the entry, and through it the block's events
+ *   K1 -> K2  stamp: publishes the entry, and through it the block's events; of a
+ *             link, the larger array with its stamps: the producer is then done
+ *             with the one before
  *   K3 -> K4  c_head: the entry has been copied out; its slot may be reused
  *             (K4 is ck_ring's load in reserve)
- *   K5 -> K6  stamp of a link: publishes the larger array with its stamps, and is
- *             the last that the producer does to the array it leaves
  *   D1 -> D2  asked: the consumer's absolute position of demand (edge.c)
  * Progress: wait-free on both sides, the allocator aside.
  * Wrap: c_head and p_tail are 32-bit and wrap freely (differences are taken
  * modulo 2^32).  The slot of position p has stamp p + 1 (mod 2^32) once its entry
- * is written, or p if that is a link; before, it has p + 1 - size, from the round
- * before or from when the array began.  asked is 64-bit and does not wrap.
+ * is written; before, it has p + 1 - size, from the round before or from when the
+ * array began.  asked is 64-bit and does not wrap.
  *
  *   0 <= p_tail - c_head <= size - 1     (mod 2^32; size: the producer's)
  *
@@ -55,7 +55,7 @@
 #include <ck_ring.h>
 #include <string.h>
 
-enum { WEIR__ENTRY_INLINE_BYTES = 40 };
+enum { WEIR__ENTRY_INLINE_BYTES = 40, WEIR__LINK = 0x8000 };
 
 struct weir__allocator;
 
@@ -67,7 +67,7 @@ struct weir__entry {
     uint32_t first; /* index in the block                                */
     uint32_t count; /* events; of a link: entries of the larger array    */
     uint32_t stamp; /* atomic                                            */
-    uint16_t flags; /* WEIR__MORE, WEIR__SHARED                          */
+    uint16_t flags; /* WEIR__MORE, WEIR__SHARED; WEIR__LINK              */
     uint16_t event_bytes_less_1;
     unsigned char events[WEIR__ENTRY_INLINE_BYTES];
 };
@@ -147,9 +147,6 @@ void weir__ring_close(struct weir__ring *ring);
  */
 bool weir__ring_grow(struct weir__ring *ring, uint32_t size);
 
-/* Consumer, at a link: goes on in the array that it names. */
-void weir__ring_follow(struct weir__ring *ring);
-
 /* Producer: the slot to fill, all but its stamp.  NULL: full. */
 static inline struct weir__entry *weir__ring_reserve(struct weir__ring *ring) {
     struct weir__entry *slot = ck_ring_enqueue_reserve_spsc_entry(&ring->ck, ring->entries);
@@ -168,36 +165,27 @@ static inline const struct weir__entry *weir__ring_next(const struct weir__ring 
     return &ring->consumer.entries[ring->ck.c_head & ring->consumer.mask];
 }
 
-/*
- * What that slot holds: above 0, an entry; 0, a link; below, neither yet.
- * K1 -> K2 and K5 -> K6 when it is read with acquire.
- */
-static inline int32_t weir__ring_stamped(uint32_t stamp, uint32_t position) {
-    return (int32_t)(stamp - position);
-}
-
 /* Consumer: true when there is nothing to pop.  Behind a link there is, or is about to be. */
 static inline bool weir__ring_empty(const struct weir__ring *ring) {
-    uint32_t stamp = weir__load_relaxed_u32(&weir__ring_next(ring)->stamp);
-    return weir__ring_stamped(stamp, ring->ck.c_head) < 0;
+    return weir__load_relaxed_u32(&weir__ring_next(ring)->stamp) != ring->ck.c_head + 1;
 }
+
+/* weir__ring_pop at a link: follows it first. */
+bool weir__ring_pop_linked(struct weir__ring *ring, struct weir__entry *out);
 
 /* Consumer: copies the oldest entry out and frees its slot. */
 static inline bool weir__ring_pop(struct weir__ring *ring, struct weir__entry *out) {
+    const struct weir__entry *slot = weir__ring_next(ring);
     uint32_t head = ring->ck.c_head;
-    for (;;) {
-        const struct weir__entry *slot = weir__ring_next(ring);
-        uint32_t stamp = weir__load_acquire_u32(&slot->stamp); /* K1 -> K2, K5 -> K6 */
-        if (WEIR__LIKELY(weir__ring_stamped(stamp, head) > 0)) {
-            *out = *slot;
-            weir__store_release_u32(&ring->ck.c_head, head + 1); /* K3 -> K4 */
-            return true;
-        }
-        if (WEIR__LIKELY(weir__ring_stamped(stamp, head) < 0)) {
-            return false;
-        }
-        weir__ring_follow(ring);
+    if (weir__load_acquire_u32(&slot->stamp) != head + 1) { /* K1 -> K2 */
+        return false;
     }
+    if (WEIR__UNLIKELY((slot->flags & WEIR__LINK) != 0)) {
+        return weir__ring_pop_linked(ring, out);
+    }
+    *out = *slot;
+    weir__store_release_u32(&ring->ck.c_head, head + 1); /* K3 -> K4 */
+    return true;
 }
 
 /*

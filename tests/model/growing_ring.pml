@@ -4,11 +4,11 @@
  * Protocol. The producer leaves one slot of its array free. At any time it may take
  * a larger array, stamp all of its slots as not yet written, write a link to it into
  * the free slot of the one before (where it leads, then the stamp), and go on there.
- * The consumer knows an entry, a link and neither of them by the stamp. It follows
- * a link and frees the array that it leaves. It may stop at any time; then whoever
- * is told takes what is left from where it stood.
+ * The consumer sees by the stamp that something is written, and by the entry that it
+ * is a link. It follows it and frees the array that it leaves. It may stop at any
+ * time; then whoever is told takes what is left from where it stood.
  *
- * Mirrors: weir__ring_reserve, _commit, _grow, _pop, _follow (ring/ring.h, ring.c),
+ * Mirrors: weir__ring_reserve, _commit, _grow, _pop, _pop_linked (ring/ring.h, ring.c),
  * weir__edge_recover.
  * Abstracted: an entry is one number; arrays have 2, 4 and 8 slots; a new array's
  * memory is the worst there could be, stamps that say that all is written; it is
@@ -28,7 +28,7 @@
  *   MUTANT_LINK_COUNTS        the producer's position moves past the link
  *   MUTANT_FREED_BY_PRODUCER  who leaves an array first frees it
  *   MUTANT_NOT_FREED          nobody does
- *   MUTANT_EMPTY_AT_LINK      the consumer takes a link for an empty slot
+ *   MUTANT_LINK_UNSEEN        the consumer takes a link for an entry
  *   MUTANT_RECOVERED_AHEAD    what is left is taken from the producer's array
  *   MUTANT_HEAD_FIRST         a slot is given back before it is read
  */
@@ -47,6 +47,7 @@
 #define SLOT(array, position) (SIZE(array) - 2 + ((position) & (SIZE(array) - 1)))
 #define STAMP(slot) (slot)
 #define DATA(slot) (SLOTS + (slot))
+#define LINK 100 /* data: a link to array 0, and so on; below, a number */
 #define HEAD (2 * SLOTS)
 #define CELLS (2 * SLOTS + 1)
 #define PROCESSES 2
@@ -92,11 +93,11 @@ inline grow() {
     stamp_array();
 #endif
 #ifdef MUTANT_LINK_UNFILLED
-    store(P, STAMP(slot), tail);
-    store(P, DATA(slot), into);
+    store(P, STAMP(slot), tail + 1);
+    store(P, DATA(slot), LINK + into);
 #else
-    store(P, DATA(slot), into);
-    store(P, STAMP(slot), tail);
+    store(P, DATA(slot), LINK + into);
+    store(P, STAMP(slot), tail + 1);
 #endif
 #ifdef MUTANT_STAMPED_LATE
     stamp_array();
@@ -116,44 +117,47 @@ inline grow() {
 #define ROOM (SIZE(into) - 1)
 #endif
 
-/* Looks at the next slot once; `found` is its stamp as seen from the position. */
+#ifdef MUTANT_LINK_UNSEEN
+#define LINKED false
+#else
+#define LINKED (memory[DATA(slot)] >= LINK)
+#endif
+
+/* Looks at the next slot once; `found` is whether something was written there. */
 inline pop(who) {
     atomic {
         slot = SLOT(from, head);
         assert(live[from]);
-        found = memory[STAMP(slot)] - head
+        found = (memory[STAMP(slot)] == ((head + 1) & 255))
     }
     if
-#ifdef MUTANT_EMPTY_AT_LINK
-    :: found == 0 -> found = 255
-#else
-    :: found == 0 -> /* a link */
+    :: !found
+    :: found && LINKED ->
         d_step {
-            assert(memory[DATA(slot)] > from && memory[DATA(slot)] < ARRAYS);
+            assert(memory[DATA(slot)] > LINK + from && memory[DATA(slot)] < LINK + ARRAYS);
 #if !defined(MUTANT_NOT_FREED) && !defined(MUTANT_FREED_BY_PRODUCER)
             live[from] = false;
 #endif
-            from = memory[DATA(slot)]
+            from = memory[DATA(slot)] - LINK
         }
-#endif
-    :: found > 0 && found < 128 ->
+    :: found && !LINKED ->
 #ifdef MUTANT_HEAD_FIRST
         store(who, HEAD, head + 1);
 #endif
         atomic {
-            assert(found == 1 && live[from] && memory[DATA(slot)] == got + 1);
+            assert(live[from] && memory[DATA(slot)] == got + 1);
             got++
         }
 #ifndef MUTANT_HEAD_FIRST
         store(who, HEAD, head + 1);
 #endif
         head++
-    :: found >= 128
     fi
 }
 
 active proctype producer() {
-    byte slot, i, found, seen;
+    byte slot, i, seen;
+    bool found;
 
     d_step {
         live[0] = true;
@@ -186,8 +190,8 @@ active proctype producer() {
         do
         :: pop(P);
             if
-            :: found >= 128 -> break
-            :: else
+            :: !found -> break
+            :: found
             fi
         od
     fi;
@@ -200,7 +204,8 @@ active proctype producer() {
 }
 
 active proctype consumer() {
-    byte slot, found;
+    byte slot;
+    bool found;
 
     begun;
     do

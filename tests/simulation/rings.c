@@ -75,6 +75,7 @@ static void send_one(void) {
     slot->block = NULL;
     slot->first = (uint32_t)++sent;
     slot->count = 1;
+    slot->flags = 0;
     weir__ring_commit(&ring, slot);
 }
 

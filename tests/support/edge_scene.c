@@ -53,10 +53,17 @@ static void drop(struct edge_scene *f, struct weir__entry *entry) {
     if (entry->block != NULL) weir__block_drop(entry->block, &f->pool[1]);
 }
 
-const struct weir__entry *edge_scene_next(struct edge_scene *f) {
-    struct weir__ring *ring = &f->edge->ring;
-    while (weir__ring_next(ring)->stamp == ring->ck.c_head) weir__ring_follow(ring);
-    return weir__ring_next(ring);
+const struct weir__entry *edge_scene_next(const struct edge_scene *f) {
+    const struct weir__ring *ring = &f->edge->ring;
+    const struct weir__entry *entries = ring->consumer.entries;
+    uint32_t mask = ring->consumer.mask;
+    const struct weir__entry *next = &entries[ring->ck.c_head & mask];
+    while (next->stamp == ring->ck.c_head + 1 && (next->flags & WEIR__LINK) != 0) {
+        entries = next->next;
+        mask = next->count - 1;
+        next = &entries[ring->ck.c_head & mask];
+    }
+    return next;
 }
 
 uint32_t edge_scene_take(struct edge_scene *f) {

@@ -34,7 +34,7 @@ uint64_t edge_scene_send(struct edge_scene *f, uint64_t count, size_t per_slice)
 void edge_scene_send_singly(struct edge_scene *f, uint64_t count);
 
 /* The entry that is taken next. */
-const struct weir__entry *edge_scene_next(struct edge_scene *f);
+const struct weir__entry *edge_scene_next(const struct edge_scene *f);
 
 /* Takes one entry, whose numbers must be the next ones; its count, 0 when there is none. */
 uint32_t edge_scene_take(struct edge_scene *f);
