@@ -4,8 +4,8 @@
  *
  * Writers: `returned` any thread (push) and the owner (takes it whole);
  * `strays` threads that are no workers; everything else the owner.  Readers: the
- * same; the counters also any observer.  A block that nobody holds belongs to who dropped it last, then
- * to the chain, then to `returned`, then to the owner.
+ * same; the counters also any observer.  A block that nobody holds belongs to who
+ * dropped it last, then to the chain, then to `returned`, then to the owner.
  * Invariants: a block in a free list, a chain or `returned` has refs == 0;
  * taken - back == blocks in use + blocks on their way home.
  *

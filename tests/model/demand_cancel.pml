@@ -3,12 +3,13 @@
  *
  * Protocol. Everything is a position of events. The consumer alone writes
  * asked, the producer alone sent. Either end may go at any time:
- *   cancel    the consumer sends CANCEL; the producer reads asked once more,
- *             emits or not, tells what it published, writes final = sent and
- *             sends CLOSE
+ *   cancel    the consumer sends CANCEL, or the producer decides by itself; it
+ *             reads asked once more, emits or not, tells what it published,
+ *             writes final = sent and sends CLOSE
  *   producer  stops: the same, unasked
  *   CLOSE     the consumer takes ring and overflow until received == final,
- *             handles what waits, and is done; CLOSE hands it the overflow
+ *             handles what waits, and is done; CLOSE hands it the overflow.  If
+ *             the producer goes on it says so: LEFT, with its reference
  *   consumer  stops: sends DOWN with what it had received and not begun; DOWN
  *             hands over the ring's reading end as well, and the producer's
  *             worker gives all of it back, or discards it if its stage is gone
@@ -48,6 +49,8 @@
  *   MUTANT_TELL_AFTER_CLOSE    what was published is told after CLOSE is sent
  *   MUTANT_TELL_AFTER_RELEASE  DOWN: it is told after the edge was let go
  *   MUTANT_NO_HEAT_ON_CLOSE    CLOSE to a cold edge does not make it hot
+ *   MUTANT_LEFT_IS_NOBODYS     LEFT: the reference that came with it is kept
+ *   MUTANT_CLOSE_AGAIN         CANCEL closes an edge that was closed already
  */
 #ifndef EVENTS
 #define EVENTS 3
@@ -60,9 +63,9 @@
 #define DEMAND 0
 #define DATA 1
 
-mtype = { OPEN, CANCEL, DOWN, CLOSE };
+mtype = { OPEN, CANCEL, DOWN, LEFT, CLOSE };
 
-bool may_cancel, may_stop_producer, may_stop_consumer;
+bool may_cancel, may_evict, may_stop_producer, may_stop_consumer;
 
 /* The edge. */
 byte refs = 2;
@@ -72,9 +75,10 @@ chan ring = [RING] of { byte };
 chan overflow = [EVENTS] of { byte };
 chan returned = [EVENTS] of { byte };
 byte asked, sent, final;
+bool goes_on; /* with CLOSE: the producer, after it */
 
 chan to_producer = [3] of { mtype };
-chan to_consumer = [1] of { mtype };
+chan to_consumer = [2] of { mtype };
 
 byte settled;          /* events 1 .. settled have met their end */
 bool consumer_reads = true; /* who holds the ring's reading end */
@@ -201,7 +205,7 @@ inline flush_outbox() {
 }
 
 /* Sends CLOSE; the producer's reference goes with it. */
-inline close_edge() {
+inline close_edge(by_cancel) {
     unheat();
 #ifndef MUTANT_TELL_AFTER_CLOSE
     flush_outbox();
@@ -210,6 +214,7 @@ inline close_edge() {
         touch;
         attached = false;
         final = sent;
+        goes_on = by_cancel;
         to_consumer!CLOSE
     }
 #ifdef MUTANT_DOUBLE_RELEASE
@@ -250,12 +255,16 @@ proctype producer() {
     :: to_producer?OPEN ->
         if
         :: alive -> attached = true; poll_demand()
-        :: else -> close_edge() /* no such stage */
+        :: else -> close_edge(false) /* no such stage */
         fi
     :: to_producer?CANCEL ->
         touch;
         if
+#ifdef MUTANT_CLOSE_AGAIN
+        :: alive ->
+#else
         :: attached ->
+#endif
 #ifndef NO_LAST_READ
             poll_demand(); /* what was asked before the cancel counts */
 #endif
@@ -263,7 +272,7 @@ proctype producer() {
             :: can_emit -> emit()
             :: break
             od;
-            close_edge();
+            close_edge(true);
 #ifdef MUTANT_SEND_AFTER_CLOSE
             if
             :: open > 0 && sent < EVENTS -> emit()
@@ -299,13 +308,28 @@ proctype producer() {
         fi;
         release(); /* the consumer's side */
         flush_outbox()
+    :: to_producer?LEFT ->
+        touch;
+        assert(settled == sent);
+#ifndef MUTANT_LEFT_IS_NOBODYS
+        release(); /* the consumer's side */
+#endif
+    :: atomic { may_evict && attached -> may_evict = false };
+        poll_demand();
+        close_edge(true);
+        flush_outbox()
     :: stacked[DEMAND] -> take_listed(DEMAND, attached)
     :: hot && has_demand -> poll_demand(); flush_outbox()
     :: hot && !has_demand -> cool(DEMAND, has_demand)
     :: can_emit -> emit(); flush_outbox()
     :: atomic { may_stop_producer && alive -> alive = false };
         if
-        :: attached -> close_edge()
+        :: attached ->
+            do /* what its last callback has emitted */
+            :: can_emit -> emit()
+            :: break
+            od;
+            close_edge(false)
         :: else
         fi;
         flush_outbox()
@@ -389,7 +413,10 @@ proctype consumer() {
     :: subscribed && ended && len(waiting) == 0 ->
         subscribed = false;
         unheat();
-        release() /* the consumer's side */
+        if
+        :: goes_on -> atomic { touch; to_producer!LEFT } /* with the consumer's reference */
+        :: else -> release()
+        fi
     :: atomic { may_cancel && subscribed && !closing && !cancelled -> cancelled = true };
 #ifndef MUTANT_NO_CANCEL_REFERENCE
         hold();
@@ -415,12 +442,16 @@ init {
         :: true
         fi;
         if
+        :: may_evict = true
+        :: true
+        fi;
+        if
         :: may_stop_producer = true
         :: true
         fi;
         if
         :: may_stop_consumer = true
-        :: may_cancel || may_stop_producer
+        :: may_cancel || may_evict || may_stop_producer
         fi;
         run producer();
         run consumer()

@@ -10,32 +10,32 @@
  * only order is asserted, no time); simulated runtimes from many seeds, with numbers whose
  * order each consumer checks against what all have seen.
  */
+#include "base/atomic.h"
 #include "support/cmocka.h"
 #include "support/player.h"
 
 #include <sched.h>
-#include <stdatomic.h>
 #include <string.h>
 
 /* --- one that stands still --------------------------------------------------------------- */
 
 static struct {
-    atomic_int entered; /* handle_events of the slow one */
-    atomic_int go_on;
-    atomic_ullong fast; /* events handled by the others */
+    uint32_t entered; /* handle_events of the slow one; all three atomic */
+    uint32_t go_on;
+    uint64_t fast; /* events handled by the others */
     weir_subscription slow;
 } still;
 
 static weir_verdict stand_still(weir_stage *self, struct player *player, weir_batch *batch) {
     (void)self, (void)player, (void)batch;
-    atomic_store(&still.entered, 1);
-    while (atomic_load(&still.go_on) == 0) sched_yield();
+    weir__store_release_u32(&still.entered, 1);
+    while (weir__load_acquire_u32(&still.go_on) == 0) sched_yield();
     return WEIR_CONTINUE;
 }
 
 static weir_verdict count_fast(weir_stage *self, struct player *player, weir_batch *batch) {
     (void)self, (void)player;
-    atomic_fetch_add(&still.fast, batch->count);
+    weir__fetch_add_u64(&still.fast, batch->count);
     return WEIR_CONTINUE;
 }
 
@@ -82,19 +82,20 @@ static void let_go_of_who_stands_still(bool by_producer) {
     still.slow = player_subscribe(&slow, &p, &ten);
     rig_rest(&rig);
     player_demand(&p, WEIR_FORWARD);
-    while (atomic_load(&still.entered) == 0 || lag_of(&rig, &p, &fast).open_demand == 0) {
+    while (weir__load_acquire_u32(&still.entered) == 0 ||
+           lag_of(&rig, &p, &fast).open_demand == 0) {
         sched_yield();
     }
     assert_int_equal(lag_of(&rig, &p, &slow).open_demand, 0); /* here is who lags */
-    assert_true(atomic_load(&still.fast) <= 10);
+    assert_true(weir__load_acquire_u64(&still.fast) <= 10);
     if (by_producer) {
         player_cast(&p, 1);
     } else {
         assert_int_equal(weir_cancel(rig.runtime, still.slow, WEIR_REASON_USER), WEIR_OK);
     }
-    while (atomic_load(&still.fast) < 50000) sched_yield();
+    while (weir__load_acquire_u64(&still.fast) < 50000) sched_yield();
     assert_int_equal(lag_of(&rig, &p, &slow).subscription.id, 0);
-    atomic_store(&still.go_on, 1);
+    weir__store_release_u32(&still.go_on, 1);
     rig_rest(&rig);
     assert_int_equal(slow.handled, 10); /* what it was sent was its own */
     rig_close(&rig);
