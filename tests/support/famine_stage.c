@@ -46,7 +46,7 @@ static bool emit_events(weir_stage *self, struct famine_stage *stage, const uint
 weir_verdict famine_emit(weir_stage *self, struct famine_stage *stage, uint64_t count) {
     struct famine_maker *maker = stage->maker;
     while (count > 0 && maker->next < maker->limit) {
-        struct famine_events events;
+        static struct famine_events events; /* too large for a stack */
         uint32_t most = stage->piece > 0 ? stage->piece : FAMINE_NUMBERS;
         uint32_t part = maker->limit - maker->next;
         part = part < most ? part : most;
@@ -70,7 +70,7 @@ static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
 
 static weir_verdict pass_on(weir_stage *self, struct famine_stage *stage, weir_batch *batch) {
     const uint64_t *events = batch->events;
-    struct famine_events copy;
+    static struct famine_events copy; /* too large for a stack */
     size_t words = stage->famine->words;
     if (stage->emits != FAMINE_FORWARDS) {
         for (size_t i = 0; i < batch->count; i++) {
