@@ -8,18 +8,9 @@
 
 enum { TOLD_STOP = 1, TOLD_FINISH = 2, TOLD_OPEN = 4, TOLD_BITS = 3 };
 
-/* A count of nothing: the lower half is the number, and bit 32 says that it is open. */
-static uint64_t count_of(uint64_t generation) {
-    return generation << 33 | (uint64_t)1 << 32;
-}
-
-static bool counts_for(uint64_t word, uint64_t generation) {
-    return word >> 32 == count_of(generation) >> 32;
-}
-
 static void open_counter(struct weir__counter *counter, uint64_t generation, uint64_t limit) {
     weir__store_relaxed_u64(&counter->limit, limit);
-    weir__store_release_u64(&counter->count, count_of(generation)); /* P5 -> P6 */
+    weir__store_release_u64(&counter->count, weir__count_of(generation)); /* P5 -> P6 */
 }
 
 void weir__mailbox_open(struct weir__mailbox *box, weir_ref ref, uint64_t generation,
@@ -30,34 +21,6 @@ void weir__mailbox_open(struct weir__mailbox *box, weir_ref ref, uint64_t genera
     open_counter(&box->messages, generation, messages_limit);
     open_counter(&box->timers, generation, timers_limit);
     weir__store_release_u64(&box->told, generation << TOLD_BITS | TOLD_OPEN); /* P5 -> P6 */
-}
-
-static struct weir__counter *counter_of(struct weir__mailbox *box, enum weir__counted as) {
-    WEIR__CHECK(as != WEIR__UNCOUNTED);
-    return as == WEIR__COUNTED_TIMER ? &box->timers : &box->messages;
-}
-
-enum weir__counting weir__mailbox_count(struct weir__mailbox *box, enum weir__counted as,
-                                        uint64_t generation) {
-    struct weir__counter *counter = counter_of(box, as);
-    uint64_t word = weir__load_acquire_u64(&counter->count); /* P5 -> P6 */
-    uint64_t limit = weir__load_relaxed_u64(&counter->limit);
-    do {
-        if (!counts_for(word, generation)) {
-            return WEIR__COUNT_GONE;
-        }
-        if ((uint32_t)word >= limit) {
-            return WEIR__COUNT_FULL;
-        }
-    } while (!weir__cas_u64(&counter->count, &word, word + 1)); /* only counted: no order */
-    return WEIR__COUNT_DONE;
-}
-
-void weir__mailbox_count_off(struct weir__mailbox *box, enum weir__counted as,
-                             uint64_t generation) {
-    struct weir__counter *counter = counter_of(box, as);
-    uint64_t word = weir__load_relaxed_u64(&counter->count);
-    while (counts_for(word, generation) && !weir__cas_u64(&counter->count, &word, word - 1)) {}
 }
 
 bool weir__mailbox_tell(struct weir__mailbox *box, uint64_t generation, enum weir__mail_kind kind,

@@ -42,9 +42,6 @@
 
 #include "ring/mail.h"
 
-/* What a message counts as. */
-enum weir__counted { WEIR__UNCOUNTED, WEIR__COUNTED_MESSAGE, WEIR__COUNTED_TIMER };
-
 enum weir__counting { WEIR__COUNT_DONE, WEIR__COUNT_FULL, WEIR__COUNT_GONE };
 
 struct weir__counter {
@@ -66,11 +63,41 @@ struct weir__mailbox {
 void weir__mailbox_open(struct weir__mailbox *box, weir_ref ref, uint64_t generation,
                         uint64_t messages_limit, uint64_t timers_limit);
 
-/* Any thread: counts a message that it is about to send / one that has been freed, or was
- * not sent.  Not for UNCOUNTED. */
-enum weir__counting weir__mailbox_count(struct weir__mailbox *box, enum weir__counted as,
-                                        uint64_t generation);
-void weir__mailbox_count_off(struct weir__mailbox *box, enum weir__counted as, uint64_t generation);
+/* ---- counting, by any thread --------------------------------------------- */
+
+/* A count of nothing: the lower half is the number, and bit 32 says that it is open. */
+static inline uint64_t weir__count_of(uint64_t generation) {
+    return generation << 33 | (uint64_t)1 << 32;
+}
+
+static inline bool weir__counts_for(uint64_t word, uint64_t generation) {
+    return word >> 32 == weir__count_of(generation) >> 32;
+}
+
+/* For a message that is about to be sent to the stage of that generation. */
+static inline enum weir__counting weir__counter_add(struct weir__counter *counter,
+                                                    uint64_t generation) {
+    uint64_t word = weir__load_acquire_u64(&counter->count); /* P5 -> P6 */
+    uint64_t limit = weir__load_relaxed_u64(&counter->limit);
+    do {
+        if (!weir__counts_for(word, generation)) {
+            return WEIR__COUNT_GONE;
+        }
+        if ((uint32_t)word >= limit) {
+            return WEIR__COUNT_FULL;
+        }
+    } while (!weir__cas_u64(&counter->count, &word, word + 1)); /* only counted: no order */
+    return WEIR__COUNT_DONE;
+}
+
+/* For one that was added and has been used up, or could not be sent. */
+static inline void weir__counter_take(struct weir__counter *counter, uint64_t generation) {
+    uint64_t word = weir__load_relaxed_u64(&counter->count);
+    while (weir__counts_for(word, generation) && !weir__cas_u64(&counter->count, &word, word - 1)) {
+    }
+}
+
+/* ---- telling ------------------------------------------------------------- */
 
 /*
  * Any thread: the stage is to be told to stop, with the reason, or to finish.  The mail

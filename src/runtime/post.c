@@ -67,26 +67,24 @@ static size_t message_bytes(const struct weir__message *message) {
     return sizeof *message + weir__message_payload(message);
 }
 
-/* Among which of its stage's it counts: what users send, and nothing else. */
-static enum weir__counted counted_as(enum weir__mail_kind kind) {
-    switch (kind) {
+/* What users send is counted, and nothing else: NULL. */
+static struct weir__counter *counter_of(const weir_runtime *runtime,
+                                        const struct weir__mail *mail) {
+    switch (mail->kind) {
     case WEIR__MAIL_CALL:
     case WEIR__MAIL_CAST:
     case WEIR__MAIL_INFO:
-        return WEIR__COUNTED_MESSAGE;
+        return &weir__registry_slot(&runtime->registry, mail->to)->mailbox.messages;
     case WEIR__MAIL_TIMER:
-        return WEIR__COUNTED_TIMER;
+        return &weir__registry_slot(&runtime->registry, mail->to)->mailbox.timers;
     default:
-        return WEIR__UNCOUNTED;
+        return NULL;
     }
 }
 
-static weir_status count(weir_runtime *runtime, weir_ref to, enum weir__counted as) {
-    if (as == WEIR__UNCOUNTED) {
-        return WEIR_OK;
-    }
-    struct weir__slot *slot = weir__registry_slot(&runtime->registry, to);
-    switch (weir__mailbox_count(&slot->mailbox, as, weir__ref_generation(to))) {
+static weir_status count(struct weir__counter *counter, weir_ref to) {
+    switch (counter == NULL ? WEIR__COUNT_DONE
+                            : weir__counter_add(counter, weir__ref_generation(to))) {
     case WEIR__COUNT_DONE:
         return WEIR_OK;
     case WEIR__COUNT_FULL:
@@ -96,15 +94,14 @@ static weir_status count(weir_runtime *runtime, weir_ref to, enum weir__counted 
     }
 }
 
-static void count_off(weir_runtime *runtime, weir_ref to, enum weir__counted as) {
-    if (as != WEIR__UNCOUNTED) {
-        struct weir__slot *slot = weir__registry_slot(&runtime->registry, to);
-        weir__mailbox_count_off(&slot->mailbox, as, weir__ref_generation(to));
+static void count_off(struct weir__counter *counter, weir_ref to) {
+    if (counter != NULL) {
+        weir__counter_take(counter, weir__ref_generation(to));
     }
 }
 
 void weir__drop_message(weir_runtime *runtime, struct weir__message *message) {
-    count_off(runtime, message->mail.to, message->counted);
+    count_off(message->counter, message->mail.to);
     weir__free(&runtime->allocator, message, message_bytes(message));
 }
 
@@ -114,21 +111,21 @@ void weir__message_used_up(struct weir__host *host, struct weir__message *messag
 
 weir_status weir__make_message(weir_runtime *runtime, const struct weir__message *head,
                                const void *payload, struct weir__message **out) {
-    enum weir__counted as = counted_as(head->mail.kind);
+    struct weir__counter *counter = counter_of(runtime, &head->mail);
     *out = NULL;
-    weir_status status = count(runtime, head->mail.to, as);
+    weir_status status = count(counter, head->mail.to);
     if (status != WEIR_OK) {
         return status;
     }
     size_t bytes = message_bytes(head);
     struct weir__message *message = weir__alloc(&runtime->allocator, bytes, 16);
     if (message == NULL) {
-        count_off(runtime, head->mail.to, as);
+        count_off(counter, head->mail.to);
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a message of %zu bytes",
                             bytes - sizeof *head);
     }
     memcpy(message, head, sizeof *head);
-    message->counted = as;
+    message->counter = counter;
     if (bytes > sizeof *head) {
         memcpy(message->payload, payload, bytes - sizeof *head);
     }

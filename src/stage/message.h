@@ -25,13 +25,13 @@ struct weir__armed {
 };
 
 struct weir__message {
-    struct weir__mail mail;     /* kinds CALL..QUERY                                      */
-    uint64_t count;             /* CALL, CAST, INFO, TIMER, QUERY: bytes; ASK: events;    */
-                                /* TIMER_CANCEL: its id                                   */
-    weir_from from;             /* CALL, QUERY: who waits                                 */
-    weir_reason reason;         /* CANCEL                                                 */
-    weir_demand_mode mode;      /* MODE                                                   */
-    enum weir__counted counted; /* among which of its stage's                         */
+    struct weir__mail mail;        /* kinds CALL..QUERY                                      */
+    uint64_t count;                /* CALL, CAST, INFO, TIMER, QUERY: bytes; ASK: events;    */
+                                   /* TIMER_CANCEL: its id                                   */
+    weir_from from;                /* CALL, QUERY: who waits                                 */
+    weir_reason reason;            /* CANCEL                                                 */
+    weir_demand_mode mode;         /* MODE                                                   */
+    struct weir__counter *counter; /* of its stage's mailbox; NULL: it is not counted     */
     union {
         weir_subscription subscription; /* ASK, CANCEL                    */
         struct weir__armed armed;       /* TIMER                          */

@@ -118,9 +118,9 @@ static bool all_new(const struct node *node, const weir_batch *batch) {
 static weir_verdict pass(weir_stage *self, struct node *node, weir_batch *batch) {
     uint64_t labels[LOG];
     for (size_t i = 0; i < batch->count; i++) labels[i] = books_event(batch, i);
+    books_emitted(node, labels, (unsigned)batch->count); /* or, without memory, discarded */
     weir_verdict verdict = weir_forward(self, batch);
     SIM_REQUIRE(verdict == WEIR_CONTINUE || books.failing);
-    if (verdict == WEIR_CONTINUE) books_emitted(node, labels, (unsigned)batch->count);
     return verdict;
 }
 

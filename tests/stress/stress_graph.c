@@ -159,7 +159,10 @@ static weir_verdict relay_events(weir_stage *self, weir_batch *batch) {
         if (events != NULL) stress_event_hop(events, batch->event_bytes);
         emitted = weir_forward(self, batch) == WEIR_CONTINUE;
         STRESS_CHECK(emitted || memory_fails());
-        if (!emitted) return WEIR_STOP;
+        if (!emitted) { /* it is discarded, and told, as what was emitted is */
+            weir__fetch_add_u64(&graph.emitted, count);
+            return WEIR_STOP;
+        }
     }
     if (emitted) weir__fetch_add_u64(&graph.emitted, count);
     return verdict(self, state, 500);

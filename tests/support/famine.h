@@ -148,6 +148,14 @@ weir_stage_options famine_options(struct famine *famine, struct famine_stage *st
 bool famine_subscribe(struct famine *famine, const struct famine_stage *consumer, weir_ref producer,
                       size_t max_demand, size_t min_demand);
 
+/* The same with any options but cancel, which is TEMPORARY, and of stages by their index. */
+void famine_subscribe_with(struct famine *famine, int consumer, int producer,
+                           weir_subscribe_options options, weir_subscription *out);
+
+/* A cast of a number makes a stage emit as many; an info does nothing. */
+void famine_cast(struct famine *famine, int stage, uint64_t number);
+void famine_inform(struct famine *famine, int stage, uint64_t number);
+
 /* Emits `count` of its next numbers, or as many as there are. */
 weir_verdict famine_emit(weir_stage *self, struct famine_stage *stage, uint64_t count);
 

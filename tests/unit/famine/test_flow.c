@@ -38,8 +38,8 @@ static void a_flow(void **state) {
 
 static void play_deaths(struct famine *famine) {
     struct famine_stage *s = famine->stages;
-    s[0] =
-        (struct famine_stage){.name = "producer", .kind = WEIR_PRODUCER, .limit = 250, .piece = 7};
+    s[0] = (struct famine_stage){
+        .name = "producer", .kind = WEIR_PRODUCER, .limit = 250, .piece = 7, .quits_refused = true};
     s[1] = (struct famine_stage){.name = "dies", .kind = WEIR_CONSUMER, .dies_after = 30};
     s[2] =
         (struct famine_stage){.name = "middle", .kind = WEIR_PRODUCER_CONSUMER, .dies_after = 60};

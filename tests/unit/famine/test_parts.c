@@ -42,7 +42,7 @@ static void open_inlet(struct famine *famine, const weir_inlet_options *options)
 
 /* What is refused is not made. */
 static void push(struct famine *famine, uint32_t count, bool by_port) {
-    struct famine_events events;
+    static struct famine_events events; /* too large for a stack */
     if (in.inlet == NULL || (by_port && in.port == NULL)) return;
     famine_numbers(famine, in.maker, events.words, count);
     weir_status status = by_port ? weir_port_push(in.port, events.words, count, 0)

@@ -4,9 +4,8 @@
  *
  * Goal: who is free takes; each event is handled once, in batches that suit each
  * window; manual takers get no more than they ask for; a taker that stands still
- * leaves all to the others; what a taker leaves goes to the others, to the
- * buffer, or to who comes next; at the producer's end nothing that was sent is
- * lost while somebody is there to take it.
+ * leaves all to the others; at the producer's end nothing that was sent is lost while
+ * somebody is there to take it.  (test_takers_leave.c: takers that come and leave.)
  * Method: players in all kinds of stepped runtimes; stops after every number of
  * turns.
  */
@@ -161,133 +160,6 @@ static void who_stands_still_holds_up_nothing(void **state) {
     }
 }
 
-/* ---- leaving ------------------------------------------------------------- */
-
-static void what_the_last_leaves_waits_for_the_next(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
-        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, sharing());
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
-        weir_subscription to_a = subscribe(&a, &p, 10, 5);
-        weir_ask(rig.runtime, to_a, 3);
-        player_cast(&p, 20);
-        rig_rest(&rig);
-        player_expect(&a, "subscribe p\nevents 0..2\n");
-        weir_cancel(rig.runtime, to_a, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        assert_int_equal(rig_accounts(&rig).buffered, 17);
-        subscribe(&b, &p, 100, 50);
-        rig_rest(&rig);
-        player_expect(&b, "subscribe p\nevents 3..19\n");
-        rig_close(&rig);
-    }
-}
-
-/* Takers are stopped, or cancel, after every number of turns: another has the rest. */
-static void who_leaves_at_any_time_loses_nothing(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int how = 0; how < 2; how++) {
-        for (int world = 0; rig_open_world(&rig, world); world++) {
-            for (uint64_t steps = 0; steps < 40; steps++) {
-                struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 400};
-                struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
-                struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
-                player_start(&p, &rig, sharing());
-                player_start(&a, &rig, NULL);
-                player_start(&b, &rig, NULL);
-                weir_subscription to_a = subscribe(&a, &p, 40, 20);
-                subscribe(&b, &p, 6, 2);
-                weir_runtime_step(rig.runtime, steps);
-                if (how == 0) {
-                    player_stop(&a, WEIR_REASON_USER);
-                } else {
-                    weir_cancel(rig.runtime, to_a, WEIR_REASON_NORMAL);
-                }
-                rig_rest(&rig);
-                assert_int_equal(a.handled + b.handled, 400);
-                assert_int_equal(a.sum + b.sum, 400 * 399 / 2);
-                assert_int_equal(rig_accounts(&rig).discarded, 0);
-                rig_close(&rig);
-                assert_true(rig_open_world(&rig, world));
-            }
-            rig_close(&rig);
-        }
-    }
-}
-
-/* One asks for ten, and another comes that takes no more than two at once. */
-static void what_waits_is_cut_anew_for_a_smaller_taker(void **state) {
-    (void)state;
-    static size_t two = 2;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        for (uint64_t steps = 0; steps < 30; steps++) {
-            struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 300};
-            struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
-            struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true, .own = &two};
-            b.does.events = check_size;
-            player_start(&p, &rig, sharing());
-            player_start(&a, &rig, NULL);
-            player_start(&b, &rig, NULL);
-            subscribe(&a, &p, 50, 25);
-            weir_runtime_step(rig.runtime, steps);
-            subscribe(&b, &p, 2, 0);
-            rig_rest(&rig);
-            assert_int_equal(a.handled + b.handled, 300);
-            assert_string_equal(rig.log.text, ""); /* nothing in excess of any demand */
-            rig_close(&rig);
-            assert_true(rig_open_world(&rig, world));
-        }
-        rig_close(&rig);
-    }
-}
-
-/*
- * More than the ring holds waits when takers leave, one after the other, at every moment:
- * what they leave is the last one's, and nobody has to be asked twice.
- */
-static void the_last_one_gets_what_the_others_leave(void **state) {
-    (void)state;
-    enum { TAKERS = 6, EVENTS = 150 };
-    static const char *const names[TAKERS] = {"a", "b", "c", "d", "e", "f"};
-    const weir_shared_dispatcher_options small = {.entries = 4, .grain = 2};
-    const weir_stage_options options = {.dispatcher = weir_shared_dispatcher(),
-                                        .dispatcher_options = &small};
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        for (uint64_t steps = 0; steps < 40; steps++) {
-            struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = EVENTS};
-            struct player takers[TAKERS];
-            uint64_t handled = 0;
-            player_start(&p, &rig, &options);
-            for (size_t i = 0; i < TAKERS; i++) {
-                takers[i] = (struct player){.name = names[i], .kind = WEIR_CONSUMER, .quiet = true};
-                player_start(&takers[i], &rig, NULL);
-                subscribe(&takers[i], &p, 10, 5);
-            }
-            weir_runtime_step(rig.runtime, steps);
-            for (size_t i = 0; i + 1 < TAKERS; i++) {
-                player_stop(&takers[i], WEIR_REASON_USER);
-                weir_runtime_step(rig.runtime, steps % 3);
-            }
-            rig_rest(&rig);
-            for (size_t i = 0; i < TAKERS; i++) handled += takers[i].handled;
-            assert_int_equal(handled, EVENTS);
-            assert_int_equal(rig_accounts(&rig).buffered, 0);
-            assert_string_equal(rig.log.text, "");
-            rig_close(&rig);
-            assert_true(rig_open_world(&rig, world));
-        }
-        rig_close(&rig);
-    }
-}
-
 /* ---- the producer's end -------------------------------------------------- */
 
 /* More than the ring holds was sent when it stops. */
@@ -391,10 +263,6 @@ int main(void) {
         cmocka_unit_test(by_hand_it_gets_what_it_asks_for),
         cmocka_unit_test(what_waits_is_taken_by_who_asks),
         cmocka_unit_test(who_stands_still_holds_up_nothing),
-        cmocka_unit_test(what_the_last_leaves_waits_for_the_next),
-        cmocka_unit_test(who_leaves_at_any_time_loses_nothing),
-        cmocka_unit_test(what_waits_is_cut_anew_for_a_smaller_taker),
-        cmocka_unit_test(the_last_one_gets_what_the_others_leave),
         cmocka_unit_test(what_was_sent_outlives_the_producer),
         cmocka_unit_test(what_nobody_is_left_to_take_is_discarded),
         cmocka_unit_test(a_selector_is_refused),
