@@ -34,7 +34,9 @@ weir_status weir_whereis(weir_runtime *runtime, const char *name, weir_ref *out)
 
 /* ---- watching --------------------------------------------------------------- */
 
+/* That a stage watches another; {0} is none.  A value, safe to keep. */
 typedef struct weir_monitor {
+    weir_ref stage; /* who watches */
     uint64_t id;
 } weir_monitor;
 
@@ -42,7 +44,8 @@ typedef struct weir_monitor {
  * Watches a stage: when it stops, handle_down is called once, with its reason,
  * or NOPROC if it had gone before.  (A subscription tells of its end by itself:
  * handle_cancel, with WEIR_DOWN for a stage that stopped and WEIR_CANCEL else.)
- * Errors     INVALID (oneself, no handle_down), NO_MEMORY.
+ * A reference that was never of a stage of this runtime is of one that has gone.
+ * Errors     INVALID (oneself, no handle_down), NO_STAGE ({0}), NO_MEMORY.
  * Threads    inside the stage's own callbacks, init included.
  * Source     Process.monitor.
  */
@@ -50,7 +53,8 @@ weir_status weir_monitor_stage(weir_stage *self, weir_ref stage, weir_monitor *o
 
 /*
  * Stops watching: handle_down will not be called for it.
- * Returns    WEIR_OK, also when handle_down was called before.
+ * Returns    WEIR_OK, also when handle_down was called before, and for a monitor that is
+ *            another stage's, which goes on.
  * Threads    inside the stage's own callbacks.  Cost: O(1).
  */
 weir_status weir_demonitor(weir_stage *self, weir_monitor monitor);

@@ -52,7 +52,8 @@ extern "C" {
  * ended: calls with it then return WEIR_NO_CHILD.  {0} is no child.
  */
 typedef struct weir_child {
-    uint64_t bits;
+    uint64_t bits;  /* which: no other child of any pool has, or will have, the same */
+    uint32_t place; /* where it is kept                                              */
 } weir_child;
 
 /* What a task may ask about itself while it runs. */

@@ -65,7 +65,7 @@ typedef enum weir_restart {
  * subscribed to as long as it lives, and afterwards the child goes without.
  */
 #define WEIR_SIBLING(number) \
-    ((weir_ref){UINT64_C(0xffffffff00000000) | (UINT64_C(0x3fffffff) & (number))})
+    ((weir_ref){(uint64_t)(uint32_t)(number) << 22 | 1u})
 
 /* How a child is started: by `stage`, or by `start`. */
 typedef struct weir_supervised {

@@ -98,7 +98,8 @@ uint64_t weir__inlet_deadline(const weir_inlet *inlet, uint64_t timeout_ns) {
 /* A clock is read for each call, so that no more turns are done than time allows. */
 bool weir__inlet_step(weir_inlet *inlet, uint64_t deadline) {
     enum { TURNS = 16 };
-    return weir__runtime_go_on(inlet->runtime, deadline == UINT64_MAX ? TURNS : 1, deadline);
+    return weir__runtime_go_on(inlet->runtime, deadline == UINT64_MAX ? TURNS : 1, deadline,
+                               NULL);
 }
 
 /* ---- pushing ------------------------------------------------------------- */

@@ -13,8 +13,7 @@ static void poke_gone(struct weir__poke *poke) {
 }
 
 static bool alive(const weir_runtime *runtime, weir_ref ref) {
-    return weir__ref_kind(ref) != 0 && weir__runtime_worker(runtime, ref) != NULL &&
-           weir__registry_find(&runtime->registry, ref) != NULL;
+    return weir__registry_find(&runtime->registry, ref) != NULL;
 }
 
 static weir_status check(const weir_stream_options *options, weir_stream *const *out) {

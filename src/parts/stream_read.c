@@ -133,7 +133,7 @@ static enum found step_until(weir_stream *stream, uint64_t deadline) {
     bool moving = true;
     while (found == NOTHING && moving) {
         report(stream);
-        moving = weir__runtime_go_on(stream->runtime, 1, deadline);
+        moving = weir__runtime_go_on(stream->runtime, 1, deadline, NULL);
         found = take(stream);
     }
     return found;

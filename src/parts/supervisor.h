@@ -167,10 +167,10 @@ struct weir__supervisor {
 
 /* A reference that WEIR_SIBLING has made, and the child's number in it. */
 static inline bool weir__is_sibling(weir_ref ref) {
-    return ref.bits >> 32 == UINT32_MAX && weir__ref_kind(ref) == 0;
+    return weir__ref_kind(ref) == 0 && weir__ref_index(ref) == 1;
 }
 static inline uint32_t weir__sibling_number(weir_ref ref) {
-    return (uint32_t)ref.bits;
+    return (uint32_t)(ref.bits >> 22);
 }
 
 /* ---- supervisor.c -------------------------------------------------------- */

@@ -238,7 +238,7 @@ static weir_status launch(struct weir__supervisor *supervisor, struct weir__chil
     if (status != WEIR_OK) {
         return status;
     }
-    if (weir__ref_kind(*out) == 0 || weir__runtime_worker(runtime, *out) == NULL) {
+    if (weir__runtime_worker(runtime, *out) == NULL) {
         return weir__refuse(WEIR_INVALID, "its start has returned no stage of this runtime");
     }
     const struct weir__child *same = weir__supervisor_find_stage(supervisor, *out);

@@ -14,7 +14,7 @@
  * the worker runs the tasks itself.
  *
  *   field     writers                         readers
- *   word      whoever moves the child on      any: generation, and state
+ *   word      whoever moves the child on      any: serial, and state
  *   producer  who takes the slot              any, checked against word
  *   notes     threads push; the worker takes  the worker
  *             the stack whole
@@ -35,7 +35,7 @@
  *   DONE -> LAST         who ends it: it is not begun again
  *   RESTARTING -> QUEUED the worker
  *   NEW, QUEUED, RESTARTING -> ENDED    who ends it, or the worker when it stops
- *   DONE, LAST, ENDED -> FREE, of the next generation    the worker, once it is `closed`
+ *   DONE, LAST, ENDED -> FREE, of another serial    the worker, once it is `closed`
  *             (counted and told of) and not `away` (in no list, stack or ring)
  *
  * Ordering.  All of these are moved by locked operations, so each is a full
@@ -56,12 +56,14 @@
  * (poke.gone), which counts what has ended since.
  * Model: tests/model/pool_close.pml.
  * Progress: all of it is lock-free but for memory; weir_pool_close waits.
- * Wrap: a child's generation is 32 bits: a handle is mistaken for another only
- * after 2^32 children in one slot.
+ * Wrap: nothing: a child's serial (base/serial.h) is its alone in the process, so a
+ * handle is never mistaken for another, of this pool or of another.  When serials are
+ * used up, slots are not used again.
  */
 #ifndef WEIR__PARTS_TASK_POOL_H
 #define WEIR__PARTS_TASK_POOL_H
 
+#include "base/serial.h"
 #include "memory/index.h"
 #include "os/thread.h"
 #include "ring/handout.h"
@@ -94,7 +96,7 @@ struct weir__task_note {
 };
 
 struct weir_task {
-    uint64_t word;     /* atomic: generation << 32 | state               */
+    uint64_t word;     /* atomic: serial << 4 | state                    */
     uint64_t producer; /* atomic: bits of the stage it came from; 0: by hand */
     weir_pool *pool;   /* constant, as is index                          */
     uint32_t index;
@@ -167,6 +169,7 @@ struct weir_pool {
     struct weir__task_list retry;   /* RESTARTING                     */
     weir_task *free;                /* slots of children for events   */
     uint64_t restart_count;
+    struct weir__serial_stock serials; /* of children to come */
     uint64_t children; /* not finished for good, that have reached the stage     */
     uint64_t unseen;   /* events of children that ended, and no task has seen: to be told */
     bool given_up;     /* too many restarts */
@@ -180,22 +183,25 @@ static inline bool weir__task_has_threads(const weir_pool *pool) {
 extern uint32_t weir__task_ring_entries;
 extern uint32_t weir__task_ring_start;
 
-static inline uint64_t weir__task_word(uint32_t generation, enum weir__task_state state) {
-    return (uint64_t)generation << 32 | (uint32_t)state;
+/* The process's serials of children.  For tests: they may be set near to their end. */
+extern struct weir__serials weir__child_serials;
+
+static inline uint64_t weir__task_word(uint64_t serial, enum weir__task_state state) {
+    return serial << 4 | (uint64_t)state;
 }
-static inline uint32_t weir__task_generation(uint64_t word) {
-    return (uint32_t)(word >> 32);
+static inline uint64_t weir__task_serial(uint64_t word) {
+    return word >> 4;
 }
 static inline enum weir__task_state weir__task_state(uint64_t word) {
-    return (enum weir__task_state)(word & UINT32_MAX);
+    return (enum weir__task_state)(word & 15);
 }
 
 /* Moves a child on, if it is in that state; whoever else tries as well loses. */
 static inline bool weir__task_move(weir_task *task, enum weir__task_state from,
                                    enum weir__task_state to) {
-    uint32_t generation = weir__task_generation(weir__load_relaxed_u64(&task->word));
-    uint64_t expected = weir__task_word(generation, from);
-    return weir__cas_u64(&task->word, &expected, weir__task_word(generation, to));
+    uint64_t serial = weir__task_serial(weir__load_relaxed_u64(&task->word));
+    uint64_t expected = weir__task_word(serial, from);
+    return weir__cas_u64(&task->word, &expected, weir__task_word(serial, to));
 }
 
 /* ---- task_pool_child.c --------------------------------------------------- */

@@ -3,8 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * See task_pool.h.  Chunks of slots double in size, and none is freed while the
- * pool lives, so a handle, which is an index and a generation, can always be
- * looked up.
+ * pool lives, so a handle, which is an index and a serial, can always be looked up.
  */
 #include "parts/task_pool.h"
 
@@ -13,6 +12,8 @@
 #include "runtime/errand.h"
 
 #include <string.h>
+
+struct weir__serials weir__child_serials = {.last = (UINT64_C(1) << 60) - 1};
 
 /* ---- the table ----------------------------------------------------------- */
 
@@ -55,12 +56,16 @@ static bool have_chunk(weir_pool *pool, uint32_t index) {
         return true;
     }
     size_t bytes = chunk_bytes(pool, number);
+    uint32_t slots = (uint32_t)WEIR__TASK_CHUNK_FIRST << number;
     unsigned char *chunk = weir__alloc_zeroed(&pool->runtime->allocator, bytes, 64);
-    if (chunk == NULL) {
+    uint64_t serial = chunk == NULL ? 0 : weir__serials_draw(&weir__child_serials, slots);
+    if (serial == 0) {
+        weir__free(&pool->runtime->allocator, chunk, bytes);
         return weir__load_relaxed_ptr(&pool->chunks[number]) != NULL;
     }
-    for (uint32_t i = 0; i < (uint32_t)WEIR__TASK_CHUNK_FIRST << number; i++) {
+    for (uint32_t i = 0; i < slots; i++) {
         weir_task *task = slot_of(pool, chunk, i);
+        task->word = weir__task_word(serial + i, WEIR__TASK_FREE);
         task->pool = pool;
         task->index = first + i;
         task->back.task = task;
@@ -92,8 +97,8 @@ void weir__task_free_all(weir_pool *pool) {
 }
 
 weir_child weir__task_child(const weir_task *task) {
-    uint32_t generation = weir__task_generation(weir__load_relaxed_u64(&task->word));
-    return (weir_child){(uint64_t)generation << 32 | (task->index + 1)};
+    return (weir_child){.bits = weir__task_serial(weir__load_relaxed_u64(&task->word)),
+                        .place = task->index};
 }
 
 /* ---- starting by hand ---------------------------------------------------- */
@@ -174,24 +179,23 @@ static weir_status refuse_child(weir_child child) {
 }
 
 weir_status weir_pool_end_child(weir_pool *pool, weir_child child) {
-    uint32_t number = (uint32_t)(child.bits & UINT32_MAX);
-    if (number == 0 || number > weir__load_acquire_u32(&pool->used)) { /* G3 -> G4 */
+    if (child.place >= weir__load_acquire_u32(&pool->used)) { /* G3 -> G4 */
         return refuse_child(child);
     }
-    weir_task *task = weir__task_at(pool, number - 1);
+    weir_task *task = weir__task_at(pool, child.place);
     uint64_t word = weir__load_relaxed_u64(&task->word);
     for (;;) {
         enum weir__task_state from = weir__task_state(word);
         enum weir__task_state to = ended(from);
-        uint32_t generation = weir__task_generation(word);
-        if (generation != (uint32_t)(child.bits >> 32) || from == WEIR__TASK_FREE ||
+        uint64_t serial = weir__task_serial(word);
+        if (serial != child.bits || from == WEIR__TASK_FREE ||
             from == WEIR__TASK_ENDED) {
             return refuse_child(child);
         }
         if (from == to) {
             return WEIR_OK; /* it was asked already */
         }
-        if (weir__cas_u64(&task->word, &word, weir__task_word(generation, to))) {
+        if (weir__cas_u64(&task->word, &word, weir__task_word(serial, to))) {
             if (to == WEIR__TASK_ENDED) {
                 weir__task_send(pool, &task->end);
             }
@@ -217,12 +221,12 @@ static bool look(const weir_task *task, weir_child_info *out) {
     uint64_t word = weir__load_acquire_u64(&task->word); /* G3 -> G4 */
     enum weir__task_state state = weir__task_state(word);
     weir_ref producer = {weir__load_acquire_u64(&task->producer)}; /* before the next: G3 -> G4 */
-    uint32_t now = weir__task_generation(weir__load_relaxed_u64(&task->word));
-    if (states[state] == 0 || now != weir__task_generation(word)) {
+    uint64_t now = weir__task_serial(weir__load_relaxed_u64(&task->word));
+    if (states[state] == 0 || now != weir__task_serial(word)) {
         return false;
     }
     *out = (weir_child_info){
-        .child = {(uint64_t)now << 32 | (task->index + 1)},
+        .child = {.bits = now, .place = task->index},
         .state = states[state],
         .ending = state == WEIR__TASK_STOPPING || state == WEIR__TASK_LAST,
         .producer = producer,

@@ -92,10 +92,14 @@ void weir__task_tell_unseen(weir_pool *pool) {
 
 /* A slot nobody points to any more; its handles are stale from now on. */
 void weir__task_recycle(weir_pool *pool, weir_task *task) {
+    enum { SERIALS_AT_A_TIME = 1024 };
     if (task->away || !task->closed) {
         return;
     }
-    uint32_t next = weir__task_generation(weir__load_relaxed_u64(&task->word)) + 1;
+    uint64_t next = weir__serial_next(&pool->serials, &weir__child_serials, SERIALS_AT_A_TIME);
+    if (next == 0) {
+        return; /* no more in this process: the slot stays as it is, ended */
+    }
     weir__store_release_u64(&task->word, weir__task_word(next, WEIR__TASK_FREE)); /* G3 -> G4 */
     bool by_hand = task->by_hand;
     task->closed = false;
@@ -114,8 +118,8 @@ void weir__task_recycle(weir_pool *pool, weir_task *task) {
 /* The child is finished for good.  Its event: handled if a task has seen it. */
 void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
     struct weir__task_source *source = task->source;
-    uint32_t generation = weir__task_generation(weir__load_relaxed_u64(&task->word));
-    weir__exchange_u64(&task->word, weir__task_word(generation, WEIR__TASK_ENDED));
+    uint64_t serial = weir__task_serial(weir__load_relaxed_u64(&task->word));
+    weir__exchange_u64(&task->word, weir__task_word(serial, WEIR__TASK_ENDED));
     task->closed = true;
     pool->children--;
     if (pool->options.exited != NULL) {

@@ -34,8 +34,8 @@ void weir__task_run(weir_task *task) {
     weir__errand_begin(&errand, task->pool->runtime, "task");
     task->result = options->task(options->context, task->event, task);
     weir__errand_end(&errand);
-    uint32_t generation = weir__task_generation(weir__load_relaxed_u64(&task->word));
-    uint64_t was = weir__exchange_u64(&task->word, weir__task_word(generation, WEIR__TASK_DONE));
+    uint64_t serial = weir__task_serial(weir__load_relaxed_u64(&task->word));
+    uint64_t was = weir__exchange_u64(&task->word, weir__task_word(serial, WEIR__TASK_DONE));
     task->was_ended = weir__task_state(was) == WEIR__TASK_STOPPING;
 }
 

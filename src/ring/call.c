@@ -10,18 +10,35 @@
 
 #include <string.h>
 
-enum state { FREE, TAKEN, WAITING, WRITING, DONE, STATES = 8 };
+enum state { FREE, TAKEN, WAITING, WRITING, DONE, STATE_BITS = 3 };
+enum { INDEX_BITS = 10, SERIALS_AT_A_TIME = 64 };
 
-static uint32_t with_state(uint32_t word, enum state state) {
-    return (word & ~(uint32_t)(STATES - 1)) | (uint32_t)state;
+_Static_assert(WEIR__CALLS_MAX <= 1 << INDEX_BITS, "a name has room for the slot's index");
+
+static uint64_t word_of(uint64_t serial, enum state state) {
+    return serial << STATE_BITS | (uint64_t)state;
 }
 
-static enum state state_of(uint32_t word) {
-    return (enum state)(word & (STATES - 1));
+static uint64_t with_state(uint64_t word, enum state state) {
+    return word_of(word >> STATE_BITS, state);
 }
 
-void weir__calls_open(struct weir__calls *calls, const struct weir__allocator *allocator) {
+static enum state state_of(uint64_t word) {
+    return (enum state)(word & ((1u << STATE_BITS) - 1));
+}
+
+/* What the caller sleeps on. */
+static uint32_t *state_half(struct weir__call *call) {
+    uint32_t *halves = (uint32_t *)(void *)&call->word;
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? &halves[0] : &halves[1];
+}
+
+struct weir__serials weir__call_serials = {.last = (UINT64_C(1) << (64 - INDEX_BITS)) - 1};
+
+void weir__calls_open(struct weir__calls *calls, const struct weir__allocator *allocator,
+                      struct weir__bell *stepper) {
     memset(calls, 0, sizeof *calls);
+    calls->stepper = stepper;
     calls->allocator = allocator;
 }
 
@@ -47,9 +64,9 @@ static struct weir__call *slots_of(struct weir__calls *calls) {
 }
 
 static bool take(struct weir__call *call) {
-    uint32_t word = weir__load_relaxed_u32(&call->word);
-    uint32_t turn = (word & ~(uint32_t)(STATES - 1)) + STATES;
-    return state_of(word) == FREE && weir__cas_u32(&call->word, &word, turn | TAKEN); /* M7 -> M8 */
+    uint64_t word = weir__load_relaxed_u64(&call->word);
+    return state_of(word) == FREE &&
+           weir__cas_u64(&call->word, &word, with_state(word, TAKEN)); /* M7 -> M8 */
 }
 
 /* Slots below `used` are the ones a sweep looks at. */
@@ -74,74 +91,83 @@ weir_status weir__call_begin(struct weir__calls *calls, weir_ref about, void *an
     }
     extend(calls, index + 1);
     struct weir__call *call = &slots[index];
-    uint32_t word = with_state(weir__load_relaxed_u32(&call->word), WAITING);
+    uint64_t serial = weir__serial_next(&call->serials, &weir__call_serials, SERIALS_AT_A_TIME);
+    if (serial == 0) {
+        weir__store_release_u64(&call->word, word_of(0, FREE)); /* M7 -> M8 */
+        return weir__refuse(WEIR_SYSTEM, "this process has used up all serials of calls");
+    }
     call->answer = answer;
     call->room = room;
     call->bytes = 0;
     weir__store_relaxed_u64(&call->about, about.bits);
-    from->bits = (uint64_t)(index + 1) << 32 | word;
-    weir__store_release_u32(&call->word, word); /* M1 -> M2 */
+    from->bits = serial << INDEX_BITS | index;
+    weir__store_release_u64(&call->word, word_of(serial, WAITING)); /* M1 -> M2 */
     *out = call;
     return WEIR_OK;
 }
 
 bool weir__call_answered(const struct weir__call *call) {
-    return state_of(weir__load_acquire_u32(&call->word)) == DONE; /* M3 -> M4 */
+    return state_of(weir__load_acquire_u64(&call->word)) == DONE; /* M3 -> M4 */
 }
 
 /* True when the slot was still waiting, and is free now. */
 static bool give_up(struct weir__call *call) {
-    uint32_t word = weir__load_relaxed_u32(&call->word);
-    return state_of(word) == WAITING && weir__cas_u32(&call->word, &word, with_state(word, FREE));
+    uint64_t word = weir__load_relaxed_u64(&call->word);
+    return state_of(word) == WAITING && weir__cas_u64(&call->word, &word, with_state(word, FREE));
 }
 
 weir_status weir__call_end(struct weir__call *call, uint64_t deadline_ns, size_t *bytes) {
     for (;;) {
-        uint32_t word = weir__load_acquire_u32(&call->word); /* M3 -> M4 */
+        uint64_t word = weir__load_acquire_u64(&call->word); /* M3 -> M4 */
         if (state_of(word) == DONE) {
             weir_status status = call->status;
             if (bytes != NULL) {
                 *bytes = call->bytes;
             }
-            weir__store_release_u32(&call->word, with_state(word, FREE)); /* M7 -> M8 */
+            weir__store_release_u64(&call->word, with_state(word, FREE)); /* M7 -> M8 */
             return status;
         }
         if (weir__clock_now_ns() >= deadline_ns && give_up(call)) {
             return WEIR_TIMEOUT;
         }
-        weir__futex_wait(&call->word, word, state_of(word) == WAITING ? deadline_ns : UINT64_MAX);
+        weir__futex_wait(state_half(call), (uint32_t)word,
+                         state_of(word) == WAITING ? deadline_ns : UINT64_MAX);
     }
 }
 
 /* ---- who answers --------------------------------------------------------- */
 
-/* WAITING to WRITING, of just that turn. */
-static bool claim(struct weir__call *call, uint32_t word) {
+/* WAITING to WRITING, of just that call. */
+static bool claim(struct weir__call *call, uint64_t word) {
     return state_of(word) == WAITING &&
-           weir__cas_u32(&call->word, &word, with_state(word, WRITING)); /* M1 -> M2 */
+           weir__cas_u64(&call->word, &word, with_state(word, WRITING)); /* M1 -> M2 */
 }
 
-static void finish(struct weir__call *call, uint32_t word, weir_status status, const void *answer,
-                   size_t bytes) {
+static void finish(const struct weir__calls *calls, struct weir__call *call, uint64_t word,
+                   weir_status status, const void *answer, size_t bytes) {
     size_t part = bytes < call->room ? bytes : call->room;
     if (part > 0) {
         memcpy(call->answer, answer, part);
     }
     call->bytes = bytes;
     call->status = status;
-    weir__store_release_u32(&call->word, with_state(word, DONE)); /* M3 -> M4 */
-    weir__futex_wake(&call->word, 1);
+    weir__store_release_u64(&call->word, with_state(word, DONE)); /* M3 -> M4 */
+    if (calls->stepper != NULL) {
+        weir__fence_full(); /* F1 -> F3 */
+        weir__bell_ring(calls->stepper);
+    }
+    weir__futex_wake(state_half(call), 1);
 }
 
 bool weir__call_answer(struct weir__calls *calls, weir_from from, weir_status status,
                        const void *answer, size_t bytes) {
     struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
-    uint64_t index = (from.bits >> 32) - 1;
-    uint32_t word = (uint32_t)from.bits;
+    uint64_t index = from.bits & ((1u << INDEX_BITS) - 1);
+    uint64_t word = word_of(from.bits >> INDEX_BITS, WAITING);
     if (slots == NULL || index >= WEIR__CALLS_MAX || !claim(&slots[index], word)) {
         return false;
     }
-    finish(&slots[index], word, status, answer, bytes);
+    finish(calls, &slots[index], word, status, answer, bytes);
     return true;
 }
 
@@ -149,9 +175,9 @@ void weir__calls_sweep(struct weir__calls *calls, weir_ref about) {
     struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
     uint32_t used = slots == NULL ? 0 : weir__load_relaxed_u32(&calls->used);
     for (uint32_t i = 0; i < used; i++) {
-        uint32_t word = weir__load_acquire_u32(&slots[i].word); /* M1 -> M2: `about` is its */
+        uint64_t word = weir__load_acquire_u64(&slots[i].word); /* M1 -> M2: `about` is its */
         if (weir__load_relaxed_u64(&slots[i].about) == about.bits && claim(&slots[i], word)) {
-            finish(&slots[i], word, WEIR_NO_STAGE, NULL, 0);
+            finish(calls, &slots[i], word, WEIR_NO_STAGE, NULL, 0);
         }
     }
 }

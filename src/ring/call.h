@@ -5,9 +5,9 @@
  * A caller takes a slot, says in it where the answer may be written, sends mail
  * that names the slot, and sleeps on its word.  Whoever answers names the slot
  * by value (weir_from): an answer that comes too late, twice, or for a name that
- * somebody made up changes nothing.
+ * somebody made up changes nothing, and so does one of another runtime.
  *
- *   word = turn << 3 | state;    the turn grows each time the slot is taken
+ *   word = serial << 3 | state;    the serial (base/serial.h) is the call's alone
  *
  *   FREE -> TAKEN        a caller (CAS), whose the slot is from then on
  *   TAKEN -> WAITING     the same
@@ -23,21 +23,28 @@
  *   M3 -> M4  DONE (release), the caller's look (acquire): the answer.
  *   M5 -> M6  the slots' pointer (CAS, acquire): that they are zeroed.
  *   M7 -> M8  FREE (release), CAS to TAKEN: the last caller is done with it.
+ *   F1 -> F3  (ready.h) of a stepped runtime, whose caller sleeps on its bell: DONE,
+ *             full fence, ring.
  * A stage that ends without an answer is found by a sweep of the slots that wait
  * for it.  No fence is needed there: WAITING is stored before the mail is sent,
  * and the worker that takes the mail is the one that sweeps; mail that it takes
  * after the sweep is bounced, which answers too.  Who waits for a stop need not have
  * sent mail himself: there the sweep is ordered by P3 -> P4 (ring/mailbox.h).
  *
- * Progress: answering is wait-free.  Wrap: a turn has 29 bits: an answer could be
- * taken for another's only after 2^29 calls by way of one slot.
+ * The caller sleeps on the half of the word that has the state.
+ *
+ * Progress: answering is wait-free.  Wrap: nothing: a serial is of one call of one
+ * runtime of the process, so a name is nobody else's, ever.  When serials are used up
+ * calls are refused.
  */
 #ifndef WEIR__RING_CALL_H
 #define WEIR__RING_CALL_H
 
 #include "base/atomic.h"
 #include "base/attributes.h"
+#include "base/serial.h"
 #include "memory/allocator.h"
+#include "ring/ready.h"
 
 #include <weir/status.h>
 #include <weir/types.h>
@@ -46,28 +53,34 @@
 enum { WEIR__CALLS_MAX = 1024, WEIR__CALLS_KEPT = 64 };
 
 struct weir__call {
-    WEIR__APART uint32_t word;
-    weir_status status; /* what the call returns                        */
-    uint64_t about;     /* whose answer: a stage's reference (atomic)   */
-    void *answer;       /* where to write it                            */
-    size_t room;        /* bytes there                                  */
-    size_t bytes;       /* of the answer, which may be more than `room` */
+    WEIR__APART uint64_t word;
+    uint64_t about; /* whose answer: a stage's reference (atomic)   */
+    void *answer;   /* where to write it                            */
+    size_t room;    /* bytes there                                  */
+    size_t bytes;   /* of the answer, which may be more than `room` */
+    struct weir__serial_stock serials;
+    weir_status status; /* what the call returns */
 };
 
 /* The slots of a runtime, made when the first is wanted. */
 struct weir__calls {
     const struct weir__allocator *allocator;
+    struct weir__bell *stepper; /* constant: callers step the runtime, and sleep there; NULL */
     struct weir__call *slots;
     uint32_t used; /* slots 0..used-1 were ever taken (atomic) */
 };
 
-void weir__calls_open(struct weir__calls *calls, const struct weir__allocator *allocator);
+void weir__calls_open(struct weir__calls *calls, const struct weir__allocator *allocator,
+                      struct weir__bell *stepper);
 void weir__calls_close(struct weir__calls *calls);
+
+/* The process's serials of calls.  For tests: they may be set near to their end. */
+extern struct weir__serials weir__call_serials;
 
 /*
  * Takes a slot for an answer of at most `room` bytes from the stage `about`; one of
  * those that are kept for control only if it controls.
- * FULL: too many callers; NO_MEMORY.  The slot's name goes to *from.
+ * FULL: too many callers; NO_MEMORY; SYSTEM: no more serials.  The slot's name goes to *from.
  */
 weir_status weir__call_begin(struct weir__calls *calls, weir_ref about, void *answer, size_t room,
                              bool controls, struct weir__call **out, weir_from *from);

@@ -13,6 +13,7 @@ void weir__bell_open(struct weir__bell *bell) {
     memset(bell, 0, sizeof *bell);
     ck_stack_init(&bell->stages);
     ck_stack_init(&bell->mail);
+    bell->sleeper = &bell->parked;
     bell->run = (struct weir__run_link){&bell->run, &bell->run};
 }
 
@@ -31,8 +32,9 @@ void weir__ready_edge_open(struct weir__ready_edge *edge, enum weir__direction d
 
 void weir__bell_ring(struct weir__bell *bell) {
     /* The push before was a full fence, so it is ordered before this load (F1 -> F3). */
-    if (weir__load_relaxed_u32(&bell->parked) != 0 && weir__exchange_u32(&bell->parked, 0) != 0) {
-        weir__futex_wake(&bell->parked, 1);
+    uint32_t *parked = bell->sleeper;
+    if (weir__load_relaxed_u32(parked) != 0 && weir__exchange_u32(parked, 0) != 0) {
+        weir__futex_wake(parked, 1);
     }
 }
 
@@ -82,13 +84,29 @@ bool weir__bell_pending(const struct weir__bell *bell) {
            weir__load_relaxed_ptr(&bell->mail.head) != NULL;
 }
 
-bool weir__bell_park(struct weir__bell *bell, uint64_t deadline_ns) {
+void weir__bell_share(struct weir__bell *bell, struct weir__bell *first) {
+    bell->sleeper = &first->parked;
+}
+
+void weir__bell_doze(struct weir__bell *bell) {
     weir__store_relaxed_u32(&bell->parked, 1);
     weir__fence_full(); /* F1 -> F3 */
+}
+
+void weir__bell_rise(struct weir__bell *bell) {
+    weir__store_relaxed_u32(&bell->parked, 0);
+}
+
+bool weir__bell_park(struct weir__bell *bell, uint64_t deadline_ns) {
+    weir__bell_doze(bell);
     if (weir__bell_pending(bell)) {
-        weir__store_relaxed_u32(&bell->parked, 0);
+        weir__bell_rise(bell);
         return false;
     }
+    return weir__bell_sleep(bell, deadline_ns);
+}
+
+bool weir__bell_sleep(struct weir__bell *bell, uint64_t deadline_ns) {
     weir__futex_wait(&bell->parked, 1, deadline_ns);
     /* Whoever wakes us has set it to 0; after a timeout or a spurious return we do. */
     bool woken = weir__exchange_u32(&bell->parked, 0) == 0;

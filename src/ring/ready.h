@@ -26,6 +26,11 @@
  * is a full fence (F1 again, base/stack.h); who has pushed looks at parked and, if
  * it is 1, exchanges it to 0, and wakes the worker only when it was 1.
  *
+ * The workers of a stepped runtime are run by one thread, which sleeps for all of
+ * them: their bells share the first one's `parked` (`sleeper` points there), and that
+ * thread looks at all their stacks, and at the answer it may be waiting for, between
+ * the fence and futex_wait.  Whoever answers has a fence of its own (F1).
+ *
  *   writers of raised   publishers 0 -> 1, the owner 1 -> 0
  *   writers of stacks   publishers push; the owner takes them whole
  *   writers of parked   the owner 0 -> 1, anybody 1 -> 0
@@ -99,6 +104,7 @@ struct weir__bell {
     ck_stack_t stages; /* raised by other workers                            */
     ck_stack_t mail;   /* ring/mail.h: pushed by anybody                     */
     uint32_t parked;   /* in their line: who pushes on a cold worker's stack has it then */
+    uint32_t *sleeper; /* constant: the word of who sleeps for it; as a rule `parked`    */
     /* the owner's */
     _Alignas(128) struct weir__run_link run; /* the run list, in the order of running */
     uint32_t run_count;
@@ -204,11 +210,22 @@ static inline struct weir__ready_stage *weir__bell_next(struct weir__bell *bell)
     return stage;
 }
 
+/* Before it is used by anybody: who runs the first one's worker runs this one's, too. */
+void weir__bell_share(struct weir__bell *bell, struct weir__bell *first);
+
 /*
  * Sleeps until rung or until deadline_ns, unless something is there already.
  * Returns true when it was woken (rather than timed out or not asleep at all).
  */
 bool weir__bell_park(struct weir__bell *bell, uint64_t deadline_ns);
+
+/*
+ * The same in steps, for who looks at more than one bell: from doze on whoever pushes
+ * wakes the sleeper; then look; then rise, or sleep.
+ */
+void weir__bell_doze(struct weir__bell *bell);
+void weir__bell_rise(struct weir__bell *bell);
+bool weir__bell_sleep(struct weir__bell *bell, uint64_t deadline_ns);
 
 /* True when a stack holds something (a hint for others, exact for the owner). */
 bool weir__bell_pending(const struct weir__bell *bell);

@@ -3,9 +3,9 @@
  * subscribing, asking, cancelling.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A caller never touches a stage: it looks at the generation of a slot (a hint
- * that may be out of date) and sends mail to the worker that the reference
- * names; that worker's own look decides.
+ * A caller never touches a stage: it looks who lives in a slot (a hint
+ * that may be out of date) and sends mail to the slot's worker, whose own look
+ * decides.
  */
 #include "base/refusal.h"
 #include "runtime/errand.h"
@@ -54,7 +54,7 @@ static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, str
 }
 
 static void send_request(weir_runtime *runtime, struct weir__edge *edge) {
-    if (weir__is_starting(edge->id.consumer)) {
+    if (weir__is_starting(runtime, edge->id.consumer)) {
         weir__mail_list_push(&weir__starting->control, &edge->forth); /* of init */
         return;
     }
@@ -72,7 +72,7 @@ static void drop_edges(struct weir__edge *edge) {
 
 /* A stage's slot; that of the stage whose init is running too. */
 static struct weir__slot *slot_of(weir_runtime *runtime, weir_ref ref) {
-    if (weir__is_starting(ref)) {
+    if (weir__is_starting(runtime, ref)) {
         return WEIR__CONTAINER_OF(weir__starting->ready, struct weir__slot, ready);
     }
     return weir__registry_find(&runtime->registry, ref);
@@ -191,7 +191,7 @@ static void launch(weir_runtime *runtime, struct weir__worker *worker, struct we
                    weir_stage *stage, struct weir__edge *edges) {
     snprintf(slot->label, sizeof slot->label, "%s", stage->name);
     weir__fetch_add_u32(&runtime->alive, 1); /* first: whoever can be found is counted */
-    weir__registry_publish(slot);
+    weir__registry_publish(slot, stage->ref);
     weir__names_publish(&runtime->names, stage->ref); /* not before: it would be a dead one's */
     stage->start.kind = WEIR__MAIL_START;
     stage->start.to = stage->ref;
@@ -214,7 +214,11 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a stage, or there are %d already",
                             (int)WEIR__REGISTRY_STAGES_MAX);
     }
-    weir_ref ref = weir__registry_ref(slot, worker->index, options->kind);
+    weir_ref ref = weir__registry_ref(slot, options->kind);
+    if (ref.bits == 0) {
+        weir__registry_give(slot, &worker->free_slots);
+        return weir__refuse(WEIR_SYSTEM, "this process has used up all references to stages");
+    }
     struct weir__edge *edges = NULL;
     weir_stage *stage = NULL;
     open_mailbox(runtime, slot, ref, options); /* init may send to it */

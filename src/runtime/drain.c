@@ -75,16 +75,19 @@ static bool describe_stuck(weir_runtime *runtime, struct weir__worker *worker, s
 
 static bool ask_worker(weir_runtime *runtime, struct weir__worker *worker, struct holdup *out) {
     enum { GRACE_NS = 100000000 };
-    struct weir__message head = {
-        .mail = {.kind = WEIR__MAIL_HOLDUP, .to = {(uint64_t)worker->index << 20}}};
     struct weir__call *slot;
-    if (weir__call_begin(&runtime->calls, head.mail.to, out, sizeof *out, true, &slot,
-                         &head.from) != WEIR_OK) {
+    struct weir__message *message = weir__alloc_zeroed(&runtime->allocator, sizeof *message, 16);
+    if (message == NULL) {
         return false;
     }
-    weir_status status = weir__post(runtime, &head, NULL);
-    uint64_t grace = status == WEIR_OK ? weir__clock_now_ns() + GRACE_NS : 0;
-    status = weir__call_end(slot, grace, NULL);
+    message->mail.kind = WEIR__MAIL_HOLDUP; /* it is for the worker: `to` is nobody */
+    if (weir__call_begin(&runtime->calls, message->mail.to, out, sizeof *out, true, &slot,
+                         &message->from) != WEIR_OK) {
+        weir__free(&runtime->allocator, message, sizeof *message);
+        return false;
+    }
+    weir__mail_send(&worker->bell, &message->mail);
+    weir_status status = weir__call_end(slot, weir__clock_now_ns() + GRACE_NS, NULL);
     return status == WEIR_TIMEOUT ? describe_stuck(runtime, worker, out) : status == WEIR_OK;
 }
 

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/refusal.h"
+#include "os/clock.h"
 #include "runtime/post.h"
 
 #include <weir/timer.h>
@@ -80,7 +81,7 @@ weir_status weir_send_after(weir_runtime *runtime, weir_ref stage, const void *m
         .mail = {.to = stage, .kind = WEIR__MAIL_TIMER},
         .count = bytes,
         .armed = {
-            .timer = {.due_ns = delay_ns > UINT64_MAX - 1 - now ? UINT64_MAX - 1 : now + delay_ns},
+            .timer = {.due_ns = weir__clock_deadline(now, delay_ns)},
             .node = {.number = weir__fetch_add_u64(&runtime->next_timer, 1)}}};
     weir_stage *self = weir__running_stage(runtime, stage);
     if (self == NULL) {

@@ -212,7 +212,7 @@ weir_status weir_register(weir_runtime *runtime, weir_ref stage, const char *nam
     status = status != WEIR_OK ? status : weir__check_alive(runtime, stage, "stage");
     if (status == WEIR_OK) {
         weir__lock(&runtime->names.lock);
-        status = add(&runtime->names, runtime, name, stage, weir__is_starting(stage));
+        status = add(&runtime->names, runtime, name, stage, weir__is_starting(runtime, stage));
         weir__unlock(&runtime->names.lock);
     }
     return status;
@@ -229,7 +229,7 @@ weir_status weir_unregister(weir_runtime *runtime, const char *name) {
     }
     weir__lock(&runtime->names.lock);
     struct weir__name *entry = find(&runtime->names, runtime, name);
-    if (entry != NULL && entry->pending && !weir__is_starting(entry->ref)) {
+    if (entry != NULL && entry->pending && !weir__is_starting(runtime, entry->ref)) {
         entry = NULL; /* a stage that is starting: nobody else knows it yet */
     }
     if (entry != NULL) {

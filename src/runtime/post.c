@@ -10,8 +10,9 @@
 
 /* ---- checks -------------------------------------------------------------- */
 
-bool weir__is_starting(weir_ref ref) {
-    return weir__starting != NULL && weir__starting->ref.bits == ref.bits;
+bool weir__is_starting(const weir_runtime *runtime, weir_ref ref) {
+    return weir__starting != NULL && weir__starting->ref.bits == ref.bits &&
+           weir__starting->host->runtime == runtime;
 }
 
 static weir_status refuse_gone(weir_ref ref, const char *what) {
@@ -20,8 +21,7 @@ static weir_status refuse_gone(weir_ref ref, const char *what) {
 }
 
 weir_status weir__check_alive(const weir_runtime *runtime, weir_ref ref, const char *what) {
-    if (weir__ref_kind(ref) == 0 || weir__runtime_worker(runtime, ref) == NULL ||
-        (weir__registry_find(&runtime->registry, ref) == NULL && !weir__is_starting(ref))) {
+    if (weir__registry_find(&runtime->registry, ref) == NULL && !weir__is_starting(runtime, ref)) {
         return refuse_gone(ref, what);
     }
     return WEIR_OK;
@@ -135,7 +135,7 @@ weir_status weir__make_message(weir_runtime *runtime, const struct weir__message
 
 /* From a stage's own init, to itself, it waits for the stage's start. */
 static void send(weir_runtime *runtime, struct weir__mail *mail) {
-    if (weir__is_starting(mail->to)) {
+    if (weir__is_starting(runtime, mail->to)) {
         weir__mail_list_push(&weir__starting->control, mail);
     } else {
         weir__mail_send(&weir__runtime_worker(runtime, mail->to)->bell, mail);

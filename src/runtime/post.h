@@ -13,8 +13,8 @@
 
 enum { WEIR__PAYLOAD_LIMIT = 1 << 30 };
 
-/* True for the stage whose init is running on this thread. */
-bool weir__is_starting(weir_ref ref);
+/* True for the stage, of this runtime, whose init is running on this thread. */
+bool weir__is_starting(const weir_runtime *runtime, weir_ref ref);
 
 /* WEIR_OK or INVALID: "NAME must not be NULL". */
 weir_status weir__check_given(const void *pointer, const char *name);

@@ -2,33 +2,41 @@
  * The registry: where stages are found by reference.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A reference is index, worker, kind and generation in 64 bits.  A slot is
- * never freed while the runtime lives, so any thread may look at its
- * generation; the stage in it belongs to the slot's worker, and only that
- * thread looks there.  Slots lie in chunks that are made as needed.
+ * A reference is index, kind and generation in 64 bits.  A slot is never freed
+ * while the runtime lives, so any thread may look at whose it is; the stage in it
+ * belongs to the slot's worker, and only that thread looks there.  Slots lie in
+ * chunks that are made as needed.
  *
- *   bits  0..19 index   20..29 worker   30..31 kind   32..63 generation
+ *   bits  0..19 index   20..21 kind   22..63 generation
+ *
+ * Generations come from one counter of the process (base/serial.h), so no two
+ * stages, of whatever slot, runtime or kind, ever have the same reference, and a
+ * stale one finds nothing for good.  When they are used up no stage can be started.
  *
  * A slot stays with the worker that it was first taken for, because its ready
- * stage may still be on that worker's stacks when its stage has gone.  It is not given
- * back while mail of its mailbox (ring/mailbox.h) is still on its way.  Its
- * generation is odd while a stage is alive in it, even while it is free.
+ * stage may still be on that worker's stacks when its stage has gone.  So who the
+ * worker of a reference is stands in the slot, not in the reference.  It is not given
+ * back while mail of its mailbox (ring/mailbox.h) is still on its way.
  *
- * Writers: a slot's generation and stage, its worker; at first, the thread that
- * starts the stage, which publishes the slot with the START mail.  A worker's
- * free list (ring/free_list.h): anybody gives and takes; takes that meet may
- * make the table larger than there ever were stages.
- * Readers: any thread reads generations: a hint that may be out of date; the
- * worker's own look is what counts.
+ * Writers: `living` and the stage, its worker; at first, the thread that starts the
+ * stage, which publishes the slot with the START mail.  `bell`, once: who first
+ * takes the slot.  A worker's free list (ring/free_list.h): anybody gives and takes;
+ * takes that meet may make the table larger than there ever were stages.
+ * Readers: any thread reads `living`: a hint that may be out of date; the worker's
+ * own look is what counts.
+ * Invariant: `used` slots, and no others, were taken; a chunk is there before a slot
+ * of it is taken, so a take that is refused has used up none.
  * Ordering: C1 -> C2 publishes a chunk's slots with its pointer;
- * Z1 -> Z2 (ring/free_list.h) a slot that was given back.  Progress: lock-free.
- * Wrap: a generation is 32 bits; a reference is mistaken for another only after
- * 2^31 stages in one slot.
+ * Z1 -> Z2 (ring/free_list.h) a slot that was given back;
+ * D1 -> D2 publishes a slot with its bell, for who has a reference to it by chance: one
+ * of another runtime, or one that somebody made up.
+ * Progress: lock-free.  Wrap: nothing.
  */
 #ifndef WEIR__RUNTIME_REGISTRY_H
 #define WEIR__RUNTIME_REGISTRY_H
 
 #include "base/attributes.h"
+#include "base/serial.h"
 #include "memory/allocator.h"
 #include "ring/mailbox.h"
 #include "ring/ready.h"
@@ -42,41 +50,40 @@ enum {
 
 struct weir__slot {
     struct weir__ready_stage ready;
-    uint32_t generation; /* odd: that of the stage in it               */
+    uint64_t living;         /* atomic: the reference of the stage in it, once it is known; 0 */
+    struct weir__bell *bell; /* its worker's; NULL until it is first taken (atomic)           */
+    weir_stage *stage;       /* the worker's; NULL: none                                       */
     uint32_t index;
+    weir_reason ended_reason; /* the worker's, with `ended`: who was the last to end here, why */
+    weir_ref ended;
     ck_stack_entry_t free_link;
-    weir_stage *stage;            /* the worker's; NULL: none              */
+    bool ended_bereft;            /* for the end of a subscription                          */
     struct weir__mail_list early; /* the worker's: mail that overtook the stage's START */
-    /* the worker's: which stage was the last to end here, and why */
-    uint32_t ended_generation;
-    weir_reason ended_reason;
-    bool ended_bereft; /* for the end of a subscription */
     char label[64]; /* the stage's name, cut off: who is stuck in a callback     */
     struct weir__mailbox mailbox;
 };
 
 struct weir__registry {
     const struct weir__allocator *allocator;
-    uint32_t first_generation; /* even; differs between runtimes        */
     WEIR__APART uint32_t used; /* slots ever taken from chunks (atomic) */
     struct weir__slot *chunks[WEIR__REGISTRY_CHUNKS];
 };
 
+/* The process's generations.  For tests: it may be set near to its end. */
+extern struct weir__serials weir__generations;
+
 static inline uint32_t weir__ref_index(weir_ref ref) {
     return (uint32_t)(ref.bits & 0xfffffu);
 }
-static inline uint32_t weir__ref_worker(weir_ref ref) {
-    return (uint32_t)(ref.bits >> 20) & 0x3ffu;
-}
 static inline weir_kind weir__ref_kind(weir_ref ref) {
-    return (weir_kind)((ref.bits >> 30) & 3u);
-}
-static inline uint32_t weir__ref_generation(weir_ref ref) {
-    return (uint32_t)(ref.bits >> 32);
+    return (weir_kind)((ref.bits >> 20) & 3u);
 }
 
-void weir__registry_open(struct weir__registry *registry, const struct weir__allocator *allocator,
-                         uint32_t first_generation);
+static inline uint64_t weir__ref_generation(weir_ref ref) {
+    return ref.bits >> 22;
+}
+
+void weir__registry_open(struct weir__registry *registry, const struct weir__allocator *allocator);
 void weir__registry_close(struct weir__registry *registry);
 
 /*
@@ -86,11 +93,11 @@ void weir__registry_close(struct weir__registry *registry);
 struct weir__slot *weir__registry_take(struct weir__registry *registry, struct weir__bell *bell,
                                        ck_stack_t *free_slots);
 
-/* The reference of the stage that is being made for the slot. */
-weir_ref weir__registry_ref(const struct weir__slot *slot, uint32_t worker, weir_kind kind);
+/* A reference for a stage that is being made for the slot; {0}: there are no more. */
+weir_ref weir__registry_ref(const struct weir__slot *slot, weir_kind kind);
 
 /* The stage is ready to be known: its reference is alive from now on. */
-void weir__registry_publish(struct weir__slot *slot);
+void weir__registry_publish(struct weir__slot *slot, weir_ref ref);
 
 /* Its reference, published or not, is stale from now on. */
 void weir__registry_end(struct weir__slot *slot);
@@ -99,17 +106,24 @@ void weir__registry_end(struct weir__slot *slot);
  * its mailbox is closed and home. */
 void weir__registry_give(struct weir__slot *slot, ck_stack_t *free_slots);
 
-/* The slot that a reference belongs to, though its stage be gone; NULL: it was never
- * taken. */
+/* The slot of that index; NULL: there is no memory for it yet.  Whose it is, `living` and
+ * the mailbox say. */
 struct weir__slot *weir__registry_slot(const struct weir__registry *registry, weir_ref ref);
 
 /* Why the stage of a reference has ended; NOPROC when that is not known any more.
- * *bereft: whether for the end of a subscription.  For the worker that the reference names. */
+ * *bereft: whether for the end of a subscription.  For the worker that
+ * weir__registry_bell names. */
 weir_reason weir__registry_reason(const struct weir__registry *registry, weir_ref ref,
                                   bool *bereft);
 
-/* The slot that a reference names, if it was ever taken and its generation
- * agrees at this moment; NULL otherwise. */
+/* The slot that a reference names, if its stage lives at this moment; NULL otherwise. */
 struct weir__slot *weir__registry_find(const struct weir__registry *registry, weir_ref ref);
+
+/*
+ * The bell of the worker that a reference belongs to, though its stage be gone.  NULL: it
+ * never was one of this registry's.  (One of another registry may well get a bell: its
+ * worker then finds nobody.)
+ */
+struct weir__bell *weir__registry_bell(const struct weir__registry *registry, weir_ref ref);
 
 #endif

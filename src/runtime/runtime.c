@@ -39,9 +39,6 @@ void weir__host_log(struct weir__host *host, weir_log_level level, const char *f
 
 /* ---- opening ------------------------------------------------------------- */
 
-/* So that a reference of one runtime is not taken for another's. */
-static uint32_t runtimes_opened;
-
 static weir_runtime *make(const weir_runtime_options *options) {
     struct weir__allocator allocator;
     weir__allocator_open(&allocator, &options->allocator);
@@ -60,11 +57,11 @@ static weir_runtime *make(const weir_runtime_options *options) {
     runtime->worker_count = options->workers;
     runtime->next_edge = 1;
     runtime->next_timer = 1;
-    weir__calls_open(&runtime->calls, &runtime->allocator);
+    weir__calls_open(&runtime->calls, &runtime->allocator,
+                     options->mode == WEIR_THREADS ? NULL : &runtime->workers[0].bell);
     weir__names_open(&runtime->names, &runtime->allocator);
     weir__index_open(&runtime->supervisors, &runtime->allocator);
-    uint32_t serial = weir__fetch_add_u32(&runtimes_opened, 1);
-    weir__registry_open(&runtime->registry, &runtime->allocator, serial << 20);
+    weir__registry_open(&runtime->registry, &runtime->allocator);
     weir__rng_seed(&runtime->rng, options->seed);
     return runtime;
 }
@@ -166,7 +163,7 @@ weir_status weir_runtime_run(weir_runtime *runtime, uint64_t timeout_ns) {
         return wait_for_end(runtime, deadline);
     }
     while (weir__load_relaxed_u32(&runtime->alive) > 0 &&
-           weir__runtime_go_on(runtime, 1024, deadline)) {}
+           weir__runtime_go_on(runtime, 1024, deadline, NULL)) {}
     return weir__load_relaxed_u32(&runtime->alive) > 0 ? WEIR_TIMEOUT : WEIR_OK;
 }
 
@@ -275,5 +272,6 @@ const char *weir_runtime_allocator(const weir_runtime *runtime) {
 }
 
 uint64_t weir_runtime_now(const weir_runtime *runtime) {
-    return runtime->options.mode == WEIR_SIMULATED ? runtime->virtual_ns : weir__clock_now_ns();
+    return runtime->options.mode == WEIR_SIMULATED ? weir__load_relaxed_u64(&runtime->virtual_ns)
+                                                   : weir__clock_now_ns();
 }

@@ -46,13 +46,15 @@ struct weir_runtime {
 
     /* the stepping thread's */
     struct weir__rng rng;
-    uint64_t virtual_ns;
+    uint64_t virtual_ns; /* step.c moves it; anybody reads it (atomic) */
     unsigned next_step;
 };
 
+/* The worker that a reference belongs to, though its stage be gone; NULL: it is of no stage
+ * that this runtime ever had.  For any reference. */
 static inline struct weir__worker *weir__runtime_worker(const weir_runtime *runtime, weir_ref ref) {
-    uint32_t index = weir__ref_worker(ref);
-    return index < runtime->worker_count ? &runtime->workers[index] : NULL;
+    struct weir__bell *bell = weir__registry_bell(&runtime->registry, ref);
+    return bell == NULL ? NULL : WEIR__CONTAINER_OF(bell, struct weir__worker, bell);
 }
 
 /* A stage has gone from its worker. */
@@ -67,10 +69,12 @@ size_t weir__runtime_step(weir_runtime *runtime, size_t turns);
 
 /*
  * A stepped runtime goes on: at most `turns` turns or, with everything at rest, to
- * the next timer, if that is due before the deadline (of weir_runtime_now).  False:
- * nothing more happens before the deadline.
+ * the next timer, if that is due before the deadline (of weir_runtime_now), or to what
+ * another thread sends until then.  call, unless NULL: or to its answer.  False: nothing
+ * more happens before the deadline.
  */
-bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_ns);
+bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_ns,
+                         const struct weir__call *call);
 
 /*
  * Work that a part's own threads do is not at rest.  A worker, in a turn, says

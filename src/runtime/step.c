@@ -11,7 +11,33 @@
 #include "runtime/errand.h"
 #include "runtime/runtime.h"
 
+/* ---- time ---------------------------------------------------------------- */
+
 enum { VIRTUAL_TURN_NS = 1000 };
+
+/* Virtual time ends there, after 292 years, and stays: it never wraps. */
+static const uint64_t virtual_end_ns = UINT64_MAX / 2;
+
+/* All that moves virtual time does so here.  It does not go back. */
+static void move_time(weir_runtime *runtime, uint64_t until_ns) {
+    uint64_t until = until_ns < virtual_end_ns ? until_ns : virtual_end_ns;
+    if (runtime->virtual_ns < until) {
+        weir__store_relaxed_u64(&runtime->virtual_ns, until);
+    }
+}
+
+/* The next timer's moment; UINT64_MAX: there is none that time will come to. */
+static uint64_t next_due(const weir_runtime *runtime) {
+    uint64_t due = UINT64_MAX;
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        uint64_t own = weir__timers_due(&runtime->workers[i].host.timers);
+        due = own < due ? own : due;
+    }
+    bool never = runtime->options.mode == WEIR_SIMULATED && due > virtual_end_ns;
+    return never ? UINT64_MAX : due;
+}
+
+/* ---- turns --------------------------------------------------------------- */
 
 static unsigned next_worker(weir_runtime *runtime) {
     if (runtime->options.mode == WEIR_STEPPED) {
@@ -31,18 +57,30 @@ static enum weir__step step(weir_runtime *runtime, unsigned index) {
     enum weir__step result = weir__worker_step(worker);
     weir__here = NULL;
     if (result != WEIR__STEP_COLD) {
-        runtime->virtual_ns += VIRTUAL_TURN_NS;
+        move_time(runtime, runtime->virtual_ns + VIRTUAL_TURN_NS);
     }
     return result;
 }
 
-/* One turn of any worker, beginning with `first`.  False: all are cold. */
-static bool step_any(weir_runtime *runtime, unsigned first) {
+/* Other threads' messages come to workers that were found cold, too. */
+static bool any_pending(const weir_runtime *runtime) {
     for (unsigned i = 0; i < runtime->worker_count; i++) {
-        if (step(runtime, (first + i) % runtime->worker_count) != WEIR__STEP_COLD) {
+        if (weir__bell_pending(&runtime->workers[i].bell)) {
             return true;
         }
     }
+    return false;
+}
+
+/* One turn of any worker, beginning with `first`.  False: all are cold. */
+static bool step_any(weir_runtime *runtime, unsigned first) {
+    do {
+        for (unsigned i = 0; i < runtime->worker_count; i++) {
+            if (step(runtime, (first + i) % runtime->worker_count) != WEIR__STEP_COLD) {
+                return true;
+            }
+        }
+    } while (any_pending(runtime));
     return false;
 }
 
@@ -64,38 +102,39 @@ size_t weir__runtime_step(weir_runtime *runtime, size_t turns) {
     return done;
 }
 
-/* ---- time ---------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------- */
 
-static uint64_t next_due(const weir_runtime *runtime) {
-    uint64_t due = UINT64_MAX;
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
-        uint64_t own = weir__timers_due(&runtime->workers[i].host.timers);
-        due = own < due ? own : due;
-    }
-    return due;
-}
-
-/* Everything is at rest: time passes until the moment. */
-static void pass_time(weir_runtime *runtime, uint64_t until_ns) {
-    if (runtime->options.mode == WEIR_SIMULATED) {
-        runtime->virtual_ns = runtime->virtual_ns < until_ns ? until_ns : runtime->virtual_ns;
+/*
+ * Everything is at rest: until the moment, or until another thread sends something or
+ * gives the answer.
+ */
+static void sleep_until(weir_runtime *runtime, uint64_t until_ns, const struct weir__call *call) {
+    struct weir__bell *bell = &runtime->workers[0].bell; /* all workers': weir__bell_share */
+    weir__bell_doze(bell);
+    if (any_pending(runtime) || (call != NULL && weir__call_answered(call))) {
+        weir__bell_rise(bell);
         return;
     }
-    uint64_t now = weir__clock_now_ns();
-    if (now < until_ns) {
-        weir__clock_sleep_ns(until_ns - now);
-    }
+    weir__bell_sleep(bell, until_ns);
 }
 
-bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_ns) {
+bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_ns,
+                         const struct weir__call *call) {
     if (weir__runtime_step(runtime, turns) == turns) {
         return weir_runtime_now(runtime) < deadline_ns;
+    }
+    if (call != NULL && weir__call_answered(call)) {
+        return true;
     }
     uint64_t due = next_due(runtime);
     if (due == UINT64_MAX || due > deadline_ns) {
         return false;
     }
-    pass_time(runtime, due);
+    if (runtime->options.mode == WEIR_SIMULATED) {
+        move_time(runtime, due);
+    } else {
+        sleep_until(runtime, due, call);
+    }
     return true;
 }
 
@@ -109,15 +148,13 @@ weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns) {
     if (status != WEIR_OK) {
         return status;
     }
-    /* Time does not wrap: the turns take some of it, too. */
-    uint64_t end = UINT64_MAX / 2;
     uint64_t until = weir__clock_deadline(runtime->virtual_ns, ns);
-    until = until < end ? until : end;
     weir_runtime_settle(runtime, WEIR_FOREVER);
-    while (next_due(runtime) <= until) {
-        pass_time(runtime, next_due(runtime));
+    for (uint64_t due = next_due(runtime); due != UINT64_MAX && due <= until;
+         due = next_due(runtime)) {
+        move_time(runtime, due);
         weir_runtime_settle(runtime, WEIR_FOREVER);
     }
-    pass_time(runtime, until);
+    move_time(runtime, until);
     return WEIR_OK;
 }

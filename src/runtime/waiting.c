@@ -31,23 +31,23 @@ static bool leads_back(const weir_runtime *runtime, uint32_t target, uint32_t se
 
 weir_status weir__waiting_begin(weir_runtime *runtime, weir_ref stage, const char *call) {
     struct weir__worker *self = worker_here(runtime);
-    if (weir__is_starting(stage)) {
+    if (weir__is_starting(runtime, stage)) {
         return weir__refuse(WEIR_WRONG_THREAD,
                             "%s: the stage that is starting would wait for "
                             "itself",
                             call);
     }
-    if (self == NULL || weir__runtime_worker(runtime, stage) == NULL) {
+    const struct weir__worker *target = weir__runtime_worker(runtime, stage);
+    if (self == NULL || target == NULL) {
         return WEIR_OK; /* no callback, or no stage at all, which is told elsewhere */
     }
     if (runtime->options.mode != WEIR_THREADS) {
         return weir__refuse(WEIR_WRONG_THREAD,
                             "%s would wait for the thread that steps the runtime", call);
     }
-    uint32_t target = weir__ref_worker(stage);
-    weir__store_relaxed_u32(&self->waits_for, target + 1);
+    weir__store_relaxed_u32(&self->waits_for, target->index + 1);
     weir__fence_full(); /* U1 -> U2 */
-    if (leads_back(runtime, target, self->index)) {
+    if (leads_back(runtime, target->index, self->index)) {
         weir__store_relaxed_u32(&self->waits_for, 0);
         return weir__refuse(WEIR_WRONG_THREAD, "%s would wait for the worker that calls it", call);
     }
@@ -71,7 +71,7 @@ static weir_status await(weir_runtime *runtime, struct weir__call *call, uint64_
         return weir__call_end(call, deadline, bytes);
     }
     uint64_t deadline = weir__clock_deadline(weir_runtime_now(runtime), timeout_ns);
-    while (!weir__call_answered(call) && weir__runtime_go_on(runtime, 1, deadline)) {}
+    while (!weir__call_answered(call) && weir__runtime_go_on(runtime, 1, deadline, call)) {}
     return weir__call_end(call, 0, bytes);
 }
 
@@ -103,11 +103,8 @@ weir_status weir__wait(weir_runtime *runtime, struct weir__message *head, const 
 
 static weir_stage *stage_here(weir_runtime *runtime, weir_ref stage) {
     struct weir__worker *self = worker_here(runtime);
-    if (self == NULL || weir__ref_worker(stage) != self->index) {
-        return NULL;
-    }
     struct weir__slot *slot = weir__registry_find(&runtime->registry, stage);
-    return slot == NULL ? NULL : slot->stage;
+    return self == NULL || slot == NULL || slot->bell != &self->bell ? NULL : slot->stage;
 }
 
 weir_status weir__ask_stage(weir_runtime *runtime, weir_ref stage, weir__query *function,

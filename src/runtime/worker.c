@@ -39,9 +39,7 @@ static uint32_t hot_polls(const weir_runtime *runtime) {
 }
 
 static struct weir__bell *bell_of(weir_runtime *runtime, weir_ref stage) {
-    struct weir__worker *worker =
-        weir__ref_kind(stage) == 0 ? NULL : weir__runtime_worker(runtime, stage);
-    return worker == NULL ? NULL : &worker->bell;
+    return weir__registry_bell(&runtime->registry, stage);
 }
 
 static weir_reason reason_of(const weir_runtime *runtime, weir_ref stage, bool *bereft) {
@@ -52,6 +50,9 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
                        unsigned core) {
     struct weir__host *host = &worker->host;
     weir__bell_open(&worker->bell);
+    if (runtime->options.mode != WEIR_THREADS) {
+        weir__bell_share(&worker->bell, &runtime->workers[0].bell);
+    }
     ck_stack_init(&worker->free_slots);
     worker->index = index;
     worker->core = core;
@@ -135,7 +136,7 @@ static void give_back(struct weir__worker *worker, struct weir__slot *slot) {
 static void leave(struct weir__worker *worker, struct weir__slot *slot) {
     weir_stage *stage = slot->stage;
     weir_ref ref = stage->ref;
-    slot->ended_generation = weir__ref_generation(ref);
+    slot->ended = ref;
     slot->ended_reason = stage->reason;
     slot->ended_bereft = stage->bereft;
     weir__stage_terminate(stage);

@@ -74,10 +74,10 @@ weir_status weir__stage_watch(weir_stage *self, weir_ref stage, bool recall, wei
         return weir__refuse(WEIR_INVALID, "stage %s has no handle_down to be told with",
                             self->name);
     }
-    if (bell == NULL || stage.bits == self->ref.bits) {
-        return weir__refuse(bell == NULL ? WEIR_NO_STAGE : WEIR_INVALID,
-                            bell == NULL ? "the reference is of no stage of this runtime"
-                                         : "a stage cannot watch itself");
+    if (stage.bits == 0 || stage.bits == self->ref.bits) {
+        return weir__refuse(stage.bits == 0 ? WEIR_NO_STAGE : WEIR_INVALID,
+                            stage.bits == 0 ? "the reference {0} is of no stage"
+                                            : "a stage cannot watch itself");
     }
     struct weir__monitor *monitor = weir__alloc_zeroed(self->host->allocator, sizeof *monitor, 16);
     if (monitor == NULL) {
@@ -87,12 +87,12 @@ weir_status weir__stage_watch(weir_stage *self, weir_ref stage, bool recall, wei
     monitor->watcher = self->ref;
     monitor->watched = stage;
     monitor->watcher_bell = self->host->bell;
-    monitor->watched_bell = bell;
+    monitor->watched_bell = bell != NULL ? bell : self->host->bell; /* which finds nobody */
     monitor->refs = 2;
     monitor->listed[WEIR__WATCHING] = true;
     weir__index_add(&self->watching, &monitor->node, ++self->monitors);
     if (out != NULL) {
-        out->id = monitor->node.number;
+        *out = (weir_monitor){.stage = self->ref, .id = monitor->node.number};
     }
     if (weir__starting == self) { /* a notice must not come before the stage does */
         monitor->watch.kind = WEIR__MAIL_WATCH_LATER;
@@ -108,7 +108,8 @@ weir_status weir_monitor_stage(weir_stage *self, weir_ref stage, weir_monitor *o
 }
 
 weir_status weir_demonitor(weir_stage *self, weir_monitor monitor) {
-    struct weir__index_node *node = weir__index_find(&self->watching, monitor.id);
+    struct weir__index_node *node =
+        monitor.stage.bits == self->ref.bits ? weir__index_find(&self->watching, monitor.id) : NULL;
     if (node != NULL) {
         weir__index_remove(&self->watching, node);
         unwatch(self, node);

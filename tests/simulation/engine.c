@@ -161,7 +161,8 @@ void sim_futex_wait(const uint32_t *word, uint32_t expected, uint64_t deadline_n
     sim_point();
     sim_memory_drain(self);
     sim_trace(SIM_WAIT, self, word, expected, __builtin_return_address(0));
-    if (sim_memory_shared(word, sizeof *word) != expected) return;
+    /* The word may be the lower half of one that is stored whole. */
+    if ((uint32_t)sim_memory_shared(word, sizeof *word) != expected) return;
     if (sim.spurious != 0 && weir__rng_below(&sim.random, sim.spurious) == 0) return;
     self->waits_for = word;
     self->deadline_ns = sim.settings.timeouts ? deadline_ns : UINT64_MAX;

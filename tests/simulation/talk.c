@@ -14,6 +14,8 @@
  *   flood      threads send more than a stage takes, which is stopped by several; the
  *              next one has its slot
  *   drain      a runtime with an inlet and a pipeline is drained amid pushes
+ *   stepped    a thread that steps a runtime, and sleeps until its timer, hears of what
+ *              another one sends and answers
  */
 #include "driver.h"
 #include "world.h"
@@ -419,12 +421,59 @@ static void drain_main(void *unused) {
     for (uint64_t i = 0; i < world.pushed; i++) SIM_REQUIRE(world.seen[1][i] == 1);
 }
 
+/* --- stepped ------------------------------------------------------------------------------ */
+
+static uint64_t kept; /* atomic: the caller whose answer is to come from elsewhere */
+
+static weir_verdict keep_caller(weir_stage *self, weir_from from, const void *request,
+                                size_t bytes) {
+    (void)self, (void)request, (void)bytes;
+    sim_store(&kept, from.bits, sizeof kept);
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict end_on_cast(weir_stage *self, const void *message, size_t bytes) {
+    (void)message, (void)bytes;
+    return weir_stop_with(self, WEIR_REASON_NORMAL);
+}
+
+static void run_outsider(void *argument) {
+    uint64_t answer = 7;
+    unsigned *stages = argument;
+    weir_from from = {0};
+    while ((from.bits = sim_load(&kept, sizeof kept)) == 0) sim_sleep_ns(1000);
+    must(weir_reply(world.runtime, from, &answer, sizeof answer));
+    /* Last who has the timer: with none, a runtime at rest is not waited for. */
+    for (unsigned i = *stages; i-- > 0;) must(weir_cast(world.runtime, ones[i], NULL, 0));
+}
+
+/* The timer never comes: nobody's wait times out in this scenario. */
+static void stepped_main(void *unused) {
+    (void)unused;
+    unsigned stages = 1 + (unsigned)sim_draw(3);
+    uint64_t answer = 0;
+    weir_answer room = {.bytes = &answer, .room = sizeof answer};
+    world.mode = WEIR_STEPPED;
+    world_open_runtime();
+    for (unsigned i = 0; i < stages; i++)
+        ones[i] = start((weir_callbacks){.handle_call = keep_caller, .handle_cast = end_on_cast},
+                        world_somewhere());
+    must(weir_send_after(world.runtime, ones[0], NULL, 0, UINT64_C(3600000000000), NULL));
+    int outsider = sim_spawn("outsider", run_outsider, &stages);
+    must(weir_call(world.runtime, ones[0], NULL, 0, &room, WEIR_FOREVER));
+    SIM_REQUIRE(answer == 7);
+    must(weir_runtime_run(world.runtime, WEIR_FOREVER));
+    sim_join(outsider);
+    world_close_runtime();
+}
+
 /* --- the list ----------------------------------------------------------------------------- */
 
 static void begin(void (*run)(void *argument)) {
     counted = 0;
     watches = 0;
     cancelled = 0;
+    kept = 0;
     world_begin(run, 12);
 }
 
@@ -452,6 +501,10 @@ static void begin_drain(void) {
     begin(drain_main);
 }
 
+static void begin_stepped(void) {
+    begin(stepped_main);
+}
+
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
         {"call", 10000, 2000000, true, begin_call, NULL},
@@ -460,6 +513,7 @@ int main(int count, char **arguments) {
         {"timers", 10000, 2000000, true, begin_timers, NULL},
         {"flood", 10000, 2000000, true, begin_flood, NULL},
         {"drain", 10000, 2000000, true, begin_drain, NULL},
+        {"stepped", 10000, 2000000, false, begin_stepped, NULL},
     };
     return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
 }

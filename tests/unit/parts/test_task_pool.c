@@ -94,7 +94,7 @@ static void bad_arguments_are_refused(void **state) {
     (void)state;
     assert_true(pool_scene_world(&s, 0));
     pool_scene_pool(&s, NULL);
-    weir_child child = {7};
+    weir_child child = {.bits = 7};
     assert_int_equal(weir_pool_start_child(s.pool, NULL, &child), WEIR_INVALID);
     assert_string_equal(weir_refusal(), "event must not be NULL");
     assert_int_equal(child.bits, 7);
@@ -103,14 +103,17 @@ static void bad_arguments_are_refused(void **state) {
     assert_int_equal(weir_pool_close(NULL, &running), WEIR_OK);
     assert_int_equal(running, 0);
     assert_int_equal(weir_pool_close(NULL, NULL), WEIR_OK);
-    static const uint64_t strange[] = {0, 1, 2, UINT32_MAX, UINT64_MAX, UINT64_C(1) << 32};
+    static const uint64_t strange[] = {0, UINT64_C(1) << 59, UINT64_C(1) << 58, UINT32_MAX, UINT64_MAX, UINT64_C(1) << 32};
     for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
-        assert_int_equal(weir_pool_end_child(s.pool, (weir_child){strange[i]}), WEIR_NO_CHILD);
+        for (uint32_t place = 0; place < 3; place++) {
+            weir_child none = {.bits = strange[i], .place = place - 1};
+            assert_int_equal(weir_pool_end_child(s.pool, none), WEIR_NO_CHILD);
+        }
     }
     assert_string_equal(weir_refusal(), "child 0x100000000 has ended");
     pool_scene_start(&s, HAND);
     child = pool_scene_start(&s, HAND + 1);
-    child.bits += UINT64_C(1) << 32; /* of the next generation */
+    child.bits += UINT64_C(1) << 32; /* which comes to that place later */
     assert_int_equal(weir_pool_end_child(s.pool, child), WEIR_NO_CHILD);
     pool_scene_close(&s);
 }

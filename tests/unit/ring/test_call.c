@@ -24,7 +24,7 @@ struct scene {
 
 static void open_scene(struct scene *scene) {
     test_memory_open(&scene->memory);
-    weir__calls_open(&scene->calls, &scene->memory.allocator);
+    weir__calls_open(&scene->calls, &scene->memory.allocator, NULL);
 }
 
 static void close_scene(struct scene *scene) {
@@ -129,6 +129,59 @@ static void there_are_so_many_callers_and_no_more(void **state) {
     close_scene(&scene);
 }
 
+/* Nor is it another runtime's call that a name means, in the same slot. */
+static void names_are_of_one_runtime_only(void **state) {
+    (void)state;
+    struct scene scenes[2];
+    struct weir__call *calls[2];
+    weir_from from[2];
+    char rooms[2] = {0};
+    for (int i = 0; i < 2; i++) {
+        open_scene(&scenes[i]);
+        assert_int_equal(
+            weir__call_begin(&scenes[i].calls, ONE, &rooms[i], 1, &calls[i], &from[i]), WEIR_OK);
+    }
+    assert_int_not_equal(from[0].bits, from[1].bits);
+    assert_false(weir__call_answer(&scenes[0].calls, from[1], WEIR_OK, "x", 1));
+    assert_false(weir__call_answer(&scenes[1].calls, from[0], WEIR_OK, "x", 1));
+    for (int i = 0; i < 2; i++) {
+        assert_true(weir__call_answer(&scenes[i].calls, from[i], WEIR_OK, "y", 1));
+        assert_int_equal(weir__call_end(calls[i], 0, NULL), WEIR_OK);
+        assert_int_equal(rooms[i], 'y');
+        close_scene(&scenes[i]);
+    }
+}
+
+/* Half a word's worth of calls by way of one slot is not waited for: the serials are moved on. */
+static void a_name_stays_stale_for_good(void **state) {
+    (void)state;
+    struct scene scene;
+    struct weir__call *call;
+    weir_from old;
+    weir_from from;
+    open_scene(&scene);
+    assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, &call, &old), WEIR_OK);
+    assert_int_equal(weir__call_end(call, 0, NULL), WEIR_TIMEOUT);
+    uint64_t used = weir__call_serials.used;
+    for (int bits = 16; bits < 54; bits++) {
+        call->serials.left = 1; /* as if the others had been used */
+        call->serials.next = (old.bits >> 10) + (UINT64_C(1) << bits);
+        assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, &call, &from), WEIR_OK);
+        assert_false(weir__call_answer(&scene.calls, old, WEIR_OK, NULL, 0));
+        assert_true(weir__call_answer(&scene.calls, from, WEIR_OK, NULL, 0));
+        assert_int_equal(weir__call_end(call, 0, NULL), WEIR_OK);
+    }
+    weir__call_serials.used = weir__call_serials.last;
+    call->serials.left = 0;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, &call, &from), WEIR_SYSTEM);
+    }
+    weir__call_serials.used = used;
+    assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, &call, &from), WEIR_OK);
+    assert_int_equal(weir__call_end(call, 0, NULL), WEIR_TIMEOUT);
+    close_scene(&scene);
+}
+
 /* ---- threads ------------------------------------------------------------- */
 
 enum { CALLS = 3000, CALLERS = 3 };
@@ -198,6 +251,8 @@ int main(void) {
         cmocka_unit_test(an_answer_is_cut_to_its_room),
         cmocka_unit_test(only_the_first_answer_counts),
         cmocka_unit_test(a_sweep_ends_those_who_wait_for_the_stage),
+        cmocka_unit_test(names_are_of_one_runtime_only),
+        cmocka_unit_test(a_name_stays_stale_for_good),
         cmocka_unit_test(there_are_so_many_callers_and_no_more),
         cmocka_unit_test(callers_and_answerers_at_once),
     };

@@ -69,13 +69,16 @@ static void stale_references_are_refused_everywhere(void **state) {
         player_start(&c, &rig, NULL);
         for (int i = 0; i < 3; i++) assert_refused(rig.runtime, gone[i].ref, p.ref, c.ref);
         static const uint64_t bits[] = {0, 1, UINT64_MAX, UINT64_C(1) << 63,
-                                        UINT64_C(0xffffffff00000000)};
+                                        UINT64_C(0xffffffffffc00000)};
         for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
             assert_refused(rig.runtime, (weir_ref){bits[i]}, p.ref, c.ref);
         }
-        /* The slot and generation of one that lives, but another worker or kind. */
-        weir_ref twisted = {c.ref.bits ^ UINT64_C(1) << 25};
-        assert_refused(rig.runtime, twisted, p.ref, c.ref);
+        /* One that lives, but with another slot, kind or generation. */
+        static const int twisted[] = {0, 19, 20, 22, 63};
+        for (int i = 0; i < 5; i++) {
+            weir_ref ref = {c.ref.bits ^ UINT64_C(1) << twisted[i]};
+            assert_refused(rig.runtime, ref, p.ref, c.ref);
+        }
         rig_rest(&rig);
         player_expect(&c, "");
         player_expect(&p, "");
@@ -171,9 +174,13 @@ static void bad_starts_leave_nothing(void **state) {
     rig_close(&rig);
 }
 
+static unsigned worker_of(const struct rig *rig, weir_ref ref) {
+    return (unsigned)weir__runtime_worker(rig->runtime, ref)->index;
+}
+
 static weir_verdict say_worker(weir_stage *self, struct player *player, uint64_t number) {
     (void)number;
-    player_say(player, "on %u", (unsigned)weir__ref_worker(weir_self(self)));
+    player_say(player, "on %u", worker_of(player->rig, weir_self(self)));
     return WEIR_CONTINUE;
 }
 
@@ -190,7 +197,7 @@ static void stages_are_placed_as_told_or_in_rotation(void **state) {
         c[i].kind = WEIR_CONSUMER;
         c[i].does.cast = say_worker;
         player_start(&c[i], &rig, NULL);
-        on[weir__ref_worker(c[i].ref)]++;
+        on[worker_of(&rig, c[i].ref)]++;
     }
     for (unsigned i = 0; i < WORKERS; i++) assert_int_equal(on[i], STAGES / WORKERS);
     for (unsigned i = 0; i < WORKERS; i++) {

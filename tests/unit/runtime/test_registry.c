@@ -2,12 +2,13 @@
  * The registry: a reference finds its stage while that lives, and nothing afterwards.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Goal: references are unique, carry worker and kind, and go stale for good
- * when the slot is given back, however often it is used again; a slot stays
- * with its worker; chunks are made as needed, and by whoever is first; numbers
- * that were never given out find nothing.
- * Method: by hand, with generations near their wrap; several threads take and
- * give back at once.
+ * Goal: references are unique in the process, carry slot and kind, and go stale for
+ * good when the slot is given back, however often it is used again; a slot stays
+ * with its worker, which any reference to it leads to; chunks are made as needed, and
+ * by whoever is first; takes that are refused use up nothing; numbers that were never
+ * given out find nothing.
+ * Method: by hand, with generations near their end; two registries; several threads
+ * take and give back at once.
  */
 #include "runtime/registry.h"
 
@@ -27,10 +28,10 @@ struct fixture {
 
 static struct fixture f;
 
-static void open_fixture(uint32_t first_generation) {
+static void open_fixture(void) {
     memset(&f, 0, sizeof f);
     test_memory_open(&f.memory);
-    weir__registry_open(&f.registry, &f.memory.allocator, first_generation);
+    weir__registry_open(&f.registry, &f.memory.allocator);
     for (int i = 0; i < 2; i++) {
         weir__bell_open(&f.bell[i]);
         ck_stack_init(&f.free_slots[i]);
@@ -53,32 +54,33 @@ static void give(int worker, struct weir__slot *slot) {
 
 static void a_reference_lives_as_long_as_its_stage(void **state) {
     (void)state;
-    open_fixture(0);
+    open_fixture();
     struct weir__slot *slot = take(1);
     assert_non_null(slot);
     assert_ptr_equal(slot->ready.bell, &f.bell[1]);
-    weir_ref ref = weir__registry_ref(slot, 1, WEIR_CONSUMER);
+    weir_ref ref = weir__registry_ref(slot, WEIR_CONSUMER);
     assert_int_equal(weir__ref_index(ref), slot->index);
-    assert_int_equal(weir__ref_worker(ref), 1);
     assert_int_equal(weir__ref_kind(ref), WEIR_CONSUMER);
     assert_null(weir__registry_find(&f.registry, ref)); /* nobody may know it yet */
-    weir__registry_publish(slot);
+    weir__registry_publish(slot, ref);
     assert_ptr_equal(weir__registry_find(&f.registry, ref), slot);
+    assert_ptr_equal(weir__registry_bell(&f.registry, ref), &f.bell[1]);
     give(1, slot);
     assert_null(weir__registry_find(&f.registry, ref));
+    assert_ptr_equal(weir__registry_bell(&f.registry, ref), &f.bell[1]); /* who may know why */
     close_fixture();
 }
 
 static void a_slot_used_again_has_another_reference(void **state) {
     (void)state;
-    open_fixture(UINT32_MAX - 5); /* wraps soon */
+    open_fixture();
     enum { TIMES = 12 };
     weir_ref refs[TIMES];
     for (int i = 0; i < TIMES; i++) {
         struct weir__slot *slot = take(0);
         assert_int_equal(slot->index, 0);
-        refs[i] = weir__registry_ref(slot, 0, WEIR_PRODUCER);
-        weir__registry_publish(slot);
+        refs[i] = weir__registry_ref(slot, WEIR_PRODUCER);
+        weir__registry_publish(slot, refs[i]);
         for (int k = 0; k < i; k++) {
             assert_int_not_equal(refs[k].bits, refs[i].bits);
             assert_null(weir__registry_find(&f.registry, refs[k]));
@@ -89,25 +91,60 @@ static void a_slot_used_again_has_another_reference(void **state) {
     close_fixture();
 }
 
+/* However many registries there were in between: whatever a reference is told by is all of it. */
+static void registries_never_share_a_reference(void **state) {
+    (void)state;
+    enum { REGISTRIES = 5000 };
+    weir_ref first = {0};
+    for (int i = 0; i < REGISTRIES; i++) {
+        open_fixture();
+        struct weir__slot *slot = take(i % 2);
+        weir_ref ref = weir__registry_ref(slot, (weir_kind)(i % 3 + 1));
+        weir__registry_publish(slot, ref);
+        assert_null(weir__registry_find(&f.registry, first));
+        first = i == 0 ? ref : first;
+        assert_int_equal(weir__ref_index(ref), weir__ref_index(first));
+        close_fixture();
+    }
+}
+
+/* They are refused then: they do not begin again. */
+static void generations_come_to_an_end(void **state) {
+    (void)state;
+    open_fixture();
+    struct weir__slot *slot = take(0);
+    uint64_t used = weir__generations.used;
+    weir__generations.used = weir__generations.last - 2;
+    weir_ref last[2] = {weir__registry_ref(slot, WEIR_PRODUCER),
+                        weir__registry_ref(slot, WEIR_PRODUCER)};
+    assert_int_equal(last[1].bits >> 22, (UINT64_C(1) << 42) - 1);
+    assert_true(last[0].bits < last[1].bits);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(weir__registry_ref(slot, WEIR_PRODUCER).bits, 0);
+    }
+    weir__generations.used = used;
+    close_fixture();
+}
+
 /* A start that failed gives its slot back unpublished: the reference was never alive. */
 static void a_slot_may_be_given_back_unpublished(void **state) {
     (void)state;
-    open_fixture(8);
+    open_fixture();
     struct weir__slot *slot = take(0);
-    weir_ref failed = weir__registry_ref(slot, 0, WEIR_PRODUCER);
+    weir_ref failed = weir__registry_ref(slot, WEIR_PRODUCER);
     give(0, slot);
     assert_null(weir__registry_find(&f.registry, failed));
     assert_ptr_equal(take(0), slot);
-    weir_ref next = weir__registry_ref(slot, 0, WEIR_PRODUCER);
+    weir_ref next = weir__registry_ref(slot, WEIR_PRODUCER);
     assert_int_not_equal(next.bits, failed.bits); /* which init has seen */
-    weir__registry_publish(slot);
+    weir__registry_publish(slot, next);
     assert_ptr_equal(weir__registry_find(&f.registry, next), slot);
     close_fixture();
 }
 
 static void slots_stay_with_their_worker(void **state) {
     (void)state;
-    open_fixture(0);
+    open_fixture();
     struct weir__slot *mine = take(0);
     struct weir__slot *other = take(1);
     give(0, mine);
@@ -120,7 +157,7 @@ static void slots_stay_with_their_worker(void **state) {
 
 static void several_free_slots_are_all_used_again(void **state) {
     (void)state;
-    open_fixture(0);
+    open_fixture();
     enum { SLOTS = 5 };
     struct weir__slot *slots[SLOTS];
     for (int i = 0; i < SLOTS; i++) slots[i] = take(0);
@@ -137,15 +174,15 @@ static void several_free_slots_are_all_used_again(void **state) {
 
 static void chunks_are_made_as_needed(void **state) {
     (void)state;
-    open_fixture(2);
+    open_fixture();
     assert_int_equal(f.memory.live, 0);
     weir_ref last = {0};
     for (uint32_t i = 0; i < 2 * WEIR__REGISTRY_CHUNK + 1; i++) {
         struct weir__slot *slot = take(0);
         assert_int_equal(slot->index, i);
         assert_int_equal(f.memory.live, i / WEIR__REGISTRY_CHUNK + 1);
-        last = weir__registry_ref(slot, 0, WEIR_CONSUMER);
-        weir__registry_publish(slot);
+        last = weir__registry_ref(slot, WEIR_CONSUMER);
+        weir__registry_publish(slot, last);
         assert_ptr_equal(weir__registry_find(&f.registry, last), slot);
     }
     close_fixture();
@@ -153,35 +190,46 @@ static void chunks_are_made_as_needed(void **state) {
 
 static void references_never_given_out_find_nothing(void **state) {
     (void)state;
-    open_fixture(2);
+    open_fixture();
     struct weir__slot *slot = take(0);
-    weir__registry_publish(slot);
-    static const uint64_t bits[] = {0,
-                                    UINT64_MAX,
-                                    1,
-                                    0xfffff,
-                                    UINT64_C(2) << 32,
-                                    UINT64_C(3) << 32 | 1,
-                                    UINT64_C(3) << 32 | 0xfffff};
+    weir_ref ref = weir__registry_ref(slot, WEIR_CONSUMER);
+    weir__registry_publish(slot, ref);
+    const uint64_t bits[] = {0,
+                             UINT64_MAX,
+                             1,
+                             0xfffff,
+                             ref.bits ^ UINT64_C(1) << 20, /* of another kind */
+                             ref.bits & ~(UINT64_C(3) << 20),
+                             ref.bits ^ UINT64_C(1) << 22,
+                             ref.bits ^ UINT64_C(1) << 63,
+                             ref.bits | 1,
+                             ref.bits | 0xfffff};
     for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
         assert_null(weir__registry_find(&f.registry, (weir_ref){bits[i]}));
     }
+    assert_null(weir__registry_bell(&f.registry, (weir_ref){0}));
+    assert_null(weir__registry_bell(&f.registry, (weir_ref){ref.bits | 1}));     /* never taken */
+    assert_null(weir__registry_bell(&f.registry, (weir_ref){ref.bits | 0xfffff})); /* no chunk */
     close_fixture();
 }
 
 static void without_memory_there_is_no_slot(void **state) {
     (void)state;
-    open_fixture(0);
+    open_fixture();
     test_memory_fail(&f.memory, 1, true);
     for (int i = 0; i < 3; i++) assert_null(take(0));
     test_memory_fail_never(&f.memory);
-    assert_non_null(take(0));
+    for (uint32_t i = 0; i < WEIR__REGISTRY_CHUNK; i++) assert_int_equal(take(0)->index, i);
+    test_memory_fail(&f.memory, 1, true);
+    for (uint32_t i = 0; i < 3; i++) assert_null(take(0)); /* nor for a second chunk */
+    test_memory_fail_never(&f.memory);
+    assert_int_equal(take(1)->index, WEIR__REGISTRY_CHUNK);
     close_fixture();
 }
 
 static void there_is_a_limit(void **state) {
     (void)state;
-    open_fixture(0);
+    open_fixture();
     f.registry.used = WEIR__REGISTRY_STAGES_MAX - 1;
     struct weir__slot *last = take(0);
     assert_int_equal(last->index, WEIR__REGISTRY_STAGES_MAX - 1);
@@ -215,7 +263,7 @@ static void take_and_give(void *argument) {
 
 static void many_may_take_at_once(void **state) {
     (void)state;
-    open_fixture(0);
+    open_fixture();
     struct weir__thread threads[TAKERS];
     uint32_t wrong[TAKERS] = {0};
     for (int i = 0; i < TAKERS; i++) {
@@ -232,6 +280,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reference_lives_as_long_as_its_stage),
         cmocka_unit_test(a_slot_used_again_has_another_reference),
+        cmocka_unit_test(registries_never_share_a_reference),
+        cmocka_unit_test(generations_come_to_an_end),
         cmocka_unit_test(a_slot_may_be_given_back_unpublished),
         cmocka_unit_test(slots_stay_with_their_worker),
         cmocka_unit_test(several_free_slots_are_all_used_again),
