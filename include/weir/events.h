@@ -22,11 +22,18 @@ typedef enum weir_verdict { WEIR_CONTINUE = 0, WEIR_STOP = 1 } weir_verdict;
 
 /*
  * Some consecutive events of one producer, contiguous in memory.
+ *
+ * Alignment.  Events lie side by side, so each is aligned to the largest power of two
+ * that divides event_bytes, at most 16: of 8, 24 or 40 bytes to 8, of 12 to 4, of 16 or
+ * 48 to 16, of 7 to nothing.  That is enough for any C type of that size, unless it was
+ * made to need more than 16.  It holds wherever weir shows an event or room for one: in
+ * batches, weir_reserve, streams, iterators, selectors, hashes and dispatchers.
+ *
  * Lifetime: until the callback returns.  The events are not to be written to
  * through `events`; see weir_batch_own.
  */
 typedef struct weir_batch {
-    const void *events;             /* count * event_bytes bytes, aligned to 8    */
+    const void *events;             /* count * event_bytes bytes, aligned as above */
     size_t count;                   /* 0 only on a manual subscription            */
     size_t event_bytes;             /* the size its producer emits                */
     weir_subscription subscription; /* where the batch came from                  */
@@ -48,9 +55,9 @@ weir_status weir_emit(weir_stage *self, const void *events, size_t count);
  * it takes to emit them is taken here: once there is room, weir_commit cannot fail.
  * Arguments  want: at least 1; room: receives the count that fits, 1..want.
  *            Blocks hold at most 64 KiB, so room may be less than want.
- * Returns    where to write, aligned to 8 when event_bytes is a multiple of 8;
- *            NULL with *room 0 when there is no memory or the stage cannot
- *            emit (weir_refusal).  What was emitted before stays emitted.
+ * Returns    where to write, aligned as a batch is; NULL with *room 0 when there is
+ *            no memory or the stage cannot emit (weir_refusal).  What was emitted
+ *            before stays emitted.
  * Lifetime   until weir_commit, or the next reserve, emit or forward.
  */
 void *weir_reserve(weir_stage *self, size_t want, size_t *room);

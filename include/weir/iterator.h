@@ -37,7 +37,7 @@ typedef struct weir_iterator_options {
      * Required.  Writes up to `want` events (at least 1) to room and their number to
      * *made.  With MORE, *made is at least 1; fewer than `want` are no end: it is
      * called again at once.  What was made along with END or ERROR is emitted, too.
-     * room is aligned to 8 when event_bytes is a multiple of 8.
+     * room is aligned as a batch of such events is (events.h).
      */
     weir_iterator_verdict (*next)(void *context, void *room, size_t want, size_t *made);
     void (*close)(void *context); /* unless NULL: once, when the stage has stopped    */

@@ -58,6 +58,9 @@ enum { WEIR__BLOCK_HEADER_BYTES = 128 };
 
 _Static_assert(sizeof(struct weir__block) == WEIR__BLOCK_HEADER_BYTES, "header size");
 
+/* What callbacks are promised (weir_batch): where event 0 lies, in a block or elsewhere. */
+enum { WEIR__EVENTS_ALIGNED = 16 };
+
 static inline void *weir__block_event(const struct weir__block *block, uint32_t index) {
     return (unsigned char *)(uintptr_t)block + WEIR__BLOCK_HEADER_BYTES +
            (size_t)index * block->event_bytes;

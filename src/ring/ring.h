@@ -66,10 +66,11 @@ struct weir__entry {
     };
     uint32_t first; /* index in the block                                */
     uint32_t count; /* events; of a link: entries of the larger array    */
+    /* Callbacks see them where a copy of the entry lies: they are aligned there as in a block. */
+    _Alignas(WEIR__EVENTS_ALIGNED) unsigned char events[WEIR__ENTRY_INLINE_BYTES];
     uint32_t stamp; /* atomic                                            */
     uint16_t flags; /* WEIR__MORE, WEIR__SHARED; WEIR__LINK              */
     uint16_t event_bytes_less_1;
-    unsigned char events[WEIR__ENTRY_INLINE_BYTES];
 };
 
 _Static_assert(sizeof(struct weir__entry) == 64, "an entry is one cache line");

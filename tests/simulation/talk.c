@@ -443,6 +443,7 @@ static void run_outsider(void *argument) {
     weir_from from = {0};
     while ((from.bits = sim_load(&kept, sizeof kept)) == 0) sim_sleep_ns(1000);
     must(weir_reply(world.runtime, from, &answer, sizeof answer));
+    while (counted == 0) sim_sleep_ns(1000); /* nothing else wakes who waits for it */
     /* Last who has the timer: with none, a runtime at rest is not waited for. */
     for (unsigned i = *stages; i-- > 0;) must(weir_cast(world.runtime, ones[i], NULL, 0));
 }
@@ -462,6 +463,7 @@ static void stepped_main(void *unused) {
     int outsider = sim_spawn("outsider", run_outsider, &stages);
     must(weir_call(world.runtime, ones[0], NULL, 0, &room, WEIR_FOREVER));
     SIM_REQUIRE(answer == 7);
+    counted++;
     must(weir_runtime_run(world.runtime, WEIR_FOREVER));
     sim_join(outsider);
     world_close_runtime();
