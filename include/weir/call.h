@@ -8,7 +8,8 @@
  * are refused with WEIR_WRONG_THREAD.  One runtime does not know who waits in
  * another: have a timeout there.
  * A STEPPED or SIMULATED runtime is stepped by the calling thread until the answer
- * is there; with everything at rest and no answer, the call returns WEIR_TIMEOUT.
+ * is there, which may come from another thread while this one sleeps until a timer;
+ * with everything at rest, no timer and no answer, the call returns WEIR_TIMEOUT.
  * Inside its callbacks it refuses.
  * At most 960 threads wait in weir_call of one runtime at a time; WEIR_FULL beyond.
  * Calls that control a stage or look at it have 64 places more.
@@ -36,7 +37,8 @@ typedef struct weir_answer {
  * Returns    WEIR_OK; TIMEOUT (an answer that comes later changes nothing); FULL
  *            (the stage's mailbox_limit, or callers).
  * Errors     NO_STAGE (also when it stops before it has answered), UNHANDLED (it
- *            has no handle_call), WRONG_THREAD (see above), NO_MEMORY, INVALID.
+ *            has no handle_call), WRONG_THREAD (see above), NO_MEMORY, INVALID,
+ *            SYSTEM (the process has made 2^54 calls).
  * Threads    any.  Source: GenStage.call.
  */
 weir_status weir_call(weir_runtime *runtime, weir_ref stage, const void *request, size_t bytes,

@@ -174,7 +174,7 @@ uint64_t weir_hold_count(const weir_hold *hold);
 /*
  * Moves the run's first `count` events behind what the hold has / ahead of it,
  * without copying them.  Those that no memory allows to keep are discarded.
- * Returns how many were kept.
+ * Returns how many were kept: 0 in a hold that is NULL.
  */
 uint64_t weir_run_hold(weir_run *run, weir_hold *hold, uint64_t count);
 uint64_t weir_run_hold_first(weir_run *run, weir_hold *hold, uint64_t count);

@@ -49,7 +49,8 @@ extern "C" {
 
 /*
  * A child: a value to copy and keep.  It stays safe to use after the child has
- * ended: calls with it then return WEIR_NO_CHILD.  {0} is no child.
+ * ended, and with another pool: calls with it then return WEIR_NO_CHILD.  {0} is no
+ * child.
  */
 typedef struct weir_child {
     uint64_t bits;  /* which: no other child of any pool has, or will have, the same */
@@ -185,7 +186,8 @@ typedef struct weir_child_info {
 } weir_child_info;
 
 /*
- * Lists the children, in no order: at most `room` of them go to `list`.
+ * Lists the children, in no order: at most `room` of them go to `list` (NULL: they are
+ * only counted).
  * Returns    how many there are.  Each was as it is told at some moment of the
  *            call; what others do meanwhile may or may not be seen.
  * Threads    any; wait-free.

@@ -96,7 +96,8 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
 /*
  * Waits until every stage has stopped; in the other two modes, runs the workers
  * on this thread until then: STEPPED sleeps until the next timer when nothing
- * else is left, SIMULATED moves virtual time, in which the timeout counts.
+ * else is left, and wakes for what other threads send meanwhile; SIMULATED moves
+ * virtual time, in which the timeout counts.
  * Returns    WEIR_OK, or WEIR_TIMEOUT (also when a stepped runtime is at rest
  *            with stages that will never stop).
  * Errors     WRONG_THREAD (see above).
@@ -167,7 +168,8 @@ size_t weir_runtime_stages(const weir_runtime *runtime);
 /* Where memory comes from: "jemalloc", "libc" or "user". */
 const char *weir_runtime_allocator(const weir_runtime *runtime);
 
-/* Nanoseconds since some fixed moment; in SIMULATED mode, virtual. */
+/* Nanoseconds since some fixed moment; in SIMULATED mode, virtual: from 0 to 2^63 - 1, where
+ * it stays.  It never goes back.  Threads: any. */
 uint64_t weir_runtime_now(const weir_runtime *runtime);
 
 #ifdef __cplusplus

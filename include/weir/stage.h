@@ -136,9 +136,11 @@ typedef struct weir_stage_options {
  * Starts a stage: runs its init here, hands it to its worker, and requests the
  * subscriptions of subscribe_to.
  * Arguments  out may be NULL.
- * Errors     INVALID (which option: weir_refusal()), NO_MEMORY, INIT_STOPPED,
- *            NO_STAGE, NOT_A_PRODUCER (subscribe_to), CLOSED.  Nothing is left
- *            behind.
+ * Errors     INVALID (which option: weir_refusal()), NO_MEMORY (also: a runtime has
+ *            2^20 places for stages; one that was taken stays with its worker, and
+ *            is used again there), INIT_STOPPED, NO_STAGE, NOT_A_PRODUCER
+ *            (subscribe_to), CLOSED, SYSTEM (the process has started 2^42 stages:
+ *            there are no more references).  Nothing is left behind, nor used up.
  * Threads    any thread, also inside callbacks.
  * Source     GenStage.start_link.
  */

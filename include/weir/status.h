@@ -7,6 +7,11 @@
  * program and are never logged.  Negative values are refusals: the call
  * changed nothing, and weir_refusal() holds a sentence that names what was
  * wrong, with the value given and the values allowed.
+ *
+ * A pointer that is NULL where that has no meaning is refused by every function, with
+ * WEIR_INVALID and a sentence that names the argument ("runtime must not be NULL").
+ * One that returns no status then does nothing, leaves that sentence, and returns 0,
+ * false, NULL, {0} or ""; a verdict is WEIR_STOP.
  */
 #ifndef WEIR_STATUS_H
 #define WEIR_STATUS_H

@@ -5,7 +5,8 @@
  * A timer belongs to the stage it is for, and goes with it.  Time is that of
  * weir_runtime_now: the monotonic clock, or a SIMULATED runtime's own, which
  * moves on to the next timer when nothing else is left to do (weir_runtime_run,
- * weir_runtime_advance).
+ * weir_runtime_advance).  Time does not wrap: a timer due beyond its end never fires
+ * (WEIR_FOREVER from now, for one), and no stepped runtime waits for it.
  */
 #ifndef WEIR_TIMER_H
 #define WEIR_TIMER_H

@@ -33,7 +33,8 @@ typedef struct weir_stage weir_stage;
 #define WEIR_NONE     SIZE_MAX
 #define WEIR_INFINITY (SIZE_MAX - 1)
 
-/* A timeout that never passes.  Timeouts are nanoseconds from now. */
+/* A timeout that never passes.  Timeouts are nanoseconds from now; one that leads beyond the
+ * end of time (2^64 - 1, in SIMULATED runtimes 2^63 - 1) never passes either. */
 #define WEIR_FOREVER UINT64_MAX
 
 /* What a stage does.  Also names the *other* end in a weir_peer. */
@@ -45,7 +46,8 @@ typedef enum weir_kind {
 
 /*
  * A reference to a stage: a value to copy and keep.  It stays safe to use
- * after the stage has gone: calls with it then return WEIR_NO_STAGE.
+ * after the stage has gone, and with another runtime: calls with it then return
+ * WEIR_NO_STAGE.  No two stages of a process ever have the same reference.
  * {0} refers to no stage.
  */
 typedef struct weir_ref {
@@ -59,7 +61,8 @@ typedef struct weir_subscription {
     uint64_t id;
 } weir_subscription;
 
-/* Who waits for the answer of a call (weir_call); a value, safe to keep. */
+/* Who waits for the answer of a call (weir_call); a value, safe to keep: it is of that call
+ * and never of another, of whatever runtime. */
 typedef struct weir_from {
     uint64_t bits;
 } weir_from;

@@ -20,6 +20,10 @@ weir_status weir__refuse(weir_status status, const char *format, ...) {
     return status;
 }
 
+WEIR__NOINLINE void weir__refuse_missing(const char *name) {
+    weir__refuse(WEIR_INVALID, "%s must not be NULL", name);
+}
+
 const char *weir_refusal(void) {
     return sentence;
 }

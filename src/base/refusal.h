@@ -9,6 +9,7 @@
 
 #include "base/attributes.h"
 
+#include <stdbool.h>
 #include <weir/status.h>
 
 enum { WEIR__REFUSAL_BYTES = 256 };
@@ -20,5 +21,20 @@ enum { WEIR__REFUSAL_BYTES = 256 };
  */
 WEIR__PRINTF(2, 3)
 weir_status weir__refuse(weir_status status, const char *format, ...);
+
+/* INVALID: "NAME must not be NULL". */
+void weir__refuse_missing(const char *name);
+
+/* True, and a refusal, when an argument of that name is missing.  A test and a branch. */
+static inline bool weir__missing(const void *pointer, const char *name) {
+    if (WEIR__LIKELY(pointer != NULL)) {
+        return false;
+    }
+    weir__refuse_missing(name);
+    return true;
+}
+static inline weir_status weir__check_given(const void *pointer, const char *name) {
+    return weir__missing(pointer, name) ? WEIR_INVALID : WEIR_OK;
+}
 
 #endif

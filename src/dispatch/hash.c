@@ -5,6 +5,7 @@
  * It is asked for many events at a time, never for more than demand waits, since each
  * may use up one; so each event is asked for once, and none that stays in the run is.
  */
+#include "base/refusal.h"
 #include "dispatch/partition.h"
 #include "memory/pool.h"
 
@@ -40,6 +41,9 @@ static uint32_t scale(uint64_t hash, uint32_t count) {
 }
 
 uint32_t weir_partition_of(const void *key, size_t bytes, uint32_t partitions) {
+    if (bytes > 0 && weir__missing(key, "key")) {
+        return 0;
+    }
     return scale(hash_bytes(key, bytes), partitions);
 }
 

@@ -9,6 +9,8 @@
  *   but for late sends and infos put in an empty hold, no info is at the front
  */
 #include "base/atomic.h"
+
+#include "base/refusal.h"
 #include "dispatch/seam.h"
 #include "memory/pool.h"
 
@@ -44,6 +46,9 @@ bool weir__hold_info(struct weir_hold *hold, struct weir_notice *notice) {
 }
 
 bool weir_hold_info(weir_hold *hold, weir_notice *info) {
+    if (weir__missing(hold, "hold") || weir__missing(info, "info")) {
+        return false;
+    }
     return hold->queue.events > 0 && weir__hold_info(hold, info);
 }
 
@@ -61,6 +66,9 @@ bool weir__desk_info(struct weir_desk *desk, const struct weir__dispatch *dispat
 /* ---- events -------------------------------------------------------------- */
 
 weir_hold *weir_hold_open(weir_desk *desk) {
+    if (weir__missing(desk, "desk")) {
+        return NULL;
+    }
     struct weir_hold *hold = weir__alloc_zeroed(desk->allocator, sizeof *hold, 64);
     if (hold == NULL) return NULL;
     hold->desk = desk;
@@ -82,6 +90,9 @@ void weir_hold_close(weir_hold *hold) {
 }
 
 uint64_t weir_hold_count(const weir_hold *hold) {
+    if (weir__missing(hold, "hold")) {
+        return 0;
+    }
     return hold->queue.events;
 }
 
@@ -107,6 +118,9 @@ static struct weir__item take(weir_run *run, uint64_t count) {
 }
 
 uint64_t weir_run_hold(weir_run *run, weir_hold *hold, uint64_t count) {
+    if (weir__missing(run, "run")) {
+        return 0;
+    }
     if (hold == NULL) return 0; /* weir_hold_open had no memory, perhaps */
     uint64_t left = count < run->left ? count : run->left;
     uint64_t before = hold->queue.events;
@@ -130,6 +144,9 @@ static void reverse(struct weir__queue *queue, uint32_t items) {
 }
 
 uint64_t weir_run_hold_first(weir_run *run, weir_hold *hold, uint64_t count) {
+    if (weir__missing(run, "run")) {
+        return 0;
+    }
     if (hold == NULL) return 0;
     struct weir_desk *desk = run->desk;
     uint64_t left = count < run->left ? count : run->left;
@@ -166,10 +183,16 @@ uint64_t weir__hold_send(struct weir_hold *hold, weir_outlet *consumer, uint64_t
 }
 
 uint64_t weir_hold_send(weir_hold *hold, weir_outlet *consumer, uint64_t count) {
+    if (weir__missing(hold, "hold") || weir__missing(consumer, "consumer")) {
+        return 0;
+    }
     return weir__hold_send(hold, consumer, count, false);
 }
 
 uint64_t weir_hold_drop(weir_hold *hold, uint64_t count, weir_discard cause) {
+    if (weir__missing(hold, "hold")) {
+        return 0;
+    }
     struct weir_desk *desk = hold->desk;
     uint64_t dropped = 0;
     while (dropped < count && !weir__queue_empty(&hold->queue)) {

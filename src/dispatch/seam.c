@@ -9,9 +9,13 @@
  */
 #include "dispatch/seam.h"
 
+#include "base/refusal.h"
 #include "memory/allocator.h"
 
 uint64_t weir_run_count(const weir_run *run) {
+    if (weir__missing(run, "run")) {
+        return 0;
+    }
     return run->left;
 }
 
@@ -20,6 +24,10 @@ static uint64_t at_most(uint64_t count, uint64_t most) {
 }
 
 const void *weir_run_events(const weir_run *run, size_t *event_bytes, uint64_t *count) {
+    if (weir__missing(run, "run") || weir__missing(event_bytes, "event_bytes") ||
+        weir__missing(count, "count")) {
+        return NULL;
+    }
     *event_bytes = 0;
     *count = 0;
     if (run->left == 0) return NULL;
@@ -30,6 +38,9 @@ const void *weir_run_events(const weir_run *run, size_t *event_bytes, uint64_t *
 }
 
 void weir_run_send(weir_run *run, weir_outlet *consumer, uint64_t count) {
+    if (weir__missing(run, "run") || weir__missing(consumer, "consumer")) {
+        return;
+    }
     uint64_t sent = at_most(count, run->left);
     if (sent == 0) return;
     run->left -= sent;
@@ -37,14 +48,23 @@ void weir_run_send(weir_run *run, weir_outlet *consumer, uint64_t count) {
 }
 
 void weir_run_ask_again(weir_run *run, weir_outlet *consumer, uint64_t count) {
+    if (weir__missing(run, "run") || weir__missing(consumer, "consumer")) {
+        return;
+    }
     if (count > 0) run->desk->calls->ask_again(run->desk->context, consumer, count);
 }
 
 void weir_run_demand(weir_run *run, uint64_t count) {
+    if (weir__missing(run, "run")) {
+        return;
+    }
     if (count > 0) run->desk->calls->demand_again(run->desk->context, count);
 }
 
 void weir_run_drop(weir_run *run, uint64_t count, weir_discard cause) {
+    if (weir__missing(run, "run")) {
+        return;
+    }
     const struct weir_desk *desk = run->desk;
     uint64_t dropped = at_most(count, run->left);
     if (dropped == 0) return;
@@ -54,6 +74,9 @@ void weir_run_drop(weir_run *run, uint64_t count, weir_discard cause) {
 }
 
 void *weir_outlet_state(weir_outlet *consumer) {
+    if (weir__missing(consumer, "consumer")) {
+        return NULL;
+    }
     return consumer->state;
 }
 
@@ -66,9 +89,15 @@ bool weir__outlet_open(weir_outlet *outlet, const weir_dispatcher *table,
 }
 
 const weir_subscribe_options *weir_outlet_options(const weir_outlet *consumer) {
+    if (weir__missing(consumer, "consumer")) {
+        return NULL;
+    }
     return consumer->options;
 }
 
 weir_subscription weir_outlet_subscription(const weir_outlet *consumer) {
+    if (weir__missing(consumer, "consumer")) {
+        return (weir_subscription){0};
+    }
     return consumer->subscription;
 }

@@ -9,6 +9,8 @@
  * copies of all consumers follow each other in a block that the desk fills.
  */
 #include "base/attributes.h"
+
+#include "base/refusal.h"
 #include "dispatch/seam.h"
 #include "memory/pool.h"
 
@@ -144,6 +146,9 @@ static uint64_t shared_front(const weir_run *run) {
 }
 
 uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count) {
+    if (weir__missing(run, "run") || weir__missing(consumer, "consumer")) {
+        return 0;
+    }
     const weir_subscribe_options *options = weir_outlet_options(consumer);
     const struct weir_desk *desk = run->desk;
     if (count > run->left) count = run->left;
@@ -163,6 +168,9 @@ uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count) {
 }
 
 void weir_run_skip(weir_run *run, uint64_t count) {
+    if (weir__missing(run, "run")) {
+        return;
+    }
     uint64_t front = shared_front(run);
     uint64_t skipped = count < front ? count : front;
     run->left -= skipped;

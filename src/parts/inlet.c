@@ -354,8 +354,9 @@ static weir_status start(weir_runtime *runtime, const weir_inlet_options *option
 
 weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *options,
                             weir_inlet **out, weir_ref *stage) {
-    if (options == NULL || out == NULL) {
-        return weir__refuse(WEIR_INVALID, "%s must not be NULL", out == NULL ? "out" : "options");
+    if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
+        weir__missing(out, "out")) {
+        return WEIR_INVALID;
     }
     if ((unsigned)options->when_full > WEIR_DROP_OLDEST) {
         return weir__refuse(WEIR_INVALID,

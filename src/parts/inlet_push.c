@@ -98,8 +98,7 @@ uint64_t weir__inlet_deadline(const weir_inlet *inlet, uint64_t timeout_ns) {
 /* A clock is read for each call, so that no more turns are done than time allows. */
 bool weir__inlet_step(weir_inlet *inlet, uint64_t deadline) {
     enum { TURNS = 16 };
-    return weir__runtime_go_on(inlet->runtime, deadline == UINT64_MAX ? TURNS : 1, deadline,
-                               NULL);
+    return weir__runtime_go_on(inlet->runtime, deadline == UINT64_MAX ? TURNS : 1, deadline, NULL);
 }
 
 /* ---- pushing ------------------------------------------------------------- */
@@ -223,6 +222,9 @@ static weir_status push_until(weir_inlet *inlet, const void *events, size_t coun
 
 weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
                             uint64_t timeout_ns) {
+    if (weir__missing(inlet, "inlet")) {
+        return WEIR_INVALID;
+    }
     if (count == 0) {
         return WEIR_OK;
     }
@@ -242,10 +244,16 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
 }
 
 size_t weir_inlet_waiting(const weir_inlet *inlet) {
+    if (weir__missing(inlet, "inlet")) {
+        return 0;
+    }
     return (size_t)weir__load_relaxed_u64(&inlet->waiting);
 }
 
 weir_status weir_inlet_finish(weir_inlet *inlet) {
+    if (weir__missing(inlet, "inlet")) {
+        return WEIR_INVALID;
+    }
     weir__exchange_u32(&inlet->finished, 1); /* I3 -> I4 */
     weir__fetch_add_u32(&inlet->room, 1);    /* who waits for room is told */
     weir__futex_wake(&inlet->room, INT32_MAX);

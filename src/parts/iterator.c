@@ -101,6 +101,9 @@ static void handle_terminate(weir_stage *self, weir_reason reason) {
 
 weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_options *options,
                                 weir_ref *out) {
+    if (weir__missing(runtime, "runtime")) {
+        return WEIR_INVALID;
+    }
     if (options == NULL || options->next == NULL) {
         return weir__refuse(WEIR_INVALID, "%s must not be NULL",
                             options == NULL ? "options" : "next");

@@ -56,8 +56,8 @@ void weir__port_release(weir_port *port) {
 }
 
 weir_status weir_port_open(weir_inlet *inlet, weir_port **out) {
-    if (out == NULL) {
-        return weir__refuse(WEIR_INVALID, "out must not be NULL");
+    if (weir__missing(inlet, "inlet") || weir__missing(out, "out")) {
+        return WEIR_INVALID;
     }
     if (inlet->when_full == WEIR_DROP_OLDEST) {
         return weir__refuse(WEIR_INVALID, "an inlet with WEIR_DROP_OLDEST has no ports: what is in "
@@ -97,6 +97,9 @@ void weir_port_close(weir_port *port) {
 }
 
 size_t weir_port_waiting(const weir_port *port) {
+    if (weir__missing(port, "port")) {
+        return 0;
+    }
     uint64_t taken = weir__load_acquire_u64(&port->taken); /* A3 -> A4: before what it is below */
     return (size_t)(weir__load_relaxed_u64(&port->claimed) - taken);
 }
@@ -246,6 +249,9 @@ static weir_status push_slowly(weir_port *port, const void *events, size_t count
 }
 
 weir_status weir_port_push(weir_port *port, const void *events, size_t count, uint64_t timeout_ns) {
+    if (weir__missing(port, "port")) {
+        return WEIR_INVALID;
+    }
     bool fits = count - 1 < port->room_until - port->in; /* none of 0, as count - 1 is huge */
     if (WEIR__LIKELY(fits && events != NULL)) {
         return put(port, events, count);

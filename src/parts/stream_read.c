@@ -181,8 +181,8 @@ static weir_status fetch(weir_stream *stream, uint64_t timeout_ns) {
 /* ---- the calls ----------------------------------------------------------- */
 
 weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_ns) {
-    if (WEIR__UNLIKELY(event == NULL)) {
-        return weir__refuse(WEIR_INVALID, "event must not be NULL");
+    if (weir__missing(stream, "stream") || weir__missing(event, "event")) {
+        return WEIR_INVALID;
     }
     if (stream->left == 0) {
         weir_status status = fetch(stream, timeout_ns);
@@ -202,8 +202,8 @@ weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_
 
 weir_status weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_ns,
                               weir_batch *out) {
-    if (out == NULL) {
-        return weir__refuse(WEIR_INVALID, "out must not be NULL");
+    if (weir__missing(stream, "stream") || weir__missing(out, "out")) {
+        return WEIR_INVALID;
     }
     if (stream->left == 0) {
         weir_status status = fetch(stream, timeout_ns);
@@ -222,8 +222,8 @@ weir_status weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout
 
 /* Readable until the first TIMEOUT has made sure, unless there is nothing. */
 weir_status weir_stream_fd(weir_stream *stream, int *out) {
-    if (out == NULL) {
-        return weir__refuse(WEIR_INVALID, "out must not be NULL");
+    if (weir__missing(stream, "stream") || weir__missing(out, "out")) {
+        return WEIR_INVALID;
     }
     if (stream->event == 0) {
         int event = weir__event_open();
@@ -241,6 +241,9 @@ weir_status weir_stream_fd(weir_stream *stream, int *out) {
 }
 
 weir_reason weir_stream_reason(const weir_stream *stream) {
+    if (weir__missing(stream, "stream")) {
+        return WEIR_REASON_NORMAL;
+    }
     return stream->over ? stream->reason : WEIR_REASON_NORMAL;
 }
 

@@ -157,8 +157,8 @@ static weir_verdict init(weir_stage *self, void *argument) {
 }
 
 static weir_status check(const weir_supervisor_options *options) {
-    if (options == NULL) {
-        return weir__refuse(WEIR_INVALID, "options must not be NULL");
+    if (weir__missing(options, "options")) {
+        return WEIR_INVALID;
     }
     if ((unsigned)options->strategy > WEIR_ONE_FOR_ALL) {
         return weir__refuse(WEIR_INVALID,
@@ -225,6 +225,9 @@ static weir_status make(struct weir__supervisor *supervisor,
 
 weir_status weir_supervisor_start(weir_runtime *runtime, const weir_supervisor_options *options,
                                   weir_ref *out) {
+    if (weir__missing(runtime, "runtime")) {
+        return WEIR_INVALID;
+    }
     struct weir__supervisor supervisor;
     weir_ref ref;
     weir_status status = check(options);

@@ -217,6 +217,9 @@ static weir_status change(weir_runtime *runtime, weir_ref supervisor, weir__quer
 weir_status weir_supervisor_children(weir_runtime *runtime, weir_ref supervisor,
                                      uint64_t timeout_ns, weir_supervised_info *out, size_t room,
                                      size_t *count) {
+    if (weir__missing(runtime, "runtime")) {
+        return WEIR_INVALID;
+    }
     if (count == NULL || (out == NULL && room > 0)) {
         return weir__refuse(WEIR_INVALID, "%s must not be NULL", count == NULL ? "count" : "out");
     }
@@ -242,8 +245,8 @@ weir_status weir_supervisor_children(weir_runtime *runtime, weir_ref supervisor,
 
 weir_status weir_supervisor_child(weir_runtime *runtime, weir_ref supervisor, uint32_t number,
                                   uint64_t timeout_ns, weir_ref *out) {
-    if (out == NULL) {
-        return weir__refuse(WEIR_INVALID, "out must not be NULL");
+    if (weir__missing(out, "out")) {
+        return WEIR_INVALID;
     }
     struct reply reply = {0};
     weir_answer to = {.bytes = &reply, .room = sizeof reply};
@@ -259,8 +262,8 @@ weir_status weir_supervisor_child(weir_runtime *runtime, weir_ref supervisor, ui
 weir_status weir_supervisor_start_child(weir_runtime *runtime, weir_ref supervisor,
                                         const weir_supervised *child, uint64_t timeout_ns,
                                         uint32_t *number, weir_ref *out) {
-    if (child == NULL) {
-        return weir__refuse(WEIR_INVALID, "child must not be NULL");
+    if (weir__missing(runtime, "runtime") || weir__missing(child, "child")) {
+        return WEIR_INVALID;
     }
     struct weir__child *copy;
     weir_status status = weir__child_copy(runtime, child, SIZE_MAX, &copy);
@@ -268,7 +271,7 @@ weir_status weir_supervisor_start_child(weir_runtime *runtime, weir_ref supervis
         return status;
     }
     struct reply reply;
-    status = weir__check_payload(copy, copy->bytes);
+    status = weir__check_payload(copy, "child", copy->bytes);
     status = status != WEIR_OK ? status
                                : change(runtime, supervisor, add_child, 0, copy, copy->bytes,
                                         &reply, timeout_ns, "weir_supervisor_start_child");

@@ -170,9 +170,9 @@ struct weir_pool {
     weir_task *free;                /* slots of children for events   */
     uint64_t restart_count;
     struct weir__serial_stock serials; /* of children to come */
-    uint64_t children; /* not finished for good, that have reached the stage     */
-    uint64_t unseen;   /* events of children that ended, and no task has seen: to be told */
-    bool given_up;     /* too many restarts */
+    uint64_t children;                 /* not finished for good, that have reached the stage     */
+    uint64_t unseen; /* events of children that ended, and no task has seen: to be told */
+    bool given_up;   /* too many restarts */
 };
 
 static inline bool weir__task_has_threads(const weir_pool *pool) {

@@ -115,8 +115,8 @@ static weir_status refuse_dead(void) {
 }
 
 weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child *out) {
-    if (event == NULL) {
-        return weir__refuse(WEIR_INVALID, "event must not be NULL");
+    if (weir__missing(pool, "pool") || weir__missing(event, "event")) {
+        return WEIR_INVALID;
     }
     if (weir__load_relaxed_u32(&pool->dead) != 0) {
         return refuse_dead();
@@ -179,6 +179,9 @@ static weir_status refuse_child(weir_child child) {
 }
 
 weir_status weir_pool_end_child(weir_pool *pool, weir_child child) {
+    if (weir__missing(pool, "pool")) {
+        return WEIR_INVALID;
+    }
     if (child.place >= weir__load_acquire_u32(&pool->used)) { /* G3 -> G4 */
         return refuse_child(child);
     }
@@ -188,8 +191,7 @@ weir_status weir_pool_end_child(weir_pool *pool, weir_child child) {
         enum weir__task_state from = weir__task_state(word);
         enum weir__task_state to = ended(from);
         uint64_t serial = weir__task_serial(word);
-        if (serial != child.bits || from == WEIR__TASK_FREE ||
-            from == WEIR__TASK_ENDED) {
+        if (serial != child.bits || from == WEIR__TASK_FREE || from == WEIR__TASK_ENDED) {
             return refuse_child(child);
         }
         if (from == to) {
@@ -235,6 +237,9 @@ static bool look(const weir_task *task, weir_child_info *out) {
 }
 
 size_t weir_pool_children(const weir_pool *pool, weir_child_info *list, size_t room) {
+    if (weir__missing(pool, "pool")) {
+        return 0;
+    }
     uint32_t used = weir__load_acquire_u32(&pool->used); /* G3 -> G4 */
     size_t count = 0;
     for (uint32_t i = 0; i < used; i++) {
@@ -250,8 +255,8 @@ size_t weir_pool_children(const weir_pool *pool, weir_child_info *list, size_t r
 }
 
 weir_status weir_pool_count(const weir_pool *pool, weir_pool_counts *out) {
-    if (out == NULL) {
-        return weir__refuse(WEIR_INVALID, "out must not be NULL");
+    if (weir__missing(pool, "pool") || weir__missing(out, "out")) {
+        return WEIR_INVALID;
     }
     weir_pool_counts counts = {.specs = 1};
     uint32_t used = weir__load_acquire_u32(&pool->used); /* G3 -> G4 */
@@ -270,5 +275,8 @@ weir_status weir_pool_count(const weir_pool *pool, weir_pool_counts *out) {
 }
 
 size_t weir_pool_threads(const weir_pool *pool) {
+    if (weir__missing(pool, "pool")) {
+        return 0;
+    }
     return pool->options.threads;
 }

@@ -100,7 +100,7 @@ static void fill(weir_pool *pool, const weir_pool_options *options) {
 void weir__task_release(weir_pool *pool) {
     uint32_t *refs = &pool->refs;
     if (weir__fetch_sub_u32(refs, 1) == 2) { /* G7 -> G8 */
-        weir__futex_wake(refs, INT32_MAX); /* only their address: the pool may be gone by now */
+        weir__futex_wake(refs, INT32_MAX);   /* only their address: the pool may be gone by now */
     }
 }
 
@@ -186,8 +186,9 @@ static weir_status start_stage(weir_pool *pool, const weir_pool_options *options
 
 weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *options, weir_pool **out,
                            weir_ref *stage) {
-    if (options == NULL || out == NULL) {
-        return weir__refuse(WEIR_INVALID, "%s must not be NULL", out == NULL ? "out" : "options");
+    if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
+        weir__missing(out, "out")) {
+        return WEIR_INVALID;
     }
     weir_status status = check(options);
     if (status != WEIR_OK) {

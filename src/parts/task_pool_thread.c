@@ -6,6 +6,7 @@
  */
 #include "parts/task_pool.h"
 
+#include "base/refusal.h"
 #include "os/futex.h"
 #include "runtime/errand.h"
 
@@ -60,9 +61,15 @@ void weir__task_thread(void *argument) {
 }
 
 bool weir_task_ending(const weir_task *self) {
+    if (weir__missing(self, "self")) {
+        return false;
+    }
     return weir__task_state(weir__load_relaxed_u64(&self->word)) == WEIR__TASK_STOPPING;
 }
 
 weir_child weir_task_child(const weir_task *self) {
+    if (weir__missing(self, "self")) {
+        return (weir_child){0};
+    }
     return weir__task_child(self);
 }

@@ -27,8 +27,8 @@ static uint64_t blocks_live(const weir_runtime *runtime) {
 }
 
 weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *out) {
-    if (out == NULL) {
-        return weir__refuse(WEIR_INVALID, "out must not be NULL");
+    if (weir__missing(runtime, "runtime") || weir__missing(out, "out")) {
+        return WEIR_INVALID;
     }
     weir_accounts sum = {0};
     uint64_t sent = 0;
@@ -72,6 +72,9 @@ void weir__runtime_read(weir_runtime *runtime, uint64_t handled, uint64_t lost) 
 }
 
 const char *weir_accounts_check(const weir_accounts *accounts) {
+    if (weir__missing(accounts, "accounts")) {
+        return "accounts must not be NULL";
+    }
     static _Thread_local char text[320];
     uint64_t found =
         accounts->handled + accounts->buffered + accounts->in_flight + accounts->discarded;

@@ -24,7 +24,7 @@ static weir_status told(weir_status status, weir_ref stage) {
 
 weir_status weir_call(weir_runtime *runtime, weir_ref stage, const void *request, size_t bytes,
                       weir_answer *answer, uint64_t timeout_ns) {
-    weir_status status = weir__check_payload(request, bytes);
+    weir_status status = weir__check_payload(request, "request", bytes);
     if (status == WEIR_OK && answer != NULL && answer->bytes == NULL && answer->room > 0) {
         status = weir__refuse(WEIR_INVALID, "answer.bytes must not be NULL when room is %zu",
                               answer->room);
@@ -37,6 +37,9 @@ weir_status weir_call(weir_runtime *runtime, weir_ref stage, const void *request
 }
 
 weir_status weir_reply(weir_runtime *runtime, weir_from from, const void *answer, size_t bytes) {
+    if (weir__missing(runtime, "runtime")) {
+        return WEIR_INVALID;
+    }
     if (answer == NULL && bytes > 0) {
         return weir__refuse(WEIR_INVALID, "answer must not be NULL when bytes is %zu", bytes);
     }

@@ -202,6 +202,9 @@ static void launch(weir_runtime *runtime, struct weir__worker *worker, struct we
 
 weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *options,
                              weir_ref *out) {
+    if (weir__missing(runtime, "runtime") || weir__missing(options, "options")) {
+        return WEIR_INVALID;
+    }
     weir_status status = weir__options_stage(options, runtime->worker_count);
     status = status != WEIR_OK ? status : weir__check_open(runtime);
     if (status != WEIR_OK) {

@@ -24,6 +24,9 @@ static weir_status refuse(const char *call, const char *what) {
 }
 
 weir_status weir__check_outside(const weir_runtime *runtime, const char *call) {
+    if (weir__missing(runtime, "runtime")) {
+        return WEIR_INVALID;
+    }
     if (weir__here != NULL) {
         return refuse(call, "worker");
     }

@@ -25,7 +25,7 @@ struct weir__errand {
 void weir__errand_begin(struct weir__errand *errand, const weir_runtime *runtime, const char *what);
 void weir__errand_end(const struct weir__errand *errand);
 
-/* WEIR_OK, or WRONG_THREAD: `call` would wait for who calls it. */
+/* WEIR_OK, INVALID (runtime is NULL), or WRONG_THREAD: `call` would wait for who calls it. */
 weir_status weir__check_outside(const weir_runtime *runtime, const char *call);
 
 #endif

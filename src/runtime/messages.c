@@ -11,7 +11,7 @@
 static weir_status post_payload(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind,
                                 const void *payload, size_t bytes) {
     weir_status status = weir__check_alive(runtime, stage, "stage");
-    status = status != WEIR_OK ? status : weir__check_payload(payload, bytes);
+    status = status != WEIR_OK ? status : weir__check_payload(payload, "message", bytes);
     if (status != WEIR_OK) {
         return status;
     }
@@ -72,7 +72,7 @@ weir_status weir_demand(weir_runtime *runtime, weir_ref stage, weir_demand_mode 
 weir_status weir_send_after(weir_runtime *runtime, weir_ref stage, const void *message,
                             size_t bytes, uint64_t delay_ns, weir_timer *out) {
     weir_status status = weir__check_alive(runtime, stage, "stage");
-    status = status != WEIR_OK ? status : weir__check_payload(message, bytes);
+    status = status != WEIR_OK ? status : weir__check_payload(message, "message", bytes);
     if (status != WEIR_OK) {
         return status;
     }
@@ -80,9 +80,8 @@ weir_status weir_send_after(weir_runtime *runtime, weir_ref stage, const void *m
     struct weir__message head = {
         .mail = {.to = stage, .kind = WEIR__MAIL_TIMER},
         .count = bytes,
-        .armed = {
-            .timer = {.due_ns = weir__clock_deadline(now, delay_ns)},
-            .node = {.number = weir__fetch_add_u64(&runtime->next_timer, 1)}}};
+        .armed = {.timer = {.due_ns = weir__clock_deadline(now, delay_ns)},
+                  .node = {.number = weir__fetch_add_u64(&runtime->next_timer, 1)}}};
     weir_stage *self = weir__running_stage(runtime, stage);
     if (self == NULL) {
         status = weir__post(runtime, &head, message);

@@ -159,10 +159,13 @@ static weir_status add(struct weir__names *names, const weir_runtime *runtime, c
 /* ---- any thread ---------------------------------------------------------- */
 
 static weir_status check(const char *name) {
-    size_t bytes = name == NULL ? 0 : strlen(name);
+    if (weir__missing(name, "name")) {
+        return WEIR_INVALID;
+    }
+    size_t bytes = strlen(name);
     if (bytes == 0 || bytes > WEIR_NAME_LIMIT) {
-        return weir__refuse(WEIR_INVALID, "name must be of 1 to %d bytes, got %zu%s",
-                            WEIR_NAME_LIMIT, bytes, name == NULL ? " (NULL)" : "");
+        return weir__refuse(WEIR_INVALID, "name must be of 1 to %d bytes, got %zu", WEIR_NAME_LIMIT,
+                            bytes);
     }
     return WEIR_OK;
 }
@@ -208,6 +211,9 @@ void weir__names_drop(struct weir__names *names, weir_ref ref) {
 }
 
 weir_status weir_register(weir_runtime *runtime, weir_ref stage, const char *name) {
+    if (weir__missing(runtime, "runtime")) {
+        return WEIR_INVALID;
+    }
     weir_status status = check(name);
     status = status != WEIR_OK ? status : weir__check_alive(runtime, stage, "stage");
     if (status == WEIR_OK) {
@@ -223,6 +229,9 @@ static weir_status refuse_unknown(const char *name) {
 }
 
 weir_status weir_unregister(weir_runtime *runtime, const char *name) {
+    if (weir__missing(runtime, "runtime")) {
+        return WEIR_INVALID;
+    }
     weir_status status = check(name);
     if (status != WEIR_OK) {
         return status;
@@ -240,6 +249,9 @@ weir_status weir_unregister(weir_runtime *runtime, const char *name) {
 }
 
 weir_status weir_whereis(weir_runtime *runtime, const char *name, weir_ref *out) {
+    if (weir__missing(runtime, "runtime")) {
+        return WEIR_INVALID;
+    }
     weir_status status = check(name);
     status = status != WEIR_OK ? status : weir__check_given(out, "out");
     if (status != WEIR_OK) {

@@ -187,8 +187,8 @@ static weir_status check_subscriptions(const weir_stage_options *options) {
 }
 
 weir_status weir__options_stage(const weir_stage_options *options, unsigned workers) {
-    if (options == NULL) {
-        return weir__refuse(WEIR_INVALID, "options must not be NULL");
+    if (weir__missing(options, "options")) {
+        return WEIR_INVALID;
     }
     if (options->kind < WEIR_PRODUCER || options->kind > WEIR_CONSUMER) {
         return weir__refuse(WEIR_INVALID,

@@ -21,28 +21,30 @@ static weir_status refuse_gone(weir_ref ref, const char *what) {
 }
 
 weir_status weir__check_alive(const weir_runtime *runtime, weir_ref ref, const char *what) {
+    if (weir__missing(runtime, "runtime")) {
+        return WEIR_INVALID;
+    }
     if (weir__registry_find(&runtime->registry, ref) == NULL && !weir__is_starting(runtime, ref)) {
         return refuse_gone(ref, what);
     }
     return WEIR_OK;
 }
 
-weir_status weir__check_given(const void *pointer, const char *name) {
-    return pointer != NULL ? WEIR_OK : weir__refuse(WEIR_INVALID, "%s must not be NULL", name);
-}
-
-weir_status weir__check_payload(const void *payload, size_t bytes) {
+weir_status weir__check_payload(const void *payload, const char *name, size_t bytes) {
     if (bytes > WEIR__PAYLOAD_LIMIT) {
         return weir__refuse(WEIR_INVALID, "bytes must be at most %d, got %zu",
                             (int)WEIR__PAYLOAD_LIMIT, bytes);
     }
     if (payload == NULL && bytes > 0) {
-        return weir__refuse(WEIR_INVALID, "message must not be NULL when bytes is %zu", bytes);
+        return weir__refuse(WEIR_INVALID, "%s must not be NULL when bytes is %zu", name, bytes);
     }
     return WEIR_OK;
 }
 
 weir_status weir__check_open(const weir_runtime *runtime) {
+    if (weir__missing(runtime, "runtime")) {
+        return WEIR_INVALID;
+    }
     if (weir__load_acquire_u32(&runtime->closing) != 0) { /* T7 -> T8 */
         return weir__refuse(WEIR_CLOSED, "the runtime is closing");
     }

@@ -16,16 +16,13 @@ enum { WEIR__PAYLOAD_LIMIT = 1 << 30 };
 /* True for the stage, of this runtime, whose init is running on this thread. */
 bool weir__is_starting(const weir_runtime *runtime, weir_ref ref);
 
-/* WEIR_OK or INVALID: "NAME must not be NULL". */
-weir_status weir__check_given(const void *pointer, const char *name);
-
-/* WEIR_OK or NO_STAGE: "WHAT ... names no living stage". */
+/* WEIR_OK, INVALID (runtime is NULL) or NO_STAGE: "WHAT ... names no living stage". */
 weir_status weir__check_alive(const weir_runtime *runtime, weir_ref ref, const char *what);
 
-/* WEIR_OK or INVALID, for what is to be copied into a message. */
-weir_status weir__check_payload(const void *payload, size_t bytes);
+/* WEIR_OK or INVALID, for an argument of that name that is to be copied into a message. */
+weir_status weir__check_payload(const void *payload, const char *name, size_t bytes);
 
-/* WEIR_OK or CLOSED. */
+/* WEIR_OK, INVALID (runtime is NULL) or CLOSED. */
 weir_status weir__check_open(const weir_runtime *runtime);
 
 /*

@@ -218,6 +218,9 @@ weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns) {
 }
 
 weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason) {
+    if (weir__missing(runtime, "runtime")) {
+        return WEIR_INVALID;
+    }
     weir__store_relaxed_u32(&runtime->stop_reason, (uint32_t)reason);
     weir__fetch_add_u32(&runtime->stops, 1); /* T9 -> T10 */
     for (unsigned i = 0; i < runtime->worker_count; i++) {
@@ -260,18 +263,30 @@ weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
 /* ---- facts --------------------------------------------------------------- */
 
 unsigned weir_runtime_workers(const weir_runtime *runtime) {
+    if (weir__missing(runtime, "runtime")) {
+        return 0;
+    }
     return runtime->worker_count;
 }
 
 size_t weir_runtime_stages(const weir_runtime *runtime) {
+    if (weir__missing(runtime, "runtime")) {
+        return 0;
+    }
     return weir__load_relaxed_u32(&runtime->alive);
 }
 
 const char *weir_runtime_allocator(const weir_runtime *runtime) {
+    if (weir__missing(runtime, "runtime")) {
+        return "";
+    }
     return runtime->allocator.name;
 }
 
 uint64_t weir_runtime_now(const weir_runtime *runtime) {
+    if (weir__missing(runtime, "runtime")) {
+        return 0;
+    }
     return runtime->options.mode == WEIR_SIMULATED ? weir__load_relaxed_u64(&runtime->virtual_ns)
                                                    : weir__clock_now_ns();
 }

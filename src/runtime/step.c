@@ -85,6 +85,9 @@ static bool step_any(weir_runtime *runtime, unsigned first) {
 }
 
 size_t weir_runtime_step(weir_runtime *runtime, size_t turns) {
+    if (weir__missing(runtime, "runtime")) {
+        return 0;
+    }
     if (runtime->options.mode == WEIR_THREADS ||
         weir__check_outside(runtime, "weir_runtime_step") != WEIR_OK) {
         weir__refuse(WEIR_WRONG_MODE, "weir_runtime_step is for stepped and simulated runtimes, "
@@ -139,6 +142,9 @@ bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_
 }
 
 weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns) {
+    if (weir__missing(runtime, "runtime")) {
+        return WEIR_INVALID;
+    }
     if (runtime->options.mode != WEIR_SIMULATED) {
         return weir__refuse(WEIR_WRONG_MODE,
                             "weir_runtime_advance is for simulated runtimes: only their time can "

@@ -30,6 +30,9 @@ static bool leads_back(const weir_runtime *runtime, uint32_t target, uint32_t se
 }
 
 weir_status weir__waiting_begin(weir_runtime *runtime, weir_ref stage, const char *call) {
+    if (weir__missing(runtime, "runtime")) {
+        return WEIR_INVALID;
+    }
     struct weir__worker *self = worker_here(runtime);
     if (weir__is_starting(runtime, stage)) {
         return weir__refuse(WEIR_WRONG_THREAD,
@@ -103,8 +106,8 @@ weir_status weir__wait(weir_runtime *runtime, struct weir__message *head, const 
 
 static weir_stage *stage_here(weir_runtime *runtime, weir_ref stage) {
     struct weir__worker *self = worker_here(runtime);
-    struct weir__slot *slot = weir__registry_find(&runtime->registry, stage);
-    return self == NULL || slot == NULL || slot->bell != &self->bell ? NULL : slot->stage;
+    struct weir__slot *slot = self == NULL ? NULL : weir__registry_find(&runtime->registry, stage);
+    return slot == NULL || slot->bell != &self->bell ? NULL : slot->stage;
 }
 
 weir_status weir__ask_stage(weir_runtime *runtime, weir_ref stage, weir__query *function,

@@ -79,6 +79,9 @@ static void append(weir_stage *stage, uint32_t count) {
 
 /* All that weir_commit will need is taken here, so that what was written is never lost. */
 void *weir_reserve(weir_stage *self, size_t want, size_t *room) {
+    if (weir__missing(self, "self") || weir__missing(room, "room")) {
+        return NULL;
+    }
     weir__stage_end_strip(self);
     *room = 0;
     self->reserved = 0;
@@ -100,6 +103,9 @@ void *weir_reserve(weir_stage *self, size_t want, size_t *room) {
 }
 
 weir_status weir_commit(weir_stage *self, size_t count) {
+    if (weir__missing(self, "self")) {
+        return WEIR_INVALID;
+    }
     if (WEIR__UNLIKELY(count > self->reserved)) {
         return weir__refuse(WEIR_INVALID, "count must be at most the room reserved, %zu, got %zu",
                             self->reserved, count);
@@ -186,6 +192,9 @@ static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events
 }
 
 weir_status weir_emit(weir_stage *self, const void *events, size_t count) {
+    if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
+        return WEIR_INVALID;
+    }
     if (WEIR__UNLIKELY(count - 1 >= self->strip.room)) { /* 0, too: it is not worth a case */
         return emit_anew(self, events, count);
     }

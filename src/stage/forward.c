@@ -44,6 +44,9 @@ static weir_verdict lose(weir_stage *self, const struct weir__item *item) {
 }
 
 weir_verdict weir_forward(weir_stage *self, weir_batch *batch) {
+    if (weir__missing(self, "self") || weir__missing(batch, "batch")) {
+        return WEIR_STOP;
+    }
     struct weir__item *item = (struct weir__item *)batch->reserved[0];
     weir__stage_end_strip(self);
     self->reserved = 0; /* its place behind what was emitted before is taken now */
@@ -60,6 +63,9 @@ weir_verdict weir_forward(weir_stage *self, weir_batch *batch) {
 }
 
 void *weir_batch_own(weir_stage *self, weir_batch *batch) {
+    if (weir__missing(self, "self") || weir__missing(batch, "batch")) {
+        return NULL;
+    }
     struct weir__item *item = (struct weir__item *)batch->reserved[0];
     if (item != NULL && (item->flags & WEIR__GONE) != 0) {
         weir__refuse(WEIR_INVALID, "stage %s has forwarded the batch: it is not its own any more",

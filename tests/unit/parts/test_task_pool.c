@@ -103,7 +103,8 @@ static void bad_arguments_are_refused(void **state) {
     assert_int_equal(weir_pool_close(NULL, &running), WEIR_OK);
     assert_int_equal(running, 0);
     assert_int_equal(weir_pool_close(NULL, NULL), WEIR_OK);
-    static const uint64_t strange[] = {0, UINT64_C(1) << 59, UINT64_C(1) << 58, UINT32_MAX, UINT64_MAX, UINT64_C(1) << 32};
+    static const uint64_t strange[] = {0,          UINT64_C(1) << 59, UINT64_C(1) << 58,
+                                       UINT32_MAX, UINT64_MAX,        UINT64_C(1) << 32};
     for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
         for (uint32_t place = 0; place < 3; place++) {
             weir_child none = {.bits = strange[i], .place = place - 1};

@@ -138,8 +138,8 @@ static void names_are_of_one_runtime_only(void **state) {
     char rooms[2] = {0};
     for (int i = 0; i < 2; i++) {
         open_scene(&scenes[i]);
-        assert_int_equal(
-            weir__call_begin(&scenes[i].calls, ONE, &rooms[i], 1, &calls[i], &from[i]), WEIR_OK);
+        assert_int_equal(weir__call_begin(&scenes[i].calls, ONE, &rooms[i], 1, &calls[i], &from[i]),
+                         WEIR_OK);
     }
     assert_int_not_equal(from[0].bits, from[1].bits);
     assert_false(weir__call_answer(&scenes[0].calls, from[1], WEIR_OK, "x", 1));

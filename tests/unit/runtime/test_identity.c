@@ -83,9 +83,7 @@ static void close_side(struct side *side) {
 /* Whatever `other` gave out, in this side's runtime. */
 static void assert_unknown(struct side *side, const struct side *other) {
     weir_runtime *runtime = side->rig.runtime;
-    const struct {
-        weir_ref refs[2];
-    } theirs = {{other->p.ref, other->c.ref}};
+    const struct { weir_ref refs[2]; } theirs = {{other->p.ref, other->c.ref}};
     for (int i = 0; i < 2; i++) {
         weir_ref ref = theirs.refs[i];
         assert_int_equal(weir_cast(runtime, ref, "x", 1), WEIR_NO_STAGE);
@@ -322,10 +320,10 @@ static void refused_starts_use_up_no_place(void **state) {
             player_try_start(&c, &rig,
                              &(weir_stage_options){.subscribe_to = &none, .subscribe_count = 1}),
             WEIR_NO_STAGE);
-        assert_int_equal(player_try_start(&c, &rig,
-                                          &(weir_stage_options){.subscribe_to = &nameless,
-                                                                .subscribe_count = 1}),
-                         WEIR_NO_NAME);
+        assert_int_equal(
+            player_try_start(
+                &c, &rig, &(weir_stage_options){.subscribe_to = &nameless, .subscribe_count = 1}),
+            WEIR_NO_NAME);
         test_memory_fail(&rig.memory, 1, true);
         assert_int_equal(player_try_start(&c, &rig, NULL), WEIR_NO_MEMORY);
         test_memory_fail_never(&rig.memory);

@@ -108,7 +108,7 @@ static void wrong_names_are_refused(void **state) {
     player_start(&p, &rig, &registered);
     assert_int_equal(weir_whereis(rig.runtime, longest, &found), WEIR_OK);
     assert_int_equal(weir_register(rig.runtime, p.ref, NULL), WEIR_INVALID);
-    assert_string_equal(weir_refusal(), "name must be of 1 to 255 bytes, got 0 (NULL)");
+    assert_string_equal(weir_refusal(), "name must not be NULL");
     assert_int_equal(weir_register(rig.runtime, p.ref, ""), WEIR_INVALID);
     assert_int_equal(weir_register(rig.runtime, (weir_ref){0}, "zero"), WEIR_NO_STAGE);
     test_memory_fail(&rig.memory, 1, true);

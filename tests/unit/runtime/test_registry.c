@@ -208,7 +208,7 @@ static void references_never_given_out_find_nothing(void **state) {
         assert_null(weir__registry_find(&f.registry, (weir_ref){bits[i]}));
     }
     assert_null(weir__registry_bell(&f.registry, (weir_ref){0}));
-    assert_null(weir__registry_bell(&f.registry, (weir_ref){ref.bits | 1}));     /* never taken */
+    assert_null(weir__registry_bell(&f.registry, (weir_ref){ref.bits | 1}));       /* never taken */
     assert_null(weir__registry_bell(&f.registry, (weir_ref){ref.bits | 0xfffff})); /* no chunk */
     close_fixture();
 }

@@ -260,7 +260,7 @@ static void wait_until_it_sleeps(const struct rig *rig) {
 
 static void cast_to_all(void *argument) {
     struct outsider *outsider = argument;
-    for (int i = outsider->count; i-- > 0;) {
+    for (int i = 0; i < outsider->count; i++) {
         wait_until_it_sleeps(outsider->rig);
         player_cast(&outsider->stages[i], 0);
     }
@@ -285,7 +285,7 @@ static void who_steps_hears_of_other_threads(void **state) {
         c[i].does.cast = stop_now;
         player_start(&c[i], &rig, &(weir_stage_options){.worker = WEIR_WORKER(i)});
     }
-    player_later(&c[0], 1, 3600 * (uint64_t)SECOND);
+    player_later(&c[WORKERS - 1], 1, 3600 * (uint64_t)SECOND); /* it is the last to be told */
     struct outsider outsider = {.rig = &rig, .stages = c, .count = WORKERS};
     struct weir__thread thread;
     assert_int_equal(weir__thread_start(&thread, "outsider", cast_to_all, &outsider), 0);

@@ -21,12 +21,12 @@ static const size_t large[] = {65, 96, 100, 120, 128, 1000, 1024, 4096, 4104, 50
 
 static struct {
     struct rig rig;
-    size_t bytes;      /* of an event */
-    uint64_t made;     /* how many     */
-    uint64_t seen;     /* by consumers */
-    size_t chunk;      /* emitted at a time, at most */
-    bool in_place;     /* by reserve and commit      */
-    uint64_t hidden;   /* looked at by selectors and hashes */
+    size_t bytes;    /* of an event */
+    uint64_t made;   /* how many     */
+    uint64_t seen;   /* by consumers */
+    size_t chunk;    /* emitted at a time, at most */
+    bool in_place;   /* by reserve and commit      */
+    uint64_t hidden; /* looked at by selectors and hashes */
 } f;
 
 /* ---- looking ------------------------------------------------------------- */

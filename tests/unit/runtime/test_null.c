@@ -1,0 +1,507 @@
+/*
+ * NULL: every function refuses it where it has no meaning, and says which argument it was.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: no pointer argument of any public function crashes when it is NULL.
+ * Method: a row for each, in three kinds, which tests/tools/test_null.py compares with the
+ * headers, so that none is forgotten:
+ *   REFUSED   WEIR_INVALID, and the sentence names the argument
+ *   HARMLESS  the function returns no status: what it returns instead, and the sentence
+ *   ALLOWED   NULL means something; the header says what
+ * The other arguments are right, or, where nothing is looked at before, only not NULL.
+ */
+#include "support/cmocka.h"
+#include "support/rig.h"
+
+#include "base/refusal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct rig rig;
+
+static void check(bool right, const char *function, const char *argument, bool refused) {
+    char sentence[80];
+    snprintf(sentence, sizeof sentence, "%s must not be NULL", argument);
+    bool said = strncmp(weir_refusal(), sentence, strlen(sentence)) == 0;
+    if (right && said == refused) return;
+    rig_text_add(&rig.wrong, "%s with %s NULL: %s, \"%s\"\n", function, argument,
+                 right ? "right" : "wrong", weir_refusal());
+}
+
+static void forget(void) {
+    weir__refuse(WEIR_INVALID, "nothing");
+}
+
+#define REFUSED(function, argument, call) \
+    (forget(), check((call) == WEIR_INVALID, #function, #argument, true))
+#define HARMLESS(function, argument, expression) \
+    (forget(), check((expression), #function, #argument, true))
+#define ALLOWED(function, argument, expression) \
+    (forget(), check((expression), #function, #argument, false))
+
+/* Something that is not NULL, for arguments that are not looked at. */
+static _Alignas(64) unsigned char place[256];
+#define SOME ((void *)place)
+
+/* ---- runtimes ------------------------------------------------------------ */
+
+static void of_runtimes(void) {
+    weir_runtime *runtime = rig.runtime;
+    weir_runtime *other;
+    REFUSED(weir_runtime_open, out, weir_runtime_open(NULL, NULL));
+    ALLOWED(weir_runtime_open, options, weir_runtime_open(NULL, &other) == WEIR_OK);
+    REFUSED(weir_runtime_run, runtime, weir_runtime_run(NULL, 0));
+    HARMLESS(weir_runtime_step, runtime, weir_runtime_step(NULL, 1) == 0);
+    REFUSED(weir_runtime_settle, runtime, weir_runtime_settle(NULL, 0));
+    REFUSED(weir_runtime_advance, runtime, weir_runtime_advance(NULL, 0));
+    REFUSED(weir_runtime_drain, runtime, weir_runtime_drain(NULL, 0, SOME));
+    ALLOWED(weir_runtime_drain, report, weir_runtime_drain(other, WEIR_FOREVER, NULL) == WEIR_OK);
+    REFUSED(weir_runtime_stop, runtime, weir_runtime_stop(NULL, WEIR_REASON_NORMAL));
+    REFUSED(weir_runtime_close, runtime, weir_runtime_close(NULL, SOME));
+    ALLOWED(weir_runtime_close, accounts, weir_runtime_close(other, NULL) == WEIR_OK);
+    HARMLESS(weir_runtime_workers, runtime, weir_runtime_workers(NULL) == 0);
+    HARMLESS(weir_runtime_stages, runtime, weir_runtime_stages(NULL) == 0);
+    HARMLESS(weir_runtime_allocator, runtime, strcmp(weir_runtime_allocator(NULL), "") == 0);
+    HARMLESS(weir_runtime_now, runtime, weir_runtime_now(NULL) == 0);
+    REFUSED(weir_runtime_accounts, runtime, weir_runtime_accounts(NULL, SOME));
+    REFUSED(weir_runtime_accounts, out, weir_runtime_accounts(runtime, NULL));
+    HARMLESS(weir_accounts_check, accounts, weir_accounts_check(NULL) != NULL);
+}
+
+/* ---- stages and subscriptions -------------------------------------------- */
+
+static void of_stages(weir_ref stage) {
+    weir_runtime *runtime = rig.runtime;
+    weir_ref found;
+    REFUSED(weir_stage_start, runtime, weir_stage_start(NULL, SOME, SOME));
+    REFUSED(weir_stage_start, options, weir_stage_start(runtime, NULL, SOME));
+    REFUSED(weir_finish, runtime, weir_finish(NULL, stage));
+    REFUSED(weir_stop, runtime, weir_stop(NULL, stage, WEIR_REASON_NORMAL));
+    REFUSED(weir_cast, runtime, weir_cast(NULL, stage, "", 0));
+    REFUSED(weir_cast, message, weir_cast(runtime, stage, NULL, 1));
+    REFUSED(weir_info, runtime, weir_info(NULL, stage, "", 0));
+    REFUSED(weir_info, message, weir_info(runtime, stage, NULL, 1));
+    REFUSED(weir_demand, runtime, weir_demand(NULL, stage, WEIR_FORWARD));
+    REFUSED(weir_send_after, runtime, weir_send_after(NULL, stage, "", 0, 0, SOME));
+    REFUSED(weir_send_after, message, weir_send_after(runtime, stage, NULL, 1, 0, SOME));
+    ALLOWED(weir_send_after, out, weir_send_after(runtime, stage, "", 0, 0, NULL) == WEIR_OK);
+    REFUSED(weir_cancel_timer, runtime, weir_cancel_timer(NULL, (weir_timer){.stage = stage}));
+    REFUSED(weir_register, runtime, weir_register(NULL, stage, "name"));
+    REFUSED(weir_register, name, weir_register(runtime, stage, NULL));
+    REFUSED(weir_unregister, runtime, weir_unregister(NULL, "name"));
+    REFUSED(weir_unregister, name, weir_unregister(runtime, NULL));
+    REFUSED(weir_whereis, runtime, weir_whereis(NULL, "name", &found));
+    REFUSED(weir_whereis, name, weir_whereis(runtime, NULL, &found));
+    REFUSED(weir_whereis, out, weir_whereis(runtime, "name", NULL));
+}
+
+/* A permanent one is never ended, or its consumer would end as well. */
+static void of_subscriptions(weir_ref producer, weir_ref consumer) {
+    weir_runtime *runtime = rig.runtime;
+    const weir_reason normal = WEIR_REASON_NORMAL;
+    const uint64_t ever = WEIR_FOREVER;
+    weir_subscription made[6];
+    weir_subscribe_options how = {.cancel = WEIR_TEMPORARY};
+    REFUSED(weir_subscribe, runtime, weir_subscribe(NULL, consumer, producer, &how, made));
+    ALLOWED(weir_subscribe, options,
+            weir_subscribe(runtime, consumer, producer, NULL, &made[0]) == WEIR_OK);
+    ALLOWED(weir_subscribe, out,
+            weir_subscribe(runtime, consumer, producer, &how, NULL) == WEIR_OK);
+    REFUSED(weir_subscribe_wait, runtime,
+            weir_subscribe_wait(NULL, consumer, producer, &how, 0, made));
+    ALLOWED(weir_subscribe_wait, options,
+            weir_subscribe_wait(runtime, consumer, producer, NULL, ever, &made[0]) == WEIR_OK);
+    ALLOWED(weir_subscribe_wait, out,
+            weir_subscribe_wait(runtime, consumer, producer, &how, ever, NULL) == WEIR_OK);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(weir_subscribe(runtime, consumer, producer, &how, &made[i]), WEIR_OK);
+    }
+    REFUSED(weir_resubscribe, runtime,
+            weir_resubscribe(NULL, made[0], normal, producer, &how, made));
+    ALLOWED(weir_resubscribe, out,
+            weir_resubscribe(runtime, made[0], normal, producer, &how, NULL) == WEIR_OK);
+    ALLOWED(weir_resubscribe, options,
+            weir_resubscribe(runtime, made[1], normal, producer, NULL, &made[0]) == WEIR_OK);
+    REFUSED(weir_resubscribe_wait, runtime,
+            weir_resubscribe_wait(NULL, made[2], normal, producer, &how, 0, made));
+    ALLOWED(weir_resubscribe_wait, out,
+            weir_resubscribe_wait(runtime, made[2], normal, producer, &how, ever, NULL) == WEIR_OK);
+    ALLOWED(weir_resubscribe_wait, options,
+            weir_resubscribe_wait(runtime, made[3], normal, producer, NULL, ever, &made[0]) ==
+                WEIR_OK);
+    REFUSED(weir_ask, runtime, weir_ask(NULL, made[4], 1));
+    REFUSED(weir_cancel, runtime, weir_cancel(NULL, made[4], normal));
+}
+
+static void of_calls(weir_ref stage) {
+    weir_runtime *runtime = rig.runtime;
+    weir_from none = {0};
+    weir_answer answer = {0};
+    size_t count;
+    REFUSED(weir_call, runtime, weir_call(NULL, stage, "", 0, &answer, 0));
+    REFUSED(weir_call, request, weir_call(runtime, stage, NULL, 1, &answer, 0));
+    ALLOWED(weir_call, answer, weir_call(runtime, stage, "", 0, NULL, 0) == WEIR_OK);
+    REFUSED(weir_reply, runtime, weir_reply(NULL, none, "", 0));
+    REFUSED(weir_reply, answer, weir_reply(runtime, none, NULL, 1));
+    REFUSED(weir_stop_wait, runtime, weir_stop_wait(NULL, stage, WEIR_REASON_NORMAL, 0));
+    REFUSED(weir_info_wait, runtime, weir_info_wait(NULL, stage, "", 0, 0));
+    REFUSED(weir_info_wait, message, weir_info_wait(runtime, stage, NULL, 1, 0));
+    REFUSED(weir_demand_mode_of, runtime, weir_demand_mode_of(NULL, stage, 0, SOME));
+    REFUSED(weir_demand_mode_of, out, weir_demand_mode_of(runtime, stage, 0, NULL));
+    REFUSED(weir_estimate_buffered, runtime, weir_estimate_buffered(NULL, stage, 0, SOME));
+    REFUSED(weir_estimate_buffered, out, weir_estimate_buffered(runtime, stage, 0, NULL));
+    REFUSED(weir_consumers, runtime, weir_consumers(NULL, stage, 0, SOME, 1, &count));
+    REFUSED(weir_consumers, out, weir_consumers(runtime, stage, 0, NULL, 1, &count));
+    REFUSED(weir_consumers, count, weir_consumers(runtime, stage, 0, SOME, 1, NULL));
+    REFUSED(weir_producers, runtime, weir_producers(NULL, stage, 0, SOME, 1, &count));
+    REFUSED(weir_producers, out, weir_producers(runtime, stage, 0, NULL, 1, &count));
+    REFUSED(weir_producers, count, weir_producers(runtime, stage, 0, SOME, 1, NULL));
+    REFUSED(weir_lags, runtime, weir_lags(NULL, stage, 0, SOME, 1, &count));
+    REFUSED(weir_lags, out, weir_lags(runtime, stage, 0, NULL, 1, &count));
+    REFUSED(weir_lags, count, weir_lags(runtime, stage, 0, SOME, 1, NULL));
+}
+
+/* ---- inside callbacks ---------------------------------------------------- */
+
+static void of_oneself(weir_stage *self, weir_ref other) {
+    weir_batch batch = {0};
+    weir_from none = {0};
+    size_t room;
+    HARMLESS(weir_state, self, weir_state(NULL) == NULL);
+    HARMLESS(weir_stage_runtime, self, weir_stage_runtime(NULL) == NULL);
+    HARMLESS(weir_self, self, weir_self(NULL).bits == 0);
+    HARMLESS(weir_stage_name, self, strcmp(weir_stage_name(NULL), "") == 0);
+    HARMLESS(weir_buffered, self, weir_buffered(NULL) == 0);
+    HARMLESS(weir_held, self, weir_held(NULL) == 0);
+    HARMLESS(weir_stop_with, self, weir_stop_with(NULL, WEIR_REASON_USER) == WEIR_STOP);
+    REFUSED(weir_reply_after, self, weir_reply_after(NULL, none, "", 0));
+    REFUSED(weir_reply_after, answer, weir_reply_after(self, none, NULL, 1));
+    REFUSED(weir_monitor_stage, self, weir_monitor_stage(NULL, other, SOME));
+    ALLOWED(weir_monitor_stage, out, weir_monitor_stage(self, other, NULL) == WEIR_OK);
+    REFUSED(weir_demonitor, self, weir_demonitor(NULL, (weir_monitor){.id = 1}));
+    REFUSED(weir_emit, self, weir_emit(NULL, "", 1));
+    REFUSED(weir_emit, events, weir_emit(self, NULL, 1));
+    HARMLESS(weir_reserve, self, weir_reserve(NULL, 1, &room) == NULL);
+    HARMLESS(weir_reserve, room, weir_reserve(self, 1, NULL) == NULL);
+    REFUSED(weir_commit, self, weir_commit(NULL, 0));
+    HARMLESS(weir_forward, self, weir_forward(NULL, &batch) == WEIR_STOP);
+    HARMLESS(weir_forward, batch, weir_forward(self, NULL) == WEIR_STOP);
+    HARMLESS(weir_batch_own, self, weir_batch_own(NULL, &batch) == NULL);
+    HARMLESS(weir_batch_own, batch, weir_batch_own(self, NULL) == NULL);
+}
+
+static weir_ref other_stage;
+static int shown;
+
+static weir_verdict examine(weir_stage *self, const void *message, size_t bytes) {
+    (void)message, (void)bytes;
+    if (shown == 0) of_oneself(self, other_stage);
+    /* Nor in the middle of emitting, when events only have to be written. */
+    uint64_t event = 1;
+    weir_emit(self, &event, 1);
+    REFUSED(weir_emit, events, weir_emit(self, NULL, 1));
+    shown++;
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict hear_down(weir_stage *self, weir_ref stage, weir_reason reason) {
+    (void)self, (void)stage, (void)reason;
+    return WEIR_CONTINUE;
+}
+
+/* ---- dispatchers --------------------------------------------------------- */
+
+static weir_outlet *consumer_seen;
+
+static void of_runs(weir_run *run, weir_outlet *consumer) {
+    size_t bytes;
+    uint64_t count;
+    HARMLESS(weir_run_count, run, weir_run_count(NULL) == 0);
+    HARMLESS(weir_run_events, run, weir_run_events(NULL, &bytes, &count) == NULL);
+    HARMLESS(weir_run_events, event_bytes, weir_run_events(run, NULL, &count) == NULL);
+    HARMLESS(weir_run_events, count, weir_run_events(run, &bytes, NULL) == NULL);
+    HARMLESS(weir_run_send, run, (weir_run_send(NULL, consumer, 1), true));
+    HARMLESS(weir_run_send, consumer, (weir_run_send(run, NULL, 1), true));
+    HARMLESS(weir_run_share, run, weir_run_share(NULL, consumer, 1) == 0);
+    HARMLESS(weir_run_share, consumer, weir_run_share(run, NULL, 1) == 0);
+    HARMLESS(weir_run_skip, run, (weir_run_skip(NULL, 1), true));
+    HARMLESS(weir_run_ask_again, run, (weir_run_ask_again(NULL, consumer, 1), true));
+    HARMLESS(weir_run_ask_again, consumer, (weir_run_ask_again(run, NULL, 1), true));
+    HARMLESS(weir_run_drop, run, (weir_run_drop(NULL, 1, WEIR_DISCARD_UNWANTED), true));
+    HARMLESS(weir_run_demand, run, (weir_run_demand(NULL, 1), true));
+    HARMLESS(weir_outlet_state, consumer, weir_outlet_state(NULL) == NULL);
+    HARMLESS(weir_outlet_options, consumer, weir_outlet_options(NULL) == NULL);
+    HARMLESS(weir_outlet_subscription, consumer, weir_outlet_subscription(NULL).id == 0);
+}
+
+static void of_holds(weir_run *run, weir_hold *hold, weir_outlet *consumer) {
+    HARMLESS(weir_hold_open, desk, weir_hold_open(NULL) == NULL);
+    ALLOWED(weir_hold_close, hold, (weir_hold_close(NULL), true));
+    HARMLESS(weir_hold_count, hold, weir_hold_count(NULL) == 0);
+    HARMLESS(weir_run_hold, run, weir_run_hold(NULL, hold, 1) == 0);
+    ALLOWED(weir_run_hold, hold, weir_run_hold(run, NULL, 1) == 0);
+    HARMLESS(weir_run_hold_first, run, weir_run_hold_first(NULL, hold, 1) == 0);
+    ALLOWED(weir_run_hold_first, hold, weir_run_hold_first(run, NULL, 1) == 0);
+    HARMLESS(weir_hold_send, hold, weir_hold_send(NULL, consumer, 1) == 0);
+    HARMLESS(weir_hold_send, consumer, weir_hold_send(hold, NULL, 1) == 0);
+    HARMLESS(weir_hold_drop, hold, weir_hold_drop(NULL, 1, WEIR_DISCARD_UNWANTED) == 0);
+    HARMLESS(weir_hold_info, hold, !weir_hold_info(NULL, SOME));
+    HARMLESS(weir_hold_info, info, !weir_hold_info(hold, NULL));
+    HARMLESS(weir_partition_of, key, weir_partition_of(NULL, 1, 4) == 0);
+}
+
+struct holder {
+    weir_hold *hold;
+};
+
+static weir_status open_holder(void *state, weir_desk *desk, const void *options) {
+    struct holder *holder = state;
+    (void)options;
+    holder->hold = weir_hold_open(desk);
+    return holder->hold == NULL ? WEIR_NO_MEMORY : WEIR_OK;
+}
+
+static void close_holder(void *state) {
+    weir_hold_close(((struct holder *)state)->hold);
+}
+
+static weir_reason accept(void *state, weir_outlet *consumer, uint64_t *upstream) {
+    (void)state, (void)upstream;
+    consumer_seen = consumer;
+    return WEIR_REASON_NORMAL;
+}
+
+static uint64_t pass_up(void *state, weir_outlet *consumer, uint64_t count) {
+    (void)state, (void)consumer;
+    return count;
+}
+
+static uint64_t let_go(void *state, weir_outlet *consumer) {
+    (void)state, (void)consumer;
+    return 0;
+}
+
+static void look_and_drop(void *state, weir_run *run, uint64_t count) {
+    struct holder *holder = state;
+    if (consumer_seen != NULL) {
+        weir_run_hold(run, holder->hold, 1);
+        of_runs(run, consumer_seen);
+        of_holds(run, holder->hold, consumer_seen);
+    }
+    weir_run_drop(run, count, WEIR_DISCARD_UNWANTED);
+}
+
+static uint64_t any_demand(const void *state) {
+    (void)state;
+    return 1000;
+}
+
+static const weir_dispatcher holding = {.name = "holding",
+                                        .state_bytes = sizeof(struct holder),
+                                        .init = open_holder,
+                                        .close = close_holder,
+                                        .subscribe = accept,
+                                        .ask = pass_up,
+                                        .cancel = let_go,
+                                        .dispatch = look_and_drop,
+                                        .open_demand = any_demand};
+
+/* ---- parts --------------------------------------------------------------- */
+
+static void of_inlets(void) {
+    weir_runtime *runtime = rig.runtime;
+    weir_inlet_options options = {.event_bytes = 8, .capacity = 4};
+    weir_inlet *inlet;
+    weir_port *port;
+    REFUSED(weir_inlet_open, runtime, weir_inlet_open(NULL, &options, &inlet, SOME));
+    REFUSED(weir_inlet_open, options, weir_inlet_open(runtime, NULL, &inlet, SOME));
+    REFUSED(weir_inlet_open, out, weir_inlet_open(runtime, &options, NULL, SOME));
+    ALLOWED(weir_inlet_open, stage, weir_inlet_open(runtime, &options, &inlet, NULL) == WEIR_OK);
+    REFUSED(weir_inlet_push, inlet, weir_inlet_push(NULL, SOME, 1, 0));
+    REFUSED(weir_inlet_push, events, weir_inlet_push(inlet, NULL, 1, 0));
+    HARMLESS(weir_inlet_waiting, inlet, weir_inlet_waiting(NULL) == 0);
+    REFUSED(weir_inlet_finish, inlet, weir_inlet_finish(NULL));
+    REFUSED(weir_port_open, inlet, weir_port_open(NULL, &port));
+    REFUSED(weir_port_open, out, weir_port_open(inlet, NULL));
+    assert_int_equal(weir_port_open(inlet, &port), WEIR_OK);
+    REFUSED(weir_port_push, port, weir_port_push(NULL, SOME, 1, 0));
+    REFUSED(weir_port_push, events, weir_port_push(port, NULL, 1, 0));
+    HARMLESS(weir_port_waiting, port, weir_port_waiting(NULL) == 0);
+    ALLOWED(weir_port_close, port, (weir_port_close(NULL), true));
+    ALLOWED(weir_inlet_close, inlet, (weir_inlet_close(NULL), true));
+    weir_port_close(port);
+    weir_inlet_close(inlet);
+}
+
+static weir_iterator_verdict at_end(void *context, void *room, size_t want, size_t *made) {
+    (void)context, (void)room, (void)want;
+    *made = 0;
+    return WEIR_ITERATOR_END;
+}
+
+static void of_streams(weir_ref producer) {
+    weir_runtime *runtime = rig.runtime;
+    weir_iterator_options iterator = {.event_bytes = 8, .next = at_end};
+    weir_stream_options options = {.event_bytes = 8};
+    weir_subscribe_options how = {.cancel = WEIR_TEMPORARY};
+    weir_subscription made;
+    weir_stream *stream;
+    REFUSED(weir_iterator_start, runtime, weir_iterator_start(NULL, &iterator, SOME));
+    REFUSED(weir_iterator_start, options, weir_iterator_start(runtime, NULL, SOME));
+    ALLOWED(weir_iterator_start, out, weir_iterator_start(runtime, &iterator, NULL) == WEIR_OK);
+    REFUSED(weir_stream_open, runtime, weir_stream_open(NULL, &options, &stream));
+    REFUSED(weir_stream_open, options, weir_stream_open(runtime, NULL, &stream));
+    REFUSED(weir_stream_open, out, weir_stream_open(runtime, &options, NULL));
+    assert_int_equal(weir_stream_open(runtime, &options, &stream), WEIR_OK);
+    REFUSED(weir_stream_subscribe, stream, weir_stream_subscribe(NULL, producer, NULL, SOME));
+    ALLOWED(weir_stream_subscribe, options,
+            weir_stream_subscribe(stream, producer, NULL, &made) == WEIR_OK);
+    ALLOWED(weir_stream_subscribe, out,
+            weir_stream_subscribe(stream, producer, &how, NULL) == WEIR_OK);
+    REFUSED(weir_stream_next, stream, weir_stream_next(NULL, SOME, 0));
+    REFUSED(weir_stream_next, event, weir_stream_next(stream, NULL, 0));
+    REFUSED(weir_stream_batch, stream, weir_stream_batch(NULL, 0, 0, SOME));
+    REFUSED(weir_stream_batch, out, weir_stream_batch(stream, 0, 0, NULL));
+    REFUSED(weir_stream_fd, stream, weir_stream_fd(NULL, SOME));
+    REFUSED(weir_stream_fd, out, weir_stream_fd(stream, NULL));
+    HARMLESS(weir_stream_reason, stream, weir_stream_reason(NULL) == WEIR_REASON_NORMAL);
+    HARMLESS(weir_stream_stage, stream, weir_stream_stage(NULL).bits == 0);
+    ALLOWED(weir_stream_close, stream, (weir_stream_close(NULL), true));
+    weir_stream_close(stream);
+}
+
+static weir_task_result no_work(void *context, const void *event, weir_task *self) {
+    (void)context, (void)event, (void)self;
+    return WEIR_TASK_OK;
+}
+
+static void of_pools(void) {
+    weir_runtime *runtime = rig.runtime;
+    weir_pool_options options = {.event_bytes = 8, .threads = WEIR_NONE, .task = no_work};
+    weir_child_info list[2];
+    weir_pool *pool;
+    REFUSED(weir_pool_open, runtime, weir_pool_open(NULL, &options, &pool, SOME));
+    REFUSED(weir_pool_open, options, weir_pool_open(runtime, NULL, &pool, SOME));
+    REFUSED(weir_pool_open, out, weir_pool_open(runtime, &options, NULL, SOME));
+    ALLOWED(weir_pool_open, stage, weir_pool_open(runtime, &options, &pool, NULL) == WEIR_OK);
+    REFUSED(weir_pool_start_child, pool, weir_pool_start_child(NULL, SOME, SOME));
+    REFUSED(weir_pool_start_child, event, weir_pool_start_child(pool, NULL, SOME));
+    ALLOWED(weir_pool_start_child, out, weir_pool_start_child(pool, SOME, NULL) == WEIR_OK);
+    REFUSED(weir_pool_end_child, pool, weir_pool_end_child(NULL, (weir_child){.bits = 1}));
+    HARMLESS(weir_pool_children, pool, weir_pool_children(NULL, list, 2) == 0);
+    ALLOWED(weir_pool_children, list, weir_pool_children(pool, NULL, 2) == 1);
+    REFUSED(weir_pool_count, pool, weir_pool_count(NULL, SOME));
+    REFUSED(weir_pool_count, out, weir_pool_count(pool, NULL));
+    HARMLESS(weir_pool_threads, pool, weir_pool_threads(NULL) == 0);
+    HARMLESS(weir_task_ending, self, !weir_task_ending(NULL));
+    HARMLESS(weir_task_child, self, weir_task_child(NULL).bits == 0);
+    ALLOWED(weir_pool_close, pool, weir_pool_close(NULL, SOME) == WEIR_OK);
+    ALLOWED(weir_pool_close, running, weir_pool_close(pool, NULL) == WEIR_OK);
+}
+
+static weir_verdict no_events(weir_stage *self, weir_batch *batch) {
+    (void)self, (void)batch;
+    return WEIR_CONTINUE;
+}
+
+static void of_supervisors(void) {
+    weir_runtime *runtime = rig.runtime;
+    weir_stage_options stage = {.kind = WEIR_CONSUMER, .on.handle_events = no_events};
+    weir_supervised child = {.stage = &stage};
+    weir_supervisor_options options = {.children = &child, .child_count = 1};
+    weir_ref ref;
+    weir_ref found;
+    uint32_t number;
+    size_t count;
+    const uint64_t ever = WEIR_FOREVER;
+    REFUSED(weir_supervisor_start, runtime, weir_supervisor_start(NULL, &options, &ref));
+    REFUSED(weir_supervisor_start, options, weir_supervisor_start(runtime, NULL, &ref));
+    ALLOWED(weir_supervisor_start, out, weir_supervisor_start(runtime, &options, NULL) == WEIR_OK);
+    assert_int_equal(weir_supervisor_start(runtime, &options, &ref), WEIR_OK);
+    REFUSED(weir_supervisor_children, runtime,
+            weir_supervisor_children(NULL, ref, ever, SOME, 1, &count));
+    REFUSED(weir_supervisor_children, out,
+            weir_supervisor_children(runtime, ref, ever, NULL, 1, &count));
+    REFUSED(weir_supervisor_children, count,
+            weir_supervisor_children(runtime, ref, ever, SOME, 1, NULL));
+    REFUSED(weir_supervisor_child, runtime, weir_supervisor_child(NULL, ref, 0, ever, &found));
+    REFUSED(weir_supervisor_child, out, weir_supervisor_child(runtime, ref, 0, ever, NULL));
+    REFUSED(weir_supervisor_start_child, runtime,
+            weir_supervisor_start_child(NULL, ref, &child, ever, &number, &found));
+    REFUSED(weir_supervisor_start_child, child,
+            weir_supervisor_start_child(runtime, ref, NULL, ever, &number, &found));
+    ALLOWED(weir_supervisor_start_child, number,
+            weir_supervisor_start_child(runtime, ref, &child, ever, NULL, &found) == WEIR_OK);
+    ALLOWED(weir_supervisor_start_child, out,
+            weir_supervisor_start_child(runtime, ref, &child, ever, &number, NULL) == WEIR_OK);
+    REFUSED(weir_supervisor_stop_child, runtime, weir_supervisor_stop_child(NULL, ref, 0, ever));
+    assert_int_equal(weir_supervisor_stop_child(runtime, ref, number, ever), WEIR_OK);
+    REFUSED(weir_supervisor_restart_child, runtime,
+            weir_supervisor_restart_child(NULL, ref, number, ever, &found));
+    ALLOWED(weir_supervisor_restart_child, out,
+            weir_supervisor_restart_child(runtime, ref, number, ever, NULL) == WEIR_OK);
+    REFUSED(weir_supervisor_delete_child, runtime,
+            weir_supervisor_delete_child(NULL, ref, number, ever));
+}
+
+/* ---- all of them --------------------------------------------------------- */
+
+static weir_verdict no_demand(weir_stage *self, uint64_t demand) {
+    (void)self, (void)demand;
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict answer_all(weir_stage *self, weir_from from, const void *request,
+                               size_t bytes) {
+    (void)request, (void)bytes;
+    weir_reply(weir_stage_runtime(self), from, NULL, 0);
+    return WEIR_CONTINUE;
+}
+
+static weir_ref start(weir_stage_options options) {
+    weir_ref ref;
+    forget();
+    if (options.kind == WEIR_PRODUCER) options.event_bytes = 8;
+    ALLOWED(weir_stage_start, out, weir_stage_start(rig.runtime, &options, NULL) == WEIR_OK);
+    assert_int_equal(weir_stage_start(rig.runtime, &options, &ref), WEIR_OK);
+    return ref;
+}
+
+static void nothing_takes_null_for_something(void **state) {
+    (void)state;
+    const weir_callbacks on = {.handle_demand = no_demand,
+                               .handle_events = no_events,
+                               .handle_call = answer_all,
+                               .handle_cast = examine,
+                               .handle_down = hear_down};
+    rig_open(&rig, NULL);
+    weir_ref producer =
+        start((weir_stage_options){.kind = WEIR_PRODUCER, .dispatcher = &holding, .on = on});
+    weir_ref consumer = start((weir_stage_options){.kind = WEIR_CONSUMER, .on = on});
+    other_stage = consumer;
+    of_runtimes();
+    of_stages(producer);
+    of_subscriptions(producer, consumer);
+    of_calls(consumer);
+    of_inlets();
+    of_streams(producer);
+    of_pools();
+    of_supervisors();
+    for (int i = 0; i < 2; i++) assert_int_equal(weir_cast(rig.runtime, producer, "", 0), WEIR_OK);
+    rig_rest(&rig);
+    assert_int_equal(shown, 2);
+    assert_non_null(consumer_seen);
+    weir_accounts accounts;
+    assert_int_equal(weir_runtime_close(rig.runtime, &accounts), WEIR_OK);
+    rig_text_expect(&rig.wrong, "");
+    assert_null(weir_accounts_check(&accounts));
+    assert_int_equal(rig.memory.live, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_takes_null_for_something),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
