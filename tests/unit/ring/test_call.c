@@ -138,8 +138,9 @@ static void names_are_of_one_runtime_only(void **state) {
     char rooms[2] = {0};
     for (int i = 0; i < 2; i++) {
         open_scene(&scenes[i]);
-        assert_int_equal(weir__call_begin(&scenes[i].calls, ONE, &rooms[i], 1, &calls[i], &from[i]),
-                         WEIR_OK);
+        assert_int_equal(
+            weir__call_begin(&scenes[i].calls, ONE, &rooms[i], 1, false, &calls[i], &from[i]),
+            WEIR_OK);
     }
     assert_int_not_equal(from[0].bits, from[1].bits);
     assert_false(weir__call_answer(&scenes[0].calls, from[1], WEIR_OK, "x", 1));
@@ -160,13 +161,14 @@ static void a_name_stays_stale_for_good(void **state) {
     weir_from old;
     weir_from from;
     open_scene(&scene);
-    assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, &call, &old), WEIR_OK);
+    assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, false, &call, &old), WEIR_OK);
     assert_int_equal(weir__call_end(call, 0, NULL), WEIR_TIMEOUT);
     uint64_t used = weir__call_serials.used;
     for (int bits = 16; bits < 54; bits++) {
         call->serials.left = 1; /* as if the others had been used */
         call->serials.next = (old.bits >> 10) + (UINT64_C(1) << bits);
-        assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, &call, &from), WEIR_OK);
+        assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, false, &call, &from),
+                         WEIR_OK);
         assert_false(weir__call_answer(&scene.calls, old, WEIR_OK, NULL, 0));
         assert_true(weir__call_answer(&scene.calls, from, WEIR_OK, NULL, 0));
         assert_int_equal(weir__call_end(call, 0, NULL), WEIR_OK);
@@ -174,10 +176,11 @@ static void a_name_stays_stale_for_good(void **state) {
     weir__call_serials.used = weir__call_serials.last;
     call->serials.left = 0;
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, &call, &from), WEIR_SYSTEM);
+        assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, false, &call, &from),
+                         WEIR_SYSTEM);
     }
     weir__call_serials.used = used;
-    assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, &call, &from), WEIR_OK);
+    assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, false, &call, &from), WEIR_OK);
     assert_int_equal(weir__call_end(call, 0, NULL), WEIR_TIMEOUT);
     close_scene(&scene);
 }
