@@ -143,14 +143,10 @@ void weir__stage_close_strip(weir_stage *stage) {
     stage->strip.room = 0;
 }
 
-static inline void write_to_strip(weir_stage *stage, const void *events, size_t count) {
+static inline void write_to_strip(weir_stage *stage, const void *events, size_t count,
+                                  size_t bytes) {
     struct weir__strip *strip = &stage->strip;
-    size_t bytes = count * stage->event_bytes;
-    if (bytes == sizeof(uint64_t)) { /* the most common, and then no call */
-        memcpy(strip->to, events, sizeof(uint64_t));
-    } else {
-        memcpy(strip->to, events, bytes);
-    }
+    memcpy(strip->to, events, bytes);
     strip->to += bytes;
     strip->room -= count;
     strip->count += count;
@@ -177,6 +173,9 @@ static weir_status emit_pieces(weir_stage *self, const void *events, size_t coun
 }
 
 static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events, size_t count) {
+    if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
+        return WEIR_INVALID;
+    }
     if (WEIR__UNLIKELY(self->kind == WEIR_CONSUMER && self->may_emit)) {
         weir__count(&self->host->counters.emitted, count);
         weir__stage_discard(self, count, WEIR_DISCARD_CONSUMER, false);
@@ -185,20 +184,29 @@ static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events
     weir__stage_end_strip(self);
     self->reserved = 0;
     if (count > 0 && open_strip(self, count)) {
-        write_to_strip(self, events, count);
+        write_to_strip(self, events, count, count * self->event_bytes);
         return WEIR_OK;
     }
     return emit_pieces(self, events, count);
 }
 
+/* Apart, because it calls memcpy: what calls nobody saves no registers. */
+static WEIR__NOINLINE weir_status emit_bytes(weir_stage *self, const void *events, size_t count,
+                                             size_t bytes) {
+    write_to_strip(self, events, count, bytes);
+    return WEIR_OK;
+}
+
 weir_status weir_emit(weir_stage *self, const void *events, size_t count) {
-    if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
-        return WEIR_INVALID;
-    }
-    if (WEIR__UNLIKELY(count - 1 >= self->strip.room)) { /* 0, too: it is not worth a case */
+    /* 0, too: it is not worth a case */
+    if (WEIR__UNLIKELY(self == NULL || events == NULL || count - 1 >= self->strip.room)) {
         return emit_anew(self, events, count);
     }
-    write_to_strip(self, events, count);
+    size_t bytes = count * self->event_bytes;
+    if (bytes != sizeof(uint64_t)) {
+        return emit_bytes(self, events, count, bytes);
+    }
+    write_to_strip(self, events, count, sizeof(uint64_t)); /* the most common */
     return WEIR_OK;
 }
 
