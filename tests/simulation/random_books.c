@@ -108,6 +108,7 @@ bool books_subscribed(struct node *self, const weir_peer *peer, bool by_hand) {
                           .up = books_find(peer->stage)->inlet,
                           .by_hand = by_hand,
                           .selects = peer->options->selector != NULL,
+                          .partition = peer->options->partition,
                           .batch = peer->options->max_demand - peer->options->min_demand};
     return true;
 }
@@ -244,6 +245,19 @@ static bool node_wants(struct node *node) {
     return wanting[number] == YES;
 }
 
+bool books_waits_in_line(const struct line *line) {
+    for (unsigned i = 0; i < books.lines; i++) {
+        const struct line *before = &books.line[i];
+        bool leaves = before->producer == line->producer && before->down && !before->up;
+        bool first = before->consumer == line->consumer ||
+                     (line->partition != 0 && before->partition == line->partition);
+        if (before != line && leaves && first && before->consumer->kind != WEIR_CONSUMER &&
+            !node_wants(before->consumer))
+            return true;
+    }
+    return false;
+}
+
 /*
  * Both ends of a subscription agree, but for who has yet to come to the end of what was
  * sent before; and nobody was left out of a broadcast.
@@ -256,7 +270,7 @@ static void check_lines(void) {
         if (node->alive && consumer->alive && !node->inlet) {
             SIM_REQUIRE(line->down || !line->up);
             if (consumer->kind == WEIR_CONSUMER || node_wants(consumer))
-                SIM_REQUIRE(line->up || !line->down);
+                SIM_REQUIRE(line->up || !line->down || books_waits_in_line(line));
         }
         if (node->deal == BY_BROADCAST && !line->selects && world.discarded == 0)
             SIM_REQUIRE(line->gaps == 0);

@@ -76,6 +76,7 @@ struct line {
     bool up;   /* the producer's                                        */
     bool by_hand;
     bool selects;
+    unsigned partition; /* as subscribed with; 0: none */
     uint64_t asked; /* by hand */
     uint64_t got;
     unsigned next; /* the least place in the log that may come             */
@@ -121,6 +122,10 @@ void books_handled(struct node *consumer, const weir_batch *batch);
 bool books_subscribed(struct node *self, const weir_peer *peer, bool by_hand);
 void books_cancelled(struct node *self, const weir_peer *peer);
 struct line *books_line(weir_subscription id);
+
+/* The producer has yet to accept it: one that it comes behind cannot be done, for its consumer
+ * may not handle what it was sent. */
+bool books_waits_in_line(const struct line *line);
 
 /* A node's end. */
 void books_gone(struct node *node);
