@@ -121,10 +121,14 @@ static bool prepare(struct weir__partitions *all, struct weir__partition *partit
 /* Returns whether all of them have one. */
 static bool prepare_all(struct weir__partitions *all, uint32_t event_bytes) {
     bool all_copied = true;
-    for (uint32_t i = weir__marks_next(&all->touched, 0); i < all->count;
-         i = weir__marks_next(&all->touched, i + 1)) {
-        struct weir__partition *partition = &all->at[i];
-        if (partition->chosen > 0) all_copied &= prepare(all, partition, event_bytes);
+    const struct weir__marks *touched = &all->touched;
+    for (uint32_t word = weir__marks_next_word(touched, 0); word < touched->size;
+         word = weir__marks_next_word(touched, word + 1)) {
+        for (uint64_t left = touched->words[word]; left != 0; left &= left - 1) {
+            struct weir__partition *partition =
+                &all->at[word * 64 + (uint32_t)__builtin_ctzll(left)];
+            if (partition->chosen > 0) all_copied &= prepare(all, partition, event_bytes);
+        }
     }
     return all_copied;
 }

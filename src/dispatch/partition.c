@@ -23,7 +23,7 @@ static struct weir__partition *of(struct weir__partitions *all, weir_outlet *con
 }
 
 static bool waits(const struct weir__partition *partition) {
-    return partition->backed_up || weir_hold_count(partition->queue) > 0;
+    return partition->backed_up || partition->queue->queue.events > 0;
 }
 
 static weir_status partition_init(void *state, weir_desk *desk, const void *options) {
@@ -100,11 +100,13 @@ static weir_outlet *partition_behind(void *state, const weir_subscribe_options *
 }
 
 /* Sends what has arrived for the partition, as far as it was asked for. */
-static void deliver(const struct weir__partitions *all, struct weir__partition *partition) {
+static void deliver(struct weir__partitions *all, uint32_t index) {
+    struct weir__partition *partition = &all->at[index];
     bool all_used = all->as_genstage && partition->arrived >= partition->demand;
     partition->backed_up = partition->backed_up || (all_used && partition->arrived > 0);
     partition->arrived = 0;
     serve(all, partition);
+    if (waits(partition)) weir__marks_set(&all->behind, index);
 }
 
 /* Events that nobody gets: said once for each dispatch. */
@@ -125,11 +127,13 @@ static void partition_dispatch(void *state, weir_run *run, uint64_t count) {
     (void)count;
     struct weir__partitions *all = state;
     weir__partitions_deal(all, run);
-    for (uint32_t i = weir__marks_next(&all->touched, 0); i < all->count;
-         i = weir__marks_next(&all->touched, i + 1)) {
-        weir__marks_clear(&all->touched, i);
-        deliver(all, &all->at[i]);
-        if (waits(&all->at[i])) weir__marks_set(&all->behind, i);
+    struct weir__marks *touched = &all->touched;
+    for (uint32_t word = weir__marks_next_word(touched, 0); word < touched->size;
+         word = weir__marks_next_word(touched, word + 1)) {
+        for (uint64_t left = touched->words[word]; left != 0; left &= left - 1) {
+            deliver(all, word * 64 + (uint32_t)__builtin_ctzll(left));
+        }
+        weir__marks_clear_word(touched, word);
     }
     account(all, run);
 }
@@ -153,12 +157,16 @@ static bool partition_give_back(void *state, weir_outlet *consumer, weir_run *ev
 /* Behind the queue of every partition that is backed up. */
 static void partition_info(void *state, weir_notice *info) {
     struct weir__partitions *all = state;
-    for (uint32_t i = weir__marks_next(&all->behind, 0); i < all->count;
-         i = weir__marks_next(&all->behind, i + 1)) {
-        if (waits(&all->at[i])) {
-            (void)weir__hold_info(all->at[i].queue, info);
-        } else {
-            weir__marks_clear(&all->behind, i);
+    struct weir__marks *behind = &all->behind;
+    for (uint32_t word = weir__marks_next_word(behind, 0); word < behind->size;
+         word = weir__marks_next_word(behind, word + 1)) {
+        for (uint64_t left = behind->words[word]; left != 0; left &= left - 1) {
+            uint32_t index = word * 64 + (uint32_t)__builtin_ctzll(left);
+            if (waits(&all->at[index])) {
+                (void)weir__hold_info(all->at[index].queue, info);
+            } else {
+                weir__marks_clear(behind, index);
+            }
         }
     }
 }
