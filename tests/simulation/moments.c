@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-enum { STAGES = 12, SUBSCRIPTIONS = 16, NUMBERS = 40 };
+enum { STAGES = 12, SUBSCRIPTIONS = 16, NUMBERS = 200 };
 
 static struct {
     uint64_t next; /* number of the source, whichever it is */
@@ -48,16 +48,22 @@ static weir_ref some_stage(void) {
 
 /* --- what the stages do ------------------------------------------------------------------- */
 
-static weir_verdict count_up(weir_stage *self, uint64_t demand) {
-    for (; demand > 0 && scene.next < NUMBERS; demand--) {
+static void emit(weir_stage *self, uint64_t count) {
+    for (; count > 0 && scene.next < NUMBERS; count--) {
         uint64_t event = world_event(0, scene.next++);
         must(weir_emit(self, &event, 1));
     }
+}
+
+/* Not all that is asked for, so that demand is open for the last words. */
+static weir_verdict count_up(weir_stage *self, uint64_t demand) {
+    emit(self, sim_draw(demand + 1));
     return WEIR_CONTINUE;
 }
 
 static weir_verdict last_words(weir_stage *self) {
-    return count_up(self, 1 + sim_draw(2));
+    emit(self, 1 + sim_draw(3));
+    return WEIR_CONTINUE;
 }
 
 static weir_verdict pass_on(weir_stage *self, weir_batch *batch) {
@@ -166,8 +172,8 @@ static void look_up(void) {
 
 static void meddle(void *unused) {
     (void)unused;
-    for (uint64_t times = 2 + sim_draw(6); times > 0; times--) {
-        moment(60);
+    for (uint64_t times = 2 + sim_draw(8); times > 0; times--) {
+        moment(40);
         switch (sim_draw(8)) {
         case 0:
         case 1:
@@ -214,11 +220,12 @@ static void start_source(void) {
 
 static void end_somehow(void) {
     moment(150);
-    switch (sim_draw(3)) {
+    switch (sim_draw(4)) {
     case 0:
+    case 1:
         weir_runtime_drain(world.runtime, 50000, NULL);
         break;
-    case 1:
+    case 2:
         must(weir_runtime_stop(world.runtime, WEIR_REASON_SHUTDOWN));
         break;
     default:
@@ -232,6 +239,8 @@ static void moments_main(void *unused) {
     world_open_runtime();
     start_source();
     if (sim_draw(2) == 0) add_stage(scene.source);
+    for (uint64_t count = sim_draw(4); count > 0; count--) start_stage(sim_draw(3) == 0);
+    if (sim_draw(2) == 0) weir_runtime_settle(world.runtime, WEIR_FOREVER);
     int fibers[2];
     for (int i = 0; i < 2; i++) fibers[i] = sim_spawn("meddler", meddle, NULL);
     end_somehow();
