@@ -61,7 +61,8 @@ weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref pr
                            const weir_subscribe_options *options, weir_subscription *out);
 
 /*
- * The same, and waits until both ends have accepted.
+ * The same, and waits until both ends have accepted (or the producer has it in line
+ * behind one that was cancelled: see weir_cancel).
  * Returns    also WEIR_TIMEOUT (the subscription may still come about; at once when
  *            a callback could no longer wait for it without end); FULL (callers).
  * Errors     also NO_SUBSCRIPTION (an end refused it, or it has ended already)
@@ -110,11 +111,23 @@ weir_status weir_resubscribe_wait(weir_runtime *runtime, weir_subscription old, 
 weir_status weir_ask(weir_runtime *runtime, weir_subscription subscription, uint64_t count);
 
 /*
- * Ends a subscription, at the producer.  Events sent before the producer saw
- * the cancel are handled as usual; then the consumer sees handle_cancel
- * (WEIR_CANCEL, reason), and its cancel mode decides whether it stops.
- * Returns, Threads as weir_ask.  A subscription that has ended is left alone.
- * Source     GenStage.cancel.
+ * Ends a subscription.  It acts at the producer as soon as that comes to its mail, whatever
+ * the consumer is doing: a consumer that hangs in a callback holds nobody up any more
+ * (weir_lags, in call.h, tells who does).  Events sent before are the consumer's still, and
+ * are handled as usual; then it sees handle_cancel (WEIR_CANCEL, reason), and its cancel mode
+ * decides whether it stops.
+ *
+ * What comes next overtakes nothing: a new subscription of the same consumer to the same
+ * producer is read when the old one has ended at the consumer; one of a partition's next
+ * consumer begins (handle_subscribe at the producer, and events) when the last one has
+ * handled what it was sent, or has died of it.  A consumer of several partitions that has
+ * cancelled several of them waits likewise.
+ *
+ * Returns    WEIR_OK; NO_STAGE when the consumer has stopped; NO_SUBSCRIPTION when the
+ *            producer has, or, in a callback of one of the two, when it has ended; NO_MEMORY
+ *            (elsewhere only: it travels as two messages, which no limit counts).
+ * Threads    any thread.  In a callback of the producer it acts when that has returned.
+ * Source     GenStage.cancel, which goes to the producer first as well.
  */
 weir_status weir_cancel(weir_runtime *runtime, weir_subscription subscription, weir_reason reason);
 
