@@ -99,6 +99,10 @@ class Rules(unittest.TestCase):
                             ("void f(void) { assert(1); }", "compiled out")]:
             self.fails({"src/ring/a.c": HEAD + line + "\n"}, "src/ring/a.c:4", words)
 
+    def test_atomics_of_users(self):
+        self.passes({"docs/examples/a.c": HEAD + "#include <stdatomic.h>\n"})
+        self.fails({"bench/a.c": HEAD + "#include <stdatomic.h>\n"}, "bench/a.c:4", "C11")
+
     def test_fence(self):
         line = "void f(void) { ck_pr_fence_memory(); }\n"
         self.passes({"src/base/atomic.h": HEAD + line})
