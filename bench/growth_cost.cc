@@ -1,18 +1,18 @@
 // Growth cost: how what one operation costs grows with how much of the same there is.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Question.  n stages, subscriptions, names, timers, monitors, answers or children of one
-// kind are made, used one by one, and ended.  What does each of these cost for n = 1,000,
-// 4,000 and 16,000, and with which exponent does the time for all of them grow?
+// Question.  n stages, subscriptions, names, timers, monitors or answers are made, used one
+// by one, and ended.  What does each of these cost for n = 1,000, 4,000 and 16,000, and with
+// which exponent does the time for all of them grow?  (Parts: growth_parts.)
 //
 // Prediction.  n log n at worst, which over these n is an exponent of 1.1.  The smallest n
 // fits into the caches and the largest does not, and what is fetched from further away takes
 // up to four times as long: up to 1.5.  Anything that walked through all the others would
 // be at 2.
+#include "growth.h"
 #include "race.h"
 #include "rows.h"
 
-#include <cmath>
 #include <string>
 #include <vector>
 
@@ -20,9 +20,7 @@
 
 namespace {
 
-constexpr uint64_t kLeast = 1000;
 constexpr uint64_t kLater = 1000000000000; // ns: not while this runs
-constexpr uint64_t kSteps = 3;             // by which n grows fourfold: kLeast, 4 kLeast, 16 kLeast
 
 weir_verdict no_demand(weir_stage *self, uint64_t demand) {
     (void)self, (void)demand;
@@ -42,11 +40,6 @@ weir_verdict no_message(weir_stage *self, const void *message, size_t bytes) {
 weir_verdict no_news(weir_stage *self, weir_ref stage, weir_reason reason) {
     (void)self, (void)stage, (void)reason;
     return WEIR_CONTINUE;
-}
-
-weir_verdict fail(weir_stage *self, const void *message, size_t bytes) {
-    (void)message, (void)bytes;
-    return weir_stop_with(self, WEIR_REASON_USER);
 }
 
 weir_subscribe_verdict by_hand(weir_stage *self, const weir_peer *peer) {
@@ -295,83 +288,31 @@ Span late_answers(Site &site) {
     return chores(site, &all);
 }
 
-Span supervisor(Site &site) {
-    weir_stage_options child = {};
-    child.kind = WEIR_CONSUMER;
-    child.on.handle_events = no_events;
-    child.on.handle_cast = fail;
-    std::vector<weir_supervised> children(site.n);
-    for (weir_supervised &one : children) one.stage = &child;
-    weir_supervisor_options options = {};
-    options.max_restarts = WEIR_INFINITY;
-    options.children = children.data();
-    options.child_count = site.n;
-    std::vector<weir_supervised_info> infos(site.n);
-    size_t count;
-    return time([&] {
-        weir_ref supervisor;
-        part_must(weir_supervisor_start(site.runtime, &options, &supervisor));
-        site.settle();
-        part_must(weir_supervisor_children(site.runtime, supervisor, WEIR_FOREVER, infos.data(),
-                                           site.n, &count));
-        site.each([&](uint64_t i) { part_must(weir_cast(site.runtime, infos[i].stage, "", 1)); });
-        part_must(weir_stop(site.runtime, supervisor, WEIR_REASON_NORMAL));
-        site.settle();
-    });
-}
-
-weir_task_result no_task(void *context, const void *event, weir_task *task) {
-    (void)context, (void)event, (void)task;
-    return {};
-}
-
-Span pool_producers(Site &site) {
-    weir_pool_options options = {};
-    options.event_bytes = sizeof(uint64_t);
-    options.task = no_task;
-    weir_pool *pool;
-    weir_ref stage;
-    part_must(weir_pool_open(site.runtime, &options, &pool, &stage));
-    std::vector<weir_ref> producers(site.n);
-    site.each([&](uint64_t i) { producers[i] = site.producer(nullptr); });
-    Span span = time([&] {
-        site.each([&](uint64_t i) { site.subscribe(stage, producers[i]); });
-        site.each([&](uint64_t i) {
-            part_must(weir_stop(site.runtime, producers[i], WEIR_REASON_NORMAL));
-        });
-    });
-    part_must(weir_pool_close(pool, nullptr));
-    return span;
+// Of a runtime with n stages.
+Span closing(Site &site) {
+    Site other(site.n);
+    consumers(other);
+    return time([&] { part_must(other.close() ? WEIR_OK : WEIR_INVALID); });
 }
 
 // ---- rows --------------------------------------------------------------------------------
 
 using Work = Span (*)(Site &site);
 
-rows::Outcome run(Work work) {
-    rows::Outcome outcome;
-    outcome.correct = true;
-    std::vector<double> each;
-    for (uint64_t step = 0, n = kLeast; step < kSteps; step++, n *= 4) {
+void add(const std::string &setting, Work work) {
+    growth::add(setting, [=](uint64_t n, bool *correct) {
         Site site(n);
         Span span = work(site);
-        each.push_back((span.ended - span.began) / static_cast<double>(n));
-        outcome.correct = site.close() && outcome.correct;
-        outcome.figures["ns_of_" + std::to_string(n)] = each.back();
-    }
-    double grown = std::log(each.back() / each.front()) / std::log(4.0);
-    outcome.figures["exponent"] = 1 + grown / static_cast<double>(kSteps - 1);
-    return outcome;
-}
-
-void add(const std::string &setting, Work work) {
-    rows::add_figures("weir/one_core/" + setting, [=] { return run(work); });
+        *correct = site.close() && *correct;
+        return (span.ended - span.began) / static_cast<double>(n);
+    });
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
     add("stages", stages);
+    add("closing", closing);
     add("subscribe_cancel,demand", subscribe_cancel<weir_demand_dispatcher>);
     add("subscribe_cancel,broadcast", subscribe_cancel<weir_broadcast_dispatcher>);
     add("subscribe_cancel,shared", subscribe_cancel<weir_shared_dispatcher>);
@@ -385,7 +326,5 @@ int main(int argc, char **argv) {
     add("timers", timers);
     add("monitors", monitors);
     add("late_answers", late_answers);
-    add("supervisor", supervisor);
-    add("pool_producers", pool_producers);
     return rows::run(argc, argv);
 }

@@ -10,19 +10,16 @@
 // Prediction.  O(log n) for each, which over these n is an exponent of 1.1; and up to 1.5,
 // since the smallest n fits into the caches and the largest does not.  A supervisor that
 // walked through its children for each of them would be at 2.
+#include "growth.h"
 #include "race.h"
 #include "rows.h"
 
-#include <cmath>
 #include <string>
 #include <vector>
 
 #include "parts.h"
 
 namespace {
-
-constexpr uint64_t kLeast = 1000;
-constexpr uint64_t kSteps = 3; // by which n grows fourfold: kLeast, 4 kLeast, 16 kLeast
 
 weir_verdict no_demand(weir_stage *self, uint64_t demand) {
     (void)self, (void)demand;
@@ -203,21 +200,8 @@ double time(const Work &work, uint64_t count, bool *correct) {
     return (ended - began) / static_cast<double>(count);
 }
 
-rows::Outcome run(const Work &work) {
-    rows::Outcome outcome;
-    outcome.correct = true;
-    std::vector<double> each;
-    for (uint64_t step = 0, count = kLeast; step < kSteps; step++, count *= 4) {
-        each.push_back(time(work, count, &outcome.correct));
-        outcome.figures["ns_of_" + std::to_string(count)] = each.back();
-    }
-    double grown = std::log(each.back() / each.front()) / std::log(4.0);
-    outcome.figures["exponent"] = 1 + grown / static_cast<double>(kSteps - 1);
-    return outcome;
-}
-
 void add(const std::string &setting, const Work &work) {
-    rows::add_figures("weir/one_core/" + setting, [=] { return run(work); });
+    growth::add(setting, [=](uint64_t n, bool *correct) { return time(work, n, correct); });
 }
 
 void add_family(const std::string &setting, const Family &family) {

@@ -135,7 +135,8 @@ class Source:
 # The order of the page; what is not named here comes behind.
 ORDER = ["pipe2", "pipe3", "share", "broadcast", "partition", "merge", "push", "round_trip",
          "event_size", "chain", "idle_stages", "subscriptions", "oversubscribed", "workers",
-         "subscribe_time", "growth_cost", "startup", "footprint", "steady", "idle_cpu"]
+         "subscribe_time", "growth_cost", "growth_parts", "startup", "footprint", "steady",
+         "idle_cpu"]
 WORKLOADS = ORDER[:6]
 
 
