@@ -123,9 +123,9 @@ weir_status weir_ask(weir_runtime *runtime, weir_subscription subscription, uint
  * handled what it was sent, or has died of it.  A consumer of several partitions that has
  * cancelled several of them waits likewise.
  *
- * Returns    WEIR_OK; NO_STAGE when the consumer has stopped; NO_SUBSCRIPTION when the
- *            producer has, or, in a callback of one of the two, when it has ended; NO_MEMORY
- *            (elsewhere only: it travels as two messages, which no limit counts).
+ * Returns    WEIR_OK, also for one that has ended, which is left alone; NO_SUBSCRIPTION for
+ *            that in a callback of one of the two; NO_STAGE when the consumer has stopped;
+ *            NO_MEMORY (elsewhere only: it travels as two messages, which no limit counts).
  * Threads    any thread.  In a callback of the producer it acts when that has returned.
  * Source     GenStage.cancel, which goes to the producer first as well.
  */
