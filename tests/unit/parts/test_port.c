@@ -464,7 +464,7 @@ static void ending_amid_pushes_counts_everything(void **state) {
         weir_port *second;
         assert_int_equal(weir_port_open(f.inlet, &second), WEIR_OK);
         struct pusher pushers[2];
-        weir_ask(f.rig.runtime, f.subscription, finishes ? 1000000 : 50);
+        weir_ask(f.rig.runtime, f.subscription, finishes ? WEIR_MAX_DEMAND_LIMIT : 50);
         start_pusher(&pushers[0], f.port, 1, UINT64_MAX);
         start_pusher(&pushers[1], second, 3, UINT64_MAX);
         while (weir_port_waiting(second) == 0) weir__cpu_relax();
