@@ -112,10 +112,13 @@ typedef struct weir_lag {
                           /* and this is 0                                                        */
     uint64_t silent_ns;   /* since it last asked, or subscribed: an automatic consumer asks as it */
                           /* takes what it was sent; a few milliseconds less than it is, at most  */
+    bool leaving;     /* it was cancelled, and is not done with what it was sent (weir_cancel) */
+    uint32_t in_line; /* subscriptions that wait for that                                      */
 } weir_lag;
 
 /*
- * Who lags: the consumers of a stage, newest first, as weir_consumers.  One that has
+ * Who lags: the consumers of a stage, newest first, as weir_consumers, and then those
+ * that are leaving, the last one first.  One that has
  * nothing to take, because nothing is emitted, is silent too, but has open demand.  To let
  * go of one that holds the others up: weir_cancel.
  */

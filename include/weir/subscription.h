@@ -61,8 +61,8 @@ weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref pr
                            const weir_subscribe_options *options, weir_subscription *out);
 
 /*
- * The same, and waits until both ends have accepted (or the producer has it in line
- * behind one that was cancelled: see weir_cancel).
+ * The same, and waits until both ends have accepted; the producer may have it in line
+ * behind one that was cancelled, and is not done with what it was sent (see weir_cancel).
  * Returns    also WEIR_TIMEOUT (the subscription may still come about; at once when
  *            a callback could no longer wait for it without end); FULL (callers).
  * Errors     also NO_SUBSCRIPTION (an end refused it, or it has ended already)

@@ -18,8 +18,15 @@ static uint64_t least(uint64_t one, uint64_t other) {
     return one < other ? one : other;
 }
 
+/* What is kept of a consumer. */
+struct owner {
+    uint32_t partition;
+    weir_outlet *older; /* leaving: who cancelled before it */
+};
+
 static struct weir__partition *of(struct weir__partitions *all, weir_outlet *consumer) {
-    return &all->at[*(uint32_t *)weir_outlet_state(consumer)];
+    const struct owner *owner = weir_outlet_state(consumer);
+    return &all->at[owner->partition];
 }
 
 static bool waits(const struct weir__partition *partition) {
@@ -36,7 +43,8 @@ static void partition_close(void *state) {
 
 static weir_reason partition_subscribe(void *state, weir_outlet *consumer, uint64_t *upstream) {
     struct weir__partitions *all = state;
-    uint32_t *index = weir_outlet_state(consumer);
+    struct owner *owner = weir_outlet_state(consumer);
+    uint32_t *index = &owner->partition;
     *upstream = 0;
     weir_reason reason = weir__partitions_wanted(all, weir_outlet_options(consumer), index);
     if (reason != WEIR_REASON_NORMAL) return reason;
@@ -76,6 +84,7 @@ static uint64_t partition_cancel(void *state, weir_outlet *consumer) {
     struct weir__partitions *all = state;
     struct weir__partition *partition = of(all, consumer);
     partition->owner = NULL;
+    ((struct owner *)weir_outlet_state(consumer))->older = partition->leaving;
     partition->leaving = consumer;
     all->pending += partition->demand;
     partition->demand = 0;
@@ -87,8 +96,9 @@ static uint64_t partition_cancel(void *state, weir_outlet *consumer) {
 }
 
 static void partition_left(void *state, weir_outlet *consumer) {
-    struct weir__partition *partition = of(state, consumer);
-    if (partition->leaving == consumer) partition->leaving = NULL;
+    weir_outlet **at = &of(state, consumer)->leaving;
+    while (*at != consumer) at = &((struct owner *)weir_outlet_state(*at))->older;
+    *at = ((struct owner *)weir_outlet_state(consumer))->older;
 }
 
 /* Its order is kept: the next owner begins when the last one has ended. */
@@ -176,7 +186,7 @@ const weir_dispatcher *weir_partition_dispatcher(void) {
         .name = "partition",
         .partitions = true,
         .state_bytes = sizeof(struct weir__partitions),
-        .outlet_bytes = sizeof(uint32_t),
+        .outlet_bytes = sizeof(struct owner),
         .init = partition_init,
         .close = partition_close,
         .subscribe = partition_subscribe,

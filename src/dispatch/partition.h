@@ -38,7 +38,7 @@ typedef weir__four weir__loose_four __attribute__((aligned(4), may_alias));
 
 struct weir__partition {
     weir_outlet *owner;
-    weir_outlet *leaving; /* the last owner, which has cancelled and not left yet */
+    weir_outlet *leaving; /* owners that have cancelled and not left yet, the last one first */
     weir_hold *queue;
     uint64_t demand;
     uint64_t prepaid;

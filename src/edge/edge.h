@@ -34,9 +34,9 @@
  * the producer's worker gives those events back, or discards and counts them.
  *
  * Freeing.  refs counts who may still touch the edge: one for the producer's
- * side (passed on with CLOSE), one for the consumer's (passed on with DOWN),
- * one for each CANCEL in flight, and one for each direction that is raised (on a
- * stack or hot).  The last to let go frees it.
+ * side (passed on with CLOSE), one for the consumer's (passed on with DOWN or LEFT),
+ * one for each CANCEL, EVICT and AGAIN in flight, and one for each direction that is
+ * raised (on a stack or hot).  The last to let go frees it.
  *   X1 -> X2  refs: a release by everybody else is seen by the one who frees
  *
  * Model: tests/model/demand_cancel.pml.
@@ -82,11 +82,12 @@ struct weir__edge {
     size_t takes_bytes; /* the only size of event the consumer takes; 0: any */
     uint64_t replaces;  /* id of the consumer's subscription that it cancels; 0: none */
     weir_reason replace_reason;
+    bool takes_over; /* at the same producer, which ends that one as it accepts this one */
 
     WEIR__APART uint32_t refs;
     struct weir__mail forth;  /* REQUEST, then OPEN                     */
     struct weir__mail cancel; /* CANCEL                                 */
-    struct weir__mail down;   /* DOWN                                   */
+    struct weir__mail down;   /* DOWN, or LEFT                          */
     struct weir__mail close;  /* CLOSE                                  */
     bool cancel_sent;         /* the consumer has sent CANCEL            */
     weir_reason cancel_reason;
@@ -118,8 +119,12 @@ struct weir__edge {
     struct weir__index_node at_producer; /* in its `known`, or `leaving` */
     bool covers;                         /* stage/leaving.c */
     bool leaving;                        /* stage/leaving.c: cancelled, and at work still */
-    struct weir__edge *waits_for;        /* likewise: accepted when that one has left      */
-    struct weir__edge *followers;        /* who wait for this one, by consumers_next       */
+    struct weir__edge *leavers_next;     /* likewise: all that leave                       */
+    struct weir__edge *leavers_previous;
+    uint32_t in_line;             /* likewise: followers */
+    weir_from asker;              /* likewise: who is told when it waits no more     */
+    struct weir__edge *waits_for; /* likewise: accepted when that one has left      */
+    struct weir__edge *followers; /* who wait for this one, by consumers_next       */
     struct weir__edge *followers_last;
 
     /* the consumer's; returned is handed over with DOWN */

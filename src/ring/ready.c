@@ -15,6 +15,7 @@ void weir__bell_open(struct weir__bell *bell) {
     ck_stack_init(&bell->mail);
     bell->sleeper = &bell->parked;
     bell->run = (struct weir__run_link){&bell->run, &bell->run};
+    bell->fair = &bell->run;
 }
 
 void weir__ready_stage_open(struct weir__ready_stage *stage, struct weir__bell *bell) {
@@ -74,7 +75,7 @@ void weir__bell_take_raised(struct weir__bell *bell) {
         ck_stack_entry_t *next = entry->next;
         struct weir__ready_stage *stage = WEIR__CONTAINER_OF(entry, struct weir__ready_stage, link);
         stage->held = true;
-        weir__run_insert(bell, stage, &bell->run);
+        weir__run_insert(bell, stage, false);
         entry = next;
     }
 }

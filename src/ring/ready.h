@@ -106,9 +106,12 @@ struct weir__bell {
     uint32_t parked;   /* in their line: who pushes on a cold worker's stack has it then */
     uint32_t *sleeper; /* constant: the word of who sleeps for it; as a rule `parked`    */
     /* the owner's */
-    _Alignas(128) struct weir__run_link run; /* the run list, in the order of running */
+    /* The run list, in the order of running: those that were put ahead of the others, the
+     * last one first, and then, from `fair` on, who waits longest (fair is &run: nobody). */
+    _Alignas(128) struct weir__run_link run;
+    struct weir__run_link *fair;
     uint32_t run_count;
-    uint32_t streak;                   /* visits out of that order, in a row     */
+    uint32_t streak;                   /* visits ahead of who waits longest, in a row */
     struct weir__ready_stage *next_up; /* in the list, and goes first; or NULL   */
     uint64_t wakes;                    /* times it was woken from sleep */
 };
@@ -143,12 +146,17 @@ static inline void weir__bell_collect(struct weir__bell *bell) {
     }
 }
 
-/* Ahead of what waits, but no more than so many in a row: the others have waited long. */
+/* Ahead of who waits, but no more than so many in a row: one that is put ahead again and
+ * again, by itself perhaps, is not to be all that runs. */
 enum { WEIR__RUN_STREAK = 32 };
 
 static inline void weir__run_insert(struct weir__bell *bell, struct weir__ready_stage *stage,
-                                    struct weir__run_link *before) {
+                                    bool first) {
+    struct weir__run_link *before = first ? bell->run.next : &bell->run;
     stage->queued = true;
+    if (!first && bell->fair == &bell->run) {
+        bell->fair = &stage->run;
+    }
     bell->run_count++;
     stage->run.next = before;
     stage->run.previous = before->previous;
@@ -158,6 +166,9 @@ static inline void weir__run_insert(struct weir__bell *bell, struct weir__ready_
 
 static inline void weir__run_remove(struct weir__bell *bell, struct weir__ready_stage *stage) {
     stage->queued = false;
+    if (bell->fair == &stage->run) {
+        bell->fair = stage->run.next;
+    }
     bell->run_count--;
     stage->run.previous->next = stage->run.next;
     stage->run.next->previous = stage->run.previous;
@@ -179,8 +190,7 @@ static inline void weir__ready_queue(struct weir__ready_stage *stage, bool first
         weir__ready_queue_anew(stage, first);
         return;
     }
-    struct weir__bell *bell = stage->bell;
-    weir__run_insert(bell, stage, first ? bell->run.next : &bell->run);
+    weir__run_insert(stage->bell, stage, first);
 }
 
 /*
@@ -197,15 +207,18 @@ static inline void weir__ready_run_next(struct weir__ready_stage *stage, bool an
 
 /* Takes the next stage out of the run list; NULL: there is none. */
 static inline struct weir__ready_stage *weir__bell_next(struct weir__bell *bell) {
-    struct weir__ready_stage *stage = bell->next_up;
+    struct weir__run_link *next = bell->next_up != NULL ? &bell->next_up->run : bell->run.next;
     bell->next_up = NULL;
-    if (stage == NULL || ++bell->streak > WEIR__RUN_STREAK) {
-        if (bell->run.next == &bell->run) {
-            return NULL;
-        }
-        stage = WEIR__CONTAINER_OF(bell->run.next, struct weir__ready_stage, run);
+    if (next == &bell->run) {
+        return NULL;
+    }
+    if (next != bell->fair && ++bell->streak > WEIR__RUN_STREAK && bell->fair != &bell->run) {
+        next = bell->fair;
+    }
+    if (next == bell->fair) {
         bell->streak = 0;
     }
+    struct weir__ready_stage *stage = WEIR__CONTAINER_OF(next, struct weir__ready_stage, run);
     weir__run_remove(bell, stage);
     return stage;
 }

@@ -96,9 +96,26 @@ static void consumes(weir_stage *stage, weir_from from, uint64_t id) {
     weir__call_answer(stage->host->calls, from, found ? WEIR_OK : WEIR_NO_SUBSCRIPTION, NULL, 0);
 }
 
+/* One that waits in line (stage/leaving.c) is answered for when it waits no more. */
 static void produces(weir_stage *stage, weir_from from, uint64_t id) {
-    bool found = weir__stage_find_consumer(stage, (weir_subscription){.id = id}) != NULL;
-    weir__call_answer(stage->host->calls, from, found ? WEIR_OK : WEIR_NO_SUBSCRIPTION, NULL, 0);
+    struct weir__edge *edge = weir__stage_find_consumer(stage, (weir_subscription){.id = id});
+    if (edge != NULL && edge->waits_for != NULL) {
+        edge->asker = from;
+        return;
+    }
+    weir__call_answer(stage->host->calls, from, edge != NULL ? WEIR_OK : WEIR_NO_SUBSCRIPTION, NULL,
+                      0);
+}
+
+/* The same in a callback, for which whom it waits behind may wait in turn. */
+static void produces_now(weir_stage *stage, weir_from from, uint64_t id) {
+    struct weir__edge *edge = weir__stage_find_consumer(stage, (weir_subscription){.id = id});
+    bool waits = edge != NULL && edge->waits_for != NULL;
+    weir__call_answer(stage->host->calls, from,
+                      waits          ? WEIR_TIMEOUT
+                      : edge != NULL ? WEIR_OK
+                                     : WEIR_NO_SUBSCRIPTION,
+                      NULL, 0);
 }
 
 /* Whether it stands at the consumer, and then at the producer. */
@@ -114,7 +131,8 @@ static weir_status await_both(weir_runtime *runtime, weir_subscription made, uin
     if (status != WEIR_OK) {
         return told(sent(status), made.consumer);
     }
-    status = weir__ask_stage(runtime, made.producer, produces, made.id, &none, left, call);
+    status = weir__ask_stage(runtime, made.producer, weir__here == NULL ? produces : produces_now,
+                             made.id, &none, left, call);
     return told(sent(status), made.producer);
 }
 
@@ -205,8 +223,8 @@ static void describe_subscription(const weir_stage *stage, const struct weir__ed
 static void describe_lag(const weir_stage *stage, const struct weir__edge *edge, void *out) {
     uint64_t asked = weir__load_relaxed_u64(&edge->ring.consumer.asked);
     uint64_t now = weir_runtime_now(stage->host->runtime);
-    weir_lag lag = {.subscription = edge->id};
-    lag.open_demand = edge->shared == NULL && asked > edge->sent ? asked - edge->sent : 0;
+    weir_lag lag = {.subscription = edge->id, .leaving = edge->leaving, .in_line = edge->in_line};
+    lag.open_demand = !edge->leaving && edge->shared == NULL && asked > edge->sent ? asked - edge->sent : 0;
     lag.silent_ns = now > edge->heard_ns ? now - edge->heard_ns : 0;
     memcpy(out, &lag, sizeof lag);
 }
@@ -216,23 +234,32 @@ enum which { CONSUMERS, PRODUCERS, LAGS };
 /* The lists that there are: of which side, and what of each. */
 static const struct listing {
     bool consumers;
+    bool leavers; /* they come behind those */
     size_t bytes;
     describe *describe;
-} listings[] = {[CONSUMERS] = {true, sizeof(weir_subscription), describe_subscription},
-                [PRODUCERS] = {false, sizeof(weir_subscription), describe_subscription},
-                [LAGS] = {true, sizeof(weir_lag), describe_lag}};
+} listings[] = {[CONSUMERS] = {true, false, sizeof(weir_subscription), describe_subscription},
+                [PRODUCERS] = {false, false, sizeof(weir_subscription), describe_subscription},
+                [LAGS] = {true, true, sizeof(weir_lag), describe_lag}};
 
-static const struct weir__edge *next_of(const struct listing *listing,
+/* Behind `edge`; NULL: the first one. */
+static const struct weir__edge *next_of(const struct listing *listing, const weir_stage *stage,
                                         const struct weir__edge *edge) {
-    return listing->consumers ? edge->consumers_next : edge->producers_next;
+    if (!listing->consumers) {
+        return edge == NULL ? stage->producers : edge->producers_next;
+    }
+    if (edge != NULL && edge->leaving) {
+        return edge->leavers_next;
+    }
+    const struct weir__edge *next = edge == NULL ? stage->consumers : edge->consumers_next;
+    return next == NULL && listing->leavers ? stage->leavers : next;
 }
 
 /* A list is answered with whole. */
 static void list(weir_stage *stage, weir_from from, uint64_t which) {
     const struct listing *listing = &listings[which];
-    const struct weir__edge *first = listing->consumers ? stage->consumers : stage->producers;
+    const struct weir__edge *edge = NULL;
     size_t count = 0;
-    for (const struct weir__edge *edge = first; edge != NULL; edge = next_of(listing, edge)) {
+    while ((edge = next_of(listing, stage, edge)) != NULL) {
         count++;
     }
     size_t bytes = count * listing->bytes;
@@ -242,7 +269,7 @@ static void list(weir_stage *stage, weir_from from, uint64_t which) {
         return;
     }
     unsigned char *at = all;
-    for (const struct weir__edge *edge = first; edge != NULL; edge = next_of(listing, edge)) {
+    while ((edge = next_of(listing, stage, edge)) != NULL) {
         listing->describe(stage, edge, at);
         at += listing->bytes;
     }

@@ -150,7 +150,10 @@ void weir__send_message(weir_runtime *runtime, struct weir__message *message) {
 
 bool weir__tell(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind,
                 weir_reason reason) {
-    struct weir__slot *slot = weir__registry_slot(&runtime->registry, stage);
+    /* A stage in its init is not known yet, and may tell itself. */
+    struct weir__slot *slot = weir__is_starting(runtime, stage)
+                                  ? weir__registry_slot(&runtime->registry, stage)
+                                  : weir__registry_find(&runtime->registry, stage);
     struct weir__mail *mail;
     if (slot == NULL ||
         !weir__mailbox_tell(&slot->mailbox, weir__ref_generation(stage), kind, reason, &mail)) {

@@ -81,7 +81,7 @@ static void tell(struct weir__worker *worker) {
  * late STOP_ALL comes.  Nothing stays once the runtime is closing. */
 static void stop_older(struct weir__worker *worker, weir_stage *stage) {
     weir_runtime *runtime = worker->host.runtime;
-    uint32_t stops = weir__load_acquire_u32(&runtime->stops); /* T9 -> T10 */
+    uint32_t stops = weir__load_acquire_u32(&runtime->stops);                      /* T9 -> T10 */
     if (stage->stops == stops && weir__load_acquire_u32(&runtime->closing) == 0) { /* T7 -> T8 */
         return;
     }

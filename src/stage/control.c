@@ -24,6 +24,7 @@ static weir_peer producer_of(const struct weir__edge *edge) {
 
 /* ---- subscribing, as a consumer ------------------------------------------ */
 
+/* With a reference of its own, so that nothing need be flushed before. */
 static void send_cancel(struct weir__edge *edge) {
     edge->cancel.kind = WEIR__MAIL_EDGE_CANCEL;
     edge->cancel.to = edge->id.producer;
@@ -53,12 +54,16 @@ weir_subscribe_verdict weir__stage_ask_user(weir_stage *stage, weir_peer peer) {
 static void subscribe(weir_stage *stage, struct weir__edge *edge) {
     weir_subscription old = {.id = edge->replaces};
     struct weir__edge *replaced = old.id != 0 ? weir__stage_find(stage, old) : NULL;
-    if (replaced != NULL) { /* its producer is told of the end first */
+    bool takes_over = replaced != NULL && replaced->id.producer.bits == edge->id.producer.bits;
+    if (replaced != NULL && !takes_over) { /* its producer is told of the end first */
         weir__stage_request_cancel(replaced, edge->replace_reason);
     }
     weir__stage_link_producer(stage, edge);
     weir_subscribe_verdict verdict = weir__stage_ask_user(stage, producer_of(edge));
     if (stage->stopping || verdict == WEIR_SUBSCRIBE_REFUSE) {
+        if (takes_over) {
+            weir__stage_request_cancel(replaced, edge->replace_reason);
+        }
         weir__stage_unlink_producer(stage, edge);
         weir__outbox_let_go(&stage->host->outbox, edge); /* both sides': nobody else knows it */
         weir__outbox_let_go(&stage->host->outbox, edge);
@@ -71,6 +76,10 @@ static void subscribe(weir_stage *stage, struct weir__edge *edge) {
     edge->wants = edge->wants != 0 || !edge->manual;
     edge->subscribed = true;
     edge->fresh = true;
+    edge->takes_over = takes_over;
+    if (takes_over) {
+        replaced->cancel_sent = true; /* with OPEN */
+    }
     if (!edge->manual) {
         weir__edge_ask(edge, edge->options.max_demand);
     }

@@ -22,8 +22,19 @@
  */
 #include "stage/stage.h"
 
+/* It waits no more: whoever wants to know is told whether it is a consumer now. */
+static void tell_asker(const weir_stage *stage, struct weir__edge *edge) {
+    weir_from from = edge->asker;
+    if (from.bits != 0) {
+        edge->asker = (weir_from){0};
+        weir__call_answer(stage->host->calls, from, edge->attached ? WEIR_OK : WEIR_NO_SUBSCRIPTION,
+                          NULL, 0);
+    }
+}
+
 static void link_follower(struct weir__edge *edge, struct weir__edge *before) {
     edge->waits_for = before;
+    before->in_line++;
     edge->consumers_next = NULL;
     edge->consumers_previous = before->followers_last;
     if (before->followers_last != NULL) {
@@ -40,6 +51,7 @@ static void unlink_follower(struct weir__edge *edge) {
     struct weir__edge *previous = edge->consumers_previous;
     *(previous != NULL ? &previous->consumers_next : &before->followers) = next;
     *(next != NULL ? &next->consumers_previous : &before->followers_last) = previous;
+    before->in_line--;
     edge->waits_for = NULL;
 }
 
@@ -60,9 +72,25 @@ void weir__stage_leaves(weir_stage *stage, struct weir__edge *edge) {
         weir__index_remove(&stage->leaving, &older->at_producer);
     }
     weir__index_add(&stage->leaving, &edge->at_producer, edge->id.consumer.bits);
+    edge->leavers_previous = NULL;
+    edge->leavers_next = stage->leavers;
+    if (stage->leavers != NULL) {
+        stage->leavers->leavers_previous = edge;
+    }
+    stage->leavers = edge;
+}
+
+static void unlink_leaver(weir_stage *stage, struct weir__edge *edge) {
+    struct weir__edge *next = edge->leavers_next;
+    struct weir__edge *previous = edge->leavers_previous;
+    *(previous != NULL ? &previous->leavers_next : &stage->leavers) = next;
+    if (next != NULL) {
+        next->leavers_previous = previous;
+    }
 }
 
 static void unlink_leaving(weir_stage *stage, struct weir__edge *edge) {
+    unlink_leaver(stage, edge);
     struct weir__edge *next = edge->consumers_next;
     struct weir__edge *previous = edge->consumers_previous;
     edge->leaving = false;
@@ -91,7 +119,8 @@ static struct weir__edge *same_place(const weir_stage *stage, const struct weir_
 /* Whom the edge must wait for, or NULL. */
 static struct weir__edge *before(const weir_stage *stage, const struct weir__edge *edge) {
     struct weir__edge *owner = same_place(stage, edge);
-    if (owner != NULL && owner->leaving && owner->id.consumer.bits != edge->id.consumer.bits) {
+    bool another = owner != NULL && owner->id.consumer.bits != edge->id.consumer.bits;
+    if (owner != NULL && owner->leaving && (another || owner->followers != NULL)) {
         return owner;
     }
     struct weir__edge *older = newest_of(stage, edge);
@@ -117,6 +146,7 @@ bool weir__stage_waits_no_more(weir_stage *stage, struct weir__edge *edge) {
     }
     unlink_follower(edge);
     weir__index_remove(&stage->known, &edge->at_producer);
+    tell_asker(stage, edge);
     return true;
 }
 
@@ -141,21 +171,19 @@ void weir__stage_left(weir_stage *stage, struct weir__edge *edge) {
     while (edge->followers != NULL && !stage->stopping) {
         struct weir__edge *follower = edge->followers;
         unlink_follower(follower);
+        weir__edge_hold(follower); /* it may be refused, and gone */
         weir__stage_admit(stage, follower);
+        if (follower->waits_for == NULL) {
+            tell_asker(stage, follower);
+        }
+        weir__outbox_let_go(&stage->host->outbox, follower);
     }
     close_followers(stage, edge);
 }
 
-static void end_leaving(void *context, struct weir__index_node *node) {
-    struct weir__edge *edge = WEIR__CONTAINER_OF(node, struct weir__edge, at_producer);
-    while (edge != NULL) {
-        struct weir__edge *next = edge->consumers_next;
-        edge->leaving = false;
-        close_followers(context, edge);
-        edge = next;
-    }
-}
-
 void weir__stage_end_leaving(weir_stage *stage) {
-    weir__index_empty(&stage->leaving, end_leaving, stage);
+    while (stage->leavers != NULL) {
+        close_followers(stage, stage->leavers);
+        unlink_leaving(stage, stage->leavers);
+    }
 }

@@ -201,6 +201,7 @@ static void bounce_control(weir_stage *stage) {
 void weir__stage_abandon(weir_stage *stage) {
     weir__stage_end_monitors(stage);
     bounce_control(stage);
+    weir__stage_send_replies(stage);
     weir__stage_free(stage);
 }
 

@@ -105,6 +105,7 @@ struct weir_stage {
     struct weir__edge *consumers;
     struct weir__index known;     /* those, and who waits in line (leaving.c), by their ids */
     struct weir__index leaving;   /* cancelled, and not done yet, by their consumers       */
+    struct weir__edge *leavers;   /* the same, the last one first */
     struct weir__mail again_mail; /* the dispatcher dropped `again` events */
     uint64_t again;
 

@@ -144,9 +144,10 @@ static void take_off(weir_stage *stage, struct weir__edge *edge) {
  * The producer's end of a subscription: the dispatcher forgets it (unless it
  * never knew), the consumer is told, then handle_cancel.  GenStage calls the
  * dispatcher last; but what handle_cancel emits must not go to who leaves.
+ * Returns what the dispatcher passes up, which the caller demands.
  */
-static void end(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
-                weir_reason reason, bool dispatched) {
+static uint64_t end(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
+                    weir_reason reason, bool dispatched) {
     const struct weir__dispatch *dispatch = &stage->dispatch;
     weir__edge_hold(edge); /* it is used after CLOSE has passed our reference on */
     take_off(stage, edge);
@@ -163,10 +164,8 @@ static void end(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause ca
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_cancel(stage, &peer, cause, reason));
     }
-    if (dispatched) {
-        weir__stage_demand(stage, upstream);
-    }
     weir__outbox_let_go(&stage->host->outbox, edge);
+    return upstream;
 }
 
 /* What the subscription wants and its dispatcher would ignore in silence, or NULL. */
@@ -236,9 +235,36 @@ void weir__stage_attach(weir_stage *stage, struct weir__edge *edge) {
     }
 }
 
+/* The one that the edge replaces ends.  Returns what is to be demanded for it. */
+static uint64_t take_over(weir_stage *stage, const struct weir__edge *edge) {
+    struct weir__edge *old =
+        weir__stage_find_consumer(stage, (weir_subscription){.id = edge->replaces});
+    if (old != NULL && old->attached) {
+        weir__stage_poll_demand(stage, old); /* what was asked before the cancel counts */
+    }
+    if (old == NULL || stage->stopping) {
+        return 0;
+    }
+    if (!old->attached) {
+        weir__stage_end_subscription(stage, old, edge->replace_reason);
+        return 0;
+    }
+    return end(stage, old, WEIR_CANCEL, edge->replace_reason, true);
+}
+
+/* A consumer that replaces its subscription misses nothing that others get: until the new
+ * one is attached, nothing is served for the end of the old one. */
 void weir__stage_open_edge(weir_stage *stage, struct weir__edge *edge) {
+    uint64_t upstream = edge->takes_over ? take_over(stage, edge) : 0;
+    if (stage->stopping) { /* OPEN came too late: it bounces with the rest of the mail */
+        weir__mail_list_push(&stage->control, &edge->forth);
+        return;
+    }
     weir__index_add(&stage->known, &edge->at_producer, edge->id.id);
     weir__stage_admit(stage, edge);
+    if (edge->takes_over && !stage->stopping) {
+        weir__stage_demand(stage, upstream);
+    }
 }
 
 void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
@@ -247,7 +273,7 @@ void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_
         weir__stage_poll_demand(stage, edge); /* what was asked before the cancel counts */
     }
     if (edge->attached && !stage->stopping) {
-        end(stage, edge, cause, reason, true);
+        weir__stage_demand(stage, end(stage, edge, cause, reason, true));
     }
 }
 

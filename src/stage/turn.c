@@ -22,7 +22,7 @@
 enum {
     TURN_BATCHES = 64,      /* handed to handle_events in one turn */
     TURN_EDGE_BATCHES = 16, /* of one edge, while others wait      */
-    TURN_MAIL = 256,
+    TURN_MAIL = 32,         /* messages may take long, and a neighbour waits for all of them */
     MANY_EDGES = 8
 };
 

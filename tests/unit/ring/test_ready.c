@@ -163,6 +163,23 @@ static void who_is_always_next_does_not_starve_the_others(void **state) {
     assert_true(came);
 }
 
+/* It is put ahead in its own turn, each time: by what it has sent itself. */
+static void who_goes_ahead_by_itself_does_not_starve_the_others(void **state) {
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    for (int i = 0; i < 3; i++) weir__ready_queue(&f.stage[i], false);
+    int came[3] = {0};
+    for (int visits = 0; visits < 10 * WEIR__RUN_STREAK; visits++) {
+        struct weir__ready_stage *stage = next(&f);
+        came[stage - f.stage]++;
+        weir__ready_queue(stage, stage == &f.stage[0]);
+    }
+    assert_in_range(came[1], 4, 6); /* in turn */
+    assert_in_range(came[2], 4, 6);
+    assert_int_equal(f.bell.run_count, 3);
+}
+
 static void a_stage_that_is_being_raised_is_left_to_the_stack(void **state) {
     (void)state;
     struct fixture f;
@@ -391,6 +408,7 @@ int main(void) {
         cmocka_unit_test(the_run_list_is_a_line),
         cmocka_unit_test(who_waits_may_be_next),
         cmocka_unit_test(who_is_always_next_does_not_starve_the_others),
+        cmocka_unit_test(who_goes_ahead_by_itself_does_not_starve_the_others),
         cmocka_unit_test(a_stage_that_is_being_raised_is_left_to_the_stack),
         cmocka_unit_test(a_stage_that_is_queued_is_not_pushed),
         cmocka_unit_test(a_cold_stage_is_raised_anew),

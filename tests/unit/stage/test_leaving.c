@@ -94,7 +94,7 @@ static void let_go_of_who_stands_still(bool by_producer) {
         assert_int_equal(weir_cancel(rig.runtime, still.slow, WEIR_REASON_USER), WEIR_OK);
     }
     while (weir__load_acquire_u64(&still.fast) < 50000) sched_yield();
-    assert_int_equal(lag_of(&rig, &p, &slow).subscription.id, 0);
+    assert_true(lag_of(&rig, &p, &slow).leaving);
     weir__store_release_u32(&still.go_on, 1);
     rig_rest(&rig);
     assert_int_equal(slow.handled, 10); /* what it was sent was its own */
@@ -230,6 +230,30 @@ static void who_begins_again_keeps_the_order(void **state) {
     }
 }
 
+/* While others have every event of a broadcast, who replaces its subscription has them, too. */
+static void who_begins_again_misses_nothing_of_a_broadcast(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct order_scene s;
+        open_order(&s, weir_broadcast_dispatcher(), seed);
+        s.c[1].does.events = NULL;
+        player_demand(&s.p, WEIR_ACCUMULATE);
+        player_subscribe(&s.c[1], &s.p, &many_batches);
+        weir_subscription subscription = player_subscribe(&s.c[0], &s.p, &many_batches);
+        rig_rest(&s.rig);
+        player_demand(&s.p, WEIR_FORWARD);
+        for (int i = 0; i < 8; i++) {
+            weir_runtime_step(s.rig.runtime, 10);
+            assert_int_equal(weir_resubscribe(s.rig.runtime, subscription, WEIR_REASON_NORMAL,
+                                              (weir_ref){0}, &many_batches, &subscription),
+                             WEIR_OK);
+        }
+        rig_rest(&s.rig);
+        assert_int_equal(s.c[1].handled, NUMBERS);
+        close_order(&s);
+    }
+}
+
 static void a_partition_is_handed_over_in_order(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -252,55 +276,137 @@ static void a_partition_is_handed_over_in_order(void **state) {
 
 enum fate { CANCELLED, DEAD, ORPHANED, HEIR, FATES };
 
-/* The first owner cannot handle what it was sent, for nobody asks of it; another waits. */
-static void wait_in_line(enum fate fate) {
+struct line_scene {
     struct rig rig;
-    rig_open(&rig, &(weir_runtime_options){.mode = WEIR_STEPPED, .workers = 2});
-    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 20, .quiet = true};
-    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
-    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    player_start(&p, &rig,
+    struct player p; /* of one partition */
+    struct player t; /* its owner, who cannot handle what it is sent: nobody asks of it */
+    struct player c; /* the next one */
+    weir_subscribe_options options;
+};
+
+static void open_line(struct line_scene *s) {
+    memset(s, 0, sizeof *s);
+    seen = 0;
+    rig_open(&s->rig, &(weir_runtime_options){.mode = WEIR_STEPPED, .workers = 2});
+    s->p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = 20, .quiet = true};
+    s->t = (struct player){.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+    s->c = (struct player){.name = "c", .kind = WEIR_CONSUMER};
+    s->c.does.events = check_order;
+    player_start(&s->p, &s->rig,
                  &(weir_stage_options){.dispatcher = weir_partition_dispatcher(),
                                        .dispatcher_options = &one_partition});
-    player_start(&t, &rig, &(weir_stage_options){.worker = WEIR_WORKER(1)});
-    player_start(&c, &rig, NULL);
-    weir_subscribe_options options = {
+    player_start(&s->t, &s->rig, &(weir_stage_options){.worker = WEIR_WORKER(1)});
+    player_start(&s->c, &s->rig, NULL);
+    s->options = (weir_subscribe_options){
         .max_demand = 10, .cancel = WEIR_TEMPORARY, .partition = WEIR_PARTITION(0)};
-    weir_subscription old = player_subscribe(&t, &p, &options);
-    rig_rest(&rig);
-    assert_int_equal(weir_cancel(rig.runtime, old, WEIR_REASON_NORMAL), WEIR_OK);
-    rig_rest(&rig);
-    weir_subscription next;
-    assert_int_equal(weir_subscribe_wait(rig.runtime, c.ref, p.ref, &options, WEIR_FOREVER, &next),
-                     WEIR_OK);
-    rig_rest(&rig);
+}
+
+/* It gets ten events, which it keeps, and is cancelled. */
+static void own_and_leave(struct line_scene *s) {
+    weir_subscription old = player_subscribe(&s->t, &s->p, &s->options);
+    rig_rest(&s->rig);
+    assert_int_equal(weir_cancel(s->rig.runtime, old, WEIR_REASON_NORMAL), WEIR_OK);
+    rig_rest(&s->rig);
+}
+
+static void wait_in_line(enum fate fate) {
+    struct line_scene s;
     size_t count = 0;
-    assert_int_equal(weir_consumers(rig.runtime, p.ref, WEIR_FOREVER, NULL, 0, &count), WEIR_OK);
+    open_line(&s);
+    own_and_leave(&s);
+    weir_subscription next = player_subscribe(&s.c, &s.p, &s.options);
+    rig_rest(&s.rig);
+    assert_int_equal(weir_consumers(s.rig.runtime, s.p.ref, WEIR_FOREVER, NULL, 0, &count),
+                     WEIR_OK);
     assert_int_equal(count, 0);
-    assert_int_equal(c.handled, 0);
-    rig.journal.used = 0;
+    assert_int_equal(s.c.handled, 0);
+    s.c.journal.used = 0;
     switch (fate) {
     case CANCELLED:
-        assert_int_equal(weir_cancel(rig.runtime, next, WEIR_REASON_USER), WEIR_OK);
-        rig_rest(&rig);
-        assert_non_null(strstr(c.journal.text, "cancel p user"));
+        assert_int_equal(weir_cancel(s.rig.runtime, next, WEIR_REASON_USER), WEIR_OK);
+        rig_rest(&s.rig);
+        assert_non_null(strstr(s.c.journal.text, "cancel p user"));
         break;
     case DEAD:
-        player_stop(&c, WEIR_REASON_USER);
-        rig_rest(&rig);
+        player_stop(&s.c, WEIR_REASON_USER);
+        rig_rest(&s.rig);
         break;
     case ORPHANED:
-        player_stop(&p, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        assert_non_null(strstr(c.journal.text, "down p normal"));
+        player_stop(&s.p, WEIR_REASON_NORMAL);
+        rig_rest(&s.rig);
+        assert_non_null(strstr(s.c.journal.text, "down p normal"));
         break;
     default: /* what t had not begun comes back, and is the next owner's */
-        player_stop(&t, WEIR_REASON_USER);
-        rig_rest(&rig);
-        assert_int_equal(c.handled, 20);
+        player_stop(&s.t, WEIR_REASON_USER);
+        rig_rest(&s.rig);
+        assert_int_equal(s.c.handled, 20);
         break;
     }
-    rig_close(&rig);
+    rig_close(&s.rig);
+}
+
+/* Who had the partition before is not let past who waits for it; all of it is to be seen. */
+static void nobody_jumps_the_queue(void **state) {
+    (void)state;
+    struct line_scene s;
+    weir_lag lags[2];
+    size_t count = 0;
+    open_line(&s);
+    own_and_leave(&s);
+    player_subscribe(&s.c, &s.p, &s.options);
+    rig_rest(&s.rig);
+    player_subscribe(&s.t, &s.p, &s.options);
+    rig_rest(&s.rig);
+    assert_int_equal(weir_lags(s.rig.runtime, s.p.ref, WEIR_FOREVER, lags, 2, &count), WEIR_OK);
+    assert_int_equal(count, 1);
+    assert_true(lags[0].leaving);
+    assert_true(lags[0].subscription.consumer.bits == s.t.ref.bits);
+    assert_int_equal(lags[0].in_line, 2);
+    assert_int_equal(lags[0].open_demand, 0);
+    player_stop(&s.t, WEIR_REASON_USER);
+    rig_rest(&s.rig);
+    assert_int_equal(s.c.handled, 20);
+    assert_int_equal(weir_lags(s.rig.runtime, s.p.ref, WEIR_FOREVER, lags, 2, &count), WEIR_OK);
+    assert_int_equal(count, 1);
+    assert_false(lags[0].leaving);
+    rig_close(&s.rig);
+}
+
+/* All that it has cancelled comes back before the next owner begins. */
+static void who_dies_of_several_gives_back_all_of_them(void **state) {
+    (void)state;
+    struct line_scene s;
+    open_line(&s);
+    own_and_leave(&s);
+    own_and_leave(&s);
+    player_subscribe(&s.c, &s.p, &s.options);
+    rig_rest(&s.rig);
+    assert_int_equal(s.c.handled, 0);
+    player_stop(&s.t, WEIR_REASON_USER);
+    rig_rest(&s.rig);
+    assert_int_equal(s.c.handled, 20); /* in order: check_order */
+    rig_close(&s.rig);
+}
+
+/* Who waits for the subscription waits as long as it stands in line, and hears what it came to. */
+static void a_wait_lasts_until_the_line_has_gone(void **state) {
+    (void)state;
+    struct line_scene s;
+    open_line(&s);
+    own_and_leave(&s);
+    weir_subscription next;
+    assert_int_equal(
+        weir_subscribe_wait(s.rig.runtime, s.c.ref, s.p.ref, &s.options, WEIR_FOREVER, &next),
+        WEIR_TIMEOUT); /* nothing more happens in this runtime */
+    struct player d = {.name = "d", .kind = WEIR_CONSUMER, .quiet = true};
+    player_start(&d, &s.rig, NULL);
+    player_stop(&s.t, WEIR_REASON_USER); /* c gets the partition, so d does not */
+    assert_int_equal(
+        weir_subscribe_wait(s.rig.runtime, d.ref, s.p.ref, &s.options, WEIR_FOREVER, NULL),
+        WEIR_NO_SUBSCRIPTION);
+    rig_rest(&s.rig);
+    assert_int_equal(s.c.handled, 20);
+    rig_close(&s.rig);
 }
 
 static void whoever_waits_in_line_is_not_forgotten(void **state) {
@@ -337,8 +443,12 @@ int main(void) {
         cmocka_unit_test(cancelled_by_the_producer),
         cmocka_unit_test(silence_is_measured),
         cmocka_unit_test(who_begins_again_keeps_the_order),
+        cmocka_unit_test(who_begins_again_misses_nothing_of_a_broadcast),
         cmocka_unit_test(a_partition_is_handed_over_in_order),
         cmocka_unit_test(whoever_waits_in_line_is_not_forgotten),
+        cmocka_unit_test(nobody_jumps_the_queue),
+        cmocka_unit_test(who_dies_of_several_gives_back_all_of_them),
+        cmocka_unit_test(a_wait_lasts_until_the_line_has_gone),
         cmocka_unit_test(cancelled_before_the_producer_knows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

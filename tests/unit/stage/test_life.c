@@ -77,6 +77,12 @@ static weir_verdict stop_with_user(weir_stage *self, struct player *player) {
     return weir_stop_with(self, WEIR_REASON_USER);
 }
 
+/* To nobody: what it keeps until init has returned is let go all the same. */
+static weir_verdict answer_and_stop(weir_stage *self, struct player *player) {
+    RIG_CHECK(player->rig, weir_reply_after(self, (weir_from){0}, "x", 1) == WEIR_OK);
+    return stop_with_user(self, player);
+}
+
 static void init_may_stop_it(void **state) {
     (void)state;
     for (int kind = WEIR_PRODUCER; kind <= WEIR_CONSUMER; kind++) {
@@ -93,6 +99,8 @@ static void init_may_stop_it(void **state) {
         assert_string_equal(weir_refusal(), "init of stage s stopped it: user");
         assert_int_equal(s.ref.bits, 77);
         assert_int_equal(weir_runtime_stages(rig.runtime), 1);
+        struct player a = {.name = "a", .kind = (weir_kind)kind, .does.init = answer_and_stop};
+        assert_int_equal(player_try_start(&a, &rig, &options), WEIR_INIT_STOPPED);
         rig_rest(&rig);
         rig_expect(&rig, ""); /* p was not told; s did not terminate */
         rig_close(&rig);
