@@ -10,6 +10,8 @@
  *
  *   again      a consumer replaces its subscription, or cancels and subscribes anew
  *   hand_over  a partition goes from one consumer to the next, by cancels
+ *   inherit    the owner cannot handle what it is sent, leaves and comes again, and dies; the
+ *              next one gets all that comes back, in order
  *   evict      cancels from the producer, the consumer and elsewhere at any moment, of
  *              every dispatcher's consumers, some of which stop as well
  */
@@ -141,6 +143,63 @@ static void hand_over_main(void *unused) {
     SIM_REQUIRE(world.discarded == 0);
 }
 
+/* --- inherit ------------------------------------------------------------------------------ */
+
+static weir_verdict pass_on(weir_stage *self, weir_batch *batch) {
+    return weir_forward(self, batch);
+}
+
+/* The owner before may not be gone yet, as its producer sees it. */
+static weir_verdict try_again(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
+                              weir_reason reason) {
+    (void)peer, (void)cause;
+    if (reason == WEIR_REASON_PARTITION_TAKEN) subscribe(weir_self(self), NULL);
+    return WEIR_CONTINUE;
+}
+
+static weir_ref start_heir(void) {
+    weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .name = "heir",
+        .state_bytes = sizeof(struct consumer),
+        .on = {.handle_events = take_in_order, .handle_cancel = try_again}};
+    return world_start_stage(options, 0, NULL);
+}
+
+/* A relay that nobody asks. */
+static weir_ref start_relay(void) {
+    weir_stage_options options = {.kind = WEIR_PRODUCER_CONSUMER,
+                                  .name = "relay",
+                                  .event_bytes = sizeof(uint64_t),
+                                  .on.handle_events = pass_on};
+    return world_start_stage(options, 0, NULL);
+}
+
+static void inherit_main(void *unused) {
+    (void)unused;
+    weir_subscription subscription;
+    open_partition(weir_partition_dispatcher());
+    world.keep_going = true;
+    weir_ref relay = start_relay();
+    weir_ref heir = start_heir();
+    subscribe(relay, &subscription);
+    for (uint64_t times = sim_draw(4); times > 0; times--) {
+        moment(80);
+        replace(relay, &subscription);
+    }
+    if (sim_draw(2) == 0) weir_cancel(world.runtime, subscription, WEIR_REASON_NORMAL);
+    moment(80);
+    if (sim_draw(2) == 0) subscribe(heir, NULL);
+    moment(80);
+    weir_stop(world.runtime, relay, WEIR_REASON_USER);
+    moment(40);
+    subscribe(heir, NULL); /* once more may be too often: PARTITION_TAKEN, then again */
+    while (world.handled < world.total) sim_sleep_ns(10000);
+    weir_stop(world.runtime, heir, WEIR_REASON_NORMAL);
+    weir_stop(world.runtime, world.producers[0], WEIR_REASON_NORMAL);
+    world_finish(world.total);
+}
+
 /* --- evict -------------------------------------------------------------------------------- */
 
 static weir_ref evicted[CONSUMERS];
@@ -227,6 +286,10 @@ static void begin_hand_over(void) {
     world_begin(hand_over_main, 150);
 }
 
+static void begin_inherit(void) {
+    world_begin(inherit_main, 100);
+}
+
 static void begin_evict(void) {
     world_begin(evict_main, 40);
 }
@@ -235,6 +298,7 @@ int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
         {"again", 10000, 2000000, true, begin_again, NULL},
         {"hand_over", 10000, 2000000, true, begin_hand_over, NULL},
+        {"inherit", 10000, 2000000, true, begin_inherit, NULL},
         {"evict", 20000, 2000000, true, begin_evict, NULL},
     };
     return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
