@@ -78,6 +78,11 @@ void weir__outbox_flush_pending(struct weir__outbox *outbox) {
     }
 }
 
+void weir__outbox_let_go(struct weir__outbox *outbox, struct weir__edge *edge) {
+    weir__outbox_flush(outbox);
+    weir__edge_release(edge);
+}
+
 void weir__outbox_touch_shared(struct weir__outbox *outbox, struct weir__shared *shared) {
     if (!shared->touched) {
         shared->touched = true;

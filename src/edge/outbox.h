@@ -46,10 +46,7 @@ static inline bool weir__outbox_empty(const struct weir__outbox *outbox) {
 }
 
 /* The worker, or a stage of its, lets go of a reference: the last one frees the edge. */
-static inline void weir__outbox_let_go(struct weir__outbox *outbox, struct weir__edge *edge) {
-    weir__outbox_flush(outbox);
-    weir__edge_release(edge);
-}
+void weir__outbox_let_go(struct weir__outbox *outbox, struct weir__edge *edge);
 
 /*
  * The owner of that end makes it hot, holding a reference, unless it is or a

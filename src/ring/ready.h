@@ -111,7 +111,7 @@ struct weir__bell {
     _Alignas(128) struct weir__run_link run;
     struct weir__run_link *fair;
     uint32_t run_count;
-    uint32_t streak;                   /* visits ahead of who waits longest, in a row */
+    uint32_t streak;                   /* visits since who waits longest had its turn */
     struct weir__ready_stage *next_up; /* in the list, and goes first; or NULL   */
     uint64_t wakes;                    /* times it was woken from sleep */
 };
@@ -207,16 +207,16 @@ static inline void weir__ready_run_next(struct weir__ready_stage *stage, bool an
 
 /* Takes the next stage out of the run list; NULL: there is none. */
 static inline struct weir__ready_stage *weir__bell_next(struct weir__bell *bell) {
-    struct weir__run_link *next = bell->next_up != NULL ? &bell->next_up->run : bell->run.next;
-    bell->next_up = NULL;
-    if (next == &bell->run) {
+    if (bell->run.next == &bell->run) {
         return NULL;
     }
-    if (next != bell->fair && ++bell->streak > WEIR__RUN_STREAK && bell->fair != &bell->run) {
-        next = bell->fair;
-    }
+    struct weir__run_link *next = bell->next_up != NULL ? &bell->next_up->run : bell->run.next;
+    bell->next_up = NULL;
     if (next == bell->fair) {
         bell->streak = 0;
+    } else if (++bell->streak > WEIR__RUN_STREAK && bell->fair != &bell->run) {
+        bell->streak = 0;
+        next = bell->fair;
     }
     struct weir__ready_stage *stage = WEIR__CONTAINER_OF(next, struct weir__ready_stage, run);
     weir__run_remove(bell, stage);

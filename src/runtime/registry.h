@@ -59,7 +59,7 @@ struct weir__slot {
     ck_stack_entry_t free_link;
     bool ended_bereft;            /* for the end of a subscription                          */
     struct weir__mail_list early; /* the worker's: mail that overtook the stage's START */
-    char label[64]; /* the stage's name, cut off: who is stuck in a callback     */
+    char label[64];               /* the stage's name, cut off: who is stuck in a callback     */
     struct weir__mailbox mailbox;
 };
 

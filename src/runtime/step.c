@@ -53,7 +53,9 @@ static unsigned next_worker(weir_runtime *runtime) {
 static enum weir__step step(weir_runtime *runtime, unsigned index) {
     struct weir__worker *worker = &runtime->workers[index];
     weir__here = &worker->host;
-    worker->host.now_ns = weir_runtime_now(runtime);
+    if (runtime->options.mode == WEIR_SIMULATED || worker->host.now_ns == 0) {
+        weir__worker_look(worker);
+    }
     enum weir__step result = weir__worker_step(worker);
     weir__here = NULL;
     if (result != WEIR__STEP_COLD) {

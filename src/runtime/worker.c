@@ -297,6 +297,9 @@ static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
         return false;
     }
     weir__count(&worker->host.counters.turns, 1);
+    if (WEIR__UNLIKELY(worker->host.counters.turns % WEIR__TURNS_PER_LOOK == 0)) {
+        weir__worker_look(worker);
+    }
     bool busy = weir__stage_turn(stage);
     if (stage->stopping) {
         leave(worker, slot);
@@ -358,12 +361,8 @@ static void rest(struct weir__worker *worker) {
     worker->host.now_ns = weir__clock_now_ns();
 }
 
-/* Now and then: what is told of it may be some milliseconds old. */
-static inline void keep_time(struct weir__worker *worker) {
-    enum { STEPS_PER_LOOK = 1024 };
-    if (++worker->ticks % STEPS_PER_LOOK == 0) {
-        worker->host.now_ns = weir__clock_now_ns();
-    }
+void weir__worker_look(struct weir__worker *worker) {
+    worker->host.now_ns = weir_runtime_now(worker->host.runtime);
 }
 
 /* Crowded, with nothing to do: true when the others on its core were let run. */
@@ -398,7 +397,6 @@ void weir__worker_run(void *argument) {
     weir__store_relaxed_u64(&worker->epoch, 2); /* Q3 -> Q4 */
     worker->host.now_ns = weir__clock_now_ns();
     while (weir__load_relaxed_u32(&runtime->quit) == 0) {
-        keep_time(worker);
         switch (weir__worker_step(worker)) {
         case WEIR__STEP_BUSY:
             worker->idle_turns = 0;

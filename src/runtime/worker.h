@@ -45,7 +45,6 @@ struct weir__worker {
     /* the worker's, or constant */
     weir_stage *stages;
     uint32_t idle_turns; /* in a row */
-    uint32_t ticks;      /* steps, for host.now_ns */
     uint32_t steps;      /* since the clock was looked at, while there are timers */
     bool finishes;       /* FINISH_ALL has come */
     struct weir__yielding yielding;
@@ -59,6 +58,13 @@ enum weir__step {
     WEIR__STEP_IDLE, /* visited a stage that had nothing to do    */
     WEIR__STEP_BUSY  /* visited a stage that had, or took mail    */
 };
+
+/*
+ * host.now_ns follows the clock: real time after so many turns, so that what is told of it may
+ * be some milliseconds old; virtual time at each step.
+ */
+enum { WEIR__TURNS_PER_LOOK = 1024 };
+void weir__worker_look(struct weir__worker *worker);
 
 /* Takes mail and ready stages, and visits one stage. */
 enum weir__step weir__worker_step(struct weir__worker *worker);

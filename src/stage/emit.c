@@ -184,7 +184,12 @@ static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events
     weir__stage_end_strip(self);
     self->reserved = 0;
     if (count > 0 && open_strip(self, count)) {
-        write_to_strip(self, events, count, count * self->event_bytes);
+        size_t bytes = count * self->event_bytes;
+        if (bytes == sizeof(uint64_t)) {
+            write_to_strip(self, events, count, sizeof(uint64_t));
+        } else {
+            write_to_strip(self, events, count, bytes);
+        }
         return WEIR_OK;
     }
     return emit_pieces(self, events, count);

@@ -80,12 +80,11 @@ struct weir_stage {
     char *name;
     size_t bytes; /* of the stage's one allocation */
     struct weir__mail start;
-    struct weir__edge *requests; /* with START: its subscribe_to, by producers_next */
-    uint32_t stops;              /* of the whole runtime, before it was started */
-    weir_stage *next;            /* in the worker's list of stages */
+    uint32_t stops;   /* of the whole runtime, before it was started */
+    weir_stage *next; /* in the worker's list of stages */
     weir_stage *previous;
 
-    /* emitting */
+    /* emitting: what each event touches lies in one line (checked below) */
     size_t event_bytes;
     struct weir__block *open; /* being filled, or NULL                    */
     struct weir__strip strip;
@@ -103,18 +102,13 @@ struct weir_stage {
     weir_verdict (*supply)(weir_stage *stage); /* a part's: demand or buffer has changed */
     bool supply_due;                           /* so it is called before the turn ends   */
     struct weir__edge *consumers;
-    struct weir__index known;     /* those, and who waits in line (leaving.c), by their ids */
-    struct weir__index leaving;   /* cancelled, and not done yet, by their consumers       */
-    struct weir__edge *leavers;   /* the same, the last one first */
     struct weir__mail again_mail; /* the dispatcher dropped `again` events */
     uint64_t again;
 
     /* consuming */
     struct weir__edge *producers;
-    struct weir__index subscriptions; /* those, by their ids */
-    struct weir__edge *takers_held;   /* takers' that cooled while something waited */
-    uint64_t message_left;            /* of the message begun                       */
-    struct weir__block *keep;         /* keep.c: being filled, or NULL             */
+    uint64_t message_left;    /* of the message begun                       */
+    struct weir__block *keep; /* keep.c: being filled, or NULL             */
 
     /* lending (lend.c): a part's; unless it lends, lend and recall are NULL */
     struct weir__queue lent;            /* batches that are not back yet          */
@@ -137,12 +131,23 @@ struct weir_stage {
     weir_reason reason;
     bool bereft;        /* it stops because a subscription of its has ended   */
     bool notice_bereft; /* in handle_down: whom that tells of has stopped so  */
+
+    /* subscriptions that are looked for, or at, seldom */
+    struct weir__edge *requests;      /* with START: its subscribe_to, by producers_next */
+    struct weir__index known;         /* those, and who waits in line (leaving.c), by their ids */
+    struct weir__index leaving;       /* cancelled, and not done yet, by their consumers       */
+    struct weir__edge *leavers;       /* the same, the last one first */
+    struct weir__index subscriptions; /* those, by their ids */
+    struct weir__edge *takers_held;   /* takers' that cooled while something waited */
 };
 
 _Static_assert(offsetof(struct weir_stage, on.handle_events) < 64 &&
                    offsetof(struct weir_stage, state) >= 128 &&
                    offsetof(struct weir_stage, inq.events) <= 256,
                "what a consumer's turn looks at is in three lines");
+_Static_assert(offsetof(struct weir_stage, event_bytes) / 64 ==
+                   (offsetof(struct weir_stage, strip.count)) / 64,
+               "what each emitted event touches is in one line");
 
 /* ---- emit.c -------------------------------------------------------------- */
 
