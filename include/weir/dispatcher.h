@@ -246,7 +246,9 @@ typedef struct weir_broadcast_dispatcher_options {
 /*
  * Every event to the consumer of its partition, which a hash names
  * (GenStage.PartitionDispatcher).  A subscription says which partition it wants;
- * one consumer has each.  Order is kept within a partition.
+ * one consumer has each.  Order is kept within a partition: its next consumer waits, in line,
+ * until one that was cancelled has handled what it was sent, or has died; a consumer that
+ * hangs so keeps its partition, whoever cancels it, and weir_lags shows it.
  *
  * Demand is pooled: what all consumers ask for is one sum, so events may come for a
  * partition whose consumer has asked for none, or that has none.  They wait in

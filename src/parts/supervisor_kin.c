@@ -88,7 +88,7 @@ weir_status weir__kin_adopt(struct weir__supervisor *supervisor, weir_ref stage)
         kin->parent = supervisor->self->ref;
     }
     weir__unlock(&runtime->supervisors_lock);
-    if (stage.bits == supervisor->self->ref.bits) { /* what is refused later is stopped */
+    if (stage.bits == supervisor->self->ref.bits) { /* none of these is stopped for it */
         return weir__refuse(WEIR_INVALID, "its start has returned the supervisor itself");
     }
     if (ancestor) {

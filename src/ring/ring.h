@@ -166,7 +166,8 @@ static inline const struct weir__entry *weir__ring_next(const struct weir__ring 
     return &ring->consumer.entries[ring->ck.c_head & ring->consumer.mask];
 }
 
-/* Consumer: true when there is nothing to pop.  Behind a link there is, or is about to be. */
+/* Consumer: true when there is nothing to pop.  Behind a link there is, or is about to be;
+ * seldom there is nothing after all (no memory for a message that it was made for). */
 static inline bool weir__ring_empty(const struct weir__ring *ring) {
     return weir__load_relaxed_u32(&weir__ring_next(ring)->stamp) != ring->ck.c_head + 1;
 }

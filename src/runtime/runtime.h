@@ -1,6 +1,16 @@
 /*
  * The runtime's own structure, for the files of this room.
  * SPDX-License-Identifier: Apache-2.0
+ *
+ * Ordering of its words, which any thread writes and reads:
+ *   T1 -> T2   stop_all_sent 0 -> 1 (full) -> 1 -> 0 (full): who finds the node in flight
+ *              has sent its own mail before; the worker takes the stack again after it.
+ *   T5 -> T6   alive goes down (full) -> is read (acquire): who waits for 0 sees all that
+ *              the stages have done.
+ *   T7 -> T8   closing (release) -> its readers (acquire): stop_reason is out before.
+ *   T9 -> T10  stops goes up (full) -> is read by who starts a stage, and by the worker that
+ *              it joins (acquire): a stage whose count is an older one is told to stop.
+ * draining and finish_all_sent are ordered by the mail that follows them.
  */
 #ifndef WEIR__RUNTIME_RUNTIME_H
 #define WEIR__RUNTIME_RUNTIME_H

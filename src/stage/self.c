@@ -5,6 +5,7 @@
 #include "stage/stage.h"
 
 #include "base/refusal.h"
+
 void *weir_state(weir_stage *self) {
     if (weir__missing(self, "self")) {
         return NULL;
