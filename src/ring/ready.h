@@ -164,11 +164,9 @@ static inline void weir__run_insert(struct weir__bell *bell, struct weir__ready_
     before->previous = &stage->run;
 }
 
+/* Not `fair`, or that has moved on. */
 static inline void weir__run_remove(struct weir__bell *bell, struct weir__ready_stage *stage) {
     stage->queued = false;
-    if (bell->fair == &stage->run) {
-        bell->fair = stage->run.next;
-    }
     bell->run_count--;
     stage->run.previous->next = stage->run.next;
     stage->run.next->previous = stage->run.previous;
@@ -212,11 +210,12 @@ static inline struct weir__ready_stage *weir__bell_next(struct weir__bell *bell)
     }
     struct weir__run_link *next = bell->next_up != NULL ? &bell->next_up->run : bell->run.next;
     bell->next_up = NULL;
+    if (next != bell->fair && ++bell->streak > WEIR__RUN_STREAK && bell->fair != &bell->run) {
+        next = bell->fair;
+    }
     if (next == bell->fair) {
         bell->streak = 0;
-    } else if (++bell->streak > WEIR__RUN_STREAK && bell->fair != &bell->run) {
-        bell->streak = 0;
-        next = bell->fair;
+        bell->fair = next->next;
     }
     struct weir__ready_stage *stage = WEIR__CONTAINER_OF(next, struct weir__ready_stage, run);
     weir__run_remove(bell, stage);
