@@ -289,16 +289,18 @@ static bool cancel_here(weir_runtime *runtime, weir_subscription subscription, w
                         weir_status *status) {
     weir_stage *consumer = weir__running_stage(runtime, subscription.consumer);
     weir_stage *producer = weir__running_stage(runtime, subscription.producer);
-    struct weir__edge *edge = consumer != NULL   ? weir__stage_find(consumer, subscription)
-                              : producer != NULL ? weir__stage_find_consumer(producer, subscription)
-                                                 : NULL;
+    if (consumer == NULL && producer == NULL) {
+        return false;
+    }
+    struct weir__edge *edge = consumer != NULL ? weir__stage_find(consumer, subscription)
+                                               : weir__stage_find_consumer(producer, subscription);
     *status = edge != NULL ? WEIR_OK : refuse_ended();
     if (edge != NULL && consumer != NULL) {
         weir__stage_request_cancel(edge, reason);
     } else if (edge != NULL) {
         weir__stage_evict(producer, edge, reason);
     }
-    return consumer != NULL || producer != NULL;
+    return true;
 }
 
 /* Both ends are told (inbox.c), or neither. */

@@ -358,7 +358,7 @@ static void rest(struct weir__worker *worker) {
         weir__bell_park(&worker->bell, weir__timers_due(&worker->host.timers));
     }
     weir__store_relaxed_u64(&worker->epoch, worker->epoch + 1); /* Q3 -> Q4 */
-    worker->host.now_ns = weir__clock_now_ns();
+    weir__worker_look(worker);
 }
 
 void weir__worker_look(struct weir__worker *worker) {
@@ -395,7 +395,7 @@ void weir__worker_run(void *argument) {
     weir__here = &worker->host;
     pin(worker);
     weir__store_relaxed_u64(&worker->epoch, 2); /* Q3 -> Q4 */
-    worker->host.now_ns = weir__clock_now_ns();
+    weir__worker_look(worker);
     while (weir__load_relaxed_u32(&runtime->quit) == 0) {
         switch (weir__worker_step(worker)) {
         case WEIR__STEP_BUSY:

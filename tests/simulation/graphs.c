@@ -202,7 +202,8 @@ static void run_caster(void *unused) {
         must(weir_cast(world.runtime, world.producers[0], NULL, 0));
 }
 
-static weir_subscription start_overflow(void) {
+/* A producer of what it is cast, a number at a time. */
+static void start_producer_of_casts(void) {
     weir_stage_options producer = {.kind = WEIR_PRODUCER,
                                    .event_bytes = sizeof(uint64_t),
                                    .state_bytes = sizeof(struct producer),
@@ -211,6 +212,10 @@ static weir_subscription start_overflow(void) {
                                           .handle_cast = emit_one,
                                           .discarded = world_discarded}};
     must(weir_stage_start(world.runtime, &producer, &world.producers[0]));
+}
+
+static weir_subscription start_overflow(void) {
+    start_producer_of_casts();
     weir_stage_options consumer = {
         .kind = WEIR_CONSUMER,
         .state_bytes = sizeof(struct consumer),
@@ -250,14 +255,7 @@ static weir_verdict take_or_stop(weir_stage *self, weir_batch *batch) {
 
 /* Each number is an entry of its own, and the consumer asks for many at once. */
 static weir_subscription start_grow(void) {
-    weir_stage_options producer = {.kind = WEIR_PRODUCER,
-                                   .event_bytes = sizeof(uint64_t),
-                                   .state_bytes = sizeof(struct producer),
-                                   .worker = world_somewhere(),
-                                   .on = {.handle_demand = wait_for_casts,
-                                          .handle_cast = emit_one,
-                                          .discarded = world_discarded}};
-    must(weir_stage_start(world.runtime, &producer, &world.producers[0]));
+    start_producer_of_casts();
     weir_stage_options consumer = {
         .kind = WEIR_CONSUMER,
         .state_bytes = sizeof(struct consumer),

@@ -11,28 +11,9 @@
  */
 #include "support/cmocka.h"
 #include "support/player.h"
+#include "support/taker_scene.h"
 
 #include <string.h>
-
-static const weir_stage_options *sharing(void) {
-    static weir_stage_options options;
-    options.dispatcher = weir_shared_dispatcher();
-    return &options;
-}
-
-static weir_subscription subscribe(struct player *taker, struct player *producer, size_t max,
-                                   size_t min) {
-    const weir_subscribe_options options = {
-        .max_demand = max, .min_demand = min == 0 ? WEIR_NONE : min, .cancel = WEIR_TEMPORARY};
-    return player_subscribe(taker, producer, &options);
-}
-
-/* A player's own number: no batch may be larger. */
-static weir_verdict check_size(weir_stage *self, struct player *player, weir_batch *batch) {
-    (void)self;
-    RIG_CHECK(player->rig, batch->count <= *(const size_t *)player->own);
-    return WEIR_CONTINUE;
-}
 
 static void each_event_is_handled_once(void **state) {
     (void)state;
@@ -42,13 +23,13 @@ static void each_event_is_handled_once(void **state) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 5000};
         struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true, .own = &five};
         struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true, .own = &three};
-        a.does.events = check_size;
-        b.does.events = check_size;
-        player_start(&p, &rig, sharing());
+        a.does.events = taker_scene_check_size;
+        b.does.events = taker_scene_check_size;
+        player_start(&p, &rig, taker_scene_sharing());
         player_start(&a, &rig, NULL);
         player_start(&b, &rig, NULL);
-        subscribe(&a, &p, 10, 5);
-        subscribe(&b, &p, 4, 1);
+        taker_scene_subscribe(&a, &p, 10, 5);
+        taker_scene_subscribe(&b, &p, 4, 1);
         rig_rest(&rig);
         assert_int_equal(a.handled + b.handled, 5000);
         assert_int_equal(a.sum + b.sum, 5000 * 4999 / 2);
@@ -62,11 +43,11 @@ static void one_taker_alone_is_served_in_order(void **state) {
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER};
         struct player a = {.name = "a", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, sharing());
+        player_start(&p, &rig, taker_scene_sharing());
         player_start(&a, &rig, NULL);
         player_cast(&p, 12);
         rig_rest(&rig);
-        subscribe(&a, &p, 10, 5);
+        taker_scene_subscribe(&a, &p, 10, 5);
         rig_rest(&rig);
         player_expect(&a, "subscribe p\nevents 0..4\nevents 5..9\nevents 10 11\n");
         player_cast(&p, 7);
@@ -85,11 +66,11 @@ static void by_hand_it_gets_what_it_asks_for(void **state) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
         struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
         struct player b = {.name = "b", .kind = WEIR_CONSUMER, .manual = true};
-        player_start(&p, &rig, sharing());
+        player_start(&p, &rig, taker_scene_sharing());
         player_start(&a, &rig, NULL);
         player_start(&b, &rig, NULL);
-        weir_subscription to_a = subscribe(&a, &p, 10, 5);
-        weir_subscription to_b = subscribe(&b, &p, 10, 5);
+        weir_subscription to_a = taker_scene_subscribe(&a, &p, 10, 5);
+        weir_subscription to_b = taker_scene_subscribe(&b, &p, 10, 5);
         rig_rest(&rig);
         player_expect(&a, "subscribe p\n");
         assert_int_equal(weir_ask(rig.runtime, to_a, 3), WEIR_OK);
@@ -112,11 +93,11 @@ static void what_waits_is_taken_by_who_asks(void **state) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER};
         struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
         struct player b = {.name = "b", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
-        player_start(&p, &rig, sharing());
+        player_start(&p, &rig, taker_scene_sharing());
         player_start(&a, &rig, NULL);
         player_start(&b, &rig, NULL);
-        weir_subscription to_a = subscribe(&a, &p, 10, 5);
-        weir_subscription to_b = subscribe(&b, &p, 10, 5);
+        weir_subscription to_a = taker_scene_subscribe(&a, &p, 10, 5);
+        weir_subscription to_b = taker_scene_subscribe(&b, &p, 10, 5);
         weir_ask(rig.runtime, to_a, 5);
         weir_ask(rig.runtime, to_b, 2);
         player_cast(&p, 9);
@@ -142,18 +123,18 @@ static void who_stands_still_holds_up_nothing(void **state) {
         struct player r = {.name = "r", .kind = WEIR_PRODUCER_CONSUMER};
         struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-        player_start(&p, &rig, sharing());
+        player_start(&p, &rig, taker_scene_sharing());
         player_start(&r, &rig, NULL);
         player_start(&a, &rig, NULL);
         player_start(&c, &rig, NULL);
-        subscribe(&r, &p, 10, 5);
+        taker_scene_subscribe(&r, &p, 10, 5);
         rig_rest(&rig);
-        subscribe(&a, &p, 4, 2);
+        taker_scene_subscribe(&a, &p, 4, 2);
         rig_rest(&rig);
         weir_accounts accounts = rig_accounts(&rig);
         assert_in_range(accounts.in_flight, 1, 5); /* in the relay's hands */
         assert_int_equal(a.handled + accounts.in_flight, 200);
-        subscribe(&c, &r, 10, 5);
+        taker_scene_subscribe(&c, &r, 10, 5);
         rig_rest(&rig);
         assert_int_equal(a.handled + c.handled, 200);
         rig_close(&rig);
@@ -177,8 +158,8 @@ static void what_was_sent_outlives_the_producer(void **state) {
         player_start(&p, &rig, &options);
         player_start(&a, &rig, NULL);
         player_start(&b, &rig, NULL);
-        subscribe(&a, &p, 60, 50);
-        subscribe(&b, &p, 60, 50);
+        taker_scene_subscribe(&a, &p, 60, 50);
+        taker_scene_subscribe(&b, &p, 60, 50);
         rig_rest(&rig);
         player_demand(&p, WEIR_FORWARD);
         player_stop(&p, WEIR_REASON_NORMAL); /* in the same turn as it sends */
@@ -199,11 +180,11 @@ static void what_nobody_is_left_to_take_is_discarded(void **state) {
             struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50000};
             struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
             struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
-            player_start(&p, &rig, sharing());
+            player_start(&p, &rig, taker_scene_sharing());
             player_start(&a, &rig, NULL);
             player_start(&b, &rig, NULL);
-            subscribe(&a, &p, 1000, 500);
-            subscribe(&b, &p, 1000, 500);
+            taker_scene_subscribe(&a, &p, 1000, 500);
+            taker_scene_subscribe(&b, &p, 1000, 500);
             weir_runtime_step(rig.runtime, steps);
             weir_runtime_stop(rig.runtime, WEIR_REASON_USER);
             rig_rest(&rig);
@@ -231,7 +212,7 @@ static void a_selector_is_refused(void **state) {
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER};
         struct player a = {.name = "a", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, sharing());
+        player_start(&p, &rig, taker_scene_sharing());
         player_start(&a, &rig, NULL);
         player_subscribe(&a, &p,
                          &(weir_subscribe_options){.selector = any, .cancel = WEIR_TEMPORARY});

@@ -9,26 +9,7 @@
  */
 #include "support/cmocka.h"
 #include "support/player.h"
-
-static const weir_stage_options *sharing(void) {
-    static weir_stage_options options;
-    options.dispatcher = weir_shared_dispatcher();
-    return &options;
-}
-
-static weir_subscription subscribe(struct player *taker, struct player *producer, size_t max,
-                                   size_t min) {
-    const weir_subscribe_options options = {
-        .max_demand = max, .min_demand = min == 0 ? WEIR_NONE : min, .cancel = WEIR_TEMPORARY};
-    return player_subscribe(taker, producer, &options);
-}
-
-/* A player's own number: no batch may be larger. */
-static weir_verdict check_size(weir_stage *self, struct player *player, weir_batch *batch) {
-    (void)self;
-    RIG_CHECK(player->rig, batch->count <= *(const size_t *)player->own);
-    return WEIR_CONTINUE;
-}
+#include "support/taker_scene.h"
 
 static void what_the_last_leaves_waits_for_the_next(void **state) {
     (void)state;
@@ -37,10 +18,10 @@ static void what_the_last_leaves_waits_for_the_next(void **state) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER};
         struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
         struct player b = {.name = "b", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, sharing());
+        player_start(&p, &rig, taker_scene_sharing());
         player_start(&a, &rig, NULL);
         player_start(&b, &rig, NULL);
-        weir_subscription to_a = subscribe(&a, &p, 10, 5);
+        weir_subscription to_a = taker_scene_subscribe(&a, &p, 10, 5);
         weir_ask(rig.runtime, to_a, 3);
         player_cast(&p, 20);
         rig_rest(&rig);
@@ -48,7 +29,7 @@ static void what_the_last_leaves_waits_for_the_next(void **state) {
         weir_cancel(rig.runtime, to_a, WEIR_REASON_NORMAL);
         rig_rest(&rig);
         assert_int_equal(rig_accounts(&rig).buffered, 17);
-        subscribe(&b, &p, 100, 50);
+        taker_scene_subscribe(&b, &p, 100, 50);
         rig_rest(&rig);
         player_expect(&b, "subscribe p\nevents 3..19\n");
         rig_close(&rig);
@@ -65,11 +46,11 @@ static void who_leaves_at_any_time_loses_nothing(void **state) {
                 struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 400};
                 struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
                 struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
-                player_start(&p, &rig, sharing());
+                player_start(&p, &rig, taker_scene_sharing());
                 player_start(&a, &rig, NULL);
                 player_start(&b, &rig, NULL);
-                weir_subscription to_a = subscribe(&a, &p, 40, 20);
-                subscribe(&b, &p, 6, 2);
+                weir_subscription to_a = taker_scene_subscribe(&a, &p, 40, 20);
+                taker_scene_subscribe(&b, &p, 6, 2);
                 weir_runtime_step(rig.runtime, steps);
                 if (how == 0) {
                     player_stop(&a, WEIR_REASON_USER);
@@ -98,13 +79,13 @@ static void what_waits_is_cut_anew_for_a_smaller_taker(void **state) {
             struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 300};
             struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
             struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true, .own = &two};
-            b.does.events = check_size;
-            player_start(&p, &rig, sharing());
+            b.does.events = taker_scene_check_size;
+            player_start(&p, &rig, taker_scene_sharing());
             player_start(&a, &rig, NULL);
             player_start(&b, &rig, NULL);
-            subscribe(&a, &p, 50, 25);
+            taker_scene_subscribe(&a, &p, 50, 25);
             weir_runtime_step(rig.runtime, steps);
-            subscribe(&b, &p, 2, 0);
+            taker_scene_subscribe(&b, &p, 2, 0);
             rig_rest(&rig);
             assert_int_equal(a.handled + b.handled, 300);
             assert_string_equal(rig.log.text, ""); /* nothing in excess of any demand */
@@ -134,8 +115,8 @@ static void what_a_leaver_asked_for_is_buffered(void **state) {
         player_start(&r, &rig, NULL);
         player_start(&s, &rig, NULL);
         player_start(&a, &rig, NULL);
-        subscribe(&r, &p, 11, 10);
-        subscribe(&s, &p, 3, 2);
+        taker_scene_subscribe(&r, &p, 11, 10);
+        taker_scene_subscribe(&s, &p, 3, 2);
         rig_rest(&rig);
         player_cast(&p, 14);
         rig_rest(&rig);
@@ -144,7 +125,7 @@ static void what_a_leaver_asked_for_is_buffered(void **state) {
         rig_rest(&rig);
         assert_int_equal(rig_accounts(&rig).in_flight, 3);
         assert_int_equal(rig_accounts(&rig).buffered, 11);
-        subscribe(&a, &p, 100, 50);
+        taker_scene_subscribe(&a, &p, 100, 50);
         rig_rest(&rig);
         assert_int_equal(a.handled, 13);
         rig_close(&rig);
@@ -174,15 +155,15 @@ static void a_subscription_that_was_held_back_may_end(void **state) {
         struct player r = {.name = "r", .kind = WEIR_PRODUCER_CONSUMER};
         struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
         r.does.cancel = emit_one;
-        player_start(&p, &rig, sharing());
-        player_start(&q, &rig, sharing());
+        player_start(&p, &rig, taker_scene_sharing());
+        player_start(&q, &rig, taker_scene_sharing());
         player_start(&t, &rig, NULL);
         player_start(&r, &rig, NULL);
         player_start(&a, &rig, NULL);
-        subscribe(&r, &p, 11, 10);
-        weir_subscription to_q = subscribe(&r, &q, 11, 10);
-        subscribe(&r, &t, 10, 5);
-        weir_subscription to_r = subscribe(&a, &r, 10, 5);
+        taker_scene_subscribe(&r, &p, 11, 10);
+        weir_subscription to_q = taker_scene_subscribe(&r, &q, 11, 10);
+        taker_scene_subscribe(&r, &t, 10, 5);
+        weir_subscription to_r = taker_scene_subscribe(&a, &r, 10, 5);
         rig_rest(&rig);
         player_cast(&p, 2);
         rig_rest(&rig);
@@ -224,7 +205,7 @@ static void the_last_one_gets_what_the_others_leave(void **state) {
             for (size_t i = 0; i < TAKERS; i++) {
                 takers[i] = (struct player){.name = names[i], .kind = WEIR_CONSUMER, .quiet = true};
                 player_start(&takers[i], &rig, NULL);
-                subscribe(&takers[i], &p, 10, 5);
+                taker_scene_subscribe(&takers[i], &p, 10, 5);
             }
             weir_runtime_step(rig.runtime, steps);
             for (size_t i = 0; i + 1 < TAKERS; i++) {
