@@ -49,8 +49,8 @@
  *             (acquire): the reader's reads come before the block's next use.
  *   J7 -> J8  CLOSED (a locked operation) -> is seen by the reader (acquire, or a
  *             step that fails): publishes the reason.
- *   J9 -> J10 a reference is given back (a locked operation) -> is seen by who closes
- *             (acquire), or by the last one: with what was lost, and done, before it.
+ *   J9 -> J10 a reference is given back -> the last one is (locked operations, both): what
+ *             was done, and lost, before that is seen by who frees the stream.
  * The ring's own are K1 -> K2 and K3 -> K4 (ring/ring.h).
  * Models: tests/model/stream.pml.  Progress: wait-free on both sides, waiting for
  * events aside.  Wrap: position is 64-bit and does not.

@@ -80,8 +80,9 @@ void weir__stream_release(weir_stream *stream) {
 
 /* ---- closing ------------------------------------------------------------- */
 
+/* Then giving it back orders what the others have done (J9 -> J10). */
 static bool is_last(const weir_stream *stream, uint32_t *refs) {
-    *refs = weir__load_acquire_u32(&stream->refs); /* J9 -> J10 */
+    *refs = weir__load_relaxed_u32(&stream->refs);
     return *refs == 1;
 }
 

@@ -254,9 +254,12 @@ static void it_need_not_wait(void **state) {
 
 static weir_stream *to_close;
 
+/* The other workers may have done it all by then. */
 static weir_verdict close_it(weir_stage *self, struct player *player, uint64_t number) {
     (void)self, (void)player, (void)number;
-    RIG_CHECK(&rig, weir_stream_close(to_close) == WEIR_TIMEOUT);
+    weir_status status = weir_stream_close(to_close);
+    RIG_CHECK(&rig, status == WEIR_TIMEOUT ||
+                        (status == WEIR_OK && weir_runtime_workers(rig.runtime) > 1));
     return WEIR_CONTINUE;
 }
 
