@@ -128,8 +128,8 @@ typedef enum weir_demand_mode { WEIR_FORWARD = 0, WEIR_ACCUMULATE = 1 } weir_dem
 /* Why events were discarded. */
 typedef enum weir_discard {
     WEIR_DISCARD_OVERFLOW = 1,      /* the stage's buffer was full                  */
-    WEIR_DISCARD_STOPPED = 2,       /* the stage, or a pool's child, ended with them */
-    WEIR_DISCARD_CONSUMER = 3,      /* a consumer's emissions, or both ends gone    */
+    WEIR_DISCARD_STOPPED = 2,       /* a stage, stream or pool's child ended with them */
+    WEIR_DISCARD_CONSUMER = 3,      /* a consumer's emissions, or came back unwanted */
     WEIR_DISCARD_UNHEARD = 4,       /* nobody was subscribed (option drop_unheard)  */
     WEIR_DISCARD_NO_MEMORY = 5,     /* there was no memory to keep or send them     */
     WEIR_DISCARD_UNWANTED = 6,      /* a partition's hash wanted them nowhere       */
