@@ -17,8 +17,11 @@
 extern "C" {
 #endif
 
-/* What a callback returns: go on, or stop (say why with weir_stop_with). */
-typedef enum weir_verdict { WEIR_CONTINUE = 0, WEIR_STOP = 1 } weir_verdict;
+/*
+ * What a callback returns: go on; stop, which discards what the stage holds (say why with
+ * weir_stop_with); or finish, which lets it go out first (weir_finish, in ending.h).
+ */
+typedef enum weir_verdict { WEIR_CONTINUE = 0, WEIR_STOP = 1, WEIR_FINISH = 2 } weir_verdict;
 
 /*
  * Some consecutive events of one producer, contiguous in memory.

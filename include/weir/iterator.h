@@ -23,12 +23,6 @@ typedef enum weir_iterator_verdict {
     WEIR_ITERATOR_ERROR = 2
 } weir_iterator_verdict;
 
-/* When the last consumer leaves (GenStage's on_cancel). */
-typedef enum weir_on_cancel {
-    WEIR_ON_CANCEL_CONTINUE = 0, /* it waits for another                               */
-    WEIR_ON_CANCEL_STOP = 1      /* it stops with NORMAL; what is buffered is discarded */
-} weir_on_cancel;
-
 typedef struct weir_iterator_options {
     const char *name;   /* default "iterator"                                    */
     bool registered;    /* as in weir_stage_options                              */
@@ -45,7 +39,7 @@ typedef struct weir_iterator_options {
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
     weir_reason error_reason; /* the stage's after ERROR; default WEIR_REASON_USER */
-    weir_on_cancel on_cancel; /* default WEIR_ON_CANCEL_CONTINUE               */
+    weir_on_cancel on_cancel; /* as in weir_stage_options                      */
     weir_demand_mode demand;  /* default WEIR_FORWARD                          */
     size_t buffer_size;       /* these as in weir_stage_options                */
     const weir_dispatcher *dispatcher;

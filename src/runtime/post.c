@@ -115,16 +115,17 @@ weir_status weir__make_message(weir_runtime *runtime, const struct weir__message
                                const void *payload, struct weir__message **out) {
     struct weir__counter *counter = counter_of(runtime, &head->mail);
     *out = NULL;
-    weir_status status = count(counter, head->mail.to);
-    if (status != WEIR_OK) {
-        return status;
-    }
     size_t bytes = message_bytes(head);
     struct weir__message *message = weir__alloc(&runtime->allocator, bytes, 16);
     if (message == NULL) {
-        count_off(counter, head->mail.to);
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a message of %zu bytes",
                             bytes - sizeof *head);
+    }
+    /* Last: a stage that finishes waits for what is counted, and is woken by the mail alone. */
+    weir_status status = count(counter, head->mail.to);
+    if (status != WEIR_OK) {
+        weir__free(&runtime->allocator, message, bytes);
+        return status;
     }
     memcpy(message, head, sizeof *head);
     message->counter = counter;
@@ -136,7 +137,7 @@ weir_status weir__make_message(weir_runtime *runtime, const struct weir__message
 }
 
 /* From a stage's own init, to itself, it waits for the stage's start. */
-static void send(weir_runtime *runtime, struct weir__mail *mail) {
+void weir__send(weir_runtime *runtime, struct weir__mail *mail) {
     if (weir__is_starting(runtime, mail->to)) {
         weir__mail_list_push(&weir__starting->control, mail);
     } else {
@@ -145,7 +146,7 @@ static void send(weir_runtime *runtime, struct weir__mail *mail) {
 }
 
 void weir__send_message(weir_runtime *runtime, struct weir__message *message) {
-    send(runtime, &message->mail);
+    weir__send(runtime, &message->mail);
 }
 
 bool weir__tell(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind,
@@ -160,7 +161,7 @@ bool weir__tell(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind
         return false;
     }
     if (mail != NULL) {
-        send(runtime, mail);
+        weir__send(runtime, mail);
     }
     return true;
 }

@@ -60,6 +60,7 @@ static weir_runtime *make(const weir_runtime_options *options) {
     weir__calls_open(&runtime->calls, &runtime->allocator,
                      options->mode == WEIR_THREADS ? NULL : &runtime->workers[0].bell);
     weir__names_open(&runtime->names, &runtime->allocator);
+    weir__tokens_open(&runtime->tokens, &runtime->allocator);
     weir__index_open(&runtime->supervisors, &runtime->allocator);
     weir__registry_open(&runtime->registry, &runtime->allocator);
     weir__rng_seed(&runtime->rng, options->seed);
@@ -74,6 +75,7 @@ static void destroy(weir_runtime *runtime) {
     weir__registry_close(&runtime->registry);
     weir__names_close(&runtime->names);
     weir__calls_close(&runtime->calls);
+    weir__tokens_close(&runtime->tokens);
     weir__index_close(&runtime->supervisors);
     weir__free(&allocator, runtime->workers, runtime->worker_count * sizeof(struct weir__worker));
     weir__free(&allocator, runtime, sizeof *runtime);

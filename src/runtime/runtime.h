@@ -18,6 +18,7 @@
 #include "base/rng.h"
 #include "memory/index.h"
 #include "ring/call.h"
+#include "ring/tokens.h"
 #include "runtime/names.h"
 #include "runtime/worker.h"
 
@@ -33,6 +34,7 @@ struct weir_runtime {
     struct weir__registry registry;
     struct weir__calls calls;
     struct weir__names names;
+    struct weir__tokens tokens;
     struct weir__index supervisors; /* by reference (parts/supervisor_kin.c), under a lock */
     uint32_t supervisors_lock;
     WEIR__APART uint64_t next_edge; /* atomic: ids of subscriptions               */
@@ -103,6 +105,9 @@ bool weir__runtime_at_rest(const weir_runtime *runtime);
 
 /* A message is used up: frees it, counts it off. */
 void weir__message_used_up(struct weir__host *host, struct weir__message *message);
+
+/* A token's mail has come (host->token_back). */
+void weir__token_back(struct weir__host *host, struct weir__mail *mail);
 
 /* Counts events that were accepted and discarded by a thread that is no worker. */
 void weir__runtime_discarded(weir_runtime *runtime, uint64_t count);

@@ -53,6 +53,8 @@ struct weir__host {
     /* The runtime's services.  A line for the log; a message has been used up. */
     void (*log)(weir_runtime *runtime, weir_log_level level, const char *text);
     void (*used_up)(struct weir__host *host, struct weir__message *message);
+    /* A token's mail has come, to its stage or too late: it is out no more. */
+    void (*token_back)(struct weir__host *host, struct weir__mail *mail);
     /* The bell of a reference's worker; NULL: it is of no stage of this runtime. */
     struct weir__bell *(*bell_of)(weir_runtime *runtime, weir_ref stage);
     /* Why a stage of this worker has ended, and whether for the end of a subscription; NOPROC:

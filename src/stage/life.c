@@ -164,13 +164,14 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
     stage->host = host;
     stage->ready = ready;
     stage->ref = ref;
-    stage->kind = options->kind;
+    stage->kind = (uint8_t)options->kind;
     stage->on = options->on;
     stage->event_bytes = options->kind == WEIR_CONSUMER ? 0 : options->event_bytes;
     stage->mode = options->demand;
     stage->as_genstage = options->as_genstage;
     stage->drop_unheard = options->drop_unheard;
     stage->discard_returned = options->discard_returned;
+    stage->on_cancel = options->on_cancel;
     weir__index_open(&stage->timers, host->allocator);
     weir__index_open(&stage->watching, host->allocator);
     open_queues(stage, options);

@@ -16,6 +16,7 @@
  *   control.c  mail: subscribing, cancelling
  *   inbox.c    mail: what users send; timers, answers
  *   monitor.c  watching other stages
+ *   ending.c   finishing: what a stage waits for before it ends
  *   turn.c     one visit of the worker, in numbered steps
  *   life.c     start and end
  *
@@ -54,7 +55,14 @@ struct weir_stage {
     struct weir__host *host;
     struct weir__ready_stage *ready;
     weir_ref ref;
-    weir_kind kind;
+    uint8_t kind; /* a weir_kind */
+    bool may_emit;
+    bool begun;
+    bool message_windowed; /* cut by the window; else one batch           */
+    bool counts_handled;   /* a part does so itself, when it is done with an event */
+    bool held_back;        /* takers_held is not empty               */
+    bool finishing;        /* ends once nothing is left (ending.c) */
+    bool stopping;
     weir_callbacks on;
 
     /*
@@ -68,14 +76,7 @@ struct weir_stage {
     void (*lend)(weir_stage *stage); /* lending: something was added to lent       */
     struct weir__queue emission;     /* what the callback has emitted so far       */
     uint32_t inq_fresh;              /* items at inq's end that came in this turn  */
-    bool may_emit;
-    bool begun;
-    bool message_windowed; /* cut by the window; else one batch           */
-    bool counts_handled;   /* a part does so itself, when it is done with an event */
-    bool held_back;        /* takers_held is not empty               */
-    bool finishing;        /* stops once it holds nothing         */
-    bool stopping;
-    struct weir__queue inq; /* messages not begun, or begun at the front  */
+    struct weir__queue inq;          /* messages not begun, or begun at the front  */
 
     char *name;
     size_t bytes; /* of the stage's one allocation */
@@ -124,8 +125,18 @@ struct weir_stage {
     struct weir__monitor *watchers;              /* this one                            */
     struct weir__reply *last_reply;              /* of replies, unless they are NULL    */
     uint64_t monitors;                           /* made: their ids                     */
+    struct weir__mailbox *mailbox;               /* of its place; NULL without a runtime    */
     void (*drained)(weir_stage *stage);          /* a part's: it is to finish   */
+    void (*shut)(weir_stage *stage);             /* a part's: it finishes, and nobody feeds it */
     bool (*may_finish)(const weir_stage *stage); /* a part's: it holds nothing */
+    uint64_t feeders;                            /* monitors of who feeds it */
+    size_t late_timers; /* that came of the end itself: they keep nobody waiting */
+    bool is_shut;       /* shut was called                                   */
+    bool end_told;      /* handle_end was called, and nothing has come since */
+    bool telling_end;   /* in handle_end, or what reminders bring forth      */
+    bool unfed;         /* its producers and feeders wait for it in turn: as if they had ended */
+    struct weir__message *enders; /* who wants to know its end: by mail.next        */
+    weir_on_cancel on_cancel;
     /* a part's: it is to stop; true: it will, but not yet */
     bool (*stop_asked)(weir_stage *stage, weir_reason reason);
     weir_reason reason;
@@ -265,6 +276,10 @@ void weir__stage_open_edge(weir_stage *stage, struct weir__edge *edge);
 void weir__stage_attach(weir_stage *stage, struct weir__edge *edge);
 void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
                         weir_reason reason);
+
+/* One that was a consumer, or waited to be, is none any more: the last one takes along a stage
+ * whose on_cancel says so. */
+void weir__stage_consumer_left(weir_stage *stage, weir_reason reason);
 
 /* A consumer has stopped (mail DOWN): ends its subscription, takes events back. */
 void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge);
@@ -420,11 +435,42 @@ void weir__stage_drop_timers(weir_stage *stage);
 void weir__stage_arm(weir_stage *stage, struct weir__message *message);
 bool weir__stage_disarm(weir_stage *stage, uint64_t id);
 
+/* ---- ending.c ------------------------------------------------------------ */
+
 /* The stage is to finish; told: handle_drain is called. */
 void weir__stage_finish(weir_stage *stage, bool told);
 
-/* True when it holds nothing, and nothing is left that could come to it. */
+/* The same, because a permanent subscription has ended normally, for that reason. */
+void weir__stage_finish_bereft(weir_stage *stage, weir_reason reason);
+
+/* Something has come to it: whoever was told that all had is told again. */
+static inline void weir__stage_came(weir_stage *stage) {
+    stage->end_told = false;
+}
+
+/* It finishes: tells it when its input is over, and ends it when it holds nothing. */
+void weir__stage_go_to_end(weir_stage *stage);
+
+/* True when it holds nothing itself, and has told what it kept: only who feeds it is left. */
 bool weir__stage_holds_nothing(const weir_stage *stage);
+
+/* Nobody can send to it any more, and nothing that was sent is on its way.  False: something
+ * is, and nothing has changed. */
+bool weir__stage_close_mail(weir_stage *stage);
+
+/* An armed timer that it does not wait for. */
+static inline bool weir__stage_timer_is_late(const struct weir__message *message) {
+    return message->armed.late;
+}
+
+/* Why it does not finish. */
+weir_holdup weir__stage_holdup(const weir_stage *stage);
+
+/* Who wants to know when it ends (mail ON_END) / is told, with that reason. */
+void weir__stage_add_ender(weir_stage *stage, struct weir__message *message);
+void weir__stage_tell_ender(struct weir__host *host, weir_ref stage, weir_reason reason,
+                            struct weir__message *message);
+void weir__stage_tell_enders(weir_stage *stage);
 
 /* ---- monitor.c ----------------------------------------------------------- */
 
