@@ -15,9 +15,16 @@ void weir__inlet_hold(weir_inlet *inlet) {
 }
 
 void weir__inlet_release(weir_inlet *inlet) {
-    if (weir__fetch_sub_u32(&inlet->refs, 1) == 1) {
-        weir__free(&inlet->runtime->allocator, inlet, sizeof *inlet);
+    if (weir__fetch_sub_u32(&inlet->refs, 1) != 1) {
+        return;
     }
+    const struct weir__allocator *allocator = &inlet->runtime->allocator;
+    while (inlet->feeders != NULL) {
+        struct weir__inlet_feeder *feeder = inlet->feeders;
+        inlet->feeders = feeder->next;
+        weir__free(allocator, feeder, sizeof *feeder);
+    }
+    weir__free(allocator, inlet, sizeof *inlet);
 }
 
 struct weir__chunk *weir__inlet_take(weir_inlet *inlet) {
@@ -177,6 +184,7 @@ static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
     inlet->finish_seen = weir__load_relaxed_u32(&inlet->finished) != 0;
+    self->is_shut = inlet->finish_seen;
     return inlet->finish_seen ? WEIR_FINISH : WEIR_CONTINUE; /* what it has goes out first */
 }
 
@@ -217,15 +225,15 @@ static bool waits_for_demand(const weir_stage *self, const weir_inlet *inlet, bo
     return !wanted && !drops && !inlet->finish_seen && !self->finishing;
 }
 
-/* After poked was given up.  The last claim may have been taken back: then it is done. */
+/* After poked was given up. */
 static bool news(const weir_inlet *inlet, bool wanted, bool waits) {
     bool finish = weir__load_relaxed_u32(&inlet->finished) != 0;
     if (finish != inlet->finish_seen || weir__load_relaxed_ptr(&inlet->fresh.head) != NULL) {
         return true;
     }
-    return !waits && (weir__load_relaxed_ptr(&inlet->pushed.head) != NULL ||
-                      weir__load_relaxed_u64(&inlet->newest_dropped) > 0 ||
-                      weir__ports_news(inlet, wanted) || (finish && is_empty(inlet)));
+    return !waits &&
+           (weir__load_relaxed_ptr(&inlet->pushed.head) != NULL ||
+            weir__load_relaxed_u64(&inlet->newest_dropped) > 0 || weir__ports_news(inlet, wanted));
 }
 
 static bool unwatch(weir_stage *self) {
@@ -308,9 +316,9 @@ static void handle_discarded(weir_stage *self, uint64_t count, weir_discard caus
 }
 
 static void handle_terminate(weir_stage *self, weir_reason reason) {
-    (void)reason;
     weir_inlet *inlet = inlet_of(self);
     self->ready->watched = false;
+    inlet->reason = reason;
     weir__exchange_u32(&inlet->dead, 1); /* I5 -> I6 */
     weir__fetch_add_u32(&inlet->room, 1);
     weir__futex_wake(&inlet->room, INT32_MAX);

@@ -96,6 +96,13 @@ static weir_status count(struct weir__counter *counter, weir_ref to) {
     }
 }
 
+/* Before memory is taken for one that is refused anyhow. */
+static bool is_full(const struct weir__counter *counter, weir_ref to) {
+    uint64_t word = counter == NULL ? 0 : weir__load_relaxed_u64(&counter->count);
+    return counter != NULL && weir__counts_for(word, weir__ref_generation(to)) &&
+           (uint32_t)word >= weir__load_relaxed_u64(&counter->limit);
+}
+
 static void count_off(struct weir__counter *counter, weir_ref to) {
     if (counter != NULL) {
         weir__counter_take(counter, weir__ref_generation(to));
@@ -115,6 +122,9 @@ weir_status weir__make_message(weir_runtime *runtime, const struct weir__message
                                const void *payload, struct weir__message **out) {
     struct weir__counter *counter = counter_of(runtime, &head->mail);
     *out = NULL;
+    if (is_full(counter, head->mail.to)) {
+        return WEIR_FULL;
+    }
     size_t bytes = message_bytes(head);
     struct weir__message *message = weir__alloc(&runtime->allocator, bytes, 16);
     if (message == NULL) {

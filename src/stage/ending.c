@@ -58,8 +58,9 @@ static bool has_handled_all(const weir_stage *stage) {
     return !stage->begun && weir__queue_empty(&stage->inq) && stage->control.first == NULL;
 }
 
+/* Feeders of a part that takes no more feed nobody. */
 static bool is_fed(const weir_stage *stage) {
-    return stage->producers != NULL || stage->feeders > 0;
+    return stage->producers != NULL || (stage->feeders > 0 && !stage->is_shut);
 }
 
 /* Whatever it keeps, by itself or by way of its dispatcher, its part or a timer. */

@@ -165,7 +165,8 @@ void weir__stage_arm(weir_stage *stage, struct weir__message *message) {
     struct weir__armed *armed = &message->armed;
     uint64_t due = armed->timer.due_ns;
     armed->stage = stage;
-    armed->late = stage->telling_end && message->count == 0;
+    bool never = due > UINT64_MAX / 2; /* beyond the end of time */
+    armed->late = never || (stage->telling_end && message->count == 0);
     stage->late_timers += armed->late;
     armed->timer.fire = timer_due;
     weir__index_add(&stage->timers, &armed->node, armed->node.number);

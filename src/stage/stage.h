@@ -131,7 +131,7 @@ struct weir_stage {
     bool (*may_finish)(const weir_stage *stage); /* a part's: it holds nothing */
     uint64_t feeders;                            /* monitors of who feeds it */
     size_t late_timers; /* that came of the end itself: they keep nobody waiting */
-    bool is_shut;       /* shut was called                                   */
+    bool is_shut;       /* a part that takes no more, by shut or otherwise         */
     bool end_told;      /* handle_end was called, and nothing has come since */
     bool telling_end;   /* in handle_end, or what reminders bring forth      */
     bool unfed;         /* its producers and feeders wait for it in turn: as if they had ended */
