@@ -133,31 +133,30 @@ weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns);
 /* What keeps a stage from finishing. */
 typedef enum weir_holdup {
     WEIR_HOLDUP_NONE = 0,
-    WEIR_HOLDUP_PRODUCERS = 1, /* producers or feeders of its that have not ended         */
-    WEIR_HOLDUP_DEMAND = 2,    /* it keeps events that nobody asks it for                 */
-    WEIR_HOLDUP_CONSUMER = 3,  /* it has producers that keep events, and does not ask     */
-    WEIR_HOLDUP_TIMERS = 4,    /* timers with a message that are to come                  */
-    WEIR_HOLDUP_MAIL = 5,      /* casts, infos or calls that are not handled              */
-    WEIR_HOLDUP_TOKENS = 6,    /* work outside that is not given back (weir_busy)         */
-    WEIR_HOLDUP_PART = 7,      /* a pool's children, a stream's reader, a supervisor's    */
-                               /* children, events in an inlet                            */
-    WEIR_HOLDUP_WORK = 8,      /* nothing: it is at work on what it has                   */
-    WEIR_HOLDUP_CALLBACK = 9   /* one of its callbacks does not return                    */
+    WEIR_HOLDUP_PRODUCERS = 1, /* producers or feeders of its that have not ended     */
+    WEIR_HOLDUP_DEMAND = 2,    /* it keeps events that nobody asks it for             */
+    WEIR_HOLDUP_TIMERS = 3,    /* timers with a message that are to come              */
+    WEIR_HOLDUP_MAIL = 4,      /* casts, infos or calls that are not handled          */
+    WEIR_HOLDUP_TOKENS = 5,    /* work outside that is not given back (weir_busy)     */
+    WEIR_HOLDUP_PART = 6,      /* a pool's children, a stream's reader, a supervisor's */
+                               /* children, who pushes into an inlet                  */
+    WEIR_HOLDUP_WORK = 7,      /* it is at work on what it was sent                   */
+    WEIR_HOLDUP_CALLBACK = 8   /* one of its callbacks does not return                */
 } weir_holdup;
 
 /* The word for it ("tokens"). */
 const char *weir_holdup_text(weir_holdup holdup);
 
-/* What weir_runtime_drain found.  Of several that hold things up it names the one that is the
- * cause, by the order of weir_holdup: a callback that hangs rather than who waits for it. */
+/* What weir_runtime_drain found.  It names the cause and not who suffers from it: a stage that
+ * waits for another one is named only when that one holds nothing up itself. */
 typedef struct weir_drain_report {
     weir_accounts accounts; /* when it returned                                      */
     size_t stages;          /* still alive: 0 when all is drained                    */
     weir_ref stage;         /* of those, one that holds it up                        */
     char name[64];          /* its name, cut off; "" when all is drained             */
     weir_holdup why;
-    weir_ref waits_for; /* whom it waits for, where that is a stage: the consumer that does */
-                        /* not ask, the producer that does not end; else {0}                */
+    weir_ref waits_for; /* whom it waits for, where that is a stage: the consumer that  */
+                        /* does not ask, the producer that does not end; else {0}       */
     char waits_for_name[64];
     bool stalled; /* nothing moves any more: without help it will stay like this */
 } weir_drain_report;

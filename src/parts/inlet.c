@@ -273,9 +273,13 @@ static void shut(weir_stage *self) {
     watch(self, inlet);
 }
 
-static bool may_finish(const weir_stage *self) {
+static weir_holdup holds(const weir_stage *self) {
     const weir_inlet *inlet = *(weir_inlet *const *)self->state;
-    return weir__load_relaxed_u32(&inlet->finished) != 0 && is_empty(inlet);
+    bool finished = weir__load_relaxed_u32(&inlet->finished) != 0;
+    if (!is_empty(inlet)) {
+        return WEIR_HOLDUP_DEMAND;
+    }
+    return finished ? WEIR_HOLDUP_NONE : WEIR_HOLDUP_PRODUCERS; /* of a kind */
 }
 
 static weir_verdict init(weir_stage *self, void *argument) {
@@ -284,7 +288,7 @@ static weir_verdict init(weir_stage *self, void *argument) {
     self->look = look;
     self->unwatch = unwatch;
     self->shut = shut;
-    self->may_finish = may_finish;
+    self->holds = holds;
     return WEIR_CONTINUE;
 }
 

@@ -99,6 +99,17 @@ bool weir__mailbox_end(struct weir__mailbox *box, uint64_t timers) {
     return true;
 }
 
+void weir__mailbox_reopen(struct weir__mailbox *box, uint64_t timers, bool tokens) {
+    if (weir__load_relaxed_u64(&box->messages.count) != 0) {
+        return;
+    }
+    if (tokens) {
+        open_again(box, &box->tokens, 0);
+    }
+    open_again(box, &box->timers, timers);
+    open_again(box, &box->messages, 0);
+}
+
 void weir__mailbox_close(struct weir__mailbox *box) {
     weir__store_relaxed_u64(&box->messages.count, 0);
     weir__store_relaxed_u64(&box->timers.count, 0);

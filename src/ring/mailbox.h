@@ -129,6 +129,9 @@ weir_reason weir__mailbox_take(struct weir__mail *mail);
  */
 bool weir__mailbox_end(struct weir__mailbox *box, uint64_t timers);
 
+/* The worker: if weir__mailbox_end has closed it, it is as it was before; tokens: for them, too. */
+void weir__mailbox_reopen(struct weir__mailbox *box, uint64_t timers, bool tokens);
+
 /* The worker: no token is out, and none is given out any more.  False: one is. */
 bool weir__mailbox_shut(struct weir__mailbox *box);
 

@@ -44,7 +44,7 @@ static weir_status give_out(weir_runtime *runtime, weir_ref stage, struct weir__
         return weir__refuse(WEIR_NO_STAGE, "stage %#llx has ended, or takes no more",
                             (unsigned long long)stage.bits);
     }
-    weir__runtime_abroad(runtime, 1);
+    weir__fetch_add_u64(&runtime->tokens_out, 1);
     return WEIR_OK;
 }
 
@@ -80,7 +80,7 @@ weir_status weir_done(weir_runtime *runtime, weir_token token) {
         return weir__refuse(WEIR_NO_TOKEN, "the token was given back already, or never was");
     }
     weir__send(runtime, &back->mail);
-    weir__runtime_home(runtime, 1); /* Q5 -> Q6 */
+    weir__fetch_sub_u64(&runtime->tokens_out, 1); /* Q5 -> Q6 */
     return WEIR_OK;
 }
 

@@ -229,8 +229,8 @@ static bool deliver_all(struct weir__worker *worker, struct weir__mail *mail) {
             stop = true;
         } else if (mail->kind == WEIR__MAIL_FINISH_ALL) {
             finish_all(worker);
-        } else if (mail->kind == WEIR__MAIL_HOLDUP) {
-            weir__drain_answer(worker, weir__message_of(mail));
+        } else if (mail->kind == WEIR__MAIL_ASK_WORKER) {
+            weir__worker_answer(worker, weir__message_of(mail));
         } else {
             deliver(worker, mail);
         }

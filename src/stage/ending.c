@@ -68,7 +68,7 @@ static bool keeps_nothing(const weir_stage *stage) {
     return weir__queue_empty(&stage->held) && weir__queue_empty(&stage->buffer.queue) &&
            weir__queue_empty(&stage->lent) && stage->desk.held == 0 &&
            stage->timers.count == stage->late_timers &&
-           (stage->may_finish == NULL || stage->may_finish(stage));
+           (stage->holds == NULL || stage->holds(stage) == WEIR_HOLDUP_NONE);
 }
 
 bool weir__stage_holds_nothing(const weir_stage *stage) {
@@ -77,6 +77,12 @@ bool weir__stage_holds_nothing(const weir_stage *stage) {
 
 bool weir__stage_close_mail(weir_stage *stage) {
     return stage->mailbox == NULL || weir__mailbox_end(stage->mailbox, stage->timers.count);
+}
+
+void weir__stage_open_mail(weir_stage *stage) {
+    if (stage->mailbox != NULL) {
+        weir__mailbox_reopen(stage->mailbox, stage->timers.count, stage->shut == NULL);
+    }
 }
 
 /* ---- the last words ------------------------------------------------------ */
@@ -164,34 +170,56 @@ void weir__stage_go_to_end(weir_stage *stage) {
     }
 }
 
-/* ---- why it does not end ------------------------------------------------- */
-
 static bool owes_events(const weir_stage *stage) {
     return !weir__queue_empty(&stage->held) || !weir__queue_empty(&stage->buffer.queue) ||
-           stage->desk.held > 0;
+           !weir__queue_empty(&stage->inq) || stage->desk.held > 0;
+}
+
+/* An inlet that takes more, and has nothing, is such a one: it is shut as it is told its end. */
+bool weir__stage_waits_for_others(const weir_stage *stage) {
+    const struct weir__mailbox *box = stage->mailbox;
+    bool counted =
+        box != NULL && (weir__mailbox_tokens(box) > 0 || weir__mailbox_messages(box) > 0);
+    weir_holdup part = stage->holds == NULL ? WEIR_HOLDUP_NONE : stage->holds(stage);
+    bool open = stage->shut != NULL && !stage->is_shut && part == WEIR_HOLDUP_PRODUCERS;
+    return stage->finishing && !stage->stopping && is_fed(stage) && !counted &&
+           has_handled_all(stage) && !owes_events(stage) && weir__queue_empty(&stage->lent) &&
+           stage->timers.count == stage->late_timers && (part == WEIR_HOLDUP_NONE || open);
+}
+
+/* ---- why it does not end ------------------------------------------------- */
+
+/* It has something to handle, and may. */
+static bool has_work(const weir_stage *stage) {
+    bool may = stage->kind == WEIR_CONSUMER ||
+               (stage->kind == WEIR_PRODUCER_CONSUMER && weir__stage_open_demand(stage) > 0);
+    const struct weir__edge *edge = stage->producers;
+    while (edge != NULL && !weir__edge_has_events(edge)) edge = edge->producers_next;
+    return stage->begun || (may && (edge != NULL || weir__stage_can_drain(stage)));
 }
 
 weir_holdup weir__stage_holdup(const weir_stage *stage) {
-    if (stage->may_finish != NULL && !stage->may_finish(stage)) {
+    const struct weir__mailbox *box = stage->mailbox;
+    weir_holdup part = stage->holds == NULL ? WEIR_HOLDUP_NONE : stage->holds(stage);
+    if (has_work(stage)) {
+        return WEIR_HOLDUP_WORK;
+    }
+    if (part == WEIR_HOLDUP_PART || !weir__queue_empty(&stage->lent)) {
         return WEIR_HOLDUP_PART;
     }
-    if (!weir__queue_empty(&stage->lent)) {
-        return WEIR_HOLDUP_PART;
-    }
-    if (stage->mailbox != NULL && weir__mailbox_tokens(stage->mailbox) > 0) {
+    if (box != NULL && weir__mailbox_tokens(box) > 0) {
         return WEIR_HOLDUP_TOKENS;
     }
-    if (stage->control.first != NULL ||
-        (stage->mailbox != NULL && weir__mailbox_messages(stage->mailbox) > 0)) {
+    if (stage->control.first != NULL || (box != NULL && weir__mailbox_messages(box) > 0)) {
         return WEIR_HOLDUP_MAIL;
     }
     if (stage->timers.count > stage->late_timers) {
         return WEIR_HOLDUP_TIMERS;
     }
-    if (owes_events(stage) || !weir__queue_empty(&stage->inq)) {
+    if (owes_events(stage) || part == WEIR_HOLDUP_DEMAND) {
         return WEIR_HOLDUP_DEMAND;
     }
-    return is_fed(stage) ? WEIR_HOLDUP_PRODUCERS : WEIR_HOLDUP_WORK;
+    return is_fed(stage) ? WEIR_HOLDUP_PRODUCERS : WEIR_HOLDUP_NONE;
 }
 
 /* ---- who wants to know --------------------------------------------------- */

@@ -17,6 +17,8 @@
  * stage.  argument: the address of the payload, when the message has one. */
 typedef void weir__query(weir_stage *stage, weir_from from, uint64_t argument);
 
+struct weir__worker;
+
 /* A timer that has been armed is in its stage's index. */
 struct weir__armed {
     struct weir__timer timer;
@@ -41,6 +43,11 @@ struct weir__message {
             weir__query *function; /* QUERY */
             uint64_t argument;
         } query;
+        struct {
+            void (*function)(struct weir__worker *worker, uint64_t argument, void *answer);
+            uint64_t argument;
+            size_t bytes; /* of the answer */
+        } ask;            /* ASK_WORKER */
         struct {
             void (*ended)(void *context, weir_ref stage, weir_reason reason);
             void *context;

@@ -120,16 +120,16 @@ struct weir_stage {
     size_t takes_bytes;                 /* the only size of event it takes; 0: any */
 
     /* control */
-    struct weir__index timers;                   /* armed, by id                        */
-    struct weir__index watching;                 /* other stages: monitors by id        */
-    struct weir__monitor *watchers;              /* this one                            */
-    struct weir__reply *last_reply;              /* of replies, unless they are NULL    */
-    uint64_t monitors;                           /* made: their ids                     */
-    struct weir__mailbox *mailbox;               /* of its place; NULL without a runtime    */
-    void (*drained)(weir_stage *stage);          /* a part's: it is to finish   */
-    void (*shut)(weir_stage *stage);             /* a part's: it finishes, and nobody feeds it */
-    bool (*may_finish)(const weir_stage *stage); /* a part's: it holds nothing */
-    uint64_t feeders;                            /* monitors of who feeds it */
+    struct weir__index timers;                     /* armed, by id                        */
+    struct weir__index watching;                   /* other stages: monitors by id        */
+    struct weir__monitor *watchers;                /* this one                            */
+    struct weir__reply *last_reply;                /* of replies, unless they are NULL    */
+    uint64_t monitors;                             /* made: their ids                     */
+    struct weir__mailbox *mailbox;                 /* of its place; NULL without a runtime    */
+    void (*drained)(weir_stage *stage);            /* a part's: it is to finish   */
+    void (*shut)(weir_stage *stage);               /* a part's: it finishes, and nobody feeds it */
+    weir_holdup (*holds)(const weir_stage *stage); /* a part's: what it holds; NONE: nothing */
+    uint64_t feeders;                              /* monitors of who feeds it */
     size_t late_timers; /* that came of the end itself: they keep nobody waiting */
     bool is_shut;       /* a part that takes no more, by shut or otherwise         */
     bool end_told;      /* handle_end was called, and nothing has come since */
@@ -458,10 +458,11 @@ bool weir__stage_holds_nothing(const weir_stage *stage);
  * is, and nothing has changed. */
 bool weir__stage_close_mail(weir_stage *stage);
 
-/* An armed timer that it does not wait for. */
-static inline bool weir__stage_timer_is_late(const struct weir__message *message) {
-    return message->armed.late;
-}
+/* As it was before. */
+void weir__stage_open_mail(weir_stage *stage);
+
+/* It waits only for who feeds it, and has nothing itself: perhaps they wait for it, too. */
+bool weir__stage_waits_for_others(const weir_stage *stage);
 
 /* Why it does not finish. */
 weir_holdup weir__stage_holdup(const weir_stage *stage);
