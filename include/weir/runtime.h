@@ -158,7 +158,8 @@ typedef struct weir_drain_report {
     weir_ref waits_for; /* whom it waits for, where that is a stage: the consumer that  */
                         /* does not ask, the producer that does not end; else {0}       */
     char waits_for_name[64];
-    bool stalled; /* nothing moves any more: without help it will stay like this */
+    char path[256]; /* how that was found: "all -> zip -> drop": each waits for the next */
+    bool stalled;   /* nothing moves any more: without help it will stay like this */
 } weir_drain_report;
 
 /*

@@ -107,7 +107,7 @@ static void drained(weir_stage *self) {
 static weir_holdup holds(const weir_stage *self) {
     const struct weir__supervisor *supervisor = self->state;
     bool any = weir__supervisor_last_alive(supervisor, 0) != NULL;
-    return any ? WEIR_HOLDUP_PART : WEIR_HOLDUP_NONE;
+    return any ? WEIR_HOLDUP_PRODUCERS : WEIR_HOLDUP_NONE; /* who must end first, in any case */
 }
 
 struct weir__supervisor *weir__supervisor_of(weir_stage *stage) {

@@ -22,17 +22,17 @@ void weir__tokens_close(struct weir__tokens *tokens) {
 
 /* The chunk of that number, made if need be; of two makers one wins.  NULL: no memory. */
 static struct weir__token *chunk_at(struct weir__tokens *tokens, uint32_t number) {
-    struct weir__token *chunk = weir__load_acquire_ptr(&tokens->chunks[number]); /* Y3 -> Y4 */
+    struct weir__token *chunk = weir__load_acquire_ptr(&tokens->chunks[number]); /* B3 -> B4 */
     if (chunk != NULL) {
         return chunk;
     }
     size_t bytes = WEIR__TOKENS_CHUNK * sizeof(struct weir__token);
     struct weir__token *made = weir__alloc_zeroed(tokens->allocator, bytes, 64);
-    if (made != NULL && weir__cas_ptr(&tokens->chunks[number], &chunk, made)) { /* Y3 -> Y4 */
+    if (made != NULL && weir__cas_ptr(&tokens->chunks[number], &chunk, made)) { /* B3 -> B4 */
         return made;
     }
     weir__free(tokens->allocator, made, bytes);
-    return weir__load_acquire_ptr(&tokens->chunks[number]); /* Y3 -> Y4 */
+    return weir__load_acquire_ptr(&tokens->chunks[number]); /* B3 -> B4 */
 }
 
 struct weir__token *weir__tokens_take(struct weir__tokens *tokens) {
@@ -62,7 +62,7 @@ weir_token weir__token_out(struct weir__token *token, weir_ref stage) {
     }
     token->mail.kind = WEIR__MAIL_TOKEN;
     token->mail.to = stage;
-    weir__store_release_u64(&token->word, serial << 1 | 1); /* Y1 -> Y2 */
+    weir__store_release_u64(&token->word, serial << 1 | 1); /* B1 -> B2 */
     return (weir_token){.bits = serial, .place = token->place};
 }
 
@@ -71,13 +71,13 @@ struct weir__token *weir__tokens_claim(const struct weir__tokens *tokens, weir_t
     struct weir__token *chunk =
         number >= WEIR__TOKENS_CHUNKS
             ? NULL
-            : weir__load_acquire_ptr(&tokens->chunks[number]); /* Y3 -> Y4 */
+            : weir__load_acquire_ptr(&tokens->chunks[number]); /* B3 -> B4 */
     if (chunk == NULL || token.bits == 0) {
         return NULL;
     }
     struct weir__token *found = &chunk[token.place % WEIR__TOKENS_CHUNK];
     uint64_t expected = token.bits << 1 | 1;
-    return weir__cas_u64(&found->word, &expected, token.bits << 1) ? found : NULL; /* Y1 -> Y2 */
+    return weir__cas_u64(&found->word, &expected, token.bits << 1) ? found : NULL; /* B1 -> B2 */
 }
 
 void weir__tokens_give(struct weir__tokens *tokens, struct weir__token *token) {

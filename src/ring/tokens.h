@@ -17,8 +17,8 @@
  *   writers of chunks  who is in need of one (CAS); the table frees them at its end
  *
  * Ordering
- *   Y1 -> Y2  OUT (release) -> claimed (acquire): whose token it is.
- *   Y3 -> Y4  a chunk (CAS, release) -> its readers (acquire): that it is zeroed.
+ *   B1 -> B2  OUT (release) -> claimed (acquire): whose token it is.
+ *   B3 -> B4  a chunk (CAS, release) -> its readers (acquire): that it is zeroed.
  *   Z1 -> Z2  of ring/free_list.h: the place is used no more.
  * Progress: lock-free but for memory.  Wrap: none: a name that was given back, or that somebody
  * made up, is not OUT and changes nothing.

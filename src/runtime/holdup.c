@@ -22,6 +22,7 @@ struct found {
     weir_ref stage;
     weir_holdup why;
     weir_ref waits_for;
+    bool asks; /* it has asked whom it waits for, and not got all of it */
     char name[sizeof((weir_drain_report *)0)->name];
 };
 
@@ -54,12 +55,19 @@ static void find_feeder(void *context, struct weir__index_node *node) {
     }
 }
 
-/* A producer that has ended counts as one until the stage is through with what it sent. */
-static weir_ref who_does_not_end(const weir_stage *stage) {
-    const struct weir__edge *edge = stage->producers;
-    while (edge != NULL && edge->ended) edge = edge->producers_next;
-    struct feeder found = {edge == NULL ? (weir_ref){0} : edge->id.producer};
-    if (edge == NULL && stage->feeders > 0) {
+/* Who has not sent what it was asked for; else any that has not ended.  A producer that has
+ * ended counts as one until the stage is through with what it sent. */
+static weir_ref who_does_not_end(const weir_stage *stage, bool *asks) {
+    struct feeder found = {{0}};
+    for (const struct weir__edge *edge = stage->producers; edge != NULL;
+         edge = edge->producers_next) {
+        bool asked = weir__load_relaxed_u64(&edge->asked) > edge->received;
+        if (!edge->ended && (found.stage.bits == 0 || (asked && !*asks))) {
+            found.stage = edge->id.producer;
+            *asks = asked;
+        }
+    }
+    if (found.stage.bits == 0 && stage->feeders > 0) {
         weir__index_each(&stage->watching, find_feeder, &found);
     }
     return found.stage;
@@ -69,7 +77,7 @@ static void describe(const weir_stage *stage, struct found *out) {
     out->stage = stage->ref;
     out->why = weir__stage_holdup(stage);
     out->waits_for = out->why == WEIR_HOLDUP_DEMAND      ? who_does_not_ask(stage)
-                     : out->why == WEIR_HOLDUP_PRODUCERS ? who_does_not_end(stage)
+                     : out->why == WEIR_HOLDUP_PRODUCERS ? who_does_not_end(stage, &out->asks)
                                                          : (weir_ref){0};
     snprintf(out->name, sizeof out->name, "%s", stage->name);
 }
@@ -125,18 +133,52 @@ static bool ask(weir_runtime *runtime, struct weir__worker *worker, weir__worker
     return out->stage.bits != 0;
 }
 
-/* From who is to blame to whom he waits for, as long as that one holds something up. */
-static void follow(weir_runtime *runtime, struct found *found) {
-    bool down = found->why == WEIR_HOLDUP_DEMAND;
-    for (int steps = 0; steps < STEPS_MOST && found->waits_for.bits != 0; steps++) {
+/* The names of those who were passed; the last place is for who was seen before. */
+struct path {
+    uint64_t seen[STEPS_MOST];
+    int steps;
+    size_t used;
+    char *text;
+    size_t room;
+};
+
+/* False: the stage was passed before. */
+static bool pass(struct path *path, const struct found *found) {
+    int length = snprintf(path->text + path->used, path->room - path->used, "%s%s",
+                          path->used > 0 ? " -> " : "", found->name);
+    path->used += length > 0 ? (size_t)length : 0;
+    path->used = path->used < path->room ? path->used : path->room - 1;
+    for (int i = 0; i < path->steps; i++) {
+        if (path->seen[i] == found->stage.bits) {
+            return false;
+        }
+    }
+    path->seen[path->steps++] = found->stage.bits;
+    return path->steps < STEPS_MOST;
+}
+
+/*
+ * From who is to blame to whom he waits for, as long as that one waits in turn.  A consumer that
+ * holds nothing, and does not ask, waits for another producer of its, or for nobody: then whoever
+ * waits for its demand is the one who keeps the events.
+ */
+static void follow(weir_runtime *runtime, struct found *found, struct path *path) {
+    struct found at = *found;
+    while (pass(path, &at) && at.waits_for.bits != 0) {
         struct found next;
-        struct weir__worker *worker = weir__runtime_worker(runtime, found->waits_for);
-        if (worker == NULL || !ask(runtime, worker, ask_about, found->waits_for, &next) ||
-            next.why == WEIR_HOLDUP_NONE || (down && next.why == WEIR_HOLDUP_PRODUCERS)) {
+        struct weir__worker *worker = weir__runtime_worker(runtime, at.waits_for);
+        if (worker == NULL || !ask(runtime, worker, ask_about, at.waits_for, &next) ||
+            next.why == WEIR_HOLDUP_NONE) {
             return;
         }
-        *found = next;
-        down = found->why == WEIR_HOLDUP_DEMAND;
+        bool idles = at.why == WEIR_HOLDUP_DEMAND && next.why == WEIR_HOLDUP_PRODUCERS;
+        if (idles && !next.asks) {
+            return;
+        }
+        if (!idles) {
+            *found = next;
+        }
+        at = next;
     }
 }
 
@@ -154,6 +196,7 @@ static void report_on(weir_runtime *runtime, const struct found *found, weir_dra
 }
 
 void weir__holdup_find(weir_runtime *runtime, weir_drain_report *report) {
+    struct path path = {.text = report->path, .room = sizeof report->path};
     struct found most = {0};
     bool still = weir__runtime_at_rest(runtime);
     for (unsigned i = 0; i < runtime->worker_count; i++) {
@@ -163,12 +206,13 @@ void weir__holdup_find(weir_runtime *runtime, weir_drain_report *report) {
             most = found;
         }
     }
-    follow(runtime, &most);
-    if (most.why > WEIR_HOLDUP_PRODUCERS || weir__load_relaxed_u32(&runtime->draining) != 0) {
-        report_on(runtime, &most, report);
+    bool drains = weir__load_relaxed_u32(&runtime->draining) != 0;
+    if (most.stage.bits == 0 || (most.why <= WEIR_HOLDUP_PRODUCERS && !drains)) {
+        return;
     }
-    report->stalled =
-        still && (most.why == WEIR_HOLDUP_DEMAND || most.why == WEIR_HOLDUP_PRODUCERS);
+    report->stalled = still && most.why <= WEIR_HOLDUP_DEMAND;
+    follow(runtime, &most, &path);
+    report_on(runtime, &most, report);
 }
 
 static void answer_nothing(struct weir__worker *worker, uint64_t argument, void *answer) {

@@ -13,6 +13,8 @@ struct step {
     uint64_t changed; /* that have lost it                             */
     uint64_t told;    /* of the members: their end, and nothing has come of it */
     uint64_t closed;  /* of the members                                 */
+    uint64_t awaited; /* stages that something else is to come to, sooner or later */
+    uint64_t relaxed;
 };
 
 typedef void each_member(struct weir__worker *worker, weir_stage *stage, struct step *step);
@@ -37,12 +39,14 @@ static void count_member(const weir_stage *stage, struct step *step) {
 /* ---- on the worker ------------------------------------------------------- */
 
 static void mark(struct weir__worker *worker, uint64_t search, void *answer) {
+    struct step *step = answer;
     worker->still_at = worker->host.counters.turns;
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        step->awaited += weir__stage_holdup(stage) > WEIR_HOLDUP_DEMAND || stage->timers.count > 0;
         bool waits = weir__stage_waits_for_others(stage);
         weir__store_relaxed_u64(&slot_of(stage)->ring, waits ? search : 0);
         if (waits) {
-            count_member(stage, answer);
+            count_member(stage, step);
         }
     }
 }
@@ -136,6 +140,18 @@ static void end_all(struct weir__worker *worker, uint64_t search, void *answer) 
     }
 }
 
+static void relax(struct weir__worker *worker, uint64_t search, void *answer) {
+    struct step *step = answer;
+    (void)search;
+    for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        if (weir__stage_may_relax(stage)) {
+            stage->relaxed = true;
+            step->relaxed++;
+            weir__ready_queue(stage->ready, false);
+        }
+    }
+}
+
 /* ---- who searches -------------------------------------------------------- */
 
 /* Every worker, one after the other.  False: one does not answer, or there is no memory. */
@@ -152,25 +168,38 @@ static bool ask_all(weir_runtime *runtime, weir__worker_query *function, uint64_
         sum->changed += step.changed;
         sum->told += step.told;
         sum->closed += step.closed;
+        sum->awaited += step.awaited;
+        sum->relaxed += step.relaxed;
     }
     return true;
 }
 
-static bool search_one(weir_runtime *runtime, uint64_t search) {
+/* All that is left was told its end: they end together, unless something came all the same. */
+static bool end_ring(weir_runtime *runtime, uint64_t search) {
     struct step step;
-    bool found = ask_all(runtime, mark, search, &step);
-    while (found && step.members > 0 && ask_all(runtime, prune, search, &step) &&
-           step.changed > 0) {}
-    if (!found || step.members == 0 || step.changed > 0) {
-        return false;
-    }
-    if (step.told < step.members) {
-        ask_all(runtime, tell, search, &step);
-        return true;
-    }
     bool closed = ask_all(runtime, close_all, search, &step) && step.closed == step.members;
     ask_all(runtime, closed ? end_all : open_all, search, &step);
     return closed;
+}
+
+static bool search_one(weir_runtime *runtime, uint64_t search) {
+    struct step step;
+    if (!ask_all(runtime, mark, search, &step)) {
+        return false;
+    }
+    bool awaited = step.awaited > 0 || weir__load_acquire_u64(&runtime->tokens_out) > 0;
+    do {
+        if (!ask_all(runtime, prune, search, &step)) {
+            return false;
+        }
+    } while (step.changed > 0);
+    if (step.members == 0) {
+        return !awaited && ask_all(runtime, relax, search, &step) && step.relaxed > 0;
+    }
+    if (step.told < step.members) {
+        return ask_all(runtime, tell, search, &step);
+    }
+    return end_ring(runtime, search);
 }
 
 bool weir__rings_break(weir_runtime *runtime) {

@@ -18,6 +18,13 @@
  *           that were are opened again
  *   end     they end
  *
+ * A ring may also stall before that, when its windows are full: each waits for the demand of
+ * the next.  So may branches that come together again.  When nobody waits for anything else (no
+ * timer, no token, no reader, no task) there is
+ *
+ *   relax   producer_consumers that may buffer without bound take what they were sent, though
+ *           nobody asks them for events
+ *
  *   writers of slot->ring   the stage's worker
  *   readers                 workers, of others'; a search's calls order them (M3 -> M4)
  *   still_at                the worker's turns at the marking; who had none since has changed

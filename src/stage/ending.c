@@ -175,6 +175,12 @@ static bool owes_events(const weir_stage *stage) {
            !weir__queue_empty(&stage->inq) || stage->desk.held > 0;
 }
 
+bool weir__stage_may_relax(const weir_stage *stage) {
+    return stage->finishing && !stage->stopping && !stage->relaxed &&
+           stage->kind == WEIR_PRODUCER_CONSUMER && stage->buffer.size == UINT64_MAX &&
+           !weir__queue_empty(&stage->inq) && !weir__stage_can_drain(stage);
+}
+
 /* An inlet that takes more, and has nothing, is such a one: it is shut as it is told its end. */
 bool weir__stage_waits_for_others(const weir_stage *stage) {
     const struct weir__mailbox *box = stage->mailbox;
@@ -219,7 +225,7 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
     if (owes_events(stage) || part == WEIR_HOLDUP_DEMAND) {
         return WEIR_HOLDUP_DEMAND;
     }
-    return is_fed(stage) ? WEIR_HOLDUP_PRODUCERS : WEIR_HOLDUP_NONE;
+    return is_fed(stage) ? WEIR_HOLDUP_PRODUCERS : part;
 }
 
 /* ---- who wants to know --------------------------------------------------- */

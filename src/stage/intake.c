@@ -209,7 +209,7 @@ bool weir__stage_can_drain(const weir_stage *stage) {
         (weir__queue_at(&stage->inq, 0)->flags & WEIR__MARK) != 0) {
         return false; /* an end, behind what a reader still has */
     }
-    return stage->begun || stage->kind == WEIR_CONSUMER ||
+    return stage->begun || stage->kind == WEIR_CONSUMER || stage->relaxed ||
            stage->dispatch.table->open_demand(stage->dispatch.state) > 0;
 }
 

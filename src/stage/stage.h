@@ -134,7 +134,8 @@ struct weir_stage {
     bool is_shut;       /* a part that takes no more, by shut or otherwise         */
     bool end_told;      /* handle_end was called, and nothing has come since */
     bool telling_end;   /* in handle_end, or what reminders bring forth      */
-    bool unfed;         /* its producers and feeders wait for it in turn: as if they had ended */
+    bool relaxed; /* it takes its input though nobody asks it for events: a drain would stall */
+    bool unfed;   /* its producers and feeders wait for it in turn: as if they had ended */
     struct weir__message *enders; /* who wants to know its end: by mail.next        */
     weir_on_cancel on_cancel;
     /* a part's: it is to stop; true: it will, but not yet */
@@ -460,6 +461,9 @@ bool weir__stage_close_mail(weir_stage *stage);
 
 /* As it was before. */
 void weir__stage_open_mail(weir_stage *stage);
+
+/* It has input that it may not take, for want of demand, and a buffer without bound. */
+bool weir__stage_may_relax(const weir_stage *stage);
 
 /* It waits only for who feeds it, and has nothing itself: perhaps they wait for it, too. */
 bool weir__stage_waits_for_others(const weir_stage *stage);
