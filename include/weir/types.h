@@ -116,9 +116,10 @@ const char *weir_reason_text(weir_reason reason);
  *              has is handled and goes on; after any other reason it stops with that one
  *   TRANSIENT  it goes on after NORMAL or SHUTDOWN, and stops after any other reason
  *   TEMPORARY  it goes on.
- * (GenStage's permanent consumers stop at once in both cases: as_genstage.)  The reasons with which weir refuses a subscription (BAD_OPTIONS,
- * ALREADY_SUBSCRIBED, the three about partitions) never stop a consumer; that of a
- * producer's own handle_subscribe, REFUSED, is one like any other.
+ * (GenStage's permanent consumers stop at once in both cases: as_genstage.)
+ * The reasons with which weir refuses a subscription (BAD_OPTIONS, ALREADY_SUBSCRIBED, the
+ * three about partitions) never stop a consumer; that of a producer's own
+ * handle_subscribe, REFUSED, is one like any other.
  */
 typedef enum weir_cancel_mode {
     WEIR_PERMANENT = 0,

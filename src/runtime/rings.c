@@ -187,7 +187,7 @@ static bool search_one(weir_runtime *runtime, uint64_t search) {
     if (!ask_all(runtime, mark, search, &step)) {
         return false;
     }
-    bool awaited = step.awaited > 0 || weir__load_acquire_u64(&runtime->tokens_out) > 0;
+    bool awaited = step.awaited > 0 || weir__load_relaxed_u64(&runtime->tokens_out) > 0;
     do {
         if (!ask_all(runtime, prune, search, &step)) {
             return false;

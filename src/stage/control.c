@@ -213,7 +213,8 @@ static void told(weir_stage *stage, struct weir__mail *mail) {
     }
 }
 
-void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
+/* Of a subscription.  Who sent it with a reference of its own has that let go. */
+static void edge_mail(weir_stage *stage, struct weir__mail *mail) {
     struct weir__outbox *outbox = &stage->host->outbox;
     struct weir__edge *edge;
     switch (mail->kind) {
@@ -254,10 +255,25 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         weir__stage_left(stage, edge);
         weir__outbox_let_go(outbox, edge); /* the consumer's side */
         return;
-    case WEIR__MAIL_EDGE_AGAIN:
+    default: /* EDGE_AGAIN */
         edge = EDGE_OF(mail, again_mail);
         weir__stage_ask_again(stage, edge);
         weir__outbox_let_go(outbox, edge);
+        return;
+    }
+}
+
+void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
+    switch (mail->kind) {
+    case WEIR__MAIL_EDGE_REQUEST:
+    case WEIR__MAIL_EDGE_OPEN:
+    case WEIR__MAIL_EDGE_CLOSE:
+    case WEIR__MAIL_EDGE_CANCEL:
+    case WEIR__MAIL_EDGE_EVICT:
+    case WEIR__MAIL_EDGE_DOWN:
+    case WEIR__MAIL_EDGE_LEFT:
+    case WEIR__MAIL_EDGE_AGAIN:
+        edge_mail(stage, mail);
         return;
     case WEIR__MAIL_STOP:
     case WEIR__MAIL_FINISH:

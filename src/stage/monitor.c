@@ -157,6 +157,7 @@ static void noticed(weir_stage *stage, struct weir__monitor *monitor) {
             stage->feeders--;
             return;
         }
+        weir__stage_came(stage);
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_down(stage, watched, reason));
     }
