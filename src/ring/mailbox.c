@@ -22,6 +22,7 @@ void weir__mailbox_open(struct weir__mailbox *box, weir_ref ref, uint64_t genera
     open_counter(&box->timers, generation, timers_limit);
     open_counter(&box->tokens, generation, INT32_MAX);
     box->generation = generation;
+    weir__store_relaxed_u32(&box->finishes, 0);
     weir__store_release_u64(&box->told, generation << TOLD_BITS | TOLD_OPEN); /* P5 -> P6 */
 }
 
@@ -43,8 +44,9 @@ bool weir__mailbox_tell(struct weir__mailbox *box, uint64_t generation, enum wei
     return true;
 }
 
-bool weir__mailbox_is_told(const struct weir__mailbox *box) {
-    return (weir__load_relaxed_u64(&box->told) & (TOLD_STOP | TOLD_FINISH)) != 0;
+bool weir__mailbox_is_ending(const struct weir__mailbox *box) {
+    return weir__load_relaxed_u32(&box->finishes) != 0 ||
+           (weir__load_relaxed_u64(&box->told) & (TOLD_STOP | TOLD_FINISH)) != 0;
 }
 
 struct weir__mailbox *weir__mailbox_of(struct weir__mail *mail) {

@@ -58,6 +58,7 @@ struct weir__mailbox {
     struct weir__counter tokens;
     uint64_t generation; /* constant while it is open */
     uint64_t told;       /* atomic */
+    uint32_t finishes;   /* atomic: the stage does; the worker's to set */
     struct weir__mail stop;
     struct weir__mail finish;
     weir_reason reason; /* with STOP                                          */
@@ -135,8 +136,8 @@ void weir__mailbox_reopen(struct weir__mailbox *box, uint64_t timers, bool token
 /* The worker: no token is out, and none is given out any more.  False: one is. */
 bool weir__mailbox_shut(struct weir__mailbox *box);
 
-/* Any thread: STOP or FINISH is on its way to the stage that lives. */
-bool weir__mailbox_is_told(const struct weir__mailbox *box);
+/* Any thread: the stage that lives finishes, or STOP or FINISH is on its way to it. */
+bool weir__mailbox_is_ending(const struct weir__mailbox *box);
 
 /* How many are counted: an estimate, but for the worker's own. */
 static inline uint32_t weir__mailbox_messages(const struct weir__mailbox *box) {

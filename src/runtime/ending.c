@@ -123,7 +123,7 @@ bool weir_ending(const weir_runtime *runtime, weir_ref stage) {
     return slot == NULL || weir__load_acquire_u32(&runtime->closing) != 0 || /* T7 -> T8 */
            weir__load_relaxed_u32(&runtime->draining) != 0 ||
            weir__load_relaxed_u32(&slot->stops) != weir__load_acquire_u32(&runtime->stops) ||
-           weir__mailbox_is_told(&slot->mailbox); /* T9 -> T10 */
+           weir__mailbox_is_ending(&slot->mailbox); /* T9 -> T10 */
 }
 
 /* ---- waiting for it ------------------------------------------------------ */

@@ -30,6 +30,9 @@ void weir__stage_finish(weir_stage *stage, bool told) {
         return;
     }
     stage->finishing = true;
+    if (stage->mailbox != NULL) {
+        weir__store_relaxed_u32(&stage->mailbox->finishes, 1); /* for who asks */
+    }
     if (stage->drained != NULL) {
         stage->drained(stage);
     }
