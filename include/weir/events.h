@@ -29,6 +29,12 @@ typedef enum weir_verdict { WEIR_CONTINUE = 0, WEIR_STOP = 1 } weir_verdict;
  * made to need more than 16.  It holds wherever weir shows an event or room for one: in
  * batches, weir_reserve, streams, iterators, selectors, hashes and dispatchers.
  *
+ * Size.  What an automatic subscription's window cuts (subscription.h), or a manual one's
+ * whole message, is one batch if it fits in 64 KiB.  If not it comes in pieces, one
+ * after the other and nothing between, each a batch for the callback: where they lie, as
+ * the producer's blocks have them, and without a copy.  So batches may be smaller than
+ * max_demand - min_demand, and are never larger.
+ *
  * Lifetime: until the callback returns.  The events are not to be written to
  * through `events`; see weir_batch_own.
  */

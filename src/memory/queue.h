@@ -162,4 +162,16 @@ bool weir__queue_move_tail(struct weir__queue *queue, uint64_t events, struct we
 void weir__queue_gather(struct weir__queue *queue, void *to, uint64_t events,
                         struct weir__pool *here);
 
+/* The same into a block of its own, as one slice.  false: no memory, nothing changed. */
+bool weir__queue_gather_item(struct weir__queue *queue, uint64_t events, struct weir__pool *here,
+                             struct weir__item *out);
+
+/*
+ * Takes from the front, which has at least `most` (> 0) events before any mark, at most as many
+ * as one slice: as they lie, if the first slice is no small part of its block; small ones side
+ * by side are gathered first, up to what a block holds, if there is memory to.
+ */
+struct weir__item weir__queue_cut(struct weir__queue *queue, uint64_t most,
+                                  struct weir__pool *here);
+
 #endif

@@ -8,6 +8,7 @@
  *   forward.c  batches that go on as they came
  *   supply.c   the producer's side: demand, buffer, consumers
  *   intake.c   the consumer's side: entries, messages, batches, asks
+ *   pieces.c   batches that span slices: gathered, or handed out in pieces
  *   leaving.c  consumers that have cancelled, and who comes after them
  *   lend.c     batches that a reader outside of the runtime takes
  *   desk.c     what it and its dispatcher ask of each other
@@ -24,6 +25,7 @@
  *   buffer not empty  =>  open demand is 0, or the mode is ACCUMULATE
  *   held not empty    =>  the mode is ACCUMULATE
  *   begun             =>  inq's front is the rest of a message, message_left > 0
+ *   pieces_left > 0   =>  begun, and the rest of a batch is the front of that
  */
 #ifndef WEIR__STAGE_STAGE_H
 #define WEIR__STAGE_STAGE_H
@@ -108,6 +110,8 @@ struct weir_stage {
     /* consuming */
     struct weir__edge *producers;
     uint64_t message_left;    /* of the message begun                       */
+    uint64_t pieces_left;     /* of those, in the batch that comes in pieces */
+    uint64_t pieces_ask;      /* what is due after the last piece           */
     struct weir__block *keep; /* keep.c: being filled, or NULL             */
 
     /* lending (lend.c): a part's; unless it lends, lend and recall are NULL */
@@ -312,6 +316,16 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget);
 
 /* True when a message, or the next batch of one, may be handled now. */
 bool weir__stage_can_drain(const weir_stage *stage);
+
+/* ---- pieces.c ------------------------------------------------------------ */
+
+/*
+ * Takes the next batch of *count events, which spans slices, or goes on with one that comes
+ * in pieces.  *count and *ask_for become those of what is taken, *out: of a piece that is not
+ * the last, nothing is asked.  false: no memory; *count events are discarded.
+ */
+bool weir__stage_take_across(weir_stage *stage, uint64_t *count, uint64_t *ask_for,
+                             struct weir__item *out);
 
 /* ---- lend.c -------------------------------------------------------------- */
 
