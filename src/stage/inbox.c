@@ -256,5 +256,6 @@ bool weir__stage_holds_nothing(const weir_stage *stage) {
     return stage->producers == NULL && !stage->begun && weir__queue_empty(&stage->inq) &&
            weir__queue_empty(&stage->held) && weir__queue_empty(&stage->buffer.queue) &&
            stage->desk.held == 0 && stage->control.first == NULL &&
+           weir__stage_stash_empty(stage) &&
            (stage->may_finish == NULL || stage->may_finish(stage));
 }

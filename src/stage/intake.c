@@ -106,7 +106,7 @@ static inline void handle(weir_stage *stage, struct weir__edge *edge, struct wei
         weir__count(&stage->host->counters.handled, count);
     }
     weir__stage_leave(stage, verdict);
-    if (item != NULL && item->block != NULL && (item->flags & WEIR__GONE) == 0) {
+    if (item->block != NULL && (item->flags & WEIR__GONE) == 0) {
         weir__block_drop(item->block, &stage->host->pool);
     }
 }
@@ -257,13 +257,12 @@ static inline bool may_go_first(const weir_stage *stage, const struct weir__edge
            (stage->kind == WEIR_CONSUMER || weir__stage_open_demand(stage) > 0);
 }
 
-/* Hands inline events to handle_events; a producer_consumer may forward them. */
+/* Hands inline events to handle_events, which may forward or stash them. */
 static inline void handle_entry(weir_stage *stage, struct weir__edge *edge,
                                 const struct weir__entry *entry) {
     struct weir__item item = {
         .count = entry->count, .event_bytes = weir__entry_event_bytes(entry), .owner = edge};
-    handle(stage, edge, stage->kind == WEIR_CONSUMER ? NULL : &item, entry->events, entry->count,
-           item.event_bytes);
+    handle(stage, edge, &item, entry->events, entry->count, item.event_bytes);
 }
 
 /*

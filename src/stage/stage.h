@@ -6,6 +6,7 @@
  * atomic.  Its rooms:
  *   emit.c     what a callback emits, on its way to the dispatcher or buffer
  *   forward.c  batches that go on as they came
+ *   stash.c    events that are kept past their callback
  *   supply.c   the producer's side: demand, buffer, consumers
  *   intake.c   the consumer's side: entries, messages, batches, asks
  *   pieces.c   batches that span slices: gathered, or handed out in pieces
@@ -77,6 +78,7 @@ struct weir_stage {
     bool held_back;        /* takers_held is not empty               */
     bool finishing;        /* stops once it holds nothing         */
     bool stopping;
+    bool stash_fresh;       /* this turn has stashed something       */
     struct weir__queue inq; /* messages not begun, or begun at the front  */
 
     char *name;
@@ -113,6 +115,11 @@ struct weir_stage {
     uint64_t pieces_left;     /* of those, in the batch that comes in pieces */
     uint64_t pieces_ask;      /* what is due after the last piece           */
     struct weir__block *keep; /* keep.c: being filled, or NULL             */
+
+    /* keeping (stash.c) */
+    struct weir__queue stash;
+    uint64_t stash_next;   /* of the batch at hand, if it is STASHED: the first that may be   */
+    uint32_t stash_newest; /* items at stash's end that came in this turn, if stash_fresh     */
 
     /* lending (lend.c): a part's; unless it lends, lend and recall are NULL */
     struct weir__queue lent;            /* batches that are not back yet          */
@@ -326,6 +333,19 @@ bool weir__stage_can_drain(const weir_stage *stage);
  */
 bool weir__stage_take_across(weir_stage *stage, uint64_t *count, uint64_t *ask_for,
                              struct weir__item *out);
+
+/* ---- stash.c ------------------------------------------------------------- */
+
+/* It keeps no events. */
+static inline bool weir__stage_stash_empty(const weir_stage *stage) {
+    return weir__queue_empty(&stage->stash);
+}
+
+/* At the end of a turn that has stashed: what is small is copied out of its block. */
+void weir__stage_settle_stash(weir_stage *stage);
+
+/* The stage ends: what it keeps is discarded, and told. */
+void weir__stage_lose_stash(weir_stage *stage);
 
 /* ---- lend.c -------------------------------------------------------------- */
 
