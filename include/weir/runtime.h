@@ -138,8 +138,7 @@ typedef enum weir_holdup {
     WEIR_HOLDUP_TIMERS = 3,    /* timers with a message that are to come              */
     WEIR_HOLDUP_MAIL = 4,      /* casts, infos or calls that are not handled          */
     WEIR_HOLDUP_TOKENS = 5,    /* work outside that is not given back (weir_busy)     */
-    WEIR_HOLDUP_PART = 6,      /* a pool's children, a stream's reader, a supervisor's */
-                               /* children, who pushes into an inlet                  */
+    WEIR_HOLDUP_PART = 6,      /* a pool's children, a stream's reader, its own stash */
     WEIR_HOLDUP_WORK = 7,      /* it is at work on what it was sent                   */
     WEIR_HOLDUP_CALLBACK = 8   /* one of its callbacks does not return                */
 } weir_holdup;

@@ -29,9 +29,9 @@ typedef struct weir_peer {
 
 /*
  * What handle_subscribe returns.  MANUAL (consumers only): nothing is asked or
- * counted; a batch is a whole message; the program calls weir_ask.  REFUSE: as if
- * it had not been asked for; at a producer it ends with reason REFUSED (so does
- * MANUAL there, which only a consumer can be).
+ * counted; a batch is a whole message, or a piece of one that is larger than 64 KiB;
+ * the program calls weir_ask.  REFUSE: as if it had not been asked for; at a producer
+ * it ends with reason REFUSED (so does MANUAL there, which only a consumer can be).
  * STOP stops the stage; so does any other value, with BAD_RETURN.
  */
 typedef enum weir_subscribe_verdict {

@@ -70,7 +70,7 @@ static bool is_fed(const weir_stage *stage) {
 static bool keeps_nothing(const weir_stage *stage) {
     return weir__queue_empty(&stage->held) && weir__queue_empty(&stage->buffer.queue) &&
            weir__queue_empty(&stage->lent) && stage->desk.held == 0 &&
-           stage->timers.count == stage->late_timers &&
+           weir__stage_stash_empty(stage) && stage->timers.count == stage->late_timers &&
            (stage->holds == NULL || stage->holds(stage) == WEIR_HOLDUP_NONE);
 }
 
@@ -193,7 +193,8 @@ bool weir__stage_waits_for_others(const weir_stage *stage) {
     bool open = stage->shut != NULL && !stage->is_shut && part == WEIR_HOLDUP_PRODUCERS;
     return stage->finishing && !stage->stopping && is_fed(stage) && !counted &&
            has_handled_all(stage) && !owes_events(stage) && weir__queue_empty(&stage->lent) &&
-           stage->timers.count == stage->late_timers && (part == WEIR_HOLDUP_NONE || open);
+           weir__stage_stash_empty(stage) && stage->timers.count == stage->late_timers &&
+           (part == WEIR_HOLDUP_NONE || open);
 }
 
 /* ---- why it does not end ------------------------------------------------- */
@@ -213,7 +214,8 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
     if (has_work(stage)) {
         return WEIR_HOLDUP_WORK;
     }
-    if (part == WEIR_HOLDUP_PART || !weir__queue_empty(&stage->lent)) {
+    if (part == WEIR_HOLDUP_PART || !weir__queue_empty(&stage->lent) ||
+        !weir__stage_stash_empty(stage)) {
         return WEIR_HOLDUP_PART;
     }
     if (box != NULL && weir__mailbox_tokens(box) > 0) {

@@ -20,7 +20,8 @@
  * Single-writer counters, in events.  At every quiet point, summed over workers,
  *   emitted - shared + copies + returned == sent + buffered + dropped
  *   sent == handled + returned + lost + in flight
- * where buffered includes what an accumulating producer holds.
+ * where buffered includes what an accumulating producer holds.  What a stage has stashed is
+ * among `handled` here, as its callback returned; for observers it is buffered still.
  */
 struct weir__counters {
     uint64_t emitted;
@@ -32,6 +33,7 @@ struct weir__counters {
     uint64_t lost;     /* discarded after they were sent                */
     uint64_t dropped;  /* discarded before they were sent               */
     uint64_t buffered; /* gauge; per worker it may wrap below 0         */
+    uint64_t stashed;  /* gauge: of those handled, kept by their stage  */
     uint64_t turns;
 };
 

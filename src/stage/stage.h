@@ -6,8 +6,10 @@
  * atomic.  Its rooms:
  *   emit.c     what a callback emits, on its way to the dispatcher or buffer
  *   forward.c  batches that go on as they came
+ *   stash.c    events that are kept past their callback
  *   supply.c   the producer's side: demand, buffer, consumers
  *   intake.c   the consumer's side: entries, messages, batches, asks
+ *   pieces.c   batches that span slices: gathered, or handed out in pieces
  *   leaving.c  consumers that have cancelled, and who comes after them
  *   lend.c     batches that a reader outside of the runtime takes
  *   desk.c     what it and its dispatcher ask of each other
@@ -25,6 +27,7 @@
  *   buffer not empty  =>  open demand is 0, or the mode is ACCUMULATE
  *   held not empty    =>  the mode is ACCUMULATE
  *   begun             =>  inq's front is the rest of a message, message_left > 0
+ *   pieces_left > 0   =>  begun, and the rest of a batch is the front of that
  */
 #ifndef WEIR__STAGE_STAGE_H
 #define WEIR__STAGE_STAGE_H
@@ -76,6 +79,7 @@ struct weir_stage {
     void (*lend)(weir_stage *stage); /* lending: something was added to lent       */
     struct weir__queue emission;     /* what the callback has emitted so far       */
     uint32_t inq_fresh;              /* items at inq's end that came in this turn  */
+    bool stash_fresh;                /* this turn has stashed something            */
     struct weir__queue inq;          /* messages not begun, or begun at the front  */
 
     char *name;
@@ -109,7 +113,14 @@ struct weir_stage {
     /* consuming */
     struct weir__edge *producers;
     uint64_t message_left;    /* of the message begun                       */
+    uint64_t pieces_left;     /* of those, in the batch that comes in pieces */
+    uint64_t pieces_ask;      /* what is due after the last piece           */
     struct weir__block *keep; /* keep.c: being filled, or NULL             */
+
+    /* keeping (stash.c) */
+    struct weir__queue stash;
+    uint64_t stash_next;   /* of the batch at hand, if it is STASHED: the first that may be   */
+    uint32_t stash_newest; /* items at stash's end that came in this turn, if stash_fresh     */
 
     /* lending (lend.c): a part's; unless it lends, lend and recall are NULL */
     struct weir__queue lent;            /* batches that are not back yet          */
@@ -328,6 +339,29 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget);
 
 /* True when a message, or the next batch of one, may be handled now. */
 bool weir__stage_can_drain(const weir_stage *stage);
+
+/* ---- pieces.c ------------------------------------------------------------ */
+
+/*
+ * Takes the next batch of *count events, which spans slices, or goes on with one that comes
+ * in pieces.  *count and *ask_for become those of what is taken, *out: of a piece that is not
+ * the last, nothing is asked.  false: no memory; *count events are discarded.
+ */
+bool weir__stage_take_across(weir_stage *stage, uint64_t *count, uint64_t *ask_for,
+                             struct weir__item *out);
+
+/* ---- stash.c ------------------------------------------------------------- */
+
+/* It keeps no events. */
+static inline bool weir__stage_stash_empty(const weir_stage *stage) {
+    return weir__queue_empty(&stage->stash);
+}
+
+/* At the end of a turn that has stashed: what is small is copied out of its block. */
+void weir__stage_settle_stash(weir_stage *stage);
+
+/* The stage ends: what it keeps is discarded, and told. */
+void weir__stage_lose_stash(weir_stage *stage);
 
 /* ---- lend.c -------------------------------------------------------------- */
 

@@ -186,6 +186,9 @@ bool weir__stage_turn(weir_stage *stage) {
         weir__stage_unpin(stage, &stage->inq, stage->inq_fresh);
         stage->inq_fresh = 0;
     }
+    if (WEIR__UNLIKELY(stage->stash_fresh)) {
+        weir__stage_settle_stash(stage);
+    }
     if (WEIR__UNLIKELY(stage->finishing)) {
         if (budget < TURN_BATCHES) {
             weir__stage_came(stage);

@@ -187,6 +187,13 @@ static void of_oneself(weir_stage *self, weir_ref other) {
     REFUSED(weir_commit, self, weir_commit(NULL, 0));
     HARMLESS(weir_forward, self, weir_forward(NULL, &batch) == WEIR_STOP);
     HARMLESS(weir_forward, batch, weir_forward(self, NULL) == WEIR_STOP);
+    REFUSED(weir_stash, self, weir_stash(NULL, &batch, 0, 1));
+    REFUSED(weir_stash, batch, weir_stash(self, NULL, 0, 1));
+    HARMLESS(weir_stashed, self, weir_stashed(NULL) == 0);
+    REFUSED(weir_stash_front, self, weir_stash_front(NULL, 1, &batch));
+    REFUSED(weir_stash_front, out, weir_stash_front(self, 1, NULL));
+    REFUSED(weir_stash_emit, self, weir_stash_emit(NULL, 1));
+    REFUSED(weir_stash_drop, self, weir_stash_drop(NULL, 1));
     HARMLESS(weir_batch_own, self, weir_batch_own(NULL, &batch) == NULL);
     HARMLESS(weir_batch_own, batch, weir_batch_own(self, NULL) == NULL);
 }
