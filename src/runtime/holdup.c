@@ -76,9 +76,11 @@ static weir_ref who_does_not_end(const weir_stage *stage, bool *asks) {
 static void describe(const weir_stage *stage, struct found *out) {
     out->stage = stage->ref;
     out->why = weir__stage_holdup(stage);
-    out->waits_for = out->why == WEIR_HOLDUP_DEMAND      ? who_does_not_ask(stage)
-                     : out->why == WEIR_HOLDUP_PRODUCERS ? who_does_not_end(stage, &out->asks)
-                                                         : (weir_ref){0};
+    if (out->why == WEIR_HOLDUP_PRODUCERS) {
+        out->waits_for = who_does_not_end(stage, &out->asks);
+    } else if (out->why <= WEIR_HOLDUP_DEMAND) {
+        out->waits_for = who_does_not_ask(stage); /* without whom it makes no events */
+    }
     snprintf(out->name, sizeof out->name, "%s", stage->name);
 }
 
@@ -158,27 +160,28 @@ static bool pass(struct path *path, const struct found *found) {
 }
 
 /*
- * From who is to blame to whom he waits for, as long as that one waits in turn.  A consumer that
- * holds nothing, and does not ask, waits for another producer of its, or for nobody: then whoever
- * waits for its demand is the one who keeps the events.
+ * From who is to blame to whom he waits for, and so on, as long as that one waits in turn.  A
+ * consumer that holds nothing, and does not ask, waits for another producer of its, or for nobody:
+ * then whoever waits for its demand is the one who keeps the events.
  */
 static void follow(weir_runtime *runtime, struct found *found, struct path *path) {
     struct found at = *found;
     while (pass(path, &at) && at.waits_for.bits != 0) {
         struct found next;
         struct weir__worker *worker = weir__runtime_worker(runtime, at.waits_for);
-        if (worker == NULL || !ask(runtime, worker, ask_about, at.waits_for, &next) ||
-            next.why == WEIR_HOLDUP_NONE) {
+        if (worker == NULL || !ask(runtime, worker, ask_about, at.waits_for, &next)) {
             return;
         }
-        bool idles = at.why == WEIR_HOLDUP_DEMAND && next.why == WEIR_HOLDUP_PRODUCERS;
-        if (idles && !next.asks) {
-            return;
-        }
-        if (!idles) {
+        bool idles =
+            at.why == WEIR_HOLDUP_DEMAND && next.why == WEIR_HOLDUP_PRODUCERS && !next.asks;
+        bool waits = next.why != WEIR_HOLDUP_NONE || at.asks;
+        if (next.why > WEIR_HOLDUP_PRODUCERS) {
             *found = next;
         }
         at = next;
+        if (idles || !waits) {
+            at.waits_for = (weir_ref){0}; /* the way ends there */
+        }
     }
 }
 
