@@ -151,8 +151,10 @@ static void threads_claim_each_once(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_is_claimed_once),      cmocka_unit_test(names_that_somebody_made_up),
-        cmocka_unit_test(many_are_out),              cmocka_unit_test(without_memory_or_serials),
+        cmocka_unit_test(each_is_claimed_once),
+        cmocka_unit_test(names_that_somebody_made_up),
+        cmocka_unit_test(many_are_out),
+        cmocka_unit_test(without_memory_or_serials),
         cmocka_unit_test(threads_claim_each_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,8 @@ static void when_time_is_up_it_is_told_as_well(void **state) {
     for (int threads = 0; threads < 2; threads++) {
         struct player p = {.name = "lonely", .kind = WEIR_PRODUCER};
         struct told told = {0};
-        rig_open(&rig, threads == 0 ? NULL : &(weir_runtime_options){.workers = 1, .unpinned = true});
+        rig_open(&rig,
+                 threads == 0 ? NULL : &(weir_runtime_options){.workers = 1, .unpinned = true});
         player_start(&p, &rig, NULL);
         player_cast(&p, 5);
         rig_rest(&rig);

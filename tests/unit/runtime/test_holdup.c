@@ -205,13 +205,13 @@ static void a_reader_that_does_not_read(void **state) {
         uint64_t number;
         player_start(&p, &rig, NULL);
         assert_int_equal(
-            weir_stream_open(rig.runtime,
-                             &(weir_stream_options){
-                                 .name = "reader",
-                                 .event_bytes = 8,
-                                 .subscribe_to = &(weir_subscribe_to){.producer = p.ref},
-                                 .subscribe_count = 1},
-                             &stream),
+            weir_stream_open(
+                rig.runtime,
+                &(weir_stream_options){.name = "reader",
+                                       .event_bytes = 8,
+                                       .subscribe_to = &(weir_subscribe_to){.producer = p.ref},
+                                       .subscribe_count = 1},
+                &stream),
             WEIR_OK);
         rig_rest(&rig);
         assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);

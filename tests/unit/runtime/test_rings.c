@@ -160,8 +160,7 @@ static void last_words_go_round(void **state) {
         player_subscribe(&ring.work, &kept, &(weir_subscribe_options){.max_demand = 3});
         rig_rest(&rig);
         assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
-        assert_int_equal(ring.sink.handled,
-                         worth_of_all(ring.source.emitted, 1) + worth(5, 1));
+        assert_int_equal(ring.sink.handled, worth_of_all(ring.source.emitted, 1) + worth(5, 1));
         assert_int_equal(rig_close(&rig).discarded, 0);
     }
 }
@@ -189,9 +188,9 @@ static void a_ring_by_way_of_an_inlet(void **state) {
         weir_ref stage;
         uint64_t numbers = 0;
         c.does.events = push_again;
-        assert_int_equal(weir_inlet_open(rig.runtime, &(weir_inlet_options){.event_bytes = 8},
-                                         &inlet, &stage),
-                         WEIR_OK);
+        assert_int_equal(
+            weir_inlet_open(rig.runtime, &(weir_inlet_options){.event_bytes = 8}, &inlet, &stage),
+            WEIR_OK);
         player_start(&c, &rig, NULL);
         assert_int_equal(weir_subscribe(rig.runtime, c.ref, stage,
                                         &(weir_subscribe_options){.max_demand = 3}, NULL),

@@ -173,9 +173,8 @@ static weir_verdict delay(weir_stage *self, struct player *player, weir_batch *b
 static weir_verdict let_go(weir_stage *self, struct player *player, uint64_t number) {
     uint64_t *tries = player->own;
     if (number % 4 == 3 && tries[number]++ == 0) { /* once more, later */
-        RIG_CHECK(player->rig,
-                  weir_send_after(weir_stage_runtime(self), weir_self(self), &number, sizeof number,
-                                  SECOND / 100, NULL) == WEIR_OK);
+        RIG_CHECK(player->rig, weir_send_after(weir_stage_runtime(self), weir_self(self), &number,
+                                               sizeof number, SECOND / 100, NULL) == WEIR_OK);
         return WEIR_CONTINUE;
     }
     player_emit_numbers(self, &number, 1);
