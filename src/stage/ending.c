@@ -66,16 +66,20 @@ static bool is_fed(const weir_stage *stage) {
     return stage->producers != NULL || (stage->feeders > 0 && !stage->is_shut);
 }
 
-/* Whatever it keeps, by itself or by way of its dispatcher, its part or a timer. */
+/* Whatever it keeps, by itself or by way of its dispatcher, a reader or a timer. */
 static bool keeps_nothing(const weir_stage *stage) {
     return weir__queue_empty(&stage->held) && weir__queue_empty(&stage->buffer.queue) &&
            weir__queue_empty(&stage->lent) && stage->desk.held == 0 &&
-           weir__stage_stash_empty(stage) && stage->timers.count == stage->late_timers &&
-           (stage->holds == NULL || stage->holds(stage) == WEIR_HOLDUP_NONE);
+           weir__stage_stash_empty(stage) && stage->timers.count == stage->late_timers;
+}
+
+static weir_holdup part_of(const weir_stage *stage) {
+    return stage->holds == NULL ? WEIR_HOLDUP_NONE : stage->holds(stage);
 }
 
 bool weir__stage_holds_nothing(const weir_stage *stage) {
-    return has_handled_all(stage) && stage->end_told && keeps_nothing(stage);
+    return has_handled_all(stage) && stage->end_told && keeps_nothing(stage) &&
+           part_of(stage) == WEIR_HOLDUP_NONE;
 }
 
 bool weir__stage_close_mail(weir_stage *stage) {
@@ -173,11 +177,6 @@ void weir__stage_go_to_end(weir_stage *stage) {
     }
 }
 
-static bool owes_events(const weir_stage *stage) {
-    return !weir__queue_empty(&stage->held) || !weir__queue_empty(&stage->buffer.queue) ||
-           !weir__queue_empty(&stage->inq) || stage->desk.held > 0;
-}
-
 bool weir__stage_may_relax(const weir_stage *stage) {
     return stage->finishing && !stage->stopping && !stage->relaxed &&
            stage->kind == WEIR_PRODUCER_CONSUMER && stage->buffer.size == UINT64_MAX &&
@@ -189,15 +188,18 @@ bool weir__stage_waits_for_others(const weir_stage *stage) {
     const struct weir__mailbox *box = stage->mailbox;
     bool counted =
         box != NULL && (weir__mailbox_tokens(box) > 0 || weir__mailbox_messages(box) > 0);
-    weir_holdup part = stage->holds == NULL ? WEIR_HOLDUP_NONE : stage->holds(stage);
+    weir_holdup part = part_of(stage);
     bool open = stage->shut != NULL && !stage->is_shut && part == WEIR_HOLDUP_PRODUCERS;
     return stage->finishing && !stage->stopping && is_fed(stage) && !counted &&
-           has_handled_all(stage) && !owes_events(stage) && weir__queue_empty(&stage->lent) &&
-           weir__stage_stash_empty(stage) && stage->timers.count == stage->late_timers &&
-           (part == WEIR_HOLDUP_NONE || open);
+           has_handled_all(stage) && keeps_nothing(stage) && (part == WEIR_HOLDUP_NONE || open);
 }
 
 /* ---- why it does not end ------------------------------------------------- */
+
+static bool owes_events(const weir_stage *stage) {
+    return !weir__queue_empty(&stage->held) || !weir__queue_empty(&stage->buffer.queue) ||
+           !weir__queue_empty(&stage->inq) || stage->desk.held > 0;
+}
 
 /* It has something to handle, and may. */
 static bool has_work(const weir_stage *stage) {
@@ -210,7 +212,7 @@ static bool has_work(const weir_stage *stage) {
 
 weir_holdup weir__stage_holdup(const weir_stage *stage) {
     const struct weir__mailbox *box = stage->mailbox;
-    weir_holdup part = stage->holds == NULL ? WEIR_HOLDUP_NONE : stage->holds(stage);
+    weir_holdup part = part_of(stage);
     if (has_work(stage)) {
         return WEIR_HOLDUP_WORK;
     }
