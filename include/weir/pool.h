@@ -117,7 +117,8 @@ typedef struct weir_pool_options {
      * event, which is gone when it returns. */
     void (*exited)(void *context, weir_child child, const void *event, weir_child_exit how);
 
-    /* Unless NULL: events that no task has seen, with the count and why; else logged. */
+    /* Unless NULL: events that no task has seen, with the count and why; else logged.  On the
+     * stage's worker; of those whose producer had gone as well, in weir_pool_close. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context; /* handed to all four */
 
@@ -219,7 +220,8 @@ size_t weir_pool_threads(const weir_pool *pool);
  * that still lives, or are discarded and counted.  Running tasks are asked to
  * stop (weir_task_ending), and are counted as handled when they end.
  *
- * Returns    WEIR_OK: all is over, threads are joined, the handle is freed.
+ * Returns    WEIR_OK: all is over, threads are joined, the handle is freed; what goes back
+ *            has gone back, so who subscribes next comes behind it.
  *            WEIR_TIMEOUT: tasks run still, or the stage's worker was busy all the
  *            time.  Nothing was freed; what tasks use must not be freed either.
  *            Call again to go on waiting.

@@ -48,10 +48,12 @@ typedef struct weir_stream_options {
     size_t subscribe_count;                /* how many; with 0 it waits for the first        */
     weir_stream_demand demand;             /* default WEIR_STREAM_FORWARD                    */
     unsigned worker;                       /* as in weir_stage_options                       */
-    /* Unless NULL: called with the count of each discard, on the worker; for events that the
-     * reader had begun to take when its stage was gone, in weir_stream_close. */
+    /* Unless NULL (then the log is told): called with the count of each discard, on the worker;
+     * for events that nobody can have any more, STOPPED, see weir_stream_close. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
+    uint64_t close_ns; /* how long weir_stream_close waits; default a second; 1: not at all;  */
+                       /* WEIR_FOREVER                                                        */
 } weir_stream_options;
 
 typedef struct weir_stream weir_stream;
@@ -123,13 +125,28 @@ weir_reason weir_stream_reason(const weir_stream *stream);
 weir_ref weir_stream_stage(const weir_stream *stream);
 
 /*
- * Ends all subscriptions (their producers see WEIR_DOWN, NORMAL) and gives the
- * handle back; returns without waiting.  Events that were on their way and not
- * taken go back to their producers, as those of any consumer that stops, or are
- * discarded and told.  No other thread may use the handle during or after the
- * call; call it before weir_runtime_close.  NULL: nothing happens.
+ * Ends all subscriptions (their producers see WEIR_DOWN, NORMAL), gives the handle back,
+ * and waits until that is done.  Each event that was on its way and not taken then
+ *   - has gone back to its producer, as those of any consumer that stops: in order, before
+ *     all that the producer has not sent yet.  Whoever subscribes next goes on with it: a
+ *     stream that is opened after this one goes on where this one's reader left off, unless
+ *     other consumers have taken it; or
+ *   - where the producer has gone, too, was told to `discarded`, STOPPED, in one sum.
+ * Arguments  stream: NULL: there is nothing to close, WEIR_OK.
+ * Returns    WEIR_OK: all this is done, and `discarded` is not called any more.
+ *            WEIR_TIMEOUT: the handle is given back, and the rest goes on without the
+ *            caller: whoever subscribes next may come before it, and `discarded` may be
+ *            called until weir_runtime_close has returned.
+ * Waiting    close_ns at most: for the stream's worker, and those of its producers, to come
+ *            to it, which they cannot while a callback runs there.  In a stepped or simulated
+ *            runtime steps it, as next does: by another thread than the one that steps only
+ *            with close_ns 1.  Inside callbacks it does not wait, nor, where it would have
+ *            to step, in any other function that the runtime calls.
+ * Threads    the reader's; no other may use the handle during or after the call.  What is
+ *            lost is told on that thread; after WEIR_TIMEOUT on any worker.  Call it before
+ *            weir_runtime_close.
  */
-void weir_stream_close(weir_stream *stream);
+weir_status weir_stream_close(weir_stream *stream);
 
 #ifdef __cplusplus
 }

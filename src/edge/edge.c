@@ -80,7 +80,11 @@ void weir__edge_release(struct weir__edge *edge) {
     weir__queue_close(&edge->returned, NULL);
     weir__ring_close(&edge->ring);
     weir__outlet_close(&edge->outlet, edge->allocator);
+    struct weir__heir *heir = edge->heir;
     weir__free(edge->allocator, edge, edge->bytes);
+    if (heir != NULL) {
+        heir->release(heir); /* last: who waits for that may close the runtime */
+    }
 }
 
 /* ---- the consumer's side ------------------------------------------------- */

@@ -58,6 +58,15 @@
 
 struct weir__shared;
 
+/*
+ * Who accounts for a consumer's events once both ends have gone: a part whose handle
+ * outlives its stage.  Called on the producer's worker; release when the edge is no more.
+ */
+struct weir__heir {
+    void (*lost)(struct weir__heir *heir, uint64_t count);
+    void (*release)(struct weir__heir *heir);
+};
+
 /* An edge's ring begins small and is made larger each time it is found full. */
 enum { WEIR__RING_ENTRIES_FIRST = 4, WEIR__RING_GROWTH = 4, WEIR__RING_ENTRIES_MAX = 256 };
 
@@ -82,7 +91,8 @@ struct weir__edge {
     size_t takes_bytes; /* the only size of event the consumer takes; 0: any */
     uint64_t replaces;  /* id of the consumer's subscription that it cancels; 0: none */
     weir_reason replace_reason;
-    bool takes_over; /* at the same producer, which ends that one as it accepts this one */
+    bool takes_over;         /* at the same producer, which ends that one as it accepts this one */
+    struct weir__heir *heir; /* the consumer's, with a reference; NULL: the log is told */
 
     WEIR__APART uint32_t refs;
     struct weir__mail forth;  /* REQUEST, then OPEN                     */

@@ -2,8 +2,8 @@
  * The stream: a consumer stage whose batches a foreign thread takes.  See stream.h.
  * SPDX-License-Identifier: Apache-2.0
  *
- * This file is the stage's side, on its worker; stream_open.c opens one, and
- * stream_read.c is the reader's.
+ * This file is the stage's side, on its worker; stream_open.c opens one,
+ * stream_read.c is the reader's, and stream_close.c tells how one goes.
  */
 #include "parts/stream.h"
 
@@ -13,15 +13,6 @@
 #include <string.h>
 
 enum { TELL_AT_LEAST = WEIR__STREAM_ENTRIES / 4 };
-
-void weir__stream_release(weir_stream *stream) {
-    if (weir__fetch_sub_u32(&stream->refs, 1) == 1) {
-        if (stream->event != 0) {
-            weir__event_close((int)(stream->event - 1));
-        }
-        weir__free(&stream->runtime->allocator, stream, sizeof *stream);
-    }
-}
 
 void weir__stream_poke(weir_stream *stream) {
     if (weir__load_relaxed_u32(&stream->poked) != 0 ||
@@ -195,8 +186,11 @@ static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
 
 static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer *peer) {
     weir_stream *stream = stream_of(self);
-    const struct weir__edge *edge = weir__stage_find(self, peer->subscription);
-    stream->arrived += edge != NULL && edge->counted;
+    struct weir__edge *edge = weir__stage_find(self, peer->subscription);
+    if (edge != NULL) {
+        weir__stream_inherit(stream, edge);
+        stream->arrived += edge->counted;
+    }
     stream->subscribed = true;
     return WEIR_AUTOMATIC;
 }

@@ -21,6 +21,8 @@
  *   sleeper    reader 0 -> 1 or 2; both -> 0    both
  *   event      the reader, once                 the worker
  *   requested  who subscribes                   the worker
+ *   refs       everybody                        who closes
+ *   lost       who has a reference              the last one
  *
  * position is 2 * batches that are back, + 1 while the reader holds one more;
  * whoever changes it does so in one locked step, so there is no doubt which
@@ -47,6 +49,8 @@
  *             (acquire): the reader's reads come before the block's next use.
  *   J7 -> J8  CLOSED (a locked operation) -> is seen by the reader (acquire, or a
  *             step that fails): publishes the reason.
+ *   J9 -> J10 a reference is given back -> the last one is (locked operations, both): what
+ *             was done, and lost, before that is seen by who frees the stream.
  * The ring's own are K1 -> K2 and K3 -> K4 (ring/ring.h).
  * Models: tests/model/stream.pml.  Progress: wait-free on both sides, waiting for
  * events aside.  Wrap: position is 64-bit and does not.
@@ -77,6 +81,8 @@ struct weir_stream {
     uint32_t polls; /* of a reader, before it sleeps */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
+    uint64_t close_ns; /* who closes waits no longer    */
+    struct weir__heir heir;
 
     WEIR__APART struct weir__ring ring;
     struct weir__entry entries[WEIR__STREAM_ENTRIES];
@@ -89,7 +95,8 @@ struct weir_stream {
     uint32_t event;   /* the descriptor + 1; 0: none */
     struct weir__poke poke;
     weir_reason reason;
-    uint32_t refs;      /* the handle, the stage, a poke in flight */
+    uint32_t refs;      /* the handle, the stage, a poke in flight, subscriptions; a futex */
+    uint64_t lost;      /* nobody can have them any more; the last one tells               */
     uint32_t requested; /* by weir_stream_subscribe, ever          */
 
     /* the worker's */
@@ -111,8 +118,19 @@ struct weir_stream {
     bool over;       /* CLOSED was seen                             */
 };
 
-/* One reference less; the last one frees it. */
+/* One reference less; the last one tells of what is lost, and frees it. */
 void weir__stream_release(weir_stream *stream);
+
+/* Events that are told when the last reference goes.  Any thread that has one. */
+void weir__stream_lost(weir_stream *stream, uint64_t count);
+
+/* The stream is told what of the subscription gets lost, and has a reference as long as
+ * that lives. */
+void weir__stream_open_heir(weir_stream *stream);
+void weir__stream_inherit(weir_stream *stream, struct weir__edge *edge);
+
+/* The reader reads no more: the stage gives back what it has not begun, and ends. */
+void weir__stream_quit(weir_stream *stream);
 
 /* Pokes the stage, unless a poke is on its way.  Any thread. */
 void weir__stream_poke(weir_stream *stream);

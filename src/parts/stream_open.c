@@ -8,6 +8,8 @@
 
 #include <weir/name.h>
 
+static const uint64_t CLOSE_NS = UINT64_C(1000000000);
+
 static void poke_gone(struct weir__poke *poke) {
     weir__stream_release(WEIR__CONTAINER_OF(poke, weir_stream, poke));
 }
@@ -165,8 +167,10 @@ weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_options *o
     stream->polls = runtime->workers[0].host.hot_polls;
     stream->discarded = options->discarded;
     stream->context = options->context;
+    stream->close_ns = options->close_ns != 0 ? options->close_ns : CLOSE_NS;
     stream->refs = 2;
     stream->poke.gone = poke_gone;
+    weir__stream_open_heir(stream);
     weir__ring_open(&stream->ring, stream->entries, WEIR__STREAM_ENTRIES, weir__edge_ring_start,
                     NULL);
     status = start_with_list(stream, options);

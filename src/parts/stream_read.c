@@ -8,9 +8,7 @@
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/futex.h"
-#include "runtime/errand.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum found { NOTHING, TAKEN, OVER };
@@ -247,27 +245,7 @@ weir_reason weir_stream_reason(const weir_stream *stream) {
     return stream->over ? stream->reason : WEIR_REASON_NORMAL;
 }
 
-/* The reader goes amid a batch whose stage has gone before. */
-static void tell_unread(weir_stream *stream, size_t unread) {
-    if (unread == 0) {
-        return;
-    }
-    if (stream->discarded != NULL) {
-        struct weir__errand errand;
-        weir__errand_begin(&errand, stream->runtime, "discarded");
-        stream->discarded(stream->context, unread, WEIR_DISCARD_STOPPED);
-        weir__errand_end(&errand);
-    } else {
-        char text[96];
-        snprintf(text, sizeof text, "%zu events of a stream that had ended were not read", unread);
-        weir__runtime_log(stream->runtime, WEIR_LOG_WARNING, text);
-    }
-}
-
-void weir_stream_close(weir_stream *stream) {
-    if (stream == NULL) {
-        return;
-    }
+void weir__stream_quit(weir_stream *stream) {
     size_t unread = stream->left;
     uint64_t to = stream->at;
     if (holds(stream) && unread == 0) {
@@ -278,7 +256,6 @@ void weir_stream_close(weir_stream *stream) {
         weir__stream_poke(stream);
     } else {
         find_end(stream, unread);
-        tell_unread(stream, unread);
+        weir__stream_lost(stream, unread);
     }
-    weir__stream_release(stream);
 }

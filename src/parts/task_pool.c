@@ -47,6 +47,10 @@ static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer
     source->min = peer->options->min_demand;
     source->live = true;
     weir__task_add_source(pool, source);
+    struct weir__edge *edge = weir__stage_find(self, source->subscription);
+    if (edge != NULL) {
+        weir__task_inherit(pool, edge);
+    }
     weir_ask(pool->runtime, source->subscription, source->max);
     return WEIR_MANUAL;
 }

@@ -21,6 +21,7 @@
  *   poked     pushers 0 -> 1, worker 1 -> 0   pushers
  *   out       the worker up, threads down     the worker; who closes, a futex
  *   refs      everybody                       who closes, a futex
+ *   lost      producers' workers              who closes
  *   dead      the worker, at the end          all
  *   closing   weir_pool_close                 the worker
  *
@@ -46,7 +47,8 @@
  *             the chunk's pointer that leads to it.
  *   G5 -> G6  out goes down after the note and its poke: when it is 0, all that ran
  *             has reached the worker's mail.
- *   G7 -> G8  refs goes down when the stage, or a poke, is done with the pool.  Only
+ *   G7 -> G8  refs goes down when the stage, a poke, or a subscription, whose events
+ *             have been taken back or are lost by then, is done with the pool.  Only
  *             the stage raises out, and only who is out, or the stage, raises refs: so
  *             refs at 1, then out at 0, then refs at 1 still is the end of all of it.
  * Slots of children by hand that are free: Z1 -> Z2 of ring/free_list.h.  Starts
@@ -152,9 +154,11 @@ struct weir_pool {
     uint32_t poked;
     struct weir__poke poke;
     WEIR__APART uint32_t out;
-    uint32_t refs; /* the handle, the stage, a poke in flight */
+    uint32_t refs; /* the handle, the stage, a poke in flight, subscriptions */
     uint32_t dead;
     uint32_t closing;
+    uint64_t lost; /* of subscriptions whose both ends have gone: told in the end */
+    struct weir__heir heir;
 
     /* the table */
     WEIR__APART unsigned char *chunks[WEIR__TASK_CHUNKS];
@@ -261,6 +265,9 @@ void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how);
 
 /* Frees its slot, once it is closed and not away. */
 void weir__task_recycle(weir_pool *pool, weir_task *task);
+
+/* The pool is told what of the subscription gets lost, and is not given back before that. */
+void weir__task_inherit(weir_pool *pool, struct weir__edge *edge);
 
 /* Counts and tells a discard; the same for events that no task has seen; only tells. */
 void weir__task_discard(weir_pool *pool, uint64_t count, weir_discard cause);

@@ -10,6 +10,7 @@
 #include "os/topology.h"
 #include "runtime/errand.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,6 +105,20 @@ void weir__task_release(weir_pool *pool) {
     }
 }
 
+static void lost(struct weir__heir *heir, uint64_t count) {
+    weir_pool *pool = WEIR__CONTAINER_OF(heir, weir_pool, heir);
+    weir__fetch_add_u64(&pool->lost, count); /* out with the reference: G7 -> G8 */
+}
+
+static void let_go(struct weir__heir *heir) {
+    weir__task_release(WEIR__CONTAINER_OF(heir, weir_pool, heir));
+}
+
+void weir__task_inherit(weir_pool *pool, struct weir__edge *edge) {
+    weir__fetch_add_u32(&pool->refs, 1);
+    edge->heir = &pool->heir;
+}
+
 static void destroy(weir_pool *pool) {
     const struct weir__allocator *allocator = &pool->runtime->allocator;
     weir__task_free_all(pool);
@@ -146,6 +161,7 @@ static weir_pool *make(weir_runtime *runtime, const weir_pool_options *options) 
     ck_stack_init(&pool->hand_free);
     pool->refs = 2;
     pool->poke.gone = weir__task_poke_gone;
+    pool->heir = (struct weir__heir){.lost = lost, .release = let_go};
     return pool;
 }
 
@@ -254,6 +270,21 @@ static bool wait_until_over(weir_pool *pool, uint64_t deadline) {
     return true;
 }
 
+/* Nobody else has the pool any more. */
+static void tell_lost(weir_pool *pool) {
+    uint64_t count = weir__load_relaxed_u64(&pool->lost);
+    if (count > 0 && pool->options.discarded != NULL) {
+        struct weir__errand errand;
+        weir__errand_begin(&errand, pool->runtime, "discarded");
+        pool->options.discarded(pool->options.context, count, WEIR_DISCARD_STOPPED);
+        weir__errand_end(&errand);
+    } else if (count > 0) {
+        char text[128];
+        snprintf(text, sizeof text, "pool %s has discarded %" PRIu64 " events", pool->name, count);
+        weir__runtime_log(pool->runtime, WEIR_LOG_WARNING, text);
+    }
+}
+
 weir_status weir_pool_close(weir_pool *pool, size_t *running) {
     if (pool == NULL) {
         if (running != NULL) {
@@ -275,6 +306,7 @@ weir_status weir_pool_close(weir_pool *pool, size_t *running) {
         return WEIR_TIMEOUT;
     }
     join_threads(pool, pool->options.threads);
+    tell_lost(pool);
     destroy(pool);
     if (running != NULL) {
         *running = 0;

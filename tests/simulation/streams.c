@@ -10,6 +10,8 @@
  *
  *   read    one reader reads everything, to the end
  *   leave   readers that come and go amid batches; some streams are stopped by others
+ *   follow  one reader that closes its stream and opens the next, while another thread stops
+ *           them: it goes on exactly where it was, and what was told is all that it misses
  */
 #include "driver.h"
 #include "world.h"
@@ -21,6 +23,8 @@ struct reader {
     int descriptor;                 /* -1: it waits in the calls       */
     uint64_t next[WORLD_PRODUCERS]; /* the least number that may come */
 };
+
+static bool follows; /* the scenario: each close is waited for */
 
 static bool all_is_told(void) {
     return world.handled + world.discarded == world.total;
@@ -63,6 +67,7 @@ static void open_stream(struct reader *reader, unsigned producers) {
                                          .demand = sim_draw(2) == 0 ? WEIR_STREAM_FORWARD
                                                                     : WEIR_STREAM_LEAVE,
                                          .worker = world_somewhere(),
+                                         .close_ns = sim_draw(4) > 0 || follows ? WEIR_FOREVER : 1,
                                          .discarded = discarded};
     *reader = (struct reader){.descriptor = -1};
     must(weir_stream_open(world.runtime, &options, &reader->stream));
@@ -85,7 +90,8 @@ static bool read_some(struct reader *reader) {
         return true;
     }
     if (status == WEIR_END) {
-        SIM_REQUIRE(world.keep_going || weir_stream_reason(reader->stream) == WEIR_REASON_NORMAL);
+        bool stopped = weir_stream_reason(reader->stream) != WEIR_REASON_NORMAL;
+        SIM_REQUIRE(!stopped || world.keep_going || follows);
         return false;
     }
     must(status);
@@ -139,20 +145,69 @@ static void leave_main(void *unused) {
     world_finish(world.total);
 }
 
+/* --- follow ------------------------------------------------------------------------------- */
+
+static weir_ref open_now; /* the stage of the stream that is being read */
+
+static void run_stopper(void *unused) {
+    (void)unused;
+    for (uint64_t left = sim_draw(6); left > 0 && !all_is_told(); left--)
+        weir_stop(world.runtime, open_now, WEIR_REASON_USER);
+}
+
+/* All that was read, or told, comes before it. */
+static void read_on(struct reader *reader, uint64_t most) {
+    for (uint64_t left = most; left > 0 && !all_is_told(); left--) {
+        if (world.in_order) reader->next[0] = world.handled + world.discarded;
+        uint64_t before = world.handled;
+        if (!read_some(reader)) return;
+        if (world.in_order && world.handled > before)
+            SIM_REQUIRE(reader->next[0] == world.handled + world.discarded);
+    }
+}
+
+static void follow_main(void *unused) {
+    (void)unused;
+    world.keep_going = sim_draw(2) == 0; /* else it goes with its last number */
+    world.in_order = sim_draw(3) > 0;
+    world.dispatcher = world.in_order ? weir_demand_dispatcher() : weir_shared_dispatcher();
+    world_open_runtime();
+    world_start_producer(0, WEIR_FORWARD);
+    int stopper = sim_spawn("stopper", run_stopper, NULL);
+    while (!all_is_told()) {
+        struct reader reader;
+        open_stream(&reader, 1);
+        open_now = weir_stream_stage(reader.stream);
+        read_on(&reader, sim_draw(8));
+        must(weir_stream_close(reader.stream));
+    }
+    sim_join(stopper);
+    world_finish(world.total);
+}
+
 /* --- the list ----------------------------------------------------------------------------- */
 
 static void begin_read(void) {
+    follows = false;
     world_begin(read_main, 25);
 }
 
 static void begin_leave(void) {
+    follows = false;
     world_begin(leave_main, 25);
+}
+
+static void begin_follow(void) {
+    follows = true;
+    open_now = (weir_ref){0};
+    world_begin(follow_main, 25);
 }
 
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
         {"read", 20000, 2000000, false, begin_read, NULL},
         {"leave", 20000, 2000000, false, begin_leave, NULL},
+        {"follow", 20000, 2000000, false, begin_follow, NULL},
     };
     return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
 }
