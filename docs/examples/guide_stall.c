@@ -138,9 +138,7 @@ int main(void) {
         start(runtime, window);
         must(weir_runtime_settle(runtime, WEIR_FOREVER));
         must(weir_runtime_holdup(runtime, &report));
-        if (report.stalled)
-            printf("\n  stalled: %s, which waits for %s (%s)", report.path, report.waits_for_name,
-                   weir_holdup_text(report.why));
+        if (report.stalled) printf("\n  stalled: %s", report.path);
         weir_status status = weir_runtime_drain(runtime, WEIR_FOREVER, &report);
         printf("\n  drained: %s, %" PRIu64 " discarded\n", weir_status_name(status),
                report.accounts.discarded);
