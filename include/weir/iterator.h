@@ -4,8 +4,8 @@
  *
  * A file, a table, a generator: anything that can be asked for the next so many
  * items.  It is asked for exactly as many as its consumers have asked for, and
- * when it has no more, the stage stops with NORMAL once its last event has left
- * its buffer.  Source: GenStage.from_enumerable.
+ * when it has no more, the stage finishes: it ends with NORMAL once its last event has left
+ * its buffer.  In a drain it is asked for no more.  Source: GenStage.from_enumerable.
  */
 #ifndef WEIR_ITERATOR_H
 #define WEIR_ITERATOR_H
@@ -49,7 +49,8 @@ typedef struct weir_iterator_options {
 
 /*
  * Starts an iterator.  `next` and `close` run on its worker, one at a time, and
- * while `next` waits for its input the worker waits with it.
+ * while `next` waits for its input the worker waits with it; it may ask weir_ending_here
+ * meanwhile, and return ERROR or END.
  * Arguments  out may be NULL.
  * Errors     as weir_stage_start; `close` is then not called.  While it runs, a
  *            `next` that makes more than was wanted, or nothing with MORE, or that

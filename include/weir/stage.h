@@ -61,7 +61,8 @@ typedef struct weir_callbacks {
     /* A subscription begins; called at both ends.  Default: WEIR_AUTOMATIC. */
     weir_subscribe_verdict (*handle_subscribe)(weir_stage *self, const weir_peer *peer);
 
-    /* A subscription ended; called at both ends, before the cancel mode acts. */
+    /* A subscription ended; called at both ends, at the consumer behind the last event and
+     * before the cancel mode acts. */
     weir_verdict (*handle_cancel)(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
                                   weir_reason reason);
 

@@ -113,13 +113,15 @@ const char *weir_reason_text(weir_reason reason);
 /*
  * What a consumer does when a subscription ends (GenStage's cancel option).
  *   PERMANENT  it ends, too: after NORMAL or SHUTDOWN it finishes (ending.h), so that what it
- *              has is handled and goes on; after any other reason it stops with that one
+ *              has is handled and goes on, and its other producers are waited for; after any
+ *              other reason it stops with that one
  *   TRANSIENT  it goes on after NORMAL or SHUTDOWN, and stops after any other reason
  *   TEMPORARY  it goes on.
  * (GenStage's permanent consumers stop at once in both cases: as_genstage.)
  * The reasons with which weir refuses a subscription (BAD_OPTIONS, ALREADY_SUBSCRIBED, the
  * three about partitions) never stop a consumer; that of a producer's own
- * handle_subscribe, REFUSED, is one like any other.
+ * handle_subscribe, REFUSED, is one like any other.  So is NOPROC (the producer was gone), but
+ * not for a consumer that finishes.
  */
 typedef enum weir_cancel_mode {
     WEIR_PERMANENT = 0,

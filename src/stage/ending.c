@@ -151,16 +151,15 @@ static void tell_end(weir_stage *stage) {
     }
 }
 
-/* False: tokens are out, whose holders may send it something. */
+/* False: tokens are out, whose holders may send it something.  One that its program has shut
+ * takes nothing of theirs; nor does it give out more. */
 static bool shut(weir_stage *stage) {
-    if (stage->shut != NULL && !stage->is_shut) {
-        if (stage->mailbox != NULL && !weir__mailbox_shut(stage->mailbox)) {
-            return false;
-        }
+    bool none = stage->shut == NULL || stage->mailbox == NULL || weir__mailbox_shut(stage->mailbox);
+    if (stage->shut != NULL && none && !stage->is_shut) {
         stage->is_shut = true;
         stage->shut(stage);
     }
-    return true;
+    return none || stage->is_shut;
 }
 
 void weir__stage_go_to_end(weir_stage *stage) {

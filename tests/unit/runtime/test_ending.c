@@ -53,6 +53,34 @@ static void a_token_keeps_it_alive(void **state) {
     }
 }
 
+static void count_discarded(void *context, uint64_t count, weir_discard cause) {
+    (void)cause;
+    *(uint64_t *)context += count;
+}
+
+/* Whoever had one could not push. */
+static void an_inlet_that_was_finished_gives_out_none(void **state) {
+    (void)state;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        weir_inlet *inlet;
+        weir_ref stage;
+        weir_token token;
+        uint64_t event = 1, discarded = 0;
+        const weir_inlet_options options = {
+            .event_bytes = sizeof event, .discarded = count_discarded, .context = &discarded};
+        assert_int_equal(weir_inlet_open(rig.runtime, &options, &inlet, &stage), WEIR_OK);
+        assert_int_equal(weir_inlet_push(inlet, &event, 1, 0), WEIR_OK);
+        assert_int_equal(weir_inlet_finish(inlet), WEIR_OK);
+        rig_rest(&rig);
+        assert_int_equal(weir_runtime_stages(rig.runtime), 1); /* nobody asks, so it lives on */
+        assert_int_equal(weir_busy(rig.runtime, stage, &token), WEIR_NO_STAGE);
+        weir_inlet_close(inlet);
+        rig.emitted++;
+        rig_close(&rig);
+        assert_int_equal(discarded, 1);
+    }
+}
+
 /* A stop does not wait for it; it comes back to nobody. */
 static void a_token_of_a_stage_that_was_stopped(void **state) {
     (void)state;
@@ -327,6 +355,7 @@ static void it_can_ask_whether_it_should_end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_keeps_it_alive),
+        cmocka_unit_test(an_inlet_that_was_finished_gives_out_none),
         cmocka_unit_test(a_token_of_a_stage_that_was_stopped),
         cmocka_unit_test(tokens_do_not_hold_up_close),
         cmocka_unit_test(a_fetch_under_way_is_not_lost),
