@@ -35,7 +35,7 @@ static weir_verdict count(weir_stage *self, uint64_t demand) {
     uint64_t *next = weir_state(self);
     for (; demand > 0 && *next < EVENTS; demand--, ++*next)
         if (weir_emit(self, next, 1) != WEIR_OK) return WEIR_STOP;
-    return *next < EVENTS ? WEIR_CONTINUE : weir_stop_with(self, WEIR_REASON_NORMAL);
+    return *next < EVENTS ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
 /* A task: runs on any of the pool's threads, beside others. */
@@ -85,7 +85,7 @@ int main(void) {
                           &counter));
     weir_subscribe_to a_few_at_once = {
         .producer = counter,
-        .options = {.max_demand = PRINTERS, .cancel = WEIR_TRANSIENT},
+        .options = {.max_demand = PRINTERS},
     };
     must(weir_pool_open(runtime,
                         &(weir_pool_options){
@@ -102,7 +102,7 @@ int main(void) {
                         &pool, NULL));
     must(weir_demand(runtime, counter, WEIR_FORWARD));
 
-    must(weir_runtime_settle(runtime, WEIR_FOREVER)); /* until every task has ended */
+    must(weir_runtime_run(runtime, WEIR_FOREVER)); /* the pool ends after its last task */
     must(weir_pool_close(pool, NULL));
     must(weir_runtime_close(runtime, &accounts));
     printf("at most %d at work: %s\n", PRINTERS, office.most_at_work <= PRINTERS ? "yes" : "no");

@@ -137,7 +137,7 @@ static void run(unsigned consumers) {
     uint64_t begin = weir_runtime_now(runtime);
     must(weir_demand(runtime, counter, WEIR_FORWARD)); /* let it flow */
     weir_runtime_run(runtime, ROUND_NS);
-    must(weir_stop(runtime, counter, WEIR_REASON_NORMAL)); /* the others end with it */
+    must(weir_finish(runtime, counter)); /* and so do the others, when it has ended */
     weir_runtime_run(runtime, WEIR_FOREVER);
     report(seen, consumers, (double)(weir_runtime_now(runtime) - begin) / 1e9);
 

@@ -13,14 +13,8 @@ static weir_verdict numbers(weir_stage *self, uint64_t demand) {
     for (; demand > 0 && *next < 6; demand--) {
         (*next)++;
         must(weir_emit(self, next, 1));
-        if (*next == 6) must(weir_info(weir_stage_runtime(self), weir_self(self), NULL, 0));
     }
-    return WEIR_CONTINUE;
-}
-
-static weir_verdict all_sent(weir_stage *self, const void *message, size_t bytes) {
-    (void)message, (void)bytes;
-    return weir_stop_with(self, WEIR_REASON_NORMAL);
+    return *next < 6 ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
 /* Runs where the producer runs. */
@@ -59,7 +53,6 @@ int main(void) {
                               .demand = WEIR_ACCUMULATE, /* until both have subscribed */
                               .dispatcher = weir_broadcast_dispatcher(),
                               .on.handle_demand = numbers,
-                              .on.handle_info = all_sent,
                           },
                           &source));
     start_consumer(runtime, "all: ", source, (weir_subscribe_options){.max_demand = 10});

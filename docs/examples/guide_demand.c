@@ -10,7 +10,7 @@ static weir_verdict produce(weir_stage *self, uint64_t demand) {
     uint64_t *next = weir_state(self);
     printf("producer: asked for %" PRIu64 "\n", demand);
     for (; demand > 0 && *next < EVENTS; demand--, (*next)++) must(weir_emit(self, next, 1));
-    return *next < EVENTS ? WEIR_CONTINUE : weir_stop_with(self, WEIR_REASON_NORMAL);
+    return *next < EVENTS ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
 static weir_verdict consume(weir_stage *self, weir_batch *batch) {

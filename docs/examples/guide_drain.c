@@ -42,7 +42,10 @@ static void drain(weir_runtime *runtime) {
     printf("%s: %" PRIu64 " emitted, %" PRIu64 " handled, %" PRIu64 " in buffers",
            weir_status_name(status), report.accounts.emitted, report.accounts.handled,
            report.accounts.buffered);
-    if (status == WEIR_TIMEOUT) printf(", held up by %s", report.name);
+    if (status == WEIR_TIMEOUT)
+        printf(", held up by %s (%s), which waits for %s", report.name,
+               weir_holdup_text(report.why),
+               report.waits_for.bits != 0 ? report.waits_for_name : "nobody");
     printf("\n");
 }
 

@@ -4,18 +4,19 @@
  *
  *     numbers 1 .. 4 ──► repeater (each number three times) ──► printer
  *
- * The repeater emits more than it is asked for, so that some events are still in
- * its buffer when the numbers have ended.  It finishes: stops once they have gone out.
+ * The source finishes, and all that come after it do in turn.  The repeater emits more than
+ * it is asked for, so that some events are still in its buffer when the numbers have ended:
+ * they go out before it stops.
  */
 #include "guide.h"
 
 static weir_verdict numbers(weir_stage *self, uint64_t demand) {
-    uint64_t *next = weir_state(self);
-    for (; demand > 0 && *next < 4; demand--) {
-        (*next)++;
-        must(weir_emit(self, next, 1));
+    uint64_t *last = weir_state(self);
+    for (; demand > 0 && *last < 4; demand--) {
+        ++*last;
+        must(weir_emit(self, last, 1));
     }
-    return *next < 4 ? WEIR_CONTINUE : weir_stop_with(self, WEIR_REASON_NORMAL);
+    return *last < 4 ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
 static weir_verdict repeat(weir_stage *self, weir_batch *batch) {
@@ -25,30 +26,31 @@ static weir_verdict repeat(weir_stage *self, weir_batch *batch) {
     return WEIR_CONTINUE;
 }
 
-/* The numbers have ended: what is in the buffer goes out first. */
-static weir_verdict numbers_ended(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
-                                  weir_reason reason) {
-    (void)cause;
-    if (peer->side == WEIR_CONSUMER) return weir_stop_with(self, reason);
-    printf("repeater: no more numbers, %" PRIu64 " events in the buffer\n", weir_buffered(self));
-    must(weir_finish(weir_stage_runtime(self), weir_self(self)));
-    return WEIR_CONTINUE;
-}
-
 static weir_verdict print(weir_stage *self, weir_batch *batch) {
     (void)self;
-    print_numbers("printer:", batch);
+    print_numbers("printer: ", batch);
     return WEIR_CONTINUE;
 }
 
-static void repeater_stopped(weir_stage *self, weir_reason reason) {
-    printf("repeater: stops (%s), %" PRIu64 " events in the buffer\n", weir_reason_text(reason),
-           weir_buffered(self));
+/* ---- what they are told -------------------------------------------------- */
+
+static weir_verdict cancelled(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
+                              weir_reason reason) {
+    if (peer->side == WEIR_PRODUCER)
+        printf("%s: handle_cancel, %s, %s\n", weir_stage_name(self),
+               cause == WEIR_DOWN ? "its producer has stopped" : "cancelled",
+               weir_reason_text(reason));
+    return WEIR_CONTINUE;
 }
 
-static void stopped(weir_stage *self, weir_reason reason) {
-    (void)self;
-    printf("printer: stops (%s)\n", weir_reason_text(reason));
+static weir_verdict last_has_come(weir_stage *self) {
+    printf("%s: handle_end, %" PRIu64 " events in the buffer\n", weir_stage_name(self),
+           weir_buffered(self));
+    return WEIR_CONTINUE;
+}
+
+static void stops(weir_stage *self, weir_reason reason) {
+    printf("%s: terminate, %s\n", weir_stage_name(self), weir_reason_text(reason));
 }
 
 int main(void) {
@@ -63,31 +65,33 @@ int main(void) {
                               .on.handle_demand = numbers,
                           },
                           &source));
-    weir_subscribe_to to_source = {
-        .producer = source,
-    };
     must(weir_stage_start(runtime,
                           &(weir_stage_options){
                               .kind = WEIR_PRODUCER_CONSUMER,
+                              .name = "repeater",
                               .event_bytes = sizeof(uint64_t),
-                              .subscribe_to = &to_source,
+                              .subscribe_to = &(weir_subscribe_to){.producer = source},
                               .subscribe_count = 1,
                               .on.handle_events = repeat,
-                              .on.handle_cancel = numbers_ended,
-                              .on.terminate = repeater_stopped,
+                              .on.handle_cancel = cancelled,
+                              .on.handle_end = last_has_come,
+                              .on.terminate = stops,
                           },
                           &repeater));
-    weir_subscribe_to to_repeater = {
+    weir_subscribe_to five_at_a_time = {
         .producer = repeater,
-        .options = {.max_demand = 5, .min_demand = WEIR_NONE}, /* WEIR_PERMANENT */
+        .options = {.max_demand = 5, .min_demand = WEIR_NONE},
     };
     must(weir_stage_start(runtime,
                           &(weir_stage_options){
                               .kind = WEIR_CONSUMER,
-                              .subscribe_to = &to_repeater,
+                              .name = "printer",
+                              .subscribe_to = &five_at_a_time,
                               .subscribe_count = 1,
                               .on.handle_events = print,
-                              .on.terminate = stopped,
+                              .on.handle_cancel = cancelled,
+                              .on.handle_end = last_has_come,
+                              .on.terminate = stops,
                           },
                           NULL));
     must(weir_runtime_run(runtime, WEIR_FOREVER));

@@ -10,7 +10,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-enum { LAST = 20 };
+enum { LAST = 20, WINDOW = 5 };
 
 static atomic_bool come_back;
 static atomic_ullong handled[2]; /* by quick, by stuck */
@@ -39,8 +39,8 @@ static weir_verdict stuck(weir_stage *self, weir_batch *batch) {
 
 static weir_ref start_consumer(weir_runtime *runtime, unsigned worker, weir_ref source,
                                weir_verdict (*handle)(weir_stage *self, weir_batch *batch)) {
-    const weir_subscribe_to to_source = {.producer = source,
-                                         .options = {.max_demand = 5, .cancel = WEIR_TEMPORARY}};
+    const weir_subscribe_to to_source = {
+        .producer = source, .options = {.max_demand = WINDOW, .cancel = WEIR_TEMPORARY}};
     weir_ref consumer;
     must(weir_stage_start(runtime,
                           &(weir_stage_options){
@@ -87,6 +87,7 @@ int main(void) {
     start_consumer(runtime, 2, source, stuck);
     must(weir_runtime_settle(runtime, WEIR_FOREVER));
     must(weir_demand(runtime, source, WEIR_FORWARD));
+    while (handled[0] < WINDOW) sched_yield(); /* quick has asked for more since, and waits */
     while (!let_go(runtime, source, 20000000)) sched_yield();
     while (handled[0] < LAST) sched_yield();
     printf("quick has handled %llu, stuck %llu\n", handled[0], handled[1]);

@@ -7,7 +7,7 @@
 static weir_verdict count(weir_stage *self, uint64_t demand) {
     uint64_t *next = weir_state(self);
     for (; demand > 0; demand--, (*next)++) must(weir_emit(self, next, 1));
-    return *next < 8 ? WEIR_CONTINUE : weir_stop_with(self, WEIR_REASON_NORMAL);
+    return *next < 8 ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
 static weir_verdict consume(weir_stage *self, weir_batch *batch) {

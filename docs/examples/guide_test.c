@@ -15,7 +15,7 @@ static weir_verdict numbers(weir_stage *self, uint64_t demand) {
         (*next)++;
         must(weir_emit(self, next, 1));
     }
-    return *next < NUMBERS ? WEIR_CONTINUE : weir_stop_with(self, WEIR_REASON_NORMAL);
+    return *next < NUMBERS ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
 static weir_verdict square(weir_stage *self, weir_batch *batch) {
@@ -61,8 +61,7 @@ static uint64_t run(uint64_t seed, weir_accounts *accounts) {
                                   .on.handle_events = square,
                               },
                               &squarers[i]));
-        to_squarers[i] =
-            (weir_subscribe_to){.producer = squarers[i], .options.cancel = WEIR_TEMPORARY};
+        to_squarers[i] = (weir_subscribe_to){.producer = squarers[i]};
     }
     must(weir_stage_start(runtime,
                           &(weir_stage_options){

@@ -14,7 +14,7 @@ static weir_verdict produce(weir_stage *self, uint64_t demand) {
     struct counts *counts = *(struct counts **)weir_state(self);
     for (; demand > 0 && counts->left > 0; demand--, counts->left--)
         must(weir_emit(self, &counts->left, 1));
-    return counts->left > 0 ? WEIR_CONTINUE : weir_stop_with(self, WEIR_REASON_NORMAL);
+    return counts->left > 0 ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
 static weir_verdict consume(weir_stage *self, weir_batch *batch) {

@@ -44,7 +44,7 @@ static weir_iterator_verdict find_primes(void *context, void *room, size_t want,
 }
 
 static weir_subscribe_to start_team(weir_runtime *runtime, uint64_t *first) {
-    weir_subscribe_to from = {.options = {.max_demand = 100, .cancel = WEIR_TRANSIENT}};
+    weir_subscribe_to from = {.options = {.max_demand = 100}};
     must(weir_iterator_start(runtime,
                              &(weir_iterator_options){
                                  .event_bytes = sizeof(uint64_t),

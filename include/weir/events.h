@@ -17,8 +17,11 @@
 extern "C" {
 #endif
 
-/* What a callback returns: go on, or stop (say why with weir_stop_with). */
-typedef enum weir_verdict { WEIR_CONTINUE = 0, WEIR_STOP = 1 } weir_verdict;
+/*
+ * What a callback returns: go on; stop, which discards what the stage holds (say why with
+ * weir_stop_with); or finish, which lets it go out first (weir_finish, in ending.h).
+ */
+typedef enum weir_verdict { WEIR_CONTINUE = 0, WEIR_STOP = 1, WEIR_FINISH = 2 } weir_verdict;
 
 /*
  * Some consecutive events of one producer, contiguous in memory.
@@ -28,6 +31,12 @@ typedef enum weir_verdict { WEIR_CONTINUE = 0, WEIR_STOP = 1 } weir_verdict;
  * 48 to 16, of 7 to nothing.  That is enough for any C type of that size, unless it was
  * made to need more than 16.  It holds wherever weir shows an event or room for one: in
  * batches, weir_reserve, streams, iterators, selectors, hashes and dispatchers.
+ *
+ * Size.  What an automatic subscription's window cuts (subscription.h), or a manual one's
+ * whole message, is one batch if it fits in 64 KiB.  If not it comes in pieces, one
+ * after the other and nothing between, each a batch for the callback: where they lie, as
+ * the producer's blocks have them, and without a copy.  So batches may be smaller than
+ * max_demand - min_demand, and are never larger.
  *
  * Lifetime: until the callback returns.  The events are not to be written to
  * through `events`; see weir_batch_own.
@@ -85,9 +94,65 @@ weir_verdict weir_forward(weir_stage *self, weir_batch *batch);
  * Makes the batch's events writable by this callback: in place when nobody
  * else holds them, else copied first.
  * Returns    where to write, or NULL when there is no memory to copy to: the batch
- *            is as it was, to be read, forwarded, or tried again.
+ *            is as it was, to be read, forwarded, or tried again; or it is none of this
+ *            callback's, or was forwarded (weir_refusal says which).
  */
 void *weir_batch_own(weir_stage *self, weir_batch *batch);
+
+/*
+ * The stash: events that a stage keeps past handle_events, where they lie and in order.
+ * They are not done with: the accounts have them among `buffered`, and a stage that
+ * finishes (weir_finish, weir_runtime_drain) waits for its stash to be empty.
+ * Demand does not wait: for the subscription's window they have been handled, so
+ * how much is stashed is the stage's own affair.  When the stage stops, what it still keeps
+ * is discarded (WEIR_DISCARD_STOPPED) and counted.  All of these are for the running
+ * callback, and any of them but weir_stash may be called in every callback but init,
+ * discarded and terminate.
+ */
+
+/*
+ * Keeps the batch's events first..first+count-1 at the end of the stash.
+ * Arguments  batch: handle_events' own.  Events are stashed in rising order, each
+ *            at most once: first is behind the last one stashed of this batch.
+ * Returns    WEIR_OK; WEIR_NO_MEMORY with none of them stashed: they are the callback's
+ *            still; WEIR_INVALID for a batch that is not this callback's or was forwarded,
+ *            and for events that it has not, or that are out of turn.  A batch of which
+ *            something was stashed cannot be forwarded any more: stash all of it, and emit.
+ * Cost       no copy but of a batch of at most 40 bytes.  A block of up to 64 KiB is kept
+ *            as long as one of its events is; where that is less than an eighth of
+ *            it, they are copied out when the turn ends.
+ * Ownership  the stage's.  What is written through weir_batch_own until the callback
+ *            returns may be written to stashed events, too.
+ */
+weir_status weir_stash(weir_stage *self, weir_batch *batch, size_t first, size_t count);
+
+/* How many events the stash has. */
+uint64_t weir_stashed(const weir_stage *self);
+
+/*
+ * Shows the oldest events, to be read.
+ * Arguments  most: as many at most (0: as many as lie together); out: receives one
+ *            contiguous run, of one producer's event size.  It has no subscription,
+ *            and cannot be forwarded, owned or stashed.
+ * Returns    WEIR_OK, or WEIR_END when the stash is empty.
+ * Lifetime   until weir_stash_emit, weir_stash_drop, or the callback's end.
+ */
+weir_status weir_stash_front(weir_stage *self, size_t most, weir_batch *out);
+
+/*
+ * Emits the oldest `count` events without copying them, in order with what else the
+ * callback emits.  They count as handled, and as emitted.
+ * Returns    WEIR_OK; WEIR_NO_MEMORY with nothing emitted: they are in the stash still;
+ *            WEIR_INVALID likewise when there are fewer, when the stage cannot emit
+ *            here, or when one of them has another size than its event_bytes.
+ */
+weir_status weir_stash_emit(weir_stage *self, size_t count);
+
+/*
+ * The stage is done with the oldest `count` events: they count as handled.
+ * Returns    WEIR_OK, or WEIR_INVALID with none dropped when there are fewer.
+ */
+weir_status weir_stash_drop(weir_stage *self, size_t count);
 
 #ifdef __cplusplus
 }

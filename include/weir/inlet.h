@@ -37,6 +37,9 @@ typedef struct weir_inlet_options {
     unsigned worker;                   /* as in weir_stage_options                             */
     const weir_dispatcher *dispatcher; /* as there                                    */
     const void *dispatcher_options;
+    /* When the last consumer leaves: wait for another (the default), or stop; then who pushes
+     * is told (NO_STAGE), also who waits for room, and weir_inlet_reason says why. */
+    weir_on_cancel on_cancel;
     /* Unless NULL: called with the count of each discard, on the worker; for events that
      * were pushed while the stage was stopping, on a pushing thread. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
@@ -73,9 +76,13 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
 /* Events that wait in the inlet, its ports aside: an estimate, too high rather than too low. */
 size_t weir_inlet_waiting(const weir_inlet *inlet);
 
+/* Why the stage has stopped; NORMAL as long as it has not.  Threads: any. */
+weir_reason weir_inlet_reason(const weir_inlet *inlet);
+
 /*
- * No more pushes: once what waits has been sent, the stage stops with NORMAL.
- * Returns without waiting.  Threads: any.
+ * No more pushes, whoever feeds it: once what waits has been sent, the stage stops with
+ * NORMAL.  (A drain of the runtime, and weir_finish on its stage, let its feeders and those who
+ * hold tokens push on until they are through: ending.h.)  Returns without waiting.  Threads: any.
  */
 weir_status weir_inlet_finish(weir_inlet *inlet);
 

@@ -4,8 +4,8 @@
  *
  * A file, a table, a generator: anything that can be asked for the next so many
  * items.  It is asked for exactly as many as its consumers have asked for, and
- * when it has no more, the stage stops with NORMAL once its last event has left
- * its buffer.  Source: GenStage.from_enumerable.
+ * when it has no more, the stage finishes: it ends with NORMAL once its last event has left
+ * its buffer.  In a drain it is asked for no more.  Source: GenStage.from_enumerable.
  */
 #ifndef WEIR_ITERATOR_H
 #define WEIR_ITERATOR_H
@@ -23,12 +23,6 @@ typedef enum weir_iterator_verdict {
     WEIR_ITERATOR_ERROR = 2
 } weir_iterator_verdict;
 
-/* When the last consumer leaves (GenStage's on_cancel). */
-typedef enum weir_on_cancel {
-    WEIR_ON_CANCEL_CONTINUE = 0, /* it waits for another                               */
-    WEIR_ON_CANCEL_STOP = 1      /* it stops with NORMAL; what is buffered is discarded */
-} weir_on_cancel;
-
 typedef struct weir_iterator_options {
     const char *name;   /* default "iterator"                                    */
     bool registered;    /* as in weir_stage_options                              */
@@ -45,7 +39,7 @@ typedef struct weir_iterator_options {
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
     weir_reason error_reason; /* the stage's after ERROR; default WEIR_REASON_USER */
-    weir_on_cancel on_cancel; /* default WEIR_ON_CANCEL_CONTINUE               */
+    weir_on_cancel on_cancel; /* as in weir_stage_options                      */
     weir_demand_mode demand;  /* default WEIR_FORWARD                          */
     size_t buffer_size;       /* these as in weir_stage_options                */
     const weir_dispatcher *dispatcher;
@@ -55,7 +49,8 @@ typedef struct weir_iterator_options {
 
 /*
  * Starts an iterator.  `next` and `close` run on its worker, one at a time, and
- * while `next` waits for its input the worker waits with it.
+ * while `next` waits for its input the worker waits with it; it may ask weir_ending_here
+ * meanwhile, and return ERROR or END.
  * Arguments  out may be NULL.
  * Errors     as weir_stage_start; `close` is then not called.  While it runs, a
  *            `next` that makes more than was wanted, or nothing with MORE, or that

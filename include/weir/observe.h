@@ -23,7 +23,7 @@ typedef struct weir_accounts {
     uint64_t shared;      /* those that a dispatcher gave to several consumers     */
     uint64_t copies;      /* how many deliveries became of those                   */
     uint64_t handled;     /* handle_events, a reader or a pool's task is done with */
-    uint64_t buffered;    /* in producers' buffers, and held by their dispatchers  */
+    uint64_t buffered;    /* in producers' buffers, held by dispatchers, in stashes */
     uint64_t in_flight;   /* sent to a consumer, and not done with                 */
     uint64_t discarded;   /* each seen by a discarded callback, or logged          */
     uint64_t blocks_live; /* blocks of memory that hold events now              */

@@ -137,8 +137,9 @@ typedef struct weir_pool weir_pool;
 /*
  * Starts a pool: its threads, then its stage.  out and stage receive its handle
  * and its reference, for subscribing; stage may be NULL.  More than max_restarts
- * restarts within max_seconds stop the stage with SHUTDOWN.  A pool that is told to
- * finish (weir_finish, weir_runtime_drain) stops once all its children have ended.
+ * restarts within max_seconds stop the stage with SHUTDOWN.  A pool that finishes, because it
+ * is told to (weir_finish, weir_runtime_drain) or because its producers have ended, ends once
+ * all its children have: what is queued is done.
  * Errors     INVALID (which option: weir_refusal()), NO_MEMORY, SYSTEM (a thread
  *            could not be started), WRONG_THREAD (threads would inherit a worker's
  *            core: not inside a callback, unless there are none), and those of
@@ -236,7 +237,8 @@ weir_status weir_pool_close(weir_pool *pool, size_t *running);
 
 /* ---- inside a task -------------------------------------------------------- */
 
-/* True once the task was asked to stop, by weir_pool_end_child or the pool's end. */
+/* True once the task was asked to stop, by weir_pool_end_child or because the pool stops.  Of a
+ * pool that finishes tasks are not: they are to do their work.  (weir_ending_here is true.) */
 bool weir_task_ending(const weir_task *self);
 
 /* The child that it is, for weir_pool_end_child. */

@@ -62,6 +62,7 @@ typedef struct weir_allocator {
 
 #define WEIR_WORKERS_LIMIT         1024
 #define WEIR_MAILBOX_LIMIT_DEFAULT 65536
+#define WEIR_CLOSE_NS_DEFAULT      1000000000
 #define WEIR_MAILBOX_LIMIT_MAX     2147483647
 
 typedef struct weir_runtime_options {
@@ -71,6 +72,8 @@ typedef struct weir_runtime_options {
     bool unpinned;            /* do not pin the workers to cores                      */
     uint64_t seed;            /* SIMULATED: draws the order                           */
     size_t mailbox_limit;     /* of stages that do not say their own; default 65536   */
+    uint64_t close_ns;        /* how long weir_runtime_close waits while nothing ends; default */
+                              /* one second; WEIR_FOREVER                                */
     weir_allocator allocator; /* default: jemalloc when the program links it, else C  */
     void (*log)(void *context, weir_log_level level, const char *text); /* default stderr */
     void *log_context;
@@ -127,28 +130,80 @@ weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns);
  */
 weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns);
 
-/* What weir_runtime_drain found. */
+/* What keeps a stage from finishing. */
+typedef enum weir_holdup {
+    WEIR_HOLDUP_NONE = 0,
+    WEIR_HOLDUP_PRODUCERS = 1, /* producers or feeders of its that have not ended     */
+    WEIR_HOLDUP_DEMAND = 2,    /* it keeps events that nobody asks it for             */
+    WEIR_HOLDUP_TIMERS = 3,    /* timers with a message that are to come              */
+    WEIR_HOLDUP_MAIL = 4,      /* casts, infos or calls that are not handled          */
+    WEIR_HOLDUP_TOKENS = 5,    /* work outside that is not given back (weir_busy)     */
+    WEIR_HOLDUP_PART = 6,      /* a pool's children, a stream's reader, its own stash */
+    WEIR_HOLDUP_WORK = 7,      /* it is at work on what it was sent                   */
+    WEIR_HOLDUP_CALLBACK = 8   /* one of its callbacks does not return                */
+} weir_holdup;
+
+/* The word for it ("tokens"). */
+const char *weir_holdup_text(weir_holdup holdup);
+
+/* What weir_runtime_drain found.  It names the cause and not who suffers from it: a stage that
+ * waits for another one is named only when that one holds nothing up itself. */
 typedef struct weir_drain_report {
     weir_accounts accounts; /* when it returned                                      */
     size_t stages;          /* still alive: 0 when all is drained                    */
-    weir_ref stage;         /* of those, one that holds it up: it has no producer left */
-                            /* and still keeps events, or is in a callback           */
+    weir_ref stage;         /* of those, one that holds it up                        */
     char name[64];          /* its name, cut off; "" when all is drained             */
+    weir_holdup why;
+    weir_ref waits_for; /* whom it waits for, where that is a stage: the consumer that  */
+                        /* does not ask, the producer that does not end; else {0}       */
+    char waits_for_name[64];
+    char path[256]; /* how that was found: "all -> zip -> drop": each waits for the next */
+    bool stalled;   /* nothing moves any more: without help it will stay like this */
 } weir_drain_report;
 
 /*
- * Drains the runtime: tells every stage to finish (weir_finish), so producers
- * make no more, inlets take no more, and everything in flight is handled; waits
- * until all stages have stopped.  From then on no stage can be started; what is
- * left is weir_runtime_close.
+ * Drains the runtime: tells every stage to finish (weir_finish), so producers make no more,
+ * inlets take no more once who feeds them is through, everything in flight is handled, what
+ * stages keep is emitted (handle_end), and waits until all stages have stopped.  Of a ring
+ * of stages that feed each other nobody can be the first to end: they are ended together when
+ * no event goes round any more.  From then on no stage can be started; what is left is
+ * weir_runtime_close.
+ * What waits only in the state of a stage without handle_end, or in the program's threads
+ * without a token, is not seen.
  * Arguments  report may be NULL.
  * Returns    WEIR_OK when all is handled: the accounts then show what became of
  *            each event; TIMEOUT with what holds it up in the report (also when a
- *            stepped runtime is at rest before).
+ *            stepped runtime is at rest before).  It may be called again.
  * Errors     WRONG_THREAD (see above).
  */
 weir_status weir_runtime_drain(weir_runtime *runtime, uint64_t timeout_ns,
                                weir_drain_report *report);
+
+/*
+ * The same without waiting: begins to drain, and tells when it is over.
+ * Arguments  done: unless NULL, called once with what weir_runtime_drain would have returned,
+ *            on a thread of its own, or on the one that steps the runtime; it may not
+ *            wait for the runtime (WRONG_THREAD).
+ *            fd: unless NULL, receives a descriptor that becomes readable when it is over, after
+ *            `done`; it is weir's, until weir_runtime_close.  weir_runtime_drain with timeout
+ *            0 then has the report.
+ * Errors     INVALID (it was begun before), SYSTEM (no thread, or no descriptor): nothing has
+ *            begun.
+ * Threads    any, also inside callbacks.
+ */
+weir_status weir_runtime_drain_begin(weir_runtime *runtime, uint64_t timeout_ns,
+                                     void (*done)(void *context, weir_status status,
+                                                  const weir_drain_report *report),
+                                     void *context, int *fd);
+
+/*
+ * Who holds events up, whether the runtime drains or not: fills the report as a drain does
+ * whose time is over.  After weir_runtime_settle it tells a stall from rest: `stalled` is true
+ * when everything is at rest while events wait, with whom they wait, and for whom.
+ * Returns    WEIR_OK; in the report `stage` is {0} when nobody holds anything up.
+ * Errors     WRONG_THREAD (see above), INVALID.
+ */
+weir_status weir_runtime_holdup(weir_runtime *runtime, weir_drain_report *report);
 
 /* Tells every stage started before to stop, as weir_stop does.  Does not wait. */
 weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason);
@@ -157,6 +212,10 @@ weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason);
  * Stops what still runs (reason SHUTDOWN), joins the workers and frees
  * everything, the runtime too.  accounts, unless NULL, receives the final
  * accounts.  No other thread may use the runtime during or after the call.
+ * Returns    WEIR_OK; TIMEOUT when for close_ns (an option of the runtime) no stage has ended,
+ *            because a callback does not return: the log says whose, and after a second in any
+ *            case.  Nothing was freed then, and what callbacks use must not be either; call it
+ *            again to wait on.  (Callbacks can ask: weir_ending_here.)
  * Errors     WRONG_THREAD (see above).
  */
 weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts);

@@ -11,6 +11,7 @@
 #define WEIR_STAGE_H
 
 #include <weir/dispatcher.h>
+#include <weir/ending.h>
 #include <weir/events.h>
 #include <weir/subscription.h>
 
@@ -28,9 +29,9 @@ typedef struct weir_peer {
 
 /*
  * What handle_subscribe returns.  MANUAL (consumers only): nothing is asked or
- * counted; a batch is a whole message; the program calls weir_ask.  REFUSE: as if
- * it had not been asked for; at a producer it ends with reason REFUSED (so does
- * MANUAL there, which only a consumer can be).
+ * counted; a batch is a whole message, or a piece of one that is larger than 64 KiB;
+ * the program calls weir_ask.  REFUSE: as if it had not been asked for; at a producer
+ * it ends with reason REFUSED (so does MANUAL there, which only a consumer can be).
  * STOP stops the stage; so does any other value, with BAD_RETURN.
  */
 typedef enum weir_subscribe_verdict {
@@ -60,7 +61,8 @@ typedef struct weir_callbacks {
     /* A subscription begins; called at both ends.  Default: WEIR_AUTOMATIC. */
     weir_subscribe_verdict (*handle_subscribe)(weir_stage *self, const weir_peer *peer);
 
-    /* A subscription ended; called at both ends, before the cancel mode acts. */
+    /* A subscription ended; called at both ends, at the consumer behind the last event and
+     * before the cancel mode acts. */
     weir_verdict (*handle_cancel)(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
                                   weir_reason reason);
 
@@ -81,10 +83,20 @@ typedef struct weir_callbacks {
     weir_verdict (*handle_down)(weir_stage *self, weir_ref stage, weir_reason reason);
 
     /*
-     * The stage is to finish (weir_runtime_drain, weir_finish): handle_demand is
-     * not called any more.  It may emit what it still keeps to itself.
+     * The stage is to finish (weir_runtime_drain, weir_finish from outside): handle_demand is
+     * not called any more, and it should begin nothing new.  Events may still come to it:
+     * those that are under way, and those of producers that are not through.
      */
     weir_verdict (*handle_drain)(weir_stage *self);
+
+    /*
+     * The stage finishes, and its last input has come: all producers have ended, and all that
+     * they sent is handled (for a producer: no more demand will come).  Here it emits what it
+     * keeps to itself, a last and incomplete batch, say.  Called once; and again if something
+     * has come all the same: a message, a timer's, a token (weir_busy) that was given back,
+     * or, in a ring of stages, an event that went round.
+     */
+    weir_verdict (*handle_end)(weir_stage *self);
 
     /*
      * `count` events were lost, for the cause given: once for each overflow of
@@ -119,11 +131,13 @@ typedef struct weir_stage_options {
     weir_demand_mode demand;           /* producers only; default WEIR_FORWARD        */
     const weir_dispatcher *dispatcher; /* default weir_demand_dispatcher()            */
     const void *dispatcher_options;    /* handed to the dispatcher's init             */
+    weir_on_cancel on_cancel; /* when its last consumer leaves; default WEIR_ON_CANCEL_CONTINUE  */
     bool drop_unheard; /* discard what is emitted while nobody is subscribed (what a partition */
                        /* dispatcher had been asked for waits in its queues)               */
     bool discard_returned; /* discard what dead consumers had not begun, as GenStage does */
     bool as_genstage;      /* what an accumulating producer held is overtaken: by infos, and by */
-                           /* events that held demand brings forth as it is let go             */
+                           /* events that held demand brings forth as it is let go; and the    */
+                           /* normal end of a permanent subscription stops it at once          */
     size_t mailbox_limit;  /* messages that may wait for it, 1..2147483647; default the       */
                            /* runtime's mailbox_limit                                         */
     size_t timers_limit;   /* timers that it may have, 1..2147483647; default 1048576         */
@@ -146,19 +160,6 @@ typedef struct weir_stage_options {
  */
 weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *options,
                              weir_ref *out);
-
-/*
- * Tells a stage to finish: no more handle_demand; once all that it holds has
- * gone out and, for a consumer, its producers have ended and all they sent is
- * handled, it stops with NORMAL.  The end of a subscription with NORMAL or
- * SHUTDOWN (or NOPROC: to who has gone) does not stop it before that.  A
- * producer_consumer that calls this in handle_cancel when its source ends loses
- * nothing.  Returns without waiting.
- * Errors     NO_STAGE; nothing else, for it needs neither room nor memory.
- * Threads    any; inside the stage's own callbacks it takes effect at once, and
- *            handle_drain is not called.
- */
-weir_status weir_finish(weir_runtime *runtime, weir_ref stage);
 
 /*
  * Tells a stage to stop: it handles the messages sent to it before, terminates

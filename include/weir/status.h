@@ -44,7 +44,8 @@ extern "C" {
     X(NO_CALLER, -15, "nobody waits for that answer any more")            \
     X(UNHANDLED, -16, "the stage has no callback for that")               \
     X(NO_CHILD, -17, "the child has ended, or never was")                 \
-    X(START_FAILED, -18, "the child's start has refused it")
+    X(START_FAILED, -18, "the child's start has refused it")              \
+    X(NO_TOKEN, -19, "the token was given back already, or never was")
 
 typedef enum weir_status {
 #define WEIR_STATUS_ENUM(name, value, text) WEIR_##name = (value),

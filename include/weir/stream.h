@@ -13,8 +13,8 @@
  * their way, in batches of at most max_demand - min_demand, and the ask that a
  * batch makes due is sent when the reader comes back for more after it.
  *
- * It ends when none of its subscriptions is left, or when one ends in a way that
- * its cancel mode makes the consumer's end; what came before that is read first.
+ * It ends when none of its subscriptions is left, or when one ends for a reason that is not
+ * normal and its cancel mode does not pass over that; what came before is read first.
  *
  * One thread at a time reads a stream: next, batch, fd, reason and close are
  * that thread's.  Source: GenStage.stream.

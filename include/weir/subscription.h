@@ -8,6 +8,9 @@
  * outstanding.  So at most max_demand events are ever on their way, and one
  * ask travels for every max_demand - min_demand events.  (GenStage's rule;
  * docs/guide has a worked example.)
+ *
+ * A batch that is larger than 64 KiB is handed out in pieces, as it lies in memory:
+ * handle_events is called for each (see weir_batch), and the ask is behind the last.
  */
 #ifndef WEIR_SUBSCRIPTION_H
 #define WEIR_SUBSCRIPTION_H
@@ -78,8 +81,10 @@ weir_status weir_subscribe_wait(weir_runtime *runtime, weir_ref consumer, weir_r
  * Replaces a subscription: cancels `old` with the reason, and subscribes its
  * consumer anew, to `producer` ({0}: the same one), which cancels the old one
  * before it accepts the new.  The consumer sees handle_subscribe, then
- * handle_cancel of the old one, whose cancel mode acts: use WEIR_TEMPORARY, or
- * WEIR_TRANSIENT and a reason that is normal.
+ * handle_cancel of the old one, whose cancel mode acts.  To go on as before, use WEIR_TEMPORARY,
+ * or WEIR_TRANSIENT and a reason that is normal.  After a WEIR_PERMANENT one with such a reason
+ * the consumer finishes: it has what the new one brings, and ends when that producer, and what
+ * others it has, have ended.
  * Returns, Errors, Threads as weir_subscribe; an `old` that has ended is no error.
  * Source     GenStage.async_resubscribe.
  */

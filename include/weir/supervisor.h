@@ -4,23 +4,25 @@
  *
  * A supervisor is a stage itself: it lives on a worker, and weir_stop, weir_finish
  * and weir_stop_wait work on it: told to stop, it first stops its children, the
- * last one first, each when the one before has gone.  It knows each child by a
+ * last one first, each when the one before has gone; told to finish, it has them finish, starts
+ * none of them again, and ends after the last.  It knows each child by a
  * number, from 0 in the order of the list, which is never used again.
  *
  * It also keeps its children subscribed.  What a child's subscribe_to lists is
  * not only done when the child starts: whenever the child or the producer that an
  * entry names is started again, so is the subscription.  So give the entries
  * WEIR_TEMPORARY: then a consumer outlives its producer's death, keeps its state,
- * and goes on with the producer that takes its place.  (A WEIR_PERMANENT one dies
- * of its producer's death, and is started again for that, after retry_ns.)
+ * and goes on with the producer that takes its place.  (A WEIR_PERMANENT one stops when its
+ * producer fails, finishes when that ends normally, and is started again for either, after
+ * retry_ns, as its `restart` says.)
  *
  * What counts.  A supervisor bears so many failures of its own children in so much
  * time (max_restarts, max_seconds) and then gives up.  A failure is
  *   - a child that has stopped by itself, for whatever reason, and is started again;
  *   - a start of a child's that is refused, each time that it is tried again.
  * Not failures of a child's own, and not counted, are
- *   - the stop of a child because a PERMANENT or TRANSIENT subscription of its has
- *     ended: its producer has stopped, was gone already, or let go of it.  Of a chain
+ *   - the end of a child because a PERMANENT or TRANSIENT subscription of its has
+ *     ended: its producer has ended, was gone already, or let go of it.  Of a chain
  *     of stages in which one fails, that one counts, once, and nobody behind it.
  *     (A stop that the child's own handle_cancel returns is its own.)
  *   - a start that is refused with NO_STAGE or NO_NAME: it lacks a producer;

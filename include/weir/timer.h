@@ -21,7 +21,9 @@ extern "C" {
 /*
  * Sends a message to handle_info `delay_ns` from now.  It does not wait behind
  * what the stage has buffered then (weir_info does).  Timers of one stage fire in
- * the order of their moments, equal ones in the order of sending.
+ * the order of their moments, equal ones in the order of sending.  A stage that finishes
+ * waits for those that carry a message; those that carry none, which can only remind it of
+ * something, come at its end, perhaps early (ending.h).
  * Arguments  message: copied; out: may be NULL.
  * Returns    WEIR_OK; FULL when the stage has as many timers as its timers_limit.
  *            One counts until its message has been handled, or it is cancelled, and

@@ -73,6 +73,13 @@ typedef struct weir_timer {
     uint64_t id;
 } weir_timer;
 
+/* Work for a stage that is under way outside of it (weir_busy); {0} is none.  A value: no two
+ * of a process are the same. */
+typedef struct weir_token {
+    uint64_t bits;
+    uint32_t place;
+} weir_token;
+
 /*
  * Why a stage stops or a subscription ends.  Reasons from WEIR_REASON_USER up
  * are the program's own and count as abnormal, as all do but NORMAL and
@@ -104,11 +111,17 @@ typedef enum weir_reason {
 const char *weir_reason_text(weir_reason reason);
 
 /*
- * What a consumer does when a subscription ends (GenStage's cancel option):
- * stop with the reason whatever it is; stop unless it is NORMAL or SHUTDOWN;
- * go on.  The reasons with which weir refuses a subscription (BAD_OPTIONS,
- * ALREADY_SUBSCRIBED, the three about partitions) never stop a consumer; that of a
- * producer's own handle_subscribe, REFUSED, is one like any other.
+ * What a consumer does when a subscription ends (GenStage's cancel option).
+ *   PERMANENT  it ends, too: after NORMAL or SHUTDOWN it finishes (ending.h), so that what it
+ *              has is handled and goes on, and its other producers are waited for; after any
+ *              other reason it stops with that one
+ *   TRANSIENT  it goes on after NORMAL or SHUTDOWN, and stops after any other reason
+ *   TEMPORARY  it goes on.
+ * (GenStage's permanent consumers stop at once in both cases: as_genstage.)
+ * The reasons with which weir refuses a subscription (BAD_OPTIONS, ALREADY_SUBSCRIBED, the
+ * three about partitions) never stop a consumer; that of a producer's own
+ * handle_subscribe, REFUSED, is one like any other.  So is NOPROC (the producer was gone), but
+ * not for a consumer that finishes.
  */
 typedef enum weir_cancel_mode {
     WEIR_PERMANENT = 0,
@@ -118,6 +131,12 @@ typedef enum weir_cancel_mode {
 
 /* How a subscription ended: somebody cancelled it, or the other end stopped. */
 typedef enum weir_cancel_cause { WEIR_CANCEL = 1, WEIR_DOWN = 2 } weir_cancel_cause;
+
+/*
+ * When the last consumer of a stage leaves (GenStage's on_cancel): it waits for another; or
+ * it stops, with the reason for which that one left, and what it holds is discarded and told.
+ */
+typedef enum weir_on_cancel { WEIR_ON_CANCEL_CONTINUE = 0, WEIR_ON_CANCEL_STOP = 1 } weir_on_cancel;
 
 /* Which events a full buffer keeps: the newest (the default) or the oldest. */
 typedef enum weir_keep { WEIR_KEEP_LAST = 0, WEIR_KEEP_FIRST = 1 } weir_keep;

@@ -116,6 +116,8 @@ static weir_reason shared_subscribe(void *state, weir_outlet *consumer, uint64_t
         weir__line_join(&pool->line, &taker->place, of_entry(most));
     }
     size_entries(pool);
+    /* What lies there for nobody was cut for others, and no memory allowed to take it back. */
+    pool->grain_fell = pool->grain_fell || (taker->manual && pool->open < 0);
     return WEIR_REASON_NORMAL;
 }
 

@@ -224,6 +224,12 @@ bool weir__edge_complete(const struct weir__edge *edge);
 
 /* ---- the producer's side ------------------------------------------------- */
 
+/* Events asked for and not sent; 0 with the shared dispatcher, whose demand is one pool. */
+static inline uint64_t weir__edge_open_demand(const struct weir__edge *edge) {
+    uint64_t asked = weir__load_relaxed_u64(&edge->ring.consumer.asked);
+    return edge->shared == NULL && asked > edge->sent ? asked - edge->sent : 0;
+}
+
 /*
  * Takes `count` events from the front of `queue` and sends them as one message.
  * What no memory allows to queue is dropped and counted: returns how many.

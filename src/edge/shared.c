@@ -89,59 +89,6 @@ void weir__shared_unlist(struct weir__shared *shared, struct weir__edge *edge) {
     }
 }
 
-/* Slices under an eighth of their block: what many small emissions leave behind. */
-static bool is_small(const struct weir__item *item) {
-    enum { SMALL = 8 };
-    return (uint64_t)item->count * item->event_bytes * SMALL <
-           item->block->bytes - WEIR__BLOCK_HEADER_BYTES;
-}
-
-/* How many events, at most `most`, the small slices at the front have; 0: fewer than two. */
-static uint64_t small_front(const struct weir__queue *queue, uint64_t most) {
-    uint64_t events = 0;
-    uint32_t items = 0;
-    while (items < queue->count && events < most) {
-        const struct weir__item *item = weir__queue_at(queue, items);
-        if ((item->flags & WEIR__MARK) != 0 || !is_small(item)) {
-            break;
-        }
-        events += item->count;
-        items++;
-    }
-    if (items < 2) {
-        return 0;
-    }
-    return events < most ? events : most;
-}
-
-/* Small slices side by side become one entry, in a block of its own. */
-static bool gather(struct weir__queue *queue, uint64_t count, struct weir__pool *pool,
-                   struct weir__item *out) {
-    uint32_t event_bytes = weir__queue_at(queue, 0)->event_bytes;
-    struct weir__block *block = weir__pool_get(pool, event_bytes, count);
-    if (block == NULL) {
-        return false;
-    }
-    *out =
-        (struct weir__item){.block = block, .count = (uint32_t)count, .event_bytes = event_bytes};
-    weir__queue_gather(queue, weir__block_event(block, 0), count, pool);
-    weir__block_hold(block, pool);
-    weir__block_close(block, pool);
-    return true;
-}
-
-static struct weir__item cut(struct weir__queue *queue, uint64_t most, struct weir__pool *pool) {
-    struct weir__item item;
-    uint64_t block = WEIR__BLOCK_BYTES_MAX / weir__queue_at(queue, 0)->event_bytes;
-    uint64_t count = small_front(queue, most < block ? most : block);
-    if (count > 0 && gather(queue, count, pool, &item)) {
-        return item;
-    }
-    item = weir__queue_take(queue, most, pool);
-    item.flags &= WEIR__SHARED;
-    return item;
-}
-
 static bool put(struct weir__shared *shared, const struct weir__item *item,
                 struct weir__pool *pool) {
     if (weir__queue_empty(&shared->overflow)) {
@@ -178,7 +125,8 @@ uint64_t weir__shared_publish(struct weir__shared *shared, struct weir__queue *q
     bool before = weir__queue_empty(&shared->overflow);
     uint64_t lost = 0;
     for (uint64_t left = count; left > 0;) {
-        struct weir__item item = cut(queue, left < grain ? left : grain, pool);
+        struct weir__item item = weir__queue_cut(queue, left < grain ? left : grain, pool);
+        item.flags &= WEIR__SHARED;
         left -= item.count;
         if (WEIR__UNLIKELY(!put(shared, &item, pool))) {
             lost += item.count;

@@ -136,3 +136,14 @@ void weir__index_empty(struct weir__index *index,
     index->count = 0;
     removed(index);
 }
+
+void weir__index_each(const struct weir__index *index,
+                      void (*each)(void *context, struct weir__index_node *node), void *context) {
+    size_t chains = index->buckets == NULL ? 1 : (size_t)1 << index->bits;
+    for (size_t i = 0; i < chains; i++) {
+        struct weir__index_node *node = index->buckets == NULL ? index->only : index->buckets[i];
+        for (; node != NULL; node = node->next) {
+            each(context, node);
+        }
+    }
+}

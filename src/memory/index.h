@@ -58,6 +58,10 @@ void weir__index_remove(struct weir__index *index, struct weir__index_node *node
 void weir__index_empty(struct weir__index *index,
                        void (*gone)(void *context, struct weir__index_node *node), void *context);
 
+/* Gives each node to `each`, in no order; it leaves the index alone. */
+void weir__index_each(const struct weir__index *index,
+                      void (*each)(void *context, struct weir__index_node *node), void *context);
+
 /* The `type` whose `member` was found; NULL for NULL. */
 #define WEIR__INDEX_FIND(index, number, type, member) \
     ((type *)weir__index_owner(weir__index_find(index, number), offsetof(type, member)))

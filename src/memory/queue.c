@@ -210,3 +210,46 @@ void weir__queue_gather(struct weir__queue *queue, void *to, uint64_t events,
                         struct weir__pool *here) {
     consume(queue, to, events, here);
 }
+
+bool weir__queue_gather_item(struct weir__queue *queue, uint64_t events, struct weir__pool *here,
+                             struct weir__item *out) {
+    const struct weir__item *front = weir__queue_at(queue, 0);
+    struct weir__item item = {
+        .count = (uint32_t)events, .event_bytes = front->event_bytes, .owner = front->owner};
+    item.block = weir__pool_get(here, item.event_bytes, events);
+    if (item.block == NULL) return false;
+    consume(queue, weir__block_event(item.block, 0), events, here);
+    weir__block_hold(item.block, here);
+    weir__block_close(item.block, here);
+    *out = item;
+    return true;
+}
+
+static bool is_small(const struct weir__item *item) {
+    enum { SMALL = 8 }; /* a slice under 1/8 of its block is small */
+    return (uint64_t)item->count * item->event_bytes * SMALL <
+           item->block->bytes - WEIR__BLOCK_HEADER_BYTES;
+}
+
+/* How many events, at most `most`, the small slices at the front have; 0: fewer than two. */
+static uint64_t small_front(const struct weir__queue *queue, uint64_t most) {
+    uint64_t events = 0;
+    uint32_t items = 0;
+    while (items < queue->count && events < most) {
+        const struct weir__item *item = weir__queue_at(queue, items);
+        if (is_mark(item) || !is_small(item)) break;
+        events += item->count;
+        items++;
+    }
+    if (items < 2) return 0;
+    return events < most ? events : most;
+}
+
+struct weir__item weir__queue_cut(struct weir__queue *queue, uint64_t most,
+                                  struct weir__pool *here) {
+    struct weir__item item;
+    uint64_t block = WEIR__BLOCK_BYTES_MAX / weir__queue_at(queue, 0)->event_bytes;
+    uint64_t count = small_front(queue, most < block ? most : block);
+    if (count > 0 && weir__queue_gather_item(queue, count, here, &item)) return item;
+    return weir__queue_take(queue, most, here);
+}

@@ -21,10 +21,11 @@
 struct weir__allocator;
 
 enum {
-    WEIR__MORE = 1u,   /* the message goes on with the next item                 */
-    WEIR__SHARED = 2u, /* others hold these events too: not to be written to     */
-    WEIR__MARK = 4u,   /* not events: `mark` is the owner's                      */
-    WEIR__GONE = 8u    /* a batch that was forwarded: its reference went along   */
+    WEIR__MORE = 1u,    /* the message goes on with the next item                 */
+    WEIR__SHARED = 2u,  /* others hold these events too: not to be written to     */
+    WEIR__MARK = 4u,    /* not events: `mark` is the owner's                      */
+    WEIR__GONE = 8u,    /* a batch that was forwarded: its reference went along   */
+    WEIR__STASHED = 16u /* a batch of which some events were stashed              */
 };
 
 struct weir__item {
@@ -161,5 +162,17 @@ bool weir__queue_move_tail(struct weir__queue *queue, uint64_t events, struct we
  */
 void weir__queue_gather(struct weir__queue *queue, void *to, uint64_t events,
                         struct weir__pool *here);
+
+/* The same into a block of its own, as one slice.  false: no memory, nothing changed. */
+bool weir__queue_gather_item(struct weir__queue *queue, uint64_t events, struct weir__pool *here,
+                             struct weir__item *out);
+
+/*
+ * Takes from the front, which has at least `most` (> 0) events before any mark, at most as many
+ * as one slice: as they lie, if the first slice is no small part of its block; small ones side
+ * by side are gathered first, up to what a block holds, if there is memory to.
+ */
+struct weir__item weir__queue_cut(struct weir__queue *queue, uint64_t most,
+                                  struct weir__pool *here);
 
 #endif

@@ -9,6 +9,9 @@
 int weir__event_open(void);
 void weir__event_close(int event);
 
+/* Another descriptor of the same event, or below 0. */
+int weir__event_copy(int event);
+
 /* Makes it readable / makes it not.  Neither waits. */
 void weir__event_signal(int event);
 void weir__event_clear(int event);

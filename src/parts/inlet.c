@@ -15,9 +15,16 @@ void weir__inlet_hold(weir_inlet *inlet) {
 }
 
 void weir__inlet_release(weir_inlet *inlet) {
-    if (weir__fetch_sub_u32(&inlet->refs, 1) == 1) {
-        weir__free(&inlet->runtime->allocator, inlet, sizeof *inlet);
+    if (weir__fetch_sub_u32(&inlet->refs, 1) != 1) {
+        return;
     }
+    const struct weir__allocator *allocator = &inlet->runtime->allocator;
+    while (inlet->feeders != NULL) {
+        struct weir__inlet_feeder *feeder = inlet->feeders;
+        inlet->feeders = feeder->next;
+        weir__free(allocator, feeder, sizeof *feeder);
+    }
+    weir__free(allocator, inlet, sizeof *inlet);
 }
 
 struct weir__chunk *weir__inlet_take(weir_inlet *inlet) {
@@ -164,10 +171,10 @@ static bool take(weir_inlet *inlet, weir_stage *self, uint64_t open) {
 }
 
 /* It was finished, and nothing is or will be on its way. */
-static bool done(const weir_stage *self, const weir_inlet *inlet) {
-    weir__fence_full();                                          /* A7 -> A8: after finished */
-    return weir__load_relaxed_u64(&inlet->waiting) == 0 &&       /* I3 -> I4 */
-           weir__ports_empty(inlet) && weir_buffered(self) == 0; /* what came back */
+static bool is_empty(const weir_inlet *inlet) {
+    weir__fence_full();                                    /* A7 -> A8: after finished */
+    return weir__load_relaxed_u64(&inlet->waiting) == 0 && /* I3 -> I4 */
+           weir__ports_empty(inlet);
 }
 
 static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
@@ -177,8 +184,8 @@ static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
     inlet->finish_seen = weir__load_relaxed_u32(&inlet->finished) != 0;
-    bool ends = inlet->finish_seen && done(self, inlet);
-    return ends ? weir_stop_with(self, WEIR_REASON_NORMAL) : WEIR_CONTINUE;
+    self->is_shut = inlet->finish_seen;
+    return inlet->finish_seen ? WEIR_FINISH : WEIR_CONTINUE; /* what it has goes out first */
 }
 
 /* The stage looks from now on, unless a poke is coming, which then says so. */
@@ -218,15 +225,15 @@ static bool waits_for_demand(const weir_stage *self, const weir_inlet *inlet, bo
     return !wanted && !drops && !inlet->finish_seen && !self->finishing;
 }
 
-/* After poked was given up.  The last claim may have been taken back: then it is done. */
-static bool news(const weir_stage *self, const weir_inlet *inlet, bool wanted, bool waits) {
+/* After poked was given up. */
+static bool news(const weir_inlet *inlet, bool wanted, bool waits) {
     bool finish = weir__load_relaxed_u32(&inlet->finished) != 0;
     if (finish != inlet->finish_seen || weir__load_relaxed_ptr(&inlet->fresh.head) != NULL) {
         return true;
     }
-    return !waits && (weir__load_relaxed_ptr(&inlet->pushed.head) != NULL ||
-                      weir__load_relaxed_u64(&inlet->newest_dropped) > 0 ||
-                      weir__ports_news(inlet, wanted) || (finish && done(self, inlet)));
+    return !waits &&
+           (weir__load_relaxed_ptr(&inlet->pushed.head) != NULL ||
+            weir__load_relaxed_u64(&inlet->newest_dropped) > 0 || weir__ports_news(inlet, wanted));
 }
 
 static bool unwatch(weir_stage *self) {
@@ -235,7 +242,7 @@ static bool unwatch(weir_stage *self) {
     bool waits = waits_for_demand(self, inlet, wanted);
     uint32_t gives_up = waits ? WEIR__INLET_WAITS : WEIR__INLET_COLD;
     weir__exchange_u32(&inlet->poked, gives_up); /* I1 -> I2, A5 -> A6 */
-    return !news(self, inlet, wanted, waits) ||
+    return !news(inlet, wanted, waits) ||
            weir__exchange_u32(&inlet->poked, WEIR__INLET_TOLD) == WEIR__INLET_TOLD;
 }
 
@@ -257,8 +264,8 @@ static weir_verdict supply(weir_stage *self) {
     return emit(self, inlet);
 }
 
-/* The stage is to finish: as weir_inlet_finish, but on the worker. */
-static void drained(weir_stage *self) {
+/* The stage finishes, and nobody feeds it any more: as weir_inlet_finish, but on the worker. */
+static void shut(weir_stage *self) {
     weir_inlet *inlet = inlet_of(self);
     weir__exchange_u32(&inlet->finished, 1); /* I3 -> I4, A7 -> A8 */
     weir__fetch_add_u32(&inlet->room, 1);
@@ -266,11 +273,13 @@ static void drained(weir_stage *self) {
     watch(self, inlet);
 }
 
-static bool may_finish(const weir_stage *self) {
+static weir_holdup holds(const weir_stage *self) {
     const weir_inlet *inlet = *(weir_inlet *const *)self->state;
-    weir__fence_full();                                    /* A7 -> A8: after finished */
-    return weir__load_relaxed_u64(&inlet->waiting) == 0 && /* I3 -> I4 */
-           weir__ports_empty(inlet);
+    bool finished = weir__load_relaxed_u32(&inlet->finished) != 0;
+    if (!is_empty(inlet)) {
+        return WEIR_HOLDUP_DEMAND;
+    }
+    return finished ? WEIR_HOLDUP_NONE : WEIR_HOLDUP_PRODUCERS; /* of a kind */
 }
 
 static weir_verdict init(weir_stage *self, void *argument) {
@@ -278,8 +287,8 @@ static weir_verdict init(weir_stage *self, void *argument) {
     self->supply = supply;
     self->look = look;
     self->unwatch = unwatch;
-    self->drained = drained;
-    self->may_finish = may_finish;
+    self->shut = shut;
+    self->holds = holds;
     return WEIR_CONTINUE;
 }
 
@@ -311,9 +320,9 @@ static void handle_discarded(weir_stage *self, uint64_t count, weir_discard caus
 }
 
 static void handle_terminate(weir_stage *self, weir_reason reason) {
-    (void)reason;
     weir_inlet *inlet = inlet_of(self);
     self->ready->watched = false;
+    inlet->reason = reason;
     weir__exchange_u32(&inlet->dead, 1); /* I5 -> I6 */
     weir__fetch_add_u32(&inlet->room, 1);
     weir__futex_wake(&inlet->room, INT32_MAX);
@@ -343,6 +352,7 @@ static weir_status start(weir_runtime *runtime, const weir_inlet_options *option
         .worker = options->worker,
         .dispatcher = options->dispatcher,
         .dispatcher_options = options->dispatcher_options,
+        .on_cancel = options->on_cancel,
         .on = {.init = init,
                .handle_demand = handle_demand,
                .handle_cast = handle_poke,

@@ -20,6 +20,9 @@
  *   finished   weir_inlet_finish              worker, pushers
  *   dead       the worker, at the end         pushers
  *   room       the worker; a futex            blocked pushers
+ *   feeders    who pushes for a stage that    who pushes for a stage
+ *              is not among them, in front
+ *   reason     the worker, before dead        who asks, after it
  *
  * Hot and cold.  As with edges, the stage goes on looking while something keeps
  * coming (`watched` of its ready stage), and in a steady flow nobody is poked.
@@ -43,6 +46,9 @@
  *   I7 -> I8  waiters up, read waiting / lower waiting, read waiters: no blocked
  *             pusher sleeps beside free room.  The worker reads waiters when a
  *             quarter of the capacity has left, or nothing more does.
+ *   I9 -> I10  a feeder (CAS, release) -> who looks for it (acquire).  It stays until the inlet
+ *             is freed; two of a stage, by pushes that meet, do no harm.
+ *   I5 -> I6  also publishes the reason.
  * Progress: pushing is lock-free, but for WEIR_BLOCK without room and for the
  * allocator.  Wrap: waiting and pushing return to 0; room wraps harmlessly.
  */
@@ -63,6 +69,12 @@ struct weir__chunk {
     _Alignas(16) unsigned char events[];
 };
 
+/* A stage that pushes in its callbacks, or in its tasks: it feeds the inlet (weir_feeds). */
+struct weir__inlet_feeder {
+    weir_ref stage;
+    struct weir__inlet_feeder *next;
+};
+
 struct weir_inlet {
     /* constant */
     weir_runtime *runtime;
@@ -80,6 +92,8 @@ struct weir_inlet {
     WEIR__APART uint32_t poked; /* every push reads these; they change seldom */
     uint32_t finished;
     uint32_t dead;
+    struct weir__inlet_feeder *feeders;
+    weir_reason reason;
     uint32_t refs; /* the handle, the stage, each port, a poke in flight */
     struct weir__poke poke;
     WEIR__APART ck_stack_t pushed;
@@ -142,6 +156,9 @@ void weir__inlet_poke(weir_inlet *inlet);
 
 /* Events have come: after a locked operation, which is the fence before this look. */
 void weir__inlet_poke_if_cold(weir_inlet *inlet);
+
+/* Who pushes here for a stage is a feeder from now on.  WEIR_OK, or NO_MEMORY to say so. */
+weir_status weir__inlet_know_feeder(weir_inlet *inlet);
 
 /* Between the two something may be left on a stack, or counted as dropped. */
 void weir__inlet_enter(weir_inlet *inlet);

@@ -82,8 +82,52 @@ void weir__inlet_leave(weir_inlet *inlet) {
 }
 
 weir_status weir__inlet_refuse_gone(const weir_inlet *inlet) {
-    bool dead = weir__load_relaxed_u32(&inlet->dead) != 0;
-    return weir__refuse(WEIR_NO_STAGE, dead ? "the inlet has stopped" : "the inlet was finished");
+    if (weir__load_acquire_u32(&inlet->dead) == 0) { /* I5 -> I6 */
+        return weir__refuse(WEIR_NO_STAGE, "the inlet was finished");
+    }
+    return weir__refuse(WEIR_NO_STAGE, "the inlet has stopped: %s",
+                        weir_reason_text(inlet->reason));
+}
+
+weir_reason weir_inlet_reason(const weir_inlet *inlet) {
+    if (weir__missing(inlet, "inlet") || weir__load_acquire_u32(&inlet->dead) == 0) { /* I5 -> I6 */
+        return WEIR_REASON_NORMAL;
+    }
+    return inlet->reason;
+}
+
+/* ---- feeders ------------------------------------------------------------- */
+
+static bool knows(const struct weir__inlet_feeder *feeder, weir_ref stage) {
+    while (feeder != NULL && feeder->stage.bits != stage.bits) {
+        feeder = feeder->next;
+    }
+    return feeder != NULL;
+}
+
+/* The stage is told before anything is pushed: whoever comes to its end by then is refused. */
+weir_status weir__inlet_know_feeder(weir_inlet *inlet) {
+    weir_ref stage = weir__errand_stage(inlet->runtime);
+    struct weir__inlet_feeder *first = weir__load_acquire_ptr(&inlet->feeders); /* I9 -> I10 */
+    if (stage.bits == 0 || stage.bits == inlet->stage.bits || knows(first, stage) ||
+        weir__inlet_gone(inlet)) {
+        return WEIR_OK;
+    }
+    const struct weir__allocator *allocator = &inlet->runtime->allocator;
+    struct weir__inlet_feeder *feeder = weir__alloc(allocator, sizeof *feeder, 16);
+    if (feeder == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory to know who feeds an inlet");
+    }
+    weir_status status = weir_feeds(inlet->runtime, stage, inlet->stage);
+    if (status != WEIR_OK) {
+        weir__free(allocator, feeder, sizeof *feeder);
+        return status == WEIR_NO_STAGE ? WEIR_OK : status;
+    }
+    feeder->stage = stage;
+    do {
+        feeder->next = first;
+    } while (!weir__cas_ptr(&inlet->feeders, &first, feeder)); /* I9 -> I10 */
+    return WEIR_OK;
 }
 
 uint64_t weir__inlet_deadline(const weir_inlet *inlet, uint64_t timeout_ns) {
@@ -237,8 +281,12 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
     }
     uint64_t deadline =
         inlet->when_full == WEIR_BLOCK ? weir__inlet_deadline(inlet, timeout_ns) : UINT64_MAX;
+    weir_status status = weir__inlet_know_feeder(inlet);
+    if (status != WEIR_OK) {
+        return status;
+    }
     weir__inlet_enter(inlet);
-    weir_status status = push_until(inlet, events, count, deadline);
+    status = push_until(inlet, events, count, deadline);
     weir__inlet_leave(inlet);
     return status;
 }

@@ -12,7 +12,6 @@
 
 struct iterator {
     weir_iterator_options options;
-    uint64_t consumers;
 };
 
 /* The function broke its word. */
@@ -36,10 +35,10 @@ static weir_verdict judge(weir_stage *self, weir_iterator_verdict verdict, size_
     case WEIR_ITERATOR_MORE:
         return made > 0 ? WEIR_CONTINUE : refuse(self, "has more but makes nothing", made, want);
     case WEIR_ITERATOR_END:
-        weir_finish(weir_stage_runtime(self), weir_self(self)); /* inside: it cannot fail */
-        return WEIR_CONTINUE;
-    case WEIR_ITERATOR_ERROR:
-        return weir_stop_with(self, iterator->options.error_reason);
+        return WEIR_FINISH;
+    case WEIR_ITERATOR_ERROR: /* what it made before goes out */
+        self->reason = iterator->options.error_reason;
+        return WEIR_FINISH;
     default:
         return refuse(self, "returned an unknown verdict", made, want);
     }
@@ -61,24 +60,6 @@ static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
         demand -= made <= demand ? made : demand;
     }
     return verdict;
-}
-
-static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer *peer) {
-    (void)peer;
-    struct iterator *iterator = weir_state(self);
-    iterator->consumers++;
-    return WEIR_AUTOMATIC;
-}
-
-static weir_verdict handle_cancel(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
-                                  weir_reason reason) {
-    (void)peer, (void)cause, (void)reason;
-    struct iterator *iterator = weir_state(self);
-    iterator->consumers--;
-    if (iterator->consumers == 0 && iterator->options.on_cancel == WEIR_ON_CANCEL_STOP) {
-        return weir_stop_with(self, WEIR_REASON_NORMAL);
-    }
-    return WEIR_CONTINUE;
 }
 
 static void handle_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
@@ -108,12 +89,6 @@ weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_optio
         return weir__refuse(WEIR_INVALID, "%s must not be NULL",
                             options == NULL ? "options" : "next");
     }
-    if ((unsigned)options->on_cancel > WEIR_ON_CANCEL_STOP) {
-        return weir__refuse(WEIR_INVALID,
-                            "on_cancel must be one of WEIR_ON_CANCEL_CONTINUE, "
-                            "WEIR_ON_CANCEL_STOP, got %d",
-                            (int)options->on_cancel);
-    }
     struct iterator iterator = {.options = *options};
     iterator.options.name = NULL; /* the stage has a copy */
     if (iterator.options.error_reason == WEIR_REASON_NORMAL) {
@@ -129,11 +104,10 @@ weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_optio
         .worker = options->worker,
         .buffer_size = options->buffer_size,
         .demand = options->demand,
+        .on_cancel = options->on_cancel,
         .dispatcher = options->dispatcher,
         .dispatcher_options = options->dispatcher_options,
         .on = {.handle_demand = handle_demand,
-               .handle_subscribe = handle_subscribe,
-               .handle_cancel = handle_cancel,
                .discarded = handle_discarded,
                .terminate = handle_terminate},
     };

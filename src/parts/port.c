@@ -38,7 +38,7 @@ static weir_port *make(weir_inlet *inlet) {
     port->refs = 2;
     port->claimed = port->in = port->tail = weir__port_start;
     port->taken = port->out = port->seen = weir__port_start;
-    port->room_until = weir__port_start + port->capacity;
+    port->room_until = weir__port_start; /* the first push looks who pushes, and for room */
     return port;
 }
 
@@ -62,6 +62,10 @@ weir_status weir_port_open(weir_inlet *inlet, weir_port **out) {
     if (inlet->when_full == WEIR_DROP_OLDEST) {
         return weir__refuse(WEIR_INVALID, "an inlet with WEIR_DROP_OLDEST has no ports: what is in "
                                           "a port is not its stage's to drop");
+    }
+    weir_status status = weir__inlet_know_feeder(inlet);
+    if (status != WEIR_OK) {
+        return status;
     }
     weir_port *port = make(inlet);
     if (port == NULL) {
@@ -244,7 +248,11 @@ static weir_status push_slowly(weir_port *port, const void *events, size_t count
     if (events == NULL) {
         return weir__refuse(WEIR_INVALID, "events must not be NULL when count is %zu", count);
     }
-    weir_status status = has_room(port, count) ? WEIR_OK : without_room(port, count, timeout_ns);
+    weir_status status =
+        weir__inlet_know_feeder(port->inlet); /* each time the ring has gone round */
+    if (status == WEIR_OK && !has_room(port, count)) {
+        status = without_room(port, count, timeout_ns);
+    }
     return status == WEIR_OK ? put(port, events, count) : status;
 }
 

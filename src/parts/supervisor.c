@@ -104,9 +104,10 @@ static void drained(weir_stage *self) {
     }
 }
 
-static bool may_finish(const weir_stage *self) {
+static weir_holdup holds(const weir_stage *self) {
     const struct weir__supervisor *supervisor = self->state;
-    return weir__supervisor_last_alive(supervisor, 0) == NULL;
+    bool any = weir__supervisor_last_alive(supervisor, 0) != NULL;
+    return any ? WEIR_HOLDUP_PRODUCERS : WEIR_HOLDUP_NONE; /* who must end first, in any case */
 }
 
 struct weir__supervisor *weir__supervisor_of(weir_stage *stage) {
@@ -143,7 +144,7 @@ static weir_verdict init(weir_stage *self, void *argument) {
     supervisor->poke.gone = poke_gone;
     weir__kin_join(supervisor);
     self->drained = drained;
-    self->may_finish = may_finish;
+    self->holds = holds;
     self->stop_asked = stop_asked;
     struct weir__child *child = supervisor->first;
     for (; child != NULL && *status == WEIR_OK; child = child->next) {

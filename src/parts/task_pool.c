@@ -14,8 +14,9 @@ static weir_pool *pool_of(weir_stage *self) {
 
 /* ---- the stage's callbacks ----------------------------------------------- */
 
-static bool may_finish(const weir_stage *self) {
-    return (*(weir_pool *const *)self->state)->children == 0;
+static weir_holdup holds(const weir_stage *self) {
+    bool any = (*(weir_pool *const *)self->state)->children > 0;
+    return any ? WEIR_HOLDUP_PART : WEIR_HOLDUP_NONE;
 }
 
 static weir_verdict init(weir_stage *self, void *argument) {
@@ -23,7 +24,7 @@ static weir_verdict init(weir_stage *self, void *argument) {
     weir_pool *pool = pool_of(self);
     self->counts_handled = true;
     self->takes_bytes = pool->options.event_bytes;
-    self->may_finish = may_finish;
+    self->holds = holds;
     pool->self = self;
     return WEIR_CONTINUE;
 }

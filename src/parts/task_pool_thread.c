@@ -33,6 +33,7 @@ void weir__task_run(weir_task *task) {
     }
     struct weir__errand errand;
     weir__errand_begin(&errand, task->pool->runtime, "task");
+    errand.stage = task->pool->stage;
     task->result = options->task(options->context, task->event, task);
     weir__errand_end(&errand);
     uint64_t serial = weir__task_serial(weir__load_relaxed_u64(&task->word));

@@ -37,10 +37,13 @@ enum weir__mail_kind {
     WEIR__MAIL_MODE,
     WEIR__MAIL_QUERY,      /* a function to call with the stage             */
     WEIR__MAIL_AGAIN,      /* to oneself: demand for what was dropped        */
+    WEIR__MAIL_ON_END,     /* who wants to know when the stage ends         */
+    WEIR__MAIL_TOKEN,      /* work outside is done (ring/tokens.h)          */
+    WEIR__MAIL_FEEDER,     /* another stage feeds this one (stage/monitor.h) */
     WEIR__MAIL_POKE,       /* from a part to its own stage (stage/message.h) */
     WEIR__MAIL_STOP_ALL,   /* to a worker: all its stages                   */
     WEIR__MAIL_FINISH_ALL, /* likewise                                      */
-    WEIR__MAIL_HOLDUP,     /* to a worker: which stage does not finish?     */
+    WEIR__MAIL_ASK_WORKER, /* to a worker: a function to call with it       */
     WEIR__MAIL_WATCH,      /* to a stage: somebody watches (stage/monitor.h) */
     WEIR__MAIL_UNWATCH,
     WEIR__MAIL_WATCH_LATER,  /* from init to oneself: watch                   */

@@ -20,6 +20,9 @@ void weir__mailbox_open(struct weir__mailbox *box, weir_ref ref, uint64_t genera
     box->finish = (struct weir__mail){.to = ref, .kind = WEIR__MAIL_FINISH};
     open_counter(&box->messages, generation, messages_limit);
     open_counter(&box->timers, generation, timers_limit);
+    open_counter(&box->tokens, generation, INT32_MAX);
+    box->generation = generation;
+    weir__store_relaxed_u32(&box->finishes, 0);
     weir__store_release_u64(&box->told, generation << TOLD_BITS | TOLD_OPEN); /* P5 -> P6 */
 }
 
@@ -41,6 +44,11 @@ bool weir__mailbox_tell(struct weir__mailbox *box, uint64_t generation, enum wei
     return true;
 }
 
+bool weir__mailbox_is_ending(const struct weir__mailbox *box) {
+    return weir__load_relaxed_u32(&box->finishes) != 0 ||
+           (weir__load_relaxed_u64(&box->told) & (TOLD_STOP | TOLD_FINISH)) != 0;
+}
+
 struct weir__mailbox *weir__mailbox_of(struct weir__mail *mail) {
     return mail->kind == WEIR__MAIL_STOP ? WEIR__CONTAINER_OF(mail, struct weir__mailbox, stop)
                                          : WEIR__CONTAINER_OF(mail, struct weir__mailbox, finish);
@@ -59,9 +67,55 @@ weir_reason weir__mailbox_take(struct weir__mail *mail) {
     return reason;
 }
 
+/* False: another number is counted. */
+static bool close_at(const struct weir__mailbox *box, struct weir__counter *counter,
+                     uint64_t number) {
+    uint64_t expected = weir__count_of(box->generation) | number;
+    return weir__cas_u64(&counter->count, &expected, 0); /* P7 -> P8 */
+}
+
+static void open_again(const struct weir__mailbox *box, struct weir__counter *counter,
+                       uint64_t number) {
+    weir__store_release_u64(&counter->count,
+                            weir__count_of(box->generation) | number); /* P5 -> P6 */
+}
+
+bool weir__mailbox_shut(struct weir__mailbox *box) {
+    return weir__load_relaxed_u64(&box->tokens.count) == 0 || close_at(box, &box->tokens, 0);
+}
+
+bool weir__mailbox_end(struct weir__mailbox *box, uint64_t timers) {
+    bool was_shut = weir__load_relaxed_u64(&box->tokens.count) == 0;
+    if (!close_at(box, &box->messages, 0)) {
+        return false;
+    }
+    if (!close_at(box, &box->timers, timers)) {
+        open_again(box, &box->messages, 0);
+        return false;
+    }
+    if (!was_shut && !close_at(box, &box->tokens, 0)) {
+        open_again(box, &box->messages, 0);
+        open_again(box, &box->timers, timers);
+        return false;
+    }
+    return true;
+}
+
+void weir__mailbox_reopen(struct weir__mailbox *box, uint64_t timers, bool tokens) {
+    if (weir__load_relaxed_u64(&box->messages.count) != 0) {
+        return;
+    }
+    if (tokens) {
+        open_again(box, &box->tokens, 0);
+    }
+    open_again(box, &box->timers, timers);
+    open_again(box, &box->messages, 0);
+}
+
 void weir__mailbox_close(struct weir__mailbox *box) {
     weir__store_relaxed_u64(&box->messages.count, 0);
     weir__store_relaxed_u64(&box->timers.count, 0);
+    weir__store_relaxed_u64(&box->tokens.count, 0);
     uint64_t word = weir__exchange_u64(&box->told, 0); /* P3 -> P4 */
     box->away = (word & TOLD_STOP ? 1 : 0) + (word & TOLD_FINISH ? 1 : 0);
 }

@@ -5,7 +5,7 @@
  * It lies in a slot of the registry, which outlives the stages in it, so a sender
  * never touches a stage.  Each word says in its upper part whose it is at present:
  *
- *   count  generation << 33 | 1 << 32 | messages, or timers, sent and not yet used up
+ *   count  generation << 33 | 1 << 32 | messages, timers or tokens, sent and not yet used up
  *   told   generation << 3 | 4 | STOP, FINISH: whether that mail is on its way
  *
  * Who comes too late finds another generation, or 0: closed, and changes nothing: what
@@ -31,7 +31,10 @@
  *             has said so before (ring/call.h); the sweep that follows closing sees it.
  *   P5 -> P6  opened (release) -> read, or set (acquire): the limit and the nodes, for
  *             who has got the reference in whatever way.
- *   Counts are only counted.
+ *   P7 -> P8  counted -> closed (RMWs of one word): a stage that finishes closes a count only
+ *             at the number that it knows of, so what was accepted is handled, and who comes
+ *             later is refused.
+ *   Otherwise counts are only counted.
  * Model: tests/model/mailbox.pml.  Progress: lock-free.
  * Wrap: a generation is told by its lower 31 bits in a count.  A sender that stood
  * still there while 2^31 stages were started could be counted for another; it is
@@ -52,7 +55,10 @@ struct weir__counter {
 struct weir__mailbox {
     WEIR__APART struct weir__counter messages; /* all of it atomic */
     struct weir__counter timers;
-    uint64_t told; /* atomic */
+    struct weir__counter tokens;
+    uint64_t generation; /* constant while it is open */
+    uint64_t told;       /* atomic */
+    uint32_t finishes;   /* atomic: the stage does; the worker's to set */
     struct weir__mail stop;
     struct weir__mail finish;
     weir_reason reason; /* with STOP                                          */
@@ -116,6 +122,30 @@ struct weir__mailbox *weir__mailbox_of(struct weir__mail *mail);
 
 /* The worker: such mail has come home, and may be sent again.  Returns STOP's reason. */
 weir_reason weir__mailbox_take(struct weir__mail *mail);
+
+/*
+ * The worker, of a stage that finishes and knows of `timers` that are armed: closes it, if no
+ * message was accepted that is not used up, no token is out and no other timer on its way.
+ * False: it is as it was.
+ */
+bool weir__mailbox_end(struct weir__mailbox *box, uint64_t timers);
+
+/* The worker: if weir__mailbox_end has closed it, it is as it was before; tokens: for them, too. */
+void weir__mailbox_reopen(struct weir__mailbox *box, uint64_t timers, bool tokens);
+
+/* The worker: no token is out, and none is given out any more.  False: one is. */
+bool weir__mailbox_shut(struct weir__mailbox *box);
+
+/* Any thread: the stage that lives finishes, or STOP or FINISH is on its way to it. */
+bool weir__mailbox_is_ending(const struct weir__mailbox *box);
+
+/* How many are counted: an estimate, but for the worker's own. */
+static inline uint32_t weir__mailbox_messages(const struct weir__mailbox *box) {
+    return (uint32_t)weir__load_relaxed_u64(&box->messages.count);
+}
+static inline uint32_t weir__mailbox_tokens(const struct weir__mailbox *box) {
+    return (uint32_t)weir__load_relaxed_u64(&box->tokens.count);
+}
 
 /* The worker, or who could not start the stage: nobody sends to it any more. */
 void weir__mailbox_close(struct weir__mailbox *box);

@@ -58,13 +58,22 @@ static void settle(struct weir__timers *timers, struct weir__timer *root) {
     }
 }
 
-void weir__timers_add(struct weir__timers *timers, struct weir__timer *timer, uint64_t due_ns) {
+static void add(struct weir__timers *timers, struct weir__timer *timer, uint64_t due_ns) {
     timer->due_ns = due_ns;
-    timer->serial = timers->serial++;
     timer->child = NULL;
     timer->next = NULL;
     timer->previous = NULL;
     settle(timers, join(timers->first, timer));
+}
+
+void weir__timers_add(struct weir__timers *timers, struct weir__timer *timer, uint64_t due_ns) {
+    timer->serial = timers->serial++;
+    add(timers, timer, due_ns);
+}
+
+void weir__timers_move(struct weir__timers *timers, struct weir__timer *timer, uint64_t due_ns) {
+    weir__timers_remove(timers, timer);
+    add(timers, timer, due_ns);
 }
 
 void weir__timers_remove(struct weir__timers *timers, struct weir__timer *timer) {

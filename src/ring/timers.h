@@ -31,6 +31,8 @@ struct weir__timers {
 
 /* Adds a node, whose `fire` is left as it is. */
 void weir__timers_add(struct weir__timers *timers, struct weir__timer *timer, uint64_t due_ns);
+/* To another moment, as if it had been added for that one at first: equal ones keep their order. */
+void weir__timers_move(struct weir__timers *timers, struct weir__timer *timer, uint64_t due_ns);
 void weir__timers_remove(struct weir__timers *timers, struct weir__timer *timer);
 
 /* When the first is due; UINT64_MAX when there is none. */

@@ -35,6 +35,7 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
     uint64_t returned = 0;
     uint64_t lost = 0;
     uint64_t dropped = 0;
+    uint64_t stashed = 0;
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         const struct weir__worker *worker = &runtime->workers[i];
         const struct weir__counters *counters = &worker->host.counters;
@@ -50,6 +51,7 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
         returned += read_counter(&counters->returned);
         lost += read_counter(&counters->lost);
         dropped += read_counter(&counters->dropped);
+        stashed += read_counter(&counters->stashed);
     }
     sum.blocks_live = blocks_live(runtime);
     uint64_t foreign = read_counter(&runtime->foreign_discarded);
@@ -58,6 +60,9 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
     lost += read_counter(&runtime->foreign_lost);
     sum.in_flight = sent - sum.handled - returned - lost;
     sum.discarded = lost + dropped + foreign;
+    stashed = stashed < sum.handled ? stashed : sum.handled; /* amid a callback: not counted yet */
+    sum.handled -= stashed;
+    sum.buffered += stashed;
     *out = sum;
     return WEIR_OK;
 }

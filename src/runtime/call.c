@@ -221,11 +221,9 @@ static void describe_subscription(const weir_stage *stage, const struct weir__ed
 }
 
 static void describe_lag(const weir_stage *stage, const struct weir__edge *edge, void *out) {
-    uint64_t asked = weir__load_relaxed_u64(&edge->ring.consumer.asked);
     uint64_t now = weir_runtime_now(stage->host->runtime);
     weir_lag lag = {.subscription = edge->id, .leaving = edge->leaving, .in_line = edge->in_line};
-    lag.open_demand =
-        !edge->leaving && edge->shared == NULL && asked > edge->sent ? asked - edge->sent : 0;
+    lag.open_demand = edge->leaving ? 0 : weir__edge_open_demand(edge);
     lag.silent_ns = now > edge->heard_ns ? now - edge->heard_ns : 0;
     memcpy(out, &lag, sizeof lag);
 }

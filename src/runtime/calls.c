@@ -190,12 +190,14 @@ static void open_mailbox(const weir_runtime *runtime, struct weir__slot *slot, w
 static void launch(weir_runtime *runtime, struct weir__worker *worker, struct weir__slot *slot,
                    weir_stage *stage, struct weir__edge *edges) {
     snprintf(slot->label, sizeof slot->label, "%s", stage->name);
+    stage->stops = weir__load_acquire_u32(&runtime->stops); /* T9 -> T10 */
+    weir__store_relaxed_u32(&slot->stops, stage->stops);
     weir__fetch_add_u32(&runtime->alive, 1); /* first: whoever can be found is counted */
     weir__registry_publish(slot, stage->ref);
     weir__names_publish(&runtime->names, stage->ref); /* not before: it would be a dead one's */
+    stage->mailbox = &slot->mailbox;
     stage->start.kind = WEIR__MAIL_START;
     stage->start.to = stage->ref;
-    stage->stops = weir__load_acquire_u32(&runtime->stops); /* T9 -> T10 */
     stage->requests = edges;
     weir__mail_send(&worker->bell, &stage->start);
 }

@@ -4,106 +4,88 @@
  *
  * `draining` is set before the workers are told: a stage whose source has finished
  * knows why, though its own worker be told later.  A start that was under way
- * brings its stage after that mail: it is told as it joins.  When the time is up,
- * each worker is asked for a stage that holds things up; a worker that does not
- * answer within a grace is in a callback, and the stage whose it is (`entered`) is
- * the answer.
+ * brings its stage after that mail: it is told as it joins.  Who drains then waits, and looks
+ * for rings (rings.h) whenever all is at rest.
+ *
+ * A drain that nobody waits for (weir_runtime_drain_begin) does that on a thread of its own; in a
+ * runtime without threads, whoever steps it does so in passing.
  */
-#include "os/clock.h"
-#include "runtime/errand.h"
-#include "runtime/waiting.h"
+#include "runtime/drain.h"
 
-#include <stdio.h>
+#include "base/refusal.h"
+#include "os/clock.h"
+#include "os/event.h"
+#include "runtime/errand.h"
+#include "runtime/holdup.h"
+#include "runtime/rings.h"
+
 #include <string.h>
 
-struct holdup {
-    weir_ref stage;
-    bool holds; /* it holds something itself; else it waits, perhaps for one on another worker */
-    char name[sizeof((weir_drain_report *)0)->name];
+struct weir__drain {
+    weir_runtime *runtime;
+    uint64_t deadline;
+    void (*done)(void *context, weir_status status, const weir_drain_report *report);
+    void *context;
+    int event;     /* below 0: none        */
+    bool threaded; /* `thread` is to be joined */
+    bool over;     /* stepped: done was called */
+    struct weir__thread thread;
 };
 
-/* Nothing more will come to it, and it does not wait for other stages' ends.  A producer
- * that has ended counts as one until the stage is through with what it sent. */
-static bool holds(const weir_stage *stage) {
-    const struct weir__edge *edge = stage->producers;
-    while (edge != NULL && edge->ended) edge = edge->producers_next;
-    return stage->finishing && edge == NULL && stage->stop_asked == NULL;
+static void begin(weir_runtime *runtime) {
+    weir__exchange_u32(&runtime->draining, 1); /* ordered by the mail that follows */
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        weir__worker_finish_all(&runtime->workers[i]);
+    }
 }
 
-/* A stage that holds something; else any. */
-static const weir_stage *holdup_of(const struct weir__worker *worker) {
-    const weir_stage *any = worker->stages;
-    for (const weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
-        if (holds(stage)) {
-            return stage;
+/* ---- waiting ------------------------------------------------------------- */
+
+/* In longer and longer naps, as long as it rests. */
+static weir_status wait_threads(weir_runtime *runtime, uint64_t deadline) {
+    enum { NAP_FIRST_NS = 200000, NAP_MOST_NS = 20000000 };
+    uint64_t nap = NAP_FIRST_NS;
+    for (;;) {
+        uint64_t now = weir__clock_now_ns();
+        uint64_t until = deadline - now > nap || deadline < now ? now + nap : deadline;
+        if (weir__runtime_await_end(runtime, until < deadline ? until : deadline)) {
+            return WEIR_OK;
+        }
+        if (weir__clock_now_ns() >= deadline) {
+            return WEIR_TIMEOUT;
+        }
+        bool moves = !weir__runtime_at_rest(runtime) || weir__rings_break(runtime);
+        nap = moves ? NAP_FIRST_NS : nap < NAP_MOST_NS ? 2 * nap : nap;
+    }
+}
+
+static weir_status wait_stepping(weir_runtime *runtime, uint64_t deadline) {
+    enum { TURNS = 1024 };
+    while (weir__load_relaxed_u32(&runtime->alive) > 0) {
+        bool rests = weir__runtime_step(runtime, TURNS) < TURNS;
+        if (weir_runtime_now(runtime) >= deadline) {
+            break;
+        }
+        if (rests && !weir__rings_break(runtime) &&
+            !weir__runtime_go_on(runtime, 1, deadline, NULL)) {
+            break;
         }
     }
-    return any;
+    return weir__load_relaxed_u32(&runtime->alive) > 0 ? WEIR_TIMEOUT : WEIR_OK;
 }
 
-static bool describe(const struct weir__worker *worker, struct holdup *out) {
-    const weir_stage *stage = holdup_of(worker);
-    memset(out, 0, sizeof *out);
-    if (stage != NULL) {
-        out->stage = stage->ref;
-        out->holds = holds(stage);
-        snprintf(out->name, sizeof out->name, "%s", stage->name);
+static void fill(weir_runtime *runtime, weir_status status, weir_drain_report *report) {
+    memset(report, 0, sizeof *report);
+    report->stages = weir_runtime_stages(runtime);
+    if (status != WEIR_OK) {
+        weir__holdup_find(runtime, report);
     }
-    return stage != NULL;
+    weir_runtime_accounts(runtime, &report->accounts);
 }
 
-void weir__drain_answer(struct weir__worker *worker, struct weir__message *message) {
-    struct holdup found;
-    bool any = describe(worker, &found);
-    weir__call_answer(worker->host.calls, message->from, any ? WEIR_OK : WEIR_NO_STAGE, &found,
-                      sizeof found);
-    worker->host.used_up(&worker->host, message);
-}
-
-/* The stage in whose callback the worker has been for the whole of the grace. */
-static bool describe_stuck(weir_runtime *runtime, struct weir__worker *worker, struct holdup *out) {
-    weir_ref ref = {weir__load_acquire_u64(&worker->host.entered)}; /* N1 -> N2 */
-    struct weir__slot *slot = ref.bits == 0 ? NULL : weir__registry_find(&runtime->registry, ref);
-    if (slot == NULL) {
-        return false;
-    }
-    out->stage = ref;
-    out->holds = true;
-    memcpy(out->name, slot->label, sizeof slot->label);
-    return true;
-}
-
-static bool ask_worker(weir_runtime *runtime, struct weir__worker *worker, struct holdup *out) {
-    enum { GRACE_NS = 100000000 };
-    struct weir__call *slot;
-    struct weir__message *message = weir__alloc_zeroed(&runtime->allocator, sizeof *message, 16);
-    if (message == NULL) {
-        return false;
-    }
-    message->mail.kind = WEIR__MAIL_HOLDUP; /* it is for the worker: `to` is nobody */
-    if (weir__call_begin(&runtime->calls, message->mail.to, out, sizeof *out, true, &slot,
-                         &message->from) != WEIR_OK) {
-        weir__free(&runtime->allocator, message, sizeof *message);
-        return false;
-    }
-    weir__mail_send(&worker->bell, &message->mail);
-    weir_status status = weir__call_end(slot, weir__clock_now_ns() + GRACE_NS, NULL);
-    return status == WEIR_TIMEOUT ? describe_stuck(runtime, worker, out) : status == WEIR_OK;
-}
-
-static void find_holdup(weir_runtime *runtime, weir_drain_report *report) {
-    bool held = false;
-    for (unsigned i = 0; i < runtime->worker_count && !held; i++) {
-        struct weir__worker *worker = &runtime->workers[i];
-        struct holdup found;
-        bool any = runtime->options.mode == WEIR_THREADS ? ask_worker(runtime, worker, &found)
-                                                         : describe(worker, &found);
-        held = any && found.holds;
-        if (held || (any && report->stage.bits == 0)) {
-            report->stage = found.stage;
-            memcpy(report->name, found.name, sizeof report->name);
-        }
-    }
+static weir_status wait(weir_runtime *runtime, uint64_t deadline) {
+    return runtime->options.mode == WEIR_THREADS ? wait_threads(runtime, deadline)
+                                                 : wait_stepping(runtime, deadline);
 }
 
 weir_status weir_runtime_drain(weir_runtime *runtime, uint64_t timeout_ns,
@@ -112,18 +94,129 @@ weir_status weir_runtime_drain(weir_runtime *runtime, uint64_t timeout_ns,
     if (status != WEIR_OK) {
         return status;
     }
-    weir__exchange_u32(&runtime->draining, 1); /* ordered by the mail that follows */
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
-        weir__worker_finish_all(&runtime->workers[i]);
-    }
-    status = weir_runtime_run(runtime, timeout_ns);
+    begin(runtime);
+    status = wait(runtime, weir__clock_deadline(weir_runtime_now(runtime), timeout_ns));
     if (report != NULL) {
-        memset(report, 0, sizeof *report);
-        report->stages = weir_runtime_stages(runtime);
-        if (status != WEIR_OK) {
-            find_holdup(runtime, report);
+        fill(runtime, status, report);
+    }
+    return status;
+}
+
+weir_status weir_runtime_holdup(weir_runtime *runtime, weir_drain_report *report) {
+    weir_status status = weir__check_outside(runtime, "weir_runtime_holdup");
+    if (status == WEIR_OK && weir__missing(report, "report")) {
+        status = WEIR_INVALID;
+    }
+    if (status == WEIR_OK) {
+        fill(runtime, WEIR_TIMEOUT, report);
+    }
+    return status;
+}
+
+/* ---- without waiting ----------------------------------------------------- */
+
+static void tell(struct weir__drain *drain, weir_status status) {
+    weir_drain_report report;
+    fill(drain->runtime, status, &report);
+    drain->over = true;
+    if (drain->done != NULL) {
+        struct weir__errand errand;
+        weir__errand_begin(&errand, drain->runtime, "done");
+        drain->done(drain->context, status, &report);
+        weir__errand_end(&errand);
+    }
+    if (drain->event >= 0) {
+        weir__event_signal(drain->event);
+    }
+}
+
+static void run(void *argument) {
+    struct weir__drain *drain = argument;
+    tell(drain, wait_threads(drain->runtime, drain->deadline));
+}
+
+void weir__drain_step(weir_runtime *runtime, bool rests) {
+    struct weir__drain *drain = runtime->drain;
+    if (drain == NULL || drain->threaded || drain->over) {
+        return;
+    }
+    if (weir__load_relaxed_u32(&runtime->alive) == 0) {
+        tell(drain, WEIR_OK);
+    } else if (weir_runtime_now(runtime) >= drain->deadline) {
+        tell(drain, WEIR_TIMEOUT);
+    } else if (rests) {
+        weir__rings_break(runtime);
+    }
+}
+
+void weir__drain_close(weir_runtime *runtime) {
+    struct weir__drain *drain = runtime->drain;
+    if (drain == NULL) {
+        return;
+    }
+    if (drain->threaded) {
+        weir__thread_join(&drain->thread);
+    } else {
+        weir__drain_step(runtime, false);
+    }
+    if (drain->event >= 0) {
+        weir__event_close(drain->event);
+    }
+    weir__free(&runtime->allocator, drain, sizeof *drain);
+}
+
+/* Nothing has begun unless WEIR_OK. */
+static weir_status launch(struct weir__drain *drain, int *fd) {
+    drain->event = fd != NULL ? weir__event_open() : -1;
+    if (fd != NULL && drain->event < 0) {
+        return weir__refuse(WEIR_SYSTEM, "no descriptor: %s", strerror(-drain->event));
+    }
+    int error = drain->threaded ? weir__thread_start(&drain->thread, "weir/drain", run, drain) : 0;
+    if (error != 0) {
+        if (drain->event >= 0) {
+            weir__event_close(drain->event);
         }
-        weir_runtime_accounts(runtime, &report->accounts);
+        return weir__refuse(WEIR_SYSTEM, "no thread to drain with: %s", strerror(error));
+    }
+    if (fd != NULL) {
+        *fd = drain->event;
+    }
+    return WEIR_OK;
+}
+
+static weir_status begin_with(weir_runtime *runtime, struct weir__drain *drain, int *fd) {
+    struct weir__drain *none = NULL;
+    if (!weir__cas_ptr(&runtime->drain, &none, drain)) { /* T13 -> T14 */
+        return weir__refuse(WEIR_INVALID, "a drain of the runtime was begun before");
+    }
+    weir_status status = launch(drain, fd);
+    if (status != WEIR_OK) {
+        weir__store_release_ptr(&runtime->drain, (struct weir__drain *)NULL); /* T13 -> T14 */
+        return status;
+    }
+    begin(runtime);
+    return WEIR_OK;
+}
+
+weir_status weir_runtime_drain_begin(weir_runtime *runtime, uint64_t timeout_ns,
+                                     void (*done)(void *context, weir_status status,
+                                                  const weir_drain_report *report),
+                                     void *context, int *fd) {
+    if (weir__missing(runtime, "runtime")) {
+        return WEIR_INVALID;
+    }
+    struct weir__drain *drain = weir__alloc_zeroed(&runtime->allocator, sizeof *drain, 16);
+    if (drain == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory to drain with");
+    }
+    drain->runtime = runtime;
+    drain->deadline = weir__clock_deadline(weir_runtime_now(runtime), timeout_ns);
+    drain->done = done;
+    drain->context = context;
+    drain->threaded = runtime->options.mode == WEIR_THREADS;
+    weir_status status = begin_with(runtime, drain, fd);
+    if (status != WEIR_OK) {
+        weir__free(&runtime->allocator, drain, sizeof *drain);
     }
     return status;
 }

@@ -19,6 +19,28 @@ void weir__errand_end(const struct weir__errand *errand) {
     errands = errand->outer;
 }
 
+weir_ref weir__errand_stage(const weir_runtime *runtime) {
+    const struct weir__host *here = weir__here;
+    if (here != NULL && here->runtime == runtime && here->running != NULL) {
+        return here->running->ref;
+    }
+    for (const struct weir__errand *errand = errands; errand != NULL; errand = errand->outer) {
+        if (errand->runtime == runtime && errand->stage.bits != 0) {
+            return errand->stage;
+        }
+    }
+    return (weir_ref){0};
+}
+
+bool weir_ending_here(void) {
+    const struct weir__host *here = weir__here;
+    if (here != NULL) {
+        return here->running != NULL && weir_ending(here->runtime, here->running->ref);
+    }
+    return errands != NULL && errands->stage.bits != 0 &&
+           weir_ending(errands->runtime, errands->stage);
+}
+
 static weir_status refuse(const char *call, const char *what) {
     return weir__refuse(WEIR_WRONG_THREAD, "%s would wait for the %s that calls it", call, what);
 }

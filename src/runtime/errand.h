@@ -18,12 +18,17 @@
 struct weir__errand {
     const weir_runtime *runtime;
     const char *what; /* for the refusal: "task" */
+    weir_ref stage;   /* on whose behalf; {0}: nobody's */
     const struct weir__errand *outer;
 };
 
 /* Around the call of such a function. */
 void weir__errand_begin(struct weir__errand *errand, const weir_runtime *runtime, const char *what);
 void weir__errand_end(const struct weir__errand *errand);
+
+/* The stage of that runtime on whose behalf this thread runs a function of the program's: in
+ * a callback, or a pool's task; {0}: none. */
+weir_ref weir__errand_stage(const weir_runtime *runtime);
 
 /* WEIR_OK, INVALID (runtime is NULL), or WRONG_THREAD: `call` would wait for who calls it. */
 weir_status weir__check_outside(const weir_runtime *runtime, const char *call);

@@ -36,20 +36,6 @@ weir_status weir_stop(weir_runtime *runtime, weir_ref stage, weir_reason reason)
     return weir__post(runtime, &head, NULL);
 }
 
-weir_status weir_finish(weir_runtime *runtime, weir_ref stage) {
-    weir_status status = weir__check_alive(runtime, stage, "stage");
-    if (status != WEIR_OK) {
-        return status;
-    }
-    weir_stage *self = weir__running_stage(runtime, stage);
-    if (self != NULL) {
-        weir__stage_finish(self, false);
-        return WEIR_OK;
-    }
-    struct weir__message head = {.mail = {.to = stage, .kind = WEIR__MAIL_FINISH}};
-    return weir__post(runtime, &head, NULL);
-}
-
 weir_status weir_demand(weir_runtime *runtime, weir_ref stage, weir_demand_mode mode) {
     weir_kind kind = weir__ref_kind(stage); /* 0: the reference of no stage */
     if (kind == WEIR_PRODUCER_CONSUMER || kind == WEIR_CONSUMER) {

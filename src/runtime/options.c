@@ -61,6 +61,9 @@ weir_status weir__options_runtime(const weir_runtime_options *options, unsigned 
     if (filled.workers == 0) {
         filled.workers = cores < WEIR_WORKERS_LIMIT ? cores : WEIR_WORKERS_LIMIT;
     }
+    if (filled.close_ns == 0) {
+        filled.close_ns = WEIR_CLOSE_NS_DEFAULT;
+    }
     if (filled.mailbox_limit == 0) {
         filled.mailbox_limit = WEIR_MAILBOX_LIMIT_DEFAULT;
     }
@@ -152,6 +155,12 @@ static weir_status check_supply(const weir_stage_options *options) {
         status = weir__refuse(WEIR_INVALID,
                               "buffer_keep must be one of WEIR_KEEP_LAST, WEIR_KEEP_FIRST, got %d",
                               (int)options->buffer_keep);
+    }
+    if (status == WEIR_OK && (unsigned)options->on_cancel > WEIR_ON_CANCEL_STOP) {
+        status = weir__refuse(WEIR_INVALID,
+                              "on_cancel must be one of WEIR_ON_CANCEL_CONTINUE, "
+                              "WEIR_ON_CANCEL_STOP, got %d",
+                              (int)options->on_cancel);
     }
     if (status == WEIR_OK && (unsigned)options->demand > WEIR_ACCUMULATE) {
         status = weir__refuse(WEIR_INVALID,

@@ -96,6 +96,13 @@ static weir_status count(struct weir__counter *counter, weir_ref to) {
     }
 }
 
+/* Before memory is taken for one that is refused anyhow. */
+static bool is_full(const struct weir__counter *counter, weir_ref to) {
+    uint64_t word = counter == NULL ? 0 : weir__load_relaxed_u64(&counter->count);
+    return counter != NULL && weir__counts_for(word, weir__ref_generation(to)) &&
+           (uint32_t)word >= weir__load_relaxed_u64(&counter->limit);
+}
+
 static void count_off(struct weir__counter *counter, weir_ref to) {
     if (counter != NULL) {
         weir__counter_take(counter, weir__ref_generation(to));
@@ -115,16 +122,20 @@ weir_status weir__make_message(weir_runtime *runtime, const struct weir__message
                                const void *payload, struct weir__message **out) {
     struct weir__counter *counter = counter_of(runtime, &head->mail);
     *out = NULL;
-    weir_status status = count(counter, head->mail.to);
-    if (status != WEIR_OK) {
-        return status;
+    if (is_full(counter, head->mail.to)) {
+        return WEIR_FULL;
     }
     size_t bytes = message_bytes(head);
     struct weir__message *message = weir__alloc(&runtime->allocator, bytes, 16);
     if (message == NULL) {
-        count_off(counter, head->mail.to);
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a message of %zu bytes",
                             bytes - sizeof *head);
+    }
+    /* Last: a stage that finishes waits for what is counted, and is woken by the mail alone. */
+    weir_status status = count(counter, head->mail.to);
+    if (status != WEIR_OK) {
+        weir__free(&runtime->allocator, message, bytes);
+        return status;
     }
     memcpy(message, head, sizeof *head);
     message->counter = counter;
@@ -136,7 +147,7 @@ weir_status weir__make_message(weir_runtime *runtime, const struct weir__message
 }
 
 /* From a stage's own init, to itself, it waits for the stage's start. */
-static void send(weir_runtime *runtime, struct weir__mail *mail) {
+void weir__send(weir_runtime *runtime, struct weir__mail *mail) {
     if (weir__is_starting(runtime, mail->to)) {
         weir__mail_list_push(&weir__starting->control, mail);
     } else {
@@ -145,7 +156,7 @@ static void send(weir_runtime *runtime, struct weir__mail *mail) {
 }
 
 void weir__send_message(weir_runtime *runtime, struct weir__message *message) {
-    send(runtime, &message->mail);
+    weir__send(runtime, &message->mail);
 }
 
 bool weir__tell(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind,
@@ -160,7 +171,7 @@ bool weir__tell(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind
         return false;
     }
     if (mail != NULL) {
-        send(runtime, mail);
+        weir__send(runtime, mail);
     }
     return true;
 }

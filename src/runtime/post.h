@@ -42,6 +42,9 @@ bool weir__tell(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind
 weir_status weir__make_message(weir_runtime *runtime, const struct weir__message *head,
                                const void *payload, struct weir__message **out);
 
+/* Sends a mail to mail->to; from that stage's own init it waits for its start. */
+void weir__send(weir_runtime *runtime, struct weir__mail *mail);
+
 /* Sends what was made, as weir__post does / frees it. */
 void weir__send_message(weir_runtime *runtime, struct weir__message *message);
 void weir__drop_message(weir_runtime *runtime, struct weir__message *message);

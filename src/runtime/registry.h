@@ -54,6 +54,8 @@ struct weir__slot {
     struct weir__bell *bell; /* its worker's; NULL until it is first taken (atomic)           */
     weir_stage *stage;       /* the worker's; NULL: none                                       */
     uint32_t index;
+    uint64_t ring;  /* atomic: the search that takes its stage for one of a ring; rings.c */
+    uint32_t stops; /* atomic: of the runtime, before its stage was started            */
     weir_reason ended_reason; /* the worker's, with `ended`: who was the last to end here, why */
     weir_ref ended;
     ck_stack_entry_t free_link;

@@ -7,7 +7,9 @@
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/topology.h"
+#include "runtime/drain.h"
 #include "runtime/errand.h"
+#include "runtime/holdup.h"
 #include "runtime/options.h"
 
 #include <stdarg.h>
@@ -60,6 +62,7 @@ static weir_runtime *make(const weir_runtime_options *options) {
     weir__calls_open(&runtime->calls, &runtime->allocator,
                      options->mode == WEIR_THREADS ? NULL : &runtime->workers[0].bell);
     weir__names_open(&runtime->names, &runtime->allocator);
+    weir__tokens_open(&runtime->tokens, &runtime->allocator);
     weir__index_open(&runtime->supervisors, &runtime->allocator);
     weir__registry_open(&runtime->registry, &runtime->allocator);
     weir__rng_seed(&runtime->rng, options->seed);
@@ -74,6 +77,7 @@ static void destroy(weir_runtime *runtime) {
     weir__registry_close(&runtime->registry);
     weir__names_close(&runtime->names);
     weir__calls_close(&runtime->calls);
+    weir__tokens_close(&runtime->tokens);
     weir__index_close(&runtime->supervisors);
     weir__free(&allocator, runtime->workers, runtime->worker_count * sizeof(struct weir__worker));
     weir__free(&allocator, runtime, sizeof *runtime);
@@ -140,14 +144,14 @@ void weir__runtime_gone(weir_runtime *runtime) {
     }
 }
 
-static weir_status wait_for_end(weir_runtime *runtime, uint64_t deadline) {
+bool weir__runtime_await_end(weir_runtime *runtime, uint64_t deadline) {
     for (;;) {
         uint32_t alive = weir__load_acquire_u32(&runtime->alive); /* T5 -> T6 */
         if (alive == 0) {
-            return WEIR_OK;
+            return true;
         }
         if (weir__clock_now_ns() >= deadline) {
-            return WEIR_TIMEOUT;
+            return false;
         }
         weir__futex_wait(&runtime->alive, alive, deadline);
     }
@@ -160,7 +164,7 @@ weir_status weir_runtime_run(weir_runtime *runtime, uint64_t timeout_ns) {
     }
     uint64_t deadline = weir__clock_deadline(weir_runtime_now(runtime), timeout_ns);
     if (runtime->options.mode == WEIR_THREADS) {
-        return wait_for_end(runtime, deadline);
+        return weir__runtime_await_end(runtime, deadline) ? WEIR_OK : WEIR_TIMEOUT;
     }
     while (weir__load_relaxed_u32(&runtime->alive) > 0 &&
            weir__runtime_go_on(runtime, 1024, deadline, NULL)) {}
@@ -192,29 +196,35 @@ bool weir__runtime_at_rest(const weir_runtime *runtime) {
     return sum == 0; /* epochs only grow */
 }
 
-weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns) {
-    weir_status status = weir__check_outside(runtime, "weir_runtime_settle");
-    if (status != WEIR_OK) {
-        return status;
-    }
+/* tokens: those that are out are not at rest either. */
+static bool settles(weir_runtime *runtime, uint64_t timeout_ns, bool tokens) {
     uint64_t deadline = weir__clock_deadline(weir__clock_now_ns(), timeout_ns);
     uint64_t nap_ns = 1000;
     if (runtime->options.mode != WEIR_THREADS) {
         while (weir_runtime_step(runtime, 1024) == 1024) {
             if (weir__clock_now_ns() >= deadline) {
-                return WEIR_TIMEOUT;
+                return false;
             }
         }
-        return WEIR_OK;
+        return true;
     }
-    while (!weir__runtime_at_rest(runtime)) {
+    while ((tokens && weir__load_acquire_u64(&runtime->tokens_out) > 0) || /* Q5 -> Q6 */
+           !weir__runtime_at_rest(runtime)) {
         if (weir__clock_now_ns() >= deadline) {
-            return WEIR_TIMEOUT;
+            return false;
         }
         weir__clock_sleep_ns(nap_ns);
         nap_ns = nap_ns < 1000000 ? nap_ns * 2 : nap_ns;
     }
-    return WEIR_OK;
+    return true;
+}
+
+weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns) {
+    weir_status status = weir__check_outside(runtime, "weir_runtime_settle");
+    if (status != WEIR_OK) {
+        return status;
+    }
+    return settles(runtime, timeout_ns, true) ? WEIR_OK : WEIR_TIMEOUT;
 }
 
 weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason) {
@@ -231,8 +241,48 @@ weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason) {
 
 /* ---- closing ------------------------------------------------------------- */
 
+/* How long nothing has ended: neither stages nor what they have lent. */
+struct patience {
+    uint64_t stages;
+    uint64_t abroad;
+    uint64_t since;
+    bool said;
+};
+
+static void say_who(weir_runtime *runtime) {
+    weir_drain_report found = {0};
+    char text[160];
+    if (weir__holdup_stuck(runtime, &found)) {
+        snprintf(text, sizeof text, "weir_runtime_close waits for a callback of stage %s to return",
+                 found.name);
+    } else {
+        snprintf(text, sizeof text, "weir_runtime_close waits for %zu stages, and for tasks",
+                 weir_runtime_stages(runtime));
+    }
+    weir__runtime_log(runtime, WEIR_LOG_WARNING, text);
+}
+
+/* False: for as long as the option allows nothing has ended. */
+static bool is_patient(weir_runtime *runtime, struct patience *patience) {
+    enum { SAY_AFTER_NS = 1000000000 };
+    uint64_t stages = weir_runtime_stages(runtime);
+    uint64_t abroad = weir__load_relaxed_u64(&runtime->abroad);
+    uint64_t now = weir__clock_now_ns();
+    uint64_t most = runtime->options.close_ns;
+    if (patience->since == 0 || stages != patience->stages || abroad != patience->abroad) {
+        *patience = (struct patience){stages, abroad, now, false};
+    }
+    bool over = now - patience->since >= most;
+    if (!patience->said && (over || now - patience->since >= SAY_AFTER_NS)) {
+        patience->said = true;
+        say_who(runtime);
+    }
+    return !over;
+}
+
 weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
     enum { NAP_NS = 10000000 };
+    struct patience patience = {0};
     weir_status status = weir__check_outside(runtime, "weir_runtime_close");
     if (status != WEIR_OK) {
         return status;
@@ -242,8 +292,12 @@ weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
     weir_runtime_stop(runtime, WEIR_REASON_SHUTDOWN);
     /* Once is enough: a stage that a callback started just before it saw `closing` is told
      * as it joins.  Those that wait for other threads need time. */
-    while (weir_runtime_run(runtime, NAP_NS) != WEIR_OK) {}
-    weir_runtime_settle(runtime, WEIR_FOREVER);
+    while (weir_runtime_run(runtime, NAP_NS) != WEIR_OK || !settles(runtime, NAP_NS, false)) {
+        if (!is_patient(runtime, &patience)) {
+            return WEIR_TIMEOUT;
+        }
+    }
+    weir__drain_close(runtime);
     if (runtime->options.mode == WEIR_THREADS) {
         join_threads(runtime, runtime->worker_count);
     }

@@ -8,6 +8,8 @@
  *   T5 -> T6   alive goes down (full) -> is read (acquire): who waits for 0 sees all that
  *              the stages have done.
  *   T7 -> T8   closing (release) -> its readers (acquire): stop_reason is out before.
+ *   T11 -> T12  search is let go (release) -> is taken (CAS): one search at a time (rings.h).
+ *   T13 -> T14  drain (CAS, or release to take it back) -> who steps or closes (acquire).
  *   T9 -> T10  stops goes up (full) -> is read by who starts a stage, and by the worker that
  *              it joins (acquire): a stage whose count is an older one is told to stop.
  * draining and finish_all_sent are ordered by the mail that follows them.
@@ -18,8 +20,11 @@
 #include "base/rng.h"
 #include "memory/index.h"
 #include "ring/call.h"
+#include "ring/tokens.h"
 #include "runtime/names.h"
 #include "runtime/worker.h"
+
+struct weir__drain;
 
 struct weir_runtime {
     /* constant */
@@ -33,6 +38,7 @@ struct weir_runtime {
     struct weir__registry registry;
     struct weir__calls calls;
     struct weir__names names;
+    struct weir__tokens tokens;
     struct weir__index supervisors; /* by reference (parts/supervisor_kin.c), under a lock */
     uint32_t supervisors_lock;
     WEIR__APART uint64_t next_edge; /* atomic: ids of subscriptions               */
@@ -41,6 +47,8 @@ struct weir_runtime {
     WEIR__APART uint32_t alive;     /* atomic: stages; a futex of who waits for 0 */
     uint32_t closing;               /* atomic: no more starts                     */
     uint32_t draining;              /* atomic: likewise                           */
+    uint64_t search;                /* atomic: odd while somebody looks for rings */
+    struct weir__drain *drain;      /* atomic: that nobody waits for; NULL        */
     uint32_t quit;                  /* atomic: workers leave                      */
     uint32_t stop_reason;           /* atomic: of STOP_ALL                        */
     uint32_t stops;                 /* atomic: calls of weir_runtime_stop         */
@@ -53,6 +61,7 @@ struct weir_runtime {
 
     /* what workers have lent to other threads, which bring it back by mail (atomic) */
     WEIR__APART uint64_t abroad;
+    uint64_t tokens_out; /* likewise: tokens (ending.h), which only weir_runtime_settle minds */
 
     /* the stepping thread's */
     struct weir__rng rng;
@@ -98,11 +107,17 @@ static inline void weir__runtime_home(weir_runtime *runtime, uint64_t count) {
     weir__fetch_sub_u64(&runtime->abroad, count); /* Q5 -> Q6 */
 }
 
+/* Waits until every stage has stopped; false: until the deadline. */
+bool weir__runtime_await_end(weir_runtime *runtime, uint64_t deadline);
+
 /* True when every worker rests and nothing waits anywhere. */
 bool weir__runtime_at_rest(const weir_runtime *runtime);
 
 /* A message is used up: frees it, counts it off. */
 void weir__message_used_up(struct weir__host *host, struct weir__message *message);
+
+/* A token's mail has come (host->token_back). */
+void weir__token_back(struct weir__host *host, struct weir__mail *mail);
 
 /* Counts events that were accepted and discarded by a thread that is no worker. */
 void weir__runtime_discarded(weir_runtime *runtime, uint64_t count);

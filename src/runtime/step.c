@@ -8,6 +8,7 @@
  */
 #include "base/refusal.h"
 #include "os/clock.h"
+#include "runtime/drain.h"
 #include "runtime/errand.h"
 #include "runtime/runtime.h"
 
@@ -103,6 +104,9 @@ size_t weir__runtime_step(weir_runtime *runtime, size_t turns) {
     size_t done = 0;
     while (weir__here == NULL && done < turns && step_any(runtime, next_worker(runtime))) {
         done++;
+    }
+    if (weir__load_acquire_ptr(&runtime->drain) != NULL && weir__here == NULL) { /* T13 -> T14 */
+        weir__drain_step(runtime, done < turns);
     }
     return done;
 }

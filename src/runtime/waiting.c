@@ -78,28 +78,46 @@ static weir_status await(weir_runtime *runtime, struct weir__call *call, uint64_
     return weir__call_end(call, 0, bytes);
 }
 
+/* about: whose end is an answer, too; {0}: nobody's. */
+static weir_status send_and_await(weir_runtime *runtime, weir_ref about, struct weir__message *head,
+                                  const void *payload, weir_answer *answer, uint64_t timeout_ns) {
+    struct weir__call *slot;
+    bool controls = head->mail.kind != WEIR__MAIL_CALL;
+    weir_status status = weir__call_begin(&runtime->calls, about, answer->bytes, answer->room,
+                                          controls, &slot, &head->from);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    status = weir__post(runtime, head, payload);
+    if (status == WEIR_OK) {
+        return await(runtime, slot, timeout_ns, &answer->count);
+    }
+    weir__call_end(slot, 0, NULL);
+    return status;
+}
+
 weir_status weir__wait(weir_runtime *runtime, struct weir__message *head, const void *payload,
                        weir_answer *answer, uint64_t timeout_ns, const char *call) {
     weir_ref stage = head->mail.to;
     weir_answer none = {0};
-    weir_answer *to = answer != NULL ? answer : &none;
     weir_status status = weir__check_alive(runtime, stage, "stage");
     status = status != WEIR_OK ? status : weir__waiting_begin(runtime, stage, call);
     if (status != WEIR_OK) {
         return status;
     }
-    struct weir__call *slot;
-    bool controls = head->mail.kind != WEIR__MAIL_CALL;
     status =
-        weir__call_begin(&runtime->calls, stage, to->bytes, to->room, controls, &slot, &head->from);
-    if (status == WEIR_OK) {
-        status = weir__post(runtime, head, payload);
-        if (status == WEIR_OK) {
-            status = await(runtime, slot, timeout_ns, &to->count);
-        } else {
-            weir__call_end(slot, 0, NULL);
-        }
+        send_and_await(runtime, stage, head, payload, answer != NULL ? answer : &none, timeout_ns);
+    weir__waiting_end(runtime);
+    return status;
+}
+
+weir_status weir__wait_for_end(weir_runtime *runtime, struct weir__message *head,
+                               weir_answer *answer, uint64_t timeout_ns, const char *call) {
+    weir_status status = weir__waiting_begin(runtime, head->mail.to, call);
+    if (status != WEIR_OK) {
+        return status;
     }
+    status = send_and_await(runtime, (weir_ref){0}, head, NULL, answer, timeout_ns);
     weir__waiting_end(runtime);
     return status;
 }

@@ -29,6 +29,10 @@ void weir__waiting_end(weir_runtime *runtime);
 weir_status weir__wait(weir_runtime *runtime, struct weir__message *head, const void *payload,
                        weir_answer *answer, uint64_t timeout_ns, const char *call);
 
+/* The same for a stage that may have gone, and need not live: its worker answers. */
+weir_status weir__wait_for_end(weir_runtime *runtime, struct weir__message *head,
+                               weir_answer *answer, uint64_t timeout_ns, const char *call);
+
 /* Waits for a function to be run with the stage, by mail or, on its own worker,
  * at once; what it answers goes to `room`. */
 weir_status weir__ask_stage(weir_runtime *runtime, weir_ref stage, weir__query *function,

@@ -63,6 +63,7 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
     host->hot_polls = hot_polls(runtime);
     host->log = weir__runtime_log;
     host->used_up = weir__message_used_up;
+    host->token_back = weir__token_back;
     host->bell_of = bell_of;
     host->reason_of = reason_of;
     host->calls = &runtime->calls;
@@ -153,6 +154,7 @@ static void leave(struct weir__worker *worker, struct weir__slot *slot) {
     weir__mailbox_close(&slot->mailbox); /* before the sweep below (P3 -> P4) */
     give_back(worker, slot);
     weir__stage_end_monitors(stage); /* who hears of the end finds its name free */
+    weir__stage_tell_enders(stage);
     weir__calls_sweep(worker->host.calls, ref);
     weir__stage_free(stage);
     weir__pool_flush(&worker->host.pool);
@@ -227,8 +229,8 @@ static bool deliver_all(struct weir__worker *worker, struct weir__mail *mail) {
             stop = true;
         } else if (mail->kind == WEIR__MAIL_FINISH_ALL) {
             finish_all(worker);
-        } else if (mail->kind == WEIR__MAIL_HOLDUP) {
-            weir__drain_answer(worker, weir__message_of(mail));
+        } else if (mail->kind == WEIR__MAIL_ASK_WORKER) {
+            weir__worker_answer(worker, weir__message_of(mail));
         } else {
             deliver(worker, mail);
         }

@@ -47,6 +47,7 @@ struct weir__worker {
     uint32_t idle_turns; /* in a row */
     uint32_t steps;      /* since the clock was looked at, while there are timers */
     bool finishes;       /* FINISH_ALL has come */
+    uint64_t still_at;   /* turns, as the stages were last looked at for rings (rings.c) */
     struct weir__yielding yielding;
     uint32_t index;
     unsigned core;
@@ -80,7 +81,7 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
 void weir__worker_stop_all(struct weir__worker *worker);
 void weir__worker_finish_all(struct weir__worker *worker);
 
-/* drain.c: answers HOLDUP mail, on the worker. */
-void weir__drain_answer(struct weir__worker *worker, struct weir__message *message);
+/* asking.c: answers ASK_WORKER mail, on the worker. */
+void weir__worker_answer(struct weir__worker *worker, struct weir__message *message);
 
 #endif

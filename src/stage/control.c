@@ -124,11 +124,24 @@ bool weir__stage_stops(weir_cancel_mode mode, weir_reason reason) {
            (reason != WEIR_REASON_NORMAL && reason != WEIR_REASON_SHUTDOWN);
 }
 
-/* A stage that finishes stops once it holds nothing, and not because a source has
- * finished before, even before it could subscribe there. */
-static bool stops_later(const weir_stage *stage, weir_reason reason) {
-    return stage->finishing && (reason == WEIR_REASON_NORMAL || reason == WEIR_REASON_SHUTDOWN ||
-                                reason == WEIR_REASON_NOPROC);
+/*
+ * What the end of a subscription makes of its consumer.  One that finishes ends when it holds
+ * nothing, and not because a source has finished before, even before it could subscribe
+ * there; and the normal end of a source has it finish.
+ */
+static void bereave(weir_stage *stage, weir_cancel_mode mode, weir_reason reason) {
+    bool normal = reason == WEIR_REASON_NORMAL || reason == WEIR_REASON_SHUTDOWN;
+    if (stage->stopping || !weir__stage_stops(mode, reason) ||
+        (stage->finishing && (normal || reason == WEIR_REASON_NOPROC))) {
+        return;
+    }
+    if (normal && !stage->as_genstage) {
+        weir__stage_finish_bereft(stage, reason);
+        return;
+    }
+    stage->stopping = true;
+    stage->reason = reason;
+    stage->bereft = true;
 }
 
 void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
@@ -147,12 +160,7 @@ void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_cancel(stage, &peer, cause, reason));
     }
-    if (!stage->stopping && !stops_later(stage, reason) &&
-        weir__stage_stops(edge->options.cancel, reason)) {
-        stage->stopping = true;
-        stage->reason = reason;
-        stage->bereft = true;
-    }
+    bereave(stage, edge->options.cancel, reason);
     /* A producer that goes on waits for this: what it sent has been handled. */
     if (cause == WEIR_CANCEL || weir__edge_shared(edge) != NULL) {
         weir__outbox_flush(&stage->host->outbox); /* our reference goes with the mail */
@@ -167,6 +175,7 @@ void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
 void weir__stage_end_subscription(weir_stage *stage, struct weir__edge *edge, weir_reason reason) {
     if (weir__stage_waits_no_more(stage, edge)) {
         weir__stage_close_edge(stage->host, edge, WEIR_CANCEL, reason);
+        weir__stage_consumer_left(stage, reason);
     } else if (edge->attached) {
         weir__stage_detach(stage, edge, WEIR_CANCEL, reason);
     }
@@ -204,7 +213,8 @@ static void told(weir_stage *stage, struct weir__mail *mail) {
     }
 }
 
-void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
+/* Of a subscription.  Who sent it with a reference of its own has that let go. */
+static void edge_mail(weir_stage *stage, struct weir__mail *mail) {
     struct weir__outbox *outbox = &stage->host->outbox;
     struct weir__edge *edge;
     switch (mail->kind) {
@@ -245,10 +255,25 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         weir__stage_left(stage, edge);
         weir__outbox_let_go(outbox, edge); /* the consumer's side */
         return;
-    case WEIR__MAIL_EDGE_AGAIN:
+    default: /* EDGE_AGAIN */
         edge = EDGE_OF(mail, again_mail);
         weir__stage_ask_again(stage, edge);
         weir__outbox_let_go(outbox, edge);
+        return;
+    }
+}
+
+void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
+    switch (mail->kind) {
+    case WEIR__MAIL_EDGE_REQUEST:
+    case WEIR__MAIL_EDGE_OPEN:
+    case WEIR__MAIL_EDGE_CLOSE:
+    case WEIR__MAIL_EDGE_CANCEL:
+    case WEIR__MAIL_EDGE_EVICT:
+    case WEIR__MAIL_EDGE_DOWN:
+    case WEIR__MAIL_EDGE_LEFT:
+    case WEIR__MAIL_EDGE_AGAIN:
+        edge_mail(stage, mail);
         return;
     case WEIR__MAIL_STOP:
     case WEIR__MAIL_FINISH:
@@ -257,10 +282,18 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
     case WEIR__MAIL_AGAIN:
         weir__stage_demand_again(stage);
         return;
+    case WEIR__MAIL_ON_END:
+        weir__stage_add_ender(stage, weir__message_of(mail));
+        return;
+    case WEIR__MAIL_TOKEN:
+        weir__stage_came(stage);
+        stage->host->token_back(stage->host, mail);
+        return;
     case WEIR__MAIL_POKE:
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_cast(stage, NULL, 0));
         return;
+    case WEIR__MAIL_FEEDER:
     case WEIR__MAIL_WATCH:
     case WEIR__MAIL_UNWATCH:
     case WEIR__MAIL_WATCH_LATER:
@@ -299,6 +332,13 @@ static void discard_all(struct weir__host *host, struct weir__edge *edge) {
     weir__host_lost(host, count);
 }
 
+/* It has ended before; whether that is known still or not. */
+static void end_late(struct weir__host *host, struct weir__message *message) {
+    bool bereft;
+    weir_ref stage = message->mail.to;
+    weir__stage_tell_ender(host, stage, host->reason_of(host->runtime, stage, &bereft), message);
+}
+
 void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
     struct weir__outbox *outbox = &host->outbox;
     struct weir__edge *edge;
@@ -335,9 +375,16 @@ void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
     case WEIR__MAIL_FINISH:
         weir__mailbox_take(mail);
         return;
+    case WEIR__MAIL_ON_END:
+        end_late(host, weir__message_of(mail));
+        return;
+    case WEIR__MAIL_TOKEN:
+        host->token_back(host, mail);
+        return;
     case WEIR__MAIL_POKE:
         ((struct weir__poke *)(void *)mail)->gone((struct weir__poke *)(void *)mail);
         return;
+    case WEIR__MAIL_FEEDER:
     case WEIR__MAIL_WATCH:
     case WEIR__MAIL_UNWATCH:
     case WEIR__MAIL_WATCH_LATER:

@@ -218,7 +218,12 @@ weir_status weir_emit(weir_stage *self, const void *events, size_t count) {
 /* ---- from the callback's end to the dispatcher --------------------------- */
 
 void weir__stage_end(weir_stage *stage, weir_verdict verdict) {
+    if (verdict == WEIR_FINISH) {
+        weir__stage_finish(stage, false);
+        return;
+    }
     stage->stopping = true;
+    stage->bereft = false; /* it ends of its own accord */
     if (verdict != WEIR_STOP) {
         stage->reason = WEIR_REASON_BAD_RETURN;
     }

@@ -3,8 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * The batch that a callback is handed has an item: the slice, with the reference that the
- * emission takes over.  A consumer's small events have none, since nobody forwards them;
- * those of a producer_consumer have one without a block.
+ * emission takes over.  Small events, which came inside a ring entry, have no block.
  */
 #include "base/refusal.h"
 #include "stage/stage.h"
@@ -20,6 +19,9 @@ static const char *unforwardable(const weir_stage *self, const weir_batch *batch
     }
     if ((item->flags & WEIR__GONE) != 0) {
         return "the batch was forwarded already";
+    }
+    if ((item->flags & WEIR__STASHED) != 0) {
+        return "some of its events are in the stash";
     }
     return batch->event_bytes == self->event_bytes ? NULL : "the stage's events have another size";
 }
@@ -67,12 +69,17 @@ void *weir_batch_own(weir_stage *self, weir_batch *batch) {
         return NULL;
     }
     struct weir__item *item = (struct weir__item *)batch->reserved[0];
-    if (item != NULL && (item->flags & WEIR__GONE) != 0) {
+    if (item == NULL) {
+        weir__refuse(WEIR_INVALID, "stage %s cannot own a batch that is not of this callback",
+                     self->name);
+        return NULL;
+    }
+    if ((item->flags & WEIR__GONE) != 0) {
         weir__refuse(WEIR_INVALID, "stage %s has forwarded the batch: it is not its own any more",
                      self->name);
         return NULL;
     }
-    if (item == NULL || (item->flags & WEIR__SHARED) == 0) {
+    if ((item->flags & WEIR__SHARED) == 0) {
         return (void *)(uintptr_t)batch->events;
     }
     if (!weir__item_own(item, &self->host->pool)) {

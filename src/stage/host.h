@@ -20,7 +20,8 @@
  * Single-writer counters, in events.  At every quiet point, summed over workers,
  *   emitted - shared + copies + returned == sent + buffered + dropped
  *   sent == handled + returned + lost + in flight
- * where buffered includes what an accumulating producer holds.
+ * where buffered includes what an accumulating producer holds.  What a stage has stashed is
+ * among `handled` here, as its callback returned; for observers it is buffered still.
  */
 struct weir__counters {
     uint64_t emitted;
@@ -32,6 +33,7 @@ struct weir__counters {
     uint64_t lost;     /* discarded after they were sent                */
     uint64_t dropped;  /* discarded before they were sent               */
     uint64_t buffered; /* gauge; per worker it may wrap below 0         */
+    uint64_t stashed;  /* gauge: of those handled, kept by their stage  */
     uint64_t turns;
 };
 
@@ -53,6 +55,8 @@ struct weir__host {
     /* The runtime's services.  A line for the log; a message has been used up. */
     void (*log)(weir_runtime *runtime, weir_log_level level, const char *text);
     void (*used_up)(struct weir__host *host, struct weir__message *message);
+    /* A token's mail has come, to its stage or too late: it is out no more. */
+    void (*token_back)(struct weir__host *host, struct weir__mail *mail);
     /* The bell of a reference's worker; NULL: it is of no stage of this runtime. */
     struct weir__bell *(*bell_of)(weir_runtime *runtime, weir_ref stage);
     /* Why a stage of this worker has ended, and whether for the end of a subscription; NOPROC:

@@ -52,6 +52,7 @@ static void call(weir_stage *stage, callback *function, const char *name,
                        (unsigned long long)message->count);
         return;
     }
+    weir__stage_came(stage);
     weir__stage_enter(stage);
     weir__stage_leave(stage, function(stage, message->payload, (size_t)message->count));
 }
@@ -61,6 +62,7 @@ static void request(weir_stage *stage, const struct weir__message *message) {
         weir__call_answer(stage->host->calls, message->from, WEIR_UNHANDLED, NULL, 0);
         return;
     }
+    weir__stage_came(stage);
     weir__stage_enter(stage);
     weir__stage_leave(stage, stage->on.handle_call(stage, message->from, message->payload,
                                                    (size_t)message->count));
@@ -104,7 +106,9 @@ static bool handle(weir_stage *stage, struct weir__message *message) {
         call(stage, stage->on.handle_cast, "handle_cast", message);
         return true;
     case WEIR__MAIL_INFO_DUE:
+        stage->telling_end = message->reminds;
         call(stage, stage->on.handle_info, "handle_info", message);
+        stage->telling_end = false;
         return true;
     case WEIR__MAIL_ASK:
         ask(stage, message);
@@ -153,6 +157,7 @@ static void timer_due(struct weir__timer *timer) {
     weir_stage *stage = message->armed.stage;
     weir__index_remove(&stage->timers, &message->armed.node);
     weir__timers_remove(&stage->host->timers, timer);
+    stage->late_timers -= message->armed.late;
     weir__stage_info_due(stage, message);
 }
 
@@ -160,6 +165,9 @@ void weir__stage_arm(weir_stage *stage, struct weir__message *message) {
     struct weir__armed *armed = &message->armed;
     uint64_t due = armed->timer.due_ns;
     armed->stage = stage;
+    bool never = due > UINT64_MAX / 2; /* beyond the end of time */
+    armed->late = never || (stage->telling_end && message->count == 0);
+    stage->late_timers += armed->late;
     armed->timer.fire = timer_due;
     weir__index_add(&stage->timers, &armed->node, armed->node.number);
     weir__timers_add(&stage->host->timers, &armed->timer, due);
@@ -170,6 +178,7 @@ static void drop_timer(void *context, struct weir__index_node *node) {
     weir_stage *stage = context;
     struct weir__message *message = WEIR__CONTAINER_OF(node, struct weir__message, armed.node);
     weir__timers_remove(&stage->host->timers, &message->armed.timer);
+    stage->late_timers -= message->armed.late;
     used_up(stage, message);
 }
 
@@ -230,31 +239,4 @@ void weir__stage_send_replies(weir_stage *stage) {
         weir__call_answer(stage->host->calls, reply->from, WEIR_OK, reply->answer, reply->bytes);
         weir__free(stage->host->allocator, reply, sizeof *reply + reply->bytes);
     }
-}
-
-/* ---- finishing ----------------------------------------------------------- */
-
-void weir__stage_finish(weir_stage *stage, bool told) {
-    if (stage->finishing || stage->stopping) {
-        return;
-    }
-    stage->finishing = true;
-    if (stage->drained != NULL) {
-        stage->drained(stage);
-    }
-    if (told && stage->on.handle_drain != NULL) {
-        weir__stage_enter(stage);
-        weir__stage_leave(stage, stage->on.handle_drain(stage));
-    }
-    if (stage->mode == WEIR_ACCUMULATE && !stage->stopping) {
-        weir__stage_set_mode(stage, WEIR_FORWARD);
-    }
-    weir__ready_queue(stage->ready, false);
-}
-
-bool weir__stage_holds_nothing(const weir_stage *stage) {
-    return stage->producers == NULL && !stage->begun && weir__queue_empty(&stage->inq) &&
-           weir__queue_empty(&stage->held) && weir__queue_empty(&stage->buffer.queue) &&
-           stage->desk.held == 0 && stage->control.first == NULL &&
-           (stage->may_finish == NULL || stage->may_finish(stage));
 }

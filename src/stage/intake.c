@@ -6,6 +6,7 @@
  * A message is cut, from its start, into batches by the subscription's window;
  * each batch is one contiguous run of events, gathered into a fresh block only
  * when it spans slices.  After each batch: dispatch what it emitted, then ask.
+ * One that is larger than a block is not gathered: it comes in pieces (pieces.c).
  *
  * Whole messages wait in `inq`, in order of arrival over all producers, with
  * infos and ends of subscriptions between them.  A consumer handles them at
@@ -105,34 +106,9 @@ static inline void handle(weir_stage *stage, struct weir__edge *edge, struct wei
         weir__count(&stage->host->counters.handled, count);
     }
     weir__stage_leave(stage, verdict);
-    if (item != NULL && item->block != NULL && (item->flags & WEIR__GONE) == 0) {
+    if (item->block != NULL && (item->flags & WEIR__GONE) == 0) {
         weir__block_drop(item->block, &stage->host->pool);
     }
-}
-
-/* The next `count` events of the front message as one contiguous item. */
-static bool next_run(weir_stage *stage, uint64_t count, struct weir__item *out) {
-    struct weir__pool *pool = &stage->host->pool;
-    const struct weir__item *front = weir__queue_at(&stage->inq, 0);
-    if (front->count >= count) {
-        *out = weir__queue_take(&stage->inq, count, pool);
-        return true;
-    }
-    uint32_t event_bytes = front->event_bytes;
-    struct weir__block *block = weir__pool_get(pool, event_bytes, count);
-    if (block == NULL) {
-        weir__queue_drop(&stage->inq, count, pool);
-        weir__stage_discard(stage, count, WEIR_DISCARD_NO_MEMORY, true);
-        return false;
-    }
-    *out = (struct weir__item){.block = block,
-                               .count = (uint32_t)count,
-                               .event_bytes = event_bytes,
-                               .owner = front->owner};
-    weir__queue_gather(&stage->inq, weir__block_event(block, 0), count, pool);
-    weir__block_hold(block, pool);
-    weir__block_close(block, pool);
-    return true;
 }
 
 static uint64_t message_events(const struct weir__queue *inq) {
@@ -163,33 +139,56 @@ static void begin(weir_stage *stage, struct weir__edge *edge) {
     }
 }
 
+/* The size of the next batch, and what is to be asked for after it. */
+static inline uint64_t next_batch(weir_stage *stage, struct weir__edge *edge, uint64_t *ask_for) {
+    if (!stage->message_windowed) {
+        return stage->message_left;
+    }
+    uint64_t over = 0;
+    uint64_t count = weir__window_batch(&edge->window, stage->message_left);
+    *ask_for = weir__window_take(&edge->window, count, &over);
+    if (WEIR__UNLIKELY(over > 0)) {
+        excess(stage, over);
+    }
+    return count;
+}
+
+/* Hands an item on.  false: no memory, it is discarded. */
+static inline bool hand_on(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
+                           uint64_t *ask_for) {
+    if (stage->lend == NULL) {
+        handle(stage, edge, item, weir__block_at(item->block, item->first, item->event_bytes),
+               item->count, item->event_bytes);
+        return true;
+    }
+    if (!weir__stage_lend(stage, edge, *item, *ask_for)) {
+        return false;
+    }
+    *ask_for = 0; /* it asks once the batch has come back */
+    return true;
+}
+
+/* One batch, or one piece of one. */
 static void one_batch(weir_stage *stage) {
     struct weir__edge *edge = weir__queue_at(&stage->inq, 0)->owner;
     if (!stage->begun) {
         begin(stage, edge);
     }
-    uint64_t count = stage->message_left;
+    struct weir__item item;
     uint64_t ask_for = 0;
-    uint64_t over = 0;
-    if (stage->message_windowed) {
-        count = weir__window_batch(&edge->window, count);
-        ask_for = weir__window_take(&edge->window, count, &over);
-        if (WEIR__UNLIKELY(over > 0)) {
-            excess(stage, over);
-        }
+    uint64_t count = stage->pieces_left;
+    bool run = true;
+    if (WEIR__LIKELY(count == 0)) {
+        count = next_batch(stage, edge, &ask_for);
+    }
+    if (WEIR__LIKELY(stage->pieces_left == 0 && weir__queue_at(&stage->inq, 0)->count >= count)) {
+        item = weir__queue_take(&stage->inq, count, &stage->host->pool);
+    } else {
+        run = weir__stage_take_across(stage, &count, &ask_for, &item);
     }
     stage->message_left -= count;
     stage->begun = stage->message_left > 0;
-    struct weir__item item;
-    bool run = next_run(stage, count, &item);
-    if (run && stage->lend != NULL) {
-        /* It asks once the batch has come back. */
-        run = weir__stage_lend(stage, edge, item, ask_for);
-        ask_for = run ? 0 : ask_for;
-    } else if (run) {
-        handle(stage, edge, &item, weir__block_at(item.block, item.first, item.event_bytes), count,
-               item.event_bytes);
-    }
+    run = run && hand_on(stage, edge, &item, &ask_for);
     if (WEIR__UNLIKELY(!run) && edge->manual) {
         ask_anew(stage, edge, count);
     }
@@ -209,7 +208,7 @@ bool weir__stage_can_drain(const weir_stage *stage) {
         (weir__queue_at(&stage->inq, 0)->flags & WEIR__MARK) != 0) {
         return false; /* an end, behind what a reader still has */
     }
-    return stage->begun || stage->kind == WEIR_CONSUMER ||
+    return stage->begun || stage->kind == WEIR_CONSUMER || stage->relaxed ||
            stage->dispatch.table->open_demand(stage->dispatch.state) > 0;
 }
 
@@ -258,13 +257,12 @@ static inline bool may_go_first(const weir_stage *stage, const struct weir__edge
            (stage->kind == WEIR_CONSUMER || weir__stage_open_demand(stage) > 0);
 }
 
-/* Hands inline events to handle_events; a producer_consumer may forward them. */
+/* Hands inline events to handle_events, which may forward or stash them. */
 static inline void handle_entry(weir_stage *stage, struct weir__edge *edge,
                                 const struct weir__entry *entry) {
     struct weir__item item = {
         .count = entry->count, .event_bytes = weir__entry_event_bytes(entry), .owner = edge};
-    handle(stage, edge, stage->kind == WEIR_CONSUMER ? NULL : &item, entry->events, entry->count,
-           item.event_bytes);
+    handle(stage, edge, &item, entry->events, entry->count, item.event_bytes);
 }
 
 /*

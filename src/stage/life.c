@@ -80,6 +80,7 @@ static void open_queues(weir_stage *stage, const weir_stage_options *options) {
     weir__queue_open(&stage->held, allocator);
     weir__queue_open(&stage->inq, allocator);
     weir__queue_open(&stage->lent, allocator);
+    weir__queue_open(&stage->stash, allocator);
     weir__index_open(&stage->known, allocator);
     weir__index_open(&stage->leaving, allocator);
     weir__index_open(&stage->subscriptions, allocator);
@@ -164,13 +165,14 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
     stage->host = host;
     stage->ready = ready;
     stage->ref = ref;
-    stage->kind = options->kind;
+    stage->kind = (uint8_t)options->kind;
     stage->on = options->on;
     stage->event_bytes = options->kind == WEIR_CONSUMER ? 0 : options->event_bytes;
     stage->mode = options->demand;
     stage->as_genstage = options->as_genstage;
     stage->drop_unheard = options->drop_unheard;
     stage->discard_returned = options->discard_returned;
+    stage->on_cancel = options->on_cancel;
     weir__index_open(&stage->timers, host->allocator);
     weir__index_open(&stage->watching, host->allocator);
     open_queues(stage, options);
@@ -309,6 +311,7 @@ void weir__stage_terminate(weir_stage *stage) {
         weir__stage_emitted(stage);
     }
     discard_unsent(stage);
+    weir__stage_lose_stash(stage);
     return_unbegun(stage);
     if (stage->on.terminate != NULL) {
         stage->host->running = stage;
@@ -341,6 +344,7 @@ void weir__stage_free(weir_stage *stage) {
     weir__queue_close(&stage->held, &host->pool);
     weir__queue_close(&stage->inq, &host->pool);
     weir__queue_close(&stage->lent, &host->pool);
+    weir__queue_close(&stage->stash, &host->pool);
     weir__index_close(&stage->known);
     weir__index_close(&stage->leaving);
     weir__index_close(&stage->subscriptions);

@@ -17,10 +17,13 @@
  * stage.  argument: the address of the payload, when the message has one. */
 typedef void weir__query(weir_stage *stage, weir_from from, uint64_t argument);
 
+struct weir__worker;
+
 /* A timer that has been armed is in its stage's index. */
 struct weir__armed {
     struct weir__timer timer;
     weir_stage *stage;
+    bool late;                    /* it came of the stage's end, and does not hold it up */
     struct weir__index_node node; /* its number is the timer's id */
 };
 
@@ -31,6 +34,7 @@ struct weir__message {
     weir_from from;                /* CALL, QUERY: who waits                                 */
     weir_reason reason;            /* CANCEL                                                 */
     weir_demand_mode mode;         /* MODE                                                   */
+    bool reminds;                  /* a timer's that the stage's end has brought forward     */
     struct weir__counter *counter; /* of its stage's mailbox; NULL: it is not counted     */
     union {
         weir_subscription subscription; /* ASK, CANCEL                    */
@@ -39,6 +43,15 @@ struct weir__message {
             weir__query *function; /* QUERY */
             uint64_t argument;
         } query;
+        struct {
+            void (*function)(struct weir__worker *worker, uint64_t argument, void *answer);
+            uint64_t argument;
+            size_t bytes; /* of the answer */
+        } ask;            /* ASK_WORKER */
+        struct {
+            void (*ended)(void *context, weir_ref stage, weir_reason reason);
+            void *context;
+        } ender; /* ON_END, unless `from` waits */
     };
     alignas(16) unsigned char payload[];
 };

@@ -103,6 +103,25 @@ weir_status weir__stage_watch(weir_stage *self, weir_ref stage, bool recall, wei
     return WEIR_OK;
 }
 
+struct weir__monitor *weir__monitor_feeder(const struct weir__allocator *allocator, weir_ref feeder,
+                                           weir_ref stage, struct weir__bell *feeder_bell,
+                                           struct weir__bell *stage_bell) {
+    struct weir__monitor *monitor = weir__alloc_zeroed(allocator, sizeof *monitor, 16);
+    if (monitor == NULL) {
+        weir__refuse(WEIR_NO_MEMORY, "no memory to watch a feeder");
+        return NULL;
+    }
+    monitor->feeds = true;
+    monitor->watcher = stage;
+    monitor->watched = feeder;
+    monitor->watcher_bell = stage_bell;
+    monitor->watched_bell = feeder_bell != NULL ? feeder_bell : stage_bell; /* which finds nobody */
+    monitor->refs = 2;
+    monitor->watch.kind = WEIR__MAIL_FEEDER;
+    monitor->watch.to = stage;
+    return monitor;
+}
+
 weir_status weir_monitor_stage(weir_stage *self, weir_ref stage, weir_monitor *out) {
     if (weir__missing(self, "self")) {
         return WEIR_INVALID;
@@ -132,7 +151,13 @@ static void noticed(weir_stage *stage, struct weir__monitor *monitor) {
         weir_ref watched = monitor->watched;
         weir_reason reason = monitor->reason;
         stage->notice_bereft = monitor->bereft;
+        bool feeds = monitor->feeds;
         release(stage->host, monitor); /* the watcher's side */
+        if (feeds) {
+            stage->feeders--;
+            return;
+        }
+        weir__stage_came(stage);
         weir__stage_enter(stage);
         weir__stage_leave(stage, stage->on.handle_down(stage, watched, reason));
     }
@@ -141,6 +166,13 @@ static void noticed(weir_stage *stage, struct weir__monitor *monitor) {
 void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail) {
     struct weir__monitor *monitor;
     switch (mail->kind) {
+    case WEIR__MAIL_FEEDER:
+        monitor = MONITOR_OF(mail, watch);
+        monitor->listed[WEIR__WATCHING] = true;
+        weir__index_add(&stage->watching, &monitor->node, ++stage->monitors);
+        stage->feeders++;
+        watch(monitor);
+        return;
     case WEIR__MAIL_WATCH_LATER:
         watch(MONITOR_OF(mail, watch));
         return;
@@ -175,6 +207,10 @@ void weir__monitor_bounce(struct weir__host *host, struct weir__mail *mail) {
     switch (mail->kind) {
     case WEIR__MAIL_WATCH:
         watch_late(host, MONITOR_OF(mail, watch));
+        return;
+    case WEIR__MAIL_FEEDER: /* the watcher is gone, and the watched never knew */
+        release(host, MONITOR_OF(mail, watch));
+        release(host, MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_WATCH_LATER: /* the watched never knew */
     case WEIR__MAIL_NOTICE:

@@ -16,6 +16,9 @@
  *
  * refs is 2: one for each side.  Mail to a side that is gone is bounced, and a
  * WATCH that is bounced becomes a NOTICE (of NOPROC, unless `recall`).  The last to let go frees.
+ *
+ * A monitor of a feeder (weir_feeds) is made by whoever knows of it, and comes to the watcher
+ * as mail (FEEDER); its notice only counts the feeder off.
  *   X1 -> X2  refs: as edge/edge.h's.
  */
 #ifndef WEIR__STAGE_MONITOR_H
@@ -29,12 +32,13 @@ enum weir__monitor_side { WEIR__WATCHING, WEIR__WATCHED };
 struct weir__monitor {
     struct weir__index_node node; /* of the watcher; its number is the monitor's id */
     bool recall;                  /* constant: weir__stage_watch */
+    bool feeds;                   /* constant: the watched feeds the watcher */
     weir_ref watcher;
     weir_ref watched;
     struct weir__bell *watcher_bell;
     struct weir__bell *watched_bell;
     uint32_t refs;           /* atomic */
-    struct weir__mail watch; /* WATCH_LATER, WATCH, NOTICE: one after the other */
+    struct weir__mail watch; /* FEEDER, WATCH_LATER, WATCH, NOTICE: one after the other */
     struct weir__mail unwatch;
     weir_reason reason; /* with NOTICE, as is bereft: weir_stage */
     bool bereft;
@@ -42,5 +46,12 @@ struct weir__monitor {
     struct weir__monitor *previous;
     bool listed[2]; /* by side */
 };
+
+struct weir__allocator;
+
+/* A feeder's, whose `watch` is to be sent to `stage`.  NULL: no memory. */
+struct weir__monitor *weir__monitor_feeder(const struct weir__allocator *allocator, weir_ref feeder,
+                                           weir_ref stage, struct weir__bell *feeder_bell,
+                                           struct weir__bell *stage_bell);
 
 #endif

@@ -6,8 +6,10 @@
  * atomic.  Its rooms:
  *   emit.c     what a callback emits, on its way to the dispatcher or buffer
  *   forward.c  batches that go on as they came
+ *   stash.c    events that are kept past their callback
  *   supply.c   the producer's side: demand, buffer, consumers
  *   intake.c   the consumer's side: entries, messages, batches, asks
+ *   pieces.c   batches that span slices: gathered, or handed out in pieces
  *   leaving.c  consumers that have cancelled, and who comes after them
  *   lend.c     batches that a reader outside of the runtime takes
  *   desk.c     what it and its dispatcher ask of each other
@@ -16,6 +18,7 @@
  *   control.c  mail: subscribing, cancelling
  *   inbox.c    mail: what users send; timers, answers
  *   monitor.c  watching other stages
+ *   ending.c   finishing: what a stage waits for before it ends
  *   turn.c     one visit of the worker, in numbered steps
  *   life.c     start and end
  *
@@ -24,6 +27,7 @@
  *   buffer not empty  =>  open demand is 0, or the mode is ACCUMULATE
  *   held not empty    =>  the mode is ACCUMULATE
  *   begun             =>  inq's front is the rest of a message, message_left > 0
+ *   pieces_left > 0   =>  begun, and the rest of a batch is the front of that
  */
 #ifndef WEIR__STAGE_STAGE_H
 #define WEIR__STAGE_STAGE_H
@@ -54,7 +58,14 @@ struct weir_stage {
     struct weir__host *host;
     struct weir__ready_stage *ready;
     weir_ref ref;
-    weir_kind kind;
+    uint8_t kind; /* a weir_kind */
+    bool may_emit;
+    bool begun;
+    bool message_windowed; /* cut by the window; else one batch           */
+    bool counts_handled;   /* a part does so itself, when it is done with an event */
+    bool held_back;        /* takers_held is not empty               */
+    bool finishing;        /* ends once nothing is left (ending.c) */
+    bool stopping;
     weir_callbacks on;
 
     /*
@@ -68,14 +79,8 @@ struct weir_stage {
     void (*lend)(weir_stage *stage); /* lending: something was added to lent       */
     struct weir__queue emission;     /* what the callback has emitted so far       */
     uint32_t inq_fresh;              /* items at inq's end that came in this turn  */
-    bool may_emit;
-    bool begun;
-    bool message_windowed; /* cut by the window; else one batch           */
-    bool counts_handled;   /* a part does so itself, when it is done with an event */
-    bool held_back;        /* takers_held is not empty               */
-    bool finishing;        /* stops once it holds nothing         */
-    bool stopping;
-    struct weir__queue inq; /* messages not begun, or begun at the front  */
+    bool stash_fresh;                /* this turn has stashed something            */
+    struct weir__queue inq;          /* messages not begun, or begun at the front  */
 
     char *name;
     size_t bytes; /* of the stage's one allocation */
@@ -108,7 +113,14 @@ struct weir_stage {
     /* consuming */
     struct weir__edge *producers;
     uint64_t message_left;    /* of the message begun                       */
+    uint64_t pieces_left;     /* of those, in the batch that comes in pieces */
+    uint64_t pieces_ask;      /* what is due after the last piece           */
     struct weir__block *keep; /* keep.c: being filled, or NULL             */
+
+    /* keeping (stash.c) */
+    struct weir__queue stash;
+    uint64_t stash_next;   /* of the batch at hand, if it is STASHED: the first that may be   */
+    uint32_t stash_newest; /* items at stash's end that came in this turn, if stash_fresh     */
 
     /* lending (lend.c): a part's; unless it lends, lend and recall are NULL */
     struct weir__queue lent;            /* batches that are not back yet          */
@@ -119,13 +131,24 @@ struct weir_stage {
     size_t takes_bytes;                 /* the only size of event it takes; 0: any */
 
     /* control */
-    struct weir__index timers;                   /* armed, by id                        */
-    struct weir__index watching;                 /* other stages: monitors by id        */
-    struct weir__monitor *watchers;              /* this one                            */
-    struct weir__reply *last_reply;              /* of replies, unless they are NULL    */
-    uint64_t monitors;                           /* made: their ids                     */
-    void (*drained)(weir_stage *stage);          /* a part's: it is to finish   */
-    bool (*may_finish)(const weir_stage *stage); /* a part's: it holds nothing */
+    struct weir__index timers;                     /* armed, by id                        */
+    struct weir__index watching;                   /* other stages: monitors by id        */
+    struct weir__monitor *watchers;                /* this one                            */
+    struct weir__reply *last_reply;                /* of replies, unless they are NULL    */
+    uint64_t monitors;                             /* made: their ids                     */
+    struct weir__mailbox *mailbox;                 /* of its place; NULL without a runtime    */
+    void (*drained)(weir_stage *stage);            /* a part's: it is to finish   */
+    void (*shut)(weir_stage *stage);               /* a part's: it finishes, and nobody feeds it */
+    weir_holdup (*holds)(const weir_stage *stage); /* a part's: what it holds; NONE: nothing */
+    uint64_t feeders;                              /* monitors of who feeds it */
+    size_t late_timers; /* that came of the end itself: they keep nobody waiting */
+    bool is_shut;       /* a part that takes no more, by shut or otherwise         */
+    bool end_told;      /* handle_end was called, and nothing has come since */
+    bool telling_end;   /* in handle_end, or what reminders bring forth      */
+    bool relaxed; /* it takes its input though nobody asks it for events: a drain would stall */
+    bool unfed;   /* its producers and feeders wait for it in turn: as if they had ended */
+    struct weir__message *enders; /* who wants to know its end: by mail.next        */
+    weir_on_cancel on_cancel;
     /* a part's: it is to stop; true: it will, but not yet */
     bool (*stop_asked)(weir_stage *stage, weir_reason reason);
     weir_reason reason;
@@ -266,6 +289,10 @@ void weir__stage_attach(weir_stage *stage, struct weir__edge *edge);
 void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
                         weir_reason reason);
 
+/* One that was a consumer, or waited to be, is none any more: the last one takes along a stage
+ * whose on_cancel says so. */
+void weir__stage_consumer_left(weir_stage *stage, weir_reason reason);
+
 /* A consumer has stopped (mail DOWN): ends its subscription, takes events back. */
 void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge);
 
@@ -312,6 +339,29 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget);
 
 /* True when a message, or the next batch of one, may be handled now. */
 bool weir__stage_can_drain(const weir_stage *stage);
+
+/* ---- pieces.c ------------------------------------------------------------ */
+
+/*
+ * Takes the next batch of *count events, which spans slices, or goes on with one that comes
+ * in pieces.  *count and *ask_for become those of what is taken, *out: of a piece that is not
+ * the last, nothing is asked.  false: no memory; *count events are discarded.
+ */
+bool weir__stage_take_across(weir_stage *stage, uint64_t *count, uint64_t *ask_for,
+                             struct weir__item *out);
+
+/* ---- stash.c ------------------------------------------------------------- */
+
+/* It keeps no events. */
+static inline bool weir__stage_stash_empty(const weir_stage *stage) {
+    return weir__queue_empty(&stage->stash);
+}
+
+/* At the end of a turn that has stashed: what is small is copied out of its block. */
+void weir__stage_settle_stash(weir_stage *stage);
+
+/* The stage ends: what it keeps is discarded, and told. */
+void weir__stage_lose_stash(weir_stage *stage);
 
 /* ---- lend.c -------------------------------------------------------------- */
 
@@ -420,11 +470,46 @@ void weir__stage_drop_timers(weir_stage *stage);
 void weir__stage_arm(weir_stage *stage, struct weir__message *message);
 bool weir__stage_disarm(weir_stage *stage, uint64_t id);
 
+/* ---- ending.c ------------------------------------------------------------ */
+
 /* The stage is to finish; told: handle_drain is called. */
 void weir__stage_finish(weir_stage *stage, bool told);
 
-/* True when it holds nothing, and nothing is left that could come to it. */
+/* The same, because a permanent subscription has ended normally, for that reason. */
+void weir__stage_finish_bereft(weir_stage *stage, weir_reason reason);
+
+/* Something has come to it: whoever was told that all had is told again. */
+static inline void weir__stage_came(weir_stage *stage) {
+    stage->end_told = false;
+}
+
+/* It finishes: tells it when its input is over, and ends it when it holds nothing. */
+void weir__stage_go_to_end(weir_stage *stage);
+
+/* True when it holds nothing itself, and has told what it kept: only who feeds it is left. */
 bool weir__stage_holds_nothing(const weir_stage *stage);
+
+/* Nobody can send to it any more, and nothing that was sent is on its way.  False: something
+ * is, and nothing has changed. */
+bool weir__stage_close_mail(weir_stage *stage);
+
+/* As it was before. */
+void weir__stage_open_mail(weir_stage *stage);
+
+/* It has input that it may not take, for want of demand, and a buffer without bound. */
+bool weir__stage_may_relax(const weir_stage *stage);
+
+/* It waits only for who feeds it, and has nothing itself: perhaps they wait for it, too. */
+bool weir__stage_waits_for_others(const weir_stage *stage);
+
+/* Why it does not finish. */
+weir_holdup weir__stage_holdup(const weir_stage *stage);
+
+/* Who wants to know when it ends (mail ON_END) / is told, with that reason. */
+void weir__stage_add_ender(weir_stage *stage, struct weir__message *message);
+void weir__stage_tell_ender(struct weir__host *host, weir_ref stage, weir_reason reason,
+                            struct weir__message *message);
+void weir__stage_tell_enders(weir_stage *stage);
 
 /* ---- monitor.c ----------------------------------------------------------- */
 

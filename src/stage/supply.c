@@ -273,7 +273,19 @@ void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_
         weir__stage_poll_demand(stage, edge); /* what was asked before the cancel counts */
     }
     if (edge->attached && !stage->stopping) {
-        weir__stage_demand(stage, end(stage, edge, cause, reason, true));
+        uint64_t upstream = end(stage, edge, cause, reason, true);
+        weir__stage_consumer_left(stage, reason);
+        if (!stage->stopping) {
+            weir__stage_demand(stage, upstream);
+        }
+    }
+}
+
+void weir__stage_consumer_left(weir_stage *stage, weir_reason reason) {
+    if (stage->on_cancel == WEIR_ON_CANCEL_STOP && stage->known.count == 0 && !stage->stopping) {
+        stage->stopping = true;
+        stage->reason = reason;
+        stage->bereft = true;
     }
 }
 
@@ -315,6 +327,8 @@ void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge) {
     bool waited = weir__stage_waits_no_more(stage, edge);
     if (attached) {
         weir__stage_detach(stage, edge, WEIR_DOWN, edge->down_reason);
+    } else if (waited) {
+        weir__stage_consumer_left(stage, edge->down_reason);
     }
     if (edge->shared != NULL) {
         weir__stage_taker_left(stage, edge);

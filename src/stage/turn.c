@@ -158,14 +158,6 @@ static bool before_edges(weir_stage *stage, uint32_t *budget) {
     return (stage->ready->watched && watch(stage)) || any;
 }
 
-/* A stage that finishes, and holds nothing any more, stops. */
-static void finish(weir_stage *stage) {
-    if (!stage->stopping && weir__stage_holds_nothing(stage)) {
-        stage->stopping = true;
-        stage->reason = WEIR_REASON_NORMAL;
-    }
-}
-
 /*
  * Every step is behind a look at whether there is anything to do in it: most turns are
  * of a stage with one hot edge and nothing else, and take a few tens of nanoseconds.
@@ -194,8 +186,14 @@ bool weir__stage_turn(weir_stage *stage) {
         weir__stage_unpin(stage, &stage->inq, stage->inq_fresh);
         stage->inq_fresh = 0;
     }
+    if (WEIR__UNLIKELY(stage->stash_fresh)) {
+        weir__stage_settle_stash(stage);
+    }
     if (WEIR__UNLIKELY(stage->finishing)) {
-        finish(stage);
+        if (budget < TURN_BATCHES) {
+            weir__stage_came(stage);
+        }
+        weir__stage_go_to_end(stage);
     }
     weir__outbox_flush(&stage->host->outbox);
     weir__pool_flush(&stage->host->pool);

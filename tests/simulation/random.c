@@ -301,30 +301,39 @@ static bool keeps_something(const struct node *node) {
 }
 
 /*
- * A drain that was given up: who is named holds something, and all others wait for
- * somebody.  (An inlet tells us nothing of its end; and the events of a shared
- * dispatcher that has gone are nobody's, so long as nobody is free to take them.)
+ * A drain that was given up, at rest: nobody is at work, and who is named waits for
+ * something; who has no source any more holds something.  (An inlet tells us nothing of its
+ * end.)
  */
 static void check_holders(const weir_drain_report *report) {
-    bool any = false;
-    bool clear = true;
     SIM_REQUIRE(report->stages > 0);
     const struct node *named = books_find(report->stage);
     SIM_REQUIRE(named->alive);
+    SIM_REQUIRE(report->why > WEIR_HOLDUP_NONE && report->why < WEIR_HOLDUP_WORK);
+    if (report->why == WEIR_HOLDUP_PRODUCERS) SIM_REQUIRE(has_source(named) || named->inlet);
+    if (report->waits_for.bits != 0) SIM_REQUIRE(books_find(report->waits_for)->alive);
     for (unsigned i = 0; i < books.nodes; i++) {
         const struct node *node = &books.node[i];
-        clear = clear && !node->inlet && node->deal != BY_SHARE;
         if (!node->alive || has_source(node) || may_get_source(node) || node->inlet) continue;
         SIM_REQUIRE(node->kind != WEIR_CONSUMER);
         SIM_REQUIRE(node->kind != WEIR_PRODUCER || keeps_something(node));
-        any = true;
     }
-    if (any && clear) SIM_REQUIRE(!has_source(named));
+}
+
+/* An end that its consumer has yet to come to, and may die of: the drain lets it go on.  (Of an
+ * inlet's lines nobody tells us.) */
+static bool any_end_unheard(void) {
+    for (unsigned i = 0; i < books.lines; i++) {
+        const struct line *line = &books.line[i];
+        bool ended = !line->up || line->producer->inlet;
+        if (line->down && ended && line->consumer->alive) return true;
+    }
+    return false;
 }
 
 static void drain(bool at_rest) {
     weir_drain_report report;
-    bool upset = !at_rest || any_mine(); /* somebody may have been told to stop */
+    bool upset = !at_rest || any_mine() || any_end_unheard(); /* who may yet stop */
     uint64_t stopped = books.stopped;
     quiet = true;
     for (unsigned i = 0; i < books.nodes; i++) books.node[i].finishing = true;

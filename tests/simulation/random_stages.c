@@ -184,7 +184,8 @@ static weir_verdict on_cancel(weir_stage *self, const weir_peer *peer, weir_canc
 }
 
 static void on_terminate(weir_stage *self, weir_reason reason) {
-    (void)reason;
+    sim_note("gone: node", books_number(self_node(self)));
+    sim_note("... with", reason);
     books_gone(self_node(self));
 }
 
@@ -196,7 +197,7 @@ static void note_discard(uint64_t count, weir_discard cause) {
 }
 
 static void on_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
-    (void)self;
+    sim_note("node", books_number(self_node(self)));
     note_discard(count, cause);
 }
 

@@ -52,6 +52,7 @@ bool world_open_runtime(void) {
         .seed = world.mode == WEIR_SIMULATED ? sim_draw(UINT64_MAX) : 0,
         .idle = idles[sim_draw(3)],
         .allocator = {.alloc = count_alloc, .free = count_free},
+        .close_ns = WEIR_FOREVER, /* time is not real: a callback may take any of it */
         .log = log_text,
     };
     if (must(weir_runtime_open(&options, &world.runtime))) return true;

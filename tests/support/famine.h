@@ -63,6 +63,7 @@ struct famine_stage {
     uint32_t piece;      /* events emitted by one call; 0: all that are wanted         */
     uint32_t dies_after; /* so many events handled; 0: never                           */
     uint32_t manual;     /* asks for so many, again and again; 0: is automatic         */
+    uint32_t keeps;      /* so many in its stash, of one producer's events; 0: none    */
     unsigned view;
     bool silent;        /* demand brings forth nothing, only casts do                      */
     bool quits_refused; /* stops for want of memory; else it leaves out the number     */
@@ -77,6 +78,7 @@ struct famine_stage {
     struct famine_stage *me; /* the first contents of the stage's state */
     struct famine_maker *maker;
     weir_ref ref;
+    struct famine_maker *kept_of;
     uint32_t owed;
     uint32_t handled;
     uint32_t last[FAMINE_MAKERS][FAMINE_MAKERS]; /* number + 1, by its maker and who passed it on */

@@ -94,9 +94,46 @@ static void check_order(struct famine_stage *stage, const struct famine_maker *m
     }
 }
 
+/* Handled when they leave the stash; those that cannot be stashed at once. */
+static void keep(weir_stage *self, struct famine_stage *stage, weir_batch *batch) {
+    size_t half = batch->count / 2;
+    size_t size = stage->famine->event_bytes;
+    const unsigned char *events = batch->events;
+    if (!famine_done(stage->famine, weir_stash(self, batch, 0, half))) {
+        famine_seen(stage->famine, stage->kept_of, stage->view, batch->events, half);
+    }
+    if (!famine_done(stage->famine, weir_stash(self, batch, half, batch->count - half))) {
+        famine_seen(stage->famine, stage->kept_of, stage->view,
+                    (const void *)(events + half * size), batch->count - half);
+    }
+}
+
+/* Emits the oldest, but for those that it keeps. */
+static void let_go(weir_stage *self, struct famine_stage *stage) {
+    static struct famine_events copy; /* too large for a stack */
+    weir_batch front;
+    while (weir_stashed(self) > stage->keeps) {
+        size_t over = (size_t)weir_stashed(self) - stage->keeps;
+        FAMINE_REQUIRE(stage->famine, weir_stash_front(self, over, &front) == WEIR_OK);
+        memcpy(copy.words, front.events, front.count * front.event_bytes);
+        if (!famine_done(stage->famine, weir_stash_emit(self, front.count))) return;
+        famine_seen(stage->famine, stage->kept_of, stage->view, copy.words, front.count);
+        famine_made(stage->famine, stage->maker, copy.words, front.count);
+    }
+}
+
 static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
     struct famine_stage *stage = famine_stage_of(self);
     struct famine_maker *maker = famine_maker_of(stage->famine, batch->subscription.producer);
+    if (stage->keeps > 0) {
+        stage->kept_of = maker;
+        check_order(stage, maker, batch->events, batch->count);
+        stage->handled += (uint32_t)batch->count;
+        keep(self, stage, batch);
+        let_go(self, stage);
+        return stage->dies_after > 0 && stage->handled >= stage->dies_after ? WEIR_STOP
+                                                                            : WEIR_CONTINUE;
+    }
     famine_seen(stage->famine, maker, stage->view, batch->events, batch->count);
     check_order(stage, maker, batch->events, batch->count);
     stage->handled += (uint32_t)batch->count;

@@ -202,6 +202,12 @@ static weir_verdict on_drain(weir_stage *self) {
     return player->does.drain != NULL ? player->does.drain(self, player) : WEIR_CONTINUE;
 }
 
+static weir_verdict on_end(weir_stage *self) {
+    struct player *player = player_of(self);
+    player_say(player, "end");
+    return player->does.end(self, player);
+}
+
 static weir_verdict on_info(weir_stage *self, const void *message, size_t bytes) {
     struct player *player = player_of(self);
     uint64_t number = number_in(message, bytes);
@@ -247,6 +253,7 @@ weir_stage_options player_options(struct player *player, struct rig *rig,
                                .discarded = on_discarded,
                                .terminate = on_terminate};
     if (player->deaf) used.on.handle_call = NULL;
+    if (player->does.end != NULL) used.on.handle_end = on_end;
     if (player->kind == WEIR_PRODUCER) used.on.handle_demand = on_demand;
     if (player->kind != WEIR_PRODUCER) used.on.handle_events = on_events;
     player->rig = rig;

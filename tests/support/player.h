@@ -43,6 +43,7 @@ struct player {
                              uint64_t number);
         weir_verdict (*gone)(weir_stage *self, struct player *player, weir_ref stage);
         weir_verdict (*drain)(weir_stage *self, struct player *player);
+        weir_verdict (*end)(weir_stage *self, struct player *player); /* else it has none */
         weir_verdict (*cast)(weir_stage *self, struct player *player, uint64_t number);
         weir_verdict (*info)(weir_stage *self, struct player *player, uint64_t number);
         void (*discarded)(weir_stage *self, struct player *player, uint64_t count);

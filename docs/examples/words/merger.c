@@ -1,18 +1,14 @@
 /*
- * The merger: adds up what the tokenizers counted, and shows the progress.
+ * The merger: adds up what the tokenizers counted, and shows the progress.  It ends when the
+ * last of them has, or when one fails.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "words.h"
 
 #include <stdlib.h>
 
-struct merger {
-    struct merged *merged;
-    size_t open; /* tokenizers that have not ended */
-};
-
 static weir_verdict merge(weir_stage *self, weir_batch *batch) {
-    struct merged *merged = ((struct merger *)weir_state(self))->merged;
+    struct merged *merged = *(struct merged **)weir_state(self);
     const struct tally *tally = batch->events;
     uint64_t bytes = 0;
     for (size_t i = 0; i < batch->count; i++, tally++) {
@@ -29,36 +25,24 @@ static weir_verdict merge(weir_stage *self, weir_batch *batch) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict tokenizer_ended(weir_stage *self, const weir_peer *peer,
-                                    weir_cancel_cause cause, weir_reason reason) {
-    struct merger *merger = weir_state(self);
-    (void)peer, (void)cause;
-    if (reason != WEIR_REASON_NORMAL || --merger->open == 0) return weir_stop_with(self, reason);
-    return WEIR_CONTINUE;
-}
-
 static void stopped(weir_stage *self, weir_reason reason) {
-    ((struct merger *)weir_state(self))->merged->reason = reason;
+    (*(struct merged **)weir_state(self))->reason = reason;
 }
 
 weir_status merger_start(weir_runtime *runtime, const weir_ref *tokenizers, size_t count,
                          struct merged *merged) {
     weir_subscribe_to *to_all = calloc(count, sizeof *to_all);
     if (to_all == NULL) return WEIR_NO_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        to_all[i].producer = tokenizers[i];
-        to_all[i].options.cancel = WEIR_TRANSIENT; /* goes on until the last has ended */
-    }
+    for (size_t i = 0; i < count; i++) to_all[i].producer = tokenizers[i];
     weir_status status = weir_stage_start(runtime,
                                           &(weir_stage_options){
                                               .kind = WEIR_CONSUMER,
                                               .name = "merger",
-                                              .state = &(struct merger){merged, count},
-                                              .state_bytes = sizeof(struct merger),
+                                              .state = &merged,
+                                              .state_bytes = sizeof merged,
                                               .subscribe_to = to_all,
                                               .subscribe_count = count,
                                               .on.handle_events = merge,
-                                              .on.handle_cancel = tokenizer_ended,
                                               .on.terminate = stopped,
                                           },
                                           NULL);

@@ -105,7 +105,7 @@ static weir_verdict read_chunks(weir_stage *self, uint64_t demand) {
         demand -= filled;
     }
     if (result == DONE) return WEIR_CONTINUE;
-    if (result == END) return weir_stop_with(self, WEIR_REASON_NORMAL);
+    if (result == END) return WEIR_FINISH;
     return weir_stop_with(self, result == NO_MEMORY ? WEIR_REASON_NO_MEMORY : WEIR_REASON_USER);
 }
 

@@ -2,10 +2,9 @@
  * A tokenizer: counts the words of its chunks, and sends its table at the end.
  * SPDX-License-Identifier: Apache-2.0
  *
- * The end, step by step: the reader stops normally; every chunk that it sent is
- * handled first; then handle_cancel emits the whole table, more than was asked
- * for, so most of it waits in the stage's buffer; a message to itself queues up
- * behind that; when it arrives, all has gone out, and the tokenizer stops.
+ * The end: the reader finishes; every chunk that it sent is handled first; then handle_end
+ * emits the whole table, more than was asked for, so most of it waits in the stage's buffer;
+ * when all has gone out, the tokenizer stops.
  */
 #include "words.h"
 
@@ -59,30 +58,18 @@ static bool emit_table(weir_stage *self, const struct table *table) {
     return true;
 }
 
-static weir_verdict peer_ended(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
-                               weir_reason reason) {
+/* All chunks are counted. */
+static weir_verdict send_table(weir_stage *self) {
     const struct tokenizer *tokenizer = weir_state(self);
-    (void)cause;
-    if (peer->side == WEIR_CONSUMER || reason != WEIR_REASON_NORMAL)
-        return weir_stop_with(self, reason);
-    if (!emit_table(self, tokenizer->table) ||
-        weir_info(weir_stage_runtime(self), weir_self(self), NULL, 0) != WEIR_OK)
-        return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    return WEIR_CONTINUE;
-}
-
-static weir_verdict table_sent(weir_stage *self, const void *message, size_t bytes) {
-    (void)message, (void)bytes;
-    return weir_stop_with(self, WEIR_REASON_NORMAL);
+    return emit_table(self, tokenizer->table) ? WEIR_CONTINUE
+                                              : weir_stop_with(self, WEIR_REASON_NO_MEMORY);
 }
 
 weir_status tokenizer_start(weir_runtime *runtime, weir_ref reader, struct table *table,
                             weir_ref *out) {
     weir_subscribe_to to_reader = {
         .producer = reader,
-        .options = {.max_demand = CHUNKS_AHEAD,
-                    .min_demand = CHUNKS_LEFT,
-                    .cancel = WEIR_TRANSIENT}, /* goes on when the reader ends normally */
+        .options = {.max_demand = CHUNKS_AHEAD, .min_demand = CHUNKS_LEFT},
     };
     return weir_stage_start(runtime,
                             &(weir_stage_options){
@@ -91,11 +78,11 @@ weir_status tokenizer_start(weir_runtime *runtime, weir_ref reader, struct table
                                 .event_bytes = sizeof(struct tally),
                                 .state = &(struct tokenizer){table},
                                 .state_bytes = sizeof(struct tokenizer),
+                                .on_cancel = WEIR_ON_CANCEL_STOP, /* the merger has failed */
                                 .subscribe_to = &to_reader,
                                 .subscribe_count = 1,
                                 .on.handle_events = count_words,
-                                .on.handle_cancel = peer_ended,
-                                .on.handle_info = table_sent,
+                                .on.handle_end = send_table,
                             },
                             out);
 }

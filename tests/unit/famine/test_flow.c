@@ -175,6 +175,51 @@ static void small_rings(void **state) {
     famine_run(&(struct famine_scenario){.name = "small rings", .play = play_small_rings});
 }
 
+/* ---- batches larger than a block ------------------------------------------ */
+
+/* With large events a batch comes in pieces: to one, through another, to one that asks. */
+static void play_pieces(struct famine *famine) {
+    struct famine_stage *s = famine->stages;
+    s[0] = (struct famine_stage){
+        .name = "writes", .kind = WEIR_PRODUCER, .emits = FAMINE_WRITES, .limit = 250};
+    s[1] = (struct famine_stage){.name = "copies", .kind = WEIR_PRODUCER, .limit = 250, .piece = 9};
+    s[2] = (struct famine_stage){
+        .name = "forwards", .kind = WEIR_PRODUCER_CONSUMER, .emits = FAMINE_FORWARDS};
+    s[3] = (struct famine_stage){.name = "one", .kind = WEIR_CONSUMER};
+    s[4] = (struct famine_stage){.name = "asks", .kind = WEIR_CONSUMER, .manual = 250};
+    for (int i = 0; i < 5; i++) famine_start(famine, &s[i], NULL);
+    famine_subscribe(famine, &s[2], s[0].ref, 240, 40);
+    famine_subscribe(famine, &s[3], s[2].ref, 200, 20);
+    famine_subscribe(famine, &s[4], s[1].ref, 200, 100);
+}
+
+static void pieces(void **state) {
+    (void)state;
+    famine_run(&(struct famine_scenario){.name = "pieces", .play = play_pieces});
+}
+
+/* ---- stashes --------------------------------------------------------------- */
+
+/* Two that keep events back, of which one dies with them; what is kept at the end is told. */
+static void play_stashes(struct famine *famine) {
+    struct famine_stage *s = famine->stages;
+    s[0] = (struct famine_stage){.name = "copies", .kind = WEIR_PRODUCER, .limit = 120, .piece = 3};
+    s[1] = (struct famine_stage){.name = "keeps", .kind = WEIR_PRODUCER_CONSUMER, .keeps = 20};
+    s[2] = (struct famine_stage){
+        .name = "dies", .kind = WEIR_PRODUCER_CONSUMER, .keeps = 7, .dies_after = 60};
+    s[3] = (struct famine_stage){.name = "last", .kind = WEIR_CONSUMER};
+    for (int i = 0; i < 4; i++) famine_start(famine, &s[i], NULL);
+    famine_subscribe(famine, &s[3], s[2].ref, 30, 10);
+    famine_subscribe(famine, &s[2], s[1].ref, 9, 4);
+    famine_subscribe(famine, &s[1], s[0].ref, 40, 10);
+    famine_rest(famine);
+}
+
+static void stashes(void **state) {
+    (void)state;
+    famine_run(&(struct famine_scenario){.name = "stashes", .play = play_stashes, .endless = true});
+}
+
 /* ---- ends ---------------------------------------------------------------- */
 
 /*
@@ -263,7 +308,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flow),    cmocka_unit_test(deaths),      cmocka_unit_test(buffers),
         cmocka_unit_test(held_back), cmocka_unit_test(small_rings), cmocka_unit_test(ends),
-        cmocka_unit_test(a_drain),
+        cmocka_unit_test(a_drain),   cmocka_unit_test(pieces),      cmocka_unit_test(stashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

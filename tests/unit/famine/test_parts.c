@@ -205,6 +205,28 @@ static void end_stream(struct famine *famine) {
     famine_rest(famine);
 }
 
+/* With large events each batch is lent in pieces. */
+static void play_lent_pieces(struct famine *famine) {
+    struct famine_stage *s = famine->stages;
+    s[0] = (struct famine_stage){.name = "a", .kind = WEIR_PRODUCER, .limit = 250, .piece = 200};
+    famine_start(famine, &s[0], NULL);
+    const weir_subscribe_to to = {
+        .producer = s[0].ref,
+        .options = {.max_demand = 200, .min_demand = 20, .cancel = WEIR_TEMPORARY}};
+    const weir_stream_options options = {.event_bytes = famine->event_bytes,
+                                         .subscribe_to = &to,
+                                         .subscribe_count = 1,
+                                         .discarded = famine_discarded,
+                                         .context = famine};
+    stream = NULL;
+    if (!famine_done(famine, weir_stream_open(famine->runtime, &options, &stream))) stream = NULL;
+    famine_rest(famine);
+    read_some(famine, 3, 50);
+    famine_rest(famine);
+    read_some(famine, 9, 0);
+    famine_rest(famine);
+}
+
 /* Of two, while much is lent, and the ends behind it: goes amid a batch, or is stopped. */
 static void play_slow_reader(struct famine *famine, bool stops) {
     struct famine_stage *s = famine->stages;
@@ -255,6 +277,8 @@ static void streams(void **state) {
     (void)state;
     famine_run(&(struct famine_scenario){
         .name = "stream", .play = play_stream, .end = end_stream, .endless = true});
+    famine_run(&(struct famine_scenario){
+        .name = "lent pieces", .play = play_lent_pieces, .end = end_stream, .endless = true});
     famine_run(&(struct famine_scenario){
         .name = "stopped reader", .play = play_stopped_reader, .end = end_stream, .endless = true});
     famine_run(&(struct famine_scenario){

@@ -37,7 +37,7 @@ static bool open_pair(struct pair *pair, int world, weir_cancel_mode cancel) {
     pair->c.name = "c";
     pair->c.kind = WEIR_CONSUMER;
     player_start(&pair->p, &pair->rig, NULL);
-    player_start(&pair->c, &pair->rig, NULL);
+    player_start(&pair->c, &pair->rig, &(weir_stage_options){.as_genstage = true});
     const weir_subscribe_options options = mode(cancel);
     pair->old = player_subscribe(&pair->c, &pair->p, &options);
     rig_rest(&pair->rig);

@@ -189,6 +189,45 @@ static void gather_crosses_items(void **state) {
     assert_int_equal(number(weir__queue_at(&house->queue, 0), 0), 14);
 }
 
+/* Large slices are taken as they lie; small ones together, but no more of them than asked. */
+static void a_cut_is_no_crumb(void **state) {
+    struct house *house = *state;
+    static const struct {
+        uint64_t most;
+        uint32_t count;
+    } cuts[] = {{40, 40}, {100, 24}, {2, 2}, {100, 6}, {3, 3}, {100, 61}, {100, 1}};
+    static const uint32_t counts[] = {64, 3, 2, 1, 1, 1, 64, 1};
+    uint64_t next = 0;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        assert_true(weir__queue_push(&house->queue, slice(house, next, counts[i])));
+        next += counts[i];
+    }
+    next = 0;
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        struct weir__item item = weir__queue_cut(&house->queue, cuts[i].most, &house->pool);
+        assert_int_equal(item.count, cuts[i].count);
+        for (uint32_t k = 0; k < item.count; k++) assert_int_equal(number(&item, k), next++);
+        weir__block_drop(item.block, &house->pool);
+    }
+    assert_true(weir__queue_empty(&house->queue));
+}
+
+static void a_cut_without_memory_is_as_it_lies(void **state) {
+    struct house *house = *state;
+    for (uint64_t i = 0; i < 4; i++) {
+        assert_true(weir__queue_push(&house->queue, slice(house, 2 * i, 2)));
+    }
+    test_memory_fail(&house->pool_memory, 1, true);
+    struct weir__item item;
+    assert_false(weir__queue_gather_item(&house->queue, 8, &house->pool, &item));
+    assert_int_equal(house->queue.events, 8);
+    item = weir__queue_cut(&house->queue, 8, &house->pool);
+    test_memory_fail_never(&house->pool_memory);
+    assert_int_equal(item.count, 2);
+    assert_int_equal(number(&item, 1), 1);
+    weir__block_drop(item.block, &house->pool);
+}
+
 static void without_memory_nothing_changes(void **state) {
     struct house *house = *state;
     struct weir__item item = slice(house, 0, 1);
@@ -258,6 +297,8 @@ int main(void) {
         TEST(keep_cuts_the_tail),
         TEST(the_tail_moves_in_order),
         TEST(a_tail_for_which_there_is_no_memory_stays),
+        TEST(a_cut_is_no_crumb),
+        TEST(a_cut_without_memory_is_as_it_lies),
         TEST(gather_crosses_items),
         TEST(without_memory_nothing_changes),
         TEST(reserved_pushes_cannot_fail),

@@ -420,7 +420,7 @@ static void finish_lets_everything_go_out(void **state) {
         ask(5);
         player_expect(&f.c, "events 5 6\ndown in normal\n");
         assert_int_equal(push(1), WEIR_NO_STAGE);
-        assert_string_equal(weir_refusal(), "the inlet has stopped");
+        assert_string_equal(weir_refusal(), "the inlet has stopped: normal");
         close_inlet();
     }
 }

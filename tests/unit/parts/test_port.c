@@ -354,7 +354,7 @@ static void finish_lets_everything_go_out(void **state) {
         ask(5);
         player_expect(&f.c, "events 5 6\ndown in normal\n");
         assert_int_equal(push(1), WEIR_NO_STAGE);
-        assert_string_equal(weir_refusal(), "the inlet has stopped");
+        assert_string_equal(weir_refusal(), "the inlet has stopped: normal");
         close_port();
     }
 }
@@ -430,7 +430,7 @@ static void the_port_outlives_the_stage(void **state) {
             assert_int_equal(push(9), WEIR_NO_STAGE);
             weir_port *late;
             assert_int_equal(weir_port_open(f.inlet, &late), WEIR_NO_STAGE);
-            assert_string_equal(weir_refusal(), "the inlet has stopped");
+            assert_string_equal(weir_refusal(), "the inlet has stopped: user");
             close_port();
         }
     }

@@ -67,6 +67,54 @@ static void another_stage_is_not_counted_for(void **state) {
     assert_int_equal(count(messages, 7), WEIR__COUNT_GONE);
 }
 
+/* A stage that finishes closes it at the numbers that it knows of, and at no other. */
+static void it_ends_when_nothing_is_on_its_way(void **state) {
+    (void)state;
+    struct weir__counter *const counters[] = {&box.messages, &box.timers, &box.tokens};
+    for (int i = 0; i < 3; i++) {
+        open_box(7, 5, 5);
+        assert_int_equal(count(timers, 7), WEIR__COUNT_DONE); /* armed: it is known of */
+        assert_int_equal(count(counters[i], 7), WEIR__COUNT_DONE);
+        assert_false(weir__mailbox_end(&box, 1));
+        for (int k = 0; k < 3; k++) { /* as before */
+            assert_int_equal(count(counters[k], 7), WEIR__COUNT_DONE);
+            weir__counter_take(counters[k], 7);
+        }
+        weir__counter_take(counters[i], 7);
+        assert_false(weir__mailbox_end(&box, 0));
+        assert_true(weir__mailbox_end(&box, 1));
+        for (int k = 0; k < 3; k++) assert_int_equal(count(counters[k], 7), WEIR__COUNT_GONE);
+        weir__mailbox_reopen(&box, 1, true);
+        for (int k = 0; k < 3; k++) assert_int_equal(count(counters[k], 7), WEIR__COUNT_DONE);
+        assert_int_equal(weir__mailbox_messages(&box), 1);
+        assert_int_equal(weir__mailbox_tokens(&box), 1);
+        weir__mailbox_reopen(&box, 0, true); /* it is open */
+        assert_int_equal(weir__mailbox_messages(&box), 1);
+        weir__mailbox_close(&box);
+    }
+}
+
+static void it_is_shut_when_no_token_is_out(void **state) {
+    (void)state;
+    open_box(7, 5, 5);
+    assert_int_equal(count(&box.tokens, 7), WEIR__COUNT_DONE);
+    assert_false(weir__mailbox_shut(&box));
+    assert_int_equal(count(&box.tokens, 7), WEIR__COUNT_DONE);
+    weir__counter_take(&box.tokens, 7);
+    weir__counter_take(&box.tokens, 7);
+    assert_true(weir__mailbox_shut(&box));
+    assert_true(weir__mailbox_shut(&box));
+    assert_int_equal(count(&box.tokens, 7), WEIR__COUNT_GONE);
+    assert_int_equal(count(messages, 7), WEIR__COUNT_DONE);
+    assert_false(weir__mailbox_end(&box, 0));
+    weir__counter_take(messages, 7);
+    assert_true(weir__mailbox_end(&box, 0));
+    weir__mailbox_reopen(&box, 0, false);
+    assert_int_equal(count(messages, 7), WEIR__COUNT_DONE);
+    assert_int_equal(count(&box.tokens, 7), WEIR__COUNT_GONE);
+    weir__mailbox_close(&box);
+}
+
 static void the_widest_limit_and_generation(void **state) {
     (void)state;
     const uint64_t generation = ((uint64_t)1 << 42) - 1;
@@ -207,6 +255,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(counts_up_to_the_limit, begin),
         cmocka_unit_test_setup(another_stage_is_not_counted_for, begin),
+        cmocka_unit_test_setup(it_ends_when_nothing_is_on_its_way, begin),
+        cmocka_unit_test_setup(it_is_shut_when_no_token_is_out, begin),
         cmocka_unit_test_setup(the_widest_limit_and_generation, begin),
         cmocka_unit_test_setup(the_first_stop_says_why, begin),
         cmocka_unit_test_setup(who_comes_too_late_tells_nobody, begin),

@@ -76,7 +76,6 @@ static void of_stages(weir_ref stage) {
     weir_ref found;
     REFUSED(weir_stage_start, runtime, weir_stage_start(NULL, SOME, SOME));
     REFUSED(weir_stage_start, options, weir_stage_start(runtime, NULL, SOME));
-    REFUSED(weir_finish, runtime, weir_finish(NULL, stage));
     REFUSED(weir_stop, runtime, weir_stop(NULL, stage, WEIR_REASON_NORMAL));
     REFUSED(weir_cast, runtime, weir_cast(NULL, stage, "", 0));
     REFUSED(weir_cast, message, weir_cast(runtime, stage, NULL, 1));
@@ -94,6 +93,24 @@ static void of_stages(weir_ref stage) {
     REFUSED(weir_whereis, runtime, weir_whereis(NULL, "name", &found));
     REFUSED(weir_whereis, name, weir_whereis(runtime, NULL, &found));
     REFUSED(weir_whereis, out, weir_whereis(runtime, "name", NULL));
+}
+
+static void of_ends(weir_ref stage) {
+    weir_runtime *runtime = rig.runtime;
+    REFUSED(weir_finish, runtime, weir_finish(NULL, stage));
+    REFUSED(weir_busy, runtime, weir_busy(NULL, stage, SOME));
+    REFUSED(weir_busy, out, weir_busy(runtime, stage, NULL));
+    REFUSED(weir_done, runtime, weir_done(NULL, (weir_token){0}));
+    REFUSED(weir_feeds, runtime, weir_feeds(NULL, stage, stage));
+    HARMLESS(weir_ending, runtime, weir_ending(NULL, stage));
+    REFUSED(weir_wait, runtime, weir_wait(NULL, stage, 0, SOME));
+    ALLOWED(weir_wait, reason, weir_wait(runtime, stage, 0, NULL) == WEIR_TIMEOUT);
+    REFUSED(weir_end_fd, runtime, weir_end_fd(NULL, stage, SOME));
+    REFUSED(weir_end_fd, out, weir_end_fd(runtime, stage, NULL));
+    check(weir_on_end(runtime, stage, NULL, NULL) == WEIR_INVALID, "weir_on_end", "ended", true);
+    REFUSED(weir_runtime_holdup, runtime, weir_runtime_holdup(NULL, SOME));
+    REFUSED(weir_runtime_holdup, report, weir_runtime_holdup(runtime, NULL));
+    rig_rest(&rig);
 }
 
 /* A permanent one is never ended, or its consumer would end as well. */
@@ -141,7 +158,7 @@ static void of_calls(weir_ref stage) {
     size_t count;
     REFUSED(weir_call, runtime, weir_call(NULL, stage, "", 0, &answer, 0));
     REFUSED(weir_call, request, weir_call(runtime, stage, NULL, 1, &answer, 0));
-    ALLOWED(weir_call, answer, weir_call(runtime, stage, "", 0, NULL, 0) == WEIR_OK);
+    ALLOWED(weir_call, answer, weir_call(runtime, stage, "", 0, NULL, WEIR_FOREVER) == WEIR_OK);
     REFUSED(weir_reply, runtime, weir_reply(NULL, none, "", 0));
     REFUSED(weir_reply, answer, weir_reply(runtime, none, NULL, 1));
     REFUSED(weir_stop_wait, runtime, weir_stop_wait(NULL, stage, WEIR_REASON_NORMAL, 0));
@@ -187,6 +204,13 @@ static void of_oneself(weir_stage *self, weir_ref other) {
     REFUSED(weir_commit, self, weir_commit(NULL, 0));
     HARMLESS(weir_forward, self, weir_forward(NULL, &batch) == WEIR_STOP);
     HARMLESS(weir_forward, batch, weir_forward(self, NULL) == WEIR_STOP);
+    REFUSED(weir_stash, self, weir_stash(NULL, &batch, 0, 1));
+    REFUSED(weir_stash, batch, weir_stash(self, NULL, 0, 1));
+    HARMLESS(weir_stashed, self, weir_stashed(NULL) == 0);
+    REFUSED(weir_stash_front, self, weir_stash_front(NULL, 1, &batch));
+    REFUSED(weir_stash_front, out, weir_stash_front(self, 1, NULL));
+    REFUSED(weir_stash_emit, self, weir_stash_emit(NULL, 1));
+    REFUSED(weir_stash_drop, self, weir_stash_drop(NULL, 1));
     HARMLESS(weir_batch_own, self, weir_batch_own(NULL, &batch) == NULL);
     HARMLESS(weir_batch_own, batch, weir_batch_own(self, NULL) == NULL);
 }
@@ -321,6 +345,7 @@ static void of_inlets(void) {
     REFUSED(weir_inlet_push, inlet, weir_inlet_push(NULL, SOME, 1, 0));
     REFUSED(weir_inlet_push, events, weir_inlet_push(inlet, NULL, 1, 0));
     HARMLESS(weir_inlet_waiting, inlet, weir_inlet_waiting(NULL) == 0);
+    HARMLESS(weir_inlet_reason, inlet, weir_inlet_reason(NULL) == WEIR_REASON_NORMAL);
     REFUSED(weir_inlet_finish, inlet, weir_inlet_finish(NULL));
     REFUSED(weir_port_open, inlet, weir_port_open(NULL, &port));
     REFUSED(weir_port_open, out, weir_port_open(inlet, NULL));
@@ -482,6 +507,7 @@ static void nothing_takes_null_for_something(void **state) {
     other_stage = consumer;
     of_runtimes();
     of_stages(producer);
+    of_ends(producer);
     of_subscriptions(producer, consumer);
     of_calls(consumer);
     of_inlets();

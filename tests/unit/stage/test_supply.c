@@ -139,9 +139,22 @@ static void the_buffer_keeps_what_it_should(void **state) {
         {1, WEIR_KEEP_LAST, {1, 1, 1}, 2, "subscribe p\nevents 2\n"},
         {WEIR_NONE, WEIR_KEEP_LAST, {4}, 4, "subscribe p\n"},
         {WEIR_NONE, WEIR_KEEP_FIRST, {4}, 4, "subscribe p\n"},
-        {WEIR_INFINITY, WEIR_KEEP_LAST, {9000, 9000}, 0, "subscribe p\nevents 0..17999\n"},
-        {0, WEIR_KEEP_LAST, {9000, 2000}, 1000, "subscribe p\nevents 1000..10999\n"},
-        {0, WEIR_KEEP_FIRST, {9000, 2000}, 1000, "subscribe p\nevents 0..9999\n"},
+        {WEIR_INFINITY,
+         WEIR_KEEP_LAST,
+         {9000, 9000},
+         0,
+         "subscribe p\nevents 0..8191\nevents 8192..8999\nevents 9000..17191\n"
+         "events 17192..17999\n"},
+        {0,
+         WEIR_KEEP_LAST,
+         {9000, 2000},
+         1000,
+         "subscribe p\nevents 1000..8191\nevents 8192..10999\n"},
+        {0,
+         WEIR_KEEP_FIRST,
+         {9000, 2000},
+         1000,
+         "subscribe p\nevents 0..8191\nevents 8192..9999\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rig rig;

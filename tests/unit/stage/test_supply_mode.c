@@ -180,12 +180,14 @@ static void an_accumulated_emission_is_one_message(void **state) {
         player_start(&a, &rig, NULL);
         weir_ask(rig.runtime, player_subscribe(&a, &p, NULL), 50000);
         rig_rest(&rig);
-        player_cast(&p, 20000);
+        player_cast(&p, 5000);
+        player_cast(&p, 7000); /* over two blocks */
         player_cast(&p, 10);
         rig_rest(&rig);
         player_demand(&p, WEIR_FORWARD);
         rig_rest(&rig);
-        player_expect(&a, "subscribe p\nevents 0..19999\nevents 20000..20009\n");
+        player_expect(&a, "subscribe p\nevents 0..4999\nevents 5000..11999\n"
+                          "events 12000..12009\n");
         rig_close(&rig);
     }
 }

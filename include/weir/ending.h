@@ -1,0 +1,123 @@
+/*
+ * Ending: how a stage comes to its end, and who waits for that.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A stage that STOPS is gone at once, and discards what it holds; one that FINISHES ends
+ * when nothing is left that could come to it or go out of it.  It finishes when it is told
+ * to, by weir_finish, by the verdict WEIR_FINISH or by a drain of the runtime, and when a
+ * permanent subscription of its ends normally.  It then waits for all of these:
+ *
+ *   input    its producers have ended, and what they sent is handled
+ *   feeders  who feeds it otherwise (weir_feeds) has ended
+ *   tokens   work for it that is under way elsewhere is given back (weir_busy)
+ *   mail     casts, infos and calls that were accepted are handled; timers that carry a
+ *            message have fired
+ *   output   all that it emitted or keeps (weir_stash) has been sent
+ *
+ * When the input is over it is told so (handle_end), so that it can emit what it keeps in its
+ * state.  Its timers without a message, which can only remind it of something, come then, at
+ * once, however long they had to go; what such a reminder or handle_end arms in turn comes
+ * no more.
+ * Nothing that was accepted is lost: who comes too late is refused.
+ */
+#ifndef WEIR_ENDING_H
+#define WEIR_ENDING_H
+
+#include <weir/status.h>
+#include <weir/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Tells a stage to finish: no more handle_demand; once it holds nothing any more, and nothing
+ * can come to it (see above), it stops with NORMAL.  The end of a subscription with NORMAL or
+ * SHUTDOWN (or NOPROC: to who has gone) does not stop it before that.  Returns without
+ * waiting.
+ * Errors     NO_STAGE; nothing else, for it needs neither room nor memory.
+ * Threads    any; inside the stage's own callbacks it takes effect at once, and
+ *            handle_drain is not called.
+ */
+weir_status weir_finish(weir_runtime *runtime, weir_ref stage);
+
+/* ---- work outside --------------------------------------------------------- */
+
+/*
+ * Says that work for a stage is under way: a request that will be answered by a cast, a
+ * thread that will push into an inlet.  Until the token is given back the stage does not
+ * finish (it may be stopped), an inlet goes on taking what is pushed, and weir_runtime_settle
+ * waits.  Two threads that hand a token on see to it that both know it.
+ * Arguments  out: receives the token.
+ * Errors     NO_STAGE (it has gone, or is about to, or an inlet was finished), NO_MEMORY
+ *            (2^20 tokens of a runtime are out), INVALID, SYSTEM (the process has used up 2^60
+ *            tokens).
+ * Threads    any, also inside callbacks; lock-free but for memory.
+ */
+weir_status weir_busy(weir_runtime *runtime, weir_ref stage, weir_token *out);
+
+/*
+ * Gives a token back.  What this thread sent to the stage before comes to it before that.
+ * Returns    WEIR_OK, also when the stage was stopped meanwhile.
+ * Errors     NO_TOKEN: it was given back already, or never was; nothing has changed.
+ * Threads    any; lock-free.
+ */
+weir_status weir_done(weir_runtime *runtime, weir_token token);
+
+/*
+ * Says that one stage sends to another beside all subscriptions, by casts or by pushes into
+ * its inlet: the other does not finish before this feeder has ended.  Of a stage whose
+ * callbacks push into an inlet, and of a pool whose tasks do, the inlet learns this by itself
+ * with the first push.
+ * Returns    WEIR_OK; a feeder that has gone already is one that has ended.
+ * Errors     NO_STAGE (of `stage`), NO_MEMORY, INVALID (they are the same).
+ * Threads    any, also inside callbacks.
+ */
+weir_status weir_feeds(weir_runtime *runtime, weir_ref feeder, weir_ref stage);
+
+/*
+ * Whether a stage is at its end: it was told to stop or to finish, it has gone, or its
+ * runtime drains, stops or closes.  For who works long or waits, such as an iterator's
+ * `next`: nobody can take a thread out of a function of the program's.
+ * Threads    any; wait-free.  Returns true for the reference of no stage.
+ */
+bool weir_ending(const weir_runtime *runtime, weir_ref stage);
+
+/* The same of the stage whose callback, or whose task, this thread is running; false outside. */
+bool weir_ending_here(void);
+
+/* ---- waiting for the end ---------------------------------------------------- */
+
+/*
+ * Waits until a stage has ended; it is not told to.
+ * Arguments  reason: unless NULL, receives why it has ended; NOPROC when that is not known
+ *            any more.
+ * Returns    WEIR_OK; TIMEOUT; FULL (callers).
+ * Errors     WRONG_THREAD, INVALID, NO_MEMORY, as weir_call.
+ * Threads    as weir_call: any thread, in a callback as long as it does not wait for itself.
+ */
+weir_status weir_wait(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
+                      weir_reason *reason);
+
+/*
+ * Has a function called when a stage has ended: once, on the worker that had it, where it
+ * must not block.  Of a stage that has gone already it is called as well, soon.
+ * Errors     NO_MEMORY, INVALID (`ended` is NULL, or the reference never was one).
+ * Threads    any.  Every one is called before weir_runtime_close returns.
+ */
+weir_status weir_on_end(weir_runtime *runtime, weir_ref stage,
+                        void (*ended)(void *context, weir_ref stage, weir_reason reason),
+                        void *context);
+
+/*
+ * A descriptor that becomes readable, and stays so, when a stage has ended: for poll, epoll
+ * and the like.  It is the caller's, who closes it (close), when he likes.
+ * Errors     as weir_on_end; SYSTEM: there are no more descriptors.
+ * Threads    any.
+ */
+weir_status weir_end_fd(weir_runtime *runtime, weir_ref stage, int *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

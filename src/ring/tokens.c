@@ -1,0 +1,85 @@
+/*
+ * Tokens: see tokens.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ring/tokens.h"
+
+#include "ring/free_list.h"
+
+struct weir__serials weir__token_serials = {.last = (UINT64_C(1) << 60) - 1};
+
+void weir__tokens_open(struct weir__tokens *tokens, const struct weir__allocator *allocator) {
+    tokens->allocator = allocator;
+    ck_stack_init(&tokens->free);
+}
+
+void weir__tokens_close(struct weir__tokens *tokens) {
+    for (uint32_t i = 0; i < WEIR__TOKENS_CHUNKS; i++) {
+        weir__free(tokens->allocator, tokens->chunks[i],
+                   WEIR__TOKENS_CHUNK * sizeof(struct weir__token));
+    }
+}
+
+/* The chunk of that number, made if need be; of two makers one wins.  NULL: no memory. */
+static struct weir__token *chunk_at(struct weir__tokens *tokens, uint32_t number) {
+    struct weir__token *chunk = weir__load_acquire_ptr(&tokens->chunks[number]); /* B3 -> B4 */
+    if (chunk != NULL) {
+        return chunk;
+    }
+    size_t bytes = WEIR__TOKENS_CHUNK * sizeof(struct weir__token);
+    struct weir__token *made = weir__alloc_zeroed(tokens->allocator, bytes, 64);
+    if (made != NULL && weir__cas_ptr(&tokens->chunks[number], &chunk, made)) { /* B3 -> B4 */
+        return made;
+    }
+    weir__free(tokens->allocator, made, bytes);
+    return weir__load_acquire_ptr(&tokens->chunks[number]); /* B3 -> B4 */
+}
+
+struct weir__token *weir__tokens_take(struct weir__tokens *tokens) {
+    ck_stack_entry_t *entry = weir__free_list_take(&tokens->free); /* Z1 -> Z2 */
+    if (entry != NULL) {
+        return WEIR__CONTAINER_OF(entry, struct weir__token, free_link);
+    }
+    uint32_t place = weir__load_relaxed_u32(&tokens->used);
+    struct weir__token *chunk;
+    do {
+        chunk = place / WEIR__TOKENS_CHUNK >= WEIR__TOKENS_CHUNKS
+                    ? NULL
+                    : chunk_at(tokens, place / WEIR__TOKENS_CHUNK);
+        if (chunk == NULL) {
+            return NULL;
+        }
+    } while (!weir__cas_u32(&tokens->used, &place, place + 1)); /* unique: no order needed */
+    struct weir__token *token = &chunk[place % WEIR__TOKENS_CHUNK];
+    token->place = place;
+    return token;
+}
+
+weir_token weir__token_out(struct weir__token *token, weir_ref stage) {
+    uint64_t serial = weir__serials_draw(&weir__token_serials, 1);
+    if (serial == 0) {
+        return (weir_token){0};
+    }
+    token->mail.kind = WEIR__MAIL_TOKEN;
+    token->mail.to = stage;
+    weir__store_release_u64(&token->word, serial << 1 | 1); /* B1 -> B2 */
+    return (weir_token){.bits = serial, .place = token->place};
+}
+
+struct weir__token *weir__tokens_claim(const struct weir__tokens *tokens, weir_token token) {
+    uint32_t number = token.place / WEIR__TOKENS_CHUNK;
+    struct weir__token *chunk =
+        number >= WEIR__TOKENS_CHUNKS
+            ? NULL
+            : weir__load_acquire_ptr(&tokens->chunks[number]); /* B3 -> B4 */
+    if (chunk == NULL || token.bits == 0) {
+        return NULL;
+    }
+    struct weir__token *found = &chunk[token.place % WEIR__TOKENS_CHUNK];
+    uint64_t expected = token.bits << 1 | 1;
+    return weir__cas_u64(&found->word, &expected, token.bits << 1) ? found : NULL; /* B1 -> B2 */
+}
+
+void weir__tokens_give(struct weir__tokens *tokens, struct weir__token *token) {
+    weir__free_list_give(&tokens->free, &token->free_link); /* Z1 -> Z2 */
+}

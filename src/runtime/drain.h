@@ -1,0 +1,19 @@
+/*
+ * Draining: a drain that nobody waits for.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * runtime->drain is set once, by who begins it (T13 -> T14), and freed as the runtime closes.
+ * Its thread has the rest of it to itself; without threads, whoever steps the runtime.
+ */
+#ifndef WEIR__RUNTIME_DRAIN_H
+#define WEIR__RUNTIME_DRAIN_H
+
+#include "runtime/runtime.h"
+
+/* Without threads, after some steps: looks whether it is over.  rests: nothing was left to do. */
+void weir__drain_step(weir_runtime *runtime, bool rests);
+
+/* All stages have ended: it is over, and told. */
+void weir__drain_close(weir_runtime *runtime);
+
+#endif

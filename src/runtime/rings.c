@@ -1,0 +1,214 @@
+/*
+ * Rings: see rings.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/rings.h"
+
+#include "runtime/asking.h"
+#include "stage/monitor.h"
+
+/* What a step of the search has found on one worker, or on all of them. */
+struct step {
+    uint64_t members; /* that have the search's number                 */
+    uint64_t changed; /* that have lost it                             */
+    uint64_t told;    /* of the members: their end, and nothing has come of it */
+    uint64_t closed;  /* of the members                                 */
+    uint64_t awaited; /* stages that something else is to come to, sooner or later */
+    uint64_t relaxed;
+};
+
+typedef void each_member(struct weir__worker *worker, weir_stage *stage, struct step *step);
+
+static struct weir__slot *slot_of(const weir_stage *stage) {
+    return WEIR__CONTAINER_OF(stage->ready, struct weir__slot, ready);
+}
+
+static bool is_member(const weir_stage *stage, uint64_t search) {
+    return weir__load_relaxed_u64(&slot_of(stage)->ring) == search;
+}
+
+static bool is_told(const weir_stage *stage) {
+    return stage->unfed && stage->end_told && (stage->shut == NULL || stage->is_shut);
+}
+
+static void count_member(const weir_stage *stage, struct step *step) {
+    step->members++;
+    step->told += is_told(stage);
+}
+
+/* ---- on the worker ------------------------------------------------------- */
+
+static void mark(struct weir__worker *worker, uint64_t search, void *answer) {
+    struct step *step = answer;
+    worker->still_at = worker->host.counters.turns;
+    for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        step->awaited += weir__stage_holdup(stage) > WEIR_HOLDUP_DEMAND || stage->timers.count > 0;
+        bool waits = weir__stage_waits_for_others(stage);
+        weir__store_relaxed_u64(&slot_of(stage)->ring, waits ? search : 0);
+        if (waits) {
+            count_member(stage, step);
+        }
+    }
+}
+
+struct feeders {
+    const weir_runtime *runtime;
+    uint64_t search;
+    bool all; /* of them are members */
+};
+
+static bool lives_as_member(const weir_runtime *runtime, weir_ref ref, uint64_t search) {
+    const struct weir__slot *slot = weir__registry_find(&runtime->registry, ref);
+    return slot != NULL && weir__load_relaxed_u64(&slot->ring) == search;
+}
+
+static void check_feeder(void *context, struct weir__index_node *node) {
+    const struct weir__monitor *monitor = WEIR__CONTAINER_OF(node, struct weir__monitor, node);
+    struct feeders *feeders = context;
+    if (monitor->feeds && !lives_as_member(feeders->runtime, monitor->watched, feeders->search)) {
+        feeders->all = false;
+    }
+}
+
+static bool fed_by_members(const weir_runtime *runtime, const weir_stage *stage, uint64_t search) {
+    struct feeders feeders = {runtime, search, true};
+    for (const struct weir__edge *edge = stage->producers; edge != NULL;
+         edge = edge->producers_next) {
+        if (!lives_as_member(runtime, edge->id.producer, search)) {
+            return false;
+        }
+    }
+    if (!stage->is_shut) {
+        weir__index_each(&stage->watching, check_feeder, &feeders);
+    }
+    return feeders.all;
+}
+
+static void prune(struct weir__worker *worker, uint64_t search, void *answer) {
+    struct step *step = answer;
+    for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        if (!is_member(stage, search)) {
+            continue;
+        }
+        if (fed_by_members(worker->host.runtime, stage, search)) {
+            count_member(stage, step);
+        } else {
+            weir__store_relaxed_u64(&slot_of(stage)->ring, 0);
+            step->changed++;
+        }
+    }
+}
+
+static void tell(struct weir__worker *worker, uint64_t search, void *answer) {
+    (void)answer;
+    for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        if (is_member(stage, search) && !is_told(stage)) {
+            stage->unfed = true;
+            weir__ready_queue(stage->ready, false);
+        }
+    }
+}
+
+static void close_all(struct weir__worker *worker, uint64_t search, void *answer) {
+    struct step *step = answer;
+    bool still = worker->still_at == worker->host.counters.turns;
+    for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        if (is_member(stage, search)) {
+            step->members++;
+            step->closed += still && is_told(stage) && weir__stage_waits_for_others(stage) &&
+                            weir__stage_close_mail(stage);
+        }
+    }
+}
+
+static void open_all(struct weir__worker *worker, uint64_t search, void *answer) {
+    (void)answer;
+    for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        if (is_member(stage, search)) {
+            weir__stage_open_mail(stage);
+        }
+    }
+}
+
+static void end_all(struct weir__worker *worker, uint64_t search, void *answer) {
+    (void)answer;
+    for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        if (is_member(stage, search)) {
+            stage->stopping = true;
+            weir__ready_queue(stage->ready, false);
+        }
+    }
+}
+
+static void relax(struct weir__worker *worker, uint64_t search, void *answer) {
+    struct step *step = answer;
+    (void)search;
+    for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        if (weir__stage_may_relax(stage)) {
+            stage->relaxed = true;
+            step->relaxed++;
+            weir__ready_queue(stage->ready, false);
+        }
+    }
+}
+
+/* ---- who searches -------------------------------------------------------- */
+
+/* Every worker, one after the other.  False: one does not answer, or there is no memory. */
+static bool ask_all(weir_runtime *runtime, weir__worker_query *function, uint64_t search,
+                    struct step *sum) {
+    *sum = (struct step){0};
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        struct step step = {0};
+        if (weir__ask_worker(runtime, &runtime->workers[i], function, search, &step, sizeof step) !=
+            WEIR_OK) {
+            return false;
+        }
+        sum->members += step.members;
+        sum->changed += step.changed;
+        sum->told += step.told;
+        sum->closed += step.closed;
+        sum->awaited += step.awaited;
+        sum->relaxed += step.relaxed;
+    }
+    return true;
+}
+
+/* All that is left was told its end: they end together, unless something came all the same. */
+static bool end_ring(weir_runtime *runtime, uint64_t search) {
+    struct step step;
+    bool closed = ask_all(runtime, close_all, search, &step) && step.closed == step.members;
+    ask_all(runtime, closed ? end_all : open_all, search, &step);
+    return closed;
+}
+
+static bool search_one(weir_runtime *runtime, uint64_t search) {
+    struct step step;
+    if (!ask_all(runtime, mark, search, &step)) {
+        return false;
+    }
+    bool awaited = step.awaited > 0 || weir__load_relaxed_u64(&runtime->tokens_out) > 0;
+    do {
+        if (!ask_all(runtime, prune, search, &step)) {
+            return false;
+        }
+    } while (step.changed > 0);
+    if (step.members == 0) {
+        return !awaited && ask_all(runtime, relax, search, &step) && step.relaxed > 0;
+    }
+    if (step.told < step.members) {
+        return ask_all(runtime, tell, search, &step);
+    }
+    return end_ring(runtime, search);
+}
+
+bool weir__rings_break(weir_runtime *runtime) {
+    uint64_t search = weir__load_relaxed_u64(&runtime->search);
+    bool mine =
+        (search & 1) == 0 && weir__cas_u64(&runtime->search, &search, search + 1); /* T11 -> T12 */
+    bool any = mine && search_one(runtime, search + 1);
+    if (mine) {
+        weir__store_release_u64(&runtime->search, search + 2); /* T11 -> T12 */
+    }
+    return any;
+}

@@ -1,0 +1,260 @@
+/*
+ * Ending: what a stage that finishes waits for, what it is told, and how it ends.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A stage that finishes looks at the end of each of its turns whether it is through:
+ *
+ *   1  its input is over: no producers and no feeders are left, nothing waits to be handled
+ *   2  a part is shut: an inlet takes no more, unless tokens are out, whose holders may push
+ *   3  reminders (timers without a message) are brought forward, and handled
+ *   4  handle_end is told, and again whenever something has come after it (end_told)
+ *   5  it holds nothing, in whatever queue, nor in timers with a message
+ *   6  its mailbox closes: no message was accepted that has not been handled, no token is
+ *      out (ring/mailbox.h, P7 -> P8); from here on senders are refused
+ *
+ * Whatever it waits for wakes it when it comes: an end of a subscription, a notice, mail, a
+ * timer, demand.
+ *
+ * Stages that feed each other in a ring wait for each other for ever.  Who drains the runtime
+ * finds them once everything is at rest (runtime/rings.c); they are then `unfed`: each is told
+ * its end (3, 4) as if its producers had ended, and when nothing more came of that they are
+ * ended together.
+ */
+#include "stage/monitor.h"
+#include "stage/stage.h"
+
+/* ---- beginning ----------------------------------------------------------- */
+
+void weir__stage_finish(weir_stage *stage, bool told) {
+    if (stage->finishing || stage->stopping) {
+        return;
+    }
+    stage->finishing = true;
+    if (stage->mailbox != NULL) {
+        weir__store_relaxed_u32(&stage->mailbox->finishes, 1); /* for who asks */
+    }
+    if (stage->drained != NULL) {
+        stage->drained(stage);
+    }
+    if (told && stage->on.handle_drain != NULL) {
+        weir__stage_enter(stage);
+        weir__stage_leave(stage, stage->on.handle_drain(stage));
+    }
+    if (stage->mode == WEIR_ACCUMULATE && !stage->stopping) {
+        weir__stage_set_mode(stage, WEIR_FORWARD);
+    }
+    weir__ready_queue(stage->ready, false);
+}
+
+void weir__stage_finish_bereft(weir_stage *stage, weir_reason reason) {
+    if (!stage->finishing && !stage->stopping) {
+        stage->reason = reason;
+        stage->bereft = true;
+    }
+    weir__stage_finish(stage, false);
+}
+
+/* ---- what is left -------------------------------------------------------- */
+
+/* Nothing that it was sent waits to be handled. */
+static bool has_handled_all(const weir_stage *stage) {
+    return !stage->begun && weir__queue_empty(&stage->inq) && stage->control.first == NULL;
+}
+
+/* Feeders of a part that takes no more feed nobody. */
+static bool is_fed(const weir_stage *stage) {
+    return stage->producers != NULL || (stage->feeders > 0 && !stage->is_shut);
+}
+
+/* Whatever it keeps, by itself or by way of its dispatcher, a reader or a timer. */
+static bool keeps_nothing(const weir_stage *stage) {
+    return weir__queue_empty(&stage->held) && weir__queue_empty(&stage->buffer.queue) &&
+           weir__queue_empty(&stage->lent) && stage->desk.held == 0 &&
+           weir__stage_stash_empty(stage) && stage->timers.count == stage->late_timers;
+}
+
+static weir_holdup part_of(const weir_stage *stage) {
+    return stage->holds == NULL ? WEIR_HOLDUP_NONE : stage->holds(stage);
+}
+
+bool weir__stage_holds_nothing(const weir_stage *stage) {
+    return has_handled_all(stage) && stage->end_told && keeps_nothing(stage) &&
+           part_of(stage) == WEIR_HOLDUP_NONE;
+}
+
+bool weir__stage_close_mail(weir_stage *stage) {
+    return stage->mailbox == NULL || weir__mailbox_end(stage->mailbox, stage->timers.count);
+}
+
+void weir__stage_open_mail(weir_stage *stage) {
+    if (stage->mailbox != NULL) {
+        weir__mailbox_reopen(stage->mailbox, stage->timers.count, stage->shut == NULL);
+    }
+}
+
+/* ---- the last words ------------------------------------------------------ */
+
+struct reminders {
+    weir_stage *stage;
+    uint64_t last_ns; /* when the last of them is due */
+    bool any;
+};
+
+static struct weir__message *reminder_of(struct weir__index_node *node) {
+    struct weir__message *message = WEIR__CONTAINER_OF(node, struct weir__message, armed.node);
+    return message->count > 0 || message->armed.late || message->reminds ? NULL : message;
+}
+
+static void find_last(void *context, struct weir__index_node *node) {
+    struct reminders *found = context;
+    const struct weir__message *message = reminder_of(node);
+    if (message != NULL) {
+        uint64_t due = message->armed.timer.due_ns;
+        found->last_ns = due > found->last_ns ? due : found->last_ns;
+        found->any = true;
+    }
+}
+
+/* They keep their order: each comes as much earlier as the last one. */
+static void bring_forward(void *context, struct weir__index_node *node) {
+    const struct reminders *found = context;
+    struct weir__message *message = reminder_of(node);
+    if (message != NULL) {
+        struct weir__timers *timers = &found->stage->host->timers;
+        uint64_t now = found->stage->host->now_ns;
+        uint64_t before = found->last_ns - message->armed.timer.due_ns;
+        message->reminds = true;
+        weir__timers_move(timers, &message->armed.timer, before < now ? now - before : 0);
+    }
+}
+
+/* True when there are some, which come now. */
+static bool remind(weir_stage *stage) {
+    struct reminders found = {.stage = stage};
+    if (stage->timers.count == stage->late_timers) {
+        return false;
+    }
+    weir__index_each(&stage->timers, find_last, &found);
+    if (found.any) {
+        weir__index_each(&stage->timers, bring_forward, &found);
+    }
+    return found.any;
+}
+
+static void tell_end(weir_stage *stage) {
+    stage->end_told = true;
+    if (stage->on.handle_end != NULL) {
+        stage->telling_end = true;
+        weir__stage_enter(stage);
+        weir__stage_leave(stage, stage->on.handle_end(stage));
+        stage->telling_end = false;
+    }
+}
+
+/* False: tokens are out, whose holders may send it something.  One that its program has shut
+ * takes nothing of theirs; nor does it give out more. */
+static bool shut(weir_stage *stage) {
+    bool none = stage->shut == NULL || stage->mailbox == NULL || weir__mailbox_shut(stage->mailbox);
+    if (stage->shut != NULL && none && !stage->is_shut) {
+        stage->is_shut = true;
+        stage->shut(stage);
+    }
+    return none || stage->is_shut;
+}
+
+void weir__stage_go_to_end(weir_stage *stage) {
+    bool over = has_handled_all(stage) && (stage->unfed || !is_fed(stage));
+    if (stage->stopping || !over || !shut(stage)) {
+        return;
+    }
+    if (!stage->end_told && !remind(stage)) {
+        tell_end(stage);
+    }
+    if (!stage->stopping && !is_fed(stage) && weir__stage_holds_nothing(stage) &&
+        weir__stage_close_mail(stage)) {
+        stage->stopping = true; /* with the reason that it finishes for: NORMAL, most often */
+    }
+}
+
+bool weir__stage_may_relax(const weir_stage *stage) {
+    return stage->finishing && !stage->stopping && !stage->relaxed &&
+           stage->kind == WEIR_PRODUCER_CONSUMER && stage->buffer.size == UINT64_MAX &&
+           !weir__queue_empty(&stage->inq) && !weir__stage_can_drain(stage);
+}
+
+/* An inlet that takes more, and has nothing, is such a one: it is shut as it is told its end. */
+bool weir__stage_waits_for_others(const weir_stage *stage) {
+    const struct weir__mailbox *box = stage->mailbox;
+    bool counted =
+        box != NULL && (weir__mailbox_tokens(box) > 0 || weir__mailbox_messages(box) > 0);
+    weir_holdup part = part_of(stage);
+    bool open = stage->shut != NULL && !stage->is_shut && part == WEIR_HOLDUP_PRODUCERS;
+    return stage->finishing && !stage->stopping && is_fed(stage) && !counted &&
+           has_handled_all(stage) && keeps_nothing(stage) && (part == WEIR_HOLDUP_NONE || open);
+}
+
+/* ---- why it does not end ------------------------------------------------- */
+
+static bool owes_events(const weir_stage *stage) {
+    return !weir__queue_empty(&stage->held) || !weir__queue_empty(&stage->buffer.queue) ||
+           !weir__queue_empty(&stage->inq) || stage->desk.held > 0;
+}
+
+/* It has something to handle, and may. */
+static bool has_work(const weir_stage *stage) {
+    bool may = stage->kind == WEIR_CONSUMER ||
+               (stage->kind == WEIR_PRODUCER_CONSUMER && weir__stage_open_demand(stage) > 0);
+    const struct weir__edge *edge = stage->producers;
+    while (edge != NULL && !weir__edge_has_events(edge)) edge = edge->producers_next;
+    return stage->begun || (may && (edge != NULL || weir__stage_can_drain(stage)));
+}
+
+weir_holdup weir__stage_holdup(const weir_stage *stage) {
+    const struct weir__mailbox *box = stage->mailbox;
+    weir_holdup part = part_of(stage);
+    if (has_work(stage)) {
+        return WEIR_HOLDUP_WORK;
+    }
+    if (part == WEIR_HOLDUP_PART || !weir__queue_empty(&stage->lent) ||
+        !weir__stage_stash_empty(stage)) {
+        return WEIR_HOLDUP_PART;
+    }
+    if (box != NULL && weir__mailbox_tokens(box) > 0) {
+        return WEIR_HOLDUP_TOKENS;
+    }
+    if (stage->control.first != NULL || (box != NULL && weir__mailbox_messages(box) > 0)) {
+        return WEIR_HOLDUP_MAIL;
+    }
+    if (stage->timers.count > stage->late_timers) {
+        return WEIR_HOLDUP_TIMERS;
+    }
+    if (owes_events(stage) || part == WEIR_HOLDUP_DEMAND) {
+        return WEIR_HOLDUP_DEMAND;
+    }
+    return is_fed(stage) ? WEIR_HOLDUP_PRODUCERS : part;
+}
+
+/* ---- who wants to know --------------------------------------------------- */
+
+void weir__stage_add_ender(weir_stage *stage, struct weir__message *message) {
+    message->mail.next = stage->enders == NULL ? NULL : &stage->enders->mail;
+    stage->enders = message;
+}
+
+void weir__stage_tell_ender(struct weir__host *host, weir_ref stage, weir_reason reason,
+                            struct weir__message *message) {
+    if (message->from.bits != 0) {
+        weir__call_answer(host->calls, message->from, WEIR_OK, &reason, sizeof reason);
+    } else {
+        message->ender.ended(message->ender.context, stage, reason);
+    }
+    host->used_up(host, message);
+}
+
+void weir__stage_tell_enders(weir_stage *stage) {
+    while (stage->enders != NULL) {
+        struct weir__message *message = stage->enders;
+        stage->enders = message->mail.next == NULL ? NULL : weir__message_of(message->mail.next);
+        weir__stage_tell_ender(stage->host, stage->ref, stage->reason, message);
+    }
+}

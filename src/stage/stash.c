@@ -1,0 +1,188 @@
+/*
+ * The stash: events that a stage keeps past their callback, in order and uncopied.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A queue of slices beside the input queue: to stash is to hold a batch's block once more, to
+ * emit moves slices to the emission as weir_forward does.  Small events that came inside a
+ * ring entry are copied to `keep`; and, as all that waits in a stage, slices that are small
+ * for their block are copied out of it, at the end of the turn: till then a callback may have
+ * been shown where they lie.
+ *
+ * Accounts: `handled` counts a batch when its callback has returned; `stashed` says how
+ * many of those are not done with.  Demand does not wait for them: the window moves on.
+ *
+ *   a batch's item is STASHED  =>  its events below stash_next are in the stash, or skipped
+ */
+#include "base/refusal.h"
+#include "stage/stage.h"
+
+static void count_stashed(weir_stage *stage, uint64_t more) {
+    weir__count(&stage->host->counters.stashed, more);
+}
+
+/* ---- in ------------------------------------------------------------------ */
+
+/* Why these of a batch's events cannot be stashed; NULL: they can. */
+static const char *unstashable(const weir_stage *self, const struct weir__item *item, size_t first,
+                               size_t count) {
+    if (!self->may_emit || item == NULL) {
+        return "the batch is not of this callback";
+    }
+    if ((item->flags & WEIR__GONE) != 0) {
+        return "the batch was forwarded";
+    }
+    if (first > item->count || count > item->count - first) {
+        return "the batch has fewer";
+    }
+    bool again = (item->flags & WEIR__STASHED) != 0 && first < self->stash_next;
+    return again && count > 0 ? "those before and at the last one stashed are out of turn" : NULL;
+}
+
+/* One more reference to a part of the batch, or a copy of one that has no block. */
+static bool hold(weir_stage *self, const weir_batch *batch, const struct weir__item *item,
+                 size_t first, struct weir__item *out) {
+    if (item->block == NULL) {
+        const unsigned char *events = batch->events;
+        return weir__stage_keep(self, events + first * item->event_bytes, out);
+    }
+    out->block = item->block;
+    out->first = item->first + (uint32_t)first;
+    out->flags = item->flags & WEIR__SHARED;
+    weir__block_hold(out->block, &self->host->pool);
+    return true;
+}
+
+/* It has its place; with what lies before it, it may be one item. */
+static void append(weir_stage *self, struct weir__item item) {
+    uint32_t before = self->stash.count;
+    weir__queue_append(&self->stash, item, &self->host->pool);
+    self->stash_newest = self->stash_fresh ? self->stash_newest : 0;
+    self->stash_newest += self->stash.count - before;
+    self->stash_fresh = true;
+    count_stashed(self, item.count);
+}
+
+weir_status weir_stash(weir_stage *self, weir_batch *batch, size_t first, size_t count) {
+    if (weir__missing(self, "self") || weir__missing(batch, "batch")) {
+        return WEIR_INVALID;
+    }
+    struct weir__item *item = (struct weir__item *)batch->reserved[0];
+    const char *why = unstashable(self, item, first, count);
+    if (why != NULL) {
+        return weir__refuse(WEIR_INVALID, "stage %s cannot stash %zu events from number %zu on: %s",
+                            self->name, count, first, why);
+    }
+    if (count == 0) {
+        return WEIR_OK;
+    }
+    struct weir__item part = {.count = (uint32_t)count, .event_bytes = item->event_bytes};
+    if (!weir__queue_reserve(&self->stash, 1) || !hold(self, batch, item, first, &part)) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory to stash %zu events", count);
+    }
+    append(self, part);
+    item->flags |= WEIR__STASHED;
+    self->stash_next = first + count;
+    return WEIR_OK;
+}
+
+void weir__stage_settle_stash(weir_stage *stage) {
+    stage->stash_fresh = false;
+    weir__stage_unpin(stage, &stage->stash, stage->stash_newest);
+}
+
+/* ---- looking ------------------------------------------------------------- */
+
+uint64_t weir_stashed(const weir_stage *self) {
+    return weir__missing(self, "self") ? 0 : self->stash.events;
+}
+
+weir_status weir_stash_front(weir_stage *self, size_t most, weir_batch *out) {
+    if (weir__missing(self, "self") || weir__missing(out, "out")) {
+        return WEIR_INVALID;
+    }
+    if (weir__stage_stash_empty(self)) {
+        return WEIR_END;
+    }
+    const struct weir__item *front = weir__queue_at(&self->stash, 0);
+    *out = (weir_batch){.events = weir__block_at(front->block, front->first, front->event_bytes),
+                        .count = most == 0 || most > front->count ? front->count : most,
+                        .event_bytes = front->event_bytes};
+    return WEIR_OK;
+}
+
+/* ---- out ----------------------------------------------------------------- */
+
+static weir_status refuse_count(const weir_stage *self, size_t count) {
+    return weir__refuse(WEIR_INVALID, "count must be at most the events stashed, %llu, got %zu",
+                        (unsigned long long)self->stash.events, count);
+}
+
+/* In how many items the oldest `count` are; *same: all are of the size that the stage emits. */
+static uint32_t items_of(const weir_stage *self, size_t count, bool *same) {
+    uint32_t items = 0;
+    *same = true;
+    for (uint64_t found = 0; found < count; items++) {
+        const struct weir__item *item = weir__queue_at(&self->stash, items);
+        found += item->count;
+        *same = *same && item->event_bytes == self->event_bytes;
+    }
+    return items;
+}
+
+weir_status weir_stash_emit(weir_stage *self, size_t count) {
+    if (weir__missing(self, "self")) {
+        return WEIR_INVALID;
+    }
+    if (!weir__stage_can_emit(self)) {
+        return weir__refuse(WEIR_INVALID, "stage %s cannot emit here", self->name);
+    }
+    if (count > self->stash.events) {
+        return refuse_count(self, count);
+    }
+    weir__stage_end_strip(self);
+    self->reserved = 0; /* their place behind what was emitted before is taken now */
+    bool same;
+    uint32_t items = items_of(self, count, &same);
+    if (!same) {
+        return weir__refuse(WEIR_INVALID, "stage %s emits events of %zu bytes, others are stashed",
+                            self->name, self->event_bytes);
+    }
+    if (!weir__queue_reserve(&self->emission, items)) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory to emit %zu stashed events", count);
+    }
+    count_stashed(self, 0 - (uint64_t)count);
+    struct weir__pool *pool = &self->host->pool;
+    for (uint64_t left = count; left > 0;) {
+        struct weir__item item = weir__queue_take(&self->stash, left, pool);
+        left -= item.count;
+        item.flags &= WEIR__SHARED;
+        weir__queue_append(&self->emission, item, pool);
+    }
+    return WEIR_OK;
+}
+
+weir_status weir_stash_drop(weir_stage *self, size_t count) {
+    if (weir__missing(self, "self")) {
+        return WEIR_INVALID;
+    }
+    if (!self->may_emit) {
+        return weir__refuse(WEIR_INVALID, "stage %s cannot drop stashed events here", self->name);
+    }
+    if (count > self->stash.events) {
+        return refuse_count(self, count);
+    }
+    count_stashed(self, 0 - (uint64_t)count);
+    weir__queue_drop(&self->stash, count, &self->host->pool);
+    return WEIR_OK;
+}
+
+void weir__stage_lose_stash(weir_stage *stage) {
+    uint64_t count = stage->stash.events;
+    if (count == 0) {
+        return;
+    }
+    weir__queue_drop(&stage->stash, count, &stage->host->pool);
+    weir__count(&stage->host->counters.handled, 0 - count);
+    count_stashed(stage, 0 - count);
+    weir__stage_discard(stage, count, WEIR_DISCARD_STOPPED, true);
+}

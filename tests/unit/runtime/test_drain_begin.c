@@ -1,0 +1,190 @@
+/*
+ * Draining without waiting, and closing with a deadline.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: a drain that was begun is over once, and told: by a function, with the report, and by a
+ * descriptor; a close that cannot end says so in time, frees nothing, and ends when it is called
+ * again.
+ * Method: pipelines on threads and in every world; a callback that stays.
+ */
+#include "support/cmocka.h"
+#include "support/player.h"
+
+#include "base/atomic.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+
+static struct rig rig;
+
+struct told {
+    uint32_t times; /* atomic */
+    weir_status status;
+    weir_drain_report report;
+    weir_status inside; /* of a call that would wait */
+};
+
+static void tell(void *context, weir_status status, const weir_drain_report *report) {
+    struct told *told = context;
+    told->status = status;
+    told->report = *report;
+    told->inside = weir_runtime_close(rig.runtime, NULL);
+    weir__fetch_add_u32(&told->times, 1);
+}
+
+static void start_pair(struct player *p, struct player *c, uint64_t limit) {
+    *p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = limit, .quiet = true};
+    *c = (struct player){.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+    player_start(p, &rig, NULL);
+    player_start(c, &rig, NULL);
+    player_subscribe(c, p, NULL);
+}
+
+static bool readable(int fd, int timeout_ms) {
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
+    return poll(&polled, 1, timeout_ms) == 1;
+}
+
+static void an_event_loop_drains(void **state) {
+    (void)state;
+    struct player p, c;
+    struct told told = {0};
+    int fd;
+    rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
+    start_pair(&p, &c, UINT64_MAX);
+    assert_int_equal(weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &told, &fd),
+                     WEIR_OK);
+    assert_true(readable(fd, -1));
+    assert_int_equal(told.times, 1);
+    assert_int_equal(told.status, WEIR_OK);
+    assert_int_equal(told.report.stages, 0);
+    assert_int_equal(told.inside, WEIR_WRONG_THREAD);
+    assert_int_equal(c.handled, p.emitted);
+    assert_int_equal(weir_runtime_drain_begin(rig.runtime, 0, NULL, NULL, NULL), WEIR_INVALID);
+    assert_int_equal(weir_runtime_drain(rig.runtime, 0, NULL), WEIR_OK);
+    assert_int_equal(rig_close(&rig).discarded, 0);
+}
+
+static void who_steps_drains_in_passing(void **state) {
+    (void)state;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p, c;
+        struct told told = {0};
+        int fd;
+        start_pair(&p, &c, UINT64_MAX);
+        weir_runtime_step(rig.runtime, 20);
+        assert_int_equal(weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &told, &fd),
+                         WEIR_OK);
+        assert_int_equal(told.times, 0);
+        while (told.times == 0) weir_runtime_step(rig.runtime, 3);
+        assert_true(readable(fd, 0));
+        assert_int_equal(told.status, WEIR_OK);
+        assert_int_equal(told.inside, WEIR_WRONG_THREAD);
+        weir_runtime_step(rig.runtime, 3);
+        assert_int_equal(told.times, 1);
+        assert_int_equal(c.handled, p.emitted);
+        rig_close(&rig);
+    }
+}
+
+/* Time passes, and somebody keeps events: the same report as of a drain that waits. */
+static void when_time_is_up_it_is_told_as_well(void **state) {
+    (void)state;
+    for (int threads = 0; threads < 2; threads++) {
+        struct player p = {.name = "lonely", .kind = WEIR_PRODUCER};
+        struct told told = {0};
+        rig_open(&rig,
+                 threads == 0 ? NULL : &(weir_runtime_options){.workers = 1, .unpinned = true});
+        player_start(&p, &rig, NULL);
+        player_cast(&p, 5);
+        rig_rest(&rig);
+        assert_int_equal(weir_runtime_drain_begin(rig.runtime, 1000000, tell, &told, NULL),
+                         WEIR_OK);
+        while (weir__load_acquire_u32(&told.times) == 0) {
+            if (threads == 0) weir_runtime_step(rig.runtime, 1);
+            sched_yield();
+        }
+        assert_int_equal(told.status, WEIR_TIMEOUT);
+        assert_string_equal(told.report.name, "lonely");
+        assert_int_equal(told.report.why, WEIR_HOLDUP_DEMAND);
+        rig_close(&rig);
+    }
+}
+
+/* It is closed before that: the drain is over with the last stage. */
+static void a_runtime_closed_amid_its_drain(void **state) {
+    (void)state;
+    for (int world = -1; world < 0 || rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "lonely", .kind = WEIR_PRODUCER};
+        struct told told = {0};
+        if (world < 0) rig_open(&rig, &(weir_runtime_options){.workers = 1, .unpinned = true});
+        player_start(&p, &rig, NULL);
+        player_cast(&p, 5);
+        rig_rest(&rig);
+        assert_int_equal(weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &told, NULL),
+                         WEIR_OK);
+        rig_close(&rig);
+        assert_int_equal(told.times, 1);
+        assert_int_equal(told.status, WEIR_OK);
+    }
+}
+
+/* ---- closing ------------------------------------------------------------- */
+
+static struct {
+    uint32_t inside; /* atomic */
+    uint32_t leave;  /* atomic */
+} stuck;
+
+static weir_verdict stay(weir_stage *self, struct player *player, uint64_t number) {
+    (void)self, (void)player, (void)number;
+    weir__exchange_u32(&stuck.inside, 1);
+    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
+    return WEIR_CONTINUE;
+}
+
+static void a_close_says_who_keeps_it_and_may_be_called_again(void **state) {
+    (void)state;
+    struct player c = {.name = "busy", .kind = WEIR_CONSUMER, .does.cast = stay};
+    rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true, .close_ns = 1000000});
+    player_start(&c, &rig, NULL);
+    player_cast(&c, 1);
+    while (weir__load_relaxed_u32(&stuck.inside) == 0) sched_yield();
+    assert_int_equal(weir_runtime_close(rig.runtime, NULL), WEIR_TIMEOUT);
+    rig_expect_log(&rig, "warning: weir_runtime_close waits for a callback of stage busy to "
+                         "return\n");
+    assert_int_equal(weir_runtime_stages(rig.runtime), 1);
+    weir__exchange_u32(&stuck.leave, 1);
+    weir_runtime_run(rig.runtime, WEIR_FOREVER);
+    rig_close(&rig);
+}
+
+static weir_verdict leave_when_told(weir_stage *self, struct player *player, uint64_t number) {
+    (void)self, (void)player, (void)number;
+    weir__exchange_u32(&stuck.inside, 2);
+    while (!weir_ending_here()) sched_yield();
+    return WEIR_CONTINUE;
+}
+
+static void a_callback_that_asks_does_not_hold_it_up(void **state) {
+    (void)state;
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cast = leave_when_told};
+    rig_open(&rig, &(weir_runtime_options){.workers = 1, .unpinned = true});
+    player_start(&c, &rig, NULL);
+    player_cast(&c, 1);
+    while (weir__load_relaxed_u32(&stuck.inside) != 2) sched_yield();
+    rig_close(&rig);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_event_loop_drains),
+        cmocka_unit_test(who_steps_drains_in_passing),
+        cmocka_unit_test(when_time_is_up_it_is_told_as_well),
+        cmocka_unit_test(a_runtime_closed_amid_its_drain),
+        cmocka_unit_test(a_close_says_who_keeps_it_and_may_be_called_again),
+        cmocka_unit_test(a_callback_that_asks_does_not_hold_it_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
