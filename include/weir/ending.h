@@ -23,6 +23,7 @@
 #ifndef WEIR_ENDING_H
 #define WEIR_ENDING_H
 
+#include <weir/events.h>
 #include <weir/status.h>
 #include <weir/types.h>
 
@@ -33,13 +34,20 @@ extern "C" {
 /*
  * Tells a stage to finish: no more handle_demand; once it holds nothing any more, and nothing
  * can come to it (see above), it stops with NORMAL.  The end of a subscription with NORMAL or
- * SHUTDOWN (or NOPROC: to who has gone) does not stop it before that.  Returns without
+ * SHUTDOWN (or NOPROC: to who has gone) does not stop it before that.  In a ring of stages
+ * that feed each other it waits for the others: a drain ends them all.  Returns without
  * waiting.
  * Errors     NO_STAGE; nothing else, for it needs neither room nor memory.
  * Threads    any; inside the stage's own callbacks it takes effect at once, and
  *            handle_drain is not called.
  */
 weir_status weir_finish(weir_runtime *runtime, weir_ref stage);
+
+/*
+ * Returns WEIR_FINISH, having set the reason that the stage ends with.  For callbacks: a source
+ * that fails, and has made events before, lets them go out.
+ */
+weir_verdict weir_finish_with(weir_stage *self, weir_reason reason);
 
 /* ---- work outside --------------------------------------------------------- */
 

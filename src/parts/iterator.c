@@ -37,8 +37,7 @@ static weir_verdict judge(weir_stage *self, weir_iterator_verdict verdict, size_
     case WEIR_ITERATOR_END:
         return WEIR_FINISH;
     case WEIR_ITERATOR_ERROR: /* what it made before goes out */
-        self->reason = iterator->options.error_reason;
-        return WEIR_FINISH;
+        return weir_finish_with(self, iterator->options.error_reason);
     default:
         return refuse(self, "returned an unknown verdict", made, want);
     }

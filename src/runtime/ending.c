@@ -75,13 +75,16 @@ weir_status weir_done(weir_runtime *runtime, weir_token token) {
     if (weir__missing(runtime, "runtime")) {
         return WEIR_INVALID;
     }
+    weir__fetch_add_u32(&runtime->givers, 1); /* T15 -> T16 */
     struct weir__token *back = weir__tokens_claim(&runtime->tokens, token);
-    if (back == NULL) {
-        return weir__refuse(WEIR_NO_TOKEN, "the token was given back already, or never was");
+    if (back != NULL) {
+        weir__send(runtime, &back->mail);
+        weir__fetch_sub_u64(&runtime->tokens_out, 1); /* Q5 -> Q6 */
     }
-    weir__send(runtime, &back->mail);
-    weir__fetch_sub_u64(&runtime->tokens_out, 1); /* Q5 -> Q6 */
-    return WEIR_OK;
+    weir__fetch_sub_u32(&runtime->givers, 1); /* T15 -> T16: the runtime may be gone after it */
+    return back != NULL
+               ? WEIR_OK
+               : weir__refuse(WEIR_NO_TOKEN, "the token was given back already, or never was");
 }
 
 void weir__token_back(struct weir__host *host, struct weir__mail *mail) {

@@ -297,6 +297,9 @@ weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
             return WEIR_TIMEOUT;
         }
     }
+    while (weir__load_acquire_u32(&runtime->givers) > 0) { /* T15 -> T16 */
+        weir__thread_yield();
+    }
     weir__drain_close(runtime);
     if (runtime->options.mode == WEIR_THREADS) {
         join_threads(runtime, runtime->worker_count);

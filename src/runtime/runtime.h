@@ -10,6 +10,8 @@
  *   T7 -> T8   closing (release) -> its readers (acquire): stop_reason is out before.
  *   T11 -> T12  search is let go (release) -> is taken (CAS): one search at a time (rings.h).
  *   T13 -> T14  drain (CAS, or release to take it back) -> who steps or closes (acquire).
+ *   T15 -> T16 givers up before a token's mail is sent, down (full) at the very end -> is 0
+ *              (acquire): what that mail has ended may be freed.
  *   T9 -> T10  stops goes up (full) -> is read by who starts a stage, and by the worker that
  *              it joins (acquire): a stage whose count is an older one is told to stop.
  * draining and finish_all_sent are ordered by the mail that follows them.
@@ -61,6 +63,7 @@ struct weir_runtime {
 
     /* what workers have lent to other threads, which bring it back by mail (atomic) */
     WEIR__APART uint64_t abroad;
+    uint32_t givers;     /* threads in weir_done (atomic): a close waits until they have left */
     uint64_t tokens_out; /* likewise: tokens (ending.h), which only weir_runtime_settle minds */
 
     /* the stepping thread's */

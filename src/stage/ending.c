@@ -96,13 +96,15 @@ void weir__stage_open_mail(weir_stage *stage) {
 
 struct reminders {
     weir_stage *stage;
-    uint64_t last_ns; /* when the last of them is due */
-    bool any;
+    uint64_t last_ns; /* when the last of them is due         */
+    bool any;         /* that has not come                    */
+    bool fresh;       /* of those, one not yet brought forward */
 };
 
+/* An armed timer without a message, unless it came of the end itself; NULL. */
 static struct weir__message *reminder_of(struct weir__index_node *node) {
     struct weir__message *message = WEIR__CONTAINER_OF(node, struct weir__message, armed.node);
-    return message->count > 0 || message->armed.late || message->reminds ? NULL : message;
+    return message->count > 0 || message->armed.late ? NULL : message;
 }
 
 static void find_last(void *context, struct weir__index_node *node) {
@@ -112,6 +114,7 @@ static void find_last(void *context, struct weir__index_node *node) {
         uint64_t due = message->armed.timer.due_ns;
         found->last_ns = due > found->last_ns ? due : found->last_ns;
         found->any = true;
+        found->fresh = found->fresh || !message->reminds;
     }
 }
 
@@ -119,7 +122,7 @@ static void find_last(void *context, struct weir__index_node *node) {
 static void bring_forward(void *context, struct weir__index_node *node) {
     const struct reminders *found = context;
     struct weir__message *message = reminder_of(node);
-    if (message != NULL) {
+    if (message != NULL && !message->reminds) {
         struct weir__timers *timers = &found->stage->host->timers;
         uint64_t now = found->stage->host->now_ns;
         uint64_t before = found->last_ns - message->armed.timer.due_ns;
@@ -128,14 +131,14 @@ static void bring_forward(void *context, struct weir__index_node *node) {
     }
 }
 
-/* True when there are some, which come now. */
+/* True when there are some that are to come, which is now. */
 static bool remind(weir_stage *stage) {
     struct reminders found = {.stage = stage};
     if (stage->timers.count == stage->late_timers) {
         return false;
     }
     weir__index_each(&stage->timers, find_last, &found);
-    if (found.any) {
+    if (found.fresh) {
         weir__index_each(&stage->timers, bring_forward, &found);
     }
     return found.any;

@@ -168,6 +168,9 @@ void weir__stage_arm(weir_stage *stage, struct weir__message *message) {
     bool never = due > UINT64_MAX / 2; /* beyond the end of time */
     armed->late = never || (stage->telling_end && message->count == 0);
     stage->late_timers += armed->late;
+    if (!stage->telling_end) {
+        weir__stage_came(stage); /* a reminder is brought forward again */
+    }
     armed->timer.fire = timer_due;
     weir__index_add(&stage->timers, &armed->node, armed->node.number);
     weir__timers_add(&stage->host->timers, &armed->timer, due);

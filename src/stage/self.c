@@ -55,3 +55,11 @@ weir_verdict weir_stop_with(weir_stage *self, weir_reason reason) {
     self->reason = reason;
     return WEIR_STOP;
 }
+
+weir_verdict weir_finish_with(weir_stage *self, weir_reason reason) {
+    if (weir__missing(self, "self")) {
+        return WEIR_STOP;
+    }
+    self->reason = reason;
+    return WEIR_FINISH;
+}

@@ -191,6 +191,7 @@ static void of_oneself(weir_stage *self, weir_ref other) {
     HARMLESS(weir_stage_name, self, strcmp(weir_stage_name(NULL), "") == 0);
     HARMLESS(weir_buffered, self, weir_buffered(NULL) == 0);
     HARMLESS(weir_held, self, weir_held(NULL) == 0);
+    HARMLESS(weir_finish_with, self, weir_finish_with(NULL, WEIR_REASON_USER) == WEIR_STOP);
     HARMLESS(weir_stop_with, self, weir_stop_with(NULL, WEIR_REASON_USER) == WEIR_STOP);
     REFUSED(weir_reply_after, self, weir_reply_after(NULL, none, "", 0));
     REFUSED(weir_reply_after, answer, weir_reply_after(self, none, NULL, 1));

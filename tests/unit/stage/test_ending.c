@@ -282,6 +282,57 @@ static void no_message_that_was_accepted_is_lost(void **state) {
     }
 }
 
+static weir_verdict fail_softly(weir_stage *self, struct player *player, uint64_t demand) {
+    (void)demand;
+    player_emit(self, 8); /* more than was asked for */
+    (void)player;
+    return weir_finish_with(self, WEIR_REASON_USER);
+}
+
+static void a_source_that_fails_may_let_its_events_go_out(void **state) {
+    (void)state;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.demand = fail_softly};
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        player_start(&p, &rig, NULL);
+        player_start(&c, &rig, NULL);
+        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 3});
+        assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
+        assert_int_equal(c.sum, 28);
+        assert_non_null(strstr(p.journal.text, "terminate user"));
+        assert_non_null(strstr(c.journal.text, "down p user\nterminate user"));
+        rig_close(&rig);
+    }
+}
+
+static weir_verdict keep_on(weir_stage *self, struct player *player) {
+    (void)self, (void)player;
+    return WEIR_CONTINUE;
+}
+
+/* One that another thread sets, when the stage was told its end, comes at once as well. */
+static void a_reminder_from_outside_comes_too(void **state) {
+    (void)state;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.end = keep_on};
+        weir_token token;
+        player_start(&p, &rig, NULL);
+        rig_rest(&rig);
+        assert_int_equal(weir_busy(rig.runtime, p.ref, &token), WEIR_OK);
+        finish(&p);
+        rig_rest(&rig);
+        player_expect(&p, "drain\nend\n");
+        assert_int_equal(
+            weir_send_after(rig.runtime, p.ref, NULL, 0, 3600 * (uint64_t)SECOND, NULL), WEIR_OK);
+        rig_rest(&rig);
+        player_expect(&p, "info 0\nend\n");
+        assert_int_equal(weir_done(rig.runtime, token), WEIR_OK);
+        rig_rest(&rig);
+        player_expect(&p, "end\nterminate normal\n");
+        rig_close(&rig);
+    }
+}
+
 /* ---- permanent sources --------------------------------------------------- */
 
 static weir_verdict double_all(weir_stage *self, struct player *player, weir_batch *batch) {
@@ -382,6 +433,8 @@ int main(void) {
         cmocka_unit_test(timers_that_are_to_come_are_named),
         cmocka_unit_test(it_is_told_again_when_something_has_come),
         cmocka_unit_test(no_message_that_was_accepted_is_lost),
+        cmocka_unit_test(a_source_that_fails_may_let_its_events_go_out),
+        cmocka_unit_test(a_reminder_from_outside_comes_too),
         cmocka_unit_test(a_consumer_waits_for_all_its_sources),
         cmocka_unit_test(failures_stop_it_still),
         cmocka_unit_test(as_genstage_it_stops_at_once),
