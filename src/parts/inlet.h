@@ -157,7 +157,7 @@ void weir__inlet_poke(weir_inlet *inlet);
 /* Events have come: after a locked operation, which is the fence before this look. */
 void weir__inlet_poke_if_cold(weir_inlet *inlet);
 
-/* Who pushes here for a stage is a feeder from now on.  WEIR_OK, or NO_MEMORY to say so. */
+/* Who pushes here for a stage is a feeder from now on.  WEIR_OK; NO_STAGE, NO_MEMORY. */
 weir_status weir__inlet_know_feeder(weir_inlet *inlet);
 
 /* Between the two something may be left on a stack, or counted as dropped. */

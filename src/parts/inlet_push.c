@@ -121,7 +121,7 @@ weir_status weir__inlet_know_feeder(weir_inlet *inlet) {
     weir_status status = weir_feeds(inlet->runtime, stage, inlet->stage);
     if (status != WEIR_OK) {
         weir__free(allocator, feeder, sizeof *feeder);
-        return status == WEIR_NO_STAGE ? WEIR_OK : status;
+        return status == WEIR_NO_STAGE ? weir__inlet_refuse_gone(inlet) : status;
     }
     feeder->stage = stage;
     do {

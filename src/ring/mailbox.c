@@ -86,19 +86,20 @@ bool weir__mailbox_shut(struct weir__mailbox *box) {
 
 bool weir__mailbox_end(struct weir__mailbox *box, uint64_t timers) {
     bool was_shut = weir__load_relaxed_u64(&box->tokens.count) == 0;
-    if (!close_at(box, &box->messages, 0)) {
+    if (weir__mailbox_messages(box) > 0 || (!was_shut && !close_at(box, &box->tokens, 0))) {
         return false;
     }
-    if (!close_at(box, &box->timers, timers)) {
+    bool closed = close_at(box, &box->messages, 0);
+    if (closed && close_at(box, &box->timers, timers)) {
+        return true;
+    }
+    if (closed) {
         open_again(box, &box->messages, 0);
-        return false;
     }
-    if (!was_shut && !close_at(box, &box->tokens, 0)) {
-        open_again(box, &box->messages, 0);
-        open_again(box, &box->timers, timers);
-        return false;
+    if (!was_shut) {
+        open_again(box, &box->tokens, 0);
     }
-    return true;
+    return false;
 }
 
 void weir__mailbox_reopen(struct weir__mailbox *box, uint64_t timers, bool tokens) {

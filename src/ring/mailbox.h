@@ -6,6 +6,7 @@
  * never touches a stage.  Each word says in its upper part whose it is at present:
  *
  *   count  generation << 33 | 1 << 32 | messages, timers or tokens, sent and not yet used up
+ *          (with the tokens: feeders that the stage is about to be told of)
  *   told   generation << 3 | 4 | STOP, FINISH: whether that mail is on its way
  *
  * Who comes too late finds another generation, or 0: closed, and changes nothing: what
@@ -33,9 +34,10 @@
  *             who has got the reference in whatever way.
  *   P7 -> P8  counted -> closed (RMWs of one word): a stage that finishes closes a count only
  *             at the number that it knows of, so what was accepted is handled, and who comes
- *             later is refused.
+ *             later is refused.  Tokens go first: what is closed in vain refuses for a moment,
+ *             and who holds a token may rely on not being refused.
  *   Otherwise counts are only counted.
- * Model: tests/model/mailbox.pml.  Progress: lock-free.
+ * Models: tests/model/mailbox.pml, drain.pml.  Progress: lock-free.
  * Wrap: a generation is told by its lower 31 bits in a count.  A sender that stood
  * still there while 2^31 stages were started could be counted for another; it is
  * counted off likewise.

@@ -4,6 +4,7 @@
  */
 #include "runtime/rings.h"
 
+#include "os/clock.h"
 #include "runtime/asking.h"
 #include "stage/monitor.h"
 
@@ -109,9 +110,16 @@ static void tell(struct weir__worker *worker, uint64_t search, void *answer) {
     }
 }
 
+/* No stage of it had a turn since the marking, or is about to have one: nothing was sent to them
+ * before that, either, or they would have been called for it. */
+static bool is_still(const struct weir__worker *worker) {
+    return worker->still_at == worker->host.counters.turns && worker->bell.run_count == 0 &&
+           !weir__bell_pending(&worker->bell);
+}
+
 static void close_all(struct weir__worker *worker, uint64_t search, void *answer) {
     struct step *step = answer;
-    bool still = worker->still_at == worker->host.counters.turns;
+    bool still = is_still(worker);
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         if (is_member(stage, search)) {
             step->members++;
@@ -174,11 +182,28 @@ static bool ask_all(weir_runtime *runtime, weir__worker_query *function, uint64_
     return true;
 }
 
+/* Every worker, also behind one that does not answer in time, or when memory is short: half of a
+ * ring must not end, nor stay closed. */
+static void tell_all(weir_runtime *runtime, weir__worker_query *function, uint64_t search) {
+    enum { NAP_NS = 1000000 };
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        struct step step = {0};
+        for (;;) {
+            weir_status status = weir__ask_worker(runtime, &runtime->workers[i], function, search,
+                                                  &step, sizeof step);
+            if (status == WEIR_OK || status == WEIR_TIMEOUT) {
+                break;
+            }
+            weir__clock_sleep_ns(NAP_NS); /* it was not sent */
+        }
+    }
+}
+
 /* All that is left was told its end: they end together, unless something came all the same. */
 static bool end_ring(weir_runtime *runtime, uint64_t search) {
     struct step step;
     bool closed = ask_all(runtime, close_all, search, &step) && step.closed == step.members;
-    ask_all(runtime, closed ? end_all : open_all, search, &step);
+    tell_all(runtime, closed ? end_all : open_all, search);
     return closed;
 }
 
@@ -187,7 +212,8 @@ static bool search_one(weir_runtime *runtime, uint64_t search) {
     if (!ask_all(runtime, mark, search, &step)) {
         return false;
     }
-    bool awaited = step.awaited > 0 || weir__load_relaxed_u64(&runtime->tokens_out) > 0;
+    uint64_t tokens = weir__load_acquire_u64(&runtime->tokens_out); /* Q5 -> Q6 */
+    bool awaited = step.awaited > 0 || tokens > 0;
     do {
         if (!ask_all(runtime, prune, search, &step)) {
             return false;

@@ -14,8 +14,8 @@
  *   tell    whoever is left, and was not told its end, is (stage/ending.c: unfed): it may emit
  *           what it keeps, and then there is another search when all is at rest again
  *   close   all were told, and nothing came of it: the mailboxes are closed.  If one cannot be,
- *           because something was sent to it, or a stage had a turn since the marking, those
- *           that were are opened again
+ *           because something was sent to it, or a stage of its worker had a turn since the
+ *           marking or is about to have one, those that were are opened again
  *   end     they end
  *
  * A ring may also stall before that, when its windows are full: each waits for the demand of
@@ -29,7 +29,9 @@
  *   readers                 workers, of others'; a search's calls order them (M3 -> M4)
  *   still_at                the worker's turns at the marking; who had none since has changed
  *                           nothing, and sent nothing
- * Model: tests/model/drain.pml.  Wrap: searches are numbered with 64 bits.
+ * A worker that takes long is not waited for, and does later what it was asked, in order: so all
+ * are told of the end, or of the opening, whether one of them answers or not.
+ * Model: tests/model/rings.pml.  Wrap: searches are numbered with 64 bits.
  */
 #ifndef WEIR__RUNTIME_RINGS_H
 #define WEIR__RUNTIME_RINGS_H

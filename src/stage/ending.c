@@ -19,6 +19,7 @@
  * finds them once everything is at rest (runtime/rings.c); they are then `unfed`: each is told
  * its end (3, 4) as if its producers had ended, and when nothing more came of that they are
  * ended together.
+ * Models: tests/model/drain.pml, rings.pml.
  */
 #include "stage/monitor.h"
 #include "stage/stage.h"

@@ -18,7 +18,8 @@
  * WATCH that is bounced becomes a NOTICE (of NOPROC, unless `recall`).  The last to let go frees.
  *
  * A monitor of a feeder (weir_feeds) is made by whoever knows of it, and comes to the watcher
- * as mail (FEEDER); its notice only counts the feeder off.
+ * as mail (FEEDER), which is counted with the watcher's tokens while it is on its way: a stage
+ * that finishes waits for it.  Its notice only counts the feeder off.
  *   X1 -> X2  refs: as edge/edge.h's.
  */
 #ifndef WEIR__STAGE_MONITOR_H
