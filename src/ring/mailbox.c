@@ -82,21 +82,23 @@ bool weir__mailbox_shut(struct weir__mailbox *box) {
     return weir__load_relaxed_u64(&box->tokens.count) == 0 || close_at(box, &box->tokens, 0);
 }
 
+/* Tokens first: while one is out nothing is closed, not for a moment, so whoever holds it is
+ * never refused. */
 bool weir__mailbox_end(struct weir__mailbox *box, uint64_t timers) {
     bool was_shut = weir__load_relaxed_u64(&box->tokens.count) == 0;
-    if (!close_at(box, &box->messages, 0)) {
+    if (weir__mailbox_messages(box) > 0 || (!was_shut && !close_at(box, &box->tokens, 0))) {
         return false;
     }
-    if (!close_at(box, &box->timers, timers)) {
+    if (close_at(box, &box->messages, 0)) {
+        if (close_at(box, &box->timers, timers)) {
+            return true;
+        }
         open_again(box, &box->messages, 0);
-        return false;
     }
-    if (!was_shut && !close_at(box, &box->tokens, 0)) {
-        open_again(box, &box->messages, 0);
-        open_again(box, &box->timers, timers);
-        return false;
+    if (!was_shut) {
+        open_again(box, &box->tokens, 0);
     }
-    return true;
+    return false;
 }
 
 void weir__mailbox_reopen(struct weir__mailbox *box, uint64_t timers, bool tokens) {
