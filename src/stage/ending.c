@@ -181,6 +181,11 @@ bool weir__stage_may_relax(const weir_stage *stage) {
            !weir__queue_empty(&stage->inq) && !weir__stage_can_drain(stage);
 }
 
+/* Nothing will come to it of a timer, or only when it is told its end. */
+static bool awaits_no_timer(const weir_stage *stage) {
+    return stage->timers.count == stage->late_timers + (stage->unfed ? 0 : stage->reminders);
+}
+
 /* An inlet that takes more, and has nothing, is such a one: it is shut as it is told its end. */
 bool weir__stage_waits_for_others(const weir_stage *stage) {
     const struct weir__mailbox *box = stage->mailbox;
@@ -190,7 +195,7 @@ bool weir__stage_waits_for_others(const weir_stage *stage) {
     bool open = stage->shut != NULL && !stage->is_shut && part == WEIR_HOLDUP_PRODUCERS;
     return stage->finishing && !stage->stopping && is_fed(stage) && !counted &&
            has_handled_all(stage) && !owes_events(stage) && weir__queue_empty(&stage->lent) &&
-           stage->timers.count == stage->late_timers && (part == WEIR_HOLDUP_NONE || open);
+           awaits_no_timer(stage) && (part == WEIR_HOLDUP_NONE || open);
 }
 
 /* ---- why it does not end ------------------------------------------------- */
@@ -219,7 +224,7 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
     if (stage->control.first != NULL || (box != NULL && weir__mailbox_messages(box) > 0)) {
         return WEIR_HOLDUP_MAIL;
     }
-    if (stage->timers.count > stage->late_timers) {
+    if (stage->timers.count > stage->late_timers + stage->reminders) {
         return WEIR_HOLDUP_TIMERS;
     }
     if (owes_events(stage) || part == WEIR_HOLDUP_DEMAND) {
