@@ -84,6 +84,8 @@ bool weir__mailbox_shut(struct weir__mailbox *box) {
     return weir__load_relaxed_u64(&box->tokens.count) == 0 || close_at(box, &box->tokens, 0);
 }
 
+/* Tokens first: while one is out nothing is closed, not for a moment, so whoever holds it is
+ * never refused. */
 bool weir__mailbox_end(struct weir__mailbox *box, uint64_t timers) {
     bool was_shut = weir__load_relaxed_u64(&box->tokens.count) == 0;
     if (weir__mailbox_messages(box) > 0 || (!was_shut && !close_at(box, &box->tokens, 0))) {

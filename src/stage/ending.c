@@ -67,11 +67,11 @@ static bool is_fed(const weir_stage *stage) {
     return stage->producers != NULL || (stage->feeders > 0 && !stage->is_shut);
 }
 
-/* Whatever it keeps, by itself or by way of its dispatcher, a reader or a timer. */
+/* Whatever it keeps, by itself or by way of its dispatcher or a reader. */
 static bool keeps_nothing(const weir_stage *stage) {
     return weir__queue_empty(&stage->held) && weir__queue_empty(&stage->buffer.queue) &&
            weir__queue_empty(&stage->lent) && stage->desk.held == 0 &&
-           weir__stage_stash_empty(stage) && stage->timers.count == stage->late_timers;
+           weir__stage_stash_empty(stage);
 }
 
 static weir_holdup part_of(const weir_stage *stage) {
@@ -80,7 +80,7 @@ static weir_holdup part_of(const weir_stage *stage) {
 
 bool weir__stage_holds_nothing(const weir_stage *stage) {
     return has_handled_all(stage) && stage->end_told && keeps_nothing(stage) &&
-           part_of(stage) == WEIR_HOLDUP_NONE;
+           stage->timers.count == stage->late_timers && part_of(stage) == WEIR_HOLDUP_NONE;
 }
 
 bool weir__stage_close_mail(weir_stage *stage) {
@@ -186,6 +186,11 @@ bool weir__stage_may_relax(const weir_stage *stage) {
            !weir__queue_empty(&stage->inq) && !weir__stage_can_drain(stage);
 }
 
+/* Nothing will come to it of a timer, or only when it is told its end. */
+static bool awaits_no_timer(const weir_stage *stage) {
+    return stage->timers.count == stage->late_timers + (stage->unfed ? 0 : stage->reminders);
+}
+
 /* An inlet that takes more, and has nothing, is such a one: it is shut as it is told its end. */
 bool weir__stage_waits_for_others(const weir_stage *stage) {
     const struct weir__mailbox *box = stage->mailbox;
@@ -194,7 +199,8 @@ bool weir__stage_waits_for_others(const weir_stage *stage) {
     weir_holdup part = part_of(stage);
     bool open = stage->shut != NULL && !stage->is_shut && part == WEIR_HOLDUP_PRODUCERS;
     return stage->finishing && !stage->stopping && is_fed(stage) && !counted &&
-           has_handled_all(stage) && keeps_nothing(stage) && (part == WEIR_HOLDUP_NONE || open);
+           has_handled_all(stage) && keeps_nothing(stage) && awaits_no_timer(stage) &&
+           (part == WEIR_HOLDUP_NONE || open);
 }
 
 /* ---- why it does not end ------------------------------------------------- */
@@ -229,7 +235,7 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
     if (stage->control.first != NULL || (box != NULL && weir__mailbox_messages(box) > 0)) {
         return WEIR_HOLDUP_MAIL;
     }
-    if (stage->timers.count > stage->late_timers) {
+    if (stage->timers.count > stage->late_timers + stage->reminders) {
         return WEIR_HOLDUP_TIMERS;
     }
     if (owes_events(stage) || part == WEIR_HOLDUP_DEMAND) {

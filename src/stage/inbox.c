@@ -152,12 +152,22 @@ void weir__message_bounce(struct weir__host *host, struct weir__message *message
 
 /* ---- timers -------------------------------------------------------------- */
 
+/* Those that need not come, and those that come early, are known by number. */
+static void count_timer(weir_stage *stage, const struct weir__message *message, int change) {
+    size_t *counted = message->armed.late   ? &stage->late_timers
+                      : message->count == 0 ? &stage->reminders
+                                            : NULL;
+    if (counted != NULL) {
+        *counted += (size_t)change;
+    }
+}
+
 static void timer_due(struct weir__timer *timer) {
     struct weir__message *message = WEIR__CONTAINER_OF(timer, struct weir__message, armed.timer);
     weir_stage *stage = message->armed.stage;
     weir__index_remove(&stage->timers, &message->armed.node);
     weir__timers_remove(&stage->host->timers, timer);
-    stage->late_timers -= message->armed.late;
+    count_timer(stage, message, -1);
     weir__stage_info_due(stage, message);
 }
 
@@ -167,7 +177,7 @@ void weir__stage_arm(weir_stage *stage, struct weir__message *message) {
     armed->stage = stage;
     bool never = due > UINT64_MAX / 2; /* beyond the end of time */
     armed->late = never || (stage->telling_end && message->count == 0);
-    stage->late_timers += armed->late;
+    count_timer(stage, message, 1);
     if (!stage->telling_end) {
         weir__stage_came(stage); /* a reminder is brought forward again */
     }
@@ -181,7 +191,7 @@ static void drop_timer(void *context, struct weir__index_node *node) {
     weir_stage *stage = context;
     struct weir__message *message = WEIR__CONTAINER_OF(node, struct weir__message, armed.node);
     weir__timers_remove(&stage->host->timers, &message->armed.timer);
-    stage->late_timers -= message->armed.late;
+    count_timer(stage, message, -1);
     used_up(stage, message);
 }
 

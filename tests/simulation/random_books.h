@@ -77,7 +77,7 @@ struct line {
     bool by_hand;
     bool selects;
     unsigned partition; /* as subscribed with; 0: none */
-    uint64_t asked; /* by hand */
+    uint64_t asked;     /* by hand */
     uint64_t got;
     unsigned next; /* the least place in the log that may come             */
     unsigned gaps; /* places that were left out                            */

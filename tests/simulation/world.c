@@ -63,6 +63,7 @@ bool world_open_runtime(void) {
 void world_close_runtime(void) {
     weir_accounts accounts;
     must(weir_runtime_close(world.runtime, &accounts));
+    world.accounts = accounts;
     const char *wrong = weir_accounts_check(&accounts);
     if (wrong != NULL) sim_fail("%s", wrong);
     SIM_REQUIRE(accounts.in_flight == 0 && accounts.buffered == 0);

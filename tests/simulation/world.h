@@ -18,21 +18,22 @@ enum { WORLD_NUMBERS = 512, WORLD_PRODUCERS = 2 };
 struct world {
     weir_runtime *runtime;
     weir_runtime_mode mode; /* THREADS unless the scenario says so before it opens */
-    unsigned least; /* workers: 1 unless the scenario says so before it opens      */
+    unsigned least;         /* workers: 1 unless the scenario says so before it opens      */
     unsigned workers;
     weir_ref producers[WORLD_PRODUCERS];
-    uint64_t total;       /* numbers each producer emits                          */
-    uint64_t handled;     /* by consumers                                         */
-    uint64_t discarded;   /* as callbacks and the log tell it                     */
-    uint64_t pushed;      /* into an inlet                                        */
-    uint64_t casts;       /* that have arrived                                    */
-    uint64_t allocations; /* not yet freed                                      */
-    uint64_t requests;    /* for memory                                         */
-    uint64_t fail_first;  /* the first request that fails, and how many do      */
+    uint64_t total;         /* numbers each producer emits                          */
+    uint64_t handled;       /* by consumers                                         */
+    uint64_t discarded;     /* as callbacks and the log tell it                     */
+    uint64_t pushed;        /* into an inlet                                        */
+    uint64_t casts;         /* that have arrived                                    */
+    uint64_t allocations;   /* not yet freed                                      */
+    weir_accounts accounts; /* the last ones, when it was closed */
+    uint64_t requests;      /* for memory                                         */
+    uint64_t fail_first;    /* the first request that fails, and how many do      */
     uint64_t fail_count;
     const weir_dispatcher *dispatcher; /* of the producers; NULL: by demand     */
     const void *dispatcher_options;
-    weir_verdict (*info)(weir_stage *self, const void *message, size_t bytes); /* theirs */
+    weir_verdict (*info)(weir_stage *self, const void *message, size_t bytes);    /* theirs */
     weir_verdict (*on_cast)(weir_stage *self, const void *message, size_t bytes); /* theirs */
     bool in_order;   /* each consumer sees rising numbers                       */
     bool keep_going; /* the last consumer stops the producers, not they themselves */

@@ -1,0 +1,395 @@
+/*
+ * Which graph it is: see endings.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "endings.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct graph graph;
+
+static struct dealt {
+    weir_partition_dispatcher_options partition;
+    weir_shared_dispatcher_options shared;
+} dealt[ENDINGS_NODES];
+
+unsigned node_number(const struct node *node) {
+    return (unsigned)(node - graph.node);
+}
+
+bool is_source(const struct node *node) {
+    return node->part < BETWEEN;
+}
+
+bool is_sink(const struct node *node) {
+    return node->part > BETWEEN;
+}
+
+static bool retries(const struct node *node) {
+    return node->part == BETWEEN && node->way == RETRIES;
+}
+
+static bool is_stage(const struct node *node) {
+    return node->part != ITERATOR && node->part != INLET && node->part != STREAM &&
+           node->part != POOL;
+}
+
+/* --- drawing: who there is ------------------------------------------------------------------ */
+
+static struct node *add(enum part part) {
+    struct node *node = &graph.node[graph.nodes++];
+    memset(node, 0, sizeof *node);
+    node->part = part;
+    node->has_end = sim_draw(4) > 0;
+    node->last_words = node->has_end && !is_sink(node) && sim_draw(4) == 0;
+    return node;
+}
+
+static void add_source(void) {
+    struct node *node = add((enum part)sim_draw(INLET + 1));
+    node->total = 1 + (unsigned)sim_draw(20);
+    node->ends = sim_draw(3) == 0;
+    node->lazy = sim_draw(4) == 0;
+    node->surplus = sim_draw(4) == 0;
+    node->accumulates = node->part == DEMANDED && sim_draw(3) == 0;
+    node->stops_alone = sim_draw(12) == 0;
+}
+
+static void add_between(void) {
+    struct node *node = add(BETWEEN);
+    node->way = (enum way)sim_draw(RETRIES);
+    node->batch = 2 + (unsigned)sim_draw(4);
+    node->reminds = node->way == GATHERS && (!node->has_end || sim_draw(2) == 0);
+}
+
+static unsigned consumers_of(const struct node *node) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < graph.lines; i++) count += graph.line[i].producer == node;
+    return count;
+}
+
+static unsigned producers_of(const struct node *node) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < graph.lines; i++) count += graph.line[i].consumer == node;
+    return count;
+}
+
+static bool has_line(const struct node *consumer, const struct node *producer) {
+    for (unsigned i = 0; i < graph.lines; i++)
+        if (graph.line[i].consumer == consumer && graph.line[i].producer == producer) return true;
+    return false;
+}
+
+static void join(struct node *consumer, struct node *producer) {
+    static const unsigned most[] = {1, 4, 4, 8};
+    if (graph.lines == ENDINGS_LINES || has_line(consumer, producer)) return;
+    struct line *line = &graph.line[graph.lines++];
+    *line = (struct line){consumer, producer, {0}};
+    line->options.max_demand = 1 + (size_t)sim_draw(most[sim_draw(4)]);
+    size_t min = (size_t)sim_draw(line->options.max_demand);
+    line->options.min_demand = min == 0 ? WEIR_NONE : min;
+    line->options.cancel = graph.permanent    ? WEIR_PERMANENT
+                           : graph.supervised ? WEIR_TEMPORARY
+                                              : (weir_cancel_mode)sim_draw(3);
+}
+
+/* Two that feed each other: what the second sends back has gone round once. */
+static void draw_ring(unsigned sources) {
+    struct node *first = &graph.node[sources];
+    struct node *second = first + 1;
+    first->way = PASSES;
+    second->way = RETRIES;
+    first->in_ring = second->in_ring = true;
+    first->last_words = second->last_words = false;
+    graph.has_ring = true;
+    join(second, first);
+}
+
+static void draw_lines(unsigned sources) {
+    for (unsigned i = sources; i < graph.nodes; i++) {
+        struct node *node = &graph.node[i];
+        if (retries(node)) continue;
+        for (uint64_t left = 1 + sim_draw(2); left > 0; left--) {
+            struct node *producer = &graph.node[sim_draw(i)];
+            /* Those of a ring have the consumers that they need. */
+            if (!is_sink(producer) && !producer->in_ring) join(node, producer);
+        }
+        if (producers_of(node) == 0) join(node, &graph.node[sim_draw(sources)]);
+    }
+    for (unsigned i = 0; i < graph.nodes; i++) {
+        struct node *node = &graph.node[i];
+        unsigned from = i + 1 > sources ? i + 1 : sources;
+        if (is_sink(node) || consumers_of(node) > 0) continue;
+        struct node *consumer = &graph.node[from + sim_draw(graph.nodes - from)];
+        join(retries(consumer) ? &graph.node[graph.nodes - 1] : consumer, node);
+    }
+}
+
+static void draw_feeder(unsigned sources) {
+    struct node *inlet = NULL;
+    for (unsigned i = 0; i < sources; i++)
+        if (graph.node[i].part == INLET) inlet = &graph.node[i];
+    struct node *feeder = &graph.node[sources + sim_draw(graph.nodes - sources)];
+    if (inlet == NULL || feeder->part == STREAM || graph.supervised || feeder->in_ring) return;
+    feeder->feeds = inlet;
+}
+
+/* Whether what comes out of one can come to the other. */
+static bool leads(const struct node *from, const struct node *to, unsigned depth) {
+    if (from == to) return true;
+    for (unsigned i = 0; i < graph.lines && depth > 0; i++)
+        if (graph.line[i].producer == from && leads(graph.line[i].consumer, to, depth - 1))
+            return true;
+    return from->feeds != NULL && depth > 0 && leads(from->feeds, to, depth - 1);
+}
+
+static void mark_rings(void) {
+    for (unsigned i = 0; i < graph.nodes; i++) {
+        struct node *node = &graph.node[i];
+        if (node->feeds == NULL || !leads(node->feeds, node, ENDINGS_NODES)) continue;
+        graph.has_ring = true;
+        for (unsigned j = 0; j < graph.nodes; j++) {
+            struct node *other = &graph.node[j];
+            if (leads(node->feeds, other, ENDINGS_NODES) && leads(other, node, ENDINGS_NODES))
+                other->in_ring = true;
+        }
+    }
+}
+
+static void mark_behind_rings(void) {
+    for (unsigned i = 0; i < graph.nodes; i++)
+        for (unsigned j = 0; j < graph.nodes && graph.node[i].in_ring; j++)
+            if (leads(&graph.node[i], &graph.node[j], ENDINGS_NODES))
+                graph.node[j].behind_ring = true;
+}
+
+/* --- drawing: how events are dealt ---------------------------------------------------------- */
+
+static void deal(struct node *node) {
+    unsigned number = node_number(node);
+    unsigned count = consumers_of(node);
+    unsigned next = 0;
+    node->deal = (enum dealing)sim_draw(4);
+    if (node->in_ring && node->way == PASSES) node->deal = BY_DEMAND;
+    if (retries(node)) node->deal = BY_PARTITION;
+    if (node->deal == BY_BROADCAST) ledger_shares(number, node->part != INLET);
+    if (node->deal != BY_PARTITION) return;
+    for (unsigned i = 0; i < graph.lines; i++)
+        if (graph.line[i].producer == node)
+            graph.line[i].options.partition = WEIR_PARTITION(next++);
+    node->partitions = count;
+}
+
+static const weir_dispatcher *dispatcher_of(struct node *node, const void **options) {
+    struct dealt *own = &dealt[node_number(node)];
+    *options = NULL;
+    switch (node->deal) {
+    case BY_BROADCAST:
+        return weir_broadcast_dispatcher();
+    case BY_PARTITION:
+        own->partition = (weir_partition_dispatcher_options){
+            .partitions = node->partitions, .hash = endings_partition, .context = node};
+        *options = &own->partition;
+        return weir_partition_dispatcher();
+    case BY_SHARE:
+        own->shared = (weir_shared_dispatcher_options){.grain = sim_draw(3), .entries = 16};
+        *options = &own->shared;
+        return weir_shared_dispatcher();
+    default:
+        return weir_demand_dispatcher();
+    }
+}
+
+void graph_draw(void) {
+    memset(&graph, 0, offsetof(struct graph, node));
+    ledger_begin();
+    graph.event_bytes = sim_draw(3) == 0 ? 48 : 8;
+    graph.supervised = sim_draw(7) == 0;
+    graph.permanent = !graph.supervised && sim_draw(2) == 0;
+    unsigned sources = 1 + (unsigned)sim_draw(3);
+    unsigned between = (unsigned)sim_draw(4);
+    for (unsigned i = 0; i < sources; i++) add_source();
+    for (unsigned i = 0; i < between; i++) add_between();
+    static const enum part sinks[] = {CONSUMER, CONSUMER, STREAM, POOL};
+    for (uint64_t left = 1 + sim_draw(2); left > 0; left--) add(sinks[sim_draw(4)]);
+    if (between >= 2 && !graph.supervised && sim_draw(3) == 0) {
+        draw_ring(sources);
+        join(&graph.node[graph.nodes - 1], &graph.node[sources + 1]); /* what has gone round */
+        draw_lines(sources);
+        join(&graph.node[sources], &graph.node[sources + 1]);
+    } else {
+        draw_lines(sources);
+    }
+    if (sim_draw(3) == 0) draw_feeder(sources);
+    mark_rings();
+    mark_behind_rings();
+    for (unsigned i = 0; i < graph.nodes; i++)
+        if (!is_sink(&graph.node[i])) deal(&graph.node[i]);
+    if (sim_draw(4) == 0) graph.node[sim_draw(graph.nodes)].dies = 1 + (unsigned)sim_draw(20);
+}
+
+/* --- starting -------------------------------------------------------------------------------- */
+
+/* Those of its lines whose producer there is; later: the one that closes a ring. */
+static unsigned lines_of(const struct node *node, weir_subscribe_to *list, bool later) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < graph.lines; i++) {
+        const struct line *line = &graph.line[i];
+        bool back = line->producer > line->consumer;
+        if (line->consumer != node || back != later || !line->producer->known) continue;
+        list[count] =
+            (weir_subscribe_to){.producer = line->producer->ref, .options = line->options};
+        if (line->producer->supervised)
+            list[count].producer = WEIR_SIBLING(line->producer->ref.bits);
+        count++;
+    }
+    return count;
+}
+
+static weir_stage_options like(struct node *node) {
+    static const weir_kind kinds[] = {WEIR_PRODUCER, WEIR_PRODUCER_CONSUMER, WEIR_CONSUMER};
+    weir_stage_options options = {.kind = kinds[is_source(node) ? 0
+                                                : is_sink(node) ? 2
+                                                                : 1],
+                                  .name = "node",
+                                  .event_bytes = is_sink(node) ? 0 : graph.event_bytes,
+                                  .state_bytes = sizeof(unsigned),
+                                  .argument = node,
+                                  .worker = world_somewhere(),
+                                  .demand = node->accumulates ? WEIR_ACCUMULATE : WEIR_FORWARD,
+                                  .on_cancel = node->stops_alone ? WEIR_ON_CANCEL_STOP
+                                                                 : WEIR_ON_CANCEL_CONTINUE,
+                                  .on = endings_callbacks};
+    if (!is_sink(node)) options.dispatcher = dispatcher_of(node, &options.dispatcher_options);
+    if (!is_source(node)) options.on.handle_demand = NULL;
+    if (is_source(node)) options.on.handle_events = NULL;
+    if (!node->has_end) options.on.handle_end = NULL;
+    return options;
+}
+
+/* Where its producer has ended before, it does not come about. */
+static void start(struct node *node) {
+    weir_subscribe_to list[ENDINGS_LINES];
+    weir_stage_options options = like(node);
+    unsigned count = lines_of(node, list, false);
+    if (!is_stage(node)) {
+        node->known = endings_start_part(node, list, count, &options);
+    } else {
+        options.subscribe_to = list;
+        options.subscribe_count = count;
+        weir_status status = weir_stage_start(world.runtime, &options, NULL);
+        node->known = status != WEIR_NO_STAGE && must(status);
+        if (!node->known) node->alive = false;
+    }
+    if (!node->known) graph.unheard = true;
+}
+
+/* All that are plain stages, under one supervisor.  Until they run, `ref` is the child's number. */
+static void start_supervised(void) {
+    weir_stage_options stages[ENDINGS_NODES];
+    weir_subscribe_to lists[ENDINGS_NODES][8];
+    weir_supervised children[ENDINGS_NODES] = {{0}};
+    unsigned count = 0;
+    for (unsigned i = 0; i < graph.nodes; i++) {
+        struct node *node = &graph.node[i];
+        if (!is_stage(node)) continue;
+        weir_subscribe_to list[ENDINGS_LINES];
+        unsigned lines = lines_of(node, list, false);
+        lines = lines < 8 ? lines : 8;
+        memcpy(lists[count], list, lines * sizeof *list);
+        stages[count] = like(node);
+        stages[count].subscribe_to = lists[count];
+        stages[count].subscribe_count = lines;
+        children[count].stage = &stages[count];
+        children[count].restart = WEIR_RESTART_TRANSIENT;
+        node->ref.bits = count++;
+        node->known = node->supervised = true;
+    }
+    const weir_supervisor_options options = {.worker = world_somewhere(),
+                                             .strategy = (weir_strategy)sim_draw(3),
+                                             .max_restarts = WEIR_INFINITY,
+                                             .children = children,
+                                             .child_count = count};
+    weir_status status = weir_supervisor_start(world.runtime, &options, &graph.supervisor);
+    if (status == WEIR_NO_STAGE) /* one of their producers has ended before */
+        graph.upset = graph.unheard = true;
+    else
+        must(status);
+    for (unsigned i = 0; i < graph.nodes; i++) {
+        graph.node[i].supervised = false;
+        if (graph.node[i].lives == 0) graph.node[i].known = false;
+    }
+}
+
+static void start_clock(void) {
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER, .name = "clock", .worker = world_somewhere(), .on = endings_clock};
+    graph.clock_alive = true;
+    must(weir_stage_start(world.runtime, &options, &graph.clock));
+}
+
+static void start_parts(bool (*like_these)(const struct node *node)) {
+    for (unsigned i = 0; i < graph.nodes; i++)
+        if (like_these(&graph.node[i]) && !is_stage(&graph.node[i])) start(&graph.node[i]);
+}
+
+static void close_ring(const struct node *node) {
+    weir_subscribe_to list[ENDINGS_LINES];
+    if (lines_of(node, list, true) == 0) return;
+    weir_status status =
+        weir_subscribe(world.runtime, node->ref, list[0].producer, &list[0].options, NULL);
+    if (status != WEIR_NO_STAGE)
+        must(status);
+    else
+        graph.unheard = true;
+}
+
+void graph_start(void) {
+    start_clock();
+    if (graph.supervised) {
+        start_parts(is_source);
+        start_supervised();
+        start_parts(is_sink);
+    }
+    for (unsigned i = 0; i < graph.nodes && !graph.supervised; i++) start(&graph.node[i]);
+    for (unsigned i = 0; i < graph.nodes; i++) {
+        struct node *node = &graph.node[i];
+        if (node->known && node->in_ring) close_ring(node);
+        if (node->known && node->feeds != NULL && node->feeds->known && sim_draw(2) == 0)
+            node->feeds_known = weir_feeds(world.runtime, node->ref, node->feeds->ref) == WEIR_OK;
+    }
+    for (unsigned i = 0; i < graph.nodes; i++)
+        if (graph.node[i].known && graph.node[i].accumulates)
+            weir_demand(world.runtime, graph.node[i].ref, WEIR_FORWARD);
+}
+
+/* --- telling --------------------------------------------------------------------------------- */
+
+void graph_tell(void) {
+    static const char *const parts[] = {"by demand", "by casts", "later",  "iterator", "inlet",
+                                        "between",   "consumer", "stream", "pool"};
+    static const char *const ways[] = {"passes", "filters", "gathers", "delays", "asks", "retries"};
+    static const char *const deals[] = {"demand", "broadcast", "partition", "shared"};
+    for (unsigned i = 0; i < graph.nodes; i++) {
+        const struct node *node = &graph.node[i];
+        fprintf(stderr, "  node %u%s: %s %s, %s%s%s%s%s%s%s; kept %u, tokens %u, sources %u", i,
+                node->alive ? "" : " (gone)", parts[node->part],
+                node->part == BETWEEN ? ways[node->way] : "", deals[node->deal],
+                node->in_ring ? ", in a ring" : "", node->stops_alone ? ", stops alone" : "",
+                node->ends ? ", ends" : "", node->has_end ? ", told its end" : "",
+                node->reminds ? ", reminds" : "", node->cut ? ", cut" : "", node->kept,
+                node->tokens, node->sources);
+        if (node->feeds != NULL)
+            fprintf(stderr, "; feeds %u%s", node_number(node->feeds),
+                    node->feeds_known ? ", known" : "");
+        fprintf(stderr, "; made %u of %u\n", node->made, node->total);
+    }
+    for (unsigned i = 0; i < graph.lines; i++)
+        fprintf(stderr, "  line: %u <- %u, mode %d, demand %zu\n",
+                node_number(graph.line[i].consumer), node_number(graph.line[i].producer),
+                (int)graph.line[i].options.cancel, graph.line[i].options.max_demand);
+    fprintf(stderr, "  %s%s%s%s\n", graph.upset ? "upset " : "", graph.unheard ? "unheard " : "",
+            graph.supervised ? "supervised " : "", graph.has_ring ? "ring" : "");
+}
