@@ -8,7 +8,8 @@
  * and counted; accounts and blocks balance; a stage that finishes waits for its stash.
  *
  *   keep   all is let go of in the end, by a cast
- *   end    the producer stops: its end makes the keeper let go, or dies with what it has
+ *   end    the producer ends: the keeper lets go of all as it is told so, by handle_cancel or
+ *          handle_end; or it is stopped with what it has
  *   drain  the runtime drains, which takes a cast
  */
 #include "driver.h"
@@ -18,7 +19,7 @@
 
 struct keeper {
     uint64_t next; /* the least number that may leave */
-    bool lets_go;  /* of all, at its producer's end   */
+    int lets_go;   /* of all, at its producer's end: 0 never, 1 in handle_cancel, 2 in handle_end */
 };
 
 static weir_ref keeper;
@@ -64,11 +65,17 @@ static weir_verdict lost_one(weir_stage *self, const weir_peer *peer, weir_cance
                              weir_reason reason) {
     const struct keeper *own = weir_state(self);
     (void)cause, (void)reason;
-    if (own->lets_go && peer->side == WEIR_PRODUCER) let_go(self, weir_stashed(self));
+    if (own->lets_go == 1 && peer->side == WEIR_PRODUCER) let_go(self, weir_stashed(self));
     return WEIR_CONTINUE;
 }
 
-static void start_all(bool lets_go) {
+static weir_verdict ended(weir_stage *self) {
+    const struct keeper *own = weir_state(self);
+    if (own->lets_go == 2) let_go(self, weir_stashed(self));
+    return WEIR_CONTINUE;
+}
+
+static void start_all(int lets_go) {
     struct keeper own = {.lets_go = lets_go};
     world_open_runtime();
     world_start_producer(0, WEIR_ACCUMULATE);
@@ -78,7 +85,10 @@ static void start_all(bool lets_go) {
         .event_bytes = sizeof(uint64_t),
         .state = &own,
         .state_bytes = sizeof own,
-        .on = {.handle_events = keep, .handle_cast = told, .handle_cancel = lost_one},
+        .on = {.handle_events = keep,
+               .handle_cast = told,
+               .handle_cancel = lost_one,
+               .handle_end = ended},
     };
     keeper = world_start_stage(options, 1, world.producers);
     world_start_consumer(1, &keeper);
@@ -100,7 +110,7 @@ static void run_teller(void *unused) {
 static void keep_main(void *unused) {
     (void)unused;
     world.keep_going = true;
-    start_all(false);
+    start_all(0);
     int teller = sim_spawn("teller", run_teller, NULL);
     must(weir_runtime_run(world.runtime, WEIR_FOREVER));
     sim_join(teller);
@@ -110,14 +120,21 @@ static void keep_main(void *unused) {
 
 static void end_main(void *unused) {
     (void)unused;
-    start_all(sim_draw(2) == 0);
+    int lets_go = (int)sim_draw(3);
+    start_all(lets_go);
+    if (lets_go == 0) {
+        must(weir_wait(world.runtime, world.producers[0], WEIR_FOREVER, NULL));
+        for (uint64_t steps = sim_draw(100); steps > 0; steps--) sim_now_ns();
+        weir_stop(world.runtime, keeper, WEIR_REASON_NORMAL); /* unless it had nothing */
+    }
     world_finish(world.total);
+    SIM_REQUIRE(lets_go == 0 || world.discarded == 0);
 }
 
 static void drain_main(void *unused) {
     (void)unused;
     world.keep_going = true;
-    start_all(false);
+    start_all(0);
     int teller = sim_spawn("teller", run_teller, NULL);
     weir_drain_report report;
     must(weir_runtime_drain(world.runtime, WEIR_FOREVER, &report));
