@@ -251,7 +251,7 @@ static void with_its_last_consumer_it_ends(void **state) {
 static void *push_for_ever(void *status) {
     const uint64_t number = 7;
     weir_status *last = status;
-    while ((*last = weir_inlet_push(inlet, &number, 1, WEIR_FOREVER)) == WEIR_OK) {
+    while ((*last = weir_inlet_push(inlet, &number, 1, 20 * (uint64_t)SECOND)) == WEIR_OK) {
         weir__fetch_add_u64(&ran, 1);
     }
     return NULL;

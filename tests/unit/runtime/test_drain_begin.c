@@ -13,8 +13,10 @@
 #include "base/atomic.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 
 static struct rig rig;
 
@@ -144,18 +146,33 @@ static weir_verdict stay(weir_stage *self, struct player *player, uint64_t numbe
     return WEIR_CONTINUE;
 }
 
+/* A close without end would wait for that, and say that all is well. */
+static void *let_it_go_at_last(void *unused) {
+    const struct timespec nap = {0, 10000000};
+    (void)unused;
+    for (int i = 0; i < 500 && weir__load_relaxed_u32(&stuck.leave) == 0; i++) {
+        nanosleep(&nap, NULL);
+    }
+    weir__exchange_u32(&stuck.leave, 1);
+    return NULL;
+}
+
 static void a_close_says_who_keeps_it_and_may_be_called_again(void **state) {
     (void)state;
+    pthread_t thread;
     struct player c = {.name = "busy", .kind = WEIR_CONSUMER, .does.cast = stay};
     rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true, .close_ns = 1000000});
     player_start(&c, &rig, NULL);
     player_cast(&c, 1);
     while (weir__load_relaxed_u32(&stuck.inside) == 0) sched_yield();
-    assert_int_equal(weir_runtime_close(rig.runtime, NULL), WEIR_TIMEOUT);
+    pthread_create(&thread, NULL, let_it_go_at_last, NULL);
+    weir_status status = weir_runtime_close(rig.runtime, NULL);
+    assert_int_equal(status, WEIR_TIMEOUT);
     rig_expect_log(&rig, "warning: weir_runtime_close waits for a callback of stage busy to "
                          "return\n");
     assert_int_equal(weir_runtime_stages(rig.runtime), 1);
     weir__exchange_u32(&stuck.leave, 1);
+    pthread_join(thread, NULL);
     weir_runtime_run(rig.runtime, WEIR_FOREVER);
     rig_close(&rig);
 }

@@ -129,9 +129,8 @@ static void a_reminder_comes_at_the_end(void **state) {
         chain.middle.does.info = flush_reminded;
         start_chain(&chain, 8);
         rig_rest(&rig);
-        assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
+        assert_int_equal(weir_runtime_drain(rig.runtime, 60 * (uint64_t)SECOND, NULL), WEIR_OK);
         assert_int_equal(chain.sink.sum, 28);
-        assert_true(weir_runtime_now(rig.runtime) < UINT64_MAX / 2);
         rig_close(&rig);
     }
 }
