@@ -68,7 +68,9 @@ weir_status weir_busy(weir_runtime *runtime, weir_ref stage, weir_token *out);
  * Gives a token back.  What this thread sent to the stage before comes to it before that.
  * Returns    WEIR_OK, also when the stage was stopped meanwhile.
  * Errors     NO_TOKEN: it was given back already, or never was; nothing has changed.
- * Threads    any; lock-free.
+ * Threads    any; lock-free.  It may be the last that a thread does with the runtime, though
+ *            what it brings about ends a drain, behind which somebody closes: the close
+ *            waits until this call has returned.
  */
 weir_status weir_done(weir_runtime *runtime, weir_token token);
 
