@@ -212,11 +212,12 @@ static bool has_work(const weir_stage *stage) {
 weir_holdup weir__stage_holdup(const weir_stage *stage) {
     const struct weir__mailbox *box = stage->mailbox;
     weir_holdup part = stage->holds == NULL ? WEIR_HOLDUP_NONE : stage->holds(stage);
-    if (has_work(stage)) {
-        return WEIR_HOLDUP_WORK;
-    }
+    /* What lies in a queue that it shares is not its work as long as a reader keeps it busy. */
     if (part == WEIR_HOLDUP_PART || !weir__queue_empty(&stage->lent)) {
         return WEIR_HOLDUP_PART;
+    }
+    if (has_work(stage)) {
+        return WEIR_HOLDUP_WORK;
     }
     if (box != NULL && weir__mailbox_tokens(box) > 0) {
         return WEIR_HOLDUP_TOKENS;

@@ -37,6 +37,7 @@ struct node {
     bool stops_alone; /* on_cancel: when its last consumer leaves                */
     bool has_end;     /* has the callback handle_end                             */
     bool reminds;     /* gathers: has a reminder armed while it keeps something  */
+    bool bounded;     /* has a small buffer, or drops                            */
     bool last_words;  /* emits something in handle_end                           */
     unsigned batch;   /* gathers so many                                         */
     unsigned total;   /* a source's                                              */
@@ -120,6 +121,9 @@ struct note { /* what casts and timers with a message say */
     unsigned ask;
     uint64_t events[ENDINGS_KEPT];
 };
+
+/* Whose stage it is; NULL: nobody's any more. */
+struct node *endings_find(weir_ref ref);
 
 extern const weir_callbacks endings_callbacks;
 extern const weir_callbacks endings_clock;

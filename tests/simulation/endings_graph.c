@@ -43,6 +43,7 @@ static struct node *add(enum part part) {
     memset(node, 0, sizeof *node);
     node->part = part;
     node->has_end = sim_draw(4) > 0;
+    node->bounded = sim_draw(12) == 0;
     node->last_words = node->has_end && !is_sink(node) && sim_draw(4) == 0;
     return node;
 }
@@ -222,7 +223,7 @@ void graph_draw(void) {
     } else {
         draw_lines(sources);
     }
-    if (sim_draw(3) == 0) draw_feeder(sources);
+    if (sim_draw(2) == 0) draw_feeder(sources);
     mark_rings();
     mark_behind_rings();
     for (unsigned i = 0; i < graph.nodes; i++)
@@ -262,6 +263,8 @@ static weir_stage_options like(struct node *node) {
                                   .on_cancel = node->stops_alone ? WEIR_ON_CANCEL_STOP
                                                                  : WEIR_ON_CANCEL_CONTINUE,
                                   .on = endings_callbacks};
+    if (node->bounded) options.buffer_size = 1 + (size_t)sim_draw(6);
+    if (node->bounded) options.buffer_keep = (weir_keep)sim_draw(2);
     if (!is_sink(node)) options.dispatcher = dispatcher_of(node, &options.dispatcher_options);
     if (!is_source(node)) options.on.handle_demand = NULL;
     if (is_source(node)) options.on.handle_events = NULL;

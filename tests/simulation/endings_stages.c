@@ -155,7 +155,7 @@ static void handle(weir_stage *self, struct node *node, uint64_t identity) {
     if (node->feeds != NULL && sim_draw(4) == 0) endings_feed(node);
 }
 
-static struct node *find_ref(weir_ref ref) {
+struct node *endings_find(weir_ref ref) {
     for (unsigned i = 0; i < graph.nodes; i++)
         if (graph.node[i].ref.bits == ref.bits) return &graph.node[i];
     return NULL;
@@ -171,7 +171,7 @@ static bool forwards(const struct node *node, const struct node *from) {
 static weir_verdict on_events(weir_stage *self, weir_batch *batch) {
     struct node *node = node_of(self);
     unsigned number = node_number(node);
-    const struct node *from = find_ref(batch->subscription.producer);
+    const struct node *from = endings_find(batch->subscription.producer);
     SIM_REQUIRE(node->alive && batch->event_bytes == graph.event_bytes);
     node->end_told = false;
     bool whole = forwards(node, from);
@@ -322,6 +322,10 @@ static void on_terminate(weir_stage *self, weir_reason reason) {
 void endings_discarded(void *context, uint64_t count, weir_discard cause) {
     const struct node *node = context;
     world.discarded += count;
+    if (cause == WEIR_DISCARD_OVERFLOW) {
+        SIM_REQUIRE(node->bounded);
+        graph.upset = true;
+    }
     sim_note("discarded at node", node_number(node));
     sim_note("... so many", count);
     sim_note("... because", cause);
