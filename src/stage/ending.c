@@ -20,6 +20,8 @@
  * its end (3, 4) as if its producers had ended, and when nothing more came of that they are
  * ended together.
  */
+#include "dispatch/shared.h"
+#include "edge/shared.h"
 #include "stage/monitor.h"
 #include "stage/stage.h"
 
@@ -63,10 +65,19 @@ static bool is_fed(const weir_stage *stage) {
     return stage->producers != NULL || (stage->feeders > 0 && !stage->is_shut);
 }
 
+/*
+ * In the queue that its consumers share: what those have asked for who are there they will
+ * take.  But one that was cancelled may leave what was put there for it.
+ */
+static bool keeps_for_takers(const weir_stage *stage) {
+    return stage->desk.shared != NULL && !weir__shared_empty(stage->desk.shared) &&
+           (stage->leaving.count > 0 || weir__shared_excess(stage->dispatch.state) > 0);
+}
+
 /* Whatever it keeps, by itself or by way of its dispatcher, its part or a timer. */
 static bool keeps_nothing(const weir_stage *stage) {
     return weir__queue_empty(&stage->held) && weir__queue_empty(&stage->buffer.queue) &&
-           weir__queue_empty(&stage->lent) && stage->desk.held == 0 &&
+           weir__queue_empty(&stage->lent) && stage->desk.held == 0 && !keeps_for_takers(stage) &&
            stage->timers.count == stage->late_timers &&
            (stage->holds == NULL || stage->holds(stage) == WEIR_HOLDUP_NONE);
 }
@@ -172,7 +183,7 @@ void weir__stage_go_to_end(weir_stage *stage) {
 
 static bool owes_events(const weir_stage *stage) {
     return !weir__queue_empty(&stage->held) || !weir__queue_empty(&stage->buffer.queue) ||
-           !weir__queue_empty(&stage->inq) || stage->desk.held > 0;
+           !weir__queue_empty(&stage->inq) || stage->desk.held > 0 || keeps_for_takers(stage);
 }
 
 bool weir__stage_may_relax(const weir_stage *stage) {
