@@ -338,15 +338,16 @@ static void start_parts(bool (*like_these)(const struct node *node)) {
         if (like_these(&graph.node[i]) && !is_stage(&graph.node[i])) start(&graph.node[i]);
 }
 
+/* Where the first of the two has ended meanwhile, there is nobody to send back to. */
 static void close_ring(const struct node *node) {
     weir_subscribe_to list[ENDINGS_LINES];
     if (lines_of(node, list, true) == 0) return;
-    weir_status status =
-        weir_subscribe(world.runtime, node->ref, list[0].producer, &list[0].options, NULL);
-    if (status != WEIR_NO_STAGE)
-        must(status);
-    else
+    weir_status status = weir_subscribe_wait(world.runtime, node->ref, list[0].producer,
+                                             &list[0].options, WEIR_FOREVER, NULL);
+    if (status == WEIR_NO_STAGE || status == WEIR_NO_SUBSCRIPTION)
         graph.unheard = true;
+    else
+        must(status);
 }
 
 void graph_start(void) {
