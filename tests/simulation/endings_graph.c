@@ -159,7 +159,10 @@ static void mark_rings(void) {
     }
 }
 
+/* (A ring with small buffers can stall for good: nothing may be let in.) */
 static void mark_behind_rings(void) {
+    for (unsigned i = 0; i < graph.nodes; i++)
+        if (graph.node[i].in_ring) graph.node[i].bounded = false;
     for (unsigned i = 0; i < graph.nodes; i++)
         for (unsigned j = 0; j < graph.nodes && graph.node[i].in_ring; j++)
             if (leads(&graph.node[i], &graph.node[j], ENDINGS_NODES))
