@@ -121,6 +121,25 @@ static void with_token(void) {
     must(weir_done(world.runtime, token));
 }
 
+static bool may_feed(const struct node *node) {
+    return node->part == CONSUMER && !node->behind_ring;
+}
+
+/* From then on it ends after the other one; of a pair that would feed each other nobody could. */
+static void feed(void) {
+    struct node *fed = some_node(sim_draw(2) == 0 ? is_inlet : takes_casts);
+    const struct node *feeder = some_node(may_feed);
+    if (fed == NULL || feeder == NULL || graph.supervised || graph_leads(fed, feeder)) return;
+    weir_status status = weir_feeds(world.runtime, feeder->ref, fed->ref);
+    if (status != WEIR_OK) {
+        may(status);
+        return;
+    }
+    if (!feeder->alive) return;
+    fed->fed_by |= UINT32_C(1) << node_number(feeder);
+    if (!fed->alive && fed->finished && !fed->cut) endings_check_feeders(fed);
+}
+
 static void cut(struct node *inlet) {
     inlet->cut = true;
     must(weir_inlet_finish(inlet->inlet));
@@ -206,7 +225,7 @@ static void disturb(struct node *node) {
 static void do_deed(weir_port **port) {
     struct node *node = some_node(is_any);
     if (node == NULL) return;
-    switch (sim_draw(13)) {
+    switch (sim_draw(14)) {
     case 0:
     case 1:
     case 2:
@@ -228,6 +247,9 @@ static void do_deed(weir_port **port) {
         return;
     case 10:
         wait_for(node);
+        return;
+    case 11:
+        feed();
         return;
     default:
         if (sim_draw(6) == 0) disturb(node);

@@ -52,6 +52,7 @@ struct node {
     bool alive;
     bool finished;    /* it has ended, and nobody stopped it */
     unsigned lives;   /* how often it was started            */
+    uint32_t fed_by;  /* by number: those that feed it, as weir_feeds has it */
     bool drained;     /* no more handle_demand               */
     bool end_told;    /* and nothing has come since          */
     bool loose;       /* tokens were out: its end may be told again */
@@ -111,7 +112,10 @@ bool is_sink(const struct node *node);
 void graph_draw(void);
 void graph_start(void);
 
-/* Where it waits for somebody, what, and what lives. */
+/* Whether what comes out of one can come to the other. */
+bool graph_leads(const struct node *from, const struct node *to);
+
+/* Writes to standard error what graph it is. */
 void graph_tell(void);
 
 /* --- endings_stages.c ---------------------------------------------------------------------- */
@@ -139,6 +143,9 @@ void endings_write(void *place, const uint64_t *identities, size_t count);
 
 /* A stage has ended with that reason: whom it came too late for takes it along. */
 void endings_ended(weir_reason reason);
+
+/* It has finished: whoever feeds it has ended before. */
+void endings_check_feeders(const struct node *node);
 
 void endings_discarded(void *context, uint64_t count, weir_discard cause);
 

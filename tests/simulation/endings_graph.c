@@ -137,13 +137,20 @@ static void draw_feeder(unsigned sources) {
     feeder->feeds = inlet;
 }
 
-/* Whether what comes out of one can come to the other. */
 static bool leads(const struct node *from, const struct node *to, unsigned depth) {
     if (from == to) return true;
     for (unsigned i = 0; i < graph.lines && depth > 0; i++)
         if (graph.line[i].producer == from && leads(graph.line[i].consumer, to, depth - 1))
             return true;
+    for (unsigned i = 0; i < graph.nodes && depth > 0; i++)
+        if ((graph.node[i].fed_by >> node_number(from) & 1) != 0 &&
+            leads(&graph.node[i], to, depth - 1))
+            return true;
     return from->feeds != NULL && depth > 0 && leads(from->feeds, to, depth - 1);
+}
+
+bool graph_leads(const struct node *from, const struct node *to) {
+    return leads(from, to, ENDINGS_NODES);
 }
 
 static void mark_rings(void) {

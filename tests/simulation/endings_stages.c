@@ -287,6 +287,12 @@ static weir_verdict on_end(weir_stage *self) {
     return WEIR_CONTINUE;
 }
 
+void endings_check_feeders(const struct node *node) {
+    for (unsigned i = 0; i < graph.nodes; i++)
+        if ((node->fed_by >> i & 1) != 0 && graph.node[i].alive && !graph.node[i].behind_ring)
+            sim_fail("node %u has finished before node %u, which feeds it", node_number(node), i);
+}
+
 /* Its last moment, where it has finished: nothing is with it, nor to come. */
 static void check_finished(const struct node *node) {
     unsigned number = node_number(node);
