@@ -109,6 +109,14 @@ weir_status weir_feeds(weir_runtime *runtime, weir_ref feeder, weir_ref stage) {
     if (monitor == NULL) {
         return WEIR_NO_MEMORY;
     }
+    /* As a token is, until the mail has come: the stage does not end meanwhile. */
+    struct weir__slot *slot = weir__registry_slot(&runtime->registry, stage);
+    if (weir__counter_add(&slot->mailbox.tokens, weir__ref_generation(stage)) !=
+        WEIR__COUNT_DONE) { /* P7 -> P8 */
+        weir__free(&runtime->allocator, monitor, sizeof *monitor);
+        return weir__refuse(WEIR_NO_STAGE, "stage %#llx has ended, or takes no more",
+                            (unsigned long long)stage.bits);
+    }
     weir__send(runtime, &monitor->watch);
     return WEIR_OK;
 }
