@@ -78,6 +78,10 @@ void weir__shared_join(struct weir__shared *shared, struct weir__edge *edge) {
     weir__store_release_ptr(&edge->shared, shared); /* Y1 -> Y2 */
 }
 
+bool weir__shared_empty(const struct weir__shared *shared) {
+    return weir__spmc_count(&shared->ring) == 0 && weir__queue_empty(&shared->overflow);
+}
+
 void weir__shared_unlist(struct weir__shared *shared, struct weir__edge *edge) {
     if (edge->takers_previous != NULL) {
         edge->takers_previous->takers_next = edge->takers_next;

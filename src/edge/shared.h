@@ -95,6 +95,9 @@ uint64_t weir__shared_leave(struct weir__shared *shared, struct weir__pool *pool
 /* A taker begins; it may take from here on.  Holds a reference for it. */
 void weir__shared_join(struct weir__shared *shared, struct weir__edge *edge);
 
+/* True when nothing waits to be taken, for certain: only the producer's worker adds to it. */
+bool weir__shared_empty(const struct weir__shared *shared);
+
 /* It is not woken any more. */
 void weir__shared_unlist(struct weir__shared *shared, struct weir__edge *edge);
 

@@ -105,7 +105,7 @@ static bool knows(const struct weir__inlet_feeder *feeder, weir_ref stage) {
     return feeder != NULL;
 }
 
-/* The stage is told before anything is pushed: whoever comes to its end by then is refused. */
+/* The stage is told before anything is pushed; who comes when it takes no more is refused. */
 weir_status weir__inlet_know_feeder(weir_inlet *inlet) {
     weir_ref stage = weir__errand_stage(inlet->runtime);
     struct weir__inlet_feeder *first = weir__load_acquire_ptr(&inlet->feeders); /* I9 -> I10 */

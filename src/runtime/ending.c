@@ -116,6 +116,7 @@ weir_status weir_feeds(weir_runtime *runtime, weir_ref feeder, weir_ref stage) {
     if (monitor == NULL) {
         return WEIR_NO_MEMORY;
     }
+    /* As a token is, until the mail has come: the stage does not end meanwhile. */
     struct weir__slot *slot = weir__registry_slot(&runtime->registry, stage);
     if (weir__counter_add(&slot->mailbox.tokens, weir__ref_generation(stage)) !=
         WEIR__COUNT_DONE) { /* P7 -> P8 */

@@ -21,6 +21,8 @@
  * ended together.
  * Models: tests/model/drain.pml, rings.pml.
  */
+#include "dispatch/shared.h"
+#include "edge/shared.h"
 #include "stage/monitor.h"
 #include "stage/stage.h"
 
@@ -67,11 +69,20 @@ static bool is_fed(const weir_stage *stage) {
     return stage->producers != NULL || (stage->feeders > 0 && !stage->is_shut);
 }
 
+/*
+ * In the queue that its consumers share: what those have asked for who are there they will
+ * take.  But one that was cancelled may leave what was put there for it.
+ */
+static bool keeps_for_takers(const weir_stage *stage) {
+    return stage->desk.shared != NULL && !weir__shared_empty(stage->desk.shared) &&
+           (stage->leaving.count > 0 || weir__shared_excess(stage->dispatch.state) > 0);
+}
+
 /* Whatever it keeps, by itself or by way of its dispatcher or a reader. */
 static bool keeps_nothing(const weir_stage *stage) {
     return weir__queue_empty(&stage->held) && weir__queue_empty(&stage->buffer.queue) &&
            weir__queue_empty(&stage->lent) && stage->desk.held == 0 &&
-           weir__stage_stash_empty(stage);
+           weir__stage_stash_empty(stage) && !keeps_for_takers(stage);
 }
 
 static weir_holdup part_of(const weir_stage *stage) {
@@ -207,7 +218,7 @@ bool weir__stage_waits_for_others(const weir_stage *stage) {
 
 static bool owes_events(const weir_stage *stage) {
     return !weir__queue_empty(&stage->held) || !weir__queue_empty(&stage->buffer.queue) ||
-           !weir__queue_empty(&stage->inq) || stage->desk.held > 0;
+           !weir__queue_empty(&stage->inq) || stage->desk.held > 0 || keeps_for_takers(stage);
 }
 
 /* It has something to handle, and may. */
@@ -222,12 +233,13 @@ static bool has_work(const weir_stage *stage) {
 weir_holdup weir__stage_holdup(const weir_stage *stage) {
     const struct weir__mailbox *box = stage->mailbox;
     weir_holdup part = part_of(stage);
-    if (has_work(stage)) {
-        return WEIR_HOLDUP_WORK;
-    }
+    /* What lies in a queue that it shares is not its work as long as a reader keeps it busy. */
     if (part == WEIR_HOLDUP_PART || !weir__queue_empty(&stage->lent) ||
         !weir__stage_stash_empty(stage)) {
         return WEIR_HOLDUP_PART;
+    }
+    if (has_work(stage)) {
+        return WEIR_HOLDUP_WORK;
     }
     if (box != NULL && weir__mailbox_tokens(box) > 0) {
         return WEIR_HOLDUP_TOKENS;

@@ -121,19 +121,56 @@ static void with_token(void) {
     must(weir_done(world.runtime, token));
 }
 
+static bool may_feed(const struct node *node) {
+    return node->part == CONSUMER && !node->behind_ring;
+}
+
+/* From then on it ends after the other one; of a pair that would feed each other nobody could. */
+static void feed(void) {
+    struct node *fed = some_node(sim_draw(2) == 0 ? is_inlet : takes_casts);
+    const struct node *feeder = some_node(may_feed);
+    if (fed == NULL || feeder == NULL || graph.supervised || graph_leads(fed, feeder)) return;
+    weir_status status = weir_feeds(world.runtime, feeder->ref, fed->ref);
+    if (status != WEIR_OK) {
+        may(status);
+        return;
+    }
+    if (!feeder->alive) return;
+    fed->fed_by |= UINT32_C(1) << node_number(feeder);
+    if (!fed->alive && fed->finished && !fed->cut) endings_check_feeders(fed);
+}
+
 static void cut(struct node *inlet) {
     inlet->cut = true;
     must(weir_inlet_finish(inlet->inlet));
 }
 
+static bool any_stops_alone(void) {
+    for (unsigned i = 0; i < graph.nodes; i++)
+        if (graph.node[i].stops_alone) return true;
+    return false;
+}
+
+/* A normal end discards nothing; but what a broadcaster emits then does not come to all. */
 static void cancel(void) {
     static const weir_reason reasons[] = {WEIR_REASON_NORMAL, WEIR_REASON_SHUTDOWN,
                                           WEIR_REASON_USER};
     if (graph.subscriptions == 0) return;
+    weir_subscription subscription = graph.subscription[sim_draw(graph.subscriptions)];
     weir_reason reason = reasons[sim_draw(3)];
-    /* Others may lose who stops alone, or ends for it, which is no finishing. */
+    const struct node *producer = endings_find(subscription.producer);
+    graph.unheard = true;
+    if (reason == WEIR_REASON_USER || any_stops_alone() || producer == NULL ||
+        ledger_is_shared(node_number(producer)))
+        upset();
+    may(weir_cancel(world.runtime, subscription, reason));
+}
+
+static void close_pool(struct node *pool) {
+    if (!alone || pool->pool == NULL) return;
     upset();
-    may(weir_cancel(world.runtime, graph.subscription[sim_draw(graph.subscriptions)], reason));
+    must(weir_pool_close(pool->pool, NULL));
+    pool->pool = NULL;
 }
 
 static void drained(void *context, weir_status status, const weir_drain_report *report) {
@@ -151,6 +188,17 @@ static void drain_quietly(void) {
     must(weir_runtime_drain_begin(world.runtime, timeout, drained, NULL, NULL));
 }
 
+/* For a moment. */
+static void wait_for(const struct node *node) {
+    weir_reason reason;
+    if (world.mode != WEIR_THREADS && !alone) return;
+    unsigned lives = node->lives;
+    weir_status status = weir_wait(world.runtime, node->ref, sim_draw(20000), &reason);
+    if (status == WEIR_TIMEOUT || !must(status)) return;
+    bool told = node->part == CONSUMER || node->part < ITERATOR || node->part == BETWEEN;
+    if (told) SIM_REQUIRE(!node->alive || node->lives != lives); /* by terminate, before */
+}
+
 static void disturb(struct node *node) {
     switch (sim_draw(5)) {
     case 0:
@@ -163,6 +211,7 @@ static void disturb(struct node *node) {
         return;
     case 2:
         if (node->part == STREAM) node->leave = true;
+        if (node->part == POOL) close_pool(node);
         return;
     case 3:
         if (is_inlet(node) && sim_draw(2) == 0) cut(node);
@@ -176,7 +225,7 @@ static void disturb(struct node *node) {
 static void do_deed(weir_port **port) {
     struct node *node = some_node(is_any);
     if (node == NULL) return;
-    switch (sim_draw(12)) {
+    switch (sim_draw(14)) {
     case 0:
     case 1:
     case 2:
@@ -195,6 +244,12 @@ static void do_deed(weir_port **port) {
         return;
     case 9:
         if (sim_draw(2) == 0) may(weir_finish(world.runtime, node->ref));
+        return;
+    case 10:
+        wait_for(node);
+        return;
+    case 11:
+        feed();
         return;
     default:
         if (sim_draw(6) == 0) disturb(node);
@@ -247,9 +302,25 @@ static bool read_all(void) {
 
 /* --- rounds --------------------------------------------------------------------------------- */
 
+/* Who is named lives, and there is a reason. */
+static void check_report(const weir_drain_report *report) {
+    bool known =
+        report->stage.bits == graph.clock.bits || report->stage.bits == graph.supervisor.bits;
+    for (unsigned i = 0; i < graph.nodes; i++)
+        known = known || (graph.node[i].alive && graph.node[i].ref.bits == report->stage.bits);
+    SIM_REQUIRE(report->stages > 0);
+    SIM_REQUIRE(report->why > WEIR_HOLDUP_NONE && report->why < WEIR_HOLDUP_WORK);
+    if (!known) sim_fail("a stage is named that there is not: %s", report->name);
+}
+
 static void rest(void) {
     weir_accounts accounts;
+    weir_drain_report report;
     must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
+    if (world.mode == WEIR_SIMULATED && hands_left == 0) {
+        must(weir_runtime_holdup(world.runtime, &report));
+        if (report.stage.bits != 0) check_report(&report);
+    }
     must(weir_runtime_accounts(world.runtime, &accounts));
     bool moves = hands_left > 0 || endings_asks_open() || quiet_drain.begun ||
                  world.mode == WEIR_THREADS; /* a timer may come in between */
@@ -298,17 +369,6 @@ static bool help(void) {
     return open;
 }
 
-/* It was given up at rest: who is named lives, and there is a reason. */
-static void check_report(const weir_drain_report *report) {
-    bool known =
-        report->stage.bits == graph.clock.bits || report->stage.bits == graph.supervisor.bits;
-    for (unsigned i = 0; i < graph.nodes; i++)
-        known = known || (graph.node[i].alive && graph.node[i].ref.bits == report->stage.bits);
-    SIM_REQUIRE(report->stages > 0);
-    SIM_REQUIRE(report->why > WEIR_HOLDUP_NONE && report->why < WEIR_HOLDUP_WORK);
-    if (!known) sim_fail("the drain names a stage that there is not: %s", report->name);
-}
-
 /* Who else is to go on before the drain can.  False: nobody, and everything is at rest. */
 static bool helped(void) {
     if (help()) return true;
@@ -349,6 +409,7 @@ static bool run_out(void) {
     do {
         status = weir_runtime_run(world.runtime, timeout);
     } while (status != WEIR_OK && helped());
+    if (status != WEIR_OK) status = weir_runtime_run(world.runtime, timeout);
     if (status == WEIR_OK) return true;
     if (!graph.unheard) sim_fail("the sources have ended, and somebody lives on");
     return false;

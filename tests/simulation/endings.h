@@ -37,6 +37,7 @@ struct node {
     bool stops_alone; /* on_cancel: when its last consumer leaves                */
     bool has_end;     /* has the callback handle_end                             */
     bool reminds;     /* gathers: has a reminder armed while it keeps something  */
+    bool bounded;     /* has a small buffer, or drops                            */
     bool last_words;  /* emits something in handle_end                           */
     unsigned batch;   /* gathers so many                                         */
     unsigned total;   /* a source's                                              */
@@ -51,6 +52,7 @@ struct node {
     bool alive;
     bool finished;    /* it has ended, and nobody stopped it */
     unsigned lives;   /* how often it was started            */
+    uint32_t fed_by;  /* by number: those that feed it, as weir_feeds has it */
     bool drained;     /* no more handle_demand               */
     bool end_told;    /* and nothing has come since          */
     bool loose;       /* tokens were out: its end may be told again */
@@ -110,7 +112,10 @@ bool is_sink(const struct node *node);
 void graph_draw(void);
 void graph_start(void);
 
-/* Where it waits for somebody, what, and what lives. */
+/* Whether what comes out of one can come to the other. */
+bool graph_leads(const struct node *from, const struct node *to);
+
+/* Writes to standard error what graph it is. */
 void graph_tell(void);
 
 /* --- endings_stages.c ---------------------------------------------------------------------- */
@@ -120,6 +125,9 @@ struct note { /* what casts and timers with a message say */
     unsigned ask;
     uint64_t events[ENDINGS_KEPT];
 };
+
+/* Whose stage it is; NULL: nobody's any more. */
+struct node *endings_find(weir_ref ref);
 
 extern const weir_callbacks endings_callbacks;
 extern const weir_callbacks endings_clock;
@@ -135,6 +143,9 @@ void endings_write(void *place, const uint64_t *identities, size_t count);
 
 /* A stage has ended with that reason: whom it came too late for takes it along. */
 void endings_ended(weir_reason reason);
+
+/* It has finished: whoever feeds it has ended before. */
+void endings_check_feeders(const struct node *node);
 
 void endings_discarded(void *context, uint64_t count, weir_discard cause);
 

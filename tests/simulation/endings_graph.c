@@ -43,6 +43,7 @@ static struct node *add(enum part part) {
     memset(node, 0, sizeof *node);
     node->part = part;
     node->has_end = sim_draw(4) > 0;
+    node->bounded = sim_draw(12) == 0;
     node->last_words = node->has_end && !is_sink(node) && sim_draw(4) == 0;
     return node;
 }
@@ -136,13 +137,20 @@ static void draw_feeder(unsigned sources) {
     feeder->feeds = inlet;
 }
 
-/* Whether what comes out of one can come to the other. */
 static bool leads(const struct node *from, const struct node *to, unsigned depth) {
     if (from == to) return true;
     for (unsigned i = 0; i < graph.lines && depth > 0; i++)
         if (graph.line[i].producer == from && leads(graph.line[i].consumer, to, depth - 1))
             return true;
+    for (unsigned i = 0; i < graph.nodes && depth > 0; i++)
+        if ((graph.node[i].fed_by >> node_number(from) & 1) != 0 &&
+            leads(&graph.node[i], to, depth - 1))
+            return true;
     return from->feeds != NULL && depth > 0 && leads(from->feeds, to, depth - 1);
+}
+
+bool graph_leads(const struct node *from, const struct node *to) {
+    return leads(from, to, ENDINGS_NODES);
 }
 
 static void mark_rings(void) {
@@ -158,7 +166,10 @@ static void mark_rings(void) {
     }
 }
 
+/* (A ring with small buffers can stall for good: nothing may be let in.) */
 static void mark_behind_rings(void) {
+    for (unsigned i = 0; i < graph.nodes; i++)
+        if (graph.node[i].in_ring) graph.node[i].bounded = false;
     for (unsigned i = 0; i < graph.nodes; i++)
         for (unsigned j = 0; j < graph.nodes && graph.node[i].in_ring; j++)
             if (leads(&graph.node[i], &graph.node[j], ENDINGS_NODES))
@@ -222,7 +233,7 @@ void graph_draw(void) {
     } else {
         draw_lines(sources);
     }
-    if (sim_draw(3) == 0) draw_feeder(sources);
+    if (sim_draw(2) == 0) draw_feeder(sources);
     mark_rings();
     mark_behind_rings();
     for (unsigned i = 0; i < graph.nodes; i++)
@@ -262,6 +273,8 @@ static weir_stage_options like(struct node *node) {
                                   .on_cancel = node->stops_alone ? WEIR_ON_CANCEL_STOP
                                                                  : WEIR_ON_CANCEL_CONTINUE,
                                   .on = endings_callbacks};
+    if (node->bounded) options.buffer_size = 1 + (size_t)sim_draw(6);
+    if (node->bounded) options.buffer_keep = (weir_keep)sim_draw(2);
     if (!is_sink(node)) options.dispatcher = dispatcher_of(node, &options.dispatcher_options);
     if (!is_source(node)) options.on.handle_demand = NULL;
     if (is_source(node)) options.on.handle_events = NULL;
@@ -335,15 +348,16 @@ static void start_parts(bool (*like_these)(const struct node *node)) {
         if (like_these(&graph.node[i]) && !is_stage(&graph.node[i])) start(&graph.node[i]);
 }
 
+/* Where the first of the two has ended meanwhile, there is nobody to send back to. */
 static void close_ring(const struct node *node) {
     weir_subscribe_to list[ENDINGS_LINES];
     if (lines_of(node, list, true) == 0) return;
-    weir_status status =
-        weir_subscribe(world.runtime, node->ref, list[0].producer, &list[0].options, NULL);
-    if (status != WEIR_NO_STAGE)
-        must(status);
-    else
+    weir_status status = weir_subscribe_wait(world.runtime, node->ref, list[0].producer,
+                                             &list[0].options, WEIR_FOREVER, NULL);
+    if (status == WEIR_NO_STAGE || status == WEIR_NO_SUBSCRIPTION)
         graph.unheard = true;
+    else
+        must(status);
 }
 
 void graph_start(void) {

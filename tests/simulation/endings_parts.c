@@ -35,10 +35,7 @@ bool endings_push(struct node *inlet, weir_port *port, unsigned count, uint64_t 
     endings_write(events, identities, made);
     weir_status status = port != NULL ? weir_port_push(port, events, made, timeout_ns)
                                       : weir_inlet_push(inlet->inlet, events, made, timeout_ns);
-    if (status == WEIR_OK || status == WEIR_DROPPED) {
-        if (status == WEIR_DROPPED) graph.upset = true;
-        return true;
-    }
+    if (status == WEIR_OK || status == WEIR_DROPPED) return true;
     /* A callback cannot wait for room: it is the wrong thread. */
     SIM_REQUIRE(status == WEIR_FULL || status == WEIR_TIMEOUT || status == WEIR_NO_STAGE ||
                 status == WEIR_WRONG_THREAD);
@@ -52,6 +49,7 @@ void endings_feed(struct node *node) {
     bool was_known = node->feeds_known;
     bool takes = endings_push(inlet, NULL, 1, 0);
     node->feeds_known = node->feeds_known || takes;
+    if (takes && node->part == CONSUMER) inlet->fed_by |= UINT32_C(1) << node_number(node);
     if (was_known && !takes && !node->behind_ring) SIM_REQUIRE(inlet->cut || graph.upset);
 }
 
@@ -67,12 +65,7 @@ static void part_ended(void *context, weir_ref stage, weir_reason reason) {
     if (stage.bits != node->ref.bits) return;
     node->finished = reason == WEIR_REASON_NORMAL && !node->stops_alone;
     node->alive = false;
-    for (unsigned i = 0; i < graph.nodes && node->part == INLET && node->finished; i++) {
-        const struct node *feeder = &graph.node[i];
-        bool feeds = feeder->feeds == node && feeder->feeds_known && !feeder->behind_ring;
-        if (feeds && feeder->part == CONSUMER && feeder->alive && !node->cut)
-            sim_fail("inlet %u has finished before node %u, which feeds it", node_number(node), i);
-    }
+    if (node->part == INLET && node->finished && !node->cut) endings_check_feeders(node);
 }
 
 static bool opened(struct node *node, weir_status status) {
@@ -132,9 +125,11 @@ static bool start_iterator(struct node *node, const weir_stage_options *like) {
 static bool open_inlet(struct node *node, const weir_stage_options *like) {
     static const weir_when_full policies[] = {WEIR_REFUSE, WEIR_REFUSE,      WEIR_BLOCK,
                                               WEIR_BLOCK,  WEIR_DROP_NEWEST, WEIR_DROP_OLDEST};
+    weir_when_full policy = policies[sim_draw(6)];
+    node->bounded = policy == WEIR_DROP_NEWEST || policy == WEIR_DROP_OLDEST;
     const weir_inlet_options options = {.event_bytes = graph.event_bytes,
                                         .capacity = 4 + (size_t)sim_draw(8),
-                                        .when_full = policies[sim_draw(6)],
+                                        .when_full = policy,
                                         .on_cancel = like->on_cancel,
                                         .dispatcher = like->dispatcher,
                                         .dispatcher_options = like->dispatcher_options,

@@ -155,7 +155,7 @@ static void handle(weir_stage *self, struct node *node, uint64_t identity) {
     if (node->feeds != NULL && sim_draw(4) == 0) endings_feed(node);
 }
 
-static struct node *find_ref(weir_ref ref) {
+struct node *endings_find(weir_ref ref) {
     for (unsigned i = 0; i < graph.nodes; i++)
         if (graph.node[i].ref.bits == ref.bits) return &graph.node[i];
     return NULL;
@@ -171,7 +171,7 @@ static bool forwards(const struct node *node, const struct node *from) {
 static weir_verdict on_events(weir_stage *self, weir_batch *batch) {
     struct node *node = node_of(self);
     unsigned number = node_number(node);
-    const struct node *from = find_ref(batch->subscription.producer);
+    const struct node *from = endings_find(batch->subscription.producer);
     SIM_REQUIRE(node->alive && batch->event_bytes == graph.event_bytes);
     node->end_told = false;
     bool whole = forwards(node, from);
@@ -287,6 +287,12 @@ static weir_verdict on_end(weir_stage *self) {
     return WEIR_CONTINUE;
 }
 
+void endings_check_feeders(const struct node *node) {
+    for (unsigned i = 0; i < graph.nodes; i++)
+        if ((node->fed_by >> i & 1) != 0 && graph.node[i].alive && !graph.node[i].behind_ring)
+            sim_fail("node %u has finished before node %u, which feeds it", node_number(node), i);
+}
+
 /* Its last moment, where it has finished: nothing is with it, nor to come. */
 static void check_finished(const struct node *node) {
     unsigned number = node_number(node);
@@ -322,6 +328,10 @@ static void on_terminate(weir_stage *self, weir_reason reason) {
 void endings_discarded(void *context, uint64_t count, weir_discard cause) {
     const struct node *node = context;
     world.discarded += count;
+    if (cause == WEIR_DISCARD_OVERFLOW) {
+        SIM_REQUIRE(node->bounded);
+        graph.upset = true;
+    }
     sim_note("discarded at node", node_number(node));
     sim_note("... so many", count);
     sim_note("... because", cause);
