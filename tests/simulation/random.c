@@ -21,6 +21,8 @@
 
 #include <string.h>
 
+enum { LATEST_NS = 20000 }; /* of timers */
+
 static bool alone; /* the main thread steps the runtime: others may not wait for it */
 static int main_fiber;
 static unsigned serial;
@@ -120,8 +122,8 @@ static void watch(weir_stage *self, const struct node *other) {
 static void arm(const struct node *node) {
     struct word word = {.what = TIMER};
     weir_timer timer;
-    if (!may(
-            weir_send_after(world.runtime, node->ref, &word, sizeof word, sim_draw(20000), &timer)))
+    if (!may(weir_send_after(world.runtime, node->ref, &word, sizeof word, sim_draw(LATEST_NS),
+                             &timer)))
         return;
     if (sim_draw(2) == 0) may(weir_cancel_timer(world.runtime, timer));
 }
@@ -229,8 +231,13 @@ static void let_run(void) {
         weir_runtime_step(world.runtime, sim_draw(2) == 0 ? sim_draw(4) : sim_draw(40));
 }
 
+/* Also beyond the last timer: who finishes may end for it, amid the books. */
 static void rest(void) {
     must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
+    if (world.mode == WEIR_THREADS) {
+        sim_sleep_ns(LATEST_NS + 5000);
+        must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
+    }
     books_at_rest();
 }
 
