@@ -25,281 +25,6 @@
 
 enum { HANDS = 2, READERS = ENDINGS_NODES };
 
-static bool alone; /* nobody else does deeds */
-static int hands_left;
-static struct {
-    bool begun;
-    unsigned done;
-    weir_status status;
-} quiet_drain; /* one that nobody waits for */
-
-static struct node *some_node(bool (*like)(const struct node *node)) {
-    struct node *node = &graph.node[sim_draw(graph.nodes)];
-    for (unsigned i = 0; i < graph.nodes; i++, node++) {
-        if (node == graph.node + graph.nodes) node = graph.node;
-        if (node->known && like(node)) return node;
-    }
-    return NULL;
-}
-
-static bool is_inlet(const struct node *node) {
-    return node->part == INLET && node->inlet != NULL;
-}
-
-static bool takes_casts(const struct node *node) {
-    return node->part == ON_CAST;
-}
-
-static bool is_any(const struct node *node) {
-    (void)node;
-    return true;
-}
-
-static void may(weir_status status) {
-    if (status == WEIR_NO_STAGE || status == WEIR_NO_SUBSCRIPTION || status == WEIR_CLOSED) return;
-    must(status);
-}
-
-static void upset(void) {
-    graph.upset = graph.unheard = true;
-}
-
-/* --- deeds ---------------------------------------------------------------------------------- */
-
-/* Who steps the runtime, or need not, may wait for room. */
-static uint64_t patience(void) {
-    bool may_wait = world.mode == WEIR_THREADS || (alone && sim_draw(2) == 0);
-    return may_wait ? sim_draw(20000) : 0;
-}
-
-static void push(weir_port **port) {
-    struct node *inlet = some_node(is_inlet);
-    if (inlet == NULL) return;
-    if (*port == NULL && sim_draw(2) == 0) {
-        weir_port *opened = NULL;
-        weir_status status = weir_port_open(inlet->inlet, &opened);
-        if (status == WEIR_OK) {
-            endings_push(inlet, opened, 1 + (unsigned)sim_draw(3), patience());
-            weir_port_close(opened);
-        } else if (status != WEIR_INVALID) { /* an inlet that drops the oldest has none */
-            may(status);
-        }
-        return;
-    }
-    endings_push(inlet, NULL, 1 + (unsigned)sim_draw(3), patience());
-}
-
-static void cast_one(struct node *node) {
-    uint64_t identity = ledger_new(node_number(node));
-    if (identity != 0) endings_cast(node, &identity, 1);
-}
-
-/* While it is out the stage takes what is sent to it. */
-static void with_token(void) {
-    weir_token token;
-    struct node *node = some_node(sim_draw(2) == 0 ? is_inlet : takes_casts);
-    if (node == NULL) return;
-    weir_status status = weir_busy(world.runtime, node->ref, &token);
-    if (status != WEIR_OK) {
-        may(status);
-        return;
-    }
-    unsigned lives = node->lives;
-    node->tokens++;
-    node->loose = true;
-    for (uint64_t wait = sim_draw(20); wait > 0; wait--) sim_now_ns();
-    if (node->part == INLET) {
-        if (!endings_push(node, NULL, 1, 0)) SIM_REQUIRE(node->cut || graph.upset);
-    } else {
-        uint64_t identity = ledger_new(node_number(node));
-        if (identity != 0 && !endings_cast(node, &identity, 1)) SIM_REQUIRE(graph.upset);
-    }
-    if (node->lives == lives) {
-        node->tokens--;
-        node->end_told = false;
-    }
-    must(weir_done(world.runtime, token));
-}
-
-static bool may_feed(const struct node *node) {
-    return node->part == CONSUMER && !node->behind_ring;
-}
-
-/* From then on it ends after the other one; of a pair that would feed each other nobody could. */
-static void feed(void) {
-    struct node *fed = some_node(sim_draw(2) == 0 ? is_inlet : takes_casts);
-    const struct node *feeder = some_node(may_feed);
-    if (fed == NULL || feeder == NULL || graph.supervised || graph_leads(fed, feeder)) return;
-    weir_status status = weir_feeds(world.runtime, feeder->ref, fed->ref);
-    if (status != WEIR_OK) {
-        may(status);
-        return;
-    }
-    if (!feeder->alive) return;
-    fed->fed_by |= UINT32_C(1) << node_number(feeder);
-    if (!fed->alive && fed->finished && !fed->cut) endings_check_feeders(fed);
-}
-
-static void cut(struct node *inlet) {
-    inlet->cut = true;
-    must(weir_inlet_finish(inlet->inlet));
-}
-
-static bool any_stops_alone(void) {
-    for (unsigned i = 0; i < graph.nodes; i++)
-        if (graph.node[i].stops_alone) return true;
-    return false;
-}
-
-/* A normal end discards nothing; but what a broadcaster emits then does not come to all. */
-static void cancel(void) {
-    static const weir_reason reasons[] = {WEIR_REASON_NORMAL, WEIR_REASON_SHUTDOWN,
-                                          WEIR_REASON_USER};
-    if (graph.subscriptions == 0) return;
-    weir_subscription subscription = graph.subscription[sim_draw(graph.subscriptions)];
-    weir_reason reason = reasons[sim_draw(3)];
-    const struct node *producer = endings_find(subscription.producer);
-    graph.unheard = true;
-    if (reason == WEIR_REASON_USER || any_stops_alone() || producer == NULL ||
-        ledger_is_shared(node_number(producer)))
-        upset();
-    may(weir_cancel(world.runtime, subscription, reason));
-}
-
-static void close_pool(struct node *pool) {
-    if (!alone || pool->pool == NULL) return;
-    upset();
-    must(weir_pool_close(pool->pool, NULL));
-    pool->pool = NULL;
-}
-
-static void drained(void *context, weir_status status, const weir_drain_report *report) {
-    (void)context;
-    quiet_drain.done++;
-    quiet_drain.status = status;
-    SIM_REQUIRE(status == WEIR_OK || status == WEIR_TIMEOUT);
-    if (status == WEIR_OK) SIM_REQUIRE(report->stages == 0);
-}
-
-static void drain_quietly(void) {
-    if (quiet_drain.begun) return;
-    quiet_drain.begun = true;
-    uint64_t timeout = sim_draw(2) == 0 ? WEIR_FOREVER : sim_draw(100000000);
-    must(weir_runtime_drain_begin(world.runtime, timeout, drained, NULL, NULL));
-}
-
-/* For a moment. */
-static void wait_for(const struct node *node) {
-    weir_reason reason;
-    if (world.mode != WEIR_THREADS && !alone) return;
-    unsigned lives = node->lives;
-    weir_status status = weir_wait(world.runtime, node->ref, sim_draw(20000), &reason);
-    if (status == WEIR_TIMEOUT || !must(status)) return;
-    bool told = node->part == CONSUMER || node->part < ITERATOR || node->part == BETWEEN;
-    if (told) SIM_REQUIRE(!node->alive || node->lives != lives); /* by terminate, before */
-}
-
-static void disturb(struct node *node) {
-    switch (sim_draw(5)) {
-    case 0:
-        upset();
-        may(weir_stop(world.runtime, node->ref,
-                      sim_draw(2) == 0 ? WEIR_REASON_USER : WEIR_REASON_SHUTDOWN));
-        return;
-    case 1:
-        cancel();
-        return;
-    case 2:
-        if (node->part == STREAM) node->leave = true;
-        if (node->part == POOL) close_pool(node);
-        return;
-    case 3:
-        if (is_inlet(node) && sim_draw(2) == 0) cut(node);
-        return;
-    default:
-        if (sim_draw(4) == 0) drain_quietly();
-        return;
-    }
-}
-
-static void do_deed(weir_port **port) {
-    struct node *node = some_node(is_any);
-    if (node == NULL) return;
-    switch (sim_draw(14)) {
-    case 0:
-    case 1:
-    case 2:
-    case 3:
-        push(port);
-        return;
-    case 4:
-    case 5:
-    case 6:
-        node = some_node(takes_casts);
-        if (node != NULL) cast_one(node);
-        return;
-    case 7:
-    case 8:
-        with_token();
-        return;
-    case 9:
-        if (sim_draw(2) == 0) may(weir_finish(world.runtime, node->ref));
-        return;
-    case 10:
-        wait_for(node);
-        return;
-    case 11:
-        feed();
-        return;
-    default:
-        if (sim_draw(6) == 0) disturb(node);
-        return;
-    }
-}
-
-static void run_hand(void *unused) {
-    (void)unused;
-    weir_port *port = NULL;
-    for (uint64_t left = 1 + sim_draw(6); left > 0; left--) do_deed(&port);
-    hands_left--;
-}
-
-/* --- readers -------------------------------------------------------------------------------- */
-
-static void leave_early(struct node *stream) {
-    stream->leave = false;
-    upset();
-    endings_leave(stream, !graph.quit && sim_draw(2) == 0);
-}
-
-static void run_reader(void *argument) {
-    struct node *stream = argument;
-    while (stream->stream != NULL) {
-        if (stream->leave) {
-            leave_early(stream);
-            continue;
-        }
-        if (endings_read(stream, sim_draw(4) == 0 ? sim_draw(5000) : WEIR_FOREVER) == WEIR_END)
-            endings_leave(stream, false);
-    }
-}
-
-/* By who steps the runtime: all that is there.  True when there was something. */
-static bool read_all(void) {
-    bool any = false;
-    for (unsigned i = 0; i < graph.nodes; i++) {
-        struct node *node = &graph.node[i];
-        if (node->part == STREAM && node->stream != NULL && node->leave) leave_early(node);
-        while (node->part == STREAM && node->stream != NULL) {
-            weir_status status = endings_read(node, sim_draw(2) == 0 ? 0 : sim_draw(1000));
-            if (status == WEIR_TIMEOUT) break;
-            any = true;
-            if (status == WEIR_END) endings_leave(node, false);
-        }
-    }
-    return any;
-}
-
 /* --- rounds --------------------------------------------------------------------------------- */
 
 /* Who is named lives, and there is a reason. */
@@ -317,12 +42,12 @@ static void rest(void) {
     weir_accounts accounts;
     weir_drain_report report;
     must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
-    if (world.mode == WEIR_SIMULATED && hands_left == 0) {
+    if (world.mode == WEIR_SIMULATED && graph.hands == 0) {
         must(weir_runtime_holdup(world.runtime, &report));
         if (report.stage.bits != 0) check_report(&report);
     }
     must(weir_runtime_accounts(world.runtime, &accounts));
-    bool moves = hands_left > 0 || endings_asks_open() || quiet_drain.begun ||
+    bool moves = graph.hands > 0 || endings_asks_open() || graph.drain_begun ||
                  world.mode == WEIR_THREADS; /* a timer may come in between */
     for (unsigned i = 0; i < graph.nodes; i++) {
         /* What readers have begun is not counted yet, nor what waits in an inlet. */
@@ -336,12 +61,13 @@ static void rest(void) {
 }
 
 static void one_round(void) {
-    weir_port *port = NULL;
+    struct hand hand = {0};
     for (uint64_t left = 1 + sim_draw(8); left > 0; left--) {
-        do_deed(&port);
+        endings_deed(&hand);
         if (world.mode == WEIR_SIMULATED) weir_runtime_step(world.runtime, sim_draw(30));
-        if (world.mode == WEIR_SIMULATED && sim_draw(3) == 0) read_all();
+        if (world.mode == WEIR_SIMULATED && sim_draw(3) == 0) endings_read_all();
     }
+    endings_hand_empty(&hand);
     if (sim_draw(3) == 0) rest();
 }
 
@@ -355,7 +81,7 @@ static unsigned reader_count;
 static void join_hands(void) {
     for (unsigned i = 0; i < hand_count; i++) sim_join(hands[i]);
     hand_count = 0;
-    alone = true;
+    graph.alone = true;
 }
 
 static bool help(void) {
@@ -363,7 +89,7 @@ static bool help(void) {
         join_hands();
         return true;
     }
-    if (world.mode == WEIR_SIMULATED && read_all()) return true;
+    if (world.mode == WEIR_SIMULATED && endings_read_all()) return true;
     bool open = endings_asks_open();
     if (open) sim_sleep_ns(1000);
     return open;
@@ -401,9 +127,9 @@ static bool drain(void) {
 static bool run_out(void) {
     for (unsigned i = 0; i < graph.nodes; i++)
         if (is_source(&graph.node[i]) && graph.node[i].known)
-            may(weir_finish(world.runtime, graph.node[i].ref));
+            endings_may(weir_finish(world.runtime, graph.node[i].ref));
     join_hands();
-    may(weir_finish(world.runtime, graph.clock));
+    endings_may(weir_finish(world.runtime, graph.clock));
     uint64_t timeout = world.mode == WEIR_THREADS ? 200000000 : WEIR_FOREVER;
     weir_status status;
     do {
@@ -416,7 +142,7 @@ static bool run_out(void) {
 }
 
 static void stop_all(void) {
-    upset();
+    endings_upset();
     must(weir_runtime_stop(world.runtime, WEIR_REASON_SHUTDOWN));
     must(weir_runtime_run(world.runtime, WEIR_FOREVER));
 }
@@ -429,7 +155,7 @@ static void give_back(bool ended) {
         struct node *node = &graph.node[i];
         if (node->part != STREAM || !node->known) continue;
         node->leave = true;
-        may(weir_stop(world.runtime, node->ref, WEIR_REASON_SHUTDOWN));
+        endings_may(weir_stop(world.runtime, node->ref, WEIR_REASON_SHUTDOWN));
     }
     endings_asks_end();
     for (unsigned i = 0; i < reader_count; i++) sim_join(readers[i]);
@@ -451,15 +177,15 @@ static void finish(void) {
         ended = drain();
     else if (way < 8 && graph.permanent && !graph.has_ring)
         ended = run_out();
-    if (!ended && (way < 9 || quiet_drain.begun)) {
+    if (!ended && (way < 9 || graph.drain_begun)) {
         stop_all();
         ended = true;
     }
-    if (!ended) upset();
+    if (!ended) endings_upset();
     give_back(ended);
     world_close_runtime();
     ledger_compare(&world.accounts, world.discarded);
-    SIM_REQUIRE(quiet_drain.done == quiet_drain.begun);
+    SIM_REQUIRE(graph.drain_told == graph.drain_begun);
     for (unsigned i = 0; i < graph.nodes; i++) {
         const struct node *node = &graph.node[i];
         SIM_REQUIRE(!node->alive && node->ends_told == node->opens);
@@ -479,11 +205,11 @@ static void endings_main(void *unused) {
     if (sim_draw(2) == 0) endings_asks_serve();
     for (unsigned i = 0; i < graph.nodes && world.mode == WEIR_THREADS; i++)
         if (graph.node[i].part == STREAM && graph.node[i].stream != NULL)
-            readers[reader_count++] = sim_spawn("reader", run_reader, &graph.node[i]);
+            readers[reader_count++] = sim_spawn("reader", endings_reader, &graph.node[i]);
     hand_count = (unsigned)sim_draw(HANDS + 1);
-    alone = hand_count == 0;
-    hands_left = (int)hand_count;
-    for (unsigned i = 0; i < hand_count; i++) hands[i] = sim_spawn("hand", run_hand, NULL);
+    graph.alone = hand_count == 0;
+    graph.hands = hand_count;
+    for (unsigned i = 0; i < hand_count; i++) hands[i] = sim_spawn("hand", endings_hand, NULL);
     for (uint64_t rounds = sim_draw(4); rounds > 0; rounds--) one_round();
     finish();
 }
@@ -493,7 +219,6 @@ static void endings_main(void *unused) {
 static void begin(weir_runtime_mode mode) {
     world_begin(endings_main, 1);
     world.mode = mode;
-    memset(&quiet_drain, 0, sizeof quiet_drain);
     reader_count = hand_count = 0;
 }
 

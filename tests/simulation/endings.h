@@ -50,16 +50,17 @@ struct node {
     weir_ref ref;
     bool known; /* was started                    */
     bool alive;
-    bool finished;    /* it has ended, and nobody stopped it */
-    unsigned lives;   /* how often it was started            */
-    uint32_t fed_by;  /* by number: those that feed it, as weir_feeds has it */
-    bool drained;     /* no more handle_demand               */
-    bool end_told;    /* and nothing has come since          */
-    bool loose;       /* tokens were out: its end may be told again */
-    bool reminder;    /* is armed                            */
-    unsigned sources; /* subscriptions that it has           */
-    unsigned tokens;  /* that are out                        */
-    uint64_t debt;    /* asked of it, and not emitted        */
+    bool finished;       /* it has ended, and nobody stopped it */
+    unsigned lives;      /* how often it was started            */
+    uint32_t fed_by;     /* by number: those that feed it, as weir_feeds has it */
+    uint32_t leads_here; /* likewise: those that do, or are about to */
+    bool drained;        /* no more handle_demand               */
+    bool end_told;       /* and nothing has come since          */
+    bool loose;          /* tokens were out: its end may be told again */
+    bool reminder;       /* is armed                            */
+    unsigned sources;    /* subscriptions that it has           */
+    unsigned tokens;     /* that are out                        */
+    uint64_t debt;       /* asked of it, and not emitted        */
     unsigned kept;
     uint64_t keeps[ENDINGS_KEPT];
 
@@ -89,9 +90,13 @@ struct graph {
     bool permanent; /* all subscriptions are                                   */
     bool has_ring;
     bool supervised;
-    bool upset;   /* somebody stopped, or was: events may be discarded       */
-    bool unheard; /* somebody left: events may wait for ever                 */
-    bool quit;    /* nobody asks any more                                    */
+    bool upset;       /* somebody stopped, or was: events may be discarded       */
+    bool unheard;     /* somebody left: events may wait for ever                 */
+    bool alone;       /* the main thread: nobody else does deeds */
+    unsigned hands;   /* that do */
+    bool drain_begun; /* one that nobody waits for */
+    unsigned drain_told;
+    bool quit; /* nobody asks any more */
     weir_ref supervisor;
     weir_ref clock; /* a stage that answers later                              */
     bool clock_alive;
@@ -110,13 +115,16 @@ bool is_sink(const struct node *node);
 /* --- endings_graph.c ----------------------------------------------------------------------- */
 
 void graph_draw(void);
-void graph_start(void);
 
 /* Whether what comes out of one can come to the other. */
 bool graph_leads(const struct node *from, const struct node *to);
 
 /* Writes to standard error what graph it is. */
 void graph_tell(void);
+
+/* --- endings_start.c ----------------------------------------------------------------------- */
+
+void graph_start(void);
 
 /* --- endings_stages.c ---------------------------------------------------------------------- */
 
@@ -185,5 +193,28 @@ weir_status endings_read(struct node *stream, uint64_t timeout_ns);
 
 /* Its reader leaves; and perhaps comes again. */
 void endings_leave(struct node *stream, bool again);
+
+/* --- endings_deeds.c ----------------------------------------------------------------------- */
+
+/* From now on events may be discarded, and may wait for ever. */
+void endings_upset(void);
+
+/* Fails unless it is WEIR_OK, or what may happen to anybody where stages end. */
+void endings_may(weir_status status);
+
+/* Who does deeds: the main thread, or fibers of their own.  It may have a port open. */
+struct hand {
+    weir_port *port;
+    struct node *inlet;
+};
+void endings_deed(struct hand *hand);
+void endings_hand_empty(struct hand *hand);
+void endings_hand(void *unused);
+
+/* A fiber that reads the stream, an argument, to its end. */
+void endings_reader(void *stream);
+
+/* By who steps the runtime: all that there is.  True when there was something. */
+bool endings_read_all(void);
 
 #endif
