@@ -99,8 +99,7 @@ static bool may_feed(const struct node *node) {
 }
 
 /* From then on it ends after the other one; of a pair that would feed each other nobody could. */
-static void feed(void) {
-    struct node *fed = some_node(sim_draw(2) == 0 ? is_inlet : takes_casts);
+static void feed(struct node *fed) {
     const struct node *feeder = some_node(may_feed);
     if (fed == NULL || feeder == NULL || graph.supervised || graph_leads(fed, feeder)) return;
     fed->leads_here |= UINT32_C(1) << node_number(feeder);
@@ -112,6 +111,12 @@ static void feed(void) {
     if (!feeder->alive) return;
     fed->fed_by |= UINT32_C(1) << node_number(feeder);
     if (!fed->alive && fed->finished && !fed->cut) endings_check_feeders(fed);
+}
+
+/* And perhaps somebody feeds it from now on, or comes too late. */
+static void finish(struct node *node) {
+    endings_may(weir_finish(world.runtime, node->ref));
+    if (sim_draw(2) == 0 && (is_inlet(node) || takes_casts(node))) feed(node);
 }
 
 static void cut(struct node *inlet) {
@@ -138,6 +143,7 @@ static void cancel(void) {
         ledger_is_shared(node_number(producer)))
         endings_upset();
     endings_may(weir_cancel(world.runtime, subscription, reason));
+    if (sim_draw(4) == 0) endings_may(weir_finish(world.runtime, subscription.producer));
 }
 
 static void close_pool(struct node *pool) {
@@ -216,13 +222,13 @@ void endings_deed(struct hand *hand) {
         with_token();
         return;
     case 9:
-        if (sim_draw(2) == 0) endings_may(weir_finish(world.runtime, node->ref));
+        if (sim_draw(2) == 0) finish(node);
         return;
     case 10:
         wait_for(node);
         return;
     case 11:
-        feed();
+        feed(some_node(sim_draw(2) == 0 ? is_inlet : takes_casts));
         return;
     default:
         if (sim_draw(6) == 0) disturb(node);

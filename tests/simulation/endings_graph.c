@@ -93,7 +93,6 @@ static void draw_ring(unsigned sources) {
     first->way = PASSES;
     second->way = RETRIES;
     first->in_ring = second->in_ring = true;
-    first->last_words = second->last_words = false;
     graph.has_ring = true;
     join(second, first);
 }
