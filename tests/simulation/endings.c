@@ -50,9 +50,11 @@ static void rest(void) {
     bool moves = graph.hands > 0 || endings_asks_open() || graph.drain_begun ||
                  world.mode == WEIR_THREADS; /* a timer may come in between */
     for (unsigned i = 0; i < graph.nodes; i++) {
-        /* What readers have begun is not counted yet, nor what waits in an inlet. */
+        /* What readers have begun is not counted yet, nor what waits in an inlet; and what
+         * nobody can have any more of a pool's is told as the pool is closed. */
         enum part part = graph.node[i].part;
-        moves = moves || part == STREAM || part == INLET;
+        bool over = part == POOL && !graph.node[i].alive;
+        moves = moves || part == STREAM || part == INLET || over;
     }
     if (moves) return;
     const char *wrong = weir_accounts_check(&accounts);

@@ -18,7 +18,7 @@ static bool is_inlet(const struct node *node) {
 }
 
 static bool takes_casts(const struct node *node) {
-    return node->part == ON_CAST;
+    return node->part == ON_CAST || node->part == BETWEEN;
 }
 
 static bool is_any(const struct node *node) {

@@ -223,7 +223,7 @@ bool endings_cast(struct node *node, const uint64_t *identities, unsigned count)
     SIM_REQUIRE(status == WEIR_OK || status == WEIR_NO_STAGE || status == WEIR_CLOSED);
     bool lives_on = node->alive && node->lives == lives;
     for (unsigned i = 0; i < count; i++) {
-        if (ledger_fate(identities[i]) != MAILING) continue;
+        if (!ledger_is(identities[i], MAILING, number)) continue; /* it went on, perhaps far */
         if (status == WEIR_OK && !lives_on && node->lives == lives && node->finished)
             sim_fail("node %u has finished, and accepted a cast", number);
         ledger_becomes(identities[i],

@@ -66,6 +66,11 @@ enum fate ledger_fate(uint64_t identity) {
     return (enum fate)find(identity)->fate;
 }
 
+bool ledger_is(uint64_t identity, enum fate fate, unsigned keeper) {
+    const struct entry *entry = find(identity);
+    return entry->fate == fate && entry->keeper == keeper;
+}
+
 unsigned ledger_rounds(uint64_t identity) {
     return find(identity)->rounds;
 }

@@ -45,6 +45,9 @@ uint64_t ledger_new(unsigned source);
 
 enum fate ledger_fate(uint64_t identity);
 
+/* It has that fate, with that keeper. */
+bool ledger_is(uint64_t identity, enum fate fate, unsigned keeper);
+
 /* How often it went round a ring. */
 unsigned ledger_rounds(uint64_t identity);
 void ledger_round(uint64_t identity);

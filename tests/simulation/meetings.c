@@ -67,12 +67,12 @@ static void last_words_main(void *unused) {
     unsigned count = 1 + (unsigned)sim_draw(3);
     bool accumulate = sim_draw(2) == 0;
     world_open_runtime();
-    start((weir_stage_options){.kind = WEIR_PRODUCER,
-                               .event_bytes = sizeof(uint64_t),
-                               .on = {.handle_demand = nothing,
-                                      .handle_cast = emit_told,
-                                      .handle_drain = last_words}},
-          &producer);
+    start(
+        (weir_stage_options){
+            .kind = WEIR_PRODUCER,
+            .event_bytes = sizeof(uint64_t),
+            .on = {.handle_demand = nothing, .handle_cast = emit_told, .handle_drain = last_words}},
+        &producer);
     for (unsigned i = 0; i < count; i++) {
         start((weir_stage_options){.kind = WEIR_CONSUMER, .on.handle_events = handle},
               &consumers[i]);
@@ -114,14 +114,14 @@ static weir_verdict count_cast(weir_stage *self, const void *message, size_t byt
 static void start_named(void *unused) {
     (void)unused;
     weir_ref stage;
-    start((weir_stage_options){.kind = WEIR_PRODUCER,
-                               .name = "named",
-                               .registered = true,
-                               .event_bytes = sizeof(uint64_t),
-                               .on = {.handle_demand = nothing,
-                                      .handle_call = answer,
-                                      .handle_cast = count_cast}},
-          &stage);
+    start(
+        (weir_stage_options){
+            .kind = WEIR_PRODUCER,
+            .name = "named",
+            .registered = true,
+            .event_bytes = sizeof(uint64_t),
+            .on = {.handle_demand = nothing, .handle_call = answer, .handle_cast = count_cast}},
+        &stage);
 }
 
 /* What a subscriber or watcher hears of the stage's end while it lives. */
@@ -222,8 +222,8 @@ static void late_start_main(void *unused) {
     weir_status status = weir_runtime_drain(world.runtime, 10000000, &report);
     sim_join(starter);
     if (late == WEIR_OK && (status != WEIR_OK || handled != LATE_EVENTS))
-        sim_fail("the consumer was accepted, and got %d of its events; the drain: %s",
-                 (int)handled, weir_status_text(status));
+        sim_fail("the consumer was accepted, and got %d of its events; the drain: %s", (int)handled,
+                 weir_status_text(status));
     world_close_runtime();
 }
 
