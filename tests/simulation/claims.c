@@ -7,19 +7,24 @@
  *   feeder   a stage that pushes into an inlet while the runtime drains: weir learns of it by
  *            the first push, or is told before
  *
+ *   ring     two stages that cast to each other, on two workers, while the runtime drains and a
+ *            thread casts to them
+ *   loop     an inlet, and its consumer, which pushes into it again, likewise
+ *
  * Properties: who holds a token is not refused; nor is a feeder, once weir_feeds was WEIR_OK or
  * something of his was taken; what was accepted is handled; the stage ends.
  */
 #include "driver.h"
 #include "world.h"
 
-enum { HOLDERS = 2, TIMES = 3, PUSHES = 3 };
+enum { HOLDERS = 2, TIMES = 3, PUSHES = 3, CASTS = 12 };
 
 static struct {
     weir_ref stage;
     uint64_t accepted;
     weir_inlet *inlet;
     weir_ref inlet_stage;
+    weir_ref ones[2]; /* of the ring */
 } scene;
 
 static void moment(uint64_t most) {
@@ -127,6 +132,101 @@ static void feeder_main(void *unused) {
     SIM_REQUIRE(world.handled == world.pushed);
 }
 
+/* --- ring --------------------------------------------------------------------------------- */
+
+static weir_verdict pass_on(weir_stage *self, const void *message, size_t bytes) {
+    uint64_t hops = *(const uint64_t *)message;
+    (void)bytes;
+    world.casts++;
+    if (hops-- > 0) {
+        weir_ref other = scene.ones[weir_self(self).bits == scene.ones[0].bits];
+        must(weir_cast(world.runtime, other, &hops, sizeof hops));
+        scene.accepted++;
+    }
+    return WEIR_CONTINUE;
+}
+
+static void run_ring_caster(void *unused) {
+    (void)unused;
+    for (int i = 0; i < CASTS; i++) {
+        uint64_t hops = 1 + sim_draw(2);
+        moment(1000);
+        weir_status status = weir_cast(world.runtime, scene.ones[sim_draw(2)], &hops, sizeof hops);
+        scene.accepted += status == WEIR_OK;
+        SIM_REQUIRE(status == WEIR_OK || status == WEIR_NO_STAGE);
+    }
+}
+
+static void ring_main(void *unused) {
+    (void)unused;
+    world.least = 2;
+    world_open_runtime();
+    weir_stage_options options = {.kind = WEIR_CONSUMER,
+                                  .on = {.handle_events = no_events, .handle_cast = pass_on}};
+    for (unsigned i = 0; i < 2; i++) {
+        options.worker = WEIR_WORKER(i);
+        must(weir_stage_start(world.runtime, &options, &scene.ones[i]));
+    }
+    must(weir_feeds(world.runtime, scene.ones[0], scene.ones[1]));
+    must(weir_feeds(world.runtime, scene.ones[1], scene.ones[0]));
+    int caster = sim_spawn("caster", run_ring_caster, NULL);
+    moment(100);
+    must(weir_runtime_drain(world.runtime, WEIR_FOREVER, NULL));
+    sim_join(caster);
+    world_close_runtime();
+    SIM_REQUIRE(world.casts == scene.accepted);
+}
+
+/* --- loop --------------------------------------------------------------------------------- */
+
+static weir_verdict push_back(weir_stage *self, weir_batch *batch) {
+    const uint64_t *event = batch->events;
+    (void)self;
+    for (size_t i = 0; i < batch->count; i++) {
+        world.casts++;
+        if (event[i] > 0) {
+            uint64_t again = event[i] - 1;
+            must(weir_inlet_push(scene.inlet, &again, 1, 0));
+            scene.accepted++;
+        }
+    }
+    return WEIR_CONTINUE;
+}
+
+static void run_loop_pusher(void *unused) {
+    (void)unused;
+    for (int i = 0; i < TIMES; i++) {
+        uint64_t hops = sim_draw(3);
+        moment(200);
+        weir_status status = weir_inlet_push(scene.inlet, &hops, 1, 0);
+        scene.accepted += status == WEIR_OK;
+        SIM_REQUIRE(status == WEIR_OK || status == WEIR_NO_STAGE);
+    }
+}
+
+static void loop_main(void *unused) {
+    (void)unused;
+    world.least = 2;
+    world_open_runtime();
+    weir_inlet_options options = {.event_bytes = sizeof(uint64_t), .worker = WEIR_WORKER(0)};
+    must(weir_inlet_open(world.runtime, &options, &scene.inlet, &scene.inlet_stage));
+    weir_subscribe_to to = {.producer = scene.inlet_stage};
+    weir_stage_options consumer = {.kind = WEIR_CONSUMER,
+                                   .worker = WEIR_WORKER(1),
+                                   .subscribe_to = &to,
+                                   .subscribe_count = 1,
+                                   .on = {.handle_events = push_back}};
+    must(weir_stage_start(world.runtime, &consumer, &scene.stage));
+    must(weir_feeds(world.runtime, scene.stage, scene.inlet_stage));
+    int pusher = sim_spawn("pusher", run_loop_pusher, NULL);
+    moment(100);
+    must(weir_runtime_drain(world.runtime, WEIR_FOREVER, NULL));
+    sim_join(pusher);
+    weir_inlet_close(scene.inlet);
+    world_close_runtime();
+    SIM_REQUIRE(world.casts == scene.accepted);
+}
+
 /* --- the list ----------------------------------------------------------------------------- */
 
 static void begin(void (*run)(void *argument)) {
@@ -142,10 +242,20 @@ static void begin_feeder(void) {
     begin(feeder_main);
 }
 
+static void begin_ring(void) {
+    begin(ring_main);
+}
+
+static void begin_loop(void) {
+    begin(loop_main);
+}
+
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
         {"holder", 10000, 2000000, true, begin_holder, NULL},
         {"feeder", 10000, 2000000, true, begin_feeder, NULL},
+        {"ring", 6000, 2000000, true, begin_ring, NULL},
+        {"loop", 6000, 2000000, true, begin_loop, NULL},
     };
     return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
 }
