@@ -166,7 +166,8 @@ typedef struct weir_drain_report {
  * inlets take no more once who feeds them is through, everything in flight is handled, what
  * stages keep is emitted (handle_end), and waits until all stages have stopped.  Of a ring
  * of stages that feed each other nobody can be the first to end: they are ended together when
- * no event goes round any more.  From then on no stage can be started; what is left is
+ * no event goes round any more, and shortly before that they take nothing more from threads that
+ * are at work in no stage (NO_STAGE).  From then on no stage can be started; what is left is
  * weir_runtime_close.
  * What waits only in the state of a stage without handle_end, or in the program's threads
  * without a token, is not seen.

@@ -183,7 +183,7 @@ static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
     if (open > 0 && !take(inlet, self, open)) {
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
-    inlet->finish_seen = weir__load_relaxed_u32(&inlet->finished) != 0;
+    inlet->finish_seen = weir__load_relaxed_u32(&inlet->finished) == WEIR__INLET_FINISHED;
     self->is_shut = inlet->finish_seen;
     return inlet->finish_seen ? WEIR_FINISH : WEIR_CONTINUE; /* what it has goes out first */
 }
@@ -227,7 +227,7 @@ static bool waits_for_demand(const weir_stage *self, const weir_inlet *inlet, bo
 
 /* After poked was given up. */
 static bool news(const weir_inlet *inlet, bool wanted, bool waits) {
-    bool finish = weir__load_relaxed_u32(&inlet->finished) != 0;
+    bool finish = weir__load_relaxed_u32(&inlet->finished) == WEIR__INLET_FINISHED;
     if (finish != inlet->finish_seen || weir__load_relaxed_ptr(&inlet->fresh.head) != NULL) {
         return true;
     }
@@ -264,10 +264,26 @@ static weir_verdict supply(weir_stage *self) {
     return emit(self, inlet);
 }
 
-/* The stage finishes, and nobody feeds it any more: as weir_inlet_finish, but on the worker. */
-static void shut(weir_stage *self) {
+/* False: it was something else, and is still. */
+static bool goes_from(weir_inlet *inlet, uint32_t from, uint32_t to) {
+    return weir__cas_u32(&inlet->finished, &from, to); /* I3 -> I4, A7 -> A8 */
+}
+
+/* As weir_inlet_finish, but on the worker; in a ring in steps, of which the last may be undone. */
+static void shut(weir_stage *self, enum weir__shutting whom) {
     weir_inlet *inlet = inlet_of(self);
-    weir__exchange_u32(&inlet->finished, 1); /* I3 -> I4, A7 -> A8 */
+    switch (whom) {
+    case WEIR__SHUT_ALL:
+        weir__exchange_u32(&inlet->finished, WEIR__INLET_FINISHED); /* I3 -> I4, A7 -> A8 */
+        break;
+    case WEIR__SHUT_TRIED:
+        goes_from(inlet, WEIR__INLET_WITHIN, WEIR__INLET_TRIED);
+        return;
+    default:
+        if (!goes_from(inlet, WEIR__INLET_TRIED, WEIR__INLET_WITHIN)) {
+            goes_from(inlet, WEIR__INLET_OPEN, WEIR__INLET_WITHIN);
+        }
+    }
     weir__fetch_add_u32(&inlet->room, 1);
     weir__futex_wake(&inlet->room, INT32_MAX);
     watch(self, inlet);
@@ -275,11 +291,13 @@ static void shut(weir_stage *self) {
 
 static weir_holdup holds(const weir_stage *self) {
     const weir_inlet *inlet = *(weir_inlet *const *)self->state;
-    bool finished = weir__load_relaxed_u32(&inlet->finished) != 0;
+    uint32_t finished = weir__load_relaxed_u32(&inlet->finished);
     if (!is_empty(inlet)) {
         return WEIR_HOLDUP_DEMAND;
     }
-    return finished ? WEIR_HOLDUP_NONE : WEIR_HOLDUP_PRODUCERS; /* of a kind */
+    return finished == WEIR__INLET_FINISHED || finished == WEIR__INLET_TRIED
+               ? WEIR_HOLDUP_NONE
+               : WEIR_HOLDUP_PRODUCERS; /* of a kind */
 }
 
 static weir_verdict init(weir_stage *self, void *argument) {

@@ -17,7 +17,8 @@
  *              TOLD -> COLD or WAITS
  *   pushing    who may leave something on     the last one of them, when dead
  *              a stack
- *   finished   weir_inlet_finish              worker, pushers
+ *   finished   weir_inlet_finish -> FINISHED  worker, pushers
+ *              the worker (CAS, but for that)
  *   dead       the worker, at the end         pushers
  *   room       the worker; a futex            blocked pushers
  *   feeders    who pushes for a stage that    who pushes for a stage
@@ -58,6 +59,17 @@
 #include "runtime/runtime.h"
 
 #include <weir/inlet.h>
+
+/*
+ * What `finished` says.  An inlet in a ring (stage/ending.c) takes nothing from outside first, and
+ * then, tried, nothing from anybody; it may be WITHIN again after that.
+ */
+enum weir__inlet_finished {
+    WEIR__INLET_OPEN = 0,
+    WEIR__INLET_FINISHED = 1,
+    WEIR__INLET_WITHIN = 2,
+    WEIR__INLET_TRIED = 3
+};
 
 enum weir__inlet_poked { WEIR__INLET_COLD = 0, WEIR__INLET_TOLD = 1, WEIR__INLET_WAITS = 2 };
 
@@ -123,10 +135,14 @@ static inline void weir__inlet_free_chunk(weir_inlet *inlet, struct weir__chunk 
     weir__free(&inlet->runtime->allocator, chunk, weir__inlet_chunk_bytes(inlet, chunk->count));
 }
 
-/* It takes no more, for one reason or the other. */
+/* The thread that asks is at work for none of the runtime's stages, or nobody may push. */
+bool weir__inlet_shuts_out(const weir_inlet *inlet, uint32_t finished);
+
+/* It takes no more from this thread, for one reason or the other. */
 static inline bool weir__inlet_gone(const weir_inlet *inlet) {
+    uint32_t finished = weir__load_relaxed_u32(&inlet->finished);
     return weir__load_relaxed_u32(&inlet->dead) != 0 ||
-           weir__load_relaxed_u32(&inlet->finished) != 0;
+           (finished != WEIR__INLET_OPEN && weir__inlet_shuts_out(inlet, finished));
 }
 
 static inline bool weir__inlet_has_threads(const weir_inlet *inlet) {

@@ -81,6 +81,10 @@ void weir__inlet_leave(weir_inlet *inlet) {
     }
 }
 
+bool weir__inlet_shuts_out(const weir_inlet *inlet, uint32_t finished) {
+    return finished != WEIR__INLET_WITHIN || weir__errand_stage(inlet->runtime).bits == 0;
+}
+
 weir_status weir__inlet_refuse_gone(const weir_inlet *inlet) {
     if (weir__load_acquire_u32(&inlet->dead) == 0) { /* I5 -> I6 */
         return weir__refuse(WEIR_NO_STAGE, "the inlet was finished");
@@ -302,8 +306,8 @@ weir_status weir_inlet_finish(weir_inlet *inlet) {
     if (weir__missing(inlet, "inlet")) {
         return WEIR_INVALID;
     }
-    weir__exchange_u32(&inlet->finished, 1); /* I3 -> I4 */
-    weir__fetch_add_u32(&inlet->room, 1);    /* who waits for room is told */
+    weir__exchange_u32(&inlet->finished, WEIR__INLET_FINISHED); /* I3 -> I4 */
+    weir__fetch_add_u32(&inlet->room, 1);                       /* who waits for room is told */
     weir__futex_wake(&inlet->room, INT32_MAX);
     weir__inlet_poke(inlet);
     return WEIR_OK;

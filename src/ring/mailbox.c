@@ -22,6 +22,7 @@ void weir__mailbox_open(struct weir__mailbox *box, weir_ref ref, uint64_t genera
     open_counter(&box->timers, generation, timers_limit);
     open_counter(&box->tokens, generation, INT32_MAX);
     box->generation = generation;
+    box->within = false;
     weir__store_relaxed_u32(&box->finishes, 0);
     weir__store_release_u64(&box->told, generation << TOLD_BITS | TOLD_OPEN); /* P5 -> P6 */
 }
@@ -67,17 +68,34 @@ weir_reason weir__mailbox_take(struct weir__mail *mail) {
     return reason;
 }
 
+/* The word of an open count. */
+static uint64_t word_of(const struct weir__mailbox *box, uint64_t number) {
+    return weir__count_of(box->generation) | (box->within ? WEIR__COUNT_WITHIN : 0) | number;
+}
+
 /* False: another number is counted. */
 static bool close_at(const struct weir__mailbox *box, struct weir__counter *counter,
                      uint64_t number) {
-    uint64_t expected = weir__count_of(box->generation) | number;
+    uint64_t expected = word_of(box, number);
     return weir__cas_u64(&counter->count, &expected, 0); /* P7 -> P8 */
 }
 
 static void open_again(const struct weir__mailbox *box, struct weir__counter *counter,
                        uint64_t number) {
-    weir__store_release_u64(&counter->count,
-                            weir__count_of(box->generation) | number); /* P5 -> P6 */
+    weir__store_release_u64(&counter->count, word_of(box, number)); /* P5 -> P6 */
+}
+
+static void keep_within(const struct weir__mailbox *box, struct weir__counter *counter) {
+    uint64_t word = weir__load_relaxed_u64(&counter->count);
+    while (weir__counts_for(word, box->generation) &&
+           !weir__cas_u64(&counter->count, &word, word | WEIR__COUNT_WITHIN)) {} /* P7 -> P8 */
+}
+
+void weir__mailbox_keep_within(struct weir__mailbox *box) {
+    box->within = true;
+    keep_within(box, &box->messages);
+    keep_within(box, &box->timers);
+    keep_within(box, &box->tokens);
 }
 
 bool weir__mailbox_shut(struct weir__mailbox *box) {

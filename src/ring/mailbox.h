@@ -5,12 +5,15 @@
  * It lies in a slot of the registry, which outlives the stages in it, so a sender
  * never touches a stage.  Each word says in its upper part whose it is at present:
  *
- *   count  generation << 33 | 1 << 32 | messages, timers or tokens, sent and not yet used up
- *          (with the tokens: feeders that the stage is about to be told of)
+ *   count  generation << 33 | 1 << 32 | within << 31 | messages, timers or tokens, sent and not
+ *          yet used up (with the tokens: feeders that the stage is about to be told of)
  *   told   generation << 3 | 4 | STOP, FINISH: whether that mail is on its way
  *
  * Who comes too late finds another generation, or 0: closed, and changes nothing: what
  * was counted for one stage is counted off for that one, and no other sees it.
+ *
+ * `within` is set, and stays, when the stage is told its end in a ring of stages that feed each
+ * other (runtime/rings.h): from then on only who is at work in one of the runtime's stages may add.
  *
  * A message is counted before it is sent, by its sender, and counted off once, by who
  * frees it.  STOP and FINISH are one node each.  Who sets a node's bit sends it; who
@@ -36,6 +39,8 @@
  *             at the number that it knows of, so what was accepted is handled, and who comes
  *             later is refused.  Tokens go first: what is closed in vain refuses for a moment,
  *             and who holds a token may rely on not being refused.
+ *             That somebody adds before `within` is set, or finds it, needs no order: it is one
+ *             word.
  *   Otherwise counts are only counted.
  * Models: tests/model/mailbox.pml, drain.pml.  Progress: lock-free.
  * Wrap: a generation is told by its lower 31 bits in a count.  A sender that stood
@@ -59,6 +64,7 @@ struct weir__mailbox {
     struct weir__counter timers;
     struct weir__counter tokens;
     uint64_t generation; /* constant while it is open */
+    bool within;         /* the worker's              */
     uint64_t told;       /* atomic */
     uint32_t finishes;   /* atomic: the stage does; the worker's to set */
     struct weir__mail stop;
@@ -82,16 +88,24 @@ static inline bool weir__counts_for(uint64_t word, uint64_t generation) {
     return word >> 32 == weir__count_of(generation) >> 32;
 }
 
-/* For a message that is about to be sent to the stage of that generation. */
+#define WEIR__COUNT_WITHIN ((uint64_t)1 << 31)
+
+static inline uint32_t weir__count_number(uint64_t word) {
+    return (uint32_t)(word & (WEIR__COUNT_WITHIN - 1));
+}
+
+/* For a message that is about to be sent to the stage of that generation; by a stage of the
+ * runtime: the thread is in a callback, or a pool's task. */
 static inline enum weir__counting weir__counter_add(struct weir__counter *counter,
-                                                    uint64_t generation) {
+                                                    uint64_t generation, bool by_stage) {
     uint64_t word = weir__load_acquire_u64(&counter->count); /* P5 -> P6 */
     uint64_t limit = weir__load_relaxed_u64(&counter->limit);
     do {
-        if (!weir__counts_for(word, generation)) {
+        if (!weir__counts_for(word, generation) ||
+            (!by_stage && (word & WEIR__COUNT_WITHIN) != 0)) {
             return WEIR__COUNT_GONE;
         }
-        if ((uint32_t)word >= limit) {
+        if (weir__count_number(word) >= limit) {
             return WEIR__COUNT_FULL;
         }
     } while (!weir__cas_u64(&counter->count, &word, word + 1)); /* only counted: no order */
@@ -135,6 +149,9 @@ bool weir__mailbox_end(struct weir__mailbox *box, uint64_t timers);
 /* The worker: if weir__mailbox_end has closed it, it is as it was before; tokens: for them, too. */
 void weir__mailbox_reopen(struct weir__mailbox *box, uint64_t timers, bool tokens);
 
+/* The worker: only stages of the runtime may add from here on. */
+void weir__mailbox_keep_within(struct weir__mailbox *box);
+
 /* The worker: no token is out, and none is given out any more.  False: one is. */
 bool weir__mailbox_shut(struct weir__mailbox *box);
 
@@ -143,10 +160,10 @@ bool weir__mailbox_is_ending(const struct weir__mailbox *box);
 
 /* How many are counted: an estimate, but for the worker's own. */
 static inline uint32_t weir__mailbox_messages(const struct weir__mailbox *box) {
-    return (uint32_t)weir__load_relaxed_u64(&box->messages.count);
+    return weir__count_number(weir__load_relaxed_u64(&box->messages.count));
 }
 static inline uint32_t weir__mailbox_tokens(const struct weir__mailbox *box) {
-    return (uint32_t)weir__load_relaxed_u64(&box->tokens.count);
+    return weir__count_number(weir__load_relaxed_u64(&box->tokens.count));
 }
 
 /* The worker, or who could not start the stage: nobody sends to it any more. */

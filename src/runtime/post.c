@@ -5,6 +5,7 @@
 #include "runtime/post.h"
 
 #include "base/refusal.h"
+#include "runtime/errand.h"
 
 #include <string.h>
 
@@ -84,9 +85,10 @@ static struct weir__counter *counter_of(const weir_runtime *runtime,
     }
 }
 
-static weir_status count(struct weir__counter *counter, weir_ref to) {
+static weir_status count(const weir_runtime *runtime, struct weir__counter *counter, weir_ref to) {
+    bool by_stage = weir__errand_stage(runtime).bits != 0;
     switch (counter == NULL ? WEIR__COUNT_DONE
-                            : weir__counter_add(counter, weir__ref_generation(to))) {
+                            : weir__counter_add(counter, weir__ref_generation(to), by_stage)) {
     case WEIR__COUNT_DONE:
         return WEIR_OK;
     case WEIR__COUNT_FULL:
@@ -100,7 +102,7 @@ static weir_status count(struct weir__counter *counter, weir_ref to) {
 static bool is_full(const struct weir__counter *counter, weir_ref to) {
     uint64_t word = counter == NULL ? 0 : weir__load_relaxed_u64(&counter->count);
     return counter != NULL && weir__counts_for(word, weir__ref_generation(to)) &&
-           (uint32_t)word >= weir__load_relaxed_u64(&counter->limit);
+           weir__count_number(word) >= weir__load_relaxed_u64(&counter->limit);
 }
 
 static void count_off(struct weir__counter *counter, weir_ref to) {
@@ -132,7 +134,7 @@ weir_status weir__make_message(weir_runtime *runtime, const struct weir__message
                             bytes - sizeof *head);
     }
     /* Last: a stage that finishes waits for what is counted, and is woken by the mail alone. */
-    weir_status status = count(counter, head->mail.to);
+    weir_status status = count(runtime, counter, head->mail.to);
     if (status != WEIR_OK) {
         weir__free(&runtime->allocator, message, bytes);
         return status;

@@ -29,7 +29,7 @@ static bool is_member(const weir_stage *stage, uint64_t search) {
 }
 
 static bool is_told(const weir_stage *stage) {
-    return stage->unfed && stage->end_told && (stage->shut == NULL || stage->is_shut);
+    return stage->unfed && stage->end_told;
 }
 
 static void count_member(const weir_stage *stage, struct step *step) {
@@ -104,8 +104,7 @@ static void tell(struct weir__worker *worker, uint64_t search, void *answer) {
     (void)answer;
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         if (is_member(stage, search) && !is_told(stage)) {
-            stage->unfed = true;
-            weir__ready_queue(stage->ready, false);
+            weir__stage_unfed(stage);
         }
     }
 }
@@ -124,7 +123,7 @@ static void close_all(struct weir__worker *worker, uint64_t search, void *answer
         if (is_member(stage, search)) {
             step->members++;
             step->closed += still && is_told(stage) && weir__stage_waits_for_others(stage) &&
-                            weir__stage_close_mail(stage);
+                            weir__stage_close(stage);
         }
     }
 }
@@ -133,7 +132,7 @@ static void open_all(struct weir__worker *worker, uint64_t search, void *answer)
     (void)answer;
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         if (is_member(stage, search)) {
-            weir__stage_open_mail(stage);
+            weir__stage_reopen(stage);
         }
     }
 }

@@ -16,9 +16,9 @@
  * timer, demand.
  *
  * Stages that feed each other in a ring wait for each other for ever.  Who drains the runtime
- * finds them once everything is at rest (runtime/rings.c); they are then `unfed`: each is told
- * its end (3, 4) as if its producers had ended, and when nothing more came of that they are
- * ended together.
+ * finds them once everything is at rest (runtime/rings.c); they are then `unfed`: nothing is
+ * taken from outside of the runtime any more, each is told its end (3, 4) as if its producers had
+ * ended, and when nothing more came of that they are ended together.
  * Models: tests/model/drain.pml, rings.pml.
  */
 #include "dispatch/shared.h"
@@ -94,14 +94,42 @@ bool weir__stage_holds_nothing(const weir_stage *stage) {
            stage->timers.count == stage->late_timers && part_of(stage) == WEIR_HOLDUP_NONE;
 }
 
-bool weir__stage_close_mail(weir_stage *stage) {
+static bool close_mail(const weir_stage *stage) {
     return stage->mailbox == NULL || weir__mailbox_end(stage->mailbox, stage->timers.count);
 }
 
-void weir__stage_open_mail(weir_stage *stage) {
+/* ---- in a ring ------------------------------------------------------------ */
+
+void weir__stage_unfed(weir_stage *stage) {
+    stage->unfed = true;
     if (stage->mailbox != NULL) {
-        weir__mailbox_reopen(stage->mailbox, stage->timers.count, stage->shut == NULL);
+        weir__mailbox_keep_within(stage->mailbox);
     }
+    if (stage->shut != NULL && !stage->is_shut) {
+        stage->shut(stage, WEIR__SHUT_OUTSIDE);
+    }
+    weir__ready_queue(stage->ready, false);
+}
+
+bool weir__stage_close(weir_stage *stage) {
+    if (!close_mail(stage)) {
+        return false;
+    }
+    if (stage->shut != NULL && !stage->is_shut) {
+        stage->shut(stage, WEIR__SHUT_TRIED);
+        return stage->holds(stage) == WEIR_HOLDUP_NONE;
+    }
+    return true;
+}
+
+void weir__stage_reopen(weir_stage *stage) {
+    if (stage->mailbox != NULL) {
+        weir__mailbox_reopen(stage->mailbox, stage->timers.count, !stage->is_shut);
+    }
+    if (stage->shut != NULL && !stage->is_shut) {
+        stage->shut(stage, WEIR__SHUT_OUTSIDE);
+    }
+    weir__ready_queue(stage->ready, false); /* it may have been through, meanwhile */
 }
 
 /* ---- the last words ------------------------------------------------------ */
@@ -166,13 +194,18 @@ static void tell_end(weir_stage *stage) {
     }
 }
 
-/* False: tokens are out, whose holders may send it something.  One that its program has shut
- * takes nothing of theirs; nor does it give out more. */
+/*
+ * False: tokens are out, whose holders may send it something.  One that its program has shut takes
+ * nothing of theirs; nor does it give out more.  In a ring it is shut as it is closed.
+ */
 static bool shut(weir_stage *stage) {
-    bool none = stage->shut == NULL || stage->mailbox == NULL || weir__mailbox_shut(stage->mailbox);
-    if (stage->shut != NULL && none && !stage->is_shut) {
+    if (stage->shut == NULL || (is_fed(stage) && !stage->is_shut)) {
+        return true;
+    }
+    bool none = stage->mailbox == NULL || weir__mailbox_shut(stage->mailbox);
+    if (none && !stage->is_shut) {
         stage->is_shut = true;
-        stage->shut(stage);
+        stage->shut(stage, WEIR__SHUT_ALL);
     }
     return none || stage->is_shut;
 }
@@ -186,7 +219,7 @@ void weir__stage_go_to_end(weir_stage *stage) {
         tell_end(stage);
     }
     if (!stage->stopping && !is_fed(stage) && weir__stage_holds_nothing(stage) &&
-        weir__stage_close_mail(stage)) {
+        close_mail(stage)) {
         stage->stopping = true; /* with the reason that it finishes for: NORMAL, most often */
     }
 }
@@ -202,7 +235,7 @@ static bool awaits_no_timer(const weir_stage *stage) {
     return stage->timers.count == stage->late_timers + (stage->unfed ? 0 : stage->reminders);
 }
 
-/* An inlet that takes more, and has nothing, is such a one: it is shut as it is told its end. */
+/* An inlet that takes more, and has nothing, is such a one. */
 bool weir__stage_waits_for_others(const weir_stage *stage) {
     const struct weir__mailbox *box = stage->mailbox;
     bool counted =

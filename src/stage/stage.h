@@ -54,6 +54,13 @@ struct weir__strip {
     size_t count; /* events in it, of which block and emission do not know yet */
 };
 
+/*
+ * Whom a part takes nothing from any more, once it finishes: anybody, as nobody feeds it; or, in a
+ * ring, who is not at work in one of the runtime's stages, and then, if it comes to that, anybody:
+ * tried, for it may be taken back, by saying OUTSIDE again.
+ */
+enum weir__shutting { WEIR__SHUT_ALL, WEIR__SHUT_OUTSIDE, WEIR__SHUT_TRIED };
+
 struct weir_stage {
     struct weir__host *host;
     struct weir__ready_stage *ready;
@@ -131,14 +138,14 @@ struct weir_stage {
     size_t takes_bytes;                 /* the only size of event it takes; 0: any */
 
     /* control */
-    struct weir__index timers;                     /* armed, by id                        */
-    struct weir__index watching;                   /* other stages: monitors by id        */
-    struct weir__monitor *watchers;                /* this one                            */
-    struct weir__reply *last_reply;                /* of replies, unless they are NULL    */
-    uint64_t monitors;                             /* made: their ids                     */
-    struct weir__mailbox *mailbox;                 /* of its place; NULL without a runtime    */
-    void (*drained)(weir_stage *stage);            /* a part's: it is to finish   */
-    void (*shut)(weir_stage *stage);               /* a part's: it finishes, and nobody feeds it */
+    struct weir__index timers;          /* armed, by id                        */
+    struct weir__index watching;        /* other stages: monitors by id        */
+    struct weir__monitor *watchers;     /* this one                            */
+    struct weir__reply *last_reply;     /* of replies, unless they are NULL    */
+    uint64_t monitors;                  /* made: their ids                     */
+    struct weir__mailbox *mailbox;      /* of its place; NULL without a runtime    */
+    void (*drained)(weir_stage *stage); /* a part's: it is to finish   */
+    void (*shut)(weir_stage *stage, enum weir__shutting whom); /* a part's, see there */
     weir_holdup (*holds)(const weir_stage *stage); /* a part's: what it holds; NONE: nothing */
     uint64_t feeders;                              /* monitors of who feeds it */
     size_t late_timers; /* that came of the end itself: they keep nobody waiting */
@@ -490,12 +497,15 @@ void weir__stage_go_to_end(weir_stage *stage);
 /* True when it holds nothing itself, and has told what it kept: only who feeds it is left. */
 bool weir__stage_holds_nothing(const weir_stage *stage);
 
-/* Nobody can send to it any more, and nothing that was sent is on its way.  False: something
- * is, and nothing has changed. */
-bool weir__stage_close_mail(weir_stage *stage);
+/* In a ring: it is to be told its end, though it is fed, and takes nothing from outside. */
+void weir__stage_unfed(weir_stage *stage);
 
-/* As it was before. */
-void weir__stage_open_mail(weir_stage *stage);
+/* In a ring: nobody can send to it any more, and nothing that was sent is on its way.  False:
+ * something is, and it is to be reopened, perhaps. */
+bool weir__stage_close(weir_stage *stage);
+
+/* As it was before weir__stage_close, whether that was true or not. */
+void weir__stage_reopen(weir_stage *stage);
 
 /* It has input that it may not take, for want of demand, and a buffer without bound. */
 bool weir__stage_may_relax(const weir_stage *stage);

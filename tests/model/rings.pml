@@ -7,8 +7,8 @@
  *   MARK   a stage that holds nothing and has accepted nothing gets the search's number; the
  *          worker remembers how many turns it has had
  *   PRUNE  a stage that is fed by one without the number loses it; until none does
- *   TELL   who was not told its end yet is: it gives out what it keeps in its state, now and
- *          whenever something has come after that
+ *   TELL   who was not told its end yet is: from here on only stages may send to it; it gives
+ *          out what it keeps in its state, now and whenever something has come after that
  *   CLOSE  instead, when all were told before: it closes its count, unless its worker had a
  *          turn since MARK, or is about to have one
  *   END    all have closed it: they end; else OPEN: the counts are opened again
@@ -23,23 +23,29 @@
  * (ready_park.pml); a stage's count is of messages only (drain.pml has the others). Each event
  * goes on a number of times, and is then kept until the stage is told its end.
  *
+ * UNDECLARED: the message from outside is one of a stage that feeds nobody as far as is known;
+ * else it is a thread's.
+ *
  * LATE: who asks does not wait for every answer; the worker does what it was asked all the
  * same, later.
  *
  * Properties: a stage ends with nothing sent to it, handed to it or kept by it (asserted);
  * both end in the end, after a bounded number of searches (asserted, and no invalid end
- * state). Not held: who is refused while counts are closed in vain is refused too early.
+ * state); and none is refused by the other, whom it feeds, while that one has not ended
+ * (asserted, but with UNDECLARED).
  *
  * Mutants (each must give an error):
  *   MUTANT_NO_PRUNE         whoever was marked is of the ring
- *   MUTANT_NO_TURNS         turns are not looked at
- *   MUTANT_READY_BLIND      nor is, who is about to have one
+ *   MUTANT_READY_BLIND      who is about to have a turn is not looked at
+ *   MUTANT_OUTSIDERS        who is at work in no stage may send until the count is closed
  *   MUTANT_NO_TELL          nobody is told its end
  *   MUTANT_TOLD_ONCE        who was told is not told again after something came
  *   MUTANT_NO_MESSAGES      it is marked, and closed, whatever it has accepted
- *   MUTANT_CLOSED_BY_STORE  the count is looked at, and then closed by a store
  *   MUTANT_ONE_CLOSED       they end when one of them could be closed
  *   MUTANT_NO_REOPEN        what was closed in vain stays closed
+ * with UNDECLARED:
+ *   MUTANT_NO_TURNS         turns are not looked at
+ *   MUTANT_CLOSED_BY_STORE  the count is looked at, and then closed by a store
  * with LATE:
  *   MUTANT_NOT_ALL_ASKED    after one that does not answer, no other worker is told END, OPEN
  */
@@ -68,8 +74,9 @@ bool gone[2];
 /* of stage w; its worker's */
 byte search_of[2];
 bool unfed[2], told[2], stopping[2];
-bool moved[2]; /* its worker had a turn since MARK */
-chan control[2] = [CASTS] of { byte }; /* messages handed to it: hops to go */
+bool within[2];  /* of the count's word */
+bool moved[2];   /* its worker had a turn since MARK */
+chan control[2] = [2 * CASTS] of { byte }; /* messages handed to it: hops to go */
 byte kept[2];
 bool spoke[2]; /* its last words */
 
@@ -88,6 +95,15 @@ inline handle(w, hops) {
 #endif
     if
     :: hops > 0 -> ring[1 - w]!hops - 1; ready[1 - w] = true
+    :: hops > 0 -> /* or by a cast */
+        if
+#ifdef UNDECLARED
+        :: memory[1 - w] == 0 -> kept[w]++
+#else
+        :: memory[1 - w] == 0 -> assert(false)
+#endif
+        :: else -> memory[1 - w]++; mail[1 - w]!CAST(hops - 1, 0)
+        fi
     :: else -> kept[w]++
     fi
 }
@@ -189,7 +205,12 @@ inline prune(w) {
 
 inline tell(w) {
     if
-    :: is_member(w) && !is_told(w) -> unfed[w] = true; ready[w] = true
+    :: is_member(w) && !is_told(w) ->
+        unfed[w] = true;
+#ifndef MUTANT_OUTSIDERS
+        within[w] = true;
+#endif
+        ready[w] = true
     :: else
     fi
 }
@@ -404,7 +425,11 @@ active proctype caster() {
         :: hops = 0
         fi;
         atomic {
+#ifdef UNDECLARED
             ok = memory[to] > 0;
+#else
+            ok = memory[to] > 0 && !within[to];
+#endif
             if
             :: ok -> memory[to]++; sending = true
             :: else

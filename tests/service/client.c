@@ -24,6 +24,7 @@ struct client {
     uint64_t next; /* the next request's identity   */
     uint64_t end;  /* of the identities that he has */
     bool over;
+    int served; /* below 0: it was said */
 
     /* of the connection */
     int fd;
@@ -82,6 +83,13 @@ static bool send_one(struct client *client) {
     return bytes >= 0;
 }
 
+static void say_served(struct client *client) {
+    if (client->served >= 0 && write(client->served, "", 1) != 1) {
+        give_up("nobody wants to know who is served");
+    }
+    client->served = -1;
+}
+
 static void take(struct client *client, const struct answer *answer) {
     bool mine = answer->id >= client->first && answer->id < client->next;
     if (!mine || client->round->state[answer->id] != REQUEST_SENT) {
@@ -96,7 +104,7 @@ static void take(struct client *client, const struct answer *answer) {
     client->answers++;
     client->over = client->over || answer->verdict == ANSWER_CLOSING;
     if (answer->verdict == ANSWER_DONE) {
-        atomic_fetch_add(&client->round->done, 1);
+        say_served(client);
     }
 }
 
@@ -157,11 +165,12 @@ static void *run(void *argument) {
     return NULL;
 }
 
-int run_clients(struct round *round, unsigned short port) {
+int run_clients(struct round *round, unsigned short port, int served) {
     static struct client clients[CLIENTS];
     for (size_t i = 0; i < CLIENTS; i++) {
         clients[i] = (struct client){.round = round,
                                      .port = port,
+                                     .served = served,
                                      .random = mix(round->seed ^ (i + 1)),
                                      .next = i * REQUESTS_EACH,
                                      .end = (i + 1) * REQUESTS_EACH};

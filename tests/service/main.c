@@ -2,7 +2,7 @@
  * A service that is terminated under load, again and again.
  * SPDX-License-Identifier: Apache-2.0
  *
- *   service [--rounds N] [--seed N] [--verbose]      default: 200 rounds
+ *   service [--rounds N] [--seed N] [--verbose]      default: 300 rounds
  *
  * Goal     A program as a user would write it ends on SIGTERM without losing anything that it
  *          has accepted, at whatever moment the signal comes.
@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -90,17 +91,16 @@ static void block_sigterm(void) {
 static pid_t start_service(struct round *round, int listener, int ledger) {
     pid_t pid = fork();
     if (pid == 0) {
-        block_sigterm();
         exit(run_service(round, listener, ledger));
     }
     return pid;
 }
 
-static pid_t start_clients(struct round *round, int listener, unsigned short port) {
+static pid_t start_clients(struct round *round, int listener, unsigned short port, int served) {
     pid_t pid = fork();
     if (pid == 0) {
         close(listener);
-        exit(run_clients(round, port));
+        exit(run_clients(round, port, served));
     }
     return pid;
 }
@@ -198,11 +198,14 @@ static bool good_round(const struct round *round, int ledger, struct sums *sums)
 /* ---- a round -------------------------------------------------------------------------- */
 
 /* Where weir is to learn by itself who feeds the second inlet, somebody has to have done so. */
-static void wait_for_moment(const struct round *round) {
-    for (uint64_t waited = 0; !round->declared && round->done == 0 && waited < 10000; waited++) {
-        nap(500);
+static bool wait_for_moment(const struct round *round, int served) {
+    struct pollfd wait = {.fd = served, .events = POLLIN};
+    bool good = round->declared || poll(&wait, 1, HANG_SECONDS * 1000) == 1;
+    if (!good) {
+        fprintf(stderr, "service: nobody is served\n");
     }
     nap(mix(round->seed ^ 1) % MOMENT_US);
+    return good;
 }
 
 static bool run_round(struct round *round, uint64_t seed, struct sums *sums) {
@@ -212,26 +215,32 @@ static bool run_round(struct round *round, uint64_t seed, struct sums *sums) {
     round->declared = mix(seed ^ 2) % 2 == 0;
     int listener = open_listener(&port);
     int ledger = open_ledger();
+    int served[2];
+    if (pipe(served) != 0) {
+        give_up("no pipe: %s", strerror(errno));
+    }
     pid_t service = start_service(round, listener, ledger);
-    pid_t clients = start_clients(round, listener, port);
+    pid_t clients = start_clients(round, listener, port, served[1]);
     if (service < 0 || clients < 0) {
         give_up("fork: %s", strerror(errno));
     }
     close(listener);
-    wait_for_moment(round);
+    bool good = wait_for_moment(round, served[0]);
     kill(service, SIGTERM);
-    bool good = ended_well(service, "service");
+    good = ended_well(service, "service") && good;
     if (!good) {
         kill(clients, SIGKILL);
     }
     good = ended_well(clients, "clients") && good;
     good = good && good_round(round, ledger, sums);
+    close(served[0]);
+    close(served[1]);
     close(ledger);
     return good;
 }
 
 int main(int argc, char **argv) {
-    uint64_t rounds = 200, seed = (uint64_t)getpid() << 32 | (uint64_t)time(NULL);
+    uint64_t rounds = 300, seed = (uint64_t)getpid() << 32 | (uint64_t)time(NULL);
     bool verbose = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
@@ -244,6 +253,8 @@ int main(int argc, char **argv) {
             give_up("usage: service [--rounds N] [--seed N] [--verbose]");
         }
     }
+    block_sigterm(); /* the service, which inherits that, reads it as it reads all else */
+    setvbuf(stdout, NULL, _IOLBF, 0); /* nothing is left in it for the processes to come */
     struct round *round =
         mmap(NULL, sizeof *round, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (round == MAP_FAILED) {

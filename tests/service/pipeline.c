@@ -170,6 +170,7 @@ void pipeline_open(struct pipeline *pipeline, const struct round *round, int led
     memset(pipeline, 0, sizeof *pipeline);
     pipeline->seed = round->seed;
     pipeline->ledger = ledger;
+    pthread_mutex_init(&pipeline->lock, NULL);
     open_runtime(pipeline);
     pipeline->requests =
         open_inlet(pipeline->runtime, "requests", REQUESTS_WAIT, WEIR_REFUSE, &requests);
@@ -215,9 +216,11 @@ weir_status pipeline_push(struct pipeline *pipeline, uint32_t place, uint64_t id
 
 static void drained(void *context, weir_status status, const weir_drain_report *report) {
     struct pipeline *pipeline = context;
+    pthread_mutex_lock(&pipeline->lock);
+    pipeline->drained = true;
     pipeline->status = status;
     pipeline->report = *report;
-    atomic_store(&pipeline->drained, true);
+    pthread_mutex_unlock(&pipeline->lock);
 }
 
 int pipeline_drain(struct pipeline *pipeline) {
@@ -225,6 +228,18 @@ int pipeline_drain(struct pipeline *pipeline) {
     must(weir_runtime_drain_begin(pipeline->runtime, WEIR_FOREVER, drained, pipeline, &fd),
          "weir_runtime_drain_begin");
     return fd;
+}
+
+weir_status pipeline_drained(struct pipeline *pipeline, weir_drain_report *report) {
+    pthread_mutex_lock(&pipeline->lock);
+    if (!pipeline->drained) {
+        give_up("the descriptor says that the drain is over, and it is not");
+    }
+    weir_status status = pipeline->status;
+    *report = pipeline->report;
+    pthread_mutex_unlock(&pipeline->lock);
+    must(weir_runtime_drain(pipeline->runtime, 0, NULL), "weir_runtime_drain, once it is over");
+    return status;
 }
 
 void pipeline_close(struct pipeline *pipeline, weir_accounts *accounts) {

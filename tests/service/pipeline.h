@@ -2,7 +2,8 @@
  * What the service does with a request: the stages.
  * SPDX-License-Identifier: Apache-2.0
  *
- *   the loop --port--> [requests] --> (workers) --push--> [results] --> batcher --> auditor --> sink
+ *   the loop --port--> [requests] --> (workers) --push--> [results]
+ *                                               --> batcher --> auditor --> sink
  *
  *   requests, results  inlets
  *   workers            a pool: each task blocks for a while, and pushes its result
@@ -14,6 +15,8 @@
 #define PIPELINE_H
 
 #include "service.h"
+
+#include <pthread.h>
 
 #include <weir/weir.h>
 
@@ -44,8 +47,8 @@ struct pipeline {
     uint64_t seed;
     int ledger;
 
-    /* of the drain */
-    atomic_bool drained; /* and what is below it is known */
+    pthread_mutex_t lock; /* for what the drain leaves: */
+    bool drained;
     weir_status status;
     weir_drain_report report;
 };
@@ -57,6 +60,9 @@ weir_status pipeline_push(struct pipeline *pipeline, uint32_t place, uint64_t id
 
 /* Returns a descriptor that is readable when all is answered. */
 int pipeline_drain(struct pipeline *pipeline);
+
+/* What came of it, once the descriptor is readable. */
+weir_status pipeline_drained(struct pipeline *pipeline, weir_drain_report *report);
 
 void pipeline_close(struct pipeline *pipeline, weir_accounts *accounts);
 

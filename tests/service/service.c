@@ -56,13 +56,13 @@ static int open_signal(void) {
 
 static void handle(void *context, uint32_t place, uint64_t id) {
     struct service *service = context;
-    atomic_fetch_add(&service->round->read, 1);
+    service->round->read++;
     connection_owes(place);
     weir_status status =
         service->closed ? WEIR_NO_STAGE : pipeline_push(&service->pipeline, place, id);
     switch (status) {
     case WEIR_OK:
-        atomic_fetch_add(&service->round->accepted, 1);
+        service->round->accepted++;
         return;
     case WEIR_FULL:
         service->busy++;
@@ -111,16 +111,14 @@ static void check(const struct weir_accounts *accounts, const char *when) {
 }
 
 static void close_pipeline(struct service *service) {
-    const weir_drain_report *report = &service->pipeline.report;
+    weir_drain_report report;
     weir_accounts accounts;
-    if (!atomic_load(&service->pipeline.drained)) {
-        give_up("the descriptor says that the drain is over, and it is not");
+    weir_status status = pipeline_drained(&service->pipeline, &report);
+    if (status != WEIR_OK || report.stages > 0 || report.name[0] != '\0') {
+        give_up("the drain: %s, %zu stages, %s: %s", weir_status_name(status), report.stages,
+                report.name, weir_holdup_text(report.why));
     }
-    if (service->pipeline.status != WEIR_OK || report->stages > 0 || report->name[0] != '\0') {
-        give_up("the drain: %s, %zu stages, %s: %s", weir_status_name(service->pipeline.status),
-                report->stages, report->name, weir_holdup_text(report->why));
-    }
-    check(&report->accounts, "drained");
+    check(&report.accounts, "drained");
     epoll_ctl(service->poller, EPOLL_CTL_DEL, service->drained, NULL);
     pipeline_close(&service->pipeline, &accounts);
     check(&accounts, "closed");
@@ -128,8 +126,7 @@ static void close_pipeline(struct service *service) {
     snprintf(service->round->said, sizeof service->round->said,
              "drained %s: %" PRIu64 " emitted = handled; %" PRIu64 " requests refused as busy, "
              "%" PRIu64 " as too late",
-             weir_status_name(service->pipeline.status), accounts.emitted, service->busy,
-             service->late);
+             weir_status_name(status), accounts.emitted, service->busy, service->late);
 }
 
 static void take(struct service *service, uint32_t name) {

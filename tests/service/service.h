@@ -9,7 +9,6 @@
 #ifndef SERVICE_H
 #define SERVICE_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -57,20 +56,19 @@ struct round {
     uint64_t seed;
     bool declared; /* the service says who feeds its second inlet, and does not leave it to weir */
 
-    /* the service's */
-    atomic_uint_least64_t read;     /* requests                        */
-    atomic_uint_least64_t accepted; /* of these: pushed                */
-    atomic_uint_least64_t answered;
-    char said[200]; /* its last words */
+    /* the service's: its loop's */
+    uint64_t read;     /* requests                */
+    uint64_t accepted; /* of these: pushed        */
+    char said[200];    /* its last words          */
 
-    /* the clients' */
-    atomic_uint_least64_t done;         /* requests that were */
-    unsigned char state[REQUESTS_MOST]; /* each one its client's */
+    /* the clients', each his own */
+    unsigned char state[REQUESTS_MOST];
 };
 
-/* Each runs one process of a round, which then exits with what is returned. */
+/* Each runs one process of a round, which then exits with what is returned.  A byte is written to
+ * `served` for each client with the first request of his that was done. */
 int run_service(struct round *round, int listener, int ledger);
-int run_clients(struct round *round, unsigned short port);
+int run_clients(struct round *round, unsigned short port, int served);
 
 /* Says what is wrong, and ends this process. */
 _Noreturn void give_up(const char *format, ...) __attribute__((format(printf, 1, 2)));

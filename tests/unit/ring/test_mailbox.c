@@ -21,7 +21,7 @@ static void open_box(uint64_t generation, uint64_t most, uint64_t most_timers) {
 }
 
 static int count(struct weir__counter *counter, uint64_t generation) {
-    return (int)weir__counter_add(counter, generation);
+    return (int)weir__counter_add(counter, generation, false);
 }
 
 /* The mail to send; NULL: none. */
@@ -115,6 +115,31 @@ static void it_is_shut_when_no_token_is_out(void **state) {
     weir__mailbox_close(&box);
 }
 
+static void kept_within_only_stages_are_counted_for(void **state) {
+    (void)state;
+    open_box(7, 2, 1);
+    assert_int_equal(count(messages, 7), WEIR__COUNT_DONE); /* before */
+    weir__mailbox_keep_within(&box);
+    assert_int_equal(count(messages, 7), WEIR__COUNT_GONE);
+    assert_int_equal(count(&box.tokens, 7), WEIR__COUNT_GONE);
+    assert_int_equal(weir__counter_add(messages, 7, true), WEIR__COUNT_DONE);
+    assert_int_equal(weir__counter_add(messages, 7, true), WEIR__COUNT_FULL);
+    assert_int_equal(weir__mailbox_messages(&box), 2);
+    assert_false(weir__mailbox_end(&box, 0));
+    weir__counter_take(messages, 7);
+    weir__counter_take(messages, 7);
+    assert_true(weir__mailbox_end(&box, 0));
+    assert_int_equal(weir__counter_add(messages, 7, true), WEIR__COUNT_GONE);
+    weir__mailbox_reopen(&box, 0, true); /* as it was */
+    assert_int_equal(count(messages, 7), WEIR__COUNT_GONE);
+    assert_int_equal(weir__counter_add(messages, 7, true), WEIR__COUNT_DONE);
+    assert_int_equal(weir__counter_add(&box.tokens, 7, true), WEIR__COUNT_DONE);
+    weir__mailbox_close(&box);
+    open_box(8, 1, 1); /* the next stage knows nothing of it */
+    assert_int_equal(count(messages, 8), WEIR__COUNT_DONE);
+    weir__mailbox_close(&box);
+}
+
 static void the_widest_limit_and_generation(void **state) {
     (void)state;
     const uint64_t generation = ((uint64_t)1 << 42) - 1;
@@ -190,7 +215,7 @@ static struct {
 
 /* Counts for a stage that may end meanwhile, and counts off likewise. */
 static void count_some(uint64_t generation) {
-    switch (weir__counter_add(messages, generation)) {
+    switch (weir__counter_add(messages, generation, false)) {
     case WEIR__COUNT_DONE:
         weir__counter_take(messages, generation);
         return;
@@ -257,6 +282,7 @@ int main(void) {
         cmocka_unit_test_setup(another_stage_is_not_counted_for, begin),
         cmocka_unit_test_setup(it_ends_when_nothing_is_on_its_way, begin),
         cmocka_unit_test_setup(it_is_shut_when_no_token_is_out, begin),
+        cmocka_unit_test_setup(kept_within_only_stages_are_counted_for, begin),
         cmocka_unit_test_setup(the_widest_limit_and_generation, begin),
         cmocka_unit_test_setup(the_first_stop_says_why, begin),
         cmocka_unit_test_setup(who_comes_too_late_tells_nobody, begin),
