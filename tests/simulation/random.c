@@ -405,8 +405,8 @@ static void begin_threads(void) {
 
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"stepped", 300000, 4000000, true, begin_stepped, NULL},
-        {"threads", 100000, 8000000, true, begin_threads, NULL},
+        {"stepped", 240000, 4000000, true, begin_stepped, NULL},
+        {"threads", 80000, 8000000, true, begin_threads, NULL},
     };
     int result = sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
     if (result == 1) books_tell();
