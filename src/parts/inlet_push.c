@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "os/futex.h"
 #include "runtime/errand.h"
+#include "runtime/post.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -82,7 +83,7 @@ void weir__inlet_leave(weir_inlet *inlet) {
 }
 
 bool weir__inlet_shuts_out(const weir_inlet *inlet, uint32_t finished) {
-    return finished != WEIR__INLET_WITHIN || weir__errand_stage(inlet->runtime).bits == 0;
+    return finished != WEIR__INLET_WITHIN || !weir__is_inside(inlet->runtime, inlet->stage);
 }
 
 weir_status weir__inlet_refuse_gone(const weir_inlet *inlet) {

@@ -13,7 +13,8 @@
  * was counted for one stage is counted off for that one, and no other sees it.
  *
  * `within` is set, and stays, when the stage is told its end in a ring of stages that feed each
- * other (runtime/rings.h): from then on only who is at work in one of the runtime's stages may add.
+ * other (runtime/rings.h): from then on only who is at work in one of the runtime's stages may add,
+ * and anybody while a token is out, which such a stage may take as its last word.
  *
  * A message is counted before it is sent, by its sender, and counted off once, by who
  * frees it.  STOP and FINISH are one node each.  Who sets a node's bit sends it; who
@@ -94,15 +95,14 @@ static inline uint32_t weir__count_number(uint64_t word) {
     return (uint32_t)(word & (WEIR__COUNT_WITHIN - 1));
 }
 
-/* For a message that is about to be sent to the stage of that generation; by a stage of the
- * runtime: the thread is in a callback, or a pool's task. */
+/* For a message that is about to be sent to the stage of that generation.  inside: by a thread
+ * that is in a callback, or a pool's task, or while a token is out. */
 static inline enum weir__counting weir__counter_add(struct weir__counter *counter,
-                                                    uint64_t generation, bool by_stage) {
+                                                    uint64_t generation, bool inside) {
     uint64_t word = weir__load_acquire_u64(&counter->count); /* P5 -> P6 */
     uint64_t limit = weir__load_relaxed_u64(&counter->limit);
     do {
-        if (!weir__counts_for(word, generation) ||
-            (!by_stage && (word & WEIR__COUNT_WITHIN) != 0)) {
+        if (!weir__counts_for(word, generation) || (!inside && (word & WEIR__COUNT_WITHIN) != 0)) {
             return WEIR__COUNT_GONE;
         }
         if (weir__count_number(word) >= limit) {

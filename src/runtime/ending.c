@@ -44,8 +44,7 @@ static weir_status give_out(weir_runtime *runtime, weir_ref stage, struct weir__
         return weir__refuse(WEIR_SYSTEM, "this process has used up all tokens");
     }
     if (weir__counter_add(&slot->mailbox.tokens, weir__ref_generation(stage),
-                          weir__errand_stage(runtime).bits != 0) !=
-        WEIR__COUNT_DONE) { /* P7 -> P8 */
+                          weir__is_inside(runtime, stage)) != WEIR__COUNT_DONE) { /* P7 -> P8 */
         weir__tokens_claim(&runtime->tokens, *out);
         return refuse_ended(stage);
     }
@@ -120,8 +119,7 @@ weir_status weir_feeds(weir_runtime *runtime, weir_ref feeder, weir_ref stage) {
     /* As a token is, until the mail has come: the stage does not end meanwhile. */
     struct weir__slot *slot = weir__registry_slot(&runtime->registry, stage);
     if (weir__counter_add(&slot->mailbox.tokens, weir__ref_generation(stage),
-                          weir__errand_stage(runtime).bits != 0) !=
-        WEIR__COUNT_DONE) { /* P7 -> P8 */
+                          weir__is_inside(runtime, stage)) != WEIR__COUNT_DONE) { /* P7 -> P8 */
         weir__free(&runtime->allocator, monitor, sizeof *monitor);
         return refuse_ended(stage);
     }

@@ -55,6 +55,11 @@ weir_status weir__check_open(const weir_runtime *runtime) {
     return WEIR_OK;
 }
 
+bool weir__is_inside(const weir_runtime *runtime, weir_ref to) {
+    return weir__errand_stage(runtime).bits != 0 ||
+           weir__mailbox_tokens(&weir__registry_slot(&runtime->registry, to)->mailbox) > 0;
+}
+
 weir_stage *weir__running_stage(const weir_runtime *runtime, weir_ref ref) {
     struct weir__host *here = weir__here;
     if (here == NULL || here->runtime != runtime || here->running == NULL ||
@@ -86,9 +91,9 @@ static struct weir__counter *counter_of(const weir_runtime *runtime,
 }
 
 static weir_status count(const weir_runtime *runtime, struct weir__counter *counter, weir_ref to) {
-    bool by_stage = weir__errand_stage(runtime).bits != 0;
     switch (counter == NULL ? WEIR__COUNT_DONE
-                            : weir__counter_add(counter, weir__ref_generation(to), by_stage)) {
+                            : weir__counter_add(counter, weir__ref_generation(to),
+                                                weir__is_inside(runtime, to))) {
     case WEIR__COUNT_DONE:
         return WEIR_OK;
     case WEIR__COUNT_FULL:

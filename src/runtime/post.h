@@ -19,6 +19,10 @@ bool weir__is_starting(const weir_runtime *runtime, weir_ref ref);
 /* WEIR_OK, INVALID (runtime is NULL) or NO_STAGE: "WHAT ... names no living stage". */
 weir_status weir__check_alive(const weir_runtime *runtime, weir_ref ref, const char *what);
 
+/* This thread may send to a stage that takes nothing from outside any more (ring/mailbox.h:
+ * within): it is at work in a stage of the runtime, or a token of that one is out. */
+bool weir__is_inside(const weir_runtime *runtime, weir_ref to);
+
 /* WEIR_OK or INVALID, for an argument of that name that is to be copied into a message. */
 weir_status weir__check_payload(const void *payload, const char *name, size_t bytes);
 

@@ -169,6 +169,60 @@ static void last_words_go_round(void **state) {
     }
 }
 
+struct answerer {
+    weir_token token;
+    uint32_t asked; /* atomic */
+};
+
+static weir_verdict ask_outside(weir_stage *self, struct player *player) {
+    struct answerer *answerer = player->own;
+    if (player->next++ > 0) return WEIR_CONTINUE;
+    RIG_CHECK(player->rig,
+              weir_busy(weir_stage_runtime(self), weir_self(self), &answerer->token) == WEIR_OK);
+    weir__store_release_u32(&answerer->asked, 1);
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict emit_answer(weir_stage *self, struct player *player, uint64_t number) {
+    (void)player;
+    player_emit_numbers(self, &number, 1);
+    return WEIR_CONTINUE;
+}
+
+static void *answer_at_last(void *player) {
+    struct player *asks = player;
+    struct answerer *answerer = asks->own;
+    while (weir__load_acquire_u32(&answerer->asked) == 0) sched_yield();
+    player_cast(asks, 8);
+    RIG_CHECK(asks->rig, weir_done(asks->rig->runtime, answerer->token) == WEIR_OK);
+    return NULL;
+}
+
+/* A member asks somebody outside when it is told its end: he is not refused. */
+static void a_token_may_be_a_last_word(void **state) {
+    (void)state;
+    for (int round = 0; round < 10; round++) {
+        struct ring ring;
+        pthread_t thread;
+        rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
+        start_ring(&ring, 1, 5);
+        struct answerer answerer = {.asked = 0};
+        struct player asks = {.name = "asks", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+        asks.own = &answerer;
+        asks.does.end = ask_outside;
+        asks.does.cast = emit_answer;
+        player_start(&asks, &rig, NULL);
+        player_subscribe(&asks, &ring.again, &(weir_subscribe_options){.max_demand = 3});
+        player_subscribe(&ring.work, &asks, &(weir_subscribe_options){.max_demand = 3});
+        rig_rest(&rig);
+        pthread_create(&thread, NULL, answer_at_last, &asks);
+        assert_int_equal(weir_runtime_drain(rig.runtime, ENOUGH, NULL), WEIR_OK);
+        pthread_join(thread, NULL);
+        assert_int_equal(ring.sink.handled, worth_of_all(ring.source.emitted, 1) + worth(8, 1));
+        assert_int_equal(rig_close(&rig).discarded, 0);
+    }
+}
+
 /* ---- by way of an inlet -------------------------------------------------- */
 
 static weir_inlet *inlet;
@@ -266,6 +320,7 @@ int main(void) {
         cmocka_unit_test(a_ring_drains),
         cmocka_unit_test(a_ring_that_has_stalled_goes_on),
         cmocka_unit_test(last_words_go_round),
+        cmocka_unit_test(a_token_may_be_a_last_word),
         cmocka_unit_test(a_ring_by_way_of_an_inlet),
         cmocka_unit_test(what_comes_from_outside_is_handled_or_refused),
     };
