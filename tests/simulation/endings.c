@@ -151,9 +151,13 @@ static void give_back(bool ended) {
     }
     endings_asks_end();
     for (unsigned i = 0; i < reader_count; i++) sim_join(readers[i]);
-    for (unsigned i = 0; i < graph.nodes; i++) {
+    for (unsigned i = 0; i < graph.nodes;
+         i++) { /* tasks go on, and push, until the pool is closed */
         struct node *node = &graph.node[i];
         if (node->part == POOL && node->known) must(weir_pool_close(node->pool, NULL));
+    }
+    for (unsigned i = 0; i < graph.nodes; i++) {
+        struct node *node = &graph.node[i];
         if (node->stream != NULL) endings_leave(node, false);
         node->cut = true;
         if (node->inlet != NULL) weir_inlet_close(node->inlet);
