@@ -327,20 +327,9 @@ static void check_holders(const weir_drain_report *report) {
     }
 }
 
-/* An end that its consumer has yet to come to, and may die of: the drain lets it go on.  (Of an
- * inlet's lines nobody tells us.) */
-static bool any_end_unheard(void) {
-    for (unsigned i = 0; i < books.lines; i++) {
-        const struct line *line = &books.line[i];
-        bool ended = !line->up || line->producer->inlet;
-        if (line->down && ended && line->consumer->alive) return true;
-    }
-    return false;
-}
-
 static void drain(bool at_rest) {
     weir_drain_report report;
-    bool upset = !at_rest || any_mine() || any_end_unheard(); /* who may yet stop */
+    bool upset = !at_rest || any_mine() || books_end_unheard(); /* who may yet stop */
     uint64_t stopped = books.stopped;
     quiet = true;
     for (unsigned i = 0; i < books.nodes; i++) books.node[i].finishing = true;

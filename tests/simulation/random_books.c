@@ -352,6 +352,15 @@ void books_at_rest(void) {
     for (unsigned i = 0; i < books.nodes; i++) order_again(&books.node[i]);
 }
 
+bool books_end_unheard(void) {
+    for (unsigned i = 0; i < books.lines; i++) {
+        const struct line *line = &books.line[i];
+        bool ended = !line->up || line->producer->inlet;
+        if (line->down && ended && line->consumer->alive) return true;
+    }
+    return false;
+}
+
 /* --- telling ------------------------------------------------------------------------------ */
 
 static void tell_node(unsigned number) {

@@ -127,6 +127,10 @@ struct line *books_line(weir_subscription id);
  * may not handle what it was sent. */
 bool books_waits_in_line(const struct line *line);
 
+/* An end that its consumer has yet to come to, and may die of once it can go on.  (Of an
+ * inlet's lines nobody tells us.) */
+bool books_end_unheard(void);
+
 /* A node's end. */
 void books_gone(struct node *node);
 
