@@ -42,7 +42,7 @@ static void mark(struct weir__worker *worker, uint64_t search, void *answer) {
     struct step *step = answer;
     worker->still_at = worker->host.counters.turns;
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
-        step->awaited += weir__stage_holdup(stage) > WEIR_HOLDUP_DEMAND || stage->timers.count > 0;
+        step->awaited += weir__stage_awaits(stage);
         bool waits = weir__stage_waits_for_others(stage);
         weir__store_relaxed_u64(&slot_of(stage)->ring, waits ? search : 0);
         if (waits) {

@@ -66,11 +66,37 @@ static bool is_fed(const weir_stage *stage) {
     return stage->producers != NULL || (stage->feeders > 0 && !stage->is_shut);
 }
 
-/* Whatever it keeps, by itself or by way of its dispatcher, a reader or a timer. */
-static bool keeps_nothing(const weir_stage *stage) {
+/* By itself or by way of its dispatcher or a reader. */
+static bool owes_nothing(const weir_stage *stage) {
     return weir__queue_empty(&stage->held) && weir__queue_empty(&stage->buffer.queue) &&
-           weir__queue_empty(&stage->lent) && stage->desk.held == 0 &&
-           weir__stage_stash_empty(stage) && stage->timers.count == stage->late_timers;
+           weir__queue_empty(&stage->lent) && stage->desk.held == 0;
+}
+
+/* Whatever it keeps. */
+static bool keeps_nothing(const weir_stage *stage) {
+    return owes_nothing(stage) && weir__stage_stash_empty(stage) &&
+           stage->timers.count == stage->late_timers;
+}
+
+static void find_armed(void *context, struct weir__index_node *node) {
+    const struct weir__message *message =
+        WEIR__CONTAINER_OF(node, struct weir__message, armed.node);
+    bool *any = context;
+    *any = *any || message->count > 0;
+}
+
+/* A timer with a message is to come, sooner or later; reminders come at the end at the latest. */
+static bool awaits_timer(const weir_stage *stage) {
+    bool any = false;
+    if (stage->timers.count > stage->late_timers) {
+        weir__index_each(&stage->timers, find_armed, &any);
+    }
+    return any;
+}
+
+/* Besides events nothing but what it lets go when it is told its end. */
+static bool keeps_for_its_end(const weir_stage *stage) {
+    return !stage->end_told && owes_nothing(stage) && !awaits_timer(stage);
 }
 
 static weir_holdup part_of(const weir_stage *stage) {
@@ -190,7 +216,8 @@ bool weir__stage_waits_for_others(const weir_stage *stage) {
     weir_holdup part = part_of(stage);
     bool open = stage->shut != NULL && !stage->is_shut && part == WEIR_HOLDUP_PRODUCERS;
     return stage->finishing && !stage->stopping && is_fed(stage) && !counted &&
-           has_handled_all(stage) && keeps_nothing(stage) && (part == WEIR_HOLDUP_NONE || open);
+           has_handled_all(stage) && (keeps_nothing(stage) || keeps_for_its_end(stage)) &&
+           (part == WEIR_HOLDUP_NONE || open);
 }
 
 /* ---- why it does not end ------------------------------------------------- */
@@ -232,6 +259,15 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
         return WEIR_HOLDUP_DEMAND;
     }
     return is_fed(stage) ? WEIR_HOLDUP_PRODUCERS : part;
+}
+
+/* A stash and reminders wait for the end, and for nothing that comes by itself. */
+bool weir__stage_awaits(const weir_stage *stage) {
+    const struct weir__mailbox *box = stage->mailbox;
+    bool counted =
+        box != NULL && (weir__mailbox_tokens(box) > 0 || weir__mailbox_messages(box) > 0);
+    return counted || stage->control.first != NULL || has_work(stage) || awaits_timer(stage) ||
+           part_of(stage) == WEIR_HOLDUP_PART || !weir__queue_empty(&stage->lent);
 }
 
 /* ---- who wants to know --------------------------------------------------- */

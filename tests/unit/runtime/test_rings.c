@@ -75,13 +75,14 @@ static uint64_t worth_of_all(uint64_t numbers, unsigned more) {
 
 static const weir_partition_dispatcher_options two = {.partitions = 2, .hash = where};
 
-static void start_ring(struct ring *ring, unsigned more, size_t window) {
+static void start_ring_of(struct ring *ring, const struct player *again, unsigned more,
+                          size_t window) {
     memset(ring, 0, sizeof *ring);
     ring->more = more;
     ring->source = (struct player){.name = "source", .kind = WEIR_PRODUCER, .limit = NUMBERS};
     ring->work = (struct player){.name = "work", .kind = WEIR_PRODUCER_CONSUMER, .own = ring};
     ring->work.does.events = work_on;
-    ring->again = (struct player){.name = "again", .kind = WEIR_PRODUCER_CONSUMER};
+    ring->again = *again;
     ring->sink = (struct player){.name = "sink", .kind = WEIR_CONSUMER};
     ring->source.quiet = ring->work.quiet = ring->again.quiet = ring->sink.quiet = true;
     weir_subscribe_options to[2] = {{.max_demand = window, .partition = WEIR_PARTITION(0)},
@@ -99,6 +100,11 @@ static void start_ring(struct ring *ring, unsigned more, size_t window) {
     player_subscribe(&ring->work, &ring->source, &plain);
     rig_rest(&rig);
     player_demand(&ring->source, WEIR_FORWARD);
+}
+
+static void start_ring(struct ring *ring, unsigned more, size_t window) {
+    const struct player again = {.name = "again", .kind = WEIR_PRODUCER_CONSUMER};
+    start_ring_of(ring, &again, more, window);
 }
 
 static void a_ring_drains(void **state) {
@@ -163,6 +169,54 @@ static void last_words_go_round(void **state) {
         assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
         assert_int_equal(ring.sink.handled, worth_of_all(ring.source.emitted, 1) + worth(5, 1));
         assert_int_equal(rig_close(&rig).discarded, 0);
+    }
+}
+
+/* ---- members that keep something ----------------------------------------- */
+
+static weir_verdict keep(weir_stage *self, struct player *player, weir_batch *batch) {
+    const bool *reminds = player->own;
+    if (*reminds && weir_stashed(self) == 0) {
+        RIG_CHECK(&rig, weir_send_after(weir_stage_runtime(self), weir_self(self), NULL, 0,
+                                        (uint64_t)SECOND << 20, NULL) == WEIR_OK);
+    }
+    RIG_CHECK(&rig, weir_stash(self, batch, 0, batch->count) == WEIR_OK);
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict let_go(weir_stage *self, struct player *player) {
+    player->emitted += weir_stashed(self);
+    RIG_CHECK(&rig, weir_stash_emit(self, weir_stashed(self)) == WEIR_OK);
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict reminded(weir_stage *self, struct player *player, uint64_t number) {
+    (void)number;
+    return let_go(self, player);
+}
+
+/* It comes out at its end, or as it is reminded then, and goes round; again and again. */
+static void what_members_keep_comes_out(void **state) {
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        for (int world = 0; open_any(world); world++) {
+            struct ring ring;
+            weir_drain_report report;
+            bool reminds = way == 1;
+            const struct player again = {.name = "again",
+                                         .kind = WEIR_PRODUCER_CONSUMER,
+                                         .own = &reminds,
+                                         .does.events = keep,
+                                         .does.end = reminds ? NULL : let_go,
+                                         .does.info = reminds ? reminded : NULL};
+            start_ring_of(&ring, &again, 1, 100);
+            rig_rest(&rig);
+            assert_int_equal(ring.again.handled, NUMBERS - 1); /* all but 0 */
+            assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, &report), WEIR_OK);
+            assert_int_equal(ring.sink.handled, worth_of_all(ring.source.emitted, 1));
+            assert_int_equal(report.accounts.discarded, 0);
+            rig_close(&rig);
+        }
     }
 }
 
@@ -263,6 +317,7 @@ int main(void) {
         cmocka_unit_test(a_ring_drains),
         cmocka_unit_test(a_ring_that_has_stalled_goes_on),
         cmocka_unit_test(last_words_go_round),
+        cmocka_unit_test(what_members_keep_comes_out),
         cmocka_unit_test(a_ring_by_way_of_an_inlet),
         cmocka_unit_test(what_comes_from_outside_is_handled_or_refused),
     };
