@@ -84,21 +84,23 @@ bool weir__mailbox_shut(struct weir__mailbox *box) {
     return weir__load_relaxed_u64(&box->tokens.count) == 0 || close_at(box, &box->tokens, 0);
 }
 
+/* The tokens first: who holds one is not refused, not even for a moment. */
 bool weir__mailbox_end(struct weir__mailbox *box, uint64_t timers) {
     bool was_shut = weir__load_relaxed_u64(&box->tokens.count) == 0;
-    if (!close_at(box, &box->messages, 0)) {
-        return false;
-    }
-    if (!close_at(box, &box->timers, timers)) {
-        open_again(box, &box->messages, 0);
-        return false;
-    }
     if (!was_shut && !close_at(box, &box->tokens, 0)) {
-        open_again(box, &box->messages, 0);
-        open_again(box, &box->timers, timers);
         return false;
     }
-    return true;
+    bool messages = close_at(box, &box->messages, 0);
+    if (messages && close_at(box, &box->timers, timers)) {
+        return true;
+    }
+    if (messages) {
+        open_again(box, &box->messages, 0);
+    }
+    if (!was_shut) {
+        open_again(box, &box->tokens, 0);
+    }
+    return false;
 }
 
 void weir__mailbox_reopen(struct weir__mailbox *box, uint64_t timers, bool tokens) {

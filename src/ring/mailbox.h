@@ -33,7 +33,8 @@
  *             who has got the reference in whatever way.
  *   P7 -> P8  counted -> closed (RMWs of one word): a stage that finishes closes a count only
  *             at the number that it knows of, so what was accepted is handled, and who comes
- *             later is refused.
+ *             later is refused.  Tokens are closed first, so who holds one finds the others
+ *             open, whatever comes of it.
  *   Otherwise counts are only counted.
  * Model: tests/model/mailbox.pml.  Progress: lock-free.
  * Wrap: a generation is told by its lower 31 bits in a count.  A sender that stood
