@@ -12,6 +12,7 @@ struct step {
     uint64_t members; /* that have the search's number                 */
     uint64_t changed; /* that have lost it                             */
     uint64_t told;    /* of the members: their end, and nothing has come of it */
+    uint64_t open;    /* of those that were not: inlets, which are to be shut  */
     uint64_t closed;  /* of the members                                 */
     uint64_t awaited; /* stages that something else is to come to, sooner or later */
     uint64_t relaxed;
@@ -27,13 +28,19 @@ static bool is_member(const weir_stage *stage, uint64_t search) {
     return weir__load_relaxed_u64(&slot_of(stage)->ring) == search;
 }
 
+/* An inlet that takes what is pushed. */
+static bool is_open(const weir_stage *stage) {
+    return stage->shut != NULL && !stage->is_shut;
+}
+
 static bool is_told(const weir_stage *stage) {
-    return stage->unfed && stage->end_told && (stage->shut == NULL || stage->is_shut);
+    return stage->unfed && stage->end_told && !is_open(stage);
 }
 
 static void count_member(const weir_stage *stage, struct step *step) {
     step->members++;
     step->told += is_told(stage);
+    step->open += !is_told(stage) && is_open(stage);
 }
 
 /* ---- on the worker ------------------------------------------------------- */
@@ -84,13 +91,30 @@ static bool fed_by_members(const weir_runtime *runtime, const weir_stage *stage,
     return feeders.all;
 }
 
+/* It is on the way round, and not only behind a ring: who is ends after that by itself. */
+static bool feeds_a_member(const weir_runtime *runtime, const weir_stage *stage, uint64_t search) {
+    for (const struct weir__edge *edge = stage->consumers; edge != NULL;
+         edge = edge->consumers_next) {
+        if (lives_as_member(runtime, edge->id.consumer, search)) {
+            return true;
+        }
+    }
+    const struct weir__monitor *monitor = stage->watchers;
+    while (monitor != NULL &&
+           !(monitor->feeds && lives_as_member(runtime, monitor->watcher, search))) {
+        monitor = monitor->next;
+    }
+    return monitor != NULL;
+}
+
 static void prune(struct weir__worker *worker, uint64_t search, void *answer) {
+    const weir_runtime *runtime = worker->host.runtime;
     struct step *step = answer;
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         if (!is_member(stage, search)) {
             continue;
         }
-        if (fed_by_members(worker->host.runtime, stage, search)) {
+        if (fed_by_members(runtime, stage, search) && feeds_a_member(runtime, stage, search)) {
             count_member(stage, step);
         } else {
             weir__store_relaxed_u64(&slot_of(stage)->ring, 0);
@@ -99,14 +123,23 @@ static void prune(struct weir__worker *worker, uint64_t search, void *answer) {
     }
 }
 
-static void tell(struct weir__worker *worker, uint64_t search, void *answer) {
-    (void)answer;
+static void tell(struct weir__worker *worker, uint64_t search, bool open) {
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
-        if (is_member(stage, search) && !is_told(stage)) {
+        if (is_member(stage, search) && !is_told(stage) && is_open(stage) == open) {
             stage->unfed = true;
             weir__ready_queue(stage->ready, false);
         }
     }
+}
+
+static void tell_stages(struct weir__worker *worker, uint64_t search, void *answer) {
+    (void)answer;
+    tell(worker, search, false);
+}
+
+static void tell_inlets(struct weir__worker *worker, uint64_t search, void *answer) {
+    (void)answer;
+    tell(worker, search, true);
 }
 
 static void close_all(struct weir__worker *worker, uint64_t search, void *answer) {
@@ -167,6 +200,7 @@ static bool ask_all(weir_runtime *runtime, weir__worker_query *function, uint64_
         sum->members += step.members;
         sum->changed += step.changed;
         sum->told += step.told;
+        sum->open += step.open;
         sum->closed += step.closed;
         sum->awaited += step.awaited;
         sum->relaxed += step.relaxed;
@@ -196,8 +230,11 @@ static bool search_one(weir_runtime *runtime, uint64_t search) {
     if (step.members == 0) {
         return !awaited && ask_all(runtime, relax, search, &step) && step.relaxed > 0;
     }
-    if (step.told < step.members) {
-        return ask_all(runtime, tell, search, &step);
+    if (step.told + step.open < step.members) {
+        return ask_all(runtime, tell_stages, search, &step);
+    }
+    if (step.open > 0) { /* nobody has anything to push into them any more */
+        return ask_all(runtime, tell_inlets, search, &step);
     }
     return end_ring(runtime, search);
 }

@@ -10,9 +10,11 @@
  * One search at a time (runtime->search, by whoever drains) goes round the workers:
  *
  *   mark    each stage that waits for nothing but others takes the search's number (slot->ring)
- *   prune   until nothing changes: who is fed by one that has not that number loses it
- *   tell    whoever is left, and was not told its end, is (stage/ending.c: unfed): it may emit
- *           what it keeps, and then there is another search when all is at rest again
+ *   prune   until nothing changes: who is fed by one that has not that number loses it, and so
+ *           does who feeds none that has it: behind a ring all end by themselves, after it
+ *   tell    whoever is left, and was not told its end, is (stage/ending.c: unfed): it may emit,
+ *           or push, what it keeps, and then there is another search when all is at rest again.
+ *           Inlets are the last, for they are shut then
  *   close   all were told, and nothing came of it: the mailboxes are closed.  If one cannot be,
  *           because something was sent to it, or a stage had a turn since the marking, those
  *           that were are opened again

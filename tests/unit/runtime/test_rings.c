@@ -265,6 +265,98 @@ static void a_ring_by_way_of_an_inlet(void **state) {
     }
 }
 
+/* What it keeps in its state it pushes as it is told its end, in the ring and behind it. */
+struct keeper {
+    struct player player;
+    uint64_t kept[2 * NUMBERS];
+    size_t count;
+};
+
+static weir_verdict keep_in_state(weir_stage *self, struct player *player, weir_batch *batch) {
+    struct keeper *keeper = player->own;
+    (void)self;
+    memcpy(keeper->kept + keeper->count, batch->events, batch->count * sizeof *keeper->kept);
+    keeper->count += batch->count;
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict push_kept(weir_stage *self, struct player *player) {
+    struct keeper *keeper = player->own;
+    weir_batch batch = {.events = keeper->kept, .count = keeper->count};
+    keeper->count = 0;
+    return push_again(self, player, &batch);
+}
+
+static void start_keeper(struct keeper *keeper) {
+    *keeper = (struct keeper){.player = {.name = "keeper",
+                                         .kind = WEIR_CONSUMER,
+                                         .quiet = true,
+                                         .own = keeper,
+                                         .does.events = keep_in_state,
+                                         .does.end = push_kept}};
+    player_start(&keeper->player, &rig, NULL);
+}
+
+/* Halves, until there is nothing left of a number. */
+static uint64_t halvings(uint64_t numbers) {
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < numbers; i++)
+        for (uint64_t left = i; left > 0; left /= 2) sum++;
+    return sum;
+}
+
+static void last_words_go_by_way_of_an_inlet(void **state) {
+    (void)state;
+    for (int world = 0; open_any(world); world++) {
+        struct keeper keeper;
+        weir_ref stage;
+        assert_int_equal(
+            weir_inlet_open(rig.runtime, &(weir_inlet_options){.event_bytes = 8}, &inlet, &stage),
+            WEIR_OK);
+        start_keeper(&keeper);
+        assert_int_equal(weir_subscribe(rig.runtime, keeper.player.ref, stage, NULL, NULL),
+                         WEIR_OK);
+        assert_int_equal(weir_feeds(rig.runtime, keeper.player.ref, stage), WEIR_OK);
+        for (uint64_t number = 0; number < NUMBERS; number++)
+            assert_int_equal(weir_inlet_push(inlet, &number, 1, 0), WEIR_OK);
+        rig.emitted = NUMBERS + halvings(NUMBERS);
+        rig_rest(&rig);
+        assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
+        assert_int_equal(keeper.player.handled, rig.emitted);
+        weir_inlet_close(inlet);
+        rig_close(&rig);
+    }
+}
+
+/* An inlet that is fed behind a ring takes what comes as the ring has ended. */
+static void who_is_behind_a_ring_ends_after_it(void **state) {
+    (void)state;
+    for (int world = 0; open_any(world); world++) {
+        struct ring ring;
+        struct keeper keeper;
+        struct player last = {.name = "last", .kind = WEIR_CONSUMER, .quiet = true};
+        weir_ref stage;
+        start_ring(&ring, 0, 7);
+        start_keeper(&keeper);
+        assert_int_equal(
+            weir_inlet_open(rig.runtime, &(weir_inlet_options){.event_bytes = 8}, &inlet, &stage),
+            WEIR_OK);
+        player_start(&last, &rig, NULL);
+        assert_int_equal(weir_subscribe(rig.runtime, last.ref, stage, NULL, NULL), WEIR_OK);
+        player_subscribe(&keeper.player, &ring.again, NULL);
+        assert_int_equal(weir_feeds(rig.runtime, keeper.player.ref, stage), WEIR_OK);
+        rig_rest(&rig);
+        player_cast(&ring.again, 3); /* 0, 1 and 2, to the keeper, who asks for most */
+        rig_rest(&rig);
+        assert_int_equal(keeper.count, 3);
+        rig.emitted = 2; /* of 0 nothing is pushed */
+        assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
+        assert_int_equal(last.handled, 2);
+        weir_inlet_close(inlet);
+        rig_close(&rig);
+    }
+}
+
 /* ---- from outside -------------------------------------------------------- */
 
 static struct {
@@ -319,6 +411,8 @@ int main(void) {
         cmocka_unit_test(last_words_go_round),
         cmocka_unit_test(what_members_keep_comes_out),
         cmocka_unit_test(a_ring_by_way_of_an_inlet),
+        cmocka_unit_test(last_words_go_by_way_of_an_inlet),
+        cmocka_unit_test(who_is_behind_a_ring_ends_after_it),
         cmocka_unit_test(what_comes_from_outside_is_handled_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
