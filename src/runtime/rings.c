@@ -18,8 +18,6 @@ struct step {
     uint64_t relaxed;
 };
 
-typedef void each_member(struct weir__worker *worker, weir_stage *stage, struct step *step);
-
 static struct weir__slot *slot_of(const weir_stage *stage) {
     return WEIR__CONTAINER_OF(stage->ready, struct weir__slot, ready);
 }
@@ -43,7 +41,7 @@ static void mark(struct weir__worker *worker, uint64_t search, void *answer) {
     struct step *step = answer;
     worker->still_at = worker->host.counters.turns;
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
-        step->awaited += weir__stage_holdup(stage) > WEIR_HOLDUP_DEMAND;
+        step->awaited += weir__stage_awaits(stage);
         bool waits = weir__stage_waits_for_others(stage);
         weir__store_relaxed_u64(&slot_of(stage)->ring, waits ? search : 0);
         if (waits) {
@@ -85,13 +83,30 @@ static bool fed_by_members(const weir_runtime *runtime, const weir_stage *stage,
     return feeders.all;
 }
 
+/* It is on the way round, and not only behind a ring: who is ends after that by itself. */
+static bool feeds_a_member(const weir_runtime *runtime, const weir_stage *stage, uint64_t search) {
+    for (const struct weir__edge *edge = stage->consumers; edge != NULL;
+         edge = edge->consumers_next) {
+        if (lives_as_member(runtime, edge->id.consumer, search)) {
+            return true;
+        }
+    }
+    const struct weir__monitor *monitor = stage->watchers;
+    while (monitor != NULL &&
+           !(monitor->feeds && lives_as_member(runtime, monitor->watcher, search))) {
+        monitor = monitor->next;
+    }
+    return monitor != NULL;
+}
+
 static void prune(struct weir__worker *worker, uint64_t search, void *answer) {
+    const weir_runtime *runtime = worker->host.runtime;
     struct step *step = answer;
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         if (!is_member(stage, search)) {
             continue;
         }
-        if (fed_by_members(worker->host.runtime, stage, search)) {
+        if (fed_by_members(runtime, stage, search) && feeds_a_member(runtime, stage, search)) {
             count_member(stage, step);
         } else {
             weir__store_relaxed_u64(&slot_of(stage)->ring, 0);

@@ -10,10 +10,11 @@
  * One search at a time (runtime->search, by whoever drains) goes round the workers:
  *
  *   mark    each stage that waits for nothing but others takes the search's number (slot->ring)
- *   prune   until nothing changes: who is fed by one that has not that number loses it
- *   tell    whoever is left, and was not told its end, is (stage/ending.c: unfed): it may emit
- *           what it keeps, and then there is another search when all is at rest again.  From here
- *           on nothing comes from outside of the runtime's stages
+ *   prune   until nothing changes: who is fed by one that has not that number loses it, and so
+ *           does who feeds none that has it: behind a ring all end by themselves, after it
+ *   tell    whoever is left, and was not told its end, is (stage/ending.c: unfed): it may emit,
+ *           or push, what it keeps, and then there is another search when all is at rest again.
+ *           From here on nothing comes from outside of the runtime's stages
  *   close   all were told, and nothing came of it: the mailboxes are closed.  If one cannot be,
  *           because something was sent to it, or a stage of its worker had a turn since the
  *           marking or is about to have one, those that were are opened again

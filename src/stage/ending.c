@@ -78,11 +78,14 @@ static bool keeps_for_takers(const weir_stage *stage) {
            (stage->leaving.count > 0 || weir__shared_excess(stage->dispatch.state) > 0);
 }
 
-/* Whatever it keeps, by itself or by way of its dispatcher or a reader. */
-static bool keeps_nothing(const weir_stage *stage) {
+/* By itself, or by way of its dispatcher or a reader. */
+static bool owes_nothing(const weir_stage *stage) {
     return weir__queue_empty(&stage->held) && weir__queue_empty(&stage->buffer.queue) &&
-           weir__queue_empty(&stage->lent) && stage->desk.held == 0 &&
-           weir__stage_stash_empty(stage) && !keeps_for_takers(stage);
+           weir__queue_empty(&stage->lent) && stage->desk.held == 0 && !keeps_for_takers(stage);
+}
+
+static bool keeps_nothing(const weir_stage *stage) {
+    return owes_nothing(stage) && weir__stage_stash_empty(stage);
 }
 
 static weir_holdup part_of(const weir_stage *stage) {
@@ -243,7 +246,8 @@ bool weir__stage_waits_for_others(const weir_stage *stage) {
     weir_holdup part = part_of(stage);
     bool open = stage->shut != NULL && !stage->is_shut && part == WEIR_HOLDUP_PRODUCERS;
     return stage->finishing && !stage->stopping && is_fed(stage) && !counted &&
-           has_handled_all(stage) && keeps_nothing(stage) && awaits_no_timer(stage) &&
+           has_handled_all(stage) && awaits_no_timer(stage) && owes_nothing(stage) &&
+           (weir__stage_stash_empty(stage) || !stage->end_told) &&
            (part == WEIR_HOLDUP_NONE || open);
 }
 
@@ -287,6 +291,16 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
         return WEIR_HOLDUP_DEMAND;
     }
     return is_fed(stage) ? WEIR_HOLDUP_PRODUCERS : part;
+}
+
+/* A stash and reminders wait for the end, and for nothing that comes by itself. */
+bool weir__stage_awaits(const weir_stage *stage) {
+    const struct weir__mailbox *box = stage->mailbox;
+    bool counted =
+        box != NULL && (weir__mailbox_tokens(box) > 0 || weir__mailbox_messages(box) > 0);
+    return counted || stage->control.first != NULL || has_work(stage) ||
+           stage->timers.count > stage->late_timers + stage->reminders ||
+           part_of(stage) == WEIR_HOLDUP_PART || !weir__queue_empty(&stage->lent);
 }
 
 /* ---- who wants to know --------------------------------------------------- */

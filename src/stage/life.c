@@ -200,6 +200,19 @@ static void bounce_control(weir_stage *stage) {
     }
 }
 
+/* What came too late; but who asks for the end hears of it with all others, when the
+ * stage's name is free. */
+static void end_control(weir_stage *stage) {
+    struct weir__mail *mail;
+    while ((mail = weir__mail_list_pop(&stage->control)) != NULL) {
+        if (mail->kind == WEIR__MAIL_ON_END || mail->kind == WEIR__MAIL_WATCH) {
+            weir__stage_mail(stage, mail);
+        } else {
+            weir__mail_bounce(stage->host, mail);
+        }
+    }
+}
+
 void weir__stage_abandon(weir_stage *stage) {
     weir__stage_end_monitors(stage);
     bounce_control(stage);
@@ -321,7 +334,7 @@ void weir__stage_terminate(weir_stage *stage) {
     leave_consumers(stage);
     leave_producers(stage);
     weir__stage_drop_timers(stage);
-    bounce_control(stage);
+    end_control(stage);
     weir__stage_send_replies(stage);
     weir__host_lost(stage->host, weir__stage_leave_shared(stage));
 }

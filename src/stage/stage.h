@@ -516,6 +516,9 @@ bool weir__stage_waits_for_others(const weir_stage *stage);
 /* Why it does not finish. */
 weir_holdup weir__stage_holdup(const weir_stage *stage);
 
+/* Something else than events is to come to it, sooner or later, or it is at work. */
+bool weir__stage_awaits(const weir_stage *stage);
+
 /* Who wants to know when it ends (mail ON_END) / is told, with that reason. */
 void weir__stage_add_ender(weir_stage *stage, struct weir__message *message);
 void weir__stage_tell_ender(struct weir__host *host, weir_ref stage, weir_reason reason,

@@ -177,7 +177,8 @@ weir_accounts stress_close(weir_runtime *runtime) {
     const char *wrong = weir_accounts_check(&accounts);
     if (wrong != NULL) stress_fail("after close: %s", wrong);
     if (accounts.buffered != 0 || accounts.in_flight != 0 || accounts.blocks_live != 0 ||
-        accounts.emitted != accounts.handled + accounts.discarded) {
+        accounts.emitted - accounts.shared + accounts.copies !=
+            accounts.handled + accounts.discarded) {
         stress_fail("after close: emitted %" PRIu64 " handled %" PRIu64 " discarded %" PRIu64
                     " buffered %" PRIu64 " in flight %" PRIu64 " blocks %" PRIu64,
                     accounts.emitted, accounts.handled, accounts.discarded, accounts.buffered,
@@ -263,6 +264,17 @@ static uint64_t progress(weir_accounts *accounts) {
            accounts->discarded * 61 + stress.steps * 1000003;
 }
 
+static _Noreturn void tell_stall(const weir_accounts *accounts) {
+    weir_drain_report report = {.stages = 0};
+    if (stress.runtime != NULL) weir_runtime_holdup(stress.runtime, &report);
+    stress_fail("nothing has moved for %d s: emitted %" PRIu64 " handled %" PRIu64
+                " buffered %" PRIu64 " in flight %" PRIu64 " discarded %" PRIu64 " turns %" PRIu64
+                "; %zu stages, held up by %s (%s), which waits for %s; %s",
+                STILL_SECONDS, accounts->emitted, accounts->handled, accounts->buffered,
+                accounts->in_flight, accounts->discarded, accounts->turns, report.stages,
+                report.name, weir_holdup_text(report.why), report.waits_for_name, report.path);
+}
+
 static void *watchdog(void *unused) {
     uint64_t before = 0;
     weir_accounts accounts;
@@ -276,13 +288,7 @@ static void *watchdog(void *unused) {
         uint64_t now = progress(&accounts);
         still = now != before ? 0 : still + 1;
         before = now;
-        if (still >= STILL_SECONDS && !stress.ended) {
-            stress_fail("nothing has moved for %d s: emitted %" PRIu64 " handled %" PRIu64
-                        " buffered %" PRIu64 " in flight %" PRIu64 " discarded %" PRIu64
-                        " turns %" PRIu64,
-                        STILL_SECONDS, accounts.emitted, accounts.handled, accounts.buffered,
-                        accounts.in_flight, accounts.discarded, accounts.turns);
-        }
+        if (still >= STILL_SECONDS && !stress.ended) tell_stall(&accounts);
     }
     pthread_mutex_unlock(&stress.lock);
     return unused;

@@ -276,6 +276,34 @@ static void stages_follow_each_other_amid_senders(void **state) {
     assert_int_equal(crowd.wrong, 0);
 }
 
+static uint32_t ends; /* atomic: tries to end it */
+
+static void try_to_end(void *unused) {
+    (void)unused;
+    while (weir__load_relaxed_u32(&crowd.over) == 0) {
+        if (weir__mailbox_end(&box, 0)) weir__fetch_add_u64(&crowd.wrong, 1);
+        weir__fetch_add_u32(&ends, 1);
+    }
+}
+
+static void who_holds_a_token_is_not_refused(void **state) {
+    (void)state;
+    struct weir__thread worker;
+    open_box(7, 5, 5);
+    memset(&crowd, 0, sizeof crowd);
+    assert_int_equal(count(&box.tokens, 7), WEIR__COUNT_DONE);
+    assert_int_equal(weir__thread_start(&worker, "worker", try_to_end, NULL), 0);
+    for (int i = 0; i < 10000 || weir__load_relaxed_u32(&ends) < 10000; i++) {
+        struct weir__counter *counter = i % 2 == 0 ? messages : timers;
+        if (count(counter, 7) != WEIR__COUNT_DONE) weir__fetch_add_u64(&crowd.wrong, 1);
+        weir__counter_take(counter, 7);
+    }
+    weir__store_relaxed_u32(&crowd.over, 1);
+    weir__thread_join(&worker);
+    assert_int_equal(crowd.wrong, 0);
+    weir__mailbox_close(&box);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(counts_up_to_the_limit, begin),
@@ -288,6 +316,7 @@ int main(void) {
         cmocka_unit_test_setup(who_comes_too_late_tells_nobody, begin),
         cmocka_unit_test_setup(mail_on_its_way_comes_home_first, begin),
         cmocka_unit_test_setup(stages_follow_each_other_amid_senders, begin),
+        cmocka_unit_test_setup(who_holds_a_token_is_not_refused, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,6 +226,7 @@ struct heard {
     int times;
     weir_ref stage;
     weir_reason reason;
+    bool gone;
 };
 
 static void hear(void *context, weir_ref stage, weir_reason reason) {
@@ -267,6 +268,41 @@ static void an_end_is_told_in_each_way(void **state) {
             close(fd);
             rig_close(&rig);
         }
+    }
+}
+
+static void hear_when_it_is_gone(void *context, weir_ref stage, weir_reason reason) {
+    struct heard *heard = context;
+    weir_ref found;
+    heard->gone = weir_finish(rig.runtime, stage) == WEIR_NO_STAGE &&
+                  weir_whereis(rig.runtime, "p", &found) == WEIR_NO_NAME;
+    hear(context, stage, reason);
+}
+
+/* The question comes to it behind what stops it. */
+static weir_verdict ask_at_the_end(weir_stage *self, struct player *player, uint64_t number) {
+    weir_runtime *runtime = weir_stage_runtime(self);
+    if (number == 2) return weir_stop_with(self, WEIR_REASON_USER);
+    player_cast(player, 2);
+    RIG_CHECK(player->rig,
+              weir_on_end(runtime, weir_self(self), hear_when_it_is_gone, player->own) == WEIR_OK);
+    return WEIR_CONTINUE;
+}
+
+static void who_hears_of_an_end_finds_the_name_free(void **state) {
+    (void)state;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct heard heard = {0};
+        struct player p = {
+            .name = "p", .kind = WEIR_PRODUCER, .does.cast = ask_at_the_end, .own = &heard};
+        player_start(&p, &rig, NULL);
+        assert_int_equal(weir_register(rig.runtime, p.ref, "p"), WEIR_OK);
+        player_cast(&p, 1);
+        rig_rest(&rig);
+        assert_int_equal(heard.times, 1);
+        assert_int_equal(heard.reason, WEIR_REASON_USER);
+        assert_true(heard.gone);
+        rig_close(&rig);
     }
 }
 
@@ -366,6 +402,7 @@ int main(void) {
         cmocka_unit_test(settle_waits_for_tokens),
         cmocka_unit_test(whom_a_feeder_feeds_waits_for_it),
         cmocka_unit_test(an_end_is_told_in_each_way),
+        cmocka_unit_test(who_hears_of_an_end_finds_the_name_free),
         cmocka_unit_test(who_loses_interest),
         cmocka_unit_test(what_is_no_stage_is_refused),
         cmocka_unit_test(a_callback_does_not_wait_for_itself),

@@ -78,13 +78,14 @@ static uint64_t worth_of_all(uint64_t numbers, unsigned more) {
 
 static const weir_partition_dispatcher_options two = {.partitions = 2, .hash = where};
 
-static void start_ring(struct ring *ring, unsigned more, size_t window) {
+static void start_ring_of(struct ring *ring, const struct player *again, unsigned more,
+                          size_t window) {
     memset(ring, 0, sizeof *ring);
     ring->more = more;
     ring->source = (struct player){.name = "source", .kind = WEIR_PRODUCER, .limit = NUMBERS};
     ring->work = (struct player){.name = "work", .kind = WEIR_PRODUCER_CONSUMER, .own = ring};
     ring->work.does.events = work_on;
-    ring->again = (struct player){.name = "again", .kind = WEIR_PRODUCER_CONSUMER};
+    ring->again = *again;
     ring->sink = (struct player){.name = "sink", .kind = WEIR_CONSUMER};
     ring->source.quiet = ring->work.quiet = ring->again.quiet = ring->sink.quiet = true;
     weir_subscribe_options to[2] = {{.max_demand = window, .partition = WEIR_PARTITION(0)},
@@ -102,6 +103,11 @@ static void start_ring(struct ring *ring, unsigned more, size_t window) {
     player_subscribe(&ring->work, &ring->source, &plain);
     rig_rest(&rig);
     player_demand(&ring->source, WEIR_FORWARD);
+}
+
+static void start_ring(struct ring *ring, unsigned more, size_t window) {
+    const struct player again = {.name = "again", .kind = WEIR_PRODUCER_CONSUMER};
+    start_ring_of(ring, &again, more, window);
 }
 
 static void a_ring_drains(void **state) {
@@ -223,6 +229,54 @@ static void a_token_may_be_a_last_word(void **state) {
     }
 }
 
+/* ---- members that keep something ----------------------------------------- */
+
+static weir_verdict keep(weir_stage *self, struct player *player, weir_batch *batch) {
+    const bool *reminds = player->own;
+    if (*reminds && weir_stashed(self) == 0) {
+        RIG_CHECK(&rig, weir_send_after(weir_stage_runtime(self), weir_self(self), NULL, 0, ENOUGH,
+                                        NULL) == WEIR_OK);
+    }
+    RIG_CHECK(&rig, weir_stash(self, batch, 0, batch->count) == WEIR_OK);
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict let_go(weir_stage *self, struct player *player) {
+    player->emitted += weir_stashed(self);
+    RIG_CHECK(&rig, weir_stash_emit(self, weir_stashed(self)) == WEIR_OK);
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict reminded(weir_stage *self, struct player *player, uint64_t number) {
+    (void)number;
+    return let_go(self, player);
+}
+
+/* It comes out at its end, or as it is reminded then, and goes round; again and again. */
+static void what_members_keep_comes_out(void **state) {
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        for (int world = 0; open_any(world); world++) {
+            struct ring ring;
+            weir_drain_report report;
+            bool reminds = way == 1;
+            const struct player again = {.name = "again",
+                                         .kind = WEIR_PRODUCER_CONSUMER,
+                                         .own = &reminds,
+                                         .does.events = keep,
+                                         .does.end = reminds ? NULL : let_go,
+                                         .does.info = reminds ? reminded : NULL};
+            start_ring_of(&ring, &again, 1, 100);
+            rig_rest(&rig);
+            assert_int_equal(ring.again.handled, NUMBERS - 1); /* all but 0 */
+            assert_int_equal(weir_runtime_drain(rig.runtime, ENOUGH, &report), WEIR_OK);
+            assert_int_equal(ring.sink.handled, worth_of_all(ring.source.emitted, 1));
+            assert_int_equal(report.accounts.discarded, 0);
+            rig_close(&rig);
+        }
+    }
+}
+
 /* ---- by way of an inlet -------------------------------------------------- */
 
 static weir_inlet *inlet;
@@ -263,6 +317,98 @@ static void a_ring_by_way_of_an_inlet(void **state) {
         if (world > 0) weir_runtime_step(rig.runtime, 30);
         assert_int_equal(weir_runtime_drain(rig.runtime, ENOUGH, NULL), WEIR_OK);
         assert_int_equal(c.handled, numbers);
+        weir_inlet_close(inlet);
+        rig_close(&rig);
+    }
+}
+
+/* What it keeps in its state it pushes as it is told its end, in the ring and behind it. */
+struct keeper {
+    struct player player;
+    uint64_t kept[2 * NUMBERS];
+    size_t count;
+};
+
+static weir_verdict keep_in_state(weir_stage *self, struct player *player, weir_batch *batch) {
+    struct keeper *keeper = player->own;
+    (void)self;
+    memcpy(keeper->kept + keeper->count, batch->events, batch->count * sizeof *keeper->kept);
+    keeper->count += batch->count;
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict push_kept(weir_stage *self, struct player *player) {
+    struct keeper *keeper = player->own;
+    weir_batch batch = {.events = keeper->kept, .count = keeper->count};
+    keeper->count = 0;
+    return push_again(self, player, &batch);
+}
+
+static void start_keeper(struct keeper *keeper) {
+    *keeper = (struct keeper){.player = {.name = "keeper",
+                                         .kind = WEIR_CONSUMER,
+                                         .quiet = true,
+                                         .own = keeper,
+                                         .does.events = keep_in_state,
+                                         .does.end = push_kept}};
+    player_start(&keeper->player, &rig, NULL);
+}
+
+/* Halves, until there is nothing left of a number. */
+static uint64_t halvings(uint64_t numbers) {
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < numbers; i++)
+        for (uint64_t left = i; left > 0; left /= 2) sum++;
+    return sum;
+}
+
+static void last_words_go_by_way_of_an_inlet(void **state) {
+    (void)state;
+    for (int world = 0; open_any(world); world++) {
+        struct keeper keeper;
+        weir_ref stage;
+        assert_int_equal(
+            weir_inlet_open(rig.runtime, &(weir_inlet_options){.event_bytes = 8}, &inlet, &stage),
+            WEIR_OK);
+        start_keeper(&keeper);
+        assert_int_equal(weir_subscribe(rig.runtime, keeper.player.ref, stage, NULL, NULL),
+                         WEIR_OK);
+        assert_int_equal(weir_feeds(rig.runtime, keeper.player.ref, stage), WEIR_OK);
+        for (uint64_t number = 0; number < NUMBERS; number++)
+            assert_int_equal(weir_inlet_push(inlet, &number, 1, 0), WEIR_OK);
+        rig.emitted = NUMBERS + halvings(NUMBERS);
+        rig_rest(&rig);
+        assert_int_equal(weir_runtime_drain(rig.runtime, ENOUGH, NULL), WEIR_OK);
+        assert_int_equal(keeper.player.handled, rig.emitted);
+        weir_inlet_close(inlet);
+        rig_close(&rig);
+    }
+}
+
+/* An inlet that is fed behind a ring takes what comes as the ring has ended. */
+static void who_is_behind_a_ring_ends_after_it(void **state) {
+    (void)state;
+    for (int world = 0; open_any(world); world++) {
+        struct ring ring;
+        struct keeper keeper;
+        struct player last = {.name = "last", .kind = WEIR_CONSUMER, .quiet = true};
+        weir_ref stage;
+        start_ring(&ring, 0, 7);
+        start_keeper(&keeper);
+        assert_int_equal(
+            weir_inlet_open(rig.runtime, &(weir_inlet_options){.event_bytes = 8}, &inlet, &stage),
+            WEIR_OK);
+        player_start(&last, &rig, NULL);
+        assert_int_equal(weir_subscribe(rig.runtime, last.ref, stage, NULL, NULL), WEIR_OK);
+        player_subscribe(&keeper.player, &ring.again, NULL);
+        assert_int_equal(weir_feeds(rig.runtime, keeper.player.ref, stage), WEIR_OK);
+        rig_rest(&rig);
+        player_cast(&ring.again, 3); /* 0, 1 and 2, to the keeper, who asks for most */
+        rig_rest(&rig);
+        assert_int_equal(keeper.count, 3);
+        rig.emitted = 2; /* of 0 nothing is pushed */
+        assert_int_equal(weir_runtime_drain(rig.runtime, ENOUGH, NULL), WEIR_OK);
+        assert_int_equal(last.handled, 2);
         weir_inlet_close(inlet);
         rig_close(&rig);
     }
@@ -321,7 +467,10 @@ int main(void) {
         cmocka_unit_test(a_ring_that_has_stalled_goes_on),
         cmocka_unit_test(last_words_go_round),
         cmocka_unit_test(a_token_may_be_a_last_word),
+        cmocka_unit_test(what_members_keep_comes_out),
         cmocka_unit_test(a_ring_by_way_of_an_inlet),
+        cmocka_unit_test(last_words_go_by_way_of_an_inlet),
+        cmocka_unit_test(who_is_behind_a_ring_ends_after_it),
         cmocka_unit_test(what_comes_from_outside_is_handled_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,6 +64,29 @@ static void who_watches_is_told_the_reason(void **state) {
     }
 }
 
+static weir_verdict stop_and_watch(weir_stage *self, struct player *player, uint64_t number) {
+    struct player *other = player->own;
+    player_stop(other, WEIR_REASON_USER);
+    return watch(self, player, number);
+}
+
+/* The watch comes to it with the stop, and behind it. */
+static void what_is_just_going_has_a_reason(void **state) {
+    (void)state;
+    const weir_stage_options here = {.worker = WEIR_WORKER(0)};
+    for (int world = 0; rig_open_world(&pair.rig, world); world++) {
+        pair.watched = (struct player){.name = "a", .kind = WEIR_PRODUCER};
+        pair.watcher = (struct player){
+            .name = "w", .kind = WEIR_CONSUMER, .own = &pair.watched, .does.cast = stop_and_watch};
+        player_start(&pair.watched, &pair.rig, &here);
+        player_start(&pair.watcher, &pair.rig, &here);
+        player_cast(&pair.watcher, 0);
+        rig_rest(&pair.rig);
+        player_expect(&pair.watcher, "cast 0\ngone a user\n");
+        rig_close(&pair.rig);
+    }
+}
+
 static void what_has_gone_is_no_process(void **state) {
     (void)state;
     for (int world = 0; open_pair(&pair, world); world++) {
@@ -252,6 +275,7 @@ static void ends_meet_in_any_order(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_watches_is_told_the_reason),
+        cmocka_unit_test(what_is_just_going_has_a_reason),
         cmocka_unit_test(what_has_gone_is_no_process),
         cmocka_unit_test(who_has_lost_interest_is_not_told),
         cmocka_unit_test(many_are_watched_and_forgotten),
