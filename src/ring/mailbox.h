@@ -35,6 +35,8 @@
  *             at the number that it knows of, so what was accepted is handled, and who comes
  *             later is refused.  Tokens are closed first, so who holds one finds the others
  *             open, whatever comes of it.
+ *   P9 -> P10  closed (release) -> found closed (acquire): who is told that the stage has gone
+ *             knows all that its callbacks did.
  *   Otherwise counts are only counted.
  * Model: tests/model/mailbox.pml.  Progress: lock-free.
  * Wrap: a generation is told by its lower 31 bits in a count.  A sender that stood
@@ -84,7 +86,7 @@ static inline bool weir__counts_for(uint64_t word, uint64_t generation) {
 /* For a message that is about to be sent to the stage of that generation. */
 static inline enum weir__counting weir__counter_add(struct weir__counter *counter,
                                                     uint64_t generation) {
-    uint64_t word = weir__load_acquire_u64(&counter->count); /* P5 -> P6 */
+    uint64_t word = weir__load_acquire_u64(&counter->count); /* P5 -> P6, P9 -> P10 */
     uint64_t limit = weir__load_relaxed_u64(&counter->limit);
     do {
         if (!weir__counts_for(word, generation)) {
