@@ -31,7 +31,7 @@ bool weir__mailbox_tell(struct weir__mailbox *box, uint64_t generation, enum wei
                         weir_reason reason, struct weir__mail **mail) {
     bool stops = kind == WEIR__MAIL_STOP;
     uint64_t bit = stops ? TOLD_STOP : TOLD_FINISH;
-    uint64_t word = weir__load_relaxed_u64(&box->told);
+    uint64_t word = weir__load_acquire_u64(&box->told); /* P9 -> P10 */
     do {
         if ((word & TOLD_OPEN) == 0 || word >> TOLD_BITS != generation) {
             return false;
@@ -134,9 +134,9 @@ void weir__mailbox_reopen(struct weir__mailbox *box, uint64_t timers, bool token
 }
 
 void weir__mailbox_close(struct weir__mailbox *box) {
-    weir__store_relaxed_u64(&box->messages.count, 0);
-    weir__store_relaxed_u64(&box->timers.count, 0);
-    weir__store_relaxed_u64(&box->tokens.count, 0);
-    uint64_t word = weir__exchange_u64(&box->told, 0); /* P3 -> P4 */
+    weir__store_release_u64(&box->messages.count, 0);  /* P9 -> P10 */
+    weir__store_release_u64(&box->timers.count, 0);    /* P9 -> P10 */
+    weir__store_release_u64(&box->tokens.count, 0);    /* P9 -> P10 */
+    uint64_t word = weir__exchange_u64(&box->told, 0); /* P3 -> P4, P9 -> P10 */
     box->away = (word & TOLD_STOP ? 1 : 0) + (word & TOLD_FINISH ? 1 : 0);
 }

@@ -42,6 +42,8 @@
  *             and who holds a token may rely on not being refused.
  *             That somebody adds before `within` is set, or finds it, needs no order: it is one
  *             word.
+ *   P9 -> P10  closed (release) -> found closed (acquire): who is told that the stage has gone
+ *             knows all that its callbacks did.
  *   Otherwise counts are only counted.
  * Models: tests/model/mailbox.pml, drain.pml.  Progress: lock-free.
  * Wrap: a generation is told by its lower 31 bits in a count.  A sender that stood
@@ -99,7 +101,7 @@ static inline uint32_t weir__count_number(uint64_t word) {
  * that is in a callback, or a pool's task, or while a token is out. */
 static inline enum weir__counting weir__counter_add(struct weir__counter *counter,
                                                     uint64_t generation, bool inside) {
-    uint64_t word = weir__load_acquire_u64(&counter->count); /* P5 -> P6 */
+    uint64_t word = weir__load_acquire_u64(&counter->count); /* P5 -> P6, P9 -> P10 */
     uint64_t limit = weir__load_relaxed_u64(&counter->limit);
     do {
         if (!weir__counts_for(word, generation) || (!inside && (word & WEIR__COUNT_WITHIN) != 0)) {

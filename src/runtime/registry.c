@@ -82,11 +82,11 @@ weir_ref weir__registry_ref(const struct weir__slot *slot, weir_kind kind) {
 }
 
 void weir__registry_publish(struct weir__slot *slot, weir_ref ref) {
-    weir__store_relaxed_u64(&slot->living, ref.bits);
+    weir__store_release_u64(&slot->living, ref.bits); /* C3 -> C4 */
 }
 
 void weir__registry_end(struct weir__slot *slot) {
-    weir__store_relaxed_u64(&slot->living, 0);
+    weir__store_release_u64(&slot->living, 0); /* C3 -> C4 */
 }
 
 void weir__registry_give(struct weir__slot *slot, ck_stack_t *free_slots) {
@@ -102,7 +102,8 @@ struct weir__slot *weir__registry_slot(const struct weir__registry *registry, we
 
 struct weir__slot *weir__registry_find(const struct weir__registry *registry, weir_ref ref) {
     struct weir__slot *slot = weir__registry_slot(registry, ref);
-    bool lives = slot != NULL && ref.bits != 0 && weir__load_relaxed_u64(&slot->living) == ref.bits;
+    bool lives = slot != NULL && ref.bits != 0 &&
+                 weir__load_acquire_u64(&slot->living) == ref.bits; /* C3 -> C4 */
     return lives ? slot : NULL;
 }
 

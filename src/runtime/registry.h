@@ -27,6 +27,8 @@
  * Invariant: `used` slots, and no others, were taken; a chunk is there before a slot
  * of it is taken, so a take that is refused has used up none.
  * Ordering: C1 -> C2 publishes a chunk's slots with its pointer;
+ * C3 -> C4 an end, or the next stage in the slot, with all that the last one's callbacks did:
+ * who is told that a stage has gone may free what they used;
  * Z1 -> Z2 (ring/free_list.h) a slot that was given back;
  * D1 -> D2 publishes a slot with its bell, for who has a reference to it by chance: one
  * of another runtime, or one that somebody made up.

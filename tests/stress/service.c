@@ -102,9 +102,9 @@ struct part *service_part(struct service *service, const char *name) {
     return part;
 }
 
-static void draw_window(struct service *service, weir_subscribe_options *options) {
+static void draw_window(const struct service *service, struct weir__rng *rng,
+                        weir_subscribe_options *options) {
     static const size_t windows[] = {1, 2, 5, 50, 1000};
-    struct weir__rng *rng = &service->rng;
     size_t max = windows[weir__rng_below(rng, 5)];
     size_t min = stress_chance(rng, 2) ? 0 : (size_t)weir__rng_below(rng, max);
     options->max_demand = max;
@@ -112,10 +112,11 @@ static void draw_window(struct service *service, weir_subscribe_options *options
     if (!service->permanent) options->cancel = (weir_cancel_mode)weir__rng_below(rng, 3);
 }
 
-unsigned service_inputs(struct service *service, weir_subscribe_to *list) {
+unsigned service_inputs(const struct service *service, struct weir__rng *rng,
+                        weir_subscribe_to *list) {
     for (unsigned i = 0; i < service->end_count; i++) {
         list[i] = (weir_subscribe_to){.producer = service->ends[i]->ref};
-        draw_window(service, &list[i].options);
+        draw_window(service, rng, &list[i].options);
     }
     return service->end_count;
 }

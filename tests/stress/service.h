@@ -192,7 +192,8 @@ void service_close_handles(struct service *service);
 struct part *service_part(struct service *service, const char *name);
 
 /* Subscriptions to all that was built so far, which then is something else's input. */
-unsigned service_inputs(struct service *service, weir_subscribe_to *list);
+unsigned service_inputs(const struct service *service, struct weir__rng *rng,
+                        weir_subscribe_to *list);
 
 /* What has just been started is the end of what was built so far. */
 void service_ends_with(struct service *service, struct part *part);
@@ -229,7 +230,7 @@ weir_status service_post(struct service *service, weir_ref to, enum post post,
                          const struct parcel *parcel, uint64_t delay_ns);
 
 /* Opens the stream of the tail, once more. */
-weir_status service_open_stream(struct service *service, struct part *part);
+weir_status service_open_stream(struct service *service, struct weir__rng *rng, struct part *part);
 
 /* ---- service_hands.c ----------------------------------------------------- */
 

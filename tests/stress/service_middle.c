@@ -57,7 +57,7 @@ static struct part *start_between(struct service *service, const char *name, boo
     part->patience_ns =
         stress_chance(&service->rng, 2) ? long_ns : weir__rng_below(&service->rng, 1000000);
     part->stash_most = (size_t)stress_between(&service->rng, 1, 60);
-    start.count = service_inputs(service, list);
+    start.count = service_inputs(service, &service->rng, list);
     start.dispatcher = service_dispatcher(service, last, &start.dispatcher_options);
     start_stage(service, part, &start);
     service_ends_with(service, part);
@@ -212,7 +212,7 @@ static struct part *start_from_partition(struct service *service, struct part *t
                           .kind = WEIR_PRODUCER_CONSUMER,
                           .on = {.handle_events = pass}};
     service_ends_with(service, turner);
-    start.count = service_inputs(service, list);
+    start.count = service_inputs(service, &service->rng, list);
     list[0].options.partition = WEIR_PARTITION(partition);
     start.dispatcher = service_dispatcher(service, last, &start.dispatcher_options);
     start_stage(service, part, &start);
@@ -225,7 +225,7 @@ static void start_ring(struct service *service, bool last) {
     struct part *turner = service_part(service, "turn");
     struct start start = {.name = turner->name,
                           .list = list,
-                          .count = service_inputs(service, list),
+                          .count = service_inputs(service, &service->rng, list),
                           .dispatcher = weir_partition_dispatcher(),
                           .dispatcher_options = &ways,
                           .kind = WEIR_PRODUCER_CONSUMER,
@@ -235,7 +235,7 @@ static void start_ring(struct service *service, bool last) {
     turner->back = round->ref;
     struct part *out = start_from_partition(service, turner, RING_OUT, last);
     service_ends_with(service, round);
-    service_inputs(service, list);
+    service_inputs(service, &service->rng, list);
     /* Whoever goes round always has room, or else the ring may stall. */
     if (!service->tight) list[0].options.max_demand = 1000000;
     STRESS_OK(weir_subscribe(service->runtime, turner->ref, round->ref, &list[0].options, NULL));
@@ -296,7 +296,7 @@ static void task_exited(void *context, weir_child child, const void *event, weir
 
 static void start_pool(struct service *service, struct part *part, bool last) {
     weir_subscribe_to list[SERVICE_HEADS];
-    unsigned count = service_inputs(service, list);
+    unsigned count = service_inputs(service, &service->rng, list);
     bool threads = !stress_chance(&service->rng, 4);
     part->run_bit = 1u << (LEDGER_READERS + service->parts % 20);
     STRESS_OK(weir_pool_open(
@@ -336,7 +336,7 @@ static void start_sender(struct service *service, struct part *part) {
     weir_subscribe_to list[SERVICE_HEADS];
     struct start start = {.name = part->name,
                           .list = list,
-                          .count = service_inputs(service, list),
+                          .count = service_inputs(service, &service->rng, list),
                           .kind = WEIR_CONSUMER,
                           .on = {.handle_events = send_on}};
     part->post = (enum post)weir__rng_below(&service->rng, POST_CALL);

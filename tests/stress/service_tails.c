@@ -30,7 +30,7 @@ static weir_verdict consume(weir_stage *self, weir_batch *batch) {
 static void start_consumer(struct service *service, unsigned number) {
     weir_subscribe_to list[SERVICE_HEADS];
     struct part *part = add_reader(service, "consumer", number);
-    unsigned count = service_inputs(service, list);
+    unsigned count = service_inputs(service, &service->rng, list);
     for (unsigned i = 0; i < count && service->tail == TAIL_PARTITION; i++)
         list[i].options.partition = WEIR_PARTITION(number);
     STRESS_OK(weir_stage_start(service->runtime,
@@ -65,7 +65,7 @@ static void exited(void *context, weir_child child, const void *event, weir_chil
     struct ledger *ledger = &part->service->ledger;
     (void)child;
     bool begun = (ledger_mark(ledger, event, 0) & part->run_bit) != 0;
-    if (begun && how != WEIR_CHILD_GIVEN_BACK && how != WEIR_CHILD_DISCARDED) {
+    if (begun && how != WEIR_CHILD_GIVEN_BACK) {
         ledger_count(&ledger->handled, 1);
         ledger_done(ledger, part->reader, NULL, event);
     }
@@ -74,7 +74,7 @@ static void exited(void *context, weir_child child, const void *event, weir_chil
 static void start_pool(struct service *service) {
     weir_subscribe_to list[SERVICE_HEADS];
     struct part *part = add_reader(service, "workers", 0);
-    unsigned count = service_inputs(service, list);
+    unsigned count = service_inputs(service, &service->rng, list);
     part->run_bit = 1u << LEDGER_READERS;
     part->fails = stress_chance(&service->rng, 2) ? 20 : 0;
     weir_child_restart restart =
@@ -101,9 +101,9 @@ static void start_pool(struct service *service) {
 
 /* ---- a stream ------------------------------------------------------------ */
 
-weir_status service_open_stream(struct service *service, struct part *part) {
+weir_status service_open_stream(struct service *service, struct weir__rng *rng, struct part *part) {
     weir_subscribe_to list[SERVICE_HEADS];
-    unsigned count = service_inputs(service, list);
+    unsigned count = service_inputs(service, rng, list);
     weir_status status =
         weir_stream_open(service->runtime,
                          &(weir_stream_options){.event_bytes = sizeof(struct parcel),
@@ -144,7 +144,6 @@ static bool read_on(struct hand *hand, uint64_t most) {
     return true;
 }
 
-/* The drawing is the reader's now, which alone opens streams. */
 void *service_read(void *argument) {
     struct hand *hand = argument;
     struct service *service = hand->service;
@@ -154,7 +153,7 @@ void *service_read(void *argument) {
         more = read_on(hand, stress_between(&hand->rng, 0, 40));
         if (!more) break;
         STRESS_OK(weir_stream_close(part->stream));
-        STRESS_OK(service_open_stream(service, part));
+        STRESS_OK(service_open_stream(service, &hand->rng, part));
     }
     weir__exchange_u32(&service->read, 1);
     if (more) read_on(hand, service->leaves ? stress_between(&hand->rng, 0, 100) : UINT64_MAX);
@@ -164,7 +163,7 @@ void *service_read(void *argument) {
 
 static void start_stream(struct service *service) {
     struct part *part = add_reader(service, "stream", 0);
-    STRESS_OK(service_open_stream(service, part));
+    STRESS_OK(service_open_stream(service, &service->rng, part));
     service_add_hand(service, part, 0, service_read);
 }
 
