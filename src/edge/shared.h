@@ -39,7 +39,8 @@
  * back: the newest of the overflow, as far as that has enough; otherwise all that is on
  * ring and overflow, as one more taker, and sends the rest anew.  In the leaver's stead
  * another one is raised.  A producer that ends leaves all to the takers: each ends when
- * nothing is left.
+ * nothing is left.  One that finishes waits before that for those who leave, if anything
+ * lies there: it may be nobody's then (stage/ending.c).
  *
  *   writer             fields                              readers
  *   producer's worker  ring, overflow, wants_room, takers,  takers: ring, wants_room,
