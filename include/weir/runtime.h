@@ -133,14 +133,16 @@ weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns);
 /* What keeps a stage from finishing. */
 typedef enum weir_holdup {
     WEIR_HOLDUP_NONE = 0,
-    WEIR_HOLDUP_PRODUCERS = 1, /* producers or feeders of its that have not ended     */
-    WEIR_HOLDUP_DEMAND = 2,    /* it keeps events that nobody asks it for             */
-    WEIR_HOLDUP_TIMERS = 3,    /* timers with a message that are to come              */
-    WEIR_HOLDUP_MAIL = 4,      /* casts, infos or calls that are not handled          */
-    WEIR_HOLDUP_TOKENS = 5,    /* work outside that is not given back (weir_busy)     */
-    WEIR_HOLDUP_PART = 6,      /* a pool's children, a stream's reader, its own stash */
-    WEIR_HOLDUP_WORK = 7,      /* it is at work on what it was sent                   */
-    WEIR_HOLDUP_CALLBACK = 8   /* one of its callbacks does not return                */
+    WEIR_HOLDUP_PRODUCERS = 1, /* producers or feeders of its that have not ended    */
+    WEIR_HOLDUP_STASH = 2,     /* it has a stash (weir_stash), and nothing else      */
+    WEIR_HOLDUP_DEMAND = 3,    /* it keeps events that nobody asks it for            */
+    WEIR_HOLDUP_TIMERS = 4,    /* timers with a message that are to come             */
+    WEIR_HOLDUP_MAIL = 5,      /* casts, infos or calls that are not handled         */
+    WEIR_HOLDUP_TOKENS = 6,    /* work outside that is not given back (weir_busy)    */
+    WEIR_HOLDUP_TASKS = 7,     /* a pool: tasks of its run                           */
+    WEIR_HOLDUP_READER = 8,    /* a stream, or of its own events: they are not read  */
+    WEIR_HOLDUP_WORK = 9,      /* it is at work on what it was sent, or about to end */
+    WEIR_HOLDUP_CALLBACK = 10  /* one of its callbacks does not return               */
 } weir_holdup;
 
 /* The word for it ("tokens"). */

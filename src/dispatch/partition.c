@@ -181,6 +181,12 @@ static void partition_info(void *state, weir_notice *info) {
     }
 }
 
+uint32_t weir__partitions_waiting(const struct weir__partitions *all) {
+    uint32_t index = 0;
+    while (index < all->count && weir_hold_count(all->at[index].queue) == 0) index++;
+    return index;
+}
+
 const weir_dispatcher *weir_partition_dispatcher(void) {
     static const weir_dispatcher table = {
         .name = "partition",

@@ -87,6 +87,9 @@ struct weir__partitions {
     uint64_t again; /* events to be demanded anew */
 };
 
+/* The first partition in which events wait; `count`: there is none. */
+uint32_t weir__partitions_waiting(const struct weir__partitions *all);
+
 /* ---- choice.c ------------------------------------------------------------ */
 
 /* Reads the options, takes the memory.  Refused: nothing is left behind. */

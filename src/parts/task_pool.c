@@ -16,7 +16,7 @@ static weir_pool *pool_of(weir_stage *self) {
 
 static weir_holdup holds(const weir_stage *self) {
     bool any = (*(weir_pool *const *)self->state)->children > 0;
-    return any ? WEIR_HOLDUP_PART : WEIR_HOLDUP_NONE;
+    return any ? WEIR_HOLDUP_TASKS : WEIR_HOLDUP_NONE;
 }
 
 static weir_verdict init(weir_stage *self, void *argument) {

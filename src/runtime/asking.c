@@ -7,7 +7,13 @@
 #include "base/check.h"
 #include "os/clock.h"
 
-enum { GRACE_NS = 100000000 };
+#include <string.h>
+
+enum {
+    GRACE_NS = 100000000,
+    GRACE_LEAST_NS = 10000000, /* for those who are asked when it is over */
+    AT_A_TIME = 32             /* calls are few */
+};
 
 void weir__worker_answer(struct weir__worker *worker, struct weir__message *message) {
     _Alignas(16) unsigned char answer[WEIR__ANSWER_BYTES] = {0};
@@ -16,15 +22,16 @@ void weir__worker_answer(struct weir__worker *worker, struct weir__message *mess
     worker->host.used_up(&worker->host, message);
 }
 
-weir_status weir__ask_worker(weir_runtime *runtime, struct weir__worker *worker,
-                             weir__worker_query *function, uint64_t argument, void *answer,
-                             size_t bytes) {
-    WEIR__CHECK(bytes <= WEIR__ANSWER_BYTES);
-    if (runtime->options.mode != WEIR_THREADS) {
-        function(worker, argument, answer);
-        return WEIR_OK;
-    }
-    struct weir__call *slot;
+/* A question on its way. */
+struct asked {
+    struct weir__call *call; /* NULL: it could not be asked, or was at once */
+    weir_status status;
+    _Alignas(16) unsigned char answer[WEIR__ANSWER_BYTES];
+};
+
+static weir_status send(weir_runtime *runtime, struct weir__worker *worker,
+                        weir__worker_query *function, uint64_t argument, size_t bytes,
+                        struct asked *out) {
     struct weir__message *message = weir__alloc_zeroed(&runtime->allocator, sizeof *message, 16);
     if (message == NULL) {
         return WEIR_NO_MEMORY;
@@ -33,12 +40,63 @@ weir_status weir__ask_worker(weir_runtime *runtime, struct weir__worker *worker,
     message->ask.function = function;
     message->ask.argument = argument;
     message->ask.bytes = bytes;
-    weir_status status = weir__call_begin(&runtime->calls, message->mail.to, answer, bytes, true,
-                                          &slot, &message->from);
+    weir_status status = weir__call_begin(&runtime->calls, message->mail.to, out->answer, bytes,
+                                          true, &out->call, &message->from);
     if (status != WEIR_OK) {
+        out->call = NULL;
         weir__free(&runtime->allocator, message, sizeof *message);
         return status;
     }
     weir__mail_send(&worker->bell, &message->mail);
-    return weir__call_end(slot, weir__clock_now_ns() + GRACE_NS, NULL);
+    return WEIR_OK;
+}
+
+static void begin(weir_runtime *runtime, struct weir__worker *worker, weir__worker_query *function,
+                  uint64_t argument, size_t bytes, struct asked *out) {
+    WEIR__CHECK(bytes <= WEIR__ANSWER_BYTES);
+    memset(out, 0, sizeof *out);
+    if (runtime->options.mode != WEIR_THREADS) {
+        function(worker, argument, out->answer);
+        return;
+    }
+    out->status = send(runtime, worker, function, argument, bytes, out);
+}
+
+static weir_status end(struct asked *asked, uint64_t deadline) {
+    return asked->call == NULL ? asked->status : weir__call_end(asked->call, deadline, NULL);
+}
+
+weir_status weir__ask_worker(weir_runtime *runtime, struct weir__worker *worker,
+                             weir__worker_query *function, uint64_t argument, void *answer,
+                             size_t bytes) {
+    struct asked asked;
+    begin(runtime, worker, function, argument, bytes, &asked);
+    weir_status status = end(&asked, weir__clock_now_ns() + GRACE_NS);
+    if (status == WEIR_OK) {
+        memcpy(answer, asked.answer, bytes);
+    }
+    return status;
+}
+
+void weir__ask_workers(weir_runtime *runtime, weir__worker_query *function, uint64_t argument,
+                       size_t bytes,
+                       void (*heard)(void *context, struct weir__worker *worker,
+                                     weir_status status, const void *answer),
+                       void *context) {
+    struct asked asked[AT_A_TIME];
+    uint64_t first = weir__clock_now_ns() + GRACE_NS;
+    for (unsigned done = 0; done < runtime->worker_count; done += AT_A_TIME) {
+        struct weir__worker *workers = &runtime->workers[done];
+        unsigned left = runtime->worker_count - done;
+        unsigned count = left < AT_A_TIME ? left : AT_A_TIME;
+        for (unsigned i = 0; i < count; i++) {
+            begin(runtime, &workers[i], function, argument, bytes, &asked[i]);
+        }
+        uint64_t least = weir__clock_now_ns() + GRACE_LEAST_NS;
+        uint64_t deadline = first > least ? first : least;
+        for (unsigned i = 0; i < count; i++) {
+            weir_status status = end(&asked[i], deadline);
+            heard(context, &workers[i], status, status == WEIR_OK ? asked[i].answer : NULL);
+        }
+    }
 }

@@ -23,12 +23,13 @@
 
 struct weir__drain {
     weir_runtime *runtime;
+    struct weir__drain *before; /* which is over; NULL: it is the first */
     uint64_t deadline;
     void (*done)(void *context, weir_status status, const weir_drain_report *report);
     void *context;
     int event;     /* below 0: none        */
     bool threaded; /* `thread` is to be joined */
-    bool over;     /* stepped: done was called */
+    uint32_t over; /* atomic (T17 -> T18)      */
     struct weir__thread thread;
 };
 
@@ -118,7 +119,7 @@ weir_status weir_runtime_holdup(weir_runtime *runtime, weir_drain_report *report
 static void tell(struct weir__drain *drain, weir_status status) {
     weir_drain_report report;
     fill(drain->runtime, status, &report);
-    drain->over = true;
+    weir__store_release_u32(&drain->over, 1); /* T17 -> T18: `done` may begin another */
     if (drain->done != NULL) {
         struct weir__errand errand;
         weir__errand_begin(&errand, drain->runtime, "done");
@@ -132,12 +133,16 @@ static void tell(struct weir__drain *drain, weir_status status) {
 
 static void run(void *argument) {
     struct weir__drain *drain = argument;
+    while (weir__load_acquire_u32(&drain->runtime->drain_begins) != 0) { /* T19 -> T20 */
+        weir__thread_yield(); /* it is begun first */
+    }
     tell(drain, wait_threads(drain->runtime, drain->deadline));
 }
 
 void weir__drain_step(weir_runtime *runtime, bool rests) {
     struct weir__drain *drain = runtime->drain;
-    if (drain == NULL || drain->threaded || drain->over) {
+    if (drain == NULL || drain->threaded ||
+        weir__load_relaxed_u32(&drain->over) != 0) {
         return;
     }
     if (weir__load_relaxed_u32(&runtime->alive) == 0) {
@@ -149,20 +154,30 @@ void weir__drain_step(weir_runtime *runtime, bool rests) {
     }
 }
 
+/* `done` may have begun another meanwhile: then it is there when its thread has been joined. */
+static void join_all(weir_runtime *runtime) {
+    struct weir__drain *joined = NULL; /* and all before it */
+    struct weir__drain *last;
+    while ((last = weir__load_acquire_ptr(&runtime->drain)) != joined) { /* T13 -> T14 */
+        for (struct weir__drain *drain = last; drain != joined; drain = drain->before) {
+            if (drain->threaded) {
+                weir__thread_join(&drain->thread);
+            }
+        }
+        joined = last;
+    }
+}
+
 void weir__drain_close(weir_runtime *runtime) {
-    struct weir__drain *drain = runtime->drain;
-    if (drain == NULL) {
-        return;
+    weir__drain_step(runtime, false);
+    join_all(runtime);
+    for (struct weir__drain *before, *drain = runtime->drain; drain != NULL; drain = before) {
+        before = drain->before;
+        if (drain->event >= 0) {
+            weir__event_close(drain->event);
+        }
+        weir__free(&runtime->allocator, drain, sizeof *drain);
     }
-    if (drain->threaded) {
-        weir__thread_join(&drain->thread);
-    } else {
-        weir__drain_step(runtime, false);
-    }
-    if (drain->event >= 0) {
-        weir__event_close(drain->event);
-    }
-    weir__free(&runtime->allocator, drain, sizeof *drain);
 }
 
 /* Nothing has begun unless WEIR_OK. */
@@ -184,18 +199,31 @@ static weir_status launch(struct weir__drain *drain, int *fd) {
     return WEIR_OK;
 }
 
+/* Nobody else begins one meanwhile. */
 static weir_status begin_with(weir_runtime *runtime, struct weir__drain *drain, int *fd) {
-    struct weir__drain *none = NULL;
-    if (!weir__cas_ptr(&runtime->drain, &none, drain)) { /* T13 -> T14 */
-        return weir__refuse(WEIR_INVALID, "a drain of the runtime was begun before");
+    drain->before = weir__load_acquire_ptr(&runtime->drain); /* T13 -> T14 */
+    if (weir__load_acquire_u32(&runtime->closing) != 0) {    /* T7 -> T8 */
+        return weir__refuse(WEIR_CLOSED, "the runtime is closing");
+    }
+    if (drain->before != NULL && weir__load_acquire_u32(&drain->before->over) == 0) { /* T17 -> T18 */
+        return weir__refuse(WEIR_INVALID, "a drain of the runtime has begun and is not over");
     }
     weir_status status = launch(drain, fd);
-    if (status != WEIR_OK) {
-        weir__store_release_ptr(&runtime->drain, (struct weir__drain *)NULL); /* T13 -> T14 */
-        return status;
+    if (status == WEIR_OK) {
+        weir__store_release_ptr(&runtime->drain, drain); /* T13 -> T14 */
+        begin(runtime);
     }
-    begin(runtime);
-    return WEIR_OK;
+    return status;
+}
+
+static weir_status begin_alone(weir_runtime *runtime, struct weir__drain *drain, int *fd) {
+    uint32_t none = 0;
+    if (!weir__cas_u32(&runtime->drain_begins, &none, 1)) { /* T19 -> T20 */
+        return weir__refuse(WEIR_INVALID, "another thread is about to begin a drain");
+    }
+    weir_status status = begin_with(runtime, drain, fd);
+    weir__store_release_u32(&runtime->drain_begins, 0); /* T19 -> T20 */
+    return status;
 }
 
 weir_status weir_runtime_drain_begin(weir_runtime *runtime, uint64_t timeout_ns,
@@ -214,7 +242,7 @@ weir_status weir_runtime_drain_begin(weir_runtime *runtime, uint64_t timeout_ns,
     drain->done = done;
     drain->context = context;
     drain->threaded = runtime->options.mode == WEIR_THREADS;
-    weir_status status = begin_with(runtime, drain, fd);
+    weir_status status = begin_alone(runtime, drain, fd);
     if (status != WEIR_OK) {
         weir__free(&runtime->allocator, drain, sizeof *drain);
     }

@@ -2,8 +2,10 @@
  * Draining: a drain that nobody waits for.
  * SPDX-License-Identifier: Apache-2.0
  *
- * runtime->drain is set once, by who begins it (T13 -> T14), and freed as the runtime closes.
- * Its thread has the rest of it to itself; without threads, whoever steps the runtime.
+ * runtime->drain is the last that was begun; one is begun when those before it are over
+ * (T13 -> T14, T17 -> T18), by one thread at a time (T19 -> T20), and all are freed as the
+ * runtime closes.  Its thread has the rest of it to itself; without threads, whoever steps the
+ * runtime.
  */
 #ifndef WEIR__RUNTIME_DRAIN_H
 #define WEIR__RUNTIME_DRAIN_H

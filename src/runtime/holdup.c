@@ -10,9 +10,11 @@
  */
 #include "runtime/holdup.h"
 
+#include "dispatch/partition.h"
 #include "runtime/asking.h"
 #include "stage/monitor.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,25 +24,36 @@ struct found {
     weir_ref stage;
     weir_holdup why;
     weir_ref waits_for;
-    bool asks; /* it has asked whom it waits for, and not got all of it */
+    weir_ref behind;    /* a producer of its that has not ended */
+    uint32_t partition; /* that nobody has, plus 1: it waits for who will; 0: none */
+    bool asks;          /* it has asked whom it waits for, and not got all of it */
     char name[sizeof((weir_drain_report *)0)->name];
 };
 
 /* ---- on the worker ------------------------------------------------------- */
 
-/* The consumer that has asked for least: it keeps a broadcast waiting, or its partition. */
-static weir_ref who_does_not_ask(const weir_stage *stage) {
-    weir_ref least = {0};
-    uint64_t open_least = UINT64_MAX;
-    for (const struct weir__edge *edge = stage->consumers; edge != NULL;
-         edge = edge->consumers_next) {
-        uint64_t open = weir__edge_open_demand(edge);
-        if (open < open_least) {
-            open_least = open;
-            least = edge->id.consumer;
-        }
+/* Who has the first partition in which events wait; nobody may. */
+static void who_has_the_partition(const weir_stage *stage, struct found *out) {
+    const struct weir__partitions *all = stage->dispatch.state;
+    uint32_t index = weir__partitions_waiting(all);
+    const weir_outlet *owner = index == all->count ? NULL : all->at[index].owner;
+    if (owner != NULL) {
+        out->waits_for = WEIR__CONTAINER_OF(owner, struct weir__edge, outlet)->id.consumer;
+    } else if (index < all->count) {
+        out->partition = index + 1;
     }
-    return least;
+}
+
+/* The first consumer that has asked for nothing more: it keeps others waiting, where those
+ * have.  Without whom it makes no events; all may have asked. */
+static void who_does_not_ask(const weir_stage *stage, struct found *out) {
+    if (stage->desk.held > 0 && stage->dispatch.table == weir_partition_dispatcher()) {
+        who_has_the_partition(stage, out);
+        return;
+    }
+    const struct weir__edge *edge = stage->consumers;
+    while (edge != NULL && weir__edge_open_demand(edge) > 0) edge = edge->consumers_next;
+    out->waits_for = edge == NULL ? (weir_ref){0} : edge->id.consumer;
 }
 
 struct feeder {
@@ -76,10 +89,13 @@ static weir_ref who_does_not_end(const weir_stage *stage, bool *asks) {
 static void describe(const weir_stage *stage, struct found *out) {
     out->stage = stage->ref;
     out->why = weir__stage_holdup(stage);
-    if (out->why == WEIR_HOLDUP_PRODUCERS) {
-        out->waits_for = who_does_not_end(stage, &out->asks);
+    bool asks = false;
+    out->behind = who_does_not_end(stage, &asks);
+    if (out->why == WEIR_HOLDUP_PRODUCERS || out->why == WEIR_HOLDUP_STASH) {
+        out->waits_for = out->behind;
+        out->asks = asks;
     } else if (out->why <= WEIR_HOLDUP_DEMAND) {
-        out->waits_for = who_does_not_ask(stage); /* without whom it makes no events */
+        who_does_not_ask(stage, out);
     }
     snprintf(out->name, sizeof out->name, "%s", stage->name);
 }
@@ -124,14 +140,27 @@ static void stuck(weir_runtime *runtime, const struct weir__worker *worker, stru
     }
 }
 
-/* False: nothing is known of it. */
-static bool ask(weir_runtime *runtime, struct weir__worker *worker, weir__worker_query *function,
-                weir_ref about, struct found *out) {
+/* What a worker has answered with; of one that has not, in whose callback it is. */
+static void hear(weir_runtime *runtime, const struct weir__worker *worker, weir_status status,
+                 const void *answer, struct found *out) {
     memset(out, 0, sizeof *out);
-    weir_status status = weir__ask_worker(runtime, worker, function, about.bits, out, sizeof *out);
-    if (status == WEIR_TIMEOUT) {
+    if (answer != NULL) {
+        memcpy(out, answer, sizeof *out);
+    } else if (status == WEIR_TIMEOUT) {
         stuck(runtime, worker, out);
     }
+}
+
+/* False: nothing is known of it. */
+static bool ask_one(weir_runtime *runtime, weir_ref about, struct found *out) {
+    struct weir__worker *worker = weir__runtime_worker(runtime, about);
+    struct found found = {0};
+    if (worker == NULL) {
+        return false;
+    }
+    weir_status status =
+        weir__ask_worker(runtime, worker, ask_about, about.bits, &found, sizeof found);
+    hear(runtime, worker, status, status == WEIR_OK ? &found : NULL, out);
     return out->stage.bits != 0;
 }
 
@@ -168,8 +197,7 @@ static void follow(weir_runtime *runtime, struct found *found, struct path *path
     struct found at = *found;
     while (pass(path, &at) && at.waits_for.bits != 0) {
         struct found next;
-        struct weir__worker *worker = weir__runtime_worker(runtime, at.waits_for);
-        if (worker == NULL || !ask(runtime, worker, ask_about, at.waits_for, &next)) {
+        if (!ask_one(runtime, at.waits_for, &next)) {
             return;
         }
         bool idles =
@@ -185,6 +213,21 @@ static void follow(weir_runtime *runtime, struct found *found, struct path *path
     }
 }
 
+/* Who is at work may be so for ever: on what goes round.  Then the path is the way round. */
+static void go_round(weir_runtime *runtime, const struct found *found, struct path *path) {
+    struct path round = {.text = path->text, .room = path->room};
+    char before[sizeof((weir_drain_report *)0)->path];
+    struct found at = *found;
+    memcpy(before, path->text, path->room);
+    bool more = true;
+    while (pass(&round, &at) && more) {
+        more = at.behind.bits != 0 && ask_one(runtime, at.behind, &at);
+    }
+    if (!more || at.stage.bits != found->stage.bits) {
+        memcpy(path->text, before, path->room); /* there is none */
+    }
+}
+
 static void report_on(weir_runtime *runtime, const struct found *found, weir_drain_report *report) {
     const struct weir__slot *slot = found->waits_for.bits == 0
                                         ? NULL
@@ -195,27 +238,47 @@ static void report_on(weir_runtime *runtime, const struct found *found, weir_dra
     if (slot != NULL) {
         report->waits_for = found->waits_for;
         memcpy(report->waits_for_name, slot->label, sizeof report->waits_for_name);
+    } else if (found->partition > 0) {
+        snprintf(report->waits_for_name, sizeof report->waits_for_name, "partition %" PRIu32,
+                 found->partition - 1);
+    }
+}
+
+struct survey {
+    weir_runtime *runtime;
+    struct found most;
+};
+
+static void hear_most(void *context, struct weir__worker *worker, weir_status status,
+                      const void *answer) {
+    struct survey *survey = context;
+    struct found found;
+    hear(survey->runtime, worker, status, answer, &found);
+    if (found.stage.bits != 0 &&
+        (survey->most.stage.bits == 0 || more_to_blame(&found, &survey->most))) {
+        survey->most = found;
     }
 }
 
 void weir__holdup_find(weir_runtime *runtime, weir_drain_report *report) {
     struct path path = {.text = report->path, .room = sizeof report->path};
-    struct found most = {0};
+    struct survey survey = {.runtime = runtime};
+    struct found *most = &survey.most;
     bool still = weir__runtime_at_rest(runtime);
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
-        struct found found;
-        if (ask(runtime, &runtime->workers[i], ask_most, (weir_ref){0}, &found) &&
-            (most.stage.bits == 0 || more_to_blame(&found, &most))) {
-            most = found;
-        }
-    }
+    weir__ask_workers(runtime, ask_most, 0, sizeof *most, hear_most, &survey);
     bool drains = weir__load_relaxed_u32(&runtime->draining) != 0;
-    if (most.stage.bits == 0 || (most.why <= WEIR_HOLDUP_PRODUCERS && !drains)) {
+    if (most->stage.bits == 0 || (most->why <= WEIR_HOLDUP_PRODUCERS && !drains)) {
         return;
     }
-    report->stalled = still && most.why <= WEIR_HOLDUP_DEMAND;
-    follow(runtime, &most, &path);
-    report_on(runtime, &most, report);
+    if (most->why == WEIR_HOLDUP_NONE) {
+        most->why = WEIR_HOLDUP_WORK; /* its end is on its way to it */
+    }
+    report->stalled = still && most->why <= WEIR_HOLDUP_DEMAND;
+    follow(runtime, most, &path);
+    if (drains && most->why == WEIR_HOLDUP_WORK) {
+        go_round(runtime, most, &path);
+    }
+    report_on(runtime, most, report);
 }
 
 static void answer_nothing(struct weir__worker *worker, uint64_t argument, void *answer) {
@@ -223,19 +286,18 @@ static void answer_nothing(struct weir__worker *worker, uint64_t argument, void 
 }
 
 bool weir__holdup_stuck(weir_runtime *runtime, weir_drain_report *report) {
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
-        struct found found;
-        if (ask(runtime, &runtime->workers[i], answer_nothing, (weir_ref){0}, &found)) {
-            report_on(runtime, &found, report);
-            return true;
-        }
+    struct survey survey = {.runtime = runtime};
+    weir__ask_workers(runtime, answer_nothing, 0, sizeof survey.most, hear_most, &survey);
+    if (survey.most.stage.bits != 0) {
+        report_on(runtime, &survey.most, report);
     }
-    return false;
+    return survey.most.stage.bits != 0;
 }
 
 const char *weir_holdup_text(weir_holdup holdup) {
-    static const char *const texts[] = {"nothing", "producers", "demand", "timers",  "mail",
-                                        "tokens",  "part",      "work",   "callback"};
+    static const char *const texts[] = {"nothing", "producers", "stash",  "demand", "timers",
+                                        "mail",    "tokens",    "tasks",  "reader", "work",
+                                        "callback"};
     size_t count = sizeof texts / sizeof *texts;
     return (size_t)holdup < count ? texts[holdup] : "unknown";
 }

@@ -9,9 +9,11 @@
  *              the stages have done.
  *   T7 -> T8   closing (release) -> its readers (acquire): stop_reason is out before.
  *   T11 -> T12  search is let go (release) -> is taken (CAS): one search at a time (rings.h).
- *   T13 -> T14  drain (CAS, or release to take it back) -> who steps or closes (acquire).
+ *   T13 -> T14  drain (release) -> who steps, begins the next, or closes (acquire).
  *   T15 -> T16 givers up before a token's mail is sent, down (full) at the very end -> is 0
  *              (acquire): what that mail has ended may be freed.
+ *   T17 -> T18  a drain's over (release) -> who begins the next (acquire).
+ *   T19 -> T20  drain_begins is let go (release) -> is taken (CAS): one writer of drain at a time.
  *   T9 -> T10  stops goes up (full) -> is read by who starts a stage, and by the worker that
  *              it joins (acquire): a stage whose count is an older one is told to stop.
  * draining and finish_all_sent are ordered by the mail that follows them.
@@ -50,7 +52,8 @@ struct weir_runtime {
     uint32_t closing;               /* atomic: no more starts                     */
     uint32_t draining;              /* atomic: likewise                           */
     uint64_t search;                /* atomic: odd while somebody looks for rings */
-    struct weir__drain *drain;      /* atomic: that nobody waits for; NULL        */
+    struct weir__drain *drain;      /* atomic: the last that nobody waits for; NULL */
+    uint32_t drain_begins;          /* atomic: 1: somebody begins one             */
     uint32_t quit;                  /* atomic: workers leave                      */
     uint32_t stop_reason;           /* atomic: of STOP_ALL                        */
     uint32_t stops;                 /* atomic: calls of weir_runtime_stop         */
@@ -97,6 +100,10 @@ size_t weir__runtime_step(weir_runtime *runtime, size_t turns);
  */
 bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_ns,
                          const struct weir__call *call);
+
+/* The same until everything is at rest; tokens: those that are out are not (weir_busy), unless
+ * the runtime is simulated.  False: the time is up. */
+bool weir__runtime_step_to_rest(weir_runtime *runtime, uint64_t deadline_ns, bool tokens);
 
 /*
  * Work that a part's own threads do is not at rest.  A worker, in a turn, says

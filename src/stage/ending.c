@@ -271,9 +271,11 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
     const struct weir__mailbox *box = stage->mailbox;
     weir_holdup part = part_of(stage);
     /* What lies in a queue that it shares is not its work as long as a reader keeps it busy. */
-    if (part == WEIR_HOLDUP_PART || !weir__queue_empty(&stage->lent) ||
-        !weir__stage_stash_empty(stage)) {
-        return WEIR_HOLDUP_PART;
+    if (!weir__queue_empty(&stage->lent)) {
+        return WEIR_HOLDUP_READER;
+    }
+    if (part == WEIR_HOLDUP_TASKS) {
+        return WEIR_HOLDUP_TASKS;
     }
     if (has_work(stage)) {
         return WEIR_HOLDUP_WORK;
@@ -290,7 +292,14 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
     if (owes_events(stage) || part == WEIR_HOLDUP_DEMAND) {
         return WEIR_HOLDUP_DEMAND;
     }
-    return is_fed(stage) ? WEIR_HOLDUP_PRODUCERS : part;
+    if (!weir__stage_stash_empty(stage)) {
+        return WEIR_HOLDUP_STASH;
+    }
+    if (is_fed(stage)) {
+        return WEIR_HOLDUP_PRODUCERS;
+    }
+    bool last = part == WEIR_HOLDUP_NONE && (stage->finishing || stage->stopping);
+    return last ? WEIR_HOLDUP_WORK : part; /* of its last turn */
 }
 
 /* A stash and reminders wait for the end, and for nothing that comes by itself. */
@@ -300,7 +309,7 @@ bool weir__stage_awaits(const weir_stage *stage) {
         box != NULL && (weir__mailbox_tokens(box) > 0 || weir__mailbox_messages(box) > 0);
     return counted || stage->control.first != NULL || has_work(stage) ||
            stage->timers.count > stage->late_timers + stage->reminders ||
-           part_of(stage) == WEIR_HOLDUP_PART || !weir__queue_empty(&stage->lent);
+           part_of(stage) == WEIR_HOLDUP_TASKS || !weir__queue_empty(&stage->lent);
 }
 
 /* ---- who wants to know --------------------------------------------------- */

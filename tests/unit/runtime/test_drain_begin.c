@@ -63,7 +63,6 @@ static void an_event_loop_drains(void **state) {
     assert_int_equal(told.report.stages, 0);
     assert_int_equal(told.inside, WEIR_WRONG_THREAD);
     assert_int_equal(c.handled, p.emitted);
-    assert_int_equal(weir_runtime_drain_begin(rig.runtime, 0, NULL, NULL, NULL), WEIR_INVALID);
     assert_int_equal(weir_runtime_drain(rig.runtime, 0, NULL), WEIR_OK);
     assert_int_equal(rig_close(&rig).discarded, 0);
 }
@@ -111,6 +110,69 @@ static void when_time_is_up_it_is_told_as_well(void **state) {
         assert_string_equal(told.report.name, "lonely");
         assert_int_equal(told.report.why, WEIR_HOLDUP_DEMAND);
         rig_close(&rig);
+    }
+}
+
+/* ---- one after the other --------------------------------------------------- */
+
+/* What told of the first begins the second. */
+static struct {
+    struct told first;
+    struct told second;
+    weir_status begun;
+    weir_status amid; /* one more while that is under way */
+    weir_token token;
+} again;
+
+static void begin_again(void *context, weir_status status, const weir_drain_report *report) {
+    tell(context, status, report);
+    again.begun = weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &again.second, NULL);
+    again.amid = weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &again.second, NULL);
+    weir_done(rig.runtime, again.token);
+}
+
+static void a_drain_whose_time_was_up_is_begun_again(void **state) {
+    (void)state;
+    for (int threads = 0; threads < 2; threads++) {
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        memset(&again, 0, sizeof again);
+        rig_open(&rig,
+                 threads == 0 ? NULL : &(weir_runtime_options){.workers = 1, .unpinned = true});
+        player_start(&c, &rig, NULL);
+        weir_busy(rig.runtime, c.ref, &again.token);
+        assert_int_equal(
+            weir_runtime_drain_begin(rig.runtime, 1000000, begin_again, &again.first, NULL),
+            WEIR_OK);
+        while (weir__load_acquire_u32(&again.second.times) == 0) {
+            if (threads == 0) weir_runtime_step(rig.runtime, 1);
+            sched_yield();
+        }
+        assert_int_equal(again.first.status, WEIR_TIMEOUT);
+        assert_int_equal(again.first.report.why, WEIR_HOLDUP_TOKENS);
+        assert_int_equal(again.begun, WEIR_OK);
+        assert_int_equal(again.amid, WEIR_INVALID);
+        assert_int_equal(again.second.status, WEIR_OK);
+        assert_int_equal(again.first.times, 1);
+        rig_close(&rig);
+    }
+}
+
+/* As the runtime closes there is none to begin. */
+static void none_begins_as_it_closes(void **state) {
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        memset(&again, 0, sizeof again);
+        rig_open(&rig, &(weir_runtime_options){.workers = 1, .unpinned = true});
+        player_start(&c, &rig, NULL);
+        weir_busy(rig.runtime, c.ref, &again.token);
+        assert_int_equal(
+            weir_runtime_drain_begin(rig.runtime, 10000, begin_again, &again.first, NULL),
+            WEIR_OK);
+        rig_close(&rig);
+        assert_int_equal(again.first.times, 1);
+        assert_int_equal(again.second.times, again.begun == WEIR_OK);
+        assert_true(again.begun == WEIR_OK || again.begun == WEIR_CLOSED);
     }
 }
 
@@ -199,6 +261,8 @@ int main(void) {
         cmocka_unit_test(an_event_loop_drains),
         cmocka_unit_test(who_steps_drains_in_passing),
         cmocka_unit_test(when_time_is_up_it_is_told_as_well),
+        cmocka_unit_test(a_drain_whose_time_was_up_is_begun_again),
+        cmocka_unit_test(none_begins_as_it_closes),
         cmocka_unit_test(a_runtime_closed_amid_its_drain),
         cmocka_unit_test(a_close_says_who_keeps_it_and_may_be_called_again),
         cmocka_unit_test(a_callback_that_asks_does_not_hold_it_up),

@@ -216,7 +216,7 @@ static void a_reader_that_does_not_read(void **state) {
         rig_rest(&rig);
         assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
         assert_string_equal(report.name, "reader");
-        assert_int_equal(report.why, WEIR_HOLDUP_PART);
+        assert_int_equal(report.why, WEIR_HOLDUP_READER);
         while (weir_stream_next(stream, &number, WEIR_FOREVER) == WEIR_OK) rig.handled++;
         assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
         weir_stream_close(stream);
