@@ -174,9 +174,12 @@ typedef struct weir_drain_report {
  * What waits only in the state of a stage without handle_end, or in the program's threads
  * without a token, is not seen.
  * Arguments  report may be NULL.
- * Returns    WEIR_OK when all is handled: the accounts then show what became of
- *            each event; TIMEOUT with what holds it up in the report (also when a
- *            stepped runtime is at rest before).  It may be called again.
+ * Returns    WEIR_OK when all stages have ended: the accounts then show what became of each
+ *            event (where somebody stopped a stage meanwhile, or one failed: `discarded`);
+ *            TIMEOUT with what holds it up in the report, also when a stepped runtime is at
+ *            rest before, whatever other threads may yet bring.  It may be called again.
+ *            To find out takes up to a tenth of a second when a callback does not return;
+ *            without a report nothing is asked.
  * Errors     WRONG_THREAD (see above).
  */
 weir_status weir_runtime_drain(weir_runtime *runtime, uint64_t timeout_ns,

@@ -101,10 +101,6 @@ size_t weir__runtime_step(weir_runtime *runtime, size_t turns);
 bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_ns,
                          const struct weir__call *call);
 
-/* The same until everything is at rest; tokens: those that are out are not (weir_busy), unless
- * the runtime is simulated.  False: the time is up. */
-bool weir__runtime_step_to_rest(weir_runtime *runtime, uint64_t deadline_ns, bool tokens);
-
 /*
  * Work that a part's own threads do is not at rest.  A worker, in a turn, says
  * how much it is going to lend; who brings some back says so when its mail is

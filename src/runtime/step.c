@@ -127,24 +127,6 @@ static void sleep_until(weir_runtime *runtime, uint64_t until_ns, const struct w
     weir__bell_sleep(bell, until_ns);
 }
 
-/* In a simulated runtime nobody is. */
-static bool is_busy_outside(const weir_runtime *runtime) {
-    return runtime->options.mode == WEIR_STEPPED &&
-           weir__load_acquire_u64(&runtime->tokens_out) > 0; /* Q5 -> Q6 */
-}
-
-/* What is with threads outside may be given back.  In naps, since who gives back rings first, and
- * counts then.  False: there is nothing to wait for, or no time. */
-static bool nap(weir_runtime *runtime, uint64_t deadline_ns) {
-    enum { NAP_NS = 1000000 };
-    uint64_t now = weir_runtime_now(runtime);
-    if (!is_busy_outside(runtime) || now >= deadline_ns) {
-        return false;
-    }
-    sleep_until(runtime, deadline_ns - now < NAP_NS ? deadline_ns : now + NAP_NS, NULL);
-    return true;
-}
-
 bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_ns,
                          const struct weir__call *call) {
     if (weir__runtime_step(runtime, turns) == turns) {
@@ -155,7 +137,7 @@ bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_
     }
     uint64_t due = next_due(runtime);
     if (due == UINT64_MAX || due > deadline_ns) {
-        return nap(runtime, deadline_ns);
+        return false;
     }
     if (runtime->options.mode == WEIR_SIMULATED) {
         move_time(runtime, due);
@@ -163,18 +145,6 @@ bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_
         sleep_until(runtime, due, call);
     }
     return true;
-}
-
-bool weir__runtime_step_to_rest(weir_runtime *runtime, uint64_t deadline_ns, bool tokens) {
-    enum { TURNS = 1024 };
-    do {
-        while (weir_runtime_step(runtime, TURNS) == TURNS) {
-            if (weir__clock_now_ns() >= deadline_ns) {
-                return false;
-            }
-        }
-    } while (tokens && nap(runtime, deadline_ns));
-    return !tokens || !is_busy_outside(runtime);
 }
 
 weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns) {
