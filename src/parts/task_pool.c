@@ -212,6 +212,16 @@ static void stop_running(weir_pool *pool) {
     }
 }
 
+/* A close waits for them. */
+static void say_what_runs(weir_pool *pool) {
+    uint32_t out = weir__load_relaxed_u32(&pool->out);
+    if (out > 0 && weir__load_relaxed_u32(&pool->runtime->closing) != 0) {
+        weir__host_log(weir__here, WEIR_LOG_WARNING,
+                       "weir_runtime_close waits for tasks of pool %s (%u) to return", pool->name,
+                       (unsigned)out);
+    }
+}
+
 static void terminate(weir_stage *self, weir_reason reason) {
     weir_pool *pool = pool_of(self);
     (void)reason;
@@ -231,6 +241,7 @@ static void terminate(weir_stage *self, weir_reason reason) {
         task = older;
     }
     stop_running(pool);
+    say_what_runs(pool);
     weir__task_tell_unseen(pool);
     pool->self = NULL;
     struct weir__task_source *next;

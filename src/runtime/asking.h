@@ -30,8 +30,8 @@ weir_status weir__ask_worker(weir_runtime *runtime, struct weir__worker *worker,
  */
 void weir__ask_workers(weir_runtime *runtime, weir__worker_query *function, uint64_t argument,
                        size_t bytes,
-                       void (*heard)(void *context, struct weir__worker *worker,
-                                     weir_status status, const void *answer),
+                       void (*heard)(void *context, struct weir__worker *worker, weir_status status,
+                                     const void *answer),
                        void *context);
 
 #endif

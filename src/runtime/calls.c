@@ -189,7 +189,7 @@ static void open_mailbox(const weir_runtime *runtime, struct weir__slot *slot, w
  */
 static void launch(weir_runtime *runtime, struct weir__worker *worker, struct weir__slot *slot,
                    weir_stage *stage, struct weir__edge *edges) {
-    snprintf(slot->label, sizeof slot->label, "%s", stage->name);
+    weir__registry_name(slot, stage->ref, stage->name);
     stage->stops = weir__load_acquire_u32(&runtime->stops); /* T9 -> T10 */
     weir__store_relaxed_u32(&slot->stops, stage->stops);
     weir__fetch_add_u32(&runtime->alive, 1); /* first: whoever can be found is counted */

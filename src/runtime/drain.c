@@ -29,7 +29,8 @@ struct weir__drain {
     void *context;
     int event;     /* below 0: none        */
     bool threaded; /* `thread` is to be joined */
-    uint32_t over; /* atomic (T17 -> T18)      */
+    uint32_t over; /* atomic (T17 -> T18): another may be begun      */
+    uint32_t told; /* atomic (T17 -> T18): `done` has returned, too  */
     struct weir__thread thread;
 };
 
@@ -47,8 +48,7 @@ static weir_status wait_threads(weir_runtime *runtime, uint64_t deadline) {
     enum { NAP_FIRST_NS = 200000, NAP_MOST_NS = 20000000 };
     uint64_t nap = NAP_FIRST_NS;
     for (;;) {
-        uint64_t now = weir__clock_now_ns();
-        uint64_t until = deadline - now > nap || deadline < now ? now + nap : deadline;
+        uint64_t until = weir__clock_now_ns() + nap;
         if (weir__runtime_await_end(runtime, until < deadline ? until : deadline)) {
             return WEIR_OK;
         }
@@ -129,50 +129,49 @@ static void tell(struct weir__drain *drain, weir_status status) {
     if (drain->event >= 0) {
         weir__event_signal(drain->event);
     }
+    weir__store_release_u32(&drain->told, 1); /* T17 -> T18 */
 }
 
 static void run(void *argument) {
     struct weir__drain *drain = argument;
     while (weir__load_acquire_u32(&drain->runtime->drain_begins) != 0) { /* T19 -> T20 */
-        weir__thread_yield(); /* it is begun first */
+        weir__thread_yield();                                            /* it is begun first */
     }
     tell(drain, wait_threads(drain->runtime, drain->deadline));
 }
 
-void weir__drain_step(weir_runtime *runtime, bool rests) {
-    struct weir__drain *drain = runtime->drain;
-    if (drain == NULL || drain->threaded ||
-        weir__load_relaxed_u32(&drain->over) != 0) {
-        return;
+bool weir__drain_step(weir_runtime *runtime, bool rests) {
+    struct weir__drain *drain = weir__load_acquire_ptr(&runtime->drain); /* T13 -> T14 */
+    if (drain == NULL || drain->threaded || weir__load_relaxed_u32(&drain->over) != 0) {
+        return false;
     }
     if (weir__load_relaxed_u32(&runtime->alive) == 0) {
         tell(drain, WEIR_OK);
     } else if (weir_runtime_now(runtime) >= drain->deadline) {
         tell(drain, WEIR_TIMEOUT);
-    } else if (rests) {
-        weir__rings_break(runtime);
+    } else {
+        return rests && weir__rings_break(runtime);
     }
+    return true;
 }
 
-/* `done` may have begun another meanwhile: then it is there when its thread has been joined. */
-static void join_all(weir_runtime *runtime) {
-    struct weir__drain *joined = NULL; /* and all before it */
-    struct weir__drain *last;
-    while ((last = weir__load_acquire_ptr(&runtime->drain)) != joined) { /* T13 -> T14 */
-        for (struct weir__drain *drain = last; drain != joined; drain = drain->before) {
-            if (drain->threaded) {
-                weir__thread_join(&drain->thread);
-            }
-        }
-        joined = last;
+/* ---- the end of the runtime ------------------------------------------------ */
+
+bool weir__drain_told(weir_runtime *runtime) {
+    weir__drain_step(runtime, false);
+    const struct weir__drain *drain = weir__load_acquire_ptr(&runtime->drain); /* T13 -> T14 */
+    while (drain != NULL && weir__load_acquire_u32(&drain->told) != 0) {       /* T17 -> T18 */
+        drain = drain->before;
     }
+    return drain == NULL;
 }
 
 void weir__drain_close(weir_runtime *runtime) {
-    weir__drain_step(runtime, false);
-    join_all(runtime);
     for (struct weir__drain *before, *drain = runtime->drain; drain != NULL; drain = before) {
         before = drain->before;
+        if (drain->threaded) {
+            weir__thread_join(&drain->thread);
+        }
         if (drain->event >= 0) {
             weir__event_close(drain->event);
         }
@@ -180,35 +179,26 @@ void weir__drain_close(weir_runtime *runtime) {
     }
 }
 
+/* ---- beginning ------------------------------------------------------------- */
+
 /* Nothing has begun unless WEIR_OK. */
-static weir_status launch(struct weir__drain *drain, int *fd) {
-    drain->event = fd != NULL ? weir__event_open() : -1;
-    if (fd != NULL && drain->event < 0) {
-        return weir__refuse(WEIR_SYSTEM, "no descriptor: %s", strerror(-drain->event));
-    }
+static weir_status launch(struct weir__drain *drain) {
     int error = drain->threaded ? weir__thread_start(&drain->thread, "weir/drain", run, drain) : 0;
-    if (error != 0) {
-        if (drain->event >= 0) {
-            weir__event_close(drain->event);
-        }
-        return weir__refuse(WEIR_SYSTEM, "no thread to drain with: %s", strerror(error));
-    }
-    if (fd != NULL) {
-        *fd = drain->event;
-    }
-    return WEIR_OK;
+    return error == 0 ? WEIR_OK
+                      : weir__refuse(WEIR_SYSTEM, "no thread to drain with: %s", strerror(error));
 }
 
 /* Nobody else begins one meanwhile. */
-static weir_status begin_with(weir_runtime *runtime, struct weir__drain *drain, int *fd) {
+static weir_status begin_with(weir_runtime *runtime, struct weir__drain *drain) {
     drain->before = weir__load_acquire_ptr(&runtime->drain); /* T13 -> T14 */
     if (weir__load_acquire_u32(&runtime->closing) != 0) {    /* T7 -> T8 */
         return weir__refuse(WEIR_CLOSED, "the runtime is closing");
     }
-    if (drain->before != NULL && weir__load_acquire_u32(&drain->before->over) == 0) { /* T17 -> T18 */
+    if (drain->before != NULL &&
+        weir__load_acquire_u32(&drain->before->over) == 0) { /* T17 -> T18 */
         return weir__refuse(WEIR_INVALID, "a drain of the runtime has begun and is not over");
     }
-    weir_status status = launch(drain, fd);
+    weir_status status = launch(drain);
     if (status == WEIR_OK) {
         weir__store_release_ptr(&runtime->drain, drain); /* T13 -> T14 */
         begin(runtime);
@@ -216,13 +206,30 @@ static weir_status begin_with(weir_runtime *runtime, struct weir__drain *drain, 
     return status;
 }
 
-static weir_status begin_alone(weir_runtime *runtime, struct weir__drain *drain, int *fd) {
+static weir_status begin_alone(weir_runtime *runtime, struct weir__drain *drain) {
     uint32_t none = 0;
     if (!weir__cas_u32(&runtime->drain_begins, &none, 1)) { /* T19 -> T20 */
         return weir__refuse(WEIR_INVALID, "another thread is about to begin a drain");
     }
-    weir_status status = begin_with(runtime, drain, fd);
+    weir_status status = begin_with(runtime, drain);
     weir__store_release_u32(&runtime->drain_begins, 0); /* T19 -> T20 */
+    return status;
+}
+
+/* The caller has its descriptor before `done` may look at it; -1: it is not to be used. */
+static weir_status begin_told(weir_runtime *runtime, struct weir__drain *drain, int *fd) {
+    drain->event = fd != NULL ? weir__event_open() : -1;
+    if (fd != NULL && drain->event < 0) {
+        return weir__refuse(WEIR_SYSTEM, "no descriptor: %s", strerror(-drain->event));
+    }
+    if (fd != NULL) {
+        *fd = drain->event;
+    }
+    weir_status status = begin_alone(runtime, drain);
+    if (status != WEIR_OK && fd != NULL) {
+        *fd = -1;
+        weir__event_close(drain->event);
+    }
     return status;
 }
 
@@ -242,7 +249,7 @@ weir_status weir_runtime_drain_begin(weir_runtime *runtime, uint64_t timeout_ns,
     drain->done = done;
     drain->context = context;
     drain->threaded = runtime->options.mode == WEIR_THREADS;
-    weir_status status = begin_alone(runtime, drain, fd);
+    weir_status status = begin_told(runtime, drain, fd);
     if (status != WEIR_OK) {
         weir__free(&runtime->allocator, drain, sizeof *drain);
     }

@@ -12,10 +12,13 @@
 
 #include "runtime/runtime.h"
 
-/* Without threads, after some steps: looks whether it is over.  rests: nothing was left to do. */
-void weir__drain_step(weir_runtime *runtime, bool rests);
+/* Without threads, after some steps: looks whether it is over.  rests: nothing was left to do;
+ * true: there may be, now. */
+bool weir__drain_step(weir_runtime *runtime, bool rests);
 
-/* All stages have ended: it is over, and told. */
+/* The runtime closes, and all stages have ended: whether every `done` has returned, which may
+ * have asked for something.  Then there is no other to begin. */
+bool weir__drain_told(weir_runtime *runtime);
 void weir__drain_close(weir_runtime *runtime);
 
 #endif

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * First of all each worker is asked for the stage of its that is to blame most.  One that does
- * not answer within a grace is in a callback, and the stage whose it is (`entered`) is the
- * answer.  Else, from the stage to blame most of all, the way goes on to whom it waits for, the
+ * not answer within a grace is in a function of the program's, and the stage whose it is
+ * (host->entered) is the answer.  Else, from the stage to blame most of all, the way goes on to whom it waits for, the
  * consumer that does not ask or the producer that does not end, as long as that one holds
  * something up in its turn.
  */
@@ -130,13 +130,17 @@ static void ask_about(struct weir__worker *worker, uint64_t bits, void *answer) 
 
 /* ---- who asks ------------------------------------------------------------ */
 
+/* It may have gone meanwhile. */
+static bool name_of(const weir_runtime *runtime, weir_ref ref, char name[WEIR__LABEL_BYTES]) {
+    const struct weir__slot *slot = weir__registry_slot(&runtime->registry, ref);
+    return slot != NULL && weir__registry_read_name(slot, ref, name);
+}
+
 static void stuck(weir_runtime *runtime, const struct weir__worker *worker, struct found *out) {
-    weir_ref ref = {weir__load_acquire_u64(&worker->host.entered)}; /* N1 -> N2 */
-    const struct weir__slot *slot =
-        ref.bits == 0 ? NULL : weir__registry_find(&runtime->registry, ref);
-    if (slot != NULL) {
-        *out = (struct found){.stage = ref, .why = WEIR_HOLDUP_CALLBACK};
-        memcpy(out->name, slot->label, sizeof out->name);
+    weir_ref ref = {weir__load_relaxed_u64(&worker->host.entered)};
+    if (name_of(runtime, ref, out->name)) {
+        out->stage = ref;
+        out->why = WEIR_HOLDUP_CALLBACK;
     }
 }
 
@@ -229,15 +233,11 @@ static void go_round(weir_runtime *runtime, const struct found *found, struct pa
 }
 
 static void report_on(weir_runtime *runtime, const struct found *found, weir_drain_report *report) {
-    const struct weir__slot *slot = found->waits_for.bits == 0
-                                        ? NULL
-                                        : weir__registry_find(&runtime->registry, found->waits_for);
     report->stage = found->stage;
     report->why = found->why;
     memcpy(report->name, found->name, sizeof report->name);
-    if (slot != NULL) {
+    if (name_of(runtime, found->waits_for, report->waits_for_name)) {
         report->waits_for = found->waits_for;
-        memcpy(report->waits_for_name, slot->label, sizeof report->waits_for_name);
     } else if (found->partition > 0) {
         snprintf(report->waits_for_name, sizeof report->waits_for_name, "partition %" PRIu32,
                  found->partition - 1);
@@ -295,9 +295,9 @@ bool weir__holdup_stuck(weir_runtime *runtime, weir_drain_report *report) {
 }
 
 const char *weir_holdup_text(weir_holdup holdup) {
-    static const char *const texts[] = {"nothing", "producers", "stash",  "demand", "timers",
-                                        "mail",    "tokens",    "tasks",  "reader", "work",
-                                        "callback"};
+    static const char *const texts[] = {"nothing", "producers", "stash",   "demand",
+                                        "timers",  "mail",      "tokens",  "tasks",
+                                        "reader",  "work",      "callback"};
     size_t count = sizeof texts / sizeof *texts;
     return (size_t)holdup < count ? texts[holdup] : "unknown";
 }

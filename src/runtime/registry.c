@@ -6,6 +6,7 @@
 
 #include "ring/free_list.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct weir__serials weir__generations = {.last = (UINT64_C(1) << 42) - 1};
@@ -105,6 +106,38 @@ struct weir__slot *weir__registry_find(const struct weir__registry *registry, we
     bool lives = slot != NULL && ref.bits != 0 &&
                  weir__load_acquire_u64(&slot->living) == ref.bits; /* C3 -> C4 */
     return lives ? slot : NULL;
+}
+
+/* ---- names ---------------------------------------------------------------- */
+
+enum { LABEL_WORDS = WEIR__LABEL_BYTES / sizeof(uint64_t) };
+
+void weir__registry_name(struct weir__slot *slot, weir_ref ref, const char *name) {
+    uint64_t words[LABEL_WORDS] = {0};
+    snprintf((char *)words, sizeof words, "%s", name);
+    weir__store_relaxed_u64(&slot->named, 0);
+    weir__fence_release(); /* N3 -> N4 */
+    for (int i = 0; i < LABEL_WORDS; i++) {
+        weir__store_relaxed_u64(&slot->label[i], words[i]);
+    }
+    weir__store_release_u64(&slot->named, ref.bits); /* N1 -> N2 */
+}
+
+bool weir__registry_read_name(const struct weir__slot *slot, weir_ref ref,
+                              char name[WEIR__LABEL_BYTES]) {
+    uint64_t words[LABEL_WORDS];
+    if (ref.bits == 0 || weir__load_acquire_u64(&slot->named) != ref.bits) { /* N1 -> N2 */
+        return false;
+    }
+    for (int i = 0; i < LABEL_WORDS; i++) {
+        words[i] = weir__load_relaxed_u64(&slot->label[i]);
+    }
+    weir__fence_acquire(); /* N3 -> N4 */
+    if (weir__load_relaxed_u64(&slot->named) != ref.bits) {
+        return false;
+    }
+    memcpy(name, words, sizeof words);
+    return true;
 }
 
 struct weir__bell *weir__registry_bell(const struct weir__registry *registry, weir_ref ref) {

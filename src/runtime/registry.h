@@ -21,7 +21,8 @@
  * Writers: `living` and the stage, its worker; at first, the thread that starts the
  * stage, which publishes the slot with the START mail.  `bell`, once: who first
  * takes the slot.  A worker's free list (ring/free_list.h): anybody gives and takes;
- * takes that meet may make the table larger than there ever were stages.
+ * takes that meet may make the table larger than there ever were stages.  The label: who
+ * starts a stage; it stays when that has gone.
  * Readers: any thread reads `living`: a hint that may be out of date; the worker's
  * own look is what counts.
  * Invariant: `used` slots, and no others, were taken; a chunk is there before a slot
@@ -29,6 +30,8 @@
  * Ordering: C1 -> C2 publishes a chunk's slots with its pointer;
  * C3 -> C4 an end, or the next stage in the slot, with all that the last one's callbacks did:
  * who is told that a stage has gone may free what they used;
+ * N1 -> N2 a label with `named`, N3 -> N4 `named`, which is 0 meanwhile, before the next label
+ * (fences): who finds the same reference before and behind it has read one name;
  * Z1 -> Z2 (ring/free_list.h) a slot that was given back;
  * D1 -> D2 publishes a slot with its bell, for who has a reference to it by chance: one
  * of another runtime, or one that somebody made up.
@@ -47,7 +50,8 @@
 enum {
     WEIR__REGISTRY_CHUNK = 1024,
     WEIR__REGISTRY_CHUNKS = 1024,
-    WEIR__REGISTRY_STAGES_MAX = WEIR__REGISTRY_CHUNK * WEIR__REGISTRY_CHUNKS
+    WEIR__REGISTRY_STAGES_MAX = WEIR__REGISTRY_CHUNK * WEIR__REGISTRY_CHUNKS,
+    WEIR__LABEL_BYTES = 64
 };
 
 struct weir__slot {
@@ -63,7 +67,8 @@ struct weir__slot {
     ck_stack_entry_t free_link;
     bool ended_bereft;            /* for the end of a subscription                          */
     struct weir__mail_list early; /* the worker's: mail that overtook the stage's START */
-    char label[64];               /* the stage's name, cut off: who is stuck in a callback     */
+    uint64_t named;               /* atomic: whose name the label is; 0: it is being written   */
+    uint64_t label[WEIR__LABEL_BYTES / sizeof(uint64_t)]; /* atomic: the name, cut off          */
     struct weir__mailbox mailbox;
 };
 
@@ -119,6 +124,11 @@ struct weir__slot *weir__registry_slot(const struct weir__registry *registry, we
  * weir__registry_bell names. */
 weir_reason weir__registry_reason(const struct weir__registry *registry, weir_ref ref,
                                   bool *bereft);
+
+/* The stage's name, cut off, for any thread; before it is published.  false: another's is there. */
+void weir__registry_name(struct weir__slot *slot, weir_ref ref, const char *name);
+bool weir__registry_read_name(const struct weir__slot *slot, weir_ref ref,
+                              char name[WEIR__LABEL_BYTES]);
 
 /* The slot that a reference names, if its stage lives at this moment; NULL otherwise. */
 struct weir__slot *weir__registry_find(const struct weir__registry *registry, weir_ref ref);

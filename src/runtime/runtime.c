@@ -255,11 +255,22 @@ static void say_who(weir_runtime *runtime) {
     if (weir__holdup_stuck(runtime, &found)) {
         snprintf(text, sizeof text, "weir_runtime_close waits for a callback of stage %s to return",
                  found.name);
+    } else if (weir_runtime_stages(runtime) == 0 && !weir__drain_told(runtime)) {
+        snprintf(text, sizeof text, "weir_runtime_close waits for a drain's `done` to return");
     } else {
         snprintf(text, sizeof text, "weir_runtime_close waits for %zu stages, and for tasks",
                  weir_runtime_stages(runtime));
     }
     weir__runtime_log(runtime, WEIR_LOG_WARNING, text);
+}
+
+/* Before what a drain's `done` has asked for settles. */
+static bool is_told(weir_runtime *runtime, uint64_t nap_ns) {
+    bool told = weir__drain_told(runtime);
+    if (!told) {
+        weir__clock_sleep_ns(nap_ns);
+    }
+    return told;
 }
 
 /* False: for as long as the option allows nothing has ended. */
@@ -292,7 +303,8 @@ weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
     weir_runtime_stop(runtime, WEIR_REASON_SHUTDOWN);
     /* Once is enough: a stage that a callback started just before it saw `closing` is told
      * as it joins.  Those that wait for other threads need time. */
-    while (weir_runtime_run(runtime, NAP_NS) != WEIR_OK || !settles(runtime, NAP_NS, false)) {
+    while (weir_runtime_run(runtime, NAP_NS) != WEIR_OK || !is_told(runtime, NAP_NS) ||
+           !settles(runtime, NAP_NS, false)) {
         if (!is_patient(runtime, &patience)) {
             return WEIR_TIMEOUT;
         }

@@ -8,14 +8,14 @@
  *   T5 -> T6   alive goes down (full) -> is read (acquire): who waits for 0 sees all that
  *              the stages have done.
  *   T7 -> T8   closing (release) -> its readers (acquire): stop_reason is out before.
+ *   T9 -> T10  stops goes up (full) -> is read by who starts a stage, and by the worker that
+ *              it joins (acquire): a stage whose count is an older one is told to stop.
  *   T11 -> T12  search is let go (release) -> is taken (CAS): one search at a time (rings.h).
  *   T13 -> T14  drain (release) -> who steps, begins the next, or closes (acquire).
  *   T15 -> T16 givers up before a token's mail is sent, down (full) at the very end -> is 0
  *              (acquire): what that mail has ended may be freed.
  *   T17 -> T18  a drain's over (release) -> who begins the next (acquire).
  *   T19 -> T20  drain_begins is let go (release) -> is taken (CAS): one writer of drain at a time.
- *   T9 -> T10  stops goes up (full) -> is read by who starts a stage, and by the worker that
- *              it joins (acquire): a stage whose count is an older one is told to stop.
  * draining and finish_all_sent are ordered by the mail that follows them.
  */
 #ifndef WEIR__RUNTIME_RUNTIME_H
@@ -37,7 +37,6 @@ struct weir_runtime {
     struct weir__worker *workers;
     unsigned worker_count;
     bool crowded; /* more workers than cores, which yield before they sleep */
-    size_t bytes;
 
     struct weir__registry registry;
     struct weir__calls calls;
@@ -67,7 +66,7 @@ struct weir_runtime {
     /* what workers have lent to other threads, which bring it back by mail (atomic) */
     WEIR__APART uint64_t abroad;
     uint32_t givers;     /* threads in weir_done (atomic): a close waits until they have left */
-    uint64_t tokens_out; /* likewise: tokens (ending.h), which only weir_runtime_settle minds */
+    uint64_t tokens_out; /* likewise: tokens (ending.h); also those of stages that have gone */
 
     /* the stepping thread's */
     struct weir__rng rng;

@@ -102,12 +102,11 @@ size_t weir_runtime_step(weir_runtime *runtime, size_t turns) {
 
 size_t weir__runtime_step(weir_runtime *runtime, size_t turns) {
     size_t done = 0;
-    while (weir__here == NULL && done < turns && step_any(runtime, next_worker(runtime))) {
-        done++;
-    }
-    if (weir__load_acquire_ptr(&runtime->drain) != NULL && weir__here == NULL) { /* T13 -> T14 */
-        weir__drain_step(runtime, done < turns);
-    }
+    do {
+        while (weir__here == NULL && done < turns && step_any(runtime, next_worker(runtime))) {
+            done++;
+        }
+    } while (weir__here == NULL && weir__drain_step(runtime, done < turns) && done < turns);
     return done;
 }
 

@@ -195,7 +195,9 @@ void weir__worker_finish_all(struct weir__worker *worker) {
 static void bounce(struct weir__worker *worker, struct weir__mail *mail) {
     bool owned = weir__mailbox_owns(mail);
     struct weir__mailbox *box = owned ? weir__mailbox_of(mail) : NULL;
+    weir__store_relaxed_u64(&worker->host.entered, mail->to.bits); /* its enders may be told */
     weir__mail_bounce(&worker->host, mail);
+    weir__store_relaxed_u64(&worker->host.entered, 0);
     if (owned) {
         give_back(worker, WEIR__CONTAINER_OF(box, struct weir__slot, mailbox));
     }
@@ -302,11 +304,13 @@ static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
     if (WEIR__UNLIKELY(worker->host.counters.turns % WEIR__TURNS_PER_LOOK == 0)) {
         weir__worker_look(worker);
     }
+    weir__store_relaxed_u64(&worker->host.entered, stage->ref.bits);
     bool busy = weir__stage_turn(stage);
     if (stage->stopping) {
         leave(worker, slot);
-        return true;
+        busy = true;
     }
+    weir__store_relaxed_u64(&worker->host.entered, 0);
     return busy;
 }
 

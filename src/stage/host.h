@@ -47,7 +47,7 @@ struct weir__host {
     struct weir__timers timers;
     struct weir__calls *calls; /* the runtime's                           */
     const uint32_t *draining;  /* likewise (atomic): all stages finish    */
-    uint64_t entered;          /* atomic: whose callback ran last; N1 -> N2 publishes its label */
+    uint64_t entered;          /* atomic: whose functions may run now; 0: nobody's, most likely */
     weir_stage *running;       /* whose callback runs; NULL between callbacks */
     uint64_t now_ns;           /* the runtime's time, not long ago                 */
     uint32_t hot_polls;        /* empty polls before an edge or stage cools   */

@@ -221,7 +221,6 @@ static inline void weir__stage_end_strip(weir_stage *stage) {
 static inline void weir__stage_enter(weir_stage *stage) {
     stage->may_emit = true;
     stage->host->running = stage;
-    weir__store_release_u64(&stage->host->entered, stage->ref.bits); /* N1 -> N2 */
 }
 
 static inline void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {

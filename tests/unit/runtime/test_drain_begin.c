@@ -17,6 +17,9 @@
 #include <sched.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+#include <weir/ending.h>
 
 static struct rig rig;
 
@@ -167,8 +170,7 @@ static void none_begins_as_it_closes(void **state) {
         player_start(&c, &rig, NULL);
         weir_busy(rig.runtime, c.ref, &again.token);
         assert_int_equal(
-            weir_runtime_drain_begin(rig.runtime, 10000, begin_again, &again.first, NULL),
-            WEIR_OK);
+            weir_runtime_drain_begin(rig.runtime, 10000, begin_again, &again.first, NULL), WEIR_OK);
         rig_close(&rig);
         assert_int_equal(again.first.times, 1);
         assert_int_equal(again.second.times, again.begun == WEIR_OK);
@@ -191,6 +193,67 @@ static void a_runtime_closed_amid_its_drain(void **state) {
         rig_close(&rig);
         assert_int_equal(told.times, 1);
         assert_int_equal(told.status, WEIR_OK);
+    }
+}
+
+static void count_end(void *context, weir_ref stage, weir_reason reason) {
+    uint32_t *ends = context;
+    (void)stage, (void)reason;
+    weir__fetch_add_u32(ends, 1);
+}
+
+static struct {
+    weir_ref stage;
+    uint32_t ends; /* atomic */
+    int fd;
+} late;
+
+static void ask_for_the_end(void *context, weir_status status, const weir_drain_report *report) {
+    tell(context, status, report);
+    assert_int_equal(weir_on_end(rig.runtime, late.stage, count_end, &late.ends), WEIR_OK);
+    assert_int_equal(weir_end_fd(rig.runtime, late.stage, &late.fd), WEIR_OK);
+}
+
+/* What `done` asks for, when the runtime closes already, comes before that returns. */
+static void what_done_asks_for_is_told(void **state) {
+    (void)state;
+    for (int world = -1; world < 0 || rig_open_world(&rig, world); world++) {
+        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+        struct told told = {0};
+        if (world < 0) rig_open(&rig, &(weir_runtime_options){.workers = 1, .unpinned = true});
+        player_start(&c, &rig, NULL);
+        late.stage = c.ref;
+        late.ends = 0;
+        assert_int_equal(
+            weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, ask_for_the_end, &told, NULL),
+            WEIR_OK);
+        rig_close(&rig);
+        assert_int_equal(told.times, 1);
+        assert_int_equal(late.ends, 1);
+        assert_true(readable(late.fd, 0));
+        close(late.fd);
+    }
+}
+
+/* A loop of two, which nobody but the drain can end: one run is enough. */
+static void who_runs_drains_rings(void **state) {
+    (void)state;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player one = {.name = "one", .kind = WEIR_PRODUCER_CONSUMER};
+        struct player two = {.name = "two", .kind = WEIR_PRODUCER_CONSUMER};
+        struct told told = {0};
+        player_start(&one, &rig, NULL);
+        player_start(&two, &rig, NULL);
+        player_subscribe(&two, &one, NULL);
+        player_subscribe(&one, &two, NULL);
+        rig_rest(&rig);
+        assert_int_equal(weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &told, NULL),
+                         WEIR_OK);
+        assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
+        weir_runtime_step(rig.runtime, 1);
+        assert_int_equal(told.times, 1);
+        assert_int_equal(told.status, WEIR_OK);
+        rig_close(&rig);
     }
 }
 
@@ -222,6 +285,7 @@ static void *let_it_go_at_last(void *unused) {
 static void a_close_says_who_keeps_it_and_may_be_called_again(void **state) {
     (void)state;
     pthread_t thread;
+    memset(&stuck, 0, sizeof stuck);
     struct player c = {.name = "busy", .kind = WEIR_CONSUMER, .does.cast = stay};
     rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true, .close_ns = 1000000});
     player_start(&c, &rig, NULL);
@@ -236,6 +300,29 @@ static void a_close_says_who_keeps_it_and_may_be_called_again(void **state) {
     weir__exchange_u32(&stuck.leave, 1);
     pthread_join(thread, NULL);
     weir_runtime_run(rig.runtime, WEIR_FOREVER);
+    rig_close(&rig);
+}
+
+static void stay_in_done(void *context, weir_status status, const weir_drain_report *report) {
+    (void)context, (void)status, (void)report;
+    weir__exchange_u32(&stuck.inside, 1);
+    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
+}
+
+static void a_close_says_that_done_keeps_it(void **state) {
+    (void)state;
+    pthread_t thread;
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    memset(&stuck, 0, sizeof stuck);
+    rig_open(&rig, &(weir_runtime_options){.workers = 1, .unpinned = true, .close_ns = 1000000});
+    player_start(&c, &rig, NULL);
+    weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, stay_in_done, NULL, NULL);
+    while (weir__load_relaxed_u32(&stuck.inside) == 0) sched_yield();
+    pthread_create(&thread, NULL, let_it_go_at_last, NULL);
+    assert_int_equal(weir_runtime_close(rig.runtime, NULL), WEIR_TIMEOUT);
+    rig_expect_log(&rig, "warning: weir_runtime_close waits for a drain's `done` to return\n");
+    weir__exchange_u32(&stuck.leave, 1);
+    pthread_join(thread, NULL);
     rig_close(&rig);
 }
 
@@ -264,7 +351,10 @@ int main(void) {
         cmocka_unit_test(a_drain_whose_time_was_up_is_begun_again),
         cmocka_unit_test(none_begins_as_it_closes),
         cmocka_unit_test(a_runtime_closed_amid_its_drain),
+        cmocka_unit_test(what_done_asks_for_is_told),
+        cmocka_unit_test(who_runs_drains_rings),
         cmocka_unit_test(a_close_says_who_keeps_it_and_may_be_called_again),
+        cmocka_unit_test(a_close_says_that_done_keeps_it),
         cmocka_unit_test(a_callback_that_asks_does_not_hold_it_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

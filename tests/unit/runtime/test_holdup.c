@@ -4,7 +4,8 @@
  *
  * Goal: a callback that does not return is named, wherever its events wait; a stage at work, one
  * whose timers or tokens are out, a reader that does not read; the consumer that does not ask is
- * told beside who keeps its events; a stall is told from rest, and from work.
+ * told beside who keeps its events, or the partition that nobody has; a stall is told from
+ * rest, and from work; work without end, with the way round.
  * Method: chains of players that stand still in one place each.
  */
 #include "support/cmocka.h"
@@ -74,6 +75,48 @@ static void a_callback_that_stays_is_the_cause(void **state) {
     rig_close(&rig);
 }
 
+static void stay_to_the_end(weir_stage *self, struct player *player) {
+    (void)self, (void)player;
+    weir__exchange_u32(&stuck.inside, 1);
+    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
+}
+
+static void stay_behind_the_end(void *context, weir_ref stage, weir_reason reason) {
+    (void)context, (void)stage, (void)reason;
+    weir__exchange_u32(&stuck.inside, 1);
+    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
+}
+
+/* Its terminate, or who is told of its end: it has no callback to come, and others on its worker
+ * had theirs before it. */
+static void who_does_not_come_out_of_its_end(void **state) {
+    (void)state;
+    for (int told = 0; told < 2; told++) {
+        struct player innocent = {.name = "innocent", .kind = WEIR_CONSUMER};
+        struct player guilty = {.name = "guilty", .kind = WEIR_CONSUMER};
+        weir_drain_report report;
+        weir_token token;
+        memset(&stuck, 0, sizeof stuck);
+        rig_open(&rig, &(weir_runtime_options){.workers = 1, .unpinned = true});
+        guilty.does.terminate = told ? NULL : stay_to_the_end;
+        player_start(&guilty, &rig, NULL);
+        player_start(&innocent, &rig, NULL);
+        assert_int_equal(weir_busy(rig.runtime, innocent.ref, &token), WEIR_OK);
+        if (told) weir_on_end(rig.runtime, guilty.ref, stay_behind_the_end, NULL);
+        player_cast(&innocent, 0);
+        player_stop(&guilty, WEIR_REASON_NORMAL);
+        while (weir__load_relaxed_u32(&stuck.inside) == 0) sched_yield();
+        assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
+        assert_string_equal(report.name, "guilty");
+        assert_true(report.stage.bits == guilty.ref.bits);
+        assert_int_equal(report.why, WEIR_HOLDUP_CALLBACK);
+        weir__exchange_u32(&stuck.leave, 1);
+        weir_done(rig.runtime, token);
+        assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
+        rig_close(&rig);
+    }
+}
+
 /* ---- demand -------------------------------------------------------------- */
 
 static void who_does_not_ask_is_told_beside_who_keeps(void **state) {
@@ -97,6 +140,94 @@ static void who_does_not_ask_is_told_beside_who_keeps(void **state) {
         assert_true(report.waits_for.bits == idle.ref.bits);
         assert_string_equal(report.path, "relay -> idle");
         assert_true(report.stalled);
+        rig_close(&rig);
+    }
+}
+
+static uint32_t odd(void *context, const void *event) {
+    (void)context;
+    return *(const uint64_t *)event & 1;
+}
+
+/* The odd ones wait for who will have their partition, and not for who has the other. */
+static void a_partition_that_nobody_has(void **state) {
+    (void)state;
+    const weir_partition_dispatcher_options halves = {.partitions = 2, .hash = odd};
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50};
+        struct player even = {.name = "even", .kind = WEIR_CONSUMER};
+        struct player late = {.name = "late", .kind = WEIR_CONSUMER, .manual = true};
+        weir_drain_report report;
+        player_start(&p, &rig,
+                     &(weir_stage_options){.dispatcher = weir_partition_dispatcher(),
+                                           .dispatcher_options = &halves});
+        player_start(&even, &rig, NULL);
+        player_start(&late, &rig, NULL);
+        player_subscribe(&even, &p, &(weir_subscribe_options){.partition = WEIR_PARTITION(0)});
+        rig_rest(&rig);
+        assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
+        assert_string_equal(report.path, "p");
+        assert_int_equal(report.why, WEIR_HOLDUP_DEMAND);
+        assert_true(report.waits_for.bits == 0);
+        assert_string_equal(report.waits_for_name, "partition 1");
+        assert_true(report.stalled);
+        player_subscribe(&late, &p, &(weir_subscribe_options){.partition = WEIR_PARTITION(1)});
+        rig_rest(&rig);
+        assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
+        assert_string_equal(report.path, "p -> late");
+        assert_string_equal(report.waits_for_name, "late");
+        rig_close(&rig);
+    }
+}
+
+static weir_verdict stash_all(weir_stage *self, struct player *player, weir_batch *batch) {
+    RIG_CHECK(player->rig, weir_stash(self, batch, 0, batch->count) == WEIR_OK);
+    return WEIR_CONTINUE;
+}
+
+static void a_stash_at_rest(void **state) {
+    (void)state;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50};
+        struct player keeper = {.name = "keeper", .kind = WEIR_CONSUMER};
+        weir_drain_report report;
+        keeper.does.events = stash_all;
+        player_start(&p, &rig, NULL);
+        player_start(&keeper, &rig, NULL);
+        player_subscribe(&keeper, &p, NULL);
+        rig_rest(&rig);
+        assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
+        assert_string_equal(report.name, "keeper");
+        assert_int_equal(report.why, WEIR_HOLDUP_STASH);
+        assert_string_equal(weir_holdup_text(report.why), "stash");
+        assert_true(report.stalled);
+        player_stop(&keeper, WEIR_REASON_NORMAL);
+        rig_close(&rig);
+    }
+}
+
+/* Nothing that goes round ever leaves: who is at work in the end is in the ring, and that is told. */
+static void what_goes_round_for_ever(void **state) {
+    (void)state;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 1};
+        struct player one = {.name = "one", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+        struct player two = {.name = "two", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+        const weir_subscribe_options few = {.max_demand = 4};
+        weir_drain_report report;
+        player_start(&p, &rig, NULL);
+        player_start(&one, &rig, NULL);
+        player_start(&two, &rig, NULL);
+        player_subscribe(&two, &one, &few);
+        player_subscribe(&one, &two, &few);
+        player_subscribe(&one, &p, &few);
+        weir_runtime_step(rig.runtime, 50);
+        assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
+        assert_int_equal(report.why, WEIR_HOLDUP_WORK);
+        assert_false(report.stalled);
+        if (strcmp(report.path, "one -> two -> one") != 0)
+            assert_string_equal(report.path, "two -> one -> two");
+        player_stop(&one, WEIR_REASON_NORMAL);
         rig_close(&rig);
     }
 }
@@ -227,7 +358,11 @@ static void a_reader_that_does_not_read(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_callback_that_stays_is_the_cause),
+        cmocka_unit_test(who_does_not_come_out_of_its_end),
         cmocka_unit_test(who_does_not_ask_is_told_beside_who_keeps),
+        cmocka_unit_test(a_partition_that_nobody_has),
+        cmocka_unit_test(a_stash_at_rest),
+        cmocka_unit_test(what_goes_round_for_ever),
         cmocka_unit_test(nobody_is_told_when_nothing_waits),
         cmocka_unit_test(branches_that_stall_are_told_with_the_way_round),
         cmocka_unit_test(a_reader_that_does_not_read),
