@@ -217,8 +217,9 @@ static void follow(weir_runtime *runtime, struct found *found, struct path *path
     }
 }
 
-/* Who is at work may be so for ever: on what goes round.  Then the path is the way round. */
-static void go_round(weir_runtime *runtime, const struct found *found, struct path *path) {
+/* In a ring that is at work it may be so for ever.  Then the path is the way round, whatever
+ * that one of its members did just now. */
+static void go_round(weir_runtime *runtime, struct found *found, struct path *path) {
     struct path round = {.text = path->text, .room = path->room};
     char before[sizeof((weir_drain_report *)0)->path];
     struct found at = *found;
@@ -227,7 +228,11 @@ static void go_round(weir_runtime *runtime, const struct found *found, struct pa
     while (pass(&round, &at) && more) {
         more = at.behind.bits != 0 && ask_one(runtime, at.behind, &at);
     }
-    if (!more || at.stage.bits != found->stage.bits) {
+    if (more && at.stage.bits == found->stage.bits) {
+        found->why = WEIR_HOLDUP_WORK;
+        found->waits_for = (weir_ref){0};
+        found->partition = 0;
+    } else {
         memcpy(path->text, before, path->room); /* there is none */
     }
 }
@@ -275,7 +280,7 @@ void weir__holdup_find(weir_runtime *runtime, weir_drain_report *report) {
     }
     report->stalled = still && most->why <= WEIR_HOLDUP_DEMAND;
     follow(runtime, most, &path);
-    if (drains && most->why == WEIR_HOLDUP_WORK) {
+    if (drains && !still && (most->why <= WEIR_HOLDUP_DEMAND || most->why == WEIR_HOLDUP_WORK)) {
         go_round(runtime, most, &path);
     }
     report_on(runtime, most, report);

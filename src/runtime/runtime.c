@@ -184,8 +184,10 @@ bool weir__runtime_at_rest(const weir_runtime *runtime) {
     if (weir__load_acquire_u64(&runtime->abroad) != 0) { /* Q5 -> Q6 */
         return false;
     }
+    bool stepped = runtime->options.mode != WEIR_THREADS; /* cold to look at, whatever waits */
     for (unsigned i = 0; i < runtime->worker_count; i++) {
-        if (weir__bell_pending(&runtime->workers[i].bell)) {
+        const struct weir__bell *bell = &runtime->workers[i].bell;
+        if (weir__bell_pending(bell) || (stepped && bell->run_count > 0)) {
             return false;
         }
     }
