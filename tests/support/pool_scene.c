@@ -91,9 +91,13 @@ bool pool_scene_world(struct pool_scene *scene, int world) {
     return true;
 }
 
-void pool_scene_threads(struct pool_scene *scene, unsigned workers) {
-    rig_open(&scene->rig, &(weir_runtime_options){.workers = workers});
+void pool_scene_of(struct pool_scene *scene, const weir_runtime_options *options) {
+    rig_open(&scene->rig, options);
     prepare(scene);
+}
+
+void pool_scene_threads(struct pool_scene *scene, unsigned workers) {
+    pool_scene_of(scene, &(weir_runtime_options){.workers = workers});
 }
 
 weir_status pool_scene_try_pool(struct pool_scene *scene, const weir_pool_options *options) {

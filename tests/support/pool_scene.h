@@ -40,8 +40,10 @@ struct pool_scene {
     uint64_t discarded;
 };
 
-/* Opens the world of that number (rig_open_world) / a threaded runtime of so many workers. */
+/* Opens the world of that number (rig_open_world) / a runtime of these options / a threaded one
+ * of so many workers. */
 bool pool_scene_world(struct pool_scene *scene, int world);
+void pool_scene_of(struct pool_scene *scene, const weir_runtime_options *options);
 void pool_scene_threads(struct pool_scene *scene, unsigned workers);
 
 /* Opens the pool; task, start, exited, discarded, event_bytes and context are the scene's. */

@@ -318,6 +318,23 @@ static void more_children_than_the_ring_has_entries(void **state) {
     weir__task_ring_start = 0;
 }
 
+/* The runtime is closed before its pool. */
+static void a_close_names_the_pool_whose_tasks_it_waits_for(void **state) {
+    (void)state;
+    pool_scene_of(&s, &(weir_runtime_options){.workers = 1, .close_ns = 1000000});
+    s.does[0] = "w";
+    pool_scene_pool(&s, &(weir_pool_options){.name = "resizer", .threads = 1});
+    pool_scene_start(&s, 0);
+    pool_scene_wait_begun(&s, 1);
+    assert_int_equal(weir_runtime_close(s.rig.runtime, NULL), WEIR_TIMEOUT);
+    rig_expect_log(&s.rig,
+                   "warning: weir_runtime_close waits for tasks of pool resizer (1) to return\n"
+                   "warning: weir_runtime_close waits for 0 stages, and for tasks\n");
+    pool_scene_open_gate(&s);
+    pool_scene_wait_exited(&s, 1);
+    pool_scene_close(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(start_child_limited_by_max_demand),
@@ -331,6 +348,7 @@ int main(void) {
         cmocka_unit_test(running_children_outlive_the_stage),
         cmocka_unit_test(what_no_producer_can_take_back_is_discarded),
         cmocka_unit_test(draining_names_the_pool_that_holds_it_up),
+        cmocka_unit_test(a_close_names_the_pool_whose_tasks_it_waits_for),
         cmocka_unit_test(threads_may_outnumber_cores),
         cmocka_unit_test(more_children_than_the_ring_has_entries),
     };

@@ -6,9 +6,9 @@
  * good when the slot is given back, however often it is used again; a slot stays
  * with its worker, which any reference to it leads to; chunks are made as needed, and
  * by whoever is first; takes that are refused use up nothing; numbers that were never
- * given out find nothing.
+ * given out find nothing; a name is read whole, or not at all.
  * Method: by hand, with generations near their end; two registries; several threads
- * take and give back at once.
+ * take and give back, or name and read, at once.
  */
 #include "runtime/registry.h"
 
@@ -276,6 +276,73 @@ static void many_may_take_at_once(void **state) {
     close_fixture();
 }
 
+/* ---- names --------------------------------------------------------------- */
+
+static void a_name_is_read_by_its_reference(void **state) {
+    (void)state;
+    char name[WEIR__LABEL_BYTES];
+    open_fixture();
+    struct weir__slot *slot = take(0);
+    weir_ref one = weir__registry_ref(slot, WEIR_CONSUMER);
+    weir_ref other = weir__registry_ref(slot, WEIR_CONSUMER);
+    assert_false(weir__registry_read_name(slot, one, name));
+    assert_false(weir__registry_read_name(slot, (weir_ref){0}, name));
+    weir__registry_name(slot, one, "one");
+    assert_true(weir__registry_read_name(slot, one, name));
+    assert_string_equal(name, "one");
+    weir__registry_name(
+        slot, other, "a name of more than sixty-three letters, of which the last ones are cut off");
+    assert_false(weir__registry_read_name(slot, one, name));
+    assert_true(weir__registry_read_name(slot, other, name));
+    assert_string_equal(name, "a name of more than sixty-three letters, of which the last ones");
+    close_fixture();
+}
+
+enum { NAMINGS = 20000 };
+
+static struct {
+    struct weir__slot *slot;
+    weir_ref last; /* a letter for each reference, in turn */
+    uint32_t over; /* atomic */
+} naming;
+
+static char letter_of(weir_ref ref) {
+    return (char)('a' + weir__ref_generation(ref) % 26);
+}
+
+static void name_on(void *unused) {
+    char name[WEIR__LABEL_BYTES] = {0};
+    (void)unused;
+    for (int i = 0; i < NAMINGS; i++) {
+        weir_ref ref = weir__registry_ref(naming.slot, WEIR_CONSUMER);
+        memset(name, letter_of(ref), sizeof name - 1);
+        weir__registry_name(naming.slot, ref, name);
+        weir__store_release_u64(&naming.last.bits, ref.bits);
+    }
+    weir__store_release_u32(&naming.over, 1);
+}
+
+/* Whole, or not at all. */
+static void a_name_is_read_while_the_next_is_written(void **state) {
+    (void)state;
+    struct weir__thread thread;
+    open_fixture();
+    naming.slot = take(0);
+    naming.over = 0;
+    assert_int_equal(weir__thread_start(&thread, "namer", name_on, NULL), 0);
+    while (weir__load_acquire_u32(&naming.over) == 0) {
+        char name[WEIR__LABEL_BYTES];
+        weir_ref ref = {weir__load_acquire_u64(&naming.last.bits)};
+        if (weir__registry_read_name(naming.slot, ref, name)) {
+            for (size_t i = 0; i < sizeof name - 1; i++) {
+                assert_int_equal(name[i], letter_of(ref));
+            }
+        }
+    }
+    weir__thread_join(&thread);
+    close_fixture();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reference_lives_as_long_as_its_stage),
@@ -290,6 +357,8 @@ int main(void) {
         cmocka_unit_test(without_memory_there_is_no_slot),
         cmocka_unit_test(there_is_a_limit),
         cmocka_unit_test(many_may_take_at_once),
+        cmocka_unit_test(a_name_is_read_by_its_reference),
+        cmocka_unit_test(a_name_is_read_while_the_next_is_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
