@@ -322,9 +322,9 @@ static void more_children_than_the_ring_has_entries(void **state) {
 static void a_close_names_the_pool_whose_tasks_it_waits_for(void **state) {
     (void)state;
     pool_scene_of(&s, &(weir_runtime_options){.workers = 1, .close_ns = 1000000});
-    s.does[0] = "w";
+    s.does[HAND] = "w";
     pool_scene_pool(&s, &(weir_pool_options){.name = "resizer", .threads = 1});
-    pool_scene_start(&s, 0);
+    pool_scene_start(&s, HAND);
     pool_scene_wait_begun(&s, 1);
     assert_int_equal(weir_runtime_close(s.rig.runtime, NULL), WEIR_TIMEOUT);
     rig_expect_log(&s.rig,
