@@ -261,12 +261,12 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
     return is_fed(stage) ? WEIR_HOLDUP_PRODUCERS : part;
 }
 
-/* A stash and reminders wait for the end, and for nothing that comes by itself. */
+/* A stash and reminders wait for the end, and for nothing that comes by itself.  Of messages
+ * only infos are left at rest, which wait behind events. */
 bool weir__stage_awaits(const weir_stage *stage) {
     const struct weir__mailbox *box = stage->mailbox;
-    bool counted =
-        box != NULL && (weir__mailbox_tokens(box) > 0 || weir__mailbox_messages(box) > 0);
-    return counted || stage->control.first != NULL || has_work(stage) || awaits_timer(stage) ||
+    bool tokens = box != NULL && weir__mailbox_tokens(box) > 0;
+    return tokens || stage->control.first != NULL || has_work(stage) || awaits_timer(stage) ||
            part_of(stage) == WEIR_HOLDUP_PART || !weir__queue_empty(&stage->lent);
 }
 
