@@ -68,6 +68,8 @@ void service_draw(struct service *service, uint64_t most) {
     draw_parts(service);
     follow_parts(service);
     draw_reopens(service);
+    /* Who comes when a head has ended by itself stops, as of an abnormal end (NOPROC). */
+    if (service->middles == 0 && service->readers > 1) service->settles = true;
     service->claim.copies =
         service->tail == TAIL_BROADCAST ? (service->settles ? service->readers : 0) : 1;
 }
