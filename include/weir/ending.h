@@ -70,7 +70,8 @@ weir_status weir_done(weir_runtime *runtime, weir_token token);
  * callbacks push into an inlet, and of a pool whose tasks do, the inlet learns this by itself
  * with the first push.
  * Returns    WEIR_OK; a feeder that has gone already is one that has ended.
- * Errors     NO_STAGE (of `stage`), NO_MEMORY, INVALID (they are the same).
+ * Errors     NO_STAGE (of `stage`: it has gone, or is about to), NO_MEMORY, INVALID (they are the
+ *            same).
  * Threads    any, also inside callbacks.
  */
 weir_status weir_feeds(weir_runtime *runtime, weir_ref feeder, weir_ref stage);

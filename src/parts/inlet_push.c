@@ -105,7 +105,8 @@ static bool knows(const struct weir__inlet_feeder *feeder, weir_ref stage) {
     return feeder != NULL;
 }
 
-/* The stage is told before anything is pushed: whoever comes to its end by then is refused. */
+/* The stage knows before anything is taken, and ends after the feeder; who comes too late for
+ * that is refused. */
 weir_status weir__inlet_know_feeder(weir_inlet *inlet) {
     weir_ref stage = weir__errand_stage(inlet->runtime);
     struct weir__inlet_feeder *first = weir__load_acquire_ptr(&inlet->feeders); /* I9 -> I10 */
@@ -121,7 +122,7 @@ weir_status weir__inlet_know_feeder(weir_inlet *inlet) {
     weir_status status = weir_feeds(inlet->runtime, stage, inlet->stage);
     if (status != WEIR_OK) {
         weir__free(allocator, feeder, sizeof *feeder);
-        return status == WEIR_NO_STAGE ? WEIR_OK : status;
+        return status == WEIR_NO_STAGE ? weir__inlet_refuse_gone(inlet) : status;
     }
     feeder->stage = stage;
     do {

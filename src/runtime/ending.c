@@ -31,6 +31,11 @@ weir_status weir_finish(weir_runtime *runtime, weir_ref stage) {
 
 /* ---- tokens -------------------------------------------------------------- */
 
+static weir_status refuse_ending(weir_ref stage) {
+    return weir__refuse(WEIR_NO_STAGE, "stage %#llx has ended, or takes no more",
+                        (unsigned long long)stage.bits);
+}
+
 static weir_status give_out(weir_runtime *runtime, weir_ref stage, struct weir__token *token,
                             weir_token *out) {
     struct weir__slot *slot = weir__registry_slot(&runtime->registry, stage);
@@ -41,8 +46,7 @@ static weir_status give_out(weir_runtime *runtime, weir_ref stage, struct weir__
     if (weir__counter_add(&slot->mailbox.tokens, weir__ref_generation(stage)) !=
         WEIR__COUNT_DONE) { /* P7 -> P8 */
         weir__tokens_claim(&runtime->tokens, *out);
-        return weir__refuse(WEIR_NO_STAGE, "stage %#llx has ended, or takes no more",
-                            (unsigned long long)stage.bits);
+        return refuse_ending(stage);
     }
     weir__fetch_add_u64(&runtime->tokens_out, 1);
     return WEIR_OK;
@@ -108,6 +112,13 @@ weir_status weir_feeds(weir_runtime *runtime, weir_ref feeder, weir_ref stage) {
         weir__monitor_feeder(&runtime->allocator, feeder, stage, bell, own);
     if (monitor == NULL) {
         return WEIR_NO_MEMORY;
+    }
+    /* Like a token it keeps the stage until it has come there. */
+    struct weir__slot *slot = weir__registry_slot(&runtime->registry, stage);
+    if (weir__counter_add(&slot->mailbox.tokens, weir__ref_generation(stage)) !=
+        WEIR__COUNT_DONE) { /* P7 -> P8 */
+        weir__free(&runtime->allocator, monitor, sizeof *monitor);
+        return refuse_ending(stage);
     }
     weir__send(runtime, &monitor->watch);
     return WEIR_OK;

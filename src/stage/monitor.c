@@ -171,6 +171,9 @@ void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail) {
         monitor->listed[WEIR__WATCHING] = true;
         weir__index_add(&stage->watching, &monitor->node, ++stage->monitors);
         stage->feeders++;
+        if (stage->mailbox != NULL) { /* weir_feeds */
+            weir__counter_take(&stage->mailbox->tokens, stage->mailbox->generation);
+        }
         watch(monitor);
         return;
     case WEIR__MAIL_WATCH_LATER:
