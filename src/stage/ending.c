@@ -302,12 +302,12 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
     return last ? WEIR_HOLDUP_WORK : part; /* of its last turn */
 }
 
-/* A stash and reminders wait for the end, and for nothing that comes by itself. */
+/* A stash and reminders wait for the end, and for nothing that comes by itself.  Of messages
+ * only infos are left at rest, which wait behind events. */
 bool weir__stage_awaits(const weir_stage *stage) {
     const struct weir__mailbox *box = stage->mailbox;
-    bool counted =
-        box != NULL && (weir__mailbox_tokens(box) > 0 || weir__mailbox_messages(box) > 0);
-    return counted || stage->control.first != NULL || has_work(stage) ||
+    bool tokens = box != NULL && weir__mailbox_tokens(box) > 0;
+    return tokens || stage->control.first != NULL || has_work(stage) ||
            stage->timers.count > stage->late_timers + stage->reminders ||
            part_of(stage) == WEIR_HOLDUP_TASKS || !weir__queue_empty(&stage->lent);
 }

@@ -12,6 +12,8 @@
  *               and subscribed to
  *   late_start  a consumer starts while the runtime drains: refused, or it gets the events
  *   taker       a second taker joins while the first is busy: what lies there is its too
+ *   fed         a stage that finishes is told of a feeder: it waits for him, or he is refused
+ *   token       a stage is about to end while a token is out: its holder is not refused
  *   stopped     a supervisor starts while the runtime is told to stop: it ends, or does its
  *               duty
  */
@@ -296,6 +298,77 @@ static void begin_taker(void) {
     begin(taker_main);
 }
 
+/* --- fed ---------------------------------------------------------------------------------- */
+
+static weir_ref fed, feeder;
+static weir_status known;
+
+static void tell_of_feeder(void *unused) {
+    (void)unused;
+    known = weir_feeds(world.runtime, feeder, fed);
+}
+
+static void start_fed(void) {
+    const weir_stage_options producer = {
+        .kind = WEIR_PRODUCER,
+        .event_bytes = sizeof(uint64_t),
+        .on = {.handle_demand = nothing, .handle_cast = emit_told, .handle_info = emit_told}};
+    world_open_runtime();
+    start(producer, &fed);
+    start(producer, &feeder);
+    weir_runtime_settle(world.runtime, WEIR_FOREVER);
+}
+
+static void fed_main(void *unused) {
+    (void)unused;
+    start_fed();
+    int teller = sim_spawn("teller", tell_of_feeder, NULL);
+    moment(60);
+    must(weir_finish(world.runtime, fed));
+    sim_join(teller);
+    weir_runtime_settle(world.runtime, WEIR_FOREVER);
+    weir_status alive = weir_wait(world.runtime, fed, 0, NULL);
+    if (known == WEIR_OK && alive != WEIR_TIMEOUT)
+        sim_fail("it has ended before who was said to feed it");
+    must(weir_stop(world.runtime, feeder, WEIR_REASON_NORMAL));
+    must(weir_wait(world.runtime, fed, WEIR_FOREVER, NULL));
+    world_close_runtime();
+}
+
+static void begin_fed(void) {
+    begin(fed_main);
+}
+
+/* --- token -------------------------------------------------------------------------------- */
+
+/* It finishes and holds nothing, so at each mail it looks whether it may end. */
+static void send_holding(void *token) {
+    for (int i = 0; i < 4; i++) {
+        weir_status status = i % 2 == 0 ? weir_cast(world.runtime, fed, NULL, 0)
+                                        : weir_send_after(world.runtime, fed, "", 1, 0, NULL);
+        if (status == WEIR_NO_STAGE) sim_fail("who holds a token is refused");
+        moment(30);
+    }
+    must(weir_done(world.runtime, *(const weir_token *)token));
+}
+
+static void token_main(void *unused) {
+    (void)unused;
+    weir_token token;
+    start_fed();
+    must(weir_busy(world.runtime, fed, &token));
+    int sender = sim_spawn("sender", send_holding, &token);
+    moment(60);
+    must(weir_finish(world.runtime, fed));
+    sim_join(sender);
+    must(weir_wait(world.runtime, fed, WEIR_FOREVER, NULL));
+    world_close_runtime();
+}
+
+static void begin_token(void) {
+    begin(token_main);
+}
+
 /* --- stopped ------------------------------------------------------------------------------ */
 
 static weir_ref supervisor;
@@ -350,6 +423,8 @@ int main(int count, char **arguments) {
         {"found", 10000, 2000000, true, begin_found, NULL},
         {"late_start", 10000, 2000000, true, begin_late_start, NULL},
         {"taker", 1000, 2000000, true, begin_taker, NULL},
+        {"fed", 10000, 2000000, true, begin_fed, NULL},
+        {"token", 10000, 2000000, true, begin_token, NULL},
         {"stopped", 20000, 2000000, true, begin_stopped, NULL},
     };
     return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);

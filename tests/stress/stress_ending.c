@@ -128,8 +128,7 @@ static void replace(struct service *service) {
     struct line line;
     for (uint64_t times = stress_between(&service->rng, 1, 6); times > 0; times--) {
         if (!take_line(service, &line)) continue;
-        line.options.max_demand = (size_t)stress_between(&service->rng, 1, 100);
-        line.options.min_demand = 0;
+        line.options.max_demand += (size_t)below(service, 100); /* a ring's has to be roomy */
         gone_or_ok(weir_resubscribe(service->runtime, line.id, WEIR_REASON_NORMAL, (weir_ref){0},
                                     &line.options, NULL));
         stress_pause(&service->rng, STRESS_PAUSE_OFTEN);

@@ -331,6 +331,40 @@ static void an_early_end_goes_up(void **state) {
     }
 }
 
+/* ---- a feeder that comes as the inlet ends -------------------------------- */
+
+static void *finish_it(void *unused) {
+    (void)unused;
+    assert_int_equal(weir_finish(rig.runtime, inlet_stage), WEIR_OK);
+    return NULL;
+}
+
+/* Whoever it was said of, and not too late, is waited for. */
+static void a_feeder_is_known_or_refused(void **state) {
+    (void)state;
+    for (int round = 0; round < 300; round++) {
+        pthread_t thread;
+        struct player feeder = {.name = "feeder", .kind = WEIR_PRODUCER, .quiet = true};
+        rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
+        open_inlet(&(weir_inlet_options){.worker = WEIR_WORKER(0)});
+        player_start(&feeder, &rig, &(weir_stage_options){.worker = WEIR_WORKER(1)});
+        assert_int_equal(pthread_create(&thread, NULL, finish_it, NULL), 0);
+        for (int spins = 0; spins < round * 20; spins++) weir__cpu_relax();
+        weir_status status = weir_feeds(rig.runtime, feeder.ref, inlet_stage);
+        pthread_join(thread, NULL);
+        rig_rest(&rig);
+        if (status == WEIR_OK) {
+            assert_int_equal(weir_wait(rig.runtime, inlet_stage, 0, NULL), WEIR_TIMEOUT);
+            player_stop(&feeder, WEIR_REASON_NORMAL);
+        } else {
+            assert_int_equal(status, WEIR_NO_STAGE);
+        }
+        assert_int_equal(weir_wait(rig.runtime, inlet_stage, WEIR_FOREVER, NULL), WEIR_OK);
+        weir_inlet_close(inlet);
+        rig_close(&rig);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_partition_holds_goes_out),
@@ -340,6 +374,7 @@ int main(void) {
         cmocka_unit_test(with_its_last_consumer_it_ends),
         cmocka_unit_test(who_waits_for_room_is_woken_by_it),
         cmocka_unit_test(an_early_end_goes_up),
+        cmocka_unit_test(a_feeder_is_known_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
