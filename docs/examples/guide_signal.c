@@ -79,8 +79,8 @@ int main(void) {
     start(runtime, &next);
     loop(runtime, signal);
     if (weir_runtime_drain(runtime, 0, &report) == WEIR_OK) {
-        printf("all that was made is summed up: %s\n",
-               report.accounts.handled == next ? "yes" : "no");
+        printf("all that was made is summed up: %s; discarded: %" PRIu64 "\n",
+               report.accounts.handled == next ? "yes" : "no", report.accounts.discarded);
     } else {
         printf("%s does not end: %s\n", report.path, weir_holdup_text(report.why));
     }
