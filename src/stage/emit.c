@@ -299,23 +299,27 @@ void weir__stage_offer(weir_stage *stage, struct weir__queue *events) {
     }
 }
 
-void weir__stage_lose_held(weir_stage *stage, uint64_t count) {
-    uint64_t open = weir__stage_open_demand(stage);
-    uint64_t again = count < open ? count : open;
-    weir__stage_discard(stage, count, WEIR_DISCARD_NO_MEMORY, false);
-    if (again > 0) {
-        stage->desk.calls->demand_again(stage, again);
+/*
+ * There is no memory to hold them.  What their demand was for is demanded anew, later, as much as
+ * was lost: who emits more than he is asked for may be asked for too much.  If it is for nothing
+ * any more, they have answered it, as in weir__stage_offer.
+ */
+static void lose(weir_stage *stage, struct weir__queue *events) {
+    uint64_t count = events->events;
+    if (weir__stage_open_demand(stage) > 0) {
+        stage->desk.calls->demand_again(stage, count);
+    } else {
+        weir__stage_dispatch(stage, events, count);
     }
+    drop_all(stage, events, WEIR_DISCARD_NO_MEMORY);
 }
 
 static void hold(weir_stage *stage, struct weir__queue *events) {
-    uint64_t count = events->events;
     if (!weir__queue_reserve(&stage->held, events->count)) {
-        weir__queue_drop(events, count, &stage->host->pool);
-        weir__stage_lose_held(stage, count);
+        lose(stage, events);
         return;
     }
-    weir__count(&stage->host->counters.buffered, count);
+    weir__count(&stage->host->counters.buffered, events->events);
     while (!weir__queue_empty(events)) {
         struct weir__item item = weir__queue_pop(events);
         item.flags &= WEIR__SHARED;

@@ -185,11 +185,6 @@ _Static_assert(offsetof(struct weir_stage, event_bytes) / 64 ==
 /* Dispatches what the callback that has just returned emitted, one event or more. */
 void weir__stage_emitted(weir_stage *stage);
 
-/*
- * No memory to hold `count` events: they are discarded, and answer nothing, so what is open
- * for them is demanded anew, later.
- */
-void weir__stage_lose_held(weir_stage *stage, uint64_t count);
 
 /* Offers a queue of events to the consumers; what they do not take is buffered. */
 void weir__stage_offer(weir_stage *stage, struct weir__queue *events);

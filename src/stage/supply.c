@@ -347,34 +347,50 @@ void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge) {
 
 /* ---- the demand mode, and infos ------------------------------------------ */
 
-/* The next item of what was held, in order, as it would have been done then. */
-static void replay(weir_stage *stage) {
-    struct weir__item item = weir__queue_pop(&stage->held);
-    if ((item.flags & WEIR__MARK) != 0) {
-        if (item.kind == WEIR__MARK_DEMAND) {
-            weir__stage_demand(stage, (uintptr_t)item.mark);
-        } else {
-            weir__stage_supply_info(stage, item.mark);
-        }
-        return;
-    }
+/* Without memory to put an emission together its items go one after the other. */
+static void offer_item(weir_stage *stage, struct weir__item item) {
+    struct weir__queue one = {.items = &item,
+                              .capacity = 1,
+                              .count = 1,
+                              .events = item.count,
+                              .allocator = stage->host->allocator};
+    weir__stage_offer(stage, &one);
+}
+
+/* An emission that was held, whose first item that is. */
+static void replay_emission(weir_stage *stage, struct weir__item item) {
     struct weir__queue events;
     weir__queue_open(&events, stage->host->allocator);
-    weir__count(&stage->host->counters.buffered, 0 - (uint64_t)item.count);
-    bool kept = weir__queue_push(&events, item);
-    while (kept && (item.flags & WEIR__MORE) != 0) {
-        item = weir__queue_pop(&stage->held);
+    for (;;) {
+        bool more = (item.flags & WEIR__MORE) != 0;
         weir__count(&stage->host->counters.buffered, 0 - (uint64_t)item.count);
-        kept = weir__queue_push(&events, item);
-    }
-    if (!kept) {
-        weir__block_drop(item.block, &stage->host->pool);
-        weir__stage_lose_held(stage, item.count);
+        if (!weir__queue_push(&events, item)) {
+            if (events.events > 0) {
+                weir__stage_offer(stage, &events);
+            }
+            offer_item(stage, item);
+        }
+        if (!more) {
+            break;
+        }
+        item = weir__queue_pop(&stage->held);
     }
     if (events.events > 0) {
         weir__stage_offer(stage, &events);
     }
     weir__queue_close(&events, &stage->host->pool);
+}
+
+/* The next item of what was held, in order, as it would have been done then. */
+static void replay(weir_stage *stage) {
+    struct weir__item item = weir__queue_pop(&stage->held);
+    if ((item.flags & WEIR__MARK) == 0) {
+        replay_emission(stage, item);
+    } else if (item.kind == WEIR__MARK_DEMAND) {
+        weir__stage_demand(stage, (uintptr_t)item.mark);
+    } else {
+        weir__stage_supply_info(stage, item.mark);
+    }
 }
 
 /* A stage that finishes holds nothing back: it would never come to its end. */
