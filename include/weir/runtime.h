@@ -130,7 +130,7 @@ weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns);
  */
 weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns);
 
-/* What keeps a stage from finishing. */
+/* What keeps a stage from finishing; of several, the last one here is told. */
 typedef enum weir_holdup {
     WEIR_HOLDUP_NONE = 0,
     WEIR_HOLDUP_PRODUCERS = 1, /* producers or feeders of its that have not ended    */
@@ -193,8 +193,9 @@ weir_status weir_runtime_drain(weir_runtime *runtime, uint64_t timeout_ns,
  *            fd: unless NULL, receives a descriptor that becomes readable when it is over, after
  *            `done`; it is weir's, until weir_runtime_close.  weir_runtime_drain with timeout
  *            0 then has the report.
- * Errors     INVALID (it was begun before), SYSTEM (no thread, or no descriptor): nothing has
- *            begun.
+ * Errors     INVALID (one that was begun is not over; when it is, also in its `done`, the next
+ *            may be begun), SYSTEM (no thread, or no descriptor), NO_MEMORY, CLOSED (the runtime
+ *            is closing): nothing has begun.
  * Threads    any, also inside callbacks.
  */
 weir_status weir_runtime_drain_begin(weir_runtime *runtime, uint64_t timeout_ns,

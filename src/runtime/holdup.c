@@ -4,9 +4,13 @@
  *
  * First of all each worker is asked for the stage of its that is to blame most.  One that does
  * not answer within a grace is in a function of the program's, and the stage whose it is
- * (host->entered) is the answer.  Else, from the stage to blame most of all, the way goes on to whom it waits for, the
- * consumer that does not ask or the producer that does not end, as long as that one holds
- * something up in its turn.
+ * (host->entered) is the answer.  Else, from the stage to blame most of all, the way goes on to
+ * whom it waits for, the consumer that does not ask or the producer that does not end, as long
+ * as that one holds something up in its turn.
+ *
+ * The reasons are in an order (weir_holdup): those from TIMERS on will come to an end by
+ * themselves or by somebody's doing; up to DEMAND, only when another stage does something; and
+ * PRODUCERS is no fault outside a drain.
  */
 #include "runtime/holdup.h"
 

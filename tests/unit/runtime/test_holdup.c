@@ -207,7 +207,7 @@ static void a_stash_at_rest(void **state) {
     }
 }
 
-/* Nothing that goes round ever leaves: who is at work in the end is in the ring, and that is told. */
+/* Nothing that goes round ever leaves: in the end the ring is at work, and that is told. */
 static void what_goes_round_for_ever(void **state) {
     (void)state;
     for (int world = 0; rig_open_world(&rig, world); world++) {
