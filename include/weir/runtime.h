@@ -158,8 +158,9 @@ typedef struct weir_drain_report {
     weir_holdup why;
     weir_ref waits_for; /* whom it waits for, where that is a stage: the consumer that  */
                         /* does not ask, the producer that does not end; else {0}       */
-    char waits_for_name[64];
-    char path[256]; /* how that was found: "all -> zip -> drop": each waits for the next */
+    char waits_for_name[64]; /* or "partition 1", when nobody has that                   */
+    char path[256]; /* how that was found: "all -> zip -> drop": each waits for the next; */
+                    /* one that leads round, with WORK: what goes round never leaves      */
     bool stalled;   /* nothing moves any more: without help it will stay like this */
 } weir_drain_report;
 
