@@ -116,8 +116,9 @@ size_t weir_runtime_step(weir_runtime *runtime, size_t turns);
 
 /*
  * Waits until everything is at rest: no message anywhere, no demand that could
- * be served, no callback and no pool's task running.  In the other two modes,
- * steps until then.  What the program's own threads do meanwhile is theirs to stop.
+ * be served, no callback and no pool's task running, no token out (weir_busy).  In the
+ * other two modes, steps until then, and waits for no token: who steps may hold it.
+ * What the program's own threads do meanwhile is theirs to stop.
  * Returns    WEIR_OK, or WEIR_TIMEOUT.
  * Errors     WRONG_THREAD (see above).
  */
