@@ -54,7 +54,14 @@ static void names_that_somebody_made_up(void **state) {
     assert_null(weir__tokens_claim(&tokens, (weir_token){0}));
     assert_null(weir__tokens_claim(&tokens, (weir_token){1, 0}));
     assert_null(weir__tokens_claim(&tokens, (weir_token){UINT64_MAX, UINT32_MAX}));
-    weir_token token = weir__token_out(weir__tokens_take(&tokens), stage);
+    struct weir__token *place = weir__tokens_take(&tokens);
+    weir_token token = weir__token_out(place, stage);
+    for (unsigned bit = 0; bit < 64; bit++) { /* also one that a word has no room for */
+        weir_token other = {token.bits ^ UINT64_C(1) << bit, token.place};
+        assert_null(weir__tokens_claim(&tokens, other));
+    }
+    assert_ptr_equal(weir__tokens_claim(&tokens, token), place);
+    token = weir__token_out(place, stage);
     token.place++;
     assert_null(weir__tokens_claim(&tokens, token)); /* a place that was never taken */
     token.place += WEIR__TOKENS_CHUNK;
