@@ -253,7 +253,7 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
 
 /* ---- asking and cancelling ----------------------------------------------- */
 
-static weir_status refuse_ended(void) {
+static weir_status refuse_over(void) {
     return weir__refuse(WEIR_NO_SUBSCRIPTION, "the subscription has ended");
 }
 
@@ -266,7 +266,7 @@ weir_status weir_ask(weir_runtime *runtime, weir_subscription subscription, uint
     if (self != NULL) {
         struct weir__edge *edge = weir__stage_find(self, subscription);
         if (edge == NULL) {
-            return refuse_ended();
+            return refuse_over();
         }
         if (count > 0) {
             weir__edge_ask_by_hand(edge, count);
@@ -296,7 +296,7 @@ static bool cancel_here(weir_runtime *runtime, weir_subscription subscription, w
     }
     struct weir__edge *edge = consumer != NULL ? weir__stage_find(consumer, subscription)
                                                : weir__stage_find_consumer(producer, subscription);
-    *status = edge != NULL ? WEIR_OK : refuse_ended();
+    *status = edge != NULL ? WEIR_OK : refuse_over();
     if (edge != NULL && consumer != NULL) {
         weir__stage_request_cancel(edge, reason);
     } else if (edge != NULL) {
