@@ -114,6 +114,16 @@ void weir__token_back(struct weir__host *host, struct weir__mail *mail) {
 
 /* ---- feeders ------------------------------------------------------------- */
 
+/* The feeder is in its init, and starts after the stage: of two inits the outer one ends last. */
+static bool starts_later(const weir_runtime *runtime, weir_ref feeder, weir_ref stage) {
+    const weir_stage *starting = weir__starting_stage(runtime, feeder);
+    const weir_stage *outer = starting;
+    while (outer != NULL && outer->ref.bits != stage.bits) {
+        outer = outer->outer;
+    }
+    return starting != NULL && outer == NULL;
+}
+
 weir_status weir_feeds(weir_runtime *runtime, weir_ref feeder, weir_ref stage) {
     weir_status status = weir__check_alive(runtime, stage, "stage");
     if (status != WEIR_OK) {
@@ -125,8 +135,8 @@ weir_status weir_feeds(weir_runtime *runtime, weir_ref feeder, weir_ref stage) {
     }
     struct weir__bell *bell = weir__registry_bell(&runtime->registry, feeder);
     struct weir__bell *own = weir__registry_bell(&runtime->registry, stage);
-    struct weir__monitor *monitor =
-        weir__monitor_feeder(&runtime->allocator, feeder, stage, bell, own);
+    struct weir__monitor *monitor = weir__monitor_feeder(&runtime->allocator, feeder, stage, bell,
+                                                         own, starts_later(runtime, feeder, stage));
     if (monitor == NULL) {
         return WEIR_NO_MEMORY;
     }
