@@ -283,7 +283,7 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         weir__stage_demand_again(stage);
         return;
     case WEIR__MAIL_ON_END:
-        weir__stage_add_ender(stage, weir__message_of(mail));
+        weir__stage_hear_of_end(stage, weir__message_of(mail));
         return;
     case WEIR__MAIL_TOKEN:
         weir__stage_came(stage);

@@ -19,6 +19,7 @@
  *   inbox.c    mail: what users send; timers, answers
  *   monitor.c  watching other stages
  *   ending.c   finishing: what a stage waits for before it ends
+ *   enders.c   who wants to know when it has ended
  *   turn.c     one visit of the worker, in numbered steps
  *   life.c     start and end
  *
@@ -158,6 +159,8 @@ struct weir_stage {
     bool unfed;   /* its producers and feeders wait for it in turn: as if they had ended */
     weir_stage *outer;            /* in its init: the stage in whose init it is started; NULL */
     struct weir__message *enders; /* who wants to know its end: by mail.next        */
+    size_t awaiters;              /* of those, threads that wait, or did, in weir_wait */
+    size_t sweep_at;              /* when that are so many, those that did are swept   */
     weir_on_cancel on_cancel;
     /* a part's: it is to stop; true: it will, but not yet */
     bool (*stop_asked)(weir_stage *stage, weir_reason reason);
@@ -526,6 +529,11 @@ void weir__stage_add_ender(weir_stage *stage, struct weir__message *message);
 void weir__stage_tell_ender(struct weir__host *host, weir_ref stage, weir_reason reason,
                             struct weir__message *message);
 void weir__stage_tell_enders(weir_stage *stage);
+
+/* ---- enders.c ------------------------------------------------------------ */
+
+/* The same as add_ender, but those whose caller waits no more are freed now and then. */
+void weir__stage_hear_of_end(weir_stage *stage, struct weir__message *message);
 
 /* ---- monitor.c ----------------------------------------------------------- */
 
