@@ -38,7 +38,7 @@ static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, str
                              weir_ref consumer, weir_ref producer,
                              const weir_subscribe_options *options, struct weir__edge **out) {
     if (from == NULL || to == NULL) {
-        return weir__refuse(WEIR_NO_STAGE, "the %s has just stopped",
+        return weir__refuse(WEIR_NO_STAGE, "the %s has just stopped, or is starting yet",
                             from == NULL ? "producer" : "consumer");
     }
     weir_subscription id = {.consumer = consumer,
