@@ -87,7 +87,7 @@ struct weir__chunk {
     _Alignas(16) unsigned char events[];
 };
 
-/* A place for a stage that pushes in its callbacks, or in its tasks: it feeds the inlet (weir_feeds). */
+/* A place for a stage that pushes in its callbacks, or its tasks: it feeds the inlet. */
 struct weir__inlet_feeder {
     uint64_t stage; /* atomic: its reference */
     struct weir__inlet_feeder *next;

@@ -113,14 +113,15 @@ static struct {
     uint64_t bits;  /* atomic */
     uint32_t place; /* atomic, before bits */
 } shared[SHARED];
-static uint32_t given, claimed; /* atomic */
+static uint32_t given, claimed;                 /* atomic */
+static uint32_t taken_back[WEIR__TOKENS_CHUNK]; /* atomic: the place's token was claimed */
 
+/* One that is claimed again is not given back again: the list of free ones would be a ring. */
 static void try_claim(weir_token token) {
     struct weir__token *place = weir__tokens_claim(&tokens, token);
-    if (place != NULL) {
-        weir__fetch_add_u32(&claimed, 1);
-        weir__tokens_give(&tokens, place);
-    }
+    if (place == NULL) return;
+    weir__fetch_add_u32(&claimed, 1);
+    if (weir__exchange_u32(&taken_back[place->place], 1) == 0) weir__tokens_give(&tokens, place);
 }
 
 /* Each leaves tokens where others find them; of several that claim one, one does. */
@@ -132,6 +133,7 @@ static void *hand_on(void *argument) {
         weir_token found = {bits, weir__load_relaxed_u32(&shared[at].place)};
         if (bits != 0) try_claim(found);
         struct weir__token *place = weir__tokens_take(&tokens);
+        weir__store_relaxed_u32(&taken_back[place->place], 0);
         weir_token token = weir__token_out(place, stage);
         weir__fetch_add_u32(&given, 1);
         if (i % 2 == 0) {
