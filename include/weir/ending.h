@@ -55,7 +55,9 @@ weir_verdict weir_finish_with(weir_stage *self, weir_reason reason);
  * Says that work for a stage is under way: a request that will be answered by a cast, a
  * thread that will push into an inlet.  Until the token is given back the stage does not
  * finish (it may be stopped), an inlet goes on taking what is pushed, and weir_runtime_settle
- * waits.  Two threads that hand a token on see to it that both know it.
+ * waits; but in a runtime that is stepped or simulated settle and drain do not wait for tokens,
+ * which the thread that steps may hold itself.  Two threads that hand a token on see to it that
+ * both know it.
  * Arguments  out: receives the token.
  * Errors     NO_STAGE (it has gone, or is about to, or an inlet was finished), NO_MEMORY
  *            (2^20 tokens of a runtime are out), INVALID, SYSTEM (the process has used up 2^60
@@ -78,11 +80,14 @@ weir_status weir_done(weir_runtime *runtime, weir_token token);
  * Says that one stage sends to another beside all subscriptions, by casts or by pushes into
  * its inlet: the other does not finish before this feeder has ended.  Of a stage whose
  * callbacks push into an inlet, and of a pool whose tasks do, the inlet learns this by itself
- * with the first push.
- * Returns    WEIR_OK; a feeder that has gone already is one that has ended.
+ * with the first push (or when they open a port of it).  Until then it knows nothing of them, so
+ * a drain right after the start may end it before: name them.
+ * Returns    WEIR_OK, also of what it knows already; a feeder that has gone is one that has
+ *            ended.
  * Errors     NO_STAGE (`stage` has gone, or is about to, or an inlet was finished), NO_MEMORY,
  *            INVALID (they are the same).
- * Threads    any, also inside callbacks.
+ * Threads    any, also inside callbacks; a stage may name itself in its init, and counts from
+ *            then on, unless nothing comes of it.
  */
 weir_status weir_feeds(weir_runtime *runtime, weir_ref feeder, weir_ref stage);
 
@@ -105,14 +110,17 @@ bool weir_ending_here(void);
  *            any more.
  * Returns    WEIR_OK; TIMEOUT; FULL (callers).
  * Errors     WRONG_THREAD, INVALID, NO_MEMORY, as weir_call.
- * Threads    as weir_call: any thread, in a callback as long as it does not wait for itself.
+ * Threads    as weir_call: any thread, in a callback as long as it does not wait for itself, nor
+ *            in a pool's task for the pool.
  */
 weir_status weir_wait(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
                       weir_reason *reason);
 
 /*
  * Has a function called when a stage has ended: once, on the worker that had it, where it
- * must not block.  Of a stage that has gone already it is called as well, soon.
+ * must not block.  Of a stage that has gone already it is called as well, soon.  Of one whose
+ * init asked for it, and then stopped the stage, it is called on the thread that starts that,
+ * before weir_stage_start returns, with the reason that init gave.
  * Errors     NO_MEMORY, INVALID (`ended` is NULL, or the reference never was one).
  * Threads    any.  Every one is called before weir_runtime_close returns.
  */
@@ -122,7 +130,8 @@ weir_status weir_on_end(weir_runtime *runtime, weir_ref stage,
 
 /*
  * A descriptor that becomes readable, and stays so, when a stage has ended: for poll, epoll
- * and the like.  It is the caller's, who closes it (close), when he likes.
+ * and the like.  It is not to be read, and what is in it means nothing: poll it, then close it.
+ * It is the caller's, who closes it (close), when he likes.
  * Errors     as weir_on_end; SYSTEM: there are no more descriptors.
  * Threads    any.
  */

@@ -17,13 +17,15 @@
  *              TOLD -> COLD or WAITS
  *   pushing    who may leave something on     the last one of them, when dead
  *              a stack
- *   finished   weir_inlet_finish -> FINISHED  worker, pushers
- *              the worker (CAS, but for that)
+ *   finished   see weir__inlet_finished       worker, pushers
  *   dead       the worker, at the end         pushers
  *   room       the worker; a futex            blocked pushers
  *   feeders    who pushes for a stage that    who pushes for a stage
- *              is not among them, in front
- *   reason     the worker, before dead        who asks, after it
+ *              is not among them: in front,
+ *              or (CAS) in the place of one
+ *              that has ended
+ *   reason     the worker, before dead (so    who asks, after it
+ *              I5 -> I6 publishes it, too)
  *
  * Hot and cold.  As with edges, the stage goes on looking while something keeps
  * coming (`watched` of its ready stage), and in a steady flow nobody is poked.
@@ -47,9 +49,9 @@
  *   I7 -> I8  waiters up, read waiting / lower waiting, read waiters: no blocked
  *             pusher sleeps beside free room.  The worker reads waiters when a
  *             quarter of the capacity has left, or nothing more does.
- *   I9 -> I10  a feeder (CAS, release) -> who looks for it (acquire).  It stays until the inlet
- *             is freed; two of a stage, by pushes that meet, do no harm.
- *   I5 -> I6  also publishes the reason.
+ *   I9 -> I10  a feeder, in front or in another's place (CAS, release) -> who looks for it
+ *             (acquire): its stage has been named.  The places stay until the inlet is freed, no
+ *             more than ever lived at a time; two of a stage, by pushes that meet, do no harm.
  * Progress: pushing is lock-free, but for WEIR_BLOCK without room and for the
  * allocator.  Wrap: waiting and pushing return to 0; room wraps harmlessly.
  */
@@ -63,6 +65,10 @@
 /*
  * What `finished` says.  An inlet in a ring (stage/ending.c) takes nothing from outside first, and
  * then, tried, nothing from anybody; it may be WITHIN again after that.
+ *   any -> FINISHED      weir_inlet_finish, on any thread, or the worker (both exchange); it stays
+ *   OPEN -> WITHIN       the worker, by CAS, as it may be FINISHED meanwhile; so are the others:
+ *   WITHIN -> TRIED
+ *   TRIED -> WITHIN
  */
 enum weir__inlet_finished {
     WEIR__INLET_OPEN = 0,
@@ -81,9 +87,9 @@ struct weir__chunk {
     _Alignas(16) unsigned char events[];
 };
 
-/* A stage that pushes in its callbacks, or in its tasks: it feeds the inlet (weir_feeds). */
+/* A place for a stage that pushes in its callbacks, or its tasks: it feeds the inlet. */
 struct weir__inlet_feeder {
-    weir_ref stage;
+    uint64_t stage; /* atomic: its reference */
     struct weir__inlet_feeder *next;
 };
 

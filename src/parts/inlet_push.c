@@ -103,35 +103,60 @@ weir_reason weir_inlet_reason(const weir_inlet *inlet) {
 
 /* ---- feeders ------------------------------------------------------------- */
 
-static bool knows(const struct weir__inlet_feeder *feeder, weir_ref stage) {
-    while (feeder != NULL && feeder->stage.bits != stage.bits) {
+/* On whose behalf this thread pushes: in a callback of its, its init among them, or a task. */
+static weir_ref pusher(const weir_runtime *runtime) {
+    const weir_stage *starting = weir__starting;
+    while (starting != NULL && starting->host->runtime != runtime) {
+        starting = starting->outer;
+    }
+    return starting != NULL ? starting->ref : weir__errand_stage(runtime);
+}
+
+static bool knows(weir_inlet *inlet, weir_ref stage) {
+    struct weir__inlet_feeder *feeder = weir__load_acquire_ptr(&inlet->feeders);     /* I9 -> I10 */
+    while (feeder != NULL && weir__load_acquire_u64(&feeder->stage) != stage.bits) { /* I9 -> I10 */
         feeder = feeder->next;
     }
     return feeder != NULL;
 }
 
+/* In the place of one that has ended.  False: they all live. */
+static bool replace(weir_inlet *inlet, weir_ref stage) {
+    struct weir__inlet_feeder *feeder = weir__load_acquire_ptr(&inlet->feeders); /* I9 -> I10 */
+    for (; feeder != NULL; feeder = feeder->next) {
+        uint64_t other = weir__load_relaxed_u64(&feeder->stage);
+        if (weir__registry_find(&inlet->runtime->registry, (weir_ref){other}) == NULL &&
+            weir__cas_u64(&feeder->stage, &other, stage.bits)) { /* I9 -> I10 */
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Without memory it is not remembered, and the inlet's stage told again. */
+static void remember(weir_inlet *inlet, weir_ref stage) {
+    struct weir__inlet_feeder *feeder =
+        replace(inlet, stage) ? NULL : weir__alloc(&inlet->runtime->allocator, sizeof *feeder, 16);
+    if (feeder == NULL) {
+        return;
+    }
+    feeder->stage = stage.bits;
+    feeder->next = weir__load_relaxed_ptr(&inlet->feeders);
+    while (!weir__cas_ptr(&inlet->feeders, &feeder->next, feeder)) {} /* I9 -> I10 */
+}
+
 /* The stage is told before anything is pushed; who comes when it takes no more is refused. */
 weir_status weir__inlet_know_feeder(weir_inlet *inlet) {
-    weir_ref stage = weir__errand_stage(inlet->runtime);
-    struct weir__inlet_feeder *first = weir__load_acquire_ptr(&inlet->feeders); /* I9 -> I10 */
-    if (stage.bits == 0 || stage.bits == inlet->stage.bits || knows(first, stage) ||
+    weir_ref stage = pusher(inlet->runtime);
+    if (stage.bits == 0 || stage.bits == inlet->stage.bits || knows(inlet, stage) ||
         weir__inlet_gone(inlet)) {
         return WEIR_OK;
     }
-    const struct weir__allocator *allocator = &inlet->runtime->allocator;
-    struct weir__inlet_feeder *feeder = weir__alloc(allocator, sizeof *feeder, 16);
-    if (feeder == NULL) {
-        return weir__refuse(WEIR_NO_MEMORY, "no memory to know who feeds an inlet");
-    }
     weir_status status = weir_feeds(inlet->runtime, stage, inlet->stage);
     if (status != WEIR_OK) {
-        weir__free(allocator, feeder, sizeof *feeder);
         return status == WEIR_NO_STAGE ? weir__inlet_refuse_gone(inlet) : status;
     }
-    feeder->stage = stage;
-    do {
-        feeder->next = first;
-    } while (!weir__cas_ptr(&inlet->feeders, &first, feeder)); /* I9 -> I10 */
+    remember(inlet, stage);
     return WEIR_OK;
 }
 

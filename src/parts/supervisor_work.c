@@ -68,7 +68,7 @@ void weir__supervisor_poke(struct weir__supervisor *supervisor) {
     supervisor->poke.mail.kind = WEIR__MAIL_POKE;
     supervisor->poke.mail.to = self->ref;
     weir__mail_list_push(&self->control, &supervisor->poke.mail);
-    if (weir__starting != self) {
+    if (!weir__stage_is_starting(self)) {
         weir__ready_queue(self->ready, false);
     }
 }

@@ -159,16 +159,29 @@ static void finish(const struct weir__calls *calls, struct weir__call *call, uin
     weir__futex_wake(state_half(call), 1);
 }
 
-bool weir__call_answer(struct weir__calls *calls, weir_from from, weir_status status,
-                       const void *answer, size_t bytes) {
+/* The slot that a name is of, and its word while that call waits.  NULL: it is of none. */
+static struct weir__call *slot_of(const struct weir__calls *calls, weir_from from, uint64_t *word) {
     struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
     uint64_t index = from.bits & ((1u << INDEX_BITS) - 1);
-    uint64_t word = word_of(from.bits >> INDEX_BITS, WAITING);
-    if (slots == NULL || index >= WEIR__CALLS_MAX || !claim(&slots[index], word)) {
+    *word = word_of(from.bits >> INDEX_BITS, WAITING);
+    return slots == NULL || index >= WEIR__CALLS_MAX ? NULL : &slots[index];
+}
+
+bool weir__call_answer(struct weir__calls *calls, weir_from from, weir_status status,
+                       const void *answer, size_t bytes) {
+    uint64_t word;
+    struct weir__call *call = slot_of(calls, from, &word);
+    if (call == NULL || !claim(call, word)) {
         return false;
     }
-    finish(calls, &slots[index], word, status, answer, bytes);
+    finish(calls, call, word, status, answer, bytes);
     return true;
+}
+
+bool weir__call_waits(const struct weir__calls *calls, weir_from from) {
+    uint64_t word;
+    const struct weir__call *call = slot_of(calls, from, &word);
+    return call != NULL && weir__load_relaxed_u64(&call->word) == word; /* a serial comes once */
 }
 
 void weir__calls_sweep(struct weir__calls *calls, weir_ref about) {

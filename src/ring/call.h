@@ -98,6 +98,9 @@ weir_status weir__call_end(struct weir__call *call, uint64_t deadline_ns, size_t
 bool weir__call_answer(struct weir__calls *calls, weir_from from, weir_status status,
                        const void *answer, size_t bytes);
 
+/* False: nobody waits for that answer any more, nor ever will. */
+bool weir__call_waits(const struct weir__calls *calls, weir_from from);
+
 /* Answers NO_STAGE to all who wait for the stage. */
 void weir__calls_sweep(struct weir__calls *calls, weir_ref about);
 

@@ -47,6 +47,7 @@ enum weir__mail_kind {
     WEIR__MAIL_WATCH,      /* to a stage: somebody watches (stage/monitor.h) */
     WEIR__MAIL_UNWATCH,
     WEIR__MAIL_WATCH_LATER,  /* from init to oneself: watch                   */
+    WEIR__MAIL_FEEDER_LATER, /* from init to oneself: say FEEDER              */
     WEIR__MAIL_NOTICE,       /* to who watches: the stage has stopped         */
     WEIR__MAIL_EDGE_REQUEST, /* to the consumer: subscribe yourself           */
     WEIR__MAIL_EDGE_OPEN,    /* to the producer: a consumer subscribes        */

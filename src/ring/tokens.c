@@ -6,7 +6,10 @@
 
 #include "ring/free_list.h"
 
-struct weir__serials weir__token_serials = {.last = (UINT64_C(1) << 60) - 1};
+/* What is above has bits that a word has no room for. */
+#define SERIAL_MOST ((UINT64_C(1) << 60) - 1)
+
+struct weir__serials weir__token_serials = {.last = SERIAL_MOST};
 
 void weir__tokens_open(struct weir__tokens *tokens, const struct weir__allocator *allocator) {
     tokens->allocator = allocator;
@@ -72,7 +75,7 @@ struct weir__token *weir__tokens_claim(const struct weir__tokens *tokens, weir_t
         number >= WEIR__TOKENS_CHUNKS
             ? NULL
             : weir__load_acquire_ptr(&tokens->chunks[number]); /* B3 -> B4 */
-    if (chunk == NULL || token.bits == 0) {
+    if (chunk == NULL || token.bits == 0 || token.bits > SERIAL_MOST) {
         return NULL;
     }
     struct weir__token *found = &chunk[token.place % WEIR__TOKENS_CHUNK];

@@ -20,8 +20,8 @@
  *   B1 -> B2  OUT (release) -> claimed (acquire): whose token it is.
  *   B3 -> B4  a chunk (CAS, release) -> its readers (acquire): that it is zeroed.
  *   Z1 -> Z2  of ring/free_list.h: the place is used no more.
- * Progress: lock-free but for memory.  Wrap: none: a name that was given back, or that somebody
- * made up, is not OUT and changes nothing.
+ * Progress: lock-free but for memory.  Wrap: none: a name that was given back, or never given out,
+ * is not OUT and changes nothing; one that is no serial is refused before it is made a word.
  */
 #ifndef WEIR__RING_TOKENS_H
 #define WEIR__RING_TOKENS_H

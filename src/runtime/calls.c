@@ -38,7 +38,7 @@ static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, str
                              weir_ref consumer, weir_ref producer,
                              const weir_subscribe_options *options, struct weir__edge **out) {
     if (from == NULL || to == NULL) {
-        return weir__refuse(WEIR_NO_STAGE, "the %s has just stopped",
+        return weir__refuse(WEIR_NO_STAGE, "the %s has just stopped, or is starting yet",
                             from == NULL ? "producer" : "consumer");
     }
     weir_subscription id = {.consumer = consumer,
@@ -53,14 +53,6 @@ static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, str
     return WEIR_OK;
 }
 
-static void send_request(weir_runtime *runtime, struct weir__edge *edge) {
-    if (weir__is_starting(runtime, edge->id.consumer)) {
-        weir__mail_list_push(&weir__starting->control, &edge->forth); /* of init */
-        return;
-    }
-    weir__mail_send(&weir__runtime_worker(runtime, edge->id.consumer)->bell, &edge->forth);
-}
-
 static void drop_edges(struct weir__edge *edge) {
     while (edge != NULL) {
         struct weir__edge *next = edge->producers_next;
@@ -72,10 +64,8 @@ static void drop_edges(struct weir__edge *edge) {
 
 /* A stage's slot; that of the stage whose init is running too. */
 static struct weir__slot *slot_of(weir_runtime *runtime, weir_ref ref) {
-    if (weir__is_starting(runtime, ref)) {
-        return WEIR__CONTAINER_OF(weir__starting->ready, struct weir__slot, ready);
-    }
-    return weir__registry_find(&runtime->registry, ref);
+    return weir__is_starting(runtime, ref) ? weir__registry_slot(&runtime->registry, ref)
+                                           : weir__registry_find(&runtime->registry, ref);
 }
 
 static weir_status check_and_make(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
@@ -96,7 +86,7 @@ static void hand_over(weir_runtime *runtime, struct weir__edge *edge, weir_subsc
     if (out != NULL) {
         *out = edge->id;
     }
-    send_request(runtime, edge);
+    weir__send(runtime, &edge->forth);
 }
 
 static weir_status request(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
@@ -202,6 +192,24 @@ static void launch(weir_runtime *runtime, struct weir__worker *worker, struct we
     weir__mail_send(&worker->bell, &stage->start);
 }
 
+/* Nothing has come of it.  Who asked in init to hear of its end hears of it here, when its name
+ * is free. */
+static weir_status give_up(weir_runtime *runtime, struct weir__worker *worker,
+                           struct weir__slot *slot, weir_ref ref, weir_stage *stage,
+                           weir_status status) {
+    weir__names_drop(&runtime->names, ref);
+    if (stage != NULL) {
+        struct weir__errand errand;
+        weir__errand_begin(&errand, runtime, "function of weir_on_end");
+        status = weir__stage_abandon(stage);
+        weir__errand_end(&errand);
+    }
+    weir__mailbox_close(&slot->mailbox); /* nobody has sent to it but its init */
+    weir__registry_end(slot);
+    weir__registry_give(slot, &worker->free_slots);
+    return status;
+}
+
 weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *options,
                              weir_ref *out) {
     if (weir__missing(runtime, "runtime") || weir__missing(options, "options")) {
@@ -238,11 +246,7 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
     }
     if (status != WEIR_OK) {
         drop_edges(edges);
-        weir__names_drop(&runtime->names, ref);
-        weir__mailbox_close(&slot->mailbox); /* nobody has sent to it but its init */
-        weir__registry_end(slot);
-        weir__registry_give(slot, &worker->free_slots);
-        return status;
+        return give_up(runtime, worker, slot, ref, stage, status);
     }
     if (out != NULL) {
         *out = ref;
@@ -253,7 +257,7 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
 
 /* ---- asking and cancelling ----------------------------------------------- */
 
-static weir_status refuse_ended(void) {
+static weir_status refuse_over(void) {
     return weir__refuse(WEIR_NO_SUBSCRIPTION, "the subscription has ended");
 }
 
@@ -266,7 +270,7 @@ weir_status weir_ask(weir_runtime *runtime, weir_subscription subscription, uint
     if (self != NULL) {
         struct weir__edge *edge = weir__stage_find(self, subscription);
         if (edge == NULL) {
-            return refuse_ended();
+            return refuse_over();
         }
         if (count > 0) {
             weir__edge_ask_by_hand(edge, count);
@@ -296,7 +300,7 @@ static bool cancel_here(weir_runtime *runtime, weir_subscription subscription, w
     }
     struct weir__edge *edge = consumer != NULL ? weir__stage_find(consumer, subscription)
                                                : weir__stage_find_consumer(producer, subscription);
-    *status = edge != NULL ? WEIR_OK : refuse_ended();
+    *status = edge != NULL ? WEIR_OK : refuse_over();
     if (edge != NULL && consumer != NULL) {
         weir__stage_request_cancel(edge, reason);
     } else if (edge != NULL) {

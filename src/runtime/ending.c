@@ -29,27 +29,44 @@ weir_status weir_finish(weir_runtime *runtime, weir_ref stage) {
     return weir__post(runtime, &head, NULL);
 }
 
-/* ---- tokens -------------------------------------------------------------- */
+/* ---- what a stage waits for ---------------------------------------------- */
 
-static weir_status refuse_ended(weir_ref stage) {
+static weir_status refuse_ending(weir_ref stage) {
     return weir__refuse(WEIR_NO_STAGE, "stage %#llx has ended, or takes no more",
                         (unsigned long long)stage.bits);
 }
 
-static weir_status give_out(weir_runtime *runtime, weir_ref stage, struct weir__token *token,
-                            weir_token *out) {
+/* Counted with the stage's tokens, it does not end until that is counted off. */
+static weir_status count_in(weir_runtime *runtime, weir_ref stage) {
     struct weir__slot *slot = weir__registry_slot(&runtime->registry, stage);
+    return weir__counter_add(&slot->mailbox.tokens, weir__ref_generation(stage),
+                             weir__is_inside(runtime, stage)) == WEIR__COUNT_DONE /* P7 -> P8 */
+               ? WEIR_OK
+               : refuse_ending(stage);
+}
+
+/* ---- tokens -------------------------------------------------------------- */
+
+/* A token that nobody knows yet. */
+static weir_status draw(weir_runtime *runtime, weir_ref stage, weir_token *out) {
+    struct weir__token *token = weir__tokens_take(&runtime->tokens);
+    if (token == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for a token, or there are %d already",
+                            WEIR__TOKENS_CHUNK * WEIR__TOKENS_CHUNKS);
+    }
     *out = weir__token_out(token, stage);
     if (out->bits == 0) {
+        weir__tokens_give(&runtime->tokens, token);
         return weir__refuse(WEIR_SYSTEM, "this process has used up all tokens");
     }
-    if (weir__counter_add(&slot->mailbox.tokens, weir__ref_generation(stage),
-                          weir__is_inside(runtime, stage)) != WEIR__COUNT_DONE) { /* P7 -> P8 */
-        weir__tokens_claim(&runtime->tokens, *out);
-        return refuse_ended(stage);
-    }
-    weir__fetch_add_u64(&runtime->tokens_out, 1);
     return WEIR_OK;
+}
+
+static void undraw(weir_runtime *runtime, weir_token made) {
+    struct weir__token *token = weir__tokens_claim(&runtime->tokens, made);
+    if (token != NULL) { /* nobody has guessed it meanwhile */
+        weir__tokens_give(&runtime->tokens, token);
+    }
 }
 
 weir_status weir_busy(weir_runtime *runtime, weir_ref stage, weir_token *out) {
@@ -58,21 +75,18 @@ weir_status weir_busy(weir_runtime *runtime, weir_ref stage, weir_token *out) {
     }
     weir_token made;
     weir_status status = weir__check_alive(runtime, stage, "stage");
+    status = status != WEIR_OK ? status : draw(runtime, stage, &made);
     if (status != WEIR_OK) {
         return status;
     }
-    struct weir__token *token = weir__tokens_take(&runtime->tokens);
-    if (token == NULL) {
-        return weir__refuse(WEIR_NO_MEMORY, "no memory for a token, or there are %d already",
-                            WEIR__TOKENS_CHUNK * WEIR__TOKENS_CHUNKS);
+    status = count_in(runtime, stage);
+    if (status != WEIR_OK) {
+        undraw(runtime, made);
+        return status;
     }
-    status = give_out(runtime, stage, token, &made);
-    if (status == WEIR_OK) {
-        *out = made;
-    } else {
-        weir__tokens_give(&runtime->tokens, token);
-    }
-    return status;
+    weir__fetch_add_u64(&runtime->tokens_out, 1);
+    *out = made;
+    return WEIR_OK;
 }
 
 weir_status weir_done(weir_runtime *runtime, weir_token token) {
@@ -100,6 +114,16 @@ void weir__token_back(struct weir__host *host, struct weir__mail *mail) {
 
 /* ---- feeders ------------------------------------------------------------- */
 
+/* The feeder is in its init, and starts after the stage: of two inits the outer one ends last. */
+static bool starts_later(const weir_runtime *runtime, weir_ref feeder, weir_ref stage) {
+    const weir_stage *starting = weir__starting_stage(runtime, feeder);
+    const weir_stage *outer = starting;
+    while (outer != NULL && outer->ref.bits != stage.bits) {
+        outer = outer->outer;
+    }
+    return starting != NULL && outer == NULL;
+}
+
 weir_status weir_feeds(weir_runtime *runtime, weir_ref feeder, weir_ref stage) {
     weir_status status = weir__check_alive(runtime, stage, "stage");
     if (status != WEIR_OK) {
@@ -111,17 +135,15 @@ weir_status weir_feeds(weir_runtime *runtime, weir_ref feeder, weir_ref stage) {
     }
     struct weir__bell *bell = weir__registry_bell(&runtime->registry, feeder);
     struct weir__bell *own = weir__registry_bell(&runtime->registry, stage);
-    struct weir__monitor *monitor =
-        weir__monitor_feeder(&runtime->allocator, feeder, stage, bell, own);
+    struct weir__monitor *monitor = weir__monitor_feeder(&runtime->allocator, feeder, stage, bell,
+                                                         own, starts_later(runtime, feeder, stage));
     if (monitor == NULL) {
         return WEIR_NO_MEMORY;
     }
-    /* As a token is, until the mail has come: the stage does not end meanwhile. */
-    struct weir__slot *slot = weir__registry_slot(&runtime->registry, stage);
-    if (weir__counter_add(&slot->mailbox.tokens, weir__ref_generation(stage),
-                          weir__is_inside(runtime, stage)) != WEIR__COUNT_DONE) { /* P7 -> P8 */
+    status = count_in(runtime, stage); /* until the mail has come */
+    if (status != WEIR_OK) {
         weir__free(&runtime->allocator, monitor, sizeof *monitor);
-        return refuse_ended(stage);
+        return status;
     }
     weir__send(runtime, &monitor->watch);
     return WEIR_OK;
@@ -142,19 +164,27 @@ bool weir_ending(const weir_runtime *runtime, weir_ref stage) {
 
 /* ---- waiting for it ------------------------------------------------------ */
 
+/* Of a stage that lives, or lived: its worker knows. */
+static weir_status check_was_one(const weir_runtime *runtime, weir_ref stage) {
+    return weir__runtime_worker(runtime, stage) != NULL
+               ? WEIR_OK
+               : weir__refuse(WEIR_INVALID, "the reference %#llx is of no stage of this runtime",
+                              (unsigned long long)stage.bits);
+}
+
 weir_status weir_wait(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
                       weir_reason *reason) {
     weir_reason told = WEIR_REASON_NOPROC;
     if (weir__missing(runtime, "runtime")) {
         return WEIR_INVALID;
     }
-    if (weir__runtime_worker(runtime, stage) == NULL) {
-        return weir__refuse(WEIR_INVALID, "the reference %#llx is of no stage of this runtime",
-                            (unsigned long long)stage.bits);
+    weir_status status = check_was_one(runtime, stage);
+    if (status != WEIR_OK) {
+        return status;
     }
     weir_answer answer = {.bytes = &told, .room = sizeof told};
     struct weir__message head = {.mail = {.to = stage, .kind = WEIR__MAIL_ON_END}};
-    weir_status status = weir__wait_for_end(runtime, &head, &answer, timeout_ns, "weir_wait");
+    status = weir__wait_for_end(runtime, &head, &answer, timeout_ns, "weir_wait");
     if (status == WEIR_OK && reason != NULL) {
         *reason = told;
     }
@@ -164,13 +194,10 @@ weir_status weir_wait(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns
 static weir_status post_ender(weir_runtime *runtime, weir_ref stage,
                               void (*ended)(void *context, weir_ref stage, weir_reason reason),
                               void *context) {
-    if (weir__runtime_worker(runtime, stage) == NULL) {
-        return weir__refuse(WEIR_INVALID, "the reference %#llx is of no stage of this runtime",
-                            (unsigned long long)stage.bits);
-    }
     struct weir__message head = {.mail = {.to = stage, .kind = WEIR__MAIL_ON_END},
                                  .ender = {.ended = ended, .context = context}};
-    return weir__post(runtime, &head, NULL);
+    weir_status status = check_was_one(runtime, stage);
+    return status != WEIR_OK ? status : weir__post(runtime, &head, NULL);
 }
 
 weir_status weir_on_end(weir_runtime *runtime, weir_ref stage,

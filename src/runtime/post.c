@@ -11,9 +11,16 @@
 
 /* ---- checks -------------------------------------------------------------- */
 
+weir_stage *weir__starting_stage(const weir_runtime *runtime, weir_ref ref) {
+    weir_stage *stage = weir__starting;
+    while (stage != NULL && (stage->ref.bits != ref.bits || stage->host->runtime != runtime)) {
+        stage = stage->outer;
+    }
+    return stage;
+}
+
 bool weir__is_starting(const weir_runtime *runtime, weir_ref ref) {
-    return weir__starting != NULL && weir__starting->ref.bits == ref.bits &&
-           weir__starting->host->runtime == runtime;
+    return weir__starting_stage(runtime, ref) != NULL;
 }
 
 static weir_status refuse_gone(weir_ref ref, const char *what) {
@@ -155,8 +162,9 @@ weir_status weir__make_message(weir_runtime *runtime, const struct weir__message
 
 /* From a stage's own init, to itself, it waits for the stage's start. */
 void weir__send(weir_runtime *runtime, struct weir__mail *mail) {
-    if (weir__is_starting(runtime, mail->to)) {
-        weir__mail_list_push(&weir__starting->control, mail);
+    weir_stage *starting = weir__starting_stage(runtime, mail->to);
+    if (starting != NULL) {
+        weir__mail_list_push(&starting->control, mail);
     } else {
         weir__mail_send(&weir__runtime_worker(runtime, mail->to)->bell, mail);
     }

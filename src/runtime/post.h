@@ -13,7 +13,9 @@
 
 enum { WEIR__PAYLOAD_LIMIT = 1 << 30 };
 
-/* True for the stage, of this runtime, whose init is running on this thread. */
+/* The stage, of this runtime, if its init is running on this thread, perhaps with another one's
+ * within; NULL. */
+weir_stage *weir__starting_stage(const weir_runtime *runtime, weir_ref ref);
 bool weir__is_starting(const weir_runtime *runtime, weir_ref ref);
 
 /* WEIR_OK, INVALID (runtime is NULL) or NO_STAGE: "WHAT ... names no living stage". */

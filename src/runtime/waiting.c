@@ -6,6 +6,7 @@
 
 #include "base/refusal.h"
 #include "os/clock.h"
+#include "runtime/errand.h"
 
 static struct weir__worker *worker_here(const weir_runtime *runtime) {
     struct weir__host *here = weir__here;
@@ -111,9 +112,18 @@ weir_status weir__wait(weir_runtime *runtime, struct weir__message *head, const 
     return status;
 }
 
+/* A stage ends after its tasks; in its callbacks nobody may wait for it anyhow. */
+static weir_status check_not_its_task(const weir_runtime *runtime, weir_ref stage,
+                                      const char *call) {
+    return weir__errand_stage(runtime).bits != stage.bits
+               ? WEIR_OK
+               : weir__refuse(WEIR_WRONG_THREAD, "%s would wait for the task that calls it", call);
+}
+
 weir_status weir__wait_for_end(weir_runtime *runtime, struct weir__message *head,
                                weir_answer *answer, uint64_t timeout_ns, const char *call) {
     weir_status status = weir__waiting_begin(runtime, head->mail.to, call);
+    status = status != WEIR_OK ? status : check_not_its_task(runtime, head->mail.to, call);
     if (status != WEIR_OK) {
         return status;
     }

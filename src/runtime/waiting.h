@@ -29,7 +29,8 @@ void weir__waiting_end(weir_runtime *runtime);
 weir_status weir__wait(weir_runtime *runtime, struct weir__message *head, const void *payload,
                        weir_answer *answer, uint64_t timeout_ns, const char *call);
 
-/* The same for a stage that may have gone, and need not live: its worker answers. */
+/* The same for a stage that may have gone, and need not live: its worker answers.  WRONG_THREAD
+ * also in a task of the stage's, which ends after its tasks. */
 weir_status weir__wait_for_end(weir_runtime *runtime, struct weir__message *head,
                                weir_answer *answer, uint64_t timeout_ns, const char *call);
 

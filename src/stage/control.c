@@ -283,7 +283,7 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         weir__stage_demand_again(stage);
         return;
     case WEIR__MAIL_ON_END:
-        weir__stage_add_ender(stage, weir__message_of(mail));
+        weir__stage_hear_of_end(stage, weir__message_of(mail));
         return;
     case WEIR__MAIL_TOKEN:
         weir__stage_came(stage);
@@ -294,6 +294,7 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         weir__stage_leave(stage, stage->on.handle_cast(stage, NULL, 0));
         return;
     case WEIR__MAIL_FEEDER:
+    case WEIR__MAIL_FEEDER_LATER:
     case WEIR__MAIL_WATCH:
     case WEIR__MAIL_UNWATCH:
     case WEIR__MAIL_WATCH_LATER:
@@ -385,6 +386,7 @@ void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
         ((struct weir__poke *)(void *)mail)->gone((struct weir__poke *)(void *)mail);
         return;
     case WEIR__MAIL_FEEDER:
+    case WEIR__MAIL_FEEDER_LATER:
     case WEIR__MAIL_WATCH:
     case WEIR__MAIL_UNWATCH:
     case WEIR__MAIL_WATCH_LATER:

@@ -67,7 +67,7 @@ struct weir__host {
 /* The worker that this thread is now running; NULL on any other thread. */
 extern _Thread_local struct weir__host *weir__here;
 
-/* The stage whose init this thread is running; NULL: none. */
+/* The stage whose init this thread is running, the innermost one (stage->outer); NULL: none. */
 extern _Thread_local weir_stage *weir__starting;
 
 static inline void weir__count(uint64_t *counter, uint64_t more) {

@@ -148,10 +148,10 @@ static bool run_init(weir_stage *stage, void *argument) {
     if (stage->on.init == NULL) {
         return true;
     }
-    weir_stage *outer = weir__starting;
+    stage->outer = weir__starting;
     weir__starting = stage;
     weir_verdict verdict = stage->on.init(stage, argument);
-    weir__starting = outer;
+    weir__starting = stage->outer;
     return verdict == WEIR_CONTINUE;
 }
 
@@ -175,30 +175,18 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
     stage->on_cancel = options->on_cancel;
     weir__index_open(&stage->timers, host->allocator);
     weir__index_open(&stage->watching, host->allocator);
+    weir__index_open(&stage->fed_by, host->allocator);
     open_queues(stage, options);
     weir_status status = open_dispatcher(stage, options);
     if (status != WEIR_OK) {
         weir__free(host->allocator, stage, stage->bytes);
         return status;
     }
-    if (!run_init(stage, options->argument)) {
-        status = weir__refuse(WEIR_INIT_STOPPED, "init of stage %s stopped it: %s", stage->name,
-                              weir_reason_text(stage->reason));
-        weir__stage_abandon(stage);
-        return status;
-    }
     *out = stage;
-    return WEIR_OK;
+    return run_init(stage, options->argument) ? WEIR_OK : WEIR_INIT_STOPPED;
 }
 
 /* ---- end ----------------------------------------------------------------- */
-
-static void bounce_control(weir_stage *stage) {
-    struct weir__mail *mail;
-    while ((mail = weir__mail_list_pop(&stage->control)) != NULL) {
-        weir__mail_bounce(stage->host, mail);
-    }
-}
 
 /* What came too late; but who asks for the end hears of it with all others, when the
  * stage's name is free. */
@@ -213,11 +201,15 @@ static void end_control(weir_stage *stage) {
     }
 }
 
-void weir__stage_abandon(weir_stage *stage) {
+weir_status weir__stage_abandon(weir_stage *stage) {
     weir__stage_end_monitors(stage);
-    bounce_control(stage);
+    end_control(stage);
     weir__stage_send_replies(stage);
+    weir__stage_tell_enders(stage);
+    weir_status status = weir__refuse(WEIR_INIT_STOPPED, "init of stage %s stopped it: %s",
+                                      stage->name, weir_reason_text(stage->reason));
     weir__stage_free(stage);
+    return status;
 }
 
 static void drop_mark(void *context, void *mark, uint32_t kind) {
@@ -350,6 +342,7 @@ void weir__stage_free(weir_stage *stage) {
     struct weir__host *host = stage->host;
     weir__index_close(&stage->timers);
     weir__index_close(&stage->watching);
+    weir__index_close(&stage->fed_by);
     close_block(stage, &stage->open);
     close_block(stage, &stage->keep);
     weir__queue_close(&stage->emission, &host->pool);

@@ -39,6 +39,12 @@ static void release(const struct weir__host *host, struct weir__monitor *monitor
     }
 }
 
+/* With both references: the watched never knew. */
+static void drop(const struct weir__host *host, struct weir__monitor *monitor) {
+    release(host, monitor);
+    release(host, monitor);
+}
+
 static void send(struct weir__bell *bell, struct weir__mail *mail, enum weir__mail_kind kind,
                  weir_ref to) {
     mail->kind = kind;
@@ -48,6 +54,11 @@ static void send(struct weir__bell *bell, struct weir__mail *mail, enum weir__ma
 
 static void watch(struct weir__monitor *monitor) {
     send(monitor->watched_bell, &monitor->watch, WEIR__MAIL_WATCH, monitor->watched);
+}
+
+/* The feeder has started, or never will. */
+static void introduce(struct weir__monitor *monitor) {
+    send(monitor->watcher_bell, &monitor->watch, WEIR__MAIL_FEEDER, monitor->watcher);
 }
 
 /* With the watched side's reference. */
@@ -66,10 +77,45 @@ static void unwatch(void *context, struct weir__index_node *node) {
     send(monitor->watched_bell, &monitor->unwatch, WEIR__MAIL_UNWATCH, monitor->watched);
 }
 
+/* ---- made ---------------------------------------------------------------- */
+
+/* watched_bell: NULL for who is no stage.  NULL: no memory. */
+static struct weir__monitor *make(const struct weir__allocator *allocator, weir_ref watcher,
+                                  weir_ref watched, struct weir__bell *watcher_bell,
+                                  struct weir__bell *watched_bell) {
+    struct weir__monitor *monitor = weir__alloc_zeroed(allocator, sizeof *monitor, 16);
+    if (monitor == NULL) {
+        weir__refuse(WEIR_NO_MEMORY, "no memory to watch a stage");
+        return NULL;
+    }
+    monitor->watcher = watcher;
+    monitor->watched = watched;
+    monitor->watcher_bell = watcher_bell;
+    monitor->watched_bell = watched_bell != NULL ? watched_bell : watcher_bell; /* finds nobody */
+    monitor->refs = 2;
+    return monitor;
+}
+
+struct weir__monitor *weir__monitor_feeder(const struct weir__allocator *allocator, weir_ref feeder,
+                                           weir_ref stage, struct weir__bell *feeder_bell,
+                                           struct weir__bell *stage_bell, bool later) {
+    struct weir__monitor *monitor = make(allocator, stage, feeder, stage_bell, feeder_bell);
+    if (monitor != NULL) {
+        monitor->feeds = true;
+        monitor->watch.kind = later ? WEIR__MAIL_FEEDER_LATER : WEIR__MAIL_FEEDER;
+        monitor->watch.to = later ? feeder : stage;
+    }
+    return monitor;
+}
+
+static void add(weir_stage *stage, struct weir__monitor *monitor) {
+    monitor->listed[WEIR__WATCHING] = true;
+    weir__index_add(&stage->watching, &monitor->node, ++stage->monitors);
+}
+
 /* ---- by users ------------------------------------------------------------ */
 
 weir_status weir__stage_watch(weir_stage *self, weir_ref stage, bool recall, weir_monitor *out) {
-    struct weir__bell *bell = self->host->bell_of(self->host->runtime, stage);
     if (self->on.handle_down == NULL) {
         return weir__refuse(WEIR_INVALID, "stage %s has no handle_down to be told with",
                             self->name);
@@ -79,47 +125,24 @@ weir_status weir__stage_watch(weir_stage *self, weir_ref stage, bool recall, wei
                             stage.bits == 0 ? "the reference {0} is of no stage"
                                             : "a stage cannot watch itself");
     }
-    struct weir__monitor *monitor = weir__alloc_zeroed(self->host->allocator, sizeof *monitor, 16);
+    struct weir__bell *bell = self->host->bell_of(self->host->runtime, stage);
+    struct weir__monitor *monitor =
+        make(self->host->allocator, self->ref, stage, self->host->bell, bell);
     if (monitor == NULL) {
-        return weir__refuse(WEIR_NO_MEMORY, "no memory to watch a stage");
+        return WEIR_NO_MEMORY;
     }
     monitor->recall = recall;
-    monitor->watcher = self->ref;
-    monitor->watched = stage;
-    monitor->watcher_bell = self->host->bell;
-    monitor->watched_bell = bell != NULL ? bell : self->host->bell; /* which finds nobody */
-    monitor->refs = 2;
-    monitor->listed[WEIR__WATCHING] = true;
-    weir__index_add(&self->watching, &monitor->node, ++self->monitors);
+    add(self, monitor);
     if (out != NULL) {
         *out = (weir_monitor){.stage = self->ref, .id = monitor->node.number};
     }
-    if (weir__starting == self) { /* a notice must not come before the stage does */
+    if (weir__stage_is_starting(self)) { /* a notice must not come before the stage does */
         monitor->watch.kind = WEIR__MAIL_WATCH_LATER;
         weir__mail_list_push(&self->control, &monitor->watch);
     } else {
         watch(monitor);
     }
     return WEIR_OK;
-}
-
-struct weir__monitor *weir__monitor_feeder(const struct weir__allocator *allocator, weir_ref feeder,
-                                           weir_ref stage, struct weir__bell *feeder_bell,
-                                           struct weir__bell *stage_bell) {
-    struct weir__monitor *monitor = weir__alloc_zeroed(allocator, sizeof *monitor, 16);
-    if (monitor == NULL) {
-        weir__refuse(WEIR_NO_MEMORY, "no memory to watch a feeder");
-        return NULL;
-    }
-    monitor->feeds = true;
-    monitor->watcher = stage;
-    monitor->watched = feeder;
-    monitor->watcher_bell = stage_bell;
-    monitor->watched_bell = feeder_bell != NULL ? feeder_bell : stage_bell; /* which finds nobody */
-    monitor->refs = 2;
-    monitor->watch.kind = WEIR__MAIL_FEEDER;
-    monitor->watch.to = stage;
-    return monitor;
 }
 
 weir_status weir_monitor_stage(weir_stage *self, weir_ref stage, weir_monitor *out) {
@@ -135,7 +158,7 @@ weir_status weir_demonitor(weir_stage *self, weir_monitor monitor) {
     }
     struct weir__index_node *node =
         monitor.stage.bits == self->ref.bits ? weir__index_find(&self->watching, monitor.id) : NULL;
-    if (node != NULL) {
+    if (node != NULL && !WEIR__CONTAINER_OF(node, struct weir__monitor, node)->feeds) {
         weir__index_remove(&self->watching, node);
         unwatch(self, node);
     }
@@ -144,22 +167,56 @@ weir_status weir_demonitor(weir_stage *self, weir_monitor monitor) {
 
 /* ---- mail ---------------------------------------------------------------- */
 
+/* The watcher's side is done with it, and its reference is let go. */
+static void watched_enough(weir_stage *stage, struct weir__monitor *monitor) {
+    weir__index_remove(&stage->watching, &monitor->node);
+    monitor->listed[WEIR__WATCHING] = false;
+    release(stage->host, monitor);
+}
+
+static void tell_down(weir_stage *stage, struct weir__monitor *monitor) {
+    weir_ref watched = monitor->watched;
+    weir_reason reason = monitor->reason;
+    stage->notice_bereft = monitor->bereft;
+    watched_enough(stage, monitor);
+    weir__stage_came(stage);
+    weir__stage_enter(stage);
+    weir__stage_leave(stage, stage->on.handle_down(stage, watched, reason));
+}
+
+/* Unless the watcher has lost interest meanwhile. */
 static void noticed(weir_stage *stage, struct weir__monitor *monitor) {
+    if (monitor->listed[WEIR__WATCHING] && monitor->feeds) {
+        weir__index_remove(&stage->fed_by, &monitor->feeder);
+        stage->feeders--;
+        watched_enough(stage, monitor);
+    } else if (monitor->listed[WEIR__WATCHING]) {
+        tell_down(stage, monitor);
+    }
+    release(stage->host, monitor); /* the watched side's */
+}
+
+/* Told again of one that it knows, a stage knows it already. */
+static void learn_feeder(weir_stage *stage, struct weir__monitor *monitor) {
+    if (stage->mailbox != NULL) {
+        weir__counter_take(&stage->mailbox->tokens, stage->mailbox->generation);
+    }
+    if (weir__index_find(&stage->fed_by, monitor->watched.bits) != NULL) {
+        drop(stage->host, monitor);
+        return;
+    }
+    add(stage, monitor);
+    weir__index_add(&stage->fed_by, &monitor->feeder, monitor->watched.bits);
+    stage->feeders++;
+    watch(monitor);
+}
+
+/* Unless it has lost interest in its init already. */
+static void watch_now(weir_stage *stage, struct weir__monitor *monitor) {
     if (monitor->listed[WEIR__WATCHING]) {
-        weir__index_remove(&stage->watching, &monitor->node);
-        monitor->listed[WEIR__WATCHING] = false;
-        weir_ref watched = monitor->watched;
-        weir_reason reason = monitor->reason;
-        stage->notice_bereft = monitor->bereft;
-        bool feeds = monitor->feeds;
-        release(stage->host, monitor); /* the watcher's side */
-        if (feeds) {
-            stage->feeders--;
-            return;
-        }
-        weir__stage_came(stage);
-        weir__stage_enter(stage);
-        weir__stage_leave(stage, stage->on.handle_down(stage, watched, reason));
+        watch(monitor);
+    } else {
+        release(stage->host, monitor); /* the watched side's */
     }
 }
 
@@ -167,25 +224,19 @@ void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail) {
     struct weir__monitor *monitor;
     switch (mail->kind) {
     case WEIR__MAIL_FEEDER:
-        monitor = MONITOR_OF(mail, watch);
-        monitor->listed[WEIR__WATCHING] = true;
-        weir__index_add(&stage->watching, &monitor->node, ++stage->monitors);
-        stage->feeders++;
-        if (stage->mailbox != NULL) {
-            weir__counter_take(&stage->mailbox->tokens, stage->mailbox->generation);
-        }
-        watch(monitor);
+        learn_feeder(stage, MONITOR_OF(mail, watch));
+        return;
+    case WEIR__MAIL_FEEDER_LATER:
+        introduce(MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_WATCH_LATER:
-        watch(MONITOR_OF(mail, watch));
+        watch_now(stage, MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_WATCH:
         link(stage, MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_NOTICE:
-        monitor = MONITOR_OF(mail, watch);
-        noticed(stage, monitor);
-        release(stage->host, monitor); /* the watched side's */
+        noticed(stage, MONITOR_OF(mail, watch));
         return;
     default:
         monitor = MONITOR_OF(mail, unwatch);
@@ -211,9 +262,11 @@ void weir__monitor_bounce(struct weir__host *host, struct weir__mail *mail) {
     case WEIR__MAIL_WATCH:
         watch_late(host, MONITOR_OF(mail, watch));
         return;
-    case WEIR__MAIL_FEEDER: /* the watcher is gone, and the watched never knew */
-        release(host, MONITOR_OF(mail, watch));
-        release(host, MONITOR_OF(mail, watch));
+    case WEIR__MAIL_FEEDER_LATER:
+        introduce(MONITOR_OF(mail, watch));
+        return;
+    case WEIR__MAIL_FEEDER: /* the watcher is gone */
+        drop(host, MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_WATCH_LATER: /* the watched never knew */
     case WEIR__MAIL_NOTICE:

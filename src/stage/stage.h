@@ -19,6 +19,7 @@
  *   inbox.c    mail: what users send; timers, answers
  *   monitor.c  watching other stages
  *   ending.c   finishing: what a stage waits for before it ends
+ *   enders.c   who wants to know when it has ended
  *   turn.c     one visit of the worker, in numbered steps
  *   life.c     start and end
  *
@@ -148,6 +149,7 @@ struct weir_stage {
     void (*shut)(weir_stage *stage, enum weir__shutting whom); /* a part's, see there */
     weir_holdup (*holds)(const weir_stage *stage); /* a part's: what it holds; NONE: nothing */
     uint64_t feeders;                              /* monitors of who feeds it */
+    struct weir__index fed_by;                     /* those, by the feeders' references */
     size_t late_timers; /* that came of the end itself: they keep nobody waiting */
     size_t reminders;   /* other timers without a message: they come when the input is over */
     bool is_shut;       /* a part that takes no more, by shut or otherwise         */
@@ -155,7 +157,10 @@ struct weir_stage {
     bool telling_end;   /* in handle_end, or what reminders bring forth      */
     bool relaxed; /* it takes its input though nobody asks it for events: a drain would stall */
     bool unfed;   /* its producers and feeders wait for it in turn: as if they had ended */
+    weir_stage *outer;            /* in its init: the stage in whose init it is started; NULL */
     struct weir__message *enders; /* who wants to know its end: by mail.next        */
+    size_t awaiters;              /* of those, threads that wait, or did, in weir_wait */
+    size_t sweep_at;              /* when that are so many, those that did are swept   */
     weir_on_cancel on_cancel;
     /* a part's: it is to stop; true: it will, but not yet */
     bool (*stop_asked)(weir_stage *stage, weir_reason reason);
@@ -519,9 +524,15 @@ void weir__stage_tell_ender(struct weir__host *host, weir_ref stage, weir_reason
                             struct weir__message *message);
 void weir__stage_tell_enders(weir_stage *stage);
 
+/* ---- enders.c ------------------------------------------------------------ */
+
+/* The same as add_ender, but those whose caller waits no more are freed now and then. */
+void weir__stage_hear_of_end(weir_stage *stage, struct weir__message *message);
+
 /* ---- monitor.c ----------------------------------------------------------- */
 
-/* Mail WATCH, UNWATCH, WATCH_LATER, NOTICE, to a stage / to one that is gone. */
+/* Mail WATCH, UNWATCH, WATCH_LATER, FEEDER, FEEDER_LATER, NOTICE, to a stage / to one that is
+ * gone. */
 void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail);
 void weir__monitor_bounce(struct weir__host *host, struct weir__mail *mail);
 
@@ -539,9 +550,19 @@ bool weir__stage_turn(weir_stage *stage);
 
 /* ---- life.c -------------------------------------------------------------- */
 
+/* This thread runs its init, perhaps with another one's within. */
+static inline bool weir__stage_is_starting(const weir_stage *stage) {
+    const weir_stage *starting = weir__starting;
+    while (starting != NULL && starting != stage) {
+        starting = starting->outer;
+    }
+    return starting != NULL;
+}
+
 /*
  * Makes a stage from checked options, on any thread: runs init.  The host, the
  * ready stage and the reference are its place, which is kept for it.
+ * INIT_STOPPED: *out is for weir__stage_abandon, which says so.
  */
 weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *ready, weir_ref ref,
                              const weir_stage_options *options, weir_stage **out);
@@ -550,8 +571,11 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
  * watchers are told when its reference is stale: weir__stage_end_monitors. */
 void weir__stage_terminate(weir_stage *stage);
 
-/* A stage that never was known: frees it, with what its init has sent and watched. */
-void weir__stage_abandon(weir_stage *stage);
+/*
+ * A stage whose init has stopped it, and that never was known: frees it, with what its init has
+ * sent and watched; who wants to know its end is told.  Refuses with INIT_STOPPED.
+ */
+weir_status weir__stage_abandon(weir_stage *stage);
 
 /* Frees it.  Its mail has been bounced, its edges let go. */
 void weir__stage_free(weir_stage *stage);

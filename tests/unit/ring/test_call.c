@@ -56,6 +56,29 @@ static void an_answer_is_cut_to_its_room(void **state) {
     }
 }
 
+static void whether_somebody_waits_is_known(void **state) {
+    (void)state;
+    struct scene scene;
+    struct weir__call *call, *later;
+    weir_from from, next;
+    open_scene(&scene);
+    assert_false(weir__call_waits(&scene.calls, (weir_from){5})); /* no slot was ever made */
+    assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, true, &call, &from), WEIR_OK);
+    assert_true(weir__call_waits(&scene.calls, from));
+    for (unsigned bit = 0; bit < 64; bit++) {
+        assert_false(weir__call_waits(&scene.calls, (weir_from){from.bits ^ UINT64_C(1) << bit}));
+    }
+    assert_int_equal(weir__call_end(call, 0, NULL), WEIR_TIMEOUT);
+    assert_false(weir__call_waits(&scene.calls, from));
+    assert_int_equal(weir__call_begin(&scene.calls, ONE, NULL, 0, true, &later, &next), WEIR_OK);
+    assert_ptr_equal(later, call); /* the same slot */
+    assert_false(weir__call_waits(&scene.calls, from));
+    assert_true(weir__call_answer(&scene.calls, next, WEIR_OK, NULL, 0));
+    assert_false(weir__call_waits(&scene.calls, next));
+    assert_int_equal(weir__call_end(later, 0, NULL), WEIR_OK);
+    close_scene(&scene);
+}
+
 static void only_the_first_answer_counts(void **state) {
     (void)state;
     struct scene scene;
@@ -253,6 +276,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_is_cut_to_its_room),
         cmocka_unit_test(only_the_first_answer_counts),
+        cmocka_unit_test(whether_somebody_waits_is_known),
         cmocka_unit_test(a_sweep_ends_those_who_wait_for_the_stage),
         cmocka_unit_test(names_are_of_one_runtime_only),
         cmocka_unit_test(a_name_stays_stale_for_good),

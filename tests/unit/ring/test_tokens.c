@@ -54,7 +54,14 @@ static void names_that_somebody_made_up(void **state) {
     assert_null(weir__tokens_claim(&tokens, (weir_token){0}));
     assert_null(weir__tokens_claim(&tokens, (weir_token){1, 0}));
     assert_null(weir__tokens_claim(&tokens, (weir_token){UINT64_MAX, UINT32_MAX}));
-    weir_token token = weir__token_out(weir__tokens_take(&tokens), stage);
+    struct weir__token *place = weir__tokens_take(&tokens);
+    weir_token token = weir__token_out(place, stage);
+    for (unsigned bit = 0; bit < 64; bit++) { /* also one that a word has no room for */
+        weir_token other = {token.bits ^ UINT64_C(1) << bit, token.place};
+        assert_null(weir__tokens_claim(&tokens, other));
+    }
+    assert_ptr_equal(weir__tokens_claim(&tokens, token), place);
+    token = weir__token_out(place, stage);
     token.place++;
     assert_null(weir__tokens_claim(&tokens, token)); /* a place that was never taken */
     token.place += WEIR__TOKENS_CHUNK;
@@ -106,14 +113,15 @@ static struct {
     uint64_t bits;  /* atomic */
     uint32_t place; /* atomic, before bits */
 } shared[SHARED];
-static uint32_t given, claimed; /* atomic */
+static uint32_t given, claimed;                 /* atomic */
+static uint32_t taken_back[WEIR__TOKENS_CHUNK]; /* atomic: the place's token was claimed */
 
+/* One that is claimed again is not given back again: the list of free ones would be a ring. */
 static void try_claim(weir_token token) {
     struct weir__token *place = weir__tokens_claim(&tokens, token);
-    if (place != NULL) {
-        weir__fetch_add_u32(&claimed, 1);
-        weir__tokens_give(&tokens, place);
-    }
+    if (place == NULL) return;
+    weir__fetch_add_u32(&claimed, 1);
+    if (weir__exchange_u32(&taken_back[place->place], 1) == 0) weir__tokens_give(&tokens, place);
 }
 
 /* Each leaves tokens where others find them; of several that claim one, one does. */
@@ -125,6 +133,7 @@ static void *hand_on(void *argument) {
         weir_token found = {bits, weir__load_relaxed_u32(&shared[at].place)};
         if (bits != 0) try_claim(found);
         struct weir__token *place = weir__tokens_take(&tokens);
+        weir__store_relaxed_u32(&taken_back[place->place], 0);
         weir_token token = weir__token_out(place, stage);
         weir__fetch_add_u32(&given, 1);
         if (i % 2 == 0) {
