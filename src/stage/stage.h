@@ -130,8 +130,12 @@ struct weir_stage {
     uint32_t stash_newest; /* items at stash's end that came in this turn, if stash_fresh     */
 
     /* lending (lend.c): a part's; unless it lends, lend and recall are NULL */
-    struct weir__queue lent;            /* batches that are not back yet          */
-    void (*recall)(weir_stage *stage);  /* at the end: lent is what was not read  */
+    struct weir__queue lent;           /* batches that are not back yet          */
+    void (*recall)(weir_stage *stage); /* at the end: lent is what was not read  */
+    /* Then, unless NULL: its reader is amid what goes back first by this one, and reads on; so
+     * the part sends the edge's DOWN, when both that and `part` have come. */
+    struct weir__edge *amid;
+    void (*part)(weir_stage *stage);
     bool (*look)(weir_stage *stage);    /* while ready->watched: true, something came */
     bool (*unwatch)(weir_stage *stage); /* false: something came, look on           */
     uint32_t looks;                     /* in a row that found nothing               */
@@ -385,6 +389,10 @@ uint32_t weir__stage_lent_back(weir_stage *stage);
 
 /* The first `events` of the oldest batch are handled, and no more of it. */
 void weir__stage_lent_part(weir_stage *stage, uint64_t events);
+
+/* DOWN: the consumer's reference goes with it, and what is returned.  Any thread, once the edge's
+ * consumer has no more to do with it. */
+void weir__stage_down_edge(struct weir__edge *edge);
 
 /* ---- takers.c: the shared dispatcher ------------------------------------- */
 
