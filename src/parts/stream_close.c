@@ -43,7 +43,8 @@ void weir__stream_inherit(weir_stream *stream, struct weir__edge *edge) {
 
 /* What was read is handled, and the rest goes back; or, where there was no memory, is lost. */
 static void settle_batch(weir_stream *stream) {
-    struct weir__edge *edge = stream->amid;
+    struct weir__edge *edge =
+        stream->amid; /* J11 -> J12: it is the second one's, with all of this */
     uint64_t unread = stream->unread;
     uint64_t read = stream->held.count - unread;
     weir__runtime_read(stream->runtime, read, edge == NULL ? unread : 0);

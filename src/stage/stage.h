@@ -225,6 +225,7 @@ static inline void weir__stage_end_strip(weir_stage *stage) {
 static inline void weir__stage_enter(weir_stage *stage) {
     stage->may_emit = true;
     stage->host->running = stage;
+    stage->host->callbacks++;
     weir__store_release_u64(&stage->host->entered, stage->ref.bits); /* N1 -> N2 */
 }
 
@@ -242,6 +243,13 @@ static inline void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
     if (WEIR__UNLIKELY(stage->replies != NULL) && !stage->stopping) {
         weir__stage_send_replies(stage);
     }
+}
+
+/* What is behind the batch of the callback that runs; NULL: it is another one's, or nobody's. */
+static inline struct weir__item *weir__stage_item_of(const weir_stage *stage,
+                                                     const weir_batch *batch) {
+    bool own = stage->may_emit && batch->reserved[1] == stage->host->callbacks;
+    return own ? (struct weir__item *)batch->reserved[0] : NULL;
 }
 
 /* ---- desk.c -------------------------------------------------------------- */
