@@ -80,7 +80,11 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
 /* Events that wait in the inlet, its ports aside: an estimate, too high rather than too low. */
 size_t weir_inlet_waiting(const weir_inlet *inlet);
 
-/* Why the stage has stopped; NORMAL as long as it has not.  Threads: any. */
+/* Whether the stage has stopped; not yet as long as it only finishes.  Threads: any. */
+bool weir_inlet_stopped(const weir_inlet *inlet);
+
+/* Why the stage has stopped; NORMAL, too, as long as it has not (weir_inlet_stopped).
+ * Threads: any. */
 weir_reason weir_inlet_reason(const weir_inlet *inlet);
 
 /*

@@ -2,6 +2,7 @@
  * A stage's life: made on the thread that starts it, ended on its worker.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "base/reason.h"
 #include "base/refusal.h"
 #include "stage/stage.h"
 
@@ -183,7 +184,7 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
     }
     if (!run_init(stage, options->argument)) {
         status = weir__refuse(WEIR_INIT_STOPPED, "init of stage %s stopped it: %s", stage->name,
-                              weir_reason_text(stage->reason));
+                              weir__reason_words(stage->reason).text);
         weir__stage_abandon(stage);
         return status;
     }
