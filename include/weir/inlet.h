@@ -40,6 +40,10 @@ typedef struct weir_inlet_options {
     /* When the last consumer leaves: wait for another (the default), or stop; then who pushes
      * is told (NO_STAGE), also who waits for room, and weir_inlet_reason says why. */
     weir_on_cancel on_cancel;
+    /* Default WEIR_FORWARD.  With WEIR_ACCUMULATE what is pushed is accepted, and kept within the
+     * capacity, until weir_demand(runtime, stage, WEIR_FORWARD): so that all of a broadcast's
+     * consumers are there before the first event goes out. */
+    weir_demand_mode demand;
     /* Unless NULL: called with the count of each discard, on the worker; for events that
      * were pushed while the stage was stopping, on a pushing thread. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
@@ -76,7 +80,11 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
 /* Events that wait in the inlet, its ports aside: an estimate, too high rather than too low. */
 size_t weir_inlet_waiting(const weir_inlet *inlet);
 
-/* Why the stage has stopped; NORMAL as long as it has not.  Threads: any. */
+/* Whether the stage has stopped; not yet as long as it only finishes.  Threads: any. */
+bool weir_inlet_stopped(const weir_inlet *inlet);
+
+/* Why the stage has stopped; NORMAL, too, as long as it has not (weir_inlet_stopped).
+ * Threads: any. */
 weir_reason weir_inlet_reason(const weir_inlet *inlet);
 
 /*

@@ -5,7 +5,9 @@
  * A file, a table, a generator: anything that can be asked for the next so many
  * items.  It is asked for exactly as many as its consumers have asked for, and
  * when it has no more, the stage finishes: it ends with NORMAL once its last event has left
- * its buffer.  In a drain it is asked for no more.  Source: GenStage.from_enumerable.
+ * its buffer.  Once it is to stop or to finish, or its runtime drains, it is asked for no more:
+ * a call that is under way is the last one, whatever demand is open.
+ * Source: GenStage.from_enumerable.
  */
 #ifndef WEIR_ITERATOR_H
 #define WEIR_ITERATOR_H

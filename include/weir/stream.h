@@ -61,6 +61,11 @@ typedef struct weir_stream weir_stream;
 /*
  * Opens a stream and subscribes it.  A producer whose events have another size
  * refuses the subscription: it ends with WEIR_REASON_BAD_OPTIONS.
+ * The subscriptions are still on their way when it returns.  What a broadcast dispatches before
+ * one has come to it is not for the stream: to miss nothing, start such a producer with
+ * WEIR_ACCUMULATE (`demand` above lets it go on once the stream is there; with several streams
+ * WEIR_STREAM_LEAVE, and weir_demand at the end), or let weir_runtime_settle return before
+ * the first event is emitted.
  * Returns    WEIR_OK.  A WEIR_TEMPORARY subscription to a stage that is gone ends at
  *            once, as if it had been there.
  * Errors     as weir_stage_start; nothing is left behind.
@@ -120,17 +125,23 @@ weir_reason weir_stream_reason(const weir_stream *stream);
 
 /*
  * Its stage.  weir_stop ends the stream from any thread: a reader that waits gets
- * WEIR_END, what it has not taken goes back to the producers.
+ * WEIR_END, what it has not taken goes back to the producers.  One that is amid a batch may
+ * read that on, and then gets WEIR_END: what came by the same subscription goes back when it is
+ * told of the end, or closes, with the rest of the batch first, as weir_stream_close says; until
+ * then that producer sees no WEIR_DOWN but WEIR_CANCEL, and counts on the stream no more.
  */
 weir_ref weir_stream_stage(const weir_stream *stream);
 
 /*
  * Ends all subscriptions (their producers see WEIR_DOWN, NORMAL), gives the handle back,
  * and waits until that is done.  Each event that was on its way and not taken then
- *   - has gone back to its producer, as those of any consumer that stops: in order, before
- *     all that the producer has not sent yet.  Whoever subscribes next goes on with it: a
- *     stream that is opened after this one goes on where this one's reader left off, unless
- *     other consumers have taken it; or
+ *   - has gone back to its producer, as those of any consumer that stops, also if the stream's
+ *     stage was stopped before; what becomes of it there is its dispatcher's affair.  Those of
+ *     the demand and partition dispatchers keep it, in order, before all that the producer has
+ *     not sent yet.  Whoever subscribes next goes on with it: a stream that is opened after
+ *     this one goes on where this one's reader left off, unless other consumers have taken
+ *     it.  The shared dispatcher's keeps it in no order.  A broadcast's discards it, for the
+ *     others have theirs: it is told to the producer's `discarded`, WEIR_DISCARD_CONSUMER; or
  *   - where the producer has gone, too, was told to `discarded`, STOPPED, in one sum.
  * Arguments  stream: NULL: there is nothing to close, WEIR_OK.
  * Returns    WEIR_OK: all this is done, and `discarded` is not called any more.

@@ -2,7 +2,9 @@
  * Reasons: their words, made from the public list.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <weir/types.h>
+#include "base/reason.h"
+
+#include <stdio.h>
 
 const char *weir_reason_text(weir_reason reason) {
     int value = (int)reason;
@@ -16,4 +18,15 @@ const char *weir_reason_text(weir_reason reason) {
     default:
         return value > WEIR_REASON_USER ? "user" : "unknown";
     }
+}
+
+struct weir__reason_words weir__reason_words(weir_reason reason) {
+    struct weir__reason_words words;
+    int own = (int)reason - WEIR_REASON_USER;
+    if (own > 0) {
+        snprintf(words.text, sizeof words.text, "%s + %d", weir_reason_text(reason), own);
+    } else {
+        snprintf(words.text, sizeof words.text, "%s", weir_reason_text(reason));
+    }
+    return words;
 }

@@ -371,6 +371,7 @@ static weir_status start(weir_runtime *runtime, const weir_inlet_options *option
         .dispatcher = options->dispatcher,
         .dispatcher_options = options->dispatcher_options,
         .on_cancel = options->on_cancel,
+        .demand = options->demand,
         .on = {.init = init,
                .handle_demand = handle_demand,
                .handle_cast = handle_poke,

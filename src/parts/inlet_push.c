@@ -4,6 +4,7 @@
  */
 #include "parts/port.h"
 
+#include "base/reason.h"
 #include "base/refusal.h"
 #include "os/clock.h"
 #include "os/futex.h"
@@ -91,7 +92,12 @@ weir_status weir__inlet_refuse_gone(const weir_inlet *inlet) {
         return weir__refuse(WEIR_NO_STAGE, "the inlet was finished");
     }
     return weir__refuse(WEIR_NO_STAGE, "the inlet has stopped: %s",
-                        weir_reason_text(inlet->reason));
+                        weir__reason_words(inlet->reason).text);
+}
+
+bool weir_inlet_stopped(const weir_inlet *inlet) {
+    return !weir__missing(inlet, "inlet") &&
+           weir__load_acquire_u32(&inlet->dead) != 0; /* I5 -> I6 */
 }
 
 weir_reason weir_inlet_reason(const weir_inlet *inlet) {

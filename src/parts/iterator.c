@@ -3,16 +3,16 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Made of what any program has: handle_demand, and weir_finish at the end, which
- * lets what is buffered go out first.
+ * lets what is buffered go out first.  Its state is its options.
+ *
+ * Demand may take many calls of a function that waits for its input, all in one turn: so it is
+ * asked before each whether this is the stage's end, which its mail would tell only after them.
  */
 #include "base/refusal.h"
 #include "stage/stage.h"
 
+#include <weir/ending.h>
 #include <weir/iterator.h>
-
-struct iterator {
-    weir_iterator_options options;
-};
 
 /* The function broke its word. */
 static weir_verdict refuse(weir_stage *self, const char *what, size_t made, size_t want) {
@@ -24,7 +24,7 @@ static weir_verdict refuse(weir_stage *self, const char *what, size_t made, size
 /* `made` events are in the room that was reserved for `want`. */
 static weir_verdict judge(weir_stage *self, weir_iterator_verdict verdict, size_t made,
                           size_t want) {
-    const struct iterator *iterator = weir_state(self);
+    const weir_iterator_options *iterator = weir_state(self);
     if (made > want) {
         return refuse(self, "made more than was wanted", made, want);
     }
@@ -37,24 +37,25 @@ static weir_verdict judge(weir_stage *self, weir_iterator_verdict verdict, size_
     case WEIR_ITERATOR_END:
         return WEIR_FINISH;
     case WEIR_ITERATOR_ERROR: /* what it made before goes out */
-        return weir_finish_with(self, iterator->options.error_reason);
+        return weir_finish_with(self, iterator->error_reason);
     default:
         return refuse(self, "returned an unknown verdict", made, want);
     }
 }
 
 static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
-    const struct iterator *iterator = weir_state(self);
+    const weir_iterator_options *iterator = weir_state(self);
     weir_iterator_verdict more = WEIR_ITERATOR_MORE;
     weir_verdict verdict = WEIR_CONTINUE;
-    while (demand > 0 && more == WEIR_ITERATOR_MORE && verdict == WEIR_CONTINUE) {
+    while (demand > 0 && more == WEIR_ITERATOR_MORE && verdict == WEIR_CONTINUE &&
+           !weir_ending_here()) {
         size_t want;
         size_t made = 0;
         void *room = weir_reserve(self, demand < SIZE_MAX ? (size_t)demand : SIZE_MAX, &want);
         if (room == NULL) {
             return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
         }
-        more = iterator->options.next(iterator->options.context, room, want, &made);
+        more = iterator->next(iterator->context, room, want, &made);
         verdict = judge(self, more, made, want);
         demand -= made <= demand ? made : demand;
     }
@@ -62,9 +63,9 @@ static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
 }
 
 static void handle_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
-    const struct iterator *iterator = weir_state(self);
-    if (iterator->options.discarded != NULL) {
-        iterator->options.discarded(iterator->options.context, count, cause);
+    const weir_iterator_options *iterator = weir_state(self);
+    if (iterator->discarded != NULL) {
+        iterator->discarded(iterator->context, count, cause);
     } else {
         weir__host_log(self->host, WEIR_LOG_WARNING, "iterator %s has discarded %llu events",
                        weir_stage_name(self), (unsigned long long)count);
@@ -73,9 +74,9 @@ static void handle_discarded(weir_stage *self, uint64_t count, weir_discard caus
 
 static void handle_terminate(weir_stage *self, weir_reason reason) {
     (void)reason;
-    const struct iterator *iterator = weir_state(self);
-    if (iterator->options.close != NULL) {
-        iterator->options.close(iterator->options.context);
+    const weir_iterator_options *iterator = weir_state(self);
+    if (iterator->close != NULL) {
+        iterator->close(iterator->context);
     }
 }
 
@@ -88,10 +89,10 @@ weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_optio
         return weir__refuse(WEIR_INVALID, "%s must not be NULL",
                             options == NULL ? "options" : "next");
     }
-    struct iterator iterator = {.options = *options};
-    iterator.options.name = NULL; /* the stage has a copy */
-    if (iterator.options.error_reason == WEIR_REASON_NORMAL) {
-        iterator.options.error_reason = WEIR_REASON_USER;
+    weir_iterator_options iterator = *options;
+    iterator.name = NULL; /* the stage has a copy */
+    if (iterator.error_reason == WEIR_REASON_NORMAL) {
+        iterator.error_reason = WEIR_REASON_USER;
     }
     const weir_stage_options stage = {
         .kind = WEIR_PRODUCER,

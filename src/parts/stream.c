@@ -96,6 +96,25 @@ static void lend(weir_stage *self) {
     }
 }
 
+/*
+ * The reader is amid a batch and reads it on: the rest of that, and what came behind it by
+ * its subscription, goes back when the reader is through.  Without memory the batch does not.
+ */
+static void leave_to_reader(weir_stage *self, weir_stream *stream) {
+    struct weir__edge *edge = weir__queue_at(&self->lent, 0)->owner;
+    if (weir__queue_reserve(&edge->returned, 1)) {
+        stream->amid = edge;
+        self->amid = edge;
+        return;
+    }
+    weir__queue_pop(&self->lent); /* with its reference, the reader's */
+    weir__stream_part(stream);
+}
+
+static void part(weir_stage *self) {
+    weir__stream_part(stream_of(self));
+}
+
 /* The stage ends.  What the reader has not begun stays lent, and goes back. */
 static void recall(weir_stage *self) {
     weir_stream *stream = stream_of(self);
@@ -108,7 +127,7 @@ static void recall(weir_stage *self) {
     if ((position & 1) != 0 && (position & WEIR__STREAM_QUIT) != 0) {
         weir__stage_lent_part(self, weir__queue_at(lent, 0)->count - stream->unread);
     } else if ((position & 1) != 0) {
-        weir__queue_pop(lent); /* with its reference, the reader's */
+        leave_to_reader(self, stream);
     }
     weir__stream_wake(stream);
 }
@@ -228,6 +247,7 @@ static weir_verdict init(weir_stage *self, void *argument) {
     const weir_stream *stream = argument;
     self->lend = lend;
     self->recall = recall;
+    self->part = part;
     self->look = look;
     self->unwatch = unwatch;
     self->takes_bytes = stream->event_bytes;

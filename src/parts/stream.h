@@ -15,7 +15,11 @@
  *   ring       the worker; c_head the reader    the other
  *   position   the reader, until the worker     both
  *              says CLOSED
- *   unread     the reader, before QUIT          the worker, after it
+ *   unread     the reader, before QUIT or       the worker, after it
+ *              parted
+ *   amid       the worker, before parted        the reader, after it
+ *   held       the reader, before parted        the worker, after it
+ *   parted     both, once each: 0 -> 1          the second of them
  *   reason     the worker, before CLOSED        the reader, after it
  *   poked      reader 0 -> 1, worker 1 -> 0     both
  *   sleeper    reader 0 -> 1 or 2; both -> 0    both
@@ -28,7 +32,10 @@
  * whoever changes it does so in one locked step, so there is no doubt which
  * batches the reader has had: the worker's exchange to CLOSED learns it, and all
  * others are given back, even though the ring still has their entries; after it
- * the reader's next step fails, and the batch it holds is its own to account for.
+ * the reader's next step fails.  The batch that it holds then it may read on.  What it leaves
+ * of that goes back ahead of the others of its subscription, whose DOWN waits: of the stage,
+ * which has left its producers, and of the reader, which is through, the second one
+ * (parted) settles the batch and sends it.
  *
  * It ends when it has been subscribed, by whomever, and no subscription is left: its
  * stage knows of none, and none that was requested here is on its way.  What its
@@ -49,6 +56,9 @@
  *             (acquire): the reader's reads come before the block's next use.
  *   J7 -> J8  CLOSED (a locked operation) -> is seen by the reader (acquire, or a
  *             step that fails): publishes the reason.
+ *   J11 -> J12 the first one parts -> the second one does (locked operations, both): what
+ *             was written before that (amid and the edge; held and unread) is seen, and the
+ *             reader's reads come before the block's next use.
  *   J9 -> J10 a reference is given back -> the last one is (locked operations, both): what
  *             was done, and lost, before that is seen by who frees the stream.
  * The ring's own are K1 -> K2 and K3 -> K4 (ring/ring.h).
@@ -90,6 +100,8 @@ struct weir_stream {
     /* shared */
     WEIR__APART uint64_t position;
     uint64_t unread;
+    struct weir__edge *amid; /* the batch that the reader was amid of at the end came by it */
+    uint32_t parted;
     WEIR__APART uint32_t poked;
     uint32_t sleeper; /* also a futex */
     uint32_t event;   /* the descriptor + 1; 0: none */
@@ -128,6 +140,12 @@ void weir__stream_lost(weir_stream *stream, uint64_t count);
  * that lives. */
 void weir__stream_open_heir(weir_stream *stream);
 void weir__stream_inherit(weir_stream *stream, struct weir__edge *edge);
+
+/*
+ * The reader was amid a batch when its stage ended: each of them calls this once, the reader when
+ * it is through with that (`unread`), the stage when it has left its producers.
+ */
+void weir__stream_part(weir_stream *stream);
 
 /* The reader reads no more: the stage gives back what it has not begun, and ends. */
 void weir__stream_quit(weir_stream *stream);

@@ -41,6 +41,28 @@ void weir__stream_inherit(weir_stream *stream, struct weir__edge *edge) {
     edge->heir = &stream->heir;
 }
 
+/* What was read is handled, and the rest goes back; or, where there was no memory, is lost. */
+static void settle_batch(weir_stream *stream) {
+    struct weir__edge *edge =
+        stream->amid; /* J11 -> J12: it is the second one's, with all of this */
+    uint64_t unread = stream->unread;
+    uint64_t read = stream->held.count - unread;
+    weir__runtime_read(stream->runtime, read, edge == NULL ? unread : 0);
+    if (edge != NULL) {
+        weir__queue_drop(&edge->returned, read, NULL);
+        weir__stage_down_edge(edge);
+        return;
+    }
+    weir__block_drop(stream->held.block, NULL);
+    weir__stream_lost(stream, unread);
+}
+
+void weir__stream_part(weir_stream *stream) {
+    if (weir__exchange_u32(&stream->parted, 1) != 0) { /* J11 -> J12 */
+        settle_batch(stream);
+    }
+}
+
 /* Once, and by the last one, so that it is never told on two threads at a time. */
 static void tell_lost(weir_stream *stream) {
     uint64_t count = weir__load_relaxed_u64(&stream->lost);

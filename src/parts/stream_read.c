@@ -19,16 +19,13 @@ static bool holds(const weir_stream *stream) {
     return (stream->at & 1) != 0;
 }
 
-/*
- * The stage is gone.  The batch that is being read is the reader's: who has read
- * all but `unread` events of it accounts for that.
- */
+/* The stage is gone.  Of the batch that was being read all but `unread` events have been. */
 static enum found find_end(weir_stream *stream, size_t unread) {
     stream->over = true;
     if (holds(stream)) {
         stream->at--;
-        weir__runtime_read(stream->runtime, stream->held.count - unread, unread);
-        weir__block_drop(stream->held.block, NULL);
+        stream->unread = unread;
+        weir__stream_part(stream);
     }
     return OVER;
 }
@@ -251,11 +248,13 @@ void weir__stream_quit(weir_stream *stream) {
     if (holds(stream) && unread == 0) {
         to++;
     }
+    if (stream->over) {
+        return;
+    }
     stream->unread = unread;
-    if (!stream->over && move(stream, to | WEIR__STREAM_QUIT)) {
+    if (move(stream, to | WEIR__STREAM_QUIT)) {
         weir__stream_poke(stream);
     } else {
         find_end(stream, unread);
-        weir__stream_lost(stream, unread);
     }
 }

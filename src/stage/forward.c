@@ -49,7 +49,7 @@ weir_verdict weir_forward(weir_stage *self, weir_batch *batch) {
     if (weir__missing(self, "self") || weir__missing(batch, "batch")) {
         return WEIR_STOP;
     }
-    struct weir__item *item = (struct weir__item *)batch->reserved[0];
+    struct weir__item *item = weir__stage_item_of(self, batch);
     weir__stage_end_strip(self);
     self->reserved = 0; /* its place behind what was emitted before is taken now */
     const char *why = unforwardable(self, batch, item);
@@ -68,7 +68,7 @@ void *weir_batch_own(weir_stage *self, weir_batch *batch) {
     if (weir__missing(self, "self") || weir__missing(batch, "batch")) {
         return NULL;
     }
-    struct weir__item *item = (struct weir__item *)batch->reserved[0];
+    struct weir__item *item = weir__stage_item_of(self, batch);
     if (item == NULL) {
         weir__refuse(WEIR_INVALID, "stage %s cannot own a batch that is not of this callback",
                      self->name);

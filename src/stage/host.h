@@ -49,6 +49,7 @@ struct weir__host {
     const uint32_t *draining;  /* likewise (atomic): all stages finish    */
     uint64_t entered;          /* atomic: whose functions may run now; 0: nobody's, most likely */
     weir_stage *running;       /* whose callback runs; NULL between callbacks */
+    uintptr_t callbacks;       /* begun in which events may be emitted: tells their batches apart */
     uint64_t now_ns;           /* the runtime's time, not long ago                 */
     uint32_t hot_polls;        /* empty polls before an edge or stage cools   */
 

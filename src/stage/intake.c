@@ -95,12 +95,12 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
 /* Hands one run of events to handle_events.  The item's reference is used up. */
 static inline void handle(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
                           const void *events, uint64_t count, uint32_t event_bytes) {
+    weir__stage_enter(stage);
     weir_batch batch = {.events = events,
                         .count = (size_t)count,
                         .event_bytes = event_bytes,
                         .subscription = edge->id,
-                        .reserved = {(uintptr_t)item}};
-    weir__stage_enter(stage);
+                        .reserved = {(uintptr_t)item, stage->host->callbacks}};
     weir_verdict verdict = stage->on.handle_events(stage, &batch);
     if (!stage->counts_handled) {
         weir__count(&stage->host->counters.handled, count);

@@ -8,6 +8,10 @@
  * The blocks never leave the worker's hands: the reader looks at the events, and
  * says how many batches it is through with.
  *
+ * When the stage ends amid a batch the reader may read that on.  What it leaves is the first of
+ * what goes back by that subscription, so all of it waits until the reader is through, and the
+ * producer has its DOWN then; it is sent a cancel meanwhile, as by who is at work still.
+ *
  *   lent      batches in the order in which they were cut; those of an edge come
  *             before its end, which waits in the input queue until lent is empty
  */
@@ -55,6 +59,12 @@ uint32_t weir__stage_lent_back(weir_stage *stage) {
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
     }
     return 2;
+}
+
+void weir__stage_down_edge(struct weir__edge *edge) {
+    edge->down.kind = WEIR__MAIL_EDGE_DOWN;
+    edge->down.to = edge->id.producer;
+    weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->down);
 }
 
 void weir__stage_lent_part(weir_stage *stage, uint64_t events) {

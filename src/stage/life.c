@@ -2,6 +2,7 @@
  * A stage's life: made on the thread that starts it, ended on its worker.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "base/reason.h"
 #include "base/refusal.h"
 #include "stage/stage.h"
 
@@ -207,7 +208,7 @@ weir_status weir__stage_abandon(weir_stage *stage) {
     weir__stage_send_replies(stage);
     weir__stage_tell_enders(stage);
     weir_status status = weir__refuse(WEIR_INIT_STOPPED, "init of stage %s stopped it: %s",
-                                      stage->name, weir_reason_text(stage->reason));
+                                      stage->name, weir__reason_words(stage->reason).text);
     weir__stage_free(stage);
     return status;
 }
@@ -283,19 +284,29 @@ static void return_unbegun(weir_stage *stage) {
     weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
 }
 
+/*
+ * Where a reader outside goes on with what it has begun the subscription is cancelled: its
+ * producer counts on it no more, and takes back all that came by it once the reader is through.
+ */
 static void leave_producers(weir_stage *stage) {
     weir__outbox_flush(&stage->host->outbox); /* our references go with the mails */
     while (stage->producers != NULL) {
         struct weir__edge *edge = stage->producers;
+        bool amid = edge == stage->amid;
+        if (amid) {
+            weir__stage_request_cancel(edge, stage->reason);
+        }
         weir__stage_unlink_producer(stage, edge);
         edge->subscribed = false;
         if (edge->ready[WEIR__EVENTS].hot) {
             weir__edge_unheat(edge, WEIR__EVENTS);
         }
         edge->down_reason = stage->reason;
-        edge->down.kind = WEIR__MAIL_EDGE_DOWN;
-        edge->down.to = edge->id.producer;
-        weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->down);
+        if (amid) {
+            stage->part(stage);
+        } else {
+            weir__stage_down_edge(edge);
+        }
     }
 }
 

@@ -131,8 +131,12 @@ struct weir_stage {
     uint32_t stash_newest; /* items at stash's end that came in this turn, if stash_fresh     */
 
     /* lending (lend.c): a part's; unless it lends, lend and recall are NULL */
-    struct weir__queue lent;            /* batches that are not back yet          */
-    void (*recall)(weir_stage *stage);  /* at the end: lent is what was not read  */
+    struct weir__queue lent;           /* batches that are not back yet          */
+    void (*recall)(weir_stage *stage); /* at the end: lent is what was not read  */
+    /* Then, unless NULL: its reader is amid what goes back first by this one, and reads on; so
+     * the part sends the edge's DOWN, when both that and `part` have come. */
+    struct weir__edge *amid;
+    void (*part)(weir_stage *stage);
     bool (*look)(weir_stage *stage);    /* while ready->watched: true, something came */
     bool (*unwatch)(weir_stage *stage); /* false: something came, look on           */
     uint32_t looks;                     /* in a row that found nothing               */
@@ -221,6 +225,7 @@ static inline void weir__stage_end_strip(weir_stage *stage) {
 static inline void weir__stage_enter(weir_stage *stage) {
     stage->may_emit = true;
     stage->host->running = stage;
+    stage->host->callbacks++;
 }
 
 static inline void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
@@ -237,6 +242,13 @@ static inline void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
     if (WEIR__UNLIKELY(stage->replies != NULL) && !stage->stopping) {
         weir__stage_send_replies(stage);
     }
+}
+
+/* What is behind the batch of the callback that runs; NULL: it is another one's, or nobody's. */
+static inline struct weir__item *weir__stage_item_of(const weir_stage *stage,
+                                                     const weir_batch *batch) {
+    bool own = stage->may_emit && batch->reserved[1] == stage->host->callbacks;
+    return own ? (struct weir__item *)batch->reserved[0] : NULL;
 }
 
 /* ---- desk.c -------------------------------------------------------------- */
@@ -384,6 +396,10 @@ uint32_t weir__stage_lent_back(weir_stage *stage);
 
 /* The first `events` of the oldest batch are handled, and no more of it. */
 void weir__stage_lent_part(weir_stage *stage, uint64_t events);
+
+/* DOWN: the consumer's reference goes with it, and what is returned.  Any thread, once the edge's
+ * consumer has no more to do with it. */
+void weir__stage_down_edge(struct weir__edge *edge);
 
 /* ---- takers.c: the shared dispatcher ------------------------------------- */
 

@@ -25,7 +25,7 @@ static void count_stashed(weir_stage *stage, uint64_t more) {
 /* Why these of a batch's events cannot be stashed; NULL: they can. */
 static const char *unstashable(const weir_stage *self, const struct weir__item *item, size_t first,
                                size_t count) {
-    if (!self->may_emit || item == NULL) {
+    if (item == NULL) {
         return "the batch is not of this callback";
     }
     if ((item->flags & WEIR__GONE) != 0) {
@@ -66,7 +66,7 @@ weir_status weir_stash(weir_stage *self, weir_batch *batch, size_t first, size_t
     if (weir__missing(self, "self") || weir__missing(batch, "batch")) {
         return WEIR_INVALID;
     }
-    struct weir__item *item = (struct weir__item *)batch->reserved[0];
+    struct weir__item *item = weir__stage_item_of(self, batch);
     const char *why = unstashable(self, item, first, count);
     if (why != NULL) {
         return weir__refuse(WEIR_INVALID, "stage %s cannot stash %zu events from number %zu on: %s",

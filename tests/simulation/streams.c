@@ -9,9 +9,11 @@
  * waits for ever.
  *
  *   read    one reader reads everything, to the end
- *   leave   readers that come and go amid batches; some streams are stopped by others
+ *   leave   readers that come and go amid batches; some streams are stopped by others; nothing
+ *           is lost as long as the producer lives
  *   follow  one reader that closes its stream and opens the next, while another thread stops
- *           them: it goes on exactly where it was, and what was told is all that it misses
+ *           them: it goes on exactly where it was, and what was told, once the producer has
+ *           gone, is all that it misses
  */
 #include "driver.h"
 #include "world.h"
@@ -143,6 +145,7 @@ static void leave_main(void *unused) {
     for (int i = 0; i < 2; i++) readers[i] = sim_spawn("reader", run_reader, NULL);
     for (int i = 0; i < 2; i++) sim_join(readers[i]);
     world_finish(world.total);
+    SIM_REQUIRE(world.discarded == 0); /* the producer lived: all that was unread went back */
 }
 
 /* --- follow ------------------------------------------------------------------------------- */
@@ -183,6 +186,7 @@ static void follow_main(void *unused) {
     }
     sim_join(stopper);
     world_finish(world.total);
+    if (world.keep_going) SIM_REQUIRE(world.discarded == 0);
 }
 
 /* --- the list ----------------------------------------------------------------------------- */

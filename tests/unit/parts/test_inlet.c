@@ -415,12 +415,15 @@ static void finish_lets_everything_go_out(void **state) {
         assert_int_equal(weir_inlet_finish(f.inlet), WEIR_OK); /* again */
         rig_rest(&f.rig);
         assert_int_equal(weir_runtime_stages(f.rig.runtime), 2); /* it waits for demand */
+        assert_false(weir_inlet_stopped(f.inlet));
         ask(5);
         player_expect(&f.c, "events 0..4\n");
         ask(5);
         player_expect(&f.c, "events 5 6\ndown in normal\n");
         assert_int_equal(push(1), WEIR_NO_STAGE);
         assert_string_equal(weir_refusal(), "the inlet has stopped: normal");
+        assert_true(weir_inlet_stopped(f.inlet));
+        assert_int_equal(weir_inlet_reason(f.inlet), WEIR_REASON_NORMAL);
         close_inlet();
     }
 }

@@ -217,7 +217,7 @@ static void who_holds_a_token_pushes_on_in_a_drain(void **state) {
 
 static weir_verdict give_up(weir_stage *self, struct player *player, weir_batch *batch) {
     (void)player, (void)batch;
-    return weir_stop_with(self, WEIR_REASON_USER);
+    return weir_stop_with(self, WEIR_REASON_USER + 7);
 }
 
 static void with_its_last_consumer_it_ends(void **state) {
@@ -231,14 +231,16 @@ static void with_its_last_consumer_it_ends(void **state) {
             start_consumer(&c, "c", &(weir_subscribe_options){.max_demand = 1});
             c.does.events = give_up;
             assert_int_equal(weir_inlet_reason(inlet), WEIR_REASON_NORMAL);
+            assert_false(weir_inlet_stopped(inlet));
             assert_int_equal(weir_inlet_push(inlet, numbers, 3, 0), WEIR_OK);
             rig_rest(&rig);
             rig.emitted += 3;
             weir_status status = weir_inlet_push(inlet, numbers, 1, 0);
             assert_int_equal(status, stops ? WEIR_NO_STAGE : WEIR_OK);
-            if (stops) assert_string_equal(weir_refusal(), "the inlet has stopped: user");
+            if (stops) assert_string_equal(weir_refusal(), "the inlet has stopped: user + 7");
             assert_int_equal(weir_inlet_reason(inlet),
-                             stops ? WEIR_REASON_USER : WEIR_REASON_NORMAL);
+                             stops ? WEIR_REASON_USER + 7 : WEIR_REASON_NORMAL);
+            assert_int_equal(weir_inlet_stopped(inlet), stops);
             rig.emitted += stops ? 0 : 1;
             weir_runtime_stop(rig.runtime, WEIR_REASON_SHUTDOWN);
             rig_rest(&rig);

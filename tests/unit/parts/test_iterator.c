@@ -5,13 +5,18 @@
  * Goal: it is asked for exactly what its consumers want, in several calls if need
  * be; after the last event has left its buffer it stops with NORMAL, and closes
  * what it read from, once; when its last consumer leaves it goes on or stops, as
- * it was told; a function that fails, or breaks its word, stops the stage alone.
+ * it was told; a function that fails, or breaks its word, stops the stage alone; from the moment
+ * that it is to end it is asked no more, however much is wanted.
  * Method: a function that counts up and writes down what it was asked for.
  * rig_close compares the accounts with what it made.
  */
 #include "support/cmocka.h"
 #include "support/player.h"
 
+#include "base/atomic.h"
+
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 static struct rig rig;
@@ -420,6 +425,62 @@ static void without_memory_for_events_it_stops(void **state) {
     close_rig();
 }
 
+/* ---- its end ------------------------------------------------------------- */
+
+enum { LAST_CALL = 3 };
+
+static struct {
+    int way; /* 0, 1: at the last call, by itself; 2, 3: by another thread, which is waited for */
+    unsigned calls;
+    uint32_t called; /* atomic */
+} ends;
+
+/* One number a call, without end. */
+static weir_iterator_verdict next_until_the_end(void *context, void *room, size_t want,
+                                                size_t *made) {
+    (void)context, (void)want;
+    *(uint64_t *)room = input.next++;
+    *made = 1;
+    if (++ends.calls == LAST_CALL) {
+        if (ends.way == 0) weir_finish(rig.runtime, it.ref);
+        if (ends.way == 1) weir_stop(rig.runtime, it.ref, WEIR_REASON_NORMAL);
+        weir__store_release_u32(&ends.called, 1);
+        while (!weir_ending_here()) sched_yield();
+    }
+    return WEIR_ITERATOR_MORE;
+}
+
+static void *tell_it(void *unused) {
+    (void)unused;
+    while (weir__load_acquire_u32(&ends.called) == 0) sched_yield();
+    if (ends.way == 2) weir_stop(rig.runtime, it.ref, WEIR_REASON_NORMAL);
+    if (ends.way == 3) weir_runtime_drain(rig.runtime, WEIR_FOREVER, NULL);
+    return NULL;
+}
+
+/* Much demand is open, and all of it is one turn's. */
+static void at_its_end_it_is_asked_no_more(void **state) {
+    (void)state;
+    weir_iterator_options options = usual;
+    options.next = next_until_the_end;
+    options.demand = WEIR_ACCUMULATE;
+    for (int way = 0; way < 4; way++) {
+        pthread_t teller;
+        memset(&ends, 0, sizeof ends);
+        ends.way = way;
+        rig_open(&rig, way < 2 ? NULL : &(weir_runtime_options){.workers = 1, .unpinned = true});
+        start(0, 0, options);
+        consume(false, 1000);
+        if (way >= 2) assert_int_equal(pthread_create(&teller, NULL, tell_it, NULL), 0);
+        player_demand(&it, WEIR_FORWARD);
+        if (way >= 2) assert_int_equal(pthread_join(teller, NULL), 0);
+        rig_rest(&rig);
+        assert_int_equal(ends.calls, LAST_CALL);
+        assert_int_equal(c.handled, LAST_CALL);
+        close_rig();
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sends_termination_message_on_done),
@@ -437,6 +498,7 @@ int main(void) {
         cmocka_unit_test(bad_options_are_refused),
         cmocka_unit_test(without_memory_it_does_not_start),
         cmocka_unit_test(without_memory_for_events_it_stops),
+        cmocka_unit_test(at_its_end_it_is_asked_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

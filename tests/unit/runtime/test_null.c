@@ -346,6 +346,7 @@ static void of_inlets(void) {
     REFUSED(weir_inlet_push, inlet, weir_inlet_push(NULL, SOME, 1, 0));
     REFUSED(weir_inlet_push, events, weir_inlet_push(inlet, NULL, 1, 0));
     HARMLESS(weir_inlet_waiting, inlet, weir_inlet_waiting(NULL) == 0);
+    HARMLESS(weir_inlet_stopped, inlet, !weir_inlet_stopped(NULL));
     HARMLESS(weir_inlet_reason, inlet, weir_inlet_reason(NULL) == WEIR_REASON_NORMAL);
     REFUSED(weir_inlet_finish, inlet, weir_inlet_finish(NULL));
     REFUSED(weir_port_open, inlet, weir_port_open(NULL, &port));

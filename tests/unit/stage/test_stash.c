@@ -196,6 +196,60 @@ static void what_cannot_be_is_refused(void **state) {
     }
 }
 
+/* ---- of another callback ------------------------------------------------- */
+
+static struct {
+    weir_batch batch;
+    unsigned seen; /* callbacks with a batch */
+} old;
+
+/* Wherever the old batch's events were: what it is asked for would be done to others. */
+static void use_the_old_one(weir_stage *self, struct player *player) {
+    weir_batch copy = old.batch;
+    uint64_t before = weir_stashed(self);
+    RIG_CHECK(player->rig, weir_stash(self, &copy, 0, 1) == WEIR_INVALID);
+    RIG_CHECK(player->rig, strstr(weir_refusal(), "the batch is not of this callback") != NULL);
+    RIG_CHECK(player->rig, weir_batch_own(self, &copy) == NULL);
+    RIG_CHECK(player->rig, strstr(weir_refusal(), "not of this callback") != NULL);
+    RIG_CHECK(player->rig, weir_forward(self, &copy) == WEIR_STOP);
+    RIG_CHECK(player->rig, strstr(weir_refusal(), "the batch is not of this callback") != NULL);
+    RIG_CHECK(player->rig, weir_stashed(self) == before);
+    weir_stop_with(self, WEIR_REASON_NORMAL);
+}
+
+static weir_verdict keep_the_first(weir_stage *self, struct player *player, weir_batch *batch) {
+    if (old.seen++ == 0) old.batch = *batch;
+    if (old.seen > 1) use_the_old_one(self, player);
+    return stash_scene_stash(self, player, batch);
+}
+
+static weir_verdict use_it_in_a_cast(weir_stage *self, struct player *player, uint64_t number) {
+    (void)number;
+    use_the_old_one(self, player);
+    return WEIR_CONTINUE;
+}
+
+/* A copy of it, in later callbacks of the same shape: inline events, and slices. */
+static void a_batch_is_of_its_callback_only(void **state) {
+    (void)state;
+    for (uint64_t count = 1; count < 40; count += 19) {
+        for (int world = 0; rig_open_world(&stash_scene.rig, world); world++) {
+            stash_scene_open(NULL, NULL);
+            memset(&old, 0, sizeof old);
+            stash_scene.t.does.events = keep_the_first;
+            for (int i = 0; i < 3; i++) stash_scene_tell(&stash_scene.p, count);
+            stash_scene_expect(3 * count);
+            stash_scene.t.does.cast = use_it_in_a_cast;
+            stash_scene_tell(&stash_scene.t, 0);
+            stash_scene_expect(3 * count);
+            stash_scene.t.does.cast = stash_scene_let_go;
+            stash_scene_tell(&stash_scene.t, 3 * count);
+            stash_scene_expect(0);
+            rig_close(&stash_scene.rig);
+        }
+    }
+}
+
 static weir_verdict emit_another_size(weir_stage *self, struct player *player, uint64_t number) {
     RIG_CHECK(player->rig, weir_stash_emit(self, (size_t)number) == WEIR_INVALID);
     RIG_CHECK(player->rig,
@@ -256,6 +310,7 @@ int main(void) {
         cmocka_unit_test(a_batch_is_stashed_in_rising_order),
         cmocka_unit_test(a_batch_goes_one_way_only),
         cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(a_batch_is_of_its_callback_only),
         cmocka_unit_test(another_size_is_not_emitted),
         cmocka_unit_test(the_oldest_are_shown),
     };
