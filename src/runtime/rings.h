@@ -18,6 +18,8 @@
  *   close   all were told, and nothing came of it: the mailboxes are closed.  If one cannot be,
  *           because something was sent to it, or a stage of its worker had a turn since the
  *           marking or is about to have one, those that were are opened again
+ *           (a member that is closed has no turn: a late reminder, or the end of another, comes
+ *           after that)
  *   end     they end
  *
  * A ring may also stall before that, when its windows are full: each waits for the demand of

@@ -18,7 +18,8 @@
  * Stages that feed each other in a ring wait for each other for ever.  Who drains the runtime
  * finds them once everything is at rest (runtime/rings.c); they are then `unfed`: nothing is
  * taken from outside of the runtime any more, each is told its end (3, 4) as if its producers had
- * ended, and when nothing more came of that they are ended together.
+ * ended, and when nothing more came of that they are ended together: each is closed, and has no
+ * turn from then on, until all are and end, or one is not and they are opened again.
  * Models: tests/model/drain.pml, rings.pml.
  */
 #include "dispatch/shared.h"
@@ -92,7 +93,8 @@ static weir_holdup part_of(const weir_stage *stage) {
     return stage->holds == NULL ? WEIR_HOLDUP_NONE : stage->holds(stage);
 }
 
-bool weir__stage_holds_nothing(const weir_stage *stage) {
+/* It has told what it kept, too: only who feeds it is left. */
+static bool holds_nothing(const weir_stage *stage) {
     return has_handled_all(stage) && stage->end_told && keeps_nothing(stage) &&
            stage->timers.count == stage->late_timers && part_of(stage) == WEIR_HOLDUP_NONE;
 }
@@ -118,6 +120,7 @@ bool weir__stage_close(weir_stage *stage) {
     if (!close_mail(stage)) {
         return false;
     }
+    stage->closed = true;
     if (stage->shut != NULL && !stage->is_shut) {
         stage->shut(stage, WEIR__SHUT_TRIED);
         return stage->holds(stage) == WEIR_HOLDUP_NONE;
@@ -126,13 +129,14 @@ bool weir__stage_close(weir_stage *stage) {
 }
 
 void weir__stage_reopen(weir_stage *stage) {
+    stage->closed = false;
     if (stage->mailbox != NULL) {
-        weir__mailbox_reopen(stage->mailbox, stage->timers.count, !stage->is_shut);
+        weir__mailbox_reopen(stage->mailbox, !stage->is_shut);
     }
     if (stage->shut != NULL && !stage->is_shut) {
         stage->shut(stage, WEIR__SHUT_OUTSIDE);
     }
-    weir__ready_queue(stage->ready, false); /* it may have been through, meanwhile */
+    weir__ready_queue(stage->ready, false); /* something may have come meanwhile */
 }
 
 /* ---- the last words ------------------------------------------------------ */
@@ -221,8 +225,7 @@ void weir__stage_go_to_end(weir_stage *stage) {
     if (!stage->end_told && !remind(stage)) {
         tell_end(stage);
     }
-    if (!stage->stopping && !is_fed(stage) && weir__stage_holds_nothing(stage) &&
-        close_mail(stage)) {
+    if (!stage->stopping && !is_fed(stage) && holds_nothing(stage) && close_mail(stage)) {
         stage->stopping = true; /* with the reason that it finishes for: NORMAL, most often */
     }
 }

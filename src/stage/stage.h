@@ -87,6 +87,7 @@ struct weir_stage {
     struct weir__queue emission;     /* what the callback has emitted so far       */
     uint32_t inq_fresh;              /* items at inq's end that came in this turn  */
     bool stash_fresh;                /* this turn has stashed something            */
+    bool closed;                     /* in a ring: it ends, or is opened again, and has no turn */
     struct weir__queue inq;          /* messages not begun, or begun at the front  */
 
     char *name;
@@ -493,14 +494,12 @@ static inline void weir__stage_came(weir_stage *stage) {
 /* It finishes: tells it when its input is over, and ends it when it holds nothing. */
 void weir__stage_go_to_end(weir_stage *stage);
 
-/* True when it holds nothing itself, and has told what it kept: only who feeds it is left. */
-bool weir__stage_holds_nothing(const weir_stage *stage);
-
 /* In a ring: it is to be told its end, though it is fed, and takes nothing from outside. */
 void weir__stage_unfed(weir_stage *stage);
 
 /* In a ring: nobody can send to it any more, and nothing that was sent is on its way.  False:
- * something is, and it is to be reopened, perhaps. */
+ * something is, and it is to be reopened, perhaps.  It has no turn until it is, or ends: whatever
+ * its callbacks did now, on hearing of another's end or by a timer, might find no place. */
 bool weir__stage_close(weir_stage *stage);
 
 /* As it was before weir__stage_close, whether that was true or not. */
