@@ -6,7 +6,10 @@
  *
  *   1  its input is over: no producers and no feeders are left, nothing waits to be handled
  *   2  a part is shut: an inlet takes no more, unless tokens are out, whose holders may push
- *   3  reminders (timers without a message) are brought forward, and handled
+ *   3  reminders (timers without a message) are brought forward, and handled.  What they and
+ *      handle_end bring forth, directly or by messages of the stage to itself, is marked
+ *      (telling_end, message->reminds): a reminder among that is late, it comes when it is due,
+ *      if the stage is still there, and nothing is told or brought forward for it
  *   4  handle_end is told, and again whenever something has come after it (end_told)
  *   5  it holds nothing, in whatever queue, nor in timers with a message
  *   6  its mailbox closes: no message was accepted that has not been handled, no token is
@@ -143,9 +146,8 @@ void weir__stage_reopen(weir_stage *stage) {
 
 struct reminders {
     weir_stage *stage;
-    uint64_t last_ns; /* when the last of them is due         */
-    bool any;         /* that has not come                    */
-    bool fresh;       /* of those, one not yet brought forward */
+    uint64_t last_ns; /* when the last of them is due    */
+    bool fresh;       /* one is not yet brought forward */
 };
 
 /* An armed timer without a message, unless it came of the end itself; NULL. */
@@ -160,7 +162,6 @@ static void find_last(void *context, struct weir__index_node *node) {
     if (message != NULL) {
         uint64_t due = message->armed.timer.due_ns;
         found->last_ns = due > found->last_ns ? due : found->last_ns;
-        found->any = true;
         found->fresh = found->fresh || !message->reminds;
     }
 }
@@ -181,14 +182,14 @@ static void bring_forward(void *context, struct weir__index_node *node) {
 /* True when there are some that are to come, which is now. */
 static bool remind(weir_stage *stage) {
     struct reminders found = {.stage = stage};
-    if (stage->timers.count == stage->late_timers) {
-        return false;
+    if (stage->reminders == 0) {
+        return false; /* without a look at those that carry a message, which may be many */
     }
     weir__index_each(&stage->timers, find_last, &found);
     if (found.fresh) {
         weir__index_each(&stage->timers, bring_forward, &found);
     }
-    return found.any;
+    return true;
 }
 
 static void tell_end(weir_stage *stage) {

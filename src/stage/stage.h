@@ -149,7 +149,7 @@ struct weir_stage {
     void (*shut)(weir_stage *stage, enum weir__shutting whom); /* a part's, see there */
     weir_holdup (*holds)(const weir_stage *stage); /* a part's: what it holds; NONE: nothing */
     uint64_t feeders;                              /* monitors of who feeds it */
-    size_t late_timers; /* that came of the end itself: they keep nobody waiting */
+    size_t late_timers; /* that the end itself brought forth: they keep nobody waiting */
     size_t reminders;   /* other timers without a message: they come when the input is over */
     bool is_shut;       /* a part that takes no more, by shut or otherwise         */
     bool end_told;      /* handle_end was called, and nothing has come since */
