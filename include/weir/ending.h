@@ -16,8 +16,9 @@
  *
  * When the input is over it is told so (handle_end), so that it can emit what it keeps in its
  * state.  Its timers without a message, which can only remind it of something, come then, at
- * once, however long they had to go; what such a reminder or handle_end arms in turn comes
- * no more.
+ * once, however long they had to go.  What such a reminder or handle_end arms in turn, at once or
+ * in a message to itself, keeps nobody waiting: it comes when it is due, if the stage is still
+ * there, and handle_end is not called again for it.
  * Nothing that was accepted is lost: who comes too late is refused.
  */
 #ifndef WEIR_ENDING_H

@@ -73,21 +73,25 @@ static uint64_t word_of(const struct weir__mailbox *box, uint64_t number) {
     return weir__count_of(box->generation) | (box->within ? WEIR__COUNT_WITHIN : 0) | number;
 }
 
+static bool is_closed(const struct weir__counter *counter) {
+    return (weir__load_relaxed_u64(&counter->count) & WEIR__COUNT_OPEN) == 0;
+}
+
 /* False: another number is counted. */
 static bool close_at(const struct weir__mailbox *box, struct weir__counter *counter,
                      uint64_t number) {
     uint64_t expected = word_of(box, number);
-    return weir__cas_u64(&counter->count, &expected, 0); /* P7 -> P8 */
+    return weir__cas_u64(&counter->count, &expected, expected & ~WEIR__COUNT_OPEN); /* P7 -> P8 */
 }
 
-static void open_again(const struct weir__mailbox *box, struct weir__counter *counter,
-                       uint64_t number) {
-    weir__store_release_u64(&counter->count, word_of(box, number)); /* P5 -> P6 */
+/* With what is left of the number that it was closed at. */
+static void open_again(struct weir__counter *counter) {
+    weir__fetch_add_u64(&counter->count, WEIR__COUNT_OPEN); /* P5 -> P6 */
 }
 
 static void keep_within(const struct weir__mailbox *box, struct weir__counter *counter) {
     uint64_t word = weir__load_relaxed_u64(&counter->count);
-    while (weir__counts_for(word, box->generation) &&
+    while (weir__count_is_of(word, box->generation) &&
            !weir__cas_u64(&counter->count, &word, word | WEIR__COUNT_WITHIN)) {} /* P7 -> P8 */
 }
 
@@ -99,13 +103,13 @@ void weir__mailbox_keep_within(struct weir__mailbox *box) {
 }
 
 bool weir__mailbox_shut(struct weir__mailbox *box) {
-    return weir__load_relaxed_u64(&box->tokens.count) == 0 || close_at(box, &box->tokens, 0);
+    return is_closed(&box->tokens) || close_at(box, &box->tokens, 0);
 }
 
 /* Tokens first: while one is out nothing is closed, not for a moment, so whoever holds it is
  * never refused. */
 bool weir__mailbox_end(struct weir__mailbox *box, uint64_t timers) {
-    bool was_shut = weir__load_relaxed_u64(&box->tokens.count) == 0;
+    bool was_shut = is_closed(&box->tokens);
     if (weir__mailbox_messages(box) > 0 || (!was_shut && !close_at(box, &box->tokens, 0))) {
         return false;
     }
@@ -114,23 +118,23 @@ bool weir__mailbox_end(struct weir__mailbox *box, uint64_t timers) {
         return true;
     }
     if (closed) {
-        open_again(box, &box->messages, 0);
+        open_again(&box->messages);
     }
     if (!was_shut) {
-        open_again(box, &box->tokens, 0);
+        open_again(&box->tokens);
     }
     return false;
 }
 
-void weir__mailbox_reopen(struct weir__mailbox *box, uint64_t timers, bool tokens) {
-    if (weir__load_relaxed_u64(&box->messages.count) != 0) {
+void weir__mailbox_reopen(struct weir__mailbox *box, bool tokens) {
+    if (!is_closed(&box->messages)) {
         return;
     }
     if (tokens) {
-        open_again(box, &box->tokens, 0);
+        open_again(&box->tokens);
     }
-    open_again(box, &box->timers, timers);
-    open_again(box, &box->messages, 0);
+    open_again(&box->timers);
+    open_again(&box->messages);
 }
 
 void weir__mailbox_close(struct weir__mailbox *box) {

@@ -5,12 +5,15 @@
  * It lies in a slot of the registry, which outlives the stages in it, so a sender
  * never touches a stage.  Each word says in its upper part whose it is at present:
  *
- *   count  generation << 33 | 1 << 32 | within << 31 | messages, timers or tokens, sent and not
+ *   count  generation << 33 | open << 32 | within << 31 | messages, timers or tokens, sent and not
  *          yet used up (with the tokens: feeders that the stage is about to be told of)
  *   told   generation << 3 | 4 | STOP, FINISH: whether that mail is on its way
  *
- * Who comes too late finds another generation, or 0: closed, and changes nothing: what
+ * Who comes too late finds another generation, or 0, and changes nothing: what
  * was counted for one stage is counted off for that one, and no other sees it.
+ *
+ * A count that is closed takes no more, but what it has is counted off all the same: in a ring
+ * it may be opened again, and is then as if it had been open.
  *
  * `within` is set, and stays, when the stage is told its end in a ring of stages that feed each
  * other (runtime/rings.h): from then on only who is at work in one of the runtime's stages may add,
@@ -82,16 +85,22 @@ void weir__mailbox_open(struct weir__mailbox *box, weir_ref ref, uint64_t genera
 
 /* ---- counting, by any thread --------------------------------------------- */
 
-/* A count of nothing: the lower half is the number, and bit 32 says that it is open. */
+#define WEIR__COUNT_OPEN   ((uint64_t)1 << 32)
+#define WEIR__COUNT_WITHIN ((uint64_t)1 << 31)
+
+/* A count of nothing: the lower half is the number. */
 static inline uint64_t weir__count_of(uint64_t generation) {
-    return generation << 33 | (uint64_t)1 << 32;
+    return generation << 33 | WEIR__COUNT_OPEN;
 }
 
 static inline bool weir__counts_for(uint64_t word, uint64_t generation) {
     return word >> 32 == weir__count_of(generation) >> 32;
 }
 
-#define WEIR__COUNT_WITHIN ((uint64_t)1 << 31)
+/* Open or closed.  No stage has the generation 0. */
+static inline bool weir__count_is_of(uint64_t word, uint64_t generation) {
+    return word >> 33 == generation;
+}
 
 static inline uint32_t weir__count_number(uint64_t word) {
     return (uint32_t)(word & (WEIR__COUNT_WITHIN - 1));
@@ -117,8 +126,8 @@ static inline enum weir__counting weir__counter_add(struct weir__counter *counte
 /* For one that was added and has been used up, or could not be sent. */
 static inline void weir__counter_take(struct weir__counter *counter, uint64_t generation) {
     uint64_t word = weir__load_relaxed_u64(&counter->count);
-    while (weir__counts_for(word, generation) && !weir__cas_u64(&counter->count, &word, word - 1)) {
-    }
+    while (weir__count_is_of(word, generation) &&
+           !weir__cas_u64(&counter->count, &word, word - 1)) {}
 }
 
 /* ---- telling ------------------------------------------------------------- */
@@ -148,8 +157,8 @@ weir_reason weir__mailbox_take(struct weir__mail *mail);
  */
 bool weir__mailbox_end(struct weir__mailbox *box, uint64_t timers);
 
-/* The worker: if weir__mailbox_end has closed it, it is as it was before; tokens: for them, too. */
-void weir__mailbox_reopen(struct weir__mailbox *box, uint64_t timers, bool tokens);
+/* The worker: if weir__mailbox_end has closed it, it is as if it had not; tokens: for them, too. */
+void weir__mailbox_reopen(struct weir__mailbox *box, bool tokens);
 
 /* The worker: only stages of the runtime may add from here on. */
 void weir__mailbox_keep_within(struct weir__mailbox *box);

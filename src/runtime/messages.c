@@ -8,6 +8,12 @@
 
 #include <weir/timer.h>
 
+/* A stage sends to itself what its end has brought forth (stage/ending.c). */
+static bool is_of_the_end(const weir_runtime *runtime, weir_ref to) {
+    const weir_stage *self = weir__running_stage(runtime, to);
+    return self != NULL && self->telling_end;
+}
+
 static weir_status post_payload(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind,
                                 const void *payload, size_t bytes) {
     weir_status status = weir__check_alive(runtime, stage, "stage");
@@ -15,7 +21,9 @@ static weir_status post_payload(weir_runtime *runtime, weir_ref stage, enum weir
     if (status != WEIR_OK) {
         return status;
     }
-    struct weir__message head = {.mail = {.to = stage, .kind = kind}, .count = bytes};
+    struct weir__message head = {.mail = {.to = stage, .kind = kind},
+                                 .count = bytes,
+                                 .reminds = is_of_the_end(runtime, stage)};
     return weir__post(runtime, &head, payload);
 }
 

@@ -4,7 +4,6 @@
  */
 #include "runtime/rings.h"
 
-#include "os/clock.h"
 #include "runtime/asking.h"
 #include "stage/monitor.h"
 
@@ -16,6 +15,7 @@ struct step {
     uint64_t closed;  /* of the members                                 */
     uint64_t awaited; /* stages that something else is to come to, sooner or later */
     uint64_t relaxed;
+    uint64_t moved; /* workers that are not still */
 };
 
 static struct weir__slot *slot_of(const weir_stage *stage) {
@@ -115,7 +115,7 @@ static void prune(struct weir__worker *worker, uint64_t search, void *answer) {
     }
 }
 
-static void tell(struct weir__worker *worker, uint64_t search, void *answer) {
+static void tell_members(struct weir__worker *worker, uint64_t search, void *answer) {
     (void)answer;
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         if (is_member(stage, search) && !is_told(stage)) {
@@ -143,8 +143,13 @@ static void close_all(struct weir__worker *worker, uint64_t search, void *answer
     }
 }
 
-static void open_all(struct weir__worker *worker, uint64_t search, void *answer) {
-    (void)answer;
+static void look(struct weir__worker *worker, uint64_t search, void *answer) {
+    struct step *step = answer;
+    (void)search;
+    step->moved += !is_still(worker);
+}
+
+static void open_all(struct weir__worker *worker, uint64_t search) {
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         if (is_member(stage, search)) {
             weir__stage_reopen(stage);
@@ -152,14 +157,23 @@ static void open_all(struct weir__worker *worker, uint64_t search, void *answer)
     }
 }
 
-static void end_all(struct weir__worker *worker, uint64_t search, void *answer) {
-    (void)answer;
+static void end_all(struct weir__worker *worker, uint64_t search) {
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         if (is_member(stage, search)) {
             stage->stopping = true;
             weir__ready_queue(stage->ready, false);
         }
     }
+}
+
+void weir__rings_told(struct weir__worker *worker) {
+    struct weir__ring_end *told = &worker->ring_end;
+    if (told->ends) {
+        end_all(worker, told->search);
+    } else {
+        open_all(worker, told->search);
+    }
+    weir__store_release_u32(&told->away, 0); /* T21 -> T22 */
 }
 
 static void relax(struct weir__worker *worker, uint64_t search, void *answer) {
@@ -192,52 +206,75 @@ static bool ask_all(weir_runtime *runtime, weir__worker_query *function, uint64_
         sum->closed += step.closed;
         sum->awaited += step.awaited;
         sum->relaxed += step.relaxed;
+        sum->moved += step.moved;
     }
     return true;
 }
 
-/* Every worker, also behind one that does not answer in time, or when memory is short: half of a
- * ring must not end, nor stay closed. */
-static void tell_all(weir_runtime *runtime, weir__worker_query *function, uint64_t search) {
-    enum { NAP_NS = 1000000 };
+/* Every worker, whether one of them answers in time or not, and however short memory is: half of
+ * a ring must not end, nor stay closed.  So the mail is the worker's own, and home (all_home). */
+static void tell_all(weir_runtime *runtime, bool ends, uint64_t search) {
     for (unsigned i = 0; i < runtime->worker_count; i++) {
-        struct step step = {0};
-        for (;;) {
-            weir_status status = weir__ask_worker(runtime, &runtime->workers[i], function, search,
-                                                  &step, sizeof step);
-            if (status == WEIR_OK || status == WEIR_TIMEOUT) {
-                break;
-            }
-            weir__clock_sleep_ns(NAP_NS); /* it was not sent */
+        struct weir__worker *worker = &runtime->workers[i];
+        worker->ring_end.mail.kind = WEIR__MAIL_RING_END;
+        worker->ring_end.search = search;
+        worker->ring_end.ends = ends;
+        weir__store_relaxed_u32(&worker->ring_end.away,
+                                1); /* the next search comes after this one */
+        if (runtime->options.mode != WEIR_THREADS) {
+            weir__rings_told(worker);
+        } else {
+            weir__mail_send(&worker->bell, &worker->ring_end.mail);
         }
     }
+}
+
+/* Every worker has taken what the last search told it. */
+static bool all_home(const weir_runtime *runtime) {
+    unsigned i = 0;
+    while (i < runtime->worker_count &&
+           weir__load_acquire_u32(&runtime->workers[i].ring_end.away) == 0) { /* T21 -> T22 */
+        i++;
+    }
+    return i == runtime->worker_count;
 }
 
 /* All that is left was told its end: they end together, unless something came all the same. */
 static bool end_ring(weir_runtime *runtime, uint64_t search) {
     struct step step;
     bool closed = ask_all(runtime, close_all, search, &step) && step.closed == step.members;
-    tell_all(runtime, closed ? end_all : open_all, search);
+    tell_all(runtime, closed, search);
     return closed;
+}
+
+/*
+ * Nothing is to come to anybody, and nothing has since that was found.  Who gives a token back may
+ * have sent something before, to a stage that was looked at before that came: then the token's
+ * mail was taken before its own stage was looked at, so what was sent had come, and the other's
+ * worker has had a turn since, or is about to.
+ */
+static bool relax_some(weir_runtime *runtime, uint64_t search) {
+    struct step step;
+    return ask_all(runtime, look, search, &step) && step.moved == 0 &&
+           ask_all(runtime, relax, search, &step) && step.relaxed > 0;
 }
 
 static bool search_one(weir_runtime *runtime, uint64_t search) {
     struct step step;
-    if (!ask_all(runtime, mark, search, &step)) {
+    if (!all_home(runtime) || !ask_all(runtime, mark, search, &step)) {
         return false;
     }
-    uint64_t tokens = weir__load_acquire_u64(&runtime->tokens_out); /* Q5 -> Q6 */
-    bool awaited = step.awaited > 0 || tokens > 0;
+    bool awaited = step.awaited > 0;
     do {
         if (!ask_all(runtime, prune, search, &step)) {
             return false;
         }
     } while (step.changed > 0);
     if (step.members == 0) {
-        return !awaited && ask_all(runtime, relax, search, &step) && step.relaxed > 0;
+        return !awaited && relax_some(runtime, search);
     }
     if (step.told < step.members) {
-        return ask_all(runtime, tell, search, &step);
+        return ask_all(runtime, tell_members, search, &step);
     }
     return end_ring(runtime, search);
 }

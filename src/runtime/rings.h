@@ -18,11 +18,13 @@
  *   close   all were told, and nothing came of it: the mailboxes are closed.  If one cannot be,
  *           because something was sent to it, or a stage of its worker had a turn since the
  *           marking or is about to have one, those that were are opened again
+ *           (a member that is closed has no turn: a late reminder, or the end of another, comes
+ *           after that)
  *   end     they end
  *
  * A ring may also stall before that, when its windows are full: each waits for the demand of
  * the next.  So may branches that come together again.  When nobody waits for anything else (no
- * timer, no token, no reader, no task) there is
+ * timer, no token of a stage that lives, no reader, no task) there is
  *
  *   relax   producer_consumers that may buffer without bound take what they were sent, though
  *           nobody asks them for events
@@ -31,8 +33,10 @@
  *   readers                 workers, of others'; a search's calls order them (M3 -> M4)
  *   still_at                the worker's turns at the marking; who had none since has changed
  *                           nothing, and sent nothing
- * A worker that takes long is not waited for, and does later what it was asked, in order: so all
- * are told of the end, or of the opening, whether one of them answers or not.
+ * A worker that takes long is not waited for, and does later what it was asked, in order.  All
+ * are told of the end, or of the opening, whether one of them answers or not; that needs no
+ * memory (worker->ring_end), and the next search begins when all have heard of it (T21 -> T22).
+ * All else may fail for want of memory: then there is another search, until the drain's time is up.
  * Model: tests/model/rings.pml.  Wrap: searches are numbered with 64 bits.
  */
 #ifndef WEIR__RUNTIME_RINGS_H

@@ -8,6 +8,8 @@
  *   T5 -> T6   alive goes down (full) -> is read (acquire): who waits for 0 sees all that
  *              the stages have done.
  *   T7 -> T8   closing (release) -> its readers (acquire): stop_reason is out before.
+ *   T21 -> T22  a worker has done what the end of a search told it: away goes down (release) ->
+ *              is looked at by who begins the next (acquire), and may use that mail again.
  *   T9 -> T10  stops goes up (full) -> is read by who starts a stage, and by the worker that
  *              it joins (acquire): a stage whose count is an older one is told to stop.
  *   T11 -> T12  search is let go (release) -> is taken (CAS): one search at a time (rings.h).

@@ -233,6 +233,8 @@ static bool deliver_all(struct weir__worker *worker, struct weir__mail *mail) {
             finish_all(worker);
         } else if (mail->kind == WEIR__MAIL_ASK_WORKER) {
             weir__worker_answer(worker, weir__message_of(mail));
+        } else if (mail->kind == WEIR__MAIL_RING_END) {
+            weir__rings_told(worker);
         } else {
             deliver(worker, mail);
         }

@@ -32,6 +32,14 @@
 #include "runtime/yielding.h"
 #include "stage/host.h"
 
+/* How a search for rings has ended, for its members (rings.c). */
+struct weir__ring_end {
+    struct weir__mail mail;
+    uint64_t search;
+    bool ends;     /* else they are opened again                     */
+    uint32_t away; /* atomic: the node is in flight (T21 -> T22, runtime.h) */
+};
+
 struct weir__worker {
     struct weir__bell bell;
     struct weir__host host;
@@ -41,6 +49,7 @@ struct weir__worker {
     uint32_t finish_all_sent;       /* likewise                                 */
     struct weir__mail stop_all;
     struct weir__mail finish_all;
+    struct weir__ring_end ring_end;
     WEIR__APART uint64_t epoch; /* odd: resting */
     /* the worker's, or constant */
     weir_stage *stages;
@@ -83,5 +92,8 @@ void weir__worker_finish_all(struct weir__worker *worker);
 
 /* asking.c: answers ASK_WORKER mail, on the worker. */
 void weir__worker_answer(struct weir__worker *worker, struct weir__message *message);
+
+/* rings.c: RING_END mail has come. */
+void weir__rings_told(struct weir__worker *worker);
 
 #endif

@@ -6,7 +6,10 @@
  *
  *   1  its input is over: no producers and no feeders are left, nothing waits to be handled
  *   2  a part is shut: an inlet takes no more, unless tokens are out, whose holders may push
- *   3  reminders (timers without a message) are brought forward, and handled
+ *   3  reminders (timers without a message) are brought forward, and handled.  What they and
+ *      handle_end bring forth, directly or by messages of the stage to itself, is marked
+ *      (telling_end, message->reminds): a reminder among that is late, it comes when it is due,
+ *      if the stage is still there, and nothing is told or brought forward for it
  *   4  handle_end is told, and again whenever something has come after it (end_told)
  *   5  it holds nothing, in whatever queue, nor in timers with a message
  *   6  its mailbox closes: no message was accepted that has not been handled, no token is
@@ -18,7 +21,8 @@
  * Stages that feed each other in a ring wait for each other for ever.  Who drains the runtime
  * finds them once everything is at rest (runtime/rings.c); they are then `unfed`: nothing is
  * taken from outside of the runtime any more, each is told its end (3, 4) as if its producers had
- * ended, and when nothing more came of that they are ended together.
+ * ended, and when nothing more came of that they are ended together: each is closed, and has no
+ * turn from then on, until all are and end, or one is not and they are opened again.
  * Models: tests/model/drain.pml, rings.pml.
  */
 #include "dispatch/shared.h"
@@ -92,7 +96,8 @@ static weir_holdup part_of(const weir_stage *stage) {
     return stage->holds == NULL ? WEIR_HOLDUP_NONE : stage->holds(stage);
 }
 
-bool weir__stage_holds_nothing(const weir_stage *stage) {
+/* It has told what it kept, too: only who feeds it is left. */
+static bool holds_nothing(const weir_stage *stage) {
     return has_handled_all(stage) && stage->end_told && keeps_nothing(stage) &&
            stage->timers.count == stage->late_timers && part_of(stage) == WEIR_HOLDUP_NONE;
 }
@@ -118,6 +123,7 @@ bool weir__stage_close(weir_stage *stage) {
     if (!close_mail(stage)) {
         return false;
     }
+    stage->closed = true;
     if (stage->shut != NULL && !stage->is_shut) {
         stage->shut(stage, WEIR__SHUT_TRIED);
         return stage->holds(stage) == WEIR_HOLDUP_NONE;
@@ -126,22 +132,22 @@ bool weir__stage_close(weir_stage *stage) {
 }
 
 void weir__stage_reopen(weir_stage *stage) {
+    stage->closed = false;
     if (stage->mailbox != NULL) {
-        weir__mailbox_reopen(stage->mailbox, stage->timers.count, !stage->is_shut);
+        weir__mailbox_reopen(stage->mailbox, !stage->is_shut);
     }
     if (stage->shut != NULL && !stage->is_shut) {
         stage->shut(stage, WEIR__SHUT_OUTSIDE);
     }
-    weir__ready_queue(stage->ready, false); /* it may have been through, meanwhile */
+    weir__ready_queue(stage->ready, false); /* something may have come meanwhile */
 }
 
 /* ---- the last words ------------------------------------------------------ */
 
 struct reminders {
     weir_stage *stage;
-    uint64_t last_ns; /* when the last of them is due         */
-    bool any;         /* that has not come                    */
-    bool fresh;       /* of those, one not yet brought forward */
+    uint64_t last_ns; /* when the last of them is due    */
+    bool fresh;       /* one is not yet brought forward */
 };
 
 /* An armed timer without a message, unless it came of the end itself; NULL. */
@@ -156,7 +162,6 @@ static void find_last(void *context, struct weir__index_node *node) {
     if (message != NULL) {
         uint64_t due = message->armed.timer.due_ns;
         found->last_ns = due > found->last_ns ? due : found->last_ns;
-        found->any = true;
         found->fresh = found->fresh || !message->reminds;
     }
 }
@@ -177,14 +182,14 @@ static void bring_forward(void *context, struct weir__index_node *node) {
 /* True when there are some that are to come, which is now. */
 static bool remind(weir_stage *stage) {
     struct reminders found = {.stage = stage};
-    if (stage->timers.count == stage->late_timers) {
-        return false;
+    if (stage->reminders == 0) {
+        return false; /* without a look at those that carry a message, which may be many */
     }
     weir__index_each(&stage->timers, find_last, &found);
     if (found.fresh) {
         weir__index_each(&stage->timers, bring_forward, &found);
     }
-    return found.any;
+    return true;
 }
 
 static void tell_end(weir_stage *stage) {
@@ -221,8 +226,7 @@ void weir__stage_go_to_end(weir_stage *stage) {
     if (!stage->end_told && !remind(stage)) {
         tell_end(stage);
     }
-    if (!stage->stopping && !is_fed(stage) && weir__stage_holds_nothing(stage) &&
-        close_mail(stage)) {
+    if (!stage->stopping && !is_fed(stage) && holds_nothing(stage) && close_mail(stage)) {
         stage->stopping = true; /* with the reason that it finishes for: NORMAL, most often */
     }
 }

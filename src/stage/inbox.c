@@ -44,6 +44,11 @@ static void cancel(weir_stage *stage, const struct weir__message *message) {
 
 typedef weir_verdict callback(weir_stage *stage, const void *message, size_t bytes);
 
+/* Of a late reminder nothing comes that would not have been told without it. */
+static bool is_late(const struct weir__message *message) {
+    return message->mail.kind == WEIR__MAIL_INFO_DUE && message->armed.late;
+}
+
 static void call(weir_stage *stage, callback *function, const char *name,
                  const struct weir__message *message) {
     if (function == NULL) {
@@ -52,9 +57,13 @@ static void call(weir_stage *stage, callback *function, const char *name,
                        (unsigned long long)message->count);
         return;
     }
-    weir__stage_came(stage);
+    if (!is_late(message)) {
+        weir__stage_came(stage);
+    }
+    stage->telling_end = message->reminds;
     weir__stage_enter(stage);
     weir__stage_leave(stage, function(stage, message->payload, (size_t)message->count));
+    stage->telling_end = false;
 }
 
 static void request(weir_stage *stage, const struct weir__message *message) {
@@ -106,9 +115,7 @@ static bool handle(weir_stage *stage, struct weir__message *message) {
         call(stage, stage->on.handle_cast, "handle_cast", message);
         return true;
     case WEIR__MAIL_INFO_DUE:
-        stage->telling_end = message->reminds;
         call(stage, stage->on.handle_info, "handle_info", message);
-        stage->telling_end = false;
         return true;
     case WEIR__MAIL_ASK:
         ask(stage, message);
@@ -177,6 +184,7 @@ void weir__stage_arm(weir_stage *stage, struct weir__message *message) {
     armed->stage = stage;
     bool never = due > UINT64_MAX / 2; /* beyond the end of time */
     armed->late = never || (stage->telling_end && message->count == 0);
+    message->reminds = stage->telling_end;
     count_timer(stage, message, 1);
     if (!stage->telling_end) {
         weir__stage_came(stage); /* a reminder is brought forward again */

@@ -34,7 +34,7 @@ struct weir__message {
     weir_from from;                /* CALL, QUERY: who waits                                 */
     weir_reason reason;            /* CANCEL                                                 */
     weir_demand_mode mode;         /* MODE                                                   */
-    bool reminds;                  /* a timer's that the stage's end has brought forward     */
+    bool reminds;                  /* the end of its stage has brought it forth, or forward  */
     struct weir__counter *counter; /* of its stage's mailbox; NULL: it is not counted     */
     union {
         weir_subscription subscription; /* ASK, CANCEL                    */

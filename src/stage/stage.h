@@ -88,6 +88,7 @@ struct weir_stage {
     struct weir__queue emission;     /* what the callback has emitted so far       */
     uint32_t inq_fresh;              /* items at inq's end that came in this turn  */
     bool stash_fresh;                /* this turn has stashed something            */
+    bool closed;                     /* in a ring: it ends, or is opened again, and has no turn */
     struct weir__queue inq;          /* messages not begun, or begun at the front  */
 
     char *name;
@@ -154,7 +155,7 @@ struct weir_stage {
     weir_holdup (*holds)(const weir_stage *stage); /* a part's: what it holds; NONE: nothing */
     uint64_t feeders;                              /* monitors of who feeds it */
     struct weir__index fed_by;                     /* those, by the feeders' references */
-    size_t late_timers; /* that came of the end itself: they keep nobody waiting */
+    size_t late_timers; /* that the end itself brought forth: they keep nobody waiting */
     size_t reminders;   /* other timers without a message: they come when the input is over */
     bool is_shut;       /* a part that takes no more, by shut or otherwise         */
     bool end_told;      /* handle_end was called, and nothing has come since */
@@ -193,7 +194,6 @@ _Static_assert(offsetof(struct weir_stage, event_bytes) / 64 ==
 
 /* Dispatches what the callback that has just returned emitted, one event or more. */
 void weir__stage_emitted(weir_stage *stage);
-
 
 /* Offers a queue of events to the consumers; what they do not take is buffered. */
 void weir__stage_offer(weir_stage *stage, struct weir__queue *events);
@@ -509,14 +509,12 @@ static inline void weir__stage_came(weir_stage *stage) {
 /* It finishes: tells it when its input is over, and ends it when it holds nothing. */
 void weir__stage_go_to_end(weir_stage *stage);
 
-/* True when it holds nothing itself, and has told what it kept: only who feeds it is left. */
-bool weir__stage_holds_nothing(const weir_stage *stage);
-
 /* In a ring: it is to be told its end, though it is fed, and takes nothing from outside. */
 void weir__stage_unfed(weir_stage *stage);
 
 /* In a ring: nobody can send to it any more, and nothing that was sent is on its way.  False:
- * something is, and it is to be reopened, perhaps. */
+ * something is, and it is to be reopened, perhaps.  It has no turn until it is, or ends: whatever
+ * its callbacks did now, on hearing of another's end or by a timer, might find no place. */
 bool weir__stage_close(weir_stage *stage);
 
 /* As it was before weir__stage_close, whether that was true or not. */

@@ -166,6 +166,9 @@ bool weir__stage_turn(weir_stage *stage) {
     struct weir__ready_stage *ready = stage->ready;
     uint32_t budget = TURN_BATCHES;
     bool any = false;
+    if (WEIR__UNLIKELY(stage->closed)) {
+        return true; /* what has come is handled when it is known whether it ends */
+    }
     if (WEIR__UNLIKELY(stage->begun || stage->control.first != NULL || ready->watched)) {
         any = before_edges(stage, &budget);
     }

@@ -13,12 +13,16 @@
  *          turn since MARK, or is about to have one
  *   END    all have closed it: they end; else OPEN: the counts are opened again
  *
+ * From CLOSE on a stage has no turn, until it has heard END or OPEN: what is not counted may come
+ * to it all the same, such as the news of another's end, or a late reminder.
+ *
  * An event that is on its way in the ring when CLOSE comes was sent in a turn after the
  * sender's MARK, or before it: then its receiver's worker has been called (ready) before MARK
  * was answered, and either had its turn or is still to have it.
  *
  * Mirrors: search_one, end_ring and what they ask (runtime/rings.c), weir__stage_go_to_end and
- * _waits_for_others, weir__stage_came, weir__mailbox_end and _reopen, weir__worker_step.
+ * _waits_for_others, weir__stage_came, weir__stage_turn (closed), weir__mailbox_end and _reopen,
+ * weir__worker_step.
  * Abstracted: at rest is one look (settle.pml); publishing and raising are one step
  * (ready_park.pml); a stage's count is of messages only (drain.pml has the others). Each event
  * goes on a number of times, and is then kept until the stage is told its end.
@@ -26,8 +30,11 @@
  * UNDECLARED: the message from outside is one of a stage that feeds nobody as far as is known;
  * else it is a thread's.
  *
+ * NOTICES: instead of the message from outside there is news, which is not counted and which
+ * nobody can refuse; on hearing it a stage says something to the other.
+ *
  * LATE: who asks does not wait for every answer; the worker does what it was asked all the
- * same, later.
+ * same, later.  (END and OPEN are not answered at all; the next search comes when all is at rest.)
  *
  * Properties: a stage ends with nothing sent to it, handed to it or kept by it (asserted);
  * both end in the end, after a bounded number of searches (asserted, and no invalid end
@@ -46,6 +53,8 @@
  * with UNDECLARED:
  *   MUTANT_NO_TURNS         turns are not looked at
  *   MUTANT_CLOSED_BY_STORE  the count is looked at, and then closed by a store
+ * with NOTICES:
+ *   MUTANT_CLOSED_AT_WORK   a stage that is closed has turns
  * with LATE:
  *   MUTANT_NOT_ALL_ASKED    after one that does not answer, no other worker is told END, OPEN
  */
@@ -63,7 +72,7 @@
 #define BUFFER 2
 #include "tso.h"
 
-mtype = { CAST, MARK, PRUNE, TELL, CLOSE, OPEN, END };
+mtype = { CAST, NOTICE, MARK, PRUNE, TELL, CLOSE, OPEN, END };
 
 chan mail[2] = [6] of { mtype, byte, byte }; /* CAST: hops to go; else search, question */
 chan ring[2] = [4] of { byte };        /* events to stage w: hops to go */
@@ -79,6 +88,8 @@ bool moved[2];   /* its worker had a turn since MARK */
 chan control[2] = [2 * CASTS] of { byte }; /* messages handed to it: hops to go */
 byte kept[2];
 bool spoke[2]; /* its last words */
+bool news[2];    /* a notice handed to it */
+bool frozen[2];  /* closed: it has no turn */
 
 bool sending; /* a message is counted, and not sent yet */
 
@@ -119,7 +130,7 @@ inline count_off(w) {
 /* The first stage has last words for the other, which come back to it. */
 inline go_to_end(w) {
     if
-    :: unfed[w] && !told[w] && len(control[w]) == 0 && len(ring[w]) == 0 ->
+    :: unfed[w] && !told[w] && !news[w] && len(control[w]) == 0 && len(ring[w]) == 0 ->
         told[w] = true;
         kept[w] = 0;
         if
@@ -139,10 +150,37 @@ inline leave(w) {
     }
 }
 
+#ifdef MUTANT_CLOSED_AT_WORK
+#define can_work(w) (!stopping[w])
+#else
+#define can_work(w) (!stopping[w] && !frozen[w])
+#endif
+
+inline hear(w) {
+#ifdef NOTICES
+    atomic {
+        if
+        :: news[w] ->
+            news[w] = false;
+            told[w] = false;
+            ring[1 - w]!0;
+            ready[1 - w] = true
+        :: else
+        fi
+    }
+#else
+    skip
+#endif
+}
+
 inline turn(w) {
     if
     :: stopping[w]
-    :: else ->
+#ifndef MUTANT_CLOSED_AT_WORK
+    :: frozen[w] && !stopping[w] -> ready[w] = true
+#endif
+    :: can_work(w) ->
+        hear(w);
         do
         :: atomic { control[w]?hops -> handle(w, hops); hops = 0 };
             count_off(w)
@@ -167,7 +205,7 @@ inline turn(w) {
 #else
 #define counts_nothing(w) (memory[w] <= 1)
 #endif
-#define waits(w) (!stopping[w] && len(control[w]) == 0 && counts_nothing(w))
+#define waits(w) (!stopping[w] && !news[w] && len(control[w]) == 0 && counts_nothing(w))
 #define is_member(w) (!gone[w] && search_of[w] == about)
 #ifdef MUTANT_NO_TELL
 #define is_told(w) true
@@ -237,11 +275,13 @@ inline close(w) {
         :: else
         fi
 #endif
+        frozen[w] = shut
     :: else
     fi
 }
 
 inline open(w) {
+    frozen[w] = false;
 #ifndef MUTANT_NO_REOPEN
     full_fence(w);
     if
@@ -289,6 +329,9 @@ end:
             control[me]!about;
             ready[me] = true;
             about = 0 }
+#ifdef NOTICES
+        :: atomic { mail[me]?NOTICE(about, which) -> news[me] = true; ready[me] = true }
+#endif
         :: atomic { mail[me]?MARK(about, which) -> mark(me); answer() }
         :: atomic { mail[me]?PRUNE(about, which) -> prune(me); answer() }
         :: atomic { mail[me]?TELL(about, which) -> tell(me); answer() }
@@ -424,6 +467,9 @@ active proctype caster() {
         :: hops = HOPS
         :: hops = 0
         fi;
+#ifdef NOTICES
+        atomic { mail[to]!NOTICE(0, 0) }
+#else
         atomic {
 #ifdef UNDECLARED
             ok = memory[to] > 0;
@@ -441,6 +487,7 @@ active proctype caster() {
             :: else
             fi
         }
+#endif
     :: else -> break
     od
 }

@@ -8,7 +8,8 @@
  *
  *   fed    a feeder is made known: the stage ends after it
  *   held   a token is taken: the stage takes what its holder sends
- *   ring   a ring that is drained is sent something: it goes round, and out
+ *   ring   a ring that is drained is sent something: it goes round, and out; and so does what
+ *          its members say when they are reminded after the end, about when it ends
  */
 #include "driver.h"
 #include "world.h"
@@ -18,6 +19,7 @@ static bool finished; /* the stage has ended        */
 static bool fed;      /* weir_feeds has said OK     */
 static bool feeds;    /* the feeder lives           */
 static uint64_t sent, came;
+static uint64_t reminders, reminded; /* still to be armed; that have come */
 
 static void moment(uint64_t most) {
     for (uint64_t steps = sim_draw(most); steps > 0; steps--) sim_now_ns();
@@ -68,6 +70,7 @@ static void finish(void *unused) {
 static void begin(void (*run)(void *argument)) {
     finished = fed = feeds = false;
     sent = came = 0;
+    reminders = reminded = 0;
     world_begin(run, 1);
 }
 
@@ -151,9 +154,26 @@ static weir_verdict pass(weir_stage *self, weir_batch *batch) {
 }
 
 /* About when who drains looks: in naps, where there are threads. */
+enum { NAP_NS = 200000 };
+
+static weir_verdict ask_to_be_reminded(weir_stage *self) {
+    if (reminders > 0 && sim_draw(2) == 0) {
+        reminders--;
+        must(weir_send_after(world.runtime, weir_self(self), NULL, 0,
+                             sim_draw(3) * NAP_NS + sim_draw(400), NULL));
+    }
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict emit_reminded(weir_stage *self, const void *message, size_t bytes) {
+    (void)message, (void)bytes;
+    must(weir_emit(self, &(uint64_t){0}, 1));
+    reminded++;
+    return WEIR_CONTINUE;
+}
+
 static void send_some(void *unused) {
     (void)unused;
-    enum { NAP_NS = 200000 };
     for (uint64_t left = 1 + sim_draw(4); left > 0; left--) {
         if (world.mode == WEIR_THREADS) sim_sleep_ns(sim_draw(3) * NAP_NS + sim_draw(400));
         moment(400);
@@ -169,8 +189,12 @@ static void ring_main(void *unused) {
     world_open_runtime();
     const weir_stage_options relay = {.kind = WEIR_PRODUCER_CONSUMER,
                                       .event_bytes = sizeof(uint64_t),
-                                      .on = {.handle_events = pass, .handle_cast = emit_told}};
+                                      .on = {.handle_events = pass,
+                                             .handle_cast = emit_told,
+                                             .handle_info = emit_reminded,
+                                             .handle_end = ask_to_be_reminded}};
     weir_stage_options back = relay;
+    reminders = sim_draw(4);
     back.dispatcher = weir_partition_dispatcher();
     back.dispatcher_options = &two;
     back.on.handle_events = send_back;
@@ -189,7 +213,7 @@ static void ring_main(void *unused) {
     sim_join(sender);
     if (status != WEIR_OK) must(weir_runtime_drain(world.runtime, WEIR_FOREVER, NULL));
     world_close_runtime();
-    SIM_REQUIRE(came == sent && world.discarded == 0);
+    SIM_REQUIRE(came == sent + reminded && world.discarded == 0);
 }
 
 /* --- the list ------------------------------------------------------------------------------- */

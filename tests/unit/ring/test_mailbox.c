@@ -84,12 +84,31 @@ static void it_ends_when_nothing_is_on_its_way(void **state) {
         assert_false(weir__mailbox_end(&box, 0));
         assert_true(weir__mailbox_end(&box, 1));
         for (int k = 0; k < 3; k++) assert_int_equal(count(counters[k], 7), WEIR__COUNT_GONE);
-        weir__mailbox_reopen(&box, 1, true);
+        weir__mailbox_reopen(&box, true);
         for (int k = 0; k < 3; k++) assert_int_equal(count(counters[k], 7), WEIR__COUNT_DONE);
         assert_int_equal(weir__mailbox_messages(&box), 1);
         assert_int_equal(weir__mailbox_tokens(&box), 1);
-        weir__mailbox_reopen(&box, 0, true); /* it is open */
+        weir__mailbox_reopen(&box, true); /* it is open */
         assert_int_equal(weir__mailbox_messages(&box), 1);
+        weir__mailbox_close(&box);
+    }
+}
+
+/* Closed, it refuses, and counts off: a timer that it knew of may come to its end meanwhile. */
+static void what_is_used_up_while_it_is_closed_is_counted_off(void **state) {
+    (void)state;
+    for (int taken = 0; taken <= 2; taken++) {
+        open_box(7, 5, 2);
+        for (int i = 0; i < 2; i++) assert_int_equal(count(timers, 7), WEIR__COUNT_DONE);
+        assert_true(weir__mailbox_end(&box, 2));
+        for (int i = 0; i < taken; i++) weir__counter_take(timers, 7);
+        assert_int_equal(count(timers, 7), WEIR__COUNT_GONE);
+        weir__mailbox_reopen(&box, true);
+        for (int i = taken; i < 2; i++) weir__counter_take(timers, 7); /* the others, later */
+        for (int i = 0; i < 2; i++) assert_int_equal(count(timers, 7), WEIR__COUNT_DONE);
+        assert_int_equal(count(timers, 7), WEIR__COUNT_FULL);
+        for (int i = 0; i < 2; i++) weir__counter_take(timers, 7);
+        assert_true(weir__mailbox_end(&box, 0)); /* and it ends */
         weir__mailbox_close(&box);
     }
 }
@@ -109,7 +128,7 @@ static void it_is_shut_when_no_token_is_out(void **state) {
     assert_false(weir__mailbox_end(&box, 0));
     weir__counter_take(messages, 7);
     assert_true(weir__mailbox_end(&box, 0));
-    weir__mailbox_reopen(&box, 0, false);
+    weir__mailbox_reopen(&box, false);
     assert_int_equal(count(messages, 7), WEIR__COUNT_DONE);
     assert_int_equal(count(&box.tokens, 7), WEIR__COUNT_GONE);
     weir__mailbox_close(&box);
@@ -130,7 +149,7 @@ static void kept_within_only_stages_are_counted_for(void **state) {
     weir__counter_take(messages, 7);
     assert_true(weir__mailbox_end(&box, 0));
     assert_int_equal(weir__counter_add(messages, 7, true), WEIR__COUNT_GONE);
-    weir__mailbox_reopen(&box, 0, true); /* as it was */
+    weir__mailbox_reopen(&box, true); /* as it was */
     assert_int_equal(count(messages, 7), WEIR__COUNT_GONE);
     assert_int_equal(weir__counter_add(messages, 7, true), WEIR__COUNT_DONE);
     assert_int_equal(weir__counter_add(&box.tokens, 7, true), WEIR__COUNT_DONE);
@@ -309,6 +328,7 @@ int main(void) {
         cmocka_unit_test_setup(counts_up_to_the_limit, begin),
         cmocka_unit_test_setup(another_stage_is_not_counted_for, begin),
         cmocka_unit_test_setup(it_ends_when_nothing_is_on_its_way, begin),
+        cmocka_unit_test_setup(what_is_used_up_while_it_is_closed_is_counted_off, begin),
         cmocka_unit_test_setup(it_is_shut_when_no_token_is_out, begin),
         cmocka_unit_test_setup(kept_within_only_stages_are_counted_for, begin),
         cmocka_unit_test_setup(the_widest_limit_and_generation, begin),

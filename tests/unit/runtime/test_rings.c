@@ -151,6 +151,24 @@ static void a_ring_that_has_stalled_goes_on(void **state) {
     assert_true(stalled);
 }
 
+/* Its holder keeps nobody waiting: what he works for has gone. */
+static void the_token_of_a_stopped_stage_is_not_waited_for(void **state) {
+    (void)state;
+    for (int world = 0; open_any(world); world++) {
+        struct ring ring;
+        struct player stopped = {.name = "stopped", .kind = WEIR_CONSUMER};
+        weir_token token;
+        start_ring(&ring, 3, 4);
+        player_start(&stopped, &rig, NULL);
+        assert_int_equal(weir_busy(rig.runtime, stopped.ref, &token), WEIR_OK);
+        player_stop(&stopped, WEIR_REASON_NORMAL);
+        assert_int_equal(weir_runtime_drain(rig.runtime, ENOUGH, NULL), WEIR_OK);
+        assert_int_equal(ring.sink.handled, worth_of_all(ring.source.emitted, 3));
+        assert_int_equal(weir_done(rig.runtime, token), WEIR_OK);
+        rig_close(&rig);
+    }
+}
+
 static weir_verdict send_last(weir_stage *self, struct player *player) {
     static const uint64_t last = 5;
     if (player->next++ == 0) player_emit_numbers(self, &last, 1);
@@ -466,6 +484,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ring_drains),
         cmocka_unit_test(a_ring_that_has_stalled_goes_on),
+        cmocka_unit_test(the_token_of_a_stopped_stage_is_not_waited_for),
         cmocka_unit_test(last_words_go_round),
         cmocka_unit_test(a_token_may_be_a_last_word),
         cmocka_unit_test(what_members_keep_comes_out),
