@@ -9,6 +9,8 @@
 
 #include "os/event.h"
 #include "os/futex.h"
+#include "stage/control.h"
+#include "stage/keeping.h"
 
 #include <string.h>
 

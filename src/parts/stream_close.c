@@ -14,6 +14,7 @@
 #include "os/event.h"
 #include "os/futex.h"
 #include "runtime/errand.h"
+#include "stage/keeping.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -4,6 +4,7 @@
  */
 #include "base/refusal.h"
 #include "runtime/waiting.h"
+#include "stage/control.h"
 
 #include <string.h>
 

@@ -12,6 +12,7 @@
 #include "runtime/names.h"
 #include "runtime/options.h"
 #include "runtime/post.h"
+#include "stage/control.h"
 
 #include <stdio.h>
 

@@ -4,6 +4,7 @@
  *
  * What happens at the stage itself is in stage/ending.c.
  */
+#include "stage/ending.h"
 #include "base/refusal.h"
 #include "os/event.h"
 #include "runtime/errand.h"

@@ -16,6 +16,7 @@
 
 #include "dispatch/partition.h"
 #include "runtime/asking.h"
+#include "stage/ending.h"
 #include "stage/monitor.h"
 
 #include <inttypes.h>

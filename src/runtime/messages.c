@@ -5,6 +5,7 @@
 #include "base/refusal.h"
 #include "os/clock.h"
 #include "runtime/post.h"
+#include "stage/control.h"
 
 #include <weir/timer.h>
 

@@ -5,6 +5,7 @@
 #include "runtime/rings.h"
 
 #include "runtime/asking.h"
+#include "stage/ending.h"
 #include "stage/monitor.h"
 
 /* What a step of the search has found on one worker, or on all of them. */

@@ -7,6 +7,8 @@
 #include "base/check.h"
 #include "os/clock.h"
 #include "runtime/runtime.h"
+#include "stage/control.h"
+#include "stage/ending.h"
 
 #include <string.h>
 

@@ -5,9 +5,12 @@
  * Also what the worker does with mail for a stage that is gone: user messages
  * vanish, as messages to a dead process do; edges are told, or let go.
  */
+#include "stage/control.h"
 #include "base/check.h"
 #include "edge/shared.h"
+#include "stage/ending.h"
 #include "stage/stage.h"
+#include "stage/takers.h"
 
 static struct weir__edge *edge_of(struct weir__mail *mail, size_t offset) {
     return (struct weir__edge *)(void *)((unsigned char *)mail - offset);

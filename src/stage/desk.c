@@ -8,6 +8,7 @@
  */
 #include "base/check.h"
 #include "edge/shared.h"
+#include "stage/keeping.h"
 #include "stage/stage.h"
 
 /* ---- what the dispatcher asks -------------------------------------------- */

@@ -10,6 +10,8 @@
 #include "base/check.h"
 #include "base/refusal.h"
 #include "memory/pool.h"
+#include "stage/ending.h"
+#include "stage/keeping.h"
 #include "stage/stage.h"
 
 #include <string.h>

@@ -8,6 +8,7 @@
  */
 #include "stage/stage.h"
 
+#include "stage/ending.h"
 enum { SWEEP_FIRST = 16 };
 
 static bool is_abandoned(const weir_stage *stage, const struct weir__message *message) {

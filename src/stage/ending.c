@@ -25,8 +25,10 @@
  * turn from then on, until all are and end, or one is not and they are opened again.
  * Models: tests/model/drain.pml, rings.pml.
  */
+#include "stage/ending.h"
 #include "dispatch/shared.h"
 #include "edge/shared.h"
+#include "stage/keeping.h"
 #include "stage/monitor.h"
 #include "stage/stage.h"
 

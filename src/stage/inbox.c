@@ -8,6 +8,8 @@
  */
 #include "base/check.h"
 #include "base/refusal.h"
+#include "stage/control.h"
+#include "stage/ending.h"
 #include "stage/stage.h"
 
 #include <string.h>

@@ -16,7 +16,10 @@
 #include "base/check.h"
 #include "edge/shared.h"
 #include "memory/pool.h"
+#include "stage/control.h"
+#include "stage/keeping.h"
 #include "stage/stage.h"
+#include "stage/takers.h"
 
 /* ---- from entries to messages -------------------------------------------- */
 

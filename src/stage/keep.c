@@ -8,6 +8,7 @@
  * one event.  Both go to `keep`, a block that the stage fills for itself.
  */
 #include "memory/pool.h"
+#include "stage/keeping.h"
 #include "stage/stage.h"
 
 #include <string.h>

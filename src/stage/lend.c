@@ -17,6 +17,7 @@
  */
 #include "stage/stage.h"
 
+#include "stage/keeping.h"
 bool weir__stage_lend(weir_stage *stage, struct weir__edge *edge, struct weir__item item,
                       uint64_t ask_for) {
     struct weir__queue *lent = &stage->lent;

@@ -4,7 +4,11 @@
  */
 #include "base/reason.h"
 #include "base/refusal.h"
+#include "stage/control.h"
+#include "stage/ending.h"
+#include "stage/keeping.h"
 #include "stage/stage.h"
+#include "stage/takers.h"
 
 #include <string.h>
 

@@ -5,6 +5,7 @@
 #include "stage/monitor.h"
 
 #include "base/refusal.h"
+#include "stage/ending.h"
 #include "stage/stage.h"
 
 #define MONITOR_OF(mail, member)                                                             \

@@ -11,6 +11,7 @@
  * and nothing but turns comes between them.
  */
 #include "memory/pool.h"
+#include "stage/keeping.h"
 #include "stage/stage.h"
 
 static bool discard(weir_stage *stage, uint64_t count) {

@@ -14,6 +14,7 @@
  *   a batch's item is STASHED  =>  its events below stash_next are in the stash, or skipped
  */
 #include "base/refusal.h"
+#include "stage/keeping.h"
 #include "stage/stage.h"
 
 static void count_stashed(weir_stage *stage, uint64_t more) {

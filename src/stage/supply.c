@@ -9,7 +9,9 @@
  * So no buffered event waits beside open demand, and nothing overtakes.
  */
 #include "base/check.h"
+#include "stage/control.h"
 #include "stage/stage.h"
+#include "stage/takers.h"
 
 /* One run of the buffer, up to the next mark.  Returns how many were taken. */
 static uint64_t serve_run(weir_stage *stage, uint64_t open) {

@@ -7,6 +7,7 @@
  * stage has taken waits before it; a stage that held back looks again as
  * soon as nothing does.  The protocol is told in edge/shared.h.
  */
+#include "stage/takers.h"
 #include "base/check.h"
 #include "dispatch/shared.h"
 #include "edge/shared.h"

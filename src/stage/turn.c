@@ -17,7 +17,11 @@
  */
 #include "base/attributes.h"
 #include "edge/shared.h"
+#include "stage/control.h"
+#include "stage/ending.h"
+#include "stage/keeping.h"
 #include "stage/stage.h"
+#include "stage/takers.h"
 
 enum {
     TURN_BATCHES = 64,      /* handed to handle_events in one turn */

@@ -1,0 +1,63 @@
+/*
+ * Events that a stage keeps: in pieces, stashed, lent, copied.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WEIR__STAGE_KEEPING_H
+#define WEIR__STAGE_KEEPING_H
+
+#include "stage/stage.h"
+
+/* ---- pieces.c ----------------------------------------------------------------- */
+
+/*
+ * Takes the next batch of *count events, which spans slices, or goes on with one that comes
+ * in pieces.  *count and *ask_for become those of what is taken, *out: of a piece that is not
+ * the last, nothing is asked.  false: no memory; *count events are discarded.
+ */
+bool weir__stage_take_across(weir_stage *stage, uint64_t *count, uint64_t *ask_for,
+                             struct weir__item *out);
+
+/* ---- stash.c ------------------------------------------------------------------ */
+
+/* It keeps no events. */
+static inline bool weir__stage_stash_empty(const weir_stage *stage) {
+    return weir__queue_empty(&stage->stash);
+}
+
+/* At the end of a turn that has stashed: what is small is copied out of its block. */
+void weir__stage_settle_stash(weir_stage *stage);
+
+/* The stage ends: what it keeps is discarded, and told. */
+void weir__stage_lose_stash(weir_stage *stage);
+
+/* ---- lend.c ------------------------------------------------------------------- */
+
+/* Lends a batch, and with it its reference.  false: no memory, it is discarded. */
+bool weir__stage_lend(weir_stage *stage, struct weir__edge *edge, struct weir__item item,
+                      uint64_t ask_for);
+
+/* True when the return of the batch at that index of lent makes its stage ask. */
+bool weir__stage_lent_asks(const weir_stage *stage, uint32_t index);
+
+/* The oldest batch is back: it is handled.  Returns how many items lent is shorter. */
+uint32_t weir__stage_lent_back(weir_stage *stage);
+
+/* The first `events` of the oldest batch are handled, and no more of it. */
+void weir__stage_lent_part(weir_stage *stage, uint64_t events);
+
+/* DOWN: the consumer's reference goes with it, and what is returned.  Any thread, once the edge's
+ * consumer has no more to do with it. */
+void weir__stage_down_edge(struct weir__edge *edge);
+
+/* ---- keep.c ------------------------------------------------------------------- */
+
+/* Copies an item's events (item: count, event_bytes) into a block of the stage's. */
+bool weir__stage_keep(weir_stage *stage, const void *events, struct weir__item *item);
+
+/* Copies a slice that is small for its block out of it, if there is memory. */
+void weir__stage_unpin_item(weir_stage *stage, struct weir__item *item);
+
+/* Copies small slices among a queue's `newest` last items out of their blocks. */
+void weir__stage_unpin(weir_stage *stage, struct weir__queue *queue, uint32_t newest);
+
+#endif
