@@ -6,6 +6,7 @@
  * it can: whoever changes something (a child is down, time has passed, the
  * supervisor is to stop) notes it, and calls that.
  */
+#include "base/reason.h"
 #include "base/refusal.h"
 #include "parts/supervisor.h"
 
@@ -227,7 +228,8 @@ static void revive(struct weir__supervisor *supervisor, struct weir__child *chil
                    weir_reason reason, bool bereft) {
     weir__host_log(supervisor->self->host, WEIR_LOG_WARNING,
                    "supervisor %s restarts %s, which %s: %s", supervisor->self->name, child->name,
-                   bereft ? "has lost a producer" : "stopped", weir_reason_text(reason));
+                   bereft ? "has lost a producer" : "stopped",
+                   weir__reason_words(reason).text);
     if (!bereft && !count_restart(supervisor)) {
         return;
     }
