@@ -323,6 +323,36 @@ static void who_holds_a_token_is_not_refused(void **state) {
     weir__mailbox_close(&box);
 }
 
+static uint64_t used; /* by the stage's callbacks */
+
+static void use_and_close(void *unused) {
+    (void)unused;
+    used = 5;
+    weir__mailbox_close(&box);
+}
+
+/* In whichever of the words: what the callbacks did is done. */
+static void who_finds_it_closed_comes_behind_it(void **state) {
+    (void)state;
+    struct weir__counter *const counters[] = {&box.messages, &box.timers, &box.tokens, NULL};
+    for (int i = 0; i < 4; i++) {
+        struct weir__thread worker;
+        struct weir__mail *mail;
+        used = 0;
+        open_box(7, 5, 5);
+        assert_int_equal(weir__thread_start(&worker, "worker", use_and_close, NULL), 0);
+        if (counters[i] == NULL) {
+            while (weir__mailbox_tell(&box, 7, WEIR__MAIL_STOP, WEIR_REASON_USER, &mail))
+                weir__thread_yield();
+        } else {
+            while (count(counters[i], 7) != WEIR__COUNT_GONE) weir__thread_yield();
+        }
+        assert_int_equal(used, 5); /* ThreadSanitizer looks, too */
+        weir__thread_join(&worker);
+        begin(NULL);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(counts_up_to_the_limit, begin),
@@ -337,6 +367,7 @@ int main(void) {
         cmocka_unit_test_setup(mail_on_its_way_comes_home_first, begin),
         cmocka_unit_test_setup(stages_follow_each_other_amid_senders, begin),
         cmocka_unit_test_setup(who_holds_a_token_is_not_refused, begin),
+        cmocka_unit_test_setup(who_finds_it_closed_comes_behind_it, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

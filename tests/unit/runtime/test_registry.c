@@ -343,6 +343,31 @@ static void a_name_is_read_while_the_next_is_written(void **state) {
     close_fixture();
 }
 
+/* ---- an end -------------------------------------------------------------- */
+
+/* What a stage's callbacks did is done for who finds it gone. */
+static uint64_t used;
+
+static void use_and_end(void *slot) {
+    used = 5;
+    weir__registry_end(slot);
+}
+
+static void who_finds_it_gone_comes_behind_it(void **state) {
+    (void)state;
+    open_fixture();
+    struct weir__slot *slot = take(0);
+    weir_ref ref = weir__registry_ref(slot, WEIR_PRODUCER);
+    struct weir__thread worker;
+    used = 0;
+    weir__registry_publish(slot, ref);
+    assert_int_equal(weir__thread_start(&worker, "worker", use_and_end, slot), 0);
+    while (weir__registry_find(&f.registry, ref) != NULL) weir__thread_yield();
+    assert_int_equal(used, 5); /* ThreadSanitizer looks, too */
+    weir__thread_join(&worker);
+    close_fixture();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reference_lives_as_long_as_its_stage),
@@ -359,6 +384,7 @@ int main(void) {
         cmocka_unit_test(many_may_take_at_once),
         cmocka_unit_test(a_name_is_read_by_its_reference),
         cmocka_unit_test(a_name_is_read_while_the_next_is_written),
+        cmocka_unit_test(who_finds_it_gone_comes_behind_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -346,6 +346,7 @@ struct keeper {
     struct player player;
     uint64_t kept[2 * NUMBERS];
     size_t count;
+    unsigned ends;
 };
 
 static weir_verdict keep_in_state(weir_stage *self, struct player *player, weir_batch *batch) {
@@ -360,6 +361,7 @@ static weir_verdict push_kept(weir_stage *self, struct player *player) {
     struct keeper *keeper = player->own;
     weir_batch batch = {.events = keeper->kept, .count = keeper->count};
     keeper->count = 0;
+    keeper->ends++;
     return push_again(self, player, &batch);
 }
 
@@ -404,7 +406,8 @@ static void last_words_go_by_way_of_an_inlet(void **state) {
     }
 }
 
-/* An inlet that is fed behind a ring takes what comes as the ring has ended. */
+/* Who is behind a ring is told his end when that has ended, and once; an inlet that he feeds
+ * takes what he pushes then. */
 static void who_is_behind_a_ring_ends_after_it(void **state) {
     (void)state;
     for (int world = 0; open_any(world); world++) {
@@ -412,7 +415,9 @@ static void who_is_behind_a_ring_ends_after_it(void **state) {
         struct keeper keeper;
         struct player last = {.name = "last", .kind = WEIR_CONSUMER, .quiet = true};
         weir_ref stage;
-        start_ring(&ring, 0, 7);
+        const struct player again = {
+            .name = "again", .kind = WEIR_PRODUCER_CONSUMER, .does.end = send_last};
+        start_ring_of(&ring, &again, 0, 7);
         start_keeper(&keeper);
         assert_int_equal(
             weir_inlet_open(rig.runtime, &(weir_inlet_options){.event_bytes = 8}, &inlet, &stage),
@@ -425,9 +430,11 @@ static void who_is_behind_a_ring_ends_after_it(void **state) {
         player_cast(&ring.again, 3); /* 0, 1 and 2, to the keeper, who asks for most */
         rig_rest(&rig);
         assert_int_equal(keeper.count, 3);
-        rig.emitted = 2; /* of 0 nothing is pushed */
+        ring.again.next = 0;
+        rig.emitted = 3; /* of 1, 2, and the 5 that is sent last */
         assert_int_equal(weir_runtime_drain(rig.runtime, ENOUGH, NULL), WEIR_OK);
-        assert_int_equal(last.handled, 2);
+        assert_int_equal(last.handled, 3);
+        assert_int_equal(keeper.ends, 1);
         weir_inlet_close(inlet);
         rig_close(&rig);
     }
