@@ -147,8 +147,10 @@ static void remember(weir_inlet *inlet, weir_ref stage) {
         return;
     }
     feeder->stage = stage.bits;
-    feeder->next = weir__load_relaxed_ptr(&inlet->feeders);
-    while (!weir__cas_ptr(&inlet->feeders, &feeder->next, feeder)) {} /* I9 -> I10 */
+    struct weir__inlet_feeder *next = weir__load_relaxed_ptr(&inlet->feeders);
+    do { /* `next` is the CAS's to write to, feeder->next the others' to read once it is there */
+        feeder->next = next;
+    } while (!weir__cas_ptr(&inlet->feeders, &next, feeder)); /* I9 -> I10 */
 }
 
 /* The stage is told before anything is pushed; who comes when it takes no more is refused. */
