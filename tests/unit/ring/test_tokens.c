@@ -113,8 +113,9 @@ static struct {
     uint64_t bits;  /* atomic */
     uint32_t place; /* atomic, before bits */
 } shared[SHARED];
-static uint32_t given, claimed;                 /* atomic */
-static uint32_t taken_back[WEIR__TOKENS_CHUNK]; /* atomic: the place's token was claimed */
+static uint32_t given, claimed; /* atomic */
+/* Atomic: the place's token was claimed.  Takes that meet may each make a place. */
+static uint32_t taken_back[THREADS * ROUNDS];
 
 /* One that is claimed again is not given back again: the list of free ones would be a ring. */
 static void try_claim(weir_token token) {
