@@ -6,6 +6,7 @@
  * vanish, as messages to a dead process do; edges are told, or let go.
  */
 #include "stage/control.h"
+
 #include "base/check.h"
 #include "edge/shared.h"
 #include "stage/ending.h"

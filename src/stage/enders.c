@@ -6,9 +6,8 @@
  * others come: whenever twice as many lie here as a sweep has left, so at a constant cost for
  * each.  A thread waits in one call at a time: at most twice as many lie here as may call.
  */
-#include "stage/stage.h"
-
 #include "stage/ending.h"
+
 enum { SWEEP_FIRST = 16 };
 
 static bool is_abandoned(const weir_stage *stage, const struct weir__message *message) {
@@ -36,10 +35,33 @@ static void sweep(weir_stage *stage) {
     stage->sweep_at = stage->awaiters < SWEEP_FIRST / 2 ? SWEEP_FIRST : 2 * stage->awaiters;
 }
 
+static void add(weir_stage *stage, struct weir__message *message) {
+    message->mail.next = stage->enders == NULL ? NULL : &stage->enders->mail;
+    stage->enders = message;
+}
+
 void weir__stage_hear_of_end(weir_stage *stage, struct weir__message *message) {
     if (message->from.bits != 0 && stage->awaiters >= stage->sweep_at) {
         sweep(stage);
     }
     stage->awaiters += message->from.bits != 0 ? 1 : 0;
-    weir__stage_add_ender(stage, message);
+    add(stage, message);
+}
+
+void weir__stage_tell_ender(struct weir__host *host, weir_ref stage, weir_reason reason,
+                            struct weir__message *message) {
+    if (message->from.bits != 0) {
+        weir__call_answer(host->calls, message->from, WEIR_OK, &reason, sizeof reason);
+    } else {
+        message->ender.ended(message->ender.context, stage, reason);
+    }
+    host->used_up(host, message);
+}
+
+void weir__stage_tell_enders(weir_stage *stage) {
+    while (stage->enders != NULL) {
+        struct weir__message *message = stage->enders;
+        stage->enders = message->mail.next == NULL ? NULL : weir__message_of(message->mail.next);
+        weir__stage_tell_ender(stage->host, stage->ref, stage->reason, message);
+    }
 }

@@ -26,6 +26,7 @@
  * Models: tests/model/drain.pml, rings.pml.
  */
 #include "stage/ending.h"
+
 #include "dispatch/shared.h"
 #include "edge/shared.h"
 #include "stage/keeping.h"
@@ -316,29 +317,4 @@ bool weir__stage_awaits(const weir_stage *stage) {
     return tokens || stage->control.first != NULL || has_work(stage) ||
            stage->timers.count > stage->late_timers + stage->reminders ||
            part_of(stage) == WEIR_HOLDUP_TASKS || !weir__queue_empty(&stage->lent);
-}
-
-/* ---- who wants to know --------------------------------------------------- */
-
-void weir__stage_add_ender(weir_stage *stage, struct weir__message *message) {
-    message->mail.next = stage->enders == NULL ? NULL : &stage->enders->mail;
-    stage->enders = message;
-}
-
-void weir__stage_tell_ender(struct weir__host *host, weir_ref stage, weir_reason reason,
-                            struct weir__message *message) {
-    if (message->from.bits != 0) {
-        weir__call_answer(host->calls, message->from, WEIR_OK, &reason, sizeof reason);
-    } else {
-        message->ender.ended(message->ender.context, stage, reason);
-    }
-    host->used_up(host, message);
-}
-
-void weir__stage_tell_enders(weir_stage *stage) {
-    while (stage->enders != NULL) {
-        struct weir__message *message = stage->enders;
-        stage->enders = message->mail.next == NULL ? NULL : weir__message_of(message->mail.next);
-        weir__stage_tell_ender(stage->host, stage->ref, stage->reason, message);
-    }
 }

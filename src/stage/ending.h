@@ -46,15 +46,15 @@ weir_holdup weir__stage_holdup(const weir_stage *stage);
 /* Something else than events is to come to it, sooner or later, or it is at work. */
 bool weir__stage_awaits(const weir_stage *stage);
 
-/* Who wants to know when it ends (mail ON_END) / is told, with that reason. */
-void weir__stage_add_ender(weir_stage *stage, struct weir__message *message);
+/* ---- enders.c ----------------------------------------------------------------- */
+
+/* Who wants to know when it ends (mail ON_END).  Those whose caller waits no more are freed, now
+ * and then. */
+void weir__stage_hear_of_end(weir_stage *stage, struct weir__message *message);
+
+/* They are told, with that reason. */
 void weir__stage_tell_ender(struct weir__host *host, weir_ref stage, weir_reason reason,
                             struct weir__message *message);
 void weir__stage_tell_enders(weir_stage *stage);
-
-/* ---- enders.c ----------------------------------------------------------------- */
-
-/* The same as add_ender, but those whose caller waits no more are freed now and then. */
-void weir__stage_hear_of_end(weir_stage *stage, struct weir__message *message);
 
 #endif

@@ -15,9 +15,8 @@
  *   lent      batches in the order in which they were cut; those of an edge come
  *             before its end, which waits in the input queue until lent is empty
  */
-#include "stage/stage.h"
-
 #include "stage/keeping.h"
+#include "stage/stage.h"
 bool weir__stage_lend(weir_stage *stage, struct weir__edge *edge, struct weir__item item,
                       uint64_t ask_for) {
     struct weir__queue *lent = &stage->lent;

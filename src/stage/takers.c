@@ -8,6 +8,7 @@
  * soon as nothing does.  The protocol is told in edge/shared.h.
  */
 #include "stage/takers.h"
+
 #include "base/check.h"
 #include "dispatch/shared.h"
 #include "edge/shared.h"
