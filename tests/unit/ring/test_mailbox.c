@@ -325,6 +325,34 @@ static void who_holds_a_token_is_not_refused(void **state) {
 
 static uint64_t used; /* by the stage's callbacks */
 
+static void use_and_open(void *unused) {
+    (void)unused;
+    used = 5;
+    open_box(7, 5, 5);
+}
+
+/* The reference may have come without order: whoever finds it open has what was written before. */
+static void who_finds_it_open_comes_behind_it(void **state) {
+    (void)state;
+    struct weir__counter *const counters[] = {&box.messages, &box.timers, &box.tokens, NULL};
+    for (int i = 0; i < 4; i++) {
+        struct weir__thread worker;
+        struct weir__mail *mail = NULL;
+        used = 0;
+        begin(NULL);
+        assert_int_equal(weir__thread_start(&worker, "worker", use_and_open, NULL), 0);
+        if (counters[i] == NULL) {
+            while (!weir__mailbox_tell(&box, 7, WEIR__MAIL_STOP, WEIR_REASON_USER, &mail))
+                weir__thread_yield();
+            assert_int_equal(mail->kind, WEIR__MAIL_STOP);
+        } else {
+            while (count(counters[i], 7) != WEIR__COUNT_DONE) weir__thread_yield();
+        }
+        assert_int_equal(used, 5); /* ThreadSanitizer looks, too */
+        weir__thread_join(&worker);
+    }
+}
+
 static void use_and_close(void *unused) {
     (void)unused;
     used = 5;
@@ -367,6 +395,7 @@ int main(void) {
         cmocka_unit_test_setup(mail_on_its_way_comes_home_first, begin),
         cmocka_unit_test_setup(stages_follow_each_other_amid_senders, begin),
         cmocka_unit_test_setup(who_holds_a_token_is_not_refused, begin),
+        cmocka_unit_test_setup(who_finds_it_open_comes_behind_it, begin),
         cmocka_unit_test_setup(who_finds_it_closed_comes_behind_it, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

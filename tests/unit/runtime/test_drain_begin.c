@@ -61,7 +61,7 @@ static void an_event_loop_drains(void **state) {
     assert_int_equal(weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &told, &fd),
                      WEIR_OK);
     assert_true(readable(fd, -1));
-    assert_int_equal(told.times, 1);
+    assert_int_equal(weir__load_acquire_u32(&told.times), 1);
     assert_int_equal(told.status, WEIR_OK);
     assert_int_equal(told.report.stages, 0);
     assert_int_equal(told.inside, WEIR_WRONG_THREAD);

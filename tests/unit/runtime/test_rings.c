@@ -159,6 +159,7 @@ static void the_token_of_a_stopped_stage_is_not_waited_for(void **state) {
         struct player stopped = {.name = "stopped", .kind = WEIR_CONSUMER};
         weir_token token;
         start_ring(&ring, 3, 4);
+        rig_rest(&rig); /* it has stalled, as a rule */
         player_start(&stopped, &rig, NULL);
         assert_int_equal(weir_busy(rig.runtime, stopped.ref, &token), WEIR_OK);
         player_stop(&stopped, WEIR_REASON_NORMAL);
