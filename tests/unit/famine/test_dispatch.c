@@ -208,10 +208,7 @@ static void table_dispatch(void *state, weir_run *run, uint64_t count) {
     struct table *table = state;
     uint64_t lost = 0;
     for (; count > 0 && table->owed > 0; count--) {
-        size_t bytes;
-        uint64_t side_by_side;
-        struct seat *seat =
-            &table->seats[number_of(weir_run_events(run, &bytes, &side_by_side)) % SEATS];
+        struct seat *seat = &table->seats[number_of(weir_run_events(run).events) % SEATS];
         lost += 1 - weir_run_hold(run, seat->hold, 1);
         table->owed--;
         serve(seat);
