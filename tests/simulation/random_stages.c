@@ -143,7 +143,7 @@ static weir_verdict pass_on(weir_stage *self, struct node *node, const struct li
     SIM_REQUIRE(events != NULL || books.failing);
     if (events == NULL) return WEIR_CONTINUE;
     write_events(events, node->event_bytes, labels, count);
-    return pass(self, node, from, batch);
+    return pass(self, node, from, (weir_batch){.events = events, .count = count});
 }
 
 static void ask_by_hand(struct line *line) {
