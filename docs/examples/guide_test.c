@@ -28,7 +28,9 @@ static weir_verdict square(weir_stage *self, weir_batch batch) {
 static weir_verdict add(weir_stage *self, weir_batch batch) {
     uint64_t *sum = *(uint64_t **)weir_state(self);
     const uint64_t *event = batch.events;
-    for (size_t i = 0; i < batch.count; i++) *sum += event[i];
+    uint64_t here = 0;
+    for (size_t i = 0; i < batch.count; i++) here += event[i];
+    *sum += here;
     return WEIR_CONTINUE;
 }
 

@@ -17,7 +17,6 @@
 #ifndef WEIR_DISPATCHER_H
 #define WEIR_DISPATCHER_H
 
-#include <weir/events.h>
 #include <weir/subscription.h>
 
 #ifdef __cplusplus

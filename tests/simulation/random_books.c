@@ -108,7 +108,8 @@ bool books_subscribed(struct node *self, const weir_peer *peer, bool by_hand) {
                           .down = true,
                           .up = books_find(peer->stage)->inlet,
                           .by_hand = by_hand,
-                          .selects = peer->options->selector != NULL,
+                          .selects =
+                              peer->options->selector != NULL || peer->options->select_many != NULL,
                           .partition = peer->options->partition,
                           .batch = peer->options->max_demand - peer->options->min_demand};
     return true;
