@@ -19,23 +19,23 @@
 static weir_verdict count(weir_stage *self, uint64_t demand) {
     uint64_t *next = weir_state(self);
     while (demand > 0) {
-        size_t room;
-        uint64_t *out = weir_reserve(self, demand, &room);
+        weir_room room = weir_reserve(self, demand);
+        uint64_t *out = room.events;
         if (out == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-        for (size_t i = 0; i < room; i++) out[i] = *next + i;
-        *next += room;
-        weir_commit(self, room);
-        demand -= room;
+        for (size_t i = 0; i < room.count; i++) out[i] = *next + i;
+        *next += room.count;
+        weir_commit(self, room.count);
+        demand -= room.count;
     }
     return WEIR_CONTINUE;
 }
 
-static weir_verdict multiply(weir_stage *self, weir_batch *batch) {
+static weir_verdict multiply(weir_stage *self, weir_batch batch) {
     const uint64_t factor = *(const uint64_t *)weir_state(self);
-    uint64_t *event = weir_batch_own(self, batch); /* in place; copied only if shared */
+    uint64_t *event = weir_own(self); /* in place; copied only if shared */
     if (event == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    for (size_t i = 0; i < batch->count; i++) event[i] *= factor;
-    return weir_forward(self, batch);
+    for (size_t i = 0; i < batch.count; i++) event[i] *= factor;
+    return weir_forward(self);
 }
 
 struct printer {
@@ -43,17 +43,17 @@ struct printer {
     uint64_t *seen; /* where main finds the result */
 };
 
-static weir_verdict print(weir_stage *self, weir_batch *batch) {
+static weir_verdict print(weir_stage *self, weir_batch batch) {
     const struct printer *printer = weir_state(self);
-    const uint64_t *event = batch->events;
+    const uint64_t *event = batch.events;
     if (*printer->seen == 0) {
         char line[256];
         int length = snprintf(line, sizeof line, "  consumer %u begins with", printer->number);
-        for (size_t i = 0; i < batch->count && i < 8; i++)
+        for (size_t i = 0; i < batch.count && i < 8; i++)
             length += snprintf(line + length, sizeof line - (size_t)length, " %" PRIu64, event[i]);
         printf("%s ...\n", line);
     }
-    *printer->seen += batch->count;
+    *printer->seen += batch.count;
     return WEIR_CONTINUE;
 }
 

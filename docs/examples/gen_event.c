@@ -87,9 +87,9 @@ static weir_status notify(weir_runtime *runtime, const char *what, uint64_t amou
 
 /* ---- the handlers ------------------------------------------------------------ */
 
-static weir_verdict handle(weir_stage *self, weir_batch *batch) {
-    const struct event *event = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+static weir_verdict handle(weir_stage *self, weir_batch batch) {
+    const struct event *event = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         printf("  %s: %s %" PRIu64 "\n", weir_stage_name(self), event[i].what, event[i].amount);
     }
     return WEIR_CONTINUE;

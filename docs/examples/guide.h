@@ -29,10 +29,10 @@ static inline weir_runtime *open_stepped(void) {
 }
 
 /* Prints a line: a label, then the batch's events, which are numbers. */
-static inline void print_numbers(const char *label, const weir_batch *batch) {
-    const uint64_t *event = batch->events;
+static inline void print_numbers(const char *label, weir_batch batch) {
+    const uint64_t *event = batch.events;
     printf("%s", label);
-    for (size_t i = 0; i < batch->count; i++) printf(" %" PRIu64, event[i]);
+    for (size_t i = 0; i < batch.count; i++) printf(" %" PRIu64, event[i]);
     printf("\n");
 }
 

@@ -26,10 +26,12 @@ static weir_task_result answer(void *context, const void *event, weir_task *self
     return WEIR_TASK_OK;
 }
 
-static weir_verdict note(weir_stage *self, weir_batch *batch) {
+static weir_verdict note(weir_stage *self, weir_batch batch) {
     uint64_t *sum = *(uint64_t **)weir_state(self);
-    const uint64_t *square = batch->events;
-    for (size_t i = 0; i < batch->count; i++) *sum += square[i];
+    const uint64_t *square = batch.events;
+    uint64_t here = 0;
+    for (size_t i = 0; i < batch.count; i++) here += square[i];
+    *sum += here;
     return WEIR_CONTINUE;
 }
 

@@ -29,10 +29,10 @@ static void send_off(weir_stage *self, struct packer *packer) {
     memset(&packer->crate, 0, sizeof packer->crate);
 }
 
-static weir_verdict pack(weir_stage *self, weir_batch *batch) {
+static weir_verdict pack(weir_stage *self, weir_batch batch) {
     struct packer *packer = weir_state(self);
-    const char *letter = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const char *letter = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         size_t packed = strlen(packer->crate.letters);
         if (packed == 0)
             must(weir_send_after(weir_stage_runtime(self), weir_self(self), NULL, 0, SECOND,
@@ -56,10 +56,10 @@ static weir_verdict no_more(weir_stage *self) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict take_away(weir_stage *self, weir_batch *batch) {
-    const struct crate *crate = batch->events;
+static weir_verdict take_away(weir_stage *self, weir_batch batch) {
+    const struct crate *crate = batch.events;
     double seconds = (double)weir_runtime_now(weir_stage_runtime(self)) / SECOND;
-    for (size_t i = 0; i < batch->count; i++)
+    for (size_t i = 0; i < batch.count; i++)
         printf("%3.1f s: crate of %s\n", seconds, crate[i].letters);
     return WEIR_CONTINUE;
 }

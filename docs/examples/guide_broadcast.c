@@ -23,7 +23,7 @@ static bool is_even(void *context, const void *event) {
     return *(const uint64_t *)event % 2 == 0;
 }
 
-static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+static weir_verdict consume(weir_stage *self, weir_batch batch) {
     print_numbers(weir_stage_name(self), batch);
     return WEIR_CONTINUE;
 }

@@ -22,7 +22,7 @@ static void lost(weir_stage *self, uint64_t count, weir_discard cause) {
     printf("%s lost %" PRIu64 "\n", weir_stage_name(self), count);
 }
 
-static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+static weir_verdict consume(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("consumer got", batch);
     return WEIR_CONTINUE;

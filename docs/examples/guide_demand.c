@@ -13,7 +13,7 @@ static weir_verdict produce(weir_stage *self, uint64_t demand) {
     return *next < EVENTS ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
-static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+static weir_verdict consume(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("consumer: batch", batch);
     return WEIR_CONTINUE;

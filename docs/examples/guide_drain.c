@@ -16,7 +16,7 @@ static weir_verdict no_more(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict take(weir_stage *self, weir_batch *batch) {
+static weir_verdict take(weir_stage *self, weir_batch batch) {
     (void)self, (void)batch;
     return WEIR_CONTINUE;
 }

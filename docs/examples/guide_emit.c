@@ -20,13 +20,14 @@ static weir_verdict read_sensors(weir_stage *self, uint64_t demand) {
 }
 
 /* In place: room for all, of which as much is emitted as was written. */
-static weir_verdict keep_warm(weir_stage *self, weir_batch *batch) {
-    const struct reading *in = batch->events, *end = in + batch->count;
+static weir_verdict keep_warm(weir_stage *self, weir_batch batch) {
+    const struct reading *in = batch.events, *end = in + batch.count;
     while (in < end) {
-        size_t room, kept = 0;
-        struct reading *out = weir_reserve(self, (size_t)(end - in), &room);
+        size_t kept = 0;
+        weir_room room = weir_reserve(self, (size_t)(end - in));
+        struct reading *out = room.events;
         if (out == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-        for (const struct reading *stop = in + room; in < stop; in++)
+        for (const struct reading *stop = in + room.count; in < stop; in++)
             if (in->degrees >= 20.0f) out[kept++] = *in;
         weir_commit(self, kept);
     }
@@ -34,18 +35,18 @@ static weir_verdict keep_warm(weir_stage *self, weir_batch *batch) {
 }
 
 /* Passing on: the batch itself, changed where it lies. */
-static weir_verdict to_fahrenheit(weir_stage *self, weir_batch *batch) {
-    struct reading *reading = weir_batch_own(self, batch);
+static weir_verdict to_fahrenheit(weir_stage *self, weir_batch batch) {
+    struct reading *reading = weir_own(self);
     if (reading == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    for (size_t i = 0; i < batch->count; i++)
+    for (size_t i = 0; i < batch.count; i++)
         reading[i].degrees = reading[i].degrees * 9.0f / 5.0f + 32.0f;
-    return weir_forward(self, batch);
+    return weir_forward(self);
 }
 
-static weir_verdict print(weir_stage *self, weir_batch *batch) {
-    const struct reading *reading = batch->events;
+static weir_verdict print(weir_stage *self, weir_batch batch) {
+    const struct reading *reading = batch.events;
     (void)self;
-    for (size_t i = 0; i < batch->count; i++)
+    for (size_t i = 0; i < batch.count; i++)
         printf("sensor %" PRIu32 ": %.1f F\n", reading[i].sensor, (double)reading[i].degrees);
     return WEIR_CONTINUE;
 }

@@ -55,7 +55,7 @@ static weir_verdict page_came(weir_stage *self, const void *words, size_t bytes)
     return WEIR_CONTINUE;
 }
 
-static weir_verdict read_page(weir_stage *self, weir_batch *batch) {
+static weir_verdict read_page(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("reader:", batch);
     return WEIR_CONTINUE;

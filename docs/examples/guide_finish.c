@@ -19,14 +19,14 @@ static weir_verdict numbers(weir_stage *self, uint64_t demand) {
     return *last < 4 ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
-static weir_verdict repeat(weir_stage *self, weir_batch *batch) {
-    const uint64_t *event = batch->events;
-    for (size_t i = 0; i < batch->count; i++)
+static weir_verdict repeat(weir_stage *self, weir_batch batch) {
+    const uint64_t *event = batch.events;
+    for (size_t i = 0; i < batch.count; i++)
         for (int times = 0; times < 3; times++) must(weir_emit(self, &event[i], 1));
     return WEIR_CONTINUE;
 }
 
-static weir_verdict print(weir_stage *self, weir_batch *batch) {
+static weir_verdict print(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("printer: ", batch);
     return WEIR_CONTINUE;

@@ -32,12 +32,12 @@ struct multiplier {
     uint64_t factor;
 };
 
-static weir_verdict multiply(weir_stage *self, weir_batch *batch) {
+static weir_verdict multiply(weir_stage *self, weir_batch batch) {
     const struct multiplier *multiplier = weir_state(self);
-    uint64_t *numbers = weir_batch_own(self, batch); /* they are changed in place, */
+    uint64_t *numbers = weir_own(self); /* they are changed in place, */
     if (numbers == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    for (size_t i = 0; i < batch->count; i++) numbers[i] *= multiplier->factor;
-    return weir_forward(self, batch); /* and passed on without a copy */
+    for (size_t i = 0; i < batch.count; i++) numbers[i] *= multiplier->factor;
+    return weir_forward(self); /* and passed on without a copy */
 }
 
 static const weir_stage_options multiplier_options = {
@@ -51,7 +51,7 @@ static const weir_stage_options multiplier_options = {
 
 /* ---- Printer --------------------------------------------------------------- */
 
-static weir_verdict print(weir_stage *self, weir_batch *batch) {
+static weir_verdict print(weir_stage *self, weir_batch batch) {
     print_numbers(weir_stage_name(self), batch);
     return WEIR_CONTINUE;
 }

@@ -7,7 +7,7 @@
  */
 #include "guide.h"
 
-static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+static weir_verdict consume(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("    then the consumer gets", batch);
     return WEIR_CONTINUE;

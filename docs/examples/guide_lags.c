@@ -24,21 +24,21 @@ static weir_verdict numbers(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict quick(weir_stage *self, weir_batch *batch) {
+static weir_verdict quick(weir_stage *self, weir_batch batch) {
     (void)self;
-    handled[0] += batch->count;
+    handled[0] += batch.count;
     return WEIR_CONTINUE;
 }
 
-static weir_verdict stuck(weir_stage *self, weir_batch *batch) {
+static weir_verdict stuck(weir_stage *self, weir_batch batch) {
     (void)self;
     while (!come_back) sched_yield();
-    handled[1] += batch->count;
+    handled[1] += batch.count;
     return WEIR_CONTINUE;
 }
 
 static weir_ref start_consumer(weir_runtime *runtime, unsigned worker, weir_ref source,
-                               weir_verdict (*handle)(weir_stage *self, weir_batch *batch)) {
+                               weir_verdict (*handle)(weir_stage *self, weir_batch batch)) {
     const weir_subscribe_to to_source = {
         .producer = source, .options = {.max_demand = WINDOW, .cancel = WEIR_TEMPORARY}};
     weir_ref consumer;

@@ -10,7 +10,7 @@ static weir_verdict count(weir_stage *self, uint64_t demand) {
     return *next < 8 ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
-static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+static weir_verdict consume(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("  weir's turn:", batch);
     return WEIR_CONTINUE;

@@ -25,7 +25,7 @@ static weir_verdict tick(weir_stage *self, const void *message, size_t bytes) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+static weir_verdict consume(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("got", batch);
     return WEIR_CONTINUE;

@@ -11,11 +11,11 @@
 #include "guide.h"
 
 /* Adds them up two by two; the state is the one that waits for its second, or 0. */
-static weir_verdict add(weir_stage *self, weir_batch *batch) {
+static weir_verdict add(weir_stage *self, weir_batch batch) {
     uint64_t *first = weir_state(self);
-    const uint64_t *number = batch->events;
+    const uint64_t *number = batch.events;
     print_numbers("pairs:  ", batch);
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < batch.count; i++) {
         uint64_t sum = *first + number[i];
         if (*first != 0) must(weir_emit(self, &sum, 1));
         *first = *first != 0 ? 0 : number[i];
@@ -30,7 +30,7 @@ static weir_verdict no_more(weir_stage *self) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict print(weir_stage *self, weir_batch *batch) {
+static weir_verdict print(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("printer:", batch);
     return WEIR_CONTINUE;

@@ -29,10 +29,10 @@ static weir_verdict measure(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict print(weir_stage *self, weir_batch *batch) {
-    const struct measurement *measurement = batch->events;
+static weir_verdict print(weir_stage *self, weir_batch batch) {
+    const struct measurement *measurement = batch.events;
     printf("%s:", weir_stage_name(self));
-    for (size_t i = 0; i < batch->count; i++)
+    for (size_t i = 0; i < batch.count; i++)
         printf(" %" PRIu32 "=%" PRIu32, measurement[i].sensor, measurement[i].value);
     printf("\n");
     return WEIR_CONTINUE;

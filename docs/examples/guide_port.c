@@ -14,10 +14,10 @@ struct sums {
     uint64_t odd, even;
 };
 
-static weir_verdict add(weir_stage *self, weir_batch *batch) {
+static weir_verdict add(weir_stage *self, weir_batch batch) {
     struct sums *sums = *(struct sums **)weir_state(self);
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++)
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++)
         *(numbers[i] % 2 == 0 ? &sums->even : &sums->odd) += numbers[i];
     return WEIR_CONTINUE;
 }

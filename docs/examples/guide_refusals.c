@@ -9,7 +9,7 @@ static weir_verdict nothing(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict ignore(weir_stage *self, weir_batch *batch) {
+static weir_verdict ignore(weir_stage *self, weir_batch batch) {
     (void)self, (void)batch;
     return WEIR_CONTINUE;
 }

@@ -25,10 +25,10 @@ static void say(weir_stage *self, const struct job *job, const char *what) {
 }
 
 /* Job n succeeds at the nth try. */
-static weir_verdict work(weir_stage *self, weir_batch *batch) {
+static weir_verdict work(weir_stage *self, weir_batch batch) {
     const weir_ref *retries = weir_state(self);
-    const struct job *jobs = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const struct job *jobs = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         struct job job = jobs[i];
         bool done = ++job.tries == job.number;
         say(self, &job, done ? "is done" : "fails");

@@ -81,9 +81,11 @@ static void open_service(struct service *service) {
 static bool take_answers(struct service *service) {
     weir_status status;
     weir_batch batch;
-    while ((status = weir_stream_batch(service->stream, 0, 0, &batch)) == WEIR_OK) {
+    while ((batch = weir_stream_batch(service->stream, 0, 0, &status)).count > 0) {
         const uint64_t *square = batch.events;
-        for (size_t i = 0; i < batch.count; i++) service->sum += square[i];
+        uint64_t sum = 0;
+        for (size_t i = 0; i < batch.count; i++) sum += square[i];
+        service->sum += sum;
         service->answered += batch.count;
     }
     return status != WEIR_END;

@@ -18,16 +18,17 @@
 
 enum { SECOND = 1000000000 };
 
-static weir_iterator_verdict squares(void *context, void *room, size_t want, size_t *made) {
-    uint64_t *next = context, *out = room;
-    for (; *made < want; ++*made, ++*next) out[*made] = *next * *next;
-    return WEIR_ITERATOR_MORE;
+static weir_made squares(void *context, weir_room room) {
+    uint64_t *next = context, *out = room.events;
+    for (size_t i = 0; i < room.count; i++) out[i] = (*next + i) * (*next + i);
+    *next += room.count;
+    return (weir_made){room.count, WEIR_ITERATOR_MORE};
 }
 
-static weir_verdict sum(weir_stage *self, weir_batch *batch) {
+static weir_verdict sum(weir_stage *self, weir_batch batch) {
     uint64_t *seen = weir_state(self);
     if (*seen == 0) kill(getpid(), SIGTERM); /* somebody wants us to end, as early as that */
-    *seen += batch->count;
+    *seen += batch.count;
     return WEIR_CONTINUE;
 }
 

@@ -21,8 +21,9 @@ static weir_verdict numbers(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict pass(weir_stage *self, weir_batch *batch) {
-    return weir_forward(self, batch);
+static weir_verdict pass(weir_stage *self, weir_batch batch) {
+    (void)batch;
+    return weir_forward(self);
 }
 
 struct sum {
@@ -37,10 +38,10 @@ static weir_verdict emit_sum(weir_stage *self) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict add(weir_stage *self, weir_batch *batch) {
+static weir_verdict add(weir_stage *self, weir_batch batch) {
     struct sum *sum = weir_state(self);
-    const uint64_t *number = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *number = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         sum->total += number[i];
         if (++sum->count == GROUP) emit_sum(self);
     }
@@ -61,19 +62,19 @@ static weir_subscribe_verdict subscribed(weir_stage *self, const weir_peer *peer
     return WEIR_MANUAL;
 }
 
-static weir_verdict share(weir_stage *self, weir_batch *batch) {
+static weir_verdict share(weir_stage *self, weir_batch batch) {
     struct shares *shares = weir_state(self);
-    const uint64_t *event = batch->events;
-    if (batch->subscription.id == shares->sums.id) {
+    const uint64_t *event = batch.events;
+    if (weir_batch_subscription(self).id == shares->sums.id) {
         shares->total = *event;
         shares->missing = GROUP;
         printf("\n  of %" PRIu64 ":", *event);
         must(weir_ask(weir_stage_runtime(self), shares->lane, GROUP));
         return WEIR_CONTINUE;
     }
-    for (size_t i = 0; i < batch->count; i++)
+    for (size_t i = 0; i < batch.count; i++)
         printf(" %" PRIu64 "%%", 100 * event[i] / shares->total);
-    shares->missing -= batch->count;
+    shares->missing -= batch.count;
     if (shares->missing == 0) must(weir_ask(weir_stage_runtime(self), shares->sums, 1));
     return WEIR_CONTINUE;
 }

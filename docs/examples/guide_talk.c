@@ -41,7 +41,7 @@ static weir_verdict begin(weir_stage *self, void *argument) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict no_events(weir_stage *self, weir_batch batch) {
     (void)self, (void)batch;
     return WEIR_CONTINUE;
 }

@@ -7,16 +7,16 @@
  */
 #include "guide.h"
 
-static weir_verdict twice(weir_stage *self, weir_batch *batch) {
-    uint64_t *number = weir_batch_own(self, batch);
+static weir_verdict twice(weir_stage *self, weir_batch batch) {
+    uint64_t *number = weir_own(self);
     if (number == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    for (size_t i = 0; i < batch->count; i++) number[i] *= 2;
-    return weir_forward(self, batch);
+    for (size_t i = 0; i < batch.count; i++) number[i] *= 2;
+    return weir_forward(self);
 }
 
-static weir_verdict ten(weir_stage *self, weir_batch *batch) {
+static weir_verdict ten(weir_stage *self, weir_batch batch) {
     size_t *taken = weir_state(self);
-    *taken += batch->count;
+    *taken += batch.count;
     print_numbers("ten:", batch);
     return *taken < 10 ? WEIR_CONTINUE : WEIR_STOP; /* the reason is NORMAL */
 }

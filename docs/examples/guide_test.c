@@ -18,17 +18,19 @@ static weir_verdict numbers(weir_stage *self, uint64_t demand) {
     return *next < NUMBERS ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
-static weir_verdict square(weir_stage *self, weir_batch *batch) {
-    uint64_t *event = weir_batch_own(self, batch);
+static weir_verdict square(weir_stage *self, weir_batch batch) {
+    uint64_t *event = weir_own(self);
     if (event == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    for (size_t i = 0; i < batch->count; i++) event[i] *= event[i];
-    return weir_forward(self, batch);
+    for (size_t i = 0; i < batch.count; i++) event[i] *= event[i];
+    return weir_forward(self);
 }
 
-static weir_verdict add(weir_stage *self, weir_batch *batch) {
+static weir_verdict add(weir_stage *self, weir_batch batch) {
     uint64_t *sum = *(uint64_t **)weir_state(self);
-    const uint64_t *event = batch->events;
-    for (size_t i = 0; i < batch->count; i++) *sum += event[i];
+    const uint64_t *event = batch.events;
+    uint64_t here = 0;
+    for (size_t i = 0; i < batch.count; i++) here += event[i];
+    *sum += here;
     return WEIR_CONTINUE;
 }
 

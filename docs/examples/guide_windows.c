@@ -17,10 +17,10 @@ static weir_verdict produce(weir_stage *self, uint64_t demand) {
     return counts->left > 0 ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
-static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+static weir_verdict consume(weir_stage *self, weir_batch batch) {
     struct counts *counts = *(struct counts **)weir_state(self);
     counts->batches++;
-    if (batch->count > counts->largest) counts->largest = batch->count;
+    if (batch.count > counts->largest) counts->largest = batch.count;
     return WEIR_CONTINUE;
 }
 

@@ -27,10 +27,10 @@ struct printer {
     unsigned taken; /* how many it has had              */
 };
 
-static weir_verdict print(weir_stage *self, weir_batch *batch) {
+static weir_verdict print(weir_stage *self, weir_batch batch) {
     struct printer *printer = *(struct printer **)weir_state(self);
-    const uint64_t *event = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *event = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         printf("{printer %u, %" PRIu64 "}\n", printer->number, event[i]);
         nanosleep(&(struct timespec){.tv_nsec = printer->work_ns}, NULL); /* stands for work */
         printer->taken++;

@@ -65,10 +65,10 @@ static weir_subscribe_verdict subscribed(weir_stage *self, const weir_peer *peer
     return WEIR_MANUAL;
 }
 
-static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+static weir_verdict consume(weir_stage *self, weir_batch batch) {
     struct limiter *limiter = weir_state(self);
-    struct source *source = source_of(limiter, batch->subscription);
-    source->pending += batch->count; /* as many may be asked for again */
+    struct source *source = source_of(limiter, weir_batch_subscription(self));
+    source->pending += batch.count; /* as many may be asked for again */
     uint64_t now = weir_runtime_now(weir_stage_runtime(self)) - begun;
     char label[40];
     snprintf(label, sizeof label, "%2" PRIu64 " s: from %s", now / SECOND,

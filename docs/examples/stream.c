@@ -34,13 +34,14 @@ static bool is_prime(uint64_t number) {
     return true;
 }
 
-/* The next primes of a team: up to `want`, fewer only at the end. */
-static weir_iterator_verdict find_primes(void *context, void *room, size_t want, size_t *made) {
+/* The next primes of a team: as many as there is room for, fewer only at the end. */
+static weir_made find_primes(void *context, weir_room room) {
     uint64_t *candidate = context;
-    uint64_t *prime = room;
-    for (; *made < want && *candidate < LIMIT; *candidate += 4)
-        if (is_prime(*candidate)) prime[(*made)++] = *candidate;
-    return *candidate < LIMIT ? WEIR_ITERATOR_MORE : WEIR_ITERATOR_END;
+    uint64_t *prime = room.events;
+    size_t made = 0;
+    for (; made < room.count && *candidate < LIMIT; *candidate += 4)
+        if (is_prime(*candidate)) prime[made++] = *candidate;
+    return (weir_made){made, *candidate < LIMIT ? WEIR_ITERATOR_MORE : WEIR_ITERATOR_END};
 }
 
 static weir_subscribe_to start_team(weir_runtime *runtime, uint64_t *first) {
@@ -56,9 +57,9 @@ static weir_subscribe_to start_team(weir_runtime *runtime, uint64_t *first) {
     return from;
 }
 
-static void count(const weir_batch *batch, unsigned score[4]) {
-    const uint64_t *prime = batch->events;
-    for (size_t i = 0; i < batch->count; i++) score[prime[i] % 4]++;
+static void count(weir_batch batch, unsigned score[4]) {
+    const uint64_t *prime = batch.events;
+    for (size_t i = 0; i < batch.count; i++) score[prime[i] % 4]++;
 }
 
 /* Reads to the end. */
@@ -73,8 +74,8 @@ static void read_stream(weir_stream *stream, unsigned score[4]) {
         struct epoll_event event; /* sockets and timers may wait in the same epoll */
         epoll_wait(epoll, &event, 1, -1);
         weir_batch batch;
-        while ((status = weir_stream_batch(stream, 0, 0, &batch)) == WEIR_OK) {
-            count(&batch, score);
+        while ((batch = weir_stream_batch(stream, 0, 0, &status)).count > 0) {
+            count(batch, score);
         }
     }
     close(epoll);

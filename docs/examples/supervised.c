@@ -23,10 +23,10 @@ static weir_verdict give(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict square(weir_stage *self, weir_batch *batch) {
+static weir_verdict square(weir_stage *self, weir_batch batch) {
     bool *has_failed = *(bool **)weir_state(self);
-    const uint64_t *in = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *in = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         if (in[i] == 10 && !*has_failed) {
             *has_failed = true;
             return weir_stop_with(self, WEIR_REASON_USER);
@@ -37,7 +37,7 @@ static weir_verdict square(weir_stage *self, weir_batch *batch) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict print(weir_stage *self, weir_batch *batch) {
+static weir_verdict print(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("sink:", batch);
     return WEIR_CONTINUE;

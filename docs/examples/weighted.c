@@ -143,9 +143,9 @@ static weir_verdict wait_for_jobs(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict do_jobs(weir_stage *self, weir_batch *batch) {
+static weir_verdict do_jobs(weir_stage *self, weir_batch batch) {
     uint64_t *done = *(uint64_t **)weir_state(self);
-    *done += batch->count;
+    *done += batch.count;
     return WEIR_CONTINUE;
 }
 

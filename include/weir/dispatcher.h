@@ -110,11 +110,13 @@ typedef struct weir_dispatcher {
 uint64_t weir_run_count(const weir_run *run);
 
 /*
- * The run's first events, as many as lie side by side: *count of them (0 only
- * when the run is empty), of *event_bytes each.  Read only; until the run is next
- * used.
+ * The run's first events, as many as lie side by side: none only when the run is
+ * empty.  Read only; until the run is next used.
  */
-const void *weir_run_events(const weir_run *run, size_t *event_bytes, uint64_t *count);
+weir_batch weir_run_events(const weir_run *run);
+
+/* The size of those events; 0 when the run is empty. */
+size_t weir_run_event_bytes(const weir_run *run);
 
 /*
  * Sends the run's first `count` events to the consumer as one message.
@@ -294,11 +296,11 @@ typedef struct weir_partition_dispatcher_options {
     uint32_t (*hash)(void *context, const void *event);
     uint32_t (*rewrite)(void *context, void *event); /* instead: may change the event too */
     /*
-     * Instead: says it for `count` (> 0) events that lie side by side, in their order, by
+     * Instead: says it for one or more events that lie side by side, in their order, by
      * a number for each.  For small events, where a call for each is what costs most.  How
      * many are shown together says nothing about how they came.
      */
-    void (*hash_many)(void *context, const void *events, size_t count, uint32_t *partitions);
+    void (*hash_many)(void *context, weir_batch batch, uint32_t *partitions);
     void *context;              /* handed to whichever it is                               */
     weir_partition_queue queue; /* default WEIR_QUEUE_KEEP                                 */
     /*

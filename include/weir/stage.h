@@ -56,7 +56,7 @@ typedef struct weir_callbacks {
     weir_verdict (*handle_demand)(weir_stage *self, uint64_t demand);
 
     /* Consumers and producer_consumers: one batch. */
-    weir_verdict (*handle_events)(weir_stage *self, weir_batch *batch);
+    weir_verdict (*handle_events)(weir_stage *self, weir_batch batch);
 
     /* A subscription begins; called at both ends.  Default: WEIR_AUTOMATIC. */
     weir_subscribe_verdict (*handle_subscribe)(weir_stage *self, const weir_peer *peer);

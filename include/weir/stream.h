@@ -99,12 +99,20 @@ weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_
 
 /*
  * Takes up to `most` events (0: as many as there are) of one batch, uncopied, waiting
- * for the first if need be.  out also tells which subscription they came by.
- * Returns, Errors, Waiting as weir_stream_next; *out is set only with WEIR_OK.
+ * for the first if need be.
+ * Arguments  status: receives what weir_stream_next would return; may be NULL.
+ * Returns    the events; {NULL, 0} unless the status is WEIR_OK.
+ * Errors, Waiting as weir_stream_next.
  * Lifetime   of the events: until the next call of next, batch or close.
  */
-weir_status weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_ns,
-                              weir_batch *out);
+weir_batch weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_ns,
+                             weir_status *status);
+
+/*
+ * The subscription that what next or batch last gave came by; {0} before they gave anything.
+ * Threads    the reader's.
+ */
+weir_subscription weir_stream_subscription(const weir_stream *stream);
 
 /*
  * A file descriptor to put into poll, epoll and the like, for reading: readable,

@@ -15,6 +15,7 @@
 #ifndef WEIR_SUBSCRIPTION_H
 #define WEIR_SUBSCRIPTION_H
 
+#include <weir/events.h>
 #include <weir/status.h>
 #include <weir/types.h>
 
@@ -35,7 +36,12 @@ typedef struct weir_subscribe_options {
     void *user;              /* handed to both handle_subscribe callbacks             */
     /* Broadcast: false refuses the event.  Called once for each, on the producer's worker. */
     bool (*selector)(void *context, const void *event);
-    void *selector_context;
+    /* Instead: says it for one or more events that lie side by side, in their order: true in
+     * wanted[i] for those that it takes.  All are false before.  For small events, where a call
+     * for each is what costs most; each is shown once, and how many are shown together says
+     * nothing about how they came. */
+    void (*select_many)(void *context, weir_batch batch, bool *wanted);
+    void *selector_context; /* handed to whichever it is                           */
     /* Partitions: which one it wants, by number or by name. */
     unsigned partition;         /* WEIR_PARTITION(n)                                    */
     const char *partition_name; /* not copied: to be kept while the subscription lasts  */

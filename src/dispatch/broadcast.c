@@ -125,7 +125,7 @@ static void broadcast_dispatch(void *state, weir_run *run, uint64_t count) {
     if (now == 0) return;
     audience->served += now;
     struct weir__place *first = audience->line.first;
-    if (first->after == NULL && !weir_outlet_options(listener_at(first)->outlet)->selector) {
+    if (first->after == NULL && !weir__selects(weir_outlet_options(listener_at(first)->outlet))) {
         weir_run_send(run, listener_at(first)->outlet, now); /* nobody to share with */
         return;
     }

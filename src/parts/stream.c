@@ -200,7 +200,7 @@ static weir_verdict handle_poke(weir_stage *self, const void *message, size_t by
 }
 
 /* Only a consumer that lends nothing is ever handed events. */
-static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict handle_events(weir_stage *self, weir_batch batch) {
     (void)batch;
     return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
 }

@@ -195,24 +195,31 @@ weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_
     return WEIR_OK;
 }
 
-weir_status weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_ns,
-                              weir_batch *out) {
-    if (weir__missing(stream, "stream") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+weir_batch weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_ns,
+                             weir_status *status) {
+    weir_status found = weir__missing(stream, "stream") ? WEIR_INVALID : WEIR_OK;
+    if (found == WEIR_OK && stream->left == 0) {
+        found = fetch(stream, timeout_ns);
     }
-    if (stream->left == 0) {
-        weir_status status = fetch(stream, timeout_ns);
-        if (status != WEIR_OK) {
-            return status;
-        }
+    if (status != NULL) {
+        *status = found;
     }
-    size_t count = most == 0 || most > stream->left ? stream->left : most;
-    *out = (weir_batch){
-        .events = stream->next_event, .count = count, .event_bytes = stream->event_bytes};
-    memcpy(&out->subscription, stream->held.events, sizeof out->subscription);
-    stream->next_event += count * stream->event_bytes;
-    stream->left -= count;
-    return WEIR_OK;
+    if (found != WEIR_OK) {
+        return (weir_batch){0};
+    }
+    weir_batch batch = {.events = stream->next_event,
+                        .count = most == 0 || most > stream->left ? stream->left : most};
+    stream->next_event += batch.count * stream->event_bytes;
+    stream->left -= batch.count;
+    return batch;
+}
+
+weir_subscription weir_stream_subscription(const weir_stream *stream) {
+    weir_subscription from = {0};
+    if (!weir__missing(stream, "stream")) {
+        memcpy(&from, stream->held.events, sizeof from);
+    }
+    return from;
 }
 
 /* Readable until the first TIMEOUT has made sure, unless there is nothing. */

@@ -52,7 +52,7 @@ static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer
     return WEIR_SUBSCRIBE_REFUSE;
 }
 
-static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict handle_events(weir_stage *self, weir_batch batch) {
     (void)self;
     (void)batch;
     return WEIR_CONTINUE;

@@ -104,19 +104,19 @@ static bool start(weir_pool *pool, struct weir__task_source *source, const void 
     return true;
 }
 
-static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict handle_events(weir_stage *self, weir_batch batch) {
     weir_pool *pool = pool_of(self);
-    struct weir__task_source *source = find_source(pool, batch->subscription);
+    struct weir__task_source *source = find_source(pool, weir_batch_subscription(self));
     uint64_t before = source->count;
     uint64_t failed = 0;
-    const unsigned char *event = batch->events;
-    for (size_t i = 0; i < batch->count; i++, event += batch->event_bytes) {
+    const unsigned char *event = batch.events;
+    for (size_t i = 0; i < batch.count; i++, event += pool->options.event_bytes) {
         failed += !start(pool, source, event);
     }
-    if (before + batch->count > source->max) {
+    if (before + batch.count > source->max) {
         weir__host_log(self->host, WEIR_LOG_ERROR,
                        "pool %s has received %llu events in excess of its max_demand", pool->name,
-                       (unsigned long long)(before + batch->count - source->max));
+                       (unsigned long long)(before + batch.count - source->max));
     }
     weir__task_finished_for(pool, source, failed);
     weir__task_hand_out(pool);

@@ -90,6 +90,9 @@ weir_status weir__options_subscribe(const weir_subscribe_options *options,
     if (status != WEIR_OK) {
         return status;
     }
+    if (filled.selector != NULL && filled.select_many != NULL) {
+        return weir__refuse(WEIR_INVALID, "selector and select_many cannot both be set");
+    }
     filled.min_demand = filled.min_demand == 0 ? filled.max_demand / 2 : plain(filled.min_demand);
     status = check_range("min_demand", filled.min_demand, 0, filled.max_demand - 1);
     if (status != WEIR_OK) {

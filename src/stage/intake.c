@@ -95,22 +95,35 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
 
 /* ---- from messages to batches -------------------------------------------- */
 
-/* Hands one run of events to handle_events.  The item's reference is used up. */
-static inline void handle(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
-                          const void *events, uint64_t count, uint32_t event_bytes) {
+/* The batch's reference is used up: with it, unless it went on; and what it was copied from. */
+static inline void done_with(struct weir__host *host, const struct weir__item *item) {
+    if (WEIR__LIKELY((item->flags & (WEIR__GONE | WEIR__COPIED)) == 0)) {
+        weir__block_drop(item->block, &host->pool);
+        return;
+    }
+    if ((item->flags & WEIR__COPIED) != 0) {
+        weir__block_drop(host->batch_shown, &host->pool);
+    }
+    if ((item->flags & WEIR__GONE) == 0) {
+        weir__block_drop(item->block, &host->pool);
+    }
+}
+
+/* Hands one run of events to handle_events. */
+static inline void handle(weir_stage *stage, struct weir__item *item, const void *events,
+                          uint64_t count) {
+    struct weir__host *host = stage->host;
     weir__stage_enter(stage);
-    weir_batch batch = {.events = events,
-                        .count = (size_t)count,
-                        .event_bytes = event_bytes,
-                        .subscription = edge->id,
-                        .reserved = {(uintptr_t)item, stage->host->callbacks}};
-    weir_verdict verdict = stage->on.handle_events(stage, &batch);
+    host->batch = item;
+    weir_batch batch = {.events = events, .count = (size_t)count};
+    weir_verdict verdict = stage->on.handle_events(stage, batch);
+    host->batch = NULL;
     if (!stage->counts_handled) {
-        weir__count(&stage->host->counters.handled, count);
+        weir__count(&host->counters.handled, count);
     }
     weir__stage_leave(stage, verdict);
-    if (item->block != NULL && (item->flags & WEIR__GONE) == 0) {
-        weir__block_drop(item->block, &stage->host->pool);
+    if (item->block != NULL) {
+        done_with(host, item);
     }
 }
 
@@ -160,8 +173,8 @@ static inline uint64_t next_batch(weir_stage *stage, struct weir__edge *edge, ui
 static inline bool hand_on(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
                            uint64_t *ask_for) {
     if (stage->lend == NULL) {
-        handle(stage, edge, item, weir__block_at(item->block, item->first, item->event_bytes),
-               item->count, item->event_bytes);
+        handle(stage, item, weir__block_at(item->block, item->first, item->event_bytes),
+               item->count);
         return true;
     }
     if (!weir__stage_lend(stage, edge, *item, *ask_for)) {
@@ -265,7 +278,8 @@ static inline void handle_entry(weir_stage *stage, struct weir__edge *edge,
                                 const struct weir__entry *entry) {
     struct weir__item item = {
         .count = entry->count, .event_bytes = weir__entry_event_bytes(entry), .owner = edge};
-    handle(stage, edge, &item, entry->events, entry->count, item.event_bytes);
+    stage->host->batch_events = entry->events;
+    handle(stage, &item, entry->events, entry->count);
 }
 
 /*

@@ -227,7 +227,6 @@ static inline void weir__stage_end_strip(weir_stage *stage) {
 static inline void weir__stage_enter(weir_stage *stage) {
     stage->may_emit = true;
     stage->host->running = stage;
-    stage->host->callbacks++;
 }
 
 static inline void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
@@ -246,11 +245,9 @@ static inline void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
     }
 }
 
-/* What is behind the batch of the callback that runs; NULL: it is another one's, or nobody's. */
-static inline struct weir__item *weir__stage_item_of(const weir_stage *stage,
-                                                     const weir_batch *batch) {
-    bool own = stage->may_emit && batch->reserved[1] == stage->host->callbacks;
-    return own ? (struct weir__item *)batch->reserved[0] : NULL;
+/* The batch at hand, of the callback that runs; NULL: there is none. */
+static inline struct weir__item *weir__stage_batch(const weir_stage *stage) {
+    return stage->may_emit ? stage->host->batch : NULL;
 }
 
 /* ---- desk.c -------------------------------------------------------------- */

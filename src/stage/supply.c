@@ -174,7 +174,7 @@ static uint64_t end(weir_stage *stage, struct weir__edge *edge, weir_cancel_caus
 static const char *wanted_in_vain(const weir_stage *stage, const struct weir__edge *edge) {
     const weir_subscribe_options *options = &edge->options;
     const weir_dispatcher *table = stage->dispatch.table;
-    if (options->selector != NULL && !table->selects) {
+    if (weir__selects(options) && !table->selects) {
         return "selector";
     }
     bool partition = options->partition != 0 || options->partition_name != NULL;

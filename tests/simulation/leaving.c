@@ -31,9 +31,9 @@ static uint32_t first(void *context, const void *event) {
 }
 
 /* Rising numbers, whoever handles them; a moment passes in between. */
-static weir_verdict take_in_order(weir_stage *self, weir_batch *batch) {
-    const uint64_t *events = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+static weir_verdict take_in_order(weir_stage *self, weir_batch batch) {
+    const uint64_t *events = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         if (events[i] < highest) sim_fail("number %d after %d", (int)events[i], (int)highest);
         highest = events[i] + 1;
         sim_now_ns();
@@ -145,8 +145,9 @@ static void hand_over_main(void *unused) {
 
 /* --- inherit ------------------------------------------------------------------------------ */
 
-static weir_verdict pass_on(weir_stage *self, weir_batch *batch) {
-    return weir_forward(self, batch);
+static weir_verdict pass_on(weir_stage *self, weir_batch batch) {
+    (void)batch;
+    return weir_forward(self);
 }
 
 /* The owner before may not be gone yet, as its producer sees it. */
@@ -246,7 +247,7 @@ static void meddle(void *unused) {
     }
 }
 
-static weir_verdict evict_take(weir_stage *self, weir_batch *batch) {
+static weir_verdict evict_take(weir_stage *self, weir_batch batch) {
     moment(10);
     world.in_order = false;
     return world.dispatcher == weir_broadcast_dispatcher() ? WEIR_CONTINUE

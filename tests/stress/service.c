@@ -186,8 +186,8 @@ void part_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
     part_told(part_of(self), count, cause);
 }
 
-weir_verdict part_goes_on(weir_stage *self, struct part *part, const weir_batch *batch) {
-    ledger_count(&part->service->ledger.handled, batch->count);
+weir_verdict part_goes_on(weir_stage *self, struct part *part, weir_batch batch) {
+    ledger_count(&part->service->ledger.handled, batch.count);
     stress_pause(&part->rng, part->service->pauses);
     bool burnt = ++part->batches == part->fuse;
     return burnt ? weir_stop_with(self, WEIR_REASON_USER) : WEIR_CONTINUE;

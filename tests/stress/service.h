@@ -210,7 +210,7 @@ void part_told(void *context, uint64_t count, weir_discard cause);
 struct part *part_of(weir_stage *self);
 
 /* What handle_events says at its end: that the fuse has burnt down, perhaps. */
-weir_verdict part_goes_on(weir_stage *self, struct part *part, const weir_batch *batch);
+weir_verdict part_goes_on(weir_stage *self, struct part *part, weir_batch batch);
 
 /* Emits one parcel. */
 void part_emit(weir_stage *self, const struct parcel *parcel);

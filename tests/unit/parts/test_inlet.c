@@ -263,11 +263,11 @@ struct origins {
 };
 
 /* Each pusher's numbers rise; without drops none is missing. */
-static weir_verdict sort_out(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict sort_out(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self;
     struct origins *origins = player->own;
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         uint64_t from = numbers[i] >> 32;
         uint64_t number = numbers[i] & 0xffffffff;
         RIG_CHECK(player->rig, from < PUSHERS && number >= origins->next[from]);

@@ -157,7 +157,7 @@ static weir_verdict demand(weir_stage *self, uint64_t count) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict events(weir_stage *self, weir_batch *batch) {
+static weir_verdict events(weir_stage *self, weir_batch batch) {
     (void)self;
     (void)batch;
     return WEIR_CONTINUE;
