@@ -61,8 +61,9 @@ typedef struct weir_subscribe_to {
  *            be lost.  A producer that stops meanwhile is seen as handle_cancel
  *            (WEIR_DOWN, NOPROC), one that has no memory for a consumer more likewise
  *            (WEIR_CANCEL, NO_MEMORY).
- * Errors     INVALID (an option; weir_refusal() says which), NOT_A_CONSUMER,
- *            NOT_A_PRODUCER, NO_STAGE, NO_MEMORY, CLOSED.
+ * Errors     INVALID (an option; or the consumer takes events of another size, as its
+ *            takes_bytes says; weir_refusal() says which), NOT_A_CONSUMER, NOT_A_PRODUCER,
+ *            NO_STAGE, NO_MEMORY, CLOSED.
  * Threads    any thread, also inside callbacks; lock-free but for the memory.
  * Source     GenStage.async_subscribe.
  */

@@ -104,6 +104,7 @@ static weir_status start(weir_stream *stream, const weir_stream_options *options
     const weir_stage_options stage = {
         .kind = WEIR_CONSUMER,
         .name = options->name != NULL ? options->name : "stream",
+        .takes_bytes = options->event_bytes,
         .state_bytes = sizeof stream,
         .state = &stream,
         .argument = stream,

@@ -192,6 +192,7 @@ static weir_status start_stage(weir_pool *pool, const weir_pool_options *options
     weir_stage_options stage = weir__task_stage();
     stage.name = pool->name;
     stage.registered = options->registered;
+    stage.takes_bytes = options->event_bytes;
     stage.state = &pool;
     stage.state_bytes = sizeof pool;
     stage.worker = options->worker;

@@ -117,9 +117,12 @@ static weir_status missing(const char *callback, const char *kind) {
 static weir_status check_limits(const weir_stage_options *options) {
     weir_status status =
         check_range("mailbox_limit", options->mailbox_limit, 0, WEIR_MAILBOX_LIMIT_MAX);
+    status = status != WEIR_OK
+                 ? status
+                 : check_range("timers_limit", options->timers_limit, 0, WEIR_MAILBOX_LIMIT_MAX);
     return status != WEIR_OK
                ? status
-               : check_range("timers_limit", options->timers_limit, 0, WEIR_MAILBOX_LIMIT_MAX);
+               : check_range("takes_bytes", options->takes_bytes, 0, WEIR_EVENT_BYTES_LIMIT);
 }
 
 /* What cannot have been meant. */
@@ -130,6 +133,10 @@ static weir_status check_slips(const weir_stage_options *options) {
     if (options->subscribe_count > 0 && options->subscribe_to == NULL) {
         return weir__refuse(WEIR_INVALID, "subscribe_to must be set when subscribe_count is %zu",
                             options->subscribe_count);
+    }
+    if (options->takes_bytes != 0 && options->kind == WEIR_PRODUCER) {
+        return weir__refuse(WEIR_INVALID,
+                            "takes_bytes is for consumers and producer_consumers only");
     }
     if (options->demand == WEIR_ACCUMULATE && options->kind != WEIR_PRODUCER) {
         return weir__refuse(WEIR_INVALID, "demand WEIR_ACCUMULATE is for producers only");
