@@ -48,6 +48,7 @@ typedef struct weir_inlet_options {
      * were pushed while the stage was stopping, on a pushing thread. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
+    uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_inlet_options;
 
 typedef struct weir_inlet weir_inlet;

@@ -53,6 +53,7 @@ typedef struct weir_iterator_options {
     const weir_dispatcher *dispatcher;
     const void *dispatcher_options;
     unsigned worker;
+    uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_iterator_options;
 
 /*

@@ -107,6 +107,8 @@ typedef struct weir_callbacks {
 
     /* The stage stops.  The last callback. */
     void (*terminate)(weir_stage *self, weir_reason reason);
+
+    void (*reserved[8])(void); /* for later versions (version.h): NULL */
 } weir_callbacks;
 
 #define WEIR_BUFFER_SIZE_DEFAULT  10000
@@ -146,6 +148,7 @@ typedef struct weir_stage_options {
     const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order     */
     size_t subscribe_count; /* how many; with 0 it subscribes to nobody                   */
     weir_callbacks on;
+    uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_stage_options;
 
 /*

@@ -52,8 +52,9 @@ typedef struct weir_stream_options {
      * for events that nobody can have any more, STOPPED, see weir_stream_close. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
-    uint64_t close_ns; /* how long weir_stream_close waits; default a second; 1: not at all;  */
-                       /* WEIR_FOREVER                                                        */
+    uint64_t close_ns;     /* how long weir_stream_close waits; default a second; 1: not at all;  */
+                           /* WEIR_FOREVER                                                        */
+    uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_stream_options;
 
 typedef struct weir_stream weir_stream;

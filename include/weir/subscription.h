@@ -45,13 +45,15 @@ typedef struct weir_subscribe_options {
     /* Partitions: which one it wants, by number or by name. */
     unsigned partition;         /* WEIR_PARTITION(n)                                    */
     const char *partition_name; /* not copied: to be kept while the subscription lasts  */
+    uintptr_t reserved[4];      /* for later versions (version.h): zero */
 } weir_subscribe_options;
 
 /* One entry of a stage's subscribe_to list. */
 typedef struct weir_subscribe_to {
     weir_ref producer;
     weir_subscribe_options options;
-    const char *name; /* unless NULL: the producer is whoever has it (weir_whereis) */
+    const char *name;      /* unless NULL: the producer is whoever has it (weir_whereis) */
+    uintptr_t reserved[2]; /* for later versions (version.h): zero */
 } weir_subscribe_to;
 
 /*

@@ -180,7 +180,7 @@ static weir_status make_wished(weir_runtime *runtime, struct weir__slot *slot, w
                                struct weir__edge **out) {
     weir_subscribe_options filled;
     weir_ref producer = wish->producer;
-    weir_status status = weir__options_subscribe(&wish->options, &filled);
+    weir_status status = weir__options_subscribe_to(wish, &filled);
     if (status == WEIR_OK && wish->name != NULL) {
         status = weir_whereis(runtime, wish->name, &producer);
     }

@@ -1,7 +1,7 @@
 # What `cmake --install` puts where: headers, the library, and the two ways to find it.
 # SPDX-License-Identifier: Apache-2.0
 #
-#   find_package(weir 0.1)  then link weir::weir    (weirConfig.cmake)
+#   find_package(weir 0.2)  then link weir::weir    (weirConfig.cmake)
 #   pkg-config --cflags --libs weir                 (weir.pc)
 
 include(CMakePackageConfigHelpers)
