@@ -67,11 +67,11 @@ typedef struct weir_allocator {
 #define WEIR_MAILBOX_LIMIT_MAX     2147483647
 
 typedef struct weir_runtime_options {
-    unsigned workers;         /* 1..1024; default: the cores this process may use     */
     weir_runtime_mode mode;   /* default WEIR_THREADS                                 */
-    weir_idle idle;           /* default WEIR_IDLE_SPIN_THEN_PARK                     */
-    bool unpinned;            /* do not pin the workers to cores                      */
     uint64_t seed;            /* SIMULATED: draws the order                           */
+    unsigned workers;         /* 1..1024; default: the cores this process may use     */
+    bool unpinned;            /* do not pin the workers to cores                      */
+    weir_idle idle;           /* default WEIR_IDLE_SPIN_THEN_PARK                     */
     size_t mailbox_limit;     /* of stages that do not say their own; default 65536   */
     uint64_t close_ns;        /* how long weir_runtime_close waits while nothing ends; default */
                               /* one second; WEIR_FOREVER                                */

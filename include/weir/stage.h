@@ -125,8 +125,8 @@ typedef struct weir_stage_options {
     size_t event_bytes;      /* of what it emits, 1..65536; required, not for consumers */
     size_t takes_bytes;      /* of what it takes: who emits another size is refused when */
                              /* it subscribes; 1..65536; default: any                   */
-    size_t state_bytes;      /* of its state, zeroed; default 0                         */
     const void *state;       /* first contents of the state, copied; default zeros      */
+    size_t state_bytes;      /* of its state, zeroed; default 0                         */
     void *argument;          /* handed to init                                          */
     unsigned worker;         /* WEIR_WORKER(n); default: spread over the workers        */
     size_t buffer_size;      /* events; WEIR_NONE, n or WEIR_INFINITY; default 10000,   */

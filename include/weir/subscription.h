@@ -51,8 +51,8 @@ typedef struct weir_subscribe_options {
 /* One entry of a stage's subscribe_to list. */
 typedef struct weir_subscribe_to {
     weir_ref producer;
+    const char *name; /* unless NULL: the producer is whoever has it (weir_whereis) */
     weir_subscribe_options options;
-    const char *name;      /* unless NULL: the producer is whoever has it (weir_whereis) */
     uintptr_t reserved[2]; /* for later versions (version.h): zero */
 } weir_subscribe_to;
 

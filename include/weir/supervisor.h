@@ -66,7 +66,11 @@ typedef enum weir_restart {
  * works likewise, also for children of other supervisors; one by reference is
  * subscribed to as long as it lives, and afterwards the child goes without.
  */
+#ifdef __cplusplus
+#define WEIR_SIBLING(number) (weir_ref{(uint64_t)(uint32_t)(number) << 22 | 1u})
+#else
 #define WEIR_SIBLING(number) ((weir_ref){(uint64_t)(uint32_t)(number) << 22 | 1u})
+#endif
 
 /* How a child is started: by `stage`, or by `start`. */
 typedef struct weir_supervised {
