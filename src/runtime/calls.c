@@ -12,6 +12,7 @@
 #include "runtime/names.h"
 #include "runtime/options.h"
 #include "runtime/post.h"
+#include "runtime/request.h"
 #include "stage/control.h"
 
 #include <stdio.h>
@@ -75,7 +76,7 @@ static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, str
     return WEIR_OK;
 }
 
-static void drop_edges(struct weir__edge *edge) {
+void weir__request_drop(struct weir__edge *edge) {
     while (edge != NULL) {
         struct weir__edge *next = edge->producers_next;
         weir__edge_release(edge);
@@ -97,8 +98,8 @@ static struct weir__slot *slot_of(weir_runtime *runtime, weir_ref ref, struct we
     return slot != NULL && weir__registry_read_label(slot, ref, label) ? slot : NULL;
 }
 
-static weir_status check_and_make(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
-                                  const weir_subscribe_options *options, struct weir__edge **out) {
+weir_status weir__request_make(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
+                               const weir_subscribe_options *options, struct weir__edge **out) {
     weir_subscribe_options filled;
     struct weir__label taker = {.takes_bytes = 0};
     weir_status status = weir__options_subscribe(options, &filled);
@@ -115,7 +116,7 @@ static weir_status check_and_make(weir_runtime *runtime, weir_ref consumer, weir
                              : make_edge(runtime, from, to, consumer, producer, &filled, out);
 }
 
-static void hand_over(weir_runtime *runtime, struct weir__edge *edge, weir_subscription *out) {
+void weir__request_send(weir_runtime *runtime, struct weir__edge *edge, weir_subscription *out) {
     if (out != NULL) {
         *out = edge->id;
     }
@@ -126,12 +127,12 @@ static weir_status request(weir_runtime *runtime, weir_ref consumer, weir_ref pr
                            const weir_subscribe_options *options, bool counted,
                            weir_subscription *out) {
     struct weir__edge *edge;
-    weir_status status = check_and_make(runtime, consumer, producer, options, &edge);
+    weir_status status = weir__request_make(runtime, consumer, producer, options, &edge);
     if (status != WEIR_OK) {
         return status;
     }
     edge->counted = counted;
-    hand_over(runtime, edge, out);
+    weir__request_send(runtime, edge, out);
     return WEIR_OK;
 }
 
@@ -150,13 +151,13 @@ weir_status weir_resubscribe(weir_runtime *runtime, weir_subscription old, weir_
                              weir_subscription *out) {
     struct weir__edge *edge;
     weir_ref from = producer.bits == 0 ? old.producer : producer;
-    weir_status status = check_and_make(runtime, old.consumer, from, options, &edge);
+    weir_status status = weir__request_make(runtime, old.consumer, from, options, &edge);
     if (status != WEIR_OK) {
         return status;
     }
     edge->replaces = old.id;
     edge->replace_reason = reason;
-    hand_over(runtime, edge, out);
+    weir__request_send(runtime, edge, out);
     return WEIR_OK;
 }
 
@@ -289,7 +290,7 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
         weir__errand_end(&errand);
     }
     if (status != WEIR_OK) {
-        drop_edges(edges);
+        weir__request_drop(edges);
         return give_up(runtime, worker, slot, ref, stage, status);
     }
     if (out != NULL) {
