@@ -44,8 +44,7 @@ static bool open_pair(struct pair *pair, int world) {
                                     .own = &pair->watched,
                                     .does.cast = watch,
                                     .does.info = forget};
-    player_start(&pair->watched, &pair->rig, NULL);
-    player_start(&pair->watcher, &pair->rig, NULL);
+    PLAYERS_START(&pair->rig, &pair->watched, &pair->watcher);
     return true;
 }
 
@@ -263,8 +262,7 @@ static void ends_meet_in_any_order(void **state) {
                                       .own = &watched[i],
                                       .quiet = true,
                                       .does.init = watch_in_init};
-        player_start(&watched[i], &rig, NULL);
-        player_start(&watchers[i], &rig, NULL);
+        PLAYERS_START(&rig, &watched[i], &watchers[i]);
         player_stop(i % 2 == 0 ? &watched[i] : &watchers[i], WEIR_REASON_NORMAL);
         player_stop(i % 2 == 0 ? &watchers[i] : &watched[i], WEIR_REASON_NORMAL);
     }
