@@ -95,8 +95,7 @@ static void start_ring_of(struct ring *ring, const struct player *again, unsigne
     player_start(&ring->work, &rig,
                  &(weir_stage_options){.dispatcher = weir_partition_dispatcher(),
                                        .dispatcher_options = &two});
-    player_start(&ring->again, &rig, NULL);
-    player_start(&ring->sink, &rig, NULL);
+    PLAYERS_START(&rig, &ring->again, &ring->sink);
     player_subscribe(&ring->again, &ring->work, &to[0]);
     player_subscribe(&ring->sink, &ring->work, &to[1]);
     player_subscribe(&ring->work, &ring->again, &plain);

@@ -76,8 +76,7 @@ static void start_round(struct round *round, bool keeps) {
     round->last =
         (struct player){.name = "last", .kind = WEIR_CONSUMER, .quiet = true, .own = round};
     round->last.does.events = push_less;
-    player_start(&round->gather, &rig, NULL);
-    player_start(&round->last, &rig, NULL);
+    PLAYERS_START(&rig, &round->gather, &round->last);
     assert_int_equal(weir_subscribe(rig.runtime, round->gather.ref, stage, NULL, NULL), WEIR_OK);
     player_subscribe(&round->last, &round->gather, NULL);
     assert_int_equal(weir_feeds(rig.runtime, round->last.ref, stage), WEIR_OK);

@@ -152,9 +152,7 @@ static void closes_whatever_runs(void **state) {
                 .name = "p", .kind = WEIR_PRODUCER, .limit = UINT64_MAX, .quiet = true};
             struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
             struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-            player_start(&p, &rig, NULL);
-            player_start(&t, &rig, NULL);
-            player_start(&c, &rig, NULL);
+            PLAYERS_START(&rig, &p, &t, &c);
             player_subscribe(&t, &p, NULL);
             player_subscribe(&c, &t, &(weir_subscribe_options){.max_demand = 100});
             if (mode == WEIR_THREADS) {
@@ -195,8 +193,7 @@ static void runs_until_all_have_stopped(void **state) {
                            .does.cancel = stop_too};
         struct player c = {
             .name = "c", .kind = WEIR_CONSUMER, .quiet = true, .does.events = stop_when_done};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &c);
         player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 50});
         assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
         assert_int_equal(weir_runtime_stages(rig.runtime), 0);
@@ -291,9 +288,7 @@ static void at_rest_means_at_rest(void **state) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
         struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-        player_start(&p, &rig, NULL);
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &t, &c);
         const weir_subscribe_options options = {.max_demand = 10};
         player_subscribe(&t, &p, &options);
         player_subscribe(&c, &t, &options);
