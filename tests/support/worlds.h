@@ -37,6 +37,12 @@ struct worlds_test {
 /* void play(struct rig *rig), in a stepped runtime of one worker. */
 #define TEST_STEPPED(play) WORLDS_TEST(#play, worlds_play_stepped, (play), NULL, 1)
 
+/*
+ * Opens one with two threads, and then, one world later, those that rig_open_world opens.
+ *   for (int world = 0; worlds_open_any(&rig, world); world++)
+ */
+bool worlds_open_any(struct rig *rig, int world);
+
 /* A test that leaves its rig open has failed. */
 void worlds_play(void **state);
 void worlds_play_stepped(void **state);

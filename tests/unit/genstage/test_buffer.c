@@ -8,6 +8,7 @@
  * Method: producers that emit from every callback before they have consumers, in
  * every kind of stepped runtime; the log.
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -20,12 +21,6 @@ static uint64_t buffered_at(struct player *player) {
     return count;
 }
 
-static weir_verdict emit_on_info(weir_stage *self, struct player *player, uint64_t number) {
-    (void)player;
-    player_emit(self, number);
-    return WEIR_CONTINUE;
-}
-
 static weir_verdict emit_on_call(weir_stage *self, struct player *player, weir_from from,
                                  uint64_t number) {
     RIG_CHECK(player->rig, weir_reply_after(self, from, &number, sizeof number) == WEIR_OK);
@@ -36,7 +31,7 @@ static weir_verdict emit_on_call(weir_stage *self, struct player *player, weir_f
 static void what_was_emitted_before_goes_first(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 20};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    p.does.info = emit_on_info;
+    p.does.info = deed_emit;
     p.does.call = emit_on_call;
     PLAYERS_START(rig, &p, &c);
     player_info(&p, 2); /* nothing is buffered: at once */
@@ -78,12 +73,6 @@ static weir_verdict emit_as_many(weir_stage *self, const void *message, size_t b
     return weir_emit(self, numbers, bytes) == WEIR_OK ? WEIR_CONTINUE : WEIR_STOP;
 }
 
-static weir_verdict no_demand(weir_stage *self, uint64_t demand) {
-    (void)self;
-    (void)demand;
-    return WEIR_CONTINUE;
-}
-
 static void add_up(weir_stage *self, uint64_t count, weir_discard cause) {
     uint64_t *discarded = *(uint64_t **)weir_state(self);
     if (cause == WEIR_DISCARD_OVERFLOW) *discarded += count;
@@ -104,7 +93,7 @@ static void one_overflow_is_told_once(void **state) {
                 .buffer_size = 5,
                 .state_bytes = sizeof its_discarded,
                 .state = &its_discarded,
-                .on = {.handle_demand = no_demand, .handle_cast = emit_as_many}};
+                .on = {.handle_demand = deed_no_demand, .handle_cast = emit_as_many}};
             if (told) options.on.discarded = add_up;
             weir_ref stage;
             assert_int_equal(weir_stage_start(rig.runtime, &options, &stage), WEIR_OK);

@@ -8,6 +8,7 @@
  * Method: counter -> doubler -> consumer, by the batches of each, in every kind of
  * stepped runtime.
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -84,16 +85,9 @@ static void each_stage_works_in_batches_of_its_own(void **state) {
 }
 
 /* Its output comes by a cast to itself, so while it works nothing is used up. */
-static weir_verdict later(weir_stage *self, struct player *player, weir_batch batch) {
-    uint64_t count = batch.count;
-    weir_status status = weir_cast(weir_stage_runtime(self), weir_self(self), &count, sizeof count);
-    RIG_CHECK(player->rig, status == WEIR_OK);
-    return WEIR_CONTINUE;
-}
-
 static void it_stops_asking_when_its_consumer_does(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = UINT64_MAX};
-    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.events = later};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.events = deed_emit_later};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
     PLAYERS_START(rig, &p, &t, &c);
     player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = 8});

@@ -7,6 +7,7 @@
  * Method: the smallest scene in which GenStage goes wrong, in every kind of stepped
  * runtime, with what should be seen instead.
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -132,15 +133,9 @@ static void a_stage_without_a_buffer_starts(struct rig *rig) {
 }
 
 /* There, what a consumer had been sent and not begun dies with it. */
-static weir_verdict die_after_the_first(weir_stage *self, struct player *player, weir_batch batch) {
-    (void)player;
-    (void)batch;
-    return weir_stop_with(self, WEIR_REASON_USER);
-}
-
 static void what_a_dead_consumer_had_not_begun_is_another_ones(struct rig *rig, int discard) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 10};
-    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .does.events = die_after_the_first};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .does.events = deed_fail};
     struct player b = {.name = "b", .kind = WEIR_CONSUMER};
     player_start(&p, rig, &(weir_stage_options){.discard_returned = discard});
     PLAYERS_START(rig, &a, &b);

@@ -8,6 +8,7 @@
  * unit/stage/control_cancel)
  * Method: journals of chains, in every kind of stepped runtime.
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -40,17 +41,9 @@ static void it_can_tell_its_ends_apart(struct rig *rig) {
 }
 
 /* A mode of demand is the consumer's choice: towards its consumers it has none. */
-static weir_subscribe_verdict manual(weir_stage *self, struct player *player,
-                                     const weir_peer *peer) {
-    (void)self;
-    (void)player;
-    (void)peer;
-    return WEIR_MANUAL;
-}
-
 static void manual_is_for_its_upper_end_only(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
-    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.subscribe = manual};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.subscribe = deed_manual};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
     PLAYERS_START(rig, &p, &t, &c);
     weir_subscription subscription = player_subscribe(&t, &p, &temporary);
@@ -64,17 +57,10 @@ static void manual_is_for_its_upper_end_only(struct rig *rig) {
     rig_close(rig);
 }
 
-static weir_subscribe_verdict unknown(weir_stage *self, struct player *player,
-                                      const weir_peer *peer) {
-    (void)self;
-    (void)player;
-    (void)peer;
-    return (weir_subscribe_verdict)9;
-}
-
 static void an_unknown_verdict_stops_it_whichever_end_it_is_for(struct rig *rig, int upper) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.subscribe = unknown};
+    struct player t = {
+        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.subscribe = deed_no_verdict};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
     PLAYERS_START(rig, &p, &t, &c);
     if (upper) {

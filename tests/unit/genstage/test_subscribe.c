@@ -8,6 +8,7 @@
  * Method: subscriptions by weir_subscribe and weir_subscribe_wait in every kind of
  * stepped runtime, and on threads.
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -96,19 +97,11 @@ static void what_cannot_be_is_refused_before_anything_happens(struct rig *rig) {
     rig_close(rig);
 }
 
-static weir_subscribe_verdict refuse(weir_stage *self, struct player *player,
-                                     const weir_peer *peer) {
-    (void)self;
-    (void)player;
-    (void)peer;
-    return WEIR_SUBSCRIBE_REFUSE;
-}
-
 /* GenStage's caller is told that all is well, whatever the producer says. */
 static void who_waits_is_told_of_a_refusal_by_either_end(struct rig *rig, int end) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    (end ? &c : &p)->does.subscribe = refuse;
+    (end ? &c : &p)->does.subscribe = deed_refuse;
     PLAYERS_START(rig, &p, &c);
     assert_int_equal(subscribe_wait(&c, &p, &temporary, NULL), WEIR_NO_SUBSCRIPTION);
     rig_rest(rig);

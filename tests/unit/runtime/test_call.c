@@ -8,6 +8,7 @@
  * Method: players in every world and on threads.
  */
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
 
 #include <stdlib.h>
@@ -120,14 +121,6 @@ static void both_ends_list_their_subscriptions(void **state) {
     }
 }
 
-static weir_subscribe_verdict refuse(weir_stage *self, struct player *player,
-                                     const weir_peer *peer) {
-    (void)self;
-    (void)player;
-    (void)peer;
-    return WEIR_SUBSCRIBE_REFUSE;
-}
-
 static void a_refused_subscription_is_told(void **state) {
     (void)state;
     for (int world = 0; open_any(&rig, world); world++) {
@@ -136,7 +129,7 @@ static void a_refused_subscription_is_told(void **state) {
             struct player *c = calloc(1, sizeof *c);
             *p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
             *c = (struct player){.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-            (refuses == 0 ? p : c)->does.subscribe = refuse;
+            (refuses == 0 ? p : c)->does.subscribe = deed_refuse;
             PLAYERS_START(&rig, p, c);
             const weir_subscribe_options options = {.cancel = WEIR_TEMPORARY};
             assert_int_equal(

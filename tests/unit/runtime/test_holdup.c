@@ -9,6 +9,7 @@
  * Method: chains of players that stand still in one place each.
  */
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
 
 #include "base/atomic.h"
@@ -176,18 +177,13 @@ static void a_partition_that_nobody_has(void **state) {
     }
 }
 
-static weir_verdict stash_all(weir_stage *self, struct player *player, weir_batch batch) {
-    RIG_CHECK(player->rig, weir_stash(self, 0, batch.count) == WEIR_OK);
-    return WEIR_CONTINUE;
-}
-
 static void a_stash_at_rest(void **state) {
     (void)state;
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50};
         struct player keeper = {.name = "keeper", .kind = WEIR_CONSUMER};
         weir_drain_report report;
-        keeper.does.events = stash_all;
+        keeper.does.events = deed_stash;
         PLAYERS_START(&rig, &p, &keeper);
         player_subscribe(&keeper, &p, NULL);
         rig_rest(&rig);

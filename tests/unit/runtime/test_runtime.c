@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 #endif
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
 
 #include "base/atomic.h"
@@ -217,20 +218,13 @@ static void does_not_wait_for_who_will_never_stop(void **state) {
     }
 }
 
-/* A stage that sends itself the next message before it is done with this one. */
-static weir_verdict go_on_forever(weir_stage *self, struct player *player, uint64_t number) {
-    player->next++;
-    weir_cast(weir_stage_runtime(self), weir_self(self), &number, sizeof number);
-    return WEIR_CONTINUE;
-}
-
 static void keeps_to_its_time(void **state) {
     (void)state;
     for (int mode = WEIR_THREADS; mode <= WEIR_SIMULATED; mode++) {
         struct rig rig;
         rig_open(&rig, &(weir_runtime_options){.mode = (weir_runtime_mode)mode, .workers = 2});
         struct player c = {
-            .name = "c", .kind = WEIR_CONSUMER, .quiet = true, .does.cast = go_on_forever};
+            .name = "c", .kind = WEIR_CONSUMER, .quiet = true, .does.cast = deed_cast_again};
         player_start(&c, &rig, NULL);
         player_cast(&c, 1);
         assert_int_equal(weir_runtime_run(rig.runtime, 0), WEIR_TIMEOUT);

@@ -9,6 +9,7 @@
  * Method: the journal of a whole graph is the trace that is compared; moments beyond
  * the end of time; a timer so far away that only a thread beside can end the wait.
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -91,12 +92,6 @@ static void stepping_in_rotation_is_always_the_same(void **state) {
 
 /* ---- turns --------------------------------------------------------------- */
 
-static weir_verdict again_and_again(weir_stage *self, struct player *player, uint64_t number) {
-    player->next++;
-    weir_cast(weir_stage_runtime(self), weir_self(self), &number, sizeof number);
-    return WEIR_CONTINUE;
-}
-
 static void a_step_is_a_turn_of_one_worker(void **state) {
     (void)state;
     enum { WORKERS = 3 };
@@ -109,7 +104,7 @@ static void a_step_is_a_turn_of_one_worker(void **state) {
         c[i].name = "c";
         c[i].kind = WEIR_CONSUMER;
         c[i].quiet = true;
-        c[i].does.cast = again_and_again;
+        c[i].does.cast = deed_cast_again;
         player_start(&c[i], &rig, &(weir_stage_options){.worker = WEIR_WORKER(i)});
         player_cast(&c[i], 1);
     }
@@ -143,7 +138,7 @@ static void simulated_time_passes_with_turns(void **state) {
     uint64_t before = weir_runtime_now(rig.runtime);
     assert_int_equal(weir_runtime_now(rig.runtime), before); /* and only with them */
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    c.does.cast = again_and_again;
+    c.does.cast = deed_cast_again;
     player_start(&c, &rig, NULL);
     player_cast(&c, 1);
     for (int i = 0; i < 20; i++) {

@@ -7,6 +7,7 @@
  * one sender keep their order and come whole.  (Cancelling: test_control_cancel.c)
  * Method: journals of players, in every kind of runtime that is stepped.
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -99,26 +100,10 @@ static void a_stage_may_subscribe_twice(struct rig *rig) {
 
 /* ---- refusing ------------------------------------------------------------ */
 
-static weir_subscribe_verdict refuse(weir_stage *self, struct player *player,
-                                     const weir_peer *peer) {
-    (void)self;
-    (void)player;
-    (void)peer;
-    return WEIR_SUBSCRIBE_REFUSE;
-}
-
-static weir_subscribe_verdict manual(weir_stage *self, struct player *player,
-                                     const weir_peer *peer) {
-    (void)self;
-    (void)player;
-    (void)peer;
-    return WEIR_MANUAL;
-}
-
 /* The producer never hears of it. */
 static void the_consumer_may_refuse(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.subscribe = refuse};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.subscribe = deed_refuse};
     PLAYERS_START(rig, &p, &c);
     weir_subscription subscription = player_subscribe(&c, &p, NULL);
     rig_rest(rig);
@@ -135,7 +120,7 @@ static void the_consumer_may_refuse(struct rig *rig) {
 static void the_producer_may_refuse(struct rig *rig, int how) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 10};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    p.does.subscribe = how == 0 ? refuse : manual;
+    p.does.subscribe = how == 0 ? deed_refuse : deed_manual;
     PLAYERS_START(rig, &p, &c);
     player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
     rig_rest(rig);
@@ -148,14 +133,6 @@ static void the_producer_may_refuse(struct rig *rig, int how) {
     rig_close(rig);
 }
 
-static weir_subscribe_verdict unknown(weir_stage *self, struct player *player,
-                                      const weir_peer *peer) {
-    (void)self;
-    (void)player;
-    (void)peer;
-    return (weir_subscribe_verdict)9;
-}
-
 static void an_unknown_verdict_is_a_bad_return(void **state) {
     (void)state;
     for (int end = WEIR_PRODUCER; end <= WEIR_CONSUMER; end += 2) {
@@ -163,7 +140,7 @@ static void an_unknown_verdict_is_a_bad_return(void **state) {
         for (int world = 0; rig_open_world(&rig, world); world++) {
             struct player p = {.name = "p", .kind = WEIR_PRODUCER};
             struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            (end == WEIR_PRODUCER ? &p : &c)->does.subscribe = unknown;
+            (end == WEIR_PRODUCER ? &p : &c)->does.subscribe = deed_no_verdict;
             PLAYERS_START(&rig, &p, &c);
             player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
             rig_rest(&rig);
@@ -293,20 +270,15 @@ static weir_verdict read_letter(weir_stage *self, const void *message, size_t by
     return ++mailbox->read == 333 ? WEIR_STOP : WEIR_CONTINUE;
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch batch) {
-    (void)self;
-    (void)batch;
-    return WEIR_CONTINUE;
-}
-
 static void a_message_is_copied_whole(struct rig *rig) {
     struct mailbox mailbox = {0, 0};
     struct mailbox *its_mailbox = &mailbox;
-    const weir_stage_options options = {
-        .kind = WEIR_CONSUMER,
-        .state_bytes = sizeof its_mailbox,
-        .state = &its_mailbox,
-        .on = {.handle_events = no_events, .handle_cast = read_letter, .handle_info = read_letter}};
+    const weir_stage_options options = {.kind = WEIR_CONSUMER,
+                                        .state_bytes = sizeof its_mailbox,
+                                        .state = &its_mailbox,
+                                        .on = {.handle_events = deed_no_events,
+                                               .handle_cast = read_letter,
+                                               .handle_info = read_letter}};
     weir_ref stage;
     assert_int_equal(weir_stage_start(rig->runtime, &options, &stage), WEIR_OK);
     for (size_t bytes = 0; bytes < 333; bytes++) {
@@ -324,7 +296,7 @@ static void a_message_is_copied_whole(struct rig *rig) {
 
 static void a_message_that_nobody_takes_is_logged(struct rig *rig) {
     const weir_stage_options options = {
-        .kind = WEIR_CONSUMER, .name = "deaf", .on = {.handle_events = no_events}};
+        .kind = WEIR_CONSUMER, .name = "deaf", .on = {.handle_events = deed_no_events}};
     weir_ref stage;
     assert_int_equal(weir_stage_start(rig->runtime, &options, &stage), WEIR_OK);
     assert_int_equal(weir_cast(rig->runtime, stage, "hello", 5), WEIR_OK);

@@ -9,6 +9,7 @@
  * Method: a producer with functions of its own and a consumer, a pair; the
  * allocator fails on cue.
  */
+#include "support/deeds.h"
 #include "support/emit_pair.h"
 #include "support/worlds.h"
 
@@ -301,17 +302,11 @@ static weir_verdict emit_in_cancel(weir_stage *self, struct player *player, cons
     return WEIR_CONTINUE;
 }
 
-static weir_verdict emit_in_info(weir_stage *self, struct player *player, uint64_t number) {
-    (void)player;
-    player_emit(self, number);
-    return WEIR_CONTINUE;
-}
-
 static void every_other_callback_may_emit(struct rig *rig) {
     struct player p = {
         .name = "p",
         .kind = WEIR_PRODUCER,
-        .does = {.subscribe = emit_in_subscribe, .cancel = emit_in_cancel, .info = emit_in_info}};
+        .does = {.subscribe = emit_in_subscribe, .cancel = emit_in_cancel, .info = deed_emit}};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
     struct player d = {.name = "d", .kind = WEIR_CONSUMER};
     PLAYERS_START(rig, &p, &c, &d);
@@ -331,17 +326,11 @@ static void every_other_callback_may_emit(struct rig *rig) {
 }
 
 /* What a callback emits before it stops goes out. */
-static weir_verdict emit_and_stop(weir_stage *self, struct player *player, uint64_t number) {
-    (void)player;
-    player_emit(self, number);
-    return WEIR_STOP;
-}
-
 static void what_was_emitted_before_a_stop_goes_out(void **state) {
     (void)state;
     static struct pair pair;
     for (int world = 0; rig_open_world(&pair.rig, world); world++) {
-        open_pair(&pair, emit_and_stop, 8);
+        open_pair(&pair, deed_emit_and_stop, 8);
         cast_and_expect(&pair, 5, "events 0..4\ndown p normal\n");
         rig_close(&pair.rig);
     }

@@ -8,6 +8,7 @@
  * is to finish handles and sends all it has, then stops.
  * Method: players in every world; virtual time where time matters.
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -96,15 +97,9 @@ static void a_stage_that_stops_tells_its_callers(struct rig *rig) {
     rig_close(rig);
 }
 
-static weir_verdict drop_events(weir_stage *self, weir_batch batch) {
-    (void)self;
-    (void)batch;
-    return WEIR_CONTINUE;
-}
-
 static void a_stage_without_handle_call_says_so(struct rig *rig) {
     weir_ref ref;
-    const weir_stage_options deaf = {.kind = WEIR_CONSUMER, .on.handle_events = drop_events};
+    const weir_stage_options deaf = {.kind = WEIR_CONSUMER, .on.handle_events = deed_no_events};
     assert_int_equal(weir_stage_start(rig->runtime, &deaf, &ref), WEIR_OK);
     assert_int_equal(weir_call(rig->runtime, ref, "x", 1, NULL, WEIR_FOREVER), WEIR_UNHANDLED);
     assert_int_equal(weir_call(rig->runtime, ref, NULL, 1, NULL, 0), WEIR_INVALID);

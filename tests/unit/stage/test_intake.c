@@ -9,6 +9,7 @@
  * Method: worked examples, by journals; several producers and long messages by
  * what each batch holds.
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -182,15 +183,6 @@ static void a_message_over_several_blocks_is_contiguous(struct rig *rig) {
     rig_close(rig);
 }
 
-/* Passes each batch on with an event of its own before it, so that no slices join. */
-static weir_verdict alternate(weir_stage *self, struct player *player, weir_batch batch) {
-    const uint64_t *numbers = batch.events;
-    uint64_t own = 100000 + numbers[0];
-    player_emit_numbers(self, &own, 1);
-    player->emitted += batch.count;
-    return weir_forward(self);
-}
-
 static weir_verdict expect_alternating(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self;
     const uint64_t *numbers = batch.events;
@@ -206,7 +198,7 @@ static weir_verdict expect_alternating(weir_stage *self, struct player *player, 
 static void a_message_of_many_slices_is_contiguous(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
     struct player t = {
-        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = alternate};
+        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = deed_alternate};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
     c.does.events = expect_alternating;
     PLAYERS_START(rig, &p, &t, &c);

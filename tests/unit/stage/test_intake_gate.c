@@ -7,6 +7,7 @@
  * their place among messages; what memory does not allow is counted.
  * Method: worked examples, by journals; memory that fails at every step in turn.
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -88,17 +89,10 @@ static void a_filter_that_passes_nothing_keeps_pulling(struct rig *rig) {
 }
 
 /* Output that comes later, by a message, does not use up the demand in between. */
-static weir_verdict later(weir_stage *self, struct player *player, weir_batch batch) {
-    uint64_t count = batch.count;
-    weir_status status = weir_cast(weir_stage_runtime(self), weir_self(self), &count, sizeof count);
-    RIG_CHECK(player->rig, status == WEIR_OK);
-    return WEIR_CONTINUE;
-}
-
 static void output_may_come_later(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100, .quiet = true};
     struct player t = {
-        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = later};
+        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = deed_emit_later};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
     PLAYERS_START(rig, &p, &t, &c);
     player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = 8});

@@ -8,6 +8,7 @@
  * Method: players that stop on cue, in every kind of runtime that is stepped;
  * their journals; the accounts and the memory at the end (rig_close).
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -29,12 +30,6 @@ static weir_verdict look_at_state(weir_stage *self, void *argument) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch batch) {
-    (void)self;
-    (void)batch;
-    return WEIR_CONTINUE;
-}
-
 static void the_state_is_a_copy(struct rig *rig) {
     struct first_state first;
     memset(&first, 0, sizeof first);
@@ -43,7 +38,7 @@ static void the_state_is_a_copy(struct rig *rig) {
                                   .state_bytes = sizeof first,
                                   .state = &first,
                                   .argument = rig->runtime,
-                                  .on = {.init = look_at_state, .handle_events = no_events}};
+                                  .on = {.init = look_at_state, .handle_events = deed_no_events}};
     assert_int_equal(weir_stage_start(rig->runtime, &options, NULL), WEIR_OK);
     rig_close(rig);
 }
@@ -58,7 +53,7 @@ static weir_verdict look_at_zeros(weir_stage *self, void *argument) {
 static void the_state_is_zero_unless_it_is_given(struct rig *rig) {
     weir_stage_options options = {.kind = WEIR_CONSUMER,
                                   .state_bytes = 1000,
-                                  .on = {.init = look_at_zeros, .handle_events = no_events}};
+                                  .on = {.init = look_at_zeros, .handle_events = deed_no_events}};
     assert_int_equal(weir_stage_start(rig->runtime, &options, NULL), WEIR_OK);
     options.state_bytes = 0;
     options.on.init = NULL;
@@ -304,18 +299,12 @@ static weir_verdict emit_on_cast(weir_stage *self, const void *message, size_t b
     return bytes == 0 && weir_emit(self, numbers, 5) == WEIR_OK ? WEIR_CONTINUE : WEIR_STOP;
 }
 
-static weir_verdict no_demand(weir_stage *self, uint64_t demand) {
-    (void)self;
-    (void)demand;
-    return WEIR_CONTINUE;
-}
-
 static void a_discard_that_nobody_hears_is_logged(struct rig *rig) {
     const weir_stage_options options = {
         .kind = WEIR_PRODUCER,
         .event_bytes = 8,
         .buffer_size = 3,
-        .on = {.handle_demand = no_demand, .handle_cast = emit_on_cast}};
+        .on = {.handle_demand = deed_no_demand, .handle_cast = emit_on_cast}};
     weir_ref p;
     assert_int_equal(weir_stage_start(rig->runtime, &options, &p), WEIR_OK);
     assert_int_equal(weir_cast(rig->runtime, p, NULL, 0), WEIR_OK);

@@ -9,6 +9,7 @@
  * Method: a stage is stopped after every number of turns; another consumer then
  * gets the rest, which must go on where the first left off.
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -16,16 +17,10 @@
 
 /* ---- what it had not begun ----------------------------------------------- */
 
-static weir_verdict stop_at_once(weir_stage *self, struct player *player, weir_batch batch) {
-    (void)player;
-    (void)batch;
-    return weir_stop_with(self, WEIR_REASON_USER);
-}
-
 /* The batch in hand is handled; the rest of its message, and what is behind it, goes back. */
 static void what_it_had_not_begun_goes_back(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = stop_at_once};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = deed_fail};
     struct player d = {.name = "d", .kind = WEIR_CONSUMER};
     PLAYERS_START(rig, &p, &c, &d);
     player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 100, .min_demand = 90});
@@ -96,15 +91,6 @@ static void a_full_ring_and_overflow_come_to_an_end(void **state) {
 
 /* ---- a message half received --------------------------------------------- */
 
-/* Passes each batch on behind an event of its own, so that no slices join. */
-static weir_verdict alternate(weir_stage *self, struct player *player, weir_batch batch) {
-    const uint64_t *numbers = batch.events;
-    uint64_t own = 100000 + numbers[0];
-    player_emit_numbers(self, &own, 1);
-    player->emitted += batch.count;
-    return weir_forward(self);
-}
-
 struct progress {
     uint64_t next; /* of the alternating events               */
     bool may_skip; /* without memory some are lost on the way */
@@ -137,7 +123,7 @@ static bool stop_half_way(uint64_t turns, uint64_t fail_at) {
     struct progress progress = {0, fail_at > 0};
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
     struct player t = {
-        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = alternate};
+        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = deed_alternate};
     struct player c = {.name = "c",
                        .kind = WEIR_CONSUMER,
                        .manual = true,

@@ -8,6 +8,7 @@
  * Method: players in every world; then threads that start, watch and stop.
  */
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
 
 static weir_monitor made;
@@ -228,18 +229,12 @@ static weir_verdict watch_deaf(weir_stage *self, const void *message, size_t byt
     return WEIR_CONTINUE;
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch batch) {
-    (void)self;
-    (void)batch;
-    return WEIR_CONTINUE;
-}
-
 static void who_could_not_be_told_is_refused(void **state) {
     (void)state;
     assert_true(open_pair(&pair, 0));
     weir_ref ref;
     const weir_stage_options deaf = {
-        .kind = WEIR_CONSUMER, .on.handle_events = no_events, .on.handle_cast = watch_deaf};
+        .kind = WEIR_CONSUMER, .on.handle_events = deed_no_events, .on.handle_cast = watch_deaf};
     assert_int_equal(weir_stage_start(pair.rig.runtime, &deaf, &ref), WEIR_OK);
     assert_int_equal(weir_cast(pair.rig.runtime, ref, "x", 1), WEIR_OK);
     rig_rest(&pair.rig);

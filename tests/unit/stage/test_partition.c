@@ -9,6 +9,7 @@
  * Method: journals in all kinds of stepped runtimes.  A cast of n makes the
  * producer emit its next n numbers, of which even ones are for partition 0.
  */
+#include "support/deeds.h"
 #include "support/partition_scene.h"
 #include "support/worlds.h"
 
@@ -306,12 +307,6 @@ static weir_verdict emit_eight(weir_stage *self, const void *message, size_t byt
     return WEIR_CONTINUE;
 }
 
-static weir_verdict ignore_demand(weir_stage *self, uint64_t demand) {
-    (void)self;
-    (void)demand;
-    return WEIR_CONTINUE;
-}
-
 static void without_a_callback_only_bad_ones_are_logged(struct rig *rig) {
     weir_ref p;
     const weir_stage_options options = {
@@ -319,7 +314,7 @@ static void without_a_callback_only_bad_ones_are_logged(struct rig *rig) {
         .event_bytes = sizeof(uint64_t),
         .dispatcher = weir_partition_dispatcher(),
         .dispatcher_options = &by_whim,
-        .on = {.handle_demand = ignore_demand, .handle_cast = emit_eight}};
+        .on = {.handle_demand = deed_no_demand, .handle_cast = emit_eight}};
     assert_int_equal(weir_stage_start(rig->runtime, &options, &p), WEIR_OK);
     struct player b = {.name = "b", .kind = WEIR_CONSUMER};
     player_start(&b, rig, NULL);

@@ -7,6 +7,7 @@
  * reason it stops with.
  * Method: a stage that looks at itself in its callbacks.
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -67,18 +68,6 @@ static void a_stage_knows_itself(struct rig *rig) {
     rig_close(rig);
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch batch) {
-    (void)self;
-    (void)batch;
-    return WEIR_CONTINUE;
-}
-
-static weir_verdict no_demand(weir_stage *self, uint64_t demand) {
-    (void)self;
-    (void)demand;
-    return WEIR_CONTINUE;
-}
-
 static weir_verdict compare_name(weir_stage *self, void *argument) {
     assert_string_equal(weir_stage_name(self), argument);
     return WEIR_CONTINUE;
@@ -92,11 +81,12 @@ static void without_a_name_it_has_its_kinds(void **state) {
     for (int kind = WEIR_PRODUCER; kind <= WEIR_CONSUMER; kind++) {
         char expected[32];
         strcpy(expected, names[kind]);
-        const weir_stage_options options = {
-            .kind = (weir_kind)kind,
-            .event_bytes = 1,
-            .argument = expected,
-            .on = {.init = compare_name, .handle_events = no_events, .handle_demand = no_demand}};
+        const weir_stage_options options = {.kind = (weir_kind)kind,
+                                            .event_bytes = 1,
+                                            .argument = expected,
+                                            .on = {.init = compare_name,
+                                                   .handle_events = deed_no_events,
+                                                   .handle_demand = deed_no_demand}};
         assert_int_equal(weir_stage_start(rig.runtime, &options, NULL), WEIR_OK);
     }
     rig_close(&rig);

@@ -10,6 +10,7 @@
  * Method: consumers that take multiples of a number; journals and sums.  Each test runs
  * with a selector that is asked for one event, and with one that is shown many.
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -242,17 +243,11 @@ static void two_selectors_are_refused(struct rig *rig) {
 
 /* ---- ends that cross it ---------------------------------------------------------- */
 
-static weir_verdict emit_and_stop(weir_stage *self, struct player *player, uint64_t number) {
-    (void)player;
-    player_emit(self, number);
-    return WEIR_STOP;
-}
-
 static void asking_again_may_come_too_late(void **state) {
     (void)state;
     struct rig rig;
     for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.cast = emit_and_stop};
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.cast = deed_emit_and_stop};
         struct player a = {.name = "a", .kind = WEIR_CONSUMER};
         player_start(&p, &rig, broadcasting());
         player_start(&a, &rig, NULL);
