@@ -15,7 +15,7 @@ struct reading {
 static weir_verdict read_sensors(weir_stage *self, uint64_t demand) {
     const struct reading readings[] = {{1, 18.5f}, {2, 21.0f}, {3, 25.5f}, {4, 15.0f}, {5, 30.0f}};
     (void)demand; /* more than that is not to be had */
-    must(weir_emit(self, readings, sizeof readings / sizeof readings[0]));
+    weir_must(weir_emit(self, readings, sizeof readings / sizeof readings[0]));
     return WEIR_FINISH;
 }
 
@@ -52,31 +52,21 @@ static weir_verdict print(weir_stage *self, weir_batch batch) {
 }
 
 /* Starts a stage behind another one, {0} for none. */
-static weir_ref start(weir_runtime *runtime, weir_kind kind, weir_ref upstream,
-                      weir_callbacks callbacks) {
-    weir_ref stage;
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = kind,
-                              .event_bytes = kind == WEIR_CONSUMER ? 0 : sizeof(struct reading),
-                              .subscribe_to = &(weir_subscribe_to){.producer = upstream},
-                              .subscribe_count = kind == WEIR_PRODUCER ? 0 : 1,
-                              .on = callbacks,
-                          },
-                          &stage));
-    return stage;
-}
-
 int main(void) {
+    const size_t bytes = sizeof(struct reading);
+    const weir_stage_options row[] = {
+        {.kind = WEIR_PRODUCER, .event_bytes = bytes, .on = {.handle_demand = read_sensors}},
+        {.kind = WEIR_PRODUCER_CONSUMER, .event_bytes = bytes, .on = {.handle_events = keep_warm}},
+        {.kind = WEIR_PRODUCER_CONSUMER,
+         .event_bytes = bytes,
+         .on = {.handle_events = to_fahrenheit}},
+        {.kind = WEIR_CONSUMER, .on = {.handle_events = print}},
+    };
     weir_runtime *runtime = open_stepped();
-    weir_ref last = start(runtime, WEIR_PRODUCER, (weir_ref){0},
-                          (weir_callbacks){.handle_demand = read_sensors});
-    last =
-        start(runtime, WEIR_PRODUCER_CONSUMER, last, (weir_callbacks){.handle_events = keep_warm});
-    last = start(runtime, WEIR_PRODUCER_CONSUMER, last,
-                 (weir_callbacks){.handle_events = to_fahrenheit});
-    start(runtime, WEIR_CONSUMER, last, (weir_callbacks){.handle_events = print});
-    must(weir_runtime_run(runtime, WEIR_FOREVER));
-    must(weir_runtime_close(runtime, NULL));
+    weir_ref stages[4];
+    weir_must(weir_stages_start(runtime, row, 4, stages));
+    weir_must(weir_chain(runtime, stages, 4, NULL));
+    weir_must(weir_runtime_run(runtime, WEIR_FOREVER));
+    weir_must(weir_runtime_close(runtime, NULL));
     return EXIT_SUCCESS;
 }

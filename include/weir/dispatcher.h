@@ -104,6 +104,8 @@ typedef struct weir_dispatcher {
      * if it likes); without that, and when NULL, it goes on at once.
      */
     void (*info)(void *state, weir_notice *info);
+
+    void (*reserved[8])(void); /* for later versions (version.h): NULL */
 } weir_dispatcher;
 
 /* Events left in the run. */
@@ -224,7 +226,8 @@ typedef struct weir_demand_dispatcher_options {
     /* The first emission goes to the consumers in random order, whatever they have asked
      * for: with many producers started at once, not all to the same consumer. */
     bool shuffle_first;
-    uint64_t seed; /* draws that order */
+    uint64_t seed;         /* draws that order */
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_demand_dispatcher_options;
 
 /*
@@ -243,6 +246,7 @@ typedef struct weir_broadcast_dispatcher_options {
     /* As GenStage: a stage that was refused is accepted when it tries again, and gets
      * every event twice. */
     bool forgets_refused;
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_broadcast_dispatcher_options;
 
 /*
@@ -309,6 +313,7 @@ typedef struct weir_partition_dispatcher_options {
      * for partitions that have nothing left but have got all they asked for.
      */
     bool as_genstage;
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_partition_dispatcher_options;
 
 /* The partition, below `partitions`, that the default hash gives these bytes: for a
@@ -355,6 +360,7 @@ typedef struct weir_shared_dispatcher_options {
     size_t grain;   /* events of an entry at most; default: the least max - min of all */
     size_t entries; /* of the ring, of 72 bytes each; a power of two, 2..65536; default 256. */
                     /* What finds no room waits behind it: not a bound on events             */
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_shared_dispatcher_options;
 
 #ifdef __cplusplus

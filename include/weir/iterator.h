@@ -47,12 +47,13 @@ typedef struct weir_iterator_options {
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
     weir_reason error_reason; /* the stage's after ERROR; default WEIR_REASON_USER */
-    weir_on_cancel on_cancel; /* as in weir_stage_options                      */
-    weir_demand_mode demand;  /* default WEIR_FORWARD                          */
-    size_t buffer_size;       /* these as in weir_stage_options                */
+    unsigned worker;          /* these as in weir_stage_options                */
+    size_t buffer_size;
+    weir_demand_mode demand; /* default WEIR_FORWARD */
     const weir_dispatcher *dispatcher;
     const void *dispatcher_options;
-    unsigned worker;
+    weir_on_cancel on_cancel;
+    uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_iterator_options;
 
 /*

@@ -130,6 +130,7 @@ typedef struct weir_pool_options {
                                 /* 5 seconds; 1: hardly at all; WEIR_FOREVER                  */
     const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order        */
     size_t subscribe_count;
+    uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_pool_options;
 
 typedef struct weir_pool weir_pool;
@@ -183,8 +184,9 @@ typedef enum weir_child_state {
 typedef struct weir_child_info {
     weir_child child;
     weir_child_state state;
-    bool ending;       /* it runs, and was asked to stop         */
-    weir_ref producer; /* where its event came from; {0}: by hand */
+    bool ending;           /* it runs, and was asked to stop         */
+    weir_ref producer;     /* where its event came from; {0}: by hand */
+    uintptr_t reserved[4]; /* for later versions (version.h)     */
 } weir_child_info;
 
 /*
@@ -204,6 +206,7 @@ typedef struct weir_pool_counts {
     size_t queued;
     size_t running;
     size_t restarting;
+    uintptr_t reserved[4]; /* for later versions (version.h) */
 } weir_pool_counts;
 
 /* Counts them.  As above.  Source: ConsumerSupervisor.count_children. */

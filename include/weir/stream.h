@@ -52,15 +52,15 @@ typedef struct weir_stream_options {
      * for events that nobody can have any more, STOPPED, see weir_stream_close. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
-    uint64_t close_ns; /* how long weir_stream_close waits; default a second; 1: not at all;  */
-                       /* WEIR_FOREVER                                                        */
+    uint64_t close_ns;     /* how long weir_stream_close waits; default a second; 1: not at all;  */
+                           /* WEIR_FOREVER                                                        */
+    uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_stream_options;
 
 typedef struct weir_stream weir_stream;
 
 /*
- * Opens a stream and subscribes it.  A producer whose events have another size
- * refuses the subscription: it ends with WEIR_REASON_BAD_OPTIONS.
+ * Opens a stream and subscribes it.
  * The subscriptions are still on their way when it returns.  What a broadcast dispatches before
  * one has come to it is not for the stream: to miss nothing, start such a producer with
  * WEIR_ACCUMULATE (`demand` above lets it go on once the stream is there; with several streams
@@ -68,7 +68,8 @@ typedef struct weir_stream weir_stream;
  * the first event is emitted.
  * Returns    WEIR_OK.  A WEIR_TEMPORARY subscription to a stage that is gone ends at
  *            once, as if it had been there.
- * Errors     as weir_stage_start; nothing is left behind.
+ * Errors     as weir_stage_start (INVALID: also a producer whose events have another size);
+ *            nothing is left behind.
  * Threads    any, also inside callbacks.
  * Lifetime   of the handle: until weir_stream_close; it outlives its stage.
  */

@@ -45,13 +45,15 @@ typedef struct weir_subscribe_options {
     /* Partitions: which one it wants, by number or by name. */
     unsigned partition;         /* WEIR_PARTITION(n)                                    */
     const char *partition_name; /* not copied: to be kept while the subscription lasts  */
+    uintptr_t reserved[4];      /* for later versions (version.h): zero */
 } weir_subscribe_options;
 
 /* One entry of a stage's subscribe_to list. */
 typedef struct weir_subscribe_to {
     weir_ref producer;
-    weir_subscribe_options options;
     const char *name; /* unless NULL: the producer is whoever has it (weir_whereis) */
+    weir_subscribe_options options;
+    uintptr_t reserved[2]; /* for later versions (version.h): zero */
 } weir_subscribe_to;
 
 /*
@@ -61,8 +63,9 @@ typedef struct weir_subscribe_to {
  *            be lost.  A producer that stops meanwhile is seen as handle_cancel
  *            (WEIR_DOWN, NOPROC), one that has no memory for a consumer more likewise
  *            (WEIR_CANCEL, NO_MEMORY).
- * Errors     INVALID (an option; weir_refusal() says which), NOT_A_CONSUMER,
- *            NOT_A_PRODUCER, NO_STAGE, NO_MEMORY, CLOSED.
+ * Errors     INVALID (an option; or the consumer takes events of another size, as its
+ *            takes_bytes says; weir_refusal() says which), NOT_A_CONSUMER, NOT_A_PRODUCER,
+ *            NO_STAGE, NO_MEMORY, CLOSED.
  * Threads    any thread, also inside callbacks; lock-free but for the memory.
  * Source     GenStage.async_subscribe.
  */

@@ -23,6 +23,7 @@
  * One owner, the producer's worker: no threads.
  */
 #include "base/attributes.h"
+#include "base/reserved.h"
 #include "dispatch/line.h"
 #include "dispatch/seam.h"
 #include "memory/index.h"
@@ -68,8 +69,11 @@ static uint64_t request(struct audience *audience) {
 
 static weir_status broadcast_init(void *state, weir_desk *desk, const void *options) {
     struct audience *audience = state;
-    weir__index_open(&audience->members, desk->allocator);
     const weir_broadcast_dispatcher_options *chosen = options;
+    if (chosen && WEIR__RESERVED_SET(chosen, "weir_broadcast_dispatcher_options")) {
+        return WEIR_INVALID;
+    }
+    weir__index_open(&audience->members, desk->allocator);
     audience->as_genstage = chosen && chosen->as_genstage;
     audience->forgets_refused = chosen && chosen->forgets_refused;
     return WEIR_OK;

@@ -19,6 +19,7 @@
  * One owner, the producer's worker: no threads.
  */
 #include "base/attributes.h"
+#include "base/reserved.h"
 #include "base/rng.h"
 #include "dispatch/line.h"
 #include "dispatch/seam.h"
@@ -46,6 +47,7 @@ static weir_status demand_init(void *state, weir_desk *desk, const void *options
     struct demands *all = state;
     const weir_demand_dispatcher_options *chosen = options;
     (void)desk;
+    if (chosen && WEIR__RESERVED_SET(chosen, "weir_demand_dispatcher_options")) return WEIR_INVALID;
     all->shuffle = chosen && chosen->shuffle_first;
     all->seed = chosen ? chosen->seed : 0;
     return WEIR_OK;

@@ -88,7 +88,6 @@ struct weir__edge {
     const struct weir__allocator *allocator;
     size_t bytes;
     uint32_t ring_most; /* entries that its ring may have */
-    size_t takes_bytes; /* the only size of event the consumer takes; 0: any */
     uint64_t replaces;  /* id of the consumer's subscription that it cancels; 0: none */
     weir_reason replace_reason;
     bool takes_over;         /* at the same producer, which ends that one as it accepts this one */

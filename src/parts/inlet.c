@@ -8,6 +8,7 @@
 #include "parts/port.h"
 
 #include "base/refusal.h"
+#include "base/reserved.h"
 #include "os/futex.h"
 
 void weir__inlet_hold(weir_inlet *inlet) {
@@ -384,7 +385,7 @@ static weir_status start(weir_runtime *runtime, const weir_inlet_options *option
 weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *options,
                             weir_inlet **out, weir_ref *stage) {
     if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
-        weir__missing(out, "out")) {
+        weir__missing(out, "out") || WEIR__RESERVED_SET(options, "weir_inlet_options")) {
         return WEIR_INVALID;
     }
     if ((unsigned)options->when_full > WEIR_DROP_OLDEST) {

@@ -9,6 +9,7 @@
  * asked before each whether this is the stage's end, which its mail would tell only after them.
  */
 #include "base/refusal.h"
+#include "base/reserved.h"
 #include "stage/stage.h"
 
 #include <weir/ending.h>
@@ -86,6 +87,9 @@ weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_optio
     if (options == NULL || options->next == NULL) {
         return weir__refuse(WEIR_INVALID, "%s must not be NULL",
                             options == NULL ? "options" : "next");
+    }
+    if (WEIR__RESERVED_SET(options, "weir_iterator_options")) {
+        return WEIR_INVALID;
     }
     weir_iterator_options iterator = *options;
     iterator.name = NULL; /* the stage has a copy */

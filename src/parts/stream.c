@@ -246,13 +246,12 @@ static void handle_terminate(weir_stage *self, weir_reason reason) {
 }
 
 static weir_verdict init(weir_stage *self, void *argument) {
-    const weir_stream *stream = argument;
+    (void)argument;
     self->lend = lend;
     self->recall = recall;
     self->part = part;
     self->look = look;
     self->unwatch = unwatch;
-    self->takes_bytes = stream->event_bytes;
     return WEIR_CONTINUE;
 }
 

@@ -5,6 +5,7 @@
 #include "parts/stream.h"
 
 #include "base/refusal.h"
+#include "base/reserved.h"
 
 #include <weir/name.h>
 
@@ -21,6 +22,9 @@ static bool alive(const weir_runtime *runtime, weir_ref ref) {
 static weir_status check(const weir_stream_options *options, weir_stream *const *out) {
     if (options == NULL || out == NULL) {
         return weir__refuse(WEIR_INVALID, "%s must not be NULL", out == NULL ? "out" : "options");
+    }
+    if (WEIR__RESERVED_SET(options, "weir_stream_options")) {
+        return WEIR_INVALID;
     }
     if (options->event_bytes < 1 || options->event_bytes > WEIR_EVENT_BYTES_LIMIT) {
         return weir__refuse(WEIR_INVALID, "event_bytes must be from 1 to %d, got %zu",
@@ -104,6 +108,7 @@ static weir_status start(weir_stream *stream, const weir_stream_options *options
     const weir_stage_options stage = {
         .kind = WEIR_CONSUMER,
         .name = options->name != NULL ? options->name : "stream",
+        .takes_bytes = options->event_bytes,
         .state_bytes = sizeof stream,
         .state = &stream,
         .argument = stream,

@@ -5,6 +5,7 @@
 #include "parts/supervisor.h"
 
 #include "base/refusal.h"
+#include "base/reserved.h"
 
 enum { NS_PER_SECOND = 1000000000 };
 
@@ -158,7 +159,8 @@ static weir_verdict init(weir_stage *self, void *argument) {
 }
 
 static weir_status check(const weir_supervisor_options *options) {
-    if (weir__missing(options, "options")) {
+    if (weir__missing(options, "options") ||
+        WEIR__RESERVED_SET(options, "weir_supervisor_options")) {
         return WEIR_INVALID;
     }
     if ((unsigned)options->strategy > WEIR_ONE_FOR_ALL) {

@@ -25,7 +25,6 @@ static weir_verdict init(weir_stage *self, void *argument) {
     (void)argument;
     weir_pool *pool = pool_of(self);
     self->counts_handled = true;
-    self->takes_bytes = pool->options.event_bytes;
     self->holds = holds;
     pool->self = self;
     return WEIR_CONTINUE;

@@ -5,6 +5,7 @@
 #include "parts/task_pool.h"
 
 #include "base/refusal.h"
+#include "base/reserved.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/topology.h"
@@ -59,6 +60,9 @@ static weir_status check_restart(const weir_pool_options *options) {
 
 /* Checks what the stage's own start does not. */
 static weir_status check(const weir_pool_options *options) {
+    if (WEIR__RESERVED_SET(options, "weir_pool_options")) {
+        return WEIR_INVALID;
+    }
     weir_status status = check_most("event_bytes", options->event_bytes, 1, WEIR_EVENT_BYTES_LIMIT);
     if (status == WEIR_OK && options->task == NULL) {
         status = weir__refuse(WEIR_INVALID, "task must be set");
@@ -192,6 +196,7 @@ static weir_status start_stage(weir_pool *pool, const weir_pool_options *options
     weir_stage_options stage = weir__task_stage();
     stage.name = pool->name;
     stage.registered = options->registered;
+    stage.takes_bytes = options->event_bytes;
     stage.state = &pool;
     stage.state_bytes = sizeof pool;
     stage.worker = options->worker;

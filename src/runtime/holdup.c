@@ -138,7 +138,12 @@ static void ask_about(struct weir__worker *worker, uint64_t bits, void *answer) 
 /* It may have gone meanwhile. */
 static bool name_of(const weir_runtime *runtime, weir_ref ref, char name[WEIR__LABEL_BYTES]) {
     const struct weir__slot *slot = weir__registry_slot(&runtime->registry, ref);
-    return slot != NULL && weir__registry_read_name(slot, ref, name);
+    struct weir__label label;
+    bool known = slot != NULL && weir__registry_read_label(slot, ref, &label);
+    if (known) {
+        memcpy(name, label.name, sizeof label.name);
+    }
+    return known;
 }
 
 static void stuck(weir_runtime *runtime, const struct weir__worker *worker, struct found *out) {

@@ -73,7 +73,6 @@ static void subscribe(weir_stage *stage, struct weir__edge *edge) {
         weir__outbox_let_go(&stage->host->outbox, edge);
         return;
     }
-    edge->takes_bytes = stage->takes_bytes;
     edge->manual = verdict == WEIR_MANUAL;
     edge->can_overflow = edge->can_overflow || edge->manual;
     weir__window_open(&edge->window, edge->options.max_demand, edge->options.min_demand);

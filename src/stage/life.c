@@ -173,6 +173,7 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
     stage->kind = (uint8_t)options->kind;
     stage->on = options->on;
     stage->event_bytes = options->kind == WEIR_CONSUMER ? 0 : options->event_bytes;
+    stage->takes_bytes = options->takes_bytes;
     stage->mode = options->demand;
     stage->as_genstage = options->as_genstage;
     stage->drop_unheard = options->drop_unheard;

@@ -185,8 +185,8 @@ struct weir_stage {
 };
 
 _Static_assert(offsetof(struct weir_stage, on.handle_events) < 64 &&
-                   offsetof(struct weir_stage, state) >= 128 &&
-                   offsetof(struct weir_stage, inq.events) <= 256,
+                   offsetof(struct weir_stage, state) >= 192 &&
+                   offsetof(struct weir_stage, inq.events) <= 320,
                "what a consumer's turn looks at is in three lines");
 _Static_assert(offsetof(struct weir_stage, event_bytes) / 64 ==
                    (offsetof(struct weir_stage, strip.count)) / 64,

@@ -181,18 +181,6 @@ static const char *wanted_in_vain(const weir_stage *stage, const struct weir__ed
     return partition && !table->partitions ? "partition" : NULL;
 }
 
-/* A consumer that takes events of one size would not know what to do with others. */
-static bool has_other_events(weir_stage *stage, const struct weir__edge *edge) {
-    if (edge->takes_bytes == 0 || edge->takes_bytes == stage->event_bytes) {
-        return false;
-    }
-    weir__host_log(stage->host, WEIR_LOG_ERROR,
-                   "stage %s refuses a subscription: its events have %zu bytes, the consumer "
-                   "takes events of %zu",
-                   stage->name, stage->event_bytes, edge->takes_bytes);
-    return true;
-}
-
 /* Shows the dispatcher its new consumer.  NORMAL, or why it is refused. */
 static weir_reason introduce(weir_stage *stage, struct weir__edge *edge, uint64_t *upstream) {
     const struct weir__dispatch *dispatch = &stage->dispatch;
@@ -201,9 +189,6 @@ static weir_reason introduce(weir_stage *stage, struct weir__edge *edge, uint64_
         weir__host_log(stage->host, WEIR_LOG_ERROR,
                        "stage %s refuses a subscription: its dispatcher, %s, knows no %s",
                        stage->name, dispatch->table->name, vain);
-        return WEIR_REASON_BAD_OPTIONS;
-    }
-    if (has_other_events(stage, edge)) {
         return WEIR_REASON_BAD_OPTIONS;
     }
     if (!weir__outlet_open(&edge->outlet, dispatch->table, stage->host->allocator)) {

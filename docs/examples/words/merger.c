@@ -42,8 +42,7 @@ weir_status merger_start(weir_runtime *runtime, const weir_ref *tokenizers, size
                                               .state_bytes = sizeof merged,
                                               .subscribe_to = to_all,
                                               .subscribe_count = count,
-                                              .on.handle_events = merge,
-                                              .on.terminate = stopped,
+                                              .on = {.handle_events = merge, .terminate = stopped},
                                           },
                                           NULL);
     free(to_all);

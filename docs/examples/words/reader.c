@@ -137,9 +137,7 @@ weir_status reader_start(weir_runtime *runtime, struct input *input, struct tabl
             .state_bytes = sizeof(struct reader),
             .argument = &(struct reader){.input = input, .long_words = long_words},
             .demand = WEIR_ACCUMULATE, /* until all have subscribed */
-            .on.init = prepare,
-            .on.handle_demand = read_chunks,
-            .on.handle_cancel = tokenizer_ended,
+            .on = {.init = prepare, .handle_demand = read_chunks, .handle_cancel = tokenizer_ended},
         },
         out);
 }

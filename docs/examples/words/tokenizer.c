@@ -81,8 +81,7 @@ weir_status tokenizer_start(weir_runtime *runtime, weir_ref reader, struct table
                                 .on_cancel = WEIR_ON_CANCEL_STOP, /* the merger has failed */
                                 .subscribe_to = &to_reader,
                                 .subscribe_count = 1,
-                                .on.handle_events = count_words,
-                                .on.handle_end = send_table,
+                                .on = {.handle_events = count_words, .handle_end = send_table},
                             },
                             out);
 }

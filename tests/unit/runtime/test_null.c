@@ -76,6 +76,13 @@ static void of_stages(weir_ref stage) {
     weir_ref found;
     REFUSED(weir_stage_start, runtime, weir_stage_start(NULL, SOME, SOME));
     REFUSED(weir_stage_start, options, weir_stage_start(runtime, NULL, SOME));
+    REFUSED(weir_stages_start, runtime, weir_stages_start(NULL, SOME, 0, SOME));
+    REFUSED(weir_stages_start, options, weir_stages_start(runtime, NULL, 0, SOME));
+    ALLOWED(weir_stages_start, out, weir_stages_start(runtime, SOME, 0, NULL) == WEIR_OK);
+    REFUSED(weir_chain, runtime, weir_chain(NULL, &stage, 1, NULL));
+    REFUSED(weir_chain, stages, weir_chain(runtime, NULL, 0, NULL));
+    ALLOWED(weir_chain, options, weir_chain(runtime, &stage, 1, NULL) == WEIR_OK);
+    ALLOWED(weir_must_at, file, (weir_must_at(WEIR_OK, NULL, 0), true));
     REFUSED(weir_stop, runtime, weir_stop(NULL, stage, WEIR_REASON_NORMAL));
     REFUSED(weir_cast, runtime, weir_cast(NULL, stage, "", 0));
     REFUSED(weir_cast, message, weir_cast(runtime, stage, NULL, 1));
