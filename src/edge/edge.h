@@ -146,6 +146,8 @@ struct weir__edge {
     struct weir__edge *producers_next;
     struct weir__edge *producers_previous;
     struct weir__index_node subscription; /* among its stage's */
+    struct weir__edge *closes_behind;     /* those that follow it, whose CLOSE has come already */
+    struct weir__edge *closes_next;       /* in that list of one                             */
     struct weir__edge *held_next;         /* a taker's, while held back: in its stage's list */
     struct weir__edge *held_previous;
     bool held_back;

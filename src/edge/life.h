@@ -15,9 +15,9 @@
  *              any more           OVER       as above
  *   OPEN       it is read         CANCELLED  the consumer cancels it: sends CANCEL;
  *                                            or replaces it: that one's OPEN says so
- *                                 CLOSING    CLOSE has come
+ *                                 CLOSING    CLOSE has come, and whom it follows has ended
  *                                 OVER       the stage stops; sends DOWN
- *   CANCELLED  it is read still   CLOSING    CLOSE has come
+ *   CANCELLED  it is read still   CLOSING    as above
  *                                 OVER       the stage stops; sends DOWN
  *   CLOSING    it is read up to   ENDED      received == final
  *              `final`            OVER       the stage stops; sends DOWN

@@ -7,7 +7,8 @@
  * must not overtake that:
  *
  *  - The same consumer's next subscription is accepted at once, and follows: the
- *    consumer reads none of it before the old one has ended there (intake.c).
+ *    consumer reads none of it before the old one has ended there (intake.c).  So does one
+ *    that replaces another and finds its producer gone (subscription.c).
  *  - The next owner of its partition waits in line, as does a consumer's subscription that
  *    would have to follow several: it is in no list of consumers, and the producer's
  *    handle_subscribe is yet to come.

@@ -140,7 +140,8 @@ void weir__subscription_request(weir_stage *stage, struct weir__edge *edge) {
     weir_subscription old = {.id = edge->replaces};
     struct weir__edge *replaced = old.id != 0 ? weir__stage_find(stage, old) : NULL;
     if (replaced != NULL && replaced->id.producer.bits != edge->id.producer.bits) {
-        weir__subscription_cancel(replaced, edge->replace_reason); /* that is told of the end first */
+        weir__subscription_cancel(replaced,
+                                  edge->replace_reason); /* that is told of the end first */
         replaced = NULL;
     }
     link_producer(stage, edge);
@@ -170,16 +171,33 @@ void weir__subscription_cancel(struct weir__edge *edge, weir_reason reason) {
     }
 }
 
+static void close_now(weir_stage *stage, struct weir__edge *edge) {
+    weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_CLOSING);
+    weir__edge_heat(edge, WEIR__EVENTS);
+    weir__ready_queue(stage->ready, false);
+}
+
 void weir__subscription_closes(weir_stage *stage, struct weir__edge *edge) {
-    if (weir__edge_subscribed(edge)) {
-        weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_CLOSING);
-        weir__edge_heat(edge, WEIR__EVENTS);
-        weir__ready_queue(stage->ready, false);
+    weir_subscription followed = {.id = edge->follows};
+    struct weir__edge *before = followed.id != 0 ? weir__stage_find(stage, followed) : NULL;
+    if (!weir__edge_subscribed(edge)) {
+        return;
+    }
+    if (before == NULL) {
+        close_now(stage, edge);
+    } else {
+        edge->closes_next = before->closes_behind;
+        before->closes_behind = edge;
     }
 }
 
 void weir__subscription_ends(weir_stage *stage, struct weir__edge *edge) {
     weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_ENDED);
+    while (edge->closes_behind != NULL) {
+        struct weir__edge *next = edge->closes_behind;
+        edge->closes_behind = next->closes_next;
+        close_now(stage, next);
+    }
     if (weir__queue_empty(&stage->inq) && weir__queue_empty(&stage->lent)) {
         weir__subscription_finish(stage, edge);
         return;
@@ -368,9 +386,19 @@ void weir__subscription_open(weir_stage *stage, struct weir__edge *edge) {
     }
 }
 
+/*
+ * One that replaces another ends behind that, with all that came by it, and as its producer
+ * did: it makes no difference which of the two was first, the end or this.
+ */
 void weir__subscription_bounce(struct weir__host *host, struct weir__edge *edge) {
+    weir_reason reason = WEIR_REASON_NOPROC;
+    if (edge->replaces != 0) {
+        bool bereft;
+        reason = host->reason_of(host->runtime, edge->id.producer, &bereft);
+        edge->follows = edge->replaces;
+    }
     weir__producer_move(&edge->producer_state, WEIR__PRODUCER_OVER);
-    weir__subscription_close(host, edge, WEIR_DOWN, WEIR_REASON_NOPROC);
+    weir__subscription_close(host, edge, WEIR_DOWN, reason);
 }
 
 /* ---- it ends --------------------------------------------------------------- */

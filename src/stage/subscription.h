@@ -50,7 +50,8 @@ struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription s
 /* The consumer asks for the end; unless that is asked for, or has come. */
 void weir__subscription_cancel(struct weir__edge *edge, weir_reason reason);
 
-/* CLOSE: no events beyond `final`.  The end comes once they are all here. */
+/* CLOSE: no events beyond `final`.  The end comes once they are all here; and behind the one
+ * that it follows (leaving.c). */
 void weir__subscription_closes(weir_stage *stage, struct weir__edge *edge);
 
 /* They are: the end takes its place in line, or comes at once. */
