@@ -9,8 +9,9 @@
 
 #include "os/event.h"
 #include "os/futex.h"
-#include "stage/control.h"
+#include "stage/ending.h"
 #include "stage/keeping.h"
+#include "stage/subscription.h"
 
 #include <string.h>
 

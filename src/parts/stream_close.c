@@ -15,6 +15,7 @@
 #include "os/futex.h"
 #include "runtime/errand.h"
 #include "stage/keeping.h"
+#include "stage/subscription.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
 #include "parts/task_pool.h"
 
 #include "os/futex.h"
-#include "stage/control.h"
 #include "stage/keeping.h"
+#include "stage/subscription.h"
 
 #include <string.h>
 

@@ -13,7 +13,7 @@
 #include "runtime/options.h"
 #include "runtime/post.h"
 #include "runtime/request.h"
-#include "stage/control.h"
+#include "stage/subscription.h"
 
 #include <stdio.h>
 
@@ -318,10 +318,7 @@ weir_status weir_ask(weir_runtime *runtime, weir_subscription subscription, uint
             return refuse_over();
         }
         if (count > 0) {
-            weir__edge_ask_by_hand(edge, count);
-        }
-        if (count > 0 && edge->subscribed) { /* else the producer looks when it opens */
-            weir__outbox_touch(&self->host->outbox, edge, WEIR__DEMAND);
+            weir__subscription_ask_by_hand(self, edge, count);
         }
         return WEIR_OK;
     }
@@ -347,9 +344,9 @@ static bool cancel_here(weir_runtime *runtime, weir_subscription subscription, w
                                                : weir__stage_find_consumer(producer, subscription);
     *status = edge != NULL ? WEIR_OK : refuse_over();
     if (edge != NULL && consumer != NULL) {
-        weir__stage_request_cancel(edge, reason);
+        weir__subscription_cancel(edge, reason);
     } else if (edge != NULL) {
-        weir__stage_evict(producer, edge, reason);
+        weir__subscription_evict(producer, edge, reason);
     }
     return true;
 }

@@ -80,7 +80,7 @@ static weir_ref who_does_not_end(const weir_stage *stage, bool *asks) {
     for (const struct weir__edge *edge = stage->producers; edge != NULL;
          edge = edge->producers_next) {
         bool asked = weir__load_relaxed_u64(&edge->asked) > edge->received;
-        if (!edge->ended && (found.stage.bits == 0 || (asked && !*asks))) {
+        if (!weir__edge_ended(edge) && (found.stage.bits == 0 || (asked && !*asks))) {
             found.stage = edge->id.producer;
             *asks = asked;
         }

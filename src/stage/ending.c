@@ -56,12 +56,45 @@ void weir__stage_finish(weir_stage *stage, bool told) {
     weir__ready_queue(stage->ready, false);
 }
 
-void weir__stage_finish_bereft(weir_stage *stage, weir_reason reason) {
+/* ---- a source of its has ended ------------------------------------------- */
+
+/* Because a permanent subscription has ended normally, for that reason. */
+static void finish_bereft(weir_stage *stage, weir_reason reason) {
     if (!stage->finishing && !stage->stopping) {
         stage->reason = reason;
         stage->bereft = true;
     }
     weir__stage_finish(stage, false);
+}
+
+bool weir__stage_stops(weir_cancel_mode mode, weir_reason reason) {
+    bool refused = reason == WEIR_REASON_BAD_OPTIONS || reason == WEIR_REASON_ALREADY_SUBSCRIBED ||
+                   reason == WEIR_REASON_MISSING_PARTITION ||
+                   reason == WEIR_REASON_UNKNOWN_PARTITION || reason == WEIR_REASON_PARTITION_TAKEN;
+    if (refused || mode == WEIR_TEMPORARY) {
+        return false;
+    }
+    return mode == WEIR_PERMANENT ||
+           (reason != WEIR_REASON_NORMAL && reason != WEIR_REASON_SHUTDOWN);
+}
+
+/*
+ * One that finishes ends when it holds nothing, and not because a source has finished before,
+ * even before it could subscribe there; and the normal end of a source has it finish.
+ */
+void weir__stage_bereave(weir_stage *stage, weir_cancel_mode mode, weir_reason reason) {
+    bool normal = reason == WEIR_REASON_NORMAL || reason == WEIR_REASON_SHUTDOWN;
+    if (stage->stopping || !weir__stage_stops(mode, reason) ||
+        (stage->finishing && (normal || reason == WEIR_REASON_NOPROC))) {
+        return;
+    }
+    if (normal && !stage->as_genstage) {
+        finish_bereft(stage, reason);
+        return;
+    }
+    stage->stopping = true;
+    stage->reason = reason;
+    stage->bereft = true;
 }
 
 /* ---- what is left -------------------------------------------------------- */

@@ -15,7 +15,8 @@
  *   desk.c     what it and its dispatcher ask of each other
  *   takers.c   both ends of the shared dispatcher
  *   keep.c     events that wait, copied out of blocks that they would pin
- *   control.c  mail: subscribing, cancelling
+ *   subscription.c  subscriptions, at both ends: how they begin and end
+ *   control.c  mail, and what becomes of it where the stage is gone
  *   inbox.c    mail: what users send; timers, answers
  *   monitor.c  watching other stages
  *   ending.c   finishing: what a stage waits for before it ends
@@ -23,7 +24,7 @@
  *   turn.c     one visit of the worker, in numbered steps
  *   life.c     start and end
  * What they have for each other is declared here, but in ending.h, control.h (with inbox),
- * takers.h, keeping.h (pieces, stash, lend, keep) and monitor.h.
+ * subscription.h, takers.h, keeping.h (pieces, stash, lend, keep) and monitor.h.
  *
  * Invariants between callbacks:
  *   emission is empty
@@ -46,7 +47,7 @@
 enum weir__mark_kind {
     WEIR__MARK_INFO = 1, /* mark: a struct weir__message          */
     WEIR__MARK_CANCEL,   /* owner: the edge that ended            */
-    WEIR__MARK_DEMAND    /* mark: the demand, as an integer; held, lent */
+    WEIR__MARK_DEMAND    /* demand; held, lent                    */
 };
 
 /* Where weir_emit writes, in the open block: see emit.c.  to is NULL and room 0
@@ -266,6 +267,10 @@ uint64_t weir__stage_dispatch(weir_stage *stage, struct weir__queue *queue, uint
  */
 bool weir__stage_offer_back(weir_stage *stage, struct weir__edge *edge, struct weir__queue *events);
 
+/* Shows the dispatcher its new consumer.  NORMAL, or why it is refused; *upstream: what is to
+ * be demanded then. */
+weir_reason weir__stage_introduce(weir_stage *stage, struct weir__edge *edge, uint64_t *upstream);
+
 /* Asks for what a consumer's selector has refused (mail EDGE_AGAIN); demands what
  * the dispatcher has dropped (mail AGAIN). */
 void weir__stage_ask_again(weir_stage *stage, struct weir__edge *edge);
@@ -296,27 +301,16 @@ void weir__stage_demand(weir_stage *stage, uint64_t demand);
 /* Lets the part supply events, which is due once demand or the buffer has changed. */
 void weir__stage_supply(weir_stage *stage);
 
+/* Later in the turn: several may have asked by then, and get theirs of one emission. */
+static inline void weir__stage_supply_soon(weir_stage *stage) {
+    stage->supply_due = stage->supply != NULL;
+}
+
 /* Looks at one consumer's `asked` and overflow: true when there was something. */
 bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge);
 
-/* A consumer subscribes (mail OPEN): attached, or it waits in line. */
-void weir__stage_open_edge(weir_stage *stage, struct weir__edge *edge);
-
-/* Attaches a consumer / ends its subscription and says so. */
-void weir__stage_attach(weir_stage *stage, struct weir__edge *edge);
-void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
-                        weir_reason reason);
-
-/* One that was a consumer, or waited to be, is none any more: the last one takes along a stage
- * whose on_cancel says so. */
-void weir__stage_consumer_left(weir_stage *stage, weir_reason reason);
-
-/* A consumer has stopped (mail DOWN): ends its subscription, takes events back. */
-void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge);
-
-/* Sends CLOSE: the producer's reference goes with it. */
-void weir__stage_close_edge(struct weir__host *host, struct weir__edge *edge,
-                            weir_cancel_cause cause, weir_reason reason);
+/* The events that a consumer had not begun when it stopped go to whoever wants them. */
+void weir__stage_take_back(weir_stage *stage, struct weir__edge *edge);
 
 /* Accumulate or forward; an info behind what is buffered. */
 void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode);
@@ -408,12 +402,5 @@ weir_status weir__stage_abandon(weir_stage *stage);
 
 /* Frees it.  Its mail has been bounced, its edges let go. */
 void weir__stage_free(weir_stage *stage);
-
-/* ---- lists of edges ------------------------------------------------------ */
-
-void weir__stage_link_consumer(weir_stage *stage, struct weir__edge *edge);
-void weir__stage_unlink_consumer(weir_stage *stage, struct weir__edge *edge);
-void weir__stage_link_producer(weir_stage *stage, struct weir__edge *edge);
-void weir__stage_unlink_producer(weir_stage *stage, struct weir__edge *edge);
 
 #endif
