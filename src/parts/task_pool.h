@@ -18,10 +18,7 @@
  *   producer  who takes the slot              any, checked against word
  *   notes     threads push; the worker takes  the worker
  *             the stack whole
- *   poked     pushers 0 -> 1, worker 1 -> 0   pushers
- *   out       the worker up, threads down     the worker; who closes, a futex
- *   refs      everybody                       who closes, a futex
- *   lost      producers' workers              who closes
+ *   out       the worker up, threads down     the worker; who closes, to tell
  *   dead      the worker, at the end          all
  *   closing   weir_pool_close                 the worker
  *
@@ -39,24 +36,20 @@
  *   DONE, LAST, ENDED -> FREE, of another serial    the worker, once it is `closed`
  *             (counted and told of) and not `away` (in no list, stack or ring)
  *
+ * The poke, and references, of which each child that is out has one: quay.h.  Who brings one
+ * back pokes first: so who is alone knows that all that ran has reached the worker, and been read.
+ *
  * Ordering.  All of these are moved by locked operations, so each is a full
  * fence; the pushes and takes of stacks too:
- *   G1 -> G2  push a note, read poked / clear poked, take the notes: none stays
- *             unseen.
+ *   G1 -> G2  the quay's O1 -> O2: push a note, read poked / give up poked, take the notes:
+ *             none stays unseen.
  *   G3 -> G4  a slot's words, and a chunk's, are published by the stack, the ring or
  *             the chunk's pointer that leads to it.
- *   G5 -> G6  out goes down after the note and its poke: when it is 0, all that ran
- *             has reached the worker's mail.
- *   G7 -> G8  refs goes down when the stage, a poke, or a subscription, whose events
- *             have been taken back or are lost by then, is done with the pool.  Only
- *             the stage raises out, and only who is out, or the stage, raises refs: so
- *             refs at 1, then out at 0, then refs at 1 still is the end of all of it.
  * Slots of children by hand that are free: Z1 -> Z2 of ring/free_list.h.  Starts
  * that meet there may make the table larger than there ever were children; it
  * is freed with the pool.
  * A poke that finds the stage gone comes back to its worker all the same
- * (poke.gone), which counts what has ended since.
- * Model: tests/model/pool_close.pml.
+ * (weir__task_arrived_late), which counts what has ended since.
  * Progress: all of it is lock-free but for memory; weir_pool_close waits.
  * Wrap: nothing: a child's serial (base/serial.h) is its alone in the process, so a
  * handle is never mistaken for another, of this pool or of another.  When serials are
@@ -68,8 +61,8 @@
 #include "base/serial.h"
 #include "memory/index.h"
 #include "os/thread.h"
+#include "parts/quay.h"
 #include "ring/handout.h"
-#include "runtime/runtime.h"
 
 #include <weir/pool.h>
 
@@ -93,7 +86,6 @@ enum weir__task_state {
 /* What comes to the worker: a child that comes back (or first comes), or its end by hand. */
 struct weir__task_note {
     ck_stack_entry_t link;
-    struct weir__task_note *next; /* the worker's, oldest first */
     weir_task *task;
 };
 
@@ -138,10 +130,8 @@ struct weir__task_list {
 
 struct weir_pool {
     /* constant */
-    weir_runtime *runtime;
     weir_pool_options options; /* defaults filled in; no subscriptions */
     char name[64];
-    weir_ref stage;
     size_t task_bytes; /* of a slot */
     struct weir__thread *threads;
     struct ck_ring_buffer *ring_slots;
@@ -151,14 +141,10 @@ struct weir_pool {
     struct weir__handout handout;
 
     WEIR__APART ck_stack_t notes;
-    uint32_t poked;
-    struct weir__poke poke;
-    WEIR__APART uint32_t out;
-    uint32_t refs; /* the handle, the stage, a poke in flight, subscriptions */
+    WEIR__APART struct weir__quay quay; /* also referred to by each child that is out */
+    uint32_t out;
     uint32_t dead;
     uint32_t closing;
-    uint64_t lost; /* of subscriptions whose both ends have gone: told in the end */
-    struct weir__heir heir;
 
     /* the table */
     WEIR__APART unsigned char *chunks[WEIR__TASK_CHUNKS];
@@ -232,9 +218,6 @@ void weir__task_run(weir_task *task);
 /* Sends a note to the worker. */
 void weir__task_send(weir_pool *pool, struct weir__task_note *note);
 
-/* Calls the worker, unless that is under way. */
-void weir__task_poke(weir_pool *pool);
-
 /* ---- task_pool_course.c -------------------------------------------------- */
 
 /* The oldest of a list; NULL: there is none. */
@@ -266,25 +249,21 @@ void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how);
 /* Frees its slot, once it is closed and not away. */
 void weir__task_recycle(weir_pool *pool, weir_task *task);
 
-/* The pool is told what of the subscription gets lost, and is not given back before that. */
-void weir__task_inherit(weir_pool *pool, struct weir__edge *edge);
-
-/* Counts and tells a discard; the same for events that no task has seen; only tells. */
+/* Counts and tells a discard; the same for events that no task has seen. */
 void weir__task_discard(weir_pool *pool, uint64_t count, weir_discard cause);
 void weir__task_tell_unseen(weir_pool *pool);
-void weir__task_tell_discarded(weir_pool *pool, uint64_t count, weir_discard cause);
 
 /* A poke has found the stage gone. */
-void weir__task_poke_gone(struct weir__poke *poke);
+void weir__task_arrived_late(struct weir__quay *quay);
 
 /* ---- task_pool.c --------------------------------------------------------- */
 
 /* The pool's stage, but for name, state, subscriptions and worker. */
 weir_stage_options weir__task_stage(void);
 
-/* ---- task_pool_open.c ---------------------------------------------------- */
+/* ---- task_pool_thread.c -------------------------------------------------- */
 
-/* One reference less; who closes the pool waits until only his is left. */
-void weir__task_release(weir_pool *pool);
+/* So many children are with the threads no more.  Without another reference the last of it. */
+void weir__task_home(weir_pool *pool, uint32_t count);
 
 #endif

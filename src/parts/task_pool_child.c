@@ -57,10 +57,10 @@ static bool have_chunk(weir_pool *pool, uint32_t index) {
     }
     size_t bytes = chunk_bytes(pool, number);
     uint32_t slots = (uint32_t)WEIR__TASK_CHUNK_FIRST << number;
-    unsigned char *chunk = weir__alloc_zeroed(&pool->runtime->allocator, bytes, 64);
+    unsigned char *chunk = weir__alloc_zeroed(&pool->quay.runtime->allocator, bytes, 64);
     uint64_t serial = chunk == NULL ? 0 : weir__serials_draw(&weir__child_serials, slots);
     if (serial == 0) {
-        weir__free(&pool->runtime->allocator, chunk, bytes);
+        weir__free(&pool->quay.runtime->allocator, chunk, bytes);
         return weir__load_relaxed_ptr(&pool->chunks[number]) != NULL;
     }
     for (uint32_t i = 0; i < slots; i++) {
@@ -73,7 +73,7 @@ static bool have_chunk(weir_pool *pool, uint32_t index) {
     }
     unsigned char *none = NULL;
     if (!weir__cas_ptr(&pool->chunks[number], &none, chunk)) { /* G3 -> G4 */
-        weir__free(&pool->runtime->allocator, chunk, bytes);
+        weir__free(&pool->quay.runtime->allocator, chunk, bytes);
     }
     return true;
 }
@@ -91,7 +91,7 @@ weir_task *weir__task_fresh(weir_pool *pool) {
 void weir__task_free_all(weir_pool *pool) {
     for (uint32_t i = 0; i < WEIR__TASK_CHUNKS; i++) {
         if (pool->chunks[i] != NULL) {
-            weir__free(&pool->runtime->allocator, pool->chunks[i], chunk_bytes(pool, i));
+            weir__free(&pool->quay.runtime->allocator, pool->chunks[i], chunk_bytes(pool, i));
         }
     }
 }
@@ -124,7 +124,7 @@ weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child
     weir_start_verdict verdict = WEIR_CHILD_START;
     if (pool->options.start != NULL) {
         struct weir__errand errand;
-        weir__errand_begin(&errand, pool->runtime, "start");
+        weir__errand_begin(&errand, pool->quay.runtime, "start");
         verdict = pool->options.start(pool->options.context, event);
         weir__errand_end(&errand);
     }

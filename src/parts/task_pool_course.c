@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Everything here runs on the stage's worker, also what is still to be done when
- * the stage has stopped (weir__task_poke_gone).  Children go to the handout by
+ * the stage has stopped (weir__task_arrived_late).  Children go to the handout by
  * way of the backlog, which holds what the ring has no room for.
  */
 #include "parts/task_pool.h"
@@ -49,7 +49,7 @@ void weir__task_drop_source(weir_pool *pool, struct weir__task_source *source) {
         source->next->previous = source->previous;
     }
     weir__index_remove(&pool->by_id, &source->by_id);
-    weir__free(&pool->runtime->allocator, source, sizeof *source);
+    weir__free(&pool->quay.runtime->allocator, source, sizeof *source);
 }
 
 /* GenStage's rule: completions are counted, and asked for in runs of min_demand. */
@@ -61,26 +61,17 @@ void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, 
     while (source->pending > 0 && source->pending >= source->min) {
         uint64_t most = WEIR_MAX_DEMAND_LIMIT;
         uint64_t part = source->pending < most ? source->pending : most;
-        weir_ask(pool->runtime, source->subscription, part);
+        weir_ask(pool->quay.runtime, source->subscription, part);
         source->pending -= part;
     }
 }
 
 /* ---- the end of a child -------------------------------------------------- */
 
-void weir__task_tell_discarded(weir_pool *pool, uint64_t count, weir_discard cause) {
-    if (pool->options.discarded != NULL) {
-        pool->options.discarded(pool->options.context, count, cause);
-    } else {
-        weir__host_log(weir__here, WEIR_LOG_WARNING, "pool %s has discarded %llu events",
-                       pool->name, (unsigned long long)count);
-    }
-}
-
 void weir__task_discard(weir_pool *pool, uint64_t count, weir_discard cause) {
     if (count > 0) {
         weir__count(&weir__here->counters.lost, count);
-        weir__task_tell_discarded(pool, count, cause);
+        weir__quay_discarded(&pool->quay, pool->name, count, cause);
     }
 }
 
@@ -145,7 +136,7 @@ void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
 void weir__task_hand_out(weir_pool *pool) {
     if (!weir__task_has_threads(pool)) {
         if (pool->backlog.first != NULL) {
-            weir__task_poke(pool);
+            weir__quay_poke(&pool->quay);
         }
         return;
     }
@@ -159,7 +150,8 @@ void weir__task_hand_out(weir_pool *pool) {
         return;
     }
     weir__fetch_add_u32(&pool->out, count);
-    weir__runtime_abroad(pool->runtime, count);
+    weir__quay_hold(&pool->quay, count);
+    weir__runtime_abroad(pool->quay.runtime, count);
     for (uint32_t i = 0; i < count; i++) {
         weir_task *task = weir__task_take_first(&pool->backlog);
         task->away = true;
@@ -185,7 +177,7 @@ bool weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state fr
  */
 static bool may_restart(weir_pool *pool) {
     uint64_t places = pool->options.max_restarts + 1;
-    uint64_t now = weir_runtime_now(pool->runtime);
+    uint64_t now = weir_runtime_now(pool->quay.runtime);
     uint64_t window = pool->options.max_seconds * UINT64_C(1000000000);
     pool->restarts[pool->restart_count % places] = now;
     pool->restart_count++;
@@ -218,7 +210,7 @@ static void restart(weir_pool *pool, weir_task *task) {
         weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s could not begin a child again",
                        pool->name);
         append(&pool->retry, task);
-        weir__task_poke(pool);
+        weir__quay_poke(&pool->quay);
     }
 }
 
@@ -261,18 +253,6 @@ static void finished(weir_pool *pool, weir_task *task) {
 
 /* ---- notes --------------------------------------------------------------- */
 
-static struct weir__task_note *take_notes(weir_pool *pool) {
-    struct weir__task_note *first = NULL;
-    ck_stack_entry_t *entry = weir__stack_take(&pool->notes); /* G1 -> G2, G3 -> G4 */
-    while (entry != NULL) {
-        struct weir__task_note *note = WEIR__CONTAINER_OF(entry, struct weir__task_note, link);
-        entry = entry->next;
-        note->next = first;
-        first = note;
-    }
-    return first;
-}
-
 /* Started by hand, too late. */
 static void turn_away(weir_pool *pool, weir_task *task) {
     if (weir__task_move(task, WEIR__TASK_NEW, WEIR__TASK_ENDED)) {
@@ -310,11 +290,11 @@ static void read_note(weir_pool *pool, struct weir__task_note *note) {
 }
 
 void weir__task_read_notes(weir_pool *pool) {
-    struct weir__task_note *note = take_notes(pool);
-    while (note != NULL) {
-        struct weir__task_note *next = note->next;
+    ck_stack_entry_t *entry = weir__stack_take_in_order(&pool->notes); /* G1 -> G2, G3 -> G4 */
+    while (entry != NULL) {
+        struct weir__task_note *note = WEIR__CONTAINER_OF(entry, struct weir__task_note, link);
+        entry = entry->next; /* the slot may be used again */
         read_note(pool, note);
-        note = next;
     }
     weir__task_tell_unseen(pool);
 }
@@ -333,9 +313,7 @@ void weir__task_run_one(weir_pool *pool) {
     weir__task_recycle(pool, task);
 }
 
-void weir__task_poke_gone(struct weir__poke *poke) {
-    weir_pool *pool = WEIR__CONTAINER_OF(poke, weir_pool, poke);
-    weir__exchange_u32(&pool->poked, 0); /* G1 -> G2 */
-    weir__task_read_notes(pool);
-    weir__task_release(pool);
+void weir__task_arrived_late(struct weir__quay *quay) {
+    weir__quay_give_up(quay, WEIR__POKED_COLD); /* G1 -> G2 */
+    weir__task_read_notes(WEIR__CONTAINER_OF(quay, weir_pool, quay));
 }

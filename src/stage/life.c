@@ -279,8 +279,8 @@ static void return_unbegun(weir_stage *stage) {
     for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
         edge->ended = false;
     }
-    if (stage->recall != NULL) {
-        stage->recall(stage);
+    if (WEIR__PART(stage, recall) != NULL) {
+        stage->part->recall(stage);
     }
     uint64_t lost = give_back(stage, &stage->lent) + give_back(stage, &stage->inq);
     for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
@@ -308,7 +308,7 @@ static void leave_producers(weir_stage *stage) {
         }
         edge->down_reason = stage->reason;
         if (amid) {
-            stage->part(stage);
+            stage->part->left(stage);
         } else {
             weir__stage_down_edge(edge);
         }

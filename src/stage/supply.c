@@ -69,13 +69,13 @@ void weir__stage_supply(weir_stage *stage) {
     stage->supply_due = false;
     if (!stage->stopping && stage->mode == WEIR_FORWARD) {
         weir__stage_enter(stage);
-        weir__stage_leave(stage, stage->supply(stage));
+        weir__stage_leave(stage, stage->part->supply(stage));
     }
 }
 
 /* Later in the turn: several may have asked by then, and get theirs of one emission. */
 static inline void supply_soon(weir_stage *stage) {
-    stage->supply_due = stage->supply != NULL;
+    stage->supply_due = WEIR__PART(stage, supply) != NULL;
 }
 
 void weir__stage_demand(weir_stage *stage, uint64_t demand) {
@@ -86,7 +86,7 @@ void weir__stage_demand(weir_stage *stage, uint64_t demand) {
         return;
     }
     uint64_t served = weir__stage_serve(stage);
-    if (stage->supply != NULL) {
+    if (WEIR__PART(stage, supply) != NULL) {
         stage->supply_due = true;
         return;
     }
