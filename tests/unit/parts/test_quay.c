@@ -241,9 +241,11 @@ static void the_last_reference_tells_what_was_lost(void **state) {
     for (int tells = 0; tells < 2; tells++) {
         open_quay(WEIR_STEPPED, tells == 1);
         stop_stage();
+        weir__quay_hold(&f.quay, 1);
         weir__quay_lost(&f.quay, 3);
-        weir__quay_lost(&f.quay, 4);
+        weir__quay_release(&f.quay, 1);
         assert_int_equal(f.told, 0);
+        weir__quay_lost(&f.quay, 4);
         weir__quay_release(&f.quay, 1);
         assert_int_equal(f.told, tells * 7);
         if (tells == 0) rig_expect_log(&f.rig, "warning: 7 events sank\n");
