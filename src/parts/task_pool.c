@@ -193,6 +193,17 @@ static void end_unbegun(weir_pool *pool, weir_task *task, enum weir__task_state 
     }
 }
 
+/* Marks it, without a note: it comes back anyhow. */
+static void ask_to_stop(weir_task *task) {
+    uint64_t word = weir__load_relaxed_u64(&task->word);
+    while (weir__task_state(word) == WEIR__TASK_RUNNING && !weir__task_is_ending(word)) {
+        if (weir__cas_u64(&task->word, &word, word | WEIR__TASK_ENDING)) {
+            task->end_read = true;
+            return;
+        }
+    }
+}
+
 /*
  * What is left is with the threads.  One that was handed a child and has not begun
  * it comes too late; the others are asked to stop.
@@ -202,7 +213,7 @@ static void stop_running(weir_pool *pool) {
     for (uint32_t i = 0; i < used; i++) {
         weir_task *task = weir__task_at(pool, i);
         end_unbegun(pool, task, WEIR__TASK_QUEUED);
-        weir__task_move(task, WEIR__TASK_RUNNING, WEIR__TASK_STOPPING);
+        ask_to_stop(task);
     }
 }
 

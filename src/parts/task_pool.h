@@ -22,19 +22,20 @@
  *   dead      the worker, at the end          all
  *   closing   weir_pool_close                 the worker
  *
- * A child's states, and who moves it (by compare-and-swap where two may):
+ * A child's states, and who moves it:
  *
  *   FREE -> NEW          a taker of the slot: for an event, or by hand
  *   NEW -> QUEUED        the worker
  *   QUEUED -> RUNNING    the thread that was handed it
- *   RUNNING -> STOPPING  who ends it
- *   RUNNING, STOPPING -> DONE    the thread
- *   DONE -> RESTARTING   the worker
- *   DONE -> LAST         who ends it: it is not begun again
- *   RESTARTING -> QUEUED the worker
- *   NEW, QUEUED, RESTARTING -> ENDED    who ends it, or the worker when it stops
- *   DONE, LAST, ENDED -> FREE, of another serial    the worker, once it is `closed`
- *             (counted and told of) and not `away` (in no list, stack or ring)
+ *   RUNNING -> DONE      the thread
+ *   DONE -> RESTARTING -> QUEUED    the worker: it is begun again
+ *   NEW, QUEUED, DONE, RESTARTING -> ENDED    the worker, which counts and tells of it
+ *   ENDED -> FREE, of another serial    the worker, once it is in no list, stack or ring
+ *
+ * Whoever ends a child marks it as ENDING, and sends a note: that is all.  A child that is marked
+ * is not moved on to QUEUED, RUNNING or RESTARTING any more (all of these are by
+ * compare-and-swap, from a word without the mark), and it is the worker that ends it, with the
+ * note or when it comes back, whichever is first.
  *
  * The poke, and references, of which each child that is out has one: quay.h.  Who brings one
  * back pokes first: so who is alone knows that all that ran has reached the worker, and been read.
@@ -76,12 +77,12 @@ enum weir__task_state {
     WEIR__TASK_NEW,
     WEIR__TASK_QUEUED,
     WEIR__TASK_RUNNING,
-    WEIR__TASK_STOPPING,
-    WEIR__TASK_DONE,
-    WEIR__TASK_LAST,
+    WEIR__TASK_DONE, /* RUNNING + 1 */
     WEIR__TASK_RESTARTING,
     WEIR__TASK_ENDED
 };
+
+enum { WEIR__TASK_ENDING = 8 }; /* the mark, beside a state in a word */
 
 /* What comes to the worker: a child that comes back (or first comes), or its end by hand. */
 struct weir__task_note {
@@ -90,14 +91,13 @@ struct weir__task_note {
 };
 
 struct weir_task {
-    uint64_t word;     /* atomic: serial << 4 | state                    */
+    uint64_t word;     /* atomic: serial << 4 | mark | state             */
     uint64_t producer; /* atomic: bits of the stage it came from; 0: by hand */
     weir_pool *pool;   /* constant, as is index                          */
     uint32_t index;
     bool by_hand;
     /* handed over with the note */
     weir_task_result result;
-    bool was_ended;
     struct weir__task_note back;
     struct weir__task_note end;
     /* the worker's */
@@ -105,8 +105,9 @@ struct weir_task {
     weir_task *next;                  /* in a list                      */
     bool begun;                       /* a task has seen the event      */
     bool known;                       /* counted in pool->children      */
-    bool away;
-    bool closed;
+    bool away;                        /* in a list, a stack or the ring */
+    bool end_read;                    /* the note of its end            */
+    bool end_due;                     /* it has ended, and that is still to come */
     _Alignas(16) unsigned char event[];
 };
 
@@ -183,10 +184,13 @@ static inline uint64_t weir__task_serial(uint64_t word) {
     return word >> 4;
 }
 static inline enum weir__task_state weir__task_state(uint64_t word) {
-    return (enum weir__task_state)(word & 15);
+    return (enum weir__task_state)(word & 7);
+}
+static inline bool weir__task_is_ending(uint64_t word) {
+    return (word & WEIR__TASK_ENDING) != 0;
 }
 
-/* Moves a child on, if it is in that state; whoever else tries as well loses. */
+/* Moves a child on, if it is in that state, and nobody is ending it. */
 static inline bool weir__task_move(weir_task *task, enum weir__task_state from,
                                    enum weir__task_state to) {
     uint64_t serial = weir__task_serial(weir__load_relaxed_u64(&task->word));
@@ -212,7 +216,7 @@ weir_child weir__task_child(const weir_task *task);
 /* The pool's thread: runs until the handout is closed. */
 void weir__task_thread(void *pool);
 
-/* Runs a child that was handed out, if nobody has ended it; sets result, was_ended. */
+/* Runs a child that was handed out, unless somebody ends it; sets its result. */
 void weir__task_run(weir_task *task);
 
 /* Sends a note to the worker. */
@@ -230,8 +234,8 @@ void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, 
 void weir__task_add_source(weir_pool *pool, struct weir__task_source *source);
 void weir__task_drop_source(weir_pool *pool, struct weir__task_source *source);
 
-/* The child is queued, if it is in that state still; false: somebody has ended it. */
-bool weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state from);
+/* The child is queued, if it is in that state, unless somebody ends it. */
+void weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state from);
 
 /* What is queued goes to the threads, as far as there is room. */
 void weir__task_hand_out(weir_pool *pool);
@@ -243,10 +247,10 @@ void weir__task_run_one(weir_pool *pool);
 void weir__task_read_notes(weir_pool *pool);
 void weir__task_retry(weir_pool *pool);
 
-/* The child is finished for good: counted and told of. */
+/* The child is finished for good: counted and told of; as ENDED, if somebody ends it. */
 void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how);
 
-/* Frees its slot, once it is closed and not away. */
+/* Frees its slot, once it has ended and nothing points there. */
 void weir__task_recycle(weir_pool *pool, weir_task *task);
 
 /* Counts and tells a discard; the same for events that no task has seen. */

@@ -84,7 +84,8 @@ void weir__task_tell_unseen(weir_pool *pool) {
 /* A slot nobody points to any more; its handles are stale from now on. */
 void weir__task_recycle(weir_pool *pool, weir_task *task) {
     enum { SERIALS_AT_A_TIME = 1024 };
-    if (task->away || !task->closed) {
+    bool ended = weir__task_state(weir__load_relaxed_u64(&task->word)) == WEIR__TASK_ENDED;
+    if (!ended || task->away || task->end_due) {
         return;
     }
     uint64_t next = weir__serial_next(&pool->serials, &weir__child_serials, SERIALS_AT_A_TIME);
@@ -93,8 +94,8 @@ void weir__task_recycle(weir_pool *pool, weir_task *task) {
     }
     weir__store_release_u64(&task->word, weir__task_word(next, WEIR__TASK_FREE)); /* G3 -> G4 */
     bool by_hand = task->by_hand;
-    task->closed = false;
     task->begun = false;
+    task->end_read = false;
     task->known = false;
     task->by_hand = false;
     task->source = NULL;
@@ -110,8 +111,11 @@ void weir__task_recycle(weir_pool *pool, weir_task *task) {
 void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
     struct weir__task_source *source = task->source;
     uint64_t serial = weir__task_serial(weir__load_relaxed_u64(&task->word));
-    weir__exchange_u64(&task->word, weir__task_word(serial, WEIR__TASK_ENDED));
-    task->closed = true;
+    uint64_t was = weir__exchange_u64(&task->word, weir__task_word(serial, WEIR__TASK_ENDED));
+    if (weir__task_is_ending(was)) {
+        how = WEIR_CHILD_ENDED;
+        task->end_due = !task->end_read;
+    }
     pool->children--;
     if (pool->options.exited != NULL) {
         pool->options.exited(pool->options.context, weir__task_child(task), task->event, how);
@@ -160,13 +164,11 @@ void weir__task_hand_out(weir_pool *pool) {
     weir__handout_tell(&pool->handout, count);
 }
 
-/* It is to run: false when somebody has ended it already (whose note comes). */
-bool weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state from) {
-    if (!weir__task_move(task, from, WEIR__TASK_QUEUED)) {
-        return false;
+/* It is to run, unless somebody ends it (whose note comes). */
+void weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state from) {
+    if (weir__task_move(task, from, WEIR__TASK_QUEUED)) {
+        append(&pool->backlog, task);
     }
-    append(&pool->backlog, task);
-    return true;
 }
 
 /* ---- restarts ------------------------------------------------------------ */
@@ -191,9 +193,7 @@ static bool may_restart(weir_pool *pool) {
 static void restart(weir_pool *pool, weir_task *task) {
     if (!may_restart(pool)) {
         pool->given_up = true;
-        if (weir__task_move(task, WEIR__TASK_RESTARTING, WEIR__TASK_ENDED)) {
-            weir__task_close(pool, task, WEIR_CHILD_FAILED);
-        }
+        weir__task_close(pool, task, WEIR_CHILD_FAILED);
         return;
     }
     weir_start_verdict verdict = WEIR_CHILD_START;
@@ -203,9 +203,7 @@ static void restart(weir_pool *pool, weir_task *task) {
     if (verdict == WEIR_CHILD_START) {
         weir__task_queue(pool, task, WEIR__TASK_RESTARTING);
     } else if (verdict == WEIR_CHILD_IGNORE) {
-        if (weir__task_move(task, WEIR__TASK_RESTARTING, WEIR__TASK_ENDED)) {
-            weir__task_close(pool, task, WEIR_CHILD_FAILED);
-        }
+        weir__task_close(pool, task, WEIR_CHILD_FAILED);
     } else {
         weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s could not begin a child again",
                        pool->name);
@@ -220,10 +218,11 @@ void weir__task_retry(weir_pool *pool) {
     pool->retry = (struct weir__task_list){0};
     weir_task *task;
     while ((task = weir__task_take_first(&again)) != NULL) {
-        bool ended = weir__task_state(weir__load_relaxed_u64(&task->word)) == WEIR__TASK_ENDED;
+        uint64_t word = weir__load_relaxed_u64(&task->word);
+        bool waits = weir__task_state(word) == WEIR__TASK_RESTARTING && !weir__task_is_ending(word);
         if (pool->given_up) {
             append(&pool->retry, task);
-        } else if (!ended) {
+        } else if (waits) {
             restart(pool, task);
         }
         weir__task_recycle(pool, task);
@@ -238,53 +237,50 @@ static void finished(weir_pool *pool, weir_task *task) {
         weir__host_log(weir__here, WEIR_LOG_ERROR, "a task of pool %s has returned %d", pool->name,
                        (int)task->result);
     }
-    bool again = !good && !task->was_ended && pool->self != NULL && !pool->given_up &&
+    bool again = !good && pool->self != NULL && !pool->given_up &&
                  pool->options.restart == WEIR_CHILD_TRANSIENT;
     if (again && weir__task_move(task, WEIR__TASK_DONE, WEIR__TASK_RESTARTING)) {
         restart(pool, task);
-        return;
+    } else {
+        weir__task_close(pool, task, good ? WEIR_CHILD_FINISHED : WEIR_CHILD_FAILED);
     }
-    bool ended = task->was_ended || again; /* again: LAST, somebody has ended it just now */
-    weir__task_close(pool, task,
-                     ended  ? WEIR_CHILD_ENDED
-                     : good ? WEIR_CHILD_FINISHED
-                            : WEIR_CHILD_FAILED);
 }
 
 /* ---- notes --------------------------------------------------------------- */
 
-/* Started by hand, too late. */
-static void turn_away(weir_pool *pool, weir_task *task) {
-    if (weir__task_move(task, WEIR__TASK_NEW, WEIR__TASK_ENDED)) {
-        weir__task_close(pool, task, WEIR_CHILD_DISCARDED);
+/* It was, or is, to be ended: now, unless a thread has it, which brings it back. */
+static void read_end(weir_pool *pool, weir_task *task, enum weir__task_state state) {
+    task->end_read = true;
+    task->end_due = false;
+    if (state == WEIR__TASK_NEW || state == WEIR__TASK_QUEUED || state == WEIR__TASK_RESTARTING) {
+        weir__task_close(pool, task, WEIR_CHILD_ENDED);
+    }
+}
+
+/* It has come back, or was started by hand. */
+static void read_back(weir_pool *pool, weir_task *task, enum weir__task_state state) {
+    task->away = false;
+    if (!task->known) { /* by hand, and perhaps ended already */
+        task->known = true;
+        pool->children++;
+    }
+    if (state == WEIR__TASK_DONE) {
+        finished(pool, task);
+    } else if (state == WEIR__TASK_NEW && pool->self == NULL) {
+        weir__task_close(pool, task, WEIR_CHILD_DISCARDED); /* too late */
+    } else {
+        weir__task_queue(pool, task,
+                         WEIR__TASK_NEW); /* else it was ended before a thread began it */
     }
 }
 
 static void read_note(weir_pool *pool, struct weir__task_note *note) {
     weir_task *task = note->task;
+    enum weir__task_state state = weir__task_state(weir__load_relaxed_u64(&task->word));
     if (note == &task->end) {
-        weir__task_close(pool, task, WEIR_CHILD_ENDED);
+        read_end(pool, task, state);
     } else {
-        task->away = false;
-        if (!task->known) { /* started by hand, and perhaps ended already */
-            task->known = true;
-            pool->children++;
-        }
-        switch (weir__task_state(weir__load_relaxed_u64(&task->word))) {
-        case WEIR__TASK_DONE:
-        case WEIR__TASK_LAST:
-            finished(pool, task);
-            break;
-        case WEIR__TASK_NEW:
-            if (pool->self == NULL) {
-                turn_away(pool, task);
-            } else {
-                weir__task_queue(pool, task, WEIR__TASK_NEW);
-            }
-            break;
-        default: /* ENDED: its other note has come, or will */
-            break;
-        }
+        read_back(pool, task, state);
     }
     weir__task_recycle(pool, task);
 }
@@ -306,8 +302,7 @@ void weir__task_run_one(weir_pool *pool) {
         return;
     }
     weir__task_run(task);
-    enum weir__task_state state = weir__task_state(weir__load_relaxed_u64(&task->word));
-    if (state == WEIR__TASK_DONE || state == WEIR__TASK_LAST) {
+    if (weir__task_state(weir__load_relaxed_u64(&task->word)) == WEIR__TASK_DONE) {
         finished(pool, task);
     }
     weir__task_recycle(pool, task);

@@ -24,9 +24,7 @@ void weir__task_run(weir_task *task) {
     errand.stage = task->pool->quay.stage;
     task->result = options->task(options->context, task->event, task);
     weir__errand_end(&errand);
-    uint64_t serial = weir__task_serial(weir__load_relaxed_u64(&task->word));
-    uint64_t was = weir__exchange_u64(&task->word, weir__task_word(serial, WEIR__TASK_DONE));
-    task->was_ended = weir__task_state(was) == WEIR__TASK_STOPPING;
+    weir__fetch_add_u64(&task->word, WEIR__TASK_DONE - WEIR__TASK_RUNNING); /* with its mark */
 }
 
 /* `running` is told of them before the reference goes, which may be the last but one. */
@@ -59,7 +57,7 @@ bool weir_task_ending(const weir_task *self) {
     if (weir__missing(self, "self")) {
         return false;
     }
-    return weir__task_state(weir__load_relaxed_u64(&self->word)) == WEIR__TASK_STOPPING;
+    return weir__task_is_ending(weir__load_relaxed_u64(&self->word));
 }
 
 weir_child weir_task_child(const weir_task *self) {

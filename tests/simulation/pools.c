@@ -34,10 +34,10 @@ static struct {
 static struct {
     bool open[64];
     unsigned count;
-} pools;
+} opened;
 
 static bool *open_one(void) {
-    bool *open = &pools.open[pools.count++ % 64];
+    bool *open = &opened.open[opened.count++ % 64];
     *open = true;
     return open;
 }
