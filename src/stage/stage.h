@@ -23,7 +23,7 @@
  *   turn.c     one visit of the worker, in numbered steps
  *   life.c     start and end
  * What they have for each other is declared here, but in ending.h, control.h (with inbox),
- * takers.h, keeping.h (pieces, stash, lend, keep) and monitor.h.
+ * takers.h, keeping.h (pieces, stash, lend, keep) and monitor.h; what a part adds is in part.h.
  *
  * Invariants between callbacks:
  *   emission is empty
