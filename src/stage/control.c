@@ -106,7 +106,7 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         return;
     case WEIR__MAIL_POKE:
         weir__stage_enter(stage);
-        weir__stage_leave(stage, stage->on.handle_cast(stage, NULL, 0));
+        weir__stage_leave(stage, stage->part->poke(stage));
         return;
     case WEIR__MAIL_FEEDER:
     case WEIR__MAIL_FEEDER_LATER:

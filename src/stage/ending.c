@@ -43,8 +43,8 @@ void weir__stage_finish(weir_stage *stage, bool told) {
     if (stage->mailbox != NULL) {
         weir__store_relaxed_u32(&stage->mailbox->finishes, 1); /* for who asks */
     }
-    if (stage->drained != NULL) {
-        stage->drained(stage);
+    if (WEIR__PART(stage, drained) != NULL) {
+        stage->part->drained(stage);
     }
     if (told && stage->on.handle_drain != NULL) {
         weir__stage_enter(stage);
@@ -128,8 +128,13 @@ static bool keeps_nothing(const weir_stage *stage) {
     return owes_nothing(stage) && weir__stage_stash_empty(stage);
 }
 
+/* A part that is open to who is not subscribed, still. */
+static bool part_is_open(const weir_stage *stage) {
+    return WEIR__PART(stage, shut) != NULL && !stage->is_shut;
+}
+
 static weir_holdup part_of(const weir_stage *stage) {
-    return stage->holds == NULL ? WEIR_HOLDUP_NONE : stage->holds(stage);
+    return WEIR__PART(stage, holds) == NULL ? WEIR_HOLDUP_NONE : stage->part->holds(stage);
 }
 
 /* It has told what it kept, too: only who feeds it is left. */
@@ -149,8 +154,8 @@ void weir__stage_unfed(weir_stage *stage) {
     if (stage->mailbox != NULL) {
         weir__mailbox_keep_within(stage->mailbox);
     }
-    if (stage->shut != NULL && !stage->is_shut) {
-        stage->shut(stage, WEIR__SHUT_OUTSIDE);
+    if (part_is_open(stage)) {
+        stage->part->shut(stage, WEIR__SHUT_OUTSIDE);
     }
     weir__ready_queue(stage->ready, false);
 }
@@ -160,9 +165,9 @@ bool weir__stage_close(weir_stage *stage) {
         return false;
     }
     stage->closed = true;
-    if (stage->shut != NULL && !stage->is_shut) {
-        stage->shut(stage, WEIR__SHUT_TRIED);
-        return stage->holds(stage) == WEIR_HOLDUP_NONE;
+    if (part_is_open(stage)) {
+        stage->part->shut(stage, WEIR__SHUT_TRIED);
+        return stage->part->holds(stage) == WEIR_HOLDUP_NONE;
     }
     return true;
 }
@@ -172,8 +177,8 @@ void weir__stage_reopen(weir_stage *stage) {
     if (stage->mailbox != NULL) {
         weir__mailbox_reopen(stage->mailbox, !stage->is_shut);
     }
-    if (stage->shut != NULL && !stage->is_shut) {
-        stage->shut(stage, WEIR__SHUT_OUTSIDE);
+    if (part_is_open(stage)) {
+        stage->part->shut(stage, WEIR__SHUT_OUTSIDE);
     }
     weir__ready_queue(stage->ready, false); /* something may have come meanwhile */
 }
@@ -243,13 +248,13 @@ static void tell_end(weir_stage *stage) {
  * nothing of theirs; nor does it give out more.  In a ring it is shut as it is closed.
  */
 static bool shut(weir_stage *stage) {
-    if (stage->shut == NULL || (is_fed(stage) && !stage->is_shut)) {
+    if (WEIR__PART(stage, shut) == NULL || (is_fed(stage) && !stage->is_shut)) {
         return true;
     }
     bool none = stage->mailbox == NULL || weir__mailbox_shut(stage->mailbox);
     if (none && !stage->is_shut) {
         stage->is_shut = true;
-        stage->shut(stage, WEIR__SHUT_ALL);
+        stage->part->shut(stage, WEIR__SHUT_ALL);
     }
     return none || stage->is_shut;
 }
@@ -284,7 +289,7 @@ bool weir__stage_waits_for_others(const weir_stage *stage) {
     bool counted =
         box != NULL && (weir__mailbox_tokens(box) > 0 || weir__mailbox_messages(box) > 0);
     weir_holdup part = part_of(stage);
-    bool open = stage->shut != NULL && !stage->is_shut && part == WEIR_HOLDUP_PRODUCERS;
+    bool open = part_is_open(stage) && part == WEIR_HOLDUP_PRODUCERS;
     return stage->finishing && !stage->stopping && is_fed(stage) && !counted &&
            has_handled_all(stage) && awaits_no_timer(stage) && owes_nothing(stage) &&
            (weir__stage_stash_empty(stage) || !stage->end_told) &&

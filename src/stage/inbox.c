@@ -94,13 +94,14 @@ static void info(weir_stage *stage, struct weir__message *message) {
 }
 
 void weir__stage_stop(weir_stage *stage, weir_reason reason) {
-    if (stage->supply != NULL && stage->ready->watched && !stage->stopping) {
-        stage->look(stage); /* what was pushed before the stop goes first, as far as it is wanted */
+    if (WEIR__PART(stage, supply) != NULL && stage->ready->watched && !stage->stopping) {
+        stage->part->look(
+            stage); /* what was pushed before the stop goes first, as far as it is wanted */
         if (stage->stopping) {
             return; /* it has ended by itself */
         }
     }
-    if (stage->stop_asked == NULL || !stage->stop_asked(stage, reason)) {
+    if (WEIR__PART(stage, stop_asked) == NULL || !stage->part->stop_asked(stage, reason)) {
         stage->stopping = true;
         stage->reason = reason;
     }

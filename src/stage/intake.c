@@ -175,7 +175,7 @@ static inline uint64_t next_batch(weir_stage *stage, struct weir__edge *edge, ui
 /* Hands an item on.  false: no memory, it is discarded. */
 static inline bool hand_on(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
                            uint64_t *ask_for) {
-    if (stage->lend == NULL) {
+    if (WEIR__PART(stage, lend) == NULL) {
         handle(stage, item, weir__block_at(item->block, item->first, item->event_bytes),
                item->count);
         return true;
@@ -271,7 +271,7 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
 
 /* Nothing waits before it, and nothing is to keep it from being handled now. */
 static inline bool may_go_first(const weir_stage *stage, const struct weir__edge *edge) {
-    return stage->lend == NULL && weir__queue_empty(&stage->inq) &&
+    return WEIR__PART(stage, lend) == NULL && weir__queue_empty(&stage->inq) &&
            weir__queue_empty(&edge->partial) &&
            (stage->kind == WEIR_CONSUMER || weir__stage_open_demand(stage) > 0);
 }

@@ -36,7 +36,7 @@ bool weir__stage_lend(weir_stage *stage, struct weir__edge *edge, struct weir__i
                                  .owner = edge};
         weir__queue_push(lent, ask);
     }
-    stage->lend(stage);
+    stage->part->lend(stage);
     return true;
 }
 

@@ -232,8 +232,8 @@ static uint64_t give_back(weir_stage *stage, struct weir__queue *queue) {
  */
 static void return_unbegun(weir_stage *stage) {
     weir__stage_recall_ends(stage);
-    if (stage->recall != NULL) {
-        stage->recall(stage);
+    if (WEIR__PART(stage, recall) != NULL) {
+        stage->part->recall(stage);
     }
     uint64_t lost = give_back(stage, &stage->lent) + give_back(stage, &stage->inq);
     for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {

@@ -24,7 +24,8 @@
  *   turn.c     one visit of the worker, in numbered steps
  *   life.c     start and end
  * What they have for each other is declared here, but in ending.h, control.h (with inbox),
- * subscription.h, takers.h, keeping.h (pieces, stash, lend, keep) and monitor.h.
+ * subscription.h, takers.h, keeping.h (pieces, stash, lend, keep) and monitor.h; what a part
+ * adds is in part.h.
  *
  * Invariants between callbacks:
  *   emission is empty
@@ -40,6 +41,7 @@
 #include "memory/index.h"
 #include "stage/buffer.h"
 #include "stage/host.h"
+#include "stage/part.h"
 
 #include <weir/name.h>
 #include <weir/stage.h>
@@ -57,13 +59,6 @@ struct weir__strip {
     size_t room;  /* events that it still has room for                  */
     size_t count; /* events in it, of which block and emission do not know yet */
 };
-
-/*
- * Whom a part takes nothing from any more, once it finishes: anybody, as nobody feeds it; or, in a
- * ring, who is not at work in one of the runtime's stages, and then, if it comes to that, anybody:
- * tried, for it may be taken back, by saying OUTSIDE again.
- */
-enum weir__shutting { WEIR__SHUT_ALL, WEIR__SHUT_OUTSIDE, WEIR__SHUT_TRIED };
 
 struct weir_stage {
     struct weir__host *host;
@@ -84,15 +79,15 @@ struct weir_stage {
      * of 10,000 stages none is in a near cache when its turn comes.
      */
     void *state;
-    struct weir__mail_list control;  /* mail to it                                 */
-    struct weir__reply *replies;     /* due when the callback has returned         */
-    size_t reserved;                 /* emitting: room of the last reserve         */
-    void (*lend)(weir_stage *stage); /* lending: something was added to lent       */
-    struct weir__queue emission;     /* what the callback has emitted so far       */
-    uint32_t inq_fresh;              /* items at inq's end that came in this turn  */
-    bool stash_fresh;                /* this turn has stashed something            */
-    bool closed;                     /* in a ring: it ends, or is opened again, and has no turn */
-    struct weir__queue inq;          /* messages not begun, or begun at the front  */
+    struct weir__mail_list control;      /* mail to it                                 */
+    struct weir__reply *replies;         /* due when the callback has returned         */
+    size_t reserved;                     /* emitting: room of the last reserve         */
+    const struct weir__part_calls *part; /* NULL: it is none                       */
+    struct weir__queue emission;         /* what the callback has emitted so far       */
+    uint32_t inq_fresh;                  /* items at inq's end that came in this turn  */
+    bool stash_fresh;                    /* this turn has stashed something            */
+    bool closed;            /* in a ring: it ends, or is opened again, and has no turn */
+    struct weir__queue inq; /* messages not begun, or begun at the front  */
 
     char *name;
     size_t bytes; /* of the stage's one allocation */
@@ -116,8 +111,7 @@ struct weir_stage {
     bool as_genstage;
     bool drop_unheard;
     bool discard_returned;
-    weir_verdict (*supply)(weir_stage *stage); /* a part's: demand or buffer has changed */
-    bool supply_due;                           /* so it is called before the turn ends   */
+    bool supply_due; /* a part's: `supply` is called before the turn ends */
     struct weir__edge *consumers;
     struct weir__mail again_mail; /* the dispatcher dropped `again` events */
     uint64_t again;
@@ -134,30 +128,23 @@ struct weir_stage {
     uint64_t stash_next;   /* of the batch at hand, if it is STASHED: the first that may be   */
     uint32_t stash_newest; /* items at stash's end that came in this turn, if stash_fresh     */
 
-    /* lending (lend.c): a part's; unless it lends, lend and recall are NULL */
-    struct weir__queue lent;           /* batches that are not back yet          */
-    void (*recall)(weir_stage *stage); /* at the end: lent is what was not read  */
-    /* Then, unless NULL: its reader is amid what goes back first by this one, and reads on; so
-     * the part sends the edge's DOWN, when both that and `part` have come. */
+    /* lending (lend.c): a part's */
+    struct weir__queue lent; /* batches that are not back yet          */
+    /* At the end, unless NULL: its reader is amid what goes back first by this one, and reads on;
+     * so the part sends the edge's DOWN, when both that and `left` have come. */
     struct weir__edge *amid;
-    void (*part)(weir_stage *stage);
-    bool (*look)(weir_stage *stage);    /* while ready->watched: true, something came */
-    bool (*unwatch)(weir_stage *stage); /* false: something came, look on           */
-    uint32_t looks;                     /* in a row that found nothing               */
-    size_t takes_bytes;                 /* the only size of event it takes; 0: any */
+    uint32_t looks;     /* a part's, in a row that found nothing  */
+    size_t takes_bytes; /* the only size of event it takes; 0: any */
 
     /* control */
-    struct weir__index timers;          /* armed, by id                        */
-    struct weir__index watching;        /* other stages: monitors by id        */
-    struct weir__monitor *watchers;     /* this one                            */
-    struct weir__reply *last_reply;     /* of replies, unless they are NULL    */
-    uint64_t monitors;                  /* made: their ids                     */
-    struct weir__mailbox *mailbox;      /* of its place; NULL without a runtime    */
-    void (*drained)(weir_stage *stage); /* a part's: it is to finish   */
-    void (*shut)(weir_stage *stage, enum weir__shutting whom); /* a part's, see there */
-    weir_holdup (*holds)(const weir_stage *stage); /* a part's: what it holds; NONE: nothing */
-    uint64_t feeders;                              /* monitors of who feeds it */
-    struct weir__index fed_by;                     /* those, by the feeders' references */
+    struct weir__index timers;      /* armed, by id                        */
+    struct weir__index watching;    /* other stages: monitors by id        */
+    struct weir__monitor *watchers; /* this one                            */
+    struct weir__reply *last_reply; /* of replies, unless they are NULL    */
+    uint64_t monitors;              /* made: their ids                     */
+    struct weir__mailbox *mailbox;  /* of its place; NULL without a runtime    */
+    uint64_t feeders;               /* monitors of who feeds it            */
+    struct weir__index fed_by;      /* those, by the feeders' references   */
     size_t late_timers; /* that the end itself brought forth: they keep nobody waiting */
     size_t reminders;   /* other timers without a message: they come when the input is over */
     bool is_shut;       /* a part that takes no more, by shut or otherwise         */
@@ -170,8 +157,6 @@ struct weir_stage {
     size_t awaiters;              /* of those, threads that wait, or did, in weir_wait */
     size_t sweep_at;              /* when that are so many, those that did are swept   */
     weir_on_cancel on_cancel;
-    /* a part's: it is to stop; true: it will, but not yet */
-    bool (*stop_asked)(weir_stage *stage, weir_reason reason);
     weir_reason reason;
     bool bereft;        /* it stops because a subscription of its has ended   */
     bool notice_bereft; /* in handle_down: whom that tells of has stopped so  */
@@ -303,7 +288,7 @@ void weir__stage_supply(weir_stage *stage);
 
 /* Later in the turn: several may have asked by then, and get theirs of one emission. */
 static inline void weir__stage_supply_soon(weir_stage *stage) {
-    stage->supply_due = stage->supply != NULL;
+    stage->supply_due = WEIR__PART(stage, supply) != NULL;
 }
 
 /* Looks at one consumer's `asked` and overflow: true when there was something. */

@@ -68,7 +68,7 @@ void weir__stage_supply(weir_stage *stage) {
     stage->supply_due = false;
     if (!stage->stopping && stage->mode == WEIR_FORWARD) {
         weir__stage_enter(stage);
-        weir__stage_leave(stage, stage->supply(stage));
+        weir__stage_leave(stage, stage->part->supply(stage));
     }
 }
 
@@ -80,7 +80,7 @@ void weir__stage_demand(weir_stage *stage, uint64_t demand) {
         return;
     }
     uint64_t served = weir__stage_serve(stage);
-    if (stage->supply != NULL) {
+    if (WEIR__PART(stage, supply) != NULL) {
         stage->supply_due = true;
         return;
     }

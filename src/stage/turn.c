@@ -116,13 +116,13 @@ static bool watch(weir_stage *stage) {
     if (stage->stopping) {
         return false;
     }
-    if (stage->look(stage)) {
+    if (stage->part->look(stage)) {
         stage->looks = 0;
         return true;
     }
     if (++stage->looks > stage->host->hot_polls) {
         stage->looks = 0;
-        stage->ready->watched = !stage->unwatch(stage);
+        stage->ready->watched = !stage->part->rest(stage);
     }
     return false;
 }

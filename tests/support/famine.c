@@ -209,7 +209,7 @@ static void check_demand(const struct famine *famine, const struct famine_maker 
         FAMINE_REQUIRE(famine, open == least);
     }
     if (stage->kind == WEIR_PRODUCER && !maker->unasked && !stage->finishing &&
-        stage->supply == NULL) {
+        WEIR__PART(stage, supply) == NULL) {
         FAMINE_REQUIRE(famine, maker->demanded - maker->made >= open);
     }
 }
