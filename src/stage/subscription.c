@@ -254,7 +254,7 @@ void weir__stage_leave_producers(weir_stage *stage) {
         forget_producer(stage, edge);
         edge->down_reason = stage->reason;
         if (amid) {
-            stage->part(stage);
+            stage->part->left(stage);
         } else {
             weir__stage_down_edge(edge);
         }
