@@ -72,7 +72,7 @@ static void slice(struct copy *copy) {
     copy->first = block->used;
 }
 
-static bool has_room(struct copy *copy) {
+static bool has_copy_room(struct copy *copy) {
     if (copy->block != NULL && copy->block->used < copy->block->capacity) return true;
     slice(copy);
     uint64_t bytes = copy->event_bytes;
@@ -86,8 +86,8 @@ static bool has_room(struct copy *copy) {
 }
 
 /* Copies one event; without memory it is lost. */
-static void put(struct copy *copy, const void *event) {
-    if (has_room(copy)) {
+static void put_copy(struct copy *copy, const void *event) {
+    if (has_copy_room(copy)) {
         struct weir__block *block = copy->block;
         memcpy(weir__block_at(block, block->used++, copy->event_bytes), event, copy->event_bytes);
     }
@@ -100,7 +100,7 @@ static void put_first(struct copy *copy, const weir_run *run, uint64_t count) {
     struct weir__item part;
     while (next(&walk, &part)) {
         for (uint32_t i = 0; i < part.count; i++) {
-            put(copy, weir__block_at(part.block, part.first + i, part.event_bytes));
+            put_copy(copy, weir__block_at(part.block, part.first + i, part.event_bytes));
         }
     }
 }
@@ -123,7 +123,7 @@ static uint64_t gather_accepted(weir_run *run, const weir_subscribe_options *opt
                 copies = true;
                 put_first(&copy, run, seen);
             }
-            if (good && copies) put(&copy, event);
+            if (good && copies) put_copy(&copy, event);
             accepted += good;
             seen++;
         }

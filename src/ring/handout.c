@@ -52,7 +52,7 @@ void *weir__handout_take(struct weir__handout *handout) {
     return entry;
 }
 
-static bool empty(const struct weir__handout *handout) {
+static bool is_handed_out(const struct weir__handout *handout) {
     uint32_t head = weir__load_acquire_u32(&handout->ring.c_head); /* before p_tail: H5 -> H6 */
     return weir__load_relaxed_u32(&handout->ring.p_tail) == head;
 }
@@ -61,7 +61,7 @@ bool weir__handout_wait(struct weir__handout *handout) {
     uint32_t bell = weir__load_relaxed_u32(&handout->bell);
     weir__fetch_add_u32(&handout->sleepers, 1); /* H5 -> H6 */
     bool open = weir__load_relaxed_u32(&handout->closed) == 0;
-    if (open && empty(handout)) {
+    if (open && is_handed_out(handout)) {
         weir__futex_wait(&handout->bell, bell, UINT64_MAX);
     }
     weir__fetch_sub_u32(&handout->sleepers, 1);

@@ -64,7 +64,7 @@ static void drop_edges(struct weir__edge *edge) {
 }
 
 /* A stage's slot; that of the stage whose init is running too. */
-static struct weir__slot *slot_of(weir_runtime *runtime, weir_ref ref) {
+static struct weir__slot *slot_living(weir_runtime *runtime, weir_ref ref) {
     return weir__is_starting(runtime, ref) ? weir__registry_slot(&runtime->registry, ref)
                                            : weir__registry_find(&runtime->registry, ref);
 }
@@ -80,7 +80,7 @@ static weir_status check_and_make(weir_runtime *runtime, weir_ref consumer, weir
         return status;
     }
     return make_edge(runtime, weir__registry_find(&runtime->registry, producer),
-                     slot_of(runtime, consumer), consumer, producer, &filled, out);
+                     slot_living(runtime, consumer), consumer, producer, &filled, out);
 }
 
 static void hand_over(weir_runtime *runtime, struct weir__edge *edge, weir_subscription *out) {
@@ -90,9 +90,9 @@ static void hand_over(weir_runtime *runtime, struct weir__edge *edge, weir_subsc
     weir__send(runtime, &edge->forth);
 }
 
-static weir_status request(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
-                           const weir_subscribe_options *options, bool counted,
-                           weir_subscription *out) {
+static weir_status request_subscription(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
+                                        const weir_subscribe_options *options, bool counted,
+                                        weir_subscription *out) {
     struct weir__edge *edge;
     weir_status status = check_and_make(runtime, consumer, producer, options, &edge);
     if (status != WEIR_OK) {
@@ -105,12 +105,12 @@ static weir_status request(weir_runtime *runtime, weir_ref consumer, weir_ref pr
 
 weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
                            const weir_subscribe_options *options, weir_subscription *out) {
-    return request(runtime, consumer, producer, options, false, out);
+    return request_subscription(runtime, consumer, producer, options, false, out);
 }
 
 weir_status weir__subscribe_counted(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
                                     const weir_subscribe_options *options, weir_subscription *out) {
-    return request(runtime, consumer, producer, options, true, out);
+    return request_subscription(runtime, consumer, producer, options, true, out);
 }
 
 weir_status weir_resubscribe(weir_runtime *runtime, weir_subscription old, weir_reason reason,
@@ -178,8 +178,8 @@ static void open_mailbox(const weir_runtime *runtime, struct weir__slot *slot, w
  * The stage can be found before its START is on the stack: what others send it meanwhile
  * waits for that.  Its requests travel with START, so that nothing comes between.
  */
-static void launch(weir_runtime *runtime, struct weir__worker *worker, struct weir__slot *slot,
-                   weir_stage *stage, struct weir__edge *edges) {
+static void launch_stage(weir_runtime *runtime, struct weir__worker *worker,
+                         struct weir__slot *slot, weir_stage *stage, struct weir__edge *edges) {
     weir__registry_name(slot, stage->ref, stage->name);
     stage->stops = weir__load_acquire_u32(&runtime->stops); /* T9 -> T10 */
     weir__store_relaxed_u32(&slot->stops, stage->stops);
@@ -195,9 +195,9 @@ static void launch(weir_runtime *runtime, struct weir__worker *worker, struct we
 
 /* Nothing has come of it.  Who asked in init to hear of its end hears of it here, when its name
  * is free. */
-static weir_status give_up(weir_runtime *runtime, struct weir__worker *worker,
-                           struct weir__slot *slot, weir_ref ref, weir_stage *stage,
-                           weir_status status) {
+static weir_status give_up_start(weir_runtime *runtime, struct weir__worker *worker,
+                                 struct weir__slot *slot, weir_ref ref, weir_stage *stage,
+                                 weir_status status) {
     weir__names_drop(&runtime->names, ref);
     if (stage != NULL) {
         struct weir__errand errand;
@@ -247,12 +247,12 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
     }
     if (status != WEIR_OK) {
         drop_edges(edges);
-        return give_up(runtime, worker, slot, ref, stage, status);
+        return give_up_start(runtime, worker, slot, ref, stage, status);
     }
     if (out != NULL) {
         *out = ref;
     }
-    launch(runtime, worker, slot, stage, edges);
+    launch_stage(runtime, worker, slot, stage, edges);
     return WEIR_OK;
 }
 
