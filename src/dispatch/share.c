@@ -73,7 +73,7 @@ static void slice(struct copy *copy) {
     copy->first = block->used;
 }
 
-static bool has_room(struct copy *copy) {
+static bool has_copy_room(struct copy *copy) {
     if (copy->block != NULL && copy->block->used < copy->block->capacity) return true;
     slice(copy);
     uint64_t bytes = copy->event_bytes;
@@ -87,10 +87,10 @@ static bool has_room(struct copy *copy) {
 }
 
 /* Copies events that lie side by side; one for which there is no memory is lost. */
-static void put(struct copy *copy, const unsigned char *events, size_t count) {
+static void put_copy(struct copy *copy, const unsigned char *events, size_t count) {
     while (count > 0) {
         size_t part = 1;
-        if (has_room(copy)) {
+        if (has_copy_room(copy)) {
             struct weir__block *block = copy->block;
             size_t room = block->capacity - block->used;
             part = count < room ? count : room;
@@ -109,7 +109,7 @@ static void put_first(struct copy *copy, const weir_run *run, uint64_t count) {
     struct walk walk = {.queue = run->queue, .left = count};
     struct weir__item part;
     while (next(&walk, &part)) {
-        put(copy, weir__block_at(part.block, part.first, part.event_bytes), part.count);
+        put_copy(copy, weir__block_at(part.block, part.first, part.event_bytes), part.count);
     }
 }
 
@@ -118,7 +118,7 @@ static void put_first(struct copy *copy, const weir_run *run, uint64_t count) {
  * branch that guesses what is wanted.  false: there is not the room for all.
  */
 static bool put_words(struct copy *copy, weir_batch batch, const bool *wanted) {
-    if (copy->event_bytes != sizeof(uint64_t) || !has_room(copy) ||
+    if (copy->event_bytes != sizeof(uint64_t) || !has_copy_room(copy) ||
         copy->block->capacity - copy->block->used < batch.count) {
         return false;
     }
@@ -144,7 +144,7 @@ static void put_wanted(struct copy *copy, weir_batch batch, const bool *wanted) 
     for (size_t at = 0; at < batch.count;) {
         size_t first = at;
         while (at < batch.count && wanted[at]) at++;
-        put(copy, events + first * copy->event_bytes, at - first);
+        put_copy(copy, events + first * copy->event_bytes, at - first);
         while (at < batch.count && !wanted[at]) at++;
     }
 }

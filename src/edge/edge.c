@@ -146,7 +146,7 @@ bool weir__edge_complete(const struct weir__edge *edge) {
  * Makes the ring larger, for `items` more entries, or as large as it may be.  false: it is
  * that already, or there is no memory; then the overflow serves.
  */
-static bool grow(struct weir__edge *edge, uint64_t items) {
+static bool grow_ring(struct weir__edge *edge, uint64_t items) {
     uint32_t most = edge->ring_most;
     uint32_t size = edge->ring.ck.size;
     if (size == most) {
@@ -162,7 +162,7 @@ static bool grow(struct weir__edge *edge, uint64_t items) {
 static bool send_item(struct weir__edge *edge, struct weir__item item, struct weir__pool *pool) {
     if (weir__queue_empty(&edge->overflow)) {
         struct weir__entry *slot = weir__ring_reserve(&edge->ring);
-        if (slot == NULL && grow(edge, 1)) {
+        if (slot == NULL && grow_ring(edge, 1)) {
             slot = weir__ring_reserve(&edge->ring);
         }
         if (WEIR__LIKELY(slot != NULL)) {
@@ -182,13 +182,14 @@ static bool ring_has_room(const struct weir__edge *edge, uint32_t items) {
  * Room for a message of several slices, so that it is sent whole or not at all:
  * the consumer would take the next message for the end of one that is cut off.
  */
-static bool make_room(struct weir__edge *edge, const struct weir__queue *queue, uint64_t count) {
+static bool make_room_for_message(struct weir__edge *edge, const struct weir__queue *queue,
+                                  uint64_t count) {
     uint32_t items = 0;
     for (uint64_t events = 0; events < count; items++) {
         events += weir__queue_at(queue, items)->count;
     }
     if (weir__queue_empty(&edge->overflow) &&
-        (ring_has_room(edge, items) || (grow(edge, items) && ring_has_room(edge, items)))) {
+        (ring_has_room(edge, items) || (grow_ring(edge, items) && ring_has_room(edge, items)))) {
         return true;
     }
     return weir__queue_reserve(&edge->overflow, items);
@@ -199,7 +200,7 @@ uint64_t weir__edge_send_slices(struct weir__edge *edge, struct weir__queue *que
     uint64_t left = count;
     uint64_t lost = 0;
     bool before = weir__queue_empty(&edge->overflow);
-    if (weir__queue_at(queue, 0)->count < count && !make_room(edge, queue, count)) {
+    if (weir__queue_at(queue, 0)->count < count && !make_room_for_message(edge, queue, count)) {
         weir__queue_drop(queue, count, pool);
         return count;
     }

@@ -43,7 +43,7 @@ void *weir__handout_take(struct weir__handout *handout) {
     return entry;
 }
 
-static bool empty(const struct weir__handout *handout) {
+static bool is_handed_out(const struct weir__handout *handout) {
     uint32_t head = weir__load_acquire_u32(&handout->ring.c_head); /* before p_tail: H5 -> H6 */
     return weir__load_relaxed_u32(&handout->ring.p_tail) == head;
 }
@@ -51,7 +51,7 @@ static bool empty(const struct weir__handout *handout) {
 bool weir__handout_wait(struct weir__handout *handout) {
     uint32_t rung = weir__berth_lie_down(&handout->berth); /* H5 -> H6 */
     bool open = weir__load_relaxed_u32(&handout->closed) == 0;
-    if (open && empty(handout)) {
+    if (open && is_handed_out(handout)) {
         weir__berth_sleep(&handout->berth, rung, UINT64_MAX);
     }
     weir__berth_get_up(&handout->berth);

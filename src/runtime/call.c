@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The sentence that belongs to what a call was answered with. */
-static weir_status told(weir_status status, weir_ref stage) {
+static weir_status told_status(weir_status status, weir_ref stage) {
     unsigned long long bits = (unsigned long long)stage.bits;
     if (status == WEIR_NO_STAGE) {
         return weir__refuse(status, "stage %#llx has stopped, or never was", bits);
@@ -34,7 +34,7 @@ weir_status weir_call(weir_runtime *runtime, weir_ref stage, const void *request
         return status;
     }
     struct weir__message head = {.mail = {.to = stage, .kind = WEIR__MAIL_CALL}, .count = bytes};
-    return told(weir__wait(runtime, &head, request, answer, timeout_ns, "weir_call"), stage);
+    return told_status(weir__wait(runtime, &head, request, answer, timeout_ns, "weir_call"), stage);
 }
 
 weir_status weir_reply(weir_runtime *runtime, weir_from from, const void *answer, size_t bytes) {
@@ -87,7 +87,7 @@ weir_status weir_info_wait(weir_runtime *runtime, weir_ref stage, const void *me
     }
     weir_answer none = {0};
     status = weir__ask_stage(runtime, stage, nothing, 0, &none, timeout_ns, "weir_info_wait");
-    return told(sent(status), stage);
+    return told_status(sent(status), stage);
 }
 
 /* ---- subscribing, and waiting for it ------------------------------------- */
@@ -130,11 +130,11 @@ static weir_status await_both(weir_runtime *runtime, weir_subscription made, uin
                     : passed < timeout_ns      ? timeout_ns - passed
                                                : 0;
     if (status != WEIR_OK) {
-        return told(sent(status), made.consumer);
+        return told_status(sent(status), made.consumer);
     }
     status = weir__ask_stage(runtime, made.producer, weir__here == NULL ? produces : produces_now,
                              made.id, &none, left, call);
-    return told(sent(status), made.producer);
+    return told_status(sent(status), made.producer);
 }
 
 weir_status weir_subscribe_wait(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
@@ -187,7 +187,8 @@ static weir_status ask_value(weir_runtime *runtime, weir_ref stage, weir__query 
     if (status != WEIR_OK) {
         return status;
     }
-    return told(weir__ask_stage(runtime, stage, function, 0, &answer, timeout_ns, call), stage);
+    return told_status(weir__ask_stage(runtime, stage, function, 0, &answer, timeout_ns, call),
+                       stage);
 }
 
 static void mode(weir_stage *stage, weir_from from, uint64_t argument) {
@@ -298,7 +299,7 @@ static weir_status ask_list(weir_runtime *runtime, weir_ref stage, enum which wh
     if (status == WEIR_NO_MEMORY) {
         return weir__refuse(status, "no memory for a list of subscriptions");
     }
-    return told(status, stage);
+    return told_status(status, stage);
 }
 
 weir_status weir_consumers(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
