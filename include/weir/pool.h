@@ -85,7 +85,8 @@ typedef enum weir_child_restart {
 typedef enum weir_child_exit {
     WEIR_CHILD_FINISHED = 1,   /* its task returned OK                                 */
     WEIR_CHILD_FAILED = 2,     /* its task FAILED, and is not begun again              */
-    WEIR_CHILD_ENDED = 3,      /* asked to, by weir_pool_end_child or the pool's end   */
+    WEIR_CHILD_ENDED = 3,      /* asked to, by weir_pool_end_child or the pool's end,  */
+                               /* whatever its task has returned                       */
     WEIR_CHILD_GIVEN_BACK = 4, /* the pool stopped: its event went back to the producer */
     WEIR_CHILD_DISCARDED = 5   /* the pool stopped, and nobody could take the event    */
 } weir_child_exit;

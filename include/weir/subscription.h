@@ -94,6 +94,8 @@ weir_status weir_subscribe_wait(weir_runtime *runtime, weir_ref consumer, weir_r
  * or WEIR_TRANSIENT and a reason that is normal.  After a WEIR_PERMANENT one with such a reason
  * the consumer finishes: it has what the new one brings, and ends when that producer, and what
  * others it has, have ended.
+ * A producer that ends before it hears of this ends the new one, too: behind the old one, and for
+ * the same reason (NOPROC, where that is not known any more).
  * Returns, Errors, Threads as weir_subscribe; an `old` that has ended is no error.
  * Source     GenStage.async_resubscribe.
  */

@@ -59,7 +59,7 @@ static uint64_t waiting(const struct audience *audience) {
 }
 
 /* What has become common and was not requested yet is passed upstream. */
-static uint64_t request(struct audience *audience) {
+static uint64_t demand_common(struct audience *audience) {
     uint64_t open = waiting(audience);
     if (open <= audience->requested) return 0;
     uint64_t more = open - audience->requested;
@@ -109,7 +109,7 @@ static uint64_t broadcast_ask(void *state, weir_outlet *consumer, uint64_t count
     /* positions do not wrap, whatever is asked */
     uint64_t number = place->number - (count < place->number ? count : place->number);
     if (!weir__line_lower(line, place, number)) weir__line_move(line, place, number);
-    return request(audience);
+    return demand_common(audience);
 }
 
 static uint64_t broadcast_cancel(void *state, weir_outlet *consumer) {
@@ -117,7 +117,7 @@ static uint64_t broadcast_cancel(void *state, weir_outlet *consumer) {
     struct listener *listener = weir_outlet_state(consumer);
     weir__line_leave(&audience->line, &listener->place);
     if (!listener->forgotten) weir__index_remove(&audience->members, &listener->member);
-    return request(audience);
+    return demand_common(audience);
 }
 
 static void broadcast_dispatch(void *state, weir_run *run, uint64_t count) {

@@ -25,7 +25,7 @@ static weir_status check_names(const char *const *names, size_t count) {
     return WEIR_OK;
 }
 
-static weir_status check(const weir_partition_dispatcher_options *options) {
+static weir_status check_partitions(const weir_partition_dispatcher_options *options) {
     if (options == NULL) {
         return weir__refuse(WEIR_INVALID, "dispatcher_options must say how many partitions");
     }
@@ -55,7 +55,7 @@ static weir_status check(const weir_partition_dispatcher_options *options) {
 
 /* ---- names --------------------------------------------------------------- */
 
-static size_t table_bytes(const struct weir__partitions *all) {
+static size_t names_table_bytes(const struct weir__partitions *all) {
     return all->count * sizeof *all->names;
 }
 
@@ -63,7 +63,7 @@ static bool copy_names(struct weir__partitions *all, const char *const *names) {
     const struct weir__allocator *allocator = all->desk->allocator;
     size_t bytes = 0;
     for (uint32_t i = 0; i < all->count; i++) bytes += strlen(names[i]) + 1;
-    all->names = weir__alloc(allocator, table_bytes(all), 16);
+    all->names = weir__alloc(allocator, names_table_bytes(all), 16);
     all->texts = weir__alloc(allocator, bytes, 8);
     all->texts_bytes = bytes;
     if (all->names == NULL || all->texts == NULL) return false;
@@ -77,7 +77,7 @@ static bool copy_names(struct weir__partitions *all, const char *const *names) {
 }
 
 /* The partition of that name; all->count: there is none. */
-static uint32_t find(const struct weir__partitions *all, const char *name) {
+static uint32_t partition_named(const struct weir__partitions *all, const char *name) {
     struct weir__index_node *node = weir__index_find(&all->by_name, weir__hash_text(name));
     for (; node != NULL; node = weir__index_next(node)) {
         const struct weir__partition_name *found =
@@ -90,7 +90,7 @@ static uint32_t find(const struct weir__partitions *all, const char *name) {
 static weir_status index_names(struct weir__partitions *all) {
     for (uint32_t i = 0; all->names != NULL && i < all->count; i++) {
         struct weir__partition_name *name = &all->names[i];
-        uint32_t other = find(all, name->text);
+        uint32_t other = partition_named(all, name->text);
         if (other < all->count) {
             return weir__refuse(WEIR_INVALID, "names must differ, got \"%s\" at %u and at %u",
                                 name->text, other, i);
@@ -124,7 +124,7 @@ static bool take_memory(struct weir__partitions *all, const char *const *names) 
 
 weir_status weir__partitions_open(struct weir__partitions *all, weir_desk *desk,
                                   const weir_partition_dispatcher_options *options) {
-    weir_status status = check(options);
+    weir_status status = check_partitions(options);
     if (status != WEIR_OK) return status;
     *all = (struct weir__partitions){.desk = desk,
                                      .count = (uint32_t)options->partitions,
@@ -156,7 +156,7 @@ void weir__partitions_close(struct weir__partitions *all) {
     weir__free(allocator, all->touched.words, weir__marks_bytes(all->count));
     weir__free(allocator, all->behind.words, weir__marks_bytes(all->count));
     weir__index_close(&all->by_name);
-    weir__free(allocator, all->names, table_bytes(all));
+    weir__free(allocator, all->names, names_table_bytes(all));
     weir__free(allocator, all->texts, all->texts_bytes);
 }
 
@@ -164,7 +164,7 @@ weir_reason weir__partitions_wanted(const struct weir__partitions *all,
                                     const weir_subscribe_options *options, uint32_t *index) {
     const char *name = options->partition_name;
     if (options->partition == 0 && name == NULL) return WEIR_REASON_MISSING_PARTITION;
-    *index = name != NULL ? find(all, name) : options->partition - 1;
+    *index = name != NULL ? partition_named(all, name) : options->partition - 1;
     bool other = options->partition != 0 && options->partition - 1 != *index;
     return *index >= all->count || other ? WEIR_REASON_UNKNOWN_PARTITION : WEIR_REASON_NORMAL;
 }

@@ -32,7 +32,7 @@ enum {
 /* ---- the first walk: how many, and in which runs? ------------------------ */
 
 /* Where runs are short: no branch that hangs on where one ends. */
-static void count_each(struct weir__partitions *all, uint32_t count) {
+static void count_scattered(struct weir__partitions *all, uint32_t count) {
     struct weir__partition *const at = all->at;
     const uint32_t *chosen = all->chosen;
     const uint32_t nobody = all->count;
@@ -47,7 +47,7 @@ static void count_each(struct weir__partitions *all, uint32_t count) {
     }
 }
 
-static void count_runs(struct weir__partitions *all, uint32_t count) {
+static void count_by_runs(struct weir__partitions *all, uint32_t count) {
     const uint32_t *chosen = all->chosen;
     for (uint32_t from = 0, to = 0; from < count; from = to) {
         uint32_t index = chosen[from];
@@ -72,8 +72,8 @@ static bool are_sliced(const struct weir__partition *partition, uint32_t event_b
 }
 
 /* Room in the partition's own block.  The slice that it makes is queued already. */
-static bool make_room(const struct weir__partitions *all, struct weir__partition *partition,
-                      uint32_t event_bytes) {
+static bool open_own_block(const struct weir__partitions *all, struct weir__partition *partition,
+                           uint32_t event_bytes) {
     uint32_t count = partition->chosen;
     uint64_t most = WEIR__BLOCK_BYTES_MAX / event_bytes;
     uint64_t fresh = (uint64_t)count * FILL_MESSAGES;
@@ -96,7 +96,7 @@ static bool make_room(const struct weir__partitions *all, struct weir__partition
 }
 
 /* Without memory events are lost; they have used up no demand, and are demanded anew. */
-static void lose(struct weir__partitions *all, uint32_t count) {
+static void lose_and_demand_anew(struct weir__partitions *all, uint32_t count) {
     all->waiting += count;
     all->again += count;
     all->desk->calls->discard(all->desk->context, count, WEIR_DISCARD_NO_MEMORY);
@@ -107,9 +107,9 @@ static bool prepare(struct weir__partitions *all, struct weir__partition *partit
                     uint32_t event_bytes) {
     bool sliced = are_sliced(partition, event_bytes);
     partition->to = NULL;
-    partition->lost = !sliced && !make_room(all, partition, event_bytes);
+    partition->lost = !sliced && !open_own_block(all, partition, event_bytes);
     if (partition->lost) {
-        lose(all, partition->chosen);
+        lose_and_demand_anew(all, partition->chosen);
     } else {
         partition->arrived += partition->chosen;
     }
@@ -142,7 +142,7 @@ static void give_slice(struct weir__partitions *all, uint32_t index, struct weir
     if (weir__hold_push(all->at[index].queue, run)) return;
     weir__block_drop(run.block, all->desk->pool);
     all->at[index].arrived -= run.count;
-    lose(all, run.count);
+    lose_and_demand_anew(all, run.count);
 }
 
 /* Copies single events as long as that is what becomes of them; returns how many. */
@@ -160,8 +160,8 @@ static uint32_t copy_words(const struct weir__partitions *all, const uint32_t *c
 }
 
 /* The same run by run, for events of any size; the rest of one item. */
-static void move(struct weir__partitions *all, const uint32_t *chosen, struct weir__item item,
-                 bool short_runs) {
+static void deal_run_by_run(struct weir__partitions *all, const uint32_t *chosen,
+                            struct weir__item item, bool short_runs) {
     for (uint32_t from = 0; from < item.count;) {
         struct weir__item run = item;
         const unsigned char *events =
@@ -192,7 +192,7 @@ static void move_all(struct weir__partitions *all, const weir_run *run, uint32_t
         struct weir__item item = *weir__queue_at(run->queue, at);
         item.flags &= WEIR__SHARED;
         if (item.count > count - done) item.count = count - done;
-        move(all, &all->chosen[done], item, short_runs);
+        deal_run_by_run(all, &all->chosen[done], item, short_runs);
         done += item.count;
     }
 }
@@ -222,7 +222,7 @@ void weir__partitions_deal(struct weir__partitions *all, weir_run *run) {
         }
         bool short_runs = weir__sort_short_runs(all, count, event_bytes);
         bool sorted = short_runs && weir__sort_count(all, count);
-        if (!sorted) (short_runs ? count_each : count_runs)(all, count);
+        if (!sorted) (short_runs ? count_scattered : count_by_runs)(all, count);
         bool all_copied = prepare_all(all, event_bytes);
         if (!sorted || !all_copied || !weir__sort_move(all, run, count)) {
             move_all(all, run, count, short_runs);

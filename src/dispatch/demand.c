@@ -63,7 +63,7 @@ static weir_reason demand_subscribe(void *state, weir_outlet *consumer, uint64_t
 }
 
 /* What of `more` is to be passed up, as some was for those who have left. */
-static inline uint64_t unanswered(struct demands *all, uint64_t more) {
+static inline uint64_t set_off_leavers(struct demands *all, uint64_t more) {
     if (WEIR__LIKELY(all->pending == 0)) return more;
     uint64_t answered = more < all->pending ? more : all->pending;
     all->pending -= answered;
@@ -73,7 +73,7 @@ static inline uint64_t unanswered(struct demands *all, uint64_t more) {
 static WEIR__NOINLINE uint64_t ask_far(struct demands *all, struct weir__place *place,
                                        uint64_t more) {
     weir__line_move(&all->line, place, place->number + more);
-    return unanswered(all, more);
+    return set_off_leavers(all, more);
 }
 
 static uint64_t demand_ask(void *state, weir_outlet *consumer, uint64_t count) {
@@ -86,7 +86,7 @@ static uint64_t demand_ask(void *state, weir_outlet *consumer, uint64_t count) {
     if (more > 0 && !weir__line_raise(&all->line, place, place->number + more)) {
         return ask_far(all, place, more);
     }
-    return unanswered(all, more);
+    return set_off_leavers(all, more);
 }
 
 static uint64_t demand_cancel(void *state, weir_outlet *consumer) {

@@ -57,8 +57,8 @@ static void ask_default(const unsigned char *event, size_t event_bytes, uint32_t
 }
 
 /* Of `count` events that lie side by side. */
-static void ask(const struct weir__partitions *all, unsigned char *event, size_t event_bytes,
-                uint32_t *chosen, uint32_t count) {
+static void ask_hash_many(const struct weir__partitions *all, unsigned char *event,
+                          size_t event_bytes, uint32_t *chosen, uint32_t count) {
     void *context = all->context;
     if (all->hash_many != NULL) {
         all->hash_many(context, (weir_batch){.events = event, .count = count}, chosen);
@@ -129,7 +129,8 @@ static uint32_t choose(struct weir__partitions *all, const struct weir__item *it
         uint32_t count = most - done;
         if (count > all->waiting) count = (uint32_t)all->waiting;
         uint32_t *answers = &chosen[done];
-        ask(all, event + (size_t)done * item->event_bytes, item->event_bytes, answers, count);
+        ask_hash_many(all, event + (size_t)done * item->event_bytes, item->event_bytes, answers,
+                      count);
         all->waiting -= count;
         if (!all_are_good(answers, count, all->count)) {
             all->waiting += drop_others(all, answers, count);

@@ -102,13 +102,13 @@ bool weir__hold_push(struct weir_hold *hold, struct weir__item item) {
     return true;
 }
 
-static void discard(struct weir_desk *desk, struct weir__item item) {
+static void discard_held_item(struct weir_desk *desk, struct weir__item item) {
     weir__block_drop(item.block, desk->pool);
     desk->calls->discard(desk->context, item.count, WEIR_DISCARD_NO_MEMORY);
 }
 
 /* The next item of the run, of at most `count` events, as it may wait in a hold. */
-static struct weir__item take(weir_run *run, uint64_t count) {
+static struct weir__item take_item_to_hold(weir_run *run, uint64_t count) {
     struct weir_desk *desk = run->desk;
     struct weir__item item = weir__queue_take(run->queue, count, desk->pool);
     run->left -= item.count;
@@ -125,9 +125,9 @@ uint64_t weir_run_hold(weir_run *run, weir_hold *hold, uint64_t count) {
     uint64_t left = count < run->left ? count : run->left;
     uint64_t before = hold->queue.events;
     while (left > 0) {
-        struct weir__item item = take(run, left);
+        struct weir__item item = take_item_to_hold(run, left);
         left -= item.count;
-        if (!weir__hold_push(hold, item)) discard(run->desk, item);
+        if (!weir__hold_push(hold, item)) discard_held_item(run->desk, item);
     }
     return hold->queue.events - before;
 }
@@ -153,13 +153,13 @@ uint64_t weir_run_hold_first(weir_run *run, weir_hold *hold, uint64_t count) {
     uint64_t kept = 0;
     uint32_t items = 0;
     while (left > 0) {
-        struct weir__item item = take(run, left);
+        struct weir__item item = take_item_to_hold(run, left);
         left -= item.count;
         if (weir__queue_push_front(&hold->queue, item)) {
             kept += item.count;
             items++;
         } else {
-            discard(desk, item);
+            discard_held_item(desk, item);
         }
     }
     reverse(&hold->queue, items);

@@ -17,8 +17,8 @@ static uint64_t weight(const struct weir__place *place) {
 }
 
 /* Where the tree has `place` it has `other`, who may be NULL. */
-static void replace(struct weir__line *line, const struct weir__place *place,
-                    struct weir__place *other) {
+static void replace_in_tree(struct weir__line *line, const struct weir__place *place,
+                            struct weir__place *other) {
     struct weir__place *parent = place->parent;
     if (other != NULL) other->parent = parent;
     if (parent == NULL) {
@@ -37,7 +37,7 @@ static void put_under(struct weir__place *parent, int side, struct weir__place *
 static void rotate_up(struct weir__line *line, struct weir__place *place) {
     struct weir__place *parent = place->parent;
     int side = parent->child[1] == place;
-    replace(line, parent, place);
+    replace_in_tree(line, parent, place);
     put_under(parent, side, place->child[!side]);
     put_under(place, !side, parent);
 }
@@ -64,7 +64,7 @@ static void uproot(struct weir__line *line, struct weir__place *place) {
         bool side = weight(place->child[0]) < weight(place->child[1]);
         rotate_up(line, place->child[side]);
     }
-    replace(line, place, place->child[place->child[0] == NULL]);
+    replace_in_tree(line, place, place->child[place->child[0] == NULL]);
 }
 
 /* Each comes as the last: below those that are heavier, and above those that are not. */
@@ -123,7 +123,7 @@ static bool find_near(const struct weir__line *line, uint64_t number, struct wei
     return false;
 }
 
-static struct weir__place *find(struct weir__line *line, uint64_t number) {
+static struct weir__place *find_in_groups(struct weir__line *line, uint64_t number) {
     struct weir__place *where;
     if (find_near(line, number, &where)) {
         line->easy++;
@@ -136,9 +136,9 @@ static struct weir__place *find(struct weir__line *line, uint64_t number) {
 
 /* ---- joining, moving, leaving -------------------------------------------- */
 
-static void enter(struct weir__line *line, struct weir__place *place, uint64_t number) {
+static void enter_line(struct weir__line *line, struct weir__place *place, uint64_t number) {
     place->number = number;
-    weir__line_link(line, place, find(line, number));
+    weir__line_link(line, place, find_in_groups(line, number));
     if (line->root != NULL) plant(line, place);
 }
 
@@ -148,7 +148,7 @@ static void quit(struct weir__line *line, struct weir__place *place) {
 }
 
 void weir__line_join(struct weir__line *line, struct weir__place *place, uint64_t number) {
-    enter(line, place, number);
+    enter_line(line, place, number);
     line->count++;
 }
 
@@ -159,6 +159,6 @@ void weir__line_leave(struct weir__line *line, struct weir__place *place) {
 
 void weir__line_move(struct weir__line *line, struct weir__place *place, uint64_t number) {
     quit(line, place);
-    enter(line, place, number);
+    enter_line(line, place, number);
     if (line->easy / 2 > line->count) line->root = NULL;
 }

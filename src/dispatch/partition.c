@@ -110,7 +110,7 @@ static weir_outlet *partition_behind(void *state, const weir_subscribe_options *
 }
 
 /* Sends what has arrived for the partition, as far as it was asked for. */
-static void deliver(struct weir__partitions *all, uint32_t index) {
+static void deliver_to_partition(struct weir__partitions *all, uint32_t index) {
     struct weir__partition *partition = &all->at[index];
     bool all_used = all->as_genstage && partition->arrived >= partition->demand;
     partition->backed_up = partition->backed_up || (all_used && partition->arrived > 0);
@@ -141,7 +141,7 @@ static void partition_dispatch(void *state, weir_run *run, uint64_t count) {
     for (uint32_t word = weir__marks_next_word(touched, 0); word < touched->size;
          word = weir__marks_next_word(touched, word + 1)) {
         for (uint64_t left = touched->words[word]; left != 0; left &= left - 1) {
-            deliver(all, word * 64 + (uint32_t)__builtin_ctzll(left));
+            deliver_to_partition(all, word * 64 + (uint32_t)__builtin_ctzll(left));
         }
         weir__marks_clear_word(touched, word);
     }

@@ -19,7 +19,7 @@ uint64_t weir_run_count(const weir_run *run) {
     return run->left;
 }
 
-static uint64_t at_most(uint64_t count, uint64_t most) {
+static uint64_t no_more_than(uint64_t count, uint64_t most) {
     return count < most ? count : most;
 }
 
@@ -29,7 +29,7 @@ weir_batch weir_run_events(const weir_run *run) {
     }
     const struct weir__item *item = weir__queue_at(run->queue, 0);
     return (weir_batch){.events = weir__block_at(item->block, item->first, item->event_bytes),
-                        .count = (size_t)at_most(item->count, run->left)};
+                        .count = (size_t)no_more_than(item->count, run->left)};
 }
 
 size_t weir_run_event_bytes(const weir_run *run) {
@@ -43,7 +43,7 @@ void weir_run_send(weir_run *run, weir_outlet *consumer, uint64_t count) {
     if (weir__missing(run, "run") || weir__missing(consumer, "consumer")) {
         return;
     }
-    uint64_t sent = at_most(count, run->left);
+    uint64_t sent = no_more_than(count, run->left);
     if (sent == 0) return;
     run->left -= sent;
     run->desk->calls->send(run->desk->context, consumer, run->queue, sent);
@@ -68,7 +68,7 @@ void weir_run_drop(weir_run *run, uint64_t count, weir_discard cause) {
         return;
     }
     const struct weir_desk *desk = run->desk;
-    uint64_t dropped = at_most(count, run->left);
+    uint64_t dropped = no_more_than(count, run->left);
     if (dropped == 0) return;
     run->left -= dropped;
     weir__queue_drop(run->queue, dropped, desk->pool);

@@ -73,7 +73,7 @@ static void slice(struct copy *copy) {
     copy->first = block->used;
 }
 
-static bool has_room(struct copy *copy) {
+static bool has_copy_room(struct copy *copy) {
     if (copy->block != NULL && copy->block->used < copy->block->capacity) return true;
     slice(copy);
     uint64_t bytes = copy->event_bytes;
@@ -87,10 +87,10 @@ static bool has_room(struct copy *copy) {
 }
 
 /* Copies events that lie side by side; one for which there is no memory is lost. */
-static void put(struct copy *copy, const unsigned char *events, size_t count) {
+static void put_copy(struct copy *copy, const unsigned char *events, size_t count) {
     while (count > 0) {
         size_t part = 1;
-        if (has_room(copy)) {
+        if (has_copy_room(copy)) {
             struct weir__block *block = copy->block;
             size_t room = block->capacity - block->used;
             part = count < room ? count : room;
@@ -109,35 +109,72 @@ static void put_first(struct copy *copy, const weir_run *run, uint64_t count) {
     struct walk walk = {.queue = run->queue, .left = count};
     struct weir__item part;
     while (next(&walk, &part)) {
-        put(copy, weir__block_at(part.block, part.first, part.event_bytes), part.count);
+        put_copy(copy, weir__block_at(part.block, part.first, part.event_bytes), part.count);
     }
 }
 
-/* Copies those that are wanted; returns how many. */
-static uint64_t put_wanted(struct copy *copy, weir_batch batch, const bool *wanted) {
+/*
+ * Of words, the most common, each is written, and the next one behind it or over it: no
+ * branch that guesses what is wanted.  false: there is not the room for all.
+ */
+static bool put_words(struct copy *copy, weir_batch batch, const bool *wanted) {
+    if (copy->event_bytes != sizeof(uint64_t) || !has_copy_room(copy) ||
+        copy->block->capacity - copy->block->used < batch.count) {
+        return false;
+    }
+    struct weir__block *block = copy->block;
+    uint64_t *to = weir__block_at(block, block->used, sizeof *to);
+    const uint64_t *words = batch.events;
+    size_t kept = 0;
+    for (size_t i = 0; i < batch.count; i++) {
+        to[kept] = words[i];
+        kept += wanted[i];
+    }
+    block->used += (uint32_t)kept;
+    copy->most -= kept;
+    return true;
+}
+
+/* Copies those that are wanted, some of them. */
+static void put_wanted(struct copy *copy, weir_batch batch, const bool *wanted) {
     const unsigned char *events = batch.events;
-    uint64_t accepted = 0;
+    if (put_words(copy, batch, wanted)) {
+        return;
+    }
     for (size_t at = 0; at < batch.count;) {
         size_t first = at;
         while (at < batch.count && wanted[at]) at++;
-        put(copy, events + first * copy->event_bytes, at - first);
-        accepted += at - first;
+        put_copy(copy, events + first * copy->event_bytes, at - first);
         while (at < batch.count && !wanted[at]) at++;
     }
-    return accepted;
 }
 
-static void ask(const weir_subscribe_options *options, weir_batch batch, size_t event_bytes,
-                bool *wanted) {
+/* Asks which of them are wanted; returns how many. */
+static uint32_t ask(const weir_subscribe_options *options, weir_batch batch, size_t event_bytes,
+                    bool *wanted) {
     const unsigned char *event = batch.events;
+    uint32_t count = 0;
     if (options->select_many != NULL) {
         memset(wanted, 0, batch.count * sizeof *wanted);
         options->select_many(options->selector_context, batch, wanted);
-        return;
+        for (size_t i = 0; i < batch.count; i++) count += wanted[i];
+        return count;
     }
     for (size_t i = 0; i < batch.count; i++, event += event_bytes) {
         wanted[i] = options->selector(options->selector_context, event);
+        count += wanted[i];
     }
+    return count;
+}
+
+/* A single event, as at max_demand 1, is accepted or not: nothing is copied. */
+static uint64_t gather_one(weir_run *run, const weir_subscribe_options *options) {
+    const struct weir__item *item = weir__queue_at(run->queue, 0);
+    weir_batch batch = {weir__block_at(item->block, item->first, item->event_bytes), 1};
+    bool wanted;
+    if (ask(options, batch, item->event_bytes, &wanted) == 0) return 0;
+    (void)gather_shared(run, 1);
+    return 1;
 }
 
 /* Puts up what the selector accepts of the first `count` events; returns how many. */
@@ -157,12 +194,13 @@ static uint64_t gather_accepted(weir_run *run, const weir_subscribe_options *opt
             if (asked > ASKED_AT_ONCE) asked = ASKED_AT_ONCE;
             weir_batch batch = {weir__block_at(part.block, part.first + done, part.event_bytes),
                                 asked};
-            ask(options, batch, part.event_bytes, wanted);
-            if (!copies && memchr(wanted, false, asked * sizeof *wanted) != NULL) {
+            uint32_t good = ask(options, batch, part.event_bytes, wanted);
+            if (good < asked && !copies) {
                 copies = true;
                 put_first(&copy, run, seen);
             }
-            accepted += copies ? put_wanted(&copy, batch, wanted) : asked;
+            if (good > 0 && copies) put_wanted(&copy, batch, wanted);
+            accepted += good;
             seen += asked;
             done += asked;
         }
@@ -194,7 +232,7 @@ uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count) {
     note_shared(run, count);
     uint64_t accepted = count;
     if (weir__selects(options)) {
-        accepted = gather_accepted(run, options, count);
+        accepted = count == 1 ? gather_one(run, options) : gather_accepted(run, options, count);
     } else {
         (void)gather_shared(run, count);
     }

@@ -32,7 +32,7 @@ static uint32_t sum_of(weir__four four) {
     return four[0] + four[1] + four[2] + four[3];
 }
 
-static uint32_t count_runs(const uint32_t *chosen, uint32_t count) {
+static uint32_t runs_of(const uint32_t *chosen, uint32_t count) {
     weir__four changes = {1}; /* the first run is one, too */
     uint32_t i = 0;
     for (; i + 4 < count; i += 4) {
@@ -79,7 +79,7 @@ static void count_four(const uint32_t *chosen, uint32_t count, uint32_t first, u
 }
 
 /* Neighbours count in different arrays: a sum need not wait for the one before it. */
-static void count_each(const uint32_t *chosen, uint32_t count, uint32_t *found) {
+static void count_in_turns(const uint32_t *chosen, uint32_t count, uint32_t *found) {
     uint32_t others[PARTITIONS_MOST + 1] = {0};
     uint32_t i = 0;
     memset(found, 0, sizeof others);
@@ -95,14 +95,14 @@ bool weir__sort_short_runs(const struct weir__partitions *all, uint32_t count,
                            uint32_t event_bytes) {
     uint32_t sample = count < SAMPLE ? count : SAMPLE;
     return event_bytes <= RUN_BYTES_MOST &&
-           sample * event_bytes <= count_runs(all->chosen, sample) * RUN_BYTES_MOST;
+           sample * event_bytes <= runs_of(all->chosen, sample) * RUN_BYTES_MOST;
 }
 
 bool weir__sort_count(struct weir__partitions *all, uint32_t count) {
     if (count < EVENTS_LEAST || count < all->count || all->count > PARTITIONS_MOST) return false;
     uint32_t found[PARTITIONS_MOST + 1];
     if (all->count > COMPARED_MOST) {
-        count_each(all->chosen, count, found);
+        count_in_turns(all->chosen, count, found);
     } else {
         for (uint32_t i = 0; i < all->count; i += 4) count_four(all->chosen, count, i, found);
     }
@@ -117,7 +117,7 @@ bool weir__sort_count(struct weir__partitions *all, uint32_t count) {
 
 /* ---- moving -------------------------------------------------------------- */
 
-static inline unsigned char *take(unsigned char **to, uint32_t index, size_t bytes) {
+static inline unsigned char *take_place(unsigned char **to, uint32_t index, size_t bytes) {
     unsigned char *place = to[index];
     to[index] = place + bytes;
     return place;
@@ -132,16 +132,16 @@ static inline void copy_each(unsigned char **to, const uint32_t *chosen, const u
                              uint32_t count, size_t bytes) {
     uint32_t i = 0;
     for (; i + 4 <= count; i += 4, event += 4 * bytes) {
-        unsigned char *a = take(to, chosen[i], bytes);
-        unsigned char *b = take(to, chosen[i + 1], bytes);
-        unsigned char *c = take(to, chosen[i + 2], bytes);
-        unsigned char *d = take(to, chosen[i + 3], bytes);
+        unsigned char *a = take_place(to, chosen[i], bytes);
+        unsigned char *b = take_place(to, chosen[i + 1], bytes);
+        unsigned char *c = take_place(to, chosen[i + 2], bytes);
+        unsigned char *d = take_place(to, chosen[i + 3], bytes);
         memcpy(a, event, bytes);
         memcpy(b, event + bytes, bytes);
         memcpy(c, event + 2 * bytes, bytes);
         memcpy(d, event + 3 * bytes, bytes);
     }
-    for (; i < count; i++, event += bytes) memcpy(take(to, chosen[i], bytes), event, bytes);
+    for (; i < count; i++, event += bytes) memcpy(take_place(to, chosen[i], bytes), event, bytes);
 }
 
 static void copy(unsigned char **to, const uint32_t *chosen, const unsigned char *event,

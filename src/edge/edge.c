@@ -71,6 +71,9 @@ void weir__edge_release(struct weir__edge *edge) {
         return;
     }
     /* X1 -> X2: all that the others did to the edge is seen from here on. */
+    WEIR__CHECK(!weir__edge_subscribed(edge));
+    WEIR__CHECK(edge->producer_state == WEIR__PRODUCER_UNHEARD ||
+                edge->producer_state == WEIR__PRODUCER_OVER);
     WEIR__CHECK(!edge->in_outbox[WEIR__DEMAND] && !edge->in_outbox[WEIR__EVENTS]);
     WEIR__CHECK(weir__queue_empty(&edge->overflow));
     WEIR__CHECK(weir__queue_empty(&edge->partial));
@@ -92,13 +95,13 @@ void weir__edge_release(struct weir__edge *edge) {
 void weir__edge_ask_by_hand(struct weir__edge *edge, uint64_t count) {
     weir__store_relaxed_u32(&edge->wants, 1); /* out with asked: D1 -> D2 */
     weir__edge_ask(edge, count);
-    if (edge->subscribed && weir__edge_shared(edge) != NULL) {
+    if (weir__edge_subscribed(edge) && weir__edge_shared(edge) != NULL) {
         weir__edge_heat(edge, WEIR__EVENTS); /* there may be entries: it looks itself */
     }
 }
 
 bool weir__edge_take_overflow(struct weir__edge *edge, struct weir__entry *out) {
-    if (!edge->closing || weir__queue_empty(&edge->overflow)) {
+    if (!weir__edge_closing(edge) || weir__queue_empty(&edge->overflow)) {
         return false;
     }
     struct weir__item item = weir__queue_pop(&edge->overflow);
@@ -119,14 +122,15 @@ bool weir__edge_wants_room(const struct weir__edge *edge) {
     if (WEIR__UNLIKELY(weir__edge_shared(edge) != NULL)) {
         return weir__shared_wants_room(edge);
     }
-    return !edge->closing && weir__load_relaxed_u32(&edge->ring.producer.wants_room) != 0;
+    return !weir__edge_closing(edge) &&
+           weir__load_relaxed_u32(&edge->ring.producer.wants_room) != 0;
 }
 
 bool weir__edge_has_events_slow(const struct weir__edge *edge) {
     if (weir__edge_shared(edge) != NULL) {
         return weir__shared_has_events(edge);
     }
-    return edge->closing && !edge->ended;
+    return edge->consumer_state == WEIR__CONSUMER_CLOSING;
 }
 
 bool weir__edge_complete(const struct weir__edge *edge) {
@@ -142,7 +146,7 @@ bool weir__edge_complete(const struct weir__edge *edge) {
  * Makes the ring larger, for `items` more entries, or as large as it may be.  false: it is
  * that already, or there is no memory; then the overflow serves.
  */
-static bool grow(struct weir__edge *edge, uint64_t items) {
+static bool grow_ring(struct weir__edge *edge, uint64_t items) {
     uint32_t most = edge->ring_most;
     uint32_t size = edge->ring.ck.size;
     if (size == most) {
@@ -158,7 +162,7 @@ static bool grow(struct weir__edge *edge, uint64_t items) {
 static bool send_item(struct weir__edge *edge, struct weir__item item, struct weir__pool *pool) {
     if (weir__queue_empty(&edge->overflow)) {
         struct weir__entry *slot = weir__ring_reserve(&edge->ring);
-        if (slot == NULL && grow(edge, 1)) {
+        if (slot == NULL && grow_ring(edge, 1)) {
             slot = weir__ring_reserve(&edge->ring);
         }
         if (WEIR__LIKELY(slot != NULL)) {
@@ -178,13 +182,14 @@ static bool ring_has_room(const struct weir__edge *edge, uint32_t items) {
  * Room for a message of several slices, so that it is sent whole or not at all:
  * the consumer would take the next message for the end of one that is cut off.
  */
-static bool make_room(struct weir__edge *edge, const struct weir__queue *queue, uint64_t count) {
+static bool make_room_for_message(struct weir__edge *edge, const struct weir__queue *queue,
+                                  uint64_t count) {
     uint32_t items = 0;
     for (uint64_t events = 0; events < count; items++) {
         events += weir__queue_at(queue, items)->count;
     }
     if (weir__queue_empty(&edge->overflow) &&
-        (ring_has_room(edge, items) || (grow(edge, items) && ring_has_room(edge, items)))) {
+        (ring_has_room(edge, items) || (grow_ring(edge, items) && ring_has_room(edge, items)))) {
         return true;
     }
     return weir__queue_reserve(&edge->overflow, items);
@@ -195,7 +200,7 @@ uint64_t weir__edge_send_slices(struct weir__edge *edge, struct weir__queue *que
     uint64_t left = count;
     uint64_t lost = 0;
     bool before = weir__queue_empty(&edge->overflow);
-    if (weir__queue_at(queue, 0)->count < count && !make_room(edge, queue, count)) {
+    if (weir__queue_at(queue, 0)->count < count && !make_room_for_message(edge, queue, count)) {
         weir__queue_drop(queue, count, pool);
         return count;
     }

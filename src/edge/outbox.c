@@ -26,7 +26,7 @@ void weir__edge_unheat(struct weir__edge *edge, enum weir__direction direction) 
 }
 
 /* Kept in checked builds, for weir__edge_release. */
-static inline void mark(const struct weir__ready_edge *ready, bool in_outbox) {
+static inline void mark_in_outbox(const struct weir__ready_edge *ready, bool in_outbox) {
     if (WEIR__CHECKED) {
         struct weir__edge *edge = ready->edge;
         edge->in_outbox[ready->direction] = in_outbox;
@@ -45,7 +45,7 @@ void weir__outbox_touch_abroad(struct weir__outbox *outbox, struct weir__edge *e
         weir__outbox_flush_pending(outbox);
     }
     outbox->pending[outbox->count++] = ready;
-    mark(ready, true);
+    mark_in_outbox(ready, true);
 }
 
 /* Of a cold edge: lines that the other core has, and the next steps write one by one. */
@@ -62,7 +62,7 @@ void weir__outbox_flush_pending(struct weir__outbox *outbox) {
     weir__fence_full(); /* F1 -> F2 */
     for (uint32_t i = 0; i < outbox->count; i++) {
         struct weir__ready_edge *ready = outbox->pending[i];
-        mark(ready, false);
+        mark_in_outbox(ready, false);
         if (WEIR__UNLIKELY(weir__ready_raise(ready))) {
             struct weir__edge *edge = ready->edge;
             weir__edge_hold(edge);

@@ -13,7 +13,7 @@
  */
 enum { CHAIN = 8, BITS_FIRST = 4, BITS_MORE = 2, BITS_KEPT = 10, BITS_LAST = 40 };
 
-static size_t table_bytes(unsigned bits) {
+static size_t index_table_bytes(unsigned bits) {
     return sizeof(struct weir__index_node *) << bits;
 }
 
@@ -23,7 +23,7 @@ void weir__index_open(struct weir__index *index, const struct weir__allocator *a
 
 static void free_table(struct weir__index *index) {
     if (index->buckets != NULL) {
-        weir__free(index->allocator, index->buckets, table_bytes(index->bits));
+        weir__free(index->allocator, index->buckets, index_table_bytes(index->bits));
     }
     index->buckets = NULL;
     index->bits = 0;
@@ -46,7 +46,7 @@ static struct weir__index_node **chain_of(const struct weir__index *index, uint6
                                   : bucket(index->buckets, index->bits, number);
 }
 
-static void push(struct weir__index_node **chain, struct weir__index_node *node) {
+static void push_on_chain(struct weir__index_node **chain, struct weir__index_node *node) {
     node->next = *chain;
     *chain = node;
 }
@@ -58,8 +58,9 @@ static struct weir__index_node *pop(struct weir__index_node **chain) {
 }
 
 /* Without memory all stays as it is. */
-static void grow(struct weir__index *index, unsigned bits) {
-    struct weir__index_node **buckets = weir__alloc_zeroed(index->allocator, table_bytes(bits), 64);
+static void grow_table(struct weir__index *index, unsigned bits) {
+    struct weir__index_node **buckets =
+        weir__alloc_zeroed(index->allocator, index_table_bytes(bits), 64);
     if (buckets == NULL) {
         return;
     }
@@ -69,7 +70,7 @@ static void grow(struct weir__index *index, unsigned bits) {
             index->buckets == NULL ? &index->only : &index->buckets[i];
         while (*chain != NULL) {
             struct weir__index_node *node = pop(chain);
-            push(bucket(buckets, bits, node->number), node);
+            push_on_chain(bucket(buckets, bits, node->number), node);
         }
     }
     free_table(index);
@@ -79,13 +80,13 @@ static void grow(struct weir__index *index, unsigned bits) {
 
 void weir__index_add(struct weir__index *index, struct weir__index_node *node, uint64_t number) {
     if (index->buckets == NULL && index->count >= CHAIN) {
-        grow(index, BITS_FIRST);
+        grow_table(index, BITS_FIRST);
     } else if (index->buckets != NULL && index->count >> index->bits > 0 &&
                index->bits < BITS_LAST) {
-        grow(index, index->bits + BITS_MORE);
+        grow_table(index, index->bits + BITS_MORE);
     }
     node->number = number;
-    push(chain_of(index, number), node);
+    push_on_chain(chain_of(index, number), node);
     index->count++;
 }
 

@@ -41,7 +41,7 @@ _Static_assert(offsetof(struct weir__pool, free) == WEIR__CACHE_LINES, "writers 
 static const uint32_t used_free = UINT32_MAX;
 
 /* One writer: no read-modify-write is needed. */
-static void count(uint64_t *counter, uint64_t more) {
+static void count_alone(uint64_t *counter, uint64_t more) {
     weir__store_relaxed_u64(counter, *counter + more);
 }
 
@@ -96,7 +96,8 @@ static struct weir__block *take_free(struct weir__pool *pool, uint32_t class) {
     return block;
 }
 
-static struct weir__block *make(struct weir__pool *pool, uint32_t class, uint64_t events_bytes) {
+static struct weir__block *make_block(struct weir__pool *pool, uint32_t class,
+                                      uint64_t events_bytes) {
     uint64_t room = class == WEIR__POOL_CLASSES
                         ? events_bytes
                         : (uint64_t)1 << (class + WEIR__POOL_CLASS_MIN_LOG2);
@@ -107,7 +108,7 @@ static struct weir__block *make(struct weir__pool *pool, uint32_t class, uint64_
     block->home = pool;
     block->size_class = class;
     block->bytes = bytes;
-    count(&pool->made, 1);
+    count_alone(&pool->made, 1);
     return block;
 }
 
@@ -117,7 +118,7 @@ struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes
     uint64_t bytes = (events == 0 ? 1 : events) * event_bytes; /* below 2^62 */
     uint32_t class = size_class(bytes);
     struct weir__block *block = take_free(pool, class);
-    if (block == NULL) block = make(pool, class, bytes);
+    if (block == NULL) block = make_block(pool, class, bytes);
     if (block == NULL) return NULL;
     uint64_t capacity = (block->bytes - WEIR__BLOCK_HEADER_BYTES) / event_bytes;
     block->capacity = (uint32_t)capacity;
@@ -125,7 +126,7 @@ struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes
     block->used = 0;
     block->spare = WEIR__BLOCK_BIAS;
     weir__store_relaxed_u32(&block->refs, WEIR__BLOCK_BIAS);
-    count(&pool->taken, 1);
+    count_alone(&pool->taken, 1);
     return block;
 }
 
@@ -157,7 +158,7 @@ void weir__pool_collect(struct weir__pool *pool) {
         entry = entry->next;
         while (block != NULL) {
             struct weir__block *next = block->next;
-            count(&pool->received, 1); /* before it is back: observers read that first */
+            count_alone(&pool->received, 1); /* before it is back: observers read that first */
             put_home(pool, block);
             block = next;
         }
@@ -167,7 +168,7 @@ void weir__pool_collect(struct weir__pool *pool) {
 static void flush_chain(struct weir__pool *here, struct weir__pool_chain *chain) {
     if (chain->first != NULL) {
         send_chain(chain->home, chain->first);
-        count(&here->sent, chain->count);
+        count_alone(&here->sent, chain->count);
     }
     *chain = (struct weir__pool_chain){0};
 }

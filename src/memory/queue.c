@@ -49,7 +49,7 @@ void weir__queue_close(struct weir__queue *queue, struct weir__pool *here) {
 }
 
 /* Moves the items to a larger ring, the front to its start. */
-static bool grow(struct weir__queue *queue, uint32_t capacity) {
+static bool grow_queue(struct weir__queue *queue, uint32_t capacity) {
     size_t bytes = (size_t)capacity * sizeof *queue->items;
     struct weir__item *items = weir__alloc(queue->allocator, bytes, _Alignof(struct weir__item));
     if (items == NULL) return false;
@@ -64,7 +64,7 @@ static bool grow(struct weir__queue *queue, uint32_t capacity) {
 bool weir__queue_grow(struct weir__queue *queue, uint32_t items) {
     if (items > CAPACITY_LAST - queue->count) return false;
     uint32_t capacity = weir__round_up_power_of_two_u32(queue->count + items);
-    return grow(queue, capacity < CAPACITY_FIRST ? CAPACITY_FIRST : capacity);
+    return grow_queue(queue, capacity < CAPACITY_FIRST ? CAPACITY_FIRST : capacity);
 }
 
 bool weir__queue_push_front(struct weir__queue *queue, struct weir__item item) {
@@ -83,8 +83,8 @@ static bool adjacent(const struct weir__item *first, const struct weir__item *se
 }
 
 /* `item` is joined with `neighbour`: one reference for both. */
-static void join(struct weir__queue *queue, struct weir__item *neighbour,
-                 const struct weir__item *item, struct weir__pool *here) {
+static void join_neighbours(struct weir__queue *queue, struct weir__item *neighbour,
+                            const struct weir__item *item, struct weir__pool *here) {
     if (item->first < neighbour->first) neighbour->first = item->first;
     neighbour->count += item->count;
     queue->events += item->count;
@@ -96,7 +96,7 @@ bool weir__queue_append(struct weir__queue *queue, struct weir__item item,
     item.flags &= ~(uint32_t)WEIR__MORE;
     struct weir__item *last = queue->count > 0 ? weir__queue_at(queue, queue->count - 1) : NULL;
     if (last == NULL || !adjacent(last, &item)) return weir__queue_push(queue, item);
-    join(queue, last, &item, here);
+    join_neighbours(queue, last, &item, here);
     return true;
 }
 
@@ -107,7 +107,7 @@ bool weir__queue_prepend(struct weir__queue *queue, struct weir__item item,
     if (front == NULL || is_mark(front) || !adjacent(&item, front)) {
         return weir__queue_push_front(queue, item);
     }
-    join(queue, front, &item, here);
+    join_neighbours(queue, front, &item, here);
     return true;
 }
 
@@ -225,7 +225,7 @@ bool weir__queue_gather_item(struct weir__queue *queue, uint64_t events, struct 
     return true;
 }
 
-static bool is_small(const struct weir__item *item) {
+static bool is_small_slice(const struct weir__item *item) {
     enum { SMALL = 8 }; /* a slice under 1/8 of its block is small */
     return (uint64_t)item->count * item->event_bytes * SMALL <
            item->block->bytes - WEIR__BLOCK_HEADER_BYTES;
@@ -237,7 +237,7 @@ static uint64_t small_front(const struct weir__queue *queue, uint64_t most) {
     uint32_t items = 0;
     while (items < queue->count && events < most) {
         const struct weir__item *item = weir__queue_at(queue, items);
-        if (is_mark(item) || !is_small(item)) break;
+        if (is_mark(item) || !is_small_slice(item)) break;
         events += item->count;
         items++;
     }

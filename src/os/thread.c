@@ -22,7 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void *enter(void *argument) {
+static void *enter_thread(void *argument) {
     struct weir__thread *thread = argument;
     pthread_setname_np(pthread_self(), thread->name);
     thread->run(thread->argument);
@@ -48,7 +48,7 @@ int weir__thread_start(struct weir__thread *thread, const char *name, void (*run
     fill_mask(&blocked);
     int error = pthread_sigmask(SIG_BLOCK, &blocked, &before);
     if (error != 0) return error;
-    error = pthread_create(&thread->handle, NULL, enter, thread);
+    error = pthread_create(&thread->handle, NULL, enter_thread, thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;
 }

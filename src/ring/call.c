@@ -15,12 +15,12 @@ enum { INDEX_BITS = 10, SERIALS_AT_A_TIME = 64 };
 
 _Static_assert(WEIR__CALLS_MAX <= 1 << INDEX_BITS, "a name has room for the slot's index");
 
-static uint64_t word_of(uint64_t serial, enum state state) {
+static uint64_t call_word(uint64_t serial, enum state state) {
     return serial << STATE_BITS | (uint64_t)state;
 }
 
 static uint64_t with_state(uint64_t word, enum state state) {
-    return word_of(word >> STATE_BITS, state);
+    return call_word(word >> STATE_BITS, state);
 }
 
 static enum state state_of(uint64_t word) {
@@ -63,7 +63,7 @@ static struct weir__call *slots_of(struct weir__calls *calls) {
     return slots;
 }
 
-static bool take(struct weir__call *call) {
+static bool take_call_slot(struct weir__call *call) {
     uint64_t word = weir__load_relaxed_u64(&call->word);
     return state_of(word) == FREE &&
            weir__cas_u64(&call->word, &word, with_state(word, TAKEN)); /* M7 -> M8 */
@@ -83,7 +83,7 @@ weir_status weir__call_begin(struct weir__calls *calls, weir_ref about, void *an
         return weir__refuse(WEIR_NO_MEMORY, "no memory for calls");
     }
     uint32_t index = 0;
-    while (index < most && !take(&slots[index])) {
+    while (index < most && !take_call_slot(&slots[index])) {
         index++;
     }
     if (index == most) {
@@ -93,7 +93,7 @@ weir_status weir__call_begin(struct weir__calls *calls, weir_ref about, void *an
     struct weir__call *call = &slots[index];
     uint64_t serial = weir__serial_next(&call->serials, &weir__call_serials, SERIALS_AT_A_TIME);
     if (serial == 0) {
-        weir__store_release_u64(&call->word, word_of(0, FREE)); /* M7 -> M8 */
+        weir__store_release_u64(&call->word, call_word(0, FREE)); /* M7 -> M8 */
         return weir__refuse(WEIR_SYSTEM, "this process has used up all serials of calls");
     }
     call->answer = answer;
@@ -101,7 +101,7 @@ weir_status weir__call_begin(struct weir__calls *calls, weir_ref about, void *an
     call->bytes = 0;
     weir__store_relaxed_u64(&call->about, about.bits);
     from->bits = serial << INDEX_BITS | index;
-    weir__store_release_u64(&call->word, word_of(serial, WAITING)); /* M1 -> M2 */
+    weir__store_release_u64(&call->word, call_word(serial, WAITING)); /* M1 -> M2 */
     *out = call;
     return WEIR_OK;
 }
@@ -111,7 +111,7 @@ bool weir__call_answered(const struct weir__call *call) {
 }
 
 /* True when the slot was still waiting, and is free now. */
-static bool give_up(struct weir__call *call) {
+static bool give_up_slot(struct weir__call *call) {
     uint64_t word = weir__load_relaxed_u64(&call->word);
     return state_of(word) == WAITING && weir__cas_u64(&call->word, &word, with_state(word, FREE));
 }
@@ -127,7 +127,7 @@ weir_status weir__call_end(struct weir__call *call, uint64_t deadline_ns, size_t
             weir__store_release_u64(&call->word, with_state(word, FREE)); /* M7 -> M8 */
             return status;
         }
-        if (weir__clock_now_ns() >= deadline_ns && give_up(call)) {
+        if (weir__clock_now_ns() >= deadline_ns && give_up_slot(call)) {
             return WEIR_TIMEOUT;
         }
         weir__futex_wait(state_half(call), (uint32_t)word,
@@ -160,17 +160,18 @@ static void finish(const struct weir__calls *calls, struct weir__call *call, uin
 }
 
 /* The slot that a name is of, and its word while that call waits.  NULL: it is of none. */
-static struct weir__call *slot_of(const struct weir__calls *calls, weir_from from, uint64_t *word) {
+static struct weir__call *slot_waiting(const struct weir__calls *calls, weir_from from,
+                                       uint64_t *word) {
     struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
     uint64_t index = from.bits & ((1u << INDEX_BITS) - 1);
-    *word = word_of(from.bits >> INDEX_BITS, WAITING);
+    *word = call_word(from.bits >> INDEX_BITS, WAITING);
     return slots == NULL || index >= WEIR__CALLS_MAX ? NULL : &slots[index];
 }
 
 bool weir__call_answer(struct weir__calls *calls, weir_from from, weir_status status,
                        const void *answer, size_t bytes) {
     uint64_t word;
-    struct weir__call *call = slot_of(calls, from, &word);
+    struct weir__call *call = slot_waiting(calls, from, &word);
     if (call == NULL || !claim(call, word)) {
         return false;
     }
@@ -180,7 +181,7 @@ bool weir__call_answer(struct weir__calls *calls, weir_from from, weir_status st
 
 bool weir__call_waits(const struct weir__calls *calls, weir_from from) {
     uint64_t word;
-    const struct weir__call *call = slot_of(calls, from, &word);
+    const struct weir__call *call = slot_waiting(calls, from, &word);
     return call != NULL && weir__load_relaxed_u64(&call->word) == word; /* a serial comes once */
 }
 

@@ -14,7 +14,7 @@ static ck_stack_entry_t *joined(ck_stack_entry_t *newer, ck_stack_entry_t *rest)
     return newer;
 }
 
-static void put_back(ck_stack_t *list, ck_stack_entry_t *rest) {
+static void put_rest_back(ck_stack_t *list, ck_stack_entry_t *rest) {
     ck_stack_entry_t *none = NULL;
     while (rest != NULL && !weir__cas_ptr(&list->head, &none, rest)) { /* Z1 -> Z2 */
         ck_stack_entry_t *newer = weir__stack_take(list);              /* Z1 -> Z2 */
@@ -26,7 +26,7 @@ static void put_back(ck_stack_t *list, ck_stack_entry_t *rest) {
 ck_stack_entry_t *weir__free_list_take(ck_stack_t *list) {
     ck_stack_entry_t *entry = weir__stack_take(list); /* Z1 -> Z2 */
     if (entry != NULL) {
-        put_back(list, entry->next);
+        put_rest_back(list, entry->next);
     }
     return entry;
 }

@@ -69,7 +69,7 @@ weir_reason weir__mailbox_take(struct weir__mail *mail) {
 }
 
 /* The word of an open count. */
-static uint64_t word_of(const struct weir__mailbox *box, uint64_t number) {
+static uint64_t open_word(const struct weir__mailbox *box, uint64_t number) {
     return weir__count_of(box->generation) | (box->within ? WEIR__COUNT_WITHIN : 0) | number;
 }
 
@@ -80,7 +80,7 @@ static bool is_closed(const struct weir__counter *counter) {
 /* False: another number is counted. */
 static bool close_at(const struct weir__mailbox *box, struct weir__counter *counter,
                      uint64_t number) {
-    uint64_t expected = word_of(box, number);
+    uint64_t expected = open_word(box, number);
     return weir__cas_u64(&counter->count, &expected, expected & ~WEIR__COUNT_OPEN); /* P7 -> P8 */
 }
 

@@ -10,7 +10,7 @@
 #include "memory/poison.h"
 
 /* Arrays that it began with are not its own. */
-static void leave(struct weir__ring *ring, struct weir__entry *entries, uint32_t size) {
+static void leave_array(struct weir__ring *ring, struct weir__entry *entries, uint32_t size) {
     size_t bytes = size * sizeof *entries;
     if (entries != ring->first) {
         weir__poison(entries, bytes);
@@ -21,7 +21,7 @@ static void leave(struct weir__ring *ring, struct weir__entry *entries, uint32_t
 
 void weir__ring_close(struct weir__ring *ring) {
     WEIR__CHECK(weir__ring_empty(ring) && ring->consumer.entries == ring->entries);
-    leave(ring, ring->entries, ring->ck.size);
+    leave_array(ring, ring->entries, ring->ck.size);
 }
 
 /*
@@ -54,6 +54,6 @@ bool weir__ring_pop_linked(struct weir__ring *ring, struct weir__entry *out) {
     uint32_t size = ring->consumer.mask + 1;
     ring->consumer.entries = link->next;
     ring->consumer.mask = link->count - 1;
-    leave(ring, before, size); /* and the link with it */
+    leave_array(ring, before, size); /* and the link with it */
     return weir__ring_pop(ring, out);
 }

@@ -11,7 +11,7 @@ static bool earlier(const struct weir__timer *one, const struct weir__timer *oth
 }
 
 /* Two heaps become one: the later root is the earlier one's first child. */
-static struct weir__timer *join(struct weir__timer *one, struct weir__timer *other) {
+static struct weir__timer *join_heaps(struct weir__timer *one, struct weir__timer *other) {
     if (one == NULL || other == NULL) {
         return one == NULL ? other : one;
     }
@@ -37,20 +37,20 @@ static struct weir__timer *join_all(struct weir__timer *first) {
         if (other != NULL) {
             other->next = NULL;
         }
-        one = join(one, other);
+        one = join_heaps(one, other);
         one->previous = pairs;
         pairs = one;
     }
     struct weir__timer *root = NULL;
     while (pairs != NULL) {
         struct weir__timer *before = pairs->previous;
-        root = join(root, pairs);
+        root = join_heaps(root, pairs);
         pairs = before;
     }
     return root;
 }
 
-static void settle(struct weir__timers *timers, struct weir__timer *root) {
+static void settle_root(struct weir__timers *timers, struct weir__timer *root) {
     timers->first = root;
     if (root != NULL) {
         root->previous = NULL;
@@ -58,28 +58,28 @@ static void settle(struct weir__timers *timers, struct weir__timer *root) {
     }
 }
 
-static void add(struct weir__timers *timers, struct weir__timer *timer, uint64_t due_ns) {
+static void add_timer(struct weir__timers *timers, struct weir__timer *timer, uint64_t due_ns) {
     timer->due_ns = due_ns;
     timer->child = NULL;
     timer->next = NULL;
     timer->previous = NULL;
-    settle(timers, join(timers->first, timer));
+    settle_root(timers, join_heaps(timers->first, timer));
 }
 
 void weir__timers_add(struct weir__timers *timers, struct weir__timer *timer, uint64_t due_ns) {
     timer->serial = timers->serial++;
-    add(timers, timer, due_ns);
+    add_timer(timers, timer, due_ns);
 }
 
 void weir__timers_move(struct weir__timers *timers, struct weir__timer *timer, uint64_t due_ns) {
     weir__timers_remove(timers, timer);
-    add(timers, timer, due_ns);
+    add_timer(timers, timer, due_ns);
 }
 
 void weir__timers_remove(struct weir__timers *timers, struct weir__timer *timer) {
     struct weir__timer *under = join_all(timer->child);
     if (timer == timers->first) {
-        settle(timers, under);
+        settle_root(timers, under);
         return;
     }
     if (timer->previous->child == timer) {
@@ -90,5 +90,5 @@ void weir__timers_remove(struct weir__timers *timers, struct weir__timer *timer)
     if (timer->next != NULL) {
         timer->next->previous = timer->previous;
     }
-    settle(timers, join(timers->first, under));
+    settle_root(timers, join_heaps(timers->first, under));
 }

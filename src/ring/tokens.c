@@ -24,7 +24,7 @@ void weir__tokens_close(struct weir__tokens *tokens) {
 }
 
 /* The chunk of that number, made if need be; of two makers one wins.  NULL: no memory. */
-static struct weir__token *chunk_at(struct weir__tokens *tokens, uint32_t number) {
+static struct weir__token *token_chunk(struct weir__tokens *tokens, uint32_t number) {
     struct weir__token *chunk = weir__load_acquire_ptr(&tokens->chunks[number]); /* B3 -> B4 */
     if (chunk != NULL) {
         return chunk;
@@ -48,7 +48,7 @@ struct weir__token *weir__tokens_take(struct weir__tokens *tokens) {
     do {
         chunk = place / WEIR__TOKENS_CHUNK >= WEIR__TOKENS_CHUNKS
                     ? NULL
-                    : chunk_at(tokens, place / WEIR__TOKENS_CHUNK);
+                    : token_chunk(tokens, place / WEIR__TOKENS_CHUNK);
         if (chunk == NULL) {
             return NULL;
         }

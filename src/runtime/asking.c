@@ -29,9 +29,9 @@ struct asked {
     _Alignas(16) unsigned char answer[WEIR__ANSWER_BYTES];
 };
 
-static weir_status send(weir_runtime *runtime, struct weir__worker *worker,
-                        weir__worker_query *function, uint64_t argument, size_t bytes,
-                        struct asked *out) {
+static weir_status send_query(weir_runtime *runtime, struct weir__worker *worker,
+                              weir__worker_query *function, uint64_t argument, size_t bytes,
+                              struct asked *out) {
     struct weir__message *message = weir__alloc_zeroed(&runtime->allocator, sizeof *message, 16);
     if (message == NULL) {
         return WEIR_NO_MEMORY;
@@ -51,18 +51,19 @@ static weir_status send(weir_runtime *runtime, struct weir__worker *worker,
     return WEIR_OK;
 }
 
-static void begin(weir_runtime *runtime, struct weir__worker *worker, weir__worker_query *function,
-                  uint64_t argument, size_t bytes, struct asked *out) {
+static void begin_query(weir_runtime *runtime, struct weir__worker *worker,
+                        weir__worker_query *function, uint64_t argument, size_t bytes,
+                        struct asked *out) {
     WEIR__CHECK(bytes <= WEIR__ANSWER_BYTES);
     memset(out, 0, sizeof *out);
     if (runtime->options.mode != WEIR_THREADS) {
         function(worker, argument, out->answer);
         return;
     }
-    out->status = send(runtime, worker, function, argument, bytes, out);
+    out->status = send_query(runtime, worker, function, argument, bytes, out);
 }
 
-static weir_status end(struct asked *asked, uint64_t deadline) {
+static weir_status end_query(struct asked *asked, uint64_t deadline) {
     return asked->call == NULL ? asked->status : weir__call_end(asked->call, deadline, NULL);
 }
 
@@ -70,8 +71,8 @@ weir_status weir__ask_worker(weir_runtime *runtime, struct weir__worker *worker,
                              weir__worker_query *function, uint64_t argument, void *answer,
                              size_t bytes) {
     struct asked asked;
-    begin(runtime, worker, function, argument, bytes, &asked);
-    weir_status status = end(&asked, weir__clock_now_ns() + GRACE_NS);
+    begin_query(runtime, worker, function, argument, bytes, &asked);
+    weir_status status = end_query(&asked, weir__clock_now_ns() + GRACE_NS);
     if (status == WEIR_OK) {
         memcpy(answer, asked.answer, bytes);
     }
@@ -90,12 +91,12 @@ void weir__ask_workers(weir_runtime *runtime, weir__worker_query *function, uint
         unsigned left = runtime->worker_count - done;
         unsigned count = left < AT_A_TIME ? left : AT_A_TIME;
         for (unsigned i = 0; i < count; i++) {
-            begin(runtime, &workers[i], function, argument, bytes, &asked[i]);
+            begin_query(runtime, &workers[i], function, argument, bytes, &asked[i]);
         }
         uint64_t least = weir__clock_now_ns() + GRACE_LEAST_NS;
         uint64_t deadline = first > least ? first : least;
         for (unsigned i = 0; i < count; i++) {
-            weir_status status = end(&asked[i], deadline);
+            weir_status status = end_query(&asked[i], deadline);
             heard(context, &workers[i], status, status == WEIR_OK ? asked[i].answer : NULL);
         }
     }

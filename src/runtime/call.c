@@ -4,12 +4,12 @@
  */
 #include "base/refusal.h"
 #include "runtime/waiting.h"
-#include "stage/control.h"
+#include "stage/subscription.h"
 
 #include <string.h>
 
 /* The sentence that belongs to what a call was answered with. */
-static weir_status told(weir_status status, weir_ref stage) {
+static weir_status told_status(weir_status status, weir_ref stage) {
     unsigned long long bits = (unsigned long long)stage.bits;
     if (status == WEIR_NO_STAGE) {
         return weir__refuse(status, "stage %#llx has stopped, or never was", bits);
@@ -34,7 +34,7 @@ weir_status weir_call(weir_runtime *runtime, weir_ref stage, const void *request
         return status;
     }
     struct weir__message head = {.mail = {.to = stage, .kind = WEIR__MAIL_CALL}, .count = bytes};
-    return told(weir__wait(runtime, &head, request, answer, timeout_ns, "weir_call"), stage);
+    return told_status(weir__wait(runtime, &head, request, answer, timeout_ns, "weir_call"), stage);
 }
 
 weir_status weir_reply(weir_runtime *runtime, weir_from from, const void *answer, size_t bytes) {
@@ -87,7 +87,7 @@ weir_status weir_info_wait(weir_runtime *runtime, weir_ref stage, const void *me
     }
     weir_answer none = {0};
     status = weir__ask_stage(runtime, stage, nothing, 0, &none, timeout_ns, "weir_info_wait");
-    return told(sent(status), stage);
+    return told_status(sent(status), stage);
 }
 
 /* ---- subscribing, and waiting for it ------------------------------------- */
@@ -100,7 +100,7 @@ static void consumes(weir_stage *stage, weir_from from, uint64_t id) {
 /* One that waits in line (stage/leaving.c) is answered for when it waits no more. */
 static void produces(weir_stage *stage, weir_from from, uint64_t id) {
     struct weir__edge *edge = weir__stage_find_consumer(stage, (weir_subscription){.id = id});
-    if (edge != NULL && edge->waits_for != NULL) {
+    if (edge != NULL && weir__edge_in_line(edge)) {
         edge->asker = from;
         return;
     }
@@ -111,7 +111,7 @@ static void produces(weir_stage *stage, weir_from from, uint64_t id) {
 /* The same in a callback, for which whom it waits behind may wait in turn. */
 static void produces_now(weir_stage *stage, weir_from from, uint64_t id) {
     struct weir__edge *edge = weir__stage_find_consumer(stage, (weir_subscription){.id = id});
-    bool waits = edge != NULL && edge->waits_for != NULL;
+    bool waits = edge != NULL && weir__edge_in_line(edge);
     weir__call_answer(stage->host->calls, from,
                       waits          ? WEIR_TIMEOUT
                       : edge != NULL ? WEIR_OK
@@ -130,11 +130,11 @@ static weir_status await_both(weir_runtime *runtime, weir_subscription made, uin
                     : passed < timeout_ns      ? timeout_ns - passed
                                                : 0;
     if (status != WEIR_OK) {
-        return told(sent(status), made.consumer);
+        return told_status(sent(status), made.consumer);
     }
     status = weir__ask_stage(runtime, made.producer, weir__here == NULL ? produces : produces_now,
                              made.id, &none, left, call);
-    return told(sent(status), made.producer);
+    return told_status(sent(status), made.producer);
 }
 
 weir_status weir_subscribe_wait(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
@@ -187,7 +187,8 @@ static weir_status ask_value(weir_runtime *runtime, weir_ref stage, weir__query 
     if (status != WEIR_OK) {
         return status;
     }
-    return told(weir__ask_stage(runtime, stage, function, 0, &answer, timeout_ns, call), stage);
+    return told_status(weir__ask_stage(runtime, stage, function, 0, &answer, timeout_ns, call),
+                       stage);
 }
 
 static void mode(weir_stage *stage, weir_from from, uint64_t argument) {
@@ -223,8 +224,9 @@ static void describe_subscription(const weir_stage *stage, const struct weir__ed
 
 static void describe_lag(const weir_stage *stage, const struct weir__edge *edge, void *out) {
     uint64_t now = weir_runtime_now(stage->host->runtime);
-    weir_lag lag = {.subscription = edge->id, .leaving = edge->leaving, .in_line = edge->in_line};
-    lag.open_demand = edge->leaving ? 0 : weir__edge_open_demand(edge);
+    weir_lag lag = {
+        .subscription = edge->id, .leaving = weir__edge_leaving(edge), .in_line = edge->in_line};
+    lag.open_demand = lag.leaving ? 0 : weir__edge_open_demand(edge);
     lag.silent_ns = now > edge->heard_ns ? now - edge->heard_ns : 0;
     memcpy(out, &lag, sizeof lag);
 }
@@ -247,7 +249,7 @@ static const struct weir__edge *next_of(const struct listing *listing, const wei
     if (!listing->consumers) {
         return edge == NULL ? stage->producers : edge->producers_next;
     }
-    if (edge != NULL && edge->leaving) {
+    if (edge != NULL && weir__edge_leaving(edge)) {
         return edge->leavers_next;
     }
     const struct weir__edge *next = edge == NULL ? stage->consumers : edge->consumers_next;
@@ -297,7 +299,7 @@ static weir_status ask_list(weir_runtime *runtime, weir_ref stage, enum which wh
     if (status == WEIR_NO_MEMORY) {
         return weir__refuse(status, "no memory for a list of subscriptions");
     }
-    return told(status, stage);
+    return told_status(status, stage);
 }
 
 weir_status weir_consumers(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,

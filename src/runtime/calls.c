@@ -13,7 +13,7 @@
 #include "runtime/options.h"
 #include "runtime/post.h"
 #include "runtime/request.h"
-#include "stage/control.h"
+#include "stage/subscription.h"
 
 #include <stdio.h>
 
@@ -87,7 +87,8 @@ void weir__request_drop(struct weir__edge *edge) {
 
 /* A stage's slot, and what the stage takes; of the stage whose init is running too.  NULL: it
  * has gone. */
-static struct weir__slot *slot_of(weir_runtime *runtime, weir_ref ref, struct weir__label *label) {
+static struct weir__slot *slot_living(weir_runtime *runtime, weir_ref ref,
+                                      struct weir__label *label) {
     struct weir__slot *slot = weir__registry_slot(&runtime->registry, ref);
     const weir_stage *starting = weir__starting_stage(runtime, ref);
     if (starting != NULL) {
@@ -110,7 +111,7 @@ weir_status weir__request_make(weir_runtime *runtime, weir_ref consumer, weir_re
         return status;
     }
     struct weir__slot *from = weir__registry_find(&runtime->registry, producer);
-    struct weir__slot *to = slot_of(runtime, consumer, &taker);
+    struct weir__slot *to = slot_living(runtime, consumer, &taker);
     status = from == NULL ? WEIR_OK : check_size(from, producer, taker.takes_bytes, taker.name);
     return status != WEIR_OK ? status
                              : make_edge(runtime, from, to, consumer, producer, &filled, out);
@@ -123,9 +124,9 @@ void weir__request_send(weir_runtime *runtime, struct weir__edge *edge, weir_sub
     weir__send(runtime, &edge->forth);
 }
 
-static weir_status request(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
-                           const weir_subscribe_options *options, bool counted,
-                           weir_subscription *out) {
+static weir_status request_subscription(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
+                                        const weir_subscribe_options *options, bool counted,
+                                        weir_subscription *out) {
     struct weir__edge *edge;
     weir_status status = weir__request_make(runtime, consumer, producer, options, &edge);
     if (status != WEIR_OK) {
@@ -138,12 +139,12 @@ static weir_status request(weir_runtime *runtime, weir_ref consumer, weir_ref pr
 
 weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
                            const weir_subscribe_options *options, weir_subscription *out) {
-    return request(runtime, consumer, producer, options, false, out);
+    return request_subscription(runtime, consumer, producer, options, false, out);
 }
 
 weir_status weir__subscribe_counted(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
                                     const weir_subscribe_options *options, weir_subscription *out) {
-    return request(runtime, consumer, producer, options, true, out);
+    return request_subscription(runtime, consumer, producer, options, true, out);
 }
 
 weir_status weir_resubscribe(weir_runtime *runtime, weir_subscription old, weir_reason reason,
@@ -239,9 +240,9 @@ static void launch(weir_runtime *runtime, struct weir__worker *worker, struct we
 
 /* Nothing has come of it.  Who asked in init to hear of its end hears of it here, when its name
  * is free. */
-static weir_status give_up(weir_runtime *runtime, struct weir__worker *worker,
-                           struct weir__slot *slot, weir_ref ref, weir_stage *stage,
-                           weir_status status) {
+static weir_status give_up_start(weir_runtime *runtime, struct weir__worker *worker,
+                                 struct weir__slot *slot, weir_ref ref, weir_stage *stage,
+                                 weir_status status) {
     weir__names_drop(&runtime->names, ref);
     if (stage != NULL) {
         struct weir__errand errand;
@@ -296,7 +297,7 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
     if (out != NULL) {
         *out = ref;
     }
-    launch(runtime, worker, slot, stage, edges);
+    launch_stage(runtime, worker, slot, stage, edges);
     return WEIR_OK;
 }
 
@@ -318,10 +319,7 @@ weir_status weir_ask(weir_runtime *runtime, weir_subscription subscription, uint
             return refuse_over();
         }
         if (count > 0) {
-            weir__edge_ask_by_hand(edge, count);
-        }
-        if (count > 0 && edge->subscribed) { /* else the producer looks when it opens */
-            weir__outbox_touch(&self->host->outbox, edge, WEIR__DEMAND);
+            weir__subscription_ask_by_hand(self, edge, count);
         }
         return WEIR_OK;
     }
@@ -347,9 +345,9 @@ static bool cancel_here(weir_runtime *runtime, weir_subscription subscription, w
                                                : weir__stage_find_consumer(producer, subscription);
     *status = edge != NULL ? WEIR_OK : refuse_over();
     if (edge != NULL && consumer != NULL) {
-        weir__stage_request_cancel(edge, reason);
+        weir__subscription_cancel(edge, reason);
     } else if (edge != NULL) {
-        weir__stage_evict(producer, edge, reason);
+        weir__subscription_evict(producer, edge, reason);
     }
     return true;
 }

@@ -34,7 +34,7 @@ struct weir__drain {
     struct weir__thread thread;
 };
 
-static void begin(weir_runtime *runtime) {
+static void begin_finishing(weir_runtime *runtime) {
     weir__exchange_u32(&runtime->draining, 1); /* ordered by the mail that follows */
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         weir__worker_finish_all(&runtime->workers[i]);
@@ -75,7 +75,7 @@ static weir_status wait_stepping(weir_runtime *runtime, uint64_t deadline) {
     return weir__load_relaxed_u32(&runtime->alive) > 0 ? WEIR_TIMEOUT : WEIR_OK;
 }
 
-static void fill(weir_runtime *runtime, weir_status status, weir_drain_report *report) {
+static void fill_report(weir_runtime *runtime, weir_status status, weir_drain_report *report) {
     memset(report, 0, sizeof *report);
     report->stages = weir_runtime_stages(runtime);
     if (status != WEIR_OK) {
@@ -95,10 +95,10 @@ weir_status weir_runtime_drain(weir_runtime *runtime, uint64_t timeout_ns,
     if (status != WEIR_OK) {
         return status;
     }
-    begin(runtime);
+    begin_finishing(runtime);
     status = wait(runtime, weir__clock_deadline(weir_runtime_now(runtime), timeout_ns));
     if (report != NULL) {
-        fill(runtime, status, report);
+        fill_report(runtime, status, report);
     }
     return status;
 }
@@ -109,16 +109,16 @@ weir_status weir_runtime_holdup(weir_runtime *runtime, weir_drain_report *report
         status = WEIR_INVALID;
     }
     if (status == WEIR_OK) {
-        fill(runtime, WEIR_TIMEOUT, report);
+        fill_report(runtime, WEIR_TIMEOUT, report);
     }
     return status;
 }
 
 /* ---- without waiting ----------------------------------------------------- */
 
-static void tell(struct weir__drain *drain, weir_status status) {
+static void tell_done(struct weir__drain *drain, weir_status status) {
     weir_drain_report report;
-    fill(drain->runtime, status, &report);
+    fill_report(drain->runtime, status, &report);
     weir__store_release_u32(&drain->over, 1); /* T17 -> T18: `done` may begin another */
     if (drain->done != NULL) {
         struct weir__errand errand;
@@ -137,7 +137,7 @@ static void run(void *argument) {
     while (weir__load_acquire_u32(&drain->runtime->drain_begins) != 0) { /* T19 -> T20 */
         weir__thread_yield();                                            /* it is begun first */
     }
-    tell(drain, wait_threads(drain->runtime, drain->deadline));
+    tell_done(drain, wait_threads(drain->runtime, drain->deadline));
 }
 
 bool weir__drain_step(weir_runtime *runtime, bool rests) {
@@ -146,9 +146,9 @@ bool weir__drain_step(weir_runtime *runtime, bool rests) {
         return false;
     }
     if (weir__load_relaxed_u32(&runtime->alive) == 0) {
-        tell(drain, WEIR_OK);
+        tell_done(drain, WEIR_OK);
     } else if (weir_runtime_now(runtime) >= drain->deadline) {
-        tell(drain, WEIR_TIMEOUT);
+        tell_done(drain, WEIR_TIMEOUT);
     } else {
         return rests && weir__rings_break(runtime);
     }
@@ -182,7 +182,7 @@ void weir__drain_close(weir_runtime *runtime) {
 /* ---- beginning ------------------------------------------------------------- */
 
 /* Nothing has begun unless WEIR_OK. */
-static weir_status launch(struct weir__drain *drain) {
+static weir_status launch_waiter(struct weir__drain *drain) {
     int error = drain->threaded ? weir__thread_start(&drain->thread, "weir/drain", run, drain) : 0;
     return error == 0 ? WEIR_OK
                       : weir__refuse(WEIR_SYSTEM, "no thread to drain with: %s", strerror(error));
@@ -198,10 +198,10 @@ static weir_status begin_with(weir_runtime *runtime, struct weir__drain *drain) 
         weir__load_acquire_u32(&drain->before->over) == 0) { /* T17 -> T18 */
         return weir__refuse(WEIR_INVALID, "a drain of the runtime has begun and is not over");
     }
-    weir_status status = launch(drain);
+    weir_status status = launch_waiter(drain);
     if (status == WEIR_OK) {
         weir__store_release_ptr(&runtime->drain, drain); /* T13 -> T14 */
-        begin(runtime);
+        begin_finishing(runtime);
     }
     return status;
 }

@@ -41,7 +41,7 @@ bool weir_ending_here(void) {
            weir_ending(errands->runtime, errands->stage);
 }
 
-static weir_status refuse(const char *call, const char *what) {
+static weir_status refuse_in_errand(const char *call, const char *what) {
     return weir__refuse(WEIR_WRONG_THREAD, "%s would wait for the %s that calls it", call, what);
 }
 
@@ -50,11 +50,11 @@ weir_status weir__check_outside(const weir_runtime *runtime, const char *call) {
         return WEIR_INVALID;
     }
     if (weir__here != NULL) {
-        return refuse(call, "worker");
+        return refuse_in_errand(call, "worker");
     }
     for (const struct weir__errand *errand = errands; errand != NULL; errand = errand->outer) {
         if (errand->runtime == runtime) {
-            return refuse(call, errand->what);
+            return refuse_in_errand(call, errand->what);
         }
     }
     return WEIR_OK;

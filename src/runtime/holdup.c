@@ -80,7 +80,7 @@ static weir_ref who_does_not_end(const weir_stage *stage, bool *asks) {
     for (const struct weir__edge *edge = stage->producers; edge != NULL;
          edge = edge->producers_next) {
         bool asked = weir__load_relaxed_u64(&edge->asked) > edge->received;
-        if (!edge->ended && (found.stage.bits == 0 || (asked && !*asks))) {
+        if (!weir__edge_ended(edge) && (found.stage.bits == 0 || (asked && !*asks))) {
             found.stage = edge->id.producer;
             *asks = asked;
         }
@@ -91,7 +91,7 @@ static weir_ref who_does_not_end(const weir_stage *stage, bool *asks) {
     return found.stage;
 }
 
-static void describe(const weir_stage *stage, struct found *out) {
+static void describe_stage(const weir_stage *stage, struct found *out) {
     out->stage = stage->ref;
     out->why = weir__stage_holdup(stage);
     bool asks = false;
@@ -117,7 +117,7 @@ static void ask_most(struct weir__worker *worker, uint64_t unused, void *answer)
     memset(most, 0, sizeof *most);
     for (const weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         struct found found = {0};
-        describe(stage, &found);
+        describe_stage(stage, &found);
         if (most->stage.bits == 0 || more_to_blame(&found, most)) {
             *most = found;
         }
@@ -129,14 +129,14 @@ static void ask_about(struct weir__worker *worker, uint64_t bits, void *answer) 
     const struct weir__slot *slot = weir__registry_find(&worker->host.runtime->registry, stage);
     memset(answer, 0, sizeof(struct found));
     if (slot != NULL && slot->stage != NULL) {
-        describe(slot->stage, answer);
+        describe_stage(slot->stage, answer);
     }
 }
 
 /* ---- who asks ------------------------------------------------------------ */
 
 /* It may have gone meanwhile. */
-static bool name_of(const weir_runtime *runtime, weir_ref ref, char name[WEIR__LABEL_BYTES]) {
+static bool name_living(const weir_runtime *runtime, weir_ref ref, char name[WEIR__LABEL_BYTES]) {
     const struct weir__slot *slot = weir__registry_slot(&runtime->registry, ref);
     struct weir__label label;
     bool known = slot != NULL && weir__registry_read_label(slot, ref, &label);
@@ -148,7 +148,7 @@ static bool name_of(const weir_runtime *runtime, weir_ref ref, char name[WEIR__L
 
 static void stuck(weir_runtime *runtime, const struct weir__worker *worker, struct found *out) {
     weir_ref ref = {weir__load_relaxed_u64(&worker->host.entered)};
-    if (name_of(runtime, ref, out->name)) {
+    if (name_living(runtime, ref, out->name)) {
         out->stage = ref;
         out->why = WEIR_HOLDUP_CALLBACK;
     }
@@ -251,7 +251,7 @@ static void report_on(weir_runtime *runtime, const struct found *found, weir_dra
     report->stage = found->stage;
     report->why = found->why;
     memcpy(report->name, found->name, sizeof report->name);
-    if (name_of(runtime, found->waits_for, report->waits_for_name)) {
+    if (name_living(runtime, found->waits_for, report->waits_for_name)) {
         report->waits_for = found->waits_for;
     } else if (found->partition > 0) {
         snprintf(report->waits_for_name, sizeof report->waits_for_name, "partition %" PRIu32,

@@ -63,7 +63,7 @@ static void suspend(struct weir__names *names, struct weir__name *entry) {
     weir__store_relaxed_u32(&names->pending, names->pending + 1);
 }
 
-static void settle(struct weir__names *names, struct weir__name *entry) {
+static void settle_name(struct weir__names *names, struct weir__name *entry) {
     if (!entry->pending) {
         return;
     }
@@ -84,7 +84,7 @@ static void settle(struct weir__names *names, struct weir__name *entry) {
 }
 
 static void remove_entry(struct weir__names *names, struct weir__name *entry) {
-    settle(names, entry);
+    settle_name(names, entry);
     weir__index_remove(&names->by_text, &entry->by_text);
     *(entry->previous != NULL ? &entry->previous->next : &names->first) = entry->next;
     if (entry->next != NULL) {
@@ -95,8 +95,8 @@ static void remove_entry(struct weir__names *names, struct weir__name *entry) {
 }
 
 /* The living entry of that name; a dead one is taken out. */
-static struct weir__name *find(struct weir__names *names, const weir_runtime *runtime,
-                               const char *name) {
+static struct weir__name *find_name(struct weir__names *names, const weir_runtime *runtime,
+                                    const char *name) {
     struct weir__index_node *node = weir__index_find(&names->by_text, weir__hash_text(name));
     for (; node != NULL; node = weir__index_next(node)) {
         struct weir__name *entry = WEIR__CONTAINER_OF(node, struct weir__name, by_text);
@@ -112,7 +112,7 @@ static struct weir__name *find(struct weir__names *names, const weir_runtime *ru
     return NULL;
 }
 
-static void sweep(struct weir__names *names, const weir_runtime *runtime) {
+static void sweep_dead_names(struct weir__names *names, const weir_runtime *runtime) {
     struct weir__name *next = NULL;
     for (struct weir__name *entry = names->first; entry != NULL; entry = next) {
         next = entry->next;
@@ -136,13 +136,13 @@ static void insert(struct weir__names *names, struct weir__name *entry, bool pen
     }
 }
 
-static weir_status add(struct weir__names *names, const weir_runtime *runtime, const char *name,
-                       weir_ref ref, bool pending) {
-    if (find(names, runtime, name) != NULL) {
+static weir_status add_name(struct weir__names *names, const weir_runtime *runtime,
+                            const char *name, weir_ref ref, bool pending) {
+    if (find_name(names, runtime, name) != NULL) {
         return weir__refuse(WEIR_NAME_TAKEN, "the name %s belongs to another stage", name);
     }
     if (names->count >= names->sweep_at) {
-        sweep(names, runtime);
+        sweep_dead_names(names, runtime);
     }
     size_t bytes = strlen(name) + 1;
     struct weir__name *entry = weir__alloc_zeroed(names->allocator, sizeof *entry + bytes, 16);
@@ -158,7 +158,7 @@ static weir_status add(struct weir__names *names, const weir_runtime *runtime, c
 
 /* ---- any thread ---------------------------------------------------------- */
 
-static weir_status check(const char *name) {
+static weir_status check_name(const char *name) {
     if (weir__missing(name, "name")) {
         return WEIR_INVALID;
     }
@@ -172,34 +172,34 @@ static weir_status check(const char *name) {
 
 weir_status weir__names_reserve(struct weir__names *names, const weir_runtime *runtime,
                                 const char *name, weir_ref ref) {
-    weir_status status = check(name);
+    weir_status status = check_name(name);
     if (status == WEIR_OK) {
         weir__lock(&names->lock);
-        status = add(names, runtime, name, ref, true);
+        status = add_name(names, runtime, name, ref, true);
         weir__unlock(&names->lock);
     }
     return status;
 }
 
 /* What this thread has reserved it sees without the lock; most stages have no name. */
-static bool any_pending(const struct weir__names *names) {
+static bool any_reserved(const struct weir__names *names) {
     return weir__load_relaxed_u32(&names->pending) > 0;
 }
 
 void weir__names_publish(struct weir__names *names, weir_ref ref) {
-    if (!any_pending(names)) {
+    if (!any_reserved(names)) {
         return;
     }
     weir__lock(&names->lock);
     struct weir__name *entry;
     while ((entry = pending_of(names, ref)) != NULL) {
-        settle(names, entry);
+        settle_name(names, entry);
     }
     weir__unlock(&names->lock);
 }
 
 void weir__names_drop(struct weir__names *names, weir_ref ref) {
-    if (!any_pending(names)) {
+    if (!any_reserved(names)) {
         return;
     }
     weir__lock(&names->lock);
@@ -214,11 +214,11 @@ weir_status weir_register(weir_runtime *runtime, weir_ref stage, const char *nam
     if (weir__missing(runtime, "runtime")) {
         return WEIR_INVALID;
     }
-    weir_status status = check(name);
+    weir_status status = check_name(name);
     status = status != WEIR_OK ? status : weir__check_alive(runtime, stage, "stage");
     if (status == WEIR_OK) {
         weir__lock(&runtime->names.lock);
-        status = add(&runtime->names, runtime, name, stage, weir__is_starting(runtime, stage));
+        status = add_name(&runtime->names, runtime, name, stage, weir__is_starting(runtime, stage));
         weir__unlock(&runtime->names.lock);
     }
     return status;
@@ -232,12 +232,12 @@ weir_status weir_unregister(weir_runtime *runtime, const char *name) {
     if (weir__missing(runtime, "runtime")) {
         return WEIR_INVALID;
     }
-    weir_status status = check(name);
+    weir_status status = check_name(name);
     if (status != WEIR_OK) {
         return status;
     }
     weir__lock(&runtime->names.lock);
-    struct weir__name *entry = find(&runtime->names, runtime, name);
+    struct weir__name *entry = find_name(&runtime->names, runtime, name);
     if (entry != NULL && entry->pending && !weir__is_starting(runtime, entry->ref)) {
         entry = NULL; /* a stage that is starting: nobody else knows it yet */
     }
@@ -252,13 +252,13 @@ weir_status weir_whereis(weir_runtime *runtime, const char *name, weir_ref *out)
     if (weir__missing(runtime, "runtime")) {
         return WEIR_INVALID;
     }
-    weir_status status = check(name);
+    weir_status status = check_name(name);
     status = status != WEIR_OK ? status : weir__check_given(out, "out");
     if (status != WEIR_OK) {
         return status;
     }
     weir__lock(&runtime->names.lock);
-    const struct weir__name *entry = find(&runtime->names, runtime, name);
+    const struct weir__name *entry = find_name(&runtime->names, runtime, name);
     bool known = entry != NULL && !entry->pending;
     if (known) {
         *out = entry->ref;

@@ -97,7 +97,8 @@ static struct weir__counter *counter_of(const weir_runtime *runtime,
     }
 }
 
-static weir_status count(const weir_runtime *runtime, struct weir__counter *counter, weir_ref to) {
+static weir_status count_message(const weir_runtime *runtime, struct weir__counter *counter,
+                                 weir_ref to) {
     switch (counter == NULL ? WEIR__COUNT_DONE
                             : weir__counter_add(counter, weir__ref_generation(to),
                                                 weir__is_inside(runtime, to))) {
@@ -146,7 +147,7 @@ weir_status weir__make_message(weir_runtime *runtime, const struct weir__message
                             bytes - sizeof *head);
     }
     /* Last: a stage that finishes waits for what is counted, and is woken by the mail alone. */
-    weir_status status = count(runtime, counter, head->mail.to);
+    weir_status status = count_message(runtime, counter, head->mail.to);
     if (status != WEIR_OK) {
         weir__free(&runtime->allocator, message, bytes);
         return status;

@@ -24,7 +24,7 @@ void weir__registry_close(struct weir__registry *registry) {
 }
 
 /* The chunk of that number, made if need be; of two makers one wins. */
-static struct weir__slot *chunk_at(struct weir__registry *registry, uint32_t number) {
+static struct weir__slot *slot_chunk(struct weir__registry *registry, uint32_t number) {
     struct weir__slot *chunk = weir__load_acquire_ptr(&registry->chunks[number]); /* C1 -> C2 */
     if (chunk != NULL) {
         return chunk;
@@ -52,7 +52,7 @@ static struct weir__slot *take_fresh(struct weir__registry *registry) {
     do {
         chunk = index >= WEIR__REGISTRY_STAGES_MAX
                     ? NULL
-                    : chunk_at(registry, index / WEIR__REGISTRY_CHUNK);
+                    : slot_chunk(registry, index / WEIR__REGISTRY_CHUNK);
         if (chunk == NULL) {
             return NULL;
         }

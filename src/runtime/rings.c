@@ -19,32 +19,32 @@ struct step {
     uint64_t moved; /* workers that are not still */
 };
 
-static struct weir__slot *slot_of(const weir_stage *stage) {
+static struct weir__slot *slot_of_member(const weir_stage *stage) {
     return WEIR__CONTAINER_OF(stage->ready, struct weir__slot, ready);
 }
 
 static bool is_member(const weir_stage *stage, uint64_t search) {
-    return weir__load_relaxed_u64(&slot_of(stage)->ring) == search;
+    return weir__load_relaxed_u64(&slot_of_member(stage)->ring) == search;
 }
 
-static bool is_told(const weir_stage *stage) {
+static bool is_told_its_end(const weir_stage *stage) {
     return stage->unfed && stage->end_told;
 }
 
 static void count_member(const weir_stage *stage, struct step *step) {
     step->members++;
-    step->told += is_told(stage);
+    step->told += is_told_its_end(stage);
 }
 
 /* ---- on the worker ------------------------------------------------------- */
 
-static void mark(struct weir__worker *worker, uint64_t search, void *answer) {
+static void mark_waiting(struct weir__worker *worker, uint64_t search, void *answer) {
     struct step *step = answer;
     worker->still_at = worker->host.counters.turns;
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         step->awaited += weir__stage_awaits(stage);
         bool waits = weir__stage_waits_for_others(stage);
-        weir__store_relaxed_u64(&slot_of(stage)->ring, waits ? search : 0);
+        weir__store_relaxed_u64(&slot_of_member(stage)->ring, waits ? search : 0);
         if (waits) {
             count_member(stage, step);
         }
@@ -110,7 +110,7 @@ static void prune(struct weir__worker *worker, uint64_t search, void *answer) {
         if (fed_by_members(runtime, stage, search) && feeds_a_member(runtime, stage, search)) {
             count_member(stage, step);
         } else {
-            weir__store_relaxed_u64(&slot_of(stage)->ring, 0);
+            weir__store_relaxed_u64(&slot_of_member(stage)->ring, 0);
             step->changed++;
         }
     }
@@ -119,7 +119,7 @@ static void prune(struct weir__worker *worker, uint64_t search, void *answer) {
 static void tell_members(struct weir__worker *worker, uint64_t search, void *answer) {
     (void)answer;
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
-        if (is_member(stage, search) && !is_told(stage)) {
+        if (is_member(stage, search) && !is_told_its_end(stage)) {
             weir__stage_unfed(stage);
         }
     }
@@ -138,13 +138,13 @@ static void close_all(struct weir__worker *worker, uint64_t search, void *answer
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         if (is_member(stage, search)) {
             step->members++;
-            step->closed += still && is_told(stage) && weir__stage_waits_for_others(stage) &&
-                            weir__stage_close(stage);
+            step->closed += still && is_told_its_end(stage) &&
+                            weir__stage_waits_for_others(stage) && weir__stage_close(stage);
         }
     }
 }
 
-static void look(struct weir__worker *worker, uint64_t search, void *answer) {
+static void look_for_rings(struct weir__worker *worker, uint64_t search, void *answer) {
     struct step *step = answer;
     (void)search;
     step->moved += !is_still(worker);
@@ -256,13 +256,13 @@ static bool end_ring(weir_runtime *runtime, uint64_t search) {
  */
 static bool relax_some(weir_runtime *runtime, uint64_t search) {
     struct step step;
-    return ask_all(runtime, look, search, &step) && step.moved == 0 &&
+    return ask_all(runtime, look_for_rings, search, &step) && step.moved == 0 &&
            ask_all(runtime, relax, search, &step) && step.relaxed > 0;
 }
 
 static bool search_one(weir_runtime *runtime, uint64_t search) {
     struct step step;
-    if (!all_home(runtime) || !ask_all(runtime, mark, search, &step)) {
+    if (!all_home(runtime) || !ask_all(runtime, mark_waiting, search, &step)) {
         return false;
     }
     bool awaited = step.awaited > 0;

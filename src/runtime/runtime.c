@@ -41,7 +41,7 @@ void weir__host_log(struct weir__host *host, weir_log_level level, const char *f
 
 /* ---- opening ------------------------------------------------------------- */
 
-static weir_runtime *make(const weir_runtime_options *options) {
+static weir_runtime *make_runtime(const weir_runtime_options *options) {
     struct weir__allocator allocator;
     weir__allocator_open(&allocator, &options->allocator);
     weir_runtime *runtime = weir__alloc_zeroed(&allocator, sizeof *runtime, 128);
@@ -69,7 +69,7 @@ static weir_runtime *make(const weir_runtime_options *options) {
     return runtime;
 }
 
-static void destroy(weir_runtime *runtime) {
+static void destroy_runtime(weir_runtime *runtime) {
     struct weir__allocator allocator = runtime->allocator;
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         weir__pool_close(&runtime->workers[i].host.pool);
@@ -83,7 +83,7 @@ static void destroy(weir_runtime *runtime) {
     weir__free(&allocator, runtime, sizeof *runtime);
 }
 
-static void join_threads(weir_runtime *runtime, unsigned count) {
+static void join_workers(weir_runtime *runtime, unsigned count) {
     weir__store_relaxed_u32(&runtime->quit, 1); /* ordered by the mail that follows */
     for (unsigned i = 0; i < count; i++) {
         weir__worker_stop_all(&runtime->workers[i]);
@@ -91,14 +91,14 @@ static void join_threads(weir_runtime *runtime, unsigned count) {
     }
 }
 
-static weir_status start_threads(weir_runtime *runtime) {
+static weir_status start_workers(weir_runtime *runtime) {
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         struct weir__worker *worker = &runtime->workers[i];
         char name[16];
         snprintf(name, sizeof name, "weir/%u", i);
         int error = weir__thread_start(&worker->thread, name, weir__worker_run, worker);
         if (error != 0) {
-            join_threads(runtime, i);
+            join_workers(runtime, i);
             return weir__refuse(WEIR_SYSTEM, "worker %u of %u could not be started: %s", i,
                                 runtime->worker_count, strerror(error));
         }
@@ -118,7 +118,7 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
     if (status != WEIR_OK) {
         return status;
     }
-    weir_runtime *runtime = make(&filled);
+    weir_runtime *runtime = make_runtime(&filled);
     if (runtime == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a runtime of %u workers",
                             filled.workers);
@@ -127,9 +127,9 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         weir__worker_open(&runtime->workers[i], runtime, i, cores[i % listed]);
     }
-    status = filled.mode == WEIR_THREADS ? start_threads(runtime) : WEIR_OK;
+    status = filled.mode == WEIR_THREADS ? start_workers(runtime) : WEIR_OK;
     if (status != WEIR_OK) {
-        destroy(runtime);
+        destroy_runtime(runtime);
         return status;
     }
     *out = runtime;
@@ -267,7 +267,7 @@ static void say_who(weir_runtime *runtime) {
 }
 
 /* Before what a drain's `done` has asked for settles. */
-static bool is_told(weir_runtime *runtime, uint64_t nap_ns) {
+static bool is_drain_told(weir_runtime *runtime, uint64_t nap_ns) {
     bool told = weir__drain_told(runtime);
     if (!told) {
         weir__clock_sleep_ns(nap_ns);
@@ -305,7 +305,7 @@ weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
     weir_runtime_stop(runtime, WEIR_REASON_SHUTDOWN);
     /* Once is enough: a stage that a callback started just before it saw `closing` is told
      * as it joins.  Those that wait for other threads need time. */
-    while (weir_runtime_run(runtime, NAP_NS) != WEIR_OK || !is_told(runtime, NAP_NS) ||
+    while (weir_runtime_run(runtime, NAP_NS) != WEIR_OK || !is_drain_told(runtime, NAP_NS) ||
            !settles(runtime, NAP_NS, false)) {
         if (!is_patient(runtime, &patience)) {
             return WEIR_TIMEOUT;
@@ -316,7 +316,7 @@ weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
     }
     weir__drain_close(runtime);
     if (runtime->options.mode == WEIR_THREADS) {
-        join_threads(runtime, runtime->worker_count);
+        join_workers(runtime, runtime->worker_count);
     }
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         weir__pool_flush(&runtime->workers[i].host.pool);
@@ -327,7 +327,7 @@ weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
     if (accounts != NULL) {
         weir_runtime_accounts(runtime, accounts);
     }
-    destroy(runtime);
+    destroy_runtime(runtime);
     return WEIR_OK;
 }
 

@@ -66,7 +66,7 @@ static enum weir__step step(weir_runtime *runtime, unsigned index) {
 }
 
 /* Other threads' messages come to workers that were found cold, too. */
-static bool any_pending(const weir_runtime *runtime) {
+static bool any_waiting(const weir_runtime *runtime) {
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         if (weir__bell_pending(&runtime->workers[i].bell)) {
             return true;
@@ -83,7 +83,7 @@ static bool step_any(weir_runtime *runtime, unsigned first) {
                 return true;
             }
         }
-    } while (any_pending(runtime));
+    } while (any_waiting(runtime));
     return false;
 }
 
@@ -116,10 +116,11 @@ size_t weir__runtime_step(weir_runtime *runtime, size_t turns) {
  * Everything is at rest: until the moment, or until another thread sends something or
  * gives the answer.
  */
-static void sleep_until(weir_runtime *runtime, uint64_t until_ns, const struct weir__call *call) {
+static void sleep_stepping(weir_runtime *runtime, uint64_t until_ns,
+                           const struct weir__call *call) {
     struct weir__bell *bell = &runtime->workers[0].bell; /* all workers': weir__bell_share */
     weir__bell_doze(bell);
-    if (any_pending(runtime) || (call != NULL && weir__call_answered(call))) {
+    if (any_waiting(runtime) || (call != NULL && weir__call_answered(call))) {
         weir__bell_rise(bell);
         return;
     }
@@ -141,7 +142,7 @@ bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_
     if (runtime->options.mode == WEIR_SIMULATED) {
         move_time(runtime, due);
     } else {
-        sleep_until(runtime, due, call);
+        sleep_stepping(runtime, due, call);
     }
     return true;
 }

@@ -76,7 +76,7 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
 /* ---- stages come and go -------------------------------------------------- */
 
 /* What ran outside of a turn is told (edge/outbox.h: the next mail may free an edge). */
-static void tell(struct weir__worker *worker) {
+static void tell_published(struct weir__worker *worker) {
     weir__outbox_flush(&worker->host.outbox);
 }
 
@@ -92,7 +92,7 @@ static void stop_older(struct weir__worker *worker, weir_stage *stage) {
         weir__stage_stop(stage, (weir_reason)weir__load_relaxed_u32(&runtime->stop_reason));
     }
     weir__ready_queue(stage->ready, false);
-    tell(worker);
+    tell_published(worker);
 }
 
 /* Behind what init has sent to itself: the requests, then what has overtaken START. */
@@ -109,7 +109,7 @@ static void receive_first(weir_stage *stage, struct weir__slot *slot) {
     }
 }
 
-static void join(struct weir__worker *worker, weir_stage *stage) {
+static void join_worker(struct weir__worker *worker, weir_stage *stage) {
     struct weir__slot *slot = weir__registry_find(&worker->host.runtime->registry, stage->ref);
     slot->stage = stage;
     stage->previous = NULL;
@@ -121,7 +121,7 @@ static void join(struct weir__worker *worker, weir_stage *stage) {
     receive_first(stage, slot);
     if (worker->finishes) { /* FINISH_ALL has been here */
         weir__stage_finish(stage, true);
-        tell(worker);
+        tell_published(worker);
     }
     stop_older(worker, stage); /* STOP_ALL may have been here, too */
     if (stage->control.first != NULL) {
@@ -130,13 +130,13 @@ static void join(struct weir__worker *worker, weir_stage *stage) {
 }
 
 /* For another stage, unless mail to the last one is still on its way. */
-static void give_back(struct weir__worker *worker, struct weir__slot *slot) {
+static void give_slot_back(struct weir__worker *worker, struct weir__slot *slot) {
     if (weir__mailbox_home(&slot->mailbox)) {
         weir__registry_give(slot, &worker->free_slots);
     }
 }
 
-static void leave(struct weir__worker *worker, struct weir__slot *slot) {
+static void leave_worker(struct weir__worker *worker, struct weir__slot *slot) {
     weir_stage *stage = slot->stage;
     weir_ref ref = stage->ref;
     slot->ended = ref;
@@ -154,7 +154,7 @@ static void leave(struct weir__worker *worker, struct weir__slot *slot) {
     slot->stage = NULL;
     weir__registry_end(slot);
     weir__mailbox_close(&slot->mailbox); /* before the sweep below (P3 -> P4) */
-    give_back(worker, slot);
+    give_slot_back(worker, slot);
     weir__stage_end_monitors(stage); /* who hears of the end finds its name free */
     weir__stage_tell_enders(stage);
     weir__calls_sweep(worker->host.calls, ref);
@@ -180,7 +180,7 @@ static void finish_all(struct weir__worker *worker) {
     worker->finishes = true;
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         weir__stage_finish(stage, true);
-        tell(worker);
+        tell_published(worker);
     }
 }
 
@@ -201,13 +201,13 @@ static void bounce(struct weir__worker *worker, struct weir__mail *mail) {
     weir__mail_bounce(&worker->host, mail);
     weir__store_relaxed_u64(&worker->host.entered, 0);
     if (owned) {
-        give_back(worker, WEIR__CONTAINER_OF(box, struct weir__slot, mailbox));
+        give_slot_back(worker, WEIR__CONTAINER_OF(box, struct weir__slot, mailbox));
     }
 }
 
-static void deliver(struct weir__worker *worker, struct weir__mail *mail) {
+static void deliver_mail(struct weir__worker *worker, struct weir__mail *mail) {
     if (mail->kind == WEIR__MAIL_START) {
-        join(worker, WEIR__CONTAINER_OF(mail, weir_stage, start));
+        join_worker(worker, WEIR__CONTAINER_OF(mail, weir_stage, start));
         return;
     }
     struct weir__slot *slot = weir__registry_find(&worker->host.runtime->registry, mail->to);
@@ -238,7 +238,7 @@ static bool deliver_all(struct weir__worker *worker, struct weir__mail *mail) {
         } else if (mail->kind == WEIR__MAIL_RING_END) {
             weir__rings_told(worker);
         } else {
-            deliver(worker, mail);
+            deliver_mail(worker, mail);
         }
         mail = next;
     }
@@ -293,7 +293,7 @@ static bool fire(struct weir__worker *worker) {
 /* ---- visiting ------------------------------------------------------------ */
 
 /* An edge was raised for a stage that has gone. */
-static void let_go(void *context, struct weir__ready_edge *ready) {
+static void let_go_of_dead_edge(void *context, struct weir__ready_edge *ready) {
     weir__ready_lower(&ready->raised);
     weir__outbox_let_go(context, ready->edge);
 }
@@ -301,7 +301,7 @@ static void let_go(void *context, struct weir__ready_edge *ready) {
 static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
     weir_stage *stage = slot->stage;
     if (stage == NULL) {
-        weir__ready_collect(&slot->ready, let_go, &worker->host.outbox);
+        weir__ready_collect(&slot->ready, let_go_of_dead_edge, &worker->host.outbox);
         return false;
     }
     weir__count(&worker->host.counters.turns, 1);
@@ -311,7 +311,7 @@ static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
     weir__store_relaxed_u64(&worker->host.entered, stage->ref.bits);
     bool busy = weir__stage_turn(stage);
     if (stage->stopping) {
-        leave(worker, slot);
+        leave_worker(worker, slot);
         busy = true;
     }
     weir__store_relaxed_u64(&worker->host.entered, 0);

@@ -11,7 +11,9 @@ Method: in README.md and docs/*.md
     <!-- output like: PROGRAM --> each of its lines is printed, whatever the
     numbers are, by a program that this script does not run again for each block;
   - links to files and headings lead somewhere;
-  - paths and weir names in code quotes exist.
+  - paths and weir names in code quotes exist, and other names, `like_this`, are in the
+    sources;
+  - <!-- includes: FILE PREFIX... -->: FILE includes nothing but what begins so.
 
 Usage: check_docs.py [--write] ROOT FOLDER, where FOLDER holds the examples'
 executables.  --write first puts what the programs print now into the blocks.
@@ -50,6 +52,15 @@ def library_text():
 @functools.lru_cache(maxsize=None)
 def library_names():
     return set(re.findall(r"\b(?:weir|WEIR)_\w+", library_text()))
+
+
+@functools.lru_cache(maxsize=None)
+def all_names():
+    """Whatever a page may mean by a name: also of tests, models and scripts."""
+    folders = [folder for folder in FOLDERS.split("|") if folder not in ("build", "docs")]
+    files = [file for folder in folders for file in ROOT.glob(f"{folder}/**/*") if file.is_file()]
+    texts = [file.read_text(errors="ignore") for file in files] + [library_text()]
+    return {name for text in texts for name in re.findall(r"\w+", text)}
 
 
 def contains(lines, piece, begin):
@@ -139,8 +150,22 @@ def check_names(page, number, line):
         if path and not path[1].startswith("build/") and not (ROOT / path[1]).exists():
             problem(page, number, f"{quoted} does not exist")
         for name in re.findall(r"\b(?:weir|WEIR)_\w+", quoted):
-            if name not in library_names():
+            if name not in library_names() and not name.endswith("_"):
                 problem(page, number, f"the library has no {name}")
+        if re.fullmatch(r"[a-z]+(_[a-z0-9]+)+(\(\))?", quoted):
+            if quoted.removesuffix("()") not in all_names():
+                problem(page, number, f"nothing is named {quoted}")
+
+
+def check_includes(page, number, name, prefixes):
+    """What a page says about the includes of a file."""
+    file = ROOT / name
+    if not file.is_file():
+        problem(page, number, f"{name} does not exist")
+        return
+    for include in re.findall(r'^#include [<"]([^>"]+)', file.read_text(), re.MULTILINE):
+        if not include.startswith(prefixes):
+            problem(page, number, f"{name} includes {include}")
 
 
 def check_page(page):
@@ -160,6 +185,9 @@ def check_page(page):
         if found:
             marker = (found[1], found[2])
             continue
+        claim = re.fullmatch(r"<!-- includes: (\S+) (.+) -->", line)
+        if claim:
+            check_includes(page, number, claim[1], tuple(claim[2].split()))
         check_links(page, number, line)
         check_names(page, number, line)
     if block is not None:

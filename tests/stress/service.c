@@ -18,8 +18,6 @@ static void draw_parts(struct service *service) {
     service->heads = stress_chance(rng, 2) ? 1 : (unsigned)stress_between(rng, 1, SERVICE_HEADS);
     for (unsigned i = 0; i < service->heads; i++) {
         service->head[i] = (enum head)weir__rng_below(rng, HEADS);
-        if (service->steady && service->head[i] == HEAD_ITERATOR) service->head[i] = HEAD_INLET;
-        if (service->steady && service->head[i] == HEAD_ANSWERS) service->head[i] = HEAD_MAIL;
     }
     service->middles = (unsigned)stress_between(rng, 0, SERVICE_MIDDLES);
     for (unsigned i = 0; i < service->middles; i++)

@@ -136,7 +136,6 @@ struct service {
     bool permanent; /* all subscriptions are                                   */
     bool tight;     /* a ring may stall over its windows                       */
     bool shuts;     /* its inlets are finished, whoever holds tokens           */
-    bool steady;    /* no head ends by itself                                  */
     weir_on_cancel on_cancel;
     unsigned reopens; /* the stream is closed early so often, and another opened */
     bool leaves;      /* the reader closes the stream early, and that is all     */

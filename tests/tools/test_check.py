@@ -137,6 +137,13 @@ class Rules(unittest.TestCase):
         self.fails({"src/edge/a.c": head + code}, "src/edge/a.c:3", "nothing in the code")
         self.passes({"src/edge/a.c": head + code + "/* E2 */\n"})
 
+    def test_statics(self):
+        one = "static bool take(int a) {\n    return a > 0;\n}\n"
+        self.fails({"src/edge/a.c": HEAD + one, "src/ring/b.c": HEAD + one}, "src/ring/b.c:4",
+                   "src/edge/a.c has a static take")
+        self.passes({"src/edge/a.c": HEAD + one, "src/ring/b.c": HEAD + one.replace("take", "put"),
+                     "tests/a.c": HEAD + one, "tests/b.c": HEAD + one})
+
     def test_top_level(self):
         self.fails({"notes.txt": "x\n"}, "notes.txt:1", "top level")
         self.passes({".gitignore": "x\n"})

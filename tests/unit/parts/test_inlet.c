@@ -538,8 +538,9 @@ static void bad_pushes_are_refused(void **state) {
     assert_int_equal(weir_cast(f.rig.runtime, f.in.ref, "hello", 5), WEIR_OK);
     assert_int_equal(weir_cast(f.rig.runtime, f.in.ref, NULL, 0), WEIR_OK);
     rig_rest(&f.rig);
-    rig_expect_log(&f.rig, "warning: inlet in takes no casts: a message of 5 bytes was dropped\n"
-                           "warning: inlet in takes no casts: a message of 0 bytes was dropped\n");
+    rig_expect_log(&f.rig,
+                   "warning: stage in has no handle_cast: a message of 5 bytes was dropped\n"
+                   "warning: stage in has no handle_cast: a message of 0 bytes was dropped\n");
     close_inlet();
 }
 

@@ -349,7 +349,7 @@ static void unread_events_are_logged(void **state) {
     rig_rest(&f.rig);
     weir_stream_close(f.stream);
     rig_expect_log(&f.rig,
-                   "warning: stream stream takes no casts: a message of 5 bytes was dropped\n"
+                   "warning: stage stream has no handle_cast: a message of 5 bytes was dropped\n"
                    "warning: 9 events of a stream that had ended were not read\n");
     rig_close(&f.rig);
 }

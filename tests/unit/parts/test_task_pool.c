@@ -125,7 +125,8 @@ static void casts_are_dropped_with_a_word(void **state) {
     pool_scene_pool(&s, NULL);
     assert_int_equal(weir_cast(s.rig.runtime, s.stage.ref, "hello", 6), WEIR_OK);
     rig_rest(&s.rig);
-    rig_expect_log(&s.rig, "warning: pool pool takes no casts: a message of 6 bytes was dropped\n");
+    rig_expect_log(&s.rig,
+                   "warning: stage pool has no handle_cast: a message of 6 bytes was dropped\n");
     pool_scene_close(&s);
 }
 
