@@ -152,15 +152,10 @@ static void runtime_refusals(void **state) {
 
 /* ---- stages -------------------------------------------------------------- */
 
-static weir_verdict demand(weir_stage *self, uint64_t count) {
-    (void)self;
-    (void)count;
-    return WEIR_CONTINUE;
-}
-
-#define PRODUCER .kind = WEIR_PRODUCER, .event_bytes = 8, .on.handle_demand = demand
-#define BOTH     .kind = WEIR_PRODUCER_CONSUMER, .event_bytes = 8, .on.handle_events = deed_no_events
-#define CONSUMER .kind = WEIR_CONSUMER, .on.handle_events = deed_no_events
+#define PRODUCER .kind = WEIR_PRODUCER, .event_bytes = 8, .on.handle_demand = deed_no_demand
+#define CONSUMER_OF(what) .kind = what, .on.handle_events = deed_no_events
+#define BOTH     CONSUMER_OF(WEIR_PRODUCER_CONSUMER), .event_bytes = 8
+#define CONSUMER CONSUMER_OF(WEIR_CONSUMER)
 
 static void good_stages_pass(void **state) {
     (void)state;
