@@ -97,9 +97,10 @@ static inline bool weir__counts_for(uint64_t word, uint64_t generation) {
     return word >> 32 == weir__count_of(generation) >> 32;
 }
 
-/* Open or closed.  No stage has the generation 0. */
+/* Open or closed.  No stage has the generation 0; but its lower bits may be, as those of a count
+ * that is nobody's are. */
 static inline bool weir__count_is_of(uint64_t word, uint64_t generation) {
-    return word >> 33 == generation;
+    return word >> 33 == weir__count_of(generation) >> 33 && word != 0;
 }
 
 static inline uint32_t weir__count_number(uint64_t word) {

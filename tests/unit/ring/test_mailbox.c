@@ -168,9 +168,26 @@ static void the_widest_limit_and_generation(void **state) {
     box.messages.count += UINT32_MAX / 2 - 2; /* as if so many had come */
     assert_int_equal(count(messages, generation), WEIR__COUNT_DONE);
     assert_int_equal(count(messages, generation), WEIR__COUNT_FULL);
+    weir__counter_take(messages, generation);
+    assert_int_equal(count(messages, generation), WEIR__COUNT_DONE);
     struct weir__mail *mail = tell(generation, WEIR__MAIL_STOP, WEIR_REASON_MAX);
     assert_ptr_equal(weir__mailbox_of(mail), &box);
     assert_int_equal(weir__mailbox_take(mail), WEIR_REASON_MAX);
+}
+
+/* The bits of it that a count tells are those of a count that is nobody's. */
+static void a_generation_whose_lower_bits_are_0(void **state) {
+    (void)state;
+    const uint64_t generation = (uint64_t)3 << 31;
+    open_box(generation, 2, 2);
+    assert_int_equal(count(messages, generation), WEIR__COUNT_DONE);
+    weir__mailbox_keep_within(&box);
+    assert_int_equal(count(messages, generation), WEIR__COUNT_GONE);
+    weir__counter_take(messages, generation);
+    assert_int_equal(weir__mailbox_messages(&box), 0);
+    weir__mailbox_close(&box);
+    weir__counter_take(messages, generation);
+    assert_int_equal(box.messages.count, 0);
 }
 
 static void the_first_stop_says_why(void **state) {
@@ -390,6 +407,7 @@ int main(void) {
         cmocka_unit_test_setup(it_is_shut_when_no_token_is_out, begin),
         cmocka_unit_test_setup(kept_within_only_stages_are_counted_for, begin),
         cmocka_unit_test_setup(the_widest_limit_and_generation, begin),
+        cmocka_unit_test_setup(a_generation_whose_lower_bits_are_0, begin),
         cmocka_unit_test_setup(the_first_stop_says_why, begin),
         cmocka_unit_test_setup(who_comes_too_late_tells_nobody, begin),
         cmocka_unit_test_setup(mail_on_its_way_comes_home_first, begin),
