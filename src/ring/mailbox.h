@@ -181,6 +181,9 @@ static inline uint32_t weir__mailbox_tokens(const struct weir__mailbox *box) {
 /* The worker, or who could not start the stage: nobody sends to it any more. */
 void weir__mailbox_close(struct weir__mailbox *box);
 
+/* The worker, while it is open; at a quiet point. */
+void weir__mailbox_check(const struct weir__mailbox *box);
+
 /* The worker: true when the closed mailbox may be opened for another stage. */
 static inline bool weir__mailbox_home(const struct weir__mailbox *box) {
     return box->away == 0;

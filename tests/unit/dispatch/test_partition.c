@@ -11,6 +11,7 @@
  */
 #include "dispatch/partition.h"
 
+#include "base/check.h"
 #include "base/rng.h"
 #include "support/cmocka.h"
 #include "support/events.h"
@@ -334,6 +335,8 @@ static void compare(struct both *both) {
     for (size_t p = 0; p < PARTITIONS; p++) held += events_in(&both->model->line[p]);
     assert_int_equal(both->f->desk.held, held);
     assert_int_equal(both->f->buffered, held);
+    WEIR__VERIFY(weir__partition_check(both->f->dispatch.state));
+    WEIR__VERIFY(weir__desk_check(&both->f->desk));
 }
 
 /* A consumer goes, and with it, perhaps, what it had got last. */

@@ -8,7 +8,9 @@
  */
 #include "ring/mailbox.h"
 
+#include "base/check.h"
 #include "os/thread.h"
+#include "support/aborts.h"
 #include "support/cmocka.h"
 
 #include <string.h>
@@ -398,6 +400,38 @@ static void who_finds_it_closed_comes_behind_it(void **state) {
     }
 }
 
+static void count_for_another(void *argument) {
+    (void)argument;
+    box.timers.count = weir__count_of(8);
+    WEIR__VERIFY(weir__mailbox_check(&box));
+}
+
+static void count_beyond_the_limit(void *argument) {
+    (void)argument;
+    box.messages.count += 3;
+    WEIR__VERIFY(weir__mailbox_check(&box));
+}
+
+static void keep_one_within(void *argument) {
+    (void)argument;
+    box.tokens.count |= WEIR__COUNT_WITHIN;
+    WEIR__VERIFY(weir__mailbox_check(&box));
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {count_for_another, "weir__count_is_of(word, box->generation)"},
+        {count_beyond_the_limit,
+         "weir__count_number(word) <= weir__load_relaxed_u64(&counter->limit)"},
+        {keep_one_within, "within == box->within"},
+    };
+    if (!WEIR__CHECKED) skip();
+    (void)state;
+    open_box(7, 2, 2);
+    WEIR__VERIFY(weir__mailbox_check(&box));
+    TEST_BREAKAGES(breakages, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(counts_up_to_the_limit, begin),
@@ -415,6 +449,7 @@ int main(void) {
         cmocka_unit_test_setup(who_holds_a_token_is_not_refused, begin),
         cmocka_unit_test_setup(who_finds_it_open_comes_behind_it, begin),
         cmocka_unit_test_setup(who_finds_it_closed_comes_behind_it, begin),
+        cmocka_unit_test_setup(the_checker_says_what_is_broken, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
