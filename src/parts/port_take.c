@@ -4,6 +4,7 @@
  */
 #include "parts/port.h"
 
+#include "base/check.h"
 #include "os/futex.h"
 
 void weir__ports_adopt(weir_inlet *inlet) {
@@ -79,6 +80,7 @@ static bool take(weir_port *port, weir_stage *self, uint64_t *open) {
     if (port->unwoken > port->capacity / 4) {
         weir__port_wake(port);
     }
+    WEIR__VERIFY(weir__port_check_worker(port));
     return true;
 }
 
@@ -164,3 +166,11 @@ uint64_t weir__ports_end(weir_inlet *inlet) {
     }
     return count;
 }
+
+#if WEIR__CHECKED
+void weir__port_check_worker(const weir_port *port) {
+    WEIR__CHECK(port->out - port->taken <= port->seen - port->taken);
+    WEIR__CHECK(port->seen - port->taken <= port->capacity);
+    WEIR__CHECK(port->out - port->taken < port->publish_at);
+}
+#endif

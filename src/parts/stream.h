@@ -42,6 +42,9 @@
  * opening requests comes before the first poke; of later ones each side counts its own:
  * `requested` grows before the request is sent, `arrived` when it has come.
  *
+ * given <= the items of `lent`; the reader has had no more batches than the first `given` items
+ * are, and those that are back.
+ *
  * sleeper: AWAKE; WAITING, the reader was told that there is nothing and looks at
  * its event; ASLEEP, it sleeps on the word.  Unless AWAKE, whoever has something
  * for the reader makes it AWAKE, signals the event and wakes it.  So while there
@@ -152,6 +155,9 @@ void weir__stream_quit(weir_stream *stream);
 
 /* Pokes the stage, unless a poke is on its way.  Any thread. */
 void weir__stream_poke(weir_stream *stream);
+
+/* The stage's side, which has taken back what `position` told. */
+void weir__stream_check(const weir_stream *stream, const weir_stage *self, uint64_t position);
 
 /* Something was published for the reader (J3 -> J4). */
 void weir__stream_wake(weir_stream *stream);

@@ -4,6 +4,7 @@
  */
 #include "parts/task_pool.h"
 
+#include "base/check.h"
 #include "os/futex.h"
 #include "stage/control.h"
 #include "stage/keeping.h"
@@ -120,6 +121,7 @@ static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
     }
     weir__task_finished_for(pool, source, failed);
     weir__task_hand_out(pool);
+    WEIR__VERIFY(weir__task_check(pool));
     return WEIR_CONTINUE;
 }
 
@@ -137,6 +139,7 @@ static weir_verdict handle_poke(weir_stage *self, const void *message, size_t by
     weir__task_read_notes(pool);
     weir__task_run_one(pool);
     weir__task_hand_out(pool);
+    WEIR__VERIFY(weir__task_check(pool));
     weir__task_release(pool); /* the poke's */
     if (pool->given_up) {
         weir__host_log(self->host, WEIR_LOG_ERROR,

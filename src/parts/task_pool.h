@@ -39,6 +39,8 @@
  *   DONE, LAST, ENDED -> FREE, of another serial    the worker, once it is `closed`
  *             (counted and told of) and not `away` (in no list, stack or ring)
  *
+ *   children == slots that are `known` and not `closed`; of each subscription, its count of them
+ *
  * Ordering.  All of these are moved by locked operations, so each is a full
  * fence; the pushes and takes of stacks too:
  *   G1 -> G2  push a note, read poked / clear poked, take the notes: none stays
@@ -259,6 +261,9 @@ void weir__task_run_one(weir_pool *pool);
 /* What has come back, or was started or ended by hand; what failed to begin again. */
 void weir__task_read_notes(weir_pool *pool);
 void weir__task_retry(weir_pool *pool);
+
+/* Between the worker's steps. */
+void weir__task_check(const weir_pool *pool);
 
 /* The child is finished for good: counted and told of. */
 void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how);

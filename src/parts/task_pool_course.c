@@ -8,6 +8,7 @@
  */
 #include "parts/task_pool.h"
 
+#include "base/check.h"
 #include "ring/free_list.h"
 
 /* ---- lists --------------------------------------------------------------- */
@@ -282,14 +283,14 @@ static void turn_away(weir_pool *pool, weir_task *task) {
 
 static void read_note(weir_pool *pool, struct weir__task_note *note) {
     weir_task *task = note->task;
+    if (!task->known) { /* started by hand; its end by hand may come first */
+        task->known = true;
+        pool->children++;
+    }
     if (note == &task->end) {
         weir__task_close(pool, task, WEIR_CHILD_ENDED);
     } else {
         task->away = false;
-        if (!task->known) { /* started by hand, and perhaps ended already */
-            task->known = true;
-            pool->children++;
-        }
         switch (weir__task_state(weir__load_relaxed_u64(&task->word))) {
         case WEIR__TASK_DONE:
         case WEIR__TASK_LAST:
@@ -339,3 +340,28 @@ void weir__task_poke_gone(struct weir__poke *poke) {
     weir__task_read_notes(pool);
     weir__task_release(pool);
 }
+
+/* ---- the checker ----------------------------------------------------------- */
+
+#if WEIR__CHECKED
+void weir__task_check(const weir_pool *pool) {
+    uint32_t used = weir__load_relaxed_u32(&pool->used);
+    if (used > WEIR__CHECK_MOST) {
+        return;
+    }
+    uint64_t children = 0;
+    uint64_t sourced = 0;
+    for (uint32_t i = 0; i < used; i++) {
+        const weir_task *task = weir__task_at(pool, i);
+        bool lives = task->known && !task->closed;
+        children += lives;
+        sourced += lives && task->source != NULL;
+    }
+    for (const struct weir__task_source *source = pool->sources; source != NULL;
+         source = source->next) {
+        sourced -= source->count;
+    }
+    WEIR__CHECK(pool->children == children);
+    WEIR__CHECK(sourced == 0);
+}
+#endif
