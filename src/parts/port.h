@@ -79,10 +79,16 @@ extern uint64_t weir__port_start;
 /* One reference less; the last one counts what was never emitted, and frees it. */
 void weir__port_release(weir_port *port);
 
+/* What its pusher can see between two pushes. */
+void weir__port_check_pusher(const weir_port *port);
+
 /* ---- port_take.c: the worker's side, on the inlet's worker ----------------- */
 
 /* Whoever sleeps for want of room looks again.  Also for who drops a port unadopted. */
 void weir__port_wake(weir_port *port);
+
+/* What the worker can see of the positions: taken <= out <= seen <= taken + capacity. */
+void weir__port_check_worker(const weir_port *port);
 
 /* Takes what was opened into the circle. */
 void weir__ports_adopt(weir_inlet *inlet);

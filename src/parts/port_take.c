@@ -4,6 +4,8 @@
  */
 #include "parts/port.h"
 
+#include "base/check.h"
+
 void weir__ports_adopt(weir_inlet *inlet) {
     ck_stack_entry_t *entry = weir__stack_take(&inlet->fresh); /* I1 -> I2, I5 -> I6 */
     while (entry != NULL) {
@@ -74,6 +76,7 @@ static bool take(weir_port *port, weir_stage *self, uint64_t *open) {
     if (port->unwoken > port->capacity / 4) {
         weir__port_wake(port);
     }
+    WEIR__VERIFY(weir__port_check_worker(port));
     return true;
 }
 
@@ -159,3 +162,11 @@ uint64_t weir__ports_end(weir_inlet *inlet) {
     }
     return count;
 }
+
+#if WEIR__CHECKED
+void weir__port_check_worker(const weir_port *port) {
+    WEIR__CHECK(port->out - port->taken <= port->seen - port->taken);
+    WEIR__CHECK(port->seen - port->taken <= port->capacity);
+    WEIR__CHECK(port->out - port->taken < port->publish_at);
+}
+#endif
