@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-Counting::Counting() : table{&Counting::alloc, &Counting::free, this} {}
+Counting::Counting() : table{&Counting::alloc, &Counting::free, this, {}} {}
 
 void *Counting::alloc(void *context, size_t bytes, size_t alignment) {
     auto *self = static_cast<Counting *>(context);

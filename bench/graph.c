@@ -20,9 +20,9 @@ static uint32_t key_of(void *context, const void *event) {
     return (uint32_t)(*(const uint64_t *)event % GRAPH_BRANCHES);
 }
 
-static void keys_of(void *context, const void *events, size_t count, uint32_t *keys) {
+static void keys_of(void *context, weir_batch batch, uint32_t *keys) {
     (void)context;
-    work_low_bits(keys, events, count, GRAPH_BRANCHES - 1);
+    work_low_bits(keys, batch.events, batch.count, GRAPH_BRANCHES - 1);
 }
 
 /* ---- stages ----------------------------------------------------------------- */

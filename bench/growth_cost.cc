@@ -27,7 +27,7 @@ weir_verdict no_demand(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-weir_verdict no_events(weir_stage *self, weir_batch *batch) {
+weir_verdict no_events(weir_stage *self, weir_batch batch) {
     (void)self, (void)batch;
     return WEIR_CONTINUE;
 }

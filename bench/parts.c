@@ -57,15 +57,15 @@ static uint64_t emit_singly(weir_stage *self, struct source *source, uint64_t wa
 /* Emits `want` events, or fewer.  Returns how many: 0 when there is no memory. */
 static uint64_t fill_some(weir_stage *self, struct source *source, uint64_t want) {
     if (source->singly) return emit_singly(self, source, want);
-    size_t room;
-    uint64_t *to = weir_reserve(self, (size_t)want, &room);
+    weir_room room = weir_reserve(self, (size_t)want);
+    uint64_t *to = room.events;
     if (to == NULL) return 0;
-    uint64_t words = room * source->words_per_event;
+    uint64_t words = room.count * source->words_per_event;
     work_fill(to, (size_t)words, source->next);
-    weir_commit(self, room);
+    weir_commit(self, room.count);
     source->next += words;
     source->words_left -= words;
-    return room;
+    return room.count;
 }
 
 static weir_verdict fill(weir_stage *self, uint64_t demand) {
@@ -114,11 +114,11 @@ weir_ref part_start_source(weir_runtime *runtime, const struct part_source *part
 
 /* ---- middles ---------------------------------------------------------------- */
 
-static weir_verdict twice(weir_stage *self, weir_batch *batch) {
-    uint64_t *words = weir_batch_own(self, batch);
+static weir_verdict twice(weir_stage *self, weir_batch batch) {
+    uint64_t *words = weir_own(self);
     if (words == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    work_double(words, batch->count * batch->event_bytes / sizeof *words);
-    return weir_forward(self, batch);
+    work_double(words, batch.count * weir_batch_event_bytes(self) / sizeof *words);
+    return weir_forward(self);
 }
 
 weir_ref part_start_middle(weir_runtime *runtime, const weir_subscribe_to *upstream,
@@ -147,10 +147,11 @@ static void go_on(struct part_lap *lap, uint64_t count) {
     sem_post(lap->done);
 }
 
-static weir_verdict add(weir_stage *self, weir_batch *batch) {
+static weir_verdict add(weir_stage *self, weir_batch batch) {
     struct sink *sink = weir_state(self);
-    sink->sum += work_sum(batch->events, batch->count * batch->event_bytes / sizeof(uint64_t));
-    if (sink->part.lap) go_on(sink->part.lap, batch->count);
+    sink->sum +=
+        work_sum(batch.events, batch.count * weir_batch_event_bytes(self) / sizeof(uint64_t));
+    if (sink->part.lap) go_on(sink->part.lap, batch.count);
     return WEIR_CONTINUE;
 }
 
@@ -182,7 +183,7 @@ void part_wait(sem_t *posted) {
 
 /* ---- idle pairs ------------------------------------------------------------- */
 
-static weir_verdict never(weir_stage *self, weir_batch *batch) {
+static weir_verdict never(weir_stage *self, weir_batch batch) {
     (void)self;
     (void)batch;
     return WEIR_STOP;

@@ -30,8 +30,8 @@ void must(weir_status status) {
     std::exit(EXIT_FAILURE);
 }
 
-weir_verdict add(weir_stage *self, weir_batch *batch) {
-    **static_cast<uint64_t **>(weir_state(self)) += *static_cast<const uint64_t *>(batch->events);
+weir_verdict add(weir_stage *self, weir_batch batch) {
+    **static_cast<uint64_t **>(weir_state(self)) += *static_cast<const uint64_t *>(batch.events);
     return WEIR_CONTINUE;
 }
 

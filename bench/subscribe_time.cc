@@ -19,7 +19,7 @@ weir_verdict note_cancel(weir_stage *self, const weir_peer *peer, weir_cancel_ca
     return WEIR_CONTINUE;
 }
 
-weir_verdict take(weir_stage *self, weir_batch *batch) {
+weir_verdict take(weir_stage *self, weir_batch batch) {
     (void)self, (void)batch;
     return WEIR_CONTINUE;
 }

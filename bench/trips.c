@@ -39,12 +39,12 @@ static weir_verdict serve(weir_stage *self, const void *message, size_t bytes) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict back(weir_stage *self, weir_batch *batch) {
+static weir_verdict back(weir_stage *self, weir_batch batch) {
     struct player *player = *(struct player **)weir_state(self);
     uint64_t now = race_ticks();
     player->each[player->made++] = (double)(now - player->last);
     player->last = now;
-    player->sum += *(const uint64_t *)batch->events;
+    player->sum += *(const uint64_t *)batch.events;
     if (player->made == player->trips) {
         player->nanoseconds = race_clock_ns() - player->began;
         return weir_stop_with(self, WEIR_REASON_NORMAL);
@@ -53,8 +53,9 @@ static weir_verdict back(weir_stage *self, weir_batch *batch) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict answer(weir_stage *self, weir_batch *batch) {
-    return weir_forward(self, batch);
+static weir_verdict answer(weir_stage *self, weir_batch batch) {
+    (void)batch;
+    return weir_forward(self);
 }
 
 static weir_ref start(weir_runtime *runtime, unsigned worker, struct player *player,

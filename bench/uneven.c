@@ -73,11 +73,11 @@ static void sleep_until(uint64_t when_ns) {
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL);
 }
 
-static weir_verdict handle(weir_stage *self, weir_batch *batch) {
-    const uint64_t *number = batch->events;
+static weir_verdict handle(weir_stage *self, weir_batch batch) {
+    const uint64_t *number = batch.events;
     (void)self;
     prctl(PR_SET_TIMERSLACK, 1ul);
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < batch.count; i++) {
         uint64_t begun_ns = now_ns();
         uint64_t due_ns = run.begin_ns + number[i] * run.period_ns;
         run.waited_s[number[i]] = (double)(begun_ns - due_ns) / 1e9;

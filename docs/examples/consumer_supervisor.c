@@ -58,13 +58,6 @@ static weir_task_result print(void *context, const void *event, weir_task *self)
     return fails ? WEIR_TASK_FAILED : WEIR_TASK_OK;
 }
 
-/* Ends the program when a call was refused, with the reason. */
-static void must(weir_status status) {
-    if (status == WEIR_OK) return;
-    fprintf(stderr, "consumer_supervisor: %s: %s\n", weir_status_text(status), weir_refusal());
-    exit(EXIT_FAILURE);
-}
-
 int main(void) {
     static struct office office = {.lock = PTHREAD_MUTEX_INITIALIZER};
     weir_runtime *runtime;
@@ -72,39 +65,37 @@ int main(void) {
     weir_pool *pool;
     weir_accounts accounts;
 
-    must(weir_runtime_open(NULL, &runtime));
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER,
-                              .name = "counter",
-                              .event_bytes = sizeof(uint64_t),
-                              .state_bytes = sizeof(uint64_t),
-                              .demand = WEIR_ACCUMULATE, /* until the pool is there */
-                              .on.handle_demand = count,
-                          },
-                          &counter));
+    weir_must(weir_runtime_open(NULL, &runtime));
+    const weir_stage_options counter_options = {
+        .kind = WEIR_PRODUCER,
+        .name = "counter",
+        .event_bytes = sizeof(uint64_t),
+        .state_bytes = sizeof(uint64_t),
+        .demand = WEIR_ACCUMULATE, /* until the pool is there */
+        .on = {.handle_demand = count},
+    };
+    weir_must(weir_stage_start(runtime, &counter_options, &counter));
     weir_subscribe_to a_few_at_once = {
         .producer = counter,
         .options = {.max_demand = PRINTERS},
     };
-    must(weir_pool_open(runtime,
-                        &(weir_pool_options){
-                            .name = "printers",
-                            .event_bytes = sizeof(uint64_t),
-                            .threads = 2 * PRINTERS,
-                            .task = print,
-                            .context = &office,
-                            .restart = WEIR_CHILD_TRANSIENT,
-                            .max_restarts = EVENTS,
-                            .subscribe_to = &a_few_at_once,
-                            .subscribe_count = 1,
-                        },
-                        &pool, NULL));
-    must(weir_demand(runtime, counter, WEIR_FORWARD));
+    const weir_pool_options pool_options = {
+        .name = "printers",
+        .event_bytes = sizeof(uint64_t),
+        .threads = 2 * PRINTERS,
+        .task = print,
+        .context = &office,
+        .restart = WEIR_CHILD_TRANSIENT,
+        .max_restarts = EVENTS,
+        .subscribe_to = &a_few_at_once,
+        .subscribe_count = 1,
+    };
+    weir_must(weir_pool_open(runtime, &pool_options, &pool, NULL));
+    weir_must(weir_demand(runtime, counter, WEIR_FORWARD));
 
-    must(weir_runtime_run(runtime, WEIR_FOREVER)); /* the pool ends after its last task */
-    must(weir_pool_close(pool, NULL));
-    must(weir_runtime_close(runtime, &accounts));
+    weir_must(weir_runtime_run(runtime, WEIR_FOREVER)); /* the pool ends after its last task */
+    weir_must(weir_pool_close(pool, NULL));
+    weir_must(weir_runtime_close(runtime, &accounts));
     printf("at most %d at work: %s\n", PRINTERS, office.most_at_work <= PRINTERS ? "yes" : "no");
     printf("accounts: emitted %" PRIu64 " = handled %" PRIu64 " + discarded %" PRIu64 "\n",
            accounts.emitted, accounts.handled, accounts.discarded);

@@ -19,23 +19,23 @@
 static weir_verdict count(weir_stage *self, uint64_t demand) {
     uint64_t *next = weir_state(self);
     while (demand > 0) {
-        size_t room;
-        uint64_t *out = weir_reserve(self, demand, &room);
+        weir_room room = weir_reserve(self, demand);
+        uint64_t *out = room.events;
         if (out == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-        for (size_t i = 0; i < room; i++) out[i] = *next + i;
-        *next += room;
-        weir_commit(self, room);
-        demand -= room;
+        for (size_t i = 0; i < room.count; i++) out[i] = *next + i;
+        *next += room.count;
+        weir_commit(self, room.count);
+        demand -= room.count;
     }
     return WEIR_CONTINUE;
 }
 
-static weir_verdict multiply(weir_stage *self, weir_batch *batch) {
+static weir_verdict multiply(weir_stage *self, weir_batch batch) {
     const uint64_t factor = *(const uint64_t *)weir_state(self);
-    uint64_t *event = weir_batch_own(self, batch); /* in place; copied only if shared */
+    uint64_t *event = weir_own(self); /* in place; copied only if shared */
     if (event == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    for (size_t i = 0; i < batch->count; i++) event[i] *= factor;
-    return weir_forward(self, batch);
+    for (size_t i = 0; i < batch.count; i++) event[i] *= factor;
+    return weir_forward(self);
 }
 
 struct printer {
@@ -43,71 +43,61 @@ struct printer {
     uint64_t *seen; /* where main finds the result */
 };
 
-static weir_verdict print(weir_stage *self, weir_batch *batch) {
+static weir_verdict print(weir_stage *self, weir_batch batch) {
     const struct printer *printer = weir_state(self);
-    const uint64_t *event = batch->events;
+    const uint64_t *event = batch.events;
     if (*printer->seen == 0) {
         char line[256];
         int length = snprintf(line, sizeof line, "  consumer %u begins with", printer->number);
-        for (size_t i = 0; i < batch->count && i < 8; i++)
+        for (size_t i = 0; i < batch.count && i < 8; i++)
             length += snprintf(line + length, sizeof line - (size_t)length, " %" PRIu64, event[i]);
         printf("%s ...\n", line);
     }
-    *printer->seen += batch->count;
+    *printer->seen += batch.count;
     return WEIR_CONTINUE;
-}
-
-/* Ends the program when a call was refused, with the reason. */
-static void must(weir_status status) {
-    if (status == WEIR_OK) return;
-    fprintf(stderr, "counter: %s: %s\n", weir_status_text(status), weir_refusal());
-    exit(EXIT_FAILURE);
 }
 
 static weir_ref start_counter(weir_runtime *runtime) {
     weir_ref counter;
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER,
-                              .name = "counter",
-                              .event_bytes = sizeof(uint64_t),
-                              .state_bytes = sizeof(uint64_t),
-                              .demand = WEIR_ACCUMULATE, /* until all have subscribed */
-                              .on.handle_demand = count,
-                          },
-                          &counter));
+    const weir_stage_options counter_options = {
+        .kind = WEIR_PRODUCER,
+        .name = "counter",
+        .event_bytes = sizeof(uint64_t),
+        .state_bytes = sizeof(uint64_t),
+        .demand = WEIR_ACCUMULATE, /* until all have subscribed */
+        .on = {.handle_demand = count},
+    };
+    weir_must(weir_stage_start(runtime, &counter_options, &counter));
     return counter;
 }
 
 static weir_ref start_multiplier(weir_runtime *runtime, weir_ref counter) {
     weir_ref multiplier;
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER_CONSUMER,
-                              .name = "multiplier",
-                              .event_bytes = sizeof(uint64_t),
-                              .state = &(uint64_t){2},
-                              .state_bytes = sizeof(uint64_t),
-                              .subscribe_to = &(weir_subscribe_to){.producer = counter},
-                              .subscribe_count = 1,
-                              .on.handle_events = multiply,
-                          },
-                          &multiplier));
+    const weir_stage_options multiplier_options = {
+        .kind = WEIR_PRODUCER_CONSUMER,
+        .name = "multiplier",
+        .event_bytes = sizeof(uint64_t),
+        .state = &(uint64_t){2},
+        .state_bytes = sizeof(uint64_t),
+        .subscribe_to = &(weir_subscribe_to){.producer = counter},
+        .subscribe_count = 1,
+        .on = {.handle_events = multiply},
+    };
+    weir_must(weir_stage_start(runtime, &multiplier_options, &multiplier));
     return multiplier;
 }
 
 static void start_printer(weir_runtime *runtime, weir_ref multiplier, struct printer printer) {
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .name = "printer",
-                              .state = &printer,
-                              .state_bytes = sizeof printer,
-                              .subscribe_to = &(weir_subscribe_to){.producer = multiplier},
-                              .subscribe_count = 1,
-                              .on.handle_events = print,
-                          },
-                          NULL));
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .name = "printer",
+        .state = &printer,
+        .state_bytes = sizeof printer,
+        .subscribe_to = &(weir_subscribe_to){.producer = multiplier},
+        .subscribe_count = 1,
+        .on = {.handle_events = print},
+    };
+    weir_must(weir_stage_start(runtime, &options, NULL));
 }
 
 static void report(const uint64_t *seen, unsigned consumers, double seconds) {
@@ -127,7 +117,7 @@ static void run(unsigned consumers) {
     uint64_t seen[CONSUMERS] = {0};
     printf("counter -> multiplier -> %u consumer%s\n", consumers, consumers == 1 ? "" : "s");
 
-    must(weir_runtime_open(NULL, &runtime));
+    weir_must(weir_runtime_open(NULL, &runtime));
     weir_ref counter = start_counter(runtime);
     weir_ref multiplier = start_multiplier(runtime, counter);
     for (unsigned i = 0; i < consumers; i++)
@@ -135,13 +125,13 @@ static void run(unsigned consumers) {
 
     weir_runtime_settle(runtime, WEIR_FOREVER); /* all have subscribed: */
     uint64_t begin = weir_runtime_now(runtime);
-    must(weir_demand(runtime, counter, WEIR_FORWARD)); /* let it flow */
+    weir_must(weir_demand(runtime, counter, WEIR_FORWARD)); /* let it flow */
     weir_runtime_run(runtime, ROUND_NS);
-    must(weir_finish(runtime, counter)); /* and so do the others, when it has ended */
+    weir_must(weir_finish(runtime, counter)); /* and so do the others, when it has ended */
     weir_runtime_run(runtime, WEIR_FOREVER);
     report(seen, consumers, (double)(weir_runtime_now(runtime) - begin) / 1e9);
 
-    must(weir_runtime_close(runtime, &accounts));
+    weir_must(weir_runtime_close(runtime, &accounts));
     printf("  accounts: emitted %" PRIu64 " = handled %" PRIu64 " + buffered %" PRIu64
            " + in flight %" PRIu64 " + discarded %" PRIu64 "\n\n",
            accounts.emitted, accounts.handled, accounts.buffered, accounts.in_flight,

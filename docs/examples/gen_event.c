@@ -35,8 +35,8 @@ struct manager {
 /* Emits what waits, as far as there is demand, and answers those who wait for it. */
 static weir_verdict send_waiting(weir_stage *self, struct manager *manager) {
     for (; manager->demand > 0 && manager->count > 0; manager->demand--, manager->count--) {
-        must(weir_emit(self, &manager->waiting[manager->first].event, 1));
-        must(weir_reply_after(self, manager->waiting[manager->first].from, NULL, 0));
+        weir_must(weir_emit(self, &manager->waiting[manager->first].event, 1));
+        weir_must(weir_reply_after(self, manager->waiting[manager->first].from, NULL, 0));
         manager->first = (manager->first + 1) % WAITING;
     }
     return WEIR_CONTINUE;
@@ -60,18 +60,16 @@ static weir_verdict wanted(weir_stage *self, uint64_t demand) {
 
 static weir_ref start_manager(weir_runtime *runtime) {
     weir_ref manager;
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER,
-                              .name = "manager",
-                              .registered = true,
-                              .event_bytes = sizeof(struct event),
-                              .state_bytes = sizeof(struct manager),
-                              .dispatcher = weir_broadcast_dispatcher(),
-                              .on.handle_demand = wanted,
-                              .on.handle_call = notified,
-                          },
-                          &manager));
+    const weir_stage_options manager_options = {
+        .kind = WEIR_PRODUCER,
+        .name = "manager",
+        .registered = true,
+        .event_bytes = sizeof(struct event),
+        .state_bytes = sizeof(struct manager),
+        .dispatcher = weir_broadcast_dispatcher(),
+        .on = {.handle_demand = wanted, .handle_call = notified},
+    };
+    weir_must(weir_stage_start(runtime, &manager_options, &manager));
     return manager;
 }
 
@@ -79,7 +77,7 @@ static weir_status notify(weir_runtime *runtime, const char *what, uint64_t amou
     struct event event = {.amount = amount};
     weir_ref manager;
     snprintf(event.what, sizeof event.what, "%s", what);
-    must(weir_whereis(runtime, "manager", &manager));
+    weir_must(weir_whereis(runtime, "manager", &manager));
     weir_status status = weir_call(runtime, manager, &event, sizeof event, NULL, 5000000000u);
     printf("notify %s %" PRIu64 ": %s\n", what, amount, weir_status_text(status));
     return status;
@@ -87,9 +85,9 @@ static weir_status notify(weir_runtime *runtime, const char *what, uint64_t amou
 
 /* ---- the handlers ------------------------------------------------------------ */
 
-static weir_verdict handle(weir_stage *self, weir_batch *batch) {
-    const struct event *event = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+static weir_verdict handle(weir_stage *self, weir_batch batch) {
+    const struct event *event = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         printf("  %s: %s %" PRIu64 "\n", weir_stage_name(self), event[i].what, event[i].amount);
     }
     return WEIR_CONTINUE;
@@ -115,22 +113,20 @@ int main(void) {
     weir_runtime *runtime = open_stepped();
     start_manager(runtime);
     for (int i = 0; i < HANDLERS; i++) {
-        must(weir_stage_start(
-            runtime,
-            &(weir_stage_options){
-                .kind = WEIR_CONSUMER,
-                .name = names[i],
-                .subscribe_to = &(weir_subscribe_to){.name = "manager", .options = options[i]},
-                .subscribe_count = 1,
-                .on.handle_events = handle,
-            },
-            NULL));
+        const weir_stage_options handler = {
+            .kind = WEIR_CONSUMER,
+            .name = names[i],
+            .subscribe_to = &(weir_subscribe_to){.name = "manager", .options = options[i]},
+            .subscribe_count = 1,
+            .on = {.handle_events = handle},
+        };
+        weir_must(weir_stage_start(runtime, &handler, NULL));
     }
     weir_runtime_settle(runtime, WEIR_FOREVER); /* all have subscribed: none misses the first */
     notify(runtime, "order", 20);
     notify(runtime, "complaint", 1);
     notify(runtime, "order", 300);
     weir_runtime_settle(runtime, WEIR_FOREVER); /* the handlers may still be at it */
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_runtime_close(runtime, NULL));
     return EXIT_SUCCESS;
 }

@@ -22,29 +22,31 @@ static weir_task_result answer(void *context, const void *event, weir_task *self
     (void)self;
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* stands for a slow query */
     uint64_t square = number * number;
-    must(weir_inlet_push(answers, &square, 1, WEIR_FOREVER)); /* waits while there is no room */
+    /* Waits while there is no room. */
+    weir_must(weir_inlet_push(answers, &square, 1, WEIR_FOREVER));
     return WEIR_TASK_OK;
 }
 
-static weir_verdict note(weir_stage *self, weir_batch *batch) {
+static weir_verdict note(weir_stage *self, weir_batch batch) {
     uint64_t *sum = *(uint64_t **)weir_state(self);
-    const uint64_t *square = batch->events;
-    for (size_t i = 0; i < batch->count; i++) *sum += square[i];
+    const uint64_t *square = batch.events;
+    uint64_t here = 0;
+    for (size_t i = 0; i < batch.count; i++) here += square[i];
+    *sum += here;
     return WEIR_CONTINUE;
 }
 
 static void start_scribe(weir_runtime *runtime, weir_ref answers, uint64_t *sum) {
     weir_subscribe_to to_answers = {.producer = answers};
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .state = &sum,
-                              .state_bytes = sizeof sum,
-                              .subscribe_to = &to_answers,
-                              .subscribe_count = 1,
-                              .on.handle_events = note,
-                          },
-                          NULL));
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .state = &sum,
+        .state_bytes = sizeof sum,
+        .subscribe_to = &to_answers,
+        .subscribe_count = 1,
+        .on = {.handle_events = note},
+    };
+    weir_must(weir_stage_start(runtime, &options, NULL));
 }
 
 static weir_pool *start_pool(weir_runtime *runtime, weir_ref from, weir_inlet *answers,
@@ -63,7 +65,7 @@ static weir_pool *start_pool(weir_runtime *runtime, weir_ref from, weir_inlet *a
         .subscribe_to = &to_questions,
         .subscribe_count = 1,
     };
-    must(weir_pool_open(runtime, &options, &pool, stage));
+    weir_must(weir_pool_open(runtime, &options, &pool, stage));
     return pool;
 }
 
@@ -73,28 +75,27 @@ int main(void) {
     weir_ref asked, answered, clerks;
     weir_drain_report report;
     uint64_t sum = 0;
-    must(weir_runtime_open(&(weir_runtime_options){.workers = 1, .unpinned = true}, &runtime));
-    must(weir_inlet_open(
+    weir_must(weir_runtime_open(&(weir_runtime_options){.workers = 1, .unpinned = true}, &runtime));
+    weir_must(weir_inlet_open(
         runtime, &(weir_inlet_options){.event_bytes = sizeof(uint64_t), .capacity = QUESTIONS},
         &questions, &asked));
-    must(weir_inlet_open(runtime,
-                         &(weir_inlet_options){.event_bytes = sizeof(uint64_t),
-                                               .capacity = 2,
-                                               .when_full = WEIR_BLOCK},
-                         &answers, &answered));
+    const weir_inlet_options answers_options = {
+        .event_bytes = sizeof(uint64_t), .capacity = 2, .when_full = WEIR_BLOCK};
+    weir_must(weir_inlet_open(runtime, &answers_options, &answers, &answered));
     start_scribe(runtime, answered, &sum);
     weir_pool *pool = start_pool(runtime, asked, answers, &clerks);
-    must(weir_feeds(runtime, clerks, answered)); /* also before the first answer */
+    weir_must(weir_feeds(runtime, clerks, answered)); /* also before the first answer */
 
     for (uint64_t number = 1; number <= QUESTIONS; number++)
-        must(weir_inlet_push(questions, &number, 1, 0));
-    must(weir_runtime_drain(runtime, WEIR_FOREVER, &report)); /* nearly all are still to come */
+        weir_must(weir_inlet_push(questions, &number, 1, 0));
+    weir_must(
+        weir_runtime_drain(runtime, WEIR_FOREVER, &report)); /* nearly all are still to come */
     printf("%d questions; the answers' sum is %" PRIu64 "; discarded: %" PRIu64 "\n", QUESTIONS,
            sum, report.accounts.discarded);
 
-    must(weir_pool_close(pool, NULL));
+    weir_must(weir_pool_close(pool, NULL));
     weir_inlet_close(questions);
     weir_inlet_close(answers);
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_runtime_close(runtime, NULL));
     return EXIT_SUCCESS;
 }

@@ -13,7 +13,7 @@ static weir_verdict asked(weir_stage *self, uint64_t demand) {
 }
 
 static weir_verdict heard(weir_stage *self, const void *message, size_t bytes) {
-    must(weir_emit(self, message, bytes / sizeof(uint64_t)));
+    weir_must(weir_emit(self, message, bytes / sizeof(uint64_t)));
     return WEIR_CONTINUE;
 }
 
@@ -22,7 +22,7 @@ static void lost(weir_stage *self, uint64_t count, weir_discard cause) {
     printf("%s lost %" PRIu64 "\n", weir_stage_name(self), count);
 }
 
-static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+static weir_verdict consume(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("consumer got", batch);
     return WEIR_CONTINUE;
@@ -32,30 +32,26 @@ static void show(const char *name, weir_keep keep) {
     weir_runtime *runtime = open_stepped();
     weir_ref listener, consumer;
     const uint64_t events[] = {1, 2, 3, 4, 5, 6, 7, 8};
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER,
-                              .name = name,
-                              .event_bytes = sizeof(uint64_t),
-                              .buffer_size = 5,
-                              .buffer_keep = keep,
-                              .on.handle_demand = asked,
-                              .on.handle_cast = heard,
-                              .on.discarded = lost,
-                          },
-                          &listener));
-    must(weir_cast(runtime, listener, events, sizeof events)); /* nobody has asked yet */
+    const weir_stage_options listener_options = {
+        .kind = WEIR_PRODUCER,
+        .name = name,
+        .event_bytes = sizeof(uint64_t),
+        .buffer_size = 5,
+        .buffer_keep = keep,
+        .on = {.handle_demand = asked, .handle_cast = heard, .discarded = lost},
+    };
+    weir_must(weir_stage_start(runtime, &listener_options, &listener));
+    weir_must(weir_cast(runtime, listener, events, sizeof events)); /* nobody has asked yet */
     weir_runtime_settle(runtime, WEIR_FOREVER);
 
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .on.handle_events = consume,
-                          },
-                          &consumer));
-    must(weir_subscribe(runtime, consumer, listener, NULL, NULL));
+    const weir_stage_options consumer_options = {
+        .kind = WEIR_CONSUMER,
+        .on = {.handle_events = consume},
+    };
+    weir_must(weir_stage_start(runtime, &consumer_options, &consumer));
+    weir_must(weir_subscribe(runtime, consumer, listener, NULL, NULL));
     weir_runtime_settle(runtime, WEIR_FOREVER);
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_runtime_close(runtime, NULL));
 }
 
 int main(void) {

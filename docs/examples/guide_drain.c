@@ -7,7 +7,7 @@
 /* It has 50 events in hand, whoever asks for them. */
 static weir_verdict fill(weir_stage *self, const void *message, size_t bytes) {
     (void)message, (void)bytes;
-    for (uint64_t event = 0; event < 50; event++) must(weir_emit(self, &event, 1));
+    for (uint64_t event = 0; event < 50; event++) weir_must(weir_emit(self, &event, 1));
     return WEIR_CONTINUE;
 }
 
@@ -16,23 +16,21 @@ static weir_verdict no_more(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict take(weir_stage *self, weir_batch *batch) {
+static weir_verdict take(weir_stage *self, weir_batch batch) {
     (void)self, (void)batch;
     return WEIR_CONTINUE;
 }
 
 static weir_ref start_tank(weir_runtime *runtime) {
     weir_ref tank;
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER,
-                              .name = "tank",
-                              .event_bytes = sizeof(uint64_t),
-                              .on.handle_demand = no_more,
-                              .on.handle_cast = fill,
-                          },
-                          &tank));
-    must(weir_cast(runtime, tank, NULL, 0));
+    const weir_stage_options tank_options = {
+        .kind = WEIR_PRODUCER,
+        .name = "tank",
+        .event_bytes = sizeof(uint64_t),
+        .on = {.handle_demand = no_more, .handle_cast = fill},
+    };
+    weir_must(weir_stage_start(runtime, &tank_options, &tank));
+    weir_must(weir_cast(runtime, tank, NULL, 0));
     return tank;
 }
 
@@ -57,20 +55,19 @@ static void quiet(void *context, weir_log_level level, const char *text) {
 int main(void) {
     for (int consumers = 1; consumers >= 0; consumers--) {
         weir_runtime *runtime;
-        must(weir_runtime_open(
+        weir_must(weir_runtime_open(
             &(weir_runtime_options){.mode = WEIR_STEPPED, .workers = 1, .log = quiet}, &runtime));
-        weir_subscribe_to to_tank = {.producer = start_tank(runtime), .options = {.max_demand = 4}};
-        if (consumers > 0)
-            must(weir_stage_start(runtime,
-                                  &(weir_stage_options){
-                                      .kind = WEIR_CONSUMER,
-                                      .subscribe_to = &to_tank,
-                                      .subscribe_count = 1,
-                                      .on.handle_events = take,
-                                  },
-                                  NULL));
+        const weir_subscribe_to to_tank = {.producer = start_tank(runtime),
+                                           .options = {.max_demand = 4}};
+        const weir_stage_options consumer = {
+            .kind = WEIR_CONSUMER,
+            .subscribe_to = &to_tank,
+            .subscribe_count = 1,
+            .on = {.handle_events = take},
+        };
+        if (consumers > 0) weir_must(weir_stage_start(runtime, &consumer, NULL));
         drain(runtime);
-        must(weir_runtime_close(runtime, NULL));
+        weir_must(weir_runtime_close(runtime, NULL));
     }
     return EXIT_SUCCESS;
 }

@@ -34,8 +34,8 @@ static void *fetch_page(void *argument) {
     sem_post(&begun);
     sem_wait(&may_come); /* it is far away */
     for (uint64_t i = 0; i < WORDS; i++) words[i] = 100 * fetch->page + i;
-    must(weir_cast(fetch->runtime, fetch->to, words, sizeof words));
-    must(weir_done(fetch->runtime, fetch->token)); /* it comes behind the cast */
+    weir_must(weir_cast(fetch->runtime, fetch->to, words, sizeof words));
+    weir_must(weir_done(fetch->runtime, fetch->token)); /* it comes behind the cast */
     return NULL;
 }
 
@@ -45,46 +45,35 @@ static weir_verdict fetch(weir_stage *self, uint64_t demand) {
     (void)demand; /* WORDS: the reader asks for a page at a time */
     *fetch = (struct fetch){.runtime = weir_stage_runtime(self), .to = weir_self(self)};
     fetch->page = ++*pages;
-    must(weir_busy(fetch->runtime, fetch->to, &fetch->token));
+    weir_must(weir_busy(fetch->runtime, fetch->to, &fetch->token));
     pthread_create(&fetch->thread, NULL, fetch_page, fetch);
     return WEIR_CONTINUE; /* what comes is emitted later */
 }
 
 static weir_verdict page_came(weir_stage *self, const void *words, size_t bytes) {
-    must(weir_emit(self, words, bytes / sizeof(uint64_t)));
+    weir_must(weir_emit(self, words, bytes / sizeof(uint64_t)));
     return WEIR_CONTINUE;
 }
 
-static weir_verdict read_page(weir_stage *self, weir_batch *batch) {
+static weir_verdict read_page(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("reader:", batch);
     return WEIR_CONTINUE;
 }
 
 static void start(weir_runtime *runtime) {
-    weir_ref pages;
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER,
-                              .name = "pages",
-                              .event_bytes = sizeof(uint64_t),
-                              .state_bytes = sizeof(uint64_t),
-                              .on.handle_demand = fetch,
-                              .on.handle_cast = page_came,
-                          },
-                          &pages));
-    weir_subscribe_to to_pages = {
-        .producer = pages,
-        .options = {.max_demand = WORDS, .min_demand = WEIR_NONE},
+    const weir_stage_options pair[] = {
+        {.kind = WEIR_PRODUCER,
+         .name = "pages",
+         .event_bytes = sizeof(uint64_t),
+         .state_bytes = sizeof(uint64_t),
+         .on = {.handle_demand = fetch, .handle_cast = page_came}},
+        {.kind = WEIR_CONSUMER, .on = {.handle_events = read_page}},
     };
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .subscribe_to = &to_pages,
-                              .subscribe_count = 1,
-                              .on.handle_events = read_page,
-                          },
-                          NULL));
+    const weir_subscribe_options a_page = {.max_demand = WORDS, .min_demand = WEIR_NONE};
+    weir_ref stages[2];
+    weir_must(weir_stages_start(runtime, pair, 2, stages));
+    weir_must(weir_chain(runtime, stages, 2, &a_page));
 }
 
 int main(void) {
@@ -92,7 +81,7 @@ int main(void) {
     weir_drain_report report;
     sem_init(&begun, 0, 0);
     sem_init(&may_come, 0, 0);
-    must(weir_runtime_open(&(weir_runtime_options){.workers = 1, .unpinned = true}, &runtime));
+    weir_must(weir_runtime_open(&(weir_runtime_options){.workers = 1, .unpinned = true}, &runtime));
     start(runtime);
     sem_wait(&begun);
     sem_post(&may_come); /* the first page */
@@ -109,6 +98,6 @@ int main(void) {
            report.accounts.emitted, report.accounts.handled);
 
     for (int i = 0; i < PAGES; i++) pthread_join(fetches[i].thread, NULL);
-    must(weir_runtime_close(runtime, NULL)); /* when nobody uses it any more */
+    weir_must(weir_runtime_close(runtime, NULL)); /* when nobody uses it any more */
     return EXIT_SUCCESS;
 }

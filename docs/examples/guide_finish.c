@@ -14,19 +14,19 @@ static weir_verdict numbers(weir_stage *self, uint64_t demand) {
     uint64_t *last = weir_state(self);
     for (; demand > 0 && *last < 4; demand--) {
         ++*last;
-        must(weir_emit(self, last, 1));
+        weir_must(weir_emit(self, last, 1));
     }
     return *last < 4 ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
-static weir_verdict repeat(weir_stage *self, weir_batch *batch) {
-    const uint64_t *event = batch->events;
-    for (size_t i = 0; i < batch->count; i++)
-        for (int times = 0; times < 3; times++) must(weir_emit(self, &event[i], 1));
+static weir_verdict repeat(weir_stage *self, weir_batch batch) {
+    const uint64_t *event = batch.events;
+    for (size_t i = 0; i < batch.count; i++)
+        for (int times = 0; times < 3; times++) weir_must(weir_emit(self, &event[i], 1));
     return WEIR_CONTINUE;
 }
 
-static weir_verdict print(weir_stage *self, weir_batch *batch) {
+static weir_verdict print(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("printer: ", batch);
     return WEIR_CONTINUE;
@@ -57,45 +57,42 @@ int main(void) {
     weir_runtime *runtime = open_stepped();
     weir_accounts accounts;
     weir_ref source, repeater;
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER,
-                              .event_bytes = sizeof(uint64_t),
-                              .state_bytes = sizeof(uint64_t),
-                              .on.handle_demand = numbers,
-                          },
-                          &source));
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER_CONSUMER,
-                              .name = "repeater",
-                              .event_bytes = sizeof(uint64_t),
-                              .subscribe_to = &(weir_subscribe_to){.producer = source},
-                              .subscribe_count = 1,
-                              .on.handle_events = repeat,
-                              .on.handle_cancel = cancelled,
-                              .on.handle_end = last_has_come,
-                              .on.terminate = stops,
-                          },
-                          &repeater));
+    const weir_stage_options source_options = {
+        .kind = WEIR_PRODUCER,
+        .event_bytes = sizeof(uint64_t),
+        .state_bytes = sizeof(uint64_t),
+        .on = {.handle_demand = numbers},
+    };
+    weir_must(weir_stage_start(runtime, &source_options, &source));
+    const weir_stage_options repeater_options = {
+        .kind = WEIR_PRODUCER_CONSUMER,
+        .name = "repeater",
+        .event_bytes = sizeof(uint64_t),
+        .subscribe_to = &(weir_subscribe_to){.producer = source},
+        .subscribe_count = 1,
+        .on = {.handle_events = repeat,
+               .handle_cancel = cancelled,
+               .handle_end = last_has_come,
+               .terminate = stops},
+    };
+    weir_must(weir_stage_start(runtime, &repeater_options, &repeater));
     weir_subscribe_to five_at_a_time = {
         .producer = repeater,
         .options = {.max_demand = 5, .min_demand = WEIR_NONE},
     };
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .name = "printer",
-                              .subscribe_to = &five_at_a_time,
-                              .subscribe_count = 1,
-                              .on.handle_events = print,
-                              .on.handle_cancel = cancelled,
-                              .on.handle_end = last_has_come,
-                              .on.terminate = stops,
-                          },
-                          NULL));
-    must(weir_runtime_run(runtime, WEIR_FOREVER));
-    must(weir_runtime_close(runtime, &accounts));
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .name = "printer",
+        .subscribe_to = &five_at_a_time,
+        .subscribe_count = 1,
+        .on = {.handle_events = print,
+               .handle_cancel = cancelled,
+               .handle_end = last_has_come,
+               .terminate = stops},
+    };
+    weir_must(weir_stage_start(runtime, &options, NULL));
+    weir_must(weir_runtime_run(runtime, WEIR_FOREVER));
+    weir_must(weir_runtime_close(runtime, &accounts));
     printf("discarded: %" PRIu64 "\n", accounts.discarded);
     return EXIT_SUCCESS;
 }

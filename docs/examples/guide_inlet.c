@@ -7,7 +7,7 @@
  */
 #include "guide.h"
 
-static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+static weir_verdict consume(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("    then the consumer gets", batch);
     return WEIR_CONTINUE;
@@ -24,34 +24,32 @@ static void show(const char *name, weir_when_full policy) {
     weir_inlet *inlet;
     weir_ref source;
     uint64_t discarded = 0;
-    must(weir_runtime_open(NULL, &runtime));
-    must(weir_inlet_open(runtime,
-                         &(weir_inlet_options){
-                             .event_bytes = sizeof(uint64_t),
-                             .capacity = 4,
-                             .when_full = policy,
-                             .discarded = lost, /* without it a warning is logged */
-                             .context = &discarded,
-                         },
-                         &inlet, &source));
+    weir_must(weir_runtime_open(NULL, &runtime));
+    const weir_inlet_options inlet_options = {
+        .event_bytes = sizeof(uint64_t),
+        .capacity = 4,
+        .when_full = policy,
+        .discarded = lost, /* without it a warning is logged */
+        .context = &discarded,
+    };
+    weir_must(weir_inlet_open(runtime, &inlet_options, &inlet, &source));
     printf("%s:", name);
     for (uint64_t event = 1; event <= 6; event++) {
         weir_status status = weir_inlet_push(inlet, &event, 1, 1000000); /* waits 1 ms at most */
         printf(" %s", weir_status_name(status));
     }
     printf("\n");
-    must(weir_inlet_finish(inlet));
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .subscribe_to = &(weir_subscribe_to){.producer = source},
-                              .subscribe_count = 1,
-                              .on.handle_events = consume,
-                          },
-                          NULL));
+    weir_must(weir_inlet_finish(inlet));
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .subscribe_to = &(weir_subscribe_to){.producer = source},
+        .subscribe_count = 1,
+        .on = {.handle_events = consume},
+    };
+    weir_must(weir_stage_start(runtime, &options, NULL));
     weir_runtime_run(runtime, WEIR_FOREVER);
     weir_inlet_close(inlet);
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_runtime_close(runtime, NULL));
     if (discarded > 0) printf("    discarded: %" PRIu64 "\n", discarded);
 }
 

@@ -11,13 +11,13 @@
 #include "guide.h"
 
 /* Adds them up two by two; the state is the one that waits for its second, or 0. */
-static weir_verdict add(weir_stage *self, weir_batch *batch) {
+static weir_verdict add(weir_stage *self, weir_batch batch) {
     uint64_t *first = weir_state(self);
-    const uint64_t *number = batch->events;
+    const uint64_t *number = batch.events;
     print_numbers("pairs:  ", batch);
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < batch.count; i++) {
         uint64_t sum = *first + number[i];
-        if (*first != 0) must(weir_emit(self, &sum, 1));
+        if (*first != 0) weir_must(weir_emit(self, &sum, 1));
         *first = *first != 0 ? 0 : number[i];
     }
     return WEIR_CONTINUE;
@@ -25,12 +25,12 @@ static weir_verdict add(weir_stage *self, weir_batch *batch) {
 
 static weir_verdict no_more(weir_stage *self) {
     uint64_t *first = weir_state(self);
-    if (*first != 0) must(weir_emit(self, first, 1));
+    if (*first != 0) weir_must(weir_emit(self, first, 1));
     *first = 0;
     return WEIR_CONTINUE;
 }
 
-static weir_verdict print(weir_stage *self, weir_batch *batch) {
+static weir_verdict print(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("printer:", batch);
     return WEIR_CONTINUE;
@@ -43,60 +43,55 @@ static void stops(weir_stage *self, weir_reason reason) {
 static weir_ref start_pairs(weir_runtime *runtime, weir_ref news) {
     weir_ref pairs;
     weir_subscribe_to five = {.producer = news, .options = {.max_demand = 5}};
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER_CONSUMER,
-                              .name = "pairs",
-                              .event_bytes = sizeof(uint64_t),
-                              .state_bytes = sizeof(uint64_t),
-                              .subscribe_to = &five,
-                              .subscribe_count = 1,
-                              .on.handle_events = add,
-                              .on.handle_end = no_more,
-                              .on.terminate = stops,
-                          },
-                          &pairs));
+    const weir_stage_options pairs_options = {
+        .kind = WEIR_PRODUCER_CONSUMER,
+        .name = "pairs",
+        .event_bytes = sizeof(uint64_t),
+        .state_bytes = sizeof(uint64_t),
+        .subscribe_to = &five,
+        .subscribe_count = 1,
+        .on = {.handle_events = add, .handle_end = no_more, .terminate = stops},
+    };
+    weir_must(weir_stage_start(runtime, &pairs_options, &pairs));
     return pairs;
 }
 
 static void start_printer(weir_runtime *runtime, weir_ref pairs) {
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .name = "printer",
-                              .subscribe_to = &(weir_subscribe_to){.producer = pairs},
-                              .subscribe_count = 1,
-                              .on.handle_events = print,
-                              .on.terminate = stops,
-                          },
-                          NULL));
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .name = "printer",
+        .subscribe_to = &(weir_subscribe_to){.producer = pairs},
+        .subscribe_count = 1,
+        .on = {.handle_events = print, .terminate = stops},
+    };
+    weir_must(weir_stage_start(runtime, &options, NULL));
 }
 
 /* Ends its subscriptions, as if its producers had ended normally. */
 static void cut_off(weir_runtime *runtime, weir_ref stage) {
     weir_subscription from[4];
     size_t count;
-    must(weir_producers(runtime, stage, WEIR_FOREVER, from, 4, &count));
+    weir_must(weir_producers(runtime, stage, WEIR_FOREVER, from, 4, &count));
     for (size_t i = 0; i < count && i < 4; i++)
-        must(weir_cancel(runtime, from[i], WEIR_REASON_NORMAL));
+        weir_must(weir_cancel(runtime, from[i], WEIR_REASON_NORMAL));
 }
 
 static void push(weir_inlet *inlet, uint64_t first, uint64_t last) {
     for (uint64_t number = first; number <= last; number++)
-        must(weir_inlet_push(inlet, &number, 1, 0));
+        weir_must(weir_inlet_push(inlet, &number, 1, 0));
 }
 
 int main(void) {
     weir_runtime *runtime = open_stepped();
     weir_inlet *inlet;
     weir_ref news;
-    must(weir_inlet_open(runtime, &(weir_inlet_options){.event_bytes = sizeof(uint64_t)}, &inlet,
-                         &news));
+    weir_must(weir_inlet_open(runtime, &(weir_inlet_options){.event_bytes = sizeof(uint64_t)},
+                              &inlet, &news));
     weir_ref pairs = start_pairs(runtime, news);
     start_printer(runtime, pairs);
     push(inlet, 1, 4);
     weir_runtime_settle(runtime, WEIR_FOREVER);
-    must(weir_finish(runtime, pairs));
+    weir_must(weir_finish(runtime, pairs));
     push(inlet, 5, 6);
     weir_runtime_settle(runtime, WEIR_FOREVER);
     printf("told to finish: %zu stages\n", weir_runtime_stages(runtime));
@@ -107,7 +102,7 @@ int main(void) {
            weir_inlet_waiting(inlet));
     start_printer(runtime, news);
     weir_inlet_close(inlet); /* what waits still goes out; then all end */
-    must(weir_runtime_run(runtime, WEIR_FOREVER));
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_runtime_run(runtime, WEIR_FOREVER));
+    weir_must(weir_runtime_close(runtime, NULL));
     return EXIT_SUCCESS;
 }

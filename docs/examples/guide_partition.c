@@ -25,31 +25,30 @@ static weir_verdict measure(weir_stage *self, uint64_t demand) {
                                              {2, 21}, {101, 4}, {1, 22}};
     size_t *next = weir_state(self);
     for (; demand > 0 && *next < sizeof all / sizeof all[0]; demand--)
-        must(weir_emit(self, &all[(*next)++], 1));
+        weir_must(weir_emit(self, &all[(*next)++], 1));
     return WEIR_CONTINUE;
 }
 
-static weir_verdict print(weir_stage *self, weir_batch *batch) {
-    const struct measurement *measurement = batch->events;
+static weir_verdict print(weir_stage *self, weir_batch batch) {
+    const struct measurement *measurement = batch.events;
     printf("%s:", weir_stage_name(self));
-    for (size_t i = 0; i < batch->count; i++)
+    for (size_t i = 0; i < batch.count; i++)
         printf(" %" PRIu32 "=%" PRIu32, measurement[i].sensor, measurement[i].value);
     printf("\n");
     return WEIR_CONTINUE;
 }
 
 static void start_consumer(weir_runtime *runtime, const char *name, weir_ref source) {
-    weir_subscribe_to to_source = {.producer = source, .options.partition_name = name};
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .name = name,
-                              .subscribe_to = &to_source,
-                              .subscribe_count = 1,
-                              .on.handle_events = print,
-                          },
-                          NULL));
-    must(weir_runtime_settle(runtime, WEIR_FOREVER));
+    weir_subscribe_to to_source = {.producer = source, .options = {.partition_name = name}};
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .name = name,
+        .subscribe_to = &to_source,
+        .subscribe_count = 1,
+        .on = {.handle_events = print},
+    };
+    weir_must(weir_stage_start(runtime, &options, NULL));
+    weir_must(weir_runtime_settle(runtime, WEIR_FOREVER));
 }
 
 int main(void) {
@@ -58,18 +57,17 @@ int main(void) {
         .partitions = 2, .names = places, .hash = place};
     weir_runtime *runtime = open_stepped();
     weir_ref source;
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER,
-                              .event_bytes = sizeof(struct measurement),
-                              .state_bytes = sizeof(size_t),
-                              .dispatcher = weir_partition_dispatcher(),
-                              .dispatcher_options = &by_place,
-                              .on.handle_demand = measure,
-                          },
-                          &source));
+    const weir_stage_options source_options = {
+        .kind = WEIR_PRODUCER,
+        .event_bytes = sizeof(struct measurement),
+        .state_bytes = sizeof(size_t),
+        .dispatcher = weir_partition_dispatcher(),
+        .dispatcher_options = &by_place,
+        .on = {.handle_demand = measure},
+    };
+    weir_must(weir_stage_start(runtime, &source_options, &source));
     start_consumer(runtime, "indoors", source);
     start_consumer(runtime, "outdoors", source);
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_runtime_close(runtime, NULL));
     return EXIT_SUCCESS;
 }

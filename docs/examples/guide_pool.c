@@ -11,7 +11,7 @@
 static weir_verdict produce(weir_stage *self, uint64_t demand) {
     uint64_t *next = weir_state(self);
     printf("producer: asked for %" PRIu64 "\n", demand);
-    for (; demand > 0 && *next < EVENTS; demand--, (*next)++) must(weir_emit(self, next, 1));
+    for (; demand > 0 && *next < EVENTS; demand--, (*next)++) weir_must(weir_emit(self, next, 1));
     return WEIR_CONTINUE;
 }
 
@@ -25,14 +25,13 @@ int main(void) {
     weir_runtime *runtime = open_stepped();
     weir_ref producer;
     weir_pool *pool;
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER,
-                              .event_bytes = sizeof(uint64_t),
-                              .state_bytes = sizeof(uint64_t),
-                              .on.handle_demand = produce,
-                          },
-                          &producer));
+    const weir_stage_options producer_options = {
+        .kind = WEIR_PRODUCER,
+        .event_bytes = sizeof(uint64_t),
+        .state_bytes = sizeof(uint64_t),
+        .on = {.handle_demand = produce},
+    };
+    weir_must(weir_stage_start(runtime, &producer_options, &producer));
     weir_subscribe_to from = {
         .producer = producer,
         .options = {.max_demand = 4, .min_demand = 2},
@@ -43,9 +42,9 @@ int main(void) {
         .subscribe_to = &from,
         .subscribe_count = 1,
     };
-    must(weir_pool_open(runtime, &options, &pool, NULL));
-    must(weir_runtime_settle(runtime, WEIR_FOREVER));
-    must(weir_pool_close(pool, NULL));
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_pool_open(runtime, &options, &pool, NULL));
+    weir_must(weir_runtime_settle(runtime, WEIR_FOREVER));
+    weir_must(weir_pool_close(pool, NULL));
+    weir_must(weir_runtime_close(runtime, NULL));
     return EXIT_SUCCESS;
 }

@@ -14,19 +14,19 @@ struct sums {
     uint64_t odd, even;
 };
 
-static weir_verdict add(weir_stage *self, weir_batch *batch) {
+static weir_verdict add(weir_stage *self, weir_batch batch) {
     struct sums *sums = *(struct sums **)weir_state(self);
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++)
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++)
         *(numbers[i] % 2 == 0 ? &sums->even : &sums->odd) += numbers[i];
     return WEIR_CONTINUE;
 }
 
 static void push_every_second(weir_inlet *inlet, uint64_t first) {
     weir_port *port;
-    must(weir_port_open(inlet, &port));
+    weir_must(weir_port_open(inlet, &port));
     for (uint64_t number = first; number < first + 2 * EACH; number += 2)
-        must(weir_port_push(port, &number, 1, WEIR_FOREVER));
+        weir_must(weir_port_push(port, &number, 1, WEIR_FOREVER));
     weir_port_close(port); /* what waits in it goes out all the same */
 }
 
@@ -42,31 +42,29 @@ int main(void) {
     pthread_t thread;
     struct sums sums = {0};
     struct sums *state = &sums;
-    must(weir_runtime_open(NULL, &runtime));
-    must(weir_inlet_open(runtime,
-                         &(weir_inlet_options){
-                             .event_bytes = sizeof(uint64_t),
-                             .capacity = 1024, /* of each port */
-                             .when_full = WEIR_BLOCK,
-                         },
-                         &inlet, &source));
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .state = &state,
-                              .state_bytes = sizeof state,
-                              .subscribe_to = &(weir_subscribe_to){.producer = source},
-                              .subscribe_count = 1,
-                              .on.handle_events = add,
-                          },
-                          NULL));
+    weir_must(weir_runtime_open(NULL, &runtime));
+    const weir_inlet_options inlet_options = {
+        .event_bytes = sizeof(uint64_t),
+        .capacity = 1024, /* of each port */
+        .when_full = WEIR_BLOCK,
+    };
+    weir_must(weir_inlet_open(runtime, &inlet_options, &inlet, &source));
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .state = &state,
+        .state_bytes = sizeof state,
+        .subscribe_to = &(weir_subscribe_to){.producer = source},
+        .subscribe_count = 1,
+        .on = {.handle_events = add},
+    };
+    weir_must(weir_stage_start(runtime, &options, NULL));
     if (pthread_create(&thread, NULL, push_odd, inlet) != 0) return EXIT_FAILURE;
     push_every_second(inlet, 2);
     pthread_join(thread, NULL);
-    must(weir_inlet_finish(inlet));
-    must(weir_runtime_run(runtime, WEIR_FOREVER));
+    weir_must(weir_inlet_finish(inlet));
+    weir_must(weir_runtime_run(runtime, WEIR_FOREVER));
     weir_inlet_close(inlet);
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_runtime_close(runtime, NULL));
     printf("odd %" PRIu64 ", even %" PRIu64 "\n", sums.odd, sums.even);
     return EXIT_SUCCESS;
 }

@@ -9,7 +9,7 @@ static weir_verdict nothing(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict ignore(weir_stage *self, weir_batch *batch) {
+static weir_verdict ignore(weir_stage *self, weir_batch batch) {
     (void)self, (void)batch;
     return WEIR_CONTINUE;
 }
@@ -27,17 +27,20 @@ int main(void) {
     wrong.event_bytes = 100000;
     show(weir_stage_start(runtime, &wrong, &producer));
     wrong.event_bytes = sizeof(uint64_t);
-    must(weir_stage_start(runtime, &wrong, &producer));
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){.kind = WEIR_CONSUMER, .on.handle_events = ignore},
-                          &consumer));
+    weir_must(weir_stage_start(runtime, &wrong, &producer));
+    weir_stage_options taker = {
+        .kind = WEIR_CONSUMER, .name = "taker", .takes_bytes = 16, .on = {.handle_events = ignore}};
+    weir_must(weir_stage_start(runtime, &taker, &consumer));
+    show(weir_subscribe(runtime, consumer, producer, NULL, NULL)); /* whose events have 8 */
+    taker.takes_bytes = sizeof(uint64_t);
+    weir_must(weir_stage_start(runtime, &taker, &consumer));
 
     weir_subscribe_options options = {.max_demand = 10, .min_demand = 10};
     show(weir_subscribe(runtime, consumer, producer, &options, NULL));
     show(weir_subscribe(runtime, producer, consumer, NULL, NULL));
-    must(weir_stop(runtime, producer, WEIR_REASON_NORMAL));
+    weir_must(weir_stop(runtime, producer, WEIR_REASON_NORMAL));
     weir_runtime_settle(runtime, WEIR_FOREVER);
     show(weir_subscribe(runtime, consumer, producer, NULL, NULL)); /* it has gone */
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_runtime_close(runtime, NULL));
     return EXIT_SUCCESS;
 }

@@ -25,16 +25,16 @@ static void say(weir_stage *self, const struct job *job, const char *what) {
 }
 
 /* Job n succeeds at the nth try. */
-static weir_verdict work(weir_stage *self, weir_batch *batch) {
+static weir_verdict work(weir_stage *self, weir_batch batch) {
     const weir_ref *retries = weir_state(self);
-    const struct job *jobs = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const struct job *jobs = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         struct job job = jobs[i];
         bool done = ++job.tries == job.number;
         say(self, &job, done ? "is done" : "fails");
         if (!done)
-            must(weir_send_after(weir_stage_runtime(self), *retries, &job, sizeof job,
-                                 100 * MILLISECOND, NULL));
+            weir_must(weir_send_after(weir_stage_runtime(self), *retries, &job, sizeof job,
+                                      100 * MILLISECOND, NULL));
     }
     return WEIR_CONTINUE;
 }
@@ -42,7 +42,7 @@ static weir_verdict work(weir_stage *self, weir_batch *batch) {
 /* A timer's message: it is a job's time again. */
 static weir_verdict again(weir_stage *self, const void *job, size_t bytes) {
     (void)bytes;
-    must(weir_emit(self, job, 1));
+    weir_must(weir_emit(self, job, 1));
     return WEIR_CONTINUE;
 }
 
@@ -54,43 +54,40 @@ static weir_verdict no_demand(weir_stage *self, uint64_t demand) {
 static weir_inlet *start(weir_runtime *runtime) {
     weir_inlet *inlet;
     weir_ref jobs, retries, worker;
-    must(weir_inlet_open(runtime, &(weir_inlet_options){.event_bytes = sizeof(struct job)}, &inlet,
-                         &jobs));
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER,
-                              .event_bytes = sizeof(struct job),
-                              .buffer_size = WEIR_INFINITY,
-                              .on.handle_demand = no_demand,
-                              .on.handle_info = again,
-                          },
-                          &retries));
+    weir_must(weir_inlet_open(runtime, &(weir_inlet_options){.event_bytes = sizeof(struct job)},
+                              &inlet, &jobs));
+    const weir_stage_options retries_options = {
+        .kind = WEIR_PRODUCER,
+        .event_bytes = sizeof(struct job),
+        .buffer_size = WEIR_INFINITY,
+        .on = {.handle_demand = no_demand, .handle_info = again},
+    };
+    weir_must(weir_stage_start(runtime, &retries_options, &retries));
     weir_subscribe_to both[] = {{.producer = jobs}, {.producer = retries}};
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .state = &retries,
-                              .state_bytes = sizeof retries,
-                              .subscribe_to = both,
-                              .subscribe_count = 2,
-                              .on.handle_events = work,
-                          },
-                          &worker));
-    must(weir_feeds(runtime, worker, retries)); /* by timers, so nobody learns it by itself */
+    const weir_stage_options worker_options = {
+        .kind = WEIR_CONSUMER,
+        .state = &retries,
+        .state_bytes = sizeof retries,
+        .subscribe_to = both,
+        .subscribe_count = 2,
+        .on = {.handle_events = work},
+    };
+    weir_must(weir_stage_start(runtime, &worker_options, &worker));
+    weir_must(weir_feeds(runtime, worker, retries)); /* by timers, so nobody learns it by itself */
     return inlet;
 }
 
 int main(void) {
     weir_runtime *runtime;
     weir_drain_report report;
-    must(
+    weir_must(
         weir_runtime_open(&(weir_runtime_options){.mode = WEIR_SIMULATED, .workers = 1}, &runtime));
     weir_inlet *inlet = start(runtime);
     for (uint64_t number = 1; number <= 3; number++)
-        must(weir_inlet_push(inlet, &(struct job){.number = number}, 1, 0));
+        weir_must(weir_inlet_push(inlet, &(struct job){.number = number}, 1, 0));
     weir_status status = weir_runtime_drain(runtime, WEIR_FOREVER, &report);
     printf("%s: %zu stages are left\n", weir_status_name(status), report.stages);
     weir_inlet_close(inlet);
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_runtime_close(runtime, NULL));
     return EXIT_SUCCESS;
 }

@@ -54,10 +54,10 @@ static void open_service(struct service *service) {
         .when_full = WEIR_BLOCK,
         .on_cancel = WEIR_ON_CANCEL_STOP, /* nobody waits for room when the stream has gone */
     };
-    must(weir_runtime_open(&(weir_runtime_options){.workers = 1, .unpinned = true},
-                           &service->runtime));
-    must(weir_inlet_open(service->runtime, &in, &service->requests, &asked));
-    must(weir_inlet_open(service->runtime, &out, &service->answers, &answered));
+    weir_must(weir_runtime_open(&(weir_runtime_options){.workers = 1, .unpinned = true},
+                                &service->runtime));
+    weir_must(weir_inlet_open(service->runtime, &in, &service->requests, &asked));
+    weir_must(weir_inlet_open(service->runtime, &out, &service->answers, &answered));
     const weir_pool_options pool_options = {
         .name = "workers",
         .event_bytes = sizeof(uint64_t),
@@ -67,23 +67,25 @@ static void open_service(struct service *service) {
         .subscribe_to = &(weir_subscribe_to){.producer = asked, .options = {.max_demand = 4}},
         .subscribe_count = 1,
     };
-    must(weir_pool_open(service->runtime, &pool_options, &service->pool, &pool));
-    must(weir_feeds(service->runtime, pool, answered)); /* also before the first answer */
+    weir_must(weir_pool_open(service->runtime, &pool_options, &service->pool, &pool));
+    weir_must(weir_feeds(service->runtime, pool, answered)); /* also before the first answer */
     const weir_stream_options stream = {
         .event_bytes = sizeof(uint64_t),
         .subscribe_to = &(weir_subscribe_to){.producer = answered},
         .subscribe_count = 1,
     };
-    must(weir_stream_open(service->runtime, &stream, &service->stream));
+    weir_must(weir_stream_open(service->runtime, &stream, &service->stream));
 }
 
 /* Takes what is there.  False: there is nothing more to come. */
 static bool take_answers(struct service *service) {
     weir_status status;
     weir_batch batch;
-    while ((status = weir_stream_batch(service->stream, 0, 0, &batch)) == WEIR_OK) {
+    while ((batch = weir_stream_batch(service->stream, 0, 0, &status)).count > 0) {
         const uint64_t *square = batch.events;
-        for (size_t i = 0; i < batch.count; i++) service->sum += square[i];
+        uint64_t sum = 0;
+        for (size_t i = 0; i < batch.count; i++) sum += square[i];
+        service->sum += sum;
         service->answered += batch.count;
     }
     return status != WEIR_END;
@@ -94,7 +96,7 @@ static bool take_answers(struct service *service) {
 /* A descriptor that becomes readable when the drain is over, one way or the other. */
 static int begin_drain(struct service *service) {
     int fd;
-    must(weir_runtime_drain_begin(service->runtime, PATIENCE_NS, NULL, NULL, &fd));
+    weir_must(weir_runtime_drain_begin(service->runtime, PATIENCE_NS, NULL, NULL, &fd));
     return fd;
 }
 
@@ -115,7 +117,7 @@ static void loop(struct service *service, int signal) {
     enum { SIGNAL, STREAM, DRAIN };
     /* A descriptor of -1 is one that poll passes over.  The clients' go here, too. */
     struct pollfd on[] = {{signal, POLLIN, 0}, {-1, POLLIN, 0}, {-1, POLLIN, 0}};
-    must(weir_stream_fd(service->stream, &on[STREAM].fd));
+    weir_must(weir_stream_fd(service->stream, &on[STREAM].fd));
     for (bool drains = false; !drains || on[DRAIN].fd >= 0;) {
         while (poll(on, 3, -1) < 0)
             if (errno != EINTR) exit(EXIT_FAILURE);
@@ -132,11 +134,11 @@ static void loop(struct service *service, int signal) {
 
 static void close_service(struct service *service) {
     weir_accounts accounts;
-    must(weir_stream_close(service->stream));
-    must(weir_pool_close(service->pool, NULL));
+    weir_must(weir_stream_close(service->stream));
+    weir_must(weir_pool_close(service->pool, NULL));
     weir_inlet_close(service->answers);
     weir_inlet_close(service->requests);
-    must(weir_runtime_close(service->runtime, &accounts));
+    weir_must(weir_runtime_close(service->runtime, &accounts));
     const char *wrong = weir_accounts_check(&accounts);
     printf("the accounts: %s, %" PRIu64 " discarded\n", wrong == NULL ? "right" : wrong,
            accounts.discarded);
@@ -156,7 +158,7 @@ int main(void) {
     int signal = open_signal();
     open_service(&service);
     for (uint64_t number = 1; number <= REQUESTS; number++)
-        must(weir_inlet_push(service.requests, &number, 1, 0));
+        weir_must(weir_inlet_push(service.requests, &number, 1, 0));
     loop(&service, signal);
     printf("%" PRIu64 " answers, of %d requests\n", service.answered, REQUESTS);
     close_service(&service);

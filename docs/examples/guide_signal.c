@@ -18,34 +18,33 @@
 
 enum { SECOND = 1000000000 };
 
-static weir_iterator_verdict squares(void *context, void *room, size_t want, size_t *made) {
-    uint64_t *next = context, *out = room;
-    for (; *made < want; ++*made, ++*next) out[*made] = *next * *next;
-    return WEIR_ITERATOR_MORE;
+static weir_made squares(void *context, weir_room room) {
+    uint64_t *next = context, *out = room.events;
+    for (size_t i = 0; i < room.count; i++) out[i] = (*next + i) * (*next + i);
+    *next += room.count;
+    return (weir_made){room.count, WEIR_ITERATOR_MORE};
 }
 
-static weir_verdict sum(weir_stage *self, weir_batch *batch) {
+static weir_verdict sum(weir_stage *self, weir_batch batch) {
     uint64_t *seen = weir_state(self);
     if (*seen == 0) kill(getpid(), SIGTERM); /* somebody wants us to end, as early as that */
-    *seen += batch->count;
+    *seen += batch.count;
     return WEIR_CONTINUE;
 }
 
 static void start(weir_runtime *runtime, uint64_t *next) {
     weir_ref source;
-    must(weir_iterator_start(
-        runtime,
-        &(weir_iterator_options){.event_bytes = sizeof(uint64_t), .next = squares, .context = next},
-        &source));
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .state_bytes = sizeof(uint64_t),
-                              .subscribe_to = &(weir_subscribe_to){.producer = source},
-                              .subscribe_count = 1,
-                              .on.handle_events = sum,
-                          },
-                          NULL));
+    const weir_iterator_options source_options = {
+        .event_bytes = sizeof(uint64_t), .next = squares, .context = next};
+    weir_must(weir_iterator_start(runtime, &source_options, &source));
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .state_bytes = sizeof(uint64_t),
+        .subscribe_to = &(weir_subscribe_to){.producer = source},
+        .subscribe_count = 1,
+        .on = {.handle_events = sum},
+    };
+    weir_must(weir_stage_start(runtime, &options, NULL));
 }
 
 /* Blocked in every thread, the workers' too: before the runtime opens. */
@@ -64,7 +63,8 @@ static void loop(weir_runtime *runtime, int signal) {
         if (poll(on, 2, -1) < 0 && errno != EINTR) exit(EXIT_FAILURE);
         if ((on[0].revents & POLLIN) != 0) {
             printf("told to end\n");
-            must(weir_runtime_drain_begin(runtime, 10 * (uint64_t)SECOND, NULL, NULL, &on[1].fd));
+            weir_must(
+                weir_runtime_drain_begin(runtime, 10 * (uint64_t)SECOND, NULL, NULL, &on[1].fd));
             on[0].fd = -1;
         }
     }
@@ -75,7 +75,7 @@ int main(void) {
     weir_drain_report report;
     uint64_t next = 0;
     int signal = open_signal();
-    must(weir_runtime_open(&(weir_runtime_options){.workers = 1, .unpinned = true}, &runtime));
+    weir_must(weir_runtime_open(&(weir_runtime_options){.workers = 1, .unpinned = true}, &runtime));
     start(runtime, &next);
     loop(runtime, signal);
     if (weir_runtime_drain(runtime, 0, &report) == WEIR_OK) {
@@ -85,6 +85,6 @@ int main(void) {
         printf("%s does not end: %s\n", report.path, weir_holdup_text(report.why));
     }
     close(signal);
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_runtime_close(runtime, NULL));
     return EXIT_SUCCESS;
 }

@@ -21,7 +21,7 @@ static weir_verdict count(weir_stage *self, const void *message, size_t bytes) {
 static weir_verdict asked(weir_stage *self, weir_from from, const void *request, size_t bytes) {
     const struct counter *counter = weir_state(self);
     (void)request, (void)bytes;
-    must(weir_reply(weir_stage_runtime(self), from, &counter->all, sizeof counter->all));
+    weir_must(weir_reply(weir_stage_runtime(self), from, &counter->all, sizeof counter->all));
     return WEIR_CONTINUE;
 }
 
@@ -30,18 +30,18 @@ static weir_verdict tick(weir_stage *self, const void *message, size_t bytes) {
     (void)message, (void)bytes;
     printf("in the last second: %" PRIu64 "\n", counter->all - counter->told);
     counter->told = counter->all;
-    must(weir_send_after(weir_stage_runtime(self), weir_self(self), NULL, 0, SECOND, NULL));
+    weir_must(weir_send_after(weir_stage_runtime(self), weir_self(self), NULL, 0, SECOND, NULL));
     return WEIR_CONTINUE;
 }
 
 /* init may send to its own stage: the first tick. */
 static weir_verdict begin(weir_stage *self, void *argument) {
     (void)argument;
-    must(weir_send_after(weir_stage_runtime(self), weir_self(self), NULL, 0, SECOND, NULL));
+    weir_must(weir_send_after(weir_stage_runtime(self), weir_self(self), NULL, 0, SECOND, NULL));
     return WEIR_CONTINUE;
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict no_events(weir_stage *self, weir_batch batch) {
     (void)self, (void)batch;
     return WEIR_CONTINUE;
 }
@@ -51,8 +51,8 @@ static weir_verdict no_events(weir_stage *self, weir_batch *batch) {
 static weir_verdict watch(weir_stage *self, void *argument) {
     weir_ref counter;
     (void)argument;
-    must(weir_whereis(weir_stage_runtime(self), "counter", &counter));
-    must(weir_monitor_stage(self, counter, NULL));
+    weir_must(weir_whereis(weir_stage_runtime(self), "counter", &counter));
+    weir_must(weir_monitor_stage(self, counter, NULL));
     return WEIR_CONTINUE;
 }
 
@@ -66,41 +66,37 @@ static weir_verdict counter_gone(weir_stage *self, weir_ref stage, weir_reason r
 int main(void) {
     weir_runtime *runtime;
     weir_ref counter;
-    must(
+    weir_must(
         weir_runtime_open(&(weir_runtime_options){.mode = WEIR_SIMULATED, .workers = 1}, &runtime));
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .name = "counter",
-                              .registered = true,
-                              .state_bytes = sizeof(struct counter),
-                              .on.init = begin,
-                              .on.handle_events = no_events,
-                              .on.handle_cast = count,
-                              .on.handle_call = asked,
-                              .on.handle_info = tick,
-                          },
-                          &counter));
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .name = "auditor",
-                              .on.init = watch,
-                              .on.handle_events = no_events,
-                              .on.handle_down = counter_gone,
-                          },
-                          NULL));
+    const weir_stage_options counter_options = {
+        .kind = WEIR_CONSUMER,
+        .name = "counter",
+        .registered = true,
+        .state_bytes = sizeof(struct counter),
+        .on = {.init = begin,
+               .handle_events = no_events,
+               .handle_call = asked,
+               .handle_cast = count,
+               .handle_info = tick},
+    };
+    weir_must(weir_stage_start(runtime, &counter_options, &counter));
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .name = "auditor",
+        .on = {.init = watch, .handle_events = no_events, .handle_down = counter_gone},
+    };
+    weir_must(weir_stage_start(runtime, &options, NULL));
     for (int i = 0; i < 4; i++) {
-        must(weir_cast(runtime, counter, NULL, 0));
-        if (i == 2) must(weir_runtime_advance(runtime, SECOND));
+        weir_must(weir_cast(runtime, counter, NULL, 0));
+        if (i == 2) weir_must(weir_runtime_advance(runtime, SECOND));
     }
-    must(weir_runtime_advance(runtime, 2 * (uint64_t)SECOND));
+    weir_must(weir_runtime_advance(runtime, 2 * (uint64_t)SECOND));
     uint64_t all = 0;
     weir_answer answer = {.bytes = &all, .room = sizeof all};
-    must(weir_call(runtime, counter, NULL, 0, &answer, WEIR_FOREVER));
+    weir_must(weir_call(runtime, counter, NULL, 0, &answer, WEIR_FOREVER));
     printf("in all: %" PRIu64 "\n", all);
-    must(weir_stop_wait(runtime, counter, WEIR_REASON_NORMAL, WEIR_FOREVER));
-    must(weir_runtime_settle(runtime, WEIR_FOREVER));
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_stop_wait(runtime, counter, WEIR_REASON_NORMAL, WEIR_FOREVER));
+    weir_must(weir_runtime_settle(runtime, WEIR_FOREVER));
+    weir_must(weir_runtime_close(runtime, NULL));
     return EXIT_SUCCESS;
 }

@@ -7,16 +7,16 @@
  */
 #include "guide.h"
 
-static weir_verdict twice(weir_stage *self, weir_batch *batch) {
-    uint64_t *number = weir_batch_own(self, batch);
+static weir_verdict twice(weir_stage *self, weir_batch batch) {
+    uint64_t *number = weir_own(self);
     if (number == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    for (size_t i = 0; i < batch->count; i++) number[i] *= 2;
-    return weir_forward(self, batch);
+    for (size_t i = 0; i < batch.count; i++) number[i] *= 2;
+    return weir_forward(self);
 }
 
-static weir_verdict ten(weir_stage *self, weir_batch *batch) {
+static weir_verdict ten(weir_stage *self, weir_batch batch) {
     size_t *taken = weir_state(self);
-    *taken += batch->count;
+    *taken += batch.count;
     print_numbers("ten:", batch);
     return *taken < 10 ? WEIR_CONTINUE : WEIR_STOP; /* the reason is NORMAL */
 }
@@ -41,31 +41,27 @@ static weir_inlet *start(weir_runtime *runtime) {
         .when_full = WEIR_BLOCK,
         .on_cancel = WEIR_ON_CANCEL_STOP,
     };
-    must(weir_inlet_open(runtime, &bounded, &inlet, &numbers));
+    weir_must(weir_inlet_open(runtime, &bounded, &inlet, &numbers));
     weir_subscribe_to to_numbers = {.producer = numbers, .options = {.max_demand = 4}};
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER_CONSUMER,
-                              .event_bytes = sizeof(uint64_t),
-                              .subscribe_to = &to_numbers,
-                              .subscribe_count = 1,
-                              .on_cancel = WEIR_ON_CANCEL_STOP,
-                              .on.handle_events = twice,
-                              .on.discarded = doubler_discards,
-                              .on.terminate = doubler_stops,
-                          },
-                          &doubler));
+    const weir_stage_options doubler_options = {
+        .kind = WEIR_PRODUCER_CONSUMER,
+        .event_bytes = sizeof(uint64_t),
+        .on_cancel = WEIR_ON_CANCEL_STOP,
+        .subscribe_to = &to_numbers,
+        .subscribe_count = 1,
+        .on = {.handle_events = twice, .discarded = doubler_discards, .terminate = doubler_stops},
+    };
+    weir_must(weir_stage_start(runtime, &doubler_options, &doubler));
     weir_subscribe_to to_doubler = {.producer = doubler,
                                     .options = {.max_demand = 5, .min_demand = WEIR_NONE}};
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .state_bytes = sizeof(size_t),
-                              .subscribe_to = &to_doubler,
-                              .subscribe_count = 1,
-                              .on.handle_events = ten,
-                          },
-                          NULL));
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .state_bytes = sizeof(size_t),
+        .subscribe_to = &to_doubler,
+        .subscribe_count = 1,
+        .on = {.handle_events = ten},
+    };
+    weir_must(weir_stage_start(runtime, &options, NULL));
     return inlet;
 }
 
@@ -77,8 +73,8 @@ int main(void) {
     while ((status = weir_inlet_push(inlet, &number, 1, WEIR_FOREVER)) == WEIR_OK) number++;
     printf("main: %s, the inlet has ended (%s)\n", weir_status_name(status),
            weir_reason_text(weir_inlet_reason(inlet)));
-    must(weir_runtime_run(runtime, WEIR_FOREVER)); /* nobody is left */
+    weir_must(weir_runtime_run(runtime, WEIR_FOREVER)); /* nobody is left */
     weir_inlet_close(inlet);
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_runtime_close(runtime, NULL));
     return EXIT_SUCCESS;
 }

@@ -13,46 +13,37 @@ struct counts {
 static weir_verdict produce(weir_stage *self, uint64_t demand) {
     struct counts *counts = *(struct counts **)weir_state(self);
     for (; demand > 0 && counts->left > 0; demand--, counts->left--)
-        must(weir_emit(self, &counts->left, 1));
+        weir_must(weir_emit(self, &counts->left, 1));
     return counts->left > 0 ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
-static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+static weir_verdict consume(weir_stage *self, weir_batch batch) {
     struct counts *counts = *(struct counts **)weir_state(self);
     counts->batches++;
-    if (batch->count > counts->largest) counts->largest = batch->count;
+    if (batch.count > counts->largest) counts->largest = batch.count;
     return WEIR_CONTINUE;
 }
 
 static void measure(size_t max, size_t min) {
-    weir_runtime *runtime = open_stepped();
     struct counts counts = {.left = EVENTS}, *state = &counts;
-    weir_ref producer;
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER,
-                              .event_bytes = sizeof(uint64_t),
-                              .state = &state,
-                              .state_bytes = sizeof state,
-                              .on.handle_demand = produce,
-                          },
-                          &producer));
-    weir_subscribe_to to_producer = {
-        .producer = producer,
-        .options = {.max_demand = max, .min_demand = min},
+    const weir_stage_options pair[] = {
+        {.kind = WEIR_PRODUCER,
+         .event_bytes = sizeof(uint64_t),
+         .state = &state,
+         .state_bytes = sizeof state,
+         .on = {.handle_demand = produce}},
+        {.kind = WEIR_CONSUMER,
+         .state = &state,
+         .state_bytes = sizeof state,
+         .on = {.handle_events = consume}},
     };
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .state = &state,
-                              .state_bytes = sizeof state,
-                              .subscribe_to = &to_producer,
-                              .subscribe_count = 1,
-                              .on.handle_events = consume,
-                          },
-                          NULL));
-    must(weir_runtime_run(runtime, WEIR_FOREVER));
-    must(weir_runtime_close(runtime, NULL));
+    const weir_subscribe_options window = {.max_demand = max, .min_demand = min};
+    weir_runtime *runtime = open_stepped();
+    weir_ref stages[2];
+    weir_must(weir_stages_start(runtime, pair, 2, stages));
+    weir_must(weir_chain(runtime, stages, 2, &window));
+    weir_must(weir_runtime_run(runtime, WEIR_FOREVER));
+    weir_must(weir_runtime_close(runtime, NULL));
     printf("max %5zu, min %4zu: %5" PRIu64 " batches of at most %" PRIu64 "\n", max,
            min == WEIR_NONE ? 0 : min, counts.batches, counts.largest);
 }

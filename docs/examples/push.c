@@ -27,10 +27,10 @@ struct printer {
     unsigned taken; /* how many it has had              */
 };
 
-static weir_verdict print(weir_stage *self, weir_batch *batch) {
+static weir_verdict print(weir_stage *self, weir_batch batch) {
     struct printer *printer = *(struct printer **)weir_state(self);
-    const uint64_t *event = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *event = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         printf("{printer %u, %" PRIu64 "}\n", printer->number, event[i]);
         nanosleep(&(struct timespec){.tv_nsec = printer->work_ns}, NULL); /* stands for work */
         printer->taken++;
@@ -38,30 +38,22 @@ static weir_verdict print(weir_stage *self, weir_batch *batch) {
     return WEIR_CONTINUE;
 }
 
-/* Ends the program when a call was refused, with the reason. */
-static void must(weir_status status) {
-    if (status == WEIR_OK) return;
-    fprintf(stderr, "push: %s: %s\n", weir_status_text(status), weir_refusal());
-    exit(EXIT_FAILURE);
-}
-
 static void start_printer(weir_runtime *runtime, weir_ref inlet, struct printer *printer) {
     weir_subscribe_to one_at_a_time = {
         .producer = inlet,
         .options = {.max_demand = 1, .min_demand = WEIR_NONE},
     };
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .name = "printer",
-                              .worker = WEIR_WORKER(printer->number), /* one each: it sleeps */
-                              .state = &printer,
-                              .state_bytes = sizeof printer,
-                              .subscribe_to = &one_at_a_time,
-                              .subscribe_count = 1,
-                              .on.handle_events = print,
-                          },
-                          NULL));
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .name = "printer",
+        .state = &printer,
+        .state_bytes = sizeof printer,
+        .worker = WEIR_WORKER(printer->number), /* one each: it sleeps */
+        .subscribe_to = &one_at_a_time,
+        .subscribe_count = 1,
+        .on = {.handle_events = print},
+    };
+    weir_must(weir_stage_start(runtime, &options, NULL));
 }
 
 int main(void) {
@@ -76,24 +68,23 @@ int main(void) {
     };
     setvbuf(stdout, NULL, _IOLBF, 0); /* whole lines, also into a pipe */
 
-    must(weir_runtime_open(&(weir_runtime_options){.workers = 1 + PRINTERS}, &runtime));
-    must(weir_inlet_open(runtime,
-                         &(weir_inlet_options){
-                             .event_bytes = sizeof(uint64_t),
-                             .capacity = 16,
-                             .when_full = WEIR_BLOCK,
-                             .worker = WEIR_WORKER(0),
-                         },
-                         &inlet, &source));
+    weir_must(weir_runtime_open(&(weir_runtime_options){.workers = 1 + PRINTERS}, &runtime));
+    const weir_inlet_options inlet_options = {
+        .event_bytes = sizeof(uint64_t),
+        .capacity = 16,
+        .when_full = WEIR_BLOCK,
+        .worker = WEIR_WORKER(0),
+    };
+    weir_must(weir_inlet_open(runtime, &inlet_options, &inlet, &source));
     for (unsigned i = 0; i < PRINTERS; i++) start_printer(runtime, source, &printers[i]);
     weir_runtime_settle(runtime, WEIR_FOREVER); /* all three have subscribed */
 
     for (uint64_t event = 1; event <= EVENTS; event++)
-        must(weir_inlet_push(inlet, &event, 1, WEIR_FOREVER));
-    must(weir_inlet_finish(inlet)); /* what waits still goes out; then all end */
+        weir_must(weir_inlet_push(inlet, &event, 1, WEIR_FOREVER));
+    weir_must(weir_inlet_finish(inlet)); /* what waits still goes out; then all end */
     weir_runtime_run(runtime, WEIR_FOREVER);
     weir_inlet_close(inlet);
-    must(weir_runtime_close(runtime, &accounts));
+    weir_must(weir_runtime_close(runtime, &accounts));
 
     for (unsigned i = 0; i < PRINTERS; i++)
         printf("printer %u took %2u events, %2ld ms each\n", printers[i].number, printers[i].taken,

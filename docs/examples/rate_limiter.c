@@ -35,7 +35,7 @@ static uint64_t begun; /* when the program began, by the runtime's clock */
 
 static weir_verdict count(weir_stage *self, uint64_t demand) {
     uint64_t *next = weir_state(self);
-    for (; demand > 0; demand--, (*next)++) must(weir_emit(self, next, 1));
+    for (; demand > 0; demand--, (*next)++) weir_must(weir_emit(self, next, 1));
     return WEIR_CONTINUE;
 }
 
@@ -48,10 +48,10 @@ static struct source *source_of(struct limiter *limiter, weir_subscription subsc
 /* Asks for what is pending, and sets the timer for the next time. */
 static void ask_and_schedule(weir_stage *self, struct source *source) {
     weir_runtime *runtime = weir_stage_runtime(self);
-    must(weir_ask(runtime, source->subscription, source->pending));
+    weir_must(weir_ask(runtime, source->subscription, source->pending));
     source->pending = 0;
-    must(weir_send_after(runtime, weir_self(self), &source->subscription,
-                         sizeof source->subscription, source->interval_ns, NULL));
+    weir_must(weir_send_after(runtime, weir_self(self), &source->subscription,
+                              sizeof source->subscription, source->interval_ns, NULL));
 }
 
 static weir_subscribe_verdict subscribed(weir_stage *self, const weir_peer *peer) {
@@ -65,10 +65,10 @@ static weir_subscribe_verdict subscribed(weir_stage *self, const weir_peer *peer
     return WEIR_MANUAL;
 }
 
-static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+static weir_verdict consume(weir_stage *self, weir_batch batch) {
     struct limiter *limiter = weir_state(self);
-    struct source *source = source_of(limiter, batch->subscription);
-    source->pending += batch->count; /* as many may be asked for again */
+    struct source *source = source_of(limiter, weir_batch_subscription(self));
+    source->pending += batch.count; /* as many may be asked for again */
     uint64_t now = weir_runtime_now(weir_stage_runtime(self)) - begun;
     char label[40];
     snprintf(label, sizeof label, "%2" PRIu64 " s: from %s", now / SECOND,
@@ -87,15 +87,14 @@ static weir_verdict time_to_ask(weir_stage *self, const void *message, size_t by
 
 static weir_ref start_counter(weir_runtime *runtime, uint64_t first) {
     weir_ref counter;
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER,
-                              .event_bytes = sizeof(uint64_t),
-                              .state = &first,
-                              .state_bytes = sizeof first,
-                              .on.handle_demand = count,
-                          },
-                          &counter));
+    const weir_stage_options counter_options = {
+        .kind = WEIR_PRODUCER,
+        .event_bytes = sizeof(uint64_t),
+        .state = &first,
+        .state_bytes = sizeof first,
+        .on = {.handle_demand = count},
+    };
+    weir_must(weir_stage_start(runtime, &counter_options, &counter));
     return counter;
 }
 
@@ -103,8 +102,8 @@ int main(int argc, char **argv) {
     static uint64_t every_5_s = 5 * SECOND, every_2_s = 2 * SECOND;
     bool real = argc > 1 && strcmp(argv[1], "--real") == 0;
     weir_runtime *runtime;
-    must(weir_runtime_open(
-        &(weir_runtime_options){.workers = 1, .mode = real ? WEIR_THREADS : WEIR_SIMULATED},
+    weir_must(weir_runtime_open(
+        &(weir_runtime_options){.mode = real ? WEIR_THREADS : WEIR_SIMULATED, .workers = 1},
         &runtime));
     begun = weir_runtime_now(runtime);
     const weir_subscribe_to to[] = {
@@ -112,18 +111,17 @@ int main(int argc, char **argv) {
         {.producer = start_counter(runtime, 1000),
          .options = {.max_demand = 2, .user = &every_2_s}},
     };
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .state_bytes = sizeof(struct limiter),
-                              .subscribe_to = to,
-                              .subscribe_count = 2,
-                              .on.handle_subscribe = subscribed,
-                              .on.handle_events = consume,
-                              .on.handle_info = time_to_ask,
-                          },
-                          NULL));
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .state_bytes = sizeof(struct limiter),
+        .subscribe_to = to,
+        .subscribe_count = 2,
+        .on = {.handle_events = consume,
+               .handle_subscribe = subscribed,
+               .handle_info = time_to_ask},
+    };
+    weir_must(weir_stage_start(runtime, &options, NULL));
     weir_runtime_run(runtime, 11 * SECOND + SECOND / 2);
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_runtime_close(runtime, NULL));
     return EXIT_SUCCESS;
 }

@@ -21,44 +21,37 @@
 
 #define LIMIT 100000
 
-/* Ends the program when a call was refused, with the reason. */
-static void must(weir_status status) {
-    if (status == WEIR_OK) return;
-    fprintf(stderr, "stream: %s: %s\n", weir_status_text(status), weir_refusal());
-    exit(EXIT_FAILURE);
-}
-
 static bool is_prime(uint64_t number) {
     for (uint64_t divisor = 3; divisor * divisor <= number; divisor += 2)
         if (number % divisor == 0) return false;
     return true;
 }
 
-/* The next primes of a team: up to `want`, fewer only at the end. */
-static weir_iterator_verdict find_primes(void *context, void *room, size_t want, size_t *made) {
+/* The next primes of a team: as many as there is room for, fewer only at the end. */
+static weir_made find_primes(void *context, weir_room room) {
     uint64_t *candidate = context;
-    uint64_t *prime = room;
-    for (; *made < want && *candidate < LIMIT; *candidate += 4)
-        if (is_prime(*candidate)) prime[(*made)++] = *candidate;
-    return *candidate < LIMIT ? WEIR_ITERATOR_MORE : WEIR_ITERATOR_END;
+    uint64_t *prime = room.events;
+    size_t made = 0;
+    for (; made < room.count && *candidate < LIMIT; *candidate += 4)
+        if (is_prime(*candidate)) prime[made++] = *candidate;
+    return (weir_made){made, *candidate < LIMIT ? WEIR_ITERATOR_MORE : WEIR_ITERATOR_END};
 }
 
 static weir_subscribe_to start_team(weir_runtime *runtime, uint64_t *first) {
     weir_subscribe_to from = {.options = {.max_demand = 100}};
-    must(weir_iterator_start(runtime,
-                             &(weir_iterator_options){
-                                 .event_bytes = sizeof(uint64_t),
-                                 .next = find_primes,
-                                 .context = first,
-                                 .demand = WEIR_ACCUMULATE, /* until the stream is there */
-                             },
-                             &from.producer));
+    const weir_iterator_options from_producer_options = {
+        .event_bytes = sizeof(uint64_t),
+        .next = find_primes,
+        .context = first,
+        .demand = WEIR_ACCUMULATE, /* until the stream is there */
+    };
+    weir_must(weir_iterator_start(runtime, &from_producer_options, &from.producer));
     return from;
 }
 
-static void count(const weir_batch *batch, unsigned score[4]) {
-    const uint64_t *prime = batch->events;
-    for (size_t i = 0; i < batch->count; i++) score[prime[i] % 4]++;
+static void count(weir_batch batch, unsigned score[4]) {
+    const uint64_t *prime = batch.events;
+    for (size_t i = 0; i < batch.count; i++) score[prime[i] % 4]++;
 }
 
 /* Reads to the end. */
@@ -66,15 +59,15 @@ static void read_stream(weir_stream *stream, unsigned score[4]) {
     int fd;
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event readable = {.events = EPOLLIN};
-    must(weir_stream_fd(stream, &fd));
+    weir_must(weir_stream_fd(stream, &fd));
     if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &readable) != 0) exit(EXIT_FAILURE);
     weir_status status = WEIR_TIMEOUT;
     while (status != WEIR_END) {
         struct epoll_event event; /* sockets and timers may wait in the same epoll */
         epoll_wait(epoll, &event, 1, -1);
         weir_batch batch;
-        while ((status = weir_stream_batch(stream, 0, 0, &batch)) == WEIR_OK) {
-            count(&batch, score);
+        while ((batch = weir_stream_batch(stream, 0, 0, &status)).count > 0) {
+            count(batch, score);
         }
     }
     close(epoll);
@@ -85,18 +78,17 @@ int main(void) {
     unsigned score[4] = {0};
     weir_runtime *runtime;
     weir_stream *stream;
-    must(weir_runtime_open(NULL, &runtime));
+    weir_must(weir_runtime_open(NULL, &runtime));
     weir_subscribe_to teams[2] = {start_team(runtime, &first[0]), start_team(runtime, &first[1])};
-    must(weir_stream_open(runtime,
-                          &(weir_stream_options){
-                              .event_bytes = sizeof(uint64_t),
-                              .subscribe_to = teams,
-                              .subscribe_count = 2,
-                          },
-                          &stream));
+    const weir_stream_options stream_options = {
+        .event_bytes = sizeof(uint64_t),
+        .subscribe_to = teams,
+        .subscribe_count = 2,
+    };
+    weir_must(weir_stream_open(runtime, &stream_options, &stream));
     read_stream(stream, score);
     weir_stream_close(stream);
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_runtime_close(runtime, NULL));
     printf("below %d: %u primes 4n + 1, %u primes 4n + 3\n", LIMIT, score[1], score[3]);
     return EXIT_SUCCESS;
 }

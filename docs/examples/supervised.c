@@ -17,27 +17,27 @@ enum { NUMBERS = 20 };
 static weir_verdict give(weir_stage *self, uint64_t demand) {
     uint64_t *next = *(uint64_t **)weir_state(self); /* main's: it survives the stage */
     for (; demand > 0 && *next < NUMBERS; demand--) {
-        must(weir_emit(self, next, 1));
+        weir_must(weir_emit(self, next, 1));
         if (++*next % 7 == 0) return weir_stop_with(self, WEIR_REASON_USER);
     }
     return WEIR_CONTINUE;
 }
 
-static weir_verdict square(weir_stage *self, weir_batch *batch) {
+static weir_verdict square(weir_stage *self, weir_batch batch) {
     bool *has_failed = *(bool **)weir_state(self);
-    const uint64_t *in = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *in = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         if (in[i] == 10 && !*has_failed) {
             *has_failed = true;
             return weir_stop_with(self, WEIR_REASON_USER);
         }
         uint64_t squared = in[i] * in[i];
-        must(weir_emit(self, &squared, 1));
+        weir_must(weir_emit(self, &squared, 1));
     }
     return WEIR_CONTINUE;
 }
 
-static weir_verdict print(weir_stage *self, weir_batch *batch) {
+static weir_verdict print(weir_stage *self, weir_batch batch) {
     (void)self;
     print_numbers("sink:", batch);
     return WEIR_CONTINUE;
@@ -56,8 +56,8 @@ int main(void) {
     bool has_failed = false, *failed = &has_failed;
     weir_runtime *runtime;
     weir_ref supervisor;
-    must(weir_runtime_open(
-        &(weir_runtime_options){.workers = 1, .mode = WEIR_STEPPED, .log = log_line}, &runtime));
+    weir_must(weir_runtime_open(
+        &(weir_runtime_options){.mode = WEIR_STEPPED, .workers = 1, .log = log_line}, &runtime));
 
     const weir_stage_options source = {.kind = WEIR_PRODUCER,
                                        .name = "source",
@@ -65,7 +65,7 @@ int main(void) {
                                        .event_bytes = sizeof(uint64_t),
                                        .state = &at,
                                        .state_bytes = sizeof at,
-                                       .on.handle_demand = give};
+                                       .on = {.handle_demand = give}};
     const weir_subscribe_to from_source = {
         .name = "source", .options = {.max_demand = 4, .min_demand = 2, .cancel = WEIR_TEMPORARY}};
     const weir_stage_options work = {.kind = WEIR_PRODUCER_CONSUMER,
@@ -75,27 +75,24 @@ int main(void) {
                                      .state_bytes = sizeof failed,
                                      .subscribe_to = &from_source,
                                      .subscribe_count = 1,
-                                     .on.handle_events = square};
+                                     .on = {.handle_events = square}};
     const weir_subscribe_to from_work = {.producer = WEIR_SIBLING(1),
                                          .options = {.max_demand = 4, .cancel = WEIR_TEMPORARY}};
     const weir_stage_options sink = {.kind = WEIR_CONSUMER,
                                      .name = "sink",
                                      .subscribe_to = &from_work,
                                      .subscribe_count = 1,
-                                     .on.handle_events = print};
+                                     .on = {.handle_events = print}};
     const weir_supervised children[] = {{.stage = &source}, {.stage = &work}, {.stage = &sink}};
-    must(weir_supervisor_start(runtime,
-                               &(weir_supervisor_options){.strategy = WEIR_ONE_FOR_ONE,
-                                                          .max_restarts = 5,
-                                                          .children = children,
-                                                          .child_count = 3},
-                               &supervisor));
+    const weir_supervisor_options supervisor_options = {
+        .strategy = WEIR_ONE_FOR_ONE, .max_restarts = 5, .children = children, .child_count = 3};
+    weir_must(weir_supervisor_start(runtime, &supervisor_options, &supervisor));
 
-    must(weir_runtime_settle(runtime, WEIR_FOREVER));
+    weir_must(weir_runtime_settle(runtime, WEIR_FOREVER));
     weir_drain_report report;
-    must(weir_runtime_drain(runtime, WEIR_FOREVER, &report));
+    weir_must(weir_runtime_drain(runtime, WEIR_FOREVER, &report));
     printf("emitted %" PRIu64 " = handled %" PRIu64 " + discarded %" PRIu64 "\n",
            report.accounts.emitted, report.accounts.handled, report.accounts.discarded);
-    must(weir_runtime_close(runtime, NULL));
+    weir_must(weir_runtime_close(runtime, NULL));
     return EXIT_SUCCESS;
 }

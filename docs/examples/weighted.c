@@ -122,19 +122,13 @@ static const weir_dispatcher weighted = {
 
 enum { JOBS = 6000, AT_ONCE = 50 };
 
-static void must(weir_status status) {
-    if (status == WEIR_OK) return;
-    fprintf(stderr, "weighted: %s: %s\n", weir_status_text(status), weir_refusal());
-    exit(EXIT_FAILURE);
-}
-
 /* Jobs come from outside, a few at a time, and fewer than the consumers could do. */
 static weir_verdict more_jobs(weir_stage *self, const void *message, size_t bytes) {
     (void)message, (void)bytes;
     uint64_t *next = weir_state(self);
     uint64_t jobs[AT_ONCE];
     for (int i = 0; i < AT_ONCE; i++) jobs[i] = (*next)++;
-    must(weir_emit(self, jobs, AT_ONCE));
+    weir_must(weir_emit(self, jobs, AT_ONCE));
     return WEIR_CONTINUE;
 }
 
@@ -143,25 +137,24 @@ static weir_verdict wait_for_jobs(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict do_jobs(weir_stage *self, weir_batch *batch) {
+static weir_verdict do_jobs(weir_stage *self, weir_batch batch) {
     uint64_t *done = *(uint64_t **)weir_state(self);
-    *done += batch->count;
+    *done += batch.count;
     return WEIR_CONTINUE;
 }
 
 static void start_consumer(weir_runtime *runtime, weir_ref jobs, uintptr_t weight, uint64_t *done) {
     const weir_subscribe_to to_jobs = {.producer = jobs,
                                        .options = {.max_demand = JOBS, .user = (void *)weight}};
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_CONSUMER,
-                              .state_bytes = sizeof done,
-                              .state = &done,
-                              .subscribe_to = &to_jobs,
-                              .subscribe_count = 1,
-                              .on.handle_events = do_jobs,
-                          },
-                          NULL));
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .state = &done,
+        .state_bytes = sizeof done,
+        .subscribe_to = &to_jobs,
+        .subscribe_count = 1,
+        .on = {.handle_events = do_jobs},
+    };
+    weir_must(weir_stage_start(runtime, &options, NULL));
 }
 
 int main(void) {
@@ -169,24 +162,22 @@ int main(void) {
     weir_ref jobs;
     weir_accounts accounts;
     uint64_t done[4] = {0};
-    must(weir_runtime_open(NULL, &runtime));
-    must(weir_stage_start(runtime,
-                          &(weir_stage_options){
-                              .kind = WEIR_PRODUCER,
-                              .name = "jobs",
-                              .event_bytes = sizeof(uint64_t),
-                              .state_bytes = sizeof(uint64_t),
-                              .dispatcher = &weighted,
-                              .on.handle_demand = wait_for_jobs,
-                              .on.handle_cast = more_jobs,
-                          },
-                          &jobs));
+    weir_must(weir_runtime_open(NULL, &runtime));
+    const weir_stage_options jobs_options = {
+        .kind = WEIR_PRODUCER,
+        .name = "jobs",
+        .event_bytes = sizeof(uint64_t),
+        .state_bytes = sizeof(uint64_t),
+        .dispatcher = &weighted,
+        .on = {.handle_demand = wait_for_jobs, .handle_cast = more_jobs},
+    };
+    weir_must(weir_stage_start(runtime, &jobs_options, &jobs));
     for (uintptr_t weight = 1; weight <= 3; weight++)
         start_consumer(runtime, jobs, weight, &done[weight]);
-    must(weir_runtime_settle(runtime, WEIR_FOREVER)); /* all have subscribed */
-    for (int i = 0; i < JOBS / AT_ONCE; i++) must(weir_cast(runtime, jobs, NULL, 0));
-    must(weir_runtime_settle(runtime, WEIR_FOREVER));
-    must(weir_runtime_close(runtime, &accounts));
+    weir_must(weir_runtime_settle(runtime, WEIR_FOREVER)); /* all have subscribed */
+    for (int i = 0; i < JOBS / AT_ONCE; i++) weir_must(weir_cast(runtime, jobs, NULL, 0));
+    weir_must(weir_runtime_settle(runtime, WEIR_FOREVER));
+    weir_must(weir_runtime_close(runtime, &accounts));
     for (int weight = 1; weight <= 3; weight++)
         printf("weight %d took %4" PRIu64 " of %d\n", weight, done[weight], JOBS);
     printf("accounts: emitted %" PRIu64 " = handled %" PRIu64 " + discarded %" PRIu64 "\n",

@@ -114,6 +114,7 @@ typedef struct weir_lag {
                           /* takes what it was sent; a few milliseconds less than it is, at most  */
     bool leaving;     /* it was cancelled, and is not done with what it was sent (weir_cancel) */
     uint32_t in_line; /* subscriptions that wait for that                                      */
+    uintptr_t reserved[4]; /* for later versions (version.h) */
 } weir_lag;
 
 /*

@@ -104,17 +104,21 @@ typedef struct weir_dispatcher {
      * if it likes); without that, and when NULL, it goes on at once.
      */
     void (*info)(void *state, weir_notice *info);
+
+    void (*reserved[8])(void); /* for later versions (version.h): NULL */
 } weir_dispatcher;
 
 /* Events left in the run. */
 uint64_t weir_run_count(const weir_run *run);
 
 /*
- * The run's first events, as many as lie side by side: *count of them (0 only
- * when the run is empty), of *event_bytes each.  Read only; until the run is next
- * used.
+ * The run's first events, as many as lie side by side: none only when the run is
+ * empty.  Read only; until the run is next used.
  */
-const void *weir_run_events(const weir_run *run, size_t *event_bytes, uint64_t *count);
+weir_batch weir_run_events(const weir_run *run);
+
+/* The size of those events; 0 when the run is empty. */
+size_t weir_run_event_bytes(const weir_run *run);
 
 /*
  * Sends the run's first `count` events to the consumer as one message.
@@ -222,7 +226,8 @@ typedef struct weir_demand_dispatcher_options {
     /* The first emission goes to the consumers in random order, whatever they have asked
      * for: with many producers started at once, not all to the same consumer. */
     bool shuffle_first;
-    uint64_t seed; /* draws that order */
+    uint64_t seed;         /* draws that order */
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_demand_dispatcher_options;
 
 /*
@@ -241,6 +246,7 @@ typedef struct weir_broadcast_dispatcher_options {
     /* As GenStage: a stage that was refused is accepted when it tries again, and gets
      * every event twice. */
     bool forgets_refused;
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_broadcast_dispatcher_options;
 
 /*
@@ -294,11 +300,11 @@ typedef struct weir_partition_dispatcher_options {
     uint32_t (*hash)(void *context, const void *event);
     uint32_t (*rewrite)(void *context, void *event); /* instead: may change the event too */
     /*
-     * Instead: says it for `count` (> 0) events that lie side by side, in their order, by
+     * Instead: says it for one or more events that lie side by side, in their order, by
      * a number for each.  For small events, where a call for each is what costs most.  How
      * many are shown together says nothing about how they came.
      */
-    void (*hash_many)(void *context, const void *events, size_t count, uint32_t *partitions);
+    void (*hash_many)(void *context, weir_batch batch, uint32_t *partitions);
     void *context;              /* handed to whichever it is                               */
     weir_partition_queue queue; /* default WEIR_QUEUE_KEEP                                 */
     /*
@@ -307,6 +313,7 @@ typedef struct weir_partition_dispatcher_options {
      * for partitions that have nothing left but have got all they asked for.
      */
     bool as_genstage;
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_partition_dispatcher_options;
 
 /* The partition, below `partitions`, that the default hash gives these bytes: for a
@@ -353,6 +360,7 @@ typedef struct weir_shared_dispatcher_options {
     size_t grain;   /* events of an entry at most; default: the least max - min of all */
     size_t entries; /* of the ring, of 72 bytes each; a power of two, 2..65536; default 256. */
                     /* What finds no room waits behind it: not a bound on events             */
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_shared_dispatcher_options;
 
 #ifdef __cplusplus

@@ -39,15 +39,30 @@ typedef enum weir_verdict { WEIR_CONTINUE = 0, WEIR_STOP = 1, WEIR_FINISH = 2 } 
  * max_demand - min_demand, and are never larger.
  *
  * Lifetime: until the callback returns.  The events are not to be written to
- * through `events`; see weir_batch_own.
+ * through `events`; see weir_own.
+ *
+ * A batch is handed over by value, in two registers, and so is a weir_room: a loop over its
+ * events may store whatever it likes without touching the count it runs to, and compilers
+ * vectorize it.  What else there is to know of it the stage says: weir_batch_subscription,
+ * weir_batch_event_bytes.
  */
 typedef struct weir_batch {
-    const void *events;             /* count * event_bytes bytes, aligned as above */
-    size_t count;                   /* 0 only on a manual subscription            */
-    size_t event_bytes;             /* the size its producer emits                */
-    weir_subscription subscription; /* where the batch came from                  */
-    uintptr_t reserved[4];          /* weir's own                                 */
+    const void *events; /* count events, aligned as above  */
+    size_t count;       /* 0 only on a manual subscription */
 } weir_batch;
+
+/* Room for events, to be written to; aligned as a batch. */
+typedef struct weir_room {
+    void *events; /* NULL: there is none        */
+    size_t count; /* how many events fit; then 0 */
+} weir_room;
+
+/*
+ * About the batch at hand, the one that the running handle_events was given: the subscription
+ * that it came by, and the size that its producer emits.  {0} and 0 in other callbacks.
+ */
+weir_subscription weir_batch_subscription(const weir_stage *self);
+size_t weir_batch_event_bytes(const weir_stage *self);
 
 /*
  * Emits `count` events by copying them.
@@ -62,14 +77,13 @@ weir_status weir_emit(weir_stage *self, const void *events, size_t count);
 /*
  * Opens room for up to `want` events to be written in place.  All the memory that
  * it takes to emit them is taken here: once there is room, weir_commit cannot fail.
- * Arguments  want: at least 1; room: receives the count that fits, 1..want.
- *            Blocks hold at most 64 KiB, so room may be less than want.
- * Returns    where to write, aligned as a batch is; NULL with *room 0 when there is
- *            no memory or the stage cannot emit (weir_refusal).  What was emitted
- *            before stays emitted.
+ * Arguments  want: at least 1.
+ * Returns    where to write, and how many fit: 1..want, which may be less than want, for
+ *            blocks hold at most 64 KiB.  {NULL, 0} when there is no memory or the stage
+ *            cannot emit (weir_refusal).  What was emitted before stays emitted.
  * Lifetime   until weir_commit, or the next reserve, emit or forward.
  */
-void *weir_reserve(weir_stage *self, size_t want, size_t *room);
+weir_room weir_reserve(weir_stage *self, size_t want);
 
 /*
  * Emits the first `count` events of the room last reserved; the rest of the
@@ -80,24 +94,26 @@ void *weir_reserve(weir_stage *self, size_t want, size_t *room);
 weir_status weir_commit(weir_stage *self, size_t count);
 
 /*
- * Emits a whole batch without copying it (a batch of at most 40 bytes may be
- * copied).  Only for a stage whose event_bytes equals the batch's.
+ * Emits the whole batch at hand without copying it (a batch of at most 40 bytes may
+ * be copied).  Only for a stage whose event_bytes equals the batch's.
  * Returns    WEIR_CONTINUE, so that a callback may end with it; WEIR_STOP with reason
  *            NO_MEMORY: the events are discarded, counted and told, and the batch is
- *            used up; WEIR_STOP with reason BAD_RETURN: the batch is none that may be
+ *            used up; WEIR_STOP with reason BAD_RETURN: there is none that may be
  *            forwarded here, and nothing has changed (weir_refusal says why).
  * Each batch may be forwarded once.
  */
-weir_verdict weir_forward(weir_stage *self, weir_batch *batch);
+weir_verdict weir_forward(weir_stage *self);
 
 /*
- * Makes the batch's events writable by this callback: in place when nobody
+ * Makes the events of the batch at hand writable by this callback: in place when nobody
  * else holds them, else copied first.
- * Returns    where to write, or NULL when there is no memory to copy to: the batch
- *            is as it was, to be read, forwarded, or tried again; or it is none of this
- *            callback's, or was forwarded (weir_refusal says which).
+ * Returns    where to write; what is written there is what weir_forward emits and weir_stash
+ *            keeps.  After a copy the batch's own `events` are as they were, to be read until
+ *            the callback returns.  NULL when there is no memory to copy to: the batch is to be
+ *            read, forwarded, or tried again; or when no batch is at hand, or it was forwarded
+ *            (weir_refusal says which).
  */
-void *weir_batch_own(weir_stage *self, weir_batch *batch);
+void *weir_own(weir_stage *self);
 
 /*
  * The stash: events that a stage keeps past handle_events, where they lie and in order.
@@ -111,33 +127,35 @@ void *weir_batch_own(weir_stage *self, weir_batch *batch);
  */
 
 /*
- * Keeps the batch's events first..first+count-1 at the end of the stash.
- * Arguments  batch: handle_events' own.  Events are stashed in rising order, each
- *            at most once: first is behind the last one stashed of this batch.
+ * Keeps events first..first+count-1 of the batch at hand at the end of the stash.
+ * Arguments  Events are stashed in rising order, each at most once: first is behind
+ *            the last one stashed of this batch.
  * Returns    WEIR_OK; WEIR_NO_MEMORY with none of them stashed: they are the callback's
- *            still; WEIR_INVALID for a batch that is not this callback's or was forwarded,
- *            and for events that it has not, or that are out of turn.  A batch of which
+ *            still; WEIR_INVALID where no batch is at hand, or it was forwarded, and for
+ *            events that it has not, or that are out of turn.  A batch of which
  *            something was stashed cannot be forwarded any more: stash all of it, and emit.
  * Cost       no copy but of a batch of at most 40 bytes.  A block of up to 64 KiB is kept
  *            as long as one of its events is; where that is less than an eighth of
  *            it, they are copied out when the turn ends.
- * Ownership  the stage's.  What is written through weir_batch_own until the callback
+ * Ownership  the stage's.  What is written through weir_own until the callback
  *            returns may be written to stashed events, too.
  */
-weir_status weir_stash(weir_stage *self, weir_batch *batch, size_t first, size_t count);
+weir_status weir_stash(weir_stage *self, size_t first, size_t count);
 
 /* How many events the stash has. */
 uint64_t weir_stashed(const weir_stage *self);
 
 /*
  * Shows the oldest events, to be read.
- * Arguments  most: as many at most (0: as many as lie together); out: receives one
- *            contiguous run, of one producer's event size.  It has no subscription,
- *            and cannot be forwarded, owned or stashed.
- * Returns    WEIR_OK, or WEIR_END when the stash is empty.
+ * Arguments  most: as many at most (0: as many as lie together).
+ * Returns    one contiguous run, of one producer's event size; {NULL, 0} when the stash
+ *            is empty.
  * Lifetime   until weir_stash_emit, weir_stash_drop, or the callback's end.
  */
-weir_status weir_stash_front(weir_stage *self, size_t most, weir_batch *out);
+weir_batch weir_stash_front(weir_stage *self, size_t most);
+
+/* The size of the events that weir_stash_front shows; 0 when the stash is empty. */
+size_t weir_stash_event_bytes(const weir_stage *self);
 
 /*
  * Emits the oldest `count` events without copying them, in order with what else the

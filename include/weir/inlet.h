@@ -30,24 +30,25 @@ typedef enum weir_when_full {
 #define WEIR_INLET_CAPACITY_DEFAULT 10000
 
 typedef struct weir_inlet_options {
-    const char *name;                  /* default "inlet"                                      */
-    size_t event_bytes;                /* required, 1..65536                                   */
-    size_t capacity;                   /* events that may wait; default 10000                  */
-    weir_when_full when_full;          /* default WEIR_REFUSE                                  */
-    unsigned worker;                   /* as in weir_stage_options                             */
+    const char *name;         /* default "inlet"                                      */
+    size_t event_bytes;       /* required, 1..65536                                   */
+    size_t capacity;          /* events that may wait; default 10000                  */
+    weir_when_full when_full; /* default WEIR_REFUSE                                  */
+    unsigned worker;          /* as in weir_stage_options                             */
+    /* Default WEIR_FORWARD.  With WEIR_ACCUMULATE what is pushed is accepted, and kept within the
+     * capacity, until weir_demand(runtime, stage, WEIR_FORWARD): so that all of a broadcast's
+     * consumers are there before the first event goes out. */
+    weir_demand_mode demand;
     const weir_dispatcher *dispatcher; /* as there                                    */
     const void *dispatcher_options;
     /* When the last consumer leaves: wait for another (the default), or stop; then who pushes
      * is told (NO_STAGE), also who waits for room, and weir_inlet_reason says why. */
     weir_on_cancel on_cancel;
-    /* Default WEIR_FORWARD.  With WEIR_ACCUMULATE what is pushed is accepted, and kept within the
-     * capacity, until weir_demand(runtime, stage, WEIR_FORWARD): so that all of a broadcast's
-     * consumers are there before the first event goes out. */
-    weir_demand_mode demand;
     /* Unless NULL: called with the count of each discard, on the worker; for events that
      * were pushed while the stage was stopping, on a pushing thread. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
+    uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_inlet_options;
 
 typedef struct weir_inlet weir_inlet;

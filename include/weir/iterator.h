@@ -18,35 +18,42 @@
 extern "C" {
 #endif
 
-/* What `next` says: call again when more is wanted; that was the last; it failed. */
+/* What a `next` says: call again when more is wanted; that was the last; it failed. */
 typedef enum weir_iterator_verdict {
     WEIR_ITERATOR_MORE = 0,
     WEIR_ITERATOR_END = 1,
     WEIR_ITERATOR_ERROR = 2
 } weir_iterator_verdict;
 
+/* What `next` returns: how many events it has made, and how it goes on. */
+typedef struct weir_made {
+    size_t count;
+    weir_iterator_verdict verdict;
+} weir_made;
+
 typedef struct weir_iterator_options {
     const char *name;   /* default "iterator"                                    */
     bool registered;    /* as in weir_stage_options                              */
     size_t event_bytes; /* required, 1..65536                                    */
     /*
-     * Required.  Writes up to `want` events (at least 1) to room and their number to
-     * *made.  With MORE, *made is at least 1; fewer than `want` are no end: it is
+     * Required.  Writes events to the room, one or more, at most as many as fit: as many
+     * are wanted.  With MORE it makes at least 1; fewer than fit are no end: it is
      * called again at once.  What was made along with END or ERROR is emitted, too.
-     * room is aligned as a batch of such events is (events.h).
+     * The room is aligned as a batch of such events is (events.h).
      */
-    weir_iterator_verdict (*next)(void *context, void *room, size_t want, size_t *made);
+    weir_made (*next)(void *context, weir_room room);
     void (*close)(void *context); /* unless NULL: once, when the stage has stopped    */
     /* Unless NULL: called with the count of each discard, on the worker. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
     weir_reason error_reason; /* the stage's after ERROR; default WEIR_REASON_USER */
-    weir_on_cancel on_cancel; /* as in weir_stage_options                      */
-    weir_demand_mode demand;  /* default WEIR_FORWARD                          */
-    size_t buffer_size;       /* these as in weir_stage_options                */
+    unsigned worker;          /* these as in weir_stage_options                */
+    size_t buffer_size;
+    weir_demand_mode demand; /* default WEIR_FORWARD */
     const weir_dispatcher *dispatcher;
     const void *dispatcher_options;
-    unsigned worker;
+    weir_on_cancel on_cancel;
+    uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_iterator_options;
 
 /*

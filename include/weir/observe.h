@@ -30,6 +30,7 @@ typedef struct weir_accounts {
     uint64_t blocks_made; /* blocks ever allocated: constant in a steady state  */
     uint64_t wakes;       /* times a sleeping worker was woken                  */
     uint64_t turns;       /* visits of a worker to a stage                      */
+    uint64_t reserved[8]; /* for later versions (version.h)                    */
 } weir_accounts;
 
 /*

@@ -85,7 +85,8 @@ typedef enum weir_child_restart {
 typedef enum weir_child_exit {
     WEIR_CHILD_FINISHED = 1,   /* its task returned OK                                 */
     WEIR_CHILD_FAILED = 2,     /* its task FAILED, and is not begun again              */
-    WEIR_CHILD_ENDED = 3,      /* asked to, by weir_pool_end_child or the pool's end   */
+    WEIR_CHILD_ENDED = 3,      /* asked to, by weir_pool_end_child or the pool's end,  */
+                               /* whatever its task has returned                       */
     WEIR_CHILD_GIVEN_BACK = 4, /* the pool stopped: its event went back to the producer */
     WEIR_CHILD_DISCARDED = 5   /* the pool stopped, and nobody could take the event    */
 } weir_child_exit;
@@ -130,6 +131,7 @@ typedef struct weir_pool_options {
                                 /* 5 seconds; 1: hardly at all; WEIR_FOREVER                  */
     const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order        */
     size_t subscribe_count;
+    uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_pool_options;
 
 typedef struct weir_pool weir_pool;
@@ -183,8 +185,9 @@ typedef enum weir_child_state {
 typedef struct weir_child_info {
     weir_child child;
     weir_child_state state;
-    bool ending;       /* it runs, and was asked to stop         */
-    weir_ref producer; /* where its event came from; {0}: by hand */
+    bool ending;           /* it runs, and was asked to stop         */
+    weir_ref producer;     /* where its event came from; {0}: by hand */
+    uintptr_t reserved[4]; /* for later versions (version.h)     */
 } weir_child_info;
 
 /*
@@ -204,6 +207,7 @@ typedef struct weir_pool_counts {
     size_t queued;
     size_t running;
     size_t restarting;
+    uintptr_t reserved[4]; /* for later versions (version.h) */
 } weir_pool_counts;
 
 /* Counts them.  As above.  Source: ConsumerSupervisor.count_children. */

@@ -58,6 +58,7 @@ typedef struct weir_allocator {
     void *(*alloc)(void *context, size_t bytes, size_t alignment);
     void (*free)(void *context, void *memory, size_t bytes);
     void *context;
+    uintptr_t reserved[2]; /* for later versions (version.h): zero */
 } weir_allocator;
 
 #define WEIR_WORKERS_LIMIT         1024
@@ -66,17 +67,18 @@ typedef struct weir_allocator {
 #define WEIR_MAILBOX_LIMIT_MAX     2147483647
 
 typedef struct weir_runtime_options {
-    unsigned workers;         /* 1..1024; default: the cores this process may use     */
     weir_runtime_mode mode;   /* default WEIR_THREADS                                 */
-    weir_idle idle;           /* default WEIR_IDLE_SPIN_THEN_PARK                     */
-    bool unpinned;            /* do not pin the workers to cores                      */
     uint64_t seed;            /* SIMULATED: draws the order                           */
+    unsigned workers;         /* 1..1024; default: the cores this process may use     */
+    bool unpinned;            /* do not pin the workers to cores                      */
+    weir_idle idle;           /* default WEIR_IDLE_SPIN_THEN_PARK                     */
     size_t mailbox_limit;     /* of stages that do not say their own; default 65536   */
     uint64_t close_ns;        /* how long weir_runtime_close waits while nothing ends; default */
                               /* one second; WEIR_FOREVER                                */
     weir_allocator allocator; /* default: jemalloc when the program links it, else C  */
     void (*log)(void *context, weir_log_level level, const char *text); /* default stderr */
     void *log_context;
+    uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_runtime_options;
 
 /*
@@ -157,12 +159,13 @@ typedef struct weir_drain_report {
     weir_ref stage;         /* of those, one that holds it up                        */
     char name[64];          /* its name, cut off; "" when all is drained             */
     weir_holdup why;
-    weir_ref waits_for; /* whom it waits for, where that is a stage: the consumer that  */
-                        /* does not ask, the producer that does not end; else {0}       */
+    weir_ref waits_for;      /* whom it waits for, where that is a stage: the consumer that  */
+                             /* does not ask, the producer that does not end; else {0}       */
     char waits_for_name[64]; /* or "partition 1", when nobody has that                   */
-    char path[256]; /* how that was found: "all -> zip -> drop": each waits for the next; */
-                    /* one that leads round, with WORK: what goes round never leaves      */
-    bool stalled;   /* nothing moves any more: without help it will stay like this */
+    char path[256];        /* how that was found: "all -> zip -> drop": each waits for the next; */
+                           /* one that leads round, with WORK: what goes round never leaves      */
+    bool stalled;          /* nothing moves any more: without help it will stay like this */
+    uintptr_t reserved[8]; /* for later versions (version.h)                     */
 } weir_drain_report;
 
 /*

@@ -56,7 +56,7 @@ typedef struct weir_callbacks {
     weir_verdict (*handle_demand)(weir_stage *self, uint64_t demand);
 
     /* Consumers and producer_consumers: one batch. */
-    weir_verdict (*handle_events)(weir_stage *self, weir_batch *batch);
+    weir_verdict (*handle_events)(weir_stage *self, weir_batch batch);
 
     /* A subscription begins; called at both ends.  Default: WEIR_AUTOMATIC. */
     weir_subscribe_verdict (*handle_subscribe)(weir_stage *self, const weir_peer *peer);
@@ -107,6 +107,8 @@ typedef struct weir_callbacks {
 
     /* The stage stops.  The last callback. */
     void (*terminate)(weir_stage *self, weir_reason reason);
+
+    void (*reserved[8])(void); /* for later versions (version.h): NULL */
 } weir_callbacks;
 
 #define WEIR_BUFFER_SIZE_DEFAULT  10000
@@ -117,18 +119,20 @@ typedef struct weir_callbacks {
 #define WEIR_WORKER(number) ((unsigned)(number) + 1u)
 
 typedef struct weir_stage_options {
-    weir_kind kind;                    /* required                                                */
-    const char *name;                  /* for messages; copied; default the kind's name           */
-    bool registered;                   /* `name` is its alone, and weir_whereis finds it by it    */
-    size_t event_bytes;                /* of what it emits, 1..65536; required, not for consumers */
-    size_t state_bytes;                /* of its state, zeroed; default 0                         */
-    const void *state;                 /* first contents of the state, copied; default zeros      */
-    void *argument;                    /* handed to init                                          */
-    unsigned worker;                   /* WEIR_WORKER(n); default: spread over the workers        */
-    size_t buffer_size;                /* events; WEIR_NONE, n or WEIR_INFINITY; default 10000,   */
-                                       /* for a producer_consumer WEIR_INFINITY                   */
-    weir_keep buffer_keep;             /* default WEIR_KEEP_LAST                                  */
-    weir_demand_mode demand;           /* producers only; default WEIR_FORWARD        */
+    weir_kind kind;          /* required                                                */
+    const char *name;        /* for messages; copied; default the kind's name           */
+    bool registered;         /* `name` is its alone, and weir_whereis finds it by it    */
+    size_t event_bytes;      /* of what it emits, 1..65536; required, not for consumers */
+    size_t takes_bytes;      /* of what it takes: who emits another size is refused when */
+                             /* it subscribes; 1..65536; default: any                   */
+    const void *state;       /* first contents of the state, copied; default zeros      */
+    size_t state_bytes;      /* of its state, zeroed; default 0                         */
+    void *argument;          /* handed to init                                          */
+    unsigned worker;         /* WEIR_WORKER(n); default: spread over the workers        */
+    size_t buffer_size;      /* events; WEIR_NONE, n or WEIR_INFINITY; default 10000,   */
+                             /* for a producer_consumer WEIR_INFINITY                   */
+    weir_keep buffer_keep;   /* default WEIR_KEEP_LAST                                  */
+    weir_demand_mode demand; /* producers only; default WEIR_FORWARD        */
     const weir_dispatcher *dispatcher; /* default weir_demand_dispatcher()            */
     const void *dispatcher_options;    /* handed to the dispatcher's init             */
     weir_on_cancel on_cancel; /* when its last consumer leaves; default WEIR_ON_CANCEL_CONTINUE  */
@@ -144,13 +148,15 @@ typedef struct weir_stage_options {
     const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order     */
     size_t subscribe_count; /* how many; with 0 it subscribes to nobody                   */
     weir_callbacks on;
+    uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_stage_options;
 
 /*
  * Starts a stage: runs its init here, hands it to its worker, and requests the
  * subscriptions of subscribe_to.
  * Arguments  out may be NULL.
- * Errors     INVALID (which option: weir_refusal()), NO_MEMORY (also: a runtime has
+ * Errors     INVALID (which option, or which producer's events have another size than
+ *            takes_bytes: weir_refusal()), NO_MEMORY (also: a runtime has
  *            2^20 places for stages; one that was taken stays with its worker, and
  *            is used again there), INIT_STOPPED, NO_STAGE, NOT_A_PRODUCER
  *            (subscribe_to), CLOSED, SYSTEM (the process has started 2^42 stages:

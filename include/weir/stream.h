@@ -52,15 +52,15 @@ typedef struct weir_stream_options {
      * for events that nobody can have any more, STOPPED, see weir_stream_close. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
-    uint64_t close_ns; /* how long weir_stream_close waits; default a second; 1: not at all;  */
-                       /* WEIR_FOREVER                                                        */
+    uint64_t close_ns;     /* how long weir_stream_close waits; default a second; 1: not at all;  */
+                           /* WEIR_FOREVER                                                        */
+    uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_stream_options;
 
 typedef struct weir_stream weir_stream;
 
 /*
- * Opens a stream and subscribes it.  A producer whose events have another size
- * refuses the subscription: it ends with WEIR_REASON_BAD_OPTIONS.
+ * Opens a stream and subscribes it.
  * The subscriptions are still on their way when it returns.  What a broadcast dispatches before
  * one has come to it is not for the stream: to miss nothing, start such a producer with
  * WEIR_ACCUMULATE (`demand` above lets it go on once the stream is there; with several streams
@@ -68,7 +68,8 @@ typedef struct weir_stream weir_stream;
  * the first event is emitted.
  * Returns    WEIR_OK.  A WEIR_TEMPORARY subscription to a stage that is gone ends at
  *            once, as if it had been there.
- * Errors     as weir_stage_start; nothing is left behind.
+ * Errors     as weir_stage_start (INVALID: also a producer whose events have another size);
+ *            nothing is left behind.
  * Threads    any, also inside callbacks.
  * Lifetime   of the handle: until weir_stream_close; it outlives its stage.
  */
@@ -99,12 +100,20 @@ weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_
 
 /*
  * Takes up to `most` events (0: as many as there are) of one batch, uncopied, waiting
- * for the first if need be.  out also tells which subscription they came by.
- * Returns, Errors, Waiting as weir_stream_next; *out is set only with WEIR_OK.
+ * for the first if need be.
+ * Arguments  status: receives what weir_stream_next would return; may be NULL.
+ * Returns    the events; {NULL, 0} unless the status is WEIR_OK.
+ * Errors, Waiting as weir_stream_next.
  * Lifetime   of the events: until the next call of next, batch or close.
  */
-weir_status weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_ns,
-                              weir_batch *out);
+weir_batch weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_ns,
+                             weir_status *status);
+
+/*
+ * The subscription that what next or batch last gave came by; {0} before they gave anything.
+ * Threads    the reader's.
+ */
+weir_subscription weir_stream_subscription(const weir_stream *stream);
 
 /*
  * A file descriptor to put into poll, epoll and the like, for reading: readable,

@@ -15,6 +15,7 @@
 #ifndef WEIR_SUBSCRIPTION_H
 #define WEIR_SUBSCRIPTION_H
 
+#include <weir/events.h>
 #include <weir/status.h>
 #include <weir/types.h>
 
@@ -35,17 +36,24 @@ typedef struct weir_subscribe_options {
     void *user;              /* handed to both handle_subscribe callbacks             */
     /* Broadcast: false refuses the event.  Called once for each, on the producer's worker. */
     bool (*selector)(void *context, const void *event);
-    void *selector_context;
+    /* Instead: says it for one or more events that lie side by side, in their order: true in
+     * wanted[i] for those that it takes.  All are false before.  For small events, where a call
+     * for each is what costs most; each is shown once, and how many are shown together says
+     * nothing about how they came. */
+    void (*select_many)(void *context, weir_batch batch, bool *wanted);
+    void *selector_context; /* handed to whichever it is                           */
     /* Partitions: which one it wants, by number or by name. */
     unsigned partition;         /* WEIR_PARTITION(n)                                    */
     const char *partition_name; /* not copied: to be kept while the subscription lasts  */
+    uintptr_t reserved[4];      /* for later versions (version.h): zero */
 } weir_subscribe_options;
 
 /* One entry of a stage's subscribe_to list. */
 typedef struct weir_subscribe_to {
     weir_ref producer;
-    weir_subscribe_options options;
     const char *name; /* unless NULL: the producer is whoever has it (weir_whereis) */
+    weir_subscribe_options options;
+    uintptr_t reserved[2]; /* for later versions (version.h): zero */
 } weir_subscribe_to;
 
 /*
@@ -55,8 +63,9 @@ typedef struct weir_subscribe_to {
  *            be lost.  A producer that stops meanwhile is seen as handle_cancel
  *            (WEIR_DOWN, NOPROC), one that has no memory for a consumer more likewise
  *            (WEIR_CANCEL, NO_MEMORY).
- * Errors     INVALID (an option; weir_refusal() says which), NOT_A_CONSUMER,
- *            NOT_A_PRODUCER, NO_STAGE, NO_MEMORY, CLOSED.
+ * Errors     INVALID (an option; or the consumer takes events of another size, as its
+ *            takes_bytes says; weir_refusal() says which), NOT_A_CONSUMER, NOT_A_PRODUCER,
+ *            NO_STAGE, NO_MEMORY, CLOSED.
  * Threads    any thread, also inside callbacks; lock-free but for the memory.
  * Source     GenStage.async_subscribe.
  */
@@ -85,6 +94,8 @@ weir_status weir_subscribe_wait(weir_runtime *runtime, weir_ref consumer, weir_r
  * or WEIR_TRANSIENT and a reason that is normal.  After a WEIR_PERMANENT one with such a reason
  * the consumer finishes: it has what the new one brings, and ends when that producer, and what
  * others it has, have ended.
+ * A producer that ends before it hears of this ends the new one, too: behind the old one, and for
+ * the same reason (NOPROC, where that is not known any more).
  * Returns, Errors, Threads as weir_subscribe; an `old` that has ended is no error.
  * Source     GenStage.async_resubscribe.
  */

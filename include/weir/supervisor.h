@@ -66,7 +66,11 @@ typedef enum weir_restart {
  * works likewise, also for children of other supervisors; one by reference is
  * subscribed to as long as it lives, and afterwards the child goes without.
  */
+#ifdef __cplusplus
+#define WEIR_SIBLING(number) (weir_ref{(uint64_t)(uint32_t)(number) << 22 | 1u})
+#else
 #define WEIR_SIBLING(number) ((weir_ref){(uint64_t)(uint32_t)(number) << 22 | 1u})
+#endif
 
 /* How a child is started: by `stage`, or by `start`. */
 typedef struct weir_supervised {
@@ -82,6 +86,7 @@ typedef struct weir_supervised {
     weir_restart restart; /* default WEIR_RESTART_PERMANENT                              */
     const weir_subscribe_to *subscribe_to; /* besides the stage's own; copied            */
     size_t subscribe_count;
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_supervised;
 
 #define WEIR_MAX_RESTARTS_DEFAULT 3
@@ -103,6 +108,7 @@ typedef struct weir_supervisor_options {
     bool ends_with_children; /* stop with NORMAL once no child is left that runs or will   */
     const weir_supervised *children; /* copied                                             */
     size_t child_count;
+    uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_supervisor_options;
 
 /*
@@ -134,9 +140,10 @@ weir_status weir_supervisor_start(weir_runtime *runtime, const weir_supervisor_o
 typedef struct weir_supervised_info {
     uint32_t number;
     weir_restart restart;
-    weir_ref stage;    /* {0}: it does not run                     */
-    uint64_t restarts; /* how often it was started again            */
-    char name[48];     /* cut off                                   */
+    weir_ref stage;        /* {0}: it does not run                     */
+    uint64_t restarts;     /* how often it was started again            */
+    char name[48];         /* cut off                                   */
+    uintptr_t reserved[4]; /* for later versions (version.h)       */
 } weir_supervised_info;
 
 /*

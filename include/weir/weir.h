@@ -25,5 +25,6 @@
 #include <weir/timer.h>
 #include <weir/types.h>
 #include <weir/version.h>
+#include <weir/wiring.h>
 
 #endif

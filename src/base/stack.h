@@ -34,4 +34,17 @@ static inline ck_stack_entry_t *weir__stack_take(ck_stack_t *stack) {
     return weir__exchange_ptr(&stack->head, none);
 }
 
+/* The same, but the first one pushed first. */
+static inline ck_stack_entry_t *weir__stack_take_in_order(ck_stack_t *stack) {
+    ck_stack_entry_t *first = NULL;
+    ck_stack_entry_t *entry = weir__stack_take(stack);
+    while (entry != NULL) {
+        ck_stack_entry_t *below = entry->next;
+        entry->next = first;
+        first = entry;
+        entry = below;
+    }
+    return first;
+}
+
 #endif

@@ -24,6 +24,7 @@
  */
 #include "base/attributes.h"
 #include "base/check.h"
+#include "base/reserved.h"
 #include "dispatch/line.h"
 #include "dispatch/seam.h"
 #include "memory/index.h"
@@ -69,8 +70,11 @@ static uint64_t demand_common(struct audience *audience) {
 
 static weir_status broadcast_init(void *state, weir_desk *desk, const void *options) {
     struct audience *audience = state;
-    weir__index_open(&audience->members, desk->allocator);
     const weir_broadcast_dispatcher_options *chosen = options;
+    if (chosen && WEIR__RESERVED_SET(chosen, "weir_broadcast_dispatcher_options")) {
+        return WEIR_INVALID;
+    }
+    weir__index_open(&audience->members, desk->allocator);
     audience->as_genstage = chosen && chosen->as_genstage;
     audience->forgets_refused = chosen && chosen->forgets_refused;
     return WEIR_OK;
@@ -126,7 +130,7 @@ static void broadcast_dispatch(void *state, weir_run *run, uint64_t count) {
     if (now == 0) return;
     audience->served += now;
     struct weir__place *first = audience->line.first;
-    if (first->after == NULL && !weir_outlet_options(listener_at(first)->outlet)->selector) {
+    if (first->after == NULL && !weir__selects(weir_outlet_options(listener_at(first)->outlet))) {
         weir_run_send(run, listener_at(first)->outlet, now); /* nobody to share with */
         return;
     }

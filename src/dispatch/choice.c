@@ -8,6 +8,7 @@
 #include "base/attributes.h"
 #include "base/hash.h"
 #include "base/refusal.h"
+#include "base/reserved.h"
 #include "dispatch/partition.h"
 #include "memory/allocator.h"
 #include "memory/pool.h"
@@ -27,6 +28,9 @@ static weir_status check_names(const char *const *names, size_t count) {
 static weir_status check_partitions(const weir_partition_dispatcher_options *options) {
     if (options == NULL) {
         return weir__refuse(WEIR_INVALID, "dispatcher_options must say how many partitions");
+    }
+    if (WEIR__RESERVED_SET(options, "weir_partition_dispatcher_options")) {
+        return WEIR_INVALID;
     }
     if (options->partitions == 0 || options->partitions > WEIR_PARTITIONS_LIMIT) {
         return weir__refuse(WEIR_INVALID, "partitions must be at %s %d, got %zu",

@@ -20,6 +20,7 @@
  */
 #include "base/attributes.h"
 #include "base/check.h"
+#include "base/reserved.h"
 #include "base/rng.h"
 #include "dispatch/line.h"
 #include "dispatch/seam.h"
@@ -47,6 +48,7 @@ static weir_status demand_init(void *state, weir_desk *desk, const void *options
     struct demands *all = state;
     const weir_demand_dispatcher_options *chosen = options;
     (void)desk;
+    if (chosen && WEIR__RESERVED_SET(chosen, "weir_demand_dispatcher_options")) return WEIR_INVALID;
     all->shuffle = chosen && chosen->shuffle_first;
     all->seed = chosen ? chosen->seed : 0;
     return WEIR_OK;

@@ -61,7 +61,7 @@ static void ask_hash_many(const struct weir__partitions *all, unsigned char *eve
                           size_t event_bytes, uint32_t *chosen, uint32_t count) {
     void *context = all->context;
     if (all->hash_many != NULL) {
-        all->hash_many(context, event, count, chosen);
+        all->hash_many(context, (weir_batch){.events = event, .count = count}, chosen);
     } else if (all->hash != NULL) {
         for (uint32_t i = 0; i < count; i++) {
             chosen[i] = all->hash(context, event + i * event_bytes);

@@ -70,7 +70,7 @@ struct weir__partitions {
     /* the choice */
     uint32_t (*hash)(void *context, const void *event);
     uint32_t (*rewrite)(void *context, void *event);
-    void (*hash_many)(void *context, const void *events, size_t count, uint32_t *partitions);
+    void (*hash_many)(void *context, weir_batch batch, uint32_t *partitions);
     void *context;
     struct weir__partition_name *names; /* as many as partitions; NULL: none */
     struct weir__index by_name;         /* those, by the hash of their texts */

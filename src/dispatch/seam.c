@@ -23,18 +23,20 @@ static uint64_t no_more_than(uint64_t count, uint64_t most) {
     return count < most ? count : most;
 }
 
-const void *weir_run_events(const weir_run *run, size_t *event_bytes, uint64_t *count) {
-    if (weir__missing(run, "run") || weir__missing(event_bytes, "event_bytes") ||
-        weir__missing(count, "count")) {
-        return NULL;
+weir_batch weir_run_events(const weir_run *run) {
+    if (weir__missing(run, "run") || run->left == 0) {
+        return (weir_batch){0};
     }
-    *event_bytes = 0;
-    *count = 0;
-    if (run->left == 0) return NULL;
     const struct weir__item *item = weir__queue_at(run->queue, 0);
-    *event_bytes = item->event_bytes;
-    *count = no_more_than(item->count, run->left);
-    return weir__block_at(item->block, item->first, item->event_bytes);
+    return (weir_batch){.events = weir__block_at(item->block, item->first, item->event_bytes),
+                        .count = (size_t)no_more_than(item->count, run->left)};
+}
+
+size_t weir_run_event_bytes(const weir_run *run) {
+    if (weir__missing(run, "run") || run->left == 0) {
+        return 0;
+    }
+    return weir__queue_at(run->queue, 0)->event_bytes;
 }
 
 void weir_run_send(weir_run *run, weir_outlet *consumer, uint64_t count) {

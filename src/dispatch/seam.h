@@ -92,6 +92,11 @@ struct weir_notice {
     uint32_t places; /* holds that it is in, and one while `info` runs */
 };
 
+/* Whether a consumer refuses some of what it could have. */
+static inline bool weir__selects(const weir_subscribe_options *options) {
+    return options->selector != NULL || options->select_many != NULL;
+}
+
 /* Gives an outlet the memory its dispatcher wants.  false: no memory. */
 bool weir__outlet_open(weir_outlet *outlet, const weir_dispatcher *table,
                        const struct weir__allocator *allocator);

@@ -5,8 +5,9 @@
  * Each consumer gets slices of the same blocks, flagged SHARED, and one more
  * reference to each.  A selector that refuses some events gets its consumer a
  * copy of the others: what it accepts lies scattered, and a copy is contiguous.
- * It is asked once for each event, so copying begins at its first refusal; the
- * copies of all consumers follow each other in a block that the desk fills.
+ * It is asked once for each event, some hundred at a time, so copying begins at
+ * its first refusal; the copies of all consumers follow each other in a block that
+ * the desk fills.
  */
 #include "base/attributes.h"
 
@@ -16,7 +17,7 @@
 
 #include <string.h>
 
-enum { FILL_BYTES_LEAST = 4096 };
+enum { FILL_BYTES_LEAST = 4096, ASKED_AT_ONCE = 256 };
 
 /* The next `count` events of the run, one item after another. */
 struct walk {
@@ -85,13 +86,22 @@ static bool has_copy_room(struct copy *copy) {
     return copy->block != NULL;
 }
 
-/* Copies one event; without memory it is lost. */
-static void put_copy(struct copy *copy, const void *event) {
-    if (has_copy_room(copy)) {
-        struct weir__block *block = copy->block;
-        memcpy(weir__block_at(block, block->used++, copy->event_bytes), event, copy->event_bytes);
+/* Copies events that lie side by side; one for which there is no memory is lost. */
+static void put_copy(struct copy *copy, const unsigned char *events, size_t count) {
+    while (count > 0) {
+        size_t part = 1;
+        if (has_copy_room(copy)) {
+            struct weir__block *block = copy->block;
+            size_t room = block->capacity - block->used;
+            part = count < room ? count : room;
+            memcpy(weir__block_at(block, block->used, copy->event_bytes), events,
+                   part * copy->event_bytes);
+            block->used += (uint32_t)part;
+        }
+        copy->most -= part;
+        events += part * copy->event_bytes;
+        count -= part;
     }
-    copy->most--;
 }
 
 /* Copies the run's first `count` events, which were accepted before the first refusal. */
@@ -99,10 +109,72 @@ static void put_first(struct copy *copy, const weir_run *run, uint64_t count) {
     struct walk walk = {.queue = run->queue, .left = count};
     struct weir__item part;
     while (next(&walk, &part)) {
-        for (uint32_t i = 0; i < part.count; i++) {
-            put_copy(copy, weir__block_at(part.block, part.first + i, part.event_bytes));
-        }
+        put_copy(copy, weir__block_at(part.block, part.first, part.event_bytes), part.count);
     }
+}
+
+/*
+ * Of words, the most common, each is written, and the next one behind it or over it: no
+ * branch that guesses what is wanted.  false: there is not the room for all.
+ */
+static bool put_words(struct copy *copy, weir_batch batch, const bool *wanted) {
+    if (copy->event_bytes != sizeof(uint64_t) || !has_copy_room(copy) ||
+        copy->block->capacity - copy->block->used < batch.count) {
+        return false;
+    }
+    struct weir__block *block = copy->block;
+    uint64_t *to = weir__block_at(block, block->used, sizeof *to);
+    const uint64_t *words = batch.events;
+    size_t kept = 0;
+    for (size_t i = 0; i < batch.count; i++) {
+        to[kept] = words[i];
+        kept += wanted[i];
+    }
+    block->used += (uint32_t)kept;
+    copy->most -= kept;
+    return true;
+}
+
+/* Copies those that are wanted, some of them. */
+static void put_wanted(struct copy *copy, weir_batch batch, const bool *wanted) {
+    const unsigned char *events = batch.events;
+    if (put_words(copy, batch, wanted)) {
+        return;
+    }
+    for (size_t at = 0; at < batch.count;) {
+        size_t first = at;
+        while (at < batch.count && wanted[at]) at++;
+        put_copy(copy, events + first * copy->event_bytes, at - first);
+        while (at < batch.count && !wanted[at]) at++;
+    }
+}
+
+/* Asks which of them are wanted; returns how many. */
+static uint32_t ask(const weir_subscribe_options *options, weir_batch batch, size_t event_bytes,
+                    bool *wanted) {
+    const unsigned char *event = batch.events;
+    uint32_t count = 0;
+    if (options->select_many != NULL) {
+        memset(wanted, 0, batch.count * sizeof *wanted);
+        options->select_many(options->selector_context, batch, wanted);
+        for (size_t i = 0; i < batch.count; i++) count += wanted[i];
+        return count;
+    }
+    for (size_t i = 0; i < batch.count; i++, event += event_bytes) {
+        wanted[i] = options->selector(options->selector_context, event);
+        count += wanted[i];
+    }
+    return count;
+}
+
+/* A single event, as at max_demand 1, is accepted or not: nothing is copied. */
+static uint64_t gather_one(weir_run *run, const weir_subscribe_options *options) {
+    const struct weir__item *item = weir__queue_at(run->queue, 0);
+    weir_batch batch = {weir__block_at(item->block, item->first, item->event_bytes), 1};
+    bool wanted;
+    if (ask(options, batch, item->event_bytes, &wanted) == 0) return 0;
+    (void)gather_shared(run, 1);
+    return 1;
 }
 
 /* Puts up what the selector accepts of the first `count` events; returns how many. */
@@ -111,21 +183,26 @@ static uint64_t gather_accepted(weir_run *run, const weir_subscribe_options *opt
     struct walk walk = {.queue = run->queue, .left = count};
     struct weir__item part;
     struct copy copy = {.desk = run->desk, .most = count};
+    bool wanted[ASKED_AT_ONCE];
     uint64_t accepted = 0;
     uint64_t seen = 0;
     bool copies = false;
     while (next(&walk, &part)) {
         copy.event_bytes = part.event_bytes;
-        for (uint32_t i = 0; i < part.count; i++) {
-            const void *event = weir__block_at(part.block, part.first + i, part.event_bytes);
-            bool good = options->selector(options->selector_context, event);
-            if (!good && !copies) {
+        for (uint32_t done = 0; done < part.count;) {
+            uint32_t asked = part.count - done;
+            if (asked > ASKED_AT_ONCE) asked = ASKED_AT_ONCE;
+            weir_batch batch = {weir__block_at(part.block, part.first + done, part.event_bytes),
+                                asked};
+            uint32_t good = ask(options, batch, part.event_bytes, wanted);
+            if (good < asked && !copies) {
                 copies = true;
                 put_first(&copy, run, seen);
             }
-            if (good && copies) put_copy(&copy, event);
+            if (good > 0 && copies) put_wanted(&copy, batch, wanted);
             accepted += good;
-            seen++;
+            seen += asked;
+            done += asked;
         }
     }
     slice(&copy);
@@ -154,8 +231,8 @@ uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count) {
     if (count > run->left) count = run->left;
     note_shared(run, count);
     uint64_t accepted = count;
-    if (options->selector != NULL) {
-        accepted = gather_accepted(run, options, count);
+    if (weir__selects(options)) {
+        accepted = count == 1 ? gather_one(run, options) : gather_accepted(run, options, count);
     } else {
         (void)gather_shared(run, count);
     }

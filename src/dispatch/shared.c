@@ -29,6 +29,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/refusal.h"
+#include "base/reserved.h"
 #include "dispatch/line.h"
 #include "edge/shared.h"
 
@@ -62,6 +63,9 @@ static weir_status shared_init(void *state, weir_desk *desk, const void *options
     weir_shared_dispatcher_options chosen = {0};
     if (options != NULL) {
         chosen = *(const weir_shared_dispatcher_options *)options;
+    }
+    if (WEIR__RESERVED_SET(&chosen, "weir_shared_dispatcher_options")) {
+        return WEIR_INVALID;
     }
     if (chosen.entries == 0) {
         chosen.entries = WEIR_SHARED_ENTRIES_DEFAULT;

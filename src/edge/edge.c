@@ -71,6 +71,9 @@ void weir__edge_release(struct weir__edge *edge) {
         return;
     }
     /* X1 -> X2: all that the others did to the edge is seen from here on. */
+    WEIR__CHECK(!weir__edge_subscribed(edge));
+    WEIR__CHECK(edge->producer_state == WEIR__PRODUCER_UNHEARD ||
+                edge->producer_state == WEIR__PRODUCER_OVER);
     WEIR__CHECK(!edge->in_outbox[WEIR__DEMAND] && !edge->in_outbox[WEIR__EVENTS]);
     WEIR__CHECK(weir__queue_empty(&edge->overflow));
     WEIR__CHECK(weir__queue_empty(&edge->partial));
@@ -95,13 +98,13 @@ void weir__edge_ask_by_hand(struct weir__edge *edge, uint64_t count) {
     if (WEIR__CHECKED) {
         edge->asked_by_hand += count;
     }
-    if (edge->subscribed && weir__edge_shared(edge) != NULL) {
+    if (weir__edge_subscribed(edge) && weir__edge_shared(edge) != NULL) {
         weir__edge_heat(edge, WEIR__EVENTS); /* there may be entries: it looks itself */
     }
 }
 
 bool weir__edge_take_overflow(struct weir__edge *edge, struct weir__entry *out) {
-    if (!edge->closing || weir__queue_empty(&edge->overflow)) {
+    if (!weir__edge_closing(edge) || weir__queue_empty(&edge->overflow)) {
         return false;
     }
     struct weir__item item = weir__queue_pop(&edge->overflow);
@@ -122,14 +125,15 @@ bool weir__edge_wants_room(const struct weir__edge *edge) {
     if (WEIR__UNLIKELY(weir__edge_shared(edge) != NULL)) {
         return weir__shared_wants_room(edge);
     }
-    return !edge->closing && weir__load_relaxed_u32(&edge->ring.producer.wants_room) != 0;
+    return !weir__edge_closing(edge) &&
+           weir__load_relaxed_u32(&edge->ring.producer.wants_room) != 0;
 }
 
 bool weir__edge_has_events_slow(const struct weir__edge *edge) {
     if (weir__edge_shared(edge) != NULL) {
         return weir__shared_has_events(edge);
     }
-    return edge->closing && !edge->ended;
+    return edge->consumer_state == WEIR__CONSUMER_CLOSING;
 }
 
 bool weir__edge_complete(const struct weir__edge *edge) {
@@ -286,7 +290,7 @@ uint64_t weir__edge_check(const struct weir__edge *edge) {
     WEIR__CHECK(edge->shared != NULL || edge->sent == edge->received + events);
     WEIR__CHECK(edge->shared == NULL || events == 0);
     WEIR__CHECK(edge->asked_seen <= edge->asked);
-    WEIR__CHECK(!edge->attached || edge->asked_seen == edge->asked); /* it was told */
+    WEIR__CHECK(!weir__edge_attached(edge) || edge->asked_seen == edge->asked); /* it was told */
     return events + edge->partial.events;
 }
 #endif

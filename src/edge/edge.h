@@ -1,5 +1,5 @@
 /*
- * The edge: one subscription's shared memory, and its life.
+ * The edge: one subscription's shared memory.  The states of its two ends: life.h.
  * SPDX-License-Identifier: Apache-2.0
  *
  * A ring of slices leads from producer to consumer, a counter `asked` back.
@@ -50,6 +50,7 @@
 
 #include "base/attributes.h"
 #include "edge/entry.h"
+#include "edge/life.h"
 #include "edge/outlet.h"
 #include "edge/window.h"
 #include "memory/index.h"
@@ -92,7 +93,6 @@ struct weir__edge {
     const struct weir__allocator *allocator;
     size_t bytes;
     uint32_t ring_most; /* entries that its ring may have */
-    size_t takes_bytes; /* the only size of event the consumer takes; 0: any */
     uint64_t replaces;  /* id of the consumer's subscription that it cancels; 0: none */
     weir_reason replace_reason;
     bool takes_over;         /* at the same producer, which ends that one as it accepts this one */
@@ -103,7 +103,6 @@ struct weir__edge {
     struct weir__mail cancel; /* CANCEL                                 */
     struct weir__mail down;   /* DOWN, or LEFT                          */
     struct weir__mail close;  /* CLOSE                                  */
-    bool cancel_sent;         /* the consumer has sent CANCEL            */
     weir_reason cancel_reason;
 
     WEIR__APART struct weir__ring ring;
@@ -113,7 +112,7 @@ struct weir__edge {
     WEIR__APART uint64_t sent;
     uint64_t asked_seen;
     uint64_t heard_ns; /* host->now_ns when it asked last */
-    bool attached;
+    enum weir__producer_state producer_state;
     bool in_outbox[2]; /* by direction; checked builds (outbox.h): each its publisher's */
     weir_outlet outlet;
     struct weir__queue overflow;
@@ -122,8 +121,8 @@ struct weir__edge {
     struct weir__edge *consumers_previous;
     weir_cancel_cause close_cause;
     weir_reason close_reason;
-    struct weir__mail evict; /* to itself: EVICT, asked in a callback of the producer */
-    bool evicting;
+    struct weir__mail evict; /* to itself: EVICT, asked in a callback of the producer;
+                                kind is 0 while it is not under way                  */
     weir_reason evict_reason;
     struct weir__mail again_mail; /* a selector refused `again` events */
     uint64_t again;
@@ -131,9 +130,8 @@ struct weir__edge {
     struct weir__edge *takers_previous;
     uint32_t declined_seen;
     struct weir__index_node at_producer; /* in its `known`, or `leaving` */
-    bool covers;                         /* stage/leaving.c */
-    bool leaving;                        /* stage/leaving.c: cancelled, and at work still */
-    struct weir__edge *leavers_next;     /* likewise: all that leave                       */
+    bool covers;                         /* stage/leaving.c          */
+    struct weir__edge *leavers_next;     /* likewise: all that leave */
     struct weir__edge *leavers_previous;
     uint32_t in_line;             /* likewise: followers */
     weir_from asker;              /* likewise: who is told when it waits no more     */
@@ -144,18 +142,16 @@ struct weir__edge {
     /* the consumer's; returned is handed over with DOWN */
     WEIR__APART uint64_t asked;
     uint64_t received;
-    uint32_t wants;  /* shared.h: asleep, it could take an entry; read by the producer */
-    bool subscribed; /* in its stage's list               */
-    bool fresh;      /* nothing was read yet              */
-    bool closing;    /* CLOSE has come                                     */
-    bool ended;      /* all is received; the end is queued or done         */
-    bool ending;     /* the rest of its messages are handled unsplit       */
+    uint32_t wants; /* shared.h: asleep, it could take an entry; read by the producer */
+    enum weir__consumer_state consumer_state;
     struct weir__window window;
     struct weir__queue partial; /* the start of a message that is not all here */
     struct weir__queue returned;
     struct weir__edge *producers_next;
     struct weir__edge *producers_previous;
     struct weir__index_node subscription; /* among its stage's */
+    struct weir__edge *closes_behind;     /* those that follow it, whose CLOSE has come already */
+    struct weir__edge *closes_next;       /* in that list of one                             */
     struct weir__edge *held_next;         /* a taker's, while held back: in its stage's list */
     struct weir__edge *held_previous;
     bool held_back;
@@ -175,6 +171,38 @@ struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir
 void weir__edge_hold(struct weir__edge *edge);
 void weir__edge_release(struct weir__edge *edge);
 
+/* ---- where it is in its life (life.h) ------------------------------------ */
+
+/* The consumer knows it: from OPEN on until the end has been handled. */
+static inline bool weir__edge_subscribed(const struct weir__edge *edge) {
+    return edge->consumer_state > WEIR__CONSUMER_OVER;
+}
+
+/* CLOSE has come: no events beyond `final`. */
+static inline bool weir__edge_closing(const struct weir__edge *edge) {
+    return edge->consumer_state >= WEIR__CONSUMER_CLOSING;
+}
+
+/* All of it is here, and the end has its place in line. */
+static inline bool weir__edge_ended(const struct weir__edge *edge) {
+    return edge->consumer_state == WEIR__CONSUMER_ENDED;
+}
+
+/* The producer sends to it. */
+static inline bool weir__edge_attached(const struct weir__edge *edge) {
+    return edge->producer_state == WEIR__PRODUCER_ATTACHED;
+}
+
+/* The producer has ended it, and its consumer may be at work still. */
+static inline bool weir__edge_leaving(const struct weir__edge *edge) {
+    return edge->producer_state == WEIR__PRODUCER_LEAVING;
+}
+
+/* It waits at the producer for one that leaves. */
+static inline bool weir__edge_in_line(const struct weir__edge *edge) {
+    return edge->producer_state == WEIR__PRODUCER_IN_LINE;
+}
+
 /* What the edge is taken from instead of its ring, or NULL. */
 static inline struct weir__shared *weir__edge_shared(const struct weir__edge *edge) {
     return weir__load_acquire_ptr(&edge->shared); /* Y1 -> Y2 (shared.h) */
@@ -182,7 +210,7 @@ static inline struct weir__shared *weir__edge_shared(const struct weir__edge *ed
 
 /* ---- the consumer's side ------------------------------------------------- */
 
-/* Asks for `count` more: moves asked (D1 -> D2).  Then touch the outbox. */
+/* Asks for `count` more: moves asked (D1 -> D2).  Both for stage/subscription.h, which tells. */
 static inline void weir__edge_ask(struct weir__edge *edge, uint64_t count) {
     edge->asked += count;
     weir__store_release_u64(&edge->ring.consumer.asked, edge->asked); /* D1 -> D2 */
@@ -196,7 +224,7 @@ bool weir__edge_take_overflow(struct weir__edge *edge, struct weir__entry *out);
 
 static inline bool weir__edge_take(struct weir__edge *edge, struct weir__entry *out) {
     if (!weir__ring_pop(&edge->ring, out)) {
-        return edge->closing && weir__edge_take_overflow(edge, out);
+        return weir__edge_closing(edge) && weir__edge_take_overflow(edge, out);
     }
     edge->received += out->count;
     return true;
@@ -220,7 +248,7 @@ static inline bool weir__edge_has_events(const struct weir__edge *edge) {
     if (!weir__ring_empty(&edge->ring)) {
         return true;
     }
-    bool more = edge->closing || weir__edge_shared(edge) != NULL;
+    bool more = weir__edge_closing(edge) || weir__edge_shared(edge) != NULL;
     return more && weir__edge_has_events_slow(edge);
 }
 

@@ -77,7 +77,7 @@ static inline void weir__outbox_touch(struct weir__outbox *outbox, struct weir__
         return;
     }
     /* An end that has not begun looks at the edge when it begins. */
-    if (direction == WEIR__DEMAND ? edge->attached : edge->subscribed) {
+    if (direction == WEIR__DEMAND ? weir__edge_attached(edge) : weir__edge_subscribed(edge)) {
         weir__edge_heat(edge, direction);
         weir__ready_queue(edge->at[direction], direction == WEIR__EVENTS);
     }
@@ -91,7 +91,8 @@ static inline void weir__outbox_touch(struct weir__outbox *outbox, struct weir__
 static inline void weir__outbox_touched_much(const struct weir__edge *edge,
                                              enum weir__direction direction, uint64_t bytes) {
     enum { LARGE_BYTES = 8192 };
-    if (bytes >= LARGE_BYTES && edge->local && edge->attached && edge->subscribed) {
+    if (bytes >= LARGE_BYTES && edge->local && weir__edge_attached(edge) &&
+        weir__edge_subscribed(edge)) {
         weir__ready_run_next(edge->at[direction], direction == WEIR__EVENTS);
     }
 }

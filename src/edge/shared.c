@@ -169,11 +169,12 @@ static bool raise(struct weir__edge *edge) {
         return false;
     }
     if (edge->local) {
-        if (edge->subscribed) {
-            weir__edge_heat(edge, WEIR__EVENTS);
-            weir__ready_queue(edge->at[WEIR__EVENTS], true);
+        if (!weir__edge_subscribed(edge)) {
+            return false;
         }
-        return edge->subscribed;
+        weir__edge_heat(edge, WEIR__EVENTS);
+        weir__ready_queue(edge->at[WEIR__EVENTS], true);
+        return true;
     }
     if (!weir__ready_raise(ready)) {
         return false;
@@ -230,12 +231,12 @@ static bool ring_empty(const struct weir__shared *shared) {
 
 /* The producer has ended, and not just this subscription: overflow is the takers'. */
 static bool at_end(const struct weir__edge *edge) {
-    return edge->closing && edge->close_cause == WEIR_DOWN;
+    return weir__edge_closing(edge) && edge->close_cause == WEIR_DOWN;
 }
 
 bool weir__shared_take(struct weir__edge *edge, struct weir__entry *out) {
     struct weir__shared *shared = edge->shared;
-    if (!has_demand(edge) || (edge->closing && !at_end(edge))) {
+    if (!has_demand(edge) || (weir__edge_closing(edge) && !at_end(edge))) {
         return false;
     }
     if (!weir__spmc_take(&shared->ring, out) && !(at_end(edge) && take_rest(shared, out))) {
@@ -251,7 +252,7 @@ bool weir__shared_made_room(const struct weir__edge *edge) {
 }
 
 bool weir__shared_wants_room(const struct weir__edge *edge) {
-    return !edge->closing && weir__load_relaxed_u32(&edge->shared->wants_room) != 0;
+    return !weir__edge_closing(edge) && weir__load_relaxed_u32(&edge->shared->wants_room) != 0;
 }
 
 void weir__shared_before_cooling(struct weir__edge *edge, bool free) {
@@ -259,7 +260,8 @@ void weir__shared_before_cooling(struct weir__edge *edge, bool free) {
 }
 
 bool weir__shared_declines(const struct weir__edge *edge) {
-    return edge->wants == 0 && has_demand(edge) && !edge->closing && !ring_empty(edge->shared);
+    return edge->wants == 0 && has_demand(edge) && !weir__edge_closing(edge) &&
+           !ring_empty(edge->shared);
 }
 
 void weir__shared_decline(struct weir__edge *edge) {
@@ -273,8 +275,8 @@ bool weir__shared_complete(const struct weir__edge *edge) {
 }
 
 bool weir__shared_has_events(const struct weir__edge *edge) {
-    if (edge->closing) {
-        return !edge->ended && (edge->wants != 0 || weir__shared_complete(edge));
+    if (weir__edge_closing(edge)) {
+        return !weir__edge_ended(edge) && (edge->wants != 0 || weir__shared_complete(edge));
     }
     return edge->wants != 0 && !ring_empty(edge->shared);
 }

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A growing ring of items in one worker's private memory.  An item is a slice
- * of a block (it holds one reference), or a mark: a pointer that keeps its
- * place among the events (an info, a deferred cancel).  Items of one message
+ * of a block (it holds one reference), or a mark: a pointer or number that keeps its
+ * place among the events (an info, a deferred cancel, demand).  Items of one message
  * follow each other, each but the last flagged MORE.
  *
  *   events == sum of the counts of the slices in it    (marks count nothing)
@@ -21,17 +21,19 @@
 struct weir__allocator;
 
 enum {
-    WEIR__MORE = 1u,    /* the message goes on with the next item                 */
-    WEIR__SHARED = 2u,  /* others hold these events too: not to be written to     */
-    WEIR__MARK = 4u,    /* not events: `mark` is the owner's                      */
-    WEIR__GONE = 8u,    /* a batch that was forwarded: its reference went along   */
-    WEIR__STASHED = 16u /* a batch of which some events were stashed              */
+    WEIR__MORE = 1u,     /* the message goes on with the next item                 */
+    WEIR__SHARED = 2u,   /* others hold these events too: not to be written to     */
+    WEIR__MARK = 4u,     /* not events: `mark`, or `demand`, is the owner's        */
+    WEIR__GONE = 8u,     /* a batch that was forwarded: its reference went along   */
+    WEIR__STASHED = 16u, /* a batch of which some events were stashed              */
+    WEIR__COPIED = 32u   /* a batch that was owned, and for that had to be copied  */
 };
 
 struct weir__item {
     union {
         struct weir__block *block;
         void *mark;
+        uintptr_t demand; /* a mark's that is a number; as wide as those, for weir__item_set */
     };
     uint32_t first; /* index of the first event in the block   */
     uint32_t count; /* of events; 0 for a mark                 */

@@ -8,17 +8,11 @@
 #include "parts/port.h"
 
 #include "base/refusal.h"
-#include "os/futex.h"
+#include "base/reserved.h"
 
-void weir__inlet_hold(weir_inlet *inlet) {
-    weir__fetch_add_u32(&inlet->refs, 1);
-}
-
-void weir__inlet_release(weir_inlet *inlet) {
-    if (weir__fetch_sub_u32(&inlet->refs, 1) != 1) {
-        return;
-    }
-    const struct weir__allocator *allocator = &inlet->runtime->allocator;
+static void free_inlet(struct weir__quay *quay) {
+    weir_inlet *inlet = WEIR__CONTAINER_OF(quay, weir_inlet, quay);
+    const struct weir__allocator *allocator = &quay->runtime->allocator;
     while (inlet->feeders != NULL) {
         struct weir__inlet_feeder *feeder = inlet->feeders;
         inlet->feeders = feeder->next;
@@ -27,28 +21,13 @@ void weir__inlet_release(weir_inlet *inlet) {
     weir__free(allocator, inlet, sizeof *inlet);
 }
 
-struct weir__chunk *weir__inlet_take(weir_inlet *inlet) {
-    struct weir__chunk *first = NULL;
-    ck_stack_entry_t *entry = weir__stack_take(&inlet->pushed); /* I1 -> I2, I5 -> I6 */
-    while (entry != NULL) {
-        struct weir__chunk *chunk = WEIR__CONTAINER_OF(entry, struct weir__chunk, link);
-        entry = entry->next;
-        chunk->next = first;
-        first = chunk;
-    }
-    return first;
-}
-
-void weir__inlet_wake(weir_inlet *inlet) {
-    if (weir__load_relaxed_u32(&inlet->waiters) > 0) { /* I7 -> I8 */
-        weir__fetch_add_u32(&inlet->room, 1);
-        weir__futex_wake(&inlet->room, INT32_MAX);
-    }
-}
-
 void weir__inlet_made_room(weir_inlet *inlet, uint64_t count) {
     weir__fetch_sub_u64(&inlet->waiting, count); /* I7 -> I8 */
-    weir__inlet_wake(inlet);
+    weir__berth_wake(&inlet->room, UINT32_MAX);
+}
+
+void weir__inlet_shuts(weir_inlet *inlet) {
+    weir__berth_ring(&inlet->room);
 }
 
 uint64_t weir__inlet_count_dropped(weir_inlet *inlet) {
@@ -68,18 +47,18 @@ static void discard(weir_stage *self, uint64_t count, weir_discard cause) {
 }
 
 static void collect(weir_inlet *inlet) {
-    struct weir__chunk *chunk = weir__inlet_take(inlet);
-    if (chunk == NULL) {
+    ck_stack_entry_t *entry = weir__stack_take_in_order(&inlet->pushed); /* I1 -> I2, I5 -> I6 */
+    if (entry == NULL) {
         return;
     }
     if (inlet->first == NULL) {
-        inlet->first = chunk;
+        inlet->first = weir__chunk_of(entry);
     } else {
-        inlet->last->next = chunk;
+        inlet->last->link.next = entry;
     }
-    for (; chunk != NULL; chunk = chunk->next) {
-        inlet->queued += chunk->count;
-        inlet->last = chunk;
+    for (; entry != NULL; entry = entry->next) {
+        inlet->last = weir__chunk_of(entry);
+        inlet->queued += inlet->last->count;
     }
 }
 
@@ -97,7 +76,7 @@ static bool take_front(weir_inlet *inlet, weir_stage *self, uint64_t count) {
         inlet->queued -= part;
         chunk->first += (size_t)part;
         if (chunk->first == chunk->count) {
-            inlet->first = chunk->next;
+            inlet->first = weir__chunk_of(chunk->link.next);
             weir__inlet_free_chunk(inlet, chunk);
         }
     }
@@ -136,7 +115,7 @@ static void made_room(weir_inlet *inlet, uint64_t count) {
     inlet->unwoken += count;
     if (inlet->unwoken >= inlet->capacity / 4) {
         inlet->unwoken = 0;
-        weir__inlet_wake(inlet);
+        weir__berth_wake(&inlet->room, UINT32_MAX);
     }
 }
 
@@ -188,15 +167,6 @@ static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
     return inlet->finish_seen ? WEIR_FINISH : WEIR_CONTINUE; /* what it has goes out first */
 }
 
-/* The stage looks from now on, unless a poke is coming, which then says so. */
-static void watch(weir_stage *self, weir_inlet *inlet) {
-    if (!self->ready->watched &&
-        weir__exchange_u32(&inlet->poked, WEIR__INLET_TOLD) != WEIR__INLET_TOLD) {
-        self->ready->watched = true;
-        self->looks = 0;
-    }
-}
-
 /*
  * Who waits for room is told as a good part of it comes free, and of the rest when nothing
  * more leaves; but another's events may leave for ever, so now and then all the same.
@@ -214,36 +184,38 @@ static bool look(weir_stage *self) {
     }
     inlet->unsettled = 0;
     inlet->unwoken = 0;
-    weir__inlet_wake(inlet);
+    weir__berth_wake(&inlet->room, UINT32_MAX); /* I7 -> I8 */
     weir__ports_settle(inlet);
     return moved;
 }
 
+static bool is_wanted(const weir_stage *self) {
+    return self->mode == WEIR_FORWARD && weir__stage_open_demand(self) > 0;
+}
+
 /* Only events may come that nobody wants: until there is demand it need not look. */
-static bool waits_for_demand(const weir_stage *self, const weir_inlet *inlet, bool wanted) {
+static bool waits_for_demand(const weir_stage *self, const weir_inlet *inlet) {
     bool drops = inlet->when_full == WEIR_DROP_NEWEST || inlet->when_full == WEIR_DROP_OLDEST;
-    return !wanted && !drops && !inlet->finish_seen && !self->finishing;
+    return !is_wanted(self) && !drops && !inlet->finish_seen && !self->finishing;
 }
 
 /* After poked was given up. */
-static bool news(const weir_inlet *inlet, bool wanted, bool waits) {
+static bool inlet_news(weir_stage *self) {
+    const weir_inlet *inlet = inlet_of(self);
     bool finish = weir__load_relaxed_u32(&inlet->finished) == WEIR__INLET_FINISHED;
     if (finish != inlet->finish_seen || weir__load_relaxed_ptr(&inlet->fresh.head) != NULL) {
         return true;
     }
-    return !waits &&
-           (weir__load_relaxed_ptr(&inlet->pushed.head) != NULL ||
-            weir__load_relaxed_u64(&inlet->newest_dropped) > 0 || weir__ports_news(inlet, wanted));
+    return !waits_for_demand(self, inlet) && (weir__load_relaxed_ptr(&inlet->pushed.head) != NULL ||
+                                              weir__load_relaxed_u64(&inlet->newest_dropped) > 0 ||
+                                              weir__ports_news(inlet, is_wanted(self)));
 }
 
-static bool unwatch(weir_stage *self) {
+static bool inlet_rests(weir_stage *self) {
     weir_inlet *inlet = inlet_of(self);
-    bool wanted = self->mode == WEIR_FORWARD && weir__stage_open_demand(self) > 0;
-    bool waits = waits_for_demand(self, inlet, wanted);
-    uint32_t gives_up = waits ? WEIR__INLET_WAITS : WEIR__INLET_COLD;
-    weir__exchange_u32(&inlet->poked, gives_up); /* I1 -> I2, A5 -> A6 */
-    return !news(inlet, wanted, waits) ||
-           weir__exchange_u32(&inlet->poked, WEIR__INLET_TOLD) == WEIR__INLET_TOLD;
+    bool waits = waits_for_demand(self, inlet);
+    return weir__quay_rest(&inlet->quay, waits ? WEIR__POKED_WAITS : WEIR__POKED_COLD, self,
+                           inlet_news); /* I1 -> I2, A5 -> A6 */
 }
 
 /*
@@ -259,7 +231,7 @@ static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
 
 static weir_verdict supply(weir_stage *self) {
     weir_inlet *inlet = inlet_of(self);
-    watch(self, inlet); /* before the look at what there is: the token is its own again */
+    weir__quay_look_on(&inlet->quay, self); /* before it looks: the token is its own again */
     gather(self, inlet);
     return emit(self, inlet);
 }
@@ -284,9 +256,8 @@ static void shut(weir_stage *self, enum weir__shutting whom) {
             goes_from(inlet, WEIR__INLET_OPEN, WEIR__INLET_WITHIN);
         }
     }
-    weir__fetch_add_u32(&inlet->room, 1);
-    weir__futex_wake(&inlet->room, INT32_MAX);
-    watch(self, inlet);
+    weir__inlet_shuts(inlet);
+    weir__quay_look_on(&inlet->quay, self);
 }
 
 static weir_holdup holds(const weir_stage *self) {
@@ -300,41 +271,30 @@ static weir_holdup holds(const weir_stage *self) {
                : WEIR_HOLDUP_PRODUCERS; /* of a kind */
 }
 
-static weir_verdict init(weir_stage *self, void *argument) {
-    (void)argument;
-    self->supply = supply;
-    self->look = look;
-    self->unwatch = unwatch;
-    self->shut = shut;
-    self->holds = holds;
-    return WEIR_CONTINUE;
-}
-
-/* A poke: something has come, and `look` is to be called from now on. */
-static weir_verdict handle_poke(weir_stage *self, const void *message, size_t bytes) {
-    if (message != NULL || bytes != 0) {
-        weir__host_log(self->host, WEIR_LOG_WARNING,
-                       "inlet %s takes no casts: a message of %zu bytes was dropped", self->name,
-                       bytes);
-        return WEIR_CONTINUE;
-    }
+/* Something has come. */
+static weir_verdict inlet_poked(weir_stage *self) {
     weir_inlet *inlet = inlet_of(self);
-    self->ready->watched = true;
-    self->looks = 0;
+    weir__quay_watch(self);
     gather(self, inlet);
     weir_verdict verdict = emit(self, inlet); /* before the mail behind it, such as a stop */
-    weir__inlet_release(inlet);               /* the poke's */
+    weir__quay_release(&inlet->quay, 1);      /* the poke's */
     return verdict;
 }
 
+static weir_verdict init(weir_stage *self, void *argument) {
+    static const struct weir__part_calls calls = {.poke = inlet_poked,
+                                                  .supply = supply,
+                                                  .look = look,
+                                                  .rest = inlet_rests,
+                                                  .shut = shut,
+                                                  .holds = holds};
+    (void)argument;
+    self->part = &calls;
+    return WEIR_CONTINUE;
+}
+
 static void handle_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
-    weir_inlet *inlet = inlet_of(self);
-    if (inlet->discarded != NULL) {
-        inlet->discarded(inlet->context, count, cause);
-    } else {
-        weir__host_log(self->host, WEIR_LOG_WARNING, "inlet %s has discarded %llu events",
-                       self->name, (unsigned long long)count);
-    }
+    weir__quay_discarded(&inlet_of(self)->quay, self->name, count, cause);
 }
 
 static void handle_terminate(weir_stage *self, weir_reason reason) {
@@ -342,19 +302,14 @@ static void handle_terminate(weir_stage *self, weir_reason reason) {
     self->ready->watched = false;
     inlet->reason = reason;
     weir__exchange_u32(&inlet->dead, 1); /* I5 -> I6 */
-    weir__fetch_add_u32(&inlet->room, 1);
-    weir__futex_wake(&inlet->room, INT32_MAX);
+    weir__inlet_shuts(inlet);
     collect(inlet);
     uint64_t left = inlet->queued;
     take_front(inlet, NULL, left);
     left += weir__ports_end(inlet);
     discard(self, weir__inlet_count_dropped(inlet), WEIR_DISCARD_OVERFLOW);
     discard(self, left, WEIR_DISCARD_STOPPED);
-    weir__inlet_release(inlet); /* the stage's */
-}
-
-static void poke_gone(struct weir__poke *poke) {
-    weir__inlet_release(WEIR__CONTAINER_OF(poke, weir_inlet, poke));
+    weir__quay_release(&inlet->quay, 1); /* the stage's */
 }
 
 /* ---- opening ------------------------------------------------------------- */
@@ -374,17 +329,16 @@ static weir_status start(weir_runtime *runtime, const weir_inlet_options *option
         .demand = options->demand,
         .on = {.init = init,
                .handle_demand = handle_demand,
-               .handle_cast = handle_poke,
                .discarded = handle_discarded,
                .terminate = handle_terminate},
     };
-    return weir_stage_start(runtime, &stage, &inlet->stage);
+    return weir_stage_start(runtime, &stage, &inlet->quay.stage);
 }
 
 weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *options,
                             weir_inlet **out, weir_ref *stage) {
     if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
-        weir__missing(out, "out")) {
+        weir__missing(out, "out") || WEIR__RESERVED_SET(options, "weir_inlet_options")) {
         return WEIR_INVALID;
     }
     if ((unsigned)options->when_full > WEIR_DROP_OLDEST) {
@@ -403,15 +357,14 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
     if (inlet == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for an inlet");
     }
-    inlet->runtime = runtime;
+    static const struct weir__quay_kind kind = {
+        .name = "inlet",
+        .late = "were discarded: they were pushed into an inlet that just stopped",
+        .nobodys = free_inlet};
+    weir__quay_open(&inlet->quay, &kind, runtime, options->discarded, options->context);
     inlet->event_bytes = options->event_bytes;
     inlet->capacity = capacity;
     inlet->when_full = options->when_full;
-    inlet->polls = runtime->workers[0].host.hot_polls;
-    inlet->discarded = options->discarded;
-    inlet->context = options->context;
-    inlet->refs = 2;
-    inlet->poke.gone = poke_gone;
     ck_stack_init(&inlet->pushed);
     ck_stack_init(&inlet->fresh);
     weir_status status = start(runtime, options, inlet);
@@ -421,7 +374,7 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
     }
     *out = inlet;
     if (stage != NULL) {
-        *stage = inlet->stage;
+        *stage = inlet->quay.stage;
     }
     return WEIR_OK;
 }

@@ -6,27 +6,14 @@
 
 #include "base/reason.h"
 #include "base/refusal.h"
-#include "os/clock.h"
-#include "os/futex.h"
 #include "runtime/errand.h"
 #include "runtime/post.h"
 
-#include <stdio.h>
 #include <string.h>
 
-void weir__inlet_poke(weir_inlet *inlet) {
-    if (weir__exchange_u32(&inlet->poked, WEIR__INLET_TOLD) == WEIR__INLET_TOLD) { /* I1 -> I2 */
-        return;
-    }
-    weir__inlet_hold(inlet);
-    inlet->poke.mail.kind = WEIR__MAIL_POKE;
-    inlet->poke.mail.to = inlet->stage;
-    weir__mail_send(&weir__runtime_worker(inlet->runtime, inlet->stage)->bell, &inlet->poke.mail);
-}
-
 void weir__inlet_poke_if_cold(weir_inlet *inlet) {
-    if (weir__load_relaxed_u32(&inlet->poked) == WEIR__INLET_COLD) { /* I1 -> I2 */
-        weir__inlet_poke(inlet);
+    if (weir__load_relaxed_u32(&inlet->quay.poked) == WEIR__POKED_COLD) { /* I1 -> I2 */
+        weir__quay_poke(&inlet->quay);
     }
 }
 
@@ -36,30 +23,19 @@ void weir__inlet_bury(weir_inlet *inlet, uint64_t count) {
     if (count == 0) {
         return;
     }
-    weir__runtime_discarded(inlet->runtime, count);
-    if (inlet->discarded != NULL) {
-        struct weir__errand errand;
-        weir__errand_begin(&errand, inlet->runtime, "discarded");
-        inlet->discarded(inlet->context, count, WEIR_DISCARD_STOPPED);
-        weir__errand_end(&errand);
-    } else {
-        char text[96];
-        snprintf(text, sizeof text,
-                 "%llu events were discarded: they were pushed into an inlet that just stopped",
-                 (unsigned long long)count);
-        weir__runtime_log(inlet->runtime, WEIR_LOG_WARNING, text);
-    }
+    weir__runtime_discarded(inlet->quay.runtime, count);
+    weir__quay_discarded_late(&inlet->quay, count);
 }
 
 /* Nobody will emit these: the last pusher to leave counts them. */
 static void bury_all(weir_inlet *inlet) {
-    struct weir__chunk *chunk = weir__inlet_take(inlet);
+    struct weir__chunk *chunk = weir__chunk_of(weir__stack_take(&inlet->pushed)); /* I5 -> I6 */
     uint64_t count = 0;
     while (chunk != NULL) {
-        struct weir__chunk *next = chunk->next;
+        struct weir__chunk *below = weir__chunk_of(chunk->link.next);
         count += chunk->count;
         weir__inlet_free_chunk(inlet, chunk);
-        chunk = next;
+        chunk = below;
     }
     count += weir__inlet_count_dropped(inlet);
     weir__inlet_bury(inlet, count);
@@ -84,7 +60,8 @@ void weir__inlet_leave(weir_inlet *inlet) {
 }
 
 bool weir__inlet_shuts_out(const weir_inlet *inlet, uint32_t finished) {
-    return finished != WEIR__INLET_WITHIN || !weir__is_inside(inlet->runtime, inlet->stage);
+    return finished != WEIR__INLET_WITHIN ||
+           !weir__is_inside(inlet->quay.runtime, inlet->quay.stage);
 }
 
 weir_status weir__inlet_refuse_gone(const weir_inlet *inlet) {
@@ -131,7 +108,7 @@ static bool replace(weir_inlet *inlet, weir_ref stage) {
     struct weir__inlet_feeder *feeder = weir__load_acquire_ptr(&inlet->feeders); /* I9 -> I10 */
     for (; feeder != NULL; feeder = feeder->next) {
         uint64_t other = weir__load_relaxed_u64(&feeder->stage);
-        if (weir__registry_find(&inlet->runtime->registry, (weir_ref){other}) == NULL &&
+        if (weir__registry_find(&inlet->quay.runtime->registry, (weir_ref){other}) == NULL &&
             weir__cas_u64(&feeder->stage, &other, stage.bits)) { /* I9 -> I10 */
             return true;
         }
@@ -142,7 +119,8 @@ static bool replace(weir_inlet *inlet, weir_ref stage) {
 /* Without memory it is not remembered, and the inlet's stage told again. */
 static void remember(weir_inlet *inlet, weir_ref stage) {
     struct weir__inlet_feeder *feeder =
-        replace(inlet, stage) ? NULL : weir__alloc(&inlet->runtime->allocator, sizeof *feeder, 16);
+        replace(inlet, stage) ? NULL
+                              : weir__alloc(&inlet->quay.runtime->allocator, sizeof *feeder, 16);
     if (feeder == NULL) {
         return;
     }
@@ -155,32 +133,17 @@ static void remember(weir_inlet *inlet, weir_ref stage) {
 
 /* The stage is told before anything is pushed; who comes when it takes no more is refused. */
 weir_status weir__inlet_know_feeder(weir_inlet *inlet) {
-    weir_ref stage = pusher(inlet->runtime);
-    if (stage.bits == 0 || stage.bits == inlet->stage.bits || knows(inlet, stage) ||
+    weir_ref stage = pusher(inlet->quay.runtime);
+    if (stage.bits == 0 || stage.bits == inlet->quay.stage.bits || knows(inlet, stage) ||
         weir__inlet_gone(inlet)) {
         return WEIR_OK;
     }
-    weir_status status = weir_feeds(inlet->runtime, stage, inlet->stage);
+    weir_status status = weir_feeds(inlet->quay.runtime, stage, inlet->quay.stage);
     if (status != WEIR_OK) {
         return status == WEIR_NO_STAGE ? weir__inlet_refuse_gone(inlet) : status;
     }
     remember(inlet, stage);
     return WEIR_OK;
-}
-
-uint64_t weir__inlet_deadline(const weir_inlet *inlet, uint64_t timeout_ns) {
-    if (timeout_ns == WEIR_FOREVER) {
-        return UINT64_MAX;
-    }
-    uint64_t now =
-        weir__inlet_has_threads(inlet) ? weir__clock_now_ns() : weir_runtime_now(inlet->runtime);
-    return weir__clock_deadline(now, timeout_ns);
-}
-
-/* A clock is read for each call, so that no more turns are done than time allows. */
-bool weir__inlet_step(weir_inlet *inlet, uint64_t deadline) {
-    enum { TURNS = 16 };
-    return weir__runtime_go_on(inlet->runtime, deadline == UINT64_MAX ? TURNS : 1, deadline, NULL);
 }
 
 /* ---- pushing ------------------------------------------------------------- */
@@ -210,46 +173,34 @@ static bool has_room(const weir_inlet *inlet, size_t count) {
     return weir__load_relaxed_u64(&inlet->waiting) + count <= inlet->capacity;
 }
 
-/* Sleeping and being woken cost more than most waits last. */
-static bool spin_for_room(const weir_inlet *inlet, size_t count) {
-    for (uint32_t i = 0; i < inlet->polls; i++) {
-        if (has_room(inlet, count)) {
-            return true;
-        }
-        weir__cpu_relax();
-    }
-    return false;
+/* Who waits for room for so many events. */
+struct inlet_waiter {
+    const weir_inlet *inlet;
+    size_t count;
+};
+
+static bool inlet_room_has_come(void *waiter) {
+    const struct inlet_waiter *blocked = waiter;
+    return has_room(blocked->inlet, blocked->count) ||
+           weir__inlet_gone(blocked->inlet); /* I7 -> I8 */
 }
 
 static weir_status wait_for_room(weir_inlet *inlet, size_t count, uint64_t deadline) {
-    if (spin_for_room(inlet, count)) {
-        return WEIR_OK;
-    }
-    uint32_t room = weir__load_relaxed_u32(&inlet->room);
-    weir__fetch_add_u32(&inlet->waiters, 1); /* I7 -> I8 */
-    if (!has_room(inlet, count) && !weir__inlet_gone(inlet)) {
-        weir__futex_wait(&inlet->room, room, deadline);
-    }
-    weir__fetch_sub_u32(&inlet->waiters, 1);
-    return weir__clock_now_ns() >= deadline ? WEIR_TIMEOUT : WEIR_OK;
-}
-
-/* Nobody else runs the workers, nor lets time pass. */
-static weir_status step_for_room(weir_inlet *inlet, size_t count, uint64_t deadline) {
-    if (weir_runtime_now(inlet->runtime) >= deadline) {
-        return WEIR_TIMEOUT;
-    }
-    bool moving = weir__inlet_step(inlet, deadline);
-    return moving || has_room(inlet, count) ? WEIR_OK : WEIR_TIMEOUT;
+    static const struct weir__doze doze = {
+        .what = "room in an inlet", .turns = WEIR__INLET_TURNS, .come = inlet_room_has_come};
+    struct inlet_waiter blocked = {.inlet = inlet, .count = count};
+    weir_status status = weir__quay_doze(&inlet->quay, &inlet->room, &doze, &blocked, deadline);
+    return status == WEIR_TIMEOUT && weir__inlet_gone(inlet) ? weir__inlet_refuse_gone(inlet)
+                                                             : status;
 }
 
 /* Room is reserved: the events go on the stack. */
 static weir_status push(weir_inlet *inlet, const void *events, size_t count) {
     struct weir__chunk *chunk =
-        weir__alloc(&inlet->runtime->allocator, weir__inlet_chunk_bytes(inlet, count), 16);
+        weir__alloc(&inlet->quay.runtime->allocator, weir__inlet_chunk_bytes(inlet, count), 16);
     if (chunk == NULL) {
         weir__inlet_made_room(inlet, count);
-        weir__inlet_poke(inlet); /* the stage may have waited for just this reservation */
+        weir__quay_poke(&inlet->quay); /* the stage may have waited for just this reservation */
         return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu events of %zu bytes", count,
                             inlet->event_bytes);
     }
@@ -277,7 +228,7 @@ static weir_status try_push(weir_inlet *inlet, const void *events, size_t count)
     }
     if (weir__inlet_gone(inlet)) { /* I3 -> I4 */
         weir__inlet_made_room(inlet, count);
-        weir__inlet_poke(inlet); /* the stage may have waited for just this reservation */
+        weir__quay_poke(&inlet->quay); /* the stage may have waited for just this reservation */
         return weir__inlet_refuse_gone(inlet);
     }
     weir_status status = push(inlet, events, count);
@@ -285,21 +236,19 @@ static weir_status try_push(weir_inlet *inlet, const void *events, size_t count)
 }
 
 static weir_status push_until(weir_inlet *inlet, const void *events, size_t count,
-                              uint64_t deadline) {
-    for (;;) {
-        weir_status status = try_push(inlet, events, count);
-        if (status != WEIR_FULL || inlet->when_full != WEIR_BLOCK) {
-            return status;
-        }
-        if (weir__here != NULL) {
-            return weir__refuse(WEIR_WRONG_THREAD, "a callback cannot wait for room in an inlet");
-        }
-        status = weir__inlet_has_threads(inlet) ? wait_for_room(inlet, count, deadline)
-                                                : step_for_room(inlet, count, deadline);
-        if (status != WEIR_OK) {
-            return weir__inlet_gone(inlet) ? weir__inlet_refuse_gone(inlet) : status;
+                              uint64_t timeout_ns) {
+    weir_status status = try_push(inlet, events, count);
+    if (status != WEIR_FULL || inlet->when_full != WEIR_BLOCK) {
+        return status;
+    }
+    uint64_t deadline = weir__quay_deadline(&inlet->quay, timeout_ns);
+    while (status == WEIR_FULL) {
+        status = wait_for_room(inlet, count, deadline);
+        if (status == WEIR_OK) { /* another may be faster */
+            status = try_push(inlet, events, count);
         }
     }
+    return status;
 }
 
 weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
@@ -317,14 +266,12 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
     if (events == NULL) {
         return weir__refuse(WEIR_INVALID, "events must not be NULL when count is %zu", count);
     }
-    uint64_t deadline =
-        inlet->when_full == WEIR_BLOCK ? weir__inlet_deadline(inlet, timeout_ns) : UINT64_MAX;
     weir_status status = weir__inlet_know_feeder(inlet);
     if (status != WEIR_OK) {
         return status;
     }
     weir__inlet_enter(inlet);
-    status = push_until(inlet, events, count, deadline);
+    status = push_until(inlet, events, count, timeout_ns);
     weir__inlet_leave(inlet);
     return status;
 }
@@ -341,9 +288,8 @@ weir_status weir_inlet_finish(weir_inlet *inlet) {
         return WEIR_INVALID;
     }
     weir__exchange_u32(&inlet->finished, WEIR__INLET_FINISHED); /* I3 -> I4 */
-    weir__fetch_add_u32(&inlet->room, 1);                       /* who waits for room is told */
-    weir__futex_wake(&inlet->room, INT32_MAX);
-    weir__inlet_poke(inlet);
+    weir__inlet_shuts(inlet);
+    weir__quay_poke(&inlet->quay);
     return WEIR_OK;
 }
 
@@ -352,5 +298,5 @@ void weir_inlet_close(weir_inlet *inlet) {
         return;
     }
     weir_inlet_finish(inlet);
-    weir__inlet_release(inlet);
+    weir__quay_release(&inlet->quay, 1);
 }

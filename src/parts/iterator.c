@@ -9,6 +9,7 @@
  * asked before each whether this is the stage's end, which its mail would tell only after them.
  */
 #include "base/refusal.h"
+#include "base/reserved.h"
 #include "stage/stage.h"
 
 #include <weir/ending.h>
@@ -21,43 +22,41 @@ static weir_verdict refuse(weir_stage *self, const char *what, size_t made, size
     return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
 }
 
-/* `made` events are in the room that was reserved for `want`. */
-static weir_verdict judge(weir_stage *self, weir_iterator_verdict verdict, size_t made,
-                          size_t want) {
+/* What was made is in the room that was reserved for `want`. */
+static weir_verdict judge(weir_stage *self, weir_made made, size_t want) {
     const weir_iterator_options *iterator = weir_state(self);
-    if (made > want) {
-        return refuse(self, "made more than was wanted", made, want);
+    if (made.count > want) {
+        return refuse(self, "made more than was wanted", made.count, want);
     }
-    if (weir_commit(self, made) != WEIR_OK) {
+    if (weir_commit(self, made.count) != WEIR_OK) {
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
-    switch (verdict) {
+    switch (made.verdict) {
     case WEIR_ITERATOR_MORE:
-        return made > 0 ? WEIR_CONTINUE : refuse(self, "has more but makes nothing", made, want);
+        return made.count > 0 ? WEIR_CONTINUE
+                              : refuse(self, "has more but makes nothing", made.count, want);
     case WEIR_ITERATOR_END:
         return WEIR_FINISH;
     case WEIR_ITERATOR_ERROR: /* what it made before goes out */
         return weir_finish_with(self, iterator->error_reason);
     default:
-        return refuse(self, "returned an unknown verdict", made, want);
+        return refuse(self, "returned an unknown verdict", made.count, want);
     }
 }
 
 static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
     const weir_iterator_options *iterator = weir_state(self);
-    weir_iterator_verdict more = WEIR_ITERATOR_MORE;
+    weir_made made = {.verdict = WEIR_ITERATOR_MORE};
     weir_verdict verdict = WEIR_CONTINUE;
-    while (demand > 0 && more == WEIR_ITERATOR_MORE && verdict == WEIR_CONTINUE &&
+    while (demand > 0 && made.verdict == WEIR_ITERATOR_MORE && verdict == WEIR_CONTINUE &&
            !weir_ending_here()) {
-        size_t want;
-        size_t made = 0;
-        void *room = weir_reserve(self, demand < SIZE_MAX ? (size_t)demand : SIZE_MAX, &want);
-        if (room == NULL) {
+        weir_room room = weir_reserve(self, demand < SIZE_MAX ? (size_t)demand : SIZE_MAX);
+        if (room.events == NULL) {
             return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
         }
-        more = iterator->next(iterator->context, room, want, &made);
-        verdict = judge(self, more, made, want);
-        demand -= made <= demand ? made : demand;
+        made = iterator->next(iterator->context, room);
+        verdict = judge(self, made, room.count);
+        demand -= made.count <= demand ? made.count : demand;
     }
     return verdict;
 }
@@ -88,6 +87,9 @@ weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_optio
     if (options == NULL || options->next == NULL) {
         return weir__refuse(WEIR_INVALID, "%s must not be NULL",
                             options == NULL ? "options" : "next");
+    }
+    if (WEIR__RESERVED_SET(options, "weir_iterator_options")) {
+        return WEIR_INVALID;
     }
     weir_iterator_options iterator = *options;
     iterator.name = NULL; /* the stage has a copy */

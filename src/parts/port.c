@@ -8,8 +8,6 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/refusal.h"
-#include "os/clock.h"
-#include "os/futex.h"
 
 #include <string.h>
 
@@ -23,7 +21,7 @@ enum { PUBLISHES = 8 };
 static weir_port *make(weir_inlet *inlet) {
     uint64_t places = weir__round_up_power_of_two_u64(inlet->capacity);
     size_t bytes = sizeof(weir_port) + (size_t)places * inlet->event_bytes;
-    weir_port *port = weir__alloc(&inlet->runtime->allocator, bytes, WEIR__CACHE_LINES);
+    weir_port *port = weir__alloc(&inlet->quay.runtime->allocator, bytes, WEIR__CACHE_LINES);
     if (port == NULL) {
         return NULL;
     }
@@ -45,8 +43,8 @@ static weir_port *make(weir_inlet *inlet) {
 
 static void free_port(weir_port *port) {
     weir_inlet *inlet = port->inlet;
-    weir__free(&inlet->runtime->allocator, port, port->bytes);
-    weir__inlet_release(inlet);
+    weir__free(&inlet->quay.runtime->allocator, port, port->bytes);
+    weir__quay_release(&inlet->quay, 1);
 }
 
 void weir__port_release(weir_port *port) {
@@ -73,12 +71,12 @@ weir_status weir_port_open(weir_inlet *inlet, weir_port **out) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a port of %zu events of %zu bytes",
                             inlet->capacity, inlet->event_bytes);
     }
-    weir__inlet_hold(inlet);
+    weir__quay_hold(&inlet->quay, 1);
     weir__inlet_enter(inlet);
     bool gone = weir__inlet_gone(inlet);
     if (!gone) {
         weir__stack_push(&inlet->fresh, &port->link); /* I1 -> I2, I5 -> I6 */
-        weir__inlet_poke(inlet);
+        weir__quay_poke(&inlet->quay);
     }
     weir__inlet_leave(inlet);
     if (gone) {
@@ -95,8 +93,9 @@ void weir_port_close(weir_port *port) {
     }
     weir_inlet *inlet = port->inlet;
     weir__store_release_u32(&port->closed, 1); /* A11 -> A12 */
+    weir__fence_full();                        /* I1 -> I2 */
     if (weir__load_relaxed_u32(&inlet->dead) == 0) {
-        weir__inlet_poke(inlet);
+        weir__quay_poke(&inlet->quay);
     }
     weir__port_release(port);
 }
@@ -116,59 +115,50 @@ static bool has_room(weir_port *port, size_t count) {
     return port->room_until - port->in >= count;
 }
 
+/* Who waits for room for so many events. */
+struct port_waiter {
+    weir_port *port;
+    size_t count;
+};
+
+static bool port_room_has_come(void *waiter) {
+    const struct port_waiter *blocked = waiter;
+    return has_room(blocked->port, blocked->count) || weir__inlet_gone(blocked->port->inlet);
+}
+
 /*
- * Sleeping and being woken cost more than most waits last.  Meanwhile the worker takes
- * one event after the other; who snatched each place as it came free would take the
- * worker's line away each time, so it waits for some more of them.
+ * As long as the pusher does not sleep the worker takes one event after the other; who snatched
+ * each place as it came free would take the worker's line away each time, so it waits for some
+ * more of them, and looks less often.
  */
-static bool spin_for_room(weir_port *port, size_t count) {
+static bool port_much_room_has_come(void *waiter) {
     enum { RELAXES = 4 };
-    size_t good = count + port->capacity / 4;
-    good = good < port->capacity ? good : port->capacity;
-    for (uint32_t i = 0; i < port->inlet->polls; i++) {
-        if (has_room(port, good) || weir__inlet_gone(port->inlet)) {
-            break;
-        }
-        for (int k = 0; k < RELAXES; k++) {
-            weir__cpu_relax();
-        }
+    const struct port_waiter *blocked = waiter;
+    const weir_port *port = blocked->port;
+    struct port_waiter good = {.port = blocked->port, .count = blocked->count + port->capacity / 4};
+    good.count = good.count < port->capacity ? good.count : port->capacity;
+    for (int i = 1; i < RELAXES; i++) {
+        weir__cpu_relax();
     }
-    return has_room(port, count);
-}
-
-/* Returns true when its time is up. */
-static bool sleep_for_room(weir_port *port, size_t count, uint64_t deadline) {
-    if (spin_for_room(port, count)) {
-        return false;
-    }
-    weir__exchange_u32(&port->asleep, 1); /* A9 -> A10 */
-    if (!has_room(port, count) && !weir__inlet_gone(port->inlet)) {
-        weir__futex_wait(&port->asleep, 1, deadline);
-    }
-    weir__exchange_u32(&port->asleep, 0);
-    return deadline != UINT64_MAX && weir__clock_now_ns() >= deadline;
-}
-
-/* Nobody else runs the workers, nor lets time pass. */
-static bool step_for_room(weir_port *port, uint64_t deadline) {
-    return (deadline != UINT64_MAX && weir_runtime_now(port->inlet->runtime) >= deadline) ||
-           !weir__inlet_step(port->inlet, deadline);
+    return port_room_has_come(&good);
 }
 
 static weir_status wait_for_room(weir_port *port, size_t count, uint64_t timeout_ns) {
-    if (weir__here != NULL) {
-        return weir__refuse(WEIR_WRONG_THREAD, "a callback cannot wait for room in a port");
+    static const struct weir__doze doze = {.what = "room in a port",
+                                           .turns = WEIR__INLET_TURNS,
+                                           .come = port_room_has_come,
+                                           .come_soon = port_much_room_has_come};
+    weir_inlet *inlet = port->inlet;
+    struct port_waiter blocked = {.port = port, .count = count};
+    weir_status status = weir__quay_doze(&inlet->quay, &port->room, &doze, &blocked,
+                                         weir__quay_deadline(&inlet->quay, timeout_ns));
+    if (status == WEIR_WRONG_THREAD) {
+        return status;
     }
-    bool threads = weir__inlet_has_threads(port->inlet);
-    uint64_t deadline = weir__inlet_deadline(port->inlet, timeout_ns);
-    bool over = timeout_ns == 0;
-    while (!over && !weir__inlet_gone(port->inlet)) {
-        over = threads ? sleep_for_room(port, count, deadline) : step_for_room(port, deadline);
-        if (has_room(port, count)) {
-            return WEIR_OK;
-        }
+    if (has_room(port, count)) {
+        return WEIR_OK;
     }
-    return weir__inlet_gone(port->inlet) ? weir__inlet_refuse_gone(port->inlet) : WEIR_TIMEOUT;
+    return weir__inlet_gone(inlet) ? weir__inlet_refuse_gone(inlet) : status;
 }
 
 static weir_status drop(weir_port *port, size_t count) {
@@ -227,12 +217,12 @@ static inline weir_status put(weir_port *port, const void *events, size_t count)
     if (WEIR__UNLIKELY(weir__inlet_gone(inlet))) {
         return take_back(port);
     }
-    bool cold = weir__load_relaxed_u32(&inlet->poked) == WEIR__INLET_COLD;
+    bool cold = weir__load_relaxed_u32(&inlet->quay.poked) == WEIR__POKED_COLD;
     copy_in(port, events, count);
     port->in += count;
     weir__store_release_u64(&port->tail, port->in); /* A1 -> A2 */
     if (WEIR__UNLIKELY(cold)) {
-        weir__inlet_poke(inlet);
+        weir__quay_poke(&inlet->quay);
     }
     WEIR__VERIFY(weir__port_check_pusher(port));
     return WEIR_OK;

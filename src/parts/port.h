@@ -11,7 +11,7 @@
  *   claimed     the pusher                    the worker, before it stops or looks no more
  *   tail        the pusher                    the worker
  *   taken       the worker                    the pusher, when it sees no room
- *   asleep      the pusher 0 -> 1; both -> 0  both; a futex
+ *   room        a berth, of the pusher
  *   closed      the pusher, once              the worker
  *   refs        both                          both: the handle, the worker
  *
@@ -25,12 +25,12 @@
  *   A1 -> A2    tail (release) -> the worker's look (acquire): publishes the events.
  *   A3 -> A4    taken (release) -> the pusher's look (acquire): the events have been
  *               copied out; their places may be written again.
- *   A5 -> A6    Dekker: claim, read poked / give up poked, read claimed: no event comes
- *               to a stage that looks no more and is not poked.
+ *   A5 -> A6    the quay's O1 -> O2: claim, read poked / give up poked, read claimed: no
+ *               event comes to a stage that looks no more and is not poked.
  *   A7 -> A8    Dekker: claim, read finished / read finished, read claimed: an inlet that
  *               was finished stops only when nothing is or will be on its way.
- *   A9 -> A10   Dekker: asleep, read taken and whether it is gone / taken, gone, read
- *               asleep: no pusher sleeps beside free room.  The worker looks when a
+ *   A9 -> A10   the berth's E1 -> E2: lie down, read taken and whether it is gone / taken,
+ *               gone, wake: no pusher sleeps beside free room.  The worker wakes when a
  *               quarter of the ring has left, and with the fence when nothing does.
  *   A11 -> A12  closed (release) -> the worker (acquire): tail is final.
  * What is published after the stage's last look (which `dead` is too late to prevent)
@@ -60,14 +60,14 @@ struct weir_port {
     uint64_t in;         /* tail                                      */
     uint64_t room_until; /* there is room up to here, as it last knew */
     WEIR__APART uint64_t tail;
-    uint32_t asleep;
+    struct weir__berth room;
     uint32_t closed;
 
     /* the worker's */
     WEIR__APART uint64_t taken;
     WEIR__APART uint64_t out; /* taken                        */
     uint64_t seen;            /* tail, as it last knew        */
-    uint64_t unwoken;         /* events since asleep was read */
+    uint64_t unwoken;         /* events since the pusher was woken */
     weir_port *next;          /* in the circle of its inlet   */
 
     WEIR__APART unsigned char events[];

@@ -5,7 +5,6 @@
 #include "parts/port.h"
 
 #include "base/check.h"
-#include "os/futex.h"
 
 void weir__ports_adopt(weir_inlet *inlet) {
     ck_stack_entry_t *entry = weir__stack_take(&inlet->fresh); /* I1 -> I2, I5 -> I6 */
@@ -45,10 +44,7 @@ static bool is_done(const weir_port *port) {
 
 void weir__port_wake(weir_port *port) {
     port->unwoken = 0;
-    if (weir__load_relaxed_u32(&port->asleep) != 0 && /* A9 -> A10 */
-        weir__exchange_u32(&port->asleep, 0) != 0) {
-        weir__futex_wake(&port->asleep, 1);
-    }
+    weir__berth_wake(&port->room, 1); /* A9 -> A10 */
 }
 
 /* ---- taking ---------------------------------------------------------------- */

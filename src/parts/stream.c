@@ -9,39 +9,21 @@
 
 #include "base/check.h"
 #include "os/event.h"
-#include "os/futex.h"
 #include "stage/control.h"
+#include "stage/ending.h"
 #include "stage/keeping.h"
+#include "stage/subscription.h"
 
 #include <string.h>
 
 enum { TELL_AT_LEAST = WEIR__STREAM_ENTRIES / 4 };
 
-void weir__stream_poke(weir_stream *stream) {
-    if (weir__load_relaxed_u32(&stream->poked) != 0 ||
-        weir__exchange_u32(&stream->poked, 1) != 0) { /* J1 -> J2 */
-        return;
-    }
-    weir__fetch_add_u32(&stream->refs, 1);
-    stream->poke.mail.kind = WEIR__MAIL_POKE;
-    stream->poke.mail.to = stream->stage;
-    weir__mail_send(&weir__runtime_worker(stream->runtime, stream->stage)->bell,
-                    &stream->poke.mail);
-}
-
 void weir__stream_wake(weir_stream *stream) {
     weir__fence_full(); /* J3 -> J4 */
-    if (weir__load_relaxed_u32(&stream->sleeper) == WEIR__AWAKE) {
-        return;
+    if (weir__load_relaxed_u32(&stream->armed) != 0 && weir__exchange_u32(&stream->armed, 0) != 0) {
+        weir__event_signal((int)(weir__load_relaxed_u32(&stream->event) - 1));
     }
-    uint32_t state = weir__exchange_u32(&stream->sleeper, WEIR__AWAKE);
-    uint32_t event = weir__load_relaxed_u32(&stream->event);
-    if (state != WEIR__AWAKE && event != 0) {
-        weir__event_signal((int)(event - 1));
-    }
-    if (state == WEIR__ASLEEP) {
-        weir__futex_wake(&stream->sleeper, 1);
-    }
+    weir__berth_wake(&stream->asleep, 1);
 }
 
 static weir_stream *stream_of(weir_stage *self) {
@@ -115,7 +97,7 @@ static void leave_to_reader(weir_stage *self, weir_stream *stream) {
     weir__stream_part(stream);
 }
 
-static void part(weir_stage *self) {
+static void producers_left(weir_stage *self) {
     weir__stream_part(stream_of(self));
 }
 
@@ -143,7 +125,7 @@ static void send_modes(weir_stream *stream) {
     while (stream->modes != NULL) {
         struct weir__mail *mail = stream->modes;
         stream->modes = mail->next;
-        weir__mail_send(&weir__runtime_worker(stream->runtime, mail->to)->bell, mail);
+        weir__mail_send(&weir__runtime_worker(stream->quay.runtime, mail->to)->bell, mail);
     }
 }
 
@@ -176,33 +158,29 @@ static bool look(weir_stage *self) {
     return true;
 }
 
-static bool unwatch(weir_stage *self) {
+/* `look` acquires it. */
+static bool stream_news(weir_stage *self) {
     weir_stream *stream = stream_of(self);
-    weir__exchange_u32(&stream->poked, 0);                         /* J1 -> J2 */
-    uint64_t position = weir__load_relaxed_u64(&stream->position); /* `look` acquires it */
-    bool came = done(self, stream, position) || (position & WEIR__STREAM_MOVES) / 2 != stream->back;
-    return !came || weir__exchange_u32(&stream->poked, 1) != 0; /* then its poke is coming */
+    uint64_t position = weir__load_relaxed_u64(&stream->position);
+    return done(self, stream, position) || (position & WEIR__STREAM_MOVES) / 2 != stream->back;
 }
 
-/* A poke: `look` is to be called from now on. */
-static weir_verdict handle_poke(weir_stage *self, const void *message, size_t bytes) {
-    if (message != NULL || bytes != 0) {
-        weir__host_log(self->host, WEIR_LOG_WARNING,
-                       "stream %s takes no casts: a message of %zu bytes was dropped", self->name,
-                       bytes);
-        return WEIR_CONTINUE;
-    }
+static bool stream_rests(weir_stage *self) {
+    return weir__quay_rest(&stream_of(self)->quay, WEIR__POKED_COLD, self,
+                           stream_news); /* J1 -> J2 */
+}
+
+static weir_verdict stream_poked(weir_stage *self) {
     weir_stream *stream = stream_of(self);
     stream->opened = true;
-    self->ready->watched = true;
-    self->looks = 0;
+    weir__quay_watch(self);
     send_modes(stream);
-    weir__stream_release(stream); /* the poke's */
+    weir__quay_release(&stream->quay, 1); /* the poke's */
     return WEIR_CONTINUE;
 }
 
 /* Only a consumer that lends nothing is ever handed events. */
-static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict handle_events(weir_stage *self, weir_batch batch) {
     (void)batch;
     return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
 }
@@ -211,7 +189,7 @@ static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer
     weir_stream *stream = stream_of(self);
     struct weir__edge *edge = weir__stage_find(self, peer->subscription);
     if (edge != NULL) {
-        weir__stream_inherit(stream, edge);
+        weir__quay_inherit(&stream->quay, edge);
         stream->arrived += edge->counted;
     }
     stream->subscribed = true;
@@ -231,37 +209,31 @@ static weir_verdict handle_cancel(weir_stage *self, const weir_peer *peer, weir_
 }
 
 static void handle_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
-    weir_stream *stream = stream_of(self);
-    if (stream->discarded != NULL) {
-        stream->discarded(stream->context, count, cause);
-    } else {
-        weir__host_log(self->host, WEIR_LOG_WARNING, "stream %s has discarded %llu events",
-                       self->name, (unsigned long long)count);
-    }
+    weir__quay_discarded(&stream_of(self)->quay, self->name, count, cause);
 }
 
 static void handle_terminate(weir_stage *self, weir_reason reason) {
     (void)reason;
     weir_stream *stream = stream_of(self);
     weir__stream_drop_modes(stream);
-    weir__stream_release(stream); /* the stage's */
+    weir__quay_release(&stream->quay, 1); /* the stage's */
 }
 
 static weir_verdict init(weir_stage *self, void *argument) {
-    const weir_stream *stream = argument;
-    self->lend = lend;
-    self->recall = recall;
-    self->part = part;
-    self->look = look;
-    self->unwatch = unwatch;
-    self->takes_bytes = stream->event_bytes;
+    (void)argument;
+    static const struct weir__part_calls calls = {.poke = stream_poked,
+                                                  .look = look,
+                                                  .rest = stream_rests,
+                                                  .lend = lend,
+                                                  .recall = recall,
+                                                  .left = producers_left};
+    self->part = &calls;
     return WEIR_CONTINUE;
 }
 
 const weir_callbacks weir__stream_callbacks = {
     .init = init,
     .handle_events = handle_events,
-    .handle_cast = handle_poke,
     .handle_subscribe = handle_subscribe,
     .handle_cancel = handle_cancel,
     .discarded = handle_discarded,

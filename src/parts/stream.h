@@ -7,9 +7,8 @@
  * an entry, reads the events where they are, and comes back: it moves `position`,
  * and unless that is under way pokes the stage, which then drops the batch, counts
  * it as handled and asks.  The reader never touches a reference count, but for the
- * one batch that it may hold when the stage ends.  As edges do, the stage stays hot:
- * `poked` is 1 while it looks at position without being told, and in a steady flow
- * nobody is poked.
+ * one batch that it may hold when the stage ends.  The poke, references, and how a
+ * reader sleeps in a call: quay.h.
  *
  *   field      writers                          readers
  *   ring       the worker; c_head the reader    the other
@@ -21,12 +20,10 @@
  *   held       the reader, before parted        the worker, after it
  *   parted     both, once each: 0 -> 1          the second of them
  *   reason     the worker, before CLOSED        the reader, after it
- *   poked      reader 0 -> 1, worker 1 -> 0     both
- *   sleeper    reader 0 -> 1 or 2; both -> 0    both
+ *   asleep     a berth, of a reader in a call
+ *   armed      reader 0 -> 1; both -> 0         both
  *   event      the reader, once                 the worker
  *   requested  who subscribes                   the worker
- *   refs       everybody                        who closes
- *   lost       who has a reference              the last one
  *
  * position is 2 * batches that are back, + 1 while the reader holds one more;
  * whoever changes it does so in one locked step, so there is no doubt which
@@ -45,16 +42,16 @@
  * given <= the items of `lent`; the reader has had no more batches than the first `given` items
  * are, and those that are back.
  *
- * sleeper: AWAKE; WAITING, the reader was told that there is nothing and looks at
- * its event; ASLEEP, it sleeps on the word.  Unless AWAKE, whoever has something
- * for the reader makes it AWAKE, signals the event and wakes it.  So while there
- * is an event and the state is AWAKE, the event is readable or about to be.
+ * armed: 1, the reader was told that there is nothing, and its event is quiet.  Whoever
+ * makes it 0 signals that: who has something for the reader, or the reader that has found
+ * something itself.  So while there is an event and armed is 0, it is readable or about to be.
  *
  * Ordering.
- *   J1 -> J2  Dekker: move position, read poked / clear poked, read position: no
- *             return and no QUIT stays unseen by a stage that looks no more.
- *   J3 -> J4  Dekker: publish (an entry, CLOSED), read sleeper / set sleeper, look
- *             at the ring and at position: nobody sleeps beside something to take.
+ *   J1 -> J2  the quay's O1 -> O2: move position, read poked / give up poked, read position:
+ *             no return and no QUIT stays unseen by a stage that looks no more.
+ *   J3 -> J4  Dekker: publish (an entry, CLOSED), read armed / set armed, look at the ring
+ *             and at position: no event is quiet beside something to take.  The same for
+ *             `asleep`: the berth's E1 -> E2.
  *   J5 -> J6  position moves (a locked operation) -> is read by the worker
  *             (acquire): the reader's reads come before the block's next use.
  *   J7 -> J8  CLOSED (a locked operation) -> is seen by the reader (acquire, or a
@@ -62,8 +59,6 @@
  *   J11 -> J12 the first one parts -> the second one does (locked operations, both): what
  *             was written before that (amid and the edge; held and unread) is seen, and the
  *             reader's reads come before the block's next use.
- *   J9 -> J10 a reference is given back -> the last one is (locked operations, both): what
- *             was done, and lost, before that is seen by who frees the stream.
  * The ring's own are K1 -> K2 and K3 -> K4 (ring/ring.h).
  * Models: tests/model/stream.pml.  Progress: wait-free on both sides, waiting for
  * events aside.  Wrap: position is 64-bit and does not.
@@ -71,11 +66,9 @@
 #ifndef WEIR__PARTS_STREAM_H
 #define WEIR__PARTS_STREAM_H
 
-#include "runtime/runtime.h"
+#include "parts/quay.h"
 
 #include <weir/stream.h>
-
-enum weir__sleeper { WEIR__AWAKE = 0, WEIR__WAITING = 1, WEIR__ASLEEP = 2 };
 
 #define WEIR__STREAM_CLOSED (UINT64_C(1) << 63)
 #define WEIR__STREAM_QUIT   (UINT64_C(1) << 62) /* the reader is done; `unread` is set */
@@ -88,14 +81,8 @@ enum {
 
 struct weir_stream {
     /* constant */
-    weir_runtime *runtime;
-    weir_ref stage;
     size_t event_bytes;
-    uint32_t polls; /* of a reader, before it sleeps */
-    void (*discarded)(void *context, uint64_t count, weir_discard cause);
-    void *context;
     uint64_t close_ns; /* who closes waits no longer    */
-    struct weir__heir heir;
 
     WEIR__APART struct weir__ring ring;
     struct weir__entry entries[WEIR__STREAM_ENTRIES];
@@ -105,13 +92,11 @@ struct weir_stream {
     uint64_t unread;
     struct weir__edge *amid; /* the batch that the reader was amid of at the end came by it */
     uint32_t parted;
-    WEIR__APART uint32_t poked;
-    uint32_t sleeper; /* also a futex */
-    uint32_t event;   /* the descriptor + 1; 0: none */
-    struct weir__poke poke;
+    WEIR__APART struct weir__quay quay;
+    struct weir__berth asleep;
+    uint32_t armed;
+    uint32_t event; /* the descriptor + 1; 0: none */
     weir_reason reason;
-    uint32_t refs;      /* the handle, the stage, a poke in flight, subscriptions; a futex */
-    uint64_t lost;      /* nobody can have them any more; the last one tells               */
     uint32_t requested; /* by weir_stream_subscribe, ever          */
 
     /* the worker's */
@@ -133,17 +118,6 @@ struct weir_stream {
     bool over;       /* CLOSED was seen                             */
 };
 
-/* One reference less; the last one tells of what is lost, and frees it. */
-void weir__stream_release(weir_stream *stream);
-
-/* Events that are told when the last reference goes.  Any thread that has one. */
-void weir__stream_lost(weir_stream *stream, uint64_t count);
-
-/* The stream is told what of the subscription gets lost, and has a reference as long as
- * that lives. */
-void weir__stream_open_heir(weir_stream *stream);
-void weir__stream_inherit(weir_stream *stream, struct weir__edge *edge);
-
 /*
  * The reader was amid a batch when its stage ended: each of them calls this once, the reader when
  * it is through with that (`unread`), the stage when it has left its producers.
@@ -152,9 +126,6 @@ void weir__stream_part(weir_stream *stream);
 
 /* The reader reads no more: the stage gives back what it has not begun, and ends. */
 void weir__stream_quit(weir_stream *stream);
-
-/* Pokes the stage, unless a poke is on its way.  Any thread. */
-void weir__stream_poke(weir_stream *stream);
 
 /* The stage's side, which has taken back what `position` told. */
 void weir__stream_check(const weir_stream *stream, const weir_stage *self, uint64_t position);
@@ -166,5 +137,6 @@ void weir__stream_wake(weir_stream *stream);
 void weir__stream_drop_modes(weir_stream *stream);
 
 extern const weir_callbacks weir__stream_callbacks;
+extern const struct weir__quay_kind weir__stream_kind;
 
 #endif

@@ -5,14 +5,11 @@
 #include "parts/stream.h"
 
 #include "base/refusal.h"
+#include "base/reserved.h"
 
 #include <weir/name.h>
 
 static const uint64_t CLOSE_NS = UINT64_C(1000000000);
-
-static void poke_gone(struct weir__poke *poke) {
-    weir__stream_release(WEIR__CONTAINER_OF(poke, weir_stream, poke));
-}
 
 static bool alive(const weir_runtime *runtime, weir_ref ref) {
     return weir__registry_find(&runtime->registry, ref) != NULL;
@@ -21,6 +18,9 @@ static bool alive(const weir_runtime *runtime, weir_ref ref) {
 static weir_status check(const weir_stream_options *options, weir_stream *const *out) {
     if (options == NULL || out == NULL) {
         return weir__refuse(WEIR_INVALID, "%s must not be NULL", out == NULL ? "out" : "options");
+    }
+    if (WEIR__RESERVED_SET(options, "weir_stream_options")) {
+        return WEIR_INVALID;
     }
     if (options->event_bytes < 1 || options->event_bytes > WEIR_EVENT_BYTES_LIMIT) {
         return weir__refuse(WEIR_INVALID, "event_bytes must be from 1 to %d, got %zu",
@@ -49,11 +49,11 @@ static bool make_modes(weir_stream *stream, weir_stream_demand demand,
     }
     for (size_t i = count; i > 0; i--) {
         weir_ref producer = list[i - 1].producer;
-        if (weir__ref_kind(producer) != WEIR_PRODUCER || !alive(stream->runtime, producer)) {
+        if (weir__ref_kind(producer) != WEIR_PRODUCER || !alive(stream->quay.runtime, producer)) {
             continue;
         }
         struct weir__message *message =
-            weir__alloc_zeroed(&stream->runtime->allocator, sizeof *message, 16);
+            weir__alloc_zeroed(&stream->quay.runtime->allocator, sizeof *message, 16);
         if (message == NULL) {
             return false;
         }
@@ -70,7 +70,7 @@ void weir__stream_drop_modes(weir_stream *stream) {
     while (stream->modes != NULL) {
         struct weir__message *message = weir__message_of(stream->modes);
         stream->modes = message->mail.next;
-        weir__free(&stream->runtime->allocator, message, sizeof *message);
+        weir__free(&stream->quay.runtime->allocator, message, sizeof *message);
     }
 }
 
@@ -104,6 +104,7 @@ static weir_status start(weir_stream *stream, const weir_stream_options *options
     const weir_stage_options stage = {
         .kind = WEIR_CONSUMER,
         .name = options->name != NULL ? options->name : "stream",
+        .takes_bytes = options->event_bytes,
         .state_bytes = sizeof stream,
         .state = &stream,
         .argument = stream,
@@ -117,7 +118,7 @@ static weir_status start(weir_stream *stream, const weir_stream_options *options
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a stream's messages");
     }
     stream->subscribed = options->subscribe_count > 0;
-    weir_status status = weir_stage_start(stream->runtime, &stage, &stream->stage);
+    weir_status status = weir_stage_start(stream->quay.runtime, &stage, &stream->quay.stage);
     if (status != WEIR_OK) {
         weir__stream_drop_modes(stream);
     }
@@ -126,7 +127,7 @@ static weir_status start(weir_stream *stream, const weir_stream_options *options
 
 /* A producer may go between the look and the start: then once more, with fewer. */
 static weir_status start_with_list(weir_stream *stream, const weir_stream_options *options) {
-    const struct weir__allocator *allocator = &stream->runtime->allocator;
+    const struct weir__allocator *allocator = &stream->quay.runtime->allocator;
     size_t bytes = options->subscribe_count * sizeof *options->subscribe_to;
     weir_subscribe_to *list = bytes == 0 ? NULL : weir__alloc(allocator, bytes, 16);
     if (bytes > 0 && list == NULL) {
@@ -135,12 +136,12 @@ static weir_status start_with_list(weir_stream *stream, const weir_stream_option
     }
     size_t count;
     size_t before;
-    weir_status status = resolve(stream->runtime, options, list, &count);
+    weir_status status = resolve(stream->quay.runtime, options, list, &count);
     while (status == WEIR_OK) {
         before = count;
         status = start(stream, options, list, count);
-        if (status != WEIR_NO_STAGE || resolve(stream->runtime, options, list, &count) != WEIR_OK ||
-            count == before) {
+        if (status != WEIR_NO_STAGE ||
+            resolve(stream->quay.runtime, options, list, &count) != WEIR_OK || count == before) {
             break;
         }
         status = WEIR_OK;
@@ -162,15 +163,10 @@ weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_options *o
     if (stream == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a stream");
     }
-    stream->runtime = runtime;
+    weir__quay_open(&stream->quay, &weir__stream_kind, runtime, options->discarded,
+                    options->context);
     stream->event_bytes = options->event_bytes;
-    stream->polls = runtime->workers[0].host.hot_polls;
-    stream->discarded = options->discarded;
-    stream->context = options->context;
     stream->close_ns = options->close_ns != 0 ? options->close_ns : CLOSE_NS;
-    stream->refs = 2;
-    stream->poke.gone = poke_gone;
-    weir__stream_open_heir(stream);
     weir__ring_open(&stream->ring, stream->entries, WEIR__STREAM_ENTRIES, weir__edge_ring_start,
                     NULL);
     status = start_with_list(stream, options);
@@ -178,7 +174,7 @@ weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_options *o
         weir__free(&runtime->allocator, stream, sizeof *stream);
         return status;
     }
-    weir__stream_poke(stream); /* behind the subscriptions: the demand mode; perhaps the end */
+    weir__quay_poke(&stream->quay); /* behind the subscriptions: the demand mode; perhaps the end */
     *out = stream;
     return WEIR_OK;
 }
@@ -190,10 +186,10 @@ weir_status weir_stream_subscribe(weir_stream *stream, weir_ref producer,
     }
     weir__fetch_add_u32(&stream->requested, 1);
     weir_status status =
-        weir__subscribe_counted(stream->runtime, stream->stage, producer, options, out);
+        weir__subscribe_counted(stream->quay.runtime, stream->quay.stage, producer, options, out);
     if (status != WEIR_OK) {
         weir__fetch_sub_u32(&stream->requested, 1);
-        weir__stream_poke(stream); /* it may have been the last that was waited for */
+        weir__quay_poke(&stream->quay); /* it may have been the last that was waited for */
     }
     return status;
 }
@@ -202,5 +198,5 @@ weir_ref weir_stream_stage(const weir_stream *stream) {
     if (weir__missing(stream, "stream")) {
         return (weir_ref){0};
     }
-    return stream->stage;
+    return stream->quay.stage;
 }

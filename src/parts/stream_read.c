@@ -5,9 +5,7 @@
 #include "parts/stream.h"
 
 #include "base/refusal.h"
-#include "os/clock.h"
 #include "os/event.h"
-#include "os/futex.h"
 
 #include <string.h>
 
@@ -45,7 +43,7 @@ static bool closed(const weir_stream *stream) {
     return (position & WEIR__STREAM_CLOSED) != 0;
 }
 
-/* True when `take` would find something.  Behind sleeper (J3 -> J4), for certain. */
+/* True when `take` would find something.  Behind armed (J3 -> J4), for certain. */
 static bool something(const weir_stream *stream) {
     return !weir__ring_empty(&stream->ring) || closed(stream);
 }
@@ -67,7 +65,7 @@ static enum found take(weir_stream *stream) {
     }
     if (tell) {
         stream->unreported = false;
-        weir__stream_poke(stream);
+        weir__quay_poke(&stream->quay); /* J1 -> J2 */
     }
     if (!more) {
         return NOTHING;
@@ -83,55 +81,34 @@ static enum found take(weir_stream *stream) {
 static void report(weir_stream *stream) {
     if (stream->unreported) {
         stream->unreported = false;
-        weir__stream_poke(stream);
+        weir__quay_poke(&stream->quay); /* J1 -> J2 */
     }
 }
 
 /* ---- waiting ------------------------------------------------------------- */
 
-/* AWAKE again by itself; with an event, which is then readable. */
+/* It has found something itself: its event, if it was quiet, is readable. */
 static void rise(weir_stream *stream) {
-    uint32_t state = weir__exchange_u32(&stream->sleeper, WEIR__AWAKE);
-    if (state != WEIR__AWAKE && stream->event != 0) {
+    if (weir__exchange_u32(&stream->armed, 0) != 0) {
         weir__event_signal((int)(stream->event - 1));
     }
 }
 
-static void sleep_until(weir_stream *stream, uint64_t deadline) {
-    for (uint32_t i = 0; i < stream->polls; i++) {
-        if (something(stream)) {
-            return;
-        }
-        weir__cpu_relax();
-    }
-    report(stream);
-    weir__exchange_u32(&stream->sleeper, WEIR__ASLEEP); /* J3 -> J4 */
-    if (!something(stream)) {
-        weir__futex_wait(&stream->sleeper, WEIR__ASLEEP, deadline);
-    }
-    rise(stream);
+static bool something_has_come(void *waiter) {
+    return something(waiter); /* J3 -> J4 */
 }
 
-static enum found wait_until(weir_stream *stream, uint64_t deadline) {
-    for (;;) {
-        sleep_until(stream, deadline);
-        enum found found = take(stream);
-        if (found != NOTHING || weir__clock_now_ns() >= deadline) {
-            return found;
-        }
-    }
+static void report_before_sleep(void *waiter) {
+    report(waiter);
 }
 
-/* Nobody else runs the workers, nor lets time pass. */
-static enum found step_until(weir_stream *stream, uint64_t deadline) {
-    enum found found = NOTHING;
-    bool moving = true;
-    while (found == NOTHING && moving) {
-        report(stream);
-        moving = weir__runtime_go_on(stream->runtime, 1, deadline, NULL);
-        found = take(stream);
-    }
-    return found;
+static weir_status doze_at_stream(weir_stream *stream, uint64_t timeout_ns) {
+    static const struct weir__doze until_something = {.what = "a stream's events",
+                                                      .turns = 1,
+                                                      .come = something_has_come,
+                                                      .lies_down = report_before_sleep};
+    uint64_t deadline = weir__quay_deadline(&stream->quay, timeout_ns);
+    return weir__quay_doze(&stream->quay, &stream->asleep, &until_something, stream, deadline);
 }
 
 /*
@@ -144,7 +121,7 @@ static enum found give_up(weir_stream *stream) {
         return NOTHING;
     }
     weir__event_clear((int)(stream->event - 1));
-    weir__exchange_u32(&stream->sleeper, WEIR__WAITING); /* J3 -> J4 */
+    weir__exchange_u32(&stream->armed, 1); /* J3 -> J4 */
     if (!something(stream)) {
         return NOTHING;
     }
@@ -155,15 +132,13 @@ static enum found give_up(weir_stream *stream) {
 /* The next batch is at hand with WEIR_OK. */
 static weir_status fetch(weir_stream *stream, uint64_t timeout_ns) {
     enum found found = take(stream);
-    if (found == NOTHING && timeout_ns > 0 && weir__here != NULL) {
-        report(stream);
-        return weir__refuse(WEIR_WRONG_THREAD, "a callback cannot wait for a stream's events");
-    }
     if (found == NOTHING && timeout_ns > 0) {
-        bool threads = stream->runtime->options.mode == WEIR_THREADS;
-        uint64_t now = threads ? weir__clock_now_ns() : weir_runtime_now(stream->runtime);
-        uint64_t deadline = weir__clock_deadline(now, timeout_ns);
-        found = threads ? wait_until(stream, deadline) : step_until(stream, deadline);
+        weir_status status = doze_at_stream(stream, timeout_ns);
+        if (status == WEIR_WRONG_THREAD) {
+            report(stream);
+            return status;
+        }
+        found = take(stream);
     }
     if (found == NOTHING) {
         found = give_up(stream);
@@ -195,24 +170,31 @@ weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_
     return WEIR_OK;
 }
 
-weir_status weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_ns,
-                              weir_batch *out) {
-    if (weir__missing(stream, "stream") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
+weir_batch weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_ns,
+                             weir_status *status) {
+    weir_status found = weir__missing(stream, "stream") ? WEIR_INVALID : WEIR_OK;
+    if (found == WEIR_OK && stream->left == 0) {
+        found = fetch(stream, timeout_ns);
     }
-    if (stream->left == 0) {
-        weir_status status = fetch(stream, timeout_ns);
-        if (status != WEIR_OK) {
-            return status;
-        }
+    if (status != NULL) {
+        *status = found;
     }
-    size_t count = most == 0 || most > stream->left ? stream->left : most;
-    *out = (weir_batch){
-        .events = stream->next_event, .count = count, .event_bytes = stream->event_bytes};
-    memcpy(&out->subscription, stream->held.events, sizeof out->subscription);
-    stream->next_event += count * stream->event_bytes;
-    stream->left -= count;
-    return WEIR_OK;
+    if (found != WEIR_OK) {
+        return (weir_batch){0};
+    }
+    weir_batch batch = {.events = stream->next_event,
+                        .count = most == 0 || most > stream->left ? stream->left : most};
+    stream->next_event += batch.count * stream->event_bytes;
+    stream->left -= batch.count;
+    return batch;
+}
+
+weir_subscription weir_stream_subscription(const weir_stream *stream) {
+    weir_subscription from = {0};
+    if (!weir__missing(stream, "stream")) {
+        memcpy(&from, stream->held.events, sizeof from);
+    }
+    return from;
 }
 
 /* Readable until the first TIMEOUT has made sure, unless there is nothing. */
@@ -226,7 +208,7 @@ weir_status weir_stream_fd(weir_stream *stream, int *out) {
             return weir__refuse(WEIR_SYSTEM, "no eventfd: %s", strerror(-event));
         }
         weir__store_relaxed_u32(&stream->event, (uint32_t)event + 1);
-        weir__exchange_u32(&stream->sleeper, WEIR__WAITING); /* J3 -> J4 */
+        weir__exchange_u32(&stream->armed, 1); /* J3 -> J4 */
         if (stream->left > 0 || something(stream)) {
             rise(stream);
         }
@@ -253,7 +235,7 @@ void weir__stream_quit(weir_stream *stream) {
     }
     stream->unread = unread;
     if (move(stream, to | WEIR__STREAM_QUIT)) {
-        weir__stream_poke(stream);
+        weir__quay_poke(&stream->quay);
     } else {
         find_end(stream, unread);
     }

@@ -5,6 +5,7 @@
 #include "parts/supervisor.h"
 
 #include "base/refusal.h"
+#include "base/reserved.h"
 
 enum { NS_PER_SECOND = 1000000000 };
 
@@ -24,25 +25,11 @@ static weir_verdict handle_down(weir_stage *self, weir_ref stage, weir_reason re
     return weir__supervisor_pursue(supervisor);
 }
 
-static weir_verdict no_message(weir_stage *self, const char *what, size_t bytes) {
-    weir__host_log(self->host, WEIR_LOG_WARNING,
-                   "supervisor %s takes no %s: a message of %zu bytes was dropped", self->name,
-                   what, bytes);
-    return WEIR_CONTINUE;
-}
-
-static weir_verdict handle_info(weir_stage *self, const void *message, size_t bytes) {
-    (void)message;
-    return no_message(self, "infos", bytes);
-}
-
-/* The poke. */
-static weir_verdict handle_cast(weir_stage *self, const void *message, size_t bytes) {
-    if (message != NULL) {
-        return no_message(self, "casts", bytes);
-    }
-    own(self)->poked = false;
-    return weir__supervisor_pursue(own(self));
+static weir_verdict supervisor_poked(weir_stage *self) {
+    struct weir__supervisor *supervisor = own(self);
+    weir__quay_give_up(&supervisor->quay, WEIR__POKED_COLD);
+    weir__quay_release(&supervisor->quay, 1);
+    return weir__supervisor_pursue(supervisor);
 }
 
 /* A consumer in name only. */
@@ -52,14 +39,10 @@ static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer
     return WEIR_SUBSCRIBE_REFUSE;
 }
 
-static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict handle_events(weir_stage *self, weir_batch batch) {
     (void)self;
     (void)batch;
     return WEIR_CONTINUE;
-}
-
-static void poke_gone(struct weir__poke *poke) {
-    (void)poke;
 }
 
 static void discard(struct weir__supervisor *supervisor) {
@@ -110,8 +93,11 @@ static weir_holdup holds(const weir_stage *self) {
     return any ? WEIR_HOLDUP_PRODUCERS : WEIR_HOLDUP_NONE; /* who must end first, in any case */
 }
 
+static const struct weir__part_calls supervisor_calls = {
+    .poke = supervisor_poked, .drained = drained, .holds = holds, .stop_asked = stop_asked};
+
 struct weir__supervisor *weir__supervisor_of(weir_stage *stage) {
-    return stage->stop_asked == stop_asked ? own(stage) : NULL;
+    return stage->part == &supervisor_calls ? own(stage) : NULL;
 }
 
 /* ---- opening ------------------------------------------------------------- */
@@ -133,6 +119,9 @@ static weir_status start_first(struct weir__supervisor *supervisor, struct weir_
     return status;
 }
 
+/* Its memory is its stage's. */
+static const struct weir__quay_kind supervisor_kind = {.name = "supervisor"};
+
 /*
  * Starts the children, on the starting thread.  When one is refused, the
  * supervisor comes to life all the same, to stop those before it in order.
@@ -141,11 +130,9 @@ static weir_verdict init(weir_stage *self, void *argument) {
     struct weir__supervisor *supervisor = own(self);
     weir_status *status = argument;
     supervisor->self = self;
-    supervisor->poke.gone = poke_gone;
+    weir__quay_open(&supervisor->quay, &supervisor_kind, supervisor->runtime, NULL, NULL);
     weir__kin_join(supervisor);
-    self->drained = drained;
-    self->holds = holds;
-    self->stop_asked = stop_asked;
+    self->part = &supervisor_calls;
     struct weir__child *child = supervisor->first;
     for (; child != NULL && *status == WEIR_OK; child = child->next) {
         *status = start_first(supervisor, child);
@@ -158,7 +145,8 @@ static weir_verdict init(weir_stage *self, void *argument) {
 }
 
 static weir_status check(const weir_supervisor_options *options) {
-    if (weir__missing(options, "options")) {
+    if (weir__missing(options, "options") ||
+        WEIR__RESERVED_SET(options, "weir_supervisor_options")) {
         return WEIR_INVALID;
     }
     if ((unsigned)options->strategy > WEIR_ONE_FOR_ALL) {
@@ -250,8 +238,6 @@ weir_status weir_supervisor_start(weir_runtime *runtime, const weir_supervisor_o
             .on = {.init = init,
                    .handle_events = handle_events,
                    .handle_subscribe = handle_subscribe,
-                   .handle_cast = handle_cast,
-                   .handle_info = handle_info,
                    .handle_down = handle_down,
                    .terminate = handle_terminate},
         };

@@ -40,7 +40,7 @@
 #define WEIR__PARTS_SUPERVISOR_H
 
 #include "memory/bunch.h"
-#include "runtime/runtime.h"
+#include "parts/quay.h"
 
 #include <weir/supervisor.h>
 
@@ -156,8 +156,7 @@ struct weir__supervisor {
     weir_reason end_reason;
     struct weir__timer retry; /* what was refused is tried again then */
     bool retrying;            /* it is armed                          */
-    bool poked;
-    struct weir__poke poke;
+    struct weir__quay quay;
 
     uint64_t *restarts; /* when the last max_restarts were: a ring */
     size_t next_restart;

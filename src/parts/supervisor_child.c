@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/refusal.h"
+#include "base/reserved.h"
 #include "parts/supervisor.h"
 #include "runtime/options.h"
 #include "runtime/post.h"
@@ -13,7 +14,7 @@
 
 static weir_status check_link(const weir_subscribe_to *wish, size_t siblings) {
     weir_subscribe_options filled;
-    weir_status status = weir__options_subscribe(&wish->options, &filled);
+    weir_status status = weir__options_subscribe_to(wish, &filled);
     if (status == WEIR_OK && wish->name == NULL && wish->producer.bits == 0) {
         return weir__refuse(WEIR_NO_STAGE, "producer 0 names no living stage");
     }
@@ -38,6 +39,9 @@ static weir_status check_links(const weir_subscribe_to *wishes, size_t count, si
 }
 
 static weir_status check(weir_runtime *runtime, const weir_supervised *given, size_t siblings) {
+    if (WEIR__RESERVED_SET(given, "weir_supervised")) {
+        return WEIR_INVALID;
+    }
     if ((given->stage == NULL) == (given->start == NULL)) {
         return weir__refuse(WEIR_INVALID, "a child must have either stage or start, not %s",
                             given->stage == NULL ? "neither" : "both");

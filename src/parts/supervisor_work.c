@@ -61,17 +61,7 @@ static bool count_restart(struct weir__supervisor *supervisor) {
 /* ---- trying again -------------------------------------------------------- */
 
 void weir__supervisor_poke(struct weir__supervisor *supervisor) {
-    weir_stage *self = supervisor->self;
-    if (supervisor->poked) {
-        return;
-    }
-    supervisor->poked = true;
-    supervisor->poke.mail.kind = WEIR__MAIL_POKE;
-    supervisor->poke.mail.to = self->ref;
-    weir__mail_list_push(&self->control, &supervisor->poke.mail);
-    if (!weir__stage_is_starting(self)) {
-        weir__ready_queue(self->ready, false);
-    }
+    weir__quay_poke_self(&supervisor->quay, supervisor->self);
 }
 
 static void retry_now(struct weir__timer *timer) {

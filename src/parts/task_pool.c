@@ -5,9 +5,9 @@
 #include "parts/task_pool.h"
 
 #include "base/check.h"
-#include "os/futex.h"
 #include "stage/control.h"
 #include "stage/keeping.h"
+#include "stage/subscription.h"
 
 #include <string.h>
 
@@ -22,12 +22,14 @@ static weir_holdup holds(const weir_stage *self) {
     return any ? WEIR_HOLDUP_TASKS : WEIR_HOLDUP_NONE;
 }
 
+static weir_verdict pool_poked(weir_stage *self);
+
 static weir_verdict init(weir_stage *self, void *argument) {
+    static const struct weir__part_calls calls = {.poke = pool_poked, .holds = holds};
     (void)argument;
     weir_pool *pool = pool_of(self);
     self->counts_handled = true;
-    self->takes_bytes = pool->options.event_bytes;
-    self->holds = holds;
+    self->part = &calls;
     pool->self = self;
     return WEIR_CONTINUE;
 }
@@ -39,7 +41,7 @@ static struct weir__task_source *find_source(const weir_pool *pool, weir_subscri
 static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer *peer) {
     weir_pool *pool = pool_of(self);
     struct weir__task_source *source =
-        weir__alloc_zeroed(&pool->runtime->allocator, sizeof *source, 16);
+        weir__alloc_zeroed(&pool->quay.runtime->allocator, sizeof *source, 16);
     if (source == NULL) {
         weir__host_log(self->host, WEIR_LOG_ERROR,
                        "pool %s has no memory for one more subscription", pool->name);
@@ -52,9 +54,9 @@ static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer
     weir__task_add_source(pool, source);
     struct weir__edge *edge = weir__stage_find(self, source->subscription);
     if (edge != NULL) {
-        weir__task_inherit(pool, edge);
+        weir__quay_inherit(&pool->quay, edge);
     }
-    weir_ask(pool->runtime, source->subscription, source->max);
+    weir_ask(pool->quay.runtime, source->subscription, source->max);
     return WEIR_MANUAL;
 }
 
@@ -105,19 +107,19 @@ static bool start(weir_pool *pool, struct weir__task_source *source, const void 
     return true;
 }
 
-static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict handle_events(weir_stage *self, weir_batch batch) {
     weir_pool *pool = pool_of(self);
-    struct weir__task_source *source = find_source(pool, batch->subscription);
+    struct weir__task_source *source = find_source(pool, weir_batch_subscription(self));
     uint64_t before = source->count;
     uint64_t failed = 0;
-    const unsigned char *event = batch->events;
-    for (size_t i = 0; i < batch->count; i++, event += batch->event_bytes) {
+    const unsigned char *event = batch.events;
+    for (size_t i = 0; i < batch.count; i++, event += pool->options.event_bytes) {
         failed += !start(pool, source, event);
     }
-    if (before + batch->count > source->max) {
+    if (before + batch.count > source->max) {
         weir__host_log(self->host, WEIR_LOG_ERROR,
                        "pool %s has received %llu events in excess of its max_demand", pool->name,
-                       (unsigned long long)(before + batch->count - source->max));
+                       (unsigned long long)(before + batch.count - source->max));
     }
     weir__task_finished_for(pool, source, failed);
     weir__task_hand_out(pool);
@@ -126,21 +128,15 @@ static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
 }
 
 /* A poke: children have come back, or come, or were ended; or the pool is closing. */
-static weir_verdict handle_poke(weir_stage *self, const void *message, size_t bytes) {
+static weir_verdict pool_poked(weir_stage *self) {
     weir_pool *pool = pool_of(self);
-    if (message != NULL || bytes != 0) {
-        weir__host_log(self->host, WEIR_LOG_WARNING,
-                       "pool %s takes no casts: a message of %zu bytes was dropped", self->name,
-                       bytes);
-        return WEIR_CONTINUE;
-    }
-    weir__exchange_u32(&pool->poked, 0); /* G1 -> G2 */
+    weir__quay_give_up(&pool->quay, WEIR__POKED_COLD); /* G1 -> G2 */
     weir__task_retry(pool);
     weir__task_read_notes(pool);
     weir__task_run_one(pool);
     weir__task_hand_out(pool);
     WEIR__VERIFY(weir__task_check(pool));
-    weir__task_release(pool); /* the poke's */
+    weir__quay_release(&pool->quay, 1); /* the poke's */
     if (pool->given_up) {
         weir__host_log(self->host, WEIR_LOG_ERROR,
                        "pool %s stops: more than %zu restarts in %zu seconds", pool->name,
@@ -163,10 +159,7 @@ static weir_task *take_unbegun(weir_pool *pool) {
         newest = task;
         count++;
     }
-    weir__runtime_home(pool->runtime, count);
-    if (count > 0 && weir__fetch_sub_u32(&pool->out, count) == count) {
-        weir__futex_wake(&pool->out, INT32_MAX);
-    }
+    weir__task_home(pool, count);
     struct weir__task_list *lists[] = {&pool->retry, &pool->backlog};
     for (int i = 0; i < 2; i++) {
         while ((task = weir__task_take_first(lists[i])) != NULL) {
@@ -204,6 +197,17 @@ static void end_unbegun(weir_pool *pool, weir_task *task, enum weir__task_state 
     }
 }
 
+/* Marks it, without a note: it comes back anyhow. */
+static void ask_to_stop(weir_task *task) {
+    uint64_t word = weir__load_relaxed_u64(&task->word);
+    while (weir__task_state(word) == WEIR__TASK_RUNNING && !weir__task_is_ending(word)) {
+        if (weir__cas_u64(&task->word, &word, word | WEIR__TASK_ENDING)) {
+            task->end_read = true;
+            return;
+        }
+    }
+}
+
 /*
  * What is left is with the threads.  One that was handed a child and has not begun
  * it comes too late; the others are asked to stop.
@@ -213,14 +217,14 @@ static void stop_running(weir_pool *pool) {
     for (uint32_t i = 0; i < used; i++) {
         weir_task *task = weir__task_at(pool, i);
         end_unbegun(pool, task, WEIR__TASK_QUEUED);
-        weir__task_move(task, WEIR__TASK_RUNNING, WEIR__TASK_STOPPING);
+        ask_to_stop(task);
     }
 }
 
 /* A close waits for them. */
 static void say_what_runs(weir_pool *pool) {
     uint32_t out = weir__load_relaxed_u32(&pool->out);
-    if (out > 0 && weir__load_relaxed_u32(&pool->runtime->closing) != 0) {
+    if (out > 0 && weir__load_relaxed_u32(&pool->quay.runtime->closing) != 0) {
         weir__host_log(weir__here, WEIR_LOG_WARNING,
                        "weir_runtime_close waits for tasks of pool %s (%u) to return", pool->name,
                        (unsigned)out);
@@ -257,11 +261,11 @@ static void terminate(weir_stage *self, weir_reason reason) {
             weir__task_drop_source(pool, source);
         }
     }
-    weir__task_release(pool); /* the stage's */
+    weir__quay_release(&pool->quay, 1); /* the stage's */
 }
 
 static void handle_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
-    weir__task_tell_discarded(pool_of(self), count, cause);
+    weir__quay_discarded(&pool_of(self)->quay, self->name, count, cause);
 }
 
 weir_stage_options weir__task_stage(void) {
@@ -271,7 +275,6 @@ weir_stage_options weir__task_stage(void) {
                .handle_events = handle_events,
                .handle_subscribe = handle_subscribe,
                .handle_cancel = handle_cancel,
-               .handle_cast = handle_poke,
                .discarded = handle_discarded,
                .terminate = terminate},
     };

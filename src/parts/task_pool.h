@@ -18,47 +18,41 @@
  *   producer  who takes the slot              any, checked against word
  *   notes     threads push; the worker takes  the worker
  *             the stack whole
- *   poked     pushers 0 -> 1, worker 1 -> 0   pushers
- *   out       the worker up, threads down     the worker; who closes, a futex
- *   refs      everybody                       who closes, a futex
- *   lost      producers' workers              who closes
+ *   out       the worker up, threads down     the worker; who closes, to tell
  *   dead      the worker, at the end          all
  *   closing   weir_pool_close                 the worker
  *
- * A child's states, and who moves it (by compare-and-swap where two may):
+ * A child's states, and who moves it:
  *
  *   FREE -> NEW          a taker of the slot: for an event, or by hand
  *   NEW -> QUEUED        the worker
  *   QUEUED -> RUNNING    the thread that was handed it
- *   RUNNING -> STOPPING  who ends it
- *   RUNNING, STOPPING -> DONE    the thread
- *   DONE -> RESTARTING   the worker
- *   DONE -> LAST         who ends it: it is not begun again
- *   RESTARTING -> QUEUED the worker
- *   NEW, QUEUED, RESTARTING -> ENDED    who ends it, or the worker when it stops
- *   DONE, LAST, ENDED -> FREE, of another serial    the worker, once it is `closed`
- *             (counted and told of) and not `away` (in no list, stack or ring)
+ *   RUNNING -> DONE      the thread
+ *   DONE -> RESTARTING -> QUEUED    the worker: it is begun again
+ *   NEW, QUEUED, DONE, RESTARTING -> ENDED    the worker, which counts and tells of it
+ *   ENDED -> FREE, of another serial    the worker, once it is in no list, stack or ring
  *
- *   children == slots that are `known` and not `closed`; of each subscription, its count of them
+ * Whoever ends a child marks it as ENDING, and sends a note: that is all.  A child that is marked
+ * is not moved on to QUEUED, RUNNING or RESTARTING any more (all of these are by
+ * compare-and-swap, from a word without the mark), and it is the worker that ends it, with the
+ * note or when it comes back, whichever is first.
+ *
+ * The poke, and references, of which each child that is out has one: quay.h.  Who brings one
+ * back pokes first: so who is alone knows that all that ran has reached the worker, and been read.
+ *
+ *   children == slots that are `known` and not ENDED; of each subscription, its count of them
  *
  * Ordering.  All of these are moved by locked operations, so each is a full
  * fence; the pushes and takes of stacks too:
- *   G1 -> G2  push a note, read poked / clear poked, take the notes: none stays
- *             unseen.
+ *   G1 -> G2  the quay's O1 -> O2: push a note, read poked / give up poked, take the notes:
+ *             none stays unseen.
  *   G3 -> G4  a slot's words, and a chunk's, are published by the stack, the ring or
  *             the chunk's pointer that leads to it.
- *   G5 -> G6  out goes down after the note and its poke: when it is 0, all that ran
- *             has reached the worker's mail.
- *   G7 -> G8  refs goes down when the stage, a poke, or a subscription, whose events
- *             have been taken back or are lost by then, is done with the pool.  Only
- *             the stage raises out, and only who is out, or the stage, raises refs: so
- *             refs at 1, then out at 0, then refs at 1 still is the end of all of it.
  * Slots of children by hand that are free: Z1 -> Z2 of ring/free_list.h.  Starts
  * that meet there may make the table larger than there ever were children; it
  * is freed with the pool.
  * A poke that finds the stage gone comes back to its worker all the same
- * (poke.gone), which counts what has ended since.
- * Model: tests/model/pool_close.pml.
+ * (weir__task_arrived_late), which counts what has ended since.
  * Progress: all of it is lock-free but for memory; weir_pool_close waits.
  * Wrap: nothing: a child's serial (base/serial.h) is its alone in the process, so a
  * handle is never mistaken for another, of this pool or of another.  When serials are
@@ -70,8 +64,8 @@
 #include "base/serial.h"
 #include "memory/index.h"
 #include "os/thread.h"
+#include "parts/quay.h"
 #include "ring/handout.h"
-#include "runtime/runtime.h"
 
 #include <weir/pool.h>
 
@@ -85,29 +79,27 @@ enum weir__task_state {
     WEIR__TASK_NEW,
     WEIR__TASK_QUEUED,
     WEIR__TASK_RUNNING,
-    WEIR__TASK_STOPPING,
-    WEIR__TASK_DONE,
-    WEIR__TASK_LAST,
+    WEIR__TASK_DONE, /* RUNNING + 1 */
     WEIR__TASK_RESTARTING,
     WEIR__TASK_ENDED
 };
 
+enum { WEIR__TASK_ENDING = 8 }; /* the mark, beside a state in a word */
+
 /* What comes to the worker: a child that comes back (or first comes), or its end by hand. */
 struct weir__task_note {
     ck_stack_entry_t link;
-    struct weir__task_note *next; /* the worker's, oldest first */
     weir_task *task;
 };
 
 struct weir_task {
-    uint64_t word;     /* atomic: serial << 4 | state                    */
+    uint64_t word;     /* atomic: serial << 4 | mark | state             */
     uint64_t producer; /* atomic: bits of the stage it came from; 0: by hand */
     weir_pool *pool;   /* constant, as is index                          */
     uint32_t index;
     bool by_hand;
     /* handed over with the note */
     weir_task_result result;
-    bool was_ended;
     struct weir__task_note back;
     struct weir__task_note end;
     /* the worker's */
@@ -115,8 +107,9 @@ struct weir_task {
     weir_task *next;                  /* in a list                      */
     bool begun;                       /* a task has seen the event      */
     bool known;                       /* counted in pool->children      */
-    bool away;
-    bool closed;
+    bool away;                        /* in a list, a stack or the ring */
+    bool end_read;                    /* the note of its end            */
+    bool end_due;                     /* it has ended, and that is still to come */
     _Alignas(16) unsigned char event[];
 };
 
@@ -140,10 +133,8 @@ struct weir__task_list {
 
 struct weir_pool {
     /* constant */
-    weir_runtime *runtime;
     weir_pool_options options; /* defaults filled in; no subscriptions */
     char name[64];
-    weir_ref stage;
     size_t task_bytes; /* of a slot */
     struct weir__thread *threads;
     struct ck_ring_buffer *ring_slots;
@@ -153,14 +144,10 @@ struct weir_pool {
     struct weir__handout handout;
 
     WEIR__APART ck_stack_t notes;
-    uint32_t poked;
-    struct weir__poke poke;
-    WEIR__APART uint32_t out;
-    uint32_t refs; /* the handle, the stage, a poke in flight, subscriptions */
+    WEIR__APART struct weir__quay quay; /* also referred to by each child that is out */
+    uint32_t out;
     uint32_t dead;
     uint32_t closing;
-    uint64_t lost; /* of subscriptions whose both ends have gone: told in the end */
-    struct weir__heir heir;
 
     /* the table */
     WEIR__APART unsigned char *chunks[WEIR__TASK_CHUNKS];
@@ -199,10 +186,13 @@ static inline uint64_t weir__task_serial(uint64_t word) {
     return word >> 4;
 }
 static inline enum weir__task_state weir__task_state(uint64_t word) {
-    return (enum weir__task_state)(word & 15);
+    return (enum weir__task_state)(word & 7);
+}
+static inline bool weir__task_is_ending(uint64_t word) {
+    return (word & WEIR__TASK_ENDING) != 0;
 }
 
-/* Moves a child on, if it is in that state; whoever else tries as well loses. */
+/* Moves a child on, if it is in that state, and nobody is ending it. */
 static inline bool weir__task_move(weir_task *task, enum weir__task_state from,
                                    enum weir__task_state to) {
     uint64_t serial = weir__task_serial(weir__load_relaxed_u64(&task->word));
@@ -228,14 +218,11 @@ weir_child weir__task_child(const weir_task *task);
 /* The pool's thread: runs until the handout is closed. */
 void weir__task_thread(void *pool);
 
-/* Runs a child that was handed out, if nobody has ended it; sets result, was_ended. */
+/* Runs a child that was handed out, unless somebody ends it; sets its result. */
 void weir__task_run(weir_task *task);
 
 /* Sends a note to the worker. */
 void weir__task_send(weir_pool *pool, struct weir__task_note *note);
-
-/* Calls the worker, unless that is under way. */
-void weir__task_poke(weir_pool *pool);
 
 /* ---- task_pool_course.c -------------------------------------------------- */
 
@@ -249,8 +236,8 @@ void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, 
 void weir__task_add_source(weir_pool *pool, struct weir__task_source *source);
 void weir__task_drop_source(weir_pool *pool, struct weir__task_source *source);
 
-/* The child is queued, if it is in that state still; false: somebody has ended it. */
-bool weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state from);
+/* The child is queued, if it is in that state, unless somebody ends it. */
+void weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state from);
 
 /* What is queued goes to the threads, as far as there is room. */
 void weir__task_hand_out(weir_pool *pool);
@@ -265,31 +252,27 @@ void weir__task_retry(weir_pool *pool);
 /* Between the worker's steps. */
 void weir__task_check(const weir_pool *pool);
 
-/* The child is finished for good: counted and told of. */
+/* The child is finished for good: counted and told of; as ENDED, if somebody ends it. */
 void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how);
 
-/* Frees its slot, once it is closed and not away. */
+/* Frees its slot, once it has ended and nothing points there. */
 void weir__task_recycle(weir_pool *pool, weir_task *task);
 
-/* The pool is told what of the subscription gets lost, and is not given back before that. */
-void weir__task_inherit(weir_pool *pool, struct weir__edge *edge);
-
-/* Counts and tells a discard; the same for events that no task has seen; only tells. */
+/* Counts and tells a discard; the same for events that no task has seen. */
 void weir__task_discard(weir_pool *pool, uint64_t count, weir_discard cause);
 void weir__task_tell_unseen(weir_pool *pool);
-void weir__task_tell_discarded(weir_pool *pool, uint64_t count, weir_discard cause);
 
 /* A poke has found the stage gone. */
-void weir__task_poke_gone(struct weir__poke *poke);
+void weir__task_arrived_late(struct weir__quay *quay);
 
 /* ---- task_pool.c --------------------------------------------------------- */
 
 /* The pool's stage, but for name, state, subscriptions and worker. */
 weir_stage_options weir__task_stage(void);
 
-/* ---- task_pool_open.c ---------------------------------------------------- */
+/* ---- task_pool_thread.c -------------------------------------------------- */
 
-/* One reference less; who closes the pool waits until only his is left. */
-void weir__task_release(weir_pool *pool);
+/* So many children are with the threads no more.  Without another reference the last of it. */
+void weir__task_home(weir_pool *pool, uint32_t count);
 
 #endif

@@ -57,10 +57,10 @@ static bool have_chunk(weir_pool *pool, uint32_t index) {
     }
     size_t bytes = chunk_bytes(pool, number);
     uint32_t slots = (uint32_t)WEIR__TASK_CHUNK_FIRST << number;
-    unsigned char *chunk = weir__alloc_zeroed(&pool->runtime->allocator, bytes, 64);
+    unsigned char *chunk = weir__alloc_zeroed(&pool->quay.runtime->allocator, bytes, 64);
     uint64_t serial = chunk == NULL ? 0 : weir__serials_draw(&weir__child_serials, slots);
     if (serial == 0) {
-        weir__free(&pool->runtime->allocator, chunk, bytes);
+        weir__free(&pool->quay.runtime->allocator, chunk, bytes);
         return weir__load_relaxed_ptr(&pool->chunks[number]) != NULL;
     }
     for (uint32_t i = 0; i < slots; i++) {
@@ -73,7 +73,7 @@ static bool have_chunk(weir_pool *pool, uint32_t index) {
     }
     unsigned char *none = NULL;
     if (!weir__cas_ptr(&pool->chunks[number], &none, chunk)) { /* G3 -> G4 */
-        weir__free(&pool->runtime->allocator, chunk, bytes);
+        weir__free(&pool->quay.runtime->allocator, chunk, bytes);
     }
     return true;
 }
@@ -91,7 +91,7 @@ weir_task *weir__task_fresh(weir_pool *pool) {
 void weir__task_free_all(weir_pool *pool) {
     for (uint32_t i = 0; i < WEIR__TASK_CHUNKS; i++) {
         if (pool->chunks[i] != NULL) {
-            weir__free(&pool->runtime->allocator, pool->chunks[i], chunk_bytes(pool, i));
+            weir__free(&pool->quay.runtime->allocator, pool->chunks[i], chunk_bytes(pool, i));
         }
     }
 }
@@ -124,7 +124,7 @@ weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child
     weir_start_verdict verdict = WEIR_CHILD_START;
     if (pool->options.start != NULL) {
         struct weir__errand errand;
-        weir__errand_begin(&errand, pool->runtime, "start");
+        weir__errand_begin(&errand, pool->quay.runtime, "start");
         verdict = pool->options.start(pool->options.context, event);
         weir__errand_end(&errand);
     }
@@ -156,22 +156,10 @@ weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child
 
 /* ---- ending by hand ------------------------------------------------------ */
 
-/* What becomes of a child in that state when somebody ends it. */
-static enum weir__task_state ended(enum weir__task_state state) {
-    switch (state) {
-    case WEIR__TASK_NEW:
-    case WEIR__TASK_QUEUED:
-    case WEIR__TASK_RESTARTING:
-        return WEIR__TASK_ENDED;
-    case WEIR__TASK_RUNNING:
-    case WEIR__TASK_STOPPING:
-        return WEIR__TASK_STOPPING;
-    case WEIR__TASK_DONE:
-    case WEIR__TASK_LAST:
-        return WEIR__TASK_LAST;
-    default:
-        return state;
-    }
+/* Not begun, and about to end: as good as gone. */
+static bool is_on_its_way_out(uint64_t word) {
+    enum weir__task_state state = weir__task_state(word);
+    return weir__task_is_ending(word) && state != WEIR__TASK_RUNNING && state != WEIR__TASK_DONE;
 }
 
 static weir_status refuse_child(weir_child child) {
@@ -187,23 +175,18 @@ weir_status weir_pool_end_child(weir_pool *pool, weir_child child) {
     }
     weir_task *task = weir__task_at(pool, child.place);
     uint64_t word = weir__load_relaxed_u64(&task->word);
-    for (;;) {
-        enum weir__task_state from = weir__task_state(word);
-        enum weir__task_state to = ended(from);
-        uint64_t serial = weir__task_serial(word);
-        if (serial != child.bits || from == WEIR__TASK_FREE || from == WEIR__TASK_ENDED) {
+    do {
+        enum weir__task_state state = weir__task_state(word);
+        if (weir__task_serial(word) != child.bits || state == WEIR__TASK_FREE ||
+            state == WEIR__TASK_ENDED || is_on_its_way_out(word)) {
             return refuse_child(child);
         }
-        if (from == to) {
+        if (weir__task_is_ending(word)) {
             return WEIR_OK; /* it was asked already */
         }
-        if (weir__cas_u64(&task->word, &word, weir__task_word(serial, to))) {
-            if (to == WEIR__TASK_ENDED) {
-                weir__task_send(pool, &task->end);
-            }
-            return WEIR_OK;
-        }
-    }
+    } while (!weir__cas_u64(&task->word, &word, word | WEIR__TASK_ENDING));
+    weir__task_send(pool, &task->end);
+    return WEIR_OK;
 }
 
 /* ---- looking ------------------------------------------------------------- */
@@ -214,9 +197,7 @@ static bool look(const weir_task *task, weir_child_info *out) {
         [WEIR__TASK_NEW] = WEIR_CHILD_QUEUED,
         [WEIR__TASK_QUEUED] = WEIR_CHILD_QUEUED,
         [WEIR__TASK_RUNNING] = WEIR_CHILD_RUNNING,
-        [WEIR__TASK_STOPPING] = WEIR_CHILD_RUNNING,
         [WEIR__TASK_DONE] = WEIR_CHILD_RUNNING,
-        [WEIR__TASK_LAST] = WEIR_CHILD_RUNNING,
         [WEIR__TASK_RESTARTING] = WEIR_CHILD_RESTARTING,
         [WEIR__TASK_ENDED] = (weir_child_state)0,
     };
@@ -224,13 +205,13 @@ static bool look(const weir_task *task, weir_child_info *out) {
     enum weir__task_state state = weir__task_state(word);
     weir_ref producer = {weir__load_acquire_u64(&task->producer)}; /* before the next: G3 -> G4 */
     uint64_t now = weir__task_serial(weir__load_relaxed_u64(&task->word));
-    if (states[state] == 0 || now != weir__task_serial(word)) {
+    if (states[state] == 0 || is_on_its_way_out(word) || now != weir__task_serial(word)) {
         return false;
     }
     *out = (weir_child_info){
         .child = {.bits = now, .place = task->index},
         .state = states[state],
-        .ending = state == WEIR__TASK_STOPPING || state == WEIR__TASK_LAST,
+        .ending = weir__task_is_ending(word),
         .producer = producer,
     };
     return true;

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Everything here runs on the stage's worker, also what is still to be done when
- * the stage has stopped (weir__task_poke_gone).  Children go to the handout by
+ * the stage has stopped (weir__task_arrived_late).  Children go to the handout by
  * way of the backlog, which holds what the ring has no room for.
  */
 #include "parts/task_pool.h"
@@ -50,7 +50,7 @@ void weir__task_drop_source(weir_pool *pool, struct weir__task_source *source) {
         source->next->previous = source->previous;
     }
     weir__index_remove(&pool->by_id, &source->by_id);
-    weir__free(&pool->runtime->allocator, source, sizeof *source);
+    weir__free(&pool->quay.runtime->allocator, source, sizeof *source);
 }
 
 /* GenStage's rule: completions are counted, and asked for in runs of min_demand. */
@@ -62,26 +62,17 @@ void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, 
     while (source->pending > 0 && source->pending >= source->min) {
         uint64_t most = WEIR_MAX_DEMAND_LIMIT;
         uint64_t part = source->pending < most ? source->pending : most;
-        weir_ask(pool->runtime, source->subscription, part);
+        weir_ask(pool->quay.runtime, source->subscription, part);
         source->pending -= part;
     }
 }
 
 /* ---- the end of a child -------------------------------------------------- */
 
-void weir__task_tell_discarded(weir_pool *pool, uint64_t count, weir_discard cause) {
-    if (pool->options.discarded != NULL) {
-        pool->options.discarded(pool->options.context, count, cause);
-    } else {
-        weir__host_log(weir__here, WEIR_LOG_WARNING, "pool %s has discarded %llu events",
-                       pool->name, (unsigned long long)count);
-    }
-}
-
 void weir__task_discard(weir_pool *pool, uint64_t count, weir_discard cause) {
     if (count > 0) {
         weir__count(&weir__here->counters.lost, count);
-        weir__task_tell_discarded(pool, count, cause);
+        weir__quay_discarded(&pool->quay, pool->name, count, cause);
     }
 }
 
@@ -94,7 +85,8 @@ void weir__task_tell_unseen(weir_pool *pool) {
 /* A slot nobody points to any more; its handles are stale from now on. */
 void weir__task_recycle(weir_pool *pool, weir_task *task) {
     enum { SERIALS_AT_A_TIME = 1024 };
-    if (task->away || !task->closed) {
+    bool ended = weir__task_state(weir__load_relaxed_u64(&task->word)) == WEIR__TASK_ENDED;
+    if (!ended || task->away || task->end_due) {
         return;
     }
     uint64_t next = weir__serial_next(&pool->serials, &weir__child_serials, SERIALS_AT_A_TIME);
@@ -103,8 +95,8 @@ void weir__task_recycle(weir_pool *pool, weir_task *task) {
     }
     weir__store_release_u64(&task->word, weir__task_word(next, WEIR__TASK_FREE)); /* G3 -> G4 */
     bool by_hand = task->by_hand;
-    task->closed = false;
     task->begun = false;
+    task->end_read = false;
     task->known = false;
     task->by_hand = false;
     task->source = NULL;
@@ -120,8 +112,11 @@ void weir__task_recycle(weir_pool *pool, weir_task *task) {
 void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
     struct weir__task_source *source = task->source;
     uint64_t serial = weir__task_serial(weir__load_relaxed_u64(&task->word));
-    weir__exchange_u64(&task->word, weir__task_word(serial, WEIR__TASK_ENDED));
-    task->closed = true;
+    uint64_t was = weir__exchange_u64(&task->word, weir__task_word(serial, WEIR__TASK_ENDED));
+    if (weir__task_is_ending(was)) {
+        how = WEIR_CHILD_ENDED;
+        task->end_due = !task->end_read;
+    }
     pool->children--;
     if (pool->options.exited != NULL) {
         pool->options.exited(pool->options.context, weir__task_child(task), task->event, how);
@@ -146,7 +141,7 @@ void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
 void weir__task_hand_out(weir_pool *pool) {
     if (!weir__task_has_threads(pool)) {
         if (pool->backlog.first != NULL) {
-            weir__task_poke(pool);
+            weir__quay_poke(&pool->quay);
         }
         return;
     }
@@ -160,7 +155,8 @@ void weir__task_hand_out(weir_pool *pool) {
         return;
     }
     weir__fetch_add_u32(&pool->out, count);
-    weir__runtime_abroad(pool->runtime, count);
+    weir__quay_hold(&pool->quay, count);
+    weir__runtime_abroad(pool->quay.runtime, count);
     for (uint32_t i = 0; i < count; i++) {
         weir_task *task = weir__task_take_first(&pool->backlog);
         task->away = true;
@@ -169,13 +165,11 @@ void weir__task_hand_out(weir_pool *pool) {
     weir__handout_tell(&pool->handout, count);
 }
 
-/* It is to run: false when somebody has ended it already (whose note comes). */
-bool weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state from) {
-    if (!weir__task_move(task, from, WEIR__TASK_QUEUED)) {
-        return false;
+/* It is to run, unless somebody ends it (whose note comes). */
+void weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state from) {
+    if (weir__task_move(task, from, WEIR__TASK_QUEUED)) {
+        append(&pool->backlog, task);
     }
-    append(&pool->backlog, task);
-    return true;
 }
 
 /* ---- restarts ------------------------------------------------------------ */
@@ -186,7 +180,7 @@ bool weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state fr
  */
 static bool may_restart(weir_pool *pool) {
     uint64_t places = pool->options.max_restarts + 1;
-    uint64_t now = weir_runtime_now(pool->runtime);
+    uint64_t now = weir_runtime_now(pool->quay.runtime);
     uint64_t window = pool->options.max_seconds * UINT64_C(1000000000);
     pool->restarts[pool->restart_count % places] = now;
     pool->restart_count++;
@@ -200,9 +194,7 @@ static bool may_restart(weir_pool *pool) {
 static void restart(weir_pool *pool, weir_task *task) {
     if (!may_restart(pool)) {
         pool->given_up = true;
-        if (weir__task_move(task, WEIR__TASK_RESTARTING, WEIR__TASK_ENDED)) {
-            weir__task_close(pool, task, WEIR_CHILD_FAILED);
-        }
+        weir__task_close(pool, task, WEIR_CHILD_FAILED);
         return;
     }
     weir_start_verdict verdict = WEIR_CHILD_START;
@@ -212,14 +204,12 @@ static void restart(weir_pool *pool, weir_task *task) {
     if (verdict == WEIR_CHILD_START) {
         weir__task_queue(pool, task, WEIR__TASK_RESTARTING);
     } else if (verdict == WEIR_CHILD_IGNORE) {
-        if (weir__task_move(task, WEIR__TASK_RESTARTING, WEIR__TASK_ENDED)) {
-            weir__task_close(pool, task, WEIR_CHILD_FAILED);
-        }
+        weir__task_close(pool, task, WEIR_CHILD_FAILED);
     } else {
         weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s could not begin a child again",
                        pool->name);
         append(&pool->retry, task);
-        weir__task_poke(pool);
+        weir__quay_poke(&pool->quay);
     }
 }
 
@@ -229,10 +219,11 @@ void weir__task_retry(weir_pool *pool) {
     pool->retry = (struct weir__task_list){0};
     weir_task *task;
     while ((task = weir__task_take_first(&again)) != NULL) {
-        bool ended = weir__task_state(weir__load_relaxed_u64(&task->word)) == WEIR__TASK_ENDED;
+        uint64_t word = weir__load_relaxed_u64(&task->word);
+        bool waits = weir__task_state(word) == WEIR__TASK_RESTARTING && !weir__task_is_ending(word);
         if (pool->given_up) {
             append(&pool->retry, task);
-        } else if (!ended) {
+        } else if (waits) {
             restart(pool, task);
         }
         weir__task_recycle(pool, task);
@@ -247,75 +238,60 @@ static void finished(weir_pool *pool, weir_task *task) {
         weir__host_log(weir__here, WEIR_LOG_ERROR, "a task of pool %s has returned %d", pool->name,
                        (int)task->result);
     }
-    bool again = !good && !task->was_ended && pool->self != NULL && !pool->given_up &&
+    bool again = !good && pool->self != NULL && !pool->given_up &&
                  pool->options.restart == WEIR_CHILD_TRANSIENT;
     if (again && weir__task_move(task, WEIR__TASK_DONE, WEIR__TASK_RESTARTING)) {
         restart(pool, task);
-        return;
+    } else {
+        weir__task_close(pool, task, good ? WEIR_CHILD_FINISHED : WEIR_CHILD_FAILED);
     }
-    bool ended = task->was_ended || again; /* again: LAST, somebody has ended it just now */
-    weir__task_close(pool, task,
-                     ended  ? WEIR_CHILD_ENDED
-                     : good ? WEIR_CHILD_FINISHED
-                            : WEIR_CHILD_FAILED);
 }
 
 /* ---- notes --------------------------------------------------------------- */
 
-static struct weir__task_note *take_notes(weir_pool *pool) {
-    struct weir__task_note *first = NULL;
-    ck_stack_entry_t *entry = weir__stack_take(&pool->notes); /* G1 -> G2, G3 -> G4 */
-    while (entry != NULL) {
-        struct weir__task_note *note = WEIR__CONTAINER_OF(entry, struct weir__task_note, link);
-        entry = entry->next;
-        note->next = first;
-        first = note;
+/* It was, or is, to be ended: now, unless a thread has it, which brings it back. */
+static void read_end(weir_pool *pool, weir_task *task, enum weir__task_state state) {
+    task->end_read = true;
+    task->end_due = false;
+    if (state == WEIR__TASK_NEW || state == WEIR__TASK_QUEUED || state == WEIR__TASK_RESTARTING) {
+        weir__task_close(pool, task, WEIR_CHILD_ENDED);
     }
-    return first;
 }
 
-/* Started by hand, too late. */
-static void turn_away(weir_pool *pool, weir_task *task) {
-    if (weir__task_move(task, WEIR__TASK_NEW, WEIR__TASK_ENDED)) {
-        weir__task_close(pool, task, WEIR_CHILD_DISCARDED);
+/* It has come back, or was started by hand. */
+static void read_back(weir_pool *pool, weir_task *task, enum weir__task_state state) {
+    task->away = false;
+    if (state == WEIR__TASK_DONE) {
+        finished(pool, task);
+    } else if (state == WEIR__TASK_NEW && pool->self == NULL) {
+        weir__task_close(pool, task, WEIR_CHILD_DISCARDED); /* too late */
+    } else {
+        weir__task_queue(pool, task,
+                         WEIR__TASK_NEW); /* else it was ended before a thread began it */
     }
 }
 
 static void read_note(weir_pool *pool, struct weir__task_note *note) {
     weir_task *task = note->task;
+    enum weir__task_state state = weir__task_state(weir__load_relaxed_u64(&task->word));
     if (!task->known) { /* started by hand; its end by hand may come first */
         task->known = true;
         pool->children++;
     }
     if (note == &task->end) {
-        weir__task_close(pool, task, WEIR_CHILD_ENDED);
+        read_end(pool, task, state);
     } else {
-        task->away = false;
-        switch (weir__task_state(weir__load_relaxed_u64(&task->word))) {
-        case WEIR__TASK_DONE:
-        case WEIR__TASK_LAST:
-            finished(pool, task);
-            break;
-        case WEIR__TASK_NEW:
-            if (pool->self == NULL) {
-                turn_away(pool, task);
-            } else {
-                weir__task_queue(pool, task, WEIR__TASK_NEW);
-            }
-            break;
-        default: /* ENDED: its other note has come, or will */
-            break;
-        }
+        read_back(pool, task, state);
     }
     weir__task_recycle(pool, task);
 }
 
 void weir__task_read_notes(weir_pool *pool) {
-    struct weir__task_note *note = take_notes(pool);
-    while (note != NULL) {
-        struct weir__task_note *next = note->next;
+    ck_stack_entry_t *entry = weir__stack_take_in_order(&pool->notes); /* G1 -> G2, G3 -> G4 */
+    while (entry != NULL) {
+        struct weir__task_note *note = WEIR__CONTAINER_OF(entry, struct weir__task_note, link);
+        entry = entry->next; /* the slot may be used again */
         read_note(pool, note);
-        note = next;
     }
     weir__task_tell_unseen(pool);
 }
@@ -327,18 +303,15 @@ void weir__task_run_one(weir_pool *pool) {
         return;
     }
     weir__task_run(task);
-    enum weir__task_state state = weir__task_state(weir__load_relaxed_u64(&task->word));
-    if (state == WEIR__TASK_DONE || state == WEIR__TASK_LAST) {
+    if (weir__task_state(weir__load_relaxed_u64(&task->word)) == WEIR__TASK_DONE) {
         finished(pool, task);
     }
     weir__task_recycle(pool, task);
 }
 
-void weir__task_poke_gone(struct weir__poke *poke) {
-    weir_pool *pool = WEIR__CONTAINER_OF(poke, weir_pool, poke);
-    weir__exchange_u32(&pool->poked, 0); /* G1 -> G2 */
-    weir__task_read_notes(pool);
-    weir__task_release(pool);
+void weir__task_arrived_late(struct weir__quay *quay) {
+    weir__quay_give_up(quay, WEIR__POKED_COLD); /* G1 -> G2 */
+    weir__task_read_notes(WEIR__CONTAINER_OF(quay, weir_pool, quay));
 }
 
 /* ---- the checker ----------------------------------------------------------- */
@@ -353,7 +326,8 @@ void weir__task_check(const weir_pool *pool) {
     uint64_t sourced = 0;
     for (uint32_t i = 0; i < used; i++) {
         const weir_task *task = weir__task_at(pool, i);
-        bool lives = task->known && !task->closed;
+        uint64_t word = weir__load_relaxed_u64(&task->word);
+        bool lives = task->known && weir__task_state(word) != WEIR__TASK_ENDED;
         children += lives;
         sourced += lives && task->source != NULL;
     }

@@ -5,12 +5,10 @@
 #include "parts/task_pool.h"
 
 #include "base/refusal.h"
-#include "os/clock.h"
-#include "os/futex.h"
+#include "base/reserved.h"
 #include "os/topology.h"
 #include "runtime/errand.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,6 +57,9 @@ static weir_status check_restart(const weir_pool_options *options) {
 
 /* Checks what the stage's own start does not. */
 static weir_status check(const weir_pool_options *options) {
+    if (WEIR__RESERVED_SET(options, "weir_pool_options")) {
+        return WEIR_INVALID;
+    }
     weir_status status = check_most("event_bytes", options->event_bytes, 1, WEIR_EVENT_BYTES_LIMIT);
     if (status == WEIR_OK && options->task == NULL) {
         status = weir__refuse(WEIR_INVALID, "task must be set");
@@ -84,7 +85,7 @@ static void fill(weir_pool *pool, const weir_pool_options *options) {
     pool->options = *options;
     pool->options.subscribe_to = NULL;
     pool->options.subscribe_count = 0;
-    pool->options.threads = threads_of(pool->runtime, options->threads);
+    pool->options.threads = threads_of(pool->quay.runtime, options->threads);
     pool->options.max_restarts = or_default(options->max_restarts, WEIR_POOL_MAX_RESTARTS_DEFAULT);
     pool->options.max_seconds = or_default(options->max_seconds, WEIR_POOL_MAX_SECONDS_DEFAULT);
     if (options->shutdown_ns == 0) {
@@ -98,29 +99,9 @@ static void fill(weir_pool *pool, const weir_pool_options *options) {
 
 /* ---- opening ------------------------------------------------------------- */
 
-void weir__task_release(weir_pool *pool) {
-    uint32_t *refs = &pool->refs;
-    if (weir__fetch_sub_u32(refs, 1) == 2) { /* G7 -> G8 */
-        weir__futex_wake(refs, INT32_MAX);   /* only their address: the pool may be gone by now */
-    }
-}
-
-static void lost(struct weir__heir *heir, uint64_t count) {
-    weir_pool *pool = WEIR__CONTAINER_OF(heir, weir_pool, heir);
-    weir__fetch_add_u64(&pool->lost, count); /* out with the reference: G7 -> G8 */
-}
-
-static void let_go(struct weir__heir *heir) {
-    weir__task_release(WEIR__CONTAINER_OF(heir, weir_pool, heir));
-}
-
-void weir__task_inherit(weir_pool *pool, struct weir__edge *edge) {
-    weir__fetch_add_u32(&pool->refs, 1);
-    edge->heir = &pool->heir;
-}
-
-static void destroy(weir_pool *pool) {
-    const struct weir__allocator *allocator = &pool->runtime->allocator;
+static void free_pool(struct weir__quay *quay) {
+    weir_pool *pool = WEIR__CONTAINER_OF(quay, weir_pool, quay);
+    const struct weir__allocator *allocator = &quay->runtime->allocator;
     weir__task_free_all(pool);
     weir__index_close(&pool->by_id);
     weir__free(allocator, pool->restarts, (pool->options.max_restarts + 1) * sizeof(uint64_t));
@@ -135,7 +116,11 @@ static weir_pool *make(weir_runtime *runtime, const weir_pool_options *options) 
     if (pool == NULL) {
         return NULL;
     }
-    pool->runtime = runtime;
+    static const struct weir__quay_kind kind = {.name = "pool",
+                                                .late = "of a pool that had stopped were discarded",
+                                                .arrived_late = weir__task_arrived_late,
+                                                .nobodys = free_pool};
+    weir__quay_open(&pool->quay, &kind, runtime, options->discarded, options->context);
     fill(pool, options);
     size_t threads = pool->options.threads;
     pool->restarts =
@@ -149,7 +134,7 @@ static weir_pool *make(weir_runtime *runtime, const weir_pool_options *options) 
         whole = whole && pool->ring_slots != NULL && pool->threads != NULL;
     }
     if (!whole) {
-        destroy(pool);
+        free_pool(&pool->quay);
         return NULL;
     }
     if (threads > 0) {
@@ -159,9 +144,6 @@ static weir_pool *make(weir_runtime *runtime, const weir_pool_options *options) 
     weir__index_open(&pool->by_id, allocator);
     ck_stack_init(&pool->notes);
     ck_stack_init(&pool->hand_free);
-    pool->refs = 2;
-    pool->poke.gone = weir__task_poke_gone;
-    pool->heir = (struct weir__heir){.lost = lost, .release = let_go};
     return pool;
 }
 
@@ -192,12 +174,13 @@ static weir_status start_stage(weir_pool *pool, const weir_pool_options *options
     weir_stage_options stage = weir__task_stage();
     stage.name = pool->name;
     stage.registered = options->registered;
+    stage.takes_bytes = options->event_bytes;
     stage.state = &pool;
     stage.state_bytes = sizeof pool;
     stage.worker = options->worker;
     stage.subscribe_to = options->subscribe_to;
     stage.subscribe_count = options->subscribe_count;
-    return weir_stage_start(pool->runtime, &stage, &pool->stage);
+    return weir_stage_start(pool->quay.runtime, &stage, &pool->quay.stage);
 }
 
 weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *options, weir_pool **out,
@@ -227,63 +210,17 @@ weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *optio
         }
     }
     if (status != WEIR_OK) {
-        destroy(pool);
+        free_pool(&pool->quay);
         return status;
     }
     *out = pool;
     if (stage != NULL) {
-        *stage = pool->stage;
+        *stage = pool->quay.stage;
     }
     return WEIR_OK;
 }
 
 /* ---- closing ------------------------------------------------------------- */
-
-/*
- * True when the stage has stopped, no task runs, and the worker knows of all.  In this
- * order: a stage that has not gone may hand out more, however little is out; and who
- * brings the last child back has poked before that is told.
- */
-static bool over(weir_pool *pool, uint32_t *out, uint32_t *refs) {
-    bool gone = weir__load_acquire_u32(&pool->refs) == 1; /* G7 -> G8 */
-    *out = weir__load_acquire_u32(&pool->out);            /* G5 -> G6 */
-    *refs = weir__load_acquire_u32(&pool->refs);          /* G7 -> G8 */
-    return gone && *out == 0 && *refs == 1;
-}
-
-static bool wait_until_over(weir_pool *pool, uint64_t deadline) {
-    uint32_t out;
-    uint32_t refs;
-    while (!over(pool, &out, &refs)) {
-        if (pool->runtime->options.mode != WEIR_THREADS) {
-            if (weir_runtime_step(pool->runtime, 1024) == 0) {
-                return false;
-            }
-        } else if (weir__clock_now_ns() >= deadline) {
-            return false;
-        } else if (out > 0) {
-            weir__futex_wait(&pool->out, out, deadline);
-        } else if (refs > 1) { /* else it has just come to that: look again */
-            weir__futex_wait(&pool->refs, refs, deadline);
-        }
-    }
-    return true;
-}
-
-/* Nobody else has the pool any more. */
-static void tell_lost(weir_pool *pool) {
-    uint64_t count = weir__load_relaxed_u64(&pool->lost);
-    if (count > 0 && pool->options.discarded != NULL) {
-        struct weir__errand errand;
-        weir__errand_begin(&errand, pool->runtime, "discarded");
-        pool->options.discarded(pool->options.context, count, WEIR_DISCARD_STOPPED);
-        weir__errand_end(&errand);
-    } else if (count > 0) {
-        char text[128];
-        snprintf(text, sizeof text, "pool %s has discarded %" PRIu64 " events", pool->name, count);
-        weir__runtime_log(pool->runtime, WEIR_LOG_WARNING, text);
-    }
-}
 
 weir_status weir_pool_close(weir_pool *pool, size_t *running) {
     if (pool == NULL) {
@@ -292,22 +229,20 @@ weir_status weir_pool_close(weir_pool *pool, size_t *running) {
         }
         return WEIR_OK;
     }
-    weir_status status = weir__check_outside(pool->runtime, "weir_pool_close");
+    weir_status status = weir__check_outside(pool->quay.runtime, "weir_pool_close");
     if (status != WEIR_OK) {
         return status;
     }
-    uint64_t deadline = weir__clock_deadline(weir__clock_now_ns(), pool->options.shutdown_ns);
     weir__exchange_u32(&pool->closing, 1); /* G1 -> G2 */
-    weir__task_poke(pool);
-    if (!wait_until_over(pool, deadline)) {
+    weir__quay_poke(&pool->quay);
+    if (!weir__quay_alone(&pool->quay, pool->options.shutdown_ns, "weir_pool_close")) {
         if (running != NULL) {
             *running = weir__load_relaxed_u32(&pool->out);
         }
         return WEIR_TIMEOUT;
     }
     join_threads(pool, pool->options.threads);
-    tell_lost(pool);
-    destroy(pool);
+    weir__quay_release(&pool->quay, 1);
     if (running != NULL) {
         *running = 0;
     }

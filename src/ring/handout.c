@@ -4,10 +4,6 @@
  */
 #include "ring/handout.h"
 
-#include "os/futex.h"
-
-#include <limits.h>
-
 void weir__handout_open(struct weir__handout *handout, struct ck_ring_buffer *slots,
                         uint32_t entries, uint32_t start) {
     ck_ring_init(&handout->ring, entries);
@@ -15,8 +11,7 @@ void weir__handout_open(struct weir__handout *handout, struct ck_ring_buffer *sl
     handout->ring.p_tail = start;
     handout->ring.p_head = start;
     handout->slots = slots;
-    handout->sleepers = 0;
-    handout->bell = 0;
+    handout->berth = (struct weir__berth){0};
     handout->closed = 0;
 }
 
@@ -33,11 +28,7 @@ void weir__handout_put(struct weir__handout *handout, void *entry) {
 
 void weir__handout_tell(struct weir__handout *handout, uint32_t count) {
     weir__fence_full(); /* H5 -> H6 */
-    uint32_t sleepers = weir__load_relaxed_u32(&handout->sleepers);
-    if (sleepers > 0) {
-        weir__fetch_add_u32(&handout->bell, 1);
-        weir__futex_wake(&handout->bell, (int)(count < sleepers ? count : sleepers));
-    }
+    weir__berth_wake(&handout->berth, count);
 }
 
 void *weir__handout_take(struct weir__handout *handout) {
@@ -58,18 +49,16 @@ static bool is_handed_out(const struct weir__handout *handout) {
 }
 
 bool weir__handout_wait(struct weir__handout *handout) {
-    uint32_t bell = weir__load_relaxed_u32(&handout->bell);
-    weir__fetch_add_u32(&handout->sleepers, 1); /* H5 -> H6 */
+    uint32_t rung = weir__berth_lie_down(&handout->berth); /* H5 -> H6 */
     bool open = weir__load_relaxed_u32(&handout->closed) == 0;
     if (open && is_handed_out(handout)) {
-        weir__futex_wait(&handout->bell, bell, UINT64_MAX);
+        weir__berth_sleep(&handout->berth, rung, UINT64_MAX);
     }
-    weir__fetch_sub_u32(&handout->sleepers, 1);
+    weir__berth_get_up(&handout->berth);
     return open;
 }
 
 void weir__handout_close(struct weir__handout *handout) {
     weir__exchange_u32(&handout->closed, 1);
-    weir__fetch_add_u32(&handout->bell, 1); /* whoever looked before it does not sleep */
-    weir__futex_wake(&handout->bell, INT_MAX);
+    weir__berth_ring(&handout->berth); /* whoever looked before it does not sleep */
 }

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Concurrency Kit's ring with one side single: one putter, many takers, and a
- * bell on which takers sleep while it is empty.  Many may take because taking
+ * berth where takers sleep while it is empty.  Many may take because taking
  * never waits: a taker that loses its race tries again.  Only one may put,
  * because CK's ring makes putters wait for each other: one that is preempted
  * between its two steps holds up all others for a time slice
@@ -13,29 +13,26 @@
  *   slots      the putter                     takers
  *   p_tail     the putter                     takers
  *   c_head     takers, by compare-and-swap    all
- *   sleepers   takers, around their sleep     the putter
- *   bell       the putter; a futex            sleeping takers
+ *   berth      see berth.h
  *   closed     whoever closes it              takers
  *
  * Ordering:
  *   H1 -> H2  p_tail: publishes the slot, and what its pointer points to
  *   H3 -> H4  c_head: the slot has been read; it may be written anew
- *   H5 -> H6  Dekker: "put; fence; read sleepers" with "sleepers up; read
- *             p_tail": nobody sleeps beside an entry that was put before
+ *   H5 -> H6  the berth's E1 -> E2: "put; fence; wake" with "lie down; read p_tail": nobody
+ *             sleeps beside an entry that was put before
  * A slot may be overwritten while a taker that came too late reads it: its
  * compare-and-swap then fails.  So slots are read and written by atomics.
- * Who has announced his sleep and not fallen asleep yet is not woken but kept
- * from sleeping: the bell has changed since he looked at it.
  * Progress: putting is wait-free, but for waking; taking is lock-free.
  * Wrap: indices are 32-bit and wrap freely; a taker would have to stand still
  * for 2^32 entries to mistake an index.
- * Model: tests/model/handout.pml.
+ * Model: tests/model/quay.pml, of the berth.
  */
 #ifndef WEIR__RING_HANDOUT_H
 #define WEIR__RING_HANDOUT_H
 
-#include "base/atomic.h"
 #include "base/attributes.h"
+#include "ring/berth.h"
 
 #include <ck_ring.h>
 #include <stdbool.h>
@@ -43,8 +40,7 @@
 struct weir__handout {
     struct ck_ring ring;
     struct ck_ring_buffer *slots;
-    WEIR__APART uint32_t sleepers;
-    uint32_t bell;
+    WEIR__APART struct weir__berth berth;
     uint32_t closed;
 };
 

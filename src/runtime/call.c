@@ -4,7 +4,7 @@
  */
 #include "base/refusal.h"
 #include "runtime/waiting.h"
-#include "stage/control.h"
+#include "stage/subscription.h"
 
 #include <string.h>
 
@@ -100,7 +100,7 @@ static void consumes(weir_stage *stage, weir_from from, uint64_t id) {
 /* One that waits in line (stage/leaving.c) is answered for when it waits no more. */
 static void produces(weir_stage *stage, weir_from from, uint64_t id) {
     struct weir__edge *edge = weir__stage_find_consumer(stage, (weir_subscription){.id = id});
-    if (edge != NULL && edge->waits_for != NULL) {
+    if (edge != NULL && weir__edge_in_line(edge)) {
         edge->asker = from;
         return;
     }
@@ -111,7 +111,7 @@ static void produces(weir_stage *stage, weir_from from, uint64_t id) {
 /* The same in a callback, for which whom it waits behind may wait in turn. */
 static void produces_now(weir_stage *stage, weir_from from, uint64_t id) {
     struct weir__edge *edge = weir__stage_find_consumer(stage, (weir_subscription){.id = id});
-    bool waits = edge != NULL && edge->waits_for != NULL;
+    bool waits = edge != NULL && weir__edge_in_line(edge);
     weir__call_answer(stage->host->calls, from,
                       waits          ? WEIR_TIMEOUT
                       : edge != NULL ? WEIR_OK
@@ -224,8 +224,9 @@ static void describe_subscription(const weir_stage *stage, const struct weir__ed
 
 static void describe_lag(const weir_stage *stage, const struct weir__edge *edge, void *out) {
     uint64_t now = weir_runtime_now(stage->host->runtime);
-    weir_lag lag = {.subscription = edge->id, .leaving = edge->leaving, .in_line = edge->in_line};
-    lag.open_demand = edge->leaving ? 0 : weir__edge_open_demand(edge);
+    weir_lag lag = {
+        .subscription = edge->id, .leaving = weir__edge_leaving(edge), .in_line = edge->in_line};
+    lag.open_demand = lag.leaving ? 0 : weir__edge_open_demand(edge);
     lag.silent_ns = now > edge->heard_ns ? now - edge->heard_ns : 0;
     memcpy(out, &lag, sizeof lag);
 }
@@ -248,7 +249,7 @@ static const struct weir__edge *next_of(const struct listing *listing, const wei
     if (!listing->consumers) {
         return edge == NULL ? stage->producers : edge->producers_next;
     }
-    if (edge != NULL && edge->leaving) {
+    if (edge != NULL && weir__edge_leaving(edge)) {
         return edge->leavers_next;
     }
     const struct weir__edge *next = edge == NULL ? stage->consumers : edge->consumers_next;

@@ -12,7 +12,8 @@
 #include "runtime/names.h"
 #include "runtime/options.h"
 #include "runtime/post.h"
-#include "stage/control.h"
+#include "runtime/request.h"
+#include "stage/subscription.h"
 
 #include <stdio.h>
 
@@ -32,6 +33,28 @@ static weir_status check_consumer(const weir_runtime *runtime, weir_ref ref) {
     return weir__check_alive(runtime, ref, "consumer");
 }
 
+static weir_status refuse_absent(const char *who) {
+    return weir__refuse(WEIR_NO_STAGE, "the %s has just stopped, or is starting yet", who);
+}
+
+/* A consumer that takes events of one size would not know what to do with others. */
+static weir_status check_size(const struct weir__slot *from, weir_ref producer, size_t takes_bytes,
+                              const char *taker) {
+    struct weir__label label;
+    if (takes_bytes == 0) {
+        return WEIR_OK;
+    }
+    if (!weir__registry_read_label(from, producer, &label)) {
+        return refuse_absent("producer");
+    }
+    return takes_bytes == label.event_bytes
+               ? WEIR_OK
+               : weir__refuse(WEIR_INVALID,
+                              "stage %s takes events of %zu bytes (takes_bytes), those of stage %s "
+                              "have %u",
+                              taker, takes_bytes, label.name, (unsigned)label.event_bytes);
+}
+
 /* ---- subscribing --------------------------------------------------------- */
 
 /* An edge whose options are checked, between two slots; NULL: one has just gone. */
@@ -39,8 +62,7 @@ static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, str
                              weir_ref consumer, weir_ref producer,
                              const weir_subscribe_options *options, struct weir__edge **out) {
     if (from == NULL || to == NULL) {
-        return weir__refuse(WEIR_NO_STAGE, "the %s has just stopped, or is starting yet",
-                            from == NULL ? "producer" : "consumer");
+        return refuse_absent(from == NULL ? "producer" : "consumer");
     }
     weir_subscription id = {.consumer = consumer,
                             .producer = producer,
@@ -54,7 +76,7 @@ static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, str
     return WEIR_OK;
 }
 
-static void drop_edges(struct weir__edge *edge) {
+void weir__request_drop(struct weir__edge *edge) {
     while (edge != NULL) {
         struct weir__edge *next = edge->producers_next;
         weir__edge_release(edge);
@@ -63,15 +85,24 @@ static void drop_edges(struct weir__edge *edge) {
     }
 }
 
-/* A stage's slot; that of the stage whose init is running too. */
-static struct weir__slot *slot_living(weir_runtime *runtime, weir_ref ref) {
-    return weir__is_starting(runtime, ref) ? weir__registry_slot(&runtime->registry, ref)
-                                           : weir__registry_find(&runtime->registry, ref);
+/* A stage's slot, and what the stage takes; of the stage whose init is running too.  NULL: it
+ * has gone. */
+static struct weir__slot *slot_living(weir_runtime *runtime, weir_ref ref,
+                                      struct weir__label *label) {
+    struct weir__slot *slot = weir__registry_slot(&runtime->registry, ref);
+    const weir_stage *starting = weir__starting_stage(runtime, ref);
+    if (starting != NULL) {
+        weir__label_of(starting, label);
+        return slot;
+    }
+    slot = weir__registry_find(&runtime->registry, ref);
+    return slot != NULL && weir__registry_read_label(slot, ref, label) ? slot : NULL;
 }
 
-static weir_status check_and_make(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
-                                  const weir_subscribe_options *options, struct weir__edge **out) {
+weir_status weir__request_make(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
+                               const weir_subscribe_options *options, struct weir__edge **out) {
     weir_subscribe_options filled;
+    struct weir__label taker = {.takes_bytes = 0};
     weir_status status = weir__options_subscribe(options, &filled);
     status = status != WEIR_OK ? status : weir__check_open(runtime);
     status = status != WEIR_OK ? status : check_consumer(runtime, consumer);
@@ -79,11 +110,14 @@ static weir_status check_and_make(weir_runtime *runtime, weir_ref consumer, weir
     if (status != WEIR_OK) {
         return status;
     }
-    return make_edge(runtime, weir__registry_find(&runtime->registry, producer),
-                     slot_living(runtime, consumer), consumer, producer, &filled, out);
+    struct weir__slot *from = weir__registry_find(&runtime->registry, producer);
+    struct weir__slot *to = slot_living(runtime, consumer, &taker);
+    status = from == NULL ? WEIR_OK : check_size(from, producer, taker.takes_bytes, taker.name);
+    return status != WEIR_OK ? status
+                             : make_edge(runtime, from, to, consumer, producer, &filled, out);
 }
 
-static void hand_over(weir_runtime *runtime, struct weir__edge *edge, weir_subscription *out) {
+void weir__request_send(weir_runtime *runtime, struct weir__edge *edge, weir_subscription *out) {
     if (out != NULL) {
         *out = edge->id;
     }
@@ -94,12 +128,12 @@ static weir_status request_subscription(weir_runtime *runtime, weir_ref consumer
                                         const weir_subscribe_options *options, bool counted,
                                         weir_subscription *out) {
     struct weir__edge *edge;
-    weir_status status = check_and_make(runtime, consumer, producer, options, &edge);
+    weir_status status = weir__request_make(runtime, consumer, producer, options, &edge);
     if (status != WEIR_OK) {
         return status;
     }
     edge->counted = counted;
-    hand_over(runtime, edge, out);
+    weir__request_send(runtime, edge, out);
     return WEIR_OK;
 }
 
@@ -118,13 +152,13 @@ weir_status weir_resubscribe(weir_runtime *runtime, weir_subscription old, weir_
                              weir_subscription *out) {
     struct weir__edge *edge;
     weir_ref from = producer.bits == 0 ? old.producer : producer;
-    weir_status status = check_and_make(runtime, old.consumer, from, options, &edge);
+    weir_status status = weir__request_make(runtime, old.consumer, from, options, &edge);
     if (status != WEIR_OK) {
         return status;
     }
     edge->replaces = old.id;
     edge->replace_reason = reason;
-    hand_over(runtime, edge, out);
+    weir__request_send(runtime, edge, out);
     return WEIR_OK;
 }
 
@@ -137,12 +171,18 @@ static struct weir__worker *place(weir_runtime *runtime, const weir_stage_option
     return &runtime->workers[index];
 }
 
+static const char *taker_name(const weir_stage_options *options) {
+    const char *kind = options->kind == WEIR_CONSUMER ? "consumer" : "producer_consumer";
+    return options->name != NULL ? options->name : kind;
+}
+
 /* The edge of one entry of subscribe_to. */
 static weir_status make_wished(weir_runtime *runtime, struct weir__slot *slot, weir_ref ref,
-                               const weir_subscribe_to *wish, struct weir__edge **out) {
+                               const weir_stage_options *options, const weir_subscribe_to *wish,
+                               struct weir__edge **out) {
     weir_subscribe_options filled;
     weir_ref producer = wish->producer;
-    weir_status status = weir__options_subscribe(&wish->options, &filled);
+    weir_status status = weir__options_subscribe_to(wish, &filled);
     if (status == WEIR_OK && wish->name != NULL) {
         status = weir_whereis(runtime, wish->name, &producer);
     }
@@ -150,8 +190,11 @@ static weir_status make_wished(weir_runtime *runtime, struct weir__slot *slot, w
     if (status != WEIR_OK) {
         return status;
     }
-    return make_edge(runtime, weir__registry_find(&runtime->registry, producer), slot, ref,
-                     producer, &filled, out);
+    struct weir__slot *from = weir__registry_find(&runtime->registry, producer);
+    if (from != NULL) {
+        status = check_size(from, producer, options->takes_bytes, taker_name(options));
+    }
+    return status != WEIR_OK ? status : make_edge(runtime, from, slot, ref, producer, &filled, out);
 }
 
 /* The edges of subscribe_to, linked by producers_next; made before anything is known. */
@@ -159,7 +202,7 @@ static weir_status make_edges(weir_runtime *runtime, struct weir__slot *slot, we
                               const weir_stage_options *options, struct weir__edge **out) {
     weir_status status = WEIR_OK;
     for (size_t i = 0; i < options->subscribe_count && status == WEIR_OK; i++) {
-        status = make_wished(runtime, slot, ref, &options->subscribe_to[i], out);
+        status = make_wished(runtime, slot, ref, options, &options->subscribe_to[i], out);
         out = status == WEIR_OK ? &(*out)->producers_next : out;
     }
     return status;
@@ -178,9 +221,11 @@ static void open_mailbox(const weir_runtime *runtime, struct weir__slot *slot, w
  * The stage can be found before its START is on the stack: what others send it meanwhile
  * waits for that.  Its requests travel with START, so that nothing comes between.
  */
-static void launch_stage(weir_runtime *runtime, struct weir__worker *worker,
-                         struct weir__slot *slot, weir_stage *stage, struct weir__edge *edges) {
-    weir__registry_name(slot, stage->ref, stage->name);
+static void launch(weir_runtime *runtime, struct weir__worker *worker, struct weir__slot *slot,
+                   weir_stage *stage, struct weir__edge *edges) {
+    struct weir__label label;
+    weir__label_of(stage, &label);
+    weir__registry_label(slot, stage->ref, &label);
     stage->stops = weir__load_acquire_u32(&runtime->stops); /* T9 -> T10 */
     weir__store_relaxed_u32(&slot->stops, stage->stops);
     weir__fetch_add_u32(&runtime->alive, 1); /* first: whoever can be found is counted */
@@ -246,8 +291,8 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
         weir__errand_end(&errand);
     }
     if (status != WEIR_OK) {
-        drop_edges(edges);
-        return give_up_start(runtime, worker, slot, ref, stage, status);
+        weir__request_drop(edges);
+        return give_up(runtime, worker, slot, ref, stage, status);
     }
     if (out != NULL) {
         *out = ref;
@@ -274,10 +319,7 @@ weir_status weir_ask(weir_runtime *runtime, weir_subscription subscription, uint
             return refuse_over();
         }
         if (count > 0) {
-            weir__edge_ask_by_hand(edge, count);
-        }
-        if (count > 0 && edge->subscribed) { /* else the producer looks when it opens */
-            weir__outbox_touch(&self->host->outbox, edge, WEIR__DEMAND);
+            weir__subscription_ask_by_hand(self, edge, count);
         }
         return WEIR_OK;
     }
@@ -303,9 +345,9 @@ static bool cancel_here(weir_runtime *runtime, weir_subscription subscription, w
                                                : weir__stage_find_consumer(producer, subscription);
     *status = edge != NULL ? WEIR_OK : refuse_over();
     if (edge != NULL && consumer != NULL) {
-        weir__stage_request_cancel(edge, reason);
+        weir__subscription_cancel(edge, reason);
     } else if (edge != NULL) {
-        weir__stage_evict(producer, edge, reason);
+        weir__subscription_evict(producer, edge, reason);
     }
     return true;
 }

@@ -80,7 +80,7 @@ static weir_ref who_does_not_end(const weir_stage *stage, bool *asks) {
     for (const struct weir__edge *edge = stage->producers; edge != NULL;
          edge = edge->producers_next) {
         bool asked = weir__load_relaxed_u64(&edge->asked) > edge->received;
-        if (!edge->ended && (found.stage.bits == 0 || (asked && !*asks))) {
+        if (!weir__edge_ended(edge) && (found.stage.bits == 0 || (asked && !*asks))) {
             found.stage = edge->id.producer;
             *asks = asked;
         }
@@ -138,7 +138,12 @@ static void ask_about(struct weir__worker *worker, uint64_t bits, void *answer) 
 /* It may have gone meanwhile. */
 static bool name_living(const weir_runtime *runtime, weir_ref ref, char name[WEIR__LABEL_BYTES]) {
     const struct weir__slot *slot = weir__registry_slot(&runtime->registry, ref);
-    return slot != NULL && weir__registry_read_name(slot, ref, name);
+    struct weir__label label;
+    bool known = slot != NULL && weir__registry_read_label(slot, ref, &label);
+    if (known) {
+        memcpy(name, label.name, sizeof label.name);
+    }
+    return known;
 }
 
 static void stuck(weir_runtime *runtime, const struct weir__worker *worker, struct found *out) {

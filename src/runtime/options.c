@@ -5,6 +5,7 @@
 #include "runtime/options.h"
 
 #include "base/refusal.h"
+#include "base/reserved.h"
 
 /* WEIR_NONE is how an option says zero; refusals show it as that. */
 static size_t plain(size_t value) {
@@ -28,6 +29,10 @@ static weir_status check_range(const char *option, unsigned long long value,
 /* ---- a runtime ----------------------------------------------------------- */
 
 static weir_status check_runtime(const weir_runtime_options *options) {
+    if (WEIR__RESERVED_SET(options, "weir_runtime_options") ||
+        WEIR__RESERVED_SET(&options->allocator, "weir_allocator")) {
+        return WEIR_INVALID;
+    }
     weir_status status = check_range("workers", options->workers, 1, WEIR_WORKERS_LIMIT);
     if (status == WEIR_OK && (unsigned)options->mode > WEIR_SIMULATED) {
         status = weir__refuse(WEIR_INVALID,
@@ -82,6 +87,9 @@ weir_status weir__options_subscribe(const weir_subscribe_options *options,
     if (options != NULL) {
         filled = *options;
     }
+    if (WEIR__RESERVED_SET(&filled, "weir_subscribe_options")) {
+        return WEIR_INVALID;
+    }
     if (filled.max_demand == 0) {
         filled.max_demand = WEIR_MAX_DEMAND_DEFAULT;
     }
@@ -89,6 +97,9 @@ weir_status weir__options_subscribe(const weir_subscribe_options *options,
         check_range("max_demand", plain(filled.max_demand), 1, WEIR_MAX_DEMAND_LIMIT);
     if (status != WEIR_OK) {
         return status;
+    }
+    if (filled.selector != NULL && filled.select_many != NULL) {
+        return weir__refuse(WEIR_INVALID, "selector and select_many cannot both be set");
     }
     filled.min_demand = filled.min_demand == 0 ? filled.max_demand / 2 : plain(filled.min_demand);
     status = check_range("min_demand", filled.min_demand, 0, filled.max_demand - 1);
@@ -105,6 +116,12 @@ weir_status weir__options_subscribe(const weir_subscribe_options *options,
     return WEIR_OK;
 }
 
+weir_status weir__options_subscribe_to(const weir_subscribe_to *wish, weir_subscribe_options *out) {
+    return WEIR__RESERVED_SET(wish, "weir_subscribe_to")
+               ? WEIR_INVALID
+               : weir__options_subscribe(&wish->options, out);
+}
+
 /* ---- a stage ------------------------------------------------------------- */
 
 static weir_status missing(const char *callback, const char *kind) {
@@ -114,9 +131,12 @@ static weir_status missing(const char *callback, const char *kind) {
 static weir_status check_limits(const weir_stage_options *options) {
     weir_status status =
         check_range("mailbox_limit", options->mailbox_limit, 0, WEIR_MAILBOX_LIMIT_MAX);
+    status = status != WEIR_OK
+                 ? status
+                 : check_range("timers_limit", options->timers_limit, 0, WEIR_MAILBOX_LIMIT_MAX);
     return status != WEIR_OK
                ? status
-               : check_range("timers_limit", options->timers_limit, 0, WEIR_MAILBOX_LIMIT_MAX);
+               : check_range("takes_bytes", options->takes_bytes, 0, WEIR_EVENT_BYTES_LIMIT);
 }
 
 /* What cannot have been meant. */
@@ -127,6 +147,10 @@ static weir_status check_slips(const weir_stage_options *options) {
     if (options->subscribe_count > 0 && options->subscribe_to == NULL) {
         return weir__refuse(WEIR_INVALID, "subscribe_to must be set when subscribe_count is %zu",
                             options->subscribe_count);
+    }
+    if (options->takes_bytes != 0 && options->kind == WEIR_PRODUCER) {
+        return weir__refuse(WEIR_INVALID,
+                            "takes_bytes is for consumers and producer_consumers only");
     }
     if (options->demand == WEIR_ACCUMULATE && options->kind != WEIR_PRODUCER) {
         return weir__refuse(WEIR_INVALID, "demand WEIR_ACCUMULATE is for producers only");
@@ -171,6 +195,9 @@ static weir_status check_supply(const weir_stage_options *options) {
 }
 
 static weir_status check_dispatcher(const weir_dispatcher *dispatcher) {
+    if (dispatcher != NULL && WEIR__RESERVED_SET(dispatcher, "weir_dispatcher")) {
+        return WEIR_INVALID;
+    }
     if (dispatcher != NULL &&
         (dispatcher->subscribe == NULL || dispatcher->ask == NULL || dispatcher->cancel == NULL ||
          dispatcher->dispatch == NULL || dispatcher->open_demand == NULL)) {
@@ -190,13 +217,14 @@ static weir_status check_subscriptions(const weir_stage_options *options) {
     weir_status status = WEIR_OK;
     for (size_t i = 0; i < options->subscribe_count && status == WEIR_OK; i++) {
         weir_subscribe_options filled;
-        status = weir__options_subscribe(&options->subscribe_to[i].options, &filled);
+        status = weir__options_subscribe_to(&options->subscribe_to[i], &filled);
     }
     return status;
 }
 
 weir_status weir__options_stage(const weir_stage_options *options, unsigned workers) {
-    if (weir__missing(options, "options")) {
+    if (weir__missing(options, "options") || WEIR__RESERVED_SET(options, "weir_stage_options") ||
+        WEIR__RESERVED_SET(&options->on, "weir_callbacks")) {
         return WEIR_INVALID;
     }
     if (options->kind < WEIR_PRODUCER || options->kind > WEIR_CONSUMER) {

@@ -21,4 +21,7 @@ weir_status weir__options_stage(const weir_stage_options *options, unsigned work
 weir_status weir__options_subscribe(const weir_subscribe_options *options,
                                     weir_subscribe_options *out);
 
+/* The options of an entry of subscribe_to, likewise. */
+weir_status weir__options_subscribe_to(const weir_subscribe_to *wish, weir_subscribe_options *out);
+
 #endif

@@ -108,13 +108,19 @@ struct weir__slot *weir__registry_find(const struct weir__registry *registry, we
     return lives ? slot : NULL;
 }
 
-/* ---- names ---------------------------------------------------------------- */
+/* ---- labels --------------------------------------------------------------- */
 
-enum { LABEL_WORDS = WEIR__LABEL_BYTES / sizeof(uint64_t) };
+enum { LABEL_WORDS = sizeof(struct weir__label) / sizeof(uint64_t) };
 
-void weir__registry_name(struct weir__slot *slot, weir_ref ref, const char *name) {
-    uint64_t words[LABEL_WORDS] = {0};
-    snprintf((char *)words, sizeof words, "%s", name);
+void weir__label_of(const weir_stage *stage, struct weir__label *out) {
+    *out = (struct weir__label){.event_bytes = (uint32_t)stage->event_bytes,
+                                .takes_bytes = (uint32_t)stage->takes_bytes};
+    snprintf(out->name, sizeof out->name, "%s", stage->name);
+}
+
+void weir__registry_label(struct weir__slot *slot, weir_ref ref, const struct weir__label *label) {
+    uint64_t words[LABEL_WORDS];
+    memcpy(words, label, sizeof words);
     weir__store_relaxed_u64(&slot->named, 0);
     weir__fence_release(); /* N3 -> N4 */
     for (int i = 0; i < LABEL_WORDS; i++) {
@@ -123,8 +129,8 @@ void weir__registry_name(struct weir__slot *slot, weir_ref ref, const char *name
     weir__store_release_u64(&slot->named, ref.bits); /* N1 -> N2 */
 }
 
-bool weir__registry_read_name(const struct weir__slot *slot, weir_ref ref,
-                              char name[WEIR__LABEL_BYTES]) {
+bool weir__registry_read_label(const struct weir__slot *slot, weir_ref ref,
+                               struct weir__label *out) {
     uint64_t words[LABEL_WORDS];
     if (ref.bits == 0 || weir__load_acquire_u64(&slot->named) != ref.bits) { /* N1 -> N2 */
         return false;
@@ -136,7 +142,7 @@ bool weir__registry_read_name(const struct weir__slot *slot, weir_ref ref,
     if (weir__load_relaxed_u64(&slot->named) != ref.bits) {
         return false;
     }
-    memcpy(name, words, sizeof words);
+    memcpy(out, words, sizeof words);
     return true;
 }
 

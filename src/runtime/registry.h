@@ -21,8 +21,8 @@
  * Writers: `living` and the stage, its worker; at first, the thread that starts the
  * stage, which publishes the slot with the START mail.  `bell`, once: who first
  * takes the slot.  A worker's free list (ring/free_list.h): anybody gives and takes;
- * takes that meet may make the table larger than there ever were stages.  The label: who
- * starts a stage; it stays when that has gone.
+ * takes that meet may make the table larger than there ever were stages.  The label (what any
+ * thread may read of a stage): who starts it; it stays when the stage has gone.
  * Readers: any thread reads `living`: a hint that may be out of date; the worker's
  * own look is what counts.
  * Invariant: `used` slots, and no others, were taken; a chunk is there before a slot
@@ -54,6 +54,13 @@ enum {
     WEIR__LABEL_BYTES = 64
 };
 
+/* What any thread may know of a stage. */
+struct weir__label {
+    char name[WEIR__LABEL_BYTES]; /* cut off                                 */
+    uint32_t event_bytes;         /* of what it emits; 0: it is a consumer   */
+    uint32_t takes_bytes;         /* the only size of event it takes; 0: any */
+};
+
 struct weir__slot {
     struct weir__ready_stage ready;
     uint64_t living;         /* atomic: the reference of the stage in it, once it is known; 0 */
@@ -67,8 +74,8 @@ struct weir__slot {
     ck_stack_entry_t free_link;
     bool ended_bereft;            /* for the end of a subscription                          */
     struct weir__mail_list early; /* the worker's: mail that overtook the stage's START */
-    uint64_t named;               /* atomic: whose name the label is; 0: it is being written   */
-    uint64_t label[WEIR__LABEL_BYTES / sizeof(uint64_t)]; /* atomic: the name, cut off          */
+    uint64_t named;               /* atomic: whose the label is; 0: it is being written        */
+    uint64_t label[sizeof(struct weir__label) / sizeof(uint64_t)]; /* atomic                    */
     struct weir__mailbox mailbox;
 };
 
@@ -125,10 +132,11 @@ struct weir__slot *weir__registry_slot(const struct weir__registry *registry, we
 weir_reason weir__registry_reason(const struct weir__registry *registry, weir_ref ref,
                                   bool *bereft);
 
-/* The stage's name, cut off, for any thread; before it is published.  false: another's is there. */
-void weir__registry_name(struct weir__slot *slot, weir_ref ref, const char *name);
-bool weir__registry_read_name(const struct weir__slot *slot, weir_ref ref,
-                              char name[WEIR__LABEL_BYTES]);
+/* The stage's label, for any thread; before it is published.  false: another's is there. */
+void weir__label_of(const weir_stage *stage, struct weir__label *out);
+void weir__registry_label(struct weir__slot *slot, weir_ref ref, const struct weir__label *label);
+bool weir__registry_read_label(const struct weir__slot *slot, weir_ref ref,
+                               struct weir__label *out);
 
 /* The slot that a reference names, if its stage lives at this moment; NULL otherwise. */
 struct weir__slot *weir__registry_find(const struct weir__registry *registry, weir_ref ref);

@@ -63,7 +63,7 @@ static bool check_consumers(const weir_stage *stage, size_t *count) {
     bool keeps = weir__dispatch_is_own(&stage->dispatch);
     const struct weir__edge *edge = stage->consumers;
     for (*count = 0; edge != NULL && *count < WEIR__CHECK_MOST; ++*count) {
-        WEIR__CHECK(edge->attached && !edge->leaving && edge->waits_for == NULL);
+        WEIR__CHECK(weir__edge_attached(edge) && edge->waits_for == NULL);
         WEIR__CHECK(edge->consumers_next == NULL ||
                     edge->consumers_next->consumers_previous == edge);
         weir__edge_check_producer(edge, keeps);
@@ -76,7 +76,7 @@ static bool check_leavers(const weir_stage *stage, size_t *in_line) {
     const struct weir__edge *edge = stage->leavers;
     size_t seen = 0;
     for (*in_line = 0; edge != NULL && seen < WEIR__CHECK_MOST; seen++) {
-        WEIR__CHECK(edge->leaving && !edge->attached);
+        WEIR__CHECK(weir__edge_leaving(edge));
         WEIR__CHECK((edge->in_line > 0) == (edge->followers != NULL));
         WEIR__CHECK(edge->followers == NULL || edge->followers->waits_for == edge);
         *in_line += edge->in_line;
@@ -90,10 +90,9 @@ static void check_producers(const weir_stage *stage) {
     const struct weir__edge *edge = stage->producers;
     size_t count = 0;
     for (; edge != NULL && count < WEIR__CHECK_MOST; count++) {
-        WEIR__CHECK(edge->subscribed);
+        WEIR__CHECK(weir__edge_subscribed(edge));
         WEIR__CHECK(edge->producers_next == NULL ||
                     edge->producers_next->producers_previous == edge);
-        WEIR__CHECK(!edge->ended || edge->closing);
         weir__edge_check_consumer(edge);
         edge = edge->producers_next;
     }

@@ -1,5 +1,5 @@
 /*
- * Control: what a stage does with its mail, above all that of subscriptions.
+ * Control: what a stage does with its mail.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Also what the worker does with mail for a stage that is gone: user messages
@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "edge/shared.h"
 #include "stage/ending.h"
-#include "stage/stage.h"
+#include "stage/subscription.h"
 #include "stage/takers.h"
 
 static struct weir__edge *edge_of(struct weir__mail *mail, size_t offset) {
@@ -18,193 +18,6 @@ static struct weir__edge *edge_of(struct weir__mail *mail, size_t offset) {
 }
 
 #define EDGE_OF(mail, member) edge_of(mail, offsetof(struct weir__edge, member))
-
-static weir_peer producer_of(const struct weir__edge *edge) {
-    return (weir_peer){.subscription = edge->id,
-                       .stage = edge->id.producer,
-                       .side = WEIR_PRODUCER,
-                       .options = &edge->options};
-}
-
-/* ---- subscribing, as a consumer ------------------------------------------ */
-
-/* With a reference of its own, so that nothing need be flushed before. */
-static void send_cancel(struct weir__edge *edge) {
-    edge->cancel.kind = WEIR__MAIL_EDGE_CANCEL;
-    edge->cancel.to = edge->id.producer;
-    weir__edge_hold(edge);
-    weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->cancel);
-}
-
-weir_subscribe_verdict weir__stage_ask_user(weir_stage *stage, weir_peer peer) {
-    if (stage->on.handle_subscribe == NULL) {
-        return WEIR_AUTOMATIC;
-    }
-    weir__stage_enter(stage);
-    weir_subscribe_verdict verdict = stage->on.handle_subscribe(stage, &peer);
-    bool good =
-        verdict == WEIR_AUTOMATIC || verdict == WEIR_MANUAL || verdict == WEIR_SUBSCRIBE_REFUSE;
-    if (!good && verdict != WEIR_SUBSCRIBE_STOP) {
-        stage->reason = WEIR_REASON_BAD_RETURN;
-    }
-    weir__stage_leave(stage, good ? WEIR_CONTINUE : WEIR_STOP);
-    return verdict;
-}
-
-/*
- * REQUEST: the stage becomes the edge's consumer and tells the producer.  In
- * handle_subscribe it may ask and cancel already; both wait for OPEN.
- */
-static void subscribe(weir_stage *stage, struct weir__edge *edge) {
-    weir_subscription old = {.id = edge->replaces};
-    struct weir__edge *replaced = old.id != 0 ? weir__stage_find(stage, old) : NULL;
-    bool takes_over = replaced != NULL && replaced->id.producer.bits == edge->id.producer.bits;
-    if (replaced != NULL && !takes_over) { /* its producer is told of the end first */
-        weir__stage_request_cancel(replaced, edge->replace_reason);
-    }
-    weir__stage_link_producer(stage, edge);
-    weir_subscribe_verdict verdict = weir__stage_ask_user(stage, producer_of(edge));
-    if (stage->stopping || verdict == WEIR_SUBSCRIBE_REFUSE) {
-        if (takes_over) {
-            weir__stage_request_cancel(replaced, edge->replace_reason);
-        }
-        weir__stage_unlink_producer(stage, edge);
-        weir__outbox_let_go(&stage->host->outbox, edge); /* both sides': nobody else knows it */
-        weir__outbox_let_go(&stage->host->outbox, edge);
-        return;
-    }
-    edge->takes_bytes = stage->takes_bytes;
-    edge->manual = verdict == WEIR_MANUAL;
-    edge->can_overflow = edge->can_overflow || edge->manual;
-    weir__window_open(&edge->window, edge->options.max_demand, edge->options.min_demand);
-    edge->wants = edge->wants != 0 || !edge->manual;
-    edge->subscribed = true;
-    edge->fresh = true;
-    edge->takes_over = takes_over;
-    if (takes_over) {
-        replaced->cancel_sent = true; /* with OPEN */
-    }
-    if (!edge->manual) {
-        weir__edge_ask(edge, edge->options.max_demand);
-    }
-    edge->forth.kind = WEIR__MAIL_EDGE_OPEN;
-    edge->forth.to = edge->id.producer;
-    weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->forth);
-    if (edge->cancel_sent) {
-        send_cancel(edge);
-    }
-}
-
-struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription subscription) {
-    struct weir__edge *edge =
-        WEIR__INDEX_FIND(&stage->subscriptions, subscription.id, struct weir__edge, subscription);
-    return edge == NULL || edge->ended ? NULL : edge;
-}
-
-struct weir__edge *weir__stage_find_consumer(const weir_stage *stage,
-                                             weir_subscription subscription) {
-    return WEIR__INDEX_FIND(&stage->known, subscription.id, struct weir__edge, at_producer);
-}
-
-void weir__stage_request_cancel(struct weir__edge *edge, weir_reason reason) {
-    if (edge->closing || edge->cancel_sent) {
-        return;
-    }
-    edge->cancel_sent = true;
-    edge->cancel_reason = reason;
-    if (edge->subscribed) {
-        send_cancel(edge); /* else behind OPEN */
-    }
-}
-
-bool weir__stage_stops(weir_cancel_mode mode, weir_reason reason) {
-    bool refused = reason == WEIR_REASON_BAD_OPTIONS || reason == WEIR_REASON_ALREADY_SUBSCRIBED ||
-                   reason == WEIR_REASON_MISSING_PARTITION ||
-                   reason == WEIR_REASON_UNKNOWN_PARTITION || reason == WEIR_REASON_PARTITION_TAKEN;
-    if (refused || mode == WEIR_TEMPORARY) {
-        return false;
-    }
-    return mode == WEIR_PERMANENT ||
-           (reason != WEIR_REASON_NORMAL && reason != WEIR_REASON_SHUTDOWN);
-}
-
-/*
- * What the end of a subscription makes of its consumer.  One that finishes ends when it holds
- * nothing, and not because a source has finished before, even before it could subscribe
- * there; and the normal end of a source has it finish.
- */
-static void bereave(weir_stage *stage, weir_cancel_mode mode, weir_reason reason) {
-    bool normal = reason == WEIR_REASON_NORMAL || reason == WEIR_REASON_SHUTDOWN;
-    if (stage->stopping || !weir__stage_stops(mode, reason) ||
-        (stage->finishing && (normal || reason == WEIR_REASON_NOPROC))) {
-        return;
-    }
-    if (normal && !stage->as_genstage) {
-        weir__stage_finish_bereft(stage, reason);
-        return;
-    }
-    stage->stopping = true;
-    stage->reason = reason;
-    stage->bereft = true;
-}
-
-void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge) {
-    weir_cancel_cause cause = edge->close_cause;
-    weir_reason reason = edge->close_reason;
-    if (weir__load_relaxed_u32(stage->host->draining) != 0) {
-        weir__stage_finish(stage, true); /* a source elsewhere was told before we were */
-    }
-    weir__stage_unlink_producer(stage, edge);
-    edge->subscribed = false;
-    if (edge->ready[WEIR__EVENTS].hot) {
-        weir__edge_unheat(edge, WEIR__EVENTS);
-    }
-    if (stage->on.handle_cancel != NULL) {
-        weir_peer peer = producer_of(edge);
-        weir__stage_enter(stage);
-        weir__stage_leave(stage, stage->on.handle_cancel(stage, &peer, cause, reason));
-    }
-    bereave(stage, edge->options.cancel, reason);
-    /* A producer that goes on waits for this: what it sent has been handled. */
-    if (cause == WEIR_CANCEL || weir__edge_shared(edge) != NULL) {
-        weir__outbox_flush(&stage->host->outbox); /* our reference goes with the mail */
-        edge->down.kind = WEIR__MAIL_EDGE_LEFT;
-        edge->down.to = edge->id.producer;
-        weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->down);
-        return;
-    }
-    weir__outbox_let_go(&stage->host->outbox, edge);
-}
-
-void weir__stage_end_subscription(weir_stage *stage, struct weir__edge *edge, weir_reason reason) {
-    if (weir__stage_waits_no_more(stage, edge)) {
-        weir__stage_close_edge(stage->host, edge, WEIR_CANCEL, reason);
-        weir__stage_consumer_left(stage, reason);
-    } else if (edge->attached) {
-        weir__stage_detach(stage, edge, WEIR_CANCEL, reason);
-    }
-}
-
-/* Its callback runs, which may be in the midst of the dispatcher's work: done after it. */
-void weir__stage_evict(weir_stage *stage, struct weir__edge *edge, weir_reason reason) {
-    if (edge->evicting) {
-        return;
-    }
-    edge->evicting = true;
-    edge->evict_reason = reason;
-    edge->evict.kind = WEIR__MAIL_EDGE_EVICT;
-    edge->evict.to = edge->id.producer;
-    weir__edge_hold(edge);
-    weir__mail_list_push(&stage->control, &edge->evict);
-    weir__ready_queue(stage->ready, false);
-}
-
-/* CLOSE: no events beyond `final`.  The end comes once they are all here. */
-static void closing(weir_stage *stage, struct weir__edge *edge) {
-    edge->closing = true;
-    weir__edge_heat(edge, WEIR__EVENTS);
-    weir__ready_queue(stage->ready, false);
-}
 
 /* Of the stage's mailbox. */
 static void told(weir_stage *stage, struct weir__mail *mail) {
@@ -223,32 +36,30 @@ static void edge_mail(weir_stage *stage, struct weir__mail *mail) {
     struct weir__edge *edge;
     switch (mail->kind) {
     case WEIR__MAIL_EDGE_REQUEST:
-        subscribe(stage, EDGE_OF(mail, forth));
+        weir__subscription_request(stage, EDGE_OF(mail, forth));
         return;
     case WEIR__MAIL_EDGE_OPEN:
-        weir__stage_open_edge(stage, EDGE_OF(mail, forth));
+        weir__subscription_open(stage, EDGE_OF(mail, forth));
         return;
     case WEIR__MAIL_EDGE_CLOSE:
         edge = EDGE_OF(mail, close);
-        if (edge->subscribed) {
-            closing(stage, edge);
-        }
+        weir__subscription_closes(stage, edge);
         weir__outbox_let_go(outbox, edge); /* the producer's side */
         return;
     case WEIR__MAIL_EDGE_CANCEL:
         edge = EDGE_OF(mail, cancel);
-        weir__stage_end_subscription(stage, edge, edge->cancel_reason);
+        weir__subscription_end(stage, edge, edge->cancel_reason);
         weir__outbox_let_go(outbox, edge);
         return;
     case WEIR__MAIL_EDGE_EVICT:
         edge = EDGE_OF(mail, evict);
-        edge->evicting = false;
-        weir__stage_end_subscription(stage, edge, edge->evict_reason);
+        edge->evict.kind = 0;
+        weir__subscription_end(stage, edge, edge->evict_reason);
         weir__outbox_let_go(outbox, edge);
         return;
     case WEIR__MAIL_EDGE_DOWN:
         edge = EDGE_OF(mail, down);
-        weir__stage_consumer_down(stage, edge);
+        weir__subscription_down(stage, edge);
         weir__outbox_let_go(outbox, edge); /* the consumer's side */
         return;
     case WEIR__MAIL_EDGE_LEFT:
@@ -295,7 +106,7 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
         return;
     case WEIR__MAIL_POKE:
         weir__stage_enter(stage);
-        weir__stage_leave(stage, stage->on.handle_cast(stage, NULL, 0));
+        weir__stage_leave(stage, stage->part->poke(stage));
         return;
     case WEIR__MAIL_FEEDER:
     case WEIR__MAIL_FEEDER_LATER:
@@ -350,11 +161,12 @@ void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
     switch (mail->kind) {
     case WEIR__MAIL_EDGE_REQUEST: /* the consumer is gone, the producer never knew */
         edge = EDGE_OF(mail, forth);
+        weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_OVER);
         weir__outbox_let_go(outbox, edge);
         weir__outbox_let_go(outbox, edge);
         return;
     case WEIR__MAIL_EDGE_OPEN: /* as if the producer had stopped just now */
-        weir__stage_close_edge(host, EDGE_OF(mail, forth), WEIR_DOWN, WEIR_REASON_NOPROC);
+        weir__subscription_bounce(host, EDGE_OF(mail, forth));
         return;
     case WEIR__MAIL_EDGE_CLOSE:
         weir__outbox_let_go(outbox, EDGE_OF(mail, close));

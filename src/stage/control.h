@@ -1,5 +1,5 @@
 /*
- * Mail to a stage, of the runtime's and of users'; the ends of subscriptions.
+ * Mail to a stage, of the runtime's and of users'.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef WEIR__STAGE_CONTROL_H
@@ -17,31 +17,6 @@ void weir__host_lost(struct weir__host *host, uint64_t count);
 
 /* Mail to a stage that is gone: answered or dropped, on the worker it came to. */
 void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail);
-
-/* handle_subscribe, at either end; a bad verdict stops the stage. */
-weir_subscribe_verdict weir__stage_ask_user(weir_stage *stage, weir_peer peer);
-
-/* Whether the end of a subscription stops its consumer.  A refusal by weir never does. */
-bool weir__stage_stops(weir_cancel_mode mode, weir_reason reason);
-
-/* The consumer's end of a subscription: handle_cancel, then the cancel mode. */
-void weir__stage_finish_cancel(weir_stage *stage, struct weir__edge *edge);
-
-/* The producer ends a subscription that it has, or that waits: the consumer is told. */
-void weir__stage_end_subscription(weir_stage *stage, struct weir__edge *edge, weir_reason reason);
-
-/* The same, asked in a callback of the producer: when that has returned. */
-void weir__stage_evict(weir_stage *stage, struct weir__edge *edge, weir_reason reason);
-
-/* The consumer asks for the end of a subscription. */
-void weir__stage_request_cancel(struct weir__edge *edge, weir_reason reason);
-
-/* The stage's subscription of that id as a producer, perhaps one that waits; NULL: none. */
-struct weir__edge *weir__stage_find_consumer(const weir_stage *stage,
-                                             weir_subscription subscription);
-
-/* The stage's subscription of that id as a consumer; NULL: it has ended. */
-struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription subscription);
 
 /* ---- inbox.c ------------------------------------------------------------------ */
 

@@ -112,9 +112,35 @@ void weir__stage_ask_again(weir_stage *stage, struct weir__edge *edge) {
     const struct weir__dispatch *dispatch = &stage->dispatch;
     uint64_t count = edge->again;
     edge->again = 0;
-    if (edge->attached) {
+    if (weir__edge_attached(edge)) {
         weir__stage_demand(stage, dispatch->table->ask(dispatch->state, &edge->outlet, count));
     }
+}
+
+/* What the subscription wants and its dispatcher would ignore in silence, or NULL. */
+static const char *wanted_in_vain(const weir_stage *stage, const struct weir__edge *edge) {
+    const weir_subscribe_options *options = &edge->options;
+    const weir_dispatcher *table = stage->dispatch.table;
+    if (weir__selects(options) && !table->selects) {
+        return "selector";
+    }
+    bool partition = options->partition != 0 || options->partition_name != NULL;
+    return partition && !table->partitions ? "partition" : NULL;
+}
+
+weir_reason weir__stage_introduce(weir_stage *stage, struct weir__edge *edge, uint64_t *upstream) {
+    const struct weir__dispatch *dispatch = &stage->dispatch;
+    const char *vain = wanted_in_vain(stage, edge);
+    if (vain != NULL) {
+        weir__host_log(stage->host, WEIR_LOG_ERROR,
+                       "stage %s refuses a subscription: its dispatcher, %s, knows no %s",
+                       stage->name, dispatch->table->name, vain);
+        return WEIR_REASON_BAD_OPTIONS;
+    }
+    if (!weir__outlet_open(&edge->outlet, dispatch->table, stage->host->allocator)) {
+        return WEIR_REASON_NO_MEMORY;
+    }
+    return dispatch->table->subscribe(dispatch->state, &edge->outlet, upstream);
 }
 
 /* What a run came to, beside what was sent of it. */

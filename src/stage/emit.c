@@ -80,28 +80,27 @@ static void append(weir_stage *stage, uint32_t count) {
 }
 
 /* All that weir_commit will need is taken here, so that what was written is never lost. */
-void *weir_reserve(weir_stage *self, size_t want, size_t *room) {
-    if (weir__missing(self, "self") || weir__missing(room, "room")) {
-        return NULL;
+weir_room weir_reserve(weir_stage *self, size_t want) {
+    if (weir__missing(self, "self")) {
+        return (weir_room){0};
     }
     weir__stage_end_strip(self);
-    *room = 0;
     self->reserved = 0;
     if (WEIR__UNLIKELY(!weir__stage_can_emit(self) || want == 0)) {
         weir__refuse(WEIR_INVALID, "stage %s cannot emit %zu events here", self->name, want);
-        return NULL;
+        return (weir_room){0};
     }
     struct weir__block *block =
         weir__queue_reserve(&self->emission, 1) ? open_block(self, want) : NULL;
     if (WEIR__UNLIKELY(block == NULL)) {
         weir__refuse(WEIR_NO_MEMORY, "no memory for %zu events of %zu bytes", want,
                      self->event_bytes);
-        return NULL;
+        return (weir_room){0};
     }
     size_t free_events = block->capacity - block->used;
-    *room = free_events < want ? free_events : want;
-    self->reserved = *room;
-    return weir__block_at(block, block->used, (uint32_t)self->event_bytes);
+    self->reserved = free_events < want ? free_events : want;
+    return (weir_room){.events = weir__block_at(block, block->used, (uint32_t)self->event_bytes),
+                       .count = self->reserved};
 }
 
 weir_status weir_commit(weir_stage *self, size_t count) {
@@ -160,16 +159,15 @@ static weir_status emit_pieces(weir_stage *self, const void *events, size_t coun
     struct weir__queue *queue = &self->emission;
     uint64_t before = queue->events;
     while (count > 0) {
-        size_t room;
-        void *to = weir_reserve(self, count, &room);
-        if (to == NULL) {
+        weir_room room = weir_reserve(self, count);
+        if (room.events == NULL) {
             weir__queue_keep(queue, before, &self->host->pool);
             return weir__stage_can_emit(self) ? WEIR_NO_MEMORY : WEIR_INVALID;
         }
-        memcpy(to, from, room * self->event_bytes);
-        weir_commit(self, room);
-        from += room * self->event_bytes;
-        count -= room;
+        memcpy(room.events, from, room.count * self->event_bytes);
+        weir_commit(self, room.count);
+        from += room.count * self->event_bytes;
+        count -= room.count;
     }
     return WEIR_OK;
 }

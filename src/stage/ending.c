@@ -43,8 +43,8 @@ void weir__stage_finish(weir_stage *stage, bool told) {
     if (stage->mailbox != NULL) {
         weir__store_relaxed_u32(&stage->mailbox->finishes, 1); /* for who asks */
     }
-    if (stage->drained != NULL) {
-        stage->drained(stage);
+    if (WEIR__PART(stage, drained) != NULL) {
+        stage->part->drained(stage);
     }
     if (told && stage->on.handle_drain != NULL) {
         weir__stage_enter(stage);
@@ -56,12 +56,45 @@ void weir__stage_finish(weir_stage *stage, bool told) {
     weir__ready_queue(stage->ready, false);
 }
 
-void weir__stage_finish_bereft(weir_stage *stage, weir_reason reason) {
+/* ---- a source of its has ended ------------------------------------------- */
+
+/* Because a permanent subscription has ended normally, for that reason. */
+static void finish_bereft(weir_stage *stage, weir_reason reason) {
     if (!stage->finishing && !stage->stopping) {
         stage->reason = reason;
         stage->bereft = true;
     }
     weir__stage_finish(stage, false);
+}
+
+bool weir__stage_stops(weir_cancel_mode mode, weir_reason reason) {
+    bool refused = reason == WEIR_REASON_BAD_OPTIONS || reason == WEIR_REASON_ALREADY_SUBSCRIBED ||
+                   reason == WEIR_REASON_MISSING_PARTITION ||
+                   reason == WEIR_REASON_UNKNOWN_PARTITION || reason == WEIR_REASON_PARTITION_TAKEN;
+    if (refused || mode == WEIR_TEMPORARY) {
+        return false;
+    }
+    return mode == WEIR_PERMANENT ||
+           (reason != WEIR_REASON_NORMAL && reason != WEIR_REASON_SHUTDOWN);
+}
+
+/*
+ * One that finishes ends when it holds nothing, and not because a source has finished before,
+ * even before it could subscribe there; and the normal end of a source has it finish.
+ */
+void weir__stage_bereave(weir_stage *stage, weir_cancel_mode mode, weir_reason reason) {
+    bool normal = reason == WEIR_REASON_NORMAL || reason == WEIR_REASON_SHUTDOWN;
+    if (stage->stopping || !weir__stage_stops(mode, reason) ||
+        (stage->finishing && (normal || reason == WEIR_REASON_NOPROC))) {
+        return;
+    }
+    if (normal && !stage->as_genstage) {
+        finish_bereft(stage, reason);
+        return;
+    }
+    stage->stopping = true;
+    stage->reason = reason;
+    stage->bereft = true;
 }
 
 /* ---- what is left -------------------------------------------------------- */
@@ -95,8 +128,13 @@ static bool keeps_nothing(const weir_stage *stage) {
     return owes_nothing(stage) && weir__stage_stash_empty(stage);
 }
 
+/* A part that is open to who is not subscribed, still. */
+static bool part_is_open(const weir_stage *stage) {
+    return WEIR__PART(stage, shut) != NULL && !stage->is_shut;
+}
+
 static weir_holdup part_of(const weir_stage *stage) {
-    return stage->holds == NULL ? WEIR_HOLDUP_NONE : stage->holds(stage);
+    return WEIR__PART(stage, holds) == NULL ? WEIR_HOLDUP_NONE : stage->part->holds(stage);
 }
 
 /* It has told what it kept, too: only who feeds it is left. */
@@ -116,8 +154,8 @@ void weir__stage_unfed(weir_stage *stage) {
     if (stage->mailbox != NULL) {
         weir__mailbox_keep_within(stage->mailbox);
     }
-    if (stage->shut != NULL && !stage->is_shut) {
-        stage->shut(stage, WEIR__SHUT_OUTSIDE);
+    if (part_is_open(stage)) {
+        stage->part->shut(stage, WEIR__SHUT_OUTSIDE);
     }
     weir__ready_queue(stage->ready, false);
 }
@@ -127,9 +165,9 @@ bool weir__stage_close(weir_stage *stage) {
         return false;
     }
     stage->closed = true;
-    if (stage->shut != NULL && !stage->is_shut) {
-        stage->shut(stage, WEIR__SHUT_TRIED);
-        return stage->holds(stage) == WEIR_HOLDUP_NONE;
+    if (part_is_open(stage)) {
+        stage->part->shut(stage, WEIR__SHUT_TRIED);
+        return stage->part->holds(stage) == WEIR_HOLDUP_NONE;
     }
     return true;
 }
@@ -139,8 +177,8 @@ void weir__stage_reopen(weir_stage *stage) {
     if (stage->mailbox != NULL) {
         weir__mailbox_reopen(stage->mailbox, !stage->is_shut);
     }
-    if (stage->shut != NULL && !stage->is_shut) {
-        stage->shut(stage, WEIR__SHUT_OUTSIDE);
+    if (part_is_open(stage)) {
+        stage->part->shut(stage, WEIR__SHUT_OUTSIDE);
     }
     weir__ready_queue(stage->ready, false); /* something may have come meanwhile */
 }
@@ -210,13 +248,13 @@ static void tell_end(weir_stage *stage) {
  * nothing of theirs; nor does it give out more.  In a ring it is shut as it is closed.
  */
 static bool shut(weir_stage *stage) {
-    if (stage->shut == NULL || (is_fed(stage) && !stage->is_shut)) {
+    if (WEIR__PART(stage, shut) == NULL || (is_fed(stage) && !stage->is_shut)) {
         return true;
     }
     bool none = stage->mailbox == NULL || weir__mailbox_shut(stage->mailbox);
     if (none && !stage->is_shut) {
         stage->is_shut = true;
-        stage->shut(stage, WEIR__SHUT_ALL);
+        stage->part->shut(stage, WEIR__SHUT_ALL);
     }
     return none || stage->is_shut;
 }
@@ -251,7 +289,7 @@ bool weir__stage_waits_for_others(const weir_stage *stage) {
     bool counted =
         box != NULL && (weir__mailbox_tokens(box) > 0 || weir__mailbox_messages(box) > 0);
     weir_holdup part = part_of(stage);
-    bool open = stage->shut != NULL && !stage->is_shut && part == WEIR_HOLDUP_PRODUCERS;
+    bool open = part_is_open(stage) && part == WEIR_HOLDUP_PRODUCERS;
     return stage->finishing && !stage->stopping && is_fed(stage) && !counted &&
            has_handled_all(stage) && awaits_no_timer(stage) && owes_nothing(stage) &&
            (weir__stage_stash_empty(stage) || !stage->end_told) &&

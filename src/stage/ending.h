@@ -12,8 +12,11 @@
 /* The stage is to finish; told: handle_drain is called. */
 void weir__stage_finish(weir_stage *stage, bool told);
 
-/* The same, because a permanent subscription has ended normally, for that reason. */
-void weir__stage_finish_bereft(weir_stage *stage, weir_reason reason);
+/* Whether the end of a subscription stops its consumer.  A refusal by weir never does. */
+bool weir__stage_stops(weir_cancel_mode mode, weir_reason reason);
+
+/* What the end of a subscription makes of its consumer. */
+void weir__stage_bereave(weir_stage *stage, weir_cancel_mode mode, weir_reason reason);
 
 /* Something has come to it: whoever was told that all had is told again. */
 static inline void weir__stage_came(weir_stage *stage) {

@@ -2,20 +2,20 @@
  * Forwarding: a batch goes on as it came, or is made one's own to be written to.
  * SPDX-License-Identifier: Apache-2.0
  *
- * The batch that a callback is handed has an item: the slice, with the reference that the
- * emission takes over.  Small events, which came inside a ring entry, have no block.
+ * The batch at hand has an item: the slice, with the reference that the emission takes over.
+ * Small events, which came inside a ring entry, have no block.  Of a batch that was copied to be
+ * owned the callback still knows where it was: that block is held until it returns.
  */
 #include "base/refusal.h"
 #include "stage/stage.h"
 
 /* Why a batch cannot be forwarded; NULL: it can. */
-static const char *unforwardable(const weir_stage *self, const weir_batch *batch,
-                                 const struct weir__item *item) {
+static const char *unforwardable(const weir_stage *self, const struct weir__item *item) {
     if (!weir__stage_can_emit(self)) {
         return "the stage cannot emit here";
     }
     if (item == NULL) {
-        return "the batch is not of this callback";
+        return "no batch is at hand";
     }
     if ((item->flags & WEIR__GONE) != 0) {
         return "the batch was forwarded already";
@@ -23,15 +23,16 @@ static const char *unforwardable(const weir_stage *self, const weir_batch *batch
     if ((item->flags & WEIR__STASHED) != 0) {
         return "some of its events are in the stash";
     }
-    return batch->event_bytes == self->event_bytes ? NULL : "the stage's events have another size";
+    return item->event_bytes == self->event_bytes ? NULL : "the stage's events have another size";
 }
 
 /* What came inside a ring entry is copied: it has no block. */
-static bool pass_on(weir_stage *self, const weir_batch *batch, const struct weir__item *item) {
-    if (item->block == NULL) {
-        return weir_emit(self, batch->events, item->count) == WEIR_OK;
+static bool pass_on(weir_stage *self, struct weir__item item) {
+    if (item.block == NULL) {
+        return weir_emit(self, self->host->batch_events, item.count) == WEIR_OK;
     }
-    return item->count == 0 || weir__queue_push(&self->emission, *item);
+    item.flags &= WEIR__SHARED;
+    return item.count == 0 || weir__queue_push(&self->emission, item);
 }
 
 /* For want of memory they are discarded: who forwards them has no more to do with them. */
@@ -45,33 +46,44 @@ static weir_verdict lose(weir_stage *self, const struct weir__item *item) {
     return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
 }
 
-weir_verdict weir_forward(weir_stage *self, weir_batch *batch) {
-    if (weir__missing(self, "self") || weir__missing(batch, "batch")) {
+weir_verdict weir_forward(weir_stage *self) {
+    if (weir__missing(self, "self")) {
         return WEIR_STOP;
     }
-    struct weir__item *item = weir__stage_item_of(self, batch);
+    struct weir__item *item = weir__stage_batch(self);
     weir__stage_end_strip(self);
     self->reserved = 0; /* its place behind what was emitted before is taken now */
-    const char *why = unforwardable(self, batch, item);
+    const char *why = unforwardable(self, item);
     if (why != NULL) {
-        weir__refuse(WEIR_INVALID, "stage %s cannot forward %zu events of %zu bytes: %s",
-                     self->name, batch->count, batch->event_bytes, why);
+        weir__refuse(WEIR_INVALID, "stage %s cannot forward %u events of %zu bytes: %s", self->name,
+                     item != NULL ? (unsigned)item->count : 0, weir_batch_event_bytes(self), why);
         return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
     }
-    item->flags &= WEIR__SHARED;
-    bool passed = pass_on(self, batch, item);
+    bool passed = pass_on(self, *item);
     item->flags |= WEIR__GONE; /* the emission has its reference now, or nobody */
     return passed ? WEIR_CONTINUE : lose(self, item);
 }
 
-void *weir_batch_own(weir_stage *self, weir_batch *batch) {
-    if (weir__missing(self, "self") || weir__missing(batch, "batch")) {
+/* A copy of its own for one that others hold, too.  false: no memory, nothing changed. */
+static bool own_copy(struct weir__host *host, struct weir__item *item) {
+    struct weir__block *shown = item->block;
+    weir__block_hold(shown, &host->pool);
+    if (!weir__item_own(item, &host->pool)) {
+        weir__block_drop(shown, &host->pool);
+        return false;
+    }
+    host->batch_shown = shown;
+    item->flags |= WEIR__COPIED;
+    return true;
+}
+
+void *weir_own(weir_stage *self) {
+    if (weir__missing(self, "self")) {
         return NULL;
     }
-    struct weir__item *item = weir__stage_item_of(self, batch);
+    struct weir__item *item = weir__stage_batch(self);
     if (item == NULL) {
-        weir__refuse(WEIR_INVALID, "stage %s cannot own a batch that is not of this callback",
-                     self->name);
+        weir__refuse(WEIR_INVALID, "stage %s has no batch at hand to own", self->name);
         return NULL;
     }
     if ((item->flags & WEIR__GONE) != 0) {
@@ -79,13 +91,12 @@ void *weir_batch_own(weir_stage *self, weir_batch *batch) {
                      self->name);
         return NULL;
     }
-    if ((item->flags & WEIR__SHARED) == 0) {
-        return (void *)(uintptr_t)batch->events;
-    }
-    if (!weir__item_own(item, &self->host->pool)) {
-        weir__refuse(WEIR_NO_MEMORY, "no memory for a copy of %zu events", batch->count);
+    if ((item->flags & WEIR__SHARED) != 0 && !own_copy(self->host, item)) {
+        weir__refuse(WEIR_NO_MEMORY, "no memory for a copy of %u events", (unsigned)item->count);
         return NULL;
     }
-    batch->events = weir__block_at(item->block, item->first, item->event_bytes);
-    return (void *)(uintptr_t)batch->events;
+    if (item->block == NULL) {
+        return (void *)(uintptr_t)self->host->batch_events;
+    }
+    return weir__block_at(item->block, item->first, item->event_bytes);
 }

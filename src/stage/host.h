@@ -49,9 +49,12 @@ struct weir__host {
     const uint32_t *draining;  /* likewise (atomic): all stages finish    */
     uint64_t entered;          /* atomic: whose functions may run now; 0: nobody's, most likely */
     weir_stage *running;       /* whose callback runs; NULL between callbacks */
-    uintptr_t callbacks;       /* begun in which events may be emitted: tells their batches apart */
-    uint64_t now_ns;           /* the runtime's time, not long ago                 */
-    uint32_t hot_polls;        /* empty polls before an edge or stage cools   */
+    /* What the handle_events that runs was given; NULL: no batch is at hand. */
+    struct weir__item *batch;
+    const void *batch_events;        /* where they are, of a batch that has no block       */
+    struct weir__block *batch_shown; /* once it is COPIED: where they were                 */
+    uint64_t now_ns;                 /* the runtime's time, not long ago                 */
+    uint32_t hot_polls;              /* empty polls before an edge or stage cools   */
 
     /* The runtime's services.  A line for the log; a message has been used up. */
     void (*log)(weir_runtime *runtime, weir_log_level level, const char *text);

@@ -10,7 +10,7 @@
 #include "base/refusal.h"
 #include "stage/control.h"
 #include "stage/ending.h"
-#include "stage/stage.h"
+#include "stage/subscription.h"
 
 #include <string.h>
 
@@ -25,8 +25,7 @@ static void used_up(weir_stage *stage, struct weir__message *message) {
 static void ask(weir_stage *stage, const struct weir__message *message) {
     struct weir__edge *edge = weir__stage_find(stage, message->subscription);
     if (edge != NULL) {
-        weir__edge_ask_by_hand(edge, message->count);
-        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+        weir__subscription_ask_by_hand(stage, edge, message->count);
     }
 }
 
@@ -36,9 +35,9 @@ static void cancel(weir_stage *stage, const struct weir__message *message) {
     struct weir__edge *sends = weir__stage_find_consumer(stage, message->subscription);
     struct weir__edge *takes = weir__stage_find(stage, message->subscription);
     if (sends != NULL) {
-        weir__stage_end_subscription(stage, sends, message->reason);
+        weir__subscription_end(stage, sends, message->reason);
     } else if (takes != NULL) {
-        weir__stage_request_cancel(takes, message->reason);
+        weir__subscription_cancel(takes, message->reason);
     }
 }
 
@@ -95,13 +94,14 @@ static void info(weir_stage *stage, struct weir__message *message) {
 }
 
 void weir__stage_stop(weir_stage *stage, weir_reason reason) {
-    if (stage->supply != NULL && stage->ready->watched && !stage->stopping) {
-        stage->look(stage); /* what was pushed before the stop goes first, as far as it is wanted */
+    if (WEIR__PART(stage, supply) != NULL && stage->ready->watched && !stage->stopping) {
+        stage->part->look(
+            stage); /* what was pushed before the stop goes first, as far as it is wanted */
         if (stage->stopping) {
             return; /* it has ended by itself */
         }
     }
-    if (stage->stop_asked == NULL || !stage->stop_asked(stage, reason)) {
+    if (WEIR__PART(stage, stop_asked) == NULL || !stage->part->stop_asked(stage, reason)) {
         stage->stopping = true;
         stage->reason = reason;
     }

@@ -16,26 +16,24 @@
 #include "base/check.h"
 #include "edge/shared.h"
 #include "memory/pool.h"
-#include "stage/control.h"
 #include "stage/keeping.h"
-#include "stage/stage.h"
+#include "stage/subscription.h"
 #include "stage/takers.h"
 
 /* ---- from entries to messages -------------------------------------------- */
 
-static inline void ask(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
-    if (count > 0 && !stage->stopping && edge->subscribed) {
-        weir__edge_ask(edge, count);
-        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+/* What a batch has freed is asked for, if anything, and told with what it emitted. */
+static inline void ask_and_tell(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
+    if (count > 0) {
+        weir__subscription_ask(stage, edge, count);
     }
     weir__outbox_flush(&stage->host->outbox);
 }
 
 /* Who asks by itself was never handed what was lost: it is asked for again. */
 static void ask_anew(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
-    if (!stage->stopping && edge->subscribed) {
-        weir__edge_ask_by_hand(edge, count);
-        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+    if (!stage->stopping && weir__edge_subscribed(edge)) {
+        weir__subscription_ask_by_hand(stage, edge, count);
     }
     weir__outbox_flush(&stage->host->outbox);
 }
@@ -52,7 +50,7 @@ static void lose(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
     if (!edge->manual) {
         uint64_t over = 0;
         weir__window_message(&edge->window);
-        ask(stage, edge, weir__window_take(&edge->window, count, &over));
+        ask_and_tell(stage, edge, weir__window_take(&edge->window, count, &over));
     } else {
         ask_anew(stage, edge, count);
     }
@@ -95,22 +93,35 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
 
 /* ---- from messages to batches -------------------------------------------- */
 
-/* Hands one run of events to handle_events.  The item's reference is used up. */
-static inline void handle(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
-                          const void *events, uint64_t count, uint32_t event_bytes) {
+/* The batch's reference is used up: with it, unless it went on; and what it was copied from. */
+static inline void done_with(struct weir__host *host, const struct weir__item *item) {
+    if (WEIR__LIKELY((item->flags & (WEIR__GONE | WEIR__COPIED)) == 0)) {
+        weir__block_drop(item->block, &host->pool);
+        return;
+    }
+    if ((item->flags & WEIR__COPIED) != 0) {
+        weir__block_drop(host->batch_shown, &host->pool);
+    }
+    if ((item->flags & WEIR__GONE) == 0) {
+        weir__block_drop(item->block, &host->pool);
+    }
+}
+
+/* Hands one run of events to handle_events. */
+static inline void handle(weir_stage *stage, struct weir__item *item, const void *events,
+                          uint64_t count) {
+    struct weir__host *host = stage->host;
     weir__stage_enter(stage);
-    weir_batch batch = {.events = events,
-                        .count = (size_t)count,
-                        .event_bytes = event_bytes,
-                        .subscription = edge->id,
-                        .reserved = {(uintptr_t)item, stage->host->callbacks}};
-    weir_verdict verdict = stage->on.handle_events(stage, &batch);
+    host->batch = item;
+    weir_batch batch = {.events = events, .count = (size_t)count};
+    weir_verdict verdict = stage->on.handle_events(stage, batch);
+    host->batch = NULL;
     if (!stage->counts_handled) {
-        weir__count(&stage->host->counters.handled, count);
+        weir__count(&host->counters.handled, count);
     }
     weir__stage_leave(stage, verdict);
-    if (item->block != NULL && (item->flags & WEIR__GONE) == 0) {
-        weir__block_drop(item->block, &stage->host->pool);
+    if (item->block != NULL) {
+        done_with(host, item);
     }
 }
 
@@ -132,11 +143,16 @@ static void excess(weir_stage *stage, uint64_t count) {
                    (unsigned long long)count);
 }
 
+/* What a producer_consumer still holds of a subscription that has ended. */
+static bool comes_unsplit(const weir_stage *stage, const struct weir__edge *edge) {
+    return weir__edge_ended(edge) && stage->kind == WEIR_PRODUCER_CONSUMER;
+}
+
 /* Begins a message: after this, nothing comes between its batches. */
 static void begin(weir_stage *stage, struct weir__edge *edge) {
     stage->begun = true;
     stage->message_left = message_events(&stage->inq);
-    stage->message_windowed = !edge->manual && !edge->ending;
+    stage->message_windowed = !edge->manual && !comes_unsplit(stage, edge);
     if (stage->message_windowed) {
         weir__window_message(&edge->window);
     }
@@ -159,9 +175,9 @@ static inline uint64_t next_batch(weir_stage *stage, struct weir__edge *edge, ui
 /* Hands an item on.  false: no memory, it is discarded. */
 static inline bool hand_on(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
                            uint64_t *ask_for) {
-    if (stage->lend == NULL) {
-        handle(stage, edge, item, weir__block_at(item->block, item->first, item->event_bytes),
-               item->count, item->event_bytes);
+    if (WEIR__PART(stage, lend) == NULL) {
+        handle(stage, item, weir__block_at(item->block, item->first, item->event_bytes),
+               item->count);
         return true;
     }
     if (!weir__stage_lend(stage, edge, *item, *ask_for)) {
@@ -195,7 +211,7 @@ static void one_batch(weir_stage *stage) {
     if (WEIR__UNLIKELY(!run) && edge->manual) {
         ask_anew(stage, edge, count);
     }
-    ask(stage, edge, ask_for);
+    ask_and_tell(stage, edge, ask_for);
     if (run && ask_for > 0) {
         weir__outbox_touched_much(edge, WEIR__DEMAND, (uint64_t)item.count * item.event_bytes);
     }
@@ -220,7 +236,7 @@ static void one_mark(weir_stage *stage) {
     if (item.kind == WEIR__MARK_INFO) {
         weir__stage_supply_info(stage, item.mark);
     } else {
-        weir__stage_finish_cancel(stage, item.owner);
+        weir__subscription_finish(stage, item.owner);
     }
 }
 
@@ -255,7 +271,7 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
 
 /* Nothing waits before it, and nothing is to keep it from being handled now. */
 static inline bool may_go_first(const weir_stage *stage, const struct weir__edge *edge) {
-    return stage->lend == NULL && weir__queue_empty(&stage->inq) &&
+    return WEIR__PART(stage, lend) == NULL && weir__queue_empty(&stage->inq) &&
            weir__queue_empty(&edge->partial) &&
            (stage->kind == WEIR_CONSUMER || weir__stage_open_demand(stage) > 0);
 }
@@ -265,7 +281,8 @@ static inline void handle_entry(weir_stage *stage, struct weir__edge *edge,
                                 const struct weir__entry *entry) {
     struct weir__item item = {
         .count = entry->count, .event_bytes = weir__entry_event_bytes(entry), .owner = edge};
-    handle(stage, edge, &item, entry->events, entry->count, item.event_bytes);
+    stage->host->batch_events = entry->events;
+    handle(stage, &item, entry->events, entry->count);
 }
 
 /*
@@ -279,7 +296,7 @@ static inline bool handle_inline(weir_stage *stage, struct weir__edge *edge,
     }
     if (edge->manual) {
         handle_entry(stage, edge, entry);
-        ask(stage, edge, 0);
+        weir__outbox_flush(&stage->host->outbox);
         return true;
     }
     uint64_t left = entry->count;
@@ -293,23 +310,8 @@ static inline bool handle_inline(weir_stage *stage, struct weir__edge *edge,
         excess(stage, over);
     }
     handle_entry(stage, edge, entry);
-    ask(stage, edge, ask_for);
+    ask_and_tell(stage, edge, ask_for);
     return true;
-}
-
-/* CLOSE has come and all before it is here: the end takes its place in line. */
-static void end(weir_stage *stage, struct weir__edge *edge) {
-    if (weir__queue_empty(&stage->inq) && weir__queue_empty(&stage->lent)) {
-        weir__stage_finish_cancel(stage, edge);
-        return;
-    }
-    /* What a producer_consumer still holds then comes as one batch a message. */
-    edge->ending = stage->kind == WEIR_PRODUCER_CONSUMER;
-    struct weir__item mark = {.flags = WEIR__MARK, .kind = WEIR__MARK_CANCEL, .owner = edge};
-    if (!weir__queue_push(&stage->inq, mark)) {
-        stage->stopping = true;
-        stage->reason = WEIR_REASON_NO_MEMORY;
-    }
 }
 
 static bool take(weir_stage *stage, struct weir__edge *edge, struct weir__entry *out) {
@@ -321,7 +323,8 @@ static bool take(weir_stage *stage, struct weir__edge *edge, struct weir__entry 
 
 /* Something has come for the first time; what the producer wrote before that is seen. */
 static bool has_begun(const struct weir__edge *edge) {
-    bool begun = weir__edge_shared(edge) != NULL || edge->closing || !weir__ring_empty(&edge->ring);
+    bool begun = weir__edge_shared(edge) != NULL || weir__edge_closing(edge) ||
+                 !weir__ring_empty(&edge->ring);
     weir__fence_acquire(); /* K1 -> K2 */
     return begun;
 }
@@ -338,14 +341,13 @@ static bool must_wait(const weir_stage *stage, const struct weir__edge *edge) {
 bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budget) {
     bool any = false;
     struct weir__entry entry;
-    if (WEIR__UNLIKELY(edge->fresh)) {
+    if (WEIR__UNLIKELY(edge->received == 0)) {
         if (!has_begun(edge)) {
             return false;
         }
         if (must_wait(stage, edge)) {
             return true;
         }
-        edge->fresh = false;
     }
     while (*budget > 0 && !stage->stopping && take(stage, edge, &entry)) {
         any = true;
@@ -359,9 +361,9 @@ bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budg
     if (any && weir__edge_made_room(edge)) {
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
     }
-    if (edge->closing && !edge->ended && weir__edge_complete(edge) && !stage->stopping) {
-        edge->ended = true;
-        end(stage, edge);
+    if (WEIR__UNLIKELY(edge->consumer_state == WEIR__CONSUMER_CLOSING) &&
+        weir__edge_complete(edge) && !stage->stopping) {
+        weir__subscription_ends(stage, edge);
         return true;
     }
     return any;

@@ -45,10 +45,6 @@ uint32_t weir__stage_lent_back(weir_stage *stage);
 /* The first `events` of the oldest batch are handled, and no more of it. */
 void weir__stage_lent_part(weir_stage *stage, uint64_t events);
 
-/* DOWN: the consumer's reference goes with it, and what is returned.  Any thread, once the edge's
- * consumer has no more to do with it. */
-void weir__stage_down_edge(struct weir__edge *edge);
-
 /* ---- keep.c ------------------------------------------------------------------- */
 
 /* Copies an item's events (item: count, event_bytes) into a block of the stage's. */

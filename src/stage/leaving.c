@@ -7,32 +7,34 @@
  * must not overtake that:
  *
  *  - The same consumer's next subscription is accepted at once, and follows: the
- *    consumer reads none of it before the old one has ended there (intake.c).
+ *    consumer reads none of it before the old one has ended there (intake.c).  So does one
+ *    that replaces another and finds its producer gone (subscription.c).
  *  - The next owner of its partition waits in line, as does a consumer's subscription that
  *    would have to follow several: it is in no list of consumers, and the producer's
  *    handle_subscribe is yet to come.
  *
- *   leaving    found by stage->leaving, from the cancel until LEFT or DOWN has come; the
- *              consumer's reference, which comes with that, keeps the edge
+ *   LEAVING    (edge/life.h) found by stage->leaving; the consumer's reference, which comes
+ *              with LEFT or DOWN, keeps the edge
  *   covers     all that left before it, of its consumer, have ended when it has ended
- *   waits_for  not NULL: the edge is among the followers of that one, which is leaving
+ *   IN_LINE    among the followers of `waits_for`, which is LEAVING
  *
  * All of it belongs to the producer's worker, but for `follows`, which the consumer reads
  * behind the first entry or CLOSE (K1 -> K2, S1 -> S2).
  */
-#include "stage/stage.h"
+#include "stage/subscription.h"
 
 /* It waits no more: whoever wants to know is told whether it is a consumer now. */
 static void tell_asker(const weir_stage *stage, struct weir__edge *edge) {
     weir_from from = edge->asker;
     if (from.bits != 0) {
         edge->asker = (weir_from){0};
-        weir__call_answer(stage->host->calls, from, edge->attached ? WEIR_OK : WEIR_NO_SUBSCRIPTION,
-                          NULL, 0);
+        weir_status status = weir__edge_attached(edge) ? WEIR_OK : WEIR_NO_SUBSCRIPTION;
+        weir__call_answer(stage->host->calls, from, status, NULL, 0);
     }
 }
 
 static void link_follower(struct weir__edge *edge, struct weir__edge *before) {
+    weir__producer_move(&edge->producer_state, WEIR__PRODUCER_IN_LINE);
     edge->waits_for = before;
     before->in_line++;
     edge->consumers_next = NULL;
@@ -63,7 +65,6 @@ static struct weir__edge *newest_of(const weir_stage *stage, const struct weir__
 
 void weir__stage_leaves(weir_stage *stage, struct weir__edge *edge) {
     struct weir__edge *older = newest_of(stage, edge);
-    edge->leaving = true;
     edge->covers = older == NULL || (older->covers && edge->follows == older->id.id);
     edge->consumers_previous = NULL;
     edge->consumers_next = older;
@@ -93,7 +94,7 @@ static void unlink_leaving(weir_stage *stage, struct weir__edge *edge) {
     unlink_leaver(stage, edge);
     struct weir__edge *next = edge->consumers_next;
     struct weir__edge *previous = edge->consumers_previous;
-    edge->leaving = false;
+    weir__producer_move(&edge->producer_state, WEIR__PRODUCER_OVER);
     if (next != NULL) {
         next->consumers_previous = previous;
     }
@@ -120,7 +121,7 @@ static struct weir__edge *same_place(const weir_stage *stage, const struct weir_
 static struct weir__edge *before(const weir_stage *stage, const struct weir__edge *edge) {
     struct weir__edge *owner = same_place(stage, edge);
     bool another = owner != NULL && owner->id.consumer.bits != edge->id.consumer.bits;
-    if (owner != NULL && owner->leaving && (another || owner->followers != NULL)) {
+    if (owner != NULL && weir__edge_leaving(owner) && (another || owner->followers != NULL)) {
         return owner;
     }
     struct weir__edge *older = newest_of(stage, edge);
@@ -137,14 +138,15 @@ void weir__stage_admit(weir_stage *stage, struct weir__edge *edge) {
         const struct weir__edge *older = newest_of(stage, edge);
         edge->follows = older != NULL ? older->id.id : 0;
     }
-    weir__stage_attach(stage, edge);
+    weir__subscription_attach(stage, edge);
 }
 
 bool weir__stage_waits_no_more(weir_stage *stage, struct weir__edge *edge) {
-    if (edge->waits_for == NULL) {
+    if (!weir__edge_in_line(edge)) {
         return false;
     }
     unlink_follower(edge);
+    weir__producer_move(&edge->producer_state, WEIR__PRODUCER_OVER);
     weir__index_remove(&stage->known, &edge->at_producer);
     tell_asker(stage, edge);
     return true;
@@ -155,12 +157,12 @@ static void close_followers(weir_stage *stage, struct weir__edge *edge) {
     while (edge->followers != NULL) {
         struct weir__edge *follower = edge->followers;
         weir__stage_waits_no_more(stage, follower);
-        weir__stage_close_edge(stage->host, follower, WEIR_DOWN, stage->reason);
+        weir__subscription_close(stage->host, follower, WEIR_DOWN, stage->reason);
     }
 }
 
 void weir__stage_left(weir_stage *stage, struct weir__edge *edge) {
-    if (!edge->leaving) {
+    if (!weir__edge_leaving(edge)) {
         return;
     }
     const struct weir__dispatch *dispatch = &stage->dispatch;
@@ -173,7 +175,7 @@ void weir__stage_left(weir_stage *stage, struct weir__edge *edge) {
         unlink_follower(follower);
         weir__edge_hold(follower); /* it may be refused, and gone */
         weir__stage_admit(stage, follower);
-        if (follower->waits_for == NULL) {
+        if (!weir__edge_in_line(follower)) {
             tell_asker(stage, follower);
         }
         weir__outbox_let_go(&stage->host->outbox, follower);

@@ -16,7 +16,8 @@
  *             before its end, which waits in the input queue until lent is empty
  */
 #include "stage/keeping.h"
-#include "stage/stage.h"
+#include "stage/subscription.h"
+
 bool weir__stage_lend(weir_stage *stage, struct weir__edge *edge, struct weir__item item,
                       uint64_t ask_for) {
     struct weir__queue *lent = &stage->lent;
@@ -29,13 +30,13 @@ bool weir__stage_lend(weir_stage *stage, struct weir__edge *edge, struct weir__i
     item.owner = edge;
     weir__queue_push(lent, item);
     if (ask_for > 0) {
-        struct weir__item ask = {.mark = (void *)(uintptr_t)ask_for,
+        struct weir__item ask = {.demand = (uintptr_t)ask_for,
                                  .flags = WEIR__MARK,
                                  .kind = WEIR__MARK_DEMAND,
                                  .owner = edge};
         weir__queue_push(lent, ask);
     }
-    stage->lend(stage);
+    stage->part->lend(stage);
     return true;
 }
 
@@ -53,18 +54,8 @@ uint32_t weir__stage_lent_back(weir_stage *stage) {
         return 1;
     }
     struct weir__item ask = weir__queue_pop(lent);
-    struct weir__edge *edge = ask.owner;
-    if (!stage->stopping && edge->subscribed) {
-        weir__edge_ask(edge, (uintptr_t)ask.mark);
-        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
-    }
+    weir__subscription_ask(stage, ask.owner, ask.demand);
     return 2;
-}
-
-void weir__stage_down_edge(struct weir__edge *edge) {
-    edge->down.kind = WEIR__MAIL_EDGE_DOWN;
-    edge->down.to = edge->id.producer;
-    weir__mail_send(edge->at[WEIR__DEMAND]->bell, &edge->down);
 }
 
 void weir__stage_lent_part(weir_stage *stage, uint64_t events) {

@@ -7,7 +7,7 @@
 #include "stage/control.h"
 #include "stage/ending.h"
 #include "stage/keeping.h"
-#include "stage/stage.h"
+#include "stage/subscription.h"
 #include "stage/takers.h"
 
 #include <string.h>
@@ -16,51 +16,6 @@ _Thread_local weir_stage *weir__starting;
 
 static size_t round_up(size_t bytes, size_t to) {
     return (bytes + to - 1) / to * to;
-}
-
-/* ---- lists of edges ------------------------------------------------------ */
-
-void weir__stage_link_consumer(weir_stage *stage, struct weir__edge *edge) {
-    edge->consumers_next = stage->consumers;
-    edge->consumers_previous = NULL;
-    if (stage->consumers != NULL) {
-        stage->consumers->consumers_previous = edge;
-    }
-    stage->consumers = edge;
-}
-
-void weir__stage_unlink_consumer(weir_stage *stage, struct weir__edge *edge) {
-    if (edge->consumers_previous != NULL) {
-        edge->consumers_previous->consumers_next = edge->consumers_next;
-    } else {
-        stage->consumers = edge->consumers_next;
-    }
-    if (edge->consumers_next != NULL) {
-        edge->consumers_next->consumers_previous = edge->consumers_previous;
-    }
-}
-
-void weir__stage_link_producer(weir_stage *stage, struct weir__edge *edge) {
-    edge->producers_next = stage->producers;
-    edge->producers_previous = NULL;
-    if (stage->producers != NULL) {
-        stage->producers->producers_previous = edge;
-    }
-    stage->producers = edge;
-    weir__index_add(&stage->subscriptions, &edge->subscription, edge->id.id);
-}
-
-void weir__stage_unlink_producer(weir_stage *stage, struct weir__edge *edge) {
-    weir__index_remove(&stage->subscriptions, &edge->subscription);
-    weir__stage_taker_let_go(stage, edge);
-    if (edge->producers_previous != NULL) {
-        edge->producers_previous->producers_next = edge->producers_next;
-    } else {
-        stage->producers = edge->producers_next;
-    }
-    if (edge->producers_next != NULL) {
-        edge->producers_next->producers_previous = edge->producers_previous;
-    }
 }
 
 /* ---- start --------------------------------------------------------------- */
@@ -173,6 +128,7 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
     stage->kind = (uint8_t)options->kind;
     stage->on = options->on;
     stage->event_bytes = options->kind == WEIR_CONSUMER ? 0 : options->event_bytes;
+    stage->takes_bytes = options->takes_bytes;
     stage->mode = options->demand;
     stage->as_genstage = options->as_genstage;
     stage->drop_unheard = options->drop_unheard;
@@ -275,55 +231,15 @@ static uint64_t give_back(weir_stage *stage, struct weir__queue *queue) {
  * outside has not read came before what waits.
  */
 static void return_unbegun(weir_stage *stage) {
-    for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
-        edge->ended = false;
-    }
-    if (stage->recall != NULL) {
-        stage->recall(stage);
+    weir__stage_recall_ends(stage);
+    if (WEIR__PART(stage, recall) != NULL) {
+        stage->part->recall(stage);
     }
     uint64_t lost = give_back(stage, &stage->lent) + give_back(stage, &stage->inq);
     for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
         lost += give_back(stage, &edge->partial);
     }
     weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
-}
-
-/*
- * Where a reader outside goes on with what it has begun the subscription is cancelled: its
- * producer counts on it no more, and takes back all that came by it once the reader is through.
- */
-static void leave_producers(weir_stage *stage) {
-    weir__outbox_flush(&stage->host->outbox); /* our references go with the mails */
-    while (stage->producers != NULL) {
-        struct weir__edge *edge = stage->producers;
-        bool amid = edge == stage->amid;
-        if (amid) {
-            weir__stage_request_cancel(edge, stage->reason);
-        }
-        weir__stage_unlink_producer(stage, edge);
-        edge->subscribed = false;
-        if (edge->ready[WEIR__EVENTS].hot) {
-            weir__edge_unheat(edge, WEIR__EVENTS);
-        }
-        edge->down_reason = stage->reason;
-        if (amid) {
-            stage->part(stage);
-        } else {
-            weir__stage_down_edge(edge);
-        }
-    }
-}
-
-static void leave_consumers(weir_stage *stage) {
-    weir__stage_end_leaving(stage);
-    while (stage->consumers != NULL) {
-        struct weir__edge *edge = stage->consumers;
-        weir__stage_unlink_consumer(stage, edge);
-        if (edge->ready[WEIR__DEMAND].hot) {
-            weir__edge_unheat(edge, WEIR__DEMAND);
-        }
-        weir__stage_close_edge(stage->host, edge, WEIR_DOWN, stage->reason);
-    }
 }
 
 void weir__stage_terminate(weir_stage *stage) {
@@ -338,8 +254,8 @@ void weir__stage_terminate(weir_stage *stage) {
         stage->on.terminate(stage, stage->reason);
         stage->host->running = NULL;
     }
-    leave_consumers(stage);
-    leave_producers(stage);
+    weir__stage_leave_consumers(stage);
+    weir__stage_leave_producers(stage);
     weir__stage_drop_timers(stage);
     end_control(stage);
     weir__stage_send_replies(stage);

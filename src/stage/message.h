@@ -72,8 +72,8 @@ static inline size_t weir__message_payload(const struct weir__message *message) 
 }
 
 /*
- * A poke calls the stage's handle_cast with no message.  The node belongs to a
- * part (an inlet), which is told when the stage was gone already.
+ * A poke calls the stage's part->poke.  The node belongs to the part (an inlet), which
+ * is told when the stage was gone already.
  */
 struct weir__poke {
     struct weir__mail mail;

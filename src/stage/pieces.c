@@ -36,7 +36,7 @@ static void take_piece(weir_stage *stage, uint64_t *count, uint64_t *ask_for,
  * cannot ask for the last one, lost, while a reader still has the others.
  */
 static bool has_places(weir_stage *stage, uint64_t count) {
-    if (stage->lend == NULL) {
+    if (WEIR__PART(stage, lend) == NULL) {
         return true;
     }
     uint32_t places = 1;

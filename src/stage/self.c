@@ -34,6 +34,16 @@ const char *weir_stage_name(const weir_stage *self) {
     return self->name;
 }
 
+weir_subscription weir_batch_subscription(const weir_stage *self) {
+    const struct weir__item *item = weir__missing(self, "self") ? NULL : weir__stage_batch(self);
+    return item != NULL ? ((const struct weir__edge *)item->owner)->id : (weir_subscription){0};
+}
+
+size_t weir_batch_event_bytes(const weir_stage *self) {
+    const struct weir__item *item = weir__missing(self, "self") ? NULL : weir__stage_batch(self);
+    return item != NULL ? item->event_bytes : 0;
+}
+
 uint64_t weir_buffered(const weir_stage *self) {
     if (weir__missing(self, "self")) {
         return 0;

@@ -15,7 +15,8 @@
  *   desk.c     what it and its dispatcher ask of each other
  *   takers.c   both ends of the shared dispatcher
  *   keep.c     events that wait, copied out of blocks that they would pin
- *   control.c  mail: subscribing, cancelling
+ *   subscription.c  subscriptions, at both ends: how they begin and end
+ *   control.c  mail, and what becomes of it where the stage is gone
  *   inbox.c    mail: what users send; timers, answers
  *   monitor.c  watching other stages
  *   ending.c   finishing: what a stage waits for before it ends
@@ -24,7 +25,8 @@
  *   life.c     start and end
  *   check.c    the invariants, in checked builds
  * What they have for each other is declared here, but in ending.h, control.h (with inbox),
- * takers.h, keeping.h (pieces, stash, lend, keep) and monitor.h.
+ * subscription.h, takers.h, keeping.h (pieces, stash, lend, keep) and monitor.h; what a part
+ * adds is in part.h.
  *
  * Invariants between its callbacks:
  *   emission and scratch are empty
@@ -47,6 +49,7 @@
 #include "memory/index.h"
 #include "stage/buffer.h"
 #include "stage/host.h"
+#include "stage/part.h"
 
 #include <weir/name.h>
 #include <weir/stage.h>
@@ -54,7 +57,7 @@
 enum weir__mark_kind {
     WEIR__MARK_INFO = 1, /* mark: a struct weir__message          */
     WEIR__MARK_CANCEL,   /* owner: the edge that ended            */
-    WEIR__MARK_DEMAND    /* mark: the demand, as an integer; held, lent */
+    WEIR__MARK_DEMAND    /* demand; held, lent                    */
 };
 
 /* Where weir_emit writes, in the open block: see emit.c.  to is NULL and room 0
@@ -64,13 +67,6 @@ struct weir__strip {
     size_t room;  /* events that it still has room for                  */
     size_t count; /* events in it, of which block and emission do not know yet */
 };
-
-/*
- * Whom a part takes nothing from any more, once it finishes: anybody, as nobody feeds it; or, in a
- * ring, who is not at work in one of the runtime's stages, and then, if it comes to that, anybody:
- * tried, for it may be taken back, by saying OUTSIDE again.
- */
-enum weir__shutting { WEIR__SHUT_ALL, WEIR__SHUT_OUTSIDE, WEIR__SHUT_TRIED };
 
 struct weir_stage {
     struct weir__host *host;
@@ -91,15 +87,15 @@ struct weir_stage {
      * of 10,000 stages none is in a near cache when its turn comes.
      */
     void *state;
-    struct weir__mail_list control;  /* mail to it                                 */
-    struct weir__reply *replies;     /* due when the callback has returned         */
-    size_t reserved;                 /* emitting: room of the last reserve         */
-    void (*lend)(weir_stage *stage); /* lending: something was added to lent       */
-    struct weir__queue emission;     /* what the callback has emitted so far       */
-    uint32_t inq_fresh;              /* items at inq's end that came in this turn  */
-    bool stash_fresh;                /* this turn has stashed something            */
-    bool closed;                     /* in a ring: it ends, or is opened again, and has no turn */
-    struct weir__queue inq;          /* messages not begun, or begun at the front  */
+    struct weir__mail_list control;      /* mail to it                                 */
+    struct weir__reply *replies;         /* due when the callback has returned         */
+    size_t reserved;                     /* emitting: room of the last reserve         */
+    const struct weir__part_calls *part; /* NULL: it is none                       */
+    struct weir__queue emission;         /* what the callback has emitted so far       */
+    uint32_t inq_fresh;                  /* items at inq's end that came in this turn  */
+    bool stash_fresh;                    /* this turn has stashed something            */
+    bool closed;            /* in a ring: it ends, or is opened again, and has no turn */
+    struct weir__queue inq; /* messages not begun, or begun at the front  */
 
     char *name;
     size_t bytes; /* of the stage's one allocation */
@@ -123,8 +119,7 @@ struct weir_stage {
     bool as_genstage;
     bool drop_unheard;
     bool discard_returned;
-    weir_verdict (*supply)(weir_stage *stage); /* a part's: demand or buffer has changed */
-    bool supply_due;                           /* so it is called before the turn ends   */
+    bool supply_due; /* a part's: `supply` is called before the turn ends */
     struct weir__edge *consumers;
     struct weir__mail again_mail; /* the dispatcher dropped `again` events */
     uint64_t again;
@@ -141,30 +136,23 @@ struct weir_stage {
     uint64_t stash_next;   /* of the batch at hand, if it is STASHED: the first that may be   */
     uint32_t stash_newest; /* items at stash's end that came in this turn, if stash_fresh     */
 
-    /* lending (lend.c): a part's; unless it lends, lend and recall are NULL */
-    struct weir__queue lent;           /* batches that are not back yet          */
-    void (*recall)(weir_stage *stage); /* at the end: lent is what was not read  */
-    /* Then, unless NULL: its reader is amid what goes back first by this one, and reads on; so
-     * the part sends the edge's DOWN, when both that and `part` have come. */
+    /* lending (lend.c): a part's */
+    struct weir__queue lent; /* batches that are not back yet          */
+    /* At the end, unless NULL: its reader is amid what goes back first by this one, and reads on;
+     * so the part sends the edge's DOWN, when both that and `left` have come. */
     struct weir__edge *amid;
-    void (*part)(weir_stage *stage);
-    bool (*look)(weir_stage *stage);    /* while ready->watched: true, something came */
-    bool (*unwatch)(weir_stage *stage); /* false: something came, look on           */
-    uint32_t looks;                     /* in a row that found nothing               */
-    size_t takes_bytes;                 /* the only size of event it takes; 0: any */
+    uint32_t looks;     /* a part's, in a row that found nothing  */
+    size_t takes_bytes; /* the only size of event it takes; 0: any */
 
     /* control */
-    struct weir__index timers;          /* armed, by id                        */
-    struct weir__index watching;        /* other stages: monitors by id        */
-    struct weir__monitor *watchers;     /* this one                            */
-    struct weir__reply *last_reply;     /* of replies, unless they are NULL    */
-    uint64_t monitors;                  /* made: their ids                     */
-    struct weir__mailbox *mailbox;      /* of its place; NULL without a runtime    */
-    void (*drained)(weir_stage *stage); /* a part's: it is to finish   */
-    void (*shut)(weir_stage *stage, enum weir__shutting whom); /* a part's, see there */
-    weir_holdup (*holds)(const weir_stage *stage); /* a part's: what it holds; NONE: nothing */
-    uint64_t feeders;                              /* monitors of who feeds it */
-    struct weir__index fed_by;                     /* those, by the feeders' references */
+    struct weir__index timers;      /* armed, by id                        */
+    struct weir__index watching;    /* other stages: monitors by id        */
+    struct weir__monitor *watchers; /* this one                            */
+    struct weir__reply *last_reply; /* of replies, unless they are NULL    */
+    uint64_t monitors;              /* made: their ids                     */
+    struct weir__mailbox *mailbox;  /* of its place; NULL without a runtime    */
+    uint64_t feeders;               /* monitors of who feeds it            */
+    struct weir__index fed_by;      /* those, by the feeders' references   */
     size_t late_timers; /* that the end itself brought forth: they keep nobody waiting */
     size_t reminders;   /* other timers without a message: they come when the input is over */
     bool is_shut;       /* a part that takes no more, by shut or otherwise         */
@@ -177,8 +165,6 @@ struct weir_stage {
     size_t awaiters;              /* of those, threads that wait, or did, in weir_wait */
     size_t sweep_at;              /* when that are so many, those that did are swept   */
     weir_on_cancel on_cancel;
-    /* a part's: it is to stop; true: it will, but not yet */
-    bool (*stop_asked)(weir_stage *stage, weir_reason reason);
     weir_reason reason;
     bool bereft;        /* it stops because a subscription of its has ended   */
     bool notice_bereft; /* in handle_down: whom that tells of has stopped so  */
@@ -193,8 +179,8 @@ struct weir_stage {
 };
 
 _Static_assert(offsetof(struct weir_stage, on.handle_events) < 64 &&
-                   offsetof(struct weir_stage, state) >= 128 &&
-                   offsetof(struct weir_stage, inq.events) <= 256,
+                   offsetof(struct weir_stage, state) >= 192 &&
+                   offsetof(struct weir_stage, inq.events) <= 320,
                "what a consumer's turn looks at is in three lines");
 _Static_assert(offsetof(struct weir_stage, event_bytes) / 64 ==
                    (offsetof(struct weir_stage, strip.count)) / 64,
@@ -235,7 +221,6 @@ static inline void weir__stage_end_strip(weir_stage *stage) {
 static inline void weir__stage_enter(weir_stage *stage) {
     stage->may_emit = true;
     stage->host->running = stage;
-    stage->host->callbacks++;
 }
 
 static inline void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
@@ -255,11 +240,9 @@ static inline void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
     }
 }
 
-/* What is behind the batch of the callback that runs; NULL: it is another one's, or nobody's. */
-static inline struct weir__item *weir__stage_item_of(const weir_stage *stage,
-                                                     const weir_batch *batch) {
-    bool own = stage->may_emit && batch->reserved[1] == stage->host->callbacks;
-    return own ? (struct weir__item *)batch->reserved[0] : NULL;
+/* The batch at hand, of the callback that runs; NULL: there is none. */
+static inline struct weir__item *weir__stage_batch(const weir_stage *stage) {
+    return stage->may_emit ? stage->host->batch : NULL;
 }
 
 /* ---- desk.c -------------------------------------------------------------- */
@@ -277,6 +260,10 @@ uint64_t weir__stage_dispatch(weir_stage *stage, struct weir__queue *queue, uint
  * still in `events`, is for the buffer.
  */
 bool weir__stage_offer_back(weir_stage *stage, struct weir__edge *edge, struct weir__queue *events);
+
+/* Shows the dispatcher its new consumer.  NORMAL, or why it is refused; *upstream: what is to
+ * be demanded then. */
+weir_reason weir__stage_introduce(weir_stage *stage, struct weir__edge *edge, uint64_t *upstream);
 
 /* Asks for what a consumer's selector has refused (mail EDGE_AGAIN); demands what
  * the dispatcher has dropped (mail AGAIN). */
@@ -308,27 +295,16 @@ void weir__stage_demand(weir_stage *stage, uint64_t demand);
 /* Lets the part supply events, which is due once demand or the buffer has changed. */
 void weir__stage_supply(weir_stage *stage);
 
+/* Later in the turn: several may have asked by then, and get theirs of one emission. */
+static inline void weir__stage_supply_soon(weir_stage *stage) {
+    stage->supply_due = WEIR__PART(stage, supply) != NULL;
+}
+
 /* Looks at one consumer's `asked` and overflow: true when there was something. */
 bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge);
 
-/* A consumer subscribes (mail OPEN): attached, or it waits in line. */
-void weir__stage_open_edge(weir_stage *stage, struct weir__edge *edge);
-
-/* Attaches a consumer / ends its subscription and says so. */
-void weir__stage_attach(weir_stage *stage, struct weir__edge *edge);
-void weir__stage_detach(weir_stage *stage, struct weir__edge *edge, weir_cancel_cause cause,
-                        weir_reason reason);
-
-/* One that was a consumer, or waited to be, is none any more: the last one takes along a stage
- * whose on_cancel says so. */
-void weir__stage_consumer_left(weir_stage *stage, weir_reason reason);
-
-/* A consumer has stopped (mail DOWN): ends its subscription, takes events back. */
-void weir__stage_consumer_down(weir_stage *stage, struct weir__edge *edge);
-
-/* Sends CLOSE: the producer's reference goes with it. */
-void weir__stage_close_edge(struct weir__host *host, struct weir__edge *edge,
-                            weir_cancel_cause cause, weir_reason reason);
+/* The events that a consumer had not begun when it stopped go to whoever wants them. */
+void weir__stage_take_back(weir_stage *stage, struct weir__edge *edge);
 
 /* Accumulate or forward; an info behind what is buffered. */
 void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode);
@@ -430,12 +406,5 @@ void weir__stage_check_lists(const weir_stage *stage);
 /* At a quiet point: with what is the others'.  Returns the events on their way to it, or that
  * wait on a queue of its consumers. */
 uint64_t weir__stage_check_quiet(const weir_stage *stage);
-
-/* ---- lists of edges ------------------------------------------------------ */
-
-void weir__stage_link_consumer(weir_stage *stage, struct weir__edge *edge);
-void weir__stage_unlink_consumer(weir_stage *stage, struct weir__edge *edge);
-void weir__stage_link_producer(weir_stage *stage, struct weir__edge *edge);
-void weir__stage_unlink_producer(weir_stage *stage, struct weir__edge *edge);
 
 #endif

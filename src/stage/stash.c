@@ -29,7 +29,7 @@ static void count_stashed(weir_stage *stage, uint64_t more) {
 static const char *unstashable(const weir_stage *self, const struct weir__item *item, size_t first,
                                size_t count) {
     if (item == NULL) {
-        return "the batch is not of this callback";
+        return "no batch is at hand";
     }
     if ((item->flags & WEIR__GONE) != 0) {
         return "the batch was forwarded";
@@ -42,10 +42,10 @@ static const char *unstashable(const weir_stage *self, const struct weir__item *
 }
 
 /* One more reference to a part of the batch, or a copy of one that has no block. */
-static bool hold(weir_stage *self, const weir_batch *batch, const struct weir__item *item,
-                 size_t first, struct weir__item *out) {
+static bool hold(weir_stage *self, const struct weir__item *item, size_t first,
+                 struct weir__item *out) {
     if (item->block == NULL) {
-        const unsigned char *events = batch->events;
+        const unsigned char *events = self->host->batch_events;
         return weir__stage_keep(self, events + first * item->event_bytes, out);
     }
     out->block = item->block;
@@ -65,11 +65,11 @@ static void append(weir_stage *self, struct weir__item item) {
     count_stashed(self, item.count);
 }
 
-weir_status weir_stash(weir_stage *self, weir_batch *batch, size_t first, size_t count) {
-    if (weir__missing(self, "self") || weir__missing(batch, "batch")) {
+weir_status weir_stash(weir_stage *self, size_t first, size_t count) {
+    if (weir__missing(self, "self")) {
         return WEIR_INVALID;
     }
-    struct weir__item *item = weir__stage_item_of(self, batch);
+    struct weir__item *item = weir__stage_batch(self);
     const char *why = unstashable(self, item, first, count);
     if (why != NULL) {
         return weir__refuse(WEIR_INVALID, "stage %s cannot stash %zu events from number %zu on: %s",
@@ -79,7 +79,7 @@ weir_status weir_stash(weir_stage *self, weir_batch *batch, size_t first, size_t
         return WEIR_OK;
     }
     struct weir__item part = {.count = (uint32_t)count, .event_bytes = item->event_bytes};
-    if (!weir__queue_reserve(&self->stash, 1) || !hold(self, batch, item, first, &part)) {
+    if (!weir__queue_reserve(&self->stash, 1) || !hold(self, item, first, &part)) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory to stash %zu events", count);
     }
     append(self, part);
@@ -100,18 +100,20 @@ uint64_t weir_stashed(const weir_stage *self) {
     return weir__missing(self, "self") ? 0 : self->stash.events;
 }
 
-weir_status weir_stash_front(weir_stage *self, size_t most, weir_batch *out) {
-    if (weir__missing(self, "self") || weir__missing(out, "out")) {
-        return WEIR_INVALID;
-    }
-    if (weir__stage_stash_empty(self)) {
-        return WEIR_END;
+weir_batch weir_stash_front(weir_stage *self, size_t most) {
+    if (weir__missing(self, "self") || weir__stage_stash_empty(self)) {
+        return (weir_batch){0};
     }
     const struct weir__item *front = weir__queue_at(&self->stash, 0);
-    *out = (weir_batch){.events = weir__block_at(front->block, front->first, front->event_bytes),
-                        .count = most == 0 || most > front->count ? front->count : most,
-                        .event_bytes = front->event_bytes};
-    return WEIR_OK;
+    return (weir_batch){.events = weir__block_at(front->block, front->first, front->event_bytes),
+                        .count = most == 0 || most > front->count ? front->count : most};
+}
+
+size_t weir_stash_event_bytes(const weir_stage *self) {
+    if (weir__missing(self, "self") || weir__stage_stash_empty(self)) {
+        return 0;
+    }
+    return weir__queue_at(&self->stash, 0)->event_bytes;
 }
 
 /* ---- out ----------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 #include "dispatch/shared.h"
 #include "edge/shared.h"
 #include "memory/pool.h"
-#include "stage/stage.h"
+#include "stage/subscription.h"
 
 /* ---- the producer's side ------------------------------------------------- */
 
@@ -133,9 +133,8 @@ bool weir__stage_take_shared(weir_stage *stage, struct weir__edge *edge, struct 
         return false;
     }
     uint64_t more = edge->manual ? 0 : weir__window_cover(&edge->window, out->count);
-    if (more > 0 && !edge->closing) {
-        weir__edge_ask(edge, more);
-        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+    if (more > 0 && !weir__edge_closing(edge)) {
+        weir__subscription_ask(stage, edge, more);
         weir__outbox_flush(&stage->host->outbox);
     }
     return true;

@@ -55,7 +55,8 @@ static void take(void *context, struct weir__ready_edge *ready) {
     struct weir__edge *edge = ready->edge;
     bool demand = ready->direction == WEIR__DEMAND;
     weir_ref owner = demand ? edge->id.producer : edge->id.consumer;
-    bool ours = owner.bits == stage->ref.bits && (demand ? edge->attached : edge->subscribed);
+    bool known = demand ? weir__edge_attached(edge) : weir__edge_subscribed(edge);
+    bool ours = owner.bits == stage->ref.bits && known;
     if (ours) {
         weir__ready_heat(stage->ready, ready); /* with the reference that the publisher took */
         return;
@@ -116,13 +117,13 @@ static bool watch(weir_stage *stage) {
     if (stage->stopping) {
         return false;
     }
-    if (stage->look(stage)) {
+    if (stage->part->look(stage)) {
         stage->looks = 0;
         return true;
     }
     if (++stage->looks > stage->host->hot_polls) {
         stage->looks = 0;
-        stage->ready->watched = !stage->unwatch(stage);
+        stage->ready->watched = !stage->part->rest(stage);
     }
     return false;
 }

@@ -60,16 +60,16 @@ static void emit_range(weir_stage *self, uint64_t first, uint64_t count) {
 /* The same, written in place. */
 static void write_range(weir_stage *self, uint64_t first, uint64_t count) {
     while (count > 0) {
-        size_t room = 0;
-        uint64_t *numbers = weir_reserve(self, (size_t)count, &room);
+        weir_room room = weir_reserve(self, (size_t)count);
+        uint64_t *numbers = room.events;
         if (!numbers) {
             must_emit(self, WEIR_NO_MEMORY, count);
             return;
         }
-        for (size_t i = 0; i < room; i++) numbers[i] = first + i;
-        must_emit(self, weir_commit(self, room), room);
-        first += room;
-        count -= room;
+        for (size_t i = 0; i < room.count; i++) numbers[i] = first + i;
+        must_emit(self, weir_commit(self, room.count), room.count);
+        first += room.count;
+        count -= room.count;
     }
 }
 
@@ -99,12 +99,12 @@ static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict forward_doubled(weir_stage *self, weir_batch *batch) {
-    uint64_t *numbers = weir_batch_own(self, batch);
+static weir_verdict forward_doubled(weir_stage *self, weir_batch batch) {
+    uint64_t *numbers = weir_own(self);
     if (!numbers) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    for (size_t i = 0; i < batch->count; i++) numbers[i] *= 2;
-    size_t count = batch->count;
-    weir_verdict verdict = weir_forward(self, batch);
+    for (size_t i = 0; i < batch.count; i++) numbers[i] *= 2;
+    size_t count = batch.count;
+    weir_verdict verdict = weir_forward(self);
     if (verdict == WEIR_CONTINUE) self_of(self)->events_emitted += count;
     return verdict;
 }
@@ -113,16 +113,16 @@ static void emit_even(weir_stage *self, const uint64_t *numbers, size_t count) {
     size_t even = 0;
     for (size_t i = 0; i < count; i++) even += numbers[i] % 2 == 0;
     for (size_t from = 0; even > 0;) {
-        size_t room = 0;
-        uint64_t *out = weir_reserve(self, even, &room);
+        weir_room room = weir_reserve(self, even);
+        uint64_t *out = room.events;
         if (!out) {
             must_emit(self, WEIR_NO_MEMORY, even);
             return;
         }
-        for (size_t written = 0; written < room; from++)
+        for (size_t written = 0; written < room.count; from++)
             if (numbers[from] % 2 == 0) out[written++] = numbers[from];
-        must_emit(self, weir_commit(self, room), room);
-        even -= room;
+        must_emit(self, weir_commit(self, room.count), room.count);
+        even -= room.count;
     }
 }
 
@@ -133,18 +133,18 @@ static void emit_twice(weir_stage *self, const uint64_t *numbers, size_t count) 
     free(out);
 }
 
-static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict handle_events(weir_stage *self, weir_batch batch) {
     struct actor *actor = self_of(self);
-    const uint64_t *numbers = batch->events;
+    const uint64_t *numbers = batch.events;
     char before[128];
     snprintf(before, sizeof before, "%s handle_events %s", actor->name,
-             name_of(actor, batch->subscription.producer));
-    lines_add_numbers(&actor->journal, before, numbers, batch->count);
-    actor->events_handled += batch->count;
-    if (batch->count == 0) return WEIR_CONTINUE;
+             name_of(actor, weir_batch_subscription(self).producer));
+    lines_add_numbers(&actor->journal, before, numbers, batch.count);
+    actor->events_handled += batch.count;
+    if (batch.count == 0) return WEIR_CONTINUE;
     if (actor->trade == TRADE_DOUBLE) return forward_doubled(self, batch);
-    if (actor->trade == TRADE_DROP_ODD) emit_even(self, numbers, batch->count);
-    if (actor->trade == TRADE_REPEAT2) emit_twice(self, numbers, batch->count);
+    if (actor->trade == TRADE_DROP_ODD) emit_even(self, numbers, batch.count);
+    if (actor->trade == TRADE_REPEAT2) emit_twice(self, numbers, batch.count);
     return WEIR_CONTINUE;
 }
 

@@ -11,8 +11,8 @@
  *     them in turn. Else it waits
  *   another consumer of the same partition waits: it is accepted when LEFT has come
  *
- * Mirrors: weir_cancel, weir__stage_request_cancel and _end_subscription; all of
- * stage/leaving.c; weir__stage_pull's has_begun and must_wait; weir__stage_finish_cancel.
+ * Mirrors: weir_cancel, weir__subscription_cancel, _end, _closes and _finish; all of
+ * stage/leaving.c; weir__stage_pull's has_begun and must_wait.
  * Abstracted: stages are processes, mail and rings are channels; memory is sequentially
  * consistent: `follows` is written before the ring, and read behind it.
  *

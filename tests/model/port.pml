@@ -1,38 +1,31 @@
-/* A port: claims, a stage that looks no more, a pusher that sleeps, and the end.
+/* A port: claims, a stage that looks no more, and the end.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Protocol. The pusher says how far it will write (claimed), and then, behind one
  * fence, whether the inlet was finished and whether its stage looks by itself; it
- * publishes (tail), and pokes the stage if it was COLD. Without room it says that it
- * sleeps and looks once more. The stage, when it finds nothing, wakes who sleeps
- * beside room, and gives up the token `poked`: to WAITS while it has no demand, as
- * demand makes it look, else to COLD; then it looks once more, at claimed, for what
- * is published already or about to be. Finished, it stops when nothing is claimed.
+ * publishes (tail), and pokes the stage if it was COLD. The stage, when it finds
+ * nothing, gives up the token `poked`: to WAITS while it has no demand, as demand
+ * makes it look, else to COLD; then it looks once more, at claimed, for what is
+ * published already or about to be. Finished, it stops when nothing is claimed.
  *
- * Mirrors: put, take_back, sleep_for_room, weir__inlet_poke (pusher, finisher);
- * take, look, unwatch, watch, done, weir__ports_settle (stage).
+ * Mirrors: put, take_back (pusher), weir__quay_poke (finisher too); take, look, rest,
+ * weir__quay_look_on (stage).
  * Abstracted: the ring is its positions, with room for CAPACITY; an event a push;
- * the stage's worker sleeps until mail or demand comes (ready_park.pml); demand
- * comes one event at a time, EVENTS in all; a quarter of the ring is not waited
- * for: the stage wakes sleepers when it finds nothing, only.
+ * the stage's worker sleeps until mail or demand comes (ready_park.pml), and a pusher
+ * without room until there is some, or the finish (quay.pml); demand comes one event
+ * at a time, EVENTS in all.
  *
  * Properties: all that was accepted has been taken when the stage stops (asserted);
- * pusher and stage come to their ends (no invalid end state: a pusher asleep beside
- * room or past the finish, and a stage that waits beside wanted events, or with
- * nothing to wait for, are such states).
+ * pusher and stage come to their ends (no invalid end state: a stage that waits beside
+ * wanted events, or with nothing to wait for, is such a state).
  *
  * Mutants (each must give an error):
  *   MUTANT_NO_CLAIM_FENCE     claims, reads finished and poked, no fence between
  *   MUTANT_NO_CLAIM           no claim before the look at finished and poked
- *   MUTANT_CLEAR_LATE         looks at claimed, then gives up poked
- *   MUTANT_NO_LOOK            gives up poked, and no second look
  *   MUTANT_TAIL_LOOK          looks at tail, not at claimed, before it looks no more
  *   MUTANT_FINISH_TAIL        looks at tail, not at claimed, before it stops
  *   MUTANT_NO_END_LOOK        overlooks that the last claim was taken back
- *   MUTANT_NO_SLEEP_LOOK      asleep, and no second look
  *   MUTANT_POKED_FROM_WAITS   who finds WAITS takes it for TOLD and sends no mail
- * with PATIENT, where it is finished once all is pushed:
- *   MUTANT_NO_SETTLE_FENCE    taken, reads asleep, no fence between
  * with SCARCE, where no more is asked for than was pushed:
  *   MUTANT_WAITS_FINISHED     waits for demand though it was finished
  */
@@ -60,10 +53,8 @@
 /* Only ever changed by read-modify-write, so never buffered. */
 byte poked = TOLD; /* as the port's opening leaves it */
 bool mail = true;
-bool asleep;
 bool finished;
 
-bool suspended; /* the pusher is in futex_wait */
 byte accepted;
 byte asked;     /* demand that has come to the stage's worker, ever */
 
@@ -82,16 +73,6 @@ inline poke() {
 /* --- the stage ------------------------------------------------------------- */
 
 #define open_demand (demand > out)
-
-inline settle() {
-#ifndef MUTANT_NO_SETTLE_FENCE
-    full_fence(STAGE);
-#endif
-    if
-    :: asleep -> atomic { empty(buffer[STAGE]); asleep = false; suspended = false }
-    :: else
-    fi
-}
 
 /* What it must not overlook when it looks no more. */
 inline look_again() {
@@ -124,20 +105,11 @@ inline give_up() {
 #else
     waits = !open_demand && !finish_seen;
 #endif
-#ifdef MUTANT_CLEAR_LATE
-    look_again();
-#endif
     atomic {
         empty(buffer[STAGE]);
         if :: waits -> poked = WAITS :: else -> poked = COLD fi
     }
-#ifdef MUTANT_NO_LOOK
-    came = false;
-#else
-#ifndef MUTANT_CLEAR_LATE
     look_again();
-#endif
-#endif
     if
     :: came -> atomic { watched = (poked != TOLD); poked = TOLD }
     :: else -> watched = false
@@ -185,13 +157,12 @@ active proctype stage() {
     :: !over && watched ->
         emit();
         if
-        :: had == out && !over -> settle(); give_up()
+        :: had == out && !over -> give_up()
         :: else
         fi
     od;
     /* The pusher may have been accepted, and not have told us yet. */
     full_fence(STAGE);
-    atomic { asleep = false; suspended = false }
     assert(accepted == out)
 }
 
@@ -227,19 +198,6 @@ inline put() {
     fi
 }
 
-inline sleep_for_room() {
-    atomic { empty(buffer[PUSHER]); asleep = true }
-    if
-#ifndef MUTANT_NO_SLEEP_LOOK
-    :: in - memory[TAKEN] < CAPACITY || finished
-#endif
-    :: else ->
-        atomic { suspended = asleep } /* futex_wait */
-        !suspended
-    fi;
-    asleep = false
-}
-
 bool through; /* the pusher has pushed all that it will */
 
 active proctype pusher() {
@@ -254,7 +212,7 @@ active proctype pusher() {
         :: else ->
             if
             :: finished -> over = true
-            :: else -> sleep_for_room()
+            :: in - memory[TAKEN] < CAPACITY
             fi
         fi
     od;
@@ -276,8 +234,5 @@ active proctype consumer() {
 }
 
 active proctype finisher() {
-#ifdef PATIENT
-    through;
-#endif
     atomic { finished = true; poke() }
 }

@@ -1,37 +1,33 @@
-/* A stream: batches to a reader outside, returns to the stage, and who sleeps.
+/* A stream: batches to a reader outside, returns to the stage, and its descriptor.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Protocol. The stage publishes entries and then looks whether the reader is
- * AWAKE; if not it makes it so, signals its descriptor, and wakes it when it
- * sleeps. The reader, when there is nothing, says that it waits (WAITING, at
- * the descriptor, or ASLEEP) and looks again. What it is through with it tells
- * by `position`; the stage looks there while it is hot (poked = 1), and when it
- * looks no more it clears poked and looks once again; else it is poked by mail.
+ * Protocol. The stage publishes entries and then looks whether the descriptor is
+ * armed; if so it disarms and signals it. The reader, when there is nothing, makes
+ * its descriptor quiet, arms it, and looks again; or it sleeps in the call. What it is
+ * through with it tells by `position`; the stage looks there while it is hot
+ * (poked = 1), and when it looks no more it clears poked and looks once again; else it
+ * is poked by mail.
  * The end comes once all that was published is back; with STOPS at any moment,
  * and then what the reader has not claimed goes back to the producer.
  *
- * Mirrors: weir__stream_wake, look, unwatch, recall (stage); take, report,
- * rise, sleep_until, give_up (reader); next is take, then either wait.
+ * Mirrors: weir__stream_wake, look, rest, recall (stage); take, report, rise, doze,
+ * give_up (reader); next is take, then either wait.
  * Abstracted: the ring is a count; at most WINDOW entries are out, as demand
  * has it; a batch is one event; the stage's worker sleeps until mail comes
- * (ready_park.pml); the descriptor is one bit, and a system call a step of its own.
+ * (ready_park.pml), and a reader in a call until there is something (quay.pml); the
+ * descriptor is one bit, and a system call a step of its own.
  *
- * Properties: all is read, and both ends finish (no invalid end state: asleep,
- * or at the descriptor, beside something to take is a lost wake; a stage that
+ * Properties: all is read, and both ends finish (no invalid end state: at the
+ * descriptor beside something to take is a lost wake; a stage that
  * waits for what has come back is one as well); of the batches each is the
  * reader's or given back, never both (asserted).
  *
  * Mutants (each must give an error):
- *   MUTANT_NO_WAKE_FENCE      publishes, reads sleeper, no fence between
- *   MUTANT_NO_SLEEP_LOOK      ASLEEP, and no second look
- *   MUTANT_BLIND_WAIT         the kernel does not compare before it sleeps
- *   MUTANT_NO_WAIT_LOOK       WAITING, and no second look
+ *   MUTANT_NO_WAKE_FENCE      publishes, reads armed, no fence between
+ *   MUTANT_NO_WAIT_LOOK       arms the descriptor, and no second look
  *   MUTANT_CLEAR_LATE         the descriptor is cleared after the look
- *   MUTANT_SILENT_RISE        AWAKE again by itself, and no signal
- *   MUTANT_SIGNAL_WAITING     who slept is woken, its descriptor not signalled
+ *   MUTANT_SILENT_RISE        disarms it itself, and does not signal
  *   MUTANT_NO_REPORT          waits without having told what is back
- *   MUTANT_NO_POKE_LOOK       poked = 0, and no second look
- *   MUTANT_POKE_CLEARED_LATE  looks, then poked = 0
  *   MUTANT_NO_CLOSE_WAKE      the end is told to nobody
  * with STOPS:
  *   MUTANT_CLAIM_BLIND        takes an entry whatever position says
@@ -51,20 +47,15 @@
 #define READER 1
 #include "tso.h"
 
-#define AWAKE 0
-#define WAITING 1
-#define ASLEEP 2
-
 /* Only ever changed by read-modify-write, so never buffered. */
 byte back;      /* of position: batches that are back */
 byte claimed;   /* and those that the reader has had  */
 bool closed;    /* and the stage's mark               */
-byte sleeper = WAITING; /* as weir_stream_fd leaves it */
+bool armed = true; /* as weir_stream_fd leaves it */
 bool poked = true; /* the stage begins hot */
 bool mail;
 
 bool readable;  /* the descriptor */
-bool suspended; /* the reader is in futex_wait */
 byte given_back;
 
 /* --- the stage ------------------------------------------------------------- */
@@ -74,37 +65,18 @@ inline wake() {
     full_fence(STAGE);
 #endif
     if
-    :: sleeper == AWAKE
-    :: else ->
-        atomic { empty(buffer[STAGE]); state = sleeper; sleeper = AWAKE }
-        if
-#ifdef MUTANT_SIGNAL_WAITING
-        :: state == WAITING -> readable = true
-#else
-        :: state != AWAKE -> readable = true
-#endif
-        :: else
-        fi;
-        if
-        :: state == ASLEEP -> suspended = false
-        :: else
-        fi;
-        state = 0
+    :: armed -> atomic { empty(buffer[STAGE]); was = armed; armed = false }
+    :: else
+    fi;
+    if
+    :: was -> was = false; readable = true
+    :: else
     fi
 }
 
 inline stop_looking() {
-#ifdef MUTANT_POKE_CLEARED_LATE
-    came = (back > seen);
     atomic { empty(buffer[STAGE]); poked = false }
-#else
-    atomic { empty(buffer[STAGE]); poked = false }
-#ifdef MUTANT_NO_POKE_LOOK
-    came = false;
-#else
     came = (back > seen);
-#endif
-#endif
     if
     :: came -> atomic { empty(buffer[STAGE]); hot = !poked; poked = true }
     :: else -> hot = false
@@ -124,7 +96,8 @@ inline close() {
 }
 
 active proctype stage() {
-    byte sent, seen, state;
+    byte sent, seen;
+    bool was;
     bool hot = true;
     bool came;
 
@@ -167,14 +140,14 @@ inline report() {
 }
 
 inline rise() {
-    atomic { state = sleeper; sleeper = AWAKE }
+    atomic { was = armed; armed = false }
 #ifndef MUTANT_SILENT_RISE
     if
-    :: state != AWAKE -> readable = true
+    :: was -> readable = true
     :: else
     fi;
 #endif
-    state = 0
+    was = false
 }
 
 /* Comes back with what it holds and takes the next: found, over or neither. */
@@ -212,31 +185,12 @@ inline take() {
     fi
 }
 
-inline sleep_in_call() {
-    sleeper = ASLEEP;
-    if
-#ifndef MUTANT_NO_SLEEP_LOOK
-    :: something
-#endif
-    :: else ->
-        atomic { /* futex_wait */
-#ifdef MUTANT_BLIND_WAIT
-            suspended = true
-#else
-            suspended = (sleeper == ASLEEP)
-#endif
-        }
-        !suspended
-    fi;
-    rise()
-}
-
 /* TIMEOUT, and then it waits at the descriptor; or there was something after all. */
 inline give_up() {
 #ifndef MUTANT_CLEAR_LATE
     readable = false;
 #endif
-    sleeper = WAITING;
+    armed = true;
     if
 #ifndef MUTANT_NO_WAIT_LOOK
     :: something -> rise()
@@ -250,7 +204,8 @@ inline give_up() {
 }
 
 active proctype reader() {
-    byte taken, state;
+    byte taken;
+    bool was;
     bool holds, found, over, unreported;
 
     do
@@ -268,7 +223,7 @@ active proctype reader() {
         :: !found && !over ->
             report();
             if
-            :: true -> sleep_in_call()
+            :: true -> something /* asleep in the call */
             :: true -> give_up()
             fi
         fi

@@ -44,10 +44,10 @@ static void flush(weir_stage *self, struct batcher *batcher) {
     }
 }
 
-static weir_verdict batch(weir_stage *self, weir_batch *events) {
+static weir_verdict batch(weir_stage *self, weir_batch events) {
     struct batcher *batcher = weir_state(self);
-    const struct job *job = events->events;
-    for (size_t i = 0; i < events->count; i++) {
+    const struct job *job = events.events;
+    for (size_t i = 0; i < events.count; i++) {
         batcher->group.jobs[batcher->group.count++] = job[i];
         if (batcher->group.count == GROUP_MOST) {
             flush(self, batcher);
@@ -76,10 +76,10 @@ static weir_verdict batch_last(weir_stage *self) {
 
 /* ---- auditor ------------------------------------------------------------------ */
 
-static weir_verdict hand_out(weir_stage *self, weir_batch *events) {
+static weir_verdict hand_out(weir_stage *self, weir_batch events) {
     struct audit *audit = *(struct audit **)weir_state(self);
-    const struct group *group = events->events;
-    for (size_t i = 0; i < events->count; i++) {
+    const struct group *group = events.events;
+    for (size_t i = 0; i < events.count; i++) {
         audit_begin(audit, weir_self(self), &group[i]);
     }
     return WEIR_CONTINUE;
@@ -93,10 +93,10 @@ static weir_verdict hand_on(weir_stage *self, const void *group, size_t bytes) {
 
 /* ---- sink ---------------------------------------------------------------------- */
 
-static weir_verdict answer(weir_stage *self, weir_batch *events) {
+static weir_verdict answer(weir_stage *self, weir_batch events) {
     int ledger = *(int *)weir_state(self);
-    const struct group *group = events->events;
-    for (size_t i = 0; i < events->count; i++) {
+    const struct group *group = events.events;
+    for (size_t i = 0; i < events.count; i++) {
         for (size_t k = 0; k < group[i].count; k++) {
             const struct job *job = &group[i].jobs[k];
             if (job->worked != 1 ||

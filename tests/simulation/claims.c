@@ -31,7 +31,7 @@ static void moment(uint64_t most) {
     for (uint64_t steps = sim_draw(most); steps > 0; steps--) sim_now_ns();
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict no_events(weir_stage *self, weir_batch batch) {
     (void)self, (void)batch;
     return WEIR_CONTINUE;
 }
@@ -179,10 +179,10 @@ static void ring_main(void *unused) {
 
 /* --- loop --------------------------------------------------------------------------------- */
 
-static weir_verdict push_back(weir_stage *self, weir_batch *batch) {
-    const uint64_t *event = batch->events;
+static weir_verdict push_back(weir_stage *self, weir_batch batch) {
+    const uint64_t *event = batch.events;
     (void)self;
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < batch.count; i++) {
         world.casts++;
         if (event[i] > 0) {
             uint64_t again = event[i] - 1;

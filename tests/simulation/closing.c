@@ -38,9 +38,9 @@ static weir_verdict nothing(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict take(weir_stage *self, weir_batch *batch) {
+static weir_verdict take(weir_stage *self, weir_batch batch) {
     (void)self;
-    came += batch->count;
+    came += batch.count;
     return WEIR_CONTINUE;
 }
 
@@ -138,9 +138,9 @@ static void held_main(void *unused) {
 /* --- ring ----------------------------------------------------------------------------------- */
 
 /* Once round, and then out: by the number of times that it has come here. */
-static weir_verdict send_back(weir_stage *self, weir_batch *batch) {
-    const uint64_t *events = batch->events;
-    for (size_t i = 0; i < batch->count; i++) must(weir_emit(self, &(uint64_t){events[i] + 1}, 1));
+static weir_verdict send_back(weir_stage *self, weir_batch batch) {
+    const uint64_t *events = batch.events;
+    for (size_t i = 0; i < batch.count; i++) must(weir_emit(self, &(uint64_t){events[i] + 1}, 1));
     return WEIR_CONTINUE;
 }
 
@@ -149,8 +149,9 @@ static uint32_t out_or_back(void *context, const void *event) {
     return *(const uint64_t *)event < 2;
 }
 
-static weir_verdict pass(weir_stage *self, weir_batch *batch) {
-    return weir_forward(self, batch);
+static weir_verdict pass(weir_stage *self, weir_batch batch) {
+    (void)batch;
+    return weir_forward(self);
 }
 
 /* About when who drains looks: in naps, where there are threads. */

@@ -88,7 +88,7 @@ static weir_verdict clock_rings(weir_stage *self, const void *message, size_t by
     return WEIR_CONTINUE;
 }
 
-static weir_verdict clock_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict clock_events(weir_stage *self, weir_batch batch) {
     (void)self, (void)batch;
     return WEIR_STOP;
 }

@@ -82,23 +82,22 @@ static bool opened(struct node *node, weir_status status) {
 
 /* --- iterators ----------------------------------------------------------------------------- */
 
-static weir_iterator_verdict next(void *context, void *room, size_t want, size_t *made) {
+static weir_made next(void *context, weir_room room) {
     struct node *node = context;
     unsigned number = node_number(node);
     unsigned left = node->total - node->made;
-    size_t count = want > 1 ? 1 + (size_t)sim_draw(want) : want;
+    size_t count = room.count > 1 ? 1 + (size_t)sim_draw(room.count) : room.count;
     count = count < left ? count : left;
     for (size_t i = 0; i < count; i++) {
         uint64_t identity = ledger_new(number);
         ledger_out(identity, number);
-        endings_write((char *)room + i * graph.event_bytes, &identity, 1);
+        endings_write((char *)room.events + i * graph.event_bytes, &identity, 1);
     }
     node->made += (unsigned)count;
-    *made = count;
-    if (node->made < node->total) return WEIR_ITERATOR_MORE;
-    if (!node->stops_alone && node->dies == 0) return WEIR_ITERATOR_END;
+    if (node->made < node->total) return (weir_made){count, WEIR_ITERATOR_MORE};
+    if (!node->stops_alone && node->dies == 0) return (weir_made){count, WEIR_ITERATOR_END};
     graph.upset = graph.unheard = true;
-    return WEIR_ITERATOR_ERROR;
+    return (weir_made){count, WEIR_ITERATOR_ERROR};
 }
 
 static void closed(void *context) {
@@ -182,10 +181,12 @@ static bool open_stream(struct node *node, const weir_subscribe_to *list, unsign
 
 weir_status endings_read(struct node *node, uint64_t timeout_ns) {
     struct event event;
-    weir_batch batch = {.events = &event, .count = 1, .event_bytes = graph.event_bytes};
-    weir_status status = sim_draw(2) == 0
-                             ? weir_stream_next(node->stream, &event, timeout_ns)
-                             : weir_stream_batch(node->stream, sim_draw(3), timeout_ns, &batch);
+    weir_batch batch = {.events = &event, .count = 1};
+    weir_status status;
+    if (sim_draw(2) == 0)
+        status = weir_stream_next(node->stream, &event, timeout_ns);
+    else
+        batch = weir_stream_batch(node->stream, sim_draw(3), timeout_ns, &status);
     SIM_REQUIRE(status == WEIR_OK || status == WEIR_TIMEOUT || status == WEIR_END);
     for (size_t i = 0; i < batch.count && status == WEIR_OK; i++)
         done_with(node, (const char *)batch.events + i * graph.event_bytes);

@@ -29,9 +29,9 @@ void endings_write(void *place, const uint64_t *identities, size_t count) {
     }
 }
 
-static uint64_t read_event(const weir_batch *batch, size_t index) {
+static uint64_t read_event(weir_batch batch, size_t index) {
     uint64_t identity;
-    memcpy(&identity, (const char *)batch->events + index * batch->event_bytes, sizeof identity);
+    memcpy(&identity, (const char *)batch.events + index * graph.event_bytes, sizeof identity);
     return identity;
 }
 
@@ -40,10 +40,11 @@ static void emit(weir_stage *self, const struct node *node, const uint64_t *iden
     unsigned char events[ENDINGS_KEPT * sizeof(struct event)];
     while (count > 0) {
         size_t run = 1 + (size_t)sim_draw(count < ENDINGS_KEPT ? count : ENDINGS_KEPT);
-        void *place = sim_draw(2) == 0 ? weir_reserve(self, run, &run) : NULL;
-        endings_write(place != NULL ? place : events, identities, run);
+        weir_room room = sim_draw(2) == 0 ? weir_reserve(self, run) : (weir_room){0};
+        if (room.events != NULL) run = room.count;
+        endings_write(room.events != NULL ? room.events : events, identities, run);
         for (size_t i = 0; i < run; i++) ledger_out(identities[i], node_number(node));
-        must(place != NULL ? weir_commit(self, run) : weir_emit(self, events, run));
+        must(room.events != NULL ? weir_commit(self, run) : weir_emit(self, events, run));
         identities += run;
         count -= run;
     }
@@ -168,20 +169,20 @@ static bool forwards(const struct node *node, const struct node *from) {
            sim_draw(2) == 0;
 }
 
-static weir_verdict on_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict on_events(weir_stage *self, weir_batch batch) {
     struct node *node = node_of(self);
     unsigned number = node_number(node);
-    const struct node *from = endings_find(batch->subscription.producer);
-    SIM_REQUIRE(node->alive && batch->event_bytes == graph.event_bytes);
+    const struct node *from = endings_find(weir_batch_subscription(self).producer);
+    SIM_REQUIRE(node->alive && weir_batch_event_bytes(self) == graph.event_bytes);
     node->end_told = false;
     bool whole = forwards(node, from);
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < batch.count; i++) {
         uint64_t identity = ledger_came(number, from != NULL ? node_number(from) : LEDGER_ANYBODY,
                                         read_event(batch, i));
         if (whole) ledger_out(identity, number);
         if (!whole && identity != 0) handle(self, node, identity);
     }
-    if (whole) return weir_forward(self, batch);
+    if (whole) return weir_forward(self);
     return fail_now(self, node);
 }
 

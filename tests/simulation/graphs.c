@@ -22,16 +22,16 @@
 #include "world.h"
 
 /* Emits every number once: changed twice in place and forwarded, or copied. */
-static weir_verdict pass_on(weir_stage *self, weir_batch *batch) {
+static weir_verdict pass_on(weir_stage *self, weir_batch batch) {
     if (sim_draw(2) == 0) {
-        bool emitted = must(weir_emit(self, batch->events, batch->count));
+        bool emitted = must(weir_emit(self, batch.events, batch.count));
         return emitted ? WEIR_CONTINUE : weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
-    uint64_t *events = weir_batch_own(self, batch);
+    uint64_t *events = weir_own(self);
     if (events == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    for (size_t i = 0; i < batch->count; i++) events[i]++;
-    for (size_t i = 0; i < batch->count; i++) events[i]--;
-    return weir_forward(self, batch);
+    for (size_t i = 0; i < batch.count; i++) events[i]++;
+    for (size_t i = 0; i < batch.count; i++) events[i]--;
+    return weir_forward(self);
 }
 
 static weir_ref start_relay(weir_ref producer) {
@@ -248,7 +248,7 @@ static void overflow_main(void *unused) {
 
 /* --- grow --------------------------------------------------------------------------------- */
 
-static weir_verdict take_or_stop(weir_stage *self, weir_batch *batch) {
+static weir_verdict take_or_stop(weir_stage *self, weir_batch batch) {
     world_check_off(self, batch);
     return !world.keep_going && sim_draw(16) == 0 ? WEIR_STOP : WEIR_CONTINUE;
 }

@@ -12,6 +12,8 @@
  *   hand_over  a partition goes from one consumer to the next, by cancels
  *   inherit    the owner cannot handle what it is sent, leaves and comes again, and dies; the
  *              next one gets all that comes back, in order
+ *   late       a consumer replaces its subscription, again and again, until its producer ends
+ *              by itself: it has all that was sent, and ends, or goes on, as after any normal end
  *   evict      cancels from the producer, the consumer and elsewhere at any moment, of
  *              every dispatcher's consumers, some of which stop as well
  */
@@ -31,9 +33,9 @@ static uint32_t first(void *context, const void *event) {
 }
 
 /* Rising numbers, whoever handles them; a moment passes in between. */
-static weir_verdict take_in_order(weir_stage *self, weir_batch *batch) {
-    const uint64_t *events = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+static weir_verdict take_in_order(weir_stage *self, weir_batch batch) {
+    const uint64_t *events = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         if (events[i] < highest) sim_fail("number %d after %d", (int)events[i], (int)highest);
         highest = events[i] + 1;
         sim_now_ns();
@@ -145,8 +147,9 @@ static void hand_over_main(void *unused) {
 
 /* --- inherit ------------------------------------------------------------------------------ */
 
-static weir_verdict pass_on(weir_stage *self, weir_batch *batch) {
-    return weir_forward(self, batch);
+static weir_verdict pass_on(weir_stage *self, weir_batch batch) {
+    (void)batch;
+    return weir_forward(self);
 }
 
 /* The owner before may not be gone yet, as its producer sees it. */
@@ -200,6 +203,48 @@ static void inherit_main(void *unused) {
     world_finish(world.total);
 }
 
+/* --- late --------------------------------------------------------------------------------- */
+
+static weir_cancel_mode late_mode;
+
+static void must_be_normal(weir_stage *self, weir_reason reason) {
+    (void)self;
+    SIM_REQUIRE(reason == WEIR_REASON_NORMAL);
+}
+
+static weir_subscribe_options late_demand(void) {
+    weir_subscribe_options demand = some_demand();
+    demand.cancel = late_mode;
+    return demand;
+}
+
+static void late_main(void *unused) {
+    (void)unused;
+    weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .name = "consumer",
+        .state_bytes = sizeof(struct consumer),
+        .on = {.handle_events = take_in_order, .terminate = must_be_normal}};
+    weir_subscription subscription;
+    late_mode = sim_draw(2) == 0 ? WEIR_PERMANENT : WEIR_TRANSIENT;
+    open_partition(weir_demand_dispatcher());
+    weir_ref consumer = world_start_stage(options, 0, NULL);
+    weir_subscribe_options demand = late_demand();
+    must(weir_subscribe(world.runtime, consumer, world.producers[0], &demand, &subscription));
+    weir_status status = WEIR_OK;
+    while (status != WEIR_NO_STAGE) {
+        moment(60);
+        demand = late_demand();
+        status = weir_resubscribe(world.runtime, subscription, WEIR_REASON_NORMAL, (weir_ref){0},
+                                  &demand, &subscription);
+        if (status != WEIR_NO_STAGE) must(status);
+    }
+    while (world.handled < world.total) sim_sleep_ns(10000);
+    weir_stop(world.runtime, consumer, WEIR_REASON_NORMAL);
+    world_finish(world.total);
+    SIM_REQUIRE(world.discarded == 0);
+}
+
 /* --- evict -------------------------------------------------------------------------------- */
 
 static weir_ref evicted[CONSUMERS];
@@ -246,7 +291,7 @@ static void meddle(void *unused) {
     }
 }
 
-static weir_verdict evict_take(weir_stage *self, weir_batch *batch) {
+static weir_verdict evict_take(weir_stage *self, weir_batch batch) {
     moment(10);
     world.in_order = false;
     return world.dispatcher == weir_broadcast_dispatcher() ? WEIR_CONTINUE
@@ -290,6 +335,10 @@ static void begin_inherit(void) {
     world_begin(inherit_main, 100);
 }
 
+static void begin_late(void) {
+    world_begin(late_main, 60);
+}
+
 static void begin_evict(void) {
     world_begin(evict_main, 40);
 }
@@ -299,6 +348,7 @@ int main(int count, char **arguments) {
         {"again", 10000, 2000000, true, begin_again, NULL},
         {"hand_over", 10000, 2000000, true, begin_hand_over, NULL},
         {"inherit", 10000, 2000000, true, begin_inherit, NULL},
+        {"late", 10000, 2000000, true, begin_late, NULL},
         {"evict", 20000, 2000000, true, begin_evict, NULL},
     };
     return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);

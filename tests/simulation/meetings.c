@@ -38,9 +38,9 @@ static weir_verdict nothing(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict handle(weir_stage *self, weir_batch *batch) {
+static weir_verdict handle(weir_stage *self, weir_batch batch) {
     (void)self;
-    handled += batch->count;
+    handled += batch.count;
     return WEIR_CONTINUE;
 }
 
@@ -245,7 +245,7 @@ static weir_verdict count_down(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict hold_on(weir_stage *self, weir_batch *batch) {
+static weir_verdict hold_on(weir_stage *self, weir_batch batch) {
     busy = true;
     while (!let_go) sim_sleep_ns(1000);
     return handle(self, batch);

@@ -66,8 +66,9 @@ static weir_verdict last_words(weir_stage *self) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict pass_on(weir_stage *self, weir_batch *batch) {
-    return weir_forward(self, batch);
+static weir_verdict pass_on(weir_stage *self, weir_batch batch) {
+    (void)batch;
+    return weir_forward(self);
 }
 
 static weir_verdict down(weir_stage *self, weir_ref stage, weir_reason reason) {

@@ -61,10 +61,10 @@ static weir_subscribe_options demand_of(uint32_t partition) {
     return demand;
 }
 
-static weir_verdict take(weir_stage *self, weir_batch *batch) {
+static weir_verdict take(weir_stage *self, weir_batch batch) {
     const struct owner *owner = weir_state(self);
-    const uint64_t *events = batch->events;
-    for (size_t i = 0; i < batch->count; i++) SIM_REQUIRE(number_of(events[i]) == owner->partition);
+    const uint64_t *events = batch.events;
+    for (size_t i = 0; i < batch.count; i++) SIM_REQUIRE(number_of(events[i]) == owner->partition);
     return world_check_off(self, batch);
 }
 

@@ -5,8 +5,8 @@
  * Method: a pool of one to three threads with a ring of a few entries, which
  * begins just below the wrap, does the numbers of a producer.  Tasks may fail and
  * be begun again.  At the end each number was done once for good, or discarded
- * and told; each child has been told of once; the accounts agree; nobody waits
- * for ever.
+ * and told; each child has been told of once, and before its pool was closed; the
+ * accounts agree; nobody waits for ever.
  *
  *   work   one pool; once the runtime has settled, everything is done
  *   hands  meanwhile, children are started and ended by hand
@@ -30,12 +30,33 @@ static struct {
     uint64_t given;   /* numbers, to number the children by hand */
 } hand;
 
+/* Of each pool, in turn: the context of its functions. */
+static struct {
+    bool open[64];
+    unsigned count;
+} opened;
+
+static bool *open_one(void) {
+    bool *open = &opened.open[opened.count++ % 64];
+    *open = true;
+    return open;
+}
+
+/* False: not yet. */
+static bool close_one(weir_pool *pool) {
+    bool *open = pool->options.context;
+    weir_status status = weir_pool_close(pool, NULL);
+    *open = status == WEIR_TIMEOUT;
+    return status == WEIR_TIMEOUT ? false : must(status);
+}
+
 static bool all_is_told(void) {
     return world.handled + world.discarded == world.total;
 }
 
 static void discarded(void *context, uint64_t count, weir_discard cause) {
-    (void)context, (void)cause;
+    (void)cause;
+    SIM_REQUIRE(*(const bool *)context);
     world.discarded += count;
 }
 
@@ -58,7 +79,8 @@ static weir_task_result do_number(void *context, const void *event, weir_task *s
 
 static void exited(void *context, weir_child child, const void *event, weir_child_exit how) {
     uint64_t number = *(const uint64_t *)event;
-    (void)context, (void)child;
+    (void)child;
+    SIM_REQUIRE(*(const bool *)context);
     if (number >> 32 == BY_HAND) {
         hand.exits++;
         return;
@@ -84,6 +106,7 @@ static weir_pool *try_pool(weir_child_restart restart, size_t threads) {
                                        .worker = world_somewhere(),
                                        .task = do_number,
                                        .exited = exited,
+                                       .context = open_one(),
                                        .discarded = discarded,
                                        .restart = restart,
                                        .max_restarts = WEIR_POOL_MAX_RESTARTS_LIMIT,
@@ -123,7 +146,7 @@ static void work_main(void *unused) {
     weir_pool *pool = open_pool(WEIR_CHILD_TRANSIENT);
     must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
     SIM_REQUIRE(world.handled == world.total);
-    must(weir_pool_close(pool, NULL));
+    SIM_REQUIRE(close_one(pool));
     finish();
     SIM_REQUIRE(world.discarded == 0);
 }
@@ -163,7 +186,7 @@ static void hands_main(void *unused) {
     must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
     SIM_REQUIRE(hand.exits == hand.started);
     SIM_REQUIRE(weir_pool_children(pool, NULL, 0) == 0);
-    must(weir_pool_close(pool, NULL));
+    SIM_REQUIRE(close_one(pool));
     weir_stop(world.runtime, world.producers[0], WEIR_REASON_NORMAL);
     must(weir_runtime_run(world.runtime, WEIR_FOREVER));
     world_close_runtime();
@@ -177,7 +200,7 @@ static void run_pool(void *unused) {
         weir_pool *pool = open_pool(WEIR_CHILD_TEMPORARY);
         uint64_t wait = sim_draw(4) == 0 ? WEIR_FOREVER : sim_draw(30000); /* or none ever works */
         weir_runtime_settle(world.runtime, wait);
-        must(weir_pool_close(pool, NULL));
+        SIM_REQUIRE(close_one(pool));
     }
 }
 
@@ -229,22 +252,21 @@ static void close_main(void *unused) {
                                     .options = {.max_demand = 1 + (size_t)sim_draw(2),
                                                 .min_demand = WEIR_NONE,
                                                 .cancel = WEIR_TEMPORARY}};
-    const weir_pool_options options = {.event_bytes = sizeof(uint64_t),
-                                       .threads = 1,
-                                       .worker = world_somewhere(),
-                                       .start = start_slowly,
-                                       .task = do_slowly,
-                                       .discarded = discarded,
-                                       .shutdown_ns = sim_draw(4) == 0 ? WEIR_FOREVER : 1,
-                                       .subscribe_to = &from,
-                                       .subscribe_count = 1};
+    weir_pool_options options = {.event_bytes = sizeof(uint64_t),
+                                 .threads = 1,
+                                 .worker = world_somewhere(),
+                                 .start = start_slowly,
+                                 .task = do_slowly,
+                                 .discarded = discarded,
+                                 .shutdown_ns = sim_draw(4) == 0 ? WEIR_FOREVER : 1,
+                                 .subscribe_to = &from,
+                                 .subscribe_count = 1};
     for (int left = 4; left > 0; left--) {
         weir_pool *pool;
+        options.context = open_one();
         must(weir_pool_open(world.runtime, &options, &pool, NULL));
         take_a_while(60);
-        weir_status status;
-        while ((status = weir_pool_close(pool, NULL)) == WEIR_TIMEOUT) take_a_while(3);
-        must(status);
+        while (!close_one(pool)) take_a_while(3);
     }
     world_close_runtime();
 }

@@ -72,9 +72,10 @@ void books_emitted(struct node *node, const uint64_t *labels, unsigned count) {
     node->emitted += count;
 }
 
-uint64_t books_event(const weir_batch *batch, size_t index) {
+uint64_t books_event(const struct line *line, weir_batch batch, size_t index) {
     uint64_t label;
-    memcpy(&label, (const char *)batch->events + index * batch->event_bytes, sizeof label);
+    const char *event = (const char *)batch.events + index * line->producer->event_bytes;
+    memcpy(&label, event, sizeof label);
     return label;
 }
 
@@ -107,7 +108,8 @@ bool books_subscribed(struct node *self, const weir_peer *peer, bool by_hand) {
                           .down = true,
                           .up = books_find(peer->stage)->inlet,
                           .by_hand = by_hand,
-                          .selects = peer->options->selector != NULL,
+                          .selects =
+                              peer->options->selector != NULL || peer->options->select_many != NULL,
                           .partition = peer->options->partition,
                           .batch = peer->options->max_demand - peer->options->min_demand};
     return true;
@@ -179,16 +181,14 @@ static void handled(struct line *line, uint64_t label) {
     if (line->selects) SIM_REQUIRE(books_selected(label));
 }
 
-void books_handled(struct node *consumer, const weir_batch *batch) {
-    struct line *line = books_line(batch->subscription);
-    SIM_REQUIRE(line != NULL && line->consumer == consumer && line->down);
-    SIM_REQUIRE(consumer->alive && batch->event_bytes == line->producer->event_bytes);
-    for (size_t i = 0; i < batch->count; i++) handled(line, books_event(batch, i));
-    world.handled += batch->count;
+void books_handled(struct node *consumer, struct line *line, weir_batch batch) {
+    SIM_REQUIRE(line != NULL && line->consumer == consumer && line->down && consumer->alive);
+    for (size_t i = 0; i < batch.count; i++) handled(line, books_event(line, batch, i));
+    world.handled += batch.count;
     if (line->by_hand)
         SIM_REQUIRE(line->got <= line->asked);
     else if (consumer->kind == WEIR_CONSUMER)
-        SIM_REQUIRE(batch->count > 0 && batch->count <= line->batch);
+        SIM_REQUIRE(batch.count > 0 && batch.count <= line->batch);
 }
 
 /* --- at rest ------------------------------------------------------------------------------ */

@@ -114,9 +114,9 @@ bool books_in_log(const struct node *node, uint64_t label);
 void books_emitted(struct node *node, const uint64_t *labels, unsigned count);
 
 /* The label of a batch's event. */
-uint64_t books_event(const weir_batch *batch, size_t index);
+uint64_t books_event(const struct line *line, weir_batch batch, size_t index);
 
-void books_handled(struct node *consumer, const weir_batch *batch);
+void books_handled(struct node *consumer, struct line *line, weir_batch batch);
 
 /* The ends of a subscription.  False: there is no room for another, and it is to be refused. */
 bool books_subscribed(struct node *self, const weir_peer *peer, bool by_hand);

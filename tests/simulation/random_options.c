@@ -31,6 +31,13 @@ static bool select_event(void *context, const void *event) {
     return books_selected(label);
 }
 
+static void select_events(void *context, weir_batch batch, bool *wanted) {
+    const struct node *producer = context;
+    const char *event = batch.events;
+    for (size_t i = 0; i < batch.count; i++, event += producer->event_bytes)
+        wanted[i] = select_event(NULL, event);
+}
+
 weir_subscribe_options some_options(const struct node *producer) {
     static const weir_cancel_mode modes[] = {WEIR_TEMPORARY, WEIR_TEMPORARY, WEIR_TRANSIENT,
                                              WEIR_PERMANENT};
@@ -39,7 +46,12 @@ weir_subscribe_options some_options(const struct node *producer) {
                                       .cancel = modes[sim_draw(4)]};
     size_t min = (size_t)sim_draw(options.max_demand);
     options.min_demand = min == 0 ? WEIR_NONE : min;
-    if (producer->deal == BY_BROADCAST && sim_draw(4) == 0) options.selector = select_event;
+    if (producer->deal == BY_BROADCAST && sim_draw(4) == 0) {
+        bool many = options.max_demand % 2 == 0;
+        options.selector = many ? NULL : select_event;
+        options.select_many = many ? select_events : NULL;
+        options.selector_context = (void *)(uintptr_t)producer;
+    }
     if (producer->deal == BY_PARTITION && sim_draw(16) > 0)
         options.partition = WEIR_PARTITION(sim_draw(producer->partitions + (sim_draw(8) == 0)));
     return options;

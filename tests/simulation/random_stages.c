@@ -52,10 +52,11 @@ static unsigned emit(weir_stage *self, struct node *node, const uint64_t *labels
             write_events(events, node->event_bytes, &labels[done], run);
             if (!must(weir_emit(self, events, run))) break;
         } else {
-            void *place = weir_reserve(self, run, &run);
-            SIM_REQUIRE(place != NULL || books.failing);
-            if (place == NULL) break;
-            write_events(place, node->event_bytes, &labels[done], run);
+            weir_room room = weir_reserve(self, run);
+            run = room.count;
+            SIM_REQUIRE(room.events != NULL || books.failing);
+            if (room.events == NULL) break;
+            write_events(room.events, node->event_bytes, &labels[done], run);
             if (!must(weir_commit(self, run))) break;
         }
         books_emitted(node, &labels[done], (unsigned)run);
@@ -97,11 +98,12 @@ static weir_verdict on_demand(weir_stage *self, uint64_t demand) {
 /* --- passing on --------------------------------------------------------------------------- */
 
 /* The labels of what becomes of a batch, none more than HOPS long or than the log can take. */
-static unsigned renew(const struct node *node, const weir_batch *batch, uint64_t *labels) {
+static unsigned renew(const struct node *node, const struct line *from, weir_batch batch,
+                      uint64_t *labels) {
     unsigned count = 0;
     unsigned times = node->way == EXPAND ? 2 : 1;
-    for (size_t i = 0; i < batch->count; i++) {
-        unsigned hops = books_hops(books_event(batch, i)) + 1;
+    for (size_t i = 0; i < batch.count; i++) {
+        unsigned hops = books_hops(books_event(from, batch, i)) + 1;
         if (hops > HOPS || (node->way == FILTER && sim_draw(2) == 0)) continue;
         for (unsigned again = 0; again < times && node->emitted + count < LOG; again++, count++)
             labels[count] = books_label(node, hops, node->emitted + count);
@@ -109,35 +111,39 @@ static unsigned renew(const struct node *node, const weir_batch *batch, uint64_t
     return count;
 }
 
-static bool all_new(const struct node *node, const weir_batch *batch) {
-    for (size_t i = 0; i < batch->count; i++)
-        if (books_in_log(node, books_event(batch, i))) return false;
+static bool all_new(const struct node *node, const struct line *from, weir_batch batch) {
+    for (size_t i = 0; i < batch.count; i++)
+        if (books_in_log(node, books_event(from, batch, i))) return false;
     return true;
 }
 
-static weir_verdict pass(weir_stage *self, struct node *node, weir_batch *batch) {
+static weir_verdict pass(weir_stage *self, struct node *node, const struct line *from,
+                         weir_batch batch) {
     uint64_t labels[LOG];
-    for (size_t i = 0; i < batch->count; i++) labels[i] = books_event(batch, i);
-    books_emitted(node, labels, (unsigned)batch->count); /* or, without memory, discarded */
-    weir_verdict verdict = weir_forward(self, batch);
+    for (size_t i = 0; i < batch.count; i++) labels[i] = books_event(from, batch, i);
+    books_emitted(node, labels, (unsigned)batch.count); /* or, without memory, discarded */
+    weir_verdict verdict = weir_forward(self);
     SIM_REQUIRE(verdict == WEIR_CONTINUE || books.failing);
     return verdict;
 }
 
-static weir_verdict pass_on(weir_stage *self, struct node *node, weir_batch *batch) {
+static weir_verdict pass_on(weir_stage *self, struct node *node, const struct line *from,
+                            weir_batch batch) {
     uint64_t labels[LOG];
-    bool fits = batch->count <= LOG - node->emitted && batch->event_bytes == node->event_bytes;
-    if (fits && node->way == PASS && all_new(node, batch)) return pass(self, node, batch);
-    unsigned count = renew(node, batch, labels);
-    if (!fits || node->way != CHANGE || count != batch->count) {
+    bool fits =
+        batch.count <= LOG - node->emitted && from->producer->event_bytes == node->event_bytes;
+    if (fits && node->way == PASS && all_new(node, from, batch))
+        return pass(self, node, from, batch);
+    unsigned count = renew(node, from, batch, labels);
+    if (!fits || node->way != CHANGE || count != batch.count) {
         emit(self, node, labels, count);
         return WEIR_CONTINUE;
     }
-    void *events = weir_batch_own(self, batch);
+    void *events = weir_own(self);
     SIM_REQUIRE(events != NULL || books.failing);
     if (events == NULL) return WEIR_CONTINUE;
     write_events(events, node->event_bytes, labels, count);
-    return pass(self, node, batch);
+    return pass(self, node, from, (weir_batch){.events = events, .count = count});
 }
 
 static void ask_by_hand(struct line *line) {
@@ -146,13 +152,14 @@ static void ask_by_hand(struct line *line) {
     if (!may(weir_ask(world.runtime, line->id, more))) line->asked -= more;
 }
 
-static weir_verdict on_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict on_events(weir_stage *self, weir_batch batch) {
     struct node *node = self_node(self);
-    struct line *line = books_line(batch->subscription);
-    books_handled(node, batch);
+    struct line *line = books_line(weir_batch_subscription(self));
+    books_handled(node, line, batch);
+    SIM_REQUIRE(weir_batch_event_bytes(self) == line->producer->event_bytes);
     if (line->by_hand) ask_by_hand(line);
     weir_verdict verdict = WEIR_CONTINUE;
-    if (node->kind == WEIR_PRODUCER_CONSUMER) verdict = pass_on(self, node, batch);
+    if (node->kind == WEIR_PRODUCER_CONSUMER) verdict = pass_on(self, node, line, batch);
     return verdict == WEIR_CONTINUE ? fail_now(self, node) : verdict;
 }
 

@@ -30,7 +30,7 @@ static weir_ref keeper;
 static void let_go(weir_stage *self, uint64_t count) {
     struct keeper *own = weir_state(self);
     weir_batch front;
-    while (count > 0 && weir_stash_front(self, (size_t)count, &front) == WEIR_OK) {
+    while (count > 0 && (front = weir_stash_front(self, (size_t)count)).count > 0) {
         const uint64_t *events = front.events;
         for (size_t i = 0; i < front.count; i++) {
             SIM_REQUIRE((events[i] & UINT32_MAX) == own->next);
@@ -41,17 +41,17 @@ static void let_go(weir_stage *self, uint64_t count) {
     }
 }
 
-static weir_verdict keep(weir_stage *self, weir_batch *batch) {
+static weir_verdict keep(weir_stage *self, weir_batch batch) {
     struct keeper *own = weir_state(self);
     if (sim_draw(3) == 0) let_go(self, sim_draw(weir_stashed(self) + 1));
     if (weir_stashed(self) == 0 && sim_draw(4) == 0) {
-        own->next += batch->count;
-        return weir_forward(self, batch);
+        own->next += batch.count;
+        return weir_forward(self);
     }
-    size_t half = (size_t)sim_draw(batch->count + 1);
-    must(weir_stash(self, batch, 0, half));
+    size_t half = (size_t)sim_draw(batch.count + 1);
+    must(weir_stash(self, 0, half));
     if (sim_draw(3) == 0) let_go(self, sim_draw(weir_stashed(self) + 1));
-    must(weir_stash(self, batch, half, batch->count - half));
+    must(weir_stash(self, half, batch.count - half));
     return WEIR_CONTINUE;
 }
 

@@ -83,9 +83,11 @@ static bool read_some(struct reader *reader) {
     uint64_t timeout = reader->descriptor >= 0 && sim_draw(8) > 0 ? 0 : WEIR_FOREVER;
     if (reader->descriptor >= 0 && timeout == 0 && sim_draw(2) == 0)
         sim_event_wait(reader->descriptor); /* readable before each call */
-    weir_status status = sim_draw(2) == 0
-                             ? weir_stream_next(reader->stream, &number, timeout)
-                             : weir_stream_batch(reader->stream, sim_draw(3), timeout, &batch);
+    weir_status status;
+    if (sim_draw(2) == 0)
+        status = weir_stream_next(reader->stream, &number, timeout);
+    else
+        batch = weir_stream_batch(reader->stream, sim_draw(3), timeout, &status);
     if (status == WEIR_TIMEOUT) {
         SIM_REQUIRE(timeout == 0);
         if (reader->descriptor >= 0) sim_event_wait(reader->descriptor);

@@ -33,8 +33,9 @@ static weir_verdict give(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict pass_on(weir_stage *self, weir_batch *batch) {
-    return weir_forward(self, batch);
+static weir_verdict pass_on(weir_stage *self, weir_batch batch) {
+    (void)batch;
+    return weir_forward(self);
 }
 
 static bool start(void) {

@@ -67,12 +67,12 @@ static void ask_more(struct asker *asker, weir_subscription subscription) {
     weir_ask(world.runtime, subscription, asker->open);
 }
 
-static weir_verdict take_by_hand(weir_stage *self, weir_batch *batch) {
+static weir_verdict take_by_hand(weir_stage *self, weir_batch batch) {
     struct asker *asker = weir_state(self);
-    SIM_REQUIRE(batch->count <= asker->open);
-    asker->open -= batch->count;
+    SIM_REQUIRE(batch.count <= asker->open);
+    asker->open -= batch.count;
     weir_verdict verdict = world_check_off(self, batch);
-    ask_more(asker, batch->subscription);
+    ask_more(asker, weir_batch_subscription(self));
     return verdict;
 }
 
@@ -153,8 +153,9 @@ static void leave_main(void *unused) {
 
 /* --- held up ------------------------------------------------------------------------------ */
 
-static weir_verdict pass_on(weir_stage *self, weir_batch *batch) {
-    return weir_forward(self, batch);
+static weir_verdict pass_on(weir_stage *self, weir_batch batch) {
+    (void)batch;
+    return weir_forward(self);
 }
 
 static const weir_stage_options relay = {.kind = WEIR_PRODUCER_CONSUMER,

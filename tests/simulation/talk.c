@@ -396,8 +396,9 @@ static void run_pusher(void *unused) {
     }
 }
 
-static weir_verdict forward(weir_stage *self, weir_batch *batch) {
-    return weir_forward(self, batch);
+static weir_verdict forward(weir_stage *self, weir_batch batch) {
+    (void)batch;
+    return weir_forward(self);
 }
 
 static void drain_main(void *unused) {

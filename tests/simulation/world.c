@@ -93,16 +93,17 @@ static bool emit_some(weir_stage *self, struct producer *producer, uint64_t coun
     while (count > 0) {
         uint64_t events[WORLD_NUMBERS];
         uint64_t run = 1 + sim_draw(count);
-        uint64_t *place = events;
-        size_t room = (size_t)run;
+        weir_room room = {.events = events, .count = (size_t)run};
         bool reserved = sim_draw(2) == 0;
-        if (reserved) place = weir_reserve(self, (size_t)run, &room);
+        if (reserved) room = weir_reserve(self, (size_t)run);
+        uint64_t *place = room.events;
         SIM_REQUIRE(place != NULL || world.fail_count > 0);
         if (place == NULL) return false;
-        for (size_t i = 0; i < room; i++)
+        for (size_t i = 0; i < room.count; i++)
             place[i] = world_event(producer->number, producer->next++);
-        if (!must(reserved ? weir_commit(self, room) : weir_emit(self, events, room))) return false;
-        count -= room;
+        if (!must(reserved ? weir_commit(self, room.count) : weir_emit(self, events, room.count)))
+            return false;
+        count -= room.count;
     }
     return true;
 }
@@ -160,10 +161,10 @@ bool world_start_producer(unsigned number, weir_demand_mode mode) {
 
 /* --- consumers ---------------------------------------------------------------------------- */
 
-weir_verdict world_check_off(weir_stage *self, weir_batch *batch) {
+weir_verdict world_check_off(weir_stage *self, weir_batch batch) {
     struct consumer *consumer = weir_state(self);
-    const uint64_t *events = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *events = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         uint64_t number = events[i] & UINT32_MAX;
         uint64_t producer = events[i] >> 32;
         SIM_REQUIRE(producer < WORLD_PRODUCERS && number < world.total);
@@ -172,7 +173,7 @@ weir_verdict world_check_off(weir_stage *self, weir_batch *batch) {
         consumer->next[producer] = number + 1;
         world.seen[producer][number] = 1;
     }
-    world.handled += batch->count;
+    world.handled += batch.count;
     stop_when_done();
     return WEIR_CONTINUE;
 }

@@ -86,7 +86,7 @@ struct consumer {
 };
 
 /* A callback: handle_events of a stage whose state is a struct consumer. */
-weir_verdict world_check_off(weir_stage *self, weir_batch *batch);
+weir_verdict world_check_off(weir_stage *self, weir_batch batch);
 
 /*
  * A stage with these options, placed somewhere and subscribed to those producers.

@@ -72,19 +72,20 @@ static weir_verdict grow_old(weir_stage *self, struct moth *moth, weir_subscript
     return WEIR_CONTINUE;
 }
 
-static weir_verdict moth_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict moth_events(weir_stage *self, weir_batch batch) {
     struct moth *moth = moth_of(self);
-    const unsigned char *event = batch->events;
-    for (size_t i = 0; i < batch->count; i++, event += batch->event_bytes) {
-        uint64_t word = stress_event_read(event, batch->event_bytes);
+    const unsigned char *event = batch.events;
+    size_t bytes = weir_batch_event_bytes(self);
+    for (size_t i = 0; i < batch.count; i++, event += bytes) {
+        uint64_t word = stress_event_read(event, bytes);
         stress_tally_add(&moth->tally, stress_word_source(word), stress_word_number(word));
     }
     stress_pause(&moth->rng, moth->swarm->pauses);
     if (moth->manual && stress_chance(&moth->rng, 2)) {
-        settled(weir_ask(weir_stage_runtime(self), batch->subscription,
+        settled(weir_ask(weir_stage_runtime(self), weir_batch_subscription(self),
                          stress_between(&moth->rng, 0, 300)));
     }
-    return grow_old(self, moth, batch->subscription);
+    return grow_old(self, moth, weir_batch_subscription(self));
 }
 
 static weir_subscribe_verdict moth_subscribe(weir_stage *self, const weir_peer *peer) {

@@ -23,12 +23,12 @@ static void write_next(struct stress_source *source, void *to) {
 static void emit_reserved(weir_stage *self, struct stress_source *source, uint64_t count,
                           uint64_t at_once) {
     while (count > 0) {
-        size_t room;
-        unsigned char *to = weir_reserve(self, count < at_once ? count : at_once, &room);
+        weir_room room = weir_reserve(self, count < at_once ? count : at_once);
+        unsigned char *to = room.events;
         STRESS_CHECK(to != NULL);
-        for (size_t i = 0; i < room; i++) write_next(source, to + i * source->event_bytes);
-        STRESS_OK(weir_commit(self, room));
-        count -= room;
+        for (size_t i = 0; i < room.count; i++) write_next(source, to + i * source->event_bytes);
+        STRESS_OK(weir_commit(self, room.count));
+        count -= room.count;
     }
 }
 
@@ -185,23 +185,24 @@ static struct stress_relay *relay_of(weir_stage *self) {
     return *(struct stress_relay **)weir_state(self);
 }
 
-static void relay_copy(weir_stage *self, const weir_batch *batch, size_t at_once) {
-    const unsigned char *from = batch->events;
-    size_t left = batch->count;
+static void relay_copy(weir_stage *self, weir_batch batch, size_t at_once) {
+    const unsigned char *from = batch.events;
+    size_t left = batch.count;
+    size_t bytes = weir_batch_event_bytes(self);
     while (left > 0) {
-        size_t room;
-        unsigned char *to = weir_reserve(self, left < at_once ? left : at_once, &room);
+        weir_room room = weir_reserve(self, left < at_once ? left : at_once);
+        unsigned char *to = room.events;
         STRESS_CHECK(to != NULL);
-        for (size_t i = 0; i < room; i++, from += batch->event_bytes, to += batch->event_bytes) {
-            stress_event_write(to, batch->event_bytes, stress_event_read(from, batch->event_bytes));
-            stress_event_hop(to, batch->event_bytes);
+        for (size_t i = 0; i < room.count; i++, from += bytes, to += bytes) {
+            stress_event_write(to, bytes, stress_event_read(from, bytes));
+            stress_event_hop(to, bytes);
         }
-        STRESS_OK(weir_commit(self, room));
-        left -= room;
+        STRESS_OK(weir_commit(self, room.count));
+        left -= room.count;
     }
 }
 
-static weir_verdict relay_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict relay_events(weir_stage *self, weir_batch batch) {
     struct stress_relay *relay = relay_of(self);
     enum stress_relaying how = relay->how;
     if (how == STRESS_RELAY_ANY) {
@@ -209,14 +210,15 @@ static weir_verdict relay_events(weir_stage *self, weir_batch *batch) {
     }
     stress_pause(&relay->rng, relay->pauses);
     if (how == STRESS_RELAY_OWN) {
-        unsigned char *event = weir_batch_own(self, batch);
+        unsigned char *event = weir_own(self);
         STRESS_CHECK(event != NULL);
-        for (size_t i = 0; i < batch->count; i++, event += batch->event_bytes) {
-            stress_event_hop(event, batch->event_bytes);
+        size_t bytes = weir_batch_event_bytes(self);
+        for (size_t i = 0; i < batch.count; i++, event += bytes) {
+            stress_event_hop(event, bytes);
         }
     }
     if (how == STRESS_RELAY_OWN || how == STRESS_RELAY_FORWARD) {
-        return weir_forward(self, batch);
+        return weir_forward(self);
     }
     relay_copy(self, batch, how == STRESS_RELAY_COPY ? SIZE_MAX : 1);
     return WEIR_CONTINUE;
@@ -297,20 +299,21 @@ static void sink_event(struct stress_sink *sink, struct stress_lane *lane, const
     stress_tally_add(&sink->tally, source, number);
 }
 
-static weir_verdict sink_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict sink_events(weir_stage *self, weir_batch batch) {
     struct stress_sink *sink = sink_of(self);
-    struct stress_lane *lane = lane_of(sink, batch->subscription.id);
-    const unsigned char *event = batch->events;
-    for (size_t i = 0; i < batch->count; i++, event += batch->event_bytes) {
-        sink_event(sink, lane, event, batch->event_bytes);
+    struct stress_lane *lane = lane_of(sink, weir_batch_subscription(self).id);
+    const unsigned char *event = batch.events;
+    size_t bytes = weir_batch_event_bytes(self);
+    for (size_t i = 0; i < batch.count; i++, event += bytes) {
+        sink_event(sink, lane, event, bytes);
     }
     sink->batches++;
     stress_pause(&sink->rng, sink->pauses);
     if (sink->ask > 0) {
-        STRESS_CHECK(batch->count <= lane->open);
-        lane->open -= batch->count;
+        STRESS_CHECK(batch.count <= lane->open);
+        lane->open -= batch.count;
         if (lane->open <= sink->ask) {
-            STRESS_OK(weir_ask(weir_stage_runtime(self), batch->subscription, sink->ask));
+            STRESS_OK(weir_ask(weir_stage_runtime(self), weir_batch_subscription(self), sink->ask));
             lane->open += sink->ask;
         }
     }

@@ -18,8 +18,6 @@ static void draw_parts(struct service *service) {
     service->heads = stress_chance(rng, 2) ? 1 : (unsigned)stress_between(rng, 1, SERVICE_HEADS);
     for (unsigned i = 0; i < service->heads; i++) {
         service->head[i] = (enum head)weir__rng_below(rng, HEADS);
-        if (service->steady && service->head[i] == HEAD_ITERATOR) service->head[i] = HEAD_INLET;
-        if (service->steady && service->head[i] == HEAD_ANSWERS) service->head[i] = HEAD_MAIL;
     }
     service->middles = (unsigned)stress_between(rng, 0, SERVICE_MIDDLES);
     for (unsigned i = 0; i < service->middles; i++)
@@ -186,8 +184,8 @@ void part_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
     part_told(part_of(self), count, cause);
 }
 
-weir_verdict part_goes_on(weir_stage *self, struct part *part, const weir_batch *batch) {
-    ledger_count(&part->service->ledger.handled, batch->count);
+weir_verdict part_goes_on(weir_stage *self, struct part *part, weir_batch batch) {
+    ledger_count(&part->service->ledger.handled, batch.count);
     stress_pause(&part->rng, part->service->pauses);
     bool burnt = ++part->batches == part->fuse;
     return burnt ? weir_stop_with(self, WEIR_REASON_USER) : WEIR_CONTINUE;

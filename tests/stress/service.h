@@ -136,7 +136,6 @@ struct service {
     bool permanent; /* all subscriptions are                                   */
     bool tight;     /* a ring may stall over its windows                       */
     bool shuts;     /* its inlets are finished, whoever holds tokens           */
-    bool steady;    /* no head ends by itself                                  */
     weir_on_cancel on_cancel;
     unsigned reopens; /* the stream is closed early so often, and another opened */
     bool leaves;      /* the reader closes the stream early, and that is all     */
@@ -210,7 +209,7 @@ void part_told(void *context, uint64_t count, weir_discard cause);
 struct part *part_of(weir_stage *self);
 
 /* What handle_events says at its end: that the fuse has burnt down, perhaps. */
-weir_verdict part_goes_on(weir_stage *self, struct part *part, const weir_batch *batch);
+weir_verdict part_goes_on(weir_stage *self, struct part *part, weir_batch batch);
 
 /* Emits one parcel. */
 void part_emit(weir_stage *self, const struct parcel *parcel);

@@ -49,18 +49,17 @@ static void start_inlet(struct service *service, bool last) {
 
 /* ---- iterators ----------------------------------------------------------- */
 
-static weir_iterator_verdict next(void *context, void *room, size_t want, size_t *made) {
+static weir_made next(void *context, weir_room room) {
     struct part *part = context;
     struct ledger *ledger = &part->service->ledger;
     uint64_t left = ledger_left(ledger, part->source);
-    uint64_t most = want < left ? want : left;
+    uint64_t most = room.count < left ? room.count : left;
     size_t count = (size_t)stress_between(&part->rng, most > 0, most);
-    ledger_write(ledger, part->source, room, count);
+    ledger_write(ledger, part->source, room.events, count);
     ledger_accepted(ledger, part->source, count);
     ledger_count(&ledger->emitted, count);
-    *made = count;
     stress_pause(&part->rng, part->service->pauses);
-    return count == left ? WEIR_ITERATOR_END : WEIR_ITERATOR_MORE;
+    return (weir_made){count, count == left ? WEIR_ITERATOR_END : WEIR_ITERATOR_MORE};
 }
 
 static void start_iterator(struct service *service, bool last) {

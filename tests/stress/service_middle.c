@@ -66,20 +66,20 @@ static struct part *start_between(struct service *service, const char *name, boo
 
 /* ---- passing on ---------------------------------------------------------- */
 
-static void copy_all(weir_stage *self, const weir_batch *batch) {
-    const struct parcel *parcel = batch->events;
-    for (size_t i = 0; i < batch->count; i++) part_emit(self, &parcel[i]);
+static void copy_all(weir_stage *self, weir_batch batch) {
+    const struct parcel *parcel = batch.events;
+    for (size_t i = 0; i < batch.count; i++) part_emit(self, &parcel[i]);
 }
 
-static weir_verdict pass(weir_stage *self, weir_batch *batch) {
+static weir_verdict pass(weir_stage *self, weir_batch batch) {
     struct part *part = part_of(self);
-    uint64_t count = batch->count;
+    uint64_t count = batch.count;
     weir_verdict verdict = part_goes_on(self, part, batch);
     if (stress_chance(&part->rng, 2)) {
         copy_all(self, batch);
         return verdict;
     }
-    STRESS_CHECK(weir_forward(self, batch) == WEIR_CONTINUE);
+    STRESS_CHECK(weir_forward(self) == WEIR_CONTINUE);
     ledger_count(&part->service->ledger.emitted, count);
     return verdict;
 }
@@ -107,10 +107,10 @@ static void gather(weir_stage *self, struct part *part, const struct parcel *par
     if (to->count == PARCEL_ITEMS) send_off(self, part);
 }
 
-static weir_verdict merge(weir_stage *self, weir_batch *batch) {
+static weir_verdict merge(weir_stage *self, weir_batch batch) {
     struct part *part = part_of(self);
-    const struct parcel *parcel = batch->events;
-    for (size_t i = 0; i < batch->count; i++) gather(self, part, &parcel[i]);
+    const struct parcel *parcel = batch.events;
+    for (size_t i = 0; i < batch.count; i++) gather(self, part, &parcel[i]);
     return part_goes_on(self, part, batch);
 }
 
@@ -132,10 +132,10 @@ static void merge_stops(weir_stage *self, weir_reason reason) {
 
 /* ---- delaying ------------------------------------------------------------ */
 
-static weir_verdict delay(weir_stage *self, weir_batch *batch) {
+static weir_verdict delay(weir_stage *self, weir_batch batch) {
     struct part *part = part_of(self);
-    const struct parcel *parcel = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const struct parcel *parcel = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         STRESS_OK(service_post(part->service, weir_self(self), POST_TIMER, &parcel[i],
                                part->patience_ns));
     }
@@ -159,17 +159,17 @@ static void unstash(weir_stage *self, struct part *part, uint64_t count) {
     ledger_count(&part->service->ledger.emitted, count);
 }
 
-static weir_verdict stash(weir_stage *self, weir_batch *batch) {
+static weir_verdict stash(weir_stage *self, weir_batch batch) {
     struct part *part = part_of(self);
     weir_batch none = {.count = 0};
     if (weir_stashed(self) == 0) {
         STRESS_OK(weir_send_after(weir_stage_runtime(self), weir_self(self), NULL, 0,
                                   part->patience_ns, &part->due));
     }
-    STRESS_OK(weir_stash(self, batch, 0, batch->count));
+    STRESS_OK(weir_stash(self, 0, batch.count));
     uint64_t stashed = weir_stashed(self);
     if (stashed >= part->stash_most) unstash(self, part, stress_between(&part->rng, 1, stashed));
-    return part_goes_on(self, part, &none);
+    return part_goes_on(self, part, none);
 }
 
 static weir_verdict stash_end(weir_stage *self) {
@@ -185,11 +185,11 @@ static weir_verdict stash_due(weir_stage *self, const void *message, size_t byte
 /* ---- a ring -------------------------------------------------------------- */
 
 /* Odd ones go round once. */
-static weir_verdict turn(weir_stage *self, weir_batch *batch) {
+static weir_verdict turn(weir_stage *self, weir_batch batch) {
     struct part *part = part_of(self);
-    const struct parcel *parcel = batch->events;
-    bool round = batch->subscription.producer.bits == part->back.bits;
-    for (size_t i = 0; i < batch->count; i++) {
+    const struct parcel *parcel = batch.events;
+    bool round = weir_batch_subscription(self).producer.bits == part->back.bits;
+    for (size_t i = 0; i < batch.count; i++) {
         struct parcel turned = parcel[i];
         bool odd = (stress_word_number(turned.item[0]) & 1) != 0;
         turned.way = odd && !round ? RING_BACK : RING_OUT;
@@ -318,10 +318,10 @@ static void start_pool(struct service *service, struct part *part, bool last) {
         stress_chance(&service->rng, 2) && threads ? WEIR_BLOCK : WEIR_REFUSE, last);
 }
 
-static weir_verdict send_on(weir_stage *self, weir_batch *batch) {
+static weir_verdict send_on(weir_stage *self, weir_batch batch) {
     struct part *part = part_of(self);
-    const struct parcel *parcel = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const struct parcel *parcel = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         bool known = weir__load_acquire_u32(&part->fed) != 0;
         weir_status status = part->to->inlet != NULL
                                  ? push_on(part, &parcel[i], 0)

@@ -20,10 +20,10 @@ static void done(struct part *part, const struct parcel *parcel) {
     ledger_done(&part->service->ledger, part->reader, part->in_order ? part->next : NULL, parcel);
 }
 
-static weir_verdict consume(weir_stage *self, weir_batch *batch) {
+static weir_verdict consume(weir_stage *self, weir_batch batch) {
     struct part *part = part_of(self);
-    const struct parcel *parcel = batch->events;
-    for (size_t i = 0; i < batch->count; i++) done(part, &parcel[i]);
+    const struct parcel *parcel = batch.events;
+    for (size_t i = 0; i < batch.count; i++) done(part, &parcel[i]);
     return part_goes_on(self, part, batch);
 }
 
@@ -118,10 +118,10 @@ weir_status service_open_stream(struct service *service, struct weir__rng *rng, 
     return status;
 }
 
-static void take_batch(struct part *part, const weir_batch *batch) {
-    const struct parcel *parcel = batch->events;
-    for (size_t i = 0; i < batch->count; i++) done(part, &parcel[i]);
-    ledger_count(&part->service->ledger.handled, batch->count);
+static void take_batch(struct part *part, weir_batch batch) {
+    const struct parcel *parcel = batch.events;
+    for (size_t i = 0; i < batch.count; i++) done(part, &parcel[i]);
+    ledger_count(&part->service->ledger.handled, batch.count);
 }
 
 /* Up to `most` times; false: it has ended, or is to. */
@@ -131,12 +131,13 @@ static bool read_on(struct hand *hand, uint64_t most) {
         struct parcel event;
         weir_batch batch = {.events = &event, .count = 1};
         uint64_t timeout = weir__rng_below(&hand->rng, 500000);
-        weir_status status =
-            stress_chance(&hand->rng, 2)
-                ? weir_stream_next(part->stream, &event, timeout)
-                : weir_stream_batch(part->stream, (size_t)weir__rng_below(&hand->rng, 20), timeout,
-                                    &batch);
-        if (status == WEIR_OK) take_batch(part, &batch);
+        weir_status status;
+        if (stress_chance(&hand->rng, 2))
+            status = weir_stream_next(part->stream, &event, timeout);
+        else
+            batch = weir_stream_batch(part->stream, (size_t)weir__rng_below(&hand->rng, 20),
+                                      timeout, &status);
+        if (status == WEIR_OK) take_batch(part, batch);
         if (status == WEIR_END || weir__load_relaxed_u32(&hand->service->quit) != 0) return false;
         STRESS_CHECK(status == WEIR_OK || status == WEIR_TIMEOUT);
         stress_pause(&hand->rng, hand->service->pauses);

@@ -259,8 +259,6 @@ static void draw(struct service *service, enum ending ending, uint64_t most) {
     bool stops = ending == END_LEAVE || (ending != END_REPLACE && stress_chance(&service->rng, 3));
     service->on_cancel = stops ? WEIR_ON_CANCEL_STOP : WEIR_ON_CANCEL_CONTINUE;
     service->fuses = ending == END_FUSE;
-    /* Who replaces a subscription to a producer that has just ended stops (NOPROC). */
-    service->steady = ending == END_REPLACE;
     service_draw(service, most);
     service->settles = service->settles || ending == END_LEAVE;
     service->leaves =

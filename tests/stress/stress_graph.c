@@ -110,19 +110,19 @@ static void emit(weir_stage *self, struct state *state, uint64_t count) {
     uint64_t left = EVENTS_EACH - state->next;
     if (count > left) count = left;
     while (count > 0) {
-        size_t room;
         size_t want = stress_chance(&state->rng, 4) ? 1 : (size_t)count;
-        unsigned char *to = weir_reserve(self, want, &room);
+        weir_room room = weir_reserve(self, want);
+        unsigned char *to = room.events;
         if (to == NULL && memory_fails()) return;
         STRESS_CHECK(to != NULL);
-        for (size_t i = 0; i < room; i++, to += graph.event_bytes) {
+        for (size_t i = 0; i < room.count; i++, to += graph.event_bytes) {
             stress_event_write(to, graph.event_bytes, stress_word(state->number, state->next++));
         }
-        weir_status status = weir_commit(self, room);
+        weir_status status = weir_commit(self, room.count);
         settled(status);
         if (status != WEIR_OK) return;
-        weir__fetch_add_u64(&graph.emitted, room);
-        count -= room;
+        weir__fetch_add_u64(&graph.emitted, room.count);
+        count -= room.count;
     }
 }
 
@@ -145,19 +145,19 @@ static weir_verdict producer_cast(weir_stage *self, const void *message, size_t 
     return verdict(self, state, 100);
 }
 
-static weir_verdict relay_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict relay_events(weir_stage *self, weir_batch batch) {
     struct state *state = weir_state(self);
-    size_t count = batch->count;
+    size_t count = batch.count;
     bool emitted;
     weir__fetch_add_u64(&graph.handled, count);
     if (stress_chance(&state->rng, 3)) {
-        weir_status status = weir_emit(self, batch->events, count);
+        weir_status status = weir_emit(self, batch.events, count);
         settled(status);
         emitted = status == WEIR_OK;
     } else {
-        void *events = stress_chance(&state->rng, 2) ? weir_batch_own(self, batch) : NULL;
-        if (events != NULL) stress_event_hop(events, batch->event_bytes);
-        emitted = weir_forward(self, batch) == WEIR_CONTINUE;
+        void *events = stress_chance(&state->rng, 2) ? weir_own(self) : NULL;
+        if (events != NULL) stress_event_hop(events, weir_batch_event_bytes(self));
+        emitted = weir_forward(self) == WEIR_CONTINUE;
         STRESS_CHECK(emitted || memory_fails());
         if (!emitted) { /* it is discarded, and told, as what was emitted is */
             weir__fetch_add_u64(&graph.emitted, count);
@@ -168,12 +168,13 @@ static weir_verdict relay_events(weir_stage *self, weir_batch *batch) {
     return verdict(self, state, 500);
 }
 
-static weir_verdict consumer_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict consumer_events(weir_stage *self, weir_batch batch) {
     struct state *state = weir_state(self);
-    const unsigned char *event = batch->events;
-    weir__fetch_add_u64(&graph.handled, batch->count);
-    for (size_t i = 0; i < batch->count; i++, event += batch->event_bytes) {
-        uint64_t word = stress_event_read(event, batch->event_bytes);
+    const unsigned char *event = batch.events;
+    weir__fetch_add_u64(&graph.handled, batch.count);
+    size_t bytes = weir_batch_event_bytes(self);
+    for (size_t i = 0; i < batch.count; i++, event += bytes) {
+        uint64_t word = stress_event_read(event, bytes);
         uint64_t number = stress_word_number(word);
         STRESS_CHECK(stress_word_source(word) < PRODUCERS && number < EVENTS_EACH);
         uint32_t *cell = &graph.cells[stress_word_source(word) * EVENTS_EACH + number];
@@ -183,7 +184,8 @@ static weir_verdict consumer_events(weir_stage *self, weir_batch *batch) {
         }
     }
     if (state->manual) {
-        settled(weir_ask(graph.runtime, batch->subscription, stress_between(&state->rng, 0, 99)));
+        settled(weir_ask(graph.runtime, weir_batch_subscription(self),
+                         stress_between(&state->rng, 0, 99)));
     }
     return verdict(self, state, 300);
 }

@@ -142,7 +142,7 @@ static struct {
     enum stress_pauses pauses;
 } stops;
 
-static weir_verdict lone_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict lone_events(weir_stage *self, weir_batch batch) {
     (void)self;
     (void)batch;
     return WEIR_CONTINUE;

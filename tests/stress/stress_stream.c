@@ -96,10 +96,12 @@ static bool read_some(struct reader *reader, bool forever) {
     uint64_t timeout = draw_timeout(reader);
     if (timeout == WEIR_FOREVER && !forever) timeout = 100000;
     bool single = stress_chance(&reader->rng, 2);
-    weir_status status =
-        single ? weir_stream_next(reader->stream, event, timeout)
-               : weir_stream_batch(reader->stream, (size_t)weir__rng_below(&reader->rng, 20),
-                                   timeout, &batch);
+    weir_status status;
+    if (single)
+        status = weir_stream_next(reader->stream, event, timeout);
+    else
+        batch = weir_stream_batch(reader->stream, (size_t)weir__rng_below(&reader->rng, 20),
+                                  timeout, &status);
     if (status == WEIR_TIMEOUT) {
         STRESS_CHECK(timeout != WEIR_FOREVER);
         if (reader->descriptor >= 0) wait_at_descriptor(reader, forever ? -1 : 1);

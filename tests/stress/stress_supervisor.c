@@ -62,19 +62,19 @@ static weir_verdict give(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict pass_on(weir_stage *self, weir_batch *batch) {
-    if (batch->count % 2 == 0) return weir_forward(self, batch);
-    STRESS_OK(weir_emit(self, batch->events, batch->count));
+static weir_verdict pass_on(weir_stage *self, weir_batch batch) {
+    if (batch.count % 2 == 0) return weir_forward(self);
+    STRESS_OK(weir_emit(self, batch.events, batch.count));
     return WEIR_CONTINUE;
 }
 
-static weir_verdict mark(weir_stage *self, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+static weir_verdict mark(weir_stage *self, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         STRESS_CHECK(numbers[i] < scene.trial->total);
         STRESS_CHECK(weir__fetch_add_u32(&scene.seen[numbers[i]], 1) == 0);
     }
-    weir__fetch_add_u64(&scene.handled, batch->count);
+    weir__fetch_add_u64(&scene.handled, batch.count);
     /* Now and then it dies of itself. */
     return numbers[0] % 997 == 0 ? weir_stop_with(self, WEIR_REASON_USER) : WEIR_CONTINUE;
 }

@@ -110,7 +110,7 @@ static void look(struct weir__rng *from) {
 
 /* ---- the stages ---------------------------------------------------------- */
 
-static weir_verdict no_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict no_events(weir_stage *self, weir_batch batch) {
     (void)self;
     (void)batch;
     return WEIR_CONTINUE;

@@ -27,9 +27,19 @@ void edge_scene_open(struct edge_scene *f, size_t max_demand) {
     assert_non_null(f->edge);
 }
 
+void edge_scene_release(struct weir__edge *edge) {
+    if (weir__edge_subscribed(edge)) {
+        weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_OVER);
+    }
+    if (weir__edge_attached(edge)) {
+        weir__producer_move(&edge->producer_state, WEIR__PRODUCER_OVER);
+    }
+    weir__edge_release(edge);
+    weir__edge_release(edge);
+}
+
 void edge_scene_close(struct edge_scene *f) {
-    weir__edge_release(f->edge);
-    weir__edge_release(f->edge);
+    edge_scene_release(f->edge);
     weir__queue_close(&f->emission, &f->pool[0]);
     for (int i = 0; i < 2; i++) weir__pool_flush(&f->pool[i]);
     for (int i = 0; i < 2; i++) assert_int_equal(weir__pool_close(&f->pool[i]), 0);

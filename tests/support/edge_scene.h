@@ -24,6 +24,9 @@ struct edge_scene {
 
 void edge_scene_open(struct edge_scene *f, size_t max_demand);
 
+/* Whatever its ends are in, they are over; then both let go of it. */
+void edge_scene_release(struct weir__edge *edge);
+
 /* Both sides let go; everything must be free then. */
 void edge_scene_close(struct edge_scene *f);
 

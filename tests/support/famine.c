@@ -209,7 +209,7 @@ static void check_demand(const struct famine *famine, const struct famine_maker 
         FAMINE_REQUIRE(famine, open == least);
     }
     if (stage->kind == WEIR_PRODUCER && !maker->unasked && !stage->finishing &&
-        stage->supply == NULL) {
+        WEIR__PART(stage, supply) == NULL) {
         FAMINE_REQUIRE(famine, maker->demanded - maker->made >= open);
     }
 }
@@ -238,7 +238,7 @@ static void check_consumer(const struct famine *famine, const struct famine_stag
         FAMINE_REQUIRE(famine, !weir__edge_has_events(edge));
         uint64_t awaited = edge->asked - edge->received;
         bool all = edge->manual ? awaited == player->manual : awaited > edge->options.min_demand;
-        FAMINE_REQUIRE(famine, all || edge->ended || !weir__queue_empty(&stage->inq));
+        FAMINE_REQUIRE(famine, all || weir__edge_ended(edge) || !weir__queue_empty(&stage->inq));
     }
 }
 

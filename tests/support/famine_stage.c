@@ -30,15 +30,15 @@ static bool emit_events(weir_stage *self, struct famine_stage *stage, const uint
         return true;
     }
     while (count > 0) {
-        size_t room;
-        uint64_t *to = weir_reserve(self, count, &room);
+        weir_room room = weir_reserve(self, count);
+        uint64_t *to = room.events;
         if (to == NULL) return false;
-        memcpy(to, events, room * stage->famine->event_bytes);
+        memcpy(to, events, room.count * stage->famine->event_bytes);
         /* What is written is emitted: that cannot fail any more. */
-        FAMINE_REQUIRE(stage->famine, weir_commit(self, room) == WEIR_OK);
-        famine_made(stage->famine, stage->maker, events, room);
-        events += room * stage->famine->words;
-        count -= room;
+        FAMINE_REQUIRE(stage->famine, weir_commit(self, room.count) == WEIR_OK);
+        famine_made(stage->famine, stage->maker, events, room.count);
+        events += room.count * stage->famine->words;
+        count -= room.count;
     }
     return true;
 }
@@ -68,21 +68,21 @@ static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
     return stage->silent ? WEIR_CONTINUE : famine_emit(self, stage, demand);
 }
 
-static weir_verdict pass_on(weir_stage *self, struct famine_stage *stage, weir_batch *batch) {
-    const uint64_t *events = batch->events;
+static weir_verdict pass_on(weir_stage *self, struct famine_stage *stage, weir_batch batch) {
+    const uint64_t *events = batch.events;
     static struct famine_events copy; /* too large for a stack */
     size_t words = stage->famine->words;
     if (stage->emits != FAMINE_FORWARDS) {
-        for (size_t i = 0; i < batch->count; i++) {
+        for (size_t i = 0; i < batch.count; i++) {
             (void)emit_events(self, stage, &events[i * words], 1);
         }
         return WEIR_CONTINUE;
     }
-    memcpy(copy.words, events, batch->count * stage->famine->event_bytes);
-    if (events[0] / 10 % 2 == 1 && weir_batch_own(self, batch) == NULL) return WEIR_CONTINUE;
+    memcpy(copy.words, events, batch.count * stage->famine->event_bytes);
+    if (events[0] / 10 % 2 == 1 && weir_own(self) == NULL) return WEIR_CONTINUE;
     /* What cannot be forwarded is discarded and told: it counts as emitted. */
-    famine_made(stage->famine, stage->maker, copy.words, batch->count);
-    return weir_forward(self, batch);
+    famine_made(stage->famine, stage->maker, copy.words, batch.count);
+    return weir_forward(self);
 }
 
 static void check_order(struct famine_stage *stage, const struct famine_maker *maker,
@@ -95,50 +95,51 @@ static void check_order(struct famine_stage *stage, const struct famine_maker *m
 }
 
 /* Handled when they leave the stash; those that cannot be stashed at once. */
-static void keep(weir_stage *self, struct famine_stage *stage, weir_batch *batch) {
-    size_t half = batch->count / 2;
+static void keep(weir_stage *self, struct famine_stage *stage, weir_batch batch) {
+    size_t half = batch.count / 2;
     size_t size = stage->famine->event_bytes;
-    const unsigned char *events = batch->events;
-    if (!famine_done(stage->famine, weir_stash(self, batch, 0, half))) {
-        famine_seen(stage->famine, stage->kept_of, stage->view, batch->events, half);
+    const unsigned char *events = batch.events;
+    if (!famine_done(stage->famine, weir_stash(self, 0, half))) {
+        famine_seen(stage->famine, stage->kept_of, stage->view, batch.events, half);
     }
-    if (!famine_done(stage->famine, weir_stash(self, batch, half, batch->count - half))) {
+    if (!famine_done(stage->famine, weir_stash(self, half, batch.count - half))) {
         famine_seen(stage->famine, stage->kept_of, stage->view,
-                    (const void *)(events + half * size), batch->count - half);
+                    (const void *)(events + half * size), batch.count - half);
     }
 }
 
 /* Emits the oldest, but for those that it keeps. */
 static void let_go(weir_stage *self, struct famine_stage *stage) {
     static struct famine_events copy; /* too large for a stack */
-    weir_batch front;
     while (weir_stashed(self) > stage->keeps) {
         size_t over = (size_t)weir_stashed(self) - stage->keeps;
-        FAMINE_REQUIRE(stage->famine, weir_stash_front(self, over, &front) == WEIR_OK);
-        memcpy(copy.words, front.events, front.count * front.event_bytes);
+        weir_batch front = weir_stash_front(self, over);
+        FAMINE_REQUIRE(stage->famine, front.count > 0);
+        memcpy(copy.words, front.events, front.count * weir_stash_event_bytes(self));
         if (!famine_done(stage->famine, weir_stash_emit(self, front.count))) return;
         famine_seen(stage->famine, stage->kept_of, stage->view, copy.words, front.count);
         famine_made(stage->famine, stage->maker, copy.words, front.count);
     }
 }
 
-static weir_verdict handle_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict handle_events(weir_stage *self, weir_batch batch) {
     struct famine_stage *stage = famine_stage_of(self);
-    struct famine_maker *maker = famine_maker_of(stage->famine, batch->subscription.producer);
+    struct famine_maker *maker =
+        famine_maker_of(stage->famine, weir_batch_subscription(self).producer);
     if (stage->keeps > 0) {
         stage->kept_of = maker;
-        check_order(stage, maker, batch->events, batch->count);
-        stage->handled += (uint32_t)batch->count;
+        check_order(stage, maker, batch.events, batch.count);
+        stage->handled += (uint32_t)batch.count;
         keep(self, stage, batch);
         let_go(self, stage);
         return stage->dies_after > 0 && stage->handled >= stage->dies_after ? WEIR_STOP
                                                                             : WEIR_CONTINUE;
     }
-    famine_seen(stage->famine, maker, stage->view, batch->events, batch->count);
-    check_order(stage, maker, batch->events, batch->count);
-    stage->handled += (uint32_t)batch->count;
+    famine_seen(stage->famine, maker, stage->view, batch.events, batch.count);
+    check_order(stage, maker, batch.events, batch.count);
+    stage->handled += (uint32_t)batch.count;
     if (stage->manual > 0) {
-        (void)weir_ask(weir_stage_runtime(self), batch->subscription, batch->count);
+        (void)weir_ask(weir_stage_runtime(self), weir_batch_subscription(self), batch.count);
     }
     weir_verdict verdict =
         stage->kind == WEIR_CONSUMER ? WEIR_CONTINUE : pass_on(self, stage, batch);

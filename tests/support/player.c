@@ -83,14 +83,14 @@ static bool copy_out(weir_stage *self, uint64_t first, uint64_t count) {
 
 static bool write_out(weir_stage *self, uint64_t first, uint64_t count) {
     while (count > 0) {
-        size_t room;
-        uint64_t *numbers = weir_reserve(self, count, &room);
+        weir_room room = weir_reserve(self, count);
+        uint64_t *numbers = room.events;
         if (numbers == NULL) return false;
-        for (size_t i = 0; i < room; i++) numbers[i] = first + i;
-        if (weir_commit(self, room) != WEIR_OK) return false;
-        player_of(self)->emitted += room;
-        first += room;
-        count -= room;
+        for (size_t i = 0; i < room.count; i++) numbers[i] = first + i;
+        if (weir_commit(self, room.count) != WEIR_OK) return false;
+        player_of(self)->emitted += room.count;
+        first += room.count;
+        count -= room.count;
     }
     return true;
 }
@@ -121,28 +121,28 @@ static weir_verdict on_demand(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict pass_on(weir_stage *self, struct player *player, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
-    if (player->emits == PLAYER_COPIES) player_emit_numbers(self, numbers, batch->count);
+static weir_verdict pass_on(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
+    if (player->emits == PLAYER_COPIES) player_emit_numbers(self, numbers, batch.count);
     if (player->emits == PLAYER_WRITES) {
-        for (size_t i = 0; i < batch->count; i++) write_out(self, numbers[i], 1);
+        for (size_t i = 0; i < batch.count; i++) write_out(self, numbers[i], 1);
     }
     if (player->emits != PLAYER_FORWARDS) return WEIR_CONTINUE;
-    if (weir_batch_own(self, batch) == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    player->emitted += batch->count; /* without memory it is discarded, and told */
-    return weir_forward(self, batch);
+    if (weir_own(self) == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+    player->emitted += batch.count; /* without memory it is discarded, and told */
+    return weir_forward(self);
 }
 
-static weir_verdict on_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict on_events(weir_stage *self, weir_batch batch) {
     struct player *player = player_of(self);
-    const uint64_t *numbers = batch->events;
-    if (batch->event_bytes == sizeof *numbers) {
-        say_numbers(player, "events", numbers, batch->count);
-        for (size_t i = 0; i < batch->count; i++) player->sum += numbers[i];
+    const uint64_t *numbers = batch.events;
+    if (weir_batch_event_bytes(self) == sizeof *numbers) {
+        say_numbers(player, "events", numbers, batch.count);
+        for (size_t i = 0; i < batch.count; i++) player->sum += numbers[i];
     } else {
-        player_say(player, "%zu events of %zu bytes", batch->count, batch->event_bytes);
+        player_say(player, "%zu events of %zu bytes", batch.count, weir_batch_event_bytes(self));
     }
-    player->handled += batch->count;
+    player->handled += batch.count;
     player->batches++;
     if (player->does.events != NULL) return player->does.events(self, player, batch);
     return player->kind == WEIR_PRODUCER_CONSUMER ? pass_on(self, player, batch) : WEIR_CONTINUE;

@@ -18,7 +18,7 @@
 enum player_emits {
     PLAYER_COPIES,   /* weir_emit                                       */
     PLAYER_WRITES,   /* weir_reserve and weir_commit                     */
-    PLAYER_FORWARDS, /* producer_consumers: weir_batch_own, weir_forward */
+    PLAYER_FORWARDS, /* producer_consumers: weir_own, weir_forward */
     PLAYER_HOLDS     /* emits nothing                                    */
 };
 
@@ -35,7 +35,7 @@ struct player {
     struct {
         weir_verdict (*init)(weir_stage *self, struct player *player);
         weir_verdict (*demand)(weir_stage *self, struct player *player, uint64_t demand);
-        weir_verdict (*events)(weir_stage *self, struct player *player, weir_batch *batch);
+        weir_verdict (*events)(weir_stage *self, struct player *player, weir_batch batch);
         weir_subscribe_verdict (*subscribe)(weir_stage *self, struct player *player,
                                             const weir_peer *peer);
         weir_verdict (*cancel)(weir_stage *self, struct player *player, const weir_peer *peer);

@@ -8,8 +8,8 @@
 
 struct stash_scene stash_scene;
 
-weir_verdict stash_scene_stash(weir_stage *self, struct player *player, weir_batch *batch) {
-    RIG_CHECK(player->rig, weir_stash(self, batch, 0, batch->count) == WEIR_OK);
+weir_verdict stash_scene_stash(weir_stage *self, struct player *player, weir_batch batch) {
+    RIG_CHECK(player->rig, weir_stash(self, 0, batch.count) == WEIR_OK);
     return WEIR_CONTINUE;
 }
 

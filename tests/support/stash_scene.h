@@ -19,7 +19,7 @@ extern struct stash_scene stash_scene;
 enum { STASH_DROP = 1000 }; /* a cast of STASH_DROP + n lets n be dropped; of n, emitted */
 
 /* The keeper's callbacks: stashes a batch whole / what a cast says. */
-weir_verdict stash_scene_stash(weir_stage *self, struct player *player, weir_batch *batch);
+weir_verdict stash_scene_stash(weir_stage *self, struct player *player, weir_batch batch);
 weir_verdict stash_scene_let_go(weir_stage *self, struct player *player, uint64_t number);
 
 /* Starts them in the rig, which is open, with wide windows; the options may be NULL. */

@@ -11,6 +11,6 @@
 extern const weir_subscribe_options supply_ten;
 
 /* A player's `does.events`: it stops after its second batch. */
-weir_verdict supply_stop_here(weir_stage *self, struct player *player, weir_batch *batch);
+weir_verdict supply_stop_here(weir_stage *self, struct player *player, weir_batch batch);
 
 #endif

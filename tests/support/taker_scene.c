@@ -17,8 +17,8 @@ weir_subscription taker_scene_subscribe(struct player *taker, struct player *pro
     return player_subscribe(taker, producer, &options);
 }
 
-weir_verdict taker_scene_check_size(weir_stage *self, struct player *player, weir_batch *batch) {
+weir_verdict taker_scene_check_size(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self;
-    RIG_CHECK(player->rig, batch->count <= *(const size_t *)player->own);
+    RIG_CHECK(player->rig, batch.count <= *(const size_t *)player->own);
     return WEIR_CONTINUE;
 }

@@ -15,6 +15,6 @@ weir_subscription taker_scene_subscribe(struct player *taker, struct player *pro
                                         size_t min);
 
 /* For player.does.events.  The player's own is a size_t: no batch may be larger. */
-weir_verdict taker_scene_check_size(weir_stage *self, struct player *player, weir_batch *batch);
+weir_verdict taker_scene_check_size(weir_stage *self, struct player *player, weir_batch batch);
 
 #endif

@@ -31,7 +31,8 @@ def tests_of(file):
     """What tests/unit/ROOM/test_NAME.c runs, for `ROOM/NAME`."""
     room, _, name = file.partition("/")
     path = ROOT / "tests/unit" / room / f"test_{name}.c"
-    return set(re.findall(r"cmocka_unit_test\((\w+)\)", path.read_text(encoding="utf-8")))
+    text = path.read_text(encoding="utf-8")
+    return set(re.findall(r"(?:cmocka_unit_test|BOTH_WAYS)\((\w+)\)", text))
 
 
 class Tests(unittest.TestCase):

@@ -1,14 +1,14 @@
 # What `cmake --install` puts where: headers, the library, and the two ways to find it.
 # SPDX-License-Identifier: Apache-2.0
 #
-#   find_package(weir 0.1)  then link weir::weir    (weirConfig.cmake)
+#   find_package(weir 0.2)  then link weir::weir    (weirConfig.cmake)
 #   pkg-config --cflags --libs weir                 (weir.pc)
 
 include(CMakePackageConfigHelpers)
 set(weir_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/weir)
 
 install(DIRECTORY include/weir DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev
-        FILES_MATCHING PATTERN "*.h")
+        FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 install(TARGETS weir EXPORT weirTargets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT dev
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)

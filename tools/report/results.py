@@ -136,7 +136,7 @@ class Source:
 ORDER = ["pipe2", "pipe3", "share", "broadcast", "partition", "merge", "push", "round_trip",
          "event_size", "chain", "idle_stages", "subscriptions", "oversubscribed", "workers",
          "subscribe_time", "growth_cost", "growth_parts", "startup", "footprint", "steady",
-         "idle_cpu"]
+         "idle_cpu", "readme"]
 WORKLOADS = ORDER[:6]
 
 

@@ -167,6 +167,19 @@ def growth(results):
                              between(1, 16, lambda few, many: many / few)))
 
 
+def plain(results):
+    """Loops as README writes them, of the same with locals."""
+    result = results.get("readme")
+    names = ("plain", "locals")
+
+    def compared(setting):
+        rows = [result.good(f"weir/one_core/{name},{setting}") for name in names]
+        return ratio(*rows)
+    pairs = [(setting, compared(setting)) for setting in ("max:1000", "max:4000")] if result else []
+    yield Target("README's loops on one worker, of the same with locals by hand", 0.9,
+                 pairs=pairs or [("", None)])
+
+
 def worst(row, figure):
     """The most in any repetition; None when it has no such figure."""
     return max(row.figures.get(figure, []), default=None)
@@ -188,5 +201,5 @@ def quiet(results):
 
 
 def all_of(results):
-    for part in (ceilings, peers, genstage, trips, growth, quiet):
+    for part in (ceilings, peers, genstage, trips, growth, plain, quiet):
         yield from part(results)

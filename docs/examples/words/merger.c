@@ -7,11 +7,11 @@
 
 #include <stdlib.h>
 
-static weir_verdict merge(weir_stage *self, weir_batch *batch) {
+static weir_verdict merge(weir_stage *self, weir_batch batch) {
     struct merged *merged = *(struct merged **)weir_state(self);
-    const struct tally *tally = batch->events;
+    const struct tally *tally = batch.events;
     uint64_t bytes = 0;
-    for (size_t i = 0; i < batch->count; i++, tally++) {
+    for (size_t i = 0; i < batch.count; i++, tally++) {
         if (tally->word == NULL) {
             bytes += tally->count;
             continue;
@@ -42,8 +42,7 @@ weir_status merger_start(weir_runtime *runtime, const weir_ref *tokenizers, size
                                               .state_bytes = sizeof merged,
                                               .subscribe_to = to_all,
                                               .subscribe_count = count,
-                                              .on.handle_events = merge,
-                                              .on.terminate = stopped,
+                                              .on = {.handle_events = merge, .terminate = stopped},
                                           },
                                           NULL);
     free(to_all);

@@ -97,10 +97,12 @@ static weir_verdict read_chunks(weir_stage *self, uint64_t demand) {
     struct reader *reader = weir_state(self);
     enum result result = DONE;
     while (demand > 0 && result == DONE) {
-        size_t room, filled = 0;
-        struct chunk *chunk = weir_reserve(self, demand, &room);
+        size_t filled = 0;
+        weir_room room = weir_reserve(self, demand);
+        struct chunk *chunk = room.events;
         if (chunk == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-        while (filled < room && (result = read_chunk(reader, &chunk[filled])) == DONE) filled++;
+        while (filled < room.count && (result = read_chunk(reader, &chunk[filled])) == DONE)
+            filled++;
         weir_commit(self, filled);
         demand -= filled;
     }
@@ -135,9 +137,7 @@ weir_status reader_start(weir_runtime *runtime, struct input *input, struct tabl
             .state_bytes = sizeof(struct reader),
             .argument = &(struct reader){.input = input, .long_words = long_words},
             .demand = WEIR_ACCUMULATE, /* until all have subscribed */
-            .on.init = prepare,
-            .on.handle_demand = read_chunks,
-            .on.handle_cancel = tokenizer_ended,
+            .on = {.init = prepare, .handle_demand = read_chunks, .handle_cancel = tokenizer_ended},
         },
         out);
 }

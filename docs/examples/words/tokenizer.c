@@ -27,11 +27,11 @@ static bool count_text(struct table *table, const char *text, size_t bytes) {
     return true;
 }
 
-static weir_verdict count_words(weir_stage *self, weir_batch *batch) {
+static weir_verdict count_words(weir_stage *self, weir_batch batch) {
     const struct tokenizer *tokenizer = weir_state(self);
-    const struct chunk *chunk = batch->events;
+    const struct chunk *chunk = batch.events;
     struct tally progress = {.word = NULL};
-    for (size_t i = 0; i < batch->count; i++, chunk++) {
+    for (size_t i = 0; i < batch.count; i++, chunk++) {
         const char *text = chunk->long_word != NULL ? chunk->long_word : chunk->text;
         if (!count_text(tokenizer->table, text, chunk->bytes))
             return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
@@ -45,15 +45,15 @@ static weir_verdict count_words(weir_stage *self, weir_batch *batch) {
 static bool emit_table(weir_stage *self, const struct table *table) {
     size_t place = 0, left = table->used;
     while (left > 0) {
-        size_t room;
-        struct tally *out = weir_reserve(self, left, &room);
+        weir_room room = weir_reserve(self, left);
+        struct tally *out = room.events;
         if (out == NULL) return false;
-        for (size_t i = 0; i < room; i++) {
+        for (size_t i = 0; i < room.count; i++) {
             const struct entry *entry = table_next(table, &place);
             out[i] = (struct tally){entry->word, entry->length, entry->count};
         }
-        weir_commit(self, room);
-        left -= room;
+        weir_commit(self, room.count);
+        left -= room.count;
     }
     return true;
 }
@@ -81,8 +81,7 @@ weir_status tokenizer_start(weir_runtime *runtime, weir_ref reader, struct table
                                 .on_cancel = WEIR_ON_CANCEL_STOP, /* the merger has failed */
                                 .subscribe_to = &to_reader,
                                 .subscribe_count = 1,
-                                .on.handle_events = count_words,
-                                .on.handle_end = send_table,
+                                .on = {.handle_events = count_words, .handle_end = send_table},
                             },
                             out);
 }

@@ -72,10 +72,9 @@ static void hoarder_dispatch(void *state, weir_run *run, uint64_t count) {
     struct hoarder *hoarder = state;
     RIG_CHECK(hoarder->rig, count == weir_run_count(run));
     while (weir_run_count(run) > 0) {
-        size_t bytes = 0;
-        uint64_t together = 0;
-        const uint64_t *numbers = weir_run_events(run, &bytes, &together);
-        RIG_CHECK(hoarder->rig, bytes == sizeof *numbers && together > 0);
+        weir_batch together = weir_run_events(run);
+        const uint64_t *numbers = together.events;
+        RIG_CHECK(hoarder->rig, weir_run_event_bytes(run) == sizeof *numbers && together.count > 0);
         if (numbers[0] == 9) {
             weir_run_drop(run, 1, WEIR_DISCARD_UNWANTED);
             weir_run_demand(run, 1);
@@ -83,9 +82,9 @@ static void hoarder_dispatch(void *state, weir_run *run, uint64_t count) {
             RIG_CHECK(hoarder->rig, weir_run_hold(run, hoarder->hold[numbers[0] >= 100], 1) == 1);
         }
     }
-    size_t bytes = 1;
-    uint64_t together = 1;
-    RIG_CHECK(hoarder->rig, weir_run_events(run, &bytes, &together) == NULL && together == 0);
+    weir_batch none = weir_run_events(run);
+    RIG_CHECK(hoarder->rig, none.events == NULL && none.count == 0);
+    RIG_CHECK(hoarder->rig, weir_run_event_bytes(run) == 0);
     RIG_CHECK(hoarder->rig, weir_run_hold(run, hoarder->hold[0], 5) == 0);
     weir_run_drop(run, 5, WEIR_DISCARD_UNWANTED);
 }
@@ -244,7 +243,7 @@ static void dropping_lets_infos_go(void **state) {
     }
 }
 
-static weir_verdict stop_now(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict stop_now(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self;
     (void)player;
     (void)batch;

@@ -82,11 +82,11 @@ static uint32_t hash(void *context, const void *event) {
     return stream->whose[stream->asked++];
 }
 
-static void hash_many(void *context, const void *events, size_t count, uint32_t *partitions) {
+static void hash_many(void *context, weir_batch batch, uint32_t *partitions) {
     const struct stream *stream = context;
-    assert_true(count > 0);
-    for (size_t i = 0; i < count; i++) {
-        partitions[i] = hash(context, (const unsigned char *)events + i * stream->bytes);
+    assert_true(batch.count > 0);
+    for (size_t i = 0; i < batch.count; i++) {
+        partitions[i] = hash(context, (const unsigned char *)batch.events + i * stream->bytes);
     }
 }
 

@@ -250,16 +250,17 @@ static void the_end_follows_the_events(void **state) {
     edge_scene_open(&f, 1000);
     edge_scene_send_singly(&f, HOLDS + 20);
     f.edge->final = f.edge->sent;
+    weir__consumer_move(&f.edge->consumer_state, WEIR__CONSUMER_OPEN);
     edge_scene_take_all(&f);
     assert_int_equal(f.taken, HOLDS); /* the overflow is the producer's still */
     assert_false(weir__edge_has_events(f.edge));
-    f.edge->closing = true;
+    weir__consumer_move(&f.edge->consumer_state, WEIR__CONSUMER_CLOSING);
     assert_true(weir__edge_has_events(f.edge));
     assert_false(weir__edge_wants_room(f.edge));
     edge_scene_take_all(&f);
     assert_int_equal(f.edge->received, f.edge->final);
     assert_true(weir__edge_has_events(f.edge)); /* the end itself */
-    f.edge->ended = true;
+    weir__consumer_move(&f.edge->consumer_state, WEIR__CONSUMER_ENDED);
     assert_false(weir__edge_has_events(f.edge));
     edge_scene_close(&f);
 }

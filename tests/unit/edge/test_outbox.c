@@ -11,6 +11,7 @@
 #include "edge/outbox.h"
 
 #include "support/cmocka.h"
+#include "support/edge_scene.h"
 #include "support/memory.h"
 
 #include <string.h>
@@ -46,8 +47,7 @@ static void open_fixture(struct fixture *f, bool local) {
 static void close_fixture(struct fixture *f) {
     for (int i = 0; i < EDGES; i++) {
         assert_int_equal(f->edge[i]->refs, 2);
-        weir__edge_release(f->edge[i]);
-        weir__edge_release(f->edge[i]);
+        edge_scene_release(f->edge[i]);
     }
     test_memory_close(&f->memory);
 }
@@ -139,7 +139,8 @@ static void a_local_edge_is_hot_at_once(void **state) {
     struct fixture f;
     open_fixture(&f, true);
     struct weir__edge *edge = f.edge[0];
-    edge->attached = edge->subscribed = true;
+    weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_OPEN);
+    weir__producer_move(&edge->producer_state, WEIR__PRODUCER_ATTACHED);
     for (int i = 0; i < 2; i++) {
         weir__outbox_touch(&f.outbox, edge, WEIR__EVENTS);
         weir__outbox_touch(&f.outbox, edge, WEIR__DEMAND);
@@ -165,7 +166,7 @@ static void an_end_that_has_not_begun_is_left_alone(void **state) {
     open_fixture(&f, true);
     weir__outbox_touch(&f.outbox, f.edge[0], WEIR__EVENTS);
     weir__outbox_touch(&f.outbox, f.edge[0], WEIR__DEMAND);
-    f.edge[0]->subscribed = true;
+    weir__consumer_move(&f.edge[0]->consumer_state, WEIR__CONSUMER_OPEN);
     weir__outbox_touch(&f.outbox, f.edge[0], WEIR__DEMAND); /* the other end */
     assert_int_equal(f.edge[0]->refs, 2);
     assert_int_equal(f.bell[0].run_count, 0);

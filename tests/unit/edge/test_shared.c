@@ -15,6 +15,7 @@
 
 #include "edge/outbox.h"
 #include "support/cmocka.h"
+#include "support/edge_scene.h"
 #include "support/events.h"
 #include "support/memory.h"
 
@@ -41,7 +42,7 @@ static void join(struct fixture *f, int taker) {
         weir__edge_open(&f->memory.allocator, id, &options, &f->stage[PRODUCER], &f->stage[taker]);
     assert_non_null(edge);
     edge->wants = 1;
-    edge->subscribed = true;
+    weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_OPEN);
     weir__shared_join(f->shared, edge);
     f->edge[taker] = edge;
 }
@@ -63,8 +64,7 @@ static void open_fixture(struct fixture *f, uint32_t entries) {
 }
 
 static void let_go(struct fixture *f, int taker) {
-    weir__edge_release(f->edge[taker]);
-    weir__edge_release(f->edge[taker]);
+    edge_scene_release(f->edge[taker]);
     f->edge[taker] = NULL;
 }
 
@@ -281,7 +281,7 @@ static void what_nobody_took_is_taken_back_in_order(void **state) {
 
 static void close_edges(struct fixture *f, weir_cancel_cause cause) {
     for (int i = 0; i < TAKERS; i++) {
-        f->edge[i]->closing = true;
+        weir__consumer_move(&f->edge[i]->consumer_state, WEIR__CONSUMER_CLOSING);
         f->edge[i]->close_cause = cause;
     }
 }
@@ -299,7 +299,7 @@ static void at_the_end_the_takers_empty_it(void **state) {
     }
     assert_true(weir__edge_complete(f.edge[0]) && weir__edge_complete(f.edge[1]));
     assert_true(weir__shared_has_events(f.edge[0])); /* the end itself */
-    f.edge[0]->ended = true;
+    weir__consumer_move(&f.edge[0]->consumer_state, WEIR__CONSUMER_ENDED);
     assert_false(weir__shared_has_events(f.edge[0]));
     close_fixture(&f, 0);
 }

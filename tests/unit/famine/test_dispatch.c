@@ -28,6 +28,13 @@ static bool is_high(void *context, const void *event) {
     return number_of(event) % 50 > 20;
 }
 
+static void are_high(void *context, weir_batch batch, bool *wanted) {
+    const struct famine *famine = context;
+    const unsigned char *event = batch.events;
+    for (size_t i = 0; i < batch.count; i++, event += famine->event_bytes)
+        wanted[i] = is_high(NULL, event);
+}
+
 static void play_broadcast(struct famine *famine) {
     struct famine_stage *s = famine->stages;
     const weir_stage_options broadcast = {.dispatcher = weir_broadcast_dispatcher()};
@@ -82,7 +89,9 @@ static void play_selectors(struct famine *famine) {
         (weir_subscribe_options){.max_demand = 40, .min_demand = 10, .selector = is_even}, NULL);
     famine_subscribe_with(
         famine, 2, 0,
-        (weir_subscribe_options){.max_demand = 10, .min_demand = 5, .selector = is_high}, NULL);
+        (weir_subscribe_options){
+            .max_demand = 10, .min_demand = 5, .select_many = are_high, .selector_context = famine},
+        NULL);
 }
 
 static void selectors(void **state) {
@@ -208,10 +217,7 @@ static void table_dispatch(void *state, weir_run *run, uint64_t count) {
     struct table *table = state;
     uint64_t lost = 0;
     for (; count > 0 && table->owed > 0; count--) {
-        size_t bytes;
-        uint64_t side_by_side;
-        struct seat *seat =
-            &table->seats[number_of(weir_run_events(run, &bytes, &side_by_side)) % SEATS];
+        struct seat *seat = &table->seats[number_of(weir_run_events(run).events) % SEATS];
         lost += 1 - weir_run_hold(run, seat->hold, 1);
         table->owed--;
         serve(seat);

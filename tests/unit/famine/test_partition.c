@@ -38,10 +38,10 @@ static uint32_t rewrites(void *context, void *event) {
     return number_of(event) % 3; /* it might have */
 }
 
-static void by_many(void *context, const void *events, size_t count, uint32_t *partitions) {
+static void by_many(void *context, weir_batch batch, uint32_t *partitions) {
     const struct famine *famine = context;
-    const uint64_t *all = events;
-    for (size_t i = 0; i < count; i++, all += famine->words) {
+    const uint64_t *all = batch.events;
+    for (size_t i = 0; i < batch.count; i++, all += famine->words) {
         partitions[i] = (uint32_t)all[0] % 7 == 6 ? WEIR_PARTITION_NONE : (uint32_t)all[0] % 3;
     }
 }

@@ -107,16 +107,16 @@ static struct famine_maker *iterated;
 static unsigned closed;
 
 /* Whatever it makes is emitted: it cannot be asked again for what was lost. */
-static weir_iterator_verdict next(void *context, void *room, size_t want, size_t *made) {
+static weir_made next(void *context, weir_room room) {
     struct famine *famine = context;
     uint32_t left = iterated->limit - iterated->next;
-    uint32_t count = want < 7 ? (uint32_t)want : 7;
+    uint32_t count = room.count < 7 ? (uint32_t)room.count : 7;
     count = count < left ? count : left;
-    famine_numbers(famine, iterated, room, count);
-    famine_made(famine, iterated, room, count);
+    famine_numbers(famine, iterated, room.events, count);
+    famine_made(famine, iterated, room.events, count);
     iterated->next += count;
-    *made = count;
-    return iterated->next < iterated->limit ? WEIR_ITERATOR_MORE : WEIR_ITERATOR_END;
+    bool end = iterated->next == iterated->limit;
+    return (weir_made){count, end ? WEIR_ITERATOR_END : WEIR_ITERATOR_MORE};
 }
 
 static void count_closed(void *context) {
@@ -162,10 +162,11 @@ static void iterators(void **state) {
 static weir_stream *stream;
 
 static void read_some(struct famine *famine, int batches, size_t most) {
-    weir_batch batch;
     for (int i = 0; i < batches && stream != NULL; i++) {
-        if (weir_stream_batch(stream, most, WEIR_FOREVER, &batch) != WEIR_OK) return;
-        struct famine_maker *maker = famine_maker_of(famine, batch.subscription.producer);
+        weir_batch batch = weir_stream_batch(stream, most, WEIR_FOREVER, NULL);
+        if (batch.count == 0) return;
+        struct famine_maker *maker =
+            famine_maker_of(famine, weir_stream_subscription(stream).producer);
         famine_seen(famine, maker, 0, batch.events, batch.count);
     }
 }
@@ -250,9 +251,10 @@ static void play_slow_reader(struct famine *famine, bool stops) {
     read_some(famine, 9, 0);
     famine_done(famine, weir_finish(famine->runtime, s[1].ref));
     famine_rest(famine);
-    weir_batch batch;
-    if (weir_stream_batch(stream, 1, 0, &batch) == WEIR_OK) {
-        struct famine_maker *maker = famine_maker_of(famine, batch.subscription.producer);
+    weir_batch batch = weir_stream_batch(stream, 1, 0, NULL);
+    if (batch.count > 0) {
+        struct famine_maker *maker =
+            famine_maker_of(famine, weir_stream_subscription(stream).producer);
         famine_seen(famine, maker, 0, batch.events, batch.count);
     }
     if (stops) {

@@ -42,9 +42,9 @@ static weir_verdict make_numbers(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict handle(weir_stage *self, weir_batch *batch) {
+static weir_verdict handle(weir_stage *self, weir_batch batch) {
     (void)self;
-    count(&now.handled, batch->count);
+    count(&now.handled, batch.count);
     return WEIR_CONTINUE;
 }
 

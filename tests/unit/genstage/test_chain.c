@@ -14,9 +14,9 @@
 #include <string.h>
 
 /* Each number twice. */
-static weir_verdict twice(weir_stage *self, struct player *player, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+static weir_verdict twice(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         const uint64_t pair[2] = {numbers[i], numbers[i]};
         RIG_CHECK(player->rig, player_emit_numbers(self, pair, 2) == WEIR_OK);
     }
@@ -24,13 +24,13 @@ static weir_verdict twice(weir_stage *self, struct player *player, weir_batch *b
 }
 
 /* Writes down how large its batches are; that pairs stay in order is checked. */
-static weir_verdict measure(weir_stage *self, struct player *player, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
+static weir_verdict measure(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
     (void)self;
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < batch.count; i++) {
         RIG_CHECK(player->rig, numbers[i] == player->next++ / 2);
     }
-    rig_text_add(player->own, "%zu ", batch->count);
+    rig_text_add(player->own, "%zu ", batch.count);
     return WEIR_CONTINUE;
 }
 
@@ -86,8 +86,8 @@ static void each_stage_works_in_batches_of_its_own(void **state) {
 }
 
 /* Its output comes by a cast to itself, so while it works nothing is used up. */
-static weir_verdict later(weir_stage *self, struct player *player, weir_batch *batch) {
-    uint64_t count = batch->count;
+static weir_verdict later(weir_stage *self, struct player *player, weir_batch batch) {
+    uint64_t count = batch.count;
     weir_status status = weir_cast(weir_stage_runtime(self), weir_self(self), &count, sizeof count);
     RIG_CHECK(player->rig, status == WEIR_OK);
     return WEIR_CONTINUE;

@@ -161,8 +161,7 @@ static void a_stage_without_a_buffer_starts(void **state) {
 }
 
 /* There, what a consumer had been sent and not begun dies with it. */
-static weir_verdict die_after_the_first(weir_stage *self, struct player *player,
-                                        weir_batch *batch) {
+static weir_verdict die_after_the_first(weir_stage *self, struct player *player, weir_batch batch) {
     (void)player;
     (void)batch;
     return weir_stop_with(self, WEIR_REASON_USER);

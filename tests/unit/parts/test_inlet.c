@@ -263,11 +263,11 @@ struct origins {
 };
 
 /* Each pusher's numbers rise; without drops none is missing. */
-static weir_verdict sort_out(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict sort_out(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self;
     struct origins *origins = player->own;
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         uint64_t from = numbers[i] >> 32;
         uint64_t number = numbers[i] & 0xffffffff;
         RIG_CHECK(player->rig, from < PUSHERS && number >= origins->next[from]);
@@ -538,8 +538,9 @@ static void bad_pushes_are_refused(void **state) {
     assert_int_equal(weir_cast(f.rig.runtime, f.in.ref, "hello", 5), WEIR_OK);
     assert_int_equal(weir_cast(f.rig.runtime, f.in.ref, NULL, 0), WEIR_OK);
     rig_rest(&f.rig);
-    rig_expect_log(&f.rig, "warning: inlet in takes no casts: a message of 5 bytes was dropped\n"
-                           "warning: inlet in takes no casts: a message of 0 bytes was dropped\n");
+    rig_expect_log(&f.rig,
+                   "warning: stage in has no handle_cast: a message of 5 bytes was dropped\n"
+                   "warning: stage in has no handle_cast: a message of 0 bytes was dropped\n");
     close_inlet();
 }
 

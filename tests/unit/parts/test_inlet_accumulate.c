@@ -58,11 +58,11 @@ static size_t waiting(void) {
     return port != NULL ? weir_port_waiting(port) : weir_inlet_waiting(inlet);
 }
 
-static weir_verdict in_order(weir_stage *self, struct player *player, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
+static weir_verdict in_order(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
     (void)self;
-    for (size_t i = 0; i < batch->count; i++)
-        RIG_CHECK(&rig, numbers[i] == player->handled - batch->count + i);
+    for (size_t i = 0; i < batch.count; i++)
+        RIG_CHECK(&rig, numbers[i] == player->handled - batch.count + i);
     return WEIR_CONTINUE;
 }
 

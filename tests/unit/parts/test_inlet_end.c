@@ -152,9 +152,9 @@ static void results_of_a_pool_go_on_in_a_drain(void **state) {
     }
 }
 
-static weir_verdict push_on(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict push_on(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self;
-    RIG_CHECK(player->rig, weir_inlet_push(inlet, batch->events, batch->count, 0) == WEIR_OK);
+    RIG_CHECK(player->rig, weir_inlet_push(inlet, batch.events, batch.count, 0) == WEIR_OK);
     return WEIR_CONTINUE;
 }
 
@@ -215,7 +215,7 @@ static void who_holds_a_token_pushes_on_in_a_drain(void **state) {
 
 /* ---- ends that travel up ------------------------------------------------- */
 
-static weir_verdict give_up(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict give_up(weir_stage *self, struct player *player, weir_batch batch) {
     (void)player, (void)batch;
     return weir_stop_with(self, WEIR_REASON_USER + 7);
 }
@@ -281,16 +281,16 @@ static void who_waits_for_room_is_woken_by_it(void **state) {
     rig_close(&rig);
 }
 
-static weir_verdict take_ten(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict take_ten(weir_stage *self, struct player *player, weir_batch batch) {
     (void)batch;
     return player->handled < 10 ? WEIR_CONTINUE : weir_stop_with(self, WEIR_REASON_NORMAL);
 }
 
-static weir_iterator_verdict count_up(void *context, void *room, size_t want, size_t *made) {
+static weir_made count_up(void *context, weir_room room) {
     uint64_t *next = context;
-    uint64_t *out = room;
-    while (*made < want) out[(*made)++] = (*next)++;
-    return WEIR_ITERATOR_MORE;
+    uint64_t *out = room.events;
+    for (size_t i = 0; i < room.count; i++) out[i] = (*next)++;
+    return (weir_made){room.count, WEIR_ITERATOR_MORE};
 }
 
 static void lost(void *context, uint64_t count, weir_discard cause) {

@@ -149,7 +149,7 @@ static void demand_held_back_is_no_demand(void **state) {
     }
 }
 
-static weir_verdict stop_at_once(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict stop_at_once(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self;
     (void)player;
     (void)batch;

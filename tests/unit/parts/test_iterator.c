@@ -34,17 +34,18 @@ static struct input {
     uint64_t told;
 } input;
 
-static weir_iterator_verdict next(void *context, void *room, size_t want, size_t *made) {
+static weir_made next(void *context, weir_room room) {
     struct input *from = context;
-    uint64_t *out = room;
-    rig_text_add(&from->asked, "%zu ", want);
-    while (*made < want && *made < from->step && from->next < from->limit) {
+    uint64_t *out = room.events;
+    size_t made = 0;
+    rig_text_add(&from->asked, "%zu ", room.count);
+    while (made < room.count && made < from->step && from->next < from->limit) {
         if (from->fail_at > 0 && from->next == from->fail_at)
-            return (weir_iterator_verdict)from->verdict_at_fail;
-        out[(*made)++] = from->next++;
+            return (weir_made){made, (weir_iterator_verdict)from->verdict_at_fail};
+        out[made++] = from->next++;
     }
-    bool end = from->next == from->limit && (from->eager || *made == 0);
-    return end ? WEIR_ITERATOR_END : WEIR_ITERATOR_MORE;
+    bool end = from->next == from->limit && (from->eager || made == 0);
+    return (weir_made){made, end ? WEIR_ITERATOR_END : WEIR_ITERATOR_MORE};
 }
 
 static void note_close(void *context) {
@@ -194,7 +195,7 @@ static void it_stops_behind_what_waits(void **state) {
     }
 }
 
-static weir_verdict die_at_once(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict die_at_once(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self, (void)player, (void)batch;
     return WEIR_STOP;
 }
@@ -299,21 +300,20 @@ static void a_failing_function_stops_its_stage(void **state) {
     }
 }
 
-static weir_iterator_verdict makes_nothing(void *context, void *room, size_t want, size_t *made) {
-    (void)context, (void)room, (void)want, (void)made;
-    return WEIR_ITERATOR_MORE;
+static weir_made makes_nothing(void *context, weir_room room) {
+    (void)context, (void)room;
+    return (weir_made){0, WEIR_ITERATOR_MORE};
 }
 
-static weir_iterator_verdict makes_too_much(void *context, void *room, size_t want, size_t *made) {
-    (void)context, (void)room;
-    *made = want + 1;
-    return WEIR_ITERATOR_MORE;
+static weir_made makes_too_much(void *context, weir_room room) {
+    (void)context;
+    return (weir_made){room.count + 1, WEIR_ITERATOR_MORE};
 }
 
 static void a_function_that_breaks_its_word(void **state) {
     (void)state;
     static const struct {
-        weir_iterator_verdict (*function)(void *, void *, size_t, size_t *);
+        weir_made (*function)(void *, weir_room);
         const char *log;
     } cases[] = {
         {makes_nothing,
@@ -436,18 +436,16 @@ static struct {
 } ends;
 
 /* One number a call, without end. */
-static weir_iterator_verdict next_until_the_end(void *context, void *room, size_t want,
-                                                size_t *made) {
-    (void)context, (void)want;
-    *(uint64_t *)room = input.next++;
-    *made = 1;
+static weir_made next_until_the_end(void *context, weir_room room) {
+    (void)context;
+    *(uint64_t *)room.events = input.next++;
     if (++ends.calls == LAST_CALL) {
         if (ends.way == 0) weir_finish(rig.runtime, it.ref);
         if (ends.way == 1) weir_stop(rig.runtime, it.ref, WEIR_REASON_NORMAL);
         weir__store_release_u32(&ends.called, 1);
         while (!weir_ending_here()) sched_yield();
     }
-    return WEIR_ITERATOR_MORE;
+    return (weir_made){1, WEIR_ITERATOR_MORE};
 }
 
 static void *tell_it(void *unused) {

@@ -136,13 +136,13 @@ static void order_is_kept_around_the_ring(void **state) {
     }
 }
 
-static weir_verdict check_bytes(weir_stage *self, struct player *player, weir_batch *batch) {
-    (void)self;
-    const unsigned char *bytes = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+static weir_verdict check_bytes(weir_stage *self, struct player *player, weir_batch batch) {
+    const unsigned char *bytes = batch.events;
+    size_t size = weir_batch_event_bytes(self);
+    for (size_t i = 0; i < batch.count; i++) {
         unsigned char mark = (unsigned char)(player->next++ % 251);
-        const unsigned char *event = bytes + i * batch->event_bytes;
-        RIG_CHECK(player->rig, event[0] == mark && event[batch->event_bytes - 1] == mark);
+        const unsigned char *event = bytes + i * size;
+        RIG_CHECK(player->rig, event[0] == mark && event[size - 1] == mark);
     }
     return WEIR_CONTINUE;
 }

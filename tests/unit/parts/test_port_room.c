@@ -26,11 +26,11 @@ static void count_discards(void *context, uint64_t count, weir_discard cause) {
 }
 
 /* A microsecond or so for each: slower than who pushes, so that rings are full. */
-static weir_verdict work(weir_stage *self, weir_batch *batch) {
+static weir_verdict work(weir_stage *self, weir_batch batch) {
     enum { STEPS = 1000 };
     (void)self;
     static uint64_t kept;
-    for (size_t i = 0; i < batch->count * STEPS; i++) {
+    for (size_t i = 0; i < batch.count * STEPS; i++) {
         kept = kept * 6364136223846793005u + 1442695040888963407u;
     }
     return WEIR_CONTINUE;

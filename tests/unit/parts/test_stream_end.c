@@ -219,30 +219,6 @@ static void exits_when_the_producer_does_not_ack(void **state) {
     }
 }
 
-/* Nobody is harmed by a producer whose events have another size. */
-static void events_of_another_size_are_refused(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 3, true);
-        f.q = (struct player){.name = "q", .kind = WEIR_PRODUCER};
-        player_start(&f.q, &f.rig, &(weir_stage_options){.event_bytes = 12});
-        const weir_subscribe_to list[] = {
-            {.producer = f.p.ref}, {.producer = f.q.ref, .options = {.cancel = WEIR_TEMPORARY}}};
-        scene_open_list(&f, list, 2);
-        scene_take_numbers(&f, 0, 3);
-        assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
-        rig_expect_log(&f.rig, "error: stage q refuses a subscription: its events have 12 bytes, "
-                               "the consumer takes events of 8\n");
-        player_expect(&f.q, "subscribe stream\ncancel stream bad_options\n");
-        assert_int_equal(weir_stream_subscribe(f.stream, f.q.ref, NULL, NULL), WEIR_OK);
-        assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT); /* whatever its mode */
-        rig_rest(&f.rig);
-        rig_expect_log(&f.rig, "error: stage q refuses a subscription: its events have 12 bytes, "
-                               "the consumer takes events of 8\n");
-        scene_finish(&f);
-    }
-}
-
 /* ---- the reader, or somebody else, ends it ------------------------------- */
 
 static void an_early_end_cancels_cleanly(void **state) {
@@ -373,7 +349,7 @@ static void unread_events_are_logged(void **state) {
     rig_rest(&f.rig);
     weir_stream_close(f.stream);
     rig_expect_log(&f.rig,
-                   "warning: stream stream takes no casts: a message of 5 bytes was dropped\n"
+                   "warning: stage stream has no handle_cast: a message of 5 bytes was dropped\n"
                    "warning: 9 events of a stream that had ended were not read\n");
     rig_close(&f.rig);
 }
@@ -388,7 +364,6 @@ int main(void) {
         cmocka_unit_test(a_named_producer_is_found),
         cmocka_unit_test(exits_when_the_producer_dies_meanwhile),
         cmocka_unit_test(exits_when_the_producer_does_not_ack),
-        cmocka_unit_test(events_of_another_size_are_refused),
         cmocka_unit_test(an_early_end_cancels_cleanly),
         cmocka_unit_test(what_cannot_go_back_is_told),
         cmocka_unit_test(its_stage_may_be_stopped),

@@ -402,9 +402,9 @@ static void a_supervisor_is_no_peer(void **state) {
                      WEIR_UNHANDLED);
     rig_rest(&crew.rig);
     rig_expect_log(&crew.rig,
-                   "warning: supervisor supervisor takes no casts: a message of 1 bytes was "
-                   "dropped\nwarning: supervisor supervisor takes no infos: a message of 1 bytes "
-                   "was dropped\nwarning: supervisor supervisor takes no infos: a message of 0 "
+                   "warning: stage supervisor has no handle_cast: a message of 1 bytes was "
+                   "dropped\nwarning: stage supervisor has no handle_info: a message of 1 bytes "
+                   "was dropped\nwarning: stage supervisor has no handle_info: a message of 0 "
                    "bytes was dropped\n");
     assert_true(crew_lives(&crew, 0));
     rig_close(&crew.rig);

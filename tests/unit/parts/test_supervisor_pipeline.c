@@ -22,10 +22,10 @@ enum { EVENTS = 3000, KILLS = 30 };
 static struct crew crew;
 static unsigned char seen[EVENTS];
 
-static weir_verdict mark(weir_stage *self, struct player *player, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
+static weir_verdict mark(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
     (void)self;
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < batch.count; i++) {
         RIG_CHECK(player->rig, numbers[i] < EVENTS);
         seen[numbers[i] % EVENTS]++;
     }

@@ -125,7 +125,8 @@ static void casts_are_dropped_with_a_word(void **state) {
     pool_scene_pool(&s, NULL);
     assert_int_equal(weir_cast(s.rig.runtime, s.stage.ref, "hello", 6), WEIR_OK);
     rig_rest(&s.rig);
-    rig_expect_log(&s.rig, "warning: pool pool takes no casts: a message of 6 bytes was dropped\n");
+    rig_expect_log(&s.rig,
+                   "warning: stage pool has no handle_cast: a message of 6 bytes was dropped\n");
     pool_scene_close(&s);
 }
 
@@ -136,7 +137,10 @@ static void events_of_another_size_are_refused(void **state) {
         player_start(&p, &s.rig, &(weir_stage_options){.event_bytes = 16});
         pool_scene_pool(&s, NULL);
         weir_subscribe_options options = demand(10, 5, WEIR_TEMPORARY);
-        player_subscribe(&s.stage, &p, &options);
+        assert_int_equal(weir_subscribe(s.rig.runtime, s.stage.ref, p.ref, &options, NULL),
+                         WEIR_INVALID);
+        assert_string_equal(weir_refusal(), "stage pool takes events of 8 bytes (takes_bytes), "
+                                            "those of stage p have 16");
         rig_rest(&s.rig);
         assert_int_equal(p.emitted, 0);
         assert_int_equal(weir_runtime_stages(s.rig.runtime), 2);

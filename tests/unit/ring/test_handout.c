@@ -7,7 +7,7 @@
  * an entry, and go home when it is closed.
  * Method: one thread for what is certain; then takers that sleep as often as they
  * can, and a putter that puts one entry at a time.  (Interleavings:
- * tests/simulation/pools.c; the protocol: tests/model/handout.pml.)
+ * tests/simulation/pools.c; the protocol: tests/model/quay.pml.)
  */
 #include "support/cmocka.h"
 
@@ -53,11 +53,11 @@ static void waiting_ends_at_once_beside_an_entry_or_the_end(void **state) {
     open_at(0);
     weir__handout_put(&handout, &numbers[0]);
     assert_true(weir__handout_wait(&handout));
-    assert_int_equal(handout.sleepers, 0);
+    assert_int_equal(handout.berth.sleepers, 0);
     assert_non_null(weir__handout_take(&handout));
     weir__handout_close(&handout);
     assert_false(weir__handout_wait(&handout));
-    assert_int_equal(handout.sleepers, 0);
+    assert_int_equal(handout.berth.sleepers, 0);
 }
 
 static void take_all(void *taken) {
@@ -91,7 +91,7 @@ static void each_entry_wakes_somebody(void **state) {
     weir__handout_close(&handout);
     for (int i = 0; i < TAKERS; i++) weir__thread_join(&threads[i]);
     for (uint32_t i = 0; i < NUMBERS; i++) assert_int_equal(numbers[i], 1);
-    assert_int_equal(handout.sleepers, 0);
+    assert_int_equal(handout.berth.sleepers, 0);
 }
 
 int main(void) {

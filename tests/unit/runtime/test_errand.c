@@ -120,7 +120,7 @@ static weir_verdict init(weir_stage *self, void *argument) {
     return weir_stop_with(self, WEIR_REASON_USER);
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict no_events(weir_stage *self, weir_batch batch) {
     (void)self, (void)batch;
     return WEIR_CONTINUE;
 }

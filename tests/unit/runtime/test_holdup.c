@@ -23,7 +23,7 @@ static struct {
     uint32_t leave;  /* atomic */
 } stuck;
 
-static weir_verdict stay(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict stay(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self, (void)player, (void)batch;
     weir__exchange_u32(&stuck.inside, 1);
     while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
@@ -180,8 +180,8 @@ static void a_partition_that_nobody_has(void **state) {
     }
 }
 
-static weir_verdict stash_all(weir_stage *self, struct player *player, weir_batch *batch) {
-    RIG_CHECK(player->rig, weir_stash(self, batch, 0, batch->count) == WEIR_OK);
+static weir_verdict stash_all(weir_stage *self, struct player *player, weir_batch batch) {
+    RIG_CHECK(player->rig, weir_stash(self, 0, batch.count) == WEIR_OK);
     return WEIR_CONTINUE;
 }
 
@@ -268,9 +268,9 @@ static weir_subscribe_verdict join_side(weir_stage *self, struct player *player,
     return WEIR_MANUAL;
 }
 
-static weir_verdict pair_up(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict pair_up(weir_stage *self, struct player *player, weir_batch batch) {
     struct zip *zip = player->own;
-    zip->waits[batch->subscription.id == zip->side[1].id] += batch->count;
+    zip->waits[weir_batch_subscription(self).id == zip->side[1].id] += batch.count;
     if (zip->waits[0] == 0 || zip->waits[1] == 0) return WEIR_CONTINUE;
     zip->waits[0]--;
     zip->waits[1]--;
@@ -281,9 +281,9 @@ static weir_verdict pair_up(weir_stage *self, struct player *player, weir_batch 
     return WEIR_CONTINUE;
 }
 
-static weir_verdict leave_out(weir_stage *self, struct player *player, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+static weir_verdict leave_out(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         if (numbers[i] >= player->next) player_emit_numbers(self, &numbers[i], 1);
     }
     return WEIR_CONTINUE;

@@ -39,15 +39,16 @@ static bool done(weir_status status) {
     return status == WEIR_OK;
 }
 
-static weir_verdict die_after_some(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict die_after_some(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self;
     (void)batch;
     return player->handled > 30 ? WEIR_STOP : WEIR_CONTINUE;
 }
 
-static weir_verdict ask_for_ten(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict ask_for_ten(weir_stage *self, struct player *player, weir_batch batch) {
+    (void)batch;
     (void)player;
-    (void)weir_ask(weir_stage_runtime(self), batch->subscription, 10);
+    (void)weir_ask(weir_stage_runtime(self), weir_batch_subscription(self), 10);
     return WEIR_CONTINUE;
 }
 

@@ -76,6 +76,13 @@ static void of_stages(weir_ref stage) {
     weir_ref found;
     REFUSED(weir_stage_start, runtime, weir_stage_start(NULL, SOME, SOME));
     REFUSED(weir_stage_start, options, weir_stage_start(runtime, NULL, SOME));
+    REFUSED(weir_stages_start, runtime, weir_stages_start(NULL, SOME, 0, SOME));
+    REFUSED(weir_stages_start, options, weir_stages_start(runtime, NULL, 0, SOME));
+    ALLOWED(weir_stages_start, out, weir_stages_start(runtime, SOME, 0, NULL) == WEIR_OK);
+    REFUSED(weir_chain, runtime, weir_chain(NULL, &stage, 1, NULL));
+    REFUSED(weir_chain, stages, weir_chain(runtime, NULL, 0, NULL));
+    ALLOWED(weir_chain, options, weir_chain(runtime, &stage, 1, NULL) == WEIR_OK);
+    ALLOWED(weir_must_at, file, (weir_must_at(WEIR_OK, NULL, 0), true));
     REFUSED(weir_stop, runtime, weir_stop(NULL, stage, WEIR_REASON_NORMAL));
     REFUSED(weir_cast, runtime, weir_cast(NULL, stage, "", 0));
     REFUSED(weir_cast, message, weir_cast(runtime, stage, NULL, 1));
@@ -182,9 +189,7 @@ static void of_calls(weir_ref stage) {
 /* ---- inside callbacks ---------------------------------------------------- */
 
 static void of_oneself(weir_stage *self, weir_ref other) {
-    weir_batch batch = {0};
     weir_from none = {0};
-    size_t room;
     HARMLESS(weir_state, self, weir_state(NULL) == NULL);
     HARMLESS(weir_stage_runtime, self, weir_stage_runtime(NULL) == NULL);
     HARMLESS(weir_self, self, weir_self(NULL).bits == 0);
@@ -200,20 +205,18 @@ static void of_oneself(weir_stage *self, weir_ref other) {
     REFUSED(weir_demonitor, self, weir_demonitor(NULL, (weir_monitor){.id = 1}));
     REFUSED(weir_emit, self, weir_emit(NULL, "", 1));
     REFUSED(weir_emit, events, weir_emit(self, NULL, 1));
-    HARMLESS(weir_reserve, self, weir_reserve(NULL, 1, &room) == NULL);
-    HARMLESS(weir_reserve, room, weir_reserve(self, 1, NULL) == NULL);
+    HARMLESS(weir_reserve, self, weir_reserve(NULL, 1).events == NULL);
     REFUSED(weir_commit, self, weir_commit(NULL, 0));
-    HARMLESS(weir_forward, self, weir_forward(NULL, &batch) == WEIR_STOP);
-    HARMLESS(weir_forward, batch, weir_forward(self, NULL) == WEIR_STOP);
-    REFUSED(weir_stash, self, weir_stash(NULL, &batch, 0, 1));
-    REFUSED(weir_stash, batch, weir_stash(self, NULL, 0, 1));
+    HARMLESS(weir_batch_subscription, self, weir_batch_subscription(NULL).id == 0);
+    HARMLESS(weir_batch_event_bytes, self, weir_batch_event_bytes(NULL) == 0);
+    HARMLESS(weir_forward, self, weir_forward(NULL) == WEIR_STOP);
+    HARMLESS(weir_own, self, weir_own(NULL) == NULL);
+    REFUSED(weir_stash, self, weir_stash(NULL, 0, 1));
     HARMLESS(weir_stashed, self, weir_stashed(NULL) == 0);
-    REFUSED(weir_stash_front, self, weir_stash_front(NULL, 1, &batch));
-    REFUSED(weir_stash_front, out, weir_stash_front(self, 1, NULL));
+    HARMLESS(weir_stash_front, self, weir_stash_front(NULL, 1).events == NULL);
+    HARMLESS(weir_stash_event_bytes, self, weir_stash_event_bytes(NULL) == 0);
     REFUSED(weir_stash_emit, self, weir_stash_emit(NULL, 1));
     REFUSED(weir_stash_drop, self, weir_stash_drop(NULL, 1));
-    HARMLESS(weir_batch_own, self, weir_batch_own(NULL, &batch) == NULL);
-    HARMLESS(weir_batch_own, batch, weir_batch_own(self, NULL) == NULL);
 }
 
 static weir_ref other_stage;
@@ -240,12 +243,9 @@ static weir_verdict hear_down(weir_stage *self, weir_ref stage, weir_reason reas
 static weir_outlet *consumer_seen;
 
 static void of_runs(weir_run *run, weir_outlet *consumer) {
-    size_t bytes;
-    uint64_t count;
     HARMLESS(weir_run_count, run, weir_run_count(NULL) == 0);
-    HARMLESS(weir_run_events, run, weir_run_events(NULL, &bytes, &count) == NULL);
-    HARMLESS(weir_run_events, event_bytes, weir_run_events(run, NULL, &count) == NULL);
-    HARMLESS(weir_run_events, count, weir_run_events(run, &bytes, NULL) == NULL);
+    HARMLESS(weir_run_events, run, weir_run_events(NULL).events == NULL);
+    HARMLESS(weir_run_event_bytes, run, weir_run_event_bytes(NULL) == 0);
     HARMLESS(weir_run_send, run, (weir_run_send(NULL, consumer, 1), true));
     HARMLESS(weir_run_send, consumer, (weir_run_send(run, NULL, 1), true));
     HARMLESS(weir_run_share, run, weir_run_share(NULL, consumer, 1) == 0);
@@ -361,10 +361,9 @@ static void of_inlets(void) {
     weir_inlet_close(inlet);
 }
 
-static weir_iterator_verdict at_end(void *context, void *room, size_t want, size_t *made) {
-    (void)context, (void)room, (void)want;
-    *made = 0;
-    return WEIR_ITERATOR_END;
+static weir_made at_end(void *context, weir_room room) {
+    (void)context, (void)room;
+    return (weir_made){0, WEIR_ITERATOR_END};
 }
 
 static void of_streams(weir_ref producer) {
@@ -374,6 +373,7 @@ static void of_streams(weir_ref producer) {
     weir_subscribe_options how = {.cancel = WEIR_TEMPORARY};
     weir_subscription made;
     weir_stream *stream;
+    weir_status status;
     REFUSED(weir_iterator_start, runtime, weir_iterator_start(NULL, &iterator, SOME));
     REFUSED(weir_iterator_start, options, weir_iterator_start(runtime, NULL, SOME));
     ALLOWED(weir_iterator_start, out, weir_iterator_start(runtime, &iterator, NULL) == WEIR_OK);
@@ -388,8 +388,10 @@ static void of_streams(weir_ref producer) {
             weir_stream_subscribe(stream, producer, &how, NULL) == WEIR_OK);
     REFUSED(weir_stream_next, stream, weir_stream_next(NULL, SOME, 0));
     REFUSED(weir_stream_next, event, weir_stream_next(stream, NULL, 0));
-    REFUSED(weir_stream_batch, stream, weir_stream_batch(NULL, 0, 0, SOME));
-    REFUSED(weir_stream_batch, out, weir_stream_batch(stream, 0, 0, NULL));
+    HARMLESS(weir_stream_batch, stream, weir_stream_batch(NULL, 0, 0, &status).events == NULL);
+    assert_int_equal(status, WEIR_INVALID);
+    ALLOWED(weir_stream_batch, status, weir_stream_batch(stream, 0, 0, NULL).events == NULL);
+    HARMLESS(weir_stream_subscription, stream, weir_stream_subscription(NULL).id == 0);
     REFUSED(weir_stream_fd, stream, weir_stream_fd(NULL, SOME));
     REFUSED(weir_stream_fd, out, weir_stream_fd(stream, NULL));
     HARMLESS(weir_stream_reason, stream, weir_stream_reason(NULL) == WEIR_REASON_NORMAL);
@@ -427,7 +429,7 @@ static void of_pools(void) {
     ALLOWED(weir_pool_close, running, weir_pool_close(pool, NULL) == WEIR_OK);
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict no_events(weir_stage *self, weir_batch batch) {
     (void)self, (void)batch;
     return WEIR_CONTINUE;
 }

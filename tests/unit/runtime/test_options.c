@@ -157,7 +157,7 @@ static weir_verdict demand(weir_stage *self, uint64_t count) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict events(weir_stage *self, weir_batch *batch) {
+static weir_verdict events(weir_stage *self, weir_batch batch) {
     (void)self;
     (void)batch;
     return WEIR_CONTINUE;
@@ -181,6 +181,8 @@ static void good_stages_pass(void **state) {
         {BOTH, .subscribe_to = &to, .subscribe_count = 1},
         {CONSUMER, .subscribe_to = &to, .subscribe_count = 1},
         {CONSUMER, .buffer_keep = (weir_keep)7}, /* not a consumer's */
+        {CONSUMER, .takes_bytes = 1},
+        {BOTH, .takes_bytes = WEIR_EVENT_BYTES_LIMIT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(weir__options_stage(&cases[i], 3), WEIR_OK);

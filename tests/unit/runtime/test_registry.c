@@ -6,9 +6,9 @@
  * good when the slot is given back, however often it is used again; a slot stays
  * with its worker, which any reference to it leads to; chunks are made as needed, and
  * by whoever is first; takes that are refused use up nothing; numbers that were never
- * given out find nothing; a name is read whole, or not at all.
+ * given out find nothing; a label is read whole, or not at all.
  * Method: by hand, with generations near their end; two registries; several threads
- * take and give back, or name and read, at once.
+ * take and give back, or label and read, at once.
  */
 #include "runtime/registry.h"
 
@@ -276,25 +276,26 @@ static void many_may_take_at_once(void **state) {
     close_fixture();
 }
 
-/* ---- names --------------------------------------------------------------- */
+/* ---- labels -------------------------------------------------------------- */
 
-static void a_name_is_read_by_its_reference(void **state) {
+static void a_label_is_read_by_its_reference(void **state) {
     (void)state;
-    char name[WEIR__LABEL_BYTES];
+    const struct weir__label first = {.name = "one", .event_bytes = 65536, .takes_bytes = 1};
+    const struct weir__label second = {.name = "other"};
+    struct weir__label label;
     open_fixture();
     struct weir__slot *slot = take(0);
     weir_ref one = weir__registry_ref(slot, WEIR_CONSUMER);
     weir_ref other = weir__registry_ref(slot, WEIR_CONSUMER);
-    assert_false(weir__registry_read_name(slot, one, name));
-    assert_false(weir__registry_read_name(slot, (weir_ref){0}, name));
-    weir__registry_name(slot, one, "one");
-    assert_true(weir__registry_read_name(slot, one, name));
-    assert_string_equal(name, "one");
-    weir__registry_name(
-        slot, other, "a name of more than sixty-three letters, of which the last ones are cut off");
-    assert_false(weir__registry_read_name(slot, one, name));
-    assert_true(weir__registry_read_name(slot, other, name));
-    assert_string_equal(name, "a name of more than sixty-three letters, of which the last ones");
+    assert_false(weir__registry_read_label(slot, one, &label));
+    assert_false(weir__registry_read_label(slot, (weir_ref){0}, &label));
+    weir__registry_label(slot, one, &first);
+    assert_true(weir__registry_read_label(slot, one, &label));
+    assert_memory_equal(&label, &first, sizeof label);
+    weir__registry_label(slot, other, &second);
+    assert_false(weir__registry_read_label(slot, one, &label));
+    assert_true(weir__registry_read_label(slot, other, &label));
+    assert_memory_equal(&label, &second, sizeof label);
     close_fixture();
 }
 
@@ -311,19 +312,20 @@ static char letter_of(weir_ref ref) {
 }
 
 static void name_on(void *unused) {
-    char name[WEIR__LABEL_BYTES] = {0};
+    struct weir__label label = {.name = ""};
     (void)unused;
     for (int i = 0; i < NAMINGS; i++) {
         weir_ref ref = weir__registry_ref(naming.slot, WEIR_CONSUMER);
-        memset(name, letter_of(ref), sizeof name - 1);
-        weir__registry_name(naming.slot, ref, name);
+        memset(label.name, letter_of(ref), sizeof label.name - 1);
+        label.event_bytes = label.takes_bytes = (uint32_t)letter_of(ref);
+        weir__registry_label(naming.slot, ref, &label);
         weir__store_release_u64(&naming.last.bits, ref.bits);
     }
     weir__store_release_u32(&naming.over, 1);
 }
 
 /* Whole, or not at all. */
-static void a_name_is_read_while_the_next_is_written(void **state) {
+static void a_label_is_read_while_the_next_is_written(void **state) {
     (void)state;
     struct weir__thread thread;
     open_fixture();
@@ -331,12 +333,14 @@ static void a_name_is_read_while_the_next_is_written(void **state) {
     naming.over = 0;
     assert_int_equal(weir__thread_start(&thread, "namer", name_on, NULL), 0);
     while (weir__load_acquire_u32(&naming.over) == 0) {
-        char name[WEIR__LABEL_BYTES];
+        struct weir__label label;
         weir_ref ref = {weir__load_acquire_u64(&naming.last.bits)};
-        if (weir__registry_read_name(naming.slot, ref, name)) {
-            for (size_t i = 0; i < sizeof name - 1; i++) {
-                assert_int_equal(name[i], letter_of(ref));
+        if (weir__registry_read_label(naming.slot, ref, &label)) {
+            for (size_t i = 0; i < sizeof label.name - 1; i++) {
+                assert_int_equal(label.name[i], letter_of(ref));
             }
+            assert_int_equal(label.event_bytes, letter_of(ref));
+            assert_int_equal(label.takes_bytes, letter_of(ref));
         }
     }
     weir__thread_join(&thread);
@@ -382,8 +386,8 @@ int main(void) {
         cmocka_unit_test(without_memory_there_is_no_slot),
         cmocka_unit_test(there_is_a_limit),
         cmocka_unit_test(many_may_take_at_once),
-        cmocka_unit_test(a_name_is_read_by_its_reference),
-        cmocka_unit_test(a_name_is_read_while_the_next_is_written),
+        cmocka_unit_test(a_label_is_read_by_its_reference),
+        cmocka_unit_test(a_label_is_read_while_the_next_is_written),
         cmocka_unit_test(who_finds_it_gone_comes_behind_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,10 +51,10 @@ struct ring {
     unsigned more; /* that each number brings forth, a third of it */
 };
 
-static weir_verdict work_on(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict work_on(weir_stage *self, struct player *player, weir_batch batch) {
     const struct ring *ring = player->own;
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         uint64_t done = 1000 + numbers[i];
         player_emit_numbers(self, &done, 1);
         for (unsigned k = 0; k < ring->more && numbers[i] > 0; k++) {
@@ -251,13 +251,13 @@ static void a_token_may_be_a_last_word(void **state) {
 
 /* ---- members that keep something ----------------------------------------- */
 
-static weir_verdict keep(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict keep(weir_stage *self, struct player *player, weir_batch batch) {
     const bool *reminds = player->own;
     if (*reminds && weir_stashed(self) == 0) {
         RIG_CHECK(&rig, weir_send_after(weir_stage_runtime(self), weir_self(self), NULL, 0, ENOUGH,
                                         NULL) == WEIR_OK);
     }
-    RIG_CHECK(&rig, weir_stash(self, batch, 0, batch->count) == WEIR_OK);
+    RIG_CHECK(&rig, weir_stash(self, 0, batch.count) == WEIR_OK);
     return WEIR_CONTINUE;
 }
 
@@ -301,10 +301,10 @@ static void what_members_keep_comes_out(void **state) {
 
 static weir_inlet *inlet;
 
-static weir_verdict push_again(weir_stage *self, struct player *player, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
+static weir_verdict push_again(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
     (void)self;
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < batch.count; i++) {
         if (numbers[i] == 0) continue;
         uint64_t half = numbers[i] / 2;
         RIG_CHECK(player->rig, weir_inlet_push(inlet, &half, 1, 0) == WEIR_OK);
@@ -350,11 +350,11 @@ struct keeper {
     unsigned ends;
 };
 
-static weir_verdict keep_in_state(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict keep_in_state(weir_stage *self, struct player *player, weir_batch batch) {
     struct keeper *keeper = player->own;
     (void)self;
-    memcpy(keeper->kept + keeper->count, batch->events, batch->count * sizeof *keeper->kept);
-    keeper->count += batch->count;
+    memcpy(keeper->kept + keeper->count, batch.events, batch.count * sizeof *keeper->kept);
+    keeper->count += batch.count;
     return WEIR_CONTINUE;
 }
 
@@ -363,7 +363,7 @@ static weir_verdict push_kept(weir_stage *self, struct player *player) {
     weir_batch batch = {.events = keeper->kept, .count = keeper->count};
     keeper->count = 0;
     keeper->ends++;
-    return push_again(self, player, &batch);
+    return push_again(self, player, batch);
 }
 
 static void start_keeper(struct keeper *keeper) {

@@ -39,8 +39,8 @@ struct round {
 
 enum { NUMBERS = 7 };
 
-static weir_verdict stash(weir_stage *self, struct player *player, weir_batch *batch) {
-    RIG_CHECK(player->rig, weir_stash(self, batch, 0, batch->count) == WEIR_OK);
+static weir_verdict stash(weir_stage *self, struct player *player, weir_batch batch) {
+    RIG_CHECK(player->rig, weir_stash(self, 0, batch.count) == WEIR_OK);
     return WEIR_CONTINUE;
 }
 
@@ -51,11 +51,11 @@ static weir_verdict let_go(weir_stage *self, struct player *player) {
 }
 
 /* Each number goes round until it is 0. */
-static weir_verdict push_less(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict push_less(weir_stage *self, struct player *player, weir_batch batch) {
     const struct round *round = player->own;
-    const uint64_t *numbers = batch->events;
+    const uint64_t *numbers = batch.events;
     (void)self;
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < batch.count; i++) {
         uint64_t less = numbers[i] - 1;
         if (numbers[i] > 0)
             RIG_CHECK(player->rig, weir_inlet_push(round->inlet, &less, 1, 0) == WEIR_OK);

@@ -170,7 +170,7 @@ static void closes_whatever_runs(void **state) {
 
 /* ---- running ------------------------------------------------------------- */
 
-static weir_verdict stop_when_done(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict stop_when_done(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self;
     (void)batch;
     return player->handled >= 1000 ? WEIR_STOP : WEIR_CONTINUE;

@@ -135,7 +135,7 @@ static void what_the_lists_say(void **state) {
     static const struct test_breakage breakages[] = {
         {know_one_more, "!all || stage->known.count == consumers + in_line"},
         {be_subscribed_once_more, "edge != NULL || stage->subscriptions.count == count"},
-        {have_a_consumer_that_waits, "edge->attached && !edge->leaving && edge->waits_for == NULL"},
+        {have_a_consumer_that_waits, "weir__edge_attached(edge) && edge->waits_for == NULL"},
         {ask_for_an_unlent_batch, "!asks || i > 0"},
     };
     (void)state;

@@ -214,9 +214,9 @@ static void an_unknown_verdict_is_a_bad_return(void **state) {
     }
 }
 
-static weir_verdict take_all(weir_stage *self, weir_batch *batch) {
+static weir_verdict take_all(weir_stage *self, weir_batch batch) {
     uint64_t *count = *(uint64_t **)weir_state(self);
-    *count += batch->count;
+    *count += batch.count;
     return WEIR_CONTINUE;
 }
 
@@ -337,7 +337,7 @@ static weir_verdict read_letter(weir_stage *self, const void *message, size_t by
     return ++mailbox->read == 333 ? WEIR_STOP : WEIR_CONTINUE;
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict no_events(weir_stage *self, weir_batch batch) {
     (void)self;
     (void)batch;
     return WEIR_CONTINUE;

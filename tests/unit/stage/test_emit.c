@@ -20,15 +20,15 @@
 /* Reserves `number` and commits all but two of them, twice. */
 static weir_verdict commit_a_part(weir_stage *self, struct player *player, uint64_t number) {
     for (int i = 0; i < 2; i++) {
-        size_t room;
-        uint64_t *out = weir_reserve(self, number, &room);
-        RIG_CHECK(player->rig, out != NULL && room == number);
-        for (size_t k = 0; k < room; k++) out[k] = player->next + k;
-        RIG_CHECK(player->rig, weir_commit(self, room - 2) == WEIR_OK);
+        weir_room room = weir_reserve(self, number);
+        uint64_t *out = room.events;
+        RIG_CHECK(player->rig, out != NULL && room.count == number);
+        for (size_t k = 0; k < room.count; k++) out[k] = player->next + k;
+        RIG_CHECK(player->rig, weir_commit(self, room.count - 2) == WEIR_OK);
         RIG_CHECK(player->rig, weir_commit(self, 0) == WEIR_OK); /* nothing more */
         RIG_CHECK(player->rig, weir_commit(self, 1) == WEIR_INVALID);
-        player->next += room - 2;
-        player->emitted += room - 2;
+        player->next += room.count - 2;
+        player->emitted += room.count - 2;
     }
     return WEIR_CONTINUE;
 }
@@ -45,19 +45,23 @@ static void a_part_may_be_committed(void **state) {
     }
 }
 
+static void expect_no_room(struct rig *rig, weir_room room) {
+    RIG_CHECK(rig, room.events == NULL && room.count == 0);
+}
+
 static weir_verdict commit_too_much(weir_stage *self, struct player *player, uint64_t number) {
-    size_t room;
     struct rig *rig = player->rig;
-    RIG_CHECK(rig, weir_reserve(self, number, &room) != NULL);
-    RIG_CHECK(rig, weir_commit(self, room + 1) == WEIR_INVALID);
+    weir_room room = weir_reserve(self, number);
+    RIG_CHECK(rig, room.events != NULL);
+    RIG_CHECK(rig, weir_commit(self, room.count + 1) == WEIR_INVALID);
     RIG_CHECK(rig,
               strcmp(weir_refusal(), "count must be at most the room reserved, 5, got 6") == 0);
     RIG_CHECK(rig, weir_commit(self, WEIR_INFINITY) == WEIR_INVALID);
-    RIG_CHECK(rig, weir_reserve(self, number, &room) != NULL);
+    RIG_CHECK(rig, weir_reserve(self, number).events != NULL);
     RIG_CHECK(rig, weir_emit(self, &number, 1) == WEIR_OK); /* takes the room's place */
     player->emitted++;
     RIG_CHECK(rig, weir_commit(self, 1) == WEIR_INVALID);
-    RIG_CHECK(rig, weir_reserve(self, 0, &room) == NULL && room == 0);
+    expect_no_room(rig, weir_reserve(self, 0));
     RIG_CHECK(rig, strcmp(weir_refusal(), "stage p cannot emit 0 events here") == 0);
     RIG_CHECK(rig, weir_emit(self, NULL, 0) == WEIR_OK);
     return WEIR_CONTINUE;
@@ -74,8 +78,7 @@ static void more_than_the_room_is_refused(void **state) {
 
 /* What was reserved in one callback is no longer so in the next. */
 static weir_verdict commit_later(weir_stage *self, struct player *player, uint64_t number) {
-    size_t room;
-    if (number == 1) RIG_CHECK(player->rig, weir_reserve(self, 3, &room) != NULL);
+    if (number == 1) RIG_CHECK(player->rig, weir_reserve(self, 3).events != NULL);
     if (number == 2) RIG_CHECK(player->rig, weir_commit(self, 1) == WEIR_INVALID);
     return WEIR_CONTINUE;
 }
@@ -102,9 +105,9 @@ static weir_verdict emit_in_turn(weir_stage *self, struct player *player, uint64
         }
         for (int i = 0; i < 3; i++) events[i] = player->next++;
         RIG_CHECK(player->rig, weir_emit(self, events, 3) == WEIR_OK);
-        size_t room;
-        uint64_t *out = weir_reserve(self, 2, &room);
-        RIG_CHECK(player->rig, out != NULL && room == 2);
+        weir_room room = weir_reserve(self, 2);
+        uint64_t *out = room.events;
+        RIG_CHECK(player->rig, out != NULL && room.count == 2);
         out[0] = player->next++;
         RIG_CHECK(player->rig, weir_commit(self, 1) == WEIR_OK); /* the other goes back */
         RIG_CHECK(player->rig, weir_emit(self, NULL, 0) == WEIR_OK);
@@ -150,14 +153,13 @@ static weir_verdict emit_sized(weir_stage *self, struct player *player, uint64_t
     return WEIR_CONTINUE;
 }
 
-static weir_verdict check_sized(weir_stage *self, struct player *player, weir_batch *batch) {
-    (void)self;
+static weir_verdict check_sized(weir_stage *self, struct player *player, weir_batch batch) {
     struct sized *sized = player->own;
-    const unsigned char *event = batch->events;
-    RIG_CHECK(player->rig, batch->event_bytes == sized->event_bytes);
+    const unsigned char *event = batch.events;
+    RIG_CHECK(player->rig, weir_batch_event_bytes(self) == sized->event_bytes);
     if (sized->event_bytes % 8 == 0) RIG_CHECK(player->rig, (uintptr_t)event % 8 == 0);
     size_t wrong = 0;
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < batch.count; i++) {
         for (size_t k = 0; k < sized->event_bytes; k++) {
             wrong += event[k] != byte_of(sized->seen, k);
         }
@@ -195,9 +197,7 @@ static void events_of_any_size_cross_whole(void **state) {
 /* 20,000 numbers do not fit a block of 64 KiB; nor is room for them in one. */
 static weir_verdict emit_more_than_a_block(weir_stage *self, struct player *player,
                                            uint64_t number) {
-    size_t room;
-    RIG_CHECK(player->rig, weir_reserve(self, number, &room) != NULL);
-    RIG_CHECK(player->rig, room == 65536 / sizeof number);
+    RIG_CHECK(player->rig, weir_reserve(self, number).count == 65536 / sizeof number);
     player_emit(self, number);
     return WEIR_CONTINUE;
 }
@@ -219,10 +219,9 @@ static void one_emission_may_span_blocks(void **state) {
 /* ---- who may emit where -------------------------------------------------- */
 
 static void try_all_ways(weir_stage *self, struct player *player) {
-    size_t room = 1;
     uint64_t number = 1;
     struct rig *rig = player->rig;
-    RIG_CHECK(rig, weir_reserve(self, 1, &room) == NULL && room == 0);
+    expect_no_room(rig, weir_reserve(self, 1));
     RIG_CHECK(rig, weir_commit(self, 1) == WEIR_INVALID);
     if (player->kind != WEIR_CONSUMER) RIG_CHECK(rig, weir_emit(self, &number, 1) == WEIR_INVALID);
 }
@@ -266,11 +265,10 @@ static void not_in_init_discarded_or_terminate(void **state) {
 /* The events are discarded and counted, as in GenStage. */
 static weir_verdict emit_as_consumer(weir_stage *self, struct player *player, uint64_t number) {
     uint64_t numbers[10] = {0};
-    size_t room;
     struct rig *rig = player->rig;
     RIG_CHECK(rig, weir_emit(self, numbers, number) == WEIR_INVALID);
     RIG_CHECK(rig, strcmp(weir_refusal(), "a consumer cannot emit: 4 events discarded") == 0);
-    RIG_CHECK(rig, weir_reserve(self, 1, &room) == NULL);
+    expect_no_room(rig, weir_reserve(self, 1));
     player->emitted += number; /* it counts as an emission */
     return WEIR_CONTINUE;
 }
@@ -411,15 +409,15 @@ static void without_memory_nothing_is_emitted(void **state) {
 }
 
 static weir_verdict reserve_without(weir_stage *self, struct player *player, uint64_t number) {
-    size_t room = 1;
     struct rig *rig = player->rig;
     test_memory_fail(&rig->memory, 1, true);
-    RIG_CHECK(rig, weir_reserve(self, number, &room) == NULL && room == 0);
+    expect_no_room(rig, weir_reserve(self, number));
     RIG_CHECK(rig, strcmp(weir_refusal(), "no memory for 5 events of 8 bytes") == 0);
     RIG_CHECK(rig, weir_commit(self, 1) == WEIR_INVALID);
     test_memory_fail_never(&rig->memory);
-    uint64_t *to = weir_reserve(self, number, &room);
-    RIG_CHECK(rig, to != NULL && room == number);
+    weir_room room = weir_reserve(self, number);
+    uint64_t *to = room.events;
+    RIG_CHECK(rig, to != NULL && room.count == number);
     for (uint64_t i = 0; i < number; i++) to[i] = 100 + i;
     test_memory_fail(&rig->memory, 1, true);
     RIG_CHECK(rig, weir_commit(self, number) == WEIR_OK); /* all it needs was taken before */

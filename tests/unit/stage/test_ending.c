@@ -35,10 +35,10 @@ static weir_verdict flush(weir_stage *self, struct player *player) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict gather(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict gather(weir_stage *self, struct player *player, weir_batch batch) {
     struct batcher *batcher = player->own;
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         if (batcher->count == 0 && batcher->reminded) {
             RIG_CHECK(player->rig, weir_send_after(weir_stage_runtime(self), weir_self(self), NULL,
                                                    0, batcher->delay_ns, NULL) == WEIR_OK);
@@ -160,9 +160,9 @@ static void a_clock_does_not_hold_it_up(void **state) {
 
 /* ---- events that wait with timers ---------------------------------------- */
 
-static weir_verdict delay(weir_stage *self, struct player *player, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+static weir_verdict delay(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         RIG_CHECK(player->rig,
                   weir_send_after(weir_stage_runtime(self), weir_self(self), &numbers[i],
                                   sizeof *numbers, SECOND / 100, NULL) == WEIR_OK);
@@ -335,10 +335,10 @@ static void a_reminder_from_outside_comes_too(void **state) {
 
 /* ---- permanent sources --------------------------------------------------- */
 
-static weir_verdict double_all(weir_stage *self, struct player *player, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
+static weir_verdict double_all(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
     (void)player;
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < batch.count; i++) {
         player_emit_numbers(self, &numbers[i], 1);
         player_emit_numbers(self, &numbers[i], 1);
     }

@@ -114,7 +114,7 @@ static void a_stage_that_stops_tells_its_callers(void **state) {
     }
 }
 
-static weir_verdict drop_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict drop_events(weir_stage *self, weir_batch batch) {
     (void)self;
     (void)batch;
     return WEIR_CONTINUE;

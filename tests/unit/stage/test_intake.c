@@ -203,18 +203,18 @@ static void a_message_over_several_blocks_is_contiguous(void **state) {
 }
 
 /* Passes each batch on with an event of its own before it, so that no slices join. */
-static weir_verdict alternate(weir_stage *self, struct player *player, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
+static weir_verdict alternate(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
     uint64_t own = 100000 + numbers[0];
     player_emit_numbers(self, &own, 1);
-    player->emitted += batch->count;
-    return weir_forward(self, batch);
+    player->emitted += batch.count;
+    return weir_forward(self);
 }
 
-static weir_verdict expect_alternating(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict expect_alternating(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self;
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         uint64_t number = player->next / 2 + (player->next % 2 ? 0 : 100000);
         RIG_CHECK(player->rig, numbers[i] == number);
         player->next++;
@@ -317,8 +317,9 @@ static void a_manual_consumer_gets_messages_whole(void **state) {
     }
 }
 
-static weir_verdict ask_as_many(weir_stage *self, struct player *player, weir_batch *batch) {
-    weir_status status = weir_ask(weir_stage_runtime(self), batch->subscription, batch->count);
+static weir_verdict ask_as_many(weir_stage *self, struct player *player, weir_batch batch) {
+    weir_status status =
+        weir_ask(weir_stage_runtime(self), weir_batch_subscription(self), batch.count);
     RIG_CHECK(player->rig, status == WEIR_OK);
     return WEIR_CONTINUE;
 }
@@ -351,18 +352,18 @@ struct sources {
     size_t largest[SOURCES];
 };
 
-static weir_verdict sort_out(weir_stage *self, struct player *player, weir_batch *batch) {
-    (void)self;
+static weir_verdict sort_out(weir_stage *self, struct player *player, weir_batch batch) {
     struct sources *sources = player->own;
-    const uint64_t *numbers = batch->events;
+    const uint64_t *numbers = batch.events;
     int source = 0;
-    while (source < SOURCES && batch->subscription.id != sources->from[source].id) source++;
+    while (source < SOURCES && weir_batch_subscription(self).id != sources->from[source].id)
+        source++;
     RIG_CHECK(player->rig, source < SOURCES);
     if (source == SOURCES) return WEIR_STOP;
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < batch.count; i++) {
         RIG_CHECK(player->rig, numbers[i] == sources->next[source]++);
     }
-    if (batch->count > sources->largest[source]) sources->largest[source] = batch->count;
+    if (batch.count > sources->largest[source]) sources->largest[source] = batch.count;
     return WEIR_CONTINUE;
 }
 

@@ -14,10 +14,10 @@
 
 /* ---- producer_consumers -------------------------------------------------- */
 
-static weir_verdict twice(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict twice(weir_stage *self, struct player *player, weir_batch batch) {
     (void)player;
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         const uint64_t pair[2] = {2 * numbers[i], 2 * numbers[i] + 1};
         player_emit_numbers(self, pair, 2);
     }
@@ -105,8 +105,8 @@ static void a_filter_that_passes_nothing_keeps_pulling(void **state) {
 }
 
 /* Output that comes later, by a message, does not use up the demand in between. */
-static weir_verdict later(weir_stage *self, struct player *player, weir_batch *batch) {
-    uint64_t count = batch->count;
+static weir_verdict later(weir_stage *self, struct player *player, weir_batch batch) {
+    uint64_t count = batch.count;
     weir_status status = weir_cast(weir_stage_runtime(self), weir_self(self), &count, sizeof count);
     RIG_CHECK(player->rig, status == WEIR_OK);
     return WEIR_CONTINUE;
@@ -333,8 +333,8 @@ struct brand {
 static weir_verdict emit_branded(weir_stage *self, struct player *player, uint64_t number) {
     const uint64_t *event_bytes = player->own;
     for (uint64_t i = 0; i < number; i++) {
-        size_t room;
-        struct brand *brand = weir_reserve(self, 1, &room);
+        weir_room room = weir_reserve(self, 1);
+        struct brand *brand = room.events;
         if (brand == NULL) return WEIR_CONTINUE;
         *brand = (struct brand){*event_bytes, player->next++};
         if (weir_commit(self, 1) == WEIR_OK) player->emitted++;
@@ -343,16 +343,16 @@ static weir_verdict emit_branded(weir_stage *self, struct player *player, uint64
 }
 
 /* However much is lost, what comes is of its producer, whole and in order. */
-static weir_verdict check_brands(weir_stage *self, struct player *player, weir_batch *batch) {
-    (void)self;
+static weir_verdict check_brands(weir_stage *self, struct player *player, weir_batch batch) {
     uint64_t *next = player->own; /* by event size / 10,000 */
-    const unsigned char *event = batch->events;
-    for (size_t i = 0; i < batch->count; i++, event += batch->event_bytes) {
+    const unsigned char *event = batch.events;
+    size_t bytes = weir_batch_event_bytes(self);
+    for (size_t i = 0; i < batch.count; i++, event += bytes) {
         struct brand brand;
         memcpy(&brand, event, sizeof brand);
-        RIG_CHECK(player->rig, brand.event_bytes == batch->event_bytes);
-        RIG_CHECK(player->rig, brand.number >= next[batch->event_bytes / 10000]);
-        next[batch->event_bytes / 10000] = brand.number + 1;
+        RIG_CHECK(player->rig, brand.event_bytes == bytes);
+        RIG_CHECK(player->rig, brand.number >= next[bytes / 10000]);
+        next[bytes / 10000] = brand.number + 1;
     }
     return WEIR_CONTINUE;
 }

@@ -17,11 +17,11 @@
 enum { BLOCK = 8192, BLOCKS = 40, PART = 8 }; /* events: in a block of 64 KiB, in a batch */
 
 /* Passes on the first event of each block, in its place. */
-static weir_verdict first_of_each(weir_stage *self, struct player *player, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
+static weir_verdict first_of_each(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
     if (numbers[0] % BLOCK != 0) return WEIR_CONTINUE;
-    player->emitted += batch->count;
-    return weir_forward(self, batch);
+    player->emitted += batch.count;
+    return weir_forward(self);
 }
 
 static void run_filter(struct rig *rig, bool starved) {

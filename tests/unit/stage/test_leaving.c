@@ -26,16 +26,16 @@ static struct {
     weir_subscription slow;
 } still;
 
-static weir_verdict stand_still(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict stand_still(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self, (void)player, (void)batch;
     weir__store_release_u32(&still.entered, 1);
     while (weir__load_acquire_u32(&still.go_on) == 0) sched_yield();
     return WEIR_CONTINUE;
 }
 
-static weir_verdict count_fast(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict count_fast(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self, (void)player;
-    weir__fetch_add_u64(&still.fast, batch->count);
+    weir__fetch_add_u64(&still.fast, batch.count);
     return WEIR_CONTINUE;
 }
 
@@ -146,10 +146,10 @@ enum { NUMBERS = 1500, SEEDS = 30 };
 
 static uint64_t seen; /* all numbers below it */
 
-static weir_verdict check_order(weir_stage *self, struct player *player, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
+static weir_verdict check_order(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
     (void)self;
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < batch.count; i++) {
         RIG_CHECK(player->rig, numbers[i] == seen);
         seen = numbers[i] + 1;
     }

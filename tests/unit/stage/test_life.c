@@ -29,7 +29,7 @@ static weir_verdict look_at_state(weir_stage *self, void *argument) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict no_events(weir_stage *self, weir_batch batch) {
     (void)self;
     (void)batch;
     return WEIR_CONTINUE;
@@ -193,9 +193,9 @@ static weir_verdict in_demand(weir_stage *self, struct player *player, uint64_t 
     return verdict(self, player, DEMAND);
 }
 
-static weir_verdict in_events(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict in_events(weir_stage *self, struct player *player, weir_batch batch) {
     if (player->kind == WEIR_PRODUCER_CONSUMER) {
-        player_emit_numbers(self, batch->events, batch->count);
+        player_emit_numbers(self, batch.events, batch.count);
     }
     return verdict(self, player, EVENTS);
 }

@@ -16,7 +16,7 @@
 
 /* ---- what it had not begun ----------------------------------------------- */
 
-static weir_verdict stop_at_once(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict stop_at_once(weir_stage *self, struct player *player, weir_batch batch) {
     (void)player;
     (void)batch;
     return weir_stop_with(self, WEIR_REASON_USER);
@@ -104,12 +104,12 @@ static void a_full_ring_and_overflow_come_to_an_end(void **state) {
 /* ---- a message half received --------------------------------------------- */
 
 /* Passes each batch on behind an event of its own, so that no slices join. */
-static weir_verdict alternate(weir_stage *self, struct player *player, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
+static weir_verdict alternate(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
     uint64_t own = 100000 + numbers[0];
     player_emit_numbers(self, &own, 1);
-    player->emitted += batch->count;
-    return weir_forward(self, batch);
+    player->emitted += batch.count;
+    return weir_forward(self);
 }
 
 struct progress {
@@ -117,11 +117,11 @@ struct progress {
     bool may_skip; /* without memory some are lost on the way */
 };
 
-static weir_verdict expect_alternating(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict expect_alternating(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self;
     struct progress *progress = player->own;
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         bool first = numbers[i] >= 100000;
         uint64_t place = 2 * (first ? numbers[i] - 100000 : numbers[i]) + (first ? 0 : 1);
         RIG_CHECK(player->rig,

@@ -105,7 +105,7 @@ static weir_verdict emit_told(weir_stage *self, const void *message, size_t byte
     return weir_emit(self, message, bytes / 8) == WEIR_OK ? WEIR_CONTINUE : WEIR_STOP;
 }
 
-static weir_verdict handle(weir_stage *self, weir_batch *batch) {
+static weir_verdict handle(weir_stage *self, weir_batch batch) {
     (void)self, (void)batch;
     return WEIR_CONTINUE;
 }

@@ -229,7 +229,7 @@ static weir_verdict watch_deaf(weir_stage *self, const void *message, size_t byt
     return WEIR_CONTINUE;
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict no_events(weir_stage *self, weir_batch batch) {
     (void)self;
     (void)batch;
     return WEIR_CONTINUE;

@@ -24,9 +24,9 @@ static uint32_t halve(void *context, void *event) {
     return rest;
 }
 
-static void parities(void *context, const void *events, size_t count, uint32_t *partitions) {
-    const uint64_t *numbers = events;
-    for (size_t i = 0; i < count; i++) partitions[i] = partition_parity(context, &numbers[i]);
+static void parities(void *context, weir_batch batch, uint32_t *partitions) {
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++) partitions[i] = partition_parity(context, &numbers[i]);
 }
 
 static const weir_partition_dispatcher_options by_parity = {.partitions = 2,

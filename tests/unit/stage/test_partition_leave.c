@@ -83,7 +83,7 @@ static void or_it_is_discarded_and_demanded_anew(void **state) {
 
 /* ---- giving back --------------------------------------------------------- */
 
-static weir_verdict stop_at_once(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict stop_at_once(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self;
     (void)player;
     (void)batch;

@@ -72,7 +72,7 @@ static void a_stage_knows_itself(void **state) {
     }
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch *batch) {
+static weir_verdict no_events(weir_stage *self, weir_batch batch) {
     (void)self;
     (void)batch;
     return WEIR_CONTINUE;

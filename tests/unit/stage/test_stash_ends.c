@@ -16,15 +16,13 @@
 
 /* ---- memory -------------------------------------------------------------- */
 
-static weir_verdict note_place(weir_stage *self, struct player *player, weir_batch *batch) {
-    if (player->own == NULL) player->own = (void *)(uintptr_t)batch->events;
+static weir_verdict note_place(weir_stage *self, struct player *player, weir_batch batch) {
+    if (player->own == NULL) player->own = (void *)(uintptr_t)batch.events;
     return stash_scene_stash(self, player, batch);
 }
 
 static weir_verdict check_place(weir_stage *self, struct player *player, uint64_t number) {
-    weir_batch front;
-    RIG_CHECK(player->rig, weir_stash_front(self, 0, &front) == WEIR_OK);
-    RIG_CHECK(player->rig, front.events == player->own);
+    RIG_CHECK(player->rig, weir_stash_front(self, 0).events == player->own);
     player->own = (uint64_t *)player->own + number;
     return stash_scene_let_go(self, player, number);
 }
@@ -48,8 +46,8 @@ static void large_slices_stay_where_they_are(void **state) {
     }
 }
 
-static weir_verdict stash_one(weir_stage *self, struct player *player, weir_batch *batch) {
-    RIG_CHECK(player->rig, weir_stash(self, batch, batch->count / 2, 1) == WEIR_OK);
+static weir_verdict stash_one(weir_stage *self, struct player *player, weir_batch batch) {
+    RIG_CHECK(player->rig, weir_stash(self, batch.count / 2, 1) == WEIR_OK);
     return WEIR_CONTINUE;
 }
 
@@ -69,11 +67,11 @@ static void few_events_pin_no_blocks(void **state) {
     }
 }
 
-static weir_verdict zero(weir_stage *self, struct player *player, weir_batch *batch) {
-    const void *before = batch->events;
-    uint64_t *numbers = weir_batch_own(self, batch);
+static weir_verdict zero(weir_stage *self, struct player *player, weir_batch batch) {
+    const void *before = batch.events;
+    uint64_t *numbers = weir_own(self);
     RIG_CHECK(player->rig, numbers != NULL && (const void *)numbers != before);
-    for (size_t i = 0; numbers != NULL && i < batch->count; i++) numbers[i] = 0;
+    for (size_t i = 0; numbers != NULL && i < batch.count; i++) numbers[i] = 0;
     return WEIR_CONTINUE;
 }
 
@@ -96,10 +94,10 @@ static void shared_events_stay_shared(void **state) {
     }
 }
 
-static weir_verdict stash_without(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict stash_without(weir_stage *self, struct player *player, weir_batch batch) {
     struct rig *rig = player->rig;
     test_memory_fail(&rig->memory, 1, true);
-    RIG_CHECK(rig, weir_stash(self, batch, 0, 1) == WEIR_NO_MEMORY);
+    RIG_CHECK(rig, weir_stash(self, 0, 1) == WEIR_NO_MEMORY);
     RIG_CHECK(rig, strcmp(weir_refusal(), "no memory to stash 1 events") == 0);
     RIG_CHECK(rig, weir_stashed(self) == 0);
     test_memory_fail_never(&rig->memory);
@@ -204,13 +202,13 @@ static void let_some_go(weir_stage *self, struct player *player) {
     RIG_CHECK(player->rig, weir_stashed(self) == ledger.last - ledger.first);
 }
 
-static weir_verdict stash_at_random(weir_stage *self, struct player *player, weir_batch *batch) {
-    const uint64_t *numbers = batch->events;
+static weir_verdict stash_at_random(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
     if (draw(3) == 0) let_some_go(self, player);
-    for (size_t at = draw(2); at < batch->count;) {
-        size_t count = draw(draw(3) == 0 ? batch->count - at : 2);
-        count = count < batch->count - at ? count : batch->count - at;
-        RIG_CHECK(player->rig, weir_stash(self, batch, at, count) == WEIR_OK);
+    for (size_t at = draw(2); at < batch.count;) {
+        size_t count = draw(draw(3) == 0 ? batch.count - at : 2);
+        count = count < batch.count - at ? count : batch.count - at;
+        RIG_CHECK(player->rig, weir_stash(self, at, count) == WEIR_OK);
         for (size_t i = 0; i < count; i++) ledger.kept[ledger.last++] = numbers[at + i];
         at += count + draw(2);
     }
@@ -224,10 +222,10 @@ static weir_verdict go_at_random(weir_stage *self, struct player *player, uint64
     return WEIR_CONTINUE;
 }
 
-static weir_verdict check_off(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict check_off(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self;
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         RIG_CHECK(player->rig, numbers[i] == ledger.out[ledger.seen++]);
     }
     return WEIR_CONTINUE;

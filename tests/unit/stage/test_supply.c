@@ -182,9 +182,9 @@ static void the_buffer_keeps_what_it_should(void **state) {
 }
 
 /* The pc's buffer has no bound unless one is given: a doubler loses nothing. */
-static weir_verdict a_hundredfold(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict a_hundredfold(weir_stage *self, struct player *player, weir_batch batch) {
     (void)player;
-    player_emit(self, 100 * batch->count);
+    player_emit(self, 100 * batch.count);
     return WEIR_CONTINUE;
 }
 

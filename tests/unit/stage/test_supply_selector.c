@@ -4,10 +4,11 @@
  *
  * Goal: each consumer of a broadcast gets what its selector accepts, whole and in
  * order, over blocks too; what it refuses is asked for again, in the producer's
- * own order; it is asked once for each event; a selector towards a dispatcher that
- * knows of none is refused; ends
- * that cross the asking again, and missing memory, leave the accounts whole.
- * Method: consumers that take multiples of a number; journals and sums.
+ * own order; it is asked once for each event, or shown each once; a selector towards
+ * a dispatcher that knows of none is refused, and so are two; ends that cross the
+ * asking again, and missing memory, leave the accounts whole.
+ * Method: consumers that take multiples of a number; journals and sums.  Each test runs
+ * with a selector that is asked for one event, and with one that is shown many.
  */
 #include "support/cmocka.h"
 #include "support/player.h"
@@ -20,6 +21,29 @@ static bool multiples(void *context, const void *event) {
     return of != 0 && *(const uint64_t *)event % of == 0;
 }
 
+static void multiples_of_many(void *context, weir_batch batch, bool *wanted) {
+    const uint64_t *events = batch.events;
+    assert_true(batch.count > 0);
+    for (size_t i = 0; i < batch.count; i++) {
+        assert_false(wanted[i]);
+        if (multiples(context, &events[i])) wanted[i] = true; /* the others are left alone */
+    }
+}
+
+static bool by_many;
+
+static int ask_for_each(void **state) {
+    (void)state;
+    by_many = false;
+    return 0;
+}
+
+static int show_many(void **state) {
+    (void)state;
+    by_many = true;
+    return 0;
+}
+
 static uint64_t numbers[] = {0, 1, 2, 3, 4, 5};
 
 static weir_subscription subscribe(struct player *consumer, struct player *producer, size_t max,
@@ -27,7 +51,8 @@ static weir_subscription subscribe(struct player *consumer, struct player *produ
     const weir_subscribe_options options = {.max_demand = max,
                                             .min_demand = WEIR_NONE,
                                             .cancel = WEIR_TEMPORARY,
-                                            .selector = multiples,
+                                            .selector = by_many ? NULL : multiples,
+                                            .select_many = by_many ? multiples_of_many : NULL,
                                             .selector_context = &numbers[of]};
     return player_subscribe(consumer, producer, &options);
 }
@@ -129,6 +154,11 @@ static bool count_and_select(void *context, const void *event) {
     return number < counting->refuse || number % 2 == 0;
 }
 
+static void count_and_select_many(void *context, weir_batch batch, bool *wanted) {
+    const uint64_t *events = batch.events;
+    for (size_t i = 0; i < batch.count; i++) wanted[i] = count_and_select(context, &events[i]);
+}
+
 static void it_is_asked_once_for_each_event(void **state) {
     (void)state;
     enum { EVENTS = 20000 }; /* more than a block */
@@ -141,10 +171,12 @@ static void it_is_asked_once_for_each_event(void **state) {
         struct counting counting = {.refuse = from[i]};
         player_start(&p, &rig, broadcasting());
         player_start(&c, &rig, NULL);
-        player_subscribe(&c, &p,
-                         &(weir_subscribe_options){.max_demand = EVENTS,
-                                                   .selector = count_and_select,
-                                                   .selector_context = &counting});
+        player_subscribe(
+            &c, &p,
+            &(weir_subscribe_options){.max_demand = EVENTS,
+                                      .selector = by_many ? NULL : count_and_select,
+                                      .select_many = by_many ? count_and_select_many : NULL,
+                                      .selector_context = &counting});
         rig_rest(&rig);
         assert_int_equal(counting.calls, EVENTS);
         uint64_t sum = 0;
@@ -201,6 +233,18 @@ static void a_selector_in_vain_is_refused(void **state) {
                              "knows no selector\n");
         rig_close(&rig);
     }
+}
+
+static void two_selectors_are_refused(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, NULL);
+    weir_ref none = {0};
+    const weir_subscribe_options options = {.selector = multiples,
+                                            .select_many = multiples_of_many};
+    assert_int_equal(weir_subscribe(rig.runtime, none, none, &options, NULL), WEIR_INVALID);
+    assert_string_equal(weir_refusal(), "selector and select_many cannot both be set");
+    rig_close(&rig);
 }
 
 /* ---- ends that cross it ---------------------------------------------------------- */
@@ -322,18 +366,22 @@ static void what_is_lost_is_asked_for_again(void **state) {
     assert_true(fail_at > 2);
 }
 
+#define BOTH_WAYS(test) \
+    cmocka_unit_test_setup(test, ask_for_each), cmocka_unit_test_setup(test, show_many)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_gets_what_it_accepts),
-        cmocka_unit_test(what_is_refused_is_asked_for_again),
-        cmocka_unit_test(refusing_does_not_stop_the_flow),
-        cmocka_unit_test(it_is_asked_once_for_each_event),
-        cmocka_unit_test(what_is_accepted_lies_together),
-        cmocka_unit_test(a_selector_in_vain_is_refused),
-        cmocka_unit_test(asking_again_may_come_too_late),
-        cmocka_unit_test(who_has_left_is_not_asked_for_again),
-        cmocka_unit_test(without_memory_what_is_lost_is_counted),
-        cmocka_unit_test(what_is_lost_is_asked_for_again),
+        BOTH_WAYS(each_gets_what_it_accepts),
+        BOTH_WAYS(what_is_refused_is_asked_for_again),
+        BOTH_WAYS(refusing_does_not_stop_the_flow),
+        BOTH_WAYS(it_is_asked_once_for_each_event),
+        BOTH_WAYS(what_is_accepted_lies_together),
+        BOTH_WAYS(a_selector_in_vain_is_refused),
+        cmocka_unit_test(two_selectors_are_refused),
+        BOTH_WAYS(asking_again_may_come_too_late),
+        BOTH_WAYS(who_has_left_is_not_asked_for_again),
+        BOTH_WAYS(without_memory_what_is_lost_is_counted),
+        BOTH_WAYS(what_is_lost_is_asked_for_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,13 +76,12 @@ struct share {
     uint64_t id[2];
 };
 
-static weir_verdict measure_runs(weir_stage *self, struct player *player, weir_batch *batch) {
-    (void)self;
+static weir_verdict measure_runs(weir_stage *self, struct player *player, weir_batch batch) {
     struct share *share = player->own;
-    int which = batch->subscription.id == share->id[1];
-    share->run = batch->subscription.id == share->last ? share->run + 1 : 1;
-    share->last = batch->subscription.id;
-    share->left[which] -= batch->count;
+    int which = weir_batch_subscription(self).id == share->id[1];
+    share->run = weir_batch_subscription(self).id == share->last ? share->run + 1 : 1;
+    share->last = weir_batch_subscription(self).id;
+    share->left[which] -= batch.count;
     if (share->left[1 - which] > 0 && share->run > share->longest) share->longest = share->run;
     return WEIR_CONTINUE;
 }
@@ -132,8 +131,7 @@ static weir_verdict count_hot(weir_stage *self, struct player *player, uint64_t 
     return WEIR_CONTINUE;
 }
 
-static weir_verdict count_hot_in_events(weir_stage *self, struct player *player,
-                                        weir_batch *batch) {
+static weir_verdict count_hot_in_events(weir_stage *self, struct player *player, weir_batch batch) {
     (void)batch;
     return count_hot(self, player, 0);
 }
@@ -199,10 +197,10 @@ static void many_busy_edges_are_all_served(void **state) {
 
 /* ---- rings --------------------------------------------------------------- */
 
-static weir_verdict in_order(weir_stage *self, struct player *player, weir_batch *batch) {
+static weir_verdict in_order(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self;
-    const uint64_t *numbers = batch->events;
-    for (size_t i = 0; i < batch->count; i++) {
+    const uint64_t *numbers = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
         RIG_CHECK(player->rig, numbers[i] == player->next);
         player->next++;
     }

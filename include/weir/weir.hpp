@@ -1,0 +1,103 @@
+/*
+ * weir for C++20: the same library, with options written where they are handed over.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *   weir_must(weir_stage_start(runtime, {.kind = WEIR_CONSUMER,
+ *                                        .on = {.handle_events = count}}, &consumer));
+ *
+ * In C one writes &(weir_stage_options){...} there; C++ takes no address of what is made in
+ * passing.  Each function below takes such options by reference, and calls the one of the same
+ * name.  Everything else is as in C, from weir.h.
+ *
+ * Designated initializers of C++20 follow the order in which the members are declared, and
+ * say .on = {.init = f} for .on.init = f.  (With -Wextra g++ wants a value for every member:
+ * -Wno-missing-field-initializers.)
+ *
+ * Callbacks are functions, or lambdas that capture nothing.  They are called from C, through
+ * which no exception may pass: make them noexcept.
+ */
+#ifndef WEIR_HPP
+#define WEIR_HPP
+
+#include <weir/weir.h>
+
+inline weir_status weir_runtime_open(const weir_runtime_options &options, weir_runtime **out) {
+    return weir_runtime_open(&options, out);
+}
+
+inline weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options &options,
+                                    weir_ref *out = nullptr) {
+    return weir_stage_start(runtime, &options, out);
+}
+
+inline weir_status weir_chain(weir_runtime *runtime, const weir_ref *stages, size_t count,
+                              const weir_subscribe_options &options) {
+    return weir_chain(runtime, stages, count, &options);
+}
+
+inline weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
+                                  const weir_subscribe_options &options,
+                                  weir_subscription *out = nullptr) {
+    return weir_subscribe(runtime, consumer, producer, &options, out);
+}
+
+inline weir_status weir_subscribe_wait(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
+                                       const weir_subscribe_options &options, uint64_t timeout_ns,
+                                       weir_subscription *out = nullptr) {
+    return weir_subscribe_wait(runtime, consumer, producer, &options, timeout_ns, out);
+}
+
+inline weir_status weir_resubscribe(weir_runtime *runtime, weir_subscription old,
+                                    weir_reason reason, weir_ref producer,
+                                    const weir_subscribe_options &options,
+                                    weir_subscription *out = nullptr) {
+    return weir_resubscribe(runtime, old, reason, producer, &options, out);
+}
+
+inline weir_status weir_resubscribe_wait(weir_runtime *runtime, weir_subscription old,
+                                         weir_reason reason, weir_ref producer,
+                                         const weir_subscribe_options &options,
+                                         uint64_t timeout_ns, weir_subscription *out = nullptr) {
+    return weir_resubscribe_wait(runtime, old, reason, producer, &options, timeout_ns, out);
+}
+
+inline weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options &options,
+                                   weir_inlet **out, weir_ref *stage = nullptr) {
+    return weir_inlet_open(runtime, &options, out, stage);
+}
+
+inline weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_options &options,
+                                       weir_ref *out = nullptr) {
+    return weir_iterator_start(runtime, &options, out);
+}
+
+inline weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_options &options,
+                                    weir_stream **out) {
+    return weir_stream_open(runtime, &options, out);
+}
+
+inline weir_status weir_stream_subscribe(weir_stream *stream, weir_ref producer,
+                                         const weir_subscribe_options &options,
+                                         weir_subscription *out = nullptr) {
+    return weir_stream_subscribe(stream, producer, &options, out);
+}
+
+inline weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options &options,
+                                  weir_pool **out, weir_ref *stage = nullptr) {
+    return weir_pool_open(runtime, &options, out, stage);
+}
+
+inline weir_status weir_supervisor_start(weir_runtime *runtime,
+                                         const weir_supervisor_options &options,
+                                         weir_ref *out = nullptr) {
+    return weir_supervisor_start(runtime, &options, out);
+}
+
+inline weir_status weir_supervisor_start_child(weir_runtime *runtime, weir_ref supervisor,
+                                               const weir_supervised &child, uint64_t timeout_ns,
+                                               uint32_t *number = nullptr,
+                                               weir_ref *out = nullptr) {
+    return weir_supervisor_start_child(runtime, supervisor, &child, timeout_ns, number, out);
+}
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * A subscription as its two stages know it: what begins it, and what ends it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The states of both ends, and what moves them, are drawn in edge/life.h.  All moves are made
+ * in subscription.c, each with what goes with it: a list, a mail, a callback; but those of
+ * who waits in line or leaves are in leaving.c.
+ *
+ *   the consumer's stage                       the producer's stage
+ *
+ *   weir__subscription_request   -- OPEN -->   weir__subscription_open
+ *   weir__subscription_cancel    -- CANCEL ->  weir__subscription_end
+ *   weir__subscription_closes    <- CLOSE ---  weir__subscription_end, or its stage stops
+ *   weir__subscription_ends      -- LEFT -->   weir__stage_left (leaving.c)
+ *   its stage stops              -- DOWN -->   weir__subscription_down
+ */
+#ifndef WEIR__STAGE_SUBSCRIPTION_H
+#define WEIR__STAGE_SUBSCRIPTION_H
+
+#include "stage/stage.h"
+
+/* ---- asking: these move `asked`, and nobody else -------------------------------- */
+
+/* Asks for `count` more, unless it is over with one of them.  Then flush the outbox. */
+static inline void weir__subscription_ask(weir_stage *stage, struct weir__edge *edge,
+                                          uint64_t count) {
+    if (!stage->stopping && weir__edge_subscribed(edge)) {
+        weir__edge_ask(edge, count);
+        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+    }
+}
+
+/*
+ * The same for who asks by itself: it may be able to take again.  Before OPEN, in
+ * handle_subscribe, the producer is not told: it looks when it opens.
+ */
+void weir__subscription_ask_by_hand(weir_stage *stage, struct weir__edge *edge, uint64_t count);
+
+/* ---- the consumer's end --------------------------------------------------------- */
+
+/*
+ * REQUEST: the stage becomes the edge's consumer and tells the producer.  In
+ * handle_subscribe it may ask and cancel already; both wait for OPEN.
+ */
+void weir__subscription_request(weir_stage *stage, struct weir__edge *edge);
+
+/* The stage's subscription of that id as a consumer; NULL: it has ended. */
+struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription subscription);
+
+/* The consumer asks for the end; unless that is asked for, or has come. */
+void weir__subscription_cancel(struct weir__edge *edge, weir_reason reason);
+
+/* CLOSE: no events beyond `final`.  The end comes once they are all here; and behind the one
+ * that it follows (leaving.c). */
+void weir__subscription_closes(weir_stage *stage, struct weir__edge *edge);
+
+/* They are: the end takes its place in line, or comes at once. */
+void weir__subscription_ends(weir_stage *stage, struct weir__edge *edge);
+
+/* It is the end's turn: handle_cancel, then the cancel mode. */
+void weir__subscription_finish(weir_stage *stage, struct weir__edge *edge);
+
+/*
+ * DOWN: the consumer's reference goes with it, and what is returned.  Any thread, once the edge's
+ * consumer has no more to do with it.
+ */
+void weir__stage_down_edge(struct weir__edge *edge);
+
+/* The stage stops: ends that wait have no place in line any more. / It leaves its producers. */
+void weir__stage_recall_ends(weir_stage *stage);
+void weir__stage_leave_producers(weir_stage *stage);
+
+/* ---- the producer's end --------------------------------------------------------- */
+
+/* OPEN: a consumer subscribes; it is attached, or it waits in line. */
+void weir__subscription_open(weir_stage *stage, struct weir__edge *edge);
+
+/* It is the stage's consumer from now on, unless it is refused. */
+void weir__subscription_attach(weir_stage *stage, struct weir__edge *edge);
+
+/* The stage's subscription of that id as a producer, perhaps one that waits; NULL: none. */
+struct weir__edge *weir__stage_find_consumer(const weir_stage *stage,
+                                             weir_subscription subscription);
+
+/* Ends one that it has, or that waits (CANCEL, EVICT): the consumer is told. */
+void weir__subscription_end(weir_stage *stage, struct weir__edge *edge, weir_reason reason);
+
+/* The same, asked in a callback of the producer: when that has returned. */
+void weir__subscription_evict(weir_stage *stage, struct weir__edge *edge, weir_reason reason);
+
+/* DOWN: the consumer has stopped; what it had not begun is taken back. */
+void weir__subscription_down(weir_stage *stage, struct weir__edge *edge);
+
+/* Sends CLOSE: the producer's reference goes with it. */
+void weir__subscription_close(struct weir__host *host, struct weir__edge *edge,
+                              weir_cancel_cause cause, weir_reason reason);
+
+/* The producer had gone when OPEN came: as if it had stopped just now. */
+void weir__subscription_bounce(struct weir__host *host, struct weir__edge *edge);
+
+/* The stage stops: it leaves its consumers. */
+void weir__stage_leave_consumers(weir_stage *stage);
+
+/* ---- either end ----------------------------------------------------------------- */
+
+/* handle_subscribe; a bad verdict stops the stage. */
+weir_subscribe_verdict weir__stage_ask_user(weir_stage *stage, weir_peer peer);
+
+#endif

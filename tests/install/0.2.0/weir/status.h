@@ -1,0 +1,43 @@
+/* weir 0.2.0, as it was.  SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_STATUS_H
+#define WEIR_STATUS_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+#define WEIR_STATUS_LIST(X)                                               \
+    X(OK, 0, "success")                                                   \
+    X(FULL, 1, "no room at present")                                      \
+    X(TIMEOUT, 2, "the time allowed has passed")                          \
+    X(DROPPED, 3, "accepted, and an event was dropped to make room")      \
+    X(END, 4, "there is nothing more to come")                            \
+    X(INVALID, -1, "an option or argument is outside its allowed values") \
+    X(NO_MEMORY, -2, "memory could not be allocated")                     \
+    X(NO_STAGE, -3, "the reference names no living stage")                \
+    X(NO_SUBSCRIPTION, -4, "the subscription has ended")                  \
+    X(NOT_A_CONSUMER, -5, "the stage cannot consume")                     \
+    X(NOT_A_PRODUCER, -6, "the stage cannot produce")                     \
+    X(WRONG_THREAD, -7, "the call is not allowed from this thread")       \
+    X(WRONG_MODE, -8, "the runtime's mode does not allow the call")       \
+    X(INIT_STOPPED, -9, "the stage's init asked to stop")                 \
+    X(CLOSED, -10, "the runtime is closing")                              \
+    X(SYSTEM, -11, "the operating system refused")                        \
+    X(NAME_TAKEN, -12, "the name belongs to another living stage")        \
+    X(NO_NAME, -13, "no living stage has that name")                      \
+    X(NO_TIMER, -14, "the timer has fired, or was cancelled")             \
+    X(NO_CALLER, -15, "nobody waits for that answer any more")            \
+    X(UNHANDLED, -16, "the stage has no callback for that")               \
+    X(NO_CHILD, -17, "the child has ended, or never was")                 \
+    X(START_FAILED, -18, "the child's start has refused it")              \
+    X(NO_TOKEN, -19, "the token was given back already, or never was")
+typedef enum weir_status {
+#define WEIR_STATUS_ENUM(name, value, text) WEIR_##name = (value),
+    WEIR_STATUS_LIST(WEIR_STATUS_ENUM)
+#undef WEIR_STATUS_ENUM
+} weir_status;
+const char *weir_status_text(weir_status status);
+const char *weir_status_name(weir_status status);
+const char *weir_refusal(void);
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,23 @@
+/* weir 0.2.0, as it was.  SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEIR_H
+#define WEIR_H
+#include <weir/call.h>
+#include <weir/dispatcher.h>
+#include <weir/ending.h>
+#include <weir/events.h>
+#include <weir/inlet.h>
+#include <weir/iterator.h>
+#include <weir/name.h>
+#include <weir/observe.h>
+#include <weir/pool.h>
+#include <weir/runtime.h>
+#include <weir/stage.h>
+#include <weir/status.h>
+#include <weir/stream.h>
+#include <weir/subscription.h>
+#include <weir/supervisor.h>
+#include <weir/timer.h>
+#include <weir/types.h>
+#include <weir/version.h>
+#include <weir/wiring.h>
+#endif
