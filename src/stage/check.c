@@ -78,7 +78,8 @@ static bool check_leavers(const weir_stage *stage, size_t *in_line) {
     for (*in_line = 0; edge != NULL && seen < WEIR__CHECK_MOST; seen++) {
         WEIR__CHECK(weir__edge_leaving(edge));
         WEIR__CHECK((edge->in_line > 0) == (edge->followers != NULL));
-        WEIR__CHECK(edge->followers == NULL || edge->followers->waits_for == edge);
+        WEIR__CHECK(edge->followers == NULL ||
+                    (weir__edge_in_line(edge->followers) && edge->followers->waits_for == edge));
         *in_line += edge->in_line;
         edge = edge->leavers_next;
     }

@@ -73,7 +73,7 @@ static void a_port(void **state) {
 
 static const weir_stage *stage_of(const struct stream_scene *scene) {
     weir_runtime *runtime = scene->rig.runtime;
-    return weir__registry_find(&runtime->registry, scene->stream->stage)->stage;
+    return weir__registry_find(&runtime->registry, scene->stream->quay.stage)->stage;
 }
 
 static void give_what_is_not_lent(void *argument) {
