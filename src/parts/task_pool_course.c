@@ -273,11 +273,11 @@ static void read_back(weir_pool *pool, weir_task *task, enum weir__task_state st
 
 static void read_note(weir_pool *pool, struct weir__task_note *note) {
     weir_task *task = note->task;
+    enum weir__task_state state = weir__task_state(weir__load_relaxed_u64(&task->word));
     if (!task->known) { /* started by hand; its end by hand may come first */
         task->known = true;
         pool->children++;
     }
-    enum weir__task_state state = weir__task_state(weir__load_relaxed_u64(&task->word));
     if (note == &task->end) {
         read_end(pool, task, state);
     } else {

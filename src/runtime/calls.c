@@ -221,8 +221,8 @@ static void open_mailbox(const weir_runtime *runtime, struct weir__slot *slot, w
  * The stage can be found before its START is on the stack: what others send it meanwhile
  * waits for that.  Its requests travel with START, so that nothing comes between.
  */
-static void launch_stage(weir_runtime *runtime, struct weir__worker *worker, struct weir__slot *slot,
-                   weir_stage *stage, struct weir__edge *edges) {
+static void launch_stage(weir_runtime *runtime, struct weir__worker *worker,
+                         struct weir__slot *slot, weir_stage *stage, struct weir__edge *edges) {
     struct weir__label label;
     weir__label_of(stage, &label);
     weir__registry_label(slot, stage->ref, &label);

@@ -78,7 +78,8 @@ static bool check_leavers(const weir_stage *stage, size_t *in_line) {
     for (*in_line = 0; edge != NULL && seen < WEIR__CHECK_MOST; seen++) {
         WEIR__CHECK(weir__edge_leaving(edge));
         WEIR__CHECK((edge->in_line > 0) == (edge->followers != NULL));
-        WEIR__CHECK(edge->followers == NULL || edge->followers->waits_for == edge);
+        WEIR__CHECK(edge->followers == NULL ||
+                    (weir__edge_in_line(edge->followers) && edge->followers->waits_for == edge));
         *in_line += edge->in_line;
         edge = edge->leavers_next;
     }
@@ -93,7 +94,6 @@ static void check_producers(const weir_stage *stage) {
         WEIR__CHECK(weir__edge_subscribed(edge));
         WEIR__CHECK(edge->producers_next == NULL ||
                     edge->producers_next->producers_previous == edge);
-        WEIR__CHECK(!weir__edge_ended(edge) || weir__edge_closing(edge));
         weir__edge_check_consumer(edge);
         edge = edge->producers_next;
     }
