@@ -68,6 +68,7 @@ struct weir_port {
     WEIR__APART uint64_t out; /* taken                        */
     uint64_t seen;            /* tail, as it last knew        */
     uint64_t unwoken;         /* events since the pusher was woken */
+    bool unsettled;           /* something was taken since weir__ports_settle */
     weir_port *next;          /* in the circle of its inlet   */
 
     WEIR__APART unsigned char events[];
@@ -96,8 +97,9 @@ void weir__ports_adopt(weir_inlet *inlet);
 /* Emits from the ports in turn, as far as *open goes.  False: no memory. */
 bool weir__ports_take(weir_inlet *inlet, weir_stage *self, uint64_t *open);
 
-/* Nothing leaves any more: wakes who waits beside room, lets go of ports that are done. */
-void weir__ports_settle(weir_inlet *inlet);
+/* Nothing leaves any more: wakes who waits beside room that has come since the last time, or all
+ * that wait; lets go of ports that are done. */
+void weir__ports_settle(weir_inlet *inlet, bool all);
 
 /* After poked was given up: something has come, or is coming, that was not seen. */
 bool weir__ports_news(const weir_inlet *inlet, bool wanted);

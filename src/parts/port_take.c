@@ -65,6 +65,7 @@ static bool take(weir_port *port, weir_stage *self, uint64_t *open) {
         }
         port->out += run;
         port->unwoken += run;
+        port->unsettled = true;
         count -= run;
         *open -= run;
     }
@@ -98,18 +99,28 @@ bool weir__ports_take(weir_inlet *inlet, weir_stage *self, uint64_t *open) {
     return true;
 }
 
-void weir__ports_settle(weir_inlet *inlet) {
+void weir__ports_settle(weir_inlet *inlet, bool all) {
     weir_port *before = inlet->port;
     if (before == NULL) {
         return;
     }
+    bool any = all;
     for (uint32_t left = inlet->ports; left > 0; left--, before = before->next) {
-        publish(before);
+        before->unsettled = before->unsettled || all;
+        if (before->unsettled) {
+            publish(before);
+            any = true;
+        }
     }
-    weir__fence_full(); /* A9 -> A10 */
+    if (any) {
+        weir__fence_full(); /* A9 -> A10 */
+    }
     for (uint32_t left = inlet->ports; left > 0; left--) {
         weir_port *port = before->next;
-        weir__port_wake(port);
+        if (port->unsettled) { /* who lies down after this sees what is published */
+            port->unsettled = false;
+            weir__port_wake(port);
+        }
         if (is_done(port)) {
             let_go(inlet, before);
         } else {
