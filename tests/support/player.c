@@ -272,6 +272,10 @@ void player_start(struct player *player, struct rig *rig, const weir_stage_optio
     assert_int_equal(player_try_start(player, rig, options), WEIR_OK);
 }
 
+void players_start(struct rig *rig, struct player *const *players) {
+    for (; *players != NULL; players++) player_start(*players, rig, NULL);
+}
+
 /* ---- calls --------------------------------------------------------------- */
 
 weir_subscription player_subscribe(struct player *consumer, const struct player *producer,

@@ -73,6 +73,10 @@ void player_start(struct player *player, struct rig *rig, const weir_stage_optio
 weir_status player_try_start(struct player *player, struct rig *rig,
                              const weir_stage_options *options);
 
+/* Starts one after the other, without options. */
+#define PLAYERS_START(rig, ...) players_start((rig), (struct player *[]){__VA_ARGS__, NULL})
+void players_start(struct rig *rig, struct player *const *players);
+
 /* The options that these start it with, for who starts it otherwise; once. */
 weir_stage_options player_options(struct player *player, struct rig *rig,
                                   const weir_stage_options *options);

@@ -8,11 +8,6 @@
 
 struct stash_scene stash_scene;
 
-weir_verdict stash_scene_stash(weir_stage *self, struct player *player, weir_batch batch) {
-    RIG_CHECK(player->rig, weir_stash(self, 0, batch.count) == WEIR_OK);
-    return WEIR_CONTINUE;
-}
-
 weir_verdict stash_scene_let_go(weir_stage *self, struct player *player, uint64_t number) {
     if (number >= STASH_DROP) {
         RIG_CHECK(player->rig, weir_stash_drop(self, (size_t)number - STASH_DROP) == WEIR_OK);
@@ -27,7 +22,7 @@ void stash_scene_open(const weir_stage_options *producer, const weir_stage_optio
     stash_scene.p = (struct player){.name = "p", .kind = WEIR_PRODUCER};
     stash_scene.t = (struct player){.name = "t",
                                     .kind = WEIR_PRODUCER_CONSUMER,
-                                    .does.events = stash_scene_stash,
+                                    .does.events = deed_stash,
                                     .does.cast = stash_scene_let_go};
     stash_scene.c = (struct player){.name = "c", .kind = WEIR_CONSUMER};
     const weir_subscribe_options wide = {

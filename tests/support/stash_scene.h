@@ -5,7 +5,7 @@
 #ifndef TESTS_SUPPORT_STASH_SCENE_H
 #define TESTS_SUPPORT_STASH_SCENE_H
 
-#include "support/player.h"
+#include "support/deeds.h"
 
 struct stash_scene {
     struct rig rig;
@@ -18,8 +18,7 @@ extern struct stash_scene stash_scene;
 
 enum { STASH_DROP = 1000 }; /* a cast of STASH_DROP + n lets n be dropped; of n, emitted */
 
-/* The keeper's callbacks: stashes a batch whole / what a cast says. */
-weir_verdict stash_scene_stash(weir_stage *self, struct player *player, weir_batch batch);
+/* The keeper's does.cast: what a cast says.  (Its does.events is deed_stash.) */
 weir_verdict stash_scene_let_go(weir_stage *self, struct player *player, uint64_t number);
 
 /* Starts them in the rig, which is open, with wide windows; the options may be NULL. */

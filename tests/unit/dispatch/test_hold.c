@@ -10,6 +10,7 @@
  * with them what a cast says; journals in all kinds of stepped runtimes.
  */
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
 
 #include <string.h>
@@ -243,13 +244,6 @@ static void dropping_lets_infos_go(void **state) {
     }
 }
 
-static weir_verdict stop_now(weir_stage *self, struct player *player, weir_batch batch) {
-    (void)self;
-    (void)player;
-    (void)batch;
-    return WEIR_STOP;
-}
-
 /* Of what comes back three are put in front; one is discarded, or two are buffered. */
 static void what_comes_back_may_go_in_front(void **state) {
     (void)state;
@@ -257,7 +251,7 @@ static void what_comes_back_may_go_in_front(void **state) {
     for (int world = 0; open_scene(&s, world, (struct hoarder){0}); world++) {
         for (int even = 0; even < 2; even++) {
             struct player d = {
-                .name = "d", .kind = WEIR_CONSUMER, .manual = true, .does.events = stop_now};
+                .name = "d", .kind = WEIR_CONSUMER, .manual = true, .does.events = deed_stop};
             player_start(&d, &s.rig, NULL);
             weir_subscription subscription = subscribe(&s, &d);
             emit(&s, 0, 3);

@@ -8,8 +8,9 @@
  * Method: producers that emit from every callback before they have consumers, in
  * every kind of stepped runtime; the log.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -20,12 +21,6 @@ static uint64_t buffered_at(struct player *player) {
     return count;
 }
 
-static weir_verdict emit_on_info(weir_stage *self, struct player *player, uint64_t number) {
-    (void)player;
-    player_emit(self, number);
-    return WEIR_CONTINUE;
-}
-
 static weir_verdict emit_on_call(weir_stage *self, struct player *player, weir_from from,
                                  uint64_t number) {
     RIG_CHECK(player->rig, weir_reply_after(self, from, &number, sizeof number) == WEIR_OK);
@@ -33,53 +28,41 @@ static weir_verdict emit_on_call(weir_stage *self, struct player *player, weir_f
     return WEIR_CONTINUE;
 }
 
-static void what_was_emitted_before_goes_first(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 20};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        p.does.info = emit_on_info;
-        p.does.call = emit_on_call;
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_info(&p, 2); /* nothing is buffered: at once */
-        rig_rest(&rig);
-        player_cast(&p, 3);
-        assert_int_equal(player_call(&p, 4), 4);
-        assert_int_equal(buffered_at(&p), 9);
-        player_subscribe(&c, &p,
-                         &(weir_subscribe_options){.max_demand = 15, .min_demand = WEIR_NONE});
-        rig_rest(&rig);
-        player_expect(&c, "subscribe p\nevents 0..8\nevents 9..14\nevents 15..19\n");
-        player_expect(&p, "info 2\ncast 3\ncall 4\nsubscribe c\ndemand 6\ndemand 15\n");
-        rig_close(&rig);
-    }
+static void what_was_emitted_before_goes_first(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 20};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    p.does.info = deed_emit;
+    p.does.call = emit_on_call;
+    PLAYERS_START(rig, &p, &c);
+    player_info(&p, 2); /* nothing is buffered: at once */
+    rig_rest(rig);
+    player_cast(&p, 3);
+    assert_int_equal(player_call(&p, 4), 4);
+    assert_int_equal(buffered_at(&p), 9);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 15, .min_demand = WEIR_NONE});
+    rig_rest(rig);
+    player_expect(&c, "subscribe p\nevents 0..8\nevents 9..14\nevents 15..19\n");
+    player_expect(&p, "info 2\ncast 3\ncall 4\nsubscribe c\ndemand 6\ndemand 15\n");
+    rig_close(rig);
 }
 
-static void how_much_is_buffered_can_be_asked(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        assert_int_equal(buffered_at(&p), 0);
-        player_cast(&p, 5);
-        assert_int_equal(buffered_at(&p), 5);
-        player_cast(&p, 3);
-        player_info(&p, 1); /* an info is no event */
-        assert_int_equal(buffered_at(&p), 8);
-        assert_int_equal(buffered_at(&t), 0);
-        assert_int_equal(buffered_at(&c), 0);
-        player_subscribe(&c, &p, NULL);
-        rig_rest(&rig);
-        assert_int_equal(buffered_at(&p), 0);
-        rig_close(&rig);
-    }
+static void how_much_is_buffered_can_be_asked(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &t, &c);
+    assert_int_equal(buffered_at(&p), 0);
+    player_cast(&p, 5);
+    assert_int_equal(buffered_at(&p), 5);
+    player_cast(&p, 3);
+    player_info(&p, 1); /* an info is no event */
+    assert_int_equal(buffered_at(&p), 8);
+    assert_int_equal(buffered_at(&t), 0);
+    assert_int_equal(buffered_at(&c), 0);
+    player_subscribe(&c, &p, NULL);
+    rig_rest(rig);
+    assert_int_equal(buffered_at(&p), 0);
+    rig_close(rig);
 }
 
 /* ---- who is told of a discard -------------------------------------------------- */
@@ -88,12 +71,6 @@ static weir_verdict emit_as_many(weir_stage *self, const void *message, size_t b
     static const uint64_t numbers[20];
     (void)message;
     return weir_emit(self, numbers, bytes) == WEIR_OK ? WEIR_CONTINUE : WEIR_STOP;
-}
-
-static weir_verdict no_demand(weir_stage *self, uint64_t demand) {
-    (void)self;
-    (void)demand;
-    return WEIR_CONTINUE;
 }
 
 static void add_up(weir_stage *self, uint64_t count, weir_discard cause) {
@@ -116,7 +93,7 @@ static void one_overflow_is_told_once(void **state) {
                 .buffer_size = 5,
                 .state_bytes = sizeof its_discarded,
                 .state = &its_discarded,
-                .on = {.handle_demand = no_demand, .handle_cast = emit_as_many}};
+                .on = {.handle_demand = deed_no_demand, .handle_cast = emit_as_many}};
             if (told) options.on.discarded = add_up;
             weir_ref stage;
             assert_int_equal(weir_stage_start(rig.runtime, &options, &stage), WEIR_OK);
@@ -143,8 +120,8 @@ static void one_overflow_is_told_once(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_emitted_before_goes_first),
-        cmocka_unit_test(how_much_is_buffered_can_be_asked),
+        TEST_IN_WORLDS(what_was_emitted_before_goes_first),
+        TEST_IN_WORLDS(how_much_is_buffered_can_be_asked),
         cmocka_unit_test(one_overflow_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,8 +8,8 @@
  * Method: players that answer in each way, in every kind of stepped runtime; then
  * callers on threads, and stages that call each other on workers of their own.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "os/thread.h"
 
@@ -35,27 +35,20 @@ static weir_verdict answer_before(weir_stage *self, struct player *player, weir_
 }
 
 /* Of the caller's thread: with one stepped worker he sees how far the events have come. */
-static void an_answer_stands_where_it_is_put(void **state) {
-    (void)state;
-    for (int behind = 0; behind < 2; behind++) {
-        struct rig rig;
-        for (int world = 0; rig_open_world(&rig, world); world++) {
-            struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-            struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            p.does.call = behind ? answer_behind : answer_before;
-            player_start(&p, &rig, NULL);
-            player_start(&c, &rig, NULL);
-            player_subscribe(&c, &p, NULL);
-            rig_rest(&rig);
-            player_expect(&p, "subscribe c\ndemand 1000\n");
-            assert_int_equal(player_call(&p, 3), 103);
-            if (behind) assert_int_equal(rig_accounts(&rig).in_flight + c.handled, 3);
-            rig_rest(&rig);
-            player_expect(&p, "call 3\n");
-            player_expect(&c, "subscribe p\nevents 0..2\n");
-            rig_close(&rig);
-        }
-    }
+static void an_answer_stands_where_it_is_put(struct rig *rig, int behind) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    p.does.call = behind ? answer_behind : answer_before;
+    PLAYERS_START(rig, &p, &c);
+    player_subscribe(&c, &p, NULL);
+    rig_rest(rig);
+    player_expect(&p, "subscribe c\ndemand 1000\n");
+    assert_int_equal(player_call(&p, 3), 103);
+    if (behind) assert_int_equal(rig_accounts(rig).in_flight + c.handled, 3);
+    rig_rest(rig);
+    player_expect(&p, "call 3\n");
+    player_expect(&c, "subscribe p\nevents 0..2\n");
+    rig_close(rig);
 }
 
 /* What it sees of its own emission when it has answered: it is dispatched only afterwards. */
@@ -69,16 +62,12 @@ static weir_verdict look_and_answer(weir_stage *self, struct player *player, wei
     return WEIR_CONTINUE;
 }
 
-static void a_second_answer_finds_nobody(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.call = look_and_answer};
-        player_start(&p, &rig, NULL);
-        assert_int_equal(player_call(&p, 4), 0);
-        assert_int_equal(player_call(&p, 1), 4);
-        rig_close(&rig);
-    }
+static void a_second_answer_finds_nobody(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.call = look_and_answer};
+    player_start(&p, rig, NULL);
+    assert_int_equal(player_call(&p, 4), 0);
+    assert_int_equal(player_call(&p, 1), 4);
+    rig_close(rig);
 }
 
 /* ---- answering and stopping -------------------------------------------------- */
@@ -105,8 +94,7 @@ static void a_call_may_end_the_stage_with_an_answer_or_without(void **state) {
                                .kind = (weir_kind)kind,
                                .does = {.call = answer_and_stop, .terminate = note_the_end}};
             struct player u = s;
-            player_start(&s, &rig, NULL);
-            player_start(&u, &rig, NULL);
+            PLAYERS_START(&rig, &s, &u);
             assert_int_equal(player_call(&s, 5), 5);
             assert_int_equal(s.next, 77); /* it terminated before the answer */
             uint64_t none = 0;
@@ -138,44 +126,33 @@ static weir_verdict answer_for_it(weir_stage *self, struct player *player, uint6
 }
 
 /* The stage that was called keeps who asked; another answers. */
-static void anybody_may_answer(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        weir_from from = {0};
-        struct player s = {.name = "s", .kind = WEIR_CONSUMER, .own = &from, .does.call = remember};
-        struct player other = {
-            .name = "o", .kind = WEIR_CONSUMER, .own = &from, .does.info = answer_for_it};
-        player_start(&s, &rig, NULL);
-        player_start(&other, &rig, NULL);
-        const uint64_t number = 42;
-        assert_int_equal(
-            weir_send_after(rig.runtime, other.ref, &number, sizeof number, 1000000, NULL),
-            WEIR_OK);
-        assert_int_equal(player_call(&s, 1), 42);
-        rig_close(&rig);
-    }
+static void anybody_may_answer(struct rig *rig) {
+    weir_from from = {0};
+    struct player s = {.name = "s", .kind = WEIR_CONSUMER, .own = &from, .does.call = remember};
+    struct player other = {
+        .name = "o", .kind = WEIR_CONSUMER, .own = &from, .does.info = answer_for_it};
+    PLAYERS_START(rig, &s, &other);
+    const uint64_t number = 42;
+    assert_int_equal(
+        weir_send_after(rig->runtime, other.ref, &number, sizeof number, 1000000, NULL), WEIR_OK);
+    assert_int_equal(player_call(&s, 1), 42);
+    rig_close(rig);
 }
 
-static void a_call_that_nobody_answers_comes_back(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        weir_from from = {0};
-        struct player s = {.name = "s", .kind = WEIR_CONSUMER, .own = &from, .does.call = remember};
-        struct player deaf = {.name = "deaf", .kind = WEIR_CONSUMER, .deaf = true};
-        player_start(&s, &rig, NULL);
-        player_start(&deaf, &rig, NULL);
-        assert_int_equal(weir_call(rig.runtime, s.ref, NULL, 0, NULL, 1000000), WEIR_TIMEOUT);
-        assert_int_equal(weir_reply(rig.runtime, from, NULL, 0), WEIR_NO_CALLER);
-        assert_int_equal(weir_call(rig.runtime, deaf.ref, NULL, 0, NULL, WEIR_FOREVER),
-                         WEIR_UNHANDLED);
-        assert_non_null(strstr(weir_refusal(), "has no handle_call"));
-        player_stop(&s, WEIR_REASON_NORMAL);
-        assert_int_equal(weir_call(rig.runtime, s.ref, NULL, 0, NULL, WEIR_FOREVER), WEIR_NO_STAGE);
-        rig_expect_log(&rig, "");
-        rig_close(&rig);
-    }
+static void a_call_that_nobody_answers_comes_back(struct rig *rig) {
+    weir_from from = {0};
+    struct player s = {.name = "s", .kind = WEIR_CONSUMER, .own = &from, .does.call = remember};
+    struct player deaf = {.name = "deaf", .kind = WEIR_CONSUMER, .deaf = true};
+    PLAYERS_START(rig, &s, &deaf);
+    assert_int_equal(weir_call(rig->runtime, s.ref, NULL, 0, NULL, 1000000), WEIR_TIMEOUT);
+    assert_int_equal(weir_reply(rig->runtime, from, NULL, 0), WEIR_NO_CALLER);
+    assert_int_equal(weir_call(rig->runtime, deaf.ref, NULL, 0, NULL, WEIR_FOREVER),
+                     WEIR_UNHANDLED);
+    assert_non_null(strstr(weir_refusal(), "has no handle_call"));
+    player_stop(&s, WEIR_REASON_NORMAL);
+    assert_int_equal(weir_call(rig->runtime, s.ref, NULL, 0, NULL, WEIR_FOREVER), WEIR_NO_STAGE);
+    rig_expect_log(rig, "");
+    rig_close(rig);
 }
 
 /* ---- threads ------------------------------------------------------------------ */
@@ -270,11 +247,11 @@ static void a_stage_may_call_another_but_not_in_a_ring(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_answer_stands_where_it_is_put),
-        cmocka_unit_test(a_second_answer_finds_nobody),
+        TEST_IN_WORLDS_AND_WAYS(an_answer_stands_where_it_is_put, 2),
+        TEST_IN_WORLDS(a_second_answer_finds_nobody),
         cmocka_unit_test(a_call_may_end_the_stage_with_an_answer_or_without),
-        cmocka_unit_test(anybody_may_answer),
-        cmocka_unit_test(a_call_that_nobody_answers_comes_back),
+        TEST_IN_WORLDS(anybody_may_answer),
+        TEST_IN_WORLDS(a_call_that_nobody_answers_comes_back),
         cmocka_unit_test(each_caller_gets_his_own_answers),
         cmocka_unit_test(a_stage_may_call_another_but_not_in_a_ring),
     };

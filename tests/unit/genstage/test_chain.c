@@ -8,8 +8,9 @@
  * Method: counter -> doubler -> consumer, by the batches of each, in every kind of
  * stepped runtime.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -55,9 +56,7 @@ static void one_chain(struct rig *rig, const struct shape *shape, bool upper_fir
         .name = "c", .kind = WEIR_CONSUMER, .quiet = true, .own = &below, .does.events = measure};
     const weir_subscribe_options upper = {.max_demand = 100, .min_demand = shape->min};
     const weir_subscribe_options lower = {.max_demand = 100, .min_demand = 50};
-    player_start(&p, rig, NULL);
-    player_start(&t, rig, NULL);
-    player_start(&c, rig, NULL);
+    PLAYERS_START(rig, &p, &t, &c);
     for (int i = 0; i < 2; i++) {
         if (upper_first == (i == 0)) {
             player_subscribe(&t, &p, &upper);
@@ -86,32 +85,19 @@ static void each_stage_works_in_batches_of_its_own(void **state) {
 }
 
 /* Its output comes by a cast to itself, so while it works nothing is used up. */
-static weir_verdict later(weir_stage *self, struct player *player, weir_batch batch) {
-    uint64_t count = batch.count;
-    weir_status status = weir_cast(weir_stage_runtime(self), weir_self(self), &count, sizeof count);
-    RIG_CHECK(player->rig, status == WEIR_OK);
-    return WEIR_CONTINUE;
-}
-
-static void it_stops_asking_when_its_consumer_does(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = UINT64_MAX};
-        struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.events = later};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-        player_start(&p, &rig, NULL);
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = 8});
-        weir_ask(rig.runtime, player_subscribe(&c, &t, NULL), 10);
-        rig_rest(&rig);
-        assert_int_equal(c.handled, 10);
-        assert_int_equal(t.handled, 10); /* and what it asked for meanwhile waits */
-        assert_int_equal(rig_accounts(&rig).in_flight, 10);
-        assert_int_equal(p.next, 20);
-        rig_close(&rig);
-    }
+static void it_stops_asking_when_its_consumer_does(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = UINT64_MAX};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.events = deed_emit_later};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+    PLAYERS_START(rig, &p, &t, &c);
+    player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = 8});
+    weir_ask(rig->runtime, player_subscribe(&c, &t, NULL), 10);
+    rig_rest(rig);
+    assert_int_equal(c.handled, 10);
+    assert_int_equal(t.handled, 10); /* and what it asked for meanwhile waits */
+    assert_int_equal(rig_accounts(rig).in_flight, 10);
+    assert_int_equal(p.next, 20);
+    rig_close(rig);
 }
 
 /* ---- broadcast ------------------------------------------------------------- */
@@ -128,9 +114,7 @@ static void one_broadcast(struct rig *rig, bool with_silent) {
     weir_subscription subscription = {0};
     player_start(&p, rig, NULL);
     player_start(&t, rig, &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher()});
-    player_start(&a, rig, NULL);
-    player_start(&b, rig, NULL);
-    player_start(&silent, rig, NULL);
+    PLAYERS_START(rig, &a, &b, &silent);
     if (with_silent) subscription = player_subscribe(&silent, &t, &ten);
     rig_rest(rig);
     player_subscribe(&a, &t, &ten);
@@ -168,7 +152,7 @@ static void who_never_asks_holds_its_broadcast_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_stage_works_in_batches_of_its_own),
-        cmocka_unit_test(it_stops_asking_when_its_consumer_does),
+        TEST_IN_WORLDS(it_stops_asking_when_its_consumer_does),
         cmocka_unit_test(it_may_broadcast_what_it_makes),
         cmocka_unit_test(who_never_asks_holds_its_broadcast_up),
     };

@@ -7,8 +7,8 @@
  * of its end once, with its reason, and of one that was gone already.
  * Method: journals in every kind of stepped runtime, and on threads.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -49,8 +49,7 @@ static void on_threads_a_stop_is_waited_for_too(void **state) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 5000, .quiet = true};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
         struct player *before = rig.players;
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &c);
         player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 50});
         if (i % 2 == 0) rig_rest(&rig); /* else amid the flow, or before it */
         assert_int_equal(stop_wait(&p, WEIR_REASON_NORMAL), WEIR_OK);
@@ -78,8 +77,7 @@ static void who_finishes_sends_what_it_has_first(void **state) {
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.drain = emit_the_rest};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &c);
         player_cast(&p, 12);
         assert_int_equal(weir_finish(rig.runtime, p.ref), WEIR_OK);
         rig_rest(&rig);
@@ -125,8 +123,7 @@ static void who_watches_is_told_of_the_end(void **state) {
             s.does.cast = watch;
             s.does.gone = go_on;
             struct player watched = {.name = "watched", .kind = WEIR_CONSUMER};
-            player_start(&s, &rig, NULL);
-            player_start(&watched, &rig, NULL);
+            PLAYERS_START(&rig, &s, &watched);
             player_cast(&s, watched.ref.bits);
             player_cast(&s, watched.ref.bits);
             rig_rest(&rig);
@@ -142,43 +139,33 @@ static void who_watches_is_told_of_the_end(void **state) {
     }
 }
 
-static void who_no_longer_watches_is_not_told(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        weir_monitor monitor = {0};
-        struct player s = {.name = "s", .kind = WEIR_CONSUMER, .own = &monitor};
-        s.does.cast = watch;
-        s.does.gone = go_on;
-        struct player watched = {.name = "watched", .kind = WEIR_CONSUMER};
-        player_start(&s, &rig, NULL);
-        player_start(&watched, &rig, NULL);
-        player_cast(&s, watched.ref.bits);
-        player_cast(&s, 0);
-        rig_rest(&rig);
-        player_stop(&watched, WEIR_REASON_USER);
-        rig_rest(&rig);
-        assert_null(strstr(s.journal.text, "gone"));
-        rig_close(&rig);
-    }
+static void who_no_longer_watches_is_not_told(struct rig *rig) {
+    weir_monitor monitor = {0};
+    struct player s = {.name = "s", .kind = WEIR_CONSUMER, .own = &monitor};
+    s.does.cast = watch;
+    s.does.gone = go_on;
+    struct player watched = {.name = "watched", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &s, &watched);
+    player_cast(&s, watched.ref.bits);
+    player_cast(&s, 0);
+    rig_rest(rig);
+    player_stop(&watched, WEIR_REASON_USER);
+    rig_rest(rig);
+    assert_null(strstr(s.journal.text, "gone"));
+    rig_close(rig);
 }
 
 /* Peers are watched already: handle_cancel tells of them, handle_down does not. */
-static void a_peers_end_is_told_as_the_end_of_the_subscription(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.gone = go_on};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.gone = go_on};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-        rig_rest(&rig);
-        player_stop(&p, WEIR_REASON_USER);
-        rig_rest(&rig);
-        player_expect(&c, "subscribe p\ndown p user\n");
-        rig_close(&rig);
-    }
+static void a_peers_end_is_told_as_the_end_of_the_subscription(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.gone = go_on};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.gone = go_on};
+    PLAYERS_START(rig, &p, &c);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+    rig_rest(rig);
+    player_stop(&p, WEIR_REASON_USER);
+    rig_rest(rig);
+    player_expect(&c, "subscribe p\ndown p user\n");
+    rig_close(rig);
 }
 
 int main(void) {
@@ -187,8 +174,8 @@ int main(void) {
         cmocka_unit_test(on_threads_a_stop_is_waited_for_too),
         cmocka_unit_test(who_finishes_sends_what_it_has_first),
         cmocka_unit_test(who_watches_is_told_of_the_end),
-        cmocka_unit_test(who_no_longer_watches_is_not_told),
-        cmocka_unit_test(a_peers_end_is_told_as_the_end_of_the_subscription),
+        TEST_IN_WORLDS(who_no_longer_watches_is_not_told),
+        TEST_IN_WORLDS(a_peers_end_is_told_as_the_end_of_the_subscription),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,8 +8,8 @@
  * Method: buffers of every size, filled to every height, and a consumer that asks by
  * hand, in every kind of stepped runtime; then a real one.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -80,37 +80,33 @@ static void it_comes_behind_what_is_buffered(void **state) {
 }
 
 /* Each waits for the event that was the last when it came, wherever that has moved to. */
-static void each_waits_for_its_own_event(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-        player_start(&p, &rig, &(weir_stage_options){.buffer_size = 5});
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&c, &p, &temporary);
-        rig_rest(&rig);
-        player_cast(&p, 1);
-        player_info(&p, 10);
-        player_cast(&p, 2);
-        player_info(&p, 12);
-        rig_rest(&rig);
-        player_expect(&p, "subscribe c\ncast 1\ncast 2\n");
-        weir_ask(rig.runtime, subscription, 2);
-        rig_rest(&rig);
-        player_expect(&p, "info 10\n");
-        player_cast(&p, 3); /* they wrap around in a buffer of five */
-        player_info(&p, 15);
-        player_info(&p, 16);
-        rig_rest(&rig);
-        weir_ask(rig.runtime, subscription, 3);
-        rig_rest(&rig);
-        player_expect(&p, "cast 3\ninfo 12\n");
-        weir_ask(rig.runtime, subscription, 1);
-        rig_rest(&rig);
-        player_expect(&p, "info 15\ninfo 16\n");
-        rig_close(&rig);
-    }
+static void each_waits_for_its_own_event(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+    player_start(&p, rig, &(weir_stage_options){.buffer_size = 5});
+    player_start(&c, rig, NULL);
+    weir_subscription subscription = player_subscribe(&c, &p, &temporary);
+    rig_rest(rig);
+    player_cast(&p, 1);
+    player_info(&p, 10);
+    player_cast(&p, 2);
+    player_info(&p, 12);
+    rig_rest(rig);
+    player_expect(&p, "subscribe c\ncast 1\ncast 2\n");
+    weir_ask(rig->runtime, subscription, 2);
+    rig_rest(rig);
+    player_expect(&p, "info 10\n");
+    player_cast(&p, 3); /* they wrap around in a buffer of five */
+    player_info(&p, 15);
+    player_info(&p, 16);
+    rig_rest(rig);
+    weir_ask(rig->runtime, subscription, 3);
+    rig_rest(rig);
+    player_expect(&p, "cast 3\ninfo 12\n");
+    weir_ask(rig->runtime, subscription, 1);
+    rig_rest(rig);
+    player_expect(&p, "info 15\ninfo 16\n");
+    rig_close(rig);
 }
 
 static void several_keep_their_order_around_one_ask(void **state) {
@@ -154,24 +150,18 @@ static weir_verdict stop_now(weir_stage *self, struct player *player, uint64_t n
     return weir_stop_with(self, WEIR_REASON_NORMAL);
 }
 
-static void a_producer_may_stop_behind_its_last_events(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {
-            .name = "p", .kind = WEIR_PRODUCER, .does = {.cast = emit_the_last, .info = stop_now}};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_cast(&p, 25);
-        rig_rest(&rig);
-        player_subscribe(&c, &p,
-                         &(weir_subscribe_options){.max_demand = 10, .min_demand = WEIR_NONE});
-        assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
-        player_expect(&c, "subscribe p\nevents 0..9\nevents 10..19\nevents 20..24\n"
-                          "down p normal\nterminate normal\n");
-        rig_close(&rig);
-    }
+static void a_producer_may_stop_behind_its_last_events(struct rig *rig) {
+    struct player p = {
+        .name = "p", .kind = WEIR_PRODUCER, .does = {.cast = emit_the_last, .info = stop_now}};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c);
+    player_cast(&p, 25);
+    rig_rest(rig);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = WEIR_NONE});
+    assert_int_equal(weir_runtime_run(rig->runtime, WEIR_FOREVER), WEIR_OK);
+    player_expect(&c, "subscribe p\nevents 0..9\nevents 10..19\nevents 20..24\n"
+                      "down p normal\nterminate normal\n");
+    rig_close(rig);
 }
 
 static void on_threads_it_is_no_different(void **state) {
@@ -180,8 +170,7 @@ static void on_threads_it_is_no_different(void **state) {
     rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    player_start(&p, &rig, NULL);
-    player_start(&c, &rig, NULL);
+    PLAYERS_START(&rig, &p, &c);
     send_info(&c, 1, true);
     player_cast(&p, 10);
     send_info(&p, 2, true);
@@ -198,9 +187,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(where_nothing_waits_it_comes_at_once),
         cmocka_unit_test(it_comes_behind_what_is_buffered),
-        cmocka_unit_test(each_waits_for_its_own_event),
+        TEST_IN_WORLDS(each_waits_for_its_own_event),
         cmocka_unit_test(several_keep_their_order_around_one_ask),
-        cmocka_unit_test(a_producer_may_stop_behind_its_last_events),
+        TEST_IN_WORLDS(a_producer_may_stop_behind_its_last_events),
         cmocka_unit_test(on_threads_it_is_no_different),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

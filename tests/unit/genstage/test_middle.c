@@ -8,8 +8,9 @@
  * unit/stage/control_cancel)
  * Method: journals of chains, in every kind of stepped runtime.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -24,156 +25,108 @@ static weir_subscribe_verdict tell_side(weir_stage *self, struct player *player,
     return WEIR_AUTOMATIC;
 }
 
-static void it_can_tell_its_ends_apart(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.subscribe = tell_side};
-        struct player t = {
-            .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.subscribe = tell_side};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.subscribe = tell_side};
-        player_start(&p, &rig, NULL);
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&t, &p, &temporary);
-        rig_rest(&rig);
-        player_subscribe(&c, &t, &temporary);
-        rig_rest(&rig);
-        player_expect(&p, "subscribe t\nside 3\ndemand 10\n"); /* WEIR_CONSUMER */
-        player_expect(&t, "subscribe p\nside 1\nsubscribe c\nside 3\n");
-        player_expect(&c, "subscribe t\nside 1\n"); /* WEIR_PRODUCER */
-        rig_close(&rig);
-    }
+static void it_can_tell_its_ends_apart(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.subscribe = tell_side};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.subscribe = tell_side};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.subscribe = tell_side};
+    PLAYERS_START(rig, &p, &t, &c);
+    player_subscribe(&t, &p, &temporary);
+    rig_rest(rig);
+    player_subscribe(&c, &t, &temporary);
+    rig_rest(rig);
+    player_expect(&p, "subscribe t\nside 3\ndemand 10\n"); /* WEIR_CONSUMER */
+    player_expect(&t, "subscribe p\nside 1\nsubscribe c\nside 3\n");
+    player_expect(&c, "subscribe t\nside 1\n"); /* WEIR_PRODUCER */
+    rig_close(rig);
 }
 
 /* A mode of demand is the consumer's choice: towards its consumers it has none. */
-static weir_subscribe_verdict manual(weir_stage *self, struct player *player,
-                                     const weir_peer *peer) {
-    (void)self;
-    (void)player;
-    (void)peer;
-    return WEIR_MANUAL;
+static void manual_is_for_its_upper_end_only(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.subscribe = deed_manual};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &t, &c);
+    weir_subscription subscription = player_subscribe(&t, &p, &temporary);
+    player_subscribe(&c, &t, &temporary);
+    rig_rest(rig);
+    player_expect(&c, "subscribe t\ncancel t refused\n");
+    weir_ask(rig->runtime, subscription, 4);
+    rig_rest(rig);
+    assert_int_equal(p.next, 4); /* what it asked for waits for a consumer */
+    assert_int_equal(t.handled, 0);
+    rig_close(rig);
 }
 
-static void manual_is_for_its_upper_end_only(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
-        struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.subscribe = manual};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&t, &p, &temporary);
+static void an_unknown_verdict_stops_it_whichever_end_it_is_for(struct rig *rig, int upper) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player t = {
+        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.subscribe = deed_no_verdict};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &t, &c);
+    if (upper) {
+        player_subscribe(&t, &p, &temporary);
+    } else {
         player_subscribe(&c, &t, &temporary);
-        rig_rest(&rig);
-        player_expect(&c, "subscribe t\ncancel t refused\n");
-        weir_ask(rig.runtime, subscription, 4);
-        rig_rest(&rig);
-        assert_int_equal(p.next, 4); /* what it asked for waits for a consumer */
-        assert_int_equal(t.handled, 0);
-        rig_close(&rig);
     }
-}
-
-static weir_subscribe_verdict unknown(weir_stage *self, struct player *player,
-                                      const weir_peer *peer) {
-    (void)self;
-    (void)player;
-    (void)peer;
-    return (weir_subscribe_verdict)9;
-}
-
-static void an_unknown_verdict_stops_it_whichever_end_it_is_for(void **state) {
-    (void)state;
-    for (int upper = 0; upper < 2; upper++) {
-        struct rig rig;
-        for (int world = 0; rig_open_world(&rig, world); world++) {
-            struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-            struct player t = {
-                .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.subscribe = unknown};
-            struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            player_start(&p, &rig, NULL);
-            player_start(&t, &rig, NULL);
-            player_start(&c, &rig, NULL);
-            if (upper) {
-                player_subscribe(&t, &p, &temporary);
-            } else {
-                player_subscribe(&c, &t, &temporary);
-            }
-            rig_rest(&rig);
-            player_expect(&t, upper ? "subscribe p\nterminate bad_return_value\n"
-                                    : "subscribe c\nterminate bad_return_value\n");
-            player_expect(&c, upper ? "" : "subscribe t\ndown t bad_return_value\n");
-            player_expect(&p, "");
-            rig_close(&rig);
-        }
-    }
+    rig_rest(rig);
+    player_expect(&t, upper ? "subscribe p\nterminate bad_return_value\n"
+                            : "subscribe c\nterminate bad_return_value\n");
+    player_expect(&c, upper ? "" : "subscribe t\ndown t bad_return_value\n");
+    player_expect(&p, "");
+    rig_close(rig);
 }
 
 /* A consumer that goes, in whatever way, is told of and survived. */
-static void what_ends_below_leaves_it_alone(void **state) {
-    (void)state;
-    for (int down = 0; down < 2; down++) {
-        struct rig rig;
-        for (int world = 0; rig_open_world(&rig, world); world++) {
-            struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
-            struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            player_start(&t, &rig, NULL);
-            player_start(&c, &rig, NULL);
-            weir_subscription subscription = player_subscribe(&c, &t, NULL);
-            rig_rest(&rig);
-            if (down) {
-                player_stop(&c, WEIR_REASON_USER);
-            } else {
-                weir_cancel(rig.runtime, subscription, WEIR_REASON_USER);
-            }
-            rig_rest(&rig);
-            player_expect(&t, down ? "subscribe c\ndown c user\n" : "subscribe c\ncancel c user\n");
-            assert_int_equal(weir_runtime_stages(rig.runtime), 1);
-            rig_close(&rig);
-        }
+static void what_ends_below_leaves_it_alone(struct rig *rig, int down) {
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &t, &c);
+    weir_subscription subscription = player_subscribe(&c, &t, NULL);
+    rig_rest(rig);
+    if (down) {
+        player_stop(&c, WEIR_REASON_USER);
+    } else {
+        weir_cancel(rig->runtime, subscription, WEIR_REASON_USER);
     }
+    rig_rest(rig);
+    player_expect(&t, down ? "subscribe c\ndown c user\n" : "subscribe c\ncancel c user\n");
+    assert_int_equal(weir_runtime_stages(rig->runtime), 1);
+    rig_close(rig);
 }
 
 /* A consumer in the middle of three producers outlives those that it need not follow. */
-static void what_ends_above_follows_each_ones_own_mode(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p[3];
-        memset(p, 0, sizeof p);
-        struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
-        static const char *const names[] = {"permanent", "transient", "temporary"};
-        player_start(&t, &rig, NULL);
-        for (int i = 0; i < 3; i++) {
-            p[i].name = names[i];
-            p[i].kind = WEIR_PRODUCER;
-            player_start(&p[i], &rig, NULL);
-            player_subscribe(&t, &p[i], &(weir_subscribe_options){.cancel = (weir_cancel_mode)i});
-            rig_rest(&rig);
-        }
-        player_expect(&t, "subscribe permanent\nsubscribe transient\nsubscribe temporary\n");
-        player_stop(&p[2], WEIR_REASON_USER);
-        rig_rest(&rig);
-        player_stop(&p[1], WEIR_REASON_SHUTDOWN);
-        rig_rest(&rig);
-        player_expect(&t, "down temporary user\ndown transient shutdown\n");
-        player_stop(&p[0], WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        player_expect(&t, "down permanent normal\nterminate normal\n");
-        rig_close(&rig);
+static void what_ends_above_follows_each_ones_own_mode(struct rig *rig) {
+    struct player p[3];
+    memset(p, 0, sizeof p);
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
+    static const char *const names[] = {"permanent", "transient", "temporary"};
+    player_start(&t, rig, NULL);
+    for (int i = 0; i < 3; i++) {
+        p[i].name = names[i];
+        p[i].kind = WEIR_PRODUCER;
+        player_start(&p[i], rig, NULL);
+        player_subscribe(&t, &p[i], &(weir_subscribe_options){.cancel = (weir_cancel_mode)i});
+        rig_rest(rig);
     }
+    player_expect(&t, "subscribe permanent\nsubscribe transient\nsubscribe temporary\n");
+    player_stop(&p[2], WEIR_REASON_USER);
+    rig_rest(rig);
+    player_stop(&p[1], WEIR_REASON_SHUTDOWN);
+    rig_rest(rig);
+    player_expect(&t, "down temporary user\ndown transient shutdown\n");
+    player_stop(&p[0], WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    player_expect(&t, "down permanent normal\nterminate normal\n");
+    rig_close(rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_can_tell_its_ends_apart),
-        cmocka_unit_test(manual_is_for_its_upper_end_only),
-        cmocka_unit_test(an_unknown_verdict_stops_it_whichever_end_it_is_for),
-        cmocka_unit_test(what_ends_below_leaves_it_alone),
-        cmocka_unit_test(what_ends_above_follows_each_ones_own_mode),
+        TEST_IN_WORLDS(it_can_tell_its_ends_apart),
+        TEST_IN_WORLDS(manual_is_for_its_upper_end_only),
+        TEST_IN_WORLDS_AND_WAYS(an_unknown_verdict_stops_it_whichever_end_it_is_for, 2),
+        TEST_IN_WORLDS_AND_WAYS(what_ends_below_leaves_it_alone, 2),
+        TEST_IN_WORLDS(what_ends_above_follows_each_ones_own_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

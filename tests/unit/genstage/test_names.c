@@ -8,8 +8,8 @@
  * Method: every order of starting, registering and stopping, in every kind of stepped
  * runtime; threads that all want the same name.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "os/thread.h"
 
@@ -70,23 +70,16 @@ static void a_taken_name_is_refused_at_the_start(void **state) {
     }
 }
 
-static void a_stage_subscribes_by_reference_or_by_name(void **state) {
-    (void)state;
-    for (int by_name = 0; by_name < 2; by_name++) {
-        struct rig rig;
-        for (int world = 0; rig_open_world(&rig, world); world++) {
-            struct player p = {.name = "source", .kind = WEIR_PRODUCER, .limit = 5};
-            struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            player_start(&p, &rig, &registered);
-            weir_subscribe_to to = {.producer = p.ref, .options.max_demand = 10};
-            if (by_name) to = (weir_subscribe_to){.name = "source", .options.max_demand = 10};
-            player_start(&c, &rig,
-                         &(weir_stage_options){.subscribe_to = &to, .subscribe_count = 1});
-            rig_rest(&rig);
-            player_expect(&c, "subscribe source\nevents 0..4\n");
-            rig_close(&rig);
-        }
-    }
+static void a_stage_subscribes_by_reference_or_by_name(struct rig *rig, int by_name) {
+    struct player p = {.name = "source", .kind = WEIR_PRODUCER, .limit = 5};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, &registered);
+    weir_subscribe_to to = {.producer = p.ref, .options.max_demand = 10};
+    if (by_name) to = (weir_subscribe_to){.name = "source", .options.max_demand = 10};
+    player_start(&c, rig, &(weir_stage_options){.subscribe_to = &to, .subscribe_count = 1});
+    rig_rest(rig);
+    player_expect(&c, "subscribe source\nevents 0..4\n");
+    rig_close(rig);
 }
 
 /* In GenStage a permanent consumer dies of it, later; here the start says so. */
@@ -162,7 +155,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stage_is_found_by_its_name),
         cmocka_unit_test(a_taken_name_is_refused_at_the_start),
-        cmocka_unit_test(a_stage_subscribes_by_reference_or_by_name),
+        TEST_IN_WORLDS_AND_WAYS(a_stage_subscribes_by_reference_or_by_name, 2),
         cmocka_unit_test(a_name_that_nobody_has_fails_the_start),
         cmocka_unit_test(a_name_belongs_to_one_at_a_time),
     };

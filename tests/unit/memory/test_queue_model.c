@@ -9,55 +9,10 @@
 
 #include "base/check.h"
 #include "base/rng.h"
-#include "memory/pool.h"
 #include "support/cmocka.h"
-#include "support/events.h"
-#include "support/memory.h"
+#include "support/queue_scene.h"
 
 #include <string.h>
-
-struct house {
-    struct test_memory memory;      /* the queue's */
-    struct test_memory pool_memory; /* never fails */
-    struct weir__pool pool;
-    struct weir__queue queue;
-};
-
-static int open_house(void **state) {
-    static struct house house;
-    test_memory_open(&house.memory);
-    test_memory_open(&house.pool_memory);
-    weir__pool_open(&house.pool, &house.pool_memory.allocator);
-    weir__queue_open(&house.queue, &house.memory.allocator);
-    *state = &house;
-    return 0;
-}
-
-static int close_house(void **state) {
-    struct house *house = *state;
-    weir__queue_close(&house->queue, &house->pool);
-    assert_true(weir__queue_empty(&house->queue));
-    assert_int_equal(weir__pool_close(&house->pool), 0);
-    test_memory_close(&house->memory);
-    test_memory_close(&house->pool_memory);
-    return 0;
-}
-
-/* A slice with the numbers first, first + 1, ... */
-static struct weir__item slice(struct house *house, uint64_t first, uint32_t count) {
-    uint64_t numbers[64];
-    for (uint32_t i = 0; i < count; i++) numbers[i] = first + i;
-    return events_item(&house->pool, numbers, count);
-}
-
-static struct weir__item mark(uint32_t kind) {
-    static int anything;
-    return (struct weir__item){.mark = &anything, .flags = WEIR__MARK, .kind = kind};
-}
-
-static uint64_t number(const struct weir__item *item, uint32_t index) {
-    return *(uint64_t *)weir__block_event(item->block, item->first + index);
-}
 
 enum { CELLS = 4096, STEPS = 10000, IS_MARK = 1u << 31 };
 
@@ -67,7 +22,7 @@ enum { CELLS = 4096, STEPS = 10000, IS_MARK = 1u << 31 };
  * but for how much one take gives.
  */
 struct model {
-    struct house *house;
+    struct queue_scene *scene;
     struct weir__rng rng;
     uint32_t cells[CELLS];
     uint32_t count;
@@ -98,13 +53,13 @@ static uint32_t differing(const struct model *model, uint32_t cell, const struct
     if (item->flags & WEIR__MARK) return model->cells[cell] != (IS_MARK | item->kind);
     uint32_t different = item->count == 0;
     for (uint32_t i = 0; i < item->count; i++) {
-        different += number(item, i) != model->cells[cell + i];
+        different += queue_scene_number(item, i) != model->cells[cell + i];
     }
     return different;
 }
 
 static void compare(const struct model *model) {
-    const struct weir__queue *queue = &model->house->queue;
+    const struct weir__queue *queue = &model->scene->queue;
     uint32_t cell = 0, different = 0;
     uint64_t events = 0;
     for (uint32_t i = 0; i < queue->count; i++) {
@@ -119,16 +74,16 @@ static void compare(const struct model *model) {
 }
 
 static void step_push(struct model *model) {
-    struct weir__queue *queue = &model->house->queue;
+    struct weir__queue *queue = &model->scene->queue;
     uint32_t cells[16], count = 1 + (uint32_t)weir__rng_below(&model->rng, 16);
     struct weir__item item;
     if (weir__rng_below(&model->rng, 4) == 0) {
         count = 1;
         cells[0] = IS_MARK | model->next;
-        item = mark(model->next);
+        item = queue_scene_mark(model->next);
     } else {
         for (uint32_t i = 0; i < count; i++) cells[i] = model->next + i;
-        item = slice(model->house, model->next, count);
+        item = queue_scene_slice(model->scene, model->next, count);
     }
     if (model->count + count > CELLS) count = 0;
     bool front = weir__rng_below(&model->rng, 3) == 0;
@@ -138,22 +93,22 @@ static void step_push(struct model *model) {
         model_insert(model, front ? 0 : model->count, cells, count);
         model->next += count;
     } else if ((item.flags & WEIR__MARK) == 0) {
-        weir__block_drop(item.block, &model->house->pool);
+        weir__block_drop(item.block, &model->scene->pool);
     }
 }
 
 /* Checks a slice against the model's front, and gives both up. */
 static void consume_front(struct model *model, const struct weir__item *item) {
     for (uint32_t i = 0; i < item->count; i++) {
-        assert_int_equal(number(item, i), model->cells[i]);
+        assert_int_equal(queue_scene_number(item, i), model->cells[i]);
     }
     model_remove(model, item->count);
-    weir__block_drop(item->block, &model->house->pool);
+    weir__block_drop(item->block, &model->scene->pool);
 }
 
 static void step_pop(struct model *model) {
     if (model->count == 0) return;
-    struct weir__item item = weir__queue_pop(&model->house->queue);
+    struct weir__item item = weir__queue_pop(&model->scene->queue);
     if (item.flags & WEIR__MARK) {
         assert_int_equal(model->cells[0], IS_MARK | item.kind);
         model_remove(model, 1);
@@ -165,8 +120,8 @@ static void step_pop(struct model *model) {
 static void step_take(struct model *model) {
     if (model_run(model) == 0) return;
     uint64_t most = 1 + weir__rng_below(&model->rng, 20);
-    uint32_t there = weir__queue_at(&model->house->queue, 0)->count;
-    struct weir__item item = weir__queue_take(&model->house->queue, most, &model->house->pool);
+    uint32_t there = weir__queue_at(&model->scene->queue, 0)->count;
+    struct weir__item item = weir__queue_take(&model->scene->queue, most, &model->scene->pool);
     assert_int_equal(item.count, most < there ? most : there);
     assert_int_equal(item.flags, most < there ? WEIR__MORE : 0);
     consume_front(model, &item);
@@ -175,7 +130,7 @@ static void step_take(struct model *model) {
 static void step_drop(struct model *model) {
     uint64_t most = weir__rng_below(&model->rng, 40);
     uint32_t run = model_run(model);
-    weir__queue_drop(&model->house->queue, most, &model->house->pool);
+    weir__queue_drop(&model->scene->queue, most, &model->scene->pool);
     model_remove(model, most < run ? (uint32_t)most : run);
 }
 
@@ -184,7 +139,7 @@ static void step_gather(struct model *model) {
     uint32_t run = model_run(model);
     uint32_t most = (uint32_t)weir__rng_below(&model->rng, 41);
     if (most > run) most = run;
-    weir__queue_gather(&model->house->queue, numbers, most, &model->house->pool);
+    weir__queue_gather(&model->scene->queue, numbers, most, &model->scene->pool);
     for (uint32_t i = 0; i < most; i++) assert_int_equal(numbers[i], model->cells[i]);
     model_remove(model, most);
 }
@@ -194,7 +149,7 @@ static void step_keep(struct model *model) {
     if (run < model->count) return; /* slices only */
     uint32_t fewer = (uint32_t)weir__rng_below(&model->rng, 10);
     model->count = fewer < run ? run - fewer : 0;
-    weir__queue_keep(&model->house->queue, model->count, &model->house->pool);
+    weir__queue_keep(&model->scene->queue, model->count, &model->scene->pool);
 }
 
 static void step(struct model *model, uint64_t pushes) {
@@ -202,7 +157,7 @@ static void step(struct model *model, uint64_t pushes) {
     if (drawn < pushes) {
         step_push(model);
     } else if (drawn == 9) {
-        weir__queue_reserve(&model->house->queue, (uint32_t)weir__rng_below(&model->rng, 20));
+        weir__queue_reserve(&model->scene->queue, (uint32_t)weir__rng_below(&model->rng, 20));
     } else {
         static void (*const steps[])(struct model *) = {step_pop, step_take, step_drop, step_gather,
                                                         step_keep};
@@ -211,50 +166,50 @@ static void step(struct model *model, uint64_t pushes) {
 }
 
 /* Fills, then empties, again and again, so that all sizes are seen. */
-static void run_model(struct house *house, uint64_t seed, bool failing) {
+static void run_model(struct queue_scene *scene, uint64_t seed, bool failing) {
     static struct model model;
-    model = (struct model){.house = house};
+    model = (struct model){.scene = scene};
     weir__rng_seed(&model.rng, seed);
     for (int i = 0; i < STEPS; i++) {
         if (failing) {
-            test_memory_fail_never(&house->memory);
-            if (weir__rng_below(&model.rng, 2) == 0) test_memory_fail(&house->memory, 1, false);
+            test_memory_fail_never(&scene->memory);
+            if (weir__rng_below(&model.rng, 2) == 0) test_memory_fail(&scene->memory, 1, false);
         }
         step(&model, i / 200 % 2 == 0 ? 7 : 3);
         WEIR__VERIFY(weir__queue_check(&house->queue));
         if (i % 16 == 0) compare(&model);
     }
-    test_memory_fail_never(&house->memory);
+    test_memory_fail_never(&scene->memory);
     compare(&model);
     while (model.count > 0) step_pop(&model);
     compare(&model);
-    assert_int_equal(weir__pool_live(&house->pool), 0);
+    assert_int_equal(weir__pool_live(&scene->pool), 0);
 }
 
 static void random_sequences(void **state) {
-    struct house *house = *state;
-    for (uint64_t seed = 0; seed < 3; seed++) run_model(house, seed, false);
+    struct queue_scene *scene = *state;
+    for (uint64_t seed = 0; seed < 3; seed++) run_model(scene, seed, false);
 }
 
 static void random_sequences_near_the_wrap(void **state) {
-    struct house *house = *state;
+    struct queue_scene *scene = *state;
     for (uint64_t seed = 10; seed < 13; seed++) {
-        weir__queue_close(&house->queue, &house->pool);
-        assert_true(weir__queue_reserve(&house->queue, 500)); /* growing would reset head */
-        house->queue.head = UINT32_MAX - (uint32_t)seed;
-        run_model(house, seed, false);
+        weir__queue_close(&scene->queue, &scene->pool);
+        assert_true(weir__queue_reserve(&scene->queue, 500)); /* growing would reset head */
+        scene->queue.head = UINT32_MAX - (uint32_t)seed;
+        run_model(scene, seed, false);
     }
 }
 
 static void random_sequences_with_failures(void **state) {
-    struct house *house = *state;
+    struct queue_scene *scene = *state;
     for (uint64_t seed = 20; seed < 23; seed++) {
-        weir__queue_close(&house->queue, &house->pool);
-        run_model(house, seed, true);
+        weir__queue_close(&scene->queue, &scene->pool);
+        run_model(scene, seed, true);
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, queue_scene_open, queue_scene_close)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

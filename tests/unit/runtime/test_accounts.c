@@ -7,8 +7,8 @@
  * check tells all of them when they do not add up; anybody may read at any time.
  * Method: pipelines brought to rest with known numbers in every place.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -61,9 +61,7 @@ static void every_event_is_in_its_place(void **state) {
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
         struct player d = {.name = "d", .kind = WEIR_CONSUMER, .manual = true};
         player_start(&p, &rig, &(weir_stage_options){.buffer_size = 45});
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_start(&d, &rig, NULL);
+        PLAYERS_START(&rig, &t, &c, &d);
         weir_subscription subscription = player_subscribe(
             &c, &p, &(weir_subscribe_options){.max_demand = 20, .cancel = WEIR_TEMPORARY});
         player_subscribe(&d, &t, NULL); /* never asks: t takes nothing in */
@@ -94,31 +92,27 @@ static void every_event_is_in_its_place(void **state) {
 }
 
 /* Each of 10 events is delivered to three. */
-static void shared_events_are_counted_apart(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c[3];
-        memset(c, 0, sizeof c);
-        player_start(&p, &rig, &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher()});
-        for (int i = 0; i < 3; i++) {
-            c[i].name = "c";
-            c[i].kind = WEIR_CONSUMER;
-            player_start(&c[i], &rig, NULL);
-            player_subscribe(&c[i], &p, &(weir_subscribe_options){.max_demand = 10});
-        }
-        rig_rest(&rig);
-        player_cast(&p, 10);
-        rig_rest(&rig);
-        weir_accounts accounts = rig_accounts(&rig);
-        assert_int_equal(accounts.emitted, 10);
-        assert_int_equal(accounts.shared, 10);
-        assert_int_equal(accounts.copies, 30);
-        assert_int_equal(accounts.handled, 30);
-        assert_null(weir_accounts_check(&accounts));
-        rig_close(&rig);
+static void shared_events_are_counted_apart(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c[3];
+    memset(c, 0, sizeof c);
+    player_start(&p, rig, &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher()});
+    for (int i = 0; i < 3; i++) {
+        c[i].name = "c";
+        c[i].kind = WEIR_CONSUMER;
+        player_start(&c[i], rig, NULL);
+        player_subscribe(&c[i], &p, &(weir_subscribe_options){.max_demand = 10});
     }
+    rig_rest(rig);
+    player_cast(&p, 10);
+    rig_rest(rig);
+    weir_accounts accounts = rig_accounts(rig);
+    assert_int_equal(accounts.emitted, 10);
+    assert_int_equal(accounts.shared, 10);
+    assert_int_equal(accounts.copies, 30);
+    assert_int_equal(accounts.handled, 30);
+    assert_null(weir_accounts_check(&accounts));
+    rig_close(rig);
 }
 
 /*
@@ -158,8 +152,7 @@ static void may_be_read_while_workers_run(void **state) {
     rig_open(&rig, &(weir_runtime_options){.workers = 2});
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 200000, .quiet = true};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-    player_start(&p, &rig, NULL);
-    player_start(&c, &rig, NULL);
+    PLAYERS_START(&rig, &p, &c);
     player_subscribe(&c, &p, NULL);
     weir_accounts before = {0};
     do {
@@ -182,7 +175,7 @@ int main(void) {
         cmocka_unit_test(the_check_adds_up),
         cmocka_unit_test(the_check_tells_the_figures),
         cmocka_unit_test(every_event_is_in_its_place),
-        cmocka_unit_test(shared_events_are_counted_apart),
+        TEST_IN_WORLDS(shared_events_are_counted_apart),
         cmocka_unit_test(blocks_of_what_nobody_got_are_home),
         cmocka_unit_test(may_be_read_while_workers_run),
     };

@@ -8,6 +8,7 @@
  * Method: players in every world and on threads.
  */
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
 
 #include <stdlib.h>
@@ -92,8 +93,7 @@ static void both_ends_list_their_subscriptions(void **state) {
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
         weir_subscription first, second, list[3];
         size_t count;
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &c);
         const weir_subscribe_options options = {.cancel = WEIR_TEMPORARY};
         assert_int_equal(
             weir_subscribe_wait(rig.runtime, c.ref, p.ref, &options, WEIR_FOREVER, &first),
@@ -121,14 +121,6 @@ static void both_ends_list_their_subscriptions(void **state) {
     }
 }
 
-static weir_subscribe_verdict refuse(weir_stage *self, struct player *player,
-                                     const weir_peer *peer) {
-    (void)self;
-    (void)player;
-    (void)peer;
-    return WEIR_SUBSCRIBE_REFUSE;
-}
-
 static void a_refused_subscription_is_told(void **state) {
     (void)state;
     for (int world = 0; open_any(&rig, world); world++) {
@@ -137,9 +129,8 @@ static void a_refused_subscription_is_told(void **state) {
             struct player *c = calloc(1, sizeof *c);
             *p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
             *c = (struct player){.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-            (refuses == 0 ? p : c)->does.subscribe = refuse;
-            player_start(p, &rig, NULL);
-            player_start(c, &rig, NULL);
+            (refuses == 0 ? p : c)->does.subscribe = deed_refuse;
+            PLAYERS_START(&rig, p, c);
             const weir_subscribe_options options = {.cancel = WEIR_TEMPORARY};
             assert_int_equal(
                 weir_subscribe_wait(rig.runtime, c->ref, p->ref, &options, WEIR_FOREVER, NULL),
@@ -164,8 +155,7 @@ static void a_subscription_is_replaced(void **state) {
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &c);
         const weir_subscribe_options ten = {.max_demand = 10, .cancel = WEIR_TEMPORARY};
         const weir_subscribe_options six = {.max_demand = 6, .cancel = WEIR_TEMPORARY};
         weir_subscription old = player_subscribe(&c, &p, &ten);
@@ -199,8 +189,7 @@ static void replacing_needs_memory_or_changes_nothing(void **state) {
     rig_open(&rig, NULL);
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    player_start(&p, &rig, NULL);
-    player_start(&c, &rig, NULL);
+    PLAYERS_START(&rig, &p, &c);
     weir_subscription old = player_subscribe(&c, &p, NULL);
     rig_rest(&rig);
     weir_status status = WEIR_NO_MEMORY;

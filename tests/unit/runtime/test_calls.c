@@ -8,8 +8,8 @@
  * Method: every call with every kind of reference; an allocator that fails each call
  * in turn; threads beside the workers.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "os/thread.h"
 #include "runtime/runtime.h"
@@ -50,53 +50,44 @@ static void assert_refused(weir_runtime *runtime, weir_ref stale, weir_ref produ
     assert_int_equal(status, produces_only ? WEIR_NO_STAGE : WEIR_NOT_A_PRODUCER);
 }
 
-static void stale_references_are_refused_everywhere(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player gone[3];
-        memset(gone, 0, sizeof gone);
-        for (int i = 0; i < 3; i++) {
-            gone[i].name = "gone";
-            gone[i].kind = (weir_kind)(i + 1);
-            player_start(&gone[i], &rig, NULL);
-            player_stop(&gone[i], WEIR_REASON_NORMAL);
-        }
-        rig_rest(&rig);
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL); /* in slots that were used before */
-        player_start(&c, &rig, NULL);
-        for (int i = 0; i < 3; i++) assert_refused(rig.runtime, gone[i].ref, p.ref, c.ref);
-        static const uint64_t bits[] = {0, 1, UINT64_MAX, UINT64_C(1) << 63,
-                                        UINT64_C(0xffffffffffc00000)};
-        for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
-            assert_refused(rig.runtime, (weir_ref){bits[i]}, p.ref, c.ref);
-        }
-        /* One that lives, but with another slot, kind or generation. */
-        static const int twisted[] = {0, 19, 20, 22, 63};
-        for (int i = 0; i < 5; i++) {
-            weir_ref ref = {c.ref.bits ^ UINT64_C(1) << twisted[i]};
-            assert_refused(rig.runtime, ref, p.ref, c.ref);
-        }
-        rig_rest(&rig);
-        player_expect(&c, "");
-        player_expect(&p, "");
-        rig_close(&rig);
+static void stale_references_are_refused_everywhere(struct rig *rig) {
+    struct player gone[3];
+    memset(gone, 0, sizeof gone);
+    for (int i = 0; i < 3; i++) {
+        gone[i].name = "gone";
+        gone[i].kind = (weir_kind)(i + 1);
+        player_start(&gone[i], rig, NULL);
+        player_stop(&gone[i], WEIR_REASON_NORMAL);
     }
+    rig_rest(rig);
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, NULL); /* in slots that were used before */
+    player_start(&c, rig, NULL);
+    for (int i = 0; i < 3; i++) assert_refused(rig->runtime, gone[i].ref, p.ref, c.ref);
+    static const uint64_t bits[] = {0, 1, UINT64_MAX, UINT64_C(1) << 63,
+                                    UINT64_C(0xffffffffffc00000)};
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
+        assert_refused(rig->runtime, (weir_ref){bits[i]}, p.ref, c.ref);
+    }
+    /* One that lives, but with another slot, kind or generation. */
+    static const int twisted[] = {0, 19, 20, 22, 63};
+    for (int i = 0; i < 5; i++) {
+        weir_ref ref = {c.ref.bits ^ UINT64_C(1) << twisted[i]};
+        assert_refused(rig->runtime, ref, p.ref, c.ref);
+    }
+    rig_rest(rig);
+    player_expect(&c, "");
+    player_expect(&p, "");
+    rig_close(rig);
 }
 
-static void kinds_are_refused(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void kinds_are_refused(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    player_start(&p, &rig, NULL);
-    player_start(&t, &rig, NULL);
-    player_start(&c, &rig, NULL);
-    weir_runtime *runtime = rig.runtime;
+    PLAYERS_START(rig, &p, &t, &c);
+    weir_runtime *runtime = rig->runtime;
     assert_int_equal(weir_subscribe(runtime, p.ref, t.ref, NULL, NULL), WEIR_NOT_A_CONSUMER);
     assert_string_equal(weir_refusal(), "the stage that subscribes is a producer");
     assert_int_equal(weir_subscribe(runtime, t.ref, c.ref, NULL, NULL), WEIR_NOT_A_PRODUCER);
@@ -114,43 +105,36 @@ static void kinds_are_refused(void **state) {
     assert_int_equal(weir_ask(runtime, subscription, (uint64_t)WEIR_MAX_DEMAND_LIMIT + 1),
                      WEIR_INVALID);
     assert_string_equal(weir_refusal(), "count must be at most 1000000000, got 1000000001");
-    rig_rest(&rig);
-    rig_close(&rig);
+    rig_rest(rig);
+    rig_close(rig);
 }
 
-static void bad_messages_are_refused(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void bad_messages_are_refused(struct rig *rig) {
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    player_start(&c, &rig, NULL);
+    player_start(&c, rig, NULL);
     const size_t limit = (size_t)1 << 30;
-    assert_int_equal(weir_cast(rig.runtime, c.ref, "x", limit + 1), WEIR_INVALID);
+    assert_int_equal(weir_cast(rig->runtime, c.ref, "x", limit + 1), WEIR_INVALID);
     assert_string_equal(weir_refusal(), "bytes must be at most 1073741824, got 1073741825");
-    assert_int_equal(weir_info(rig.runtime, c.ref, "x", WEIR_INFINITY), WEIR_INVALID);
-    assert_int_equal(weir_cast(rig.runtime, c.ref, NULL, 5), WEIR_INVALID);
+    assert_int_equal(weir_info(rig->runtime, c.ref, "x", WEIR_INFINITY), WEIR_INVALID);
+    assert_int_equal(weir_cast(rig->runtime, c.ref, NULL, 5), WEIR_INVALID);
     assert_string_equal(weir_refusal(), "message must not be NULL when bytes is 5");
-    assert_int_equal(weir_info(rig.runtime, c.ref, NULL, 1), WEIR_INVALID);
-    rig_rest(&rig);
+    assert_int_equal(weir_info(rig->runtime, c.ref, NULL, 1), WEIR_INVALID);
+    rig_rest(rig);
     player_expect(&c, "");
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 /* ---- starting ------------------------------------------------------------ */
 
-static void bad_starts_leave_nothing(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void bad_starts_leave_nothing(struct rig *rig) {
     struct player gone = {.name = "gone", .kind = WEIR_PRODUCER};
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    player_start(&gone, &rig, NULL);
+    player_start(&gone, rig, NULL);
     player_stop(&gone, WEIR_REASON_NORMAL);
-    rig_rest(&rig);
-    player_start(&p, &rig, NULL);
-    player_start(&c, &rig, NULL);
-    rig_rest(&rig);
+    rig_rest(rig);
+    PLAYERS_START(rig, &p, &c);
+    rig_rest(rig);
     const weir_subscribe_to to[4][2] = {
         {{.producer = p.ref}, {.producer = gone.ref}},
         {{.producer = p.ref}, {.producer = c.ref}},
@@ -158,20 +142,20 @@ static void bad_starts_leave_nothing(void **state) {
         {{.producer = p.ref}, {.producer = p.ref, .options.min_demand = 1000}}};
     static const weir_status expected[4] = {WEIR_NO_STAGE, WEIR_NOT_A_PRODUCER, WEIR_NO_STAGE,
                                             WEIR_INVALID};
-    uint64_t live = rig.memory.live;
+    uint64_t live = rig->memory.live;
     for (int i = 0; i < 4; i++) {
         struct player other = {.name = "other", .kind = WEIR_CONSUMER};
         other.ref.bits = 5;
         const weir_stage_options options = {.subscribe_to = to[i], .subscribe_count = 2};
-        assert_int_equal(player_try_start(&other, &rig, &options), expected[i]);
+        assert_int_equal(player_try_start(&other, rig, &options), expected[i]);
         assert_int_equal(other.ref.bits, 5);
-        rig.players = other.started;
-        assert_int_equal(rig.memory.live, live);
+        rig->players = other.started;
+        assert_int_equal(rig->memory.live, live);
     }
-    assert_int_equal(weir_runtime_stages(rig.runtime), 2);
-    rig_rest(&rig);
+    assert_int_equal(weir_runtime_stages(rig->runtime), 2);
+    rig_rest(rig);
     assert_null(strstr(p.journal.text, "subscribe"));
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 static unsigned worker_of(const struct rig *rig, weir_ref ref) {
@@ -225,22 +209,15 @@ static weir_verdict start_child(weir_stage *self, struct player *player, uint64_
     return WEIR_CONTINUE;
 }
 
-static void a_stage_may_start_another(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player child = {.name = "child", .kind = WEIR_CONSUMER};
-        struct player p = {.name = "p",
-                           .kind = WEIR_PRODUCER,
-                           .limit = 5,
-                           .own = &child,
-                           .does.cast = start_child};
-        player_start(&p, &rig, NULL);
-        player_cast(&p, 10);
-        rig_rest(&rig);
-        player_expect(&child, "subscribe p\nevents 0..4\n");
-        rig_close(&rig);
-    }
+static void a_stage_may_start_another(struct rig *rig) {
+    struct player child = {.name = "child", .kind = WEIR_CONSUMER};
+    struct player p = {
+        .name = "p", .kind = WEIR_PRODUCER, .limit = 5, .own = &child, .does.cast = start_child};
+    player_start(&p, rig, NULL);
+    player_cast(&p, 10);
+    rig_rest(rig);
+    player_expect(&child, "subscribe p\nevents 0..4\n");
+    rig_close(rig);
 }
 
 /* A slot that is used again and again: references stay apart. */
@@ -272,20 +249,16 @@ static void stages_come_and_go(void **state) {
 
 /* ---- memory -------------------------------------------------------------- */
 
-static void without_memory_calls_change_nothing(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void without_memory_calls_change_nothing(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-    player_start(&p, &rig, NULL);
-    player_start(&c, &rig, NULL);
+    PLAYERS_START(rig, &p, &c);
     weir_subscription subscription = player_subscribe(&c, &p, NULL);
-    rig_rest(&rig);
+    rig_rest(rig);
     player_expect(&p, "subscribe c\n");
     player_expect(&c, "subscribe p\n");
-    weir_runtime *runtime = rig.runtime;
-    test_memory_fail(&rig.memory, 1, true);
+    weir_runtime *runtime = rig->runtime;
+    test_memory_fail(&rig->memory, 1, true);
     assert_int_equal(weir_cast(runtime, c.ref, "12345", 5), WEIR_NO_MEMORY);
     assert_string_equal(weir_refusal(), "no memory for a message of 5 bytes");
     assert_int_equal(weir_info(runtime, c.ref, NULL, 0), WEIR_NO_MEMORY);
@@ -294,11 +267,11 @@ static void without_memory_calls_change_nothing(void **state) {
     assert_int_equal(weir_cancel(runtime, subscription, WEIR_REASON_NORMAL), WEIR_NO_MEMORY);
     assert_int_equal(weir_subscribe(runtime, c.ref, p.ref, NULL, NULL), WEIR_NO_MEMORY);
     assert_string_equal(weir_refusal(), "no memory for a subscription");
-    test_memory_fail_never(&rig.memory);
-    rig_rest(&rig);
+    test_memory_fail_never(&rig->memory);
+    rig_rest(rig);
     player_expect(&p, "");
     player_expect(&c, "");
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 /* ---- many threads -------------------------------------------------------- */
@@ -372,8 +345,7 @@ static void subscriptions_come_and_go_from_threads(void **state) {
     rig_open(&rig, &(weir_runtime_options){.workers = 2});
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = UINT64_MAX, .quiet = true};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
-    player_start(&p, &rig, NULL);
-    player_start(&c, &rig, NULL);
+    PLAYERS_START(&rig, &p, &c);
     struct caller callers[CALLERS];
     for (uint64_t i = 0; i < CALLERS; i++) {
         callers[i] = (struct caller){.runtime = rig.runtime, .stage = c.ref, .number = p.ref.bits};
@@ -388,14 +360,14 @@ static void subscriptions_come_and_go_from_threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stale_references_are_refused_everywhere),
-        cmocka_unit_test(kinds_are_refused),
-        cmocka_unit_test(bad_messages_are_refused),
-        cmocka_unit_test(bad_starts_leave_nothing),
+        TEST_IN_WORLDS(stale_references_are_refused_everywhere),
+        TEST_STEPPED(kinds_are_refused),
+        TEST_STEPPED(bad_messages_are_refused),
+        TEST_STEPPED(bad_starts_leave_nothing),
         cmocka_unit_test(stages_are_placed_as_told_or_in_rotation),
-        cmocka_unit_test(a_stage_may_start_another),
+        TEST_IN_WORLDS(a_stage_may_start_another),
         cmocka_unit_test(stages_come_and_go),
-        cmocka_unit_test(without_memory_calls_change_nothing),
+        TEST_STEPPED(without_memory_calls_change_nothing),
         cmocka_unit_test(each_caller_keeps_his_order),
         cmocka_unit_test(subscriptions_come_and_go_from_threads),
     };

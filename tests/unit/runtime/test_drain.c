@@ -74,8 +74,7 @@ static void a_stage_may_emit_what_it_kept(void **state) {
                            .emits = PLAYER_COPIES,
                            .does.drain = emit_the_rest};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &c);
         player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 3});
         if (world > 0) weir_runtime_step(rig.runtime, 3);
         assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
@@ -132,8 +131,7 @@ static void who_keeps_events_that_nobody_asks_for_is_named(void **state) {
         struct player p = {.name = "lonely", .kind = WEIR_PRODUCER};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
         weir_drain_report report;
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &c);
         player_cast(&p, 5);
         rig_rest(&rig);
         assert_int_equal(weir_runtime_drain(rig.runtime, ENOUGH_NS, &report), WEIR_TIMEOUT);

@@ -41,8 +41,7 @@ static void tell(void *context, weir_status status, const weir_drain_report *rep
 static void start_pair(struct player *p, struct player *c, uint64_t limit) {
     *p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = limit, .quiet = true};
     *c = (struct player){.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-    player_start(p, &rig, NULL);
-    player_start(c, &rig, NULL);
+    PLAYERS_START(&rig, p, c);
     player_subscribe(c, p, NULL);
 }
 
@@ -242,8 +241,7 @@ static void who_runs_drains_rings(void **state) {
         struct player one = {.name = "one", .kind = WEIR_PRODUCER_CONSUMER};
         struct player two = {.name = "two", .kind = WEIR_PRODUCER_CONSUMER};
         struct told told = {0};
-        player_start(&one, &rig, NULL);
-        player_start(&two, &rig, NULL);
+        PLAYERS_START(&rig, &one, &two);
         player_subscribe(&two, &one, NULL);
         player_subscribe(&one, &two, NULL);
         rig_rest(&rig);

@@ -156,8 +156,7 @@ static void a_fetch_under_way_is_not_lost(void **state) {
     struct player sink = {.name = "sink", .kind = WEIR_CONSUMER};
     pthread_t thread;
     source.does.demand = fetch;
-    player_start(&source, &rig, NULL);
-    player_start(&sink, &rig, NULL);
+    PLAYERS_START(&rig, &source, &sink);
     player_subscribe(&sink, &source, NULL);
     while (weir__load_acquire_u32(&asked) == 0) sched_yield();
     pthread_create(&thread, NULL, answer_later, &(struct fetcher){&source, &token});

@@ -8,8 +8,8 @@
  * Method: players in every world and on threads, whose inits let the others' mail be handled
  * before they go on; the memory that is live.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -18,20 +18,12 @@ enum { SECOND = 1000000000, AGAIN = 200 };
 static struct rig rig;
 static struct player target, witness; /* the second on the worker that the feeder comes to */
 
-static bool open_any(int world) {
-    if (world == 0) {
-        rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
-        return true;
-    }
-    return rig_open_world(&rig, world - 1);
-}
-
 static unsigned other_worker(void) {
     return weir_runtime_workers(rig.runtime) > 1 ? WEIR_WORKER(1) : WEIR_WORKER(0);
 }
 
 static bool open_scene(int world) {
-    if (!open_any(world)) return false;
+    if (!worlds_open_any(&rig, world)) return false;
     target = (struct player){.name = "target", .kind = WEIR_CONSUMER};
     witness = (struct player){.name = "witness", .kind = WEIR_CONSUMER};
     player_start(&target, &rig, &(weir_stage_options){.worker = WEIR_WORKER(0)});

@@ -9,6 +9,7 @@
  * Method: chains of players that stand still in one place each.
  */
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
 
 #include "base/atomic.h"
@@ -99,8 +100,7 @@ static void who_does_not_come_out_of_its_end(void **state) {
         memset(&stuck, 0, sizeof stuck);
         rig_open(&rig, &(weir_runtime_options){.workers = 1, .unpinned = true});
         guilty.does.terminate = told ? NULL : stay_to_the_end;
-        player_start(&guilty, &rig, NULL);
-        player_start(&innocent, &rig, NULL);
+        PLAYERS_START(&rig, &guilty, &innocent);
         assert_int_equal(weir_busy(rig.runtime, innocent.ref, &token), WEIR_OK);
         if (told) weir_on_end(rig.runtime, guilty.ref, stay_behind_the_end, NULL);
         player_cast(&innocent, 0);
@@ -126,9 +126,7 @@ static void who_does_not_ask_is_told_beside_who_keeps(void **state) {
         struct player relay = {.name = "relay", .kind = WEIR_PRODUCER_CONSUMER};
         struct player idle = {.name = "idle", .kind = WEIR_CONSUMER, .manual = true};
         weir_drain_report report;
-        player_start(&p, &rig, NULL);
-        player_start(&relay, &rig, NULL);
-        player_start(&idle, &rig, NULL);
+        PLAYERS_START(&rig, &p, &relay, &idle);
         player_subscribe(&idle, &relay, NULL);
         player_subscribe(&relay, &p, &(weir_subscribe_options){.max_demand = 10});
         rig_rest(&rig);
@@ -161,8 +159,7 @@ static void a_partition_that_nobody_has(void **state) {
         player_start(&p, &rig,
                      &(weir_stage_options){.dispatcher = weir_partition_dispatcher(),
                                            .dispatcher_options = &halves});
-        player_start(&even, &rig, NULL);
-        player_start(&late, &rig, NULL);
+        PLAYERS_START(&rig, &even, &late);
         player_subscribe(&even, &p, &(weir_subscribe_options){.partition = WEIR_PARTITION(0)});
         rig_rest(&rig);
         assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
@@ -180,20 +177,14 @@ static void a_partition_that_nobody_has(void **state) {
     }
 }
 
-static weir_verdict stash_all(weir_stage *self, struct player *player, weir_batch batch) {
-    RIG_CHECK(player->rig, weir_stash(self, 0, batch.count) == WEIR_OK);
-    return WEIR_CONTINUE;
-}
-
 static void a_stash_at_rest(void **state) {
     (void)state;
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50};
         struct player keeper = {.name = "keeper", .kind = WEIR_CONSUMER};
         weir_drain_report report;
-        keeper.does.events = stash_all;
-        player_start(&p, &rig, NULL);
-        player_start(&keeper, &rig, NULL);
+        keeper.does.events = deed_stash;
+        PLAYERS_START(&rig, &p, &keeper);
         player_subscribe(&keeper, &p, NULL);
         rig_rest(&rig);
         assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
@@ -216,9 +207,7 @@ static void what_goes_round_for_ever(void **state) {
         struct player two = {.name = "two", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
         const weir_subscribe_options few = {.max_demand = 4};
         weir_drain_report report;
-        player_start(&p, &rig, NULL);
-        player_start(&one, &rig, NULL);
-        player_start(&two, &rig, NULL);
+        PLAYERS_START(&rig, &p, &one, &two);
         player_subscribe(&two, &one, &few);
         player_subscribe(&one, &two, &few);
         player_subscribe(&one, &p, &few);
@@ -239,8 +228,7 @@ static void nobody_is_told_when_nothing_waits(void **state) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
         weir_drain_report report;
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &c);
         player_subscribe(&c, &p, NULL);
         rig_rest(&rig);
         assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
@@ -306,9 +294,7 @@ static void branches_that_stall_are_told_with_the_way_round(void **state) {
         player_start(&source, &rig,
                      &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher(),
                                            .demand = WEIR_ACCUMULATE});
-        player_start(&all, &rig, NULL);
-        player_start(&few, &rig, NULL);
-        player_start(&pairs, &rig, NULL);
+        PLAYERS_START(&rig, &all, &few, &pairs);
         player_subscribe(&pairs, &all, &window);
         player_subscribe(&pairs, &few, &window);
         player_subscribe(&all, &source, &window);

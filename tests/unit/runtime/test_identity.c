@@ -9,8 +9,8 @@
  * Method: two runtimes with the same stages in the same places; every call of one with
  * what the other gave out; both go on as if nothing had been said.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "runtime/runtime.h"
 
@@ -200,26 +200,22 @@ static weir_verdict only_hear(weir_stage *self, struct player *player, uint64_t 
     return WEIR_CONTINUE;
 }
 
-static void who_is_starting_is_known_in_one_runtime(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        open_side(&sides[1], WEIR_STEPPED);
-        struct player c = {.name = "c",
-                           .kind = WEIR_CONSUMER,
-                           .own = &sides[1],
-                           .does = {.init = speak_to_wrong_runtime, .cast = only_hear}};
-        player_start(&c, &rig, NULL);
-        rig_rest(&rig);
-        player_expect(&c, "cast 3\n");
-        assert_untouched(&sides[1]);
-        player_cast(&c, 4); /* its mailbox has room */
-        rig_rest(&rig);
-        player_expect(&c, "cast 4\n");
-        assert_int_equal(weir_register(sides[1].rig.runtime, sides[1].c.ref, "name"), WEIR_OK);
-        close_side(&sides[1]);
-        rig_close(&rig);
-    }
+static void who_is_starting_is_known_in_one_runtime(struct rig *rig) {
+    open_side(&sides[1], WEIR_STEPPED);
+    struct player c = {.name = "c",
+                       .kind = WEIR_CONSUMER,
+                       .own = &sides[1],
+                       .does = {.init = speak_to_wrong_runtime, .cast = only_hear}};
+    player_start(&c, rig, NULL);
+    rig_rest(rig);
+    player_expect(&c, "cast 3\n");
+    assert_untouched(&sides[1]);
+    player_cast(&c, 4); /* its mailbox has room */
+    rig_rest(rig);
+    player_expect(&c, "cast 4\n");
+    assert_int_equal(weir_register(sides[1].rig.runtime, sides[1].c.ref, "name"), WEIR_OK);
+    close_side(&sides[1]);
+    rig_close(rig);
 }
 
 /* ---- monitors ------------------------------------------------------------ */
@@ -336,23 +332,20 @@ static void refused_starts_use_up_no_place(void **state) {
     rig_close(&rig);
 }
 
-static void without_references_nothing_starts(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void without_references_nothing_starts(struct rig *rig) {
     uint64_t used = weir__generations.used;
     weir__generations.used = weir__generations.last;
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(player_try_start(&c, &rig, &(weir_stage_options){.registered = true}),
+        assert_int_equal(player_try_start(&c, rig, &(weir_stage_options){.registered = true}),
                          WEIR_SYSTEM);
         assert_string_equal(weir_refusal(), "this process has used up all references to stages");
     }
     weir__generations.used = used;
-    assert_int_equal(rig.runtime->registry.used, 1);
-    player_start(&c, &rig, &(weir_stage_options){.registered = true});
-    expect_player(&rig, &c);
-    rig_close(&rig);
+    assert_int_equal(rig->runtime->registry.used, 1);
+    player_start(&c, rig, &(weir_stage_options){.registered = true});
+    expect_player(rig, &c);
+    rig_close(rig);
 }
 
 int main(void) {
@@ -360,11 +353,11 @@ int main(void) {
         cmocka_unit_test(runtimes_do_not_know_each_others_names),
         cmocka_unit_test(nor_do_those_that_come_later),
         cmocka_unit_test(a_caller_is_answered_in_its_own_runtime),
-        cmocka_unit_test(who_is_starting_is_known_in_one_runtime),
+        TEST_IN_WORLDS(who_is_starting_is_known_in_one_runtime),
         cmocka_unit_test(a_monitor_is_of_one_stage),
         cmocka_unit_test(who_never_was_here_is_gone),
         cmocka_unit_test(refused_starts_use_up_no_place),
-        cmocka_unit_test(without_references_nothing_starts),
+        TEST_STEPPED(without_references_nothing_starts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,8 +9,8 @@
  * Method: mailboxes that are filled before anything runs; a stage that stops itself
  * with that mail still on its way; an allocator that fails.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "runtime/runtime.h"
 
@@ -45,27 +45,24 @@ static void fill(struct player *player, int messages) {
 
 /* ---- messages ------------------------------------------------------------ */
 
-static void a_full_stage_refuses_messages_and_its_neighbour_none(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void a_full_stage_refuses_messages_and_its_neighbour_none(struct rig *rig) {
     struct player full = {.name = "full", .kind = WEIR_CONSUMER, .does.cast = nothing};
     struct player other = {.name = "other", .kind = WEIR_CONSUMER, .does.cast = nothing};
-    player_start(&full, &rig, &(weir_stage_options){.mailbox_limit = 10});
-    player_start(&other, &rig, NULL);
+    player_start(&full, rig, &(weir_stage_options){.mailbox_limit = 10});
+    player_start(&other, rig, NULL);
     fill(&full, 10);
-    uint64_t calls = rig.memory.calls;
+    uint64_t calls = rig->memory.calls;
     uint64_t answer;
     assert_int_equal(info(&full), WEIR_FULL);
     assert_int_equal(player_try_call(&full, 1, WEIR_FOREVER, &answer), WEIR_FULL);
     assert_int_equal(cast(&full), WEIR_FULL);
-    assert_in_range(rig.memory.calls, calls, calls + 1); /* the callers' table, and no message */
-    assert_int_equal(later(&full, 0, NULL), WEIR_OK);    /* timers count on their own */
+    assert_in_range(rig->memory.calls, calls, calls + 1); /* the callers' table, and no message */
+    assert_int_equal(later(&full, 0, NULL), WEIR_OK);     /* timers count on their own */
     for (int i = 0; i < 100; i++) assert_int_equal(cast(&other), WEIR_OK);
     assert_int_equal(player_call(&other, 4), 5);
-    rig_rest(&rig);
+    rig_rest(rig);
     fill(&full, 10); /* there is room again, and as much as before */
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 static void the_runtime_says_what_stages_do_not(void **state) {
@@ -82,25 +79,22 @@ static void the_runtime_says_what_stages_do_not(void **state) {
 }
 
 /* Infos that wait behind a buffer count as long as they wait. */
-static void waiting_infos_count(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void waiting_infos_count(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-    player_start(&p, &rig, &(weir_stage_options){.mailbox_limit = 3});
+    player_start(&p, rig, &(weir_stage_options){.mailbox_limit = 3});
     player_cast(&p, 1);
-    rig_rest(&rig);
+    rig_rest(rig);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(info(&p), WEIR_OK);
-        rig_rest(&rig);
+        rig_rest(rig);
     }
     assert_int_equal(info(&p), WEIR_FULL);
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cast = nothing};
-    player_start(&c, &rig, NULL);
+    player_start(&c, rig, NULL);
     player_subscribe(&c, &p, NULL);
-    rig_rest(&rig);
+    rig_rest(rig);
     for (int i = 0; i < 3; i++) assert_int_equal(info(&p), WEIR_OK);
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 static weir_verdict cast_to_itself(weir_stage *self, struct player *player) {
@@ -115,10 +109,7 @@ static weir_verdict cast_to_itself(weir_stage *self, struct player *player) {
     return player->own == NULL ? WEIR_CONTINUE : WEIR_STOP;
 }
 
-static void what_init_sends_counts(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void what_init_sends_counts(struct rig *rig) {
     static int stops;
     struct player failing = {.name = "failing",
                              .kind = WEIR_CONSUMER,
@@ -128,12 +119,12 @@ static void what_init_sends_counts(void **state) {
     struct player c = {
         .name = "c", .kind = WEIR_CONSUMER, .does.cast = nothing, .does.init = cast_to_itself};
     const weir_stage_options options = {.mailbox_limit = 2};
-    assert_int_equal(player_try_start(&failing, &rig, &options), WEIR_INIT_STOPPED);
-    player_start(&c, &rig, &options);
+    assert_int_equal(player_try_start(&failing, rig, &options), WEIR_INIT_STOPPED);
+    player_start(&c, rig, &options);
     assert_int_equal(cast(&c), WEIR_FULL);
-    rig_rest(&rig);
+    rig_rest(rig);
     fill(&c, 2);
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 /* ---- timers -------------------------------------------------------------- */
@@ -170,42 +161,35 @@ static weir_verdict arm_many(weir_stage *self, struct player *player, uint64_t n
     return WEIR_CONTINUE;
 }
 
-static void many_timers_are_in_nobodys_way(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void many_timers_are_in_nobodys_way(struct rig *rig) {
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cast = arm_many};
     struct player other = {.name = "other", .kind = WEIR_CONSUMER, .does.cast = nothing};
-    player_start(&c, &rig, NULL);
-    player_start(&other, &rig, NULL);
+    PLAYERS_START(rig, &c, &other);
     player_cast(&c, 70000);
-    rig_rest(&rig);
+    rig_rest(rig);
     player_cast(&other, 1);
     assert_int_equal(player_call(&other, 4), 5);
     assert_int_equal(player_call(&c, 4), 5);
     player_stop(&c, WEIR_REASON_SHUTDOWN);
-    rig_rest(&rig);
-    assert_int_equal(weir_runtime_stages(rig.runtime), 1);
-    rig_close(&rig);
+    rig_rest(rig);
+    assert_int_equal(weir_runtime_stages(rig->runtime), 1);
+    rig_close(rig);
 }
 
 /* ---- control ------------------------------------------------------------- */
 
-static void control_of_a_full_stage_is_not_refused(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
-    weir_runtime *runtime = rig.runtime;
+static void control_of_a_full_stage_is_not_refused(struct rig *rig) {
+    weir_runtime *runtime = rig->runtime;
     const weir_stage_options tight = {.mailbox_limit = 1, .timers_limit = 1};
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.cast = nothing};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .does.cast = nothing};
-    player_start(&p, &rig, &tight);
-    player_start(&c, &rig, &tight);
+    player_start(&p, rig, &tight);
+    player_start(&c, rig, &tight);
     weir_timer timer;
     assert_int_equal(later(&c, 3600000000000, &timer), WEIR_OK);
     const weir_subscribe_options temporary = {.cancel = WEIR_TEMPORARY};
     weir_subscription subscription = player_subscribe(&c, &p, &temporary);
-    rig_rest(&rig);
+    rig_rest(rig);
     fill(&p, 1);
     fill(&c, 1);
     weir_demand_mode mode;
@@ -220,18 +204,18 @@ static void control_of_a_full_stage_is_not_refused(void **state) {
     assert_int_equal(weir_cancel(runtime, subscription, WEIR_REASON_NORMAL), WEIR_OK);
     assert_int_equal(weir_demand_mode_of(runtime, p.ref, WEIR_FOREVER, &mode), WEIR_OK);
     assert_int_equal(mode, WEIR_ACCUMULATE);
-    rig_rest(&rig);
+    rig_rest(rig);
     fill(&p, 1);
     fill(&c, 1);
     assert_int_equal(weir_estimate_buffered(runtime, p.ref, WEIR_FOREVER, &count), WEIR_OK);
-    rig_rest(&rig);
+    rig_rest(rig);
     fill(&p, 1);
     fill(&c, 1);
     assert_int_equal(weir_finish(runtime, c.ref), WEIR_OK);
     assert_int_equal(weir_stop(runtime, p.ref, WEIR_REASON_SHUTDOWN), WEIR_OK);
-    rig_rest(&rig);
+    rig_rest(rig);
     assert_int_equal(weir_runtime_stages(runtime), 0);
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 /* As many threads wait in weir_call as may. */
@@ -260,86 +244,72 @@ static void callers_leave_room_for_control(void **state) {
     rig_close(&rig);
 }
 
-static void a_supervisor_stops_a_full_child(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void a_supervisor_stops_a_full_child(struct rig *rig) {
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cast = nothing};
     const weir_stage_options stage =
-        player_options(&c, &rig, &(weir_stage_options){.mailbox_limit = 2});
+        player_options(&c, rig, &(weir_stage_options){.mailbox_limit = 2});
     const weir_supervised child = {.stage = &stage};
     weir_ref supervisor;
     assert_int_equal(
-        weir_supervisor_start(rig.runtime,
+        weir_supervisor_start(rig->runtime,
                               &(weir_supervisor_options){.children = &child, .child_count = 1},
                               &supervisor),
         WEIR_OK);
-    rig_rest(&rig);
-    assert_int_equal(weir_supervisor_child(rig.runtime, supervisor, 0, WEIR_FOREVER, &c.ref),
+    rig_rest(rig);
+    assert_int_equal(weir_supervisor_child(rig->runtime, supervisor, 0, WEIR_FOREVER, &c.ref),
                      WEIR_OK);
     fill(&c, 2);
-    assert_int_equal(weir_supervisor_stop_child(rig.runtime, supervisor, 0, WEIR_FOREVER), WEIR_OK);
-    assert_int_equal(weir_runtime_stages(rig.runtime), 1);
-    rig_close(&rig);
+    assert_int_equal(weir_supervisor_stop_child(rig->runtime, supervisor, 0, WEIR_FOREVER),
+                     WEIR_OK);
+    assert_int_equal(weir_runtime_stages(rig->runtime), 1);
+    rig_close(rig);
 }
 
-static void to_stop_and_to_finish_need_no_memory(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
-    weir_runtime *runtime = rig.runtime;
+static void to_stop_and_to_finish_need_no_memory(struct rig *rig) {
+    weir_runtime *runtime = rig->runtime;
     struct player first = {.name = "first", .kind = WEIR_CONSUMER, .does.cast = nothing};
     struct player second = {.name = "second", .kind = WEIR_CONSUMER, .does.cast = nothing};
     struct player third = {.name = "third", .kind = WEIR_CONSUMER, .does.cast = nothing};
-    player_start(&first, &rig, NULL);
-    player_start(&second, &rig, NULL);
-    player_start(&third, &rig, NULL);
+    PLAYERS_START(rig, &first, &second, &third);
     player_call(&first, 1); /* there is a table of callers now */
-    test_memory_fail(&rig.memory, 1, true);
+    test_memory_fail(&rig->memory, 1, true);
     assert_int_equal(cast(&first), WEIR_NO_MEMORY);
     for (int i = 0; i < 3; i++) player_stop(&first, WEIR_REASON_SHUTDOWN);
     for (int i = 0; i < 3; i++) assert_int_equal(weir_finish(runtime, second.ref), WEIR_OK);
     assert_int_equal(weir_stop_wait(runtime, third.ref, WEIR_REASON_USER, WEIR_FOREVER), WEIR_OK);
-    rig_rest(&rig);
-    test_memory_fail_never(&rig.memory);
+    rig_rest(rig);
+    test_memory_fail_never(&rig->memory);
     assert_int_equal(weir_runtime_stages(runtime), 0);
     player_expect(&first, "call 1\nterminate shutdown\n");
     player_expect(&second, "drain\nterminate normal\n");
     player_expect(&third, "terminate user\n");
-    rig_close(&rig);
+    rig_close(rig);
 }
 
-static void a_refused_message_without_memory_does_not_count(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void a_refused_message_without_memory_does_not_count(struct rig *rig) {
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cast = nothing};
-    player_start(&c, &rig, &(weir_stage_options){.mailbox_limit = 2, .timers_limit = 1});
+    player_start(&c, rig, &(weir_stage_options){.mailbox_limit = 2, .timers_limit = 1});
     for (int i = 0; i < 5; i++) {
-        test_memory_fail(&rig.memory, 1, true);
+        test_memory_fail(&rig->memory, 1, true);
         assert_int_equal(cast(&c), WEIR_NO_MEMORY);
         assert_int_equal(later(&c, 5, NULL), WEIR_NO_MEMORY);
     }
-    test_memory_fail_never(&rig.memory);
+    test_memory_fail_never(&rig->memory);
     fill(&c, 2);
     assert_int_equal(later(&c, 5, NULL), WEIR_OK);
-    rig_close(&rig);
+    rig_close(rig);
 }
 
-static void of_two_stops_the_first_says_why(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cast = nothing};
-        player_start(&c, &rig, NULL);
-        player_cast(&c, 1);
-        player_stop(&c, WEIR_REASON_USER);
-        player_stop(&c, WEIR_REASON_NORMAL);
-        player_cast(&c, 2); /* too late */
-        rig_rest(&rig);
-        player_expect(&c, "cast 1\nterminate user\n");
-        rig_close(&rig);
-    }
+static void of_two_stops_the_first_says_why(struct rig *rig) {
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cast = nothing};
+    player_start(&c, rig, NULL);
+    player_cast(&c, 1);
+    player_stop(&c, WEIR_REASON_USER);
+    player_stop(&c, WEIR_REASON_NORMAL);
+    player_cast(&c, 2); /* too late */
+    rig_rest(rig);
+    player_expect(&c, "cast 1\nterminate user\n");
+    rig_close(rig);
 }
 
 /* ---- the next stage in the slot ------------------------------------------ */
@@ -353,10 +323,7 @@ static weir_verdict tell_itself_and_stop(weir_stage *self, struct player *player
 
 /* Mail of each is still on its way as it ends: it does not reach the next, and the slots
  * come back all the same. */
-static void late_mail_is_for_nobody_else(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void late_mail_is_for_nobody_else(struct rig *rig) {
     enum { STAGES = 50 };
     static struct player players[STAGES + 1];
     memset(players, 0, sizeof players);
@@ -365,40 +332,40 @@ static void late_mail_is_for_nobody_else(void **state) {
         struct player *one = &players[i];
         *one = (struct player){.name = "one", .kind = WEIR_CONSUMER, .does.cast = nothing};
         one->does.cast = tell_itself_and_stop;
-        player_start(one, &rig, &(weir_stage_options){.mailbox_limit = 2});
+        player_start(one, rig, &(weir_stage_options){.mailbox_limit = 2});
         uint32_t index = weir__ref_index(one->ref);
         highest = index > highest ? index : highest;
         player_cast(one, 1);
-        while (weir_runtime_stages(rig.runtime) > 0) weir_runtime_step(rig.runtime, 1);
-        assert_int_equal(weir_stop(rig.runtime, one->ref, WEIR_REASON_USER), WEIR_NO_STAGE);
+        while (weir_runtime_stages(rig->runtime) > 0) weir_runtime_step(rig->runtime, 1);
+        assert_int_equal(weir_stop(rig->runtime, one->ref, WEIR_REASON_USER), WEIR_NO_STAGE);
         assert_int_equal(cast(one), WEIR_NO_STAGE);
     }
     assert_in_range(highest, 0, 2);
     struct player *last = &players[STAGES];
     *last = (struct player){.name = "last", .kind = WEIR_CONSUMER, .does.cast = nothing};
-    player_start(last, &rig, &(weir_stage_options){.mailbox_limit = 2});
+    player_start(last, rig, &(weir_stage_options){.mailbox_limit = 2});
     fill(last, 2);
-    rig_rest(&rig);
+    rig_rest(rig);
     player_expect(last, "cast 1\ncast 1\n");
-    assert_int_equal(weir_runtime_stages(rig.runtime), 1);
-    rig_close(&rig);
+    assert_int_equal(weir_runtime_stages(rig->runtime), 1);
+    rig_close(rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_full_stage_refuses_messages_and_its_neighbour_none),
+        TEST_STEPPED(a_full_stage_refuses_messages_and_its_neighbour_none),
         cmocka_unit_test(the_runtime_says_what_stages_do_not),
-        cmocka_unit_test(waiting_infos_count),
-        cmocka_unit_test(what_init_sends_counts),
+        TEST_STEPPED(waiting_infos_count),
+        TEST_STEPPED(what_init_sends_counts),
         cmocka_unit_test(timers_have_a_limit_of_their_own),
-        cmocka_unit_test(many_timers_are_in_nobodys_way),
-        cmocka_unit_test(control_of_a_full_stage_is_not_refused),
+        TEST_STEPPED(many_timers_are_in_nobodys_way),
+        TEST_STEPPED(control_of_a_full_stage_is_not_refused),
         cmocka_unit_test(callers_leave_room_for_control),
-        cmocka_unit_test(a_supervisor_stops_a_full_child),
-        cmocka_unit_test(to_stop_and_to_finish_need_no_memory),
-        cmocka_unit_test(a_refused_message_without_memory_does_not_count),
-        cmocka_unit_test(of_two_stops_the_first_says_why),
-        cmocka_unit_test(late_mail_is_for_nobody_else),
+        TEST_STEPPED(a_supervisor_stops_a_full_child),
+        TEST_STEPPED(to_stop_and_to_finish_need_no_memory),
+        TEST_STEPPED(a_refused_message_without_memory_does_not_count),
+        TEST_IN_WORLDS(of_two_stops_the_first_says_why),
+        TEST_STEPPED(late_mail_is_for_nobody_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

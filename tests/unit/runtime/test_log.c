@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #endif
 #include "support/cmocka.h"
+#include "support/deeds.h"
 
 #include <weir/weir.h>
 
@@ -19,18 +20,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static weir_verdict no_events(weir_stage *self, weir_batch batch) {
-    (void)self;
-    (void)batch;
-    return WEIR_CONTINUE;
-}
-
 /* Opens a runtime in which a stage of that name loses a message of five bytes. */
 static void lose_a_message(const weir_runtime_options *options, const char *name) {
     weir_runtime *runtime;
     assert_int_equal(weir_runtime_open(options, &runtime), WEIR_OK);
     const weir_stage_options deaf = {
-        .kind = WEIR_CONSUMER, .name = name, .on.handle_events = no_events};
+        .kind = WEIR_CONSUMER, .name = name, .on.handle_events = deed_no_events};
     weir_ref stage;
     assert_int_equal(weir_stage_start(runtime, &deaf, &stage), WEIR_OK);
     assert_int_equal(weir_cast(runtime, stage, "12345", 5), WEIR_OK);

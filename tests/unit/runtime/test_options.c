@@ -10,6 +10,7 @@
 #include "runtime/options.h"
 
 #include "support/cmocka.h"
+#include "support/deeds.h"
 
 #include <string.h>
 
@@ -157,15 +158,9 @@ static weir_verdict demand(weir_stage *self, uint64_t count) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict events(weir_stage *self, weir_batch batch) {
-    (void)self;
-    (void)batch;
-    return WEIR_CONTINUE;
-}
-
 #define PRODUCER .kind = WEIR_PRODUCER, .event_bytes = 8, .on.handle_demand = demand
-#define BOTH     .kind = WEIR_PRODUCER_CONSUMER, .event_bytes = 8, .on.handle_events = events
-#define CONSUMER .kind = WEIR_CONSUMER, .on.handle_events = events
+#define BOTH     .kind = WEIR_PRODUCER_CONSUMER, .event_bytes = 8, .on.handle_events = deed_no_events
+#define CONSUMER .kind = WEIR_CONSUMER, .on.handle_events = deed_no_events
 
 static void good_stages_pass(void **state) {
     (void)state;
@@ -239,7 +234,7 @@ static void stage_refusals(void **state) {
         {{.kind = WEIR_PRODUCER, .on.handle_demand = demand},
          WEIR_INVALID,
          "event_bytes must be at least 1, got 0"},
-        {{.kind = WEIR_PRODUCER_CONSUMER, .event_bytes = 65537, .on.handle_events = events},
+        {{.kind = WEIR_PRODUCER_CONSUMER, .event_bytes = 65537, .on.handle_events = deed_no_events},
          WEIR_INVALID,
          "event_bytes must be at most 65536, got 65537"},
         {{PRODUCER, .buffer_keep = (weir_keep)2},

@@ -9,8 +9,8 @@
  * Method: a stage that sends some of its events round again, by partitions, in every world and on
  * threads; each number is counted at the end.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "base/atomic.h"
 
@@ -24,14 +24,6 @@ enum { NUMBERS = 60 };
 static const uint64_t ENOUGH = 10000000000;
 
 static struct rig rig;
-
-static bool open_any(int world) {
-    if (world == 0) {
-        rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
-        return true;
-    }
-    return rig_open_world(&rig, world - 1);
-}
 
 /* A number below 1000 goes round again; those above are done. */
 static uint32_t where(void *context, const void *event) {
@@ -95,8 +87,7 @@ static void start_ring_of(struct ring *ring, const struct player *again, unsigne
     player_start(&ring->work, &rig,
                  &(weir_stage_options){.dispatcher = weir_partition_dispatcher(),
                                        .dispatcher_options = &two});
-    player_start(&ring->again, &rig, NULL);
-    player_start(&ring->sink, &rig, NULL);
+    PLAYERS_START(&rig, &ring->again, &ring->sink);
     player_subscribe(&ring->again, &ring->work, &to[0]);
     player_subscribe(&ring->sink, &ring->work, &to[1]);
     player_subscribe(&ring->work, &ring->again, &plain);
@@ -113,7 +104,7 @@ static void start_ring(struct ring *ring, unsigned more, size_t window) {
 static void a_ring_drains(void **state) {
     (void)state;
     for (unsigned more = 0; more < 2; more++) {
-        for (int world = 0; open_any(world); world++) {
+        for (int world = 0; worlds_open_any(&rig, world); world++) {
             struct ring ring;
             weir_drain_report report;
             start_ring(&ring, more, 7);
@@ -130,7 +121,7 @@ static void a_ring_drains(void **state) {
 static void a_ring_that_has_stalled_goes_on(void **state) {
     (void)state;
     bool stalled = false;
-    for (int world = 0; open_any(world); world++) {
+    for (int world = 0; worlds_open_any(&rig, world); world++) {
         struct ring ring;
         weir_drain_report report;
         start_ring(&ring, 3, 4);
@@ -154,7 +145,7 @@ static void a_ring_that_has_stalled_goes_on(void **state) {
 /* Its holder keeps nobody waiting: what he works for has gone. */
 static void the_token_of_a_stopped_stage_is_not_waited_for(void **state) {
     (void)state;
-    for (int world = 0; open_any(world); world++) {
+    for (int world = 0; worlds_open_any(&rig, world); world++) {
         struct ring ring;
         struct player stopped = {.name = "stopped", .kind = WEIR_CONSUMER};
         weir_token token;
@@ -179,7 +170,7 @@ static weir_verdict send_last(weir_stage *self, struct player *player) {
 /* What a member emits when it is told its end goes round. */
 static void last_words_go_round(void **state) {
     (void)state;
-    for (int world = 0; open_any(world); world++) {
+    for (int world = 0; worlds_open_any(&rig, world); world++) {
         struct ring ring;
         start_ring(&ring, 1, 5);
         ring.again.does.end = NULL;
@@ -276,7 +267,7 @@ static weir_verdict reminded(weir_stage *self, struct player *player, uint64_t n
 static void what_members_keep_comes_out(void **state) {
     (void)state;
     for (int way = 0; way < 2; way++) {
-        for (int world = 0; open_any(world); world++) {
+        for (int world = 0; worlds_open_any(&rig, world); world++) {
             struct ring ring;
             weir_drain_report report;
             bool reminds = way == 1;
@@ -315,7 +306,7 @@ static weir_verdict push_again(weir_stage *self, struct player *player, weir_bat
 /* The consumer pushes what it could not do into the inlet that it is fed by. */
 static void a_ring_by_way_of_an_inlet(void **state) {
     (void)state;
-    for (int world = 0; open_any(world); world++) {
+    for (int world = 0; worlds_open_any(&rig, world); world++) {
         struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
         weir_ref stage;
         uint64_t numbers = 0;
@@ -386,7 +377,7 @@ static uint64_t halvings(uint64_t numbers) {
 
 static void last_words_go_by_way_of_an_inlet(void **state) {
     (void)state;
-    for (int world = 0; open_any(world); world++) {
+    for (int world = 0; worlds_open_any(&rig, world); world++) {
         struct keeper keeper;
         weir_ref stage;
         assert_int_equal(
@@ -411,7 +402,7 @@ static void last_words_go_by_way_of_an_inlet(void **state) {
  * takes what he pushes then. */
 static void who_is_behind_a_ring_ends_after_it(void **state) {
     (void)state;
-    for (int world = 0; open_any(world); world++) {
+    for (int world = 0; worlds_open_any(&rig, world); world++) {
         struct ring ring;
         struct keeper keeper;
         struct player last = {.name = "last", .kind = WEIR_CONSUMER, .quiet = true};

@@ -8,8 +8,9 @@
  * Method: an inlet, who gathers, and who feeds the inlet, in every world and on threads; two stages
  * that feed each other, with each allocation of a drain the last one.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -17,14 +18,6 @@
 static const uint64_t ENOUGH = 20000000000;
 
 static struct rig rig;
-
-static bool open_any(int world) {
-    if (world == 0) {
-        rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
-        return true;
-    }
-    return rig_open_world(&rig, world - 1);
-}
 
 /* ---- by way of an inlet -------------------------------------------------- */
 
@@ -38,11 +31,6 @@ struct round {
 };
 
 enum { NUMBERS = 7 };
-
-static weir_verdict stash(weir_stage *self, struct player *player, weir_batch batch) {
-    RIG_CHECK(player->rig, weir_stash(self, 0, batch.count) == WEIR_OK);
-    return WEIR_CONTINUE;
-}
 
 static weir_verdict let_go(weir_stage *self, struct player *player) {
     player->emitted += weir_stashed(self);
@@ -71,13 +59,12 @@ static void start_round(struct round *round, bool keeps) {
                      WEIR_OK);
     round->gather = (struct player){
         .name = "gather", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .own = round};
-    round->gather.does.events = stash;
+    round->gather.does.events = deed_stash;
     round->gather.does.end = keeps ? NULL : let_go;
     round->last =
         (struct player){.name = "last", .kind = WEIR_CONSUMER, .quiet = true, .own = round};
     round->last.does.events = push_less;
-    player_start(&round->gather, &rig, NULL);
-    player_start(&round->last, &rig, NULL);
+    PLAYERS_START(&rig, &round->gather, &round->last);
     assert_int_equal(weir_subscribe(rig.runtime, round->gather.ref, stage, NULL, NULL), WEIR_OK);
     player_subscribe(&round->last, &round->gather, NULL);
     assert_int_equal(weir_feeds(rig.runtime, round->last.ref, stage), WEIR_OK);
@@ -89,7 +76,7 @@ static void start_round(struct round *round, bool keeps) {
 
 static void what_is_stashed_goes_round(void **state) {
     (void)state;
-    for (int world = 0; open_any(world); world++) {
+    for (int world = 0; worlds_open_any(&rig, world); world++) {
         struct round round;
         start_round(&round, false);
         assert_int_equal(weir_runtime_drain(rig.runtime, ENOUGH, NULL), WEIR_OK);
@@ -102,7 +89,7 @@ static void what_is_stashed_goes_round(void **state) {
 /* Told its end, it says nothing: the ring may not end over it. */
 static void a_stash_that_is_kept_is_named(void **state) {
     (void)state;
-    for (int world = 0; open_any(world); world++) {
+    for (int world = 0; worlds_open_any(&rig, world); world++) {
         struct round round;
         weir_drain_report report;
         start_round(&round, true);

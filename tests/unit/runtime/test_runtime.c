@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 #endif
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
 
 #include "base/atomic.h"
@@ -152,9 +153,7 @@ static void closes_whatever_runs(void **state) {
                 .name = "p", .kind = WEIR_PRODUCER, .limit = UINT64_MAX, .quiet = true};
             struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
             struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-            player_start(&p, &rig, NULL);
-            player_start(&t, &rig, NULL);
-            player_start(&c, &rig, NULL);
+            PLAYERS_START(&rig, &p, &t, &c);
             player_subscribe(&t, &p, NULL);
             player_subscribe(&c, &t, &(weir_subscribe_options){.max_demand = 100});
             if (mode == WEIR_THREADS) {
@@ -195,8 +194,7 @@ static void runs_until_all_have_stopped(void **state) {
                            .does.cancel = stop_too};
         struct player c = {
             .name = "c", .kind = WEIR_CONSUMER, .quiet = true, .does.events = stop_when_done};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &c);
         player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 50});
         assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
         assert_int_equal(weir_runtime_stages(rig.runtime), 0);
@@ -220,20 +218,13 @@ static void does_not_wait_for_who_will_never_stop(void **state) {
     }
 }
 
-/* A stage that sends itself the next message before it is done with this one. */
-static weir_verdict go_on_forever(weir_stage *self, struct player *player, uint64_t number) {
-    player->next++;
-    weir_cast(weir_stage_runtime(self), weir_self(self), &number, sizeof number);
-    return WEIR_CONTINUE;
-}
-
 static void keeps_to_its_time(void **state) {
     (void)state;
     for (int mode = WEIR_THREADS; mode <= WEIR_SIMULATED; mode++) {
         struct rig rig;
         rig_open(&rig, &(weir_runtime_options){.mode = (weir_runtime_mode)mode, .workers = 2});
         struct player c = {
-            .name = "c", .kind = WEIR_CONSUMER, .quiet = true, .does.cast = go_on_forever};
+            .name = "c", .kind = WEIR_CONSUMER, .quiet = true, .does.cast = deed_cast_again};
         player_start(&c, &rig, NULL);
         player_cast(&c, 1);
         assert_int_equal(weir_runtime_run(rig.runtime, 0), WEIR_TIMEOUT);
@@ -291,9 +282,7 @@ static void at_rest_means_at_rest(void **state) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
         struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-        player_start(&p, &rig, NULL);
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &t, &c);
         const weir_subscribe_options options = {.max_demand = 10};
         player_subscribe(&t, &p, &options);
         player_subscribe(&c, &t, &options);

@@ -9,8 +9,9 @@
  * Method: the journal of a whole graph is the trace that is compared; moments beyond
  * the end of time; a timer so far away that only a thread beside can end the wait.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "os/thread.h"
 #include "runtime/runtime.h"
@@ -91,12 +92,6 @@ static void stepping_in_rotation_is_always_the_same(void **state) {
 
 /* ---- turns --------------------------------------------------------------- */
 
-static weir_verdict again_and_again(weir_stage *self, struct player *player, uint64_t number) {
-    player->next++;
-    weir_cast(weir_stage_runtime(self), weir_self(self), &number, sizeof number);
-    return WEIR_CONTINUE;
-}
-
 static void a_step_is_a_turn_of_one_worker(void **state) {
     (void)state;
     enum { WORKERS = 3 };
@@ -109,7 +104,7 @@ static void a_step_is_a_turn_of_one_worker(void **state) {
         c[i].name = "c";
         c[i].kind = WEIR_CONSUMER;
         c[i].quiet = true;
-        c[i].does.cast = again_and_again;
+        c[i].does.cast = deed_cast_again;
         player_start(&c[i], &rig, &(weir_stage_options){.worker = WEIR_WORKER(i)});
         player_cast(&c[i], 1);
     }
@@ -123,20 +118,15 @@ static void a_step_is_a_turn_of_one_worker(void **state) {
     rig_close(&rig);
 }
 
-static void fewer_steps_come_back_only_at_rest(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 500, .quiet = true};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10});
-        while (weir_runtime_step(rig.runtime, 7) == 7) {}
-        assert_int_equal(c.handled, 500);
-        assert_int_equal(weir_runtime_step(rig.runtime, 7), 0);
-        rig_close(&rig);
-    }
+static void fewer_steps_come_back_only_at_rest(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 500, .quiet = true};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+    PLAYERS_START(rig, &p, &c);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10});
+    while (weir_runtime_step(rig->runtime, 7) == 7) {}
+    assert_int_equal(c.handled, 500);
+    assert_int_equal(weir_runtime_step(rig->runtime, 7), 0);
+    rig_close(rig);
 }
 
 /* ---- time ---------------------------------------------------------------- */
@@ -148,7 +138,7 @@ static void simulated_time_passes_with_turns(void **state) {
     uint64_t before = weir_runtime_now(rig.runtime);
     assert_int_equal(weir_runtime_now(rig.runtime), before); /* and only with them */
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    c.does.cast = again_and_again;
+    c.does.cast = deed_cast_again;
     player_start(&c, &rig, NULL);
     player_cast(&c, 1);
     for (int i = 0; i < 20; i++) {
@@ -350,17 +340,13 @@ static weir_verdict step_inside(weir_stage *self, struct player *player, uint64_
     return WEIR_CONTINUE;
 }
 
-static void callbacks_do_not_step(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cast = step_inside};
-        player_start(&c, &rig, NULL);
-        player_cast(&c, 1);
-        rig_rest(&rig);
-        player_expect(&c, "cast 1\n");
-        rig_close(&rig);
-    }
+static void callbacks_do_not_step(struct rig *rig) {
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cast = step_inside};
+    player_start(&c, rig, NULL);
+    player_cast(&c, 1);
+    rig_rest(rig);
+    player_expect(&c, "cast 1\n");
+    rig_close(rig);
 }
 
 int main(void) {
@@ -369,7 +355,7 @@ int main(void) {
         cmocka_unit_test(other_seeds_run_another_way),
         cmocka_unit_test(stepping_in_rotation_is_always_the_same),
         cmocka_unit_test(a_step_is_a_turn_of_one_worker),
-        cmocka_unit_test(fewer_steps_come_back_only_at_rest),
+        TEST_IN_WORLDS(fewer_steps_come_back_only_at_rest),
         cmocka_unit_test(simulated_time_passes_with_turns),
         cmocka_unit_test(real_time_passes_by_itself),
         cmocka_unit_test(what_is_due_never_does_not_move_time),
@@ -377,7 +363,7 @@ int main(void) {
         cmocka_unit_test(who_steps_hears_of_other_threads),
         cmocka_unit_test(who_steps_hears_of_the_answer),
         cmocka_unit_test(threads_are_not_stepped),
-        cmocka_unit_test(callbacks_do_not_step),
+        TEST_IN_WORLDS(callbacks_do_not_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,8 +72,7 @@ static void a_stepped_callback_cannot_wait(void **state) {
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player b = {.name = "b", .kind = WEIR_CONSUMER};
         struct player a = {.name = "a", .kind = WEIR_CONSUMER, .own = &b, .does.cast = cast_calls};
-        player_start(&b, &rig, NULL);
-        player_start(&a, &rig, NULL);
+        PLAYERS_START(&rig, &b, &a);
         player_cast(&a, 1);
         rig_rest(&rig);
         player_expect(&a, "cast 1\nWEIR_WRONG_THREAD 0\n");

@@ -12,8 +12,8 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "base/atomic.h"
 #include "os/clock.h"
@@ -337,22 +337,19 @@ static void more_workers_than_cores_do_the_work(void **state) {
 
 /* ---- steps --------------------------------------------------------------- */
 
-static void a_step_says_what_it_found(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
-    struct weir__worker *worker = &rig.runtime->workers[0];
+static void a_step_says_what_it_found(struct rig *rig) {
+    struct weir__worker *worker = &rig->runtime->workers[0];
     assert_int_equal(weir__worker_step(worker), WEIR__STEP_COLD);
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    player_start(&c, &rig, NULL);
+    player_start(&c, rig, NULL);
     assert_int_equal(weir__worker_step(worker), WEIR__STEP_BUSY); /* mail: it has joined */
     assert_ptr_equal(worker->stages->ref.bits, c.ref.bits);
     assert_int_equal(weir__worker_step(worker), WEIR__STEP_COLD);
     player_info(&c, 1);
     assert_int_equal(weir__worker_step(worker), WEIR__STEP_BUSY);
-    rig_rest(&rig);
+    rig_rest(rig);
     player_expect(&c, "info 1\n");
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 /*
@@ -402,7 +399,7 @@ int main(void) {
         cmocka_unit_test(an_idle_worker_sleeps),
         cmocka_unit_test(more_workers_than_cores_do_not_spin),
         cmocka_unit_test(more_workers_than_cores_do_the_work),
-        cmocka_unit_test(a_step_says_what_it_found),
+        TEST_STEPPED(a_step_says_what_it_found),
         cmocka_unit_test(what_is_raised_for_who_has_gone_is_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,86 +12,11 @@
 
 #include "base/check.h"
 #include "support/aborts.h"
+#include "support/buffer_scene.h"
 #include "support/cmocka.h"
 #include "support/events.h"
-#include "support/memory.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-enum { JOURNAL = 4096, MARK = 1000000 };
-
-struct fixture {
-    struct test_memory memory;
-    struct weir__pool pool;
-    struct weir__buffer buffer;
-    struct weir__queue queue;  /* for storing */
-    uint64_t journal[JOURNAL]; /* events as they are, marks from MARK up */
-    size_t length;
-    uint64_t stored;
-    uint64_t taken;
-    uint64_t dropped;
-};
-
-static void open_fixture(struct fixture *f, uint64_t size, weir_keep keep) {
-    memset(f, 0, sizeof *f);
-    test_memory_open(&f->memory);
-    weir__pool_open(&f->pool, &f->memory.allocator);
-    weir__buffer_open(&f->buffer, size, keep, &f->memory.allocator, &f->pool);
-    weir__queue_open(&f->queue, &f->memory.allocator);
-}
-
-static void note(struct fixture *f, uint64_t number) {
-    assert_true(f->length < JOURNAL);
-    f->journal[f->length++] = number;
-}
-
-static void note_mark(void *context, void *mark, uint32_t kind) {
-    assert_int_equal(kind, 7);
-    note(context, MARK + (uint64_t)(uintptr_t)mark);
-}
-
-static void close_fixture(struct fixture *f) {
-    uint64_t held = f->buffer.queue.events;
-    weir__buffer_close(&f->buffer, note_mark, f);
-    assert_true(weir__queue_empty(&f->queue));
-    weir__queue_close(&f->queue, &f->pool);
-    assert_int_equal(weir__pool_close(&f->pool), 0);
-    test_memory_close(&f->memory);
-    assert_int_equal(f->stored, f->taken + f->dropped + held);
-}
-
-/* Stores the next `count` numbers; returns how many events were dropped. */
-static uint64_t store(struct fixture *f, size_t count, size_t per_block) {
-    events_push_range(&f->queue, &f->pool, f->stored, count, per_block);
-    f->stored += count;
-    uint64_t dropped = weir__buffer_store(&f->buffer, &f->queue, note_mark, f);
-    assert_true(weir__queue_empty(&f->queue));
-    f->dropped += dropped;
-    return dropped;
-}
-
-static bool mark(struct fixture *f, uint64_t number) {
-    bool no_memory = true;
-    bool stored = weir__buffer_mark_store(&f->buffer, (void *)(uintptr_t)number, 7, &no_memory);
-    assert_false(no_memory);
-    return stored;
-}
-
-/* Takes up to `count` events, as a stage does; they go into the journal. */
-static void take(struct fixture *f, uint64_t count) {
-    for (;;) {
-        uint64_t run = weir__buffer_run(&f->buffer, count);
-        assert_true(run <= count && f->length + run <= JOURNAL);
-        weir__queue_gather(&f->buffer.queue, &f->journal[f->length], run, &f->pool);
-        f->length += run;
-        f->taken += run;
-        count -= run;
-        if (weir__buffer_release(&f->buffer, count, note_mark, f) == 0 && run == 0) return;
-    }
-}
-
-static void assert_journal(struct fixture *f, const uint64_t *expected, size_t length) {
+static void assert_journal(struct buffer_scene *f, const uint64_t *expected, size_t length) {
     assert_int_equal(f->length, length);
     for (size_t i = 0; i < length; i++) assert_int_equal(f->journal[i], expected[i]);
     f->length = 0;
@@ -106,143 +31,143 @@ static void assert_journal(struct fixture *f, const uint64_t *expected, size_t l
 static void events_come_out_in_order(void **state) {
     (void)state;
     for (size_t per_block = 0; per_block < 4; per_block++) {
-        struct fixture f;
-        open_fixture(&f, UINT64_MAX, WEIR_KEEP_LAST);
-        assert_int_equal(store(&f, 3, per_block), 0);
-        assert_int_equal(store(&f, 4, per_block), 0);
+        struct buffer_scene f;
+        buffer_scene_open(&f, UINT64_MAX, WEIR_KEEP_LAST);
+        assert_int_equal(buffer_scene_store(&f, 3, per_block), 0);
+        assert_int_equal(buffer_scene_store(&f, 4, per_block), 0);
         assert_int_equal(weir__buffer_count(&f.buffer), 7);
-        take(&f, 2);
+        buffer_scene_take(&f, 2);
         ASSERT_JOURNAL(&f, 0, 1);
-        take(&f, 3);
-        take(&f, 0);
-        take(&f, 9);
+        buffer_scene_take(&f, 3);
+        buffer_scene_take(&f, 0);
+        buffer_scene_take(&f, 9);
         ASSERT_JOURNAL(&f, 2, 3, 4, 5, 6);
         assert_int_equal(weir__buffer_count(&f.buffer), 0);
-        take(&f, 9);
+        buffer_scene_take(&f, 9);
         assert_int_equal(f.length, 0);
-        close_fixture(&f);
+        buffer_scene_close(&f);
     }
 }
 
 static void the_bound_keeps_the_newest(void **state) {
     (void)state;
     for (size_t per_block = 0; per_block < 4; per_block++) {
-        struct fixture f;
-        open_fixture(&f, 3, WEIR_KEEP_LAST);
-        assert_int_equal(store(&f, 5, per_block), 2);
-        assert_int_equal(store(&f, 1, per_block), 1);
+        struct buffer_scene f;
+        buffer_scene_open(&f, 3, WEIR_KEEP_LAST);
+        assert_int_equal(buffer_scene_store(&f, 5, per_block), 2);
+        assert_int_equal(buffer_scene_store(&f, 1, per_block), 1);
         assert_int_equal(weir__buffer_count(&f.buffer), 3);
-        take(&f, 1);
-        assert_int_equal(store(&f, 2, per_block), 1);
-        take(&f, 9);
+        buffer_scene_take(&f, 1);
+        assert_int_equal(buffer_scene_store(&f, 2, per_block), 1);
+        buffer_scene_take(&f, 9);
         ASSERT_JOURNAL(&f, 3, 5, 6, 7);
-        close_fixture(&f);
+        buffer_scene_close(&f);
     }
 }
 
 static void the_bound_keeps_the_oldest(void **state) {
     (void)state;
     for (size_t per_block = 0; per_block < 4; per_block++) {
-        struct fixture f;
-        open_fixture(&f, 3, WEIR_KEEP_FIRST);
-        assert_int_equal(store(&f, 5, per_block), 2);
-        assert_int_equal(store(&f, 4, per_block), 4);
-        take(&f, 1);
-        assert_int_equal(store(&f, 2, per_block), 1);
-        take(&f, 9);
+        struct buffer_scene f;
+        buffer_scene_open(&f, 3, WEIR_KEEP_FIRST);
+        assert_int_equal(buffer_scene_store(&f, 5, per_block), 2);
+        assert_int_equal(buffer_scene_store(&f, 4, per_block), 4);
+        buffer_scene_take(&f, 1);
+        assert_int_equal(buffer_scene_store(&f, 2, per_block), 1);
+        buffer_scene_take(&f, 9);
         ASSERT_JOURNAL(&f, 0, 1, 2, 9);
-        close_fixture(&f);
+        buffer_scene_close(&f);
     }
 }
 
 static void a_size_of_nothing_discards_at_once(void **state) {
     (void)state;
     for (int keep = WEIR_KEEP_LAST; keep <= WEIR_KEEP_FIRST; keep++) {
-        struct fixture f;
-        open_fixture(&f, 0, (weir_keep)keep);
-        assert_int_equal(store(&f, 5, 2), 5);
+        struct buffer_scene f;
+        buffer_scene_open(&f, 0, (weir_keep)keep);
+        assert_int_equal(buffer_scene_store(&f, 5, 2), 5);
         assert_int_equal(weir__buffer_count(&f.buffer), 0);
-        assert_false(mark(&f, 1));
-        close_fixture(&f);
+        assert_false(buffer_scene_mark(&f, 1));
+        buffer_scene_close(&f);
     }
 }
 
 static void a_mark_follows_the_event_before_it(void **state) {
     (void)state;
     for (uint64_t size = 10; size != 0; size = size == 10 ? UINT64_MAX : 0) {
-        struct fixture f;
-        open_fixture(&f, size, WEIR_KEEP_LAST);
-        assert_false(mark(&f, 0)); /* nothing to wait for */
-        store(&f, 2, 0);
-        assert_true(mark(&f, 1));
-        assert_true(mark(&f, 2));
-        store(&f, 2, 0);
-        assert_true(mark(&f, 3));
+        struct buffer_scene f;
+        buffer_scene_open(&f, size, WEIR_KEEP_LAST);
+        assert_false(buffer_scene_mark(&f, 0)); /* nothing to wait for */
+        buffer_scene_store(&f, 2, 0);
+        assert_true(buffer_scene_mark(&f, 1));
+        assert_true(buffer_scene_mark(&f, 2));
+        buffer_scene_store(&f, 2, 0);
+        assert_true(buffer_scene_mark(&f, 3));
         assert_int_equal(weir__buffer_count(&f.buffer), 4);
-        take(&f, 1);
+        buffer_scene_take(&f, 1);
         ASSERT_JOURNAL(&f, 0);
-        take(&f, 1); /* the marks, though the take is exhausted */
-        ASSERT_JOURNAL(&f, 1, MARK + 1, MARK + 2);
-        take(&f, 5);
-        ASSERT_JOURNAL(&f, 2, 3, MARK + 3);
-        assert_false(mark(&f, 4));
-        close_fixture(&f);
+        buffer_scene_take(&f, 1); /* the marks, though the take is exhausted */
+        ASSERT_JOURNAL(&f, 1, BUFFER_MARK + 1, BUFFER_MARK + 2);
+        buffer_scene_take(&f, 5);
+        ASSERT_JOURNAL(&f, 2, 3, BUFFER_MARK + 3);
+        assert_false(buffer_scene_mark(&f, 4));
+        buffer_scene_close(&f);
     }
 }
 
 static void a_dropped_event_releases_its_marks(void **state) {
     (void)state;
-    struct fixture f;
-    open_fixture(&f, 3, WEIR_KEEP_LAST);
-    store(&f, 2, 0);
-    assert_true(mark(&f, 1));
-    assert_int_equal(store(&f, 2, 0), 1);
+    struct buffer_scene f;
+    buffer_scene_open(&f, 3, WEIR_KEEP_LAST);
+    buffer_scene_store(&f, 2, 0);
+    assert_true(buffer_scene_mark(&f, 1));
+    assert_int_equal(buffer_scene_store(&f, 2, 0), 1);
     assert_int_equal(f.length, 0); /* the mark was behind the second */
-    assert_int_equal(store(&f, 1, 0), 1);
-    ASSERT_JOURNAL(&f, MARK + 1);
-    assert_true(mark(&f, 2));
-    assert_int_equal(store(&f, 9, 0), 9); /* all of them, and six of its own */
-    ASSERT_JOURNAL(&f, MARK + 2);
-    take(&f, 9);
+    assert_int_equal(buffer_scene_store(&f, 1, 0), 1);
+    ASSERT_JOURNAL(&f, BUFFER_MARK + 1);
+    assert_true(buffer_scene_mark(&f, 2));
+    assert_int_equal(buffer_scene_store(&f, 9, 0), 9); /* all of them, and six of its own */
+    ASSERT_JOURNAL(&f, BUFFER_MARK + 2);
+    buffer_scene_take(&f, 9);
     ASSERT_JOURNAL(&f, 11, 12, 13);
-    close_fixture(&f);
+    buffer_scene_close(&f);
 }
 
 static void closing_releases_the_marks(void **state) {
     (void)state;
-    struct fixture f;
-    open_fixture(&f, 10, WEIR_KEEP_LAST);
-    store(&f, 2, 1);
-    assert_true(mark(&f, 1));
-    store(&f, 2, 1);
-    assert_true(mark(&f, 2));
-    close_fixture(&f);
-    ASSERT_JOURNAL(&f, MARK + 1, MARK + 2);
+    struct buffer_scene f;
+    buffer_scene_open(&f, 10, WEIR_KEEP_LAST);
+    buffer_scene_store(&f, 2, 1);
+    assert_true(buffer_scene_mark(&f, 1));
+    buffer_scene_store(&f, 2, 1);
+    assert_true(buffer_scene_mark(&f, 2));
+    buffer_scene_close(&f);
+    ASSERT_JOURNAL(&f, BUFFER_MARK + 1, BUFFER_MARK + 2);
 }
 
 static void as_genstage_unbounded_marks_count(void **state) {
     (void)state;
-    struct fixture f;
-    open_fixture(&f, UINT64_MAX, WEIR_KEEP_LAST);
+    struct buffer_scene f;
+    buffer_scene_open(&f, UINT64_MAX, WEIR_KEEP_LAST);
     f.buffer.as_genstage = true;
-    store(&f, 2, 0);
-    assert_true(mark(&f, 1));
+    buffer_scene_store(&f, 2, 0);
+    assert_true(buffer_scene_mark(&f, 1));
     assert_int_equal(weir__buffer_count(&f.buffer), 3);
-    take(&f, 2);
+    buffer_scene_take(&f, 2);
     ASSERT_JOURNAL(&f, 0, 1);
-    assert_true(mark(&f, 2)); /* the first one waits still */
+    assert_true(buffer_scene_mark(&f, 2)); /* the first one waits still */
     assert_int_equal(weir__buffer_count(&f.buffer), 2);
-    take(&f, 1);
-    ASSERT_JOURNAL(&f, MARK + 1, MARK + 2);
-    close_fixture(&f);
+    buffer_scene_take(&f, 1);
+    ASSERT_JOURNAL(&f, BUFFER_MARK + 1, BUFFER_MARK + 2);
+    buffer_scene_close(&f);
 }
 
 /* ---- slices -------------------------------------------------------------- */
 
 static void slices_that_follow_each_other_are_joined(void **state) {
     (void)state;
-    struct fixture f;
-    open_fixture(&f, UINT64_MAX, WEIR_KEEP_LAST);
+    struct buffer_scene f;
+    buffer_scene_open(&f, UINT64_MAX, WEIR_KEEP_LAST);
     struct weir__item whole = events_item(&f.pool, (uint64_t[]){0, 1, 2, 3, 4, 5}, 6);
     for (uint32_t i = 0; i < 6; i++) { /* six emissions of one event, in one block */
         struct weir__item one = whole;
@@ -251,8 +176,8 @@ static void slices_that_follow_each_other_are_joined(void **state) {
         one.flags = i == 3 ? WEIR__MORE : 0;
         weir__block_hold(one.block, &f.pool);
         assert_true(weir__queue_push(&f.queue, one));
-        assert_int_equal(weir__buffer_store(&f.buffer, &f.queue, note_mark, &f), 0);
-        if (i == 4) assert_true(mark(&f, 1));
+        assert_int_equal(weir__buffer_store(&f.buffer, &f.queue, buffer_scene_note_mark, &f), 0);
+        if (i == 4) assert_true(buffer_scene_mark(&f, 1));
     }
     weir__block_drop(whole.block, &f.pool);
     f.stored = 6;
@@ -260,15 +185,15 @@ static void slices_that_follow_each_other_are_joined(void **state) {
     assert_int_equal(weir__queue_at(&f.buffer.queue, 0)->count, 5);
     assert_int_equal(weir__queue_at(&f.buffer.queue, 0)->flags, 0);
     assert_int_equal(weir__buffer_count(&f.buffer), 6);
-    take(&f, 9);
-    ASSERT_JOURNAL(&f, 0, 1, 2, 3, 4, MARK + 1, 5);
-    close_fixture(&f);
+    buffer_scene_take(&f, 9);
+    ASSERT_JOURNAL(&f, 0, 1, 2, 3, 4, BUFFER_MARK + 1, 5);
+    buffer_scene_close(&f);
 }
 
 static void shared_slices_are_not_joined_with_others(void **state) {
     (void)state;
-    struct fixture f;
-    open_fixture(&f, UINT64_MAX, WEIR_KEEP_LAST);
+    struct buffer_scene f;
+    buffer_scene_open(&f, UINT64_MAX, WEIR_KEEP_LAST);
     struct weir__item first = events_item(&f.pool, (uint64_t[]){0, 1}, 2);
     struct weir__item second = first;
     first.count = 1;
@@ -278,67 +203,67 @@ static void shared_slices_are_not_joined_with_others(void **state) {
     weir__block_hold(second.block, &f.pool);
     assert_true(weir__queue_push(&f.queue, first));
     assert_true(weir__queue_push(&f.queue, second));
-    weir__buffer_store(&f.buffer, &f.queue, note_mark, &f);
+    weir__buffer_store(&f.buffer, &f.queue, buffer_scene_note_mark, &f);
     f.stored = 2;
     assert_int_equal(f.buffer.queue.count, 2);
     assert_int_equal(weir__queue_at(&f.buffer.queue, 1)->flags, WEIR__SHARED);
-    close_fixture(&f);
+    buffer_scene_close(&f);
 }
 
 static void what_is_given_back_goes_first(void **state) {
     (void)state;
     for (size_t per_block = 0; per_block < 4; per_block++) {
-        struct fixture f;
-        open_fixture(&f, 5, WEIR_KEEP_LAST);
-        store(&f, 5, per_block);
+        struct buffer_scene f;
+        buffer_scene_open(&f, 5, WEIR_KEEP_LAST);
+        buffer_scene_store(&f, 5, per_block);
         struct weir__queue back; /* three are sent, and come back after two more */
         weir__queue_open(&back, &f.memory.allocator);
         while (back.events < 3) {
             uint64_t want = 3 - back.events;
             assert_true(weir__queue_push(&back, weir__queue_take(&f.buffer.queue, want, &f.pool)));
         }
-        assert_int_equal(store(&f, 3, per_block), 0);
+        assert_int_equal(buffer_scene_store(&f, 3, per_block), 0);
         assert_true(weir__buffer_put_front(&f.buffer, &back));
         assert_true(weir__queue_empty(&back));
-        assert_int_equal(weir__buffer_count(&f.buffer), 8); /* above its size */
-        assert_int_equal(store(&f, 1, per_block), 1);       /* but no more than that */
+        assert_int_equal(weir__buffer_count(&f.buffer), 8);        /* above its size */
+        assert_int_equal(buffer_scene_store(&f, 1, per_block), 1); /* but no more than that */
         assert_int_equal(weir__buffer_count(&f.buffer), 8);
-        take(&f, 20);
+        buffer_scene_take(&f, 20);
         ASSERT_JOURNAL(&f, 1, 2, 3, 4, 5, 6, 7, 8);
         assert_true(weir__buffer_put_front(&f.buffer, &back)); /* nothing */
         weir__queue_close(&back, &f.pool);
-        close_fixture(&f);
+        buffer_scene_close(&f);
     }
 }
 
 static void given_back_slices_join_what_they_were_cut_from(void **state) {
     (void)state;
-    struct fixture f;
-    open_fixture(&f, UINT64_MAX, WEIR_KEEP_LAST);
-    store(&f, 9, 0);
+    struct buffer_scene f;
+    buffer_scene_open(&f, UINT64_MAX, WEIR_KEEP_LAST);
+    buffer_scene_store(&f, 9, 0);
     struct weir__queue back;
     weir__queue_open(&back, &f.memory.allocator);
     assert_true(weir__queue_push(&back, weir__queue_take(&f.buffer.queue, 4, &f.pool)));
     assert_true(weir__buffer_put_front(&f.buffer, &back));
     assert_int_equal(f.buffer.queue.count, 1);
     assert_int_equal(weir__buffer_count(&f.buffer), 9);
-    take(&f, 9);
+    buffer_scene_take(&f, 9);
     ASSERT_JOURNAL(&f, 0, 1, 2, 3, 4, 5, 6, 7, 8);
     weir__queue_close(&back, &f.pool);
-    close_fixture(&f);
+    buffer_scene_close(&f);
 }
 
 /* ---- without memory ------------------------------------------------------ */
 
 static void without_memory_events_are_dropped_and_counted(void **state) {
     (void)state;
-    struct fixture f;
-    open_fixture(&f, 100, WEIR_KEEP_LAST);
-    store(&f, 8, 1); /* the buffer's queue is full */
+    struct buffer_scene f;
+    buffer_scene_open(&f, 100, WEIR_KEEP_LAST);
+    buffer_scene_store(&f, 8, 1); /* the buffer's queue is full */
     events_push_range(&f.queue, &f.pool, 8, 8, 1);
     f.stored += 8;
     test_memory_fail(&f.memory, 1, true);
-    assert_int_equal(weir__buffer_store(&f.buffer, &f.queue, note_mark, &f), 8);
+    assert_int_equal(weir__buffer_store(&f.buffer, &f.queue, buffer_scene_note_mark, &f), 8);
     f.dropped += 8;
     bool no_memory = false;
     assert_false(weir__buffer_mark_store(&f.buffer, NULL, 7, &no_memory));
@@ -352,9 +277,9 @@ static void without_memory_events_are_dropped_and_counted(void **state) {
     test_memory_fail_never(&f.memory);
     assert_int_equal(f.queue.events, 3); /* still the caller's */
     weir__queue_drop(&f.queue, 3, &f.pool);
-    take(&f, 20);
+    buffer_scene_take(&f, 20);
     ASSERT_JOURNAL(&f, 0, 1, 2, 3, 4, 5, 6, 7);
-    close_fixture(&f);
+    buffer_scene_close(&f);
 }
 
 static void miscount_marks(void *argument) {
@@ -376,14 +301,14 @@ static void the_checker_says_what_is_broken(void **state) {
     };
     if (!WEIR__CHECKED) skip();
     (void)state;
-    struct fixture f;
-    open_fixture(&f, 10, WEIR_KEEP_LAST);
-    store(&f, 2, 8);
-    assert_true(mark(&f, 1));
-    store(&f, 1, 8);
+    struct buffer_scene f;
+    buffer_scene_open(&f, 10, WEIR_KEEP_LAST);
+    buffer_scene_store(&f, 2, 8);
+    assert_true(buffer_scene_mark(&f, 1));
+    buffer_scene_store(&f, 1, 8);
     WEIR__VERIFY(weir__buffer_check(&f.buffer));
     TEST_BREAKAGES(breakages, &f.buffer);
-    close_fixture(&f);
+    buffer_scene_close(&f);
 }
 
 int main(void) {

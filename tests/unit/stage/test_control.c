@@ -7,26 +7,22 @@
  * one sender keep their order and come whole.  (Cancelling: test_control_cancel.c)
  * Method: journals of players, in every kind of runtime that is stepped.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
 /* ---- subscribing --------------------------------------------------------- */
 
-static void both_ends_see_it_begin(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10});
-        rig_rest(&rig);
-        rig_expect(&rig, "c subscribe p\np subscribe c\np demand 10\n");
-        rig_close(&rig);
-    }
+static void both_ends_see_it_begin(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10});
+    rig_rest(rig);
+    rig_expect(rig, "c subscribe p\np subscribe c\np demand 10\n");
+    rig_close(rig);
 }
 
 static weir_subscribe_verdict look_at_peer(weir_stage *self, struct player *player,
@@ -47,147 +43,94 @@ static weir_subscribe_verdict look_at_peer(weir_stage *self, struct player *play
     return WEIR_AUTOMATIC;
 }
 
-static void both_ends_know_each_other_and_the_options(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        weir_subscription subscription;
-        struct player p = {.name = "p",
-                           .kind = WEIR_PRODUCER,
-                           .own = &subscription,
-                           .does.subscribe = look_at_peer};
-        struct player c = p;
-        c.name = "c";
-        c.kind = WEIR_CONSUMER;
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        const weir_subscribe_options options = {
-            .max_demand = 7, .cancel = WEIR_TEMPORARY, .user = &subscription};
-        subscription = player_subscribe(&c, &p, &options);
-        assert_int_equal(subscription.consumer.bits, c.ref.bits);
-        assert_int_equal(subscription.producer.bits, p.ref.bits);
-        rig_rest(&rig);
-        rig_expect(&rig, "c subscribe p\np subscribe c\np demand 7\n");
-        rig_close(&rig);
-    }
+static void both_ends_know_each_other_and_the_options(struct rig *rig) {
+    weir_subscription subscription;
+    struct player p = {
+        .name = "p", .kind = WEIR_PRODUCER, .own = &subscription, .does.subscribe = look_at_peer};
+    struct player c = p;
+    c.name = "c";
+    c.kind = WEIR_CONSUMER;
+    PLAYERS_START(rig, &p, &c);
+    const weir_subscribe_options options = {
+        .max_demand = 7, .cancel = WEIR_TEMPORARY, .user = &subscription};
+    subscription = player_subscribe(&c, &p, &options);
+    assert_int_equal(subscription.consumer.bits, c.ref.bits);
+    assert_int_equal(subscription.producer.bits, p.ref.bits);
+    rig_rest(rig);
+    rig_expect(rig, "c subscribe p\np subscribe c\np demand 7\n");
+    rig_close(rig);
 }
 
-static void subscribe_to_is_in_order(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 10};
-        struct player q = {.name = "q", .kind = WEIR_PRODUCER, .limit = 10};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&q, &rig, NULL);
-        const weir_subscribe_to to[] = {{.producer = p.ref, .options.max_demand = 10},
-                                        {.producer = q.ref, .options.max_demand = 4},
-                                        {.producer = p.ref, .options.max_demand = 2}};
-        player_start(&c, &rig, &(weir_stage_options){.subscribe_to = to, .subscribe_count = 3});
-        rig_rest(&rig);
-        assert_memory_equal(c.journal.text, "subscribe p\nsubscribe q\nsubscribe p\n", 36);
-        assert_int_equal(c.handled, 20);
-        rig_close(&rig);
-    }
+static void subscribe_to_is_in_order(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 10};
+    struct player q = {.name = "q", .kind = WEIR_PRODUCER, .limit = 10};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &q);
+    const weir_subscribe_to to[] = {{.producer = p.ref, .options.max_demand = 10},
+                                    {.producer = q.ref, .options.max_demand = 4},
+                                    {.producer = p.ref, .options.max_demand = 2}};
+    player_start(&c, rig, &(weir_stage_options){.subscribe_to = to, .subscribe_count = 3});
+    rig_rest(rig);
+    assert_memory_equal(c.journal.text, "subscribe p\nsubscribe q\nsubscribe p\n", 36);
+    assert_int_equal(c.handled, 20);
+    rig_close(rig);
 }
 
 /* Twice the same producer: two subscriptions, each with demand and end of its own. */
-static void a_stage_may_subscribe_twice(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        const weir_subscribe_options options = {.max_demand = 10, .cancel = WEIR_TEMPORARY};
-        weir_subscription first = player_subscribe(&c, &p, &options);
-        weir_subscription second = player_subscribe(&c, &p, &options);
-        assert_int_not_equal(first.id, second.id);
-        rig_rest(&rig);
-        player_expect(&p, "subscribe c\ndemand 10\nsubscribe c\ndemand 10\n");
-        player_cast(&p, 20);
-        rig_rest(&rig);
-        assert_int_equal(c.handled, 20);
-        weir_cancel(rig.runtime, first, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        player_cast(&p, 20);
-        rig_rest(&rig);
-        assert_int_equal(c.handled, 40);
-        rig_close(&rig);
-    }
+static void a_stage_may_subscribe_twice(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c);
+    const weir_subscribe_options options = {.max_demand = 10, .cancel = WEIR_TEMPORARY};
+    weir_subscription first = player_subscribe(&c, &p, &options);
+    weir_subscription second = player_subscribe(&c, &p, &options);
+    assert_int_not_equal(first.id, second.id);
+    rig_rest(rig);
+    player_expect(&p, "subscribe c\ndemand 10\nsubscribe c\ndemand 10\n");
+    player_cast(&p, 20);
+    rig_rest(rig);
+    assert_int_equal(c.handled, 20);
+    weir_cancel(rig->runtime, first, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    player_cast(&p, 20);
+    rig_rest(rig);
+    assert_int_equal(c.handled, 40);
+    rig_close(rig);
 }
 
 /* ---- refusing ------------------------------------------------------------ */
 
-static weir_subscribe_verdict refuse(weir_stage *self, struct player *player,
-                                     const weir_peer *peer) {
-    (void)self;
-    (void)player;
-    (void)peer;
-    return WEIR_SUBSCRIBE_REFUSE;
-}
-
-static weir_subscribe_verdict manual(weir_stage *self, struct player *player,
-                                     const weir_peer *peer) {
-    (void)self;
-    (void)player;
-    (void)peer;
-    return WEIR_MANUAL;
-}
-
 /* The producer never hears of it. */
-static void the_consumer_may_refuse(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.subscribe = refuse};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&c, &p, NULL);
-        rig_rest(&rig);
-        rig_expect(&rig, "c subscribe p\n");
-        /* To cancel or ask what has ended is no error, from outside. */
-        assert_int_equal(weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL), WEIR_OK);
-        assert_int_equal(weir_ask(rig.runtime, subscription, 5), WEIR_OK);
-        rig_rest(&rig);
-        rig_expect(&rig, "");
-        rig_close(&rig);
-    }
+static void the_consumer_may_refuse(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.subscribe = deed_refuse};
+    PLAYERS_START(rig, &p, &c);
+    weir_subscription subscription = player_subscribe(&c, &p, NULL);
+    rig_rest(rig);
+    rig_expect(rig, "c subscribe p\n");
+    /* To cancel or ask what has ended is no error, from outside. */
+    assert_int_equal(weir_cancel(rig->runtime, subscription, WEIR_REASON_NORMAL), WEIR_OK);
+    assert_int_equal(weir_ask(rig->runtime, subscription, 5), WEIR_OK);
+    rig_rest(rig);
+    rig_expect(rig, "");
+    rig_close(rig);
 }
 
 /* Manual is for consumers: a producer that says so refuses. */
-static void the_producer_may_refuse(void **state) {
-    (void)state;
-    for (int how = 0; how < 2; how++) {
-        struct rig rig;
-        for (int world = 0; rig_open_world(&rig, world); world++) {
-            struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 10};
-            struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            p.does.subscribe = how == 0 ? refuse : manual;
-            player_start(&p, &rig, NULL);
-            player_start(&c, &rig, NULL);
-            player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-            rig_rest(&rig);
-            player_expect(&p, "subscribe c\ncancel c refused\n");
-            player_expect(&c, "subscribe p\ncancel p refused\n");
-            assert_int_equal(p.next, 0);    /* what was asked is not heard */
-            player_subscribe(&c, &p, NULL); /* permanent */
-            rig_rest(&rig);
-            player_expect(&c, "subscribe p\ncancel p refused\nterminate refused\n");
-            rig_close(&rig);
-        }
-    }
-}
-
-static weir_subscribe_verdict unknown(weir_stage *self, struct player *player,
-                                      const weir_peer *peer) {
-    (void)self;
-    (void)player;
-    (void)peer;
-    return (weir_subscribe_verdict)9;
+static void the_producer_may_refuse(struct rig *rig, int how) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 10};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    p.does.subscribe = how == 0 ? deed_refuse : deed_manual;
+    PLAYERS_START(rig, &p, &c);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+    rig_rest(rig);
+    player_expect(&p, "subscribe c\ncancel c refused\n");
+    player_expect(&c, "subscribe p\ncancel p refused\n");
+    assert_int_equal(p.next, 0);    /* what was asked is not heard */
+    player_subscribe(&c, &p, NULL); /* permanent */
+    rig_rest(rig);
+    player_expect(&c, "subscribe p\ncancel p refused\nterminate refused\n");
+    rig_close(rig);
 }
 
 static void an_unknown_verdict_is_a_bad_return(void **state) {
@@ -197,9 +140,8 @@ static void an_unknown_verdict_is_a_bad_return(void **state) {
         for (int world = 0; rig_open_world(&rig, world); world++) {
             struct player p = {.name = "p", .kind = WEIR_PRODUCER};
             struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            (end == WEIR_PRODUCER ? &p : &c)->does.subscribe = unknown;
-            player_start(&p, &rig, NULL);
-            player_start(&c, &rig, NULL);
+            (end == WEIR_PRODUCER ? &p : &c)->does.subscribe = deed_no_verdict;
+            PLAYERS_START(&rig, &p, &c);
             player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
             rig_rest(&rig);
             if (end == WEIR_PRODUCER) {
@@ -226,29 +168,25 @@ static weir_verdict give_all(weir_stage *self, uint64_t demand) {
     return given ? WEIR_STOP : WEIR_CONTINUE;
 }
 
-static void no_callback_is_needed_but_the_main_one(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        uint64_t count = 0;
-        uint64_t *its_count = &count;
-        weir_ref p;
-        const weir_stage_options producer = {
-            .kind = WEIR_PRODUCER, .event_bytes = 1, .on.handle_demand = give_all};
-        assert_int_equal(weir_stage_start(rig.runtime, &producer, &p), WEIR_OK);
-        const weir_subscribe_to to = {.producer = p};
-        const weir_stage_options consumer = {.kind = WEIR_CONSUMER,
-                                             .state_bytes = sizeof its_count,
-                                             .state = &its_count,
-                                             .subscribe_to = &to,
-                                             .subscribe_count = 1,
-                                             .on.handle_events = take_all};
-        assert_int_equal(weir_stage_start(rig.runtime, &consumer, NULL), WEIR_OK);
-        assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
-        assert_int_equal(count, 1000);
-        rig.emitted = rig.handled = 1000;
-        rig_close(&rig);
-    }
+static void no_callback_is_needed_but_the_main_one(struct rig *rig) {
+    uint64_t count = 0;
+    uint64_t *its_count = &count;
+    weir_ref p;
+    const weir_stage_options producer = {
+        .kind = WEIR_PRODUCER, .event_bytes = 1, .on.handle_demand = give_all};
+    assert_int_equal(weir_stage_start(rig->runtime, &producer, &p), WEIR_OK);
+    const weir_subscribe_to to = {.producer = p};
+    const weir_stage_options consumer = {.kind = WEIR_CONSUMER,
+                                         .state_bytes = sizeof its_count,
+                                         .state = &its_count,
+                                         .subscribe_to = &to,
+                                         .subscribe_count = 1,
+                                         .on.handle_events = take_all};
+    assert_int_equal(weir_stage_start(rig->runtime, &consumer, NULL), WEIR_OK);
+    assert_int_equal(weir_runtime_run(rig->runtime, WEIR_FOREVER), WEIR_OK);
+    assert_int_equal(count, 1000);
+    rig->emitted = rig->handled = 1000;
+    rig_close(rig);
 }
 
 /* ---- asking inside handle_subscribe -------------------------------------- */
@@ -262,21 +200,16 @@ static weir_subscribe_verdict ask_at_once(weir_stage *self, struct player *playe
 }
 
 /* GenStage's rate limiter asks first where it subscribes. */
-static void a_manual_consumer_may_ask_where_it_subscribes(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
-        struct player c = {
-            .name = "c", .kind = WEIR_CONSUMER, .manual = true, .does.subscribe = ask_at_once};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &p, NULL);
-        rig_rest(&rig);
-        player_expect(&p, "subscribe c\ndemand 3\n");
-        player_expect(&c, "subscribe p\nevents 0..2\n");
-        rig_close(&rig);
-    }
+static void a_manual_consumer_may_ask_where_it_subscribes(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
+    struct player c = {
+        .name = "c", .kind = WEIR_CONSUMER, .manual = true, .does.subscribe = ask_at_once};
+    PLAYERS_START(rig, &p, &c);
+    player_subscribe(&c, &p, NULL);
+    rig_rest(rig);
+    player_expect(&p, "subscribe c\ndemand 3\n");
+    player_expect(&c, "subscribe p\nevents 0..2\n");
+    rig_close(rig);
 }
 
 /* ---- messages ------------------------------------------------------------ */
@@ -337,69 +270,58 @@ static weir_verdict read_letter(weir_stage *self, const void *message, size_t by
     return ++mailbox->read == 333 ? WEIR_STOP : WEIR_CONTINUE;
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch batch) {
-    (void)self;
-    (void)batch;
-    return WEIR_CONTINUE;
-}
-
-static void a_message_is_copied_whole(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void a_message_is_copied_whole(struct rig *rig) {
     struct mailbox mailbox = {0, 0};
     struct mailbox *its_mailbox = &mailbox;
-    const weir_stage_options options = {
-        .kind = WEIR_CONSUMER,
-        .state_bytes = sizeof its_mailbox,
-        .state = &its_mailbox,
-        .on = {.handle_events = no_events, .handle_cast = read_letter, .handle_info = read_letter}};
+    const weir_stage_options options = {.kind = WEIR_CONSUMER,
+                                        .state_bytes = sizeof its_mailbox,
+                                        .state = &its_mailbox,
+                                        .on = {.handle_events = deed_no_events,
+                                               .handle_cast = read_letter,
+                                               .handle_info = read_letter}};
     weir_ref stage;
-    assert_int_equal(weir_stage_start(rig.runtime, &options, &stage), WEIR_OK);
+    assert_int_equal(weir_stage_start(rig->runtime, &options, &stage), WEIR_OK);
     for (size_t bytes = 0; bytes < 333; bytes++) {
         struct letter letter;
         for (size_t i = 0; i < bytes; i++) letter.bytes[i] = (unsigned char)(bytes + i);
-        weir_status status = bytes % 2 ? weir_cast(rig.runtime, stage, &letter, bytes)
-                                       : weir_info(rig.runtime, stage, &letter, bytes);
+        weir_status status = bytes % 2 ? weir_cast(rig->runtime, stage, &letter, bytes)
+                                       : weir_info(rig->runtime, stage, &letter, bytes);
         memset(&letter, 0, sizeof letter);
         assert_int_equal(status, WEIR_OK);
     }
-    assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
+    assert_int_equal(weir_runtime_run(rig->runtime, WEIR_FOREVER), WEIR_OK);
     assert_int_equal(mailbox.wrong, 0);
-    rig_close(&rig);
+    rig_close(rig);
 }
 
-static void a_message_that_nobody_takes_is_logged(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void a_message_that_nobody_takes_is_logged(struct rig *rig) {
     const weir_stage_options options = {
-        .kind = WEIR_CONSUMER, .name = "deaf", .on = {.handle_events = no_events}};
+        .kind = WEIR_CONSUMER, .name = "deaf", .on = {.handle_events = deed_no_events}};
     weir_ref stage;
-    assert_int_equal(weir_stage_start(rig.runtime, &options, &stage), WEIR_OK);
-    assert_int_equal(weir_cast(rig.runtime, stage, "hello", 5), WEIR_OK);
-    assert_int_equal(weir_info(rig.runtime, stage, NULL, 0), WEIR_OK);
-    rig_rest(&rig);
-    rig_expect_log(&rig,
+    assert_int_equal(weir_stage_start(rig->runtime, &options, &stage), WEIR_OK);
+    assert_int_equal(weir_cast(rig->runtime, stage, "hello", 5), WEIR_OK);
+    assert_int_equal(weir_info(rig->runtime, stage, NULL, 0), WEIR_OK);
+    rig_rest(rig);
+    rig_expect_log(rig,
                    "warning: stage deaf has no handle_cast: a message of 5 bytes was dropped\n"
                    "warning: stage deaf has no handle_info: a message of 0 bytes was dropped\n");
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_ends_see_it_begin),
-        cmocka_unit_test(both_ends_know_each_other_and_the_options),
-        cmocka_unit_test(subscribe_to_is_in_order),
-        cmocka_unit_test(a_stage_may_subscribe_twice),
-        cmocka_unit_test(the_consumer_may_refuse),
-        cmocka_unit_test(the_producer_may_refuse),
+        TEST_IN_WORLDS(both_ends_see_it_begin),
+        TEST_IN_WORLDS(both_ends_know_each_other_and_the_options),
+        TEST_IN_WORLDS(subscribe_to_is_in_order),
+        TEST_IN_WORLDS(a_stage_may_subscribe_twice),
+        TEST_IN_WORLDS(the_consumer_may_refuse),
+        TEST_IN_WORLDS_AND_WAYS(the_producer_may_refuse, 2),
         cmocka_unit_test(an_unknown_verdict_is_a_bad_return),
-        cmocka_unit_test(no_callback_is_needed_but_the_main_one),
-        cmocka_unit_test(a_manual_consumer_may_ask_where_it_subscribes),
+        TEST_IN_WORLDS(no_callback_is_needed_but_the_main_one),
+        TEST_IN_WORLDS(a_manual_consumer_may_ask_where_it_subscribes),
         cmocka_unit_test(messages_of_one_sender_keep_their_order),
-        cmocka_unit_test(a_message_is_copied_whole),
-        cmocka_unit_test(a_message_that_nobody_takes_is_logged),
+        TEST_STEPPED(a_message_is_copied_whole),
+        TEST_STEPPED(a_message_that_nobody_takes_is_logged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,8 +8,8 @@
  * Method: journals of players, in every kind of runtime that is stepped, with
  * workers stepped by hand where mail has to cross on its way.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,8 +32,7 @@ static void one_end_of(struct rig *rig, weir_kind kind, weir_cancel_mode mode, w
                        bool down) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = kind};
-    player_start(&p, rig, NULL);
-    player_start(&c, rig, NULL);
+    PLAYERS_START(rig, &p, &c);
     const weir_subscribe_options options = {.max_demand = 5, .cancel = mode};
     weir_subscription subscription = player_subscribe(&c, &p, &options);
     rig_rest(rig);
@@ -79,71 +78,55 @@ static weir_verdict stop_instead(weir_stage *self, struct player *player, const 
     return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
 }
 
-static void handle_cancel_has_the_first_word(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cancel = stop_instead};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&c, &p, NULL);
-        rig_rest(&rig);
-        weir_cancel(rig.runtime, subscription, WEIR_REASON_USER);
-        rig_rest(&rig);
-        player_expect(&c, "subscribe p\ncancel p user\nterminate bad_return_value\n");
-        rig_close(&rig);
-    }
+static void handle_cancel_has_the_first_word(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cancel = stop_instead};
+    PLAYERS_START(rig, &p, &c);
+    weir_subscription subscription = player_subscribe(&c, &p, NULL);
+    rig_rest(rig);
+    weir_cancel(rig->runtime, subscription, WEIR_REASON_USER);
+    rig_rest(rig);
+    player_expect(&c, "subscribe p\ncancel p user\nterminate bad_return_value\n");
+    rig_close(rig);
 }
 
 /* Events sent before the producer saw the cancel are handled; then comes the end. */
-static void a_cancel_lets_events_on_their_way_arrive(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription =
-            player_subscribe(&c, &p,
-                             &(weir_subscribe_options){
-                                 .max_demand = 100, .min_demand = 90, .cancel = WEIR_TEMPORARY});
-        rig_rest(&rig);
-        player_cast(&p, 35);
-        while (p.next == 0) weir_runtime_step(rig.runtime, 1);
-        weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        player_expect(&c, "subscribe p\nevents 0..9\nevents 10..19\nevents 20..29\n"
-                          "events 30..34\ncancel p normal\n");
-        player_cast(&p, 5); /* for nobody */
-        rig_rest(&rig);
-        player_expect(&c, "");
-        assert_int_equal(rig_accounts(&rig).buffered, 5);
-        rig_close(&rig);
-    }
+static void a_cancel_lets_events_on_their_way_arrive(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c);
+    weir_subscription subscription = player_subscribe(
+        &c, &p,
+        &(weir_subscribe_options){.max_demand = 100, .min_demand = 90, .cancel = WEIR_TEMPORARY});
+    rig_rest(rig);
+    player_cast(&p, 35);
+    while (p.next == 0) weir_runtime_step(rig->runtime, 1);
+    weir_cancel(rig->runtime, subscription, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    player_expect(&c, "subscribe p\nevents 0..9\nevents 10..19\nevents 20..29\n"
+                      "events 30..34\ncancel p normal\n");
+    player_cast(&p, 5); /* for nobody */
+    rig_rest(rig);
+    player_expect(&c, "");
+    assert_int_equal(rig_accounts(rig).buffered, 5);
+    rig_close(rig);
 }
 
-static void cancelling_twice_is_cancelling_once(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription =
-            player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-        rig_rest(&rig);
-        weir_cancel(rig.runtime, subscription, WEIR_REASON_USER);
-        weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        player_expect(&p, "subscribe c\ndemand 1000\ncancel c user\n");
-        player_expect(&c, "subscribe p\ncancel p user\n");
-        rig_close(&rig);
-    }
+static void cancelling_twice_is_cancelling_once(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c);
+    weir_subscription subscription =
+        player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+    rig_rest(rig);
+    weir_cancel(rig->runtime, subscription, WEIR_REASON_USER);
+    weir_cancel(rig->runtime, subscription, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    weir_cancel(rig->runtime, subscription, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    player_expect(&p, "subscribe c\ndemand 1000\ncancel c user\n");
+    player_expect(&c, "subscribe p\ncancel p user\n");
+    rig_close(rig);
 }
 
 /* Everything at every moment: who is told what may differ, but all adds up. */
@@ -155,8 +138,7 @@ static void cancels_and_ends_cross_at_every_step(void **state) {
             for (int world = 0; rig_open_world(&rig, world); world++) {
                 struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 1000};
                 struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-                player_start(&p, &rig, NULL);
-                player_start(&c, &rig, NULL);
+                PLAYERS_START(&rig, &p, &c);
                 weir_subscription subscription = player_subscribe(
                     &c, &p, &(weir_subscribe_options){.max_demand = 20, .cancel = WEIR_TEMPORARY});
                 weir_runtime_step(rig.runtime, steps);
@@ -188,97 +170,76 @@ static weir_subscribe_verdict cancel_at_once(weir_stage *self, struct player *pl
     return WEIR_AUTOMATIC;
 }
 
-static void a_consumer_may_cancel_where_it_subscribes(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.subscribe = cancel_at_once};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-        rig_rest(&rig);
-        assert_non_null(strstr(p.journal.text, "cancel c user\n"));
-        assert_non_null(strstr(c.journal.text, "cancel p user\n"));
-        assert_null(strstr(c.journal.text, "normal"));
-        rig_close(&rig);
-    }
+static void a_consumer_may_cancel_where_it_subscribes(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.subscribe = cancel_at_once};
+    PLAYERS_START(rig, &p, &c);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+    rig_rest(rig);
+    assert_non_null(strstr(p.journal.text, "cancel c user\n"));
+    assert_non_null(strstr(c.journal.text, "cancel p user\n"));
+    assert_null(strstr(c.journal.text, "normal"));
+    rig_close(rig);
 }
 
 /* ---- who is gone --------------------------------------------------------- */
 
 /* The producer goes between the call and its hearing of the subscription. */
-static void a_producer_that_has_gone_is_noproc(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        struct player d = {.name = "d", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_start(&d, &rig, NULL);
-        rig_rest(&rig);
-        player_stop(&p, WEIR_REASON_NORMAL);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TRANSIENT});
-        player_subscribe(&d, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-        rig_rest(&rig);
-        player_expect(&p, "terminate normal\n");
-        player_expect(&c, "subscribe p\ndown p noproc\nterminate noproc\n");
-        player_expect(&d, "subscribe p\ndown p noproc\n");
-        rig_close(&rig);
-    }
+static void a_producer_that_has_gone_is_noproc(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    struct player d = {.name = "d", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c, &d);
+    rig_rest(rig);
+    player_stop(&p, WEIR_REASON_NORMAL);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TRANSIENT});
+    player_subscribe(&d, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+    rig_rest(rig);
+    player_expect(&p, "terminate normal\n");
+    player_expect(&c, "subscribe p\ndown p noproc\nterminate noproc\n");
+    player_expect(&d, "subscribe p\ndown p noproc\n");
+    rig_close(rig);
 }
 
 /* The request finds nobody: the producer never hears of it. */
-static void a_consumer_that_has_gone_is_not_heard_of(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        rig_rest(&rig);
-        player_stop(&c, WEIR_REASON_NORMAL);
-        weir_subscription subscription = player_subscribe(&c, &p, NULL);
-        weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        rig_expect(&rig, "c terminate normal\n");
-        rig_close(&rig);
-    }
+static void a_consumer_that_has_gone_is_not_heard_of(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c);
+    rig_rest(rig);
+    player_stop(&c, WEIR_REASON_NORMAL);
+    weir_subscription subscription = player_subscribe(&c, &p, NULL);
+    weir_cancel(rig->runtime, subscription, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    rig_expect(rig, "c terminate normal\n");
+    rig_close(rig);
 }
 
 /* Its messages are dropped, its edges told, without a callback or a leak. */
-static void mail_to_a_stage_that_has_gone_does_no_harm(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&c, &p, NULL);
-        rig_rest(&rig);
-        player_stop(&p, WEIR_REASON_NORMAL);
-        player_stop(&c, WEIR_REASON_USER);
-        for (uint64_t i = 0; i < 5; i++) {
-            player_cast(&p, i);
-            player_info(&p, i);
-            player_cast(&c, i);
-            player_info(&c, i);
-            player_demand(&p, WEIR_FORWARD);
-            player_stop(&p, WEIR_REASON_USER);
-            weir_ask(rig.runtime, subscription, 1);
-            weir_cancel(rig.runtime, subscription, WEIR_REASON_USER);
-        }
-        player_subscribe(&c, &p, NULL);
-        rig_rest(&rig);
-        assert_null(strstr(rig.journal.text, "cast"));
-        assert_null(strstr(rig.journal.text, "info"));
-        assert_int_equal(weir_runtime_stages(rig.runtime), 0);
-        rig_close(&rig);
+static void mail_to_a_stage_that_has_gone_does_no_harm(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c);
+    weir_subscription subscription = player_subscribe(&c, &p, NULL);
+    rig_rest(rig);
+    player_stop(&p, WEIR_REASON_NORMAL);
+    player_stop(&c, WEIR_REASON_USER);
+    for (uint64_t i = 0; i < 5; i++) {
+        player_cast(&p, i);
+        player_info(&p, i);
+        player_cast(&c, i);
+        player_info(&c, i);
+        player_demand(&p, WEIR_FORWARD);
+        player_stop(&p, WEIR_REASON_USER);
+        weir_ask(rig->runtime, subscription, 1);
+        weir_cancel(rig->runtime, subscription, WEIR_REASON_USER);
     }
+    player_subscribe(&c, &p, NULL);
+    rig_rest(rig);
+    assert_null(strstr(rig->journal.text, "cast"));
+    assert_null(strstr(rig->journal.text, "info"));
+    assert_int_equal(weir_runtime_stages(rig->runtime), 0);
+    rig_close(rig);
 }
 
 /* ---- from another stage -------------------------------------------------- */
@@ -299,29 +260,23 @@ static weir_verdict meddle(weir_stage *self, struct player *player, uint64_t num
     return WEIR_CONTINUE;
 }
 
-static void another_stage_may_ask_and_cancel(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct order order = {.asked = WEIR_INVALID, .cancelled = WEIR_INVALID};
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-        struct player m = {.name = "m", .kind = WEIR_CONSUMER, .own = &order, .does.cast = meddle};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_start(&m, &rig, NULL);
-        order.subscription =
-            player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-        rig_rest(&rig);
-        player_cast(&m, 1);
-        rig_rest(&rig);
-        player_cast(&m, 2);
-        rig_rest(&rig);
-        assert_int_equal(order.asked, WEIR_OK);
-        assert_int_equal(order.cancelled, WEIR_OK);
-        player_expect(&c, "subscribe p\nevents 0..4\ncancel p normal\n");
-        rig_close(&rig);
-    }
+static void another_stage_may_ask_and_cancel(struct rig *rig) {
+    struct order order = {.asked = WEIR_INVALID, .cancelled = WEIR_INVALID};
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+    struct player m = {.name = "m", .kind = WEIR_CONSUMER, .own = &order, .does.cast = meddle};
+    PLAYERS_START(rig, &p, &c, &m);
+    order.subscription =
+        player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+    rig_rest(rig);
+    player_cast(&m, 1);
+    rig_rest(rig);
+    player_cast(&m, 2);
+    rig_rest(rig);
+    assert_int_equal(order.asked, WEIR_OK);
+    assert_int_equal(order.cancelled, WEIR_OK);
+    player_expect(&c, "subscribe p\nevents 0..4\ncancel p normal\n");
+    rig_close(rig);
 }
 
 /* In its own callbacks a consumer learns at once that a subscription has ended. */
@@ -338,36 +293,31 @@ static weir_verdict try_after_the_end(weir_stage *self, struct player *player,
     return WEIR_CONTINUE;
 }
 
-static void what_has_ended_is_refused_inside(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cancel = try_after_the_end};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&c, &p, NULL);
-        rig_rest(&rig);
-        weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        player_expect(&c, "subscribe p\ncancel p normal\nterminate normal\n");
-        rig_close(&rig);
-    }
+static void what_has_ended_is_refused_inside(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cancel = try_after_the_end};
+    PLAYERS_START(rig, &p, &c);
+    weir_subscription subscription = player_subscribe(&c, &p, NULL);
+    rig_rest(rig);
+    weir_cancel(rig->runtime, subscription, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    player_expect(&c, "subscribe p\ncancel p normal\nterminate normal\n");
+    rig_close(rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_consumer_may_cancel_where_it_subscribes),
+        TEST_IN_WORLDS(a_consumer_may_cancel_where_it_subscribes),
         cmocka_unit_test(the_cancel_mode_decides_who_lives),
-        cmocka_unit_test(handle_cancel_has_the_first_word),
-        cmocka_unit_test(a_cancel_lets_events_on_their_way_arrive),
-        cmocka_unit_test(cancelling_twice_is_cancelling_once),
+        TEST_IN_WORLDS(handle_cancel_has_the_first_word),
+        TEST_IN_WORLDS(a_cancel_lets_events_on_their_way_arrive),
+        TEST_IN_WORLDS(cancelling_twice_is_cancelling_once),
         cmocka_unit_test(cancels_and_ends_cross_at_every_step),
-        cmocka_unit_test(a_producer_that_has_gone_is_noproc),
-        cmocka_unit_test(a_consumer_that_has_gone_is_not_heard_of),
-        cmocka_unit_test(mail_to_a_stage_that_has_gone_does_no_harm),
-        cmocka_unit_test(another_stage_may_ask_and_cancel),
-        cmocka_unit_test(what_has_ended_is_refused_inside),
+        TEST_IN_WORLDS(a_producer_that_has_gone_is_noproc),
+        TEST_IN_WORLDS(a_consumer_that_has_gone_is_not_heard_of),
+        TEST_IN_WORLDS(mail_to_a_stage_that_has_gone_does_no_harm),
+        TEST_IN_WORLDS(another_stage_may_ask_and_cancel),
+        TEST_IN_WORLDS(what_has_ended_is_refused_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

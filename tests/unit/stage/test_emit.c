@@ -9,8 +9,9 @@
  * Method: a producer with functions of its own and a consumer, a pair; the
  * allocator fails on cue.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/emit_pair.h"
+#include "support/worlds.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -301,54 +302,35 @@ static weir_verdict emit_in_cancel(weir_stage *self, struct player *player, cons
     return WEIR_CONTINUE;
 }
 
-static weir_verdict emit_in_info(weir_stage *self, struct player *player, uint64_t number) {
-    (void)player;
-    player_emit(self, number);
-    return WEIR_CONTINUE;
-}
-
-static void every_other_callback_may_emit(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p",
-                           .kind = WEIR_PRODUCER,
-                           .does = {.subscribe = emit_in_subscribe,
-                                    .cancel = emit_in_cancel,
-                                    .info = emit_in_info}};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        struct player d = {.name = "d", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_start(&d, &rig, NULL);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 50});
-        rig_rest(&rig);
-        weir_subscription second =
-            player_subscribe(&d, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-        rig_rest(&rig);
-        weir_cancel(rig.runtime, second, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        player_info(&p, 3);
-        rig_rest(&rig);
-        /* At its subscribe nobody has asked yet, so it waits for c's ask. */
-        player_expect(&c, "subscribe p\nevents 0\nevents 1\nevents 2\nevents 3..5\n");
-        player_expect(&d, "subscribe p\ncancel p normal\n");
-        rig_close(&rig);
-    }
+static void every_other_callback_may_emit(struct rig *rig) {
+    struct player p = {
+        .name = "p",
+        .kind = WEIR_PRODUCER,
+        .does = {.subscribe = emit_in_subscribe, .cancel = emit_in_cancel, .info = deed_emit}};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    struct player d = {.name = "d", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c, &d);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 50});
+    rig_rest(rig);
+    weir_subscription second =
+        player_subscribe(&d, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+    rig_rest(rig);
+    weir_cancel(rig->runtime, second, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    player_info(&p, 3);
+    rig_rest(rig);
+    /* At its subscribe nobody has asked yet, so it waits for c's ask. */
+    player_expect(&c, "subscribe p\nevents 0\nevents 1\nevents 2\nevents 3..5\n");
+    player_expect(&d, "subscribe p\ncancel p normal\n");
+    rig_close(rig);
 }
 
 /* What a callback emits before it stops goes out. */
-static weir_verdict emit_and_stop(weir_stage *self, struct player *player, uint64_t number) {
-    (void)player;
-    player_emit(self, number);
-    return WEIR_STOP;
-}
-
 static void what_was_emitted_before_a_stop_goes_out(void **state) {
     (void)state;
     static struct pair pair;
     for (int world = 0; rig_open_world(&pair.rig, world); world++) {
-        open_pair(&pair, emit_and_stop, 8);
+        open_pair(&pair, deed_emit_and_stop, 8);
         cast_and_expect(&pair, 5, "events 0..4\ndown p normal\n");
         rig_close(&pair.rig);
     }
@@ -393,8 +375,7 @@ static void without_memory_nothing_is_emitted(void **state) {
         struct player p = {
             .name = "p", .kind = WEIR_PRODUCER, .own = &at, .does.cast = emit_or_nothing};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &c);
         player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 100000});
         rig_rest(&rig);
         player_cast(&p, 30000);
@@ -447,7 +428,7 @@ int main(void) {
         cmocka_unit_test(one_emission_may_span_blocks),
         cmocka_unit_test(not_in_init_discarded_or_terminate),
         cmocka_unit_test(what_a_consumer_emits_is_discarded),
-        cmocka_unit_test(every_other_callback_may_emit),
+        TEST_IN_WORLDS(every_other_callback_may_emit),
         cmocka_unit_test(what_was_emitted_before_a_stop_goes_out),
         cmocka_unit_test(an_unknown_verdict_is_a_stop),
         cmocka_unit_test(without_memory_nothing_is_emitted),

@@ -8,8 +8,8 @@
  * Method: a chain of a producer, a producer_consumer with functions of its own
  * and a consumer; the allocator counts and fails on cue.
  */
-#include "support/cmocka.h"
 #include "support/emit_pair.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -263,33 +263,27 @@ static void a_consumer_may_write_to_its_batch(void **state) {
     }
 }
 
-static void who_shares_a_batch_gets_a_copy(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        bool in_place = false;
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        struct player t = {.name = "t",
-                           .kind = WEIR_PRODUCER_CONSUMER,
-                           .own = &in_place,
-                           .does.events = add_a_hundred};
-        struct player d = {.name = "d", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher()});
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_start(&d, &rig, NULL);
-        const weir_subscribe_options options = {.max_demand = 100, .min_demand = WEIR_NONE};
-        player_subscribe(&t, &p, &options);
-        player_subscribe(&c, &p, &options);
-        player_subscribe(&d, &t, &options);
-        rig_rest(&rig);
-        player_cast(&p, 50);
-        rig_rest(&rig);
-        player_expect(&c, "subscribe p\nevents 0..49\n");
-        player_expect(&d, "subscribe t\nevents 100..149\n");
-        rig_close(&rig);
-    }
+static void who_shares_a_batch_gets_a_copy(struct rig *rig) {
+    bool in_place = false;
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    struct player t = {.name = "t",
+                       .kind = WEIR_PRODUCER_CONSUMER,
+                       .own = &in_place,
+                       .does.events = add_a_hundred};
+    struct player d = {.name = "d", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher()});
+    PLAYERS_START(rig, &t, &c, &d);
+    const weir_subscribe_options options = {.max_demand = 100, .min_demand = WEIR_NONE};
+    player_subscribe(&t, &p, &options);
+    player_subscribe(&c, &p, &options);
+    player_subscribe(&d, &t, &options);
+    rig_rest(rig);
+    player_cast(&p, 50);
+    rig_rest(rig);
+    player_expect(&c, "subscribe p\nevents 0..49\n");
+    player_expect(&d, "subscribe t\nevents 100..149\n");
+    rig_close(rig);
 }
 
 /* ---- memory -------------------------------------------------------------- */
@@ -312,30 +306,26 @@ static weir_verdict own_and_forward_without(weir_stage *self, struct player *pla
     return verdict;
 }
 
-static void without_memory_a_batch_is_neither_owned_nor_forwarded(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void without_memory_a_batch_is_neither_owned_nor_forwarded(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
     struct player t = {
         .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.events = own_and_forward_without};
-    player_start(&p, &rig, &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher()});
-    player_start(&t, &rig, NULL);
-    player_start(&c, &rig, NULL);
+    player_start(&p, rig, &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher()});
+    PLAYERS_START(rig, &t, &c);
     const weir_subscribe_options options = {.max_demand = 20000, .min_demand = WEIR_NONE};
     player_subscribe(&t, &p, &options);
     player_subscribe(&c, &p, &options);
     struct player d = {.name = "d", .kind = WEIR_CONSUMER};
-    player_start(&d, &rig, NULL);
+    player_start(&d, rig, NULL);
     player_subscribe(&d, &t, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-    rig_rest(&rig);
+    rig_rest(rig);
     player_cast(&p, 5000);
-    rig_rest(&rig);
+    rig_rest(rig);
     player_expect(&t, "subscribe p\nsubscribe d\nevents 0..4999\ndiscarded 5000 no memory\n"
                       "terminate no_memory\n");
     player_expect(&c, "subscribe p\nevents 0..4999\n");
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 /* A running pipe allocates nothing: the same blocks go round. */
@@ -350,9 +340,7 @@ static void steady(enum player_emits emits, size_t max_demand, bool forward,
                        .emits = forward ? PLAYER_FORWARDS : PLAYER_COPIES,
                        .quiet = true};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-    player_start(&p, &rig, NULL);
-    player_start(&t, &rig, NULL);
-    player_start(&c, &rig, NULL);
+    PLAYERS_START(&rig, &p, &t, &c);
     const weir_subscribe_options subscribe = {.max_demand = max_demand};
     player_subscribe(&t, &p, &subscribe);
     player_subscribe(&c, &t, &subscribe);
@@ -399,8 +387,8 @@ int main(void) {
         cmocka_unit_test(a_batch_is_at_hand_in_its_callback_only),
         cmocka_unit_test(who_holds_a_batch_alone_changes_it_in_place),
         cmocka_unit_test(a_consumer_may_write_to_its_batch),
-        cmocka_unit_test(who_shares_a_batch_gets_a_copy),
-        cmocka_unit_test(without_memory_a_batch_is_neither_owned_nor_forwarded),
+        TEST_IN_WORLDS(who_shares_a_batch_gets_a_copy),
+        TEST_STEPPED(without_memory_a_batch_is_neither_owned_nor_forwarded),
         cmocka_unit_test(a_running_pipe_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

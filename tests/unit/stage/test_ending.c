@@ -67,9 +67,7 @@ static void start_chain(struct chain *chain, uint64_t limit) {
     chain->middle.kind = WEIR_PRODUCER_CONSUMER;
     chain->sink = (struct player){.name = "sink", .kind = WEIR_CONSUMER};
     const weir_subscribe_options few = {.max_demand = 4, .min_demand = 2};
-    player_start(&chain->source, &rig, NULL);
-    player_start(&chain->middle, &rig, NULL);
-    player_start(&chain->sink, &rig, NULL);
+    PLAYERS_START(&rig, &chain->source, &chain->middle, &chain->sink);
     player_subscribe(&chain->sink, &chain->middle, &few);
     player_subscribe(&chain->middle, &chain->source, &few);
 }
@@ -264,8 +262,7 @@ static void no_message_that_was_accepted_is_lost(void **state) {
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.cast = finish_at_once};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &c);
         player_subscribe(&c, &p, NULL);
         rig_rest(&rig);
         uint64_t accepted = 0;
@@ -294,8 +291,7 @@ static void a_source_that_fails_may_let_its_events_go_out(void **state) {
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.demand = fail_softly};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &c);
         player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 3});
         assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
         assert_int_equal(c.sum, 28);
@@ -384,8 +380,7 @@ static void failures_stop_it_still(void **state) {
         for (int world = 0; rig_open_world(&rig, world); world++) {
             struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
             struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            player_start(&p, &rig, NULL);
-            player_start(&c, &rig, NULL);
+            PLAYERS_START(&rig, &p, &c);
             player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = modes[i]});
             rig_rest(&rig);
             player_stop(&p, WEIR_REASON_USER);

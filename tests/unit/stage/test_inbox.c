@@ -8,8 +8,9 @@
  * is to finish handles and sends all it has, then stops.
  * Method: players in every world; virtual time where time matters.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -17,18 +18,14 @@ enum { MS = 1000000 };
 
 /* ---- calls --------------------------------------------------------------- */
 
-static void a_call_is_answered(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        uint64_t answer = 0;
-        player_start(&c, &rig, NULL);
-        assert_int_equal(player_try_call(&c, 41, WEIR_FOREVER, &answer), WEIR_OK);
-        assert_int_equal(answer, 42);
-        player_expect(&c, "call 41\n");
-        rig_close(&rig);
-    }
+static void a_call_is_answered(struct rig *rig) {
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    uint64_t answer = 0;
+    player_start(&c, rig, NULL);
+    assert_int_equal(player_try_call(&c, 41, WEIR_FOREVER, &answer), WEIR_OK);
+    assert_int_equal(answer, 42);
+    player_expect(&c, "call 41\n");
+    rig_close(rig);
 }
 
 static weir_from kept;
@@ -54,41 +51,31 @@ static weir_verdict ask_other(weir_stage *self, struct player *player, uint64_t 
     return WEIR_CONTINUE;
 }
 
-static void the_answer_may_come_later_and_from_elsewhere(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player other = {
-            .name = "other", .kind = WEIR_CONSUMER, .does.cast = answer_from_cast};
-        struct player c = {.name = "c",
-                           .kind = WEIR_CONSUMER,
-                           .own = &other,
-                           .does.call = keep_caller,
-                           .does.info = ask_other};
-        uint64_t answer = 0;
-        player_start(&other, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_later(&c, 7, 1000);
-        assert_int_equal(player_try_call(&c, 1, WEIR_FOREVER, &answer), WEIR_OK);
-        assert_int_equal(answer, 7);
-        assert_int_equal(weir_reply(rig.runtime, kept, &answer, sizeof answer), WEIR_NO_CALLER);
-        rig_close(&rig);
-    }
+static void the_answer_may_come_later_and_from_elsewhere(struct rig *rig) {
+    struct player other = {.name = "other", .kind = WEIR_CONSUMER, .does.cast = answer_from_cast};
+    struct player c = {.name = "c",
+                       .kind = WEIR_CONSUMER,
+                       .own = &other,
+                       .does.call = keep_caller,
+                       .does.info = ask_other};
+    uint64_t answer = 0;
+    PLAYERS_START(rig, &other, &c);
+    player_later(&c, 7, 1000);
+    assert_int_equal(player_try_call(&c, 1, WEIR_FOREVER, &answer), WEIR_OK);
+    assert_int_equal(answer, 7);
+    assert_int_equal(weir_reply(rig->runtime, kept, &answer, sizeof answer), WEIR_NO_CALLER);
+    rig_close(rig);
 }
 
-static void who_does_not_answer_is_waited_for_in_vain(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.call = keep_caller};
-        uint64_t answer = 5;
-        player_start(&c, &rig, NULL);
-        assert_int_equal(player_try_call(&c, 1, 0, &answer), WEIR_TIMEOUT);
-        assert_int_equal(player_try_call(&c, 2, WEIR_FOREVER, &answer), WEIR_TIMEOUT); /* at rest */
-        assert_int_equal(weir_reply(rig.runtime, kept, "12345678", 8), WEIR_NO_CALLER);
-        assert_int_equal(answer, 5);
-        rig_close(&rig);
-    }
+static void who_does_not_answer_is_waited_for_in_vain(struct rig *rig) {
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.call = keep_caller};
+    uint64_t answer = 5;
+    player_start(&c, rig, NULL);
+    assert_int_equal(player_try_call(&c, 1, 0, &answer), WEIR_TIMEOUT);
+    assert_int_equal(player_try_call(&c, 2, WEIR_FOREVER, &answer), WEIR_TIMEOUT); /* at rest */
+    assert_int_equal(weir_reply(rig->runtime, kept, "12345678", 8), WEIR_NO_CALLER);
+    assert_int_equal(answer, 5);
+    rig_close(rig);
 }
 
 static weir_verdict stop_unanswered(weir_stage *self, struct player *player, weir_from from,
@@ -100,39 +87,26 @@ static weir_verdict stop_unanswered(weir_stage *self, struct player *player, wei
     return WEIR_STOP;
 }
 
-static void a_stage_that_stops_tells_its_callers(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.call = stop_unanswered};
-        uint64_t answer = 0;
-        player_start(&c, &rig, NULL);
-        assert_int_equal(player_try_call(&c, 1, WEIR_FOREVER, &answer), WEIR_NO_STAGE);
-        assert_int_equal(player_try_call(&c, 1, WEIR_FOREVER, &answer), WEIR_NO_STAGE);
-        player_expect(&c, "call 1\nterminate normal\n");
-        rig_close(&rig);
-    }
+static void a_stage_that_stops_tells_its_callers(struct rig *rig) {
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.call = stop_unanswered};
+    uint64_t answer = 0;
+    player_start(&c, rig, NULL);
+    assert_int_equal(player_try_call(&c, 1, WEIR_FOREVER, &answer), WEIR_NO_STAGE);
+    assert_int_equal(player_try_call(&c, 1, WEIR_FOREVER, &answer), WEIR_NO_STAGE);
+    player_expect(&c, "call 1\nterminate normal\n");
+    rig_close(rig);
 }
 
-static weir_verdict drop_events(weir_stage *self, weir_batch batch) {
-    (void)self;
-    (void)batch;
-    return WEIR_CONTINUE;
-}
-
-static void a_stage_without_handle_call_says_so(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void a_stage_without_handle_call_says_so(struct rig *rig) {
     weir_ref ref;
-    const weir_stage_options deaf = {.kind = WEIR_CONSUMER, .on.handle_events = drop_events};
-    assert_int_equal(weir_stage_start(rig.runtime, &deaf, &ref), WEIR_OK);
-    assert_int_equal(weir_call(rig.runtime, ref, "x", 1, NULL, WEIR_FOREVER), WEIR_UNHANDLED);
-    assert_int_equal(weir_call(rig.runtime, ref, NULL, 1, NULL, 0), WEIR_INVALID);
-    assert_int_equal(weir_call(rig.runtime, ref, "", 0, &(weir_answer){.room = 3}, 0),
+    const weir_stage_options deaf = {.kind = WEIR_CONSUMER, .on.handle_events = deed_no_events};
+    assert_int_equal(weir_stage_start(rig->runtime, &deaf, &ref), WEIR_OK);
+    assert_int_equal(weir_call(rig->runtime, ref, "x", 1, NULL, WEIR_FOREVER), WEIR_UNHANDLED);
+    assert_int_equal(weir_call(rig->runtime, ref, NULL, 1, NULL, 0), WEIR_INVALID);
+    assert_int_equal(weir_call(rig->runtime, ref, "", 0, &(weir_answer){.room = 3}, 0),
                      WEIR_INVALID);
     assert_string_equal(weir_refusal(), "answer.bytes must not be NULL when room is 3");
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 /* ---- answers and events -------------------------------------------------- */
@@ -157,8 +131,7 @@ static void the_answer_goes_before_the_events_or_behind_them(void **state) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.call = emit_and_answer};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
         uint64_t answer = 9;
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &c);
         const weir_subscribe_options temporary = {.cancel = WEIR_TEMPORARY};
         player_subscribe(&c, &p, &temporary);
         rig_rest(&rig);
@@ -183,15 +156,11 @@ static weir_verdict answer_four(weir_stage *self, struct player *player, weir_fr
     return WEIR_CONTINUE;
 }
 
-static void answers_that_wait_are_all_sent(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.call = answer_four};
-        player_start(&c, &rig, NULL);
-        for (uint64_t i = 0; i < 3; i++) assert_int_equal(player_call(&c, i), i);
-        rig_close(&rig);
-    }
+static void answers_that_wait_are_all_sent(struct rig *rig) {
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.call = answer_four};
+    player_start(&c, rig, NULL);
+    for (uint64_t i = 0; i < 3; i++) assert_int_equal(player_call(&c, i), i);
+    rig_close(rig);
 }
 
 /* ---- timers -------------------------------------------------------------- */
@@ -322,12 +291,9 @@ static void timers_go_with_their_stage(void **state) {
     rig_close(&rig);
 }
 
-static void only_simulated_time_is_moved(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
-    assert_int_equal(weir_runtime_advance(rig.runtime, 1), WEIR_WRONG_MODE);
-    rig_close(&rig);
+static void only_simulated_time_is_moved(struct rig *rig) {
+    assert_int_equal(weir_runtime_advance(rig->runtime, 1), WEIR_WRONG_MODE);
+    rig_close(rig);
 }
 
 /* ---- what init sends to its own stage ------------------------------------ */
@@ -355,8 +321,7 @@ static void init_may_send_to_its_own_stage(void **state) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .own = &p, .does.init = send_to_self};
     struct player refused = {.name = "d", .kind = WEIR_CONSUMER, .does.init = send_to_self};
-    player_start(&p, &rig, NULL);
-    player_start(&c, &rig, NULL);
+    PLAYERS_START(&rig, &p, &c);
     assert_int_equal(player_try_start(&refused, &rig, NULL), WEIR_INIT_STOPPED);
     assert_int_equal(weir_runtime_advance(rig.runtime, 10 * MS), WEIR_OK);
     player_expect(&c, "cast 0\nsubscribe p\ninfo 0\nevents 0..2\ninfo 3\n");
@@ -386,8 +351,7 @@ static void a_producer_that_finishes_sends_all_it_has(void **state) {
         struct player m = {
             .name = "m", .kind = WEIR_PRODUCER_CONSUMER, .does.cancel = finish_when_source_ends};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&m, &rig, NULL);
+        PLAYERS_START(&rig, &p, &m);
         player_subscribe(&m, &p, &(weir_subscribe_options){.max_demand = 10});
         player_cast(&p, 100);
         rig_rest(&rig);
@@ -400,66 +364,59 @@ static void a_producer_that_finishes_sends_all_it_has(void **state) {
     }
 }
 
-static void a_finishing_stage_is_asked_for_no_more(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 1000000};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_cast(&p, 5);
-        rig_rest(&rig);
-        assert_int_equal(weir_finish(rig.runtime, p.ref), WEIR_OK);
-        rig_rest(&rig);
-        player_expect(&p, "cast 5\ndrain\n");
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-        rig_rest(&rig);
-        player_expect(&p, "subscribe c\nterminate normal\n");
-        player_expect(&c, "subscribe p\nevents 0..4\ndown p normal\n");
-        rig_close(&rig);
-    }
+static void a_finishing_stage_is_asked_for_no_more(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 1000000};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, NULL);
+    player_cast(&p, 5);
+    rig_rest(rig);
+    assert_int_equal(weir_finish(rig->runtime, p.ref), WEIR_OK);
+    rig_rest(rig);
+    player_expect(&p, "cast 5\ndrain\n");
+    player_start(&c, rig, NULL);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+    rig_rest(rig);
+    player_expect(&p, "subscribe c\nterminate normal\n");
+    player_expect(&c, "subscribe p\nevents 0..4\ndown p normal\n");
+    rig_close(rig);
 }
 
-static void nobody_listens(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void nobody_listens(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    player_start(&p, &rig, &(weir_stage_options){.drop_unheard = true});
-    player_start(&c, &rig, NULL);
+    player_start(&p, rig, &(weir_stage_options){.drop_unheard = true});
+    player_start(&c, rig, NULL);
     player_cast(&p, 3);
-    rig_rest(&rig);
+    rig_rest(rig);
     player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 2});
-    rig_rest(&rig);
+    rig_rest(rig);
     player_cast(&p, 4); /* two of them are buffered: somebody listens */
-    rig_rest(&rig);
+    rig_rest(rig);
     player_expect(&p, "cast 3\ndiscarded 3 unheard\nsubscribe c\ndemand 2\ncast 4\ndemand 2\n");
     assert_int_equal(c.handled, 4);
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_call_is_answered),
-        cmocka_unit_test(the_answer_may_come_later_and_from_elsewhere),
-        cmocka_unit_test(who_does_not_answer_is_waited_for_in_vain),
-        cmocka_unit_test(a_stage_that_stops_tells_its_callers),
-        cmocka_unit_test(a_stage_without_handle_call_says_so),
+        TEST_IN_WORLDS(a_call_is_answered),
+        TEST_IN_WORLDS(the_answer_may_come_later_and_from_elsewhere),
+        TEST_IN_WORLDS(who_does_not_answer_is_waited_for_in_vain),
+        TEST_IN_WORLDS(a_stage_that_stops_tells_its_callers),
+        TEST_STEPPED(a_stage_without_handle_call_says_so),
         cmocka_unit_test(the_answer_goes_before_the_events_or_behind_them),
-        cmocka_unit_test(answers_that_wait_are_all_sent),
+        TEST_IN_WORLDS(answers_that_wait_are_all_sent),
         cmocka_unit_test(timers_fire_in_order_at_their_moments),
         cmocka_unit_test(a_cancelled_timer_does_not_fire),
         cmocka_unit_test(many_timers_are_cancelled_in_any_order),
         cmocka_unit_test(a_callback_arms_and_cancels_at_once),
         cmocka_unit_test(time_jumps_to_the_next_timer),
         cmocka_unit_test(timers_go_with_their_stage),
-        cmocka_unit_test(only_simulated_time_is_moved),
+        TEST_STEPPED(only_simulated_time_is_moved),
         cmocka_unit_test(init_may_send_to_its_own_stage),
         cmocka_unit_test(a_producer_that_finishes_sends_all_it_has),
-        cmocka_unit_test(a_finishing_stage_is_asked_for_no_more),
-        cmocka_unit_test(nobody_listens),
+        TEST_IN_WORLDS(a_finishing_stage_is_asked_for_no_more),
+        TEST_STEPPED(nobody_listens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

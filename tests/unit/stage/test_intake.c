@@ -9,8 +9,9 @@
  * Method: worked examples, by journals; several producers and long messages by
  * what each batch holds.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,8 +56,7 @@ static void batches_and_asks_follow_the_rule(void **state) {
         for (int world = 0; rig_open_world(&rig, world); world++) {
             struct player p = {.name = "p", .kind = WEIR_PRODUCER};
             struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            player_start(&p, &rig, NULL);
-            player_start(&c, &rig, NULL);
+            PLAYERS_START(&rig, &p, &c);
             player_subscribe(
                 &c, &p, &(weir_subscribe_options){.max_demand = row->max, .min_demand = row->min});
             rig_rest(&rig);
@@ -114,101 +114,73 @@ static const weir_dispatcher generous = {.name = "generous",
                                          .dispatch = generous_dispatch,
                                          .open_demand = generous_demand};
 
-static void excess_is_handled_and_logged(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, &(weir_stage_options){.dispatcher = &generous});
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = 5});
-        rig_rest(&rig);
-        player_cast(&p, 30);
-        rig_rest(&rig);
-        player_expect(&c, "subscribe p\nevents 0..4\nevents 5..9\nevents 10..14\nevents 15..19\n"
-                          "events 20..24\nevents 25..29\n");
-        const char *line = "error: stage c has received 5 events in excess of its demand\n";
-        char expected[400];
-        snprintf(expected, sizeof expected, "%s%s%s%s", line, line, line, line);
-        rig_expect_log(&rig, expected);
-        for (int i = 0; i < 300; i++) player_cast(&p, 1); /* more than its ring can hold */
-        rig_rest(&rig);
-        assert_int_equal(c.handled, 330);
-        rig_close(&rig);
-    }
+static void excess_is_handled_and_logged(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, &(weir_stage_options){.dispatcher = &generous});
+    player_start(&c, rig, NULL);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = 5});
+    rig_rest(rig);
+    player_cast(&p, 30);
+    rig_rest(rig);
+    player_expect(&c, "subscribe p\nevents 0..4\nevents 5..9\nevents 10..14\nevents 15..19\n"
+                      "events 20..24\nevents 25..29\n");
+    const char *line = "error: stage c has received 5 events in excess of its demand\n";
+    char expected[400];
+    snprintf(expected, sizeof expected, "%s%s%s%s", line, line, line, line);
+    rig_expect_log(rig, expected);
+    for (int i = 0; i < 300; i++) player_cast(&p, 1); /* more than its ring can hold */
+    rig_rest(rig);
+    assert_int_equal(c.handled, 330);
+    rig_close(rig);
 }
 
 /* An ask on an automatic subscription is answered, and then too much. */
-static void asking_for_more_is_excess(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription =
-            player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 1});
-        assert_int_equal(weir_ask(rig.runtime, subscription, 20), WEIR_OK);
-        rig_rest(&rig);
-        player_cast(&p, 15);
-        for (int i = 0; i < 6; i++) player_cast(&p, 1);
-        rig_rest(&rig);
-        assert_int_equal(c.handled, 21);
-        assert_true(rig.log.used > 0);
-        rig_close(&rig);
-    }
+static void asking_for_more_is_excess(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c);
+    weir_subscription subscription =
+        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 1});
+    assert_int_equal(weir_ask(rig->runtime, subscription, 20), WEIR_OK);
+    rig_rest(rig);
+    player_cast(&p, 15);
+    for (int i = 0; i < 6; i++) player_cast(&p, 1);
+    rig_rest(rig);
+    assert_int_equal(c.handled, 21);
+    assert_true(rig->log.used > 0);
+    rig_close(rig);
 }
 
 /* ---- messages ------------------------------------------------------------ */
 
 /* What one ask is served is one message, however many emissions it was. */
-static void what_one_ask_is_served_is_one_batch(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        for (int i = 0; i < 5; i++) player_cast(&p, 1);
-        rig_rest(&rig);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = 5});
-        rig_rest(&rig);
-        player_expect(&c, "subscribe p\nevents 0..4\n");
-        rig_close(&rig);
-    }
+static void what_one_ask_is_served_is_one_batch(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c);
+    for (int i = 0; i < 5; i++) player_cast(&p, 1);
+    rig_rest(rig);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = 5});
+    rig_rest(rig);
+    player_expect(&c, "subscribe p\nevents 0..4\n");
+    rig_close(rig);
 }
 
-static void a_message_over_several_blocks_is_contiguous(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, &(weir_stage_options){.buffer_size = WEIR_INFINITY});
-        player_start(&c, &rig, NULL);
-        player_cast(&p, 500);
-        player_cast(&p, 7000); /* not in the first block, */
-        player_cast(&p, 8000); /* nor in the second       */
-        rig_rest(&rig);
-        player_subscribe(&c, &p,
-                         &(weir_subscribe_options){.max_demand = 20000, .min_demand = 14000});
-        rig_rest(&rig);
-        player_expect(&c, "subscribe p\nevents 0..5999\nevents 6000..11999\n"
-                          "events 12000..15499\n");
-        rig_close(&rig);
-    }
-}
-
-/* Passes each batch on with an event of its own before it, so that no slices join. */
-static weir_verdict alternate(weir_stage *self, struct player *player, weir_batch batch) {
-    const uint64_t *numbers = batch.events;
-    uint64_t own = 100000 + numbers[0];
-    player_emit_numbers(self, &own, 1);
-    player->emitted += batch.count;
-    return weir_forward(self);
+static void a_message_over_several_blocks_is_contiguous(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, &(weir_stage_options){.buffer_size = WEIR_INFINITY});
+    player_start(&c, rig, NULL);
+    player_cast(&p, 500);
+    player_cast(&p, 7000); /* not in the first block, */
+    player_cast(&p, 8000); /* nor in the second       */
+    rig_rest(rig);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 20000, .min_demand = 14000});
+    rig_rest(rig);
+    player_expect(&c, "subscribe p\nevents 0..5999\nevents 6000..11999\n"
+                      "events 12000..15499\n");
+    rig_close(rig);
 }
 
 static weir_verdict expect_alternating(weir_stage *self, struct player *player, weir_batch batch) {
@@ -223,98 +195,82 @@ static weir_verdict expect_alternating(weir_stage *self, struct player *player, 
 }
 
 /* 1,200 slices: more than a ring can hold, in one message, and one batch. */
-static void a_message_of_many_slices_is_contiguous(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
-        struct player t = {
-            .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = alternate};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
-        c.does.events = expect_alternating;
-        player_start(&p, &rig, NULL);
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 600, .min_demand = 599});
-        weir_subscription subscription = player_subscribe(&c, &t, NULL);
-        weir_ask(rig.runtime, subscription, 1);
-        player_cast(&p, 600);
-        rig_rest(&rig);
-        assert_int_equal(t.batches, 600); /* the message was begun, so it was ended */
-        assert_int_equal(c.batches, 1);
-        assert_int_equal(rig_accounts(&rig).buffered, 1199);
-        weir_ask(rig.runtime, subscription, 1000);
-        rig_rest(&rig);
-        assert_int_equal(c.batches, 2);
-        assert_int_equal(c.handled, 1001);
-        rig_close(&rig);
-    }
+static void a_message_of_many_slices_is_contiguous(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
+    struct player t = {
+        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = deed_alternate};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+    c.does.events = expect_alternating;
+    PLAYERS_START(rig, &p, &t, &c);
+    player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 600, .min_demand = 599});
+    weir_subscription subscription = player_subscribe(&c, &t, NULL);
+    weir_ask(rig->runtime, subscription, 1);
+    player_cast(&p, 600);
+    rig_rest(rig);
+    assert_int_equal(t.batches, 600); /* the message was begun, so it was ended */
+    assert_int_equal(c.batches, 1);
+    assert_int_equal(rig_accounts(rig).buffered, 1199);
+    weir_ask(rig->runtime, subscription, 1000);
+    rig_rest(rig);
+    assert_int_equal(c.batches, 2);
+    assert_int_equal(c.handled, 1001);
+    rig_close(rig);
 }
 
 /* A message of more batches than a turn takes is resumed, and no mail comes between. */
-static void nothing_comes_between_the_batches_of_a_message(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        c.emits = PLAYER_HOLDS;
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 1000, .min_demand = 999});
-        rig_rest(&rig);
-        player_expect(&c, "subscribe p\n");
-        player_cast(&p, 400);
-        while (c.handled == 0) weir_runtime_step(rig.runtime, 1);
-        assert_true(c.handled < 400);
-        player_cast(&c, 0);
-        player_info(&c, 7);
-        player_stop(&c, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        const char *cast = strstr(c.journal.text, "cast");
-        assert_non_null(cast);
-        assert_true(strncmp(cast - 11, "events 399\n", 11) == 0);
-        assert_non_null(strstr(cast, "terminate normal"));
-        assert_int_equal(c.handled, 400);
-        rig_close(&rig);
-    }
+static void nothing_comes_between_the_batches_of_a_message(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    c.emits = PLAYER_HOLDS;
+    PLAYERS_START(rig, &p, &c);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 1000, .min_demand = 999});
+    rig_rest(rig);
+    player_expect(&c, "subscribe p\n");
+    player_cast(&p, 400);
+    while (c.handled == 0) weir_runtime_step(rig->runtime, 1);
+    assert_true(c.handled < 400);
+    player_cast(&c, 0);
+    player_info(&c, 7);
+    player_stop(&c, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    const char *cast = strstr(c.journal.text, "cast");
+    assert_non_null(cast);
+    assert_true(strncmp(cast - 11, "events 399\n", 11) == 0);
+    assert_non_null(strstr(cast, "terminate normal"));
+    assert_int_equal(c.handled, 400);
+    rig_close(rig);
 }
 
 /* ---- manual -------------------------------------------------------------- */
 
-static void a_manual_consumer_gets_messages_whole(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription =
-            player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 4});
-        rig_rest(&rig);
-        player_expect(&p, "subscribe c\n"); /* nothing is asked by itself */
-        player_cast(&p, 10);
-        rig_rest(&rig);
-        assert_int_equal(weir_ask(rig.runtime, subscription, 0), WEIR_OK);
-        rig_rest(&rig);
-        player_expect(&c, "subscribe p\n");
-        assert_int_equal(weir_ask(rig.runtime, subscription, 3), WEIR_OK);
-        rig_rest(&rig);
-        player_expect(&c, "events 0..2\n");
-        assert_int_equal(weir_ask(rig.runtime, subscription, 300), WEIR_OK); /* beyond max */
-        rig_rest(&rig);
-        player_expect(&c, "events 3..9\n");
-        player_expect(&p, "cast 10\ndemand 293\n");
-        player_cast(&p, 290);
-        rig_rest(&rig);
-        player_expect(&c, "events 10..299\n");
-        for (int i = 0; i < 3; i++) player_cast(&p, 1);
-        rig_rest(&rig);
-        player_expect(&c, "events 300\nevents 301\nevents 302\n");
-        rig_expect_log(&rig, "");
-        rig_close(&rig);
-    }
+static void a_manual_consumer_gets_messages_whole(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+    PLAYERS_START(rig, &p, &c);
+    weir_subscription subscription =
+        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 4});
+    rig_rest(rig);
+    player_expect(&p, "subscribe c\n"); /* nothing is asked by itself */
+    player_cast(&p, 10);
+    rig_rest(rig);
+    assert_int_equal(weir_ask(rig->runtime, subscription, 0), WEIR_OK);
+    rig_rest(rig);
+    player_expect(&c, "subscribe p\n");
+    assert_int_equal(weir_ask(rig->runtime, subscription, 3), WEIR_OK);
+    rig_rest(rig);
+    player_expect(&c, "events 0..2\n");
+    assert_int_equal(weir_ask(rig->runtime, subscription, 300), WEIR_OK); /* beyond max */
+    rig_rest(rig);
+    player_expect(&c, "events 3..9\n");
+    player_expect(&p, "cast 10\ndemand 293\n");
+    player_cast(&p, 290);
+    rig_rest(rig);
+    player_expect(&c, "events 10..299\n");
+    for (int i = 0; i < 3; i++) player_cast(&p, 1);
+    rig_rest(rig);
+    player_expect(&c, "events 300\nevents 301\nevents 302\n");
+    rig_expect_log(rig, "");
+    rig_close(rig);
 }
 
 static weir_verdict ask_as_many(weir_stage *self, struct player *player, weir_batch batch) {
@@ -324,22 +280,17 @@ static weir_verdict ask_as_many(weir_stage *self, struct player *player, weir_ba
     return WEIR_CONTINUE;
 }
 
-static void a_manual_consumer_may_ask_as_it_goes(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 1000, .quiet = true};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
-        c.does.events = ask_as_many;
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&c, &p, NULL);
-        weir_ask(rig.runtime, subscription, 7);
-        rig_rest(&rig);
-        assert_int_equal(c.handled, 1000);
-        assert_int_equal(c.sum, 999 * 1000 / 2);
-        rig_close(&rig);
-    }
+static void a_manual_consumer_may_ask_as_it_goes(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 1000, .quiet = true};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+    c.does.events = ask_as_many;
+    PLAYERS_START(rig, &p, &c);
+    weir_subscription subscription = player_subscribe(&c, &p, NULL);
+    weir_ask(rig->runtime, subscription, 7);
+    rig_rest(rig);
+    assert_int_equal(c.handled, 1000);
+    assert_int_equal(c.sum, 999 * 1000 / 2);
+    rig_close(rig);
 }
 
 /* ---- several producers --------------------------------------------------- */
@@ -367,52 +318,48 @@ static weir_verdict sort_out(weir_stage *self, struct player *player, weir_batch
     return WEIR_CONTINUE;
 }
 
-static void each_producer_has_its_own_account(void **state) {
-    (void)state;
+static void each_producer_has_its_own_account(struct rig *rig) {
     static const weir_subscribe_options options[SOURCES] = {
         {.max_demand = 1}, {.max_demand = 10, .min_demand = 7}, {.max_demand = 600}};
     static const size_t largest[SOURCES] = {1, 3, 300};
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct sources sources;
-        memset(&sources, 0, sizeof sources);
-        struct player c = {.name = "c",
-                           .kind = WEIR_CONSUMER,
-                           .quiet = true,
-                           .own = &sources,
-                           .does.events = sort_out};
-        struct player p[SOURCES];
-        memset(p, 0, sizeof p);
-        player_start(&c, &rig, NULL);
-        for (int i = 0; i < SOURCES; i++) {
-            p[i].name = "p";
-            p[i].kind = WEIR_PRODUCER;
-            p[i].limit = 900;
-            p[i].quiet = true;
-            player_start(&p[i], &rig, NULL);
-            sources.from[i] = player_subscribe(&c, &p[i], &options[i]);
-        }
-        rig_rest(&rig);
-        for (int i = 0; i < SOURCES; i++) {
-            assert_int_equal(sources.next[i], 900);
-            assert_int_equal(sources.largest[i], largest[i]);
-        }
-        rig_close(&rig);
+    struct sources sources;
+    memset(&sources, 0, sizeof sources);
+    struct player c = {.name = "c",
+                       .kind = WEIR_CONSUMER,
+                       .quiet = true,
+                       .own = &sources,
+                       .does.events = sort_out};
+    struct player p[SOURCES];
+    memset(p, 0, sizeof p);
+    player_start(&c, rig, NULL);
+    for (int i = 0; i < SOURCES; i++) {
+        p[i].name = "p";
+        p[i].kind = WEIR_PRODUCER;
+        p[i].limit = 900;
+        p[i].quiet = true;
+        player_start(&p[i], rig, NULL);
+        sources.from[i] = player_subscribe(&c, &p[i], &options[i]);
     }
+    rig_rest(rig);
+    for (int i = 0; i < SOURCES; i++) {
+        assert_int_equal(sources.next[i], 900);
+        assert_int_equal(sources.largest[i], largest[i]);
+    }
+    rig_close(rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_and_asks_follow_the_rule),
-        cmocka_unit_test(excess_is_handled_and_logged),
-        cmocka_unit_test(asking_for_more_is_excess),
-        cmocka_unit_test(what_one_ask_is_served_is_one_batch),
-        cmocka_unit_test(a_message_over_several_blocks_is_contiguous),
-        cmocka_unit_test(a_message_of_many_slices_is_contiguous),
-        cmocka_unit_test(nothing_comes_between_the_batches_of_a_message),
-        cmocka_unit_test(a_manual_consumer_gets_messages_whole),
-        cmocka_unit_test(a_manual_consumer_may_ask_as_it_goes),
-        cmocka_unit_test(each_producer_has_its_own_account),
+        TEST_IN_WORLDS(excess_is_handled_and_logged),
+        TEST_IN_WORLDS(asking_for_more_is_excess),
+        TEST_IN_WORLDS(what_one_ask_is_served_is_one_batch),
+        TEST_IN_WORLDS(a_message_over_several_blocks_is_contiguous),
+        TEST_IN_WORLDS(a_message_of_many_slices_is_contiguous),
+        TEST_IN_WORLDS(nothing_comes_between_the_batches_of_a_message),
+        TEST_IN_WORLDS(a_manual_consumer_gets_messages_whole),
+        TEST_IN_WORLDS(a_manual_consumer_may_ask_as_it_goes),
+        TEST_IN_WORLDS(each_producer_has_its_own_account),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

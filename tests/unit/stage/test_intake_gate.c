@@ -7,8 +7,9 @@
  * their place among messages; what memory does not allow is counted.
  * Method: worked examples, by journals; memory that fails at every step in turn.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -25,143 +26,105 @@ static weir_verdict twice(weir_stage *self, struct player *player, weir_batch ba
 }
 
 /* GenStage's test of a doubler: chunks go on when the demand is used up. */
-static void a_message_begun_is_handled_to_its_end(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void a_message_begun_is_handled_to_its_end(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.events = twice};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    player_start(&p, &rig, NULL);
-    player_start(&t, &rig, NULL);
-    player_start(&c, &rig, NULL);
+    PLAYERS_START(rig, &p, &t, &c);
     player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 100, .min_demand = 80});
     player_subscribe(&c, &t, &(weir_subscribe_options){.max_demand = 100, .min_demand = 50});
-    rig_rest(&rig);
+    rig_rest(rig);
     player_cast(&p, 100);
-    rig_rest(&rig);
+    rig_rest(rig);
     player_expect(&t, "subscribe p\nsubscribe c\nevents 0..19\nevents 20..39\nevents 40..59\n"
                       "events 60..79\nevents 80..99\n");
     /* 40, 40 and 20 fill the demand; 100 were buffered, and serve what is asked next. */
     player_expect(&c, "subscribe t\nevents 0..39\nevents 40..79\nevents 80..99\n"
                       "events 100..149\nevents 150..179\nevents 180..199\n");
-    assert_int_equal(rig_accounts(&rig).buffered, 0);
-    rig_close(&rig);
+    assert_int_equal(rig_accounts(rig).buffered, 0);
+    rig_close(rig);
 }
 
-static void without_demand_messages_wait(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = UINT64_MAX};
-        struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-        player_start(&p, &rig, NULL);
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 10});
-        weir_subscription subscription = player_subscribe(&c, &t, NULL);
-        rig_rest(&rig);
-        player_expect(&t, "subscribe p\nsubscribe c\n");
-        assert_int_equal(p.next, 10); /* it has asked once, before anybody asked it */
-        assert_int_equal(rig_accounts(&rig).in_flight, 10);
-        weir_ask(rig.runtime, subscription, 3);
-        rig_rest(&rig);
-        /* One message, of ten, in two batches; what was asked meanwhile waits. */
-        player_expect(&t, "events 0..4\nevents 5..9\n");
-        player_expect(&c, "subscribe t\nevents 0..2\n");
-        assert_int_equal(p.next, 20);
-        weir_ask(rig.runtime, subscription, 3);
-        rig_rest(&rig);
-        player_expect(&t, ""); /* from the buffer */
-        player_expect(&c, "events 3..5\n");
-        weir_ask(rig.runtime, subscription, 5); /* four of which are buffered */
-        rig_rest(&rig);
-        player_expect(&c, "events 6..9\nevents 10\n");
-        assert_true(t.handled <= 20);
-        rig_close(&rig);
-    }
+static void without_demand_messages_wait(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = UINT64_MAX};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+    PLAYERS_START(rig, &p, &t, &c);
+    player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 10});
+    weir_subscription subscription = player_subscribe(&c, &t, NULL);
+    rig_rest(rig);
+    player_expect(&t, "subscribe p\nsubscribe c\n");
+    assert_int_equal(p.next, 10); /* it has asked once, before anybody asked it */
+    assert_int_equal(rig_accounts(rig).in_flight, 10);
+    weir_ask(rig->runtime, subscription, 3);
+    rig_rest(rig);
+    /* One message, of ten, in two batches; what was asked meanwhile waits. */
+    player_expect(&t, "events 0..4\nevents 5..9\n");
+    player_expect(&c, "subscribe t\nevents 0..2\n");
+    assert_int_equal(p.next, 20);
+    weir_ask(rig->runtime, subscription, 3);
+    rig_rest(rig);
+    player_expect(&t, ""); /* from the buffer */
+    player_expect(&c, "events 3..5\n");
+    weir_ask(rig->runtime, subscription, 5); /* four of which are buffered */
+    rig_rest(rig);
+    player_expect(&c, "events 6..9\nevents 10\n");
+    assert_true(t.handled <= 20);
+    rig_close(rig);
 }
 
 /* Demand is counted on what comes out, asks on what goes in: a filter keeps pulling. */
-static void a_filter_that_passes_nothing_keeps_pulling(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 5000, .quiet = true};
-        struct player t = {
-            .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .emits = PLAYER_HOLDS, .quiet = true};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 100});
-        player_subscribe(&c, &t, &(weir_subscribe_options){.max_demand = 1});
-        rig_rest(&rig);
-        assert_int_equal(t.handled, 5000);
-        player_expect(&c, "subscribe t\n");
-        rig_close(&rig);
-    }
+static void a_filter_that_passes_nothing_keeps_pulling(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 5000, .quiet = true};
+    struct player t = {
+        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .emits = PLAYER_HOLDS, .quiet = true};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &t, &c);
+    player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 100});
+    player_subscribe(&c, &t, &(weir_subscribe_options){.max_demand = 1});
+    rig_rest(rig);
+    assert_int_equal(t.handled, 5000);
+    player_expect(&c, "subscribe t\n");
+    rig_close(rig);
 }
 
 /* Output that comes later, by a message, does not use up the demand in between. */
-static weir_verdict later(weir_stage *self, struct player *player, weir_batch batch) {
-    uint64_t count = batch.count;
-    weir_status status = weir_cast(weir_stage_runtime(self), weir_self(self), &count, sizeof count);
-    RIG_CHECK(player->rig, status == WEIR_OK);
-    return WEIR_CONTINUE;
-}
-
-static void output_may_come_later(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100, .quiet = true};
-        struct player t = {
-            .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = later};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-        player_start(&p, &rig, NULL);
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = 8});
-        player_subscribe(&c, &t, &(weir_subscribe_options){.max_demand = 10, .min_demand = 5});
-        rig_rest(&rig);
-        assert_int_equal(t.handled, 100);
-        assert_int_equal(c.handled, 100);
-        rig_close(&rig);
-    }
+static void output_may_come_later(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100, .quiet = true};
+    struct player t = {
+        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = deed_emit_later};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+    PLAYERS_START(rig, &p, &t, &c);
+    player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = 8});
+    player_subscribe(&c, &t, &(weir_subscribe_options){.max_demand = 10, .min_demand = 5});
+    rig_rest(rig);
+    assert_int_equal(t.handled, 100);
+    assert_int_equal(c.handled, 100);
+    rig_close(rig);
 }
 
 /* In GenStage a producer_consumer runs on when its consumers have gone (defect A). */
-static void without_consumers_it_stops_pulling(void **state) {
-    (void)state;
-    for (int how = 0; how < 3; how++) {
-        struct rig rig;
-        for (int world = 0; rig_open_world(&rig, world); world++) {
-            struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
-            struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
-            struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-            player_start(&p, &rig, NULL);
-            player_start(&t, &rig, NULL);
-            player_start(&c, &rig, NULL);
-            player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 10});
-            weir_subscription subscription = player_subscribe(
-                &c, &t, &(weir_subscribe_options){.max_demand = 500, .cancel = WEIR_TEMPORARY});
-            rig_rest(&rig); /* 500 are open at t, of which p has sent none */
-            if (how == 0) player_stop(&c, WEIR_REASON_NORMAL);
-            if (how == 1) weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL);
-            if (how == 2) player_cast(&p, 4);
-            rig_rest(&rig);
-            if (how == 2) player_stop(&c, WEIR_REASON_NORMAL);
-            rig_rest(&rig);
-            uint64_t handled = t.handled;
-            for (int i = 0; i < 20; i++) player_cast(&p, 10);
-            rig_rest(&rig);
-            assert_int_equal(t.handled, handled);
-            assert_int_equal(rig_accounts(&rig).in_flight, how == 2 ? 6 : 10);
-            rig_close(&rig);
-        }
-    }
+static void without_consumers_it_stops_pulling(struct rig *rig, int how) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+    PLAYERS_START(rig, &p, &t, &c);
+    player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 10});
+    weir_subscription subscription = player_subscribe(
+        &c, &t, &(weir_subscribe_options){.max_demand = 500, .cancel = WEIR_TEMPORARY});
+    rig_rest(rig); /* 500 are open at t, of which p has sent none */
+    if (how == 0) player_stop(&c, WEIR_REASON_NORMAL);
+    if (how == 1) weir_cancel(rig->runtime, subscription, WEIR_REASON_NORMAL);
+    if (how == 2) player_cast(&p, 4);
+    rig_rest(rig);
+    if (how == 2) player_stop(&c, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    uint64_t handled = t.handled;
+    for (int i = 0; i < 20; i++) player_cast(&p, 10);
+    rig_rest(rig);
+    assert_int_equal(t.handled, handled);
+    assert_int_equal(rig_accounts(rig).in_flight, how == 2 ? 6 : 10);
+    rig_close(rig);
 }
 
 /* Events of one size from here, of another from there. */
@@ -172,154 +135,128 @@ static weir_verdict emit_chars(weir_stage *self, struct player *player, uint64_t
     return WEIR_CONTINUE;
 }
 
-static void producers_may_differ_in_size(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player q = {.name = "q", .kind = WEIR_PRODUCER, .does.cast = emit_chars};
-        struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .emits = PLAYER_HOLDS};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-        player_start(&p, &rig, NULL);
-        player_start(&q, &rig, &(weir_stage_options){.event_bytes = 1});
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        const weir_subscribe_options options = {.max_demand = 100, .min_demand = 50};
-        player_subscribe(&t, &p, &options);
-        player_subscribe(&t, &q, &options);
-        weir_subscription subscription = player_subscribe(&c, &t, NULL);
-        rig_rest(&rig);
-        player_expect(&t, "subscribe p\nsubscribe q\nsubscribe c\n");
-        /* All of it waits together: small ones, inline, are kept in blocks of their size. */
-        for (int i = 0; i < 3; i++) {
-            player_cast(&p, 1);
-            rig_rest(&rig);
-            player_cast(&q, 3);
-            rig_rest(&rig);
-        }
-        player_cast(&q, 20);
-        rig_rest(&rig);
-        player_expect(&t, "");
-        weir_ask(rig.runtime, subscription, 1);
-        rig_rest(&rig);
-        player_expect(&t, "events 0\n3 events of 1 bytes\nevents 1\n3 events of 1 bytes\n"
-                          "events 2\n3 events of 1 bytes\n20 events of 1 bytes\n");
-        rig_close(&rig);
+static void producers_may_differ_in_size(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player q = {.name = "q", .kind = WEIR_PRODUCER, .does.cast = emit_chars};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .emits = PLAYER_HOLDS};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+    player_start(&p, rig, NULL);
+    player_start(&q, rig, &(weir_stage_options){.event_bytes = 1});
+    PLAYERS_START(rig, &t, &c);
+    const weir_subscribe_options options = {.max_demand = 100, .min_demand = 50};
+    player_subscribe(&t, &p, &options);
+    player_subscribe(&t, &q, &options);
+    weir_subscription subscription = player_subscribe(&c, &t, NULL);
+    rig_rest(rig);
+    player_expect(&t, "subscribe p\nsubscribe q\nsubscribe c\n");
+    /* All of it waits together: small ones, inline, are kept in blocks of their size. */
+    for (int i = 0; i < 3; i++) {
+        player_cast(&p, 1);
+        rig_rest(rig);
+        player_cast(&q, 3);
+        rig_rest(rig);
     }
+    player_cast(&q, 20);
+    rig_rest(rig);
+    player_expect(&t, "");
+    weir_ask(rig->runtime, subscription, 1);
+    rig_rest(rig);
+    player_expect(&t, "events 0\n3 events of 1 bytes\nevents 1\n3 events of 1 bytes\n"
+                      "events 2\n3 events of 1 bytes\n20 events of 1 bytes\n");
+    rig_close(rig);
 }
 
 /* ---- infos and ends among messages --------------------------------------- */
 
-static void an_info_goes_behind_what_waits(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-        player_start(&p, &rig, NULL);
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&t, &p,
-                         &(weir_subscribe_options){.max_demand = 10, .min_demand = WEIR_NONE});
-        weir_subscription subscription = player_subscribe(&c, &t, NULL);
-        rig_rest(&rig);
-        player_expect(&t, "subscribe p\nsubscribe c\n");
-        player_info(&t, 1); /* nothing waits */
-        rig_rest(&rig);
-        player_expect(&t, "info 1\n");
-        player_cast(&p, 3);
-        rig_rest(&rig);
-        player_info(&t, 2);
-        player_info(&t, 3);
-        rig_rest(&rig);
-        player_cast(&p, 2);
-        rig_rest(&rig);
-        player_info(&t, 4);
-        rig_rest(&rig);
-        player_expect(&t, "");
-        weir_ask(rig.runtime, subscription, 2); /* one message: 2 go out, 1 is buffered */
-        rig_rest(&rig);
-        player_expect(&t, "events 0..2\n");
-        weir_ask(rig.runtime, subscription, 1); /* the infos go behind it in the buffer */
-        rig_rest(&rig);
-        weir_ask(rig.runtime, subscription, 2);
-        rig_rest(&rig);
-        /* Like any message of a stage to itself, they come when the drain is done. */
-        player_expect(&t, "events 3 4\ninfo 2\ninfo 3\n");
-        weir_ask(rig.runtime, subscription, 1);
-        rig_rest(&rig);
-        player_expect(&t, "info 4\n");
-        rig_close(&rig);
-    }
+static void an_info_goes_behind_what_waits(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+    PLAYERS_START(rig, &p, &t, &c);
+    player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = WEIR_NONE});
+    weir_subscription subscription = player_subscribe(&c, &t, NULL);
+    rig_rest(rig);
+    player_expect(&t, "subscribe p\nsubscribe c\n");
+    player_info(&t, 1); /* nothing waits */
+    rig_rest(rig);
+    player_expect(&t, "info 1\n");
+    player_cast(&p, 3);
+    rig_rest(rig);
+    player_info(&t, 2);
+    player_info(&t, 3);
+    rig_rest(rig);
+    player_cast(&p, 2);
+    rig_rest(rig);
+    player_info(&t, 4);
+    rig_rest(rig);
+    player_expect(&t, "");
+    weir_ask(rig->runtime, subscription, 2); /* one message: 2 go out, 1 is buffered */
+    rig_rest(rig);
+    player_expect(&t, "events 0..2\n");
+    weir_ask(rig->runtime, subscription, 1); /* the infos go behind it in the buffer */
+    rig_rest(rig);
+    weir_ask(rig->runtime, subscription, 2);
+    rig_rest(rig);
+    /* Like any message of a stage to itself, they come when the drain is done. */
+    player_expect(&t, "events 3 4\ninfo 2\ninfo 3\n");
+    weir_ask(rig->runtime, subscription, 1);
+    rig_rest(rig);
+    player_expect(&t, "info 4\n");
+    rig_close(rig);
 }
 
 /*
  * The producer goes while messages wait: they stay, each becomes one batch, and
  * the end comes behind them, when consumers ask.
  */
-static void the_end_of_a_subscription_goes_behind_what_waits(void **state) {
-    (void)state;
-    for (int cancel = 0; cancel < 2; cancel++) {
-        struct rig rig;
-        for (int world = 0; rig_open_world(&rig, world); world++) {
-            struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-            struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
-            struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-            player_start(&p, &rig, NULL);
-            player_start(&t, &rig, NULL);
-            player_start(&c, &rig, NULL);
-            weir_subscription upper = player_subscribe(
-                &t, &p, &(weir_subscribe_options){.max_demand = 100, .min_demand = 90});
-            weir_subscription subscription = player_subscribe(&c, &t, NULL);
-            rig_rest(&rig);
-            player_expect(&t, "subscribe p\nsubscribe c\n");
-            player_cast(&p, 40);
-            player_cast(&p, 15);
-            rig_rest(&rig);
-            if (cancel) {
-                weir_cancel(rig.runtime, upper, WEIR_REASON_USER);
-            } else {
-                player_stop(&p, WEIR_REASON_USER);
-            }
-            rig_rest(&rig);
-            player_expect(&t, ""); /* permanent, and alive until it is asked */
-            weir_ask(rig.runtime, subscription, 41);
-            rig_rest(&rig);
-            player_expect(&t, "events 0..39\nevents 40..54\n");
-            assert_int_equal(weir_runtime_stages(rig.runtime), cancel ? 3 : 2);
-            weir_ask(rig.runtime, subscription, 100);
-            rig_rest(&rig);
-            player_expect(&t, cancel ? "cancel p user\nterminate user\n"
-                                     : "down p user\nterminate user\n");
-            player_expect(&c, "subscribe t\nevents 0..39\nevents 40\nevents 41..54\n"
-                              "down t user\nterminate user\n");
-            rig_close(&rig);
-        }
+static void the_end_of_a_subscription_goes_behind_what_waits(struct rig *rig, int cancel) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+    PLAYERS_START(rig, &p, &t, &c);
+    weir_subscription upper =
+        player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 100, .min_demand = 90});
+    weir_subscription subscription = player_subscribe(&c, &t, NULL);
+    rig_rest(rig);
+    player_expect(&t, "subscribe p\nsubscribe c\n");
+    player_cast(&p, 40);
+    player_cast(&p, 15);
+    rig_rest(rig);
+    if (cancel) {
+        weir_cancel(rig->runtime, upper, WEIR_REASON_USER);
+    } else {
+        player_stop(&p, WEIR_REASON_USER);
     }
+    rig_rest(rig);
+    player_expect(&t, ""); /* permanent, and alive until it is asked */
+    weir_ask(rig->runtime, subscription, 41);
+    rig_rest(rig);
+    player_expect(&t, "events 0..39\nevents 40..54\n");
+    assert_int_equal(weir_runtime_stages(rig->runtime), cancel ? 3 : 2);
+    weir_ask(rig->runtime, subscription, 100);
+    rig_rest(rig);
+    player_expect(&t, cancel ? "cancel p user\nterminate user\n" : "down p user\nterminate user\n");
+    player_expect(&c, "subscribe t\nevents 0..39\nevents 40\nevents 41..54\n"
+                      "down t user\nterminate user\n");
+    rig_close(rig);
 }
 
 /* A message begun when its producer goes is ended by the same rule as it began. */
-static void a_message_begun_keeps_its_batches(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void a_message_begun_keeps_its_batches(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-    player_start(&p, &rig, NULL);
-    player_start(&t, &rig, NULL);
-    player_start(&c, &rig, NULL);
+    PLAYERS_START(rig, &p, &t, &c);
     player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 1000, .min_demand = 999});
     player_subscribe(&c, &t, NULL);
-    rig_rest(&rig);
+    rig_rest(rig);
     player_cast(&p, 300);
-    while (t.handled == 0) weir_runtime_step(rig.runtime, 1);
+    while (t.handled == 0) weir_runtime_step(rig->runtime, 1);
     player_stop(&p, WEIR_REASON_NORMAL);
-    rig_rest(&rig);
+    rig_rest(rig);
     assert_int_equal(t.batches, 300);
     assert_int_equal(c.handled, 300);
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 /* ---- memory -------------------------------------------------------------- */
@@ -381,8 +318,7 @@ static bool starve(uint64_t at, bool for_good, size_t max_demand,
     t.does.cancel = count_refusals;
     player_start(&p, &rig, &(weir_stage_options){.event_bytes = sizes[0]});
     player_start(&q, &rig, &(weir_stage_options){.event_bytes = sizes[1]});
-    player_start(&t, &rig, NULL);
-    player_start(&c, &rig, NULL);
+    PLAYERS_START(&rig, &t, &c);
     const weir_subscribe_options wide = {
         .max_demand = max_demand, .min_demand = WEIR_NONE, .cancel = WEIR_TEMPORARY};
     weir_subscription subscription = player_subscribe(&c, &t, &wide);
@@ -430,8 +366,7 @@ static void without_memory_for_an_end_it_stops(void **state) {
     rig_open(&rig, NULL);
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
-    player_start(&p, &rig, NULL);
-    player_start(&t, &rig, NULL);
+    PLAYERS_START(&rig, &p, &t);
     player_subscribe(&t, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
     rig_rest(&rig);
     for (int i = 0; i < 8; i++) { /* as many as the queue first has room for */
@@ -448,15 +383,15 @@ static void without_memory_for_an_end_it_stops(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(producers_may_differ_in_size),
-        cmocka_unit_test(a_message_begun_is_handled_to_its_end),
-        cmocka_unit_test(without_demand_messages_wait),
-        cmocka_unit_test(a_filter_that_passes_nothing_keeps_pulling),
-        cmocka_unit_test(output_may_come_later),
-        cmocka_unit_test(without_consumers_it_stops_pulling),
-        cmocka_unit_test(an_info_goes_behind_what_waits),
-        cmocka_unit_test(the_end_of_a_subscription_goes_behind_what_waits),
-        cmocka_unit_test(a_message_begun_keeps_its_batches),
+        TEST_IN_WORLDS(producers_may_differ_in_size),
+        TEST_STEPPED(a_message_begun_is_handled_to_its_end),
+        TEST_IN_WORLDS(without_demand_messages_wait),
+        TEST_IN_WORLDS(a_filter_that_passes_nothing_keeps_pulling),
+        TEST_IN_WORLDS(output_may_come_later),
+        TEST_IN_WORLDS_AND_WAYS(without_consumers_it_stops_pulling, 3),
+        TEST_IN_WORLDS(an_info_goes_behind_what_waits),
+        TEST_IN_WORLDS_AND_WAYS(the_end_of_a_subscription_goes_behind_what_waits, 2),
+        TEST_STEPPED(a_message_begun_keeps_its_batches),
         cmocka_unit_test(what_memory_does_not_allow_is_counted),
         cmocka_unit_test(without_memory_for_an_end_it_stops),
     };

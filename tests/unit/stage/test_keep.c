@@ -9,8 +9,8 @@
  * Method: a producer_consumer that passes on one event of each block, or holds
  * one of each until it is asked; the number of live blocks is counted.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -30,9 +30,7 @@ static void run_filter(struct rig *rig, bool starved) {
     struct player t = {
         .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = first_of_each};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
-    player_start(&p, rig, NULL);
-    player_start(&t, rig, NULL);
-    player_start(&c, rig, NULL);
+    PLAYERS_START(rig, &p, &t, &c);
     weir_subscription subscription = player_subscribe(&c, &t, NULL);
     /* One message, so all of it is handled for one event of demand, PART at a time. */
     player_subscribe(&t, &p,
@@ -75,74 +73,58 @@ static void without_memory_they_stay_where_they_are(void **state) {
 }
 
 /* The same in front of a producer_consumer that nobody asks. */
-static void small_slices_in_the_input_pin_no_block(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {
-            .name = "p", .kind = WEIR_PRODUCER, .limit = BLOCKS * BLOCK, .quiet = true};
-        struct player t = {.name = "t",
-                           .kind = WEIR_PRODUCER_CONSUMER,
-                           .quiet = true,
-                           .does.events = first_of_each};
-        struct player u = {.name = "u", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
-        player_start(&p, &rig, NULL);
-        player_start(&t, &rig, NULL);
-        player_start(&u, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&c, &u, NULL);
-        player_subscribe(&u, &t, &(weir_subscribe_options){.max_demand = PART * BLOCKS});
-        player_subscribe(&t, &p,
-                         &(weir_subscribe_options){.max_demand = BLOCK * BLOCKS,
-                                                   .min_demand = BLOCK * BLOCKS - PART});
-        rig_rest(&rig);
-        assert_int_equal(rig_accounts(&rig).in_flight, PART * BLOCKS);
-        if (weir_runtime_workers(rig.runtime) == 1) {
-            assert_true(rig_accounts(&rig).blocks_live <= 10);
-        }
-        weir_ask(rig.runtime, subscription, PART * BLOCKS);
-        rig_rest(&rig);
-        assert_int_equal(c.handled, PART * BLOCKS);
-        rig_close(&rig);
+static void small_slices_in_the_input_pin_no_block(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = BLOCKS * BLOCK, .quiet = true};
+    struct player t = {
+        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = first_of_each};
+    struct player u = {.name = "u", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+    PLAYERS_START(rig, &p, &t, &u, &c);
+    weir_subscription subscription = player_subscribe(&c, &u, NULL);
+    player_subscribe(&u, &t, &(weir_subscribe_options){.max_demand = PART * BLOCKS});
+    player_subscribe(&t, &p,
+                     &(weir_subscribe_options){.max_demand = BLOCK * BLOCKS,
+                                               .min_demand = BLOCK * BLOCKS - PART});
+    rig_rest(rig);
+    assert_int_equal(rig_accounts(rig).in_flight, PART * BLOCKS);
+    if (weir_runtime_workers(rig->runtime) == 1) {
+        assert_true(rig_accounts(rig).blocks_live <= 10);
     }
+    weir_ask(rig->runtime, subscription, PART * BLOCKS);
+    rig_rest(rig);
+    assert_int_equal(c.handled, PART * BLOCKS);
+    rig_close(rig);
 }
 
 /* Inline events of changing sizes wait side by side. */
-static void inline_events_wait_in_blocks(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
-        struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
-        player_start(&p, &rig, NULL);
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&t, &p, NULL);
-        weir_subscription subscription = player_subscribe(&c, &t, NULL);
-        for (uint64_t i = 0; i < 200; i++) {
-            player_cast(&p, 1 + i % 5);
-            rig_rest(&rig);
-        }
-        assert_int_equal(rig_accounts(&rig).in_flight, 600);
-        if (weir_runtime_workers(rig.runtime) == 1) {
-            assert_true(rig_accounts(&rig).blocks_live <= 20);
-        }
-        weir_ask(rig.runtime, subscription, 600);
-        rig_rest(&rig);
-        assert_int_equal(c.handled, 600);
-        assert_int_equal(c.sum, 600 * 599 / 2);
-        rig_close(&rig);
+static void inline_events_wait_in_blocks(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+    PLAYERS_START(rig, &p, &t, &c);
+    player_subscribe(&t, &p, NULL);
+    weir_subscription subscription = player_subscribe(&c, &t, NULL);
+    for (uint64_t i = 0; i < 200; i++) {
+        player_cast(&p, 1 + i % 5);
+        rig_rest(rig);
     }
+    assert_int_equal(rig_accounts(rig).in_flight, 600);
+    if (weir_runtime_workers(rig->runtime) == 1) {
+        assert_true(rig_accounts(rig).blocks_live <= 20);
+    }
+    weir_ask(rig->runtime, subscription, 600);
+    rig_rest(rig);
+    assert_int_equal(c.handled, 600);
+    assert_int_equal(c.sum, 600 * 599 / 2);
+    rig_close(rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_slices_in_a_buffer_pin_no_block),
         cmocka_unit_test(without_memory_they_stay_where_they_are),
-        cmocka_unit_test(small_slices_in_the_input_pin_no_block),
-        cmocka_unit_test(inline_events_wait_in_blocks),
+        TEST_IN_WORLDS(small_slices_in_the_input_pin_no_block),
+        TEST_IN_WORLDS(inline_events_wait_in_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

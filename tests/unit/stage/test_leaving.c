@@ -11,8 +11,8 @@
  * order each consumer checks against what all have seen.
  */
 #include "base/atomic.h"
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <sched.h>
 #include <string.h>
@@ -117,8 +117,7 @@ static void silence_is_measured(void **state) {
     rig_open(&rig, &(weir_runtime_options){.mode = WEIR_SIMULATED, .workers = 2, .seed = 1});
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-    player_start(&p, &rig, NULL);
-    player_start(&c, &rig, NULL);
+    PLAYERS_START(&rig, &p, &c);
     player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10, .min_demand = 9});
     rig_rest(&rig);
     weir_runtime_advance(rig.runtime, 1000000000);
@@ -416,25 +415,20 @@ static void whoever_waits_in_line_is_not_forgotten(void **state) {
 
 /* --- cancels that come early, or late ----------------------------------------------------- */
 
-static void cancelled_before_the_producer_knows(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 5, .quiet = true};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription =
-            player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-        assert_int_equal(weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL), WEIR_OK);
-        rig_rest(&rig);
-        size_t count = 1;
-        weir_consumers(rig.runtime, p.ref, WEIR_FOREVER, NULL, 0, &count);
-        assert_int_equal(count, 0);
-        weir_producers(rig.runtime, c.ref, WEIR_FOREVER, NULL, 0, &count);
-        assert_int_equal(count, 0);
-        rig_close(&rig);
-    }
+static void cancelled_before_the_producer_knows(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 5, .quiet = true};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+    PLAYERS_START(rig, &p, &c);
+    weir_subscription subscription =
+        player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+    assert_int_equal(weir_cancel(rig->runtime, subscription, WEIR_REASON_NORMAL), WEIR_OK);
+    rig_rest(rig);
+    size_t count = 1;
+    weir_consumers(rig->runtime, p.ref, WEIR_FOREVER, NULL, 0, &count);
+    assert_int_equal(count, 0);
+    weir_producers(rig->runtime, c.ref, WEIR_FOREVER, NULL, 0, &count);
+    assert_int_equal(count, 0);
+    rig_close(rig);
 }
 
 int main(void) {
@@ -449,7 +443,7 @@ int main(void) {
         cmocka_unit_test(nobody_jumps_the_queue),
         cmocka_unit_test(who_dies_of_several_gives_back_all_of_them),
         cmocka_unit_test(a_wait_lasts_until_the_line_has_gone),
-        cmocka_unit_test(cancelled_before_the_producer_knows),
+        TEST_IN_WORLDS(cancelled_before_the_producer_knows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

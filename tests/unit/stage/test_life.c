@@ -8,8 +8,9 @@
  * Method: players that stop on cue, in every kind of runtime that is stepped;
  * their journals; the accounts and the memory at the end (rig_close).
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -29,26 +30,17 @@ static weir_verdict look_at_state(weir_stage *self, void *argument) {
     return WEIR_CONTINUE;
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch batch) {
-    (void)self;
-    (void)batch;
-    return WEIR_CONTINUE;
-}
-
-static void the_state_is_a_copy(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void the_state_is_a_copy(struct rig *rig) {
     struct first_state first;
     memset(&first, 0, sizeof first);
     first.rest[99] = 99;
     weir_stage_options options = {.kind = WEIR_CONSUMER,
                                   .state_bytes = sizeof first,
                                   .state = &first,
-                                  .argument = rig.runtime,
-                                  .on = {.init = look_at_state, .handle_events = no_events}};
-    assert_int_equal(weir_stage_start(rig.runtime, &options, NULL), WEIR_OK);
-    rig_close(&rig);
+                                  .argument = rig->runtime,
+                                  .on = {.init = look_at_state, .handle_events = deed_no_events}};
+    assert_int_equal(weir_stage_start(rig->runtime, &options, NULL), WEIR_OK);
+    rig_close(rig);
 }
 
 static weir_verdict look_at_zeros(weir_stage *self, void *argument) {
@@ -58,18 +50,15 @@ static weir_verdict look_at_zeros(weir_stage *self, void *argument) {
     return WEIR_CONTINUE;
 }
 
-static void the_state_is_zero_unless_it_is_given(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void the_state_is_zero_unless_it_is_given(struct rig *rig) {
     weir_stage_options options = {.kind = WEIR_CONSUMER,
                                   .state_bytes = 1000,
-                                  .on = {.init = look_at_zeros, .handle_events = no_events}};
-    assert_int_equal(weir_stage_start(rig.runtime, &options, NULL), WEIR_OK);
+                                  .on = {.init = look_at_zeros, .handle_events = deed_no_events}};
+    assert_int_equal(weir_stage_start(rig->runtime, &options, NULL), WEIR_OK);
     options.state_bytes = 0;
     options.on.init = NULL;
-    assert_int_equal(weir_stage_start(rig.runtime, &options, NULL), WEIR_OK);
-    rig_close(&rig);
+    assert_int_equal(weir_stage_start(rig->runtime, &options, NULL), WEIR_OK);
+    rig_close(rig);
 }
 
 static weir_verdict stop_with_user(weir_stage *self, struct player *player) {
@@ -113,10 +102,7 @@ static weir_status refusing_init(void *state, weir_desk *desk, const void *optio
     return *(const weir_status *)options;
 }
 
-static void the_dispatcher_may_refuse_to_begin(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void the_dispatcher_may_refuse_to_begin(struct rig *rig) {
     weir_dispatcher table = *weir_demand_dispatcher();
     table.init = refusing_init;
     static const weir_status refusals[] = {WEIR_INVALID, WEIR_NO_MEMORY, WEIR_FULL};
@@ -124,11 +110,11 @@ static void the_dispatcher_may_refuse_to_begin(void **state) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.init = stop_with_user};
         const weir_stage_options options = {.dispatcher = &table,
                                             .dispatcher_options = &refusals[i]};
-        assert_int_equal(player_try_start(&p, &rig, &options), refusals[i]);
-        rig.players = p.started;
+        assert_int_equal(player_try_start(&p, rig, &options), refusals[i]);
+        rig->players = p.started;
     }
-    assert_int_equal(weir_runtime_stages(rig.runtime), 0);
-    rig_close(&rig);
+    assert_int_equal(weir_runtime_stages(rig->runtime), 0);
+    rig_close(rig);
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -139,8 +125,7 @@ static void terminate_is_the_last_callback(void **state) {
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
+        PLAYERS_START(&rig, &p, &c);
         player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10});
         rig_rest(&rig);
         assert_int_equal(c.handled, 100);
@@ -157,22 +142,17 @@ static void terminate_is_the_last_callback(void **state) {
 }
 
 /* Consumers learn of a producer's end behind all that it sent. */
-static void consumers_see_a_producer_go_down_after_its_events(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 1000};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 1000});
-        while (p.next == 0) weir_runtime_step(rig.runtime, 1);
-        player_stop(&p, WEIR_REASON_SHUTDOWN);
-        rig_rest(&rig);
-        player_expect(&c, "subscribe p\nevents 0..499\nevents 500..999\ndown p shutdown\n"
-                          "terminate shutdown\n");
-        rig_close(&rig);
-    }
+static void consumers_see_a_producer_go_down_after_its_events(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 1000};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 1000});
+    while (p.next == 0) weir_runtime_step(rig->runtime, 1);
+    player_stop(&p, WEIR_REASON_SHUTDOWN);
+    rig_rest(rig);
+    player_expect(&c, "subscribe p\nevents 0..499\nevents 500..999\ndown p shutdown\n"
+                      "terminate shutdown\n");
+    rig_close(rig);
 }
 
 /* ---- stopping from every callback ---------------------------------------- */
@@ -293,26 +273,23 @@ static void what_it_buffered_is_discarded(void **state) {
     assert_int_equal(rig_close(&rig).discarded, 30);
 }
 
-static void what_it_held_back_is_discarded(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void what_it_held_back_is_discarded(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    player_start(&p, &rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
-    player_start(&c, &rig, NULL);
+    player_start(&p, rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
+    player_start(&c, rig, NULL);
     player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-    rig_rest(&rig);
+    rig_rest(rig);
     player_cast(&p, 30);
     player_info(&p, 1);
     player_cast(&p, 12);
-    rig_rest(&rig);
-    assert_int_equal(rig_accounts(&rig).buffered, 42);
+    rig_rest(rig);
+    assert_int_equal(rig_accounts(rig).buffered, 42);
     player_stop(&p, WEIR_REASON_NORMAL);
-    rig_rest(&rig);
+    rig_rest(rig);
     player_expect(&p, "subscribe c\ncast 30\ncast 12\ndiscarded 42 stopped\nterminate normal\n");
     player_expect(&c, "subscribe p\ndown p normal\n");
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 /* Without a `discarded` callback somebody still has to be told. */
@@ -322,31 +299,22 @@ static weir_verdict emit_on_cast(weir_stage *self, const void *message, size_t b
     return bytes == 0 && weir_emit(self, numbers, 5) == WEIR_OK ? WEIR_CONTINUE : WEIR_STOP;
 }
 
-static weir_verdict no_demand(weir_stage *self, uint64_t demand) {
-    (void)self;
-    (void)demand;
-    return WEIR_CONTINUE;
-}
-
-static void a_discard_that_nobody_hears_is_logged(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void a_discard_that_nobody_hears_is_logged(struct rig *rig) {
     const weir_stage_options options = {
         .kind = WEIR_PRODUCER,
         .event_bytes = 8,
         .buffer_size = 3,
-        .on = {.handle_demand = no_demand, .handle_cast = emit_on_cast}};
+        .on = {.handle_demand = deed_no_demand, .handle_cast = emit_on_cast}};
     weir_ref p;
-    assert_int_equal(weir_stage_start(rig.runtime, &options, &p), WEIR_OK);
-    assert_int_equal(weir_cast(rig.runtime, p, NULL, 0), WEIR_OK);
-    rig_rest(&rig);
-    rig_expect_log(&rig, "warning: stage producer has discarded 2 events from its buffer\n");
-    assert_int_equal(weir_stop(rig.runtime, p, WEIR_REASON_NORMAL), WEIR_OK);
-    rig_rest(&rig);
-    rig_expect_log(&rig, "warning: stage producer has discarded 3 events when it stopped\n");
-    rig.emitted = 5;
-    rig_close(&rig);
+    assert_int_equal(weir_stage_start(rig->runtime, &options, &p), WEIR_OK);
+    assert_int_equal(weir_cast(rig->runtime, p, NULL, 0), WEIR_OK);
+    rig_rest(rig);
+    rig_expect_log(rig, "warning: stage producer has discarded 2 events from its buffer\n");
+    assert_int_equal(weir_stop(rig->runtime, p, WEIR_REASON_NORMAL), WEIR_OK);
+    rig_rest(rig);
+    rig_expect_log(rig, "warning: stage producer has discarded 3 events when it stopped\n");
+    rig->emitted = 5;
+    rig_close(rig);
 }
 
 /* ---- no memory ----------------------------------------------------------- */
@@ -388,16 +356,16 @@ static void without_memory_nothing_begins(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_state_is_a_copy),
-        cmocka_unit_test(the_state_is_zero_unless_it_is_given),
+        TEST_STEPPED(the_state_is_a_copy),
+        TEST_STEPPED(the_state_is_zero_unless_it_is_given),
         cmocka_unit_test(init_may_stop_it),
-        cmocka_unit_test(the_dispatcher_may_refuse_to_begin),
+        TEST_STEPPED(the_dispatcher_may_refuse_to_begin),
         cmocka_unit_test(terminate_is_the_last_callback),
-        cmocka_unit_test(consumers_see_a_producer_go_down_after_its_events),
+        TEST_IN_WORLDS(consumers_see_a_producer_go_down_after_its_events),
         cmocka_unit_test(may_stop_from_any_callback),
         cmocka_unit_test(what_it_buffered_is_discarded),
-        cmocka_unit_test(what_it_held_back_is_discarded),
-        cmocka_unit_test(a_discard_that_nobody_hears_is_logged),
+        TEST_STEPPED(what_it_held_back_is_discarded),
+        TEST_STEPPED(a_discard_that_nobody_hears_is_logged),
         cmocka_unit_test(without_memory_nothing_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

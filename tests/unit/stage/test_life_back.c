@@ -9,43 +9,32 @@
  * Method: a stage is stopped after every number of turns; another consumer then
  * gets the rest, which must go on where the first left off.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
 /* ---- what it had not begun ----------------------------------------------- */
 
-static weir_verdict stop_at_once(weir_stage *self, struct player *player, weir_batch batch) {
-    (void)player;
-    (void)batch;
-    return weir_stop_with(self, WEIR_REASON_USER);
-}
-
 /* The batch in hand is handled; the rest of its message, and what is behind it, goes back. */
-static void what_it_had_not_begun_goes_back(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = stop_at_once};
-        struct player d = {.name = "d", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_start(&d, &rig, NULL);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 100, .min_demand = 90});
-        rig_rest(&rig);
-        player_cast(&p, 60);
-        player_cast(&p, 3);
-        player_cast(&p, 20);
-        rig_rest(&rig);
-        assert_int_equal(c.handled, 10);
-        assert_int_equal(rig_accounts(&rig).buffered, 73);
-        player_subscribe(&d, &p, &(weir_subscribe_options){.max_demand = 100, .min_demand = 40});
-        rig_rest(&rig);
-        player_expect(&d, "subscribe p\nevents 10..69\nevents 70..82\n");
-        rig_close(&rig);
-    }
+static void what_it_had_not_begun_goes_back(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = deed_fail};
+    struct player d = {.name = "d", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c, &d);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 100, .min_demand = 90});
+    rig_rest(rig);
+    player_cast(&p, 60);
+    player_cast(&p, 3);
+    player_cast(&p, 20);
+    rig_rest(rig);
+    assert_int_equal(c.handled, 10);
+    assert_int_equal(rig_accounts(rig).buffered, 73);
+    player_subscribe(&d, &p, &(weir_subscribe_options){.max_demand = 100, .min_demand = 40});
+    rig_rest(rig);
+    player_expect(&d, "subscribe p\nevents 10..69\nevents 70..82\n");
+    rig_close(rig);
 }
 
 /* Both ends of a subscription go at the same time: its events are discarded. */
@@ -57,8 +46,7 @@ static void what_is_between_two_dead_stages_is_discarded(void **state) {
         for (uint64_t steps = 0; steps < 60; steps++) {
             struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50000};
             struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            player_start(&p, &rig, NULL);
-            player_start(&c, &rig, NULL);
+            PLAYERS_START(&rig, &p, &c);
             player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 1000});
             weir_runtime_step(rig.runtime, steps);
             weir_runtime_stop(rig.runtime, WEIR_REASON_USER);
@@ -103,15 +91,6 @@ static void a_full_ring_and_overflow_come_to_an_end(void **state) {
 
 /* ---- a message half received --------------------------------------------- */
 
-/* Passes each batch on behind an event of its own, so that no slices join. */
-static weir_verdict alternate(weir_stage *self, struct player *player, weir_batch batch) {
-    const uint64_t *numbers = batch.events;
-    uint64_t own = 100000 + numbers[0];
-    player_emit_numbers(self, &own, 1);
-    player->emitted += batch.count;
-    return weir_forward(self);
-}
-
 struct progress {
     uint64_t next; /* of the alternating events               */
     bool may_skip; /* without memory some are lost on the way */
@@ -144,7 +123,7 @@ static bool stop_half_way(uint64_t turns, uint64_t fail_at) {
     struct progress progress = {0, fail_at > 0};
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
     struct player t = {
-        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = alternate};
+        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = deed_alternate};
     struct player c = {.name = "c",
                        .kind = WEIR_CONSUMER,
                        .manual = true,
@@ -193,7 +172,7 @@ static void without_memory_it_is_discarded(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_it_had_not_begun_goes_back),
+        TEST_IN_WORLDS(what_it_had_not_begun_goes_back),
         cmocka_unit_test(what_is_between_two_dead_stages_is_discarded),
         cmocka_unit_test(a_full_ring_and_overflow_come_to_an_end),
         cmocka_unit_test(a_message_half_received_goes_back),

@@ -8,6 +8,7 @@
  * Method: players in every world; then threads that start, watch and stop.
  */
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
 
 static weir_monitor made;
@@ -44,8 +45,7 @@ static bool open_pair(struct pair *pair, int world) {
                                     .own = &pair->watched,
                                     .does.cast = watch,
                                     .does.info = forget};
-    player_start(&pair->watched, &pair->rig, NULL);
-    player_start(&pair->watcher, &pair->rig, NULL);
+    PLAYERS_START(&pair->rig, &pair->watched, &pair->watcher);
     return true;
 }
 
@@ -229,18 +229,12 @@ static weir_verdict watch_deaf(weir_stage *self, const void *message, size_t byt
     return WEIR_CONTINUE;
 }
 
-static weir_verdict no_events(weir_stage *self, weir_batch batch) {
-    (void)self;
-    (void)batch;
-    return WEIR_CONTINUE;
-}
-
 static void who_could_not_be_told_is_refused(void **state) {
     (void)state;
     assert_true(open_pair(&pair, 0));
     weir_ref ref;
     const weir_stage_options deaf = {
-        .kind = WEIR_CONSUMER, .on.handle_events = no_events, .on.handle_cast = watch_deaf};
+        .kind = WEIR_CONSUMER, .on.handle_events = deed_no_events, .on.handle_cast = watch_deaf};
     assert_int_equal(weir_stage_start(pair.rig.runtime, &deaf, &ref), WEIR_OK);
     assert_int_equal(weir_cast(pair.rig.runtime, ref, "x", 1), WEIR_OK);
     rig_rest(&pair.rig);
@@ -263,8 +257,7 @@ static void ends_meet_in_any_order(void **state) {
                                       .own = &watched[i],
                                       .quiet = true,
                                       .does.init = watch_in_init};
-        player_start(&watched[i], &rig, NULL);
-        player_start(&watchers[i], &rig, NULL);
+        PLAYERS_START(&rig, &watched[i], &watchers[i]);
         player_stop(i % 2 == 0 ? &watched[i] : &watchers[i], WEIR_REASON_NORMAL);
         player_stop(i % 2 == 0 ? &watchers[i] : &watched[i], WEIR_REASON_NORMAL);
     }

@@ -9,8 +9,9 @@
  * Method: journals in all kinds of stepped runtimes.  A cast of n makes the
  * producer emit its next n numbers, of which even ones are for partition 0.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/partition_scene.h"
+#include "support/worlds.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -188,24 +189,19 @@ static void names_are_numbers_too_and_copied(void **state) {
     }
 }
 
-static void a_partition_of_another_dispatcher_is_refused(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(
-            &c, &p,
-            &(weir_subscribe_options){.cancel = WEIR_TEMPORARY, .partition = WEIR_PARTITION(0)});
-        rig_rest(&rig);
-        player_expect(&p, "subscribe c\ncancel c bad_options\n");
-        player_expect(&c, "subscribe p\ncancel p bad_options\n");
-        rig_expect_log(&rig, "error: stage p refuses a subscription: its dispatcher, demand, "
-                             "knows no partition\n");
-        rig_close(&rig);
-    }
+static void a_partition_of_another_dispatcher_is_refused(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c);
+    player_subscribe(
+        &c, &p,
+        &(weir_subscribe_options){.cancel = WEIR_TEMPORARY, .partition = WEIR_PARTITION(0)});
+    rig_rest(rig);
+    player_expect(&p, "subscribe c\ncancel c bad_options\n");
+    player_expect(&c, "subscribe p\ncancel p bad_options\n");
+    rig_expect_log(rig, "error: stage p refuses a subscription: its dispatcher, demand, "
+                        "knows no partition\n");
+    rig_close(rig);
 }
 
 static void bad_options_fail_the_start(void **state) {
@@ -311,75 +307,59 @@ static weir_verdict emit_eight(weir_stage *self, const void *message, size_t byt
     return WEIR_CONTINUE;
 }
 
-static weir_verdict ignore_demand(weir_stage *self, uint64_t demand) {
-    (void)self;
-    (void)demand;
-    return WEIR_CONTINUE;
-}
-
-static void without_a_callback_only_bad_ones_are_logged(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        weir_ref p;
-        const weir_stage_options options = {
-            .kind = WEIR_PRODUCER,
-            .event_bytes = sizeof(uint64_t),
-            .dispatcher = weir_partition_dispatcher(),
-            .dispatcher_options = &by_whim,
-            .on = {.handle_demand = ignore_demand, .handle_cast = emit_eight}};
-        assert_int_equal(weir_stage_start(rig.runtime, &options, &p), WEIR_OK);
-        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
-        player_start(&b, &rig, NULL);
-        const weir_subscribe_options odd = {.partition = WEIR_PARTITION(1)};
-        assert_int_equal(weir_subscribe(rig.runtime, b.ref, p, &odd, NULL), WEIR_OK);
-        rig_rest(&rig);
-        assert_int_equal(weir_cast(rig.runtime, p, NULL, 0), WEIR_OK);
-        rig_rest(&rig);
-        player_expect(&b, "subscribe nobody\nevents 1\n");
-        rig_expect_log(&rig, "warning: stage producer has discarded 3 events for which its hash "
-                             "named no partition that there is\n");
-        rig.emitted = 8;
-        assert_int_equal(rig_accounts(&rig).discarded, 6);
-        rig_close(&rig);
-    }
+static void without_a_callback_only_bad_ones_are_logged(struct rig *rig) {
+    weir_ref p;
+    const weir_stage_options options = {
+        .kind = WEIR_PRODUCER,
+        .event_bytes = sizeof(uint64_t),
+        .dispatcher = weir_partition_dispatcher(),
+        .dispatcher_options = &by_whim,
+        .on = {.handle_demand = deed_no_demand, .handle_cast = emit_eight}};
+    assert_int_equal(weir_stage_start(rig->runtime, &options, &p), WEIR_OK);
+    struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+    player_start(&b, rig, NULL);
+    const weir_subscribe_options odd = {.partition = WEIR_PARTITION(1)};
+    assert_int_equal(weir_subscribe(rig->runtime, b.ref, p, &odd, NULL), WEIR_OK);
+    rig_rest(rig);
+    assert_int_equal(weir_cast(rig->runtime, p, NULL, 0), WEIR_OK);
+    rig_rest(rig);
+    player_expect(&b, "subscribe nobody\nevents 1\n");
+    rig_expect_log(rig, "warning: stage producer has discarded 3 events for which its hash "
+                        "named no partition that there is\n");
+    rig->emitted = 8;
+    assert_int_equal(rig_accounts(rig).discarded, 6);
+    rig_close(rig);
 }
 
 /* ---- rewriting ----------------------------------------------------------- */
 
 /* What a producer_consumer forwards may be shared: others must not see it rewritten. */
-static void rewriting_changes_one_s_own_events_only(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        uint64_t calls = 0;
-        const weir_partition_dispatcher_options by_half = {
-            .partitions = 2, .rewrite = halve, .context = &calls};
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player t = {
-            .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .emits = PLAYER_FORWARDS, .quiet = true};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
-        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher()});
-        partition_start(&t, &rig, &by_half);
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        partition_subscribe(&a, &t, 0, 10);
-        partition_subscribe(&b, &t, 1, 10);
-        rig_rest(&rig);
-        player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 100});
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 100});
-        rig_rest(&rig);
-        player_cast(&p, 12);
-        rig_rest(&rig);
-        player_expect(&a, "subscribe t\nevents 0..5\n");
-        player_expect(&b, "subscribe t\nevents 0..5\n");
-        player_expect(&c, "subscribe p\nevents 0..11\n");
-        assert_int_equal(calls, 12); /* once for each */
-        rig_close(&rig);
-    }
+static void rewriting_changes_one_s_own_events_only(struct rig *rig) {
+    uint64_t calls = 0;
+    const weir_partition_dispatcher_options by_half = {
+        .partitions = 2, .rewrite = halve, .context = &calls};
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player t = {
+        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .emits = PLAYER_FORWARDS, .quiet = true};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+    struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher()});
+    partition_start(&t, rig, &by_half);
+    PLAYERS_START(rig, &a, &b, &c);
+    partition_subscribe(&a, &t, 0, 10);
+    partition_subscribe(&b, &t, 1, 10);
+    rig_rest(rig);
+    player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 100});
+    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 100});
+    rig_rest(rig);
+    player_cast(&p, 12);
+    rig_rest(rig);
+    player_expect(&a, "subscribe t\nevents 0..5\n");
+    player_expect(&b, "subscribe t\nevents 0..5\n");
+    player_expect(&c, "subscribe p\nevents 0..11\n");
+    assert_int_equal(calls, 12); /* once for each */
+    rig_close(rig);
 }
 
 int main(void) {
@@ -389,12 +369,12 @@ int main(void) {
         cmocka_unit_test(many_events_keep_their_order),
         cmocka_unit_test(what_cannot_be_is_refused_and_nobody_stops),
         cmocka_unit_test(names_are_numbers_too_and_copied),
-        cmocka_unit_test(a_partition_of_another_dispatcher_is_refused),
+        TEST_IN_WORLDS(a_partition_of_another_dispatcher_is_refused),
         cmocka_unit_test(bad_options_fail_the_start),
         cmocka_unit_test(what_is_dropped_is_told_and_demanded_anew),
         cmocka_unit_test(who_wants_nothing_stops_nobody),
-        cmocka_unit_test(without_a_callback_only_bad_ones_are_logged),
-        cmocka_unit_test(rewriting_changes_one_s_own_events_only),
+        TEST_IN_WORLDS(without_a_callback_only_bad_ones_are_logged),
+        TEST_IN_WORLDS(rewriting_changes_one_s_own_events_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

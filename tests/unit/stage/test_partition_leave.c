@@ -10,6 +10,7 @@
  * Method: journals in all kinds of stepped runtimes.
  */
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/partition_scene.h"
 
 #include <string.h>
@@ -83,13 +84,6 @@ static void or_it_is_discarded_and_demanded_anew(void **state) {
 
 /* ---- giving back --------------------------------------------------------- */
 
-static weir_verdict stop_at_once(weir_stage *self, struct player *player, weir_batch batch) {
-    (void)self;
-    (void)player;
-    (void)batch;
-    return WEIR_STOP;
-}
-
 /* As a consumer leaves, four more are emitted: they must not come before its own. */
 static weir_verdict emit_four(weir_stage *self, struct player *player, const weir_peer *peer) {
     (void)player;
@@ -109,7 +103,7 @@ static void what_was_not_begun_comes_first_and_is_not_demanded_again(void **stat
     (void)state;
     struct partition_scene s;
     for (int world = 0; partition_open(&s, world, &keeps); world++) {
-        s.b.does.events = stop_at_once;
+        s.b.does.events = deed_stop;
         s.p.does.cancel = emit_four;
         partition_subscribe(&s.a, &s.p, 0, 20);
         weir_subscribe_options pairs = in_pairs(10);
@@ -149,7 +143,7 @@ static void who_dies_again_and_again_fills_no_queue(void **state) {
         partition_rest(&s);
         for (int i = 0; i < DEATHS; i++) {
             dying[i] = (struct player){
-                .name = "d", .kind = WEIR_CONSUMER, .quiet = true, .does.events = stop_at_once};
+                .name = "d", .kind = WEIR_CONSUMER, .quiet = true, .does.events = deed_stop};
             player_start(&dying[i], &s.rig, NULL);
             weir_subscribe_options pairs = in_pairs(DEMAND);
             player_subscribe(&dying[i], &s.p, &pairs);
@@ -168,7 +162,7 @@ static void as_genstage_what_was_not_begun_is_lost(void **state) {
     (void)state;
     struct partition_scene s;
     for (int world = 0; partition_open(&s, world, &as_genstage); world++) {
-        s.b.does.events = stop_at_once;
+        s.b.does.events = deed_stop;
         partition_subscribe(&s.a, &s.p, 0, 20);
         weir_subscribe_options pairs = in_pairs(10);
         player_subscribe(&s.b, &s.p, &pairs);

@@ -110,8 +110,7 @@ static void an_automatic_batch_comes_in_pieces(void **state) {
     (void)state;
     for (int world = 0; rig_open_world(&graph.rig, world); world++) {
         open_graph(WINDOW);
-        player_start(&graph.p, &graph.rig, NULL);
-        player_start(&graph.c, &graph.rig, NULL);
+        PLAYERS_START(&graph.rig, &graph.p, &graph.c);
         graph.windowed = true;
         player_subscribe(&graph.c, &graph.p, &window);
         rig_rest(&graph.rig);
@@ -127,8 +126,7 @@ static void the_ask_is_behind_the_last_piece(void **state) {
     (void)state;
     for (int world = 0; rig_open_world(&graph.rig, world); world++) {
         open_graph(MANY);
-        player_start(&graph.p, &graph.rig, NULL);
-        player_start(&graph.c, &graph.rig, NULL);
+        PLAYERS_START(&graph.rig, &graph.p, &graph.c);
         graph.windowed = true;
         player_subscribe(&graph.c, &graph.p, &window);
         rig_rest(&graph.rig);
@@ -150,8 +148,7 @@ static void a_manual_message_comes_in_pieces(void **state) {
         open_graph(MANY);
         graph.c.manual = true;
         graph.c.does.cast = comes_last;
-        player_start(&graph.p, &graph.rig, NULL);
-        player_start(&graph.c, &graph.rig, NULL);
+        PLAYERS_START(&graph.rig, &graph.p, &graph.c);
         weir_subscription subscription = player_subscribe(&graph.c, &graph.p, NULL);
         rig_rest(&graph.rig);
         assert_int_equal(weir_ask(graph.rig.runtime, subscription, MANY), WEIR_OK);
@@ -170,9 +167,7 @@ static void pieces_are_forwarded_as_they_lie(void **state) {
     for (int world = 0; rig_open_world(&graph.rig, world); world++) {
         open_graph(MANY);
         const weir_subscribe_options wide = {.max_demand = 10 * MANY};
-        player_start(&graph.p, &graph.rig, NULL);
-        player_start(&graph.t, &graph.rig, NULL);
-        player_start(&graph.c, &graph.rig, NULL);
+        PLAYERS_START(&graph.rig, &graph.p, &graph.t, &graph.c);
         player_subscribe(&graph.c, &graph.t, &wide);
         player_subscribe(&graph.t, &graph.p, &wide);
         rig_rest(&graph.rig);
@@ -295,9 +290,7 @@ static void small_slices_are_one_piece(void **state) {
         graph.t.does.events = alternate;
         graph.c.does.events = expect_twice;
         graph.c.manual = true;
-        player_start(&graph.p, &graph.rig, NULL);
-        player_start(&graph.t, &graph.rig, NULL);
-        player_start(&graph.c, &graph.rig, NULL);
+        PLAYERS_START(&graph.rig, &graph.p, &graph.t, &graph.c);
         weir_subscription subscription = player_subscribe(&graph.c, &graph.t, NULL);
         weir_ask(graph.rig.runtime, subscription, 1);
         player_subscribe(&graph.t, &graph.p,
@@ -327,8 +320,7 @@ static void the_rest_of_a_batch_goes_back(void **state) {
         struct player d = graph.c;
         graph.c.does.events = stop_in_the_second;
         player_start(&graph.p, &graph.rig, &(weir_stage_options){.buffer_size = WEIR_INFINITY});
-        player_start(&graph.c, &graph.rig, NULL);
-        player_start(&d, &graph.rig, NULL);
+        PLAYERS_START(&graph.rig, &graph.c, &d);
         weir_ask(graph.rig.runtime, player_subscribe(&graph.c, &graph.p, NULL), WINDOW);
         rig_rest(&graph.rig);
         assert_int_equal(graph.c.batches, 2);
@@ -362,8 +354,7 @@ static void a_shared_piece_is_owned_alone(void **state) {
             .name = "d", .kind = WEIR_CONSUMER, .quiet = true, .manual = true, .does.events = own};
         player_start(&graph.p, &graph.rig,
                      &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher()});
-        player_start(&graph.c, &graph.rig, NULL);
-        player_start(&d, &graph.rig, NULL);
+        PLAYERS_START(&graph.rig, &graph.c, &d);
         weir_subscription of_c = player_subscribe(&graph.c, &graph.p, NULL);
         weir_subscription of_d = player_subscribe(&d, &graph.p, NULL);
         rig_rest(&graph.rig);

@@ -7,8 +7,9 @@
  * reason it stops with.
  * Method: a stage that looks at itself in its callbacks.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -47,41 +48,24 @@ static void in_terminate(weir_stage *self, struct player *player) {
     RIG_CHECK(player->rig, weir_buffered(self) == 0);
 }
 
-static void a_stage_knows_itself(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        char name[] = "named";
-        struct player p = {
-            .name = name,
-            .kind = WEIR_PRODUCER,
-            .does = {
-                .init = in_init, .demand = in_demand, .cast = in_cast, .terminate = in_terminate}};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-        player_start(&p, &rig, NULL);
-        assert_int_equal(p.sum, p.ref.bits);
-        player_start(&c, &rig, NULL);
-        weir_ask(rig.runtime, player_subscribe(&c, &p, NULL), 3);
-        rig_rest(&rig);
-        for (uint64_t i = 0; i < 4; i++) player_cast(&p, 5 * i);
-        player_stop(&p, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        assert_int_equal(p.batches, 7);
-        p.batches = 0;
-        rig_close(&rig);
-    }
-}
-
-static weir_verdict no_events(weir_stage *self, weir_batch batch) {
-    (void)self;
-    (void)batch;
-    return WEIR_CONTINUE;
-}
-
-static weir_verdict no_demand(weir_stage *self, uint64_t demand) {
-    (void)self;
-    (void)demand;
-    return WEIR_CONTINUE;
+static void a_stage_knows_itself(struct rig *rig) {
+    char name[] = "named";
+    struct player p = {
+        .name = name,
+        .kind = WEIR_PRODUCER,
+        .does = {.init = in_init, .demand = in_demand, .cast = in_cast, .terminate = in_terminate}};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+    player_start(&p, rig, NULL);
+    assert_int_equal(p.sum, p.ref.bits);
+    player_start(&c, rig, NULL);
+    weir_ask(rig->runtime, player_subscribe(&c, &p, NULL), 3);
+    rig_rest(rig);
+    for (uint64_t i = 0; i < 4; i++) player_cast(&p, 5 * i);
+    player_stop(&p, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    assert_int_equal(p.batches, 7);
+    p.batches = 0;
+    rig_close(rig);
 }
 
 static weir_verdict compare_name(weir_stage *self, void *argument) {
@@ -97,11 +81,12 @@ static void without_a_name_it_has_its_kinds(void **state) {
     for (int kind = WEIR_PRODUCER; kind <= WEIR_CONSUMER; kind++) {
         char expected[32];
         strcpy(expected, names[kind]);
-        const weir_stage_options options = {
-            .kind = (weir_kind)kind,
-            .event_bytes = 1,
-            .argument = expected,
-            .on = {.init = compare_name, .handle_events = no_events, .handle_demand = no_demand}};
+        const weir_stage_options options = {.kind = (weir_kind)kind,
+                                            .event_bytes = 1,
+                                            .argument = expected,
+                                            .on = {.init = compare_name,
+                                                   .handle_events = deed_no_events,
+                                                   .handle_demand = deed_no_demand}};
         assert_int_equal(weir_stage_start(rig.runtime, &options, NULL), WEIR_OK);
     }
     rig_close(&rig);
@@ -156,7 +141,7 @@ static void it_stops_with_the_reason_it_gives(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_stage_knows_itself),
+        TEST_IN_WORLDS(a_stage_knows_itself),
         cmocka_unit_test(without_a_name_it_has_its_kinds),
         cmocka_unit_test(it_stops_with_the_reason_it_gives),
     };

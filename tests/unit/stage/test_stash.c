@@ -184,7 +184,7 @@ static void what_cannot_be_is_refused(void **state) {
         stash_scene.t.does.cast = misuse;
         stash_scene_tell(&stash_scene.t, 5);
         stash_scene.t.does.cast = stash_scene_let_go;
-        stash_scene.c.does.events = stash_scene_stash;
+        stash_scene.c.does.events = deed_stash;
         stash_scene.c.does.cast = a_consumer_drops;
         stash_scene_tell(&stash_scene.t, 5);
         stash_scene_expect(5);

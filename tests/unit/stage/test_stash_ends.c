@@ -18,7 +18,7 @@
 
 static weir_verdict note_place(weir_stage *self, struct player *player, weir_batch batch) {
     if (player->own == NULL) player->own = (void *)(uintptr_t)batch.events;
-    return stash_scene_stash(self, player, batch);
+    return deed_stash(self, player, batch);
 }
 
 static weir_verdict check_place(weir_stage *self, struct player *player, uint64_t number) {
@@ -101,7 +101,7 @@ static weir_verdict stash_without(weir_stage *self, struct player *player, weir_
     RIG_CHECK(rig, strcmp(weir_refusal(), "no memory to stash 1 events") == 0);
     RIG_CHECK(rig, weir_stashed(self) == 0);
     test_memory_fail_never(&rig->memory);
-    return stash_scene_stash(self, player, batch); /* nothing of it was */
+    return deed_stash(self, player, batch); /* nothing of it was */
 }
 
 static weir_verdict emit_without(weir_stage *self, struct player *player, uint64_t number) {

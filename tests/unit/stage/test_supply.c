@@ -9,8 +9,8 @@
  * Method: journals in all kinds of stepped runtimes, against worked examples of
  * GenStage.
  */
-#include "support/cmocka.h"
 #include "support/supply_scene.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -19,25 +19,20 @@ static const weir_subscribe_options five = {
 
 /* ---- demand -------------------------------------------------------------- */
 
-static void each_ask_is_heard_once(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&c, &p, NULL);
-        for (uint64_t i = 1; i <= 3; i++) {
-            weir_ask(rig.runtime, subscription, i);
-            rig_rest(&rig);
-        }
-        player_expect(&p, "subscribe c\ndemand 1\ndemand 2\ndemand 3\n");
-        weir_ask(rig.runtime, subscription, WEIR_MAX_DEMAND_LIMIT);
-        rig_rest(&rig);
-        player_expect(&p, "demand 1000000000\n");
-        rig_close(&rig);
+static void each_ask_is_heard_once(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+    PLAYERS_START(rig, &p, &c);
+    weir_subscription subscription = player_subscribe(&c, &p, NULL);
+    for (uint64_t i = 1; i <= 3; i++) {
+        weir_ask(rig->runtime, subscription, i);
+        rig_rest(rig);
     }
+    player_expect(&p, "subscribe c\ndemand 1\ndemand 2\ndemand 3\n");
+    weir_ask(rig->runtime, subscription, WEIR_MAX_DEMAND_LIMIT);
+    rig_rest(rig);
+    player_expect(&p, "demand 1000000000\n");
+    rig_close(rig);
 }
 
 /* What nobody heard was asked for by who has left: the next one has to ask anew. */
@@ -67,26 +62,21 @@ static void what_nobody_heard_answers_who_has_left(void **state) {
 }
 
 /* What it does not emit at once it may emit later: it is not asked for again. */
-static void a_producer_may_be_late(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &p, &supply_ten);
-        rig_rest(&rig);
-        player_expect(&p, "subscribe c\ndemand 10\n");
-        player_cast(&p, 4);
-        rig_rest(&rig);
-        player_expect(&p, "cast 4\n");
-        player_cast(&p, 3);
-        rig_rest(&rig);
-        player_expect(&p, "cast 3\ndemand 10\n");
-        player_expect(&c, "subscribe p\nevents 0..2\nevents 3..6\nevents 7..9\n");
-        rig_close(&rig);
-    }
+static void a_producer_may_be_late(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c);
+    player_subscribe(&c, &p, &supply_ten);
+    rig_rest(rig);
+    player_expect(&p, "subscribe c\ndemand 10\n");
+    player_cast(&p, 4);
+    rig_rest(rig);
+    player_expect(&p, "cast 4\n");
+    player_cast(&p, 3);
+    rig_rest(rig);
+    player_expect(&p, "cast 3\ndemand 10\n");
+    player_expect(&c, "subscribe p\nevents 0..2\nevents 3..6\nevents 7..9\n");
+    rig_close(rig);
 }
 
 static weir_verdict emit_a_surplus(weir_stage *self, struct player *player, uint64_t demand) {
@@ -96,26 +86,21 @@ static weir_verdict emit_a_surplus(weir_stage *self, struct player *player, uint
 }
 
 /* What it emits too much waits, and is served before it is asked again. */
-static void a_surplus_is_served_first(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.demand = emit_a_surplus};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&c, &p, NULL);
-        static const uint64_t asks[] = {10, 4, 10};
-        for (int i = 0; i < 3; i++) {
-            weir_ask(rig.runtime, subscription, asks[i]);
-            rig_rest(&rig);
-        }
-        player_expect(&p, "subscribe c\ndemand 10\ndemand 4\n");
-        player_expect(&c, "subscribe p\nevents 0..9\nevents 10..13\nevents 14..19\n"
-                          "events 20..23\n");
-        assert_int_equal(rig_accounts(&rig).buffered, 4);
-        rig_close(&rig);
+static void a_surplus_is_served_first(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.demand = emit_a_surplus};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
+    PLAYERS_START(rig, &p, &c);
+    weir_subscription subscription = player_subscribe(&c, &p, NULL);
+    static const uint64_t asks[] = {10, 4, 10};
+    for (int i = 0; i < 3; i++) {
+        weir_ask(rig->runtime, subscription, asks[i]);
+        rig_rest(rig);
     }
+    player_expect(&p, "subscribe c\ndemand 10\ndemand 4\n");
+    player_expect(&c, "subscribe p\nevents 0..9\nevents 10..13\nevents 14..19\n"
+                      "events 20..23\n");
+    assert_int_equal(rig_accounts(rig).buffered, 4);
+    rig_close(rig);
 }
 
 /* ---- the buffer ---------------------------------------------------------- */
@@ -188,146 +173,115 @@ static weir_verdict a_hundredfold(weir_stage *self, struct player *player, weir_
     return WEIR_CONTINUE;
 }
 
-static void a_producer_consumer_buffers_without_bound(void **state) {
-    (void)state;
-    for (int bounded = 0; bounded < 2; bounded++) {
-        struct rig rig;
-        for (int world = 0; rig_open_world(&rig, world); world++) {
-            struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 500, .quiet = true};
-            struct player t = {.name = "t",
-                               .kind = WEIR_PRODUCER_CONSUMER,
-                               .quiet = true,
-                               .does.events = a_hundredfold};
-            struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
-            player_start(&p, &rig, NULL);
-            player_start(&t, &rig, &(weir_stage_options){.buffer_size = bounded ? 70 : 0});
-            player_start(&c, &rig, NULL);
-            player_subscribe(&t, &p,
-                             &(weir_subscribe_options){.max_demand = 500, .min_demand = 200});
-            weir_ask(rig.runtime, player_subscribe(&c, &t, NULL), 30);
-            rig_rest(&rig);
-            assert_int_equal(t.emitted, 50000);
-            assert_int_equal(c.handled, 30);
-            assert_int_equal(t.discarded, bounded ? 50000 - 100 : 0);
-            rig_close(&rig);
-        }
-    }
+static void a_producer_consumer_buffers_without_bound(struct rig *rig, int bounded) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 500, .quiet = true};
+    struct player t = {
+        .name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true, .does.events = a_hundredfold};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+    player_start(&p, rig, NULL);
+    player_start(&t, rig, &(weir_stage_options){.buffer_size = bounded ? 70 : 0});
+    player_start(&c, rig, NULL);
+    player_subscribe(&t, &p, &(weir_subscribe_options){.max_demand = 500, .min_demand = 200});
+    weir_ask(rig->runtime, player_subscribe(&c, &t, NULL), 30);
+    rig_rest(rig);
+    assert_int_equal(t.emitted, 50000);
+    assert_int_equal(c.handled, 30);
+    assert_int_equal(t.discarded, bounded ? 50000 - 100 : 0);
+    rig_close(rig);
 }
 
-static void nothing_overtakes_what_is_buffered(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
-        player_start(&p, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&c, &p, NULL);
-        for (uint64_t i = 1; i < 60; i++) {
-            player_cast(&p, 1 + i * 7 % 11);
-            weir_ask(rig.runtime, subscription, 1 + i * 5 % 9);
-            weir_runtime_step(rig.runtime, i % 5);
-        }
-        weir_ask(rig.runtime, subscription, 1000);
-        rig_rest(&rig);
-        assert_int_equal(c.handled, p.next);
-        assert_int_equal(c.sum, p.next * (p.next - 1) / 2);
-        rig_close(&rig);
+static void nothing_overtakes_what_is_buffered(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+    PLAYERS_START(rig, &p, &c);
+    weir_subscription subscription = player_subscribe(&c, &p, NULL);
+    for (uint64_t i = 1; i < 60; i++) {
+        player_cast(&p, 1 + i * 7 % 11);
+        weir_ask(rig->runtime, subscription, 1 + i * 5 % 9);
+        weir_runtime_step(rig->runtime, i % 5);
     }
+    weir_ask(rig->runtime, subscription, 1000);
+    rig_rest(rig);
+    assert_int_equal(c.handled, p.next);
+    assert_int_equal(c.sum, p.next * (p.next - 1) / 2);
+    rig_close(rig);
 }
 
 /* ---- consumers that leave ------------------------------------------------ */
 
 /* GenStage lets events wait beside demand, and newer ones overtake them (defect C). */
-static void what_is_buffered_is_served_to_whoever_asks(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
-        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
-        player_subscribe(&a, &p, &supply_ten);
-        player_subscribe(&b, &p, &five);
-        rig_rest(&rig);
-        player_stop(&a, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        player_cast(&p, 10); /* b takes five, and asks for five: they are there */
-        rig_rest(&rig);
-        player_expect(&b, "subscribe p\nevents 0..4\nevents 5..9\n");
-        player_cast(&p, 5);
-        rig_rest(&rig);
-        player_expect(&b, "events 10..14\n");
-        assert_int_equal(rig_accounts(&rig).buffered, 0);
-        rig_close(&rig);
-    }
+static void what_is_buffered_is_served_to_whoever_asks(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+    struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &a, &b);
+    player_subscribe(&a, &p, &supply_ten);
+    player_subscribe(&b, &p, &five);
+    rig_rest(rig);
+    player_stop(&a, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    player_cast(&p, 10); /* b takes five, and asks for five: they are there */
+    rig_rest(rig);
+    player_expect(&b, "subscribe p\nevents 0..4\nevents 5..9\n");
+    player_cast(&p, 5);
+    rig_rest(rig);
+    player_expect(&b, "events 10..14\n");
+    assert_int_equal(rig_accounts(rig).buffered, 0);
+    rig_close(rig);
 }
 
 /* What a had not begun comes first, whatever has been buffered since. */
-static void what_comes_back_goes_before_newer_events(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .does.events = supply_stop_here};
-        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, &(weir_stage_options){.buffer_size = 6}); /* it may pass the size */
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
-        player_subscribe(&a, &p, &(weir_subscribe_options){.max_demand = 20, .min_demand = 17});
-        rig_rest(&rig);
-        for (int i = 0; i < 3; i++) player_cast(&p, 6);
-        player_cast(&p, 7); /* two on their way, five buffered */
-        rig_rest(&rig);
-        assert_int_equal(a.handled, 6);
-        assert_int_equal(rig_accounts(&rig).buffered, 25 - 6);
-        player_subscribe(&b, &p, &(weir_subscribe_options){.max_demand = 100});
-        rig_rest(&rig);
-        player_expect(&b, "subscribe p\nevents 6..24\n");
-        rig_close(&rig);
-    }
+static void what_comes_back_goes_before_newer_events(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .does.events = supply_stop_here};
+    struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, &(weir_stage_options){.buffer_size = 6}); /* it may pass the size */
+    PLAYERS_START(rig, &a, &b);
+    player_subscribe(&a, &p, &(weir_subscribe_options){.max_demand = 20, .min_demand = 17});
+    rig_rest(rig);
+    for (int i = 0; i < 3; i++) player_cast(&p, 6);
+    player_cast(&p, 7); /* two on their way, five buffered */
+    rig_rest(rig);
+    assert_int_equal(a.handled, 6);
+    assert_int_equal(rig_accounts(rig).buffered, 25 - 6);
+    player_subscribe(&b, &p, &(weir_subscribe_options){.max_demand = 100});
+    rig_rest(rig);
+    player_expect(&b, "subscribe p\nevents 6..24\n");
+    rig_close(rig);
 }
 
 /* It goes to those who have demand at once, before what they get next. */
-static void what_comes_back_is_served_at_once(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .does.events = supply_stop_here};
-        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
-        player_subscribe(&a, &p, &(weir_subscribe_options){.max_demand = 20, .min_demand = 17});
-        rig_rest(&rig);
-        player_subscribe(&b, &p, &supply_ten);
-        rig_rest(&rig);
-        player_cast(&p, 15); /* all to a, who has asked for more than b */
-        rig_rest(&rig);
-        assert_int_equal(a.handled, 6);
-        player_cast(&p, 5);
-        rig_rest(&rig);
-        player_expect(&b, "subscribe p\nevents 6..14\nevents 15\nevents 16..19\n");
-        assert_null(strstr(p.journal.text, "discarded"));
-        rig_close(&rig);
-    }
+static void what_comes_back_is_served_at_once(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .does.events = supply_stop_here};
+    struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &a, &b);
+    player_subscribe(&a, &p, &(weir_subscribe_options){.max_demand = 20, .min_demand = 17});
+    rig_rest(rig);
+    player_subscribe(&b, &p, &supply_ten);
+    rig_rest(rig);
+    player_cast(&p, 15); /* all to a, who has asked for more than b */
+    rig_rest(rig);
+    assert_int_equal(a.handled, 6);
+    player_cast(&p, 5);
+    rig_rest(rig);
+    player_expect(&b, "subscribe p\nevents 6..14\nevents 15\nevents 16..19\n");
+    assert_null(strstr(p.journal.text, "discarded"));
+    rig_close(rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_ask_is_heard_once),
+        TEST_IN_WORLDS(each_ask_is_heard_once),
         cmocka_unit_test(what_nobody_heard_answers_who_has_left),
-        cmocka_unit_test(a_producer_may_be_late),
-        cmocka_unit_test(a_surplus_is_served_first),
+        TEST_IN_WORLDS(a_producer_may_be_late),
+        TEST_IN_WORLDS(a_surplus_is_served_first),
         cmocka_unit_test(the_buffer_keeps_what_it_should),
-        cmocka_unit_test(a_producer_consumer_buffers_without_bound),
-        cmocka_unit_test(nothing_overtakes_what_is_buffered),
-        cmocka_unit_test(what_is_buffered_is_served_to_whoever_asks),
-        cmocka_unit_test(what_comes_back_goes_before_newer_events),
-        cmocka_unit_test(what_comes_back_is_served_at_once),
+        TEST_IN_WORLDS_AND_WAYS(a_producer_consumer_buffers_without_bound, 2),
+        TEST_IN_WORLDS(nothing_overtakes_what_is_buffered),
+        TEST_IN_WORLDS(what_is_buffered_is_served_to_whoever_asks),
+        TEST_IN_WORLDS(what_comes_back_goes_before_newer_events),
+        TEST_IN_WORLDS(what_comes_back_is_served_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

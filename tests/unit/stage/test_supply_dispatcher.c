@@ -7,8 +7,8 @@
  * Method: journals in all kinds of stepped runtimes; a dispatcher that writes
  * its journal too, and one that gives two consumers the same events.
  */
-#include "support/cmocka.h"
 #include "support/supply_scene.h"
+#include "support/worlds.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -89,58 +89,48 @@ static weir_dispatcher spy_table(void) {
                              .give_back = spy_give_back};
 }
 
-static void everything_in_its_order(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        const weir_dispatcher table = spy_table();
-        const struct spy spy = {.rig = &rig};
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 7};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig,
-                     &(weir_stage_options){.dispatcher = &table, .dispatcher_options = &spy});
-        player_start(&c, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&c, &p, &supply_ten);
-        rig_rest(&rig);
-        rig_expect(&rig, "c subscribe p\np subscribe c\n~ subscribe, max 10\n~ ask 10\n"
-                         "p demand 10\n~ dispatch 7\nc events 0..6\n");
-        weir_cancel(rig.runtime, subscription, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        /* Forgotten first: what handle_cancel emits is not for who leaves. */
-        player_expect(&p, "subscribe c\ndemand 10\ncancel c normal\n");
-        const char *cancel = strstr(rig.journal.text, "~ cancel\n");
-        assert_non_null(cancel);
-        assert_non_null(strstr(cancel, "p cancel c normal\n"));
-        rig_expect(&rig, rig.journal.text);
-        player_cast(&p, 3);
-        rig_rest(&rig);
-        rig_expect(&rig, "p cast 3\n~ dispatch 3\n");
-        player_stop(&p, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        rig_expect(&rig, "p discarded 3 stopped\np terminate normal\n~ close\n");
-        rig_close(&rig);
-    }
+static void everything_in_its_order(struct rig *rig) {
+    const weir_dispatcher table = spy_table();
+    const struct spy spy = {.rig = rig};
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 7};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, &(weir_stage_options){.dispatcher = &table, .dispatcher_options = &spy});
+    player_start(&c, rig, NULL);
+    weir_subscription subscription = player_subscribe(&c, &p, &supply_ten);
+    rig_rest(rig);
+    rig_expect(rig, "c subscribe p\np subscribe c\n~ subscribe, max 10\n~ ask 10\n"
+                    "p demand 10\n~ dispatch 7\nc events 0..6\n");
+    weir_cancel(rig->runtime, subscription, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    /* Forgotten first: what handle_cancel emits is not for who leaves. */
+    player_expect(&p, "subscribe c\ndemand 10\ncancel c normal\n");
+    const char *cancel = strstr(rig->journal.text, "~ cancel\n");
+    assert_non_null(cancel);
+    assert_non_null(strstr(cancel, "p cancel c normal\n"));
+    rig_expect(rig, rig->journal.text);
+    player_cast(&p, 3);
+    rig_rest(rig);
+    rig_expect(rig, "p cast 3\n~ dispatch 3\n");
+    player_stop(&p, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    rig_expect(rig, "p discarded 3 stopped\np terminate normal\n~ close\n");
+    rig_close(rig);
 }
 
-static void a_dispatcher_may_refuse(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        const weir_dispatcher table = spy_table();
-        const struct spy spy = {.rig = &rig, .refuse_with = WEIR_REASON_USER};
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig,
-                     &(weir_stage_options){.dispatcher = &table, .dispatcher_options = &spy});
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &p, NULL);
-        rig_rest(&rig);
-        player_expect(&p, "subscribe c\ncancel c user\n");
-        player_expect(&c, "subscribe p\ncancel p user\nterminate user\n");
-        assert_null(strstr(rig.journal.text, "~ cancel")); /* it knows of nobody */
-        assert_null(strstr(rig.journal.text, "~ ask"));
-        rig_close(&rig);
-    }
+static void a_dispatcher_may_refuse(struct rig *rig) {
+    const weir_dispatcher table = spy_table();
+    const struct spy spy = {.rig = rig, .refuse_with = WEIR_REASON_USER};
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, &(weir_stage_options){.dispatcher = &table, .dispatcher_options = &spy});
+    player_start(&c, rig, NULL);
+    player_subscribe(&c, &p, NULL);
+    rig_rest(rig);
+    player_expect(&p, "subscribe c\ncancel c user\n");
+    player_expect(&c, "subscribe p\ncancel p user\nterminate user\n");
+    assert_null(strstr(rig->journal.text, "~ cancel")); /* it knows of nobody */
+    assert_null(strstr(rig->journal.text, "~ ask"));
+    rig_close(rig);
 }
 
 static void a_dispatcher_may_discard_what_comes_back(void **state) {
@@ -213,8 +203,7 @@ static uint64_t tee_open(const void *state) {
     return tee->outlet[0] != NULL ? tee->open : 0;
 }
 
-static void a_dispatcher_may_share_and_send(void **state) {
-    (void)state;
+static void a_dispatcher_may_share_and_send(struct rig *rig) {
     static const weir_dispatcher table = {.name = "tee",
                                           .state_bytes = sizeof(struct tee),
                                           .subscribe = tee_subscribe,
@@ -222,26 +211,22 @@ static void a_dispatcher_may_share_and_send(void **state) {
                                           .cancel = tee_cancel,
                                           .dispatch = tee_dispatch,
                                           .open_demand = tee_open};
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
-        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, &(weir_stage_options){.dispatcher = &table});
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
-        player_subscribe(&a, &p, &supply_ten);
-        rig_rest(&rig);
-        player_subscribe(&b, &p, &supply_ten);
-        rig_rest(&rig);
-        player_cast(&p, 8);
-        rig_rest(&rig);
-        player_expect(&a, "subscribe p\nevents 0..7\n");
-        player_expect(&b, "subscribe p\nevents 0..7\n");
-        weir_accounts accounts = rig_accounts(&rig);
-        assert_null(weir_accounts_check(&accounts));
-        rig_close(&rig);
-    }
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+    struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, &(weir_stage_options){.dispatcher = &table});
+    PLAYERS_START(rig, &a, &b);
+    player_subscribe(&a, &p, &supply_ten);
+    rig_rest(rig);
+    player_subscribe(&b, &p, &supply_ten);
+    rig_rest(rig);
+    player_cast(&p, 8);
+    rig_rest(rig);
+    player_expect(&a, "subscribe p\nevents 0..7\n");
+    player_expect(&b, "subscribe p\nevents 0..7\n");
+    weir_accounts accounts = rig_accounts(rig);
+    assert_null(weir_accounts_check(&accounts));
+    rig_close(rig);
 }
 
 /* Skips three events more than it has shared, after sending one of those. */
@@ -257,8 +242,7 @@ static void hasty_dispatch(void *state, weir_run *run, uint64_t count) {
     weir_run_skip(run, count);
 }
 
-static void what_was_never_shared_is_not_skipped_but_dropped(void **state) {
-    (void)state;
+static void what_was_never_shared_is_not_skipped_but_dropped(struct rig *rig) {
     static const weir_dispatcher table = {.name = "hasty",
                                           .state_bytes = sizeof(struct tee),
                                           .subscribe = tee_subscribe,
@@ -266,34 +250,30 @@ static void what_was_never_shared_is_not_skipped_but_dropped(void **state) {
                                           .cancel = tee_cancel,
                                           .dispatch = hasty_dispatch,
                                           .open_demand = tee_open};
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, &(weir_stage_options){.dispatcher = &table});
-        player_start(&a, &rig, NULL);
-        player_subscribe(&a, &p, &supply_ten);
-        rig_rest(&rig);
-        player_cast(&p, 9);
-        rig_rest(&rig);
-        player_expect(&a, "subscribe p\nevents 0..3\n");
-        player_expect(&p,
-                      "subscribe a\ndemand 10\ncast 9\ndiscarded 1 unwanted\ndiscarded 3 unwanted\n"
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, &(weir_stage_options){.dispatcher = &table});
+    player_start(&a, rig, NULL);
+    player_subscribe(&a, &p, &supply_ten);
+    rig_rest(rig);
+    player_cast(&p, 9);
+    rig_rest(rig);
+    player_expect(&a, "subscribe p\nevents 0..3\n");
+    player_expect(&p, "subscribe a\ndemand 10\ncast 9\ndiscarded 1 unwanted\ndiscarded 3 unwanted\n"
                       "discarded 2 unwanted\n");
-        weir_accounts accounts = rig_accounts(&rig);
-        assert_null(weir_accounts_check(&accounts));
-        assert_int_equal(accounts.discarded, 6);
-        rig_close(&rig);
-    }
+    weir_accounts accounts = rig_accounts(rig);
+    assert_null(weir_accounts_check(&accounts));
+    assert_int_equal(accounts.discarded, 6);
+    rig_close(rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_in_its_order),
-        cmocka_unit_test(a_dispatcher_may_refuse),
+        TEST_IN_WORLDS(everything_in_its_order),
+        TEST_IN_WORLDS(a_dispatcher_may_refuse),
         cmocka_unit_test(a_dispatcher_may_discard_what_comes_back),
-        cmocka_unit_test(a_dispatcher_may_share_and_send),
-        cmocka_unit_test(what_was_never_shared_is_not_skipped_but_dropped),
+        TEST_IN_WORLDS(a_dispatcher_may_share_and_send),
+        TEST_IN_WORLDS(what_was_never_shared_is_not_skipped_but_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,8 @@
  * events that were buffered before it, delivered or discarded.
  * Method: journals in all kinds of stepped runtimes; memory that fails on cue.
  */
-#include "support/cmocka.h"
 #include "support/supply_scene.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -17,91 +17,77 @@ static const weir_subscribe_options five = {
 
 /* ---- the demand mode ----------------------------------------------------- */
 
-static void accumulated_demand_is_forwarded_later(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
-        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
-        player_subscribe(&a, &p, &supply_ten);
-        rig_rest(&rig);
-        player_subscribe(&b, &p, &five);
-        rig_rest(&rig);
-        player_expect(&p, "subscribe a\nsubscribe b\n");
-        player_demand(&p, WEIR_ACCUMULATE); /* is so already */
-        rig_rest(&rig);
-        player_expect(&p, "");
-        player_demand(&p, WEIR_FORWARD);
-        rig_rest(&rig);
-        assert_memory_equal(p.journal.text, "demand ", 7);
-        assert_int_equal(a.handled + b.handled, 100);
-        rig_close(&rig);
-    }
+static void accumulated_demand_is_forwarded_later(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+    struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
+    PLAYERS_START(rig, &a, &b);
+    player_subscribe(&a, &p, &supply_ten);
+    rig_rest(rig);
+    player_subscribe(&b, &p, &five);
+    rig_rest(rig);
+    player_expect(&p, "subscribe a\nsubscribe b\n");
+    player_demand(&p, WEIR_ACCUMULATE); /* is so already */
+    rig_rest(rig);
+    player_expect(&p, "");
+    player_demand(&p, WEIR_FORWARD);
+    rig_rest(rig);
+    assert_memory_equal(p.journal.text, "demand ", 7);
+    assert_int_equal(a.handled + b.handled, 100);
+    rig_close(rig);
 }
 
-static void accumulated_events_and_infos_keep_their_order(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
-        player_start(&a, &rig, NULL);
-        player_subscribe(&a, &p, &supply_ten);
-        rig_rest(&rig);
-        player_cast(&p, 4);
-        player_info(&p, 1);
-        player_cast(&p, 3);
-        player_info(&p, 2);
-        player_cast(&p, 9);
-        rig_rest(&rig);
-        player_expect(&a, "subscribe p\n");
-        player_expect(&p, "subscribe a\ncast 4\ncast 3\ncast 9\n");
-        assert_int_equal(rig_accounts(&rig).buffered, 16);
-        player_demand(&p, WEIR_FORWARD);
-        rig_rest(&rig);
-        assert_int_equal(a.handled, 16);
-        assert_int_equal(a.sum, 16 * 15 / 2);
-        const char *first = strstr(p.journal.text, "info 1\n");
-        assert_non_null(first);
-        assert_non_null(strstr(first, "info 2\n"));
-        rig_close(&rig);
-    }
+static void accumulated_events_and_infos_keep_their_order(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
+    player_start(&a, rig, NULL);
+    player_subscribe(&a, &p, &supply_ten);
+    rig_rest(rig);
+    player_cast(&p, 4);
+    player_info(&p, 1);
+    player_cast(&p, 3);
+    player_info(&p, 2);
+    player_cast(&p, 9);
+    rig_rest(rig);
+    player_expect(&a, "subscribe p\n");
+    player_expect(&p, "subscribe a\ncast 4\ncast 3\ncast 9\n");
+    assert_int_equal(rig_accounts(rig).buffered, 16);
+    player_demand(&p, WEIR_FORWARD);
+    rig_rest(rig);
+    assert_int_equal(a.handled, 16);
+    assert_int_equal(a.sum, 16 * 15 / 2);
+    const char *first = strstr(p.journal.text, "info 1\n");
+    assert_non_null(first);
+    assert_non_null(strstr(first, "info 2\n"));
+    rig_close(rig);
 }
 
 /* Back and forth: what is buffered stays while demand is held back. */
-static void the_mode_may_change_at_any_time(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
-        player_start(&p, &rig, NULL);
-        player_start(&a, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&a, &p, NULL);
-        rig_rest(&rig);
-        player_cast(&p, 5);
-        player_demand(&p, WEIR_ACCUMULATE);
-        rig_rest(&rig);
-        weir_ask(rig.runtime, subscription, 7);
-        player_cast(&p, 1);
-        rig_rest(&rig);
-        player_expect(&a, "subscribe p\n");
-        player_demand(&p, WEIR_FORWARD);
-        rig_rest(&rig);
-        assert_int_equal(a.handled, 6);
-        /* 5 and 1 were served of the 7 that were asked for. */
-        assert_non_null(strstr(p.journal.text, "demand "));
-        player_cast(&p, 1);
-        rig_rest(&rig);
-        assert_int_equal(a.handled, 7);
-        assert_int_equal(a.sum, 21);
-        rig_close(&rig);
-    }
+static void the_mode_may_change_at_any_time(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+    PLAYERS_START(rig, &p, &a);
+    weir_subscription subscription = player_subscribe(&a, &p, NULL);
+    rig_rest(rig);
+    player_cast(&p, 5);
+    player_demand(&p, WEIR_ACCUMULATE);
+    rig_rest(rig);
+    weir_ask(rig->runtime, subscription, 7);
+    player_cast(&p, 1);
+    rig_rest(rig);
+    player_expect(&a, "subscribe p\n");
+    player_demand(&p, WEIR_FORWARD);
+    rig_rest(rig);
+    assert_int_equal(a.handled, 6);
+    /* 5 and 1 were served of the 7 that were asked for. */
+    assert_non_null(strstr(p.journal.text, "demand "));
+    player_cast(&p, 1);
+    rig_rest(rig);
+    assert_int_equal(a.handled, 7);
+    assert_int_equal(a.sum, 21);
+    rig_close(rig);
 }
 
 /* ---- infos --------------------------------------------------------------- */
@@ -144,21 +130,18 @@ static void an_info_waits_for_what_is_buffered(void **state) {
 }
 
 /* An info whose events are discarded comes out with them. */
-static void an_info_outlives_what_it_waited_for(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void an_info_outlives_what_it_waited_for(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-    player_start(&p, &rig, &(weir_stage_options){.buffer_size = 3});
+    player_start(&p, rig, &(weir_stage_options){.buffer_size = 3});
     player_cast(&p, 2);
     player_info(&p, 7);
     player_cast(&p, 2);
-    rig_rest(&rig);
+    rig_rest(rig);
     player_expect(&p, "cast 2\ncast 2\ndiscarded 1 overflow\n");
     player_cast(&p, 1);
-    rig_rest(&rig);
+    rig_rest(rig);
     player_expect(&p, "cast 1\ndiscarded 1 overflow\ninfo 7\n");
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 static weir_verdict emit_late_numbers(weir_stage *self, struct player *player, uint64_t demand) {
@@ -170,75 +153,62 @@ static weir_verdict emit_late_numbers(weir_stage *self, struct player *player, u
 }
 
 /* An emission of several blocks is one message still. */
-static void an_accumulated_emission_is_one_message(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
-        player_start(&p, &rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
-        player_start(&a, &rig, NULL);
-        weir_ask(rig.runtime, player_subscribe(&a, &p, NULL), 50000);
-        rig_rest(&rig);
-        player_cast(&p, 5000);
-        player_cast(&p, 7000); /* over two blocks */
-        player_cast(&p, 10);
-        rig_rest(&rig);
-        player_demand(&p, WEIR_FORWARD);
-        rig_rest(&rig);
-        player_expect(&a, "subscribe p\nevents 0..4999\nevents 5000..11999\n"
-                          "events 12000..12009\n");
-        rig_close(&rig);
-    }
+static void an_accumulated_emission_is_one_message(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+    player_start(&p, rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
+    player_start(&a, rig, NULL);
+    weir_ask(rig->runtime, player_subscribe(&a, &p, NULL), 50000);
+    rig_rest(rig);
+    player_cast(&p, 5000);
+    player_cast(&p, 7000); /* over two blocks */
+    player_cast(&p, 10);
+    rig_rest(rig);
+    player_demand(&p, WEIR_FORWARD);
+    rig_rest(rig);
+    player_expect(&a, "subscribe p\nevents 0..4999\nevents 5000..11999\n"
+                      "events 12000..12009\n");
+    rig_close(rig);
 }
 
 /* Demand that was held brings forth events while others are still held: they come behind. */
-static void what_held_demand_brings_overtakes_nothing(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.demand = emit_late_numbers};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
-        player_start(&p, &rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
-        player_start(&a, &rig, NULL);
-        weir_subscription subscription = player_subscribe(&a, &p, NULL);
-        player_cast(&p, 5);
-        rig_rest(&rig);
-        weir_ask(rig.runtime, subscription, 3);
-        rig_rest(&rig);
-        player_cast(&p, 2);
-        rig_rest(&rig);
-        player_demand(&p, WEIR_FORWARD);
-        rig_rest(&rig);
-        player_expect(&a, "subscribe p\nevents 0..2\n");
-        weir_ask(rig.runtime, subscription, 10);
-        rig_rest(&rig);
-        player_expect(&a, "events 3..6 100 101\n");
-        rig_close(&rig);
-    }
+static void what_held_demand_brings_overtakes_nothing(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.demand = emit_late_numbers};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+    player_start(&p, rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
+    player_start(&a, rig, NULL);
+    weir_subscription subscription = player_subscribe(&a, &p, NULL);
+    player_cast(&p, 5);
+    rig_rest(rig);
+    weir_ask(rig->runtime, subscription, 3);
+    rig_rest(rig);
+    player_cast(&p, 2);
+    rig_rest(rig);
+    player_demand(&p, WEIR_FORWARD);
+    rig_rest(rig);
+    player_expect(&a, "subscribe p\nevents 0..2\n");
+    weir_ask(rig->runtime, subscription, 10);
+    rig_rest(rig);
+    player_expect(&a, "events 3..6 100 101\n");
+    rig_close(rig);
 }
 
 /* It would hold on to what nobody may ask for any more. */
-static void who_finishes_does_not_accumulate(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
-        player_start(&p, &rig, NULL);
-        player_start(&a, &rig, NULL);
-        weir_subscription subscription =
-            player_subscribe(&a, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-        player_cast(&p, 5);
-        rig_rest(&rig);
-        assert_int_equal(weir_finish(rig.runtime, p.ref), WEIR_OK);
-        player_demand(&p, WEIR_ACCUMULATE);
-        rig_rest(&rig);
-        weir_ask(rig.runtime, subscription, 5);
-        rig_rest(&rig);
-        player_expect(&a, "subscribe p\nevents 0..4\ndown p normal\n");
-        rig_close(&rig);
-    }
+static void who_finishes_does_not_accumulate(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+    PLAYERS_START(rig, &p, &a);
+    weir_subscription subscription =
+        player_subscribe(&a, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+    player_cast(&p, 5);
+    rig_rest(rig);
+    assert_int_equal(weir_finish(rig->runtime, p.ref), WEIR_OK);
+    player_demand(&p, WEIR_ACCUMULATE);
+    rig_rest(rig);
+    weir_ask(rig->runtime, subscription, 5);
+    rig_rest(rig);
+    player_expect(&a, "subscribe p\nevents 0..4\ndown p normal\n");
+    rig_close(rig);
 }
 
 /* Whatever cannot be held is discarded at once; demand that cannot be held is the end. */
@@ -291,8 +261,7 @@ static bool lose_some(uint64_t fail_at, bool as_they_are_held) {
     rig_open(&rig, NULL);
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
     struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
-    player_start(&p, &rig, NULL);
-    player_start(&a, &rig, NULL);
+    PLAYERS_START(&rig, &p, &a);
     player_subscribe(&a, &p, &(weir_subscribe_options){.max_demand = 3});
     rig_rest(&rig);
     player_demand(&p, WEIR_ACCUMULATE);
@@ -345,8 +314,7 @@ static bool lose_what_nobody_wants(int infos, uint64_t fail_at) {
     player_start(&p, &rig,
                  &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher(),
                                        .demand = WEIR_ACCUMULATE});
-    player_start(&a, &rig, NULL);
-    player_start(&late, &rig, NULL);
+    PLAYERS_START(&rig, &a, &late);
     player_subscribe(&a, &p, &(weir_subscribe_options){.max_demand = 3});
     rig_rest(&rig);
     weir_subscription subscription = player_subscribe(&late, &p, NULL);
@@ -378,14 +346,14 @@ static void what_is_lost_unwanted_has_answered(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(accumulated_demand_is_forwarded_later),
-        cmocka_unit_test(accumulated_events_and_infos_keep_their_order),
-        cmocka_unit_test(the_mode_may_change_at_any_time),
+        TEST_IN_WORLDS(accumulated_demand_is_forwarded_later),
+        TEST_IN_WORLDS(accumulated_events_and_infos_keep_their_order),
+        TEST_IN_WORLDS(the_mode_may_change_at_any_time),
         cmocka_unit_test(an_info_waits_for_what_is_buffered),
-        cmocka_unit_test(an_info_outlives_what_it_waited_for),
-        cmocka_unit_test(an_accumulated_emission_is_one_message),
-        cmocka_unit_test(what_held_demand_brings_overtakes_nothing),
-        cmocka_unit_test(who_finishes_does_not_accumulate),
+        TEST_STEPPED(an_info_outlives_what_it_waited_for),
+        TEST_IN_WORLDS(an_accumulated_emission_is_one_message),
+        TEST_IN_WORLDS(what_held_demand_brings_overtakes_nothing),
+        TEST_IN_WORLDS(who_finishes_does_not_accumulate),
         cmocka_unit_test(what_cannot_be_held_is_counted),
         cmocka_unit_test(what_is_lost_is_demanded_anew),
         cmocka_unit_test(what_is_lost_unwanted_has_answered),

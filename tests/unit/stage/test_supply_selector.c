@@ -10,8 +10,9 @@
  * Method: consumers that take multiples of a number; journals and sums.  Each test runs
  * with a selector that is asked for one event, and with one that is shown many.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -71,8 +72,7 @@ static void each_gets_what_it_accepts(void **state) {
         struct player a = {.name = "a", .kind = WEIR_CONSUMER};
         struct player b = {.name = "b", .kind = WEIR_CONSUMER};
         player_start(&p, &rig, broadcasting());
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
+        PLAYERS_START(&rig, &a, &b);
         subscribe(&a, &p, 10, 2);
         subscribe(&b, &p, 10, 1); /* accepts all */
         rig_rest(&rig);
@@ -96,8 +96,7 @@ static void what_is_refused_is_asked_for_again(void **state) {
         struct player a = {.name = "a", .kind = WEIR_CONSUMER};
         struct player b = {.name = "b", .kind = WEIR_CONSUMER, .manual = true};
         player_start(&p, &rig, broadcasting());
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
+        PLAYERS_START(&rig, &a, &b);
         subscribe(&a, &p, 10, 0);
         weir_ask(rig.runtime, subscribe(&b, &p, 10, 0), 10);
         rig_rest(&rig);
@@ -200,8 +199,7 @@ static void what_is_accepted_lies_together(void **state) {
         struct player a = {.name = "a", .kind = WEIR_CONSUMER};
         struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
         player_start(&p, &rig, broadcasting());
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
+        PLAYERS_START(&rig, &a, &b);
         a.quiet = true;
         subscribe(&a, &p, 50000, 5);
         subscribe(&b, &p, 50000, 1);
@@ -223,8 +221,7 @@ static void a_selector_in_vain_is_refused(void **state) {
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 10};
         struct player a = {.name = "a", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&a, &rig, NULL);
+        PLAYERS_START(&rig, &p, &a);
         subscribe(&a, &p, 10, 2);
         rig_rest(&rig);
         player_expect(&p, "subscribe a\ncancel a bad_options\n");
@@ -235,31 +232,22 @@ static void a_selector_in_vain_is_refused(void **state) {
     }
 }
 
-static void two_selectors_are_refused(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void two_selectors_are_refused(struct rig *rig) {
     weir_ref none = {0};
     const weir_subscribe_options options = {.selector = multiples,
                                             .select_many = multiples_of_many};
-    assert_int_equal(weir_subscribe(rig.runtime, none, none, &options, NULL), WEIR_INVALID);
+    assert_int_equal(weir_subscribe(rig->runtime, none, none, &options, NULL), WEIR_INVALID);
     assert_string_equal(weir_refusal(), "selector and select_many cannot both be set");
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 /* ---- ends that cross it ---------------------------------------------------------- */
-
-static weir_verdict emit_and_stop(weir_stage *self, struct player *player, uint64_t number) {
-    (void)player;
-    player_emit(self, number);
-    return WEIR_STOP;
-}
 
 static void asking_again_may_come_too_late(void **state) {
     (void)state;
     struct rig rig;
     for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.cast = emit_and_stop};
+        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.cast = deed_emit_and_stop};
         struct player a = {.name = "a", .kind = WEIR_CONSUMER};
         player_start(&p, &rig, broadcasting());
         player_start(&a, &rig, NULL);
@@ -307,8 +295,7 @@ static bool starve(uint64_t fail_at, bool for_good) {
     struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
     struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
     player_start(&p, &rig, broadcasting());
-    player_start(&a, &rig, NULL);
-    player_start(&b, &rig, NULL);
+    PLAYERS_START(&rig, &a, &b);
     subscribe(&a, &p, 1000, 2);
     subscribe(&b, &p, 1000, 1);
     player_cast(&p, 600);
@@ -341,8 +328,7 @@ static bool starve_for_a_moment(uint64_t fail_at) {
     struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
     struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
     player_start(&p, &rig, broadcasting());
-    player_start(&a, &rig, NULL);
-    player_start(&b, &rig, NULL);
+    PLAYERS_START(&rig, &a, &b);
     subscribe(&a, &p, 1, 2);
     subscribe(&b, &p, 1, 1);
     rig_rest(&rig);
@@ -377,7 +363,7 @@ int main(void) {
         BOTH_WAYS(it_is_asked_once_for_each_event),
         BOTH_WAYS(what_is_accepted_lies_together),
         BOTH_WAYS(a_selector_in_vain_is_refused),
-        cmocka_unit_test(two_selectors_are_refused),
+        TEST_STEPPED(two_selectors_are_refused),
         BOTH_WAYS(asking_again_may_come_too_late),
         BOTH_WAYS(who_has_left_is_not_asked_for_again),
         BOTH_WAYS(without_memory_what_is_lost_is_counted),

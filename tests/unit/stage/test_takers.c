@@ -9,52 +9,43 @@
  * Method: players in all kinds of stepped runtimes; stops after every number of
  * turns.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
 #include "support/taker_scene.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
-static void each_event_is_handled_once(void **state) {
-    (void)state;
+static void each_event_is_handled_once(struct rig *rig) {
     static size_t five = 5, three = 3;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 5000};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true, .own = &five};
-        struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true, .own = &three};
-        a.does.events = taker_scene_check_size;
-        b.does.events = taker_scene_check_size;
-        player_start(&p, &rig, taker_scene_sharing());
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
-        taker_scene_subscribe(&a, &p, 10, 5);
-        taker_scene_subscribe(&b, &p, 4, 1);
-        rig_rest(&rig);
-        assert_int_equal(a.handled + b.handled, 5000);
-        assert_int_equal(a.sum + b.sum, 5000 * 4999 / 2);
-        rig_close(&rig);
-    }
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 5000};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true, .own = &five};
+    struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true, .own = &three};
+    a.does.events = taker_scene_check_size;
+    b.does.events = taker_scene_check_size;
+    player_start(&p, rig, taker_scene_sharing());
+    PLAYERS_START(rig, &a, &b);
+    taker_scene_subscribe(&a, &p, 10, 5);
+    taker_scene_subscribe(&b, &p, 4, 1);
+    rig_rest(rig);
+    assert_int_equal(a.handled + b.handled, 5000);
+    assert_int_equal(a.sum + b.sum, 5000 * 4999 / 2);
+    rig_close(rig);
 }
 
-static void one_taker_alone_is_served_in_order(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, taker_scene_sharing());
-        player_start(&a, &rig, NULL);
-        player_cast(&p, 12);
-        rig_rest(&rig);
-        taker_scene_subscribe(&a, &p, 10, 5);
-        rig_rest(&rig);
-        player_expect(&a, "subscribe p\nevents 0..4\nevents 5..9\nevents 10 11\n");
-        player_cast(&p, 7);
-        rig_rest(&rig);
-        player_expect(&a, "events 12..16\nevents 17 18\n");
-        rig_close(&rig);
-    }
+static void one_taker_alone_is_served_in_order(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, taker_scene_sharing());
+    player_start(&a, rig, NULL);
+    player_cast(&p, 12);
+    rig_rest(rig);
+    taker_scene_subscribe(&a, &p, 10, 5);
+    rig_rest(rig);
+    player_expect(&a, "subscribe p\nevents 0..4\nevents 5..9\nevents 10 11\n");
+    player_cast(&p, 7);
+    rig_rest(rig);
+    player_expect(&a, "events 12..16\nevents 17 18\n");
+    rig_close(rig);
 }
 
 /* ---- by hand ------------------------------------------------------------- */
@@ -67,8 +58,7 @@ static void by_hand_it_gets_what_it_asks_for(void **state) {
         struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
         struct player b = {.name = "b", .kind = WEIR_CONSUMER, .manual = true};
         player_start(&p, &rig, taker_scene_sharing());
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
+        PLAYERS_START(&rig, &a, &b);
         weir_subscription to_a = taker_scene_subscribe(&a, &p, 10, 5);
         weir_subscription to_b = taker_scene_subscribe(&b, &p, 10, 5);
         rig_rest(&rig);
@@ -86,59 +76,48 @@ static void by_hand_it_gets_what_it_asks_for(void **state) {
 }
 
 /* What one asked for another may take, but never more than it asked for itself. */
-static void what_waits_is_taken_by_who_asks(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
-        struct player b = {.name = "b", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
-        player_start(&p, &rig, taker_scene_sharing());
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
-        weir_subscription to_a = taker_scene_subscribe(&a, &p, 10, 5);
-        weir_subscription to_b = taker_scene_subscribe(&b, &p, 10, 5);
-        weir_ask(rig.runtime, to_a, 5);
-        weir_ask(rig.runtime, to_b, 2);
-        player_cast(&p, 9);
-        rig_rest(&rig);
-        assert_int_equal(a.handled, 5);
-        assert_int_equal(b.handled, 2);
-        assert_int_equal(rig_accounts(&rig).buffered, 2);
-        weir_ask(rig.runtime, to_b, 1);
-        rig_rest(&rig);
-        assert_int_equal(b.handled, 3);
-        rig_close(&rig);
-    }
+static void what_waits_is_taken_by_who_asks(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+    struct player b = {.name = "b", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+    player_start(&p, rig, taker_scene_sharing());
+    PLAYERS_START(rig, &a, &b);
+    weir_subscription to_a = taker_scene_subscribe(&a, &p, 10, 5);
+    weir_subscription to_b = taker_scene_subscribe(&b, &p, 10, 5);
+    weir_ask(rig->runtime, to_a, 5);
+    weir_ask(rig->runtime, to_b, 2);
+    player_cast(&p, 9);
+    rig_rest(rig);
+    assert_int_equal(a.handled, 5);
+    assert_int_equal(b.handled, 2);
+    assert_int_equal(rig_accounts(rig).buffered, 2);
+    weir_ask(rig->runtime, to_b, 1);
+    rig_rest(rig);
+    assert_int_equal(b.handled, 3);
+    rig_close(rig);
 }
 
 /* ---- standing still ------------------------------------------------------ */
 
 /* A relay that nobody asks takes one entry; the rest is the other's. */
-static void who_stands_still_holds_up_nothing(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 200};
-        struct player r = {.name = "r", .kind = WEIR_PRODUCER_CONSUMER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-        player_start(&p, &rig, taker_scene_sharing());
-        player_start(&r, &rig, NULL);
-        player_start(&a, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        taker_scene_subscribe(&r, &p, 10, 5);
-        rig_rest(&rig);
-        taker_scene_subscribe(&a, &p, 4, 2);
-        rig_rest(&rig);
-        weir_accounts accounts = rig_accounts(&rig);
-        assert_in_range(accounts.in_flight, 1, 5); /* in the relay's hands */
-        assert_int_equal(a.handled + accounts.in_flight, 200);
-        taker_scene_subscribe(&c, &r, 10, 5);
-        rig_rest(&rig);
-        assert_int_equal(a.handled + c.handled, 200);
-        rig_close(&rig);
-    }
+static void who_stands_still_holds_up_nothing(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 200};
+    struct player r = {.name = "r", .kind = WEIR_PRODUCER_CONSUMER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+    player_start(&p, rig, taker_scene_sharing());
+    PLAYERS_START(rig, &r, &a, &c);
+    taker_scene_subscribe(&r, &p, 10, 5);
+    rig_rest(rig);
+    taker_scene_subscribe(&a, &p, 4, 2);
+    rig_rest(rig);
+    weir_accounts accounts = rig_accounts(rig);
+    assert_in_range(accounts.in_flight, 1, 5); /* in the relay's hands */
+    assert_int_equal(a.handled + accounts.in_flight, 200);
+    taker_scene_subscribe(&c, &r, 10, 5);
+    rig_rest(rig);
+    assert_int_equal(a.handled + c.handled, 200);
+    rig_close(rig);
 }
 
 /* ---- the producer's end -------------------------------------------------- */
@@ -156,8 +135,7 @@ static void what_was_sent_outlives_the_producer(void **state) {
         struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
         struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
         player_start(&p, &rig, &options);
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
+        PLAYERS_START(&rig, &a, &b);
         taker_scene_subscribe(&a, &p, 60, 50);
         taker_scene_subscribe(&b, &p, 60, 50);
         rig_rest(&rig);
@@ -181,8 +159,7 @@ static void what_nobody_is_left_to_take_is_discarded(void **state) {
             struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
             struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
             player_start(&p, &rig, taker_scene_sharing());
-            player_start(&a, &rig, NULL);
-            player_start(&b, &rig, NULL);
+            PLAYERS_START(&rig, &a, &b);
             taker_scene_subscribe(&a, &p, 1000, 500);
             taker_scene_subscribe(&b, &p, 1000, 500);
             weir_runtime_step(rig.runtime, steps);
@@ -206,48 +183,40 @@ static bool any(void *context, const void *event) {
     return true;
 }
 
-static void a_selector_is_refused(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, taker_scene_sharing());
-        player_start(&a, &rig, NULL);
-        player_subscribe(&a, &p,
-                         &(weir_subscribe_options){.selector = any, .cancel = WEIR_TEMPORARY});
-        rig_rest(&rig);
-        player_expect(&a, "subscribe p\ncancel p bad_options\n");
-        rig_expect_log(&rig, "error: stage p refuses a subscription: its dispatcher, shared, "
-                             "knows no selector\n");
-        rig_close(&rig);
-    }
+static void a_selector_is_refused(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, taker_scene_sharing());
+    player_start(&a, rig, NULL);
+    player_subscribe(&a, &p, &(weir_subscribe_options){.selector = any, .cancel = WEIR_TEMPORARY});
+    rig_rest(rig);
+    player_expect(&a, "subscribe p\ncancel p bad_options\n");
+    rig_expect_log(rig, "error: stage p refuses a subscription: its dispatcher, shared, "
+                        "knows no selector\n");
+    rig_close(rig);
 }
 
-static void bad_options_fail_the_start(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void bad_options_fail_the_start(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     const weir_shared_dispatcher_options bad = {.entries = 100};
     const weir_stage_options options = {.dispatcher = weir_shared_dispatcher(),
                                         .dispatcher_options = &bad};
-    assert_int_equal(player_try_start(&p, &rig, &options), WEIR_INVALID);
+    assert_int_equal(player_try_start(&p, rig, &options), WEIR_INVALID);
     assert_string_equal(weir_refusal(), "entries must be a power of two from 2 to 65536, got 100");
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_event_is_handled_once),
-        cmocka_unit_test(one_taker_alone_is_served_in_order),
+        TEST_IN_WORLDS(each_event_is_handled_once),
+        TEST_IN_WORLDS(one_taker_alone_is_served_in_order),
         cmocka_unit_test(by_hand_it_gets_what_it_asks_for),
-        cmocka_unit_test(what_waits_is_taken_by_who_asks),
-        cmocka_unit_test(who_stands_still_holds_up_nothing),
+        TEST_IN_WORLDS(what_waits_is_taken_by_who_asks),
+        TEST_IN_WORLDS(who_stands_still_holds_up_nothing),
         cmocka_unit_test(what_was_sent_outlives_the_producer),
         cmocka_unit_test(what_nobody_is_left_to_take_is_discarded),
-        cmocka_unit_test(a_selector_is_refused),
-        cmocka_unit_test(bad_options_fail_the_start),
+        TEST_IN_WORLDS(a_selector_is_refused),
+        TEST_STEPPED(bad_options_fail_the_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

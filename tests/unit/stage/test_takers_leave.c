@@ -7,33 +7,28 @@
  * Method: players in all kinds of stepped runtimes; takers are stopped, cancel, or come, after
  * every number of turns.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
 #include "support/taker_scene.h"
+#include "support/worlds.h"
 
-static void what_the_last_leaves_waits_for_the_next(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
-        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, taker_scene_sharing());
-        player_start(&a, &rig, NULL);
-        player_start(&b, &rig, NULL);
-        weir_subscription to_a = taker_scene_subscribe(&a, &p, 10, 5);
-        weir_ask(rig.runtime, to_a, 3);
-        player_cast(&p, 20);
-        rig_rest(&rig);
-        player_expect(&a, "subscribe p\nevents 0..2\n");
-        weir_cancel(rig.runtime, to_a, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        assert_int_equal(rig_accounts(&rig).buffered, 17);
-        taker_scene_subscribe(&b, &p, 100, 50);
-        rig_rest(&rig);
-        player_expect(&b, "subscribe p\nevents 3..19\n");
-        rig_close(&rig);
-    }
+static void what_the_last_leaves_waits_for_the_next(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
+    struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+    player_start(&p, rig, taker_scene_sharing());
+    PLAYERS_START(rig, &a, &b);
+    weir_subscription to_a = taker_scene_subscribe(&a, &p, 10, 5);
+    weir_ask(rig->runtime, to_a, 3);
+    player_cast(&p, 20);
+    rig_rest(rig);
+    player_expect(&a, "subscribe p\nevents 0..2\n");
+    weir_cancel(rig->runtime, to_a, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    assert_int_equal(rig_accounts(rig).buffered, 17);
+    taker_scene_subscribe(&b, &p, 100, 50);
+    rig_rest(rig);
+    player_expect(&b, "subscribe p\nevents 3..19\n");
+    rig_close(rig);
 }
 
 /* Takers are stopped, or cancel, after every number of turns: another has the rest. */
@@ -47,8 +42,7 @@ static void who_leaves_at_any_time_loses_nothing(void **state) {
                 struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
                 struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true};
                 player_start(&p, &rig, taker_scene_sharing());
-                player_start(&a, &rig, NULL);
-                player_start(&b, &rig, NULL);
+                PLAYERS_START(&rig, &a, &b);
                 weir_subscription to_a = taker_scene_subscribe(&a, &p, 40, 20);
                 taker_scene_subscribe(&b, &p, 6, 2);
                 weir_runtime_step(rig.runtime, steps);
@@ -81,8 +75,7 @@ static void what_waits_is_cut_anew_for_a_smaller_taker(void **state) {
             struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true, .own = &two};
             b.does.events = taker_scene_check_size;
             player_start(&p, &rig, taker_scene_sharing());
-            player_start(&a, &rig, NULL);
-            player_start(&b, &rig, NULL);
+            PLAYERS_START(&rig, &a, &b);
             taker_scene_subscribe(&a, &p, 50, 25);
             weir_runtime_step(rig.runtime, steps);
             taker_scene_subscribe(&b, &p, 2, 0);
@@ -112,9 +105,7 @@ static void what_a_leaver_asked_for_is_buffered(void **state) {
         struct player s = {.name = "s", .kind = WEIR_PRODUCER_CONSUMER};
         struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
         player_start(&p, &rig, &options);
-        player_start(&r, &rig, NULL);
-        player_start(&s, &rig, NULL);
-        player_start(&a, &rig, NULL);
+        PLAYERS_START(&rig, &r, &s, &a);
         taker_scene_subscribe(&r, &p, 11, 10);
         taker_scene_subscribe(&s, &p, 3, 2);
         rig_rest(&rig);
@@ -145,43 +136,37 @@ static weir_verdict emit_one(weir_stage *self, struct player *player, const weir
  * It stands still, and one of its subscriptions, of which more waits, ends; it is over and
  * forgotten when the stage, with a third one's events behind that, is free again.
  */
-static void a_subscription_that_was_held_back_may_end(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player q = {.name = "q", .kind = WEIR_PRODUCER};
-        struct player t = {.name = "t", .kind = WEIR_PRODUCER};
-        struct player r = {.name = "r", .kind = WEIR_PRODUCER_CONSUMER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
-        r.does.cancel = emit_one;
-        player_start(&p, &rig, taker_scene_sharing());
-        player_start(&q, &rig, taker_scene_sharing());
-        player_start(&t, &rig, NULL);
-        player_start(&r, &rig, NULL);
-        player_start(&a, &rig, NULL);
-        taker_scene_subscribe(&r, &p, 11, 10);
-        weir_subscription to_q = taker_scene_subscribe(&r, &q, 11, 10);
-        taker_scene_subscribe(&r, &t, 10, 5);
-        weir_subscription to_r = taker_scene_subscribe(&a, &r, 10, 5);
-        rig_rest(&rig);
-        player_cast(&p, 2);
-        rig_rest(&rig);
-        player_cast(&q, 2); /* r has taken one of p's, and does not come to these */
-        rig_rest(&rig);
-        weir_cancel(rig.runtime, to_q, WEIR_REASON_NORMAL);
-        rig_rest(&rig);
-        player_cast(&t, 1);
-        rig_rest(&rig);
-        for (uint64_t asked = 1; asked <= 4; asked++) {
-            weir_ask(rig.runtime, to_r, 1);
-            rig_rest(&rig);
-            assert_int_equal(a.handled, asked);
-            if (asked == 2) player_stop(&q, WEIR_REASON_NORMAL);
-            rig_rest(&rig);
-        }
-        rig_close(&rig);
+static void a_subscription_that_was_held_back_may_end(struct rig *rig) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player q = {.name = "q", .kind = WEIR_PRODUCER};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER};
+    struct player r = {.name = "r", .kind = WEIR_PRODUCER_CONSUMER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true, .quiet = true};
+    r.does.cancel = emit_one;
+    player_start(&p, rig, taker_scene_sharing());
+    player_start(&q, rig, taker_scene_sharing());
+    PLAYERS_START(rig, &t, &r, &a);
+    taker_scene_subscribe(&r, &p, 11, 10);
+    weir_subscription to_q = taker_scene_subscribe(&r, &q, 11, 10);
+    taker_scene_subscribe(&r, &t, 10, 5);
+    weir_subscription to_r = taker_scene_subscribe(&a, &r, 10, 5);
+    rig_rest(rig);
+    player_cast(&p, 2);
+    rig_rest(rig);
+    player_cast(&q, 2); /* r has taken one of p's, and does not come to these */
+    rig_rest(rig);
+    weir_cancel(rig->runtime, to_q, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    player_cast(&t, 1);
+    rig_rest(rig);
+    for (uint64_t asked = 1; asked <= 4; asked++) {
+        weir_ask(rig->runtime, to_r, 1);
+        rig_rest(rig);
+        assert_int_equal(a.handled, asked);
+        if (asked == 2) player_stop(&q, WEIR_REASON_NORMAL);
+        rig_rest(rig);
     }
+    rig_close(rig);
 }
 
 /*
@@ -226,11 +211,11 @@ static void the_last_one_gets_what_the_others_leave(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_the_last_leaves_waits_for_the_next),
+        TEST_IN_WORLDS(what_the_last_leaves_waits_for_the_next),
         cmocka_unit_test(who_leaves_at_any_time_loses_nothing),
         cmocka_unit_test(what_waits_is_cut_anew_for_a_smaller_taker),
         cmocka_unit_test(what_a_leaver_asked_for_is_buffered),
-        cmocka_unit_test(a_subscription_that_was_held_back_may_end),
+        TEST_IN_WORLDS(a_subscription_that_was_held_back_may_end),
         cmocka_unit_test(the_last_one_gets_what_the_others_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

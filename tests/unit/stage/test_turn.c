@@ -9,8 +9,8 @@
  * Method: stepped runtimes, turn by turn; what a stage keeps of its edges is
  * read inside its callbacks.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "stage/stage.h"
 
@@ -18,30 +18,25 @@
 
 /* ---- bounds -------------------------------------------------------------- */
 
-static void a_long_message_leaves_others_their_turn(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void a_long_message_leaves_others_their_turn(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
     struct player d = {.name = "d", .kind = WEIR_CONSUMER};
     d.emits = PLAYER_HOLDS;
-    player_start(&p, &rig, NULL);
-    player_start(&c, &rig, NULL);
-    player_start(&d, &rig, NULL);
+    PLAYERS_START(rig, &p, &c, &d);
     player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 1000, .min_demand = 999});
-    rig_rest(&rig);
+    rig_rest(rig);
     player_cast(&p, 1000);
     uint64_t turns = 0;
     for (uint64_t before = 0; c.handled < 1000; turns++) {
-        assert_int_equal(weir_runtime_step(rig.runtime, 1), 1);
+        assert_int_equal(weir_runtime_step(rig->runtime, 1), 1);
         assert_true(c.handled <= before + 64);
         before = c.handled;
         if (turns == 2) player_cast(&d, 0);
         if (turns == 5) assert_string_equal(d.journal.text, "cast 0\n");
     }
     assert_true(turns > 1000 / 64);
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 static weir_verdict count_cast(weir_stage *self, struct player *player, uint64_t number) {
@@ -50,22 +45,18 @@ static weir_verdict count_cast(weir_stage *self, struct player *player, uint64_t
     return WEIR_CONTINUE;
 }
 
-static void a_full_mailbox_leaves_others_their_turn(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void a_full_mailbox_leaves_others_their_turn(struct rig *rig) {
     struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true, .does.cast = count_cast};
     struct player b = {.name = "b", .kind = WEIR_CONSUMER, .quiet = true, .does.cast = count_cast};
-    player_start(&a, &rig, NULL);
-    player_start(&b, &rig, NULL);
-    rig_rest(&rig);
+    PLAYERS_START(rig, &a, &b);
+    rig_rest(rig);
     for (int i = 0; i < 3000; i++) player_cast(&a, 1);
     player_cast(&b, 1);
-    while (b.next == 0) assert_int_equal(weir_runtime_step(rig.runtime, 1), 1);
+    while (b.next == 0) assert_int_equal(weir_runtime_step(rig->runtime, 1), 1);
     assert_in_range(a.next, 1, 600);
-    rig_rest(&rig);
+    rig_rest(rig);
     assert_int_equal(a.next, 3000);
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 struct share {
@@ -86,10 +77,7 @@ static weir_verdict measure_runs(weir_stage *self, struct player *player, weir_b
     return WEIR_CONTINUE;
 }
 
-static void producers_share_a_turn(void **state) {
-    (void)state;
-    struct rig rig;
-    rig_open(&rig, NULL);
+static void producers_share_a_turn(struct rig *rig) {
     struct share share = {.left = {500, 500}};
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
     struct player q = {.name = "q", .kind = WEIR_PRODUCER, .quiet = true};
@@ -98,21 +86,19 @@ static void producers_share_a_turn(void **state) {
                        .quiet = true,
                        .own = &share,
                        .does.events = measure_runs};
-    player_start(&p, &rig, NULL);
-    player_start(&q, &rig, NULL);
-    player_start(&c, &rig, NULL);
+    PLAYERS_START(rig, &p, &q, &c);
     const weir_subscribe_options options = {.max_demand = 500, .min_demand = WEIR_NONE};
     share.id[0] = player_subscribe(&c, &p, &options).id;
     share.id[1] = player_subscribe(&c, &q, &options).id;
-    rig_rest(&rig);
+    rig_rest(rig);
     for (int i = 0; i < 500; i++) {
         player_cast(&p, 1);
         player_cast(&q, 1);
     }
-    rig_rest(&rig);
+    rig_rest(rig);
     assert_int_equal(c.handled, 1000);
     assert_in_range(share.longest, 1, 64);
-    rig_close(&rig);
+    rig_close(rig);
 }
 
 /* ---- what is looked at --------------------------------------------------- */
@@ -173,26 +159,22 @@ static void idle_edges_are_not_looked_at(void **state) {
 }
 
 /* Many edges with something on each are all served, hot or not. */
-static void many_busy_edges_are_all_served(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        static struct player p[MANY];
-        memset(p, 0, sizeof p);
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-        player_start(&c, &rig, NULL);
-        for (int i = 0; i < MANY; i++) {
-            p[i].name = "p";
-            p[i].kind = WEIR_PRODUCER;
-            p[i].quiet = true;
-            p[i].limit = 200 + (uint64_t)i;
-            player_start(&p[i], &rig, NULL);
-            player_subscribe(&c, &p[i], &(weir_subscribe_options){.max_demand = 1 + (size_t)i});
-        }
-        rig_rest(&rig);
-        assert_int_equal(c.handled, 200 * MANY + MANY * (MANY - 1) / 2);
-        rig_close(&rig);
+static void many_busy_edges_are_all_served(struct rig *rig) {
+    static struct player p[MANY];
+    memset(p, 0, sizeof p);
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+    player_start(&c, rig, NULL);
+    for (int i = 0; i < MANY; i++) {
+        p[i].name = "p";
+        p[i].kind = WEIR_PRODUCER;
+        p[i].quiet = true;
+        p[i].limit = 200 + (uint64_t)i;
+        player_start(&p[i], rig, NULL);
+        player_subscribe(&c, &p[i], &(weir_subscribe_options){.max_demand = 1 + (size_t)i});
     }
+    rig_rest(rig);
+    assert_int_equal(c.handled, 200 * MANY + MANY * (MANY - 1) / 2);
+    rig_close(rig);
 }
 
 /* ---- rings --------------------------------------------------------------- */
@@ -228,8 +210,7 @@ static void rings_wrap_and_overflow_in_order(void **state) {
                                    .does.demand = emit_singly};
                 struct player c = {
                     .name = "c", .kind = WEIR_CONSUMER, .quiet = true, .does.events = in_order};
-                player_start(&p, &rig, NULL);
-                player_start(&c, &rig, NULL);
+                PLAYERS_START(&rig, &p, &c);
                 player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = demands[i]});
                 for (int k = 0; k < 400; k++) {
                     player_cast(&p, 1);
@@ -247,37 +228,31 @@ static void rings_wrap_and_overflow_in_order(void **state) {
 
 /* ---- rest ---------------------------------------------------------------- */
 
-static void at_rest_there_is_nothing_to_do(void **state) {
-    (void)state;
-    struct rig rig;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        assert_int_equal(weir_runtime_step(rig.runtime, 10), 0);
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
-        struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&p, &rig, NULL);
-        player_start(&t, &rig, NULL);
-        player_start(&c, &rig, NULL);
-        player_subscribe(&t, &p, NULL);
-        player_subscribe(&c, &t, NULL);
-        rig_rest(&rig);
-        uint64_t turns = rig_accounts(&rig).turns;
-        assert_int_equal(weir_runtime_step(rig.runtime, 1000), 0);
-        assert_int_equal(rig_accounts(&rig).turns, turns);
-        assert_int_equal(rig_accounts(&rig).wakes, 0); /* nobody sleeps in these modes */
-        rig_close(&rig);
-    }
+static void at_rest_there_is_nothing_to_do(struct rig *rig) {
+    assert_int_equal(weir_runtime_step(rig->runtime, 10), 0);
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &t, &c);
+    player_subscribe(&t, &p, NULL);
+    player_subscribe(&c, &t, NULL);
+    rig_rest(rig);
+    uint64_t turns = rig_accounts(rig).turns;
+    assert_int_equal(weir_runtime_step(rig->runtime, 1000), 0);
+    assert_int_equal(rig_accounts(rig).turns, turns);
+    assert_int_equal(rig_accounts(rig).wakes, 0); /* nobody sleeps in these modes */
+    rig_close(rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_long_message_leaves_others_their_turn),
-        cmocka_unit_test(a_full_mailbox_leaves_others_their_turn),
-        cmocka_unit_test(producers_share_a_turn),
+        TEST_STEPPED(a_long_message_leaves_others_their_turn),
+        TEST_STEPPED(a_full_mailbox_leaves_others_their_turn),
+        TEST_STEPPED(producers_share_a_turn),
         cmocka_unit_test(idle_edges_are_not_looked_at),
-        cmocka_unit_test(many_busy_edges_are_all_served),
+        TEST_IN_WORLDS(many_busy_edges_are_all_served),
         cmocka_unit_test(rings_wrap_and_overflow_in_order),
-        cmocka_unit_test(at_rest_there_is_nothing_to_do),
+        TEST_IN_WORLDS(at_rest_there_is_nothing_to_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,31 @@
+/*
+ * Worlds: see worlds.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "support/worlds.h"
+
+static struct rig played;
+
+void worlds_play(void **state) {
+    const struct worlds_test *test = *state;
+    for (int way = 0; way < test->ways; way++) {
+        for (int world = 0; rig_open_world(&played, world); world++) {
+            if (test->play != NULL) test->play(&played);
+            if (test->play_way != NULL) test->play_way(&played, way);
+            assert_int_equal(played.memory.live, 0);
+        }
+    }
+}
+
+void worlds_play_stepped(void **state) {
+    const struct worlds_test *test = *state;
+    rig_open(&played, NULL);
+    test->play(&played);
+    assert_int_equal(played.memory.live, 0);
+}
+
+bool worlds_open_any(struct rig *rig, int world) {
+    if (world > 0) return rig_open_world(rig, world - 1);
+    rig_open(rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
+    return true;
+}
