@@ -11,8 +11,8 @@
  * common part back to 0 without a word about the others.
  *
  *   served <= limit of every consumer
- *   waiting == first's limit - served    (0 without consumers)
  *   waiting <= requested                 what was asked upstream and not answered
+ *   a consumer is in the index of members, unless it was forgotten
  *
  * What is left over, because nobody waits for it now, answers a request all the
  * same: the stage buffers it, and serves it to whoever asks.  (GenStage goes on
@@ -23,6 +23,7 @@
  * One owner, the producer's worker: no threads.
  */
 #include "base/attributes.h"
+#include "base/check.h"
 #include "base/reserved.h"
 #include "dispatch/line.h"
 #include "dispatch/seam.h"
@@ -161,3 +162,20 @@ const weir_dispatcher *weir_broadcast_dispatcher(void) {
     };
     return &table;
 }
+
+#if WEIR__CHECKED
+void weir__broadcast_check(const void *state) {
+    const struct audience *audience = state;
+    weir__line_check(&audience->line);
+    weir__index_check(&audience->members);
+    struct weir__place *place = audience->line.first; /* the smallest limit of all */
+    WEIR__CHECK(place == NULL || audience->served <= limit_of(place));
+    WEIR__CHECK(waiting(audience) <= audience->requested);
+    if (audience->line.count > WEIR__CHECK_MOST) return;
+    size_t members = 0;
+    for (; place != NULL; place = place->after) {
+        members += !listener_at(place)->forgotten;
+    }
+    WEIR__CHECK(audience->members.count == members);
+}
+#endif

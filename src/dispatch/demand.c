@@ -19,6 +19,7 @@
  * One owner, the producer's worker: no threads.
  */
 #include "base/attributes.h"
+#include "base/check.h"
 #include "base/reserved.h"
 #include "base/rng.h"
 #include "dispatch/line.h"
@@ -176,3 +177,16 @@ static const weir_dispatcher demand_dispatcher = {
 const weir_dispatcher *weir_demand_dispatcher(void) {
     return &demand_dispatcher;
 }
+
+#if WEIR__CHECKED
+void weir__demand_check(const void *state) {
+    const struct demands *all = state;
+    weir__line_check(&all->line);
+    if (all->line.count > WEIR__CHECK_MOST) return;
+    uint64_t sum = 0;
+    for (const struct weir__place *place = all->line.first; place != NULL; place = place->after) {
+        sum += place->number;
+    }
+    WEIR__CHECK(all->open == sum);
+}
+#endif

@@ -10,6 +10,7 @@
  */
 #include "base/atomic.h"
 
+#include "base/check.h"
 #include "base/refusal.h"
 #include "dispatch/seam.h"
 #include "memory/pool.h"
@@ -233,3 +234,18 @@ void weir__desk_close(struct weir_desk *desk) {
     if (desk->fill != NULL) weir__block_close(desk->fill, desk->pool);
     desk->fill = NULL;
 }
+
+#if WEIR__CHECKED
+void weir__desk_check(const struct weir_desk *desk) {
+    uint64_t sum = 0;
+    int left = WEIR__CHECK_MOST;
+    const struct weir_hold *hold = desk->holds;
+    for (; hold != NULL && left > 0; hold = hold->next, left--) {
+        WEIR__CHECK(hold->next == NULL || hold->next->previous == hold);
+        weir__queue_check(&hold->queue);
+        sum += hold->queue.events;
+    }
+    WEIR__CHECK(hold != NULL || desk->held == sum);
+    if (desk->fill != NULL) weir__block_check(desk->fill, desk->pool);
+}
+#endif

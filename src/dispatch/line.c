@@ -4,6 +4,7 @@
  */
 #include "dispatch/line.h"
 
+#include "base/check.h"
 #include "base/rng.h"
 
 enum { SHORT = 16 }; /* a walk of more groups than these is long */
@@ -162,3 +163,47 @@ void weir__line_move(struct weir__line *line, struct weir__place *place, uint64_
     enter_line(line, place, number);
     if (line->easy / 2 > line->count) line->root = NULL;
 }
+
+/* ---- the checker ------------------------------------------------------------ */
+
+#if WEIR__CHECKED
+static const struct weir__place *leftmost(const struct weir__place *place) {
+    while (place != NULL && place->child[0] != NULL) place = place->child[0];
+    return place;
+}
+
+/* The next one in the tree's order. */
+static const struct weir__place *next_in_tree(const struct weir__place *place) {
+    if (place->child[1] != NULL) return leftmost(place->child[1]);
+    while (place->parent != NULL && place->parent->child[1] == place) place = place->parent;
+    return place->parent;
+}
+
+/* A place that stands between the first of its group, which is given, and the others. */
+static void check_place(const struct weir__line *line, const struct weir__place *place,
+                        const struct weir__place *group) {
+    const struct weir__place *after = place->after;
+    bool ends = after == NULL || after->number != place->number;
+    WEIR__CHECK(after == NULL ? line->last == place : after->before == place);
+    WEIR__CHECK(after == NULL || place->number >= after->number);
+    WEIR__CHECK(!ends || (group->end == place && place->end == group));
+    if (line->root == NULL) return;
+    WEIR__CHECK(place->parent == NULL ? line->root == place
+                                      : weight(place->parent) >= weight(place));
+    WEIR__CHECK(next_in_tree(place) == after);
+}
+
+void weir__line_check(const struct weir__line *line) {
+    if (line->count > WEIR__CHECK_MOST) return;
+    size_t found = 0;
+    const struct weir__place *group = line->first;
+    WEIR__CHECK(line->first == NULL ? line->last == NULL : line->first->before == NULL);
+    WEIR__CHECK(line->root == NULL || leftmost(line->root) == line->first);
+    for (const struct weir__place *place = line->first; place != NULL; place = place->after) {
+        if (group->number != place->number) group = place;
+        WEIR__CHECK(++found <= line->count);
+        check_place(line, place, group);
+    }
+    WEIR__CHECK(found == line->count);
+}
+#endif

@@ -18,7 +18,7 @@
  * while (for twice as many moves as there are places), the tree is given up.  It is a treap,
  * whose shape is drawn by the places' addresses; nothing that can be seen hangs on it.
  *
- *   root  =>  in order, the tree's places are the list's
+ *   root  =>  in order, the tree's places are the list's, and a parent is the heavier
  *
  * A move that leaves a place where it is in the list leaves the tree alone, since that
  * keeps no numbers of its own.
@@ -56,6 +56,8 @@ struct weir__line {
 
 /* Takes the last place of those with at least that number. */
 void weir__line_join(struct weir__line *line, struct weir__place *place, uint64_t number);
+
+void weir__line_check(const struct weir__line *line);
 
 /* Leaves the line. */
 void weir__line_leave(struct weir__line *line, struct weir__place *place);

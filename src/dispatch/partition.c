@@ -14,6 +14,8 @@
  */
 #include "dispatch/partition.h"
 
+#include "base/check.h"
+
 static uint64_t least(uint64_t one, uint64_t other) {
     return one < other ? one : other;
 }
@@ -207,3 +209,33 @@ const weir_dispatcher *weir_partition_dispatcher(void) {
     };
     return &table;
 }
+
+#if WEIR__CHECKED
+static void check_partition(const struct weir__partitions *all, uint32_t index) {
+    const struct weir__partition *partition = &all->at[index];
+    const struct weir__queue *queue = &partition->queue->queue;
+    WEIR__CHECK(partition->demand == 0 || partition->owner != NULL);
+    WEIR__CHECK(partition->demand == 0 || queue->events == 0);
+    WEIR__CHECK(all->as_genstage || weir__queue_empty(queue) ||
+                (weir__queue_at(queue, 0)->flags & WEIR__MARK) == 0);
+    WEIR__CHECK(!waits(partition) ||
+                (all->behind.words[index / 64] & (uint64_t)1 << index % 64) != 0);
+    if (partition->fill != NULL) weir__block_check(partition->fill, all->desk->pool);
+}
+
+void weir__partition_check(const void *state) {
+    const struct weir__partitions *all = state;
+    if (all->count > WEIR__CHECK_MOST) return;
+    uint64_t queues = 0;
+    uint64_t demands = 0;
+    uint64_t prepaid = 0;
+    for (uint32_t i = 0; i < all->count; i++) {
+        check_partition(all, i);
+        queues += all->at[i].queue->queue.events;
+        demands += all->at[i].demand;
+        prepaid += all->at[i].prepaid;
+    }
+    WEIR__CHECK(all->waiting + queues == demands + all->pending + prepaid);
+    WEIR__CHECK(weir__marks_next_word(&all->touched, 0) == all->touched.size);
+}
+#endif

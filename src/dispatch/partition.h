@@ -16,7 +16,8 @@
  * answered yet, to be set off against the next asks; and `prepaid` is the same for
  * one partition: events that came back to its queue from a dead consumer.
  *
- *   demand > 0  =>  the partition has an owner, and its queue is empty
+ *   demand > 0  =>  the partition has an owner, and no events are in its queue
+ *   a partition in which an info has to wait is marked `behind`; none is `touched`
  *
  * One owner, the producer's worker: no threads.
  */

@@ -125,6 +125,19 @@ uint64_t weir__desk_empty(struct weir_desk *desk, void (*drop)(void *context, vo
 /* Frees what is the desk's, and holds that the dispatcher left open, which are empty. */
 void weir__desk_close(struct weir_desk *desk);
 
+/* ---- checkers (base/check.h), between the dispatcher's calls -------------- */
+
+void weir__desk_check(const struct weir_desk *desk);
+
+/* check.c: whether it is one of weir itself; such a one's state. */
+bool weir__dispatch_is_own(const struct weir__dispatch *dispatch);
+void weir__dispatch_check(const struct weir__dispatch *dispatch);
+
+void weir__demand_check(const void *state);
+void weir__broadcast_check(const void *state);
+void weir__shared_dispatch_check(const void *state);
+void weir__partition_check(const void *state);
+
 /* ---- for the dispatchers of weir itself ---------------------------------- */
 
 /* A slice joins the hold's end, its reference with it.  false: no memory, and no change. */

@@ -27,6 +27,7 @@
 #include "dispatch/shared.h"
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/refusal.h"
 #include "base/reserved.h"
 #include "dispatch/line.h"
@@ -226,3 +227,22 @@ void weir__shared_recalled(void *state, uint64_t count) {
     struct pool *pool = state;
     pool->open += (int64_t)count;
 }
+
+#if WEIR__CHECKED
+void weir__shared_dispatch_check(const void *state) {
+    const struct pool *pool = state;
+    weir__line_check(&pool->line);
+    WEIR__CHECK(pool->grain > 0 && pool->grain <= pool->grain_most);
+    WEIR__CHECK(pool->manual == 0 || pool->manual + pool->line.count == 1 || pool->grain == 1);
+}
+
+uint64_t weir__shared_asked(const weir_outlet *consumer) {
+    const struct taker *taker = consumer->state;
+    return taker->asked;
+}
+
+void weir__shared_open_check(const void *state, uint64_t asked, uint64_t taken, uint64_t waiting) {
+    const struct pool *pool = state;
+    WEIR__CHECK(pool->open == (int64_t)(asked - taken - waiting));
+}
+#endif

@@ -12,6 +12,12 @@
 
 #include "dispatch/seam.h"
 
+/* What it has asked for, by the dispatcher's account (in checked builds). */
+uint64_t weir__shared_asked(const weir_outlet *consumer);
+
+/* The equation of shared.c, at a quiet point, with those sums. */
+void weir__shared_open_check(const void *state, uint64_t asked, uint64_t taken, uint64_t waiting);
+
 /* True once after entries have become smaller: those that wait are to be cut anew. */
 bool weir__shared_grain_fell(void *state);
 

@@ -95,6 +95,9 @@ void weir__edge_release(struct weir__edge *edge) {
 void weir__edge_ask_by_hand(struct weir__edge *edge, uint64_t count) {
     weir__store_relaxed_u32(&edge->wants, 1); /* out with asked: D1 -> D2 */
     weir__edge_ask(edge, count);
+    if (WEIR__CHECKED) {
+        edge->asked_by_hand += count;
+    }
     if (weir__edge_subscribed(edge) && weir__edge_shared(edge) != NULL) {
         weir__edge_heat(edge, WEIR__EVENTS); /* there may be entries: it looks itself */
     }
@@ -260,3 +263,34 @@ uint64_t weir__edge_recover(struct weir__edge *edge, struct weir__queue *out,
     }
     return lost + weir__queue_move_all(&edge->overflow, out, pool);
 }
+
+/* ---- checkers ------------------------------------------------------------ */
+
+#if WEIR__CHECKED
+void weir__edge_check_producer(const struct weir__edge *edge, bool keeps) {
+    bool overflows = !weir__queue_empty(&edge->overflow);
+    weir__queue_check(&edge->overflow);
+    WEIR__CHECK((edge->ring.producer.wants_room != 0) == overflows);
+    WEIR__CHECK(edge->shared == NULL || edge->sent == 0);
+    WEIR__CHECK(!keeps || edge->sent <= edge->asked_seen);
+}
+
+void weir__edge_check_consumer(const struct weir__edge *edge) {
+    weir__queue_check(&edge->partial);
+    WEIR__CHECK(weir__queue_empty(&edge->returned));
+    WEIR__CHECK(edge->asked == edge->ring.consumer.asked);
+    if (!edge->manual) {
+        weir__window_check(&edge->window);
+        WEIR__CHECK(edge->asked - edge->asked_by_hand <= edge->received + edge->window.max);
+    }
+}
+
+uint64_t weir__edge_check(const struct weir__edge *edge) {
+    uint64_t events = weir__ring_check(&edge->ring) + edge->overflow.events;
+    WEIR__CHECK(edge->shared != NULL || edge->sent == edge->received + events);
+    WEIR__CHECK(edge->shared == NULL || events == 0);
+    WEIR__CHECK(edge->asked_seen <= edge->asked);
+    WEIR__CHECK(!weir__edge_attached(edge) || edge->asked_seen == edge->asked); /* it was told */
+    return events + edge->partial.events;
+}
+#endif

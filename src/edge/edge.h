@@ -13,7 +13,11 @@
  *   final     sent, once that is the    writer: the producer, before the CLOSE
  *             end                       mail that publishes it
  *
- *   received <= sent;  on an automatic subscription sent <= asked <= received + max
+ *   received <= sent, but of a shared queue (shared.h), where sent is 0
+ *   sent <= asked, unless the dispatcher is the program's and sends what nobody has asked for
+ *   asked <= received + max on an automatic subscription, but for what is asked by hand as well
+ *   wants_room  <=>  something is in the overflow, as long as the producer has the edge
+ *   at a quiet point, what is on the ring and in the overflow == sent - received
  *
  * Overflow.  The ring bounds entries, demand bounds events; many small slices
  * can fill the ring while demand is open.  It then grows (ring/ring.h), but not
@@ -152,6 +156,7 @@ struct weir__edge {
     struct weir__edge *held_previous;
     bool held_back;
     weir_reason down_reason;
+    uint64_t asked_by_hand; /* of asked; counted in checked builds */
 };
 
 /* First ring index of new edges: tests set it to just below the 32-bit wrap. */
@@ -324,5 +329,16 @@ static inline bool weir__edge_has_demand(const struct weir__edge *edge) {
  */
 uint64_t weir__edge_recover(struct weir__edge *edge, struct weir__queue *out,
                             struct weir__pool *pool);
+
+/* ---- checkers ------------------------------------------------------------ */
+
+/* The producer's side, attached.  keeps: its dispatcher is one that sends what was asked for. */
+void weir__edge_check_producer(const struct weir__edge *edge, bool keeps);
+
+/* The consumer's side, subscribed. */
+void weir__edge_check_consumer(const struct weir__edge *edge);
+
+/* Both, the consumer's alive, at a quiet point.  Returns the events between them. */
+uint64_t weir__edge_check(const struct weir__edge *edge);
 
 #endif

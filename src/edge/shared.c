@@ -280,3 +280,12 @@ bool weir__shared_has_events(const struct weir__edge *edge) {
     }
     return edge->wants != 0 && !ring_empty(edge->shared);
 }
+
+#if WEIR__CHECKED
+uint64_t weir__shared_check(const struct weir__shared *shared) {
+    weir__queue_check(&shared->overflow);
+    WEIR__CHECK(!shared->touched);
+    WEIR__CHECK(shared->rest == 0);
+    return weir__spmc_check(&shared->ring) + shared->overflow.events;
+}
+#endif

@@ -133,6 +133,9 @@ uint64_t weir__shared_recall(struct weir__shared *shared, struct weir__queue *ou
 bool weir__shared_recall_newest(struct weir__shared *shared, uint64_t count,
                                 struct weir__queue *out, struct weir__pool *pool);
 
+/* At a quiet point, while the producer lives.  Returns the events in it. */
+uint64_t weir__shared_check(const struct weir__shared *shared);
+
 /* ---- a taker's side ------------------------------------------------------ */
 
 /* Takes the oldest entry, if the taker may. */

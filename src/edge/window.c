@@ -7,7 +7,7 @@
  * reaches min.  `covered` is what had been asked for when the message arrived,
  * so that what is asked while it is split cannot excuse its surplus.  Hence
  *
- *   covered <= outstanding     while a message is at hand
+ *   covered <= outstanding
  *
  * and the subtraction below cannot wrap.
  */
@@ -23,5 +23,15 @@ void weir__window_open(struct weir__window *window, uint64_t max, uint64_t min) 
 uint64_t weir__window_cover(struct weir__window *window, uint64_t count) {
     uint64_t more = count > window->outstanding ? window->max - window->outstanding : 0;
     window->outstanding += more;
+    WEIR__VERIFY(weir__window_check(window));
     return more;
 }
+
+#if WEIR__CHECKED
+void weir__window_check(const struct weir__window *window) {
+    WEIR__CHECK(window->min < window->max);
+    WEIR__CHECK(window->min < window->outstanding);
+    WEIR__CHECK(window->outstanding <= window->max);
+    WEIR__CHECK(window->covered <= window->outstanding);
+}
+#endif

@@ -14,6 +14,8 @@
 #ifndef WEIR__EDGE_WINDOW_H
 #define WEIR__EDGE_WINDOW_H
 
+#include "base/check.h"
+
 #include <stdint.h>
 
 struct weir__window {
@@ -23,6 +25,9 @@ struct weir__window {
     uint64_t covered;     /* of the message at hand: outstanding at its start,
                              less what its batches have used                  */
 };
+
+/* Of an automatic subscription. */
+void weir__window_check(const struct weir__window *window);
 
 /* outstanding becomes max: the first ask, which the caller sends. */
 void weir__window_open(struct weir__window *window, uint64_t max, uint64_t min);
@@ -36,6 +41,7 @@ uint64_t weir__window_cover(struct weir__window *window, uint64_t count);
 
 /* A message begins. */
 static inline void weir__window_message(struct weir__window *window) {
+    WEIR__VERIFY(weir__window_check(window));
     window->covered = window->outstanding;
 }
 
@@ -52,6 +58,7 @@ static inline uint64_t weir__window_batch(const struct weir__window *window, uin
  */
 static inline uint64_t weir__window_take(struct weir__window *window, uint64_t count,
                                          uint64_t *excess) {
+    WEIR__VERIFY(weir__window_check(window));
     uint64_t counted = count < window->covered ? count : window->covered;
     *excess += count - counted;
     window->covered -= counted;

@@ -72,3 +72,12 @@ void weir__block_close(struct weir__block *block, struct weir__pool *here) {
     block->spare = 0;
     block_release(block, spare, here);
 }
+
+/* How many slices are alive nobody can count; that spare is a part of refs must hold always. */
+#if WEIR__CHECKED
+void weir__block_check(const struct weir__block *block, const struct weir__pool *here) {
+    WEIR__CHECK(weir__block_filling(block, here));
+    WEIR__CHECK(block->spare <= weir__load_relaxed_u32(&block->refs));
+    WEIR__CHECK(block->used <= block->capacity);
+}
+#endif

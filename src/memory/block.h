@@ -111,6 +111,9 @@ static inline bool weir__block_idle(const struct weir__block *block) {
     return block->spare >= WEIR__BLOCK_BIAS && weir__load_acquire_u32(&block->refs) == block->spare;
 }
 
+/* A block that the calling worker is filling, its pool `here`. */
+void weir__block_check(const struct weir__block *block, const struct weir__pool *here);
+
 /* weir__block_hold for a block that the calling worker is filling. */
 static inline void weir__block_hold_filling(struct weir__block *block, struct weir__pool *here) {
     if (block->spare > 1) {

@@ -4,6 +4,8 @@
  */
 #include "memory/bunch.h"
 
+#include "base/check.h"
+
 static void become_first(struct weir__index *index, struct weir__bunch_node *node,
                          uint64_t number) {
     node->first = true;
@@ -44,3 +46,26 @@ void weir__bunch_remove(struct weir__index *index, struct weir__bunch_node *node
         become_first(index, next, number);
     }
 }
+
+#if WEIR__CHECKED
+static void check_bunch_ring(void *context, struct weir__index_node *node) {
+    const struct weir__bunch_node *first = WEIR__CONTAINER_OF(node, struct weir__bunch_node, index);
+    const struct weir__bunch_node *last = first;
+    (void)context;
+    WEIR__CHECK(first->first);
+    for (int left = WEIR__CHECK_MOST; left > 0 && last->next != first; left--) {
+        WEIR__CHECK(last->next->previous == last);
+        last = last->next;
+        WEIR__CHECK(!last->first);
+        WEIR__CHECK(last->index.number == first->index.number);
+    }
+    WEIR__CHECK(last->next != first || first->previous == last);
+}
+
+void weir__bunch_check(const struct weir__index *index) {
+    weir__index_check(index);
+    if (index->count <= WEIR__CHECK_MOST) {
+        weir__index_each(index, check_bunch_ring, NULL);
+    }
+}
+#endif

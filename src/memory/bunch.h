@@ -25,6 +25,9 @@ struct weir__bunch_node {
 void weir__bunch_add(struct weir__index *index, struct weir__bunch_node *node, uint64_t number);
 void weir__bunch_remove(struct weir__index *index, struct weir__bunch_node *node);
 
+/* An index of bunches, all of it. */
+void weir__bunch_check(const struct weir__index *index);
+
 /* The oldest of that number; NULL: there is none. */
 struct weir__bunch_node *weir__bunch_first(const struct weir__index *index, uint64_t number);
 

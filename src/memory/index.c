@@ -148,3 +148,23 @@ void weir__index_each(const struct weir__index *index,
         }
     }
 }
+
+#if WEIR__CHECKED
+void weir__index_check(const struct weir__index *index) {
+    WEIR__CHECK(index->buckets == NULL || index->only == NULL);
+    if (index->count > WEIR__CHECK_MOST || index->bits > BITS_KEPT) {
+        return;
+    }
+    size_t chains = index->buckets == NULL ? 1 : (size_t)1 << index->bits;
+    size_t found = 0;
+    for (size_t i = 0; i < chains; i++) {
+        struct weir__index_node *const *chain =
+            index->buckets == NULL ? &index->only : &index->buckets[i];
+        for (const struct weir__index_node *node = *chain; node != NULL; node = node->next) {
+            WEIR__CHECK(chain_of(index, node->number) == chain);
+            WEIR__CHECK(++found <= index->count);
+        }
+    }
+    WEIR__CHECK(found == index->count);
+}
+#endif

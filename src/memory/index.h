@@ -7,8 +7,8 @@
  * look through all of them is good for; it grows with them, and if there is no
  * memory for a larger one, finding takes longer.  Nodes stay where they are.
  *
- *   a node is in the chain of its number's bucket
- *   no buckets  =>  all nodes are in the chain `only`
+ *   a node is in the chain of its number's bucket; there are `count` of them
+ *   no buckets  =>  all nodes are in the chain `only`, which else is empty
  *
  * Cost: O(1) on average for numbers that are counted up, in any steps.  One owner,
  * no threads.
@@ -61,6 +61,8 @@ void weir__index_empty(struct weir__index *index,
 /* Gives each node to `each`, in no order; it leaves the index alone. */
 void weir__index_each(const struct weir__index *index,
                       void (*each)(void *context, struct weir__index_node *node), void *context);
+
+void weir__index_check(const struct weir__index *index);
 
 /* The `type` whose `member` was found; NULL for NULL. */
 #define WEIR__INDEX_FIND(index, number, type, member) \

@@ -225,3 +225,20 @@ void weir__pool_put(struct weir__block *block, struct weir__pool *here) {
         if (++chain->count >= WEIR__POOL_CHAIN_MAX) flush_chain(here, chain);
     }
 }
+
+#if WEIR__CHECKED
+void weir__pool_check(const struct weir__pool *pool) {
+    WEIR__CHECK(pool->back <= pool->taken);
+    WEIR__CHECK(!pool->chained);
+    for (int i = 0; i < WEIR__POOL_CHAINS; i++) WEIR__CHECK(pool->chains[i].first == NULL);
+    int left = WEIR__CHECK_MOST;
+    for (uint32_t i = 0; i < WEIR__POOL_CLASSES; i++) {
+        for (struct weir__block *block = pool->free[i]; block != NULL && left > 0;
+             block = block->next, left--) {
+            WEIR__CHECK(block->home == pool && block->size_class == i);
+            WEIR__CHECK(block->used == used_free);
+            WEIR__CHECK(block->refs == 0); /* nobody's but the owner's by now */
+        }
+    }
+}
+#endif

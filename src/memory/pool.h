@@ -109,6 +109,9 @@ static inline uint64_t weir__pool_departed(const struct weir__pool *pool) {
     return weir__load_relaxed_u64(&pool->sent) + weir__load_relaxed_u64(&pool->strays);
 }
 
+/* Owner only, when its chains are flushed. */
+void weir__pool_check(const struct weir__pool *pool);
+
 static inline uint64_t weir__pool_received(const struct weir__pool *pool) {
     return weir__load_relaxed_u64(&pool->received);
 }

@@ -253,3 +253,19 @@ struct weir__item weir__queue_cut(struct weir__queue *queue, uint64_t most,
     if (count > 0 && weir__queue_gather_item(queue, count, here, &item)) return item;
     return weir__queue_take(queue, most, here);
 }
+
+#if WEIR__CHECKED
+void weir__queue_check(const struct weir__queue *queue) {
+    WEIR__CHECK((queue->capacity & (queue->capacity - 1)) == 0);
+    WEIR__CHECK(queue->count <= queue->capacity);
+    if (queue->count > WEIR__CHECK_MOST) return;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < queue->count; i++) {
+        const struct weir__item *item = weir__queue_at(queue, i);
+        WEIR__CHECK(!is_mark(item) || item->count == 0);
+        WEIR__CHECK(is_mark(item) || item->event_bytes == item->block->event_bytes);
+        sum += item->count;
+    }
+    WEIR__CHECK(queue->events == sum);
+}
+#endif

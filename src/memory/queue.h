@@ -7,7 +7,7 @@
  * place among the events (an info, a deferred cancel, demand).  Items of one message
  * follow each other, each but the last flagged MORE.
  *
- *   events == sum of the counts of the slices in it
+ *   events == sum of the counts of the slices in it    (marks count nothing)
  *
  * Not thread-safe: one owner.
  */
@@ -176,5 +176,7 @@ bool weir__queue_gather_item(struct weir__queue *queue, uint64_t events, struct 
  */
 struct weir__item weir__queue_cut(struct weir__queue *queue, uint64_t most,
                                   struct weir__pool *here);
+
+void weir__queue_check(const struct weir__queue *queue);
 
 #endif

@@ -167,6 +167,20 @@ static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
     return inlet->finish_seen ? WEIR_FINISH : WEIR_CONTINUE; /* what it has goes out first */
 }
 
+/* What has come free, or that it is finished, is told; who lies down after that sees it himself. */
+static void settle(weir_inlet *inlet) {
+    uint32_t finished = weir__load_relaxed_u32(&inlet->finished);
+    bool all = finished != inlet->finished_at_settle;
+    inlet->unsettled = 0;
+    inlet->unwoken = 0;
+    if (inlet->left != inlet->left_at_settle) {
+        weir__berth_wake(&inlet->room, UINT32_MAX); /* I7 -> I8 */
+    }
+    inlet->left_at_settle = inlet->left;
+    inlet->finished_at_settle = finished;
+    weir__ports_settle(inlet, all);
+}
+
 /*
  * Who waits for room is told as a good part of it comes free, and of the rest when nothing
  * more leaves; but another's events may leave for ever, so now and then all the same.
@@ -182,10 +196,7 @@ static bool look(weir_stage *self) {
     if (moved && ++inlet->unsettled < UNSETTLED_MOST) {
         return true;
     }
-    inlet->unsettled = 0;
-    inlet->unwoken = 0;
-    weir__berth_wake(&inlet->room, UINT32_MAX); /* I7 -> I8 */
-    weir__ports_settle(inlet);
+    settle(inlet);
     return moved;
 }
 

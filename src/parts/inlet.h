@@ -111,6 +111,8 @@ struct weir_inlet {
     uint64_t unwoken; /* events that left the queue since waiters was read */
     uint64_t left;    /* events that have left, ever        */
     uint64_t left_at_look;
+    uint64_t left_at_settle; /* both when whoever waits for room was told for certain */
+    uint32_t finished_at_settle;
     uint32_t unsettled; /* looks in a row at which something had left, since all was told */
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/attributes.h"
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/refusal.h"
 
 #include <string.h>
@@ -223,6 +224,7 @@ static inline weir_status put(weir_port *port, const void *events, size_t count)
     if (WEIR__UNLIKELY(cold)) {
         weir__quay_poke(&inlet->quay);
     }
+    WEIR__VERIFY(weir__port_check_pusher(port));
     return WEIR_OK;
 }
 
@@ -256,3 +258,11 @@ weir_status weir_port_push(weir_port *port, const void *events, size_t count, ui
     }
     return push_slowly(port, events, count, timeout_ns);
 }
+
+#if WEIR__CHECKED
+void weir__port_check_pusher(const weir_port *port) {
+    WEIR__CHECK(port->tail == port->in);
+    WEIR__CHECK(port->claimed == port->in);
+    WEIR__CHECK(port->room_until - port->in <= port->capacity);
+}
+#endif

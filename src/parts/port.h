@@ -68,6 +68,7 @@ struct weir_port {
     WEIR__APART uint64_t out; /* taken                        */
     uint64_t seen;            /* tail, as it last knew        */
     uint64_t unwoken;         /* events since the pusher was woken */
+    bool unsettled;           /* something was taken since weir__ports_settle */
     weir_port *next;          /* in the circle of its inlet   */
 
     WEIR__APART unsigned char events[];
@@ -79,10 +80,16 @@ extern uint64_t weir__port_start;
 /* One reference less; the last one counts what was never emitted, and frees it. */
 void weir__port_release(weir_port *port);
 
+/* What its pusher can see between two pushes. */
+void weir__port_check_pusher(const weir_port *port);
+
 /* ---- port_take.c: the worker's side, on the inlet's worker ----------------- */
 
 /* Whoever sleeps for want of room looks again.  Also for who drops a port unadopted. */
 void weir__port_wake(weir_port *port);
+
+/* What the worker can see of the positions: taken <= out <= seen <= taken + capacity. */
+void weir__port_check_worker(const weir_port *port);
 
 /* Takes what was opened into the circle. */
 void weir__ports_adopt(weir_inlet *inlet);
@@ -90,8 +97,9 @@ void weir__ports_adopt(weir_inlet *inlet);
 /* Emits from the ports in turn, as far as *open goes.  False: no memory. */
 bool weir__ports_take(weir_inlet *inlet, weir_stage *self, uint64_t *open);
 
-/* Nothing leaves any more: wakes who waits beside room, lets go of ports that are done. */
-void weir__ports_settle(weir_inlet *inlet);
+/* Nothing leaves any more: wakes who waits beside room that has come since the last time, or all
+ * that wait; lets go of ports that are done. */
+void weir__ports_settle(weir_inlet *inlet, bool all);
 
 /* After poked was given up: something has come, or is coming, that was not seen. */
 bool weir__ports_news(const weir_inlet *inlet, bool wanted);

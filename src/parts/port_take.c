@@ -4,6 +4,8 @@
  */
 #include "parts/port.h"
 
+#include "base/check.h"
+
 void weir__ports_adopt(weir_inlet *inlet) {
     ck_stack_entry_t *entry = weir__stack_take(&inlet->fresh); /* I1 -> I2, I5 -> I6 */
     while (entry != NULL) {
@@ -63,6 +65,7 @@ static bool take(weir_port *port, weir_stage *self, uint64_t *open) {
         }
         port->out += run;
         port->unwoken += run;
+        port->unsettled = true;
         count -= run;
         *open -= run;
     }
@@ -74,6 +77,7 @@ static bool take(weir_port *port, weir_stage *self, uint64_t *open) {
     if (port->unwoken > port->capacity / 4) {
         weir__port_wake(port);
     }
+    WEIR__VERIFY(weir__port_check_worker(port));
     return true;
 }
 
@@ -95,18 +99,28 @@ bool weir__ports_take(weir_inlet *inlet, weir_stage *self, uint64_t *open) {
     return true;
 }
 
-void weir__ports_settle(weir_inlet *inlet) {
+void weir__ports_settle(weir_inlet *inlet, bool all) {
     weir_port *before = inlet->port;
     if (before == NULL) {
         return;
     }
+    bool any = all;
     for (uint32_t left = inlet->ports; left > 0; left--, before = before->next) {
-        publish(before);
+        before->unsettled = before->unsettled || all;
+        if (before->unsettled) {
+            publish(before);
+            any = true;
+        }
     }
-    weir__fence_full(); /* A9 -> A10 */
+    if (any) {
+        weir__fence_full(); /* A9 -> A10 */
+    }
     for (uint32_t left = inlet->ports; left > 0; left--) {
         weir_port *port = before->next;
-        weir__port_wake(port);
+        if (port->unsettled) { /* who lies down after this sees what is published */
+            port->unsettled = false;
+            weir__port_wake(port);
+        }
         if (is_done(port)) {
             let_go(inlet, before);
         } else {
@@ -159,3 +173,11 @@ uint64_t weir__ports_end(weir_inlet *inlet) {
     }
     return count;
 }
+
+#if WEIR__CHECKED
+void weir__port_check_worker(const weir_port *port) {
+    WEIR__CHECK(port->out - port->taken <= port->seen - port->taken);
+    WEIR__CHECK(port->seen - port->taken <= port->capacity);
+    WEIR__CHECK(port->out - port->taken < port->publish_at);
+}
+#endif

@@ -7,6 +7,7 @@
  */
 #include "parts/stream.h"
 
+#include "base/check.h"
 #include "os/event.h"
 #include "stage/control.h"
 #include "stage/ending.h"
@@ -66,6 +67,7 @@ static void take_back(weir_stream *stream, weir_stage *self, uint64_t position) 
         stream->given -= weir__stage_lent_back(self);
         stream->back++;
     }
+    WEIR__VERIFY(weir__stream_check(stream, self, position));
 }
 
 static void lend(weir_stage *self) {
@@ -237,3 +239,14 @@ const weir_callbacks weir__stream_callbacks = {
     .discarded = handle_discarded,
     .terminate = handle_terminate,
 };
+
+#if WEIR__CHECKED
+void weir__stream_check(const weir_stream *stream, const weir_stage *self, uint64_t position) {
+    const struct weir__queue *lent = &self->lent;
+    WEIR__CHECK(stream->given <= lent->count);
+    WEIR__CHECK(stream->back == (position & WEIR__STREAM_MOVES) / 2);
+    bool batch = stream->given > 0 && (weir__queue_at(lent, 0)->flags & WEIR__MARK) == 0;
+    WEIR__CHECK((position & 1) == 0 || batch); /* it is amid the first one */
+    WEIR__CHECK(stream->given == 0 || batch);
+}
+#endif

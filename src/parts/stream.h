@@ -39,6 +39,9 @@
  * opening requests comes before the first poke; of later ones each side counts its own:
  * `requested` grows before the request is sent, `arrived` when it has come.
  *
+ * given <= the items of `lent`; the reader has had no more batches than the first `given` items
+ * are, and those that are back.
+ *
  * armed: 1, the reader was told that there is nothing, and its event is quiet.  Whoever
  * makes it 0 signals that: who has something for the reader, or the reader that has found
  * something itself.  So while there is an event and armed is 0, it is readable or about to be.
@@ -123,6 +126,9 @@ void weir__stream_part(weir_stream *stream);
 
 /* The reader reads no more: the stage gives back what it has not begun, and ends. */
 void weir__stream_quit(weir_stream *stream);
+
+/* The stage's side, which has taken back what `position` told. */
+void weir__stream_check(const weir_stream *stream, const weir_stage *self, uint64_t position);
 
 /* Something was published for the reader (J3 -> J4). */
 void weir__stream_wake(weir_stream *stream);

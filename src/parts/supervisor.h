@@ -182,6 +182,9 @@ struct weir__supervisor *weir__supervisor_of(weir_stage *stage);
 void weir__supervisor_open_lists(struct weir__supervisor *supervisor);
 void weir__supervisor_close_lists(struct weir__supervisor *supervisor);
 
+/* In checked builds. */
+void weir__supervisor_check_lists(const struct weir__supervisor *supervisor);
+
 /* The child of that number / that is that stage now.  NULL: none. */
 struct weir__child *weir__supervisor_find(const struct weir__supervisor *supervisor,
                                           uint32_t number);

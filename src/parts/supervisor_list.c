@@ -3,9 +3,12 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * See supervisor.h.  The heaps are those of timers, with numbers for moments.
+ *
+ *   a child is in by_number; in by_ref unless it is DOWN; and in by_name if it may be registered
  */
 #include "parts/supervisor.h"
 
+#include "base/check.h"
 #include "base/hash.h"
 
 #include <string.h>
@@ -79,6 +82,7 @@ void weir__supervisor_add(struct weir__supervisor *supervisor, struct weir__chil
     for (size_t i = 0; i < child->link_count; i++) {
         child->links[i].child = child; /* it stays where it is from now on */
     }
+    WEIR__VERIFY(weir__supervisor_check_lists(supervisor));
 }
 
 void weir__supervisor_forget(struct weir__supervisor *supervisor, struct weir__child *child) {
@@ -94,6 +98,7 @@ void weir__supervisor_forget(struct weir__supervisor *supervisor, struct weir__c
     *(child->previous != NULL ? &child->previous->next : &supervisor->first) = child->next;
     *(child->next != NULL ? &child->next->previous : &supervisor->last) = child->previous;
     weir__child_free(&supervisor->runtime->allocator, child);
+    WEIR__VERIFY(weir__supervisor_check_lists(supervisor));
 }
 
 /* ---- places in line ------------------------------------------------------ */
@@ -121,3 +126,24 @@ struct weir__child *weir__supervisor_last_alive(const struct weir__supervisor *s
     struct weir__child *child = weir__supervisor_next(supervisor, WEIR__PLACE_ALIVE);
     return child != NULL && child->number >= from ? child : NULL;
 }
+
+#if WEIR__CHECKED
+void weir__supervisor_check_lists(const struct weir__supervisor *supervisor) {
+    size_t count = 0;
+    size_t alive = 0;
+    weir__index_check(&supervisor->by_number);
+    weir__index_check(&supervisor->by_ref);
+    weir__bunch_check(&supervisor->by_name);
+    weir__bunch_check(&supervisor->made);
+    weir__bunch_check(&supervisor->waiting);
+    const struct weir__child *child = supervisor->first;
+    for (; child != NULL && count < WEIR__CHECK_MOST; child = child->next) {
+        WEIR__CHECK(child->next == NULL ? supervisor->last == child
+                                        : child->next->previous == child);
+        count++;
+        alive += child->state != WEIR__CHILD_DOWN;
+    }
+    WEIR__CHECK(child != NULL || supervisor->by_number.count == count);
+    WEIR__CHECK(child != NULL || supervisor->by_ref.count == alive);
+}
+#endif

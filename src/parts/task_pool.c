@@ -4,6 +4,7 @@
  */
 #include "parts/task_pool.h"
 
+#include "base/check.h"
 #include "stage/control.h"
 #include "stage/keeping.h"
 #include "stage/subscription.h"
@@ -122,6 +123,7 @@ static weir_verdict handle_events(weir_stage *self, weir_batch batch) {
     }
     weir__task_finished_for(pool, source, failed);
     weir__task_hand_out(pool);
+    WEIR__VERIFY(weir__task_check(pool));
     return WEIR_CONTINUE;
 }
 
@@ -133,6 +135,7 @@ static weir_verdict pool_poked(weir_stage *self) {
     weir__task_read_notes(pool);
     weir__task_run_one(pool);
     weir__task_hand_out(pool);
+    WEIR__VERIFY(weir__task_check(pool));
     weir__quay_release(&pool->quay, 1); /* the poke's */
     if (pool->given_up) {
         weir__host_log(self->host, WEIR_LOG_ERROR,

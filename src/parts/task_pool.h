@@ -40,6 +40,8 @@
  * The poke, and references, of which each child that is out has one: quay.h.  Who brings one
  * back pokes first: so who is alone knows that all that ran has reached the worker, and been read.
  *
+ *   children == slots that are `known` and not ENDED; of each subscription, its count of them
+ *
  * Ordering.  All of these are moved by locked operations, so each is a full
  * fence; the pushes and takes of stacks too:
  *   G1 -> G2  the quay's O1 -> O2: push a note, read poked / give up poked, take the notes:
@@ -246,6 +248,9 @@ void weir__task_run_one(weir_pool *pool);
 /* What has come back, or was started or ended by hand; what failed to begin again. */
 void weir__task_read_notes(weir_pool *pool);
 void weir__task_retry(weir_pool *pool);
+
+/* Between the worker's steps. */
+void weir__task_check(const weir_pool *pool);
 
 /* The child is finished for good: counted and told of; as ENDED, if somebody ends it. */
 void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how);

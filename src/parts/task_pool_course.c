@@ -8,6 +8,7 @@
  */
 #include "parts/task_pool.h"
 
+#include "base/check.h"
 #include "ring/free_list.h"
 
 /* ---- lists --------------------------------------------------------------- */
@@ -260,10 +261,6 @@ static void read_end(weir_pool *pool, weir_task *task, enum weir__task_state sta
 /* It has come back, or was started by hand. */
 static void read_back(weir_pool *pool, weir_task *task, enum weir__task_state state) {
     task->away = false;
-    if (!task->known) { /* by hand, and perhaps ended already */
-        task->known = true;
-        pool->children++;
-    }
     if (state == WEIR__TASK_DONE) {
         finished(pool, task);
     } else if (state == WEIR__TASK_NEW && pool->self == NULL) {
@@ -277,6 +274,10 @@ static void read_back(weir_pool *pool, weir_task *task, enum weir__task_state st
 static void read_note(weir_pool *pool, struct weir__task_note *note) {
     weir_task *task = note->task;
     enum weir__task_state state = weir__task_state(weir__load_relaxed_u64(&task->word));
+    if (!task->known) { /* started by hand; its end by hand may come first */
+        task->known = true;
+        pool->children++;
+    }
     if (note == &task->end) {
         read_end(pool, task, state);
     } else {
@@ -312,3 +313,29 @@ void weir__task_arrived_late(struct weir__quay *quay) {
     weir__quay_give_up(quay, WEIR__POKED_COLD); /* G1 -> G2 */
     weir__task_read_notes(WEIR__CONTAINER_OF(quay, weir_pool, quay));
 }
+
+/* ---- the checker ----------------------------------------------------------- */
+
+#if WEIR__CHECKED
+void weir__task_check(const weir_pool *pool) {
+    uint32_t used = weir__load_relaxed_u32(&pool->used);
+    if (used > WEIR__CHECK_MOST) {
+        return;
+    }
+    uint64_t children = 0;
+    uint64_t sourced = 0;
+    for (uint32_t i = 0; i < used; i++) {
+        const weir_task *task = weir__task_at(pool, i);
+        uint64_t word = weir__load_relaxed_u64(&task->word);
+        bool lives = task->known && weir__task_state(word) != WEIR__TASK_ENDED;
+        children += lives;
+        sourced += lives && task->source != NULL;
+    }
+    for (const struct weir__task_source *source = pool->sources; source != NULL;
+         source = source->next) {
+        sourced -= source->count;
+    }
+    WEIR__CHECK(pool->children == children);
+    WEIR__CHECK(sourced == 0);
+}
+#endif

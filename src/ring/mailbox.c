@@ -144,3 +144,22 @@ void weir__mailbox_close(struct weir__mailbox *box) {
     uint64_t word = weir__exchange_u64(&box->told, 0); /* P3 -> P4, P9 -> P10 */
     box->away = (word & TOLD_STOP ? 1 : 0) + (word & TOLD_FINISH ? 1 : 0);
 }
+
+#if WEIR__CHECKED
+static void check_counter(const struct weir__mailbox *box, const struct weir__counter *counter) {
+    uint64_t word = weir__load_relaxed_u64(&counter->count);
+    bool within = (word & WEIR__COUNT_WITHIN) != 0;
+    WEIR__CHECK(weir__count_is_of(word, box->generation));
+    WEIR__CHECK(weir__count_number(word) <= weir__load_relaxed_u64(&counter->limit));
+    WEIR__CHECK(within == box->within);
+}
+
+void weir__mailbox_check(const struct weir__mailbox *box) {
+    uint64_t told = weir__load_relaxed_u64(&box->told);
+    WEIR__CHECK((told & TOLD_OPEN) != 0 && told >> TOLD_BITS == box->generation);
+    WEIR__CHECK(box->away == 0); /* nothing of the one before */
+    check_counter(box, &box->messages);
+    check_counter(box, &box->timers);
+    check_counter(box, &box->tokens);
+}
+#endif

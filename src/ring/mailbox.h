@@ -97,9 +97,10 @@ static inline bool weir__counts_for(uint64_t word, uint64_t generation) {
     return word >> 32 == weir__count_of(generation) >> 32;
 }
 
-/* Open or closed.  No stage has the generation 0. */
+/* Open or closed.  No stage has the generation 0; but its lower bits may be, as those of a count
+ * that is nobody's are. */
 static inline bool weir__count_is_of(uint64_t word, uint64_t generation) {
-    return word >> 33 == generation;
+    return word >> 33 == weir__count_of(generation) >> 33 && word != 0;
 }
 
 static inline uint32_t weir__count_number(uint64_t word) {
@@ -179,6 +180,9 @@ static inline uint32_t weir__mailbox_tokens(const struct weir__mailbox *box) {
 
 /* The worker, or who could not start the stage: nobody sends to it any more. */
 void weir__mailbox_close(struct weir__mailbox *box);
+
+/* The worker, while it is open; at a quiet point. */
+void weir__mailbox_check(const struct weir__mailbox *box);
 
 /* The worker: true when the closed mailbox may be opened for another stage. */
 static inline bool weir__mailbox_home(const struct weir__mailbox *box) {

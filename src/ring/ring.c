@@ -57,3 +57,26 @@ bool weir__ring_pop_linked(struct weir__ring *ring, struct weir__entry *out) {
     leave_array(ring, before, size); /* and the link with it */
     return weir__ring_pop(ring, out);
 }
+
+#if WEIR__CHECKED
+uint64_t weir__ring_check(const struct weir__ring *ring) {
+    const struct weir__entry *entries = ring->consumer.entries;
+    uint32_t mask = ring->consumer.mask;
+    uint32_t end = weir__load_relaxed_u32(&ring->ck.p_tail);
+    uint32_t next = weir__load_relaxed_u32(&ring->ck.c_head);
+    uint64_t events = 0;
+    WEIR__CHECK(end - next <= ring->ck.size - 1);
+    while (next != end) {
+        const struct weir__entry *slot = &entries[next & mask];
+        WEIR__CHECK(slot->stamp == next + 1);
+        if ((slot->flags & WEIR__LINK) != 0) { /* takes up no position */
+            entries = slot->next;
+            mask = slot->count - 1;
+        } else {
+            events += slot->count;
+            next++;
+        }
+    }
+    return events;
+}
+#endif

@@ -190,6 +190,9 @@ static inline bool weir__ring_pop(struct weir__ring *ring, struct weir__entry *o
     return true;
 }
 
+/* At a quiet point, when nobody is at either end.  Returns the events in it. */
+uint64_t weir__ring_check(const struct weir__ring *ring);
+
 /*
  * Entries in it.  The producer may see too many; the consumer, who fetches the
  * producer's line for it, too few: an entry it has popped may not count yet.

@@ -31,10 +31,12 @@
  * would take a place for one it has not seen; ck_ring has the same bound.
  *
  *   0 <= p_tail - c_head <= size - 1     (mod 2^32)
+ *   a slot's stamp is 1  <=>  it is filled and not copied out; its place then names it
  */
 #ifndef WEIR__RING_SPMC_H
 #define WEIR__RING_SPMC_H
 
+#include "base/check.h"
 #include "ring/ring.h"
 
 struct weir__spmc {
@@ -87,6 +89,21 @@ static inline bool weir__spmc_take(struct weir__spmc *ring, struct weir__entry *
     *out = *slot;
     weir__store_release_u32(&slot->stamp, 0); /* V3 -> V4 */
     return true;
+}
+
+/* At a quiet point, when nobody is at it.  Returns the events in it. */
+static inline uint64_t weir__spmc_check(const struct weir__spmc *ring) {
+    uint32_t end = weir__load_relaxed_u32(&ring->ck.p_tail);
+    uint32_t next = weir__load_relaxed_u32(&ring->ck.c_head);
+    uint64_t events = 0;
+    WEIR__CHECK(end - next <= ring->ck.size - 1);
+    for (; next != end; next++) {
+        const struct weir__entry *slot = ring->places[next & ring->ck.mask].value;
+        WEIR__CHECK(slot == &ring->slots[next & ring->ck.mask]);
+        WEIR__CHECK(slot->stamp == 1);
+        events += slot->count;
+    }
+    return events;
 }
 
 /* Entries in it; for takers a hint. */

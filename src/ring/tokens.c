@@ -4,6 +4,7 @@
  */
 #include "ring/tokens.h"
 
+#include "base/check.h"
 #include "ring/free_list.h"
 
 /* What is above has bits that a word has no room for. */
@@ -86,3 +87,21 @@ struct weir__token *weir__tokens_claim(const struct weir__tokens *tokens, weir_t
 void weir__tokens_give(struct weir__tokens *tokens, struct weir__token *token) {
     weir__free_list_give(&tokens->free, &token->free_link); /* Z1 -> Z2 */
 }
+
+#if WEIR__CHECKED
+uint32_t weir__tokens_check(const struct weir__tokens *tokens) {
+    uint32_t used = weir__load_relaxed_u32(&tokens->used);
+    uint32_t out = 0;
+    for (uint32_t place = 0; place < used && place < WEIR__CHECK_MOST; place++) {
+        const struct weir__token *chunk = tokens->chunks[place / WEIR__TOKENS_CHUNK];
+        WEIR__CHECK(chunk != NULL);
+        const struct weir__token *token = &chunk[place % WEIR__TOKENS_CHUNK];
+        uint64_t word = weir__load_relaxed_u64(&token->word);
+        WEIR__CHECK(token->place == place || word == 0); /* a taker that is slow */
+        WEIR__CHECK(word == 0 || word >> 1 != 0);
+        WEIR__CHECK((word & 1) == 0 || token->mail.to.bits != 0);
+        out += word & 1;
+    }
+    return out;
+}
+#endif

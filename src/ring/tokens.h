@@ -62,6 +62,9 @@ weir_token weir__token_out(struct weir__token *token, weir_ref stage);
 /* The place, whose mail the caller is to send; NULL: the token is not out. */
 struct weir__token *weir__tokens_claim(const struct weir__tokens *tokens, weir_token token);
 
+/* At a quiet point.  Returns how many are out, as far as it looks. */
+uint32_t weir__tokens_check(const struct weir__tokens *tokens);
+
 /* The place is nobody's: its mail has come, or it was not given out. */
 void weir__tokens_give(struct weir__tokens *tokens, struct weir__token *token);
 

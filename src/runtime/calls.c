@@ -221,8 +221,8 @@ static void open_mailbox(const weir_runtime *runtime, struct weir__slot *slot, w
  * The stage can be found before its START is on the stack: what others send it meanwhile
  * waits for that.  Its requests travel with START, so that nothing comes between.
  */
-static void launch(weir_runtime *runtime, struct weir__worker *worker, struct weir__slot *slot,
-                   weir_stage *stage, struct weir__edge *edges) {
+static void launch_stage(weir_runtime *runtime, struct weir__worker *worker,
+                         struct weir__slot *slot, weir_stage *stage, struct weir__edge *edges) {
     struct weir__label label;
     weir__label_of(stage, &label);
     weir__registry_label(slot, stage->ref, &label);
@@ -292,7 +292,7 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
     }
     if (status != WEIR_OK) {
         weir__request_drop(edges);
-        return give_up(runtime, worker, slot, ref, stage, status);
+        return give_up_start(runtime, worker, slot, ref, stage, status);
     }
     if (out != NULL) {
         *out = ref;

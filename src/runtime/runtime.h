@@ -120,6 +120,9 @@ bool weir__runtime_await_end(weir_runtime *runtime, uint64_t deadline);
 /* True when every worker rests and nothing waits anywhere. */
 bool weir__runtime_at_rest(const weir_runtime *runtime);
 
+/* check.c: at a quiet point. */
+void weir__runtime_check(const weir_runtime *runtime);
+
 /* A message is used up: frees it, counts it off. */
 void weir__message_used_up(struct weir__host *host, struct weir__message *message);
 

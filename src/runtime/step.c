@@ -6,6 +6,7 @@
  * from the seed, a few turns at a time so that long and short bursts both
  * occur, and moves virtual time on: the same seed gives the same run.
  */
+#include "base/check.h"
 #include "base/refusal.h"
 #include "os/clock.h"
 #include "runtime/drain.h"
@@ -84,6 +85,7 @@ static bool step_any(weir_runtime *runtime, unsigned first) {
             }
         }
     } while (any_waiting(runtime));
+    WEIR__VERIFY(weir__runtime_check(runtime));
     return false;
 }
 

@@ -357,6 +357,7 @@ static bool time_is_up(const struct weir__worker *worker) {
 /* Rests until the bell rings, or a timer is due. */
 static void rest(struct weir__worker *worker) {
     weir_runtime *runtime = worker->host.runtime;
+    WEIR__VERIFY(weir__worker_check(worker));
     weir__store_release_u64(&worker->epoch, worker->epoch + 1); /* Q1 -> Q2 */
     if (runtime->options.idle == WEIR_IDLE_SPIN) {
         weir__fence_full(); /* Q1 -> Q2 */

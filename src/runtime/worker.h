@@ -90,6 +90,9 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
 void weir__worker_stop_all(struct weir__worker *worker);
 void weir__worker_finish_all(struct weir__worker *worker);
 
+/* check.c: as it comes to rest. */
+void weir__worker_check(const struct weir__worker *worker);
+
 /* asking.c: answers ASK_WORKER mail, on the worker. */
 void weir__worker_answer(struct weir__worker *worker, struct weir__message *message);
 

@@ -9,6 +9,8 @@
  */
 #include "stage/buffer.h"
 
+#include "base/check.h"
+
 void weir__buffer_open(struct weir__buffer *buffer, uint64_t size, weir_keep keep,
                        const struct weir__allocator *allocator, struct weir__pool *pool) {
     *buffer = (struct weir__buffer){.size = size, .keep = keep, .pool = pool};
@@ -80,13 +82,10 @@ static void append_first(struct weir__buffer *buffer, struct weir__queue *from, 
     weir__queue_drop(from, from->events, buffer->pool);
 }
 
-uint64_t weir__buffer_store(struct weir__buffer *buffer, struct weir__queue *from,
-                            weir__buffer_mark *release, void *context) {
+/* The oldest or the newest go, as `keep` says.  Returns how many. */
+static uint64_t store_some(struct weir__buffer *buffer, struct weir__queue *from,
+                           weir__buffer_mark *release, void *context) {
     uint64_t count = from->events;
-    if (!weir__queue_reserve(&buffer->queue, from->count)) {
-        weir__queue_drop(from, count, buffer->pool);
-        return count;
-    }
     uint64_t dropped = surplus(buffer, count);
     if (buffer->keep == WEIR_KEEP_FIRST) {
         append_first(buffer, from, count - dropped);
@@ -97,6 +96,19 @@ uint64_t weir__buffer_store(struct weir__buffer *buffer, struct weir__queue *fro
     drop_oldest(buffer, old, release, context);
     weir__queue_drop(from, dropped - old, buffer->pool);
     append_first(buffer, from, count - (dropped - old));
+    return dropped;
+}
+
+uint64_t weir__buffer_store(struct weir__buffer *buffer, struct weir__queue *from,
+                            weir__buffer_mark *release, void *context) {
+    uint64_t count = from->events;
+    uint64_t before = buffer->queue.events;
+    if (!weir__queue_reserve(&buffer->queue, from->count)) {
+        weir__queue_drop(from, count, buffer->pool);
+        return count;
+    }
+    uint64_t dropped = store_some(buffer, from, release, context);
+    WEIR__CHECK(buffer->queue.events <= buffer->size || buffer->queue.events <= before);
     return dropped;
 }
 
@@ -135,3 +147,17 @@ uint32_t weir__buffer_release(struct weir__buffer *buffer, uint64_t left,
     if (marks_count(buffer) && left == 0) return 0;
     return pop_marks(buffer, release, context);
 }
+
+#if WEIR__CHECKED
+void weir__buffer_check(const struct weir__buffer *buffer) {
+    const struct weir__queue *queue = &buffer->queue;
+    weir__queue_check(queue);
+    WEIR__CHECK(buffer->as_genstage || !front_is_mark(buffer));
+    if (queue->count > WEIR__CHECK_MOST) return;
+    uint64_t marks = 0;
+    for (uint32_t i = 0; i < queue->count; i++) {
+        marks += (weir__queue_at(queue, i)->flags & WEIR__MARK) != 0;
+    }
+    WEIR__CHECK(buffer->marks == marks);
+}
+#endif

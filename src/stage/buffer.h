@@ -6,7 +6,10 @@
  * to the event before it: it comes out right after that event is delivered or
  * discarded, and counts neither in the size nor in a take.
  *
- *   events in the queue <= size, but for what was given back (put_front)
+ *   a store leaves no more than `size`, or than there were: what is given back (put_front) may
+ *     be beyond it
+ *   marks == the marks in the queue
+ *   no mark is at the front, but as GenStage
  *
  * GenStage ties marks this way in a bounded buffer only.  With `as_genstage`
  * an unbounded buffer treats marks as it does: they count in the size, and
@@ -38,6 +41,8 @@ void weir__buffer_open(struct weir__buffer *buffer, uint64_t size, weir_keep kee
 
 /* Drops the events; calls `release` for each mark left, in order. */
 void weir__buffer_close(struct weir__buffer *buffer, weir__buffer_mark *release, void *context);
+
+void weir__buffer_check(const struct weir__buffer *buffer);
 
 /* What it reports as its size. */
 uint64_t weir__buffer_count(const struct weir__buffer *buffer);

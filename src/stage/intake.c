@@ -22,14 +22,6 @@
 
 /* ---- from entries to messages -------------------------------------------- */
 
-/* What a batch has freed is asked for, if anything, and told with what it emitted. */
-static inline void ask_and_tell(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
-    if (count > 0) {
-        weir__subscription_ask(stage, edge, count);
-    }
-    weir__outbox_flush(&stage->host->outbox);
-}
-
 /* Who asks by itself was never handed what was lost: it is asked for again. */
 static void ask_anew(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
     if (!stage->stopping && weir__edge_subscribed(edge)) {
@@ -50,7 +42,8 @@ static void lose(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
     if (!edge->manual) {
         uint64_t over = 0;
         weir__window_message(&edge->window);
-        ask_and_tell(stage, edge, weir__window_take(&edge->window, count, &over));
+        weir__subscription_ask(stage, edge, weir__window_take(&edge->window, count, &over));
+        weir__outbox_flush(&stage->host->outbox);
     } else {
         ask_anew(stage, edge, count);
     }
@@ -211,7 +204,8 @@ static void one_batch(weir_stage *stage) {
     if (WEIR__UNLIKELY(!run) && edge->manual) {
         ask_anew(stage, edge, count);
     }
-    ask_and_tell(stage, edge, ask_for);
+    weir__subscription_ask(stage, edge, ask_for);
+    weir__outbox_flush(&stage->host->outbox);
     if (run && ask_for > 0) {
         weir__outbox_touched_much(edge, WEIR__DEMAND, (uint64_t)item.count * item.event_bytes);
     }
@@ -310,7 +304,8 @@ static inline bool handle_inline(weir_stage *stage, struct weir__edge *edge,
         excess(stage, over);
     }
     handle_entry(stage, edge, entry);
-    ask_and_tell(stage, edge, ask_for);
+    weir__subscription_ask(stage, edge, ask_for);
+    weir__outbox_flush(&stage->host->outbox);
     return true;
 }
 

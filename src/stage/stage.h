@@ -23,16 +23,24 @@
  *   enders.c   who wants to know when it has ended
  *   turn.c     one visit of the worker, in numbered steps
  *   life.c     start and end
+ *   check.c    the invariants, in checked builds
  * What they have for each other is declared here, but in ending.h, control.h (with inbox),
  * subscription.h, takers.h, keeping.h (pieces, stash, lend, keep) and monitor.h; what a part
  * adds is in part.h.
  *
- * Invariants between callbacks:
- *   emission is empty
- *   buffer not empty  =>  open demand is 0, or the mode is ACCUMULATE
- *   held not empty    =>  the mode is ACCUMULATE
- *   begun             =>  inq's front is the rest of a message, message_left > 0
+ * Invariants between its callbacks:
+ *   emission and scratch are empty
+ * and between its turns, until it is stopping:
+ *   events in buffer  =>  open demand is 0, or the mode is ACCUMULATE, or demand for what was
+ *                         lost comes `again`; a dispatcher of the program's may leave them there
+ *                         beside open demand
+ *   held not empty    =>  the mode is ACCUMULATE; while it is replayed, callbacks run that see
+ *                         it and FORWARD, and what they emit is held, too (emit.c)
+ *   begun             =>  inq's front is the rest of a message, message_left events
  *   pieces_left > 0   =>  begun, and the rest of a batch is the front of that
+ *   inq_fresh is 0, stash_fresh is false
+ *   held_back         <=> takers_held is not empty
+ *   known             ==  consumers, and who waits in line for a leaver
  */
 #ifndef WEIR__STAGE_STAGE_H
 #define WEIR__STAGE_STAGE_H
@@ -226,6 +234,7 @@ static inline void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
     if (stage->emission.events > 0) {
         weir__stage_emitted(stage);
     }
+    WEIR__CHECK(weir__queue_empty(&stage->emission));
     if (WEIR__UNLIKELY(stage->replies != NULL) && !stage->stopping) {
         weir__stage_send_replies(stage);
     }
@@ -387,5 +396,15 @@ weir_status weir__stage_abandon(weir_stage *stage);
 
 /* Frees it.  Its mail has been bounced, its edges let go. */
 void weir__stage_free(weir_stage *stage);
+
+/* ---- check.c ------------------------------------------------------------- */
+
+/* Between turns: what a few steps can tell; what takes a walk. */
+void weir__stage_check(const weir_stage *stage);
+void weir__stage_check_lists(const weir_stage *stage);
+
+/* At a quiet point: with what is the others'.  Returns the events on their way to it, or that
+ * wait on a queue of its consumers. */
+uint64_t weir__stage_check_quiet(const weir_stage *stage);
 
 #endif

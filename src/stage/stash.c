@@ -12,7 +12,9 @@
  * many of those are not done with.  Demand does not wait for them: the window moves on.
  *
  *   a batch's item is STASHED  =>  its events below stash_next are in the stash, or skipped
+ *   a worker's `stashed` == the events in the stashes of its stages
  */
+#include "base/check.h"
 #include "base/refusal.h"
 #include "stage/keeping.h"
 #include "stage/stage.h"
@@ -83,6 +85,7 @@ weir_status weir_stash(weir_stage *self, size_t first, size_t count) {
     append(self, part);
     item->flags |= WEIR__STASHED;
     self->stash_next = first + count;
+    WEIR__CHECK(self->stash_next <= item->count);
     return WEIR_OK;
 }
 

@@ -21,10 +21,10 @@
 
 /* ---- asking: these move `asked`, and nobody else -------------------------------- */
 
-/* Asks for `count` more, unless it is over with one of them.  Then flush the outbox. */
+/* Asks for `count` more, if any, unless it is over with one of them.  Then flush the outbox. */
 static inline void weir__subscription_ask(weir_stage *stage, struct weir__edge *edge,
                                           uint64_t count) {
-    if (!stage->stopping && weir__edge_subscribed(edge)) {
+    if (count > 0 && !stage->stopping && weir__edge_subscribed(edge)) {
         weir__edge_ask(edge, count);
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
     }

@@ -16,6 +16,7 @@
  * edges at once, or on one worker where telling is free, at the first miss.
  */
 #include "base/attributes.h"
+#include "base/check.h"
 #include "edge/shared.h"
 #include "stage/control.h"
 #include "stage/ending.h"
@@ -205,6 +206,7 @@ bool weir__stage_turn(weir_stage *stage) {
     }
     weir__outbox_flush(&stage->host->outbox);
     weir__pool_flush(&stage->host->pool);
+    WEIR__VERIFY(weir__stage_check(stage));
     return any || stage->stopping || stage->control.first != NULL ||
            (weir__stage_has_input(stage) && weir__stage_can_drain(stage));
 }

@@ -17,8 +17,8 @@
  * for a CANCEL in flight, one for each direction that is listed or hot.
  *
  * Mirrors: weir__edge_ask, _demand, _send, _flush, _take, _recover, _hold and
- * _release; weir__stage_attach, _detach, _close_edge, _consumer_down and
- * _finish_cancel; closing, leave_consumers and leave_producers of the stage;
+ * _release; weir__subscription_attach, _end, _close, _closes, _finish and _down;
+ * weir__stage_leave_consumers and _leave_producers;
  * weir__mail_bounce; weir__outbox_flush; take and cool of the turn.
  * Abstracted: two workers, each with one stage; an event is a slice; memory is
  * sequentially consistent, which loses nothing here: mail is pushed by a

@@ -51,9 +51,10 @@ static void rest(void) {
                  world.mode == WEIR_THREADS; /* a timer may come in between */
     for (unsigned i = 0; i < graph.nodes; i++) {
         /* What readers have begun is not counted yet, nor what waits in an inlet; and what
-         * nobody can have any more of a pool's is told as the pool is closed. */
+         * nobody can have any more of a pool's, because that or a subscription of its is over, is
+         * told as the pool is closed. */
         enum part part = graph.node[i].part;
-        bool over = part == POOL && !graph.node[i].alive;
+        bool over = part == POOL && (!graph.node[i].alive || graph.upset);
         moves = moves || part == STREAM || part == INLET || over;
     }
     if (moves) return;

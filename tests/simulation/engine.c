@@ -38,6 +38,7 @@ void sim_begin(const struct sim_settings *settings) {
     sim.spurious = spurious[weir__rng_below(&sim.random, sizeof spurious / sizeof spurious[0])];
     sim.fingerprint = 0;
     sim.failed = false;
+    sim.at_quiet = NULL;
     sim_memory_begin();
     sim_schedule_begin();
     sim_trace_begin();
@@ -85,6 +86,10 @@ void sim_fail(const char *format, ...) {
     va_end(arguments);
     sim.failed = true;
     if (sim.current != NULL) leave();
+}
+
+void sim_at_quiet(void (*check)(void)) {
+    sim.at_quiet = check;
 }
 
 bool sim_failed(void) {
@@ -242,6 +247,15 @@ static void resume(struct sim_fiber *fiber, uint64_t next_deadline) {
     sim_fiber_resume(fiber);
 }
 
+/* Nobody can run: what is looked at now is as everybody sees it. */
+static void look_around(void) {
+    struct sim_fiber *last = sim.current;
+    if (sim.at_quiet == NULL) return;
+    sim.current = NULL;
+    sim.at_quiet();
+    sim.current = last;
+}
+
 static enum sim_result run(void) {
     for (;;) {
         if (sim.failed) return SIM_FAILED;
@@ -253,6 +267,7 @@ static enum sim_result run(void) {
         } else if (sim_memory_commit_one()) {
             continue;
         } else if (next_deadline != UINT64_MAX) {
+            look_around();
             sim.now_ns = next_deadline;
         } else {
             return all_ended() ? SIM_DONE : SIM_LOST_WAKE;

@@ -68,6 +68,7 @@ struct sim_engine {
     uint64_t now_ns;
     uint64_t step_ns;
     uint64_t fingerprint;
+    void (*at_quiet)(void);
     unsigned spurious; /* one futex wait in so many returns at once; 0: none   */
     bool failed;
     char failure[256];

@@ -93,6 +93,12 @@ bool sim_failed(void);
 #define SIM_REQUIRE(condition) \
     ((condition) ? (void)0 : sim_fail("%s:%d: %s", __FILE__, __LINE__, #condition))
 
+/*
+ * From now on in this schedule `check`, unless NULL, is called at each quiet point, when nobody can
+ * run and all stores are out: from outside of all fibers, as time goes on.
+ */
+void sim_at_quiet(void (*check)(void));
+
 /* A line of the scenario's own in the trace. text: a constant. */
 void sim_note(const char *text, uint64_t value);
 

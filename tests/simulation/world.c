@@ -6,6 +6,7 @@
 
 #include "edge/edge.h"
 #include "heap.h"
+#include "runtime/runtime.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,11 @@ bool must(weir_status status) {
     return false;
 }
 
+/* Whether the workers rest, too, or are in somebody's callback, nobody but the runtime knows. */
+static void check_world(void) {
+    if (weir__runtime_at_rest(world.runtime)) weir__runtime_check(world.runtime);
+}
+
 bool world_open_runtime(void) {
     static const weir_idle idles[] = {WEIR_IDLE_PARK, WEIR_IDLE_PARK, WEIR_IDLE_SPIN_THEN_PARK};
     world.workers = world.least + (unsigned)sim_draw(3);
@@ -55,13 +61,17 @@ bool world_open_runtime(void) {
         .close_ns = WEIR_FOREVER, /* time is not real: a callback may take any of it */
         .log = log_text,
     };
-    if (must(weir_runtime_open(&options, &world.runtime))) return true;
+    if (must(weir_runtime_open(&options, &world.runtime))) {
+        sim_at_quiet(check_world);
+        return true;
+    }
     SIM_REQUIRE(world.allocations == 0);
     return false;
 }
 
 void world_close_runtime(void) {
     weir_accounts accounts;
+    sim_at_quiet(NULL);
     must(weir_runtime_close(world.runtime, &accounts));
     world.accounts = accounts;
     const char *wrong = weir_accounts_check(&accounts);

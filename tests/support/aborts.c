@@ -7,9 +7,12 @@
 #endif
 #include "support/aborts.h"
 
+#include "support/cmocka.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,4 +45,17 @@ bool test_aborts(void (*code)(void *argument), void *argument, char *said, size_
     int status = 0;
     waitpid(child, &status, 0);
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+void test_breakages(const struct test_breakage *breakages, size_t count, void *argument) {
+    for (size_t i = 0; i < count; i++) {
+        char expected[256];
+        char said[1024] = "";
+        snprintf(expected, sizeof expected, "check failed: %s\n", breakages[i].equation);
+        bool aborted = test_aborts(breakages[i].code, argument, said, sizeof said);
+        if (!aborted || strstr(said, expected) == NULL) {
+            fail_msg("breakage %zu was to say \"%s\" and said \"%s\"", i, breakages[i].equation,
+                     said);
+        }
+    }
 }

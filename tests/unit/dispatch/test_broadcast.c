@@ -10,7 +10,10 @@
  */
 #include "dispatch/seam.h"
 
+#include "base/check.h"
 #include "base/rng.h"
+#include "dispatch/line.h"
+#include "support/aborts.h"
 #include "support/cmocka.h"
 #include "support/events.h"
 #include "support/memory.h"
@@ -193,6 +196,7 @@ static void random_step(struct fixture *f, struct model *m, size_t stages, uint6
         model_emit(m, f, count, left);
     }
     assert_int_equal(f->table->open_demand(f->state), common(m));
+    WEIR__VERIFY(weir__broadcast_check(f->state));
 }
 
 static void agrees_with_a_plain_list(void **state) {
@@ -228,10 +232,42 @@ static void positions_do_not_wrap(void **state) {
     close_fixture(&f);
 }
 
+static void want_what_was_served(void *argument) {
+    struct fixture *f = argument;
+    struct weir__place *place = f->outlets[1].state; /* what a listener begins with */
+    place->number = UINT64_MAX;
+    WEIR__VERIFY(weir__broadcast_check(f->state));
+}
+
+static void want_what_nobody_requested(void *argument) {
+    struct fixture *f = argument;
+    struct weir__place *place = f->outlets[1].state;
+    place->number = UINT64_MAX - 50;
+    WEIR__VERIFY(weir__broadcast_check(f->state));
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {want_what_was_served, "place == NULL || audience->served <= limit_of(place)"},
+        {want_what_nobody_requested, "waiting(audience) <= audience->requested"},
+    };
+    if (!WEIR__CHECKED) skip();
+    (void)state;
+    static struct fixture f;
+    open_fixture(&f, NULL);
+    subscribe(&f, 1);
+    ask(&f, 1, 7);
+    emit(&f, 3);
+    WEIR__VERIFY(weir__broadcast_check(f.state));
+    TEST_BREAKAGES(breakages, &f);
+    close_fixture(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_a_plain_list),
         cmocka_unit_test(positions_do_not_wrap),
+        cmocka_unit_test(the_checker_says_what_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,10 @@
  */
 #include "dispatch/seam.h"
 
+#include "base/check.h"
 #include "base/rng.h"
+#include "dispatch/line.h"
+#include "support/aborts.h"
 #include "support/cmocka.h"
 #include "support/events.h"
 #include "support/memory.h"
@@ -374,6 +377,7 @@ static void random_step(struct fixture *f, struct model *model, const struct sha
     uint64_t open = 0;
     for (size_t i = 0; i < model->count; i++) open += model->line[i].demand;
     assert_int_equal(open_demand(f), open);
+    WEIR__VERIFY(weir__demand_check(f->state));
 }
 
 static void agrees_with_a_sorted_array(void **state) {
@@ -394,6 +398,26 @@ static void agrees_with_a_sorted_array(void **state) {
     }
 }
 
+static void ask_beside_the_sum(void *argument) {
+    struct fixture *f = argument;
+    struct weir__place *place = f->outlets[0].state; /* what an asker begins with */
+    place->number++;
+    WEIR__VERIFY(weir__demand_check(f->state));
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {{ask_beside_the_sum, "all->open == sum"}};
+    if (!WEIR__CHECKED) skip();
+    (void)state;
+    static struct fixture f;
+    open_fixture(&f, NULL);
+    subscribe(&f, 0);
+    ask(&f, 0, 3);
+    WEIR__VERIFY(weir__demand_check(f.state));
+    TEST_BREAKAGES(breakages, &f);
+    close_fixture(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_largest_demand_is_served_first),
@@ -406,6 +430,7 @@ int main(void) {
         cmocka_unit_test(what_comes_back_goes_to_the_buffer),
         cmocka_unit_test(the_first_emission_may_be_shuffled),
         cmocka_unit_test(agrees_with_a_sorted_array),
+        cmocka_unit_test(the_checker_says_what_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,9 @@
  */
 #include "dispatch/line.h"
 
+#include "base/check.h"
 #include "base/rng.h"
+#include "support/aborts.h"
 #include "support/cmocka.h"
 
 #include <stdlib.h>
@@ -103,6 +105,7 @@ static void check(const struct model *model) {
     check_list(model);
     check_groups(model);
     (void)depth(&model->line);
+    WEIR__VERIFY(weir__line_check(&model->line));
 }
 
 /* ---- steps ------------------------------------------------------------------ */
@@ -239,6 +242,54 @@ static void the_tree_is_given_up(void **state) {
     assert_int_equal(model.trees, 0); /* it was made as they joined */
 }
 
+/* ---- what the checker says of a line that is broken -------------------------- */
+
+static void disorder(void *argument) {
+    struct model *model = argument;
+    model->line.first->number = 0;
+    WEIR__VERIFY(weir__line_check(&model->line));
+}
+
+static void misplace_the_end(void *argument) {
+    struct model *model = argument;
+    struct weir__place *last = model->line.last;
+    last->end = last->before;
+    WEIR__VERIFY(weir__line_check(&model->line));
+}
+
+static void lose_one(void *argument) {
+    struct model *model = argument;
+    model->line.count++;
+    WEIR__VERIFY(weir__line_check(&model->line));
+}
+
+static void swap_children(void *argument) {
+    struct model *model = argument;
+    struct weir__place *root = model->line.root;
+    struct weir__place *child = root->child[0];
+    root->child[0] = root->child[1];
+    root->child[1] = child;
+    WEIR__VERIFY(weir__line_check(&model->line));
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {disorder, "after == NULL || place->number >= after->number"},
+        {misplace_the_end, "!ends || (group->end == place && place->end == group)"},
+        {lose_one, "found == line->count"},
+        {swap_children, "line->root == NULL || leftmost(line->root) == line->first"},
+    };
+    if (!WEIR__CHECKED) skip();
+    (void)state;
+    static struct model model;
+    memset(&model, 0, sizeof model);
+    for (size_t i = 0; i < 61; i++) weir__line_join(&model.line, &model.places[i], i * 7 % 61);
+    for (size_t i = 61; i < 63; i++) weir__line_join(&model.line, &model.places[i], 0);
+    assert_non_null(model.line.root);
+    WEIR__VERIFY(weir__line_check(&model.line));
+    TEST_BREAKAGES(breakages, &model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_a_sorted_array),
@@ -246,6 +297,7 @@ int main(void) {
         cmocka_unit_test(many_numbers_are_found_by_a_shallow_tree),
         cmocka_unit_test(a_long_walk_is_not_walked),
         cmocka_unit_test(the_tree_is_given_up),
+        cmocka_unit_test(the_checker_says_what_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,9 @@
  */
 #include "dispatch/partition.h"
 
+#include "base/check.h"
 #include "base/rng.h"
+#include "support/aborts.h"
 #include "support/cmocka.h"
 #include "support/events.h"
 #include "support/memory.h"
@@ -334,6 +336,8 @@ static void compare(struct both *both) {
     for (size_t p = 0; p < PARTITIONS; p++) held += events_in(&both->model->line[p]);
     assert_int_equal(both->f->desk.held, held);
     assert_int_equal(both->f->buffered, held);
+    WEIR__VERIFY(weir__partition_check(both->f->dispatch.state));
+    WEIR__VERIFY(weir__desk_check(&both->f->desk));
 }
 
 /* A consumer goes, and with it, perhaps, what it had got last. */
@@ -470,12 +474,59 @@ static void the_default_spreads_what_it_is_given(void **state) {
     assert_int_equal(weir_partition_of(bytes, 5, 1), 0);
 }
 
+/* ---- what the checkers say of what is broken --------------------------------- */
+
+static struct weir__partitions *partitions_of(struct fixture *f) {
+    return f->dispatch.state;
+}
+
+static void want_too_much(void *f) {
+    partitions_of(f)->waiting++;
+    WEIR__VERIFY(weir__partition_check(partitions_of(f)));
+}
+
+static void demand_for_nobody(void *f) {
+    partitions_of(f)->waiting++;
+    partitions_of(f)->at[1].demand++;
+    WEIR__VERIFY(weir__partition_check(partitions_of(f)));
+}
+
+static void demand_beside_a_queue(void *f) {
+    partitions_of(f)->at[0].demand++;
+    WEIR__VERIFY(weir__partition_check(partitions_of(f)));
+}
+
+static void hold_too_much(void *argument) {
+    struct fixture *f = argument;
+    f->desk.held++;
+    WEIR__VERIFY(weir__desk_check(&f->desk));
+}
+
+static void the_checkers_say_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {want_too_much, "all->waiting + queues == demands + all->pending + prepaid"},
+        {demand_for_nobody, "partition->demand == 0 || partition->owner != NULL"},
+        {demand_beside_a_queue, "partition->demand == 0 || queue->events == 0"},
+        {hold_too_much, "hold != NULL || desk->held == sum"},
+    };
+    if (!WEIR__CHECKED) skip();
+    (void)state;
+    static struct fixture f;
+    open_fixture(&f, false, plain);
+    subscribe(&f, 0);
+    ask(&f, 0, 1);
+    give_back(&f, 0, 0, 5); /* one is sent, and four wait */
+    TEST_BREAKAGES(breakages, &f);
+    close_fixture(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_plain_arrays),
         cmocka_unit_test(absurd_asks_do_not_wrap),
         cmocka_unit_test(events_that_wait_lie_together),
         cmocka_unit_test(the_default_spreads_what_it_is_given),
+        cmocka_unit_test(the_checkers_say_what_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
  */
 #include "dispatch/shared.h"
 
+#include "base/check.h"
 #include "base/refusal.h"
 #include "base/rng.h"
 #include "edge/shared.h"
@@ -351,11 +352,16 @@ static void the_sum_holds_at_random(void **state) {
                 f.edge[number]->received += taken;
                 waiting -= taken;
             }
-            int64_t sum = 0 - (int64_t)waiting;
+            uint64_t asked = 0;
+            uint64_t taken = 0;
             for (int i = 0; i < CONSUMERS; i++) {
-                if (f.edge[i] != NULL) sum += (int64_t)(f.edge[i]->asked - f.edge[i]->received);
+                asked += f.edge[i] != NULL ? f.edge[i]->asked : 0;
+                taken += f.edge[i] != NULL ? f.edge[i]->received : 0;
             }
+            int64_t sum = (int64_t)(asked - taken - waiting);
             assert_int_equal(open_demand(&f), sum > 0 ? sum : 0);
+            WEIR__VERIFY(weir__shared_open_check(f.state, asked, taken, waiting));
+            WEIR__VERIFY(weir__shared_dispatch_check(f.state));
         }
         close_fixture(&f);
     }

@@ -11,6 +11,7 @@
 #include "edge/edge.h"
 
 #include "base/rng.h"
+#include "support/aborts.h"
 #include "support/cmocka.h"
 #include "support/edge_scene.h"
 #include "support/events.h"
@@ -288,6 +289,53 @@ static void recovers_oldest_first(void **state) {
     edge_scene_close(&f);
 }
 
+static void receive_what_was_not_sent(void *argument) {
+    struct weir__edge *edge = argument;
+    edge->received = edge->sent + 1;
+    WEIR__VERIFY(weir__edge_check(edge));
+}
+
+static void send_what_was_not_asked(void *argument) {
+    struct weir__edge *edge = argument;
+    edge->sent = edge->asked_seen + 1;
+    WEIR__VERIFY(weir__edge_check_producer(edge, true));
+}
+
+static void wait_for_room_in_silence(void *argument) {
+    struct weir__edge *edge = argument;
+    edge->ring.producer.wants_room = 1;
+    WEIR__VERIFY(weir__edge_check_producer(edge, true));
+}
+
+static void ask_for_too_much(void *argument) {
+    struct weir__edge *edge = argument;
+    weir__edge_ask(edge, 1);
+    WEIR__VERIFY(weir__edge_check_consumer(edge));
+}
+
+static void the_checkers_say_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {receive_what_was_not_sent,
+         "edge->shared != NULL || edge->sent == edge->received + events"},
+        {send_what_was_not_asked, "!keeps || edge->sent <= edge->asked_seen"},
+        {wait_for_room_in_silence, "(edge->ring.producer.wants_room != 0) == overflows"},
+        {ask_for_too_much,
+         "edge->asked - edge->asked_by_hand <= edge->received + edge->window.max"},
+    };
+    if (!WEIR__CHECKED) skip();
+    (void)state;
+    struct edge_scene f;
+    edge_scene_open(&f, 10);
+    weir__window_open(&f.edge->window, 10, 5);
+    weir__edge_ask(f.edge, 10);
+    weir__edge_demand(f.edge);
+    WEIR__VERIFY(weir__edge_check(f.edge));
+    WEIR__VERIFY(weir__edge_check_producer(f.edge, true));
+    WEIR__VERIFY(weir__edge_check_consumer(f.edge));
+    TEST_BREAKAGES(breakages, f.edge);
+    edge_scene_close(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_ring_begins_small_and_has_room_for_the_demand),
@@ -303,6 +351,7 @@ int main(void) {
         cmocka_unit_test(order_holds_at_random),
         cmocka_unit_test(the_end_follows_the_events),
         cmocka_unit_test(recovers_oldest_first),
+        cmocka_unit_test(the_checkers_say_what_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include "edge/window.h"
 
 #include "base/rng.h"
+#include "support/aborts.h"
 #include "support/cmocka.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
@@ -46,7 +47,7 @@ static const struct row rows[] = {
     {10, 5, 10, 0, {0}, {0}, 0, 10},
     {10, 5, 10, 4, {4}, {0}, 0, 6},  /* one above min: not yet */
     {10, 5, 10, 5, {5}, {5}, 0, 10}, /* min itself asks        */
-    {10, 5, 5, 8, {5, 3}, {10, 0}, 3, 10},
+    {10, 5, 6, 8, {5, 3}, {9, 0}, 2, 9},
     {10, 5, 10, 30, {5, 5, 5, 5, 5, 5}, {5, 5, 0, 0, 0, 0}, 20, 10},
     {1000000000, 999999999, 1000000000, 2, {1, 1}, {1, 1}, 0, 1000000000},
 };
@@ -145,6 +146,38 @@ static void a_producer_within_the_demand_never_exceeds_it(void **state) {
     }
 }
 
+static void ask_too_much(void *argument) {
+    struct weir__window *window = argument;
+    window->outstanding = window->max + 1;
+    WEIR__VERIFY(weir__window_check(window));
+}
+
+static void ask_too_late(void *argument) {
+    struct weir__window *window = argument;
+    window->outstanding = window->min;
+    weir__window_message(window); /* who looks first */
+}
+
+static void cover_too_much(void *argument) {
+    struct weir__window *window = argument;
+    uint64_t excess = 0;
+    window->covered = window->outstanding + 1;
+    weir__window_take(window, 1, &excess);
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {ask_too_much, "window->outstanding <= window->max"},
+        {ask_too_late, "window->min < window->outstanding"},
+        {cover_too_much, "window->covered <= window->outstanding"},
+    };
+    if (!WEIR__CHECKED) skip();
+    (void)state;
+    struct weir__window window;
+    weir__window_open(&window, 10, 5);
+    TEST_BREAKAGES(breakages, &window);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opening_asks_for_max),
@@ -152,6 +185,7 @@ int main(void) {
         cmocka_unit_test(what_is_asked_meanwhile_excuses_no_surplus),
         cmocka_unit_test(demand_adds_up_whatever_arrives),
         cmocka_unit_test(a_producer_within_the_demand_never_exceeds_it),
+        cmocka_unit_test(the_checker_says_what_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

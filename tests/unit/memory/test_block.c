@@ -270,14 +270,46 @@ static void two_threads_drop_while_home_closes(void **state) {
     assert_int_equal(house->home.taken, ROUNDS * BLOCKS);
 }
 
+static void spare_too_many(void *argument) {
+    struct weir__block *block = argument;
+    block->spare++;
+    WEIR__VERIFY(weir__block_check(block, block->home));
+}
+
+static void overfill(void *argument) {
+    struct weir__block *block = argument;
+    block->used = block->capacity + 1;
+    WEIR__VERIFY(weir__block_check(block, block->home));
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {spare_too_many, "block->spare <= weir__load_relaxed_u32(&block->refs)"},
+        {overfill, "block->used <= block->capacity"},
+    };
+    if (!WEIR__CHECKED) skip();
+    struct house *house = *state;
+    struct weir__block *block = weir__pool_get(&house->home, 8, 10);
+    WEIR__VERIFY(weir__block_check(block, &house->home));
+    weir__block_close(block, &house->home);
+    block = weir__pool_get(&house->home, 8, 10);
+    TEST_BREAKAGES(breakages, block);
+    weir__block_close(block, &house->home);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(at_home_only_spare_moves),       TEST(elsewhere_refs_move),
-        TEST(spare_alone_does_not_tell_idle), TEST(closed_while_slices_live),
-        TEST(spare_never_runs_out),           TEST(events_follow_the_header),
-        TEST(a_second_release_is_caught),     TEST(two_threads_drop_while_home_closes),
+        TEST(at_home_only_spare_moves),
+        TEST(elsewhere_refs_move),
+        TEST(spare_alone_does_not_tell_idle),
+        TEST(closed_while_slices_live),
+        TEST(spare_never_runs_out),
+        TEST(events_follow_the_header),
+        TEST(a_second_release_is_caught),
+        TEST(two_threads_drop_while_home_closes),
+        TEST(the_checker_says_what_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

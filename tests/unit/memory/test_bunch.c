@@ -6,7 +6,9 @@
  */
 #include "memory/bunch.h"
 
+#include "base/check.h"
 #include "base/rng.h"
+#include "support/aborts.h"
 #include "support/cmocka.h"
 #include "support/memory.h"
 
@@ -64,6 +66,7 @@ static void check(const struct house *house, size_t number) {
         assert_int_equal(node->index.number, number);
     }
     assert_true(node == NULL || node->first); /* a ring */
+    WEIR__VERIFY(weir__bunch_check(&house->index));
 }
 
 static void the_oldest_of_a_number_is_first(void **state) {
@@ -106,11 +109,44 @@ static void without_memory(void **state) {
     for (size_t number = 0; number < NUMBERS; number++) check(house, number);
 }
 
+static void two_are_first(void *argument) {
+    struct house *house = argument;
+    house->nodes[1].first = true;
+    WEIR__VERIFY(weir__bunch_check(&house->index));
+}
+
+static void none_is_first(void *argument) {
+    struct house *house = argument;
+    house->nodes[0].first = false;
+    WEIR__VERIFY(weir__bunch_check(&house->index));
+}
+
+static void a_stranger_is_among_them(void *argument) {
+    struct house *house = argument;
+    house->nodes[2].index.number = 4;
+    WEIR__VERIFY(weir__bunch_check(&house->index));
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {two_are_first, "!last->first"},
+        {none_is_first, "first->first"},
+        {a_stranger_is_among_them, "last->index.number == first->index.number"},
+    };
+    if (!WEIR__CHECKED) skip();
+    struct house *house = *state;
+    for (size_t i = 0; i < 3; i++) add(house, i, 3);
+    add(house, 3, 4);
+    WEIR__VERIFY(weir__bunch_check(&house->index));
+    TEST_BREAKAGES(breakages, house);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_oldest_of_a_number_is_first, open_house, close_house),
         cmocka_unit_test_setup_teardown(any_order_at_random, open_house, close_house),
         cmocka_unit_test_setup_teardown(without_memory, open_house, close_house),
+        cmocka_unit_test_setup_teardown(the_checker_says_what_is_broken, open_house, close_house),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

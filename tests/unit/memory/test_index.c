@@ -8,7 +8,9 @@
  */
 #include "memory/index.h"
 
+#include "base/check.h"
 #include "base/rng.h"
+#include "support/aborts.h"
 #include "support/cmocka.h"
 #include "support/memory.h"
 
@@ -190,6 +192,35 @@ static void emptied_at_once(void **state) {
     assert_int_equal(house->memory.live, 0); /* the last one was large */
 }
 
+static void miscount_nodes(void *index) {
+    ((struct weir__index *)index)->count++;
+    WEIR__VERIFY(weir__index_check(index));
+}
+
+static void change_a_number(void *index) {
+    struct weir__index_node *node = weir__index_find(index, 7);
+    node->number += 1 << 20;
+    WEIR__VERIFY(weir__index_check(index));
+}
+
+static void forget_the_buckets(void *index) {
+    ((struct weir__index *)index)->only = weir__index_find(index, 7);
+    WEIR__VERIFY(weir__index_check(index));
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {miscount_nodes, "found == index->count"},
+        {change_a_number, "chain_of(index, node->number) == chain"},
+        {forget_the_buckets, "index->buckets == NULL || index->only == NULL"},
+    };
+    if (!WEIR__CHECKED) skip();
+    struct house *house = *state;
+    for (size_t i = 0; i < 20; i++) add(house, i, i);
+    WEIR__VERIFY(weir__index_check(&house->index));
+    TEST_BREAKAGES(breakages, &house->index);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_few_need_no_memory, open_house, close_house),
@@ -200,6 +231,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(without_any_memory_at_all, open_house, close_house),
         cmocka_unit_test_setup_teardown(several_of_one_number, open_house, close_house),
         cmocka_unit_test_setup_teardown(emptied_at_once, open_house, close_house),
+        cmocka_unit_test_setup_teardown(the_checker_says_what_is_broken, open_house, close_house),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

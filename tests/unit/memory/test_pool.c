@@ -353,6 +353,38 @@ static void all_come_home_from_two_threads(void **state) {
     for (int i = 0; i < CARRIERS; i++) assert_int_equal(weir__pool_close(&carriers[i].pool), 0);
 }
 
+static void hold_a_free_block(void *argument) {
+    struct weir__pool *pool = argument;
+    pool->free[0]->refs = 1;
+    WEIR__VERIFY(weir__pool_check(pool));
+}
+
+static void use_a_free_block(void *argument) {
+    struct weir__pool *pool = argument;
+    pool->free[0]->used = 0;
+    WEIR__VERIFY(weir__pool_check(pool));
+}
+
+static void more_are_back_than_went(void *argument) {
+    struct weir__pool *pool = argument;
+    pool->back = pool->taken + 1;
+    WEIR__VERIFY(weir__pool_check(pool));
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {hold_a_free_block, "block->refs == 0"},
+        {use_a_free_block, "block->used == used_free"},
+        {more_are_back_than_went, "pool->back <= pool->taken"},
+    };
+    if (!WEIR__CHECKED) skip();
+    struct house *house = *state;
+    struct weir__pool *pool = &house->pools[0];
+    weir__block_drop(travelling(pool, 64), pool);
+    WEIR__VERIFY(weir__pool_check(pool));
+    TEST_BREAKAGES(breakages, pool);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
 
 int main(void) {
@@ -371,6 +403,7 @@ int main(void) {
         TEST(a_second_put_is_caught),
         TEST(free_events_are_poisoned),
         TEST(all_come_home_from_two_threads),
+        TEST(the_checker_says_what_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

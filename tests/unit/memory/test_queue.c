@@ -7,6 +7,7 @@
  */
 #include "memory/queue.h"
 
+#include "support/aborts.h"
 #include "support/cmocka.h"
 #include "support/queue_scene.h"
 
@@ -242,6 +243,41 @@ static void close_drops_slices_and_skips_marks(void **state) {
     assert_true(weir__queue_push(&scene->queue, queue_scene_slice(scene, 0, 5))); /* as new */
 }
 
+static void miscount_events(void *queue) {
+    ((struct weir__queue *)queue)->events++;
+    WEIR__VERIFY(weir__queue_check(queue));
+}
+
+static void count_a_mark(void *queue) {
+    weir__queue_at(queue, 1)->count = 1;
+    WEIR__VERIFY(weir__queue_check(queue));
+}
+
+static void mistake_the_size(void *queue) {
+    weir__queue_at(queue, 0)->event_bytes = 4;
+    WEIR__VERIFY(weir__queue_check(queue));
+}
+
+static void overfill(void *queue) {
+    ((struct weir__queue *)queue)->count = 9;
+    WEIR__VERIFY(weir__queue_check(queue));
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {miscount_events, "queue->events == sum"},
+        {count_a_mark, "!is_mark(item) || item->count == 0"},
+        {mistake_the_size, "is_mark(item) || item->event_bytes == item->block->event_bytes"},
+        {overfill, "queue->count <= queue->capacity"},
+    };
+    if (!WEIR__CHECKED) skip();
+    struct queue_scene *scene = *state;
+    assert_true(weir__queue_push(&scene->queue, queue_scene_slice(scene, 0, 5)));
+    assert_true(weir__queue_push(&scene->queue, queue_scene_mark(1)));
+    WEIR__VERIFY(weir__queue_check(&scene->queue));
+    TEST_BREAKAGES(breakages, &scene->queue);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, queue_scene_open, queue_scene_close)
 
 int main(void) {
@@ -261,6 +297,7 @@ int main(void) {
         TEST(reserved_pushes_cannot_fail),
         TEST(impossible_reserves_are_refused),
         TEST(close_drops_slices_and_skips_marks),
+        TEST(the_checker_says_what_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
  */
 #include "memory/queue.h"
 
+#include "base/check.h"
 #include "base/rng.h"
 #include "support/cmocka.h"
 #include "support/queue_scene.h"
@@ -175,6 +176,7 @@ static void run_model(struct queue_scene *scene, uint64_t seed, bool failing) {
             if (weir__rng_below(&model.rng, 2) == 0) test_memory_fail(&scene->memory, 1, false);
         }
         step(&model, i / 200 % 2 == 0 ? 7 : 3);
+        WEIR__VERIFY(weir__queue_check(&scene->queue));
         if (i % 16 == 0) compare(&model);
     }
     test_memory_fail_never(&scene->memory);

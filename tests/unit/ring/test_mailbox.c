@@ -8,7 +8,9 @@
  */
 #include "ring/mailbox.h"
 
+#include "base/check.h"
 #include "os/thread.h"
+#include "support/aborts.h"
 #include "support/cmocka.h"
 
 #include <string.h>
@@ -168,9 +170,26 @@ static void the_widest_limit_and_generation(void **state) {
     box.messages.count += UINT32_MAX / 2 - 2; /* as if so many had come */
     assert_int_equal(count(messages, generation), WEIR__COUNT_DONE);
     assert_int_equal(count(messages, generation), WEIR__COUNT_FULL);
+    weir__counter_take(messages, generation);
+    assert_int_equal(count(messages, generation), WEIR__COUNT_DONE);
     struct weir__mail *mail = tell(generation, WEIR__MAIL_STOP, WEIR_REASON_MAX);
     assert_ptr_equal(weir__mailbox_of(mail), &box);
     assert_int_equal(weir__mailbox_take(mail), WEIR_REASON_MAX);
+}
+
+/* The bits of it that a count tells are those of a count that is nobody's. */
+static void a_generation_whose_lower_bits_are_0(void **state) {
+    (void)state;
+    const uint64_t generation = (uint64_t)3 << 31;
+    open_box(generation, 2, 2);
+    assert_int_equal(count(messages, generation), WEIR__COUNT_DONE);
+    weir__mailbox_keep_within(&box);
+    assert_int_equal(count(messages, generation), WEIR__COUNT_GONE);
+    weir__counter_take(messages, generation);
+    assert_int_equal(weir__mailbox_messages(&box), 0);
+    weir__mailbox_close(&box);
+    weir__counter_take(messages, generation);
+    assert_int_equal(box.messages.count, 0);
 }
 
 static void the_first_stop_says_why(void **state) {
@@ -381,6 +400,38 @@ static void who_finds_it_closed_comes_behind_it(void **state) {
     }
 }
 
+static void count_for_another(void *argument) {
+    (void)argument;
+    box.timers.count = weir__count_of(8);
+    WEIR__VERIFY(weir__mailbox_check(&box));
+}
+
+static void count_beyond_the_limit(void *argument) {
+    (void)argument;
+    box.messages.count += 3;
+    WEIR__VERIFY(weir__mailbox_check(&box));
+}
+
+static void keep_one_within(void *argument) {
+    (void)argument;
+    box.tokens.count |= WEIR__COUNT_WITHIN;
+    WEIR__VERIFY(weir__mailbox_check(&box));
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {count_for_another, "weir__count_is_of(word, box->generation)"},
+        {count_beyond_the_limit,
+         "weir__count_number(word) <= weir__load_relaxed_u64(&counter->limit)"},
+        {keep_one_within, "within == box->within"},
+    };
+    if (!WEIR__CHECKED) skip();
+    (void)state;
+    open_box(7, 2, 2);
+    WEIR__VERIFY(weir__mailbox_check(&box));
+    TEST_BREAKAGES(breakages, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(counts_up_to_the_limit, begin),
@@ -390,6 +441,7 @@ int main(void) {
         cmocka_unit_test_setup(it_is_shut_when_no_token_is_out, begin),
         cmocka_unit_test_setup(kept_within_only_stages_are_counted_for, begin),
         cmocka_unit_test_setup(the_widest_limit_and_generation, begin),
+        cmocka_unit_test_setup(a_generation_whose_lower_bits_are_0, begin),
         cmocka_unit_test_setup(the_first_stop_says_why, begin),
         cmocka_unit_test_setup(who_comes_too_late_tells_nobody, begin),
         cmocka_unit_test_setup(mail_on_its_way_comes_home_first, begin),
@@ -397,6 +449,7 @@ int main(void) {
         cmocka_unit_test_setup(who_holds_a_token_is_not_refused, begin),
         cmocka_unit_test_setup(who_finds_it_open_comes_behind_it, begin),
         cmocka_unit_test_setup(who_finds_it_closed_comes_behind_it, begin),
+        cmocka_unit_test_setup(the_checker_says_what_is_broken, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,8 +13,10 @@
  */
 #include "ring/ring.h"
 
+#include "base/check.h"
 #include "base/rng.h"
 #include "os/thread.h"
+#include "support/aborts.h"
 #include "support/cmocka.h"
 #include "support/memory.h"
 
@@ -376,6 +378,33 @@ static void grows_between_threads(void **state) {
     }
 }
 
+static void pass_the_tail(void *argument) {
+    struct weir__ring *ring = argument;
+    ring->ck.c_head = ring->ck.p_tail + 1;
+    WEIR__VERIFY(weir__ring_check(ring));
+}
+
+static void lose_a_stamp(void *argument) {
+    struct weir__ring *ring = argument;
+    ring->entries[ring->ck.c_head & ring->ck.mask].stamp++;
+    WEIR__VERIFY(weir__ring_check(ring));
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {pass_the_tail, "end - next <= ring->ck.size - 1"},
+        {lose_a_stamp, "slot->stamp == next + 1"},
+    };
+    if (!WEIR__CHECKED) skip();
+    (void)state;
+    struct weir__ring ring;
+    weir__ring_open(&ring, entries, 8, (uint32_t)-1, NULL);
+    push(&ring, 0);
+    push(&ring, 0);
+    WEIR__VERIFY(weir__ring_check(&ring));
+    TEST_BREAKAGES(breakages, &ring);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fills_and_empties),
@@ -390,6 +419,7 @@ int main(void) {
         cmocka_unit_test(without_memory_it_stays_as_it_is),
         cmocka_unit_test(crosses_from_thread_to_thread),
         cmocka_unit_test(grows_between_threads),
+        cmocka_unit_test(the_checker_says_what_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "ring/spmc.h"
 
 #include "os/thread.h"
+#include "support/aborts.h"
 #include "support/cmocka.h"
 
 #include <sched.h>
@@ -142,12 +143,39 @@ static void each_entry_goes_to_one_of_many(void **state) {
     for (int i = 0; i < TAKERS; i++) assert_true(in_order[i]);
 }
 
+static void pass_the_tail(void *argument) {
+    (void)argument;
+    ring.ck.c_head = ring.ck.p_tail + 1;
+    WEIR__VERIFY(weir__spmc_check(&ring));
+}
+
+static void free_a_slot(void *argument) {
+    (void)argument;
+    slots[ring.ck.c_head & ring.ck.mask].stamp = 0;
+    WEIR__VERIFY(weir__spmc_check(&ring));
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {pass_the_tail, "end - next <= ring->ck.size - 1"},
+        {free_a_slot, "slot->stamp == 1"},
+    };
+    if (!WEIR__CHECKED) skip();
+    (void)state;
+    open_ring(4, 1);
+    push(0);
+    push(1);
+    WEIR__VERIFY(weir__spmc_check(&ring));
+    TEST_BREAKAGES(breakages, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fills_and_empties),
         cmocka_unit_test(what_is_reserved_is_not_seen),
         cmocka_unit_test(a_slot_in_use_holds_up_the_producer_only),
         cmocka_unit_test(each_entry_goes_to_one_of_many),
+        cmocka_unit_test(the_checker_says_what_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

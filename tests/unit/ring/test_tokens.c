@@ -6,9 +6,11 @@
  * old names mean nothing; without memory or serials nothing has changed.
  * Method: a table alone; threads that hand tokens to each other.
  */
+#include "support/aborts.h"
 #include "support/cmocka.h"
 #include "support/memory.h"
 
+#include "base/check.h"
 #include "ring/tokens.h"
 
 #include <pthread.h>
@@ -159,6 +161,33 @@ static void threads_claim_each_once(void **state) {
     close_tokens();
 }
 
+static void out_to_nobody(void *argument) {
+    struct weir__token *token = argument;
+    token->mail.to.bits = 0;
+    WEIR__VERIFY(weir__tokens_check(&tokens));
+}
+
+static void in_another_place(void *argument) {
+    struct weir__token *token = argument;
+    token->place++;
+    WEIR__VERIFY(weir__tokens_check(&tokens));
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {out_to_nobody, "(word & 1) == 0 || token->mail.to.bits != 0"},
+        {in_another_place, "token->place == place || word == 0"},
+    };
+    if (!WEIR__CHECKED) skip();
+    (void)state;
+    open_tokens();
+    struct weir__token *place = weir__tokens_take(&tokens);
+    assert_true(weir__token_out(place, stage).bits != 0);
+    WEIR__VERIFY(weir__tokens_check(&tokens));
+    TEST_BREAKAGES(breakages, place);
+    close_tokens();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_claimed_once),
@@ -166,6 +195,7 @@ int main(void) {
         cmocka_unit_test(many_are_out),
         cmocka_unit_test(without_memory_or_serials),
         cmocka_unit_test(threads_claim_each_once),
+        cmocka_unit_test(the_checker_says_what_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,8 @@
  */
 #include "stage/buffer.h"
 
+#include "base/check.h"
+#include "support/aborts.h"
 #include "support/buffer_scene.h"
 #include "support/cmocka.h"
 #include "support/events.h"
@@ -280,6 +282,35 @@ static void without_memory_events_are_dropped_and_counted(void **state) {
     buffer_scene_close(&f);
 }
 
+static void miscount_marks(void *argument) {
+    struct weir__buffer *buffer = argument;
+    buffer->marks++;
+    WEIR__VERIFY(weir__buffer_check(buffer));
+}
+
+static void leave_a_mark_in_front(void *argument) {
+    struct weir__buffer *buffer = argument;
+    weir__queue_drop(&buffer->queue, 2, buffer->pool);
+    WEIR__VERIFY(weir__buffer_check(buffer));
+}
+
+static void the_checker_says_what_is_broken(void **state) {
+    static const struct test_breakage breakages[] = {
+        {miscount_marks, "buffer->marks == marks"},
+        {leave_a_mark_in_front, "buffer->as_genstage || !front_is_mark(buffer)"},
+    };
+    if (!WEIR__CHECKED) skip();
+    (void)state;
+    struct buffer_scene f;
+    buffer_scene_open(&f, 10, WEIR_KEEP_LAST);
+    buffer_scene_store(&f, 2, 8);
+    assert_true(buffer_scene_mark(&f, 1));
+    buffer_scene_store(&f, 1, 8);
+    WEIR__VERIFY(weir__buffer_check(&f.buffer));
+    TEST_BREAKAGES(breakages, &f.buffer);
+    buffer_scene_close(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_come_out_in_order),
@@ -295,6 +326,7 @@ int main(void) {
         cmocka_unit_test(what_is_given_back_goes_first),
         cmocka_unit_test(given_back_slices_join_what_they_were_cut_from),
         cmocka_unit_test(without_memory_events_are_dropped_and_counted),
+        cmocka_unit_test(the_checker_says_what_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
  */
 #include "stage/buffer.h"
 
+#include "base/check.h"
 #include "base/rng.h"
 #include "support/buffer_scene.h"
 #include "support/cmocka.h"
@@ -65,6 +66,7 @@ static void random_step(struct buffer_scene *f, struct model *model, struct weir
         for (; count > 0 && model->count > 0; count--) model_pop(model, true);
     }
     assert_int_equal(weir__buffer_count(&f->buffer), model_events(model));
+    WEIR__VERIFY(weir__buffer_check(&f->buffer));
     assert_int_equal(f->length, model->length);
     for (size_t i = 0; i < f->length; i++) assert_int_equal(f->journal[i], model->journal[i]);
     f->length = 0;

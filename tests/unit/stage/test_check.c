@@ -1,0 +1,155 @@
+/*
+ * The stage's checkers: what is broken is named.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: of each equation in the head of stage.h, and of the lists that a stage keeps, a breach
+ * aborts and says which.
+ * Method: a producer and a consumer at rest, whose fields are changed one by one, each in a
+ * process of its own.
+ */
+#include "base/check.h"
+#include "runtime/runtime.h"
+#include "support/aborts.h"
+#include "support/cmocka.h"
+#include "support/player.h"
+
+struct scene {
+    struct rig rig;
+    struct player p;
+    struct player c;
+    weir_stage *producer;
+    weir_stage *consumer;
+};
+
+static weir_stage *stage_of(const struct scene *scene, const struct player *player) {
+    return weir__registry_find(&scene->rig.runtime->registry, player->ref)->stage;
+}
+
+/* It has asked for more than the producer has. */
+static void open_scene(struct scene *scene) {
+    rig_open(&scene->rig, NULL);
+    scene->p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
+    scene->c = (struct player){.name = "c", .kind = WEIR_CONSUMER};
+    player_start(&scene->p, &scene->rig, NULL);
+    player_start(&scene->c, &scene->rig, NULL);
+    player_subscribe(&scene->c, &scene->p, &(weir_subscribe_options){.max_demand = 10});
+    rig_rest(&scene->rig);
+    scene->producer = stage_of(scene, &scene->p);
+    scene->consumer = stage_of(scene, &scene->c);
+}
+
+/* ---- between turns ------------------------------------------------------- */
+
+static const struct weir__item mark = {.flags = WEIR__MARK};
+
+static void keep_an_emission(void *scene) {
+    weir_stage *stage = ((struct scene *)scene)->producer;
+    weir__queue_push(&stage->emission, mark);
+    WEIR__VERIFY(weir__stage_check(stage));
+}
+
+static void hold_in_forward(void *scene) {
+    weir_stage *stage = ((struct scene *)scene)->producer;
+    weir__queue_push(&stage->held, mark);
+    WEIR__VERIFY(weir__stage_check(stage));
+}
+
+static void buffer_beside_demand(void *scene) {
+    weir_stage *stage = ((struct scene *)scene)->producer;
+    stage->buffer.queue.events = 1;
+    WEIR__VERIFY(weir__stage_check(stage));
+}
+
+static void begin_nothing(void *scene) {
+    weir_stage *stage = ((struct scene *)scene)->consumer;
+    stage->begun = true;
+    WEIR__VERIFY(weir__stage_check(stage));
+}
+
+static void begin_more_than_there_is(void *scene) {
+    weir_stage *stage = ((struct scene *)scene)->consumer;
+    stage->begun = true;
+    stage->message_left = 5;
+    WEIR__VERIFY(weir__stage_check(stage));
+}
+
+static void have_pieces_of_nothing(void *scene) {
+    weir_stage *stage = ((struct scene *)scene)->consumer;
+    stage->pieces_left = 1;
+    WEIR__VERIFY(weir__stage_check(stage));
+}
+
+static void hold_back_nobody(void *scene) {
+    weir_stage *stage = ((struct scene *)scene)->consumer;
+    stage->held_back = true;
+    WEIR__VERIFY(weir__stage_check(stage));
+}
+
+static void the_invariants_between_turns(void **state) {
+    static const struct test_breakage breakages[] = {
+        {keep_an_emission,
+         "weir__queue_empty(&stage->emission) && weir__queue_empty(&stage->scratch)"},
+        {hold_in_forward, "weir__queue_empty(&stage->held) || accumulates"},
+        {buffer_beside_demand, "stage->buffer.queue.events == 0 || accumulates || "
+                               "stage->again > 0 || weir__stage_open_demand(stage) == 0"},
+        {begin_nothing, "stage->message_left > 0"},
+        {begin_more_than_there_is, "stage->message_left == rest_of_message(&stage->inq)"},
+        {have_pieces_of_nothing, "stage->pieces_left == 0 || stage->begun"},
+        {hold_back_nobody, "stage->held_back == (stage->takers_held != NULL)"},
+    };
+    (void)state;
+    if (!WEIR__CHECKED) skip();
+    static struct scene scene;
+    open_scene(&scene);
+    TEST_BREAKAGES(breakages, &scene);
+    rig_close(&scene.rig);
+}
+
+/* ---- lists --------------------------------------------------------------- */
+
+static void know_one_more(void *scene) {
+    weir_stage *stage = ((struct scene *)scene)->producer;
+    stage->known.count++;
+    WEIR__VERIFY(weir__stage_check_lists(stage));
+}
+
+static void be_subscribed_once_more(void *scene) {
+    weir_stage *stage = ((struct scene *)scene)->consumer;
+    stage->subscriptions.count++;
+    WEIR__VERIFY(weir__stage_check_lists(stage));
+}
+
+static void have_a_consumer_that_waits(void *scene) {
+    weir_stage *stage = ((struct scene *)scene)->producer;
+    stage->consumers->waits_for = stage->consumers;
+    WEIR__VERIFY(weir__stage_check_lists(stage));
+}
+
+static void ask_for_an_unlent_batch(void *scene) {
+    weir_stage *stage = ((struct scene *)scene)->consumer;
+    weir__queue_push(&stage->lent, mark);
+    WEIR__VERIFY(weir__stage_check_lists(stage));
+}
+
+static void what_the_lists_say(void **state) {
+    static const struct test_breakage breakages[] = {
+        {know_one_more, "!all || stage->known.count == consumers + in_line"},
+        {be_subscribed_once_more, "edge != NULL || stage->subscriptions.count == count"},
+        {have_a_consumer_that_waits, "weir__edge_attached(edge) && edge->waits_for == NULL"},
+        {ask_for_an_unlent_batch, "!asks || i > 0"},
+    };
+    (void)state;
+    if (!WEIR__CHECKED) skip();
+    static struct scene scene;
+    open_scene(&scene);
+    TEST_BREAKAGES(breakages, &scene);
+    rig_close(&scene.rig);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_invariants_between_turns),
+        cmocka_unit_test(what_the_lists_say),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
