@@ -125,9 +125,7 @@ static void terminate_is_the_last_callback(void **state) {
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        PLAYERS_START(&rig, &p, &c);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10});
-        rig_rest(&rig);
+        players_pair(&rig, &p, &c, &(weir_subscribe_options){.max_demand = 10});
         assert_int_equal(c.handled, 100);
         player_stop(&c, WEIR_REASON_USER);
         player_cast(&c, 1); /* too late */
