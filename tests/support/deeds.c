@@ -68,6 +68,12 @@ weir_verdict deed_cast_again(weir_stage *self, struct player *player, uint64_t n
     return WEIR_CONTINUE; /* it may be stopped, or the runtime closed */
 }
 
+weir_verdict deed_emit_to_the_end(weir_stage *self, struct player *player, uint64_t demand) {
+    uint64_t left = player->limit - player->next;
+    player_emit(self, demand < left ? demand : left);
+    return player->next == player->limit ? weir_stop_with(self, WEIR_REASON_NORMAL) : WEIR_CONTINUE;
+}
+
 weir_verdict deed_no_events(weir_stage *self, weir_batch batch) {
     (void)self, (void)batch;
     return WEIR_CONTINUE;

@@ -31,6 +31,9 @@ weir_verdict deed_emit(weir_stage *self, struct player *player, uint64_t number)
 weir_verdict deed_emit_and_stop(weir_stage *self, struct player *player, uint64_t number);
 weir_verdict deed_cast_again(weir_stage *self, struct player *player, uint64_t number);
 
+/* does.demand: it emits its numbers as usual, and stops, normally, behind the last one. */
+weir_verdict deed_emit_to_the_end(weir_stage *self, struct player *player, uint64_t demand);
+
 /* Of a stage that is no player: it does nothing. */
 weir_verdict deed_no_events(weir_stage *self, weir_batch batch);
 weir_verdict deed_no_demand(weir_stage *self, uint64_t demand);

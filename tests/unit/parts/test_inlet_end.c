@@ -9,8 +9,8 @@
  * Method: partitions that get unequal shares; pools, callbacks and threads that push while the
  * runtime drains; in every world and on threads.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "base/atomic.h"
 
@@ -23,14 +23,6 @@ enum { SECOND = 1000000000, NUMBERS = 500 };
 static struct rig rig;
 static weir_inlet *inlet;
 static weir_ref inlet_stage;
-
-static bool open_any(int world) {
-    if (world == 0) {
-        rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
-        return true;
-    }
-    return rig_open_world(&rig, world - 1);
-}
 
 static void open_inlet(const weir_inlet_options *options) {
     weir_inlet_options used = *options;
@@ -70,7 +62,7 @@ static void what_a_partition_holds_goes_out(void **state) {
     const weir_partition_dispatcher_options two = {.partitions = 2, .hash = seldom};
     for (int way = 0; way < 4; way++) {
         for (int ports = 0; ports < 2; ports++) {
-            for (int world = 0; open_any(world); world++) {
+            for (int world = 0; worlds_open_any(&rig, world); world++) {
                 struct player c[2];
                 weir_port *port = NULL;
                 open_inlet(&(weir_inlet_options){.capacity = NUMBERS,
@@ -161,7 +153,7 @@ static weir_verdict push_on(weir_stage *self, struct player *player, weir_batch 
 /* A stage that pushes in its callbacks, first of all amid the drain: it was named before. */
 static void a_stage_that_is_named_feeds_it(void **state) {
     (void)state;
-    for (int world = 0; open_any(world); world++) {
+    for (int world = 0; worlds_open_any(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER};
         struct player relay = {.name = "relay", .kind = WEIR_CONSUMER, .does.events = push_on};
         struct player c;

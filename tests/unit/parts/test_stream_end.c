@@ -10,6 +10,7 @@
  * stopped.
  */
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/stream_scene.h"
 
 #include "parts/stream.h"
@@ -188,12 +189,6 @@ static void exits_when_the_producer_dies_meanwhile(void **state) {
     }
 }
 
-static weir_subscribe_verdict refuse_and_live(weir_stage *self, struct player *player,
-                                              const weir_peer *peer) {
-    (void)self, (void)player, (void)peer;
-    return WEIR_SUBSCRIBE_REFUSE;
-}
-
 static weir_subscribe_verdict refuse_and_die(weir_stage *self, struct player *player,
                                              const weir_peer *peer) {
     (void)player, (void)peer;
@@ -207,7 +202,7 @@ static void exits_when_the_producer_does_not_ack(void **state) {
         bool lives = i >= 3;
         for (EACH_WORLD(world)) {
             f.p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
-            f.p.does.subscribe = lives ? refuse_and_live : refuse_and_die;
+            f.p.does.subscribe = lives ? deed_refuse : refuse_and_die;
             player_start(&f.p, &f.rig, NULL);
             scene_open(&f, (weir_subscribe_options){.cancel = modes[i % 3]});
             weir_reason refused = lives ? WEIR_REASON_REFUSED : WEIR_REASON_USER;

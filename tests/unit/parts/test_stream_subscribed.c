@@ -8,6 +8,7 @@
  * has become cold, so that nothing but the subscription's end wakes it.
  */
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/stream_scene.h"
 
 #include "parts/stream.h"
@@ -23,16 +24,10 @@ static struct stream_scene f;
 
 static const weir_cancel_mode modes[] = {WEIR_PERMANENT, WEIR_TRANSIENT, WEIR_TEMPORARY};
 
-static weir_verdict emit_and_stop(weir_stage *self, struct player *player, uint64_t demand) {
-    uint64_t left = player->limit - player->next;
-    player_emit(self, demand < left ? demand : left);
-    return player->next == player->limit ? weir_stop_with(self, WEIR_REASON_NORMAL) : WEIR_CONTINUE;
-}
-
 /* Sends the numbers below 5, then stops. */
 static void start_finite(struct player *player, const char *name) {
     *player = (struct player){.name = name, .kind = WEIR_PRODUCER, .limit = 5, .quiet = true};
-    player->does.demand = emit_and_stop;
+    player->does.demand = deed_emit_to_the_end;
     player_start(player, &f.rig, NULL);
 }
 

@@ -16,15 +16,6 @@
 
 static struct crew crew;
 
-static void start_two(const weir_supervisor_options *options) {
-    crew_clear(&crew);
-    crew_add(&crew, "a", WEIR_CONSUMER, NULL);
-    crew_add(&crew, "b", WEIR_CONSUMER, NULL);
-    crew_start(&crew, options);
-    rig_rest(&crew.rig);
-    rig_expect(&crew.rig, "a start\nb start\n");
-}
-
 static weir_supervised_info info_of(size_t index, size_t count) {
     weir_supervised_info info[8];
     size_t found = 0;
@@ -51,7 +42,7 @@ static weir_status delete_child(uint32_t number) {
 static void children_are_listed(void **state) {
     (void)state;
     for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_two(NULL);
+        crew_start_two(&crew, NULL);
         crew_kill(&crew, "b", WEIR_REASON_USER);
         weir_supervised_info info = info_of(1, 2);
         assert_int_equal(info.number, 1);
@@ -80,7 +71,7 @@ static void children_are_listed(void **state) {
 static void stopped_started_and_forgotten(void **state) {
     (void)state;
     for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_two(NULL);
+        crew_start_two(&crew, NULL);
         weir_ref ref;
         assert_int_equal(restart_child(0, NULL), WEIR_INVALID);
         assert_string_equal(weir_refusal(), "child a runs");
@@ -106,7 +97,7 @@ static void stopped_started_and_forgotten(void **state) {
 static void a_restart_by_hand_may_be_refused(void **state) {
     (void)state;
     rig_open(&crew.rig, NULL);
-    start_two(NULL);
+    crew_start_two(&crew, NULL);
     assert_int_equal(stop_child(1), WEIR_OK);
     crew.refuses[1] = 1;
     assert_int_equal(restart_child(1, NULL), WEIR_INIT_STOPPED);
@@ -213,7 +204,7 @@ static weir_status start_itself(weir_runtime *runtime, void *argument, weir_ref 
 static void the_supervisor_is_no_child_of_its_own(void **state) {
     (void)state;
     for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_two(NULL);
+        crew_start_two(&crew, NULL);
         assert_int_equal(weir_supervisor_start_child(crew.rig.runtime, crew.supervisor,
                                                      &(weir_supervised){.start = start_itself},
                                                      WEIR_FOREVER, NULL, NULL),
@@ -233,7 +224,7 @@ static void the_supervisor_is_no_child_of_its_own(void **state) {
 static void a_stage_that_is_no_supervisor(void **state) {
     (void)state;
     rig_open(&crew.rig, NULL);
-    start_two(NULL);
+    crew_start_two(&crew, NULL);
     weir_runtime *runtime = crew.rig.runtime;
     weir_ref stage = crew.players[0].ref;
     weir_ref ref;
@@ -271,7 +262,7 @@ static void expect_unlisted(weir_supervised_info *out, size_t room, size_t *coun
 static void bad_arguments_are_refused(void **state) {
     (void)state;
     rig_open(&crew.rig, NULL);
-    start_two(NULL);
+    crew_start_two(&crew, NULL);
     weir_supervised_info info;
     size_t count = 7;
     expect_unlisted(&info, 1, NULL, "count must not be NULL");
@@ -339,7 +330,7 @@ static void memory_fails(void **state) {
 static void with_threads(void **state) {
     (void)state;
     rig_open(&crew.rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
-    start_two(&(weir_supervisor_options){.worker = WEIR_WORKER(1)});
+    crew_start_two(&crew, &(weir_supervisor_options){.worker = WEIR_WORKER(1)});
     for (unsigned round = 0; round < 20; round++) {
         assert_int_equal(stop_child(round % 2), WEIR_OK);
         assert_int_equal(info_of(round % 2, 2).stage.bits, 0); /* at once */
