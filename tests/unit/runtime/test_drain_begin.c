@@ -8,6 +8,7 @@
  * Method: pipelines on threads and in every world; a callback that stays.
  */
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
 
 #include "base/atomic.h"
@@ -257,45 +258,33 @@ static void who_runs_drains_rings(void **state) {
 
 /* ---- closing ------------------------------------------------------------- */
 
-static struct {
-    uint32_t inside; /* atomic */
-    uint32_t leave;  /* atomic */
-} stuck;
-
-static weir_verdict stay(weir_stage *self, struct player *player, uint64_t number) {
-    (void)self, (void)player, (void)number;
-    weir__exchange_u32(&stuck.inside, 1);
-    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
-    return WEIR_CONTINUE;
-}
-
 /* A close without end would wait for that, and say that all is well. */
 static void *let_it_go_at_last(void *unused) {
     const struct timespec nap = {0, 10000000};
     (void)unused;
-    for (int i = 0; i < 500 && weir__load_relaxed_u32(&stuck.leave) == 0; i++) {
+    for (int i = 0; i < 500 && weir__load_relaxed_u32(&deed_gate.leave) == 0; i++) {
         nanosleep(&nap, NULL);
     }
-    weir__exchange_u32(&stuck.leave, 1);
+    weir__exchange_u32(&deed_gate.leave, 1);
     return NULL;
 }
 
 static void a_close_says_who_keeps_it_and_may_be_called_again(void **state) {
     (void)state;
     pthread_t thread;
-    memset(&stuck, 0, sizeof stuck);
-    struct player c = {.name = "busy", .kind = WEIR_CONSUMER, .does.cast = stay};
+    memset(&deed_gate, 0, sizeof deed_gate);
+    struct player c = {.name = "busy", .kind = WEIR_CONSUMER, .does.cast = deed_stay_in_cast};
     rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true, .close_ns = 1000000});
     player_start(&c, &rig, NULL);
     player_cast(&c, 1);
-    while (weir__load_relaxed_u32(&stuck.inside) == 0) sched_yield();
+    while (weir__load_relaxed_u32(&deed_gate.inside) == 0) sched_yield();
     pthread_create(&thread, NULL, let_it_go_at_last, NULL);
     weir_status status = weir_runtime_close(rig.runtime, NULL);
     assert_int_equal(status, WEIR_TIMEOUT);
     rig_expect_log(&rig, "warning: weir_runtime_close waits for a callback of stage busy to "
                          "return\n");
     assert_int_equal(weir_runtime_stages(rig.runtime), 1);
-    weir__exchange_u32(&stuck.leave, 1);
+    weir__exchange_u32(&deed_gate.leave, 1);
     pthread_join(thread, NULL);
     weir_runtime_run(rig.runtime, WEIR_FOREVER);
     rig_close(&rig);
@@ -303,30 +292,29 @@ static void a_close_says_who_keeps_it_and_may_be_called_again(void **state) {
 
 static void stay_in_done(void *context, weir_status status, const weir_drain_report *report) {
     (void)context, (void)status, (void)report;
-    weir__exchange_u32(&stuck.inside, 1);
-    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
+    deed_stay();
 }
 
 static void a_close_says_that_done_keeps_it(void **state) {
     (void)state;
     pthread_t thread;
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    memset(&stuck, 0, sizeof stuck);
+    memset(&deed_gate, 0, sizeof deed_gate);
     rig_open(&rig, &(weir_runtime_options){.workers = 1, .unpinned = true, .close_ns = 1000000});
     player_start(&c, &rig, NULL);
     weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, stay_in_done, NULL, NULL);
-    while (weir__load_relaxed_u32(&stuck.inside) == 0) sched_yield();
+    while (weir__load_relaxed_u32(&deed_gate.inside) == 0) sched_yield();
     pthread_create(&thread, NULL, let_it_go_at_last, NULL);
     assert_int_equal(weir_runtime_close(rig.runtime, NULL), WEIR_TIMEOUT);
     rig_expect_log(&rig, "warning: weir_runtime_close waits for a drain's `done` to return\n");
-    weir__exchange_u32(&stuck.leave, 1);
+    weir__exchange_u32(&deed_gate.leave, 1);
     pthread_join(thread, NULL);
     rig_close(&rig);
 }
 
 static weir_verdict leave_when_told(weir_stage *self, struct player *player, uint64_t number) {
     (void)self, (void)player, (void)number;
-    weir__exchange_u32(&stuck.inside, 2);
+    weir__exchange_u32(&deed_gate.inside, 2);
     while (!weir_ending_here()) sched_yield();
     return WEIR_CONTINUE;
 }
@@ -337,7 +325,7 @@ static void a_callback_that_asks_does_not_hold_it_up(void **state) {
     rig_open(&rig, &(weir_runtime_options){.workers = 1, .unpinned = true});
     player_start(&c, &rig, NULL);
     player_cast(&c, 1);
-    while (weir__load_relaxed_u32(&stuck.inside) != 2) sched_yield();
+    while (weir__load_relaxed_u32(&deed_gate.inside) != 2) sched_yield();
     rig_close(&rig);
 }
 

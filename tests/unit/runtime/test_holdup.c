@@ -19,18 +19,6 @@
 
 static struct rig rig;
 
-static struct {
-    uint32_t inside; /* atomic */
-    uint32_t leave;  /* atomic */
-} stuck;
-
-static weir_verdict stay(weir_stage *self, struct player *player, weir_batch batch) {
-    (void)self, (void)player, (void)batch;
-    weir__exchange_u32(&stuck.inside, 1);
-    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
-    return WEIR_CONTINUE;
-}
-
 static void push_numbers(weir_inlet *inlet, uint64_t count) {
     for (uint64_t number = 0; number < count; number++) {
         assert_int_equal(weir_inlet_push(inlet, &number, 1, 0), WEIR_OK);
@@ -47,7 +35,7 @@ static void a_callback_that_stays_is_the_cause(void **state) {
     struct player parse = {.name = "parse", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
     struct player sink = {.name = "sink", .kind = WEIR_CONSUMER, .quiet = true};
     rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
-    sink.does.events = stay;
+    sink.does.events = deed_stay_in_events;
     assert_int_equal(weir_inlet_open(rig.runtime,
                                      &(weir_inlet_options){.name = "records",
                                                            .event_bytes = 8,
@@ -61,13 +49,13 @@ static void a_callback_that_stays_is_the_cause(void **state) {
     player_subscribe(&sink, &parse, &hundred);
     assert_int_equal(weir_subscribe(rig.runtime, parse.ref, records, &hundred, NULL), WEIR_OK);
     push_numbers(inlet, 5000);
-    while (weir__load_relaxed_u32(&stuck.inside) == 0) sched_yield();
+    while (weir__load_relaxed_u32(&deed_gate.inside) == 0) sched_yield();
     assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
     assert_string_equal(report.name, "sink");
     assert_int_equal(report.why, WEIR_HOLDUP_CALLBACK);
     assert_int_equal(report.stages, 3);
     assert_false(report.stalled);
-    weir__exchange_u32(&stuck.leave, 1);
+    weir__exchange_u32(&deed_gate.leave, 1);
     assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, &report), WEIR_OK);
     assert_int_equal(report.why, WEIR_HOLDUP_NONE);
     assert_string_equal(report.path, "");
@@ -78,14 +66,12 @@ static void a_callback_that_stays_is_the_cause(void **state) {
 
 static void stay_to_the_end(weir_stage *self, struct player *player) {
     (void)self, (void)player;
-    weir__exchange_u32(&stuck.inside, 1);
-    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
+    deed_stay();
 }
 
 static void stay_behind_the_end(void *context, weir_ref stage, weir_reason reason) {
     (void)context, (void)stage, (void)reason;
-    weir__exchange_u32(&stuck.inside, 1);
-    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
+    deed_stay();
 }
 
 /* Its terminate, or who is told of its end: it has no callback to come, and others on its worker
@@ -97,7 +83,7 @@ static void who_does_not_come_out_of_its_end(void **state) {
         struct player guilty = {.name = "guilty", .kind = WEIR_CONSUMER};
         weir_drain_report report;
         weir_token token;
-        memset(&stuck, 0, sizeof stuck);
+        memset(&deed_gate, 0, sizeof deed_gate);
         rig_open(&rig, &(weir_runtime_options){.workers = 1, .unpinned = true});
         guilty.does.terminate = told ? NULL : stay_to_the_end;
         PLAYERS_START(&rig, &guilty, &innocent);
@@ -105,12 +91,12 @@ static void who_does_not_come_out_of_its_end(void **state) {
         if (told) weir_on_end(rig.runtime, guilty.ref, stay_behind_the_end, NULL);
         player_cast(&innocent, 0);
         player_stop(&guilty, WEIR_REASON_NORMAL);
-        while (weir__load_relaxed_u32(&stuck.inside) == 0) sched_yield();
+        while (weir__load_relaxed_u32(&deed_gate.inside) == 0) sched_yield();
         assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
         assert_string_equal(report.name, "guilty");
         assert_true(report.stage.bits == guilty.ref.bits);
         assert_int_equal(report.why, WEIR_HOLDUP_CALLBACK);
-        weir__exchange_u32(&stuck.leave, 1);
+        weir__exchange_u32(&deed_gate.leave, 1);
         weir_done(rig.runtime, token);
         assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
         rig_close(&rig);
