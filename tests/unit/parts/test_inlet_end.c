@@ -291,37 +291,33 @@ static void lost(void *context, uint64_t count, weir_discard cause) {
 }
 
 /* iterator -> middle -> who takes ten: all three end, and nobody waits. */
-static void an_early_end_goes_up(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        uint64_t numbers[2] = {0};
-        weir_ref source;
-        struct player middle = {.name = "middle", .kind = WEIR_PRODUCER_CONSUMER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = take_ten};
-        assert_int_equal(
-            weir_iterator_start(rig.runtime,
-                                &(weir_iterator_options){.event_bytes = 8,
-                                                         .next = count_up,
-                                                         .context = numbers,
-                                                         .discarded = lost,
-                                                         .on_cancel = WEIR_ON_CANCEL_STOP,
-                                                         .demand = WEIR_ACCUMULATE},
-                                &source),
-            WEIR_OK);
-        player_start(&middle, &rig, &(weir_stage_options){.on_cancel = WEIR_ON_CANCEL_STOP});
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &middle, &(weir_subscribe_options){.max_demand = 4});
-        assert_int_equal(weir_subscribe(rig.runtime, middle.ref, source,
-                                        &(weir_subscribe_options){.max_demand = 9}, NULL),
-                         WEIR_OK);
-        rig_rest(&rig);
-        assert_int_equal(weir_demand(rig.runtime, source, WEIR_FORWARD), WEIR_OK);
-        rig_rest(&rig);
-        assert_true(c.handled >= 10);
-        assert_int_equal(weir_runtime_stages(rig.runtime), 0);
-        rig.emitted += numbers[0];
-        rig_close(&rig);
-    }
+static void an_early_end_goes_up(void) {
+    uint64_t numbers[2] = {0};
+    weir_ref source;
+    struct player middle = {.name = "middle", .kind = WEIR_PRODUCER_CONSUMER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = take_ten};
+    assert_int_equal(weir_iterator_start(rig.runtime,
+                                         &(weir_iterator_options){.event_bytes = 8,
+                                                                  .next = count_up,
+                                                                  .context = numbers,
+                                                                  .discarded = lost,
+                                                                  .on_cancel = WEIR_ON_CANCEL_STOP,
+                                                                  .demand = WEIR_ACCUMULATE},
+                                         &source),
+                     WEIR_OK);
+    player_start(&middle, &rig, &(weir_stage_options){.on_cancel = WEIR_ON_CANCEL_STOP});
+    player_start(&c, &rig, NULL);
+    player_subscribe(&c, &middle, &(weir_subscribe_options){.max_demand = 4});
+    assert_int_equal(weir_subscribe(rig.runtime, middle.ref, source,
+                                    &(weir_subscribe_options){.max_demand = 9}, NULL),
+                     WEIR_OK);
+    rig_rest(&rig);
+    assert_int_equal(weir_demand(rig.runtime, source, WEIR_FORWARD), WEIR_OK);
+    rig_rest(&rig);
+    assert_true(c.handled >= 10);
+    assert_int_equal(weir_runtime_stages(rig.runtime), 0);
+    rig.emitted += numbers[0];
+    rig_close(&rig);
 }
 
 /* ---- a feeder that comes as the inlet ends -------------------------------- */
@@ -366,7 +362,7 @@ int main(void) {
         cmocka_unit_test(who_holds_a_token_pushes_on_in_a_drain),
         cmocka_unit_test(with_its_last_consumer_it_ends),
         cmocka_unit_test(who_waits_for_room_is_woken_by_it),
-        cmocka_unit_test(an_early_end_goes_up),
+        TEST_IN_WORLDS_OF(&rig, an_early_end_goes_up),
         cmocka_unit_test(a_feeder_is_known_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

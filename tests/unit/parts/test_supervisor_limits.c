@@ -9,8 +9,8 @@
  * Method: virtual time in simulated runtimes; inits that refuse on cue; an
  * allocator that fails on cue.
  */
-#include "support/cmocka.h"
 #include "support/crew.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -171,24 +171,21 @@ static void a_sibling_that_has_ended_is_no_trouble(void **state) {
 
 /* ---- starts that are refused ------------------------------------------------------------- */
 
-static void a_refused_start_ends_those_before_it(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        crew_clear(&crew);
-        crew_add(&crew, "a", WEIR_CONSUMER, NULL);
-        crew_add(&crew, "b", WEIR_CONSUMER, NULL);
-        crew_add(&crew, "c", WEIR_CONSUMER, NULL);
-        crew.refuses[2] = 1;
-        assert_int_equal(crew_try_start(&crew, NULL), WEIR_INIT_STOPPED);
-        assert_string_equal(weir_refusal(),
-                            "child 2, c, could not be started: init of stage c stopped it: user");
-        assert_int_equal(crew.supervisor.bits, 0);
-        rig_rest(&crew.rig);
-        rig_expect(&crew.rig, "a start\nb start\nc refuses\nb terminate shutdown\n"
-                              "a terminate shutdown\n");
-        assert_int_equal(weir_runtime_stages(crew.rig.runtime), 0);
-        rig_close(&crew.rig);
-    }
+static void a_refused_start_ends_those_before_it(void) {
+    crew_clear(&crew);
+    crew_add(&crew, "a", WEIR_CONSUMER, NULL);
+    crew_add(&crew, "b", WEIR_CONSUMER, NULL);
+    crew_add(&crew, "c", WEIR_CONSUMER, NULL);
+    crew.refuses[2] = 1;
+    assert_int_equal(crew_try_start(&crew, NULL), WEIR_INIT_STOPPED);
+    assert_string_equal(weir_refusal(),
+                        "child 2, c, could not be started: init of stage c stopped it: user");
+    assert_int_equal(crew.supervisor.bits, 0);
+    rig_rest(&crew.rig);
+    rig_expect(&crew.rig, "a start\nb start\nc refuses\nb terminate shutdown\n"
+                          "a terminate shutdown\n");
+    assert_int_equal(weir_runtime_stages(crew.rig.runtime), 0);
+    rig_close(&crew.rig);
 }
 
 static void refuses(const weir_supervisor_options *options, weir_status status, const char *why) {
@@ -338,7 +335,7 @@ int main(void) {
         cmocka_unit_test(who_waits_for_a_refused_restart),
         cmocka_unit_test(a_refused_restart_does_not_hold_up_a_drain),
         cmocka_unit_test(a_sibling_that_has_ended_is_no_trouble),
-        cmocka_unit_test(a_refused_start_ends_those_before_it),
+        TEST_IN_WORLDS_OF(&crew.rig, a_refused_start_ends_those_before_it),
         cmocka_unit_test(bad_options),
         cmocka_unit_test(bad_children),
         cmocka_unit_test(memory_fails_at_the_start),

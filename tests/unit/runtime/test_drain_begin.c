@@ -7,9 +7,9 @@
  * again.
  * Method: pipelines on threads and in every world; a callback that stays.
  */
-#include "support/cmocka.h"
 #include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "base/atomic.h"
 
@@ -70,26 +70,23 @@ static void an_event_loop_drains(void **state) {
     assert_int_equal(rig_close(&rig).discarded, 0);
 }
 
-static void who_steps_drains_in_passing(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p, c;
-        struct told told = {0};
-        int fd;
-        start_pair(&p, &c, UINT64_MAX);
-        weir_runtime_step(rig.runtime, 20);
-        assert_int_equal(weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &told, &fd),
-                         WEIR_OK);
-        assert_int_equal(told.times, 0);
-        while (told.times == 0) weir_runtime_step(rig.runtime, 3);
-        assert_true(readable(fd, 0));
-        assert_int_equal(told.status, WEIR_OK);
-        assert_int_equal(told.inside, WEIR_WRONG_THREAD);
-        weir_runtime_step(rig.runtime, 3);
-        assert_int_equal(told.times, 1);
-        assert_int_equal(c.handled, p.emitted);
-        rig_close(&rig);
-    }
+static void who_steps_drains_in_passing(void) {
+    struct player p, c;
+    struct told told = {0};
+    int fd;
+    start_pair(&p, &c, UINT64_MAX);
+    weir_runtime_step(rig.runtime, 20);
+    assert_int_equal(weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &told, &fd),
+                     WEIR_OK);
+    assert_int_equal(told.times, 0);
+    while (told.times == 0) weir_runtime_step(rig.runtime, 3);
+    assert_true(readable(fd, 0));
+    assert_int_equal(told.status, WEIR_OK);
+    assert_int_equal(told.inside, WEIR_WRONG_THREAD);
+    weir_runtime_step(rig.runtime, 3);
+    assert_int_equal(told.times, 1);
+    assert_int_equal(c.handled, p.emitted);
+    rig_close(&rig);
 }
 
 /* Time passes, and somebody keeps events: the same report as of a drain that waits. */
@@ -236,24 +233,21 @@ static void what_done_asks_for_is_told(void **state) {
 }
 
 /* A loop of two, which nobody but the drain can end: one run is enough. */
-static void who_runs_drains_rings(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player one = {.name = "one", .kind = WEIR_PRODUCER_CONSUMER};
-        struct player two = {.name = "two", .kind = WEIR_PRODUCER_CONSUMER};
-        struct told told = {0};
-        PLAYERS_START(&rig, &one, &two);
-        player_subscribe(&two, &one, NULL);
-        player_subscribe(&one, &two, NULL);
-        rig_rest(&rig);
-        assert_int_equal(weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &told, NULL),
-                         WEIR_OK);
-        assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
-        weir_runtime_step(rig.runtime, 1);
-        assert_int_equal(told.times, 1);
-        assert_int_equal(told.status, WEIR_OK);
-        rig_close(&rig);
-    }
+static void who_runs_drains_rings(void) {
+    struct player one = {.name = "one", .kind = WEIR_PRODUCER_CONSUMER};
+    struct player two = {.name = "two", .kind = WEIR_PRODUCER_CONSUMER};
+    struct told told = {0};
+    PLAYERS_START(&rig, &one, &two);
+    player_subscribe(&two, &one, NULL);
+    player_subscribe(&one, &two, NULL);
+    rig_rest(&rig);
+    assert_int_equal(weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &told, NULL),
+                     WEIR_OK);
+    assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
+    weir_runtime_step(rig.runtime, 1);
+    assert_int_equal(told.times, 1);
+    assert_int_equal(told.status, WEIR_OK);
+    rig_close(&rig);
 }
 
 /* ---- closing ------------------------------------------------------------- */
@@ -332,13 +326,13 @@ static void a_callback_that_asks_does_not_hold_it_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_loop_drains),
-        cmocka_unit_test(who_steps_drains_in_passing),
+        TEST_IN_WORLDS_OF(&rig, who_steps_drains_in_passing),
         cmocka_unit_test(when_time_is_up_it_is_told_as_well),
         cmocka_unit_test(a_drain_whose_time_was_up_is_begun_again),
         cmocka_unit_test(none_begins_as_it_closes),
         cmocka_unit_test(a_runtime_closed_amid_its_drain),
         cmocka_unit_test(what_done_asks_for_is_told),
-        cmocka_unit_test(who_runs_drains_rings),
+        TEST_IN_WORLDS_OF(&rig, who_runs_drains_rings),
         cmocka_unit_test(a_close_says_who_keeps_it_and_may_be_called_again),
         cmocka_unit_test(a_close_says_that_done_keeps_it),
         cmocka_unit_test(a_callback_that_asks_does_not_hold_it_up),
