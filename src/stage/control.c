@@ -13,11 +13,11 @@
 #include "stage/subscription.h"
 #include "stage/takers.h"
 
-static struct weir__edge *edge_of(struct weir__mail *mail, size_t offset) {
+static struct weir__edge *edge_of_mail(struct weir__mail *mail, size_t offset) {
     return (struct weir__edge *)(void *)((unsigned char *)mail - offset);
 }
 
-#define EDGE_OF(mail, member) edge_of(mail, offsetof(struct weir__edge, member))
+#define EDGE_OF(mail, member) edge_of_mail(mail, offsetof(struct weir__edge, member))
 
 /* Of the stage's mailbox. */
 static void told(weir_stage *stage, struct weir__mail *mail) {

@@ -36,7 +36,7 @@ static bool pass_on(weir_stage *self, struct weir__item item) {
 }
 
 /* For want of memory they are discarded: who forwards them has no more to do with them. */
-static weir_verdict lose(weir_stage *self, const struct weir__item *item) {
+static weir_verdict lose_forwarded(weir_stage *self, const struct weir__item *item) {
     weir__refuse(WEIR_NO_MEMORY, "no memory to forward %u events", (unsigned)item->count);
     if (item->block != NULL) {
         weir__block_drop(item->block, &self->host->pool);
@@ -61,7 +61,7 @@ weir_verdict weir_forward(weir_stage *self) {
     }
     bool passed = pass_on(self, *item);
     item->flags |= WEIR__GONE; /* the emission has its reference now, or nobody */
-    return passed ? WEIR_CONTINUE : lose(self, item);
+    return passed ? WEIR_CONTINUE : lose_forwarded(self, item);
 }
 
 /* A copy of its own for one that others hold, too.  false: no memory, nothing changed. */

@@ -22,7 +22,7 @@ static void used_up(weir_stage *stage, struct weir__message *message) {
 
 /* ---- asking and cancelling from elsewhere -------------------------------- */
 
-static void ask(weir_stage *stage, const struct weir__message *message) {
+static void ask_by_message(weir_stage *stage, const struct weir__message *message) {
     struct weir__edge *edge = weir__stage_find(stage, message->subscription);
     if (edge != NULL) {
         weir__subscription_ask_by_hand(stage, edge, message->count);
@@ -108,7 +108,7 @@ void weir__stage_stop(weir_stage *stage, weir_reason reason) {
 }
 
 /* True when the message is used up. */
-static bool handle(weir_stage *stage, struct weir__message *message) {
+static bool handle_message(weir_stage *stage, struct weir__message *message) {
     switch (message->mail.kind) {
     case WEIR__MAIL_CALL:
         request(stage, message);
@@ -120,7 +120,7 @@ static bool handle(weir_stage *stage, struct weir__message *message) {
         call(stage, stage->on.handle_info, "handle_info", message);
         return true;
     case WEIR__MAIL_ASK:
-        ask(stage, message);
+        ask_by_message(stage, message);
         return true;
     case WEIR__MAIL_CANCEL:
         cancel(stage, message);
@@ -147,7 +147,7 @@ static bool handle(weir_stage *stage, struct weir__message *message) {
 }
 
 void weir__stage_message(weir_stage *stage, struct weir__message *message) {
-    if (handle(stage, message)) {
+    if (handle_message(stage, message)) {
         used_up(stage, message);
     }
 }

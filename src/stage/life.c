@@ -83,7 +83,7 @@ static weir_status open_dispatcher(weir_stage *stage, const weir_stage_options *
     return WEIR_OK;
 }
 
-static weir_stage *make(struct weir__host *host, const weir_stage_options *options) {
+static weir_stage *make_stage(struct weir__host *host, const weir_stage_options *options) {
     static const char *const kinds[] = {"", "producer", "producer_consumer", "consumer"};
     const char *name = options->name != NULL ? options->name : kinds[options->kind];
     size_t name_bytes = strlen(name) + 1;
@@ -117,7 +117,7 @@ static bool run_init(weir_stage *stage, void *argument) {
 
 weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *ready, weir_ref ref,
                              const weir_stage_options *options, weir_stage **out) {
-    weir_stage *stage = make(host, options);
+    weir_stage *stage = make_stage(host, options);
     if (stage == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a stage with %zu bytes of state",
                             options->state_bytes);
@@ -209,7 +209,7 @@ static void discard_unsent(weir_stage *stage) {
 }
 
 /* Gives a queue's events back to the edges that they came by.  Returns how many are lost. */
-static uint64_t give_back(weir_stage *stage, struct weir__queue *queue) {
+static uint64_t give_back_input(weir_stage *stage, struct weir__queue *queue) {
     uint64_t lost = 0;
     while (!weir__queue_empty(queue)) {
         struct weir__item item = weir__queue_pop(queue);
@@ -235,9 +235,9 @@ static void return_unbegun(weir_stage *stage) {
     if (WEIR__PART(stage, recall) != NULL) {
         stage->part->recall(stage);
     }
-    uint64_t lost = give_back(stage, &stage->lent) + give_back(stage, &stage->inq);
+    uint64_t lost = give_back_input(stage, &stage->lent) + give_back_input(stage, &stage->inq);
     for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
-        lost += give_back(stage, &edge->partial);
+        lost += give_back_input(stage, &edge->partial);
     }
     weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
 }
@@ -262,7 +262,7 @@ void weir__stage_terminate(weir_stage *stage) {
     weir__host_lost(stage->host, weir__stage_leave_shared(stage));
 }
 
-static void close_block(weir_stage *stage, struct weir__block **block) {
+static void close_filled(weir_stage *stage, struct weir__block **block) {
     if (*block != NULL) {
         weir__block_close(*block, &stage->host->pool);
         *block = NULL;
@@ -274,8 +274,8 @@ void weir__stage_free(weir_stage *stage) {
     weir__index_close(&stage->timers);
     weir__index_close(&stage->watching);
     weir__index_close(&stage->fed_by);
-    close_block(stage, &stage->open);
-    close_block(stage, &stage->keep);
+    close_filled(stage, &stage->open);
+    close_filled(stage, &stage->keep);
     weir__queue_close(&stage->emission, &host->pool);
     weir__queue_close(&stage->scratch, &host->pool);
     weir__queue_close(&stage->held, &host->pool);

@@ -125,7 +125,8 @@ static void discard_sent_again(weir_stage *stage, struct weir__edge *edge,
 }
 
 /* Events that come back: to the dispatcher, to the buffer's head, or discarded and counted. */
-static void give_back(weir_stage *stage, struct weir__edge *edge, struct weir__queue *events) {
+static void give_back_to_dispatcher(weir_stage *stage, struct weir__edge *edge,
+                                    struct weir__queue *events) {
     if (events->events == 0) {
         return;
     }
@@ -145,7 +146,7 @@ void weir__stage_take_back(weir_stage *stage, struct weir__edge *edge) {
     weir__queue_open(&events, stage->host->allocator);
     uint64_t lost = weir__edge_recover(edge, &events, &stage->host->pool);
     weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
-    give_back(stage, edge, &events);
+    give_back_to_dispatcher(stage, edge, &events);
     discard_sent_again(stage, edge, &events);
     weir__queue_close(&events, &stage->host->pool);
 }

@@ -70,7 +70,7 @@ static void shorten(weir_stage *stage, uint64_t excess) {
  * A taker has left.  Mostly what waits is wanted by those who remain, or not far from it:
  * so many takers may leave one after the other.
  */
-static void settle(weir_stage *stage) {
+static void settle_excess(weir_stage *stage) {
     struct weir__shared *shared = stage->desk.shared;
     uint64_t excess = weir__shared_excess(stage->dispatch.state);
     if (excess > shared->overflow.events) {
@@ -101,7 +101,7 @@ void weir__stage_taker_left(weir_stage *stage, struct weir__edge *edge) {
     uint64_t left = weir__shared_leave(stage->desk.shared, &stage->host->pool);
     WEIR__CHECK(left == 0); /* the dispatcher holds it still */
     if (!stage->stopping) {
-        settle(stage);
+        settle_excess(stage);
         weir__stage_demand(stage, upstream);
     }
 }
