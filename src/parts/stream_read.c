@@ -57,7 +57,7 @@ static enum found take_entry(weir_stream *stream) {
     if (!more && !holds_batch(stream)) {
         return NOTHING;
     }
-    bool tell = holds_batch(stream) && (stream->held.flags & WEIR__STREAM_TELL) != 0;
+    bool tell = holds_batch(stream) && (stream->in_hand.flags & WEIR__STREAM_TELL) != 0;
     stream->unreported = stream->unreported || holds_batch(stream);
     uint64_t back = (stream->at + 1) & ~UINT64_C(1); /* what it holds is back */
     if (!move_position(stream, more ? back + 1 : back)) {
@@ -70,10 +70,10 @@ static enum found take_entry(weir_stream *stream) {
     if (!more) {
         return NOTHING;
     }
-    weir__ring_pop(&stream->ring, &stream->held);
-    stream->left = stream->held.count;
+    weir__ring_pop(&stream->ring, &stream->in_hand);
+    stream->left = stream->in_hand.count;
     stream->next_event =
-        weir__block_at(stream->held.block, stream->held.first, (uint32_t)stream->event_bytes);
+        weir__block_at(stream->in_hand.block, stream->in_hand.first, (uint32_t)stream->event_bytes);
     return TAKEN;
 }
 
@@ -192,7 +192,7 @@ weir_batch weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_
 weir_subscription weir_stream_subscription(const weir_stream *stream) {
     weir_subscription from = {0};
     if (!weir__missing(stream, "stream")) {
-        memcpy(&from, stream->held.events, sizeof from);
+        memcpy(&from, stream->in_hand.events, sizeof from);
     }
     return from;
 }

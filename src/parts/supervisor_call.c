@@ -23,7 +23,7 @@ static void answer(weir_stage *stage, weir_from from, struct reply *reply) {
     if (reply->status < 0) {
         snprintf(reply->refusal, sizeof reply->refusal, "%s", weir_refusal());
     }
-    weir__call_answer(stage->host->calls, from, WEIR_OK, reply, sizeof *reply);
+    weir__caller_answer(stage->host->calls, from, WEIR_OK, reply, sizeof *reply);
 }
 
 static weir_status refuse_stage(const weir_stage *stage) {
@@ -69,7 +69,7 @@ static void list_children(weir_stage *stage, weir_from from, uint64_t argument) 
     struct weir__supervisor *supervisor = weir__supervisor_of(stage);
     (void)argument;
     if (supervisor == NULL) {
-        weir__call_answer(stage->host->calls, from, WEIR_INVALID, NULL, 0);
+        weir__caller_answer(stage->host->calls, from, WEIR_INVALID, NULL, 0);
         return;
     }
     size_t count = 0;
@@ -79,14 +79,14 @@ static void list_children(weir_stage *stage, weir_from from, uint64_t argument) 
     size_t bytes = count * sizeof(weir_supervised_info);
     weir_supervised_info *all = weir__alloc(stage->host->allocator, bytes, 16);
     if (all == NULL && count > 0) {
-        weir__call_answer(stage->host->calls, from, WEIR_NO_MEMORY, NULL, 0);
+        weir__caller_answer(stage->host->calls, from, WEIR_NO_MEMORY, NULL, 0);
         return;
     }
     size_t at = 0;
     for (const struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
         describe(child, &all[at++]);
     }
-    weir__call_answer(stage->host->calls, from, WEIR_OK, all, bytes);
+    weir__caller_answer(stage->host->calls, from, WEIR_OK, all, bytes);
     weir__free(stage->host->allocator, all, bytes);
 }
 

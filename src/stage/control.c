@@ -8,7 +8,7 @@
 #include "stage/control.h"
 
 #include "base/check.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "stage/ending.h"
 #include "stage/subscription.h"
 #include "stage/takers.h"
@@ -64,7 +64,7 @@ static void edge_mail(weir_stage *stage, struct weir__mail *mail) {
         return;
     case WEIR__MAIL_EDGE_LEFT:
         edge = EDGE_OF(mail, down);
-        if (edge->shared != NULL) {
+        if (edge->rack != NULL) {
             weir__stage_taker_left(stage, edge);
         }
         weir__stage_left(stage, edge);

@@ -7,7 +7,7 @@
  * refusals, demand for events that it dropped) comes later, as mail to the stage.
  */
 #include "base/check.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "stage/keeping.h"
 #include "stage/stage.h"
 
@@ -33,11 +33,11 @@ void weir__stage_info_passed(void *context, void *mark, uint32_t kind) {
 static uint64_t put_on_rack(void *context, struct weir__queue *queue, uint64_t count,
                             uint64_t grain) {
     weir_stage *stage = context;
-    struct weir__shared *shared = stage->desk.shared;
-    uint64_t lost = weir__shared_publish(shared, queue, count, grain, &stage->host->pool);
+    struct weir__rack *rack = stage->desk.rack;
+    uint64_t lost = weir__rack_publish(rack, queue, count, grain, &stage->host->pool);
     weir__count(&stage->host->counters.sent, count);
     weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
-    weir__outbox_touch_shared(&stage->host->outbox, shared);
+    weir__outbox_touch_rack(&stage->host->outbox, rack);
     return lost;
 }
 
@@ -147,9 +147,9 @@ weir_reason weir__stage_introduce(weir_stage *stage, struct weir__edge *edge, ui
 
 /* What a run came to, beside what was sent of it. */
 static inline void count_run(weir_stage *stage, const struct weir_run *run) {
-    if (run->shared > 0 || run->copies > 0) {
+    if (run->multicast > 0 || run->copies > 0) {
         struct weir__counters *counters = &stage->host->counters;
-        weir__count(&counters->shared, run->shared);
+        weir__count(&counters->multicast, run->multicast);
         weir__count(&counters->copies, run->copies);
         weir__stage_discard(stage, run->lost, WEIR_DISCARD_NO_MEMORY, false);
     }

@@ -64,7 +64,7 @@ static void append_to_emission(weir_stage *stage, uint32_t count) {
     if (queue->count > 0) {
         struct weir__item *last = weir__queue_at(queue, queue->count - 1);
         if (last->block == block && last->first + last->count == first &&
-            (last->flags & WEIR__SHARED) == 0) {
+            (last->flags & WEIR__ALIASED) == 0) {
             last->count += count;
             queue->events += count;
             return;
@@ -315,16 +315,16 @@ static void lose_emission(weir_stage *stage, struct weir__queue *events) {
 }
 
 static void defer(weir_stage *stage, struct weir__queue *events) {
-    if (!weir__queue_reserve(&stage->held, events->count)) {
+    if (!weir__queue_reserve(&stage->deferred, events->count)) {
         lose_emission(stage, events);
         return;
     }
     weir__count(&stage->host->counters.buffered, events->events);
     while (!weir__queue_empty(events)) {
         struct weir__item item = weir__queue_pop(events);
-        item.flags &= WEIR__SHARED;
+        item.flags &= WEIR__ALIASED;
         item.flags |= weir__queue_empty(events) ? 0 : WEIR__MORE;
-        weir__queue_push(&stage->held, item);
+        weir__queue_push(&stage->deferred, item);
     }
 }
 
@@ -348,7 +348,7 @@ static inline void fetch_ahead(const weir_stage *stage, uint64_t events) {
 
 /* To the consumers at once: nothing that was emitted before waits. */
 static inline bool goes_straight(const weir_stage *stage) {
-    return stage->mode == WEIR_FORWARD && stage->held.events == 0 &&
+    return stage->mode == WEIR_FORWARD && stage->deferred.events == 0 &&
            stage->buffer.queue.count == 0 && !stage->drop_unheard;
 }
 
@@ -365,7 +365,7 @@ void weir__stage_emitted(weir_stage *stage) {
         return;
     }
     /* What was held back is being replayed, perhaps: this comes behind it. */
-    bool behind = stage->held.events > 0 && !stage->as_genstage;
+    bool behind = stage->deferred.events > 0 && !stage->as_genstage;
     if (stage->mode == WEIR_ACCUMULATE || behind) {
         defer(stage, emission);
     } else {

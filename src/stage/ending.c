@@ -28,7 +28,7 @@
 #include "stage/ending.h"
 
 #include "dispatch/shared.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "stage/keeping.h"
 #include "stage/monitor.h"
 #include "stage/stage.h"
@@ -114,13 +114,13 @@ static bool is_fed(const weir_stage *stage) {
  * take.  But one that was cancelled may leave what was put there for it.
  */
 static bool keeps_for_takers(const weir_stage *stage) {
-    return stage->desk.shared != NULL && !weir__shared_empty(stage->desk.shared) &&
+    return stage->desk.rack != NULL && !weir__rack_empty(stage->desk.rack) &&
            (stage->leaving.count > 0 || weir__shared_excess(stage->dispatch.state) > 0);
 }
 
 /* By itself, or by way of its dispatcher or a reader. */
 static bool owes_nothing(const weir_stage *stage) {
-    return weir__queue_empty(&stage->held) && weir__queue_empty(&stage->buffer.queue) &&
+    return weir__queue_empty(&stage->deferred) && weir__queue_empty(&stage->buffer.queue) &&
            weir__queue_empty(&stage->lent) && stage->desk.held == 0 && !keeps_for_takers(stage);
 }
 
@@ -299,7 +299,7 @@ bool weir__stage_waits_for_others(const weir_stage *stage) {
 /* ---- why it does not end ------------------------------------------------- */
 
 static bool owes_events(const weir_stage *stage) {
-    return !weir__queue_empty(&stage->held) || !weir__queue_empty(&stage->buffer.queue) ||
+    return !weir__queue_empty(&stage->deferred) || !weir__queue_empty(&stage->buffer.queue) ||
            !weir__queue_empty(&stage->inq) || stage->desk.held > 0 || keeps_for_takers(stage);
 }
 

@@ -31,7 +31,7 @@ static bool pass_on(weir_stage *self, struct weir__item item) {
     if (item.block == NULL) {
         return weir_emit(self, self->host->batch_events, item.count) == WEIR_OK;
     }
-    item.flags &= WEIR__SHARED;
+    item.flags &= WEIR__ALIASED;
     return item.count == 0 || weir__queue_push(&self->emission, item);
 }
 
@@ -91,7 +91,7 @@ void *weir_own(weir_stage *self) {
                      self->name);
         return NULL;
     }
-    if ((item->flags & WEIR__SHARED) != 0 && !own_copy(self->host, item)) {
+    if ((item->flags & WEIR__ALIASED) != 0 && !own_copy(self->host, item)) {
         weir__refuse(WEIR_NO_MEMORY, "no memory for a copy of %u events", (unsigned)item->count);
         return NULL;
     }

@@ -69,7 +69,7 @@ static void call(weir_stage *stage, callback *function, const char *name,
 
 static void request(weir_stage *stage, const struct weir__message *message) {
     if (stage->on.handle_call == NULL) {
-        weir__call_answer(stage->host->calls, message->from, WEIR_UNHANDLED, NULL, 0);
+        weir__caller_answer(stage->host->calls, message->from, WEIR_UNHANDLED, NULL, 0);
         return;
     }
     weir__stage_came(stage);
@@ -154,7 +154,7 @@ void weir__stage_message(weir_stage *stage, struct weir__message *message) {
 
 void weir__message_bounce(struct weir__host *host, struct weir__message *message) {
     if (message->from.bits != 0) {
-        weir__call_answer(host->calls, message->from, WEIR_NO_STAGE, NULL, 0);
+        weir__caller_answer(host->calls, message->from, WEIR_NO_STAGE, NULL, 0);
     }
     host->used_up(host, message);
 }
@@ -259,7 +259,7 @@ void weir__stage_send_replies(weir_stage *stage) {
     while (stage->replies != NULL) {
         struct weir__reply *reply = stage->replies;
         stage->replies = reply->next;
-        weir__call_answer(stage->host->calls, reply->from, WEIR_OK, reply->answer, reply->bytes);
+        weir__caller_answer(stage->host->calls, reply->from, WEIR_OK, reply->answer, reply->bytes);
         weir__free(stage->host->allocator, reply, sizeof *reply + reply->bytes);
     }
 }

@@ -14,7 +14,7 @@
  * has open demand, and handles a message, once begun, to its end.
  */
 #include "base/check.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "memory/pool.h"
 #include "stage/keeping.h"
 #include "stage/subscription.h"
@@ -255,7 +255,7 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
             one_batch(stage);
         }
     }
-    if (WEIR__UNLIKELY(stage->held_back)) {
+    if (WEIR__UNLIKELY(stage->takers_wait)) {
         weir__stage_takers_look(stage);
     }
     return any;
@@ -310,16 +310,16 @@ static inline bool handle_inline(weir_stage *stage, struct weir__edge *edge,
 }
 
 static bool take_next(weir_stage *stage, struct weir__edge *edge, struct weir__entry *out) {
-    if (WEIR__UNLIKELY(weir__edge_shared(edge) != NULL)) {
-        return weir__stage_take_shared(stage, edge, out);
+    if (WEIR__UNLIKELY(weir__edge_rack(edge) != NULL)) {
+        return weir__stage_take_rack(stage, edge, out);
     }
     return weir__edge_take(edge, out);
 }
 
 /* Something has come for the first time; what the producer wrote before that is seen. */
 static bool has_begun(const struct weir__edge *edge) {
-    bool begun = weir__edge_shared(edge) != NULL || weir__edge_closing(edge) ||
-                 !weir__ring_empty(&edge->ring);
+    bool begun =
+        weir__edge_rack(edge) != NULL || weir__edge_closing(edge) || !weir__ring_empty(&edge->ring);
     weir__fence_acquire(); /* K1 -> K2 */
     return begun;
 }

@@ -37,7 +37,7 @@ static void open_queues(weir_stage *stage, const weir_stage_options *options) {
     const struct weir__allocator *allocator = stage->host->allocator;
     weir__queue_open(&stage->emission, allocator);
     weir__queue_open(&stage->scratch, allocator);
-    weir__queue_open(&stage->held, allocator);
+    weir__queue_open(&stage->deferred, allocator);
     weir__queue_open(&stage->inq, allocator);
     weir__queue_open(&stage->lent, allocator);
     weir__queue_open(&stage->stash, allocator);
@@ -198,10 +198,10 @@ static void drop_info(void *context, void *info) {
 
 /* What it emitted and nobody has got: discarded, and said so. */
 static void discard_unsent(weir_stage *stage) {
-    uint64_t count = stage->buffer.queue.events + stage->held.events;
+    uint64_t count = stage->buffer.queue.events + stage->deferred.events;
     weir__count(&stage->host->counters.buffered, 0 - count);
     weir__buffer_close(&stage->buffer, drop_mark, stage);
-    empty(stage, &stage->held);
+    empty(stage, &stage->deferred);
     if (stage->dispatch.table != NULL) {
         count += weir__desk_empty(&stage->desk, drop_info, stage);
     }
@@ -259,7 +259,7 @@ void weir__stage_terminate(weir_stage *stage) {
     weir__stage_drop_timers(stage);
     end_control(stage);
     weir__stage_send_replies(stage);
-    weir__host_lost(stage->host, weir__stage_leave_shared(stage));
+    weir__host_lost(stage->host, weir__stage_leave_rack(stage));
 }
 
 static void close_filled(weir_stage *stage, struct weir__block **block) {
@@ -278,7 +278,7 @@ void weir__stage_free(weir_stage *stage) {
     close_filled(stage, &stage->keep);
     weir__queue_close(&stage->emission, &host->pool);
     weir__queue_close(&stage->scratch, &host->pool);
-    weir__queue_close(&stage->held, &host->pool);
+    weir__queue_close(&stage->deferred, &host->pool);
     weir__queue_close(&stage->inq, &host->pool);
     weir__queue_close(&stage->lent, &host->pool);
     weir__queue_close(&stage->stash, &host->pool);

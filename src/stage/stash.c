@@ -50,7 +50,7 @@ static bool hold_part(weir_stage *self, const struct weir__item *item, size_t fi
     }
     out->block = item->block;
     out->first = item->first + (uint32_t)first;
-    out->flags = item->flags & WEIR__SHARED;
+    out->flags = item->flags & WEIR__ALIASED;
     weir__block_hold(out->block, &self->host->pool);
     return true;
 }
@@ -161,7 +161,7 @@ weir_status weir_stash_emit(weir_stage *self, size_t count) {
     for (uint64_t left = count; left > 0;) {
         struct weir__item item = weir__queue_take(&self->stash, left, pool);
         left -= item.count;
-        item.flags &= WEIR__SHARED;
+        item.flags &= WEIR__ALIASED;
         weir__queue_append(&self->emission, item, pool);
     }
     return WEIR_OK;

@@ -17,7 +17,7 @@
  */
 #include "base/attributes.h"
 #include "base/check.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "stage/control.h"
 #include "stage/ending.h"
 #include "stage/keeping.h"
@@ -71,7 +71,7 @@ static inline bool has_edge_work(const struct weir__edge *edge, enum weir__direc
 
 static void cool(weir_stage *stage, struct weir__edge *edge, enum weir__direction direction) {
     struct weir__ready_edge *ready = &edge->ready[direction];
-    bool taker = direction == WEIR__EVENTS && weir__edge_shared(edge) != NULL;
+    bool taker = direction == WEIR__EVENTS && weir__edge_rack(edge) != NULL;
     if (taker) {
         weir__stage_taker_cools(stage, edge);
     }
@@ -95,8 +95,8 @@ static void cool(weir_stage *stage, struct weir__edge *edge, enum weir__directio
 
 static inline bool poll(weir_stage *stage, struct weir__edge *edge, enum weir__direction direction,
                         uint32_t *budget) {
-    /* Of a shared queue there may be more to do than what it would be woken for. */
-    if (!has_edge_work(edge, direction) && weir__edge_shared(edge) == NULL) {
+    /* Of a rack there may be more to do than what it would be woken for. */
+    if (!has_edge_work(edge, direction) && weir__edge_rack(edge) == NULL) {
         return false;
     }
     if (direction == WEIR__DEMAND) {

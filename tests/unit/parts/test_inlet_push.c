@@ -128,7 +128,7 @@ static void demand_leaves_with_the_consumer(void **state) {
     }
 }
 
-static void demand_held_back_is_no_demand(void **state) {
+static void demand_takers_wait_is_no_demand(void **state) {
     (void)state;
     struct rig rig;
     for (int world = 0; rig_open_world(&rig, world); world++) {
@@ -277,7 +277,7 @@ int main(void) {
         cmocka_unit_test(bad_options_are_refused),
         cmocka_unit_test(without_memory_nothing_is_pushed),
         cmocka_unit_test(demand_leaves_with_the_consumer),
-        cmocka_unit_test(demand_held_back_is_no_demand),
+        cmocka_unit_test(demand_takers_wait_is_no_demand),
         cmocka_unit_test(finish_waits_for_what_came_back),
         cmocka_unit_test(what_nobody_will_emit_is_counted_by_the_last_pusher),
         cmocka_unit_test(push_waits_by_stepping),

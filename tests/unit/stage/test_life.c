@@ -273,7 +273,7 @@ static void what_it_buffered_is_discarded(void **state) {
     assert_int_equal(rig_close(&rig).discarded, 30);
 }
 
-static void what_it_held_back_is_discarded(struct rig *rig) {
+static void what_it_takers_wait_is_discarded(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
     player_start(&p, rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
@@ -364,7 +364,7 @@ int main(void) {
         TEST_IN_WORLDS(consumers_see_a_producer_go_down_after_its_events),
         cmocka_unit_test(may_stop_from_any_callback),
         cmocka_unit_test(what_it_buffered_is_discarded),
-        TEST_STEPPED(what_it_held_back_is_discarded),
+        TEST_STEPPED(what_it_takers_wait_is_discarded),
         TEST_STEPPED(a_discard_that_nobody_hears_is_logged),
         cmocka_unit_test(without_memory_nothing_begins),
     };
