@@ -8,19 +8,8 @@
 #
 # Usage: test_counter.sh FOLDER, where FOLDER holds counter.
 set -u
-printed=$("$1/counter") || { echo "FAILED  exit code $?"; exit 1; }
-echo "$printed"
-failures=0
-
-# check NAME SEEN EXPECTED
-check() {
-    if [ "$2" = "$3" ]; then
-        echo "ok      $1"
-    else
-        echo "FAILED  $1: expected $3, got $2"
-        failures=$((failures + 1))
-    fi
-}
+. "$(dirname "$0")/expect.sh"
+run "$1/counter"
 
 count() { grep -c "$1" <<<"$printed"; }
 

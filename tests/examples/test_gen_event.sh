@@ -8,19 +8,8 @@
 #
 # Usage: test_gen_event.sh FOLDER, where FOLDER holds gen_event.
 set -u
-printed=$("$1/gen_event") || { echo "FAILED  exit code $?"; exit 1; }
-echo "$printed"
-failures=0
-
-# check NAME SEEN EXPECTED
-check() {
-    if [ "$2" = "$3" ]; then
-        echo "ok      $1"
-    else
-        echo "FAILED  $1: expected $3, got $2"
-        failures=$((failures + 1))
-    fi
-}
+. "$(dirname "$0")/expect.sh"
+run "$1/gen_event"
 
 told() { sed -n "s/^  $1: //p" <<<"$printed" | paste -sd, -; }
 

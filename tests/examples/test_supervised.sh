@@ -8,19 +8,8 @@
 #
 # Usage: test_supervised.sh FOLDER, where FOLDER holds supervised.
 set -u
-printed=$("$1/supervised") || { echo "FAILED  exit code $?"; exit 1; }
-echo "$printed"
-failures=0
-
-# check NAME SEEN EXPECTED
-check() {
-    if [ "$2" = "$3" ]; then
-        echo "ok      $1"
-    else
-        echo "FAILED  $1: expected $3, got $2"
-        failures=$((failures + 1))
-    fi
-}
+. "$(dirname "$0")/expect.sh"
+run "$1/supervised"
 
 squares=$(sed -n 's/^sink: //p' <<<"$printed" | tr '\n' ' ')
 expected=$(for ((i = 0; i < 20; i++)); do [ $i = 10 ] || printf '%d ' $((i * i)); done)

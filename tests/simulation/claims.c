@@ -229,33 +229,17 @@ static void loop_main(void *unused) {
 
 /* --- the list ----------------------------------------------------------------------------- */
 
-static void begin(void (*run)(void *argument)) {
+static void begin(const struct sim_scenario *scenario) {
     scene.accepted = 0;
-    world_begin(run, 12);
-}
-
-static void begin_holder(void) {
-    begin(holder_main);
-}
-
-static void begin_feeder(void) {
-    begin(feeder_main);
-}
-
-static void begin_ring(void) {
-    begin(ring_main);
-}
-
-static void begin_loop(void) {
-    begin(loop_main);
+    world_begin(scenario->run, 12);
 }
 
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"holder", 10000, 2000000, true, begin_holder, NULL},
-        {"feeder", 10000, 2000000, true, begin_feeder, NULL},
-        {"ring", 6000, 2000000, true, begin_ring, NULL},
-        {"loop", 6000, 2000000, true, begin_loop, NULL},
+        {"holder", 10000, 2000000, true, begin, NULL, holder_main, 0},
+        {"feeder", 10000, 2000000, true, begin, NULL, feeder_main, 0},
+        {"ring", 6000, 2000000, true, begin, NULL, ring_main, 0},
+        {"loop", 6000, 2000000, true, begin, NULL, loop_main, 0},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

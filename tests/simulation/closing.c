@@ -33,19 +33,9 @@ static weir_ref start(weir_stage_options options) {
     return out;
 }
 
-static weir_verdict nothing(weir_stage *self, uint64_t demand) {
-    (void)self, (void)demand;
-    return WEIR_CONTINUE;
-}
-
 static weir_verdict take(weir_stage *self, weir_batch batch) {
     (void)self;
     came += batch.count;
-    return WEIR_CONTINUE;
-}
-
-static weir_verdict emit_told(weir_stage *self, const void *message, size_t bytes) {
-    must(weir_emit(self, message, bytes / sizeof(uint64_t)));
     return WEIR_CONTINUE;
 }
 
@@ -67,17 +57,17 @@ static void finish(void *unused) {
     SIM_REQUIRE(status == WEIR_OK || status == WEIR_NO_STAGE);
 }
 
-static void begin(void (*run)(void *argument)) {
+static void begin(const struct sim_scenario *scenario) {
     finished = fed = feeds = false;
     sent = came = 0;
     reminders = reminded = 0;
-    world_begin(run, 1);
+    world_begin(scenario->run, 1);
 }
 
 static const weir_stage_options told_producer = {
     .kind = WEIR_PRODUCER,
     .event_bytes = sizeof(uint64_t),
-    .on = {.handle_demand = nothing, .handle_cast = emit_told, .terminate = ended}};
+    .on = {.handle_demand = world_no_demand, .handle_cast = world_emit_told, .terminate = ended}};
 
 /* True when it was accepted. */
 static bool send(weir_ref to) {
@@ -191,7 +181,7 @@ static void ring_main(void *unused) {
     const weir_stage_options relay = {.kind = WEIR_PRODUCER_CONSUMER,
                                       .event_bytes = sizeof(uint64_t),
                                       .on = {.handle_events = pass,
-                                             .handle_cast = emit_told,
+                                             .handle_cast = world_emit_told,
                                              .handle_info = emit_reminded,
                                              .handle_end = ask_to_be_reminded}};
     weir_stage_options back = relay;
@@ -219,23 +209,11 @@ static void ring_main(void *unused) {
 
 /* --- the list ------------------------------------------------------------------------------- */
 
-static void begin_fed(void) {
-    begin(fed_main);
-}
-
-static void begin_held(void) {
-    begin(held_main);
-}
-
-static void begin_ring(void) {
-    begin(ring_main);
-}
-
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"fed", 15000, 2000000, true, begin_fed, NULL},
-        {"held", 15000, 2000000, true, begin_held, NULL},
-        {"ring", 10000, 4000000, true, begin_ring, NULL},
+        {"fed", 15000, 2000000, true, begin, NULL, fed_main, 0},
+        {"held", 15000, 2000000, true, begin, NULL, held_main, 0},
+        {"ring", 10000, 4000000, true, begin, NULL, ring_main, 0},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

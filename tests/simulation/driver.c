@@ -84,7 +84,7 @@ static bool run_seed(const struct sim_scenario *scenario, uint64_t seed) {
     running_seed = seed;
     sim_begin(&settings);
     sim_heap_begin();
-    scenario->begin();
+    scenario->begin(scenario);
     enum sim_result result = sim_run();
     if (result == SIM_DONE) {
         if (scenario->end != NULL) scenario->end();

@@ -16,14 +16,21 @@
 
 struct sim_scenario {
     const char *name;
-    uint64_t schedules;  /* in a usual run            */
-    uint64_t steps;      /* more are a livelock       */
-    bool timeouts;       /* as in struct sim_settings */
-    void (*begin)(void); /* sets up, and spawns */
-    void (*end)(void);   /* checks and frees; only after SIM_DONE */
+    uint64_t schedules; /* in a usual run            */
+    uint64_t steps;     /* more are a livelock       */
+    bool timeouts;      /* as in struct sim_settings */
+    /* Sets up, and spawns; what follows is for it. */
+    void (*begin)(const struct sim_scenario *scenario);
+    void (*end)(void);           /* NULL, or: checks and frees; only after SIM_DONE */
+    void (*run)(void *argument); /* NULL, or what it spawns                         */
+    uint64_t number;             /* 0, or what `begin` says                         */
 };
 
 int sim_main(int count, char **arguments, const struct sim_scenario *scenarios,
              size_t scenario_count);
+
+/* The same of an array. */
+#define SIM_MAIN(count, arguments, scenarios) \
+    sim_main(count, arguments, scenarios, sizeof(scenarios) / sizeof *(scenarios))
 
 #endif

@@ -221,26 +221,18 @@ static void endings_main(void *unused) {
 
 /* --- the list ------------------------------------------------------------------------------- */
 
-static void begin(weir_runtime_mode mode) {
+static void begin(const struct sim_scenario *scenario) {
     world_begin(endings_main, 1);
-    world.mode = mode;
+    world.mode = (weir_runtime_mode)scenario->number;
     reader_count = hand_count = 0;
-}
-
-static void begin_stepped(void) {
-    begin(WEIR_SIMULATED);
-}
-
-static void begin_threads(void) {
-    begin(WEIR_THREADS);
 }
 
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"stepped", 80000, 4000000, true, begin_stepped, NULL},
-        {"threads", 20000, 8000000, true, begin_threads, NULL},
+        {"stepped", 80000, 4000000, true, begin, NULL, NULL, WEIR_SIMULATED},
+        {"threads", 20000, 8000000, true, begin, NULL, NULL, WEIR_THREADS},
     };
-    int result = sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    int result = SIM_MAIN(count, arguments, scenarios);
     if (result == 1) {
         graph_tell();
         ledger_tell();

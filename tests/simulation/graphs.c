@@ -83,30 +83,6 @@ static void fan_in_main(void *unused) {
 
 /* --- churn -------------------------------------------------------------------------------- */
 
-/* One that comes and goes while the others take numbers. */
-static void churn_once(weir_ref consumer) {
-    weir_subscription subscription;
-    weir_subscribe_options options = world_some_demand();
-    options.cancel = WEIR_TEMPORARY;
-    weir_status status =
-        weir_subscribe(world.runtime, consumer, world.producers[0], &options, &subscription);
-    if (status == WEIR_NO_STAGE) return;
-    must(status);
-    if (sim_draw(2) == 0) weir_runtime_settle(world.runtime, 1 + sim_draw(100000));
-    if (sim_draw(3) > 0) weir_cancel(world.runtime, subscription, WEIR_REASON_NORMAL);
-    if (sim_draw(3) == 0) weir_stop(world.runtime, consumer, WEIR_REASON_USER);
-}
-
-static void run_churner(void *unused) {
-    (void)unused;
-    for (int round = 0; round < 2; round++) {
-        weir_ref consumer = world_start_consumer(0, NULL);
-        churn_once(consumer);
-        if (sim_draw(2) == 0) churn_once(consumer);
-        weir_stop(world.runtime, consumer, WEIR_REASON_NORMAL);
-    }
-}
-
 static void churn_main(void *unused) {
     (void)unused;
     world.in_order = false; /* what a stopped consumer gives back comes late */
@@ -115,7 +91,7 @@ static void churn_main(void *unused) {
     world_start_producer(0, WEIR_FORWARD);
     world_start_consumer(1, world.producers);
     int churners[2];
-    for (int i = 0; i < 2; i++) churners[i] = sim_spawn("churner", run_churner, NULL);
+    for (int i = 0; i < 2; i++) churners[i] = sim_spawn("churner", world_run_comers, NULL);
     for (int i = 0; i < 2; i++) sim_join(churners[i]);
     world_finish(world.total);
 }
@@ -177,17 +153,7 @@ static void push_main(void *unused) {
 
 /* --- overflow ----------------------------------------------------------------------------- */
 
-static weir_subscribe_verdict by_hand(weir_stage *self, const weir_peer *peer) {
-    (void)self;
-    return peer->side == WEIR_PRODUCER ? WEIR_MANUAL : WEIR_AUTOMATIC;
-}
-
 /* Demand waits for casts, each of which emits one number: a message and an entry of its own. */
-static weir_verdict wait_for_casts(weir_stage *self, uint64_t demand) {
-    (void)self, (void)demand;
-    return WEIR_CONTINUE;
-}
-
 static weir_verdict emit_one(weir_stage *self, const void *message, size_t bytes) {
     struct producer *producer = weir_state(self);
     uint64_t event = producer->next++;
@@ -208,21 +174,26 @@ static void start_producer_of_casts(void) {
                                    .event_bytes = sizeof(uint64_t),
                                    .state_bytes = sizeof(struct producer),
                                    .worker = world_somewhere(),
-                                   .on = {.handle_demand = wait_for_casts,
+                                   .on = {.handle_demand = world_no_demand,
                                           .handle_cast = emit_one,
                                           .discarded = world_discarded}};
     must(weir_stage_start(world.runtime, &producer, &world.producers[0]));
 }
 
-static weir_subscription start_overflow(void) {
+static weir_ref start_consumer_of_casts(weir_callbacks on) {
     start_producer_of_casts();
-    weir_stage_options consumer = {
-        .kind = WEIR_CONSUMER,
-        .state_bytes = sizeof(struct consumer),
-        .worker = world_somewhere(),
-        .on = {.handle_events = world_check_off, .handle_subscribe = by_hand}};
+    weir_stage_options consumer = {.kind = WEIR_CONSUMER,
+                                   .state_bytes = sizeof(struct consumer),
+                                   .worker = world_somewhere(),
+                                   .on = on};
     weir_ref stage;
     must(weir_stage_start(world.runtime, &consumer, &stage));
+    return stage;
+}
+
+static weir_subscription start_overflow(void) {
+    weir_ref stage = start_consumer_of_casts(
+        (weir_callbacks){.handle_events = world_check_off, .handle_subscribe = world_by_hand});
     weir_subscription subscription;
     weir_subscribe_options options = {.max_demand = 2};
     must(weir_subscribe(world.runtime, stage, world.producers[0], &options, &subscription));
@@ -255,14 +226,8 @@ static weir_verdict take_or_stop(weir_stage *self, weir_batch batch) {
 
 /* Each number is an entry of its own, and the consumer asks for many at once. */
 static weir_subscription start_grow(void) {
-    start_producer_of_casts();
-    weir_stage_options consumer = {
-        .kind = WEIR_CONSUMER,
-        .state_bytes = sizeof(struct consumer),
-        .worker = world_somewhere(),
-        .on = {.handle_events = take_or_stop, .discarded = world_discarded}};
-    weir_ref stage;
-    must(weir_stage_start(world.runtime, &consumer, &stage));
+    weir_ref stage = start_consumer_of_casts(
+        (weir_callbacks){.handle_events = take_or_stop, .discarded = world_discarded});
     weir_subscription subscription;
     weir_subscribe_options options = {.max_demand = 5 + (size_t)sim_draw(60),
                                       .cancel = WEIR_TEMPORARY};
@@ -327,53 +292,17 @@ static void no_memory_main(void *unused) {
 
 /* --- the list ----------------------------------------------------------------------------- */
 
-static void begin_pipe(void) {
-    world_begin(pipe_main, 30);
-}
-
-static void begin_fan_out(void) {
-    world_begin(fan_out_main, 30);
-}
-
-static void begin_fan_in(void) {
-    world_begin(fan_in_main, 15);
-}
-
-static void begin_churn(void) {
-    world_begin(churn_main, 40);
-}
-
-static void begin_push(void) {
-    world_begin(push_main, 12);
-}
-
-static void begin_overflow(void) {
-    world_begin(overflow_main, 40);
-}
-
-static void begin_grow(void) {
-    world_begin(grow_main, 60);
-}
-
-static void begin_close(void) {
-    world_begin(close_main, 40);
-}
-
-static void begin_no_memory(void) {
-    world_begin(no_memory_main, 40);
-}
-
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"pipe", 20000, 2000000, true, begin_pipe, NULL},
-        {"fan_out", 20000, 2000000, true, begin_fan_out, NULL},
-        {"fan_in", 20000, 2000000, true, begin_fan_in, NULL},
-        {"churn", 20000, 2000000, true, begin_churn, NULL},
-        {"push", 20000, 2000000, true, begin_push, NULL},
-        {"overflow", 20000, 2000000, true, begin_overflow, NULL},
-        {"grow", 20000, 2000000, true, begin_grow, NULL},
-        {"close", 20000, 2000000, true, begin_close, NULL},
-        {"no_memory", 20000, 2000000, true, begin_no_memory, NULL},
+        {"pipe", 20000, 2000000, true, world_begin_scenario, NULL, pipe_main, 30},
+        {"fan_out", 20000, 2000000, true, world_begin_scenario, NULL, fan_out_main, 30},
+        {"fan_in", 20000, 2000000, true, world_begin_scenario, NULL, fan_in_main, 15},
+        {"churn", 20000, 2000000, true, world_begin_scenario, NULL, churn_main, 40},
+        {"push", 20000, 2000000, true, world_begin_scenario, NULL, push_main, 12},
+        {"overflow", 20000, 2000000, true, world_begin_scenario, NULL, overflow_main, 40},
+        {"grow", 20000, 2000000, true, world_begin_scenario, NULL, grow_main, 60},
+        {"close", 20000, 2000000, true, world_begin_scenario, NULL, close_main, 40},
+        {"no_memory", 20000, 2000000, true, world_begin_scenario, NULL, no_memory_main, 40},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

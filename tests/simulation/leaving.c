@@ -323,33 +323,13 @@ static void evict_main(void *unused) {
 
 /* ------------------------------------------------------------------------------------------ */
 
-static void begin_again(void) {
-    world_begin(again_main, 200);
-}
-
-static void begin_hand_over(void) {
-    world_begin(hand_over_main, 150);
-}
-
-static void begin_inherit(void) {
-    world_begin(inherit_main, 100);
-}
-
-static void begin_late(void) {
-    world_begin(late_main, 60);
-}
-
-static void begin_evict(void) {
-    world_begin(evict_main, 40);
-}
-
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"again", 10000, 2000000, true, begin_again, NULL},
-        {"hand_over", 10000, 2000000, true, begin_hand_over, NULL},
-        {"inherit", 10000, 2000000, true, begin_inherit, NULL},
-        {"late", 10000, 2000000, true, begin_late, NULL},
-        {"evict", 20000, 2000000, true, begin_evict, NULL},
+        {"again", 10000, 2000000, true, world_begin_scenario, NULL, again_main, 200},
+        {"hand_over", 10000, 2000000, true, world_begin_scenario, NULL, hand_over_main, 150},
+        {"inherit", 10000, 2000000, true, world_begin_scenario, NULL, inherit_main, 100},
+        {"late", 10000, 2000000, true, world_begin_scenario, NULL, late_main, 60},
+        {"evict", 20000, 2000000, true, world_begin_scenario, NULL, evict_main, 40},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

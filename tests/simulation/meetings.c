@@ -33,25 +33,15 @@ static bool start(weir_stage_options options, weir_ref *out) {
     return must(weir_stage_start(world.runtime, &options, out));
 }
 
-static weir_verdict nothing(weir_stage *self, uint64_t demand) {
-    (void)self, (void)demand;
-    return WEIR_CONTINUE;
-}
-
 static weir_verdict handle(weir_stage *self, weir_batch batch) {
     (void)self;
     handled += batch.count;
     return WEIR_CONTINUE;
 }
 
-static weir_verdict emit_told(weir_stage *self, const void *message, size_t bytes) {
-    must(weir_emit(self, message, bytes / sizeof(uint64_t)));
-    return WEIR_CONTINUE;
-}
-
-static void begin(void (*run)(void *argument)) {
+static void begin(const struct sim_scenario *scenario) {
     handled = 0;
-    world_begin(run, 1);
+    world_begin(scenario->run, 1);
 }
 
 /* --- last_words --------------------------------------------------------------------------- */
@@ -69,12 +59,12 @@ static void last_words_main(void *unused) {
     unsigned count = 1 + (unsigned)sim_draw(3);
     bool accumulate = sim_draw(2) == 0;
     world_open_runtime();
-    start(
-        (weir_stage_options){
-            .kind = WEIR_PRODUCER,
-            .event_bytes = sizeof(uint64_t),
-            .on = {.handle_demand = nothing, .handle_cast = emit_told, .handle_drain = last_words}},
-        &producer);
+    start((weir_stage_options){.kind = WEIR_PRODUCER,
+                               .event_bytes = sizeof(uint64_t),
+                               .on = {.handle_demand = world_no_demand,
+                                      .handle_cast = world_emit_told,
+                                      .handle_drain = last_words}},
+          &producer);
     for (unsigned i = 0; i < count; i++) {
         start((weir_stage_options){.kind = WEIR_CONSUMER, .on.handle_events = handle},
               &consumers[i]);
@@ -91,10 +81,6 @@ static void last_words_main(void *unused) {
     }
     weir_runtime_drain(world.runtime, 100000, NULL);
     world_close_runtime();
-}
-
-static void begin_last_words(void) {
-    begin(last_words_main);
 }
 
 /* --- found -------------------------------------------------------------------------------- */
@@ -116,14 +102,14 @@ static weir_verdict count_cast(weir_stage *self, const void *message, size_t byt
 static void start_named(void *unused) {
     (void)unused;
     weir_ref stage;
-    start(
-        (weir_stage_options){
-            .kind = WEIR_PRODUCER,
-            .name = "named",
-            .registered = true,
-            .event_bytes = sizeof(uint64_t),
-            .on = {.handle_demand = nothing, .handle_call = answer, .handle_cast = count_cast}},
-        &stage);
+    start((weir_stage_options){.kind = WEIR_PRODUCER,
+                               .name = "named",
+                               .registered = true,
+                               .event_bytes = sizeof(uint64_t),
+                               .on = {.handle_demand = world_no_demand,
+                                      .handle_call = answer,
+                                      .handle_cast = count_cast}},
+          &stage);
 }
 
 /* What a subscriber or watcher hears of the stage's end while it lives. */
@@ -186,10 +172,6 @@ static void found_main(void *unused) {
     world_close_runtime();
 }
 
-static void begin_found(void) {
-    begin(found_main);
-}
-
 /* --- late_start --------------------------------------------------------------------------- */
 
 enum { LATE_EVENTS = 3 };
@@ -215,7 +197,8 @@ static void late_start_main(void *unused) {
     world_open_runtime();
     start((weir_stage_options){.kind = WEIR_PRODUCER,
                                .event_bytes = sizeof(uint64_t),
-                               .on = {.handle_demand = nothing, .handle_cast = emit_told}},
+                               .on = {.handle_demand = world_no_demand,
+                                      .handle_cast = world_emit_told}},
           &source);
     must(weir_cast(world.runtime, source, events, sizeof events));
     weir_runtime_settle(world.runtime, WEIR_FOREVER);
@@ -227,10 +210,6 @@ static void late_start_main(void *unused) {
         sim_fail("the consumer was accepted, and got %d of its events; the drain: %s", (int)handled,
                  weir_status_text(status));
     world_close_runtime();
-}
-
-static void begin_late_start(void) {
-    begin(late_start_main);
 }
 
 /* --- taker -------------------------------------------------------------------------------- */
@@ -294,10 +273,6 @@ static void taker_main(void *unused) {
     SIM_REQUIRE(handled == TAKER_EVENTS);
 }
 
-static void begin_taker(void) {
-    begin(taker_main);
-}
-
 /* --- fed ---------------------------------------------------------------------------------- */
 
 static weir_ref fed, feeder;
@@ -309,10 +284,11 @@ static void tell_of_feeder(void *unused) {
 }
 
 static void start_fed(void) {
-    const weir_stage_options producer = {
-        .kind = WEIR_PRODUCER,
-        .event_bytes = sizeof(uint64_t),
-        .on = {.handle_demand = nothing, .handle_cast = emit_told, .handle_info = emit_told}};
+    const weir_stage_options producer = {.kind = WEIR_PRODUCER,
+                                         .event_bytes = sizeof(uint64_t),
+                                         .on = {.handle_demand = world_no_demand,
+                                                .handle_cast = world_emit_told,
+                                                .handle_info = world_emit_told}};
     world_open_runtime();
     start(producer, &fed);
     start(producer, &feeder);
@@ -333,10 +309,6 @@ static void fed_main(void *unused) {
     must(weir_stop(world.runtime, feeder, WEIR_REASON_NORMAL));
     must(weir_wait(world.runtime, fed, WEIR_FOREVER, NULL));
     world_close_runtime();
-}
-
-static void begin_fed(void) {
-    begin(fed_main);
 }
 
 /* --- token -------------------------------------------------------------------------------- */
@@ -363,10 +335,6 @@ static void token_main(void *unused) {
     sim_join(sender);
     must(weir_wait(world.runtime, fed, WEIR_FOREVER, NULL));
     world_close_runtime();
-}
-
-static void begin_token(void) {
-    begin(token_main);
 }
 
 /* --- stopped ------------------------------------------------------------------------------ */
@@ -413,19 +381,15 @@ static void stopped_main(void *unused) {
     world_close_runtime();
 }
 
-static void begin_stopped(void) {
-    begin(stopped_main);
-}
-
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"last_words", 10000, 2000000, true, begin_last_words, NULL},
-        {"found", 10000, 2000000, true, begin_found, NULL},
-        {"late_start", 10000, 2000000, true, begin_late_start, NULL},
-        {"taker", 1000, 2000000, true, begin_taker, NULL},
-        {"fed", 10000, 2000000, true, begin_fed, NULL},
-        {"token", 10000, 2000000, true, begin_token, NULL},
-        {"stopped", 20000, 2000000, true, begin_stopped, NULL},
+        {"last_words", 10000, 2000000, true, begin, NULL, last_words_main, 0},
+        {"found", 10000, 2000000, true, begin, NULL, found_main, 0},
+        {"late_start", 10000, 2000000, true, begin, NULL, late_start_main, 0},
+        {"taker", 1000, 2000000, true, begin, NULL, taker_main, 0},
+        {"fed", 10000, 2000000, true, begin, NULL, fed_main, 0},
+        {"token", 10000, 2000000, true, begin, NULL, token_main, 0},
+        {"stopped", 20000, 2000000, true, begin, NULL, stopped_main, 0},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

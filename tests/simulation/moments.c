@@ -251,7 +251,8 @@ static void moments_main(void *unused) {
     SIM_REQUIRE(world.handled + world.discarded == scene.next);
 }
 
-static void begin_moments(void) {
+static void begin_moments(const struct sim_scenario *scenario) {
+    (void)scenario;
     memset(&scene, 0, sizeof scene);
     world_begin(moments_main, 1);
     world.total = NUMBERS + 64; /* all that world_check_off may see */
@@ -259,7 +260,7 @@ static void begin_moments(void) {
 
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"moments", 100000, 2000000, true, begin_moments, NULL},
+        {"moments", 100000, 2000000, true, begin_moments, NULL, NULL, 0},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

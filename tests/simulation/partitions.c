@@ -114,25 +114,12 @@ static void deal_main(void *unused) {
 
 /* --- consumers that leave ----------------------------------------------------------------- */
 
-static void leave_once(weir_ref consumer, uint32_t partition) {
-    weir_subscription subscription;
-    weir_subscribe_options demand = demand_of(partition);
-    demand.cancel = WEIR_TEMPORARY;
-    weir_status status =
-        weir_subscribe(world.runtime, consumer, world.producers[0], &demand, &subscription);
-    if (status == WEIR_NO_STAGE) return;
-    must(status);
-    if (sim_draw(2) == 0) weir_runtime_settle(world.runtime, 1 + sim_draw(100000));
-    if (sim_draw(3) > 0) weir_cancel(world.runtime, subscription, WEIR_REASON_NORMAL);
-    if (sim_draw(3) == 0) weir_stop(world.runtime, consumer, WEIR_REASON_USER);
-}
-
 static void run_leavers(void *argument) {
     uint32_t partition = (uint32_t)(uintptr_t)argument;
     for (int round = 0; round < 2; round++) {
         weir_ref consumer = start_owner(partition, false);
-        leave_once(consumer, partition);
-        if (sim_draw(2) == 0) leave_once(consumer, partition);
+        world_come_and_go(consumer, demand_of(partition));
+        if (sim_draw(2) == 0) world_come_and_go(consumer, demand_of(partition));
         weir_stop(world.runtime, consumer, WEIR_REASON_NORMAL);
     }
 }
@@ -226,33 +213,13 @@ static void no_memory_main(void *unused) {
 
 /* --- the list ----------------------------------------------------------------------------- */
 
-static void begin_deal(void) {
-    world_begin(deal_main, 40);
-}
-
-static void begin_heirs(void) {
-    world_begin(heirs_main, 40);
-}
-
-static void begin_infos(void) {
-    world_begin(infos_main, 30);
-}
-
-static void begin_ruin(void) {
-    world_begin(ruin_main, 40);
-}
-
-static void begin_no_memory(void) {
-    world_begin(no_memory_main, 30);
-}
-
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"deal", 10000, 2000000, true, begin_deal, NULL},
-        {"heirs", 15000, 2000000, true, begin_heirs, NULL},
-        {"infos", 10000, 2000000, true, begin_infos, NULL},
-        {"ruin", 10000, 2000000, true, begin_ruin, NULL},
-        {"no_memory", 10000, 2000000, true, begin_no_memory, NULL},
+        {"deal", 10000, 2000000, true, world_begin_scenario, NULL, deal_main, 40},
+        {"heirs", 15000, 2000000, true, world_begin_scenario, NULL, heirs_main, 40},
+        {"infos", 10000, 2000000, true, world_begin_scenario, NULL, infos_main, 30},
+        {"ruin", 10000, 2000000, true, world_begin_scenario, NULL, ruin_main, 40},
+        {"no_memory", 10000, 2000000, true, world_begin_scenario, NULL, no_memory_main, 30},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

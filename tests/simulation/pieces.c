@@ -226,7 +226,8 @@ static void run_sender(void *unused) {
     for (int i = 0; i < MAILS; i++) weir__mail_send(&workers[0].bell, &mails[i]);
 }
 
-static void begin_park(void) {
+static void begin_park(const struct sim_scenario *scenario) {
+    (void)scenario;
     begin_world();
     workers[0].mails = MAILS;
     for (int i = 0; i < EDGES; i++) {
@@ -237,14 +238,16 @@ static void begin_park(void) {
     sim_spawn("worker", run_worker, &workers[0]);
 }
 
-static void begin_pipe(void) {
+static void begin_pipe(const struct sim_scenario *scenario) {
+    (void)scenario;
     begin_world();
     begin_edge(&edges[0], &workers[0], &workers[1]);
     sim_spawn("producer", run_worker, &workers[0]);
     sim_spawn("consumer", run_consumer, &workers[1]);
 }
 
-static void begin_join(void) {
+static void begin_join(const struct sim_scenario *scenario) {
+    (void)scenario;
     begin_world();
     for (int i = 0; i < 2; i++) {
         begin_edge(&edges[i], &workers[i], &workers[2]);
@@ -313,7 +316,8 @@ static void run_owner(void *unused) {
     }
 }
 
-static void begin_blocks(void) {
+static void begin_blocks(const struct sim_scenario *scenario) {
+    (void)scenario;
     weir__allocator_open(&allocator, NULL);
     memset(lanes, 0, sizeof lanes);
     for (int i = 0; i < HOLDERS; i++) {
@@ -330,10 +334,10 @@ static void end_blocks(void) {
 
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"park", 10000, 100000, false, begin_park, end_edges},
-        {"pipe", 10000, 100000, false, begin_pipe, end_edges},
-        {"join", 10000, 100000, false, begin_join, end_edges},
-        {"blocks", 10000, 100000, false, begin_blocks, end_blocks},
+        {"park", 10000, 100000, false, begin_park, end_edges, NULL, 0},
+        {"pipe", 10000, 100000, false, begin_pipe, end_edges, NULL, 0},
+        {"join", 10000, 100000, false, begin_join, end_edges, NULL, 0},
+        {"blocks", 10000, 100000, false, begin_blocks, end_blocks, NULL, 0},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

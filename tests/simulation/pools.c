@@ -273,28 +273,12 @@ static void close_main(void *unused) {
 
 /* --- the list ----------------------------------------------------------------------------- */
 
-static void begin_work(void) {
-    world_begin(work_main, 20);
-}
-
-static void begin_hands(void) {
-    world_begin(hands_main, 12);
-}
-
-static void begin_leave(void) {
-    world_begin(leave_main, 16);
-}
-
-static void begin_close(void) {
-    world_begin(close_main, 1);
-}
-
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"work", 15000, 2000000, true, begin_work, NULL},
-        {"hands", 15000, 2000000, true, begin_hands, NULL},
-        {"leave", 10000, 2000000, true, begin_leave, NULL},
-        {"close", 6000, 2000000, false, begin_close, NULL},
+        {"work", 15000, 2000000, true, world_begin_scenario, NULL, work_main, 20},
+        {"hands", 15000, 2000000, true, world_begin_scenario, NULL, hands_main, 12},
+        {"leave", 10000, 2000000, true, world_begin_scenario, NULL, leave_main, 16},
+        {"close", 6000, 2000000, false, world_begin_scenario, NULL, close_main, 1},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

@@ -117,23 +117,11 @@ static void stop_main(void *unused) {
 
 /* --- the list ----------------------------------------------------------------------------- */
 
-static void begin_push(void) {
-    world_begin(push_main, 16);
-}
-
-static void begin_finish(void) {
-    world_begin(finish_main, 16);
-}
-
-static void begin_stop(void) {
-    world_begin(stop_main, 16);
-}
-
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"push", 20000, 2000000, false, begin_push, NULL},
-        {"finish", 20000, 2000000, false, begin_finish, NULL},
-        {"stop", 20000, 2000000, false, begin_stop, NULL},
+        {"push", 20000, 2000000, false, world_begin_scenario, NULL, push_main, 16},
+        {"finish", 20000, 2000000, false, world_begin_scenario, NULL, finish_main, 16},
+        {"stop", 20000, 2000000, false, world_begin_scenario, NULL, stop_main, 16},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

@@ -189,18 +189,10 @@ static void close_main(void *unused) {
 
 /* --- the list ----------------------------------------------------------------------------- */
 
-static void begin_visit(void) {
-    world_begin(visit_main, 1);
-}
-
-static void begin_close(void) {
-    world_begin(close_main, 1);
-}
-
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"visit", 10000, 2000000, false, begin_visit, NULL},
-        {"close", 10000, 2000000, false, begin_close, NULL},
+        {"visit", 10000, 2000000, false, world_begin_scenario, NULL, visit_main, 1},
+        {"close", 10000, 2000000, false, world_begin_scenario, NULL, close_main, 1},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

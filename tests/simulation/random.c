@@ -373,31 +373,23 @@ static void random_main(void *unused) {
 
 /* --- the list ----------------------------------------------------------------------------- */
 
-static void begin(weir_runtime_mode mode) {
+static void begin(const struct sim_scenario *scenario) {
     world_begin(random_main, 1);
     books_begin();
     stages_begin();
-    world.mode = mode;
+    world.mode = (weir_runtime_mode)scenario->number;
     serial = 0;
     quiet = false;
     alone = true;
     runs_out = sim_draw(6) == 0;
 }
 
-static void begin_stepped(void) {
-    begin(WEIR_SIMULATED);
-}
-
-static void begin_threads(void) {
-    begin(WEIR_THREADS);
-}
-
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"stepped", 240000, 4000000, true, begin_stepped, NULL},
-        {"threads", 80000, 8000000, true, begin_threads, NULL},
+        {"stepped", 240000, 4000000, true, begin, NULL, NULL, WEIR_SIMULATED},
+        {"threads", 80000, 8000000, true, begin, NULL, NULL, WEIR_THREADS},
     };
-    int result = sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    int result = SIM_MAIN(count, arguments, scenarios);
     if (result == 1) books_tell();
     return result;
 }

@@ -104,28 +104,20 @@ static void run_consumer(void *unused) {
 
 /* --- the scenarios ------------------------------------------------------------------------ */
 
-static void begin(bool stops_in_the_middle) {
+static void begin(const struct sim_scenario *scenario) {
     static const uint64_t rates[] = {0, 0, 2, 4};
     const weir_allocator use = {.alloc = take_memory, .free = give_memory};
     weir__allocator_open(&allocator, &use);
     memset(first, 0, sizeof first);
     arrays = sent = received = 0;
     down = 0;
-    stops = stops_in_the_middle;
+    stops = scenario->number != 0;
     failing = rates[sim_draw(4)];
     events = 1 + sim_draw(EVENTS);
     weir__ring_open(&ring, first, sim_draw(2) == 0 ? 2 : FIRST,
                     UINT32_MAX - (uint32_t)sim_draw(events), &allocator);
     sim_spawn("producer", run_producer, NULL);
     sim_spawn("consumer", run_consumer, NULL);
-}
-
-static void begin_takes(void) {
-    begin(false);
-}
-
-static void begin_stops(void) {
-    begin(true);
 }
 
 static void end(void) {
@@ -137,8 +129,8 @@ static void end(void) {
 
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"takes", 10000, 100000, false, begin_takes, end},
-        {"stops", 10000, 100000, false, begin_stops, end},
+        {"takes", 10000, 100000, false, begin, end, NULL, 0},
+        {"stops", 10000, 100000, false, begin, end, NULL, 1},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

@@ -145,23 +145,11 @@ static void drain_main(void *unused) {
     for (uint64_t i = 0; i < world.handled; i++) SIM_REQUIRE(world.seen[0][i] == 1);
 }
 
-static void begin_keep(void) {
-    world_begin(keep_main, 40);
-}
-
-static void begin_end(void) {
-    world_begin(end_main, 40);
-}
-
-static void begin_drain(void) {
-    world_begin(drain_main, 40);
-}
-
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"keep", 10000, 2000000, true, begin_keep, NULL},
-        {"end", 10000, 2000000, true, begin_end, NULL},
-        {"drain", 10000, 2000000, true, begin_drain, NULL},
+        {"keep", 10000, 2000000, true, world_begin_scenario, NULL, keep_main, 40},
+        {"end", 10000, 2000000, true, world_begin_scenario, NULL, end_main, 40},
+        {"drain", 10000, 2000000, true, world_begin_scenario, NULL, drain_main, 40},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

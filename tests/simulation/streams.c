@@ -43,15 +43,7 @@ static void discarded(void *context, uint64_t count, weir_discard cause) {
 }
 
 static void check(struct reader *reader, const uint64_t *events, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        uint64_t number = events[i] & UINT32_MAX;
-        uint64_t producer = events[i] >> 32;
-        SIM_REQUIRE(producer < WORLD_PRODUCERS && number < world.total);
-        SIM_REQUIRE(world.seen[producer][number] == 0);
-        if (world.in_order) SIM_REQUIRE(number >= reader->next[producer]);
-        reader->next[producer] = number + 1;
-        world.seen[producer][number] = 1;
-    }
+    world_check_numbers(events, count, reader->next);
     world.handled += count;
     if (world.keep_going && all_is_told()) stop_producer();
 }
@@ -193,27 +185,17 @@ static void follow_main(void *unused) {
 
 /* --- the list ----------------------------------------------------------------------------- */
 
-static void begin_read(void) {
-    follows = false;
-    world_begin(read_main, 25);
-}
-
-static void begin_leave(void) {
-    follows = false;
-    world_begin(leave_main, 25);
-}
-
-static void begin_follow(void) {
-    follows = true;
+static void begin(const struct sim_scenario *scenario) {
+    follows = scenario->number != 0;
     open_now = (weir_ref){0};
-    world_begin(follow_main, 25);
+    world_begin(scenario->run, 25);
 }
 
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"read", 20000, 2000000, false, begin_read, NULL},
-        {"leave", 20000, 2000000, false, begin_leave, NULL},
-        {"follow", 20000, 2000000, false, begin_follow, NULL},
+        {"read", 20000, 2000000, false, begin, NULL, read_main, 0},
+        {"leave", 20000, 2000000, false, begin, NULL, leave_main, 0},
+        {"follow", 20000, 2000000, false, begin, NULL, follow_main, 1},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

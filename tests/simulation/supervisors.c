@@ -175,28 +175,12 @@ static void no_memory_main(void *unused) {
 
 /* --- the list ----------------------------------------------------------------------------- */
 
-static void begin_survive(void) {
-    world_begin(survive_main, 30);
-}
-
-static void begin_losses(void) {
-    world_begin(losses_main, 30);
-}
-
-static void begin_end(void) {
-    world_begin(end_main, 30);
-}
-
-static void begin_no_memory(void) {
-    world_begin(no_memory_main, 30);
-}
-
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"survive", 10000, 2000000, true, begin_survive, NULL},
-        {"losses", 5000, 2000000, true, begin_losses, NULL},
-        {"end", 10000, 2000000, true, begin_end, NULL},
-        {"no_memory", 10000, 2000000, true, begin_no_memory, NULL},
+        {"survive", 10000, 2000000, true, world_begin_scenario, NULL, survive_main, 30},
+        {"losses", 5000, 2000000, true, world_begin_scenario, NULL, losses_main, 30},
+        {"end", 10000, 2000000, true, world_begin_scenario, NULL, end_main, 30},
+        {"no_memory", 10000, 2000000, true, world_begin_scenario, NULL, no_memory_main, 30},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

@@ -55,11 +55,6 @@ struct asker {
     uint64_t open;
 };
 
-static weir_subscribe_verdict by_hand(weir_stage *self, const weir_peer *peer) {
-    (void)self;
-    return peer->side == WEIR_PRODUCER ? WEIR_MANUAL : WEIR_AUTOMATIC;
-}
-
 /* Keeps at least one event open. */
 static void ask_more(struct asker *asker, weir_subscription subscription) {
     if (asker->open > 0) return;
@@ -87,7 +82,7 @@ static void start_by_hand(int number) {
                                   .name = "asker",
                                   .state_bytes = sizeof(struct asker),
                                   .on = {.handle_events = take_by_hand,
-                                         .handle_subscribe = by_hand,
+                                         .handle_subscribe = world_by_hand,
                                          .handle_cast = first_ask}};
     weir_subscribe_options demand = world_some_demand();
     weir_subscription *subscription = &by_hand_subscriptions[number];
@@ -111,29 +106,6 @@ static void by_hand_main(void *unused) {
 
 /* --- takers that leave -------------------------------------------------------------------- */
 
-static void leave_once(weir_ref taker) {
-    weir_subscription subscription;
-    weir_subscribe_options options = world_some_demand();
-    options.cancel = WEIR_TEMPORARY;
-    weir_status status =
-        weir_subscribe(world.runtime, taker, world.producers[0], &options, &subscription);
-    if (status == WEIR_NO_STAGE) return;
-    must(status);
-    if (sim_draw(2) == 0) weir_runtime_settle(world.runtime, 1 + sim_draw(100000));
-    if (sim_draw(3) > 0) weir_cancel(world.runtime, subscription, WEIR_REASON_NORMAL);
-    if (sim_draw(3) == 0) weir_stop(world.runtime, taker, WEIR_REASON_USER);
-}
-
-static void run_leaver(void *unused) {
-    (void)unused;
-    for (int round = 0; round < 2; round++) {
-        weir_ref taker = world_start_consumer(0, NULL);
-        leave_once(taker);
-        if (sim_draw(2) == 0) leave_once(taker);
-        weir_stop(world.runtime, taker, WEIR_REASON_NORMAL);
-    }
-}
-
 static void leave_main(void *unused) {
     (void)unused;
     world.in_order = false;
@@ -145,7 +117,7 @@ static void leave_main(void *unused) {
         world_start_consumer(1, world.producers);
     }
     int leavers[2];
-    for (int i = 0; i < 2; i++) leavers[i] = sim_spawn("leaver", run_leaver, NULL);
+    for (int i = 0; i < 2; i++) leavers[i] = sim_spawn("leaver", world_run_comers, NULL);
     for (int i = 0; i < 2; i++) sim_join(leavers[i]);
     world_finish(world.total);
     SIM_REQUIRE(world.discarded == 0);
@@ -254,48 +226,16 @@ static void no_memory_main(void *unused) {
 
 /* --- the list ----------------------------------------------------------------------------- */
 
-static void begin_compete(void) {
-    world_begin(compete_main, 30);
-}
-
-static void begin_by_hand(void) {
-    world_begin(by_hand_main, 20);
-}
-
-static void begin_leave(void) {
-    world_begin(leave_main, 30);
-}
-
-static void begin_held_up(void) {
-    world_begin(held_up_main, 15);
-}
-
-static void begin_stuck(void) {
-    world_begin(stuck_main, 4);
-}
-
-static void begin_end(void) {
-    world_begin(end_main, 30);
-}
-
-static void begin_ruin(void) {
-    world_begin(ruin_main, 30);
-}
-
-static void begin_no_memory(void) {
-    world_begin(no_memory_main, 40);
-}
-
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"compete", 6000, 2000000, true, begin_compete, NULL},
-        {"by_hand", 6000, 2000000, true, begin_by_hand, NULL},
-        {"leave", 6000, 2000000, true, begin_leave, NULL},
-        {"held_up", 6000, 2000000, true, begin_held_up, NULL},
-        {"stuck", 3000, 2000000, true, begin_stuck, NULL},
-        {"end", 6000, 2000000, true, begin_end, NULL},
-        {"ruin", 6000, 2000000, true, begin_ruin, NULL},
-        {"no_memory", 6000, 2000000, true, begin_no_memory, NULL},
+        {"compete", 6000, 2000000, true, world_begin_scenario, NULL, compete_main, 30},
+        {"by_hand", 6000, 2000000, true, world_begin_scenario, NULL, by_hand_main, 20},
+        {"leave", 6000, 2000000, true, world_begin_scenario, NULL, leave_main, 30},
+        {"held_up", 6000, 2000000, true, world_begin_scenario, NULL, held_up_main, 15},
+        {"stuck", 3000, 2000000, true, world_begin_scenario, NULL, stuck_main, 4},
+        {"end", 6000, 2000000, true, world_begin_scenario, NULL, end_main, 30},
+        {"ruin", 6000, 2000000, true, world_begin_scenario, NULL, ruin_main, 30},
+        {"no_memory", 6000, 2000000, true, world_begin_scenario, NULL, no_memory_main, 40},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

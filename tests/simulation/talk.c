@@ -486,51 +486,23 @@ static void stepped_main(void *unused) {
 
 /* --- the list ----------------------------------------------------------------------------- */
 
-static void begin(void (*run)(void *argument)) {
+static void begin(const struct sim_scenario *scenario) {
     counted = 0;
     watches = 0;
     cancelled = 0;
     kept = 0;
-    world_begin(run, 12);
-}
-
-static void begin_call(void) {
-    begin(call_main);
-}
-
-static void begin_ring(void) {
-    begin(ring_main);
-}
-
-static void begin_watch(void) {
-    begin(watch_main);
-}
-
-static void begin_timers(void) {
-    begin(timers_main);
-}
-
-static void begin_flood(void) {
-    begin(flood_main);
-}
-
-static void begin_drain(void) {
-    begin(drain_main);
-}
-
-static void begin_stepped(void) {
-    begin(stepped_main);
+    world_begin(scenario->run, 12);
 }
 
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"call", 10000, 2000000, true, begin_call, NULL},
-        {"ring", 10000, 2000000, true, begin_ring, NULL},
-        {"watch", 10000, 2000000, true, begin_watch, NULL},
-        {"timers", 10000, 2000000, true, begin_timers, NULL},
-        {"flood", 10000, 2000000, true, begin_flood, NULL},
-        {"drain", 10000, 2000000, true, begin_drain, NULL},
-        {"stepped", 10000, 2000000, false, begin_stepped, NULL},
+        {"call", 10000, 2000000, true, begin, NULL, call_main, 0},
+        {"ring", 10000, 2000000, true, begin, NULL, ring_main, 0},
+        {"watch", 10000, 2000000, true, begin, NULL, watch_main, 0},
+        {"timers", 10000, 2000000, true, begin, NULL, timers_main, 0},
+        {"flood", 10000, 2000000, true, begin, NULL, flood_main, 0},
+        {"drain", 10000, 2000000, true, begin, NULL, drain_main, 0},
+        {"stepped", 10000, 2000000, false, begin, NULL, stepped_main, 0},
     };
-    return sim_main(count, arguments, scenarios, sizeof scenarios / sizeof scenarios[0]);
+    return SIM_MAIN(count, arguments, scenarios);
 }

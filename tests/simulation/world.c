@@ -140,6 +140,16 @@ unsigned world_somewhere(void) {
     return WEIR_WORKER(sim_draw(world.workers));
 }
 
+weir_verdict world_no_demand(weir_stage *self, uint64_t demand) {
+    (void)self, (void)demand;
+    return WEIR_CONTINUE;
+}
+
+weir_verdict world_emit_told(weir_stage *self, const void *message, size_t bytes) {
+    must(weir_emit(self, message, bytes / sizeof(uint64_t)));
+    return WEIR_CONTINUE;
+}
+
 bool world_start_producer(unsigned number, weir_demand_mode mode) {
     weir_stage_options options = {
         .kind = WEIR_PRODUCER,
@@ -161,21 +171,29 @@ bool world_start_producer(unsigned number, weir_demand_mode mode) {
 
 /* --- consumers ---------------------------------------------------------------------------- */
 
-weir_verdict world_check_off(weir_stage *self, weir_batch batch) {
-    struct consumer *consumer = weir_state(self);
-    const uint64_t *events = batch.events;
-    for (size_t i = 0; i < batch.count; i++) {
+void world_check_numbers(const uint64_t *events, size_t count, uint64_t *next) {
+    for (size_t i = 0; i < count; i++) {
         uint64_t number = events[i] & UINT32_MAX;
         uint64_t producer = events[i] >> 32;
         SIM_REQUIRE(producer < WORLD_PRODUCERS && number < world.total);
         SIM_REQUIRE(world.seen[producer][number] == 0);
-        if (world.in_order) SIM_REQUIRE(number >= consumer->next[producer]);
-        consumer->next[producer] = number + 1;
+        if (world.in_order) SIM_REQUIRE(number >= next[producer]);
+        next[producer] = number + 1;
         world.seen[producer][number] = 1;
     }
+}
+
+weir_verdict world_check_off(weir_stage *self, weir_batch batch) {
+    struct consumer *consumer = weir_state(self);
+    world_check_numbers(batch.events, batch.count, consumer->next);
     world.handled += batch.count;
     stop_when_done();
     return WEIR_CONTINUE;
+}
+
+weir_subscribe_verdict world_by_hand(weir_stage *self, const weir_peer *peer) {
+    (void)self;
+    return peer->side == WEIR_PRODUCER ? WEIR_MANUAL : WEIR_AUTOMATIC;
 }
 
 weir_subscribe_options world_some_demand(void) {
@@ -210,6 +228,28 @@ weir_ref world_start_consumer(unsigned producers, const weir_ref *producer) {
     return world_start_stage(options, producers, producer);
 }
 
+void world_come_and_go(weir_ref consumer, weir_subscribe_options options) {
+    weir_subscription subscription;
+    options.cancel = WEIR_TEMPORARY;
+    weir_status status =
+        weir_subscribe(world.runtime, consumer, world.producers[0], &options, &subscription);
+    if (status == WEIR_NO_STAGE) return;
+    must(status);
+    if (sim_draw(2) == 0) weir_runtime_settle(world.runtime, 1 + sim_draw(100000));
+    if (sim_draw(3) > 0) weir_cancel(world.runtime, subscription, WEIR_REASON_NORMAL);
+    if (sim_draw(3) == 0) weir_stop(world.runtime, consumer, WEIR_REASON_USER);
+}
+
+void world_run_comers(void *unused) {
+    (void)unused;
+    for (int round = 0; round < 2; round++) {
+        weir_ref consumer = world_start_consumer(0, NULL);
+        world_come_and_go(consumer, world_some_demand());
+        if (sim_draw(2) == 0) world_come_and_go(consumer, world_some_demand());
+        weir_stop(world.runtime, consumer, WEIR_REASON_NORMAL);
+    }
+}
+
 /* --- beginning and end -------------------------------------------------------------------- */
 
 void world_begin(void (*run)(void *argument), uint64_t most) {
@@ -219,6 +259,10 @@ void world_begin(void (*run)(void *argument), uint64_t most) {
     world.least = 1;
     weir__edge_ring_start = UINT32_MAX - (uint32_t)sim_draw(8);
     sim_spawn("main", run, NULL);
+}
+
+void world_begin_scenario(const struct sim_scenario *scenario) {
+    world_begin(scenario->run, scenario->number);
 }
 
 void world_finish(uint64_t numbers) {

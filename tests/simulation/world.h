@@ -9,6 +9,7 @@
 #ifndef WEIR_TESTS_WORLD_H
 #define WEIR_TESTS_WORLD_H
 
+#include "driver.h"
 #include "sim.h"
 
 #include <weir/weir.h>
@@ -51,6 +52,9 @@ bool must(weir_status status);
 /* A new world, in which each producer has 1 to `most` numbers; then main runs. */
 void world_begin(void (*run)(void *argument), uint64_t most);
 
+/* The same for a scenario's `begin`: of its `run` and its `number`. */
+void world_begin_scenario(const struct sim_scenario *scenario);
+
 /* False: no memory, and nothing left behind. */
 bool world_open_runtime(void);
 
@@ -76,6 +80,10 @@ uint64_t world_event(unsigned producer, uint64_t number);
 /* A callback: discarded. */
 void world_discarded(weir_stage *self, uint64_t count, weir_discard cause);
 
+/* Callbacks: it waits for casts, and emits what they say. */
+weir_verdict world_no_demand(weir_stage *self, uint64_t demand);
+weir_verdict world_emit_told(weir_stage *self, const void *message, size_t bytes);
+
 /* One that counts up, emitting by copy or in place, all at once or in pieces. */
 bool world_start_producer(unsigned number, weir_demand_mode mode);
 
@@ -88,6 +96,12 @@ struct consumer {
 /* A callback: handle_events of a stage whose state is a struct consumer. */
 weir_verdict world_check_off(weir_stage *self, weir_batch batch);
 
+/* Each number comes once, and in order if the world says so; `next` is a consumer's. */
+void world_check_numbers(const uint64_t *events, size_t count, uint64_t *next);
+
+/* A callback: handle_subscribe of who asks by hand. */
+weir_subscribe_verdict world_by_hand(weir_stage *self, const weir_peer *peer);
+
 /*
  * A stage with these options, placed somewhere and subscribed to those producers.
  * {0} when one of them has stopped already, or there is no memory.
@@ -96,5 +110,11 @@ weir_ref world_start_stage(weir_stage_options options, unsigned producers,
                            const weir_ref *producer);
 
 weir_ref world_start_consumer(unsigned producers, const weir_ref *producer);
+
+/* One that comes to the first producer and goes while others take numbers, as often as drawn. */
+void world_come_and_go(weir_ref consumer, weir_subscribe_options options);
+
+/* For a fiber: two such consumers, one after the other. */
+void world_run_comers(void *unused);
 
 #endif

@@ -44,11 +44,9 @@ static void remember(struct stress_swarm *swarm, struct weir__rng *rng,
 
 static weir_subscribe_options draw_options(struct weir__rng *rng) {
     static const size_t windows[] = {1, 2, 10, 255, 256, 1000, 10000};
-    size_t max_demand = windows[weir__rng_below(rng, 7)];
-    size_t min_demand = (size_t)weir__rng_below(rng, max_demand);
-    return (weir_subscribe_options){.max_demand = max_demand,
-                                    .min_demand = min_demand == 0 ? WEIR_NONE : min_demand,
-                                    .cancel = (weir_cancel_mode)weir__rng_below(rng, 3)};
+    weir_subscribe_options options = stress_demand(rng, windows, 7);
+    options.cancel = (weir_cancel_mode)weir__rng_below(rng, 3);
+    return options;
 }
 
 static void subscribe(struct stress_swarm *swarm, struct weir__rng *rng, weir_ref consumer) {

@@ -129,6 +129,31 @@ void stress_hear_alarms(bool on) {
     pthread_sigmask(on ? SIG_UNBLOCK : SIG_BLOCK, &alarms, NULL);
 }
 
+struct crowd_member {
+    struct weir__rng rng;
+    void (*run)(struct weir__rng *rng);
+    pthread_t thread;
+};
+
+static void *run_member(void *argument) {
+    struct crowd_member *member = argument;
+    stress_hear_alarms(true);
+    member->run(&member->rng);
+    return NULL;
+}
+
+void stress_crowd(unsigned threads, bool alarms, void (*run)(struct weir__rng *rng)) {
+    struct crowd_member members[STRESS_CROWD_MAX];
+    stress_alarms(alarms);
+    for (unsigned i = 0; i < threads; i++) {
+        members[i].run = run;
+        stress_rng(&members[i].rng);
+        STRESS_CHECK(pthread_create(&members[i].thread, NULL, run_member, &members[i]) == 0);
+    }
+    for (unsigned i = 0; i < threads; i++) pthread_join(members[i].thread, NULL);
+    stress_alarms(false);
+}
+
 /* ---- runtimes ------------------------------------------------------------ */
 
 static void log_line(void *context, weir_log_level level, const char *text) {
@@ -254,6 +279,12 @@ void stress_tally_compare(const struct stress_tally *expected, const struct stre
     }
 }
 
+void stress_tally_check(const struct stress_tally *found, uint64_t count) {
+    struct stress_tally expected = {0};
+    stress_tally_range(&expected, 0, 0, count);
+    stress_tally_compare(&expected, found);
+}
+
 /* ---- the watchdog and main ----------------------------------------------- */
 
 /* Something that changes while anything moves. */
@@ -292,6 +323,13 @@ static void *watchdog(void *unused) {
     }
     pthread_mutex_unlock(&stress.lock);
     return unused;
+}
+
+weir_subscribe_options stress_demand(struct weir__rng *rng, const size_t *maxima, size_t count) {
+    size_t max_demand = maxima[weir__rng_below(rng, count)];
+    size_t min_demand = (size_t)weir__rng_below(rng, max_demand);
+    return (weir_subscribe_options){.max_demand = max_demand,
+                                    .min_demand = min_demand == 0 ? WEIR_NONE : min_demand};
 }
 
 static uint64_t environment(const char *name, uint64_t otherwise) {

@@ -62,6 +62,9 @@ void stress_rng(struct weir__rng *rng);
 uint64_t stress_between(struct weir__rng *rng, uint64_t low, uint64_t high);
 bool stress_chance(struct weir__rng *rng, uint64_t one_in);
 
+/* Demand up to one of these, asked for again at a part of it that is drawn. */
+weir_subscribe_options stress_demand(struct weir__rng *rng, const size_t *maxima, size_t count);
+
 enum stress_pauses { STRESS_PAUSE_NEVER, STRESS_PAUSE_RARELY, STRESS_PAUSE_OFTEN };
 
 /* Now and then gives the core away, spins, or sleeps some microseconds. */
@@ -77,6 +80,13 @@ weir_idle stress_idle(struct weir__rng *rng);
  */
 void stress_alarms(bool on);
 void stress_hear_alarms(bool on);
+
+/*
+ * So many threads run this, each with a generator of its own, and hear alarms, where they are
+ * on; until all have returned.
+ */
+enum { STRESS_CROWD_MAX = 4 };
+void stress_crowd(unsigned threads, bool alarms, void (*run)(struct weir__rng *rng));
 
 /* ---- runtimes ------------------------------------------------------------ */
 
@@ -141,5 +151,8 @@ void stress_tally_range(struct stress_tally *tally, uint32_t source, uint64_t fi
                         uint64_t count);
 void stress_tally_join(struct stress_tally *tally, const struct stress_tally *more);
 void stress_tally_compare(const struct stress_tally *expected, const struct stress_tally *found);
+
+/* The tally is of the numbers below `count` of source 0. */
+void stress_tally_check(const struct stress_tally *found, uint64_t count);
 
 #endif

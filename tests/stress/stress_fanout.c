@@ -36,10 +36,10 @@ struct shape {
 
 static weir_subscribe_to draw_from(const struct shape *shape, weir_ref producer) {
     static const size_t windows[] = {1, 2, 5, 10, 100, 256, 1000, 4000};
-    size_t max_demand =
-        shape->max_demand != 0 ? shape->max_demand : windows[weir__rng_below(&rng, 8)];
-    size_t min_demand = (size_t)weir__rng_below(&rng, max_demand);
-    return stress_from(producer, max_demand, min_demand == 0 ? WEIR_NONE : min_demand);
+    weir_subscribe_options options = shape->max_demand != 0
+                                         ? stress_demand(&rng, &shape->max_demand, 1)
+                                         : stress_demand(&rng, windows, 8);
+    return stress_from(producer, options.max_demand, options.min_demand);
 }
 
 static unsigned draw_worker(const struct shape *shape) {
@@ -188,38 +188,26 @@ static void partitions(uint64_t events) {
     rounds("partitions", events / 2, true, false, true, true);
 }
 
-static void fan_out_fast(uint64_t events) {
+/* Nothing is drawn: what the machine bears. */
+static void run_fast(const char *name, struct shape shape) {
     stress_rng(&rng);
-    struct shape shape = {.sources = 1,
-                          .sinks = 4,
-                          .workers = 2,
-                          .event_bytes = 8,
-                          .max_demand = 1000,
-                          .events = events};
-    run_named("fan_out_fast", &shape);
+    shape.workers = 2;
+    shape.event_bytes = 8;
+    shape.max_demand = 1000;
+    run_named(name, &shape);
+}
+
+static void fan_out_fast(uint64_t events) {
+    run_fast("fan_out_fast", (struct shape){.sources = 1, .sinks = 4, .events = events});
 }
 
 static void partitions_fast(uint64_t events) {
-    stress_rng(&rng);
-    struct shape shape = {.sources = 1,
-                          .sinks = 4,
-                          .workers = 2,
-                          .event_bytes = 8,
-                          .max_demand = 1000,
-                          .dealt = true,
-                          .events = events};
-    run_named("partitions_fast", &shape);
+    run_fast("partitions_fast",
+             (struct shape){.sources = 1, .sinks = 4, .dealt = true, .events = events});
 }
 
 static void fan_in_fast(uint64_t events) {
-    stress_rng(&rng);
-    struct shape shape = {.sources = 4,
-                          .sinks = 1,
-                          .workers = 2,
-                          .event_bytes = 8,
-                          .max_demand = 1000,
-                          .events = events / 4 + 1};
-    run_named("fan_in_fast", &shape);
+    run_fast("fan_in_fast", (struct shape){.sources = 4, .sinks = 1, .events = events / 4 + 1});
 }
 
 int main(int count, char **arguments) {

@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PRODUCERS = 2000, EVENTS_EACH = 512, RECENT = 96, THREADS_MAX = 4, LEVELS = 4 };
+enum { PRODUCERS = 2000, EVENTS_EACH = 512, RECENT = 96, LEVELS = 4 };
 
 static struct weir__rng rng;
 
@@ -249,13 +249,10 @@ static weir_subscription draw_subscription(struct weir__rng *from) {
 
 static weir_subscribe_options draw_options(struct weir__rng *from) {
     static const size_t windows[] = {1, 2, 7, 64, 256, 300, 1000};
-    size_t max_demand = windows[weir__rng_below(from, 7)];
-    size_t min_demand = (size_t)weir__rng_below(from, max_demand);
-    return (weir_subscribe_options){.max_demand = max_demand,
-                                    .min_demand = min_demand == 0 ? WEIR_NONE : min_demand,
-                                    .cancel = stress_chance(from, 2)
-                                                  ? WEIR_TEMPORARY
-                                                  : (weir_cancel_mode)weir__rng_below(from, 3)};
+    weir_subscribe_options options = stress_demand(from, windows, 7);
+    options.cancel =
+        stress_chance(from, 2) ? WEIR_TEMPORARY : (weir_cancel_mode)weir__rng_below(from, 3);
+    return options;
 }
 
 static weir_stage_options options_of(unsigned level, const struct state *state) {
@@ -362,15 +359,12 @@ static void deed(struct weir__rng *from) {
     }
 }
 
-static void *do_deeds(void *argument) {
-    struct weir__rng *from = argument;
-    stress_hear_alarms(true);
+static void do_deeds(struct weir__rng *from) {
     for (uint64_t i = 0; i < graph.deeds; i++) {
         deed(from);
         stress_pause(from, graph.pauses);
     }
     stress_hear_alarms(false);
-    return NULL;
 }
 
 /* ---- rounds -------------------------------------------------------------- */
@@ -387,8 +381,6 @@ static void check(const weir_accounts *accounts) {
 
 static void run_graph(weir_runtime_options *options, unsigned threads, bool alarms, bool settles,
                       uint64_t fails_one_in) {
-    pthread_t handles[THREADS_MAX];
-    struct weir__rng generators[THREADS_MAX];
     options->allocator = (weir_allocator){.alloc = allocate, .free = deallocate};
     weir__exchange_u64(&memory.one_in, 0);
     graph.runtime = stress_open(options);
@@ -399,13 +391,7 @@ static void run_graph(weir_runtime_options *options, unsigned threads, bool alar
     memset(graph.cells, 0, sizeof *graph.cells * PRODUCERS * EVENTS_EACH);
     memset(graph.nodes, 0, sizeof graph.nodes);
     memset(graph.subscriptions, 0, sizeof graph.subscriptions);
-    stress_alarms(alarms);
-    for (unsigned i = 0; i < threads; i++) {
-        stress_rng(&generators[i]);
-        STRESS_CHECK(pthread_create(&handles[i], NULL, do_deeds, &generators[i]) == 0);
-    }
-    for (unsigned i = 0; i < threads; i++) pthread_join(handles[i], NULL);
-    stress_alarms(false);
+    stress_crowd(threads, alarms, do_deeds);
     if (settles) {
         weir_accounts accounts;
         STRESS_OK(weir_runtime_settle(graph.runtime, WEIR_FOREVER));
@@ -434,7 +420,7 @@ static void rounds(const char *name, uint64_t events, bool fails) {
         if (options.idle == WEIR_IDLE_SPIN) options.workers = 2;
         if (stress_chance(&rng, 4)) options.mailbox_limit = (size_t)stress_between(&rng, 1, 100);
         stress_ring_start(&rng);
-        unsigned threads = (unsigned)stress_between(&rng, 1, THREADS_MAX);
+        unsigned threads = (unsigned)stress_between(&rng, 1, STRESS_CROWD_MAX);
         bool alarms = stress_chance(&rng, 2);
         graph.cycles = stress_chance(&rng, 3);
         bool settles = !graph.cycles && stress_chance(&rng, 2);

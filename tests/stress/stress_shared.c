@@ -57,10 +57,10 @@ static void draw(struct round *round, uint64_t events) {
 
 static weir_subscribe_to draw_from(const struct round *round, weir_ref source) {
     static const size_t windows[] = {1, 2, 3, 5, 10, 100, 1000, 4000};
-    size_t max_demand =
-        round->max_demand != 0 ? round->max_demand : windows[weir__rng_below(&rng, 8)];
-    size_t min_demand = (size_t)weir__rng_below(&rng, max_demand);
-    return stress_from(source, max_demand, min_demand == 0 ? WEIR_NONE : min_demand);
+    weir_subscribe_options options = round->max_demand != 0
+                                         ? stress_demand(&rng, &round->max_demand, 1)
+                                         : stress_demand(&rng, windows, 8);
+    return stress_from(source, options.max_demand, options.min_demand);
 }
 
 static weir_ref start_taker(weir_runtime *runtime, const struct round *round, unsigned number,

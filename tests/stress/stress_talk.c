@@ -22,7 +22,7 @@ static struct weir__rng rng;
 
 /* ---- talking ------------------------------------------------------------- */
 
-enum { PLACES = 12, THREADS_MAX = 4 };
+enum { PLACES = 12 };
 
 static struct talk {
     weir_runtime *runtime;
@@ -198,9 +198,7 @@ static void replace(struct weir__rng *from) {
                 : weir_stop_wait(talk.runtime, old, WEIR_REASON_USER, WEIR_FOREVER));
 }
 
-static void *do_deeds(void *argument) {
-    struct weir__rng *from = argument;
-    stress_hear_alarms(true);
+static void do_deeds(struct weir__rng *from) {
     for (uint64_t i = 0; i < talk.deeds; i++) {
         static void (*const deeds[])(struct weir__rng *) = {call, call, call, arm,
                                                             arm,  name, look, replace};
@@ -208,21 +206,12 @@ static void *do_deeds(void *argument) {
         stress_pause(from, talk.pauses);
     }
     stress_hear_alarms(false);
-    return NULL;
 }
 
 static void run_talk(const weir_runtime_options *options, unsigned threads, bool alarms) {
-    pthread_t handles[THREADS_MAX];
-    struct weir__rng generators[THREADS_MAX];
     talk.runtime = stress_open(options);
     for (int i = 0; i < PLACES; i++) weir__exchange_u64(&talk.places[i], start().bits);
-    stress_alarms(alarms);
-    for (unsigned i = 0; i < threads; i++) {
-        stress_rng(&generators[i]);
-        STRESS_CHECK(pthread_create(&handles[i], NULL, do_deeds, &generators[i]) == 0);
-    }
-    for (unsigned i = 0; i < threads; i++) pthread_join(handles[i], NULL);
-    stress_alarms(false);
+    stress_crowd(threads, alarms, do_deeds);
     STRESS_OK(weir_runtime_stop(talk.runtime, WEIR_REASON_NORMAL));
     STRESS_OK(weir_runtime_run(talk.runtime, WEIR_FOREVER));
     stress_close(talk.runtime);
@@ -234,7 +223,7 @@ static void talking(uint64_t events) {
     for (uint64_t done = 0; done < events; done += talk.calls + 1) {
         weir_runtime_options options = {.workers = (unsigned)stress_between(&rng, 1, 5),
                                         .idle = WEIR_IDLE_PARK};
-        unsigned threads = (unsigned)stress_between(&rng, 1, THREADS_MAX);
+        unsigned threads = (unsigned)stress_between(&rng, 1, STRESS_CROWD_MAX);
         bool alarms = stress_chance(&rng, 2);
         memset(&talk, 0, sizeof talk);
         talk.pauses = (enum stress_pauses)weir__rng_below(&rng, 3);

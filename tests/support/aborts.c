@@ -59,3 +59,30 @@ void test_breakages(const struct test_breakage *breakages, size_t count, void *a
         }
     }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(__has_feature)
+#define HAS_LIMITS 1
+#elif !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+#define HAS_LIMITS 1
+#endif
+#endif
+
+void test_with_little_memory(int (*code)(void), size_t bytes) {
+#if defined(HAS_LIMITS)
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct rlimit little = {bytes, bytes};
+        _exit(setrlimit(RLIMIT_AS, &little) == 0 ? code() : 2);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+#else
+    (void)code, (void)bytes;
+    skip();
+#endif
+}

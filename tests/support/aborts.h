@@ -1,5 +1,5 @@
 /*
- * Code that must abort: runs it in a child process and looks at how that ends.
+ * Code that must abort, or runs short of memory: in a child process, by how that ends.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TESTS_SUPPORT_ABORTS_H
@@ -25,5 +25,11 @@ void test_breakages(const struct test_breakage *breakages, size_t count, void *a
 
 #define TEST_BREAKAGES(breakages, argument) \
     test_breakages(breakages, sizeof(breakages) / sizeof *(breakages), argument)
+
+/*
+ * Runs code that returns 0 when all is well in a process of its own, with so little room for
+ * memory; asserts that it was.  Skips the test where sanitizers need more than that.
+ */
+void test_with_little_memory(int (*code)(void), size_t bytes);
 
 #endif

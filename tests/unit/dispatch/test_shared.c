@@ -130,117 +130,114 @@ static void close_fixture(struct fixture *f) {
     test_memory_close(&f->memory);
 }
 
+static int open_plain(void **state) {
+    static struct fixture f;
+    *state = &f;
+    return open_with(&f, NULL) == WEIR_OK ? 0 : 1;
+}
+
+static int open_twenties(void **state) {
+    static struct fixture f;
+    *state = &f;
+    return open_with(&f, &(weir_shared_dispatcher_options){.grain = 20}) == WEIR_OK ? 0 : 1;
+}
+
+static int close_again(void **state) {
+    close_fixture(*state);
+    return 0;
+}
+
+#define TEST(test)             cmocka_unit_test_setup_teardown(test, open_plain, close_again)
+#define TEST_OF_TWENTIES(test) cmocka_unit_test_setup_teardown(test, open_twenties, close_again)
+
+static void let_two_ask_for_ten(struct fixture *f) {
+    for (int i = 0; i < 2; i++) {
+        join(f, i, 10, 5, false);
+        assert_int_equal(ask(f, i, 10), 10);
+    }
+}
+
 /* ---- demand -------------------------------------------------------------- */
 
 static void demand_is_one_pool(void **state) {
-    (void)state;
-    struct fixture f;
-    assert_int_equal(open_with(&f, NULL), WEIR_OK);
-    assert_int_equal(open_demand(&f), 0);
-    assert_int_equal(dispatch(&f, 3), 3);
-    join(&f, 0, 10, 5, false);
-    join(&f, 1, 20, 5, false);
-    assert_int_equal(ask(&f, 0, 10), 10);
-    assert_int_equal(ask(&f, 1, 20), 20);
-    assert_int_equal(open_demand(&f), 30);
-    assert_int_equal(dispatch(&f, 12), 0);
-    assert_int_equal(f.put, 12);
-    assert_int_equal(open_demand(&f), 18);
-    assert_int_equal(dispatch(&f, 20), 2);
-    assert_int_equal(open_demand(&f), 0);
-    assert_int_equal(ask(&f, 0, 1), 1);
-    close_fixture(&f);
+    struct fixture *f = *state;
+    assert_int_equal(open_demand(f), 0);
+    assert_int_equal(dispatch(f, 3), 3);
+    join(f, 0, 10, 5, false);
+    join(f, 1, 20, 5, false);
+    assert_int_equal(ask(f, 0, 10), 10);
+    assert_int_equal(ask(f, 1, 20), 20);
+    assert_int_equal(open_demand(f), 30);
+    assert_int_equal(dispatch(f, 12), 0);
+    assert_int_equal(f->put, 12);
+    assert_int_equal(open_demand(f), 18);
+    assert_int_equal(dispatch(f, 20), 2);
+    assert_int_equal(open_demand(f), 0);
+    assert_int_equal(ask(f, 0, 1), 1);
 }
 
 static void what_a_leaver_had_open_is_owed(void **state) {
-    (void)state;
-    struct fixture f;
-    assert_int_equal(open_with(&f, NULL), WEIR_OK);
-    join(&f, 0, 10, 5, false);
-    join(&f, 1, 10, 5, false);
-    ask(&f, 0, 10);
-    ask(&f, 1, 10);
-    dispatch(&f, 4);
-    f.edge[0]->received = 4;
-    assert_int_equal(leave(&f, 0), 0); /* 6 of its 10 are open */
-    assert_int_equal(open_demand(&f), 10);
-    assert_int_equal(ask(&f, 1, 2), 0); /* the producer owes them already */
-    assert_int_equal(ask(&f, 1, 5), 1);
-    assert_int_equal(open_demand(&f), 17);
-    close_fixture(&f);
+    struct fixture *f = *state;
+    let_two_ask_for_ten(f);
+    dispatch(f, 4);
+    f->edge[0]->received = 4;
+    assert_int_equal(leave(f, 0), 0); /* 6 of its 10 are open */
+    assert_int_equal(open_demand(f), 10);
+    assert_int_equal(ask(f, 1, 2), 0); /* the producer owes them already */
+    assert_int_equal(ask(f, 1, 5), 1);
+    assert_int_equal(open_demand(f), 17);
 }
 
 /* What waits is taken back: for the others as far as they asked, the rest is left. */
 static void what_a_leaver_had_waiting_is_for_others(void **state) {
-    (void)state;
-    struct fixture f;
-    assert_int_equal(open_with(&f, NULL), WEIR_OK);
-    join(&f, 0, 10, 5, false);
-    join(&f, 1, 10, 5, false);
-    ask(&f, 0, 10);
-    ask(&f, 1, 10);
-    dispatch(&f, 18);
-    f.edge[1]->received = 5;
-    assert_int_equal(leave(&f, 0), 0); /* of 13 that wait, the other has asked for 5 */
-    weir__shared_recalled(f.state, 13);
-    assert_int_equal(open_demand(&f), 5);
-    assert_int_equal(ask(&f, 1, 4), 2); /* two were owed: open when it left */
-    close_fixture(&f);
+    struct fixture *f = *state;
+    let_two_ask_for_ten(f);
+    dispatch(f, 18);
+    f->edge[1]->received = 5;
+    assert_int_equal(leave(f, 0), 0); /* of 13 that wait, the other has asked for 5 */
+    weir__shared_recalled(f->state, 13);
+    assert_int_equal(open_demand(f), 5);
+    assert_int_equal(ask(f, 1, 4), 2); /* two were owed: open when it left */
 }
 
 /* It took what others had asked for, and its own asks will not be heard any more. */
 static void what_a_leaver_took_of_others_is_asked_for(void **state) {
-    (void)state;
-    struct fixture f;
-    assert_int_equal(open_with(&f, NULL), WEIR_OK);
-    join(&f, 0, 10, 5, false);
-    join(&f, 1, 10, 5, false);
-    ask(&f, 0, 10);
-    ask(&f, 1, 10);
-    assert_int_equal(dispatch(&f, 20), 0);
-    f.edge[0]->received = 15;
-    assert_int_equal(leave(&f, 0), 5);
-    weir__shared_recalled(f.state, 5);
-    assert_int_equal(open_demand(&f), 10);
-    close_fixture(&f);
+    struct fixture *f = *state;
+    let_two_ask_for_ten(f);
+    assert_int_equal(dispatch(f, 20), 0);
+    f->edge[0]->received = 15;
+    assert_int_equal(leave(f, 0), 5);
+    weir__shared_recalled(f->state, 5);
+    assert_int_equal(open_demand(f), 10);
 }
 
 static void a_surplus_pays_what_is_owed(void **state) {
-    (void)state;
-    struct fixture f;
-    assert_int_equal(open_with(&f, NULL), WEIR_OK);
-    join(&f, 0, 10, 5, false);
-    ask(&f, 0, 10);
-    leave(&f, 0);
-    assert_int_equal(dispatch(&f, 7), 7);
-    join(&f, 1, 10, 5, false);
-    assert_int_equal(ask(&f, 1, 10), 7);
-    close_fixture(&f);
+    struct fixture *f = *state;
+    join(f, 0, 10, 5, false);
+    ask(f, 0, 10);
+    leave(f, 0);
+    assert_int_equal(dispatch(f, 7), 7);
+    join(f, 1, 10, 5, false);
+    assert_int_equal(ask(f, 1, 10), 7);
 }
 
 static void what_is_lost_is_demanded_again(void **state) {
-    (void)state;
-    struct fixture f;
-    assert_int_equal(open_with(&f, NULL), WEIR_OK);
-    join(&f, 0, 10, 5, false);
-    ask(&f, 0, 10);
-    f.lose = 3;
-    assert_int_equal(dispatch(&f, 10), 0);
-    assert_int_equal(f.again, 3);
-    assert_int_equal(open_demand(&f), 3);
-    close_fixture(&f);
+    struct fixture *f = *state;
+    join(f, 0, 10, 5, false);
+    ask(f, 0, 10);
+    f->lose = 3;
+    assert_int_equal(dispatch(f, 10), 0);
+    assert_int_equal(f->again, 3);
+    assert_int_equal(open_demand(f), 3);
 }
 
 static void sums_do_not_wrap(void **state) {
-    (void)state;
-    struct fixture f;
-    assert_int_equal(open_with(&f, NULL), WEIR_OK);
-    join(&f, 0, 10, 5, true);
-    join(&f, 1, 10, 5, true);
-    ask(&f, 0, UINT64_MAX);
-    ask(&f, 1, UINT64_MAX);
-    assert_int_equal(open_demand(&f), INT64_MAX);
-    close_fixture(&f);
+    struct fixture *f = *state;
+    join(f, 0, 10, 5, true);
+    join(f, 1, 10, 5, true);
+    ask(f, 0, UINT64_MAX);
+    ask(f, 1, UINT64_MAX);
+    assert_int_equal(open_demand(f), INT64_MAX);
 }
 
 /* ---- entries ------------------------------------------------------------- */
@@ -253,48 +250,39 @@ static void assert_grain(struct fixture *f, uint64_t grain) {
 }
 
 static void entries_suit_every_consumer(void **state) {
-    (void)state;
-    struct fixture f;
-    assert_int_equal(open_with(&f, NULL), WEIR_OK);
-    join(&f, 0, 1000, 500, false);
-    assert_true(weir__shared_grain_fell(f.state));
-    assert_false(weir__shared_grain_fell(f.state));
-    assert_grain(&f, 500);
-    join(&f, 1, 10, 3, false);
-    assert_true(weir__shared_grain_fell(f.state));
-    assert_grain(&f, 7);
-    join(&f, 2, 100, 3, false);
-    assert_false(weir__shared_grain_fell(f.state));
-    join(&f, 3, 1000, 0, true); /* who asks by hand may ask for one */
-    assert_true(weir__shared_grain_fell(f.state));
-    assert_grain(&f, 1);
-    leave(&f, 3);
-    leave(&f, 1);
-    assert_false(weir__shared_grain_fell(f.state));
-    assert_grain(&f, 97);
-    close_fixture(&f);
+    struct fixture *f = *state;
+    join(f, 0, 1000, 500, false);
+    assert_true(weir__shared_grain_fell(f->state));
+    assert_false(weir__shared_grain_fell(f->state));
+    assert_grain(f, 500);
+    join(f, 1, 10, 3, false);
+    assert_true(weir__shared_grain_fell(f->state));
+    assert_grain(f, 7);
+    join(f, 2, 100, 3, false);
+    assert_false(weir__shared_grain_fell(f->state));
+    join(f, 3, 1000, 0, true); /* who asks by hand may ask for one */
+    assert_true(weir__shared_grain_fell(f->state));
+    assert_grain(f, 1);
+    leave(f, 3);
+    leave(f, 1);
+    assert_false(weir__shared_grain_fell(f->state));
+    assert_grain(f, 97);
 }
 
 static void one_alone_by_hand_takes_any(void **state) {
-    (void)state;
-    struct fixture f;
-    assert_int_equal(open_with(&f, &(weir_shared_dispatcher_options){.grain = 20}), WEIR_OK);
-    join(&f, 0, 10, 5, true);
-    assert_grain(&f, 20);
-    join(&f, 1, 100, 5, false);
-    assert_grain(&f, 1);
-    close_fixture(&f);
+    struct fixture *f = *state;
+    join(f, 0, 10, 5, true);
+    assert_grain(f, 20);
+    join(f, 1, 100, 5, false);
+    assert_grain(f, 1);
 }
 
 static void the_option_bounds_entries(void **state) {
-    (void)state;
-    struct fixture f;
-    assert_int_equal(open_with(&f, &(weir_shared_dispatcher_options){.grain = 20}), WEIR_OK);
-    join(&f, 0, 1000, 500, false);
-    assert_grain(&f, 20);
-    join(&f, 1, 10, 5, false);
-    assert_grain(&f, 5);
-    close_fixture(&f);
+    struct fixture *f = *state;
+    join(f, 0, 1000, 500, false);
+    assert_grain(f, 20);
+    join(f, 1, 10, 5, false);
+    assert_grain(f, 5);
 }
 
 static void bad_options_are_refused(void **state) {
@@ -369,16 +357,16 @@ static void the_sum_holds_at_random(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(demand_is_one_pool),
-        cmocka_unit_test(what_a_leaver_had_open_is_owed),
-        cmocka_unit_test(what_a_leaver_had_waiting_is_for_others),
-        cmocka_unit_test(what_a_leaver_took_of_others_is_asked_for),
-        cmocka_unit_test(a_surplus_pays_what_is_owed),
-        cmocka_unit_test(what_is_lost_is_demanded_again),
-        cmocka_unit_test(sums_do_not_wrap),
-        cmocka_unit_test(entries_suit_every_consumer),
-        cmocka_unit_test(one_alone_by_hand_takes_any),
-        cmocka_unit_test(the_option_bounds_entries),
+        TEST(demand_is_one_pool),
+        TEST(what_a_leaver_had_open_is_owed),
+        TEST(what_a_leaver_had_waiting_is_for_others),
+        TEST(what_a_leaver_took_of_others_is_asked_for),
+        TEST(a_surplus_pays_what_is_owed),
+        TEST(what_is_lost_is_demanded_again),
+        TEST(sums_do_not_wrap),
+        TEST(entries_suit_every_consumer),
+        TEST_OF_TWENTIES(one_alone_by_hand_takes_any),
+        TEST_OF_TWENTIES(the_option_bounds_entries),
         cmocka_unit_test(bad_options_are_refused),
         cmocka_unit_test(the_sum_holds_at_random),
     };

@@ -13,15 +13,13 @@
 #include "base/atomic.h"
 #include "os/futex.h"
 #include "os/topology.h"
+#include "support/aborts.h"
 #include "support/cmocka.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 struct view {
     pthread_t self;
@@ -103,16 +101,6 @@ static void pinning_to_no_core_is_refused(void **state) {
     assert_int_equal(weir__topology_cores(NULL, 0), before);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#if !defined(__has_feature)
-#define HAS_LIMITS 1
-#elif !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
-#define HAS_LIMITS 1
-#endif
-#endif
-
-#if defined(HAS_LIMITS)
-
 enum { THREADS = 4096 };
 
 static void wait_for_word(void *word) {
@@ -121,8 +109,6 @@ static void wait_for_word(void *word) {
 
 /* In a child process: 0 when a thread was refused with an errno value and nothing else happened. */
 static int start_until_refused(void) {
-    struct rlimit little = {256u << 20, 256u << 20};
-    if (setrlimit(RLIMIT_AS, &little) != 0) return 2;
     sigset_t before, after;
     pthread_sigmask(SIG_BLOCK, NULL, &before);
     static struct weir__thread threads[THREADS];
@@ -142,23 +128,8 @@ static int start_until_refused(void) {
 
 static void a_refused_start_changes_nothing(void **state) {
     (void)state;
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) _exit(start_until_refused());
-    int status;
-    waitpid(child, &status, 0);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    test_with_little_memory(start_until_refused, 256u << 20);
 }
-
-#else
-
-static void a_refused_start_changes_nothing(void **state) {
-    (void)state;
-    skip();
-}
-
-#endif
 
 int main(void) {
     const struct CMUnitTest tests[] = {

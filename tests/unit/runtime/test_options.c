@@ -152,15 +152,10 @@ static void runtime_refusals(void **state) {
 
 /* ---- stages -------------------------------------------------------------- */
 
-static weir_verdict demand(weir_stage *self, uint64_t count) {
-    (void)self;
-    (void)count;
-    return WEIR_CONTINUE;
-}
-
-#define PRODUCER .kind = WEIR_PRODUCER, .event_bytes = 8, .on.handle_demand = demand
-#define BOTH     .kind = WEIR_PRODUCER_CONSUMER, .event_bytes = 8, .on.handle_events = deed_no_events
-#define CONSUMER .kind = WEIR_CONSUMER, .on.handle_events = deed_no_events
+#define PRODUCER          .kind = WEIR_PRODUCER, .event_bytes = 8, .on.handle_demand = deed_no_demand
+#define CONSUMER_OF(what) .kind = what, .on.handle_events = deed_no_events
+#define BOTH              CONSUMER_OF(WEIR_PRODUCER_CONSUMER), .event_bytes = 8
+#define CONSUMER          CONSUMER_OF(WEIR_CONSUMER)
 
 static void good_stages_pass(void **state) {
     (void)state;
@@ -216,7 +211,7 @@ static void stage_refusals(void **state) {
         {{.kind = WEIR_PRODUCER, .event_bytes = 8},
          WEIR_INVALID,
          "on.handle_demand must be set for a producer"},
-        {{.kind = WEIR_PRODUCER_CONSUMER, .event_bytes = 8, .on.handle_demand = demand},
+        {{.kind = WEIR_PRODUCER_CONSUMER, .event_bytes = 8, .on.handle_demand = deed_no_demand},
          WEIR_INVALID,
          "on.handle_events must be set for a producer_consumer"},
         {{.kind = WEIR_CONSUMER}, WEIR_INVALID, "on.handle_events must be set for a consumer"},
@@ -231,7 +226,7 @@ static void stage_refusals(void **state) {
         {{CONSUMER, .state_bytes = SIZE_MAX / 4 + 1},
          WEIR_INVALID,
          "state_bytes must be at most 4611686018427387903, got 4611686018427387904"},
-        {{.kind = WEIR_PRODUCER, .on.handle_demand = demand},
+        {{.kind = WEIR_PRODUCER, .on.handle_demand = deed_no_demand},
          WEIR_INVALID,
          "event_bytes must be at least 1, got 0"},
         {{.kind = WEIR_PRODUCER_CONSUMER, .event_bytes = 65537, .on.handle_events = deed_no_events},

@@ -12,6 +12,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include "support/aborts.h"
 #include "support/cmocka.h"
 #include "support/deeds.h"
 #include "support/player.h"
@@ -23,9 +24,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static const weir_runtime_options stepped = {.mode = WEIR_STEPPED, .workers = 1};
 static const weir_runtime_options threads = {.mode = WEIR_THREADS, .workers = 2};
@@ -389,20 +387,8 @@ static void closing_is_the_end_of_starting(void **state) {
 
 /* ---- threads that cannot be had ------------------------------------------ */
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#if !defined(__has_feature)
-#define HAS_LIMITS 1
-#elif !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
-#define HAS_LIMITS 1
-#endif
-#endif
-
-#if defined(HAS_LIMITS)
-
 /* In a child process: 0 when opening was refused and nothing was left of it. */
 static int open_more_than_there_is_room_for(void) {
-    struct rlimit little = {512u << 20, 512u << 20};
-    if (setrlimit(RLIMIT_AS, &little) != 0) return 2;
     struct test_memory memory;
     test_memory_open(&memory);
     weir_runtime_options options = {.workers = 1000, .allocator = memory.allocator.use};
@@ -415,23 +401,8 @@ static int open_more_than_there_is_room_for(void) {
 
 static void a_thread_that_cannot_be_started_undoes_it_all(void **state) {
     (void)state;
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) _exit(open_more_than_there_is_room_for());
-    int status;
-    waitpid(child, &status, 0);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    test_with_little_memory(open_more_than_there_is_room_for, 512u << 20);
 }
-
-#else
-
-static void a_thread_that_cannot_be_started_undoes_it_all(void **state) {
-    (void)state;
-    skip();
-}
-
-#endif
 
 int main(void) {
     const struct CMUnitTest tests[] = {
