@@ -154,7 +154,7 @@ struct weir__edge {
     struct weir__edge *closes_next;       /* in that list of one                             */
     struct weir__edge *held_next;         /* a taker's, while held back: in its stage's list */
     struct weir__edge *held_previous;
-    bool takers_wait;
+    bool waits_to_take;
     weir_reason down_reason;
     uint64_t asked_by_hand; /* of asked; counted in checked builds */
 };

@@ -103,7 +103,7 @@ static void check_producers(const weir_stage *stage) {
 static void check_takers_wait(const weir_stage *stage) {
     const struct weir__edge *edge = stage->takers_waiting;
     for (int left = WEIR__CHECK_MOST; edge != NULL && left > 0; left--) {
-        WEIR__CHECK(edge->takers_wait);
+        WEIR__CHECK(edge->waits_to_take);
         WEIR__CHECK(edge->held_next == NULL || edge->held_next->held_previous == edge);
         edge = edge->held_next;
     }

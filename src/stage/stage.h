@@ -39,7 +39,7 @@
  *   begun             =>  inq's front is the rest of a message, message_left events
  *   pieces_left > 0   =>  begun, and the rest of a batch is the front of that
  *   inq_fresh is 0, stash_fresh is false
- *   takers_wait         <=> takers_waiting is not empty
+ *   takers_wait       <=> takers_waiting is not empty
  *   known             ==  consumers, and who waits in line for a leaver
  */
 #ifndef WEIR__STAGE_STAGE_H

@@ -141,10 +141,10 @@ bool weir__stage_take_rack(weir_stage *stage, struct weir__edge *edge, struct we
 }
 
 static void hold_back(weir_stage *stage, struct weir__edge *edge) {
-    if (edge->takers_wait) {
+    if (edge->waits_to_take) {
         return;
     }
-    edge->takers_wait = true;
+    edge->waits_to_take = true;
     stage->takers_wait = true;
     edge->held_next = stage->takers_waiting;
     edge->held_previous = NULL;
@@ -155,10 +155,10 @@ static void hold_back(weir_stage *stage, struct weir__edge *edge) {
 }
 
 void weir__stage_taker_let_go(weir_stage *stage, struct weir__edge *edge) {
-    if (!edge->takers_wait) {
+    if (!edge->waits_to_take) {
         return;
     }
-    edge->takers_wait = false;
+    edge->waits_to_take = false;
     *(edge->held_previous != NULL ? &edge->held_previous->held_next : &stage->takers_waiting) =
         edge->held_next;
     if (edge->held_next != NULL) {

@@ -287,6 +287,14 @@ weir_subscription player_subscribe(struct player *consumer, const struct player 
     return subscription;
 }
 
+weir_subscription players_pair(struct rig *rig, struct player *producer, struct player *consumer,
+                               const weir_subscribe_options *options) {
+    PLAYERS_START(rig, producer, consumer);
+    weir_subscription subscription = player_subscribe(consumer, producer, options);
+    rig_rest(rig);
+    return subscription;
+}
+
 void player_cast(struct player *player, uint64_t number) {
     assert_int_equal(weir_cast(player->rig->runtime, player->ref, &number, sizeof number), WEIR_OK);
 }

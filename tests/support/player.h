@@ -77,6 +77,13 @@ weir_status player_try_start(struct player *player, struct rig *rig,
 #define PLAYERS_START(rig, ...) players_start((rig), (struct player *[]){__VA_ARGS__, NULL})
 void players_start(struct rig *rig, struct player *const *players);
 
+/*
+ * Starts both, without options, and subscribes the second to the first by these (NULL: as is
+ * usual); returns when all is at rest.
+ */
+weir_subscription players_pair(struct rig *rig, struct player *producer, struct player *consumer,
+                               const weir_subscribe_options *options);
+
 /* The options that these start it with, for who starts it otherwise; once. */
 weir_stage_options player_options(struct player *player, struct rig *rig,
                                   const weir_stage_options *options);

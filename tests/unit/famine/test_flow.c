@@ -103,7 +103,7 @@ static void buffers(void **state) {
 
 /* ---- held back ----------------------------------------------------------- */
 
-static void play_takers_wait(struct famine *famine) {
+static void play_held_back(struct famine *famine) {
     struct famine_stage *s = famine->stages;
     s[0] = (struct famine_stage){
         .name = "accumulates", .kind = WEIR_PRODUCER, .limit = 200, .piece = 5};
@@ -125,15 +125,15 @@ static void play_takers_wait(struct famine *famine) {
     famine_rest(famine);
 }
 
-static void end_takers_wait(struct famine *famine) {
+static void end_held_back(struct famine *famine) {
     famine_done(famine, weir_demand(famine->runtime, famine->stages[0].ref, WEIR_FORWARD));
     famine_rest(famine);
 }
 
-static void takers_wait(void **state) {
+static void held_back(void **state) {
     (void)state;
     famine_run(&(struct famine_scenario){
-        .name = "held back", .play = play_takers_wait, .end = end_takers_wait, .endless = true});
+        .name = "held back", .play = play_held_back, .end = end_held_back, .endless = true});
 }
 
 /* ---- small rings, large demand ------------------------------------------- */
@@ -306,9 +306,9 @@ static void a_drain(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_flow),      cmocka_unit_test(deaths),      cmocka_unit_test(buffers),
-        cmocka_unit_test(takers_wait), cmocka_unit_test(small_rings), cmocka_unit_test(ends),
-        cmocka_unit_test(a_drain),     cmocka_unit_test(pieces),      cmocka_unit_test(stashes),
+        cmocka_unit_test(a_flow),    cmocka_unit_test(deaths),      cmocka_unit_test(buffers),
+        cmocka_unit_test(held_back), cmocka_unit_test(small_rings), cmocka_unit_test(ends),
+        cmocka_unit_test(a_drain),   cmocka_unit_test(pieces),      cmocka_unit_test(stashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,9 +39,7 @@ static void an_answer_stands_where_it_is_put(struct rig *rig, int behind) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
     p.does.call = behind ? answer_behind : answer_before;
-    PLAYERS_START(rig, &p, &c);
-    player_subscribe(&c, &p, NULL);
-    rig_rest(rig);
+    players_pair(rig, &p, &c, NULL);
     player_expect(&p, "subscribe c\ndemand 1000\n");
     assert_int_equal(player_call(&p, 3), 103);
     if (behind) assert_int_equal(rig_accounts(rig).in_flight + c.handled, 3);

@@ -42,9 +42,7 @@ static void batches_have_the_size_that_min_and_max_leave(void **state) {
         for (int world = 0; rig_open_world(&rig, world); world++) {
             struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = shapes[i].limit};
             struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            PLAYERS_START(&rig, &p, &c);
-            player_subscribe(&c, &p, &shapes[i].options);
-            rig_rest(&rig);
+            players_pair(&rig, &p, &c, &shapes[i].options);
             assert_memory_equal(c.journal.text, "subscribe p\n", 12);
             assert_string_equal(c.journal.text + 12, shapes[i].batches);
             rig_expect_log(&rig, "");

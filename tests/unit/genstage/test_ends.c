@@ -159,9 +159,7 @@ static void who_no_longer_watches_is_not_told(struct rig *rig) {
 static void a_peers_end_is_told_as_the_end_of_the_subscription(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.gone = go_on};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.gone = go_on};
-    PLAYERS_START(rig, &p, &c);
-    player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-    rig_rest(rig);
+    players_pair(rig, &p, &c, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
     player_stop(&p, WEIR_REASON_USER);
     rig_rest(rig);
     player_expect(&c, "subscribe p\ndown p user\n");

@@ -80,9 +80,7 @@ static void an_unknown_verdict_stops_it_whichever_end_it_is_for(struct rig *rig,
 static void what_ends_below_leaves_it_alone(struct rig *rig, int down) {
     struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    PLAYERS_START(rig, &t, &c);
-    weir_subscription subscription = player_subscribe(&c, &t, NULL);
-    rig_rest(rig);
+    weir_subscription subscription = players_pair(rig, &t, &c, NULL);
     if (down) {
         player_stop(&c, WEIR_REASON_USER);
     } else {

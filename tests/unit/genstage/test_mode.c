@@ -39,7 +39,7 @@ static void the_mode_of_every_kind_can_be_read(struct rig *rig) {
 }
 
 /* Set at the start, or told before anybody has subscribed, or afterwards. */
-static void demand_is_takers_wait_from_whenever_it_is_told(struct rig *rig, int when) {
+static void demand_is_held_back_from_whenever_it_is_told(struct rig *rig, int when) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
     player_start(&p, rig, &(weir_stage_options){.demand = when == 0 ? WEIR_ACCUMULATE : 0});
@@ -140,7 +140,7 @@ static void only_a_producer_holds_demand_back(struct rig *rig) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST_IN_WORLDS(the_mode_of_every_kind_can_be_read),
-        TEST_IN_WORLDS_AND_WAYS(demand_is_takers_wait_from_whenever_it_is_told, 3),
+        TEST_IN_WORLDS_AND_WAYS(demand_is_held_back_from_whenever_it_is_told, 3),
         TEST_IN_WORLDS(to_forward_what_forwards_changes_nothing),
         TEST_IN_WORLDS(who_subscribes_meanwhile_misses_nothing),
         TEST_IN_WORLDS(held_demand_is_all_heard),

@@ -140,48 +140,34 @@ static void a_broadcast_takes_each_stage_once(struct rig *rig, int waits) {
 
 /* ---- whom there is not ------------------------------------------------------------- */
 
-static void whoever_is_gone_is_refused_and_kills_nobody(void **state) {
-    (void)state;
-    for (int mode = WEIR_PERMANENT; mode <= WEIR_TEMPORARY; mode++) {
-        struct rig rig;
-        for (int world = 0; rig_open_world(&rig, world); world++) {
-            struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-            struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            const weir_subscribe_options options = {.cancel = (weir_cancel_mode)mode};
-            PLAYERS_START(&rig, &p, &c);
-            player_stop(&p, WEIR_REASON_NORMAL);
-            rig_rest(&rig);
-            assert_int_equal(subscribe_wait(&c, &p, &options, NULL), WEIR_NO_STAGE);
-            assert_int_equal(weir_subscribe(rig.runtime, c.ref, p.ref, &options, NULL),
-                             WEIR_NO_STAGE);
-            rig_rest(&rig);
-            player_expect(&c, "");
-            assert_int_equal(weir_runtime_stages(rig.runtime), 1);
-            rig_close(&rig);
-        }
-    }
+static void whoever_is_gone_is_refused_and_kills_nobody(struct rig *rig, int mode) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    const weir_subscribe_options options = {.cancel = (weir_cancel_mode)mode};
+    PLAYERS_START(rig, &p, &c);
+    player_stop(&p, WEIR_REASON_NORMAL);
+    rig_rest(rig);
+    assert_int_equal(subscribe_wait(&c, &p, &options, NULL), WEIR_NO_STAGE);
+    assert_int_equal(weir_subscribe(rig->runtime, c.ref, p.ref, &options, NULL), WEIR_NO_STAGE);
+    rig_rest(rig);
+    player_expect(&c, "");
+    assert_int_equal(weir_runtime_stages(rig->runtime), 1);
+    rig_close(rig);
 }
 
 /* Gone in between: the consumer hears of it as of a producer's death. */
-static void whoever_goes_meanwhile_is_noproc(void **state) {
-    (void)state;
-    for (int mode = WEIR_PERMANENT; mode <= WEIR_TEMPORARY; mode++) {
-        struct rig rig;
-        for (int world = 0; rig_open_world(&rig, world); world++) {
-            struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-            struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            PLAYERS_START(&rig, &p, &c);
-            player_stop(&p, WEIR_REASON_NORMAL);
-            weir_status status = subscribe_wait(
-                &c, &p, &(weir_subscribe_options){.cancel = (weir_cancel_mode)mode}, NULL);
-            assert_true(status == WEIR_NO_STAGE || status == WEIR_NO_SUBSCRIPTION);
-            rig_rest(&rig);
-            player_expect(&c, mode == WEIR_TEMPORARY
-                                  ? "subscribe p\ndown p noproc\n"
-                                  : "subscribe p\ndown p noproc\nterminate noproc\n");
-            rig_close(&rig);
-        }
-    }
+static void whoever_goes_meanwhile_is_noproc(struct rig *rig, int mode) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(rig, &p, &c);
+    player_stop(&p, WEIR_REASON_NORMAL);
+    weir_status status =
+        subscribe_wait(&c, &p, &(weir_subscribe_options){.cancel = (weir_cancel_mode)mode}, NULL);
+    assert_true(status == WEIR_NO_STAGE || status == WEIR_NO_SUBSCRIPTION);
+    rig_rest(rig);
+    player_expect(&c, mode == WEIR_TEMPORARY ? "subscribe p\ndown p noproc\n"
+                                             : "subscribe p\ndown p noproc\nterminate noproc\n");
+    rig_close(rig);
 }
 
 /* ---- at the start -------------------------------------------------------------------- */
@@ -235,8 +221,8 @@ int main(void) {
         TEST_IN_WORLDS(what_cannot_be_is_refused_before_anything_happens),
         TEST_IN_WORLDS_AND_WAYS(who_waits_is_told_of_a_refusal_by_either_end, 2),
         TEST_IN_WORLDS_AND_WAYS(a_broadcast_takes_each_stage_once, 2),
-        cmocka_unit_test(whoever_is_gone_is_refused_and_kills_nobody),
-        cmocka_unit_test(whoever_goes_meanwhile_is_noproc),
+        TEST_IN_WORLDS_AND_WAYS(whoever_is_gone_is_refused_and_kills_nobody, WEIR_TEMPORARY + 1),
+        TEST_IN_WORLDS_AND_WAYS(whoever_goes_meanwhile_is_noproc, WEIR_TEMPORARY + 1),
         TEST_IN_WORLDS(a_manual_consumer_may_subscribe_at_its_start),
         cmocka_unit_test(on_threads_who_waits_is_answered),
     };

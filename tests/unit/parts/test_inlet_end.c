@@ -167,8 +167,7 @@ static void a_stage_that_is_named_feeds_it(void **state) {
         struct player c;
         open_inlet(&(weir_inlet_options){.name = "second"});
         start_consumer(&c, "c", NULL);
-        player_start(&p, &rig, NULL);
-        player_start(&relay, &rig, NULL);
+        PLAYERS_START(&rig, &p, &relay);
         player_subscribe(&relay, &p, &(weir_subscribe_options){.max_demand = 3});
         assert_int_equal(weir_feeds(rig.runtime, relay.ref, inlet_stage), WEIR_OK);
         player_cast(&p, 40);

@@ -286,8 +286,7 @@ static void queued_events_go_back_or_are_discarded(void **state) {
     for (int world = 0; pool_scene_world(&s, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 20};
         struct player q = {.name = "q", .kind = WEIR_PRODUCER, .limit = 40, .next = 20};
-        player_start(&p, &s.rig, NULL);
-        player_start(&q, &s.rig, NULL);
+        PLAYERS_START(&s.rig, &p, &q);
         pool_scene_pool(&s, NULL);
         weir_subscribe_options options = demand(20, 10, WEIR_PERMANENT);
         player_subscribe(&s.stage, &p, &options);

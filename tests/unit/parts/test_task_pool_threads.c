@@ -101,8 +101,7 @@ static void children_remain_after_producer_down(void **state) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
     struct player q = {.name = "q", .kind = WEIR_PRODUCER, .limit = 6, .next = 3};
     for (int i = 0; i < 6; i++) s.does[i] = "w";
-    player_start(&p, &s.rig, NULL);
-    player_start(&q, &s.rig, NULL);
+    PLAYERS_START(&s.rig, &p, &q);
     pool_scene_pool(&s, &(weir_pool_options){.threads = 8});
     subscribe(&p, 3, WEIR_NONE);
     pool_scene_wait_begun(&s, 3);

@@ -189,9 +189,7 @@ static void replacing_needs_memory_or_changes_nothing(void **state) {
     rig_open(&rig, NULL);
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    PLAYERS_START(&rig, &p, &c);
-    weir_subscription old = player_subscribe(&c, &p, NULL);
-    rig_rest(&rig);
+    weir_subscription old = players_pair(&rig, &p, &c, NULL);
     weir_status status = WEIR_NO_MEMORY;
     for (uint64_t call = 1; status == WEIR_NO_MEMORY; call++) {
         size_t count = 0;

@@ -252,9 +252,7 @@ static void stages_come_and_go(void **state) {
 static void without_memory_calls_change_nothing(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-    PLAYERS_START(rig, &p, &c);
-    weir_subscription subscription = player_subscribe(&c, &p, NULL);
-    rig_rest(rig);
+    weir_subscription subscription = players_pair(rig, &p, &c, NULL);
     player_expect(&p, "subscribe c\n");
     player_expect(&c, "subscribe p\n");
     weir_runtime *runtime = rig->runtime;

@@ -184,9 +184,7 @@ static void a_stash_at_rest(void **state) {
         struct player keeper = {.name = "keeper", .kind = WEIR_CONSUMER};
         weir_drain_report report;
         keeper.does.events = deed_stash;
-        PLAYERS_START(&rig, &p, &keeper);
-        player_subscribe(&keeper, &p, NULL);
-        rig_rest(&rig);
+        players_pair(&rig, &p, &keeper, NULL);
         assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
         assert_string_equal(report.name, "keeper");
         assert_int_equal(report.why, WEIR_HOLDUP_STASH);
@@ -228,9 +226,7 @@ static void nobody_is_told_when_nothing_waits(void **state) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
         weir_drain_report report;
-        PLAYERS_START(&rig, &p, &c);
-        player_subscribe(&c, &p, NULL);
-        rig_rest(&rig);
+        players_pair(&rig, &p, &c, NULL);
         assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
         assert_true(report.stage.bits == 0);
         assert_string_equal(report.name, "");

@@ -30,10 +30,7 @@ static void open_scene(struct scene *scene) {
     rig_open(&scene->rig, NULL);
     scene->p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
     scene->c = (struct player){.name = "c", .kind = WEIR_CONSUMER};
-    player_start(&scene->p, &scene->rig, NULL);
-    player_start(&scene->c, &scene->rig, NULL);
-    player_subscribe(&scene->c, &scene->p, &(weir_subscribe_options){.max_demand = 10});
-    rig_rest(&scene->rig);
+    players_pair(&scene->rig, &scene->p, &scene->c, &(weir_subscribe_options){.max_demand = 10});
     scene->producer = stage_of(scene, &scene->p);
     scene->consumer = stage_of(scene, &scene->c);
 }

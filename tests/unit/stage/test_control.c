@@ -18,9 +18,7 @@
 static void both_ends_see_it_begin(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    PLAYERS_START(rig, &p, &c);
-    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10});
-    rig_rest(rig);
+    players_pair(rig, &p, &c, &(weir_subscribe_options){.max_demand = 10});
     rig_expect(rig, "c subscribe p\np subscribe c\np demand 10\n");
     rig_close(rig);
 }
@@ -104,9 +102,7 @@ static void a_stage_may_subscribe_twice(struct rig *rig) {
 static void the_consumer_may_refuse(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.subscribe = deed_refuse};
-    PLAYERS_START(rig, &p, &c);
-    weir_subscription subscription = player_subscribe(&c, &p, NULL);
-    rig_rest(rig);
+    weir_subscription subscription = players_pair(rig, &p, &c, NULL);
     rig_expect(rig, "c subscribe p\n");
     /* To cancel or ask what has ended is no error, from outside. */
     assert_int_equal(weir_cancel(rig->runtime, subscription, WEIR_REASON_NORMAL), WEIR_OK);
@@ -121,9 +117,7 @@ static void the_producer_may_refuse(struct rig *rig, int how) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 10};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
     p.does.subscribe = how == 0 ? deed_refuse : deed_manual;
-    PLAYERS_START(rig, &p, &c);
-    player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-    rig_rest(rig);
+    players_pair(rig, &p, &c, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
     player_expect(&p, "subscribe c\ncancel c refused\n");
     player_expect(&c, "subscribe p\ncancel p refused\n");
     assert_int_equal(p.next, 0);    /* what was asked is not heard */
@@ -141,9 +135,7 @@ static void an_unknown_verdict_is_a_bad_return(void **state) {
             struct player p = {.name = "p", .kind = WEIR_PRODUCER};
             struct player c = {.name = "c", .kind = WEIR_CONSUMER};
             (end == WEIR_PRODUCER ? &p : &c)->does.subscribe = deed_no_verdict;
-            PLAYERS_START(&rig, &p, &c);
-            player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-            rig_rest(&rig);
+            players_pair(&rig, &p, &c, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
             if (end == WEIR_PRODUCER) {
                 player_expect(&p, "subscribe c\nterminate bad_return_value\n");
                 player_expect(&c, "subscribe p\ndown p bad_return_value\n");
@@ -204,9 +196,7 @@ static void a_manual_consumer_may_ask_where_it_subscribes(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
     struct player c = {
         .name = "c", .kind = WEIR_CONSUMER, .manual = true, .does.subscribe = ask_at_once};
-    PLAYERS_START(rig, &p, &c);
-    player_subscribe(&c, &p, NULL);
-    rig_rest(rig);
+    players_pair(rig, &p, &c, NULL);
     player_expect(&p, "subscribe c\ndemand 3\n");
     player_expect(&c, "subscribe p\nevents 0..2\n");
     rig_close(rig);

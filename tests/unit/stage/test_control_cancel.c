@@ -81,9 +81,7 @@ static weir_verdict stop_instead(weir_stage *self, struct player *player, const 
 static void handle_cancel_has_the_first_word(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cancel = stop_instead};
-    PLAYERS_START(rig, &p, &c);
-    weir_subscription subscription = player_subscribe(&c, &p, NULL);
-    rig_rest(rig);
+    weir_subscription subscription = players_pair(rig, &p, &c, NULL);
     weir_cancel(rig->runtime, subscription, WEIR_REASON_USER);
     rig_rest(rig);
     player_expect(&c, "subscribe p\ncancel p user\nterminate bad_return_value\n");
@@ -94,11 +92,9 @@ static void handle_cancel_has_the_first_word(struct rig *rig) {
 static void a_cancel_lets_events_on_their_way_arrive(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    PLAYERS_START(rig, &p, &c);
-    weir_subscription subscription = player_subscribe(
-        &c, &p,
+    weir_subscription subscription = players_pair(
+        rig, &p, &c,
         &(weir_subscribe_options){.max_demand = 100, .min_demand = 90, .cancel = WEIR_TEMPORARY});
-    rig_rest(rig);
     player_cast(&p, 35);
     while (p.next == 0) weir_runtime_step(rig->runtime, 1);
     weir_cancel(rig->runtime, subscription, WEIR_REASON_NORMAL);
@@ -115,10 +111,8 @@ static void a_cancel_lets_events_on_their_way_arrive(struct rig *rig) {
 static void cancelling_twice_is_cancelling_once(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    PLAYERS_START(rig, &p, &c);
     weir_subscription subscription =
-        player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-    rig_rest(rig);
+        players_pair(rig, &p, &c, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
     weir_cancel(rig->runtime, subscription, WEIR_REASON_USER);
     weir_cancel(rig->runtime, subscription, WEIR_REASON_NORMAL);
     rig_rest(rig);
@@ -173,9 +167,7 @@ static weir_subscribe_verdict cancel_at_once(weir_stage *self, struct player *pl
 static void a_consumer_may_cancel_where_it_subscribes(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.subscribe = cancel_at_once};
-    PLAYERS_START(rig, &p, &c);
-    player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-    rig_rest(rig);
+    players_pair(rig, &p, &c, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
     assert_non_null(strstr(p.journal.text, "cancel c user\n"));
     assert_non_null(strstr(c.journal.text, "cancel p user\n"));
     assert_null(strstr(c.journal.text, "normal"));
@@ -219,9 +211,7 @@ static void a_consumer_that_has_gone_is_not_heard_of(struct rig *rig) {
 static void mail_to_a_stage_that_has_gone_does_no_harm(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    PLAYERS_START(rig, &p, &c);
-    weir_subscription subscription = player_subscribe(&c, &p, NULL);
-    rig_rest(rig);
+    weir_subscription subscription = players_pair(rig, &p, &c, NULL);
     player_stop(&p, WEIR_REASON_NORMAL);
     player_stop(&c, WEIR_REASON_USER);
     for (uint64_t i = 0; i < 5; i++) {
@@ -296,9 +286,7 @@ static weir_verdict try_after_the_end(weir_stage *self, struct player *player,
 static void what_has_ended_is_refused_inside(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cancel = try_after_the_end};
-    PLAYERS_START(rig, &p, &c);
-    weir_subscription subscription = player_subscribe(&c, &p, NULL);
-    rig_rest(rig);
+    weir_subscription subscription = players_pair(rig, &p, &c, NULL);
     weir_cancel(rig->runtime, subscription, WEIR_REASON_NORMAL);
     rig_rest(rig);
     player_expect(&c, "subscribe p\ncancel p normal\nterminate normal\n");

@@ -375,9 +375,7 @@ static void without_memory_nothing_is_emitted(void **state) {
         struct player p = {
             .name = "p", .kind = WEIR_PRODUCER, .own = &at, .does.cast = emit_or_nothing};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
-        PLAYERS_START(&rig, &p, &c);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 100000});
-        rig_rest(&rig);
+        players_pair(&rig, &p, &c, &(weir_subscribe_options){.max_demand = 100000});
         player_cast(&p, 30000);
         rig_rest(&rig);
         done = c.handled == 30000;

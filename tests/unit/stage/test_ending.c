@@ -262,9 +262,7 @@ static void no_message_that_was_accepted_is_lost(void **state) {
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.cast = finish_at_once};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        PLAYERS_START(&rig, &p, &c);
-        player_subscribe(&c, &p, NULL);
-        rig_rest(&rig);
+        players_pair(&rig, &p, &c, NULL);
         uint64_t accepted = 0;
         for (uint64_t number = 1; number <= 200; number++) {
             weir_status status = weir_cast(rig.runtime, p.ref, &number, sizeof number);
@@ -380,9 +378,7 @@ static void failures_stop_it_still(void **state) {
         for (int world = 0; rig_open_world(&rig, world); world++) {
             struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
             struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            PLAYERS_START(&rig, &p, &c);
-            player_subscribe(&c, &p, &(weir_subscribe_options){.cancel = modes[i]});
-            rig_rest(&rig);
+            players_pair(&rig, &p, &c, &(weir_subscribe_options){.cancel = modes[i]});
             player_stop(&p, WEIR_REASON_USER);
             rig_rest(&rig);
             assert_int_equal(weir_runtime_stages(rig.runtime), i == 2 ? 1 : 0);

@@ -56,10 +56,8 @@ static void batches_and_asks_follow_the_rule(void **state) {
         for (int world = 0; rig_open_world(&rig, world); world++) {
             struct player p = {.name = "p", .kind = WEIR_PRODUCER};
             struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-            PLAYERS_START(&rig, &p, &c);
-            player_subscribe(
-                &c, &p, &(weir_subscribe_options){.max_demand = row->max, .min_demand = row->min});
-            rig_rest(&rig);
+            players_pair(&rig, &p, &c,
+                         &(weir_subscribe_options){.max_demand = row->max, .min_demand = row->min});
             for (int k = 0; row->messages[k] > 0; k++) {
                 rig_text_expect(&c.journal, c.journal.text); /* the last message's alone */
                 player_cast(&p, row->messages[k]);
@@ -222,9 +220,7 @@ static void nothing_comes_between_the_batches_of_a_message(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
     c.emits = PLAYER_HOLDS;
-    PLAYERS_START(rig, &p, &c);
-    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 1000, .min_demand = 999});
-    rig_rest(rig);
+    players_pair(rig, &p, &c, &(weir_subscribe_options){.max_demand = 1000, .min_demand = 999});
     player_expect(&c, "subscribe p\n");
     player_cast(&p, 400);
     while (c.handled == 0) weir_runtime_step(rig->runtime, 1);
@@ -246,10 +242,8 @@ static void nothing_comes_between_the_batches_of_a_message(struct rig *rig) {
 static void a_manual_consumer_gets_messages_whole(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .manual = true};
-    PLAYERS_START(rig, &p, &c);
     weir_subscription subscription =
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 4});
-    rig_rest(rig);
+        players_pair(rig, &p, &c, &(weir_subscribe_options){.max_demand = 4});
     player_expect(&p, "subscribe c\n"); /* nothing is asked by itself */
     player_cast(&p, 10);
     rig_rest(rig);

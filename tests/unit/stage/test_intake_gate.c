@@ -366,9 +366,7 @@ static void without_memory_for_an_end_it_stops(void **state) {
     rig_open(&rig, NULL);
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER};
-    PLAYERS_START(&rig, &p, &t);
-    player_subscribe(&t, &p, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-    rig_rest(&rig);
+    players_pair(&rig, &p, &t, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
     for (int i = 0; i < 8; i++) { /* as many as the queue first has room for */
         player_cast(&p, 1);
         rig_rest(&rig);

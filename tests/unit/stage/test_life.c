@@ -125,9 +125,7 @@ static void terminate_is_the_last_callback(void **state) {
     for (int world = 0; rig_open_world(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
         struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        PLAYERS_START(&rig, &p, &c);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 10});
-        rig_rest(&rig);
+        players_pair(&rig, &p, &c, &(weir_subscribe_options){.max_demand = 10});
         assert_int_equal(c.handled, 100);
         player_stop(&c, WEIR_REASON_USER);
         player_cast(&c, 1); /* too late */
@@ -273,7 +271,7 @@ static void what_it_buffered_is_discarded(void **state) {
     assert_int_equal(rig_close(&rig).discarded, 30);
 }
 
-static void what_it_takers_wait_is_discarded(struct rig *rig) {
+static void what_it_held_back_is_discarded(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
     player_start(&p, rig, &(weir_stage_options){.demand = WEIR_ACCUMULATE});
@@ -364,7 +362,7 @@ int main(void) {
         TEST_IN_WORLDS(consumers_see_a_producer_go_down_after_its_events),
         cmocka_unit_test(may_stop_from_any_callback),
         cmocka_unit_test(what_it_buffered_is_discarded),
-        TEST_STEPPED(what_it_takers_wait_is_discarded),
+        TEST_STEPPED(what_it_held_back_is_discarded),
         TEST_STEPPED(a_discard_that_nobody_hears_is_logged),
         cmocka_unit_test(without_memory_nothing_begins),
     };

@@ -192,11 +192,9 @@ static void names_are_numbers_too_and_copied(void **state) {
 static void a_partition_of_another_dispatcher_is_refused(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    PLAYERS_START(rig, &p, &c);
-    player_subscribe(
-        &c, &p,
+    players_pair(
+        rig, &p, &c,
         &(weir_subscribe_options){.cancel = WEIR_TEMPORARY, .partition = WEIR_PARTITION(0)});
-    rig_rest(rig);
     player_expect(&p, "subscribe c\ncancel c bad_options\n");
     player_expect(&c, "subscribe p\ncancel p bad_options\n");
     rig_expect_log(rig, "error: stage p refuses a subscription: its dispatcher, demand, "

@@ -148,9 +148,7 @@ static void a_manual_message_comes_in_pieces(void **state) {
         open_graph(MANY);
         graph.c.manual = true;
         graph.c.does.cast = comes_last;
-        PLAYERS_START(&graph.rig, &graph.p, &graph.c);
-        weir_subscription subscription = player_subscribe(&graph.c, &graph.p, NULL);
-        rig_rest(&graph.rig);
+        weir_subscription subscription = players_pair(&graph.rig, &graph.p, &graph.c, NULL);
         assert_int_equal(weir_ask(graph.rig.runtime, subscription, MANY), WEIR_OK);
         while (graph.c.handled == 0) weir_runtime_step(graph.rig.runtime, 1);
         assert_true(graph.c.handled < MANY);

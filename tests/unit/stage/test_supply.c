@@ -65,9 +65,7 @@ static void what_nobody_heard_answers_who_has_left(void **state) {
 static void a_producer_may_be_late(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    PLAYERS_START(rig, &p, &c);
-    player_subscribe(&c, &p, &supply_ten);
-    rig_rest(rig);
+    players_pair(rig, &p, &c, &supply_ten);
     player_expect(&p, "subscribe c\ndemand 10\n");
     player_cast(&p, 4);
     rig_rest(rig);

@@ -68,9 +68,7 @@ static void accumulated_events_and_infos_keep_their_order(struct rig *rig) {
 static void the_mode_may_change_at_any_time(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
-    PLAYERS_START(rig, &p, &a);
-    weir_subscription subscription = player_subscribe(&a, &p, NULL);
-    rig_rest(rig);
+    weir_subscription subscription = players_pair(rig, &p, &a, NULL);
     player_cast(&p, 5);
     player_demand(&p, WEIR_ACCUMULATE);
     rig_rest(rig);
@@ -261,9 +259,7 @@ static bool lose_some(uint64_t fail_at, bool as_they_are_held) {
     rig_open(&rig, NULL);
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
     struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
-    PLAYERS_START(&rig, &p, &a);
-    player_subscribe(&a, &p, &(weir_subscribe_options){.max_demand = 3});
-    rig_rest(&rig);
+    players_pair(&rig, &p, &a, &(weir_subscribe_options){.max_demand = 3});
     player_demand(&p, WEIR_ACCUMULATE);
     rig_rest(&rig);
     player_cast(&p, 3);

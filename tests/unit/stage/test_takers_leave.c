@@ -136,7 +136,7 @@ static weir_verdict emit_one(weir_stage *self, struct player *player, const weir
  * It stands still, and one of its subscriptions, of which more waits, ends; it is over and
  * forgotten when the stage, with a third one's events behind that, is free again.
  */
-static void a_subscription_that_was_takers_wait_may_end(struct rig *rig) {
+static void a_subscription_that_was_held_back_may_end(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player q = {.name = "q", .kind = WEIR_PRODUCER};
     struct player t = {.name = "t", .kind = WEIR_PRODUCER};
@@ -215,7 +215,7 @@ int main(void) {
         cmocka_unit_test(who_leaves_at_any_time_loses_nothing),
         cmocka_unit_test(what_waits_is_cut_anew_for_a_smaller_taker),
         cmocka_unit_test(what_a_leaver_asked_for_is_buffered),
-        TEST_IN_WORLDS(a_subscription_that_was_takers_wait_may_end),
+        TEST_IN_WORLDS(a_subscription_that_was_held_back_may_end),
         cmocka_unit_test(the_last_one_gets_what_the_others_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
