@@ -14,13 +14,13 @@ extern "C" {
 
 /*
  * The accounts of a runtime, in events.  At rest
- *     emitted - shared + copies = handled + buffered + in_flight + discarded
- * and after close buffered and in_flight are 0.  shared and copies are 0 unless
+ *     emitted - multicast + copies = handled + buffered + in_flight + discarded
+ * and after close buffered and in_flight are 0.  multicast and copies are 0 unless
  * a stage broadcasts.
  */
 typedef struct weir_accounts {
     uint64_t emitted;     /* by all stages                                         */
-    uint64_t shared;      /* those that a dispatcher gave to several consumers     */
+    uint64_t multicast;   /* those that a dispatcher gave to several consumers     */
     uint64_t copies;      /* how many deliveries became of those                   */
     uint64_t handled;     /* handle_events, a reader or a pool's task is done with */
     uint64_t buffered;    /* in producers' buffers, held by dispatchers, in stashes */

@@ -190,7 +190,7 @@ static void move_all(struct weir__partitions *all, const weir_run *run, uint32_t
                      bool short_runs) {
     for (uint32_t at = 0, done = 0; done < count; at++) {
         struct weir__item item = *weir__queue_at(run->queue, at);
-        item.flags &= WEIR__SHARED;
+        item.flags &= WEIR__ALIASED;
         if (item.count > count - done) item.count = count - done;
         deal_run_by_run(all, &all->chosen[done], item, short_runs);
         done += item.count;

@@ -113,7 +113,7 @@ static struct weir__item take_item_to_hold(weir_run *run, uint64_t count) {
     struct weir_desk *desk = run->desk;
     struct weir__item item = weir__queue_take(run->queue, count, desk->pool);
     run->left -= item.count;
-    item.flags &= WEIR__SHARED;
+    item.flags &= WEIR__ALIASED;
     if (desk->calls->unpin != NULL) desk->calls->unpin(desk->context, &item);
     return item;
 }

@@ -32,7 +32,7 @@ struct weir__desk_calls {
     void (*send)(void *context, weir_outlet *outlet, struct weir__queue *queue, uint64_t count);
 
     /*
-     * Takes `count` events likewise and puts them on desk->shared, in entries of at
+     * Takes `count` events likewise and puts them on desk->rack, in entries of at
      * most `grain`.  Returns how many were lost for want of memory.
      */
     uint64_t (*put)(void *context, struct weir__queue *queue, uint64_t count, uint64_t grain);
@@ -57,13 +57,13 @@ struct weir_desk {
     const struct weir__desk_calls *calls;
     void *context;
     struct weir__pool *pool;     /* the producer's worker's                   */
-    struct weir__queue *scratch; /* empty: where shared messages are put up   */
+    struct weir__queue *scratch; /* empty: where messages for several are put up   */
     struct weir__block *fill;    /* where those are copied that a selector takes; or NULL */
     const struct weir__allocator *allocator;
     uint64_t *buffered;      /* the worker's gauge; what is held counts there */
     struct weir_hold *holds; /* all that are open                             */
     uint64_t held;
-    struct weir__shared *shared; /* what its consumers take from, or NULL (dispatch/shared.h) */
+    struct weir__rack *rack; /* what its consumers take from, or NULL (dispatch/edge/rack.h) */
 };
 
 struct weir_run {
@@ -71,12 +71,12 @@ struct weir_run {
     uint64_t left; /* events that may still be taken */
     struct weir_desk *desk;
     /* for the accounts */
-    uint64_t shared; /* events taken out after they were shared       */
-    uint64_t copies; /* deliveries that became of them                */
-    uint64_t lost;   /* of those, not delivered for want of memory    */
-    /* how much of the front was shared, for weir_run_skip */
-    bool any_shared;
-    uint64_t unshared; /* of `left`, the events behind those            */
+    uint64_t multicast; /* events taken out after several were given them */
+    uint64_t copies;    /* deliveries that became of them                */
+    uint64_t lost;      /* of those, not delivered for want of memory    */
+    /* how much of the front several were given, for weir_run_skip */
+    bool any_multicast;
+    uint64_t behind_multicast; /* of `left`, the events behind those            */
 };
 
 struct weir_hold {

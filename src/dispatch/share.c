@@ -2,7 +2,7 @@
  * Sharing: one run of events for several consumers.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Each consumer gets slices of the same blocks, flagged SHARED, and one more
+ * Each consumer gets slices of the same blocks, flagged ALIASED, and one more
  * reference to each.  A selector that refuses some events gets its consumer a
  * copy of the others: what it accepts lies scattered, and a copy is contiguous.
  * It is asked once for each event, some hundred at a time, so copying begins at
@@ -35,12 +35,12 @@ static bool next(struct walk *walk, struct weir__item *part) {
 }
 
 /* All of them: the same memory, held once more. */
-static bool gather_shared(weir_run *run, uint64_t count) {
+static bool gather_multicast(weir_run *run, uint64_t count) {
     struct walk walk = {.queue = run->queue, .left = count};
     struct weir__item part;
     while (next(&walk, &part)) {
-        weir__queue_at(run->queue, walk.index - 1)->flags |= WEIR__SHARED;
-        part.flags = WEIR__SHARED;
+        weir__queue_at(run->queue, walk.index - 1)->flags |= WEIR__ALIASED;
+        part.flags = WEIR__ALIASED;
         if (!weir__queue_push(run->desk->scratch, part)) return false;
         weir__block_hold(part.block, run->desk->pool);
     }
@@ -173,7 +173,7 @@ static uint64_t gather_one(weir_run *run, const weir_subscribe_options *options)
     weir_batch batch = {weir__block_at(item->block, item->first, item->event_bytes), 1};
     bool wanted;
     if (ask(options, batch, item->event_bytes, &wanted) == 0) return 0;
-    (void)gather_shared(run, 1);
+    (void)gather_multicast(run, 1);
     return 1;
 }
 
@@ -206,20 +206,23 @@ static uint64_t gather_accepted(weir_run *run, const weir_subscribe_options *opt
         }
     }
     slice(&copy);
-    if (!copies) (void)gather_shared(run, count);
+    if (!copies) (void)gather_multicast(run, count);
     return accepted;
 }
 
 /* ---- sharing ------------------------------------------------------------- */
 
 /* All who take from a run lower `left`, so this holds whatever is taken meanwhile. */
-static void note_shared(weir_run *run, uint64_t count) {
-    if (!run->any_shared || run->left - count < run->unshared) run->unshared = run->left - count;
-    run->any_shared = true;
+static void note_multicast(weir_run *run, uint64_t count) {
+    if (!run->any_multicast || run->left - count < run->behind_multicast)
+        run->behind_multicast = run->left - count;
+    run->any_multicast = true;
 }
 
-static uint64_t shared_front(const weir_run *run) {
-    return run->any_shared && run->left > run->unshared ? run->left - run->unshared : 0;
+static uint64_t multicast_front(const weir_run *run) {
+    return run->any_multicast && run->left > run->behind_multicast
+               ? run->left - run->behind_multicast
+               : 0;
 }
 
 uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count) {
@@ -229,12 +232,12 @@ uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count) {
     const weir_subscribe_options *options = weir_outlet_options(consumer);
     const struct weir_desk *desk = run->desk;
     if (count > run->left) count = run->left;
-    note_shared(run, count);
+    note_multicast(run, count);
     uint64_t accepted = count;
     if (weir__selects(options)) {
         accepted = count == 1 ? gather_one(run, options) : gather_accepted(run, options, count);
     } else {
-        (void)gather_shared(run, count);
+        (void)gather_multicast(run, count);
     }
     uint64_t put_up = desk->scratch->events;
     run->copies += accepted;
@@ -248,10 +251,10 @@ void weir_run_skip(weir_run *run, uint64_t count) {
     if (weir__missing(run, "run")) {
         return;
     }
-    uint64_t front = shared_front(run);
+    uint64_t front = multicast_front(run);
     uint64_t skipped = count < front ? count : front;
     run->left -= skipped;
-    run->shared += skipped;
+    run->multicast += skipped;
     if (skipped > 0) weir__queue_drop(run->queue, skipped, run->desk->pool);
     weir_run_drop(run, count - skipped, WEIR_DISCARD_UNWANTED); /* nobody has those */
 }

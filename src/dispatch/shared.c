@@ -2,8 +2,8 @@
  * The shared dispatcher: each event to whichever consumer is free first.
  * SPDX-License-Identifier: Apache-2.0
  *
- * The consumers' demand is one pool: what is sent goes on the shared queue
- * (edge/shared.h) and is nobody's until somebody takes it.  With `waiting` for
+ * The consumers' demand is one pool: what is sent goes on the rack
+ * (edge/rack.h) and is nobody's until somebody takes it.  With `waiting` for
  * what is on the queue, and sums over the consumers that have not left,
  *
  *   open == asked - taken - waiting
@@ -31,7 +31,7 @@
 #include "base/refusal.h"
 #include "base/reserved.h"
 #include "dispatch/line.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 
 struct taker {
     struct weir__place place; /* by the events of an entry: max - min; unless it is manual */
@@ -79,8 +79,8 @@ static weir_status shared_init(void *state, weir_desk *desk, const void *options
         return weir__refuse(WEIR_INVALID, "grain must be at most %d, got %zu",
                             WEIR_MAX_DEMAND_LIMIT, chosen.grain);
     }
-    desk->shared = weir__shared_open(desk->allocator, (uint32_t)chosen.entries);
-    if (desk->shared == NULL) {
+    desk->rack = weir__rack_open(desk->allocator, (uint32_t)chosen.entries);
+    if (desk->rack == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a ring of %zu entries", chosen.entries);
     }
     pool->desk = desk;
@@ -92,7 +92,7 @@ static weir_status shared_init(void *state, weir_desk *desk, const void *options
 /* The stage has let go of the queue, unless it never ran. */
 static void shared_close(void *state) {
     const struct pool *pool = state;
-    if (pool->desk->shared != NULL) weir__shared_leave(pool->desk->shared, pool->desk->pool);
+    if (pool->desk->rack != NULL) weir__rack_leave(pool->desk->rack, pool->desk->pool);
 }
 
 /* The line has the largest number first, and we the smallest entries. */
@@ -146,7 +146,7 @@ static uint64_t shared_ask(void *state, weir_outlet *consumer, uint64_t count) {
 /* It may go on taking for a moment: weir__shared_left has the figures. */
 static uint64_t shared_cancel(void *state, weir_outlet *consumer) {
     (void)state;
-    weir__shared_unlist(edge_of(consumer)->shared, edge_of(consumer));
+    weir__rack_unlist(edge_of(consumer)->rack, edge_of(consumer));
     return 0;
 }
 

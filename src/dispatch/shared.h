@@ -5,7 +5,7 @@
  * What a consumer that leaves has taken is only known when its last mail is
  * here, and what is then taken back goes through the stage's buffer: so the
  * stage tells the dispatcher, where with others the table's functions do.
- * Only for a desk that has a shared queue; `state` is the dispatcher's.
+ * Only for a desk that has a rack; `state` is the dispatcher's.
  */
 #ifndef WEIR__DISPATCH_SHARED_H
 #define WEIR__DISPATCH_SHARED_H

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "edge/entry.h"
 #include "edge/outbox.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "memory/allocator.h"
 #include "memory/pool.h"
 
@@ -98,7 +98,7 @@ void weir__edge_ask_by_hand(struct weir__edge *edge, uint64_t count) {
     if (WEIR__CHECKED) {
         edge->asked_by_hand += count;
     }
-    if (weir__edge_subscribed(edge) && weir__edge_shared(edge) != NULL) {
+    if (weir__edge_subscribed(edge) && weir__edge_rack(edge) != NULL) {
         weir__edge_heat(edge, WEIR__EVENTS); /* there may be entries: it looks itself */
     }
 }
@@ -114,31 +114,31 @@ bool weir__edge_take_overflow(struct weir__edge *edge, struct weir__entry *out) 
 }
 
 bool weir__edge_made_room_slow(const struct weir__edge *edge) {
-    if (weir__edge_shared(edge) != NULL) {
-        return weir__shared_made_room(edge);
+    if (weir__edge_rack(edge) != NULL) {
+        return weir__rack_made_room(edge);
     }
     return weir__edge_wants_room(edge) &&
            weir__ring_count(&edge->ring) <= (edge->ring.consumer.mask + 1) / 2;
 }
 
 bool weir__edge_wants_room(const struct weir__edge *edge) {
-    if (WEIR__UNLIKELY(weir__edge_shared(edge) != NULL)) {
-        return weir__shared_wants_room(edge);
+    if (WEIR__UNLIKELY(weir__edge_rack(edge) != NULL)) {
+        return weir__rack_wants_room(edge);
     }
     return !weir__edge_closing(edge) &&
            weir__load_relaxed_u32(&edge->ring.producer.wants_room) != 0;
 }
 
 bool weir__edge_has_events_slow(const struct weir__edge *edge) {
-    if (weir__edge_shared(edge) != NULL) {
-        return weir__shared_has_events(edge);
+    if (weir__edge_rack(edge) != NULL) {
+        return weir__rack_has_events(edge);
     }
     return edge->consumer_state == WEIR__CONSUMER_CLOSING;
 }
 
 bool weir__edge_complete(const struct weir__edge *edge) {
-    if (WEIR__UNLIKELY(weir__edge_shared(edge) != NULL)) {
-        return weir__shared_complete(edge);
+    if (WEIR__UNLIKELY(weir__edge_rack(edge) != NULL)) {
+        return weir__rack_complete(edge);
     }
     return edge->received == edge->final;
 }
@@ -210,7 +210,7 @@ uint64_t weir__edge_send_slices(struct weir__edge *edge, struct weir__queue *que
     while (left > 0) {
         struct weir__item item = weir__queue_take(queue, left, pool);
         left -= item.count;
-        item.flags = (item.flags & WEIR__SHARED) | (left > 0 ? WEIR__MORE : 0);
+        item.flags = (item.flags & WEIR__ALIASED) | (left > 0 ? WEIR__MORE : 0);
         if (WEIR__UNLIKELY(!send_item(edge, item, pool))) {
             lost += item.count;
             weir__block_drop(item.block, pool);
@@ -226,8 +226,8 @@ uint64_t weir__edge_send_slices(struct weir__edge *edge, struct weir__queue *que
 }
 
 bool weir__edge_flush_overflow(struct weir__edge *edge) {
-    if (edge->shared != NULL) {
-        return weir__shared_flush(edge->shared, edge);
+    if (edge->rack != NULL) {
+        return weir__rack_flush(edge->rack, edge);
     }
     bool moved = false;
     while (!weir__queue_empty(&edge->overflow)) {
@@ -247,8 +247,8 @@ bool weir__edge_flush_overflow(struct weir__edge *edge) {
 }
 
 bool weir__edge_has_room_to_flush(const struct weir__edge *edge) {
-    if (edge->shared != NULL) {
-        return weir__shared_has_room(edge->shared, edge);
+    if (edge->rack != NULL) {
+        return weir__rack_has_room(edge->rack, edge);
     }
     return !weir__queue_empty(&edge->overflow) &&
            weir__ring_count(&edge->ring) < edge->ring.ck.size - 1;
@@ -271,7 +271,7 @@ void weir__edge_check_producer(const struct weir__edge *edge, bool keeps) {
     bool overflows = !weir__queue_empty(&edge->overflow);
     weir__queue_check(&edge->overflow);
     WEIR__CHECK((edge->ring.producer.wants_room != 0) == overflows);
-    WEIR__CHECK(edge->shared == NULL || edge->sent == 0);
+    WEIR__CHECK(edge->rack == NULL || edge->sent == 0);
     WEIR__CHECK(!keeps || edge->sent <= edge->asked_seen);
 }
 
@@ -287,8 +287,8 @@ void weir__edge_check_consumer(const struct weir__edge *edge) {
 
 uint64_t weir__edge_check(const struct weir__edge *edge) {
     uint64_t events = weir__ring_check(&edge->ring) + edge->overflow.events;
-    WEIR__CHECK(edge->shared != NULL || edge->sent == edge->received + events);
-    WEIR__CHECK(edge->shared == NULL || events == 0);
+    WEIR__CHECK(edge->rack != NULL || edge->sent == edge->received + events);
+    WEIR__CHECK(edge->rack == NULL || events == 0);
     WEIR__CHECK(edge->asked_seen <= edge->asked);
     WEIR__CHECK(!weir__edge_attached(edge) || edge->asked_seen == edge->asked); /* it was told */
     return events + edge->partial.events;

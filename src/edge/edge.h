@@ -13,7 +13,7 @@
  *   final     sent, once that is the    writer: the producer, before the CLOSE
  *             end                       mail that publishes it
  *
- *   received <= sent, but of a shared queue (shared.h), where sent is 0
+ *   received <= sent, but of a shared queue (edge/rack.h), where sent is 0
  *   sent <= asked, unless the dispatcher is the program's and sends what nobody has asked for
  *   asked <= received + max on an automatic subscription, but for what is asked by hand as well
  *   wants_room  <=>  something is in the overflow, as long as the producer has the edge
@@ -61,7 +61,7 @@
 
 #include <weir/subscription.h>
 
-struct weir__shared;
+struct weir__rack;
 
 /*
  * Who accounts for a consumer's events once both ends have gone: a part whose handle
@@ -84,9 +84,9 @@ struct weir__edge {
     bool manual;                     /* the consumer chose                      */
     bool can_overflow; /* the ring may be full while demand is open; a hint, since anybody
                           may ask for more than max_demand                           */
-    /* What it takes from instead of its ring (shared.h), or NULL: the producer writes it
+    /* What it takes from instead of its ring (edge/rack.h), or NULL: the producer writes it
      * when it accepts the edge. */
-    struct weir__shared *shared;
+    struct weir__rack *rack;
     uint64_t follows; /* likewise: id of the consumer's subscription that is read before it; 0 */
     /* from here on seldom looked at */
     weir_subscribe_options options;
@@ -126,7 +126,7 @@ struct weir__edge {
     weir_reason evict_reason;
     struct weir__mail again_mail; /* a selector refused `again` events */
     uint64_t again;
-    struct weir__edge *takers_next; /* shared.h: in the list of who may be woken */
+    struct weir__edge *takers_next; /* edge/rack.h: in the list of who may be woken */
     struct weir__edge *takers_previous;
     uint32_t declined_seen;
     struct weir__index_node at_producer; /* in its `known`, or `leaving` */
@@ -142,7 +142,7 @@ struct weir__edge {
     /* the consumer's; returned is handed over with DOWN */
     WEIR__APART uint64_t asked;
     uint64_t received;
-    uint32_t wants; /* shared.h: asleep, it could take an entry; read by the producer */
+    uint32_t wants; /* edge/rack.h: asleep, it could take an entry; read by the producer */
     enum weir__consumer_state consumer_state;
     struct weir__window window;
     struct weir__queue partial; /* the start of a message that is not all here */
@@ -154,7 +154,7 @@ struct weir__edge {
     struct weir__edge *closes_next;       /* in that list of one                             */
     struct weir__edge *held_next;         /* a taker's, while held back: in its stage's list */
     struct weir__edge *held_previous;
-    bool held_back;
+    bool waits_to_take;
     weir_reason down_reason;
     uint64_t asked_by_hand; /* of asked; counted in checked builds */
 };
@@ -204,8 +204,8 @@ static inline bool weir__edge_in_line(const struct weir__edge *edge) {
 }
 
 /* What the edge is taken from instead of its ring, or NULL. */
-static inline struct weir__shared *weir__edge_shared(const struct weir__edge *edge) {
-    return weir__load_acquire_ptr(&edge->shared); /* Y1 -> Y2 (shared.h) */
+static inline struct weir__rack *weir__edge_rack(const struct weir__edge *edge) {
+    return weir__load_acquire_ptr(&edge->rack); /* Y1 -> Y2 (edge/rack.h) */
 }
 
 /* ---- the consumer's side ------------------------------------------------- */
@@ -234,7 +234,7 @@ static inline bool weir__edge_take(struct weir__edge *edge, struct weir__entry *
 bool weir__edge_made_room_slow(const struct weir__edge *edge);
 
 static inline bool weir__edge_made_room(const struct weir__edge *edge) {
-    bool may_wait = edge->can_overflow || weir__edge_shared(edge) != NULL;
+    bool may_wait = edge->can_overflow || weir__edge_rack(edge) != NULL;
     return may_wait && weir__edge_made_room_slow(edge);
 }
 
@@ -248,7 +248,7 @@ static inline bool weir__edge_has_events(const struct weir__edge *edge) {
     if (!weir__ring_empty(&edge->ring)) {
         return true;
     }
-    bool more = weir__edge_closing(edge) || weir__edge_shared(edge) != NULL;
+    bool more = weir__edge_closing(edge) || weir__edge_rack(edge) != NULL;
     return more && weir__edge_has_events_slow(edge);
 }
 
@@ -260,7 +260,7 @@ bool weir__edge_complete(const struct weir__edge *edge);
 /* Events asked for and not sent; 0 with the shared dispatcher, whose demand is one pool. */
 static inline uint64_t weir__edge_open_demand(const struct weir__edge *edge) {
     uint64_t asked = weir__load_relaxed_u64(&edge->ring.consumer.asked);
-    return edge->shared == NULL && asked > edge->sent ? asked - edge->sent : 0;
+    return edge->rack == NULL && asked > edge->sent ? asked - edge->sent : 0;
 }
 
 /*
@@ -281,7 +281,7 @@ static inline bool weir__edge_send_straight(struct weir__edge *edge, struct weir
         return false;
     }
     struct weir__item item = weir__queue_take(queue, count, pool);
-    item.flags &= WEIR__SHARED;
+    item.flags &= WEIR__ALIASED;
     weir__entry_fill(slot, &item, pool);
     weir__ring_commit(&edge->ring, slot);
     edge->sent += count;
@@ -308,7 +308,7 @@ static inline uint64_t weir__edge_demand(struct weir__edge *edge) {
 bool weir__edge_flush_overflow(struct weir__edge *edge);
 
 static inline bool weir__edge_flush(struct weir__edge *edge) {
-    bool waits = !weir__queue_empty(&edge->overflow) || edge->shared != NULL;
+    bool waits = !weir__queue_empty(&edge->overflow) || edge->rack != NULL;
     return waits && weir__edge_flush_overflow(edge);
 }
 
@@ -319,7 +319,7 @@ static inline bool weir__edge_has_demand(const struct weir__edge *edge) {
     if (weir__load_relaxed_u64(&edge->ring.consumer.asked) != edge->asked_seen) {
         return true;
     }
-    bool waits = !weir__queue_empty(&edge->overflow) || edge->shared != NULL;
+    bool waits = !weir__queue_empty(&edge->overflow) || edge->rack != NULL;
     return waits && weir__edge_has_room_to_flush(edge);
 }
 

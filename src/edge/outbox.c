@@ -5,7 +5,7 @@
 #include "edge/outbox.h"
 
 #include "base/check.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 
 void weir__edge_heat_cold(struct weir__edge *edge, enum weir__direction direction) {
     struct weir__ready_edge *ready = &edge->ready[direction];
@@ -70,11 +70,11 @@ void weir__outbox_flush_pending(struct weir__outbox *outbox) {
         }
     }
     outbox->count = 0;
-    while (outbox->shared != NULL) {
-        struct weir__shared *shared = outbox->shared;
-        outbox->shared = shared->outbox_next;
-        shared->touched = false;
-        weir__shared_wake(shared);
+    while (outbox->rack != NULL) {
+        struct weir__rack *rack = outbox->rack;
+        outbox->rack = rack->outbox_next;
+        rack->touched = false;
+        weir__rack_wake(rack);
     }
 }
 
@@ -83,10 +83,10 @@ void weir__outbox_let_go(struct weir__outbox *outbox, struct weir__edge *edge) {
     weir__edge_release(edge);
 }
 
-void weir__outbox_touch_shared(struct weir__outbox *outbox, struct weir__shared *shared) {
-    if (!shared->touched) {
-        shared->touched = true;
-        shared->outbox_next = outbox->shared;
-        outbox->shared = shared;
+void weir__outbox_touch_rack(struct weir__outbox *outbox, struct weir__rack *rack) {
+    if (!rack->touched) {
+        rack->touched = true;
+        rack->outbox_next = outbox->rack;
+        outbox->rack = rack;
     }
 }

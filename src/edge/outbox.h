@@ -7,7 +7,7 @@
  * stage then runs next, while the batch is in the nearest cache.  Others are
  * told by weir__outbox_flush, after each callback's work: fence, then a look at
  * each edge's flag (ring/ready.h, F1).  Whom of several takers to tell is also
- * found out behind that fence (edge/shared.h).
+ * found out behind that fence (edge/rack.h).
  *
  * The outbox holds no references.  So there is one rule: who gives a reference of an edge
  * away, by letting go of it (weir__outbox_let_go) or with a mail, flushes first; and an end
@@ -26,23 +26,23 @@ enum { WEIR__OUTBOX_EDGES = 32 };
 struct weir__outbox {
     struct weir__ready_edge *pending[WEIR__OUTBOX_EDGES];
     uint32_t count;
-    struct weir__shared *shared; /* those that something was published on */
+    struct weir__rack *rack; /* those that something was published on */
 };
 
 /* Something was published for whoever takes first. */
-void weir__outbox_touch_shared(struct weir__outbox *outbox, struct weir__shared *shared);
+void weir__outbox_touch_rack(struct weir__outbox *outbox, struct weir__rack *rack);
 
 void weir__outbox_flush_pending(struct weir__outbox *outbox);
 
 static inline void weir__outbox_flush(struct weir__outbox *outbox) {
-    if (outbox->count > 0 || outbox->shared != NULL) {
+    if (outbox->count > 0 || outbox->rack != NULL) {
         weir__outbox_flush_pending(outbox);
     }
 }
 
 /* True between two steps of the worker. */
 static inline bool weir__outbox_empty(const struct weir__outbox *outbox) {
-    return outbox->count == 0 && outbox->shared == NULL;
+    return outbox->count == 0 && outbox->rack == NULL;
 }
 
 /* The worker, or a stage of its, lets go of a reference: the last one frees the edge. */

@@ -20,7 +20,7 @@
  * Progress: wait-free.
  * Wrap: spare stays below 2 * BIAS but for one BIAS more each time that a block
  * had BIAS - 1 slices handed out, and a block has at most EVENTS_MAX events, each
- * in one slice or, shared, in one for each consumer: to reach 2^32 references
+ * in one slice or, aliased, in one for each consumer: to reach 2^32 references
  * would take 4 billion slices of one block in queues, 128 GiB of items.
  */
 #include "memory/block.h"

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A block is cut into slices, which are what rings and queues carry.  Slices
- * of one block never overlap, unless they are flagged shared (one event for
- * several consumers), so the holder of an unshared slice may write to it.
+ * of one block never overlap, unless they are flagged aliased (one event for
+ * several consumers), so the holder of an unaliased slice may write to it.
  *
  * References.  `refs` counts slices, by whichever thread holds them.  A block
  * that a stage is still filling starts with WEIR__BLOCK_BIAS references, all of

@@ -17,7 +17,7 @@
 enum { CAPACITY_FIRST = 8, CAPACITY_LAST = 1 << 30 };
 
 bool weir__item_own(struct weir__item *item, struct weir__pool *here) {
-    if ((item->flags & WEIR__SHARED) == 0) return true;
+    if ((item->flags & WEIR__ALIASED) == 0) return true;
     struct weir__block *copy = weir__pool_get(here, item->event_bytes, item->count);
     if (copy == NULL) return false;
     memcpy(weir__block_event(copy, 0), weir__block_at(item->block, item->first, item->event_bytes),
@@ -27,7 +27,7 @@ bool weir__item_own(struct weir__item *item, struct weir__pool *here) {
     weir__block_drop(item->block, here);
     item->block = copy;
     item->first = 0;
-    item->flags &= ~(uint32_t)WEIR__SHARED;
+    item->flags &= ~(uint32_t)WEIR__ALIASED;
     return true;
 }
 

@@ -22,7 +22,7 @@ struct weir__allocator;
 
 enum {
     WEIR__MORE = 1u,     /* the message goes on with the next item                 */
-    WEIR__SHARED = 2u,   /* others hold these events too: not to be written to     */
+    WEIR__ALIASED = 2u,  /* others hold these events too: not to be written to     */
     WEIR__MARK = 4u,     /* not events: `mark`, or `demand`, is the owner's        */
     WEIR__GONE = 8u,     /* a batch that was forwarded: its reference went along   */
     WEIR__STASHED = 16u, /* a batch of which some events were stashed              */

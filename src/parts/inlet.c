@@ -83,7 +83,7 @@ static bool take_front(weir_inlet *inlet, weir_stage *self, uint64_t count) {
     return true;
 }
 
-static void drop_oldest(weir_stage *self, weir_inlet *inlet) {
+static void drop_oldest_pushed(weir_stage *self, weir_inlet *inlet) {
     if (inlet->when_full == WEIR_DROP_OLDEST && inlet->queued > inlet->capacity) {
         uint64_t over = inlet->queued - inlet->capacity;
         take_front(inlet, NULL, over);
@@ -102,7 +102,7 @@ static void gather(weir_stage *self, weir_inlet *inlet) {
     }
     if (weir__load_relaxed_ptr(&inlet->pushed.head) != NULL) {
         collect(inlet);
-        drop_oldest(self, inlet);
+        drop_oldest_pushed(self, inlet);
     }
 }
 
@@ -131,7 +131,7 @@ static bool take_queue(weir_inlet *inlet, weir_stage *self, uint64_t *open) {
 }
 
 /* The queue and the ports take turns at being first.  False: no memory. */
-static bool take(weir_inlet *inlet, weir_stage *self, uint64_t open) {
+static bool take_stack(weir_inlet *inlet, weir_stage *self, uint64_t open) {
     uint64_t most = open;
     bool port_first = inlet->port_next;
     bool emitted = true;
@@ -159,7 +159,7 @@ static bool is_empty(const weir_inlet *inlet) {
 static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
     /* While demand is held back, events wait in here, where the capacity holds. */
     uint64_t open = self->mode == WEIR_FORWARD ? weir__stage_open_demand(self) : 0;
-    if (open > 0 && !take(inlet, self, open)) {
+    if (open > 0 && !take_stack(inlet, self, open)) {
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
     inlet->finish_seen = weir__load_relaxed_u32(&inlet->finished) == WEIR__INLET_FINISHED;
@@ -185,7 +185,7 @@ static void settle(weir_inlet *inlet) {
  * Who waits for room is told as a good part of it comes free, and of the rest when nothing
  * more leaves; but another's events may leave for ever, so now and then all the same.
  */
-static bool look(weir_stage *self) {
+static bool look_at_stacks(weir_stage *self) {
     enum { UNSETTLED_MOST = 16 };
     weir_inlet *inlet = inlet_of(self);
     weir__stage_enter(self);
@@ -271,7 +271,7 @@ static void shut(weir_stage *self, enum weir__shutting whom) {
     weir__quay_look_on(&inlet->quay, self);
 }
 
-static weir_holdup holds(const weir_stage *self) {
+static weir_holdup inlet_holds(const weir_stage *self) {
     const weir_inlet *inlet = *(weir_inlet *const *)self->state;
     uint32_t finished = weir__load_relaxed_u32(&inlet->finished);
     if (!is_empty(inlet)) {
@@ -292,23 +292,23 @@ static weir_verdict inlet_poked(weir_stage *self) {
     return verdict;
 }
 
-static weir_verdict init(weir_stage *self, void *argument) {
+static weir_verdict inlet_init(weir_stage *self, void *argument) {
     static const struct weir__part_calls calls = {.poke = inlet_poked,
                                                   .supply = supply,
-                                                  .look = look,
+                                                  .look = look_at_stacks,
                                                   .rest = inlet_rests,
                                                   .shut = shut,
-                                                  .holds = holds};
+                                                  .holds = inlet_holds};
     (void)argument;
     self->part = &calls;
     return WEIR_CONTINUE;
 }
 
-static void handle_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
+static void inlet_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
     weir__quay_discarded(&inlet_of(self)->quay, self->name, count, cause);
 }
 
-static void handle_terminate(weir_stage *self, weir_reason reason) {
+static void inlet_terminate(weir_stage *self, weir_reason reason) {
     weir_inlet *inlet = inlet_of(self);
     self->ready->watched = false;
     inlet->reason = reason;
@@ -325,8 +325,8 @@ static void handle_terminate(weir_stage *self, weir_reason reason) {
 
 /* ---- opening ------------------------------------------------------------- */
 
-static weir_status start(weir_runtime *runtime, const weir_inlet_options *options,
-                         weir_inlet *inlet) {
+static weir_status start_inlet(weir_runtime *runtime, const weir_inlet_options *options,
+                               weir_inlet *inlet) {
     const weir_stage_options stage = {
         .kind = WEIR_PRODUCER,
         .name = options->name != NULL ? options->name : "inlet",
@@ -338,10 +338,10 @@ static weir_status start(weir_runtime *runtime, const weir_inlet_options *option
         .dispatcher_options = options->dispatcher_options,
         .on_cancel = options->on_cancel,
         .demand = options->demand,
-        .on = {.init = init,
+        .on = {.init = inlet_init,
                .handle_demand = handle_demand,
-               .discarded = handle_discarded,
-               .terminate = handle_terminate},
+               .discarded = inlet_discarded,
+               .terminate = inlet_terminate},
     };
     return weir_stage_start(runtime, &stage, &inlet->quay.stage);
 }
@@ -378,7 +378,7 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
     inlet->when_full = options->when_full;
     ck_stack_init(&inlet->pushed);
     ck_stack_init(&inlet->fresh);
-    weir_status status = start(runtime, options, inlet);
+    weir_status status = start_inlet(runtime, options, inlet);
     if (status != WEIR_OK) {
         weir__free(&runtime->allocator, inlet, sizeof *inlet);
         return status;

@@ -169,7 +169,7 @@ static bool reserve(weir_inlet *inlet, size_t count, bool *beyond) {
     return true;
 }
 
-static bool has_room(const weir_inlet *inlet, size_t count) {
+static bool has_inlet_room(const weir_inlet *inlet, size_t count) {
     return weir__load_relaxed_u64(&inlet->waiting) + count <= inlet->capacity;
 }
 
@@ -181,11 +181,11 @@ struct inlet_waiter {
 
 static bool inlet_room_has_come(void *waiter) {
     const struct inlet_waiter *blocked = waiter;
-    return has_room(blocked->inlet, blocked->count) ||
+    return has_inlet_room(blocked->inlet, blocked->count) ||
            weir__inlet_gone(blocked->inlet); /* I7 -> I8 */
 }
 
-static weir_status wait_for_room(weir_inlet *inlet, size_t count, uint64_t deadline) {
+static weir_status wait_for_inlet_room(weir_inlet *inlet, size_t count, uint64_t deadline) {
     static const struct weir__doze doze = {
         .what = "room in an inlet", .turns = WEIR__INLET_TURNS, .come = inlet_room_has_come};
     struct inlet_waiter blocked = {.inlet = inlet, .count = count};
@@ -243,7 +243,7 @@ static weir_status push_until(weir_inlet *inlet, const void *events, size_t coun
     }
     uint64_t deadline = weir__quay_deadline(&inlet->quay, timeout_ns);
     while (status == WEIR_FULL) {
-        status = wait_for_room(inlet, count, deadline);
+        status = wait_for_inlet_room(inlet, count, deadline);
         if (status == WEIR_OK) { /* another may be faster */
             status = try_push(inlet, events, count);
         }

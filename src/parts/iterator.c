@@ -44,7 +44,7 @@ static weir_verdict judge(weir_stage *self, weir_made made, size_t want) {
     }
 }
 
-static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
+static weir_verdict make_on_demand(weir_stage *self, uint64_t demand) {
     const weir_iterator_options *iterator = weir_state(self);
     weir_made made = {.verdict = WEIR_ITERATOR_MORE};
     weir_verdict verdict = WEIR_CONTINUE;
@@ -61,7 +61,7 @@ static weir_verdict handle_demand(weir_stage *self, uint64_t demand) {
     return verdict;
 }
 
-static void handle_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
+static void iterator_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
     const weir_iterator_options *iterator = weir_state(self);
     if (iterator->discarded != NULL) {
         iterator->discarded(iterator->context, count, cause);
@@ -71,7 +71,7 @@ static void handle_discarded(weir_stage *self, uint64_t count, weir_discard caus
     }
 }
 
-static void handle_terminate(weir_stage *self, weir_reason reason) {
+static void iterator_terminate(weir_stage *self, weir_reason reason) {
     (void)reason;
     const weir_iterator_options *iterator = weir_state(self);
     if (iterator->close != NULL) {
@@ -109,9 +109,9 @@ weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_optio
         .on_cancel = options->on_cancel,
         .dispatcher = options->dispatcher,
         .dispatcher_options = options->dispatcher_options,
-        .on = {.handle_demand = handle_demand,
-               .discarded = handle_discarded,
-               .terminate = handle_terminate},
+        .on = {.handle_demand = make_on_demand,
+               .discarded = iterator_discarded,
+               .terminate = iterator_terminate},
     };
     return weir_stage_start(runtime, &stage, out);
 }

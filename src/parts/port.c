@@ -18,7 +18,7 @@ uint64_t weir__port_start;
 /* How often the worker says what it has taken, where pushers wait for room. */
 enum { PUBLISHES = 8 };
 
-static weir_port *make(weir_inlet *inlet) {
+static weir_port *make_port(weir_inlet *inlet) {
     uint64_t places = weir__round_up_power_of_two_u64(inlet->capacity);
     size_t bytes = sizeof(weir_port) + (size_t)places * inlet->event_bytes;
     weir_port *port = weir__alloc(&inlet->quay.runtime->allocator, bytes, WEIR__CACHE_LINES);
@@ -66,7 +66,7 @@ weir_status weir_port_open(weir_inlet *inlet, weir_port **out) {
     if (status != WEIR_OK) {
         return status;
     }
-    weir_port *port = make(inlet);
+    weir_port *port = make_port(inlet);
     if (port == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a port of %zu events of %zu bytes",
                             inlet->capacity, inlet->event_bytes);
@@ -110,7 +110,7 @@ size_t weir_port_waiting(const weir_port *port) {
 
 /* ---- room -------------------------------------------------------------------- */
 
-static bool has_room(weir_port *port, size_t count) {
+static bool has_port_room(weir_port *port, size_t count) {
     port->room_until = weir__load_acquire_u64(&port->taken) + port->capacity; /* A3 -> A4 */
     return port->room_until - port->in >= count;
 }
@@ -123,7 +123,7 @@ struct port_waiter {
 
 static bool port_room_has_come(void *waiter) {
     const struct port_waiter *blocked = waiter;
-    return has_room(blocked->port, blocked->count) || weir__inlet_gone(blocked->port->inlet);
+    return has_port_room(blocked->port, blocked->count) || weir__inlet_gone(blocked->port->inlet);
 }
 
 /*
@@ -143,7 +143,7 @@ static bool port_much_room_has_come(void *waiter) {
     return port_room_has_come(&good);
 }
 
-static weir_status wait_for_room(weir_port *port, size_t count, uint64_t timeout_ns) {
+static weir_status wait_for_port_room(weir_port *port, size_t count, uint64_t timeout_ns) {
     static const struct weir__doze doze = {.what = "room in a port",
                                            .turns = WEIR__INLET_TURNS,
                                            .come = port_room_has_come,
@@ -155,13 +155,13 @@ static weir_status wait_for_room(weir_port *port, size_t count, uint64_t timeout
     if (status == WEIR_WRONG_THREAD) {
         return status;
     }
-    if (has_room(port, count)) {
+    if (has_port_room(port, count)) {
         return WEIR_OK;
     }
     return weir__inlet_gone(inlet) ? weir__inlet_refuse_gone(inlet) : status;
 }
 
-static weir_status drop(weir_port *port, size_t count) {
+static weir_status drop_port(weir_port *port, size_t count) {
     weir_inlet *inlet = port->inlet;
     weir__inlet_enter(inlet);
     weir__fetch_add_u64(&inlet->newest_dropped, count);
@@ -176,9 +176,9 @@ static weir_status without_room(weir_port *port, size_t count, uint64_t timeout_
     }
     switch (port->inlet->when_full) {
     case WEIR_BLOCK:
-        return wait_for_room(port, count, timeout_ns);
+        return wait_for_port_room(port, count, timeout_ns);
     case WEIR_DROP_NEWEST:
-        return drop(port, count);
+        return drop_port(port, count);
     default:
         return WEIR_FULL;
     }
@@ -204,18 +204,18 @@ static inline void copy_in(weir_port *port, const unsigned char *events, size_t 
 }
 
 /* The claim came after the end.  A stage that has seen it looks on until it is gone. */
-static weir_status take_back(weir_port *port) {
+static weir_status take_back_claim(weir_port *port) {
     weir__store_relaxed_u64(&port->claimed, port->in);
     return weir__inlet_refuse_gone(port->inlet);
 }
 
 /* There is room for them. */
-static inline weir_status put(weir_port *port, const void *events, size_t count) {
+static inline weir_status put_in_ring(weir_port *port, const void *events, size_t count) {
     weir_inlet *inlet = port->inlet;
     weir__store_relaxed_u64(&port->claimed, port->in + count);
     weir__fence_full(); /* A5 -> A6, A7 -> A8 */
     if (WEIR__UNLIKELY(weir__inlet_gone(inlet))) {
-        return take_back(port);
+        return take_back_claim(port);
     }
     bool cold = weir__load_relaxed_u32(&inlet->quay.poked) == WEIR__POKED_COLD;
     copy_in(port, events, count);
@@ -242,10 +242,10 @@ static weir_status push_slowly(weir_port *port, const void *events, size_t count
     }
     weir_status status =
         weir__inlet_know_feeder(port->inlet); /* each time the ring has gone round */
-    if (status == WEIR_OK && !has_room(port, count)) {
+    if (status == WEIR_OK && !has_port_room(port, count)) {
         status = without_room(port, count, timeout_ns);
     }
-    return status == WEIR_OK ? put(port, events, count) : status;
+    return status == WEIR_OK ? put_in_ring(port, events, count) : status;
 }
 
 weir_status weir_port_push(weir_port *port, const void *events, size_t count, uint64_t timeout_ns) {
@@ -254,7 +254,7 @@ weir_status weir_port_push(weir_port *port, const void *events, size_t count, ui
     }
     bool fits = count - 1 < port->room_until - port->in; /* none of 0, as count - 1 is huge */
     if (WEIR__LIKELY(fits && events != NULL)) {
-        return put(port, events, count);
+        return put_in_ring(port, events, count);
     }
     return push_slowly(port, events, count, timeout_ns);
 }

@@ -37,7 +37,7 @@ static void let_go(weir_inlet *inlet, weir_port *before) {
     weir__port_release(port);
 }
 
-static bool is_done(const weir_port *port) {
+static bool is_port_done(const weir_port *port) {
     return weir__load_acquire_u32(&port->closed) != 0 && /* A11 -> A12 */
            weir__load_relaxed_u64(&port->tail) == port->out;
 }
@@ -50,7 +50,7 @@ void weir__port_wake(weir_port *port) {
 /* ---- taking ---------------------------------------------------------------- */
 
 /* Emits from one port.  The ring's end cuts a run in two. */
-static bool take(weir_port *port, weir_stage *self, uint64_t *open) {
+static bool take_from_ring(weir_port *port, weir_stage *self, uint64_t *open) {
     if (port->seen - port->out < *open) {
         port->seen = weir__load_acquire_u64(&port->tail); /* A1 -> A2 */
     }
@@ -86,10 +86,10 @@ bool weir__ports_take(weir_inlet *inlet, weir_stage *self, uint64_t *open) {
     for (uint32_t left = inlet->ports; left > 0 && *open > 0; left--) {
         weir_port *port = before->next;
         uint64_t had = *open;
-        if (!take(port, self, open)) {
+        if (!take_from_ring(port, self, open)) {
             return false;
         }
-        if (*open == had && is_done(port)) {
+        if (*open == had && is_port_done(port)) {
             let_go(inlet, before);
         } else {
             before = port;
@@ -121,7 +121,7 @@ void weir__ports_settle(weir_inlet *inlet, bool all) {
             port->unsettled = false;
             weir__port_wake(port);
         }
-        if (is_done(port)) {
+        if (is_port_done(port)) {
             let_go(inlet, before);
         } else {
             before = port;
@@ -138,7 +138,7 @@ bool weir__ports_news(const weir_inlet *inlet, bool wanted) {
         port = port->next;
         uint64_t expected = wanted ? port->out : weir__load_relaxed_u64(&port->tail);
         if (weir__load_relaxed_u64(&port->claimed) != expected || /* A5 -> A6 */
-            is_done(port)) {
+            is_port_done(port)) {
             return true;
         }
     }

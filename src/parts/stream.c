@@ -33,7 +33,7 @@ static weir_stream *stream_of(weir_stage *self) {
 /* ---- lending ------------------------------------------------------------- */
 
 /* An entry for each batch that has none yet, as far as the ring has room. */
-static bool fill(weir_stream *stream, weir_stage *self) {
+static bool fill_entry(weir_stream *stream, weir_stage *self) {
     const struct weir__queue *lent = &self->lent;
     bool any = false;
     for (; stream->given < lent->count; stream->given++) {
@@ -61,7 +61,7 @@ static bool fill(weir_stream *stream, weir_stage *self) {
 }
 
 /* What the reader is through with, as `position` tells. */
-static void take_back(weir_stream *stream, weir_stage *self, uint64_t position) {
+static void take_back_read(weir_stream *stream, weir_stage *self, uint64_t position) {
     uint64_t back = (position & WEIR__STREAM_MOVES) / 2;
     while (stream->back < back) {
         stream->given -= weir__stage_lent_back(self);
@@ -72,8 +72,8 @@ static void take_back(weir_stream *stream, weir_stage *self, uint64_t position) 
 
 static void lend(weir_stage *self) {
     weir_stream *stream = stream_of(self);
-    take_back(stream, self, weir__load_acquire_u64(&stream->position)); /* J5 -> J6 */
-    if (fill(stream, self)) {
+    take_back_read(stream, self, weir__load_acquire_u64(&stream->position)); /* J5 -> J6 */
+    if (fill_entry(stream, self)) {
         weir__stream_wake(stream);
     }
     uint32_t waiting = self->lent.count - stream->given;
@@ -109,7 +109,7 @@ static void recall(weir_stage *self) {
     self->ready->watched = false;
     uint64_t position = weir__exchange_u64(&stream->position, WEIR__STREAM_CLOSED);
     /* J5 -> J6, J7 -> J8 */
-    take_back(stream, self, position);
+    take_back_read(stream, self, position);
     if ((position & 1) != 0 && (position & WEIR__STREAM_QUIT) != 0) {
         weir__stage_lent_part(self, weir__queue_at(lent, 0)->count - stream->unread);
     } else if ((position & 1) != 0) {
@@ -139,7 +139,7 @@ static bool done(const weir_stage *self, const weir_stream *stream, uint64_t pos
     return (position & WEIR__STREAM_QUIT) != 0 || none_left(self, stream);
 }
 
-static bool look(weir_stage *self) {
+static bool look_at_position(weir_stage *self) {
     weir_stream *stream = stream_of(self);
     uint64_t position = weir__load_acquire_u64(&stream->position); /* J5 -> J6 */
     if (done(self, stream, position)) {
@@ -151,8 +151,8 @@ static bool look(weir_stage *self) {
     if ((position & WEIR__STREAM_MOVES) / 2 == stream->back) {
         return false;
     }
-    take_back(stream, self, position);
-    if (fill(stream, self)) {
+    take_back_read(stream, self, position);
+    if (fill_entry(stream, self)) {
         weir__stream_wake(stream);
     }
     return true;
@@ -180,12 +180,12 @@ static weir_verdict stream_poked(weir_stage *self) {
 }
 
 /* Only a consumer that lends nothing is ever handed events. */
-static weir_verdict handle_events(weir_stage *self, weir_batch batch) {
+static weir_verdict stream_events(weir_stage *self, weir_batch batch) {
     (void)batch;
     return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
 }
 
-static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer *peer) {
+static weir_subscribe_verdict stream_subscribed(weir_stage *self, const weir_peer *peer) {
     weir_stream *stream = stream_of(self);
     struct weir__edge *edge = weir__stage_find(self, peer->subscription);
     if (edge != NULL) {
@@ -196,8 +196,8 @@ static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer
     return WEIR_AUTOMATIC;
 }
 
-static weir_verdict handle_cancel(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
-                                  weir_reason reason) {
+static weir_verdict stream_cancelled(weir_stage *self, const weir_peer *peer,
+                                     weir_cancel_cause cause, weir_reason reason) {
     (void)cause;
     weir_stream *stream = stream_of(self);
     bool bad = reason == WEIR_REASON_BAD_OPTIONS; /* which the reader wants to know */
@@ -208,21 +208,21 @@ static weir_verdict handle_cancel(weir_stage *self, const weir_peer *peer, weir_
     return weir_stop_with(self, stream->last);
 }
 
-static void handle_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
+static void stream_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
     weir__quay_discarded(&stream_of(self)->quay, self->name, count, cause);
 }
 
-static void handle_terminate(weir_stage *self, weir_reason reason) {
+static void stream_terminate(weir_stage *self, weir_reason reason) {
     (void)reason;
     weir_stream *stream = stream_of(self);
     weir__stream_drop_modes(stream);
     weir__quay_release(&stream->quay, 1); /* the stage's */
 }
 
-static weir_verdict init(weir_stage *self, void *argument) {
+static weir_verdict stream_init(weir_stage *self, void *argument) {
     (void)argument;
     static const struct weir__part_calls calls = {.poke = stream_poked,
-                                                  .look = look,
+                                                  .look = look_at_position,
                                                   .rest = stream_rests,
                                                   .lend = lend,
                                                   .recall = recall,
@@ -232,12 +232,12 @@ static weir_verdict init(weir_stage *self, void *argument) {
 }
 
 const weir_callbacks weir__stream_callbacks = {
-    .init = init,
-    .handle_events = handle_events,
-    .handle_subscribe = handle_subscribe,
-    .handle_cancel = handle_cancel,
-    .discarded = handle_discarded,
-    .terminate = handle_terminate,
+    .init = stream_init,
+    .handle_events = stream_events,
+    .handle_subscribe = stream_subscribed,
+    .handle_cancel = stream_cancelled,
+    .discarded = stream_discarded,
+    .terminate = stream_terminate,
 };
 
 #if WEIR__CHECKED

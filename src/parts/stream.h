@@ -17,7 +17,7 @@
  *   unread     the reader, before QUIT or       the worker, after it
  *              parted
  *   amid       the worker, before parted        the reader, after it
- *   held       the reader, before parted        the worker, after it
+ *   in_hand    the reader, before parted        the worker, after it
  *   parted     both, once each: 0 -> 1          the second of them
  *   reason     the worker, before CLOSED        the reader, after it
  *   asleep     a berth, of a reader in a call
@@ -57,7 +57,7 @@
  *   J7 -> J8  CLOSED (a locked operation) -> is seen by the reader (acquire, or a
  *             step that fails): publishes the reason.
  *   J11 -> J12 the first one parts -> the second one does (locked operations, both): what
- *             was written before that (amid and the edge; held and unread) is seen, and the
+ *             was written before that (amid and the edge; in_hand and unread) is seen, and the
  *             reader's reads come before the block's next use.
  * The ring's own are K1 -> K2 and K3 -> K4 (ring/ring.h).
  * Models: tests/model/stream.pml.  Progress: wait-free on both sides, waiting for
@@ -111,7 +111,7 @@ struct weir_stream {
 
     /* the reader's */
     WEIR__APART uint64_t at; /* position, as it has last moved it   */
-    struct weir__entry held; /* while at is odd                     */
+    struct weir__entry in_hand; /* while at is odd                     */
     const unsigned char *next_event;
     size_t left;     /* events of it, from there                    */
     bool unreported; /* moved, and the stage was not poked          */

@@ -19,14 +19,14 @@ static void settle_batch(weir_stream *stream) {
     struct weir__edge *edge =
         stream->amid; /* J11 -> J12: it is the second one's, with all of this */
     uint64_t unread = stream->unread;
-    uint64_t read = stream->held.count - unread;
+    uint64_t read = stream->in_hand.count - unread;
     weir__runtime_read(stream->quay.runtime, read, edge == NULL ? unread : 0);
     if (edge != NULL) {
         weir__queue_drop(&edge->returned, read, NULL);
         weir__stage_down_edge(edge);
         return;
     }
-    weir__block_drop(stream->held.block, NULL);
+    weir__block_drop(stream->in_hand.block, NULL);
     weir__quay_lost(&stream->quay, unread);
 }
 

@@ -15,7 +15,8 @@ static bool alive(const weir_runtime *runtime, weir_ref ref) {
     return weir__registry_find(&runtime->registry, ref) != NULL;
 }
 
-static weir_status check(const weir_stream_options *options, weir_stream *const *out) {
+static weir_status check_stream_options(const weir_stream_options *options,
+                                        weir_stream *const *out) {
     if (options == NULL || out == NULL) {
         return weir__refuse(WEIR_INVALID, "%s must not be NULL", out == NULL ? "out" : "options");
     }
@@ -99,8 +100,8 @@ static weir_status resolve(weir_runtime *runtime, const weir_stream_options *opt
     return WEIR_OK;
 }
 
-static weir_status start(weir_stream *stream, const weir_stream_options *options,
-                         const weir_subscribe_to *list, size_t count) {
+static weir_status start_stream(weir_stream *stream, const weir_stream_options *options,
+                                const weir_subscribe_to *list, size_t count) {
     const weir_stage_options stage = {
         .kind = WEIR_CONSUMER,
         .name = options->name != NULL ? options->name : "stream",
@@ -139,7 +140,7 @@ static weir_status start_with_list(weir_stream *stream, const weir_stream_option
     weir_status status = resolve(stream->quay.runtime, options, list, &count);
     while (status == WEIR_OK) {
         before = count;
-        status = start(stream, options, list, count);
+        status = start_stream(stream, options, list, count);
         if (status != WEIR_NO_STAGE ||
             resolve(stream->quay.runtime, options, list, &count) != WEIR_OK || count == before) {
             break;
@@ -155,7 +156,7 @@ weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_options *o
     if (weir__missing(runtime, "runtime")) {
         return WEIR_INVALID;
     }
-    weir_status status = check(options, out);
+    weir_status status = check_stream_options(options, out);
     if (status != WEIR_OK) {
         return status;
     }

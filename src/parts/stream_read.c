@@ -13,14 +13,14 @@ enum found { NOTHING, TAKEN, OVER };
 
 /* ---- taking batches ------------------------------------------------------ */
 
-static bool holds(const weir_stream *stream) {
+static bool holds_batch(const weir_stream *stream) {
     return (stream->at & 1) != 0;
 }
 
 /* The stage is gone.  Of the batch that was being read all but `unread` events have been. */
 static enum found find_end(weir_stream *stream, size_t unread) {
     stream->over = true;
-    if (holds(stream)) {
+    if (holds_batch(stream)) {
         stream->at--;
         stream->unread = unread;
         weir__stream_part(stream);
@@ -29,7 +29,7 @@ static enum found find_end(weir_stream *stream, size_t unread) {
 }
 
 /* False: the stage has closed it. */
-static bool move(weir_stream *stream, uint64_t to) {
+static bool move_position(weir_stream *stream, uint64_t to) {
     uint64_t from = stream->at;
     if (!weir__cas_u64(&stream->position, &from, to)) { /* J1 -> J2, J5 -> J6, J7 -> J8 */
         return false;
@@ -49,18 +49,18 @@ static bool something(const weir_stream *stream) {
 }
 
 /* Is through with the batch it holds, if any, and takes the next. */
-static enum found take(weir_stream *stream) {
+static enum found take_entry(weir_stream *stream) {
     bool more = !weir__ring_empty(&stream->ring);
-    if (stream->over || (!more && !holds(stream) && closed(stream))) {
+    if (stream->over || (!more && !holds_batch(stream) && closed(stream))) {
         return find_end(stream, 0);
     }
-    if (!more && !holds(stream)) {
+    if (!more && !holds_batch(stream)) {
         return NOTHING;
     }
-    bool tell = holds(stream) && (stream->held.flags & WEIR__STREAM_TELL) != 0;
-    stream->unreported = stream->unreported || holds(stream);
+    bool tell = holds_batch(stream) && (stream->in_hand.flags & WEIR__STREAM_TELL) != 0;
+    stream->unreported = stream->unreported || holds_batch(stream);
     uint64_t back = (stream->at + 1) & ~UINT64_C(1); /* what it holds is back */
-    if (!move(stream, more ? back + 1 : back)) {
+    if (!move_position(stream, more ? back + 1 : back)) {
         return find_end(stream, 0);
     }
     if (tell) {
@@ -70,10 +70,10 @@ static enum found take(weir_stream *stream) {
     if (!more) {
         return NOTHING;
     }
-    weir__ring_pop(&stream->ring, &stream->held);
-    stream->left = stream->held.count;
+    weir__ring_pop(&stream->ring, &stream->in_hand);
+    stream->left = stream->in_hand.count;
     stream->next_event =
-        weir__block_at(stream->held.block, stream->held.first, (uint32_t)stream->event_bytes);
+        weir__block_at(stream->in_hand.block, stream->in_hand.first, (uint32_t)stream->event_bytes);
     return TAKEN;
 }
 
@@ -126,19 +126,19 @@ static enum found give_up(weir_stream *stream) {
         return NOTHING;
     }
     rise(stream);
-    return take(stream);
+    return take_entry(stream);
 }
 
 /* The next batch is at hand with WEIR_OK. */
 static weir_status fetch(weir_stream *stream, uint64_t timeout_ns) {
-    enum found found = take(stream);
+    enum found found = take_entry(stream);
     if (found == NOTHING && timeout_ns > 0) {
         weir_status status = doze_at_stream(stream, timeout_ns);
         if (status == WEIR_WRONG_THREAD) {
             report(stream);
             return status;
         }
-        found = take(stream);
+        found = take_entry(stream);
     }
     if (found == NOTHING) {
         found = give_up(stream);
@@ -192,7 +192,7 @@ weir_batch weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_
 weir_subscription weir_stream_subscription(const weir_stream *stream) {
     weir_subscription from = {0};
     if (!weir__missing(stream, "stream")) {
-        memcpy(&from, stream->held.events, sizeof from);
+        memcpy(&from, stream->in_hand.events, sizeof from);
     }
     return from;
 }
@@ -227,14 +227,14 @@ weir_reason weir_stream_reason(const weir_stream *stream) {
 void weir__stream_quit(weir_stream *stream) {
     size_t unread = stream->left;
     uint64_t to = stream->at;
-    if (holds(stream) && unread == 0) {
+    if (holds_batch(stream) && unread == 0) {
         to++;
     }
     if (stream->over) {
         return;
     }
     stream->unread = unread;
-    if (move(stream, to | WEIR__STREAM_QUIT)) {
+    if (move_position(stream, to | WEIR__STREAM_QUIT)) {
         weir__quay_poke(&stream->quay);
     } else {
         find_end(stream, unread);

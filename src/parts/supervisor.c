@@ -33,19 +33,19 @@ static weir_verdict supervisor_poked(weir_stage *self) {
 }
 
 /* A consumer in name only. */
-static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer *peer) {
+static weir_subscribe_verdict supervisor_subscribed(weir_stage *self, const weir_peer *peer) {
     (void)self;
     (void)peer;
     return WEIR_SUBSCRIBE_REFUSE;
 }
 
-static weir_verdict handle_events(weir_stage *self, weir_batch batch) {
+static weir_verdict supervise_events(weir_stage *self, weir_batch batch) {
     (void)self;
     (void)batch;
     return WEIR_CONTINUE;
 }
 
-static void discard(struct weir__supervisor *supervisor) {
+static void discard_events(struct weir__supervisor *supervisor) {
     struct weir__child *child = supervisor->first;
     for (; child != NULL; child = child->next) {
         if (child->state == WEIR__CHILD_UP) { /* for whatever reason it ends before them */
@@ -63,10 +63,10 @@ static void discard(struct weir__supervisor *supervisor) {
     }
 }
 
-static void handle_terminate(weir_stage *self, weir_reason reason) {
+static void supervisor_terminate(weir_stage *self, weir_reason reason) {
     struct weir__supervisor *supervisor = own(self);
     (void)reason;
-    discard(supervisor);
+    discard_events(supervisor);
 }
 
 /* weir_stop, or a stop of the whole runtime. */
@@ -87,14 +87,16 @@ static void drained(weir_stage *self) {
     }
 }
 
-static weir_holdup holds(const weir_stage *self) {
+static weir_holdup supervisor_holds(const weir_stage *self) {
     const struct weir__supervisor *supervisor = self->state;
     bool any = weir__supervisor_last_alive(supervisor, 0) != NULL;
     return any ? WEIR_HOLDUP_PRODUCERS : WEIR_HOLDUP_NONE; /* who must end first, in any case */
 }
 
-static const struct weir__part_calls supervisor_calls = {
-    .poke = supervisor_poked, .drained = drained, .holds = holds, .stop_asked = stop_asked};
+static const struct weir__part_calls supervisor_calls = {.poke = supervisor_poked,
+                                                         .drained = drained,
+                                                         .holds = supervisor_holds,
+                                                         .stop_asked = stop_asked};
 
 struct weir__supervisor *weir__supervisor_of(weir_stage *stage) {
     return stage->part == &supervisor_calls ? own(stage) : NULL;
@@ -126,7 +128,7 @@ static const struct weir__quay_kind supervisor_kind = {.name = "supervisor"};
  * Starts the children, on the starting thread.  When one is refused, the
  * supervisor comes to life all the same, to stop those before it in order.
  */
-static weir_verdict init(weir_stage *self, void *argument) {
+static weir_verdict supervisor_init(weir_stage *self, void *argument) {
     struct weir__supervisor *supervisor = own(self);
     weir_status *status = argument;
     supervisor->self = self;
@@ -144,7 +146,7 @@ static weir_verdict init(weir_stage *self, void *argument) {
     return WEIR_CONTINUE;
 }
 
-static weir_status check(const weir_supervisor_options *options) {
+static weir_status check_supervisor_options(const weir_supervisor_options *options) {
     if (weir__missing(options, "options") ||
         WEIR__RESERVED_SET(options, "weir_supervisor_options")) {
         return WEIR_INVALID;
@@ -173,8 +175,8 @@ static weir_status check(const weir_supervisor_options *options) {
     return WEIR_OK;
 }
 
-static void fill(struct weir__supervisor *supervisor, weir_runtime *runtime,
-                 const weir_supervisor_options *options) {
+static void fill_supervisor(struct weir__supervisor *supervisor, weir_runtime *runtime,
+                            const weir_supervisor_options *options) {
     size_t seconds =
         options->max_seconds != 0 ? options->max_seconds : (size_t)WEIR_MAX_SECONDS_DEFAULT;
     *supervisor = (struct weir__supervisor){
@@ -189,8 +191,8 @@ static void fill(struct weir__supervisor *supervisor, weir_runtime *runtime,
     weir__supervisor_open_lists(supervisor);
 }
 
-static weir_status make(struct weir__supervisor *supervisor,
-                        const weir_supervisor_options *options) {
+static weir_status make_supervisor(struct weir__supervisor *supervisor,
+                                   const weir_supervisor_options *options) {
     weir_runtime *runtime = supervisor->runtime;
     size_t count = supervisor->max_restarts;
     if (count > 0 && count != WEIR_INFINITY) {
@@ -219,12 +221,12 @@ weir_status weir_supervisor_start(weir_runtime *runtime, const weir_supervisor_o
     }
     struct weir__supervisor supervisor;
     weir_ref ref;
-    weir_status status = check(options);
+    weir_status status = check_supervisor_options(options);
     if (status != WEIR_OK) {
         return status;
     }
-    fill(&supervisor, runtime, options);
-    status = make(&supervisor, options);
+    fill_supervisor(&supervisor, runtime, options);
+    status = make_supervisor(&supervisor, options);
     weir_status children = WEIR_OK;
     if (status == WEIR_OK) {
         const weir_stage_options stage = {
@@ -235,16 +237,16 @@ weir_status weir_supervisor_start(weir_runtime *runtime, const weir_supervisor_o
             .state = &supervisor,
             .argument = &children,
             .worker = options->worker,
-            .on = {.init = init,
-                   .handle_events = handle_events,
-                   .handle_subscribe = handle_subscribe,
+            .on = {.init = supervisor_init,
+                   .handle_events = supervise_events,
+                   .handle_subscribe = supervisor_subscribed,
                    .handle_down = handle_down,
-                   .terminate = handle_terminate},
+                   .terminate = supervisor_terminate},
         };
         status = weir_stage_start(runtime, &stage, &ref);
     }
     if (status != WEIR_OK) {
-        discard(&supervisor);
+        discard_events(&supervisor);
         return status;
     }
     if (children == WEIR_OK && out != NULL) {

@@ -23,7 +23,7 @@ static void answer(weir_stage *stage, weir_from from, struct reply *reply) {
     if (reply->status < 0) {
         snprintf(reply->refusal, sizeof reply->refusal, "%s", weir_refusal());
     }
-    weir__call_answer(stage->host->calls, from, WEIR_OK, reply, sizeof *reply);
+    weir__caller_answer(stage->host->calls, from, WEIR_OK, reply, sizeof *reply);
 }
 
 static weir_status refuse_stage(const weir_stage *stage) {
@@ -69,7 +69,7 @@ static void list_children(weir_stage *stage, weir_from from, uint64_t argument) 
     struct weir__supervisor *supervisor = weir__supervisor_of(stage);
     (void)argument;
     if (supervisor == NULL) {
-        weir__call_answer(stage->host->calls, from, WEIR_INVALID, NULL, 0);
+        weir__caller_answer(stage->host->calls, from, WEIR_INVALID, NULL, 0);
         return;
     }
     size_t count = 0;
@@ -79,20 +79,20 @@ static void list_children(weir_stage *stage, weir_from from, uint64_t argument) 
     size_t bytes = count * sizeof(weir_supervised_info);
     weir_supervised_info *all = weir__alloc(stage->host->allocator, bytes, 16);
     if (all == NULL && count > 0) {
-        weir__call_answer(stage->host->calls, from, WEIR_NO_MEMORY, NULL, 0);
+        weir__caller_answer(stage->host->calls, from, WEIR_NO_MEMORY, NULL, 0);
         return;
     }
     size_t at = 0;
     for (const struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
         describe(child, &all[at++]);
     }
-    weir__call_answer(stage->host->calls, from, WEIR_OK, all, bytes);
+    weir__caller_answer(stage->host->calls, from, WEIR_OK, all, bytes);
     weir__free(stage->host->allocator, all, bytes);
 }
 
 /* Starts a child and makes its links; others' links with it are made in the next callback. */
-static weir_status start(struct weir__supervisor *supervisor, struct weir__child *child,
-                         weir_ref *out) {
+static weir_status start_called(struct weir__supervisor *supervisor, struct weir__child *child,
+                                weir_ref *out) {
     weir_status status = weir__supervisor_check_open(supervisor);
     status = status != WEIR_OK ? status : weir__child_start(supervisor, child);
     if (status != WEIR_OK) {
@@ -108,7 +108,7 @@ static weir_status start(struct weir__supervisor *supervisor, struct weir__child
     return status;
 }
 
-static weir_status add(weir_stage *stage, const void *bytes, struct reply *reply) {
+static weir_status add_called(weir_stage *stage, const void *bytes, struct reply *reply) {
     struct weir__supervisor *supervisor = weir__supervisor_of(stage);
     if (supervisor == NULL) {
         return refuse_stage(stage);
@@ -118,7 +118,7 @@ static weir_status add(weir_stage *stage, const void *bytes, struct reply *reply
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a child");
     }
     weir__supervisor_add(supervisor, child);
-    weir_status status = start(supervisor, child, &reply->ref);
+    weir_status status = start_called(supervisor, child, &reply->ref);
     reply->number = child->number;
     if (status != WEIR_OK) {
         weir__refuse(status, "child %s: %s", child->name, weir__child_refusal(child, status));
@@ -133,7 +133,7 @@ static weir_status add(weir_stage *stage, const void *bytes, struct reply *reply
 
 static void add_child(weir_stage *stage, weir_from from, uint64_t payload) {
     struct reply reply = {0};
-    reply.status = add(stage, (const void *)(uintptr_t)payload, &reply);
+    reply.status = add_called(stage, (const void *)(uintptr_t)payload, &reply);
     answer(stage, from, &reply);
 }
 
@@ -167,7 +167,7 @@ static void restart_child(weir_stage *stage, weir_from from, uint64_t number) {
     } else if (child != NULL && weir__child_wanted(child)) {
         reply.status = weir__refuse(WEIR_INVALID, "child %s will be started anyway", child->name);
     } else if (child != NULL) {
-        reply.status = start(weir__supervisor_of(stage), child, &reply.ref);
+        reply.status = start_called(weir__supervisor_of(stage), child, &reply.ref);
         child->restarts += reply.status == WEIR_OK ? 1 : 0;
         if (reply.status != WEIR_OK) {
             weir__refuse(reply.status, "child %s: %s", child->name,
@@ -191,7 +191,8 @@ static void delete_child(weir_stage *stage, weir_from from, uint64_t number) {
 /* ---- any thread ---------------------------------------------------------- */
 
 /* What came back: the transport's status, or the supervisor's with its sentence. */
-static weir_status settle(weir_status status, const struct reply *reply, weir_ref supervisor) {
+static weir_status settle_called(weir_status status, const struct reply *reply,
+                                 weir_ref supervisor) {
     if (status == WEIR_OK && reply->status < 0) {
         return weir__refuse(reply->status, "%s", reply->refusal);
     }
@@ -211,7 +212,8 @@ static weir_status change(weir_runtime *runtime, weir_ref supervisor, weir__quer
                                  .query = {.function = function, .argument = argument}};
     weir_answer to = {.bytes = reply, .room = sizeof *reply};
     memset(reply, 0, sizeof *reply);
-    return settle(weir__wait(runtime, &head, payload, &to, timeout_ns, call), reply, supervisor);
+    return settle_called(weir__wait(runtime, &head, payload, &to, timeout_ns, call), reply,
+                         supervisor);
 }
 
 weir_status weir_supervisor_children(weir_runtime *runtime, weir_ref supervisor,
@@ -240,7 +242,7 @@ weir_status weir_supervisor_children(weir_runtime *runtime, weir_ref supervisor,
     if (status == WEIR_NO_MEMORY) {
         return weir__refuse(status, "no memory for a list of children");
     }
-    return settle(status, &(struct reply){0}, supervisor);
+    return settle_called(status, &(struct reply){0}, supervisor);
 }
 
 weir_status weir_supervisor_child(weir_runtime *runtime, weir_ref supervisor, uint32_t number,
@@ -252,7 +254,7 @@ weir_status weir_supervisor_child(weir_runtime *runtime, weir_ref supervisor, ui
     weir_answer to = {.bytes = &reply, .room = sizeof reply};
     weir_status status = weir__ask_stage(runtime, supervisor, tell_child, number, &to, timeout_ns,
                                          "weir_supervisor_child");
-    status = settle(status, &reply, supervisor);
+    status = settle_called(status, &reply, supervisor);
     if (status == WEIR_OK) {
         *out = reply.ref;
     }

@@ -38,7 +38,8 @@ static weir_status check_links(const weir_subscribe_to *wishes, size_t count, si
     return status;
 }
 
-static weir_status check(weir_runtime *runtime, const weir_supervised *given, size_t siblings) {
+static weir_status check_child(weir_runtime *runtime, const weir_supervised *given,
+                               size_t siblings) {
     if (WEIR__RESERVED_SET(given, "weir_supervised")) {
         return WEIR_INVALID;
     }
@@ -74,7 +75,7 @@ struct tail {
     size_t used;
 };
 
-static void *put(struct tail *tail, const void *from, size_t bytes) {
+static void *put_in_tail(struct tail *tail, const void *from, size_t bytes) {
     void *to = tail->child == NULL ? NULL : (unsigned char *)tail->child + tail->used;
     tail->used += (bytes + 15) / 16 * 16;
     if (to != NULL && from != NULL) {
@@ -84,7 +85,7 @@ static void *put(struct tail *tail, const void *from, size_t bytes) {
 }
 
 static void *put_text(struct tail *tail, const char *text) {
-    return text == NULL ? NULL : put(tail, text, strlen(text) + 1);
+    return text == NULL ? NULL : put_in_tail(tail, text, strlen(text) + 1);
 }
 
 static const char *name_of(const weir_supervised *given) {
@@ -116,14 +117,15 @@ static void put_all(struct tail *tail, const weir_supervised *given) {
     size_t count = own + given->subscribe_count;
     struct weir__child *child = tail->child;
     tail->used = sizeof *child;
-    struct weir__link *links = put(tail, NULL, count * sizeof *links);
+    struct weir__link *links = put_in_tail(tail, NULL, count * sizeof *links);
     put_links(tail, links, stage != NULL ? stage->subscribe_to : NULL, own);
     put_links(tail, links != NULL ? links + own : NULL, given->subscribe_to,
               given->subscribe_count);
     char *name = put_text(tail, name_of(given));
     void *stage_name = stage != NULL ? put_text(tail, stage->name) : NULL;
-    void *state =
-        stage != NULL && stage->state != NULL ? put(tail, stage->state, stage->state_bytes) : NULL;
+    void *state = stage != NULL && stage->state != NULL
+                      ? put_in_tail(tail, stage->state, stage->state_bytes)
+                      : NULL;
     if (child != NULL) {
         child->links = links;
         child->link_count = count;
@@ -137,7 +139,7 @@ static void put_all(struct tail *tail, const weir_supervised *given) {
 
 weir_status weir__child_copy(weir_runtime *runtime, const weir_supervised *given, size_t siblings,
                              struct weir__child **out) {
-    weir_status status = check(runtime, given, siblings);
+    weir_status status = check_child(runtime, given, siblings);
     if (status != WEIR_OK) {
         return status;
     }

@@ -39,8 +39,8 @@ static void leave(struct weir__supervisor *supervisor, struct weir__link *link) 
 }
 
 /* number: for the states that are found by one. */
-static void move(struct weir__supervisor *supervisor, struct weir__link *link,
-                 enum weir__link_state state, uint64_t number) {
+static void move_link(struct weir__supervisor *supervisor, struct weir__link *link,
+                      enum weir__link_state state, uint64_t number) {
     leave(supervisor, link);
     link->state = state;
     struct weir__link_list *list = list_of(supervisor, state);
@@ -56,7 +56,7 @@ static void move(struct weir__supervisor *supervisor, struct weir__link *link,
 }
 
 static void make_due(struct weir__supervisor *supervisor, struct weir__link *link) {
-    move(supervisor, link, WEIR__LINK_DUE, 0);
+    move_link(supervisor, link, WEIR__LINK_DUE, 0);
 }
 
 /* All that are with, or wait for, that number. */
@@ -80,7 +80,7 @@ void weir__links_up(struct weir__supervisor *supervisor, struct weir__child *chi
 
 void weir__links_down(struct weir__supervisor *supervisor, struct weir__child *child) {
     for (size_t i = 0; i < child->link_count; i++) {
-        move(supervisor, &child->links[i], WEIR__LINK_IDLE, 0);
+        move_link(supervisor, &child->links[i], WEIR__LINK_IDLE, 0);
     }
 }
 
@@ -121,8 +121,8 @@ static weir_status find_producer(struct weir__supervisor *supervisor, const stru
 }
 
 /* A producer that was found by name and is no child: its end is to be heard of. */
-static weir_status watch(struct weir__supervisor *supervisor, struct weir__link *link,
-                         weir_ref producer) {
+static weir_status watch_child(struct weir__supervisor *supervisor, struct weir__link *link,
+                               weir_ref producer) {
     if (link->name == NULL || weir__supervisor_find_stage(supervisor, producer) != NULL ||
         link->watched.bits == producer.bits) {
         return WEIR_OK;
@@ -135,49 +135,49 @@ static weir_status watch(struct weir__supervisor *supervisor, struct weir__link 
 }
 
 /* What becomes of a link that was refused; WEIR_OK: the news of an end is on the way. */
-static weir_status refused(struct weir__supervisor *supervisor, struct weir__link *link,
-                           weir_ref producer, weir_status status) {
+static weir_status refused_link(struct weir__supervisor *supervisor, struct weir__link *link,
+                                weir_ref producer, weir_status status) {
     bool gone = status == WEIR_NO_STAGE;
     bool by_reference = link->name == NULL && !weir__is_sibling(link->producer);
     const struct weir__child *child =
         gone ? weir__supervisor_find_stage(supervisor, producer) : NULL;
     if (gone && weir__check_alive(supervisor->runtime, link->child->ref, "child") != WEIR_OK) {
-        move(supervisor, link, WEIR__LINK_IDLE, 0);
+        move_link(supervisor, link, WEIR__LINK_IDLE, 0);
         return WEIR_OK;
     }
     if (status == WEIR_CLOSED || (gone && by_reference)) { /* for good */
-        move(supervisor, link, WEIR__LINK_IDLE, 0);
+        move_link(supervisor, link, WEIR__LINK_IDLE, 0);
     } else if (child != NULL) {
-        move(supervisor, link, WEIR__LINK_WAITING, WEIR_SIBLING(child->number).bits);
+        move_link(supervisor, link, WEIR__LINK_WAITING, WEIR_SIBLING(child->number).bits);
     } else {
-        move(supervisor, link, WEIR__LINK_REFUSED, 0);
+        move_link(supervisor, link, WEIR__LINK_REFUSED, 0);
     }
     return child != NULL ? WEIR_OK : status;
 }
 
 /* One that is due. */
-static weir_status make(struct weir__supervisor *supervisor, struct weir__link *link) {
+static weir_status make_link(struct weir__supervisor *supervisor, struct weir__link *link) {
     weir_ref producer;
     uint64_t number = 0;
     if (link->child->state != WEIR__CHILD_UP) {
-        move(supervisor, link, WEIR__LINK_IDLE, 0);
+        move_link(supervisor, link, WEIR__LINK_IDLE, 0);
         return WEIR_OK;
     }
     weir_status status = find_producer(supervisor, link, &producer, &number);
     if (status == WEIR_OK && producer.bits == 0) {
-        move(supervisor, link, WEIR__LINK_WAITING, number);
+        move_link(supervisor, link, WEIR__LINK_WAITING, number);
         return WEIR_OK;
     }
-    status = status != WEIR_OK ? status : watch(supervisor, link, producer);
+    status = status != WEIR_OK ? status : watch_child(supervisor, link, producer);
     status = status != WEIR_OK ? status
                                : weir_subscribe(supervisor->runtime, link->child->ref, producer,
                                                 &link->options, NULL);
     if (status != WEIR_OK) {
-        return refused(supervisor, link, producer, status);
+        return refused_link(supervisor, link, producer, status);
     }
     link->to = producer;
     link->told = false;
-    move(supervisor, link, WEIR__LINK_MADE, producer.bits);
+    move_link(supervisor, link, WEIR__LINK_MADE, producer.bits);
     return WEIR_OK;
 }
 
@@ -195,7 +195,7 @@ static void tell(struct weir__supervisor *supervisor, struct weir__link *link, w
 void weir__links_make(struct weir__supervisor *supervisor) {
     struct weir__link *link;
     while ((link = supervisor->due.first) != NULL) {
-        weir_status status = make(supervisor, link);
+        weir_status status = make_link(supervisor, link);
         if (status != WEIR_OK) {
             tell(supervisor, link, status);
         }
@@ -216,7 +216,7 @@ weir_status weir__links_make_first(struct weir__supervisor *supervisor,
         if (of != NULL && link->child != of) {
             continue;
         }
-        weir_status status = make(supervisor, link);
+        weir_status status = make_link(supervisor, link);
         if (status != WEIR_OK && !had_its_time(link, status)) {
             *refused = link;
             return status;

@@ -104,8 +104,8 @@ void weir__supervisor_want_nothing(struct weir__supervisor *supervisor) {
 }
 
 /* A start that was refused.  False: it was the last. */
-static bool refused(struct weir__supervisor *supervisor, struct weir__child *child,
-                    weir_status status) {
+static bool refused_work(struct weir__supervisor *supervisor, struct weir__child *child,
+                         weir_status status) {
     bool lacks_producer = status == WEIR_NO_NAME || status == WEIR_NO_STAGE;
     weir__child_place(supervisor, child, WEIR__PLACE_REFUSED);
     if (!lacks_producer || !child->told) {
@@ -135,7 +135,7 @@ static bool start_wanted(struct weir__supervisor *supervisor) {
             weir__supervisor_want_nothing(supervisor);
         } else if (status == WEIR_OK) {
             child->restarts++;
-        } else if (!refused(supervisor, child, status)) {
+        } else if (!refused_work(supervisor, child, status)) {
             return false;
         }
     }
@@ -163,7 +163,7 @@ static void regroup(struct weir__supervisor *supervisor) {
     }
 }
 
-static bool is_done(const struct weir__supervisor *supervisor) {
+static bool is_work_done(const struct weir__supervisor *supervisor) {
     for (int place = WEIR__PLACE_NONE + 1; place < WEIR__PLACES; place++) {
         if (supervisor->places[place].first != NULL) {
             return false;
@@ -191,7 +191,7 @@ weir_verdict weir__supervisor_pursue(struct weir__supervisor *supervisor) {
         } else if (start_wanted(supervisor)) {
             weir__links_make(supervisor);
             retry_later(supervisor);
-            if (is_done(supervisor)) {
+            if (is_work_done(supervisor)) {
                 return weir_stop_with(supervisor->self, WEIR_REASON_NORMAL);
             }
         }
@@ -218,8 +218,7 @@ static void revive(struct weir__supervisor *supervisor, struct weir__child *chil
                    weir_reason reason, bool bereft) {
     weir__host_log(supervisor->self->host, WEIR_LOG_WARNING,
                    "supervisor %s restarts %s, which %s: %s", supervisor->self->name, child->name,
-                   bereft ? "has lost a producer" : "stopped",
-                   weir__reason_words(reason).text);
+                   bereft ? "has lost a producer" : "stopped", weir__reason_words(reason).text);
     if (!bereft && !count_restart(supervisor)) {
         return;
     }

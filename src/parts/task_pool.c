@@ -17,15 +17,15 @@ static weir_pool *pool_of(weir_stage *self) {
 
 /* ---- the stage's callbacks ----------------------------------------------- */
 
-static weir_holdup holds(const weir_stage *self) {
+static weir_holdup pool_holds(const weir_stage *self) {
     bool any = (*(weir_pool *const *)self->state)->children > 0;
     return any ? WEIR_HOLDUP_TASKS : WEIR_HOLDUP_NONE;
 }
 
 static weir_verdict pool_poked(weir_stage *self);
 
-static weir_verdict init(weir_stage *self, void *argument) {
-    static const struct weir__part_calls calls = {.poke = pool_poked, .holds = holds};
+static weir_verdict pool_init(weir_stage *self, void *argument) {
+    static const struct weir__part_calls calls = {.poke = pool_poked, .holds = pool_holds};
     (void)argument;
     weir_pool *pool = pool_of(self);
     self->counts_handled = true;
@@ -38,7 +38,7 @@ static struct weir__task_source *find_source(const weir_pool *pool, weir_subscri
     return WEIR__INDEX_FIND(&pool->by_id, from.id, struct weir__task_source, by_id);
 }
 
-static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer *peer) {
+static weir_subscribe_verdict pool_subscribed(weir_stage *self, const weir_peer *peer) {
     weir_pool *pool = pool_of(self);
     struct weir__task_source *source =
         weir__alloc_zeroed(&pool->quay.runtime->allocator, sizeof *source, 16);
@@ -60,8 +60,8 @@ static weir_subscribe_verdict handle_subscribe(weir_stage *self, const weir_peer
     return WEIR_MANUAL;
 }
 
-static weir_verdict handle_cancel(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
-                                  weir_reason reason) {
+static weir_verdict pool_cancelled(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
+                                   weir_reason reason) {
     weir_pool *pool = pool_of(self);
     struct weir__task_source *source = find_source(pool, peer->subscription);
     (void)cause, (void)reason;
@@ -75,7 +75,7 @@ static weir_verdict handle_cancel(weir_stage *self, const weir_peer *peer, weir_
 }
 
 /* A child for the event, queued: false when there is none. */
-static bool start(weir_pool *pool, struct weir__task_source *source, const void *event) {
+static bool start_child(weir_pool *pool, struct weir__task_source *source, const void *event) {
     weir_start_verdict verdict = WEIR_CHILD_START;
     if (pool->options.start != NULL) {
         verdict = pool->options.start(pool->options.context, event);
@@ -107,14 +107,14 @@ static bool start(weir_pool *pool, struct weir__task_source *source, const void 
     return true;
 }
 
-static weir_verdict handle_events(weir_stage *self, weir_batch batch) {
+static weir_verdict pool_events(weir_stage *self, weir_batch batch) {
     weir_pool *pool = pool_of(self);
     struct weir__task_source *source = find_source(pool, weir_batch_subscription(self));
     uint64_t before = source->count;
     uint64_t failed = 0;
     const unsigned char *event = batch.events;
     for (size_t i = 0; i < batch.count; i++, event += pool->options.event_bytes) {
-        failed += !start(pool, source, event);
+        failed += !start_child(pool, source, event);
     }
     if (before + batch.count > source->max) {
         weir__host_log(self->host, WEIR_LOG_ERROR,
@@ -171,7 +171,7 @@ static weir_task *take_unbegun(weir_pool *pool) {
 }
 
 /* Its event goes back with the subscription it came by, ahead of what is there. */
-static bool give_back(weir_pool *pool, weir_task *task) {
+static bool give_back_event(weir_pool *pool, weir_task *task) {
     struct weir__edge *edge = task->source == NULL || task->begun
                                   ? NULL
                                   : weir__stage_find(pool->self, task->source->subscription);
@@ -192,7 +192,7 @@ static bool give_back(weir_pool *pool, weir_task *task) {
 
 static void end_unbegun(weir_pool *pool, weir_task *task, enum weir__task_state from) {
     if (weir__task_move(task, from, WEIR__TASK_ENDED)) {
-        bool back = give_back(pool, task);
+        bool back = give_back_event(pool, task);
         weir__task_close(pool, task, back ? WEIR_CHILD_GIVEN_BACK : WEIR_CHILD_DISCARDED);
     }
 }
@@ -264,18 +264,18 @@ static void terminate(weir_stage *self, weir_reason reason) {
     weir__quay_release(&pool->quay, 1); /* the stage's */
 }
 
-static void handle_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
+static void pool_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
     weir__quay_discarded(&pool_of(self)->quay, self->name, count, cause);
 }
 
 weir_stage_options weir__task_stage(void) {
     return (weir_stage_options){
         .kind = WEIR_CONSUMER,
-        .on = {.init = init,
-               .handle_events = handle_events,
-               .handle_subscribe = handle_subscribe,
-               .handle_cancel = handle_cancel,
-               .discarded = handle_discarded,
+        .on = {.init = pool_init,
+               .handle_events = pool_events,
+               .handle_subscribe = pool_subscribed,
+               .handle_cancel = pool_cancelled,
+               .discarded = pool_discarded,
                .terminate = terminate},
     };
 }

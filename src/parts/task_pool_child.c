@@ -192,7 +192,7 @@ weir_status weir_pool_end_child(weir_pool *pool, weir_child child) {
 /* ---- looking ------------------------------------------------------------- */
 
 /* What the slot holds, if a child; false: none, or another by now. */
-static bool look(const weir_task *task, weir_child_info *out) {
+static bool look_at_child(const weir_task *task, weir_child_info *out) {
     static const weir_child_state states[] = {
         [WEIR__TASK_NEW] = WEIR_CHILD_QUEUED,
         [WEIR__TASK_QUEUED] = WEIR_CHILD_QUEUED,
@@ -225,7 +225,7 @@ size_t weir_pool_children(const weir_pool *pool, weir_child_info *list, size_t r
     size_t count = 0;
     for (uint32_t i = 0; i < used; i++) {
         weir_child_info info;
-        if (look(weir__task_at(pool, i), &info)) {
+        if (look_at_child(weir__task_at(pool, i), &info)) {
             if (count < room && list != NULL) {
                 list[count] = info;
             }
@@ -243,7 +243,7 @@ weir_status weir_pool_count(const weir_pool *pool, weir_pool_counts *out) {
     uint32_t used = weir__load_acquire_u32(&pool->used); /* G3 -> G4 */
     for (uint32_t i = 0; i < used; i++) {
         weir_child_info info;
-        if (look(weir__task_at(pool, i), &info)) {
+        if (look_at_child(weir__task_at(pool, i), &info)) {
             counts.queued += info.state == WEIR_CHILD_QUEUED;
             counts.running += info.state == WEIR_CHILD_RUNNING;
             counts.restarting += info.state == WEIR_CHILD_RESTARTING;

@@ -13,7 +13,7 @@
 
 /* ---- lists --------------------------------------------------------------- */
 
-static void append(struct weir__task_list *list, weir_task *task) {
+static void append_to_list(struct weir__task_list *list, weir_task *task) {
     task->next = NULL;
     task->away = true;
     if (list->first == NULL) {
@@ -168,7 +168,7 @@ void weir__task_hand_out(weir_pool *pool) {
 /* It is to run, unless somebody ends it (whose note comes). */
 void weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state from) {
     if (weir__task_move(task, from, WEIR__TASK_QUEUED)) {
-        append(&pool->backlog, task);
+        append_to_list(&pool->backlog, task);
     }
 }
 
@@ -208,7 +208,7 @@ static void restart(weir_pool *pool, weir_task *task) {
     } else {
         weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s could not begin a child again",
                        pool->name);
-        append(&pool->retry, task);
+        append_to_list(&pool->retry, task);
         weir__quay_poke(&pool->quay);
     }
 }
@@ -222,7 +222,7 @@ void weir__task_retry(weir_pool *pool) {
         uint64_t word = weir__load_relaxed_u64(&task->word);
         bool waits = weir__task_state(word) == WEIR__TASK_RESTARTING && !weir__task_is_ending(word);
         if (pool->given_up) {
-            append(&pool->retry, task);
+            append_to_list(&pool->retry, task);
         } else if (waits) {
             restart(pool, task);
         }

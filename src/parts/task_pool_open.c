@@ -56,7 +56,7 @@ static weir_status check_restart(const weir_pool_options *options) {
 }
 
 /* Checks what the stage's own start does not. */
-static weir_status check(const weir_pool_options *options) {
+static weir_status check_pool_options(const weir_pool_options *options) {
     if (WEIR__RESERVED_SET(options, "weir_pool_options")) {
         return WEIR_INVALID;
     }
@@ -81,7 +81,7 @@ static weir_status check(const weir_pool_options *options) {
     return status;
 }
 
-static void fill(weir_pool *pool, const weir_pool_options *options) {
+static void fill_options(weir_pool *pool, const weir_pool_options *options) {
     pool->options = *options;
     pool->options.subscribe_to = NULL;
     pool->options.subscribe_count = 0;
@@ -110,7 +110,7 @@ static void free_pool(struct weir__quay *quay) {
     weir__free(allocator, pool, sizeof *pool);
 }
 
-static weir_pool *make(weir_runtime *runtime, const weir_pool_options *options) {
+static weir_pool *make_pool(weir_runtime *runtime, const weir_pool_options *options) {
     const struct weir__allocator *allocator = &runtime->allocator;
     weir_pool *pool = weir__alloc_zeroed(allocator, sizeof *pool, 128);
     if (pool == NULL) {
@@ -121,7 +121,7 @@ static weir_pool *make(weir_runtime *runtime, const weir_pool_options *options) 
                                                 .arrived_late = weir__task_arrived_late,
                                                 .nobodys = free_pool};
     weir__quay_open(&pool->quay, &kind, runtime, options->discarded, options->context);
-    fill(pool, options);
+    fill_options(pool, options);
     size_t threads = pool->options.threads;
     pool->restarts =
         weir__alloc_zeroed(allocator, (pool->options.max_restarts + 1) * sizeof(uint64_t), 64);
@@ -189,7 +189,7 @@ weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *optio
         weir__missing(out, "out")) {
         return WEIR_INVALID;
     }
-    weir_status status = check(options);
+    weir_status status = check_pool_options(options);
     if (status != WEIR_OK) {
         return status;
     }
@@ -198,7 +198,7 @@ weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *optio
                             "a pool with threads cannot be opened in a callback: "
                             "they would share the worker's core");
     }
-    weir_pool *pool = make(runtime, options);
+    weir_pool *pool = make_pool(runtime, options);
     if (pool == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a pool");
     }

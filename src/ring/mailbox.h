@@ -36,7 +36,7 @@
  *   P1 -> P2  bit cleared -> bit set (both RMW): the worker is done with the node and
  *             has read `reason`.  (What is written is published with the node: S1 -> S2.)
  *   P3 -> P4  bit set, or set again -> closed (both RMW): who waits for the stage's end
- *             has said so before (ring/call.h); the sweep that follows closing sees it.
+ *             has said so before (ring/caller.h); the sweep that follows closing sees it.
  *   P5 -> P6  opened (release) -> read, or set (acquire): the limit and the nodes, for
  *             who has got the reference in whatever way.
  *   P7 -> P8  counted -> closed (RMWs of one word): a stage that finishes closes a count only

@@ -53,7 +53,7 @@ void weir__ready_queue_anew(struct weir__ready_stage *stage, bool first) {
     if (weir__exchange_u32(&stage->raised, 1) != 0) {
         return; /* a publisher has pushed it, or is about to */
     }
-    stage->held = true;
+    stage->owned = true;
     weir__ready_queue(stage, first);
 }
 
@@ -74,7 +74,7 @@ void weir__bell_take_raised(struct weir__bell *bell) {
     while (entry != NULL) {
         ck_stack_entry_t *next = entry->next;
         struct weir__ready_stage *stage = WEIR__CONTAINER_OF(entry, struct weir__ready_stage, link);
-        stage->held = true;
+        stage->owned = true;
         weir__run_insert(bell, stage, false);
         entry = next;
     }
@@ -163,10 +163,10 @@ void weir__ready_unheat(struct weir__ready_stage *stage, struct weir__ready_edge
 bool weir__ready_cool_stage(struct weir__ready_stage *stage) {
     weir__ready_lower(&stage->raised);
     if (weir__load_relaxed_ptr(&stage->edges.head) == NULL) {
-        stage->held = false;
+        stage->owned = false;
         return true;
     }
     /* Taken back, unless a publisher was first: then the bell's stack brings it. */
-    stage->held = weir__ready_retake(&stage->raised);
-    return !stage->held;
+    stage->owned = weir__ready_retake(&stage->raised);
+    return !stage->owned;
 }

@@ -95,7 +95,7 @@ struct weir__ready_stage {
     _Alignas(128) struct weir__ready_list hot[2]; /* by direction */
     struct weir__run_link run;
     uint32_t polls;
-    bool held;    /* the owner is who raised is 1 for: it runs or is queued */
+    bool owned;   /* the owner is who raised is 1 for: it runs or is queued */
     bool queued;  /* in the bell's run list                                 */
     bool watched; /* its stage looks outside the runtime by itself           */
 };
@@ -184,7 +184,7 @@ static inline void weir__ready_queue(struct weir__ready_stage *stage, bool first
     if (stage->queued) {
         return;
     }
-    if (!stage->held) {
+    if (!stage->owned) {
         weir__ready_queue_anew(stage, first);
         return;
     }

@@ -69,7 +69,7 @@ struct weir__entry {
     /* Callbacks see them where a copy of the entry lies: they are aligned there as in a block. */
     _Alignas(WEIR__EVENTS_ALIGNED) unsigned char events[WEIR__ENTRY_INLINE_BYTES];
     uint32_t stamp; /* atomic                                            */
-    uint16_t flags; /* WEIR__MORE, WEIR__SHARED; WEIR__LINK              */
+    uint16_t flags; /* WEIR__MORE, WEIR__ALIASED; WEIR__LINK              */
     uint16_t event_bytes_less_1;
 };
 
@@ -86,7 +86,7 @@ struct weir__ring {
         struct ck_ring ck; /* size and mask: the producer's */
         struct {
             unsigned c_head;
-            uint32_t declined; /* shared.h: entries it was told of and left to others */
+            uint32_t declined; /* edge/rack.h: entries it was told of and left to others */
             uint64_t asked;
             struct weir__entry *entries;
             uint32_t mask;

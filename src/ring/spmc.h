@@ -1,5 +1,5 @@
 /*
- * The shared ring: how entries cross from one producer to whoever takes first.
+ * The rack's ring: how entries cross from one producer to whoever takes first.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Concurrency Kit's single-producer multi-consumer ring, whose entries are

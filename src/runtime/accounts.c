@@ -40,7 +40,7 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
         const struct weir__worker *worker = &runtime->workers[i];
         const struct weir__counters *counters = &worker->host.counters;
         sum.emitted += read_counter(&counters->emitted);
-        sum.shared += read_counter(&counters->shared);
+        sum.multicast += read_counter(&counters->multicast);
         sum.copies += read_counter(&counters->copies);
         sum.handled += read_counter(&counters->handled);
         sum.buffered += read_counter(&counters->buffered);
@@ -83,18 +83,19 @@ const char *weir_accounts_check(const weir_accounts *accounts) {
     static _Thread_local char text[320];
     uint64_t found =
         accounts->handled + accounts->buffered + accounts->in_flight + accounts->discarded;
-    uint64_t due = accounts->emitted - accounts->shared + accounts->copies;
+    uint64_t due = accounts->emitted - accounts->multicast + accounts->copies;
     if (due == found) {
         return NULL;
     }
-    snprintf(text, sizeof text,
-             "emitted %llu - shared %llu + copies %llu = %llu, but handled %llu + buffered %llu + "
-             "in flight %llu + discarded %llu "
-             "= %llu",
-             (unsigned long long)accounts->emitted, (unsigned long long)accounts->shared,
-             (unsigned long long)accounts->copies, (unsigned long long)due,
-             (unsigned long long)accounts->handled, (unsigned long long)accounts->buffered,
-             (unsigned long long)accounts->in_flight, (unsigned long long)accounts->discarded,
-             (unsigned long long)found);
+    snprintf(
+        text, sizeof text,
+        "emitted %llu - multicast %llu + copies %llu = %llu, but handled %llu + buffered %llu + "
+        "in flight %llu + discarded %llu "
+        "= %llu",
+        (unsigned long long)accounts->emitted, (unsigned long long)accounts->multicast,
+        (unsigned long long)accounts->copies, (unsigned long long)due,
+        (unsigned long long)accounts->handled, (unsigned long long)accounts->buffered,
+        (unsigned long long)accounts->in_flight, (unsigned long long)accounts->discarded,
+        (unsigned long long)found);
     return text;
 }

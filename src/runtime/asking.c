@@ -18,13 +18,13 @@ enum {
 void weir__worker_answer(struct weir__worker *worker, struct weir__message *message) {
     _Alignas(16) unsigned char answer[WEIR__ANSWER_BYTES] = {0};
     message->ask.function(worker, message->ask.argument, answer);
-    weir__call_answer(worker->host.calls, message->from, WEIR_OK, answer, message->ask.bytes);
+    weir__caller_answer(worker->host.calls, message->from, WEIR_OK, answer, message->ask.bytes);
     worker->host.used_up(&worker->host, message);
 }
 
 /* A question on its way. */
 struct asked {
-    struct weir__call *call; /* NULL: it could not be asked, or was at once */
+    struct weir__caller *call; /* NULL: it could not be asked, or was at once */
     weir_status status;
     _Alignas(16) unsigned char answer[WEIR__ANSWER_BYTES];
 };
@@ -40,8 +40,8 @@ static weir_status send_query(weir_runtime *runtime, struct weir__worker *worker
     message->ask.function = function;
     message->ask.argument = argument;
     message->ask.bytes = bytes;
-    weir_status status = weir__call_begin(&runtime->calls, message->mail.to, out->answer, bytes,
-                                          true, &out->call, &message->from);
+    weir_status status = weir__caller_begin(&runtime->calls, message->mail.to, out->answer, bytes,
+                                            true, &out->call, &message->from);
     if (status != WEIR_OK) {
         out->call = NULL;
         weir__free(&runtime->allocator, message, sizeof *message);
@@ -64,7 +64,7 @@ static void begin_query(weir_runtime *runtime, struct weir__worker *worker,
 }
 
 static weir_status end_query(struct asked *asked, uint64_t deadline) {
-    return asked->call == NULL ? asked->status : weir__call_end(asked->call, deadline, NULL);
+    return asked->call == NULL ? asked->status : weir__caller_end(asked->call, deadline, NULL);
 }
 
 weir_status weir__ask_worker(weir_runtime *runtime, struct weir__worker *worker,

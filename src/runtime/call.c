@@ -44,7 +44,7 @@ weir_status weir_reply(weir_runtime *runtime, weir_from from, const void *answer
     if (answer == NULL && bytes > 0) {
         return weir__refuse(WEIR_INVALID, "answer must not be NULL when bytes is %zu", bytes);
     }
-    if (!weir__call_answer(&runtime->calls, from, WEIR_OK, answer, bytes)) {
+    if (!weir__caller_answer(&runtime->calls, from, WEIR_OK, answer, bytes)) {
         return weir__refuse(WEIR_NO_CALLER, "nobody waits for that answer any more");
     }
     return WEIR_OK;
@@ -63,7 +63,7 @@ weir_status weir_stop_wait(weir_runtime *runtime, weir_ref stage, weir_reason re
 
 static void nothing(weir_stage *stage, weir_from from, uint64_t argument) {
     (void)argument;
-    weir__call_answer(stage->host->calls, from, WEIR_OK, NULL, 0);
+    weir__caller_answer(stage->host->calls, from, WEIR_OK, NULL, 0);
 }
 
 /* Before anything is sent that is then to be waited for. */
@@ -94,7 +94,7 @@ weir_status weir_info_wait(weir_runtime *runtime, weir_ref stage, const void *me
 
 static void consumes(weir_stage *stage, weir_from from, uint64_t id) {
     bool found = weir__stage_find(stage, (weir_subscription){.id = id}) != NULL;
-    weir__call_answer(stage->host->calls, from, found ? WEIR_OK : WEIR_NO_SUBSCRIPTION, NULL, 0);
+    weir__caller_answer(stage->host->calls, from, found ? WEIR_OK : WEIR_NO_SUBSCRIPTION, NULL, 0);
 }
 
 /* One that waits in line (stage/leaving.c) is answered for when it waits no more. */
@@ -104,19 +104,19 @@ static void produces(weir_stage *stage, weir_from from, uint64_t id) {
         edge->asker = from;
         return;
     }
-    weir__call_answer(stage->host->calls, from, edge != NULL ? WEIR_OK : WEIR_NO_SUBSCRIPTION, NULL,
-                      0);
+    weir__caller_answer(stage->host->calls, from, edge != NULL ? WEIR_OK : WEIR_NO_SUBSCRIPTION,
+                        NULL, 0);
 }
 
 /* The same in a callback, for which whom it waits behind may wait in turn. */
 static void produces_now(weir_stage *stage, weir_from from, uint64_t id) {
     struct weir__edge *edge = weir__stage_find_consumer(stage, (weir_subscription){.id = id});
     bool waits = edge != NULL && weir__edge_in_line(edge);
-    weir__call_answer(stage->host->calls, from,
-                      waits          ? WEIR_TIMEOUT
-                      : edge != NULL ? WEIR_OK
-                                     : WEIR_NO_SUBSCRIPTION,
-                      NULL, 0);
+    weir__caller_answer(stage->host->calls, from,
+                        waits          ? WEIR_TIMEOUT
+                        : edge != NULL ? WEIR_OK
+                                       : WEIR_NO_SUBSCRIPTION,
+                        NULL, 0);
 }
 
 /* Whether it stands at the consumer, and then at the producer. */
@@ -193,7 +193,7 @@ static weir_status ask_value(weir_runtime *runtime, weir_ref stage, weir__query 
 
 static void mode(weir_stage *stage, weir_from from, uint64_t argument) {
     (void)argument;
-    weir__call_answer(stage->host->calls, from, WEIR_OK, &stage->mode, sizeof stage->mode);
+    weir__caller_answer(stage->host->calls, from, WEIR_OK, &stage->mode, sizeof stage->mode);
 }
 
 weir_status weir_demand_mode_of(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
@@ -204,7 +204,7 @@ weir_status weir_demand_mode_of(weir_runtime *runtime, weir_ref stage, uint64_t 
 static void buffered(weir_stage *stage, weir_from from, uint64_t argument) {
     (void)argument;
     uint64_t count = stage->kind == WEIR_CONSUMER ? 0 : weir_buffered(stage);
-    weir__call_answer(stage->host->calls, from, WEIR_OK, &count, sizeof count);
+    weir__caller_answer(stage->host->calls, from, WEIR_OK, &count, sizeof count);
 }
 
 weir_status weir_estimate_buffered(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
@@ -267,7 +267,7 @@ static void list(weir_stage *stage, weir_from from, uint64_t which) {
     size_t bytes = count * listing->bytes;
     unsigned char *all = weir__alloc(stage->host->allocator, bytes, 16);
     if (all == NULL && count > 0) {
-        weir__call_answer(stage->host->calls, from, WEIR_NO_MEMORY, NULL, 0);
+        weir__caller_answer(stage->host->calls, from, WEIR_NO_MEMORY, NULL, 0);
         return;
     }
     unsigned char *at = all;
@@ -275,7 +275,7 @@ static void list(weir_stage *stage, weir_from from, uint64_t which) {
         listing->describe(stage, edge, at);
         at += listing->bytes;
     }
-    weir__call_answer(stage->host->calls, from, WEIR_OK, all, bytes);
+    weir__caller_answer(stage->host->calls, from, WEIR_OK, all, bytes);
     weir__free(stage->host->allocator, all, bytes);
 }
 

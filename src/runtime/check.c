@@ -36,7 +36,7 @@ static bool check_stages(const struct weir__worker *worker, uint64_t *buffered,
             *in_flight += weir__stage_check_quiet(stage);
             weir__mailbox_check(stage->mailbox);
         }
-        *buffered += stage->buffer.queue.events + stage->held.events + stage->desk.held;
+        *buffered += stage->buffer.queue.events + stage->deferred.events + stage->desk.held;
         stage = stage->next;
     }
     return stage == NULL;

@@ -59,8 +59,8 @@ static weir_runtime *make_runtime(const weir_runtime_options *options) {
     runtime->worker_count = options->workers;
     runtime->next_edge = 1;
     runtime->next_timer = 1;
-    weir__calls_open(&runtime->calls, &runtime->allocator,
-                     options->mode == WEIR_THREADS ? NULL : &runtime->workers[0].bell);
+    weir__callers_open(&runtime->calls, &runtime->allocator,
+                       options->mode == WEIR_THREADS ? NULL : &runtime->workers[0].bell);
     weir__names_open(&runtime->names, &runtime->allocator);
     weir__tokens_open(&runtime->tokens, &runtime->allocator);
     weir__index_open(&runtime->supervisors, &runtime->allocator);
@@ -76,7 +76,7 @@ static void destroy_runtime(weir_runtime *runtime) {
     }
     weir__registry_close(&runtime->registry);
     weir__names_close(&runtime->names);
-    weir__calls_close(&runtime->calls);
+    weir__callers_close(&runtime->calls);
     weir__tokens_close(&runtime->tokens);
     weir__index_close(&runtime->supervisors);
     weir__free(&allocator, runtime->workers, runtime->worker_count * sizeof(struct weir__worker));

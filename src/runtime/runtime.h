@@ -25,7 +25,7 @@
 
 #include "base/rng.h"
 #include "memory/index.h"
-#include "ring/call.h"
+#include "ring/caller.h"
 #include "ring/tokens.h"
 #include "runtime/names.h"
 #include "runtime/worker.h"
@@ -41,7 +41,7 @@ struct weir_runtime {
     bool crowded; /* more workers than cores, which yield before they sleep */
 
     struct weir__registry registry;
-    struct weir__calls calls;
+    struct weir__callers calls;
     struct weir__names names;
     struct weir__tokens tokens;
     struct weir__index supervisors; /* by reference (parts/supervisor_kin.c), under a lock */
@@ -100,7 +100,7 @@ size_t weir__runtime_step(weir_runtime *runtime, size_t turns);
  * more happens before the deadline.
  */
 bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_ns,
-                         const struct weir__call *call);
+                         const struct weir__caller *call);
 
 /*
  * Work that a part's own threads do is not at rest.  A worker, in a turn, says

@@ -119,10 +119,10 @@ size_t weir__runtime_step(weir_runtime *runtime, size_t turns) {
  * gives the answer.
  */
 static void sleep_stepping(weir_runtime *runtime, uint64_t until_ns,
-                           const struct weir__call *call) {
+                           const struct weir__caller *call) {
     struct weir__bell *bell = &runtime->workers[0].bell; /* all workers': weir__bell_share */
     weir__bell_doze(bell);
-    if (any_waiting(runtime) || (call != NULL && weir__call_answered(call))) {
+    if (any_waiting(runtime) || (call != NULL && weir__caller_answered(call))) {
         weir__bell_rise(bell);
         return;
     }
@@ -130,11 +130,11 @@ static void sleep_stepping(weir_runtime *runtime, uint64_t until_ns,
 }
 
 bool weir__runtime_go_on(weir_runtime *runtime, size_t turns, uint64_t deadline_ns,
-                         const struct weir__call *call) {
+                         const struct weir__caller *call) {
     if (weir__runtime_step(runtime, turns) == turns) {
         return weir_runtime_now(runtime) < deadline_ns;
     }
-    if (call != NULL && weir__call_answered(call)) {
+    if (call != NULL && weir__caller_answered(call)) {
         return true;
     }
     uint64_t due = next_due(runtime);

@@ -68,24 +68,24 @@ void weir__waiting_end(weir_runtime *runtime) {
 /* ---- the wait ------------------------------------------------------------ */
 
 /* The answer, or the end of patience: at rest nobody will answer any more. */
-static weir_status await(weir_runtime *runtime, struct weir__call *call, uint64_t timeout_ns,
+static weir_status await(weir_runtime *runtime, struct weir__caller *call, uint64_t timeout_ns,
                          size_t *bytes) {
     if (runtime->options.mode == WEIR_THREADS) {
         uint64_t deadline = weir__clock_deadline(weir__clock_now_ns(), timeout_ns);
-        return weir__call_end(call, deadline, bytes);
+        return weir__caller_end(call, deadline, bytes);
     }
     uint64_t deadline = weir__clock_deadline(weir_runtime_now(runtime), timeout_ns);
-    while (!weir__call_answered(call) && weir__runtime_go_on(runtime, 1, deadline, call)) {}
-    return weir__call_end(call, 0, bytes);
+    while (!weir__caller_answered(call) && weir__runtime_go_on(runtime, 1, deadline, call)) {}
+    return weir__caller_end(call, 0, bytes);
 }
 
 /* about: whose end is an answer, too; {0}: nobody's. */
 static weir_status send_and_await(weir_runtime *runtime, weir_ref about, struct weir__message *head,
                                   const void *payload, weir_answer *answer, uint64_t timeout_ns) {
-    struct weir__call *slot;
+    struct weir__caller *slot;
     bool controls = head->mail.kind != WEIR__MAIL_CALL;
-    weir_status status = weir__call_begin(&runtime->calls, about, answer->bytes, answer->room,
-                                          controls, &slot, &head->from);
+    weir_status status = weir__caller_begin(&runtime->calls, about, answer->bytes, answer->room,
+                                            controls, &slot, &head->from);
     if (status != WEIR_OK) {
         return status;
     }
@@ -93,7 +93,7 @@ static weir_status send_and_await(weir_runtime *runtime, weir_ref about, struct 
     if (status == WEIR_OK) {
         return await(runtime, slot, timeout_ns, &answer->count);
     }
-    weir__call_end(slot, 0, NULL);
+    weir__caller_end(slot, 0, NULL);
     return status;
 }
 
@@ -147,13 +147,13 @@ weir_status weir__ask_stage(weir_runtime *runtime, weir_ref stage, weir__query *
                                      .query = {.function = function, .argument = argument}};
         return weir__wait(runtime, &head, NULL, answer, timeout_ns, call);
     }
-    struct weir__call *slot;
+    struct weir__caller *slot;
     weir_from from;
     weir_status status =
-        weir__call_begin(&runtime->calls, stage, answer->bytes, answer->room, true, &slot, &from);
+        weir__caller_begin(&runtime->calls, stage, answer->bytes, answer->room, true, &slot, &from);
     if (status != WEIR_OK) {
         return status;
     }
     function(here, from, argument);
-    return weir__call_end(slot, 0, &answer->count);
+    return weir__caller_end(slot, 0, &answer->count);
 }

@@ -157,7 +157,7 @@ static void leave_worker(struct weir__worker *worker, struct weir__slot *slot) {
     give_slot_back(worker, slot);
     weir__stage_end_monitors(stage); /* who hears of the end finds its name free */
     weir__stage_tell_enders(stage);
-    weir__calls_sweep(worker->host.calls, ref);
+    weir__callers_sweep(worker->host.calls, ref);
     weir__stage_free(stage);
     weir__pool_flush(&worker->host.pool);
     weir__runtime_gone(worker->host.runtime);
@@ -340,7 +340,7 @@ enum weir__step weir__worker_step(struct weir__worker *worker) {
     bool busy = visit(worker, slot);
     ready->polls = busy ? 0 : ready->polls + 1;
     if (busy || ready->queued || stays(worker, ready) || !weir__ready_cool_stage(ready)) {
-        if (ready->held) {
+        if (ready->owned) {
             weir__ready_queue(ready, false);
         }
     }

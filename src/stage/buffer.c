@@ -55,8 +55,8 @@ static uint32_t pop_marks(struct weir__buffer *buffer, weir__buffer_mark *releas
 }
 
 /* Drops `count` of the buffer's oldest events; their marks come out. */
-static void drop_oldest(struct weir__buffer *buffer, uint64_t count, weir__buffer_mark *release,
-                        void *context) {
+static void drop_oldest_stored(struct weir__buffer *buffer, uint64_t count,
+                               weir__buffer_mark *release, void *context) {
     while (count > 0) {
         uint64_t run = weir__buffer_run(buffer, count);
         weir__queue_drop(&buffer->queue, run, buffer->pool);
@@ -93,7 +93,7 @@ static uint64_t store_some(struct weir__buffer *buffer, struct weir__queue *from
     }
     uint64_t held = buffer->queue.events;
     uint64_t old = dropped < held ? dropped : held;
-    drop_oldest(buffer, old, release, context);
+    drop_oldest_stored(buffer, old, release, context);
     weir__queue_drop(from, dropped - old, buffer->pool);
     append_first(buffer, from, count - (dropped - old));
     return dropped;

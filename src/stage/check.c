@@ -6,7 +6,7 @@
  */
 #include "base/check.h"
 #include "dispatch/shared.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "stage/stage.h"
 
 #if WEIR__CHECKED
@@ -37,7 +37,7 @@ static void check_message(const weir_stage *stage) {
 
 static void check_outgoing(const weir_stage *stage) {
     bool accumulates = stage->mode == WEIR_ACCUMULATE;
-    WEIR__CHECK(weir__queue_empty(&stage->held) || accumulates);
+    WEIR__CHECK(weir__queue_empty(&stage->deferred) || accumulates);
     if (weir__dispatch_is_own(&stage->dispatch)) {
         WEIR__CHECK(stage->buffer.queue.events == 0 || accumulates || stage->again > 0 ||
                     weir__stage_open_demand(stage) == 0);
@@ -51,7 +51,7 @@ void weir__stage_check(const weir_stage *stage) {
     WEIR__CHECK(!stage->may_emit && stage->strip.to == NULL);
     WEIR__CHECK(weir__queue_empty(&stage->emission) && weir__queue_empty(&stage->scratch));
     WEIR__CHECK(stage->inq_fresh == 0 && !stage->stash_fresh);
-    WEIR__CHECK(stage->held_back == (stage->takers_held != NULL));
+    WEIR__CHECK(stage->takers_wait == (stage->takers_waiting != NULL));
     check_message(stage);
     check_outgoing(stage);
 }
@@ -100,17 +100,18 @@ static void check_producers(const weir_stage *stage) {
     WEIR__CHECK(edge != NULL || stage->subscriptions.count == count);
 }
 
-static void check_held_back(const weir_stage *stage) {
-    const struct weir__edge *edge = stage->takers_held;
+static void check_takers_wait(const weir_stage *stage) {
+    const struct weir__edge *edge = stage->takers_waiting;
     for (int left = WEIR__CHECK_MOST; edge != NULL && left > 0; left--) {
-        WEIR__CHECK(edge->held_back);
+        WEIR__CHECK(edge->waits_to_take);
         WEIR__CHECK(edge->held_next == NULL || edge->held_next->held_previous == edge);
         edge = edge->held_next;
     }
 }
 
 static void check_queues(const weir_stage *stage) {
-    const struct weir__queue *queues[] = {&stage->held, &stage->inq, &stage->lent, &stage->stash};
+    const struct weir__queue *queues[] = {&stage->deferred, &stage->inq, &stage->lent,
+                                          &stage->stash};
     for (size_t i = 0; i < sizeof queues / sizeof *queues; i++) {
         weir__queue_check(queues[i]);
     }
@@ -133,7 +134,7 @@ void weir__stage_check_lists(const weir_stage *stage) {
     all = check_leavers(stage, &in_line) && all;
     WEIR__CHECK(!all || stage->known.count == consumers + in_line);
     check_producers(stage);
-    check_held_back(stage);
+    check_takers_wait(stage);
     check_queues(stage);
     const struct weir__index *indices[] = {&stage->timers, &stage->watching, &stage->fed_by,
                                            &stage->known,  &stage->leaving,  &stage->subscriptions};
@@ -176,10 +177,10 @@ uint64_t weir__stage_check_quiet(const weir_stage *stage) {
         in_flight += weir__edge_check(edge);
         edge = edge->producers_next;
     }
-    if (stage->desk.shared != NULL) {
+    if (stage->desk.rack != NULL) {
         uint64_t asked;
         uint64_t taken;
-        uint64_t waiting = weir__shared_check(stage->desk.shared);
+        uint64_t waiting = weir__shared_check(stage->desk.rack);
         if (sum_takers(stage, &asked, &taken)) {
             weir__shared_open_check(stage->dispatch.state, asked, taken, waiting);
         }

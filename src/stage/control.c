@@ -8,16 +8,16 @@
 #include "stage/control.h"
 
 #include "base/check.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "stage/ending.h"
 #include "stage/subscription.h"
 #include "stage/takers.h"
 
-static struct weir__edge *edge_of(struct weir__mail *mail, size_t offset) {
+static struct weir__edge *edge_of_mail(struct weir__mail *mail, size_t offset) {
     return (struct weir__edge *)(void *)((unsigned char *)mail - offset);
 }
 
-#define EDGE_OF(mail, member) edge_of(mail, offsetof(struct weir__edge, member))
+#define EDGE_OF(mail, member) edge_of_mail(mail, offsetof(struct weir__edge, member))
 
 /* Of the stage's mailbox. */
 static void told(weir_stage *stage, struct weir__mail *mail) {
@@ -64,7 +64,7 @@ static void edge_mail(weir_stage *stage, struct weir__mail *mail) {
         return;
     case WEIR__MAIL_EDGE_LEFT:
         edge = EDGE_OF(mail, down);
-        if (edge->shared != NULL) {
+        if (edge->rack != NULL) {
             weir__stage_taker_left(stage, edge);
         }
         weir__stage_left(stage, edge);

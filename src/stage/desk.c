@@ -7,7 +7,7 @@
  * refusals, demand for events that it dropped) comes later, as mail to the stage.
  */
 #include "base/check.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "stage/keeping.h"
 #include "stage/stage.h"
 
@@ -30,13 +30,14 @@ void weir__stage_info_passed(void *context, void *mark, uint32_t kind) {
 }
 
 /* Sends to whichever consumer is free first. */
-static uint64_t put(void *context, struct weir__queue *queue, uint64_t count, uint64_t grain) {
+static uint64_t put_on_rack(void *context, struct weir__queue *queue, uint64_t count,
+                            uint64_t grain) {
     weir_stage *stage = context;
-    struct weir__shared *shared = stage->desk.shared;
-    uint64_t lost = weir__shared_publish(shared, queue, count, grain, &stage->host->pool);
+    struct weir__rack *rack = stage->desk.rack;
+    uint64_t lost = weir__rack_publish(rack, queue, count, grain, &stage->host->pool);
     weir__count(&stage->host->counters.sent, count);
     weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
-    weir__outbox_touch_shared(&stage->host->outbox, shared);
+    weir__outbox_touch_rack(&stage->host->outbox, rack);
     return lost;
 }
 
@@ -56,7 +57,8 @@ static void ask_again(void *context, weir_outlet *outlet, uint64_t count) {
     edge->again += count;
 }
 
-static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, uint64_t count) {
+static void send_to_outlet(void *context, weir_outlet *outlet, struct weir__queue *queue,
+                           uint64_t count) {
     weir_stage *stage = context;
     struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
     uint64_t lost = weir__edge_send(edge, queue, count, &stage->host->pool);
@@ -80,7 +82,7 @@ static void demand_again(void *context, uint64_t count) {
     stage->again += count;
 }
 
-static void discard(void *context, uint64_t count, weir_discard cause) {
+static void discard_for_dispatcher(void *context, uint64_t count, weir_discard cause) {
     weir__stage_discard(context, count, cause, false);
 }
 
@@ -88,11 +90,11 @@ static void unpin(void *context, struct weir__item *item) {
     weir__stage_unpin_item(context, item);
 }
 
-const struct weir__desk_calls weir__stage_desk_calls = {.send = send,
-                                                        .put = put,
+const struct weir__desk_calls weir__stage_desk_calls = {.send = send_to_outlet,
+                                                        .put = put_on_rack,
                                                         .ask_again = ask_again,
                                                         .demand_again = demand_again,
-                                                        .discard = discard,
+                                                        .discard = discard_for_dispatcher,
                                                         .info_due = weir__stage_info_due,
                                                         .unpin = unpin};
 
@@ -145,9 +147,9 @@ weir_reason weir__stage_introduce(weir_stage *stage, struct weir__edge *edge, ui
 
 /* What a run came to, beside what was sent of it. */
 static inline void count_run(weir_stage *stage, const struct weir_run *run) {
-    if (run->shared > 0 || run->copies > 0) {
+    if (run->multicast > 0 || run->copies > 0) {
         struct weir__counters *counters = &stage->host->counters;
-        weir__count(&counters->shared, run->shared);
+        weir__count(&counters->multicast, run->multicast);
         weir__count(&counters->copies, run->copies);
         weir__stage_discard(stage, run->lost, WEIR_DISCARD_NO_MEMORY, false);
     }

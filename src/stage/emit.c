@@ -19,7 +19,7 @@
 /* A stage begins with small blocks, and takes large ones once it fills them. */
 enum { FIRST_BLOCK_BYTES = 4096, BLOCK_BYTES = WEIR__BLOCK_BYTES_MAX };
 
-static void close_block(weir_stage *stage) {
+static void close_open_block(weir_stage *stage) {
     if (stage->open != NULL) {
         weir__block_close(stage->open, &stage->host->pool);
         stage->open = NULL;
@@ -49,14 +49,14 @@ static struct weir__block *open_block(weir_stage *stage, size_t want) {
     }
     size_t bytes = block == NULL ? FIRST_BLOCK_BYTES : BLOCK_BYTES;
     size_t events = bytes / stage->event_bytes;
-    close_block(stage);
+    close_open_block(stage);
     stage->open = weir__pool_get(&stage->host->pool, (uint32_t)stage->event_bytes,
                                  events > want ? events : want);
     return stage->open;
 }
 
 /* What was written behind the open block's `used` is emitted: there is room for its item. */
-static void append(weir_stage *stage, uint32_t count) {
+static void append_to_emission(weir_stage *stage, uint32_t count) {
     struct weir__queue *queue = &stage->emission;
     struct weir__block *block = stage->open;
     uint32_t first = block->used;
@@ -64,7 +64,7 @@ static void append(weir_stage *stage, uint32_t count) {
     if (queue->count > 0) {
         struct weir__item *last = weir__queue_at(queue, queue->count - 1);
         if (last->block == block && last->first + last->count == first &&
-            (last->flags & WEIR__SHARED) == 0) {
+            (last->flags & WEIR__ALIASED) == 0) {
             last->count += count;
             queue->events += count;
             return;
@@ -113,7 +113,7 @@ weir_status weir_commit(weir_stage *self, size_t count) {
     }
     self->reserved = 0;
     if (count > 0) {
-        append(self, (uint32_t)count);
+        append_to_emission(self, (uint32_t)count);
     }
     return WEIR_OK;
 }
@@ -139,7 +139,7 @@ static bool open_strip(weir_stage *stage, size_t want) {
 }
 
 void weir__stage_close_strip(weir_stage *stage) {
-    append(stage, (uint32_t)stage->strip.count);
+    append_to_emission(stage, (uint32_t)stage->strip.count);
     stage->strip.to = NULL;
     stage->strip.room = 0;
 }
@@ -304,7 +304,7 @@ void weir__stage_offer(weir_stage *stage, struct weir__queue *events) {
  * was lost: who emits more than he is asked for may be asked for too much.  If it is for nothing
  * any more, they have answered it, as in weir__stage_offer.
  */
-static void lose(weir_stage *stage, struct weir__queue *events) {
+static void lose_emission(weir_stage *stage, struct weir__queue *events) {
     uint64_t count = events->events;
     if (weir__stage_open_demand(stage) > 0) {
         stage->desk.calls->demand_again(stage, count);
@@ -314,17 +314,17 @@ static void lose(weir_stage *stage, struct weir__queue *events) {
     drop_all(stage, events, WEIR_DISCARD_NO_MEMORY);
 }
 
-static void hold(weir_stage *stage, struct weir__queue *events) {
-    if (!weir__queue_reserve(&stage->held, events->count)) {
-        lose(stage, events);
+static void defer(weir_stage *stage, struct weir__queue *events) {
+    if (!weir__queue_reserve(&stage->deferred, events->count)) {
+        lose_emission(stage, events);
         return;
     }
     weir__count(&stage->host->counters.buffered, events->events);
     while (!weir__queue_empty(events)) {
         struct weir__item item = weir__queue_pop(events);
-        item.flags &= WEIR__SHARED;
+        item.flags &= WEIR__ALIASED;
         item.flags |= weir__queue_empty(events) ? 0 : WEIR__MORE;
-        weir__queue_push(&stage->held, item);
+        weir__queue_push(&stage->deferred, item);
     }
 }
 
@@ -348,7 +348,7 @@ static inline void fetch_ahead(const weir_stage *stage, uint64_t events) {
 
 /* To the consumers at once: nothing that was emitted before waits. */
 static inline bool goes_straight(const weir_stage *stage) {
-    return stage->mode == WEIR_FORWARD && stage->held.events == 0 &&
+    return stage->mode == WEIR_FORWARD && stage->deferred.events == 0 &&
            stage->buffer.queue.count == 0 && !stage->drop_unheard;
 }
 
@@ -365,9 +365,9 @@ void weir__stage_emitted(weir_stage *stage) {
         return;
     }
     /* What was held back is being replayed, perhaps: this comes behind it. */
-    bool behind = stage->held.events > 0 && !stage->as_genstage;
+    bool behind = stage->deferred.events > 0 && !stage->as_genstage;
     if (stage->mode == WEIR_ACCUMULATE || behind) {
-        hold(stage, emission);
+        defer(stage, emission);
     } else {
         weir__stage_offer(stage, emission);
         fetch_ahead(stage, events);

@@ -11,7 +11,7 @@
 enum { SWEEP_FIRST = 16 };
 
 static bool is_abandoned(const weir_stage *stage, const struct weir__message *message) {
-    return message->from.bits != 0 && !weir__call_waits(stage->host->calls, message->from);
+    return message->from.bits != 0 && !weir__caller_waits(stage->host->calls, message->from);
 }
 
 static struct weir__message *message_of(struct weir__mail *mail) {
@@ -35,7 +35,7 @@ static void sweep(weir_stage *stage) {
     stage->sweep_at = stage->awaiters < SWEEP_FIRST / 2 ? SWEEP_FIRST : 2 * stage->awaiters;
 }
 
-static void add(weir_stage *stage, struct weir__message *message) {
+static void add_ender(weir_stage *stage, struct weir__message *message) {
     message->mail.next = stage->enders == NULL ? NULL : &stage->enders->mail;
     stage->enders = message;
 }
@@ -45,13 +45,13 @@ void weir__stage_hear_of_end(weir_stage *stage, struct weir__message *message) {
         sweep(stage);
     }
     stage->awaiters += message->from.bits != 0 ? 1 : 0;
-    add(stage, message);
+    add_ender(stage, message);
 }
 
 void weir__stage_tell_ender(struct weir__host *host, weir_ref stage, weir_reason reason,
                             struct weir__message *message) {
     if (message->from.bits != 0) {
-        weir__call_answer(host->calls, message->from, WEIR_OK, &reason, sizeof reason);
+        weir__caller_answer(host->calls, message->from, WEIR_OK, &reason, sizeof reason);
     } else {
         message->ender.ended(message->ender.context, stage, reason);
     }

@@ -28,7 +28,7 @@
 #include "stage/ending.h"
 
 #include "dispatch/shared.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "stage/keeping.h"
 #include "stage/monitor.h"
 #include "stage/stage.h"
@@ -114,13 +114,13 @@ static bool is_fed(const weir_stage *stage) {
  * take.  But one that was cancelled may leave what was put there for it.
  */
 static bool keeps_for_takers(const weir_stage *stage) {
-    return stage->desk.shared != NULL && !weir__shared_empty(stage->desk.shared) &&
+    return stage->desk.rack != NULL && !weir__rack_empty(stage->desk.rack) &&
            (stage->leaving.count > 0 || weir__shared_excess(stage->dispatch.state) > 0);
 }
 
 /* By itself, or by way of its dispatcher or a reader. */
 static bool owes_nothing(const weir_stage *stage) {
-    return weir__queue_empty(&stage->held) && weir__queue_empty(&stage->buffer.queue) &&
+    return weir__queue_empty(&stage->deferred) && weir__queue_empty(&stage->buffer.queue) &&
            weir__queue_empty(&stage->lent) && stage->desk.held == 0 && !keeps_for_takers(stage);
 }
 
@@ -247,7 +247,7 @@ static void tell_end(weir_stage *stage) {
  * False: tokens are out, whose holders may send it something.  One that its program has shut takes
  * nothing of theirs; nor does it give out more.  In a ring it is shut as it is closed.
  */
-static bool shut(weir_stage *stage) {
+static bool shut_to_feeders(weir_stage *stage) {
     if (WEIR__PART(stage, shut) == NULL || (is_fed(stage) && !stage->is_shut)) {
         return true;
     }
@@ -261,7 +261,7 @@ static bool shut(weir_stage *stage) {
 
 void weir__stage_go_to_end(weir_stage *stage) {
     bool over = has_handled_all(stage) && (stage->unfed || !is_fed(stage));
-    if (stage->stopping || !over || !shut(stage)) {
+    if (stage->stopping || !over || !shut_to_feeders(stage)) {
         return;
     }
     if (!stage->end_told && !remind(stage)) {
@@ -299,12 +299,12 @@ bool weir__stage_waits_for_others(const weir_stage *stage) {
 /* ---- why it does not end ------------------------------------------------- */
 
 static bool owes_events(const weir_stage *stage) {
-    return !weir__queue_empty(&stage->held) || !weir__queue_empty(&stage->buffer.queue) ||
+    return !weir__queue_empty(&stage->deferred) || !weir__queue_empty(&stage->buffer.queue) ||
            !weir__queue_empty(&stage->inq) || stage->desk.held > 0 || keeps_for_takers(stage);
 }
 
 /* It has something to handle, and may. */
-static bool has_work(const weir_stage *stage) {
+static bool has_stage_work(const weir_stage *stage) {
     bool may = stage->kind == WEIR_CONSUMER ||
                (stage->kind == WEIR_PRODUCER_CONSUMER && weir__stage_open_demand(stage) > 0);
     const struct weir__edge *edge = stage->producers;
@@ -322,7 +322,7 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
     if (part == WEIR_HOLDUP_TASKS) {
         return WEIR_HOLDUP_TASKS;
     }
-    if (has_work(stage)) {
+    if (has_stage_work(stage)) {
         return WEIR_HOLDUP_WORK;
     }
     if (box != NULL && weir__mailbox_tokens(box) > 0) {
@@ -352,7 +352,7 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
 bool weir__stage_awaits(const weir_stage *stage) {
     const struct weir__mailbox *box = stage->mailbox;
     bool tokens = box != NULL && weir__mailbox_tokens(box) > 0;
-    return tokens || stage->control.first != NULL || has_work(stage) ||
+    return tokens || stage->control.first != NULL || has_stage_work(stage) ||
            stage->timers.count > stage->late_timers + stage->reminders ||
            part_of(stage) == WEIR_HOLDUP_TASKS || !weir__queue_empty(&stage->lent);
 }

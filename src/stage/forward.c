@@ -31,12 +31,12 @@ static bool pass_on(weir_stage *self, struct weir__item item) {
     if (item.block == NULL) {
         return weir_emit(self, self->host->batch_events, item.count) == WEIR_OK;
     }
-    item.flags &= WEIR__SHARED;
+    item.flags &= WEIR__ALIASED;
     return item.count == 0 || weir__queue_push(&self->emission, item);
 }
 
 /* For want of memory they are discarded: who forwards them has no more to do with them. */
-static weir_verdict lose(weir_stage *self, const struct weir__item *item) {
+static weir_verdict lose_forwarded(weir_stage *self, const struct weir__item *item) {
     weir__refuse(WEIR_NO_MEMORY, "no memory to forward %u events", (unsigned)item->count);
     if (item->block != NULL) {
         weir__block_drop(item->block, &self->host->pool);
@@ -61,7 +61,7 @@ weir_verdict weir_forward(weir_stage *self) {
     }
     bool passed = pass_on(self, *item);
     item->flags |= WEIR__GONE; /* the emission has its reference now, or nobody */
-    return passed ? WEIR_CONTINUE : lose(self, item);
+    return passed ? WEIR_CONTINUE : lose_forwarded(self, item);
 }
 
 /* A copy of its own for one that others hold, too.  false: no memory, nothing changed. */
@@ -91,7 +91,7 @@ void *weir_own(weir_stage *self) {
                      self->name);
         return NULL;
     }
-    if ((item->flags & WEIR__SHARED) != 0 && !own_copy(self->host, item)) {
+    if ((item->flags & WEIR__ALIASED) != 0 && !own_copy(self->host, item)) {
         weir__refuse(WEIR_NO_MEMORY, "no memory for a copy of %u events", (unsigned)item->count);
         return NULL;
     }

@@ -11,29 +11,29 @@
 #include "edge/outbox.h"
 #include "memory/allocator.h"
 #include "memory/pool.h"
-#include "ring/call.h"
+#include "ring/caller.h"
 #include "stage/message.h"
 
 #include <weir/runtime.h>
 
 /*
  * Single-writer counters, in events.  At every quiet point, summed over workers,
- *   emitted - shared + copies + returned == sent + buffered + dropped
+ *   emitted - multicast + copies + returned == sent + buffered + dropped
  *   sent == handled + returned + lost + in flight
  * where buffered includes what an accumulating producer holds.  What a stage has stashed is
  * among `handled` here, as its callback returned; for observers it is buffered still.
  */
 struct weir__counters {
     uint64_t emitted;
-    uint64_t shared;   /* given to several consumers at once            */
-    uint64_t copies;   /* deliveries that became of those               */
-    uint64_t sent;     /* given to an edge                              */
-    uint64_t handled;  /* by handle_events, which returned              */
-    uint64_t returned; /* taken back from a dead consumer, undelivered  */
-    uint64_t lost;     /* discarded after they were sent                */
-    uint64_t dropped;  /* discarded before they were sent               */
-    uint64_t buffered; /* gauge; per worker it may wrap below 0         */
-    uint64_t stashed;  /* gauge: of those handled, kept by their stage  */
+    uint64_t multicast; /* given to several consumers at once            */
+    uint64_t copies;    /* deliveries that became of those               */
+    uint64_t sent;      /* given to an edge                              */
+    uint64_t handled;   /* by handle_events, which returned              */
+    uint64_t returned;  /* taken back from a dead consumer, undelivered  */
+    uint64_t lost;      /* discarded after they were sent                */
+    uint64_t dropped;   /* discarded before they were sent               */
+    uint64_t buffered;  /* gauge; per worker it may wrap below 0         */
+    uint64_t stashed;   /* gauge: of those handled, kept by their stage  */
     uint64_t turns;
 };
 
@@ -45,10 +45,10 @@ struct weir__host {
     struct weir__pool pool;
     struct weir__counters counters;
     struct weir__timers timers;
-    struct weir__calls *calls; /* the runtime's                           */
-    const uint32_t *draining;  /* likewise (atomic): all stages finish    */
-    uint64_t entered;          /* atomic: whose functions may run now; 0: nobody's, most likely */
-    weir_stage *running;       /* whose callback runs; NULL between callbacks */
+    struct weir__callers *calls; /* the runtime's                           */
+    const uint32_t *draining;    /* likewise (atomic): all stages finish    */
+    uint64_t entered;            /* atomic: whose functions may run now; 0: nobody's, most likely */
+    weir_stage *running;         /* whose callback runs; NULL between callbacks */
     /* What the handle_events that runs was given; NULL: no batch is at hand. */
     struct weir__item *batch;
     const void *batch_events;        /* where they are, of a batch that has no block       */

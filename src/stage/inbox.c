@@ -22,7 +22,7 @@ static void used_up(weir_stage *stage, struct weir__message *message) {
 
 /* ---- asking and cancelling from elsewhere -------------------------------- */
 
-static void ask(weir_stage *stage, const struct weir__message *message) {
+static void ask_by_message(weir_stage *stage, const struct weir__message *message) {
     struct weir__edge *edge = weir__stage_find(stage, message->subscription);
     if (edge != NULL) {
         weir__subscription_ask_by_hand(stage, edge, message->count);
@@ -69,7 +69,7 @@ static void call(weir_stage *stage, callback *function, const char *name,
 
 static void request(weir_stage *stage, const struct weir__message *message) {
     if (stage->on.handle_call == NULL) {
-        weir__call_answer(stage->host->calls, message->from, WEIR_UNHANDLED, NULL, 0);
+        weir__caller_answer(stage->host->calls, message->from, WEIR_UNHANDLED, NULL, 0);
         return;
     }
     weir__stage_came(stage);
@@ -108,7 +108,7 @@ void weir__stage_stop(weir_stage *stage, weir_reason reason) {
 }
 
 /* True when the message is used up. */
-static bool handle(weir_stage *stage, struct weir__message *message) {
+static bool handle_message(weir_stage *stage, struct weir__message *message) {
     switch (message->mail.kind) {
     case WEIR__MAIL_CALL:
         request(stage, message);
@@ -120,7 +120,7 @@ static bool handle(weir_stage *stage, struct weir__message *message) {
         call(stage, stage->on.handle_info, "handle_info", message);
         return true;
     case WEIR__MAIL_ASK:
-        ask(stage, message);
+        ask_by_message(stage, message);
         return true;
     case WEIR__MAIL_CANCEL:
         cancel(stage, message);
@@ -147,14 +147,14 @@ static bool handle(weir_stage *stage, struct weir__message *message) {
 }
 
 void weir__stage_message(weir_stage *stage, struct weir__message *message) {
-    if (handle(stage, message)) {
+    if (handle_message(stage, message)) {
         used_up(stage, message);
     }
 }
 
 void weir__message_bounce(struct weir__host *host, struct weir__message *message) {
     if (message->from.bits != 0) {
-        weir__call_answer(host->calls, message->from, WEIR_NO_STAGE, NULL, 0);
+        weir__caller_answer(host->calls, message->from, WEIR_NO_STAGE, NULL, 0);
     }
     host->used_up(host, message);
 }
@@ -259,7 +259,7 @@ void weir__stage_send_replies(weir_stage *stage) {
     while (stage->replies != NULL) {
         struct weir__reply *reply = stage->replies;
         stage->replies = reply->next;
-        weir__call_answer(stage->host->calls, reply->from, WEIR_OK, reply->answer, reply->bytes);
+        weir__caller_answer(stage->host->calls, reply->from, WEIR_OK, reply->answer, reply->bytes);
         weir__free(stage->host->allocator, reply, sizeof *reply + reply->bytes);
     }
 }

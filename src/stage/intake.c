@@ -14,7 +14,7 @@
  * has open demand, and handles a message, once begun, to its end.
  */
 #include "base/check.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "memory/pool.h"
 #include "stage/keeping.h"
 #include "stage/subscription.h"
@@ -35,7 +35,7 @@ static void ask_anew(weir_stage *stage, struct weir__edge *edge, uint64_t count)
  * lost whole, or the next message would be taken for its end.  It counts as
  * received, so that demand does not stand still afterwards.
  */
-static void lose(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
+static void lose_message(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
     count += edge->partial.events;
     weir__queue_drop(&edge->partial, edge->partial.events, &stage->host->pool);
     weir__stage_discard(stage, count, WEIR_DISCARD_NO_MEMORY, true);
@@ -69,7 +69,7 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
                               .event_bytes = weir__entry_event_bytes(entry),
                               .owner = edge};
     if (entry->block == NULL && !weir__stage_keep(stage, entry->events, &item)) {
-        lose(stage, edge, entry->count);
+        lose_message(stage, edge, entry->count);
         return;
     }
     bool more = (entry->flags & WEIR__MORE) != 0;
@@ -81,7 +81,7 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
         return;
     }
     weir__block_drop(item.block, &stage->host->pool);
-    lose(stage, edge, entry->count);
+    lose_message(stage, edge, entry->count);
 }
 
 /* ---- from messages to batches -------------------------------------------- */
@@ -101,8 +101,8 @@ static inline void done_with(struct weir__host *host, const struct weir__item *i
 }
 
 /* Hands one run of events to handle_events. */
-static inline void handle(weir_stage *stage, struct weir__item *item, const void *events,
-                          uint64_t count) {
+static inline void handle_run(weir_stage *stage, struct weir__item *item, const void *events,
+                              uint64_t count) {
     struct weir__host *host = stage->host;
     weir__stage_enter(stage);
     host->batch = item;
@@ -169,8 +169,8 @@ static inline uint64_t next_batch(weir_stage *stage, struct weir__edge *edge, ui
 static inline bool hand_on(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
                            uint64_t *ask_for) {
     if (WEIR__PART(stage, lend) == NULL) {
-        handle(stage, item, weir__block_at(item->block, item->first, item->event_bytes),
-               item->count);
+        handle_run(stage, item, weir__block_at(item->block, item->first, item->event_bytes),
+                   item->count);
         return true;
     }
     if (!weir__stage_lend(stage, edge, *item, *ask_for)) {
@@ -255,7 +255,7 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
             one_batch(stage);
         }
     }
-    if (WEIR__UNLIKELY(stage->held_back)) {
+    if (WEIR__UNLIKELY(stage->takers_wait)) {
         weir__stage_takers_look(stage);
     }
     return any;
@@ -276,7 +276,7 @@ static inline void handle_entry(weir_stage *stage, struct weir__edge *edge,
     struct weir__item item = {
         .count = entry->count, .event_bytes = weir__entry_event_bytes(entry), .owner = edge};
     stage->host->batch_events = entry->events;
-    handle(stage, &item, entry->events, entry->count);
+    handle_run(stage, &item, entry->events, entry->count);
 }
 
 /*
@@ -309,17 +309,17 @@ static inline bool handle_inline(weir_stage *stage, struct weir__edge *edge,
     return true;
 }
 
-static bool take(weir_stage *stage, struct weir__edge *edge, struct weir__entry *out) {
-    if (WEIR__UNLIKELY(weir__edge_shared(edge) != NULL)) {
-        return weir__stage_take_shared(stage, edge, out);
+static bool take_next(weir_stage *stage, struct weir__edge *edge, struct weir__entry *out) {
+    if (WEIR__UNLIKELY(weir__edge_rack(edge) != NULL)) {
+        return weir__stage_take_rack(stage, edge, out);
     }
     return weir__edge_take(edge, out);
 }
 
 /* Something has come for the first time; what the producer wrote before that is seen. */
 static bool has_begun(const struct weir__edge *edge) {
-    bool begun = weir__edge_shared(edge) != NULL || weir__edge_closing(edge) ||
-                 !weir__ring_empty(&edge->ring);
+    bool begun =
+        weir__edge_rack(edge) != NULL || weir__edge_closing(edge) || !weir__ring_empty(&edge->ring);
     weir__fence_acquire(); /* K1 -> K2 */
     return begun;
 }
@@ -344,7 +344,7 @@ bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budg
             return true;
         }
     }
-    while (*budget > 0 && !stage->stopping && take(stage, edge, &entry)) {
+    while (*budget > 0 && !stage->stopping && take_next(stage, edge, &entry)) {
         any = true;
         if (handle_inline(stage, edge, &entry)) {
             --*budget;

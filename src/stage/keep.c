@@ -43,7 +43,7 @@ void weir__stage_unpin_item(weir_stage *stage, struct weir__item *item) {
     }
     const void *events = weir__block_at(block, item->first, item->event_bytes);
     if (weir__stage_keep(stage, events, item)) { /* without memory it stays where it is */
-        item->flags &= ~(uint32_t)WEIR__SHARED;
+        item->flags &= ~(uint32_t)WEIR__ALIASED;
         weir__block_drop(block, &stage->host->pool);
     }
 }

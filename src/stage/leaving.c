@@ -29,7 +29,7 @@ static void tell_asker(const weir_stage *stage, struct weir__edge *edge) {
     if (from.bits != 0) {
         edge->asker = (weir_from){0};
         weir_status status = weir__edge_attached(edge) ? WEIR_OK : WEIR_NO_SUBSCRIPTION;
-        weir__call_answer(stage->host->calls, from, status, NULL, 0);
+        weir__caller_answer(stage->host->calls, from, status, NULL, 0);
     }
 }
 

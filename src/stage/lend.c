@@ -26,7 +26,7 @@ bool weir__stage_lend(weir_stage *stage, struct weir__edge *edge, struct weir__i
         weir__stage_discard(stage, item.count, WEIR_DISCARD_NO_MEMORY, true);
         return false;
     }
-    item.flags &= WEIR__SHARED;
+    item.flags &= WEIR__ALIASED;
     item.owner = edge;
     weir__queue_push(lent, item);
     if (ask_for > 0) {

@@ -37,7 +37,7 @@ static void open_queues(weir_stage *stage, const weir_stage_options *options) {
     const struct weir__allocator *allocator = stage->host->allocator;
     weir__queue_open(&stage->emission, allocator);
     weir__queue_open(&stage->scratch, allocator);
-    weir__queue_open(&stage->held, allocator);
+    weir__queue_open(&stage->deferred, allocator);
     weir__queue_open(&stage->inq, allocator);
     weir__queue_open(&stage->lent, allocator);
     weir__queue_open(&stage->stash, allocator);
@@ -83,7 +83,7 @@ static weir_status open_dispatcher(weir_stage *stage, const weir_stage_options *
     return WEIR_OK;
 }
 
-static weir_stage *make(struct weir__host *host, const weir_stage_options *options) {
+static weir_stage *make_stage(struct weir__host *host, const weir_stage_options *options) {
     static const char *const kinds[] = {"", "producer", "producer_consumer", "consumer"};
     const char *name = options->name != NULL ? options->name : kinds[options->kind];
     size_t name_bytes = strlen(name) + 1;
@@ -117,7 +117,7 @@ static bool run_init(weir_stage *stage, void *argument) {
 
 weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *ready, weir_ref ref,
                              const weir_stage_options *options, weir_stage **out) {
-    weir_stage *stage = make(host, options);
+    weir_stage *stage = make_stage(host, options);
     if (stage == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a stage with %zu bytes of state",
                             options->state_bytes);
@@ -198,10 +198,10 @@ static void drop_info(void *context, void *info) {
 
 /* What it emitted and nobody has got: discarded, and said so. */
 static void discard_unsent(weir_stage *stage) {
-    uint64_t count = stage->buffer.queue.events + stage->held.events;
+    uint64_t count = stage->buffer.queue.events + stage->deferred.events;
     weir__count(&stage->host->counters.buffered, 0 - count);
     weir__buffer_close(&stage->buffer, drop_mark, stage);
-    empty(stage, &stage->held);
+    empty(stage, &stage->deferred);
     if (stage->dispatch.table != NULL) {
         count += weir__desk_empty(&stage->desk, drop_info, stage);
     }
@@ -209,7 +209,7 @@ static void discard_unsent(weir_stage *stage) {
 }
 
 /* Gives a queue's events back to the edges that they came by.  Returns how many are lost. */
-static uint64_t give_back(weir_stage *stage, struct weir__queue *queue) {
+static uint64_t give_back_input(weir_stage *stage, struct weir__queue *queue) {
     uint64_t lost = 0;
     while (!weir__queue_empty(queue)) {
         struct weir__item item = weir__queue_pop(queue);
@@ -235,9 +235,9 @@ static void return_unbegun(weir_stage *stage) {
     if (WEIR__PART(stage, recall) != NULL) {
         stage->part->recall(stage);
     }
-    uint64_t lost = give_back(stage, &stage->lent) + give_back(stage, &stage->inq);
+    uint64_t lost = give_back_input(stage, &stage->lent) + give_back_input(stage, &stage->inq);
     for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
-        lost += give_back(stage, &edge->partial);
+        lost += give_back_input(stage, &edge->partial);
     }
     weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
 }
@@ -259,10 +259,10 @@ void weir__stage_terminate(weir_stage *stage) {
     weir__stage_drop_timers(stage);
     end_control(stage);
     weir__stage_send_replies(stage);
-    weir__host_lost(stage->host, weir__stage_leave_shared(stage));
+    weir__host_lost(stage->host, weir__stage_leave_rack(stage));
 }
 
-static void close_block(weir_stage *stage, struct weir__block **block) {
+static void close_filled(weir_stage *stage, struct weir__block **block) {
     if (*block != NULL) {
         weir__block_close(*block, &stage->host->pool);
         *block = NULL;
@@ -274,11 +274,11 @@ void weir__stage_free(weir_stage *stage) {
     weir__index_close(&stage->timers);
     weir__index_close(&stage->watching);
     weir__index_close(&stage->fed_by);
-    close_block(stage, &stage->open);
-    close_block(stage, &stage->keep);
+    close_filled(stage, &stage->open);
+    close_filled(stage, &stage->keep);
     weir__queue_close(&stage->emission, &host->pool);
     weir__queue_close(&stage->scratch, &host->pool);
-    weir__queue_close(&stage->held, &host->pool);
+    weir__queue_close(&stage->deferred, &host->pool);
     weir__queue_close(&stage->inq, &host->pool);
     weir__queue_close(&stage->lent, &host->pool);
     weir__queue_close(&stage->stash, &host->pool);

@@ -13,7 +13,7 @@
 
 #include <stdalign.h>
 
-/* Answers `from` (weir__call_answer, host->calls) with what it finds out about the
+/* Answers `from` (weir__caller_answer, host->calls) with what it finds out about the
  * stage.  argument: the address of the payload, when the message has one. */
 typedef void weir__query(weir_stage *stage, weir_from from, uint64_t argument);
 

@@ -41,32 +41,32 @@ static void release(const struct weir__host *host, struct weir__monitor *monitor
 }
 
 /* With both references: the watched never knew. */
-static void drop(const struct weir__host *host, struct weir__monitor *monitor) {
+static void drop_monitor(const struct weir__host *host, struct weir__monitor *monitor) {
     release(host, monitor);
     release(host, monitor);
 }
 
-static void send(struct weir__bell *bell, struct weir__mail *mail, enum weir__mail_kind kind,
-                 weir_ref to) {
+static void send_monitor(struct weir__bell *bell, struct weir__mail *mail,
+                         enum weir__mail_kind kind, weir_ref to) {
     mail->kind = kind;
     mail->to = to;
     weir__mail_send(bell, mail);
 }
 
-static void watch(struct weir__monitor *monitor) {
-    send(monitor->watched_bell, &monitor->watch, WEIR__MAIL_WATCH, monitor->watched);
+static void begin_watching(struct weir__monitor *monitor) {
+    send_monitor(monitor->watched_bell, &monitor->watch, WEIR__MAIL_WATCH, monitor->watched);
 }
 
 /* The feeder has started, or never will. */
-static void introduce(struct weir__monitor *monitor) {
-    send(monitor->watcher_bell, &monitor->watch, WEIR__MAIL_FEEDER, monitor->watcher);
+static void introduce_feeder(struct weir__monitor *monitor) {
+    send_monitor(monitor->watcher_bell, &monitor->watch, WEIR__MAIL_FEEDER, monitor->watcher);
 }
 
 /* With the watched side's reference. */
 static void notify(struct weir__monitor *monitor, weir_reason reason, bool bereft) {
     monitor->reason = reason;
     monitor->bereft = bereft;
-    send(monitor->watcher_bell, &monitor->watch, WEIR__MAIL_NOTICE, monitor->watcher);
+    send_monitor(monitor->watcher_bell, &monitor->watch, WEIR__MAIL_NOTICE, monitor->watcher);
 }
 
 /* The watcher has lost interest, and its index forgets the monitor.  With the watcher
@@ -75,15 +75,15 @@ static void unwatch(void *context, struct weir__index_node *node) {
     struct weir__monitor *monitor = WEIR__CONTAINER_OF(node, struct weir__monitor, node);
     (void)context;
     monitor->listed[WEIR__WATCHING] = false;
-    send(monitor->watched_bell, &monitor->unwatch, WEIR__MAIL_UNWATCH, monitor->watched);
+    send_monitor(monitor->watched_bell, &monitor->unwatch, WEIR__MAIL_UNWATCH, monitor->watched);
 }
 
 /* ---- made ---------------------------------------------------------------- */
 
 /* watched_bell: NULL for who is no stage.  NULL: no memory. */
-static struct weir__monitor *make(const struct weir__allocator *allocator, weir_ref watcher,
-                                  weir_ref watched, struct weir__bell *watcher_bell,
-                                  struct weir__bell *watched_bell) {
+static struct weir__monitor *make_monitor(const struct weir__allocator *allocator, weir_ref watcher,
+                                          weir_ref watched, struct weir__bell *watcher_bell,
+                                          struct weir__bell *watched_bell) {
     struct weir__monitor *monitor = weir__alloc_zeroed(allocator, sizeof *monitor, 16);
     if (monitor == NULL) {
         weir__refuse(WEIR_NO_MEMORY, "no memory to watch a stage");
@@ -100,7 +100,7 @@ static struct weir__monitor *make(const struct weir__allocator *allocator, weir_
 struct weir__monitor *weir__monitor_feeder(const struct weir__allocator *allocator, weir_ref feeder,
                                            weir_ref stage, struct weir__bell *feeder_bell,
                                            struct weir__bell *stage_bell, bool later) {
-    struct weir__monitor *monitor = make(allocator, stage, feeder, stage_bell, feeder_bell);
+    struct weir__monitor *monitor = make_monitor(allocator, stage, feeder, stage_bell, feeder_bell);
     if (monitor != NULL) {
         monitor->feeds = true;
         monitor->watch.kind = later ? WEIR__MAIL_FEEDER_LATER : WEIR__MAIL_FEEDER;
@@ -109,7 +109,7 @@ struct weir__monitor *weir__monitor_feeder(const struct weir__allocator *allocat
     return monitor;
 }
 
-static void add(weir_stage *stage, struct weir__monitor *monitor) {
+static void add_monitor(weir_stage *stage, struct weir__monitor *monitor) {
     monitor->listed[WEIR__WATCHING] = true;
     weir__index_add(&stage->watching, &monitor->node, ++stage->monitors);
 }
@@ -128,12 +128,12 @@ weir_status weir__stage_watch(weir_stage *self, weir_ref stage, bool recall, wei
     }
     struct weir__bell *bell = self->host->bell_of(self->host->runtime, stage);
     struct weir__monitor *monitor =
-        make(self->host->allocator, self->ref, stage, self->host->bell, bell);
+        make_monitor(self->host->allocator, self->ref, stage, self->host->bell, bell);
     if (monitor == NULL) {
         return WEIR_NO_MEMORY;
     }
     monitor->recall = recall;
-    add(self, monitor);
+    add_monitor(self, monitor);
     if (out != NULL) {
         *out = (weir_monitor){.stage = self->ref, .id = monitor->node.number};
     }
@@ -141,7 +141,7 @@ weir_status weir__stage_watch(weir_stage *self, weir_ref stage, bool recall, wei
         monitor->watch.kind = WEIR__MAIL_WATCH_LATER;
         weir__mail_list_push(&self->control, &monitor->watch);
     } else {
-        watch(monitor);
+        begin_watching(monitor);
     }
     return WEIR_OK;
 }
@@ -203,19 +203,19 @@ static void learn_feeder(weir_stage *stage, struct weir__monitor *monitor) {
         weir__counter_take(&stage->mailbox->tokens, stage->mailbox->generation);
     }
     if (weir__index_find(&stage->fed_by, monitor->watched.bits) != NULL) {
-        drop(stage->host, monitor);
+        drop_monitor(stage->host, monitor);
         return;
     }
-    add(stage, monitor);
+    add_monitor(stage, monitor);
     weir__index_add(&stage->fed_by, &monitor->feeder, monitor->watched.bits);
     stage->feeders++;
-    watch(monitor);
+    begin_watching(monitor);
 }
 
 /* Unless it has lost interest in its init already. */
 static void watch_now(weir_stage *stage, struct weir__monitor *monitor) {
     if (monitor->listed[WEIR__WATCHING]) {
-        watch(monitor);
+        begin_watching(monitor);
     } else {
         release(stage->host, monitor); /* the watched side's */
     }
@@ -228,7 +228,7 @@ void weir__stage_monitor_mail(weir_stage *stage, struct weir__mail *mail) {
         learn_feeder(stage, MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_FEEDER_LATER:
-        introduce(MONITOR_OF(mail, watch));
+        introduce_feeder(MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_WATCH_LATER:
         watch_now(stage, MONITOR_OF(mail, watch));
@@ -264,10 +264,10 @@ void weir__monitor_bounce(struct weir__host *host, struct weir__mail *mail) {
         watch_late(host, MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_FEEDER_LATER:
-        introduce(MONITOR_OF(mail, watch));
+        introduce_feeder(MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_FEEDER: /* the watcher is gone */
-        drop(host, MONITOR_OF(mail, watch));
+        drop_monitor(host, MONITOR_OF(mail, watch));
         return;
     case WEIR__MAIL_WATCH_LATER: /* the watched never knew */
     case WEIR__MAIL_NOTICE:

@@ -14,7 +14,7 @@
 #include "stage/keeping.h"
 #include "stage/stage.h"
 
-static bool discard(weir_stage *stage, uint64_t count) {
+static bool discard_message(weir_stage *stage, uint64_t count) {
     weir__queue_drop(&stage->inq, count, &stage->host->pool);
     weir__stage_discard(stage, count, WEIR_DISCARD_NO_MEMORY, true);
     return false;
@@ -56,10 +56,10 @@ bool weir__stage_take_across(weir_stage *stage, uint64_t *count, uint64_t *ask_f
     uint32_t event_bytes = weir__queue_at(&stage->inq, 0)->event_bytes;
     if (*count <= WEIR__BLOCK_BYTES_MAX / event_bytes) {
         return weir__queue_gather_item(&stage->inq, *count, &stage->host->pool, out) ||
-               discard(stage, *count);
+               discard_message(stage, *count);
     }
     if (!has_places(stage, *count)) {
-        return discard(stage, *count);
+        return discard_message(stage, *count);
     }
     take_piece(stage, count, ask_for, out);
     return true;

@@ -39,7 +39,7 @@
  *   begun             =>  inq's front is the rest of a message, message_left events
  *   pieces_left > 0   =>  begun, and the rest of a batch is the front of that
  *   inq_fresh is 0, stash_fresh is false
- *   held_back         <=> takers_held is not empty
+ *   takers_wait       <=> takers_waiting is not empty
  *   known             ==  consumers, and who waits in line for a leaver
  */
 #ifndef WEIR__STAGE_STAGE_H
@@ -77,7 +77,7 @@ struct weir_stage {
     bool begun;
     bool message_windowed; /* cut by the window; else one batch           */
     bool counts_handled;   /* a part does so itself, when it is done with an event */
-    bool held_back;        /* takers_held is not empty               */
+    bool takers_wait;      /* takers_waiting is not empty               */
     bool finishing;        /* ends once nothing is left (ending.c) */
     bool stopping;
     weir_callbacks on;
@@ -108,13 +108,13 @@ struct weir_stage {
     size_t event_bytes;
     struct weir__block *open; /* being filled, or NULL                    */
     struct weir__strip strip;
-    struct weir__queue scratch; /* dispatching: shared messages           */
+    struct weir__queue scratch; /* dispatching: messages for several      */
 
     /* producing */
     struct weir__dispatch dispatch;
     struct weir_desk desk;
     struct weir__buffer buffer;
-    struct weir__queue held; /* ACCUMULATE: emissions, demand and infos   */
+    struct weir__queue deferred; /* ACCUMULATE: emissions, demand and infos   */
     weir_demand_mode mode;
     bool as_genstage;
     bool drop_unheard;
@@ -170,12 +170,12 @@ struct weir_stage {
     bool notice_bereft; /* in handle_down: whom that tells of has stopped so  */
 
     /* subscriptions that are looked for, or at, seldom */
-    struct weir__edge *requests;      /* with START: its subscribe_to, by producers_next */
-    struct weir__index known;         /* those, and who waits in line (leaving.c), by their ids */
-    struct weir__index leaving;       /* cancelled, and not done yet, by their consumers       */
-    struct weir__edge *leavers;       /* the same, the last one first */
-    struct weir__index subscriptions; /* those, by their ids */
-    struct weir__edge *takers_held;   /* takers' that cooled while something waited */
+    struct weir__edge *requests;       /* with START: its subscribe_to, by producers_next */
+    struct weir__index known;          /* those, and who waits in line (leaving.c), by their ids */
+    struct weir__index leaving;        /* cancelled, and not done yet, by their consumers       */
+    struct weir__edge *leavers;        /* the same, the last one first */
+    struct weir__index subscriptions;  /* those, by their ids */
+    struct weir__edge *takers_waiting; /* takers' that cooled while something waited */
 };
 
 _Static_assert(offsetof(struct weir_stage, on.handle_events) < 64 &&
@@ -337,7 +337,7 @@ bool weir__stage_resume(weir_stage *stage, uint32_t *budget);
 
 /* Something waits in the input queue, or takers' edges wait for it to be empty. */
 static inline bool weir__stage_has_input(const weir_stage *stage) {
-    return stage->inq.count > 0 || stage->held_back;
+    return stage->inq.count > 0 || stage->takers_wait;
 }
 
 /* Handles what waits in the input queue, as far as the gate is open. */

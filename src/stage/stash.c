@@ -42,21 +42,21 @@ static const char *unstashable(const weir_stage *self, const struct weir__item *
 }
 
 /* One more reference to a part of the batch, or a copy of one that has no block. */
-static bool hold(weir_stage *self, const struct weir__item *item, size_t first,
-                 struct weir__item *out) {
+static bool hold_part(weir_stage *self, const struct weir__item *item, size_t first,
+                      struct weir__item *out) {
     if (item->block == NULL) {
         const unsigned char *events = self->host->batch_events;
         return weir__stage_keep(self, events + first * item->event_bytes, out);
     }
     out->block = item->block;
     out->first = item->first + (uint32_t)first;
-    out->flags = item->flags & WEIR__SHARED;
+    out->flags = item->flags & WEIR__ALIASED;
     weir__block_hold(out->block, &self->host->pool);
     return true;
 }
 
 /* It has its place; with what lies before it, it may be one item. */
-static void append(weir_stage *self, struct weir__item item) {
+static void append_to_stash(weir_stage *self, struct weir__item item) {
     uint32_t before = self->stash.count;
     weir__queue_append(&self->stash, item, &self->host->pool);
     self->stash_newest = self->stash_fresh ? self->stash_newest : 0;
@@ -79,10 +79,10 @@ weir_status weir_stash(weir_stage *self, size_t first, size_t count) {
         return WEIR_OK;
     }
     struct weir__item part = {.count = (uint32_t)count, .event_bytes = item->event_bytes};
-    if (!weir__queue_reserve(&self->stash, 1) || !hold(self, item, first, &part)) {
+    if (!weir__queue_reserve(&self->stash, 1) || !hold_part(self, item, first, &part)) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory to stash %zu events", count);
     }
-    append(self, part);
+    append_to_stash(self, part);
     item->flags |= WEIR__STASHED;
     self->stash_next = first + count;
     WEIR__CHECK(self->stash_next <= item->count);
@@ -161,7 +161,7 @@ weir_status weir_stash_emit(weir_stage *self, size_t count) {
     for (uint64_t left = count; left > 0;) {
         struct weir__item item = weir__queue_take(&self->stash, left, pool);
         left -= item.count;
-        item.flags &= WEIR__SHARED;
+        item.flags &= WEIR__ALIASED;
         weir__queue_append(&self->emission, item, pool);
     }
     return WEIR_OK;

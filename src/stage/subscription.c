@@ -6,7 +6,7 @@
 #include "stage/subscription.h"
 
 #include "base/check.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "stage/ending.h"
 #include "stage/takers.h"
 
@@ -219,7 +219,7 @@ void weir__subscription_finish(weir_stage *stage, struct weir__edge *edge) {
     tell_user_of_end(stage, producer_of(edge), cause, reason);
     weir__stage_bereave(stage, edge->options.cancel, reason);
     /* A producer that goes on waits for this: what it sent has been handled. */
-    if (cause == WEIR_CANCEL || weir__edge_shared(edge) != NULL) {
+    if (cause == WEIR_CANCEL || weir__edge_rack(edge) != NULL) {
         weir__outbox_flush(&stage->host->outbox); /* our reference goes with the mail */
         send_to_producer(edge, &edge->down, WEIR__MAIL_EDGE_LEFT);
         return;
@@ -345,7 +345,7 @@ void weir__subscription_attach(weir_stage *stage, struct weir__edge *edge) {
         detach_consumer(stage, edge, WEIR_CANCEL, refused, false);
         return;
     }
-    if (stage->desk.shared != NULL) {
+    if (stage->desk.rack != NULL) {
         weir__stage_taker_joins(stage, edge);
     }
     weir__stage_demand(stage, upstream);
@@ -454,7 +454,7 @@ void weir__subscription_down(weir_stage *stage, struct weir__edge *edge) {
     } else if (waited) {
         lose_consumer(stage, edge->down_reason);
     }
-    if (edge->shared != NULL) {
+    if (edge->rack != NULL) {
         weir__stage_taker_left(stage, edge);
     }
     weir__stage_take_back(stage, edge);

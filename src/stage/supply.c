@@ -37,7 +37,7 @@ uint64_t weir__stage_serve_buffer(weir_stage *stage) {
 }
 
 static bool hold_mark(weir_stage *stage, struct weir__item mark) {
-    if (weir__queue_push(&stage->held, mark)) {
+    if (weir__queue_push(&stage->deferred, mark)) {
         return true;
     }
     stage->stopping = true;
@@ -47,7 +47,7 @@ static bool hold_mark(weir_stage *stage, struct weir__item mark) {
 
 /* Demand that waits is one sum, as far as no emission lies between. */
 static void hold_demand(weir_stage *stage, uint64_t demand) {
-    struct weir__queue *held = &stage->held;
+    struct weir__queue *held = &stage->deferred;
     if (held->count > 0) {
         struct weir__item *last = weir__queue_at(held, held->count - 1);
         if ((last->flags & WEIR__MARK) != 0 && last->kind == WEIR__MARK_DEMAND) {
@@ -92,8 +92,8 @@ void weir__stage_demand(weir_stage *stage, uint64_t demand) {
 
 bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge) {
     bool moved = weir__edge_flush(edge);
-    if (moved && edge->shared != NULL) {
-        weir__outbox_touch_shared(&stage->host->outbox, edge->shared);
+    if (moved && edge->rack != NULL) {
+        weir__outbox_touch_rack(&stage->host->outbox, edge->rack);
     } else if (moved) {
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
     }
@@ -125,7 +125,8 @@ static void discard_sent_again(weir_stage *stage, struct weir__edge *edge,
 }
 
 /* Events that come back: to the dispatcher, to the buffer's head, or discarded and counted. */
-static void give_back(weir_stage *stage, struct weir__edge *edge, struct weir__queue *events) {
+static void give_back_to_dispatcher(weir_stage *stage, struct weir__edge *edge,
+                                    struct weir__queue *events) {
     if (events->events == 0) {
         return;
     }
@@ -145,7 +146,7 @@ void weir__stage_take_back(weir_stage *stage, struct weir__edge *edge) {
     weir__queue_open(&events, stage->host->allocator);
     uint64_t lost = weir__edge_recover(edge, &events, &stage->host->pool);
     weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
-    give_back(stage, edge, &events);
+    give_back_to_dispatcher(stage, edge, &events);
     discard_sent_again(stage, edge, &events);
     weir__queue_close(&events, &stage->host->pool);
 }
@@ -178,7 +179,7 @@ static void replay_emission(weir_stage *stage, struct weir__item item) {
         if (!more) {
             break;
         }
-        item = weir__queue_pop(&stage->held);
+        item = weir__queue_pop(&stage->deferred);
     }
     if (events.events > 0) {
         weir__stage_offer(stage, &events);
@@ -188,7 +189,7 @@ static void replay_emission(weir_stage *stage, struct weir__item item) {
 
 /* The next item of what was held, in order, as it would have been done then. */
 static void replay(weir_stage *stage) {
-    struct weir__item item = weir__queue_pop(&stage->held);
+    struct weir__item item = weir__queue_pop(&stage->deferred);
     if ((item.flags & WEIR__MARK) == 0) {
         replay_emission(stage, item);
     } else if (item.kind == WEIR__MARK_DEMAND) {
@@ -201,7 +202,8 @@ static void replay(weir_stage *stage) {
 /* A stage that finishes holds nothing back: it would never come to its end. */
 void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode) {
     stage->mode = stage->finishing ? WEIR_FORWARD : mode;
-    while (stage->mode == WEIR_FORWARD && !stage->stopping && !weir__queue_empty(&stage->held)) {
+    while (stage->mode == WEIR_FORWARD && !stage->stopping &&
+           !weir__queue_empty(&stage->deferred)) {
         replay(stage);
     }
     if (!stage->stopping) {
@@ -212,7 +214,7 @@ void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode) {
 
 void weir__stage_supply_info(weir_stage *stage, struct weir__message *message) {
     bool no_memory = false;
-    bool waits = stage->held.events > 0 && !stage->as_genstage;
+    bool waits = stage->deferred.events > 0 && !stage->as_genstage;
     if (stage->mode == WEIR_ACCUMULATE && waits) {
         struct weir__item mark = {.mark = message, .flags = WEIR__MARK, .kind = WEIR__MARK_INFO};
         if (hold_mark(stage, mark)) {

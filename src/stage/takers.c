@@ -1,17 +1,17 @@
 /*
- * Takers: consumers of a shared queue, at both of its ends.
+ * Takers: consumers of a rack, at both of its ends.
  * SPDX-License-Identifier: Apache-2.0
  *
  * The producer's side: who joins, who has left, and what is then taken back and
  * sent anew.  The consumer's side: an entry is taken only when nothing that the
  * stage has taken waits before it; a stage that held back looks again as
- * soon as nothing does.  The protocol is told in edge/shared.h.
+ * soon as nothing does.  The protocol is told in edge/rack.h.
  */
 #include "stage/takers.h"
 
 #include "base/check.h"
 #include "dispatch/shared.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "memory/pool.h"
 #include "stage/subscription.h"
 
@@ -38,7 +38,7 @@ static void put_back(weir_stage *stage, struct weir__queue *events) {
 static void send_anew(weir_stage *stage) {
     struct weir__queue events;
     weir__queue_open(&events, stage->host->allocator);
-    uint64_t lost = weir__shared_recall(stage->desk.shared, &events, &stage->host->pool);
+    uint64_t lost = weir__rack_recall(stage->desk.rack, &events, &stage->host->pool);
     weir__count(&stage->host->counters.returned, events.events);
     weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
     weir__shared_recalled(stage->dispatch.state, events.events + lost);
@@ -58,7 +58,7 @@ static void send_anew(weir_stage *stage) {
 static void shorten(weir_stage *stage, uint64_t excess) {
     struct weir__queue events;
     weir__queue_open(&events, stage->host->allocator);
-    if (weir__shared_recall_newest(stage->desk.shared, excess, &events, &stage->host->pool)) {
+    if (weir__rack_recall_newest(stage->desk.rack, excess, &events, &stage->host->pool)) {
         weir__count(&stage->host->counters.returned, excess);
         weir__shared_recalled(stage->dispatch.state, excess);
         put_back(stage, &events);
@@ -70,10 +70,10 @@ static void shorten(weir_stage *stage, uint64_t excess) {
  * A taker has left.  Mostly what waits is wanted by those who remain, or not far from it:
  * so many takers may leave one after the other.
  */
-static void settle(weir_stage *stage) {
-    struct weir__shared *shared = stage->desk.shared;
+static void settle_excess(weir_stage *stage) {
+    struct weir__rack *rack = stage->desk.rack;
     uint64_t excess = weir__shared_excess(stage->dispatch.state);
-    if (excess > shared->overflow.events) {
+    if (excess > rack->overflow.events) {
         send_anew(stage);
         return;
     }
@@ -81,43 +81,43 @@ static void settle(weir_stage *stage) {
         shorten(stage, excess);
     }
     /* It may have made room, or have been raised, and told nobody of it. */
-    weir__shared_refill(shared);
-    weir__outbox_touch_shared(&stage->host->outbox, shared);
+    weir__rack_refill(rack);
+    weir__outbox_touch_rack(&stage->host->outbox, rack);
 }
 
 void weir__stage_taker_joins(weir_stage *stage, struct weir__edge *edge) {
     if (weir__shared_grain_fell(stage->dispatch.state)) {
         send_anew(stage); /* before it can take: no entry is too large for it */
     }
-    weir__shared_join(stage->desk.shared, edge);
+    weir__rack_join(stage->desk.rack, edge);
     /* What lies there is its too, and those it was put there for may be busy. */
-    weir__outbox_touch_shared(&stage->host->outbox, stage->desk.shared);
+    weir__outbox_touch_rack(&stage->host->outbox, stage->desk.rack);
 }
 
 void weir__stage_taker_left(weir_stage *stage, struct weir__edge *edge) {
     void *dispatcher = stage->dispatch.state;
     uint64_t upstream = weir__shared_left(dispatcher, &edge->outlet, edge->received);
-    edge->shared = NULL;
-    uint64_t left = weir__shared_leave(stage->desk.shared, &stage->host->pool);
+    edge->rack = NULL;
+    uint64_t left = weir__rack_leave(stage->desk.rack, &stage->host->pool);
     WEIR__CHECK(left == 0); /* the dispatcher holds it still */
     if (!stage->stopping) {
-        settle(stage);
+        settle_excess(stage);
         weir__stage_demand(stage, upstream);
     }
 }
 
-uint64_t weir__stage_leave_shared(weir_stage *stage) {
-    struct weir__shared *shared = stage->desk.shared;
-    stage->desk.shared = NULL;
-    return shared == NULL ? 0 : weir__shared_leave(shared, &stage->host->pool);
+uint64_t weir__stage_leave_rack(weir_stage *stage) {
+    struct weir__rack *rack = stage->desk.rack;
+    stage->desk.rack = NULL;
+    return rack == NULL ? 0 : weir__rack_leave(rack, &stage->host->pool);
 }
 
 uint64_t weir__taker_left_behind(struct weir__host *host, struct weir__edge *edge) {
-    if (edge->shared == NULL) {
+    if (edge->rack == NULL) {
         return 0;
     }
-    uint64_t left = weir__shared_leave(edge->shared, &host->pool);
-    edge->shared = NULL;
+    uint64_t left = weir__rack_leave(edge->rack, &host->pool);
+    edge->rack = NULL;
     return left;
 }
 
@@ -128,8 +128,8 @@ static bool is_free(const weir_stage *stage) {
     return weir__queue_empty(&stage->inq) && weir__queue_empty(&stage->lent);
 }
 
-bool weir__stage_take_shared(weir_stage *stage, struct weir__edge *edge, struct weir__entry *out) {
-    if (!is_free(stage) || !weir__shared_take(edge, out)) {
+bool weir__stage_take_rack(weir_stage *stage, struct weir__edge *edge, struct weir__entry *out) {
+    if (!is_free(stage) || !weir__rack_take(edge, out)) {
         return false;
     }
     uint64_t more = edge->manual ? 0 : weir__window_cover(&edge->window, out->count);
@@ -141,43 +141,43 @@ bool weir__stage_take_shared(weir_stage *stage, struct weir__edge *edge, struct 
 }
 
 static void hold_back(weir_stage *stage, struct weir__edge *edge) {
-    if (edge->held_back) {
+    if (edge->waits_to_take) {
         return;
     }
-    edge->held_back = true;
-    stage->held_back = true;
-    edge->held_next = stage->takers_held;
+    edge->waits_to_take = true;
+    stage->takers_wait = true;
+    edge->held_next = stage->takers_waiting;
     edge->held_previous = NULL;
     if (edge->held_next != NULL) {
         edge->held_next->held_previous = edge;
     }
-    stage->takers_held = edge;
+    stage->takers_waiting = edge;
 }
 
 void weir__stage_taker_let_go(weir_stage *stage, struct weir__edge *edge) {
-    if (!edge->held_back) {
+    if (!edge->waits_to_take) {
         return;
     }
-    edge->held_back = false;
-    *(edge->held_previous != NULL ? &edge->held_previous->held_next : &stage->takers_held) =
+    edge->waits_to_take = false;
+    *(edge->held_previous != NULL ? &edge->held_previous->held_next : &stage->takers_waiting) =
         edge->held_next;
     if (edge->held_next != NULL) {
         edge->held_next->held_previous = edge->held_previous;
     }
-    stage->held_back = stage->takers_held != NULL;
+    stage->takers_wait = stage->takers_waiting != NULL;
 }
 
 void weir__stage_taker_cools(weir_stage *stage, struct weir__edge *edge) {
     bool free = is_free(stage);
-    weir__shared_before_cooling(edge, free);
+    weir__rack_before_cooling(edge, free);
     if (!free) {
         hold_back(stage, edge);
     }
 }
 
 void weir__stage_taker_cooled(weir_stage *stage, struct weir__edge *edge) {
-    if (!is_free(stage) && weir__shared_declines(edge)) {
-        weir__shared_decline(edge);
+    if (!is_free(stage) && weir__rack_declines(edge)) {
+        weir__rack_decline(edge);
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
     }
 }
@@ -186,8 +186,8 @@ void weir__stage_takers_look(weir_stage *stage) {
     if (!is_free(stage)) {
         return;
     }
-    while (stage->takers_held != NULL) {
-        struct weir__edge *edge = stage->takers_held;
+    while (stage->takers_waiting != NULL) {
+        struct weir__edge *edge = stage->takers_waiting;
         weir__stage_taker_let_go(stage, edge);
         weir__edge_heat(edge, WEIR__EVENTS);
     }

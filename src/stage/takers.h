@@ -1,5 +1,5 @@
 /*
- * Takers: consumers that take from the queue that they share (dispatch/shared.h).
+ * Takers: consumers that take from the queue that they share (dispatch/edge/rack.h).
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef WEIR__STAGE_TAKERS_H
@@ -17,10 +17,10 @@ void weir__stage_taker_left(weir_stage *stage, struct weir__edge *edge);
 uint64_t weir__taker_left_behind(struct weir__host *host, struct weir__edge *edge);
 
 /* The producer ends and lets go of its queue.  Returns the same. */
-uint64_t weir__stage_leave_shared(weir_stage *stage);
+uint64_t weir__stage_leave_rack(weir_stage *stage);
 
 /* Takes an entry, if nothing that the stage has taken waits before it. */
-bool weir__stage_take_shared(weir_stage *stage, struct weir__edge *edge, struct weir__entry *out);
+bool weir__stage_take_rack(weir_stage *stage, struct weir__edge *edge, struct weir__entry *out);
 
 /* Before and after a taker's edge is lowered to cool. */
 void weir__stage_taker_cools(weir_stage *stage, struct weir__edge *edge);

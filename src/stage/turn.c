@@ -17,7 +17,7 @@
  */
 #include "base/attributes.h"
 #include "base/check.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "stage/control.h"
 #include "stage/ending.h"
 #include "stage/keeping.h"
@@ -50,7 +50,7 @@ static bool control(weir_stage *stage) {
 }
 
 /* An edge that another worker raised: hot, if it is this stage's (still). */
-static void take(void *context, struct weir__ready_edge *ready) {
+static void take_raised(void *context, struct weir__ready_edge *ready) {
     weir_stage *stage = context;
     struct weir__edge *edge = ready->edge;
     bool demand = ready->direction == WEIR__DEMAND;
@@ -65,13 +65,13 @@ static void take(void *context, struct weir__ready_edge *ready) {
     weir__outbox_let_go(&stage->host->outbox, edge);
 }
 
-static inline bool has_work(const struct weir__edge *edge, enum weir__direction direction) {
+static inline bool has_edge_work(const struct weir__edge *edge, enum weir__direction direction) {
     return direction == WEIR__DEMAND ? weir__edge_has_demand(edge) : weir__edge_has_events(edge);
 }
 
 static void cool(weir_stage *stage, struct weir__edge *edge, enum weir__direction direction) {
     struct weir__ready_edge *ready = &edge->ready[direction];
-    bool taker = direction == WEIR__EVENTS && weir__edge_shared(edge) != NULL;
+    bool taker = direction == WEIR__EVENTS && weir__edge_rack(edge) != NULL;
     if (taker) {
         weir__stage_taker_cools(stage, edge);
     }
@@ -79,7 +79,7 @@ static void cool(weir_stage *stage, struct weir__edge *edge, enum weir__directio
         weir__store_relaxed_u32(&ready->raised, 0); /* no other worker looks */
     } else {
         weir__ready_lower(&ready->raised); /* F1 -> F2, W1 -> W2 */
-        if (has_work(edge, direction) && weir__ready_retake(&ready->raised)) {
+        if (has_edge_work(edge, direction) && weir__ready_retake(&ready->raised)) {
             ready->polls = 0;
             return;
         }
@@ -95,8 +95,8 @@ static void cool(weir_stage *stage, struct weir__edge *edge, enum weir__directio
 
 static inline bool poll(weir_stage *stage, struct weir__edge *edge, enum weir__direction direction,
                         uint32_t *budget) {
-    /* Of a shared queue there may be more to do than what it would be woken for. */
-    if (!has_work(edge, direction) && weir__edge_shared(edge) == NULL) {
+    /* Of a rack there may be more to do than what it would be woken for. */
+    if (!has_edge_work(edge, direction) && weir__edge_rack(edge) == NULL) {
         return false;
     }
     if (direction == WEIR__DEMAND) {
@@ -113,7 +113,7 @@ static inline bool poll(weir_stage *stage, struct weir__edge *edge, enum weir__d
  * What a part's thread outside does is looked at while it keeps coming, as a hot
  * edge is; then the part is poked when there is something again.
  */
-static bool watch(weir_stage *stage) {
+static bool watch_part(weir_stage *stage) {
     if (stage->stopping) {
         return false;
     }
@@ -161,7 +161,7 @@ static WEIR__NOINLINE bool edges(weir_stage *stage, enum weir__direction directi
 static bool before_edges(weir_stage *stage, uint32_t *budget) {
     bool any = weir__stage_resume(stage, budget);
     any = control(stage) || any;
-    return (stage->ready->watched && watch(stage)) || any;
+    return (stage->ready->watched && watch_part(stage)) || any;
 }
 
 /*
@@ -178,7 +178,7 @@ bool weir__stage_turn(weir_stage *stage) {
     if (WEIR__UNLIKELY(stage->begun || stage->control.first != NULL || ready->watched)) {
         any = before_edges(stage, &budget);
     }
-    weir__ready_collect(ready, take, stage);
+    weir__ready_collect(ready, take_raised, stage);
     if (ready->hot[WEIR__DEMAND].count > 0 && edges(stage, WEIR__DEMAND, &budget)) {
         any = true;
     }

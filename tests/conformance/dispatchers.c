@@ -285,7 +285,7 @@ static bool dispatch(struct subject *subject, const struct words *words) {
         if (taken > open || (taken < open && run.left > 0))
             seen_trouble(subject->seen, "open demand was %llu, taken were %llu of %zu",
                          (unsigned long long)open, (unsigned long long)taken, count);
-        subject->accounted += run.shared;
+        subject->accounted += run.multicast;
         for (size_t i = 0; i < subject->asked_again.count; i++)
             lines_add(subject->effects, subject->asked_again.at[i]);
         lines_clear(&subject->asked_again);

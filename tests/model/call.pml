@@ -9,7 +9,7 @@
  * stage that ends sweeps the slots that wait for it, and bounces the mail that
  * comes later; both answer.
  *
- * Mirrors: weir__call_begin, _answer and _end, weir__calls_sweep, and bouncing.
+ * Mirrors: weir__caller_begin, _answer and _end, weir__callers_sweep, and bouncing.
  * Abstracted: one slot, whose next turn is another caller's just as well; the
  * futex (a caller looks at the word); the mail is a queue.
  *

@@ -9,7 +9,7 @@
  * ends the worker closes the word, and then sweeps those who wait; a node that is still
  * on its way comes home before the mailbox is opened for the next stage.
  *
- * Mirrors: weir__mailbox_tell, _take, _close and _open, weir__wait, weir__calls_sweep,
+ * Mirrors: weir__mailbox_tell, _take, _close and _open, weir__wait, weir__callers_sweep,
  * leave, bounce and give_back of the worker.
  * Abstracted: FINISH, which is a second bit and node, and counts, each a word alone.
  *

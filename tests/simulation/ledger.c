@@ -167,7 +167,7 @@ void ledger_compare(const weir_accounts *accounts, uint64_t discarded) {
         sim_fail("%" PRIu64 " events were handled, weir counts %" PRIu64, ledger.handled,
                  accounts->handled);
     SIM_REQUIRE(accounts->discarded == discarded);
-    uint64_t shared = ledger.emitted_shared - accounts->shared + accounts->copies;
+    uint64_t shared = ledger.emitted_shared - accounts->multicast + accounts->copies;
     uint64_t missing = count_out() + shared - ledger.handled_shared;
     uint64_t weirs = accounts->buffered + accounts->in_flight;
     if (missing != discarded + weirs)

@@ -143,7 +143,7 @@ static void visit(struct worker *worker) {
         }
     }
     bool hot = stage->hot[0].count > 0 || stage->hot[1].count > 0;
-    if ((busy || hot || !weir__ready_cool_stage(stage)) && stage->held)
+    if ((busy || hot || !weir__ready_cool_stage(stage)) && stage->owned)
         weir__ready_queue(stage, false);
 }
 

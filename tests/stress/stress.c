@@ -202,7 +202,7 @@ weir_accounts stress_close(weir_runtime *runtime) {
     const char *wrong = weir_accounts_check(&accounts);
     if (wrong != NULL) stress_fail("after close: %s", wrong);
     if (accounts.buffered != 0 || accounts.in_flight != 0 || accounts.blocks_live != 0 ||
-        accounts.emitted - accounts.shared + accounts.copies !=
+        accounts.emitted - accounts.multicast + accounts.copies !=
             accounts.handled + accounts.discarded) {
         stress_fail("after close: emitted %" PRIu64 " handled %" PRIu64 " discarded %" PRIu64
                     " buffered %" PRIu64 " in flight %" PRIu64 " blocks %" PRIu64,

@@ -183,7 +183,7 @@ static const weir_stage *living(const struct famine *famine, weir_ref ref) {
 static bool are_hungry(const weir_stage *stage) {
     const struct weir__edge *edge = stage->consumers;
     if (edge == NULL) return false;
-    while (edge != NULL && edge->asked > (edge->shared != NULL ? edge->received : edge->sent)) {
+    while (edge != NULL && edge->asked > (edge->rack != NULL ? edge->received : edge->sent)) {
         edge = edge->consumers_next;
     }
     return edge == NULL;

@@ -15,7 +15,7 @@
 #include "base/check.h"
 #include "base/refusal.h"
 #include "base/rng.h"
-#include "edge/shared.h"
+#include "edge/rack.h"
 #include "support/cmocka.h"
 #include "support/events.h"
 #include "support/memory.h"
@@ -83,7 +83,7 @@ static void join(struct fixture *f, int number, size_t max_demand, size_t min_de
     uint64_t upstream = 77;
     assert_int_equal(f->table->subscribe(f->state, &edge->outlet, &upstream), WEIR_REASON_NORMAL);
     assert_int_equal(upstream, 0);
-    weir__shared_join(f->desk.shared, edge);
+    weir__rack_join(f->desk.rack, edge);
     f->edge[number] = edge;
 }
 
@@ -97,7 +97,7 @@ static uint64_t leave(struct fixture *f, int number) {
     struct weir__edge *edge = f->edge[number];
     assert_int_equal(f->table->cancel(f->state, &edge->outlet), 0);
     uint64_t upstream = weir__shared_left(f->state, &edge->outlet, edge->received);
-    assert_int_equal(weir__shared_leave(f->desk.shared, &f->pool), 0);
+    assert_int_equal(weir__rack_leave(f->desk.rack, &f->pool), 0);
     weir__edge_release(edge);
     weir__edge_release(edge);
     f->edge[number] = NULL;

@@ -189,11 +189,11 @@ static void what_is_shared_stays_so(void **state) {
     for (uint64_t count = 1; count < 20; count += 18) {
         events_push_range(&f.emission, &f.pool[0], f.next, count, 0);
         f.next += count;
-        weir__queue_at(&f.emission, 0)->flags = WEIR__SHARED;
+        weir__queue_at(&f.emission, 0)->flags = WEIR__ALIASED;
         weir__edge_send(f.edge, &f.emission, count, &f.pool[0]);
         const struct weir__entry *entry = edge_scene_next(&f);
         /* A copy in the entry is the consumer's own. */
-        assert_int_equal(entry->flags, count == 1 ? 0 : WEIR__SHARED);
+        assert_int_equal(entry->flags, count == 1 ? 0 : WEIR__ALIASED);
         assert_int_equal(edge_scene_take(&f), count);
     }
     edge_scene_close(&f);
@@ -315,8 +315,7 @@ static void ask_for_too_much(void *argument) {
 
 static void the_checkers_say_what_is_broken(void **state) {
     static const struct test_breakage breakages[] = {
-        {receive_what_was_not_sent,
-         "edge->shared != NULL || edge->sent == edge->received + events"},
+        {receive_what_was_not_sent, "edge->rack != NULL || edge->sent == edge->received + events"},
         {send_what_was_not_asked, "!keeps || edge->sent <= edge->asked_seen"},
         {wait_for_room_in_silence, "(edge->ring.producer.wants_room != 0) == overflows"},
         {ask_for_too_much,

@@ -38,7 +38,7 @@ static void first_in_first_out(void **state) {
 static void a_whole_item_moves(void **state) {
     struct queue_scene *scene = *state;
     struct weir__item item = queue_scene_slice(scene, 0, 10);
-    item.flags = WEIR__SHARED;
+    item.flags = WEIR__ALIASED;
     item.owner = scene;
     assert_true(weir__queue_push(&scene->queue, item));
     struct weir__item taken = weir__queue_take(&scene->queue, UINT64_MAX, &scene->pool);
@@ -50,15 +50,15 @@ static void a_whole_item_moves(void **state) {
 static void a_part_is_one_more_reference(void **state) {
     struct queue_scene *scene = *state;
     struct weir__item item = queue_scene_slice(scene, 0, 10);
-    item.flags = WEIR__SHARED;
+    item.flags = WEIR__ALIASED;
     assert_true(weir__queue_push(&scene->queue, item));
     struct weir__item taken = weir__queue_take(&scene->queue, 4, &scene->pool);
     assert_int_equal(taken.first, 0);
     assert_int_equal(taken.count, 4);
-    assert_int_equal(taken.flags, WEIR__SHARED | WEIR__MORE);
+    assert_int_equal(taken.flags, WEIR__ALIASED | WEIR__MORE);
     assert_int_equal(item.block->refs, 2);
     assert_int_equal(weir__queue_at(&scene->queue, 0)->first, 4);
-    assert_int_equal(weir__queue_at(&scene->queue, 0)->flags, WEIR__SHARED);
+    assert_int_equal(weir__queue_at(&scene->queue, 0)->flags, WEIR__ALIASED);
     assert_int_equal(scene->queue.events, 6);
     weir__block_drop(taken.block, &scene->pool);
 }

@@ -226,7 +226,7 @@ static void a_stage_with_a_raised_edge_does_not_cool(void **state) {
     assert_ptr_equal(next(&f), &f.stage[0]);
     publish(&f, 0, 0); /* the stage is raised still, so only the edge is pushed */
     assert_false(weir__ready_cool_stage(&f.stage[0]));
-    assert_true(f.stage[0].held);
+    assert_true(f.stage[0].owned);
     assert_int_equal(f.stage[0].raised, 1);
     weir__ready_queue(&f.stage[0], false);
     assert_ptr_equal(next(&f), &f.stage[0]);
@@ -244,9 +244,9 @@ static void a_stage_raised_while_it_cools_is_left_to_the_stack(void **state) {
     weir__ready_lower(&f.stage[0].raised); /* the first half of cooling */
     publish(&f, 0, 0);
     assert_false(weir__ready_retake(&f.stage[0].raised)); /* and the second */
-    f.stage[0].held = false;
+    f.stage[0].owned = false;
     assert_ptr_equal(next(&f), &f.stage[0]);
-    assert_true(f.stage[0].held);
+    assert_true(f.stage[0].owned);
     assert_null(next(&f));
 }
 
@@ -394,7 +394,7 @@ static void no_rise_is_lost(void **state) {
             weir__ready_lower(&f.edge[0].raised);
             weir__store_release_u32(&partner.heard, ++heard);
         }
-        if (!weir__ready_cool_stage(stage) && stage->held) weir__ready_queue(stage, false);
+        if (!weir__ready_cool_stage(stage) && stage->owned) weir__ready_queue(stage, false);
     }
     weir__thread_join(&thread);
     assert_true(f.bell.wakes <= ROUNDS);

@@ -19,7 +19,7 @@ static void the_check_adds_up(void **state) {
     accounts = (weir_accounts){
         .emitted = 100, .handled = 50, .buffered = 30, .in_flight = 15, .discarded = 5};
     assert_null(weir_accounts_check(&accounts));
-    accounts.shared = 10;
+    accounts.multicast = 10;
     accounts.copies = 30;
     accounts.handled = 70;
     assert_null(weir_accounts_check(&accounts));
@@ -40,8 +40,8 @@ static void the_check_tells_the_figures(void **state) {
     }
     /* Any single figure that is off by one is noticed. */
     accounts.emitted = 100;
-    uint64_t *fields[] = {&accounts.emitted,  &accounts.shared,   &accounts.copies,
-                          &accounts.handled,  &accounts.buffered, &accounts.in_flight,
+    uint64_t *fields[] = {&accounts.emitted,  &accounts.multicast, &accounts.copies,
+                          &accounts.handled,  &accounts.buffered,  &accounts.in_flight,
                           &accounts.discarded};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         ++*fields[i];
@@ -81,7 +81,7 @@ static void every_event_is_in_its_place(void **state) {
         assert_int_equal(accounts.in_flight, 30);
         assert_int_equal(accounts.buffered, 45);
         assert_int_equal(accounts.discarded, 5);
-        assert_int_equal(accounts.shared, 0);
+        assert_int_equal(accounts.multicast, 0);
         assert_int_equal(accounts.copies, 0);
         assert_true(accounts.blocks_live >= 1);
         assert_true(accounts.blocks_made >= accounts.blocks_live);
@@ -108,7 +108,7 @@ static void shared_events_are_counted_apart(struct rig *rig) {
     rig_rest(rig);
     weir_accounts accounts = rig_accounts(rig);
     assert_int_equal(accounts.emitted, 10);
-    assert_int_equal(accounts.shared, 10);
+    assert_int_equal(accounts.multicast, 10);
     assert_int_equal(accounts.copies, 30);
     assert_int_equal(accounts.handled, 30);
     assert_null(weir_accounts_check(&accounts));

@@ -221,8 +221,8 @@ static void control_of_a_full_stage_is_not_refused(struct rig *rig) {
 /* As many threads wait in weir_call as may. */
 static void callers_leave_room_for_control(void **state) {
     (void)state;
-    enum { CALLERS = WEIR__CALLS_MAX - WEIR__CALLS_KEPT };
-    static struct weir__call *callers[CALLERS];
+    enum { CALLERS = WEIR__CALLERS_MAX - WEIR__CALLERS_KEPT };
+    static struct weir__caller *callers[CALLERS];
     struct rig rig;
     rig_open(&rig, NULL);
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.cast = nothing};
@@ -231,15 +231,15 @@ static void callers_leave_room_for_control(void **state) {
     uint64_t answer;
     size_t count;
     for (int i = 0; i < CALLERS; i++) {
-        assert_int_equal(weir__call_begin(&rig.runtime->calls, (weir_ref){0}, NULL, 0, false,
-                                          &callers[i], &from),
+        assert_int_equal(weir__caller_begin(&rig.runtime->calls, (weir_ref){0}, NULL, 0, false,
+                                            &callers[i], &from),
                          WEIR_OK);
     }
     assert_int_equal(player_try_call(&c, 1, WEIR_FOREVER, &answer), WEIR_FULL);
     assert_int_equal(weir_producers(rig.runtime, c.ref, WEIR_FOREVER, NULL, 0, &count), WEIR_OK);
     assert_int_equal(weir_stop_wait(rig.runtime, c.ref, WEIR_REASON_NORMAL, WEIR_FOREVER), WEIR_OK);
     for (int i = 0; i < CALLERS; i++) {
-        assert_int_equal(weir__call_end(callers[i], 0, NULL), WEIR_TIMEOUT);
+        assert_int_equal(weir__caller_end(callers[i], 0, NULL), WEIR_TIMEOUT);
     }
     rig_close(&rig);
 }

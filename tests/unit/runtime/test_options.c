@@ -152,7 +152,8 @@ static void runtime_refusals(void **state) {
 
 /* ---- stages -------------------------------------------------------------- */
 
-#define PRODUCER          .kind = WEIR_PRODUCER, .event_bytes = 8, .on.handle_demand = deed_no_demand
+#define MAKES             .on.handle_demand = deed_no_demand
+#define PRODUCER          .kind = WEIR_PRODUCER, .event_bytes = 8, MAKES
 #define CONSUMER_OF(what) .kind = what, .on.handle_events = deed_no_events
 #define BOTH              CONSUMER_OF(WEIR_PRODUCER_CONSUMER), .event_bytes = 8
 #define CONSUMER          CONSUMER_OF(WEIR_CONSUMER)

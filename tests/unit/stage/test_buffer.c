@@ -199,14 +199,14 @@ static void shared_slices_are_not_joined_with_others(void **state) {
     first.count = 1;
     second.first = 1;
     second.count = 1;
-    second.flags = WEIR__SHARED;
+    second.flags = WEIR__ALIASED;
     weir__block_hold(second.block, &f.pool);
     assert_true(weir__queue_push(&f.queue, first));
     assert_true(weir__queue_push(&f.queue, second));
     weir__buffer_store(&f.buffer, &f.queue, buffer_scene_note_mark, &f);
     f.stored = 2;
     assert_int_equal(f.buffer.queue.count, 2);
-    assert_int_equal(weir__queue_at(&f.buffer.queue, 1)->flags, WEIR__SHARED);
+    assert_int_equal(weir__queue_at(&f.buffer.queue, 1)->flags, WEIR__ALIASED);
     buffer_scene_close(&f);
 }
 

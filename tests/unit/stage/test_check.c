@@ -47,7 +47,7 @@ static void keep_an_emission(void *scene) {
 
 static void hold_in_forward(void *scene) {
     weir_stage *stage = ((struct scene *)scene)->producer;
-    weir__queue_push(&stage->held, mark);
+    weir__queue_push(&stage->deferred, mark);
     WEIR__VERIFY(weir__stage_check(stage));
 }
 
@@ -78,7 +78,7 @@ static void have_pieces_of_nothing(void *scene) {
 
 static void hold_back_nobody(void *scene) {
     weir_stage *stage = ((struct scene *)scene)->consumer;
-    stage->held_back = true;
+    stage->takers_wait = true;
     WEIR__VERIFY(weir__stage_check(stage));
 }
 
@@ -86,13 +86,13 @@ static void the_invariants_between_turns(void **state) {
     static const struct test_breakage breakages[] = {
         {keep_an_emission,
          "weir__queue_empty(&stage->emission) && weir__queue_empty(&stage->scratch)"},
-        {hold_in_forward, "weir__queue_empty(&stage->held) || accumulates"},
+        {hold_in_forward, "weir__queue_empty(&stage->deferred) || accumulates"},
         {buffer_beside_demand, "stage->buffer.queue.events == 0 || accumulates || "
                                "stage->again > 0 || weir__stage_open_demand(stage) == 0"},
         {begin_nothing, "stage->message_left > 0"},
         {begin_more_than_there_is, "stage->message_left == rest_of_message(&stage->inq)"},
         {have_pieces_of_nothing, "stage->pieces_left == 0 || stage->begun"},
-        {hold_back_nobody, "stage->held_back == (stage->takers_held != NULL)"},
+        {hold_back_nobody, "stage->takers_wait == (stage->takers_waiting != NULL)"},
     };
     (void)state;
     if (!WEIR__CHECKED) skip();

@@ -81,7 +81,7 @@ static void each_gets_what_it_accepts(void **state) {
         player_expect(&a, "subscribe p\nevents 0 2 4 6\n");
         player_expect(&b, "subscribe p\nevents 0..6\n");
         weir_accounts accounts = rig_accounts(&rig);
-        assert_int_equal(accounts.shared, 7);
+        assert_int_equal(accounts.multicast, 7);
         assert_int_equal(accounts.copies, 11);
         rig_close(&rig);
     }

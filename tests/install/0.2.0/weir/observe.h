@@ -8,7 +8,7 @@ extern "C" {
 #endif
 typedef struct weir_accounts {
     uint64_t emitted;
-    uint64_t shared;
+    uint64_t multicast;
     uint64_t copies;
     uint64_t handled;
     uint64_t buffered;

@@ -37,8 +37,8 @@
  * runtime of the process, so a name is nobody else's, ever.  When serials are used up
  * calls are refused.
  */
-#ifndef WEIR__RING_CALL_H
-#define WEIR__RING_CALL_H
+#ifndef WEIR__RING_CALLER_H
+#define WEIR__RING_CALLER_H
 
 #include "base/atomic.h"
 #include "base/attributes.h"
@@ -50,9 +50,9 @@
 #include <weir/types.h>
 
 /* Callers at the same time; the last of them are kept for those who control stages. */
-enum { WEIR__CALLS_MAX = 1024, WEIR__CALLS_KEPT = 64 };
+enum { WEIR__CALLERS_MAX = 1024, WEIR__CALLERS_KEPT = 64 };
 
-struct weir__call {
+struct weir__caller {
     WEIR__APART uint64_t word;
     uint64_t about; /* whose answer: a stage's reference (atomic)   */
     void *answer;   /* where to write it                            */
@@ -63,45 +63,46 @@ struct weir__call {
 };
 
 /* The slots of a runtime, made when the first is wanted. */
-struct weir__calls {
+struct weir__callers {
     const struct weir__allocator *allocator;
     struct weir__bell *stepper; /* constant: callers step the runtime, and sleep there; NULL */
-    struct weir__call *slots;
+    struct weir__caller *slots;
     uint32_t used; /* slots 0..used-1 were ever taken (atomic) */
 };
 
-void weir__calls_open(struct weir__calls *calls, const struct weir__allocator *allocator,
-                      struct weir__bell *stepper);
-void weir__calls_close(struct weir__calls *calls);
+void weir__callers_open(struct weir__callers *calls, const struct weir__allocator *allocator,
+                        struct weir__bell *stepper);
+void weir__callers_close(struct weir__callers *calls);
 
 /* The process's serials of calls.  For tests: they may be set near to their end. */
-extern struct weir__serials weir__call_serials;
+extern struct weir__serials weir__caller_serials;
 
 /*
  * Takes a slot for an answer of at most `room` bytes from the stage `about`; one of
  * those that are kept for control only if it controls.
  * FULL: too many callers; NO_MEMORY; SYSTEM: no more serials.  The slot's name goes to *from.
  */
-weir_status weir__call_begin(struct weir__calls *calls, weir_ref about, void *answer, size_t room,
-                             bool controls, struct weir__call **out, weir_from *from);
+weir_status weir__caller_begin(struct weir__callers *calls, weir_ref about, void *answer,
+                               size_t room, bool controls, struct weir__caller **out,
+                               weir_from *from);
 
 /* True when the answer is there. */
-bool weir__call_answered(const struct weir__call *call);
+bool weir__caller_answered(const struct weir__caller *call);
 
 /*
  * Waits for the answer until the deadline and gives the slot back.
  * Returns what was answered with, or TIMEOUT; *bytes, unless NULL: the answer's.
  */
-weir_status weir__call_end(struct weir__call *call, uint64_t deadline_ns, size_t *bytes);
+weir_status weir__caller_end(struct weir__caller *call, uint64_t deadline_ns, size_t *bytes);
 
 /* Answers.  false: nobody waits for that answer (any more). */
-bool weir__call_answer(struct weir__calls *calls, weir_from from, weir_status status,
-                       const void *answer, size_t bytes);
+bool weir__caller_answer(struct weir__callers *calls, weir_from from, weir_status status,
+                         const void *answer, size_t bytes);
 
 /* False: nobody waits for that answer any more, nor ever will. */
-bool weir__call_waits(const struct weir__calls *calls, weir_from from);
+bool weir__caller_waits(const struct weir__callers *calls, weir_from from);
 
 /* Answers NO_STAGE to all who wait for the stage. */
-void weir__calls_sweep(struct weir__calls *calls, weir_ref about);
+void weir__callers_sweep(struct weir__callers *calls, weir_ref about);
 
 #endif

@@ -11,7 +11,7 @@
  * numbers as events; ring indices begin just below their wrap; memory is counted,
  * and refused on cue.
  */
-#include "edge/shared.h"
+#include "edge/rack.h"
 
 #include "edge/outbox.h"
 #include "support/cmocka.h"
@@ -29,7 +29,7 @@ struct fixture {
     struct weir__ready_stage stage[WORKERS];
     struct weir__pool pool[WORKERS];
     struct weir__edge *edge[TAKERS];
-    struct weir__shared *shared;
+    struct weir__rack *rack;
     struct weir__queue emission;
     struct weir__outbox outbox;
     uint64_t next;
@@ -43,7 +43,7 @@ static void join(struct fixture *f, int taker) {
     assert_non_null(edge);
     edge->wants = 1;
     weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_OPEN);
-    weir__shared_join(f->shared, edge);
+    weir__rack_join(f->rack, edge);
     f->edge[taker] = edge;
 }
 
@@ -57,9 +57,9 @@ static void open_fixture(struct fixture *f, uint32_t entries) {
     }
     weir__queue_open(&f->emission, &f->memory.allocator);
     weir__edge_ring_start = (uint32_t)-2;
-    f->shared = weir__shared_open(&f->memory.allocator, entries);
+    f->rack = weir__rack_open(&f->memory.allocator, entries);
     weir__edge_ring_start = 0;
-    assert_non_null(f->shared);
+    assert_non_null(f->rack);
     for (int i = TAKERS - 1; i >= 0; i--) join(f, i); /* so that 0 is the first to be woken */
 }
 
@@ -73,10 +73,10 @@ static void close_fixture(struct fixture *f, uint64_t left) {
     uint64_t dropped = 0;
     for (int i = 0; i < TAKERS; i++) {
         if (f->edge[i] == NULL) continue;
-        dropped += weir__shared_leave(f->shared, &f->pool[PRODUCER]);
+        dropped += weir__rack_leave(f->rack, &f->pool[PRODUCER]);
         let_go(f, i);
     }
-    dropped += weir__shared_leave(f->shared, &f->pool[PRODUCER]);
+    dropped += weir__rack_leave(f->rack, &f->pool[PRODUCER]);
     assert_int_equal(dropped, left);
     weir__queue_close(&f->emission, &f->pool[PRODUCER]);
     for (int i = 0; i < WORKERS; i++) weir__pool_flush(&f->pool[i]);
@@ -88,7 +88,7 @@ static void close_fixture(struct fixture *f, uint64_t left) {
 static uint64_t publish(struct fixture *f, uint64_t count, size_t per_slice, uint64_t grain) {
     events_push_range(&f->emission, &f->pool[PRODUCER], f->next, count, per_slice);
     f->next += count;
-    uint64_t lost = weir__shared_publish(f->shared, &f->emission, count, grain, &f->pool[PRODUCER]);
+    uint64_t lost = weir__rack_publish(f->rack, &f->emission, count, grain, &f->pool[PRODUCER]);
     assert_true(weir__queue_empty(&f->emission));
     return lost;
 }
@@ -96,7 +96,7 @@ static uint64_t publish(struct fixture *f, uint64_t count, size_t per_slice, uin
 /* Takes an entry that must begin with that number; returns how many events it has. */
 static uint32_t take(struct fixture *f, int taker, uint64_t first) {
     struct weir__entry entry;
-    if (!weir__shared_take(f->edge[taker], &entry)) return 0;
+    if (!weir__rack_take(f->edge[taker], &entry)) return 0;
     assert_int_equal(entry.flags & WEIR__MORE, 0);
     for (uint32_t i = 0; i < entry.count; i++) {
         const uint64_t *number = entry.block == NULL
@@ -115,7 +115,7 @@ static bool is_raised(const struct fixture *f, int taker) {
 /* The taker cools, and has nothing else before it. */
 static void cool(struct fixture *f, int taker) {
     struct weir__ready_edge *ready = &f->edge[taker]->ready[WEIR__EVENTS];
-    weir__shared_before_cooling(f->edge[taker], true);
+    weir__rack_before_cooling(f->edge[taker], true);
     if (ready->raised != 0) weir__edge_release(f->edge[taker]);
     weir__ready_lower(&ready->raised);
     weir__stack_take(&f->stage[taker].edges);
@@ -124,7 +124,7 @@ static void cool(struct fixture *f, int taker) {
 }
 
 static void wake(struct fixture *f) {
-    weir__outbox_touch_shared(&f->outbox, f->shared);
+    weir__outbox_touch_rack(&f->outbox, f->rack);
     weir__outbox_flush(&f->outbox);
 }
 
@@ -161,22 +161,22 @@ static void what_finds_no_room_waits_in_order(void **state) {
     struct fixture f;
     open_fixture(&f, 4);
     assert_int_equal(publish(&f, 8, 0, 1), 0); /* 3 on the ring, 5 behind it */
-    assert_int_equal(f.shared->overflow.events, 5);
-    assert_true(weir__shared_wants_room(f.edge[0]));
-    assert_false(weir__shared_made_room(f.edge[0]));
-    assert_false(weir__shared_has_room(f.shared, f.edge[0]));
+    assert_int_equal(f.rack->overflow.events, 5);
+    assert_true(weir__rack_wants_room(f.edge[0]));
+    assert_false(weir__rack_made_room(f.edge[0]));
+    assert_false(weir__rack_has_room(f.rack, f.edge[0]));
     assert_int_equal(take(&f, 0, 0), 1);
     assert_int_equal(take(&f, 0, 1), 1);
-    assert_true(weir__shared_made_room(f.edge[0]));
-    assert_true(weir__shared_has_room(f.shared, f.edge[0]));
+    assert_true(weir__rack_made_room(f.edge[0]));
+    assert_true(weir__rack_has_room(f.rack, f.edge[0]));
     publish(&f, 1, 0, 1); /* does not overtake */
-    assert_true(weir__shared_flush(f.shared, f.edge[0]));
+    assert_true(weir__rack_flush(f.rack, f.edge[0]));
     for (uint64_t i = 2; i < 5; i++) assert_int_equal(take(&f, i % TAKERS, i), 1);
-    assert_true(weir__shared_flush(f.shared, f.edge[1]));
+    assert_true(weir__rack_flush(f.rack, f.edge[1]));
     for (uint64_t i = 5; i < 8; i++) assert_int_equal(take(&f, 0, i), 1);
-    assert_true(weir__shared_flush(f.shared, f.edge[1]));
-    assert_false(weir__shared_wants_room(f.edge[0]));
-    assert_false(weir__shared_flush(f.shared, f.edge[1]));
+    assert_true(weir__rack_flush(f.rack, f.edge[1]));
+    assert_false(weir__rack_wants_room(f.edge[0]));
+    assert_false(weir__rack_flush(f.rack, f.edge[1]));
     assert_int_equal(take(&f, 0, 8), 1);
     close_fixture(&f, 0);
 }
@@ -187,7 +187,7 @@ static void without_memory_the_overflow_is_lost_and_counted(void **state) {
     open_fixture(&f, 2);
     events_push_range(&f.emission, &f.pool[PRODUCER], 0, 20, 0);
     test_memory_fail(&f.memory, 1, true);
-    assert_int_equal(weir__shared_publish(f.shared, &f.emission, 20, 6, &f.pool[PRODUCER]), 14);
+    assert_int_equal(weir__rack_publish(f.rack, &f.emission, 20, 6, &f.pool[PRODUCER]), 14);
     test_memory_fail_never(&f.memory);
     assert_int_equal(take(&f, 0, 0), 6);
     assert_int_equal(take(&f, 0, 6), 0);
@@ -239,20 +239,20 @@ static void who_cannot_take_is_not_raised(void **state) {
     (void)state;
     struct fixture f;
     open_fixture(&f, 16);
-    weir__shared_before_cooling(f.edge[0], false); /* something else waits there */
+    weir__rack_before_cooling(f.edge[0], false); /* something else waits there */
     publish(&f, 1, 0, 1);
-    assert_true(weir__shared_declines(f.edge[0]));
-    assert_false(weir__shared_has_events(f.edge[0]));
-    assert_true(weir__shared_has_events(f.edge[1]));
+    assert_true(weir__rack_declines(f.edge[0]));
+    assert_false(weir__rack_has_events(f.edge[0]));
+    assert_true(weir__rack_has_events(f.edge[1]));
     wake(&f);
     assert_false(is_raised(&f, 0));
     assert_true(is_raised(&f, 1));
     cool(&f, 1);
-    weir__shared_decline(f.edge[0]);
-    assert_true(weir__shared_has_room(f.shared, f.edge[0])); /* the producer does not cool */
-    assert_true(weir__shared_flush(f.shared, f.edge[0]));    /* and wakes anew */
-    assert_false(weir__shared_flush(f.shared, f.edge[0]));
-    weir__shared_unlist(f.shared, f.edge[1]);
+    weir__rack_decline(f.edge[0]);
+    assert_true(weir__rack_has_room(f.rack, f.edge[0])); /* the producer does not cool */
+    assert_true(weir__rack_flush(f.rack, f.edge[0]));    /* and wakes anew */
+    assert_false(weir__rack_flush(f.rack, f.edge[0]));
+    weir__rack_unlist(f.rack, f.edge[1]);
     wake(&f);
     assert_false(is_raised(&f, 1));
     close_fixture(&f, 1);
@@ -269,11 +269,11 @@ static void what_nobody_took_is_taken_back_in_order(void **state) {
     weir__queue_open(&back, &f.memory.allocator);
     publish(&f, 20, 0, 2); /* in entries and in slices */
     assert_int_equal(take(&f, 0, 0), 2);
-    assert_int_equal(weir__shared_recall(f.shared, &back, &f.pool[PRODUCER]), 0);
+    assert_int_equal(weir__rack_recall(f.rack, &back, &f.pool[PRODUCER]), 0);
     assert_int_equal(back.events, 18);
     weir__queue_gather(&back, numbers, 18, &f.pool[PRODUCER]);
     for (uint64_t i = 0; i < 18; i++) assert_int_equal(numbers[i], i + 2);
-    assert_false(weir__shared_wants_room(f.edge[0]));
+    assert_false(weir__rack_wants_room(f.edge[0]));
     assert_int_equal(take(&f, 0, 2), 0);
     weir__queue_close(&back, &f.pool[PRODUCER]);
     close_fixture(&f, 0);
@@ -298,9 +298,9 @@ static void at_the_end_the_takers_empty_it(void **state) {
         assert_int_equal(take(&f, i % TAKERS, i), 1);
     }
     assert_true(weir__edge_complete(f.edge[0]) && weir__edge_complete(f.edge[1]));
-    assert_true(weir__shared_has_events(f.edge[0])); /* the end itself */
+    assert_true(weir__rack_has_events(f.edge[0])); /* the end itself */
     weir__consumer_move(&f.edge[0]->consumer_state, WEIR__CONSUMER_ENDED);
-    assert_false(weir__shared_has_events(f.edge[0]));
+    assert_false(weir__rack_has_events(f.edge[0]));
     close_fixture(&f, 0);
 }
 
@@ -334,7 +334,7 @@ static void without_memory_there_is_none(void **state) {
     struct test_memory memory;
     test_memory_open(&memory);
     test_memory_fail(&memory, 1, false);
-    assert_null(weir__shared_open(&memory.allocator, 16));
+    assert_null(weir__rack_open(&memory.allocator, 16));
     test_memory_close(&memory);
 }
 

@@ -2,7 +2,7 @@
  * Calls: see call.h.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "ring/call.h"
+#include "ring/caller.h"
 
 #include "base/refusal.h"
 #include "os/clock.h"
@@ -13,7 +13,7 @@
 enum state { FREE, TAKEN, WAITING, WRITING, DONE, STATE_BITS = 3 };
 enum { INDEX_BITS = 10, SERIALS_AT_A_TIME = 64 };
 
-_Static_assert(WEIR__CALLS_MAX <= 1 << INDEX_BITS, "a name has room for the slot's index");
+_Static_assert(WEIR__CALLERS_MAX <= 1 << INDEX_BITS, "a name has room for the slot's index");
 
 static uint64_t call_word(uint64_t serial, enum state state) {
     return serial << STATE_BITS | (uint64_t)state;
@@ -28,34 +28,34 @@ static enum state state_of(uint64_t word) {
 }
 
 /* What the caller sleeps on. */
-static uint32_t *state_half(struct weir__call *call) {
+static uint32_t *state_half(struct weir__caller *call) {
     uint32_t *halves = (uint32_t *)(void *)&call->word;
     return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? &halves[0] : &halves[1];
 }
 
-struct weir__serials weir__call_serials = {.last = (UINT64_C(1) << (64 - INDEX_BITS)) - 1};
+struct weir__serials weir__caller_serials = {.last = (UINT64_C(1) << (64 - INDEX_BITS)) - 1};
 
-void weir__calls_open(struct weir__calls *calls, const struct weir__allocator *allocator,
-                      struct weir__bell *stepper) {
+void weir__callers_open(struct weir__callers *calls, const struct weir__allocator *allocator,
+                        struct weir__bell *stepper) {
     memset(calls, 0, sizeof *calls);
     calls->stepper = stepper;
     calls->allocator = allocator;
 }
 
-void weir__calls_close(struct weir__calls *calls) {
-    weir__free(calls->allocator, calls->slots, WEIR__CALLS_MAX * sizeof(struct weir__call));
+void weir__callers_close(struct weir__callers *calls) {
+    weir__free(calls->allocator, calls->slots, WEIR__CALLERS_MAX * sizeof(struct weir__caller));
 }
 
 /* ---- the caller ---------------------------------------------------------- */
 
 /* Of two threads that make them at once, one wins. */
-static struct weir__call *slots_of(struct weir__calls *calls) {
-    struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
+static struct weir__caller *slots_of(struct weir__callers *calls) {
+    struct weir__caller *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
     if (slots != NULL) {
         return slots;
     }
-    size_t bytes = WEIR__CALLS_MAX * sizeof *slots;
-    struct weir__call *made = weir__alloc_zeroed(calls->allocator, bytes, 128);
+    size_t bytes = WEIR__CALLERS_MAX * sizeof *slots;
+    struct weir__caller *made = weir__alloc_zeroed(calls->allocator, bytes, 128);
     if (made == NULL || weir__cas_ptr(&calls->slots, &slots, made)) { /* M5 -> M6 */
         return made;
     }
@@ -63,22 +63,23 @@ static struct weir__call *slots_of(struct weir__calls *calls) {
     return slots;
 }
 
-static bool take_call_slot(struct weir__call *call) {
+static bool take_call_slot(struct weir__caller *call) {
     uint64_t word = weir__load_relaxed_u64(&call->word);
     return state_of(word) == FREE &&
            weir__cas_u64(&call->word, &word, with_state(word, TAKEN)); /* M7 -> M8 */
 }
 
 /* Slots below `used` are the ones a sweep looks at. */
-static void extend(struct weir__calls *calls, uint32_t used) {
+static void extend(struct weir__callers *calls, uint32_t used) {
     uint32_t before = weir__load_relaxed_u32(&calls->used);
     while (before < used && !weir__cas_u32(&calls->used, &before, used)) {}
 }
 
-weir_status weir__call_begin(struct weir__calls *calls, weir_ref about, void *answer, size_t room,
-                             bool controls, struct weir__call **out, weir_from *from) {
-    const uint32_t most = controls ? WEIR__CALLS_MAX : WEIR__CALLS_MAX - WEIR__CALLS_KEPT;
-    struct weir__call *slots = slots_of(calls);
+weir_status weir__caller_begin(struct weir__callers *calls, weir_ref about, void *answer,
+                               size_t room, bool controls, struct weir__caller **out,
+                               weir_from *from) {
+    const uint32_t most = controls ? WEIR__CALLERS_MAX : WEIR__CALLERS_MAX - WEIR__CALLERS_KEPT;
+    struct weir__caller *slots = slots_of(calls);
     if (slots == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for calls");
     }
@@ -90,8 +91,8 @@ weir_status weir__call_begin(struct weir__calls *calls, weir_ref about, void *an
         return WEIR_FULL;
     }
     extend(calls, index + 1);
-    struct weir__call *call = &slots[index];
-    uint64_t serial = weir__serial_next(&call->serials, &weir__call_serials, SERIALS_AT_A_TIME);
+    struct weir__caller *call = &slots[index];
+    uint64_t serial = weir__serial_next(&call->serials, &weir__caller_serials, SERIALS_AT_A_TIME);
     if (serial == 0) {
         weir__store_release_u64(&call->word, call_word(0, FREE)); /* M7 -> M8 */
         return weir__refuse(WEIR_SYSTEM, "this process has used up all serials of calls");
@@ -106,17 +107,17 @@ weir_status weir__call_begin(struct weir__calls *calls, weir_ref about, void *an
     return WEIR_OK;
 }
 
-bool weir__call_answered(const struct weir__call *call) {
+bool weir__caller_answered(const struct weir__caller *call) {
     return state_of(weir__load_acquire_u64(&call->word)) == DONE; /* M3 -> M4 */
 }
 
 /* True when the slot was still waiting, and is free now. */
-static bool give_up_slot(struct weir__call *call) {
+static bool give_up_slot(struct weir__caller *call) {
     uint64_t word = weir__load_relaxed_u64(&call->word);
     return state_of(word) == WAITING && weir__cas_u64(&call->word, &word, with_state(word, FREE));
 }
 
-weir_status weir__call_end(struct weir__call *call, uint64_t deadline_ns, size_t *bytes) {
+weir_status weir__caller_end(struct weir__caller *call, uint64_t deadline_ns, size_t *bytes) {
     for (;;) {
         uint64_t word = weir__load_acquire_u64(&call->word); /* M3 -> M4 */
         if (state_of(word) == DONE) {
@@ -138,12 +139,12 @@ weir_status weir__call_end(struct weir__call *call, uint64_t deadline_ns, size_t
 /* ---- who answers --------------------------------------------------------- */
 
 /* WAITING to WRITING, of just that call. */
-static bool claim(struct weir__call *call, uint64_t word) {
+static bool claim(struct weir__caller *call, uint64_t word) {
     return state_of(word) == WAITING &&
            weir__cas_u64(&call->word, &word, with_state(word, WRITING)); /* M1 -> M2 */
 }
 
-static void finish(const struct weir__calls *calls, struct weir__call *call, uint64_t word,
+static void finish(const struct weir__callers *calls, struct weir__caller *call, uint64_t word,
                    weir_status status, const void *answer, size_t bytes) {
     size_t part = bytes < call->room ? bytes : call->room;
     if (part > 0) {
@@ -160,18 +161,18 @@ static void finish(const struct weir__calls *calls, struct weir__call *call, uin
 }
 
 /* The slot that a name is of, and its word while that call waits.  NULL: it is of none. */
-static struct weir__call *slot_waiting(const struct weir__calls *calls, weir_from from,
-                                       uint64_t *word) {
-    struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
+static struct weir__caller *slot_waiting(const struct weir__callers *calls, weir_from from,
+                                         uint64_t *word) {
+    struct weir__caller *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
     uint64_t index = from.bits & ((1u << INDEX_BITS) - 1);
     *word = call_word(from.bits >> INDEX_BITS, WAITING);
-    return slots == NULL || index >= WEIR__CALLS_MAX ? NULL : &slots[index];
+    return slots == NULL || index >= WEIR__CALLERS_MAX ? NULL : &slots[index];
 }
 
-bool weir__call_answer(struct weir__calls *calls, weir_from from, weir_status status,
-                       const void *answer, size_t bytes) {
+bool weir__caller_answer(struct weir__callers *calls, weir_from from, weir_status status,
+                         const void *answer, size_t bytes) {
     uint64_t word;
-    struct weir__call *call = slot_waiting(calls, from, &word);
+    struct weir__caller *call = slot_waiting(calls, from, &word);
     if (call == NULL || !claim(call, word)) {
         return false;
     }
@@ -179,14 +180,14 @@ bool weir__call_answer(struct weir__calls *calls, weir_from from, weir_status st
     return true;
 }
 
-bool weir__call_waits(const struct weir__calls *calls, weir_from from) {
+bool weir__caller_waits(const struct weir__callers *calls, weir_from from) {
     uint64_t word;
-    const struct weir__call *call = slot_waiting(calls, from, &word);
+    const struct weir__caller *call = slot_waiting(calls, from, &word);
     return call != NULL && weir__load_relaxed_u64(&call->word) == word; /* a serial comes once */
 }
 
-void weir__calls_sweep(struct weir__calls *calls, weir_ref about) {
-    struct weir__call *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
+void weir__callers_sweep(struct weir__callers *calls, weir_ref about) {
+    struct weir__caller *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
     uint32_t used = slots == NULL ? 0 : weir__load_relaxed_u32(&calls->used);
     for (uint32_t i = 0; i < used; i++) {
         uint64_t word = weir__load_acquire_u64(&slots[i].word); /* M1 -> M2: `about` is its */

@@ -1,5 +1,5 @@
 /*
- * The shared queue: what the competing consumers of one producer take from.
+ * The rack: what the competing consumers of one producer take from.
  * SPDX-License-Identifier: Apache-2.0
  *
  * The producer cuts what it sends into entries of at most `grain` events and
@@ -44,12 +44,12 @@
  *
  *   writer             fields                              readers
  *   producer's worker  ring, overflow, wants_room, takers,  takers: ring, wants_room,
- *                      refs, edge->shared                   edge->shared; at the end overflow
+ *                      refs, edge->rack                   edge->rack; at the end overflow
  *   takers             ring's c_head, rest, and each its    producer
  *                      edge->wants, ring.consumer.declined
  *
  * Ordering (ring: V1..V6; waking: F1, F2, R1, R2; room: W1, W2)
- *   Y1 -> Y2  edge->shared: publishes the queue to a taker
+ *   Y1 -> Y2  edge->rack: publishes the queue to a taker
  *   R1 -> R2  raised = 0: publishes `wants`, which was written before
  *   D1 -> D2  declined: as asked (edge.h)
  * Progress: publishing and waking are wait-free but for the push on a stack, which
@@ -62,13 +62,13 @@
  *
  * Model: tests/model/shared_take.pml.
  */
-#ifndef WEIR__EDGE_SHARED_H
-#define WEIR__EDGE_SHARED_H
+#ifndef WEIR__EDGE_RACK_H
+#define WEIR__EDGE_RACK_H
 
 #include "edge/edge.h"
 #include "ring/spmc.h"
 
-struct weir__shared {
+struct weir__rack {
     struct weir__spmc ring;
     WEIR__APART uint32_t wants_room; /* as an edge's */
     WEIR__APART uint32_t rest;       /* atomic: items of overflow taken at the end */
@@ -77,89 +77,89 @@ struct weir__shared {
     struct weir__edge *takers;               /* who may be woken       */
     uint32_t refs;
     bool touched; /* in the outbox */
-    struct weir__shared *outbox_next;
+    struct weir__rack *outbox_next;
     const struct weir__allocator *allocator;
     size_t bytes;
 };
 
 /* entries: a power of two, 2 or more.  NULL: no memory.  refs is 1. */
-struct weir__shared *weir__shared_open(const struct weir__allocator *allocator, uint32_t entries);
+struct weir__rack *weir__rack_open(const struct weir__allocator *allocator, uint32_t entries);
 
 /*
  * One reference less.  The last one drops what is left and frees the queue.
  * Returns how many events that were.
  */
-uint64_t weir__shared_leave(struct weir__shared *shared, struct weir__pool *pool);
+uint64_t weir__rack_leave(struct weir__rack *rack, struct weir__pool *pool);
 
 /* ---- the producer's side ------------------------------------------------- */
 
 /* A taker begins; it may take from here on.  Holds a reference for it. */
-void weir__shared_join(struct weir__shared *shared, struct weir__edge *edge);
+void weir__rack_join(struct weir__rack *rack, struct weir__edge *edge);
 
 /* True when nothing waits to be taken, for certain: only the producer's worker adds to it. */
-bool weir__shared_empty(const struct weir__shared *shared);
+bool weir__rack_empty(const struct weir__rack *rack);
 
 /* It is not woken any more. */
-void weir__shared_unlist(struct weir__shared *shared, struct weir__edge *edge);
+void weir__rack_unlist(struct weir__rack *rack, struct weir__edge *edge);
 
 /*
  * Sends `count` events from the front of `queue`, in entries of at most `grain`;
  * then touch the outbox.  What no memory allows to queue is dropped: returns how
  * many events.
  */
-uint64_t weir__shared_publish(struct weir__shared *shared, struct weir__queue *queue,
-                              uint64_t count, uint64_t grain, struct weir__pool *pool);
+uint64_t weir__rack_publish(struct weir__rack *rack, struct weir__queue *queue, uint64_t count,
+                            uint64_t grain, struct weir__pool *pool);
 
 /* Moves overflow to the ring, as far as there is room; true when any moved. */
-bool weir__shared_refill(struct weir__shared *shared);
+bool weir__rack_refill(struct weir__rack *rack);
 
 /* Does that for a taker's look; true when it moved any, or a taker that declined, is to be told. */
-bool weir__shared_flush(struct weir__shared *shared, struct weir__edge *edge);
+bool weir__rack_flush(struct weir__rack *rack, struct weir__edge *edge);
 
 /* True when there is room for the overflow, or a taker has declined. */
-bool weir__shared_has_room(const struct weir__shared *shared, const struct weir__edge *edge);
+bool weir__rack_has_room(const struct weir__rack *rack, const struct weir__edge *edge);
 
 /* After the fence (F1 -> F2): raises a sleeping taker for each entry. */
-void weir__shared_wake(struct weir__shared *shared);
+void weir__rack_wake(struct weir__rack *rack);
 
 /* Takes all back into `out`, oldest first.  Returns how many events were lost. */
-uint64_t weir__shared_recall(struct weir__shared *shared, struct weir__queue *out,
-                             struct weir__pool *pool);
+uint64_t weir__rack_recall(struct weir__rack *rack, struct weir__queue *out,
+                           struct weir__pool *pool);
 
 /*
  * Takes the newest `count` events back into `out`, oldest first: as many wait in the
  * overflow.  false: no memory, nothing changed.
  */
-bool weir__shared_recall_newest(struct weir__shared *shared, uint64_t count,
-                                struct weir__queue *out, struct weir__pool *pool);
+bool weir__rack_recall_newest(struct weir__rack *rack, uint64_t count, struct weir__queue *out,
+                              struct weir__pool *pool);
 
 /* At a quiet point, while the producer lives.  Returns the events in it. */
-uint64_t weir__shared_check(const struct weir__shared *shared);
+uint64_t weir__shared_check(const struct weir__rack *rack);
 
 /* ---- a taker's side ------------------------------------------------------ */
 
 /* Takes the oldest entry, if the taker may. */
-bool weir__shared_take(struct weir__edge *edge, struct weir__entry *out);
+bool weir__rack_take(struct weir__edge *edge, struct weir__entry *out);
 
 /* After a pass that took entries: a hint that the producer waits for the room. */
-bool weir__shared_made_room(const struct weir__edge *edge);
+bool weir__rack_made_room(const struct weir__edge *edge);
 
 /* Behind the fence of cooling (W1 -> W2): whether it waits, for certain. */
-bool weir__shared_wants_room(const struct weir__edge *edge);
+bool weir__rack_wants_room(const struct weir__edge *edge);
 
 /* Before it cools: whether it could take an entry, its stage being free or not. */
-void weir__shared_before_cooling(struct weir__edge *edge, bool free);
+void weir__rack_before_cooling(struct weir__edge *edge, bool free);
 
 /* Behind the fence of cooling: true when it left an entry that it may not take. */
-bool weir__shared_declines(const struct weir__edge *edge);
+bool weir__rack_declines(const struct weir__edge *edge);
 
 /* Says so (D1 -> D2).  Then touch the outbox. */
-void weir__shared_decline(struct weir__edge *edge);
+void weir__rack_decline(struct weir__edge *edge);
 
 /* True when there is something that it may take, or an end to act on. */
-bool weir__shared_has_events(const struct weir__edge *edge);
+bool weir__rack_has_events(const struct weir__edge *edge);
 
 /* After CLOSE: true when it is not to take any more. */
-bool weir__shared_complete(const struct weir__edge *edge);
+bool weir__rack_complete(const struct weir__edge *edge);
 
 #endif
