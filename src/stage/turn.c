@@ -128,8 +128,8 @@ static bool watch_part(weir_stage *stage) {
     return false;
 }
 
-/* Steps 2 and 3: each hot edge once, in turn.  Apart: inlined twice, it makes a turn with batches of
- * a few events slower by a tenth. */
+/* Steps 2 and 3: each hot edge once, in turn.  Apart: inlined twice, it makes a turn with
+ * batches of a few events slower by a tenth. */
 static WEIR__NOINLINE bool edges(weir_stage *stage, enum weir__direction direction,
                                  uint32_t *budget) {
     struct weir__ready_list *hot = &stage->ready->hot[direction];
@@ -165,8 +165,8 @@ static bool before_edges(weir_stage *stage, uint32_t *budget) {
 }
 
 /*
- * The steps are those of docs/design.md.  Every step is behind a look at whether there is anything to do in it: most turns are
- * of a stage with one hot edge and nothing else, and take a few tens of nanoseconds.
+ * The steps are those of docs/design.md.  Each is behind a look at whether there is
+ * anything to do in it: most turns are of a stage with one hot edge and nothing else, and take a few tens of nanoseconds.
  */
 bool weir__stage_turn(weir_stage *stage) {
     struct weir__ready_stage *ready = stage->ready;
