@@ -166,7 +166,8 @@ static bool before_edges(weir_stage *stage, uint32_t *budget) {
 
 /*
  * The steps are those of docs/design.md.  Each is behind a look at whether there is
- * anything to do in it: most turns are of a stage with one hot edge and nothing else, and take a few tens of nanoseconds.
+ * anything to do in it: most turns are of a stage with one hot edge and nothing else, and
+ * take a few tens of nanoseconds.
  */
 bool weir__stage_turn(weir_stage *stage) {
     struct weir__ready_stage *ready = stage->ready;
