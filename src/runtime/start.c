@@ -8,6 +8,7 @@
 #include "runtime/errand.h"
 #include "runtime/names.h"
 #include "runtime/options.h"
+#include "runtime/post.h"
 #include "runtime/request.h"
 
 static struct weir__worker *place(weir_runtime *runtime, const weir_stage_options *options) {
