@@ -22,16 +22,6 @@ namespace {
 
 constexpr uint64_t kLater = 1000000000000; // ns: not while this runs
 
-weir_verdict no_demand(weir_stage *self, uint64_t demand) {
-    (void)self, (void)demand;
-    return WEIR_CONTINUE;
-}
-
-weir_verdict no_events(weir_stage *self, weir_batch batch) {
-    (void)self, (void)batch;
-    return WEIR_CONTINUE;
-}
-
 weir_verdict no_message(weir_stage *self, const void *message, size_t bytes) {
     (void)self, (void)message, (void)bytes;
     return WEIR_CONTINUE;
@@ -45,10 +35,6 @@ weir_verdict no_news(weir_stage *self, weir_ref stage, weir_reason reason) {
 weir_subscribe_verdict by_hand(weir_stage *self, const weir_peer *peer) {
     (void)self;
     return peer->side == WEIR_PRODUCER ? WEIR_MANUAL : WEIR_AUTOMATIC;
-}
-
-void no_log(void *context, weir_log_level level, const char *text) {
-    (void)context, (void)level, (void)text;
 }
 
 // What a stage that is told to does in its callback, n times.
@@ -73,7 +59,7 @@ class Site {
         weir_runtime_options options = {};
         options.workers = 1;
         options.mode = WEIR_STEPPED;
-        options.log = no_log;
+        options.log = part_no_log;
         part_must(weir_runtime_open(&options, &runtime));
     }
 
@@ -96,7 +82,7 @@ class Site {
         options.event_bytes = sizeof(uint64_t);
         options.dispatcher = dispatcher;
         options.dispatcher_options = choices;
-        options.on.handle_demand = no_demand;
+        options.on.handle_demand = part_no_demand;
         options.on.handle_info = no_message;
         return start(options);
     }
@@ -104,7 +90,7 @@ class Site {
     weir_ref consumer(weir_subscribe_verdict (*choose)(weir_stage *, const weir_peer *)) {
         weir_stage_options options = {};
         options.kind = WEIR_CONSUMER;
-        options.on.handle_events = no_events;
+        options.on.handle_events = part_no_events;
         options.on.handle_subscribe = choose;
         options.on.handle_cast = no_message;
         return start(options);
@@ -116,7 +102,7 @@ class Site {
         options.kind = WEIR_CONSUMER;
         options.state_bytes = sizeof chores;
         options.state = &chores;
-        options.on.handle_events = no_events;
+        options.on.handle_events = part_no_events;
         options.on.handle_cast = do_chores;
         options.on.handle_down = no_news;
         return start(options);

@@ -21,16 +21,6 @@
 
 namespace {
 
-weir_verdict no_demand(weir_stage *self, uint64_t demand) {
-    (void)self, (void)demand;
-    return WEIR_CONTINUE;
-}
-
-weir_verdict no_events(weir_stage *self, weir_batch batch) {
-    (void)self, (void)batch;
-    return WEIR_CONTINUE;
-}
-
 weir_verdict fail(weir_stage *self, const void *message, size_t bytes) {
     (void)message, (void)bytes;
     return weir_stop_with(self, WEIR_REASON_USER);
@@ -41,15 +31,11 @@ weir_task_result no_task(void *context, const void *event, weir_task *task) {
     return {};
 }
 
-void no_log(void *context, weir_log_level level, const char *text) {
-    (void)context, (void)level, (void)text;
-}
-
 weir_runtime *open_runtime() {
     weir_runtime_options options = {};
     options.workers = 1;
     options.mode = WEIR_STEPPED;
-    options.log = no_log;
+    options.log = part_no_log;
     weir_runtime *runtime;
     part_must(weir_runtime_open(&options, &runtime));
     return runtime;
@@ -63,7 +49,7 @@ weir_stage_options producer() {
     weir_stage_options options = {};
     options.kind = WEIR_PRODUCER;
     options.event_bytes = sizeof(uint64_t);
-    options.on.handle_demand = no_demand;
+    options.on.handle_demand = part_no_demand;
     options.on.handle_cast = fail;
     return options;
 }
@@ -91,7 +77,7 @@ class Children {
         other.kind = WEIR_CONSUMER;
         other.subscribe_to = &from;
         other.subscribe_count = family.linked ? 1 : 0;
-        other.on.handle_events = no_events;
+        other.on.handle_events = part_no_events;
         other.on.handle_cast = fail;
         for (weir_supervised &one : supervised) one.stage = &other;
         supervised[0].stage = &first;

@@ -32,6 +32,20 @@ void part_must(weir_status status) {
     exit(EXIT_FAILURE);
 }
 
+weir_verdict part_no_demand(weir_stage *self, uint64_t demand) {
+    (void)self, (void)demand;
+    return WEIR_CONTINUE;
+}
+
+weir_verdict part_no_events(weir_stage *self, weir_batch batch) {
+    (void)self, (void)batch;
+    return WEIR_CONTINUE;
+}
+
+void part_no_log(void *context, weir_log_level level, const char *text) {
+    (void)context, (void)level, (void)text;
+}
+
 /* ---- sources ---------------------------------------------------------------- */
 
 static void tell_watch(struct source *source, uint64_t left) {

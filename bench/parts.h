@@ -58,6 +58,11 @@ struct part_sink {
 
 void part_must(weir_status status);
 
+/* Callbacks that do nothing. */
+weir_verdict part_no_demand(weir_stage *self, uint64_t demand);
+weir_verdict part_no_events(weir_stage *self, weir_batch batch);
+void part_no_log(void *context, weir_log_level level, const char *text);
+
 /* Nobody is asked before weir_demand lets the source go, so that all have subscribed. */
 weir_ref part_start_source(weir_runtime *runtime, const struct part_source *source);
 

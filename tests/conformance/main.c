@@ -105,7 +105,7 @@ static void run_case(struct session *session, const struct test_case *test) {
         tally->failed++;
         return;
     }
-    const char *reason = suite->skips(test);
+    const char *reason = suite->skips != NULL ? suite->skips(test) : NULL;
     if (reason) {
         skip(tally, reason);
         return;

@@ -30,7 +30,7 @@ struct suite {
     const char *name;
     bool (*recognises)(const struct test_case *test);
 
-    /* NULL, or why it cannot be run yet ("the broadcast dispatcher is not built"). */
+    /* NULL where all can be run; of a case: NULL, or why it cannot be run yet ("the broadcast dispatcher is not built"). */
     const char *(*skips)(const struct test_case *test);
 
     size_t (*variants)(const struct test_case *test, const struct settings *settings);

@@ -68,6 +68,15 @@ struct player *crew_player(struct crew *crew, const char *name) {
     return NULL;
 }
 
+void crew_start_two(struct crew *crew, const weir_supervisor_options *options) {
+    crew_clear(crew);
+    crew_add(crew, "a", WEIR_CONSUMER, NULL);
+    crew_add(crew, "b", WEIR_CONSUMER, NULL);
+    crew_start(crew, options);
+    rig_rest(&crew->rig);
+    rig_expect(&crew->rig, "a start\nb start\n");
+}
+
 void crew_kill(struct crew *crew, const char *name, weir_reason reason) {
     player_stop(crew_player(crew, name), reason);
     rig_rest(&crew->rig);

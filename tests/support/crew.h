@@ -37,6 +37,9 @@ struct player *crew_add(struct crew *crew, const char *name, weir_kind kind, con
 weir_status crew_try_start(struct crew *crew, const weir_supervisor_options *options);
 void crew_start(struct crew *crew, const weir_supervisor_options *options);
 
+/* The same over two consumers, a and b, of nobody; the rig's journal tells of their starts only. */
+void crew_start_two(struct crew *crew, const weir_supervisor_options *options);
+
 /* Kills a player with the reason, and runs until everything is at rest. */
 void crew_kill(struct crew *crew, const char *name, weir_reason reason);
 

@@ -4,6 +4,10 @@
  */
 #include "support/deeds.h"
 
+#include "base/atomic.h"
+
+#include <sched.h>
+
 weir_subscribe_verdict deed_refuse(weir_stage *self, struct player *player, const weir_peer *peer) {
     (void)self, (void)player, (void)peer;
     return WEIR_SUBSCRIBE_REFUSE;
@@ -66,6 +70,31 @@ weir_verdict deed_cast_again(weir_stage *self, struct player *player, uint64_t n
     player->next++;
     (void)weir_cast(weir_stage_runtime(self), weir_self(self), &number, sizeof number);
     return WEIR_CONTINUE; /* it may be stopped, or the runtime closed */
+}
+
+weir_verdict deed_emit_to_the_end(weir_stage *self, struct player *player, uint64_t demand) {
+    uint64_t left = player->limit - player->next;
+    player_emit(self, demand < left ? demand : left);
+    return player->next == player->limit ? weir_stop_with(self, WEIR_REASON_NORMAL) : WEIR_CONTINUE;
+}
+
+struct deed_gate deed_gate;
+
+void deed_stay(void) {
+    weir__exchange_u32(&deed_gate.inside, 1);
+    while (weir__load_relaxed_u32(&deed_gate.leave) == 0) sched_yield();
+}
+
+weir_verdict deed_stay_in_cast(weir_stage *self, struct player *player, uint64_t number) {
+    (void)self, (void)player, (void)number;
+    deed_stay();
+    return WEIR_CONTINUE;
+}
+
+weir_verdict deed_stay_in_events(weir_stage *self, struct player *player, weir_batch batch) {
+    (void)self, (void)player, (void)batch;
+    deed_stay();
+    return WEIR_CONTINUE;
 }
 
 weir_verdict deed_no_events(weir_stage *self, weir_batch batch) {

@@ -31,6 +31,20 @@ weir_verdict deed_emit(weir_stage *self, struct player *player, uint64_t number)
 weir_verdict deed_emit_and_stop(weir_stage *self, struct player *player, uint64_t number);
 weir_verdict deed_cast_again(weir_stage *self, struct player *player, uint64_t number);
 
+/* does.demand: it emits its numbers as usual, and stops, normally, behind the last one. */
+weir_verdict deed_emit_to_the_end(weir_stage *self, struct player *player, uint64_t demand);
+
+/* What those wait at that stay in a callback; a test that has them clears it first. */
+extern struct deed_gate {
+    uint32_t inside; /* atomic: somebody is there             */
+    uint32_t leave;  /* atomic: nobody has to stay any longer */
+} deed_gate;
+
+/* Stays until it may leave; for a player: in does.cast / does.events. */
+void deed_stay(void);
+weir_verdict deed_stay_in_cast(weir_stage *self, struct player *player, uint64_t number);
+weir_verdict deed_stay_in_events(weir_stage *self, struct player *player, weir_batch batch);
+
 /* Of a stage that is no player: it does nothing. */
 weir_verdict deed_no_events(weir_stage *self, weir_batch batch);
 weir_verdict deed_no_demand(weir_stage *self, uint64_t demand);

@@ -4,6 +4,8 @@
  */
 #include "support/famine.h"
 
+#include "support/player.h"
+
 #include <string.h>
 
 static unsigned maker_in(uint64_t event) {
@@ -160,15 +162,9 @@ static weir_verdict handle_cancel(weir_stage *self, const weir_peer *peer, weir_
     return WEIR_CONTINUE;
 }
 
-static uint64_t number_in(const void *message, size_t bytes) {
-    uint64_t number = 0;
-    memcpy(&number, message, bytes < sizeof number ? bytes : sizeof number);
-    return number;
-}
-
 static weir_verdict handle_cast(weir_stage *self, const void *message, size_t bytes) {
     struct famine_stage *stage = famine_stage_of(self);
-    uint64_t number = number_in(message, bytes);
+    uint64_t number = player_number_in(message, bytes);
     if (stage->kind == WEIR_PRODUCER) stage->maker->unasked = true;
     if (stage->cast != NULL) return stage->cast(self, stage, number);
     stage->maker->limit += stage->silent ? (uint32_t)number : 0;
@@ -177,7 +173,7 @@ static weir_verdict handle_cast(weir_stage *self, const void *message, size_t by
 
 static weir_verdict handle_info(weir_stage *self, const void *message, size_t bytes) {
     struct famine_stage *stage = famine_stage_of(self);
-    return stage->info != NULL ? stage->info(self, stage, number_in(message, bytes))
+    return stage->info != NULL ? stage->info(self, stage, player_number_in(message, bytes))
                                : WEIR_CONTINUE;
 }
 

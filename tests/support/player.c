@@ -163,7 +163,7 @@ static weir_verdict on_cancel(weir_stage *self, const weir_peer *peer, weir_canc
     return player->does.cancel != NULL ? player->does.cancel(self, player, peer) : WEIR_CONTINUE;
 }
 
-static uint64_t number_in(const void *message, size_t bytes) {
+uint64_t player_number_in(const void *message, size_t bytes) {
     uint64_t number = 0;
     memcpy(&number, message, bytes < sizeof number ? bytes : sizeof number);
     return number;
@@ -171,7 +171,7 @@ static uint64_t number_in(const void *message, size_t bytes) {
 
 static weir_verdict on_cast(weir_stage *self, const void *message, size_t bytes) {
     struct player *player = player_of(self);
-    uint64_t number = number_in(message, bytes);
+    uint64_t number = player_number_in(message, bytes);
     player_say(player, "cast %llu", (unsigned long long)number);
     if (player->does.cast != NULL) return player->does.cast(self, player, number);
     player_emit(self, number);
@@ -180,7 +180,7 @@ static weir_verdict on_cast(weir_stage *self, const void *message, size_t bytes)
 
 static weir_verdict on_call(weir_stage *self, weir_from from, const void *request, size_t bytes) {
     struct player *player = player_of(self);
-    uint64_t number = number_in(request, bytes);
+    uint64_t number = player_number_in(request, bytes);
     player_say(player, "call %llu", (unsigned long long)number);
     if (player->does.call != NULL) return player->does.call(self, player, from, number);
     number++;
@@ -210,7 +210,7 @@ static weir_verdict on_end(weir_stage *self) {
 
 static weir_verdict on_info(weir_stage *self, const void *message, size_t bytes) {
     struct player *player = player_of(self);
-    uint64_t number = number_in(message, bytes);
+    uint64_t number = player_number_in(message, bytes);
     player_say(player, "info %llu", (unsigned long long)number);
     return player->does.info != NULL ? player->does.info(self, player, number) : WEIR_CONTINUE;
 }

@@ -119,4 +119,7 @@ weir_status player_emit_numbers(weir_stage *self, const uint64_t *numbers, size_
 
 struct player *player_of(weir_stage *self);
 
+/* The number in a message: its first eight bytes, or what there is, and zeros. */
+uint64_t player_number_in(const void *message, size_t bytes);
+
 #endif

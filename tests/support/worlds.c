@@ -8,11 +8,13 @@ static struct rig played;
 
 void worlds_play(void **state) {
     const struct worlds_test *test = *state;
+    struct rig *rig = test->own != NULL ? test->own : &played;
     for (int way = 0; way < test->ways; way++) {
-        for (int world = 0; rig_open_world(&played, world); world++) {
-            if (test->play != NULL) test->play(&played);
-            if (test->play_way != NULL) test->play_way(&played, way);
-            assert_int_equal(played.memory.live, 0);
+        for (int world = 0; rig_open_world(rig, world); world++) {
+            if (test->play != NULL) test->play(rig);
+            if (test->play_way != NULL) test->play_way(rig, way);
+            if (test->play_own != NULL) test->play_own();
+            assert_int_equal(rig->memory.live, 0);
         }
     }
 }

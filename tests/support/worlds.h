@@ -22,20 +22,27 @@ struct worlds_test {
     void (*play)(struct rig *rig);
     void (*play_way)(struct rig *rig, int way);
     int ways;
+    void (*play_own)(void);
+    struct rig *own;
 };
 
 /* clang-format off */
-#define WORLDS_TEST(name, run, ...) {name, run, NULL, NULL, &(struct worlds_test){__VA_ARGS__}}
+#define WORLDS_TEST(text, run, ...) {text, run, NULL, NULL, &(struct worlds_test){__VA_ARGS__}}
 /* clang-format on */
 
-/* void play(struct rig *rig), in each of the runtimes that rig_open_world opens. */
-#define TEST_IN_WORLDS(play) WORLDS_TEST(#play, worlds_play, (play), NULL, 1)
+/* void test(struct rig *rig), in each of the runtimes that rig_open_world opens. */
+#define TEST_IN_WORLDS(test) WORLDS_TEST(#test, worlds_play, .play = (test), .ways = 1)
 
-/* void play(struct rig *rig, int way), likewise, for each way from 0 to ways - 1. */
-#define TEST_IN_WORLDS_AND_WAYS(play, ways) WORLDS_TEST(#play, worlds_play, NULL, (play), (ways))
+/* void test(struct rig *rig, int way), likewise, for each way from 0 to count - 1. */
+#define TEST_IN_WORLDS_AND_WAYS(test, count) \
+    WORLDS_TEST(#test, worlds_play, .play_way = (test), .ways = (count))
 
-/* void play(struct rig *rig), in a stepped runtime of one worker. */
-#define TEST_STEPPED(play) WORLDS_TEST(#play, worlds_play_stepped, (play), NULL, 1)
+/* void test(void), in each of them, of a rig of the file's own. */
+#define TEST_IN_WORLDS_OF(rig, test) \
+    WORLDS_TEST(#test, worlds_play, .play_own = (test), .own = (rig), .ways = 1)
+
+/* void test(struct rig *rig), in a stepped runtime of one worker. */
+#define TEST_STEPPED(test) WORLDS_TEST(#test, worlds_play_stepped, .play = (test))
 
 /*
  * Opens one with two threads, and then, one world later, those that rig_open_world opens.

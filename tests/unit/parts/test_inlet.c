@@ -8,8 +8,8 @@
  * Method: stepped runtimes for what is certain, pushing threads for the rest; rig_close
  * compares the accounts with what was accepted.
  */
-#include "support/cmocka.h"
 #include "support/inlet_scene.h"
+#include "support/worlds.h"
 
 #include "base/atomic.h"
 #include "os/thread.h"
@@ -45,40 +45,34 @@ static void events_of_any_size(void **state) {
 
 /* ---- without room -------------------------------------------------------- */
 
-static void drop_oldest_keeps_the_newest(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&f.rig, world); world++) {
-        inlet_scene_open(&f, WEIR_DROP_OLDEST);
-        assert_int_equal(inlet_scene_push(&f, 8), WEIR_OK);
-        assert_int_equal(inlet_scene_push(&f, 5), WEIR_DROPPED); /* of the oldest, three */
-        rig_rest(&f.rig);
-        assert_int_equal(weir_inlet_waiting(f.inlet), 10);
-        assert_int_equal(f.told[WEIR_DISCARD_OVERFLOW], 3);
-        assert_int_equal(inlet_scene_push(&f, 10), WEIR_DROPPED);
-        rig_rest(&f.rig);
-        assert_int_equal(f.told[WEIR_DISCARD_OVERFLOW], 13);
-        inlet_scene_ask(&f, 20);
-        player_expect(&f.c, "events 13..22\n");
-        inlet_scene_close(&f);
-    }
+static void drop_oldest_keeps_the_newest(void) {
+    inlet_scene_open(&f, WEIR_DROP_OLDEST);
+    assert_int_equal(inlet_scene_push(&f, 8), WEIR_OK);
+    assert_int_equal(inlet_scene_push(&f, 5), WEIR_DROPPED); /* of the oldest, three */
+    rig_rest(&f.rig);
+    assert_int_equal(weir_inlet_waiting(f.inlet), 10);
+    assert_int_equal(f.told[WEIR_DISCARD_OVERFLOW], 3);
+    assert_int_equal(inlet_scene_push(&f, 10), WEIR_DROPPED);
+    rig_rest(&f.rig);
+    assert_int_equal(f.told[WEIR_DISCARD_OVERFLOW], 13);
+    inlet_scene_ask(&f, 20);
+    player_expect(&f.c, "events 13..22\n");
+    inlet_scene_close(&f);
 }
 
 /* Before the worker has dropped the oldest, no more than twice the capacity waits. */
-static void drop_oldest_is_bounded_too(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&f.rig, world); world++) {
-        inlet_scene_open(&f, WEIR_DROP_OLDEST);
-        for (int i = 0; i < 100; i++) {
-            weir_status status = inlet_scene_push(&f, 1);
-            assert_int_equal(status, i < 10 ? WEIR_OK : WEIR_DROPPED);
-            assert_true(weir_inlet_waiting(f.inlet) <= 20);
-        }
-        rig_rest(&f.rig);
-        assert_int_equal(f.told[WEIR_DISCARD_OVERFLOW], 90);
-        inlet_scene_ask(&f, 20);
-        player_expect(&f.c, "events 10..19\n");
-        inlet_scene_close(&f);
+static void drop_oldest_is_bounded_too(void) {
+    inlet_scene_open(&f, WEIR_DROP_OLDEST);
+    for (int i = 0; i < 100; i++) {
+        weir_status status = inlet_scene_push(&f, 1);
+        assert_int_equal(status, i < 10 ? WEIR_OK : WEIR_DROPPED);
+        assert_true(weir_inlet_waiting(f.inlet) <= 20);
     }
+    rig_rest(&f.rig);
+    assert_int_equal(f.told[WEIR_DISCARD_OVERFLOW], 90);
+    inlet_scene_ask(&f, 20);
+    player_expect(&f.c, "events 10..19\n");
+    inlet_scene_close(&f);
 }
 
 /* ---- many at once -------------------------------------------------------- */
@@ -156,47 +150,38 @@ static void many_threads_push_at_once(void **state) {
 
 /* ---- the end ------------------------------------------------------------- */
 
-static void an_empty_inlet_finishes_at_once(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&f.rig, world); world++) {
-        inlet_scene_open(&f, WEIR_REFUSE);
-        weir_inlet_finish(f.inlet);
-        rig_rest(&f.rig);
-        player_expect(&f.c, "down in normal\n");
-        inlet_scene_close(&f);
-    }
+static void an_empty_inlet_finishes_at_once(void) {
+    inlet_scene_open(&f, WEIR_REFUSE);
+    weir_inlet_finish(f.inlet);
+    rig_rest(&f.rig);
+    player_expect(&f.c, "down in normal\n");
+    inlet_scene_close(&f);
 }
 
 /* The handle given back: the stage goes on with what waits. */
-static void the_stage_outlives_the_handle(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&f.rig, world); world++) {
-        inlet_scene_open(&f, WEIR_REFUSE);
-        assert_int_equal(inlet_scene_push(&f, 7), WEIR_OK);
-        weir_inlet_close(f.inlet);
-        rig_rest(&f.rig);
-        inlet_scene_ask(&f, 100);
-        player_expect(&f.c, "events 0..6\ndown in normal\n");
-        rig_close(&f.rig);
-    }
+static void the_stage_outlives_the_handle(void) {
+    inlet_scene_open(&f, WEIR_REFUSE);
+    assert_int_equal(inlet_scene_push(&f, 7), WEIR_OK);
+    weir_inlet_close(f.inlet);
+    rig_rest(&f.rig);
+    inlet_scene_ask(&f, 100);
+    player_expect(&f.c, "events 0..6\ndown in normal\n");
+    rig_close(&f.rig);
 }
 
 /* By the other policies: test_push.c. */
-static void the_handle_outlives_a_stage_that_drops_the_oldest(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&f.rig, world); world++) {
-        inlet_scene_open(&f, WEIR_DROP_OLDEST);
-        assert_int_equal(inlet_scene_push(&f, 7), WEIR_OK);
-        player_stop(&f.in, WEIR_REASON_USER);
-        rig_rest(&f.rig);
-        player_expect(&f.c, "down in user\n");
-        assert_int_equal(f.told[WEIR_DISCARD_STOPPED], 7);
-        assert_int_equal(inlet_scene_push(&f, 1), WEIR_NO_STAGE);
-        assert_int_equal(inlet_scene_push(&f, 9), WEIR_NO_STAGE);
-        assert_int_equal(weir_inlet_finish(f.inlet), WEIR_OK);
-        rig_rest(&f.rig);
-        inlet_scene_close(&f);
-    }
+static void the_handle_outlives_a_stage_that_drops_the_oldest(void) {
+    inlet_scene_open(&f, WEIR_DROP_OLDEST);
+    assert_int_equal(inlet_scene_push(&f, 7), WEIR_OK);
+    player_stop(&f.in, WEIR_REASON_USER);
+    rig_rest(&f.rig);
+    player_expect(&f.c, "down in user\n");
+    assert_int_equal(f.told[WEIR_DISCARD_STOPPED], 7);
+    assert_int_equal(inlet_scene_push(&f, 1), WEIR_NO_STAGE);
+    assert_int_equal(inlet_scene_push(&f, 9), WEIR_NO_STAGE);
+    assert_int_equal(weir_inlet_finish(f.inlet), WEIR_OK);
+    rig_rest(&f.rig);
+    inlet_scene_close(&f);
 }
 
 /* Pushed when the stage has been told to stop and has not yet: told and counted. */
@@ -266,12 +251,12 @@ static void a_cast_to_it_is_logged(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_of_any_size),
-        cmocka_unit_test(drop_oldest_keeps_the_newest),
-        cmocka_unit_test(drop_oldest_is_bounded_too),
+        TEST_IN_WORLDS_OF(&f.rig, drop_oldest_keeps_the_newest),
+        TEST_IN_WORLDS_OF(&f.rig, drop_oldest_is_bounded_too),
         cmocka_unit_test(many_threads_push_at_once),
-        cmocka_unit_test(an_empty_inlet_finishes_at_once),
-        cmocka_unit_test(the_stage_outlives_the_handle),
-        cmocka_unit_test(the_handle_outlives_a_stage_that_drops_the_oldest),
+        TEST_IN_WORLDS_OF(&f.rig, an_empty_inlet_finishes_at_once),
+        TEST_IN_WORLDS_OF(&f.rig, the_stage_outlives_the_handle),
+        TEST_IN_WORLDS_OF(&f.rig, the_handle_outlives_a_stage_that_drops_the_oldest),
         cmocka_unit_test(what_is_pushed_at_the_last_moment_is_counted),
         cmocka_unit_test(stopping_amid_pushes_counts_everything),
         cmocka_unit_test(a_cast_to_it_is_logged),

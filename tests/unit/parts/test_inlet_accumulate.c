@@ -7,8 +7,8 @@
  * waits for room is let in; it may be held back again; told to finish, in any way, it sends all.
  * Method: every world of the rig's, and two workers; broadcasts to several consumers.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "base/atomic.h"
 
@@ -22,14 +22,6 @@ static weir_ref stage;
 static weir_port *port;
 static struct player c[CONSUMERS];
 static uint64_t next;
-
-static bool open_any(int world) {
-    if (world == 0) {
-        rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
-        return true;
-    }
-    return rig_open_world(&rig, world - 1);
-}
 
 static void open_inlet(weir_when_full when_full, bool with_port) {
     const weir_inlet_options options = {.event_bytes = sizeof(uint64_t),
@@ -95,7 +87,7 @@ static void close_rig(void) {
 static void all_are_aboard_before_it_begins(void **state) {
     (void)state;
     for (int with_port = 0; with_port < 2; with_port++) {
-        for (int world = 0; open_any(world); world++) {
+        for (int world = 0; worlds_open_any(&rig, world); world++) {
             open_inlet(WEIR_REFUSE, with_port);
             for (int i = 0; i < CONSUMERS; i++) {
                 push(4);
@@ -140,7 +132,7 @@ static void end_inlet(int way) {
 static void its_end_sends_what_it_keeps(void **state) {
     (void)state;
     for (int way = 0; way < 8; way++) {
-        for (int world = 0; open_any(world); world++) {
+        for (int world = 0; worlds_open_any(&rig, world); world++) {
             open_inlet(WEIR_REFUSE, way / 4 == 1);
             for (int i = 0; i < CONSUMERS; i++) subscribe(&c[i]);
             push(CAPACITY);
@@ -191,7 +183,7 @@ static void count_told(void *context, uint64_t count, weir_discard cause) {
 static void what_is_too_much_is_dropped(void **state) {
     (void)state;
     for (int oldest = 0; oldest < 2; oldest++) {
-        for (int world = 0; open_any(world); world++) {
+        for (int world = 0; worlds_open_any(&rig, world); world++) {
             const weir_inlet_options options = {.event_bytes = sizeof(uint64_t),
                                                 .capacity = CAPACITY,
                                                 .when_full =

@@ -9,8 +9,8 @@
  * Method: partitions that get unequal shares; pools, callbacks and threads that push while the
  * runtime drains; in every world and on threads.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "base/atomic.h"
 
@@ -23,14 +23,6 @@ enum { SECOND = 1000000000, NUMBERS = 500 };
 static struct rig rig;
 static weir_inlet *inlet;
 static weir_ref inlet_stage;
-
-static bool open_any(int world) {
-    if (world == 0) {
-        rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
-        return true;
-    }
-    return rig_open_world(&rig, world - 1);
-}
 
 static void open_inlet(const weir_inlet_options *options) {
     weir_inlet_options used = *options;
@@ -70,7 +62,7 @@ static void what_a_partition_holds_goes_out(void **state) {
     const weir_partition_dispatcher_options two = {.partitions = 2, .hash = seldom};
     for (int way = 0; way < 4; way++) {
         for (int ports = 0; ports < 2; ports++) {
-            for (int world = 0; open_any(world); world++) {
+            for (int world = 0; worlds_open_any(&rig, world); world++) {
                 struct player c[2];
                 weir_port *port = NULL;
                 open_inlet(&(weir_inlet_options){.capacity = NUMBERS,
@@ -161,7 +153,7 @@ static weir_verdict push_on(weir_stage *self, struct player *player, weir_batch 
 /* A stage that pushes in its callbacks, first of all amid the drain: it was named before. */
 static void a_stage_that_is_named_feeds_it(void **state) {
     (void)state;
-    for (int world = 0; open_any(world); world++) {
+    for (int world = 0; worlds_open_any(&rig, world); world++) {
         struct player p = {.name = "p", .kind = WEIR_PRODUCER};
         struct player relay = {.name = "relay", .kind = WEIR_CONSUMER, .does.events = push_on};
         struct player c;
@@ -299,37 +291,33 @@ static void lost(void *context, uint64_t count, weir_discard cause) {
 }
 
 /* iterator -> middle -> who takes ten: all three end, and nobody waits. */
-static void an_early_end_goes_up(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        uint64_t numbers[2] = {0};
-        weir_ref source;
-        struct player middle = {.name = "middle", .kind = WEIR_PRODUCER_CONSUMER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = take_ten};
-        assert_int_equal(
-            weir_iterator_start(rig.runtime,
-                                &(weir_iterator_options){.event_bytes = 8,
-                                                         .next = count_up,
-                                                         .context = numbers,
-                                                         .discarded = lost,
-                                                         .on_cancel = WEIR_ON_CANCEL_STOP,
-                                                         .demand = WEIR_ACCUMULATE},
-                                &source),
-            WEIR_OK);
-        player_start(&middle, &rig, &(weir_stage_options){.on_cancel = WEIR_ON_CANCEL_STOP});
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &middle, &(weir_subscribe_options){.max_demand = 4});
-        assert_int_equal(weir_subscribe(rig.runtime, middle.ref, source,
-                                        &(weir_subscribe_options){.max_demand = 9}, NULL),
-                         WEIR_OK);
-        rig_rest(&rig);
-        assert_int_equal(weir_demand(rig.runtime, source, WEIR_FORWARD), WEIR_OK);
-        rig_rest(&rig);
-        assert_true(c.handled >= 10);
-        assert_int_equal(weir_runtime_stages(rig.runtime), 0);
-        rig.emitted += numbers[0];
-        rig_close(&rig);
-    }
+static void an_early_end_goes_up(void) {
+    uint64_t numbers[2] = {0};
+    weir_ref source;
+    struct player middle = {.name = "middle", .kind = WEIR_PRODUCER_CONSUMER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = take_ten};
+    assert_int_equal(weir_iterator_start(rig.runtime,
+                                         &(weir_iterator_options){.event_bytes = 8,
+                                                                  .next = count_up,
+                                                                  .context = numbers,
+                                                                  .discarded = lost,
+                                                                  .on_cancel = WEIR_ON_CANCEL_STOP,
+                                                                  .demand = WEIR_ACCUMULATE},
+                                         &source),
+                     WEIR_OK);
+    player_start(&middle, &rig, &(weir_stage_options){.on_cancel = WEIR_ON_CANCEL_STOP});
+    player_start(&c, &rig, NULL);
+    player_subscribe(&c, &middle, &(weir_subscribe_options){.max_demand = 4});
+    assert_int_equal(weir_subscribe(rig.runtime, middle.ref, source,
+                                    &(weir_subscribe_options){.max_demand = 9}, NULL),
+                     WEIR_OK);
+    rig_rest(&rig);
+    assert_int_equal(weir_demand(rig.runtime, source, WEIR_FORWARD), WEIR_OK);
+    rig_rest(&rig);
+    assert_true(c.handled >= 10);
+    assert_int_equal(weir_runtime_stages(rig.runtime), 0);
+    rig.emitted += numbers[0];
+    rig_close(&rig);
 }
 
 /* ---- a feeder that comes as the inlet ends -------------------------------- */
@@ -374,7 +362,7 @@ int main(void) {
         cmocka_unit_test(who_holds_a_token_pushes_on_in_a_drain),
         cmocka_unit_test(with_its_last_consumer_it_ends),
         cmocka_unit_test(who_waits_for_room_is_woken_by_it),
-        cmocka_unit_test(an_early_end_goes_up),
+        TEST_IN_WORLDS_OF(&rig, an_early_end_goes_up),
         cmocka_unit_test(a_feeder_is_known_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
  * Method: each bad option by itself; an allocator that fails the k-th time, for
  * k = 1, 2, ... until the call succeeds.
  */
+#include "support/deeds.h"
 #include "support/player.h"
 #include "support/worlds.h"
 
@@ -133,18 +134,11 @@ static void demand_held_back_is_no_demand(struct rig *rig) {
     rig_close(rig);
 }
 
-static weir_verdict stop_at_once(weir_stage *self, struct player *player, weir_batch batch) {
-    (void)self;
-    (void)player;
-    (void)batch;
-    return WEIR_STOP;
-}
-
 /* What a dead consumer gave back goes out before a finished inlet stops. */
 static void finish_waits_for_what_came_back(struct rig *rig) {
     struct player in = {0};
     weir_inlet *inlet = open_small(rig, &in);
-    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = stop_at_once};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = deed_stop};
     struct player d = {.name = "d", .kind = WEIR_CONSUMER};
     PLAYERS_START(rig, &c, &d);
     const weir_subscribe_options options = {.max_demand = 10, .min_demand = 8};

@@ -10,8 +10,8 @@
  * Method: a function that counts up and writes down what it was asked for.
  * rig_close compares the accounts with what it made.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "base/atomic.h"
 
@@ -100,27 +100,24 @@ static void close_rig(void) {
 
 /* ---- demand -------------------------------------------------------------- */
 
-static void sends_termination_message_on_done(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        start(UINT64_MAX, 100, usual); /* without end: ten are taken, and it goes on */
-        const weir_subscribe_to list = {.producer = it.ref, .options = {.max_demand = 10}};
-        weir_stream *stream;
-        const weir_stream_options options = {
-            .event_bytes = 8, .subscribe_to = &list, .subscribe_count = 1};
-        assert_int_equal(weir_stream_open(rig.runtime, &options, &stream), WEIR_OK);
-        for (uint64_t i = 0; i < 10; i++) {
-            uint64_t number;
-            assert_int_equal(weir_stream_next(stream, &number, WEIR_FOREVER), WEIR_OK);
-            assert_int_equal(number, i);
-        }
-        rig.handled = 10;
-        weir_stream_close(stream);
-        rig_rest(&rig);
-        assert_int_equal(input.closed, 0);
-        assert_true(input.next <= 15); /* no more was ever made than was asked for */
-        close_rig();
+static void sends_termination_message_on_done(void) {
+    start(UINT64_MAX, 100, usual); /* without end: ten are taken, and it goes on */
+    const weir_subscribe_to list = {.producer = it.ref, .options = {.max_demand = 10}};
+    weir_stream *stream;
+    const weir_stream_options options = {
+        .event_bytes = 8, .subscribe_to = &list, .subscribe_count = 1};
+    assert_int_equal(weir_stream_open(rig.runtime, &options, &stream), WEIR_OK);
+    for (uint64_t i = 0; i < 10; i++) {
+        uint64_t number;
+        assert_int_equal(weir_stream_next(stream, &number, WEIR_FOREVER), WEIR_OK);
+        assert_int_equal(number, i);
     }
+    rig.handled = 10;
+    weir_stream_close(stream);
+    rig_rest(&rig);
+    assert_int_equal(input.closed, 0);
+    assert_true(input.next <= 15); /* no more was ever made than was asked for */
+    close_rig();
 }
 
 static void sends_termination_message_on_halt(void **state) {
@@ -139,18 +136,15 @@ static void sends_termination_message_on_halt(void **state) {
 }
 
 /* Four at most in one call: ten are asked for, then five each time. */
-static void it_is_asked_for_exactly_what_is_wanted(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        start(20, 4, usual);
-        consume(false, 10);
-        input.asked.text[7] = '\0'; /* from then on asks may come together, or not */
-        input.asked.used = 7;
-        rig_text_expect(&input.asked, "10 6 2 ");
-        player_expect(&c, "subscribe it\nevents 0..4\nevents 5..9\nevents 10..14\n"
-                          "events 15..19\ndown it normal\n");
-        close_rig();
-    }
+static void it_is_asked_for_exactly_what_is_wanted(void) {
+    start(20, 4, usual);
+    consume(false, 10);
+    input.asked.text[7] = '\0'; /* from then on asks may come together, or not */
+    input.asked.used = 7;
+    rig_text_expect(&input.asked, "10 6 2 ");
+    player_expect(&c, "subscribe it\nevents 0..4\nevents 5..9\nevents 10..14\n"
+                      "events 15..19\ndown it normal\n");
+    close_rig();
 }
 
 /* A demand larger than a block comes in several calls, each of a block's room. */
@@ -172,27 +166,24 @@ static uint32_t by_parity(void *context, const void *event) {
 }
 
 /* The odd numbers wait for the consumer of their partition, and so does the end. */
-static void it_stops_behind_what_waits(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        const weir_partition_dispatcher_options halves = {.partitions = 2, .hash = by_parity};
-        weir_iterator_options options = usual;
-        options.dispatcher = weir_partition_dispatcher();
-        options.dispatcher_options = &halves;
-        start(8, 100, options);
-        c = (struct player){.name = "c", .kind = WEIR_CONSUMER};
-        player_start(&c, &rig, NULL);
-        player_subscribe(&c, &it, &(weir_subscribe_options){.partition = WEIR_PARTITION(0)});
-        rig_rest(&rig);
-        player_expect(&c, "subscribe it\nevents 0 2 4 6\n");
-        struct player d = {.name = "d", .kind = WEIR_CONSUMER};
-        player_start(&d, &rig, NULL);
-        player_subscribe(&d, &it, &(weir_subscribe_options){.partition = WEIR_PARTITION(1)});
-        rig_rest(&rig);
-        player_expect(&d, "subscribe it\nevents 1 3 5 7\ndown it normal\nterminate normal\n");
-        player_expect(&c, "down it normal\nterminate normal\n");
-        close_rig();
-    }
+static void it_stops_behind_what_waits(void) {
+    const weir_partition_dispatcher_options halves = {.partitions = 2, .hash = by_parity};
+    weir_iterator_options options = usual;
+    options.dispatcher = weir_partition_dispatcher();
+    options.dispatcher_options = &halves;
+    start(8, 100, options);
+    c = (struct player){.name = "c", .kind = WEIR_CONSUMER};
+    player_start(&c, &rig, NULL);
+    player_subscribe(&c, &it, &(weir_subscribe_options){.partition = WEIR_PARTITION(0)});
+    rig_rest(&rig);
+    player_expect(&c, "subscribe it\nevents 0 2 4 6\n");
+    struct player d = {.name = "d", .kind = WEIR_CONSUMER};
+    player_start(&d, &rig, NULL);
+    player_subscribe(&d, &it, &(weir_subscribe_options){.partition = WEIR_PARTITION(1)});
+    rig_rest(&rig);
+    player_expect(&d, "subscribe it\nevents 1 3 5 7\ndown it normal\nterminate normal\n");
+    player_expect(&c, "down it normal\nterminate normal\n");
+    close_rig();
 }
 
 static weir_verdict die_at_once(weir_stage *self, struct player *player, weir_batch batch) {
@@ -253,20 +244,17 @@ static void accepts_a_name_option(void **state) {
     close_rig();
 }
 
-static void it_may_begin_accumulating(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        weir_iterator_options options = usual;
-        options.demand = WEIR_ACCUMULATE;
-        start(5, 100, options);
-        consume(false, 10);
-        rig_text_expect(&input.asked, "");
-        player_demand(&it, WEIR_FORWARD);
-        rig_rest(&rig);
-        player_expect(&c, "subscribe it\nevents 0..4\ndown it normal\n");
-        input.asked.used = 0;
-        close_rig();
-    }
+static void it_may_begin_accumulating(void) {
+    weir_iterator_options options = usual;
+    options.demand = WEIR_ACCUMULATE;
+    start(5, 100, options);
+    consume(false, 10);
+    rig_text_expect(&input.asked, "");
+    player_demand(&it, WEIR_FORWARD);
+    rig_rest(&rig);
+    player_expect(&c, "subscribe it\nevents 0..4\ndown it normal\n");
+    input.asked.used = 0;
+    close_rig();
 }
 
 /* ---- what goes wrong ----------------------------------------------------- */
@@ -481,15 +469,15 @@ static void at_its_end_it_is_asked_no_more(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sends_termination_message_on_done),
+        TEST_IN_WORLDS_OF(&rig, sends_termination_message_on_done),
         cmocka_unit_test(sends_termination_message_on_halt),
-        cmocka_unit_test(it_is_asked_for_exactly_what_is_wanted),
+        TEST_IN_WORLDS_OF(&rig, it_is_asked_for_exactly_what_is_wanted),
         cmocka_unit_test(a_large_demand_comes_in_pieces),
-        cmocka_unit_test(it_stops_behind_what_waits),
+        TEST_IN_WORLDS_OF(&rig, it_stops_behind_what_waits),
         cmocka_unit_test(the_end_waits_for_what_came_back),
         cmocka_unit_test(accepts_an_on_cancel_option),
         cmocka_unit_test(accepts_a_name_option),
-        cmocka_unit_test(it_may_begin_accumulating),
+        TEST_IN_WORLDS_OF(&rig, it_may_begin_accumulating),
         cmocka_unit_test(a_failing_function_stops_its_stage),
         cmocka_unit_test(a_function_that_breaks_its_word),
         cmocka_unit_test(discards_are_told),

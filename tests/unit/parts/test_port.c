@@ -8,8 +8,8 @@
  * Method: stepped runtimes for what is certain, threads for the rest; positions begin
  * just before they wrap; rig_close compares the accounts with what was accepted.
  */
-#include "support/cmocka.h"
 #include "support/inlet_scene.h"
+#include "support/worlds.h"
 
 #include "base/atomic.h"
 #include "os/thread.h"
@@ -22,21 +22,18 @@ static struct inlet_scene f;
 /* ---- events come out ----------------------------------------------------- */
 
 /* Round and round, with runs that the ring's end cuts, and positions that wrap. */
-static void order_is_kept_around_the_ring(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&f.rig, world); world++) {
-        inlet_scene_open_port(&f, WEIR_REFUSE);
-        f.c.quiet = true;
-        uint64_t sum = 0;
-        for (size_t count = 1; count <= INLET_CAPACITY; count++) {
-            for (uint64_t i = 0; i < count; i++) sum += f.in.next + i;
-            assert_int_equal(inlet_scene_push(&f, count), WEIR_OK);
-            inlet_scene_ask(&f, count);
-            assert_int_equal(f.c.sum, sum);
-        }
-        assert_int_equal(f.c.handled, 55);
-        inlet_scene_close(&f);
+static void order_is_kept_around_the_ring(void) {
+    inlet_scene_open_port(&f, WEIR_REFUSE);
+    f.c.quiet = true;
+    uint64_t sum = 0;
+    for (size_t count = 1; count <= INLET_CAPACITY; count++) {
+        for (uint64_t i = 0; i < count; i++) sum += f.in.next + i;
+        assert_int_equal(inlet_scene_push(&f, count), WEIR_OK);
+        inlet_scene_ask(&f, count);
+        assert_int_equal(f.c.sum, sum);
     }
+    assert_int_equal(f.c.handled, 55);
+    inlet_scene_close(&f);
 }
 
 static weir_verdict check_bytes(weir_stage *self, struct player *player, weir_batch batch) {
@@ -77,120 +74,102 @@ static void events_of_any_size(void **state) {
 }
 
 /* Each has its bound and its order; and what is pushed without one comes out as well. */
-static void several_ports_and_none(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&f.rig, world); world++) {
-        inlet_scene_open_port(&f, WEIR_REFUSE);
-        weir_port *second;
-        assert_int_equal(weir_port_open(f.inlet, &second), WEIR_OK);
-        assert_int_equal(inlet_scene_push(&f, INLET_CAPACITY), WEIR_OK);
-        assert_int_equal(inlet_scene_push(&f, 1), WEIR_FULL);
-        assert_int_equal(inlet_scene_push_into(&f, second, INLET_CAPACITY), WEIR_OK);
-        assert_int_equal(inlet_scene_push_into(&f, second, 1), WEIR_FULL);
-        uint64_t numbers[INLET_CAPACITY] = {0};
-        assert_int_equal(weir_inlet_push(f.inlet, numbers, INLET_CAPACITY, 0), WEIR_OK);
-        assert_int_equal(weir_inlet_push(f.inlet, numbers, 1, 0), WEIR_FULL);
-        f.rig.emitted += INLET_CAPACITY;
-        for (int i = 0; i < 4; i++) inlet_scene_ask(&f, 1); /* all three have their turns */
-        assert_true(weir_port_waiting(f.port) < INLET_CAPACITY);
-        assert_true(weir_port_waiting(second) < INLET_CAPACITY);
-        assert_true(weir_inlet_waiting(f.inlet) < INLET_CAPACITY);
-        inlet_scene_ask(&f, 100);
-        assert_int_equal(f.c.handled, 3 * INLET_CAPACITY);
-        weir_port_close(second);
-        assert_int_equal(inlet_scene_push(&f, 1), WEIR_OK);
-        rig_rest(&f.rig);
-        assert_int_equal(f.c.handled, 3 * INLET_CAPACITY + 1);
-        inlet_scene_close(&f);
-    }
+static void several_ports_and_none(void) {
+    inlet_scene_open_port(&f, WEIR_REFUSE);
+    weir_port *second;
+    assert_int_equal(weir_port_open(f.inlet, &second), WEIR_OK);
+    assert_int_equal(inlet_scene_push(&f, INLET_CAPACITY), WEIR_OK);
+    assert_int_equal(inlet_scene_push(&f, 1), WEIR_FULL);
+    assert_int_equal(inlet_scene_push_into(&f, second, INLET_CAPACITY), WEIR_OK);
+    assert_int_equal(inlet_scene_push_into(&f, second, 1), WEIR_FULL);
+    uint64_t numbers[INLET_CAPACITY] = {0};
+    assert_int_equal(weir_inlet_push(f.inlet, numbers, INLET_CAPACITY, 0), WEIR_OK);
+    assert_int_equal(weir_inlet_push(f.inlet, numbers, 1, 0), WEIR_FULL);
+    f.rig.emitted += INLET_CAPACITY;
+    for (int i = 0; i < 4; i++) inlet_scene_ask(&f, 1); /* all three have their turns */
+    assert_true(weir_port_waiting(f.port) < INLET_CAPACITY);
+    assert_true(weir_port_waiting(second) < INLET_CAPACITY);
+    assert_true(weir_inlet_waiting(f.inlet) < INLET_CAPACITY);
+    inlet_scene_ask(&f, 100);
+    assert_int_equal(f.c.handled, 3 * INLET_CAPACITY);
+    weir_port_close(second);
+    assert_int_equal(inlet_scene_push(&f, 1), WEIR_OK);
+    rig_rest(&f.rig);
+    assert_int_equal(f.c.handled, 3 * INLET_CAPACITY + 1);
+    inlet_scene_close(&f);
 }
 
 /* ---- the end ------------------------------------------------------------- */
 
 /* A drain is a finish that comes from the runtime. */
-static void a_drain_lets_everything_go_out(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&f.rig, world); world++) {
-        inlet_scene_open_port(&f, WEIR_REFUSE);
-        assert_int_equal(inlet_scene_push(&f, 7), WEIR_OK);
-        rig_rest(&f.rig);
-        assert_int_equal(weir_finish(f.rig.runtime, f.in.ref), WEIR_OK);
-        rig_rest(&f.rig);
-        assert_int_equal(inlet_scene_push(&f, 1), WEIR_NO_STAGE);
-        inlet_scene_ask(&f, 20);
-        player_expect(&f.c, "events 0..6\ndown in normal\n");
-        inlet_scene_close(&f);
-    }
+static void a_drain_lets_everything_go_out(void) {
+    inlet_scene_open_port(&f, WEIR_REFUSE);
+    assert_int_equal(inlet_scene_push(&f, 7), WEIR_OK);
+    rig_rest(&f.rig);
+    assert_int_equal(weir_finish(f.rig.runtime, f.in.ref), WEIR_OK);
+    rig_rest(&f.rig);
+    assert_int_equal(inlet_scene_push(&f, 1), WEIR_NO_STAGE);
+    inlet_scene_ask(&f, 20);
+    player_expect(&f.c, "events 0..6\ndown in normal\n");
+    inlet_scene_close(&f);
 }
 
 /* The port closed, with events in it: they go out, and others may follow. */
-static void what_waits_outlives_the_port(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&f.rig, world); world++) {
-        inlet_scene_open_port(&f, WEIR_REFUSE);
-        assert_int_equal(inlet_scene_push(&f, 7), WEIR_OK);
-        weir_port_close(f.port);
-        rig_rest(&f.rig);
-        inlet_scene_ask(&f, 3);
-        player_expect(&f.c, "events 0..2\n");
-        assert_int_equal(weir_port_open(f.inlet, &f.port), WEIR_OK);
-        assert_int_equal(inlet_scene_push(&f, 2), WEIR_OK);
-        inlet_scene_ask(&f, 100);
-        assert_int_equal(f.c.handled, 9);
-        inlet_scene_close(&f);
-    }
+static void what_waits_outlives_the_port(void) {
+    inlet_scene_open_port(&f, WEIR_REFUSE);
+    assert_int_equal(inlet_scene_push(&f, 7), WEIR_OK);
+    weir_port_close(f.port);
+    rig_rest(&f.rig);
+    inlet_scene_ask(&f, 3);
+    player_expect(&f.c, "events 0..2\n");
+    assert_int_equal(weir_port_open(f.inlet, &f.port), WEIR_OK);
+    assert_int_equal(inlet_scene_push(&f, 2), WEIR_OK);
+    inlet_scene_ask(&f, 100);
+    assert_int_equal(f.c.handled, 9);
+    inlet_scene_close(&f);
 }
 
 /* Long before the stage ends. */
-static void closed_ports_are_let_go(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&f.rig, world); world++) {
-        inlet_scene_open_port(&f, WEIR_REFUSE);
-        uint64_t live = 0;
-        for (int i = 0; i < 50; i++) {
-            weir_port *other;
-            assert_int_equal(weir_port_open(f.inlet, &other), WEIR_OK);
-            assert_int_equal(inlet_scene_push_into(&f, other, 1 + (size_t)i % 3), WEIR_OK);
-            if (i % 2 == 0) inlet_scene_ask(&f, 100);
-            weir_port_close(other);
-            if (i % 2 != 0) inlet_scene_ask(&f, 100);
-            rig_rest(&f.rig);
-            live = i == 10 ? f.rig.memory.live : live;
-            assert_true(i < 10 || f.rig.memory.live <= live);
-        }
-        inlet_scene_close(&f);
+static void closed_ports_are_let_go(void) {
+    inlet_scene_open_port(&f, WEIR_REFUSE);
+    uint64_t live = 0;
+    for (int i = 0; i < 50; i++) {
+        weir_port *other;
+        assert_int_equal(weir_port_open(f.inlet, &other), WEIR_OK);
+        assert_int_equal(inlet_scene_push_into(&f, other, 1 + (size_t)i % 3), WEIR_OK);
+        if (i % 2 == 0) inlet_scene_ask(&f, 100);
+        weir_port_close(other);
+        if (i % 2 != 0) inlet_scene_ask(&f, 100);
+        rig_rest(&f.rig);
+        live = i == 10 ? f.rig.memory.live : live;
+        assert_true(i < 10 || f.rig.memory.live <= live);
     }
+    inlet_scene_close(&f);
 }
 
-static void the_port_outlives_the_stage(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&f.rig, world); world++) {
-        inlet_scene_open_port(&f, WEIR_REFUSE);
-        assert_int_equal(inlet_scene_push(&f, 7), WEIR_OK);
-        player_stop(&f.in, WEIR_REASON_USER);
-        rig_rest(&f.rig);
-        assert_int_equal(weir_port_waiting(f.port), 0);
-        weir_port *late;
-        assert_int_equal(weir_port_open(f.inlet, &late), WEIR_NO_STAGE);
-        assert_string_equal(weir_refusal(), "the inlet has stopped: user");
-        inlet_scene_close(&f);
-    }
+static void the_port_outlives_the_stage(void) {
+    inlet_scene_open_port(&f, WEIR_REFUSE);
+    assert_int_equal(inlet_scene_push(&f, 7), WEIR_OK);
+    player_stop(&f.in, WEIR_REASON_USER);
+    rig_rest(&f.rig);
+    assert_int_equal(weir_port_waiting(f.port), 0);
+    weir_port *late;
+    assert_int_equal(weir_port_open(f.inlet, &late), WEIR_NO_STAGE);
+    assert_string_equal(weir_refusal(), "the inlet has stopped: user");
+    inlet_scene_close(&f);
 }
 
 /* Opened and never looked at by the stage, which stops first. */
-static void a_port_that_comes_with_the_end(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&f.rig, world); world++) {
-        inlet_scene_open_port(&f, WEIR_REFUSE);
-        weir_port *late;
-        player_stop(&f.in, WEIR_REASON_USER);
-        assert_int_equal(weir_port_open(f.inlet, &late), WEIR_OK);
-        assert_int_equal(inlet_scene_push_into(&f, late, 3), WEIR_OK);
-        rig_rest(&f.rig);
-        assert_int_equal(f.told[WEIR_DISCARD_STOPPED], 3);
-        weir_port_close(late);
-        inlet_scene_close(&f);
-    }
+static void a_port_that_comes_with_the_end(void) {
+    inlet_scene_open_port(&f, WEIR_REFUSE);
+    weir_port *late;
+    player_stop(&f.in, WEIR_REASON_USER);
+    assert_int_equal(weir_port_open(f.inlet, &late), WEIR_OK);
+    assert_int_equal(inlet_scene_push_into(&f, late, 3), WEIR_OK);
+    rig_rest(&f.rig);
+    assert_int_equal(f.told[WEIR_DISCARD_STOPPED], 3);
+    weir_port_close(late);
+    inlet_scene_close(&f);
 }
 
 /* Threads push while the inlet ends: nothing is lost sight of. */
@@ -270,14 +249,14 @@ static void without_memory_there_is_no_port(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_is_kept_around_the_ring),
+        TEST_IN_WORLDS_OF(&f.rig, order_is_kept_around_the_ring),
         cmocka_unit_test(events_of_any_size),
-        cmocka_unit_test(several_ports_and_none),
-        cmocka_unit_test(a_drain_lets_everything_go_out),
-        cmocka_unit_test(what_waits_outlives_the_port),
-        cmocka_unit_test(closed_ports_are_let_go),
-        cmocka_unit_test(the_port_outlives_the_stage),
-        cmocka_unit_test(a_port_that_comes_with_the_end),
+        TEST_IN_WORLDS_OF(&f.rig, several_ports_and_none),
+        TEST_IN_WORLDS_OF(&f.rig, a_drain_lets_everything_go_out),
+        TEST_IN_WORLDS_OF(&f.rig, what_waits_outlives_the_port),
+        TEST_IN_WORLDS_OF(&f.rig, closed_ports_are_let_go),
+        TEST_IN_WORLDS_OF(&f.rig, the_port_outlives_the_stage),
+        TEST_IN_WORLDS_OF(&f.rig, a_port_that_comes_with_the_end),
         cmocka_unit_test(ending_amid_pushes_counts_everything),
         cmocka_unit_test(a_port_goes_somewhere),
         cmocka_unit_test(who_drops_the_oldest_has_no_ports),

@@ -10,8 +10,8 @@
  * workers; players as producers, whose journals tell what was asked of them.
  * rig_close compares the accounts with what the reader took.
  */
-#include "support/cmocka.h"
 #include "support/stream_scene.h"
+#include "support/worlds.h"
 
 #include "parts/stream.h"
 
@@ -26,54 +26,45 @@ static struct stream_scene f;
 
 /* ---- taking -------------------------------------------------------------- */
 
-static void may_consume_10_events_out_of_demand_of_1000(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 5000, true);
-        scene_open(&f, (weir_subscribe_options){.max_demand = 1000});
-        scene_take_numbers(&f, 0, 10);
-        scene_close_stream(&f);
-        weir_accounts accounts = rig_accounts(&f.rig);
-        assert_int_equal(accounts.handled, 10);
-        assert_int_equal(accounts.buffered, 990); /* given back */
-        assert_int_equal(accounts.in_flight, 0);
-        player_stop(&f.p, WEIR_REASON_NORMAL);
-        rig_close(&f.rig);
-    }
+static void may_consume_10_events_out_of_demand_of_1000(void) {
+    scene_start(&f, &f.p, "p", 5000, true);
+    scene_open(&f, (weir_subscribe_options){.max_demand = 1000});
+    scene_take_numbers(&f, 0, 10);
+    scene_close_stream(&f);
+    weir_accounts accounts = rig_accounts(&f.rig);
+    assert_int_equal(accounts.handled, 10);
+    assert_int_equal(accounts.buffered, 990); /* given back */
+    assert_int_equal(accounts.in_flight, 0);
+    player_stop(&f.p, WEIR_REASON_NORMAL);
+    rig_close(&f.rig);
 }
 
-static void may_consume_300_events_out_of_demand_of_100(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 5000, true);
-        scene_open(&f, (weir_subscribe_options){.max_demand = 100});
-        scene_take_numbers(&f, 0, 300);
-        rig_rest(&f.rig);
-        assert_int_equal(f.p.emitted, 350); /* never more than 100 on their way */
-        scene_finish(&f);
-    }
+static void may_consume_300_events_out_of_demand_of_100(void) {
+    scene_start(&f, &f.p, "p", 5000, true);
+    scene_open(&f, (weir_subscribe_options){.max_demand = 100});
+    scene_take_numbers(&f, 0, 300);
+    rig_rest(&f.rig);
+    assert_int_equal(f.p.emitted, 350); /* never more than 100 on their way */
+    scene_finish(&f);
 }
 
 /* max 10, min 5: the ask for a batch of five goes when the sixth event is wanted. */
-static void a_batch_is_asked_for_when_the_reader_comes_back(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 1000, false);
-        scene_open(&f, (weir_subscribe_options){.max_demand = 10});
-        scene_take_numbers(&f, 0, 5);
-        rig_rest(&f.rig);
-        player_expect(&f.p, "subscribe stream\ndemand 10\n");
-        assert_int_equal(rig_accounts(&f.rig).in_flight, 10);
-        scene_take_numbers(&f, 5, 1);
-        rig_rest(&f.rig);
-        player_expect(&f.p, "demand 5\n");
-        assert_int_equal(rig_accounts(&f.rig).handled, 5);
-        assert_int_equal(rig_accounts(&f.rig).in_flight, 10);
-        scene_take_numbers(&f, 6, 4);
-        rig_rest(&f.rig);
-        player_expect(&f.p, "");
-        scene_finish(&f);
-    }
+static void a_batch_is_asked_for_when_the_reader_comes_back(void) {
+    scene_start(&f, &f.p, "p", 1000, false);
+    scene_open(&f, (weir_subscribe_options){.max_demand = 10});
+    scene_take_numbers(&f, 0, 5);
+    rig_rest(&f.rig);
+    player_expect(&f.p, "subscribe stream\ndemand 10\n");
+    assert_int_equal(rig_accounts(&f.rig).in_flight, 10);
+    scene_take_numbers(&f, 5, 1);
+    rig_rest(&f.rig);
+    player_expect(&f.p, "demand 5\n");
+    assert_int_equal(rig_accounts(&f.rig).handled, 5);
+    assert_int_equal(rig_accounts(&f.rig).in_flight, 10);
+    scene_take_numbers(&f, 6, 4);
+    rig_rest(&f.rig);
+    player_expect(&f.p, "");
+    scene_finish(&f);
 }
 
 static weir_verdict emit_what_is_there(weir_stage *self, struct player *player, uint64_t demand) {
@@ -83,49 +74,42 @@ static weir_verdict emit_what_is_there(weir_stage *self, struct player *player, 
 }
 
 /* GenStage's batches and asks for messages of 4 with max 10 and min 7: 3 and 1. */
-static void batches_are_those_of_genstage(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        f.p =
-            (struct player){.name = "p", .kind = WEIR_PRODUCER, .does.demand = emit_what_is_there};
-        player_start(&f.p, &f.rig, NULL);
-        scene_open(&f, (weir_subscribe_options){.max_demand = 10, .min_demand = 7});
-        static const size_t counts[] = {3, 1};
-        weir_status status;
-        uint64_t next = 0;
-        assert_int_equal(weir_stream_subscription(f.stream).id, 0);
-        for (int i = 0; i < 2; i++) {
-            weir_batch batch = weir_stream_batch(f.stream, 0, WEIR_FOREVER, &status);
-            assert_int_equal(status, WEIR_OK);
-            assert_int_equal(batch.count, counts[i]);
-            assert_int_equal(weir_stream_subscription(f.stream).producer.bits, f.p.ref.bits);
-            for (size_t k = 0; k < batch.count; k++)
-                assert_int_equal(((const uint64_t *)batch.events)[k], next++);
-            f.s.handled += batch.count;
-        }
-        rig_rest(&f.rig);
-        /* The first batch of three left seven outstanding: three more were asked for. */
-        player_expect(&f.p, "subscribe stream\ndemand 10\ndemand 3\n");
-        scene_finish(&f);
+static void batches_are_those_of_genstage(void) {
+    f.p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .does.demand = emit_what_is_there};
+    player_start(&f.p, &f.rig, NULL);
+    scene_open(&f, (weir_subscribe_options){.max_demand = 10, .min_demand = 7});
+    static const size_t counts[] = {3, 1};
+    weir_status status;
+    uint64_t next = 0;
+    assert_int_equal(weir_stream_subscription(f.stream).id, 0);
+    for (int i = 0; i < 2; i++) {
+        weir_batch batch = weir_stream_batch(f.stream, 0, WEIR_FOREVER, &status);
+        assert_int_equal(status, WEIR_OK);
+        assert_int_equal(batch.count, counts[i]);
+        assert_int_equal(weir_stream_subscription(f.stream).producer.bits, f.p.ref.bits);
+        for (size_t k = 0; k < batch.count; k++)
+            assert_int_equal(((const uint64_t *)batch.events)[k], next++);
+        f.s.handled += batch.count;
     }
+    rig_rest(&f.rig);
+    /* The first batch of three left seven outstanding: three more were asked for. */
+    player_expect(&f.p, "subscribe stream\ndemand 10\ndemand 3\n");
+    scene_finish(&f);
 }
 
-static void batch_and_next_go_together(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 1000, true);
-        scene_open(&f, (weir_subscribe_options){.max_demand = 10, .min_demand = WEIR_NONE});
-        scene_take_numbers(&f, 0, 2);
-        weir_batch batch = weir_stream_batch(f.stream, 3, 0, NULL);
-        assert_int_equal(batch.count, 3);
-        assert_int_equal(*(const uint64_t *)batch.events, 2);
-        batch = weir_stream_batch(f.stream, 30, 0, NULL);
-        assert_int_equal(batch.count, 5);
-        assert_int_equal(*(const uint64_t *)batch.events, 5);
-        f.s.handled += 8;
-        scene_take_numbers(&f, 10, 11);
-        scene_finish(&f);
-    }
+static void batch_and_next_go_together(void) {
+    scene_start(&f, &f.p, "p", 1000, true);
+    scene_open(&f, (weir_subscribe_options){.max_demand = 10, .min_demand = WEIR_NONE});
+    scene_take_numbers(&f, 0, 2);
+    weir_batch batch = weir_stream_batch(f.stream, 3, 0, NULL);
+    assert_int_equal(batch.count, 3);
+    assert_int_equal(*(const uint64_t *)batch.events, 2);
+    batch = weir_stream_batch(f.stream, 30, 0, NULL);
+    assert_int_equal(batch.count, 5);
+    assert_int_equal(*(const uint64_t *)batch.events, 5);
+    f.s.handled += 8;
+    scene_take_numbers(&f, 10, 11);
+    scene_finish(&f);
 }
 
 static weir_verdict emit_ones(weir_stage *self, struct player *player, uint64_t number) {
@@ -135,31 +119,28 @@ static weir_verdict emit_ones(weir_stage *self, struct player *player, uint64_t 
 }
 
 /* Many messages of one event: more than the hand-over has entries. */
-static void what_has_no_entry_waits_in_order(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 0, true);
-        scene_open(&f, (weir_subscribe_options){.max_demand = 1000});
-        rig_rest(&f.rig);
-        for (int i = 0; i < 300; i++) player_cast(&f.p, 1);
-        rig_rest(&f.rig);
-        assert_int_equal(rig_accounts(&f.rig).in_flight, 300);
-        scene_take_numbers(&f, 0, 200);
-        player_cast(&f.p, 50);
-        rig_rest(&f.rig);
-        scene_take_numbers(&f, 200, 150);
-        assert_int_equal(scene_try(&f, 0), WEIR_TIMEOUT);
-        rig_rest(&f.rig);
-        assert_int_equal(rig_accounts(&f.rig).handled, 350); /* TIMEOUT told of all */
-        for (int i = 0; i < 100; i++) player_cast(&f.p, 1);
-        rig_rest(&f.rig);
-        scene_take_numbers(&f, 350, 10); /* the rest goes back */
-        scene_close_stream(&f);
-        assert_int_equal(rig_accounts(&f.rig).buffered, 90);
-        assert_int_equal(f.told, 0);
-        player_stop(&f.p, WEIR_REASON_NORMAL);
-        rig_close(&f.rig);
-    }
+static void what_has_no_entry_waits_in_order(void) {
+    scene_start(&f, &f.p, "p", 0, true);
+    scene_open(&f, (weir_subscribe_options){.max_demand = 1000});
+    rig_rest(&f.rig);
+    for (int i = 0; i < 300; i++) player_cast(&f.p, 1);
+    rig_rest(&f.rig);
+    assert_int_equal(rig_accounts(&f.rig).in_flight, 300);
+    scene_take_numbers(&f, 0, 200);
+    player_cast(&f.p, 50);
+    rig_rest(&f.rig);
+    scene_take_numbers(&f, 200, 150);
+    assert_int_equal(scene_try(&f, 0), WEIR_TIMEOUT);
+    rig_rest(&f.rig);
+    assert_int_equal(rig_accounts(&f.rig).handled, 350); /* TIMEOUT told of all */
+    for (int i = 0; i < 100; i++) player_cast(&f.p, 1);
+    rig_rest(&f.rig);
+    scene_take_numbers(&f, 350, 10); /* the rest goes back */
+    scene_close_stream(&f);
+    assert_int_equal(rig_accounts(&f.rig).buffered, 90);
+    assert_int_equal(f.told, 0);
+    player_stop(&f.p, WEIR_REASON_NORMAL);
+    rig_close(&f.rig);
 }
 
 static void events_of_any_size(void **state) {
@@ -196,70 +177,61 @@ static void events_of_any_size(void **state) {
 
 /* ---- several producers --------------------------------------------------- */
 
-static void several_producers_each_with_its_demand(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 100, false);
-        scene_start(&f, &f.q, "q", 100, false);
-        f.q.next = 1000; /* so that its limit gives it none: it emits by hand */
-        const weir_subscribe_to list[] = {
-            {.producer = f.p.ref, .options = {.max_demand = 4}},
-            {.producer = f.q.ref, .options = {.max_demand = 20, .min_demand = 10}}};
-        scene_open_list(&f, list, 2);
-        rig_rest(&f.rig);
-        player_expect(&f.p, "subscribe stream\ndemand 4\n");
-        player_expect(&f.q, "subscribe stream\ndemand 20\n");
-        player_cast(&f.q, 3);
-        rig_rest(&f.rig);
-        uint64_t next[2] = {0, 1000};
-        for (int i = 0; i < 53; i++) {
-            uint64_t number = scene_take(&f);
-            assert_int_equal(number, next[number >= 1000]++);
-        }
-        assert_int_equal(next[0] + next[1], 1053);
-        scene_finish(&f);
+static void several_producers_each_with_its_demand(void) {
+    scene_start(&f, &f.p, "p", 100, false);
+    scene_start(&f, &f.q, "q", 100, false);
+    f.q.next = 1000; /* so that its limit gives it none: it emits by hand */
+    const weir_subscribe_to list[] = {
+        {.producer = f.p.ref, .options = {.max_demand = 4}},
+        {.producer = f.q.ref, .options = {.max_demand = 20, .min_demand = 10}}};
+    scene_open_list(&f, list, 2);
+    rig_rest(&f.rig);
+    player_expect(&f.p, "subscribe stream\ndemand 4\n");
+    player_expect(&f.q, "subscribe stream\ndemand 20\n");
+    player_cast(&f.q, 3);
+    rig_rest(&f.rig);
+    uint64_t next[2] = {0, 1000};
+    for (int i = 0; i < 53; i++) {
+        uint64_t number = scene_take(&f);
+        assert_int_equal(number, next[number >= 1000]++);
     }
+    assert_int_equal(next[0] + next[1], 1053);
+    scene_finish(&f);
 }
 
-static void a_producer_may_come_later(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 3, true);
-        scene_open_list(&f, NULL, 0); /* waits for its first */
-        assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
-        weir_subscription first;
-        assert_int_equal(weir_stream_subscribe(f.stream, f.p.ref, NULL, &first), WEIR_OK);
-        scene_take_numbers(&f, 0, 3);
-        scene_start(&f, &f.q, "q", 5, true);
-        const weir_subscribe_options temporary = {.cancel = WEIR_TEMPORARY};
-        assert_int_equal(weir_stream_subscribe(f.stream, f.q.ref, &temporary, NULL), WEIR_OK);
-        scene_take_numbers(&f, 0, 5);
-        player_stop(&f.q, WEIR_REASON_NORMAL);
-        rig_rest(&f.rig);
-        assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT); /* one is left */
-        assert_int_equal(weir_cancel(f.rig.runtime, first, WEIR_REASON_NORMAL), WEIR_OK);
-        scene_expect_end(&f, WEIR_REASON_NORMAL);
-        rig_rest(&f.rig);
-        assert_int_equal(weir_stream_subscribe(f.stream, f.p.ref, NULL, NULL), WEIR_NO_STAGE);
-        scene_finish(&f);
-    }
+static void a_producer_may_come_later(void) {
+    scene_start(&f, &f.p, "p", 3, true);
+    scene_open_list(&f, NULL, 0); /* waits for its first */
+    assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
+    weir_subscription first;
+    assert_int_equal(weir_stream_subscribe(f.stream, f.p.ref, NULL, &first), WEIR_OK);
+    scene_take_numbers(&f, 0, 3);
+    scene_start(&f, &f.q, "q", 5, true);
+    const weir_subscribe_options temporary = {.cancel = WEIR_TEMPORARY};
+    assert_int_equal(weir_stream_subscribe(f.stream, f.q.ref, &temporary, NULL), WEIR_OK);
+    scene_take_numbers(&f, 0, 5);
+    player_stop(&f.q, WEIR_REASON_NORMAL);
+    rig_rest(&f.rig);
+    assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT); /* one is left */
+    assert_int_equal(weir_cancel(f.rig.runtime, first, WEIR_REASON_NORMAL), WEIR_OK);
+    scene_expect_end(&f, WEIR_REASON_NORMAL);
+    rig_rest(&f.rig);
+    assert_int_equal(weir_stream_subscribe(f.stream, f.p.ref, NULL, NULL), WEIR_NO_STAGE);
+    scene_finish(&f);
 }
 
 /* A subscription that could not be had is none that the end has to wait for. */
-static void a_refused_subscription_does_not_hold_up_the_end(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 3, true);
-        scene_open(&f, (weir_subscribe_options){.cancel = WEIR_TEMPORARY});
-        const weir_subscribe_options bad = {.max_demand = 2, .min_demand = 2};
-        assert_int_equal(weir_stream_subscribe(f.stream, f.p.ref, &bad, NULL), WEIR_INVALID);
-        assert_int_equal(weir_stream_subscribe(f.stream, (weir_ref){0}, NULL, NULL), WEIR_NO_STAGE);
-        scene_take_numbers(&f, 0, 3);
-        assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
-        player_stop(&f.p, WEIR_REASON_NORMAL);
-        scene_expect_end(&f, WEIR_REASON_NORMAL);
-        scene_finish(&f);
-    }
+static void a_refused_subscription_does_not_hold_up_the_end(void) {
+    scene_start(&f, &f.p, "p", 3, true);
+    scene_open(&f, (weir_subscribe_options){.cancel = WEIR_TEMPORARY});
+    const weir_subscribe_options bad = {.max_demand = 2, .min_demand = 2};
+    assert_int_equal(weir_stream_subscribe(f.stream, f.p.ref, &bad, NULL), WEIR_INVALID);
+    assert_int_equal(weir_stream_subscribe(f.stream, (weir_ref){0}, NULL, NULL), WEIR_NO_STAGE);
+    scene_take_numbers(&f, 0, 3);
+    assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
+    player_stop(&f.p, WEIR_REASON_NORMAL);
+    scene_expect_end(&f, WEIR_REASON_NORMAL);
+    scene_finish(&f);
 }
 
 /* ---- the producers' demand mode ------------------------------------------ */
@@ -301,20 +273,17 @@ static void accumulating_producers_go_on_once_all_are_subscribed(void **state) {
 
 /* ---- in a graph ---------------------------------------------------------- */
 
-static void behind_a_producer_consumer(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 500, true);
-        f.q = (struct player){.name = "q", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
-        f.q.emits = PLAYER_FORWARDS;
-        player_start(&f.q, &f.rig, NULL);
-        player_subscribe(&f.q, &f.p, &(weir_subscribe_options){.max_demand = 20});
-        const weir_subscribe_to list = {.producer = f.q.ref, .options = {.max_demand = 7}};
-        scene_open_list(&f, &list, 1);
-        scene_take_numbers(&f, 0, 500);
-        assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
-        scene_finish(&f);
-    }
+static void behind_a_producer_consumer(void) {
+    scene_start(&f, &f.p, "p", 500, true);
+    f.q = (struct player){.name = "q", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+    f.q.emits = PLAYER_FORWARDS;
+    player_start(&f.q, &f.rig, NULL);
+    player_subscribe(&f.q, &f.p, &(weir_subscribe_options){.max_demand = 20});
+    const weir_subscribe_to list = {.producer = f.q.ref, .options = {.max_demand = 7}};
+    scene_open_list(&f, &list, 1);
+    scene_take_numbers(&f, 0, 500);
+    assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
+    scene_finish(&f);
 }
 
 /* Reads three streams in turn until all have ended or stand still; returns the sum. */
@@ -372,19 +341,16 @@ static weir_verdict open_inside(weir_stage *self, struct player *player, uint64_
     return WEIR_CONTINUE;
 }
 
-static void a_callback_may_open_one(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        f.s = (struct player){0};
-        scene_start(&f, &f.p, "p", 9, true);
-        f.q = (struct player){.name = "q", .kind = WEIR_CONSUMER, .does.cast = open_inside};
-        player_start(&f.q, &f.rig, NULL);
-        player_cast(&f.q, 1);
-        rig_rest(&f.rig);
-        scene_take_numbers(&f, 0, 9);
-        f.rig.handled = f.s.handled;
-        scene_finish(&f);
-    }
+static void a_callback_may_open_one(void) {
+    f.s = (struct player){0};
+    scene_start(&f, &f.p, "p", 9, true);
+    f.q = (struct player){.name = "q", .kind = WEIR_CONSUMER, .does.cast = open_inside};
+    player_start(&f.q, &f.rig, NULL);
+    player_cast(&f.q, 1);
+    rig_rest(&f.rig);
+    scene_take_numbers(&f, 0, 9);
+    f.rig.handled = f.s.handled;
+    scene_finish(&f);
 }
 
 /* A stream that nobody needs any more does not keep the events of one batch's block. */
@@ -405,20 +371,20 @@ static void a_waiting_event_does_not_pin_its_block(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(may_consume_10_events_out_of_demand_of_1000),
-        cmocka_unit_test(may_consume_300_events_out_of_demand_of_100),
-        cmocka_unit_test(a_batch_is_asked_for_when_the_reader_comes_back),
-        cmocka_unit_test(batches_are_those_of_genstage),
-        cmocka_unit_test(batch_and_next_go_together),
-        cmocka_unit_test(what_has_no_entry_waits_in_order),
+        TEST_IN_WORLDS_OF(&f.rig, may_consume_10_events_out_of_demand_of_1000),
+        TEST_IN_WORLDS_OF(&f.rig, may_consume_300_events_out_of_demand_of_100),
+        TEST_IN_WORLDS_OF(&f.rig, a_batch_is_asked_for_when_the_reader_comes_back),
+        TEST_IN_WORLDS_OF(&f.rig, batches_are_those_of_genstage),
+        TEST_IN_WORLDS_OF(&f.rig, batch_and_next_go_together),
+        TEST_IN_WORLDS_OF(&f.rig, what_has_no_entry_waits_in_order),
         cmocka_unit_test(events_of_any_size),
-        cmocka_unit_test(several_producers_each_with_its_demand),
-        cmocka_unit_test(a_producer_may_come_later),
-        cmocka_unit_test(a_refused_subscription_does_not_hold_up_the_end),
+        TEST_IN_WORLDS_OF(&f.rig, several_producers_each_with_its_demand),
+        TEST_IN_WORLDS_OF(&f.rig, a_producer_may_come_later),
+        TEST_IN_WORLDS_OF(&f.rig, a_refused_subscription_does_not_hold_up_the_end),
         cmocka_unit_test(accumulating_producers_go_on_once_all_are_subscribed),
-        cmocka_unit_test(behind_a_producer_consumer),
+        TEST_IN_WORLDS_OF(&f.rig, behind_a_producer_consumer),
         cmocka_unit_test(several_streams_share_a_producer),
-        cmocka_unit_test(a_callback_may_open_one),
+        TEST_IN_WORLDS_OF(&f.rig, a_callback_may_open_one),
         cmocka_unit_test(a_waiting_event_does_not_pin_its_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
  * for ever: whoever is not let go hangs.
  */
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/stream_scene.h"
 
 #include "base/atomic.h"
@@ -78,16 +79,10 @@ static weir_status read_some(weir_stream *stream, uint64_t most, uint64_t *next)
     return status;
 }
 
-static weir_verdict emit_and_stop(weir_stage *self, struct player *player, uint64_t demand) {
-    uint64_t left = player->limit - player->next;
-    player_emit(self, demand < left ? demand : left);
-    return player->next == player->limit ? weir_stop_with(self, WEIR_REASON_NORMAL) : WEIR_CONTINUE;
-}
-
 static void start(struct player *player, uint64_t limit, bool finite,
                   const weir_dispatcher *dispatcher) {
     *player = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = limit, .quiet = true};
-    player->does.demand = finite ? emit_and_stop : NULL;
+    player->does.demand = finite ? deed_emit_to_the_end : NULL;
     player_start(player, &rig, &(weir_stage_options){.dispatcher = dispatcher});
 }
 

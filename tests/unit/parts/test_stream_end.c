@@ -9,8 +9,9 @@
  * Method: stepped and simulated runtimes; producers that stop, refuse, or have
  * stopped.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/stream_scene.h"
+#include "support/worlds.h"
 
 #include "parts/stream.h"
 
@@ -57,51 +58,44 @@ static void halts_when_no_subscription_is_left(void **state) {
 }
 
 /* p's end is permanent: what q sent before it is read, what it sent after goes back. */
-static void what_came_before_the_end_is_read_and_the_rest_goes_back(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 2, true);
-        scene_start(&f, &f.q, "q", 0, true);
-        const weir_subscribe_to list[] = {
-            {.producer = f.p.ref}, {.producer = f.q.ref, .options = {.cancel = WEIR_TEMPORARY}}};
-        scene_open_list(&f, list, 2);
-        rig_rest(&f.rig);
-        f.q.next = 100;
-        player_cast(&f.q, 3);
-        rig_rest(&f.rig);
-        player_stop(&f.p, WEIR_REASON_USER);
-        rig_rest(&f.rig);
-        player_cast(&f.q, 4); /* behind the end */
-        rig_rest(&f.rig);
-        assert_int_equal(rig_accounts(&f.rig).in_flight, 9);
-        scene_take_numbers(&f, 0, 2);
-        scene_take_numbers(&f, 100, 3);
-        scene_expect_end(&f, WEIR_REASON_USER);
-        rig_rest(&f.rig);
-        assert_int_equal(rig_accounts(&f.rig).buffered, 4);
-        assert_int_equal(f.told, 0);
-        scene_finish(&f);
-    }
+static void what_came_before_the_end_is_read_and_the_rest_goes_back(void) {
+    scene_start(&f, &f.p, "p", 2, true);
+    scene_start(&f, &f.q, "q", 0, true);
+    const weir_subscribe_to list[] = {{.producer = f.p.ref},
+                                      {.producer = f.q.ref, .options = {.cancel = WEIR_TEMPORARY}}};
+    scene_open_list(&f, list, 2);
+    rig_rest(&f.rig);
+    f.q.next = 100;
+    player_cast(&f.q, 3);
+    rig_rest(&f.rig);
+    player_stop(&f.p, WEIR_REASON_USER);
+    rig_rest(&f.rig);
+    player_cast(&f.q, 4); /* behind the end */
+    rig_rest(&f.rig);
+    assert_int_equal(rig_accounts(&f.rig).in_flight, 9);
+    scene_take_numbers(&f, 0, 2);
+    scene_take_numbers(&f, 100, 3);
+    scene_expect_end(&f, WEIR_REASON_USER);
+    rig_rest(&f.rig);
+    assert_int_equal(rig_accounts(&f.rig).buffered, 4);
+    assert_int_equal(f.told, 0);
+    scene_finish(&f);
 }
 
-static void one_of_two_ends_and_the_other_goes_on(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 2, true);
-        scene_start(&f, &f.q, "q", 0, true);
-        const weir_subscribe_to list[] = {
-            {.producer = f.p.ref, .options = {.cancel = WEIR_TRANSIENT}},
-            {.producer = f.q.ref, .options = {.cancel = WEIR_TRANSIENT}}};
-        scene_open_list(&f, list, 2);
-        scene_take_numbers(&f, 0, 2);
-        player_stop(&f.p, WEIR_REASON_NORMAL);
-        assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
-        player_cast(&f.q, 4);
-        scene_take_numbers(&f, 0, 4);
-        player_stop(&f.q, WEIR_REASON_SHUTDOWN);
-        scene_expect_end(&f, WEIR_REASON_NORMAL);
-        scene_finish(&f);
-    }
+static void one_of_two_ends_and_the_other_goes_on(void) {
+    scene_start(&f, &f.p, "p", 2, true);
+    scene_start(&f, &f.q, "q", 0, true);
+    const weir_subscribe_to list[] = {{.producer = f.p.ref, .options = {.cancel = WEIR_TRANSIENT}},
+                                      {.producer = f.q.ref, .options = {.cancel = WEIR_TRANSIENT}}};
+    scene_open_list(&f, list, 2);
+    scene_take_numbers(&f, 0, 2);
+    player_stop(&f.p, WEIR_REASON_NORMAL);
+    assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
+    player_cast(&f.q, 4);
+    scene_take_numbers(&f, 0, 4);
+    player_stop(&f.q, WEIR_REASON_SHUTDOWN);
+    scene_expect_end(&f, WEIR_REASON_NORMAL);
+    scene_finish(&f);
 }
 
 /* ---- producers that are not there, or refuse ----------------------------- */
@@ -151,16 +145,13 @@ static void exits_when_there_is_no_named_producer(void **state) {
     }
 }
 
-static void a_named_producer_is_found(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        f.p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = 9, .quiet = true};
-        player_start(&f.p, &f.rig,
-                     &(weir_stage_options){.registered = true, .demand = WEIR_ACCUMULATE});
-        scene_open_list(&f, &(weir_subscribe_to){.name = "p"}, 1);
-        scene_take_numbers(&f, 0, 9);
-        scene_finish(&f);
-    }
+static void a_named_producer_is_found(void) {
+    f.p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = 9, .quiet = true};
+    player_start(&f.p, &f.rig,
+                 &(weir_stage_options){.registered = true, .demand = WEIR_ACCUMULATE});
+    scene_open_list(&f, &(weir_subscribe_to){.name = "p"}, 1);
+    scene_take_numbers(&f, 0, 9);
+    scene_finish(&f);
 }
 
 /* It stops before it learns of the stream: the subscription ends with NOPROC. */
@@ -188,12 +179,6 @@ static void exits_when_the_producer_dies_meanwhile(void **state) {
     }
 }
 
-static weir_subscribe_verdict refuse_and_live(weir_stage *self, struct player *player,
-                                              const weir_peer *peer) {
-    (void)self, (void)player, (void)peer;
-    return WEIR_SUBSCRIBE_REFUSE;
-}
-
 static weir_subscribe_verdict refuse_and_die(weir_stage *self, struct player *player,
                                              const weir_peer *peer) {
     (void)player, (void)peer;
@@ -207,7 +192,7 @@ static void exits_when_the_producer_does_not_ack(void **state) {
         bool lives = i >= 3;
         for (EACH_WORLD(world)) {
             f.p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
-            f.p.does.subscribe = lives ? refuse_and_live : refuse_and_die;
+            f.p.does.subscribe = lives ? deed_refuse : refuse_and_die;
             player_start(&f.p, &f.rig, NULL);
             scene_open(&f, (weir_subscribe_options){.cancel = modes[i % 3]});
             weir_reason refused = lives ? WEIR_REASON_REFUSED : WEIR_REASON_USER;
@@ -298,34 +283,28 @@ static void its_stage_may_be_stopped(void **state) {
 }
 
 /* Draining ends it behind its last event; who does not read holds it up, by name. */
-static void the_runtime_is_drained(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 50, true);
-        scene_open(&f, (weir_subscribe_options){.max_demand = 10});
-        rig_rest(&f.rig);
-        weir_drain_report report;
-        assert_int_equal(weir_runtime_drain(f.rig.runtime, 1000000, &report), WEIR_TIMEOUT);
-        assert_string_equal(report.name, "stream");
-        scene_take_numbers(&f, 0, 10);
-        scene_expect_end(&f, WEIR_REASON_NORMAL);
-        assert_int_equal(weir_runtime_drain(f.rig.runtime, 1000000, &report), WEIR_OK);
-        weir_stream_close(f.stream);
-        rig_close(&f.rig);
-    }
+static void the_runtime_is_drained(void) {
+    scene_start(&f, &f.p, "p", 50, true);
+    scene_open(&f, (weir_subscribe_options){.max_demand = 10});
+    rig_rest(&f.rig);
+    weir_drain_report report;
+    assert_int_equal(weir_runtime_drain(f.rig.runtime, 1000000, &report), WEIR_TIMEOUT);
+    assert_string_equal(report.name, "stream");
+    scene_take_numbers(&f, 0, 10);
+    scene_expect_end(&f, WEIR_REASON_NORMAL);
+    assert_int_equal(weir_runtime_drain(f.rig.runtime, 1000000, &report), WEIR_OK);
+    weir_stream_close(f.stream);
+    rig_close(&f.rig);
 }
 
-static void the_runtime_stops(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 50, true);
-        scene_open(&f, (weir_subscribe_options){.max_demand = 10, .min_demand = WEIR_NONE});
-        scene_take_numbers(&f, 0, 10);
-        weir_runtime_stop(f.rig.runtime, WEIR_REASON_SHUTDOWN);
-        scene_expect_end(&f, WEIR_REASON_SHUTDOWN);
-        weir_stream_close(f.stream);
-        rig_close(&f.rig);
-    }
+static void the_runtime_stops(void) {
+    scene_start(&f, &f.p, "p", 50, true);
+    scene_open(&f, (weir_subscribe_options){.max_demand = 10, .min_demand = WEIR_NONE});
+    scene_take_numbers(&f, 0, 10);
+    weir_runtime_stop(f.rig.runtime, WEIR_REASON_SHUTDOWN);
+    scene_expect_end(&f, WEIR_REASON_SHUTDOWN);
+    weir_stream_close(f.stream);
+    rig_close(&f.rig);
 }
 
 /* Without a callback the log is told. */
@@ -357,18 +336,18 @@ static void unread_events_are_logged(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(halts_when_no_subscription_is_left),
-        cmocka_unit_test(what_came_before_the_end_is_read_and_the_rest_goes_back),
-        cmocka_unit_test(one_of_two_ends_and_the_other_goes_on),
+        TEST_IN_WORLDS_OF(&f.rig, what_came_before_the_end_is_read_and_the_rest_goes_back),
+        TEST_IN_WORLDS_OF(&f.rig, one_of_two_ends_and_the_other_goes_on),
         cmocka_unit_test(exits_when_the_producer_is_dead),
         cmocka_unit_test(exits_when_there_is_no_named_producer),
-        cmocka_unit_test(a_named_producer_is_found),
+        TEST_IN_WORLDS_OF(&f.rig, a_named_producer_is_found),
         cmocka_unit_test(exits_when_the_producer_dies_meanwhile),
         cmocka_unit_test(exits_when_the_producer_does_not_ack),
         cmocka_unit_test(an_early_end_cancels_cleanly),
         cmocka_unit_test(what_cannot_go_back_is_told),
         cmocka_unit_test(its_stage_may_be_stopped),
-        cmocka_unit_test(the_runtime_is_drained),
-        cmocka_unit_test(the_runtime_stops),
+        TEST_IN_WORLDS_OF(&f.rig, the_runtime_is_drained),
+        TEST_IN_WORLDS_OF(&f.rig, the_runtime_stops),
         cmocka_unit_test(unread_events_are_logged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

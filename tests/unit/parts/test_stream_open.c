@@ -7,17 +7,12 @@
  * Method: each bad option by itself; stepped and simulated runtimes; an allocator
  * that fails the k-th time, and perhaps from then on.
  */
-#include "support/cmocka.h"
 #include "support/stream_scene.h"
+#include "support/worlds.h"
 
 #include "parts/stream.h"
 
 static struct stream_scene f;
-
-#define EACH_WORLD(world)          \
-    int world = 0;                 \
-    rig_open_world(&f.rig, world); \
-    world++
 
 /* ---- refusals ------------------------------------------------------------ */
 
@@ -77,36 +72,30 @@ static weir_verdict read_inside(weir_stage *self, struct player *player, uint64_
     return WEIR_CONTINUE;
 }
 
-static void a_callback_does_not_wait(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 0, true);
-        f.q = (struct player){.name = "q", .kind = WEIR_CONSUMER, .does.cast = read_inside};
-        player_start(&f.q, &f.rig, NULL);
-        scene_open(&f, (weir_subscribe_options){0});
-        rig_rest(&f.rig);
-        player_cast(&f.q, 1);
-        rig_rest(&f.rig);
-        player_cast(&f.p, 3);
-        rig_rest(&f.rig);
-        player_cast(&f.q, 1);
-        rig_rest(&f.rig);
-        assert_int_equal(f.s.handled, 1);
-        scene_finish(&f);
-    }
+static void a_callback_does_not_wait(void) {
+    scene_start(&f, &f.p, "p", 0, true);
+    f.q = (struct player){.name = "q", .kind = WEIR_CONSUMER, .does.cast = read_inside};
+    player_start(&f.q, &f.rig, NULL);
+    scene_open(&f, (weir_subscribe_options){0});
+    rig_rest(&f.rig);
+    player_cast(&f.q, 1);
+    rig_rest(&f.rig);
+    player_cast(&f.p, 3);
+    rig_rest(&f.rig);
+    player_cast(&f.q, 1);
+    rig_rest(&f.rig);
+    assert_int_equal(f.s.handled, 1);
+    scene_finish(&f);
 }
 
 /* Stepping is for who waits: with no time to wait nothing moves. */
-static void without_time_nothing_is_stepped(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 3, true);
-        scene_open(&f, (weir_subscribe_options){0});
-        for (int i = 0; i < 10; i++) assert_int_equal(scene_try(&f, 0), WEIR_TIMEOUT);
-        assert_int_equal(rig_accounts(&f.rig).turns, 0);
-        scene_take_numbers(&f, 0, 3);
-        scene_finish(&f);
-    }
+static void without_time_nothing_is_stepped(void) {
+    scene_start(&f, &f.p, "p", 3, true);
+    scene_open(&f, (weir_subscribe_options){0});
+    for (int i = 0; i < 10; i++) assert_int_equal(scene_try(&f, 0), WEIR_TIMEOUT);
+    assert_int_equal(rig_accounts(&f.rig).turns, 0);
+    scene_take_numbers(&f, 0, 3);
+    scene_finish(&f);
 }
 
 /* ---- memory -------------------------------------------------------------- */
@@ -190,8 +179,8 @@ static void without_memory_what_was_lent_is_discarded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(raises_on_bad_options),
-        cmocka_unit_test(a_callback_does_not_wait),
-        cmocka_unit_test(without_time_nothing_is_stepped),
+        TEST_IN_WORLDS_OF(&f.rig, a_callback_does_not_wait),
+        TEST_IN_WORLDS_OF(&f.rig, without_time_nothing_is_stepped),
         cmocka_unit_test(without_memory_nothing_is_opened),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(without_memory_what_was_lent_is_discarded),

@@ -7,8 +7,9 @@
  * Method: stepped and simulated runtimes; endless and finite producers; a stage that
  * has become cold, so that nothing but the subscription's end wakes it.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/stream_scene.h"
+#include "support/worlds.h"
 
 #include "parts/stream.h"
 
@@ -23,16 +24,10 @@ static struct stream_scene f;
 
 static const weir_cancel_mode modes[] = {WEIR_PERMANENT, WEIR_TRANSIENT, WEIR_TEMPORARY};
 
-static weir_verdict emit_and_stop(weir_stage *self, struct player *player, uint64_t demand) {
-    uint64_t left = player->limit - player->next;
-    player_emit(self, demand < left ? demand : left);
-    return player->next == player->limit ? weir_stop_with(self, WEIR_REASON_NORMAL) : WEIR_CONTINUE;
-}
-
 /* Sends the numbers below 5, then stops. */
 static void start_finite(struct player *player, const char *name) {
     *player = (struct player){.name = name, .kind = WEIR_PRODUCER, .limit = 5, .quiet = true};
-    player->does.demand = emit_and_stop;
+    player->does.demand = deed_emit_to_the_end;
     player_start(player, &f.rig, NULL);
 }
 
@@ -71,44 +66,37 @@ static void a_refused_partition_is_an_end(void **state) {
 
 /* ---- by others ----------------------------------------------------------- */
 
-static void resubscribed_it_goes_on(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 2, true);
-        scene_start(&f, &f.q, "q", 40, true);
-        scene_open_list(&f, NULL, 0);
-        weir_subscribe_options options = {.cancel = WEIR_TEMPORARY};
-        weir_subscription old;
-        assert_int_equal(weir_stream_subscribe(f.stream, f.p.ref, &options, &old), WEIR_OK);
-        scene_take_numbers(&f, 0, 2);
-        assert_int_equal(
-            weir_resubscribe(f.rig.runtime, old, WEIR_REASON_NORMAL, f.q.ref, &options, NULL),
-            WEIR_OK);
-        scene_take_numbers(&f, 0, 40);
-        assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
-        player_stop(&f.q, WEIR_REASON_NORMAL);
-        scene_expect_end(&f, WEIR_REASON_NORMAL);
-        scene_finish(&f);
-    }
+static void resubscribed_it_goes_on(void) {
+    scene_start(&f, &f.p, "p", 2, true);
+    scene_start(&f, &f.q, "q", 40, true);
+    scene_open_list(&f, NULL, 0);
+    weir_subscribe_options options = {.cancel = WEIR_TEMPORARY};
+    weir_subscription old;
+    assert_int_equal(weir_stream_subscribe(f.stream, f.p.ref, &options, &old), WEIR_OK);
+    scene_take_numbers(&f, 0, 2);
+    assert_int_equal(
+        weir_resubscribe(f.rig.runtime, old, WEIR_REASON_NORMAL, f.q.ref, &options, NULL), WEIR_OK);
+    scene_take_numbers(&f, 0, 40);
+    assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
+    player_stop(&f.q, WEIR_REASON_NORMAL);
+    scene_expect_end(&f, WEIR_REASON_NORMAL);
+    scene_finish(&f);
 }
 
-static void another_ones_end_is_not_its_own(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 2, true);
-        start_finite(&f.q, "q");
-        weir_subscribe_options options = {.cancel = WEIR_TEMPORARY};
-        scene_open(&f, options);
-        scene_take_numbers(&f, 0, 2);
-        assert_int_equal(weir_subscribe(f.rig.runtime, f.s.ref, f.q.ref, &options, NULL), WEIR_OK);
-        scene_take_numbers(&f, 0, 5);
-        assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
-        player_cast(&f.p, 3);
-        scene_take_numbers(&f, 2, 3);
-        player_stop(&f.p, WEIR_REASON_NORMAL);
-        scene_expect_end(&f, WEIR_REASON_NORMAL);
-        scene_finish(&f);
-    }
+static void another_ones_end_is_not_its_own(void) {
+    scene_start(&f, &f.p, "p", 2, true);
+    start_finite(&f.q, "q");
+    weir_subscribe_options options = {.cancel = WEIR_TEMPORARY};
+    scene_open(&f, options);
+    scene_take_numbers(&f, 0, 2);
+    assert_int_equal(weir_subscribe(f.rig.runtime, f.s.ref, f.q.ref, &options, NULL), WEIR_OK);
+    scene_take_numbers(&f, 0, 5);
+    assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
+    player_cast(&f.p, 3);
+    scene_take_numbers(&f, 2, 3);
+    player_stop(&f.p, WEIR_REASON_NORMAL);
+    scene_expect_end(&f, WEIR_REASON_NORMAL);
+    scene_finish(&f);
 }
 
 static void subscribed_by_others_alone_it_ends_too(void **state) {
@@ -130,29 +118,26 @@ static void subscribed_by_others_alone_it_ends_too(void **state) {
 /* ---- on the way ---------------------------------------------------------- */
 
 /* A thread within weir_stream_subscribe, by hand: it has counted, and not sent yet. */
-static void a_request_on_its_way_is_waited_for(void **state) {
-    (void)state;
-    for (EACH_WORLD(world)) {
-        scene_start(&f, &f.p, "p", 3, true);
-        start_finite(&f.q, "q");
-        open_cold();
-        weir_subscribe_options options = {.cancel = WEIR_TEMPORARY};
-        assert_int_equal(weir_subscribe(f.rig.runtime, f.s.ref, f.q.ref, &options, NULL), WEIR_OK);
-        weir__fetch_add_u32(&f.stream->requested, 1);
-        scene_take_numbers(&f, 0, 5);
-        assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
-        assert_int_equal(weir__subscribe_counted(f.rig.runtime, f.s.ref, f.p.ref, &options, NULL),
-                         WEIR_OK);
-        scene_take_numbers(&f, 0, 3);
-        weir__fetch_add_u32(&f.stream->requested, 1);
-        player_stop(&f.p, WEIR_REASON_NORMAL);
-        assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
-        weir__fetch_sub_u32(&f.stream->requested, 1);
-        /* Refused: then there is nothing to wait for. */
-        assert_int_equal(weir_stream_subscribe(f.stream, f.p.ref, &options, NULL), WEIR_NO_STAGE);
-        scene_expect_end(&f, WEIR_REASON_NORMAL);
-        scene_finish(&f);
-    }
+static void a_request_on_its_way_is_waited_for(void) {
+    scene_start(&f, &f.p, "p", 3, true);
+    start_finite(&f.q, "q");
+    open_cold();
+    weir_subscribe_options options = {.cancel = WEIR_TEMPORARY};
+    assert_int_equal(weir_subscribe(f.rig.runtime, f.s.ref, f.q.ref, &options, NULL), WEIR_OK);
+    weir__fetch_add_u32(&f.stream->requested, 1);
+    scene_take_numbers(&f, 0, 5);
+    assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
+    assert_int_equal(weir__subscribe_counted(f.rig.runtime, f.s.ref, f.p.ref, &options, NULL),
+                     WEIR_OK);
+    scene_take_numbers(&f, 0, 3);
+    weir__fetch_add_u32(&f.stream->requested, 1);
+    player_stop(&f.p, WEIR_REASON_NORMAL);
+    assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_TIMEOUT);
+    weir__fetch_sub_u32(&f.stream->requested, 1);
+    /* Refused: then there is nothing to wait for. */
+    assert_int_equal(weir_stream_subscribe(f.stream, f.p.ref, &options, NULL), WEIR_NO_STAGE);
+    scene_expect_end(&f, WEIR_REASON_NORMAL);
+    scene_finish(&f);
 }
 
 static void closing_none_does_nothing(void **state) {
@@ -163,10 +148,10 @@ static void closing_none_does_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refused_partition_is_an_end),
-        cmocka_unit_test(resubscribed_it_goes_on),
-        cmocka_unit_test(another_ones_end_is_not_its_own),
+        TEST_IN_WORLDS_OF(&f.rig, resubscribed_it_goes_on),
+        TEST_IN_WORLDS_OF(&f.rig, another_ones_end_is_not_its_own),
         cmocka_unit_test(subscribed_by_others_alone_it_ends_too),
-        cmocka_unit_test(a_request_on_its_way_is_waited_for),
+        TEST_IN_WORLDS_OF(&f.rig, a_request_on_its_way_is_waited_for),
         cmocka_unit_test(closing_none_does_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,8 +9,8 @@
  * Method: players that say when they start and stop, on one stepped worker and,
  * where the order must not depend on it, in several worlds.
  */
-#include "support/cmocka.h"
 #include "support/crew.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -29,42 +29,33 @@ static void start_three(const weir_supervisor_options *options) {
 
 /* ---- strategies -------------------------------------------------------------------------- */
 
-static void one_for_one_restarts_one(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_three(NULL);
-        crew_kill(&crew, "b", WEIR_REASON_USER);
-        rig_expect(&crew.rig, "b terminate user\nb start\n");
-        rig_expect_log(&crew.rig, "warning: supervisor supervisor restarts b, which stopped: "
-                                  "user\n");
-        rig_close(&crew.rig);
-    }
+static void one_for_one_restarts_one(void) {
+    start_three(NULL);
+    crew_kill(&crew, "b", WEIR_REASON_USER);
+    rig_expect(&crew.rig, "b terminate user\nb start\n");
+    rig_expect_log(&crew.rig, "warning: supervisor supervisor restarts b, which stopped: "
+                              "user\n");
+    rig_close(&crew.rig);
 }
 
-static void rest_for_one_restarts_those_after_it(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_three(&(weir_supervisor_options){.strategy = WEIR_REST_FOR_ONE});
-        crew_kill(&crew, "b", WEIR_REASON_USER);
-        rig_expect(&crew.rig, "b terminate user\nc terminate shutdown\nb start\nc start\n");
-        crew_kill(&crew, "c", WEIR_REASON_USER);
-        rig_expect(&crew.rig, "c terminate user\nc start\n");
-        crew_kill(&crew, "a", WEIR_REASON_USER);
-        rig_expect(&crew.rig, "a terminate user\nc terminate shutdown\nb terminate shutdown\n"
-                              "a start\nb start\nc start\n");
-        rig_close(&crew.rig);
-    }
+static void rest_for_one_restarts_those_after_it(void) {
+    start_three(&(weir_supervisor_options){.strategy = WEIR_REST_FOR_ONE});
+    crew_kill(&crew, "b", WEIR_REASON_USER);
+    rig_expect(&crew.rig, "b terminate user\nc terminate shutdown\nb start\nc start\n");
+    crew_kill(&crew, "c", WEIR_REASON_USER);
+    rig_expect(&crew.rig, "c terminate user\nc start\n");
+    crew_kill(&crew, "a", WEIR_REASON_USER);
+    rig_expect(&crew.rig, "a terminate user\nc terminate shutdown\nb terminate shutdown\n"
+                          "a start\nb start\nc start\n");
+    rig_close(&crew.rig);
 }
 
-static void one_for_all_restarts_all(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_three(&(weir_supervisor_options){.strategy = WEIR_ONE_FOR_ALL});
-        crew_kill(&crew, "b", WEIR_REASON_USER);
-        rig_expect(&crew.rig, "b terminate user\nc terminate shutdown\na terminate shutdown\n"
-                              "a start\nb start\nc start\n");
-        rig_close(&crew.rig);
-    }
+static void one_for_all_restarts_all(void) {
+    start_three(&(weir_supervisor_options){.strategy = WEIR_ONE_FOR_ALL});
+    crew_kill(&crew, "b", WEIR_REASON_USER);
+    rig_expect(&crew.rig, "b terminate user\nc terminate shutdown\na terminate shutdown\n"
+                          "a start\nb start\nc start\n");
+    rig_close(&crew.rig);
 }
 
 /* Who dies of itself while its group is stopped is not counted again. */
@@ -127,20 +118,17 @@ static weir_verdict stop_on_cast(weir_stage *self, struct player *player, uint64
 }
 
 /* Its reason is known even when it ends before the supervisor can watch it. */
-static void a_child_that_ends_at_once(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        crew_clear(&crew);
-        crew_add(&crew, "a", WEIR_CONSUMER, NULL);
-        crew.players[0].does.cast = stop_on_cast;
-        crew.specs[0].restart = WEIR_RESTART_TRANSIENT;
-        crew_start(&crew, NULL);
-        player_cast(&crew.players[0], WEIR_REASON_NORMAL);
-        rig_rest(&crew.rig);
-        rig_expect(&crew.rig, "a start\na cast 0\na terminate normal\n");
-        assert_false(crew_lives(&crew, 0));
-        rig_close(&crew.rig);
-    }
+static void a_child_that_ends_at_once(void) {
+    crew_clear(&crew);
+    crew_add(&crew, "a", WEIR_CONSUMER, NULL);
+    crew.players[0].does.cast = stop_on_cast;
+    crew.specs[0].restart = WEIR_RESTART_TRANSIENT;
+    crew_start(&crew, NULL);
+    player_cast(&crew.players[0], WEIR_REASON_NORMAL);
+    rig_rest(&crew.rig);
+    rig_expect(&crew.rig, "a start\na cast 0\na terminate normal\n");
+    assert_false(crew_lives(&crew, 0));
+    rig_close(&crew.rig);
 }
 
 /* With its group every child is started again that is not temporary, as in OTP. */
@@ -163,57 +151,44 @@ static void kinds_in_a_group(void **state) {
 
 /* ---- ends -------------------------------------------------------------------------------- */
 
-static void a_stop_ends_the_last_child_first(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_three(NULL);
-        assert_int_equal(
-            weir_stop_wait(crew.rig.runtime, crew.supervisor, WEIR_REASON_USER, WEIR_FOREVER),
-            WEIR_OK);
-        rig_expect(&crew.rig, "c terminate shutdown\nb terminate shutdown\na terminate "
-                              "shutdown\n");
-        assert_int_equal(weir_runtime_stages(crew.rig.runtime), 0);
-        rig_close(&crew.rig);
-    }
+static void a_stop_ends_the_last_child_first(void) {
+    start_three(NULL);
+    assert_int_equal(
+        weir_stop_wait(crew.rig.runtime, crew.supervisor, WEIR_REASON_USER, WEIR_FOREVER), WEIR_OK);
+    rig_expect(&crew.rig, "c terminate shutdown\nb terminate shutdown\na terminate "
+                          "shutdown\n");
+    assert_int_equal(weir_runtime_stages(crew.rig.runtime), 0);
+    rig_close(&crew.rig);
 }
 
-static void nothing_is_restarted_while_the_runtime_stops(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_three(NULL);
-        weir_runtime_stop(crew.rig.runtime, WEIR_REASON_USER);
-        assert_int_equal(weir_runtime_run(crew.rig.runtime, WEIR_FOREVER), WEIR_OK);
-        assert_null(strstr(crew.rig.journal.text, "start"));
-        rig_close(&crew.rig);
-    }
+static void nothing_is_restarted_while_the_runtime_stops(void) {
+    start_three(NULL);
+    weir_runtime_stop(crew.rig.runtime, WEIR_REASON_USER);
+    assert_int_equal(weir_runtime_run(crew.rig.runtime, WEIR_FOREVER), WEIR_OK);
+    assert_null(strstr(crew.rig.journal.text, "start"));
+    rig_close(&crew.rig);
 }
 
-static void nothing_is_restarted_while_the_runtime_drains(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_three(NULL);
-        weir_drain_report report;
-        assert_int_equal(weir_runtime_drain(crew.rig.runtime, WEIR_FOREVER, &report), WEIR_OK);
-        assert_int_equal(report.stages, 0);
-        assert_null(strstr(crew.rig.journal.text, "start"));
-        rig_close(&crew.rig);
-    }
+static void nothing_is_restarted_while_the_runtime_drains(void) {
+    start_three(NULL);
+    weir_drain_report report;
+    assert_int_equal(weir_runtime_drain(crew.rig.runtime, WEIR_FOREVER, &report), WEIR_OK);
+    assert_int_equal(report.stages, 0);
+    assert_null(strstr(crew.rig.journal.text, "start"));
+    rig_close(&crew.rig);
 }
 
 /* It finishes when its children have, and tells them to. */
-static void finishing_finishes_the_children(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        crew_clear(&crew);
-        crew_add(&crew, "source", WEIR_PRODUCER, NULL)->limit = 100;
-        crew_add(&crew, "sink", WEIR_CONSUMER, "source")->quiet = true;
-        crew.players[0].quiet = true;
-        crew_start(&crew, NULL);
-        assert_int_equal(weir_finish(crew.rig.runtime, crew.supervisor), WEIR_OK);
-        assert_int_equal(weir_runtime_run(crew.rig.runtime, WEIR_FOREVER), WEIR_OK);
-        weir_accounts accounts = rig_close(&crew.rig);
-        assert_int_equal(accounts.emitted, accounts.handled);
-    }
+static void finishing_finishes_the_children(void) {
+    crew_clear(&crew);
+    crew_add(&crew, "source", WEIR_PRODUCER, NULL)->limit = 100;
+    crew_add(&crew, "sink", WEIR_CONSUMER, "source")->quiet = true;
+    crew.players[0].quiet = true;
+    crew_start(&crew, NULL);
+    assert_int_equal(weir_finish(crew.rig.runtime, crew.supervisor), WEIR_OK);
+    assert_int_equal(weir_runtime_run(crew.rig.runtime, WEIR_FOREVER), WEIR_OK);
+    weir_accounts accounts = rig_close(&crew.rig);
+    assert_int_equal(accounts.emitted, accounts.handled);
 }
 
 /* A supervisor that waits for a child is not what holds up a drain. */
@@ -303,82 +278,70 @@ static void start_nested(void) {
     rig_expect(&crew.rig, "a start\nb start\n");
 }
 
-static void nested(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_nested();
-        crew_kill(&crew, "a", WEIR_REASON_USER);
-        rig_expect(&crew.rig, "a terminate user\nb terminate shutdown\na start\nb start\n");
-        assert_int_equal(inner_starts, 1);
-        crew_kill(&crew, "b", WEIR_REASON_USER); /* one too many: the outer one begins anew */
-        rig_expect(&crew.rig, "b terminate user\na terminate shutdown\na start\nb start\n");
-        assert_int_equal(inner_starts, 2);
-        assert_int_equal(
-            weir_stop_wait(crew.rig.runtime, crew.supervisor, WEIR_REASON_NORMAL, WEIR_FOREVER),
-            WEIR_OK);
-        rig_expect(&crew.rig, "b terminate shutdown\na terminate shutdown\n");
-        assert_int_equal(weir_runtime_stages(crew.rig.runtime), 0);
-        rig_close(&crew.rig);
-    }
+static void nested(void) {
+    start_nested();
+    crew_kill(&crew, "a", WEIR_REASON_USER);
+    rig_expect(&crew.rig, "a terminate user\nb terminate shutdown\na start\nb start\n");
+    assert_int_equal(inner_starts, 1);
+    crew_kill(&crew, "b", WEIR_REASON_USER); /* one too many: the outer one begins anew */
+    rig_expect(&crew.rig, "b terminate user\na terminate shutdown\na start\nb start\n");
+    assert_int_equal(inner_starts, 2);
+    assert_int_equal(
+        weir_stop_wait(crew.rig.runtime, crew.supervisor, WEIR_REASON_NORMAL, WEIR_FOREVER),
+        WEIR_OK);
+    rig_expect(&crew.rig, "b terminate shutdown\na terminate shutdown\n");
+    assert_int_equal(weir_runtime_stages(crew.rig.runtime), 0);
+    rig_close(&crew.rig);
 }
 
-static void nested_drains(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_nested();
-        assert_int_equal(weir_runtime_drain(crew.rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
-        assert_null(strstr(crew.rig.journal.text, "start"));
-        rig_close(&crew.rig);
-    }
+static void nested_drains(void) {
+    start_nested();
+    assert_int_equal(weir_runtime_drain(crew.rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
+    assert_null(strstr(crew.rig.journal.text, "start"));
+    rig_close(&crew.rig);
 }
 
 /* ---- subscriptions ----------------------------------------------------------------------- */
 
 /* Two supervisors; a consumer finds its producer by name, whoever starts that. */
-static void a_producer_of_another_supervisor(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        crew_clear(&crew);
-        crew_add(&crew, "source", WEIR_PRODUCER, NULL)->limit = 30;
-        crew_add(&crew, "sink", WEIR_CONSUMER, "source");
-        weir_ref first, second;
-        weir_supervisor_options options = {.children = crew.specs, .child_count = 1};
-        assert_int_equal(weir_supervisor_start(crew.rig.runtime, &options, &first), WEIR_OK);
-        options.children = crew.specs + 1;
-        assert_int_equal(weir_supervisor_start(crew.rig.runtime, &options, &second), WEIR_OK);
-        rig_rest(&crew.rig);
-        assert_int_equal(crew.players[1].handled, 30);
-        crew.players[0].limit = 60;
-        crew_kill(&crew, "source", WEIR_REASON_USER);
-        assert_int_equal(weir_runtime_run(crew.rig.runtime, 100000000), WEIR_TIMEOUT);
-        assert_int_equal(crew.players[1].handled, 60);
-        crew_kill(&crew, "sink", WEIR_REASON_USER);
-        player_cast(&crew.players[0], 30);
-        rig_rest(&crew.rig);
-        assert_int_equal(crew.players[1].handled, 90);
-        rig_close(&crew.rig);
-    }
+static void a_producer_of_another_supervisor(void) {
+    crew_clear(&crew);
+    crew_add(&crew, "source", WEIR_PRODUCER, NULL)->limit = 30;
+    crew_add(&crew, "sink", WEIR_CONSUMER, "source");
+    weir_ref first, second;
+    weir_supervisor_options options = {.children = crew.specs, .child_count = 1};
+    assert_int_equal(weir_supervisor_start(crew.rig.runtime, &options, &first), WEIR_OK);
+    options.children = crew.specs + 1;
+    assert_int_equal(weir_supervisor_start(crew.rig.runtime, &options, &second), WEIR_OK);
+    rig_rest(&crew.rig);
+    assert_int_equal(crew.players[1].handled, 30);
+    crew.players[0].limit = 60;
+    crew_kill(&crew, "source", WEIR_REASON_USER);
+    assert_int_equal(weir_runtime_run(crew.rig.runtime, 100000000), WEIR_TIMEOUT);
+    assert_int_equal(crew.players[1].handled, 60);
+    crew_kill(&crew, "sink", WEIR_REASON_USER);
+    player_cast(&crew.players[0], 30);
+    rig_rest(&crew.rig);
+    assert_int_equal(crew.players[1].handled, 90);
+    rig_close(&crew.rig);
 }
 
 /* An earlier child may consume from a later one, and a cycle is no trouble. */
-static void links_to_later_children(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        crew_clear(&crew);
-        crew_add(&crew, "sink", WEIR_CONSUMER, "source");
-        crew_add(&crew, "other", WEIR_CONSUMER, "source");
-        crew_add(&crew, "source", WEIR_PRODUCER, NULL)->limit = 50;
-        crew.from[1] =
-            (weir_subscribe_to){.producer = WEIR_SIBLING(2), .options = {.cancel = WEIR_TEMPORARY}};
-        crew_start(&crew, NULL);
-        rig_rest(&crew.rig);
-        for (unsigned i = 0; i < 3; i++) {
-            crew.players[2].limit += 50;
-            crew_kill(&crew, crew.players[i].name, WEIR_REASON_USER);
-        }
-        assert_int_equal(crew.players[0].handled + crew.players[1].handled, 200);
-        rig_close(&crew.rig);
+static void links_to_later_children(void) {
+    crew_clear(&crew);
+    crew_add(&crew, "sink", WEIR_CONSUMER, "source");
+    crew_add(&crew, "other", WEIR_CONSUMER, "source");
+    crew_add(&crew, "source", WEIR_PRODUCER, NULL)->limit = 50;
+    crew.from[1] =
+        (weir_subscribe_to){.producer = WEIR_SIBLING(2), .options = {.cancel = WEIR_TEMPORARY}};
+    crew_start(&crew, NULL);
+    rig_rest(&crew.rig);
+    for (unsigned i = 0; i < 3; i++) {
+        crew.players[2].limit += 50;
+        crew_kill(&crew, crew.players[i].name, WEIR_REASON_USER);
     }
+    assert_int_equal(crew.players[0].handled + crew.players[1].handled, 200);
+    rig_close(&crew.rig);
 }
 
 /* Nobody consumes from a supervisor, or feeds one. */
@@ -412,25 +375,25 @@ static void a_supervisor_is_no_peer(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_for_one_restarts_one),
-        cmocka_unit_test(rest_for_one_restarts_those_after_it),
-        cmocka_unit_test(one_for_all_restarts_all),
+        TEST_IN_WORLDS_OF(&crew.rig, one_for_one_restarts_one),
+        TEST_IN_WORLDS_OF(&crew.rig, rest_for_one_restarts_those_after_it),
+        TEST_IN_WORLDS_OF(&crew.rig, one_for_all_restarts_all),
         cmocka_unit_test(deaths_at_once),
         cmocka_unit_test(permanent_children_are_always_restarted),
         cmocka_unit_test(transient_children_are_restarted_when_abnormal),
         cmocka_unit_test(temporary_children_are_forgotten),
-        cmocka_unit_test(a_child_that_ends_at_once),
+        TEST_IN_WORLDS_OF(&crew.rig, a_child_that_ends_at_once),
         cmocka_unit_test(kinds_in_a_group),
-        cmocka_unit_test(a_stop_ends_the_last_child_first),
-        cmocka_unit_test(nothing_is_restarted_while_the_runtime_stops),
-        cmocka_unit_test(nothing_is_restarted_while_the_runtime_drains),
-        cmocka_unit_test(finishing_finishes_the_children),
+        TEST_IN_WORLDS_OF(&crew.rig, a_stop_ends_the_last_child_first),
+        TEST_IN_WORLDS_OF(&crew.rig, nothing_is_restarted_while_the_runtime_stops),
+        TEST_IN_WORLDS_OF(&crew.rig, nothing_is_restarted_while_the_runtime_drains),
+        TEST_IN_WORLDS_OF(&crew.rig, finishing_finishes_the_children),
         cmocka_unit_test(a_drain_names_the_child),
         cmocka_unit_test(it_may_end_with_its_children),
-        cmocka_unit_test(nested),
-        cmocka_unit_test(nested_drains),
-        cmocka_unit_test(a_producer_of_another_supervisor),
-        cmocka_unit_test(links_to_later_children),
+        TEST_IN_WORLDS_OF(&crew.rig, nested),
+        TEST_IN_WORLDS_OF(&crew.rig, nested_drains),
+        TEST_IN_WORLDS_OF(&crew.rig, a_producer_of_another_supervisor),
+        TEST_IN_WORLDS_OF(&crew.rig, links_to_later_children),
         cmocka_unit_test(a_supervisor_is_no_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

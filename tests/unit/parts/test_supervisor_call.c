@@ -8,22 +8,13 @@
  * afterwards.
  * Method: stepped and simulated worlds, and threads for who waits for whom.
  */
-#include "support/cmocka.h"
 #include "support/crew.h"
+#include "support/worlds.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static struct crew crew;
-
-static void start_two(const weir_supervisor_options *options) {
-    crew_clear(&crew);
-    crew_add(&crew, "a", WEIR_CONSUMER, NULL);
-    crew_add(&crew, "b", WEIR_CONSUMER, NULL);
-    crew_start(&crew, options);
-    rig_rest(&crew.rig);
-    rig_expect(&crew.rig, "a start\nb start\n");
-}
 
 static weir_supervised_info info_of(size_t index, size_t count) {
     weir_supervised_info info[8];
@@ -48,65 +39,58 @@ static weir_status delete_child(uint32_t number) {
     return weir_supervisor_delete_child(crew.rig.runtime, crew.supervisor, number, WEIR_FOREVER);
 }
 
-static void children_are_listed(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_two(NULL);
-        crew_kill(&crew, "b", WEIR_REASON_USER);
-        weir_supervised_info info = info_of(1, 2);
-        assert_int_equal(info.number, 1);
-        assert_int_equal(info.restarts, 1);
-        assert_int_equal(info.restart, WEIR_RESTART_PERMANENT);
-        assert_int_equal(info.stage.bits, crew.players[1].ref.bits);
-        assert_string_equal(info.name, "b");
-        size_t count;
-        assert_int_equal(weir_supervisor_children(crew.rig.runtime, crew.supervisor, WEIR_FOREVER,
-                                                  NULL, 0, &count),
-                         WEIR_OK);
-        assert_int_equal(count, 2);
-        weir_ref ref;
-        assert_int_equal(
-            weir_supervisor_child(crew.rig.runtime, crew.supervisor, 0, WEIR_FOREVER, &ref),
-            WEIR_OK);
-        assert_int_equal(ref.bits, crew.players[0].ref.bits);
-        assert_int_equal(
-            weir_supervisor_child(crew.rig.runtime, crew.supervisor, 2, WEIR_FOREVER, &ref),
-            WEIR_INVALID);
-        assert_string_equal(weir_refusal(), "supervisor supervisor has no child 2");
-        rig_close(&crew.rig);
-    }
+static void children_are_listed(void) {
+    crew_start_two(&crew, NULL);
+    crew_kill(&crew, "b", WEIR_REASON_USER);
+    weir_supervised_info info = info_of(1, 2);
+    assert_int_equal(info.number, 1);
+    assert_int_equal(info.restarts, 1);
+    assert_int_equal(info.restart, WEIR_RESTART_PERMANENT);
+    assert_int_equal(info.stage.bits, crew.players[1].ref.bits);
+    assert_string_equal(info.name, "b");
+    size_t count;
+    assert_int_equal(
+        weir_supervisor_children(crew.rig.runtime, crew.supervisor, WEIR_FOREVER, NULL, 0, &count),
+        WEIR_OK);
+    assert_int_equal(count, 2);
+    weir_ref ref;
+    assert_int_equal(
+        weir_supervisor_child(crew.rig.runtime, crew.supervisor, 0, WEIR_FOREVER, &ref), WEIR_OK);
+    assert_int_equal(ref.bits, crew.players[0].ref.bits);
+    assert_int_equal(
+        weir_supervisor_child(crew.rig.runtime, crew.supervisor, 2, WEIR_FOREVER, &ref),
+        WEIR_INVALID);
+    assert_string_equal(weir_refusal(), "supervisor supervisor has no child 2");
+    rig_close(&crew.rig);
 }
 
-static void stopped_started_and_forgotten(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_two(NULL);
-        weir_ref ref;
-        assert_int_equal(restart_child(0, NULL), WEIR_INVALID);
-        assert_string_equal(weir_refusal(), "child a runs");
-        assert_int_equal(delete_child(0), WEIR_INVALID);
-        assert_int_equal(stop_child(0), WEIR_OK);
-        rig_expect(&crew.rig, "a terminate shutdown\n");
-        assert_int_equal(info_of(0, 2).stage.bits, 0);
-        assert_int_equal(stop_child(0), WEIR_OK);
-        assert_int_equal(restart_child(0, &ref), WEIR_OK);
-        rig_expect(&crew.rig, "a start\n");
-        assert_int_equal(ref.bits, crew.players[0].ref.bits);
-        assert_int_equal(stop_child(0), WEIR_OK);
-        assert_int_equal(delete_child(0), WEIR_OK);
-        assert_int_equal(info_of(0, 1).number, 1);
-        assert_int_equal(delete_child(0), WEIR_INVALID);
-        assert_int_equal(stop_child(0), WEIR_INVALID);
-        assert_int_equal(restart_child(0, NULL), WEIR_INVALID);
-        rig_expect(&crew.rig, "a terminate shutdown\n");
-        rig_close(&crew.rig);
-    }
+static void stopped_started_and_forgotten(void) {
+    crew_start_two(&crew, NULL);
+    weir_ref ref;
+    assert_int_equal(restart_child(0, NULL), WEIR_INVALID);
+    assert_string_equal(weir_refusal(), "child a runs");
+    assert_int_equal(delete_child(0), WEIR_INVALID);
+    assert_int_equal(stop_child(0), WEIR_OK);
+    rig_expect(&crew.rig, "a terminate shutdown\n");
+    assert_int_equal(info_of(0, 2).stage.bits, 0);
+    assert_int_equal(stop_child(0), WEIR_OK);
+    assert_int_equal(restart_child(0, &ref), WEIR_OK);
+    rig_expect(&crew.rig, "a start\n");
+    assert_int_equal(ref.bits, crew.players[0].ref.bits);
+    assert_int_equal(stop_child(0), WEIR_OK);
+    assert_int_equal(delete_child(0), WEIR_OK);
+    assert_int_equal(info_of(0, 1).number, 1);
+    assert_int_equal(delete_child(0), WEIR_INVALID);
+    assert_int_equal(stop_child(0), WEIR_INVALID);
+    assert_int_equal(restart_child(0, NULL), WEIR_INVALID);
+    rig_expect(&crew.rig, "a terminate shutdown\n");
+    rig_close(&crew.rig);
 }
 
 static void a_restart_by_hand_may_be_refused(void **state) {
     (void)state;
     rig_open(&crew.rig, NULL);
-    start_two(NULL);
+    crew_start_two(&crew, NULL);
     assert_int_equal(stop_child(1), WEIR_OK);
     crew.refuses[1] = 1;
     assert_int_equal(restart_child(1, NULL), WEIR_INIT_STOPPED);
@@ -147,22 +131,19 @@ static void start_source(void) {
     rig_rest(&crew.rig);
 }
 
-static void children_are_added(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        uint32_t number = 0;
-        start_source();
-        assert_int_equal(add_sink("source", WEIR_RESTART_PERMANENT, &number), WEIR_OK);
-        assert_int_equal(number, 2);
-        rig_rest(&crew.rig);
-        assert_int_equal(crew.players[2].handled, 30);
-        crew.players[0].limit = 60;
-        crew_kill(&crew, "sink", WEIR_REASON_USER);
-        crew_kill(&crew, "source", WEIR_REASON_USER);
-        assert_int_equal(crew.players[2].handled, 60);
-        assert_int_equal(info_of(2, 3).restarts, 1);
-        rig_close(&crew.rig);
-    }
+static void children_are_added(void) {
+    uint32_t number = 0;
+    start_source();
+    assert_int_equal(add_sink("source", WEIR_RESTART_PERMANENT, &number), WEIR_OK);
+    assert_int_equal(number, 2);
+    rig_rest(&crew.rig);
+    assert_int_equal(crew.players[2].handled, 30);
+    crew.players[0].limit = 60;
+    crew_kill(&crew, "sink", WEIR_REASON_USER);
+    crew_kill(&crew, "source", WEIR_REASON_USER);
+    assert_int_equal(crew.players[2].handled, 60);
+    assert_int_equal(info_of(2, 3).restarts, 1);
+    rig_close(&crew.rig);
 }
 
 static void a_temporary_child_that_was_added(void **state) {
@@ -180,27 +161,23 @@ static void a_temporary_child_that_was_added(void **state) {
     rig_close(&crew.rig);
 }
 
-static void what_cannot_be_added(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_source();
-        assert_int_equal(add_sink("nobody", WEIR_RESTART_PERMANENT, NULL), WEIR_NO_NAME);
-        assert_string_equal(weir_refusal(), "child sink: no living stage is called nobody");
-        rig_rest(&crew.rig);
-        info_of(0, 2);
-        crew.refuses[2] = 1;
-        assert_int_equal(add_sink("source", WEIR_RESTART_PERMANENT, NULL), WEIR_INIT_STOPPED);
-        info_of(0, 2);
-        assert_int_equal(weir_supervisor_start_child(crew.rig.runtime, crew.supervisor, NULL,
-                                                     WEIR_FOREVER, NULL, NULL),
-                         WEIR_INVALID);
-        assert_int_equal(weir_supervisor_start_child(crew.rig.runtime, crew.supervisor,
-                                                     &(weir_supervised){0}, WEIR_FOREVER, NULL,
-                                                     NULL),
-                         WEIR_INVALID);
-        assert_int_equal(weir_runtime_stages(crew.rig.runtime), 3);
-        rig_close(&crew.rig);
-    }
+static void what_cannot_be_added(void) {
+    start_source();
+    assert_int_equal(add_sink("nobody", WEIR_RESTART_PERMANENT, NULL), WEIR_NO_NAME);
+    assert_string_equal(weir_refusal(), "child sink: no living stage is called nobody");
+    rig_rest(&crew.rig);
+    info_of(0, 2);
+    crew.refuses[2] = 1;
+    assert_int_equal(add_sink("source", WEIR_RESTART_PERMANENT, NULL), WEIR_INIT_STOPPED);
+    info_of(0, 2);
+    assert_int_equal(weir_supervisor_start_child(crew.rig.runtime, crew.supervisor, NULL,
+                                                 WEIR_FOREVER, NULL, NULL),
+                     WEIR_INVALID);
+    assert_int_equal(weir_supervisor_start_child(crew.rig.runtime, crew.supervisor,
+                                                 &(weir_supervised){0}, WEIR_FOREVER, NULL, NULL),
+                     WEIR_INVALID);
+    assert_int_equal(weir_runtime_stages(crew.rig.runtime), 3);
+    rig_close(&crew.rig);
 }
 
 static weir_status start_itself(weir_runtime *runtime, void *argument, weir_ref *out) {
@@ -210,22 +187,19 @@ static weir_status start_itself(weir_runtime *runtime, void *argument, weir_ref 
 }
 
 /* It is refused, and not told to stop either. */
-static void the_supervisor_is_no_child_of_its_own(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        start_two(NULL);
-        assert_int_equal(weir_supervisor_start_child(crew.rig.runtime, crew.supervisor,
-                                                     &(weir_supervised){.start = start_itself},
-                                                     WEIR_FOREVER, NULL, NULL),
-                         WEIR_INVALID);
-        assert_string_equal(weir_refusal(),
-                            "child child: its start has returned the supervisor itself");
-        rig_rest(&crew.rig);
-        rig_expect(&crew.rig, "");
-        info_of(1, 2);
-        assert_int_equal(weir_runtime_stages(crew.rig.runtime), 3);
-        rig_close(&crew.rig);
-    }
+static void the_supervisor_is_no_child_of_its_own(void) {
+    crew_start_two(&crew, NULL);
+    assert_int_equal(weir_supervisor_start_child(crew.rig.runtime, crew.supervisor,
+                                                 &(weir_supervised){.start = start_itself},
+                                                 WEIR_FOREVER, NULL, NULL),
+                     WEIR_INVALID);
+    assert_string_equal(weir_refusal(),
+                        "child child: its start has returned the supervisor itself");
+    rig_rest(&crew.rig);
+    rig_expect(&crew.rig, "");
+    info_of(1, 2);
+    assert_int_equal(weir_runtime_stages(crew.rig.runtime), 3);
+    rig_close(&crew.rig);
 }
 
 /* ---- refusals ---------------------------------------------------------------------------- */
@@ -233,7 +207,7 @@ static void the_supervisor_is_no_child_of_its_own(void **state) {
 static void a_stage_that_is_no_supervisor(void **state) {
     (void)state;
     rig_open(&crew.rig, NULL);
-    start_two(NULL);
+    crew_start_two(&crew, NULL);
     weir_runtime *runtime = crew.rig.runtime;
     weir_ref stage = crew.players[0].ref;
     weir_ref ref;
@@ -271,7 +245,7 @@ static void expect_unlisted(weir_supervised_info *out, size_t room, size_t *coun
 static void bad_arguments_are_refused(void **state) {
     (void)state;
     rig_open(&crew.rig, NULL);
-    start_two(NULL);
+    crew_start_two(&crew, NULL);
     weir_supervised_info info;
     size_t count = 7;
     expect_unlisted(&info, 1, NULL, "count must not be NULL");
@@ -339,7 +313,7 @@ static void memory_fails(void **state) {
 static void with_threads(void **state) {
     (void)state;
     rig_open(&crew.rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
-    start_two(&(weir_supervisor_options){.worker = WEIR_WORKER(1)});
+    crew_start_two(&crew, &(weir_supervisor_options){.worker = WEIR_WORKER(1)});
     for (unsigned round = 0; round < 20; round++) {
         assert_int_equal(stop_child(round % 2), WEIR_OK);
         assert_int_equal(info_of(round % 2, 2).stage.bits, 0); /* at once */
@@ -355,13 +329,13 @@ static void with_threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(children_are_listed),
-        cmocka_unit_test(stopped_started_and_forgotten),
+        TEST_IN_WORLDS_OF(&crew.rig, children_are_listed),
+        TEST_IN_WORLDS_OF(&crew.rig, stopped_started_and_forgotten),
         cmocka_unit_test(a_restart_by_hand_may_be_refused),
-        cmocka_unit_test(children_are_added),
+        TEST_IN_WORLDS_OF(&crew.rig, children_are_added),
         cmocka_unit_test(a_temporary_child_that_was_added),
-        cmocka_unit_test(what_cannot_be_added),
-        cmocka_unit_test(the_supervisor_is_no_child_of_its_own),
+        TEST_IN_WORLDS_OF(&crew.rig, what_cannot_be_added),
+        TEST_IN_WORLDS_OF(&crew.rig, the_supervisor_is_no_child_of_its_own),
         cmocka_unit_test(bad_arguments_are_refused),
         cmocka_unit_test(a_stage_that_is_no_supervisor),
         cmocka_unit_test(inside_callbacks),

@@ -7,8 +7,8 @@
  * returns a child of the same or of another supervisor that lives.
  * Method: starts that return whatever the test says, in every world and with threads.
  */
-#include "support/cmocka.h"
 #include "support/rig.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -126,12 +126,9 @@ static void all(void) {
     a_supervisor_has_one_parent();
 }
 
-static void in_every_world(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        all();
-        rig_close(&rig);
-    }
+static void in_every_world(void) {
+    all();
+    rig_close(&rig);
 }
 
 static void with_threads(void **state) {
@@ -178,7 +175,7 @@ static void two_adopt_each_other(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_every_world),
+        TEST_IN_WORLDS_OF(&rig, in_every_world),
         cmocka_unit_test(with_threads),
         cmocka_unit_test(two_adopt_each_other),
     };

@@ -9,8 +9,8 @@
  * Method: virtual time in simulated runtimes; inits that refuse on cue; an
  * allocator that fails on cue.
  */
-#include "support/cmocka.h"
 #include "support/crew.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -19,15 +19,6 @@ enum { SECOND = 1000000000 };
 static struct crew crew;
 
 static const weir_runtime_options simulated = {.mode = WEIR_SIMULATED, .workers = 2, .seed = 7};
-
-static void start_two(const weir_supervisor_options *options) {
-    crew_clear(&crew);
-    crew_add(&crew, "a", WEIR_CONSUMER, NULL);
-    crew_add(&crew, "b", WEIR_CONSUMER, NULL);
-    crew_start(&crew, options);
-    rig_rest(&crew.rig);
-    rig_expect(&crew.rig, "a start\nb start\n");
-}
 
 static void advance(uint64_t ns) {
     assert_int_equal(weir_runtime_advance(crew.rig.runtime, ns), WEIR_OK);
@@ -38,7 +29,7 @@ static void advance(uint64_t ns) {
 static void one_restart_too_many(void **state) {
     (void)state;
     rig_open(&crew.rig, &simulated);
-    start_two(NULL);
+    crew_start_two(&crew, NULL);
     crew_kill(&crew, "a", WEIR_REASON_USER);
     crew_kill(&crew, "b", WEIR_REASON_USER);
     crew_kill(&crew, "a", WEIR_REASON_USER);
@@ -57,7 +48,7 @@ static void one_restart_too_many(void **state) {
 static void time_forgives(void **state) {
     (void)state;
     rig_open(&crew.rig, &simulated);
-    start_two(&(weir_supervisor_options){.max_restarts = 2, .max_seconds = 10});
+    crew_start_two(&crew, &(weir_supervisor_options){.max_restarts = 2, .max_seconds = 10});
     for (unsigned i = 0; i < 10; i++) {
         crew_kill(&crew, "a", WEIR_REASON_USER);
         crew_kill(&crew, "b", WEIR_REASON_USER);
@@ -77,7 +68,7 @@ static void time_forgives(void **state) {
 static void none_at_all(void **state) {
     (void)state;
     rig_open(&crew.rig, &simulated);
-    start_two(&(weir_supervisor_options){.max_restarts = WEIR_NONE});
+    crew_start_two(&crew, &(weir_supervisor_options){.max_restarts = WEIR_NONE});
     crew_kill(&crew, "b", WEIR_REASON_NORMAL);
     rig_expect(&crew.rig, "b terminate normal\na terminate shutdown\n");
     rig_close(&crew.rig);
@@ -86,7 +77,7 @@ static void none_at_all(void **state) {
 static void without_bound(void **state) {
     (void)state;
     rig_open(&crew.rig, &simulated);
-    start_two(&(weir_supervisor_options){.max_restarts = WEIR_INFINITY});
+    crew_start_two(&crew, &(weir_supervisor_options){.max_restarts = WEIR_INFINITY});
     for (unsigned i = 0; i < 50; i++) crew_kill(&crew, "a", WEIR_REASON_USER);
     assert_int_equal(weir_runtime_stages(crew.rig.runtime), 3);
     rig_close(&crew.rig);
@@ -97,7 +88,7 @@ static void without_bound(void **state) {
 static void a_refused_restart_is_tried_again(void **state) {
     (void)state;
     rig_open(&crew.rig, &simulated);
-    start_two(&(weir_supervisor_options){.retry_ns = SECOND});
+    crew_start_two(&crew, &(weir_supervisor_options){.retry_ns = SECOND});
     crew.refuses[0] = 2;
     crew_kill(&crew, "a", WEIR_REASON_USER);
     rig_expect(&crew.rig, "a terminate user\na refuses\n");
@@ -117,7 +108,7 @@ static void a_refused_restart_is_tried_again(void **state) {
 static void refused_restarts_count(void **state) {
     (void)state;
     rig_open(&crew.rig, &simulated);
-    start_two(NULL);
+    crew_start_two(&crew, NULL);
     crew.refuses[0] = 100;
     crew_kill(&crew, "a", WEIR_REASON_USER);
     advance((uint64_t)SECOND);
@@ -131,7 +122,7 @@ static void refused_restarts_count(void **state) {
 static void who_waits_for_a_refused_restart(void **state) {
     (void)state;
     rig_open(&crew.rig, &simulated);
-    start_two(NULL);
+    crew_start_two(&crew, NULL);
     crew.refuses[0] = 1;
     crew_kill(&crew, "a", WEIR_REASON_USER);
     crew_kill(&crew, "b", WEIR_REASON_USER);
@@ -141,7 +132,7 @@ static void who_waits_for_a_refused_restart(void **state) {
     rig_close(&crew.rig);
 
     rig_open(&crew.rig, &simulated);
-    start_two(&(weir_supervisor_options){.strategy = WEIR_ONE_FOR_ALL});
+    crew_start_two(&crew, &(weir_supervisor_options){.strategy = WEIR_ONE_FOR_ALL});
     crew.refuses[0] = 1;
     crew_kill(&crew, "b", WEIR_REASON_USER);
     rig_expect(&crew.rig, "b terminate user\na terminate shutdown\na refuses\n");
@@ -154,7 +145,7 @@ static void who_waits_for_a_refused_restart(void **state) {
 static void a_refused_restart_does_not_hold_up_a_drain(void **state) {
     (void)state;
     rig_open(&crew.rig, &simulated);
-    start_two(&(weir_supervisor_options){.retry_ns = (uint64_t)100 * SECOND});
+    crew_start_two(&crew, &(weir_supervisor_options){.retry_ns = (uint64_t)100 * SECOND});
     crew.refuses[0] = 1;
     crew_kill(&crew, "a", WEIR_REASON_USER);
     assert_int_equal(weir_runtime_drain(crew.rig.runtime, SECOND, NULL), WEIR_OK);
@@ -180,24 +171,21 @@ static void a_sibling_that_has_ended_is_no_trouble(void **state) {
 
 /* ---- starts that are refused ------------------------------------------------------------- */
 
-static void a_refused_start_ends_those_before_it(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        crew_clear(&crew);
-        crew_add(&crew, "a", WEIR_CONSUMER, NULL);
-        crew_add(&crew, "b", WEIR_CONSUMER, NULL);
-        crew_add(&crew, "c", WEIR_CONSUMER, NULL);
-        crew.refuses[2] = 1;
-        assert_int_equal(crew_try_start(&crew, NULL), WEIR_INIT_STOPPED);
-        assert_string_equal(weir_refusal(),
-                            "child 2, c, could not be started: init of stage c stopped it: user");
-        assert_int_equal(crew.supervisor.bits, 0);
-        rig_rest(&crew.rig);
-        rig_expect(&crew.rig, "a start\nb start\nc refuses\nb terminate shutdown\n"
-                              "a terminate shutdown\n");
-        assert_int_equal(weir_runtime_stages(crew.rig.runtime), 0);
-        rig_close(&crew.rig);
-    }
+static void a_refused_start_ends_those_before_it(void) {
+    crew_clear(&crew);
+    crew_add(&crew, "a", WEIR_CONSUMER, NULL);
+    crew_add(&crew, "b", WEIR_CONSUMER, NULL);
+    crew_add(&crew, "c", WEIR_CONSUMER, NULL);
+    crew.refuses[2] = 1;
+    assert_int_equal(crew_try_start(&crew, NULL), WEIR_INIT_STOPPED);
+    assert_string_equal(weir_refusal(),
+                        "child 2, c, could not be started: init of stage c stopped it: user");
+    assert_int_equal(crew.supervisor.bits, 0);
+    rig_rest(&crew.rig);
+    rig_expect(&crew.rig, "a start\nb start\nc refuses\nb terminate shutdown\n"
+                          "a terminate shutdown\n");
+    assert_int_equal(weir_runtime_stages(crew.rig.runtime), 0);
+    rig_close(&crew.rig);
 }
 
 static void refuses(const weir_supervisor_options *options, weir_status status, const char *why) {
@@ -347,7 +335,7 @@ int main(void) {
         cmocka_unit_test(who_waits_for_a_refused_restart),
         cmocka_unit_test(a_refused_restart_does_not_hold_up_a_drain),
         cmocka_unit_test(a_sibling_that_has_ended_is_no_trouble),
-        cmocka_unit_test(a_refused_start_ends_those_before_it),
+        TEST_IN_WORLDS_OF(&crew.rig, a_refused_start_ends_those_before_it),
         cmocka_unit_test(bad_options),
         cmocka_unit_test(bad_children),
         cmocka_unit_test(memory_fails_at_the_start),

@@ -10,8 +10,8 @@
  * goes on; the sink marks each number.  Stepped and simulated runtimes are stopped
  * after every so many turns for a kill; with threads, stages are killed as they run.
  */
-#include "support/cmocka.h"
 #include "support/crew.h"
+#include "support/worlds.h"
 
 #include "base/rng.h"
 
@@ -126,17 +126,14 @@ static void permanent_subscriptions(void **state) {
 }
 
 /* Nothing is lost that a dying stage had not begun: it is served again. */
-static void what_came_back_is_served_again(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&crew.rig, world); world++) {
-        add_pipeline(false);
-        crew_start(&crew, &(weir_supervisor_options){.max_restarts = WEIR_INFINITY});
-        while (weir_runtime_step(crew.rig.runtime, 60) == 60) {
-            kill(2);
-        }
-        assert_int_equal(rig_accounts(&crew.rig).discarded, 0);
-        drain_and_check();
+static void what_came_back_is_served_again(void) {
+    add_pipeline(false);
+    crew_start(&crew, &(weir_supervisor_options){.max_restarts = WEIR_INFINITY});
+    while (weir_runtime_step(crew.rig.runtime, 60) == 60) {
+        kill(2);
     }
+    assert_int_equal(rig_accounts(&crew.rig).discarded, 0);
+    drain_and_check();
 }
 
 /* ---- with threads ------------------------------------------------------------------------ */
@@ -181,7 +178,7 @@ int main(void) {
         cmocka_unit_test(rest_for_one),
         cmocka_unit_test(one_for_all),
         cmocka_unit_test(permanent_subscriptions),
-        cmocka_unit_test(what_came_back_is_served_again),
+        TEST_IN_WORLDS_OF(&crew.rig, what_came_back_is_served_again),
         cmocka_unit_test(threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
  * Method: a ledger of all numbers; real workers, and endless and finite producers.
  */
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
 
 #include "base/atomic.h"
@@ -40,18 +41,12 @@ static void count_told(void *context, uint64_t count, weir_discard cause) {
     told += count;
 }
 
-static weir_verdict emit_and_stop(weir_stage *self, struct player *player, uint64_t demand) {
-    uint64_t left = player->limit - player->next;
-    player_emit(self, demand < left ? demand : left);
-    return player->next == player->limit ? weir_stop_with(self, WEIR_REASON_NORMAL) : WEIR_CONTINUE;
-}
-
 static void begin(unsigned workers, uint64_t limit, bool finite) {
     begun = told = 0;
     memset(seen, 0, sizeof seen);
     rig_open(&rig, &(weir_runtime_options){.workers = workers, .unpinned = true});
     p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = limit, .quiet = true};
-    p.does.demand = finite ? emit_and_stop : NULL;
+    p.does.demand = finite ? deed_emit_to_the_end : NULL;
     player_start(&p, &rig, NULL);
 }
 

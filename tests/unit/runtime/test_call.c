@@ -7,9 +7,9 @@
  * stage that is gone, and no wait changes what it waits for.
  * Method: players in every world and on threads.
  */
-#include "support/cmocka.h"
 #include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -150,38 +150,35 @@ static void a_refused_subscription_is_told(void **state) {
     }
 }
 
-static void a_subscription_is_replaced(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        PLAYERS_START(&rig, &p, &c);
-        const weir_subscribe_options ten = {.max_demand = 10, .cancel = WEIR_TEMPORARY};
-        const weir_subscribe_options six = {.max_demand = 6, .cancel = WEIR_TEMPORARY};
-        weir_subscription old = player_subscribe(&c, &p, &ten);
-        weir_subscription renewed;
-        rig_rest(&rig);
-        assert_int_equal(
-            weir_resubscribe(rig.runtime, old, WEIR_REASON_USER, (weir_ref){0}, &six, &renewed),
-            WEIR_OK);
-        rig_rest(&rig);
-        /* The old demand is owed still: nothing more is asked for. */
-        player_expect(&p, "subscribe c\ndemand 10\ncancel c user\nsubscribe c\n");
-        player_expect(&c, "subscribe p\nsubscribe p\ncancel p user\n");
-        player_cast(&p, 4);
-        rig_rest(&rig);
-        assert_int_equal(c.handled, 4);
-        /* An old one that has ended is no error; a permanent one stops its consumer. */
-        assert_int_equal(weir_resubscribe(rig.runtime, old, WEIR_REASON_USER, p.ref, NULL, &old),
-                         WEIR_OK);
-        assert_int_equal(weir_resubscribe(rig.runtime, old, WEIR_REASON_USER, p.ref, NULL, NULL),
-                         WEIR_OK);
-        rig_rest(&rig);
-        assert_non_null(strstr(c.journal.text, "terminate user"));
-        assert_int_equal(weir_resubscribe(rig.runtime, old, WEIR_REASON_USER, p.ref, NULL, NULL),
-                         WEIR_NO_STAGE);
-        rig_close(&rig);
-    }
+static void a_subscription_is_replaced(void) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(&rig, &p, &c);
+    const weir_subscribe_options ten = {.max_demand = 10, .cancel = WEIR_TEMPORARY};
+    const weir_subscribe_options six = {.max_demand = 6, .cancel = WEIR_TEMPORARY};
+    weir_subscription old = player_subscribe(&c, &p, &ten);
+    weir_subscription renewed;
+    rig_rest(&rig);
+    assert_int_equal(
+        weir_resubscribe(rig.runtime, old, WEIR_REASON_USER, (weir_ref){0}, &six, &renewed),
+        WEIR_OK);
+    rig_rest(&rig);
+    /* The old demand is owed still: nothing more is asked for. */
+    player_expect(&p, "subscribe c\ndemand 10\ncancel c user\nsubscribe c\n");
+    player_expect(&c, "subscribe p\nsubscribe p\ncancel p user\n");
+    player_cast(&p, 4);
+    rig_rest(&rig);
+    assert_int_equal(c.handled, 4);
+    /* An old one that has ended is no error; a permanent one stops its consumer. */
+    assert_int_equal(weir_resubscribe(rig.runtime, old, WEIR_REASON_USER, p.ref, NULL, &old),
+                     WEIR_OK);
+    assert_int_equal(weir_resubscribe(rig.runtime, old, WEIR_REASON_USER, p.ref, NULL, NULL),
+                     WEIR_OK);
+    rig_rest(&rig);
+    assert_non_null(strstr(c.journal.text, "terminate user"));
+    assert_int_equal(weir_resubscribe(rig.runtime, old, WEIR_REASON_USER, p.ref, NULL, NULL),
+                     WEIR_NO_STAGE);
+    rig_close(&rig);
 }
 
 static void replacing_needs_memory_or_changes_nothing(void **state) {
@@ -236,7 +233,7 @@ int main(void) {
         cmocka_unit_test(the_demand_mode_of_any_kind),
         cmocka_unit_test(both_ends_list_their_subscriptions),
         cmocka_unit_test(a_refused_subscription_is_told),
-        cmocka_unit_test(a_subscription_is_replaced),
+        TEST_IN_WORLDS_OF(&rig, a_subscription_is_replaced),
         cmocka_unit_test(replacing_needs_memory_or_changes_nothing),
         cmocka_unit_test(nothing_can_be_had_of_who_is_gone),
     };

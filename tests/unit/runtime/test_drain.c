@@ -9,6 +9,7 @@
  * waits.
  */
 #include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
 
 #include "base/atomic.h"
@@ -167,32 +168,18 @@ static void who_keeps_what_its_producer_has_left_is_named(void **state) {
     }
 }
 
-static struct {
-    uint32_t inside; /* atomic */
-    uint32_t leave;  /* atomic */
-} stuck;
-
-static weir_verdict stay(weir_stage *self, struct player *player, uint64_t number) {
-    (void)self;
-    (void)player;
-    (void)number;
-    weir__exchange_u32(&stuck.inside, 1);
-    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
-    return WEIR_CONTINUE;
-}
-
 static void who_is_in_a_callback_is_named(void **state) {
     (void)state;
     rig_open(&rig, &(weir_runtime_options){.workers = 2});
-    struct player c = {.name = "busy", .kind = WEIR_CONSUMER, .does.cast = stay};
+    struct player c = {.name = "busy", .kind = WEIR_CONSUMER, .does.cast = deed_stay_in_cast};
     weir_drain_report report;
     player_start(&c, &rig, NULL);
     player_cast(&c, 1);
-    while (weir__load_relaxed_u32(&stuck.inside) == 0) sched_yield();
+    while (weir__load_relaxed_u32(&deed_gate.inside) == 0) sched_yield();
     assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
     assert_string_equal(report.name, "busy");
     assert_true(report.stage.bits == c.ref.bits);
-    weir__exchange_u32(&stuck.leave, 1);
+    weir__exchange_u32(&deed_gate.leave, 1);
     assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, &report), WEIR_OK);
     rig_close(&rig);
 }

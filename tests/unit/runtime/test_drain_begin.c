@@ -7,8 +7,9 @@
  * again.
  * Method: pipelines on threads and in every world; a callback that stays.
  */
-#include "support/cmocka.h"
+#include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "base/atomic.h"
 
@@ -69,26 +70,23 @@ static void an_event_loop_drains(void **state) {
     assert_int_equal(rig_close(&rig).discarded, 0);
 }
 
-static void who_steps_drains_in_passing(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p, c;
-        struct told told = {0};
-        int fd;
-        start_pair(&p, &c, UINT64_MAX);
-        weir_runtime_step(rig.runtime, 20);
-        assert_int_equal(weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &told, &fd),
-                         WEIR_OK);
-        assert_int_equal(told.times, 0);
-        while (told.times == 0) weir_runtime_step(rig.runtime, 3);
-        assert_true(readable(fd, 0));
-        assert_int_equal(told.status, WEIR_OK);
-        assert_int_equal(told.inside, WEIR_WRONG_THREAD);
-        weir_runtime_step(rig.runtime, 3);
-        assert_int_equal(told.times, 1);
-        assert_int_equal(c.handled, p.emitted);
-        rig_close(&rig);
-    }
+static void who_steps_drains_in_passing(void) {
+    struct player p, c;
+    struct told told = {0};
+    int fd;
+    start_pair(&p, &c, UINT64_MAX);
+    weir_runtime_step(rig.runtime, 20);
+    assert_int_equal(weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &told, &fd),
+                     WEIR_OK);
+    assert_int_equal(told.times, 0);
+    while (told.times == 0) weir_runtime_step(rig.runtime, 3);
+    assert_true(readable(fd, 0));
+    assert_int_equal(told.status, WEIR_OK);
+    assert_int_equal(told.inside, WEIR_WRONG_THREAD);
+    weir_runtime_step(rig.runtime, 3);
+    assert_int_equal(told.times, 1);
+    assert_int_equal(c.handled, p.emitted);
+    rig_close(&rig);
 }
 
 /* Time passes, and somebody keeps events: the same report as of a drain that waits. */
@@ -235,67 +233,52 @@ static void what_done_asks_for_is_told(void **state) {
 }
 
 /* A loop of two, which nobody but the drain can end: one run is enough. */
-static void who_runs_drains_rings(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player one = {.name = "one", .kind = WEIR_PRODUCER_CONSUMER};
-        struct player two = {.name = "two", .kind = WEIR_PRODUCER_CONSUMER};
-        struct told told = {0};
-        PLAYERS_START(&rig, &one, &two);
-        player_subscribe(&two, &one, NULL);
-        player_subscribe(&one, &two, NULL);
-        rig_rest(&rig);
-        assert_int_equal(weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &told, NULL),
-                         WEIR_OK);
-        assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
-        weir_runtime_step(rig.runtime, 1);
-        assert_int_equal(told.times, 1);
-        assert_int_equal(told.status, WEIR_OK);
-        rig_close(&rig);
-    }
+static void who_runs_drains_rings(void) {
+    struct player one = {.name = "one", .kind = WEIR_PRODUCER_CONSUMER};
+    struct player two = {.name = "two", .kind = WEIR_PRODUCER_CONSUMER};
+    struct told told = {0};
+    PLAYERS_START(&rig, &one, &two);
+    player_subscribe(&two, &one, NULL);
+    player_subscribe(&one, &two, NULL);
+    rig_rest(&rig);
+    assert_int_equal(weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, tell, &told, NULL),
+                     WEIR_OK);
+    assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
+    weir_runtime_step(rig.runtime, 1);
+    assert_int_equal(told.times, 1);
+    assert_int_equal(told.status, WEIR_OK);
+    rig_close(&rig);
 }
 
 /* ---- closing ------------------------------------------------------------- */
-
-static struct {
-    uint32_t inside; /* atomic */
-    uint32_t leave;  /* atomic */
-} stuck;
-
-static weir_verdict stay(weir_stage *self, struct player *player, uint64_t number) {
-    (void)self, (void)player, (void)number;
-    weir__exchange_u32(&stuck.inside, 1);
-    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
-    return WEIR_CONTINUE;
-}
 
 /* A close without end would wait for that, and say that all is well. */
 static void *let_it_go_at_last(void *unused) {
     const struct timespec nap = {0, 10000000};
     (void)unused;
-    for (int i = 0; i < 500 && weir__load_relaxed_u32(&stuck.leave) == 0; i++) {
+    for (int i = 0; i < 500 && weir__load_relaxed_u32(&deed_gate.leave) == 0; i++) {
         nanosleep(&nap, NULL);
     }
-    weir__exchange_u32(&stuck.leave, 1);
+    weir__exchange_u32(&deed_gate.leave, 1);
     return NULL;
 }
 
 static void a_close_says_who_keeps_it_and_may_be_called_again(void **state) {
     (void)state;
     pthread_t thread;
-    memset(&stuck, 0, sizeof stuck);
-    struct player c = {.name = "busy", .kind = WEIR_CONSUMER, .does.cast = stay};
+    memset(&deed_gate, 0, sizeof deed_gate);
+    struct player c = {.name = "busy", .kind = WEIR_CONSUMER, .does.cast = deed_stay_in_cast};
     rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true, .close_ns = 1000000});
     player_start(&c, &rig, NULL);
     player_cast(&c, 1);
-    while (weir__load_relaxed_u32(&stuck.inside) == 0) sched_yield();
+    while (weir__load_relaxed_u32(&deed_gate.inside) == 0) sched_yield();
     pthread_create(&thread, NULL, let_it_go_at_last, NULL);
     weir_status status = weir_runtime_close(rig.runtime, NULL);
     assert_int_equal(status, WEIR_TIMEOUT);
     rig_expect_log(&rig, "warning: weir_runtime_close waits for a callback of stage busy to "
                          "return\n");
     assert_int_equal(weir_runtime_stages(rig.runtime), 1);
-    weir__exchange_u32(&stuck.leave, 1);
+    weir__exchange_u32(&deed_gate.leave, 1);
     pthread_join(thread, NULL);
     weir_runtime_run(rig.runtime, WEIR_FOREVER);
     rig_close(&rig);
@@ -303,30 +286,29 @@ static void a_close_says_who_keeps_it_and_may_be_called_again(void **state) {
 
 static void stay_in_done(void *context, weir_status status, const weir_drain_report *report) {
     (void)context, (void)status, (void)report;
-    weir__exchange_u32(&stuck.inside, 1);
-    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
+    deed_stay();
 }
 
 static void a_close_says_that_done_keeps_it(void **state) {
     (void)state;
     pthread_t thread;
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-    memset(&stuck, 0, sizeof stuck);
+    memset(&deed_gate, 0, sizeof deed_gate);
     rig_open(&rig, &(weir_runtime_options){.workers = 1, .unpinned = true, .close_ns = 1000000});
     player_start(&c, &rig, NULL);
     weir_runtime_drain_begin(rig.runtime, WEIR_FOREVER, stay_in_done, NULL, NULL);
-    while (weir__load_relaxed_u32(&stuck.inside) == 0) sched_yield();
+    while (weir__load_relaxed_u32(&deed_gate.inside) == 0) sched_yield();
     pthread_create(&thread, NULL, let_it_go_at_last, NULL);
     assert_int_equal(weir_runtime_close(rig.runtime, NULL), WEIR_TIMEOUT);
     rig_expect_log(&rig, "warning: weir_runtime_close waits for a drain's `done` to return\n");
-    weir__exchange_u32(&stuck.leave, 1);
+    weir__exchange_u32(&deed_gate.leave, 1);
     pthread_join(thread, NULL);
     rig_close(&rig);
 }
 
 static weir_verdict leave_when_told(weir_stage *self, struct player *player, uint64_t number) {
     (void)self, (void)player, (void)number;
-    weir__exchange_u32(&stuck.inside, 2);
+    weir__exchange_u32(&deed_gate.inside, 2);
     while (!weir_ending_here()) sched_yield();
     return WEIR_CONTINUE;
 }
@@ -337,20 +319,20 @@ static void a_callback_that_asks_does_not_hold_it_up(void **state) {
     rig_open(&rig, &(weir_runtime_options){.workers = 1, .unpinned = true});
     player_start(&c, &rig, NULL);
     player_cast(&c, 1);
-    while (weir__load_relaxed_u32(&stuck.inside) != 2) sched_yield();
+    while (weir__load_relaxed_u32(&deed_gate.inside) != 2) sched_yield();
     rig_close(&rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_loop_drains),
-        cmocka_unit_test(who_steps_drains_in_passing),
+        TEST_IN_WORLDS_OF(&rig, who_steps_drains_in_passing),
         cmocka_unit_test(when_time_is_up_it_is_told_as_well),
         cmocka_unit_test(a_drain_whose_time_was_up_is_begun_again),
         cmocka_unit_test(none_begins_as_it_closes),
         cmocka_unit_test(a_runtime_closed_amid_its_drain),
         cmocka_unit_test(what_done_asks_for_is_told),
-        cmocka_unit_test(who_runs_drains_rings),
+        TEST_IN_WORLDS_OF(&rig, who_runs_drains_rings),
         cmocka_unit_test(a_close_says_who_keeps_it_and_may_be_called_again),
         cmocka_unit_test(a_close_says_that_done_keeps_it),
         cmocka_unit_test(a_callback_that_asks_does_not_hold_it_up),

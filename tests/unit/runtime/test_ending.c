@@ -7,8 +7,8 @@
  * the reason, also when it comes late; a callback can ask whether it should end.
  * Method: players in every world, and threads that hold tokens.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "base/atomic.h"
 
@@ -29,31 +29,28 @@ static void start(struct player *player, const char *name, weir_kind kind) {
 
 /* ---- tokens -------------------------------------------------------------- */
 
-static void a_token_keeps_it_alive(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p;
-        weir_token tokens[3];
-        weir_drain_report report;
-        start(&p, "p", WEIR_PRODUCER);
-        for (int i = 0; i < 3; i++) {
-            assert_int_equal(weir_busy(rig.runtime, p.ref, &tokens[i]), WEIR_OK);
-        }
-        assert_int_equal(weir_done(rig.runtime, tokens[1]), WEIR_OK);
-        assert_int_equal(weir_done(rig.runtime, tokens[1]), WEIR_NO_TOKEN);
-        assert_string_equal(weir_refusal(), "the token was given back already, or never was");
-        assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
-        assert_string_equal(report.name, "p");
-        assert_int_equal(report.why, WEIR_HOLDUP_TOKENS);
-        assert_string_equal(weir_holdup_text(report.why), "tokens");
-        assert_int_equal(weir_done(rig.runtime, tokens[2]), WEIR_OK);
-        rig_rest(&rig);
-        assert_int_equal(weir_runtime_stages(rig.runtime), 1);
-        assert_int_equal(weir_done(rig.runtime, tokens[0]), WEIR_OK);
-        assert_int_equal(weir_runtime_drain(rig.runtime, SECOND, NULL), WEIR_OK);
-        assert_int_equal(weir_busy(rig.runtime, p.ref, &tokens[0]), WEIR_NO_STAGE);
-        rig_close(&rig);
+static void a_token_keeps_it_alive(void) {
+    struct player p;
+    weir_token tokens[3];
+    weir_drain_report report;
+    start(&p, "p", WEIR_PRODUCER);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(weir_busy(rig.runtime, p.ref, &tokens[i]), WEIR_OK);
     }
+    assert_int_equal(weir_done(rig.runtime, tokens[1]), WEIR_OK);
+    assert_int_equal(weir_done(rig.runtime, tokens[1]), WEIR_NO_TOKEN);
+    assert_string_equal(weir_refusal(), "the token was given back already, or never was");
+    assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
+    assert_string_equal(report.name, "p");
+    assert_int_equal(report.why, WEIR_HOLDUP_TOKENS);
+    assert_string_equal(weir_holdup_text(report.why), "tokens");
+    assert_int_equal(weir_done(rig.runtime, tokens[2]), WEIR_OK);
+    rig_rest(&rig);
+    assert_int_equal(weir_runtime_stages(rig.runtime), 1);
+    assert_int_equal(weir_done(rig.runtime, tokens[0]), WEIR_OK);
+    assert_int_equal(weir_runtime_drain(rig.runtime, SECOND, NULL), WEIR_OK);
+    assert_int_equal(weir_busy(rig.runtime, p.ref, &tokens[0]), WEIR_NO_STAGE);
+    rig_close(&rig);
 }
 
 static void count_discarded(void *context, uint64_t count, weir_discard cause) {
@@ -62,61 +59,52 @@ static void count_discarded(void *context, uint64_t count, weir_discard cause) {
 }
 
 /* Whoever had one could not push. */
-static void an_inlet_that_was_finished_gives_out_none(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        weir_inlet *inlet;
-        weir_ref stage;
-        weir_token token;
-        uint64_t event = 1, discarded = 0;
-        const weir_inlet_options options = {
-            .event_bytes = sizeof event, .discarded = count_discarded, .context = &discarded};
-        assert_int_equal(weir_inlet_open(rig.runtime, &options, &inlet, &stage), WEIR_OK);
-        assert_int_equal(weir_inlet_push(inlet, &event, 1, 0), WEIR_OK);
-        assert_int_equal(weir_inlet_finish(inlet), WEIR_OK);
-        rig_rest(&rig);
-        assert_int_equal(weir_runtime_stages(rig.runtime), 1); /* nobody asks, so it lives on */
-        assert_int_equal(weir_busy(rig.runtime, stage, &token), WEIR_NO_STAGE);
-        weir_inlet_close(inlet);
-        rig.emitted++;
-        rig_close(&rig);
-        assert_int_equal(discarded, 1);
-    }
+static void an_inlet_that_was_finished_gives_out_none(void) {
+    weir_inlet *inlet;
+    weir_ref stage;
+    weir_token token;
+    uint64_t event = 1, discarded = 0;
+    const weir_inlet_options options = {
+        .event_bytes = sizeof event, .discarded = count_discarded, .context = &discarded};
+    assert_int_equal(weir_inlet_open(rig.runtime, &options, &inlet, &stage), WEIR_OK);
+    assert_int_equal(weir_inlet_push(inlet, &event, 1, 0), WEIR_OK);
+    assert_int_equal(weir_inlet_finish(inlet), WEIR_OK);
+    rig_rest(&rig);
+    assert_int_equal(weir_runtime_stages(rig.runtime), 1); /* nobody asks, so it lives on */
+    assert_int_equal(weir_busy(rig.runtime, stage, &token), WEIR_NO_STAGE);
+    weir_inlet_close(inlet);
+    rig.emitted++;
+    rig_close(&rig);
+    assert_int_equal(discarded, 1);
 }
 
 /* A stop does not wait for it; it comes back to nobody. */
-static void a_token_of_a_stage_that_was_stopped(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p, q;
-        weir_token token, other;
-        start(&p, "p", WEIR_PRODUCER);
-        assert_int_equal(weir_busy(rig.runtime, p.ref, &token), WEIR_OK);
-        player_stop(&p, WEIR_REASON_USER);
-        rig_rest(&rig);
-        start(&q, "q", WEIR_PRODUCER); /* in its place, perhaps */
-        assert_int_equal(weir_busy(rig.runtime, q.ref, &other), WEIR_OK);
-        assert_int_equal(weir_finish(rig.runtime, q.ref), WEIR_OK);
-        assert_int_equal(weir_done(rig.runtime, token), WEIR_OK);
-        rig_rest(&rig);
-        assert_int_equal(weir_runtime_stages(rig.runtime), 1); /* q's is out still */
-        assert_int_equal(weir_done(rig.runtime, token), WEIR_NO_TOKEN);
-        assert_int_equal(weir_done(rig.runtime, other), WEIR_OK);
-        rig_rest(&rig);
-        assert_int_equal(weir_runtime_stages(rig.runtime), 0);
-        rig_close(&rig);
-    }
+static void a_token_of_a_stage_that_was_stopped(void) {
+    struct player p, q;
+    weir_token token, other;
+    start(&p, "p", WEIR_PRODUCER);
+    assert_int_equal(weir_busy(rig.runtime, p.ref, &token), WEIR_OK);
+    player_stop(&p, WEIR_REASON_USER);
+    rig_rest(&rig);
+    start(&q, "q", WEIR_PRODUCER); /* in its place, perhaps */
+    assert_int_equal(weir_busy(rig.runtime, q.ref, &other), WEIR_OK);
+    assert_int_equal(weir_finish(rig.runtime, q.ref), WEIR_OK);
+    assert_int_equal(weir_done(rig.runtime, token), WEIR_OK);
+    rig_rest(&rig);
+    assert_int_equal(weir_runtime_stages(rig.runtime), 1); /* q's is out still */
+    assert_int_equal(weir_done(rig.runtime, token), WEIR_NO_TOKEN);
+    assert_int_equal(weir_done(rig.runtime, other), WEIR_OK);
+    rig_rest(&rig);
+    assert_int_equal(weir_runtime_stages(rig.runtime), 0);
+    rig_close(&rig);
 }
 
-static void tokens_do_not_hold_up_close(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p;
-        weir_token token;
-        start(&p, "p", WEIR_PRODUCER);
-        assert_int_equal(weir_busy(rig.runtime, p.ref, &token), WEIR_OK);
-        rig_close(&rig);
-    }
+static void tokens_do_not_hold_up_close(void) {
+    struct player p;
+    weir_token token;
+    start(&p, "p", WEIR_PRODUCER);
+    assert_int_equal(weir_busy(rig.runtime, p.ref, &token), WEIR_OK);
+    rig_close(&rig);
 }
 
 static uint32_t asked; /* atomic: the token is out */
@@ -191,32 +179,29 @@ static void settle_waits_for_tokens(void **state) {
 
 /* ---- feeders ------------------------------------------------------------- */
 
-static void whom_a_feeder_feeds_waits_for_it(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player feeder, fed, dead;
-        weir_drain_report report;
-        weir_token token;
-        start(&dead, "dead", WEIR_PRODUCER);
-        player_stop(&dead, WEIR_REASON_NORMAL);
-        start(&feeder, "feeder", WEIR_PRODUCER);
-        start(&fed, "fed", WEIR_PRODUCER);
-        rig_rest(&rig);
-        assert_int_equal(weir_feeds(rig.runtime, feeder.ref, fed.ref), WEIR_OK);
-        assert_int_equal(weir_feeds(rig.runtime, dead.ref, fed.ref), WEIR_OK); /* it has ended */
-        assert_int_equal(weir_feeds(rig.runtime, fed.ref, fed.ref), WEIR_INVALID);
-        assert_int_equal(weir_feeds(rig.runtime, (weir_ref){0}, fed.ref), WEIR_INVALID);
-        assert_int_equal(weir_feeds(rig.runtime, feeder.ref, dead.ref), WEIR_NO_STAGE);
-        assert_int_equal(weir_busy(rig.runtime, feeder.ref, &token), WEIR_OK);
-        assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
-        assert_int_equal(report.stages, 2);
-        assert_string_equal(report.name, "feeder"); /* and not who waits for it */
-        player_cast(&fed, 0);
-        assert_int_equal(weir_done(rig.runtime, token), WEIR_OK);
-        assert_int_equal(weir_runtime_drain(rig.runtime, SECOND, NULL), WEIR_OK);
-        player_expect(&fed, "drain\ncast 0\nterminate normal\n");
-        rig_close(&rig);
-    }
+static void whom_a_feeder_feeds_waits_for_it(void) {
+    struct player feeder, fed, dead;
+    weir_drain_report report;
+    weir_token token;
+    start(&dead, "dead", WEIR_PRODUCER);
+    player_stop(&dead, WEIR_REASON_NORMAL);
+    start(&feeder, "feeder", WEIR_PRODUCER);
+    start(&fed, "fed", WEIR_PRODUCER);
+    rig_rest(&rig);
+    assert_int_equal(weir_feeds(rig.runtime, feeder.ref, fed.ref), WEIR_OK);
+    assert_int_equal(weir_feeds(rig.runtime, dead.ref, fed.ref), WEIR_OK); /* it has ended */
+    assert_int_equal(weir_feeds(rig.runtime, fed.ref, fed.ref), WEIR_INVALID);
+    assert_int_equal(weir_feeds(rig.runtime, (weir_ref){0}, fed.ref), WEIR_INVALID);
+    assert_int_equal(weir_feeds(rig.runtime, feeder.ref, dead.ref), WEIR_NO_STAGE);
+    assert_int_equal(weir_busy(rig.runtime, feeder.ref, &token), WEIR_OK);
+    assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
+    assert_int_equal(report.stages, 2);
+    assert_string_equal(report.name, "feeder"); /* and not who waits for it */
+    player_cast(&fed, 0);
+    assert_int_equal(weir_done(rig.runtime, token), WEIR_OK);
+    assert_int_equal(weir_runtime_drain(rig.runtime, SECOND, NULL), WEIR_OK);
+    player_expect(&fed, "drain\ncast 0\nterminate normal\n");
+    rig_close(&rig);
 }
 
 /* ---- waiting ------------------------------------------------------------- */
@@ -288,38 +273,32 @@ static weir_verdict ask_at_the_end(weir_stage *self, struct player *player, uint
     return WEIR_CONTINUE;
 }
 
-static void who_hears_of_an_end_finds_the_name_free(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct heard heard = {0};
-        struct player p = {
-            .name = "p", .kind = WEIR_PRODUCER, .does.cast = ask_at_the_end, .own = &heard};
-        player_start(&p, &rig, NULL);
-        assert_int_equal(weir_register(rig.runtime, p.ref, "p"), WEIR_OK);
-        player_cast(&p, 1);
-        rig_rest(&rig);
-        assert_int_equal(heard.times, 1);
-        assert_int_equal(heard.reason, WEIR_REASON_USER);
-        assert_true(heard.gone);
-        rig_close(&rig);
-    }
+static void who_hears_of_an_end_finds_the_name_free(void) {
+    struct heard heard = {0};
+    struct player p = {
+        .name = "p", .kind = WEIR_PRODUCER, .does.cast = ask_at_the_end, .own = &heard};
+    player_start(&p, &rig, NULL);
+    assert_int_equal(weir_register(rig.runtime, p.ref, "p"), WEIR_OK);
+    player_cast(&p, 1);
+    rig_rest(&rig);
+    assert_int_equal(heard.times, 1);
+    assert_int_equal(heard.reason, WEIR_REASON_USER);
+    assert_true(heard.gone);
+    rig_close(&rig);
 }
 
 /* Its descriptor closed before, or its runtime: nothing happens but what was promised. */
-static void who_loses_interest(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p;
-        struct heard heard = {0};
-        int fd;
-        start(&p, "p", WEIR_PRODUCER);
-        assert_int_equal(weir_end_fd(rig.runtime, p.ref, &fd), WEIR_OK);
-        close(fd);
-        assert_int_equal(weir_on_end(rig.runtime, p.ref, hear, &heard), WEIR_OK);
-        rig_close(&rig);
-        assert_int_equal(heard.times, 1);
-        assert_int_equal(heard.reason, WEIR_REASON_SHUTDOWN);
-    }
+static void who_loses_interest(void) {
+    struct player p;
+    struct heard heard = {0};
+    int fd;
+    start(&p, "p", WEIR_PRODUCER);
+    assert_int_equal(weir_end_fd(rig.runtime, p.ref, &fd), WEIR_OK);
+    close(fd);
+    assert_int_equal(weir_on_end(rig.runtime, p.ref, hear, &heard), WEIR_OK);
+    rig_close(&rig);
+    assert_int_equal(heard.times, 1);
+    assert_int_equal(heard.reason, WEIR_REASON_SHUTDOWN);
 }
 
 static void what_is_no_stage_is_refused(void **state) {
@@ -346,15 +325,12 @@ static weir_verdict wait_for_itself(weir_stage *self, struct player *player, uin
     return WEIR_CONTINUE;
 }
 
-static void a_callback_does_not_wait_for_itself(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.cast = wait_for_itself};
-        player_start(&p, &rig, NULL);
-        player_cast(&p, 1);
-        rig_rest(&rig);
-        rig_close(&rig);
-    }
+static void a_callback_does_not_wait_for_itself(void) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.cast = wait_for_itself};
+    player_start(&p, &rig, NULL);
+    player_cast(&p, 1);
+    rig_rest(&rig);
+    rig_close(&rig);
 }
 
 /* ---- whether ------------------------------------------------------------- */
@@ -393,18 +369,18 @@ static void it_can_ask_whether_it_should_end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_token_keeps_it_alive),
-        cmocka_unit_test(an_inlet_that_was_finished_gives_out_none),
-        cmocka_unit_test(a_token_of_a_stage_that_was_stopped),
-        cmocka_unit_test(tokens_do_not_hold_up_close),
+        TEST_IN_WORLDS_OF(&rig, a_token_keeps_it_alive),
+        TEST_IN_WORLDS_OF(&rig, an_inlet_that_was_finished_gives_out_none),
+        TEST_IN_WORLDS_OF(&rig, a_token_of_a_stage_that_was_stopped),
+        TEST_IN_WORLDS_OF(&rig, tokens_do_not_hold_up_close),
         cmocka_unit_test(a_fetch_under_way_is_not_lost),
         cmocka_unit_test(settle_waits_for_tokens),
-        cmocka_unit_test(whom_a_feeder_feeds_waits_for_it),
+        TEST_IN_WORLDS_OF(&rig, whom_a_feeder_feeds_waits_for_it),
         cmocka_unit_test(an_end_is_told_in_each_way),
-        cmocka_unit_test(who_hears_of_an_end_finds_the_name_free),
-        cmocka_unit_test(who_loses_interest),
+        TEST_IN_WORLDS_OF(&rig, who_hears_of_an_end_finds_the_name_free),
+        TEST_IN_WORLDS_OF(&rig, who_loses_interest),
         cmocka_unit_test(what_is_no_stage_is_refused),
-        cmocka_unit_test(a_callback_does_not_wait_for_itself),
+        TEST_IN_WORLDS_OF(&rig, a_callback_does_not_wait_for_itself),
         cmocka_unit_test(it_can_ask_whether_it_should_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

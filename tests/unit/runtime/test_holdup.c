@@ -8,9 +8,9 @@
  * rest, and from work; work without end, with the way round.
  * Method: chains of players that stand still in one place each.
  */
-#include "support/cmocka.h"
 #include "support/deeds.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "base/atomic.h"
 
@@ -18,18 +18,6 @@
 #include <string.h>
 
 static struct rig rig;
-
-static struct {
-    uint32_t inside; /* atomic */
-    uint32_t leave;  /* atomic */
-} stuck;
-
-static weir_verdict stay(weir_stage *self, struct player *player, weir_batch batch) {
-    (void)self, (void)player, (void)batch;
-    weir__exchange_u32(&stuck.inside, 1);
-    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
-    return WEIR_CONTINUE;
-}
 
 static void push_numbers(weir_inlet *inlet, uint64_t count) {
     for (uint64_t number = 0; number < count; number++) {
@@ -47,7 +35,7 @@ static void a_callback_that_stays_is_the_cause(void **state) {
     struct player parse = {.name = "parse", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
     struct player sink = {.name = "sink", .kind = WEIR_CONSUMER, .quiet = true};
     rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
-    sink.does.events = stay;
+    sink.does.events = deed_stay_in_events;
     assert_int_equal(weir_inlet_open(rig.runtime,
                                      &(weir_inlet_options){.name = "records",
                                                            .event_bytes = 8,
@@ -61,13 +49,13 @@ static void a_callback_that_stays_is_the_cause(void **state) {
     player_subscribe(&sink, &parse, &hundred);
     assert_int_equal(weir_subscribe(rig.runtime, parse.ref, records, &hundred, NULL), WEIR_OK);
     push_numbers(inlet, 5000);
-    while (weir__load_relaxed_u32(&stuck.inside) == 0) sched_yield();
+    while (weir__load_relaxed_u32(&deed_gate.inside) == 0) sched_yield();
     assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
     assert_string_equal(report.name, "sink");
     assert_int_equal(report.why, WEIR_HOLDUP_CALLBACK);
     assert_int_equal(report.stages, 3);
     assert_false(report.stalled);
-    weir__exchange_u32(&stuck.leave, 1);
+    weir__exchange_u32(&deed_gate.leave, 1);
     assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, &report), WEIR_OK);
     assert_int_equal(report.why, WEIR_HOLDUP_NONE);
     assert_string_equal(report.path, "");
@@ -78,14 +66,12 @@ static void a_callback_that_stays_is_the_cause(void **state) {
 
 static void stay_to_the_end(weir_stage *self, struct player *player) {
     (void)self, (void)player;
-    weir__exchange_u32(&stuck.inside, 1);
-    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
+    deed_stay();
 }
 
 static void stay_behind_the_end(void *context, weir_ref stage, weir_reason reason) {
     (void)context, (void)stage, (void)reason;
-    weir__exchange_u32(&stuck.inside, 1);
-    while (weir__load_relaxed_u32(&stuck.leave) == 0) sched_yield();
+    deed_stay();
 }
 
 /* Its terminate, or who is told of its end: it has no callback to come, and others on its worker
@@ -97,7 +83,7 @@ static void who_does_not_come_out_of_its_end(void **state) {
         struct player guilty = {.name = "guilty", .kind = WEIR_CONSUMER};
         weir_drain_report report;
         weir_token token;
-        memset(&stuck, 0, sizeof stuck);
+        memset(&deed_gate, 0, sizeof deed_gate);
         rig_open(&rig, &(weir_runtime_options){.workers = 1, .unpinned = true});
         guilty.does.terminate = told ? NULL : stay_to_the_end;
         PLAYERS_START(&rig, &guilty, &innocent);
@@ -105,12 +91,12 @@ static void who_does_not_come_out_of_its_end(void **state) {
         if (told) weir_on_end(rig.runtime, guilty.ref, stay_behind_the_end, NULL);
         player_cast(&innocent, 0);
         player_stop(&guilty, WEIR_REASON_NORMAL);
-        while (weir__load_relaxed_u32(&stuck.inside) == 0) sched_yield();
+        while (weir__load_relaxed_u32(&deed_gate.inside) == 0) sched_yield();
         assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
         assert_string_equal(report.name, "guilty");
         assert_true(report.stage.bits == guilty.ref.bits);
         assert_int_equal(report.why, WEIR_HOLDUP_CALLBACK);
-        weir__exchange_u32(&stuck.leave, 1);
+        weir__exchange_u32(&deed_gate.leave, 1);
         weir_done(rig.runtime, token);
         assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
         rig_close(&rig);
@@ -119,27 +105,24 @@ static void who_does_not_come_out_of_its_end(void **state) {
 
 /* ---- demand -------------------------------------------------------------- */
 
-static void who_does_not_ask_is_told_beside_who_keeps(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50};
-        struct player relay = {.name = "relay", .kind = WEIR_PRODUCER_CONSUMER};
-        struct player idle = {.name = "idle", .kind = WEIR_CONSUMER, .manual = true};
-        weir_drain_report report;
-        PLAYERS_START(&rig, &p, &relay, &idle);
-        player_subscribe(&idle, &relay, NULL);
-        player_subscribe(&relay, &p, &(weir_subscribe_options){.max_demand = 10});
-        rig_rest(&rig);
-        assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
-        assert_string_equal(report.name, "relay");
-        assert_true(report.stage.bits == relay.ref.bits);
-        assert_int_equal(report.why, WEIR_HOLDUP_DEMAND);
-        assert_string_equal(report.waits_for_name, "idle");
-        assert_true(report.waits_for.bits == idle.ref.bits);
-        assert_string_equal(report.path, "relay -> idle");
-        assert_true(report.stalled);
-        rig_close(&rig);
-    }
+static void who_does_not_ask_is_told_beside_who_keeps(void) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50};
+    struct player relay = {.name = "relay", .kind = WEIR_PRODUCER_CONSUMER};
+    struct player idle = {.name = "idle", .kind = WEIR_CONSUMER, .manual = true};
+    weir_drain_report report;
+    PLAYERS_START(&rig, &p, &relay, &idle);
+    player_subscribe(&idle, &relay, NULL);
+    player_subscribe(&relay, &p, &(weir_subscribe_options){.max_demand = 10});
+    rig_rest(&rig);
+    assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
+    assert_string_equal(report.name, "relay");
+    assert_true(report.stage.bits == relay.ref.bits);
+    assert_int_equal(report.why, WEIR_HOLDUP_DEMAND);
+    assert_string_equal(report.waits_for_name, "idle");
+    assert_true(report.waits_for.bits == idle.ref.bits);
+    assert_string_equal(report.path, "relay -> idle");
+    assert_true(report.stalled);
+    rig_close(&rig);
 }
 
 static uint32_t odd(void *context, const void *event) {
@@ -177,63 +160,54 @@ static void a_partition_that_nobody_has(void **state) {
     }
 }
 
-static void a_stash_at_rest(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50};
-        struct player keeper = {.name = "keeper", .kind = WEIR_CONSUMER};
-        weir_drain_report report;
-        keeper.does.events = deed_stash;
-        players_pair(&rig, &p, &keeper, NULL);
-        assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
-        assert_string_equal(report.name, "keeper");
-        assert_int_equal(report.why, WEIR_HOLDUP_STASH);
-        assert_string_equal(weir_holdup_text(report.why), "stash");
-        assert_true(report.stalled);
-        player_stop(&keeper, WEIR_REASON_NORMAL);
-        keeper.handled = 0; /* the stash went back */
-        rig_close(&rig);
-    }
+static void a_stash_at_rest(void) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50};
+    struct player keeper = {.name = "keeper", .kind = WEIR_CONSUMER};
+    weir_drain_report report;
+    keeper.does.events = deed_stash;
+    players_pair(&rig, &p, &keeper, NULL);
+    assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
+    assert_string_equal(report.name, "keeper");
+    assert_int_equal(report.why, WEIR_HOLDUP_STASH);
+    assert_string_equal(weir_holdup_text(report.why), "stash");
+    assert_true(report.stalled);
+    player_stop(&keeper, WEIR_REASON_NORMAL);
+    keeper.handled = 0; /* the stash went back */
+    rig_close(&rig);
 }
 
 /* Nothing that goes round ever leaves: in the end the ring is at work, and that is told. */
-static void what_goes_round_for_ever(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 1};
-        struct player one = {.name = "one", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
-        struct player two = {.name = "two", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
-        const weir_subscribe_options few = {.max_demand = 4};
-        weir_drain_report report;
-        PLAYERS_START(&rig, &p, &one, &two);
-        player_subscribe(&two, &one, &few);
-        player_subscribe(&one, &two, &few);
-        player_subscribe(&one, &p, &few);
-        weir_runtime_step(rig.runtime, 50);
-        assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
-        assert_int_equal(report.why, WEIR_HOLDUP_WORK);
-        assert_false(report.stalled);
-        if (strcmp(report.path, "one -> two -> one") != 0)
-            assert_string_equal(report.path, "two -> one -> two");
-        player_stop(&one, WEIR_REASON_NORMAL);
-        rig_close(&rig);
-    }
+static void what_goes_round_for_ever(void) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 1};
+    struct player one = {.name = "one", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+    struct player two = {.name = "two", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+    const weir_subscribe_options few = {.max_demand = 4};
+    weir_drain_report report;
+    PLAYERS_START(&rig, &p, &one, &two);
+    player_subscribe(&two, &one, &few);
+    player_subscribe(&one, &two, &few);
+    player_subscribe(&one, &p, &few);
+    weir_runtime_step(rig.runtime, 50);
+    assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
+    assert_int_equal(report.why, WEIR_HOLDUP_WORK);
+    assert_false(report.stalled);
+    if (strcmp(report.path, "one -> two -> one") != 0)
+        assert_string_equal(report.path, "two -> one -> two");
+    player_stop(&one, WEIR_REASON_NORMAL);
+    rig_close(&rig);
 }
 
-static void nobody_is_told_when_nothing_waits(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        weir_drain_report report;
-        players_pair(&rig, &p, &c, NULL);
-        assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
-        assert_true(report.stage.bits == 0);
-        assert_string_equal(report.name, "");
-        assert_false(report.stalled);
-        assert_int_equal(report.stages, 2);
-        rig_close(&rig);
-    }
+static void nobody_is_told_when_nothing_waits(void) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 50};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    weir_drain_report report;
+    players_pair(&rig, &p, &c, NULL);
+    assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
+    assert_true(report.stage.bits == 0);
+    assert_string_equal(report.name, "");
+    assert_false(report.stalled);
+    assert_int_equal(report.stages, 2);
+    rig_close(&rig);
 }
 
 /* Asks for one of each side, and for the next of each when it has a pair. */
@@ -274,81 +248,74 @@ static weir_verdict leave_out(weir_stage *self, struct player *player, weir_batc
 }
 
 /* Branches that differ by more than their windows: each waits for the other. */
-static void branches_that_stall_are_told_with_the_way_round(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player source = {.name = "source", .kind = WEIR_PRODUCER, .limit = 200};
-        struct player all = {.name = "all", .kind = WEIR_PRODUCER_CONSUMER};
-        struct player few = {.name = "few", .kind = WEIR_PRODUCER_CONSUMER, .next = 20};
-        struct zip zip = {.sides = 0};
-        struct player pairs = {.name = "pairs", .kind = WEIR_CONSUMER, .own = &zip};
-        weir_drain_report report;
-        few.does.events = leave_out;
-        pairs.does.subscribe = join_side;
-        pairs.does.events = pair_up;
-        const weir_subscribe_options window = {.max_demand = 4};
-        player_start(&source, &rig,
-                     &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher(),
-                                           .demand = WEIR_ACCUMULATE});
-        PLAYERS_START(&rig, &all, &few, &pairs);
-        player_subscribe(&pairs, &all, &window);
-        player_subscribe(&pairs, &few, &window);
-        player_subscribe(&all, &source, &window);
-        player_subscribe(&few, &source, &window);
-        rig_rest(&rig);
-        player_demand(&source, WEIR_FORWARD);
-        rig_rest(&rig);
-        assert_int_equal(zip.pairs, 0);
-        assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
-        assert_true(report.stalled);
-        assert_string_equal(report.name, "all");
-        if (strstr(report.path, "all -> pairs -> few -> source -> all") == NULL)
-            assert_string_equal(report.path, "source -> all -> pairs -> few -> source");
-        rig_close(&rig);
-    }
+static void branches_that_stall_are_told_with_the_way_round(void) {
+    struct player source = {.name = "source", .kind = WEIR_PRODUCER, .limit = 200};
+    struct player all = {.name = "all", .kind = WEIR_PRODUCER_CONSUMER};
+    struct player few = {.name = "few", .kind = WEIR_PRODUCER_CONSUMER, .next = 20};
+    struct zip zip = {.sides = 0};
+    struct player pairs = {.name = "pairs", .kind = WEIR_CONSUMER, .own = &zip};
+    weir_drain_report report;
+    few.does.events = leave_out;
+    pairs.does.subscribe = join_side;
+    pairs.does.events = pair_up;
+    const weir_subscribe_options window = {.max_demand = 4};
+    player_start(&source, &rig,
+                 &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher(),
+                                       .demand = WEIR_ACCUMULATE});
+    PLAYERS_START(&rig, &all, &few, &pairs);
+    player_subscribe(&pairs, &all, &window);
+    player_subscribe(&pairs, &few, &window);
+    player_subscribe(&all, &source, &window);
+    player_subscribe(&few, &source, &window);
+    rig_rest(&rig);
+    player_demand(&source, WEIR_FORWARD);
+    rig_rest(&rig);
+    assert_int_equal(zip.pairs, 0);
+    assert_int_equal(weir_runtime_holdup(rig.runtime, &report), WEIR_OK);
+    assert_true(report.stalled);
+    assert_string_equal(report.name, "all");
+    if (strstr(report.path, "all -> pairs -> few -> source -> all") == NULL)
+        assert_string_equal(report.path, "source -> all -> pairs -> few -> source");
+    rig_close(&rig);
 }
 
 /* ---- others -------------------------------------------------------------- */
 
-static void a_reader_that_does_not_read(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
-        weir_stream *stream;
-        weir_drain_report report;
-        uint64_t number;
-        player_start(&p, &rig, NULL);
-        assert_int_equal(
-            weir_stream_open(
-                rig.runtime,
-                &(weir_stream_options){.name = "reader",
-                                       .event_bytes = 8,
-                                       .subscribe_to = &(weir_subscribe_to){.producer = p.ref},
-                                       .subscribe_count = 1},
-                &stream),
-            WEIR_OK);
-        rig_rest(&rig);
-        assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
-        assert_string_equal(report.name, "reader");
-        assert_int_equal(report.why, WEIR_HOLDUP_READER);
-        while (weir_stream_next(stream, &number, WEIR_FOREVER) == WEIR_OK) rig.handled++;
-        assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
-        weir_stream_close(stream);
-        rig_close(&rig);
-    }
+static void a_reader_that_does_not_read(void) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 3};
+    weir_stream *stream;
+    weir_drain_report report;
+    uint64_t number;
+    player_start(&p, &rig, NULL);
+    assert_int_equal(weir_stream_open(rig.runtime,
+                                      &(weir_stream_options){
+                                          .name = "reader",
+                                          .event_bytes = 8,
+                                          .subscribe_to = &(weir_subscribe_to){.producer = p.ref},
+                                          .subscribe_count = 1},
+                                      &stream),
+                     WEIR_OK);
+    rig_rest(&rig);
+    assert_int_equal(weir_runtime_drain(rig.runtime, 1000, &report), WEIR_TIMEOUT);
+    assert_string_equal(report.name, "reader");
+    assert_int_equal(report.why, WEIR_HOLDUP_READER);
+    while (weir_stream_next(stream, &number, WEIR_FOREVER) == WEIR_OK) rig.handled++;
+    assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
+    weir_stream_close(stream);
+    rig_close(&rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_callback_that_stays_is_the_cause),
         cmocka_unit_test(who_does_not_come_out_of_its_end),
-        cmocka_unit_test(who_does_not_ask_is_told_beside_who_keeps),
+        TEST_IN_WORLDS_OF(&rig, who_does_not_ask_is_told_beside_who_keeps),
         cmocka_unit_test(a_partition_that_nobody_has),
-        cmocka_unit_test(a_stash_at_rest),
-        cmocka_unit_test(what_goes_round_for_ever),
-        cmocka_unit_test(nobody_is_told_when_nothing_waits),
-        cmocka_unit_test(branches_that_stall_are_told_with_the_way_round),
-        cmocka_unit_test(a_reader_that_does_not_read),
+        TEST_IN_WORLDS_OF(&rig, a_stash_at_rest),
+        TEST_IN_WORLDS_OF(&rig, what_goes_round_for_ever),
+        TEST_IN_WORLDS_OF(&rig, nobody_is_told_when_nothing_waits),
+        TEST_IN_WORLDS_OF(&rig, branches_that_stall_are_told_with_the_way_round),
+        TEST_IN_WORLDS_OF(&rig, a_reader_that_does_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

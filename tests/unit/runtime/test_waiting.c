@@ -7,8 +7,8 @@
  * ring of workers that wait for each other, whoever begins it.
  * Method: players that call each other; threads that call all at once.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -67,17 +67,14 @@ static void a_callback_cannot_call_its_own_worker(void **state) {
     }
 }
 
-static void a_stepped_callback_cannot_wait(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player b = {.name = "b", .kind = WEIR_CONSUMER};
-        struct player a = {.name = "a", .kind = WEIR_CONSUMER, .own = &b, .does.cast = cast_calls};
-        PLAYERS_START(&rig, &b, &a);
-        player_cast(&a, 1);
-        rig_rest(&rig);
-        player_expect(&a, "cast 1\nWEIR_WRONG_THREAD 0\n");
-        rig_close(&rig);
-    }
+static void a_stepped_callback_cannot_wait(void) {
+    struct player b = {.name = "b", .kind = WEIR_CONSUMER};
+    struct player a = {.name = "a", .kind = WEIR_CONSUMER, .own = &b, .does.cast = cast_calls};
+    PLAYERS_START(&rig, &b, &a);
+    player_cast(&a, 1);
+    rig_rest(&rig);
+    player_expect(&a, "cast 1\nWEIR_WRONG_THREAD 0\n");
+    rig_close(&rig);
 }
 
 /* a calls b calls c, and c would call a. */
@@ -168,7 +165,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_callback_calls_a_stage_of_another_worker),
         cmocka_unit_test(a_callback_cannot_call_its_own_worker),
-        cmocka_unit_test(a_stepped_callback_cannot_wait),
+        TEST_IN_WORLDS_OF(&rig, a_stepped_callback_cannot_wait),
         cmocka_unit_test(a_ring_of_waiting_workers_is_refused),
         cmocka_unit_test(rings_begun_everywhere_end),
         cmocka_unit_test(callers_of_a_stage_that_goes_all_return),

@@ -7,8 +7,8 @@
  * Method: polls, beside threads that wait and a function that is to be called; the memory that is
  * live.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include "base/atomic.h"
 
@@ -41,25 +41,22 @@ static void hear(void *context, weir_ref stage, weir_reason reason) {
     heard->settled = weir_runtime_settle(rig.runtime, 0);
 }
 
-static void polls_leave_nothing_behind(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER};
-        struct heard heard = {0};
-        uint64_t live = 0;
-        player_start(&p, &rig, NULL);
-        assert_int_equal(weir_on_end(rig.runtime, p.ref, hear, &heard), WEIR_OK);
-        for (int i = 0; i < POLLS; i++) {
-            assert_int_equal(weir_wait(rig.runtime, p.ref, 0, NULL), WEIR_TIMEOUT);
-            rig_rest(&rig);
-            if (i == 100) live = rig.memory.live;
-        }
-        assert_in_range(rig.memory.live, 0, live + 16);
-        player_stop(&p, WEIR_REASON_USER);
+static void polls_leave_nothing_behind(void) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    struct heard heard = {0};
+    uint64_t live = 0;
+    player_start(&p, &rig, NULL);
+    assert_int_equal(weir_on_end(rig.runtime, p.ref, hear, &heard), WEIR_OK);
+    for (int i = 0; i < POLLS; i++) {
+        assert_int_equal(weir_wait(rig.runtime, p.ref, 0, NULL), WEIR_TIMEOUT);
         rig_rest(&rig);
-        assert_int_equal(heard.times, 1);
-        rig_close(&rig);
+        if (i == 100) live = rig.memory.live;
     }
+    assert_in_range(rig.memory.live, 0, live + 16);
+    player_stop(&p, WEIR_REASON_USER);
+    rig_rest(&rig);
+    assert_int_equal(heard.times, 1);
+    rig_close(&rig);
 }
 
 static struct player awaited;
@@ -142,37 +139,34 @@ static weir_verdict ask_and_stop(weir_stage *self, struct player *player) {
     return weir_stop_with(self, WEIR_REASON_USER);
 }
 
-static void who_asked_in_an_init_that_fails_is_told(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct asked asked = {.fd = -1};
-        struct player other = {.name = "other", .kind = WEIR_PRODUCER};
-        player_start(&other, &rig, NULL);
-        heir = other.ref;
-        struct player p = {
-            .name = "p", .kind = WEIR_PRODUCER, .own = &asked, .does.init = ask_and_stop};
-        assert_int_equal(player_try_start(&p, &rig, NULL), WEIR_INIT_STOPPED);
-        assert_string_equal(weir_refusal(), "init of stage p stopped it: user");
-        struct pollfd polled = {.fd = asked.fd, .events = POLLIN};
-        assert_int_equal(poll(&polled, 1, 0), 1);
-        close(asked.fd);
-        assert_int_equal(asked.heard.times, 1);
-        assert_true(pthread_equal(asked.heard.thread, pthread_self()));
-        assert_int_equal(asked.heard.reason, WEIR_REASON_USER);
-        assert_int_equal(asked.heard.named, WEIR_OK);
-        assert_int_equal(asked.heard.settled, WEIR_WRONG_THREAD);
-        rig_rest(&rig);
-        assert_int_equal(asked.heard.times, 1);
-        rig_close(&rig);
-    }
+static void who_asked_in_an_init_that_fails_is_told(void) {
+    struct asked asked = {.fd = -1};
+    struct player other = {.name = "other", .kind = WEIR_PRODUCER};
+    player_start(&other, &rig, NULL);
+    heir = other.ref;
+    struct player p = {
+        .name = "p", .kind = WEIR_PRODUCER, .own = &asked, .does.init = ask_and_stop};
+    assert_int_equal(player_try_start(&p, &rig, NULL), WEIR_INIT_STOPPED);
+    assert_string_equal(weir_refusal(), "init of stage p stopped it: user");
+    struct pollfd polled = {.fd = asked.fd, .events = POLLIN};
+    assert_int_equal(poll(&polled, 1, 0), 1);
+    close(asked.fd);
+    assert_int_equal(asked.heard.times, 1);
+    assert_true(pthread_equal(asked.heard.thread, pthread_self()));
+    assert_int_equal(asked.heard.reason, WEIR_REASON_USER);
+    assert_int_equal(asked.heard.named, WEIR_OK);
+    assert_int_equal(asked.heard.settled, WEIR_WRONG_THREAD);
+    rig_rest(&rig);
+    assert_int_equal(asked.heard.times, 1);
+    rig_close(&rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(polls_leave_nothing_behind),
+        TEST_IN_WORLDS_OF(&rig, polls_leave_nothing_behind),
         cmocka_unit_test(who_goes_on_waiting_is_told),
         cmocka_unit_test(a_task_does_not_wait_for_its_pool),
-        cmocka_unit_test(who_asked_in_an_init_that_fails_is_told),
+        TEST_IN_WORLDS_OF(&rig, who_asked_in_an_init_that_fails_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

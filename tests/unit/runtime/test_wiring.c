@@ -7,8 +7,8 @@
  * nor subscribed, whichever it is, nor any memory; weir_must ends the program with its place.
  * Method: rows of five players; each stage, link and allocation fails in turn.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,26 +49,23 @@ static void forget_journal(void) {
 
 /* ---- what is there then -------------------------------------------------- */
 
-static void events_pass_through_a_row(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        start_row();
-        const weir_subscribe_options options = {.max_demand = 2, .min_demand = 1};
-        assert_int_equal(weir_chain(rig.runtime, stages, STAGES, &options), WEIR_OK);
-        rig_rest(&rig);
-        assert_int_equal(row[STAGES - 1].handled, 3);
-        assert_int_equal(row[STAGES - 1].batches, 3);
-        assert_int_equal(row[STAGES - 1].sum, 0 + 1 + 2);
-        for (int i = 0; i < STAGES; i++) {
-            weir_subscription from;
-            size_t count;
-            assert_int_equal(weir_producers(rig.runtime, stages[i], WEIR_FOREVER, &from, 1, &count),
-                             WEIR_OK);
-            assert_int_equal(count, i == 0 ? 0 : 1);
-            if (i > 0) assert_int_equal(from.producer.bits, stages[i - 1].bits);
-        }
-        rig_close(&rig);
+static void events_pass_through_a_row(void) {
+    start_row();
+    const weir_subscribe_options options = {.max_demand = 2, .min_demand = 1};
+    assert_int_equal(weir_chain(rig.runtime, stages, STAGES, &options), WEIR_OK);
+    rig_rest(&rig);
+    assert_int_equal(row[STAGES - 1].handled, 3);
+    assert_int_equal(row[STAGES - 1].batches, 3);
+    assert_int_equal(row[STAGES - 1].sum, 0 + 1 + 2);
+    for (int i = 0; i < STAGES; i++) {
+        weir_subscription from;
+        size_t count;
+        assert_int_equal(weir_producers(rig.runtime, stages[i], WEIR_FOREVER, &from, 1, &count),
+                         WEIR_OK);
+        assert_int_equal(count, i == 0 ? 0 : 1);
+        if (i > 0) assert_int_equal(from.producer.bits, stages[i - 1].bits);
     }
+    rig_close(&rig);
 }
 
 static void without_options_the_defaults_count(void **state) {
@@ -262,7 +259,7 @@ static void must_ends_the_program(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(events_pass_through_a_row),
+        TEST_IN_WORLDS_OF(&rig, events_pass_through_a_row),
         cmocka_unit_test(without_options_the_defaults_count),
         cmocka_unit_test(the_last_asks_first),
         cmocka_unit_test(short_rows_are_rows),

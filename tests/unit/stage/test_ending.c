@@ -9,8 +9,8 @@
  * Method: players that keep events in their hands, in their state and with timers, in every
  * world; each number that was accepted is found again.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -98,40 +98,34 @@ static void the_last_batch_comes_out(void **state) {
     }
 }
 
-static void a_drain_flushes_behind_the_last_event(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct batcher batcher = {0};
-        struct chain chain = {.middle = {.own = &batcher, .does = {.events = gather}}};
-        weir_drain_report report;
-        chain.middle.does.end = flush;
-        start_chain(&chain, UINT64_MAX);
-        weir_runtime_step(rig.runtime, 100);
-        player_cast(&chain.source, 60); /* which come after the middle is told to finish */
-        assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, &report), WEIR_OK);
-        uint64_t n = chain.source.emitted;
-        assert_int_equal(chain.sink.sum, n * (n - 1) / 2);
-        assert_int_equal(report.accounts.discarded, 0);
-        const char *end = strstr(chain.middle.journal.text, "\nend\n");
-        assert_non_null(end);
-        assert_null(strstr(end, "\nevents"));
-        rig_close(&rig);
-    }
+static void a_drain_flushes_behind_the_last_event(void) {
+    struct batcher batcher = {0};
+    struct chain chain = {.middle = {.own = &batcher, .does = {.events = gather}}};
+    weir_drain_report report;
+    chain.middle.does.end = flush;
+    start_chain(&chain, UINT64_MAX);
+    weir_runtime_step(rig.runtime, 100);
+    player_cast(&chain.source, 60); /* which come after the middle is told to finish */
+    assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, &report), WEIR_OK);
+    uint64_t n = chain.source.emitted;
+    assert_int_equal(chain.sink.sum, n * (n - 1) / 2);
+    assert_int_equal(report.accounts.discarded, 0);
+    const char *end = strstr(chain.middle.journal.text, "\nend\n");
+    assert_non_null(end);
+    assert_null(strstr(end, "\nevents"));
+    rig_close(&rig);
 }
 
 /* However long it had to go: nothing is left to wait for. */
-static void a_reminder_comes_at_the_end(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct batcher batcher = {.reminded = true, .delay_ns = 3600 * (uint64_t)SECOND};
-        struct chain chain = {.middle = {.own = &batcher, .does = {.events = gather}}};
-        chain.middle.does.info = flush_reminded;
-        start_chain(&chain, 8);
-        rig_rest(&rig);
-        assert_int_equal(weir_runtime_drain(rig.runtime, 60 * (uint64_t)SECOND, NULL), WEIR_OK);
-        assert_int_equal(chain.sink.sum, 28);
-        rig_close(&rig);
-    }
+static void a_reminder_comes_at_the_end(void) {
+    struct batcher batcher = {.reminded = true, .delay_ns = 3600 * (uint64_t)SECOND};
+    struct chain chain = {.middle = {.own = &batcher, .does = {.events = gather}}};
+    chain.middle.does.info = flush_reminded;
+    start_chain(&chain, 8);
+    rig_rest(&rig);
+    assert_int_equal(weir_runtime_drain(rig.runtime, 60 * (uint64_t)SECOND, NULL), WEIR_OK);
+    assert_int_equal(chain.sink.sum, 28);
+    rig_close(&rig);
 }
 
 static weir_verdict tick(weir_stage *self, struct player *player, uint64_t number) {
@@ -141,19 +135,16 @@ static weir_verdict tick(weir_stage *self, struct player *player, uint64_t numbe
     return WEIR_CONTINUE;
 }
 
-static void a_clock_does_not_hold_it_up(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player clock = {.name = "clock", .kind = WEIR_CONSUMER, .does.info = tick};
-        player_start(&clock, &rig, NULL);
-        assert_int_equal(weir_send_after(rig.runtime, clock.ref, NULL, 0, SECOND, NULL), WEIR_OK);
-        rig_rest(&rig);
-        uint64_t before = weir_runtime_now(rig.runtime);
-        assert_int_equal(weir_runtime_drain(rig.runtime, SECOND / 2, NULL), WEIR_OK);
-        assert_true(weir_runtime_now(rig.runtime) - before < SECOND / 2);
-        player_expect(&clock, "drain\ninfo 0\nterminate normal\n");
-        rig_close(&rig);
-    }
+static void a_clock_does_not_hold_it_up(void) {
+    struct player clock = {.name = "clock", .kind = WEIR_CONSUMER, .does.info = tick};
+    player_start(&clock, &rig, NULL);
+    assert_int_equal(weir_send_after(rig.runtime, clock.ref, NULL, 0, SECOND, NULL), WEIR_OK);
+    rig_rest(&rig);
+    uint64_t before = weir_runtime_now(rig.runtime);
+    assert_int_equal(weir_runtime_drain(rig.runtime, SECOND / 2, NULL), WEIR_OK);
+    assert_true(weir_runtime_now(rig.runtime) - before < SECOND / 2);
+    player_expect(&clock, "drain\ninfo 0\nterminate normal\n");
+    rig_close(&rig);
 }
 
 /* ---- events that wait with timers ---------------------------------------- */
@@ -200,20 +191,17 @@ static void what_timers_carry_is_waited_for(void **state) {
     }
 }
 
-static void timers_that_are_to_come_are_named(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player late = {.name = "late", .kind = WEIR_CONSUMER};
-        weir_drain_report report;
-        player_start(&late, &rig, NULL);
-        player_later(&late, 1, 3600 * (uint64_t)SECOND);
-        rig_rest(&rig);
-        assert_int_equal(weir_runtime_drain(rig.runtime, SECOND / 1000, &report), WEIR_TIMEOUT);
-        assert_string_equal(report.name, "late");
-        assert_int_equal(report.why, WEIR_HOLDUP_TIMERS);
-        assert_false(report.stalled);
-        rig_close(&rig);
-    }
+static void timers_that_are_to_come_are_named(void) {
+    struct player late = {.name = "late", .kind = WEIR_CONSUMER};
+    weir_drain_report report;
+    player_start(&late, &rig, NULL);
+    player_later(&late, 1, 3600 * (uint64_t)SECOND);
+    rig_rest(&rig);
+    assert_int_equal(weir_runtime_drain(rig.runtime, SECOND / 1000, &report), WEIR_TIMEOUT);
+    assert_string_equal(report.name, "late");
+    assert_int_equal(report.why, WEIR_HOLDUP_TIMERS);
+    assert_false(report.stalled);
+    rig_close(&rig);
 }
 
 /* ---- what comes after the end -------------------------------------------- */
@@ -225,27 +213,24 @@ static weir_verdict tell_number(weir_stage *self, struct player *player) {
     return WEIR_CONTINUE;
 }
 
-static void it_is_told_again_when_something_has_come(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct chain chain = {.middle = {.does = {.end = tell_number}}};
-        weir_token token;
-        start_chain(&chain, 2);
-        rig_rest(&rig);
-        assert_int_equal(weir_busy(rig.runtime, chain.middle.ref, &token), WEIR_OK);
-        finish(&chain.source);
-        rig_rest(&rig);
-        assert_int_equal(weir_runtime_stages(rig.runtime), 2);
-        assert_int_equal(chain.sink.sum, 1001);
-        player_cast(&chain.middle, 2); /* emits 0 and 1 */
-        rig_rest(&rig);
-        assert_int_equal(chain.sink.sum, 2002);
-        assert_int_equal(weir_done(rig.runtime, token), WEIR_OK);
-        rig_rest(&rig);
-        assert_int_equal(chain.sink.sum, 3002);
-        assert_int_equal(weir_runtime_stages(rig.runtime), 0);
-        rig_close(&rig);
-    }
+static void it_is_told_again_when_something_has_come(void) {
+    struct chain chain = {.middle = {.does = {.end = tell_number}}};
+    weir_token token;
+    start_chain(&chain, 2);
+    rig_rest(&rig);
+    assert_int_equal(weir_busy(rig.runtime, chain.middle.ref, &token), WEIR_OK);
+    finish(&chain.source);
+    rig_rest(&rig);
+    assert_int_equal(weir_runtime_stages(rig.runtime), 2);
+    assert_int_equal(chain.sink.sum, 1001);
+    player_cast(&chain.middle, 2); /* emits 0 and 1 */
+    rig_rest(&rig);
+    assert_int_equal(chain.sink.sum, 2002);
+    assert_int_equal(weir_done(rig.runtime, token), WEIR_OK);
+    rig_rest(&rig);
+    assert_int_equal(chain.sink.sum, 3002);
+    assert_int_equal(weir_runtime_stages(rig.runtime), 0);
+    rig_close(&rig);
 }
 
 /* ---- messages ------------------------------------------------------------ */
@@ -257,24 +242,21 @@ static weir_verdict finish_at_once(weir_stage *self, struct player *player, uint
 }
 
 /* Each that was accepted is handled, however close to the end it came. */
-static void no_message_that_was_accepted_is_lost(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.cast = finish_at_once};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        players_pair(&rig, &p, &c, NULL);
-        uint64_t accepted = 0;
-        for (uint64_t number = 1; number <= 200; number++) {
-            weir_status status = weir_cast(rig.runtime, p.ref, &number, sizeof number);
-            accepted += status == WEIR_OK ? number : 0;
-            assert_true(status == WEIR_OK || status == WEIR_NO_STAGE);
-            if (number % 40 == 0) weir_runtime_step(rig.runtime, 1 + number / 40);
-        }
-        assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
-        assert_int_equal(c.sum, accepted);
-        assert_true(accepted >= 1);
-        rig_close(&rig);
+static void no_message_that_was_accepted_is_lost(void) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.cast = finish_at_once};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    players_pair(&rig, &p, &c, NULL);
+    uint64_t accepted = 0;
+    for (uint64_t number = 1; number <= 200; number++) {
+        weir_status status = weir_cast(rig.runtime, p.ref, &number, sizeof number);
+        accepted += status == WEIR_OK ? number : 0;
+        assert_true(status == WEIR_OK || status == WEIR_NO_STAGE);
+        if (number % 40 == 0) weir_runtime_step(rig.runtime, 1 + number / 40);
     }
+    assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
+    assert_int_equal(c.sum, accepted);
+    assert_true(accepted >= 1);
+    rig_close(&rig);
 }
 
 static weir_verdict fail_softly(weir_stage *self, struct player *player, uint64_t demand) {
@@ -284,19 +266,16 @@ static weir_verdict fail_softly(weir_stage *self, struct player *player, uint64_
     return weir_finish_with(self, WEIR_REASON_USER);
 }
 
-static void a_source_that_fails_may_let_its_events_go_out(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.demand = fail_softly};
-        struct player c = {.name = "c", .kind = WEIR_CONSUMER};
-        PLAYERS_START(&rig, &p, &c);
-        player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 3});
-        assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
-        assert_int_equal(c.sum, 28);
-        assert_non_null(strstr(p.journal.text, "terminate user"));
-        assert_non_null(strstr(c.journal.text, "down p user\nterminate user"));
-        rig_close(&rig);
-    }
+static void a_source_that_fails_may_let_its_events_go_out(void) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.demand = fail_softly};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    PLAYERS_START(&rig, &p, &c);
+    player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 3});
+    assert_int_equal(weir_runtime_run(rig.runtime, WEIR_FOREVER), WEIR_OK);
+    assert_int_equal(c.sum, 28);
+    assert_non_null(strstr(p.journal.text, "terminate user"));
+    assert_non_null(strstr(c.journal.text, "down p user\nterminate user"));
+    rig_close(&rig);
 }
 
 static weir_verdict keep_on(weir_stage *self, struct player *player) {
@@ -305,26 +284,23 @@ static weir_verdict keep_on(weir_stage *self, struct player *player) {
 }
 
 /* One that another thread sets, when the stage was told its end, comes at once as well. */
-static void a_reminder_from_outside_comes_too(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&rig, world); world++) {
-        struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.end = keep_on};
-        weir_token token;
-        player_start(&p, &rig, NULL);
-        rig_rest(&rig);
-        assert_int_equal(weir_busy(rig.runtime, p.ref, &token), WEIR_OK);
-        finish(&p);
-        rig_rest(&rig);
-        player_expect(&p, "drain\nend\n");
-        assert_int_equal(
-            weir_send_after(rig.runtime, p.ref, NULL, 0, 3600 * (uint64_t)SECOND, NULL), WEIR_OK);
-        rig_rest(&rig);
-        player_expect(&p, "info 0\nend\n");
-        assert_int_equal(weir_done(rig.runtime, token), WEIR_OK);
-        rig_rest(&rig);
-        player_expect(&p, "end\nterminate normal\n");
-        rig_close(&rig);
-    }
+static void a_reminder_from_outside_comes_too(void) {
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.end = keep_on};
+    weir_token token;
+    player_start(&p, &rig, NULL);
+    rig_rest(&rig);
+    assert_int_equal(weir_busy(rig.runtime, p.ref, &token), WEIR_OK);
+    finish(&p);
+    rig_rest(&rig);
+    player_expect(&p, "drain\nend\n");
+    assert_int_equal(weir_send_after(rig.runtime, p.ref, NULL, 0, 3600 * (uint64_t)SECOND, NULL),
+                     WEIR_OK);
+    rig_rest(&rig);
+    player_expect(&p, "info 0\nend\n");
+    assert_int_equal(weir_done(rig.runtime, token), WEIR_OK);
+    rig_rest(&rig);
+    player_expect(&p, "end\nterminate normal\n");
+    rig_close(&rig);
 }
 
 /* ---- permanent sources --------------------------------------------------- */
@@ -417,15 +393,15 @@ static void as_genstage_it_stops_at_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_batch_comes_out),
-        cmocka_unit_test(a_drain_flushes_behind_the_last_event),
-        cmocka_unit_test(a_reminder_comes_at_the_end),
-        cmocka_unit_test(a_clock_does_not_hold_it_up),
+        TEST_IN_WORLDS_OF(&rig, a_drain_flushes_behind_the_last_event),
+        TEST_IN_WORLDS_OF(&rig, a_reminder_comes_at_the_end),
+        TEST_IN_WORLDS_OF(&rig, a_clock_does_not_hold_it_up),
         cmocka_unit_test(what_timers_carry_is_waited_for),
-        cmocka_unit_test(timers_that_are_to_come_are_named),
-        cmocka_unit_test(it_is_told_again_when_something_has_come),
-        cmocka_unit_test(no_message_that_was_accepted_is_lost),
-        cmocka_unit_test(a_source_that_fails_may_let_its_events_go_out),
-        cmocka_unit_test(a_reminder_from_outside_comes_too),
+        TEST_IN_WORLDS_OF(&rig, timers_that_are_to_come_are_named),
+        TEST_IN_WORLDS_OF(&rig, it_is_told_again_when_something_has_come),
+        TEST_IN_WORLDS_OF(&rig, no_message_that_was_accepted_is_lost),
+        TEST_IN_WORLDS_OF(&rig, a_source_that_fails_may_let_its_events_go_out),
+        TEST_IN_WORLDS_OF(&rig, a_reminder_from_outside_comes_too),
         cmocka_unit_test(a_consumer_waits_for_all_its_sources),
         cmocka_unit_test(failures_stop_it_still),
         cmocka_unit_test(as_genstage_it_stops_at_once),

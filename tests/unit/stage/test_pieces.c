@@ -9,8 +9,8 @@
  * Method: a producer notes where it wrote each number, and what was handled when it was asked;
  * its consumers look whether their events are there.
  */
-#include "support/cmocka.h"
 #include "support/player.h"
+#include "support/worlds.h"
 
 #include <string.h>
 
@@ -106,33 +106,26 @@ static void close_graph(uint64_t handled, uint64_t batches_at_most) {
     rig_close(&graph.rig);
 }
 
-static void an_automatic_batch_comes_in_pieces(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&graph.rig, world); world++) {
-        open_graph(WINDOW);
-        PLAYERS_START(&graph.rig, &graph.p, &graph.c);
-        graph.windowed = true;
-        player_subscribe(&graph.c, &graph.p, &window);
-        rig_rest(&graph.rig);
-        assert_int_equal(graph.asked, 2 * WINDOW);
-        assert_int_equal(rig_accounts(&graph.rig).blocks_made, graph.made);
-        close_graph(WINDOW,
-                    WINDOW / BLOCK + 3); /* each of the two is cut where it begins and ends */
-    }
+static void an_automatic_batch_comes_in_pieces(void) {
+    open_graph(WINDOW);
+    PLAYERS_START(&graph.rig, &graph.p, &graph.c);
+    graph.windowed = true;
+    player_subscribe(&graph.c, &graph.p, &window);
+    rig_rest(&graph.rig);
+    assert_int_equal(graph.asked, 2 * WINDOW);
+    assert_int_equal(rig_accounts(&graph.rig).blocks_made, graph.made);
+    close_graph(WINDOW, WINDOW / BLOCK + 3); /* each of the two is cut where it begins and ends */
 }
 
 /* The window goes round: each batch in pieces, and one ask for each. */
-static void the_ask_is_behind_the_last_piece(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&graph.rig, world); world++) {
-        open_graph(MANY);
-        PLAYERS_START(&graph.rig, &graph.p, &graph.c);
-        graph.windowed = true;
-        player_subscribe(&graph.c, &graph.p, &window);
-        rig_rest(&graph.rig);
-        assert_int_equal(graph.asked, WINDOW + MANY);
-        close_graph(MANY, MANY / BLOCK + 40);
-    }
+static void the_ask_is_behind_the_last_piece(void) {
+    open_graph(MANY);
+    PLAYERS_START(&graph.rig, &graph.p, &graph.c);
+    graph.windowed = true;
+    player_subscribe(&graph.c, &graph.p, &window);
+    rig_rest(&graph.rig);
+    assert_int_equal(graph.asked, WINDOW + MANY);
+    close_graph(MANY, MANY / BLOCK + 40);
 }
 
 static weir_verdict comes_last(weir_stage *self, struct player *player, uint64_t number) {
@@ -142,37 +135,31 @@ static weir_verdict comes_last(weir_stage *self, struct player *player, uint64_t
 }
 
 /* A message of more pieces than a turn takes is resumed, and no mail comes between. */
-static void a_manual_message_comes_in_pieces(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&graph.rig, world); world++) {
-        open_graph(MANY);
-        graph.c.manual = true;
-        graph.c.does.cast = comes_last;
-        weir_subscription subscription = players_pair(&graph.rig, &graph.p, &graph.c, NULL);
-        assert_int_equal(weir_ask(graph.rig.runtime, subscription, MANY), WEIR_OK);
-        while (graph.c.handled == 0) weir_runtime_step(graph.rig.runtime, 1);
-        assert_true(graph.c.handled < MANY);
-        player_cast(&graph.c, 0);
-        rig_rest(&graph.rig);
-        assert_int_equal(graph.asked, MANY); /* nothing is asked by itself */
-        assert_int_equal(rig_accounts(&graph.rig).blocks_made, graph.made);
-        close_graph(MANY, MANY / BLOCK + 1);
-    }
+static void a_manual_message_comes_in_pieces(void) {
+    open_graph(MANY);
+    graph.c.manual = true;
+    graph.c.does.cast = comes_last;
+    weir_subscription subscription = players_pair(&graph.rig, &graph.p, &graph.c, NULL);
+    assert_int_equal(weir_ask(graph.rig.runtime, subscription, MANY), WEIR_OK);
+    while (graph.c.handled == 0) weir_runtime_step(graph.rig.runtime, 1);
+    assert_true(graph.c.handled < MANY);
+    player_cast(&graph.c, 0);
+    rig_rest(&graph.rig);
+    assert_int_equal(graph.asked, MANY); /* nothing is asked by itself */
+    assert_int_equal(rig_accounts(&graph.rig).blocks_made, graph.made);
+    close_graph(MANY, MANY / BLOCK + 1);
 }
 
-static void pieces_are_forwarded_as_they_lie(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&graph.rig, world); world++) {
-        open_graph(MANY);
-        const weir_subscribe_options wide = {.max_demand = 10 * MANY};
-        PLAYERS_START(&graph.rig, &graph.p, &graph.t, &graph.c);
-        player_subscribe(&graph.c, &graph.t, &wide);
-        player_subscribe(&graph.t, &graph.p, &wide);
-        rig_rest(&graph.rig);
-        assert_int_equal(graph.t.handled, MANY);
-        assert_int_equal(rig_accounts(&graph.rig).blocks_made, graph.made);
-        close_graph(MANY, MANY / BLOCK + 1);
-    }
+static void pieces_are_forwarded_as_they_lie(void) {
+    open_graph(MANY);
+    const weir_subscribe_options wide = {.max_demand = 10 * MANY};
+    PLAYERS_START(&graph.rig, &graph.p, &graph.t, &graph.c);
+    player_subscribe(&graph.c, &graph.t, &wide);
+    player_subscribe(&graph.t, &graph.p, &wide);
+    rig_rest(&graph.rig);
+    assert_int_equal(graph.t.handled, MANY);
+    assert_int_equal(rig_accounts(&graph.rig).blocks_made, graph.made);
+    close_graph(MANY, MANY / BLOCK + 1);
 }
 
 static void count_lost(void *context, uint64_t count, weir_discard cause) {
@@ -204,25 +191,22 @@ static void take(weir_stream *stream, uint64_t *read) {
 }
 
 /* The pieces of a batch come back one by one, and the ask behind the last. */
-static void a_reader_is_lent_pieces(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&graph.rig, world); world++) {
-        open_graph(3 * WINDOW);
-        graph.windowed = true;
-        weir_stream *stream = open_stream();
-        uint64_t read = 0;
-        while (read < 3 * WINDOW) take(stream, &read);
-        graph.c.handled = read;
-        weir_status status;
-        assert_int_equal(weir_stream_batch(stream, 0, 0, &status).count, 0);
-        assert_int_equal(status, WEIR_TIMEOUT);
-        rig_rest(&graph.rig);
-        assert_int_equal(graph.asked, 4 * WINDOW);
-        assert_int_equal(graph.largest, BLOCK);
-        weir_stream_close(stream);
-        graph.rig.handled = read;
-        rig_close(&graph.rig);
-    }
+static void a_reader_is_lent_pieces(void) {
+    open_graph(3 * WINDOW);
+    graph.windowed = true;
+    weir_stream *stream = open_stream();
+    uint64_t read = 0;
+    while (read < 3 * WINDOW) take(stream, &read);
+    graph.c.handled = read;
+    weir_status status;
+    assert_int_equal(weir_stream_batch(stream, 0, 0, &status).count, 0);
+    assert_int_equal(status, WEIR_TIMEOUT);
+    rig_rest(&graph.rig);
+    assert_int_equal(graph.asked, 4 * WINDOW);
+    assert_int_equal(graph.largest, BLOCK);
+    weir_stream_close(stream);
+    graph.rig.handled = read;
+    rig_close(&graph.rig);
 }
 
 /*
@@ -310,25 +294,22 @@ static weir_verdict stop_in_the_second(weir_stage *self, struct player *player, 
     return player->batches == 2 ? WEIR_STOP : WEIR_CONTINUE;
 }
 
-static void the_rest_of_a_batch_goes_back(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&graph.rig, world); world++) {
-        open_graph(WINDOW);
-        graph.c.manual = true;
-        struct player d = graph.c;
-        graph.c.does.events = stop_in_the_second;
-        player_start(&graph.p, &graph.rig, &(weir_stage_options){.buffer_size = WEIR_INFINITY});
-        PLAYERS_START(&graph.rig, &graph.c, &d);
-        weir_ask(graph.rig.runtime, player_subscribe(&graph.c, &graph.p, NULL), WINDOW);
-        rig_rest(&graph.rig);
-        assert_int_equal(graph.c.batches, 2);
-        assert_int_equal(graph.c.handled, 2 * BLOCK);
-        d.next = graph.c.next;
-        weir_ask(graph.rig.runtime, player_subscribe(&d, &graph.p, NULL), WINDOW);
-        rig_rest(&graph.rig);
-        assert_int_equal(d.handled, WINDOW - 2 * BLOCK);
-        rig_close(&graph.rig);
-    }
+static void the_rest_of_a_batch_goes_back(void) {
+    open_graph(WINDOW);
+    graph.c.manual = true;
+    struct player d = graph.c;
+    graph.c.does.events = stop_in_the_second;
+    player_start(&graph.p, &graph.rig, &(weir_stage_options){.buffer_size = WEIR_INFINITY});
+    PLAYERS_START(&graph.rig, &graph.c, &d);
+    weir_ask(graph.rig.runtime, player_subscribe(&graph.c, &graph.p, NULL), WINDOW);
+    rig_rest(&graph.rig);
+    assert_int_equal(graph.c.batches, 2);
+    assert_int_equal(graph.c.handled, 2 * BLOCK);
+    d.next = graph.c.next;
+    weir_ask(graph.rig.runtime, player_subscribe(&d, &graph.p, NULL), WINDOW);
+    rig_rest(&graph.rig);
+    assert_int_equal(d.handled, WINDOW - 2 * BLOCK);
+    rig_close(&graph.rig);
 }
 
 /* Of what others see as well, a piece is copied to be written to, and no more. */
@@ -343,40 +324,37 @@ static weir_verdict own(weir_stage *self, struct player *player, weir_batch batc
     return WEIR_CONTINUE;
 }
 
-static void a_shared_piece_is_owned_alone(void **state) {
-    (void)state;
-    for (int world = 0; rig_open_world(&graph.rig, world); world++) {
-        open_graph(WINDOW);
-        graph.c.manual = true;
-        struct player d = {
-            .name = "d", .kind = WEIR_CONSUMER, .quiet = true, .manual = true, .does.events = own};
-        player_start(&graph.p, &graph.rig,
-                     &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher()});
-        PLAYERS_START(&graph.rig, &graph.c, &d);
-        weir_subscription of_c = player_subscribe(&graph.c, &graph.p, NULL);
-        weir_subscription of_d = player_subscribe(&d, &graph.p, NULL);
-        rig_rest(&graph.rig);
-        weir_ask(graph.rig.runtime, of_c, WINDOW);
-        weir_ask(graph.rig.runtime, of_d, WINDOW);
-        rig_rest(&graph.rig);
-        assert_int_equal(d.handled, WINDOW);
-        assert_int_equal(graph.c.handled, WINDOW);
-        assert_true(d.batches > WINDOW / BLOCK);
-        rig_close(&graph.rig);
-    }
+static void a_shared_piece_is_owned_alone(void) {
+    open_graph(WINDOW);
+    graph.c.manual = true;
+    struct player d = {
+        .name = "d", .kind = WEIR_CONSUMER, .quiet = true, .manual = true, .does.events = own};
+    player_start(&graph.p, &graph.rig,
+                 &(weir_stage_options){.dispatcher = weir_broadcast_dispatcher()});
+    PLAYERS_START(&graph.rig, &graph.c, &d);
+    weir_subscription of_c = player_subscribe(&graph.c, &graph.p, NULL);
+    weir_subscription of_d = player_subscribe(&d, &graph.p, NULL);
+    rig_rest(&graph.rig);
+    weir_ask(graph.rig.runtime, of_c, WINDOW);
+    weir_ask(graph.rig.runtime, of_d, WINDOW);
+    rig_rest(&graph.rig);
+    assert_int_equal(d.handled, WINDOW);
+    assert_int_equal(graph.c.handled, WINDOW);
+    assert_true(d.batches > WINDOW / BLOCK);
+    rig_close(&graph.rig);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_automatic_batch_comes_in_pieces),
-        cmocka_unit_test(the_ask_is_behind_the_last_piece),
-        cmocka_unit_test(a_manual_message_comes_in_pieces),
-        cmocka_unit_test(pieces_are_forwarded_as_they_lie),
-        cmocka_unit_test(a_reader_is_lent_pieces),
+        TEST_IN_WORLDS_OF(&graph.rig, an_automatic_batch_comes_in_pieces),
+        TEST_IN_WORLDS_OF(&graph.rig, the_ask_is_behind_the_last_piece),
+        TEST_IN_WORLDS_OF(&graph.rig, a_manual_message_comes_in_pieces),
+        TEST_IN_WORLDS_OF(&graph.rig, pieces_are_forwarded_as_they_lie),
+        TEST_IN_WORLDS_OF(&graph.rig, a_reader_is_lent_pieces),
         cmocka_unit_test(a_batch_is_lent_whole_or_not_at_all),
         cmocka_unit_test(small_slices_are_one_piece),
-        cmocka_unit_test(the_rest_of_a_batch_goes_back),
-        cmocka_unit_test(a_shared_piece_is_owned_alone),
+        TEST_IN_WORLDS_OF(&graph.rig, the_rest_of_a_batch_goes_back),
+        TEST_IN_WORLDS_OF(&graph.rig, a_shared_piece_is_owned_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
