@@ -14,6 +14,10 @@
 weir_status weir__request_make(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
                                const weir_subscribe_options *options, struct weir__edge **out);
 
+/* The requests of subscribe_to, for a stage that nobody knows yet. */
+weir_status weir__request_wishes(weir_runtime *runtime, struct weir__slot *slot, weir_ref ref,
+                                 const weir_stage_options *options, struct weir__edge **out);
+
 /* Forgets those that are linked; NULL: there are none. */
 void weir__request_drop(struct weir__edge *first);
 

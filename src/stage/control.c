@@ -19,110 +19,21 @@ static struct weir__edge *edge_of_mail(struct weir__mail *mail, size_t offset) {
 
 #define EDGE_OF(mail, member) edge_of_mail(mail, offsetof(struct weir__edge, member))
 
-/* Of the stage's mailbox. */
-static void told(weir_stage *stage, struct weir__mail *mail) {
-    bool stops = mail->kind == WEIR__MAIL_STOP; /* it may be sent again once it is taken */
-    weir_reason reason = weir__mailbox_take(mail);
-    if (stops) {
-        weir__stage_stop(stage, reason);
-    } else {
-        weir__stage_finish(stage, true);
-    }
+#define POKE_OF(mail)         ((struct weir__poke *)(void *)(mail))
+
+/*
+ * Each kind of mail has a row in the table below: what the stage does that it is for, and what
+ * that one's worker does when the stage has gone.  Edges' mail that was sent with a reference
+ * of its own, or with a side's, has that let go in either case.
+ */
+typedef void deliver(weir_stage *stage, struct weir__mail *mail);
+typedef void bounce(struct weir__host *host, struct weir__mail *mail);
+
+static void let_edge_go(struct weir__host *host, struct weir__edge *edge) {
+    weir__outbox_let_go(&host->outbox, edge);
 }
 
-/* Of a subscription.  Who sent it with a reference of its own has that let go. */
-static void edge_mail(weir_stage *stage, struct weir__mail *mail) {
-    struct weir__outbox *outbox = &stage->host->outbox;
-    struct weir__edge *edge;
-    switch (mail->kind) {
-    case WEIR__MAIL_EDGE_REQUEST:
-        weir__subscription_request(stage, EDGE_OF(mail, forth));
-        return;
-    case WEIR__MAIL_EDGE_OPEN:
-        weir__subscription_open(stage, EDGE_OF(mail, forth));
-        return;
-    case WEIR__MAIL_EDGE_CLOSE:
-        edge = EDGE_OF(mail, close);
-        weir__subscription_closes(stage, edge);
-        weir__outbox_let_go(outbox, edge); /* the producer's side */
-        return;
-    case WEIR__MAIL_EDGE_CANCEL:
-        edge = EDGE_OF(mail, cancel);
-        weir__subscription_end(stage, edge, edge->cancel_reason);
-        weir__outbox_let_go(outbox, edge);
-        return;
-    case WEIR__MAIL_EDGE_EVICT:
-        edge = EDGE_OF(mail, evict);
-        edge->evict.kind = 0;
-        weir__subscription_end(stage, edge, edge->evict_reason);
-        weir__outbox_let_go(outbox, edge);
-        return;
-    case WEIR__MAIL_EDGE_DOWN:
-        edge = EDGE_OF(mail, down);
-        weir__subscription_down(stage, edge);
-        weir__outbox_let_go(outbox, edge); /* the consumer's side */
-        return;
-    case WEIR__MAIL_EDGE_LEFT:
-        edge = EDGE_OF(mail, down);
-        if (edge->rack != NULL) {
-            weir__stage_taker_left(stage, edge);
-        }
-        weir__stage_left(stage, edge);
-        weir__outbox_let_go(outbox, edge); /* the consumer's side */
-        return;
-    default: /* EDGE_AGAIN */
-        edge = EDGE_OF(mail, again_mail);
-        weir__stage_ask_again(stage, edge);
-        weir__outbox_let_go(outbox, edge);
-        return;
-    }
-}
-
-void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
-    switch (mail->kind) {
-    case WEIR__MAIL_EDGE_REQUEST:
-    case WEIR__MAIL_EDGE_OPEN:
-    case WEIR__MAIL_EDGE_CLOSE:
-    case WEIR__MAIL_EDGE_CANCEL:
-    case WEIR__MAIL_EDGE_EVICT:
-    case WEIR__MAIL_EDGE_DOWN:
-    case WEIR__MAIL_EDGE_LEFT:
-    case WEIR__MAIL_EDGE_AGAIN:
-        edge_mail(stage, mail);
-        return;
-    case WEIR__MAIL_STOP:
-    case WEIR__MAIL_FINISH:
-        told(stage, mail);
-        return;
-    case WEIR__MAIL_AGAIN:
-        weir__stage_demand_again(stage);
-        return;
-    case WEIR__MAIL_ON_END:
-        weir__stage_hear_of_end(stage, weir__message_of(mail));
-        return;
-    case WEIR__MAIL_TOKEN:
-        weir__stage_came(stage);
-        stage->host->token_back(stage->host, mail);
-        return;
-    case WEIR__MAIL_POKE:
-        weir__stage_enter(stage);
-        weir__stage_leave(stage, stage->part->poke(stage));
-        return;
-    case WEIR__MAIL_FEEDER:
-    case WEIR__MAIL_FEEDER_LATER:
-    case WEIR__MAIL_WATCH:
-    case WEIR__MAIL_UNWATCH:
-    case WEIR__MAIL_WATCH_LATER:
-    case WEIR__MAIL_NOTICE:
-        weir__stage_monitor_mail(stage, mail);
-        return;
-    default:
-        weir__stage_message(stage, weir__message_of(mail));
-        return;
-    }
-}
-
-/* ---- mail that comes too late -------------------------------------------- */
+/* ---- both ends are gone ---------------------------------------------------- */
 
 void weir__host_lost(struct weir__host *host, uint64_t count) {
     if (count > 0) {
@@ -148,69 +59,201 @@ static void discard_all(struct weir__host *host, struct weir__edge *edge) {
     weir__host_lost(host, count);
 }
 
+/* ---- subscriptions --------------------------------------------------------- */
+
+static void deliver_request(weir_stage *stage, struct weir__mail *mail) {
+    weir__subscription_request(stage, EDGE_OF(mail, forth));
+}
+
+/* The consumer is gone, the producer never knew. */
+static void bounce_request(struct weir__host *host, struct weir__mail *mail) {
+    struct weir__edge *edge = EDGE_OF(mail, forth);
+    weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_OVER);
+    let_edge_go(host, edge);
+    let_edge_go(host, edge);
+}
+
+static void deliver_open(weir_stage *stage, struct weir__mail *mail) {
+    weir__subscription_open(stage, EDGE_OF(mail, forth));
+}
+
+/* As if the producer had stopped just now. */
+static void bounce_open(struct weir__host *host, struct weir__mail *mail) {
+    weir__subscription_bounce(host, EDGE_OF(mail, forth));
+}
+
+static void bounce_close(struct weir__host *host, struct weir__mail *mail) {
+    let_edge_go(host, EDGE_OF(mail, close)); /* the producer's side */
+}
+
+static void deliver_close(weir_stage *stage, struct weir__mail *mail) {
+    weir__subscription_closes(stage, EDGE_OF(mail, close));
+    bounce_close(stage->host, mail);
+}
+
+static void bounce_cancel(struct weir__host *host, struct weir__mail *mail) {
+    let_edge_go(host, EDGE_OF(mail, cancel));
+}
+
+static void deliver_cancel(weir_stage *stage, struct weir__mail *mail) {
+    struct weir__edge *edge = EDGE_OF(mail, cancel);
+    weir__subscription_end(stage, edge, edge->cancel_reason);
+    bounce_cancel(stage->host, mail);
+}
+
+static void bounce_evict(struct weir__host *host, struct weir__mail *mail) {
+    let_edge_go(host, EDGE_OF(mail, evict));
+}
+
+static void deliver_evict(weir_stage *stage, struct weir__mail *mail) {
+    struct weir__edge *edge = EDGE_OF(mail, evict);
+    edge->evict.kind = 0;
+    weir__subscription_end(stage, edge, edge->evict_reason);
+    bounce_evict(stage->host, mail);
+}
+
+static void deliver_down(weir_stage *stage, struct weir__mail *mail) {
+    struct weir__edge *edge = EDGE_OF(mail, down);
+    weir__subscription_down(stage, edge);
+    let_edge_go(stage->host, edge); /* the consumer's side */
+}
+
+static void deliver_left(weir_stage *stage, struct weir__mail *mail) {
+    struct weir__edge *edge = EDGE_OF(mail, down);
+    if (edge->rack != NULL) {
+        weir__stage_taker_left(stage, edge);
+    }
+    weir__stage_left(stage, edge);
+    let_edge_go(stage->host, edge); /* the consumer's side */
+}
+
+static void bounce_down(struct weir__host *host, struct weir__mail *mail) {
+    struct weir__edge *edge = EDGE_OF(mail, down);
+    discard_all(host, edge);
+    let_edge_go(host, edge);
+}
+
+static void bounce_ask_again(struct weir__host *host, struct weir__mail *mail) {
+    let_edge_go(host, EDGE_OF(mail, again_mail));
+}
+
+static void deliver_ask_again(weir_stage *stage, struct weir__mail *mail) {
+    weir__stage_ask_again(stage, EDGE_OF(mail, again_mail));
+    bounce_ask_again(stage->host, mail);
+}
+
+/* ---- stages ---------------------------------------------------------------- */
+
+static void deliver_stop(weir_stage *stage, struct weir__mail *mail) {
+    weir__stage_stop(stage, weir__mailbox_take(mail));
+}
+
+static void deliver_finish(weir_stage *stage, struct weir__mail *mail) {
+    (void)weir__mailbox_take(mail); /* it may be sent again from here on */
+    weir__stage_finish(stage, true);
+}
+
+static void bounce_told(struct weir__host *host, struct weir__mail *mail) {
+    (void)host;
+    (void)weir__mailbox_take(mail);
+}
+
+static void deliver_demand_again(weir_stage *stage, struct weir__mail *mail) {
+    (void)mail;
+    weir__stage_demand_again(stage);
+}
+
+/* The stage's own node, which has gone with it. */
+static void bounce_demand_again(struct weir__host *host, struct weir__mail *mail) {
+    (void)host;
+    (void)mail;
+}
+
+static void deliver_on_end(weir_stage *stage, struct weir__mail *mail) {
+    weir__stage_hear_of_end(stage, weir__message_of(mail));
+}
+
 /* It has ended before; whether that is known still or not. */
-static void end_late(struct weir__host *host, struct weir__message *message) {
+static void bounce_on_end(struct weir__host *host, struct weir__mail *mail) {
     bool bereft;
-    weir_ref stage = message->mail.to;
-    weir__stage_tell_ender(host, stage, host->reason_of(host->runtime, stage, &bereft), message);
+    weir_reason reason = host->reason_of(host->runtime, mail->to, &bereft);
+    weir__stage_tell_ender(host, mail->to, reason, weir__message_of(mail));
+}
+
+static void bounce_token(struct weir__host *host, struct weir__mail *mail) {
+    host->token_back(host, mail);
+}
+
+static void deliver_token(weir_stage *stage, struct weir__mail *mail) {
+    weir__stage_came(stage);
+    bounce_token(stage->host, mail);
+}
+
+static void deliver_poke(weir_stage *stage, struct weir__mail *mail) {
+    (void)mail;
+    weir__stage_enter(stage);
+    weir__stage_leave(stage, stage->part->poke(stage));
+}
+
+static void bounce_poke(struct weir__host *host, struct weir__mail *mail) {
+    (void)host;
+    POKE_OF(mail)->gone(POKE_OF(mail));
+}
+
+/* ---- users' messages --------------------------------------------------------- */
+
+static void deliver_message(weir_stage *stage, struct weir__mail *mail) {
+    weir__stage_message(stage, weir__message_of(mail));
+}
+
+static void bounce_message(struct weir__host *host, struct weir__mail *mail) {
+    weir__message_bounce(host, weir__message_of(mail));
+}
+
+/* ---- the table --------------------------------------------------------------- */
+
+static const struct {
+    deliver *deliver;
+    bounce *bounce;
+} kinds[] = {
+    [WEIR__MAIL_EDGE_REQUEST] = {deliver_request, bounce_request},
+    [WEIR__MAIL_EDGE_OPEN] = {deliver_open, bounce_open},
+    [WEIR__MAIL_EDGE_CLOSE] = {deliver_close, bounce_close},
+    [WEIR__MAIL_EDGE_CANCEL] = {deliver_cancel, bounce_cancel},
+    [WEIR__MAIL_EDGE_EVICT] = {deliver_evict, bounce_evict},
+    [WEIR__MAIL_EDGE_DOWN] = {deliver_down, bounce_down},
+    [WEIR__MAIL_EDGE_LEFT] = {deliver_left, bounce_down},
+    [WEIR__MAIL_EDGE_AGAIN] = {deliver_ask_again, bounce_ask_again},
+    [WEIR__MAIL_STOP] = {deliver_stop, bounce_told},
+    [WEIR__MAIL_FINISH] = {deliver_finish, bounce_told},
+    [WEIR__MAIL_AGAIN] = {deliver_demand_again, bounce_demand_again},
+    [WEIR__MAIL_ON_END] = {deliver_on_end, bounce_on_end},
+    [WEIR__MAIL_TOKEN] = {deliver_token, bounce_token},
+    [WEIR__MAIL_POKE] = {deliver_poke, bounce_poke},
+    [WEIR__MAIL_FEEDER] = {weir__stage_monitor_mail, weir__monitor_bounce},
+    [WEIR__MAIL_FEEDER_LATER] = {weir__stage_monitor_mail, weir__monitor_bounce},
+    [WEIR__MAIL_WATCH] = {weir__stage_monitor_mail, weir__monitor_bounce},
+    [WEIR__MAIL_UNWATCH] = {weir__stage_monitor_mail, weir__monitor_bounce},
+    [WEIR__MAIL_WATCH_LATER] = {weir__stage_monitor_mail, weir__monitor_bounce},
+    [WEIR__MAIL_NOTICE] = {weir__stage_monitor_mail, weir__monitor_bounce},
+    /* the rest are users' (inbox.c), or to a worker, who does not bring them here */
+    [WEIR__MAIL_CALL] = {deliver_message, bounce_message},
+    [WEIR__MAIL_CAST] = {deliver_message, bounce_message},
+    [WEIR__MAIL_INFO] = {deliver_message, bounce_message},
+    [WEIR__MAIL_INFO_DUE] = {deliver_message, bounce_message},
+    [WEIR__MAIL_TIMER] = {deliver_message, bounce_message},
+    [WEIR__MAIL_TIMER_CANCEL] = {deliver_message, bounce_message},
+    [WEIR__MAIL_ASK] = {deliver_message, bounce_message},
+    [WEIR__MAIL_CANCEL] = {deliver_message, bounce_message},
+    [WEIR__MAIL_MODE] = {deliver_message, bounce_message},
+    [WEIR__MAIL_QUERY] = {deliver_message, bounce_message},
+};
+
+void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
+    WEIR__CHECK(kinds[mail->kind].deliver != NULL);
+    kinds[mail->kind].deliver(stage, mail);
 }
 
 void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
-    struct weir__outbox *outbox = &host->outbox;
-    struct weir__edge *edge;
-    switch (mail->kind) {
-    case WEIR__MAIL_EDGE_REQUEST: /* the consumer is gone, the producer never knew */
-        edge = EDGE_OF(mail, forth);
-        weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_OVER);
-        weir__outbox_let_go(outbox, edge);
-        weir__outbox_let_go(outbox, edge);
-        return;
-    case WEIR__MAIL_EDGE_OPEN: /* as if the producer had stopped just now */
-        weir__subscription_bounce(host, EDGE_OF(mail, forth));
-        return;
-    case WEIR__MAIL_EDGE_CLOSE:
-        weir__outbox_let_go(outbox, EDGE_OF(mail, close));
-        return;
-    case WEIR__MAIL_EDGE_CANCEL:
-        weir__outbox_let_go(outbox, EDGE_OF(mail, cancel));
-        return;
-    case WEIR__MAIL_EDGE_EVICT:
-        weir__outbox_let_go(outbox, EDGE_OF(mail, evict));
-        return;
-    case WEIR__MAIL_EDGE_AGAIN:
-        weir__outbox_let_go(outbox, EDGE_OF(mail, again_mail));
-        return;
-    case WEIR__MAIL_EDGE_DOWN:
-    case WEIR__MAIL_EDGE_LEFT:
-        edge = EDGE_OF(mail, down);
-        discard_all(host, edge);
-        weir__outbox_let_go(outbox, edge);
-        return;
-    case WEIR__MAIL_AGAIN: /* the stage's own */
-        return;
-    case WEIR__MAIL_STOP:
-    case WEIR__MAIL_FINISH:
-        weir__mailbox_take(mail);
-        return;
-    case WEIR__MAIL_ON_END:
-        end_late(host, weir__message_of(mail));
-        return;
-    case WEIR__MAIL_TOKEN:
-        host->token_back(host, mail);
-        return;
-    case WEIR__MAIL_POKE:
-        ((struct weir__poke *)(void *)mail)->gone((struct weir__poke *)(void *)mail);
-        return;
-    case WEIR__MAIL_FEEDER:
-    case WEIR__MAIL_FEEDER_LATER:
-    case WEIR__MAIL_WATCH:
-    case WEIR__MAIL_UNWATCH:
-    case WEIR__MAIL_WATCH_LATER:
-    case WEIR__MAIL_NOTICE:
-        weir__monitor_bounce(host, mail);
-        return;
-    default:
-        weir__message_bounce(host, weir__message_of(mail));
-        return;
-    }
+    kinds[mail->kind].bounce(host, mail);
 }

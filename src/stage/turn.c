@@ -31,7 +31,7 @@ enum {
     MANY_EDGES = 8
 };
 
-/* 1 */
+/* Step 1. */
 static bool control(weir_stage *stage) {
     bool any = false;
     for (uint32_t i = 0; i < TURN_MAIL && !stage->begun && !stage->stopping; i++) {
@@ -128,8 +128,8 @@ static bool watch_part(weir_stage *stage) {
     return false;
 }
 
-/* 2 and 3: each hot edge once, in turn.  Apart: inlined twice, it makes a turn with batches of
- * a few events slower by a tenth. */
+/* Steps 2 and 3: each hot edge once, in turn.  Apart: inlined twice, it makes a turn with
+ * batches of a few events slower by a tenth. */
 static WEIR__NOINLINE bool edges(weir_stage *stage, enum weir__direction direction,
                                  uint32_t *budget) {
     struct weir__ready_list *hot = &stage->ready->hot[direction];
@@ -165,8 +165,9 @@ static bool before_edges(weir_stage *stage, uint32_t *budget) {
 }
 
 /*
- * Every step is behind a look at whether there is anything to do in it: most turns are
- * of a stage with one hot edge and nothing else, and take a few tens of nanoseconds.
+ * The steps are those of docs/design.md.  Each is behind a look at whether there is
+ * anything to do in it: most turns are of a stage with one hot edge and nothing else, and
+ * take a few tens of nanoseconds.
  */
 bool weir__stage_turn(weir_stage *stage) {
     struct weir__ready_stage *ready = stage->ready;
@@ -175,9 +176,11 @@ bool weir__stage_turn(weir_stage *stage) {
     if (WEIR__UNLIKELY(stage->closed)) {
         return true; /* what has come is handled when it is known whether it ends */
     }
+    /* 1: control, when the message that the last turn ended amid is through */
     if (WEIR__UNLIKELY(stage->begun || stage->control.first != NULL || ready->watched)) {
         any = before_edges(stage, &budget);
     }
+    /* 2: demand */
     weir__ready_collect(ready, take_raised, stage);
     if (ready->hot[WEIR__DEMAND].count > 0 && edges(stage, WEIR__DEMAND, &budget)) {
         any = true;
@@ -185,12 +188,14 @@ bool weir__stage_turn(weir_stage *stage) {
     if (stage->supply_due) {
         weir__stage_supply(stage);
     }
+    /* 3: events */
     if (weir__stage_has_input(stage) && weir__stage_drain(stage, &budget)) {
         any = true;
     }
     if (ready->hot[WEIR__EVENTS].count > 0 && edges(stage, WEIR__EVENTS, &budget)) {
         any = true;
     }
+    /* 4: what the turn leaves behind, and the report */
     if (stage->inq_fresh > 0) {
         weir__stage_unpin(stage, &stage->inq, stage->inq_fresh);
         stage->inq_fresh = 0;
