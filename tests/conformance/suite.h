@@ -30,7 +30,8 @@ struct suite {
     const char *name;
     bool (*recognises)(const struct test_case *test);
 
-    /* NULL where all can be run; of a case: NULL, or why it cannot be run yet ("the broadcast dispatcher is not built"). */
+    /* NULL where all can be run; it returns NULL, or why a case cannot be run yet ("the
+     * broadcast dispatcher is not built"). */
     const char *(*skips)(const struct test_case *test);
 
     size_t (*variants)(const struct test_case *test, const struct settings *settings);

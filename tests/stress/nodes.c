@@ -10,6 +10,14 @@ weir_subscribe_to stress_from(weir_ref producer, size_t max_demand, size_t min_d
         .options = {.max_demand = max_demand, .min_demand = min_demand, .cancel = WEIR_TEMPORARY}};
 }
 
+weir_subscribe_to stress_from_drawn(struct weir__rng *rng, size_t max_demand, weir_ref producer) {
+    static const size_t windows[] = {1, 2, 3, 5, 10, 100, 256, 1000, 4000};
+    weir_subscribe_options options =
+        max_demand != 0 ? stress_demand(rng, &max_demand, 1)
+                        : stress_demand(rng, windows, sizeof windows / sizeof *windows);
+    return stress_from(producer, options.max_demand, options.min_demand);
+}
+
 /* ---- the source ---------------------------------------------------------- */
 
 static struct stress_source *source_of(weir_stage *self) {

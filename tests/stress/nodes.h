@@ -111,4 +111,7 @@ weir_ref stress_sink_start(weir_runtime *runtime, struct stress_sink *sink,
 /* The window that subscriptions of temporary cancel mode get here. */
 weir_subscribe_to stress_from(weir_ref producer, size_t max_demand, size_t min_demand);
 
+/* The same with demand up to this (0: some that is drawn), asked for again as is drawn. */
+weir_subscribe_to stress_from_drawn(struct weir__rng *rng, size_t max_demand, weir_ref producer);
+
 #endif

@@ -34,14 +34,6 @@ struct shape {
     uint64_t events;   /* of each source             */
 };
 
-static weir_subscribe_to draw_from(const struct shape *shape, weir_ref producer) {
-    static const size_t windows[] = {1, 2, 5, 10, 100, 256, 1000, 4000};
-    weir_subscribe_options options = shape->max_demand != 0
-                                         ? stress_demand(&rng, &shape->max_demand, 1)
-                                         : stress_demand(&rng, windows, 8);
-    return stress_from(producer, options.max_demand, options.min_demand);
-}
-
 static unsigned draw_worker(const struct shape *shape) {
     return WEIR_WORKER(weir__rng_below(&rng, shape->workers));
 }
@@ -50,7 +42,7 @@ static unsigned draw_worker(const struct shape *shape) {
 static size_t from_all(const struct shape *shape, const weir_ref *row, unsigned count,
                        unsigned subscriber, weir_subscribe_to *out) {
     for (unsigned i = 0; i < count; i++) {
-        out[i] = draw_from(shape, row[i]);
+        out[i] = stress_from_drawn(&rng, shape->max_demand, row[i]);
         if (shape->dealt) out[i].options.partition = WEIR_PARTITION(subscriber);
     }
     return count;

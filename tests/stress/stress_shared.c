@@ -55,14 +55,6 @@ static void draw(struct round *round, uint64_t events) {
                                .dispatcher = weir_shared_dispatcher()};
 }
 
-static weir_subscribe_to draw_from(const struct round *round, weir_ref source) {
-    static const size_t windows[] = {1, 2, 3, 5, 10, 100, 1000, 4000};
-    weir_subscribe_options options = round->max_demand != 0
-                                         ? stress_demand(&rng, &round->max_demand, 1)
-                                         : stress_demand(&rng, windows, 8);
-    return stress_from(source, options.max_demand, options.min_demand);
-}
-
 static weir_ref start_taker(weir_runtime *runtime, const struct round *round, unsigned number,
                             enum stress_order order, weir_ref source) {
     sinks[number] =
@@ -71,7 +63,7 @@ static weir_ref start_taker(weir_runtime *runtime, const struct round *round, un
                              .worker = WEIR_WORKER(weir__rng_below(&rng, round->workers)),
                              .ask = number % 3 == 1 ? round->ask : 0,
                              .pauses = (enum stress_pauses)(number % 3)};
-    weir_subscribe_to from = draw_from(round, source);
+    weir_subscribe_to from = stress_from_drawn(&rng, round->max_demand, source);
     return stress_sink_start(runtime, &sinks[number], &from, source.bits != 0 ? 1 : 0);
 }
 
@@ -152,7 +144,7 @@ static void churn_once(weir_runtime *runtime, const struct round *round, weir_re
         weir_stop(runtime, takers[place], WEIR_REASON_USER);
     }
     takers[place] = start_taker(runtime, round, number, STRESS_ANY_ORDER, (weir_ref){0});
-    weir_subscribe_options options = draw_from(round, source).options;
+    weir_subscribe_options options = stress_from_drawn(&rng, round->max_demand, source).options;
     if (weir_subscribe(runtime, takers[place], source, &options, &subscriptions[place]) !=
         WEIR_OK) {
         weir_stop(runtime, takers[place], WEIR_REASON_NORMAL);
@@ -238,7 +230,7 @@ static void run_readers(struct round *round) {
     start_taker(runtime, round, 0, STRESS_ANY_ORDER, source);
     int started = 0; /* the first one makes the source forward, and it may soon be done */
     for (int i = 0; i < READERS; i++) {
-        weir_subscribe_to from = draw_from(round, source);
+        weir_subscribe_to from = stress_from_drawn(&rng, round->max_demand, source);
         weir_stream_options options = {
             .event_bytes = round->source.event_bytes, .subscribe_to = &from, .subscribe_count = 1};
         readers[i] = (struct reader){.event_bytes = round->source.event_bytes};

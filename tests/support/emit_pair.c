@@ -4,16 +4,9 @@
  */
 #include "support/emit_pair.h"
 
-#include <string.h>
-
 void open_pair(struct pair *pair, cast_function *cast, size_t event_bytes) {
-    memset(&pair->p, 0, sizeof pair->p);
-    memset(&pair->c, 0, sizeof pair->c);
-    pair->p.name = "p";
-    pair->p.kind = WEIR_PRODUCER;
-    pair->p.does.cast = cast;
-    pair->c.name = "c";
-    pair->c.kind = WEIR_CONSUMER;
+    pair->p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .does.cast = cast};
+    pair->c = (struct player){.name = "c", .kind = WEIR_CONSUMER};
     player_start(&pair->p, &pair->rig, &(weir_stage_options){.event_bytes = event_bytes});
     player_start(&pair->c, &pair->rig, NULL);
     const weir_subscribe_options options = {

@@ -4,6 +4,8 @@
  */
 #include "support/worlds.h"
 
+#include <string.h>
+
 static struct rig played;
 
 void worlds_play(void **state) {
@@ -24,6 +26,14 @@ void worlds_play_stepped(void **state) {
     rig_open(&played, NULL);
     test->play(&played);
     assert_int_equal(played.memory.live, 0);
+}
+
+bool worlds_stop_all(struct rig *rig, uint64_t turns, const char *text) {
+    weir_runtime_step(rig->runtime, turns);
+    weir_runtime_stop(rig->runtime, WEIR_REASON_USER);
+    rig_rest(rig);
+    assert_int_equal(weir_runtime_stages(rig->runtime), 0);
+    return strstr(rig->log.text, text) != NULL;
 }
 
 bool worlds_open_any(struct rig *rig, int world) {

@@ -50,6 +50,12 @@ struct worlds_test {
  */
 bool worlds_open_any(struct rig *rig, int world);
 
+/*
+ * After so many turns stops all stages, for reason USER; none must be left.  Whether the log
+ * then has this text.
+ */
+bool worlds_stop_all(struct rig *rig, uint64_t turns, const char *text);
+
 /* A test that leaves its rig open has failed. */
 void worlds_play(void **state);
 void worlds_play_stepped(void **state);

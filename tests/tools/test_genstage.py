@@ -32,8 +32,8 @@ def tests_of(file):
     room, _, name = file.partition("/")
     path = ROOT / "tests/unit" / room / f"test_{name}.c"
     text = path.read_text(encoding="utf-8")
-    macros = r"cmocka_unit_test|BOTH_WAYS|TEST_(?:IN_\w+|STEPPED)|(?:ASK|PARTITION)_TEST"
-    return set(re.findall(rf"(?:{macros})\((\w+)[,)]", text))
+    macros = r"cmocka_unit_test|BOTH_WAYS|[A-Z_]*(?:TEST|IN_WORLDS)[A-Z_]*"
+    return set(re.findall(rf"(?:{macros})\((?:&[\w.]+, )?(\w+)[,)]", text))
 
 
 class Tests(unittest.TestCase):

@@ -30,12 +30,8 @@ static bool open_pair(struct pair *pair, int world, weir_cancel_mode cancel) {
     if (!rig_open_world(&pair->rig, world)) return false;
     pair->waits = world % 2;
     pair->dies = false;
-    memset(&pair->p, 0, sizeof pair->p);
-    memset(&pair->c, 0, sizeof pair->c);
-    pair->p.name = "p";
-    pair->p.kind = WEIR_PRODUCER;
-    pair->c.name = "c";
-    pair->c.kind = WEIR_CONSUMER;
+    pair->p = (struct player){.name = "p", .kind = WEIR_PRODUCER};
+    pair->c = (struct player){.name = "c", .kind = WEIR_CONSUMER};
     player_start(&pair->p, &pair->rig, NULL);
     player_start(&pair->c, &pair->rig, &(weir_stage_options){.as_genstage = true});
     const weir_subscribe_options options = mode(cancel);

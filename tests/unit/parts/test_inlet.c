@@ -248,15 +248,17 @@ static void a_cast_to_it_is_logged(void **state) {
     inlet_scene_close(&f);
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&f.rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_of_any_size),
-        TEST_IN_WORLDS_OF(&f.rig, drop_oldest_keeps_the_newest),
-        TEST_IN_WORLDS_OF(&f.rig, drop_oldest_is_bounded_too),
+        IN_WORLDS(drop_oldest_keeps_the_newest),
+        IN_WORLDS(drop_oldest_is_bounded_too),
         cmocka_unit_test(many_threads_push_at_once),
-        TEST_IN_WORLDS_OF(&f.rig, an_empty_inlet_finishes_at_once),
-        TEST_IN_WORLDS_OF(&f.rig, the_stage_outlives_the_handle),
-        TEST_IN_WORLDS_OF(&f.rig, the_handle_outlives_a_stage_that_drops_the_oldest),
+        IN_WORLDS(an_empty_inlet_finishes_at_once),
+        IN_WORLDS(the_stage_outlives_the_handle),
+        IN_WORLDS(the_handle_outlives_a_stage_that_drops_the_oldest),
         cmocka_unit_test(what_is_pushed_at_the_last_moment_is_counted),
         cmocka_unit_test(stopping_amid_pushes_counts_everything),
         cmocka_unit_test(a_cast_to_it_is_logged),

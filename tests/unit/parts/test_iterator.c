@@ -467,17 +467,19 @@ static void at_its_end_it_is_asked_no_more(void **state) {
     }
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST_IN_WORLDS_OF(&rig, sends_termination_message_on_done),
+        IN_WORLDS(sends_termination_message_on_done),
         cmocka_unit_test(sends_termination_message_on_halt),
-        TEST_IN_WORLDS_OF(&rig, it_is_asked_for_exactly_what_is_wanted),
+        IN_WORLDS(it_is_asked_for_exactly_what_is_wanted),
         cmocka_unit_test(a_large_demand_comes_in_pieces),
-        TEST_IN_WORLDS_OF(&rig, it_stops_behind_what_waits),
+        IN_WORLDS(it_stops_behind_what_waits),
         cmocka_unit_test(the_end_waits_for_what_came_back),
         cmocka_unit_test(accepts_an_on_cancel_option),
         cmocka_unit_test(accepts_a_name_option),
-        TEST_IN_WORLDS_OF(&rig, it_may_begin_accumulating),
+        IN_WORLDS(it_may_begin_accumulating),
         cmocka_unit_test(a_failing_function_stops_its_stage),
         cmocka_unit_test(a_function_that_breaks_its_word),
         cmocka_unit_test(discards_are_told),

@@ -247,16 +247,18 @@ static void without_memory_there_is_no_port(void **state) {
     inlet_scene_close(&f);
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&f.rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST_IN_WORLDS_OF(&f.rig, order_is_kept_around_the_ring),
+        IN_WORLDS(order_is_kept_around_the_ring),
         cmocka_unit_test(events_of_any_size),
-        TEST_IN_WORLDS_OF(&f.rig, several_ports_and_none),
-        TEST_IN_WORLDS_OF(&f.rig, a_drain_lets_everything_go_out),
-        TEST_IN_WORLDS_OF(&f.rig, what_waits_outlives_the_port),
-        TEST_IN_WORLDS_OF(&f.rig, closed_ports_are_let_go),
-        TEST_IN_WORLDS_OF(&f.rig, the_port_outlives_the_stage),
-        TEST_IN_WORLDS_OF(&f.rig, a_port_that_comes_with_the_end),
+        IN_WORLDS(several_ports_and_none),
+        IN_WORLDS(a_drain_lets_everything_go_out),
+        IN_WORLDS(what_waits_outlives_the_port),
+        IN_WORLDS(closed_ports_are_let_go),
+        IN_WORLDS(the_port_outlives_the_stage),
+        IN_WORLDS(a_port_that_comes_with_the_end),
         cmocka_unit_test(ending_amid_pushes_counts_everything),
         cmocka_unit_test(a_port_goes_somewhere),
         cmocka_unit_test(who_drops_the_oldest_has_no_ports),

@@ -369,22 +369,24 @@ static void a_waiting_event_does_not_pin_its_block(void **state) {
     scene_finish(&f);
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&f.rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST_IN_WORLDS_OF(&f.rig, may_consume_10_events_out_of_demand_of_1000),
-        TEST_IN_WORLDS_OF(&f.rig, may_consume_300_events_out_of_demand_of_100),
-        TEST_IN_WORLDS_OF(&f.rig, a_batch_is_asked_for_when_the_reader_comes_back),
-        TEST_IN_WORLDS_OF(&f.rig, batches_are_those_of_genstage),
-        TEST_IN_WORLDS_OF(&f.rig, batch_and_next_go_together),
-        TEST_IN_WORLDS_OF(&f.rig, what_has_no_entry_waits_in_order),
+        IN_WORLDS(may_consume_10_events_out_of_demand_of_1000),
+        IN_WORLDS(may_consume_300_events_out_of_demand_of_100),
+        IN_WORLDS(a_batch_is_asked_for_when_the_reader_comes_back),
+        IN_WORLDS(batches_are_those_of_genstage),
+        IN_WORLDS(batch_and_next_go_together),
+        IN_WORLDS(what_has_no_entry_waits_in_order),
         cmocka_unit_test(events_of_any_size),
-        TEST_IN_WORLDS_OF(&f.rig, several_producers_each_with_its_demand),
-        TEST_IN_WORLDS_OF(&f.rig, a_producer_may_come_later),
-        TEST_IN_WORLDS_OF(&f.rig, a_refused_subscription_does_not_hold_up_the_end),
+        IN_WORLDS(several_producers_each_with_its_demand),
+        IN_WORLDS(a_producer_may_come_later),
+        IN_WORLDS(a_refused_subscription_does_not_hold_up_the_end),
         cmocka_unit_test(accumulating_producers_go_on_once_all_are_subscribed),
-        TEST_IN_WORLDS_OF(&f.rig, behind_a_producer_consumer),
+        IN_WORLDS(behind_a_producer_consumer),
         cmocka_unit_test(several_streams_share_a_producer),
-        TEST_IN_WORLDS_OF(&f.rig, a_callback_may_open_one),
+        IN_WORLDS(a_callback_may_open_one),
         cmocka_unit_test(a_waiting_event_does_not_pin_its_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

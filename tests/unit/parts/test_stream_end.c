@@ -333,21 +333,23 @@ static void unread_events_are_logged(void **state) {
     rig_close(&f.rig);
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&f.rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(halts_when_no_subscription_is_left),
-        TEST_IN_WORLDS_OF(&f.rig, what_came_before_the_end_is_read_and_the_rest_goes_back),
-        TEST_IN_WORLDS_OF(&f.rig, one_of_two_ends_and_the_other_goes_on),
+        IN_WORLDS(what_came_before_the_end_is_read_and_the_rest_goes_back),
+        IN_WORLDS(one_of_two_ends_and_the_other_goes_on),
         cmocka_unit_test(exits_when_the_producer_is_dead),
         cmocka_unit_test(exits_when_there_is_no_named_producer),
-        TEST_IN_WORLDS_OF(&f.rig, a_named_producer_is_found),
+        IN_WORLDS(a_named_producer_is_found),
         cmocka_unit_test(exits_when_the_producer_dies_meanwhile),
         cmocka_unit_test(exits_when_the_producer_does_not_ack),
         cmocka_unit_test(an_early_end_cancels_cleanly),
         cmocka_unit_test(what_cannot_go_back_is_told),
         cmocka_unit_test(its_stage_may_be_stopped),
-        TEST_IN_WORLDS_OF(&f.rig, the_runtime_is_drained),
-        TEST_IN_WORLDS_OF(&f.rig, the_runtime_stops),
+        IN_WORLDS(the_runtime_is_drained),
+        IN_WORLDS(the_runtime_stops),
         cmocka_unit_test(unread_events_are_logged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

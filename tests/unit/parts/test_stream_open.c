@@ -176,11 +176,13 @@ static void without_memory_what_was_lent_is_discarded(void **state) {
     rig_close(&f.rig);
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&f.rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(raises_on_bad_options),
-        TEST_IN_WORLDS_OF(&f.rig, a_callback_does_not_wait),
-        TEST_IN_WORLDS_OF(&f.rig, without_time_nothing_is_stepped),
+        IN_WORLDS(a_callback_does_not_wait),
+        IN_WORLDS(without_time_nothing_is_stepped),
         cmocka_unit_test(without_memory_nothing_is_opened),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(without_memory_what_was_lent_is_discarded),

@@ -145,13 +145,15 @@ static void closing_none_does_nothing(void **state) {
     weir_stream_close(NULL);
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&f.rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refused_partition_is_an_end),
-        TEST_IN_WORLDS_OF(&f.rig, resubscribed_it_goes_on),
-        TEST_IN_WORLDS_OF(&f.rig, another_ones_end_is_not_its_own),
+        IN_WORLDS(resubscribed_it_goes_on),
+        IN_WORLDS(another_ones_end_is_not_its_own),
         cmocka_unit_test(subscribed_by_others_alone_it_ends_too),
-        TEST_IN_WORLDS_OF(&f.rig, a_request_on_its_way_is_waited_for),
+        IN_WORLDS(a_request_on_its_way_is_waited_for),
         cmocka_unit_test(closing_none_does_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

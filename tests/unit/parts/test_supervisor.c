@@ -373,27 +373,29 @@ static void a_supervisor_is_no_peer(void **state) {
     rig_close(&crew.rig);
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&crew.rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST_IN_WORLDS_OF(&crew.rig, one_for_one_restarts_one),
-        TEST_IN_WORLDS_OF(&crew.rig, rest_for_one_restarts_those_after_it),
-        TEST_IN_WORLDS_OF(&crew.rig, one_for_all_restarts_all),
+        IN_WORLDS(one_for_one_restarts_one),
+        IN_WORLDS(rest_for_one_restarts_those_after_it),
+        IN_WORLDS(one_for_all_restarts_all),
         cmocka_unit_test(deaths_at_once),
         cmocka_unit_test(permanent_children_are_always_restarted),
         cmocka_unit_test(transient_children_are_restarted_when_abnormal),
         cmocka_unit_test(temporary_children_are_forgotten),
-        TEST_IN_WORLDS_OF(&crew.rig, a_child_that_ends_at_once),
+        IN_WORLDS(a_child_that_ends_at_once),
         cmocka_unit_test(kinds_in_a_group),
-        TEST_IN_WORLDS_OF(&crew.rig, a_stop_ends_the_last_child_first),
-        TEST_IN_WORLDS_OF(&crew.rig, nothing_is_restarted_while_the_runtime_stops),
-        TEST_IN_WORLDS_OF(&crew.rig, nothing_is_restarted_while_the_runtime_drains),
-        TEST_IN_WORLDS_OF(&crew.rig, finishing_finishes_the_children),
+        IN_WORLDS(a_stop_ends_the_last_child_first),
+        IN_WORLDS(nothing_is_restarted_while_the_runtime_stops),
+        IN_WORLDS(nothing_is_restarted_while_the_runtime_drains),
+        IN_WORLDS(finishing_finishes_the_children),
         cmocka_unit_test(a_drain_names_the_child),
         cmocka_unit_test(it_may_end_with_its_children),
-        TEST_IN_WORLDS_OF(&crew.rig, nested),
-        TEST_IN_WORLDS_OF(&crew.rig, nested_drains),
-        TEST_IN_WORLDS_OF(&crew.rig, a_producer_of_another_supervisor),
-        TEST_IN_WORLDS_OF(&crew.rig, links_to_later_children),
+        IN_WORLDS(nested),
+        IN_WORLDS(nested_drains),
+        IN_WORLDS(a_producer_of_another_supervisor),
+        IN_WORLDS(links_to_later_children),
         cmocka_unit_test(a_supervisor_is_no_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

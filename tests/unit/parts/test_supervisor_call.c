@@ -327,15 +327,17 @@ static void with_threads(void **state) {
     rig_close(&crew.rig);
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&crew.rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST_IN_WORLDS_OF(&crew.rig, children_are_listed),
-        TEST_IN_WORLDS_OF(&crew.rig, stopped_started_and_forgotten),
+        IN_WORLDS(children_are_listed),
+        IN_WORLDS(stopped_started_and_forgotten),
         cmocka_unit_test(a_restart_by_hand_may_be_refused),
-        TEST_IN_WORLDS_OF(&crew.rig, children_are_added),
+        IN_WORLDS(children_are_added),
         cmocka_unit_test(a_temporary_child_that_was_added),
-        TEST_IN_WORLDS_OF(&crew.rig, what_cannot_be_added),
-        TEST_IN_WORLDS_OF(&crew.rig, the_supervisor_is_no_child_of_its_own),
+        IN_WORLDS(what_cannot_be_added),
+        IN_WORLDS(the_supervisor_is_no_child_of_its_own),
         cmocka_unit_test(bad_arguments_are_refused),
         cmocka_unit_test(a_stage_that_is_no_supervisor),
         cmocka_unit_test(inside_callbacks),

@@ -323,16 +323,18 @@ static void a_callback_that_asks_does_not_hold_it_up(void **state) {
     rig_close(&rig);
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_loop_drains),
-        TEST_IN_WORLDS_OF(&rig, who_steps_drains_in_passing),
+        IN_WORLDS(who_steps_drains_in_passing),
         cmocka_unit_test(when_time_is_up_it_is_told_as_well),
         cmocka_unit_test(a_drain_whose_time_was_up_is_begun_again),
         cmocka_unit_test(none_begins_as_it_closes),
         cmocka_unit_test(a_runtime_closed_amid_its_drain),
         cmocka_unit_test(what_done_asks_for_is_told),
-        TEST_IN_WORLDS_OF(&rig, who_runs_drains_rings),
+        IN_WORLDS(who_runs_drains_rings),
         cmocka_unit_test(a_close_says_who_keeps_it_and_may_be_called_again),
         cmocka_unit_test(a_close_says_that_done_keeps_it),
         cmocka_unit_test(a_callback_that_asks_does_not_hold_it_up),

@@ -367,20 +367,22 @@ static void it_can_ask_whether_it_should_end(void **state) {
     }
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST_IN_WORLDS_OF(&rig, a_token_keeps_it_alive),
-        TEST_IN_WORLDS_OF(&rig, an_inlet_that_was_finished_gives_out_none),
-        TEST_IN_WORLDS_OF(&rig, a_token_of_a_stage_that_was_stopped),
-        TEST_IN_WORLDS_OF(&rig, tokens_do_not_hold_up_close),
+        IN_WORLDS(a_token_keeps_it_alive),
+        IN_WORLDS(an_inlet_that_was_finished_gives_out_none),
+        IN_WORLDS(a_token_of_a_stage_that_was_stopped),
+        IN_WORLDS(tokens_do_not_hold_up_close),
         cmocka_unit_test(a_fetch_under_way_is_not_lost),
         cmocka_unit_test(settle_waits_for_tokens),
-        TEST_IN_WORLDS_OF(&rig, whom_a_feeder_feeds_waits_for_it),
+        IN_WORLDS(whom_a_feeder_feeds_waits_for_it),
         cmocka_unit_test(an_end_is_told_in_each_way),
-        TEST_IN_WORLDS_OF(&rig, who_hears_of_an_end_finds_the_name_free),
-        TEST_IN_WORLDS_OF(&rig, who_loses_interest),
+        IN_WORLDS(who_hears_of_an_end_finds_the_name_free),
+        IN_WORLDS(who_loses_interest),
         cmocka_unit_test(what_is_no_stage_is_refused),
-        TEST_IN_WORLDS_OF(&rig, a_callback_does_not_wait_for_itself),
+        IN_WORLDS(a_callback_does_not_wait_for_itself),
         cmocka_unit_test(it_can_ask_whether_it_should_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

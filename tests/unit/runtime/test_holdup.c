@@ -305,17 +305,19 @@ static void a_reader_that_does_not_read(void) {
     rig_close(&rig);
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_callback_that_stays_is_the_cause),
         cmocka_unit_test(who_does_not_come_out_of_its_end),
-        TEST_IN_WORLDS_OF(&rig, who_does_not_ask_is_told_beside_who_keeps),
+        IN_WORLDS(who_does_not_ask_is_told_beside_who_keeps),
         cmocka_unit_test(a_partition_that_nobody_has),
-        TEST_IN_WORLDS_OF(&rig, a_stash_at_rest),
-        TEST_IN_WORLDS_OF(&rig, what_goes_round_for_ever),
-        TEST_IN_WORLDS_OF(&rig, nobody_is_told_when_nothing_waits),
-        TEST_IN_WORLDS_OF(&rig, branches_that_stall_are_told_with_the_way_round),
-        TEST_IN_WORLDS_OF(&rig, a_reader_that_does_not_read),
+        IN_WORLDS(a_stash_at_rest),
+        IN_WORLDS(what_goes_round_for_ever),
+        IN_WORLDS(nobody_is_told_when_nothing_waits),
+        IN_WORLDS(branches_that_stall_are_told_with_the_way_round),
+        IN_WORLDS(a_reader_that_does_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,12 +161,14 @@ static void who_asked_in_an_init_that_fails_is_told(void) {
     rig_close(&rig);
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST_IN_WORLDS_OF(&rig, polls_leave_nothing_behind),
+        IN_WORLDS(polls_leave_nothing_behind),
         cmocka_unit_test(who_goes_on_waiting_is_told),
         cmocka_unit_test(a_task_does_not_wait_for_its_pool),
-        TEST_IN_WORLDS_OF(&rig, who_asked_in_an_init_that_fails_is_told),
+        IN_WORLDS(who_asked_in_an_init_that_fails_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

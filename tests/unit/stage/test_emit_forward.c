@@ -26,17 +26,12 @@ typedef weir_verdict events_function(weir_stage *self, struct player *player, we
 
 static void open_chain(struct chain *chain, events_function *events,
                        const weir_stage_options *options) {
-    memset(&chain->p, 0, sizeof chain->p);
-    memset(&chain->t, 0, sizeof chain->t);
-    memset(&chain->c, 0, sizeof chain->c);
-    chain->p.name = "p";
-    chain->p.kind = WEIR_PRODUCER;
-    chain->t.name = "t";
-    chain->t.kind = WEIR_PRODUCER_CONSUMER;
-    chain->t.emits = PLAYER_FORWARDS;
-    chain->t.does.events = events;
-    chain->c.name = "c";
-    chain->c.kind = WEIR_CONSUMER;
+    chain->p = (struct player){.name = "p", .kind = WEIR_PRODUCER};
+    chain->t = (struct player){.name = "t",
+                               .kind = WEIR_PRODUCER_CONSUMER,
+                               .emits = PLAYER_FORWARDS,
+                               .does.events = events};
+    chain->c = (struct player){.name = "c", .kind = WEIR_CONSUMER};
     player_start(&chain->p, &chain->rig, NULL);
     player_start(&chain->t, &chain->rig, options);
     player_start(&chain->c, &chain->rig, NULL);

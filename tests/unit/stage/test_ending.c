@@ -390,18 +390,20 @@ static void as_genstage_it_stops_at_once(void **state) {
     }
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_batch_comes_out),
-        TEST_IN_WORLDS_OF(&rig, a_drain_flushes_behind_the_last_event),
-        TEST_IN_WORLDS_OF(&rig, a_reminder_comes_at_the_end),
-        TEST_IN_WORLDS_OF(&rig, a_clock_does_not_hold_it_up),
+        IN_WORLDS(a_drain_flushes_behind_the_last_event),
+        IN_WORLDS(a_reminder_comes_at_the_end),
+        IN_WORLDS(a_clock_does_not_hold_it_up),
         cmocka_unit_test(what_timers_carry_is_waited_for),
-        TEST_IN_WORLDS_OF(&rig, timers_that_are_to_come_are_named),
-        TEST_IN_WORLDS_OF(&rig, it_is_told_again_when_something_has_come),
-        TEST_IN_WORLDS_OF(&rig, no_message_that_was_accepted_is_lost),
-        TEST_IN_WORLDS_OF(&rig, a_source_that_fails_may_let_its_events_go_out),
-        TEST_IN_WORLDS_OF(&rig, a_reminder_from_outside_comes_too),
+        IN_WORLDS(timers_that_are_to_come_are_named),
+        IN_WORLDS(it_is_told_again_when_something_has_come),
+        IN_WORLDS(no_message_that_was_accepted_is_lost),
+        IN_WORLDS(a_source_that_fails_may_let_its_events_go_out),
+        IN_WORLDS(a_reminder_from_outside_comes_too),
         cmocka_unit_test(a_consumer_waits_for_all_its_sources),
         cmocka_unit_test(failures_stop_it_still),
         cmocka_unit_test(as_genstage_it_stops_at_once),

@@ -48,11 +48,7 @@ static void what_is_between_two_dead_stages_is_discarded(void **state) {
             struct player c = {.name = "c", .kind = WEIR_CONSUMER};
             PLAYERS_START(&rig, &p, &c);
             player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 1000});
-            weir_runtime_step(rig.runtime, steps);
-            weir_runtime_stop(rig.runtime, WEIR_REASON_USER);
-            rig_rest(&rig);
-            assert_int_equal(weir_runtime_stages(rig.runtime), 0);
-            seen = seen || strstr(rig.log.text, "both ends of a subscription had stopped") != NULL;
+            seen |= worlds_stop_all(&rig, steps, "both ends of a subscription had stopped");
             rig_close(&rig);
             assert_true(rig_open_world(&rig, world));
         }

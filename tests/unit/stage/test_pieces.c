@@ -344,17 +344,19 @@ static void a_shared_piece_is_owned_alone(void) {
     rig_close(&graph.rig);
 }
 
+#define IN_WORLDS(test) TEST_IN_WORLDS_OF(&graph.rig, test)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST_IN_WORLDS_OF(&graph.rig, an_automatic_batch_comes_in_pieces),
-        TEST_IN_WORLDS_OF(&graph.rig, the_ask_is_behind_the_last_piece),
-        TEST_IN_WORLDS_OF(&graph.rig, a_manual_message_comes_in_pieces),
-        TEST_IN_WORLDS_OF(&graph.rig, pieces_are_forwarded_as_they_lie),
-        TEST_IN_WORLDS_OF(&graph.rig, a_reader_is_lent_pieces),
+        IN_WORLDS(an_automatic_batch_comes_in_pieces),
+        IN_WORLDS(the_ask_is_behind_the_last_piece),
+        IN_WORLDS(a_manual_message_comes_in_pieces),
+        IN_WORLDS(pieces_are_forwarded_as_they_lie),
+        IN_WORLDS(a_reader_is_lent_pieces),
         cmocka_unit_test(a_batch_is_lent_whole_or_not_at_all),
         cmocka_unit_test(small_slices_are_one_piece),
-        TEST_IN_WORLDS_OF(&graph.rig, the_rest_of_a_batch_goes_back),
-        TEST_IN_WORLDS_OF(&graph.rig, a_shared_piece_is_owned_alone),
+        IN_WORLDS(the_rest_of_a_batch_goes_back),
+        IN_WORLDS(a_shared_piece_is_owned_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,11 +162,7 @@ static void what_nobody_is_left_to_take_is_discarded(void **state) {
             PLAYERS_START(&rig, &a, &b);
             taker_scene_subscribe(&a, &p, 1000, 500);
             taker_scene_subscribe(&b, &p, 1000, 500);
-            weir_runtime_step(rig.runtime, steps);
-            weir_runtime_stop(rig.runtime, WEIR_REASON_USER);
-            rig_rest(&rig);
-            assert_int_equal(weir_runtime_stages(rig.runtime), 0);
-            seen = seen || strstr(rig.log.text, "both ends of a subscription had stopped") != NULL;
+            seen |= worlds_stop_all(&rig, steps, "both ends of a subscription had stopped");
             rig_close(&rig);
             assert_true(rig_open_world(&rig, world));
         }
