@@ -57,20 +57,9 @@ void weir__ready_queue_anew(struct weir__ready_stage *stage, bool first) {
     weir__ready_queue(stage, first);
 }
 
-/* Stacks give the last pushed first; the order of raising is the fair one. */
-static ck_stack_entry_t *reversed(ck_stack_entry_t *entry) {
-    ck_stack_entry_t *result = NULL;
-    while (entry != NULL) {
-        ck_stack_entry_t *next = entry->next;
-        entry->next = result;
-        result = entry;
-        entry = next;
-    }
-    return result;
-}
-
+/* In the order of raising, which is the fair one. */
 void weir__bell_take_raised(struct weir__bell *bell) {
-    ck_stack_entry_t *entry = reversed(weir__stack_take(&bell->stages)); /* S1 -> S2 */
+    ck_stack_entry_t *entry = weir__stack_take_in_order(&bell->stages); /* S1 -> S2 */
     while (entry != NULL) {
         ck_stack_entry_t *next = entry->next;
         struct weir__ready_stage *stage = WEIR__CONTAINER_OF(entry, struct weir__ready_stage, link);
@@ -120,7 +109,7 @@ bool weir__bell_sleep(struct weir__bell *bell, uint64_t deadline_ns) {
 void weir__ready_take_raised(struct weir__ready_stage *stage,
                              void (*take)(void *context, struct weir__ready_edge *edge),
                              void *context) {
-    ck_stack_entry_t *entry = reversed(weir__stack_take(&stage->edges)); /* S1 -> S2 */
+    ck_stack_entry_t *entry = weir__stack_take_in_order(&stage->edges); /* S1 -> S2 */
     while (entry != NULL) {
         ck_stack_entry_t *next = entry->next;
         take(context, WEIR__CONTAINER_OF(entry, struct weir__ready_edge, link));
