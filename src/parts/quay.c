@@ -106,15 +106,21 @@ bool weir__quay_alone(struct weir__quay *quay, uint64_t timeout_ns, const char *
 
 /* ---- calling the stage --------------------------------------------------------- */
 
+/* The poke is the caller's to send: nobody else has set POKED_TOLD. */
+static struct weir__mail *poke_for(struct weir__quay *quay, weir_ref stage) {
+    weir__quay_hold(quay, 1);
+    quay->poke.mail.kind = WEIR__MAIL_POKE;
+    quay->poke.mail.to = stage;
+    return &quay->poke.mail;
+}
+
 void weir__quay_poke(struct weir__quay *quay) {
     if (weir__load_relaxed_u32(&quay->poked) == WEIR__POKED_TOLD ||
         weir__exchange_u32(&quay->poked, WEIR__POKED_TOLD) == WEIR__POKED_TOLD) { /* O1 -> O2 */
         return;
     }
-    weir__quay_hold(quay, 1);
-    quay->poke.mail.kind = WEIR__MAIL_POKE;
-    quay->poke.mail.to = quay->stage;
-    weir__mail_send(&weir__runtime_worker(quay->runtime, quay->stage)->bell, &quay->poke.mail);
+    struct weir__mail *poke = poke_for(quay, quay->stage);
+    weir__mail_send(&weir__runtime_worker(quay->runtime, quay->stage)->bell, poke);
 }
 
 void weir__quay_poke_self(struct weir__quay *quay, weir_stage *self) {
@@ -122,10 +128,7 @@ void weir__quay_poke_self(struct weir__quay *quay, weir_stage *self) {
         return;
     }
     weir__store_relaxed_u32(&quay->poked, WEIR__POKED_TOLD);
-    weir__quay_hold(quay, 1);
-    quay->poke.mail.kind = WEIR__MAIL_POKE;
-    quay->poke.mail.to = self->ref;
-    weir__mail_list_push(&self->control, &quay->poke.mail);
+    weir__mail_list_push(&self->control, poke_for(quay, self->ref));
     if (!weir__stage_is_starting(self)) {
         weir__ready_queue(self->ready, false);
     }

@@ -110,7 +110,7 @@ struct weir_stream {
     struct weir__mail *modes;  /* messages to the producers, not sent yet     */
 
     /* the reader's */
-    WEIR__APART uint64_t at; /* position, as it has last moved it   */
+    WEIR__APART uint64_t at;    /* position, as it has last moved it   */
     struct weir__entry in_hand; /* while at is odd                     */
     const unsigned char *next_event;
     size_t left;     /* events of it, from there                    */

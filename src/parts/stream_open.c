@@ -6,6 +6,7 @@
 
 #include "base/refusal.h"
 #include "base/reserved.h"
+#include "runtime/post.h"
 
 #include <weir/name.h>
 
@@ -53,14 +54,13 @@ static bool make_modes(weir_stream *stream, weir_stream_demand demand,
         if (weir__ref_kind(producer) != WEIR_PRODUCER || !alive(stream->quay.runtime, producer)) {
             continue;
         }
-        struct weir__message *message =
-            weir__alloc_zeroed(&stream->quay.runtime->allocator, sizeof *message, 16);
-        if (message == NULL) {
+        struct weir__message *message;
+        struct weir__message head = {.mail = {.to = producer, .kind = WEIR__MAIL_MODE},
+                                     .mode = demand == WEIR_STREAM_ACCUMULATE ? WEIR_ACCUMULATE
+                                                                              : WEIR_FORWARD};
+        if (weir__make_message(stream->quay.runtime, &head, NULL, &message) != WEIR_OK) {
             return false;
         }
-        message->mail.kind = WEIR__MAIL_MODE;
-        message->mail.to = producer;
-        message->mode = demand == WEIR_STREAM_ACCUMULATE ? WEIR_ACCUMULATE : WEIR_FORWARD;
         message->mail.next = stream->modes;
         stream->modes = &message->mail;
     }
@@ -71,7 +71,7 @@ void weir__stream_drop_modes(weir_stream *stream) {
     while (stream->modes != NULL) {
         struct weir__message *message = weir__message_of(stream->modes);
         stream->modes = message->mail.next;
-        weir__free(&stream->quay.runtime->allocator, message, sizeof *message);
+        weir__drop_message(stream->quay.runtime, message);
     }
 }
 

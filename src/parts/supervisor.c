@@ -57,10 +57,7 @@ static void discard_events(struct weir__supervisor *supervisor) {
     }
     weir__kin_leave(supervisor);
     weir__supervisor_close_lists(supervisor);
-    if (supervisor->restarts != NULL) {
-        weir__free(&supervisor->runtime->allocator, supervisor->restarts,
-                   supervisor->max_restarts * sizeof *supervisor->restarts);
-    }
+    weir__intensity_close(&supervisor->intensity, &supervisor->runtime->allocator);
 }
 
 static void supervisor_terminate(weir_stage *self, weir_reason reason) {
@@ -177,30 +174,30 @@ static weir_status check_supervisor_options(const weir_supervisor_options *optio
 
 static void fill_supervisor(struct weir__supervisor *supervisor, weir_runtime *runtime,
                             const weir_supervisor_options *options) {
-    size_t seconds =
-        options->max_seconds != 0 ? options->max_seconds : (size_t)WEIR_MAX_SECONDS_DEFAULT;
     *supervisor = (struct weir__supervisor){
         .runtime = runtime,
         .strategy = options->strategy,
-        .max_restarts = options->max_restarts == WEIR_NONE ? 0
-                        : options->max_restarts == 0       ? WEIR_MAX_RESTARTS_DEFAULT
-                                                           : options->max_restarts,
-        .period_ns = (uint64_t)seconds * NS_PER_SECOND,
         .retry_ns = options->retry_ns != 0 ? options->retry_ns : WEIR_RETRY_NS_DEFAULT,
         .ends_with_children = options->ends_with_children};
     weir__supervisor_open_lists(supervisor);
 }
 
+static bool open_intensity(struct weir__supervisor *supervisor,
+                           const weir_supervisor_options *options) {
+    size_t most = options->max_restarts == WEIR_NONE ? 0
+                  : options->max_restarts == 0       ? WEIR_MAX_RESTARTS_DEFAULT
+                                                     : options->max_restarts;
+    size_t seconds =
+        options->max_seconds != 0 ? options->max_seconds : (size_t)WEIR_MAX_SECONDS_DEFAULT;
+    return weir__intensity_open(&supervisor->intensity, &supervisor->runtime->allocator, most,
+                                (uint64_t)seconds * NS_PER_SECOND);
+}
+
 static weir_status make_supervisor(struct weir__supervisor *supervisor,
                                    const weir_supervisor_options *options) {
     weir_runtime *runtime = supervisor->runtime;
-    size_t count = supervisor->max_restarts;
-    if (count > 0 && count != WEIR_INFINITY) {
-        supervisor->restarts =
-            weir__alloc_zeroed(&runtime->allocator, count * sizeof *supervisor->restarts, 16);
-        if (supervisor->restarts == NULL) {
-            return weir__refuse(WEIR_NO_MEMORY, "no memory for a supervisor");
-        }
+    if (!open_intensity(supervisor, options)) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for a supervisor");
     }
     for (size_t i = 0; i < options->child_count; i++) {
         struct weir__child *child;

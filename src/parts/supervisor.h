@@ -40,6 +40,7 @@
 #define WEIR__PARTS_SUPERVISOR_H
 
 #include "memory/bunch.h"
+#include "parts/intensity.h"
 #include "parts/quay.h"
 
 #include <weir/supervisor.h>
@@ -132,8 +133,6 @@ struct weir__supervisor {
     weir_runtime *runtime;
     weir_stage *self;
     weir_strategy strategy;
-    size_t max_restarts;
-    uint64_t period_ns;
     uint64_t retry_ns;
     bool ends_with_children;
 
@@ -158,9 +157,7 @@ struct weir__supervisor {
     bool retrying;            /* it is armed                          */
     struct weir__quay quay;
 
-    uint64_t *restarts; /* when the last max_restarts were: a ring */
-    size_t next_restart;
-
+    struct weir__intensity intensity; /* of restarts */
     struct weir__kin kin;
 };
 

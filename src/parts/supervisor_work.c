@@ -38,24 +38,16 @@ weir_status weir__supervisor_check_open(const struct weir__supervisor *superviso
 
 /* Counts a restart.  When there were too many, that was the end. */
 static bool count_restart(struct weir__supervisor *supervisor) {
-    size_t most = supervisor->max_restarts;
-    if (most == WEIR_INFINITY) {
+    const struct weir__intensity *intensity = &supervisor->intensity;
+    if (weir__intensity_count(&supervisor->intensity, weir_runtime_now(supervisor->runtime))) {
         return true;
     }
-    uint64_t now = weir_runtime_now(supervisor->runtime);
-    uint64_t *slot = most > 0 ? &supervisor->restarts[supervisor->next_restart % most] : NULL;
-    bool filled = supervisor->next_restart >= most;
-    if (filled && (slot == NULL || now - *slot <= supervisor->period_ns)) {
-        weir__host_log(supervisor->self->host, WEIR_LOG_ERROR,
-                       "supervisor %s gives up: more than %zu restarts in %llu s",
-                       supervisor->self->name, most,
-                       (unsigned long long)(supervisor->period_ns / NS_PER_SECOND));
-        weir__supervisor_give_up(supervisor, WEIR_REASON_SHUTDOWN);
-        return false;
-    }
-    *slot = now;
-    supervisor->next_restart++;
-    return true;
+    weir__host_log(supervisor->self->host, WEIR_LOG_ERROR,
+                   "supervisor %s gives up: more than %zu restarts in %llu s",
+                   supervisor->self->name, intensity->most,
+                   (unsigned long long)(intensity->period_ns / NS_PER_SECOND));
+    weir__supervisor_give_up(supervisor, WEIR_REASON_SHUTDOWN);
+    return false;
 }
 
 /* ---- trying again -------------------------------------------------------- */

@@ -64,6 +64,7 @@
 #include "base/serial.h"
 #include "memory/index.h"
 #include "os/thread.h"
+#include "parts/intensity.h"
 #include "parts/quay.h"
 #include "ring/handout.h"
 
@@ -139,7 +140,6 @@ struct weir_pool {
     struct weir__thread *threads;
     struct ck_ring_buffer *ring_slots;
     uint32_t ring_entries;
-    uint64_t *restarts; /* the worker's: times of the last max_restarts + 1, a ring */
 
     struct weir__handout handout;
 
@@ -157,11 +157,11 @@ struct weir_pool {
     /* the worker's */
     WEIR__APART weir_stage *self; /* NULL once it has stopped */
     struct weir__task_source *sources;
-    struct weir__index by_id;       /* of these                       */
-    struct weir__task_list backlog; /* QUEUED, and not yet handed out */
-    struct weir__task_list retry;   /* RESTARTING                     */
-    weir_task *free;                /* slots of children for events   */
-    uint64_t restart_count;
+    struct weir__index by_id;          /* of these                       */
+    struct weir__task_list backlog;    /* QUEUED, and not yet handed out */
+    struct weir__task_list retry;      /* RESTARTING                     */
+    weir_task *free;                   /* slots of children for events   */
+    struct weir__intensity intensity;  /* of restarts                  */
     struct weir__serial_stock serials; /* of children to come */
     uint64_t children;                 /* not finished for good, that have reached the stage     */
     uint64_t unseen; /* events of children that ended, and no task has seen: to be told */

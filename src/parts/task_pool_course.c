@@ -174,25 +174,9 @@ void weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state fr
 
 /* ---- restarts ------------------------------------------------------------ */
 
-/*
- * One more restart: false when that is one too many.  Of the last max_restarts
- * and this one, the oldest is compared: all others are younger.
- */
-static bool may_restart(weir_pool *pool) {
-    uint64_t places = pool->options.max_restarts + 1;
-    uint64_t now = weir_runtime_now(pool->quay.runtime);
-    uint64_t window = pool->options.max_seconds * UINT64_C(1000000000);
-    pool->restarts[pool->restart_count % places] = now;
-    pool->restart_count++;
-    if (pool->restart_count < places) {
-        return true;
-    }
-    return now - pool->restarts[pool->restart_count % places] > window;
-}
-
 /* The child is RESTARTING; it is begun again, dropped, or tried again later. */
 static void restart(weir_pool *pool, weir_task *task) {
-    if (!may_restart(pool)) {
+    if (!weir__intensity_count(&pool->intensity, weir_runtime_now(pool->quay.runtime))) {
         pool->given_up = true;
         weir__task_close(pool, task, WEIR_CHILD_FAILED);
         return;

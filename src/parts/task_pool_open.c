@@ -104,7 +104,7 @@ static void free_pool(struct weir__quay *quay) {
     const struct weir__allocator *allocator = &quay->runtime->allocator;
     weir__task_free_all(pool);
     weir__index_close(&pool->by_id);
-    weir__free(allocator, pool->restarts, (pool->options.max_restarts + 1) * sizeof(uint64_t));
+    weir__intensity_close(&pool->intensity, allocator);
     weir__free(allocator, pool->ring_slots, pool->ring_entries * sizeof *pool->ring_slots);
     weir__free(allocator, pool->threads, pool->options.threads * sizeof *pool->threads);
     weir__free(allocator, pool, sizeof *pool);
@@ -123,9 +123,8 @@ static weir_pool *make_pool(weir_runtime *runtime, const weir_pool_options *opti
     weir__quay_open(&pool->quay, &kind, runtime, options->discarded, options->context);
     fill_options(pool, options);
     size_t threads = pool->options.threads;
-    pool->restarts =
-        weir__alloc_zeroed(allocator, (pool->options.max_restarts + 1) * sizeof(uint64_t), 64);
-    bool whole = pool->restarts != NULL;
+    bool whole = weir__intensity_open(&pool->intensity, allocator, pool->options.max_restarts,
+                                      (uint64_t)pool->options.max_seconds * UINT64_C(1000000000));
     if (threads > 0) {
         pool->ring_entries = weir__task_ring_entries;
         pool->ring_slots =

@@ -13,30 +13,12 @@
 struct weir__serials weir__token_serials = {.last = SERIAL_MOST};
 
 void weir__tokens_open(struct weir__tokens *tokens, const struct weir__allocator *allocator) {
-    tokens->allocator = allocator;
+    weir__chunks_open(&tokens->places, allocator, sizeof(struct weir__token));
     ck_stack_init(&tokens->free);
 }
 
 void weir__tokens_close(struct weir__tokens *tokens) {
-    for (uint32_t i = 0; i < WEIR__TOKENS_CHUNKS; i++) {
-        weir__free(tokens->allocator, tokens->chunks[i],
-                   WEIR__TOKENS_CHUNK * sizeof(struct weir__token));
-    }
-}
-
-/* The chunk of that number, made if need be; of two makers one wins.  NULL: no memory. */
-static struct weir__token *token_chunk(struct weir__tokens *tokens, uint32_t number) {
-    struct weir__token *chunk = weir__load_acquire_ptr(&tokens->chunks[number]); /* B3 -> B4 */
-    if (chunk != NULL) {
-        return chunk;
-    }
-    size_t bytes = WEIR__TOKENS_CHUNK * sizeof(struct weir__token);
-    struct weir__token *made = weir__alloc_zeroed(tokens->allocator, bytes, 64);
-    if (made != NULL && weir__cas_ptr(&tokens->chunks[number], &chunk, made)) { /* B3 -> B4 */
-        return made;
-    }
-    weir__free(tokens->allocator, made, bytes);
-    return weir__load_acquire_ptr(&tokens->chunks[number]); /* B3 -> B4 */
+    weir__chunks_close(&tokens->places);
 }
 
 struct weir__token *weir__tokens_take(struct weir__tokens *tokens) {
@@ -44,18 +26,11 @@ struct weir__token *weir__tokens_take(struct weir__tokens *tokens) {
     if (entry != NULL) {
         return WEIR__CONTAINER_OF(entry, struct weir__token, free_link);
     }
-    uint32_t place = weir__load_relaxed_u32(&tokens->used);
-    struct weir__token *chunk;
-    do {
-        chunk = place / WEIR__TOKENS_CHUNK >= WEIR__TOKENS_CHUNKS
-                    ? NULL
-                    : token_chunk(tokens, place / WEIR__TOKENS_CHUNK);
-        if (chunk == NULL) {
-            return NULL;
-        }
-    } while (!weir__cas_u32(&tokens->used, &place, place + 1)); /* unique: no order needed */
-    struct weir__token *token = &chunk[place % WEIR__TOKENS_CHUNK];
-    token->place = place;
+    uint32_t place;
+    struct weir__token *token = weir__chunks_take(&tokens->places, &place);
+    if (token != NULL) {
+        token->place = place;
+    }
     return token;
 }
 
@@ -71,17 +46,13 @@ weir_token weir__token_out(struct weir__token *token, weir_ref stage) {
 }
 
 struct weir__token *weir__tokens_claim(const struct weir__tokens *tokens, weir_token token) {
-    uint32_t number = token.place / WEIR__TOKENS_CHUNK;
-    struct weir__token *chunk =
-        number >= WEIR__TOKENS_CHUNKS
-            ? NULL
-            : weir__load_acquire_ptr(&tokens->chunks[number]); /* B3 -> B4 */
-    if (chunk == NULL || token.bits == 0 || token.bits > SERIAL_MOST) {
+    struct weir__token *place =
+        weir__chunks_at(&tokens->places, token.place, sizeof(struct weir__token));
+    if (place == NULL || token.bits == 0 || token.bits > SERIAL_MOST) {
         return NULL;
     }
-    struct weir__token *found = &chunk[token.place % WEIR__TOKENS_CHUNK];
     uint64_t expected = token.bits << 1 | 1;
-    return weir__cas_u64(&found->word, &expected, token.bits << 1) ? found : NULL; /* B1 -> B2 */
+    return weir__cas_u64(&place->word, &expected, token.bits << 1) ? place : NULL; /* B1 -> B2 */
 }
 
 void weir__tokens_give(struct weir__tokens *tokens, struct weir__token *token) {
@@ -90,12 +61,11 @@ void weir__tokens_give(struct weir__tokens *tokens, struct weir__token *token) {
 
 #if WEIR__CHECKED
 uint32_t weir__tokens_check(const struct weir__tokens *tokens) {
-    uint32_t used = weir__load_relaxed_u32(&tokens->used);
+    uint32_t used = weir__load_relaxed_u32(&tokens->places.used);
     uint32_t out = 0;
     for (uint32_t place = 0; place < used && place < WEIR__CHECK_MOST; place++) {
-        const struct weir__token *chunk = tokens->chunks[place / WEIR__TOKENS_CHUNK];
-        WEIR__CHECK(chunk != NULL);
-        const struct weir__token *token = &chunk[place % WEIR__TOKENS_CHUNK];
+        const struct weir__token *token = weir__chunks_at(&tokens->places, place, sizeof *token);
+        WEIR__CHECK(token != NULL);
         uint64_t word = weir__load_relaxed_u64(&token->word);
         WEIR__CHECK(token->place == place || word == 0); /* a taker that is slow */
         WEIR__CHECK(word == 0 || word >> 1 != 0);

@@ -14,11 +14,10 @@
  *
  *   writers of word    who takes the place -> OUT; who claims (CAS) OUT -> even
  *   writers of mail    who takes the place (to); who has claimed it, then the worker
- *   writers of chunks  who is in need of one (CAS); the table frees them at its end
  *
  * Ordering
  *   B1 -> B2  OUT (release) -> claimed (acquire): whose token it is.
- *   B3 -> B4  a chunk (CAS, release) -> its readers (acquire): that it is zeroed.
+ *   C1 -> C2  of ring/chunks.h: the place is zeroed.
  *   Z1 -> Z2  of ring/free_list.h: the place is used no more.
  * Progress: lock-free but for memory.  Wrap: none: a name that was given back, or never given out,
  * is not OUT and changes nothing; one that is no serial is refused before it is made a word.
@@ -27,10 +26,8 @@
 #define WEIR__RING_TOKENS_H
 
 #include "base/serial.h"
-#include "memory/allocator.h"
+#include "ring/chunks.h"
 #include "ring/mail.h"
-
-enum { WEIR__TOKENS_CHUNK = 512, WEIR__TOKENS_CHUNKS = 2048 };
 
 struct weir__token {
     struct weir__mail mail; /* kind TOKEN */
@@ -40,10 +37,8 @@ struct weir__token {
 };
 
 struct weir__tokens {
-    const struct weir__allocator *allocator;
+    struct weir__chunks places;
     WEIR__APART ck_stack_t free;
-    uint32_t used; /* atomic: places ever taken from chunks */
-    struct weir__token *chunks[WEIR__TOKENS_CHUNKS];
 };
 
 void weir__tokens_open(struct weir__tokens *tokens, const struct weir__allocator *allocator);

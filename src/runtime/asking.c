@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "os/clock.h"
+#include "runtime/post.h"
 
 #include <string.h>
 
@@ -32,19 +33,18 @@ struct asked {
 static weir_status send_query(weir_runtime *runtime, struct weir__worker *worker,
                               weir__worker_query *function, uint64_t argument, size_t bytes,
                               struct asked *out) {
-    struct weir__message *message = weir__alloc_zeroed(&runtime->allocator, sizeof *message, 16);
-    if (message == NULL) {
-        return WEIR_NO_MEMORY;
+    struct weir__message *message;
+    struct weir__message head = {.mail = {.kind = WEIR__MAIL_ASK_WORKER}, /* to no stage */
+                                 .ask = {function, argument, bytes}};
+    weir_status status = weir__make_message(runtime, &head, NULL, &message);
+    if (status != WEIR_OK) {
+        return status;
     }
-    message->mail.kind = WEIR__MAIL_ASK_WORKER; /* it is for the worker: `to` is nobody */
-    message->ask.function = function;
-    message->ask.argument = argument;
-    message->ask.bytes = bytes;
-    weir_status status = weir__caller_begin(&runtime->calls, message->mail.to, out->answer, bytes,
-                                            true, &out->call, &message->from);
+    status = weir__caller_begin(&runtime->calls, message->mail.to, out->answer, bytes, true,
+                                &out->call, &message->from);
     if (status != WEIR_OK) {
         out->call = NULL;
-        weir__free(&runtime->allocator, message, sizeof *message);
+        weir__drop_message(runtime, message);
         return status;
     }
     weir__mail_send(&worker->bell, &message->mail);

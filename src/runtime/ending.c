@@ -53,7 +53,7 @@ static weir_status draw(weir_runtime *runtime, weir_ref stage, weir_token *out) 
     struct weir__token *token = weir__tokens_take(&runtime->tokens);
     if (token == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a token, or there are %d already",
-                            WEIR__TOKENS_CHUNK * WEIR__TOKENS_CHUNKS);
+                            (int)WEIR__CHUNKS_PLACES_MAX);
     }
     *out = weir__token_out(token, stage);
     if (out->bits == 0) {

@@ -12,52 +12,11 @@
 struct weir__serials weir__generations = {.last = (UINT64_C(1) << 42) - 1};
 
 void weir__registry_open(struct weir__registry *registry, const struct weir__allocator *allocator) {
-    memset(registry, 0, sizeof *registry);
-    registry->allocator = allocator;
+    weir__chunks_open(&registry->slots, allocator, sizeof(struct weir__slot));
 }
 
 void weir__registry_close(struct weir__registry *registry) {
-    for (uint32_t i = 0; i < WEIR__REGISTRY_CHUNKS; i++) {
-        weir__free(registry->allocator, registry->chunks[i],
-                   WEIR__REGISTRY_CHUNK * sizeof(struct weir__slot));
-    }
-}
-
-/* The chunk of that number, made if need be; of two makers one wins. */
-static struct weir__slot *slot_chunk(struct weir__registry *registry, uint32_t number) {
-    struct weir__slot *chunk = weir__load_acquire_ptr(&registry->chunks[number]); /* C1 -> C2 */
-    if (chunk != NULL) {
-        return chunk;
-    }
-    size_t bytes = WEIR__REGISTRY_CHUNK * sizeof(struct weir__slot);
-    struct weir__slot *made = weir__alloc_zeroed(registry->allocator, bytes, 128);
-    if (made == NULL) { /* unless somebody else was luckier */
-        return weir__load_acquire_ptr(&registry->chunks[number]); /* C1 -> C2 */
-    }
-    for (uint32_t i = 0; i < WEIR__REGISTRY_CHUNK; i++) {
-        made[i].index = number * WEIR__REGISTRY_CHUNK + i;
-    }
-    struct weir__slot *expected = NULL;
-    if (weir__cas_ptr(&registry->chunks[number], &expected, made)) { /* C1 -> C2 */
-        return made;
-    }
-    weir__free(registry->allocator, made, bytes);
-    return weir__load_acquire_ptr(&registry->chunks[number]); /* C1 -> C2 */
-}
-
-/* A slot that nobody ever had.  Its number is taken when its memory is there, and not before. */
-static struct weir__slot *take_fresh(struct weir__registry *registry) {
-    uint32_t index = weir__load_relaxed_u32(&registry->used);
-    struct weir__slot *chunk;
-    do {
-        chunk = index >= WEIR__REGISTRY_STAGES_MAX
-                    ? NULL
-                    : slot_chunk(registry, index / WEIR__REGISTRY_CHUNK);
-        if (chunk == NULL) {
-            return NULL;
-        }
-    } while (!weir__cas_u32(&registry->used, &index, index + 1)); /* unique: no order needed */
-    return &chunk[index % WEIR__REGISTRY_CHUNK];
+    weir__chunks_close(&registry->slots);
 }
 
 struct weir__slot *weir__registry_take(struct weir__registry *registry, struct weir__bell *bell,
@@ -66,8 +25,10 @@ struct weir__slot *weir__registry_take(struct weir__registry *registry, struct w
     if (entry != NULL) {
         return WEIR__CONTAINER_OF(entry, struct weir__slot, free_link);
     }
-    struct weir__slot *slot = take_fresh(registry);
+    uint32_t index;
+    struct weir__slot *slot = weir__chunks_take(&registry->slots, &index);
     if (slot != NULL) {
+        slot->index = index;
         weir__ready_stage_open(&slot->ready, bell);
         weir__store_release_ptr(&slot->bell, bell); /* D1 -> D2 */
     }
@@ -95,10 +56,7 @@ void weir__registry_give(struct weir__slot *slot, ck_stack_t *free_slots) {
 }
 
 struct weir__slot *weir__registry_slot(const struct weir__registry *registry, weir_ref ref) {
-    uint32_t index = weir__ref_index(ref);
-    struct weir__slot *chunk =
-        weir__load_acquire_ptr(&registry->chunks[index / WEIR__REGISTRY_CHUNK]); /* C1 -> C2 */
-    return chunk == NULL ? NULL : &chunk[index % WEIR__REGISTRY_CHUNK];
+    return weir__chunks_at(&registry->slots, weir__ref_index(ref), sizeof(struct weir__slot));
 }
 
 struct weir__slot *weir__registry_find(const struct weir__registry *registry, weir_ref ref) {

@@ -4,8 +4,7 @@
  *
  * A reference is index, kind and generation in 64 bits.  A slot is never freed
  * while the runtime lives, so any thread may look at whose it is; the stage in it
- * belongs to the slot's worker, and only that thread looks there.  Slots lie in
- * chunks that are made as needed.
+ * belongs to the slot's worker, and only that thread looks there.
  *
  *   bits  0..19 index   20..21 kind   22..63 generation
  *
@@ -25,9 +24,8 @@
  * thread may read of a stage): who starts it; it stays when the stage has gone.
  * Readers: any thread reads `living`: a hint that may be out of date; the worker's
  * own look is what counts.
- * Invariant: `used` slots, and no others, were taken; a chunk is there before a slot
- * of it is taken, so a take that is refused has used up none.
- * Ordering: C1 -> C2 publishes a chunk's slots with its pointer;
+ * Invariant: a slot is of the worker that took it first, or was never taken.
+ * Ordering: C1 -> C2 (ring/chunks.h) publishes a slot that is zeroed;
  * C3 -> C4 an end, or the next stage in the slot, with all that the last one's callbacks did:
  * who is told that a stage has gone may free what they used;
  * N1 -> N2 a label with `named`, N3 -> N4 `named`, which is 0 meanwhile, before the next label
@@ -42,17 +40,12 @@
 
 #include "base/attributes.h"
 #include "base/serial.h"
-#include "memory/allocator.h"
+#include "ring/chunks.h"
 #include "ring/mailbox.h"
 #include "ring/ready.h"
 #include "stage/stage.h"
 
-enum {
-    WEIR__REGISTRY_CHUNK = 1024,
-    WEIR__REGISTRY_CHUNKS = 1024,
-    WEIR__REGISTRY_STAGES_MAX = WEIR__REGISTRY_CHUNK * WEIR__REGISTRY_CHUNKS,
-    WEIR__LABEL_BYTES = 64
-};
+enum { WEIR__REGISTRY_STAGES_MAX = WEIR__CHUNKS_PLACES_MAX, WEIR__LABEL_BYTES = 64 };
 
 /* What any thread may know of a stage. */
 struct weir__label {
@@ -80,9 +73,7 @@ struct weir__slot {
 };
 
 struct weir__registry {
-    const struct weir__allocator *allocator;
-    WEIR__APART uint32_t used; /* slots ever taken from chunks (atomic) */
-    struct weir__slot *chunks[WEIR__REGISTRY_CHUNKS];
+    struct weir__chunks slots;
 };
 
 /* The process's generations.  For tests: it may be set near to its end. */

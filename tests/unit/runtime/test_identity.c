@@ -300,7 +300,7 @@ static void refused_starts_use_up_no_place(void **state) {
     (void)state;
     struct rig rig;
     rig_open(&rig, NULL);
-    rig.runtime->registry.used = WEIR__REGISTRY_STAGES_MAX - 1;
+    rig.runtime->registry.slots.used = WEIR__REGISTRY_STAGES_MAX - 1;
     test_memory_fail(&rig.memory, 1, true);
     struct player c = {.name = "c", .kind = WEIR_CONSUMER};
     for (int i = 0; i < 10; i++) {
@@ -342,7 +342,7 @@ static void without_references_nothing_starts(struct rig *rig) {
         assert_string_equal(weir_refusal(), "this process has used up all references to stages");
     }
     weir__generations.used = used;
-    assert_int_equal(rig->runtime->registry.used, 1);
+    assert_int_equal(rig->runtime->registry.slots.used, 1);
     player_start(&c, rig, &(weir_stage_options){.registered = true});
     expect_player(rig, &c);
     rig_close(rig);

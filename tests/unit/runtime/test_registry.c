@@ -4,9 +4,9 @@
  *
  * Goal: references are unique in the process, carry slot and kind, and go stale for
  * good when the slot is given back, however often it is used again; a slot stays
- * with its worker, which any reference to it leads to; chunks are made as needed, and
- * by whoever is first; takes that are refused use up nothing; numbers that were never
- * given out find nothing; a label is read whole, or not at all.
+ * with its worker, which any reference to it leads to; takes that are refused use up
+ * nothing; numbers that were never given out find nothing; a label is read whole, or not
+ * at all.
  * Method: by hand, with generations near their end; two registries; several threads
  * take and give back, or label and read, at once.
  */
@@ -172,22 +172,6 @@ static void several_free_slots_are_all_used_again(void **state) {
     close_fixture();
 }
 
-static void chunks_are_made_as_needed(void **state) {
-    (void)state;
-    open_fixture();
-    assert_int_equal(f.memory.live, 0);
-    weir_ref last = {0};
-    for (uint32_t i = 0; i < 2 * WEIR__REGISTRY_CHUNK + 1; i++) {
-        struct weir__slot *slot = take(0);
-        assert_int_equal(slot->index, i);
-        assert_int_equal(f.memory.live, i / WEIR__REGISTRY_CHUNK + 1);
-        last = weir__registry_ref(slot, WEIR_CONSUMER);
-        weir__registry_publish(slot, last);
-        assert_ptr_equal(weir__registry_find(&f.registry, last), slot);
-    }
-    close_fixture();
-}
-
 static void references_never_given_out_find_nothing(void **state) {
     (void)state;
     open_fixture();
@@ -219,22 +203,22 @@ static void without_memory_there_is_no_slot(void **state) {
     test_memory_fail(&f.memory, 1, true);
     for (int i = 0; i < 3; i++) assert_null(take(0));
     test_memory_fail_never(&f.memory);
-    for (uint32_t i = 0; i < WEIR__REGISTRY_CHUNK; i++) assert_int_equal(take(0)->index, i);
+    for (uint32_t i = 0; i < WEIR__CHUNK_PLACES; i++) assert_int_equal(take(0)->index, i);
     test_memory_fail(&f.memory, 1, true);
     for (uint32_t i = 0; i < 3; i++) assert_null(take(0)); /* nor for a second chunk */
     test_memory_fail_never(&f.memory);
-    assert_int_equal(take(1)->index, WEIR__REGISTRY_CHUNK);
+    assert_int_equal(take(1)->index, WEIR__CHUNK_PLACES);
     close_fixture();
 }
 
 static void there_is_a_limit(void **state) {
     (void)state;
     open_fixture();
-    f.registry.used = WEIR__REGISTRY_STAGES_MAX - 1;
+    f.registry.slots.used = WEIR__REGISTRY_STAGES_MAX - 1;
     struct weir__slot *last = take(0);
     assert_int_equal(last->index, WEIR__REGISTRY_STAGES_MAX - 1);
     for (int i = 0; i < 3; i++) assert_null(take(0));
-    assert_int_equal(f.registry.used, WEIR__REGISTRY_STAGES_MAX);
+    assert_int_equal(f.registry.slots.used, WEIR__REGISTRY_STAGES_MAX);
     give(0, last);
     assert_ptr_equal(take(0), last);
     close_fixture();
@@ -381,7 +365,6 @@ int main(void) {
         cmocka_unit_test(a_slot_may_be_given_back_unpublished),
         cmocka_unit_test(slots_stay_with_their_worker),
         cmocka_unit_test(several_free_slots_are_all_used_again),
-        cmocka_unit_test(chunks_are_made_as_needed),
         cmocka_unit_test(references_never_given_out_find_nothing),
         cmocka_unit_test(without_memory_there_is_no_slot),
         cmocka_unit_test(there_is_a_limit),

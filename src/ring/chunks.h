@@ -1,0 +1,56 @@
+/*
+ * Chunks: a table that only grows, whose places never move.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Places are numbered from 0 and lie in chunks of equal size, which are made as needed and
+ * are zeroed.  A place is taken once; who has done with it keeps it for others (a free list).
+ *
+ *   writers of at      who is in need of a chunk (CAS, from NULL); the table frees them at its end
+ *   writers of used    who takes a place (CAS)
+ *   readers            any thread
+ *
+ * Invariant: `used` places, and no others, were taken; a chunk is there before a place of it is
+ * taken, so a take that is refused has used up none.
+ * Ordering: C1 -> C2  a chunk (CAS, release) -> its readers (acquire): that it is zeroed.
+ * Progress: lock-free but for memory: of those who make the same chunk one wins, the others
+ * free theirs.  Wrap: none: a table that is full refuses.
+ */
+#ifndef WEIR__RING_CHUNKS_H
+#define WEIR__RING_CHUNKS_H
+
+#include "base/atomic.h"
+#include "base/attributes.h"
+#include "memory/allocator.h"
+
+enum {
+    WEIR__CHUNK_PLACES = 1024,
+    WEIR__CHUNKS = 1024,
+    WEIR__CHUNKS_PLACES_MAX = WEIR__CHUNK_PLACES * WEIR__CHUNKS
+};
+
+struct weir__chunks {
+    const struct weir__allocator *allocator;
+    size_t bytes;              /* of a place                     */
+    WEIR__APART uint32_t used; /* atomic: places that were taken */
+    void *at[WEIR__CHUNKS];    /* atomic                         */
+};
+
+/* `bytes` is that of a type, which must be aligned to no more than 128. */
+void weir__chunks_open(struct weir__chunks *chunks, const struct weir__allocator *allocator,
+                       size_t bytes);
+void weir__chunks_close(struct weir__chunks *chunks);
+
+/* A place that nobody ever had, and its number.  NULL: no memory, or all were taken. */
+void *weir__chunks_take(struct weir__chunks *chunks, uint32_t *number);
+
+/* The place of that number, whoever has it; NULL: there is no memory for it yet. */
+static inline void *weir__chunks_at(const struct weir__chunks *chunks, uint32_t number,
+                                    size_t bytes) {
+    if (number >= WEIR__CHUNKS_PLACES_MAX) {
+        return NULL;
+    }
+    char *chunk = weir__load_acquire_ptr(&chunks->at[number / WEIR__CHUNK_PLACES]); /* C1 -> C2 */
+    return chunk == NULL ? NULL : chunk + number % WEIR__CHUNK_PLACES * bytes;
+}
+
+#endif

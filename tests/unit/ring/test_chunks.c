@@ -1,0 +1,136 @@
+/*
+ * Chunks: a table grows by what is needed, and its places stay where they are.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: places are numbered in turn, zeroed, apart from each other, and found by their numbers;
+ * a chunk is made when its first place is needed, and not before; a take that is refused, for
+ * want of memory or because the table is full, uses up none; of threads that make the same chunk
+ * one wins, and each place has one taker.
+ * Method: a table alone; an allocator that counts and fails; threads.
+ */
+#include "ring/chunks.h"
+
+#include "os/thread.h"
+#include "support/cmocka.h"
+#include "support/memory.h"
+
+#include <string.h>
+
+struct place {
+    uint64_t word;
+    char rest[40];
+};
+
+static struct test_memory memory;
+static struct weir__chunks table;
+
+static void open_table(void) {
+    test_memory_open(&memory);
+    weir__chunks_open(&table, &memory.allocator, sizeof(struct place));
+}
+
+static void close_table(void) {
+    weir__chunks_close(&table);
+    test_memory_close(&memory);
+}
+
+static struct place *at(uint32_t number) {
+    return weir__chunks_at(&table, number, sizeof(struct place));
+}
+
+static void chunks_are_made_as_needed(void **state) {
+    (void)state;
+    static const struct place zeroed = {0};
+    open_table();
+    assert_int_equal(memory.live, 0);
+    for (uint32_t i = 0; i < 2 * WEIR__CHUNK_PLACES + 1; i++) {
+        uint32_t number = UINT32_MAX;
+        struct place *place = weir__chunks_take(&table, &number);
+        assert_int_equal(number, i);
+        assert_int_equal(memory.live, i / WEIR__CHUNK_PLACES + 1);
+        assert_memory_equal(place, &zeroed, sizeof zeroed);
+        memset(place, 0xa5, sizeof *place);
+        place->word = i;
+    }
+    for (uint32_t i = 0; i < 2 * WEIR__CHUNK_PLACES + 1; i++) {
+        assert_int_equal(at(i)->word, i); /* which lies where nobody else has written */
+    }
+    close_table();
+}
+
+static void numbers_never_taken_find_no_memory(void **state) {
+    (void)state;
+    uint32_t number;
+    open_table();
+    assert_null(at(0));
+    struct place *first = weir__chunks_take(&table, &number);
+    assert_ptr_equal(first, at(0));
+    assert_null(at(WEIR__CHUNK_PLACES));
+    assert_null(at(WEIR__CHUNKS_PLACES_MAX - 1));
+    assert_null(at(WEIR__CHUNKS_PLACES_MAX)); /* and no place either */
+    assert_null(at(UINT32_MAX));
+    close_table();
+}
+
+static void what_is_refused_uses_up_nothing(void **state) {
+    (void)state;
+    uint32_t number;
+    open_table();
+    for (uint32_t i = 0; i < 2 * WEIR__CHUNK_PLACES; i++) {
+        if (i % WEIR__CHUNK_PLACES == 0) {
+            test_memory_fail(&memory, 1, true);
+            for (int tries = 0; tries < 3; tries++) assert_null(weir__chunks_take(&table, &number));
+            test_memory_fail_never(&memory);
+        }
+        assert_non_null(weir__chunks_take(&table, &number));
+        assert_int_equal(number, i);
+    }
+    table.used = WEIR__CHUNKS_PLACES_MAX - 1;
+    assert_non_null(weir__chunks_take(&table, &number));
+    assert_int_equal(number, WEIR__CHUNKS_PLACES_MAX - 1);
+    for (int tries = 0; tries < 3; tries++) assert_null(weir__chunks_take(&table, &number));
+    assert_int_equal(table.used, WEIR__CHUNKS_PLACES_MAX);
+    close_table();
+}
+
+/* ---- several threads ----------------------------------------------------- */
+
+enum { TAKERS = 4, TAKES = 3 * WEIR__CHUNK_PLACES };
+
+static void take_many(void *argument) {
+    uint32_t *wrong = argument;
+    for (int i = 0; i < TAKES; i++) {
+        uint32_t number = UINT32_MAX;
+        struct place *place = weir__chunks_take(&table, &number);
+        *wrong += place != at(number) || place->word != 0; /* another's, else */
+        place->word = 1;
+    }
+}
+
+static void each_place_has_one_taker(void **state) {
+    (void)state;
+    struct weir__thread threads[TAKERS];
+    uint32_t wrong[TAKERS] = {0};
+    struct weir__allocator allocator; /* that of the tests counts for one thread alone */
+    weir__allocator_open(&allocator, NULL);
+    weir__chunks_open(&table, &allocator, sizeof(struct place));
+    for (int i = 0; i < TAKERS; i++) {
+        assert_int_equal(weir__thread_start(&threads[i], "taker", take_many, &wrong[i]), 0);
+    }
+    for (int i = 0; i < TAKERS; i++) {
+        weir__thread_join(&threads[i]);
+        assert_int_equal(wrong[i], 0);
+    }
+    assert_int_equal(table.used, TAKERS * TAKES);
+    weir__chunks_close(&table);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chunks_are_made_as_needed),
+        cmocka_unit_test(numbers_never_taken_find_no_memory),
+        cmocka_unit_test(what_is_refused_uses_up_nothing),
+        cmocka_unit_test(each_place_has_one_taker),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
