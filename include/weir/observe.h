@@ -16,7 +16,8 @@ extern "C" {
  * The accounts of a runtime, in events.  At rest
  *     emitted - multicast + copies = handled + buffered + in_flight + discarded
  * and after close buffered and in_flight are 0.  multicast and copies are 0 unless
- * a stage broadcasts.
+ * a stage broadcasts.  Of events that own something
+ * accepted + copied - taken - dropped are weir's still; after close that is 0.
  */
 typedef struct weir_accounts {
     uint64_t emitted;     /* by all stages                                         */
@@ -30,7 +31,11 @@ typedef struct weir_accounts {
     uint64_t blocks_made; /* blocks ever allocated: constant in a steady state  */
     uint64_t wakes;       /* times a sleeping worker was woken                  */
     uint64_t turns;       /* visits of a worker to a stage                      */
-    uint64_t reserved[8]; /* for later versions (version.h)                    */
+    uint64_t accepted;    /* events that own something (event.h), emitted or pushed */
+    uint64_t copied;      /* those that a type's `copy` made                        */
+    uint64_t taken;       /* of both, by weir_take: the program's                   */
+    uint64_t dropped;     /* of both, given to a type's `drop`                      */
+    uint64_t reserved[4]; /* for later versions (version.h)                    */
 } weir_accounts;
 
 /*
@@ -41,7 +46,13 @@ typedef struct weir_accounts {
 weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *out);
 
 /*
- * Checks the equation above.
+ * How many events were given to their types' `drop` for that cause; all causes make up `dropped`.
+ * 0 for one that there is not.  Threads, exactness: as weir_runtime_accounts.
+ */
+uint64_t weir_runtime_dropped(const weir_runtime *runtime, weir_discard why);
+
+/*
+ * Checks the first of these equations, and that not more was dropped and taken than there was.
  * Returns    NULL when it holds, else a sentence with the figures (of this
  *            thread, until the next call).
  */

@@ -12,6 +12,7 @@
 
 #include <weir/dispatcher.h>
 #include <weir/ending.h>
+#include <weir/event.h>
 #include <weir/events.h>
 #include <weir/subscription.h>
 
@@ -148,7 +149,10 @@ typedef struct weir_stage_options {
     const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order     */
     size_t subscribe_count; /* how many; with 0 it subscribes to nobody                   */
     weir_callbacks on;
-    uintptr_t reserved[8]; /* for later versions (version.h): zero */
+    const weir_event_type *type; /* of what it emits, where that owns something (event.h): kept, */
+                                 /* not copied, until the runtime is closed; event_bytes is then */
+                                 /* 0 or the type's; not for consumers                           */
+    uintptr_t reserved[7];       /* for later versions (version.h): zero */
 } weir_stage_options;
 
 /*

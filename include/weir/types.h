@@ -144,8 +144,12 @@ typedef enum weir_keep { WEIR_KEEP_LAST = 0, WEIR_KEEP_FIRST = 1 } weir_keep;
 /* Whether a producer passes demand on, or holds it until it is told to. */
 typedef enum weir_demand_mode { WEIR_FORWARD = 0, WEIR_ACCUMULATE = 1 } weir_demand_mode;
 
-/* Why events were discarded. */
+/*
+ * Why events were discarded; and for what weir drops events that own something (event.h), which
+ * it does with all of them in the end.
+ */
 typedef enum weir_discard {
+    WEIR_DISCARD_HANDLED = 0,       /* event.h: they were handled, as they should   */
     WEIR_DISCARD_OVERFLOW = 1,      /* the stage's buffer was full                  */
     WEIR_DISCARD_STOPPED = 2,       /* a stage, stream or pool's child ended with them */
     WEIR_DISCARD_CONSUMER = 3,      /* a consumer's emissions, or came back unwanted */
@@ -153,8 +157,11 @@ typedef enum weir_discard {
     WEIR_DISCARD_NO_MEMORY = 5,     /* there was no memory to keep or send them     */
     WEIR_DISCARD_UNWANTED = 6,      /* a partition's hash wanted them nowhere       */
     WEIR_DISCARD_BAD_PARTITION = 7, /* it named a partition that there is not       */
-    WEIR_DISCARD_LEFT = 8           /* they waited for a consumer that left         */
+    WEIR_DISCARD_LEFT = 8,          /* they waited for a consumer that left         */
+    WEIR_DISCARD_ABANDONED = 9      /* event.h: their callback stopped abnormally   */
 } weir_discard;
+
+#define WEIR_DISCARD_CAUSES 10
 
 #ifdef __cplusplus
 }

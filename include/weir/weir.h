@@ -10,6 +10,7 @@
 #include <weir/call.h>
 #include <weir/dispatcher.h>
 #include <weir/ending.h>
+#include <weir/event.h>
 #include <weir/events.h>
 #include <weir/inlet.h>
 #include <weir/iterator.h>

@@ -52,7 +52,7 @@ static void count_by_runs(struct weir__partitions *all, uint32_t count) {
     for (uint32_t from = 0, to = 0; from < count; from = to) {
         uint32_t index = chosen[from];
         while (to < count && chosen[to] == index) to++;
-        if (index == all->count) continue;
+        if (index >= all->count) continue;
         weir__marks_set(&all->touched, index);
         all->at[index].chosen += to - from;
         all->at[index].runs++;
@@ -65,7 +65,9 @@ static bool will_wait(const struct weir__partition *partition) {
     return partition->arrived + partition->chosen > partition->demand;
 }
 
-static bool are_sliced(const struct weir__partition *partition, uint32_t event_bytes) {
+static bool are_sliced(const struct weir__partitions *all, const struct weir__partition *partition,
+                       uint32_t event_bytes) {
+    if (all->owning) return true;
     uint64_t bytes = (uint64_t)partition->chosen * event_bytes;
     if (will_wait(partition)) return bytes >= (uint64_t)partition->runs * SLICE_WAITS_BYTES;
     return partition->runs == 1 || bytes >= (uint64_t)partition->runs * SLICE_BYTES;
@@ -81,7 +83,8 @@ static bool open_own_block(const struct weir__partitions *all, struct weir__part
     if (fresh > most) fresh = most;
     if (fresh < count) fresh = count;
     struct weir__pool *pool = all->desk->pool;
-    struct weir__block *block = weir__pool_room(pool, &partition->fill, event_bytes, count, fresh);
+    struct weir__block *block =
+        weir__pool_room(pool, &partition->fill, event_bytes, NULL, count, fresh);
     if (block == NULL) return false;
     partition->to = weir__block_at(block, block->used, event_bytes);
     struct weir__item item = {
@@ -105,7 +108,7 @@ static void lose_and_demand_anew(struct weir__partitions *all, uint32_t count) {
 /* Returns whether there is a place to copy them to. */
 static bool prepare(struct weir__partitions *all, struct weir__partition *partition,
                     uint32_t event_bytes) {
-    bool sliced = are_sliced(partition, event_bytes);
+    bool sliced = are_sliced(all, partition, event_bytes);
     partition->to = NULL;
     partition->lost = !sliced && !open_own_block(all, partition, event_bytes);
     if (partition->lost) {
@@ -135,12 +138,25 @@ static bool prepare_all(struct weir__partitions *all, uint32_t event_bytes) {
 
 /* ---- the second walk: they go -------------------------------------------- */
 
+/* Events that nobody gets: their bytes just stay where they are. */
+static void give_nobody(const struct weir__partitions *all, uint32_t index,
+                        const struct weir__item *run) {
+    if (all->owning) {
+        weir_discard why = index == all->count ? WEIR_DISCARD_UNWANTED : WEIR_DISCARD_BAD_PARTITION;
+        weir__owned_let_go(run->block, run->first, run->count, weir__fate_of(why), all->desk->pool);
+    }
+}
+
 /* A run of one slice, which is not copied. */
 static void give_slice(struct weir__partitions *all, uint32_t index, struct weir__item run) {
-    if (index == all->count || all->at[index].lost) return;
+    if (index >= all->count) {
+        give_nobody(all, index, &run);
+        return;
+    }
+    if (all->at[index].lost) return;
     weir__block_hold(run.block, all->desk->pool);
     if (weir__hold_push(all->at[index].queue, run)) return;
-    weir__block_drop(run.block, all->desk->pool);
+    weir__item_discard(&run, WEIR_DISCARD_NO_MEMORY, all->desk->pool);
     all->at[index].arrived -= run.count;
     lose_and_demand_anew(all, run.count);
 }
@@ -176,7 +192,7 @@ static void deal_run_by_run(struct weir__partitions *all, const uint32_t *chosen
         run.count = 1;
         while (from + run.count < item.count && chosen[from + run.count] == index) run.count++;
         from += run.count;
-        unsigned char **to = index == all->count ? NULL : &all->at[index].to;
+        unsigned char **to = index >= all->count ? NULL : &all->at[index].to;
         if (to != NULL && *to != NULL) {
             memcpy(*to, events, (size_t)run.count * item.event_bytes);
             *to += (size_t)run.count * item.event_bytes;
@@ -190,7 +206,7 @@ static void move_all(struct weir__partitions *all, const weir_run *run, uint32_t
                      bool short_runs) {
     for (uint32_t at = 0, done = 0; done < count; at++) {
         struct weir__item item = *weir__queue_at(run->queue, at);
-        item.flags &= WEIR__ALIASED;
+        item.flags &= WEIR__LASTING;
         if (item.count > count - done) item.count = count - done;
         deal_run_by_run(all, &all->chosen[done], item, short_runs);
         done += item.count;
@@ -215,19 +231,20 @@ static void lose_front(const struct weir__partitions *all, weir_run *run) {
 void weir__partitions_deal(struct weir__partitions *all, weir_run *run) {
     while (run->left > 0 && all->waiting > 0) {
         uint32_t event_bytes = weir__queue_at(run->queue, 0)->event_bytes;
+        all->owning = (weir__queue_at(run->queue, 0)->flags & WEIR__OWNING) != 0;
         uint32_t count = weir__partitions_choose(all, run);
         if (count == 0) {
             lose_front(all, run);
             return;
         }
-        bool short_runs = weir__sort_short_runs(all, count, event_bytes);
+        bool short_runs = !all->owning && weir__sort_short_runs(all, count, event_bytes);
         bool sorted = short_runs && weir__sort_count(all, count);
         if (!sorted) (short_runs ? count_scattered : count_by_runs)(all, count);
         bool all_copied = prepare_all(all, event_bytes);
         if (!sorted || !all_copied || !weir__sort_move(all, run, count)) {
             move_all(all, run, count, short_runs);
         }
-        weir__queue_drop(run->queue, count, all->desk->pool);
+        weir__queue_moved(run->queue, count, all->desk->pool);
         run->left -= count;
     }
 }

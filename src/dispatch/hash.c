@@ -110,8 +110,9 @@ static uint32_t drop_others(struct weir__partitions *all, uint32_t *chosen, uint
     uint32_t dropped = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (chosen[i] < all->count) continue;
-        *(chosen[i] == WEIR_PARTITION_NONE ? &all->unwanted : &all->bad) += 1;
-        chosen[i] = all->count;
+        bool bad = chosen[i] != WEIR_PARTITION_NONE;
+        *(bad ? &all->bad : &all->unwanted) += 1;
+        chosen[i] = all->count + (bad && all->owning);
         dropped++;
     }
     all->again += dropped;

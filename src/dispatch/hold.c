@@ -86,7 +86,7 @@ void weir_hold_close(weir_hold *hold) {
     weir_hold_drop(hold, UINT64_MAX, WEIR_DISCARD_STOPPED);
     *(hold->previous != NULL ? &hold->previous->next : &desk->holds) = hold->next;
     if (hold->next != NULL) hold->next->previous = hold->previous;
-    weir__queue_close(&hold->queue, desk->pool);
+    weir__queue_close(&hold->queue, WEIR_DISCARD_STOPPED, desk->pool);
     weir__free(desk->allocator, hold, sizeof *hold);
 }
 
@@ -104,7 +104,7 @@ bool weir__hold_push(struct weir_hold *hold, struct weir__item item) {
 }
 
 static void discard_held_item(struct weir_desk *desk, struct weir__item item) {
-    weir__block_drop(item.block, desk->pool);
+    weir__item_discard(&item, WEIR_DISCARD_NO_MEMORY, desk->pool);
     desk->calls->discard(desk->context, item.count, WEIR_DISCARD_NO_MEMORY);
 }
 
@@ -113,7 +113,7 @@ static struct weir__item take_item_to_hold(weir_run *run, uint64_t count) {
     struct weir_desk *desk = run->desk;
     struct weir__item item = weir__queue_take(run->queue, count, desk->pool);
     run->left -= item.count;
-    item.flags &= WEIR__ALIASED;
+    item.flags &= WEIR__LASTING;
     if (desk->calls->unpin != NULL) desk->calls->unpin(desk->context, &item);
     return item;
 }
@@ -198,7 +198,7 @@ uint64_t weir_hold_drop(weir_hold *hold, uint64_t count, weir_discard cause) {
     uint64_t dropped = 0;
     while (dropped < count && !weir__queue_empty(&hold->queue)) {
         uint64_t part = weir__queue_run(&hold->queue, count - dropped);
-        weir__queue_drop(&hold->queue, part, desk->pool);
+        weir__queue_discard(&hold->queue, part, cause, desk->pool);
         count_held(desk, 0 - part);
         dropped += part;
         release_infos(hold);
@@ -216,7 +216,7 @@ uint64_t weir__desk_empty(struct weir_desk *desk, void (*drop)(void *context, vo
         while (!weir__queue_empty(&hold->queue)) {
             struct weir__item item = weir__queue_pop(&hold->queue);
             if ((item.flags & WEIR__MARK) == 0) {
-                weir__block_drop(item.block, desk->pool);
+                weir__item_discard(&item, WEIR_DISCARD_STOPPED, desk->pool);
                 continue;
             }
             struct weir_notice *notice = item.mark;

@@ -80,7 +80,10 @@ struct weir__partitions {
     bool as_genstage;
 
     /* deal.c */
-    uint32_t *chosen;           /* the partition of each event of a deal; `count`: nobody's */
+    /* The partition of each event of a deal; `count`: nobody's; `count` + 1: likewise, and it
+     * was a bad number (of events that own something: that is what they are dropped for). */
+    uint32_t *chosen;
+    bool owning;                /* the events that are dealt own something                  */
     struct weir__marks touched; /* partitions, by this dispatch                             */
     struct weir__block *nobody; /* sort.c: where what is nobody's is copied to, or NULL     */
     uint64_t unwanted;          /* events that were dropped                                 */

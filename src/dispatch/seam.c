@@ -71,7 +71,7 @@ void weir_run_drop(weir_run *run, uint64_t count, weir_discard cause) {
     uint64_t dropped = no_more_than(count, run->left);
     if (dropped == 0) return;
     run->left -= dropped;
-    weir__queue_drop(run->queue, dropped, desk->pool);
+    weir__queue_discard(run->queue, dropped, cause, desk->pool);
     desk->calls->discard(desk->context, dropped, cause);
 }
 

@@ -34,15 +34,39 @@ static bool next(struct walk *walk, struct weir__item *part) {
     return true;
 }
 
-/* All of them: the same memory, held once more. */
+/* One slice more for the consumer: the same memory, held once more. */
+static bool put_up(const struct weir_desk *desk, struct weir__item part) {
+    part.flags = WEIR__ALIASED | (part.flags & WEIR__OWNING);
+    if (!weir__queue_push(desk->scratch, part)) return false;
+    weir__block_hold(part.block, desk->pool);
+    if ((part.flags & WEIR__OWNING) != 0) weir__owned_hold(part.block, part.first, part.count);
+    return true;
+}
+
+/* What one consumer loses: whoever is the last to have it drops it for that. */
+static void lose(const struct weir__item *part) {
+    if ((part->flags & WEIR__OWNING) != 0) {
+        weir__owned_mark(part->block, part->first, part->count,
+                         weir__fate_of(WEIR_DISCARD_NO_MEMORY));
+    }
+}
+
+static void lose_rest(struct weir__item part, struct walk walk) {
+    do {
+        lose(&part);
+    } while (next(&walk, &part));
+}
+
+/* All of them. */
 static bool gather_multicast(weir_run *run, uint64_t count) {
     struct walk walk = {.queue = run->queue, .left = count};
     struct weir__item part;
     while (next(&walk, &part)) {
         weir__queue_at(run->queue, walk.index - 1)->flags |= WEIR__ALIASED;
-        part.flags = WEIR__ALIASED;
-        if (!weir__queue_push(run->desk->scratch, part)) return false;
-        weir__block_hold(part.block, run->desk->pool);
+        if (!put_up(run->desk, part)) {
+            lose_rest(part, walk);
+            return false;
+        }
     }
     return true;
 }
@@ -81,7 +105,7 @@ static bool has_copy_room(struct copy *copy) {
     if (fresh > copy->most) fresh = copy->most;
     if (fresh < FILL_BYTES_LEAST / bytes) fresh = FILL_BYTES_LEAST / bytes;
     struct weir_desk *desk = copy->desk;
-    copy->block = weir__pool_room(desk->pool, &desk->fill, copy->event_bytes, 1, fresh);
+    copy->block = weir__pool_room(desk->pool, &desk->fill, copy->event_bytes, NULL, 1, fresh);
     copy->first = copy->block != NULL ? copy->block->used : 0;
     return copy->block != NULL;
 }
@@ -177,6 +201,42 @@ static uint64_t gather_one(weir_run *run, const weir_subscribe_options *options)
     return 1;
 }
 
+/* ---- events that own something: runs of them as they lie ------------------ */
+
+/* Puts up the runs of what is wanted among some events of `part`. */
+static void put_up_wanted(weir_run *run, struct weir__item part, const bool *wanted) {
+    uint32_t first = part.first;
+    for (uint32_t at = 0, count = part.count; at < count;) {
+        uint32_t from = at;
+        while (at < count && wanted[at]) at++;
+        part.first = first + from;
+        part.count = at - from;
+        if (part.count > 0 && !put_up(run->desk, part)) lose(&part);
+        while (at < count && !wanted[at]) at++;
+    }
+}
+
+static uint64_t gather_owned(weir_run *run, const weir_subscribe_options *options, uint64_t count) {
+    struct walk walk = {.queue = run->queue, .left = count};
+    struct weir__item part;
+    bool wanted[ASKED_AT_ONCE];
+    uint64_t accepted = 0;
+    while (next(&walk, &part)) {
+        weir__queue_at(run->queue, walk.index - 1)->flags |= WEIR__ALIASED;
+        for (uint32_t done = 0; done < part.count;) {
+            struct weir__item some = part;
+            some.first += done;
+            some.count = part.count - done < ASKED_AT_ONCE ? part.count - done : ASKED_AT_ONCE;
+            weir_batch batch = {weir__block_at(some.block, some.first, some.event_bytes),
+                                some.count};
+            accepted += ask(options, batch, some.event_bytes, wanted);
+            put_up_wanted(run, some, wanted);
+            done += some.count;
+        }
+    }
+    return accepted;
+}
+
 /* Puts up what the selector accepts of the first `count` events; returns how many. */
 static uint64_t gather_accepted(weir_run *run, const weir_subscribe_options *options,
                                 uint64_t count) {
@@ -234,10 +294,14 @@ uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count) {
     if (count > run->left) count = run->left;
     note_multicast(run, count);
     uint64_t accepted = count;
-    if (weir__selects(options)) {
-        accepted = count == 1 ? gather_one(run, options) : gather_accepted(run, options, count);
-    } else {
+    if (!weir__selects(options)) {
         (void)gather_multicast(run, count);
+    } else if (count == 1) {
+        accepted = gather_one(run, options);
+    } else if (count > 0 && (weir__queue_at(run->queue, 0)->flags & WEIR__OWNING) != 0) {
+        accepted = gather_owned(run, options, count);
+    } else {
+        accepted = gather_accepted(run, options, count);
     }
     uint64_t put_up = desk->scratch->events;
     run->copies += accepted;
@@ -255,6 +319,9 @@ void weir_run_skip(weir_run *run, uint64_t count) {
     uint64_t skipped = count < front ? count : front;
     run->left -= skipped;
     run->multicast += skipped;
-    if (skipped > 0) weir__queue_drop(run->queue, skipped, run->desk->pool);
+    /* Whoever was given one says what became of it. */
+    if (skipped > 0) {
+        weir__queue_let_go(run->queue, skipped, WEIR__FATE_NOBODY, run->desk->pool);
+    }
     weir_run_drop(run, count - skipped, WEIR_DISCARD_UNWANTED); /* nobody has those */
 }

@@ -173,7 +173,7 @@ bool weir__sort_move(struct weir__partitions *all, const weir_run *run, uint32_t
     for (uint32_t i = 0; i < all->count; i++) to[i] = all->at[i].to;
     if (all->unwanted > 0 || all->bad > 0) {
         struct weir__block *nobody =
-            weir__pool_room(all->desk->pool, &all->nobody, event_bytes, count, count);
+            weir__pool_room(all->desk->pool, &all->nobody, event_bytes, NULL, count, count);
         if (nobody == NULL) return false;
         to[all->count] = weir__block_at(nobody, 0, event_bytes);
     }

@@ -78,9 +78,9 @@ void weir__edge_release(struct weir__edge *edge) {
     WEIR__CHECK(weir__queue_empty(&edge->overflow));
     WEIR__CHECK(weir__queue_empty(&edge->partial));
     WEIR__CHECK(weir__queue_empty(&edge->returned));
-    weir__queue_close(&edge->overflow, NULL);
-    weir__queue_close(&edge->partial, NULL);
-    weir__queue_close(&edge->returned, NULL);
+    weir__queue_close(&edge->overflow, WEIR_DISCARD_STOPPED, NULL);
+    weir__queue_close(&edge->partial, WEIR_DISCARD_STOPPED, NULL);
+    weir__queue_close(&edge->returned, WEIR_DISCARD_STOPPED, NULL);
     weir__ring_close(&edge->ring);
     weir__outlet_close(&edge->outlet, edge->allocator);
     struct weir__heir *heir = edge->heir;
@@ -204,16 +204,16 @@ uint64_t weir__edge_send_slices(struct weir__edge *edge, struct weir__queue *que
     uint64_t lost = 0;
     bool before = weir__queue_empty(&edge->overflow);
     if (weir__queue_at(queue, 0)->count < count && !make_room_for_message(edge, queue, count)) {
-        weir__queue_drop(queue, count, pool);
+        weir__queue_discard(queue, count, WEIR_DISCARD_NO_MEMORY, pool);
         return count;
     }
     while (left > 0) {
         struct weir__item item = weir__queue_take(queue, left, pool);
         left -= item.count;
-        item.flags = (item.flags & WEIR__ALIASED) | (left > 0 ? WEIR__MORE : 0);
+        item.flags = (item.flags & WEIR__LASTING) | (left > 0 ? WEIR__MORE : 0);
         if (WEIR__UNLIKELY(!send_item(edge, item, pool))) {
             lost += item.count;
-            weir__block_drop(item.block, pool);
+            weir__item_discard(&item, WEIR_DISCARD_NO_MEMORY, pool);
         }
     }
     edge->sent += count - lost;

@@ -281,7 +281,7 @@ static inline bool weir__edge_send_straight(struct weir__edge *edge, struct weir
         return false;
     }
     struct weir__item item = weir__queue_take(queue, count, pool);
-    item.flags &= WEIR__ALIASED;
+    item.flags &= WEIR__LASTING;
     weir__entry_fill(slot, &item, pool);
     weir__ring_commit(&edge->ring, slot);
     edge->sent += count;

@@ -17,7 +17,7 @@ bool weir__entry_item(const struct weir__entry *entry, struct weir__item *item,
     item->flags = entry->flags;
     item->event_bytes = weir__entry_event_bytes(entry);
     if (entry->block == NULL) {
-        struct weir__block *block = weir__pool_get(pool, item->event_bytes, entry->count);
+        struct weir__block *block = weir__pool_get(pool, item->event_bytes, NULL, entry->count);
         if (block == NULL) {
             return false;
         }
@@ -38,7 +38,7 @@ uint64_t weir__entry_recover(const struct weir__entry *entry, struct weir__queue
         return entry->count;
     }
     if (!weir__queue_push(out, item)) {
-        weir__block_drop(item.block, pool);
+        weir__item_discard(&item, WEIR_DISCARD_NO_MEMORY, pool);
         return entry->count;
     }
     return 0;
@@ -51,7 +51,7 @@ uint64_t weir__queue_move_all(struct weir__queue *from, struct weir__queue *to,
         struct weir__item item = weir__queue_pop(from);
         if (!weir__queue_push(to, item)) {
             lost += item.count;
-            weir__block_drop(item.block, pool);
+            weir__item_discard(&item, WEIR_DISCARD_NO_MEMORY, pool);
         }
     }
     return lost;

@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A message of one small slice travels in the entry itself: its events are
- * copied there, and the block's reference is given back on the spot.
+ * copied there, and the block's reference is given back on the spot.  (Not of events that own
+ * something: those have words in their block that say so.)
  *
  * One owner of each: no threads.
  */
@@ -29,7 +30,7 @@ static inline void weir__entry_fill(struct weir__entry *entry, const struct weir
                                     struct weir__pool *pool) {
     uint64_t bytes = (uint64_t)item->count * item->event_bytes;
     weir__entry_set(entry, item);
-    if (bytes <= WEIR__ENTRY_INLINE_BYTES && (item->flags & WEIR__MORE) == 0) {
+    if (bytes <= WEIR__ENTRY_INLINE_BYTES && (item->flags & (WEIR__MORE | WEIR__OWNING)) == 0) {
         const void *events = weir__block_at(item->block, item->first, item->event_bytes);
         if (bytes == sizeof(uint64_t)) { /* the most common, and then no call */
             memcpy(entry->events, events, sizeof(uint64_t));

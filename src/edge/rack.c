@@ -54,13 +54,14 @@ uint64_t weir__rack_leave(struct weir__rack *rack, struct weir__pool *pool) {
     while (weir__spmc_take(&rack->ring, &entry) || take_rest(rack, &entry)) {
         left += entry.count;
         if (entry.block != NULL) {
-            weir__block_drop(entry.block, pool);
+            weir__slice_discard(entry.block, entry.first, entry.count, entry.flags,
+                                WEIR_DISCARD_STOPPED, pool);
         }
     }
     while (!weir__queue_empty(&rack->overflow)) {
         weir__queue_pop(&rack->overflow); /* each has been taken, by its index */
     }
-    weir__queue_close(&rack->overflow, pool);
+    weir__queue_close(&rack->overflow, WEIR_DISCARD_STOPPED, pool);
     weir__free(rack->allocator, rack, rack->bytes);
     return left;
 }
@@ -129,11 +130,11 @@ uint64_t weir__rack_publish(struct weir__rack *rack, struct weir__queue *queue, 
     uint64_t lost = 0;
     for (uint64_t left = count; left > 0;) {
         struct weir__item item = weir__queue_cut(queue, left < grain ? left : grain, pool);
-        item.flags &= WEIR__ALIASED;
+        item.flags &= WEIR__LASTING;
         left -= item.count;
         if (WEIR__UNLIKELY(!put(rack, &item, pool))) {
             lost += item.count;
-            weir__block_drop(item.block, pool);
+            weir__item_discard(&item, WEIR_DISCARD_NO_MEMORY, pool);
         }
     }
     if (before && !weir__queue_empty(&rack->overflow)) {

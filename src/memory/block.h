@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 struct weir__pool;
+struct weir_event_type;
 
 enum { WEIR__BLOCK_BIAS = 1 << 20 };
 
@@ -44,6 +45,8 @@ struct weir__block {
     uint32_t size_class;     /* constant: the pool's                       */
     size_t bytes;            /* constant: as allocated, header included    */
     struct weir__pool *home; /* constant                                   */
+    /* constant while somebody holds it: of events that own something, or NULL (owned.h) */
+    const struct weir_event_type *type;
     /* the way home: written by the last holder, then by the home worker */
     struct weir__block *next;   /* in a chain or a free list               */
     ck_stack_entry_t home_link; /* of a chain's first block                */

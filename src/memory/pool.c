@@ -99,7 +99,7 @@ static struct weir__block *take_free(struct weir__pool *pool, uint32_t class) {
 static struct weir__block *make_block(struct weir__pool *pool, uint32_t class,
                                       uint64_t events_bytes) {
     uint64_t room = class == WEIR__POOL_CLASSES
-                        ? events_bytes
+                        ? (events_bytes + 15) / 16 * 16 /* the words at the end are aligned */
                         : (uint64_t)1 << (class + WEIR__POOL_CLASS_MIN_LOG2);
     size_t bytes = WEIR__BLOCK_HEADER_BYTES + room;
     struct weir__block *block = weir__alloc(pool->allocator, bytes, WEIR__CACHE_LINES);
@@ -112,17 +112,20 @@ static struct weir__block *make_block(struct weir__pool *pool, uint32_t class,
     return block;
 }
 
-struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes, uint64_t events) {
+struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes,
+                                   const weir_event_type *type, uint64_t events) {
     WEIR__CHECK(event_bytes > 0);
     if (events > WEIR__BLOCK_EVENTS_MAX) return NULL;
-    uint64_t bytes = (events == 0 ? 1 : events) * event_bytes; /* below 2^62 */
+    uint64_t each = event_bytes + (type != NULL ? WEIR__OWNED_WORD_BYTES : 0);
+    uint64_t bytes = (events == 0 ? 1 : events) * each; /* below 2^62 */
     uint32_t class = size_class(bytes);
     struct weir__block *block = take_free(pool, class);
     if (block == NULL) block = make_block(pool, class, bytes);
     if (block == NULL) return NULL;
-    uint64_t capacity = (block->bytes - WEIR__BLOCK_HEADER_BYTES) / event_bytes;
-    block->capacity = (uint32_t)capacity;
+    block->capacity = (uint32_t)((block->bytes - WEIR__BLOCK_HEADER_BYTES) / each);
     block->event_bytes = event_bytes;
+    block->type = type;
+    if (WEIR__UNLIKELY(type != NULL)) weir__owned_open(block);
     block->used = 0;
     block->spare = WEIR__BLOCK_BIAS;
     weir__store_relaxed_u32(&block->refs, WEIR__BLOCK_BIAS);
@@ -194,14 +197,16 @@ static struct weir__pool_chain *chain_for(struct weir__pool *here, struct weir__
 }
 
 struct weir__block *weir__pool_room(struct weir__pool *pool, struct weir__block **block,
-                                    uint32_t event_bytes, uint64_t events, uint64_t fresh) {
+                                    uint32_t event_bytes, const weir_event_type *type,
+                                    uint64_t events, uint64_t fresh) {
     struct weir__block *old = *block;
     if (old != NULL && weir__block_idle(old)) old->used = 0;
-    if (old != NULL && old->event_bytes == event_bytes && old->capacity - old->used >= events) {
+    if (old != NULL && old->event_bytes == event_bytes && old->type == type &&
+        old->capacity - old->used >= events) {
         return old;
     }
     if (old != NULL) weir__block_close(old, pool);
-    *block = weir__pool_get(pool, event_bytes, fresh);
+    *block = weir__pool_get(pool, event_bytes, type, fresh);
     return *block;
 }
 
@@ -209,6 +214,7 @@ void weir__pool_put(struct weir__block *block, struct weir__pool *here) {
     struct weir__pool *home = block->home;
     WEIR__CHECK(weir__load_relaxed_u32(&block->refs) == 0);
     WEIR__CHECK(block->used != used_free);
+    if (block->type != NULL) WEIR__VERIFY(weir__owned_check_home(block));
     if (WEIR__CHECKED) block->used = used_free;
     weir__poison(events_of(block), block->bytes - WEIR__BLOCK_HEADER_BYTES);
     if (here == home) {

@@ -17,6 +17,7 @@
 #include "base/stack.h"
 #include "memory/allocator.h"
 #include "memory/block.h"
+#include "memory/owned.h"
 
 enum {
     WEIR__POOL_CLASS_MIN_LOG2 = 9,  /* 512 bytes of events                      */
@@ -43,13 +44,16 @@ struct weir__pool {
     struct weir__pool_chain chains[WEIR__POOL_CHAINS];
     bool chained; /* some chain may hold blocks */
     const struct weir__allocator *allocator;
-    uint64_t made;     /* blocks ever allocated (atomic: read by observers)        */
-    uint64_t taken;    /* blocks ever handed out (atomic: read by observers)       */
-    uint64_t back;     /* blocks in free lists again; live = taken - back          */
-    uint64_t sent;     /* blocks sent to other homes (atomic: read by observers)   */
-    uint64_t received; /* blocks that others have sent home, taken in (likewise) */
+    uint64_t made;                   /* blocks ever allocated (atomic: read by observers)        */
+    uint64_t taken;                  /* blocks ever handed out (atomic: read by observers)       */
+    uint64_t back;                   /* blocks in free lists again; live = taken - back          */
+    uint64_t sent;                   /* blocks sent to other homes (atomic: read by observers)   */
+    uint64_t received;               /* blocks that others have sent home, taken in (likewise) */
+    struct weir__owned_counts owned; /* what became of events that own something (likewise) */
     /* blocks that threads which are no workers have sent home (atomic, anybody) */
     _Alignas(128) uint64_t strays;
+    uint64_t
+        stray_drops[WEIR_DISCARD_CAUSES]; /* of events in its blocks, by such threads (atomic) */
 };
 
 void weir__pool_open(struct weir__pool *pool, const struct weir__allocator *allocator);
@@ -63,9 +67,11 @@ uint64_t weir__pool_close(struct weir__pool *pool);
 /*
  * A block for at least `events` events of event_bytes, capacity rounded up to
  * what its size class holds; refs and spare are WEIR__BLOCK_BIAS, used is 0.
+ * type: of events that own something, else NULL.
  * NULL: no memory.  Owner only.
  */
-struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes, uint64_t events);
+struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes,
+                                   const weir_event_type *type, uint64_t events);
 
 /*
  * A block to go on filling, with room for `events` more: *block, if it has it
@@ -74,7 +80,8 @@ struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes
  * NULL: no memory.  Owner only.
  */
 struct weir__block *weir__pool_room(struct weir__pool *pool, struct weir__block **block,
-                                    uint32_t event_bytes, uint64_t events, uint64_t fresh);
+                                    uint32_t event_bytes, const weir_event_type *type,
+                                    uint64_t events, uint64_t fresh);
 
 /*
  * The last reference to a block is gone.  here: the calling worker's pool, or

@@ -16,15 +16,32 @@
 
 enum { CAPACITY_FIRST = 8, CAPACITY_LAST = 1 << 30 };
 
+/* What others hold, too, written anew to `to`. */
+static bool copy_slice(const struct weir__item *item, void *to, struct weir__pool *here) {
+    if ((item->flags & WEIR__OWNING) != 0) {
+        return weir__owned_copy(item->block, item->first, item->count, to, here);
+    }
+    memcpy(to, weir__block_at(item->block, item->first, item->event_bytes),
+           (size_t)item->count * item->event_bytes);
+    return true;
+}
+
 bool weir__item_own(struct weir__item *item, struct weir__pool *here) {
     if ((item->flags & WEIR__ALIASED) == 0) return true;
-    struct weir__block *copy = weir__pool_get(here, item->event_bytes, item->count);
+    const weir_event_type *type = weir__item_type(item);
+    if (type != NULL && weir__item_movable(item)) {
+        item->flags &= ~(uint32_t)WEIR__ALIASED; /* the others have let go */
+        return true;
+    }
+    struct weir__block *copy = weir__pool_get(here, item->event_bytes, type, item->count);
     if (copy == NULL) return false;
-    memcpy(weir__block_event(copy, 0), weir__block_at(item->block, item->first, item->event_bytes),
-           (size_t)item->count * item->event_bytes);
+    if (!copy_slice(item, weir__block_event(copy, 0), here)) {
+        weir__block_close(copy, here);
+        return false;
+    }
     weir__block_hold(copy, here);
     weir__block_close(copy, here);
-    weir__block_drop(item->block, here);
+    weir__item_discard(item, WEIR_DISCARD_HANDLED, here);
     item->block = copy;
     item->first = 0;
     item->flags &= ~(uint32_t)WEIR__ALIASED;
@@ -39,10 +56,10 @@ static bool is_mark(const struct weir__item *item) {
     return (item->flags & WEIR__MARK) != 0;
 }
 
-void weir__queue_close(struct weir__queue *queue, struct weir__pool *here) {
+void weir__queue_close(struct weir__queue *queue, weir_discard why, struct weir__pool *here) {
     while (!weir__queue_empty(queue)) {
         struct weir__item item = weir__queue_pop(queue);
-        if (!is_mark(&item)) weir__block_drop(item.block, here);
+        if (!is_mark(&item)) weir__item_discard(&item, why, here);
     }
     weir__free(queue->allocator, queue->items, queue->capacity * sizeof *queue->items);
     weir__queue_open(queue, queue->allocator);
@@ -140,11 +157,14 @@ struct weir__item weir__queue_take_head(struct weir__queue *queue, uint64_t even
     return head;
 }
 
+/* What becomes of events that leave a queue at its front: fates, or they are moved. */
+enum { MOVED = UINT32_MAX };
+
 /*
- * Takes `events` events from the front and drops them; `to`, unless NULL,
- * receives a copy.  Ends at a mark.
+ * Takes `events` events from the front and lets them go; `to`, unless NULL,
+ * receives their bytes.  Ends at a mark.
  */
-static void consume(struct weir__queue *queue, unsigned char *to, uint64_t events,
+static void consume(struct weir__queue *queue, unsigned char *to, uint64_t events, uint32_t fate,
                     struct weir__pool *here) {
     while (events > 0 && !weir__queue_empty(queue)) {
         const struct weir__item *front = weir__queue_at(queue, 0);
@@ -155,6 +175,9 @@ static void consume(struct weir__queue *queue, unsigned char *to, uint64_t event
             memcpy(to, weir__block_event(front->block, front->first), bytes);
             to += bytes;
         }
+        if ((front->flags & WEIR__OWNING) != 0 && fate != MOVED) {
+            weir__owned_let_go(front->block, front->first, count, fate, here);
+        }
         if (count < front->count) {
             shorten_front(queue, count);
         } else {
@@ -164,8 +187,18 @@ static void consume(struct weir__queue *queue, unsigned char *to, uint64_t event
     }
 }
 
-void weir__queue_drop(struct weir__queue *queue, uint64_t events, struct weir__pool *here) {
-    consume(queue, NULL, events, here);
+void weir__queue_discard(struct weir__queue *queue, uint64_t events, weir_discard why,
+                         struct weir__pool *here) {
+    consume(queue, NULL, events, weir__fate_of(why), here);
+}
+
+void weir__queue_let_go(struct weir__queue *queue, uint64_t events, uint32_t fate,
+                        struct weir__pool *here) {
+    consume(queue, NULL, events, fate, here);
+}
+
+void weir__queue_moved(struct weir__queue *queue, uint64_t events, struct weir__pool *here) {
+    consume(queue, NULL, events, MOVED, here);
 }
 
 void weir__queue_keep(struct weir__queue *queue, uint64_t events, struct weir__pool *here) {
@@ -208,17 +241,32 @@ bool weir__queue_move_tail(struct weir__queue *queue, uint64_t events, struct we
 
 void weir__queue_gather(struct weir__queue *queue, void *to, uint64_t events,
                         struct weir__pool *here) {
-    consume(queue, to, events, here);
+    consume(queue, to, events, MOVED, here);
+}
+
+bool weir__queue_movable(const struct weir__queue *queue, uint64_t events) {
+    uint64_t seen = 0;
+    for (uint32_t i = 0; seen < events && i < queue->count; i++) {
+        const struct weir__item *item = weir__queue_at(queue, i);
+        if (is_mark(item) || (item->flags & WEIR__OWNING) == 0) return true;
+        uint64_t left = events - seen;
+        uint32_t count = item->count < left ? item->count : (uint32_t)left;
+        if (!weir__owned_alone(item->block, item->first, count)) return false;
+        seen += count;
+    }
+    return true;
 }
 
 bool weir__queue_gather_item(struct weir__queue *queue, uint64_t events, struct weir__pool *here,
                              struct weir__item *out) {
     const struct weir__item *front = weir__queue_at(queue, 0);
-    struct weir__item item = {
-        .count = (uint32_t)events, .event_bytes = front->event_bytes, .owner = front->owner};
-    item.block = weir__pool_get(here, item.event_bytes, events);
+    struct weir__item item = {.count = (uint32_t)events,
+                              .flags = front->flags & WEIR__OWNING,
+                              .event_bytes = front->event_bytes,
+                              .owner = front->owner};
+    item.block = weir__pool_get(here, item.event_bytes, weir__item_type(front), events);
     if (item.block == NULL) return false;
-    consume(queue, weir__block_event(item.block, 0), events, here);
+    consume(queue, weir__block_event(item.block, 0), events, MOVED, here);
     weir__block_hold(item.block, here);
     weir__block_close(item.block, here);
     *out = item;
@@ -250,7 +298,10 @@ struct weir__item weir__queue_cut(struct weir__queue *queue, uint64_t most,
     struct weir__item item;
     uint64_t block = WEIR__BLOCK_BYTES_MAX / weir__queue_at(queue, 0)->event_bytes;
     uint64_t count = small_front(queue, most < block ? most : block);
-    if (count > 0 && weir__queue_gather_item(queue, count, here, &item)) return item;
+    if (count > 0 && weir__queue_movable(queue, count) &&
+        weir__queue_gather_item(queue, count, here, &item)) {
+        return item;
+    }
     return weir__queue_take(queue, most, here);
 }
 

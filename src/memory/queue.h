@@ -17,6 +17,7 @@
 #include "base/attributes.h"
 #include "base/check.h"
 #include "memory/block.h"
+#include "memory/owned.h"
 
 struct weir__allocator;
 
@@ -26,7 +27,11 @@ enum {
     WEIR__MARK = 4u,     /* not events: `mark`, or `demand`, is the owner's        */
     WEIR__GONE = 8u,     /* a batch that was forwarded: its reference went along   */
     WEIR__STASHED = 16u, /* a batch of which some events were stashed              */
-    WEIR__COPIED = 32u   /* a batch that was owned, and for that had to be copied  */
+    WEIR__COPIED = 32u,  /* a batch that was owned, and for that had to be copied  */
+    WEIR__OWNING = 64u,  /* its events own something: their block has a type       */
+    WEIR__TAKEN = 128u,  /* a batch of which some events were taken                */
+
+    WEIR__LASTING = WEIR__ALIASED | WEIR__OWNING /* what a slice is wherever it goes */
 };
 
 struct weir__item {
@@ -45,9 +50,35 @@ struct weir__item {
     void *owner; /* who it came from, for the queue's owner */
 };
 
+/* The type of a slice's events; NULL: they own nothing. */
+static inline const weir_event_type *weir__item_type(const struct weir__item *item) {
+    return (item->flags & WEIR__OWNING) != 0 ? item->block->type : NULL;
+}
+
+/* A slice is let go, and what its events own is dropped for that. */
+static inline void weir__slice_discard(struct weir__block *block, uint32_t first, uint32_t count,
+                                       uint32_t flags, weir_discard why, struct weir__pool *here) {
+    if (WEIR__UNLIKELY((flags & WEIR__OWNING) != 0)) {
+        weir__owned_let_go(block, first, count, weir__fate_of(why), here);
+    }
+    weir__block_drop(block, here);
+}
+
+static inline void weir__item_discard(const struct weir__item *item, weir_discard why,
+                                      struct weir__pool *here) {
+    weir__slice_discard(item->block, item->first, item->count, item->flags, why, here);
+}
+
+/* True when a slice's bytes may be moved elsewhere, and written to there. */
+static inline bool weir__item_movable(const struct weir__item *item) {
+    return (item->flags & WEIR__OWNING) == 0 ||
+           weir__owned_alone(item->block, item->first, item->count);
+}
+
 /*
  * Makes a slice's events its owner's alone, to be written to: copied into a block of their
- * own when others hold them too.  false: no memory, nothing changed.
+ * own when others hold them too.  false: no memory, or events that own something cannot be
+ * copied; nothing changed.
  */
 bool weir__item_own(struct weir__item *item, struct weir__pool *here);
 
@@ -62,8 +93,8 @@ struct weir__queue {
 
 void weir__queue_open(struct weir__queue *queue, const struct weir__allocator *allocator);
 
-/* Drops every slice and frees the memory.  Marks are the caller's to empty. */
-void weir__queue_close(struct weir__queue *queue, struct weir__pool *here);
+/* Discards what is left, and frees the memory.  Marks are the caller's to empty. */
+void weir__queue_close(struct weir__queue *queue, weir_discard why, struct weir__pool *here);
 
 /* Makes room for `items` more, so that that many pushes cannot fail. */
 bool weir__queue_grow(struct weir__queue *queue, uint32_t items);
@@ -145,10 +176,20 @@ static inline struct weir__item weir__queue_take(struct weir__queue *queue, uint
     return weir__queue_pop(queue); /* its reference moves along */
 }
 
-/* Drops `events` events (at most those before the first mark) from the front. */
-void weir__queue_drop(struct weir__queue *queue, uint64_t events, struct weir__pool *here);
+/* Discards `events` events (at most those before the first mark) from the front. */
+void weir__queue_discard(struct weir__queue *queue, uint64_t events, weir_discard why,
+                         struct weir__pool *here);
 
-/* Drops from the tail (slices only) until `events` events are left. */
+/* Lets `events` events go from the front, as that; what they own is dropped for `fate`
+ * (owned.h) only if others have them no more. */
+void weir__queue_let_go(struct weir__queue *queue, uint64_t events, uint32_t fate,
+                        struct weir__pool *here);
+
+/* Lets them go from the front, as that, when they were moved elsewhere: nothing is dropped. */
+void weir__queue_moved(struct weir__queue *queue, uint64_t events, struct weir__pool *here);
+
+/* Takes back from the tail (slices only) until `events` events are left: the rest was never
+ * emitted, and is not dropped. */
 void weir__queue_keep(struct weir__queue *queue, uint64_t events, struct weir__pool *here);
 
 /*
@@ -158,9 +199,12 @@ void weir__queue_keep(struct weir__queue *queue, uint64_t events, struct weir__p
 bool weir__queue_move_tail(struct weir__queue *queue, uint64_t events, struct weir__queue *to,
                            struct weir__pool *here);
 
+/* Whether the next two may be asked for so many: their bytes are this queue's to move. */
+bool weir__queue_movable(const struct weir__queue *queue, uint64_t events);
+
 /*
- * Copies `events` events from the front into `to`, across items, and drops
- * them.  The front holds at least that many before any mark.
+ * Moves `events` events from the front into `to`, across items.  The front holds at least
+ * that many before any mark.
  */
 void weir__queue_gather(struct weir__queue *queue, void *to, uint64_t events,
                         struct weir__pool *here);

@@ -14,6 +14,18 @@
 #include "stage/keeping.h"
 #include "stage/subscription.h"
 
+/* Of the batch in the reader's hands: what was read is handled, the rest goes back to nobody. */
+static void settle_in_hand(const weir_stream *stream, uint64_t read) {
+    struct weir__entry part = stream->in_hand;
+    if ((part.flags & WEIR__OWNING) != 0) {
+        weir__owned_let_go(part.block, part.first, (uint32_t)read,
+                           weir__fate_of(WEIR_DISCARD_HANDLED), NULL);
+        weir__owned_let_go(part.block, part.first + (uint32_t)read, part.count - (uint32_t)read,
+                           weir__fate_of(WEIR_DISCARD_STOPPED), NULL);
+    }
+    weir__block_drop(part.block, NULL);
+}
+
 /* What was read is handled, and the rest goes back; or, where there was no memory, is lost. */
 static void settle_batch(weir_stream *stream) {
     struct weir__edge *edge =
@@ -22,11 +34,11 @@ static void settle_batch(weir_stream *stream) {
     uint64_t read = stream->in_hand.count - unread;
     weir__runtime_read(stream->quay.runtime, read, edge == NULL ? unread : 0);
     if (edge != NULL) {
-        weir__queue_drop(&edge->returned, read, NULL);
+        weir__queue_discard(&edge->returned, read, WEIR_DISCARD_HANDLED, NULL);
         weir__stage_down_edge(edge);
         return;
     }
-    weir__block_drop(stream->in_hand.block, NULL);
+    settle_in_hand(stream, read);
     weir__quay_lost(&stream->quay, unread);
 }
 

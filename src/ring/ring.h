@@ -69,7 +69,7 @@ struct weir__entry {
     /* Callbacks see them where a copy of the entry lies: they are aligned there as in a block. */
     _Alignas(WEIR__EVENTS_ALIGNED) unsigned char events[WEIR__ENTRY_INLINE_BYTES];
     uint32_t stamp; /* atomic                                            */
-    uint16_t flags; /* WEIR__MORE, WEIR__ALIASED; WEIR__LINK              */
+    uint16_t flags; /* WEIR__MORE, WEIR__LASTING; WEIR__LINK              */
     uint16_t event_bytes_less_1;
 };
 

@@ -13,6 +13,32 @@ static uint64_t read_counter(const uint64_t *counter) {
     return weir__load_relaxed_u64(counter);
 }
 
+/* Dropped for that cause, in the hands of one worker, or of its blocks elsewhere. */
+static uint64_t dropped_for(const struct weir__pool *pool, unsigned why) {
+    return read_counter(&pool->owned.dropped[why]) + read_counter(&pool->stray_drops[why]);
+}
+
+/* What became of events that own something, on one worker. */
+static void add_owned(weir_accounts *sum, const struct weir__pool *pool) {
+    sum->accepted += read_counter(&pool->owned.accepted);
+    sum->copied += read_counter(&pool->owned.copied);
+    sum->taken += read_counter(&pool->owned.taken);
+    for (unsigned why = 0; why < WEIR_DISCARD_CAUSES; why++) {
+        sum->dropped += dropped_for(pool, why);
+    }
+}
+
+uint64_t weir_runtime_dropped(const weir_runtime *runtime, weir_discard why) {
+    uint64_t sum = 0;
+    if (weir__missing(runtime, "runtime") || (unsigned)why >= WEIR_DISCARD_CAUSES) {
+        return 0;
+    }
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        sum += dropped_for(&runtime->workers[i].host.pool, (unsigned)why);
+    }
+    return sum;
+}
+
 /* Those that somebody holds.  What came home to a worker that sleeps is nobody's. */
 static uint64_t blocks_live(const weir_runtime *runtime) {
     uint64_t live = 0;
@@ -47,6 +73,7 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
         sum.turns += read_counter(&counters->turns);
         sum.wakes += read_counter(&worker->bell.wakes);
         sum.blocks_made += read_counter(&worker->host.pool.made);
+        add_owned(&sum, &worker->host.pool);
         sent += read_counter(&counters->sent);
         returned += read_counter(&counters->returned);
         lost += read_counter(&counters->lost);
@@ -76,6 +103,17 @@ void weir__runtime_read(weir_runtime *runtime, uint64_t handled, uint64_t lost) 
     weir__fetch_add_u64(&runtime->foreign_lost, lost);
 }
 
+/* NULL: not more was given away than there was. */
+static const char *check_owned(const weir_accounts *accounts, char *text, size_t bytes) {
+    if (accounts->taken + accounts->dropped <= accounts->accepted + accounts->copied) {
+        return NULL;
+    }
+    snprintf(text, bytes, "accepted %llu + copied %llu, but taken %llu + dropped %llu",
+             (unsigned long long)accounts->accepted, (unsigned long long)accounts->copied,
+             (unsigned long long)accounts->taken, (unsigned long long)accounts->dropped);
+    return text;
+}
+
 const char *weir_accounts_check(const weir_accounts *accounts) {
     if (weir__missing(accounts, "accounts")) {
         return "accounts must not be NULL";
@@ -85,7 +123,7 @@ const char *weir_accounts_check(const weir_accounts *accounts) {
         accounts->handled + accounts->buffered + accounts->in_flight + accounts->discarded;
     uint64_t due = accounts->emitted - accounts->multicast + accounts->copies;
     if (due == found) {
-        return NULL;
+        return check_owned(accounts, text, sizeof text);
     }
     snprintf(
         text, sizeof text,

@@ -169,12 +169,36 @@ static weir_status check_callbacks(const weir_stage_options *options) {
     return WEIR_OK;
 }
 
+static weir_status check_type(const weir_event_type *type, size_t event_bytes) {
+    if (WEIR__RESERVED_SET(type, "weir_event_type")) {
+        return WEIR_INVALID;
+    }
+    weir_status status = check_range("type->bytes", type->bytes, 1, WEIR_EVENT_BYTES_LIMIT);
+    if (status == WEIR_OK && type->drop == NULL) {
+        status = weir__refuse(WEIR_INVALID, "type->drop must be set");
+    }
+    if (status == WEIR_OK && event_bytes != 0 && event_bytes != type->bytes) {
+        status =
+            weir__refuse(WEIR_INVALID, "event_bytes must be 0 or that of the type, %zu, got %zu",
+                         type->bytes, event_bytes);
+    }
+    return status;
+}
+
+static weir_status check_events(const weir_stage_options *options) {
+    return options->type != NULL
+               ? check_type(options->type, options->event_bytes)
+               : check_range("event_bytes", options->event_bytes, 1, WEIR_EVENT_BYTES_LIMIT);
+}
+
 static weir_status check_supply(const weir_stage_options *options) {
     if (options->kind == WEIR_CONSUMER) {
-        return WEIR_OK;
+        return options->type == NULL
+                   ? WEIR_OK
+                   : weir__refuse(WEIR_INVALID,
+                                  "type is of what a stage emits: a consumer has none");
     }
-    weir_status status =
-        check_range("event_bytes", options->event_bytes, 1, WEIR_EVENT_BYTES_LIMIT);
+    weir_status status = check_events(options);
     if (status == WEIR_OK && (unsigned)options->buffer_keep > WEIR_KEEP_FIRST) {
         status = weir__refuse(WEIR_INVALID,
                               "buffer_keep must be one of WEIR_KEEP_LAST, WEIR_KEEP_FIRST, got %d",

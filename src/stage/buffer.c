@@ -23,10 +23,10 @@ void weir__buffer_close(struct weir__buffer *buffer, weir__buffer_mark *release,
         if (item.flags & WEIR__MARK)
             release(context, item.mark, item.kind);
         else
-            weir__block_drop(item.block, buffer->pool);
+            weir__item_discard(&item, WEIR_DISCARD_STOPPED, buffer->pool);
     }
     buffer->marks = 0;
-    weir__queue_close(&buffer->queue, buffer->pool);
+    weir__queue_close(&buffer->queue, WEIR_DISCARD_STOPPED, buffer->pool);
 }
 
 /* Marks are entries of their own, as in GenStage's unbounded buffer. */
@@ -59,7 +59,7 @@ static void drop_oldest_stored(struct weir__buffer *buffer, uint64_t count,
                                weir__buffer_mark *release, void *context) {
     while (count > 0) {
         uint64_t run = weir__buffer_run(buffer, count);
-        weir__queue_drop(&buffer->queue, run, buffer->pool);
+        weir__queue_discard(&buffer->queue, run, WEIR_DISCARD_OVERFLOW, buffer->pool);
         pop_marks(buffer, release, context);
         count -= run;
     }
@@ -79,7 +79,7 @@ static void append_first(struct weir__buffer *buffer, struct weir__queue *from, 
         count -= item.count;
         (void)weir__queue_append(&buffer->queue, item, buffer->pool);
     }
-    weir__queue_drop(from, from->events, buffer->pool);
+    weir__queue_discard(from, from->events, WEIR_DISCARD_OVERFLOW, buffer->pool);
 }
 
 /* The oldest or the newest go, as `keep` says.  Returns how many. */
@@ -94,7 +94,7 @@ static uint64_t store_some(struct weir__buffer *buffer, struct weir__queue *from
     uint64_t held = buffer->queue.events;
     uint64_t old = dropped < held ? dropped : held;
     drop_oldest_stored(buffer, old, release, context);
-    weir__queue_drop(from, dropped - old, buffer->pool);
+    weir__queue_discard(from, dropped - old, WEIR_DISCARD_OVERFLOW, buffer->pool);
     append_first(buffer, from, count - (dropped - old));
     return dropped;
 }
@@ -104,7 +104,7 @@ uint64_t weir__buffer_store(struct weir__buffer *buffer, struct weir__queue *fro
     uint64_t count = from->events;
     uint64_t before = buffer->queue.events;
     if (!weir__queue_reserve(&buffer->queue, from->count)) {
-        weir__queue_drop(from, count, buffer->pool);
+        weir__queue_discard(from, count, WEIR_DISCARD_OVERFLOW, buffer->pool);
         return count;
     }
     uint64_t dropped = store_some(buffer, from, release, context);

@@ -50,7 +50,7 @@ static void discard_all(struct weir__host *host, struct weir__edge *edge) {
     weir__queue_open(&events, host->allocator);
     uint64_t count = weir__edge_recover(edge, &events, &host->pool) + events.events;
     count += weir__taker_left_behind(host, edge);
-    weir__queue_close(&events, &host->pool);
+    weir__queue_close(&events, WEIR_DISCARD_STOPPED, &host->pool);
     if (count > 0 && edge->heir != NULL) {
         weir__count(&host->counters.lost, count);
         edge->heir->lost(edge->heir, count);

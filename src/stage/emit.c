@@ -50,7 +50,7 @@ static struct weir__block *open_block(weir_stage *stage, size_t want) {
     size_t bytes = block == NULL ? FIRST_BLOCK_BYTES : BLOCK_BYTES;
     size_t events = bytes / stage->event_bytes;
     close_open_block(stage);
-    stage->open = weir__pool_get(&stage->host->pool, (uint32_t)stage->event_bytes,
+    stage->open = weir__pool_get(&stage->host->pool, (uint32_t)stage->event_bytes, stage->type,
                                  events > want ? events : want);
     return stage->open;
 }
@@ -61,6 +61,11 @@ static void append_to_emission(weir_stage *stage, uint32_t count) {
     struct weir__block *block = stage->open;
     uint32_t first = block->used;
     block->used += count;
+    uint32_t flags = 0;
+    if (WEIR__UNLIKELY(stage->type != NULL)) {
+        weir__owned_accept(&stage->host->pool, count);
+        flags = WEIR__OWNING;
+    }
     if (queue->count > 0) {
         struct weir__item *last = weir__queue_at(queue, queue->count - 1);
         if (last->block == block && last->first + last->count == first &&
@@ -73,6 +78,7 @@ static void append_to_emission(weir_stage *stage, uint32_t count) {
     struct weir__item item = {.block = block,
                               .first = first,
                               .count = count,
+                              .flags = flags,
                               .event_bytes = (uint32_t)stage->event_bytes};
     WEIR__CHECK(queue->count < queue->capacity);
     weir__queue_push(queue, item);
@@ -153,6 +159,13 @@ static inline void write_to_strip(weir_stage *stage, const void *events, size_t 
     strip->count += count;
 }
 
+/* They are the caller's again. */
+static void unaccept(weir_stage *stage, uint64_t count) {
+    if (stage->type != NULL) {
+        weir__owned_accept(&stage->host->pool, 0 - count);
+    }
+}
+
 /* All or nothing, over as many blocks as it takes. */
 static weir_status emit_pieces(weir_stage *self, const void *events, size_t count) {
     const unsigned char *from = events;
@@ -161,6 +174,7 @@ static weir_status emit_pieces(weir_stage *self, const void *events, size_t coun
     while (count > 0) {
         weir_room room = weir_reserve(self, count);
         if (room.events == NULL) {
+            unaccept(self, queue->events - before);
             weir__queue_keep(queue, before, &self->host->pool);
             return weir__stage_can_emit(self) ? WEIR_NO_MEMORY : WEIR_INVALID;
         }
@@ -243,7 +257,7 @@ void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, 
         stage->may_emit = may_emit;
         return;
     }
-    static const char *const why[] = {"",
+    static const char *const why[] = {NULL,
                                       "from its buffer",
                                       "when it stopped",
                                       "that no consumer could take",
@@ -261,7 +275,7 @@ void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, 
 
 static void drop_all(weir_stage *stage, struct weir__queue *events, weir_discard cause) {
     uint64_t count = events->events;
-    weir__queue_drop(events, count, &stage->host->pool);
+    weir__queue_discard(events, count, cause, &stage->host->pool);
     weir__stage_discard(stage, count, cause, false);
 }
 
@@ -322,7 +336,7 @@ static void defer(weir_stage *stage, struct weir__queue *events) {
     weir__count(&stage->host->counters.buffered, events->events);
     while (!weir__queue_empty(events)) {
         struct weir__item item = weir__queue_pop(events);
-        item.flags &= WEIR__ALIASED;
+        item.flags &= WEIR__LASTING;
         item.flags |= weir__queue_empty(events) ? 0 : WEIR__MORE;
         weir__queue_push(&stage->deferred, item);
     }

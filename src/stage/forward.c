@@ -23,7 +23,13 @@ static const char *unforwardable(const weir_stage *self, const struct weir__item
     if ((item->flags & WEIR__STASHED) != 0) {
         return "some of its events are in the stash";
     }
-    return item->event_bytes == self->event_bytes ? NULL : "the stage's events have another size";
+    if ((item->flags & WEIR__TAKEN) != 0) {
+        return "some of its events were taken";
+    }
+    if (item->event_bytes != self->event_bytes) {
+        return "the stage's events have another size";
+    }
+    return weir__item_type(item) == self->type ? NULL : "the stage's events are of another type";
 }
 
 /* What came inside a ring entry is copied: it has no block. */
@@ -31,7 +37,7 @@ static bool pass_on(weir_stage *self, struct weir__item item) {
     if (item.block == NULL) {
         return weir_emit(self, self->host->batch_events, item.count) == WEIR_OK;
     }
-    item.flags &= WEIR__ALIASED;
+    item.flags &= WEIR__LASTING;
     return item.count == 0 || weir__queue_push(&self->emission, item);
 }
 
@@ -39,7 +45,7 @@ static bool pass_on(weir_stage *self, struct weir__item item) {
 static weir_verdict lose_forwarded(weir_stage *self, const struct weir__item *item) {
     weir__refuse(WEIR_NO_MEMORY, "no memory to forward %u events", (unsigned)item->count);
     if (item->block != NULL) {
-        weir__block_drop(item->block, &self->host->pool);
+        weir__item_discard(item, WEIR_DISCARD_NO_MEMORY, &self->host->pool);
     }
     weir__count(&self->host->counters.emitted, item->count);
     weir__stage_discard(self, item->count, WEIR_DISCARD_NO_MEMORY, false);
@@ -64,15 +70,26 @@ weir_verdict weir_forward(weir_stage *self) {
     return passed ? WEIR_CONTINUE : lose_forwarded(self, item);
 }
 
+/* Of events that own something it is known when the others have let go. */
+static bool own_in_place(struct weir__item *item) {
+    bool alone = (item->flags & WEIR__OWNING) != 0 && weir__item_movable(item);
+    item->flags &= alone ? ~(uint32_t)WEIR__ALIASED : UINT32_MAX;
+    return alone;
+}
+
 /* A copy of its own for one that others hold, too.  false: no memory, nothing changed. */
 static bool own_copy(struct weir__host *host, struct weir__item *item) {
-    struct weir__block *shown = item->block;
-    weir__block_hold(shown, &host->pool);
+    struct weir__item shown = *item;
+    weir__block_hold(shown.block, &host->pool);
+    if ((shown.flags & WEIR__OWNING) != 0) {
+        weir__owned_hold(shown.block, shown.first, shown.count);
+    }
     if (!weir__item_own(item, &host->pool)) {
-        weir__block_drop(shown, &host->pool);
+        weir__item_discard(&shown, WEIR_DISCARD_HANDLED, &host->pool);
         return false;
     }
-    host->batch_shown = shown;
+    host->batch_shown = shown.block;
+    host->batch_shown_first = shown.first;
     item->flags |= WEIR__COPIED;
     return true;
 }
@@ -91,8 +108,9 @@ void *weir_own(weir_stage *self) {
                      self->name);
         return NULL;
     }
-    if ((item->flags & WEIR__ALIASED) != 0 && !own_copy(self->host, item)) {
-        weir__refuse(WEIR_NO_MEMORY, "no memory for a copy of %u events", (unsigned)item->count);
+    if ((item->flags & WEIR__ALIASED) != 0 && !own_in_place(item) && !own_copy(self->host, item)) {
+        weir__refuse(WEIR_NO_MEMORY, "no memory for a copy of %u events, or their type makes none",
+                     (unsigned)item->count);
         return NULL;
     }
     if (item->block == NULL) {

@@ -53,6 +53,7 @@ struct weir__host {
     struct weir__item *batch;
     const void *batch_events;        /* where they are, of a batch that has no block       */
     struct weir__block *batch_shown; /* once it is COPIED: where they were                 */
+    uint32_t batch_shown_first;      /* in that                                            */
     uint64_t now_ns;                 /* the runtime's time, not long ago                 */
     uint32_t hot_polls;              /* empty polls before an edge or stage cools   */
 

@@ -13,6 +13,7 @@
  * once; a producer_consumer begins the next item only while its own dispatcher
  * has open demand, and handles a message, once begun, to its end.
  */
+#include "base/attributes.h"
 #include "base/check.h"
 #include "edge/rack.h"
 #include "memory/pool.h"
@@ -37,7 +38,8 @@ static void ask_anew(weir_stage *stage, struct weir__edge *edge, uint64_t count)
  */
 static void lose_message(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
     count += edge->partial.events;
-    weir__queue_drop(&edge->partial, edge->partial.events, &stage->host->pool);
+    weir__queue_discard(&edge->partial, edge->partial.events, WEIR_DISCARD_NO_MEMORY,
+                        &stage->host->pool);
     weir__stage_discard(stage, count, WEIR_DISCARD_NO_MEMORY, true);
     if (!edge->manual) {
         uint64_t over = 0;
@@ -80,23 +82,37 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
         complete(stage, edge, item);
         return;
     }
-    weir__block_drop(item.block, &stage->host->pool);
+    weir__item_discard(&item, WEIR_DISCARD_NO_MEMORY, &stage->host->pool);
     lose_message(stage, edge, entry->count);
 }
 
 /* ---- from messages to batches -------------------------------------------- */
 
-/* The batch's reference is used up: with it, unless it went on; and what it was copied from. */
-static inline void done_with(struct weir__host *host, const struct weir__item *item) {
-    if (WEIR__LIKELY((item->flags & (WEIR__GONE | WEIR__COPIED)) == 0)) {
-        weir__block_drop(item->block, &host->pool);
-        return;
-    }
+/* What the events of a batch that its callback did not keep are dropped for. */
+static weir_discard fate_of_batch(const weir_stage *stage) {
+    bool normal = stage->reason == WEIR_REASON_NORMAL || stage->reason == WEIR_REASON_SHUTDOWN;
+    return stage->stopping && !normal ? WEIR_DISCARD_ABANDONED : WEIR_DISCARD_HANDLED;
+}
+
+static WEIR__NOINLINE void done_with_special(const weir_stage *stage,
+                                             const struct weir__item *item) {
+    struct weir__host *host = stage->host;
     if ((item->flags & WEIR__COPIED) != 0) {
-        weir__block_drop(host->batch_shown, &host->pool);
+        weir__slice_discard(host->batch_shown, host->batch_shown_first, item->count, item->flags,
+                            WEIR_DISCARD_HANDLED, &host->pool);
     }
     if ((item->flags & WEIR__GONE) == 0) {
-        weir__block_drop(item->block, &host->pool);
+        weir__item_discard(item, fate_of_batch(stage), &host->pool);
+    }
+}
+
+/* The batch's reference is used up: with it, unless it went on; and what it was copied from. */
+static inline void done_with(const weir_stage *stage, const struct weir__item *item) {
+    enum { SPECIAL = WEIR__GONE | WEIR__COPIED | WEIR__OWNING };
+    if (WEIR__LIKELY((item->flags & SPECIAL) == 0)) {
+        weir__block_drop(item->block, &stage->host->pool);
+    } else {
+        done_with_special(stage, item);
     }
 }
 
@@ -114,7 +130,7 @@ static inline void handle_run(weir_stage *stage, struct weir__item *item, const 
     }
     weir__stage_leave(stage, verdict);
     if (item->block != NULL) {
-        done_with(host, item);
+        done_with(stage, item);
     }
 }
 

@@ -17,7 +17,7 @@ enum { SMALL = 8 }; /* a slice under 1/8 of its block is small */
 
 bool weir__stage_keep(weir_stage *stage, const void *events, struct weir__item *item) {
     struct weir__block *block = weir__pool_room(&stage->host->pool, &stage->keep, item->event_bytes,
-                                                item->count, item->count);
+                                                weir__item_type(item), item->count, item->count);
     if (block == NULL) {
         return false;
     }
@@ -38,7 +38,7 @@ static bool is_small(const struct weir__item *item) {
 void weir__stage_unpin_item(weir_stage *stage, struct weir__item *item) {
     struct weir__block *block = item->block;
     if ((item->flags & WEIR__MARK) != 0 || block == stage->open || block == stage->keep ||
-        !is_small(item)) {
+        !is_small(item) || !weir__item_movable(item)) {
         return;
     }
     const void *events = weir__block_at(block, item->first, item->event_bytes);

@@ -22,11 +22,11 @@ bool weir__stage_lend(weir_stage *stage, struct weir__edge *edge, struct weir__i
                       uint64_t ask_for) {
     struct weir__queue *lent = &stage->lent;
     if (!weir__queue_reserve(lent, 2)) {
-        weir__block_drop(item.block, &stage->host->pool);
+        weir__item_discard(&item, WEIR_DISCARD_NO_MEMORY, &stage->host->pool);
         weir__stage_discard(stage, item.count, WEIR_DISCARD_NO_MEMORY, true);
         return false;
     }
-    item.flags &= WEIR__ALIASED;
+    item.flags &= WEIR__LASTING;
     item.owner = edge;
     weir__queue_push(lent, item);
     if (ask_for > 0) {
@@ -49,7 +49,7 @@ uint32_t weir__stage_lent_back(weir_stage *stage) {
     struct weir__queue *lent = &stage->lent;
     struct weir__item item = weir__queue_pop(lent);
     weir__count(&stage->host->counters.handled, item.count);
-    weir__block_drop(item.block, &stage->host->pool);
+    weir__item_discard(&item, WEIR_DISCARD_HANDLED, &stage->host->pool);
     if (weir__queue_empty(lent) || (weir__queue_at(lent, 0)->flags & WEIR__MARK) == 0) {
         return 1;
     }
@@ -60,5 +60,5 @@ uint32_t weir__stage_lent_back(weir_stage *stage) {
 
 void weir__stage_lent_part(weir_stage *stage, uint64_t events) {
     weir__count(&stage->host->counters.handled, events);
-    weir__queue_drop(&stage->lent, events, &stage->host->pool);
+    weir__queue_discard(&stage->lent, events, WEIR_DISCARD_HANDLED, &stage->host->pool);
 }

@@ -127,7 +127,10 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
     stage->ref = ref;
     stage->kind = (uint8_t)options->kind;
     stage->on = options->on;
-    stage->event_bytes = options->kind == WEIR_CONSUMER ? 0 : options->event_bytes;
+    stage->event_bytes = options->kind == WEIR_CONSUMER ? 0
+                         : options->type != NULL        ? options->type->bytes
+                                                        : options->event_bytes;
+    stage->type = options->kind == WEIR_CONSUMER ? NULL : options->type;
     stage->takes_bytes = options->takes_bytes;
     stage->mode = options->demand;
     stage->as_genstage = options->as_genstage;
@@ -187,7 +190,7 @@ static void empty(weir_stage *stage, struct weir__queue *queue) {
         if ((item.flags & WEIR__MARK) != 0) {
             drop_mark(stage, item.mark, item.kind);
         } else {
-            weir__block_drop(item.block, &stage->host->pool);
+            weir__item_discard(&item, WEIR_DISCARD_STOPPED, &stage->host->pool);
         }
     }
 }
@@ -220,7 +223,7 @@ static uint64_t give_back_input(weir_stage *stage, struct weir__queue *queue) {
         struct weir__edge *edge = item.owner;
         if (!weir__queue_push(&edge->returned, item)) {
             lost += item.count;
-            weir__block_drop(item.block, &stage->host->pool);
+            weir__item_discard(&item, WEIR_DISCARD_NO_MEMORY, &stage->host->pool);
         }
     }
     return lost;
@@ -276,12 +279,12 @@ void weir__stage_free(weir_stage *stage) {
     weir__index_close(&stage->fed_by);
     close_filled(stage, &stage->open);
     close_filled(stage, &stage->keep);
-    weir__queue_close(&stage->emission, &host->pool);
-    weir__queue_close(&stage->scratch, &host->pool);
-    weir__queue_close(&stage->deferred, &host->pool);
-    weir__queue_close(&stage->inq, &host->pool);
-    weir__queue_close(&stage->lent, &host->pool);
-    weir__queue_close(&stage->stash, &host->pool);
+    weir__queue_close(&stage->emission, WEIR_DISCARD_STOPPED, &host->pool);
+    weir__queue_close(&stage->scratch, WEIR_DISCARD_STOPPED, &host->pool);
+    weir__queue_close(&stage->deferred, WEIR_DISCARD_STOPPED, &host->pool);
+    weir__queue_close(&stage->inq, WEIR_DISCARD_STOPPED, &host->pool);
+    weir__queue_close(&stage->lent, WEIR_DISCARD_STOPPED, &host->pool);
+    weir__queue_close(&stage->stash, WEIR_DISCARD_STOPPED, &host->pool);
     weir__index_close(&stage->known);
     weir__index_close(&stage->leaving);
     weir__index_close(&stage->subscriptions);

@@ -5,7 +5,8 @@
  * A batch that fits in a block is gathered into one, so that it is what the window says:
  * copying it costs less than a second callback.  One that does not is handed out as it lies,
  * piece by piece: gathered, a message of 10^9 events would be in memory twice.  Small slices
- * side by side are one piece, of a block at most, so that pieces are no crumbs.
+ * side by side are one piece, of a block at most, so that pieces are no crumbs.  What owns
+ * something and is held by others, too, stays where it is, and comes in pieces as well.
  *
  * The batch is still one for the window: what it makes due is asked for after its last piece,
  * and nothing but turns comes between them.
@@ -15,7 +16,7 @@
 #include "stage/stage.h"
 
 static bool discard_message(weir_stage *stage, uint64_t count) {
-    weir__queue_drop(&stage->inq, count, &stage->host->pool);
+    weir__queue_discard(&stage->inq, count, WEIR_DISCARD_NO_MEMORY, &stage->host->pool);
     weir__stage_discard(stage, count, WEIR_DISCARD_NO_MEMORY, true);
     return false;
 }
@@ -54,7 +55,7 @@ bool weir__stage_take_across(weir_stage *stage, uint64_t *count, uint64_t *ask_f
         return true;
     }
     uint32_t event_bytes = weir__queue_at(&stage->inq, 0)->event_bytes;
-    if (*count <= WEIR__BLOCK_BYTES_MAX / event_bytes) {
+    if (*count <= WEIR__BLOCK_BYTES_MAX / event_bytes && weir__queue_movable(&stage->inq, *count)) {
         return weir__queue_gather_item(&stage->inq, *count, &stage->host->pool, out) ||
                discard_message(stage, *count);
     }

@@ -100,14 +100,15 @@ struct weir_stage {
     char *name;
     size_t bytes; /* of the stage's one allocation */
     struct weir__mail start;
-    uint32_t stops;   /* of the whole runtime, before it was started */
-    weir_stage *next; /* in the worker's list of stages */
-    weir_stage *previous;
+    uint32_t stops; /* of the whole runtime, before it was started */
 
     /* emitting: what each event touches lies in one line (checked below) */
     size_t event_bytes;
-    struct weir__block *open; /* being filled, or NULL                    */
+    const weir_event_type *type; /* of what it emits, or NULL: it owns nothing */
+    struct weir__block *open;    /* being filled, or NULL                      */
     struct weir__strip strip;
+    weir_stage *next; /* in the worker's list of stages */
+    weir_stage *previous;
     struct weir__queue scratch; /* dispatching: messages for several      */
 
     /* producing */

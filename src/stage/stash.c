@@ -37,6 +37,10 @@ static const char *unstashable(const weir_stage *self, const struct weir__item *
     if (first > item->count || count > item->count - first) {
         return "the batch has fewer";
     }
+    if ((item->flags & WEIR__TAKEN) != 0 &&
+        weir__owned_some_taken(item->block, item->first + (uint32_t)first, (uint32_t)count)) {
+        return "some of them were taken";
+    }
     bool again = (item->flags & WEIR__STASHED) != 0 && first < self->stash_next;
     return again && count > 0 ? "those before and at the last one stashed are out of turn" : NULL;
 }
@@ -50,8 +54,11 @@ static bool hold_part(weir_stage *self, const struct weir__item *item, size_t fi
     }
     out->block = item->block;
     out->first = item->first + (uint32_t)first;
-    out->flags = item->flags & WEIR__ALIASED;
+    out->flags = item->flags & WEIR__LASTING;
     weir__block_hold(out->block, &self->host->pool);
+    if ((out->flags & WEIR__OWNING) != 0) {
+        weir__owned_hold(out->block, out->first, out->count);
+    }
     return true;
 }
 
@@ -123,14 +130,15 @@ static weir_status refuse_count(const weir_stage *self, size_t count) {
                         (unsigned long long)self->stash.events, count);
 }
 
-/* In how many items the oldest `count` are; *same: all are of the size that the stage emits. */
-static uint32_t items_of(const weir_stage *self, size_t count, bool *same) {
+/* In how many items the oldest `count` are; *why the stage cannot emit them, or NULL. */
+static uint32_t items_of(const weir_stage *self, size_t count, const char **why) {
     uint32_t items = 0;
-    *same = true;
+    *why = NULL;
     for (uint64_t found = 0; found < count; items++) {
         const struct weir__item *item = weir__queue_at(&self->stash, items);
         found += item->count;
-        *same = *same && item->event_bytes == self->event_bytes;
+        if (item->event_bytes != self->event_bytes) *why = "of another size";
+        if (weir__item_type(item) != self->type) *why = "of another type";
     }
     return items;
 }
@@ -147,11 +155,12 @@ weir_status weir_stash_emit(weir_stage *self, size_t count) {
     }
     weir__stage_end_strip(self);
     self->reserved = 0; /* their place behind what was emitted before is taken now */
-    bool same;
-    uint32_t items = items_of(self, count, &same);
-    if (!same) {
-        return weir__refuse(WEIR_INVALID, "stage %s emits events of %zu bytes, others are stashed",
-                            self->name, self->event_bytes);
+    const char *why;
+    uint32_t items = items_of(self, count, &why);
+    if (why != NULL) {
+        return weir__refuse(WEIR_INVALID,
+                            "stage %s emits events of %zu bytes, some of those stashed are %s",
+                            self->name, self->event_bytes, why);
     }
     if (!weir__queue_reserve(&self->emission, items)) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory to emit %zu stashed events", count);
@@ -161,7 +170,7 @@ weir_status weir_stash_emit(weir_stage *self, size_t count) {
     for (uint64_t left = count; left > 0;) {
         struct weir__item item = weir__queue_take(&self->stash, left, pool);
         left -= item.count;
-        item.flags &= WEIR__ALIASED;
+        item.flags &= WEIR__LASTING;
         weir__queue_append(&self->emission, item, pool);
     }
     return WEIR_OK;
@@ -178,7 +187,7 @@ weir_status weir_stash_drop(weir_stage *self, size_t count) {
         return refuse_count(self, count);
     }
     count_stashed(self, 0 - (uint64_t)count);
-    weir__queue_drop(&self->stash, count, &self->host->pool);
+    weir__queue_discard(&self->stash, count, WEIR_DISCARD_HANDLED, &self->host->pool);
     return WEIR_OK;
 }
 
@@ -187,7 +196,7 @@ void weir__stage_lose_stash(weir_stage *stage) {
     if (count == 0) {
         return;
     }
-    weir__queue_drop(&stage->stash, count, &stage->host->pool);
+    weir__queue_discard(&stage->stash, count, WEIR_DISCARD_STOPPED, &stage->host->pool);
     weir__count(&stage->host->counters.handled, 0 - count);
     count_stashed(stage, 0 - count);
     weir__stage_discard(stage, count, WEIR_DISCARD_STOPPED, true);

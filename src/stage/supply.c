@@ -112,7 +112,7 @@ bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge) {
 /* Events of a consumer that has stopped, which nobody gets: discarded and counted. */
 static void discard_returned(weir_stage *stage, struct weir__queue *events, weir_discard cause) {
     uint64_t count = events->events;
-    weir__queue_drop(events, count, &stage->host->pool);
+    weir__queue_discard(events, count, cause, &stage->host->pool);
     weir__stage_discard(stage, count, cause, true);
 }
 
@@ -148,7 +148,7 @@ void weir__stage_take_back(weir_stage *stage, struct weir__edge *edge) {
     weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
     give_back_to_dispatcher(stage, edge, &events);
     discard_sent_again(stage, edge, &events);
-    weir__queue_close(&events, &stage->host->pool);
+    weir__queue_close(&events, WEIR_DISCARD_STOPPED, &stage->host->pool);
 }
 
 /* ---- the demand mode, and infos ------------------------------------------ */
@@ -184,7 +184,7 @@ static void replay_emission(weir_stage *stage, struct weir__item item) {
     if (events.events > 0) {
         weir__stage_offer(stage, &events);
     }
-    weir__queue_close(&events, &stage->host->pool);
+    weir__queue_close(&events, WEIR_DISCARD_STOPPED, &stage->host->pool);
 }
 
 /* The next item of what was held, in order, as it would have been done then. */

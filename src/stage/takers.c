@@ -27,7 +27,7 @@ static void put_back(weir_stage *stage, struct weir__queue *events) {
         weir__count(&stage->host->counters.buffered, count);
         return;
     }
-    weir__queue_drop(events, count, &stage->host->pool);
+    weir__queue_discard(events, count, WEIR_DISCARD_NO_MEMORY, &stage->host->pool);
     weir__stage_discard(stage, count, WEIR_DISCARD_NO_MEMORY, false);
 }
 
@@ -51,7 +51,7 @@ static void send_anew(weir_stage *stage) {
         weir__stage_dispatch(stage, &events, count);
     }
     put_back(stage, &events);
-    weir__queue_close(&events, &stage->host->pool);
+    weir__queue_close(&events, WEIR_DISCARD_STOPPED, &stage->host->pool);
 }
 
 /* What of the overflow nobody has asked for any more goes to the buffer's head. */
@@ -63,7 +63,7 @@ static void shorten(weir_stage *stage, uint64_t excess) {
         weir__shared_recalled(stage->dispatch.state, excess);
         put_back(stage, &events);
     } /* else it waits where it is */
-    weir__queue_close(&events, &stage->host->pool);
+    weir__queue_close(&events, WEIR_DISCARD_STOPPED, &stage->host->pool);
 }
 
 /*

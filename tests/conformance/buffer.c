@@ -56,7 +56,7 @@ static void store(struct subject *subject, const struct words *words, struct see
     for (size_t i = 0; i < marks.count; i++) lines_add(effects, marks.at[i]);
     lines_clear(&marks);
     if (!weir__queue_empty(&queue)) seen_trouble(seen, "store left events with the caller");
-    weir__queue_close(&queue, &subject->pool);
+    weir__queue_close(&queue, WEIR_DISCARD_STOPPED, &subject->pool);
 }
 
 static void store_mark(struct subject *subject, uint64_t mark, struct seen *seen) {

@@ -366,8 +366,8 @@ static void end(struct subject *subject) {
     weir__desk_close(&subject->desk);
     weir__free(&subject->allocator, state, table->state_bytes);
     lines_clear(&unseen);
-    weir__queue_close(&subject->queue, &subject->pool);
-    weir__queue_close(&subject->scratch, &subject->pool);
+    weir__queue_close(&subject->queue, WEIR_DISCARD_STOPPED, &subject->pool);
+    weir__queue_close(&subject->scratch, WEIR_DISCARD_STOPPED, &subject->pool);
     uint64_t away = weir__pool_close(&subject->pool);
     if (away)
         seen_trouble(subject->seen, "%llu blocks did not come home", (unsigned long long)away);

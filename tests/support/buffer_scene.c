@@ -31,7 +31,7 @@ void buffer_scene_close(struct buffer_scene *scene) {
     uint64_t held = scene->buffer.queue.events;
     weir__buffer_close(&scene->buffer, buffer_scene_note_mark, scene);
     assert_true(weir__queue_empty(&scene->queue));
-    weir__queue_close(&scene->queue, &scene->pool);
+    weir__queue_close(&scene->queue, WEIR_DISCARD_STOPPED, &scene->pool);
     assert_int_equal(weir__pool_close(&scene->pool), 0);
     test_memory_close(&scene->memory);
     assert_int_equal(scene->stored, scene->taken + scene->dropped + held);

@@ -40,7 +40,7 @@ void edge_scene_release(struct weir__edge *edge) {
 
 void edge_scene_close(struct edge_scene *f) {
     edge_scene_release(f->edge);
-    weir__queue_close(&f->emission, &f->pool[0]);
+    weir__queue_close(&f->emission, WEIR_DISCARD_STOPPED, &f->pool[0]);
     for (int i = 0; i < 2; i++) weir__pool_flush(&f->pool[i]);
     for (int i = 0; i < 2; i++) assert_int_equal(weir__pool_close(&f->pool[i]), 0);
     test_memory_close(&f->memory);
@@ -106,6 +106,6 @@ void edge_scene_recover(struct edge_scene *f, uint64_t first, uint64_t count, ui
     weir__queue_gather(&events, numbers, count, &f->pool[0]);
     for (uint64_t i = 0; i < count; i++) assert_int_equal(numbers[i], first + i);
     free(numbers);
-    weir__queue_close(&events, &f->pool[0]);
+    weir__queue_close(&events, WEIR_DISCARD_STOPPED, &f->pool[0]);
     f->taken = f->next;
 }

@@ -15,7 +15,7 @@ static void need(bool there) {
 }
 
 struct weir__item events_item(struct weir__pool *pool, const uint64_t *numbers, uint32_t count) {
-    struct weir__block *block = weir__pool_get(pool, sizeof *numbers, count);
+    struct weir__block *block = weir__pool_get(pool, sizeof *numbers, NULL, count);
     need(block != NULL);
     memcpy(weir__block_event(block, 0), numbers, count * sizeof *numbers);
     block->used = count;

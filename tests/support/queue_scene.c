@@ -19,7 +19,7 @@ int queue_scene_open(void **state) {
 
 int queue_scene_close(void **state) {
     struct queue_scene *scene = *state;
-    weir__queue_close(&scene->queue, &scene->pool);
+    weir__queue_close(&scene->queue, WEIR_DISCARD_STOPPED, &scene->pool);
     assert_true(weir__queue_empty(&scene->queue));
     assert_int_equal(weir__pool_close(&scene->pool), 0);
     test_memory_close(&scene->memory);

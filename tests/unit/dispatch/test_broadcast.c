@@ -42,7 +42,7 @@ static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, 
     struct fixture *f = context;
     f->sent_to[f->count++] = (size_t)(outlet - f->outlets);
     f->sent = count;
-    weir__queue_drop(queue, count, &f->pool);
+    weir__queue_discard(queue, count, WEIR_DISCARD_STOPPED, &f->pool);
 }
 
 static const struct weir__desk_calls calls = {.send = send};
@@ -71,8 +71,8 @@ static void close_fixture(struct fixture *f) {
         weir__outlet_close(&f->outlets[i], &f->memory.allocator);
     }
     weir__free(&f->memory.allocator, f->state, f->table->state_bytes);
-    weir__queue_close(&f->queue, &f->pool);
-    weir__queue_close(&f->scratch, &f->pool);
+    weir__queue_close(&f->queue, WEIR_DISCARD_STOPPED, &f->pool);
+    weir__queue_close(&f->scratch, WEIR_DISCARD_STOPPED, &f->pool);
     assert_int_equal(weir__pool_close(&f->pool), 0);
     test_memory_close(&f->memory);
 }
@@ -103,7 +103,7 @@ static uint64_t emit(struct fixture *f, uint64_t count) {
     struct weir_run run = {.queue = &f->queue, .left = count, .desk = &f->desk};
     f->table->dispatch(f->state, &run, count);
     uint64_t left = run.left;
-    weir__queue_drop(&f->queue, left, &f->pool);
+    weir__queue_discard(&f->queue, left, WEIR_DISCARD_STOPPED, &f->pool);
     return left;
 }
 

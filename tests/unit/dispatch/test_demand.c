@@ -62,7 +62,7 @@ static void close_fixture(struct fixture *fixture) {
         weir__outlet_close(&fixture->outlets[i], &fixture->memory.allocator);
     }
     weir__free(&fixture->memory.allocator, fixture->state, fixture->table->state_bytes);
-    weir__queue_close(&fixture->queue, &fixture->pool);
+    weir__queue_close(&fixture->queue, WEIR_DISCARD_STOPPED, &fixture->pool);
     assert_int_equal(weir__pool_close(&fixture->pool), 0);
     test_memory_close(&fixture->memory);
     assert_int_equal(fixture->delivered + fixture->left, fixture->next);
@@ -117,7 +117,7 @@ static uint64_t emit(struct fixture *fixture, uint64_t count, size_t per_block) 
     struct weir_run run = {.queue = &fixture->queue, .left = count, .desk = &desk};
     fixture->table->dispatch(fixture->state, &run, count);
     assert_int_equal(run.left, fixture->queue.events);
-    weir__queue_drop(&fixture->queue, run.left, &fixture->pool);
+    weir__queue_discard(&fixture->queue, run.left, WEIR_DISCARD_STOPPED, &fixture->pool);
     fixture->left += run.left;
     return run.left;
 }

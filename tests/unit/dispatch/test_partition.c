@@ -271,7 +271,7 @@ static void close_fixture(struct fixture *fixture) {
         weir__outlet_close(&fixture->outlets[i], &fixture->memory.allocator);
     weir__free(&fixture->memory.allocator, fixture->dispatch.state,
                fixture->dispatch.table->state_bytes);
-    weir__queue_close(&fixture->queue, &fixture->pool);
+    weir__queue_close(&fixture->queue, WEIR_DISCARD_STOPPED, &fixture->pool);
     assert_int_equal(weir__pool_close(&fixture->pool), 0);
     test_memory_close(&fixture->memory);
 }
@@ -298,7 +298,7 @@ static void emit(struct fixture *f, uint64_t first, uint64_t count, size_t per_b
     f->dispatch.table->dispatch(f->dispatch.state, &run, count);
     assert_int_equal(run.left, f->queue.events);
     note_pair(&f->trace, LEFT, run.left);
-    weir__queue_drop(&f->queue, run.left, &f->pool);
+    weir__queue_discard(&f->queue, run.left, WEIR_DISCARD_STOPPED, &f->pool);
 }
 
 /* `count` numbers come back from the consumer that was last of partition p. */
@@ -306,7 +306,7 @@ static void give_back(struct fixture *f, size_t p, uint64_t first, uint64_t coun
     events_push_range(&f->queue, &f->pool, first, count, 3);
     struct weir_run run = {.queue = &f->queue, .left = count, .desk = &f->desk};
     assert_false(f->dispatch.table->give_back(f->dispatch.state, &f->outlets[p], &run));
-    weir__queue_drop(&f->queue, run.left, &f->pool);
+    weir__queue_discard(&f->queue, run.left, WEIR_DISCARD_STOPPED, &f->pool);
 }
 
 static uint64_t open_demand(const struct fixture *f) {

@@ -56,7 +56,7 @@ static void open_fixture(struct fixture *fixture, size_t events, size_t per_bloc
 }
 
 static void close_fixture(struct fixture *fixture) {
-    weir__queue_close(&fixture->queue, &fixture->pool);
+    weir__queue_close(&fixture->queue, WEIR_DISCARD_STOPPED, &fixture->pool);
     assert_int_equal(weir__pool_close(&fixture->pool), 0);
     test_memory_close(&fixture->memory);
 }

@@ -43,7 +43,7 @@ struct fixture {
 static uint64_t put(void *context, struct weir__queue *queue, uint64_t count, uint64_t grain) {
     struct fixture *f = context;
     uint64_t lost = f->lose;
-    weir__queue_drop(queue, count, &f->pool);
+    weir__queue_discard(queue, count, WEIR_DISCARD_STOPPED, &f->pool);
     f->put += count - lost;
     f->grain = grain;
     f->lose = 0;
@@ -111,7 +111,7 @@ static uint64_t dispatch(struct fixture *f, uint64_t count) {
     f->table->dispatch(f->state, &run, count);
     uint64_t left = f->queue.events;
     assert_int_equal(left, run.left);
-    weir__queue_drop(&f->queue, left, &f->pool);
+    weir__queue_discard(&f->queue, left, WEIR_DISCARD_STOPPED, &f->pool);
     return left;
 }
 
@@ -125,7 +125,7 @@ static void close_fixture(struct fixture *f) {
     }
     f->table->close(f->state);
     weir__free(&f->memory.allocator, f->state, f->table->state_bytes);
-    weir__queue_close(&f->queue, &f->pool);
+    weir__queue_close(&f->queue, WEIR_DISCARD_STOPPED, &f->pool);
     assert_int_equal(weir__pool_close(&f->pool), 0);
     test_memory_close(&f->memory);
 }

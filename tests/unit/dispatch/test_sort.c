@@ -175,7 +175,7 @@ static void close_dispatcher(struct fixture *f) {
         weir__outlet_close(&f->outlets[i], &f->memory.allocator);
     }
     weir__free(&f->memory.allocator, f->state, table->state_bytes);
-    weir__queue_close(&f->queue, &f->pool);
+    weir__queue_close(&f->queue, WEIR_DISCARD_STOPPED, &f->pool);
     assert_int_equal(weir__pool_close(&f->pool), 0);
     test_memory_close(&f->memory);
 }
@@ -188,7 +188,7 @@ static void ask_all(struct fixture *f, uint64_t count) {
 
 /* Puts the stream's next events behind what the run has left, in a block of their own. */
 static void push(struct fixture *f, uint32_t first, uint32_t count, enum kind kind) {
-    struct weir__block *block = weir__pool_get(&f->pool, f->stream.bytes, count);
+    struct weir__block *block = weir__pool_get(&f->pool, f->stream.bytes, NULL, count);
     assert_non_null(block);
     size_t bytes = (size_t)count * f->stream.bytes;
     unsigned char *to = weir__block_event(block, 0);

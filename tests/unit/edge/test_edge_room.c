@@ -276,7 +276,7 @@ static void without_memory_recovery_loses_and_counts(void **state) {
         uint64_t lost = weir__edge_recover(f.edge, &events, &f.pool[0]);
         test_memory_fail_never(&f.memory);
         assert_int_equal(events.events + lost, 73);
-        weir__queue_close(&events, &f.pool[0]);
+        weir__queue_close(&events, WEIR_DISCARD_STOPPED, &f.pool[0]);
         edge_scene_close(&f);
     }
 }

@@ -78,7 +78,7 @@ static void close_fixture(struct fixture *f, uint64_t left) {
     }
     dropped += weir__rack_leave(f->rack, &f->pool[PRODUCER]);
     assert_int_equal(dropped, left);
-    weir__queue_close(&f->emission, &f->pool[PRODUCER]);
+    weir__queue_close(&f->emission, WEIR_DISCARD_STOPPED, &f->pool[PRODUCER]);
     for (int i = 0; i < WORKERS; i++) weir__pool_flush(&f->pool[i]);
     for (int i = 0; i < WORKERS; i++) assert_int_equal(weir__pool_close(&f->pool[i]), 0);
     test_memory_close(&f->memory);
@@ -275,7 +275,7 @@ static void what_nobody_took_is_taken_back_in_order(void **state) {
     for (uint64_t i = 0; i < 18; i++) assert_int_equal(numbers[i], i + 2);
     assert_false(weir__rack_wants_room(f.edge[0]));
     assert_int_equal(take(&f, 0, 2), 0);
-    weir__queue_close(&back, &f.pool[PRODUCER]);
+    weir__queue_close(&back, WEIR_DISCARD_STOPPED, &f.pool[PRODUCER]);
     close_fixture(&f, 0);
 }
 

@@ -57,7 +57,7 @@ static void expect(const struct weir__block *block, uint32_t slices, uint32_t sp
 
 static void at_home_only_spare_moves(void **state) {
     struct house *house = *state;
-    struct weir__block *block = weir__pool_get(&house->home, 8, 10);
+    struct weir__block *block = weir__pool_get(&house->home, 8, NULL, 10);
     expect(block, 0, WEIR__BLOCK_BIAS);
     weir__block_hold(block, &house->home);
     weir__block_hold(block, &house->home);
@@ -73,7 +73,7 @@ static void at_home_only_spare_moves(void **state) {
 
 static void elsewhere_refs_move(void **state) {
     struct house *house = *state;
-    struct weir__block *block = weir__pool_get(&house->home, 8, 10);
+    struct weir__block *block = weir__pool_get(&house->home, 8, NULL, 10);
     weir__block_hold(block, &house->home);
     weir__block_hold(block, &house->other); /* a split by who has the slice */
     weir__block_hold(block, NULL);
@@ -89,7 +89,7 @@ static void elsewhere_refs_move(void **state) {
 /* What has been dropped here is not always what was handed out here. */
 static void spare_alone_does_not_tell_idle(void **state) {
     struct house *house = *state;
-    struct weir__block *block = weir__pool_get(&house->home, 8, 10);
+    struct weir__block *block = weir__pool_get(&house->home, 8, NULL, 10);
     weir__block_hold(block, &house->home);
     weir__block_hold(block, &house->other);
     weir__block_drop(block, &house->home);
@@ -104,7 +104,7 @@ static void closed_while_slices_live(void **state) {
     struct house *house = *state;
     struct weir__pool *droppers[] = {&house->home, &house->other, NULL};
     for (int i = 0; i < 3; i++) {
-        struct weir__block *block = weir__pool_get(&house->home, 8, 10);
+        struct weir__block *block = weir__pool_get(&house->home, 8, NULL, 10);
         weir__block_hold(block, &house->home);
         weir__block_hold(block, &house->home);
         weir__block_close(block, &house->home);
@@ -123,7 +123,7 @@ static void closed_while_slices_live(void **state) {
 
 static void spare_never_runs_out(void **state) {
     struct house *house = *state;
-    struct weir__block *block = weir__pool_get(&house->home, 8, 10);
+    struct weir__block *block = weir__pool_get(&house->home, 8, NULL, 10);
     uint32_t slices = 0;
     while (slices < WEIR__BLOCK_BIAS - 1) {
         weir__block_hold_filling(block, &house->home);
@@ -142,7 +142,7 @@ static void spare_never_runs_out(void **state) {
 
 static void events_follow_the_header(void **state) {
     struct house *house = *state;
-    struct weir__block *block = weir__pool_get(&house->home, 24, 3);
+    struct weir__block *block = weir__pool_get(&house->home, 24, NULL, 3);
     assert_ptr_equal(weir__block_event(block, 0), (char *)block + WEIR__BLOCK_HEADER_BYTES);
     assert_ptr_equal(weir__block_event(block, 2), (char *)block + WEIR__BLOCK_HEADER_BYTES + 48);
     assert_ptr_equal(weir__block_at(block, 2, 24), weir__block_event(block, 2));
@@ -156,7 +156,7 @@ static void drop_too_often(void *block) {
 static void a_second_release_is_caught(void **state) {
     struct house *house = *state;
     if (!WEIR__CHECKED) skip();
-    struct weir__block *block = weir__pool_get(&house->home, 8, 10);
+    struct weir__block *block = weir__pool_get(&house->home, 8, NULL, 10);
     weir__block_close(block, &house->home);
     assert_true(test_aborts(drop_too_often, block, NULL, 0));
 }
@@ -232,7 +232,7 @@ static void *run(void *argument) {
 }
 
 static struct weir__block *fill_block(struct weir__pool *home, uint32_t round, uint32_t index) {
-    struct weir__block *block = weir__pool_get(home, sizeof(uint64_t), EVENTS);
+    struct weir__block *block = weir__pool_get(home, sizeof(uint64_t), NULL, EVENTS);
     uint64_t *events = weir__block_event(block, 0);
     for (uint32_t i = 0; i < EVENTS; i++) events[i] = expected_event(round, index, i);
     for (int i = 0; i < THREADS; i++) weir__block_hold(block, home);
@@ -289,10 +289,10 @@ static void the_checker_says_what_is_broken(void **state) {
     };
     if (!WEIR__CHECKED) skip();
     struct house *house = *state;
-    struct weir__block *block = weir__pool_get(&house->home, 8, 10);
+    struct weir__block *block = weir__pool_get(&house->home, 8, NULL, 10);
     WEIR__VERIFY(weir__block_check(block, &house->home));
     weir__block_close(block, &house->home);
-    block = weir__pool_get(&house->home, 8, 10);
+    block = weir__pool_get(&house->home, 8, NULL, 10);
     TEST_BREAKAGES(breakages, block);
     weir__block_close(block, &house->home);
 }

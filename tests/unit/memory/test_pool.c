@@ -47,7 +47,7 @@ static int close_house(void **state) {
 
 /* A block with one slice, as it travels. */
 static struct weir__block *travelling(struct weir__pool *home, uint32_t bytes) {
-    struct weir__block *block = weir__pool_get(home, 8, bytes / 8);
+    struct weir__block *block = weir__pool_get(home, 8, NULL, bytes / 8);
     assert_non_null(block);
     weir__block_hold(block, home);
     weir__block_close(block, home);
@@ -67,7 +67,7 @@ static void blocks_fit(void **state) {
     static const uint32_t sizes[] = {1, 3, 8, 40, 64, 511, 512, 513, 1024, 65535, 65536};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         for (uint64_t events = 0; events < 70000; events = events * 3 / 2 + 1) {
-            struct weir__block *block = weir__pool_get(&house->pools[0], sizes[i], events);
+            struct weir__block *block = weir__pool_get(&house->pools[0], sizes[i], NULL, events);
             if (block == NULL) {
                 assert_true(sizes[i] * events > TEST_MEMORY_BYTES_MAX / 2);
                 break;
@@ -86,39 +86,39 @@ static void blocks_fit(void **state) {
 
 static void capacity_is_all_that_fits(void **state) {
     struct house *house = *state;
-    struct weir__block *block = weir__pool_get(&house->pools[0], 8, 1);
+    struct weir__block *block = weir__pool_get(&house->pools[0], 8, NULL, 1);
     assert_int_equal(block->capacity, 512 / 8);
     weir__block_close(block, &house->pools[0]);
-    block = weir__pool_get(&house->pools[0], 24, 1000);
+    block = weir__pool_get(&house->pools[0], 24, NULL, 1000);
     assert_int_equal(block->capacity, 32768 / 24);
     weir__block_close(block, &house->pools[0]);
     /* a block of 64 KiB of events holds no more than these */
-    block = weir__pool_get(&house->pools[0], 8, WEIR__BLOCK_BYTES_MAX / 8);
+    block = weir__pool_get(&house->pools[0], 8, NULL, WEIR__BLOCK_BYTES_MAX / 8);
     assert_int_equal(block->capacity, WEIR__BLOCK_BYTES_MAX / 8);
     weir__block_close(block, &house->pools[0]);
 }
 
 static void impossible_sizes_are_refused(void **state) {
     struct house *house = *state;
-    assert_null(weir__pool_get(&house->pools[0], 1, (uint64_t)WEIR__BLOCK_EVENTS_MAX + 1));
-    assert_null(weir__pool_get(&house->pools[0], 1, UINT64_MAX));
-    assert_null(weir__pool_get(&house->pools[0], UINT32_MAX, WEIR__BLOCK_EVENTS_MAX));
-    assert_null(weir__pool_get(&house->pools[0], UINT32_MAX, UINT64_MAX));
+    assert_null(weir__pool_get(&house->pools[0], 1, NULL, (uint64_t)WEIR__BLOCK_EVENTS_MAX + 1));
+    assert_null(weir__pool_get(&house->pools[0], 1, NULL, UINT64_MAX));
+    assert_null(weir__pool_get(&house->pools[0], UINT32_MAX, NULL, WEIR__BLOCK_EVENTS_MAX));
+    assert_null(weir__pool_get(&house->pools[0], UINT32_MAX, NULL, UINT64_MAX));
     assert_int_equal(house->pools[0].taken, 0);
 }
 
 static void used_again_last_first(void **state) {
     struct house *house = *state;
     struct weir__pool *home = &house->pools[0];
-    struct weir__block *first = weir__pool_get(home, 8, 100);
-    struct weir__block *second = weir__pool_get(home, 8, 100);
+    struct weir__block *first = weir__pool_get(home, 8, NULL, 100);
+    struct weir__block *second = weir__pool_get(home, 8, NULL, 100);
     weir__block_close(first, home);
     weir__block_close(second, home);
-    assert_ptr_equal(weir__pool_get(home, 16, 40), second);
+    assert_ptr_equal(weir__pool_get(home, 16, NULL, 40), second);
     check_fresh(second, home);
     assert_int_equal(second->event_bytes, 16);
     assert_int_equal(second->capacity, 64);
-    assert_ptr_equal(weir__pool_get(home, 1, 1000), first);
+    assert_ptr_equal(weir__pool_get(home, 1, NULL, 1000), first);
     weir__block_close(first, home);
     weir__block_close(second, home);
     assert_int_equal(home->made, 2);
@@ -134,10 +134,10 @@ static void first_free_then_returned_then_new(void **state) {
     weir__block_drop(free_one, home);
     weir__block_drop(returned, NULL);
     assert_int_equal(weir__pool_live(home), 1); /* on its way */
-    assert_ptr_equal(weir__pool_get(home, 8, 64), free_one);
-    assert_ptr_equal(weir__pool_get(home, 8, 64), returned);
+    assert_ptr_equal(weir__pool_get(home, 8, NULL, 64), free_one);
+    assert_ptr_equal(weir__pool_get(home, 8, NULL, 64), returned);
     assert_int_equal(home->made, 2);
-    struct weir__block *fresh = weir__pool_get(home, 8, 64);
+    struct weir__block *fresh = weir__pool_get(home, 8, NULL, 64);
     assert_int_equal(home->made, 3);
     weir__block_close(free_one, home);
     weir__block_close(returned, home);
@@ -217,15 +217,15 @@ static void without_memory_nothing_changes(void **state) {
     struct weir__pool *home = &house->pools[0];
     weir__block_drop(travelling(home, 512), home);
     test_memory_fail(&house->memory, 1, true);
-    assert_null(weir__pool_get(home, 8, 100)); /* another class */
-    assert_null(weir__pool_get(home, 1, 4u << 20));
-    struct weir__block *kept = weir__pool_get(home, 8, 64);
+    assert_null(weir__pool_get(home, 8, NULL, 100)); /* another class */
+    assert_null(weir__pool_get(home, 1, NULL, 4u << 20));
+    struct weir__block *kept = weir__pool_get(home, 8, NULL, 64);
     assert_non_null(kept);
-    assert_null(weir__pool_get(home, 8, 64));
+    assert_null(weir__pool_get(home, 8, NULL, 64));
     assert_int_equal(home->made, 1);
     assert_int_equal(home->taken, 2);
     test_memory_fail_never(&house->memory);
-    weir__block_close(weir__pool_get(home, 8, 100), home);
+    weir__block_close(weir__pool_get(home, 8, NULL, 100), home);
     weir__block_close(kept, home);
 }
 
@@ -261,7 +261,7 @@ static void free_events_are_poisoned(void **state) {
 #if defined(WEIR__POISON_ASAN)
     assert_true(__asan_address_is_poisoned(events));
     assert_true(__asan_address_is_poisoned(events + 511));
-    weir__pool_get(&house->pools[0], 8, 64);
+    weir__pool_get(&house->pools[0], 8, NULL, 64);
     assert_false(__asan_address_is_poisoned(events));
     assert_false(__asan_address_is_poisoned(events + 511));
 #else
@@ -269,7 +269,7 @@ static void free_events_are_poisoned(void **state) {
     assert_int_equal(events[0], 0xdd);
     assert_int_equal(events[511], 0xdd);
 #endif
-    weir__pool_get(&house->pools[0], 8, 64);
+    weir__pool_get(&house->pools[0], 8, NULL, 64);
 #endif
     weir__block_close(block, &house->pools[0]);
 }

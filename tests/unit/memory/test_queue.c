@@ -68,13 +68,13 @@ static void drop_ends_at_a_mark(void **state) {
     assert_true(weir__queue_push(&scene->queue, queue_scene_slice(scene, 0, 10)));
     assert_true(weir__queue_push(&scene->queue, queue_scene_mark(7)));
     assert_true(weir__queue_push(&scene->queue, queue_scene_slice(scene, 10, 10)));
-    weir__queue_drop(&scene->queue, 15, &scene->pool);
+    weir__queue_discard(&scene->queue, 15, WEIR_DISCARD_STOPPED, &scene->pool);
     assert_int_equal(scene->queue.count, 2);
     assert_int_equal(scene->queue.events, 10);
     assert_int_equal(weir__queue_pop(&scene->queue).kind, 7);
-    weir__queue_drop(&scene->queue, 15, &scene->pool);
+    weir__queue_discard(&scene->queue, 15, WEIR_DISCARD_STOPPED, &scene->pool);
     assert_true(weir__queue_empty(&scene->queue));
-    weir__queue_drop(&scene->queue, 15, &scene->pool);
+    weir__queue_discard(&scene->queue, 15, WEIR_DISCARD_STOPPED, &scene->pool);
 }
 
 static void keep_cuts_the_tail(void **state) {
@@ -115,7 +115,7 @@ static void the_tail_moves_in_order(void **state) {
         weir__queue_gather(&scene->queue, numbers, 12 - moved, &scene->pool);
         for (uint64_t i = 0; i < 12 - moved; i++) assert_int_equal(numbers[i], i);
         assert_int_equal(weir__pool_live(&scene->pool), 0);
-        weir__queue_close(&to, &scene->pool);
+        weir__queue_close(&to, WEIR_DISCARD_STOPPED, &scene->pool);
     }
 }
 
@@ -129,7 +129,7 @@ static void a_tail_for_which_there_is_no_memory_stays(void **state) {
     test_memory_fail_never(&scene->memory);
     assert_int_equal(scene->queue.events, 5);
     assert_true(weir__queue_empty(&to));
-    weir__queue_close(&to, &scene->pool);
+    weir__queue_close(&to, WEIR_DISCARD_STOPPED, &scene->pool);
 }
 
 static void gather_crosses_items(void **state) {
@@ -138,7 +138,7 @@ static void gather_crosses_items(void **state) {
         assert_true(weir__queue_push(&scene->queue, queue_scene_slice(scene, i * 3, 3)));
     }
     uint64_t numbers[13];
-    weir__queue_drop(&scene->queue, 1, &scene->pool);
+    weir__queue_discard(&scene->queue, 1, WEIR_DISCARD_STOPPED, &scene->pool);
     weir__queue_gather(&scene->queue, numbers, 13, &scene->pool);
     for (uint64_t i = 0; i < 13; i++) assert_int_equal(numbers[i], i + 1);
     assert_int_equal(scene->queue.count, 1);
@@ -237,7 +237,7 @@ static void close_drops_slices_and_skips_marks(void **state) {
     assert_true(weir__queue_push(&scene->queue, queue_scene_mark(1)));
     assert_true(weir__queue_push(&scene->queue, queue_scene_slice(scene, 0, 5)));
     assert_true(weir__queue_push(&scene->queue, queue_scene_mark(2)));
-    weir__queue_close(&scene->queue, &scene->pool);
+    weir__queue_close(&scene->queue, WEIR_DISCARD_STOPPED, &scene->pool);
     assert_int_equal(weir__pool_live(&scene->pool), 0);
     assert_int_equal(scene->memory.live, 0);
     assert_true(weir__queue_push(&scene->queue, queue_scene_slice(scene, 0, 5))); /* as new */

@@ -130,7 +130,7 @@ static void step_take(struct model *model) {
 static void step_drop(struct model *model) {
     uint64_t most = weir__rng_below(&model->rng, 40);
     uint32_t run = model_run(model);
-    weir__queue_drop(&model->scene->queue, most, &model->scene->pool);
+    weir__queue_discard(&model->scene->queue, most, WEIR_DISCARD_STOPPED, &model->scene->pool);
     model_remove(model, most < run ? (uint32_t)most : run);
 }
 
@@ -194,7 +194,7 @@ static void random_sequences(void **state) {
 static void random_sequences_near_the_wrap(void **state) {
     struct queue_scene *scene = *state;
     for (uint64_t seed = 10; seed < 13; seed++) {
-        weir__queue_close(&scene->queue, &scene->pool);
+        weir__queue_close(&scene->queue, WEIR_DISCARD_STOPPED, &scene->pool);
         assert_true(weir__queue_reserve(&scene->queue, 500)); /* growing would reset head */
         scene->queue.head = UINT32_MAX - (uint32_t)seed;
         run_model(scene, seed, false);
@@ -204,7 +204,7 @@ static void random_sequences_near_the_wrap(void **state) {
 static void random_sequences_with_failures(void **state) {
     struct queue_scene *scene = *state;
     for (uint64_t seed = 20; seed < 23; seed++) {
-        weir__queue_close(&scene->queue, &scene->pool);
+        weir__queue_close(&scene->queue, WEIR_DISCARD_STOPPED, &scene->pool);
         run_model(scene, seed, true);
     }
 }

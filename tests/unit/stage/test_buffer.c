@@ -231,7 +231,7 @@ static void what_is_given_back_goes_first(void **state) {
         buffer_scene_take(&f, 20);
         ASSERT_JOURNAL(&f, 1, 2, 3, 4, 5, 6, 7, 8);
         assert_true(weir__buffer_put_front(&f.buffer, &back)); /* nothing */
-        weir__queue_close(&back, &f.pool);
+        weir__queue_close(&back, WEIR_DISCARD_STOPPED, &f.pool);
         buffer_scene_close(&f);
     }
 }
@@ -249,7 +249,7 @@ static void given_back_slices_join_what_they_were_cut_from(void **state) {
     assert_int_equal(weir__buffer_count(&f.buffer), 9);
     buffer_scene_take(&f, 9);
     ASSERT_JOURNAL(&f, 0, 1, 2, 3, 4, 5, 6, 7, 8);
-    weir__queue_close(&back, &f.pool);
+    weir__queue_close(&back, WEIR_DISCARD_STOPPED, &f.pool);
     buffer_scene_close(&f);
 }
 
@@ -276,7 +276,7 @@ static void without_memory_events_are_dropped_and_counted(void **state) {
     assert_false(weir__buffer_put_front(&f.buffer, &f.queue));
     test_memory_fail_never(&f.memory);
     assert_int_equal(f.queue.events, 3); /* still the caller's */
-    weir__queue_drop(&f.queue, 3, &f.pool);
+    weir__queue_discard(&f.queue, 3, WEIR_DISCARD_STOPPED, &f.pool);
     buffer_scene_take(&f, 20);
     ASSERT_JOURNAL(&f, 0, 1, 2, 3, 4, 5, 6, 7);
     buffer_scene_close(&f);
@@ -290,7 +290,7 @@ static void miscount_marks(void *argument) {
 
 static void leave_a_mark_in_front(void *argument) {
     struct weir__buffer *buffer = argument;
-    weir__queue_drop(&buffer->queue, 2, buffer->pool);
+    weir__queue_discard(&buffer->queue, 2, WEIR_DISCARD_STOPPED, buffer->pool);
     WEIR__VERIFY(weir__buffer_check(buffer));
 }
 

@@ -1,0 +1,76 @@
+/*
+ * Event types: events that own something, a heap object, say, or a reference.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * An event is flat bytes unless its stage says otherwise.  A stage with a type emits events
+ * that own what they point at, and weir gives each of them back exactly once, through the
+ * type's `drop`, saying what became of it:
+ *
+ *   - an emission or push that is accepted makes weir the owner; one that is refused leaves
+ *     the events with the caller
+ *   - callbacks, hashes and selectors borrow.  When handle_events returns, each event of the
+ *     batch that was not taken (weir_take), forwarded or stashed is dropped: as
+ *     WEIR_DISCARD_HANDLED, or as WEIR_DISCARD_ABANDONED if the callback stopped the stage
+ *     with an abnormal reason
+ *   - every other way out of the graph is a drop with its cause: what WEIR_DISCARD_... says
+ *   - an event that several consumers have (a broadcast's) is dropped once, behind the last of
+ *     them, with the worst cause: the highest number.  A consumer whose selector refuses an
+ *     event does not have it; one that all refuse is dropped as WEIR_DISCARD_UNWANTED
+ *   - what a consumer that dies has not begun goes back to its producer, without a drop
+ *   - an event is moved in memory as weir likes, byte by byte; it must not point into itself
+ *
+ * All drops are done before weir_runtime_close returns, and the accounts show them
+ * (observe.h).
+ */
+#ifndef WEIR_EVENT_H
+#define WEIR_EVENT_H
+
+#include <weir/status.h>
+#include <weir/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct weir_event_type {
+    size_t bytes; /* of an event, 1..WEIR_EVENT_BYTES_LIMIT; required */
+
+    /*
+     * Gives back what these `count` (1 or more) events own, which lie side by side.  Required.
+     * Called once for each event, on the worker that lets go of it, or on the thread that
+     * closes.  It must not block.  It may call whatever any thread may (weir_cast, say), and
+     * nothing that is for a running callback.
+     */
+    void (*drop)(void *context, const void *events, size_t count, weir_discard why);
+
+    /*
+     * Makes of `event` another that owns what it points at, in `copy`: for whoever takes or
+     * writes to an event that others have, too.  false: it cannot; *copy owns nothing.  Both
+     * are aligned as in a batch.  Called on any worker, for one event on several at once.
+     * May be NULL: then those are refused.
+     */
+    bool (*copy)(void *context, const void *event, void *copy);
+
+    void *context; /* handed to both */
+
+    uintptr_t reserved[6]; /* for later versions (version.h): zero */
+} weir_event_type;
+
+/*
+ * Takes events first..first+count-1 of the batch at hand: they are the caller's from now on,
+ * and weir does not drop them.  What others have, too, is copied by the type's `copy`.
+ * Arguments  events: room for `count` of them, anywhere.
+ * Returns    WEIR_OK; WEIR_INVALID where no batch is at hand, or it was forwarded, or its events
+ *            own nothing, for events that it has not or that were taken or stashed, and where
+ *            others have them and the type has no `copy`; WEIR_NO_MEMORY when `copy` could not.
+ *            But for WEIR_OK none of them is taken.
+ *            A batch of which something was taken cannot be forwarded any more, nor may what
+ *            was taken be stashed.
+ * Threads    the running callback's.
+ */
+weir_status weir_take(weir_stage *self, size_t first, size_t count, void *events);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,191 @@
+/*
+ * Owned events: see owned.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "memory/owned.h"
+
+#include "base/attributes.h"
+#include "memory/pool.h"
+
+#include <string.h>
+
+/* A word of which the holder is the only one, and that has no history. */
+enum { ALONE = 1, FATES = 0x7f };
+
+static uint32_t holders_of(uint32_t word) {
+    return word & WEIR__OWNED_HOLDERS;
+}
+
+static uint32_t fate_in(uint32_t word) {
+    return word >> WEIR__OWNED_FATE_SHIFT & FATES;
+}
+
+static uint32_t worse_fate(uint32_t word, uint32_t fate) {
+    uint32_t worst = fate_in(word) > fate ? fate_in(word) : fate;
+    return (word & ~((uint32_t)FATES << WEIR__OWNED_FATE_SHIFT)) | worst << WEIR__OWNED_FATE_SHIFT;
+}
+
+void weir__owned_open(const struct weir__block *block) {
+    for (uint32_t i = 0; i < block->capacity; i++) {
+        weir__store_relaxed_u32(weir__owned_word(block, i), ALONE);
+    }
+}
+
+void weir__owned_hold(const struct weir__block *block, uint32_t first, uint32_t count) {
+    for (uint32_t i = first; i < first + count; i++) {
+        uint32_t before = weir__fetch_add_u32(weir__owned_word(block, i), 1);
+        WEIR__CHECK(holders_of(before) > 0 && holders_of(before) < WEIR__OWNED_HOLDERS);
+    }
+}
+
+void weir__owned_mark(const struct weir__block *block, uint32_t first, uint32_t count,
+                      uint32_t fate) {
+    for (uint32_t i = first; i < first + count; i++) {
+        uint32_t *word = weir__owned_word(block, i);
+        uint32_t seen = weir__load_relaxed_u32(word);
+        while (!weir__cas_u32(word, &seen, worse_fate(seen, fate))) {}
+    }
+}
+
+/* ---- letting go ----------------------------------------------------------- */
+
+/*
+ * One holder less.  Returns the word as the last holder finds it, its own fate in it, and sets
+ * the event's word back; 0: others have the event still.
+ */
+static uint32_t let_go_of_one(uint32_t *word, uint32_t fate) {
+    uint32_t seen = weir__load_acquire_u32(word); /* E1 -> E2 */
+    while (holders_of(seen) != 1) {
+        WEIR__CHECK(holders_of(seen) > 1);
+        if (weir__cas_u32(word, &seen, worse_fate(seen, fate) - 1)) { /* E1 -> E2 */
+            return 0;
+        }
+    }
+    weir__store_relaxed_u32(word, ALONE);
+    return worse_fate(seen, fate);
+}
+
+static weir_discard why_of(uint32_t word) {
+    uint32_t fate = fate_in(word);
+    return fate == WEIR__FATE_NOBODY ? WEIR_DISCARD_UNWANTED
+                                     : (weir_discard)(fate - WEIR__FATE_HANDLED);
+}
+
+static void count_dropped(const struct weir__block *block, uint32_t count, weir_discard why,
+                          struct weir__pool *here) {
+    if (here != NULL) {
+        uint64_t *dropped = &here->owned.dropped[why];
+        weir__store_relaxed_u64(dropped, *dropped + count);
+    } else {
+        weir__fetch_add_u64(&block->home->stray_drops[why], count);
+    }
+}
+
+static void drop_events(const struct weir__block *block, uint32_t first, uint32_t count,
+                        uint32_t word, struct weir__pool *here) {
+    if (count == 0 || (word & WEIR__OWNED_TAKEN) != 0) {
+        return;
+    }
+    const weir_event_type *type = block->type;
+    weir_discard why = why_of(word);
+    count_dropped(block, count, why, here);
+    type->drop(type->context, weir__block_event(block, first), count, why);
+}
+
+/* Those side by side that are dropped for the same reason are dropped together. */
+void weir__owned_let_go(const struct weir__block *block, uint32_t first, uint32_t count,
+                        uint32_t fate, struct weir__pool *here) {
+    uint32_t from = first; /* of those that are to be dropped, as `word` says; 0: none is */
+    uint32_t word = 0;
+    for (uint32_t i = first; i < first + count; i++) {
+        uint32_t last = let_go_of_one(weir__owned_word(block, i), fate);
+        if (last != word) {
+            if (word != 0) {
+                drop_events(block, from, i - from, word, here);
+            }
+            from = i;
+            word = last;
+        }
+    }
+    if (word != 0) {
+        drop_events(block, from, first + count - from, word, here);
+    }
+}
+
+/* ---- moving, copying, taking ------------------------------------------------ */
+
+bool weir__owned_alone(const struct weir__block *block, uint32_t first, uint32_t count) {
+    for (uint32_t i = first; i < first + count; i++) {
+        uint32_t word = weir__load_acquire_u32(weir__owned_word(block, i)); /* E1 -> E2 */
+        if (holders_of(word) != 1 || (word & WEIR__OWNED_TAKEN) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool weir__owned_some_taken(const struct weir__block *block, uint32_t first, uint32_t count) {
+    for (uint32_t i = first; i < first + count; i++) {
+        if ((weir__load_relaxed_u32(weir__owned_word(block, i)) & WEIR__OWNED_TAKEN) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void count_alone(uint64_t *counter, uint64_t more) {
+    weir__store_relaxed_u64(counter, *counter + more);
+}
+
+void weir__owned_accept(struct weir__pool *here, uint64_t count) {
+    count_alone(&here->owned.accepted, count);
+}
+
+/* Copies that are given up again own what they have: they are dropped like any others. */
+static void drop_copies(const weir_event_type *type, const unsigned char *copies, uint32_t count,
+                        struct weir__pool *here) {
+    if (count > 0) {
+        count_alone(&here->owned.dropped[WEIR_DISCARD_NO_MEMORY], count);
+        type->drop(type->context, copies, count, WEIR_DISCARD_NO_MEMORY);
+    }
+}
+
+bool weir__owned_copy(const struct weir__block *block, uint32_t first, uint32_t count, void *to,
+                      struct weir__pool *here) {
+    const weir_event_type *type = block->type;
+    unsigned char *copies = to;
+    for (uint32_t i = 0; i < count; i++) {
+        if (type->copy == NULL || !type->copy(type->context, weir__block_event(block, first + i),
+                                              copies + i * type->bytes)) {
+            drop_copies(type, copies, i, here);
+            return false;
+        }
+        count_alone(&here->owned.copied, 1);
+    }
+    return true;
+}
+
+weir_status weir__owned_take(const struct weir__block *block, uint32_t first, uint32_t count,
+                             void *to, struct weir__pool *here) {
+    unsigned char *out = to;
+    if (weir__owned_alone(block, first, count)) {
+        memcpy(out, weir__block_event(block, first), (size_t)count * block->event_bytes);
+        for (uint32_t i = first; i < first + count; i++) {
+            weir__store_relaxed_u32(weir__owned_word(block, i), ALONE | WEIR__OWNED_TAKEN);
+        }
+    } else if (block->type->copy == NULL) {
+        return WEIR_INVALID;
+    } else if (!weir__owned_copy(block, first, count, out, here)) {
+        return WEIR_NO_MEMORY;
+    }
+    count_alone(&here->owned.taken, count);
+    return WEIR_OK;
+}
+
+#if WEIR__CHECKED
+void weir__owned_check_home(const struct weir__block *block) {
+    for (uint32_t i = 0; i < block->capacity; i++) {
+        WEIR__CHECK(weir__load_relaxed_u32(weir__owned_word(block, i)) == ALONE);
+    }
+}
+#endif

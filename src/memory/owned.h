@@ -1,0 +1,102 @@
+/*
+ * Owned events: each is dropped once, by whoever is the last to hold it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A block of events that own something (its `type`) has a word for each at its end:
+ *
+ *   bits  0..23  holders: slices that have the event      24..30  the worst fate so far
+ *   bit   31     it was taken: it is its holder's no more, and nobody drops it
+ *
+ *   no slice of the block has the event  =>  its word is 1
+ *
+ * So an event that is written into the block is held, by the slice that is made of it; a slice
+ * that moves keeps what it holds; and whoever finds himself the last holder drops the event
+ * and leaves the word at 1, for the next that is written there.  A slice that is split is
+ * two that hold what is theirs.  Events whose holder is one may be moved elsewhere: they
+ * are copied, and the slice is let go without a drop.
+ *
+ * Writers: whoever holds the event.  Readers: the same.
+ * Ordering
+ *   E1 -> E2  let go (a CAS, release) -> the last holder's look (load, or that CAS, acquire):
+ *             what the others read comes before the event is dropped, moved or written to.
+ *             To hold publishes nothing: the slice travels by a ring that orders it.
+ * Progress: lock-free: a let-go tries again when another holder was faster.
+ * Wrap: 2^24 holders of one event are more subscriptions than a runtime can have stages.
+ */
+#ifndef WEIR__MEMORY_OWNED_H
+#define WEIR__MEMORY_OWNED_H
+
+#include "memory/block.h"
+
+#include <weir/event.h>
+
+enum {
+    WEIR__OWNED_HOLDERS = 0xffffff,
+    WEIR__OWNED_FATE_SHIFT = 24,
+    WEIR__OWNED_TAKEN = 1u << 31,
+    WEIR__OWNED_WORD_BYTES = sizeof(uint32_t)
+};
+
+/*
+ * Fates in rising order; what the last holder finds is what the event is dropped for.
+ * NOBODY: it was shown to consumers, and none wanted it.
+ */
+enum weir__fate { WEIR__FATE_NOBODY = 0, WEIR__FATE_HANDLED = 1 };
+
+static inline uint32_t weir__fate_of(weir_discard why) {
+    return (uint32_t)why + WEIR__FATE_HANDLED;
+}
+
+/* What became of a worker's owned events (one writer; observers read them). */
+struct weir__owned_counts {
+    uint64_t accepted;
+    uint64_t copied; /* by the type's `copy` */
+    uint64_t taken;
+    uint64_t dropped[WEIR_DISCARD_CAUSES];
+};
+
+static inline uint32_t *weir__owned_word(const struct weir__block *block, uint32_t index) {
+    unsigned char *end = (unsigned char *)(uintptr_t)block + block->bytes;
+    return (uint32_t *)(void *)end - 1 - index;
+}
+
+/* All words of a block that was just taken for events of its type. */
+void weir__owned_open(const struct weir__block *block);
+
+/* One more holder of each. */
+void weir__owned_hold(const struct weir__block *block, uint32_t first, uint32_t count);
+
+/*
+ * A slice that had these lets them go.  Those that nobody else has are dropped.
+ * here: the calling worker's pool; NULL on a thread that is no worker.
+ */
+void weir__owned_let_go(const struct weir__block *block, uint32_t first, uint32_t count,
+                        uint32_t fate, struct weir__pool *here);
+
+/* Whoever lets these go last drops them for nothing better than that. */
+void weir__owned_mark(const struct weir__block *block, uint32_t first, uint32_t count,
+                      uint32_t fate);
+
+/* Nobody else has any of them, nor were some taken: they may be moved, and written to. */
+bool weir__owned_alone(const struct weir__block *block, uint32_t first, uint32_t count);
+
+/* Some of them were taken. */
+bool weir__owned_some_taken(const struct weir__block *block, uint32_t first, uint32_t count);
+
+/*
+ * Takes them out, to `to`: copies of those that others have.  Not WEIR_OK: none was taken.
+ */
+weir_status weir__owned_take(const struct weir__block *block, uint32_t first, uint32_t count,
+                             void *to, struct weir__pool *here);
+
+/* Copies them into another block of the type.  false: it cannot; nothing was made. */
+bool weir__owned_copy(const struct weir__block *block, uint32_t first, uint32_t count, void *to,
+                      struct weir__pool *here);
+
+/* Events that were written into a block are accepted: weir's to drop. */
+void weir__owned_accept(struct weir__pool *here, uint64_t count);
+
+/* In checked builds, of a block that goes home: each of its words is 1. */
+void weir__owned_check_home(const struct weir__block *block);
+
+#endif

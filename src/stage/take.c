@@ -1,0 +1,54 @@
+/*
+ * Taking: events that own something become the callback's.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/refusal.h"
+#include "stage/stage.h"
+
+/* Why these of a batch's events cannot be taken; NULL: they can. */
+static const char *untakable(const weir_stage *self, const struct weir__item *item, size_t first,
+                             size_t count) {
+    if (item == NULL) {
+        return "no batch is at hand";
+    }
+    if ((item->flags & WEIR__GONE) != 0) {
+        return "the batch was forwarded";
+    }
+    if (first > item->count || count > item->count - first) {
+        return "the batch has fewer";
+    }
+    if ((item->flags & WEIR__OWNING) == 0) {
+        return "they own nothing: copy them";
+    }
+    if ((item->flags & WEIR__STASHED) != 0 && first < self->stash_next && count > 0) {
+        return "those up to the last one stashed may be in the stash";
+    }
+    bool again =
+        (item->flags & WEIR__TAKEN) != 0 &&
+        weir__owned_some_taken(item->block, item->first + (uint32_t)first, (uint32_t)count);
+    return again ? "some of them were taken" : NULL;
+}
+
+weir_status weir_take(weir_stage *self, size_t first, size_t count, void *events) {
+    if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
+        return WEIR_INVALID;
+    }
+    struct weir__item *item = weir__stage_batch(self);
+    const char *why = untakable(self, item, first, count);
+    if (why == NULL && count == 0) {
+        return WEIR_OK;
+    }
+    weir_status status = WEIR_INVALID;
+    if (why == NULL) {
+        status = weir__owned_take(item->block, item->first + (uint32_t)first, (uint32_t)count,
+                                  events, &self->host->pool);
+        if (status == WEIR_OK) {
+            item->flags |= WEIR__TAKEN;
+            return WEIR_OK;
+        }
+        why = status == WEIR_INVALID ? "others have them, and their type cannot copy them"
+                                     : "others have them, and their type made no copy";
+    }
+    return weir__refuse(status, "stage %s cannot take %zu events from number %zu on: %s",
+                        self->name, count, first, why);
+}
