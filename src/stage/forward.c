@@ -109,8 +109,8 @@ void *weir_own(weir_stage *self) {
         return NULL;
     }
     if ((item->flags & WEIR__ALIASED) != 0 && !own_in_place(item) && !own_copy(self->host, item)) {
-        weir__refuse(WEIR_NO_MEMORY, "no memory for a copy of %u events, or their type makes none",
-                     (unsigned)item->count);
+        weir__refuse(WEIR_NO_MEMORY, "no memory for a copy of %u events%s", (unsigned)item->count,
+                     (item->flags & WEIR__OWNING) != 0 ? ", or their type makes none" : "");
         return NULL;
     }
     if (item->block == NULL) {

@@ -130,15 +130,16 @@ static weir_status refuse_count(const weir_stage *self, size_t count) {
                         (unsigned long long)self->stash.events, count);
 }
 
-/* In how many items the oldest `count` are; *why the stage cannot emit them, or NULL. */
+/* In how many items the oldest `count` are; *why not, if the stage does not emit such. */
 static uint32_t items_of(const weir_stage *self, size_t count, const char **why) {
     uint32_t items = 0;
     *why = NULL;
     for (uint64_t found = 0; found < count; items++) {
         const struct weir__item *item = weir__queue_at(&self->stash, items);
         found += item->count;
-        if (item->event_bytes != self->event_bytes) *why = "of another size";
-        if (weir__item_type(item) != self->type) *why = "of another type";
+        *why = weir__item_type(item) != self->type      ? "of another type"
+               : item->event_bytes != self->event_bytes ? "of another size"
+                                                        : *why;
     }
     return items;
 }
@@ -159,7 +160,7 @@ weir_status weir_stash_emit(weir_stage *self, size_t count) {
     uint32_t items = items_of(self, count, &why);
     if (why != NULL) {
         return weir__refuse(WEIR_INVALID,
-                            "stage %s emits events of %zu bytes, some of those stashed are %s",
+                            "stage %s emits events of %zu bytes, others are stashed: %s",
                             self->name, self->event_bytes, why);
     }
     if (!weir__queue_reserve(&self->emission, items)) {

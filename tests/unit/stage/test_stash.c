@@ -197,7 +197,8 @@ static void what_cannot_be_is_refused(void **state) {
 static weir_verdict emit_another_size(weir_stage *self, struct player *player, uint64_t number) {
     RIG_CHECK(player->rig, weir_stash_emit(self, (size_t)number) == WEIR_INVALID);
     RIG_CHECK(player->rig,
-              strcmp(weir_refusal(), "stage t emits events of 4 bytes, others are stashed") == 0);
+              strcmp(weir_refusal(),
+                     "stage t emits events of 4 bytes, others are stashed: of another size") == 0);
     RIG_CHECK(player->rig, weir_stash_drop(self, (size_t)number) == WEIR_OK);
     return WEIR_CONTINUE;
 }
