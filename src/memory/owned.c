@@ -124,6 +124,15 @@ bool weir__owned_alone(const struct weir__block *block, uint32_t first, uint32_t
     return true;
 }
 
+bool weir__owned_fresh(const struct weir__block *block, uint32_t first, uint32_t count) {
+    for (uint32_t i = first; i < first + count; i++) {
+        if (weir__load_acquire_u32(weir__owned_word(block, i)) != ALONE) { /* E1 -> E2 */
+            return false;
+        }
+    }
+    return true;
+}
+
 bool weir__owned_some_taken(const struct weir__block *block, uint32_t first, uint32_t count) {
     for (uint32_t i = first; i < first + count; i++) {
         if ((weir__load_relaxed_u32(weir__owned_word(block, i)) & WEIR__OWNED_TAKEN) != 0) {
@@ -133,19 +142,19 @@ bool weir__owned_some_taken(const struct weir__block *block, uint32_t first, uin
     return false;
 }
 
-static void count_alone(uint64_t *counter, uint64_t more) {
+static void count_owned(uint64_t *counter, uint64_t more) {
     weir__store_relaxed_u64(counter, *counter + more);
 }
 
 void weir__owned_accept(struct weir__pool *here, uint64_t count) {
-    count_alone(&here->owned.accepted, count);
+    count_owned(&here->owned.accepted, count);
 }
 
 /* Copies that are given up again own what they have: they are dropped like any others. */
 static void drop_copies(const weir_event_type *type, const unsigned char *copies, uint32_t count,
                         struct weir__pool *here) {
     if (count > 0) {
-        count_alone(&here->owned.dropped[WEIR_DISCARD_NO_MEMORY], count);
+        count_owned(&here->owned.dropped[WEIR_DISCARD_NO_MEMORY], count);
         type->drop(type->context, copies, count, WEIR_DISCARD_NO_MEMORY);
     }
 }
@@ -160,7 +169,7 @@ bool weir__owned_copy(const struct weir__block *block, uint32_t first, uint32_t 
             drop_copies(type, copies, i, here);
             return false;
         }
-        count_alone(&here->owned.copied, 1);
+        count_owned(&here->owned.copied, 1);
     }
     return true;
 }
@@ -178,7 +187,7 @@ weir_status weir__owned_take(const struct weir__block *block, uint32_t first, ui
     } else if (!weir__owned_copy(block, first, count, out, here)) {
         return WEIR_NO_MEMORY;
     }
-    count_alone(&here->owned.taken, count);
+    count_owned(&here->owned.taken, count);
     return WEIR_OK;
 }
 

@@ -12,8 +12,8 @@
  * So an event that is written into the block is held, by the slice that is made of it; a slice
  * that moves keeps what it holds; and whoever finds himself the last holder drops the event
  * and leaves the word at 1, for the next that is written there.  A slice that is split is
- * two that hold what is theirs.  Events whose holder is one may be moved elsewhere: they
- * are copied, and the slice is let go without a drop.
+ * two that hold what is theirs.  Events that only one holder ever had may be moved elsewhere:
+ * their bytes are copied, and the slice is let go without a drop.
  *
  * Writers: whoever holds the event.  Readers: the same.
  * Ordering
@@ -77,8 +77,11 @@ void weir__owned_let_go(const struct weir__block *block, uint32_t first, uint32_
 void weir__owned_mark(const struct weir__block *block, uint32_t first, uint32_t count,
                       uint32_t fate);
 
-/* Nobody else has any of them, nor were some taken: they may be moved, and written to. */
+/* Nobody else has any of them, nor were some taken: they may be written to. */
 bool weir__owned_alone(const struct weir__block *block, uint32_t first, uint32_t count);
+
+/* Nor did anybody else ever have them: no fate is on them yet, and they may be moved. */
+bool weir__owned_fresh(const struct weir__block *block, uint32_t first, uint32_t count);
 
 /* Some of them were taken. */
 bool weir__owned_some_taken(const struct weir__block *block, uint32_t first, uint32_t count);

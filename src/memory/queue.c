@@ -29,7 +29,7 @@ static bool copy_slice(const struct weir__item *item, void *to, struct weir__poo
 bool weir__item_own(struct weir__item *item, struct weir__pool *here) {
     if ((item->flags & WEIR__ALIASED) == 0) return true;
     const weir_event_type *type = weir__item_type(item);
-    if (type != NULL && weir__item_movable(item)) {
+    if (weir__item_left_alone(item)) {
         item->flags &= ~(uint32_t)WEIR__ALIASED; /* the others have let go */
         return true;
     }
@@ -251,7 +251,7 @@ bool weir__queue_movable(const struct weir__queue *queue, uint64_t events) {
         if (is_mark(item) || (item->flags & WEIR__OWNING) == 0) return true;
         uint64_t left = events - seen;
         uint32_t count = item->count < left ? item->count : (uint32_t)left;
-        if (!weir__owned_alone(item->block, item->first, count)) return false;
+        if (!weir__owned_fresh(item->block, item->first, count)) return false;
         seen += count;
     }
     return true;

@@ -69,9 +69,15 @@ static inline void weir__item_discard(const struct weir__item *item, weir_discar
     weir__slice_discard(item->block, item->first, item->count, item->flags, why, here);
 }
 
-/* True when a slice's bytes may be moved elsewhere, and written to there. */
+/* True when a slice's bytes may be moved elsewhere. */
 static inline bool weir__item_movable(const struct weir__item *item) {
     return (item->flags & WEIR__OWNING) == 0 ||
+           weir__owned_fresh(item->block, item->first, item->count);
+}
+
+/* True when a slice's events, which own something, are nobody else's any more. */
+static inline bool weir__item_left_alone(const struct weir__item *item) {
+    return (item->flags & WEIR__OWNING) != 0 &&
            weir__owned_alone(item->block, item->first, item->count);
 }
 

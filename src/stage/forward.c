@@ -72,7 +72,7 @@ weir_verdict weir_forward(weir_stage *self) {
 
 /* Of events that own something it is known when the others have let go. */
 static bool own_in_place(struct weir__item *item) {
-    bool alone = (item->flags & WEIR__OWNING) != 0 && weir__item_movable(item);
+    bool alone = weir__item_left_alone(item);
     item->flags &= alone ? ~(uint32_t)WEIR__ALIASED : UINT32_MAX;
     return alone;
 }

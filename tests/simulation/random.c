@@ -12,16 +12,21 @@
  *
  *   stepped    a SIMULATED runtime, stepped by the main thread: fast
  *   threads    workers are threads of their own, and reorder stores
+ *   owned      both of these again, with events that own something (random_estate.h)
  *
  * After a drain nothing may have been discarded because somebody stopped; one that
  * does not come to its end must have a reason.
  */
 #include "driver.h"
+#include "random_estate.h"
 #include "random_stages.h"
 
 #include <string.h>
 
-enum { LATEST_NS = 20000 }; /* of timers */
+enum {
+    LATEST_NS = 20000, /* of timers                                   */
+    OWNED = 0x100      /* of a scenario's number: events own something */
+};
 
 static bool alone; /* the main thread steps the runtime: others may not wait for it */
 static int main_fiber;
@@ -358,6 +363,7 @@ static void finish_graph(void) {
     }
     close_inlet();
     world_close_runtime();
+    estate_is_over();
     for (unsigned i = 0; i < books.nodes; i++)
         SIM_REQUIRE(!books.node[i].alive || books.node[i].inlet);
 }
@@ -377,7 +383,8 @@ static void begin(const struct sim_scenario *scenario) {
     world_begin(random_main, 1);
     books_begin();
     stages_begin();
-    world.mode = (weir_runtime_mode)scenario->number;
+    estate_begin((scenario->number & OWNED) != 0);
+    world.mode = (weir_runtime_mode)(scenario->number & ~(unsigned)OWNED);
     serial = 0;
     quiet = false;
     alone = true;
@@ -388,6 +395,8 @@ int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
         {"stepped", 240000, 4000000, true, begin, NULL, NULL, WEIR_SIMULATED},
         {"threads", 80000, 8000000, true, begin, NULL, NULL, WEIR_THREADS},
+        {"owned", 100000, 4000000, true, begin, NULL, NULL, WEIR_SIMULATED | OWNED},
+        {"owned_threads", 40000, 8000000, true, begin, NULL, NULL, WEIR_THREADS | OWNED},
     };
     int result = SIM_MAIN(count, arguments, scenarios);
     if (result == 1) books_tell();

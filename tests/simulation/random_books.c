@@ -4,6 +4,8 @@
  */
 #include "random_books.h"
 
+#include "random_estate.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -197,6 +199,7 @@ static void check_accounts(void) {
     weir_accounts accounts;
     uint64_t emitted = 0;
     must(weir_runtime_accounts(world.runtime, &accounts));
+    estate_compare(&accounts);
     const char *wrong = weir_accounts_check(&accounts);
     if (wrong != NULL) sim_fail("%s", wrong);
     for (unsigned i = 0; i < books.nodes; i++) emitted += books.node[i].emitted;

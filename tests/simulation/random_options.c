@@ -2,6 +2,7 @@
  * What is drawn for a stage of a random graph before it starts: see random_stages.h.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "random_estate.h"
 #include "random_stages.h"
 
 #include <string.h>
@@ -107,7 +108,8 @@ void choose_buffer(weir_stage_options *options) {
 }
 
 void choose_character(struct node *node) {
-    node->event_bytes = node->kind == WEIR_CONSUMER ? 0 : sim_draw(4) == 0 ? 48 : 8;
+    size_t common = estate_is_owned() ? 16 : 8;
+    node->event_bytes = node->kind == WEIR_CONSUMER ? 0 : sim_draw(4) == 0 ? 48 : common;
     node->way = (enum way)sim_draw(WAYS);
     node->by_hand = node->kind != WEIR_PRODUCER && sim_draw(12) == 0;
     if (sim_draw(12) == 0) node->mine = 1 + (unsigned)sim_draw(20);

@@ -5,6 +5,7 @@
  * A stage's state is the number of its node.
  */
 #include "random_stages.h"
+#include "random_estate.h"
 
 #include <string.h>
 
@@ -42,6 +43,16 @@ static void write_events(void *place, size_t event_bytes, const uint64_t *labels
     }
 }
 
+/* What they own stays theirs. */
+static void relabel(void *place, size_t event_bytes, const uint64_t *labels, size_t count) {
+    if (!estate_is_owned()) {
+        write_events(place, event_bytes, labels, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        memcpy((char *)place + i * event_bytes, &labels[i], sizeof labels[i]);
+}
+
 /* By copy or in place, in one run or several.  Returns how many there was memory for. */
 static unsigned emit(weir_stage *self, struct node *node, const uint64_t *labels, unsigned count) {
     unsigned char events[LOG * 48];
@@ -50,13 +61,18 @@ static unsigned emit(weir_stage *self, struct node *node, const uint64_t *labels
         size_t run = 1 + (size_t)sim_draw(count - done);
         if (sim_draw(2) == 0) {
             write_events(events, node->event_bytes, &labels[done], run);
-            if (!must(weir_emit(self, events, run))) break;
+            estate_write(events, node->event_bytes, run);
+            if (!must(weir_emit(self, events, run))) {
+                estate_return(events, node->event_bytes, run);
+                break;
+            }
         } else {
             weir_room room = weir_reserve(self, run);
             run = room.count;
             SIM_REQUIRE(room.events != NULL || books.failing);
             if (room.events == NULL) break;
             write_events(room.events, node->event_bytes, &labels[done], run);
+            estate_write(room.events, node->event_bytes, run);
             if (!must(weir_commit(self, run))) break;
         }
         books_emitted(node, &labels[done], (unsigned)run);
@@ -142,7 +158,7 @@ static weir_verdict pass_on(weir_stage *self, struct node *node, const struct li
     void *events = weir_own(self);
     SIM_REQUIRE(events != NULL || books.failing);
     if (events == NULL) return WEIR_CONTINUE;
-    write_events(events, node->event_bytes, labels, count);
+    relabel(events, node->event_bytes, labels, count);
     return pass(self, node, from, (weir_batch){.events = events, .count = count});
 }
 
@@ -152,14 +168,26 @@ static void ask_by_hand(struct line *line) {
     if (!may(weir_ask(world.runtime, line->id, more))) line->asked -= more;
 }
 
+/* They are the program's from then on. */
+static void take_some(weir_stage *self, const struct line *line, weir_batch batch) {
+    unsigned char events[LOG * 48];
+    if (line->producer->inlet || sim_draw(4) > 0) return;
+    size_t first = (size_t)sim_draw(batch.count + 1);
+    size_t count = (size_t)sim_draw(batch.count - first + 1);
+    if (must(weir_take(self, first, count, events)))
+        estate_return(events, line->producer->event_bytes, count);
+}
+
 static weir_verdict on_events(weir_stage *self, weir_batch batch) {
     struct node *node = self_node(self);
     struct line *line = books_line(weir_batch_subscription(self));
     books_handled(node, line, batch);
     SIM_REQUIRE(weir_batch_event_bytes(self) == line->producer->event_bytes);
+    if (!line->producer->inlet) estate_look(batch.events, line->producer->event_bytes, batch.count);
     if (line->by_hand) ask_by_hand(line);
     weir_verdict verdict = WEIR_CONTINUE;
     if (node->kind == WEIR_PRODUCER_CONSUMER) verdict = pass_on(self, node, line, batch);
+    if (node->kind == WEIR_CONSUMER && estate_is_owned()) take_some(self, line, batch);
     return verdict == WEIR_CONTINUE ? fail_now(self, node) : verdict;
 }
 
@@ -296,6 +324,8 @@ void start_some_stage(weir_kind kind) {
     struct dealing dealing;
     weir_stage_options options = {.kind = kind,
                                   .event_bytes = node->event_bytes,
+                                  .type =
+                                      kind == WEIR_CONSUMER ? NULL : estate_type(node->event_bytes),
                                   .state_bytes = sizeof(unsigned),
                                   .argument = node,
                                   .worker = world_somewhere(),
