@@ -31,8 +31,8 @@ static weir_verdict count(weir_stage *self, uint64_t demand) {
 }
 
 static weir_verdict multiply(weir_stage *self, weir_batch batch) {
-    const uint64_t bits = *(const uint64_t *)weir_state(self);
-    uint64_t *event = weir_own(self); /* in place; copied only if shared */
+    const uint64_t bits = *(const uint64_t *)weir_state(self); /* times 2^bits */
+    uint64_t *event = weir_own(self);                          /* in place; copied only if shared */
     if (event == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     for (size_t i = 0; i < batch.count; i++) event[i] <<= bits;
     return weir_forward(self);
@@ -78,7 +78,7 @@ static weir_ref start_multiplier(weir_runtime *runtime, weir_ref counter) {
         .name = "multiplier",
         .event_bytes = sizeof(uint64_t),
         .takes_bytes = sizeof(uint64_t),
-        .state = &(uint64_t){1}, /* by two */
+        .state = &(uint64_t){1}, /* times 2 */
         .state_bytes = sizeof(uint64_t),
         .subscribe_to = &(weir_subscribe_to){.producer = counter},
         .subscribe_count = 1,

@@ -39,6 +39,7 @@ SHOWN = {("counter.c", "count"), ("counter.c", "multiply"), ("guide_ten.c", "twi
 ELSE = {
     ("stream.c", "count"): "what it counts is where the event says",
     ("guide_port.c", "add"): "where it adds to is what the event says",
+    ("guide_lanes.c", "sum_up"): "each sum is made of the one before",
     ("guide_emit.c", "keep_warm"): "where it writes to is what the events before say",
 }
 NOT_CALLS = {"if", "for", "while", "switch", "sizeof"}
