@@ -31,10 +31,10 @@ static weir_verdict count(weir_stage *self, uint64_t demand) {
 }
 
 static weir_verdict multiply(weir_stage *self, weir_batch batch) {
-    const uint64_t bits = *(const uint64_t *)weir_state(self); /* times 2^bits */
-    uint64_t *event = weir_own(self);                          /* in place; copied only if shared */
+    const uint64_t bits = *(const uint64_t *)weir_state(self);
+    uint64_t *event = weir_own(self); /* in place; copied only if shared */
     if (event == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    for (size_t i = 0; i < batch.count; i++) event[i] <<= bits;
+    for (size_t i = 0; i < batch.count; i++) event[i] <<= bits; /* times 2^bits */
     return weir_forward(self);
 }
 
