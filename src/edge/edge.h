@@ -210,7 +210,8 @@ static inline struct weir__rack *weir__edge_rack(const struct weir__edge *edge) 
 
 /* ---- the consumer's side ------------------------------------------------- */
 
-/* Asks for `count` more: moves asked (D1 -> D2).  Both for stage/subscription.h, which tells. */
+/* Asks for `count` more: the only place that moves asked.  Both are for stage/subscription.[ch],
+ * where it is seen to that the producer is told. */
 static inline void weir__edge_ask(struct weir__edge *edge, uint64_t count) {
     edge->asked += count;
     weir__store_release_u64(&edge->ring.consumer.asked, edge->asked); /* D1 -> D2 */
