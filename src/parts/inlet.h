@@ -108,7 +108,7 @@ struct weir_inlet {
     uint32_t ports;
     bool port_next;   /* takes its turn before the queue    */
     bool finish_seen; /* finished, as it was looked at last */
-    uint64_t unwoken; /* events that left the queue since waiters was read */
+    uint64_t unwoken; /* events that left the queue since those who wait for room were woken */
     uint64_t left;    /* events that have left, ever        */
     uint64_t left_at_look;
     uint64_t left_at_settle; /* both when whoever waits for room was told for certain */
@@ -161,6 +161,9 @@ void weir__inlet_poke_if_cold(weir_inlet *inlet);
 
 /* Who pushes here for a stage is a feeder from now on.  WEIR_OK; NO_STAGE, NO_MEMORY. */
 weir_status weir__inlet_know_feeder(weir_inlet *inlet);
+
+/* The same, and INVALID: there are no events, or more than will ever have room. */
+weir_status weir__inlet_may_push(weir_inlet *inlet, const void *events, size_t count);
 
 /* Between the two something may be left on a stack, or counted as dropped. */
 void weir__inlet_enter(weir_inlet *inlet);

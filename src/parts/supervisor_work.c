@@ -8,6 +8,7 @@
  */
 #include "base/reason.h"
 #include "base/refusal.h"
+#include "os/clock.h"
 #include "parts/supervisor.h"
 
 enum { NS_PER_SECOND = 1000000000 };
@@ -76,11 +77,10 @@ static void retry_later(struct weir__supervisor *supervisor) {
         return;
     }
     uint64_t now = weir_runtime_now(supervisor->runtime);
-    uint64_t end = UINT64_MAX - 1; /* of time */
     supervisor->retry.fire = retry_now;
     supervisor->retrying = true;
     weir__timers_add(&supervisor->self->host->timers, &supervisor->retry,
-                     supervisor->retry_ns > end - now ? end : now + supervisor->retry_ns);
+                     weir__clock_deadline(now, supervisor->retry_ns));
 }
 
 /* ---- starting what is wanted --------------------------------------------- */
