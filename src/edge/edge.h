@@ -152,8 +152,8 @@ struct weir__edge {
     struct weir__index_node subscription; /* among its stage's */
     struct weir__edge *closes_behind;     /* those that follow it, whose CLOSE has come already */
     struct weir__edge *closes_next;       /* in that list of one                             */
-    struct weir__edge *held_next;         /* a taker's, while held back: in its stage's list */
-    struct weir__edge *held_previous;
+    struct weir__edge *waiting_next;      /* a taker's that waits_to_take: in its stage's list */
+    struct weir__edge *waiting_previous;
     bool waits_to_take;
     weir_reason down_reason;
     uint64_t asked_by_hand; /* of asked; counted in checked builds */

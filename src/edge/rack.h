@@ -134,7 +134,7 @@ bool weir__rack_recall_newest(struct weir__rack *rack, uint64_t count, struct we
                               struct weir__pool *pool);
 
 /* At a quiet point, while the producer lives.  Returns the events in it. */
-uint64_t weir__shared_check(const struct weir__rack *rack);
+uint64_t weir__rack_check(const struct weir__rack *rack);
 
 /* ---- a taker's side ------------------------------------------------------ */
 
