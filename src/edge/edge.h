@@ -13,7 +13,7 @@
  *   final     sent, once that is the    writer: the producer, before the CLOSE
  *             end                       mail that publishes it
  *
- *   received <= sent, but of a shared queue (edge/rack.h), where sent is 0
+ *   received <= sent, but of a rack (edge/rack.h), where sent is 0
  *   sent <= asked, unless the dispatcher is the program's and sends what nobody has asked for
  *   asked <= received + max on an automatic subscription, but for what is asked by hand as well
  *   wants_room  <=>  something is in the overflow, as long as the producer has the edge
@@ -43,6 +43,8 @@
  * raised (on a stack or hot).  The last to let go frees it.
  *   X1 -> X2  refs: a release by everybody else is seen by the one who frees
  *
+ * Progress: wait-free on both sides, the allocator aside; telling is the outbox's and mail's.
+ * Wrap: positions are 64-bit and do not; the ring's own are told in ring/ring.h.
  * Model: tests/model/demand_cancel.pml.
  */
 #ifndef WEIR__EDGE_EDGE_H

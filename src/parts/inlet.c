@@ -252,7 +252,8 @@ static bool goes_from(weir_inlet *inlet, uint32_t from, uint32_t to) {
     return weir__cas_u32(&inlet->finished, &from, to); /* I3 -> I4, A7 -> A8 */
 }
 
-/* As weir_inlet_finish, but on the worker; in a ring in steps, of which the last may be undone. */
+/* As weir_inlet_finish, but on the worker; in a ring of stages in steps, of which the last may be
+ * undone. */
 static void shut(weir_stage *self, enum weir__shutting whom) {
     weir_inlet *inlet = inlet_of(self);
     switch (whom) {

@@ -29,8 +29,8 @@
  * Where there is no demand the stage rests as WAITS (quay.h): demand makes it look, and events
  * need not poke it; all else does.
  *
- * Ordering.  All of these are moved by locked operations, so each is a full
- * fence, and four Dekker pairs rest on that:
+ * Ordering.  All of these but `reason` are moved by locked operations, so each is a full
+ * fence, and four Dekker pairs rest on that; the fifth is release and acquire:
  *   I1 -> I2  the quay's O1 -> O2: push a chunk or a port, read poked / give up poked, look at
  *             the stacks and at finished: nothing stays there unseen.
  *   I3 -> I4  reserve, read finished / finished, read waiting: the stage stops
@@ -55,8 +55,8 @@
 #include <weir/inlet.h>
 
 /*
- * What `finished` says.  An inlet in a ring (stage/ending.c) takes nothing from outside first, and
- * then, tried, nothing from anybody; it may be WITHIN again after that.
+ * What `finished` says.  An inlet in a ring of stages (stage/ending.c) takes nothing from outside
+ * first, and then, tried, nothing from anybody; it may be WITHIN again after that.
  *   any -> FINISHED      weir_inlet_finish, on any thread, or the worker (both exchange); it stays
  *   OPEN -> WITHIN       the worker, by CAS, as it may be FINISHED meanwhile; so are the others:
  *   WITHIN -> TRIED

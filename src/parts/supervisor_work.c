@@ -2,9 +2,11 @@
  * What a supervisor does: phases, restarts, their intensity.  See supervisor.h.
  * SPDX-License-Identifier: Apache-2.0
  *
- * All its decisions are made in `pursue`, which goes on with the phase as far as
- * it can: whoever changes something (a child is down, time has passed, the
- * supervisor is to stop) notes it, and calls that.
+ * What an end means is decided in weir__supervisor_down: whether the child is forgotten, or
+ * started again, alone or with its group, or that was once too often.  What is done is
+ * done in weir__supervisor_pursue, which goes on with the phase as far as it can: whoever
+ * changes something (a child is down, time has passed, the supervisor is to stop) notes it,
+ * and calls that.
  */
 #include "base/reason.h"
 #include "base/refusal.h"

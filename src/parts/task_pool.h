@@ -214,7 +214,6 @@ weir_task *weir__task_fresh(weir_pool *pool);
 /* The slot of that index, below `used`. */
 weir_task *weir__task_at(const weir_pool *pool, uint32_t index);
 
-/* Frees the table. */
 void weir__task_free_all(weir_pool *pool);
 
 weir_child weir__task_child(const weir_task *task);
@@ -227,8 +226,10 @@ void weir__task_thread(void *pool);
 /* Runs a child that was handed out, unless somebody ends it; sets its result. */
 void weir__task_run(weir_task *task);
 
-/* Sends a note to the worker. */
 void weir__task_send(weir_pool *pool, struct weir__task_note *note);
+
+/* So many children are with the threads no more.  Without another reference the last of it. */
+void weir__task_home(weir_pool *pool, uint32_t count);
 
 /* ---- task_pool_course.c -------------------------------------------------- */
 
@@ -275,10 +276,5 @@ void weir__task_arrived_late(struct weir__quay *quay);
 
 /* The pool's stage, but for name, state, subscriptions and worker. */
 weir_stage_options weir__task_stage(void);
-
-/* ---- task_pool_thread.c -------------------------------------------------- */
-
-/* So many children are with the threads no more.  Without another reference the last of it. */
-void weir__task_home(weir_pool *pool, uint32_t count);
 
 #endif

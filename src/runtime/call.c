@@ -61,7 +61,7 @@ weir_status weir_stop_wait(weir_runtime *runtime, weir_ref stage, weir_reason re
     return status == WEIR_NO_STAGE ? WEIR_OK : status; /* which is what it waited for */
 }
 
-static void answer_nothing(weir_stage *stage, weir_from from, uint64_t argument) {
+static void answer_that_it_came(weir_stage *stage, weir_from from, uint64_t argument) {
     (void)argument;
     weir__caller_answer(stage->host->calls, from, WEIR_OK, NULL, 0);
 }
@@ -86,8 +86,8 @@ weir_status weir_info_wait(weir_runtime *runtime, weir_ref stage, const void *me
         return status;
     }
     weir_answer none = {0};
-    status =
-        weir__ask_stage(runtime, stage, answer_nothing, 0, &none, timeout_ns, "weir_info_wait");
+    status = weir__ask_stage(runtime, stage, answer_that_it_came, 0, &none, timeout_ns,
+                             "weir_info_wait");
     return told_status(once_sent(status), stage);
 }
 

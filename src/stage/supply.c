@@ -163,7 +163,7 @@ static void offer_item(weir_stage *stage, struct weir__item item) {
     weir__stage_offer(stage, &one);
 }
 
-/* An emission that was held, whose first item that is. */
+/* An emission that was deferred, whose first item that is. */
 static void replay_emission(weir_stage *stage, struct weir__item item) {
     struct weir__queue events;
     weir__queue_open(&events, stage->host->allocator);
@@ -187,7 +187,7 @@ static void replay_emission(weir_stage *stage, struct weir__item item) {
     weir__queue_close(&events, &stage->host->pool);
 }
 
-/* The next item of what was held, in order, as it would have been done then. */
+/* The next item of what was deferred, in order, as it would have been done then. */
 static void replay(weir_stage *stage) {
     struct weir__item item = weir__queue_pop(&stage->deferred);
     if ((item.flags & WEIR__MARK) == 0) {
