@@ -25,10 +25,10 @@ static weir_verdict count(weir_stage *self, uint64_t demand) {
 }
 
 static weir_verdict multiply(weir_stage *self, weir_batch batch) {
-    const uint64_t factor = *(const uint64_t *)weir_state(self);
+    const uint64_t bits = *(const uint64_t *)weir_state(self);
     uint64_t *event = weir_own(self); /* in place; copied only if shared */
     if (event == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    for (size_t i = 0; i < batch.count; i++) event[i] *= factor;
+    for (size_t i = 0; i < batch.count; i++) event[i] <<= bits; /* times 2^bits */
     return weir_forward(self);
 }
 
@@ -38,8 +38,8 @@ static void fill(uint64_t *restrict out, size_t count, uint64_t first) {
     for (size_t i = 0; i < count; i++) out[i] = first + i;
 }
 
-static void scale(uint64_t *restrict event, size_t count, uint64_t factor) {
-    for (size_t i = 0; i < count; i++) event[i] *= factor;
+static void scale(uint64_t *restrict event, size_t count, uint64_t bits) {
+    for (size_t i = 0; i < count; i++) event[i] <<= bits;
 }
 
 static weir_verdict count_by_hand(weir_stage *self, uint64_t demand) {
@@ -57,10 +57,10 @@ static weir_verdict count_by_hand(weir_stage *self, uint64_t demand) {
 }
 
 static weir_verdict multiply_by_hand(weir_stage *self, weir_batch batch) {
-    const uint64_t factor = *(const uint64_t *)weir_state(self);
+    const uint64_t bits = *(const uint64_t *)weir_state(self);
     uint64_t *event = weir_own(self);
     if (event == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    scale(event, batch.count, factor);
+    scale(event, batch.count, bits);
     return weir_forward(self);
 }
 
@@ -123,7 +123,7 @@ static weir_ref build(struct pipeline *pipeline, struct total *total) {
     const weir_stage_options multiplier = {
         .kind = WEIR_PRODUCER_CONSUMER,
         .event_bytes = sizeof(uint64_t),
-        .state = &(uint64_t){2},
+        .state = &(uint64_t){1},
         .state_bytes = sizeof(uint64_t),
         .on.handle_events = by_hand ? multiply_by_hand : multiply,
     };

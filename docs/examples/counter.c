@@ -31,10 +31,10 @@ static weir_verdict count(weir_stage *self, uint64_t demand) {
 }
 
 static weir_verdict multiply(weir_stage *self, weir_batch batch) {
-    const uint64_t factor = *(const uint64_t *)weir_state(self);
+    const uint64_t bits = *(const uint64_t *)weir_state(self);
     uint64_t *event = weir_own(self); /* in place; copied only if shared */
     if (event == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    for (size_t i = 0; i < batch.count; i++) event[i] *= factor;
+    for (size_t i = 0; i < batch.count; i++) event[i] <<= bits; /* times 2^bits */
     return weir_forward(self);
 }
 
@@ -77,7 +77,8 @@ static weir_ref start_multiplier(weir_runtime *runtime, weir_ref counter) {
         .kind = WEIR_PRODUCER_CONSUMER,
         .name = "multiplier",
         .event_bytes = sizeof(uint64_t),
-        .state = &(uint64_t){2},
+        .takes_bytes = sizeof(uint64_t),
+        .state = &(uint64_t){1}, /* times 2 */
         .state_bytes = sizeof(uint64_t),
         .subscribe_to = &(weir_subscribe_to){.producer = counter},
         .subscribe_count = 1,
@@ -91,6 +92,7 @@ static void start_printer(weir_runtime *runtime, weir_ref multiplier, struct pri
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,
         .name = "printer",
+        .takes_bytes = sizeof(uint64_t),
         .state = &printer,
         .state_bytes = sizeof printer,
         .subscribe_to = &(weir_subscribe_to){.producer = multiplier},

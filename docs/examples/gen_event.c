@@ -116,6 +116,7 @@ int main(void) {
         const weir_stage_options handler = {
             .kind = WEIR_CONSUMER,
             .name = names[i],
+            .takes_bytes = sizeof(struct event),
             .subscribe_to = &(weir_subscribe_to){.name = "manager", .options = options[i]},
             .subscribe_count = 1,
             .on = {.handle_events = handle},

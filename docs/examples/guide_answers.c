@@ -40,6 +40,7 @@ static void start_scribe(weir_runtime *runtime, weir_ref answers, uint64_t *sum)
     weir_subscribe_to to_answers = {.producer = answers};
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,
+        .takes_bytes = sizeof(uint64_t),
         .state = &sum,
         .state_bytes = sizeof sum,
         .subscribe_to = &to_answers,

@@ -34,6 +34,7 @@ static void start_consumer(weir_runtime *runtime, const char *name, weir_ref sou
     const weir_stage_options consumer = {
         .kind = WEIR_CONSUMER,
         .name = name,
+        .takes_bytes = sizeof(uint64_t),
         .subscribe_to = &to_source,
         .subscribe_count = 1,
         .on = {.handle_events = consume},

@@ -46,6 +46,7 @@ static void show(const char *name, weir_keep keep) {
 
     const weir_stage_options consumer_options = {
         .kind = WEIR_CONSUMER,
+        .takes_bytes = sizeof(uint64_t),
         .on = {.handle_events = consume},
     };
     weir_must(weir_stage_start(runtime, &consumer_options, &consumer));

@@ -25,7 +25,7 @@ int main(void) {
          .event_bytes = sizeof(uint64_t),
          .state_bytes = sizeof(uint64_t),
          .on = {.handle_demand = produce}},
-        {.kind = WEIR_CONSUMER, .on = {.handle_events = consume}},
+        {.kind = WEIR_CONSUMER, .takes_bytes = sizeof(uint64_t), .on = {.handle_events = consume}},
     };
     const weir_subscribe_options window = {.max_demand = 10, .min_demand = 6};
     weir_runtime *runtime = open_stepped();

@@ -61,6 +61,7 @@ int main(void) {
                                            .options = {.max_demand = 4}};
         const weir_stage_options consumer = {
             .kind = WEIR_CONSUMER,
+            .takes_bytes = sizeof(uint64_t),
             .subscribe_to = &to_tank,
             .subscribe_count = 1,
             .on = {.handle_events = take},

@@ -56,11 +56,15 @@ int main(void) {
     const size_t bytes = sizeof(struct reading);
     const weir_stage_options row[] = {
         {.kind = WEIR_PRODUCER, .event_bytes = bytes, .on = {.handle_demand = read_sensors}},
-        {.kind = WEIR_PRODUCER_CONSUMER, .event_bytes = bytes, .on = {.handle_events = keep_warm}},
         {.kind = WEIR_PRODUCER_CONSUMER,
          .event_bytes = bytes,
+         .takes_bytes = bytes,
+         .on = {.handle_events = keep_warm}},
+        {.kind = WEIR_PRODUCER_CONSUMER,
+         .event_bytes = bytes,
+         .takes_bytes = bytes,
          .on = {.handle_events = to_fahrenheit}},
-        {.kind = WEIR_CONSUMER, .on = {.handle_events = print}},
+        {.kind = WEIR_CONSUMER, .takes_bytes = bytes, .on = {.handle_events = print}},
     };
     weir_runtime *runtime = open_stepped();
     weir_ref stages[4];

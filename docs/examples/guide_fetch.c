@@ -68,7 +68,9 @@ static void start(weir_runtime *runtime) {
          .event_bytes = sizeof(uint64_t),
          .state_bytes = sizeof(uint64_t),
          .on = {.handle_demand = fetch, .handle_cast = page_came}},
-        {.kind = WEIR_CONSUMER, .on = {.handle_events = read_page}},
+        {.kind = WEIR_CONSUMER,
+         .takes_bytes = sizeof(uint64_t),
+         .on = {.handle_events = read_page}},
     };
     const weir_subscribe_options a_page = {.max_demand = WORDS, .min_demand = WEIR_NONE};
     weir_ref stages[2];

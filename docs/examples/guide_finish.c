@@ -68,6 +68,7 @@ int main(void) {
         .kind = WEIR_PRODUCER_CONSUMER,
         .name = "repeater",
         .event_bytes = sizeof(uint64_t),
+        .takes_bytes = sizeof(uint64_t),
         .subscribe_to = &(weir_subscribe_to){.producer = source},
         .subscribe_count = 1,
         .on = {.handle_events = repeat,
@@ -83,6 +84,7 @@ int main(void) {
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,
         .name = "printer",
+        .takes_bytes = sizeof(uint64_t),
         .subscribe_to = &five_at_a_time,
         .subscribe_count = 1,
         .on = {.handle_events = print,

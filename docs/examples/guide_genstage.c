@@ -44,6 +44,7 @@ static const weir_stage_options multiplier_options = {
     .kind = WEIR_PRODUCER_CONSUMER,
     .name = "multiplier",
     .event_bytes = sizeof(uint64_t),
+    .takes_bytes = sizeof(uint64_t),
     .state = &(struct multiplier){.factor = 2},
     .state_bytes = sizeof(struct multiplier),
     .on = {.handle_events = multiply},
@@ -59,6 +60,7 @@ static weir_verdict print(weir_stage *self, weir_batch batch) {
 static const weir_stage_options printer_options = {
     .kind = WEIR_CONSUMER,
     .name = "printer",
+    .takes_bytes = sizeof(uint64_t),
     .on = {.handle_events = print},
 };
 

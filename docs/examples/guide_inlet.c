@@ -42,6 +42,7 @@ static void show(const char *name, weir_when_full policy) {
     weir_must(weir_inlet_finish(inlet));
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,
+        .takes_bytes = sizeof(uint64_t),
         .subscribe_to = &(weir_subscribe_to){.producer = source},
         .subscribe_count = 1,
         .on = {.handle_events = consume},

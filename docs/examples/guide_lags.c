@@ -44,6 +44,7 @@ static weir_ref start_consumer(weir_runtime *runtime, unsigned worker, weir_ref 
     weir_ref consumer;
     const weir_stage_options consumer_options = {
         .kind = WEIR_CONSUMER,
+        .takes_bytes = sizeof(uint64_t),
         .worker = WEIR_WORKER(worker),
         .subscribe_to = &to_source,
         .subscribe_count = 1,

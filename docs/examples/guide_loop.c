@@ -22,7 +22,7 @@ int main(void) {
          .event_bytes = sizeof(uint64_t),
          .state_bytes = sizeof(uint64_t),
          .on = {.handle_demand = count}},
-        {.kind = WEIR_CONSUMER, .on = {.handle_events = consume}},
+        {.kind = WEIR_CONSUMER, .takes_bytes = sizeof(uint64_t), .on = {.handle_events = consume}},
     };
     const weir_subscribe_options two_at_a_time = {.max_demand = 2, .min_demand = WEIR_NONE};
     weir_runtime *runtime = open_stepped();

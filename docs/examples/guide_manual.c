@@ -43,6 +43,7 @@ int main(void) {
     weir_must(weir_stage_start(runtime, &counter_options, &counter));
     const weir_stage_options limited_options = {
         .kind = WEIR_CONSUMER,
+        .takes_bytes = sizeof(uint64_t),
         .state_bytes = sizeof(weir_subscription),
         .subscribe_to = &(weir_subscribe_to){.producer = counter},
         .subscribe_count = 1,

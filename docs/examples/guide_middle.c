@@ -47,6 +47,7 @@ static weir_ref start_pairs(weir_runtime *runtime, weir_ref news) {
         .kind = WEIR_PRODUCER_CONSUMER,
         .name = "pairs",
         .event_bytes = sizeof(uint64_t),
+        .takes_bytes = sizeof(uint64_t),
         .state_bytes = sizeof(uint64_t),
         .subscribe_to = &five,
         .subscribe_count = 1,
@@ -60,6 +61,7 @@ static void start_printer(weir_runtime *runtime, weir_ref pairs) {
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,
         .name = "printer",
+        .takes_bytes = sizeof(uint64_t),
         .subscribe_to = &(weir_subscribe_to){.producer = pairs},
         .subscribe_count = 1,
         .on = {.handle_events = print, .terminate = stops},

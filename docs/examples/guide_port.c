@@ -51,6 +51,7 @@ int main(void) {
     weir_must(weir_inlet_open(runtime, &inlet_options, &inlet, &source));
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,
+        .takes_bytes = sizeof(uint64_t),
         .state = &state,
         .state_bytes = sizeof state,
         .subscribe_to = &(weir_subscribe_to){.producer = source},

@@ -66,6 +66,7 @@ static weir_inlet *start(weir_runtime *runtime) {
     weir_subscribe_to both[] = {{.producer = jobs}, {.producer = retries}};
     const weir_stage_options worker_options = {
         .kind = WEIR_CONSUMER,
+        .takes_bytes = sizeof(struct job),
         .state = &retries,
         .state_bytes = sizeof retries,
         .subscribe_to = both,

@@ -2,7 +2,7 @@
  * The guide: an event loop that drains when it is told to end, and goes on looping meanwhile.
  * SPDX-License-Identifier: Apache-2.0
  *
- *     squares (an iterator without end) ──► sum
+ *     odd numbers (an iterator without end) ──► sum
  *
  * The signal comes by a descriptor; so does the end of the drain.
  */
@@ -18,9 +18,9 @@
 
 enum { SECOND = 1000000000 };
 
-static weir_made squares(void *context, weir_room room) {
+static weir_made odd(void *context, weir_room room) {
     uint64_t *next = context, *out = room.events;
-    for (size_t i = 0; i < room.count; i++) out[i] = (*next + i) * (*next + i);
+    for (size_t i = 0; i < room.count; i++) out[i] = 2 * (*next + i) + 1;
     *next += room.count;
     return (weir_made){room.count, WEIR_ITERATOR_MORE};
 }
@@ -35,10 +35,11 @@ static weir_verdict sum(weir_stage *self, weir_batch batch) {
 static void start(weir_runtime *runtime, uint64_t *next) {
     weir_ref source;
     const weir_iterator_options source_options = {
-        .event_bytes = sizeof(uint64_t), .next = squares, .context = next};
+        .event_bytes = sizeof(uint64_t), .next = odd, .context = next};
     weir_must(weir_iterator_start(runtime, &source_options, &source));
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,
+        .takes_bytes = sizeof(uint64_t),
         .state_bytes = sizeof(uint64_t),
         .subscribe_to = &(weir_subscribe_to){.producer = source},
         .subscribe_count = 1,

@@ -87,6 +87,7 @@ static weir_ref start_branch(weir_runtime *runtime, const char *name, weir_ref f
         .kind = WEIR_PRODUCER_CONSUMER,
         .name = name,
         .event_bytes = sizeof(uint64_t),
+        .takes_bytes = sizeof(uint64_t),
         .state_bytes = sizeof(struct sum),
         .subscribe_to = &to,
         .subscribe_count = 1,
@@ -116,6 +117,7 @@ static void start(weir_runtime *runtime, size_t window) {
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,
         .name = "shares",
+        .takes_bytes = sizeof(uint64_t),
         .state = &(struct shares){.lane_stage = lane},
         .state_bytes = sizeof(struct shares),
         .subscribe_to = both,

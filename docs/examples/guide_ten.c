@@ -10,7 +10,7 @@
 static weir_verdict twice(weir_stage *self, weir_batch batch) {
     uint64_t *number = weir_own(self);
     if (number == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-    for (size_t i = 0; i < batch.count; i++) number[i] *= 2;
+    for (size_t i = 0; i < batch.count; i++) number[i] <<= 1;
     return weir_forward(self);
 }
 
@@ -46,6 +46,7 @@ static weir_inlet *start(weir_runtime *runtime) {
     const weir_stage_options doubler_options = {
         .kind = WEIR_PRODUCER_CONSUMER,
         .event_bytes = sizeof(uint64_t),
+        .takes_bytes = sizeof(uint64_t),
         .on_cancel = WEIR_ON_CANCEL_STOP,
         .subscribe_to = &to_numbers,
         .subscribe_count = 1,
@@ -56,6 +57,7 @@ static weir_inlet *start(weir_runtime *runtime) {
                                     .options = {.max_demand = 5, .min_demand = WEIR_NONE}};
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,
+        .takes_bytes = sizeof(uint64_t),
         .state_bytes = sizeof(size_t),
         .subscribe_to = &to_doubler,
         .subscribe_count = 1,

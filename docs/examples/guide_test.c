@@ -10,7 +10,7 @@
 #define NUMBERS   100
 
 static weir_verdict numbers(weir_stage *self, uint64_t demand) {
-    uint64_t *next = weir_state(self);
+    uint32_t *next = weir_state(self);
     for (; demand > 0 && *next < NUMBERS; demand--) {
         (*next)++;
         weir_must(weir_emit(self, next, 1));
@@ -19,7 +19,7 @@ static weir_verdict numbers(weir_stage *self, uint64_t demand) {
 }
 
 static weir_verdict square(weir_stage *self, weir_batch batch) {
-    uint64_t *event = weir_own(self);
+    uint32_t *event = weir_own(self);
     if (event == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     for (size_t i = 0; i < batch.count; i++) event[i] *= event[i];
     return weir_forward(self);
@@ -27,7 +27,7 @@ static weir_verdict square(weir_stage *self, weir_batch batch) {
 
 static weir_verdict add(weir_stage *self, weir_batch batch) {
     uint64_t *sum = *(uint64_t **)weir_state(self);
-    const uint64_t *event = batch.events;
+    const uint32_t *event = batch.events;
     uint64_t here = 0;
     for (size_t i = 0; i < batch.count; i++) here += event[i];
     *sum += here;
@@ -45,8 +45,8 @@ static uint64_t run(uint64_t seed, weir_accounts *accounts) {
         &(weir_runtime_options){.mode = WEIR_SIMULATED, .seed = seed, .workers = 3}, &runtime));
     const weir_stage_options source_options = {
         .kind = WEIR_PRODUCER,
-        .event_bytes = sizeof(uint64_t),
-        .state_bytes = sizeof(uint64_t),
+        .event_bytes = sizeof(uint32_t),
+        .state_bytes = sizeof(uint32_t),
         .demand = WEIR_ACCUMULATE,
         .on = {.handle_demand = numbers},
     };
@@ -55,7 +55,8 @@ static uint64_t run(uint64_t seed, weir_accounts *accounts) {
     for (int i = 0; i < 2; i++) {
         const weir_stage_options squarers_i__options = {
             .kind = WEIR_PRODUCER_CONSUMER,
-            .event_bytes = sizeof(uint64_t),
+            .event_bytes = sizeof(uint32_t),
+            .takes_bytes = sizeof(uint32_t),
             .subscribe_to = &to_source,
             .subscribe_count = 1,
             .on = {.handle_events = square},
@@ -65,6 +66,7 @@ static uint64_t run(uint64_t seed, weir_accounts *accounts) {
     }
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,
+        .takes_bytes = sizeof(uint32_t),
         .state = &sum_at,
         .state_bytes = sizeof sum_at,
         .subscribe_to = to_squarers,

@@ -33,6 +33,7 @@ static void measure(size_t max, size_t min) {
          .state_bytes = sizeof state,
          .on = {.handle_demand = produce}},
         {.kind = WEIR_CONSUMER,
+         .takes_bytes = sizeof(uint64_t),
          .state = &state,
          .state_bytes = sizeof state,
          .on = {.handle_events = consume}},

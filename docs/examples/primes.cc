@@ -11,7 +11,7 @@
 
 namespace {
 
-constexpr uint64_t FIRST = 7, LAST = 48;
+constexpr uint64_t FIRST = 7, LAST = 48, DIVISORS[] = {2, 3, 5};
 
 /* A stage's state, as what it is. */
 template <typename T> T &state_of(weir_stage *self) {
@@ -44,18 +44,14 @@ weir_verdict add(weir_stage *self, weir_batch batch) noexcept {
     return WEIR_CONTINUE;
 }
 
-weir_ref start_sieve(weir_runtime *runtime, uint64_t divisor) {
-    weir_ref sieve;
-    weir_must(weir_stage_start(runtime,
-                               {.kind = WEIR_PRODUCER_CONSUMER,
-                                .name = "sieve",
-                                .event_bytes = sizeof(uint64_t),
-                                .takes_bytes = sizeof(uint64_t),
-                                .state = &divisor,
-                                .state_bytes = sizeof divisor,
-                                .on = {.handle_events = sift}},
-                               &sieve));
-    return sieve;
+weir_stage_options sieve(const uint64_t &divisor) {
+    return {.kind = WEIR_PRODUCER_CONSUMER,
+            .name = "sieve",
+            .event_bytes = sizeof divisor,
+            .takes_bytes = sizeof divisor,
+            .state = &divisor,
+            .state_bytes = sizeof divisor,
+            .on = {.handle_events = sift}};
 }
 
 } // namespace
@@ -63,27 +59,26 @@ weir_ref start_sieve(weir_runtime *runtime, uint64_t divisor) {
 int main() {
     weir_runtime *runtime;
     weir_accounts accounts;
-    weir_ref numbers, sum;
+    weir_ref row[5];
     total all = {0, 0}, *to = &all;
     weir_must(weir_runtime_open({.workers = 2}, &runtime));
-    weir_must(weir_stage_start(runtime,
-                               {.kind = WEIR_PRODUCER,
-                                .name = "numbers",
-                                .event_bytes = sizeof FIRST,
-                                .state = &FIRST,
-                                .state_bytes = sizeof FIRST,
-                                .on = {.handle_demand = count}},
-                               &numbers));
-    weir_must(weir_stage_start(runtime,
-                               {.kind = WEIR_CONSUMER,
-                                .name = "sum",
-                                .takes_bytes = sizeof(uint64_t),
-                                .state = &to,
-                                .state_bytes = sizeof to,
-                                .on = {.handle_events = add}},
-                               &sum));
-    const weir_ref row[] = {numbers, start_sieve(runtime, 2), start_sieve(runtime, 3),
-                            start_sieve(runtime, 5), sum};
+    weir_must(weir_stages_start(runtime,
+                                {{.kind = WEIR_PRODUCER,
+                                  .name = "numbers",
+                                  .event_bytes = sizeof FIRST,
+                                  .state = &FIRST,
+                                  .state_bytes = sizeof FIRST,
+                                  .on = {.handle_demand = count}},
+                                 sieve(DIVISORS[0]),
+                                 sieve(DIVISORS[1]),
+                                 sieve(DIVISORS[2]),
+                                 {.kind = WEIR_CONSUMER,
+                                  .name = "sum",
+                                  .takes_bytes = sizeof(uint64_t),
+                                  .state = &to,
+                                  .state_bytes = sizeof to,
+                                  .on = {.handle_events = add}}},
+                                row));
     weir_must(weir_chain(runtime, row, 5, {.max_demand = 10}));
     weir_must(weir_runtime_run(runtime, WEIR_FOREVER));
     weir_must(weir_runtime_close(runtime, &accounts));

@@ -46,6 +46,7 @@ static void start_printer(weir_runtime *runtime, weir_ref inlet, struct printer 
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,
         .name = "printer",
+        .takes_bytes = sizeof(uint64_t),
         .state = &printer,
         .state_bytes = sizeof printer,
         .worker = WEIR_WORKER(printer->number), /* one each: it sleeps */

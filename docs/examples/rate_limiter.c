@@ -113,6 +113,7 @@ int main(int argc, char **argv) {
     };
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,
+        .takes_bytes = sizeof(uint64_t),
         .state_bytes = sizeof(struct limiter),
         .subscribe_to = to,
         .subscribe_count = 2,

@@ -71,6 +71,7 @@ int main(void) {
     const weir_stage_options work = {.kind = WEIR_PRODUCER_CONSUMER,
                                      .name = "work",
                                      .event_bytes = sizeof(uint64_t),
+                                     .takes_bytes = sizeof(uint64_t),
                                      .state = &failed,
                                      .state_bytes = sizeof failed,
                                      .subscribe_to = &from_source,
@@ -80,6 +81,7 @@ int main(void) {
                                          .options = {.max_demand = 4, .cancel = WEIR_TEMPORARY}};
     const weir_stage_options sink = {.kind = WEIR_CONSUMER,
                                      .name = "sink",
+                                     .takes_bytes = sizeof(uint64_t),
                                      .subscribe_to = &from_work,
                                      .subscribe_count = 1,
                                      .on = {.handle_events = print}};

@@ -148,6 +148,7 @@ static void start_consumer(weir_runtime *runtime, weir_ref jobs, uintptr_t weigh
                                        .options = {.max_demand = JOBS, .user = (void *)weight}};
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,
+        .takes_bytes = sizeof(uint64_t),
         .state = &done,
         .state_bytes = sizeof done,
         .subscribe_to = &to_jobs,

@@ -7,7 +7,7 @@
  * again, back up to max_demand, each time that min_demand or fewer are
  * outstanding.  So at most max_demand events are ever on their way, and one
  * ask travels for every max_demand - min_demand events.  (GenStage's rule;
- * docs/guide has a worked example.)
+ * docs/guide.md has a worked example.)
  *
  * A batch that is larger than 64 KiB is handed out in pieces, as it lies in memory:
  * handle_events is called for each (see weir_batch), and the ask is behind the last.

@@ -7,11 +7,20 @@
  *
  * In C one writes &(weir_stage_options){...} there; C++ takes no address of what is made in
  * passing.  Each function below takes such options by reference, and calls the one of the same
- * name.  Everything else is as in C, from weir.h.
+ * name.  Options that in C may be NULL may be left out where nothing stands behind them, or are
+ * {}; rows of stages may be lists:
+ *
+ *   weir_ref stages[3];
+ *   weir_must(weir_stages_start(runtime, {{.kind = WEIR_PRODUCER, ...},
+ *                                         {.kind = WEIR_PRODUCER_CONSUMER, ...},
+ *                                         {.kind = WEIR_CONSUMER, ...}}, stages));
+ *   weir_must(weir_chain(runtime, stages, 3));
+ *
+ * Everything else is as in C, from weir.h.
  *
  * Designated initializers of C++20 follow the order in which the members are declared, and
- * say .on = {.init = f} for .on.init = f.  (With -Wextra g++ wants a value for every member:
- * -Wno-missing-field-initializers.)
+ * say .on = {.init = f} for .on.init = f.  With -Wextra g++, and clang from 18 on, want a value
+ * for every member, which is just what is not needed: say -Wno-missing-field-initializers, too.
  *
  * Callbacks are functions, or lambdas that capture nothing.  They are called from C, through
  * which no exception may pass: make them noexcept.
@@ -19,6 +28,7 @@
 #ifndef WEIR_HPP
 #define WEIR_HPP
 
+#include <initializer_list>
 #include <weir/weir.h>
 
 inline weir_status weir_runtime_open(const weir_runtime_options &options, weir_runtime **out) {
@@ -30,13 +40,25 @@ inline weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_opti
     return weir_stage_start(runtime, &options, out);
 }
 
+/* `out` has room for as many references as the list has stages. */
+inline weir_status weir_stages_start(weir_runtime *runtime,
+                                     std::initializer_list<weir_stage_options> options,
+                                     weir_ref *out = nullptr) {
+    return weir_stages_start(runtime, options.begin(), options.size(), out);
+}
+
 inline weir_status weir_chain(weir_runtime *runtime, const weir_ref *stages, size_t count,
-                              const weir_subscribe_options &options) {
+                              const weir_subscribe_options &options = {}) {
     return weir_chain(runtime, stages, count, &options);
 }
 
+inline weir_status weir_chain(weir_runtime *runtime, std::initializer_list<weir_ref> stages,
+                              const weir_subscribe_options &options = {}) {
+    return weir_chain(runtime, stages.begin(), stages.size(), &options);
+}
+
 inline weir_status weir_subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
-                                  const weir_subscribe_options &options,
+                                  const weir_subscribe_options &options = {},
                                   weir_subscription *out = nullptr) {
     return weir_subscribe(runtime, consumer, producer, &options, out);
 }
@@ -49,15 +71,15 @@ inline weir_status weir_subscribe_wait(weir_runtime *runtime, weir_ref consumer,
 
 inline weir_status weir_resubscribe(weir_runtime *runtime, weir_subscription old,
                                     weir_reason reason, weir_ref producer,
-                                    const weir_subscribe_options &options,
+                                    const weir_subscribe_options &options = {},
                                     weir_subscription *out = nullptr) {
     return weir_resubscribe(runtime, old, reason, producer, &options, out);
 }
 
 inline weir_status weir_resubscribe_wait(weir_runtime *runtime, weir_subscription old,
                                          weir_reason reason, weir_ref producer,
-                                         const weir_subscribe_options &options,
-                                         uint64_t timeout_ns, weir_subscription *out = nullptr) {
+                                         const weir_subscribe_options &options, uint64_t timeout_ns,
+                                         weir_subscription *out = nullptr) {
     return weir_resubscribe_wait(runtime, old, reason, producer, &options, timeout_ns, out);
 }
 
@@ -77,7 +99,7 @@ inline weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_opt
 }
 
 inline weir_status weir_stream_subscribe(weir_stream *stream, weir_ref producer,
-                                         const weir_subscribe_options &options,
+                                         const weir_subscribe_options &options = {},
                                          weir_subscription *out = nullptr) {
     return weir_stream_subscribe(stream, producer, &options, out);
 }

@@ -63,7 +63,7 @@ struct weir_desk {
     uint64_t *buffered;      /* the worker's gauge; what is held counts there */
     struct weir_hold *holds; /* all that are open                             */
     uint64_t held;
-    struct weir__rack *rack; /* what its consumers take from, or NULL (dispatch/edge/rack.h) */
+    struct weir__rack *rack; /* what its consumers take from, or NULL (edge/rack.h) */
 };
 
 struct weir_run {

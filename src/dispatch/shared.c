@@ -4,7 +4,7 @@
  *
  * The consumers' demand is one pool: what is sent goes on the rack
  * (edge/rack.h) and is nobody's until somebody takes it.  With `waiting` for
- * what is on the queue, and sums over the consumers that have not left,
+ * what is on the rack, and sums over the consumers that have not left,
  *
  *   open == asked - taken - waiting
  *
@@ -89,7 +89,7 @@ static weir_status shared_init(void *state, weir_desk *desk, const void *options
     return WEIR_OK;
 }
 
-/* The stage has let go of the queue, unless it never ran. */
+/* The stage has let go of the rack, unless it never ran. */
 static void shared_close(void *state) {
     const struct pool *pool = state;
     if (pool->desk->rack != NULL) weir__rack_leave(pool->desk->rack, pool->desk->pool);

@@ -13,7 +13,7 @@
  *   final     sent, once that is the    writer: the producer, before the CLOSE
  *             end                       mail that publishes it
  *
- *   received <= sent, but of a shared queue (edge/rack.h), where sent is 0
+ *   received <= sent, but of a rack (edge/rack.h), where sent is 0
  *   sent <= asked, unless the dispatcher is the program's and sends what nobody has asked for
  *   asked <= received + max on an automatic subscription, but for what is asked by hand as well
  *   wants_room  <=>  something is in the overflow, as long as the producer has the edge
@@ -43,6 +43,8 @@
  * raised (on a stack or hot).  The last to let go frees it.
  *   X1 -> X2  refs: a release by everybody else is seen by the one who frees
  *
+ * Progress: wait-free on both sides, the allocator aside; telling is the outbox's and mail's.
+ * Wrap: positions are 64-bit and do not; the ring's own are told in ring/ring.h.
  * Model: tests/model/demand_cancel.pml.
  */
 #ifndef WEIR__EDGE_EDGE_H
@@ -152,8 +154,8 @@ struct weir__edge {
     struct weir__index_node subscription; /* among its stage's */
     struct weir__edge *closes_behind;     /* those that follow it, whose CLOSE has come already */
     struct weir__edge *closes_next;       /* in that list of one                             */
-    struct weir__edge *held_next;         /* a taker's, while held back: in its stage's list */
-    struct weir__edge *held_previous;
+    struct weir__edge *waiting_next;      /* a taker's that waits_to_take: in its stage's list */
+    struct weir__edge *waiting_previous;
     bool waits_to_take;
     weir_reason down_reason;
     uint64_t asked_by_hand; /* of asked; counted in checked builds */
@@ -210,7 +212,8 @@ static inline struct weir__rack *weir__edge_rack(const struct weir__edge *edge) 
 
 /* ---- the consumer's side ------------------------------------------------- */
 
-/* Asks for `count` more: moves asked (D1 -> D2).  Both for stage/subscription.h, which tells. */
+/* Asks for `count` more: the only place that moves asked.  Both are for stage/subscription.[ch],
+ * where it is seen to that the producer is told. */
 static inline void weir__edge_ask(struct weir__edge *edge, uint64_t count) {
     edge->asked += count;
     weir__store_release_u64(&edge->ring.consumer.asked, edge->asked); /* D1 -> D2 */

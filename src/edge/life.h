@@ -22,8 +22,9 @@
  *   CLOSING    it is read up to   ENDED      received == final
  *              `final`            OVER       the stage stops; sends DOWN
  *   ENDED      all of it is here, OVER       that has been handled: handle_cancel; sends
- *              the end has its               LEFT, unless the producer has stopped
- *              place behind that  CLOSING    the stage stops: what waits goes back
+ *              the end has its               LEFT, unless the producer has stopped (of
+ *              place behind that             its rack: all the same)
+ *                                 CLOSING    the stage stops: what waits goes back
  *   OVER       the consumer knows it no more
  *
  *   the producer's end            to         when

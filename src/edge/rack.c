@@ -281,7 +281,7 @@ bool weir__rack_has_events(const struct weir__edge *edge) {
 }
 
 #if WEIR__CHECKED
-uint64_t weir__shared_check(const struct weir__rack *rack) {
+uint64_t weir__rack_check(const struct weir__rack *rack) {
     weir__queue_check(&rack->overflow);
     WEIR__CHECK(!rack->touched);
     WEIR__CHECK(rack->rest == 0);

@@ -49,7 +49,7 @@
  *                      edge->wants, ring.consumer.declined
  *
  * Ordering (ring: V1..V6; waking: F1, F2, R1, R2; room: W1, W2)
- *   Y1 -> Y2  edge->rack: publishes the queue to a taker
+ *   Y1 -> Y2  edge->rack: publishes the rack to a taker
  *   R1 -> R2  raised = 0: publishes `wants`, which was written before
  *   D1 -> D2  declined: as asked (edge.h)
  * Progress: publishing and waking are wait-free but for the push on a stack, which
@@ -86,7 +86,7 @@ struct weir__rack {
 struct weir__rack *weir__rack_open(const struct weir__allocator *allocator, uint32_t entries);
 
 /*
- * One reference less.  The last one drops what is left and frees the queue.
+ * One reference less.  The last one drops what is left and frees the rack.
  * Returns how many events that were.
  */
 uint64_t weir__rack_leave(struct weir__rack *rack, struct weir__pool *pool);
@@ -134,7 +134,7 @@ bool weir__rack_recall_newest(struct weir__rack *rack, uint64_t count, struct we
                               struct weir__pool *pool);
 
 /* At a quiet point, while the producer lives.  Returns the events in it. */
-uint64_t weir__shared_check(const struct weir__rack *rack);
+uint64_t weir__rack_check(const struct weir__rack *rack);
 
 /* ---- a taker's side ------------------------------------------------------ */
 

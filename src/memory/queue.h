@@ -4,7 +4,7 @@
  *
  * A growing ring of items in one worker's private memory.  An item is a slice
  * of a block (it holds one reference), or a mark: a pointer or number that keeps its
- * place among the events (an info, a deferred cancel, demand).  Items of one message
+ * place among the events (an info, the end of a subscription, demand).  Items of one message
  * follow each other, each but the last flagged MORE.
  *
  *   events == sum of the counts of the slices in it    (marks count nothing)

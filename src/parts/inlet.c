@@ -110,7 +110,7 @@ static void gather(weir_stage *self, weir_inlet *inlet) {
  * Blocked pushers are not woken for each event that leaves, only to sleep again: but
  * for a good part of the capacity, when nothing more leaves, and now and then (look).
  */
-static void made_room(weir_inlet *inlet, uint64_t count) {
+static void make_room_and_seldom_wake(weir_inlet *inlet, uint64_t count) {
     weir__fetch_sub_u64(&inlet->waiting, count); /* I7 -> I8 */
     inlet->unwoken += count;
     if (inlet->unwoken >= inlet->capacity / 4) {
@@ -125,7 +125,7 @@ static bool take_queue(weir_inlet *inlet, weir_stage *self, uint64_t *open) {
     uint64_t count = before - inlet->queued;
     *open -= count;
     if (count > 0) {
-        made_room(inlet, count);
+        make_room_and_seldom_wake(inlet, count);
     }
     return emitted;
 }
@@ -252,7 +252,8 @@ static bool goes_from(weir_inlet *inlet, uint32_t from, uint32_t to) {
     return weir__cas_u32(&inlet->finished, &from, to); /* I3 -> I4, A7 -> A8 */
 }
 
-/* As weir_inlet_finish, but on the worker; in a ring in steps, of which the last may be undone. */
+/* As weir_inlet_finish, but on the worker; in a ring of stages in steps, of which the last may be
+ * undone. */
 static void shut(weir_stage *self, enum weir__shutting whom) {
     weir_inlet *inlet = inlet_of(self);
     switch (whom) {

@@ -29,8 +29,8 @@
  * Where there is no demand the stage rests as WAITS (quay.h): demand makes it look, and events
  * need not poke it; all else does.
  *
- * Ordering.  All of these are moved by locked operations, so each is a full
- * fence, and four Dekker pairs rest on that:
+ * Ordering.  All of these but `reason` are moved by locked operations, so each is a full
+ * fence, and four Dekker pairs rest on that; the fifth is release and acquire:
  *   I1 -> I2  the quay's O1 -> O2: push a chunk or a port, read poked / give up poked, look at
  *             the stacks and at finished: nothing stays there unseen.
  *   I3 -> I4  reserve, read finished / finished, read waiting: the stage stops
@@ -55,8 +55,8 @@
 #include <weir/inlet.h>
 
 /*
- * What `finished` says.  An inlet in a ring (stage/ending.c) takes nothing from outside first, and
- * then, tried, nothing from anybody; it may be WITHIN again after that.
+ * What `finished` says.  An inlet in a ring of stages (stage/ending.c) takes nothing from outside
+ * first, and then, tried, nothing from anybody; it may be WITHIN again after that.
  *   any -> FINISHED      weir_inlet_finish, on any thread, or the worker (both exchange); it stays
  *   OPEN -> WITHIN       the worker, by CAS, as it may be FINISHED meanwhile; so are the others:
  *   WITHIN -> TRIED
@@ -108,7 +108,7 @@ struct weir_inlet {
     uint32_t ports;
     bool port_next;   /* takes its turn before the queue    */
     bool finish_seen; /* finished, as it was looked at last */
-    uint64_t unwoken; /* events that left the queue since waiters was read */
+    uint64_t unwoken; /* events that left the queue since those who wait for room were woken */
     uint64_t left;    /* events that have left, ever        */
     uint64_t left_at_look;
     uint64_t left_at_settle; /* both when whoever waits for room was told for certain */
@@ -161,6 +161,9 @@ void weir__inlet_poke_if_cold(weir_inlet *inlet);
 
 /* Who pushes here for a stage is a feeder from now on.  WEIR_OK; NO_STAGE, NO_MEMORY. */
 weir_status weir__inlet_know_feeder(weir_inlet *inlet);
+
+/* The same, and INVALID: there are no events, or more than will ever have room. */
+weir_status weir__inlet_may_push(weir_inlet *inlet, const void *events, size_t count);
 
 /* Between the two something may be left on a stack, or counted as dropped. */
 void weir__inlet_enter(weir_inlet *inlet);

@@ -148,6 +148,17 @@ weir_status weir__inlet_know_feeder(weir_inlet *inlet) {
 
 /* ---- pushing ------------------------------------------------------------- */
 
+weir_status weir__inlet_may_push(weir_inlet *inlet, const void *events, size_t count) {
+    if (count > inlet->capacity) {
+        return weir__refuse(WEIR_INVALID, "count must be at most the capacity, %zu, got %zu",
+                            inlet->capacity, count);
+    }
+    if (events == NULL) {
+        return weir__refuse(WEIR_INVALID, "events must not be NULL when count is %zu", count);
+    }
+    return weir__inlet_know_feeder(inlet);
+}
+
 static uint64_t limit(const weir_inlet *inlet) {
     /* Dropping the oldest is the worker's doing: until it has, as many again may wait. */
     return inlet->when_full == WEIR_DROP_OLDEST ? 2 * (uint64_t)inlet->capacity : inlet->capacity;
@@ -259,14 +270,7 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
     if (count == 0) {
         return WEIR_OK;
     }
-    if (count > inlet->capacity) {
-        return weir__refuse(WEIR_INVALID, "count must be at most the capacity, %zu, got %zu",
-                            inlet->capacity, count);
-    }
-    if (events == NULL) {
-        return weir__refuse(WEIR_INVALID, "events must not be NULL when count is %zu", count);
-    }
-    weir_status status = weir__inlet_know_feeder(inlet);
+    weir_status status = weir__inlet_may_push(inlet, events, count);
     if (status != WEIR_OK) {
         return status;
     }

@@ -233,15 +233,8 @@ static weir_status push_slowly(weir_port *port, const void *events, size_t count
     if (count == 0) {
         return WEIR_OK;
     }
-    if (count > port->capacity) {
-        return weir__refuse(WEIR_INVALID, "count must be at most the capacity, %zu, got %zu",
-                            (size_t)port->capacity, count);
-    }
-    if (events == NULL) {
-        return weir__refuse(WEIR_INVALID, "events must not be NULL when count is %zu", count);
-    }
     weir_status status =
-        weir__inlet_know_feeder(port->inlet); /* each time the ring has gone round */
+        weir__inlet_may_push(port->inlet, events, count); /* each time the ring has gone round */
     if (status == WEIR_OK && !has_port_room(port, count)) {
         status = without_room(port, count, timeout_ns);
     }

@@ -162,9 +162,7 @@ uint64_t weir__quay_deadline(const struct weir__quay *quay, uint64_t timeout_ns)
     if (timeout_ns == 0) {
         return 0; /* over already: no clock need tell */
     }
-    uint64_t now =
-        weir__quay_has_threads(quay) ? weir__clock_now_ns() : weir_runtime_now(quay->runtime);
-    return weir__clock_deadline(now, timeout_ns);
+    return weir__clock_deadline(weir_runtime_now(quay->runtime), timeout_ns);
 }
 
 /* Sleeping and being woken cost more than most waits last. */

@@ -5,7 +5,7 @@
  * Inlet, stream, pool and supervisor have one, embedded.  It has what they need alike: who still
  * has the part, one mail that calls its stage (the poke), how long that looks by itself, how
  * others sleep, and whom discarded events are told to.  What is handed over, and in which order,
- * is each part's own: see there.
+ * is each part's own: see there.  A supervisor uses the poke alone, and pokes itself.
  *
  *   field   writers                               readers
  *   poked   anybody -> TOLD; the worker TOLD ->   who has brought something
@@ -26,12 +26,13 @@
  * producer's worker has taken back what was not taken, a child with a thread.  Whoever has one
  * may take another.  Who holds the handle's alone holds the part alone, and for good.
  *
- * Ordering.  The token and refs are moved by locked operations.
+ * Ordering.  The token and refs are moved by locked operations (but for weir__quay_poke_self, of
+ * whose quay nobody else moves the token).
  *   O1 -> O2  Dekker: bring something (and a full fence), read poked / give up poked, look:
  *             nothing that was brought stays unseen by a stage that looks no more.
  *   O3 -> O4  a reference is given back (locked) -> there is but one (acquire), or it is given
  *             back as the last one (locked): what was done before that is seen.
- * Sleeping: E1 -> E2 of ring/berth.h.
+ * Sleeping: E1 -> E2 of ring/berth.h; who closes sleeps at refs, which the kernel compares.
  * Model: tests/model/quay.pml.  Progress: wait-free, dozing aside.  Wrap: nothing does.
  */
 #ifndef WEIR__PARTS_QUAY_H
@@ -109,7 +110,8 @@ bool weir__quay_alone(struct weir__quay *quay, uint64_t timeout_ns, const char *
  * locked operation.  Any thread that has a reference. */
 void weir__quay_poke(struct weir__quay *quay);
 
-/* The same on the stage's worker or, in its init, on the starting thread: it needs no other
+/* The same on the stage's worker or, in its init, on the starting thread.  Only for a quay that
+ * nobody pokes otherwise (a supervisor's): it looks and sets by two accesses.  It needs no other
  * reference, as it ends with the stage. */
 void weir__quay_poke_self(struct weir__quay *quay, weir_stage *self);
 

@@ -4,11 +4,12 @@
  *
  * The stage's side (stream.c) lends batches: it keeps them in its stage's `lent`,
  * and puts an entry for each on a ring.  The reader's side (stream_read.c) takes
- * an entry, reads the events where they are, and comes back: it moves `position`,
- * and unless that is under way pokes the stage, which then drops the batch, counts
- * it as handled and asks.  The reader never touches a reference count, but for the
- * one batch that it may hold when the stage ends.  The poke, references, and how a
- * reader sleeps in a call: quay.h.
+ * an entry, reads the events where they are, and comes back: it moves `position`.
+ * It pokes the stage behind an entry that is flagged TELL, and before it sleeps or says
+ * that there is nothing, unless a poke is under way; the stage then drops the batches that
+ * are back, counts them as handled and asks.  The reader never touches a reference count,
+ * but for the one batch that it may hold when the stage ends.  The poke, references, and
+ * how a reader sleeps in a call: quay.h.
  *
  *   field      writers                          readers
  *   ring       the worker; c_head the reader    the other
@@ -133,7 +134,6 @@ void weir__stream_check(const weir_stream *stream, const weir_stage *self, uint6
 /* Something was published for the reader (J3 -> J4). */
 void weir__stream_wake(weir_stream *stream);
 
-/* Frees the messages that were not sent. */
 void weir__stream_drop_modes(weir_stream *stream);
 
 extern const weir_callbacks weir__stream_callbacks;

@@ -44,7 +44,7 @@ static bool closed(const weir_stream *stream) {
 }
 
 /* True when `take` would find something.  Behind armed (J3 -> J4), for certain. */
-static bool something(const weir_stream *stream) {
+static bool has_something(const weir_stream *stream) {
     return !weir__ring_empty(&stream->ring) || closed(stream);
 }
 
@@ -88,14 +88,14 @@ static void report(weir_stream *stream) {
 /* ---- waiting ------------------------------------------------------------- */
 
 /* It has found something itself: its event, if it was quiet, is readable. */
-static void rise(weir_stream *stream) {
+static void make_readable(weir_stream *stream) {
     if (weir__exchange_u32(&stream->armed, 0) != 0) {
         weir__event_signal((int)(stream->event - 1));
     }
 }
 
 static bool something_has_come(void *waiter) {
-    return something(waiter); /* J3 -> J4 */
+    return has_something(waiter); /* J3 -> J4 */
 }
 
 static void report_before_sleep(void *waiter) {
@@ -122,10 +122,10 @@ static enum found give_up(weir_stream *stream) {
     }
     weir__event_clear((int)(stream->event - 1));
     weir__exchange_u32(&stream->armed, 1); /* J3 -> J4 */
-    if (!something(stream)) {
+    if (!has_something(stream)) {
         return NOTHING;
     }
-    rise(stream);
+    make_readable(stream);
     return take_entry(stream);
 }
 
@@ -209,8 +209,8 @@ weir_status weir_stream_fd(weir_stream *stream, int *out) {
         }
         weir__store_relaxed_u32(&stream->event, (uint32_t)event + 1);
         weir__exchange_u32(&stream->armed, 1); /* J3 -> J4 */
-        if (stream->left > 0 || something(stream)) {
-            rise(stream);
+        if (stream->left > 0 || has_something(stream)) {
+            make_readable(stream);
         }
     }
     *out = (int)(stream->event - 1);

@@ -9,14 +9,14 @@
 
 enum { NS_PER_SECOND = 1000000000 };
 
-static struct weir__supervisor *own(weir_stage *self) {
+static struct weir__supervisor *own_supervisor(weir_stage *self) {
     return weir_state(self);
 }
 
 /* ---- callbacks ----------------------------------------------------------- */
 
 static weir_verdict handle_down(weir_stage *self, weir_ref stage, weir_reason reason) {
-    struct weir__supervisor *supervisor = own(self);
+    struct weir__supervisor *supervisor = own_supervisor(self);
     struct weir__child *gone = weir__supervisor_find_stage(supervisor, stage);
     weir__links_lost(supervisor, stage);
     if (gone != NULL) {
@@ -26,7 +26,7 @@ static weir_verdict handle_down(weir_stage *self, weir_ref stage, weir_reason re
 }
 
 static weir_verdict supervisor_poked(weir_stage *self) {
-    struct weir__supervisor *supervisor = own(self);
+    struct weir__supervisor *supervisor = own_supervisor(self);
     weir__quay_give_up(&supervisor->quay, WEIR__POKED_COLD);
     weir__quay_release(&supervisor->quay, 1);
     return weir__supervisor_pursue(supervisor);
@@ -45,7 +45,7 @@ static weir_verdict supervise_events(weir_stage *self, weir_batch batch) {
     return WEIR_CONTINUE;
 }
 
-static void discard_events(struct weir__supervisor *supervisor) {
+static void close_supervisor(struct weir__supervisor *supervisor) {
     struct weir__child *child = supervisor->first;
     for (; child != NULL; child = child->next) {
         if (child->state == WEIR__CHILD_UP) { /* for whatever reason it ends before them */
@@ -61,21 +61,21 @@ static void discard_events(struct weir__supervisor *supervisor) {
 }
 
 static void supervisor_terminate(weir_stage *self, weir_reason reason) {
-    struct weir__supervisor *supervisor = own(self);
+    struct weir__supervisor *supervisor = own_supervisor(self);
     (void)reason;
-    discard_events(supervisor);
+    close_supervisor(supervisor);
 }
 
 /* weir_stop, or a stop of the whole runtime. */
 static bool stop_asked(weir_stage *self, weir_reason reason) {
-    struct weir__supervisor *supervisor = own(self);
+    struct weir__supervisor *supervisor = own_supervisor(self);
     weir__supervisor_give_up(supervisor, reason);
     return weir__supervisor_pursue(supervisor) == WEIR_CONTINUE;
 }
 
 /* It is to finish: so are its children. */
 static void drained(weir_stage *self) {
-    struct weir__supervisor *supervisor = own(self);
+    struct weir__supervisor *supervisor = own_supervisor(self);
     weir__supervisor_want_nothing(supervisor);
     for (struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
         if (child->state != WEIR__CHILD_DOWN) {
@@ -96,7 +96,7 @@ static const struct weir__part_calls supervisor_calls = {.poke = supervisor_poke
                                                          .stop_asked = stop_asked};
 
 struct weir__supervisor *weir__supervisor_of(weir_stage *stage) {
-    return stage->part == &supervisor_calls ? own(stage) : NULL;
+    return stage->part == &supervisor_calls ? own_supervisor(stage) : NULL;
 }
 
 /* ---- opening ------------------------------------------------------------- */
@@ -126,7 +126,7 @@ static const struct weir__quay_kind supervisor_kind = {.name = "supervisor"};
  * supervisor comes to life all the same, to stop those before it in order.
  */
 static weir_verdict supervisor_init(weir_stage *self, void *argument) {
-    struct weir__supervisor *supervisor = own(self);
+    struct weir__supervisor *supervisor = own_supervisor(self);
     weir_status *status = argument;
     supervisor->self = self;
     weir__quay_open(&supervisor->quay, &supervisor_kind, supervisor->runtime, NULL, NULL);
@@ -243,7 +243,7 @@ weir_status weir_supervisor_start(weir_runtime *runtime, const weir_supervisor_o
         status = weir_stage_start(runtime, &stage, &ref);
     }
     if (status != WEIR_OK) {
-        discard_events(&supervisor);
+        close_supervisor(&supervisor);
         return status;
     }
     if (children == WEIR_OK && out != NULL) {

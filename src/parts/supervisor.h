@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * All of it belongs to the supervisor's worker (before it is known, to the thread
- * that starts it), so nothing is atomic.
+ * that starts it), so nothing is atomic; but for the quay, and `kin`, which the runtime's
+ * lock for that guards.
  *
  *   supervisor.c        the stage: its callbacks, and its start
  *   supervisor_list.c   the children: finding them, who is alive, who is wanted

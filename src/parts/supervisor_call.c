@@ -19,7 +19,7 @@ struct reply {
     char refusal[WEIR__REFUSAL_BYTES]; /* the caller's thread has its own */
 };
 
-static void answer(weir_stage *stage, weir_from from, struct reply *reply) {
+static void send_reply(weir_stage *stage, weir_from from, struct reply *reply) {
     if (reply->status < 0) {
         snprintf(reply->refusal, sizeof reply->refusal, "%s", weir_refusal());
     }
@@ -54,10 +54,10 @@ static void tell_child(weir_stage *stage, weir_from from, uint64_t number) {
     } else if (child != NULL) {
         reply.ref = child->ref;
     }
-    answer(stage, from, &reply);
+    send_reply(stage, from, &reply);
 }
 
-static void describe(const struct weir__child *child, weir_supervised_info *out) {
+static void describe_child(const struct weir__child *child, weir_supervised_info *out) {
     *out = (weir_supervised_info){.number = child->number,
                                   .restart = child->restart,
                                   .stage = child->ref,
@@ -84,7 +84,7 @@ static void list_children(weir_stage *stage, weir_from from, uint64_t argument) 
     }
     size_t at = 0;
     for (const struct weir__child *child = supervisor->first; child != NULL; child = child->next) {
-        describe(child, &all[at++]);
+        describe_child(child, &all[at++]);
     }
     weir__caller_answer(stage->host->calls, from, WEIR_OK, all, bytes);
     weir__free(stage->host->allocator, all, bytes);
@@ -134,7 +134,7 @@ static weir_status add_called(weir_stage *stage, const void *bytes, struct reply
 static void add_child(weir_stage *stage, weir_from from, uint64_t payload) {
     struct reply reply = {0};
     reply.status = add_called(stage, (const void *)(uintptr_t)payload, &reply);
-    answer(stage, from, &reply);
+    send_reply(stage, from, &reply);
 }
 
 static void stop_child(weir_stage *stage, weir_from from, uint64_t number) {
@@ -151,12 +151,12 @@ static void stop_child(weir_stage *stage, weir_from from, uint64_t number) {
         weir__child_place(weir__supervisor_of(stage), child, WEIR__PLACE_NONE);
         weir__supervisor_poke(weir__supervisor_of(stage));
     }
-    answer(stage, from, &reply);
+    send_reply(stage, from, &reply);
 }
 
 void weir__supervisor_tell_down(struct weir__supervisor *supervisor, weir_from from) {
     struct reply reply = {0};
-    answer(supervisor->self, from, &reply);
+    send_reply(supervisor->self, from, &reply);
 }
 
 static void restart_child(weir_stage *stage, weir_from from, uint64_t number) {
@@ -174,7 +174,7 @@ static void restart_child(weir_stage *stage, weir_from from, uint64_t number) {
                          weir__child_refusal(child, reply.status));
         }
     }
-    answer(stage, from, &reply);
+    send_reply(stage, from, &reply);
 }
 
 static void delete_child(weir_stage *stage, weir_from from, uint64_t number) {
@@ -185,7 +185,7 @@ static void delete_child(weir_stage *stage, weir_from from, uint64_t number) {
     } else if (child != NULL) {
         weir__supervisor_forget(weir__supervisor_of(stage), child);
     }
-    answer(stage, from, &reply);
+    send_reply(stage, from, &reply);
 }
 
 /* ---- any thread ---------------------------------------------------------- */
@@ -204,9 +204,10 @@ static weir_status settle_called(weir_status status, const struct reply *reply,
 }
 
 /* For what changes something: it waits its turn, also on the supervisor's own worker. */
-static weir_status change(weir_runtime *runtime, weir_ref supervisor, weir__query *function,
-                          uint64_t argument, const void *payload, size_t bytes, struct reply *reply,
-                          uint64_t timeout_ns, const char *call) {
+static weir_status wait_for_change(weir_runtime *runtime, weir_ref supervisor,
+                                   weir__query *function, uint64_t argument, const void *payload,
+                                   size_t bytes, struct reply *reply, uint64_t timeout_ns,
+                                   const char *call) {
     struct weir__message head = {.mail = {.to = supervisor, .kind = WEIR__MAIL_QUERY},
                                  .count = bytes,
                                  .query = {.function = function, .argument = argument}};
@@ -274,9 +275,10 @@ weir_status weir_supervisor_start_child(weir_runtime *runtime, weir_ref supervis
     }
     struct reply reply;
     status = weir__check_payload(copy, "child", copy->bytes);
-    status = status != WEIR_OK ? status
-                               : change(runtime, supervisor, add_child, 0, copy, copy->bytes,
-                                        &reply, timeout_ns, "weir_supervisor_start_child");
+    status = status != WEIR_OK
+                 ? status
+                 : wait_for_change(runtime, supervisor, add_child, 0, copy, copy->bytes, &reply,
+                                   timeout_ns, "weir_supervisor_start_child");
     weir__child_free(&runtime->allocator, copy);
     if (status == WEIR_OK && number != NULL) {
         *number = reply.number;
@@ -294,15 +296,15 @@ weir_status weir_supervisor_stop_child(weir_runtime *runtime, weir_ref superviso
         return weir__refuse(WEIR_WRONG_THREAD,
                             "weir_supervisor_stop_child: the child may need the worker that waits");
     }
-    return change(runtime, supervisor, stop_child, number, NULL, 0, &reply, timeout_ns,
-                  "weir_supervisor_stop_child");
+    return wait_for_change(runtime, supervisor, stop_child, number, NULL, 0, &reply, timeout_ns,
+                           "weir_supervisor_stop_child");
 }
 
 weir_status weir_supervisor_restart_child(weir_runtime *runtime, weir_ref supervisor,
                                           uint32_t number, uint64_t timeout_ns, weir_ref *out) {
     struct reply reply;
-    weir_status status = change(runtime, supervisor, restart_child, number, NULL, 0, &reply,
-                                timeout_ns, "weir_supervisor_restart_child");
+    weir_status status = wait_for_change(runtime, supervisor, restart_child, number, NULL, 0,
+                                         &reply, timeout_ns, "weir_supervisor_restart_child");
     if (status == WEIR_OK && out != NULL) {
         *out = reply.ref;
     }
@@ -312,6 +314,6 @@ weir_status weir_supervisor_restart_child(weir_runtime *runtime, weir_ref superv
 weir_status weir_supervisor_delete_child(weir_runtime *runtime, weir_ref supervisor,
                                          uint32_t number, uint64_t timeout_ns) {
     struct reply reply;
-    return change(runtime, supervisor, delete_child, number, NULL, 0, &reply, timeout_ns,
-                  "weir_supervisor_delete_child");
+    return wait_for_change(runtime, supervisor, delete_child, number, NULL, 0, &reply, timeout_ns,
+                           "weir_supervisor_delete_child");
 }

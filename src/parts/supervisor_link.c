@@ -27,7 +27,7 @@ static struct weir__index *index_of(struct weir__supervisor *supervisor,
                                          : NULL;
 }
 
-static void leave(struct weir__supervisor *supervisor, struct weir__link *link) {
+static void take_out_link(struct weir__supervisor *supervisor, struct weir__link *link) {
     struct weir__link_list *list = list_of(supervisor, link->state);
     struct weir__index *index = index_of(supervisor, link->state);
     if (index != NULL) {
@@ -41,7 +41,7 @@ static void leave(struct weir__supervisor *supervisor, struct weir__link *link) 
 /* number: for the states that are found by one. */
 static void move_link(struct weir__supervisor *supervisor, struct weir__link *link,
                       enum weir__link_state state, uint64_t number) {
-    leave(supervisor, link);
+    take_out_link(supervisor, link);
     link->state = state;
     struct weir__link_list *list = list_of(supervisor, state);
     struct weir__index *index = index_of(supervisor, state);
@@ -121,8 +121,8 @@ static weir_status find_producer(struct weir__supervisor *supervisor, const stru
 }
 
 /* A producer that was found by name and is no child: its end is to be heard of. */
-static weir_status watch_child(struct weir__supervisor *supervisor, struct weir__link *link,
-                               weir_ref producer) {
+static weir_status watch_named_producer(struct weir__supervisor *supervisor,
+                                        struct weir__link *link, weir_ref producer) {
     if (link->name == NULL || weir__supervisor_find_stage(supervisor, producer) != NULL ||
         link->watched.bits == producer.bits) {
         return WEIR_OK;
@@ -168,7 +168,7 @@ static weir_status make_link(struct weir__supervisor *supervisor, struct weir__l
         move_link(supervisor, link, WEIR__LINK_WAITING, number);
         return WEIR_OK;
     }
-    status = status != WEIR_OK ? status : watch_child(supervisor, link, producer);
+    status = status != WEIR_OK ? status : watch_named_producer(supervisor, link, producer);
     status = status != WEIR_OK ? status
                                : weir_subscribe(supervisor->runtime, link->child->ref, producer,
                                                 &link->options, NULL);

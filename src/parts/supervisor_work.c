@@ -2,12 +2,15 @@
  * What a supervisor does: phases, restarts, their intensity.  See supervisor.h.
  * SPDX-License-Identifier: Apache-2.0
  *
- * All its decisions are made in `pursue`, which goes on with the phase as far as
- * it can: whoever changes something (a child is down, time has passed, the
- * supervisor is to stop) notes it, and calls that.
+ * What an end means is decided in weir__supervisor_down: whether the child is forgotten, or
+ * started again, alone or with its group, or that was once too often.  What is done is
+ * done in weir__supervisor_pursue, which goes on with the phase as far as it can: whoever
+ * changes something (a child is down, time has passed, the supervisor is to stop) notes it,
+ * and calls that.
  */
 #include "base/reason.h"
 #include "base/refusal.h"
+#include "os/clock.h"
 #include "parts/supervisor.h"
 
 enum { NS_PER_SECOND = 1000000000 };
@@ -76,11 +79,10 @@ static void retry_later(struct weir__supervisor *supervisor) {
         return;
     }
     uint64_t now = weir_runtime_now(supervisor->runtime);
-    uint64_t end = UINT64_MAX - 1; /* of time */
     supervisor->retry.fire = retry_now;
     supervisor->retrying = true;
     weir__timers_add(&supervisor->self->host->timers, &supervisor->retry,
-                     supervisor->retry_ns > end - now ? end : now + supervisor->retry_ns);
+                     weir__clock_deadline(now, supervisor->retry_ns));
 }
 
 /* ---- starting what is wanted --------------------------------------------- */

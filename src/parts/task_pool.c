@@ -101,7 +101,7 @@ static bool start_child(weir_pool *pool, struct weir__task_source *source, const
     source->count++;
     pool->children++;
     task->known = true;
-    weir__store_relaxed_u64(&task->producer, source->subscription.producer.bits);
+    weir__store_release_u64(&task->producer, source->subscription.producer.bits); /* G5 -> G6 */
     weir__task_move(task, WEIR__TASK_FREE, WEIR__TASK_NEW);
     weir__task_queue(pool, task, WEIR__TASK_NEW);
     return true;

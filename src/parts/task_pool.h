@@ -16,9 +16,12 @@
  *   field     writers                         readers
  *   word      whoever moves the child on      any: serial, and state
  *   producer  who takes the slot              any, checked against word
- *   notes     threads push; the worker takes  the worker
+ *   notes     a thread with a child that      the worker
+ *             comes back; who starts or ends
+ *             one by hand; the worker takes
  *             the stack whole
- *   out       the worker up, threads down     the worker; who closes, to tell
+ *   out       the worker up; threads, or the  the worker; who closes, to tell
+ *             worker as it ends, down
  *   dead      the worker, at the end          all
  *   closing   weir_pool_close                 the worker
  *
@@ -42,12 +45,15 @@
  *
  *   children == slots that are `known` and not ENDED; of each subscription, its count of them
  *
- * Ordering.  All of these are moved by locked operations, so each is a full
- * fence; the pushes and takes of stacks too:
+ * Ordering.  These are moved by locked operations, each a full fence, and so are the pushes and
+ * takes of stacks; but for `producer`, which is stored, and `word` as a slot becomes FREE:
  *   G1 -> G2  the quay's O1 -> O2: push a note, read poked / give up poked, take the notes:
  *             none stays unseen.
  *   G3 -> G4  a slot's words, and a chunk's, are published by the stack, the ring or
  *             the chunk's pointer that leads to it.
+ *   G5 -> G6  a slot's next `producer` (release; FREE, of the next serial, comes before it) -> who
+ *             looks at it between two looks at `word` (acquire): with the serial of one child
+ *             nobody sees the producer of a later one.
  * Slots of children by hand that are free: Z1 -> Z2 of ring/free_list.h.  Starts
  * that meet there may make the table larger than there ever were children; it
  * is freed with the pool.
@@ -208,7 +214,6 @@ weir_task *weir__task_fresh(weir_pool *pool);
 /* The slot of that index, below `used`. */
 weir_task *weir__task_at(const weir_pool *pool, uint32_t index);
 
-/* Frees the table. */
 void weir__task_free_all(weir_pool *pool);
 
 weir_child weir__task_child(const weir_task *task);
@@ -221,8 +226,10 @@ void weir__task_thread(void *pool);
 /* Runs a child that was handed out, unless somebody ends it; sets its result. */
 void weir__task_run(weir_task *task);
 
-/* Sends a note to the worker. */
 void weir__task_send(weir_pool *pool, struct weir__task_note *note);
+
+/* So many children are with the threads no more.  Without another reference the last of it. */
+void weir__task_home(weir_pool *pool, uint32_t count);
 
 /* ---- task_pool_course.c -------------------------------------------------- */
 
@@ -269,10 +276,5 @@ void weir__task_arrived_late(struct weir__quay *quay);
 
 /* The pool's stage, but for name, state, subscriptions and worker. */
 weir_stage_options weir__task_stage(void);
-
-/* ---- task_pool_thread.c -------------------------------------------------- */
-
-/* So many children are with the threads no more.  Without another reference the last of it. */
-void weir__task_home(weir_pool *pool, uint32_t count);
 
 #endif

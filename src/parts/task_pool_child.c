@@ -3,7 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * See task_pool.h.  Chunks of slots double in size, and none is freed while the
- * pool lives, so a handle, which is an index and a serial, can always be looked up.
+ * pool lives, so a handle, which is an index and a serial, can always be looked up.  (Those of
+ * ring/chunks.h are of one size: for slots as large as events are, either the first would be too
+ * large, or all of them too few.)
  */
 #include "parts/task_pool.h"
 
@@ -145,7 +147,7 @@ weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child
     memcpy(task->event, event, pool->options.event_bytes);
     task->by_hand = true;
     task->away = true;
-    weir__store_relaxed_u64(&task->producer, 0);
+    weir__store_release_u64(&task->producer, 0); /* G5 -> G6 */
     weir__task_move(task, WEIR__TASK_FREE, WEIR__TASK_NEW);
     if (out != NULL) {
         *out = weir__task_child(task);
@@ -203,7 +205,7 @@ static bool look_at_child(const weir_task *task, weir_child_info *out) {
     };
     uint64_t word = weir__load_acquire_u64(&task->word); /* G3 -> G4 */
     enum weir__task_state state = weir__task_state(word);
-    weir_ref producer = {weir__load_acquire_u64(&task->producer)}; /* before the next: G3 -> G4 */
+    weir_ref producer = {weir__load_acquire_u64(&task->producer)}; /* G5 -> G6 */
     uint64_t now = weir__task_serial(weir__load_relaxed_u64(&task->word));
     if (states[state] == 0 || is_on_its_way_out(word) || now != weir__task_serial(word)) {
         return false;

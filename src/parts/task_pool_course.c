@@ -93,7 +93,7 @@ void weir__task_recycle(weir_pool *pool, weir_task *task) {
     if (next == 0) {
         return; /* no more in this process: the slot stays as it is, ended */
     }
-    weir__store_release_u64(&task->word, weir__task_word(next, WEIR__TASK_FREE)); /* G3 -> G4 */
+    weir__store_relaxed_u64(&task->word, weir__task_word(next, WEIR__TASK_FREE)); /* G5 -> G6 */
     bool by_hand = task->by_hand;
     task->begun = false;
     task->end_read = false;

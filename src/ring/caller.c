@@ -1,5 +1,5 @@
 /*
- * Calls: see call.h.
+ * Calls: see caller.h.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "ring/caller.h"

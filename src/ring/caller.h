@@ -95,7 +95,7 @@ bool weir__caller_answered(const struct weir__caller *call);
  */
 weir_status weir__caller_end(struct weir__caller *call, uint64_t deadline_ns, size_t *bytes);
 
-/* Answers.  false: nobody waits for that answer (any more). */
+/* false: nobody waits for that answer (any more). */
 bool weir__caller_answer(struct weir__callers *calls, weir_from from, weir_status status,
                          const void *answer, size_t bytes);
 

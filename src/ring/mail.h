@@ -7,13 +7,15 @@
  * for by reference; the worker, who alone may look a stage up, finds out
  * whether it lives.  Users' messages are allocated, and counted against their
  * stage's limits (ring/mailbox.h), which refuse them with a status.  Control is
- * not counted: what users ask for is allocated like a message, all else uses nodes
- * embedded in the edge, the stage or the mailbox, which cannot be refused (two full
- * workers would wait for each other).
+ * not counted: what users ask for is allocated like a message, as are monitors and
+ * what a worker is asked, and refused without memory.  All else uses nodes embedded in
+ * what it is of (an edge, stage, mailbox, token, part or worker) and cannot be refused
+ * (two full workers would wait for each other).
  *
  * Writers: any thread pushes (S1 -> S2 of ready.h); the worker takes.
- * Progress: lock-free.  A node is on at most one stack at a time: whoever owns
- * it sends it, the receiver owns it then.
+ * Invariant: a node is on at most one stack at a time: whoever owns it sends it, the
+ * receiver owns it then.
+ * Progress: lock-free.  Nothing here wraps.
  */
 #ifndef WEIR__RING_MAIL_H
 #define WEIR__RING_MAIL_H

@@ -13,7 +13,7 @@
  * was counted for one stage is counted off for that one, and no other sees it.
  *
  * A count that is closed takes no more, but what it has is counted off all the same: in a ring
- * it may be opened again, and is then as if it had been open.
+ * of stages it may be opened again, and is then as if it had been open.
  *
  * `within` is set, and stays, when the stage is told its end in a ring of stages that feed each
  * other (runtime/rings.h): from then on only who is at work in one of the runtime's stages may add,

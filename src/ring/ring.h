@@ -34,7 +34,7 @@
  *             with the one before
  *   K3 -> K4  c_head: the entry has been copied out; its slot may be reused
  *             (K4 is ck_ring's load in reserve)
- *   D1 -> D2  asked: the consumer's absolute position of demand (edge.c)
+ *   D1 -> D2  asked: the consumer's absolute position of demand (edge.h)
  * Progress: wait-free on both sides, the allocator aside.
  * Wrap: c_head and p_tail are 32-bit and wrap freely (differences are taken
  * modulo 2^32).  The slot of position p has stamp p + 1 (mod 2^32) once its entry

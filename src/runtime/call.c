@@ -61,7 +61,7 @@ weir_status weir_stop_wait(weir_runtime *runtime, weir_ref stage, weir_reason re
     return status == WEIR_NO_STAGE ? WEIR_OK : status; /* which is what it waited for */
 }
 
-static void nothing(weir_stage *stage, weir_from from, uint64_t argument) {
+static void answer_that_it_came(weir_stage *stage, weir_from from, uint64_t argument) {
     (void)argument;
     weir__caller_answer(stage->host->calls, from, WEIR_OK, NULL, 0);
 }
@@ -74,7 +74,7 @@ static weir_status may_wait(weir_runtime *runtime, weir_ref stage, const char *c
 }
 
 /* What is waited for was sent: that this worker must not wait by now is no refusal. */
-static weir_status sent(weir_status status) {
+static weir_status once_sent(weir_status status) {
     return status == WEIR_WRONG_THREAD ? WEIR_TIMEOUT : status;
 }
 
@@ -86,8 +86,9 @@ weir_status weir_info_wait(weir_runtime *runtime, weir_ref stage, const void *me
         return status;
     }
     weir_answer none = {0};
-    status = weir__ask_stage(runtime, stage, nothing, 0, &none, timeout_ns, "weir_info_wait");
-    return told_status(sent(status), stage);
+    status = weir__ask_stage(runtime, stage, answer_that_it_came, 0, &none, timeout_ns,
+                             "weir_info_wait");
+    return told_status(once_sent(status), stage);
 }
 
 /* ---- subscribing, and waiting for it ------------------------------------- */
@@ -130,11 +131,11 @@ static weir_status await_both(weir_runtime *runtime, weir_subscription made, uin
                     : passed < timeout_ns      ? timeout_ns - passed
                                                : 0;
     if (status != WEIR_OK) {
-        return told_status(sent(status), made.consumer);
+        return told_status(once_sent(status), made.consumer);
     }
     status = weir__ask_stage(runtime, made.producer, weir__here == NULL ? produces : produces_now,
                              made.id, &none, left, call);
-    return told_status(sent(status), made.producer);
+    return told_status(once_sent(status), made.producer);
 }
 
 weir_status weir_subscribe_wait(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
@@ -179,7 +180,6 @@ weir_status weir_resubscribe_wait(weir_runtime *runtime, weir_subscription old, 
 
 /* ---- what a stage knows of itself ---------------------------------------- */
 
-/* Asks for one value. */
 static weir_status ask_value(weir_runtime *runtime, weir_ref stage, weir__query *function,
                              uint64_t timeout_ns, void *out, size_t bytes, const char *call) {
     weir_answer answer = {.bytes = out, .room = bytes};
@@ -191,17 +191,18 @@ static weir_status ask_value(weir_runtime *runtime, weir_ref stage, weir__query 
                        stage);
 }
 
-static void mode(weir_stage *stage, weir_from from, uint64_t argument) {
+static void answer_mode(weir_stage *stage, weir_from from, uint64_t argument) {
     (void)argument;
     weir__caller_answer(stage->host->calls, from, WEIR_OK, &stage->mode, sizeof stage->mode);
 }
 
 weir_status weir_demand_mode_of(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
                                 weir_demand_mode *out) {
-    return ask_value(runtime, stage, mode, timeout_ns, out, sizeof *out, "weir_demand_mode_of");
+    return ask_value(runtime, stage, answer_mode, timeout_ns, out, sizeof *out,
+                     "weir_demand_mode_of");
 }
 
-static void buffered(weir_stage *stage, weir_from from, uint64_t argument) {
+static void answer_buffered(weir_stage *stage, weir_from from, uint64_t argument) {
     (void)argument;
     uint64_t count = stage->kind == WEIR_CONSUMER ? 0 : weir_buffered(stage);
     weir__caller_answer(stage->host->calls, from, WEIR_OK, &count, sizeof count);
@@ -209,7 +210,7 @@ static void buffered(weir_stage *stage, weir_from from, uint64_t argument) {
 
 weir_status weir_estimate_buffered(weir_runtime *runtime, weir_ref stage, uint64_t timeout_ns,
                                    uint64_t *out) {
-    return ask_value(runtime, stage, buffered, timeout_ns, out, sizeof *out,
+    return ask_value(runtime, stage, answer_buffered, timeout_ns, out, sizeof *out,
                      "weir_estimate_buffered");
 }
 
@@ -257,7 +258,7 @@ static const struct weir__edge *next_of(const struct listing *listing, const wei
 }
 
 /* A list is answered with whole. */
-static void list(weir_stage *stage, weir_from from, uint64_t which) {
+static void answer_list(weir_stage *stage, weir_from from, uint64_t which) {
     const struct listing *listing = &listings[which];
     const struct weir__edge *edge = NULL;
     size_t count = 0;
@@ -292,7 +293,7 @@ static weir_status ask_list(weir_runtime *runtime, weir_ref stage, enum which wh
     if (status != WEIR_OK) {
         return status;
     }
-    status = weir__ask_stage(runtime, stage, list, which, &answer, timeout_ns, call);
+    status = weir__ask_stage(runtime, stage, answer_list, which, &answer, timeout_ns, call);
     if (status == WEIR_OK) {
         *count = answer.count / each;
     }

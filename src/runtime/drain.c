@@ -132,7 +132,7 @@ static void tell_done(struct weir__drain *drain, weir_status status) {
     weir__store_release_u32(&drain->told, 1); /* T17 -> T18 */
 }
 
-static void run(void *argument) {
+static void wait_and_tell(void *argument) {
     struct weir__drain *drain = argument;
     while (weir__load_acquire_u32(&drain->runtime->drain_begins) != 0) { /* T19 -> T20 */
         weir__thread_yield();                                            /* it is begun first */
@@ -183,7 +183,9 @@ void weir__drain_close(weir_runtime *runtime) {
 
 /* Nothing has begun unless WEIR_OK. */
 static weir_status launch_waiter(struct weir__drain *drain) {
-    int error = drain->threaded ? weir__thread_start(&drain->thread, "weir/drain", run, drain) : 0;
+    int error = drain->threaded
+                    ? weir__thread_start(&drain->thread, "weir/drain", wait_and_tell, drain)
+                    : 0;
     return error == 0 ? WEIR_OK
                       : weir__refuse(WEIR_SYSTEM, "no thread to drain with: %s", strerror(error));
 }

@@ -70,11 +70,10 @@ void weir__waiting_end(weir_runtime *runtime) {
 /* The answer, or the end of patience: at rest nobody will answer any more. */
 static weir_status await(weir_runtime *runtime, struct weir__caller *call, uint64_t timeout_ns,
                          size_t *bytes) {
+    uint64_t deadline = weir__clock_deadline(weir_runtime_now(runtime), timeout_ns);
     if (runtime->options.mode == WEIR_THREADS) {
-        uint64_t deadline = weir__clock_deadline(weir__clock_now_ns(), timeout_ns);
         return weir__caller_end(call, deadline, bytes);
     }
-    uint64_t deadline = weir__clock_deadline(weir_runtime_now(runtime), timeout_ns);
     while (!weir__caller_answered(call) && weir__runtime_go_on(runtime, 1, deadline, call)) {}
     return weir__caller_end(call, 0, bytes);
 }

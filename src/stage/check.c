@@ -104,8 +104,8 @@ static void check_takers_wait(const weir_stage *stage) {
     const struct weir__edge *edge = stage->takers_waiting;
     for (int left = WEIR__CHECK_MOST; edge != NULL && left > 0; left--) {
         WEIR__CHECK(edge->waits_to_take);
-        WEIR__CHECK(edge->held_next == NULL || edge->held_next->held_previous == edge);
-        edge = edge->held_next;
+        WEIR__CHECK(edge->waiting_next == NULL || edge->waiting_next->waiting_previous == edge);
+        edge = edge->waiting_next;
     }
 }
 
@@ -180,7 +180,7 @@ uint64_t weir__stage_check_quiet(const weir_stage *stage) {
     if (stage->desk.rack != NULL) {
         uint64_t asked;
         uint64_t taken;
-        uint64_t waiting = weir__shared_check(stage->desk.rack);
+        uint64_t waiting = weir__rack_check(stage->desk.rack);
         if (sum_takers(stage, &asked, &taken)) {
             weir__shared_open_check(stage->dispatch.state, asked, taken, waiting);
         }

@@ -67,10 +67,7 @@ static void deliver_request(weir_stage *stage, struct weir__mail *mail) {
 
 /* The consumer is gone, the producer never knew. */
 static void bounce_request(struct weir__host *host, struct weir__mail *mail) {
-    struct weir__edge *edge = EDGE_OF(mail, forth);
-    weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_OVER);
-    let_edge_go(host, edge);
-    let_edge_go(host, edge);
+    weir__subscription_bounce_request(host, EDGE_OF(mail, forth));
 }
 
 static void deliver_open(weir_stage *stage, struct weir__mail *mail) {
@@ -79,7 +76,7 @@ static void deliver_open(weir_stage *stage, struct weir__mail *mail) {
 
 /* As if the producer had stopped just now. */
 static void bounce_open(struct weir__host *host, struct weir__mail *mail) {
-    weir__subscription_bounce(host, EDGE_OF(mail, forth));
+    weir__subscription_bounce_open(host, EDGE_OF(mail, forth));
 }
 
 static void bounce_close(struct weir__host *host, struct weir__mail *mail) {

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * The runtime embeds one in each worker.  Everything in it belongs to that
- * worker's thread; the counters are read by others (relaxed, single writer).
+ * worker's thread; the counters and `entered` are read by others (relaxed, single writer).
  */
 #ifndef WEIR__STAGE_HOST_H
 #define WEIR__STAGE_HOST_H

@@ -28,10 +28,10 @@ struct weir__armed {
 };
 
 struct weir__message {
-    struct weir__mail mail;        /* kinds CALL..QUERY                                      */
+    struct weir__mail mail;        /* kinds CALL..QUERY, ON_END, ASK_WORKER                  */
     uint64_t count;                /* CALL, CAST, INFO, TIMER, QUERY: bytes; ASK: events;    */
                                    /* TIMER_CANCEL: its id                                   */
-    weir_from from;                /* CALL, QUERY: who waits                                 */
+    weir_from from;                /* CALL, QUERY, ON_END, ASK_WORKER: who waits             */
     weir_reason reason;            /* CANCEL                                                 */
     weir_demand_mode mode;         /* MODE                                                   */
     bool reminds;                  /* the end of its stage has brought it forth, or forward  */

@@ -14,8 +14,8 @@
 
 /*
  * Whom a part takes nothing from any more, once it finishes: anybody, as nobody feeds it; or, in a
- * ring, who is not at work in one of the runtime's stages, and then, if it comes to that, anybody:
- * tried, for it may be taken back, by saying OUTSIDE again.
+ * ring of stages, who is not at work in one of the runtime's stages, and then, if it comes to that,
+ * anybody: tried, for it may be taken back, by saying OUTSIDE again.
  */
 enum weir__shutting { WEIR__SHUT_ALL, WEIR__SHUT_OUTSIDE, WEIR__SHUT_TRIED };
 

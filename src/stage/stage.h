@@ -34,8 +34,8 @@
  *   events in buffer  =>  open demand is 0, or the mode is ACCUMULATE, or demand for what was
  *                         lost comes `again`; a dispatcher of the program's may leave them there
  *                         beside open demand
- *   held not empty    =>  the mode is ACCUMULATE; while it is replayed, callbacks run that see
- *                         it and FORWARD, and what they emit is held, too (emit.c)
+ *   deferred not empty => the mode is ACCUMULATE; while it is replayed, callbacks run that see
+ *                         it and FORWARD, and what they emit is deferred, too (emit.c)
  *   begun             =>  inq's front is the rest of a message, message_left events
  *   pieces_left > 0   =>  begun, and the rest of a batch is the front of that
  *   inq_fresh is 0, stash_fresh is false
@@ -57,7 +57,7 @@
 enum weir__mark_kind {
     WEIR__MARK_INFO = 1, /* mark: a struct weir__message          */
     WEIR__MARK_CANCEL,   /* owner: the edge that ended            */
-    WEIR__MARK_DEMAND    /* demand; held, lent                    */
+    WEIR__MARK_DEMAND    /* demand; deferred, lent                */
 };
 
 /* Where weir_emit writes, in the open block: see emit.c.  to is NULL and room 0
@@ -94,7 +94,7 @@ struct weir_stage {
     struct weir__queue emission;         /* what the callback has emitted so far       */
     uint32_t inq_fresh;                  /* items at inq's end that came in this turn  */
     bool stash_fresh;                    /* this turn has stashed something            */
-    bool closed;            /* in a ring: it ends, or is opened again, and has no turn */
+    bool closed;            /* in a ring of stages: it ends or is opened again, and has no turn */
     struct weir__queue inq; /* messages not begun, or begun at the front  */
 
     char *name;
@@ -172,10 +172,10 @@ struct weir_stage {
 
     /* subscriptions that are looked for, or at, seldom */
     struct weir__edge *requests;       /* with START: its subscribe_to, by producers_next */
-    struct weir__index known;          /* those, and who waits in line (leaving.c), by their ids */
+    struct weir__index known;          /* consumers, and who waits in line (leaving.c), by ids   */
     struct weir__index leaving;        /* cancelled, and not done yet, by their consumers       */
     struct weir__edge *leavers;        /* the same, the last one first */
-    struct weir__index subscriptions;  /* those, by their ids */
+    struct weir__index subscriptions;  /* producers, by the subscriptions' ids */
     struct weir__edge *takers_waiting; /* takers' that cooled while something waited */
 };
 

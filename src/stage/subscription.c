@@ -136,6 +136,12 @@ static void accept_producer(struct weir__edge *edge, bool manual, struct weir__e
     send_open(edge);
 }
 
+/* Both sides' references: nobody else knows it. */
+static void let_both_sides_go(struct weir__host *host, struct weir__edge *edge) {
+    weir__outbox_let_go(&host->outbox, edge);
+    weir__outbox_let_go(&host->outbox, edge);
+}
+
 void weir__subscription_request(weir_stage *stage, struct weir__edge *edge) {
     weir_subscription old = {.id = edge->replaces};
     struct weir__edge *replaced = old.id != 0 ? weir__stage_find(stage, old) : NULL;
@@ -154,8 +160,12 @@ void weir__subscription_request(weir_stage *stage, struct weir__edge *edge) {
         weir__subscription_cancel(replaced, edge->replace_reason);
     }
     forget_producer(stage, edge);
-    weir__outbox_let_go(&stage->host->outbox, edge); /* both sides': nobody else knows it */
-    weir__outbox_let_go(&stage->host->outbox, edge);
+    let_both_sides_go(stage->host, edge);
+}
+
+void weir__subscription_bounce_request(struct weir__host *host, struct weir__edge *edge) {
+    weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_OVER);
+    let_both_sides_go(host, edge);
 }
 
 /* ---- it ends --------------------------------------------------------------- */
@@ -390,7 +400,7 @@ void weir__subscription_open(weir_stage *stage, struct weir__edge *edge) {
  * One that replaces another ends behind that, with all that came by it, and as its producer
  * did: it makes no difference which of the two was first, the end or this.
  */
-void weir__subscription_bounce(struct weir__host *host, struct weir__edge *edge) {
+void weir__subscription_bounce_open(struct weir__host *host, struct weir__edge *edge) {
     weir_reason reason = WEIR_REASON_NOPROC;
     if (edge->replaces != 0) {
         bool bereft;

@@ -6,12 +6,17 @@
  * in subscription.c, each with what goes with it: a list, a mail, a callback; but those of
  * who waits in line or leaves are in leaving.c.
  *
+ * Who calls: mail brings REQUEST, OPEN, CLOSE, CANCEL, EVICT and DOWN to the function that has
+ * the name above its declaration (control.c).  The consumer's end comes in two steps:
+ * weir__subscription_ends (ENDED), from the intake when all that was sent is here, and
+ * weir__subscription_finish (OVER), when what lies before the end has been handled.
+ *
  *   the consumer's stage                       the producer's stage
  *
  *   weir__subscription_request   -- OPEN -->   weir__subscription_open
  *   weir__subscription_cancel    -- CANCEL ->  weir__subscription_end
  *   weir__subscription_closes    <- CLOSE ---  weir__subscription_end, or its stage stops
- *   weir__subscription_ends      -- LEFT -->   weir__stage_left (leaving.c)
+ *   weir__subscription_finish    -- LEFT -->   weir__stage_left (leaving.c)
  *   its stage stops              -- DOWN -->   weir__subscription_down
  */
 #ifndef WEIR__STAGE_SUBSCRIPTION_H
@@ -19,9 +24,10 @@
 
 #include "stage/stage.h"
 
-/* ---- asking: these move `asked`, and nobody else -------------------------------- */
+/* ---- asking: these move `asked` (weir__edge_ask), as does REQUEST for the first ask - */
 
-/* Asks for `count` more, if any, unless it is over with one of them.  Then flush the outbox. */
+/* Asks for `count` more, if any, unless it is over with one of them.  Then flush the outbox.
+ * For what was handled (intake.c), read (lend.c), or taken from a rack (takers.c). */
 static inline void weir__subscription_ask(weir_stage *stage, struct weir__edge *edge,
                                           uint64_t count) {
     if (count > 0 && !stage->stopping && weir__edge_subscribed(edge)) {
@@ -31,7 +37,7 @@ static inline void weir__subscription_ask(weir_stage *stage, struct weir__edge *
 }
 
 /*
- * The same for who asks by itself: it may be able to take again.  Before OPEN, in
+ * The same for who asks by itself (weir_ask): it may be able to take again.  Before OPEN, in
  * handle_subscribe, the producer is not told: it looks when it opens.
  */
 void weir__subscription_ask_by_hand(weir_stage *stage, struct weir__edge *edge, uint64_t count);
@@ -44,20 +50,25 @@ void weir__subscription_ask_by_hand(weir_stage *stage, struct weir__edge *edge, 
  */
 void weir__subscription_request(weir_stage *stage, struct weir__edge *edge);
 
+/* The consumer had gone when REQUEST came: the producer never hears of it. */
+void weir__subscription_bounce_request(struct weir__host *host, struct weir__edge *edge);
+
 /* The stage's subscription of that id as a consumer; NULL: it has ended. */
 struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription subscription);
 
-/* The consumer asks for the end; unless that is asked for, or has come. */
+/* The consumer asks for the end (weir_cancel, or another takes its place); unless that is asked
+ * for, or has come. */
 void weir__subscription_cancel(struct weir__edge *edge, weir_reason reason);
 
 /* CLOSE: no events beyond `final`.  The end comes once they are all here; and behind the one
  * that it follows (leaving.c). */
 void weir__subscription_closes(weir_stage *stage, struct weir__edge *edge);
 
-/* They are: the end takes its place in line, or comes at once. */
+/* They are, as the intake finds: the end takes its place in line, or comes at once. */
 void weir__subscription_ends(weir_stage *stage, struct weir__edge *edge);
 
-/* It is the end's turn: handle_cancel, then the cancel mode. */
+/* It is the end's turn, at once or by its mark in the input queue: handle_cancel, then the
+ * cancel mode; LEFT to the producer. */
 void weir__subscription_finish(weir_stage *stage, struct weir__edge *edge);
 
 /*
@@ -96,7 +107,7 @@ void weir__subscription_close(struct weir__host *host, struct weir__edge *edge,
                               weir_cancel_cause cause, weir_reason reason);
 
 /* The producer had gone when OPEN came: as if it had stopped just now. */
-void weir__subscription_bounce(struct weir__host *host, struct weir__edge *edge);
+void weir__subscription_bounce_open(struct weir__host *host, struct weir__edge *edge);
 
 /* The stage stops: it leaves its consumers. */
 void weir__stage_leave_consumers(weir_stage *stage);

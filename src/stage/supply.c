@@ -36,7 +36,7 @@ uint64_t weir__stage_serve_buffer(weir_stage *stage) {
     return served;
 }
 
-static bool hold_mark(weir_stage *stage, struct weir__item mark) {
+static bool defer_mark(weir_stage *stage, struct weir__item mark) {
     if (weir__queue_push(&stage->deferred, mark)) {
         return true;
     }
@@ -46,7 +46,7 @@ static bool hold_mark(weir_stage *stage, struct weir__item mark) {
 }
 
 /* Demand that waits is one sum, as far as no emission lies between. */
-static void hold_demand(weir_stage *stage, uint64_t demand) {
+static void defer_demand(weir_stage *stage, uint64_t demand) {
     struct weir__queue *held = &stage->deferred;
     if (held->count > 0) {
         struct weir__item *last = weir__queue_at(held, held->count - 1);
@@ -55,9 +55,9 @@ static void hold_demand(weir_stage *stage, uint64_t demand) {
             return;
         }
     }
-    hold_mark(stage, (struct weir__item){.demand = (uintptr_t)demand,
-                                         .flags = WEIR__MARK,
-                                         .kind = WEIR__MARK_DEMAND});
+    defer_mark(stage, (struct weir__item){.demand = (uintptr_t)demand,
+                                          .flags = WEIR__MARK,
+                                          .kind = WEIR__MARK_DEMAND});
 }
 
 /*
@@ -75,7 +75,7 @@ void weir__stage_supply(weir_stage *stage) {
 void weir__stage_demand(weir_stage *stage, uint64_t demand) {
     if (stage->mode == WEIR_ACCUMULATE) {
         if (demand > 0) {
-            hold_demand(stage, demand);
+            defer_demand(stage, demand);
         }
         return;
     }
@@ -163,7 +163,7 @@ static void offer_item(weir_stage *stage, struct weir__item item) {
     weir__stage_offer(stage, &one);
 }
 
-/* An emission that was held, whose first item that is. */
+/* An emission that was deferred, whose first item that is. */
 static void replay_emission(weir_stage *stage, struct weir__item item) {
     struct weir__queue events;
     weir__queue_open(&events, stage->host->allocator);
@@ -187,7 +187,7 @@ static void replay_emission(weir_stage *stage, struct weir__item item) {
     weir__queue_close(&events, WEIR_DISCARD_STOPPED, &stage->host->pool);
 }
 
-/* The next item of what was held, in order, as it would have been done then. */
+/* The next item of what was deferred, in order, as it would have been done then. */
 static void replay(weir_stage *stage) {
     struct weir__item item = weir__queue_pop(&stage->deferred);
     if ((item.flags & WEIR__MARK) == 0) {
@@ -217,7 +217,7 @@ void weir__stage_supply_info(weir_stage *stage, struct weir__message *message) {
     bool waits = stage->deferred.events > 0 && !stage->as_genstage;
     if (stage->mode == WEIR_ACCUMULATE && waits) {
         struct weir__item mark = {.mark = message, .flags = WEIR__MARK, .kind = WEIR__MARK_INFO};
-        if (hold_mark(stage, mark)) {
+        if (defer_mark(stage, mark)) {
             return;
         }
     } else if (weir__buffer_mark_store(&stage->buffer, message, WEIR__MARK_INFO, &no_memory)) {

@@ -146,10 +146,10 @@ static void hold_back(weir_stage *stage, struct weir__edge *edge) {
     }
     edge->waits_to_take = true;
     stage->takers_wait = true;
-    edge->held_next = stage->takers_waiting;
-    edge->held_previous = NULL;
-    if (edge->held_next != NULL) {
-        edge->held_next->held_previous = edge;
+    edge->waiting_next = stage->takers_waiting;
+    edge->waiting_previous = NULL;
+    if (edge->waiting_next != NULL) {
+        edge->waiting_next->waiting_previous = edge;
     }
     stage->takers_waiting = edge;
 }
@@ -159,10 +159,10 @@ void weir__stage_taker_let_go(weir_stage *stage, struct weir__edge *edge) {
         return;
     }
     edge->waits_to_take = false;
-    *(edge->held_previous != NULL ? &edge->held_previous->held_next : &stage->takers_waiting) =
-        edge->held_next;
-    if (edge->held_next != NULL) {
-        edge->held_next->held_previous = edge->held_previous;
+    *(edge->waiting_previous != NULL ? &edge->waiting_previous->waiting_next
+                                     : &stage->takers_waiting) = edge->waiting_next;
+    if (edge->waiting_next != NULL) {
+        edge->waiting_next->waiting_previous = edge->waiting_previous;
     }
     stage->takers_wait = stage->takers_waiting != NULL;
 }

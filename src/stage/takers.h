@@ -1,5 +1,5 @@
 /*
- * Takers: consumers that take from the queue that they share (dispatch/edge/rack.h).
+ * Takers: consumers that take from a rack that they share (edge/rack.h).
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef WEIR__STAGE_TAKERS_H
@@ -16,7 +16,7 @@ void weir__stage_taker_left(weir_stage *stage, struct weir__edge *edge);
 /* The same when the producer is gone: how many events nobody will take any more. */
 uint64_t weir__taker_left_behind(struct weir__host *host, struct weir__edge *edge);
 
-/* The producer ends and lets go of its queue.  Returns the same. */
+/* The producer ends and lets go of its rack.  Returns the same. */
 uint64_t weir__stage_leave_rack(weir_stage *stage);
 
 /* Takes an entry, if nothing that the stage has taken waits before it. */

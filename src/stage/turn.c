@@ -3,10 +3,12 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *   0  resume    the rest of a message begun in an earlier turn
- *   1  control   mail to the stage, unless it is amid a message
- *   2  demand    consumers whose `asked` moved, or whose ring has room again
+ *   1  control   mail to the stage, unless it is amid a message; then a part looks what its
+ *                threads outside have brought
+ *   2  demand    consumers whose `asked` moved, or whose ring has room again; then a part supplies
  *   3  events    what waits in the input queue, then producers' entries
- *   4  report    what was published is told, freed blocks go home
+ *   4  report    what came and is kept pins no blocks, one that finishes goes on to its end; what
+ *                was published is told, freed blocks go home
  *
  * A turn is bounded, in mail, polls and batches, so that a busy stage does
  * not starve its neighbours; it may end amid a message, and the next turn goes
@@ -176,7 +178,7 @@ bool weir__stage_turn(weir_stage *stage) {
     if (WEIR__UNLIKELY(stage->closed)) {
         return true; /* what has come is handled when it is known whether it ends */
     }
-    /* 1: control, when the message that the last turn ended amid is through */
+    /* 0 and 1: the rest of a message, and control when that is through */
     if (WEIR__UNLIKELY(stage->begun || stage->control.first != NULL || ready->watched)) {
         any = before_edges(stage, &budget);
     }

@@ -10,7 +10,7 @@
  * The end comes once all that was published is back; with STOPS at any moment,
  * and then what the reader has not claimed goes back to the producer.
  *
- * Mirrors: weir__stream_wake, look, rest, recall (stage); take, report, rise, doze,
+ * Mirrors: weir__stream_wake, look, rest, recall (stage); take, report, make_readable, doze,
  * give_up (reader); next is take, then either wait.
  * Abstracted: the ring is a count; at most WINDOW entries are out, as demand
  * has it; a batch is one event; the stage's worker sleeps until mail comes
@@ -120,7 +120,7 @@ active proctype stage() {
 
 /* --- the reader ------------------------------------------------------------ */
 
-#define something (memory[RING] > taken || closed)
+#define has_something (memory[RING] > taken || closed)
 
 inline report() {
 #ifdef MUTANT_NO_REPORT
@@ -139,7 +139,7 @@ inline report() {
 #endif
 }
 
-inline rise() {
+inline make_readable() {
     atomic { was = armed; armed = false }
 #ifndef MUTANT_SILENT_RISE
     if
@@ -193,7 +193,7 @@ inline give_up() {
     armed = true;
     if
 #ifndef MUTANT_NO_WAIT_LOOK
-    :: something -> rise()
+    :: has_something -> make_readable()
 #endif
     :: else ->
 #ifdef MUTANT_CLEAR_LATE
@@ -223,7 +223,7 @@ active proctype reader() {
         :: !found && !over ->
             report();
             if
-            :: true -> something /* asleep in the call */
+            :: true -> has_something /* asleep in the call */
             :: true -> give_up()
             fi
         fi

@@ -17,6 +17,10 @@ set(weir_gnu_source $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
 # Optimised builds use -O2 and nothing dearer, so that figures mean the same everywhere.
 set(CMAKE_C_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+# As a part of a tree that names no build type the library is optimised all the same.
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES AND NOT CMAKE_C_FLAGS MATCHES "(^| )-O")
+    add_compile_options(-O2)
+endif()
 
 if(WEIR_SANITIZE STREQUAL "address")
     set(weir_sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)

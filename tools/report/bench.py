@@ -1,10 +1,12 @@
 # Builds the benchmarks, runs them one after the other, keeps the results, makes the page.
 # SPDX-License-Identifier: Apache-2.0
 """
-usage: tools/bench [--peers] [--quick] [--report-only] [NAME...] [-- ARGUMENTS]
+usage: tools/bench [--install] [--peers] [--quick] [--report-only] [NAME...] [-- ARGUMENTS]
 
   NAME           a benchmark of bench/; by default, all that have rows
-  --peers        the other libraries too: installs their packages and builds them
+  --install      installs the Debian packages that are missing (else they are named, and
+                 what needs them is left out: peers, the drawings)
+  --peers        the other libraries too, as many as are there
   --quick        short runs, three repetitions: for a look, not for a figure
   --report-only  runs nothing: makes docs/benchmarks.md of the results that there are
   ARGUMENTS      go to the programs: --run_ms=N, --repetitions=N, --benchmark_filter=...

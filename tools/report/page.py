@@ -20,7 +20,7 @@ How fast weir is, beside loops written by hand for the same two cores and beside
 libraries, all measured in turns on one machine. **Read ratios**, and those of one table
 only: machines differ, and one machine differs from hour to hour. To have your own:
 
-    tools/bench --peers            all of it; installs the other libraries first
+    tools/bench --peers            all of it; --install installs the other libraries first
     tools/bench                    weir and the hand-written loops
     tools/bench pipe2 push         only these
     tools/bench --quick            short runs, for a first look

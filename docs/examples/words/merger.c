@@ -38,6 +38,7 @@ weir_status merger_start(weir_runtime *runtime, const weir_ref *tokenizers, size
                                           &(weir_stage_options){
                                               .kind = WEIR_CONSUMER,
                                               .name = "merger",
+                                              .takes_bytes = sizeof(struct tally),
                                               .state = &merged,
                                               .state_bytes = sizeof merged,
                                               .subscribe_to = to_all,

@@ -76,6 +76,7 @@ weir_status tokenizer_start(weir_runtime *runtime, weir_ref reader, struct table
                                 .kind = WEIR_PRODUCER_CONSUMER,
                                 .name = "tokenizer",
                                 .event_bytes = sizeof(struct tally),
+                                .takes_bytes = sizeof(struct chunk),
                                 .state = &(struct tokenizer){table},
                                 .state_bytes = sizeof(struct tokenizer),
                                 .on_cancel = WEIR_ON_CANCEL_STOP, /* the merger has failed */
