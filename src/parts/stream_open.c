@@ -38,6 +38,10 @@ static weir_status check_stream_options(const weir_stream_options *options,
         return weir__refuse(WEIR_INVALID, "subscribe_to must be set when subscribe_count is %zu",
                             options->subscribe_count);
     }
+    if (options->subscribe_to != NULL && options->subscribe_count == 0) {
+        return weir__refuse(WEIR_INVALID,
+                            "subscribe_count must be set when subscribe_to is, got 0");
+    }
     return WEIR_OK;
 }
 
@@ -110,7 +114,7 @@ static weir_status start_stream(weir_stream *stream, const weir_stream_options *
         .state = &stream,
         .argument = stream,
         .worker = options->worker,
-        .subscribe_to = list,
+        .subscribe_to = count > 0 ? list : NULL,
         .subscribe_count = count,
         .on = weir__stream_callbacks,
     };

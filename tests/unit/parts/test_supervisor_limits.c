@@ -215,7 +215,7 @@ static void bad_options(void **state) {
     refuses(&(weir_supervisor_options){.child_count = 2}, WEIR_INVALID,
             "children must be set when child_count is 2");
     refuses(&(weir_supervisor_options){.worker = WEIR_WORKER(5)}, WEIR_INVALID,
-            "worker must be below 1, got 5");
+            "stage supervisor: worker must be below 1, got 5");
     refuses(&(weir_supervisor_options){.name = "", .registered = true}, WEIR_INVALID,
             "name must be of 1 to 255 bytes, got 0");
     rig_close(&crew.rig);
@@ -248,6 +248,8 @@ static void bad_children(void **state) {
                   "WEIR_CONSUMER, got 0");
     refuses_child(&(weir_supervised){.stage = stage, .subscribe_count = 1}, WEIR_INVALID,
                   "child 0: subscribe_to must be set when subscribe_count is 1");
+    refuses_child(&(weir_supervised){.stage = stage, .subscribe_to = &from}, WEIR_INVALID,
+                  "child 0: subscribe_count must be set when subscribe_to is, got 0");
     refuses_child(&(weir_supervised){.stage = stage, .subscribe_count = 1, .subscribe_to = &from},
                   WEIR_INVALID, "child 0: WEIR_SIBLING(1): there are 1 children");
     from.producer = (weir_ref){0};
