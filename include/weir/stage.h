@@ -5,7 +5,7 @@
  * A stage belongs to one worker, which runs its callbacks one at a time; its
  * state needs no lock.  Callbacks must not block for long: the other stages of
  * that worker wait meanwhile.  All callbacks are optional but handle_demand
- * for a producer and handle_events for the other two kinds, which are theirs alone.
+ * for a producer and handle_events for the other two kinds; what is of another kind is ignored.
  */
 #ifndef WEIR_STAGE_H
 #define WEIR_STAGE_H
@@ -123,7 +123,8 @@ typedef struct weir_stage_options {
     weir_kind kind;          /* required                                                */
     const char *name;        /* for messages; copied; default the kind's name           */
     bool registered;         /* `name` is its alone, and weir_whereis finds it by it    */
-    size_t event_bytes;      /* of what it emits, 1..65536; required, not for consumers */
+    size_t event_bytes;      /* of what it emits, 1..65536; required; of a consumer it  */
+                             /* is takes_bytes                                          */
     size_t takes_bytes;      /* of what it takes: who emits another size is refused when */
                              /* it subscribes; 1..65536; default: any                   */
     const void *state;       /* first contents of the state, copied; default zeros      */
@@ -147,7 +148,7 @@ typedef struct weir_stage_options {
                            /* runtime's mailbox_limit                                         */
     size_t timers_limit;   /* timers that it may have, 1..2147483647; default 1048576         */
     const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order     */
-    size_t subscribe_count; /* how many; 1 or more when subscribe_to is set               */
+    size_t subscribe_count; /* how many; with 0 it subscribes to nobody                   */
     weir_callbacks on;
     uintptr_t reserved[8]; /* for later versions (version.h): zero */
 } weir_stage_options;

@@ -38,10 +38,6 @@ static weir_status check_stream_options(const weir_stream_options *options,
         return weir__refuse(WEIR_INVALID, "subscribe_to must be set when subscribe_count is %zu",
                             options->subscribe_count);
     }
-    if (options->subscribe_to != NULL && options->subscribe_count == 0) {
-        return weir__refuse(WEIR_INVALID,
-                            "subscribe_count must be set when subscribe_to is, got 0");
-    }
     return WEIR_OK;
 }
 

@@ -31,10 +31,6 @@ static weir_status check_links(const weir_subscribe_to *wishes, size_t count, si
         return weir__refuse(WEIR_INVALID, "subscribe_to must be set when subscribe_count is %zu",
                             count);
     }
-    if (count == 0 && wishes != NULL) {
-        return weir__refuse(WEIR_INVALID,
-                            "subscribe_count must be set when subscribe_to is, got 0");
-    }
     weir_status status = WEIR_OK;
     for (size_t i = 0; i < count && status == WEIR_OK; i++) {
         status = check_link(&wishes[i], siblings);

@@ -162,10 +162,6 @@ static weir_status check_pairs(const weir_stage_options *options) {
         return weir__refuse(WEIR_INVALID, "subscribe_to must be set when subscribe_count is %zu",
                             options->subscribe_count);
     }
-    if (options->subscribe_to != NULL && options->subscribe_count == 0) {
-        return weir__refuse(WEIR_INVALID,
-                            "subscribe_count must be set when subscribe_to is, got 0");
-    }
     if (options->dispatcher_options != NULL && options->dispatcher == NULL) {
         return weir__refuse(WEIR_INVALID, "dispatcher must be set when dispatcher_options is");
     }
@@ -174,20 +170,15 @@ static weir_status check_pairs(const weir_stage_options *options) {
 
 /* What a stage of its kind does not heed. */
 static weir_status check_kind(const weir_stage_options *options) {
-    if (options->event_bytes != 0 && options->kind == WEIR_CONSUMER) {
+    if (options->kind == WEIR_CONSUMER && options->event_bytes != 0 && options->takes_bytes != 0 &&
+        options->event_bytes != options->takes_bytes) {
         return weir__refuse(WEIR_INVALID,
-                            "event_bytes is of what a stage emits: a consumer says takes_bytes");
+                            "event_bytes of a consumer must be 0 or its takes_bytes, %zu, got %zu",
+                            options->takes_bytes, options->event_bytes);
     }
     if (options->buffer_size != 0 && options->kind == WEIR_CONSUMER) {
         return weir__refuse(WEIR_INVALID,
                             "buffer_size is for producers and producer_consumers only");
-    }
-    if (options->on.handle_demand != NULL && options->kind != WEIR_PRODUCER) {
-        return weir__refuse(WEIR_INVALID, "on.handle_demand is for producers only");
-    }
-    if (options->on.handle_events != NULL && options->kind == WEIR_PRODUCER) {
-        return weir__refuse(WEIR_INVALID,
-                            "on.handle_events is for consumers and producer_consumers only");
     }
     if (options->takes_bytes != 0 && options->kind == WEIR_PRODUCER) {
         return weir__refuse(WEIR_INVALID,
@@ -212,7 +203,7 @@ static weir_status check_callbacks(const weir_stage_options *options) {
 
 static weir_status check_supply(const weir_stage_options *options) {
     if (options->kind == WEIR_CONSUMER) {
-        return WEIR_OK;
+        return check_range("event_bytes", options->event_bytes, 0, WEIR_EVENT_BYTES_LIMIT);
     }
     weir_status status =
         check_range("event_bytes", options->event_bytes, 1, WEIR_EVENT_BYTES_LIMIT);

@@ -67,8 +67,19 @@ static weir_status give_up_start(weir_runtime *runtime, struct weir__worker *wor
     return status;
 }
 
-weir_status weir__start(weir_runtime *runtime, const weir_stage_options *options, weir_ref *out,
+/* What a consumer says of its events is what it takes. */
+static weir_stage_options fill_stage_options(const weir_stage_options *options) {
+    weir_stage_options filled = *options;
+    if (options->kind == WEIR_CONSUMER && options->takes_bytes == 0) {
+        filled.takes_bytes = options->event_bytes;
+    }
+    return filled;
+}
+
+weir_status weir__start(weir_runtime *runtime, const weir_stage_options *given, weir_ref *out,
                         struct weir__edge **requests) {
+    const weir_stage_options filled = fill_stage_options(given);
+    const weir_stage_options *options = &filled;
     weir_status status = weir__check_open(runtime);
     if (status != WEIR_OK) {
         return status;

@@ -202,6 +202,22 @@ static void the_option_is_checked(void **state) {
     rig_close(&f.rig);
 }
 
+/* A table for stages of all kinds may say it once. */
+static void event_bytes_of_a_consumer_are_what_it_takes(void **state) {
+    (void)state;
+    open_scene(WEIR_CONSUMER);
+    const weir_stage_options of_12 = {.event_bytes = 12};
+    const weir_stage_options of_8 = {.event_bytes = 8};
+    struct player other = {.name = "other", .kind = WEIR_CONSUMER};
+    player_start(&f.c, &f.rig, &of_8);
+    assert_int_equal(weir_subscribe(f.rig.runtime, f.c.ref, f.twelve.ref, NULL, NULL),
+                     WEIR_INVALID);
+    assert_string_equal(weir_refusal(), C_TAKES_8);
+    player_start(&other, &f.rig, &of_12);
+    assert_int_equal(weir_subscribe(f.rig.runtime, other.ref, f.twelve.ref, NULL, NULL), WEIR_OK);
+    rig_close(&f.rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_hand),
@@ -210,6 +226,7 @@ int main(void) {
         cmocka_unit_test(in_place_of_another),
         cmocka_unit_test(in_its_own_init),
         cmocka_unit_test(by_a_stream),
+        cmocka_unit_test(event_bytes_of_a_consumer_are_what_it_takes),
         cmocka_unit_test(the_option_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
