@@ -263,9 +263,11 @@ typedef struct weir_broadcast_dispatcher_options {
  * hold at most what the consumers have asked for.  A partition that nobody takes
  * so holds up the others in the end, as in GenStage.
  *
- * A subscription without a partition is refused with MISSING_PARTITION, one for a
- * partition that there is not with UNKNOWN_PARTITION, for one that has a consumer
- * with PARTITION_TAKEN (WEIR_REASON_...); nobody stops for that.
+ * A subscription without a partition is refused where it is asked for (WEIR_INVALID).  One
+ * for a partition that there is not ends with UNKNOWN_PARTITION, for one that has a consumer
+ * with PARTITION_TAKEN (WEIR_REASON_...); nobody stops for that, and of a consumer without
+ * handle_cancel an error is logged.  (Where another dispatcher asks this one, without a
+ * partition: MISSING_PARTITION.)
  *
  * What a dead consumer had not begun goes to the head of its partition's queue, and
  * is not asked of the producer again; with QUEUE_DISCARD it is discarded

@@ -19,7 +19,8 @@ extern "C" {
 
 /*
  * What a callback returns: go on; stop, which discards what the stage holds (say why with
- * weir_stop_with); or finish, which lets it go out first (weir_finish, in ending.h).
+ * weir_stop_with); or finish, which lets it go out first (weir_finish, in ending.h).  Any other
+ * value stops the stage, with BAD_RETURN, and an error is logged that says which callback's it was.
  */
 typedef enum weir_verdict { WEIR_CONTINUE = 0, WEIR_STOP = 1, WEIR_FINISH = 2 } weir_verdict;
 
@@ -99,7 +100,7 @@ weir_status weir_commit(weir_stage *self, size_t count);
  * Returns    WEIR_CONTINUE, so that a callback may end with it; WEIR_STOP with reason
  *            NO_MEMORY: the events are discarded, counted and told, and the batch is
  *            used up; WEIR_STOP with reason BAD_RETURN: there is none that may be
- *            forwarded here, and nothing has changed (weir_refusal says why).
+ *            forwarded here, and nothing has changed (weir_refusal and the log say why).
  * Each batch may be forwarded once.
  */
 weir_verdict weir_forward(weir_stage *self);

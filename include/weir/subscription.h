@@ -42,7 +42,7 @@ typedef struct weir_subscribe_options {
      * nothing about how they came. */
     void (*select_many)(void *context, weir_batch batch, bool *wanted);
     void *selector_context; /* handed to whichever it is                           */
-    /* Partitions: which one it wants, by number or by name. */
+    /* Partitions: which one it wants, by number or by name; one of the two is required. */
     unsigned partition;         /* WEIR_PARTITION(n)                                    */
     const char *partition_name; /* not copied: to be kept while the subscription lasts  */
     uintptr_t reserved[4];      /* for later versions (version.h): zero */
@@ -64,7 +64,8 @@ typedef struct weir_subscribe_to {
  *            (WEIR_DOWN, NOPROC), one that has no memory for a consumer more likewise
  *            (WEIR_CANCEL, NO_MEMORY).
  * Errors     INVALID (an option; or the consumer takes events of another size, as its
- *            takes_bytes says; weir_refusal() says which), NOT_A_CONSUMER, NOT_A_PRODUCER,
+ *            takes_bytes says; or the producer has a partition dispatcher, and no partition is
+ *            named; weir_refusal() says which), NOT_A_CONSUMER, NOT_A_PRODUCER,
  *            NO_STAGE, NO_MEMORY, CLOSED.
  * Threads    any thread, also inside callbacks; lock-free but for the memory.
  * Source     GenStage.async_subscribe.

@@ -190,7 +190,7 @@ static bool look_at_stacks(weir_stage *self) {
     weir_inlet *inlet = inlet_of(self);
     weir__stage_enter(self);
     gather(self, inlet);
-    weir__stage_leave(self, emit(self, inlet));
+    weir__stage_leave(self, "poke", emit(self, inlet));
     bool moved = inlet->left != inlet->left_at_look; /* now, or as demand came */
     inlet->left_at_look = inlet->left;
     if (moved && ++inlet->unsettled < UNSETTLED_MOST) {

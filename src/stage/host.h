@@ -79,6 +79,12 @@ static inline void weir__count(uint64_t *counter, uint64_t more) {
     weir__store_relaxed_u64(counter, *counter + more);
 }
 
+/* A stage's name, cut off, for the log; "(gone)": it is not known any more. */
+struct weir__shown {
+    char name[64];
+};
+struct weir__shown weir__host_name(const struct weir__host *host, weir_ref stage);
+
 /* printf to the runtime's log. */
 void weir__host_log(struct weir__host *host, weir_log_level level, const char *format, ...)
     WEIR__PRINTF(3, 4);

@@ -63,7 +63,7 @@ static void call(weir_stage *stage, callback *function, const char *name,
     }
     stage->telling_end = message->reminds;
     weir__stage_enter(stage);
-    weir__stage_leave(stage, function(stage, message->payload, (size_t)message->count));
+    weir__stage_leave(stage, name, function(stage, message->payload, (size_t)message->count));
     stage->telling_end = false;
 }
 
@@ -74,8 +74,9 @@ static void request(weir_stage *stage, const struct weir__message *message) {
     }
     weir__stage_came(stage);
     weir__stage_enter(stage);
-    weir__stage_leave(stage, stage->on.handle_call(stage, message->from, message->payload,
-                                                   (size_t)message->count));
+    weir__stage_leave(
+        stage, "handle_call",
+        stage->on.handle_call(stage, message->from, message->payload, (size_t)message->count));
 }
 
 /* An info goes behind what waits: the input queue, then the buffer. */

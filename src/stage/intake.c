@@ -128,7 +128,7 @@ static inline void handle_run(weir_stage *stage, struct weir__item *item, const 
     if (!stage->counts_handled) {
         weir__count(&host->counters.handled, count);
     }
-    weir__stage_leave(stage, verdict);
+    weir__stage_leave(stage, "handle_events", verdict);
     if (item->block != NULL) {
         done_with(stage, item);
     }
