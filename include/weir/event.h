@@ -38,8 +38,9 @@ typedef struct weir_event_type {
     /*
      * Gives back what these `count` (1 or more) events own, which lie side by side.  Required.
      * Called once for each event, on the worker that lets go of it, or on the thread that
-     * closes.  It must not block.  It may call whatever any thread may (weir_cast, say), and
-     * nothing that is for a running callback.
+     * pushes or closes.  It must not block.  It may call whatever any thread may (weir_cast,
+     * say), and nothing that is for a running callback.  The events are aligned as in a batch,
+     * but for those that a push drops at once: they lie where the pusher has them.
      */
     void (*drop)(void *context, const void *events, size_t count, weir_discard why);
 

@@ -71,13 +71,16 @@ static weir_discard why_of(uint32_t word) {
                                      : (weir_discard)(fate - WEIR__FATE_HANDLED);
 }
 
-static void count_dropped(const struct weir__block *block, uint32_t count, weir_discard why,
+static void count_owned(uint64_t *counter, uint64_t more) {
+    weir__store_relaxed_u64(counter, *counter + more);
+}
+
+static void count_dropped(struct weir__pool *home, uint64_t count, weir_discard why,
                           struct weir__pool *here) {
     if (here != NULL) {
-        uint64_t *dropped = &here->owned.dropped[why];
-        weir__store_relaxed_u64(dropped, *dropped + count);
+        count_owned(&here->owned.dropped[why], count);
     } else {
-        weir__fetch_add_u64(&block->home->stray_drops[why], count);
+        weir__fetch_add_u64(&home->stray_drops[why], count);
     }
 }
 
@@ -88,7 +91,7 @@ static void drop_events(const struct weir__block *block, uint32_t first, uint32_
     }
     const weir_event_type *type = block->type;
     weir_discard why = why_of(word);
-    count_dropped(block, count, why, here);
+    count_dropped(block->home, count, why, here);
     type->drop(type->context, weir__block_event(block, first), count, why);
 }
 
@@ -110,6 +113,17 @@ void weir__owned_let_go(const struct weir__block *block, uint32_t first, uint32_
     if (word != 0) {
         drop_events(block, from, first + count - from, word, here);
     }
+}
+
+void weir__owned_drop_raw(const weir_event_type *type, const void *events, size_t count,
+                          weir_discard why, struct weir__pool *here, struct weir__pool *home) {
+    if (here != NULL) {
+        weir__owned_accept(here, count);
+    } else {
+        weir__fetch_add_u64(&home->stray_accepted, count);
+    }
+    count_dropped(home, count, why, here);
+    type->drop(type->context, events, count, why);
 }
 
 /* ---- moving, copying, taking ------------------------------------------------ */
@@ -140,10 +154,6 @@ bool weir__owned_some_taken(const struct weir__block *block, uint32_t first, uin
         }
     }
     return false;
-}
-
-static void count_owned(uint64_t *counter, uint64_t more) {
-    weir__store_relaxed_u64(counter, *counter + more);
 }
 
 void weir__owned_accept(struct weir__pool *here, uint64_t count) {

@@ -99,6 +99,14 @@ bool weir__owned_copy(const struct weir__block *block, uint32_t first, uint32_t 
 /* Events that were written into a block are accepted: weir's to drop. */
 void weir__owned_accept(struct weir__pool *here, uint64_t count);
 
+/*
+ * Events that lie in no block, and that nobody else has, are dropped for that.  They were
+ * accepted without being counted as that, so they are now.
+ * here: as above; home: the pool on whose account they are on any other thread.
+ */
+void weir__owned_drop_raw(const weir_event_type *type, const void *events, size_t count,
+                          weir_discard why, struct weir__pool *here, struct weir__pool *home);
+
 /* In checked builds, of a block that goes home: each of its words is 1. */
 void weir__owned_check_home(const struct weir__block *block);
 
