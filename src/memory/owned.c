@@ -126,6 +126,11 @@ void weir__owned_drop_raw(const weir_event_type *type, const void *events, size_
     type->drop(type->context, events, count, why);
 }
 
+void weir__owned_took_raw(struct weir__pool *here, uint64_t count) {
+    weir__owned_accept(here, count);
+    count_owned(&here->owned.taken, count);
+}
+
 /* ---- moving, copying, taking ------------------------------------------------ */
 
 bool weir__owned_alone(const struct weir__block *block, uint32_t first, uint32_t count) {

@@ -107,6 +107,9 @@ void weir__owned_accept(struct weir__pool *here, uint64_t count);
 void weir__owned_drop_raw(const weir_event_type *type, const void *events, size_t count,
                           weir_discard why, struct weir__pool *here, struct weir__pool *home);
 
+/* Of such events, some were taken: by who works for that worker. */
+void weir__owned_took_raw(struct weir__pool *here, uint64_t count);
+
 /* In checked builds, of a block that goes home: each of its words is 1. */
 void weir__owned_check_home(const struct weir__block *block);
 

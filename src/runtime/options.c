@@ -201,14 +201,18 @@ static weir_status check_callbacks(const weir_stage_options *options) {
     return WEIR_OK;
 }
 
-static weir_status check_type(const weir_event_type *type, size_t event_bytes) {
+weir_status weir__options_type(const weir_event_type *type) {
     if (WEIR__RESERVED_SET(type, "weir_event_type")) {
         return WEIR_INVALID;
     }
     weir_status status = check_range("type->bytes", type->bytes, 1, WEIR_EVENT_BYTES_LIMIT);
-    if (status == WEIR_OK && type->drop == NULL) {
-        status = weir__refuse(WEIR_INVALID, "type->drop must be set");
-    }
+    return status != WEIR_OK || type->drop != NULL
+               ? status
+               : weir__refuse(WEIR_INVALID, "type->drop must be set");
+}
+
+static weir_status check_type(const weir_event_type *type, size_t event_bytes) {
+    weir_status status = weir__options_type(type);
     if (status == WEIR_OK && event_bytes != 0 && event_bytes != type->bytes) {
         status =
             weir__refuse(WEIR_INVALID, "event_bytes must be 0 or that of the type, %zu, got %zu",

@@ -54,6 +54,7 @@ struct weir__host {
     const void *batch_events;        /* where they are, of a batch that has no block       */
     struct weir__block *batch_shown; /* once it is COPIED: where they were                 */
     uint32_t batch_shown_first;      /* in that                                            */
+    struct weir__message *message;   /* what a running handle_cast or handle_info was given */
     uint64_t now_ns;                 /* the runtime's time, not long ago                 */
     uint32_t hot_polls;              /* empty polls before an edge or stage cools   */
 

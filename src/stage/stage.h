@@ -250,6 +250,12 @@ static inline struct weir__item *weir__stage_batch(const weir_stage *stage) {
     return stage->may_emit ? stage->host->batch : NULL;
 }
 
+/* What events that own something, and that a callback has returned from, are dropped for. */
+static inline weir_discard weir__stage_fate(const weir_stage *stage) {
+    bool normal = stage->reason == WEIR_REASON_NORMAL || stage->reason == WEIR_REASON_SHUTDOWN;
+    return stage->stopping && !normal ? WEIR_DISCARD_ABANDONED : WEIR_DISCARD_HANDLED;
+}
+
 /* ---- desk.c -------------------------------------------------------------- */
 
 /* How many events the dispatcher would deliver now. */
