@@ -18,6 +18,7 @@ extern "C" {
  * and after close buffered and in_flight are 0.  multicast and copies are 0 unless
  * a stage broadcasts.  Of events that own something
  * accepted + copied - taken - dropped are weir's still; after close that is 0.
+ * (What was taken is the program's: these figures do not say whether it frees it.)
  */
 typedef struct weir_accounts {
     uint64_t emitted;     /* by all stages                                         */
