@@ -19,6 +19,7 @@ extern "C" {
  * a stage broadcasts.  Of events that own something
  * accepted + copied - taken - dropped are weir's still; after close that is 0.  What waits in
  * an inlet or a port is on the books once it has left that: emitted, or discarded.
+ * (What was taken is the program's: these figures do not say whether it frees it.)
  */
 typedef struct weir_accounts {
     uint64_t emitted;     /* by all stages                                         */

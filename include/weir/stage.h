@@ -56,7 +56,7 @@ typedef struct weir_callbacks {
      */
     weir_verdict (*handle_demand)(weir_stage *self, uint64_t demand);
 
-    /* Consumers and producer_consumers: one batch. */
+    /* Consumers and producer_consumers: one batch.  Ownership: borrowed (weir_batch). */
     weir_verdict (*handle_events)(weir_stage *self, weir_batch batch);
 
     /* A subscription begins; called at both ends.  Default: WEIR_AUTOMATIC. */
@@ -104,10 +104,12 @@ typedef struct weir_callbacks {
      * the buffer, and before terminate when the stage still holds events.
      * Without it a warning is logged, but for WEIR_DISCARD_UNWANTED.  What was on its way
      * when both ends of a subscription had stopped is nobody's: there is a warning only.
+     * Ownership: what they owned their type's `drop` gives back (event.h), not this.
      */
     void (*discarded)(weir_stage *self, uint64_t count, weir_discard cause);
 
-    /* The stage stops.  The last callback. */
+    /* The stage stops.  The last callback.  Ownership: what was taken (weir_take) and lies in
+     * the state is the program's to free, here or later. */
     void (*terminate)(weir_stage *self, weir_reason reason);
 
     void (*reserved[8])(void); /* for later versions (version.h): NULL */
@@ -180,6 +182,8 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
  * back to their producer's dispatcher, or are discarded and counted; an info that
  * still waits its turn is dropped.  Returns without waiting.  Of several stops that
  * are on their way the first one's reason counts.
+ * Ownership  what it holds of events that own something is dropped as STOPPED, unless it goes
+ *            back.
  * Errors     NO_STAGE; nothing else, for it needs neither room nor memory.
  * Threads    any.  Lock-free.
  */

@@ -20,7 +20,8 @@
  *   E1 -> E2  let go (a CAS, release) -> the last holder's look (load, or that CAS, acquire):
  *             what the others read comes before the event is dropped, moved or written to.
  *             To hold publishes nothing: the slice travels by a ring that orders it.
- * Model: tests/model/owned.pml.  Progress: lock-free: a let-go tries again when another holder was faster.
+ * Model: tests/model/owned.pml.
+ * Progress: lock-free: a let-go tries again when another holder was faster.
  * Wrap: 2^24 holders of one event are more subscriptions than a runtime can have stages.
  */
 #ifndef WEIR__MEMORY_OWNED_H
