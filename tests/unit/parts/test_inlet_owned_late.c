@@ -196,12 +196,14 @@ static void bad_types_are_refused(struct rig *rig) {
         size_t event_bytes;
         const char *sentence;
     } cases[] = {
-        {{.drop = drop_nothing}, 0, "type->bytes must be at least 1, got 0"},
-        {{.bytes = 65537, .drop = drop_nothing}, 0, "type->bytes must be at most 65536, got 65537"},
-        {{.bytes = 8}, 0, "type->drop must be set"},
+        {{.drop = drop_nothing}, 0, "stage inlet: type->bytes must be at least 1, got 0"},
+        {{.bytes = 65537, .drop = drop_nothing},
+         0,
+         "stage inlet: type->bytes must be at most 65536, got 65537"},
+        {{.bytes = 8}, 0, "stage inlet: type->drop must be set"},
         {{.bytes = 8, .drop = drop_nothing},
          4,
-         "event_bytes must be 0 or that of the type, 8, got 4"},
+         "stage inlet: event_bytes must be 0 or that of the type, 8, got 4"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         weir_inlet *inlet = NULL;

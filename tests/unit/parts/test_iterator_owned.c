@@ -105,7 +105,7 @@ static void bad_types_are_refused(struct rig *rig) {
     const weir_event_type type = {.bytes = 8};
     const weir_iterator_options options = {.type = &type, .next = next};
     assert_int_equal(weir_iterator_start(rig->runtime, &options, &ref), WEIR_INVALID);
-    assert_string_equal(weir_refusal(), "type->drop must be set");
+    assert_string_equal(weir_refusal(), "stage iterator: type->drop must be set");
     assert_int_equal(ref.bits, 7);
     rig_close(rig);
 }

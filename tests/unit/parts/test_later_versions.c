@@ -31,6 +31,10 @@ static weir_made no_more(void *context, weir_room room) {
     return (weir_made){0, WEIR_ITERATOR_END};
 }
 
+static void drop_nothing(void *context, const void *events, size_t count, weir_discard why) {
+    (void)context, (void)events, (void)count, (void)why;
+}
+
 static weir_task_result nothing(void *context, const void *event, weir_task *self) {
     (void)context, (void)event, (void)self;
     return WEIR_TASK_OK;
@@ -139,6 +143,10 @@ static void parts(void **state) {
     REFUSED("weir_inlet_options", pushed.reserved, weir_inlet_open(runtime, &pushed, &inlet, &out));
     weir_iterator_options read = {.event_bytes = 8, .next = no_more};
     REFUSED("weir_iterator_options", read.reserved, weir_iterator_start(runtime, &read, &out));
+    weir_event_type type = {.bytes = 8, .drop = drop_nothing};
+    pushed.type = read.type = &type;
+    REFUSED("weir_event_type", type.reserved, weir_inlet_open(runtime, &pushed, &inlet, &out));
+    REFUSED("weir_event_type", type.reserved, weir_iterator_start(runtime, &read, &out));
     weir_subscribe_to to = {.producer = producer};
     weir_stream *stream;
     weir_stream_options taken_out = {.event_bytes = 8, .subscribe_to = &to, .subscribe_count = 1};
