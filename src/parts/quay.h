@@ -32,7 +32,8 @@
  *   O3 -> O4  a reference is given back (locked) -> there is but one (acquire), or it is given
  *             back as the last one (locked): what was done before that is seen.
  * Sleeping: E1 -> E2 of ring/berth.h.
- * Model: tests/model/quay.pml.  Progress: wait-free, dozing aside.  Wrap: nothing does.
+ * Models: tests/model/quay.pml; of WAITS, and of who looks on (weir__quay_look_on), port.pml.
+ * Progress: wait-free, dozing aside.  Wrap: nothing does.
  */
 #ifndef WEIR__PARTS_QUAY_H
 #define WEIR__PARTS_QUAY_H
