@@ -255,5 +255,6 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
 }
 
 void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
+    WEIR__CHECK(kinds[mail->kind].bounce != NULL);
     kinds[mail->kind].bounce(host, mail);
 }
