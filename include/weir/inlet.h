@@ -45,7 +45,8 @@ typedef struct weir_inlet_options {
      * is told (NO_STAGE), also who waits for room, and weir_inlet_reason says why. */
     weir_on_cancel on_cancel;
     /* Unless NULL: called with the count of each discard, on the worker; for events that
-     * were pushed while the stage was stopping, on a pushing thread. */
+     * were pushed while the stage was stopping, on a pushing thread, perhaps on several threads
+     * at the same time, and beside the worker: what it counts in is to be atomic. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
     uintptr_t reserved[8]; /* for later versions (version.h): zero */
