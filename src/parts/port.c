@@ -37,7 +37,8 @@ static weir_port *make_port(weir_inlet *inlet) {
     port->refs = 2;
     port->claimed = port->in = port->tail = weir__port_start;
     port->taken = port->out = port->seen = weir__port_start;
-    port->room_until = weir__port_start; /* the first push looks who pushes, and for room */
+    port->room_until = weir__port_start; /* the first push looks for room, */
+    port->pusher = 0;                    /* and who pushes                 */
     return port;
 }
 
@@ -240,9 +241,12 @@ static weir_status push_slowly(weir_port *port, const void *events, size_t count
     if (events == NULL) {
         return weir__refuse(WEIR_INVALID, "events must not be NULL when count is %zu", count);
     }
-    weir_status status =
-        weir__inlet_know_feeder(port->inlet); /* each time the ring has gone round */
-    if (status == WEIR_OK && !has_port_room(port, count)) {
+    weir_status status = weir__inlet_know_feeder(port->inlet);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    port->pusher = weir__inlet_pusher(port->inlet).bits;
+    if (!has_port_room(port, count)) {
         status = without_room(port, count, timeout_ns);
     }
     return status == WEIR_OK ? put_in_ring(port, events, count) : status;
@@ -253,7 +257,8 @@ weir_status weir_port_push(weir_port *port, const void *events, size_t count, ui
         return WEIR_INVALID;
     }
     bool fits = count - 1 < port->room_until - port->in; /* none of 0, as count - 1 is huge */
-    if (WEIR__LIKELY(fits && events != NULL)) {
+    bool known = weir__inlet_pusher(port->inlet).bits == port->pusher;
+    if (WEIR__LIKELY(fits && known && events != NULL)) {
         return put_in_ring(port, events, count);
     }
     return push_slowly(port, events, count, timeout_ns);
