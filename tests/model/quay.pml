@@ -11,7 +11,8 @@
  *
  * Mirrors: weir__quay_poke, _rest as COLD, _release, _alone and poke_gone of quay.c;
  * weir__berth_lie_down, _sleep, _wake and _ring of berth.c and berth.h, as doze and the
- * handout use them. (WAITS, and weir__quay_look_on as demand comes, are port.pml's.) The stage here is a pool's: it puts entries, one and then two, each
+ * handout use them. (WAITS, and weir__quay_look_on as demand comes, are port.pml's.)
+ * The stage here is a pool's: it puts entries, one and then two, each
  * with a reference, and puts the next when all are back; takers bring each back.
  * Abstracted: the ring is a count of entries put, in the stage's store buffer until it
  * comes out, and a count of entries taken, which is one step; the stage's worker sleeps

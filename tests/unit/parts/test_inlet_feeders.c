@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Goal: a push, or a port that is opened, in whichever callback makes its stage a feeder, in its
- * init too, whoever used that port before; feeders that have ended take no memory, and one that lives is told of once.
+ * init too, whoever used that port before; feeders that have ended take no memory, and one that
+ * lives is told of once.
  * Method: stages that push and stop, one after the other and several at a time; the memory that is
  * live; drains in which the last word is pushed.
  */
