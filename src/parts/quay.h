@@ -100,7 +100,7 @@ void weir__quay_lost(struct weir__quay *quay, uint64_t count);
 
 /*
  * Waits until the handle's is the only reference; true: it is.  Nobody waits, but all look, in a
- * callback, and where 1 ns is said, which is not at all.
+ * callback, where 1 ns is said, which is not at all, and where another thread steps the runtime.
  */
 bool weir__quay_alone(struct weir__quay *quay, uint64_t timeout_ns, const char *call);
 
@@ -146,7 +146,7 @@ uint64_t weir__quay_deadline(const struct weir__quay *quay, uint64_t timeout_ns)
 /*
  * Sleeps at the berth or, where nobody else runs the workers nor lets time pass, steps them.
  * Returns  WEIR_OK: it has come; TIMEOUT: not until the deadline or, stepping, all is at rest.
- * Errors   WRONG_THREAD in a callback.
+ * Errors   WRONG_THREAD in a callback, and where another thread steps them.
  */
 weir_status weir__quay_doze(struct weir__quay *quay, struct weir__berth *berth,
                             const struct weir__doze *doze, void *waiter, uint64_t deadline);
