@@ -205,7 +205,7 @@ static inline void copy_in(weir_port *port, const unsigned char *events, size_t 
 }
 
 /* The claim came after the end.  A stage that has seen it looks on until it is gone. */
-static weir_status take_back_claim(weir_port *port) {
+static WEIR__NOINLINE weir_status take_back_claim(weir_port *port) {
     weir__store_relaxed_u64(&port->claimed, port->in);
     return weir__inlet_refuse_gone(port->inlet);
 }
@@ -229,8 +229,8 @@ static inline weir_status put_in_ring(weir_port *port, const void *events, size_
     return WEIR_OK;
 }
 
-static weir_status push_slowly(weir_port *port, const void *events, size_t count,
-                               uint64_t timeout_ns) {
+static WEIR__NOINLINE weir_status push_slowly(weir_port *port, const void *events, size_t count,
+                                              uint64_t timeout_ns) {
     if (count == 0) {
         return WEIR_OK;
     }
@@ -252,12 +252,18 @@ static weir_status push_slowly(weir_port *port, const void *events, size_t count
     return status == WEIR_OK ? put_in_ring(port, events, count) : status;
 }
 
+/* Whoever pushes does so on behalf of whom he did before; mostly, both of nobody. */
+static inline bool is_known(const weir_port *port) {
+    uint64_t any = (uintptr_t)weir__here | (uintptr_t)weir__errands | port->pusher;
+    return any == 0 || weir__inlet_pusher(port->inlet).bits == port->pusher;
+}
+
 weir_status weir_port_push(weir_port *port, const void *events, size_t count, uint64_t timeout_ns) {
     if (weir__missing(port, "port")) {
         return WEIR_INVALID;
     }
     bool fits = count - 1 < port->room_until - port->in; /* none of 0, as count - 1 is huge */
-    bool known = weir__inlet_pusher(port->inlet).bits == port->pusher;
+    bool known = is_known(port);
     if (WEIR__LIKELY(fits && known && events != NULL)) {
         return put_in_ring(port, events, count);
     }
