@@ -152,7 +152,10 @@ weir_ref weir_stream_stage(const weir_stream *stream);
  *     this one goes on where this one's reader left off, unless other consumers have taken
  *     it.  The shared dispatcher's keeps it in no order.  A broadcast's discards it, for the
  *     others have theirs: it is told to the producer's `discarded`, WEIR_DISCARD_CONSUMER; or
- *   - where the producer has gone, too, was told to `discarded`, STOPPED, in one sum.
+ *   - where the producer has gone, too, was told to `discarded`, STOPPED, in one sum.  What a
+ *     shared dispatcher has put out and nobody has taken is of no stream alone: a producer that
+ *     ends when no consumer is left tells its own `discarded`; else whoever of them lets go of it
+ *     last does, a stream its `discarded`, any other consumer's worker the log.
  * Arguments  stream: NULL: there is nothing to close, WEIR_OK.
  * Returns    WEIR_OK: all this is done, and `discarded` is not called any more.
  *            WEIR_TIMEOUT: the handle is given back, and the rest goes on without the
