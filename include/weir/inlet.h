@@ -45,7 +45,8 @@ typedef struct weir_inlet_options {
      * is told (NO_STAGE), also who waits for room, and weir_inlet_reason says why. */
     weir_on_cancel on_cancel;
     /* Unless NULL: called with the count of each discard, on the worker; for events that
-     * were pushed while the stage was stopping, on a pushing thread. */
+     * were pushed while the stage was stopping, on a pushing thread, perhaps on several threads
+     * at the same time, and beside the worker: what it counts in is to be atomic. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
     uintptr_t reserved[8]; /* for later versions (version.h): zero */
@@ -66,12 +67,13 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
  * Pushes `count` consecutive events, all or none, by copying them.
  * Arguments  timeout_ns: WEIR_BLOCK only; how long to wait for room.  In a runtime
  *            without threads, waiting is stepping it, by its own time; then it
- *            is WEIR_TIMEOUT too, even of WEIR_FOREVER, when all stages rest.
+ *            is WEIR_TIMEOUT too, even of WEIR_FOREVER, when all stages rest, and
+ *            WRONG_THREAD where another thread steps it (runtime.h).
  * Returns    WEIR_OK; WEIR_FULL (REFUSE); WEIR_TIMEOUT (BLOCK); WEIR_DROPPED
  *            (the drop policies: these events or older ones were discarded).
  * Errors     NO_STAGE once the stage has stopped (the events are the caller's
  *            still), NO_MEMORY, INVALID (count above the capacity),
- *            WRONG_THREAD (would wait for room inside a callback).
+ *            WRONG_THREAD (would wait for room inside a callback, or see timeout_ns).
  * Threads    any number, at once; lock-free but for waiting and for memory.
  *            The events of one thread keep their order.
  */
@@ -129,7 +131,7 @@ weir_status weir_port_open(weir_inlet *inlet, weir_port **out);
  *            WEIR_TIMEOUT, WEIR_DROPPED (these events were discarded).
  * Errors     NO_STAGE once the inlet was finished or has stopped (the events are
  *            the caller's still), INVALID (count above the capacity, or events is
- *            NULL), WRONG_THREAD (would wait for room inside a callback).
+ *            NULL), WRONG_THREAD (as weir_inlet_push).
  * Threads    one at a time.  Wait-free but for waiting, for discards and for
  *            waking the stage's worker when it rests.  The events of one port keep
  *            their order; between ports, and weir_inlet_push, there is none.
