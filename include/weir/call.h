@@ -10,7 +10,7 @@
  * A STEPPED or SIMULATED runtime is stepped by the calling thread until the answer
  * is there, which may come from another thread while this one sleeps until a timer;
  * with everything at rest, no timer and no answer, the call returns WEIR_TIMEOUT.
- * Inside its callbacks it refuses.
+ * Inside its callbacks it refuses, as it does while another thread steps that runtime (runtime.h).
  * At most 960 threads wait in weir_call of one runtime at a time; WEIR_FULL beyond.
  * Calls that control a stage or look at it have 64 places more.
  */

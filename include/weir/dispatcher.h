@@ -357,8 +357,9 @@ uint32_t weir_partition_of(const void *key, size_t bytes, uint32_t partitions);
  *            there; what is left is the others'.  What a dead consumer had taken
  *            and not begun goes back to the buffer's head.  When the producer
  *            stops, the consumers take what is left of the queue, and then see
- *            its end.  Events that nobody is left to take are discarded, counted
- *            and logged.
+ *            its end.  Events that nobody is left to take are discarded and counted;
+ *            a producer that ends when no consumer is left tells them to its
+ *            `discarded` (STOPPED), the last consumer of one that has gone to the log.
  * Selectors  are refused (WEIR_REASON_BAD_OPTIONS).
  * Cost       A consumer's take is one compare-and-swap on a line that all of them
  *            write.  For each callback that emits, the producer looks at each

@@ -54,7 +54,8 @@ typedef struct weir_inlet_options {
      * is told (NO_STAGE), also who waits for room, and weir_inlet_reason says why. */
     weir_on_cancel on_cancel;
     /* Unless NULL: called with the count of each discard, on the worker; for events that
-     * were pushed while the stage was stopping, on a pushing thread. */
+     * were pushed while the stage was stopping, on a pushing thread, perhaps on several threads
+     * at the same time, and beside the worker: what it counts in is to be atomic. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
     const weir_event_type *type; /* as in weir_stage_options: events that own something */
@@ -76,11 +77,13 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
  * Pushes `count` consecutive events, all or none, by copying them.
  * Arguments  timeout_ns: WEIR_BLOCK only; how long to wait for room.  In a runtime
  *            without threads, waiting is stepping it, by its own time; then it
- *            is WEIR_TIMEOUT too, even of WEIR_FOREVER, when all stages rest.
+ *            is WEIR_TIMEOUT too, even of WEIR_FOREVER, when all stages rest, and
+ *            WRONG_THREAD where another thread steps it (runtime.h).
  * Returns    WEIR_OK; WEIR_FULL (REFUSE); WEIR_TIMEOUT (BLOCK); WEIR_DROPPED
  *            (the drop policies: these events or older ones were discarded).
  * Errors     NO_STAGE once the stage has stopped, NO_MEMORY, INVALID (count above
- *            the capacity), WRONG_THREAD (would wait for room inside a callback).
+ *            the capacity), WRONG_THREAD (would wait for room inside a callback, or see
+ *            timeout_ns).
  * Owns       weir, what these events own: after WEIR_OK and WEIR_DROPPED; the caller
  *            still, of all of them, after anything else.
  * Threads    any number, at once; lock-free but for waiting and for memory.
@@ -140,8 +143,7 @@ weir_status weir_port_open(weir_inlet *inlet, weir_port **out);
  * Returns    as weir_inlet_push, by the inlet's policy: WEIR_OK, WEIR_FULL,
  *            WEIR_TIMEOUT, WEIR_DROPPED (these events were discarded).
  * Errors     NO_STAGE once the inlet was finished or has stopped, INVALID (count
- *            above the capacity, or events is NULL), WRONG_THREAD (would wait for room
- *            inside a callback).
+ *            above the capacity, or events is NULL), WRONG_THREAD (as weir_inlet_push).
  * Owns       as weir_inlet_push.
  * Threads    one at a time.  Wait-free but for waiting, for discards and for
  *            waking the stage's worker when it rests.  The events of one port keep

@@ -233,7 +233,8 @@ size_t weir_pool_threads(const weir_pool *pool);
  * Arguments  pool: NULL: there is nothing to close, WEIR_OK.
  *            running: receives how many tasks are with the threads still; may be
  *            NULL.
- * Errors     WRONG_THREAD inside a callback or a task of the same runtime.
+ * Errors     WRONG_THREAD inside a callback or a task of the same runtime, and, of a stepped one,
+ *            while another thread steps it.
  * Threads    one; nobody else may use the handle during or after the call.  Call
  *            it before weir_runtime_close, which waits for all tasks to end.
  */

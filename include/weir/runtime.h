@@ -99,20 +99,30 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
  */
 
 /*
+ * Stepping.  One thread at a time steps a STEPPED or SIMULATED runtime: whoever calls step, run,
+ * settle, advance, drain, holdup or close, weir_call and its like, or waits at a part (for room in
+ * an inlet, for a stream's events, for a pool to close).  It does so until that call returns, also
+ * while it sleeps until a timer.  Meanwhile such calls of other threads are refused with
+ * WEIR_WRONG_THREAD ("another thread steps this runtime"), and nothing has changed; all others,
+ * as casts and pushes into what has room, go through.  Threads may take turns without more ado:
+ * each sees what those before it did.
+ */
+
+/*
  * Waits until every stage has stopped; in the other two modes, runs the workers
  * on this thread until then: STEPPED sleeps until the next timer when nothing
  * else is left, and wakes for what other threads send meanwhile; SIMULATED moves
  * virtual time, in which the timeout counts.
  * Returns    WEIR_OK, or WEIR_TIMEOUT (also when a stepped runtime is at rest
  *            with stages that will never stop).
- * Errors     WRONG_THREAD (see above).
+ * Errors     WRONG_THREAD (see above, both).
  */
 weir_status weir_runtime_run(weir_runtime *runtime, uint64_t timeout_ns);
 
 /*
  * STEPPED and SIMULATED: runs at most `turns` turns on this thread.
- * Returns how many ran: fewer than asked only when everything is at rest.
- * Only one thread at a time may step a runtime.
+ * Returns how many ran: fewer than asked only when everything is at rest, and 0 where it was
+ * refused (weir_refusal): another thread steps the runtime, it has threads, or in a callback.
  */
 size_t weir_runtime_step(weir_runtime *runtime, size_t turns);
 

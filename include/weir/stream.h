@@ -89,7 +89,8 @@ weir_status weir_stream_subscribe(weir_stream *stream, weir_ref producer,
  * Arguments  timeout_ns: 0 does not wait.
  * Returns    WEIR_OK; WEIR_TIMEOUT; WEIR_END: there is nothing more to come, and
  *            weir_stream_reason says why.
- * Errors     INVALID; WRONG_THREAD (would wait inside a callback).
+ * Errors     INVALID; WRONG_THREAD (would wait inside a callback, or step what another
+ *            thread steps: runtime.h).
  * Waiting    in a stepped or simulated runtime, where nobody else runs the workers:
  *            steps it, until something has come, the time (virtual, when simulated)
  *            is over or all is at rest.  With timeout_ns 0 nothing is stepped.
@@ -151,7 +152,10 @@ weir_ref weir_stream_stage(const weir_stream *stream);
  *     this one goes on where this one's reader left off, unless other consumers have taken
  *     it.  The shared dispatcher's keeps it in no order.  A broadcast's discards it, for the
  *     others have theirs: it is told to the producer's `discarded`, WEIR_DISCARD_CONSUMER; or
- *   - where the producer has gone, too, was told to `discarded`, STOPPED, in one sum.
+ *   - where the producer has gone, too, was told to `discarded`, STOPPED, in one sum.  What a
+ *     shared dispatcher has put out and nobody has taken is of no stream alone: a producer that
+ *     ends when no consumer is left tells its own `discarded`; else whoever of them lets go of it
+ *     last does, a stream its `discarded`, any other consumer's worker the log.
  * Arguments  stream: NULL: there is nothing to close, WEIR_OK.
  * Returns    WEIR_OK: all this is done, and `discarded` is not called any more.
  *            WEIR_TIMEOUT: the handle is given back, and the rest goes on without the
@@ -159,9 +163,9 @@ weir_ref weir_stream_stage(const weir_stream *stream);
  *            called until weir_runtime_close has returned.
  * Waiting    close_ns at most: for the stream's worker, and those of its producers, to come
  *            to it, which they cannot while a callback runs there.  In a stepped or simulated
- *            runtime steps it, as next does: by another thread than the one that steps only
- *            with close_ns 1.  Inside callbacks it does not wait, nor, where it would have
- *            to step, in any other function that the runtime calls.
+ *            runtime steps it, as next does; while another thread steps that it does not wait.
+ *            Inside callbacks it does not wait, nor, where it would have to step, in any other
+ *            function that the runtime calls.
  * Threads    the reader's; no other may use the handle during or after the call.  What is
  *            lost is told on that thread; after WEIR_TIMEOUT on any worker.  Call it before
  *            weir_runtime_close.

@@ -58,7 +58,8 @@
  *
  * Freeing.  refs counts the producer's dispatcher and each taker that has not
  * left; the producer's worker alone counts, since all of these mails come to
- * it.  The last to let go drops and counts what is left.
+ * it.  The last to let go drops and counts what is left: a producer that ends when no taker is
+ * left, or the last taker, when the producer has gone.
  *
  * Model: tests/model/shared_take.pml.
  */
@@ -84,6 +85,11 @@ struct weir__rack {
 
 /* entries: a power of two, 2 or more.  NULL: no memory.  refs is 1. */
 struct weir__rack *weir__rack_open(const struct weir__allocator *allocator, uint32_t entries);
+
+/* There is but one reference. */
+static inline bool weir__rack_is_last(const struct weir__rack *rack) {
+    return rack->refs == 1;
+}
 
 /*
  * One reference less.  The last one drops what is left and frees the rack.

@@ -56,6 +56,7 @@
 #define WEIR__PARTS_INLET_H
 
 #include "parts/quay.h"
+#include "runtime/errand.h"
 
 #include <weir/inlet.h>
 
@@ -164,6 +165,21 @@ enum { WEIR__INLET_TURNS = 16 };
 
 /* Events have come: after a locked operation, which is the fence before this look. */
 void weir__inlet_poke_if_cold(weir_inlet *inlet);
+
+/* On whose behalf this thread pushes, where it is on an errand: that of a stage that starts here,
+ * or of a pool whose task it runs. */
+weir_ref weir__inlet_pusher_on_errand(const weir_runtime *runtime);
+
+/* The same in every case: also in a callback; {0}: on nobody's. */
+static inline weir_ref weir__inlet_pusher(const weir_inlet *inlet) {
+    const weir_runtime *runtime = inlet->quay.runtime;
+    if (WEIR__UNLIKELY(weir__errands != NULL)) { /* an init is one, too */
+        return weir__inlet_pusher_on_errand(runtime);
+    }
+    const struct weir__host *here = weir__here;
+    bool runs = here != NULL && here->running != NULL && here->runtime == runtime;
+    return runs ? here->running->ref : (weir_ref){0};
+}
 
 /* Who pushes here for a stage is a feeder from now on.  WEIR_OK; NO_STAGE, NO_MEMORY. */
 weir_status weir__inlet_know_feeder(weir_inlet *inlet);

@@ -111,8 +111,7 @@ weir_reason weir_inlet_reason(const weir_inlet *inlet) {
 
 /* ---- feeders ------------------------------------------------------------- */
 
-/* On whose behalf this thread pushes: in a callback of its, its init among them, or a task. */
-static weir_ref pusher(const weir_runtime *runtime) {
+weir_ref weir__inlet_pusher_on_errand(const weir_runtime *runtime) {
     const weir_stage *starting = weir__starting;
     while (starting != NULL && starting->host->runtime != runtime) {
         starting = starting->outer;
@@ -158,10 +157,12 @@ static void remember(weir_inlet *inlet, weir_ref stage) {
 
 /* The stage is told before anything is pushed; who comes when it takes no more is refused. */
 weir_status weir__inlet_know_feeder(weir_inlet *inlet) {
-    weir_ref stage = pusher(inlet->quay.runtime);
-    if (stage.bits == 0 || stage.bits == inlet->quay.stage.bits || knows(inlet, stage) ||
-        weir__inlet_gone(inlet)) {
+    weir_ref stage = weir__inlet_pusher(inlet);
+    if (stage.bits == 0 || stage.bits == inlet->quay.stage.bits || knows(inlet, stage)) {
         return WEIR_OK;
+    }
+    if (weir__inlet_gone(inlet)) { /* which need not last: it is not known then, and is to be */
+        return weir__inlet_refuse_gone(inlet);
     }
     weir_status status = weir_feeds(inlet->quay.runtime, stage, inlet->quay.stage);
     if (status != WEIR_OK) {

@@ -37,7 +37,8 @@ static weir_port *make_port(weir_inlet *inlet) {
     port->refs = 2;
     port->claimed = port->in = port->tail = weir__port_start;
     port->taken = port->out = port->seen = weir__port_start;
-    port->room_until = weir__port_start; /* the first push looks who pushes, and for room */
+    port->room_until = weir__port_start; /* the first push looks for room, */
+    port->pusher = 0;                    /* and who pushes                 */
     return port;
 }
 
@@ -218,7 +219,7 @@ static inline void copy_in(weir_port *port, const unsigned char *events, size_t 
 }
 
 /* The claim came after the end.  A stage that has seen it looks on until it is gone. */
-static weir_status take_back_claim(weir_port *port) {
+static WEIR__NOINLINE weir_status take_back_claim(weir_port *port) {
     weir__store_relaxed_u64(&port->claimed, port->in);
     return weir__inlet_refuse_gone(port->inlet);
 }
@@ -242,17 +243,26 @@ static inline weir_status put_in_ring(weir_port *port, const void *events, size_
     return WEIR_OK;
 }
 
-static weir_status push_slowly(weir_port *port, const void *events, size_t count,
-                               uint64_t timeout_ns) {
+static WEIR__NOINLINE weir_status push_slowly(weir_port *port, const void *events, size_t count,
+                                              uint64_t timeout_ns) {
     if (count == 0) {
         return WEIR_OK;
     }
-    weir_status status =
-        weir__inlet_may_push(port->inlet, events, count); /* each time the ring has gone round */
-    if (status == WEIR_OK && !has_port_room(port, count)) {
+    weir_status status = weir__inlet_may_push(port->inlet, events, count);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    port->pusher = weir__inlet_pusher(port->inlet).bits;
+    if (!has_port_room(port, count)) {
         status = without_room(port, events, count, timeout_ns);
     }
     return status == WEIR_OK ? put_in_ring(port, events, count) : status;
+}
+
+/* Whoever pushes does so on behalf of whom he did before; mostly, both of nobody. */
+static inline bool is_known(const weir_port *port) {
+    uint64_t any = (uintptr_t)weir__here | (uintptr_t)weir__errands | port->pusher;
+    return any == 0 || weir__inlet_pusher(port->inlet).bits == port->pusher;
 }
 
 weir_status weir_port_push(weir_port *port, const void *events, size_t count, uint64_t timeout_ns) {
@@ -260,7 +270,8 @@ weir_status weir_port_push(weir_port *port, const void *events, size_t count, ui
         return WEIR_INVALID;
     }
     bool fits = count - 1 < port->room_until - port->in; /* none of 0, as count - 1 is huge */
-    if (WEIR__LIKELY(fits && events != NULL)) {
+    bool known = is_known(port);
+    if (WEIR__LIKELY(fits && known && events != NULL)) {
         return put_in_ring(port, events, count);
     }
     return push_slowly(port, events, count, timeout_ns);

@@ -59,6 +59,7 @@ struct weir_port {
     WEIR__APART uint64_t claimed;
     uint64_t in;         /* tail                                      */
     uint64_t room_until; /* there is room up to here, as it last knew */
+    uint64_t pusher;     /* on behalf of whom it pushes, who is known as a feeder; 0: nobody */
     WEIR__APART uint64_t tail;
     struct weir__berth room;
     uint32_t closed;

@@ -98,8 +98,9 @@ bool weir__quay_alone(struct weir__quay *quay, uint64_t timeout_ns, const char *
     uint64_t deadline = weir__quay_deadline(quay, timeout_ns);
     if (weir__quay_has_threads(quay)) {
         sleep_until_alone(quay, deadline);
-    } else if (weir__check_outside(runtime, call) == WEIR_OK) {
+    } else if (weir__stepping_begin_from(runtime, call) == WEIR_OK) {
         while (!is_alone(quay, &refs) && weir__runtime_go_on(runtime, 1, deadline, NULL)) {}
+        weir__stepping_end(runtime);
     }
     return is_alone(quay, &refs);
 }
@@ -209,6 +210,10 @@ static weir_status step_until(struct weir__quay *quay, const struct weir__doze *
                               uint64_t deadline) {
     size_t turns = deadline == UINT64_MAX ? doze->turns : 1;
     bool moving = true;
+    weir_status status = weir__stepping_begin(quay->runtime);
+    if (status != WEIR_OK) {
+        return status;
+    }
     if (doze->lies_down != NULL) {
         doze->lies_down(waiter);
     }
@@ -216,6 +221,7 @@ static weir_status step_until(struct weir__quay *quay, const struct weir__doze *
         moving = weir_runtime_now(quay->runtime) < deadline &&
                  weir__runtime_go_on(quay->runtime, turns, deadline, NULL);
     }
+    weir__stepping_end(quay->runtime);
     return doze->come(waiter) ? WEIR_OK : WEIR_TIMEOUT;
 }
 

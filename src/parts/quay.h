@@ -33,7 +33,8 @@
  *   O3 -> O4  a reference is given back (locked) -> there is but one (acquire), or it is given
  *             back as the last one (locked): what was done before that is seen.
  * Sleeping: E1 -> E2 of ring/berth.h; who closes sleeps at refs, which the kernel compares.
- * Model: tests/model/quay.pml.  Progress: wait-free, dozing aside.  Wrap: nothing does.
+ * Models: tests/model/quay.pml; of WAITS, and of who looks on (weir__quay_look_on), port.pml.
+ * Progress: wait-free, dozing aside.  Wrap: nothing does.
  */
 #ifndef WEIR__PARTS_QUAY_H
 #define WEIR__PARTS_QUAY_H
@@ -100,7 +101,7 @@ void weir__quay_lost(struct weir__quay *quay, uint64_t count);
 
 /*
  * Waits until the handle's is the only reference; true: it is.  Nobody waits, but all look, in a
- * callback, and where 1 ns is said, which is not at all.
+ * callback, where 1 ns is said, which is not at all, and where another thread steps the runtime.
  */
 bool weir__quay_alone(struct weir__quay *quay, uint64_t timeout_ns, const char *call);
 
@@ -147,7 +148,7 @@ uint64_t weir__quay_deadline(const struct weir__quay *quay, uint64_t timeout_ns)
 /*
  * Sleeps at the berth or, where nobody else runs the workers nor lets time pass, steps them.
  * Returns  WEIR_OK: it has come; TIMEOUT: not until the deadline or, stepping, all is at rest.
- * Errors   WRONG_THREAD in a callback.
+ * Errors   WRONG_THREAD in a callback, and where another thread steps them.
  */
 weir_status weir__quay_doze(struct weir__quay *quay, struct weir__berth *berth,
                             const struct weir__doze *doze, void *waiter, uint64_t deadline);

@@ -6,6 +6,7 @@
 
 #include "base/refusal.h"
 #include "base/reserved.h"
+#include "runtime/options.h"
 #include "runtime/post.h"
 
 #include <weir/name.h>
@@ -77,6 +78,11 @@ void weir__stream_drop_modes(weir_stream *stream) {
 
 /* ---- the stage ----------------------------------------------------------- */
 
+/* One that could never have been is for weir_stage_start to refuse. */
+static bool has_ended(const weir_runtime *runtime, weir_ref producer) {
+    return weir__ref_kind(producer) != WEIR_CONSUMER && !alive(runtime, producer);
+}
+
 /*
  * The producers by reference, without temporary subscriptions to who is not there,
  * which count as ended.
@@ -87,13 +93,16 @@ static weir_status resolve(weir_runtime *runtime, const weir_stream_options *opt
     for (size_t i = 0; i < options->subscribe_count; i++) {
         weir_subscribe_to wish = options->subscribe_to[i];
         bool temporary = wish.options.cancel == WEIR_TEMPORARY;
-        weir_status status =
-            wish.name == NULL ? WEIR_OK : weir_whereis(runtime, wish.name, &wish.producer);
+        weir_subscribe_options filled;
+        weir_status status = weir__options_subscribe_to(&wish, &filled); /* whoever has ended */
+        if (status == WEIR_OK && wish.name != NULL) {
+            status = weir_whereis(runtime, wish.name, &wish.producer);
+        }
         wish.name = NULL;
         if (status != WEIR_OK && !(temporary && status == WEIR_NO_NAME)) {
             return status;
         }
-        if (status == WEIR_OK && (!temporary || alive(runtime, wish.producer))) {
+        if (status == WEIR_OK && !(temporary && has_ended(runtime, wish.producer))) {
             list[(*count)++] = wish;
         }
     }

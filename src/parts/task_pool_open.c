@@ -221,17 +221,7 @@ weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *optio
 
 /* ---- closing ------------------------------------------------------------- */
 
-weir_status weir_pool_close(weir_pool *pool, size_t *running) {
-    if (pool == NULL) {
-        if (running != NULL) {
-            *running = 0;
-        }
-        return WEIR_OK;
-    }
-    weir_status status = weir__check_outside(pool->quay.runtime, "weir_pool_close");
-    if (status != WEIR_OK) {
-        return status;
-    }
+static weir_status close_pool(weir_pool *pool, size_t *running) {
     weir__exchange_u32(&pool->closing, 1); /* G1 -> G2 */
     weir__quay_poke(&pool->quay);
     if (!weir__quay_alone(&pool->quay, pool->options.shutdown_ns, "weir_pool_close")) {
@@ -246,4 +236,20 @@ weir_status weir_pool_close(weir_pool *pool, size_t *running) {
         *running = 0;
     }
     return WEIR_OK;
+}
+
+weir_status weir_pool_close(weir_pool *pool, size_t *running) {
+    if (pool == NULL) {
+        if (running != NULL) {
+            *running = 0;
+        }
+        return WEIR_OK;
+    }
+    weir_runtime *runtime = pool->quay.runtime;
+    weir_status status = weir__stepping_begin_from(runtime, "weir_pool_close");
+    if (status == WEIR_OK) {
+        status = close_pool(pool, running);
+        weir__stepping_end(runtime);
+    }
+    return status;
 }

@@ -91,7 +91,7 @@ static weir_status wait(weir_runtime *runtime, uint64_t deadline) {
 
 weir_status weir_runtime_drain(weir_runtime *runtime, uint64_t timeout_ns,
                                weir_drain_report *report) {
-    weir_status status = weir__check_outside(runtime, "weir_runtime_drain");
+    weir_status status = weir__stepping_begin_from(runtime, "weir_runtime_drain");
     if (status != WEIR_OK) {
         return status;
     }
@@ -100,16 +100,18 @@ weir_status weir_runtime_drain(weir_runtime *runtime, uint64_t timeout_ns,
     if (report != NULL) {
         fill_report(runtime, status, report);
     }
+    weir__stepping_end(runtime);
     return status;
 }
 
 weir_status weir_runtime_holdup(weir_runtime *runtime, weir_drain_report *report) {
-    weir_status status = weir__check_outside(runtime, "weir_runtime_holdup");
-    if (status == WEIR_OK && weir__missing(report, "report")) {
-        status = WEIR_INVALID;
+    if (weir__missing(report, "report")) {
+        return WEIR_INVALID;
     }
+    weir_status status = weir__stepping_begin_from(runtime, "weir_runtime_holdup");
     if (status == WEIR_OK) {
         fill_report(runtime, WEIR_TIMEOUT, report);
+        weir__stepping_end(runtime);
     }
     return status;
 }

@@ -7,16 +7,16 @@
 #include "base/refusal.h"
 #include "stage/stage.h"
 
-static _Thread_local const struct weir__errand *errands;
+_Thread_local const struct weir__errand *weir__errands;
 
 void weir__errand_begin(struct weir__errand *errand, const weir_runtime *runtime,
                         const char *what) {
-    *errand = (struct weir__errand){.runtime = runtime, .what = what, .outer = errands};
-    errands = errand;
+    *errand = (struct weir__errand){.runtime = runtime, .what = what, .outer = weir__errands};
+    weir__errands = errand;
 }
 
 void weir__errand_end(const struct weir__errand *errand) {
-    errands = errand->outer;
+    weir__errands = errand->outer;
 }
 
 weir_ref weir__errand_stage(const weir_runtime *runtime) {
@@ -24,7 +24,8 @@ weir_ref weir__errand_stage(const weir_runtime *runtime) {
     if (here != NULL && here->runtime == runtime && here->running != NULL) {
         return here->running->ref;
     }
-    for (const struct weir__errand *errand = errands; errand != NULL; errand = errand->outer) {
+    for (const struct weir__errand *errand = weir__errands; errand != NULL;
+         errand = errand->outer) {
         if (errand->runtime == runtime && errand->stage.bits != 0) {
             return errand->stage;
         }
@@ -37,8 +38,8 @@ bool weir_ending_here(void) {
     if (here != NULL) {
         return here->running != NULL && weir_ending(here->runtime, here->running->ref);
     }
-    return errands != NULL && errands->stage.bits != 0 &&
-           weir_ending(errands->runtime, errands->stage);
+    return weir__errands != NULL && weir__errands->stage.bits != 0 &&
+           weir_ending(weir__errands->runtime, weir__errands->stage);
 }
 
 static weir_status refuse_in_errand(const char *call, const char *what) {
@@ -52,7 +53,8 @@ weir_status weir__check_outside(const weir_runtime *runtime, const char *call) {
     if (weir__here != NULL) {
         return refuse_in_errand(call, "worker");
     }
-    for (const struct weir__errand *errand = errands; errand != NULL; errand = errand->outer) {
+    for (const struct weir__errand *errand = weir__errands; errand != NULL;
+         errand = errand->outer) {
         if (errand->runtime == runtime) {
             return refuse_in_errand(call, errand->what);
         }

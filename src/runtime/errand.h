@@ -22,6 +22,9 @@ struct weir__errand {
     const struct weir__errand *outer;
 };
 
+/* This thread's, the innermost one; NULL: none. */
+extern _Thread_local const struct weir__errand *weir__errands;
+
 /* Around the call of such a function. */
 void weir__errand_begin(struct weir__errand *errand, const weir_runtime *runtime, const char *what);
 void weir__errand_end(const struct weir__errand *errand);

@@ -166,8 +166,15 @@ bool weir__runtime_await_end(weir_runtime *runtime, uint64_t deadline) {
     }
 }
 
+static weir_status run_stepping(weir_runtime *runtime, uint64_t deadline) {
+    enum { TURNS = 1024 };
+    while (weir__load_relaxed_u32(&runtime->alive) > 0 &&
+           weir__runtime_go_on(runtime, TURNS, deadline, NULL)) {}
+    return weir__load_relaxed_u32(&runtime->alive) > 0 ? WEIR_TIMEOUT : WEIR_OK;
+}
+
 weir_status weir_runtime_run(weir_runtime *runtime, uint64_t timeout_ns) {
-    weir_status status = weir__check_outside(runtime, "weir_runtime_run");
+    weir_status status = weir__stepping_begin_from(runtime, "weir_runtime_run");
     if (status != WEIR_OK) {
         return status;
     }
@@ -175,9 +182,9 @@ weir_status weir_runtime_run(weir_runtime *runtime, uint64_t timeout_ns) {
     if (runtime->options.mode == WEIR_THREADS) {
         return weir__runtime_await_end(runtime, deadline) ? WEIR_OK : WEIR_TIMEOUT;
     }
-    while (weir__load_relaxed_u32(&runtime->alive) > 0 &&
-           weir__runtime_go_on(runtime, 1024, deadline, NULL)) {}
-    return weir__load_relaxed_u32(&runtime->alive) > 0 ? WEIR_TIMEOUT : WEIR_OK;
+    status = run_stepping(runtime, deadline);
+    weir__stepping_end(runtime);
+    return status;
 }
 
 bool weir__runtime_at_rest(const weir_runtime *runtime) {
@@ -212,7 +219,7 @@ static bool settles(weir_runtime *runtime, uint64_t timeout_ns, bool tokens) {
     uint64_t deadline = weir__clock_deadline(weir__clock_now_ns(), timeout_ns);
     uint64_t nap_ns = 1000;
     if (runtime->options.mode != WEIR_THREADS) {
-        while (weir_runtime_step(runtime, 1024) == 1024) {
+        while (weir__runtime_step(runtime, 1024) == 1024) {
             if (weir__clock_now_ns() >= deadline) {
                 return false;
             }
@@ -231,11 +238,13 @@ static bool settles(weir_runtime *runtime, uint64_t timeout_ns, bool tokens) {
 }
 
 weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns) {
-    weir_status status = weir__check_outside(runtime, "weir_runtime_settle");
+    weir_status status = weir__stepping_begin_from(runtime, "weir_runtime_settle");
     if (status != WEIR_OK) {
         return status;
     }
-    return settles(runtime, timeout_ns, true) ? WEIR_OK : WEIR_TIMEOUT;
+    status = settles(runtime, timeout_ns, true) ? WEIR_OK : WEIR_TIMEOUT;
+    weir__stepping_end(runtime);
+    return status;
 }
 
 weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason) {
@@ -305,7 +314,7 @@ static bool is_patient(weir_runtime *runtime, struct patience *patience) {
 weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
     enum { NAP_NS = 10000000 };
     struct patience patience = {0};
-    weir_status status = weir__check_outside(runtime, "weir_runtime_close");
+    weir_status status = weir__stepping_begin_from(runtime, "weir_runtime_close");
     if (status != WEIR_OK) {
         return status;
     }
@@ -317,6 +326,7 @@ weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
     while (weir_runtime_run(runtime, NAP_NS) != WEIR_OK || !is_drain_told(runtime, NAP_NS) ||
            !settles(runtime, NAP_NS, false)) {
         if (!is_patient(runtime, &patience)) {
+            weir__stepping_end(runtime);
             return WEIR_TIMEOUT;
         }
     }

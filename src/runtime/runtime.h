@@ -18,6 +18,8 @@
  *              (acquire): what that mail has ended may be freed.
  *   T17 -> T18  a drain's over (release) -> who begins the next (acquire).
  *   T19 -> T20  drain_begins is let go (release) -> is taken (CAS): one writer of drain at a time.
+ *   T23 -> T24  stepper is let go (release) -> is taken (CAS): one thread at a time steps, and sees
+ *              what the one before it has done.
  * draining and finish_all_sent are ordered by the mail that follows them.
  */
 #ifndef WEIR__RUNTIME_RUNTIME_H
@@ -70,7 +72,10 @@ struct weir_runtime {
     uint32_t givers;     /* threads in weir_done (atomic): a close waits until they have left */
     uint64_t tokens_out; /* likewise: tokens (ending.h); also those of stages that have gone */
 
+    uint64_t stepper; /* atomic: the thread that steps, by the address of its weir__here; or 0 */
+
     /* the stepping thread's */
+    uint32_t steps_within; /* how often it has said that it steps */
     struct weir__rng rng;
     uint64_t virtual_ns; /* step.c moves it; anybody reads it (atomic) */
     unsigned next_step;
@@ -90,11 +95,20 @@ void weir__runtime_gone(weir_runtime *runtime);
 weir_status weir__subscribe_counted(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
                                     const weir_subscribe_options *options, weir_subscription *out);
 
-/* As weir_runtime_step, where the caller knows that he may. */
+/*
+ * Whoever is about to step a runtime, or to look at its stages as if he did, says so first, and
+ * when he is through; also once more amid that.  Where there are threads nobody steps: OK.
+ * Errors   WRONG_THREAD: another thread steps it; _from also those of weir__check_outside.
+ */
+weir_status weir__stepping_begin(weir_runtime *runtime);
+weir_status weir__stepping_begin_from(weir_runtime *runtime, const char *call);
+void weir__stepping_end(weir_runtime *runtime);
+
+/* As weir_runtime_step, amid that. */
 size_t weir__runtime_step(weir_runtime *runtime, size_t turns);
 
 /*
- * A stepped runtime goes on: at most `turns` turns or, with everything at rest, to
+ * A stepped runtime goes on, likewise: at most `turns` turns or, with everything at rest, to
  * the next timer, if that is due before the deadline (of weir_runtime_now), or to what
  * another thread sends until then.  call, unless NULL: or to its answer.  False: nothing
  * more happens before the deadline.

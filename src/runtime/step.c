@@ -5,6 +5,9 @@
  * STEPPED visits the workers in rotation.  SIMULATED draws the next worker
  * from the seed, a few turns at a time so that long and short bursts both
  * occur, and moves virtual time on: the same seed gives the same run.
+ *
+ * One thread at a time steps a runtime (T23 -> T24, runtime.h), from where a call begins to until
+ * it returns, also while it sleeps.  Others are refused.
  */
 #include "base/check.h"
 #include "base/refusal.h"
@@ -12,6 +15,33 @@
 #include "runtime/drain.h"
 #include "runtime/errand.h"
 #include "runtime/runtime.h"
+
+/* ---- who steps ------------------------------------------------------------- */
+
+weir_status weir__stepping_begin(weir_runtime *runtime) {
+    if (runtime->options.mode == WEIR_THREADS) {
+        return WEIR_OK;
+    }
+    uint64_t self = (uintptr_t)&weir__here;
+    uint64_t nobody = 0;
+    if (weir__load_relaxed_u64(&runtime->stepper) != self &&
+        !weir__cas_u64(&runtime->stepper, &nobody, self)) { /* T23 -> T24 */
+        return weir__refuse(WEIR_WRONG_THREAD, "another thread steps this runtime");
+    }
+    runtime->steps_within++;
+    return WEIR_OK;
+}
+
+weir_status weir__stepping_begin_from(weir_runtime *runtime, const char *call) {
+    weir_status status = weir__check_outside(runtime, call);
+    return status != WEIR_OK ? status : weir__stepping_begin(runtime);
+}
+
+void weir__stepping_end(weir_runtime *runtime) {
+    if (runtime->options.mode != WEIR_THREADS && --runtime->steps_within == 0) {
+        weir__store_release_u64(&runtime->stepper, 0); /* T23 -> T24 */
+    }
+}
 
 /* ---- time ---------------------------------------------------------------- */
 
@@ -99,7 +129,12 @@ size_t weir_runtime_step(weir_runtime *runtime, size_t turns) {
                                       "outside their callbacks");
         return 0;
     }
-    return weir__runtime_step(runtime, turns);
+    if (weir__stepping_begin(runtime) != WEIR_OK) {
+        return 0;
+    }
+    size_t done = weir__runtime_step(runtime, turns);
+    weir__stepping_end(runtime);
+    return done;
 }
 
 size_t weir__runtime_step(weir_runtime *runtime, size_t turns) {
@@ -158,7 +193,7 @@ weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns) {
                             "weir_runtime_advance is for simulated runtimes: only their time can "
                             "be moved");
     }
-    weir_status status = weir__check_outside(runtime, "weir_runtime_advance");
+    weir_status status = weir__stepping_begin_from(runtime, "weir_runtime_advance");
     if (status != WEIR_OK) {
         return status;
     }
@@ -170,5 +205,6 @@ weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns) {
         weir_runtime_settle(runtime, WEIR_FOREVER);
     }
     move_time(runtime, until);
+    weir__stepping_end(runtime);
     return WEIR_OK;
 }

@@ -78,8 +78,7 @@ static weir_status await(weir_runtime *runtime, struct weir__caller *call, uint6
     return weir__caller_end(call, 0, bytes);
 }
 
-/* about: whose end is an answer, too; {0}: nobody's. */
-static weir_status send_and_await(weir_runtime *runtime, weir_ref about, struct weir__message *head,
+static weir_status post_and_await(weir_runtime *runtime, weir_ref about, struct weir__message *head,
                                   const void *payload, weir_answer *answer, uint64_t timeout_ns) {
     struct weir__caller *slot;
     bool controls = head->mail.kind != WEIR__MAIL_CALL;
@@ -93,6 +92,17 @@ static weir_status send_and_await(weir_runtime *runtime, weir_ref about, struct 
         return await(runtime, slot, timeout_ns, &answer->count);
     }
     weir__caller_end(slot, 0, NULL);
+    return status;
+}
+
+/* about: whose end is an answer, too; {0}: nobody's. */
+static weir_status send_and_await(weir_runtime *runtime, weir_ref about, struct weir__message *head,
+                                  const void *payload, weir_answer *answer, uint64_t timeout_ns) {
+    weir_status status = weir__stepping_begin(runtime);
+    if (status == WEIR_OK) {
+        status = post_and_await(runtime, about, head, payload, answer, timeout_ns);
+        weir__stepping_end(runtime);
+    }
     return status;
 }
 

@@ -259,6 +259,15 @@ void weir__stage_mail(weir_stage *stage, struct weir__mail *mail) {
     kinds[mail->kind].deliver(stage, mail);
 }
 
+void weir__stage_let_takers_go(weir_stage *stage) {
+    for (struct weir__mail *mail = stage->control.first; mail != NULL; mail = mail->next) {
+        if (mail->kind == WEIR__MAIL_EDGE_DOWN || mail->kind == WEIR__MAIL_EDGE_LEFT) {
+            weir__taker_left_behind(stage->host, EDGE_OF(mail, down));
+        }
+    }
+}
+
 void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail) {
+    WEIR__CHECK(kinds[mail->kind].bounce != NULL);
     kinds[mail->kind].bounce(host, mail);
 }

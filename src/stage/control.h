@@ -12,6 +12,9 @@
 /* Handles one mail to this stage. */
 void weir__stage_mail(weir_stage *stage, struct weir__mail *mail);
 
+/* The stage ends: its takers whose last mail waits take no more.  It holds its rack itself. */
+void weir__stage_let_takers_go(weir_stage *stage);
+
 /* Events that were sent, and whose both ends are gone: counted, and logged.  consumer: {0}: any
  * of them could have taken them. */
 void weir__host_lost(struct weir__host *host, uint64_t count, weir_ref producer, weir_ref consumer);

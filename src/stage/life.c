@@ -250,6 +250,7 @@ void weir__stage_terminate(weir_stage *stage) {
         weir__stage_emitted(stage);
     }
     discard_unsent(stage);
+    weir__stage_discard(stage, weir__stage_lose_rack(stage), WEIR_DISCARD_STOPPED, true);
     weir__stage_lose_stash(stage);
     return_unbegun(stage);
     if (stage->on.terminate != NULL) {
@@ -262,7 +263,7 @@ void weir__stage_terminate(weir_stage *stage) {
     weir__stage_drop_timers(stage);
     end_control(stage);
     weir__stage_send_replies(stage);
-    weir__host_lost(stage->host, weir__stage_leave_rack(stage), stage->ref, (weir_ref){0});
+    weir__stage_leave_rack(stage);
 }
 
 static void close_filled(weir_stage *stage, struct weir__block **block) {

@@ -13,6 +13,7 @@
 #include "dispatch/shared.h"
 #include "edge/rack.h"
 #include "memory/pool.h"
+#include "stage/control.h"
 #include "stage/subscription.h"
 
 /* ---- the producer's side ------------------------------------------------- */
@@ -106,10 +107,25 @@ void weir__stage_taker_left(weir_stage *stage, struct weir__edge *edge) {
     }
 }
 
-uint64_t weir__stage_leave_rack(weir_stage *stage) {
+uint64_t weir__stage_lose_rack(weir_stage *stage) {
+    struct weir__rack *rack = stage->desk.rack;
+    if (rack == NULL) {
+        return 0;
+    }
+    weir__outbox_flush(&stage->host->outbox); /* nobody is woken any more */
+    weir__stage_let_takers_go(stage);
+    if (!weir__rack_is_last(rack)) {
+        return 0;
+    }
+    stage->desk.rack = NULL;
+    return weir__rack_leave(rack, &stage->host->pool);
+}
+
+void weir__stage_leave_rack(weir_stage *stage) {
     struct weir__rack *rack = stage->desk.rack;
     stage->desk.rack = NULL;
-    return rack == NULL ? 0 : weir__rack_leave(rack, &stage->host->pool);
+    uint64_t left = rack == NULL ? 0 : weir__rack_leave(rack, &stage->host->pool);
+    WEIR__CHECK(left == 0); /* the takers hold it still: no mail has come since it was not lost */
 }
 
 uint64_t weir__taker_left_behind(struct weir__host *host, struct weir__edge *edge) {

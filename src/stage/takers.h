@@ -16,8 +16,11 @@ void weir__stage_taker_left(weir_stage *stage, struct weir__edge *edge);
 /* The same when the producer is gone: how many events nobody will take any more. */
 uint64_t weir__taker_left_behind(struct weir__host *host, struct weir__edge *edge);
 
-/* The producer ends and lets go of its rack.  Returns the same. */
-uint64_t weir__stage_leave_rack(weir_stage *stage);
+/* The producer ends.  If it has no taker left it lets go of its rack.  Returns the same. */
+uint64_t weir__stage_lose_rack(weir_stage *stage);
+
+/* It has told its takers: they have the rest, and it lets go of its rack, if it has it still. */
+void weir__stage_leave_rack(weir_stage *stage);
 
 /* Takes an entry, if nothing that the stage has taken waits before it. */
 bool weir__stage_take_rack(weir_stage *stage, struct weir__edge *edge, struct weir__entry *out);

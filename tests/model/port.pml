@@ -9,13 +9,14 @@
  * published already or about to be. Finished, it stops when nothing is claimed.
  *
  * Mirrors: put, take_back (pusher), weir__quay_poke (finisher too); take, look, rest,
- * weir__quay_look_on (stage).
+ * weir__quay_look_on (stage: as demand comes).
  * Abstracted: the ring is its positions, with room for CAPACITY; an event a push;
  * the stage's worker sleeps until mail or demand comes (ready_park.pml), and a pusher
  * without room until there is some, or the finish (quay.pml); demand comes one event
  * at a time, EVENTS in all.
  *
- * Properties: all that was accepted has been taken when the stage stops (asserted);
+ * Properties: all that was accepted has been taken when the stage stops, and no poke is
+ * sent while one is on its way (asserted);
  * pusher and stage come to their ends (no invalid end state: a stage that waits beside
  * wanted events, or with nothing to wait for, is such a state).
  *
@@ -26,6 +27,7 @@
  *   MUTANT_FINISH_TAIL        looks at tail, not at claimed, before it stops
  *   MUTANT_NO_END_LOOK        overlooks that the last claim was taken back
  *   MUTANT_POKED_FROM_WAITS   who finds WAITS takes it for TOLD and sends no mail
+ *   MUTANT_LOOKS_ON_TWICE     looks on as demand comes, though a poke is on its way
  * with SCARCE, where no more is asked for than was pushed:
  *   MUTANT_WAITS_FINISHED     waits for demand though it was finished
  */
@@ -66,7 +68,7 @@ inline poke() {
 #else
     :: poked == TOLD
 #endif
-    :: else -> poked = TOLD; mail = true
+    :: else -> poked = TOLD; assert(!mail); mail = true /* there is but one */
     fi
 }
 
@@ -150,7 +152,11 @@ active proctype stage() {
     :: !over && asked > demand ->
         demand = asked;
         if
+#ifdef MUTANT_LOOKS_ON_TWICE
+        :: !watched -> atomic { empty(buffer[STAGE]); watched = true; poked = TOLD }
+#else
         :: !watched -> atomic { empty(buffer[STAGE]); watched = (poked != TOLD); poked = TOLD }
+#endif
         :: else
         fi;
         emit()

@@ -9,9 +9,10 @@
  * many as it has put; at the end it changes it and wakes all. References are counted;
  * who leaves only one wakes who waits to be alone, and he gives the last one back.
  *
- * Mirrors: weir__quay_poke, _look_on, _rest, _release, _alone and poke_gone of quay.c;
+ * Mirrors: weir__quay_poke, _rest as COLD, _release, _alone and poke_gone of quay.c;
  * weir__berth_lie_down, _sleep, _wake and _ring of berth.c and berth.h, as doze and the
- * handout use them. The stage here is a pool's: it puts entries, one and then two, each
+ * handout use them. (WAITS, and weir__quay_look_on as demand comes, are port.pml's.)
+ * The stage here is a pool's: it puts entries, one and then two, each
  * with a reference, and puts the next when all are back; takers bring each back.
  * Abstracted: the ring is a count of entries put, in the stage's store buffer until it
  * comes out, and a count of entries taken, which is one step; the stage's worker sleeps

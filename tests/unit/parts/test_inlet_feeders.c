@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Goal: a push, or a port that is opened, in whichever callback makes its stage a feeder, in its
- * init too; feeders that have ended take no memory, and one that lives is told of once.
+ * init too, whoever used that port before; feeders that have ended take no memory, and one that
+ * lives is told of once.
  * Method: stages that push and stop, one after the other and several at a time; the memory that is
  * live; drains in which the last word is pushed.
  */
@@ -127,10 +128,44 @@ static void who_pushes_in_its_init_is_one(void **state) {
     }
 }
 
+/* There is room for it that the first one knew of, so that nothing else makes the port look. */
+static void who_is_the_second_by_a_port_is_one(void **state) {
+    (void)state;
+    for (int world = 0; open_scene(world); world++) {
+        weir_port *port;
+        weir_token token;
+        assert_int_equal(weir_port_open(inlet, &port), WEIR_OK);
+        struct player first = {.name = "first",
+                               .kind = WEIR_PRODUCER,
+                               .quiet = true,
+                               .own = &port,
+                               .does.cast = push_late};
+        struct player second = first;
+        second.name = "second";
+        PLAYERS_START(&rig, &first, &second);
+        assert_int_equal(weir_busy(rig.runtime, second.ref, &token), WEIR_OK);
+        player_cast(&first, 0);
+        rig_rest(&rig);
+        player_cast(&second, 0);
+        rig_rest(&rig);
+        player_stop(&first, WEIR_REASON_NORMAL);
+        assert_int_equal(weir_runtime_drain(rig.runtime, 1000, NULL), WEIR_TIMEOUT);
+        rig_rest(&rig);
+        player_cast(&second, 0);
+        assert_int_equal(weir_done(rig.runtime, token), WEIR_OK);
+        assert_int_equal(weir_runtime_drain(rig.runtime, SECOND, NULL), WEIR_OK);
+        assert_int_equal(consumer.handled, 3);
+        weir_port_close(port);
+        weir_inlet_close(inlet);
+        rig_close(&rig);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(those_that_have_ended_are_forgotten),
         cmocka_unit_test(who_pushes_in_its_init_is_one),
+        cmocka_unit_test(who_is_the_second_by_a_port_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,37 @@ static void raises_on_bad_options(void **state) {
     scene_finish(&f);
 }
 
+/* Though a temporary subscription to who is gone would have ended at once. */
+static void bad_entries_are_refused_of_producers_that_are_gone(void **state) {
+    (void)state;
+    rig_open(&f.rig, NULL);
+    f.p = (struct player){.name = "p", .kind = WEIR_PRODUCER};
+    f.q = (struct player){.name = "q", .kind = WEIR_CONSUMER};
+    player_start(&f.p, &f.rig, NULL);
+    player_start(&f.q, &f.rig, NULL);
+    player_stop(&f.p, WEIR_REASON_NORMAL);
+    player_stop(&f.q, WEIR_REASON_NORMAL);
+    rig_rest(&f.rig);
+    weir_stream *stream = NULL;
+    weir_subscribe_to list[2] = {{.producer = f.p.ref, .options.cancel = WEIR_TEMPORARY},
+                                 {.name = "nobody", .options.cancel = WEIR_TEMPORARY}};
+    const weir_stream_options options = {
+        .event_bytes = 8, .subscribe_to = list, .subscribe_count = 2};
+    for (size_t i = 0; i < 2; i++) {
+        list[i].options.min_demand = 2000;
+        assert_int_equal(weir_stream_open(f.rig.runtime, &options, &stream), WEIR_INVALID);
+        assert_string_equal(weir_refusal(), "min_demand must be at most 999, got 2000");
+        list[i].options.min_demand = 0;
+    }
+    list[0].producer = f.q.ref;
+    assert_int_equal(weir_stream_open(f.rig.runtime, &options, &stream), WEIR_NOT_A_PRODUCER);
+    assert_null(stream);
+    list[0].producer = f.p.ref;
+    assert_int_equal(weir_stream_open(f.rig.runtime, &options, &stream), WEIR_OK);
+    assert_int_equal(weir_stream_close(stream), WEIR_OK);
+    rig_close(&f.rig);
+}
+
 static weir_verdict read_inside(weir_stage *self, struct player *player, uint64_t number) {
     (void)self, (void)number;
     uint64_t event;
@@ -182,6 +213,7 @@ static void without_memory_what_was_lent_is_discarded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(raises_on_bad_options),
+        cmocka_unit_test(bad_entries_are_refused_of_producers_that_are_gone),
         IN_WORLDS(a_callback_does_not_wait),
         IN_WORLDS(without_time_nothing_is_stepped),
         cmocka_unit_test(without_memory_nothing_is_opened),

@@ -3,12 +3,13 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Goal: of each equation in the head of stage.h, and of the lists that a stage keeps, a breach
- * aborts and says which.
+ * aborts and says which; so does mail of a kind that no stage gets.
  * Method: a producer and a consumer at rest, whose fields are changed one by one, each in a
  * process of its own.
  */
 #include "base/check.h"
 #include "runtime/runtime.h"
+#include "stage/control.h"
 #include "support/aborts.h"
 #include "support/cmocka.h"
 #include "support/player.h"
@@ -143,10 +144,37 @@ static void what_the_lists_say(void **state) {
     rig_close(&scene.rig);
 }
 
+/* ---- mail ---------------------------------------------------------------- */
+
+/* What is a worker's comes to no stage, and to none that is gone. */
+static void deliver_a_workers_mail(void *scene) {
+    struct weir__mail mail = {.kind = WEIR__MAIL_STOP_ALL};
+    weir__stage_mail(((struct scene *)scene)->consumer, &mail);
+}
+
+static void bounce_a_workers_mail(void *scene) {
+    struct weir__mail mail = {.kind = WEIR__MAIL_STOP_ALL};
+    weir__mail_bounce(((struct scene *)scene)->consumer->host, &mail);
+}
+
+static void a_workers_mail_is_no_stages(void **state) {
+    static const struct test_breakage breakages[] = {
+        {deliver_a_workers_mail, "kinds[mail->kind].deliver != NULL"},
+        {bounce_a_workers_mail, "kinds[mail->kind].bounce != NULL"},
+    };
+    (void)state;
+    if (!WEIR__CHECKED) skip();
+    static struct scene scene;
+    open_scene(&scene);
+    TEST_BREAKAGES(breakages, &scene);
+    rig_close(&scene.rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_invariants_between_turns),
         cmocka_unit_test(what_the_lists_say),
+        cmocka_unit_test(a_workers_mail_is_no_stages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,8 @@
 #include "support/taker_scene.h"
 #include "support/worlds.h"
 
+#include <string.h>
+
 static void what_the_last_leaves_waits_for_the_next(struct rig *rig) {
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     struct player a = {.name = "a", .kind = WEIR_CONSUMER, .manual = true};
@@ -209,6 +211,61 @@ static void the_last_one_gets_what_the_others_leave(void **state) {
     }
 }
 
+/* The producer ends with its last taker: what that has not taken the producer tells of itself. */
+static void what_nobody_is_left_to_take_is_told(void **state) {
+    (void)state;
+    static struct rig rig;
+    weir_stage_options options = *taker_scene_sharing();
+    options.on_cancel = WEIR_ON_CANCEL_STOP;
+    uint64_t told = 0;
+    for (int world = 0; rig_open_world(&rig, world); world++) {
+        for (uint64_t steps = 0; steps < 12; steps++) {
+            struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 400, .quiet = true};
+            struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
+            player_start(&p, &rig, &options);
+            player_start(&a, &rig, NULL);
+            taker_scene_subscribe(&a, &p, 40, 20);
+            weir_runtime_step(rig.runtime, steps);
+            player_stop(&a, WEIR_REASON_USER);
+            rig_rest(&rig);
+            assert_int_equal(p.discarded, rig_accounts(&rig).discarded);
+            told += p.discarded;
+            rig_expect_log(&rig, "");
+            rig_close(&rig);
+            assert_true(rig_open_world(&rig, world));
+        }
+        rig_close(&rig);
+    }
+    assert_true(told > 0);
+}
+
+/* Both are told to stop, after every number of turns, one or the other first. */
+static void what_is_left_when_both_stop_is_counted(void **state) {
+    (void)state;
+    static struct rig rig;
+    for (int first = 0; first < 2; first++) {
+        for (int world = 0; rig_open_world(&rig, world); world++) {
+            for (uint64_t steps = 0; steps < 12; steps++) {
+                struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 400, .quiet = true};
+                struct player a = {.name = "a", .kind = WEIR_CONSUMER, .quiet = true};
+                player_start(&p, &rig, taker_scene_sharing());
+                player_start(&a, &rig, NULL);
+                taker_scene_subscribe(&a, &p, 40, 20);
+                weir_runtime_step(rig.runtime, steps);
+                player_stop(first == 0 ? &a : &p, WEIR_REASON_USER);
+                player_stop(first == 0 ? &p : &a, WEIR_REASON_USER);
+                rig_rest(&rig);
+                bool logged = strstr(rig.log.text, "both ends of a subscription") != NULL;
+                assert_true(logged || p.discarded == rig_accounts(&rig).discarded);
+                rig.log = (struct rig_text){.used = 0};
+                rig_close(&rig);
+                assert_true(rig_open_world(&rig, world));
+            }
+            rig_close(&rig);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST_IN_WORLDS(what_the_last_leaves_waits_for_the_next),
@@ -217,6 +274,8 @@ int main(void) {
         cmocka_unit_test(what_a_leaver_asked_for_is_buffered),
         TEST_IN_WORLDS(a_subscription_that_was_held_back_may_end),
         cmocka_unit_test(the_last_one_gets_what_the_others_leave),
+        cmocka_unit_test(what_nobody_is_left_to_take_is_told),
+        cmocka_unit_test(what_is_left_when_both_stop_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
