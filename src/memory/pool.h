@@ -54,6 +54,8 @@ struct weir__pool {
     _Alignas(128) uint64_t strays;
     uint64_t
         stray_drops[WEIR_DISCARD_CAUSES]; /* of events in its blocks, by such threads (atomic) */
+    uint64_t stray_copies;                /* likewise, made of those */
+    uint64_t stray_takes;                 /* likewise                */
 };
 
 void weir__pool_open(struct weir__pool *pool, const struct weir__allocator *allocator);
