@@ -69,6 +69,7 @@
 
 #include "base/serial.h"
 #include "memory/index.h"
+#include "memory/lifted.h"
 #include "os/thread.h"
 #include "parts/intensity.h"
 #include "parts/quay.h"
@@ -110,6 +111,7 @@ struct weir_task {
     struct weir__task_note back;
     struct weir__task_note end;
     /* the worker's */
+    struct weir__lifted lifted;       /* the event; a task that runs may take it */
     struct weir__task_source *source; /* NULL: by hand                  */
     weir_task *next;                  /* in a list                      */
     bool begun;                       /* a task has seen the event      */

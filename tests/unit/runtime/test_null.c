@@ -426,6 +426,8 @@ static void of_pools(void) {
     REFUSED(weir_pool_count, out, weir_pool_count(pool, NULL));
     HARMLESS(weir_pool_threads, pool, weir_pool_threads(NULL) == 0);
     HARMLESS(weir_task_ending, self, !weir_task_ending(NULL));
+    REFUSED(weir_task_take, self, weir_task_take(NULL, SOME));
+    REFUSED(weir_task_take, event, weir_task_take(SOME, NULL));
     HARMLESS(weir_task_child, self, weir_task_child(NULL).bits == 0);
     ALLOWED(weir_pool_close, pool, weir_pool_close(NULL, SOME) == WEIR_OK);
     ALLOWED(weir_pool_close, running, weir_pool_close(pool, NULL) == WEIR_OK);
