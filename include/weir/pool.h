@@ -37,8 +37,9 @@
  *   as WEIR_DISCARD_STOPPED      if no task has seen it, and it did not go back to its producer
  *   as WEIR_DISCARD_NO_MEMORY    if there was no memory for a child
  * What goes back (WEIR_CHILD_GIVEN_BACK) is not dropped.  A restart goes on with the same
- * event.  An event that others have, too, is dropped behind the last of them, as always; the
- * pool needs no copy of it.  Drops are on the worker of the pool's stage.
+ * event.  An event that others have, too, is dropped behind the last of them, for the worst
+ * of all that; the pool needs no copy of it.  Drops are on the worker of the pool's stage, or of
+ * whoever is the last.
  *
  * What a task may not do.  The runtime waits for its pools' tasks, so a task must not
  * wait for all of its runtime: weir_runtime_run, settle, drain and close and

@@ -34,6 +34,7 @@ static uint32_t begins[MOST]; /* atomic */
 static uint32_t taken[MOST];  /* atomic: its own was, no copy */
 static uint32_t begun;        /* atomic: tasks */
 static uint64_t discarded;    /* atomic */
+static uint64_t no_memory;    /* of those discarded, in a stepped runtime */
 static weir_child_exit exits[MOST];
 static weir_pool *pool;
 static weir_ref stage;
@@ -83,8 +84,9 @@ static void see_exit(void *context, weir_child child, const void *event, weir_ch
 }
 
 static void count_discarded(void *context, uint64_t count, weir_discard cause) {
-    (void)context, (void)cause;
+    (void)context;
     weir__fetch_add_u64(&discarded, count);
+    if (cause == WEIR_DISCARD_NO_MEMORY) no_memory += count;
 }
 
 static void prepare(struct rig *rig) {
@@ -97,6 +99,7 @@ static void prepare(struct rig *rig) {
     memset(exits, 0, sizeof exits);
     begun = 0;
     discarded = 0;
+    no_memory = 0;
 }
 
 static weir_status try_pool(weir_ref producer, size_t max_demand,
@@ -381,6 +384,7 @@ static void each_allocation_fails(void **state) {
     (void)state;
     static struct rig rig;
     uint64_t asked = UINT64_MAX;
+    uint64_t lost = 0;
     for (uint64_t at = 1; at / 2 <= asked; at++) {
         rig_open(&rig, &(weir_runtime_options){.mode = WEIR_STEPPED, .workers = 1});
         prepare(&rig);
@@ -397,11 +401,14 @@ static void each_allocation_fails(void **state) {
         asked = rig.memory.calls - before;
         test_memory_fail_never(&rig.memory);
         assert_int_equal(weir_pool_close(pool, NULL), WEIR_OK);
+        lost += no_memory;
+        assert_true(weir_runtime_dropped(rig.runtime, WEIR_DISCARD_NO_MEMORY) >= no_memory);
         owned_scene_sink(source, owned_scene_look, (weir_subscribe_options){.max_demand = 5});
         rig_rest(&rig);
         owned_scene_close(NULL);
     }
     assert_in_range(asked, 10, 1000);
+    assert_true(lost > 0);
 }
 
 int main(void) {
