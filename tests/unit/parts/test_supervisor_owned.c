@@ -103,7 +103,9 @@ static void kill(uint64_t which) {
     if (weir_whereis(owned_scene.rig->runtime, names[which % 3], &stage) == WEIR_OK) {
         (void)weir_stop(owned_scene.rig->runtime, stage, WEIR_REASON_USER);
     }
-    owned_scene.rig->log.used = 0;
+    pthread_mutex_lock(&owned_scene.rig->lock);
+    owned_scene.rig->log.used = 0; /* each death is told there */
+    pthread_mutex_unlock(&owned_scene.rig->lock);
 }
 
 static void drain_and_check(struct rig *rig) {
@@ -140,7 +142,7 @@ static void threads(void **state) {
         rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
         owned_scene_open(&rig);
         start_chain((weir_strategy)strategy);
-        for (uint64_t round = 0; round < 30; round++) {
+        for (uint32_t round = 0; round < 30; round++) {
             weir_ref now;
             kill(round);
             (void)weir_supervisor_child(rig.runtime, supervisor, round % 3, WEIR_FOREVER, &now);
