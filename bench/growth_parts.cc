@@ -75,7 +75,7 @@ class Children {
         first.name = "first";
         first.registered = true;
         other.kind = WEIR_CONSUMER;
-        other.subscribe_to = &from;
+        other.subscribe_to = family.linked ? &from : nullptr;
         other.subscribe_count = family.linked ? 1 : 0;
         other.on.handle_events = part_no_events;
         other.on.handle_cast = fail;

@@ -105,7 +105,7 @@ static weir_ref start(struct pipeline *pipeline, weir_stage_options stage, weir_
                                               .min_demand = pipeline->shape.min_demand}};
     weir_ref ref;
     stage.worker = WEIR_WORKER(pipeline->stages++ % pipeline->shape.workers);
-    stage.subscribe_to = &to;
+    stage.subscribe_to = from.bits != 0 ? &to : NULL;
     stage.subscribe_count = from.bits != 0;
     part_must(weir_stage_start(pipeline->runtime, &stage, &ref));
     return ref;

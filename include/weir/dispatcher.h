@@ -13,6 +13,9 @@
  * would deliver right now.  What is *owed* is what was asked upstream and has
  * not been answered; a dispatcher keeps it to itself, and returns from
  * subscribe, ask and cancel only the demand to pass upstream.
+ *
+ * Ownership  Of events that own something (event.h) a dispatcher owns none: it looks at them, and
+ * says where they go.  weir drops each once, for the cause that this page names.
  */
 #ifndef WEIR_DISPATCHER_H
 #define WEIR_DISPATCHER_H
@@ -114,6 +117,7 @@ uint64_t weir_run_count(const weir_run *run);
 /*
  * The run's first events, as many as lie side by side: none only when the run is
  * empty.  Read only; until the run is next used.
+ * Ownership  borrowed.
  */
 weir_batch weir_run_events(const weir_run *run);
 
@@ -123,6 +127,7 @@ size_t weir_run_event_bytes(const weir_run *run);
 /*
  * Sends the run's first `count` events to the consumer as one message.
  * count is 1..weir_run_count(run).
+ * Ownership  the consumer has them, who borrows; what finds no memory is dropped as NO_MEMORY.
  */
 void weir_run_send(weir_run *run, weir_outlet *consumer, uint64_t count);
 
@@ -131,6 +136,8 @@ void weir_run_send(weir_run *run, weir_outlet *consumer, uint64_t count);
  * leaves them in the run, for others: all of them hold the same memory.  The
  * consumer's selector, if it has one, is asked once for each event, and refuses some.
  * Returns how many it refused.
+ * Ownership  each consumer that does not refuse an event has it; it is dropped behind the last,
+ *            for the worst cause.
  */
 uint64_t weir_run_share(weir_run *run, weir_outlet *consumer, uint64_t count);
 
@@ -151,6 +158,7 @@ void weir_run_ask_again(weir_run *run, weir_outlet *consumer, uint64_t count);
  * Discards the run's first `count` events: counted, and told to the stage's
  * `discarded` callback with the cause.  Without that callback a warning is
  * logged, but for WEIR_DISCARD_UNWANTED.
+ * Ownership  what they own is dropped for that cause.
  */
 void weir_run_drop(weir_run *run, uint64_t count, weir_discard cause);
 
@@ -179,6 +187,7 @@ uint64_t weir_hold_count(const weir_hold *hold);
  * Moves the run's first `count` events behind what the hold has / ahead of it,
  * without copying them.  Those that no memory allows to keep are discarded.
  * Returns how many were kept: 0 in a hold that is NULL.
+ * Ownership  the hold has those that it keeps; the others are dropped as NO_MEMORY.
  */
 uint64_t weir_run_hold(weir_run *run, weir_hold *hold, uint64_t count);
 uint64_t weir_run_hold_first(weir_run *run, weir_hold *hold, uint64_t count);
@@ -189,6 +198,7 @@ uint64_t weir_run_hold_first(weir_run *run, weir_hold *hold, uint64_t count);
  * the dispatcher is called with a consumer or a run.  An info goes on as soon as
  * the event before it has gone.
  * Returns how many were sent: less than `count` only when the hold is empty.
+ * Ownership  as weir_run_send.
  */
 uint64_t weir_hold_send(weir_hold *hold, weir_outlet *consumer, uint64_t count);
 
@@ -263,9 +273,11 @@ typedef struct weir_broadcast_dispatcher_options {
  * hold at most what the consumers have asked for.  A partition that nobody takes
  * so holds up the others in the end, as in GenStage.
  *
- * A subscription without a partition is refused with MISSING_PARTITION, one for a
- * partition that there is not with UNKNOWN_PARTITION, for one that has a consumer
- * with PARTITION_TAKEN (WEIR_REASON_...); nobody stops for that.
+ * A subscription without a partition is refused where it is asked for (WEIR_INVALID).  One
+ * for a partition that there is not ends with UNKNOWN_PARTITION, for one that has a consumer
+ * with PARTITION_TAKEN (WEIR_REASON_...); nobody stops for that, and of a consumer without
+ * handle_cancel an error is logged.  (Where another dispatcher asks this one, without a
+ * partition: MISSING_PARTITION.)
  *
  * What a dead consumer had not begun goes to the head of its partition's queue, and
  * is not asked of the producer again; with QUEUE_DISCARD it is discarded
@@ -279,7 +291,7 @@ const weir_dispatcher *weir_partition_dispatcher(void);
 
 #define WEIR_PARTITIONS_LIMIT 65536
 
-/* A hash's answer: the event is for nobody.  It is dropped, and demanded anew. */
+/* A hash's answer: the event is for nobody.  It is dropped (UNWANTED), and demanded anew. */
 #define WEIR_PARTITION_NONE UINT32_MAX
 
 /* What becomes of a partition's queue when its consumer leaves. */
@@ -292,13 +304,14 @@ typedef struct weir_partition_dispatcher_options {
     size_t partitions;        /* how many, 1..WEIR_PARTITIONS_LIMIT; required               */
     const char *const *names; /* as many, all different; copied; default: numbers only      */
     /*
-     * Says which partition an event is for: its number, or WEIR_PARTITION_NONE.
+     * Says which partition an event is for: its number, or WEIR_PARTITION_NONE.  It borrows.
      * Called once for each event.  Events with any other answer are dropped, counted
      * (WEIR_DISCARD_BAD_PARTITION) and demanded anew.  Default: all of its bytes,
      * padding included, are hashed.
      */
     uint32_t (*hash)(void *context, const void *event);
-    uint32_t (*rewrite)(void *context, void *event); /* instead: may change the event too */
+    /* Instead: may change the event, too.  What that then owns no more is rewrite's to free. */
+    uint32_t (*rewrite)(void *context, void *event);
     /*
      * Instead: says it for one or more events that lie side by side, in their order, by
      * a number for each.  For small events, where a call for each is what costs most.  How

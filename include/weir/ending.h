@@ -20,6 +20,9 @@
  * in a message to itself, keeps nobody waiting: it comes when it is due, if the stage is still
  * there, and handle_end is not called again for it.
  * Nothing that was accepted is lost: who comes too late is refused.
+ *
+ * Ownership  What a stage that stops holds of events that own something (event.h), and what of
+ * it does not go back, is dropped as STOPPED; one that finishes holds nothing when it ends.
  */
 #ifndef WEIR_ENDING_H
 #define WEIR_ENDING_H

@@ -38,8 +38,9 @@ typedef struct weir_event_type {
     /*
      * Gives back what these `count` (1 or more) events own, which lie side by side.  Required.
      * Called once for each event, on the worker that lets go of it, or on the thread that
-     * closes.  It must not block.  It may call whatever any thread may (weir_cast, say), and
-     * nothing that is for a running callback.
+     * pushes or closes.  It must not block.  It may call whatever any thread may (weir_cast,
+     * say), and nothing that is for a running callback.  The events are aligned as in a batch,
+     * but for those that a push drops at once: they lie where the pusher has them.
      */
     void (*drop)(void *context, const void *events, size_t count, weir_discard why);
 
@@ -69,6 +70,26 @@ typedef struct weir_event_type {
  * Threads    the running callback's.
  */
 weir_status weir_take(weir_stage *self, size_t first, size_t count, void *events);
+
+/*
+ * As weir_cast and weir_info, with an event that owns something as the message: type->bytes bytes.
+ * Ownership  WEIR_OK: weir's; any other status: the caller's still.  handle_cast or handle_info
+ *            borrows it; then it is dropped, as HANDLED or ABANDONED, unless it was taken
+ *            (weir_take_message).  If the stage stops before that, it is dropped as STOPPED; as
+ *            UNWANTED where it has no such callback.
+ * Errors     as weir_cast; INVALID, too, for a type that is none.
+ */
+weir_status weir_cast_event(weir_runtime *runtime, weir_ref stage, const weir_event_type *type,
+                            const void *event);
+weir_status weir_info_event(weir_runtime *runtime, weir_ref stage, const weir_event_type *type,
+                            const void *event);
+
+/*
+ * In handle_cast or handle_info: takes the event that the message is.
+ * Returns    WEIR_OK: it is in *event, and the caller's.  WEIR_INVALID elsewhere, for a message
+ *            that owns nothing, and for one that was taken.
+ */
+weir_status weir_take_message(weir_stage *self, void *event);
 
 #ifdef __cplusplus
 }

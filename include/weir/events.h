@@ -6,6 +6,9 @@
  * What a callback emits is dispatched when it returns, as one emission, so a
  * consumer may get it as one message (GenStage: the events that a callback
  * returns).  Emitting is allowed in every callback but init and terminate.
+ *
+ * "Ownership" says whose events are that own something (event.h): weir's, which drops each
+ * once, or the callback's.  To events that own nothing it makes no difference.
  */
 #ifndef WEIR_EVENTS_H
 #define WEIR_EVENTS_H
@@ -19,7 +22,8 @@ extern "C" {
 
 /*
  * What a callback returns: go on; stop, which discards what the stage holds (say why with
- * weir_stop_with); or finish, which lets it go out first (weir_finish, in ending.h).
+ * weir_stop_with); or finish, which lets it go out first (weir_finish, in ending.h).  Any other
+ * value stops the stage, with BAD_RETURN, and an error is logged that says which callback's it was.
  */
 typedef enum weir_verdict { WEIR_CONTINUE = 0, WEIR_STOP = 1, WEIR_FINISH = 2 } weir_verdict;
 
@@ -35,11 +39,15 @@ typedef enum weir_verdict { WEIR_CONTINUE = 0, WEIR_STOP = 1, WEIR_FINISH = 2 } 
  * Size.  What an automatic subscription's window cuts (subscription.h), or a manual one's
  * whole message, is one batch if it fits in 64 KiB.  If not it comes in pieces, one
  * after the other and nothing between, each a batch for the callback: where they lie, as
- * the producer's blocks have them, and without a copy.  So batches may be smaller than
- * max_demand - min_demand, and are never larger.
+ * the producer's blocks have them, and without a copy.  So do events that own something
+ * (event.h) and that others have had, too, where they do not lie together.  So batches may be
+ * smaller than max_demand - min_demand, and are never larger.
  *
  * Lifetime: until the callback returns.  The events are not to be written to
  * through `events`; see weir_own.
+ *
+ * Ownership: weir's; the callback borrows.  When it returns, what was not forwarded, stashed or
+ * taken is dropped: HANDLED, or ABANDONED if it stopped the stage with an abnormal reason.
  *
  * A batch is handed over by value, in two registers, and so is a weir_room: a loop over its
  * events may store whatever it likes without touching the count it runs to, and compilers can
@@ -70,6 +78,7 @@ size_t weir_batch_event_bytes(const weir_stage *self);
  * Returns    WEIR_OK; WEIR_NO_MEMORY with nothing emitted: they are the callback's
  *            still; WEIR_INVALID for a stage that does not emit (a consumer's events
  *            are discarded and counted, as in GenStage) or outside a callback.
+ * Ownership  weir's after WEIR_OK, else the caller's, all of them.
  * Cost       one copy; no other core's cache line is touched.
  */
 weir_status weir_emit(weir_stage *self, const void *events, size_t count);
@@ -81,6 +90,7 @@ weir_status weir_emit(weir_stage *self, const void *events, size_t count);
  * Returns    where to write, and how many fit: 1..want, which may be less than want, for
  *            blocks hold at most 64 KiB.  {NULL, 0} when there is no memory or the stage
  *            cannot emit (weir_refusal).  What was emitted before stays emitted.
+ * Ownership  what is written there is the callback's until weir_commit has said WEIR_OK.
  * Lifetime   until weir_commit, or the next reserve, emit or forward.
  */
 weir_room weir_reserve(weir_stage *self, size_t want);
@@ -90,16 +100,21 @@ weir_room weir_reserve(weir_stage *self, size_t want);
  * room goes back.
  * Returns    WEIR_OK, or WEIR_INVALID with nothing emitted when count exceeds the
  *            room (there is none any more after a commit, emit or forward).
+ * Ownership  weir's after WEIR_OK: of the first `count`; the rest is the callback's, as all
+ *            are when it was refused.
  */
 weir_status weir_commit(weir_stage *self, size_t count);
 
 /*
  * Emits the whole batch at hand without copying it (a batch of at most 40 bytes may
- * be copied).  Only for a stage whose event_bytes equals the batch's.
+ * be copied).  Only for a stage whose event_bytes equals the batch's, and whose type is the
+ * same weir_event_type, or none.
  * Returns    WEIR_CONTINUE, so that a callback may end with it; WEIR_STOP with reason
  *            NO_MEMORY: the events are discarded, counted and told, and the batch is
  *            used up; WEIR_STOP with reason BAD_RETURN: there is none that may be
- *            forwarded here, and nothing has changed (weir_refusal says why).
+ *            forwarded here, and nothing has changed (weir_refusal and the log say why).
+ * Ownership  weir's as before.  For want of memory they are dropped, as NO_MEMORY; those that
+ *            may not be forwarded are dropped when the callback returns, as in any batch.
  * Each batch may be forwarded once.
  */
 weir_verdict weir_forward(weir_stage *self);
@@ -112,6 +127,9 @@ weir_verdict weir_forward(weir_stage *self);
  *            the callback returns.  NULL when there is no memory to copy to: the batch is to be
  *            read, forwarded, or tried again; or when no batch is at hand, or it was forwarded
  *            (weir_refusal says which).
+ * Ownership  weir's as before.  Copies are made by the type's `copy`, and dropped like the
+ *            others; NULL, too, when it has none or it fails.  Whoever replaces what an event
+ *            owns gives back what it owned.
  */
 void *weir_own(weir_stage *self);
 
@@ -137,8 +155,8 @@ void *weir_own(weir_stage *self);
  * Cost       no copy but of a batch of at most 40 bytes.  A block of up to 64 KiB is kept
  *            as long as one of its events is; where that is less than an eighth of
  *            it, they are copied out when the turn ends.
- * Ownership  the stage's.  What is written through weir_own until the callback
- *            returns may be written to stashed events, too.
+ * Ownership  weir's as before, on the stage's behalf; not dropped when the callback returns.
+ *            What is written through weir_own until then may be written to stashed events, too.
  */
 weir_status weir_stash(weir_stage *self, size_t first, size_t count);
 
@@ -151,6 +169,7 @@ uint64_t weir_stashed(const weir_stage *self);
  * Returns    one contiguous run, of one producer's event size; {NULL, 0} when the stash
  *            is empty.
  * Lifetime   until weir_stash_emit, weir_stash_drop, or the callback's end.
+ * Ownership  borrowed.
  */
 weir_batch weir_stash_front(weir_stage *self, size_t most);
 
@@ -162,13 +181,16 @@ size_t weir_stash_event_bytes(const weir_stage *self);
  * callback emits.  They count as handled, and as emitted.
  * Returns    WEIR_OK; WEIR_NO_MEMORY with nothing emitted: they are in the stash still;
  *            WEIR_INVALID likewise when there are fewer, when the stage cannot emit
- *            here, or when one of them has another size than its event_bytes.
+ *            here, or when one of them has another size than its event_bytes, or another
+ *            type than its own.
+ * Ownership  weir's as before.
  */
 weir_status weir_stash_emit(weir_stage *self, size_t count);
 
 /*
  * The stage is done with the oldest `count` events: they count as handled.
  * Returns    WEIR_OK, or WEIR_INVALID with none dropped when there are fewer.
+ * Ownership  they are dropped as HANDLED; refused, they are in the stash still.
  */
 weir_status weir_stash_drop(weir_stage *self, size_t count);
 

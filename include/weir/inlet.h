@@ -5,6 +5,15 @@
  * An inlet is a stage like any other (subscribe to it, stop it); it holds what
  * was pushed until its consumers ask.  It is bounded: when `capacity` events
  * wait, the policy decides what a further push does.
+ *
+ * Events that own something (option `type`) are weir's once a push, into the inlet or a port,
+ * returns WEIR_OK or WEIR_DROPPED; when it returns anything else all of them are the caller's
+ * still.  Those that are accepted and never emitted are given to the type's `drop` (event.h):
+ *   WEIR_DISCARD_OVERFLOW   the newest, where they are dropped for want of room: by the push,
+ *                           before it returns WEIR_DROPPED, from where the caller has them
+ *                           the oldest: on the stage's worker
+ *   WEIR_DISCARD_STOPPED    what waits when the stage stops: on its worker; what is pushed at
+ *                           that moment: on a thread that pushes, or by weir_port_close
  */
 #ifndef WEIR_INLET_H
 #define WEIR_INLET_H
@@ -31,7 +40,7 @@ typedef enum weir_when_full {
 
 typedef struct weir_inlet_options {
     const char *name;         /* default "inlet"                                      */
-    size_t event_bytes;       /* required, 1..65536                                   */
+    size_t event_bytes;       /* required, 1..65536; with a type, 0 or the type's     */
     size_t capacity;          /* events that may wait; default 10000                  */
     weir_when_full when_full; /* default WEIR_REFUSE                                  */
     unsigned worker;          /* as in weir_stage_options                             */
@@ -48,7 +57,8 @@ typedef struct weir_inlet_options {
      * were pushed while the stage was stopping, on a pushing thread. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
-    uintptr_t reserved[8]; /* for later versions (version.h): zero */
+    const weir_event_type *type; /* as in weir_stage_options: events that own something */
+    uintptr_t reserved[7];       /* for later versions (version.h): zero */
 } weir_inlet_options;
 
 typedef struct weir_inlet weir_inlet;
@@ -69,9 +79,10 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
  *            is WEIR_TIMEOUT too, even of WEIR_FOREVER, when all stages rest.
  * Returns    WEIR_OK; WEIR_FULL (REFUSE); WEIR_TIMEOUT (BLOCK); WEIR_DROPPED
  *            (the drop policies: these events or older ones were discarded).
- * Errors     NO_STAGE once the stage has stopped (the events are the caller's
- *            still), NO_MEMORY, INVALID (count above the capacity),
- *            WRONG_THREAD (would wait for room inside a callback).
+ * Errors     NO_STAGE once the stage has stopped, NO_MEMORY, INVALID (count above
+ *            the capacity), WRONG_THREAD (would wait for room inside a callback).
+ * Owns       weir, what these events own: after WEIR_OK and WEIR_DROPPED; the caller
+ *            still, of all of them, after anything else.
  * Threads    any number, at once; lock-free but for waiting and for memory.
  *            The events of one thread keep their order.
  */
@@ -91,12 +102,13 @@ weir_reason weir_inlet_reason(const weir_inlet *inlet);
 /*
  * No more pushes, whoever feeds it: once what waits has been sent, the stage stops with
  * NORMAL.  (A drain of the runtime, and weir_finish on its stage, let its feeders and those who
- * hold tokens push on until they are through: ending.h.)  Returns without waiting.  Threads: any.
+ * hold tokens push on until they are through: ending.h.)  Returns without waiting.  What waits is
+ * weir's still.  Threads: any.
  */
 weir_status weir_inlet_finish(weir_inlet *inlet);
 
 /*
- * Gives the handle back.  The stage goes on with what waits, then stops.  No
+ * Gives the handle back.  The stage goes on with what waits, which is weir's, then stops.  No
  * other thread may use the handle during or after the call; call it before
  * weir_runtime_close.  NULL: nothing happens.
  */
@@ -127,9 +139,10 @@ weir_status weir_port_open(weir_inlet *inlet, weir_port **out);
  * Arguments  count: 0 to the inlet's capacity; timeout_ns: as for weir_inlet_push.
  * Returns    as weir_inlet_push, by the inlet's policy: WEIR_OK, WEIR_FULL,
  *            WEIR_TIMEOUT, WEIR_DROPPED (these events were discarded).
- * Errors     NO_STAGE once the inlet was finished or has stopped (the events are
- *            the caller's still), INVALID (count above the capacity, or events is
- *            NULL), WRONG_THREAD (would wait for room inside a callback).
+ * Errors     NO_STAGE once the inlet was finished or has stopped, INVALID (count
+ *            above the capacity, or events is NULL), WRONG_THREAD (would wait for room
+ *            inside a callback).
+ * Owns       as weir_inlet_push.
  * Threads    one at a time.  Wait-free but for waiting, for discards and for
  *            waking the stage's worker when it rests.  The events of one port keep
  *            their order; between ports, and weir_inlet_push, there is none.
@@ -141,7 +154,7 @@ size_t weir_port_waiting(const weir_port *port);
 
 /*
  * Gives the port back; what waits in it goes out first.  Events that came too late,
- * while the stage was stopping, are counted as discarded here at the latest.
+ * while the stage was stopping, are dropped, and counted as discarded, here at the latest.
  * Threads: as weir_port_push.  Call it before weir_inlet_close.  NULL: nothing happens.
  */
 void weir_port_close(weir_port *port);

@@ -7,6 +7,10 @@
  * when it has no more, the stage finishes: it ends with NORMAL once its last event has left
  * its buffer.  Once it is to stop or to finish, or its runtime drains, it is asked for no more:
  * a call that is under way is the last one, whatever demand is open.
+ *
+ * Events that own something (option `type`) are weir's once `next` has returned them with one of
+ * its verdicts: as many as its count says, whichever verdict it is.  What else it has written to
+ * the room is its own to give back before it returns.
  * Source: GenStage.from_enumerable.
  */
 #ifndef WEIR_ITERATOR_H
@@ -34,7 +38,7 @@ typedef struct weir_made {
 typedef struct weir_iterator_options {
     const char *name;   /* default "iterator"                                    */
     bool registered;    /* as in weir_stage_options                              */
-    size_t event_bytes; /* required, 1..65536                                    */
+    size_t event_bytes; /* required, 1..65536; with a type, 0 or the type's       */
     /*
      * Required.  Writes events to the room, one or more, at most as many as fit: as many
      * are wanted.  With MORE it makes at least 1; fewer than fit are no end: it is
@@ -53,7 +57,8 @@ typedef struct weir_iterator_options {
     const weir_dispatcher *dispatcher;
     const void *dispatcher_options;
     weir_on_cancel on_cancel;
-    uintptr_t reserved[8]; /* for later versions (version.h): zero */
+    const weir_event_type *type; /* as in weir_stage_options: events that own something */
+    uintptr_t reserved[7];       /* for later versions (version.h): zero */
 } weir_iterator_options;
 
 /*
@@ -66,6 +71,10 @@ typedef struct weir_iterator_options {
  *            returns anything else, stops the stage with BAD_RETURN.  Without memory
  *            for what is wanted the stage stops with NO_MEMORY before it calls `next`:
  *            what that has made is never lost.
+ * Owns       weir, what `next` has made, from its return on: it is emitted, also before the
+ *            stage stops with BAD_RETURN for a verdict that there is not.  Only of a `next`
+ *            that says it made more than was wanted weir takes nothing: it wrote beyond the
+ *            room, and all that it made stays its own.
  * Threads    any thread, also inside callbacks.
  */
 weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_options *options,

@@ -17,7 +17,9 @@ extern "C" {
  *     emitted - multicast + copies = handled + buffered + in_flight + discarded
  * and after close buffered and in_flight are 0.  multicast and copies are 0 unless
  * a stage broadcasts.  Of events that own something
- * accepted + copied - taken - dropped are weir's still; after close that is 0.
+ * accepted + copied - taken - dropped are weir's still; after close that is 0.  What waits in
+ * an inlet or a port is on the books once it has left that: emitted, or discarded.
+ * (What was taken is the program's: these figures do not say whether it frees it.)
  */
 typedef struct weir_accounts {
     uint64_t emitted;     /* by all stages                                         */

@@ -5,7 +5,7 @@
  * A stage belongs to one worker, which runs its callbacks one at a time; its
  * state needs no lock.  Callbacks must not block for long: the other stages of
  * that worker wait meanwhile.  All callbacks are optional but handle_demand
- * for a producer and handle_events for the other two kinds.
+ * for a producer and handle_events for the other two kinds; what is of another kind is ignored.
  */
 #ifndef WEIR_STAGE_H
 #define WEIR_STAGE_H
@@ -33,7 +33,7 @@ typedef struct weir_peer {
  * counted; a batch is a whole message, or a piece of one that is larger than 64 KiB;
  * the program calls weir_ask.  REFUSE: as if it had not been asked for; at a producer
  * it ends with reason REFUSED (so does MANUAL there, which only a consumer can be).
- * STOP stops the stage; so does any other value, with BAD_RETURN.
+ * STOP stops the stage; so does any other value, with BAD_RETURN, and an error is logged.
  */
 typedef enum weir_subscribe_verdict {
     WEIR_AUTOMATIC = 0,
@@ -56,7 +56,7 @@ typedef struct weir_callbacks {
      */
     weir_verdict (*handle_demand)(weir_stage *self, uint64_t demand);
 
-    /* Consumers and producer_consumers: one batch. */
+    /* Consumers and producer_consumers: one batch.  Ownership: borrowed (weir_batch). */
     weir_verdict (*handle_events)(weir_stage *self, weir_batch batch);
 
     /* A subscription begins; called at both ends.  Default: WEIR_AUTOMATIC. */
@@ -102,11 +102,14 @@ typedef struct weir_callbacks {
     /*
      * `count` events were lost, for the cause given: once for each overflow of
      * the buffer, and before terminate when the stage still holds events.
-     * Without it a warning is logged, but for WEIR_DISCARD_UNWANTED.
+     * Without it a warning is logged, but for WEIR_DISCARD_UNWANTED.  What was on its way
+     * when both ends of a subscription had stopped is nobody's: there is a warning only.
+     * Ownership: what they owned their type's `drop` gives back (event.h), not this.
      */
     void (*discarded)(weir_stage *self, uint64_t count, weir_discard cause);
 
-    /* The stage stops.  The last callback. */
+    /* The stage stops.  The last callback.  Ownership: what was taken (weir_take) and lies in
+     * the state is the program's to free, here or later. */
     void (*terminate)(weir_stage *self, weir_reason reason);
 
     void (*reserved[8])(void); /* for later versions (version.h): NULL */
@@ -123,7 +126,8 @@ typedef struct weir_stage_options {
     weir_kind kind;          /* required                                                */
     const char *name;        /* for messages; copied; default the kind's name           */
     bool registered;         /* `name` is its alone, and weir_whereis finds it by it    */
-    size_t event_bytes;      /* of what it emits, 1..65536; required, not for consumers */
+    size_t event_bytes;      /* of what it emits, 1..65536; required; of a consumer it  */
+                             /* is takes_bytes                                          */
     size_t takes_bytes;      /* of what it takes: who emits another size is refused when */
                              /* it subscribes; 1..65536; default: any                   */
     const void *state;       /* first contents of the state, copied; default zeros      */
@@ -131,11 +135,11 @@ typedef struct weir_stage_options {
     void *argument;          /* handed to init                                          */
     unsigned worker;         /* WEIR_WORKER(n); default: spread over the workers        */
     size_t buffer_size;      /* events; WEIR_NONE, n or WEIR_INFINITY; default 10000,   */
-                             /* for a producer_consumer WEIR_INFINITY                   */
+                             /* for a producer_consumer WEIR_INFINITY; not for consumers */
     weir_keep buffer_keep;   /* default WEIR_KEEP_LAST                                  */
     weir_demand_mode demand; /* producers only; default WEIR_FORWARD        */
     const weir_dispatcher *dispatcher; /* default weir_demand_dispatcher()            */
-    const void *dispatcher_options;    /* handed to the dispatcher's init             */
+    const void *dispatcher_options;    /* handed to its init; `dispatcher` is set then */
     weir_on_cancel on_cancel; /* when its last consumer leaves; default WEIR_ON_CANCEL_CONTINUE  */
     bool drop_unheard; /* discard what is emitted while nobody is subscribed (what a partition */
                        /* dispatcher had been asked for waits in its queues)               */
@@ -159,8 +163,9 @@ typedef struct weir_stage_options {
  * Starts a stage: runs its init here, hands it to its worker, and requests the
  * subscriptions of subscribe_to.
  * Arguments  out may be NULL.
- * Errors     INVALID (which option, or which producer's events have another size than
- *            takes_bytes: weir_refusal()), NO_MEMORY (also: a runtime has
+ * Errors     INVALID (which option of which stage, or which producer's events have another
+ *            size than takes_bytes, or has a partition dispatcher, of which no partition is
+ *            named: weir_refusal()), NO_MEMORY (also: a runtime has
  *            2^20 places for stages; one that was taken stays with its worker, and
  *            is used again there), INIT_STOPPED, NO_STAGE, NOT_A_PRODUCER
  *            (subscribe_to), CLOSED, SYSTEM (the process has started 2^42 stages:
@@ -177,6 +182,8 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
  * back to their producer's dispatcher, or are discarded and counted; an info that
  * still waits its turn is dropped.  Returns without waiting.  Of several stops that
  * are on their way the first one's reason counts.
+ * Ownership  what it holds of events that own something is dropped as STOPPED, unless it goes
+ *            back.
  * Errors     NO_STAGE; nothing else, for it needs neither room nor memory.
  * Threads    any.  Lock-free.
  */

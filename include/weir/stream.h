@@ -50,7 +50,7 @@ typedef struct weir_stream_options {
     const char *name;                      /* default "stream"                               */
     size_t event_bytes;                    /* of every event, 1..65536; required             */
     const weir_subscribe_to *subscribe_to; /* producers, each with options of its own        */
-    size_t subscribe_count;                /* how many; with 0 it waits for the first        */
+    size_t subscribe_count;                /* how many; without a list it waits for the first */
     weir_stream_demand demand;             /* default WEIR_STREAM_FORWARD                    */
     unsigned worker;                       /* as in weir_stage_options                       */
     /* Unless NULL (then the log is told): called with the count of each discard, on the worker;

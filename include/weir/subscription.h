@@ -34,7 +34,9 @@ typedef struct weir_subscribe_options {
     size_t min_demand;       /* events; 0 (say WEIR_NONE)..max-1; default max / 2     */
     weir_cancel_mode cancel; /* default WEIR_PERMANENT                                */
     void *user;              /* handed to both handle_subscribe callbacks             */
-    /* Broadcast: false refuses the event.  Called once for each, on the producer's worker. */
+    /* Broadcast: false refuses the event.  Called once for each, on the producer's worker.
+     * Ownership: it borrows.  Who refuses an event that owns something does not have it; one
+     * that all refuse is dropped as UNWANTED. */
     bool (*selector)(void *context, const void *event);
     /* Instead: says it for one or more events that lie side by side, in their order: true in
      * wanted[i] for those that it takes.  All are false before.  For small events, where a call
@@ -42,7 +44,7 @@ typedef struct weir_subscribe_options {
      * nothing about how they came. */
     void (*select_many)(void *context, weir_batch batch, bool *wanted);
     void *selector_context; /* handed to whichever it is                           */
-    /* Partitions: which one it wants, by number or by name. */
+    /* Partitions: which one it wants, by number or by name; one of the two is required. */
     unsigned partition;         /* WEIR_PARTITION(n)                                    */
     const char *partition_name; /* not copied: to be kept while the subscription lasts  */
     uintptr_t reserved[4];      /* for later versions (version.h): zero */
@@ -64,7 +66,8 @@ typedef struct weir_subscribe_to {
  *            (WEIR_DOWN, NOPROC), one that has no memory for a consumer more likewise
  *            (WEIR_CANCEL, NO_MEMORY).
  * Errors     INVALID (an option; or the consumer takes events of another size, as its
- *            takes_bytes says; weir_refusal() says which), NOT_A_CONSUMER, NOT_A_PRODUCER,
+ *            takes_bytes says; or the producer has a partition dispatcher, and no partition is
+ *            named; weir_refusal() says which), NOT_A_CONSUMER, NOT_A_PRODUCER,
  *            NO_STAGE, NO_MEMORY, CLOSED.
  * Threads    any thread, also inside callbacks; lock-free but for the memory.
  * Source     GenStage.async_subscribe.
@@ -131,7 +134,7 @@ weir_status weir_ask(weir_runtime *runtime, weir_subscription subscription, uint
  * the consumer is doing: a consumer that hangs in a callback holds nobody up any more
  * (weir_lags, in call.h, tells who does).  Events sent before are the consumer's still, and
  * are handled as usual; then it sees handle_cancel (WEIR_CANCEL, reason), and its cancel mode
- * decides whether it stops.
+ * decides whether it stops.  Ownership: they are dropped as any that are handled.
  *
  * What comes next overtakes nothing: a new subscription of the same consumer to the same
  * producer is read when the old one has ended at the consumer; one of a partition's next

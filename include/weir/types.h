@@ -155,7 +155,7 @@ typedef enum weir_discard {
     WEIR_DISCARD_CONSUMER = 3,      /* a consumer's emissions, or came back unwanted */
     WEIR_DISCARD_UNHEARD = 4,       /* nobody was subscribed (option drop_unheard)  */
     WEIR_DISCARD_NO_MEMORY = 5,     /* there was no memory to keep or send them     */
-    WEIR_DISCARD_UNWANTED = 6,      /* a partition's hash wanted them nowhere       */
+    WEIR_DISCARD_UNWANTED = 6,      /* no partition wants them, or no selector      */
     WEIR_DISCARD_BAD_PARTITION = 7, /* it named a partition that there is not       */
     WEIR_DISCARD_LEFT = 8,          /* they waited for a consumer that left         */
     WEIR_DISCARD_ABANDONED = 9      /* event.h: their callback stopped abnormally   */

@@ -20,11 +20,15 @@ extern "C" {
 #endif
 
 /*
- * Starts `count` stages, in order, as weir_stage_start does.
+ * Starts `count` stages, in order, as weir_stage_start does; what their subscribe_to asks for
+ * is requested, in the same order, once the last one has started.
  * Arguments  out: receives their references, as many; may be NULL.
  * Errors     those of weir_stage_start, for the first that is refused; weir_refusal says which
- *            one that is.  Those before it, whose init has run, are then stopped with
- *            SHUTDOWN, without waiting for their ends; out is as it was.
+ *            one that is.  out is as it was, and nobody has subscribed.  Where it is for its
+ *            options, nobody has started either: all are looked at before.  Else (an init that
+ *            stops, a dispatcher's options, a name that is taken, a producer that has gone or is
+ *            of another size, no memory) those before it have started: they run, and are then
+ *            stopped with SHUTDOWN, without waiting for their ends.
  * Threads    any, also inside callbacks.
  */
 weir_status weir_stages_start(weir_runtime *runtime, const weir_stage_options *options,
@@ -32,7 +36,9 @@ weir_status weir_stages_start(weir_runtime *runtime, const weir_stage_options *o
 
 /*
  * Subscribes each stage of a row to the one before it: inlets, iterators and pools are stages
- * as well.  The last one of the row is the first to ask.
+ * as well.  The last one of the row is the first to ask.  Behind a stage with a partition
+ * dispatcher no row goes on: each of its consumers wants another partition, and what `options`
+ * says is said of every link.  They subscribe one by one (weir_subscribe, subscribe_to).
  * Arguments  count: with 0 or 1 there is nothing to do.  options: of every subscription; may be
  *            NULL: all defaults.
  * Returns    WEIR_OK once all requests are on their way, as weir_subscribe.

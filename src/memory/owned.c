@@ -75,12 +75,12 @@ static void count_owned(uint64_t *counter, uint64_t more) {
     weir__store_relaxed_u64(counter, *counter + more);
 }
 
-static void count_dropped(const struct weir__block *block, uint32_t count, weir_discard why,
+static void count_dropped(struct weir__pool *home, uint64_t count, weir_discard why,
                           struct weir__pool *here) {
     if (here != NULL) {
         count_owned(&here->owned.dropped[why], count);
     } else {
-        weir__fetch_add_u64(&block->home->stray_drops[why], count);
+        weir__fetch_add_u64(&home->stray_drops[why], count);
     }
 }
 
@@ -107,7 +107,7 @@ static void drop_events(const struct weir__block *block, uint32_t first, uint32_
     }
     const weir_event_type *type = block->type;
     weir_discard why = why_of(word);
-    count_dropped(block, count, why, here);
+    count_dropped(block->home, count, why, here);
     type->drop(type->context, weir__block_event(block, first), count, why);
 }
 
@@ -129,6 +129,22 @@ void weir__owned_let_go(const struct weir__block *block, uint32_t first, uint32_
     if (word != 0) {
         drop_events(block, from, first + count - from, word, here);
     }
+}
+
+void weir__owned_drop_raw(const weir_event_type *type, const void *events, size_t count,
+                          weir_discard why, struct weir__pool *here, struct weir__pool *home) {
+    if (here != NULL) {
+        weir__owned_accept(here, count);
+    } else {
+        weir__fetch_add_u64(&home->stray_accepted, count);
+    }
+    count_dropped(home, count, why, here);
+    type->drop(type->context, events, count, why);
+}
+
+void weir__owned_took_raw(struct weir__pool *here, uint64_t count) {
+    weir__owned_accept(here, count);
+    count_owned(&here->owned.taken, count);
 }
 
 /* ---- moving, copying, taking ------------------------------------------------ */
@@ -169,7 +185,7 @@ void weir__owned_accept(struct weir__pool *here, uint64_t count) {
 static void drop_copies(const struct weir__block *block, const unsigned char *copies,
                         uint32_t count, struct weir__pool *here) {
     if (count > 0) {
-        count_dropped(block, count, WEIR_DISCARD_NO_MEMORY, here);
+        count_dropped(block->home, count, WEIR_DISCARD_NO_MEMORY, here);
         block->type->drop(block->type->context, copies, count, WEIR_DISCARD_NO_MEMORY);
     }
 }

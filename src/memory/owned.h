@@ -23,6 +23,7 @@
  *             what the others read comes before the event is dropped, moved or written to.
  *             To hold publishes nothing: the slice travels by a ring that orders it.  Nor does
  *             to take: what ends the loan orders that (a stream's J5 -> J6 and J11 -> J12).
+ * Model: tests/model/owned.pml.
  * Progress: lock-free: a let-go tries again when another holder was faster.
  * Wrap: 2^24 holders of one event are more subscriptions than a runtime can have stages.
  */
@@ -112,6 +113,17 @@ bool weir__owned_copy(const struct weir__block *block, uint32_t first, uint32_t 
 
 /* Events that were written into a block are accepted: weir's to drop. */
 void weir__owned_accept(struct weir__pool *here, uint64_t count);
+
+/*
+ * Events that lie in no block, and that nobody else has, are dropped for that.  They were
+ * accepted without being counted as that, so they are now.
+ * here: as above; home: the pool on whose account they are on any other thread.
+ */
+void weir__owned_drop_raw(const weir_event_type *type, const void *events, size_t count,
+                          weir_discard why, struct weir__pool *here, struct weir__pool *home);
+
+/* Of such events, some were taken: by who works for that worker. */
+void weir__owned_took_raw(struct weir__pool *here, uint64_t count);
 
 /* In checked builds, of a block that goes home: each of its words is 1. */
 void weir__owned_check_home(const struct weir__block *block);

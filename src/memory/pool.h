@@ -52,10 +52,11 @@ struct weir__pool {
     struct weir__owned_counts owned; /* what became of events that own something (likewise) */
     /* blocks that threads which are no workers have sent home (atomic, anybody) */
     _Alignas(128) uint64_t strays;
-    uint64_t
-        stray_drops[WEIR_DISCARD_CAUSES]; /* of events in its blocks, by such threads (atomic) */
-    uint64_t stray_copies;                /* likewise, made of those */
-    uint64_t stray_takes;                 /* likewise                */
+    /* by such threads: of events in its blocks, and of those that were never in one (atomic) */
+    uint64_t stray_drops[WEIR_DISCARD_CAUSES];
+    uint64_t stray_accepted; /* likewise: the latter */
+    uint64_t stray_copies;   /* likewise: made of events in its blocks */
+    uint64_t stray_takes;    /* likewise: those and the copies         */
 };
 
 void weir__pool_open(struct weir__pool *pool, const struct weir__allocator *allocator);

@@ -40,7 +40,7 @@ static weir_inlet *inlet_of(weir_stage *self) {
     return *(weir_inlet **)weir_state(self);
 }
 
-/* Accepted, and never emitted: on the books as emitted and discarded. */
+/* Accepted and dropped, never emitted: on the books as emitted and discarded. */
 static void discard(weir_stage *self, uint64_t count, weir_discard cause) {
     weir__count(&self->host->counters.emitted, count);
     weir__stage_discard(self, count, cause, false);
@@ -62,14 +62,16 @@ static void collect(weir_inlet *inlet) {
     }
 }
 
-/* Takes `count` events off the front; `self` emits them, NULL drops them. */
-static bool take_front(weir_inlet *inlet, weir_stage *self, uint64_t count) {
+/* Takes `count` events off the front; `self` emits them, NULL drops them for that. */
+static bool take_front(weir_inlet *inlet, weir_stage *self, uint64_t count, weir_discard why) {
     while (count > 0) {
         struct weir__chunk *chunk = inlet->first;
         uint64_t left = chunk->count - chunk->first;
         uint64_t part = left < count ? left : count;
         const unsigned char *events = chunk->events + chunk->first * inlet->event_bytes;
-        if (self != NULL && weir_emit(self, events, (size_t)part) != WEIR_OK) {
+        if (self == NULL) {
+            weir__inlet_drop(inlet, events, part, why);
+        } else if (weir_emit(self, events, (size_t)part) != WEIR_OK) {
             return false;
         }
         count -= part;
@@ -86,7 +88,7 @@ static bool take_front(weir_inlet *inlet, weir_stage *self, uint64_t count) {
 static void drop_oldest_pushed(weir_stage *self, weir_inlet *inlet) {
     if (inlet->when_full == WEIR_DROP_OLDEST && inlet->queued > inlet->capacity) {
         uint64_t over = inlet->queued - inlet->capacity;
-        take_front(inlet, NULL, over);
+        take_front(inlet, NULL, over, WEIR_DISCARD_OVERFLOW);
         weir__inlet_made_room(inlet, over);
         discard(self, over, WEIR_DISCARD_OVERFLOW);
     }
@@ -121,7 +123,7 @@ static void make_room_and_seldom_wake(weir_inlet *inlet, uint64_t count) {
 
 static bool take_queue(weir_inlet *inlet, weir_stage *self, uint64_t *open) {
     uint64_t before = inlet->queued;
-    bool emitted = take_front(inlet, self, before < *open ? before : *open);
+    bool emitted = take_front(inlet, self, before < *open ? before : *open, WEIR_DISCARD_STOPPED);
     uint64_t count = before - inlet->queued;
     *open -= count;
     if (count > 0) {
@@ -190,7 +192,7 @@ static bool look_at_stacks(weir_stage *self) {
     weir_inlet *inlet = inlet_of(self);
     weir__stage_enter(self);
     gather(self, inlet);
-    weir__stage_leave(self, emit(self, inlet));
+    weir__stage_leave(self, "poke", emit(self, inlet));
     bool moved = inlet->left != inlet->left_at_look; /* now, or as demand came */
     inlet->left_at_look = inlet->left;
     if (moved && ++inlet->unsettled < UNSETTLED_MOST) {
@@ -317,7 +319,7 @@ static void inlet_terminate(weir_stage *self, weir_reason reason) {
     weir__inlet_shuts(inlet);
     collect(inlet);
     uint64_t left = inlet->queued;
-    take_front(inlet, NULL, left);
+    take_front(inlet, NULL, left, WEIR_DISCARD_STOPPED);
     left += weir__ports_end(inlet);
     discard(self, weir__inlet_count_dropped(inlet), WEIR_DISCARD_OVERFLOW);
     discard(self, left, WEIR_DISCARD_STOPPED);
@@ -332,6 +334,7 @@ static weir_status start_inlet(weir_runtime *runtime, const weir_inlet_options *
         .kind = WEIR_PRODUCER,
         .name = options->name != NULL ? options->name : "inlet",
         .event_bytes = options->event_bytes,
+        .type = options->type,
         .state_bytes = sizeof inlet,
         .state = &inlet,
         .worker = options->worker,
@@ -374,7 +377,8 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
         .late = "were discarded: they were pushed into an inlet that just stopped",
         .nobodys = free_inlet};
     weir__quay_open(&inlet->quay, &kind, runtime, options->discarded, options->context);
-    inlet->event_bytes = options->event_bytes;
+    inlet->type = options->type;
+    inlet->event_bytes = options->type != NULL ? options->type->bytes : options->event_bytes;
     inlet->capacity = capacity;
     inlet->when_full = options->when_full;
     ck_stack_init(&inlet->pushed);

@@ -26,6 +26,11 @@
  *   reason     the worker, before dead (so    who asks, after it
  *              I5 -> I6 publishes it, too)
  *
+ * Events that own something are the inlet's as long as they are in a chunk or a ring: moved
+ * into a block as they are emitted, or dropped by whoever takes them off (weir__inlet_drop): the
+ * worker, the last pusher of a dead inlet, who lets go of a port last; and without room, as
+ * the newest, by who pushes them, which is then only counted (newest_dropped).
+ *
  * Where there is no demand the stage rests as WAITS (quay.h): demand makes it look, and events
  * need not poke it; all else does.
  *
@@ -92,6 +97,7 @@ struct weir_inlet {
     size_t event_bytes; /* constant, as are the next */
     size_t capacity;
     weir_when_full when_full;
+    const weir_event_type *type; /* NULL: its events own nothing */
 
     WEIR__APART uint64_t waiting;
     uint32_t pushing;
@@ -169,7 +175,14 @@ weir_status weir__inlet_may_push(weir_inlet *inlet, const void *events, size_t c
 void weir__inlet_enter(weir_inlet *inlet);
 void weir__inlet_leave(weir_inlet *inlet);
 
-/* Events that nobody will emit: counted, and told of. */
+/* What these own, which lie side by side and are nobody else's, is dropped.  Any thread. */
+void weir__inlet_drop(const weir_inlet *inlet, const void *events, uint64_t count,
+                      weir_discard why);
+
+/* There is no room for these: they are dropped now, and counted by the stage.  WEIR_DROPPED. */
+weir_status weir__inlet_drop_newest(weir_inlet *inlet, const void *events, size_t count);
+
+/* Events that nobody will emit, and that were dropped: counted, and told of. */
 void weir__inlet_bury(weir_inlet *inlet, uint64_t count);
 
 /* NO_STAGE, and why. */

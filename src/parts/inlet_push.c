@@ -17,7 +17,29 @@ void weir__inlet_poke_if_cold(weir_inlet *inlet) {
     }
 }
 
-/* ---- coming and leaving -------------------------------------------------- */
+/* ---- what nobody will emit ----------------------------------------------- */
+
+void weir__inlet_drop(const weir_inlet *inlet, const void *events, uint64_t count,
+                      weir_discard why) {
+    if (inlet->type == NULL || count == 0) {
+        return;
+    }
+    const struct weir__quay *quay = &inlet->quay;
+    struct weir__worker *home = weir__runtime_worker(quay->runtime, quay->stage);
+    bool inside = weir__here != NULL && weir__here->runtime == quay->runtime;
+    struct weir__errand errand;
+    weir__errand_begin(&errand, quay->runtime, "drop");
+    weir__owned_drop_raw(inlet->type, events, (size_t)count, why, inside ? &weir__here->pool : NULL,
+                         &home->host.pool);
+    weir__errand_end(&errand);
+}
+
+weir_status weir__inlet_drop_newest(weir_inlet *inlet, const void *events, size_t count) {
+    weir__inlet_drop(inlet, events, count, WEIR_DISCARD_OVERFLOW);
+    weir__fetch_add_u64(&inlet->newest_dropped, count);
+    weir__inlet_poke_if_cold(inlet);
+    return WEIR_DROPPED;
+}
 
 void weir__inlet_bury(weir_inlet *inlet, uint64_t count) {
     if (count == 0) {
@@ -27,13 +49,16 @@ void weir__inlet_bury(weir_inlet *inlet, uint64_t count) {
     weir__quay_discarded_late(&inlet->quay, count);
 }
 
-/* Nobody will emit these: the last pusher to leave counts them. */
+/* ---- coming and leaving -------------------------------------------------- */
+
+/* Nobody will emit these: the last pusher to leave drops and counts them. */
 static void bury_all(weir_inlet *inlet) {
     struct weir__chunk *chunk = weir__chunk_of(weir__stack_take(&inlet->pushed)); /* I5 -> I6 */
     uint64_t count = 0;
     while (chunk != NULL) {
         struct weir__chunk *below = weir__chunk_of(chunk->link.next);
         count += chunk->count;
+        weir__inlet_drop(inlet, chunk->events, chunk->count, WEIR_DISCARD_STOPPED);
         weir__inlet_free_chunk(inlet, chunk);
         chunk = below;
     }
@@ -233,9 +258,7 @@ static weir_status try_push(weir_inlet *inlet, const void *events, size_t count)
         if (inlet->when_full != WEIR_DROP_NEWEST && inlet->when_full != WEIR_DROP_OLDEST) {
             return WEIR_FULL;
         }
-        weir__fetch_add_u64(&inlet->newest_dropped, count);
-        weir__inlet_poke_if_cold(inlet);
-        return WEIR_DROPPED;
+        return weir__inlet_drop_newest(inlet, events, count);
     }
     if (weir__inlet_gone(inlet)) { /* I3 -> I4 */
         weir__inlet_made_room(inlet, count);

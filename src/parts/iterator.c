@@ -101,6 +101,7 @@ weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_optio
         .name = options->name != NULL ? options->name : "iterator",
         .registered = options->registered,
         .event_bytes = options->event_bytes,
+        .type = options->type,
         .state = &iterator,
         .state_bytes = sizeof iterator,
         .worker = options->worker,

@@ -47,8 +47,23 @@ static void free_port(weir_port *port) {
     weir__quay_release(&inlet->quay, 1);
 }
 
+void weir__port_drop(const weir_port *port, uint64_t from, uint64_t to) {
+    if (port->inlet->type == NULL) {
+        return;
+    }
+    while (from != to) {
+        uint64_t first = from & port->mask;
+        uint64_t run = port->mask + 1 - first;
+        run = run < to - from ? run : to - from;
+        weir__inlet_drop(port->inlet, port->events + first * port->event_bytes, run,
+                         WEIR_DISCARD_STOPPED);
+        from += run;
+    }
+}
+
 void weir__port_release(weir_port *port) {
     if (weir__fetch_sub_u32(&port->refs, 1) == 1) {
+        weir__port_drop(port, port->taken, port->tail);
         weir__inlet_bury(port->inlet, port->tail - port->taken);
         free_port(port);
     }
@@ -161,16 +176,15 @@ static weir_status wait_for_port_room(weir_port *port, size_t count, uint64_t ti
     return weir__inlet_gone(inlet) ? weir__inlet_refuse_gone(inlet) : status;
 }
 
-static weir_status drop_port(weir_port *port, size_t count) {
-    weir_inlet *inlet = port->inlet;
+static weir_status drop_newest(weir_inlet *inlet, const void *events, size_t count) {
     weir__inlet_enter(inlet);
-    weir__fetch_add_u64(&inlet->newest_dropped, count);
-    weir__inlet_poke_if_cold(inlet);
+    weir_status status = weir__inlet_drop_newest(inlet, events, count);
     weir__inlet_leave(inlet);
-    return WEIR_DROPPED;
+    return status;
 }
 
-static weir_status without_room(weir_port *port, size_t count, uint64_t timeout_ns) {
+static weir_status without_room(weir_port *port, const void *events, size_t count,
+                                uint64_t timeout_ns) {
     if (weir__inlet_gone(port->inlet)) {
         return weir__inlet_refuse_gone(port->inlet);
     }
@@ -178,7 +192,7 @@ static weir_status without_room(weir_port *port, size_t count, uint64_t timeout_
     case WEIR_BLOCK:
         return wait_for_port_room(port, count, timeout_ns);
     case WEIR_DROP_NEWEST:
-        return drop_port(port, count);
+        return drop_newest(port->inlet, events, count);
     default:
         return WEIR_FULL;
     }
@@ -236,7 +250,7 @@ static weir_status push_slowly(weir_port *port, const void *events, size_t count
     weir_status status =
         weir__inlet_may_push(port->inlet, events, count); /* each time the ring has gone round */
     if (status == WEIR_OK && !has_port_room(port, count)) {
-        status = without_room(port, count, timeout_ns);
+        status = without_room(port, events, count, timeout_ns);
     }
     return status == WEIR_OK ? put_in_ring(port, events, count) : status;
 }

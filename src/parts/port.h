@@ -34,7 +34,7 @@
  *               quarter of the ring has left, and with the fence when nothing does.
  *   A11 -> A12  closed (release) -> the worker (acquire): tail is final.
  * What is published after the stage's last look (which `dead` is too late to prevent)
- * stays in the ring, and is counted by who lets go of the port last.
+ * stays in the ring, and is dropped and counted by who lets go of the port last.
  * Models: tests/model/port.pml.  Progress: a push is wait-free but for room and a poke;
  * a pusher that is halted amid one keeps the stage looking.  Wrap: 64 bits, and it would
  * be harmless: only differences count.
@@ -77,8 +77,12 @@ struct weir_port {
 /* Where the positions of new ports begin; tests let them wrap. */
 extern uint64_t weir__port_start;
 
-/* One reference less; the last one counts what was never emitted, and frees it. */
+/* One reference less; the last one drops and counts what was never emitted, and frees it. */
 void weir__port_release(weir_port *port);
+
+/* What lies in the ring between these positions, and will never be emitted, is dropped.  By
+ * whoever takes it off. */
+void weir__port_drop(const weir_port *port, uint64_t from, uint64_t to);
 
 /* What its pusher can see between two pushes. */
 void weir__port_check_pusher(const weir_port *port);

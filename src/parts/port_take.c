@@ -166,6 +166,7 @@ uint64_t weir__ports_end(weir_inlet *inlet) {
         weir_port *port = inlet->port->next;
         uint64_t tail = weir__load_acquire_u64(&port->tail); /* A1 -> A2 */
         count += tail - port->out;
+        weir__port_drop(port, port->out, tail);
         port->out = tail;
         publish(port);
         weir__port_wake(port); /* A9 -> A10: after the exchange of `dead` */

@@ -110,7 +110,7 @@ static weir_status start_stream(weir_stream *stream, const weir_stream_options *
         .state = &stream,
         .argument = stream,
         .worker = options->worker,
-        .subscribe_to = list,
+        .subscribe_to = count > 0 ? list : NULL,
         .subscribe_count = count,
         .on = weir__stream_callbacks,
     };

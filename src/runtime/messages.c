@@ -4,6 +4,7 @@
  */
 #include "base/refusal.h"
 #include "os/clock.h"
+#include "runtime/options.h"
 #include "runtime/post.h"
 #include "stage/control.h"
 
@@ -15,8 +16,9 @@ static bool is_of_the_end(const weir_runtime *runtime, weir_ref to) {
     return self != NULL && self->telling_end;
 }
 
+/* type: of an event that owns something, which is the payload; else NULL. */
 static weir_status post_payload(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind,
-                                const void *payload, size_t bytes) {
+                                const void *payload, size_t bytes, const weir_event_type *type) {
     weir_status status = weir__check_alive(runtime, stage, "stage");
     status = status != WEIR_OK ? status : weir__check_payload(payload, "message", bytes);
     if (status != WEIR_OK) {
@@ -24,16 +26,39 @@ static weir_status post_payload(weir_runtime *runtime, weir_ref stage, enum weir
     }
     struct weir__message head = {.mail = {.to = stage, .kind = kind},
                                  .count = bytes,
+                                 .type = type,
+                                 .fate = WEIR_DISCARD_STOPPED, /* unless it is handled */
                                  .reminds = is_of_the_end(runtime, stage)};
     return weir__post(runtime, &head, payload);
 }
 
 weir_status weir_cast(weir_runtime *runtime, weir_ref stage, const void *message, size_t bytes) {
-    return post_payload(runtime, stage, WEIR__MAIL_CAST, message, bytes);
+    return post_payload(runtime, stage, WEIR__MAIL_CAST, message, bytes, NULL);
 }
 
 weir_status weir_info(weir_runtime *runtime, weir_ref stage, const void *message, size_t bytes) {
-    return post_payload(runtime, stage, WEIR__MAIL_INFO, message, bytes);
+    return post_payload(runtime, stage, WEIR__MAIL_INFO, message, bytes, NULL);
+}
+
+static weir_status post_event(weir_runtime *runtime, weir_ref stage, enum weir__mail_kind kind,
+                              const weir_event_type *type, const void *event) {
+    if (weir__missing(runtime, "runtime") || weir__missing(type, "type") ||
+        weir__missing(event, "event")) {
+        return WEIR_INVALID;
+    }
+    weir_status status = weir__options_type(type);
+    return status == WEIR_OK ? post_payload(runtime, stage, kind, event, type->bytes, type)
+                             : status;
+}
+
+weir_status weir_cast_event(weir_runtime *runtime, weir_ref stage, const weir_event_type *type,
+                            const void *event) {
+    return post_event(runtime, stage, WEIR__MAIL_CAST, type, event);
+}
+
+weir_status weir_info_event(weir_runtime *runtime, weir_ref stage, const weir_event_type *type,
+                            const void *event) {
+    return post_event(runtime, stage, WEIR__MAIL_INFO, type, event);
 }
 
 weir_status weir_stop(weir_runtime *runtime, weir_ref stage, weir_reason reason) {

@@ -7,18 +7,30 @@
 #include "base/refusal.h"
 #include "base/reserved.h"
 
+#include <stdio.h>
+
 /* WEIR_NONE is how an option says zero; refusals show it as that. */
 static size_t plain(size_t value) {
     return value == WEIR_NONE ? 0 : value;
 }
 
+/* A number as the program may have written it. */
+static void show(char text[static 24], unsigned long long value) {
+    const char *word = value == WEIR_NONE ? "WEIR_NONE" : "WEIR_INFINITY";
+    if (value == WEIR_NONE || value == WEIR_INFINITY) {
+        snprintf(text, 24, "%s", word);
+    } else {
+        snprintf(text, 24, "%llu", value);
+    }
+}
+
 static weir_status refuse_range(const char *option, unsigned long long value,
                                 unsigned long long least, unsigned long long most) {
-    if (value < least) {
-        return weir__refuse(WEIR_INVALID, "%s must be at least %llu, got %llu", option, least,
-                            value);
-    }
-    return weir__refuse(WEIR_INVALID, "%s must be at most %llu, got %llu", option, most, value);
+    char got[24];
+    bool little = value < least || value == WEIR_NONE;
+    show(got, value);
+    return weir__refuse(WEIR_INVALID, "%s must be at %s %llu, got %s", option,
+                        little ? "least" : "most", little ? least : most, got);
 }
 
 static weir_status check_range(const char *option, unsigned long long value,
@@ -35,14 +47,14 @@ static weir_status check_runtime(const weir_runtime_options *options) {
     }
     weir_status status = check_range("workers", options->workers, 1, WEIR_WORKERS_LIMIT);
     if (status == WEIR_OK && (unsigned)options->mode > WEIR_SIMULATED) {
-        status = weir__refuse(WEIR_INVALID,
-                              "mode must be WEIR_THREADS, WEIR_STEPPED or WEIR_SIMULATED, got %d",
-                              (int)options->mode);
+        status = weir__refuse(
+            WEIR_INVALID, "mode must be one of WEIR_THREADS, WEIR_STEPPED, WEIR_SIMULATED, got %d",
+            (int)options->mode);
     }
     if (status == WEIR_OK && (unsigned)options->idle > WEIR_IDLE_PARK) {
         status = weir__refuse(
             WEIR_INVALID,
-            "idle must be WEIR_IDLE_SPIN_THEN_PARK, WEIR_IDLE_SPIN or WEIR_IDLE_PARK, got %d",
+            "idle must be one of WEIR_IDLE_SPIN_THEN_PARK, WEIR_IDLE_SPIN, WEIR_IDLE_PARK, got %d",
             (int)options->idle);
     }
     if (status == WEIR_OK &&
@@ -93,8 +105,7 @@ weir_status weir__options_subscribe(const weir_subscribe_options *options,
     if (filled.max_demand == 0) {
         filled.max_demand = WEIR_MAX_DEMAND_DEFAULT;
     }
-    weir_status status =
-        check_range("max_demand", plain(filled.max_demand), 1, WEIR_MAX_DEMAND_LIMIT);
+    weir_status status = check_range("max_demand", filled.max_demand, 1, WEIR_MAX_DEMAND_LIMIT);
     if (status != WEIR_OK) {
         return status;
     }
@@ -139,14 +150,35 @@ static weir_status check_limits(const weir_stage_options *options) {
                : check_range("takes_bytes", options->takes_bytes, 0, WEIR_EVENT_BYTES_LIMIT);
 }
 
-/* What cannot have been meant. */
-static weir_status check_slips(const weir_stage_options *options) {
+/* What goes with another option, which was forgotten. */
+static weir_status check_pairs(const weir_stage_options *options) {
+    if (options->registered && options->name == NULL) {
+        return weir__refuse(WEIR_INVALID, "name must be set when registered is");
+    }
     if (options->state != NULL && options->state_bytes == 0) {
         return weir__refuse(WEIR_INVALID, "state_bytes must be set when state is, got 0");
     }
     if (options->subscribe_count > 0 && options->subscribe_to == NULL) {
         return weir__refuse(WEIR_INVALID, "subscribe_to must be set when subscribe_count is %zu",
                             options->subscribe_count);
+    }
+    if (options->dispatcher_options != NULL && options->dispatcher == NULL) {
+        return weir__refuse(WEIR_INVALID, "dispatcher must be set when dispatcher_options is");
+    }
+    return WEIR_OK;
+}
+
+/* What a stage of its kind does not heed. */
+static weir_status check_kind(const weir_stage_options *options) {
+    if (options->kind == WEIR_CONSUMER && options->event_bytes != 0 && options->takes_bytes != 0 &&
+        options->event_bytes != options->takes_bytes) {
+        return weir__refuse(WEIR_INVALID,
+                            "event_bytes of a consumer must be 0 or its takes_bytes, %zu, got %zu",
+                            options->takes_bytes, options->event_bytes);
+    }
+    if (options->buffer_size != 0 && options->kind == WEIR_CONSUMER) {
+        return weir__refuse(WEIR_INVALID,
+                            "buffer_size is for producers and producer_consumers only");
     }
     if (options->takes_bytes != 0 && options->kind == WEIR_PRODUCER) {
         return weir__refuse(WEIR_INVALID,
@@ -169,14 +201,18 @@ static weir_status check_callbacks(const weir_stage_options *options) {
     return WEIR_OK;
 }
 
-static weir_status check_type(const weir_event_type *type, size_t event_bytes) {
+weir_status weir__options_type(const weir_event_type *type) {
     if (WEIR__RESERVED_SET(type, "weir_event_type")) {
         return WEIR_INVALID;
     }
     weir_status status = check_range("type->bytes", type->bytes, 1, WEIR_EVENT_BYTES_LIMIT);
-    if (status == WEIR_OK && type->drop == NULL) {
-        status = weir__refuse(WEIR_INVALID, "type->drop must be set");
-    }
+    return status != WEIR_OK || type->drop != NULL
+               ? status
+               : weir__refuse(WEIR_INVALID, "type->drop must be set");
+}
+
+static weir_status check_type(const weir_event_type *type, size_t event_bytes) {
+    weir_status status = weir__options_type(type);
     if (status == WEIR_OK && event_bytes != 0 && event_bytes != type->bytes) {
         status =
             weir__refuse(WEIR_INVALID, "event_bytes must be 0 or that of the type, %zu, got %zu",
@@ -194,7 +230,7 @@ static weir_status check_events(const weir_stage_options *options) {
 static weir_status check_supply(const weir_stage_options *options) {
     if (options->kind == WEIR_CONSUMER) {
         return options->type == NULL
-                   ? WEIR_OK
+                   ? check_range("event_bytes", options->event_bytes, 0, WEIR_EVENT_BYTES_LIMIT)
                    : weir__refuse(WEIR_INVALID,
                                   "type is of what a stage emits: a consumer has none");
     }
@@ -246,6 +282,12 @@ static weir_status check_subscriptions(const weir_stage_options *options) {
     return status;
 }
 
+const char *weir__options_name(const weir_stage_options *options) {
+    static const char *const kinds[] = {"stage", "producer", "producer_consumer", "consumer"};
+    bool known = options->kind >= WEIR_PRODUCER && options->kind <= WEIR_CONSUMER;
+    return options->name != NULL ? options->name : kinds[known ? options->kind : 0];
+}
+
 weir_status weir__options_stage(const weir_stage_options *options, unsigned workers) {
     if (weir__missing(options, "options") || WEIR__RESERVED_SET(options, "weir_stage_options") ||
         WEIR__RESERVED_SET(&options->on, "weir_callbacks")) {
@@ -258,7 +300,8 @@ weir_status weir__options_stage(const weir_stage_options *options, unsigned work
                             (int)options->kind);
     }
     weir_status status = check_callbacks(options);
-    status = status != WEIR_OK ? status : check_slips(options);
+    status = status != WEIR_OK ? status : check_pairs(options);
+    status = status != WEIR_OK ? status : check_kind(options);
     status = status != WEIR_OK ? status : check_limits(options);
     if (status == WEIR_OK && options->worker > workers) {
         status = weir__refuse(WEIR_INVALID, "worker must be below %u, got %u", workers,

@@ -17,6 +17,12 @@ weir_status weir__options_runtime(const weir_runtime_options *options, unsigned 
 
 weir_status weir__options_stage(const weir_stage_options *options, unsigned workers);
 
+/* Of an event type, which is not NULL. */
+weir_status weir__options_type(const weir_event_type *type);
+
+/* What a stage with these options is called: its name, or its kind's. */
+const char *weir__options_name(const weir_stage_options *options);
+
 /* options may be NULL.  out: with max_demand and min_demand as numbers. */
 weir_status weir__options_subscribe(const weir_subscribe_options *options,
                                     weir_subscribe_options *out);

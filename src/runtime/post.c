@@ -124,7 +124,17 @@ static void count_off(struct weir__counter *counter, weir_ref to) {
     }
 }
 
+/* What an event that came as a message owns. */
+static void drop_owned_message(weir_runtime *runtime, const struct weir__message *message) {
+    bool at_home = weir__here != NULL && weir__here->runtime == runtime;
+    weir__owned_drop_raw(message->type, message->payload, 1, message->fate,
+                         at_home ? &weir__here->pool : NULL, &runtime->workers[0].host.pool);
+}
+
 void weir__drop_message(weir_runtime *runtime, struct weir__message *message) {
+    if (WEIR__UNLIKELY(message->type != NULL)) {
+        drop_owned_message(runtime, message);
+    }
     count_off(message->counter, message->mail.to);
     weir__free(&runtime->allocator, message, message_bytes(message));
 }

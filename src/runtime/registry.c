@@ -71,8 +71,10 @@ struct weir__slot *weir__registry_find(const struct weir__registry *registry, we
 enum { LABEL_WORDS = sizeof(struct weir__label) / sizeof(uint64_t) };
 
 void weir__label_of(const weir_stage *stage, struct weir__label *out) {
-    *out = (struct weir__label){.event_bytes = (uint32_t)stage->event_bytes,
-                                .takes_bytes = (uint32_t)stage->takes_bytes};
+    *out =
+        (struct weir__label){.event_bytes = (uint32_t)stage->event_bytes,
+                             .takes_bytes = stage->takes_bytes & INT32_MAX,
+                             .partitioned = stage->dispatch.table == weir_partition_dispatcher()};
     snprintf(out->name, sizeof out->name, "%s", stage->name);
 }
 

@@ -51,7 +51,9 @@ enum { WEIR__REGISTRY_STAGES_MAX = WEIR__CHUNKS_PLACES_MAX, WEIR__LABEL_BYTES = 
 struct weir__label {
     char name[WEIR__LABEL_BYTES]; /* cut off                                 */
     uint32_t event_bytes;         /* of what it emits; 0: it is a consumer   */
-    uint32_t takes_bytes;         /* the only size of event it takes; 0: any */
+    uint32_t takes_bytes : 31;    /* the only size of event it takes; 0: any */
+    uint32_t partitioned : 1;     /* its dispatcher is weir's partition dispatcher: each consumer
+                                     wants a partition                       */
 };
 
 struct weir__slot {

@@ -32,22 +32,29 @@ static weir_status refuse_absent(const char *who) {
     return weir__refuse(WEIR_NO_STAGE, "the %s has just stopped, or is starting yet", who);
 }
 
-/* A consumer that takes events of one size would not know what to do with others. */
-static weir_status check_size(const struct weir__slot *from, weir_ref producer, size_t takes_bytes,
-                              const char *taker) {
+/*
+ * A consumer that takes events of one size would not know what to do with others; and of
+ * partitions it has to want one.
+ */
+static weir_status check_match(const struct weir__slot *from, weir_ref producer, size_t takes_bytes,
+                               const char *taker, const weir_subscribe_options *options) {
     struct weir__label label;
-    if (takes_bytes == 0) {
-        return WEIR_OK;
-    }
     if (!weir__registry_read_label(from, producer, &label)) {
         return refuse_absent("producer");
     }
-    return takes_bytes == label.event_bytes
-               ? WEIR_OK
-               : weir__refuse(WEIR_INVALID,
-                              "stage %s takes events of %zu bytes (takes_bytes), those of stage %s "
-                              "have %u",
-                              taker, takes_bytes, label.name, (unsigned)label.event_bytes);
+    if (takes_bytes != 0 && takes_bytes != label.event_bytes) {
+        return weir__refuse(WEIR_INVALID,
+                            "stage %s takes events of %zu bytes (takes_bytes), those of stage %s "
+                            "have %u",
+                            taker, takes_bytes, label.name, (unsigned)label.event_bytes);
+    }
+    if (label.partitioned && options->partition == 0 && options->partition_name == NULL) {
+        return weir__refuse(WEIR_INVALID,
+                            "partition or partition_name must be set: stage %.63s subscribes to "
+                            "stage %s, which has a partition dispatcher",
+                            taker, label.name);
+    }
+    return WEIR_OK;
 }
 
 /* ---- subscribing --------------------------------------------------------- */
@@ -107,7 +114,9 @@ weir_status weir__request_make(weir_runtime *runtime, weir_ref consumer, weir_re
     }
     struct weir__slot *from = weir__registry_find(&runtime->registry, producer);
     struct weir__slot *to = slot_living(runtime, consumer, &taker);
-    status = from == NULL ? WEIR_OK : check_size(from, producer, taker.takes_bytes, taker.name);
+    if (from != NULL && to != NULL) {
+        status = check_match(from, producer, taker.takes_bytes, taker.name, &filled);
+    }
     return status != WEIR_OK ? status
                              : make_edge(runtime, from, to, consumer, producer, &filled, out);
 }
@@ -159,11 +168,6 @@ weir_status weir_resubscribe(weir_runtime *runtime, weir_subscription old, weir_
 
 /* ---- those that a stage begins with ---------------------------------------- */
 
-static const char *taker_name(const weir_stage_options *options) {
-    const char *kind = options->kind == WEIR_CONSUMER ? "consumer" : "producer_consumer";
-    return options->name != NULL ? options->name : kind;
-}
-
 /* The edge of one entry of subscribe_to. */
 static weir_status make_wished(weir_runtime *runtime, struct weir__slot *slot, weir_ref ref,
                                const weir_stage_options *options, const weir_subscribe_to *wish,
@@ -180,7 +184,8 @@ static weir_status make_wished(weir_runtime *runtime, struct weir__slot *slot, w
     }
     struct weir__slot *from = weir__registry_find(&runtime->registry, producer);
     if (from != NULL) {
-        status = check_size(from, producer, options->takes_bytes, taker_name(options));
+        status =
+            check_match(from, producer, options->takes_bytes, weir__options_name(options), &filled);
     }
     return status != WEIR_OK ? status : make_edge(runtime, from, slot, ref, producer, &filled, out);
 }

@@ -30,6 +30,15 @@ void weir__runtime_log(weir_runtime *runtime, weir_log_level level, const char *
     fprintf(stderr, "weir: %s: %s\n", levels[level], text);
 }
 
+struct weir__shown weir__host_name(const struct weir__host *host, weir_ref stage) {
+    struct weir__shown shown;
+    struct weir__label label;
+    const struct weir__slot *slot = weir__registry_slot(&host->runtime->registry, stage);
+    bool known = slot != NULL && weir__registry_read_label(slot, stage, &label);
+    snprintf(shown.name, sizeof shown.name, "%s", known ? label.name : "(gone)");
+    return shown;
+}
+
 void weir__host_log(struct weir__host *host, weir_log_level level, const char *format, ...) {
     char text[512];
     va_list arguments;

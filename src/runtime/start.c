@@ -4,6 +4,7 @@
  *
  * Its init runs here; then it can be found, and then its worker hears of it.
  */
+#include "runtime/start.h"
 #include "base/refusal.h"
 #include "runtime/errand.h"
 #include "runtime/names.h"
@@ -66,13 +67,20 @@ static weir_status give_up_start(weir_runtime *runtime, struct weir__worker *wor
     return status;
 }
 
-weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *options,
-                             weir_ref *out) {
-    if (weir__missing(runtime, "runtime") || weir__missing(options, "options")) {
-        return WEIR_INVALID;
+/* What a consumer says of its events is what it takes. */
+static weir_stage_options fill_stage_options(const weir_stage_options *options) {
+    weir_stage_options filled = *options;
+    if (options->kind == WEIR_CONSUMER && options->takes_bytes == 0) {
+        filled.takes_bytes = options->event_bytes;
     }
-    weir_status status = weir__options_stage(options, runtime->worker_count);
-    status = status != WEIR_OK ? status : weir__check_open(runtime);
+    return filled;
+}
+
+weir_status weir__start(weir_runtime *runtime, const weir_stage_options *given, weir_ref *out,
+                        struct weir__edge **requests) {
+    const weir_stage_options filled = fill_stage_options(given);
+    const weir_stage_options *options = &filled;
+    weir_status status = weir__check_open(runtime);
     if (status != WEIR_OK) {
         return status;
     }
@@ -107,6 +115,20 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
     if (out != NULL) {
         *out = ref;
     }
-    launch_stage(runtime, worker, slot, stage, edges);
+    if (requests != NULL) {
+        *requests = edges;
+    }
+    launch_stage(runtime, worker, slot, stage, requests == NULL ? edges : NULL);
     return WEIR_OK;
+}
+
+weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *options,
+                             weir_ref *out) {
+    if (weir__missing(runtime, "runtime") || weir__missing(options, "options")) {
+        return WEIR_INVALID;
+    }
+    weir_status status = weir__options_stage(options, runtime->worker_count);
+    return status == WEIR_OK ? weir__start(runtime, options, out, NULL)
+                             : weir__refuse(status, "stage %.63s: %s", weir__options_name(options),
+                                            weir_refusal());
 }

@@ -3,7 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/refusal.h"
+#include "runtime/options.h"
 #include "runtime/request.h"
+#include "runtime/start.h"
 
 #include <weir/wiring.h>
 
@@ -13,19 +15,57 @@
 
 /* ---- starting a row ------------------------------------------------------ */
 
-/* When one is refused, those before it are told to stop. */
+static weir_status refuse_one(weir_status status, const weir_stage_options *options, size_t i) {
+    return weir__refuse(status, "stage %zu, %.63s: %s", i, weir__options_name(&options[i]),
+                        weir_refusal());
+}
+
+/* Before the first one runs. */
+static weir_status check_each(const weir_runtime *runtime, const weir_stage_options *options,
+                              size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        weir_status status = weir__options_stage(&options[i], runtime->worker_count);
+        if (status != WEIR_OK) {
+            return refuse_one(status, options, i);
+        }
+    }
+    return WEIR_OK;
+}
+
+/* All that are linked, in order. */
+static void send_requests(weir_runtime *runtime, struct weir__edge *first) {
+    while (first != NULL) {
+        struct weir__edge *next = first->producers_next;
+        first->producers_next = NULL;
+        weir__request_send(runtime, first, NULL);
+        first = next;
+    }
+}
+
+/*
+ * Nobody subscribes before the last one has started: when one is refused, those before it, which
+ * are told to stop, have had no events.
+ */
 static weir_status start_each(weir_runtime *runtime, const weir_stage_options *options,
                               size_t count, weir_ref *stages) {
+    struct weir__edge *requests = NULL;
+    struct weir__edge **end = &requests;
     for (size_t i = 0; i < count; i++) {
-        weir_status status = weir_stage_start(runtime, &options[i], &stages[i]);
+        weir_status status = weir__start(runtime, &options[i], &stages[i], end);
         if (status != WEIR_OK) {
-            weir__refuse(status, "stage %zu: %s", i, weir_refusal());
+            *end = NULL;
+            weir__request_drop(requests);
+            refuse_one(status, options, i);
             while (i > 0) {
                 weir_stop(runtime, stages[--i], WEIR_REASON_SHUTDOWN);
             }
             return status;
         }
+        while (*end != NULL) {
+            end = &(*end)->producers_next;
+        }
     }
+    send_requests(runtime, requests);
     return WEIR_OK;
 }
 
@@ -38,13 +78,17 @@ weir_status weir_stages_start(weir_runtime *runtime, const weir_stage_options *o
         return weir__refuse(WEIR_INVALID, "count must be at most %d, got %zu",
                             (int)WEIR__REGISTRY_STAGES_MAX, count);
     }
+    weir_status status = check_each(runtime, options, count);
+    if (status != WEIR_OK) {
+        return status;
+    }
     size_t bytes = count * sizeof *out;
     weir_ref *stages = count == 0 ? NULL : weir__alloc(&runtime->allocator, bytes, 16);
     if (stages == NULL) {
         return count == 0 ? WEIR_OK
                           : weir__refuse(WEIR_NO_MEMORY, "no memory for %zu stages", count);
     }
-    weir_status status = start_each(runtime, options, count, stages);
+    status = start_each(runtime, options, count, stages);
     if (status == WEIR_OK && out != NULL) {
         memcpy(out, stages, bytes);
     }
@@ -70,12 +114,7 @@ weir_status weir_chain(weir_runtime *runtime, const weir_ref *stages, size_t cou
         edge->producers_next = last;
         last = edge;
     }
-    while (last != NULL) {
-        struct weir__edge *before = last->producers_next;
-        last->producers_next = NULL;
-        weir__request_send(runtime, last, NULL);
-        last = before;
-    }
+    send_requests(runtime, last); /* the last one's first */
     return WEIR_OK;
 }
 

@@ -35,13 +35,21 @@ static void let_edge_go(struct weir__host *host, struct weir__edge *edge) {
 
 /* ---- both ends are gone ---------------------------------------------------- */
 
-void weir__host_lost(struct weir__host *host, uint64_t count) {
-    if (count > 0) {
-        weir__count(&host->counters.lost, count);
-        weir__host_log(host, WEIR_LOG_WARNING,
-                       "%llu events were discarded: both ends of a subscription had stopped",
-                       (unsigned long long)count);
+void weir__host_lost(struct weir__host *host, uint64_t count, weir_ref producer,
+                     weir_ref consumer) {
+    if (count == 0) {
+        return;
     }
+    weir__count(&host->counters.lost, count);
+    struct weir__shown to = {"its consumers"};
+    if (consumer.bits != 0) {
+        to = weir__host_name(host, consumer);
+    }
+    weir__host_log(host, WEIR_LOG_WARNING,
+                   "%llu events were discarded: both ends of a subscription had stopped, "
+                   "stage %s and %s%s",
+                   (unsigned long long)count, weir__host_name(host, producer).name,
+                   consumer.bits != 0 ? "stage " : "", to.name);
 }
 
 /* Both ends are gone: what was on its way is discarded, and counted here. */
@@ -56,7 +64,7 @@ static void discard_all(struct weir__host *host, struct weir__edge *edge) {
         edge->heir->lost(edge->heir, count);
         return;
     }
-    weir__host_lost(host, count);
+    weir__host_lost(host, count, edge->id.producer, edge->id.consumer);
 }
 
 /* ---- subscriptions --------------------------------------------------------- */
@@ -189,7 +197,7 @@ static void deliver_token(weir_stage *stage, struct weir__mail *mail) {
 static void deliver_poke(weir_stage *stage, struct weir__mail *mail) {
     (void)mail;
     weir__stage_enter(stage);
-    weir__stage_leave(stage, stage->part->poke(stage));
+    weir__stage_leave(stage, "poke", stage->part->poke(stage));
 }
 
 static void bounce_poke(struct weir__host *host, struct weir__mail *mail) {

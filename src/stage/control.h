@@ -12,8 +12,9 @@
 /* Handles one mail to this stage. */
 void weir__stage_mail(weir_stage *stage, struct weir__mail *mail);
 
-/* Events that were sent, and whose both ends are gone: counted, and logged. */
-void weir__host_lost(struct weir__host *host, uint64_t count);
+/* Events that were sent, and whose both ends are gone: counted, and logged.  consumer: {0}: any
+ * of them could have taken them. */
+void weir__host_lost(struct weir__host *host, uint64_t count, weir_ref producer, weir_ref consumer);
 
 /* Mail to a stage that is gone: answered or dropped, on the worker it came to. */
 void weir__mail_bounce(struct weir__host *host, struct weir__mail *mail);

@@ -85,6 +85,14 @@ static void append_to_emission(weir_stage *stage, uint32_t count) {
     weir__block_hold_filling(block, &stage->host->pool);
 }
 
+static WEIR__NOINLINE void refuse_room(const weir_stage *stage, size_t want) {
+    if (want == 0) {
+        weir__refuse(WEIR_INVALID, "want must be at least 1, got 0");
+    } else {
+        weir__refuse(WEIR_INVALID, "stage %s cannot emit %zu events here", stage->name, want);
+    }
+}
+
 /* All that weir_commit will need is taken here, so that what was written is never lost. */
 weir_room weir_reserve(weir_stage *self, size_t want) {
     if (weir__missing(self, "self")) {
@@ -93,7 +101,7 @@ weir_room weir_reserve(weir_stage *self, size_t want) {
     weir__stage_end_strip(self);
     self->reserved = 0;
     if (WEIR__UNLIKELY(!weir__stage_can_emit(self) || want == 0)) {
-        weir__refuse(WEIR_INVALID, "stage %s cannot emit %zu events here", self->name, want);
+        refuse_room(self, want);
         return (weir_room){0};
     }
     struct weir__block *block =
@@ -231,7 +239,13 @@ weir_status weir_emit(weir_stage *self, const void *events, size_t count) {
 
 /* ---- from the callback's end to the dispatcher --------------------------- */
 
-void weir__stage_end(weir_stage *stage, weir_verdict verdict) {
+void weir__stage_bad_return(weir_stage *stage, const char *callback, int value) {
+    stage->reason = WEIR_REASON_BAD_RETURN;
+    weir__host_log(stage->host, WEIR_LOG_ERROR, "stage %s stops: %s has returned %d", stage->name,
+                   callback, value);
+}
+
+void weir__stage_end(weir_stage *stage, const char *callback, weir_verdict verdict) {
     if (verdict == WEIR_FINISH) {
         weir__stage_finish(stage, false);
         return;
@@ -239,7 +253,7 @@ void weir__stage_end(weir_stage *stage, weir_verdict verdict) {
     stage->stopping = true;
     stage->bereft = false; /* it ends of its own accord */
     if (verdict != WEIR_STOP) {
-        stage->reason = WEIR_REASON_BAD_RETURN;
+        weir__stage_bad_return(stage, callback, (int)verdict);
     }
 }
 

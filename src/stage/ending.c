@@ -48,7 +48,7 @@ void weir__stage_finish(weir_stage *stage, bool told) {
     }
     if (told && stage->on.handle_drain != NULL) {
         weir__stage_enter(stage);
-        weir__stage_leave(stage, stage->on.handle_drain(stage));
+        weir__stage_leave(stage, "handle_drain", stage->on.handle_drain(stage));
     }
     if (stage->mode == WEIR_ACCUMULATE && !stage->stopping) {
         weir__stage_set_mode(stage, WEIR_FORWARD);
@@ -67,11 +67,14 @@ static void finish_bereft(weir_stage *stage, weir_reason reason) {
     weir__stage_finish(stage, false);
 }
 
+bool weir__stage_refused(weir_reason reason) {
+    return reason == WEIR_REASON_BAD_OPTIONS || reason == WEIR_REASON_ALREADY_SUBSCRIBED ||
+           reason == WEIR_REASON_MISSING_PARTITION || reason == WEIR_REASON_UNKNOWN_PARTITION ||
+           reason == WEIR_REASON_PARTITION_TAKEN;
+}
+
 bool weir__stage_stops(weir_cancel_mode mode, weir_reason reason) {
-    bool refused = reason == WEIR_REASON_BAD_OPTIONS || reason == WEIR_REASON_ALREADY_SUBSCRIBED ||
-                   reason == WEIR_REASON_MISSING_PARTITION ||
-                   reason == WEIR_REASON_UNKNOWN_PARTITION || reason == WEIR_REASON_PARTITION_TAKEN;
-    if (refused || mode == WEIR_TEMPORARY) {
+    if (weir__stage_refused(reason) || mode == WEIR_TEMPORARY) {
         return false;
     }
     return mode == WEIR_PERMANENT ||
@@ -238,7 +241,7 @@ static void tell_end(weir_stage *stage) {
     if (stage->on.handle_end != NULL) {
         stage->telling_end = true;
         weir__stage_enter(stage);
-        weir__stage_leave(stage, stage->on.handle_end(stage));
+        weir__stage_leave(stage, "handle_end", stage->on.handle_end(stage));
         stage->telling_end = false;
     }
 }

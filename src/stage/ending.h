@@ -12,6 +12,9 @@
 /* The stage is to finish; told: handle_drain is called. */
 void weir__stage_finish(weir_stage *stage, bool told);
 
+/* Whether weir itself has refused a subscription, with that reason. */
+bool weir__stage_refused(weir_reason reason);
+
 /* Whether the end of a subscription stops its consumer.  A refusal by weir never does. */
 bool weir__stage_stops(weir_cancel_mode mode, weir_reason reason);
 

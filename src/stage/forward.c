@@ -9,8 +9,11 @@
 #include "base/refusal.h"
 #include "stage/stage.h"
 
-/* Why a batch cannot be forwarded; NULL: it can. */
-static const char *unforwardable(const weir_stage *self, const struct weir__item *item) {
+#include <stdio.h>
+
+/* Why a batch cannot be forwarded, written to `size` where it is for that; NULL: it can. */
+static const char *unforwardable(const weir_stage *self, const struct weir__item *item,
+                                 char size[static 64]) {
     if (!weir__stage_can_emit(self)) {
         return "the stage cannot emit here";
     }
@@ -26,10 +29,11 @@ static const char *unforwardable(const weir_stage *self, const struct weir__item
     if ((item->flags & WEIR__TAKEN) != 0) {
         return "some of its events were taken";
     }
-    if (item->event_bytes != self->event_bytes) {
-        return "the stage's events have another size";
+    if (item->event_bytes == self->event_bytes) {
+        return weir__item_type(item) == self->type ? NULL : "its own are of another type";
     }
-    return weir__item_type(item) == self->type ? NULL : "the stage's events are of another type";
+    snprintf(size, 64, "its own have %zu (event_bytes)", self->event_bytes);
+    return size;
 }
 
 /* What came inside a ring entry is copied: it has no block. */
@@ -59,10 +63,12 @@ weir_verdict weir_forward(weir_stage *self) {
     struct weir__item *item = weir__stage_batch(self);
     weir__stage_end_strip(self);
     self->reserved = 0; /* its place behind what was emitted before is taken now */
-    const char *why = unforwardable(self, item);
+    char size[64];
+    const char *why = unforwardable(self, item, size);
     if (why != NULL) {
         weir__refuse(WEIR_INVALID, "stage %s cannot forward %u events of %zu bytes: %s", self->name,
                      item != NULL ? (unsigned)item->count : 0, weir_batch_event_bytes(self), why);
+        weir__host_log(self->host, WEIR_LOG_ERROR, "%s", weir_refusal());
         return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
     }
     bool passed = pass_on(self, *item);

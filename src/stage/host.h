@@ -54,6 +54,7 @@ struct weir__host {
     const void *batch_events;        /* where they are, of a batch that has no block       */
     struct weir__block *batch_shown; /* once it is COPIED: where they were                 */
     uint32_t batch_shown_first;      /* in that                                            */
+    struct weir__message *message;   /* what a running handle_cast or handle_info was given */
     uint64_t now_ns;                 /* the runtime's time, not long ago                 */
     uint32_t hot_polls;              /* empty polls before an edge or stage cools   */
 
@@ -78,6 +79,12 @@ extern _Thread_local weir_stage *weir__starting;
 static inline void weir__count(uint64_t *counter, uint64_t more) {
     weir__store_relaxed_u64(counter, *counter + more);
 }
+
+/* A stage's name, cut off, for the log; "(gone)": it is not known any more. */
+struct weir__shown {
+    char name[64];
+};
+struct weir__shown weir__host_name(const struct weir__host *host, weir_ref stage);
 
 /* printf to the runtime's log. */
 void weir__host_log(struct weir__host *host, weir_log_level level, const char *format, ...)

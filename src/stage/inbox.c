@@ -51,8 +51,9 @@ static bool is_late(const struct weir__message *message) {
 }
 
 static void call(weir_stage *stage, callback *function, const char *name,
-                 const struct weir__message *message) {
+                 struct weir__message *message) {
     if (function == NULL) {
+        message->fate = WEIR_DISCARD_UNWANTED;
         weir__host_log(stage->host, WEIR_LOG_WARNING,
                        "stage %s has no %s: a message of %llu bytes was dropped", stage->name, name,
                        (unsigned long long)message->count);
@@ -63,8 +64,12 @@ static void call(weir_stage *stage, callback *function, const char *name,
     }
     stage->telling_end = message->reminds;
     weir__stage_enter(stage);
-    weir__stage_leave(stage, function(stage, message->payload, (size_t)message->count));
+    stage->host->message = message;
+    weir_verdict verdict = function(stage, message->payload, (size_t)message->count);
+    stage->host->message = NULL;
+    weir__stage_leave(stage, name, verdict);
     stage->telling_end = false;
+    message->fate = weir__stage_fate(stage);
 }
 
 static void request(weir_stage *stage, const struct weir__message *message) {
@@ -74,8 +79,9 @@ static void request(weir_stage *stage, const struct weir__message *message) {
     }
     weir__stage_came(stage);
     weir__stage_enter(stage);
-    weir__stage_leave(stage, stage->on.handle_call(stage, message->from, message->payload,
-                                                   (size_t)message->count));
+    weir__stage_leave(
+        stage, "handle_call",
+        stage->on.handle_call(stage, message->from, message->payload, (size_t)message->count));
 }
 
 /* An info goes behind what waits: the input queue, then the buffer. */

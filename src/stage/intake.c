@@ -88,12 +88,6 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
 
 /* ---- from messages to batches -------------------------------------------- */
 
-/* What the events of a batch that its callback did not keep are dropped for. */
-static weir_discard fate_of_batch(const weir_stage *stage) {
-    bool normal = stage->reason == WEIR_REASON_NORMAL || stage->reason == WEIR_REASON_SHUTDOWN;
-    return stage->stopping && !normal ? WEIR_DISCARD_ABANDONED : WEIR_DISCARD_HANDLED;
-}
-
 static WEIR__NOINLINE void done_with_special(const weir_stage *stage,
                                              const struct weir__item *item) {
     struct weir__host *host = stage->host;
@@ -102,7 +96,7 @@ static WEIR__NOINLINE void done_with_special(const weir_stage *stage,
                             WEIR_DISCARD_HANDLED, &host->pool);
     }
     if ((item->flags & WEIR__GONE) == 0) {
-        weir__item_discard(item, fate_of_batch(stage), &host->pool);
+        weir__item_discard(item, weir__stage_fate(stage), &host->pool);
     }
 }
 
@@ -128,7 +122,7 @@ static inline void handle_run(weir_stage *stage, struct weir__item *item, const 
     if (!stage->counts_handled) {
         weir__count(&host->counters.handled, count);
     }
-    weir__stage_leave(stage, verdict);
+    weir__stage_leave(stage, "handle_events", verdict);
     if (item->block != NULL) {
         done_with(stage, item);
     }

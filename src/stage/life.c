@@ -262,7 +262,7 @@ void weir__stage_terminate(weir_stage *stage) {
     weir__stage_drop_timers(stage);
     end_control(stage);
     weir__stage_send_replies(stage);
-    weir__host_lost(stage->host, weir__stage_leave_rack(stage));
+    weir__host_lost(stage->host, weir__stage_leave_rack(stage), stage->ref, (weir_ref){0});
 }
 
 static void close_filled(weir_stage *stage, struct weir__block **block) {

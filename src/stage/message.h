@@ -8,6 +8,7 @@
 #define WEIR__STAGE_MESSAGE_H
 
 #include "memory/index.h"
+#include "memory/owned.h"
 #include "ring/mailbox.h"
 #include "ring/timers.h"
 
@@ -36,6 +37,8 @@ struct weir__message {
     weir_demand_mode mode;         /* MODE                                                   */
     bool reminds;                  /* the end of its stage has brought it forth, or forward  */
     struct weir__counter *counter; /* of its stage's mailbox; NULL: it is not counted     */
+    const weir_event_type *type;   /* CAST, INFO: of an event that owns something, or NULL */
+    weir_discard fate;             /* what that is dropped for                             */
     union {
         weir_subscription subscription; /* ASK, CANCEL                    */
         struct weir__armed armed;       /* TIMER                          */

@@ -182,7 +182,7 @@ static void tell_down(weir_stage *stage, struct weir__monitor *monitor) {
     watched_enough(stage, monitor);
     weir__stage_came(stage);
     weir__stage_enter(stage);
-    weir__stage_leave(stage, stage->on.handle_down(stage, watched, reason));
+    weir__stage_leave(stage, "handle_down", stage->on.handle_down(stage, watched, reason));
 }
 
 /* Unless the watcher has lost interest meanwhile. */

@@ -203,8 +203,11 @@ static inline bool weir__stage_can_emit(const weir_stage *stage) {
     return stage->may_emit && stage->event_bytes > 0;
 }
 
-/* A callback returned something else than CONTINUE. */
-void weir__stage_end(weir_stage *stage, weir_verdict verdict);
+/* A callback of that name returned something else than CONTINUE. */
+void weir__stage_end(weir_stage *stage, const char *callback, weir_verdict verdict);
+
+/* It returned what is no answer: the reason, and a line in the log. */
+void weir__stage_bad_return(weir_stage *stage, const char *callback, int value);
 
 /* Sends the answers that weir_reply_after has kept. */
 void weir__stage_send_replies(weir_stage *stage);
@@ -224,12 +227,13 @@ static inline void weir__stage_enter(weir_stage *stage) {
     stage->host->running = stage;
 }
 
-static inline void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
+static inline void weir__stage_leave(weir_stage *stage, const char *callback,
+                                     weir_verdict verdict) {
     stage->host->running = NULL;
     stage->may_emit = false;
     stage->reserved = 0;
     if (WEIR__UNLIKELY(verdict != WEIR_CONTINUE)) {
-        weir__stage_end(stage, verdict);
+        weir__stage_end(stage, callback, verdict);
     }
     weir__stage_end_strip(stage);
     if (stage->emission.events > 0) {
@@ -244,6 +248,12 @@ static inline void weir__stage_leave(weir_stage *stage, weir_verdict verdict) {
 /* The batch at hand, of the callback that runs; NULL: there is none. */
 static inline struct weir__item *weir__stage_batch(const weir_stage *stage) {
     return stage->may_emit ? stage->host->batch : NULL;
+}
+
+/* What events that own something, and that a callback has returned from, are dropped for. */
+static inline weir_discard weir__stage_fate(const weir_stage *stage) {
+    bool normal = stage->reason == WEIR_REASON_NORMAL || stage->reason == WEIR_REASON_SHUTDOWN;
+    return stage->stopping && !normal ? WEIR_DISCARD_ABANDONED : WEIR_DISCARD_HANDLED;
 }
 
 /* ---- desk.c -------------------------------------------------------------- */

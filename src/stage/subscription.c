@@ -33,17 +33,33 @@ weir_subscribe_verdict weir__stage_ask_user(weir_stage *stage, weir_peer peer) {
     bool good =
         verdict == WEIR_AUTOMATIC || verdict == WEIR_MANUAL || verdict == WEIR_SUBSCRIBE_REFUSE;
     if (!good && verdict != WEIR_SUBSCRIBE_STOP) {
-        stage->reason = WEIR_REASON_BAD_RETURN;
+        weir__stage_bad_return(stage, "handle_subscribe", (int)verdict);
     }
-    weir__stage_leave(stage, good ? WEIR_CONTINUE : WEIR_STOP);
+    weir__stage_leave(stage, "handle_subscribe", good ? WEIR_CONTINUE : WEIR_STOP);
     return verdict;
+}
+
+/*
+ * Nobody stops when weir refuses a subscription: who has no handle_cancel would wait in silence.
+ * What BAD_OPTIONS is about the producer has logged.
+ */
+static void say_refused(const weir_stage *stage, const weir_peer *peer, weir_reason reason) {
+    if (peer->side == WEIR_PRODUCER && reason != WEIR_REASON_BAD_OPTIONS &&
+        weir__stage_refused(reason)) {
+        weir__host_log(stage->host, WEIR_LOG_ERROR, "stage %s may not subscribe to stage %s: %s",
+                       stage->name, weir__host_name(stage->host, peer->stage).name,
+                       weir_reason_text(reason));
+    }
 }
 
 static void tell_user_of_end(weir_stage *stage, weir_peer peer, weir_cancel_cause cause,
                              weir_reason reason) {
-    if (stage->on.handle_cancel != NULL) {
+    if (stage->on.handle_cancel == NULL) {
+        say_refused(stage, &peer, reason);
+    } else {
         weir__stage_enter(stage);
-        weir__stage_leave(stage, stage->on.handle_cancel(stage, &peer, cause, reason));
+        weir__stage_leave(stage, "handle_cancel",
+                          stage->on.handle_cancel(stage, &peer, cause, reason));
     }
 }
 

@@ -68,7 +68,7 @@ void weir__stage_supply(weir_stage *stage) {
     stage->supply_due = false;
     if (!stage->stopping && stage->mode == WEIR_FORWARD) {
         weir__stage_enter(stage);
-        weir__stage_leave(stage, stage->part->supply(stage));
+        weir__stage_leave(stage, "supply", stage->part->supply(stage));
     }
 }
 
@@ -86,7 +86,7 @@ void weir__stage_demand(weir_stage *stage, uint64_t demand) {
     }
     if (stage->kind == WEIR_PRODUCER && demand > served && !stage->stopping && !stage->finishing) {
         weir__stage_enter(stage);
-        weir__stage_leave(stage, stage->on.handle_demand(stage, demand - served));
+        weir__stage_leave(stage, "handle_demand", stage->on.handle_demand(stage, demand - served));
     }
 }
 

@@ -5,6 +5,8 @@
 #include "base/refusal.h"
 #include "stage/stage.h"
 
+#include <string.h>
+
 /* Why these of a batch's events cannot be taken; NULL: they can. */
 static const char *untakable(const weir_stage *self, const struct weir__item *item, size_t first,
                              size_t count) {
@@ -27,6 +29,22 @@ static const char *untakable(const weir_stage *self, const struct weir__item *it
         (item->flags & WEIR__TAKEN) != 0 &&
         weir__owned_some_taken(item->block, item->first + (uint32_t)first, (uint32_t)count);
     return again ? "some of them were taken" : NULL;
+}
+
+weir_status weir_take_message(weir_stage *self, void *event) {
+    if (weir__missing(self, "self") || weir__missing(event, "event")) {
+        return WEIR_INVALID;
+    }
+    struct weir__message *message = self->may_emit ? self->host->message : NULL;
+    if (message == NULL || message->type == NULL) {
+        return weir__refuse(WEIR_INVALID, "stage %s cannot take a message: %s", self->name,
+                            message == NULL ? "none is at hand"
+                                            : "it owns nothing, or was taken: copy it");
+    }
+    memcpy(event, message->payload, message->type->bytes);
+    message->type = NULL;
+    weir__owned_took_raw(&self->host->pool, 1);
+    return WEIR_OK;
 }
 
 weir_status weir_take(weir_stage *self, size_t first, size_t count, void *events) {

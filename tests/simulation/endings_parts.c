@@ -156,7 +156,7 @@ static bool open_pool(struct node *node, const weir_subscribe_to *list, unsigned
                                        .discarded = endings_discarded,
                                        .context = node,
                                        .shutdown_ns = WEIR_FOREVER,
-                                       .subscribe_to = list,
+                                       .subscribe_to = count > 0 ? list : NULL,
                                        .subscribe_count = count};
     return opened(node, weir_pool_open(world.runtime, &options, &node->pool, &node->ref));
 }
@@ -165,7 +165,7 @@ static bool open_pool(struct node *node, const weir_subscribe_to *list, unsigned
 
 static bool open_stream(struct node *node, const weir_subscribe_to *list, unsigned count) {
     const weir_stream_options options = {.event_bytes = graph.event_bytes,
-                                         .subscribe_to = list,
+                                         .subscribe_to = count > 0 ? list : NULL,
                                          .subscribe_count = count,
                                          .demand = WEIR_STREAM_LEAVE,
                                          .worker = world_somewhere(),

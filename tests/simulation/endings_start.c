@@ -66,7 +66,8 @@ static weir_stage_options like(struct node *node) {
                                   .on_cancel = node->stops_alone ? WEIR_ON_CANCEL_STOP
                                                                  : WEIR_ON_CANCEL_CONTINUE,
                                   .on = endings_callbacks};
-    if (node->bounded) options.buffer_size = 1 + (size_t)sim_draw(6);
+    size_t bound = node->bounded ? 1 + (size_t)sim_draw(6) : 0;
+    if (!is_sink(node)) options.buffer_size = bound;
     if (node->bounded) options.buffer_keep = (weir_keep)sim_draw(2);
     if (!is_sink(node)) options.dispatcher = dispatcher_of(node, &options.dispatcher_options);
     if (!is_source(node)) options.on.handle_demand = NULL;
@@ -83,7 +84,7 @@ static void start(struct node *node) {
     if (!is_stage(node)) {
         node->known = endings_start_part(node, list, count, &options);
     } else {
-        options.subscribe_to = list;
+        options.subscribe_to = count > 0 ? list : NULL;
         options.subscribe_count = count;
         weir_status status = weir_stage_start(world.runtime, &options, NULL);
         node->known = status != WEIR_NO_STAGE && must(status);
@@ -106,7 +107,7 @@ static void start_supervised(void) {
         lines = lines < 8 ? lines : 8;
         memcpy(lists[count], list, lines * sizeof *list);
         stages[count] = like(node);
-        stages[count].subscribe_to = lists[count];
+        stages[count].subscribe_to = lines > 0 ? lists[count] : NULL;
         stages[count].subscribe_count = lines;
         children[count].stage = &stages[count];
         children[count].restart = WEIR_RESTART_TRANSIENT;

@@ -171,10 +171,11 @@ static weir_ref start_heir(void) {
 
 /* A relay that nobody asks. */
 static weir_ref start_relay(void) {
-    weir_stage_options options = {.kind = WEIR_PRODUCER_CONSUMER,
-                                  .name = "relay",
-                                  .event_bytes = sizeof(uint64_t),
-                                  .on.handle_events = pass_on};
+    weir_stage_options options = {
+        .kind = WEIR_PRODUCER_CONSUMER,
+        .name = "relay",
+        .event_bytes = sizeof(uint64_t),
+        .on = {.handle_events = pass_on, .handle_cancel = world_no_cancel}};
     return world_start_stage(options, 0, NULL);
 }
 
@@ -308,7 +309,9 @@ static void evict_main(void *unused) {
     weir_stage_options options = {.kind = WEIR_CONSUMER,
                                   .name = "evicted",
                                   .state_bytes = sizeof(struct consumer),
-                                  .on = {.handle_events = evict_take, .handle_cast = cancel_told}};
+                                  .on = {.handle_events = evict_take,
+                                         .handle_cast = cancel_told,
+                                         .handle_cancel = world_no_cancel}};
     for (int i = 0; i < CONSUMERS; i++) {
         evicted[i] = world_start_stage(options, 0, NULL);
         last[i].id = 0;

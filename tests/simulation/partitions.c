@@ -86,7 +86,7 @@ static weir_ref start_owner(uint32_t partition, bool stays) {
                                    .state_bytes = sizeof owner,
                                    .state = &owner,
                                    .on.handle_events = take};
-    if (stays) consumer.on.handle_cancel = try_again;
+    consumer.on.handle_cancel = stays ? try_again : world_no_cancel;
     return world_start_stage(consumer, 0, NULL);
 }
 

@@ -297,7 +297,8 @@ static void run_holder(void *argument) {
 static void run_owner(void *unused) {
     (void)unused;
     for (uint64_t round = 0; round < ROUNDS; round++) {
-        struct weir__block *block = weir__pool_get(&pools[0], sizeof(uint64_t), NULL, EVENTS_OF_BLOCK);
+        struct weir__block *block =
+            weir__pool_get(&pools[0], sizeof(uint64_t), NULL, EVENTS_OF_BLOCK);
         SIM_REQUIRE(block != NULL);
         for (uint32_t i = 0; i < EVENTS_OF_BLOCK; i++)
             *(uint64_t *)weir__block_event(block, i) = round;

@@ -10,18 +10,36 @@
  *   push    everything is pushed, then the inlet is finished
  *   finish  it is finished, or drained, amid pushes
  *   stop    its stage is stopped amid pushes
+ *   owned   the same, with events that own something: each was dropped once, by whoever had it
  */
 #include "driver.h"
 #include "world.h"
 
 #include "parts/port.h"
 
+#include <string.h>
+
 static weir_inlet *inlet;
 static weir_ref stage;
+static const weir_event_type *type; /* NULL: the numbers own nothing */
 
 static void discarded(void *context, uint64_t count, weir_discard cause) {
     (void)context, (void)cause;
     world.discarded += count;
+}
+
+static unsigned char dropped[WORLD_PRODUCERS][WORLD_NUMBERS];
+
+static void drop(void *context, const void *events, size_t count, weir_discard why) {
+    const uint64_t *event = events;
+    (void)context;
+    for (size_t i = 0; i < count; i++) {
+        unsigned producer = (unsigned)(event[i] >> 32);
+        uint64_t number = event[i] & UINT32_MAX;
+        SIM_REQUIRE(producer < WORLD_PRODUCERS && number < WORLD_NUMBERS);
+        SIM_REQUIRE(dropped[producer][number]++ == 0);
+        SIM_REQUIRE(world.seen[producer][number] == (why == WEIR_DISCARD_HANDLED));
+    }
 }
 
 /* One number or several, by the port or without it. */
@@ -68,6 +86,7 @@ static void run(void (*end)(void), bool drops) {
     world_open_runtime();
     weir__port_start = UINT64_MAX - sim_draw(8);
     weir_inlet_options options = {.event_bytes = sizeof(uint64_t),
+                                  .type = type,
                                   .capacity = 4 + (size_t)sim_draw(4),
                                   .when_full = (weir_when_full)drawn,
                                   .discarded = discarded,
@@ -90,6 +109,7 @@ static void run(void (*end)(void), bool drops) {
 
 static void push_main(void *unused) {
     (void)unused;
+    type = NULL;
     run(NULL, false);
     SIM_REQUIRE(world.discarded == 0);
 }
@@ -101,6 +121,7 @@ static void finish(void) {
 static void finish_main(void *unused) {
     (void)unused;
     world.keep_going = true;
+    type = NULL;
     run(finish, false);
     SIM_REQUIRE(world.discarded == 0);
 }
@@ -112,7 +133,24 @@ static void stop(void) {
 static void stop_main(void *unused) {
     (void)unused;
     world.keep_going = true;
+    type = NULL;
     run(stop, true);
+}
+
+static void owned_main(void *unused) {
+    static const weir_event_type owned = {.bytes = sizeof(uint64_t), .drop = drop};
+    (void)unused;
+    world.keep_going = true;
+    type = &owned;
+    memset(dropped, 0, sizeof dropped);
+    run(stop, true);
+    SIM_REQUIRE(world.accounts.accepted == world.pushed);
+    SIM_REQUIRE(world.accounts.dropped == world.pushed);
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < WORLD_PRODUCERS; i++) {
+        for (unsigned k = 0; k < WORLD_NUMBERS; k++) sum += dropped[i][k];
+    }
+    SIM_REQUIRE(sum == world.pushed);
 }
 
 /* --- the list ----------------------------------------------------------------------------- */
@@ -122,6 +160,7 @@ int main(int count, char **arguments) {
         {"push", 20000, 2000000, false, world_begin_scenario, NULL, push_main, 16},
         {"finish", 20000, 2000000, false, world_begin_scenario, NULL, finish_main, 16},
         {"stop", 20000, 2000000, false, world_begin_scenario, NULL, stop_main, 16},
+        {"owned", 10000, 2000000, false, world_begin_scenario, NULL, owned_main, 16},
     };
     return SIM_MAIN(count, arguments, scenarios);
 }

@@ -95,7 +95,7 @@ void estate_look(const void *events, size_t event_bytes, size_t count) {
         expect_weirs(title_of((const char *)events + i * event_bytes), "handled");
 }
 
-/* --- the books are closed ---------------------------------------------------------------------- */
+/* --- the books are closed ----------------------------------------------------------------- */
 
 void estate_compare(const weir_accounts *accounts) {
     uint64_t weirs = accounts->accepted + accounts->copied - accounts->taken - accounts->dropped;

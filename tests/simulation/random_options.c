@@ -53,8 +53,11 @@ weir_subscribe_options some_options(const struct node *producer) {
         options.select_many = many ? select_events : NULL;
         options.selector_context = (void *)(uintptr_t)producer;
     }
-    if (producer->deal == BY_PARTITION && sim_draw(16) > 0)
-        options.partition = WEIR_PARTITION(sim_draw(producer->partitions + (sim_draw(8) == 0)));
+    if (producer->deal == BY_PARTITION) { /* now and then one that there is not */
+        bool known = sim_draw(16) > 0 && sim_draw(8) > 0;
+        unsigned number = known ? (unsigned)sim_draw(producer->partitions) : producer->partitions;
+        options.partition = WEIR_PARTITION(number);
+    }
     return options;
 }
 
@@ -75,6 +78,7 @@ void choose_dispatcher(struct node *node, weir_stage_options *options, struct de
     case BY_DEMAND:
         room->demand = (weir_demand_dispatcher_options){.shuffle_first = sim_draw(4) == 0,
                                                         .seed = sim_draw(99)};
+        options->dispatcher = weir_demand_dispatcher();
         options->dispatcher_options = &room->demand;
         return;
     case BY_BROADCAST:

@@ -329,13 +329,14 @@ void start_some_stage(weir_kind kind) {
                                   .state_bytes = sizeof(unsigned),
                                   .argument = node,
                                   .worker = world_somewhere(),
-                                  .subscribe_to = list,
                                   .on = callbacks};
     if (kind != WEIR_CONSUMER) choose_dispatcher(node, &options, &dealing);
     if (kind != WEIR_CONSUMER) choose_buffer(&options);
     if (kind == WEIR_PRODUCER) options.demand = sim_draw(4) == 0 ? WEIR_ACCUMULATE : WEIR_FORWARD;
     if (kind != WEIR_PRODUCER) options.subscribe_count = choose_producers(node, list);
-    if (kind == WEIR_CONSUMER) options.on.handle_demand = NULL;
+    if (options.subscribe_count > 0) options.subscribe_to = list;
+    if (kind != WEIR_PRODUCER) options.on.handle_demand = NULL;
+    if (kind == WEIR_PRODUCER) options.on.handle_events = NULL;
     node->known = may(weir_stage_start(world.runtime, &options, NULL));
     if (!node->known) node->alive = false;
 }

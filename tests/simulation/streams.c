@@ -56,7 +56,7 @@ static void open_stream(struct reader *reader, unsigned producers) {
         list[i].options.cancel = WEIR_TEMPORARY;
     }
     const weir_stream_options options = {.event_bytes = sizeof(uint64_t),
-                                         .subscribe_to = list,
+                                         .subscribe_to = producers > 0 ? list : NULL,
                                          .subscribe_count = producers,
                                          .demand = sim_draw(2) == 0 ? WEIR_STREAM_FORWARD
                                                                     : WEIR_STREAM_LEAVE,

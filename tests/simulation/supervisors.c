@@ -49,15 +49,16 @@ static bool start(void) {
         from[i].options.cancel = mode;
         from[i].producer = WEIR_SIBLING(i - 1);
         if (i > 0 && sim_draw(2) == 0) from[i].name = names[i - 1];
-        stages[i] = (weir_stage_options){.kind = kinds[i],
-                                         .name = names[i],
-                                         .registered = true,
-                                         .event_bytes = sizeof(uint64_t),
-                                         .state_bytes = sizeof(struct consumer),
-                                         .worker = world_somewhere(),
-                                         .subscribe_to = &from[i],
-                                         .subscribe_count = i > 0 ? 1 : 0,
-                                         .on.discarded = world_discarded};
+        stages[i] =
+            (weir_stage_options){.kind = kinds[i],
+                                 .name = names[i],
+                                 .registered = true,
+                                 .event_bytes = kinds[i] == WEIR_CONSUMER ? 0 : sizeof(uint64_t),
+                                 .state_bytes = sizeof(struct consumer),
+                                 .worker = world_somewhere(),
+                                 .subscribe_to = i > 0 ? &from[i] : NULL,
+                                 .subscribe_count = i > 0 ? 1 : 0,
+                                 .on.discarded = world_discarded};
         children[i].stage = &stages[i];
     }
     stages[0].on.handle_demand = give;

@@ -145,6 +145,12 @@ weir_verdict world_no_demand(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
+weir_verdict world_no_cancel(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
+                             weir_reason reason) {
+    (void)self, (void)peer, (void)cause, (void)reason;
+    return WEIR_CONTINUE;
+}
+
 weir_verdict world_emit_told(weir_stage *self, const void *message, size_t bytes) {
     must(weir_emit(self, message, bytes / sizeof(uint64_t)));
     return WEIR_CONTINUE;
@@ -210,7 +216,7 @@ weir_ref world_start_stage(weir_stage_options options, unsigned producers,
     for (unsigned i = 0; i < producers; i++)
         list[i] = (weir_subscribe_to){.producer = producer[i], .options = world_some_demand()};
     options.worker = world_somewhere();
-    options.subscribe_to = list;
+    options.subscribe_to = producers > 0 ? list : NULL;
     options.subscribe_count = producers;
     options.on.discarded = world_discarded;
     weir_status status = weir_stage_start(world.runtime, &options, &stage);

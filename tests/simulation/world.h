@@ -84,6 +84,10 @@ void world_discarded(weir_stage *self, uint64_t count, weir_discard cause);
 weir_verdict world_no_demand(weir_stage *self, uint64_t demand);
 weir_verdict world_emit_told(weir_stage *self, const void *message, size_t bytes);
 
+/* Another: for consumers that may be refused, which the log tells of those that have none. */
+weir_verdict world_no_cancel(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
+                             weir_reason reason);
+
 /* One that counts up, emitting by copy or in place, all at once or in pieces. */
 bool world_start_producer(unsigned number, weir_demand_mode mode);
 

@@ -161,6 +161,7 @@ static void start(struct stress_swarm *swarm, struct weir__rng *rng) {
     stress_rng(&moth->rng);
     weir_subscribe_to from[2] = {{.producer = swarm->source, .options = draw_options(rng)},
                                  {.producer = swarm->source, .options = draw_options(rng)}};
+    size_t lines = (size_t)weir__rng_below(rng, 3);
     if (!swarm->stops) from[0].options.cancel = from[1].options.cancel = WEIR_TEMPORARY;
     weir_ref ref;
     weir_status status =
@@ -169,8 +170,8 @@ static void start(struct stress_swarm *swarm, struct weir__rng *rng) {
                                                .name = "moth",
                                                .state_bytes = sizeof moth,
                                                .state = &moth,
-                                               .subscribe_to = from,
-                                               .subscribe_count = (size_t)weir__rng_below(rng, 3),
+                                               .subscribe_to = lines > 0 ? from : NULL,
+                                               .subscribe_count = lines,
                                                .on = {.init = moth_init,
                                                       .handle_subscribe = moth_subscribe,
                                                       .handle_events = moth_events,

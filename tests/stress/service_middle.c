@@ -38,7 +38,7 @@ static void start_stage(struct service *service, struct part *part, const struct
                                   start->kind == WEIR_CONSUMER ? 0 : sizeof(struct parcel),
                               .state_bytes = sizeof part,
                               .state = &part,
-                              .subscribe_to = start->list,
+                              .subscribe_to = start->count > 0 ? start->list : NULL,
                               .subscribe_count = start->count,
                               .dispatcher = start->dispatcher,
                               .dispatcher_options = start->dispatcher_options,
@@ -310,7 +310,7 @@ static void start_pool(struct service *service, struct part *part, bool last) {
                              .discarded = part_told,
                              .context = part,
                              .shutdown_ns = WEIR_FOREVER,
-                             .subscribe_to = list,
+                             .subscribe_to = count > 0 ? list : NULL,
                              .subscribe_count = count},
         &part->pool, &part->ref));
     part->to = service_start_inlet(

@@ -38,7 +38,7 @@ static void start_consumer(struct service *service, unsigned number) {
                                                      .name = "consumer",
                                                      .state_bytes = sizeof part,
                                                      .state = &part,
-                                                     .subscribe_to = list,
+                                                     .subscribe_to = count > 0 ? list : NULL,
                                                      .subscribe_count = count,
                                                      .on = {.handle_events = consume,
                                                             .handle_subscribe = part_subscribed,
@@ -94,7 +94,7 @@ static void start_pool(struct service *service) {
                              .max_restarts = WEIR_POOL_MAX_RESTARTS_LIMIT,
                              .max_seconds = WEIR_NONE,
                              .shutdown_ns = WEIR_FOREVER,
-                             .subscribe_to = list,
+                             .subscribe_to = count > 0 ? list : NULL,
                              .subscribe_count = count},
         &part->pool, &part->ref));
 }
@@ -107,7 +107,7 @@ weir_status service_open_stream(struct service *service, struct weir__rng *rng, 
     weir_status status =
         weir_stream_open(service->runtime,
                          &(weir_stream_options){.event_bytes = sizeof(struct parcel),
-                                                .subscribe_to = list,
+                                                .subscribe_to = count > 0 ? list : NULL,
                                                 .subscribe_count = count,
                                                 .demand = WEIR_STREAM_LEAVE,
                                                 .discarded = part_told,

@@ -85,7 +85,7 @@ static void run_shape(const struct shape *shape) {
                                    .pauses = shape->pauses,
                                    .demand = WEIR_ACCUMULATE,
                                    .dispatcher = shape->dealt ? weir_partition_dispatcher() : NULL,
-                                   .dispatcher_options = &partitions,
+                                   .dispatcher_options = shape->dealt ? &partitions : NULL,
                                    .worker = draw_worker(shape)};
         first[i] = stress_source_start(runtime, &sources[i]);
     }

@@ -295,7 +295,8 @@ static void start(struct weir__rng *from) {
     weir_stage_options options = options_of(level, &state);
     options.subscribe_to = count > 0 ? upstream : NULL;
     options.subscribe_count = count;
-    options.buffer_size = stress_chance(from, 3) ? (size_t)stress_between(from, 1, 50) : 0;
+    size_t bound = stress_chance(from, 3) ? (size_t)stress_between(from, 1, 50) : 0;
+    if (options.kind != WEIR_CONSUMER) options.buffer_size = bound;
     options.buffer_keep = (weir_keep)weir__rng_below(from, 2);
     options.demand = (weir_demand_mode)(level == 0 && stress_chance(from, 4));
     weir_ref ref;

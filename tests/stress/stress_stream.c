@@ -56,7 +56,7 @@ static void count_discarded(void *context, uint64_t count, weir_discard cause) {
 static void open_stream(struct reader *reader, const weir_subscribe_to *list, size_t count) {
     STRESS_OK(weir_stream_open(runtime,
                                &(weir_stream_options){.event_bytes = trial.event_bytes,
-                                                      .subscribe_to = list,
+                                                      .subscribe_to = count > 0 ? list : NULL,
                                                       .subscribe_count = count,
                                                       .discarded = count_discarded},
                                &reader->stream));

@@ -138,7 +138,7 @@ static void start(const struct trial *trial) {
         weir_stage_options *sink = &stages[1 + trial->relays + i];
         for (unsigned r = 0; r < trial->relays; r++) downstream[i][r] = from(1 + r, names[r]);
         *sink = (weir_stage_options){.kind = WEIR_CONSUMER,
-                                     .subscribe_to = downstream[i],
+                                     .subscribe_to = trial->relays > 0 ? downstream[i] : NULL,
                                      .subscribe_count = trial->relays,
                                      .on.handle_events = mark};
         scene.sinks[i] = (weir_supervised){.stage = sink};

@@ -41,7 +41,7 @@ struct player *crew_add(struct crew *crew, const char *name, weir_kind kind, con
     crew->from[i] =
         (weir_subscribe_to){.name = from, .options = {.max_demand = 10, .cancel = WEIR_TEMPORARY}};
     weir_stage_options options = {.registered = true,
-                                  .subscribe_to = &crew->from[i],
+                                  .subscribe_to = from != NULL ? &crew->from[i] : NULL,
                                   .subscribe_count = from != NULL ? 1 : 0};
     crew->stages[i] = player_options(player, &crew->rig, &options);
     crew->specs[i].stage = &crew->stages[i];

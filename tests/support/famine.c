@@ -253,6 +253,8 @@ static void check_accounts(const struct famine *famine, const weir_accounts *acc
     FAMINE_REQUIRE(famine, accounts->in_flight == 0);
     FAMINE_REQUIRE(famine, accounts->buffered == 0);
     FAMINE_REQUIRE(famine, accounts->blocks_live == 0);
+    FAMINE_REQUIRE(famine,
+                   accounts->accepted + accounts->copied == accounts->taken + accounts->dropped);
     FAMINE_REQUIRE(famine, accounts->emitted == famine->emitted);
     FAMINE_REQUIRE(famine, accounts->handled == famine->handled);
     FAMINE_REQUIRE(famine, accounts->discarded == famine->told);
@@ -291,6 +293,7 @@ static void play(void) {
     FAMINE_REQUIRE(&famine, weir_runtime_close(famine.runtime, &accounts) == WEIR_OK);
     check_accounts(&famine, &accounts);
     check_events(&famine);
+    if (famine.scenario->closed != NULL) famine.scenario->closed(&famine);
 }
 
 /* Returns how many allocations were asked for. */

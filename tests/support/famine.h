@@ -8,7 +8,8 @@
  *
  *   it comes to rest, and the runtime closes: within bounds
  *   every allocation is freed, with its size
- *   the accounts balance; emitted and handled are what the stages saw
+ *   the accounts balance; emitted and handled are what the stages saw; of events that own
+ *   something none is left
  *   discarded is what `discarded` callbacks, and the log, were told
  *   each event that a maker made is seen by nobody, or once by each of its views, in
  *   order; those that were not seen are as many as were told (but for broadcasts)
@@ -87,8 +88,9 @@ struct famine_stage {
 struct famine_scenario {
     const char *name;
     void (*play)(struct famine *famine);
-    void (*end)(struct famine *famine); /* NULL, or: gives handles back, last of all */
-    bool endless;                       /* what is at rest may be waiting for something */
+    void (*end)(struct famine *famine);          /* NULL, or: gives handles back, last of all */
+    void (*closed)(const struct famine *famine); /* NULL, or: checks, after the runtime's end */
+    bool endless;                                /* what is at rest may be waiting for something */
     bool partitions; /* consumers wait for each other, and for those that are not there */
 };
 

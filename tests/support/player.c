@@ -241,7 +241,7 @@ weir_stage_options player_options(struct player *player, struct rig *rig,
     used.state_bytes = sizeof player;
     player->me = player;
     used.state = &player->me;
-    if (used.event_bytes == 0) used.event_bytes = sizeof(uint64_t);
+    if (used.event_bytes == 0 && player->kind != WEIR_CONSUMER) used.event_bytes = sizeof(uint64_t);
     used.on = (weir_callbacks){.init = on_init,
                                .handle_subscribe = on_subscribe,
                                .handle_cancel = on_cancel,

@@ -20,7 +20,7 @@ void scene_start(struct stream_scene *scene, struct player *player, const char *
 
 void scene_open_list(struct stream_scene *scene, const weir_subscribe_to *list, size_t count) {
     const weir_stream_options options = {.event_bytes = sizeof(uint64_t),
-                                         .subscribe_to = list,
+                                         .subscribe_to = count > 0 ? list : NULL,
                                          .subscribe_count = count,
                                          .discarded = count_discarded,
                                          .context = scene};

@@ -157,7 +157,7 @@ static void bad_options_fail_the_start(struct rig *rig) {
                                   .options = {.max_demand = 10, .min_demand = 10}};
     const weir_stage_options options = {.subscribe_to = &to, .subscribe_count = 1};
     assert_int_equal(player_try_start(&c, rig, &options), WEIR_INVALID);
-    assert_string_equal(weir_refusal(), "min_demand must be at most 9, got 10");
+    assert_string_equal(weir_refusal(), "stage c: min_demand must be at most 9, got 10");
     rig->players = c.started;
     assert_int_equal(weir_runtime_stages(rig->runtime), 1);
     rig_expect_log(rig, "");

@@ -247,11 +247,16 @@ static void a_bad_subscription_is_refused_and_kills_nobody(struct ask_scene *s) 
         weir_subscribe_options options;
         const char *end;
     } wrong[] = {
-        {{.max_demand = 5}, "subscribe p\ncancel p missing_partition\n"},
         {{.partition = WEIR_PARTITION(2)}, "subscribe p\ncancel p unknown_partition\n"},
         {{.partition_name = "even"}, "subscribe p\ncancel p unknown_partition\n"},
         {{.partition = WEIR_PARTITION(0)}, "subscribe p\ncancel p partition_taken\n"},
     };
+    weir_subscription none;
+    assert_int_equal(weir_subscribe(s->rig.runtime, s->c[B].ref, s->p.ref, NULL, &none),
+                     WEIR_INVALID);
+    assert_string_equal(weir_refusal(),
+                        "partition or partition_name must be set: stage b subscribes to stage p, "
+                        "which has a partition dispatcher");
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         player_subscribe(&s->c[B], &s->p, &wrong[i].options); /* permanent */
         rig_rest(&s->rig);

@@ -223,7 +223,7 @@ static void a_mode_that_there_is_not_is_refused(void **state) {
     const weir_inlet_options options = {.event_bytes = 8, .demand = (weir_demand_mode)7};
     assert_int_equal(weir_inlet_open(rig.runtime, &options, &inlet, &stage), WEIR_INVALID);
     assert_string_equal(weir_refusal(),
-                        "demand must be one of WEIR_FORWARD, WEIR_ACCUMULATE, got 7");
+                        "stage inlet: demand must be one of WEIR_FORWARD, WEIR_ACCUMULATE, got 7");
     rig_close(&rig);
 }
 

@@ -27,14 +27,15 @@ static void bad_options_are_refused(struct rig *rig) {
         weir_inlet_options options;
         const char *sentence;
     } cases[] = {
-        {{.event_bytes = 0}, "event_bytes must be at least 1, got 0"},
-        {{.event_bytes = 65537}, "event_bytes must be at most 65536, got 65537"},
+        {{.event_bytes = 0}, "stage inlet: event_bytes must be at least 1, got 0"},
+        {{.event_bytes = 65537}, "stage inlet: event_bytes must be at most 65536, got 65537"},
         {{.event_bytes = 8, .when_full = (weir_when_full)4},
          "when_full must be one of WEIR_REFUSE, WEIR_BLOCK, WEIR_DROP_NEWEST, WEIR_DROP_OLDEST, "
          "got 4"},
         {{.event_bytes = 8, .capacity = WEIR_NONE},
          "capacity must be from 1 to 70368744177663, got 0"},
-        {{.event_bytes = 8, .worker = WEIR_WORKER(1)}, "worker must be below 1, got 1"},
+        {{.event_bytes = 8, .worker = WEIR_WORKER(1)},
+         "stage inlet: worker must be below 1, got 1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(weir_inlet_open(rig->runtime, &cases[i].options, &inlet, &ref),

@@ -352,11 +352,12 @@ static void bad_options_are_refused(void **state) {
         const char *sentence;
     } cases[] = {
         {{.event_bytes = 8}, "next must not be NULL"},
-        {{.event_bytes = 0, .next = next}, "event_bytes must be at least 1, got 0"},
+        {{.event_bytes = 0, .next = next}, "stage iterator: event_bytes must be at least 1, got 0"},
         {{.event_bytes = 8, .next = next, .on_cancel = (weir_on_cancel)2},
-         "on_cancel must be one of WEIR_ON_CANCEL_CONTINUE, WEIR_ON_CANCEL_STOP, got 2"},
+         "stage iterator: on_cancel must be one of WEIR_ON_CANCEL_CONTINUE, WEIR_ON_CANCEL_STOP, "
+         "got 2"},
         {{.event_bytes = 8, .next = next, .worker = WEIR_WORKER(3)},
-         "worker must be below 1, got 3"},
+         "stage iterator: worker must be below 1, got 3"},
     };
     assert_int_equal(weir_iterator_start(rig.runtime, NULL, &ref), WEIR_INVALID);
     assert_string_equal(weir_refusal(), "options must not be NULL");

@@ -54,7 +54,7 @@ static void expect_refused(weir_status status, const char *of, uint64_t live) {
     char sentence[100];
     assert_int_equal(status, WEIR_INVALID);
     snprintf(sentence, sizeof sentence, "%s: its reserved room is not zero", of);
-    assert_memory_equal(weir_refusal(), sentence, strlen(sentence));
+    assert_non_null(strstr(weir_refusal(), sentence));
     assert_int_equal(rig.memory.live, live);
     assert_int_equal(weir_runtime_stages(rig.runtime), 2);
 }

@@ -49,7 +49,7 @@ static void count_told(void *context, uint64_t count, weir_discard cause) {
 static weir_stream *open_list(const weir_subscribe_to *list, size_t count, uint64_t close_ns) {
     weir_stream *stream;
     const weir_stream_options options = {.event_bytes = sizeof(uint64_t),
-                                         .subscribe_to = list,
+                                         .subscribe_to = count > 0 ? list : NULL,
                                          .subscribe_count = count,
                                          .discarded = count_told,
                                          .close_ns = close_ns};

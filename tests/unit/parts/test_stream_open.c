@@ -40,8 +40,9 @@ static void raises_on_bad_options(void **state) {
         {{.event_bytes = 8, .subscribe_count = 2},
          "subscribe_to must be set when subscribe_count is 2"},
         {{.event_bytes = 8, .subscribe_to = &bad_list, .subscribe_count = 1},
-         "min_demand must be at most 9, got 20"},
-        {{.event_bytes = 8, .worker = WEIR_WORKER(1)}, "worker must be below 1, got 1"},
+         "stage stream: min_demand must be at most 9, got 20"},
+        {{.event_bytes = 8, .worker = WEIR_WORKER(1)},
+         "stage stream: worker must be below 1, got 1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(weir_stream_open(f.rig.runtime, &cases[i].options, &stream), WEIR_INVALID);

@@ -42,7 +42,7 @@ static void open_cold(void) {
 
 static void a_refused_partition_is_an_end(void **state) {
     (void)state;
-    for (int i = 0; i < 9; i++) {
+    for (int i = 0; i < 6; i++) {
         for (EACH_WORLD(world)) {
             f.p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .quiet = true};
             player_start(
@@ -54,9 +54,10 @@ static void a_refused_partition_is_an_end(void **state) {
             player_start(&c, &f.rig, NULL);
             player_subscribe(&c, &f.p, &(weir_subscribe_options){.partition = WEIR_PARTITION(0)});
             open_cold();
-            weir_subscribe_options options = {.cancel = modes[i % 3]};
-            if (i / 3 == 0) options.partition = WEIR_PARTITION(0); /* taken   */
-            if (i / 3 == 1) options.partition = WEIR_PARTITION(2); /* unknown */
+            /* taken, or unknown */
+            const weir_subscribe_options options = {.cancel = modes[i % 3],
+                                                    .partition = WEIR_PARTITION(i < 3 ? 0 : 2)};
+            assert_int_equal(weir_stream_subscribe(f.stream, f.p.ref, NULL, NULL), WEIR_INVALID);
             assert_int_equal(weir_stream_subscribe(f.stream, f.p.ref, &options, NULL), WEIR_OK);
             scene_expect_end(&f, WEIR_REASON_NORMAL);
             scene_finish(&f);

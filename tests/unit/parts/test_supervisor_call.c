@@ -109,6 +109,7 @@ static weir_status add_sink(const char *source, weir_restart restart, uint32_t *
     weir_stage_options stage = crew.stages[2];
     weir_subscribe_to from = {.name = name, .options = {.cancel = WEIR_TEMPORARY}};
     strcpy(name, source);
+    stage.subscribe_to = NULL;
     stage.subscribe_count = 0;
     copy.stage = &stage;
     copy.restart = restart;

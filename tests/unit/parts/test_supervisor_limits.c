@@ -215,7 +215,7 @@ static void bad_options(void **state) {
     refuses(&(weir_supervisor_options){.child_count = 2}, WEIR_INVALID,
             "children must be set when child_count is 2");
     refuses(&(weir_supervisor_options){.worker = WEIR_WORKER(5)}, WEIR_INVALID,
-            "worker must be below 1, got 5");
+            "stage supervisor: worker must be below 1, got 5");
     refuses(&(weir_supervisor_options){.name = "", .registered = true}, WEIR_INVALID,
             "name must be of 1 to 255 bytes, got 0");
     rig_close(&crew.rig);

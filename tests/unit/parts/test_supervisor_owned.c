@@ -27,9 +27,14 @@ static weir_verdict produce(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
+static void look(weir_batch batch) {
+    const struct owned *events = batch.events;
+    for (size_t i = 0; i < batch.count; i++) owned_look(ledger, &events[i]);
+}
+
 /* The first half waits in the stash for the next batch; the others go on. */
 static weir_verdict delay(weir_stage *self, weir_batch batch) {
-    owned_scene_look(self, batch);
+    look(batch);
     RIG_CHECK(owned_scene.rig, weir_stash_emit(self, (size_t)weir_stashed(self)) == WEIR_OK);
     RIG_CHECK(owned_scene.rig, weir_stash(self, 0, (batch.count + 1) / 2) == WEIR_OK);
     struct owned events[16];
@@ -49,7 +54,7 @@ static weir_verdict delay_no_more(weir_stage *self, const void *message, size_t 
 
 static weir_verdict take_or_die(weir_stage *self, weir_batch batch) {
     const struct owned *events = batch.events;
-    owned_scene_look(self, batch);
+    look(batch);
     for (size_t i = 0; i < batch.count; i++) {
         if (events[i].number % 50 == 0) return weir_stop_with(self, WEIR_REASON_USER);
     }

@@ -496,6 +496,8 @@ static weir_ref start(weir_stage_options options) {
     weir_ref ref;
     forget();
     if (options.kind == WEIR_PRODUCER) options.event_bytes = 8;
+    if (options.kind == WEIR_PRODUCER) options.on.handle_events = NULL;
+    if (options.kind != WEIR_PRODUCER) options.on.handle_demand = NULL;
     ALLOWED(weir_stage_start, out, weir_stage_start(rig.runtime, &options, NULL) == WEIR_OK);
     assert_int_equal(weir_stage_start(rig.runtime, &options, &ref), WEIR_OK);
     return ref;

@@ -59,15 +59,14 @@ static void subscribe_refusals(void **state) {
         weir_subscribe_options options;
         const char *sentence;
     } cases[] = {
-        {{.max_demand = WEIR_NONE}, "max_demand must be at least 1, got 0"},
+        {{.max_demand = WEIR_NONE}, "max_demand must be at least 1, got WEIR_NONE"},
         {{.max_demand = WEIR_MAX_DEMAND_LIMIT + 1},
          "max_demand must be at most 1000000000, got 1000000001"},
-        {{.max_demand = WEIR_INFINITY},
-         "max_demand must be at most 1000000000, got 18446744073709551614"},
+        {{.max_demand = WEIR_INFINITY}, "max_demand must be at most 1000000000, got WEIR_INFINITY"},
         {{.max_demand = 10, .min_demand = 10}, "min_demand must be at most 9, got 10"},
         {{.max_demand = 1, .min_demand = 1}, "min_demand must be at most 0, got 1"},
         {{.min_demand = 1000}, "min_demand must be at most 999, got 1000"},
-        {{.min_demand = WEIR_INFINITY}, "min_demand must be at most 999, got 18446744073709551614"},
+        {{.min_demand = WEIR_INFINITY}, "min_demand must be at most 999, got WEIR_INFINITY"},
         {{.cancel = (weir_cancel_mode)3},
          "cancel must be one of WEIR_PERMANENT, WEIR_TRANSIENT, WEIR_TEMPORARY, got 3"},
         {{.cancel = (weir_cancel_mode)-1},
@@ -125,17 +124,17 @@ static void runtime_refusals(void **state) {
     } cases[] = {
         {{.workers = 1025}, "workers must be at most 1024, got 1025"},
         {{.mode = (weir_runtime_mode)3},
-         "mode must be WEIR_THREADS, WEIR_STEPPED or WEIR_SIMULATED, got 3"},
+         "mode must be one of WEIR_THREADS, WEIR_STEPPED, WEIR_SIMULATED, got 3"},
         {{.mode = (weir_runtime_mode)-1},
-         "mode must be WEIR_THREADS, WEIR_STEPPED or WEIR_SIMULATED, got -1"},
+         "mode must be one of WEIR_THREADS, WEIR_STEPPED, WEIR_SIMULATED, got -1"},
         {{.idle = (weir_idle)3},
-         "idle must be WEIR_IDLE_SPIN_THEN_PARK, WEIR_IDLE_SPIN or WEIR_IDLE_PARK, got 3"},
+         "idle must be one of WEIR_IDLE_SPIN_THEN_PARK, WEIR_IDLE_SPIN, WEIR_IDLE_PARK, got 3"},
         {{.allocator.alloc = no_alloc},
          "allocator must have both alloc and free, or neither: free is missing"},
         {{.allocator.free = no_free},
          "allocator must have both alloc and free, or neither: alloc is missing"},
         {{.mailbox_limit = WEIR_INFINITY},
-         "mailbox_limit must be at most 2147483647, got 18446744073709551614"},
+         "mailbox_limit must be at most 2147483647, got WEIR_INFINITY"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         weir_runtime_options out;
@@ -223,7 +222,7 @@ static void stage_refusals(void **state) {
          "mailbox_limit must be at most 2147483647, got 2147483648"},
         {{CONSUMER, .timers_limit = WEIR_INFINITY},
          WEIR_INVALID,
-         "timers_limit must be at most 2147483647, got 18446744073709551614"},
+         "timers_limit must be at most 2147483647, got WEIR_INFINITY"},
         {{CONSUMER, .state_bytes = SIZE_MAX / 4 + 1},
          WEIR_INVALID,
          "state_bytes must be at most 4611686018427387903, got 4611686018427387904"},
@@ -263,11 +262,58 @@ static void stage_refusals(void **state) {
     assert_string_equal(weir_refusal(), "options must not be NULL");
 }
 
+/* What goes with something else, or is not heeded by a stage of its kind. */
+static void slips_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        weir_stage_options options;
+        const char *sentence;
+    } cases[] = {
+        {{PRODUCER, .dispatcher_options = wrong},
+         "dispatcher must be set when dispatcher_options is"},
+        {{PRODUCER, .registered = true}, "name must be set when registered is"},
+        {{CONSUMER, .event_bytes = 16, .takes_bytes = 8},
+         "event_bytes of a consumer must be 0 or its takes_bytes, 8, got 16"},
+        {{CONSUMER, .event_bytes = 65537}, "event_bytes must be at most 65536, got 65537"},
+        {{CONSUMER, .buffer_size = WEIR_NONE},
+         "buffer_size is for producers and producer_consumers only"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(weir__options_stage(&cases[i].options, 3), WEIR_INVALID);
+        assert_string_equal(weir_refusal(), cases[i].sentence);
+    }
+}
+
+/* By its name, or its kind; of options that say neither, just so. */
+static void refusals_say_of_which_stage(void **state) {
+    (void)state;
+    static const struct {
+        weir_stage_options options;
+        const char *sentence;
+    } cases[] = {
+        {{CONSUMER, .name = "sink", .event_bytes = 65537},
+         "stage sink: event_bytes must be at most 65536, got 65537"},
+        {{.kind = WEIR_PRODUCER}, "stage producer: on.handle_demand must be set for a producer"},
+        {{0},
+         "stage stage: kind must be one of WEIR_PRODUCER, WEIR_PRODUCER_CONSUMER, "
+         "WEIR_CONSUMER, got 0"},
+    };
+    weir_runtime *runtime;
+    assert_int_equal(weir_runtime_open(&(weir_runtime_options){.mode = WEIR_STEPPED}, &runtime),
+                     WEIR_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(weir_stage_start(runtime, &cases[i].options, NULL), WEIR_INVALID);
+        assert_string_equal(weir_refusal(), cases[i].sentence);
+    }
+    assert_int_equal(weir_runtime_close(runtime, NULL), WEIR_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(subscribe_defaults), cmocka_unit_test(subscribe_refusals),
         cmocka_unit_test(runtime_defaults),   cmocka_unit_test(runtime_refusals),
         cmocka_unit_test(good_stages_pass),   cmocka_unit_test(stage_refusals),
+        cmocka_unit_test(slips_are_refused),  cmocka_unit_test(refusals_say_of_which_stage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,6 +105,7 @@ static void at_the_start_by_name(void **state) {
         weir_stage_options options = player_options(&f.c, &f.rig, &takes_8);
         f.rig.players = f.c.started;
         options.kind = kind;
+        options.event_bytes = kind == WEIR_CONSUMER ? 0 : 8;
         options.name = NULL;
         options.subscribe_to = &dozen;
         options.subscribe_count = 1;
@@ -170,6 +171,7 @@ static void by_a_stream(void **state) {
     assert_null(stream);
     expect_unchanged();
     assert_int_equal(weir_runtime_stages(f.rig.runtime), 2);
+    options.subscribe_to = NULL;
     options.subscribe_count = 0;
     assert_int_equal(weir_stream_open(f.rig.runtime, &options, &stream), WEIR_OK);
     assert_int_equal(weir_stream_subscribe(stream, f.twelve.ref, NULL, NULL), WEIR_INVALID);
@@ -191,11 +193,28 @@ static void the_option_is_checked(void **state) {
     f.rig.players = f.c.started;
     options.takes_bytes = WEIR_EVENT_BYTES_LIMIT + 1;
     assert_int_equal(weir_stage_start(f.rig.runtime, &options, NULL), WEIR_INVALID);
-    assert_string_equal(weir_refusal(), "takes_bytes must be at most 65536, got 65537");
+    assert_string_equal(weir_refusal(), "stage c: takes_bytes must be at most 65536, got 65537");
     struct player p = {.name = "p", .kind = WEIR_PRODUCER};
     assert_int_equal(player_try_start(&p, &f.rig, &takes_8), WEIR_INVALID);
     f.rig.players = p.started;
-    assert_string_equal(weir_refusal(), "takes_bytes is for consumers and producer_consumers only");
+    assert_string_equal(weir_refusal(),
+                        "stage p: takes_bytes is for consumers and producer_consumers only");
+    rig_close(&f.rig);
+}
+
+/* A table for stages of all kinds may say it once. */
+static void event_bytes_of_a_consumer_are_what_it_takes(void **state) {
+    (void)state;
+    open_scene(WEIR_CONSUMER);
+    const weir_stage_options of_12 = {.event_bytes = 12};
+    const weir_stage_options of_8 = {.event_bytes = 8};
+    struct player other = {.name = "other", .kind = WEIR_CONSUMER};
+    player_start(&f.c, &f.rig, &of_8);
+    assert_int_equal(weir_subscribe(f.rig.runtime, f.c.ref, f.twelve.ref, NULL, NULL),
+                     WEIR_INVALID);
+    assert_string_equal(weir_refusal(), C_TAKES_8);
+    player_start(&other, &f.rig, &of_12);
+    assert_int_equal(weir_subscribe(f.rig.runtime, other.ref, f.twelve.ref, NULL, NULL), WEIR_OK);
     rig_close(&f.rig);
 }
 
@@ -207,6 +226,7 @@ int main(void) {
         cmocka_unit_test(in_place_of_another),
         cmocka_unit_test(in_its_own_init),
         cmocka_unit_test(by_a_stream),
+        cmocka_unit_test(event_bytes_of_a_consumer_are_what_it_takes),
         cmocka_unit_test(the_option_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,7 +129,8 @@ static void a_stage_that_is_refused_stops_those_before(void **state) {
         stages[0].bits = 5;
         assert_int_equal(weir_stages_start(rig.runtime, options, STAGES, stages),
                          WEIR_INIT_STOPPED);
-        snprintf(expected, sizeof expected, "stage %d: init of stage %d stopped it: ", bad, bad);
+        snprintf(expected, sizeof expected, "stage %d, %d: init of stage %d stopped it: ", bad, bad,
+                 bad);
         expect_refusal(expected);
         assert_int_equal(stages[0].bits, 5);
         rig_rest(&rig);
@@ -139,6 +140,85 @@ static void a_stage_that_is_refused_stops_those_before(void **state) {
         }
         rig_close(&rig);
     }
+}
+
+static weir_verdict says_so(weir_stage *self, struct player *player) {
+    (void)self;
+    player_say(player, "init");
+    return WEIR_CONTINUE;
+}
+
+/* All options are looked at before the first stage runs. */
+static void a_row_with_bad_options_starts_nobody(void **state) {
+    (void)state;
+    for (int bad = 0; bad < STAGES; bad++) {
+        rig_open(&rig, NULL);
+        weir_stage_options options[STAGES];
+        char expected[64];
+        make_row(options);
+        for (int i = 0; i < STAGES; i++) row[i].does.init = says_so;
+        options[bad].mailbox_limit = WEIR_INFINITY;
+        uint64_t live = rig.memory.live;
+        stages[0].bits = 5;
+        assert_int_equal(weir_stages_start(rig.runtime, options, STAGES, stages), WEIR_INVALID);
+        snprintf(expected, sizeof expected, "stage %d, %d: mailbox_limit must be at most ", bad,
+                 bad);
+        expect_refusal(expected);
+        assert_int_equal(stages[0].bits, 5);
+        assert_int_equal(rig.memory.live, live);
+        assert_int_equal(weir_runtime_stages(rig.runtime), 0);
+        rig_rest(&rig);
+        rig_expect(&rig, "");
+        rig_close(&rig);
+    }
+}
+
+/* A source, and a row of three that subscribe to it and to each other, by name. */
+static void make_branches(struct player *source, weir_stage_options options[3]) {
+    static weir_subscribe_to to[3];
+    *source = (struct player){.name = "source", .kind = WEIR_PRODUCER, .limit = 6};
+    player_start(source, &rig, &(weir_stage_options){.registered = true});
+    for (int i = 0; i < 3; i++) {
+        weir_kind kind = i == 0 ? WEIR_PRODUCER_CONSUMER : WEIR_CONSUMER;
+        to[i] = (weir_subscribe_to){.name = i == 1 ? "0" : "source"};
+        row[i] = (struct player){.name = names[i], .kind = kind, .does.init = says_so};
+        options[i] =
+            player_options(&row[i], &rig,
+                           &(weir_stage_options){
+                               .registered = true, .subscribe_to = &to[i], .subscribe_count = 1});
+    }
+}
+
+static void what_a_row_subscribes_to_comes_behind_its_last(void **state) {
+    (void)state;
+    rig_open(&rig, NULL);
+    struct player source;
+    weir_stage_options options[3];
+    make_branches(&source, options);
+    assert_int_equal(weir_stages_start(rig.runtime, options, 3, stages), WEIR_OK);
+    for (int i = 0; i < 3; i++) row[i].ref = stages[i];
+    rig_expect(&rig, "0 init\n1 init\n2 init\n");
+    rig_rest(&rig);
+    assert_int_equal(row[0].handled + row[2].handled, 6);
+    assert_int_equal(row[1].handled, row[0].handled);
+    rig_close(&rig);
+}
+
+/* Those before it had run, and nobody has heard of them. */
+static void nobody_subscribes_in_a_row_that_is_refused(void **state) {
+    (void)state;
+    rig_open(&rig, NULL);
+    struct player source;
+    weir_stage_options options[3];
+    make_branches(&source, options);
+    row[2].does.init = init_stops;
+    assert_int_equal(weir_stages_start(rig.runtime, options, 3, stages), WEIR_INIT_STOPPED);
+    rig_rest(&rig);
+    player_expect(&source, "");
+    player_expect(&row[0], "init\nterminate shutdown\n");
+    player_expect(&row[1], "init\nterminate shutdown\n");
+    assert_int_equal(weir_runtime_stages(rig.runtime), 1);
+    rig_close(&rig);
 }
 
 static void a_link_that_is_refused_leaves_no_other(void **state) {
@@ -168,7 +248,8 @@ static void bad_options_are_refused(void **state) {
     start_row();
     weir_stage_options options[1] = {{.kind = WEIR_CONSUMER}};
     assert_int_equal(weir_stages_start(rig.runtime, options, 1, stages), WEIR_INVALID);
-    assert_string_equal(weir_refusal(), "stage 0: on.handle_events must be set for a consumer");
+    assert_string_equal(weir_refusal(),
+                        "stage 0, consumer: on.handle_events must be set for a consumer");
     assert_int_equal(weir_stages_start(rig.runtime, options, (1 << 20) + 1, stages), WEIR_INVALID);
     assert_string_equal(weir_refusal(), "count must be at most 1048576, got 1048577");
     const weir_subscribe_options wrong = {.max_demand = 5, .min_demand = 5};
@@ -264,6 +345,9 @@ int main(void) {
         cmocka_unit_test(the_last_asks_first),
         cmocka_unit_test(short_rows_are_rows),
         cmocka_unit_test(a_stage_that_is_refused_stops_those_before),
+        cmocka_unit_test(a_row_with_bad_options_starts_nobody),
+        cmocka_unit_test(what_a_row_subscribes_to_comes_behind_its_last),
+        cmocka_unit_test(nobody_subscribes_in_a_row_that_is_refused),
         cmocka_unit_test(a_link_that_is_refused_leaves_no_other),
         cmocka_unit_test(bad_options_are_refused),
         cmocka_unit_test(without_memory_nothing_has_happened),

@@ -147,8 +147,10 @@ static void many_by_first_byte(void *context, weir_batch batch, uint32_t *number
 
 static weir_ref start(weir_stage_options options) {
     weir_ref ref;
-    options.event_bytes = f.bytes;
-    options.buffer_size = WEIR_INFINITY;
+    if (options.kind != WEIR_CONSUMER) {
+        options.event_bytes = f.bytes;
+        options.buffer_size = WEIR_INFINITY;
+    }
     assert_int_equal(weir_stage_start(f.rig.runtime, &options, &ref), WEIR_OK);
     return ref;
 }

@@ -143,6 +143,9 @@ static void an_unknown_verdict_is_a_bad_return(void **state) {
                 player_expect(&p, "");
                 player_expect(&c, "subscribe p\nterminate bad_return_value\n");
             }
+            rig_expect_log(&rig, end == WEIR_PRODUCER
+                                     ? "error: stage p stops: handle_subscribe has returned 9\n"
+                                     : "error: stage c stops: handle_subscribe has returned 9\n");
             rig_close(&rig);
         }
     }

@@ -63,7 +63,7 @@ static weir_verdict commit_too_much(weir_stage *self, struct player *player, uin
     player->emitted++;
     RIG_CHECK(rig, weir_commit(self, 1) == WEIR_INVALID);
     expect_no_room(rig, weir_reserve(self, 0));
-    RIG_CHECK(rig, strcmp(weir_refusal(), "stage p cannot emit 0 events here") == 0);
+    RIG_CHECK(rig, strcmp(weir_refusal(), "want must be at least 1, got 0") == 0);
     RIG_CHECK(rig, weir_emit(self, NULL, 0) == WEIR_OK);
     return WEIR_CONTINUE;
 }
@@ -250,7 +250,7 @@ static void not_in_init_discarded_or_terminate(void **state) {
             .name = "s",
             .kind = (weir_kind)kind,
             .does = {.init = in_init, .discarded = in_discarded, .terminate = in_terminate}};
-        player_start(&s, &rig, &(weir_stage_options){.buffer_size = 3});
+        player_start(&s, &rig, &(weir_stage_options){.buffer_size = kind == WEIR_CONSUMER ? 0 : 3});
         if (kind != WEIR_CONSUMER) player_cast(&s, 5);
         rig_rest(&rig);
         player_stop(&s, WEIR_REASON_NORMAL);
@@ -348,6 +348,7 @@ static void an_unknown_verdict_is_a_stop(void **state) {
     rig_open(&pair.rig, NULL);
     open_pair(&pair, unknown_verdict, 8);
     cast_and_expect(&pair, 5, "down p bad_return_value\n");
+    rig_expect_log(&pair.rig, "error: stage p stops: handle_cast has returned 7\n");
     rig_close(&pair.rig);
 }
 

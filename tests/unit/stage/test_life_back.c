@@ -48,7 +48,8 @@ static void what_is_between_two_dead_stages_is_discarded(void **state) {
             struct player c = {.name = "c", .kind = WEIR_CONSUMER};
             PLAYERS_START(&rig, &p, &c);
             player_subscribe(&c, &p, &(weir_subscribe_options){.max_demand = 1000});
-            seen |= worlds_stop_all(&rig, steps, "both ends of a subscription had stopped");
+            seen |= worlds_stop_all(
+                &rig, steps, "both ends of a subscription had stopped, stage p and stage c\n");
             rig_close(&rig);
             assert_true(rig_open_world(&rig, world));
         }

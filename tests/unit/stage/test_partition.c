@@ -122,6 +122,63 @@ static void many_events_keep_their_order(void **state) {
 
 /* ---- who may subscribe --------------------------------------------------- */
 
+/* It is known before anybody is asked. */
+static void without_a_partition_nobody_subscribes(void **state) {
+    (void)state;
+    struct partition_scene s;
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    const weir_partition_dispatcher_options two = {.partitions = 2};
+    partition_open(&s, 0, &two);
+    partition_rest(&s);
+    uint64_t live = s.rig.memory.live;
+    assert_int_equal(weir_subscribe(s.rig.runtime, s.a.ref, s.p.ref, NULL, NULL), WEIR_INVALID);
+    assert_string_equal(weir_refusal(),
+                        "partition or partition_name must be set: stage a subscribes to stage p, "
+                        "which has a partition dispatcher");
+    const weir_ref row[] = {s.p.ref, s.b.ref};
+    assert_int_equal(weir_chain(s.rig.runtime, row, 2, NULL), WEIR_INVALID);
+    assert_non_null(strstr(weir_refusal(), "stages 0 and 1: partition or partition_name must"));
+    const weir_subscribe_to to = {.producer = s.p.ref};
+    const weir_stage_options options = {.subscribe_to = &to, .subscribe_count = 1};
+    assert_int_equal(player_try_start(&c, &s.rig, &options), WEIR_INVALID);
+    s.rig.players = c.started;
+    assert_non_null(strstr(weir_refusal(), "must be set: stage c subscribes to stage p, which"));
+    partition_rest(&s);
+    rig_expect(&s.rig, "");
+    assert_int_equal(s.rig.memory.live, live);
+    rig_close(&s.rig);
+}
+
+/* Who has a handle_cancel knows: nothing is logged. */
+static void who_hears_of_no_refusal_has_it_logged(void **state) {
+    (void)state;
+    struct partition_scene s;
+    const weir_partition_dispatcher_options one = {.partitions = 1};
+    for (int world = 0; partition_open(&s, world, &one); world++) {
+        struct player deaf = {.name = "deaf", .kind = WEIR_CONSUMER};
+        weir_stage_options options = player_options(&deaf, &s.rig, NULL);
+        options.on.handle_cancel = NULL;
+        assert_int_equal(weir_stage_start(s.rig.runtime, &options, &deaf.ref), WEIR_OK);
+        partition_subscribe(&s.a, &s.p, 0, 10);
+        partition_rest(&s);
+        partition_subscribe(&s.b, &s.p, 0, 10);
+        partition_subscribe(&s.b, &s.p, 1, 10);
+        partition_rest(&s);
+        rig_expect_log(&s.rig, "");
+        partition_subscribe(&deaf, &s.p, 0, 10);
+        partition_rest(&s);
+        rig_expect_log(&s.rig, "error: stage deaf may not subscribe to stage p: partition_taken\n");
+        partition_subscribe(&deaf, &s.p, 1, 10);
+        partition_rest(&s);
+        rig_expect_log(&s.rig,
+                       "error: stage deaf may not subscribe to stage p: unknown_partition\n");
+        player_stop(&s.p, WEIR_REASON_NORMAL);
+        partition_rest(&s);
+        rig_expect_log(&s.rig, "");
+        rig_close(&s.rig);
+    }
+}
+
 static void expect_refused(struct partition_scene *s, const weir_subscribe_options *options,
                            const char *reason) {
     char journal[128];
@@ -143,7 +200,6 @@ static void what_cannot_be_is_refused_and_nobody_stops(void **state) {
         partition_subscribe(&s.a, &s.p, 0, 10);
         partition_rest(&s);
         player_expect(&s.p, "subscribe a\ndemand 10\n");
-        expect_refused(&s, NULL, "missing_partition");
         expect_refused(&s, &(weir_subscribe_options){.partition = WEIR_PARTITION(0)},
                        "partition_taken");
         expect_refused(&s, &(weir_subscribe_options){.partition_name = "even"}, "partition_taken");
@@ -365,6 +421,8 @@ int main(void) {
         cmocka_unit_test(each_event_to_its_partition),
         cmocka_unit_test(demand_is_pooled_and_the_rest_waits),
         cmocka_unit_test(many_events_keep_their_order),
+        cmocka_unit_test(without_a_partition_nobody_subscribes),
+        cmocka_unit_test(who_hears_of_no_refusal_has_it_logged),
         cmocka_unit_test(what_cannot_be_is_refused_and_nobody_stops),
         cmocka_unit_test(names_are_numbers_too_and_copied),
         TEST_IN_WORLDS(a_partition_of_another_dispatcher_is_refused),

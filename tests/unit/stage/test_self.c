@@ -80,13 +80,14 @@ static void without_a_name_it_has_its_kinds(void **state) {
     rig_open(&rig, NULL);
     for (int kind = WEIR_PRODUCER; kind <= WEIR_CONSUMER; kind++) {
         char expected[32];
+        bool takes = kind != WEIR_PRODUCER;
         strcpy(expected, names[kind]);
         const weir_stage_options options = {.kind = (weir_kind)kind,
-                                            .event_bytes = 1,
+                                            .event_bytes = kind != WEIR_CONSUMER,
                                             .argument = expected,
                                             .on = {.init = compare_name,
-                                                   .handle_events = deed_no_events,
-                                                   .handle_demand = deed_no_demand}};
+                                                   .handle_events = takes ? deed_no_events : NULL,
+                                                   .handle_demand = takes ? NULL : deed_no_demand}};
         assert_int_equal(weir_stage_start(rig.runtime, &options, NULL), WEIR_OK);
     }
     rig_close(&rig);

@@ -162,7 +162,9 @@ static void what_nobody_is_left_to_take_is_discarded(void **state) {
             PLAYERS_START(&rig, &a, &b);
             taker_scene_subscribe(&a, &p, 1000, 500);
             taker_scene_subscribe(&b, &p, 1000, 500);
-            seen |= worlds_stop_all(&rig, steps, "both ends of a subscription had stopped");
+            seen |= worlds_stop_all(
+                &rig, steps,
+                "both ends of a subscription had stopped, stage p and its consumers\n");
             rig_close(&rig);
             assert_true(rig_open_world(&rig, world));
         }

@@ -1,0 +1,17 @@
+/*
+ * Starting: a stage whose options are checked.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WEIR__RUNTIME_START_H
+#define WEIR__RUNTIME_START_H
+
+#include "runtime/runtime.h"
+
+/*
+ * As weir_stage_start.  requests, unless NULL: receives those of its subscribe_to, linked by
+ * producers_next, for the caller to send or to drop (request.h); the stage runs meanwhile.
+ */
+weir_status weir__start(weir_runtime *runtime, const weir_stage_options *options, weir_ref *out,
+                        struct weir__edge **requests);
+
+#endif
