@@ -35,7 +35,7 @@ typedef struct weir_accounts {
     uint64_t turns;       /* visits of a worker to a stage                      */
     uint64_t accepted;    /* events that own something (event.h), emitted or pushed */
     uint64_t copied;      /* those that a type's `copy` made                        */
-    uint64_t taken;       /* of both, by weir_take: the program's                   */
+    uint64_t taken;       /* of both, by weir_take and the like: the program's      */
     uint64_t dropped;     /* of both, given to a type's `drop`                      */
     uint64_t reserved[4]; /* for later versions (version.h)                    */
 } weir_accounts;

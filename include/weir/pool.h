@@ -28,6 +28,19 @@
  * Accounts.  An event is handled once its child has finished for good; until
  * then it is in flight.  weir_runtime_settle waits for tasks to end.
  *
+ * Events that own something (event.h).  A child's event is its pool's, until the child has
+ * finished for good and `exited` has returned: start, task and exited borrow it.  Then it is
+ * dropped
+ *   as WEIR_DISCARD_HANDLED      if its task has returned WEIR_TASK_OK, or `start` IGNORE
+ *   as WEIR_DISCARD_ABANDONED    if a task has begun with it, and the last one did not return that,
+ *                                whyever; or if `start` said ERROR
+ *   as WEIR_DISCARD_STOPPED      if no task has seen it, and it did not go back to its producer
+ *   as WEIR_DISCARD_NO_MEMORY    if there was no memory for a child
+ * What goes back (WEIR_CHILD_GIVEN_BACK) is not dropped.  A restart goes on with the same
+ * event.  An event that others have, too, is dropped behind the last of them, for the worst
+ * of all that; the pool needs no copy of it.  Drops are on the worker of the pool's stage, or of
+ * whoever is the last.
+ *
  * What a task may not do.  The runtime waits for its pools' tasks, so a task must not
  * wait for all of its runtime: weir_runtime_run, settle, drain and close and
  * weir_pool_close are refused there with WEIR_WRONG_THREAD, and in `start` too.  It may
@@ -106,8 +119,9 @@ typedef struct weir_pool_options {
                         /* tasks run on the worker of the pool's stage, one a turn      */
     unsigned worker;    /* of the pool's stage, as in weir_stage_options                */
 
-    /* Required.  One event's work, on one of the pool's threads; may block.  `event` is a
-     * copy that is the child's, the same at each restart, aligned to 16. */
+    /* Required.  One event's work, on one of the pool's threads; may block.  `event` lies where
+     * the child keeps it, the same at each restart, aligned to 16.  What it owns is only lent to
+     * the task (weir_task_take). */
     weir_task_result (*task)(void *context, const void *event, weir_task *self);
 
     /* Unless NULL: called before a child begins, and before each restart, on the stage's
@@ -115,7 +129,8 @@ typedef struct weir_pool_options {
     weir_start_verdict (*start)(void *context, const void *event);
 
     /* Unless NULL: called once for each child, at its end, on the stage's worker, with the
-     * event, which is gone when it returns. */
+     * event, which is gone when it returns (dropped, where it owns something).  Of one that its
+     * task took what it owns is the program's: these are only the bytes. */
     void (*exited)(void *context, weir_child child, const void *event, weir_child_exit how);
 
     /* Unless NULL: events that no task has seen, with the count and why; else logged.  On the
@@ -153,9 +168,11 @@ weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *optio
                            weir_ref *stage);
 
 /*
- * Starts a child by hand, from a copy of the event.  It belongs to no
+ * Starts a child by hand, from a copy of the event's bytes.  It belongs to no
  * subscription: it is not counted against any demand, nor in the accounts.  A
  * child that the stage no longer gets to is told of as WEIR_CHILD_DISCARDED.
+ * What its event owns stays the program's, whatever the pool's other events are: nothing is
+ * dropped, and `exited` is where to give it back.
  * Arguments  out: receives the child, {0} where `start` said IGNORE; may be NULL.
  * Errors     START_FAILED (`start` said so), NO_STAGE once the stage has stopped,
  *            NO_MEMORY, INVALID (event NULL).
@@ -245,6 +262,17 @@ weir_status weir_pool_close(weir_pool *pool, size_t *running);
 /* True once the task was asked to stop, by weir_pool_end_child or because the pool stops.  Of a
  * pool that finishes tasks are not: they are to do their work.  (weir_ending_here is true.) */
 bool weir_task_ending(const weir_task *self);
+
+/*
+ * Takes the event that the task was given: what it owns is the program's from now on, in
+ * `event`, and weir does not drop it.  One that others have, too, is copied by its type's
+ * `copy`.  The child is not begun again then, whatever its task returns.
+ * Errors     INVALID: it owns nothing (as those of children by hand), or was taken, or others
+ *            have it and its type has no `copy`; NO_MEMORY when `copy` could not.  Then the
+ *            event is its pool's, as it was.
+ * Threads    the task's.
+ */
+weir_status weir_task_take(weir_task *self, void *event);
 
 /* The child that it is, for weir_pool_end_child. */
 weir_child weir_task_child(const weir_task *self);

@@ -16,8 +16,13 @@
  * It ends when none of its subscriptions is left, or when one ends for a reason that is not
  * normal and its cancel mode does not pass over that; what came before is read first.
  *
- * One thread at a time reads a stream: next, batch, fd, reason and close are
+ * One thread at a time reads a stream: next, take, batch, fd, reason and close are
  * that thread's.  Source: GenStage.stream.
+ *
+ * Of events that own something (event.h) the reader borrows what next and batch give it, until
+ * its next call of next, take, batch or close: from then on weir may drop it, as
+ * WEIR_DISCARD_HANDLED.  What take gives is the reader's.  What it has had neither way is no
+ * matter of the reader's: it goes back, or is dropped, as weir_stream_close says.
  */
 #ifndef WEIR_STREAM_H
 #define WEIR_STREAM_H
@@ -94,10 +99,21 @@ weir_status weir_stream_subscribe(weir_stream *stream, weir_ref producer,
  * Waiting    in a stepped or simulated runtime, where nobody else runs the workers:
  *            steps it, until something has come, the time (virtual, when simulated)
  *            is over or all is at rest.  With timeout_ns 0 nothing is stepped.
+ * Owner      of what it owns: weir still, see above.
  * Cost       a copy; once a batch, two cache lines that cross between cores.  No
  *            system call while there are events.
  */
 weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_ns);
+
+/*
+ * As next, but the event is the reader's, and weir does not drop it: one that others have, too,
+ * is copied by its type's `copy`.
+ * Returns    as weir_stream_next.
+ * Errors     those of next; INVALID also for an event that owns nothing, and where others have it
+ *            and its type has no `copy`; NO_MEMORY when `copy` could not.  The event is still
+ *            the next one then: weir_stream_next gives it.
+ */
+weir_status weir_stream_take(weir_stream *stream, void *event, uint64_t timeout_ns);
 
 /*
  * Takes up to `most` events (0: as many as there are) of one batch, uncopied, waiting
@@ -105,13 +121,14 @@ weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_
  * Arguments  status: receives what weir_stream_next would return; may be NULL.
  * Returns    the events; {NULL, 0} unless the status is WEIR_OK.
  * Errors, Waiting as weir_stream_next.
- * Lifetime   of the events: until the next call of next, batch or close.
+ * Lifetime   of the events, and of what they own: until the next call of next, take, batch or
+ *            close.
  */
 weir_batch weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_ns,
                              weir_status *status);
 
 /*
- * The subscription that what next or batch last gave came by; {0} before they gave anything.
+ * The subscription that what next, take or batch last gave came by; {0} before that.
  * Threads    the reader's.
  */
 weir_subscription weir_stream_subscription(const weir_stream *stream);
@@ -156,6 +173,8 @@ weir_ref weir_stream_stage(const weir_stream *stream);
  *     shared dispatcher has put out and nobody has taken is of no stream alone: a producer that
  *     ends when no consumer is left tells its own `discarded`; else whoever of them lets go of it
  *     last does, a stream its `discarded`, any other consumer's worker the log.
+ * What such an event owns goes back along with it, or is dropped for the cause that is told.  What
+ * the reader has had and not taken is dropped as handled.
  * Arguments  stream: NULL: there is nothing to close, WEIR_OK.
  * Returns    WEIR_OK: all this is done, and `discarded` is not called any more.
  *            WEIR_TIMEOUT: the handle is given back, and the rest goes on without the

@@ -84,6 +84,22 @@ static void count_dropped(struct weir__pool *home, uint64_t count, weir_discard 
     }
 }
 
+static void count_copied(const struct weir__block *block, struct weir__pool *here) {
+    if (here != NULL) {
+        count_owned(&here->owned.copied, 1);
+    } else {
+        weir__fetch_add_u64(&block->home->stray_copies, 1);
+    }
+}
+
+static void count_taken(const struct weir__block *block, uint32_t count, struct weir__pool *here) {
+    if (here != NULL) {
+        count_owned(&here->owned.taken, count);
+    } else {
+        weir__fetch_add_u64(&block->home->stray_takes, count);
+    }
+}
+
 static void drop_events(const struct weir__block *block, uint32_t first, uint32_t count,
                         uint32_t word, struct weir__pool *here) {
     if (count == 0 || (word & WEIR__OWNED_TAKEN) != 0) {
@@ -166,11 +182,11 @@ void weir__owned_accept(struct weir__pool *here, uint64_t count) {
 }
 
 /* Copies that are given up again own what they have: they are dropped like any others. */
-static void drop_copies(const weir_event_type *type, const unsigned char *copies, uint32_t count,
-                        struct weir__pool *here) {
+static void drop_copies(const struct weir__block *block, const unsigned char *copies,
+                        uint32_t count, struct weir__pool *here) {
     if (count > 0) {
-        count_owned(&here->owned.dropped[WEIR_DISCARD_NO_MEMORY], count);
-        type->drop(type->context, copies, count, WEIR_DISCARD_NO_MEMORY);
+        count_dropped(block->home, count, WEIR_DISCARD_NO_MEMORY, here);
+        block->type->drop(block->type->context, copies, count, WEIR_DISCARD_NO_MEMORY);
     }
 }
 
@@ -181,28 +197,50 @@ bool weir__owned_copy(const struct weir__block *block, uint32_t first, uint32_t 
     for (uint32_t i = 0; i < count; i++) {
         if (type->copy == NULL || !type->copy(type->context, weir__block_event(block, first + i),
                                               copies + i * type->bytes)) {
-            drop_copies(type, copies, i, here);
+            drop_copies(block, copies, i, here);
             return false;
         }
-        count_owned(&here->owned.copied, 1);
+        count_copied(block, here);
     }
     return true;
 }
 
+/* Their bytes go to `to`, and their words say so. */
+static void move_out(const struct weir__block *block, uint32_t first, uint32_t count, void *to) {
+    memcpy(to, weir__block_event(block, first), (size_t)count * block->event_bytes);
+    for (uint32_t i = first; i < first + count; i++) {
+        weir__store_relaxed_u32(weir__owned_word(block, i), ALONE | WEIR__OWNED_TAKEN);
+    }
+}
+
+bool weir__owned_lift(const struct weir__block *block, uint32_t index, void *to) {
+    bool fresh = weir__owned_fresh(block, index, 1);
+    if (fresh) {
+        move_out(block, index, 1, to);
+    }
+    return fresh;
+}
+
+void weir__owned_drop_lifted(const weir_event_type *type, const void *event, bool taken,
+                             weir_discard why, struct weir__pool *here) {
+    if (taken) {
+        count_owned(&here->owned.taken, 1);
+        return;
+    }
+    count_owned(&here->owned.dropped[why], 1);
+    type->drop(type->context, event, 1, why);
+}
+
 weir_status weir__owned_take(const struct weir__block *block, uint32_t first, uint32_t count,
                              void *to, struct weir__pool *here) {
-    unsigned char *out = to;
     if (weir__owned_alone(block, first, count)) {
-        memcpy(out, weir__block_event(block, first), (size_t)count * block->event_bytes);
-        for (uint32_t i = first; i < first + count; i++) {
-            weir__store_relaxed_u32(weir__owned_word(block, i), ALONE | WEIR__OWNED_TAKEN);
-        }
+        move_out(block, first, count, to);
     } else if (block->type->copy == NULL) {
         return WEIR_INVALID;
-    } else if (!weir__owned_copy(block, first, count, out, here)) {
+    } else if (!weir__owned_copy(block, first, count, to, here)) {
         return WEIR_NO_MEMORY;
     }
-    count_owned(&here->owned.taken, count);
+    count_taken(block, count, here);
     return WEIR_OK;
 }
 

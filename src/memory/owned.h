@@ -5,7 +5,7 @@
  * A block of events that own something (its `type`) has a word for each at its end:
  *
  *   bits  0..23  holders: slices that have the event      24..30  the worst fate so far
- *   bit   31     it was taken: it is its holder's no more, and nobody drops it
+ *   bit   31     it was taken, or lifted: it is its holder's no more, and he does not drop it
  *
  *   no slice of the block has the event  =>  its word is 1
  *
@@ -13,13 +13,16 @@
  * that moves keeps what it holds; and whoever finds himself the last holder drops the event
  * and leaves the word at 1, for the next that is written there.  A slice that is split is
  * two that hold what is theirs.  Events that only one holder ever had may be moved elsewhere:
- * their bytes are copied, and the slice is let go without a drop.
+ * their bytes are copied, and the slice is let go without a drop; or they are lifted out of it,
+ * one by one.
  *
- * Writers: whoever holds the event.  Readers: the same.
+ * Writers: whoever holds the event; and a thread outside that its holder has lent it to, which
+ * may take it.  Readers: the same.
  * Ordering
  *   E1 -> E2  let go (a CAS, release) -> the last holder's look (load, or that CAS, acquire):
  *             what the others read comes before the event is dropped, moved or written to.
- *             To hold publishes nothing: the slice travels by a ring that orders it.
+ *             To hold publishes nothing: the slice travels by a ring that orders it.  Nor does
+ *             to take: what ends the loan orders that (a stream's J5 -> J6 and J11 -> J12).
  * Model: tests/model/owned.pml.
  * Progress: lock-free: a let-go tries again when another holder was faster.
  * Wrap: 2^24 holders of one event are more subscriptions than a runtime can have stages.
@@ -88,12 +91,23 @@ bool weir__owned_fresh(const struct weir__block *block, uint32_t first, uint32_t
 bool weir__owned_some_taken(const struct weir__block *block, uint32_t first, uint32_t count);
 
 /*
- * Takes them out, to `to`: copies of those that others have.  Not WEIR_OK: none was taken.
+ * Lifts one out, to `to`: whoever has the bytes drops it then, or gives it away (lifted.h).
+ * false: others have it, or had, and nothing changed.
+ */
+bool weir__owned_lift(const struct weir__block *block, uint32_t index, void *to);
+
+/* One that was lifted out is let go: dropped for that; or, if it was taken, counted as that. */
+void weir__owned_drop_lifted(const weir_event_type *type, const void *event, bool taken,
+                             weir_discard why, struct weir__pool *here);
+
+/*
+ * The same, to whoever is not weir: copies of those that others have.  Not WEIR_OK: none was
+ * taken.  here: as above.
  */
 weir_status weir__owned_take(const struct weir__block *block, uint32_t first, uint32_t count,
                              void *to, struct weir__pool *here);
 
-/* Copies them into another block of the type.  false: it cannot; nothing was made. */
+/* Copies them into another block of the type, or elsewhere.  false: it cannot; nothing was made. */
 bool weir__owned_copy(const struct weir__block *block, uint32_t first, uint32_t count, void *to,
                       struct weir__pool *here);
 

@@ -55,6 +55,8 @@ struct weir__pool {
     /* by such threads: of events in its blocks, and of those that were never in one (atomic) */
     uint64_t stray_drops[WEIR_DISCARD_CAUSES];
     uint64_t stray_accepted; /* likewise: the latter */
+    uint64_t stray_copies;   /* likewise: made of events in its blocks */
+    uint64_t stray_takes;    /* likewise: those and the copies         */
 };
 
 void weir__pool_open(struct weir__pool *pool, const struct weir__allocator *allocator);

@@ -51,7 +51,7 @@ static bool fill_entry(weir_stream *stream, weir_stage *self) {
         slot->block = item->block;
         slot->first = item->first;
         slot->count = item->count;
-        slot->flags = tell ? WEIR__STREAM_TELL : 0;
+        slot->flags = (uint16_t)((item->flags & WEIR__OWNING) | (tell ? WEIR__STREAM_TELL : 0u));
         slot->event_bytes_less_1 = (uint16_t)(item->event_bytes - 1);
         memcpy(slot->events, &edge->id, sizeof edge->id);
         weir__ring_commit(&stream->ring, slot);

@@ -8,13 +8,16 @@
  * It pokes the stage behind an entry that is flagged TELL, and before it sleeps or says
  * that there is nothing, unless a poke is under way; the stage then drops the batches that
  * are back, counts them as handled and asks.  The reader never touches a reference count,
- * but for the one batch that it may hold when the stage ends.  The poke, references, and
- * how a reader sleeps in a call: quay.h.
+ * but for the one batch that it may hold when the stage ends.  Nor does it hold events that own
+ * something: the worker does, and has lent them to the reader, which may mark some as taken.
+ * The poke, references, and how a reader sleeps in a call: quay.h.
  *
  *   field      writers                          readers
  *   ring       the worker; c_head the reader    the other
  *   position   the reader, until the worker     both
  *              says CLOSED
+ *   words      the reader, of events that it    the worker, once the batch is back or
+ *   (owned.h)  takes of the batch in hand       parted
  *   unread     the reader, before QUIT or       the worker, after it
  *              parted
  *   amid       the worker, before parted        the reader, after it
@@ -54,12 +57,13 @@
  *             and at position: no event is quiet beside something to take.  The same for
  *             `asleep`: the berth's E1 -> E2.
  *   J5 -> J6  position moves (a locked operation) -> is read by the worker
- *             (acquire): the reader's reads come before the block's next use.
+ *             (acquire): the reader's reads, and its marks in the words of events that own
+ *             something, come before the block's next use.
  *   J7 -> J8  CLOSED (a locked operation) -> is seen by the reader (acquire, or a
  *             step that fails): publishes the reason.
  *   J11 -> J12 the first one parts -> the second one does (locked operations, both): what
  *             was written before that (amid and the edge; in_hand and unread) is seen, and the
- *             reader's reads come before the block's next use.
+ *             reader's reads and marks come before the block's next use.
  * The ring's own are K1 -> K2 and K3 -> K4 (ring/ring.h).
  * Models: tests/model/stream.pml.  Progress: wait-free on both sides, waiting for
  * events aside.  Wrap: position is 64-bit and does not.

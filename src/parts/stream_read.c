@@ -150,6 +150,11 @@ static weir_status fetch(weir_stream *stream, uint64_t timeout_ns) {
 
 /* ---- the calls ----------------------------------------------------------- */
 
+static inline void pass_event(weir_stream *stream) {
+    stream->next_event += stream->event_bytes;
+    stream->left--;
+}
+
 weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_ns) {
     if (weir__missing(stream, "stream") || weir__missing(event, "event")) {
         return WEIR_INVALID;
@@ -165,8 +170,36 @@ weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_
     } else {
         memcpy(event, stream->next_event, stream->event_bytes);
     }
-    stream->next_event += stream->event_bytes;
-    stream->left--;
+    pass_event(stream);
+    return WEIR_OK;
+}
+
+static weir_status refuse_take(weir_status status, bool owning) {
+    const char *why = !owning                  ? "it owns nothing: weir_stream_next copies it"
+                      : status == WEIR_INVALID ? "others have it, and its type cannot copy it"
+                                               : "others have it, and its type made no copy";
+    return weir__refuse(status, "the stream's next event cannot be taken: %s", why);
+}
+
+/* The batch is lent, and the event's word with it: `position` orders the mark left there. */
+weir_status weir_stream_take(weir_stream *stream, void *event, uint64_t timeout_ns) {
+    if (weir__missing(stream, "stream") || weir__missing(event, "event")) {
+        return WEIR_INVALID;
+    }
+    weir_status status = stream->left == 0 ? fetch(stream, timeout_ns) : WEIR_OK;
+    if (status != WEIR_OK) {
+        return status;
+    }
+    const struct weir__entry *batch = &stream->in_hand;
+    if ((batch->flags & WEIR__OWNING) == 0) {
+        return refuse_take(WEIR_INVALID, false);
+    }
+    uint32_t index = batch->first + batch->count - (uint32_t)stream->left;
+    status = weir__owned_take(batch->block, index, 1, event, NULL);
+    if (status != WEIR_OK) {
+        return refuse_take(status, true);
+    }
+    pass_event(stream);
     return WEIR_OK;
 }
 

@@ -74,29 +74,53 @@ static weir_verdict pool_cancelled(weir_stage *self, const weir_peer *peer, weir
     return WEIR_CONTINUE;
 }
 
-/* A child for the event, queued: false when there is none. */
-static bool start_child(weir_pool *pool, struct weir__task_source *source, const void *event) {
+/* What an event owns that stays in the batch is dropped for that, when the batch is over. */
+static void leave_in_batch(const struct weir__item *batch, uint32_t index, weir_discard why) {
+    if (weir__item_type(batch) != NULL) {
+        weir__owned_mark(batch->block, batch->first + index, 1, weir__fate_of(why));
+    }
+}
+
+/* Whether there is to be a child for the event; if not, `start` has handled it. */
+static bool to_be_begun(weir_pool *pool, const struct weir__item *batch, uint32_t index,
+                        const void *event) {
     weir_start_verdict verdict = WEIR_CHILD_START;
     if (pool->options.start != NULL) {
         verdict = pool->options.start(pool->options.context, event);
     }
-    if (verdict != WEIR_CHILD_START) {
-        weir__count(&weir__here->counters.handled, 1); /* by start */
-        if (verdict != WEIR_CHILD_IGNORE) {
-            weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s could not begin a child (%d)",
-                           pool->name, (int)verdict);
-        }
-        return false;
+    if (verdict == WEIR_CHILD_START) {
+        return true;
     }
+    weir__count(&weir__here->counters.handled, 1);
+    if (verdict != WEIR_CHILD_IGNORE) {
+        weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s could not begin a child (%d)",
+                       pool->name, (int)verdict);
+        leave_in_batch(batch, index, WEIR_DISCARD_ABANDONED);
+    }
+    return false;
+}
+
+/* A slot for it.  NULL: no memory, it is lost. */
+static weir_task *slot_for(weir_pool *pool, const struct weir__item *batch, uint32_t index) {
     weir_task *task = pool->free;
     if (task != NULL) {
         pool->free = task->next;
     } else if ((task = weir__task_fresh(pool)) == NULL) {
         weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s has no memory for a child", pool->name);
         weir__task_discard(pool, 1, WEIR_DISCARD_NO_MEMORY);
+        leave_in_batch(batch, index, WEIR_DISCARD_NO_MEMORY);
+    }
+    return task;
+}
+
+/* A child for the event, queued: false when there is none. */
+static bool start_child(weir_pool *pool, struct weir__task_source *source,
+                        const struct weir__item *batch, uint32_t index, const void *event) {
+    weir_task *task = to_be_begun(pool, batch, index, event) ? slot_for(pool, batch, index) : NULL;
+    if (task == NULL) {
         return false;
     }
-    memcpy(task->event, event, pool->options.event_bytes);
+    task->lifted = weir__lift(batch, index, event, task->event, &weir__here->pool);
     task->source = source;
     source->count++;
     pool->children++;
@@ -113,8 +137,9 @@ static weir_verdict pool_events(weir_stage *self, weir_batch batch) {
     uint64_t before = source->count;
     uint64_t failed = 0;
     const unsigned char *event = batch.events;
-    for (size_t i = 0; i < batch.count; i++, event += pool->options.event_bytes) {
-        failed += !start_child(pool, source, event);
+    const struct weir__item *item = weir__stage_batch(self);
+    for (uint32_t i = 0; i < batch.count; i++, event += pool->options.event_bytes) {
+        failed += !start_child(pool, source, item, i, event);
     }
     if (before + batch.count > source->max) {
         weir__host_log(self->host, WEIR_LOG_ERROR,
@@ -170,6 +195,20 @@ static weir_task *take_unbegun(weir_pool *pool) {
     return newest;
 }
 
+/* A slice that is its event.  false: no memory. */
+static bool slice_of(weir_pool *pool, weir_task *task, struct weir__item *item) {
+    const struct weir__lifted *lifted = &task->lifted;
+    if (lifted->as == WEIR__LIFTED_HELD) {
+        item->block = lifted->block;
+        item->first = lifted->index;
+        item->flags = WEIR__OWNING | WEIR__ALIASED;
+        return true;
+    }
+    const weir_event_type *type = lifted->as == WEIR__LIFTED_MOVED ? lifted->type : NULL;
+    item->flags = type != NULL ? WEIR__OWNING : 0;
+    return weir__stage_keep(pool->self, type, task->event, item);
+}
+
 /* Its event goes back with the subscription it came by, ahead of what is there. */
 static bool give_back_event(weir_pool *pool, weir_task *task) {
     struct weir__edge *edge = task->source == NULL || task->begun
@@ -180,13 +219,11 @@ static bool give_back_event(weir_pool *pool, weir_task *task) {
     }
     struct weir__item item = {
         .count = 1, .event_bytes = (uint32_t)pool->options.event_bytes, .owner = edge};
-    if (!weir__stage_keep(pool->self, task->event, &item)) {
+    if (!weir__queue_reserve(&edge->returned, 1) || !slice_of(pool, task, &item)) {
         return false;
     }
-    if (!weir__queue_push_front(&edge->returned, item)) {
-        weir__block_drop(item.block, &pool->self->host->pool);
-        return false;
-    }
+    weir__queue_push_front(&edge->returned, item);
+    task->lifted.as = WEIR__LIFTED_FLAT; /* the slice has what it owns */
     return true;
 }
 

@@ -24,6 +24,8 @@
  *             worker as it ends, down
  *   dead      the worker, at the end          all
  *   closing   weir_pool_close                 the worker
+ *   lifted    the worker; a task that takes   the worker, once it has come back
+ *             its event, while it runs
  *
  * A child's states, and who moves it:
  *
@@ -42,6 +44,9 @@
  *
  * The poke, and references, of which each child that is out has one: quay.h.  Who brings one
  * back pokes first: so who is alone knows that all that ran has reached the worker, and been read.
+ *
+ * An event that owns something is lifted out of its batch (memory/lifted.h) into its slot, and is
+ * the slot's until the child is closed, which drops it; or until it is given back, as a slice.
  *
  *   children == slots that are `known` and not ENDED; of each subscription, its count of them
  *
@@ -69,6 +74,7 @@
 
 #include "base/serial.h"
 #include "memory/index.h"
+#include "memory/lifted.h"
 #include "os/thread.h"
 #include "parts/intensity.h"
 #include "parts/quay.h"
@@ -110,6 +116,7 @@ struct weir_task {
     struct weir__task_note back;
     struct weir__task_note end;
     /* the worker's */
+    struct weir__lifted lifted;       /* the event; a task that runs may take it */
     struct weir__task_source *source; /* NULL: by hand                  */
     weir_task *next;                  /* in a list                      */
     bool begun;                       /* a task has seen the event      */

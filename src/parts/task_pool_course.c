@@ -108,6 +108,14 @@ void weir__task_recycle(weir_pool *pool, weir_task *task) {
     }
 }
 
+/* What its event is dropped for. */
+static weir_discard fate_of(const weir_task *task) {
+    if (!task->begun) {
+        return WEIR_DISCARD_STOPPED;
+    }
+    return task->result == WEIR_TASK_OK ? WEIR_DISCARD_HANDLED : WEIR_DISCARD_ABANDONED;
+}
+
 /* The child is finished for good.  Its event: handled if a task has seen it. */
 void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
     struct weir__task_source *source = task->source;
@@ -121,6 +129,7 @@ void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
     if (pool->options.exited != NULL) {
         pool->options.exited(pool->options.context, weir__task_child(task), task->event, how);
     }
+    weir__lifted_drop(&task->lifted, task->event, fate_of(task), &weir__here->pool);
     if (source == NULL) {
         return;
     }
@@ -222,7 +231,7 @@ static void finished(weir_pool *pool, weir_task *task) {
         weir__host_log(weir__here, WEIR_LOG_ERROR, "a task of pool %s has returned %d", pool->name,
                        (int)task->result);
     }
-    bool again = !good && pool->self != NULL && !pool->given_up &&
+    bool again = !good && pool->self != NULL && !pool->given_up && !task->lifted.taken &&
                  pool->options.restart == WEIR_CHILD_TRANSIENT;
     if (again && weir__task_move(task, WEIR__TASK_DONE, WEIR__TASK_RESTARTING)) {
         restart(pool, task);

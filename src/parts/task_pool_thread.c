@@ -60,6 +60,24 @@ bool weir_task_ending(const weir_task *self) {
     return weir__task_is_ending(weir__load_relaxed_u64(&self->word));
 }
 
+weir_status weir_task_take(weir_task *self, void *event) {
+    if (weir__missing(self, "self") || weir__missing(event, "event")) {
+        return WEIR_INVALID;
+    }
+    struct weir__lifted *lifted = &self->lifted;
+    bool again = lifted->taken;
+    weir_status status = weir__lifted_take(lifted, self->event, event);
+    if (status == WEIR_OK) {
+        return WEIR_OK;
+    }
+    const char *why = again                             ? "it was taken"
+                      : lifted->as == WEIR__LIFTED_FLAT ? "it owns nothing: copy it"
+                      : status == WEIR_INVALID ? "others have it, and its type cannot copy it"
+                                               : "others have it, and its type made no copy";
+    return weir__refuse(status, "a task of pool %s cannot take its event: %s", self->pool->name,
+                        why);
+}
+
 weir_child weir_task_child(const weir_task *self) {
     if (weir__missing(self, "self")) {
         return (weir_child){0};

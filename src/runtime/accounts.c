@@ -21,8 +21,8 @@ static uint64_t dropped_for(const struct weir__pool *pool, unsigned why) {
 /* What became of events that own something, on one worker. */
 static void add_owned(weir_accounts *sum, const struct weir__pool *pool) {
     sum->accepted += read_counter(&pool->owned.accepted) + read_counter(&pool->stray_accepted);
-    sum->copied += read_counter(&pool->owned.copied);
-    sum->taken += read_counter(&pool->owned.taken);
+    sum->copied += read_counter(&pool->owned.copied) + read_counter(&pool->stray_copies);
+    sum->taken += read_counter(&pool->owned.taken) + read_counter(&pool->stray_takes);
     for (unsigned why = 0; why < WEIR_DISCARD_CAUSES; why++) {
         sum->dropped += dropped_for(pool, why);
     }

@@ -70,7 +70,7 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
                               .flags = entry->flags,
                               .event_bytes = weir__entry_event_bytes(entry),
                               .owner = edge};
-    if (entry->block == NULL && !weir__stage_keep(stage, entry->events, &item)) {
+    if (entry->block == NULL && !weir__stage_keep(stage, NULL, entry->events, &item)) {
         lose_message(stage, edge, entry->count);
         return;
     }

@@ -15,9 +15,10 @@
 
 enum { SMALL = 8 }; /* a slice under 1/8 of its block is small */
 
-bool weir__stage_keep(weir_stage *stage, const void *events, struct weir__item *item) {
+bool weir__stage_keep(weir_stage *stage, const weir_event_type *type, const void *events,
+                      struct weir__item *item) {
     struct weir__block *block = weir__pool_room(&stage->host->pool, &stage->keep, item->event_bytes,
-                                                weir__item_type(item), item->count, item->count);
+                                                type, item->count, item->count);
     if (block == NULL) {
         return false;
     }
@@ -42,7 +43,8 @@ void weir__stage_unpin_item(weir_stage *stage, struct weir__item *item) {
         return;
     }
     const void *events = weir__block_at(block, item->first, item->event_bytes);
-    if (weir__stage_keep(stage, events, item)) { /* without memory it stays where it is */
+    if (weir__stage_keep(stage, weir__item_type(item), events,
+                         item)) { /* without memory it stays where it is */
         item->flags &= ~(uint32_t)WEIR__ALIASED;
         weir__block_drop(block, &stage->host->pool);
     }

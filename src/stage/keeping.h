@@ -47,8 +47,9 @@ void weir__stage_lent_part(weir_stage *stage, uint64_t events);
 
 /* ---- keep.c ------------------------------------------------------------------- */
 
-/* Copies an item's events (item: count, event_bytes) into a block of the stage's. */
-bool weir__stage_keep(weir_stage *stage, const void *events, struct weir__item *item);
+/* Moves an item's events (item: count, event_bytes) into a block of the stage's, of that type. */
+bool weir__stage_keep(weir_stage *stage, const weir_event_type *type, const void *events,
+                      struct weir__item *item);
 
 /* Copies a slice that is small for its block out of it, if there is memory. */
 void weir__stage_unpin_item(weir_stage *stage, struct weir__item *item);

@@ -50,7 +50,7 @@ static bool hold_part(weir_stage *self, const struct weir__item *item, size_t fi
                       struct weir__item *out) {
     if (item->block == NULL) {
         const unsigned char *events = self->host->batch_events;
-        return weir__stage_keep(self, events + first * item->event_bytes, out);
+        return weir__stage_keep(self, NULL, events + first * item->event_bytes, out);
     }
     out->block = item->block;
     out->first = item->first + (uint32_t)first;

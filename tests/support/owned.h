@@ -35,6 +35,7 @@ struct owned_ledger {
     struct owned_fate fates[OWNED_MOST];
 };
 
+/* A static one, or all zero. */
 void owned_open(struct owned_ledger *ledger);
 
 /* The next event, the program's. */

@@ -388,6 +388,8 @@ static void of_streams(weir_ref producer) {
             weir_stream_subscribe(stream, producer, &how, NULL) == WEIR_OK);
     REFUSED(weir_stream_next, stream, weir_stream_next(NULL, SOME, 0));
     REFUSED(weir_stream_next, event, weir_stream_next(stream, NULL, 0));
+    REFUSED(weir_stream_take, stream, weir_stream_take(NULL, SOME, 0));
+    REFUSED(weir_stream_take, event, weir_stream_take(stream, NULL, 0));
     HARMLESS(weir_stream_batch, stream, weir_stream_batch(NULL, 0, 0, &status).events == NULL);
     assert_int_equal(status, WEIR_INVALID);
     ALLOWED(weir_stream_batch, status, weir_stream_batch(stream, 0, 0, NULL).events == NULL);
@@ -424,6 +426,8 @@ static void of_pools(void) {
     REFUSED(weir_pool_count, out, weir_pool_count(pool, NULL));
     HARMLESS(weir_pool_threads, pool, weir_pool_threads(NULL) == 0);
     HARMLESS(weir_task_ending, self, !weir_task_ending(NULL));
+    REFUSED(weir_task_take, self, weir_task_take(NULL, SOME));
+    REFUSED(weir_task_take, event, weir_task_take(SOME, NULL));
     HARMLESS(weir_task_child, self, weir_task_child(NULL).bits == 0);
     ALLOWED(weir_pool_close, pool, weir_pool_close(NULL, SOME) == WEIR_OK);
     ALLOWED(weir_pool_close, running, weir_pool_close(pool, NULL) == WEIR_OK);
