@@ -66,6 +66,7 @@ static void of_runtimes(void) {
     HARMLESS(weir_runtime_now, runtime, weir_runtime_now(NULL) == 0);
     REFUSED(weir_runtime_accounts, runtime, weir_runtime_accounts(NULL, SOME));
     REFUSED(weir_runtime_accounts, out, weir_runtime_accounts(runtime, NULL));
+    HARMLESS(weir_runtime_dropped, runtime, weir_runtime_dropped(NULL, WEIR_DISCARD_HANDLED) == 0);
     HARMLESS(weir_accounts_check, accounts, weir_accounts_check(NULL) != NULL);
 }
 
@@ -86,6 +87,12 @@ static void of_stages(weir_ref stage) {
     REFUSED(weir_stop, runtime, weir_stop(NULL, stage, WEIR_REASON_NORMAL));
     REFUSED(weir_cast, runtime, weir_cast(NULL, stage, "", 0));
     REFUSED(weir_cast, message, weir_cast(runtime, stage, NULL, 1));
+    REFUSED(weir_cast_event, runtime, weir_cast_event(NULL, stage, SOME, SOME));
+    REFUSED(weir_cast_event, type, weir_cast_event(runtime, stage, NULL, SOME));
+    REFUSED(weir_cast_event, event, weir_cast_event(runtime, stage, SOME, NULL));
+    REFUSED(weir_info_event, runtime, weir_info_event(NULL, stage, SOME, SOME));
+    REFUSED(weir_info_event, type, weir_info_event(runtime, stage, NULL, SOME));
+    REFUSED(weir_info_event, event, weir_info_event(runtime, stage, SOME, NULL));
     REFUSED(weir_info, runtime, weir_info(NULL, stage, "", 0));
     REFUSED(weir_info, message, weir_info(runtime, stage, NULL, 1));
     REFUSED(weir_demand, runtime, weir_demand(NULL, stage, WEIR_FORWARD));
@@ -217,6 +224,10 @@ static void of_oneself(weir_stage *self, weir_ref other) {
     HARMLESS(weir_stash_event_bytes, self, weir_stash_event_bytes(NULL) == 0);
     REFUSED(weir_stash_emit, self, weir_stash_emit(NULL, 1));
     REFUSED(weir_stash_drop, self, weir_stash_drop(NULL, 1));
+    REFUSED(weir_take, self, weir_take(NULL, 0, 1, SOME));
+    REFUSED(weir_take, events, weir_take(SOME, 0, 1, NULL));
+    REFUSED(weir_take_message, self, weir_take_message(NULL, SOME));
+    REFUSED(weir_take_message, event, weir_take_message(SOME, NULL));
 }
 
 static weir_ref other_stage;
