@@ -25,6 +25,7 @@
 #ifndef WEIR_EVENT_H
 #define WEIR_EVENT_H
 
+#include <weir/events.h>
 #include <weir/status.h>
 #include <weir/types.h>
 
@@ -32,11 +33,26 @@
 extern "C" {
 #endif
 
+/*
+ * A span: bytes of any number that belong to an event, a line, say, or a key.
+ * Where `count` is 0, `at` may be anything.
+ */
+typedef struct weir_bytes {
+    const char *at;
+    uint32_t count;
+    uint32_t reserved; /* zero */
+} weir_bytes;
+
+#define WEIR_SPANS_LIMIT           8
+#define WEIR_PAYLOAD_LIMIT_DEFAULT 1048576
+#define WEIR_PAYLOAD_LIMIT_MAX     1073741824
+
 typedef struct weir_event_type {
-    size_t bytes; /* of an event, 1..WEIR_EVENT_BYTES_LIMIT; required */
+    size_t bytes; /* of an event, its spans included, 1..WEIR_EVENT_BYTES_LIMIT; required */
 
     /*
-     * Gives back what these `count` (1 or more) events own, which lie side by side.  Required.
+     * Gives back what these `count` (1 or more) events own, which lie side by side.  Required,
+     * unless the events have spans and own nothing else.
      * Called once for each event, on the worker that lets go of it, or on the thread that
      * pushes or closes.  It must not block.  It may call whatever any thread may (weir_cast,
      * say), and nothing that is for a running callback.  The events are aligned as in a batch,
@@ -54,7 +70,11 @@ typedef struct weir_event_type {
 
     void *context; /* handed to both */
 
-    uintptr_t reserved[6]; /* for later versions (version.h): zero */
+    unsigned spans; /* each event begins with so many weir_bytes, 0..WEIR_SPANS_LIMIT; default 0 */
+    size_t payload_limit; /* bytes of one event's spans together, 1..WEIR_PAYLOAD_LIMIT_MAX; */
+                          /* default WEIR_PAYLOAD_LIMIT_DEFAULT                              */
+
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_event_type;
 
 /*
@@ -70,6 +90,43 @@ typedef struct weir_event_type {
  * Threads    the running callback's.
  */
 weir_status weir_take(weir_stage *self, size_t first, size_t count, void *events);
+
+/* ---- events of any length ------------------------------------------------------ */
+
+/*
+ * An event whose type has spans is as long as what they point at.  weir keeps that payload in
+ * blocks of its own, many events' side by side, in order: no memory is allocated for an event.
+ * weir_emit copies it there; the functions below save the copy.  weir_reserve is not for such
+ * types.  Whoever gets the events may read what their spans point at as long as the events
+ * themselves; weir_own makes that writable, too.  They cannot be taken (weir_take): copy what is
+ * to last.  Such a type is not for inlets, ports, iterators and messages yet.
+ */
+
+/*
+ * Opens room for payload, to be written where it will lie: by read(2), say.
+ * Arguments  least: bytes, 1..the type's payload_limit.
+ * Returns    where, and how many bytes: `least` or more.  {NULL, 0}: no memory, or the stage
+ *            cannot emit here, or its type has no spans (weir_refusal).
+ * Lifetime   until weir_commit_bytes, the next emit or reserve, or the callback's end.
+ */
+weir_room weir_reserve_bytes(weir_stage *self, size_t least);
+
+/*
+ * Keeps the first `used` bytes of that room, and emits `count` events whose spans lie in them.
+ * Arguments  events: their spans point into that room; two may overlap.  used: what no event
+ *            points at is kept, too, until those go.
+ * Returns    WEIR_OK; WEIR_NO_MEMORY or WEIR_INVALID (used is above the room, a span is beyond
+ *            `used`) with nothing emitted: the room is there still.
+ */
+weir_status weir_commit_bytes(weir_stage *self, size_t used, const void *events, size_t count);
+
+/*
+ * Emits events whose spans point into the payload of the batch at hand: lines of a chunk, fields
+ * of a line.  Nothing of it is copied; it lasts as long as any event that points into it.
+ * Returns    WEIR_OK; WEIR_NO_MEMORY or WEIR_INVALID (no such batch, or a span is not in its
+ *            payload) with nothing emitted.
+ */
+weir_status weir_emit_slices(weir_stage *self, const void *events, size_t count);
 
 /*
  * As weir_cast and weir_info, with an event that owns something as the message: type->bytes bytes.

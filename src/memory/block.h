@@ -47,6 +47,7 @@ struct weir__block {
     struct weir__pool *home; /* constant                                   */
     /* constant while somebody holds it: of events that own something, or NULL (owned.h) */
     const struct weir_event_type *type;
+    struct weir__block *lender; /* where the events' payload lies, held; or NULL (payload.c) */
     /* the way home: written by the last holder, then by the home worker */
     struct weir__block *next;   /* in a chain or a free list               */
     ck_stack_entry_t home_link; /* of a chain's first block                */

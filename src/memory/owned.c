@@ -65,6 +65,14 @@ static uint32_t let_go_of_one(uint32_t *word, uint32_t fate) {
     return worse_fate(seen, fate);
 }
 
+/* Events whose spans are all that they own have nothing else to give back. */
+static void drop_by_type(const weir_event_type *type, const void *events, size_t count,
+                      weir_discard why) {
+    if (type->drop != NULL) {
+        type->drop(type->context, events, count, why);
+    }
+}
+
 static weir_discard why_of(uint32_t word) {
     uint32_t fate = fate_in(word);
     return fate == WEIR__FATE_NOBODY ? WEIR_DISCARD_UNWANTED
@@ -108,7 +116,7 @@ static void drop_events(const struct weir__block *block, uint32_t first, uint32_
     const weir_event_type *type = block->type;
     weir_discard why = why_of(word);
     count_dropped(block->home, count, why, here);
-    type->drop(type->context, weir__block_event(block, first), count, why);
+    drop_by_type(type, weir__block_event(block, first), count, why);
 }
 
 /* Those side by side that are dropped for the same reason are dropped together. */
@@ -139,7 +147,7 @@ void weir__owned_drop_raw(const weir_event_type *type, const void *events, size_
         weir__fetch_add_u64(&home->stray_accepted, count);
     }
     count_dropped(home, count, why, here);
-    type->drop(type->context, events, count, why);
+    drop_by_type(type, events, count, why);
 }
 
 void weir__owned_took_raw(struct weir__pool *here, uint64_t count) {
@@ -160,6 +168,9 @@ bool weir__owned_alone(const struct weir__block *block, uint32_t first, uint32_t
 }
 
 bool weir__owned_fresh(const struct weir__block *block, uint32_t first, uint32_t count) {
+    if (block->type->spans > 0) {
+        return false; /* what they point at is held by this block */
+    }
     for (uint32_t i = first; i < first + count; i++) {
         if (weir__load_acquire_u32(weir__owned_word(block, i)) != ALONE) { /* E1 -> E2 */
             return false;
@@ -190,13 +201,21 @@ static void drop_copies(const struct weir__block *block, const unsigned char *co
     }
 }
 
+/* Of events that own spans alone, the spans are the caller's to set. */
+static bool copy_one(const weir_event_type *type, const void *event, void *copy) {
+    if (type->copy == NULL && type->drop == NULL) {
+        memcpy(copy, event, type->bytes);
+        return true;
+    }
+    return type->copy != NULL && type->copy(type->context, event, copy);
+}
+
 bool weir__owned_copy(const struct weir__block *block, uint32_t first, uint32_t count, void *to,
                       struct weir__pool *here) {
     const weir_event_type *type = block->type;
     unsigned char *copies = to;
     for (uint32_t i = 0; i < count; i++) {
-        if (type->copy == NULL || !type->copy(type->context, weir__block_event(block, first + i),
-                                              copies + i * type->bytes)) {
+        if (!copy_one(type, weir__block_event(block, first + i), copies + i * type->bytes)) {
             drop_copies(block, copies, i, here);
             return false;
         }
@@ -228,11 +247,14 @@ void weir__owned_drop_lifted(const weir_event_type *type, const void *event, boo
         return;
     }
     count_owned(&here->owned.dropped[why], 1);
-    type->drop(type->context, event, 1, why);
+    drop_by_type(type, event, 1, why);
 }
 
 weir_status weir__owned_take(const struct weir__block *block, uint32_t first, uint32_t count,
                              void *to, struct weir__pool *here) {
+    if (block->type->spans > 0) {
+        return WEIR_INVALID; /* what they point at stays in the block */
+    }
     if (weir__owned_alone(block, first, count)) {
         move_out(block, first, count, to);
     } else if (block->type->copy == NULL) {

@@ -125,6 +125,7 @@ struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes
     block->capacity = (uint32_t)((block->bytes - WEIR__BLOCK_HEADER_BYTES) / each);
     block->event_bytes = event_bytes;
     block->type = type;
+    block->lender = NULL;
     if (WEIR__UNLIKELY(type != NULL)) weir__owned_open(block);
     block->used = 0;
     block->spare = WEIR__BLOCK_BIAS;
@@ -212,6 +213,7 @@ struct weir__block *weir__pool_room(struct weir__pool *pool, struct weir__block 
 
 void weir__pool_put(struct weir__block *block, struct weir__pool *here) {
     struct weir__pool *home = block->home;
+    if (WEIR__UNLIKELY(block->lender != NULL)) weir__block_drop(block->lender, here);
     WEIR__CHECK(weir__load_relaxed_u32(&block->refs) == 0);
     WEIR__CHECK(block->used != used_free);
     if (block->type != NULL) WEIR__VERIFY(weir__owned_check_home(block));

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "memory/allocator.h"
 #include "memory/pool.h"
+#include "memory/spans.h"
 
 #include <string.h>
 
@@ -36,6 +37,11 @@ bool weir__item_own(struct weir__item *item, struct weir__pool *here) {
     struct weir__block *copy = weir__pool_get(here, item->event_bytes, type, item->count);
     if (copy == NULL) return false;
     if (!copy_slice(item, weir__block_event(copy, 0), here)) {
+        weir__block_close(copy, here);
+        return false;
+    }
+    if (item->block->lender != NULL && !weir__spans_copy(copy, item->count, here)) {
+        weir__owned_let_go(copy, 0, item->count, weir__fate_of(WEIR_DISCARD_NO_MEMORY), here);
         weir__block_close(copy, here);
         return false;
     }

@@ -75,9 +75,10 @@ static inline bool weir__item_movable(const struct weir__item *item) {
            weir__owned_fresh(item->block, item->first, item->count);
 }
 
-/* True when a slice's events, which own something, are nobody else's any more. */
+/* True when a slice's events, which own something, are nobody else's any more.  (Whose payload
+ * that is nobody knows.) */
 static inline bool weir__item_left_alone(const struct weir__item *item) {
-    return (item->flags & WEIR__OWNING) != 0 &&
+    return (item->flags & WEIR__OWNING) != 0 && item->block->lender == NULL &&
            weir__owned_alone(item->block, item->first, item->count);
 }
 

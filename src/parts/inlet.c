@@ -9,6 +9,7 @@
 
 #include "base/refusal.h"
 #include "base/reserved.h"
+#include "runtime/options.h"
 
 static void free_inlet(struct weir__quay *quay) {
     weir_inlet *inlet = WEIR__CONTAINER_OF(quay, weir_inlet, quay);
@@ -361,6 +362,10 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
                             "when_full must be one of WEIR_REFUSE, WEIR_BLOCK, WEIR_DROP_NEWEST, "
                             "WEIR_DROP_OLDEST, got %d",
                             (int)options->when_full);
+    }
+    weir_status typed = weir__options_no_spans(options->type, "an inlet");
+    if (typed != WEIR_OK) {
+        return typed;
     }
     size_t capacity = options->capacity == 0 ? WEIR_INLET_CAPACITY_DEFAULT : options->capacity;
     if (capacity > SIZE_MAX / 4 / WEIR_EVENT_BYTES_LIMIT) {

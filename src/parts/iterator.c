@@ -10,6 +10,7 @@
  */
 #include "base/refusal.h"
 #include "base/reserved.h"
+#include "runtime/options.h"
 #include "stage/stage.h"
 
 #include <weir/ending.h>
@@ -90,6 +91,10 @@ weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_optio
     }
     if (WEIR__RESERVED_SET(options, "weir_iterator_options")) {
         return WEIR_INVALID;
+    }
+    weir_status status = weir__options_no_spans(options->type, "an iterator");
+    if (status != WEIR_OK) {
+        return status;
     }
     weir_iterator_options iterator = *options;
     iterator.name = NULL; /* the stage has a copy */

@@ -47,6 +47,7 @@ static weir_status post_event(weir_runtime *runtime, weir_ref stage, enum weir__
         return WEIR_INVALID;
     }
     weir_status status = weir__options_type(type);
+    status = status != WEIR_OK ? status : weir__options_no_spans(type, "a message");
     return status == WEIR_OK ? post_payload(runtime, stage, kind, event, type->bytes, type)
                              : status;
 }

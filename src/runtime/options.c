@@ -201,14 +201,35 @@ static weir_status check_callbacks(const weir_stage_options *options) {
     return WEIR_OK;
 }
 
+static weir_status check_spans(const weir_event_type *type) {
+    weir_status status = check_range("type->spans", type->spans, 0, WEIR_SPANS_LIMIT);
+    if (status == WEIR_OK && type->bytes < type->spans * sizeof(weir_bytes)) {
+        status =
+            weir__refuse(WEIR_INVALID, "type->bytes must be at least its %u spans, %zu, got %zu",
+                         type->spans, type->spans * sizeof(weir_bytes), type->bytes);
+    }
+    if (status == WEIR_OK && type->payload_limit != 0) {
+        status = check_range("type->payload_limit", type->payload_limit, 1, WEIR_PAYLOAD_LIMIT_MAX);
+    }
+    return status;
+}
+
 weir_status weir__options_type(const weir_event_type *type) {
     if (WEIR__RESERVED_SET(type, "weir_event_type")) {
         return WEIR_INVALID;
     }
     weir_status status = check_range("type->bytes", type->bytes, 1, WEIR_EVENT_BYTES_LIMIT);
-    return status != WEIR_OK || type->drop != NULL
-               ? status
-               : weir__refuse(WEIR_INVALID, "type->drop must be set");
+    if (status == WEIR_OK && type->drop == NULL && type->spans == 0) {
+        status = weir__refuse(WEIR_INVALID, "type->drop must be set");
+    }
+    return status != WEIR_OK ? status : check_spans(type);
+}
+
+weir_status weir__options_no_spans(const weir_event_type *type, const char *whose) {
+    return type == NULL || type->spans == 0
+               ? WEIR_OK
+               : weir__refuse(WEIR_INVALID, "the type of %s must have no spans, it has %u", whose,
+                              type->spans);
 }
 
 static weir_status check_type(const weir_event_type *type, size_t event_bytes) {

@@ -55,21 +55,17 @@ static struct weir__block *open_block(weir_stage *stage, size_t want) {
     return stage->open;
 }
 
-/* What was written behind the open block's `used` is emitted: there is room for its item. */
-static void append_to_emission(weir_stage *stage, uint32_t count) {
+void weir__stage_append(weir_stage *stage, uint32_t count, uint32_t flags) {
     struct weir__queue *queue = &stage->emission;
     struct weir__block *block = stage->open;
     uint32_t first = block->used;
     block->used += count;
-    uint32_t flags = 0;
-    if (WEIR__UNLIKELY(stage->type != NULL)) {
+    if (WEIR__UNLIKELY(flags != 0)) {
         weir__owned_accept(&stage->host->pool, count);
-        flags = WEIR__OWNING;
     }
     if (queue->count > 0) {
         struct weir__item *last = weir__queue_at(queue, queue->count - 1);
-        if (last->block == block && last->first + last->count == first &&
-            (last->flags & WEIR__ALIASED) == 0) {
+        if (last->block == block && last->first + last->count == first && last->flags == flags) {
             last->count += count;
             queue->events += count;
             return;
@@ -88,9 +84,18 @@ static void append_to_emission(weir_stage *stage, uint32_t count) {
 static WEIR__NOINLINE void refuse_room(const weir_stage *stage, size_t want) {
     if (want == 0) {
         weir__refuse(WEIR_INVALID, "want must be at least 1, got 0");
+    } else if (weir__stage_has_spans(stage)) {
+        weir__refuse(WEIR_INVALID,
+                     "events of stage %s have spans: weir_emit, or "
+                     "weir_reserve_bytes",
+                     stage->name);
     } else {
         weir__refuse(WEIR_INVALID, "stage %s cannot emit %zu events here", stage->name, want);
     }
+}
+
+static inline void append_to_emission(weir_stage *stage, uint32_t count) {
+    weir__stage_append(stage, count, stage->type != NULL ? WEIR__OWNING : 0);
 }
 
 /* All that weir_commit will need is taken here, so that what was written is never lost. */
@@ -100,7 +105,7 @@ weir_room weir_reserve(weir_stage *self, size_t want) {
     }
     weir__stage_end_strip(self);
     self->reserved = 0;
-    if (WEIR__UNLIKELY(!weir__stage_can_emit(self) || want == 0)) {
+    if (WEIR__UNLIKELY(!weir__stage_can_emit(self) || want == 0 || weir__stage_has_spans(self))) {
         refuse_room(self, want);
         return (weir_room){0};
     }
@@ -167,11 +172,12 @@ static inline void write_to_strip(weir_stage *stage, const void *events, size_t 
     strip->count += count;
 }
 
-/* They are the caller's again. */
-static void unaccept(weir_stage *stage, uint64_t count) {
+void weir__stage_unemit(weir_stage *stage, uint64_t before) {
+    struct weir__queue *queue = &stage->emission;
     if (stage->type != NULL) {
-        weir__owned_accept(&stage->host->pool, 0 - count);
+        weir__owned_accept(&stage->host->pool, 0 - (queue->events - before));
     }
+    weir__queue_keep(queue, before, &stage->host->pool);
 }
 
 /* All or nothing, over as many blocks as it takes. */
@@ -182,8 +188,7 @@ static weir_status emit_pieces(weir_stage *self, const void *events, size_t coun
     while (count > 0) {
         weir_room room = weir_reserve(self, count);
         if (room.events == NULL) {
-            unaccept(self, queue->events - before);
-            weir__queue_keep(queue, before, &self->host->pool);
+            weir__stage_unemit(self, before);
             return weir__stage_can_emit(self) ? WEIR_NO_MEMORY : WEIR_INVALID;
         }
         memcpy(room.events, from, room.count * self->event_bytes);
@@ -205,6 +210,9 @@ static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events
     }
     weir__stage_end_strip(self);
     self->reserved = 0;
+    if (weir__stage_has_spans(self)) {
+        return weir__stage_emit_spans(self, events, count);
+    }
     if (count > 0 && open_strip(self, count)) {
         size_t bytes = count * self->event_bytes;
         if (bytes == sizeof(uint64_t)) {

@@ -109,7 +109,9 @@ struct weir_stage {
     struct weir__strip strip;
     weir_stage *next; /* in the worker's list of stages */
     weir_stage *previous;
-    struct weir__queue scratch; /* dispatching: messages for several      */
+    struct weir__block *payload; /* of events with spans: being filled, or NULL (payload.c) */
+    size_t reserved_bytes;       /* in it, by weir_reserve_bytes                            */
+    struct weir__queue scratch;  /* dispatching: messages for several      */
 
     /* producing */
     struct weir__dispatch dispatch;
@@ -187,7 +189,23 @@ _Static_assert(offsetof(struct weir_stage, event_bytes) / 64 ==
                    (offsetof(struct weir_stage, strip.count)) / 64,
                "what each emitted event touches is in one line");
 
+/* ---- payload.c ----------------------------------------------------------- */
+
+static inline bool weir__stage_has_spans(const weir_stage *stage) {
+    return stage->type != NULL && stage->type->spans > 0;
+}
+
+/* weir_emit of events with spans. */
+weir_status weir__stage_emit_spans(weir_stage *stage, const void *events, size_t count);
+
 /* ---- emit.c -------------------------------------------------------------- */
+
+/* `count` events that were written behind the open block's `used` are emitted, as slices with
+ * those flags: there is room for one more in the emission's queue. */
+void weir__stage_append(weir_stage *stage, uint32_t count, uint32_t flags);
+
+/* Takes back what was emitted since there were so many. */
+void weir__stage_unemit(weir_stage *stage, uint64_t before);
 
 /* Dispatches what the callback that has just returned emitted, one event or more. */
 void weir__stage_emitted(weir_stage *stage);

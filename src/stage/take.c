@@ -22,6 +22,9 @@ static const char *untakable(const weir_stage *self, const struct weir__item *it
     if ((item->flags & WEIR__OWNING) == 0) {
         return "they own nothing: copy them";
     }
+    if (item->block->lender != NULL) {
+        return "their payload stays with weir: copy it";
+    }
     if ((item->flags & WEIR__STASHED) != 0 && first < self->stash_next && count > 0) {
         return "those up to the last one stashed may be in the stash";
     }

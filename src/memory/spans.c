@@ -1,0 +1,41 @@
+/*
+ * Spans: see spans.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "memory/spans.h"
+
+#include "memory/pool.h"
+
+#include <string.h>
+
+char *weir__spans_move(const weir_event_type *type, void *event, char *to) {
+    weir_bytes *spans = event;
+    for (unsigned i = 0; i < type->spans; i++) {
+        if (spans[i].count > 0) {
+            memcpy(to, spans[i].at, spans[i].count);
+        }
+        spans[i].at = to;
+        to += spans[i].count;
+    }
+    return to;
+}
+
+bool weir__spans_copy(struct weir__block *block, uint32_t count, struct weir__pool *here) {
+    const weir_event_type *type = block->type;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        bytes += weir__spans_bytes(type, weir__block_event(block, i));
+    }
+    struct weir__block *lender = weir__pool_get(here, 1, NULL, bytes);
+    if (lender == NULL) {
+        return false;
+    }
+    char *to = weir__block_event(lender, 0);
+    for (uint32_t i = 0; i < count; i++) {
+        to = weir__spans_move(type, weir__block_event(block, i), to);
+    }
+    weir__block_hold(lender, here);
+    weir__block_close(lender, here);
+    block->lender = lender;
+    return true;
+}

@@ -1,0 +1,279 @@
+/*
+ * Payload: events that begin with spans, and the bytes that those point at.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The fixed parts of such events lie in a block like any others; the bytes of their spans lie in
+ * another one, which that block's `lender` is, one after the other in the order of emission. A
+ * block of events has one lender, and holds it until it goes home: no event is counted, or
+ * allocated, for its payload. Payload is copied there, or read into it where it will lie
+ * (weir_reserve_bytes), or it lies in the input's own lender, which is then lent on
+ * (weir_emit_slices): whoever gets such events shares those bytes with others, so they are
+ * flagged as aliased, and so is the input.
+ *
+ * A stage fills one pair after another; while all that it emitted has come back, the same
+ * one from its start.
+ */
+#include "base/check.h"
+#include "base/refusal.h"
+#include "memory/pool.h"
+#include "memory/spans.h"
+#include "stage/keeping.h"
+#include "stage/stage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FIXED_BYTES = 16384, PAYLOAD_FIRST_BYTES = 4096, PAYLOAD_BYTES = WEIR__BLOCK_BYTES_MAX };
+
+static size_t payload_limit(const weir_event_type *type) {
+    return type->payload_limit == 0 ? WEIR_PAYLOAD_LIMIT_DEFAULT : type->payload_limit;
+}
+
+/* ---- the pair that is filled ------------------------------------------------ */
+
+static void close_block(weir_stage *stage, struct weir__block **block) {
+    if (*block != NULL) {
+        weir__block_close(*block, &stage->host->pool);
+        *block = NULL;
+    }
+}
+
+static void let_lender_go(weir_stage *stage, struct weir__block *fixed) {
+    if (fixed->lender != NULL) {
+        weir__block_drop(fixed->lender, &stage->host->pool);
+        fixed->lender = NULL;
+    }
+}
+
+/* What has all come back is filled from its start. */
+static void begin_anew(weir_stage *stage) {
+    struct weir__block *fixed = stage->open;
+    struct weir__block *payload = stage->payload;
+    if (fixed != NULL && weir__block_idle(fixed)) {
+        fixed->used = 0;
+        let_lender_go(stage, fixed);
+    }
+    if (payload != NULL && weir__block_idle(payload)) {
+        payload->used = 0;
+    }
+}
+
+/* Room for so many bytes side by side, behind what the payload has. */
+static struct weir__block *open_payload(weir_stage *stage, size_t bytes) {
+    struct weir__block *payload = stage->payload;
+    if (payload != NULL && payload->capacity - payload->used >= bytes) {
+        return payload;
+    }
+    size_t fresh = payload == NULL ? PAYLOAD_FIRST_BYTES : PAYLOAD_BYTES;
+    close_block(stage, &stage->payload);
+    stage->payload = weir__pool_get(&stage->host->pool, 1, NULL, fresh > bytes ? fresh : bytes);
+    return stage->payload;
+}
+
+/* Room for an event or more whose payload is in that block. */
+static struct weir__block *open_fixed(weir_stage *stage, struct weir__block *lender) {
+    struct weir__block *fixed = stage->open;
+    if (fixed != NULL && weir__block_idle(fixed)) {
+        fixed->used = 0;
+        let_lender_go(stage, fixed);
+    }
+    bool other = fixed != NULL && fixed->lender != NULL && fixed->lender != lender;
+    if (fixed == NULL || other || fixed->used == fixed->capacity) {
+        close_block(stage, &stage->open);
+        fixed = stage->open =
+            weir__pool_get(&stage->host->pool, (uint32_t)stage->event_bytes, stage->type,
+                           FIXED_BYTES / (stage->event_bytes + WEIR__OWNED_WORD_BYTES) + 1);
+    }
+    if (fixed != NULL && fixed->lender == NULL) {
+        fixed->lender = lender;
+        weir__block_hold(lender, &stage->host->pool);
+    }
+    return fixed;
+}
+
+/* ---- emitting ------------------------------------------------------------------ */
+
+/* The events so far are as they were. */
+static weir_status take_back(weir_stage *stage, uint64_t before) {
+    weir__stage_unemit(stage, before);
+    return weir__refuse(WEIR_NO_MEMORY, "no memory for events of %zu bytes and their payload",
+                        stage->event_bytes);
+}
+
+/* One event, whose bytes are copied to where `to` is. */
+static void write_event(const weir_event_type *type, void *event, const void *from, char *to) {
+    memcpy(event, from, type->bytes);
+    weir__spans_move(type, event, to);
+}
+
+static bool emit_one(weir_stage *stage, const void *event, size_t bytes) {
+    begin_anew(stage);
+    struct weir__block *payload =
+        weir__queue_reserve(&stage->emission, 1) ? open_payload(stage, bytes) : NULL;
+    struct weir__block *fixed = payload == NULL ? NULL : open_fixed(stage, payload);
+    if (fixed == NULL) {
+        return false;
+    }
+    write_event(stage->type, weir__block_event(fixed, fixed->used), event,
+                weir__block_event(payload, payload->used));
+    payload->used += (uint32_t)bytes;
+    weir__stage_append(stage, 1, WEIR__OWNING);
+    return true;
+}
+
+/* NULL: all of them may be emitted. */
+static const char *why_not(const weir_event_type *type, const void *events, size_t count,
+                           char text[static 96]) {
+    const unsigned char *event = events;
+    for (size_t i = 0; i < count; i++, event += type->bytes) {
+        size_t bytes = weir__spans_bytes(type, event);
+        if (bytes > payload_limit(type)) {
+            snprintf(text, 96, "event %zu has spans of %zu bytes, its type's payload_limit is %zu",
+                     i, bytes, payload_limit(type));
+            return text;
+        }
+    }
+    return NULL;
+}
+
+weir_status weir__stage_emit_spans(weir_stage *stage, const void *events, size_t count) {
+    const weir_event_type *type = stage->type;
+    const unsigned char *event = events;
+    uint64_t before = stage->emission.events;
+    char text[96];
+    stage->reserved_bytes = 0;
+    if (!weir__stage_can_emit(stage)) {
+        return weir__refuse(WEIR_INVALID, "stage %s cannot emit %zu events here", stage->name,
+                            count);
+    }
+    if (why_not(type, events, count, text) != NULL) {
+        return weir__refuse(WEIR_INVALID, "stage %s: %s", stage->name, text);
+    }
+    for (size_t i = 0; i < count; i++, event += type->bytes) {
+        if (!emit_one(stage, event, weir__spans_bytes(type, event))) {
+            return take_back(stage, before);
+        }
+    }
+    return WEIR_OK;
+}
+
+/* ---- bytes that are written where they will lie ------------------------------------ */
+
+weir_room weir_reserve_bytes(weir_stage *self, size_t least) {
+    if (weir__missing(self, "self")) {
+        return (weir_room){0};
+    }
+    self->reserved_bytes = 0;
+    if (!weir__stage_can_emit(self) || !weir__stage_has_spans(self)) {
+        weir__refuse(WEIR_INVALID, "stage %s cannot emit here, or its events have no spans",
+                     self->name);
+        return (weir_room){0};
+    }
+    if (least == 0 || least > payload_limit(self->type)) {
+        weir__refuse(WEIR_INVALID, "least must be from 1 to %zu (payload_limit), got %zu",
+                     payload_limit(self->type), least);
+        return (weir_room){0};
+    }
+    begin_anew(self);
+    struct weir__block *payload = open_payload(self, least);
+    if (payload == NULL) {
+        weir__refuse(WEIR_NO_MEMORY, "no memory for %zu bytes of payload", least);
+        return (weir_room){0};
+    }
+    self->reserved_bytes = payload->capacity - payload->used;
+    return (weir_room){.events = weir__block_event(payload, payload->used),
+                       .count = self->reserved_bytes};
+}
+
+/* Events whose spans lie in `bytes` bytes from `at` on; else the first that does not. */
+static size_t within(const weir_event_type *type, const void *events, size_t count, const char *at,
+                     size_t bytes) {
+    const unsigned char *event = events;
+    for (size_t i = 0; i < count; i++, event += type->bytes) {
+        const weir_bytes *spans = (const weir_bytes *)(const void *)event;
+        for (unsigned k = 0; k < type->spans; k++) {
+            size_t from = (size_t)((uintptr_t)spans[k].at - (uintptr_t)at);
+            if (spans[k].count > 0 && (from > bytes || spans[k].count > bytes - from)) {
+                return i;
+            }
+        }
+    }
+    return count;
+}
+
+/* Events as they are, whose payload is in `lender`. */
+static bool append_fixed(weir_stage *stage, const unsigned char *events, size_t count,
+                         struct weir__block *lender, uint32_t flags) {
+    while (count > 0) {
+        struct weir__block *fixed =
+            weir__queue_reserve(&stage->emission, 1) ? open_fixed(stage, lender) : NULL;
+        if (fixed == NULL) {
+            return false;
+        }
+        size_t room = fixed->capacity - fixed->used;
+        size_t part = count < room ? count : room;
+        memcpy(weir__block_event(fixed, fixed->used), events, part * stage->event_bytes);
+        weir__stage_append(stage, (uint32_t)part, flags);
+        events += part * stage->event_bytes;
+        count -= part;
+    }
+    return true;
+}
+
+weir_status weir_commit_bytes(weir_stage *self, size_t used, const void *events, size_t count) {
+    if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
+        return WEIR_INVALID;
+    }
+    if (used > self->reserved_bytes) {
+        return weir__refuse(WEIR_INVALID, "used must be at most the bytes reserved, %zu, got %zu",
+                            self->reserved_bytes, used);
+    }
+    if (self->reserved_bytes == 0) {
+        return count == 0 ? WEIR_OK
+                          : weir__refuse(WEIR_INVALID,
+                                         "stage %s has reserved no bytes for %zu "
+                                         "events",
+                                         self->name, count);
+    }
+    struct weir__block *payload = self->payload;
+    const char *at = weir__block_event(payload, payload->used);
+    size_t good = within(self->type, events, count, at, used);
+    if (good < count) {
+        return weir__refuse(WEIR_INVALID, "event %zu has a span beyond the %zu bytes used", good,
+                            used);
+    }
+    uint64_t before = self->emission.events;
+    if (!append_fixed(self, events, count, payload, WEIR__OWNING)) {
+        return take_back(self, before);
+    }
+    payload->used += (uint32_t)used;
+    self->reserved_bytes = 0;
+    return WEIR_OK;
+}
+
+/* ---- slices of the input -------------------------------------------------------------- */
+
+weir_status weir_emit_slices(weir_stage *self, const void *events, size_t count) {
+    if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
+        return WEIR_INVALID;
+    }
+    struct weir__item *item = weir__stage_batch(self);
+    struct weir__block *lender = item == NULL || item->block == NULL ? NULL : item->block->lender;
+    if (!weir__stage_can_emit(self) || !weir__stage_has_spans(self) || lender == NULL) {
+        return weir__refuse(WEIR_INVALID,
+                            "stage %s has no batch with spans at hand, or emits no events with "
+                            "spans here",
+                            self->name);
+    }
+    size_t bytes = lender->bytes - WEIR__BLOCK_HEADER_BYTES;
+    size_t good = within(self->type, events, count, weir__block_event(lender, 0), bytes);
+    if (good < count) {
+        return weir__refuse(WEIR_INVALID, "event %zu has a span beyond the batch's payload", good);
+    }
+    uint64_t before = self->emission.events;
+    if (!append_fixed(self, events, count, lender, WEIR__OWNING | WEIR__ALIASED)) {
+        return take_back(self, before);
+    }
+    item->flags |= WEIR__ALIASED; /* who owns it now writes to a copy */
+    return WEIR_OK;
+}
