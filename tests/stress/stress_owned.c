@@ -16,19 +16,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TITLES = 1 << 20, ALIVE = 1, OVER = 2, STAGES_MAX = 12 };
+enum { TITLES = 1 << 20, ALIVE = 1, OVER = 2, STAGES_MAX = 12, TEXT_MOST = 700 };
 
 struct deed {
+    weir_bytes text; /* of deeds with payload; else nothing */
     uint64_t title;
     uint64_t check; /* its complement */
-    uint64_t rest[2];
 };
 
 static uint32_t *titles; /* atomic, by number */
 static uint64_t titles_used, drawn;
+static bool with_payload;
+static char letters[TEXT_MOST + 26];
+
+/* What a deed says: as many letters as it has, from one of its own on. */
+static weir_bytes text_of(uint64_t title) {
+    return (weir_bytes){letters + title % 26, (uint32_t)(title * 7919 % TEXT_MOST), 0};
+}
+
+static void read_text(const struct deed *deed) {
+    weir_bytes right = text_of(deed->title);
+    STRESS_CHECK(deed->text.count == right.count);
+    STRESS_CHECK(memcmp(deed->text.at, right.at, right.count) == 0);
+}
 
 static void use(const struct deed *deed) {
     STRESS_CHECK(deed->check == ~deed->title && deed->title < TITLES);
+    if (with_payload) read_text(deed);
     STRESS_CHECK(weir__load_relaxed_u32(&titles[deed->title]) == ALIVE);
 }
 
@@ -36,7 +50,8 @@ static struct deed make(void) {
     uint64_t title = weir__fetch_add_u64(&titles_used, 1);
     STRESS_CHECK(title < TITLES);
     weir__store_relaxed_u32(&titles[title], ALIVE);
-    return (struct deed){.title = title, .check = ~title};
+    weir_bytes text = with_payload ? text_of(title) : (weir_bytes){0};
+    return (struct deed){.text = text, .title = title, .check = ~title};
 }
 
 static void give_up(const struct deed *deed) {
@@ -58,8 +73,11 @@ static bool copy_deed(void *context, const void *event, void *copy) {
     return true;
 }
 
-static const weir_event_type type = {
+static const weir_event_type flat = {
     .bytes = sizeof(struct deed), .drop = drop_deeds, .copy = copy_deed};
+static const weir_event_type spanned = {
+    .bytes = sizeof(struct deed), .spans = 1, .drop = drop_deeds, .copy = copy_deed};
+static const weir_event_type *type; /* one of these */
 
 /* ---- stages ---------------------------------------------------------------- */
 
@@ -106,7 +124,7 @@ static weir_verdict handle(weir_stage *self, weir_batch batch) {
     case 0:
         return WEIR_CONTINUE;
     case 1:
-        take_some(self, me, batch.count);
+        if (!with_payload) take_some(self, me, batch.count);
         return stress_chance(&me->rng, 400) ? weir_stop_with(self, WEIR_REASON_USER)
                                             : WEIR_CONTINUE;
     case 2:
@@ -181,7 +199,7 @@ static void start(struct round *round, weir_kind kind, unsigned from, uint64_t l
     unsigned drawn_one = kind == WEIR_CONSUMER ? 0 : (unsigned)weir__rng_below(&rng, 4);
     weir_stage_options options = {
         .kind = kind,
-        .type = kind == WEIR_CONSUMER ? NULL : &type,
+        .type = kind == WEIR_CONSUMER ? NULL : type,
         .state = &state,
         .state_bytes = sizeof state,
         .buffer_size = kind == WEIR_PRODUCER && stress_chance(&rng, 2) ? 50 : 0,
@@ -206,8 +224,8 @@ static void start(struct round *round, weir_kind kind, unsigned from, uint64_t l
 static void cast_to(const struct round *round, weir_ref stage) {
     struct deed deed = make();
     weir_status status = stress_chance(&rng, 2)
-                             ? weir_cast_event(round->runtime, stage, &type, &deed)
-                             : weir_info_event(round->runtime, stage, &type, &deed);
+                             ? weir_cast_event(round->runtime, stage, &flat, &deed)
+                             : weir_info_event(round->runtime, stage, &flat, &deed);
     if (status != WEIR_OK) give_up(&deed);
 }
 
@@ -252,21 +270,33 @@ static void run_round(uint64_t events) {
     check_titles(first);
 }
 
-static void killed(uint64_t events) {
+static void kill_some(uint64_t events, const char *name, bool payload) {
+    with_payload = payload;
+    type = payload ? &spanned : &flat;
+    for (size_t i = 0; i < sizeof letters; i++) letters[i] = (char)('a' + i % 26);
     stress_rng(&rng);
     titles = calloc(TITLES, sizeof *titles);
     STRESS_CHECK(titles != NULL);
     for (drawn = 0; drawn < events;) {
         uint64_t count = stress_between(&rng, 1, 600);
         if (titles_used > TITLES / 2) titles_used = 0; /* all that were used are over */
-        stress_step("killed: %llu events", (unsigned long long)count);
+        stress_step("%s: %llu events", name, (unsigned long long)count);
         run_round(count);
         drawn += count;
     }
     free(titles);
 }
 
+static void killed(uint64_t events) {
+    kill_some(events, "killed", false);
+}
+
+static void payload(uint64_t events) {
+    kill_some(events, "payload", true);
+}
+
 int main(int count, char **arguments) {
-    static const struct stress_scenario scenarios[] = {{"killed", 1, killed}};
-    return stress_main(count, arguments, 60000, scenarios, 1);
+    static const struct stress_scenario scenarios[] = {{"killed", 2, killed},
+                                                       {"payload", 1, payload}};
+    return stress_main(count, arguments, 60000, scenarios, 2);
 }
