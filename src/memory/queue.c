@@ -27,6 +27,11 @@ static bool copy_slice(const struct weir__item *item, void *to, struct weir__poo
     return true;
 }
 
+bool weir__item_movable(const struct weir__item *item) {
+    return (item->flags & WEIR__OWNING) == 0 ||
+           weir__owned_fresh(item->block, item->first, item->count);
+}
+
 bool weir__item_own(struct weir__item *item, struct weir__pool *here) {
     if ((item->flags & WEIR__ALIASED) == 0) return true;
     const weir_event_type *type = weir__item_type(item);

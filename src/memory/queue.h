@@ -70,10 +70,7 @@ static inline void weir__item_discard(const struct weir__item *item, weir_discar
 }
 
 /* True when a slice's bytes may be moved elsewhere. */
-static inline bool weir__item_movable(const struct weir__item *item) {
-    return (item->flags & WEIR__OWNING) == 0 ||
-           weir__owned_fresh(item->block, item->first, item->count);
-}
+bool weir__item_movable(const struct weir__item *item);
 
 /* True when a slice's events, which own something, are nobody else's any more.  (Whose payload
  * that is nobody knows.) */
