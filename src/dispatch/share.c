@@ -37,9 +37,12 @@ static bool next(struct walk *walk, struct weir__item *part) {
 /* One slice more for the consumer: the same memory, held once more. */
 static bool put_up(const struct weir_desk *desk, struct weir__item part) {
     part.flags = WEIR__ALIASED | (part.flags & WEIR__OWNING);
-    if (!weir__queue_push(desk->scratch, part)) return false;
+    if (!weir__queue_reserve(desk->scratch, 1)) return false;
+    if ((part.flags & WEIR__OWNING) != 0 && !weir__owned_hold(part.block, part.first, part.count)) {
+        return false;
+    }
+    (void)weir__queue_push(desk->scratch, part);
     weir__block_hold(part.block, desk->pool);
-    if ((part.flags & WEIR__OWNING) != 0) weir__owned_hold(part.block, part.first, part.count);
     return true;
 }
 

@@ -19,7 +19,9 @@ struct weir__lifted weir__lift(const struct weir__item *item, uint32_t index, co
         return (struct weir__lifted){.as = WEIR__LIFTED_FLAT};
     }
     weir__block_hold(item->block, here);
-    weir__owned_hold(item->block, item->first + index, 1);
+    bool held = weir__owned_hold(item->block, item->first + index, 1);
+    WEIR__CHECK(held); /* its batch is one of few */
+    (void)held;
     return (struct weir__lifted){
         .block = item->block, .index = item->first + index, .as = WEIR__LIFTED_HELD};
 }

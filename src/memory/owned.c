@@ -31,11 +31,23 @@ void weir__owned_open(const struct weir__block *block) {
     }
 }
 
-void weir__owned_hold(const struct weir__block *block, uint32_t first, uint32_t count) {
+/* Holders of `count` events, one by one, are one less. */
+static void unhold(const struct weir__block *block, uint32_t first, uint32_t count) {
+    for (uint32_t i = first; i < first + count; i++) {
+        weir__fetch_sub_u32(weir__owned_word(block, i), 1);
+    }
+}
+
+bool weir__owned_hold(const struct weir__block *block, uint32_t first, uint32_t count) {
     for (uint32_t i = first; i < first + count; i++) {
         uint32_t before = weir__fetch_add_u32(weir__owned_word(block, i), 1);
-        WEIR__CHECK(holders_of(before) > 0 && holders_of(before) < WEIR__OWNED_HOLDERS);
+        WEIR__CHECK(holders_of(before) > 0);
+        if (WEIR__UNLIKELY(holders_of(before) >= WEIR__OWNED_HOLDERS - 1)) {
+            unhold(block, first, i + 1 - first);
+            return false;
+        }
     }
+    return true;
 }
 
 void weir__owned_mark(const struct weir__block *block, uint32_t first, uint32_t count,
@@ -54,10 +66,13 @@ void weir__owned_mark(const struct weir__block *block, uint32_t first, uint32_t 
  * the event's word back; 0: others have the event still.
  */
 static uint32_t let_go_of_one(uint32_t *word, uint32_t fate) {
+    bool unsaid = (fate & WEIR__FATE_UNSAID) != 0;
+    fate &= ~(uint32_t)WEIR__FATE_UNSAID;
     uint32_t seen = weir__load_acquire_u32(word); /* E1 -> E2 */
     while (holders_of(seen) != 1) {
         WEIR__CHECK(holders_of(seen) > 1);
-        if (weir__cas_u32(word, &seen, worse_fate(seen, fate) - 1)) { /* E1 -> E2 */
+        uint32_t left = (unsaid ? seen : worse_fate(seen, fate)) - 1;
+        if (weir__cas_u32(word, &seen, left)) { /* E1 -> E2 */
             return 0;
         }
     }

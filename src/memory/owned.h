@@ -25,7 +25,7 @@
  *             to take: what ends the loan orders that (a stream's J5 -> J6 and J11 -> J12).
  * Model: tests/model/owned.pml.
  * Progress: lock-free: a let-go tries again when another holder was faster.
- * Wrap: 2^24 holders of one event are more subscriptions than a runtime can have stages.
+ * Wrap: an event has 2^24 - 1 holders at most; whoever would be one more is refused.
  */
 #ifndef WEIR__MEMORY_OWNED_H
 #define WEIR__MEMORY_OWNED_H
@@ -45,10 +45,16 @@ enum {
  * Fates in rising order; what the last holder finds is what the event is dropped for.
  * NOBODY: it was shown to consumers, and none wanted it.
  */
-enum weir__fate { WEIR__FATE_NOBODY = 0, WEIR__FATE_HANDLED = 1 };
+enum weir__fate {
+    WEIR__FATE_NOBODY = 0,
+    WEIR__FATE_HANDLED = 1,
+    WEIR__FATE_UNSAID = 0x80 /* with a fate: it is for those alone that nobody else holds */
+};
 
+/* A program's dispatcher may say whatever it likes. */
 static inline uint32_t weir__fate_of(weir_discard why) {
-    return (uint32_t)why + WEIR__FATE_HANDLED;
+    uint32_t cause = (uint32_t)why < WEIR_DISCARD_CAUSES ? (uint32_t)why : WEIR_DISCARD_UNWANTED;
+    return cause + WEIR__FATE_HANDLED;
 }
 
 /* What became of a worker's owned events (one writer; observers read them). */
@@ -67,8 +73,8 @@ static inline uint32_t *weir__owned_word(const struct weir__block *block, uint32
 /* All words of a block that was just taken for events of its type. */
 void weir__owned_open(const struct weir__block *block);
 
-/* One more holder of each. */
-void weir__owned_hold(const struct weir__block *block, uint32_t first, uint32_t count);
+/* One more holder of each.  false: one of them has as many as can be counted; nothing changed. */
+bool weir__owned_hold(const struct weir__block *block, uint32_t first, uint32_t count);
 
 /*
  * A slice that had these lets them go.  Those that nobody else has are dropped.

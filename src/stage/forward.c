@@ -86,10 +86,11 @@ static bool own_in_place(struct weir__item *item) {
 /* A copy of its own for one that others hold, too.  false: no memory, nothing changed. */
 static bool own_copy(struct weir__host *host, struct weir__item *item) {
     struct weir__item shown = *item;
-    weir__block_hold(shown.block, &host->pool);
-    if ((shown.flags & WEIR__OWNING) != 0) {
-        weir__owned_hold(shown.block, shown.first, shown.count);
+    if ((shown.flags & WEIR__OWNING) != 0 &&
+        !weir__owned_hold(shown.block, shown.first, shown.count)) {
+        return false;
     }
+    weir__block_hold(shown.block, &host->pool);
     if (!weir__item_own(item, &host->pool)) {
         weir__item_discard(&shown, WEIR_DISCARD_HANDLED, &host->pool);
         return false;
@@ -109,9 +110,10 @@ void *weir_own(weir_stage *self) {
         weir__refuse(WEIR_INVALID, "stage %s has no batch at hand to own", self->name);
         return NULL;
     }
-    if ((item->flags & WEIR__GONE) != 0) {
-        weir__refuse(WEIR_INVALID, "stage %s has forwarded the batch: it is not its own any more",
-                     self->name);
+    if ((item->flags & (WEIR__GONE | WEIR__TAKEN)) != 0) {
+        weir__refuse(WEIR_INVALID, "stage %s has %s: it is not its own any more", self->name,
+                     (item->flags & WEIR__GONE) != 0 ? "forwarded the batch"
+                                                     : "taken some of the batch");
         return NULL;
     }
     if ((item->flags & WEIR__ALIASED) != 0 && !own_in_place(item) && !own_copy(self->host, item)) {

@@ -69,7 +69,7 @@ static void call(weir_stage *stage, callback *function, const char *name,
     stage->host->message = NULL;
     weir__stage_leave(stage, name, verdict);
     stage->telling_end = false;
-    message->fate = weir__stage_fate(stage);
+    message->fate = weir__stage_fate(stage, verdict);
 }
 
 static void request(weir_stage *stage, const struct weir__message *message) {

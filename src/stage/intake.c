@@ -88,27 +88,34 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
 
 /* ---- from messages to batches -------------------------------------------- */
 
-static WEIR__NOINLINE void done_with_special(const weir_stage *stage,
-                                             const struct weir__item *item) {
-    struct weir__host *host = stage->host;
-    if ((item->flags & WEIR__COPIED) != 0) {
-        weir__slice_discard(host->batch_shown, host->batch_shown_first, item->count, item->flags,
-                            WEIR_DISCARD_HANDLED, &host->pool);
-    }
-    if ((item->flags & WEIR__GONE) == 0) {
-        weir__item_discard(item, weir__stage_fate(stage), &host->pool);
-    }
+/* Those that are in the stash are its own now, and what they are dropped for is said there. */
+static uint32_t fate_to_say(const struct weir__item *item, weir_discard why) {
+    bool stashed = (item->flags & (WEIR__STASHED | WEIR__ALIASED)) == WEIR__STASHED;
+    return weir__fate_of(why) | (stashed ? WEIR__FATE_UNSAID : 0);
 }
 
-/* The batch's reference is used up: with it, unless it went on; and what it was copied from. */
-static inline void done_with(const weir_stage *stage, const struct weir__item *item) {
-    enum { SPECIAL = WEIR__GONE | WEIR__COPIED | WEIR__OWNING };
-    if (WEIR__LIKELY((item->flags & SPECIAL) == 0)) {
-        weir__block_drop(item->block, &stage->host->pool);
-    } else {
-        done_with_special(stage, item);
+/*
+ * Before what the callback has emitted goes: who gets of it what was stashed here has it alone.
+ */
+static WEIR__NOINLINE void done_with_special(weir_stage *stage, const struct weir__item *item,
+                                             weir_verdict verdict) {
+    struct weir__host *host = stage->host;
+    weir_discard why = weir__stage_fate(stage, verdict);
+    if ((item->flags & WEIR__COPIED) != 0) {
+        weir__slice_discard(host->batch_shown, host->batch_shown_first, item->count, item->flags,
+                            why, &host->pool);
     }
+    if ((item->flags & WEIR__GONE) != 0) {
+        return;
+    }
+    if ((item->flags & WEIR__OWNING) != 0) {
+        weir__owned_let_go(item->block, item->first, item->count, fate_to_say(item, why),
+                           &host->pool);
+    }
+    weir__block_drop(item->block, &host->pool);
 }
+
+enum { SPECIAL_BATCH = WEIR__GONE | WEIR__COPIED | WEIR__OWNING };
 
 /* Hands one run of events to handle_events. */
 static inline void handle_run(weir_stage *stage, struct weir__item *item, const void *events,
@@ -122,9 +129,13 @@ static inline void handle_run(weir_stage *stage, struct weir__item *item, const 
     if (!stage->counts_handled) {
         weir__count(&host->counters.handled, count);
     }
+    bool special = (item->flags & SPECIAL_BATCH) != 0;
+    if (WEIR__UNLIKELY(special)) {
+        done_with_special(stage, item, verdict);
+    }
     weir__stage_leave(stage, "handle_events", verdict);
-    if (item->block != NULL) {
-        done_with(stage, item);
+    if (item->block != NULL && WEIR__LIKELY(!special)) {
+        weir__block_drop(item->block, &host->pool); /* the batch's reference */
     }
 }
 

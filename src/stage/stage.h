@@ -268,10 +268,13 @@ static inline struct weir__item *weir__stage_batch(const weir_stage *stage) {
     return stage->may_emit ? stage->host->batch : NULL;
 }
 
-/* What events that own something, and that a callback has returned from, are dropped for. */
-static inline weir_discard weir__stage_fate(const weir_stage *stage) {
+/* What events that own something, and that a callback has returned from with that, are
+ * dropped for. */
+static inline weir_discard weir__stage_fate(const weir_stage *stage, weir_verdict verdict) {
     bool normal = stage->reason == WEIR_REASON_NORMAL || stage->reason == WEIR_REASON_SHUTDOWN;
-    return stage->stopping && !normal ? WEIR_DISCARD_ABANDONED : WEIR_DISCARD_HANDLED;
+    bool goes_on = verdict == WEIR_CONTINUE || verdict == WEIR_FINISH;
+    return goes_on || (verdict == WEIR_STOP && normal) ? WEIR_DISCARD_HANDLED
+                                                       : WEIR_DISCARD_ABANDONED;
 }
 
 /* ---- desk.c -------------------------------------------------------------- */

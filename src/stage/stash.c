@@ -55,10 +55,10 @@ static bool hold_part(weir_stage *self, const struct weir__item *item, size_t fi
     out->block = item->block;
     out->first = item->first + (uint32_t)first;
     out->flags = item->flags & WEIR__LASTING;
-    weir__block_hold(out->block, &self->host->pool);
-    if ((out->flags & WEIR__OWNING) != 0) {
-        weir__owned_hold(out->block, out->first, out->count);
+    if ((out->flags & WEIR__OWNING) != 0 && !weir__owned_hold(out->block, out->first, out->count)) {
+        return false;
     }
+    weir__block_hold(out->block, &self->host->pool);
     return true;
 }
 

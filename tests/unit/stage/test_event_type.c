@@ -317,6 +317,50 @@ static void what_consumers_compete_for(struct rig *rig) {
     owned_scene_close("handled 200");
 }
 
+/* ---- a dispatcher of the program's own ----------------------------------------------- */
+
+static uint64_t want_all(void *state, weir_outlet *consumer, uint64_t count) {
+    (void)state, (void)consumer;
+    return count;
+}
+
+static weir_reason let_in(void *state, weir_outlet *consumer, uint64_t *upstream) {
+    (void)state, (void)consumer, (void)upstream;
+    return WEIR_REASON_NORMAL;
+}
+
+static uint64_t no_more(void *state, weir_outlet *consumer) {
+    (void)state, (void)consumer;
+    return 0;
+}
+
+/* For causes that there are not. */
+static void drop_for_nothing(void *state, weir_run *run, uint64_t count) {
+    (void)state;
+    weir_run_drop(run, count / 2, (weir_discard)77);
+    weir_run_drop(run, weir_run_count(run), (weir_discard)200);
+}
+
+static uint64_t all_is_open(const void *state) {
+    (void)state;
+    return UINT64_MAX / 2;
+}
+
+static void causes_that_there_are_not(struct rig *rig) {
+    static const weir_dispatcher dropper = {.name = "dropper",
+                                            .subscribe = let_in,
+                                            .ask = want_all,
+                                            .cancel = no_more,
+                                            .dispatch = drop_for_nothing,
+                                            .open_demand = all_is_open};
+    owned_scene_open(rig);
+    weir_ref source = owned_scene_source((struct owned_source){.limit = 10},
+                                         (weir_stage_options){.dispatcher = &dropper});
+    owned_scene_sink(source, owned_scene_look, ten);
+    rig_rest(rig);
+    owned_scene_close("unwanted 10");
+}
+
 /* ---- the end of the runtime ----------------------------------------------------------- */
 
 static void whatever_lies_anywhere_when_all_is_closed(struct rig *rig, int turns) {
@@ -388,6 +432,7 @@ int main(void) {
         TEST_IN_WORLDS_AND_WAYS(what_no_selector_wants, 2),
         TEST_IN_WORLDS(what_one_of_several_did_not_handle),
         TEST_IN_WORLDS(what_consumers_compete_for),
+        TEST_IN_WORLDS(causes_that_there_are_not),
         TEST_IN_WORLDS_AND_WAYS(whatever_lies_anywhere_when_all_is_closed, 20),
         TEST_STEPPED(types_that_are_none),
     };

@@ -200,6 +200,37 @@ static void what_cannot_be_copied_is_not_owned(struct rig *rig, int way) {
     owned_scene_close("handled 20");
 }
 
+static weir_verdict own_what_was_taken(weir_stage *self, weir_batch batch) {
+    struct owned mine;
+    owned_scene_look(self, batch);
+    if (weir_take(self, 0, 1, &mine) != WEIR_OK) return WEIR_CONTINUE;
+    owned_release(&owned_scene.ledger, mine);
+    RIG_CHECK(owned_scene.rig, weir_own(self) == NULL);
+    RIG_CHECK(owned_scene.rig, strstr(weir_refusal(), "has taken some of the batch") != NULL);
+    owned_scene.told++;
+    return WEIR_CONTINUE;
+}
+
+static void what_was_taken_is_not_owned(struct rig *rig) {
+    owned_scene_open(rig);
+    broadcast_to(own_what_was_taken, own_what_was_taken, 20);
+    assert_int_equal(owned_scene.told, 8);
+    owned_scene_close(NULL);
+}
+
+static weir_verdict own_and_die(weir_stage *self, weir_batch batch) {
+    owned_scene_look(self, batch);
+    RIG_CHECK(owned_scene.rig, weir_own(self) != NULL);
+    return weir_stop_with(self, WEIR_REASON_USER);
+}
+
+/* The copy, and what it was made of. */
+static void what_was_owned_is_abandoned(struct rig *rig) {
+    owned_scene_open(rig);
+    broadcast_to(own_and_die, owned_scene_look, 5);
+    owned_scene_close(owned_scene.ledger.copies > 0 ? "abandoned 10" : "abandoned 5");
+}
+
 /* ---- stashing -------------------------------------------------------------------------- */
 
 /* Keeps the second and the fourth of five; lets them go when asked to by a cast. */
@@ -248,6 +279,68 @@ static void what_is_stashed_is_kept(struct rig *rig, int way) {
     rig_rest(rig);
     assert_int_equal(owned_scene.seen, way == 0 ? 20 : 28);
     owned_scene_close("handled 20");
+}
+
+/* All of it, in the callback that got it. */
+static weir_verdict stash_and_emit(weir_stage *self, weir_batch batch) {
+    owned_scene_look(self, batch);
+    RIG_CHECK(owned_scene.rig, weir_stash(self, 0, batch.count) == WEIR_OK);
+    RIG_CHECK(owned_scene.rig, weir_stash_emit(self, batch.count) == WEIR_OK);
+    return WEIR_CONTINUE;
+}
+
+/* Whoever gets it has it alone: it is taken, and no copy is needed. */
+static void what_is_emitted_from_the_stash_is_the_takers(struct rig *rig) {
+    owned_scene_open(rig);
+    owned_scene.ledger.type.copy = NULL;
+    owned_scene_sink(owned_scene_relay(source_of(200), stash_and_emit, ten), take_all, ten);
+    rig_rest(rig);
+    owned_scene_close("released 200");
+}
+
+/* On threads it may be at work with it before the callback that emitted it is quite over. */
+static void so_it_is_on_threads(void **state) {
+    (void)state;
+    static struct rig rig;
+    rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
+    owned_scene_open(&rig);
+    owned_scene.ledger.type.copy = NULL;
+    const weir_subscribe_to to = {
+        .producer = owned_scene_source((struct owned_source){.limit = 20000},
+                                       (weir_stage_options){.worker = WEIR_WORKER(0)}),
+        .options = ten};
+    weir_ref relay = owned_scene_start((weir_stage_options){.kind = WEIR_PRODUCER_CONSUMER,
+                                                            .type = &owned_scene.ledger.type,
+                                                            .worker = WEIR_WORKER(0),
+                                                            .subscribe_to = &to,
+                                                            .subscribe_count = 1,
+                                                            .on.handle_events = stash_and_emit});
+    const weir_subscribe_to from = {.producer = relay, .options = ten};
+    owned_scene_start((weir_stage_options){.kind = WEIR_CONSUMER,
+                                           .worker = WEIR_WORKER(1),
+                                           .subscribe_to = &from,
+                                           .subscribe_count = 1,
+                                           .on.handle_events = take_all});
+    rig_rest(&rig);
+    owned_scene_close("released 20000");
+}
+
+static weir_verdict stash_one(weir_stage *self, weir_batch batch) {
+    owned_scene_look(self, batch);
+    RIG_CHECK(owned_scene.rig, weir_stash(self, batch.count - 1, 1) == WEIR_OK);
+    return WEIR_CONTINUE;
+}
+
+/* One event of many does not keep the block that it came in. */
+static void the_stash_pins_no_blocks(struct rig *rig) {
+    owned_scene_open(rig);
+    weir_ref source = owned_scene_source((struct owned_source){.limit = 60000, .burst = 600},
+                                         (weir_stage_options){.buffer_size = WEIR_INFINITY});
+    owned_scene_sink(source, stash_one, (weir_subscribe_options){.max_demand = 600});
+    rig_rest(rig);
+    assert_true(weir_runtime_dropped(rig->runtime, WEIR_DISCARD_HANDLED) > 50000);
+    assert_true(rig_accounts(rig).blocks_live < 10);
+    owned_scene_close(NULL);
 }
 
 static weir_verdict take_and_stash(weir_stage *self, weir_batch batch) {
@@ -414,7 +507,12 @@ int main(void) {
         TEST_IN_WORLDS_AND_WAYS(events_of_another_type_are_not_forwarded, 2),
         TEST_IN_WORLDS(what_is_written_to_is_owned_by_one),
         TEST_IN_WORLDS_AND_WAYS(what_cannot_be_copied_is_not_owned, 2),
+        TEST_IN_WORLDS(what_was_taken_is_not_owned),
+        TEST_STEPPED(what_was_owned_is_abandoned),
         TEST_IN_WORLDS_AND_WAYS(what_is_stashed_is_kept, 3),
+        TEST_IN_WORLDS(what_is_emitted_from_the_stash_is_the_takers),
+        cmocka_unit_test(so_it_is_on_threads),
+        TEST_STEPPED(the_stash_pins_no_blocks),
         TEST_IN_WORLDS(what_was_taken_cannot_be_stashed),
         TEST_IN_WORLDS(messages_are_handled_or_taken),
         TEST_STEPPED(messages_to_who_stops_are_dropped),
