@@ -100,13 +100,13 @@ weir_status reader_start(weir_runtime *runtime, struct input *input, weir_ref *o
                             &(weir_stage_options){
                                 .kind = WEIR_PRODUCER,
                                 .name = "reader",
-                                .type = &chunks,
                                 .state = &(struct reader){.input = input},
                                 .state_bytes = sizeof(struct reader),
                                 .demand = WEIR_ACCUMULATE, /* until all have subscribed */
                                 .on = {.handle_demand = read_chunks,
                                        .handle_cancel = tokenizer_ended,
                                        .terminate = close_reader},
+                                .type = &chunks, /* which says how large they are, too */
                             },
                             out);
 }
