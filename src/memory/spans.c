@@ -8,6 +8,13 @@
 
 #include <string.h>
 
+uint64_t weir__spans_about(const struct weir__item *item, uint64_t count) {
+    const struct weir__block *block = item->block;
+    return block->lender == NULL
+               ? 0
+               : weir__spans_bytes(block->type, weir__block_event(block, item->first)) * count;
+}
+
 char *weir__spans_move(const weir_event_type *type, void *event, char *to) {
     weir_bytes *spans = event;
     for (unsigned i = 0; i < type->spans; i++) {

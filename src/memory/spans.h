@@ -13,6 +13,7 @@
 #define WEIR__MEMORY_SPANS_H
 
 #include "memory/block.h"
+#include "memory/queue.h"
 
 #include <weir/event.h>
 
@@ -25,6 +26,10 @@ static inline size_t weir__spans_bytes(const weir_event_type *type, const void *
     }
     return bytes;
 }
+
+/* About how many bytes of payload `count` events from a slice's first one on have: each as many as
+ * that. */
+uint64_t weir__spans_about(const struct weir__item *item, uint64_t count);
 
 /* Copies one event's payload to `to`, where its spans point from then on; returns its end. */
 char *weir__spans_move(const weir_event_type *type, void *event, char *to);

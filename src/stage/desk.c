@@ -8,6 +8,7 @@
  */
 #include "base/check.h"
 #include "edge/rack.h"
+#include "memory/spans.h"
 #include "stage/keeping.h"
 #include "stage/stage.h"
 
@@ -61,10 +62,14 @@ static void send_to_outlet(void *context, weir_outlet *outlet, struct weir__queu
                            uint64_t count) {
     weir_stage *stage = context;
     struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
+    uint64_t bytes = count * stage->event_bytes;
+    if (WEIR__UNLIKELY(weir__stage_has_spans(stage))) {
+        bytes += weir__spans_about(weir__queue_at(queue, 0), count);
+    }
     uint64_t lost = weir__edge_send(edge, queue, count, &stage->host->pool);
     weir__count(&stage->host->counters.sent, count);
     weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
-    weir__outbox_touched_much(edge, WEIR__EVENTS, count * stage->event_bytes);
+    weir__outbox_touched_much(edge, WEIR__EVENTS, bytes);
     if (WEIR__UNLIKELY(lost > 0)) {
         weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
         ask_again(context, outlet, lost); /* or its demand would stand still */

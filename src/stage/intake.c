@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "edge/rack.h"
 #include "memory/pool.h"
+#include "memory/spans.h"
 #include "stage/keeping.h"
 #include "stage/subscription.h"
 #include "stage/takers.h"
@@ -201,6 +202,13 @@ static inline bool hand_on(weir_stage *stage, struct weir__edge *edge, struct we
     return true;
 }
 
+static uint64_t bytes_of(const struct weir__item *item) {
+    uint64_t bytes = (uint64_t)item->count * item->event_bytes;
+    return WEIR__UNLIKELY((item->flags & WEIR__OWNING) != 0)
+               ? bytes + weir__spans_about(item, item->count)
+               : bytes;
+}
+
 /* One batch, or one piece of one. */
 static void one_batch(weir_stage *stage) {
     struct weir__edge *edge = weir__queue_at(&stage->inq, 0)->owner;
@@ -209,6 +217,7 @@ static void one_batch(weir_stage *stage) {
     }
     struct weir__item item;
     uint64_t ask_for = 0;
+    uint64_t bytes = 0;
     uint64_t count = stage->pieces_left;
     bool run = true;
     if (WEIR__LIKELY(count == 0)) {
@@ -221,14 +230,17 @@ static void one_batch(weir_stage *stage) {
     }
     stage->message_left -= count;
     stage->begun = stage->message_left > 0;
-    run = run && hand_on(stage, edge, &item, &ask_for);
+    if (WEIR__LIKELY(run)) {
+        bytes = bytes_of(&item);
+        run = hand_on(stage, edge, &item, &ask_for);
+    }
     if (WEIR__UNLIKELY(!run) && edge->manual) {
         ask_anew(stage, edge, count);
     }
     weir__subscription_ask(stage, edge, ask_for);
     weir__outbox_flush(&stage->host->outbox);
     if (run && ask_for > 0) {
-        weir__outbox_touched_much(edge, WEIR__DEMAND, (uint64_t)item.count * item.event_bytes);
+        weir__outbox_touched_much(edge, WEIR__DEMAND, bytes);
     }
 }
 

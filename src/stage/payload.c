@@ -123,12 +123,12 @@ static bool emit_one(weir_stage *stage, const void *event, size_t bytes) {
 
 /* NULL: all of them may be emitted. */
 static const char *why_not(const weir_event_type *type, const void *events, size_t count,
-                           char text[static 96]) {
+                           char text[static 128]) {
     const unsigned char *event = events;
     for (size_t i = 0; i < count; i++, event += type->bytes) {
         size_t bytes = weir__spans_bytes(type, event);
         if (bytes > payload_limit(type)) {
-            snprintf(text, 96, "event %zu has spans of %zu bytes, its type's payload_limit is %zu",
+            snprintf(text, 128, "event %zu has spans of %zu bytes, its type's payload_limit is %zu",
                      i, bytes, payload_limit(type));
             return text;
         }
@@ -140,7 +140,7 @@ weir_status weir__stage_emit_spans(weir_stage *stage, const void *events, size_t
     const weir_event_type *type = stage->type;
     const unsigned char *event = events;
     uint64_t before = stage->emission.events;
-    char text[96];
+    char text[128];
     stage->reserved_bytes = 0;
     if (!weir__stage_can_emit(stage)) {
         return weir__refuse(WEIR_INVALID, "stage %s cannot emit %zu events here", stage->name,

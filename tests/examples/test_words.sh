@@ -97,17 +97,17 @@ awk 'BEGIN { for (i = 0; i < 150000; i++) {
 head -c 400000 "$words" >binary
 letters 100000 >long_word
 {
-    # Around the room that a chunk has for text, and where two chunks meet.
-    for length in 16366 16367 16368 16369 32735 32736 32737 5 49104 300000; do
+    # Around what is read at once, twice that and so on, and where two chunks meet.
+    for length in 8191 8192 8193 16383 16384 16385 32767 32768 32769 5 65535 65537 300000; do
         letters "$length"
         printf ' and\n'
     done
     letters 20000
 } >long_words
 {
-    letters 16368
+    letters 16384
     printf ' '
-    letters 16367
+    letters 16383
     printf ' '
     text 40000 50
 } >exact
@@ -202,8 +202,8 @@ else
 fi
 
 # --- memory ----------------------------------------------------------------------------------
-# What can grow is bounded by the demand: 4 tokenizers, 8 chunks of 16 kB each,
-# 0.5 MB in all; the rest is the tables, the program and its threads.
+# What can grow is bounded by the demand: 4 tokenizers, 8 chunks of 16 KiB each, 0.5 MB in
+# all, in blocks of 64 KiB; the rest is the tables, the program and its threads.
 bound=48
 if grep -qE '__(asan|tsan)_init' "$words"; then bound=1000; fi
 

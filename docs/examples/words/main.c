@@ -22,7 +22,6 @@
 struct job {
     struct options options;
     struct input input;
-    struct table long_words;
     struct table *tables; /* one for each tokenizer */
     struct merged merged;
     weir_accounts accounts;
@@ -65,7 +64,7 @@ static weir_status start_stages(weir_runtime *runtime, struct job *job, weir_ref
     unsigned count = job->options.tokenizers;
     weir_ref *tokenizers = calloc(count, sizeof *tokenizers);
     if (tokenizers == NULL) return WEIR_NO_MEMORY;
-    weir_status status = reader_start(runtime, &job->input, &job->long_words, reader);
+    weir_status status = reader_start(runtime, &job->input, reader);
     for (unsigned i = 0; i < count && status == WEIR_OK; i++)
         status = tokenizer_start(runtime, *reader, &job->tables[i], &tokenizers[i]);
     if (status == WEIR_OK) status = merger_start(runtime, tokenizers, count, &job->merged);
@@ -166,7 +165,6 @@ int main(int argument_count, char **arguments) {
     for (unsigned i = 0; job.tables != NULL && i < job.options.tokenizers; i++)
         table_close(&job.tables[i]);
     free(job.tables);
-    table_close(&job.long_words);
     table_close(&job.merged.table);
     input_close(&job.input);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -2,9 +2,9 @@
  * The reader: a producer that reads text into chunks, as demand comes.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A chunk ends between two words.  The beginning of a word that the chunk's end
- * cuts off is carried over to the next chunk.  A word that is longer than a
- * chunk is gathered, kept once in a table, and sent by its address.
+ * Text is read where it will lie: no stage copies it.  A chunk ends between two words; the
+ * beginning of a word that its end cuts off is carried over to the next chunk.  A word that is
+ * longer than a chunk is carried until it ends, and is a chunk then, as long as that is.
  */
 #include "words.h"
 
@@ -15,15 +15,22 @@ enum result { DONE, END, FAILED, NO_MEMORY };
 
 struct reader {
     struct input *input;
-    struct table *long_words;
     bool ended;
-    size_t carried; /* bytes of carry: text that was read but not sent yet */
-    char carry[TEXT_BYTES];
+    char *carry; /* text that was read but not sent yet: so many bytes of it */
+    size_t carried;
+    size_t capacity;
 };
 
-static void carry_over(struct reader *reader, const char *text, size_t bytes) {
-    memcpy(reader->carry, text, bytes);
+static bool carry_over(struct reader *reader, const char *text, size_t bytes) {
+    if (bytes > reader->capacity) {
+        char *larger = realloc(reader->carry, bytes);
+        if (larger == NULL) return false;
+        reader->carry = larger;
+        reader->capacity = bytes;
+    }
+    if (bytes > 0) memcpy(reader->carry, text, bytes);
     reader->carried = bytes;
+    return true;
 }
 
 /* How much of the text is left when a word that may go on is left out. */
@@ -32,79 +39,41 @@ static size_t whole_words(const char *text, size_t bytes) {
     return bytes;
 }
 
-static size_t leading_letters(const char *text, size_t bytes) {
-    size_t count = 0;
-    while (count < bytes && is_letter(text[count])) count++;
-    return count;
-}
-
-/* Gathers the rest of the word that begins with what is carried, all letters. */
-static enum result gather(struct reader *reader, char **word, size_t *length) {
-    size_t size = reader->carried, capacity = 0;
-    for (;;) {
-        if (capacity - size < TEXT_BYTES || capacity == 0) {
-            capacity = capacity == 0 ? 4 * TEXT_BYTES : 2 * capacity;
-            char *larger = realloc(*word, capacity);
-            if (larger == NULL) return NO_MEMORY;
-            if (*word == NULL) memcpy(larger, reader->carry, size);
-            *word = larger;
-        }
-        ssize_t got = input_read(reader->input, *word + size, TEXT_BYTES);
-        if (got < 0) return FAILED;
-        size_t letters = leading_letters(*word + size, (size_t)got);
-        *length = size + letters;
-        if (got == 0 || letters < (size_t)got) {
-            reader->ended = got == 0;
-            carry_over(reader, *word + *length, (size_t)got - letters);
-            return DONE;
-        }
-        size = *length;
-    }
-}
-
-static enum result read_long_word(struct reader *reader, struct chunk *chunk) {
-    char *word = NULL;
-    enum result result = gather(reader, &word, &chunk->bytes);
-    if (result == DONE) {
-        uint64_t hash = word_hash(word, chunk->bytes);
-        const struct entry *kept = table_add(reader->long_words, word, chunk->bytes, hash, 1);
-        if (kept == NULL)
-            result = NO_MEMORY;
-        else
-            chunk->long_word = kept->word;
-    }
-    free(word);
-    return result;
-}
-
-static enum result read_chunk(struct reader *reader, struct chunk *chunk) {
-    size_t size = reader->carried;
-    memcpy(chunk->text, reader->carry, size);
-    while (size < TEXT_BYTES && !reader->ended) {
-        ssize_t got = input_read(reader->input, chunk->text + size, TEXT_BYTES - size);
+/* What is carried, and behind it what the input has, up to `room` bytes of both. */
+static enum result fill(struct reader *reader, char *text, size_t room, size_t *size) {
+    *size = reader->carried;
+    if (*size > 0) memcpy(text, reader->carry, *size);
+    while (*size < room && !reader->ended) {
+        ssize_t got = input_read(reader->input, text + *size, room - *size);
         if (got < 0) return FAILED;
         reader->ended = got == 0;
-        size += (size_t)got;
+        *size += (size_t)got;
     }
-    if (size == 0) return END;
-    chunk->long_word = NULL;
-    chunk->bytes = reader->ended ? size : whole_words(chunk->text, size);
-    carry_over(reader, chunk->text + chunk->bytes, size - chunk->bytes);
-    return chunk->bytes > 0 ? DONE : read_long_word(reader, chunk);
+    return *size == 0 ? END : DONE;
+}
+
+/* Sends a chunk; or none, if all that was read belongs to one word, which is carried on. */
+static enum result read_chunk(weir_stage *self, struct reader *reader, bool *sent) {
+    size_t size, room = 2 * reader->carried < CHUNK_BYTES ? CHUNK_BYTES : 2 * reader->carried;
+    char *text = weir_reserve_bytes(self, room).events;
+    if (text == NULL) return NO_MEMORY;
+    enum result result = fill(reader, text, room, &size);
+    if (result != DONE) return result;
+    size_t bytes = reader->ended ? size : whole_words(text, size);
+    if (!carry_over(reader, text + bytes, size - bytes)) return NO_MEMORY;
+    *sent = bytes > 0;
+    if (bytes == 0) return DONE;
+    const struct chunk chunk = {.text = {text, (uint32_t)bytes, 0}};
+    return weir_commit_bytes(self, bytes, &chunk, 1) == WEIR_OK ? DONE : NO_MEMORY;
 }
 
 static weir_verdict read_chunks(weir_stage *self, uint64_t demand) {
     struct reader *reader = weir_state(self);
     enum result result = DONE;
     while (demand > 0 && result == DONE) {
-        size_t filled = 0;
-        weir_room room = weir_reserve(self, demand);
-        struct chunk *chunk = room.events;
-        if (chunk == NULL) return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-        while (filled < room.count && (result = read_chunk(reader, &chunk[filled])) == DONE)
-            filled++;
-        weir_commit(self, filled);
-        demand -= filled;
+        bool sent = false;
+        result = read_chunk(self, reader, &sent);
+        demand -= sent;
     }
     if (result == DONE) return WEIR_CONTINUE;
     if (result == END) return WEIR_FINISH;
@@ -118,26 +87,26 @@ static weir_verdict tokenizer_ended(weir_stage *self, const weir_peer *peer,
     return weir_stop_with(self, reason);
 }
 
-static weir_verdict prepare(weir_stage *self, void *argument) {
-    struct reader *reader = weir_state(self);
-    const struct reader *given = argument;
-    reader->input = given->input;
-    reader->long_words = given->long_words;
-    return WEIR_CONTINUE;
+static void close_reader(weir_stage *self, weir_reason reason) {
+    const struct reader *reader = weir_state(self);
+    (void)reason;
+    free(reader->carry);
 }
 
-weir_status reader_start(weir_runtime *runtime, struct input *input, struct table *long_words,
-                         weir_ref *out) {
-    return weir_stage_start(
-        runtime,
-        &(weir_stage_options){
-            .kind = WEIR_PRODUCER,
-            .name = "reader",
-            .event_bytes = sizeof(struct chunk),
-            .state_bytes = sizeof(struct reader),
-            .argument = &(struct reader){.input = input, .long_words = long_words},
-            .demand = WEIR_ACCUMULATE, /* until all have subscribed */
-            .on = {.init = prepare, .handle_demand = read_chunks, .handle_cancel = tokenizer_ended},
-        },
-        out);
+weir_status reader_start(weir_runtime *runtime, struct input *input, weir_ref *out) {
+    static const weir_event_type chunks = {
+        .bytes = sizeof(struct chunk), .spans = 1, .payload_limit = WEIR_PAYLOAD_LIMIT_MAX};
+    return weir_stage_start(runtime,
+                            &(weir_stage_options){
+                                .kind = WEIR_PRODUCER,
+                                .name = "reader",
+                                .state = &(struct reader){.input = input},
+                                .state_bytes = sizeof(struct reader),
+                                .demand = WEIR_ACCUMULATE, /* until all have subscribed */
+                                .on = {.handle_demand = read_chunks,
+                                       .handle_cancel = tokenizer_ended,
+                                       .terminate = close_reader},
+                                .type = &chunks, /* which says how large they are, too */
+                            },
+                            out);
 }

@@ -12,8 +12,9 @@ struct tokenizer {
     struct table *table;
 };
 
-static bool count_text(struct table *table, const char *text, size_t bytes) {
-    size_t at = 0;
+static bool count_text(struct table *table, weir_bytes from) {
+    const char *text = from.at;
+    size_t at = 0, bytes = from.count;
     while (at < bytes) {
         if (!is_letter(text[at])) {
             at++;
@@ -32,10 +33,9 @@ static weir_verdict count_words(weir_stage *self, weir_batch batch) {
     const struct chunk *chunk = batch.events;
     struct tally progress = {.word = NULL};
     for (size_t i = 0; i < batch.count; i++, chunk++) {
-        const char *text = chunk->long_word != NULL ? chunk->long_word : chunk->text;
-        if (!count_text(tokenizer->table, text, chunk->bytes))
+        if (!count_text(tokenizer->table, chunk->text))
             return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-        progress.count += chunk->bytes;
+        progress.count += chunk->text.count;
     }
     if (weir_emit(self, &progress, 1) != WEIR_OK)
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);

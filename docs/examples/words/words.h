@@ -4,7 +4,7 @@
  *
  *     reader ──chunk──► tokenizer 1 .. n ──tally──► merger
  *
- * The reader reads blocks of the files as the tokenizers ask for them; each
+ * The reader reads chunks of the files as the tokenizers ask for them; each
  * tokenizer counts the words of its chunks in a table of its own; when the text
  * has ended, each sends its table to the merger as tallies, and the merger adds
  * them up.  No table is ever shared, so no lock is needed.
@@ -12,8 +12,9 @@
  * Memory: at most CHUNKS_AHEAD chunks wait for each tokenizer, however long the
  * text is; what grows is the tables, with the number of different words.
  *
- * Lifetime: pointers in events point into tables.  All tables belong to main,
- * which frees them after the runtime has been closed.
+ * Lifetime: a chunk's text is weir's, and goes when the chunk has been counted.
+ * Words of tallies point into tables, which belong to main: it frees them after
+ * the runtime has been closed.
  */
 #ifndef WORDS_H
 #define WORDS_H
@@ -24,20 +25,17 @@
 
 #include <weir/weir.h>
 
+/* What is read at once, unless a word is longer. */
 #define CHUNK_BYTES 16384u
-#define TEXT_BYTES  (CHUNK_BYTES - sizeof(char *) - sizeof(size_t))
 
 /* For each tokenizer: 8 chunks on their way, asked for four at a time. */
 #define CHUNKS_AHEAD 8
 #define CHUNKS_LEFT  4
 
-/* The reader's event: some whole words, or one word that is too long for that. */
+/* The reader's event: some whole words, or a long one (of WEIR_PAYLOAD_LIMIT_MAX bytes at most). */
 struct chunk {
-    const char *long_word; /* unless NULL: the word, of `bytes` letters */
-    size_t bytes;          /* how much of text is used                  */
-    char text[TEXT_BYTES];
+    weir_bytes text;
 };
-_Static_assert(sizeof(struct chunk) == CHUNK_BYTES, "a chunk has no padding");
 
 /* The tokenizers' event: a word was counted so often. */
 struct tally {
@@ -46,8 +44,7 @@ struct tally {
     uint64_t count;
 };
 
-weir_status reader_start(weir_runtime *runtime, struct input *input, struct table *long_words,
-                         weir_ref *out);
+weir_status reader_start(weir_runtime *runtime, struct input *input, weir_ref *out);
 
 weir_status tokenizer_start(weir_runtime *runtime, weir_ref reader, struct table *table,
                             weir_ref *out);

@@ -226,6 +226,11 @@ static void of_oneself(weir_stage *self, weir_ref other) {
     REFUSED(weir_stash_drop, self, weir_stash_drop(NULL, 1));
     REFUSED(weir_take, self, weir_take(NULL, 0, 1, SOME));
     REFUSED(weir_take, events, weir_take(SOME, 0, 1, NULL));
+    HARMLESS(weir_reserve_bytes, self, weir_reserve_bytes(NULL, 1).events == NULL);
+    REFUSED(weir_commit_bytes, self, weir_commit_bytes(NULL, 0, SOME, 1));
+    REFUSED(weir_commit_bytes, events, weir_commit_bytes(self, 0, NULL, 1));
+    REFUSED(weir_emit_slices, self, weir_emit_slices(NULL, SOME, 1));
+    REFUSED(weir_emit_slices, events, weir_emit_slices(self, NULL, 1));
     REFUSED(weir_take_message, self, weir_take_message(NULL, SOME));
     REFUSED(weir_take_message, event, weir_take_message(SOME, NULL));
 }

@@ -381,6 +381,49 @@ static void chunks_are_split_without_a_copy(struct rig *rig, int way) {
     close_scene();
 }
 
+/* ---- slices that are written to ---------------------------------------------------------- */
+
+static weir_verdict slice_twice(weir_stage *self, weir_batch batch) {
+    read_lines(self, batch);
+    for (int i = 0; i < 2; i++) {
+        RIG_CHECK(f.rig, weir_emit_slices(self, batch.events, batch.count) == WEIR_OK);
+    }
+    return WEIR_CONTINUE;
+}
+
+/* Two events have the same bytes: each is in capitals once. */
+static void who_writes_to_a_slice_has_his_own(struct rig *rig) {
+    open_scene(rig, 100, 300);
+    const weir_subscribe_options one = {.max_demand = 1};
+    weir_ref twice =
+        behind(source((weir_stage_options){0}), WEIR_PRODUCER_CONSUMER, slice_twice, ten);
+    behind(behind(twice, WEIR_PRODUCER_CONSUMER, shout, one), WEIR_CONSUMER, read_shouted, ten);
+    rig_rest(rig);
+    assert_int_equal(f.seen, 100 + 2 * 100 + 2 * 100);
+    close_scene();
+}
+
+static weir_verdict slice_and_shout(weir_stage *self, weir_batch batch) {
+    read_lines(self, batch);
+    RIG_CHECK(f.rig, weir_emit_slices(self, batch.events, batch.count) == WEIR_OK);
+    struct line *mine = weir_own(self);
+    RIG_CHECK(f.rig, mine != NULL);
+    for (size_t i = 0; mine != NULL && i < batch.count; i++) {
+        memset((char *)(uintptr_t)mine[i].text.at, '!', mine[i].text.count);
+    }
+    return WEIR_CONTINUE;
+}
+
+static void what_was_sliced_is_written_to_elsewhere(struct rig *rig) {
+    open_scene(rig, 100, 300);
+    weir_ref first = source((weir_stage_options){0});
+    behind(behind(first, WEIR_PRODUCER_CONSUMER, slice_and_shout, ten), WEIR_CONSUMER, read_lines,
+           ten);
+    rig_rest(rig);
+    assert_int_equal(f.seen, 200);
+    close_scene();
+}
+
 /* ---- refusals ------------------------------------------------------------------------- */
 
 static void refused(bool right, const char *why) {
@@ -507,6 +550,8 @@ int main(void) {
         TEST_IN_WORLDS(consumers_die_and_others_go_on),
         TEST_IN_WORLDS_AND_WAYS(all_is_closed_at_any_moment, 20),
         TEST_IN_WORLDS_AND_WAYS(chunks_are_split_without_a_copy, 2),
+        TEST_IN_WORLDS(who_writes_to_a_slice_has_his_own),
+        TEST_IN_WORLDS(what_was_sliced_is_written_to_elsewhere),
         TEST_STEPPED(what_cannot_be_is_refused),
         TEST_STEPPED(types_that_are_none),
         TEST_STEPPED(a_running_pipe_allocates_nothing),
