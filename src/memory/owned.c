@@ -55,6 +55,9 @@ void weir__owned_mark(const struct weir__block *block, uint32_t first, uint32_t 
  */
 static uint32_t let_go_of_one(uint32_t *word, uint32_t fate) {
     uint32_t seen = weir__load_acquire_u32(word); /* E1 -> E2 */
+    if (WEIR__LIKELY(seen == ALONE)) {
+        return worse_fate(ALONE, fate); /* nothing is written: its line stays with both cores */
+    }
     while (holders_of(seen) != 1) {
         WEIR__CHECK(holders_of(seen) > 1);
         if (weir__cas_u32(word, &seen, worse_fate(seen, fate) - 1)) { /* E1 -> E2 */
@@ -67,7 +70,7 @@ static uint32_t let_go_of_one(uint32_t *word, uint32_t fate) {
 
 /* Events whose spans are all that they own have nothing else to give back. */
 static void drop_by_type(const weir_event_type *type, const void *events, size_t count,
-                      weir_discard why) {
+                         weir_discard why) {
     if (type->drop != NULL) {
         type->drop(type->context, events, count, why);
     }

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-char *weir__spans_move(const weir_event_type *type, void *event, char *to) {
+/* Copies one event's payload to `to`, where its spans point from then on; returns its end. */
+static char *move_payload(const weir_event_type *type, void *event, char *to) {
     weir_bytes *spans = event;
     for (unsigned i = 0; i < type->spans; i++) {
         if (spans[i].count > 0) {
@@ -32,7 +33,7 @@ bool weir__spans_copy(struct weir__block *block, uint32_t count, struct weir__po
     }
     char *to = weir__block_event(lender, 0);
     for (uint32_t i = 0; i < count; i++) {
-        to = weir__spans_move(type, weir__block_event(block, i), to);
+        to = move_payload(type, weir__block_event(block, i), to);
     }
     weir__block_hold(lender, here);
     weir__block_close(lender, here);

@@ -14,6 +14,7 @@
 
 #include "memory/block.h"
 
+#include <string.h>
 #include <weir/event.h>
 
 /* Bytes of payload of one event. */
@@ -26,8 +27,23 @@ static inline size_t weir__spans_bytes(const weir_event_type *type, const void *
     return bytes;
 }
 
-/* Copies one event's payload to `to`, where its spans point from then on; returns its end. */
-char *weir__spans_move(const weir_event_type *type, void *event, char *to);
+/* Writes an event to `to`, and its payload to `at`, where those spans point. */
+static inline void weir__spans_write(const weir_event_type *type, const void *event, void *to,
+                                     char *at) {
+    const weir_bytes *from = event;
+    weir_bytes *spans = to;
+    for (unsigned i = 0; i < type->spans; i++) {
+        if (from[i].count > 0) {
+            memcpy(at, from[i].at, from[i].count);
+        }
+        spans[i] = (weir_bytes){.at = at, .count = from[i].count, .reserved = from[i].reserved};
+        at += from[i].count;
+    }
+    size_t rest = type->bytes - type->spans * sizeof *spans;
+    if (rest > 0) {
+        memcpy(spans + type->spans, from + type->spans, rest);
+    }
+}
 
 /*
  * The first `count` events of a block that has no lender yet, whose spans are another's: their

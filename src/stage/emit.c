@@ -208,11 +208,11 @@ static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events
         weir__stage_discard(self, count, WEIR_DISCARD_CONSUMER, false);
         return weir__refuse(WEIR_INVALID, "a consumer cannot emit: %zu events discarded", count);
     }
-    weir__stage_end_strip(self);
-    self->reserved = 0;
     if (weir__stage_has_spans(self)) {
         return weir__stage_emit_spans(self, events, count);
     }
+    weir__stage_end_strip(self);
+    self->reserved = 0;
     if (count > 0 && open_strip(self, count)) {
         size_t bytes = count * self->event_bytes;
         if (bytes == sizeof(uint64_t)) {

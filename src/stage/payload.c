@@ -13,14 +13,13 @@
  * A stage fills one pair after another; while all that it emitted has come back, the same
  * one from its start.
  */
-#include "base/check.h"
+#include "base/attributes.h"
 #include "base/refusal.h"
 #include "memory/pool.h"
 #include "memory/spans.h"
 #include "stage/keeping.h"
 #include "stage/stage.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { FIXED_BYTES = 16384, PAYLOAD_FIRST_BYTES = 4096, PAYLOAD_BYTES = WEIR__BLOCK_BYTES_MAX };
@@ -82,7 +81,7 @@ static struct weir__block *open_fixed(weir_stage *stage, struct weir__block *len
         close_block(stage, &stage->open);
         fixed = stage->open =
             weir__pool_get(&stage->host->pool, (uint32_t)stage->event_bytes, stage->type,
-                           FIXED_BYTES / (stage->event_bytes + WEIR__OWNED_WORD_BYTES) + 1);
+                           FIXED_BYTES / (stage->event_bytes + WEIR__OWNED_WORD_BYTES));
     }
     if (fixed != NULL && fixed->lender == NULL) {
         fixed->lender = lender;
@@ -94,65 +93,75 @@ static struct weir__block *open_fixed(weir_stage *stage, struct weir__block *len
 /* ---- emitting ------------------------------------------------------------------ */
 
 /* The events so far are as they were. */
-static weir_status take_back(weir_stage *stage, uint64_t before) {
+static WEIR__NOINLINE void take_back(weir_stage *stage, uint64_t before) {
+    weir__stage_end_strip(stage);
     weir__stage_unemit(stage, before);
+}
+
+static weir_status refuse_memory(const weir_stage *stage) {
     return weir__refuse(WEIR_NO_MEMORY, "no memory for events of %zu bytes and their payload",
                         stage->event_bytes);
 }
 
-/* One event, whose bytes are copied to where `to` is. */
-static void write_event(const weir_event_type *type, void *event, const void *from, char *to) {
-    memcpy(event, from, type->bytes);
-    weir__spans_move(type, event, to);
-}
-
-static bool emit_one(weir_stage *stage, const void *event, size_t bytes) {
+/*
+ * As of flat events (emit.c), the first one of a callback opens a strip, the rest of the open
+ * block, of which block and emission learn when it is closed.  Its `room` stays 0, so that
+ * weir_emit comes here for each: there is the payload, too.  While it is open, the stage may emit.
+ */
+static WEIR__NOINLINE weir_status open_strip(weir_stage *stage, size_t bytes, size_t number) {
+    if (!weir__stage_can_emit(stage)) {
+        return weir__refuse(WEIR_INVALID, "stage %s cannot emit events here", stage->name);
+    }
+    if (bytes > payload_limit(stage->type)) {
+        return weir__refuse(WEIR_INVALID,
+                            "stage %s: event %zu has spans of %zu bytes, its type's payload_limit "
+                            "is %zu",
+                            stage->name, number, bytes, payload_limit(stage->type));
+    }
+    weir__stage_end_strip(stage);
     begin_anew(stage);
     struct weir__block *payload =
         weir__queue_reserve(&stage->emission, 1) ? open_payload(stage, bytes) : NULL;
     struct weir__block *fixed = payload == NULL ? NULL : open_fixed(stage, payload);
     if (fixed == NULL) {
-        return false;
+        return refuse_memory(stage);
     }
-    write_event(stage->type, weir__block_event(fixed, fixed->used), event,
-                weir__block_event(payload, payload->used));
-    payload->used += (uint32_t)bytes;
-    weir__stage_append(stage, 1, WEIR__OWNING);
-    return true;
+    stage->strip = (struct weir__strip){.to = weir__block_event(fixed, fixed->used)};
+    return WEIR_OK;
 }
 
-/* NULL: all of them may be emitted. */
-static const char *why_not(const weir_event_type *type, const void *events, size_t count,
-                           char text[static 96]) {
-    const unsigned char *event = events;
-    for (size_t i = 0; i < count; i++, event += type->bytes) {
-        size_t bytes = weir__spans_bytes(type, event);
-        if (bytes > payload_limit(type)) {
-            snprintf(text, 96, "event %zu has spans of %zu bytes, its type's payload_limit is %zu",
-                     i, bytes, payload_limit(type));
-            return text;
-        }
-    }
-    return NULL;
+/* It is open, and takes one more event with so many bytes. */
+static inline bool has_room(const weir_stage *stage, size_t bytes) {
+    const struct weir__block *fixed = stage->open;
+    const struct weir__block *payload = stage->payload;
+    return stage->strip.to != NULL && stage->strip.count < fixed->capacity - fixed->used &&
+           bytes <= payload->capacity - payload->used && bytes <= payload_limit(stage->type);
+}
+
+static inline void write_to_strip(weir_stage *stage, const void *event, size_t bytes) {
+    struct weir__block *payload = stage->payload;
+    unsigned char *to = stage->strip.to;
+    char *at = weir__block_at(payload, payload->used, 1);
+    payload->used += (uint32_t)bytes;
+    stage->strip.to = to + stage->event_bytes;
+    stage->strip.count++;
+    weir__spans_write(stage->type, event, to, at);
 }
 
 weir_status weir__stage_emit_spans(weir_stage *stage, const void *events, size_t count) {
-    const weir_event_type *type = stage->type;
     const unsigned char *event = events;
-    uint64_t before = stage->emission.events;
-    char text[96];
+    uint64_t before = stage->emission.events + stage->strip.count;
     stage->reserved_bytes = 0;
-    if (!weir__stage_can_emit(stage)) {
-        return weir__refuse(WEIR_INVALID, "stage %s cannot emit %zu events here", stage->name,
-                            count);
-    }
-    if (why_not(type, events, count, text) != NULL) {
-        return weir__refuse(WEIR_INVALID, "stage %s: %s", stage->name, text);
-    }
-    for (size_t i = 0; i < count; i++, event += type->bytes) {
-        if (!emit_one(stage, event, weir__spans_bytes(type, event))) {
-            return take_back(stage, before);
+    for (size_t i = 0; i < count; i++, event += stage->event_bytes) {
+        size_t bytes = weir__spans_bytes(stage->type, event);
+        if (WEIR__UNLIKELY(!has_room(stage, bytes))) {
+            weir_status status = open_strip(stage, bytes, i);
+            if (status != WEIR_OK) {
+                take_back(stage, before);
+                return status;
+            }
         }
+        write_to_strip(stage, event, bytes);
     }
     return WEIR_OK;
 }
@@ -163,6 +172,7 @@ weir_room weir_reserve_bytes(weir_stage *self, size_t least) {
     if (weir__missing(self, "self")) {
         return (weir_room){0};
     }
+    weir__stage_end_strip(self);
     self->reserved_bytes = 0;
     if (!weir__stage_can_emit(self) || !weir__stage_has_spans(self)) {
         weir__refuse(WEIR_INVALID, "stage %s cannot emit here, or its events have no spans",
@@ -244,7 +254,8 @@ weir_status weir_commit_bytes(weir_stage *self, size_t used, const void *events,
     }
     uint64_t before = self->emission.events;
     if (!append_fixed(self, events, count, payload, WEIR__OWNING)) {
-        return take_back(self, before);
+        take_back(self, before);
+        return refuse_memory(self);
     }
     payload->used += (uint32_t)used;
     self->reserved_bytes = 0;
@@ -265,6 +276,7 @@ weir_status weir_emit_slices(weir_stage *self, const void *events, size_t count)
                             "spans here",
                             self->name);
     }
+    weir__stage_end_strip(self);
     size_t bytes = lender->bytes - WEIR__BLOCK_HEADER_BYTES;
     size_t good = within(self->type, events, count, weir__block_event(lender, 0), bytes);
     if (good < count) {
@@ -272,7 +284,8 @@ weir_status weir_emit_slices(weir_stage *self, const void *events, size_t count)
     }
     uint64_t before = self->emission.events;
     if (!append_fixed(self, events, count, lender, WEIR__OWNING | WEIR__ALIASED)) {
-        return take_back(self, before);
+        take_back(self, before);
+        return refuse_memory(self);
     }
     item->flags |= WEIR__ALIASED; /* who owns it now writes to a copy */
     return WEIR_OK;
