@@ -41,7 +41,7 @@ static inline const struct message *messages_at(const struct messages *messages,
     return &messages->cycle[number % MESSAGES_CYCLE];
 }
 
-/* The words of a message, added up; the last one begins 8 bytes before its end. bytes: 8 or more. */
+/* The words of a message, added up, the last of them 8 bytes before its end.  bytes: 8 or more. */
 uint64_t messages_add(const char *from, size_t bytes);
 
 /* The sum of a stream of `count` messages. */

@@ -25,7 +25,11 @@ static uint32_t worse_fate(uint32_t word, uint32_t fate) {
     return (word & ~((uint32_t)FATES << WEIR__OWNED_FATE_SHIFT)) | worst << WEIR__OWNED_FATE_SHIFT;
 }
 
-void weir__owned_open(const struct weir__block *block) {
+void weir__owned_open(struct weir__block *block) {
+    if (block->words == block->event_bytes) {
+        return; /* whoever let go last has left them so, and their lines may be elsewhere */
+    }
+    block->words = block->event_bytes;
     for (uint32_t i = 0; i < block->capacity; i++) {
         weir__store_relaxed_u32(weir__owned_word(block, i), ALONE);
     }

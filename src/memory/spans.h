@@ -36,7 +36,7 @@ static inline void weir__spans_write(const weir_event_type *type, const void *ev
         if (from[i].count > 0) {
             memcpy(at, from[i].at, from[i].count);
         }
-        spans[i] = (weir_bytes){.at = at, .count = from[i].count, .reserved = from[i].reserved};
+        spans[i] = (weir_bytes){.at = at, .count = from[i].count};
         at += from[i].count;
     }
     size_t rest = type->bytes - type->spans * sizeof *spans;

@@ -199,7 +199,7 @@ static weir_status emit_pieces(weir_stage *self, const void *events, size_t coun
     return WEIR_OK;
 }
 
-static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events, size_t count) {
+static WEIR__NOINLINE weir_status emit_first(weir_stage *self, const void *events, size_t count) {
     if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
         return WEIR_INVALID;
     }
@@ -223,6 +223,14 @@ static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events
         return WEIR_OK;
     }
     return emit_pieces(self, events, count);
+}
+
+/* The first of a callback, or one that has no room, or spans. */
+static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events, size_t count) {
+    if (self != NULL && events != NULL && self->strip.to != NULL && weir__stage_has_spans(self)) {
+        return weir__stage_emit_spans(self, events, count); /* its strip has no room for others */
+    }
+    return emit_first(self, events, count);
 }
 
 /* Apart, because it calls memcpy: what calls nobody saves no registers. */

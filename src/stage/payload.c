@@ -108,7 +108,7 @@ static weir_status refuse_memory(const weir_stage *stage) {
  * block, of which block and emission learn when it is closed.  Its `room` stays 0, so that
  * weir_emit comes here for each: there is the payload, too.  While it is open, the stage may emit.
  */
-static WEIR__NOINLINE weir_status open_strip(weir_stage *stage, size_t bytes, size_t number) {
+static WEIR__NOINLINE weir_status open_spans(weir_stage *stage, size_t bytes, size_t number) {
     if (!weir__stage_can_emit(stage)) {
         return weir__refuse(WEIR_INVALID, "stage %s cannot emit events here", stage->name);
     }
@@ -138,7 +138,7 @@ static inline bool has_room(const weir_stage *stage, size_t bytes) {
            bytes <= payload->capacity - payload->used && bytes <= payload_limit(stage->type);
 }
 
-static inline void write_to_strip(weir_stage *stage, const void *event, size_t bytes) {
+static inline void write_spans(weir_stage *stage, const void *event, size_t bytes) {
     struct weir__block *payload = stage->payload;
     unsigned char *to = stage->strip.to;
     char *at = weir__block_at(payload, payload->used, 1);
@@ -155,13 +155,13 @@ weir_status weir__stage_emit_spans(weir_stage *stage, const void *events, size_t
     for (size_t i = 0; i < count; i++, event += stage->event_bytes) {
         size_t bytes = weir__spans_bytes(stage->type, event);
         if (WEIR__UNLIKELY(!has_room(stage, bytes))) {
-            weir_status status = open_strip(stage, bytes, i);
+            weir_status status = open_spans(stage, bytes, i);
             if (status != WEIR_OK) {
                 take_back(stage, before);
                 return status;
             }
         }
-        write_to_strip(stage, event, bytes);
+        write_spans(stage, event, bytes);
     }
     return WEIR_OK;
 }
