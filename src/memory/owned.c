@@ -59,9 +59,6 @@ void weir__owned_mark(const struct weir__block *block, uint32_t first, uint32_t 
  */
 static uint32_t let_go_of_one(uint32_t *word, uint32_t fate) {
     uint32_t seen = weir__load_acquire_u32(word); /* E1 -> E2 */
-    if (WEIR__LIKELY(seen == ALONE)) {
-        return worse_fate(ALONE, fate); /* nothing is written: its line stays with both cores */
-    }
     while (holders_of(seen) != 1) {
         WEIR__CHECK(holders_of(seen) > 1);
         if (weir__cas_u32(word, &seen, worse_fate(seen, fate) - 1)) { /* E1 -> E2 */
@@ -126,9 +123,24 @@ static void drop_events(const struct weir__block *block, uint32_t first, uint32_
     drop_by_type(type, weir__block_event(block, first), count, why);
 }
 
+/* Nobody else has any of them, or ever had, and none was taken. */
+static bool without_history(const struct weir__block *block, uint32_t first, uint32_t count) {
+    for (uint32_t i = first; i < first + count; i++) {
+        if (weir__load_acquire_u32(weir__owned_word(block, i)) != ALONE) { /* E1 -> E2 */
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Those side by side that are dropped for the same reason are dropped together. */
 void weir__owned_let_go(const struct weir__block *block, uint32_t first, uint32_t count,
                         uint32_t fate, struct weir__pool *here) {
+    if (without_history(block, first, count)) {
+        /* Their words stay as they are, and the lines of those with both cores. */
+        drop_events(block, first, count, worse_fate(ALONE, fate), here);
+        return;
+    }
     uint32_t from = first; /* of those that are to be dropped, as `word` says; 0: none is */
     uint32_t word = 0;
     for (uint32_t i = first; i < first + count; i++) {
@@ -175,15 +187,8 @@ bool weir__owned_alone(const struct weir__block *block, uint32_t first, uint32_t
 }
 
 bool weir__owned_fresh(const struct weir__block *block, uint32_t first, uint32_t count) {
-    if (block->type->spans > 0) {
-        return false; /* what they point at is held by this block */
-    }
-    for (uint32_t i = first; i < first + count; i++) {
-        if (weir__load_acquire_u32(weir__owned_word(block, i)) != ALONE) { /* E1 -> E2 */
-            return false;
-        }
-    }
-    return true;
+    /* what spans point at is held by this block */
+    return block->type->spans == 0 && without_history(block, first, count);
 }
 
 bool weir__owned_some_taken(const struct weir__block *block, uint32_t first, uint32_t count) {

@@ -25,7 +25,7 @@ bool weir__spans_copy(struct weir__block *block, uint32_t count, struct weir__po
     const weir_event_type *type = block->type;
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
-        bytes += weir__spans_bytes(type, weir__block_event(block, i));
+        bytes += weir__spans_bytes(type->spans, weir__block_event(block, i));
     }
     struct weir__block *lender = weir__pool_get(here, 1, NULL, bytes);
     if (lender == NULL) {

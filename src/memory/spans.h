@@ -18,30 +18,31 @@
 #include <weir/event.h>
 
 /* Bytes of payload of one event. */
-static inline size_t weir__spans_bytes(const weir_event_type *type, const void *event) {
-    const weir_bytes *spans = event;
+static inline size_t weir__spans_bytes(unsigned spans, const void *event) {
+    const weir_bytes *span = event;
     size_t bytes = 0;
-    for (unsigned i = 0; i < type->spans; i++) {
-        bytes += spans[i].count;
+    for (unsigned i = 0; i < spans; i++) {
+        bytes += span[i].count;
     }
     return bytes;
 }
 
-/* Writes an event to `to`, and its payload to `at`, where those spans point. */
-static inline void weir__spans_write(const weir_event_type *type, const void *event, void *to,
+/* Writes an event of `bytes` bytes to `to`, and its payload to `at`, where those spans point. */
+static inline void weir__spans_write(unsigned spans, size_t bytes, const void *event, void *to,
                                      char *at) {
     const weir_bytes *from = event;
-    weir_bytes *spans = to;
-    for (unsigned i = 0; i < type->spans; i++) {
-        if (from[i].count > 0) {
-            memcpy(at, from[i].at, from[i].count);
+    weir_bytes *span = to;
+    for (unsigned i = 0; i < spans; i++) {
+        const uint32_t count = from[i].count;
+        if (count > 0) {
+            memcpy(at, from[i].at, count);
         }
-        spans[i] = (weir_bytes){.at = at, .count = from[i].count};
-        at += from[i].count;
+        span[i] = (weir_bytes){.at = at, .count = count};
+        at += count;
     }
-    size_t rest = type->bytes - type->spans * sizeof *spans;
-    if (rest > 0) {
-        memcpy(spans + type->spans, from + type->spans, rest);
+    const size_t head = spans * sizeof *span;
+    if (bytes > head) {
+        memcpy(span + spans, from + spans, bytes - head);
     }
 }
 

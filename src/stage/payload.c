@@ -130,40 +130,65 @@ static WEIR__NOINLINE weir_status open_spans(weir_stage *stage, size_t bytes, si
     return WEIR_OK;
 }
 
-/* It is open, and takes one more event with so many bytes. */
-static inline bool has_room(const weir_stage *stage, size_t bytes) {
-    const struct weir__block *fixed = stage->open;
-    const struct weir__block *payload = stage->payload;
-    return stage->strip.to != NULL && stage->strip.count < fixed->capacity - fixed->used &&
-           bytes <= payload->capacity - payload->used && bytes <= payload_limit(stage->type);
+/*
+ * Writes as many of the events to the open strip as there is room for, and returns how many.
+ * spans: the type's, a constant where it may be one.
+ */
+static inline size_t fill_strip(weir_stage *stage, const unsigned char *event, size_t count,
+                                unsigned spans) {
+    struct weir__strip *strip = &stage->strip;
+    struct weir__block *payload = stage->payload;
+    if (strip->to == NULL) {
+        return 0;
+    }
+    const size_t bytes = stage->event_bytes;
+    const size_t limit = payload_limit(stage->type);
+    const size_t free_events = stage->open->capacity - stage->open->used - strip->count;
+    const size_t most = count < free_events ? count : free_events;
+    unsigned char *to = strip->to;
+    char *at = weir__block_at(payload, payload->used, 1);
+    size_t room = payload->capacity - payload->used;
+    for (count = 0; count < most; count++, event += bytes, to += bytes) {
+        size_t length = weir__spans_bytes(spans, event);
+        if (length > room || length > limit) {
+            break;
+        }
+        weir__spans_write(spans, bytes, event, to, at);
+        at += length;
+        room -= length;
+    }
+    payload->used = payload->capacity - (uint32_t)room;
+    strip->to = to;
+    strip->count += count;
+    return count;
 }
 
-static inline void write_spans(weir_stage *stage, const void *event, size_t bytes) {
-    struct weir__block *payload = stage->payload;
-    unsigned char *to = stage->strip.to;
-    char *at = weir__block_at(payload, payload->used, 1);
-    payload->used += (uint32_t)bytes;
-    stage->strip.to = to + stage->event_bytes;
-    stage->strip.count++;
-    weir__spans_write(stage->type, event, to, at);
+static WEIR__NOINLINE weir_status emit_run(weir_stage *stage, const void *events, size_t count) {
+    const unsigned char *event = events;
+    const unsigned spans = stage->type->spans;
+    uint64_t before = stage->emission.events + stage->strip.count;
+    for (size_t done = 0;;) {
+        done += spans == 1 ? fill_strip(stage, event, count - done, 1)
+                           : fill_strip(stage, event, count - done, spans);
+        if (WEIR__LIKELY(done == count)) {
+            return WEIR_OK;
+        }
+        event = (const unsigned char *)events + done * stage->event_bytes;
+        weir_status status = open_spans(stage, weir__spans_bytes(spans, event), done);
+        if (status != WEIR_OK) {
+            take_back(stage, before);
+            return status;
+        }
+    }
 }
 
 weir_status weir__stage_emit_spans(weir_stage *stage, const void *events, size_t count) {
-    const unsigned char *event = events;
-    uint64_t before = stage->emission.events + stage->strip.count;
     stage->reserved_bytes = 0;
-    for (size_t i = 0; i < count; i++, event += stage->event_bytes) {
-        size_t bytes = weir__spans_bytes(stage->type, event);
-        if (WEIR__UNLIKELY(!has_room(stage, bytes))) {
-            weir_status status = open_spans(stage, bytes, i);
-            if (status != WEIR_OK) {
-                take_back(stage, before);
-                return status;
-            }
-        }
-        write_spans(stage, event, bytes);
+    /* one that has one is the most common */
+    if (count == 1 && stage->type->spans == 1 && fill_strip(stage, events, 1, 1) == 1) {
+        return WEIR_OK;
     }
-    return WEIR_OK;
+    return emit_run(stage, events, count);
 }
 
 /* ---- bytes that are written where they will lie ------------------------------------ */
