@@ -56,10 +56,29 @@ static void ask_default(const unsigned char *event, size_t event_bytes, uint32_t
     }
 }
 
+/* Of events with spans: what those point at, and the rest of the event. */
+static uint64_t hash_spans(const unsigned char *event, size_t event_bytes, unsigned spans) {
+    const weir_bytes *span = (const weir_bytes *)(const void *)event;
+    size_t head = spans * sizeof *span;
+    uint64_t hash = hash_bytes(event + head, event_bytes - head);
+    for (unsigned i = 0; i < spans; i++) {
+        hash = mix(hash ^ hash_bytes((const unsigned char *)span[i].at, span[i].count));
+    }
+    return hash;
+}
+
+static void ask_default_of_spans(const unsigned char *event, const weir_event_type *type,
+                                 uint32_t partitions, uint32_t *chosen, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++, event += type->bytes) {
+        chosen[i] = scale(hash_spans(event, type->bytes, type->spans), partitions);
+    }
+}
+
 /* Of `count` events that lie side by side. */
-static void ask_hash_many(const struct weir__partitions *all, unsigned char *event,
-                          size_t event_bytes, uint32_t *chosen, uint32_t count) {
+static void ask_hash_many(const struct weir__partitions *all, const struct weir__item *item,
+                          unsigned char *event, uint32_t *chosen, uint32_t count) {
     void *context = all->context;
+    const size_t event_bytes = item->event_bytes;
     if (all->hash_many != NULL) {
         all->hash_many(context, (weir_batch){.events = event, .count = count}, chosen);
     } else if (all->hash != NULL) {
@@ -70,6 +89,8 @@ static void ask_hash_many(const struct weir__partitions *all, unsigned char *eve
         for (uint32_t i = 0; i < count; i++) {
             chosen[i] = all->rewrite(context, event + i * event_bytes);
         }
+    } else if (item->block->lender != NULL) {
+        ask_default_of_spans(event, item->block->type, all->count, chosen, count);
     } else if (event_bytes == sizeof(uint64_t)) { /* the most common by far, and all inline */
         ask_default(event, sizeof(uint64_t), all->count, chosen, count);
     } else {
@@ -130,8 +151,7 @@ static uint32_t choose(struct weir__partitions *all, const struct weir__item *it
         uint32_t count = most - done;
         if (count > all->waiting) count = (uint32_t)all->waiting;
         uint32_t *answers = &chosen[done];
-        ask_hash_many(all, event + (size_t)done * item->event_bytes, item->event_bytes, answers,
-                      count);
+        ask_hash_many(all, item, event + (size_t)done * item->event_bytes, answers, count);
         all->waiting -= count;
         if (!all_are_good(answers, count, all->count)) {
             all->waiting += drop_others(all, answers, count);

@@ -43,6 +43,8 @@ struct weir__block {
     uint32_t refs;           /* atomic */
     uint32_t event_bytes;    /* constant, > 0                              */
     uint32_t size_class;     /* constant: the pool's                       */
+    uint32_t words;          /* the home worker's: as it goes home all are 1, of events of so */
+                             /* many bytes; 0: it had none (owned.h)       */
     size_t bytes;            /* constant: as allocated, header included    */
     struct weir__pool *home; /* constant                                   */
     /* constant while somebody holds it: of events that own something, or NULL (owned.h) */

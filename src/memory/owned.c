@@ -25,7 +25,11 @@ static uint32_t worse_fate(uint32_t word, uint32_t fate) {
     return (word & ~((uint32_t)FATES << WEIR__OWNED_FATE_SHIFT)) | worst << WEIR__OWNED_FATE_SHIFT;
 }
 
-void weir__owned_open(const struct weir__block *block) {
+void weir__owned_open(struct weir__block *block) {
+    if (block->words == block->event_bytes) {
+        return; /* whoever let go last has left them so, and their lines may be elsewhere */
+    }
+    block->words = block->event_bytes;
     for (uint32_t i = 0; i < block->capacity; i++) {
         weir__store_relaxed_u32(weir__owned_word(block, i), ALONE);
     }
@@ -82,7 +86,7 @@ static uint32_t let_go_of_one(uint32_t *word, uint32_t fate) {
 
 /* Events whose spans are all that they own have nothing else to give back. */
 static void drop_by_type(const weir_event_type *type, const void *events, size_t count,
-                      weir_discard why) {
+                         weir_discard why) {
     if (type->drop != NULL) {
         type->drop(type->context, events, count, why);
     }
@@ -134,9 +138,24 @@ static void drop_events(const struct weir__block *block, uint32_t first, uint32_
     drop_by_type(type, weir__block_event(block, first), count, why);
 }
 
+/* Nobody else has any of them, or ever had, and none was taken. */
+static bool without_history(const struct weir__block *block, uint32_t first, uint32_t count) {
+    for (uint32_t i = first; i < first + count; i++) {
+        if (weir__load_acquire_u32(weir__owned_word(block, i)) != ALONE) { /* E1 -> E2 */
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Those side by side that are dropped for the same reason are dropped together. */
 void weir__owned_let_go(const struct weir__block *block, uint32_t first, uint32_t count,
                         uint32_t fate, struct weir__pool *here) {
+    if (without_history(block, first, count)) {
+        /* Their words stay as they are, and the lines of those with both cores. */
+        drop_events(block, first, count, worse_fate(ALONE, fate), here);
+        return;
+    }
     uint32_t from = first; /* of those that are to be dropped, as `word` says; 0: none is */
     uint32_t word = 0;
     for (uint32_t i = first; i < first + count; i++) {
@@ -183,15 +202,8 @@ bool weir__owned_alone(const struct weir__block *block, uint32_t first, uint32_t
 }
 
 bool weir__owned_fresh(const struct weir__block *block, uint32_t first, uint32_t count) {
-    if (block->type->spans > 0) {
-        return false; /* what they point at is held by this block */
-    }
-    for (uint32_t i = first; i < first + count; i++) {
-        if (weir__load_acquire_u32(weir__owned_word(block, i)) != ALONE) { /* E1 -> E2 */
-            return false;
-        }
-    }
-    return true;
+    /* what spans point at is held by this block */
+    return block->type->spans == 0 && without_history(block, first, count);
 }
 
 bool weir__owned_some_taken(const struct weir__block *block, uint32_t first, uint32_t count) {
@@ -212,7 +224,7 @@ static void drop_copies(const struct weir__block *block, const unsigned char *co
                         uint32_t count, struct weir__pool *here) {
     if (count > 0) {
         count_dropped(block->home, count, WEIR_DISCARD_NO_MEMORY, here);
-        block->type->drop(block->type->context, copies, count, WEIR_DISCARD_NO_MEMORY);
+        drop_by_type(block->type, copies, count, WEIR_DISCARD_NO_MEMORY);
     }
 }
 

@@ -71,7 +71,7 @@ static inline uint32_t *weir__owned_word(const struct weir__block *block, uint32
 }
 
 /* All words of a block that was just taken for events of its type. */
-void weir__owned_open(const struct weir__block *block);
+void weir__owned_open(struct weir__block *block);
 
 /* One more holder of each.  false: one of them has as many as can be counted; nothing changed. */
 bool weir__owned_hold(const struct weir__block *block, uint32_t first, uint32_t count);

@@ -126,7 +126,11 @@ struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes
     block->event_bytes = event_bytes;
     block->type = type;
     block->lender = NULL;
-    if (WEIR__UNLIKELY(type != NULL)) weir__owned_open(block);
+    if (WEIR__UNLIKELY(type != NULL)) {
+        weir__owned_open(block);
+    } else {
+        block->words = 0;
+    }
     block->used = 0;
     block->spare = WEIR__BLOCK_BIAS;
     weir__store_relaxed_u32(&block->refs, WEIR__BLOCK_BIAS);
@@ -211,6 +215,11 @@ struct weir__block *weir__pool_room(struct weir__pool *pool, struct weir__block 
     return *block;
 }
 
+/* At a block's end: they stay as they are while it is at home. */
+static size_t words_bytes(const struct weir__block *block) {
+    return block->words == 0 ? 0 : block->capacity * (size_t)WEIR__OWNED_WORD_BYTES;
+}
+
 void weir__pool_put(struct weir__block *block, struct weir__pool *here) {
     struct weir__pool *home = block->home;
     if (WEIR__UNLIKELY(block->lender != NULL)) weir__block_drop(block->lender, here);
@@ -218,7 +227,7 @@ void weir__pool_put(struct weir__block *block, struct weir__pool *here) {
     WEIR__CHECK(block->used != used_free);
     if (block->type != NULL) WEIR__VERIFY(weir__owned_check_home(block));
     if (WEIR__CHECKED) block->used = used_free;
-    weir__poison(events_of(block), block->bytes - WEIR__BLOCK_HEADER_BYTES);
+    weir__poison(events_of(block), block->bytes - WEIR__BLOCK_HEADER_BYTES - words_bytes(block));
     if (here == home) {
         put_home(home, block);
     } else if (here == NULL) {

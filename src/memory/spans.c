@@ -12,10 +12,12 @@ uint64_t weir__spans_about(const struct weir__item *item, uint64_t count) {
     const struct weir__block *block = item->block;
     return block->lender == NULL
                ? 0
-               : weir__spans_bytes(block->type, weir__block_event(block, item->first)) * count;
+               : weir__spans_bytes(block->type->spans, weir__block_event(block, item->first)) *
+                     count;
 }
 
-char *weir__spans_move(const weir_event_type *type, void *event, char *to) {
+/* Copies one event's payload to `to`, where its spans point from then on; returns its end. */
+static char *move_payload(const weir_event_type *type, void *event, char *to) {
     weir_bytes *spans = event;
     for (unsigned i = 0; i < type->spans; i++) {
         if (spans[i].count > 0) {
@@ -31,7 +33,7 @@ bool weir__spans_copy(struct weir__block *block, uint32_t count, struct weir__po
     const weir_event_type *type = block->type;
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
-        bytes += weir__spans_bytes(type, weir__block_event(block, i));
+        bytes += weir__spans_bytes(type->spans, weir__block_event(block, i));
     }
     struct weir__block *lender = weir__pool_get(here, 1, NULL, bytes);
     if (lender == NULL) {
@@ -39,7 +41,7 @@ bool weir__spans_copy(struct weir__block *block, uint32_t count, struct weir__po
     }
     char *to = weir__block_event(lender, 0);
     for (uint32_t i = 0; i < count; i++) {
-        to = weir__spans_move(type, weir__block_event(block, i), to);
+        to = move_payload(type, weir__block_event(block, i), to);
     }
     weir__block_hold(lender, here);
     weir__block_close(lender, here);

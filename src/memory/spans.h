@@ -15,14 +15,15 @@
 #include "memory/block.h"
 #include "memory/queue.h"
 
+#include <string.h>
 #include <weir/event.h>
 
 /* Bytes of payload of one event. */
-static inline size_t weir__spans_bytes(const weir_event_type *type, const void *event) {
-    const weir_bytes *spans = event;
+static inline size_t weir__spans_bytes(unsigned spans, const void *event) {
+    const weir_bytes *span = event;
     size_t bytes = 0;
-    for (unsigned i = 0; i < type->spans; i++) {
-        bytes += spans[i].count;
+    for (unsigned i = 0; i < spans; i++) {
+        bytes += span[i].count;
     }
     return bytes;
 }
@@ -31,8 +32,24 @@ static inline size_t weir__spans_bytes(const weir_event_type *type, const void *
  * that. */
 uint64_t weir__spans_about(const struct weir__item *item, uint64_t count);
 
-/* Copies one event's payload to `to`, where its spans point from then on; returns its end. */
-char *weir__spans_move(const weir_event_type *type, void *event, char *to);
+/* Writes an event of `bytes` bytes to `to`, and its payload to `at`, where those spans point. */
+static inline void weir__spans_write(unsigned spans, size_t bytes, const void *event, void *to,
+                                     char *at) {
+    const weir_bytes *from = event;
+    weir_bytes *span = to;
+    for (unsigned i = 0; i < spans; i++) {
+        const uint32_t count = from[i].count;
+        if (count > 0) {
+            memcpy(at, from[i].at, count);
+        }
+        span[i] = (weir_bytes){.at = at, .count = count};
+        at += count;
+    }
+    const size_t head = spans * sizeof *span;
+    if (bytes > head) {
+        memcpy(span + spans, from + spans, bytes - head);
+    }
+}
 
 /*
  * The first `count` events of a block that has no lender yet, whose spans are another's: their

@@ -208,6 +208,12 @@ static weir_status check_spans(const weir_event_type *type) {
             weir__refuse(WEIR_INVALID, "type->bytes must be at least its %u spans, %zu, got %zu",
                          type->spans, type->spans * sizeof(weir_bytes), type->bytes);
     }
+    if (status == WEIR_OK && type->spans > 0 && type->bytes % _Alignof(weir_bytes) != 0) {
+        status = weir__refuse(WEIR_INVALID,
+                              "type->bytes must be a multiple of %zu with spans, got "
+                              "%zu",
+                              _Alignof(weir_bytes), type->bytes);
+    }
     if (status == WEIR_OK && type->payload_limit != 0) {
         status = check_range("type->payload_limit", type->payload_limit, 1, WEIR_PAYLOAD_LIMIT_MAX);
     }

@@ -126,7 +126,7 @@ weir_status weir_commit(weir_stage *self, size_t count) {
     if (weir__missing(self, "self")) {
         return WEIR_INVALID;
     }
-    if (WEIR__UNLIKELY(count > self->reserved)) {
+    if (WEIR__UNLIKELY(count > self->reserved || weir__stage_has_spans(self))) {
         return weir__refuse(WEIR_INVALID, "count must be at most the room reserved, %zu, got %zu",
                             self->reserved, count);
     }
@@ -199,7 +199,7 @@ static weir_status emit_pieces(weir_stage *self, const void *events, size_t coun
     return WEIR_OK;
 }
 
-static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events, size_t count) {
+static WEIR__NOINLINE weir_status emit_first(weir_stage *self, const void *events, size_t count) {
     if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
         return WEIR_INVALID;
     }
@@ -208,11 +208,11 @@ static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events
         weir__stage_discard(self, count, WEIR_DISCARD_CONSUMER, false);
         return weir__refuse(WEIR_INVALID, "a consumer cannot emit: %zu events discarded", count);
     }
-    weir__stage_end_strip(self);
-    self->reserved = 0;
     if (weir__stage_has_spans(self)) {
         return weir__stage_emit_spans(self, events, count);
     }
+    weir__stage_end_strip(self);
+    self->reserved = 0;
     if (count > 0 && open_strip(self, count)) {
         size_t bytes = count * self->event_bytes;
         if (bytes == sizeof(uint64_t)) {
@@ -223,6 +223,14 @@ static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events
         return WEIR_OK;
     }
     return emit_pieces(self, events, count);
+}
+
+/* The first of a callback, or one that has no room, or spans. */
+static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events, size_t count) {
+    if (self != NULL && events != NULL && self->strip.to != NULL && weir__stage_has_spans(self)) {
+        return weir__stage_emit_spans(self, events, count); /* its strip has no room for others */
+    }
+    return emit_first(self, events, count);
 }
 
 /* Apart, because it calls memcpy: what calls nobody saves no registers. */

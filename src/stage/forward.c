@@ -86,6 +86,9 @@ static bool own_in_place(struct weir__item *item) {
 /* A copy of its own for one that others hold, too.  false: no memory, nothing changed. */
 static bool own_copy(struct weir__host *host, struct weir__item *item) {
     struct weir__item shown = *item;
+    if ((item->flags & WEIR__COPIED) != 0) { /* it was sliced since: this copy goes, too */
+        return weir__item_own(item, &host->pool);
+    }
     if ((shown.flags & WEIR__OWNING) != 0 &&
         !weir__owned_hold(shown.block, shown.first, shown.count)) {
         return false;

@@ -13,14 +13,13 @@
  * A stage fills one pair after another; while all that it emitted has come back, the same
  * one from its start.
  */
-#include "base/check.h"
+#include "base/attributes.h"
 #include "base/refusal.h"
 #include "memory/pool.h"
 #include "memory/spans.h"
 #include "stage/keeping.h"
 #include "stage/stage.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { FIXED_BYTES = 16384, PAYLOAD_FIRST_BYTES = 4096, PAYLOAD_BYTES = WEIR__BLOCK_BYTES_MAX };
@@ -70,6 +69,16 @@ static struct weir__block *open_payload(weir_stage *stage, size_t bytes) {
     return stage->payload;
 }
 
+/*
+ * For how many events the next block is: twice those of one whose lender had no more, so that few
+ * events of many lenders take little; and as many as are good for a block that was full.
+ */
+static uint64_t events_of_next(const weir_stage *stage, bool other) {
+    uint64_t most = FIXED_BYTES / (stage->event_bytes + WEIR__OWNED_WORD_BYTES);
+    uint64_t twice = other ? 2 * (uint64_t)stage->open->used : most;
+    return twice < most ? twice : most > 0 ? most : 1;
+}
+
 /* Room for an event or more whose payload is in that block. */
 static struct weir__block *open_fixed(weir_stage *stage, struct weir__block *lender) {
     struct weir__block *fixed = stage->open;
@@ -79,10 +88,10 @@ static struct weir__block *open_fixed(weir_stage *stage, struct weir__block *len
     }
     bool other = fixed != NULL && fixed->lender != NULL && fixed->lender != lender;
     if (fixed == NULL || other || fixed->used == fixed->capacity) {
+        uint64_t events = events_of_next(stage, other);
         close_block(stage, &stage->open);
         fixed = stage->open =
-            weir__pool_get(&stage->host->pool, (uint32_t)stage->event_bytes, stage->type,
-                           FIXED_BYTES / (stage->event_bytes + WEIR__OWNED_WORD_BYTES) + 1);
+            weir__pool_get(&stage->host->pool, (uint32_t)stage->event_bytes, stage->type, events);
     }
     if (fixed != NULL && fixed->lender == NULL) {
         fixed->lender = lender;
@@ -94,67 +103,102 @@ static struct weir__block *open_fixed(weir_stage *stage, struct weir__block *len
 /* ---- emitting ------------------------------------------------------------------ */
 
 /* The events so far are as they were. */
-static weir_status take_back(weir_stage *stage, uint64_t before) {
+static WEIR__NOINLINE void take_back(weir_stage *stage, uint64_t before) {
+    weir__stage_end_strip(stage);
     weir__stage_unemit(stage, before);
+}
+
+static weir_status refuse_memory(const weir_stage *stage) {
     return weir__refuse(WEIR_NO_MEMORY, "no memory for events of %zu bytes and their payload",
                         stage->event_bytes);
 }
 
-/* One event, whose bytes are copied to where `to` is. */
-static void write_event(const weir_event_type *type, void *event, const void *from, char *to) {
-    memcpy(event, from, type->bytes);
-    weir__spans_move(type, event, to);
-}
-
-static bool emit_one(weir_stage *stage, const void *event, size_t bytes) {
+/*
+ * As of flat events (emit.c), the first one of a callback opens a strip, the rest of the open
+ * block, of which block and emission learn when it is closed.  Its `room` stays 0, so that
+ * weir_emit comes here for each: there is the payload, too.  While it is open, the stage may emit.
+ */
+static WEIR__NOINLINE weir_status open_spans(weir_stage *stage, size_t bytes, size_t number) {
+    if (!weir__stage_can_emit(stage)) {
+        return weir__refuse(WEIR_INVALID, "stage %s cannot emit events here", stage->name);
+    }
+    if (bytes > payload_limit(stage->type)) {
+        return weir__refuse(WEIR_INVALID,
+                            "stage %s: event %zu has spans of %zu bytes, its type's payload_limit "
+                            "is %zu",
+                            stage->name, number, bytes, payload_limit(stage->type));
+    }
+    weir__stage_end_strip(stage);
     begin_anew(stage);
     struct weir__block *payload =
         weir__queue_reserve(&stage->emission, 1) ? open_payload(stage, bytes) : NULL;
     struct weir__block *fixed = payload == NULL ? NULL : open_fixed(stage, payload);
     if (fixed == NULL) {
-        return false;
+        return refuse_memory(stage);
     }
-    write_event(stage->type, weir__block_event(fixed, fixed->used), event,
-                weir__block_event(payload, payload->used));
-    payload->used += (uint32_t)bytes;
-    weir__stage_append(stage, 1, WEIR__OWNING);
-    return true;
+    stage->strip = (struct weir__strip){.to = weir__block_event(fixed, fixed->used)};
+    return WEIR_OK;
 }
 
-/* NULL: all of them may be emitted. */
-static const char *why_not(const weir_event_type *type, const void *events, size_t count,
-                           char text[static 128]) {
+/*
+ * Writes as many of the events to the open strip as there is room for, and returns how many.
+ * spans: the type's, a constant where it may be one.
+ */
+static inline size_t fill_strip(weir_stage *stage, const unsigned char *event, size_t count,
+                                unsigned spans) {
+    struct weir__strip *strip = &stage->strip;
+    struct weir__block *payload = stage->payload;
+    if (strip->to == NULL) {
+        return 0;
+    }
+    const size_t bytes = stage->event_bytes;
+    const size_t limit = payload_limit(stage->type);
+    const size_t free_events = stage->open->capacity - stage->open->used - strip->count;
+    const size_t most = count < free_events ? count : free_events;
+    unsigned char *to = strip->to;
+    char *at = weir__block_at(payload, payload->used, 1);
+    size_t room = payload->capacity - payload->used;
+    for (count = 0; count < most; count++, event += bytes, to += bytes) {
+        size_t length = weir__spans_bytes(spans, event);
+        if (length > room || length > limit) {
+            break;
+        }
+        weir__spans_write(spans, bytes, event, to, at);
+        at += length;
+        room -= length;
+    }
+    payload->used = payload->capacity - (uint32_t)room;
+    strip->to = to;
+    strip->count += count;
+    return count;
+}
+
+static WEIR__NOINLINE weir_status emit_run(weir_stage *stage, const void *events, size_t count) {
     const unsigned char *event = events;
-    for (size_t i = 0; i < count; i++, event += type->bytes) {
-        size_t bytes = weir__spans_bytes(type, event);
-        if (bytes > payload_limit(type)) {
-            snprintf(text, 128, "event %zu has spans of %zu bytes, its type's payload_limit is %zu",
-                     i, bytes, payload_limit(type));
-            return text;
+    const unsigned spans = stage->type->spans;
+    uint64_t before = stage->emission.events + stage->strip.count;
+    for (size_t done = 0;;) {
+        done += spans == 1 ? fill_strip(stage, event, count - done, 1)
+                           : fill_strip(stage, event, count - done, spans);
+        if (WEIR__LIKELY(done == count)) {
+            return WEIR_OK;
+        }
+        event = (const unsigned char *)events + done * stage->event_bytes;
+        weir_status status = open_spans(stage, weir__spans_bytes(spans, event), done);
+        if (status != WEIR_OK) {
+            take_back(stage, before);
+            return status;
         }
     }
-    return NULL;
 }
 
 weir_status weir__stage_emit_spans(weir_stage *stage, const void *events, size_t count) {
-    const weir_event_type *type = stage->type;
-    const unsigned char *event = events;
-    uint64_t before = stage->emission.events;
-    char text[128];
-    stage->reserved_bytes = 0;
-    if (!weir__stage_can_emit(stage)) {
-        return weir__refuse(WEIR_INVALID, "stage %s cannot emit %zu events here", stage->name,
-                            count);
+    stage->reserved = 0;
+    /* one that has one is the most common */
+    if (count == 1 && stage->type->spans == 1 && fill_strip(stage, events, 1, 1) == 1) {
+        return WEIR_OK;
     }
-    if (why_not(type, events, count, text) != NULL) {
-        return weir__refuse(WEIR_INVALID, "stage %s: %s", stage->name, text);
-    }
-    for (size_t i = 0; i < count; i++, event += type->bytes) {
-        if (!emit_one(stage, event, weir__spans_bytes(type, event))) {
-            return take_back(stage, before);
-        }
-    }
-    return WEIR_OK;
+    return emit_run(stage, events, count);
 }
 
 /* ---- bytes that are written where they will lie ------------------------------------ */
@@ -163,7 +207,8 @@ weir_room weir_reserve_bytes(weir_stage *self, size_t least) {
     if (weir__missing(self, "self")) {
         return (weir_room){0};
     }
-    self->reserved_bytes = 0;
+    weir__stage_end_strip(self);
+    self->reserved = 0;
     if (!weir__stage_can_emit(self) || !weir__stage_has_spans(self)) {
         weir__refuse(WEIR_INVALID, "stage %s cannot emit here, or its events have no spans",
                      self->name);
@@ -180,9 +225,36 @@ weir_room weir_reserve_bytes(weir_stage *self, size_t least) {
         weir__refuse(WEIR_NO_MEMORY, "no memory for %zu bytes of payload", least);
         return (weir_room){0};
     }
-    self->reserved_bytes = payload->capacity - payload->used;
+    self->reserved = payload->capacity - payload->used;
     return (weir_room){.events = weir__block_event(payload, payload->used),
-                       .count = self->reserved_bytes};
+                       .count = self->reserved};
+}
+
+/* Every event's payload is within the type's limit; else which is not. */
+static size_t short_enough(const weir_event_type *type, const void *events, size_t count) {
+    const unsigned char *event = events;
+    size_t i = 0;
+    while (i < count && weir__spans_bytes(type->spans, event) <= payload_limit(type)) {
+        event += type->bytes;
+        i++;
+    }
+    return i;
+}
+
+/* Whether some spans may share bytes: they do not rise. */
+static bool may_overlap(const weir_event_type *type, const void *events, size_t count) {
+    const unsigned char *event = events;
+    uintptr_t end = 0;
+    for (size_t i = 0; i < count; i++, event += type->bytes) {
+        const weir_bytes *spans = (const weir_bytes *)(const void *)event;
+        for (unsigned k = 0; k < type->spans; k++) {
+            if (spans[k].count > 0 && (uintptr_t)spans[k].at < end) {
+                return true;
+            }
+            end = spans[k].count > 0 ? (uintptr_t)spans[k].at + spans[k].count : end;
+        }
+    }
+    return false;
 }
 
 /* Events whose spans lie in `bytes` bytes from `at` on; else the first that does not. */
@@ -199,6 +271,17 @@ static size_t within(const weir_event_type *type, const void *events, size_t cou
         }
     }
     return count;
+}
+
+/* NULL: events whose spans lie where they may. */
+static const char *why_not(const weir_event_type *type, const void *events, size_t count,
+                           const char *at, size_t bytes, size_t *number) {
+    *number = short_enough(type, events, count);
+    if (*number < count) {
+        return "has more than its type's payload_limit";
+    }
+    *number = within(type, events, count, at, bytes);
+    return *number < count ? "has a span that is not in that payload" : NULL;
 }
 
 /* Events as they are, whose payload is in `lender`. */
@@ -224,11 +307,11 @@ weir_status weir_commit_bytes(weir_stage *self, size_t used, const void *events,
     if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
         return WEIR_INVALID;
     }
-    if (used > self->reserved_bytes) {
+    if (!weir__stage_can_emit(self) || !weir__stage_has_spans(self) || used > self->reserved) {
         return weir__refuse(WEIR_INVALID, "used must be at most the bytes reserved, %zu, got %zu",
-                            self->reserved_bytes, used);
+                            weir__stage_has_spans(self) ? self->reserved : 0, used);
     }
-    if (self->reserved_bytes == 0) {
+    if (self->reserved == 0) {
         return count == 0 ? WEIR_OK
                           : weir__refuse(WEIR_INVALID,
                                          "stage %s has reserved no bytes for %zu "
@@ -236,43 +319,64 @@ weir_status weir_commit_bytes(weir_stage *self, size_t used, const void *events,
                                          self->name, count);
     }
     struct weir__block *payload = self->payload;
-    const char *at = weir__block_event(payload, payload->used);
-    size_t good = within(self->type, events, count, at, used);
-    if (good < count) {
-        return weir__refuse(WEIR_INVALID, "event %zu has a span beyond the %zu bytes used", good,
-                            used);
+    size_t number;
+    const char *why = why_not(self->type, events, count, weir__block_event(payload, payload->used),
+                              used, &number);
+    if (why != NULL) {
+        return weir__refuse(WEIR_INVALID, "event %zu of %zu bytes used %s", number, used, why);
     }
     uint64_t before = self->emission.events;
-    if (!append_fixed(self, events, count, payload, WEIR__OWNING)) {
-        return take_back(self, before);
+    uint32_t flags = may_overlap(self->type, events, count) ? WEIR__ALIASED : 0;
+    if (!append_fixed(self, events, count, payload, WEIR__OWNING | flags)) {
+        take_back(self, before);
+        return refuse_memory(self);
     }
     payload->used += (uint32_t)used;
-    self->reserved_bytes = 0;
+    self->reserved = 0;
     return WEIR_OK;
 }
 
 /* ---- slices of the input -------------------------------------------------------------- */
+
+/* Why there is no input to lend on; NULL: there is. */
+static const char *unsliceable(const weir_stage *self, const struct weir__item *item) {
+    if (!weir__stage_can_emit(self) || !weir__stage_has_spans(self)) {
+        return "it cannot emit events with spans here";
+    }
+    if (item == NULL || item->block == NULL || item->block->lender == NULL) {
+        return "no batch with spans is at hand";
+    }
+    if ((item->flags & WEIR__GONE) != 0) {
+        return "the batch was forwarded";
+    }
+    return (item->flags & WEIR__STASHED) != 0 ? "some of the batch is in the stash" : NULL;
+}
 
 weir_status weir_emit_slices(weir_stage *self, const void *events, size_t count) {
     if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
         return WEIR_INVALID;
     }
     struct weir__item *item = weir__stage_batch(self);
-    struct weir__block *lender = item == NULL || item->block == NULL ? NULL : item->block->lender;
-    if (!weir__stage_can_emit(self) || !weir__stage_has_spans(self) || lender == NULL) {
-        return weir__refuse(WEIR_INVALID,
-                            "stage %s has no batch with spans at hand, or emits no events with "
-                            "spans here",
-                            self->name);
+    const char *why = unsliceable(self, item);
+    if (why != NULL) {
+        return weir__refuse(WEIR_INVALID, "stage %s cannot emit slices: %s", self->name, why);
     }
-    size_t bytes = lender->bytes - WEIR__BLOCK_HEADER_BYTES;
-    size_t good = within(self->type, events, count, weir__block_event(lender, 0), bytes);
-    if (good < count) {
-        return weir__refuse(WEIR_INVALID, "event %zu has a span beyond the batch's payload", good);
+    if (count == 0) {
+        return WEIR_OK;
+    }
+    weir__stage_end_strip(self);
+    self->reserved = 0;
+    struct weir__block *lender = item->block->lender;
+    size_t number;
+    why = why_not(self->type, events, count, weir__block_event(lender, 0),
+                  lender->bytes - WEIR__BLOCK_HEADER_BYTES, &number);
+    if (why != NULL) {
+        return weir__refuse(WEIR_INVALID, "event %zu %s", number, why);
     }
     uint64_t before = self->emission.events;
     if (!append_fixed(self, events, count, lender, WEIR__OWNING | WEIR__ALIASED)) {
-        return take_back(self, before);
+        take_back(self, before);
+        return refuse_memory(self);
     }
     item->flags |= WEIR__ALIASED; /* who owns it now writes to a copy */
     return WEIR_OK;

@@ -110,7 +110,6 @@ struct weir_stage {
     weir_stage *next; /* in the worker's list of stages */
     weir_stage *previous;
     struct weir__block *payload; /* of events with spans: being filled, or NULL (payload.c) */
-    size_t reserved_bytes;       /* in it, by weir_reserve_bytes                            */
     struct weir__queue scratch;  /* dispatching: messages for several      */
 
     /* producing */

@@ -9,6 +9,7 @@ over the benchmark; what else the name says tells the lines apart.
 WORKERS = "workers"
 # What a benchmark is about, where that is not its rate: the figure, and how to call it.
 MEASURES = {
+    "payload": ("ns_per_message", "ns per message"),
     "chain": ("ns_per_stage", "ns per event and stage"),
     "subscriptions": ("ns_per_delivery", "ns per delivery"),
     "startup": ("all_us", "microseconds to open, see an event, and close"),

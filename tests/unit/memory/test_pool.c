@@ -62,6 +62,30 @@ static void check_fresh(const struct weir__block *block, struct weir__pool *home
     assert_int_equal(block->used, 0);
 }
 
+/* A block of 2 KiB whose words must all be 1; it is filled, and goes home. */
+static void use_and_put(struct weir__pool *home, uint32_t event_bytes, bool typed) {
+    static const weir_event_type type = {.bytes = 8};
+    struct weir__block *block = weir__pool_get(home, event_bytes, typed ? &type : NULL,
+                                               2000 / (event_bytes + WEIR__OWNED_WORD_BYTES));
+    assert_non_null(block);
+    for (uint32_t i = 0; typed && i < block->capacity; i++) {
+        assert_int_equal(*weir__owned_word(block, i), 1);
+    }
+    memset(weir__block_event(block, 0), 0xee, (size_t)block->capacity * event_bytes);
+    weir__block_close(block, home);
+}
+
+static void words_are_one_whatever_the_block_was(void **state) {
+    struct house *house = *state;
+    static const uint32_t sizes[] = {8, 8, 24, 8, 16};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        use_and_put(&house->pools[0], sizes[i], true);
+        use_and_put(&house->pools[0], sizes[i], i % 2 == 0);
+        use_and_put(&house->pools[0], sizes[i], true);
+    }
+    assert_int_equal(house->memory.calls, 1); /* it was always the same block */
+}
+
 static void blocks_fit(void **state) {
     struct house *house = *state;
     static const uint32_t sizes[] = {1, 3, 8, 40, 64, 511, 512, 513, 1024, 65535, 65536};
@@ -389,6 +413,7 @@ static void the_checker_says_what_is_broken(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST(words_are_one_whatever_the_block_was),
         TEST(blocks_fit),
         TEST(capacity_is_all_that_fits),
         TEST(impossible_sizes_are_refused),
