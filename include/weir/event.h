@@ -48,7 +48,9 @@ typedef struct weir_bytes {
 #define WEIR_PAYLOAD_LIMIT_MAX     1073741824
 
 typedef struct weir_event_type {
-    size_t bytes; /* of an event, its spans included, 1..WEIR_EVENT_BYTES_LIMIT; required */
+    /* Of an event, its spans included, 1..WEIR_EVENT_BYTES_LIMIT, with spans a multiple of 8;
+     * required. */
+    size_t bytes;
 
     /*
      * Gives back what these `count` (1 or more) events own, which lie side by side.  Required,
@@ -64,7 +66,8 @@ typedef struct weir_event_type {
      * Makes of `event` another that owns what it points at, in `copy`: for whoever takes or
      * writes to an event that others have, too.  false: it cannot; *copy owns nothing.  Both
      * are aligned as in a batch.  Called on any worker, for one event on several at once.
-     * May be NULL: then those are refused.
+     * May be NULL: then those are refused; but events that own spans alone need none.  Spans
+     * are not its affair: weir copies what they point at.
      */
     bool (*copy)(void *context, const void *event, void *copy);
 
@@ -97,7 +100,8 @@ weir_status weir_take(weir_stage *self, size_t first, size_t count, void *events
  * An event whose type has spans is as long as what they point at.  weir keeps that payload in
  * blocks of its own, many events' side by side, in order: no memory is allocated for an event.
  * weir_emit copies it there; the functions below save the copy.  weir_reserve is not for such
- * types.  Whoever gets the events may read what their spans point at as long as the events
+ * types.  Events that are emitted lie aligned, as structs that begin with a weir_bytes must.  The
+ * default hash of a partition dispatcher is of what spans point at.  Whoever gets the events may read what their spans point at as long as the events
  * themselves; weir_own makes that writable, too.  They cannot be taken (weir_take): copy what is
  * to last.  Such a type is not for inlets, ports, iterators and messages yet.
  */
@@ -107,24 +111,28 @@ weir_status weir_take(weir_stage *self, size_t first, size_t count, void *events
  * Arguments  least: bytes, 1..the type's payload_limit.
  * Returns    where, and how many bytes: `least` or more.  {NULL, 0}: no memory, or the stage
  *            cannot emit here, or its type has no spans (weir_refusal).
- * Lifetime   until weir_commit_bytes, the next emit or reserve, or the callback's end.
+ * Lifetime   until weir_commit_bytes, the next emit or reserve, or the callback's end: weir_emit is
+ *            not for events whose spans point there.
  */
 weir_room weir_reserve_bytes(weir_stage *self, size_t least);
 
 /*
  * Keeps the first `used` bytes of that room, and emits `count` events whose spans lie in them.
- * Arguments  events: their spans point into that room; two may overlap.  used: what no event
- *            points at is kept, too, until those go.
+ * Arguments  events: their spans point into that room; two may overlap (weir_own then makes
+ *            copies).  used: what no event points at is kept, too, until those go.
  * Returns    WEIR_OK; WEIR_NO_MEMORY or WEIR_INVALID (used is above the room, a span is beyond
- *            `used`) with nothing emitted: the room is there still.
+ *            `used`, an event has more than payload_limit) with nothing emitted: the room is
+ *            there still.
  */
 weir_status weir_commit_bytes(weir_stage *self, size_t used, const void *events, size_t count);
 
 /*
  * Emits events whose spans point into the payload of the batch at hand: lines of a chunk, fields
  * of a line.  Nothing of it is copied; it lasts as long as any event that points into it.
- * Returns    WEIR_OK; WEIR_NO_MEMORY or WEIR_INVALID (no such batch, or a span is not in its
- *            payload) with nothing emitted.
+ * What was emitted of the batch is written to by nobody: weir_own makes a copy then.
+ * Returns    WEIR_OK; WEIR_NO_MEMORY or WEIR_INVALID (no such batch; it was forwarded, or some of
+ *            it is stashed; a span is not in the block that its payload is in; an event has more
+ *            than payload_limit) with nothing emitted.
  */
 weir_status weir_emit_slices(weir_stage *self, const void *events, size_t count);
 

@@ -192,13 +192,35 @@ static WEIR__NOINLINE weir_status emit_run(weir_stage *stage, const void *events
     }
 }
 
+/*
+ * The same for the most common, one event that is one span and nothing else.  Its payload is
+ * copied last, so that no register is saved for what comes behind.
+ */
+static inline bool fill_with_one(weir_stage *stage, const weir_bytes *event) {
+    struct weir__strip *strip = &stage->strip;
+    struct weir__block *payload = stage->payload;
+    const uint32_t length = event->count;
+    if (strip->to == NULL || stage->event_bytes != sizeof *event ||
+        strip->count == stage->open->capacity - stage->open->used ||
+        length > payload->capacity - payload->used || length > payload_limit(stage->type)) {
+        return false;
+    }
+    const char *from = event->at;
+    char *at = weir__block_at(payload, payload->used, 1);
+    weir_bytes *to = (weir_bytes *)(void *)strip->to;
+    payload->used += length;
+    strip->to += sizeof *event;
+    strip->count++;
+    *to = (weir_bytes){.at = at, .count = length};
+    if (length > 0) {
+        memcpy(at, from, length);
+    }
+    return true;
+}
+
 weir_status weir__stage_emit_spans(weir_stage *stage, const void *events, size_t count) {
     stage->reserved = 0;
-    /* one that has one is the most common */
-    if (count == 1 && stage->type->spans == 1 && fill_strip(stage, events, 1, 1) == 1) {
-        return WEIR_OK;
-    }
-    return emit_run(stage, events, count);
+    return count == 1 && fill_with_one(stage, events) ? WEIR_OK : emit_run(stage, events, count);
 }
 
 /* ---- bytes that are written where they will lie ------------------------------------ */

@@ -192,6 +192,38 @@ static void a_batch_is_forwarded_behind_what_was_copied(struct rig *rig) {
     close_scene();
 }
 
+/* ---- events that are a span and nothing else ------------------------------------------- */
+
+static const weir_event_type bare = {.bytes = sizeof(weir_bytes), .spans = 1};
+
+static weir_verdict emit_bare(weir_stage *self, uint64_t demand) {
+    static char text[LONG];
+    for (; demand > 0 && f.made < f.limit; demand--) {
+        const struct note note = write_note(text, f.made++);
+        RIG_CHECK(f.rig, weir_emit(self, &note.text, 1) == WEIR_OK);
+    }
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict read_bare(weir_stage *self, weir_batch batch) {
+    const weir_bytes *span = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
+        const struct note note = {.text = span[i], .number = f.next};
+        read_notes(self, (weir_batch){.events = &note, .count = 1});
+    }
+    return WEIR_CONTINUE;
+}
+
+static void bare_spans_come_whole(struct rig *rig) {
+    open_scene(rig, 3000);
+    weir_ref first = start(
+        (weir_stage_options){.kind = WEIR_PRODUCER, .type = &bare, .on.handle_demand = emit_bare});
+    behind(first, WEIR_CONSUMER, read_bare);
+    rig_rest(rig);
+    all_have_come(3000);
+    close_scene();
+}
+
 /* ---- all or nothing -------------------------------------------------------------- */
 
 static weir_verdict emit_too_long(weir_stage *self, uint64_t demand) {
@@ -253,6 +285,7 @@ int main(void) {
         TEST_IN_WORLDS(copied_and_in_place_are_in_order),
         TEST_IN_WORLDS(slices_are_in_order_with_what_is_copied),
         TEST_IN_WORLDS(a_batch_is_forwarded_behind_what_was_copied),
+        TEST_IN_WORLDS(bare_spans_come_whole),
         TEST_IN_WORLDS(one_too_long_takes_none_with_it),
         cmocka_unit_test(without_memory_none_is_emitted),
     };
