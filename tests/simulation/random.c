@@ -395,8 +395,8 @@ int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
         {"stepped", 240000, 4000000, true, begin, NULL, NULL, WEIR_SIMULATED},
         {"threads", 80000, 8000000, true, begin, NULL, NULL, WEIR_THREADS},
-        {"owned", 40000, 4000000, true, begin, NULL, NULL, WEIR_SIMULATED | OWNED},
-        {"owned_threads", 16000, 8000000, true, begin, NULL, NULL, WEIR_THREADS | OWNED},
+        {"owned", 12000, 4000000, true, begin, NULL, NULL, WEIR_SIMULATED | OWNED},
+        {"owned_threads", 5000, 8000000, true, begin, NULL, NULL, WEIR_THREADS | OWNED},
     };
     int result = SIM_MAIN(count, arguments, scenarios);
     if (result == 1) books_tell();

@@ -6,7 +6,8 @@
  * a chunk is made when its first place is needed, and not before; a take that is refused, for
  * want of memory or because the table is full, uses up none; of threads that make the same chunk
  * one wins, and each place has one taker.
- * Method: a table alone; an allocator that counts and fails; threads.
+ * Method: a table alone; an allocator that counts and fails, and one that takes a place amid the
+ * making of a chunk, as a faster thread would; threads.
  */
 #include "ring/chunks.h"
 
@@ -93,6 +94,38 @@ static void what_is_refused_uses_up_nothing(void **state) {
     close_table();
 }
 
+/* ---- a faster maker ------------------------------------------------------ */
+
+static void *(*slow_alloc)(void *, size_t, size_t);
+static struct place *taken_amid;
+
+/* Amid the making of the first chunk, somebody faster makes it, and takes the first place. */
+static void *alloc_slowly(void *user, size_t size, size_t alignment) {
+    uint32_t number;
+    if (taken_amid == NULL) {
+        memory.allocator.use.alloc = slow_alloc;
+        taken_amid = weir__chunks_take(&table, &number);
+        taken_amid->word = 7;
+    }
+    return slow_alloc(user, size, alignment);
+}
+
+static void of_two_makers_one_wins(void **state) {
+    (void)state;
+    uint32_t number = 0;
+    open_table();
+    taken_amid = NULL;
+    slow_alloc = memory.allocator.use.alloc;
+    memory.allocator.use.alloc = alloc_slowly;
+    struct place *second = weir__chunks_take(&table, &number);
+    assert_int_equal(number, 1);
+    assert_ptr_equal(taken_amid, at(0));
+    assert_ptr_equal(second, at(1));
+    assert_int_equal(taken_amid->word, 7);
+    assert_int_equal(memory.live, 1); /* the loser's chunk is given back */
+    close_table();
+}
+
 /* ---- several threads ----------------------------------------------------- */
 
 enum { TAKERS = 4, TAKES = 3 * WEIR__CHUNK_PLACES };
@@ -130,6 +163,7 @@ int main(void) {
         cmocka_unit_test(chunks_are_made_as_needed),
         cmocka_unit_test(numbers_never_taken_find_no_memory),
         cmocka_unit_test(what_is_refused_uses_up_nothing),
+        cmocka_unit_test(of_two_makers_one_wins),
         cmocka_unit_test(each_place_has_one_taker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
