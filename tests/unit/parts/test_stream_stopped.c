@@ -11,6 +11,7 @@
 #include "support/cmocka.h"
 #include "support/stream_scene.h"
 
+#include <time.h>
 #include <weir/dispatcher.h>
 
 static struct stream_scene f;
@@ -172,6 +173,7 @@ static void where_the_producer_has_gone_all_is_told_in_one_sum(void **state) {
 /* Nobody waits for the stop: the stage and the reader part in either order. */
 static void a_stop_at_any_moment(void **state) {
     (void)state;
+    const struct timespec nap = {.tv_nsec = 1000000};
     for (EACH_WORLD(world)) {
         const weir_subscribe_options with = {.max_demand = 6, .cancel = WEIR_TEMPORARY};
         uint64_t next = 0;
@@ -183,6 +185,7 @@ static void a_stop_at_any_moment(void **state) {
             scene_take_numbers(&f, next, 1 + i % 5);
             next += 1 + i % 5;
             weir_stop(f.rig.runtime, f.s.ref, WEIR_REASON_USER);
+            if (i % 7 == 0) nanosleep(&nap, NULL); /* then the stage is likely first */
             for (unsigned more = i % 7; more > 0; more--) {
                 if (weir_stream_next(f.stream, &number, 0) != WEIR_OK) continue;
                 f.s.handled++;
