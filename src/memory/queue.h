@@ -79,6 +79,13 @@ static inline bool weir__item_left_alone(const struct weir__item *item) {
            weir__owned_alone(item->block, item->first, item->count);
 }
 
+/* True when some of these of a batch's events were taken. */
+static inline bool weir__item_some_taken(const struct weir__item *item, size_t first,
+                                         size_t count) {
+    return (item->flags & WEIR__TAKEN) != 0 &&
+           weir__owned_some_taken(item->block, item->first + (uint32_t)first, (uint32_t)count);
+}
+
 /*
  * Makes a slice's events its owner's alone, to be written to: copied into a block of their
  * own when others hold them too.  false: no memory, or events that own something cannot be

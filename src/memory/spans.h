@@ -32,7 +32,8 @@ static inline size_t weir__spans_bytes(unsigned spans, const void *event) {
  * that. */
 uint64_t weir__spans_about(const struct weir__item *item, uint64_t count);
 
-/* Writes an event of `bytes` bytes to `to`, and its payload to `at`, where those spans point. */
+/* Writes an event of `bytes` bytes to `to`, and its payload to `at`, where those spans point.
+ * Spans alone may be written where they lie. */
 static inline void weir__spans_write(unsigned spans, size_t bytes, const void *event, void *to,
                                      char *at) {
     const weir_bytes *from = event;

@@ -37,21 +37,23 @@ static void close_block(weir_stage *stage, struct weir__block **block) {
     }
 }
 
-static void let_lender_go(weir_stage *stage, struct weir__block *fixed) {
+/* A block of events that have all come back is filled from its start, whoever its lender is. */
+static void begin_fixed_anew(weir_stage *stage) {
+    struct weir__block *fixed = stage->open;
+    if (fixed == NULL || !weir__block_idle(fixed)) {
+        return;
+    }
+    fixed->used = 0;
     if (fixed->lender != NULL) {
         weir__block_drop(fixed->lender, &stage->host->pool);
         fixed->lender = NULL;
     }
 }
 
-/* What has all come back is filled from its start. */
+/* The same of payload, which those events may have been the last to hold. */
 static void begin_anew(weir_stage *stage) {
-    struct weir__block *fixed = stage->open;
     struct weir__block *payload = stage->payload;
-    if (fixed != NULL && weir__block_idle(fixed)) {
-        fixed->used = 0;
-        let_lender_go(stage, fixed);
-    }
+    begin_fixed_anew(stage);
     if (payload != NULL && weir__block_idle(payload)) {
         payload->used = 0;
     }
@@ -81,11 +83,8 @@ static uint64_t events_of_next(const weir_stage *stage, bool other) {
 
 /* Room for an event or more whose payload is in that block. */
 static struct weir__block *open_fixed(weir_stage *stage, struct weir__block *lender) {
+    begin_fixed_anew(stage);
     struct weir__block *fixed = stage->open;
-    if (fixed != NULL && weir__block_idle(fixed)) {
-        fixed->used = 0;
-        let_lender_go(stage, fixed);
-    }
     bool other = fixed != NULL && fixed->lender != NULL && fixed->lender != lender;
     if (fixed == NULL || other || fixed->used == fixed->capacity) {
         uint64_t events = events_of_next(stage, other);

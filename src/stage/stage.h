@@ -267,6 +267,9 @@ static inline struct weir__item *weir__stage_batch(const weir_stage *stage) {
     return stage->may_emit ? stage->host->batch : NULL;
 }
 
+/* Why there are no such events of a batch at hand; NULL: there are. */
+const char *weir__stage_not_in_batch(const struct weir__item *item, size_t first, size_t count);
+
 /* What events that own something, and that a callback has returned from with that, are
  * dropped for. */
 static inline weir_discard weir__stage_fate(const weir_stage *stage, weir_verdict verdict) {

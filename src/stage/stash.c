@@ -28,17 +28,11 @@ static void count_stashed(weir_stage *stage, uint64_t more) {
 /* Why these of a batch's events cannot be stashed; NULL: they can. */
 static const char *unstashable(const weir_stage *self, const struct weir__item *item, size_t first,
                                size_t count) {
-    if (item == NULL) {
-        return "no batch is at hand";
+    const char *absent = weir__stage_not_in_batch(item, first, count);
+    if (absent != NULL) {
+        return absent;
     }
-    if ((item->flags & WEIR__GONE) != 0) {
-        return "the batch was forwarded";
-    }
-    if (first > item->count || count > item->count - first) {
-        return "the batch has fewer";
-    }
-    if ((item->flags & WEIR__TAKEN) != 0 &&
-        weir__owned_some_taken(item->block, item->first + (uint32_t)first, (uint32_t)count)) {
+    if (weir__item_some_taken(item, first, count)) {
         return "some of them were taken";
     }
     bool again = (item->flags & WEIR__STASHED) != 0 && first < self->stash_next;

@@ -7,17 +7,22 @@
 
 #include <string.h>
 
-/* Why these of a batch's events cannot be taken; NULL: they can. */
-static const char *untakable(const weir_stage *self, const struct weir__item *item, size_t first,
-                             size_t count) {
+const char *weir__stage_not_in_batch(const struct weir__item *item, size_t first, size_t count) {
     if (item == NULL) {
         return "no batch is at hand";
     }
     if ((item->flags & WEIR__GONE) != 0) {
         return "the batch was forwarded";
     }
-    if (first > item->count || count > item->count - first) {
-        return "the batch has fewer";
+    return first > item->count || count > item->count - first ? "the batch has fewer" : NULL;
+}
+
+/* Why these of a batch's events cannot be taken; NULL: they can. */
+static const char *untakable(const weir_stage *self, const struct weir__item *item, size_t first,
+                             size_t count) {
+    const char *absent = weir__stage_not_in_batch(item, first, count);
+    if (absent != NULL) {
+        return absent;
     }
     if ((item->flags & WEIR__OWNING) == 0) {
         return "they own nothing: copy them";
@@ -28,10 +33,7 @@ static const char *untakable(const weir_stage *self, const struct weir__item *it
     if ((item->flags & WEIR__STASHED) != 0 && first < self->stash_next && count > 0) {
         return "those up to the last one stashed may be in the stash";
     }
-    bool again =
-        (item->flags & WEIR__TAKEN) != 0 &&
-        weir__owned_some_taken(item->block, item->first + (uint32_t)first, (uint32_t)count);
-    return again ? "some of them were taken" : NULL;
+    return weir__item_some_taken(item, first, count) ? "some of them were taken" : NULL;
 }
 
 weir_status weir_take_message(weir_stage *self, void *event) {

@@ -85,11 +85,7 @@ void owned_scene_stop(weir_ref stage) {
 void owned_scene_close(const char *expected) {
     weir_accounts accounts;
     assert_int_equal(weir_runtime_close(owned_scene.rig->runtime, &accounts), WEIR_OK);
-    rig_text_expect(&owned_scene.rig->wrong, "");
-    assert_null(weir_accounts_check(&accounts));
-    assert_int_equal(accounts.buffered + accounts.in_flight + accounts.blocks_live, 0);
-    assert_int_equal(owned_scene.rig->memory.live, 0);
-    pthread_mutex_destroy(&owned_scene.rig->lock);
+    rig_expect_nothing_left(owned_scene.rig, &accounts);
     if (expected != NULL) owned_expect(&owned_scene.ledger, expected);
     owned_close(&owned_scene.ledger, &accounts);
 }

@@ -123,6 +123,18 @@ weir_accounts rig_accounts(const struct rig *rig) {
     return accounts;
 }
 
+void rig_expect_nothing_left(struct rig *rig, const weir_accounts *accounts) {
+    rig_text_expect(&rig->wrong, "");
+    const char *unequal = weir_accounts_check(accounts);
+    if (unequal != NULL) fail_msg("%s", unequal);
+    assert_int_equal(accounts->buffered, 0);
+    assert_int_equal(accounts->in_flight, 0);
+    assert_int_equal(accounts->accepted + accounts->copied, accounts->taken + accounts->dropped);
+    assert_int_equal(accounts->blocks_live, 0);
+    assert_int_equal(rig->memory.live, 0);
+    pthread_mutex_destroy(&rig->lock);
+}
+
 weir_accounts rig_close(struct rig *rig) {
     weir_accounts accounts;
     weir_status status;
@@ -130,12 +142,7 @@ weir_accounts rig_close(struct rig *rig) {
         status = weir_runtime_close(rig->runtime, &accounts);
     } while (status == WEIR_TIMEOUT);
     assert_int_equal(status, WEIR_OK);
-    rig_text_expect(&rig->wrong, "");
-    const char *unequal = weir_accounts_check(&accounts);
-    if (unequal != NULL) fail_msg("%s", unequal);
-    assert_int_equal(accounts.buffered, 0);
-    assert_int_equal(accounts.in_flight, 0);
-    assert_int_equal(accounts.blocks_live, 0);
+    rig_expect_nothing_left(rig, &accounts);
     uint64_t emitted = rig->emitted;
     uint64_t handled = rig->handled;
     for (const struct player *player = rig->players; player != NULL; player = player->started) {
@@ -144,7 +151,5 @@ weir_accounts rig_close(struct rig *rig) {
     }
     assert_int_equal(accounts.emitted, emitted);
     assert_int_equal(accounts.handled, handled);
-    assert_int_equal(rig->memory.live, 0);
-    pthread_mutex_destroy(&rig->lock);
     return accounts;
 }

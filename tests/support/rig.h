@@ -78,4 +78,8 @@ void rig_expect_log(struct rig *rig, const char *expected);
 /* Closes and checks; returns the final accounts. */
 weir_accounts rig_close(struct rig *rig);
 
+/* For tests whose stages the rig does not count, and that close the runtime themselves: asserts
+ * that those final accounts are even, and that nothing is left. */
+void rig_expect_nothing_left(struct rig *rig, const weir_accounts *accounts);
+
 #endif

@@ -152,12 +152,7 @@ static weir_ref behind(weir_ref producer, weir_kind kind, handles *handle,
 static void close_scene(void) {
     weir_accounts accounts;
     assert_int_equal(weir_runtime_close(f.rig->runtime, &accounts), WEIR_OK);
-    rig_text_expect(&f.rig->wrong, "");
-    assert_null(weir_accounts_check(&accounts));
-    assert_int_equal(accounts.accepted + accounts.copied, accounts.taken + accounts.dropped);
-    assert_int_equal(accounts.blocks_live, 0);
-    assert_int_equal(f.rig->memory.live, 0);
-    pthread_mutex_destroy(&f.rig->lock);
+    rig_expect_nothing_left(f.rig, &accounts);
 }
 
 static const weir_subscribe_options ten = {

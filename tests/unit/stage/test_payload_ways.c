@@ -43,12 +43,7 @@ static void all_have_come(uint64_t count) {
 static void close_scene(void) {
     weir_accounts accounts;
     assert_int_equal(weir_runtime_close(f.rig->runtime, &accounts), WEIR_OK);
-    rig_text_expect(&f.rig->wrong, "");
-    assert_null(weir_accounts_check(&accounts));
-    assert_int_equal(accounts.accepted + accounts.copied, accounts.taken + accounts.dropped);
-    assert_int_equal(accounts.blocks_live, 0);
-    assert_int_equal(f.rig->memory.live, 0);
-    pthread_mutex_destroy(&f.rig->lock);
+    rig_expect_nothing_left(f.rig, &accounts);
 }
 
 /* ---- notes ----------------------------------------------------------------------- */
