@@ -134,6 +134,51 @@ weir_verdict weir_forward(weir_stage *self);
 void *weir_own(weir_stage *self);
 
 /*
+ * What is asked for right now, and would go to consumers at once, less what the running callback
+ * has emitted: so many events; and in bytes what a consumer that has asked for some has room for
+ * (max_bytes, in subscription.h), of several the one with most room, but with a broadcast the one
+ * with least.  bytes is UINT64_MAX where nobody bounds them.  Where events is above 0 one event may
+ * be emitted however long it is, if none is under way: bytes is all of max_bytes then.  Events
+ * beyond are buffered; bytes beyond are sent, as far as events are asked for.  A stage that goes
+ * on though nobody asks, since a drain would stall, sees no bounds.
+ * Returns    {0, 0} for a consumer.
+ * Cost       a walk over the stage's consumers, where some bound bytes, and over what was emitted
+ *            since the last look.
+ */
+typedef struct weir_asked {
+    uint64_t events;
+    uint64_t bytes;
+} weir_asked;
+
+weir_asked weir_open_demand(weir_stage *self);
+
+/*
+ * In handle_events: leaves events from..count-1 of the batch at hand for later.  They were not
+ * begun, and come again, before anything that is behind them, as a batch or more: at a
+ * producer_consumer when it is asked for events (again); at a consumer in its next turns, when
+ * others had theirs.  Until then they are neither handled nor asked for anew, as if they had not
+ * come.
+ * Arguments  from: 0 to the batch's count, which leaves nothing.
+ * Returns    WEIR_OK; WEIR_NO_MEMORY with nothing left: they are the callback's to handle;
+ *            WEIR_INVALID likewise where no batch is at hand, or it was forwarded, or it has
+ *            fewer, and where some of those were taken or stashed.
+ * Ownership  weir's as before, and not dropped when the callback returns.
+ * A producer_consumer that leaves all of a batch and emits nothing is called again when some
+ * consumer is through with bytes that it has, if there is such a one; else in its next turn.
+ */
+weir_status weir_batch_rest(weir_stage *self, size_t from);
+
+/*
+ * A producer leaves `count` events of what handle_demand was last called for: it is called for
+ * them again when some consumer is through with bytes that it has, or asks for more; or soon,
+ * where there is nothing to wait for.  For who was asked for more events than there is room for
+ * in bytes (weir_open_demand).  For who has none now it is no use: it would be called without end.
+ * Returns    WEIR_OK; WEIR_INVALID for more than that demand, less what was left of it before,
+ *            and outside of callbacks.
+ */
+weir_status weir_demand_rest(weir_stage *self, uint64_t count);
+
+/*
  * The stash: events that a stage keeps past handle_events, where they lie and in order.
  * They are not done with: the accounts have them among `buffered`, and a stage that
  * finishes (weir_finish, weir_runtime_drain) waits for its stash to be empty.

@@ -156,7 +156,10 @@ typedef struct weir_stage_options {
     const weir_event_type *type; /* of what it emits, where that owns something (event.h): kept, */
                                  /* not copied, until the runtime is closed; event_bytes is then */
                                  /* 0 or the type's; not for consumers                           */
-    uintptr_t reserved[7];       /* for later versions (version.h): zero */
+    size_t buffer_bytes; /* of the buffer's events, spans' included, beside buffer_size: one      */
+                         /* always fits; 1..SIZE_MAX / 4 or WEIR_INFINITY (default); not for      */
+                         /* consumers                                                             */
+    uintptr_t reserved[6]; /* for later versions (version.h): zero */
 } weir_stage_options;
 
 /*

@@ -9,6 +9,14 @@
  * ask travels for every max_demand - min_demand events.  (GenStage's rule;
  * docs/guide.md has a worked example.)
  *
+ * max_bytes bounds the bytes of those events, too: what they take themselves, and what their spans
+ * point at (event.h).  One event is always let through where none is under way, however long it
+ * is.  An event is under way from when it is sent until the batch that it came in was handled.
+ * The producer is asked for as many events as there is room for, at what one is expected to
+ * weigh: that of flat events is known; of others as much as the longest of late; so at first for
+ * one event.  Who emits what he was asked for passes max_bytes only by what events are longer than
+ * those before; who looks at weir_open_demand (events.h) does not pass it.
+ *
  * A batch that is larger than 64 KiB is handed out in pieces, as it lies in memory:
  * handle_events is called for each (see weir_batch), and the ask is behind the last.
  */
@@ -25,6 +33,7 @@ extern "C" {
 
 #define WEIR_MAX_DEMAND_DEFAULT 1000
 #define WEIR_MAX_DEMAND_LIMIT   1000000000
+#define WEIR_MAX_BYTES_DEFAULT  1048576
 
 /* Wants the partition of that number, from 0. */
 #define WEIR_PARTITION(number) ((unsigned)(number) + 1u)
@@ -47,7 +56,10 @@ typedef struct weir_subscribe_options {
     /* Partitions: which one it wants, by number or by name; one of the two is required. */
     unsigned partition;         /* WEIR_PARTITION(n)                                    */
     const char *partition_name; /* not copied: to be kept while the subscription lasts  */
-    uintptr_t reserved[4];      /* for later versions (version.h): zero */
+    size_t max_bytes;           /* bytes under way; 1..SIZE_MAX / 4 or WEIR_INFINITY; default */
+                                /* WEIR_MAX_BYTES_DEFAULT for events of any length, none for  */
+                                /* others (see above); not with the shared dispatcher         */
+    uintptr_t reserved[3];      /* for later versions (version.h): zero */
 } weir_subscribe_options;
 
 /* One entry of a stage's subscribe_to list. */

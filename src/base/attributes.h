@@ -13,7 +13,10 @@
 /* Kept out of its caller, whose way without it is then short. */
 #define WEIR__NOINLINE __attribute__((noinline))
 
-#define WEIR__UNUSED   __attribute__((unused))
+/* A part of each of its callers, however many there are. */
+#define WEIR__INLINE inline __attribute__((always_inline))
+
+#define WEIR__UNUSED __attribute__((unused))
 
 /* Arguments are counted from 1: the text, and the first that it formats. */
 #define WEIR__PRINTF(text, first) __attribute__((format(printf, text, first)))

@@ -82,6 +82,7 @@ void weir__edge_release(struct weir__edge *edge) {
     weir__queue_close(&edge->partial, WEIR_DISCARD_STOPPED, NULL);
     weir__queue_close(&edge->returned, WEIR_DISCARD_STOPPED, NULL);
     weir__ring_close(&edge->ring);
+    weir__free(edge->allocator, edge->load, sizeof *edge->load);
     weir__outlet_close(&edge->outlet, edge->allocator);
     struct weir__heir *heir = edge->heir;
     weir__free(edge->allocator, edge, edge->bytes);
@@ -169,7 +170,11 @@ static bool send_item(struct weir__edge *edge, struct weir__item item, struct we
             slot = weir__ring_reserve(&edge->ring);
         }
         if (WEIR__LIKELY(slot != NULL)) {
-            weir__entry_fill(slot, &item, pool);
+            if (edge->load == NULL) {
+                weir__entry_fill(slot, &item, pool);
+            } else {
+                weir__entry_set(slot, &item);
+            }
             weir__ring_commit(&edge->ring, slot);
             return true;
         }
@@ -246,9 +251,44 @@ bool weir__edge_flush_overflow(struct weir__edge *edge) {
     return moved;
 }
 
-bool weir__edge_has_room_to_flush(const struct weir__edge *edge) {
+bool weir__edge_bound(struct weir__edge *edge, uint64_t most, uint64_t each, bool flat) {
+    WEIR__CHECK(edge->sent == 0 && edge->asked_seen == 0 && edge->load == NULL);
+    edge->load = weir__alloc(edge->allocator, sizeof *edge->load, _Alignof(struct weir__load));
+    if (edge->load == NULL) {
+        return false;
+    }
+    weir__load_open(edge->load, most, each, flat);
+    return true;
+}
+
+bool weir__edge_unload(struct weir__edge *edge) {
+    uint64_t done = weir__load_acquire_u64(&edge->ring.consumer.done); /* D3 -> D4 */
+    return weir__load_done(edge->load, done);
+}
+
+uint64_t weir__edge_hear(struct weir__edge *edge) {
+    uint64_t asked = weir__load_acquire_u64(&edge->ring.consumer.asked); /* D1 -> D2 */
+    uint64_t more = asked - edge->asked_seen;
+    uint64_t most = weir__load_hears(edge->load, weir__edge_open_demand(edge));
+    more = more < most ? more : most;
+    edge->asked_seen += more;
+    return more;
+}
+
+bool weir__edge_may_hear(const struct weir__edge *edge) {
+    if (weir__load_relaxed_u64(&edge->ring.consumer.done) != edge->load->done) {
+        return true;
+    }
+    return weir__load_relaxed_u64(&edge->ring.consumer.asked) != edge->asked_seen &&
+           weir__load_hears(edge->load, weir__edge_open_demand(edge)) > 0;
+}
+
+bool weir__edge_has_room(const struct weir__edge *edge) {
     if (edge->rack != NULL) {
         return weir__rack_has_room(edge->rack, edge);
+    }
+    if (edge->load != NULL && weir__edge_may_hear(edge)) {
+        return true;
     }
     return !weir__queue_empty(&edge->overflow) &&
            weir__ring_count(&edge->ring) < edge->ring.ck.size - 1;
@@ -273,6 +313,7 @@ void weir__edge_check_producer(const struct weir__edge *edge, bool keeps) {
     WEIR__CHECK((edge->ring.producer.wants_room != 0) == overflows);
     WEIR__CHECK(edge->rack == NULL || edge->sent == 0);
     WEIR__CHECK(!keeps || edge->sent <= edge->asked_seen);
+    if (edge->load != NULL) weir__load_check(edge->load, edge->sent);
 }
 
 void weir__edge_check_consumer(const struct weir__edge *edge) {
@@ -290,7 +331,11 @@ uint64_t weir__edge_check(const struct weir__edge *edge) {
     WEIR__CHECK(edge->rack != NULL || edge->sent == edge->received + events);
     WEIR__CHECK(edge->rack == NULL || events == 0);
     WEIR__CHECK(edge->asked_seen <= edge->asked);
-    WEIR__CHECK(!weir__edge_attached(edge) || edge->asked_seen == edge->asked); /* it was told */
+    WEIR__CHECK(edge->ring.consumer.done <= edge->received);
+    if (weir__edge_attached(edge)) { /* it was told */
+        WEIR__CHECK(edge->load != NULL || edge->asked_seen == edge->asked);
+        WEIR__CHECK(edge->load == NULL || !weir__edge_may_hear(edge));
+    }
     return events + edge->partial.events;
 }
 #endif

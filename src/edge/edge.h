@@ -12,8 +12,11 @@
  *             consumer
  *   final     sent, once that is the    writer: the producer, before the CLOSE
  *             end                       mail that publishes it
+ *   done      the consumer is through   writer: the consumer's worker (shared);
+ *             with                      moved only where the edge has a load
  *
  *   received <= sent, but of a rack (edge/rack.h), where sent is 0
+ *   done <= received
  *   sent <= asked, unless the dispatcher is the program's and sends what nobody has asked for
  *   asked <= received + max on an automatic subscription, but for what is asked by hand as well
  *   wants_room  <=>  something is in the overflow, as long as the producer has the edge
@@ -30,6 +33,11 @@
  *   W1 -> W2  Dekker: "set wants_room; read c_head" with "move c_head; cool;
  *             read wants_room" (tests/model/overflow_room.pml)
  *
+ * A bound in bytes (load.h) keeps what is asked from being heard: asked_seen stays behind asked
+ * until there is room, which the consumer makes by moving `done`.  It tells of that as of an ask.
+ *   D3 -> D4  done: events before it weigh nothing any more
+ *   asked_seen < asked, with a load  =>  weir__load_hears is 0, or the edge is hot or will be
+ *
  * Closing follows the data.  The producer, when it ends the subscription,
  * writes `final` and the reason and sends CLOSE; from then on it leaves ring and
  * overflow alone (the mail hands the overflow over).  The consumer acts once
@@ -45,7 +53,7 @@
  *
  * Progress: wait-free on both sides, the allocator aside; telling is the outbox's and mail's.
  * Wrap: positions are 64-bit and do not; the ring's own are told in ring/ring.h.
- * Model: tests/model/demand_cancel.pml.
+ * Models: tests/model/demand_cancel.pml, bytes_gate.pml.
  */
 #ifndef WEIR__EDGE_EDGE_H
 #define WEIR__EDGE_EDGE_H
@@ -53,6 +61,7 @@
 #include "base/attributes.h"
 #include "edge/entry.h"
 #include "edge/life.h"
+#include "edge/load.h"
 #include "edge/outlet.h"
 #include "edge/window.h"
 #include "memory/index.h"
@@ -89,6 +98,9 @@ struct weir__edge {
     /* What it takes from instead of its ring (edge/rack.h), or NULL: the producer writes it
      * when it accepts the edge. */
     struct weir__rack *rack;
+    /* Bytes under way, where they are bounded, or NULL: the producer's.  It writes this when it
+     * accepts the edge; the consumer only looks whether there is one. */
+    struct weir__load *load;
     uint64_t follows; /* likewise: id of the consumer's subscription that is read before it; 0 */
     /* from here on seldom looked at */
     weir_subscribe_options options;
@@ -222,6 +234,13 @@ static inline void weir__edge_ask(struct weir__edge *edge, uint64_t count) {
 /* The same, of a consumer that asks by itself: it may be able to take again. */
 void weir__edge_ask_by_hand(struct weir__edge *edge, uint64_t count);
 
+/* It is through with `count` more, of an edge with a load: the only place that moves done.  For
+ * stage/subscription.h, likewise. */
+static inline void weir__edge_done(struct weir__edge *edge, uint64_t count) {
+    uint64_t done = edge->ring.consumer.done + count;
+    weir__store_release_u64(&edge->ring.consumer.done, done); /* D3 -> D4 */
+}
+
 /* Takes the next entry, of the ring, or after CLOSE of the overflow. */
 bool weir__edge_take_overflow(struct weir__edge *edge, struct weir__entry *out);
 
@@ -260,9 +279,18 @@ bool weir__edge_complete(const struct weir__edge *edge);
 
 /* ---- the producer's side ------------------------------------------------- */
 
-/* Events asked for and not sent; 0 with the shared dispatcher, whose demand is one pool. */
+/* Demand may be heard of, or bytes unloaded, of an edge with a load. */
+bool weir__edge_may_hear(const struct weir__edge *edge);
+
+/* Bounds the bytes under way, before anything is sent.  each, flat: as of load.h.  false: no
+ * memory. */
+bool weir__edge_bound(struct weir__edge *edge, uint64_t most, uint64_t each, bool flat);
+
+/* Events asked for and not sent, as far as they were heard of where bytes are bounded; 0 with
+ * the shared dispatcher, whose demand is one pool. */
 static inline uint64_t weir__edge_open_demand(const struct weir__edge *edge) {
-    uint64_t asked = weir__load_relaxed_u64(&edge->ring.consumer.asked);
+    uint64_t asked =
+        edge->load != NULL ? edge->asked_seen : weir__load_relaxed_u64(&edge->ring.consumer.asked);
     return edge->rack == NULL && asked > edge->sent ? asked - edge->sent : 0;
 }
 
@@ -307,6 +335,13 @@ static inline uint64_t weir__edge_demand(struct weir__edge *edge) {
     return more;
 }
 
+/* The same of an edge with a load: as many of them as there is room for in bytes. */
+uint64_t weir__edge_hear(struct weir__edge *edge);
+
+/* What the consumer is through with weighs nothing any more: true when that is more than before.
+ * Of an edge with a load. */
+bool weir__edge_unload(struct weir__edge *edge);
+
 /* Moves overflow into the ring: true when the consumer, or the takers, are to be told. */
 bool weir__edge_flush_overflow(struct weir__edge *edge);
 
@@ -315,15 +350,17 @@ static inline bool weir__edge_flush(struct weir__edge *edge) {
     return waits && weir__edge_flush_overflow(edge);
 }
 
-/* True when there is new demand, or room for the overflow. */
-bool weir__edge_has_room_to_flush(const struct weir__edge *edge);
+/* Of an edge with overflow, rack or load: true when there is room for what waits. */
+bool weir__edge_has_room(const struct weir__edge *edge);
 
+/* True when there is new demand, or room for what waits. */
 static inline bool weir__edge_has_demand(const struct weir__edge *edge) {
-    if (weir__load_relaxed_u64(&edge->ring.consumer.asked) != edge->asked_seen) {
+    if (weir__load_relaxed_u64(&edge->ring.consumer.asked) != edge->asked_seen &&
+        WEIR__LIKELY(edge->load == NULL)) {
         return true;
     }
-    bool waits = !weir__queue_empty(&edge->overflow) || edge->rack != NULL;
-    return waits && weir__edge_has_room_to_flush(edge);
+    bool waits = !weir__queue_empty(&edge->overflow) || edge->rack != NULL || edge->load != NULL;
+    return waits && weir__edge_has_room(edge);
 }
 
 /*

@@ -4,7 +4,8 @@
  *
  * A message of one small slice travels in the entry itself: its events are
  * copied there, and the block's reference is given back on the spot.  (Not of events that own
- * something: those have words in their block that say so.)
+ * something: those have words in their block that say so.  Nor where bytes are bounded: what
+ * is handled so short has no step that tells of them.)
  *
  * One owner of each: no threads.
  */

@@ -27,6 +27,14 @@ uint64_t weir__window_cover(struct weir__window *window, uint64_t count) {
     return more;
 }
 
+void weir__window_return(struct weir__window *window, uint64_t count, uint64_t *ask_for) {
+    uint64_t rest = window->outstanding - *ask_for + count;
+    rest = rest < window->max ? rest : window->max; /* what was in excess was not counted */
+    *ask_for = rest > window->min ? 0 : window->max - rest;
+    window->outstanding = rest + *ask_for;
+    window->covered = 0; /* what comes again is a message of its own */
+}
+
 #if WEIR__CHECKED
 void weir__window_check(const struct weir__window *window) {
     WEIR__CHECK(window->min < window->max);

@@ -52,6 +52,12 @@ static inline uint64_t weir__window_batch(const struct weir__window *window, uin
 }
 
 /*
+ * Of a batch for which *ask_for is due `count` events come again: *ask_for becomes what is due
+ * for the others.
+ */
+void weir__window_return(struct weir__window *window, uint64_t count, uint64_t *ask_for);
+
+/*
  * A batch of `count` is accounted for.
  * Returns how many events to ask for after it was handled (0: none);
  * *excess is increased by those beyond the demand.

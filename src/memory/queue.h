@@ -30,6 +30,7 @@ enum {
     WEIR__COPIED = 32u,  /* a batch that was owned, and for that had to be copied  */
     WEIR__OWNING = 64u,  /* its events own something: their block has a type       */
     WEIR__TAKEN = 128u,  /* a batch of which some events were taken                */
+    WEIR__REST = 256u,   /* a batch of which some events come again                */
 
     WEIR__LASTING = WEIR__ALIASED | WEIR__OWNING /* what a slice is wherever it goes */
 };

@@ -14,6 +14,46 @@ uint64_t weir__spans_about(const struct weir__item *item, uint64_t count) {
                      count;
 }
 
+uint64_t weir__item_weigh(const struct weir__item *item, uint32_t first, uint32_t count) {
+    uint64_t bytes = (uint64_t)count * item->event_bytes;
+    const weir_event_type *type = weir__item_type(item);
+    if (type == NULL || type->spans == 0) {
+        return bytes;
+    }
+    const unsigned char *event = weir__block_event(item->block, item->first + first);
+    for (uint32_t i = 0; i < count; i++, event += item->event_bytes) {
+        bytes += weir__spans_bytes(type->spans, event);
+    }
+    return bytes;
+}
+
+uint64_t weir__queue_fits(const struct weir__queue *queue, uint64_t bytes) {
+    uint64_t events = 0;
+    for (uint32_t i = 0; i < queue->count; i++) {
+        const struct weir__item *item = weir__queue_at(queue, i);
+        for (uint32_t k = 0; k < item->count; k++) {
+            uint64_t its = weir__item_weigh(item, k, 1);
+            if (its > bytes) {
+                return events;
+            }
+            bytes -= its;
+            events++;
+        }
+    }
+    return events;
+}
+
+uint64_t weir__queue_weigh(const struct weir__queue *queue, uint64_t events) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; events > 0; i++) {
+        const struct weir__item *item = weir__queue_at(queue, i);
+        uint32_t count = events < item->count ? (uint32_t)events : item->count;
+        bytes += weir__item_weigh(item, 0, count);
+        events -= count;
+    }
+    return bytes;
+}
+
 bool weir__spans_copy(struct weir__block *block, uint32_t count, struct weir__pool *here) {
     const unsigned spans = block->type->spans;
     uint64_t bytes = 0;

@@ -28,6 +28,19 @@ static inline size_t weir__spans_bytes(unsigned spans, const void *event) {
     return bytes;
 }
 
+/* Bytes of payload that an event may have. */
+static inline size_t weir__payload_limit(const weir_event_type *type) {
+    return type->payload_limit == 0 ? WEIR_PAYLOAD_LIMIT_DEFAULT : type->payload_limit;
+}
+
+/* Bytes of `count` events of a slice, from its event number `first` on; and of the first `events`
+ * events of a queue: what their spans point at included.  Looks at each that has spans. */
+uint64_t weir__item_weigh(const struct weir__item *item, uint32_t first, uint32_t count);
+uint64_t weir__queue_weigh(const struct weir__queue *queue, uint64_t events);
+
+/* How many events from a queue's front on weigh no more than that together; marks weigh nothing. */
+uint64_t weir__queue_fits(const struct weir__queue *queue, uint64_t bytes);
+
 /* About how many bytes of payload `count` events from a slice's first one on have: each as many as
  * that. */
 uint64_t weir__spans_about(const struct weir__item *item, uint64_t count);

@@ -24,7 +24,7 @@
  *   writer      fields                           readers
  *   producer    slots, p_tail, wants_room        consumer (wants_room when it cools)
  *   producer    size, mask, entries              itself
- *   consumer    c_head, asked, declined          producer
+ *   consumer    c_head, asked, declined, done    producer
  *   consumer    consumer.entries, consumer.mask  itself
  *   consumer    frees an array it has left
  *
@@ -35,11 +35,12 @@
  *   K3 -> K4  c_head: the entry has been copied out; its slot may be reused
  *             (K4 is ck_ring's load in reserve)
  *   D1 -> D2  asked: the consumer's absolute position of demand (edge.h)
+ *   D3 -> D4  done: its position of what it is through with (edge.h)
  * Progress: wait-free on both sides, the allocator aside.
  * Wrap: c_head and p_tail are 32-bit and wrap freely (differences are taken
  * modulo 2^32).  The slot of position p has stamp p + 1 (mod 2^32) once its entry
  * is written; before, it has p + 1 - size, from the round before or from when the
- * array began.  asked is 64-bit and does not wrap.
+ * array began.  asked and done are 64-bit and do not wrap.
  *
  *   0 <= p_tail - c_head <= size - 1     (mod 2^32; size: the producer's)
  *
@@ -90,6 +91,7 @@ struct weir__ring {
             uint64_t asked;
             struct weir__entry *entries;
             uint32_t mask;
+            uint64_t done;
         } consumer;
         struct {
             char consumer_line[CK_MD_CACHELINE];
@@ -105,7 +107,7 @@ struct weir__ring {
 };
 
 _Static_assert(offsetof(struct ck_ring, p_tail) == CK_MD_CACHELINE, "lines as ck_ring has them");
-_Static_assert(offsetof(struct weir__ring, consumer.mask) + sizeof(uint32_t) <= CK_MD_CACHELINE,
+_Static_assert(offsetof(struct weir__ring, consumer.done) + sizeof(uint64_t) <= CK_MD_CACHELINE,
                "what the consumer uses lies in its line");
 _Static_assert(offsetof(struct weir__ring, producer.wants_room) + sizeof(uint32_t) <=
                    offsetof(struct ck_ring, size),

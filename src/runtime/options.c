@@ -38,6 +38,12 @@ static weir_status check_range(const char *option, unsigned long long value,
     return value < least || value > most ? refuse_range(option, value, least, most) : WEIR_OK;
 }
 
+/* A bound in bytes; 0: its default. */
+static weir_status check_bytes(const char *option, size_t value) {
+    return value == 0 || value == WEIR_INFINITY ? WEIR_OK
+                                                : check_range(option, value, 1, SIZE_MAX / 4);
+}
+
 /* ---- a runtime ----------------------------------------------------------- */
 
 static weir_status check_runtime(const weir_runtime_options *options) {
@@ -117,6 +123,10 @@ weir_status weir__options_subscribe(const weir_subscribe_options *options,
     if (status != WEIR_OK) {
         return status;
     }
+    status = check_bytes("max_bytes", filled.max_bytes);
+    if (status != WEIR_OK) {
+        return status;
+    }
     if ((unsigned)filled.cancel > WEIR_TEMPORARY) {
         return weir__refuse(
             WEIR_INVALID,
@@ -179,6 +189,10 @@ static weir_status check_kind(const weir_stage_options *options) {
     if (options->buffer_size != 0 && options->kind == WEIR_CONSUMER) {
         return weir__refuse(WEIR_INVALID,
                             "buffer_size is for producers and producer_consumers only");
+    }
+    if (options->buffer_bytes != 0 && options->kind == WEIR_CONSUMER) {
+        return weir__refuse(WEIR_INVALID,
+                            "buffer_bytes is for producers and producer_consumers only");
     }
     if (options->takes_bytes != 0 && options->kind == WEIR_PRODUCER) {
         return weir__refuse(WEIR_INVALID,
@@ -262,6 +276,7 @@ static weir_status check_supply(const weir_stage_options *options) {
                                   "type is of what a stage emits: a consumer has none");
     }
     weir_status status = check_events(options);
+    status = status != WEIR_OK ? status : check_bytes("buffer_bytes", options->buffer_bytes);
     if (status == WEIR_OK && (unsigned)options->buffer_keep > WEIR_KEEP_FIRST) {
         status = weir__refuse(WEIR_INVALID,
                               "buffer_keep must be one of WEIR_KEEP_LAST, WEIR_KEEP_FIRST, got %d",

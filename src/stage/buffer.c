@@ -11,9 +11,9 @@
 
 #include "base/check.h"
 
-void weir__buffer_open(struct weir__buffer *buffer, uint64_t size, weir_keep keep,
+void weir__buffer_open(struct weir__buffer *buffer, uint64_t size, uint64_t most, weir_keep keep,
                        const struct weir__allocator *allocator, struct weir__pool *pool) {
-    *buffer = (struct weir__buffer){.size = size, .keep = keep, .pool = pool};
+    *buffer = (struct weir__buffer){.size = size, .most = most, .keep = keep, .pool = pool};
     weir__queue_open(&buffer->queue, allocator);
 }
 
@@ -59,6 +59,7 @@ static void drop_oldest_stored(struct weir__buffer *buffer, uint64_t count,
                                weir__buffer_mark *release, void *context) {
     while (count > 0) {
         uint64_t run = weir__buffer_run(buffer, count);
+        weir__buffer_taking(buffer, run);
         weir__queue_discard(&buffer->queue, run, WEIR_DISCARD_OVERFLOW, buffer->pool);
         pop_marks(buffer, release, context);
         count -= run;
@@ -72,8 +73,40 @@ static uint64_t surplus(const struct weir__buffer *buffer, uint64_t count) {
     return count > room ? count - room : 0;
 }
 
+/* How many of the new events are too heavy: all from the first on that there is no room for. */
+static uint64_t too_heavy(const struct weir__buffer *buffer, const struct weir__queue *from) {
+    uint64_t room = buffer->bytes < buffer->most ? buffer->most - buffer->bytes : 0;
+    uint64_t fit = weir__queue_fits(from, room);
+    bool first = fit == 0 && buffer->queue.events == 0; /* one may be, however long it is */
+    return from->events - (first ? 1 : fit);
+}
+
+/* How many of the oldest, of those stored and then the new ones, go for the new ones' bytes. */
+static uint64_t heavy_oldest(const struct weir__buffer *buffer, const struct weir__queue *from) {
+    uint64_t more = weir__queue_weigh(from, from->events);
+    uint64_t all = buffer->bytes + more;
+    if (all <= buffer->most) return 0;
+    uint64_t over = all - buffer->most;
+    uint64_t held = buffer->queue.events;
+    if (over <= buffer->bytes) return weir__queue_fits(&buffer->queue, over - 1) + 1;
+    uint64_t fresh = weir__queue_fits(from, over - buffer->bytes - 1) + 1;
+    return held + (fresh < from->events ? fresh : from->events - 1);
+}
+
+/* How many go, old or new. */
+static uint64_t to_drop(const struct weir__buffer *buffer, const struct weir__queue *from) {
+    uint64_t many = surplus(buffer, from->events);
+    if (WEIR__LIKELY(buffer->most == UINT64_MAX)) return many;
+    uint64_t heavy =
+        buffer->keep == WEIR_KEEP_FIRST ? too_heavy(buffer, from) : heavy_oldest(buffer, from);
+    return many > heavy ? many : heavy;
+}
+
 /* Moves the first `count` events of `from` to the tail; drops the others. */
 static void append_first(struct weir__buffer *buffer, struct weir__queue *from, uint64_t count) {
+    if (WEIR__UNLIKELY(buffer->most != UINT64_MAX)) {
+        buffer->bytes += weir__queue_weigh(from, count);
+    }
     while (count > 0) {
         struct weir__item item = weir__queue_take(from, count, buffer->pool);
         count -= item.count;
@@ -86,7 +119,7 @@ static void append_first(struct weir__buffer *buffer, struct weir__queue *from, 
 static uint64_t store_some(struct weir__buffer *buffer, struct weir__queue *from,
                            weir__buffer_mark *release, void *context) {
     uint64_t count = from->events;
-    uint64_t dropped = surplus(buffer, count);
+    uint64_t dropped = to_drop(buffer, from);
     if (buffer->keep == WEIR_KEEP_FIRST) {
         append_first(buffer, from, count - dropped);
         return dropped;
@@ -117,6 +150,7 @@ bool weir__buffer_put_front(struct weir__buffer *buffer, struct weir__queue *fro
     for (uint32_t i = from->count; i > 0; i--) {
         (void)weir__queue_prepend(&buffer->queue, *weir__queue_at(from, i - 1), buffer->pool);
     }
+    weir__buffer_left(buffer, from->events);
     from->head = 0;
     from->count = 0;
     from->events = 0;
@@ -149,6 +183,16 @@ uint32_t weir__buffer_release(struct weir__buffer *buffer, uint64_t left,
 }
 
 #if WEIR__CHECKED
+/* Marks among the events weigh nothing. */
+static void check_weight(const struct weir__buffer *buffer) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < buffer->queue.count; i++) {
+        const struct weir__item *item = weir__queue_at(&buffer->queue, i);
+        bytes += (item->flags & WEIR__MARK) != 0 ? 0 : weir__item_weigh(item, 0, item->count);
+    }
+    WEIR__CHECK(buffer->bytes == bytes);
+}
+
 void weir__buffer_check(const struct weir__buffer *buffer) {
     const struct weir__queue *queue = &buffer->queue;
     weir__queue_check(queue);
@@ -159,5 +203,6 @@ void weir__buffer_check(const struct weir__buffer *buffer) {
         marks += (weir__queue_at(queue, i)->flags & WEIR__MARK) != 0;
     }
     WEIR__CHECK(buffer->marks == marks);
+    if (buffer->most != UINT64_MAX) check_weight(buffer);
 }
 #endif

@@ -9,6 +9,8 @@
  *   a store leaves no more than `size`, or than there were: what is given back (put_front) may
  *     be beyond it
  *   marks == the marks in the queue
+ *   bytes == what its events weigh, where that is bounded; a store leaves no more than `most`, or
+ *     one event, but as with the size
  *   no mark is at the front, but as GenStage
  *
  * GenStage ties marks this way in a bounded buffer only.  With `as_genstage`
@@ -21,12 +23,15 @@
 #define WEIR__STAGE_BUFFER_H
 
 #include "memory/queue.h"
+#include "memory/spans.h"
 
 #include <weir/types.h>
 
 struct weir__buffer {
     struct weir__queue queue;
-    uint64_t size;  /* events; UINT64_MAX: no bound */
+    uint64_t size; /* events; UINT64_MAX: no bound */
+    uint64_t most; /* bytes; UINT64_MAX: no bound, and not counted */
+    uint64_t bytes;
     uint64_t marks; /* in the queue */
     weir_keep keep;
     bool as_genstage; /* false from open; for conformance */
@@ -36,7 +41,8 @@ struct weir__buffer {
 /* A mark comes out: called in order.  It must not use the buffer. */
 typedef void weir__buffer_mark(void *context, void *mark, uint32_t kind);
 
-void weir__buffer_open(struct weir__buffer *buffer, uint64_t size, weir_keep keep,
+/* most: UINT64_MAX unless it is for events of any length; of others `size` says it. */
+void weir__buffer_open(struct weir__buffer *buffer, uint64_t size, uint64_t most, weir_keep keep,
                        const struct weir__allocator *allocator, struct weir__pool *pool);
 
 /* Drops the events; calls `release` for each mark left, in order. */
@@ -49,7 +55,7 @@ uint64_t weir__buffer_count(const struct weir__buffer *buffer);
 
 /*
  * Stores all events of `from` (slices only; left empty) at the tail.  When that
- * passes the size, the oldest or the newest are dropped, as `keep` says, and
+ * passes the size, or `most`, the oldest or the newest are dropped, as `keep` says, and
  * the marks tied to dropped events come out.
  * Returns the number dropped, those for want of memory included.
  */
@@ -65,6 +71,20 @@ bool weir__buffer_put_front(struct weir__buffer *buffer, struct weir__queue *fro
  */
 bool weir__buffer_mark_store(struct weir__buffer *buffer, void *mark, uint32_t kind,
                              bool *no_memory);
+
+/* The first `count` events are about to be taken from buffer->queue / that many of them are there
+ * still. */
+static inline void weir__buffer_taking(struct weir__buffer *buffer, uint64_t count) {
+    if (WEIR__UNLIKELY(buffer->most != UINT64_MAX)) {
+        buffer->bytes -= weir__queue_weigh(&buffer->queue, count);
+    }
+}
+
+static inline void weir__buffer_left(struct weir__buffer *buffer, uint64_t count) {
+    if (WEIR__UNLIKELY(buffer->most != UINT64_MAX)) {
+        buffer->bytes += weir__queue_weigh(&buffer->queue, count);
+    }
+}
 
 /*
  * How many events, at most `count`, lie before the next mark: what may be taken

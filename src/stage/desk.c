@@ -6,6 +6,7 @@
  * never inside itself: what one of its calls brings about for it (a selector's
  * refusals, demand for events that it dropped) comes later, as mail to the stage.
  */
+#include "base/attributes.h"
 #include "base/check.h"
 #include "edge/rack.h"
 #include "memory/spans.h"
@@ -58,21 +59,68 @@ static void ask_again(void *context, weir_outlet *outlet, uint64_t count) {
     edge->again += count;
 }
 
+/* For want of memory: it is asked for again, or its demand would stand still. */
+static WEIR__NOINLINE void lose_sent(weir_stage *stage, struct weir__edge *edge, uint64_t lost) {
+    weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
+    ask_again(stage, &edge->outlet, lost);
+}
+
+/* Something was sent, of about so many bytes. */
+static WEIR__INLINE void tell_sent(weir_stage *stage, struct weir__edge *edge, uint64_t count,
+                                   uint64_t bytes) {
+    weir__count(&stage->host->counters.sent, count);
+    weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
+    weir__outbox_touched_much(edge, WEIR__EVENTS, bytes);
+}
+
+/*
+ * Bytes are counted, as they go, where they are bounded.  If they are fewer than was expected
+ * there is room, which no consumer tells of.
+ */
+static void send_loaded(weir_stage *stage, struct weir__edge *edge, struct weir__queue *queue,
+                        uint64_t count) {
+    uint64_t bytes = weir__queue_weigh(queue, count);
+    weir__load_sent(edge->load, count, bytes);
+    uint64_t lost = weir__edge_send_slices(edge, queue, count, &stage->host->pool);
+    tell_sent(stage, edge, count, bytes);
+    if (WEIR__UNLIKELY(lost > 0)) {
+        weir__load_unsent(edge->load, lost);
+        lose_sent(stage, edge, lost);
+    }
+    if (weir__edge_may_hear(edge)) {
+        weir__edge_heat(edge, WEIR__DEMAND);
+        weir__ready_queue(stage->ready, false);
+    }
+}
+
+/* Apart: what is sent unweighed is one straight way. */
+static WEIR__NOINLINE void send_weighed(weir_stage *stage, struct weir__edge *edge,
+                                        struct weir__queue *queue, uint64_t count) {
+    if (edge->load != NULL) {
+        send_loaded(stage, edge, queue, count);
+        return;
+    }
+    uint64_t bytes =
+        count * stage->event_bytes + weir__spans_about(weir__queue_at(queue, 0), count);
+    uint64_t lost = weir__edge_send_slices(edge, queue, count, &stage->host->pool);
+    tell_sent(stage, edge, count, bytes);
+    if (WEIR__UNLIKELY(lost > 0)) {
+        lose_sent(stage, edge, lost);
+    }
+}
+
 static void send_to_outlet(void *context, weir_outlet *outlet, struct weir__queue *queue,
                            uint64_t count) {
     weir_stage *stage = context;
     struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
-    uint64_t bytes = count * stage->event_bytes;
-    if (WEIR__UNLIKELY(weir__stage_has_spans(stage))) {
-        bytes += weir__spans_about(weir__queue_at(queue, 0), count);
+    if (WEIR__UNLIKELY(stage->weighs)) {
+        send_weighed(stage, edge, queue, count);
+        return;
     }
     uint64_t lost = weir__edge_send(edge, queue, count, &stage->host->pool);
-    weir__count(&stage->host->counters.sent, count);
-    weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
-    weir__outbox_touched_much(edge, WEIR__EVENTS, bytes);
+    tell_sent(stage, edge, count, count * stage->event_bytes);
     if (WEIR__UNLIKELY(lost > 0)) {
-        weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
-        ask_again(context, outlet, lost); /* or its demand would stand still */
+        lose_sent(stage, edge, lost);
     }
 }
 
@@ -132,7 +180,30 @@ static const char *wanted_in_vain(const weir_stage *stage, const struct weir__ed
         return "selector";
     }
     bool partition = options->partition != 0 || options->partition_name != NULL;
-    return partition && !table->partitions ? "partition" : NULL;
+    if (partition && !table->partitions) {
+        return "partition";
+    }
+    /* whoever is free takes what there is: nobody knows how many bytes will be whose */
+    return options->max_bytes != 0 && stage->desk.rack != NULL ? "max_bytes" : NULL;
+}
+
+/* Bounds the bytes under way to a consumer, if it says so; those of any length always.  false:
+ * no memory. */
+static bool bound_bytes(weir_stage *stage, struct weir__edge *edge) {
+    bool flat = !weir__stage_has_spans(stage);
+    size_t most = edge->options.max_bytes;
+    if (most == 0) {
+        most = flat ? WEIR_INFINITY : WEIR_MAX_BYTES_DEFAULT;
+    }
+    if (most == WEIR_INFINITY || stage->desk.rack != NULL) {
+        return true;
+    }
+    stage->weighs = true;
+    size_t each = stage->event_bytes + (flat ? 0 : weir__payload_limit(stage->type));
+    if (!flat && each > most) {
+        each = most; /* it is one event at first, either way */
+    }
+    return weir__edge_bound(edge, most, each, flat);
 }
 
 weir_reason weir__stage_introduce(weir_stage *stage, struct weir__edge *edge, uint64_t *upstream) {
@@ -144,7 +215,8 @@ weir_reason weir__stage_introduce(weir_stage *stage, struct weir__edge *edge, ui
                        stage->name, dispatch->table->name, vain);
         return WEIR_REASON_BAD_OPTIONS;
     }
-    if (!weir__outlet_open(&edge->outlet, dispatch->table, stage->host->allocator)) {
+    if (!bound_bytes(stage, edge) ||
+        !weir__outlet_open(&edge->outlet, dispatch->table, stage->host->allocator)) {
         return WEIR_REASON_NO_MEMORY;
     }
     return dispatch->table->subscribe(dispatch->state, &edge->outlet, upstream);

@@ -55,7 +55,7 @@ static struct weir__block *open_block(weir_stage *stage, size_t want) {
     return stage->open;
 }
 
-void weir__stage_append(weir_stage *stage, uint32_t count, uint32_t flags) {
+static WEIR__INLINE void append(weir_stage *stage, uint32_t count, uint32_t flags) {
     struct weir__queue *queue = &stage->emission;
     struct weir__block *block = stage->open;
     uint32_t first = block->used;
@@ -81,6 +81,10 @@ void weir__stage_append(weir_stage *stage, uint32_t count, uint32_t flags) {
     weir__block_hold_filling(block, &stage->host->pool);
 }
 
+void weir__stage_append(weir_stage *stage, uint32_t count, uint32_t flags) {
+    append(stage, count, flags);
+}
+
 static WEIR__NOINLINE void refuse_room(const weir_stage *stage, size_t want) {
     if (want == 0) {
         weir__refuse(WEIR_INVALID, "want must be at least 1, got 0");
@@ -94,8 +98,8 @@ static WEIR__NOINLINE void refuse_room(const weir_stage *stage, size_t want) {
     }
 }
 
-static inline void append_to_emission(weir_stage *stage, uint32_t count) {
-    weir__stage_append(stage, count, stage->type != NULL ? WEIR__OWNING : 0);
+static WEIR__INLINE void append_to_emission(weir_stage *stage, uint32_t count) {
+    append(stage, count, stage->type != NULL ? WEIR__OWNING : 0);
 }
 
 /* All that weir_commit will need is taken here, so that what was written is never lost. */
@@ -199,17 +203,18 @@ static weir_status emit_pieces(weir_stage *self, const void *events, size_t coun
     return WEIR_OK;
 }
 
+/* The first of a callback, or one that has no room, or spans: their strip has none for others. */
 static WEIR__NOINLINE weir_status emit_first(weir_stage *self, const void *events, size_t count) {
     if (weir__missing(self, "self") || (count > 0 && weir__missing(events, "events"))) {
         return WEIR_INVALID;
+    }
+    if (WEIR__UNLIKELY(weir__stage_has_spans(self))) {
+        return weir__stage_emit_spans(self, events, count);
     }
     if (WEIR__UNLIKELY(self->kind == WEIR_CONSUMER && self->may_emit)) {
         weir__count(&self->host->counters.emitted, count);
         weir__stage_discard(self, count, WEIR_DISCARD_CONSUMER, false);
         return weir__refuse(WEIR_INVALID, "a consumer cannot emit: %zu events discarded", count);
-    }
-    if (weir__stage_has_spans(self)) {
-        return weir__stage_emit_spans(self, events, count);
     }
     weir__stage_end_strip(self);
     self->reserved = 0;
@@ -225,14 +230,6 @@ static WEIR__NOINLINE weir_status emit_first(weir_stage *self, const void *event
     return emit_pieces(self, events, count);
 }
 
-/* The first of a callback, or one that has no room, or spans. */
-static WEIR__NOINLINE weir_status emit_anew(weir_stage *self, const void *events, size_t count) {
-    if (self != NULL && events != NULL && self->strip.to != NULL && weir__stage_has_spans(self)) {
-        return weir__stage_emit_spans(self, events, count); /* its strip has no room for others */
-    }
-    return emit_first(self, events, count);
-}
-
 /* Apart, because it calls memcpy: what calls nobody saves no registers. */
 static WEIR__NOINLINE weir_status emit_bytes(weir_stage *self, const void *events, size_t count,
                                              size_t bytes) {
@@ -243,7 +240,7 @@ static WEIR__NOINLINE weir_status emit_bytes(weir_stage *self, const void *event
 weir_status weir_emit(weir_stage *self, const void *events, size_t count) {
     /* 0, too: it is not worth a case */
     if (WEIR__UNLIKELY(self == NULL || events == NULL || count - 1 >= self->strip.room)) {
-        return emit_anew(self, events, count);
+        return emit_first(self, events, count);
     }
     size_t bytes = count * self->event_bytes;
     if (bytes != sizeof(uint64_t)) {

@@ -42,7 +42,7 @@ static bool pass_on(weir_stage *self, struct weir__item item) {
         return weir_emit(self, self->host->batch_events, item.count) == WEIR_OK;
     }
     item.flags &= WEIR__LASTING;
-    return item.count == 0 || weir__queue_push(&self->emission, item);
+    return weir__queue_push(&self->emission, item);
 }
 
 /* For want of memory they are discarded: who forwards them has no more to do with them. */
@@ -70,6 +70,9 @@ weir_verdict weir_forward(weir_stage *self) {
                      item != NULL ? (unsigned)item->count : 0, weir_batch_event_bytes(self), why);
         weir__host_log(self->host, WEIR_LOG_ERROR, "%s", weir_refusal());
         return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
+    }
+    if (item->count == 0) {
+        return WEIR_CONTINUE; /* of a manual subscription, or all of it was left */
     }
     bool passed = pass_on(self, *item);
     item->flags |= WEIR__GONE; /* the emission has its reference now, or nobody */
@@ -119,7 +122,8 @@ void *weir_own(weir_stage *self) {
                                                      : "taken some of the batch");
         return NULL;
     }
-    if ((item->flags & WEIR__ALIASED) != 0 && !own_in_place(item) && !own_copy(self->host, item)) {
+    if ((item->flags & WEIR__ALIASED) != 0 && item->count > 0 && !own_in_place(item) &&
+        !own_copy(self->host, item)) {
         weir__refuse(WEIR_NO_MEMORY, "no memory for a copy of %u events%s", (unsigned)item->count,
                      (item->flags & WEIR__OWNING) != 0 ? ", or their type makes none" : "");
         return NULL;

@@ -39,6 +39,7 @@ static void ask_anew(weir_stage *stage, struct weir__edge *edge, uint64_t count)
  */
 static void lose_message(weir_stage *stage, struct weir__edge *edge, uint64_t count) {
     count += edge->partial.events;
+    weir__subscription_done(stage, edge, count);
     weir__queue_discard(&edge->partial, edge->partial.events, WEIR_DISCARD_NO_MEMORY,
                         &stage->host->pool);
     weir__stage_discard(stage, count, WEIR_DISCARD_NO_MEMORY, true);
@@ -119,16 +120,15 @@ static WEIR__NOINLINE void done_with_special(weir_stage *stage, const struct wei
 enum { SPECIAL_BATCH = WEIR__GONE | WEIR__COPIED | WEIR__OWNING };
 
 /* Hands one run of events to handle_events. */
-static inline void handle_run(weir_stage *stage, struct weir__item *item, const void *events,
-                              uint64_t count) {
+static inline void handle_run(weir_stage *stage, struct weir__item *item, const void *events) {
     struct weir__host *host = stage->host;
     weir__stage_enter(stage);
     host->batch = item;
-    weir_batch batch = {.events = events, .count = (size_t)count};
+    weir_batch batch = {.events = events, .count = item->count};
     weir_verdict verdict = stage->on.handle_events(stage, batch);
     host->batch = NULL;
     if (!stage->counts_handled) {
-        weir__count(&host->counters.handled, count);
+        weir__count(&host->counters.handled, item->count); /* without a rest (rest.c) */
     }
     bool special = (item->flags & SPECIAL_BATCH) != 0;
     if (WEIR__UNLIKELY(special)) {
@@ -191,8 +191,7 @@ static inline uint64_t next_batch(weir_stage *stage, struct weir__edge *edge, ui
 static inline bool hand_on(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
                            uint64_t *ask_for) {
     if (WEIR__PART(stage, lend) == NULL) {
-        handle_run(stage, item, weir__block_at(item->block, item->first, item->event_bytes),
-                   item->count);
+        handle_run(stage, item, weir__block_at(item->block, item->first, item->event_bytes));
         return true;
     }
     if (!weir__stage_lend(stage, edge, *item, *ask_for)) {
@@ -233,9 +232,15 @@ static void one_batch(weir_stage *stage) {
     if (WEIR__LIKELY(run)) {
         bytes = bytes_of(&item);
         run = hand_on(stage, edge, &item, &ask_for);
+        if (WEIR__UNLIKELY((item.flags & WEIR__REST) != 0)) {
+            count -= weir__stage_rested(stage, edge, &ask_for, stage->message_windowed);
+        }
     }
     if (WEIR__UNLIKELY(!run) && edge->manual) {
         ask_anew(stage, edge, count);
+    }
+    if (!run || WEIR__PART(stage, lend) == NULL) {
+        weir__subscription_done(stage, edge, count);
     }
     weir__subscription_ask(stage, edge, ask_for);
     weir__outbox_flush(&stage->host->outbox);
@@ -247,7 +252,8 @@ static void one_batch(weir_stage *stage) {
 /* ---- the gate ------------------------------------------------------------ */
 
 bool weir__stage_can_drain(const weir_stage *stage) {
-    if (stage->stopping || weir__queue_empty(&stage->inq)) {
+    if (stage->stopping || weir__queue_empty(&stage->inq) ||
+        (stage->rest_waits && !stage->relaxed)) {
         return false;
     }
     if (!weir__queue_empty(&stage->lent) &&
@@ -303,18 +309,29 @@ static inline bool may_go_first(const weir_stage *stage, const struct weir__edge
            (stage->kind == WEIR_CONSUMER || weir__stage_open_demand(stage) > 0);
 }
 
-/* Hands inline events to handle_events, which may forward or stash them. */
-static inline void handle_entry(weir_stage *stage, struct weir__edge *edge,
+/* Hands inline events to handle_events, which may forward or stash them.  true: or leave some. */
+static inline bool handle_entry(weir_stage *stage, struct weir__edge *edge,
                                 const struct weir__entry *entry) {
     struct weir__item item = {
         .count = entry->count, .event_bytes = weir__entry_event_bytes(entry), .owner = edge};
     stage->host->batch_events = entry->events;
-    handle_run(stage, &item, entry->events, entry->count);
+    handle_run(stage, &item, entry->events);
+    return (item.flags & WEIR__REST) != 0;
+}
+
+static WEIR__NOINLINE bool handle_by_hand(weir_stage *stage, struct weir__edge *edge,
+                                          const struct weir__entry *entry) {
+    uint64_t nothing = 0;
+    if (handle_entry(stage, edge, entry)) {
+        weir__stage_rested(stage, edge, &nothing, false);
+    }
+    weir__outbox_flush(&stage->host->outbox);
+    return true;
 }
 
 /*
  * A stage with nothing waiting handles inline events where they are: no block, no
- * queue.  This is the whole path of an event at max_demand 1.
+ * queue.  This is the whole path of an event at max_demand 1.  (No edge with a load has such.)
  */
 static inline bool handle_inline(weir_stage *stage, struct weir__edge *edge,
                                  const struct weir__entry *entry) {
@@ -322,9 +339,7 @@ static inline bool handle_inline(weir_stage *stage, struct weir__edge *edge,
         return false;
     }
     if (edge->manual) {
-        handle_entry(stage, edge, entry);
-        weir__outbox_flush(&stage->host->outbox);
-        return true;
+        return handle_by_hand(stage, edge, entry);
     }
     uint64_t left = entry->count;
     weir__window_message(&edge->window);
@@ -336,7 +351,9 @@ static inline bool handle_inline(weir_stage *stage, struct weir__edge *edge,
     if (WEIR__UNLIKELY(over > 0)) {
         excess(stage, over);
     }
-    handle_entry(stage, edge, entry);
+    if (WEIR__UNLIKELY(handle_entry(stage, edge, entry))) {
+        weir__stage_rested(stage, edge, &ask_for, true);
+    }
     weir__subscription_ask(stage, edge, ask_for);
     weir__outbox_flush(&stage->host->outbox);
     return true;

@@ -49,6 +49,7 @@ uint32_t weir__stage_lent_back(weir_stage *stage) {
     struct weir__queue *lent = &stage->lent;
     struct weir__item item = weir__queue_pop(lent);
     weir__count(&stage->host->counters.handled, item.count);
+    weir__subscription_done(stage, item.owner, item.count);
     weir__item_discard(&item, WEIR_DISCARD_HANDLED, &stage->host->pool);
     if (weir__queue_empty(lent) || (weir__queue_at(lent, 0)->flags & WEIR__MARK) == 0) {
         return 1;

@@ -33,6 +33,23 @@ static uint64_t buffer_size(const weir_stage_options *options) {
     }
 }
 
+/* In events; of flat ones a bound in bytes is one in events, of one at least. */
+static uint64_t buffer_bound(const weir_stage *stage, const weir_stage_options *options) {
+    uint64_t size = buffer_size(options);
+    if (options->buffer_bytes == 0 || options->buffer_bytes == WEIR_INFINITY || size == 0 ||
+        weir__stage_has_spans(stage)) {
+        return size;
+    }
+    uint64_t fit = options->buffer_bytes / stage->event_bytes;
+    fit = fit > 0 ? fit : 1;
+    return fit < size ? fit : size;
+}
+
+static uint64_t buffer_most(const weir_stage *stage, const weir_stage_options *options) {
+    bool bounded = options->buffer_bytes != 0 && options->buffer_bytes != WEIR_INFINITY;
+    return bounded && weir__stage_has_spans(stage) ? options->buffer_bytes : UINT64_MAX;
+}
+
 static void open_queues(weir_stage *stage, const weir_stage_options *options) {
     const struct weir__allocator *allocator = stage->host->allocator;
     weir__queue_open(&stage->emission, allocator);
@@ -44,8 +61,8 @@ static void open_queues(weir_stage *stage, const weir_stage_options *options) {
     weir__index_open(&stage->known, allocator);
     weir__index_open(&stage->leaving, allocator);
     weir__index_open(&stage->subscriptions, allocator);
-    weir__buffer_open(&stage->buffer, buffer_size(options), options->buffer_keep, allocator,
-                      &stage->host->pool);
+    weir__buffer_open(&stage->buffer, buffer_bound(stage, options), buffer_most(stage, options),
+                      options->buffer_keep, allocator, &stage->host->pool);
 }
 
 static void open_desk(weir_stage *stage) {
@@ -131,6 +148,7 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
                          : options->type != NULL        ? options->type->bytes
                                                         : options->event_bytes;
     stage->type = options->kind == WEIR_CONSUMER ? NULL : options->type;
+    stage->weighs = weir__stage_has_spans(stage);
     stage->takes_bytes = options->takes_bytes;
     stage->mode = options->demand;
     stage->as_genstage = options->as_genstage;

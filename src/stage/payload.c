@@ -24,10 +24,6 @@
 
 enum { FIXED_BYTES = 16384, PAYLOAD_FIRST_BYTES = 4096, PAYLOAD_BYTES = WEIR__BLOCK_BYTES_MAX };
 
-static size_t payload_limit(const weir_event_type *type) {
-    return type->payload_limit == 0 ? WEIR_PAYLOAD_LIMIT_DEFAULT : type->payload_limit;
-}
-
 /* ---- the pair that is filled ------------------------------------------------ */
 
 static void close_block(weir_stage *stage, struct weir__block **block) {
@@ -121,11 +117,11 @@ static WEIR__NOINLINE weir_status open_spans(weir_stage *stage, size_t bytes, si
     if (!weir__stage_can_emit(stage)) {
         return weir__refuse(WEIR_INVALID, "stage %s cannot emit events here", stage->name);
     }
-    if (bytes > payload_limit(stage->type)) {
+    if (bytes > weir__payload_limit(stage->type)) {
         return weir__refuse(WEIR_INVALID,
                             "stage %s: event %zu has spans of %zu bytes, its type's payload_limit "
                             "is %zu",
-                            stage->name, number, bytes, payload_limit(stage->type));
+                            stage->name, number, bytes, weir__payload_limit(stage->type));
     }
     weir__stage_end_strip(stage);
     begin_anew(stage);
@@ -151,7 +147,7 @@ static inline size_t fill_strip(weir_stage *stage, const unsigned char *event, s
         return 0;
     }
     const size_t bytes = stage->event_bytes;
-    const size_t limit = payload_limit(stage->type);
+    const size_t limit = weir__payload_limit(stage->type);
     const size_t free_events = stage->open->capacity - stage->open->used - strip->count;
     const size_t most = count < free_events ? count : free_events;
     unsigned char *to = strip->to;
@@ -201,7 +197,7 @@ static inline bool fill_with_one(weir_stage *stage, const weir_bytes *event) {
     const uint32_t length = event->count;
     if (strip->to == NULL || stage->event_bytes != sizeof *event ||
         strip->count == stage->open->capacity - stage->open->used ||
-        length > payload->capacity - payload->used || length > payload_limit(stage->type)) {
+        length > payload->capacity - payload->used || length > weir__payload_limit(stage->type)) {
         return false;
     }
     const char *from = event->at;
@@ -235,9 +231,9 @@ weir_room weir_reserve_bytes(weir_stage *self, size_t least) {
                      self->name);
         return (weir_room){0};
     }
-    if (least == 0 || least > payload_limit(self->type)) {
+    if (least == 0 || least > weir__payload_limit(self->type)) {
         weir__refuse(WEIR_INVALID, "least must be from 1 to %zu (payload_limit), got %zu",
-                     payload_limit(self->type), least);
+                     weir__payload_limit(self->type), least);
         return (weir_room){0};
     }
     begin_anew(self);
@@ -255,7 +251,7 @@ weir_room weir_reserve_bytes(weir_stage *self, size_t least) {
 static size_t short_enough(const weir_event_type *type, const void *events, size_t count) {
     const unsigned char *event = events;
     size_t i = 0;
-    while (i < count && weir__spans_bytes(type->spans, event) <= payload_limit(type)) {
+    while (i < count && weir__spans_bytes(type->spans, event) <= weir__payload_limit(type)) {
         event += type->bytes;
         i++;
     }

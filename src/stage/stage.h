@@ -10,6 +10,7 @@
  *   supply.c   the producer's side: demand, buffer, consumers
  *   intake.c   the consumer's side: entries, messages, batches, asks
  *   pieces.c   batches that span slices: gathered, or handed out in pieces
+ *   rest.c     what a callback leaves of a batch or a demand, and what tells it to
  *   leaving.c  consumers that have cancelled, and who comes after them
  *   lend.c     batches that a reader outside of the runtime takes
  *   desk.c     what it and its dispatcher ask of each other
@@ -25,7 +26,7 @@
  *   life.c     start and end
  *   check.c    the invariants, in checked builds
  * What they have for each other is declared here, but in ending.h, control.h (with inbox),
- * subscription.h, takers.h, keeping.h (pieces, stash, lend, keep) and monitor.h; what a part
+ * subscription.h, takers.h, keeping.h (pieces, rest, stash, lend, keep) and monitor.h; what a part
  * adds is in part.h.
  *
  * Invariants between its callbacks:
@@ -66,6 +67,14 @@ struct weir__strip {
     unsigned char *to;
     size_t room;  /* events that it still has room for                  */
     size_t count; /* events in it, of which block and emission do not know yet */
+};
+
+/* rest.c: the bytes of the first `events` of an emission, of the one that began when the worker's
+ * counter `emitted` was `emission`. */
+struct weir__weighed {
+    uint64_t emission;
+    uint64_t events;
+    uint64_t bytes;
 };
 
 struct weir_stage {
@@ -121,10 +130,15 @@ struct weir_stage {
     bool as_genstage;
     bool drop_unheard;
     bool discard_returned;
+    bool weighs;     /* bytes of what it sends are counted: it has spans, or somebody bounds them */
+    bool rest_waits; /* rest.c: what is at inq's front comes again once bytes have gone */
     bool supply_due; /* a part's: `supply` is called before the turn ends */
     struct weir__edge *consumers;
     struct weir__mail again_mail; /* the dispatcher dropped `again` events */
     uint64_t again;
+    uint64_t demand_left; /* rest.c: of what the handle_demand that runs was asked for */
+    uint64_t demand_rest; /* likewise: left, until bytes have gone           */
+    struct weir__weighed weighed;
 
     /* consuming */
     struct weir__edge *producers;

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "edge/rack.h"
 #include "stage/ending.h"
+#include "stage/keeping.h"
 #include "stage/takers.h"
 
 static weir_peer producer_of(const struct weir__edge *edge) {
@@ -343,6 +344,7 @@ static uint64_t detach_consumer(weir_stage *stage, struct weir__edge *edge, weir
     uint64_t upstream = 0;
     if (dispatched) {
         upstream = dispatch->table->cancel(dispatch->state, &edge->outlet);
+        weir__stage_bytes_gone(stage); /* whom a rest waits for may be this one */
         weir__stage_leaves(stage, edge);
     }
     if (cause == WEIR_CANCEL) {

@@ -36,6 +36,16 @@ static inline void weir__subscription_ask(weir_stage *stage, struct weir__edge *
     }
 }
 
+/* It is through with `count` more events, handled or lost: where bytes are bounded they weigh
+ * nothing any more.  Likewise. */
+static inline void weir__subscription_done(weir_stage *stage, struct weir__edge *edge,
+                                           uint64_t count) {
+    if (WEIR__UNLIKELY(edge->load != NULL) && weir__edge_subscribed(edge)) {
+        weir__edge_done(edge, count);
+        weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
+    }
+}
+
 /*
  * The same for who asks by itself (weir_ask): it may be able to take again.  Before OPEN, in
  * handle_subscribe, the producer is not told: it looks when it opens.

@@ -8,7 +8,9 @@
  * handle_demand.  New events join the tail of a buffer that is not empty.
  * So no buffered event waits beside open demand, and nothing overtakes.
  */
+#include "base/attributes.h"
 #include "base/check.h"
+#include "stage/keeping.h"
 #include "stage/stage.h"
 
 /* One run of the buffer, up to the next mark.  Returns how many were taken. */
@@ -18,7 +20,10 @@ static uint64_t serve_run(weir_stage *stage, uint64_t open) {
     if (count == 0) {
         return 0;
     }
-    return weir__stage_dispatch(stage, queue, count);
+    weir__buffer_taking(&stage->buffer, count);
+    uint64_t taken = weir__stage_dispatch(stage, queue, count);
+    weir__buffer_left(&stage->buffer, count - taken);
+    return taken;
 }
 
 uint64_t weir__stage_serve_buffer(weir_stage *stage) {
@@ -79,32 +84,57 @@ void weir__stage_demand(weir_stage *stage, uint64_t demand) {
         }
         return;
     }
+    stage->rest_waits = false; /* somebody else may take it */
     uint64_t served = weir__stage_serve(stage);
     if (WEIR__PART(stage, supply) != NULL) {
         stage->supply_due = true;
         return;
     }
+    demand += stage->demand_rest; /* what was left may go now (rest.c) */
     if (stage->kind == WEIR_PRODUCER && demand > served && !stage->stopping && !stage->finishing) {
         weir__stage_enter(stage);
-        weir__stage_leave(stage, "handle_demand", stage->on.handle_demand(stage, demand - served));
+        demand -= served;
+        stage->demand_rest = 0;
+        stage->demand_left = demand;
+        weir__stage_leave(stage, "handle_demand", stage->on.handle_demand(stage, demand));
     }
 }
 
-bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge) {
+static inline bool moves_overflow(weir_stage *stage, struct weir__edge *edge) {
     bool moved = weir__edge_flush(edge);
     if (moved && edge->rack != NULL) {
         weir__outbox_touch_rack(&stage->host->outbox, edge->rack);
     } else if (moved) {
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
     }
-    uint64_t asked = weir__edge_demand(edge);
-    if (asked == 0) {
-        return moved;
-    }
-    edge->heard_ns = stage->host->now_ns;
+    return moved;
+}
+
+static inline bool pass_up(weir_stage *stage, struct weir__edge *edge, uint64_t asked) {
     const struct weir__dispatch *dispatch = &stage->dispatch;
+    edge->heard_ns = stage->host->now_ns;
     weir__stage_demand(stage, dispatch->table->ask(dispatch->state, &edge->outlet, asked));
     return true;
+}
+
+/* Where bytes are bounded: those that have gone make room first. */
+static WEIR__NOINLINE bool poll_loaded(weir_stage *stage, struct weir__edge *edge) {
+    bool moved = moves_overflow(stage, edge);
+    if (weir__edge_unload(edge)) {
+        moved = true;
+        weir__stage_bytes_gone(stage);
+    }
+    uint64_t asked = weir__edge_hear(edge);
+    return asked == 0 ? moved : pass_up(stage, edge, asked);
+}
+
+bool weir__stage_poll_demand(weir_stage *stage, struct weir__edge *edge) {
+    if (WEIR__UNLIKELY(edge->load != NULL)) {
+        return poll_loaded(stage, edge);
+    }
+    bool moved = moves_overflow(stage, edge);
+    uint64_t asked = weir__edge_demand(edge);
+    return asked == 0 ? moved : pass_up(stage, edge, asked);
 }
 
 /* ---- what comes back from a consumer that has stopped ---------------------- */

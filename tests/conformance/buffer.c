@@ -121,7 +121,7 @@ static void run(const struct test_case *test, const struct settings *settings, s
              variant == 0 ? "a block for each store" : "a block for each event");
     weir__allocator_open(&subject.allocator, NULL);
     weir__pool_open(&subject.pool, &subject.allocator);
-    weir__buffer_open(&subject.buffer, size, keep, &subject.allocator, &subject.pool);
+    weir__buffer_open(&subject.buffer, size, UINT64_MAX, keep, &subject.allocator, &subject.pool);
     subject.buffer.as_genstage = true;
     for (size_t i = 0; i < test->count && !seen->trouble[0]; i++) {
         subject.effects = &seen->effects[i];

@@ -13,7 +13,8 @@ void buffer_scene_open(struct buffer_scene *scene, uint64_t size, weir_keep keep
     memset(scene, 0, sizeof *scene);
     test_memory_open(&scene->memory);
     weir__pool_open(&scene->pool, &scene->memory.allocator);
-    weir__buffer_open(&scene->buffer, size, keep, &scene->memory.allocator, &scene->pool);
+    weir__buffer_open(&scene->buffer, size, UINT64_MAX, keep, &scene->memory.allocator,
+                      &scene->pool);
     weir__queue_open(&scene->queue, &scene->memory.allocator);
 }
 

@@ -200,7 +200,7 @@ static void check_demand(const struct famine *famine, const struct famine_maker 
     uint64_t least = UINT64_MAX;
     for (const struct weir__edge *edge = stage->consumers; edge != NULL;
          edge = edge->consumers_next) {
-        uint64_t awaited = edge->asked - edge->sent;
+        uint64_t awaited = weir__edge_open_demand(edge);
         sum += awaited;
         least = awaited < least ? awaited : least;
     }

@@ -33,7 +33,8 @@ static void *take(void *context, size_t bytes, size_t alignment) {
     memset(start, 0xa5, total < 65536 ? total : 65536); /* nothing may rely on zeroes */
     memcpy(start + prefix.offset - sizeof prefix, &prefix, sizeof prefix);
     weir__fetch_add_u64(&memory->live, 1);
-    weir__fetch_add_u64(&memory->bytes, bytes);
+    uint64_t now = weir__fetch_add_u64(&memory->bytes, bytes) + bytes;
+    if (now > weir__load_relaxed_u64(&memory->most)) weir__store_relaxed_u64(&memory->most, now);
     return start + prefix.offset;
 }
 

@@ -14,6 +14,7 @@ struct test_memory {
     uint64_t calls;                   /* allocations asked for                      */
     uint64_t live;                    /* allocations not yet freed                  */
     uint64_t bytes;                   /* of those                                   */
+    uint64_t most;                    /* bytes there ever were, of one thread       */
     uint64_t fail_at;                 /* the call that fails, from 1; 0: none       */
     uint64_t fail_count;              /* so many fail, that one first               */
 };

@@ -34,6 +34,27 @@ static void a_flow(void **state) {
     famine_run(&(struct famine_scenario){.name = "flow", .play = play_flow});
 }
 
+/* The bytes that are under way are few, and counted, whatever is lost of them. */
+static void play_bounds(struct famine *famine) {
+    struct famine_stage *s = famine->stages;
+    s[0] = (struct famine_stage){.name = "source", .kind = WEIR_PRODUCER, .limit = 200};
+    s[1] = (struct famine_stage){.name = "middle", .kind = WEIR_PRODUCER_CONSUMER};
+    s[2] = (struct famine_stage){.name = "one", .kind = WEIR_CONSUMER};
+    s[3] = (struct famine_stage){.name = "two", .kind = WEIR_CONSUMER};
+    for (int i = 0; i < 4; i++) famine_start(famine, &s[i], NULL);
+    const size_t some = 40 * famine->event_bytes; /* messages of one event, which fill a ring */
+    famine_subscribe_with(
+        famine, 1, 0, (weir_subscribe_options){.max_demand = 2, .min_demand = 1, .max_bytes = some},
+        NULL);
+    famine_subscribe_with(famine, 2, 1, (weir_subscribe_options){.max_bytes = 1}, NULL);
+    famine_subscribe_with(famine, 3, 1, (weir_subscribe_options){.max_bytes = some}, NULL);
+}
+
+static void bounds(void **state) {
+    (void)state;
+    famine_run(&(struct famine_scenario){.name = "bounds", .play = play_bounds});
+}
+
 /* ---- consumers that die, and leave --------------------------------------- */
 
 static void play_deaths(struct famine *famine) {
@@ -306,9 +327,10 @@ static void a_drain(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_flow),    cmocka_unit_test(deaths),      cmocka_unit_test(buffers),
-        cmocka_unit_test(held_back), cmocka_unit_test(small_rings), cmocka_unit_test(ends),
-        cmocka_unit_test(a_drain),   cmocka_unit_test(pieces),      cmocka_unit_test(stashes),
+        cmocka_unit_test(a_flow),  cmocka_unit_test(bounds),    cmocka_unit_test(deaths),
+        cmocka_unit_test(buffers), cmocka_unit_test(held_back), cmocka_unit_test(small_rings),
+        cmocka_unit_test(ends),    cmocka_unit_test(a_drain),   cmocka_unit_test(pieces),
+        cmocka_unit_test(stashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,6 +48,19 @@ static void may_consume_300_events_out_of_demand_of_100(void) {
     scene_finish(&f);
 }
 
+/* What the reader is done with makes room: as many events are ever on their way as it has for. */
+static void what_was_read_is_no_more_under_way(void) {
+    scene_start(&f, &f.p, "p", 5000, true);
+    scene_open(&f, (weir_subscribe_options){.max_bytes = 20 * sizeof(uint64_t)});
+    scene_take_numbers(&f, 0, 1);
+    rig_rest(&f.rig);
+    assert_int_equal(f.p.emitted, 20);
+    scene_take_numbers(&f, 1, 300);
+    rig_rest(&f.rig);
+    assert_true(f.p.emitted > 300 && f.p.emitted <= 321);
+    scene_finish(&f);
+}
+
 /* max 10, min 5: the ask for a batch of five goes when the sixth event is wanted. */
 static void a_batch_is_asked_for_when_the_reader_comes_back(void) {
     scene_start(&f, &f.p, "p", 1000, false);
@@ -375,6 +388,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_WORLDS(may_consume_10_events_out_of_demand_of_1000),
         IN_WORLDS(may_consume_300_events_out_of_demand_of_100),
+        IN_WORLDS(what_was_read_is_no_more_under_way),
         IN_WORLDS(a_batch_is_asked_for_when_the_reader_comes_back),
         IN_WORLDS(batches_are_those_of_genstage),
         IN_WORLDS(batch_and_next_go_together),

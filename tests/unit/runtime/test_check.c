@@ -83,7 +83,7 @@ static void what_is_broken_is_named(void **state) {
         {count_what_is_not_buffered, "!all || counted == buffered"},
         {count_what_is_not_stashed, "stage != NULL || worker->host.counters.stashed == stashed"},
         {take_what_was_not_there, "pool->open == (int64_t)(asked - taken - waiting)"},
-        {ask_unheard, "!weir__edge_attached(edge) || edge->asked_seen == edge->asked"},
+        {ask_unheard, "edge->load != NULL || edge->asked_seen == edge->asked"},
         {change_the_mailbox, "(told & TOLD_OPEN) != 0 && told >> TOLD_BITS == box->generation"},
     };
     (void)state;

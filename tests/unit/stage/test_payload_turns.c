@@ -44,8 +44,9 @@ static weir_verdict count_mine(weir_stage *self, weir_batch batch) {
 }
 
 static void start_consumer(weir_ref producer, uint64_t *count) {
-    const weir_subscribe_to to = {.producer = producer,
-                                  .options = {.max_demand = 4, .min_demand = 2}};
+    const weir_subscribe_to to = {
+        .producer = producer,
+        .options = {.max_demand = 4, .min_demand = 2, .max_bytes = WEIR_INFINITY}};
     const weir_stage_options options = {.kind = WEIR_CONSUMER,
                                         .state = &count,
                                         .state_bytes = sizeof count,

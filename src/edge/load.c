@@ -1,0 +1,94 @@
+/*
+ * The load: see load.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "edge/load.h"
+
+void weir__load_open(struct weir__load *load, uint64_t most, uint64_t each, bool flat) {
+    *load = (struct weir__load){.most = most, .each = each, .flat = flat};
+}
+
+static struct weir__note *note_at(struct weir__load *load, uint32_t index) {
+    return &load->notes[(load->first + index) % WEIR__LOAD_NOTES];
+}
+
+/*
+ * What is expected rises at once with what came, and falls by half with each message: one long
+ * line among short ones is remembered for a while.
+ */
+static void expect(struct weir__load *load, uint64_t bytes) {
+    if (bytes > load->each) {
+        load->each = bytes;
+    } else if (!load->flat) {
+        load->each -= (load->each - bytes + 1) / 2;
+    }
+}
+
+void weir__load_sent(struct weir__load *load, uint64_t events, uint64_t bytes) {
+    if (load->count < WEIR__LOAD_NOTES) {
+        *note_at(load, load->count++) = (struct weir__note){0};
+    }
+    struct weir__note *last = note_at(load, load->count - 1);
+    last->events += events;
+    last->bytes += bytes;
+    load->events += events;
+    load->bytes += bytes;
+    expect(load, bytes / events);
+}
+
+/* `events` events of a note go, and their share of its bytes. */
+static void unload(struct weir__load *load, struct weir__note *note, uint64_t events) {
+    uint64_t bytes = events == note->events ? note->bytes : note->bytes / note->events * events;
+    note->events -= events;
+    note->bytes -= bytes;
+    load->events -= events;
+    load->bytes -= bytes;
+}
+
+void weir__load_unsent(struct weir__load *load, uint64_t events) {
+    struct weir__note *last = note_at(load, load->count - 1);
+    unload(load, last, events);
+    load->count -= last->events == 0;
+}
+
+bool weir__load_done(struct weir__load *load, uint64_t done) {
+    uint64_t left = done - load->done;
+    load->done = done;
+    bool any = left > 0;
+    while (left > 0) {
+        struct weir__note *note = note_at(load, 0);
+        uint64_t events = left < note->events ? left : note->events;
+        unload(load, note, events);
+        left -= events;
+        if (note->events == 0) {
+            load->first++;
+            load->count--;
+        }
+    }
+    return any;
+}
+
+uint64_t weir__load_hears(const struct weir__load *load, uint64_t open) {
+    uint64_t room = weir__load_room(load) / load->each;
+    if (load->events == 0 && room == 0) {
+        room = 1;
+    }
+    return room > open ? room - open : 0;
+}
+
+#if WEIR__CHECKED
+void weir__load_check(const struct weir__load *load, uint64_t sent) {
+    uint64_t events = 0;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < load->count; i++) {
+        const struct weir__note *note = &load->notes[(load->first + i) % WEIR__LOAD_NOTES];
+        WEIR__CHECK(note->events > 0);
+        events += note->events;
+        bytes += note->bytes;
+    }
+    WEIR__CHECK(load->count <= WEIR__LOAD_NOTES);
+    WEIR__CHECK(load->events == events && load->bytes == bytes);
+    WEIR__CHECK(load->events == sent - load->done);
+    WEIR__CHECK(load->each > 0);
+}
+#endif
