@@ -58,6 +58,9 @@ weir_subscribe_options some_options(const struct node *producer) {
         unsigned number = known ? (unsigned)sim_draw(producer->partitions) : producer->partitions;
         options.partition = WEIR_PARTITION(number);
     }
+    if (producer->deal != BY_SHARE && sim_draw(4) == 0) { /* of a few events, or of less than one */
+        options.max_bytes = 1 + (size_t)sim_draw(6 * producer->event_bytes);
+    }
     return options;
 }
 

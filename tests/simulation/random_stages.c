@@ -178,9 +178,19 @@ static void take_some(weir_stage *self, const struct line *line, weir_batch batc
         estate_return(events, line->producer->event_bytes, count);
 }
 
+/* As if they had not come: they come again. */
+static void leave_some(weir_stage *self, weir_batch *batch) {
+    if (sim_draw(12) > 0) return;
+    size_t count = (size_t)sim_draw(batch->count + 1);
+    if (must(weir_batch_rest(self, count))) batch->count = count;
+}
+
 static weir_verdict on_events(weir_stage *self, weir_batch batch) {
     struct node *node = self_node(self);
     struct line *line = books_line(weir_batch_subscription(self));
+    size_t came = batch.count;
+    leave_some(self, &batch);
+    if (batch.count == 0 && came > 0) return WEIR_CONTINUE;
     books_handled(node, line, batch);
     SIM_REQUIRE(weir_batch_event_bytes(self) == line->producer->event_bytes);
     if (!line->producer->inlet) estate_look(batch.events, line->producer->event_bytes, batch.count);
