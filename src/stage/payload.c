@@ -171,7 +171,7 @@ static inline size_t fill_strip(weir_stage *stage, const unsigned char *event, s
 static WEIR__NOINLINE weir_status emit_run(weir_stage *stage, const void *events, size_t count) {
     const unsigned char *event = events;
     const unsigned spans = stage->type->spans;
-    uint64_t before = stage->emission.events + stage->strip.count;
+    uint64_t before = stage->emission.events + (stage->strip.to != NULL ? stage->strip.count : 0);
     for (size_t done = 0;;) {
         done += spans == 1 ? fill_strip(stage, event, count - done, 1)
                            : fill_strip(stage, event, count - done, spans);
