@@ -11,6 +11,10 @@
  * Events that own something (option `type`) are weir's once `next` has returned them with one of
  * its verdicts: as many as its count says, whichever verdict it is.  What else it has written to
  * the room is its own to give back before it returns.
+ *
+ * Of events of any length, whose type has spans, `next` writes the spans to the room, and they
+ * point wherever its bytes are: those are copied, as by weir_emit, once it has returned, and are
+ * its own again in its next call, or in `close`.
  * Source: GenStage.from_enumerable.
  */
 #ifndef WEIR_ITERATOR_H
@@ -70,7 +74,10 @@ typedef struct weir_iterator_options {
  *            `next` that makes more than was wanted, or nothing with MORE, or that
  *            returns anything else, stops the stage with BAD_RETURN.  Without memory
  *            for what is wanted the stage stops with NO_MEMORY before it calls `next`:
- *            what that has made is never lost.
+ *            what that has made is never lost; but events with spans are, and dropped as
+ *            WEIR_DISCARD_NO_MEMORY, where there is none for what they point at.  If one of them
+ *            has more than its type's payload_limit, the stage stops with BAD_RETURN, and all that
+ *            this `next` has made is dropped, as WEIR_DISCARD_STOPPED.
  * Owns       weir, what `next` has made, from its return on: it is emitted, also before the
  *            stage stops with BAD_RETURN for a verdict that there is not.  Only of a `next`
  *            that says it made more than was wanted weir takes nothing: it wrote beyond the

@@ -3,18 +3,24 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Made of what any program has: handle_demand, and weir_finish at the end, which
- * lets what is buffered go out first.  Its state is its options.
+ * lets what is buffered go out first.  Its state is its options and, where its events have spans,
+ * the room in which they are made: they are emitted from there, with what they point at.
  *
  * Demand may take many calls of a function that waits for its input, all in one turn: so it is
  * asked before each whether this is the stage's end, which its mail would tell only after them.
  */
 #include "base/refusal.h"
 #include "base/reserved.h"
-#include "runtime/options.h"
 #include "stage/stage.h"
 
 #include <weir/ending.h>
 #include <weir/iterator.h>
+
+struct iterator {
+    weir_iterator_options options;
+    size_t scratch_events; /* for which there is room below; 0: they have no spans, and need none */
+    _Alignas(WEIR__EVENTS_ALIGNED) unsigned char scratch[];
+};
 
 /* The function broke its word. */
 static weir_verdict refuse(weir_stage *self, const char *what, size_t made, size_t want) {
@@ -23,14 +29,41 @@ static weir_verdict refuse(weir_stage *self, const char *what, size_t made, size
     return weir_stop_with(self, WEIR_REASON_BAD_RETURN);
 }
 
-/* What was made is in the room that was reserved for `want`. */
+/* They are weir's, and go no further. */
+static void drop_all_made(weir_stage *self, const void *events, size_t count, weir_discard why) {
+    struct weir__host *host = self->host;
+    weir__owned_drop_raw(self->type, events, count, why, &host->pool, &host->pool);
+    weir__count(&host->counters.emitted, count);
+    weir__stage_discard(self, count, why, false);
+}
+
+/* CONTINUE: what was made goes out. */
+static weir_verdict keep(weir_stage *self, weir_made made, size_t want) {
+    const struct iterator *iterator = weir_state(self);
+    bool with_spans = iterator->scratch_events > 0;
+    weir_status status =
+        with_spans ? weir_emit(self, iterator->scratch, made.count) : weir_commit(self, made.count);
+    if (status == WEIR_OK) {
+        return WEIR_CONTINUE;
+    }
+    if (with_spans) {
+        drop_all_made(self, iterator->scratch, made.count,
+                      status == WEIR_NO_MEMORY ? WEIR_DISCARD_NO_MEMORY : WEIR_DISCARD_STOPPED);
+    }
+    return status == WEIR_NO_MEMORY
+               ? weir_stop_with(self, WEIR_REASON_NO_MEMORY)
+               : refuse(self, "made one beyond payload_limit", made.count, want);
+}
+
+/* What was made is in the room that was for `want`. */
 static weir_verdict judge(weir_stage *self, weir_made made, size_t want) {
     const weir_iterator_options *iterator = weir_state(self);
     if (made.count > want) {
         return refuse(self, "made more than was wanted", made.count, want);
     }
-    if (weir_commit(self, made.count) != WEIR_OK) {
-        return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+    weir_verdict verdict = keep(self, made, want);
+    if (verdict != WEIR_CONTINUE) {
+        return verdict;
     }
     switch (made.verdict) {
     case WEIR_ITERATOR_MORE:
@@ -45,13 +78,22 @@ static weir_verdict judge(weir_stage *self, weir_made made, size_t want) {
     }
 }
 
+static weir_room room_for(weir_stage *self, uint64_t demand) {
+    struct iterator *iterator = weir_state(self);
+    if (iterator->scratch_events == 0) {
+        return weir_reserve(self, demand < SIZE_MAX ? (size_t)demand : SIZE_MAX);
+    }
+    const size_t most = iterator->scratch_events;
+    return (weir_room){.events = iterator->scratch, .count = demand < most ? (size_t)demand : most};
+}
+
 static weir_verdict make_on_demand(weir_stage *self, uint64_t demand) {
     const weir_iterator_options *iterator = weir_state(self);
     weir_made made = {.verdict = WEIR_ITERATOR_MORE};
     weir_verdict verdict = WEIR_CONTINUE;
     while (demand > 0 && made.verdict == WEIR_ITERATOR_MORE && verdict == WEIR_CONTINUE &&
            !weir_ending_here()) {
-        weir_room room = weir_reserve(self, demand < SIZE_MAX ? (size_t)demand : SIZE_MAX);
+        weir_room room = room_for(self, demand);
         if (room.events == NULL) {
             return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
         }
@@ -80,6 +122,23 @@ static void iterator_terminate(weir_stage *self, weir_reason reason) {
     }
 }
 
+/* So many events with spans are made at a time.  A type that will be refused has none. */
+static size_t scratch_events(const weir_event_type *type) {
+    enum { SCRATCH_BYTES = 4096 };
+    if (type == NULL || type->spans == 0 || type->bytes - 1 >= WEIR_EVENT_BYTES_LIMIT) {
+        return 0;
+    }
+    return type->bytes < SCRATCH_BYTES ? SCRATCH_BYTES / type->bytes : 1;
+}
+
+static weir_verdict iterator_init(weir_stage *self, void *argument) {
+    const struct iterator *given = argument;
+    struct iterator *iterator = weir_state(self);
+    iterator->options = given->options;
+    iterator->scratch_events = given->scratch_events;
+    return WEIR_CONTINUE;
+}
+
 weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_options *options,
                                 weir_ref *out) {
     if (weir__missing(runtime, "runtime")) {
@@ -92,30 +151,30 @@ weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_optio
     if (WEIR__RESERVED_SET(options, "weir_iterator_options")) {
         return WEIR_INVALID;
     }
-    weir_status status = weir__options_no_spans(options->type, "an iterator");
-    if (status != WEIR_OK) {
-        return status;
+    struct iterator iterator = {.options = *options};
+    iterator.options.name = NULL; /* the stage has a copy */
+    if (iterator.options.error_reason == WEIR_REASON_NORMAL) {
+        iterator.options.error_reason = WEIR_REASON_USER;
     }
-    weir_iterator_options iterator = *options;
-    iterator.name = NULL; /* the stage has a copy */
-    if (iterator.error_reason == WEIR_REASON_NORMAL) {
-        iterator.error_reason = WEIR_REASON_USER;
-    }
+    iterator.scratch_events = scratch_events(options->type);
+    size_t scratch =
+        iterator.scratch_events > 0 ? iterator.scratch_events * options->type->bytes : 0;
     const weir_stage_options stage = {
         .kind = WEIR_PRODUCER,
         .name = options->name != NULL ? options->name : "iterator",
         .registered = options->registered,
         .event_bytes = options->event_bytes,
         .type = options->type,
-        .state = &iterator,
-        .state_bytes = sizeof iterator,
+        .argument = &iterator,
+        .state_bytes = sizeof iterator + scratch,
         .worker = options->worker,
         .buffer_size = options->buffer_size,
         .demand = options->demand,
         .on_cancel = options->on_cancel,
         .dispatcher = options->dispatcher,
         .dispatcher_options = options->dispatcher_options,
-        .on = {.handle_demand = make_on_demand,
+        .on = {.init = iterator_init,
+               .handle_demand = make_on_demand,
                .discarded = iterator_discarded,
                .terminate = iterator_terminate},
     };
