@@ -103,8 +103,8 @@ weir_status weir_take(weir_stage *self, size_t first, size_t count, void *events
  * types.  Events that are emitted lie aligned, as structs that begin with a weir_bytes must.  The
  * default hash of a partition dispatcher is of what spans point at.  Whoever gets the events may
  * read what their spans point at as long as the events themselves; weir_own makes that writable,
- * too.  They cannot be taken (weir_take): copy what is to last.  Such a type is not for inlets,
- * ports, iterators and messages yet.
+ * too.  They cannot be taken (weir_take): copy what is to last.  Such a type is not for messages
+ * yet.
  */
 
 /*

@@ -4,7 +4,7 @@
  *
  * An inlet is a stage like any other (subscribe to it, stop it); it holds what
  * was pushed until its consumers ask.  It is bounded: when `capacity` events
- * wait, the policy decides what a further push does.
+ * wait, or as many as have capacity_bytes together, the policy decides what a further push does.
  *
  * Events that own something (option `type`) are weir's once a push, into the inlet or a port,
  * returns WEIR_OK or WEIR_DROPPED; when it returns anything else all of them are the caller's
@@ -14,6 +14,8 @@
  *                           the oldest: on the stage's worker
  *   WEIR_DISCARD_STOPPED    what waits when the stage stops: on its worker; what is pushed at
  *                           that moment: on a thread that pushes, or by weir_port_close
+ * Events of any length, whose type has spans, are copied with what those point at, as by
+ * weir_emit: the pusher's bytes are his own, and free, when the push returns.
  */
 #ifndef WEIR_INLET_H
 #define WEIR_INLET_H
@@ -37,11 +39,14 @@ typedef enum weir_when_full {
 } weir_when_full;
 
 #define WEIR_INLET_CAPACITY_DEFAULT 10000
+#define WEIR_CAPACITY_BYTES_LIMIT   137438953472 /* 128 GiB */
 
 typedef struct weir_inlet_options {
-    const char *name;         /* default "inlet"                                      */
-    size_t event_bytes;       /* required, 1..65536; with a type, 0 or the type's     */
-    size_t capacity;          /* events that may wait; default 10000                  */
+    const char *name;   /* default "inlet"                                      */
+    size_t event_bytes; /* required, 1..65536; with a type, 0 or the type's     */
+    /* Events that may wait; default 10000; at most 4194303 beside capacity_bytes of events with
+     * spans, unless those have room for fewer. */
+    size_t capacity;
     weir_when_full when_full; /* default WEIR_REFUSE                                  */
     unsigned worker;          /* as in weir_stage_options                             */
     /* Default WEIR_FORWARD.  With WEIR_ACCUMULATE what is pushed is accepted, and kept within the
@@ -59,7 +64,15 @@ typedef struct weir_inlet_options {
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
     const weir_event_type *type; /* as in weir_stage_options: events that own something */
-    uintptr_t reserved[7];       /* for later versions (version.h): zero */
+    /*
+     * Bytes that may wait, 1..WEIR_CAPACITY_BYTES_LIMIT; 0, the default: only `capacity` counts.
+     * Each event counts with its size and what its spans point at; one that is larger than
+     * capacity_bytes counts as capacity_bytes, so it has room in an empty inlet.  Of events
+     * without spans this is no more than another capacity: capacity_bytes / event_bytes, or 1.
+     * It is for the inlet, and for each of its ports.
+     */
+    size_t capacity_bytes;
+    uintptr_t reserved[6]; /* for later versions (version.h): zero */
 } weir_inlet_options;
 
 typedef struct weir_inlet weir_inlet;
@@ -82,10 +95,12 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
  * Returns    WEIR_OK; WEIR_FULL (REFUSE); WEIR_TIMEOUT (BLOCK); WEIR_DROPPED
  *            (the drop policies: these events or older ones were discarded).
  * Errors     NO_STAGE once the stage has stopped, NO_MEMORY, INVALID (count above
- *            the capacity), WRONG_THREAD (would wait for room inside a callback, or see
- *            timeout_ns).
+ *            the capacity; more than one event, with more than capacity_bytes; an event with
+ *            more than its type's payload_limit), WRONG_THREAD (would wait for room inside a
+ *            callback, or see timeout_ns).
  * Owns       weir, what these events own: after WEIR_OK and WEIR_DROPPED; the caller
  *            still, of all of them, after anything else.
+ * Cost       one allocation for a push, of so many events and their payload.
  * Threads    any number, at once; lock-free but for waiting and for memory.
  *            The events of one thread keep their order.
  */
@@ -129,8 +144,8 @@ typedef struct weir_port weir_port;
  * Opens a port.
  * Errors     NO_STAGE once the inlet was finished or has stopped, NO_MEMORY (all
  *            that it will ever need is taken here: capacity, rounded up to a power
- *            of two, times event_bytes), INVALID (out is NULL; the policy is
- *            WEIR_DROP_OLDEST).
+ *            of two, times event_bytes; but for the payload of events with spans), INVALID
+ *            (out is NULL; the policy is WEIR_DROP_OLDEST).
  * Threads    any.  An inlet may have any number of ports; with each, every batch
  *            that it emits costs a look more.
  * Lifetime   until weir_port_close; it outlives its stage.
@@ -142,10 +157,15 @@ weir_status weir_port_open(weir_inlet *inlet, weir_port **out);
  * Arguments  count: 0 to the inlet's capacity; timeout_ns: as for weir_inlet_push.
  * Returns    as weir_inlet_push, by the inlet's policy: WEIR_OK, WEIR_FULL,
  *            WEIR_TIMEOUT, WEIR_DROPPED (these events were discarded).
- * Errors     NO_STAGE once the inlet was finished or has stopped, INVALID (count
- *            above the capacity, or events is NULL), WRONG_THREAD (as weir_inlet_push).
+ * Errors     NO_STAGE once the inlet was finished or has stopped, INVALID (events is NULL, or
+ *            as weir_inlet_push), WRONG_THREAD (as weir_inlet_push); NO_MEMORY, of events with
+ *            spans.
  * Owns       as weir_inlet_push.
- * Threads    one at a time.  Wait-free but for waiting, for discards and for
+ * Memory     payload is copied into pages of up to 64 KiB, a push's side by side.  They are filled
+ *            again and again, and the port keeps as many as it ever had in use, until it is closed:
+ *            a steady flow allocates nothing.  A push of more than 64 KiB has a page of its own,
+ *            which goes with a later push.
+ * Threads    one at a time.  Wait-free but for waiting, for discards, for memory and for
  *            waking the stage's worker when it rests.  The events of one port keep
  *            their order; between ports, and weir_inlet_push, there is none.
  */

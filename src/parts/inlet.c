@@ -22,8 +22,8 @@ static void free_inlet(struct weir__quay *quay) {
     weir__free(allocator, inlet, sizeof *inlet);
 }
 
-void weir__inlet_made_room(weir_inlet *inlet, uint64_t count) {
-    weir__fetch_sub_u64(&inlet->waiting, count); /* I7 -> I8 */
+void weir__inlet_made_room(weir_inlet *inlet, uint64_t charge) {
+    weir__fetch_sub_u64(&inlet->waiting, charge); /* I7 -> I8 */
     weir__berth_wake(&inlet->room, UINT32_MAX);
 }
 
@@ -59,7 +59,7 @@ static void collect(weir_inlet *inlet) {
     }
     for (; entry != NULL; entry = entry->next) {
         inlet->last = weir__chunk_of(entry);
-        inlet->queued += inlet->last->count;
+        inlet->queued += inlet->last->charge;
     }
 }
 
@@ -67,18 +67,19 @@ static void collect(weir_inlet *inlet) {
 static bool take_front(weir_inlet *inlet, weir_stage *self, uint64_t count, weir_discard why) {
     while (count > 0) {
         struct weir__chunk *chunk = inlet->first;
-        uint64_t left = chunk->count - chunk->first;
+        uint64_t left = weir__inlet_chunk_count(inlet, chunk) - chunk->first;
         uint64_t part = left < count ? left : count;
-        const unsigned char *events = chunk->events + chunk->first * inlet->event_bytes;
+        const unsigned char *events = chunk->events + chunk->first * inlet->bounds.event_bytes;
+        uint64_t charge = weir__charge_of(&inlet->bounds, events, (size_t)part);
         if (self == NULL) {
             weir__inlet_drop(inlet, events, part, why);
         } else if (weir_emit(self, events, (size_t)part) != WEIR_OK) {
             return false;
         }
         count -= part;
-        inlet->queued -= part;
+        inlet->queued -= charge;
         chunk->first += (size_t)part;
-        if (chunk->first == chunk->count) {
+        if (part == left) {
             inlet->first = weir__chunk_of(chunk->link.next);
             weir__inlet_free_chunk(inlet, chunk);
         }
@@ -86,12 +87,31 @@ static bool take_front(weir_inlet *inlet, weir_stage *self, uint64_t count, weir
     return true;
 }
 
+/* How many of the oldest there are too many, of events of any length. */
+static uint64_t spans_beyond(const weir_inlet *inlet) {
+    const struct weir__chunk *chunk = inlet->first;
+    size_t index = chunk->first;
+    uint64_t count = 0;
+    for (uint64_t queued = inlet->queued; !weir__charge_fits(&inlet->bounds, queued, 0, 1);) {
+        const unsigned char *event = chunk->events + index * inlet->bounds.event_bytes;
+        queued -= weir__charge_of(&inlet->bounds, event, 1);
+        count++;
+        if (++index == weir__inlet_chunk_count(inlet, chunk)) {
+            chunk = weir__chunk_of(chunk->link.next);
+            index = 0;
+        }
+    }
+    return count;
+}
+
 static void drop_oldest_pushed(weir_stage *self, weir_inlet *inlet) {
-    if (inlet->when_full == WEIR_DROP_OLDEST && inlet->queued > inlet->capacity) {
-        uint64_t over = inlet->queued - inlet->capacity;
-        take_front(inlet, NULL, over, WEIR_DISCARD_OVERFLOW);
-        weir__inlet_made_room(inlet, over);
-        discard(self, over, WEIR_DISCARD_OVERFLOW);
+    const struct weir__bounds *bounds = &inlet->bounds;
+    uint64_t before = inlet->queued;
+    if (inlet->when_full == WEIR_DROP_OLDEST && !weir__charge_fits(bounds, before, 0, 1)) {
+        uint64_t count = bounds->bytes == 0 ? before - bounds->events : spans_beyond(inlet);
+        take_front(inlet, NULL, count, WEIR_DISCARD_OVERFLOW);
+        weir__inlet_made_room(inlet, before - inlet->queued);
+        discard(self, count, WEIR_DISCARD_OVERFLOW);
     }
 }
 
@@ -113,10 +133,10 @@ static void gather(weir_stage *self, weir_inlet *inlet) {
  * Blocked pushers are not woken for each event that leaves, only to sleep again: but
  * for a good part of the capacity, when nothing more leaves, and now and then (look).
  */
-static void make_room_and_seldom_wake(weir_inlet *inlet, uint64_t count) {
-    weir__fetch_sub_u64(&inlet->waiting, count); /* I7 -> I8 */
-    inlet->unwoken += count;
-    if (inlet->unwoken >= inlet->capacity / 4) {
+static void make_room_and_seldom_wake(weir_inlet *inlet, uint64_t charge) {
+    weir__fetch_sub_u64(&inlet->waiting, charge); /* I7 -> I8 */
+    inlet->unwoken += charge;
+    if (weir__charge_is_good(&inlet->bounds, inlet->unwoken)) {
         inlet->unwoken = 0;
         weir__berth_wake(&inlet->room, UINT32_MAX);
     }
@@ -124,11 +144,12 @@ static void make_room_and_seldom_wake(weir_inlet *inlet, uint64_t count) {
 
 static bool take_queue(weir_inlet *inlet, weir_stage *self, uint64_t *open) {
     uint64_t before = inlet->queued;
-    bool emitted = take_front(inlet, self, before < *open ? before : *open, WEIR_DISCARD_STOPPED);
-    uint64_t count = before - inlet->queued;
-    *open -= count;
-    if (count > 0) {
-        make_room_and_seldom_wake(inlet, count);
+    uint64_t most = weir__charge_events(&inlet->bounds, before);
+    bool emitted = take_front(inlet, self, most < *open ? most : *open, WEIR_DISCARD_STOPPED);
+    uint64_t charge = before - inlet->queued;
+    *open -= weir__charge_events(&inlet->bounds, charge);
+    if (charge > 0) {
+        make_room_and_seldom_wake(inlet, charge);
     }
     return emitted;
 }
@@ -319,7 +340,7 @@ static void inlet_terminate(weir_stage *self, weir_reason reason) {
     weir__exchange_u32(&inlet->dead, 1); /* I5 -> I6 */
     weir__inlet_shuts(inlet);
     collect(inlet);
-    uint64_t left = inlet->queued;
+    uint64_t left = weir__charge_events(&inlet->bounds, inlet->queued);
     take_front(inlet, NULL, left, WEIR_DISCARD_STOPPED);
     left += weir__ports_end(inlet);
     discard(self, weir__inlet_count_dropped(inlet), WEIR_DISCARD_OVERFLOW);
@@ -363,15 +384,11 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
                             "WEIR_DROP_OLDEST, got %d",
                             (int)options->when_full);
     }
-    weir_status typed = weir__options_no_spans(options->type, "an inlet");
-    if (typed != WEIR_OK) {
-        return typed;
-    }
-    size_t capacity = options->capacity == 0 ? WEIR_INLET_CAPACITY_DEFAULT : options->capacity;
-    if (capacity > SIZE_MAX / 4 / WEIR_EVENT_BYTES_LIMIT) {
-        return weir__refuse(WEIR_INVALID, "capacity must be from 1 to %zu, got %zu",
-                            SIZE_MAX / 4 / WEIR_EVENT_BYTES_LIMIT,
-                            capacity == WEIR_NONE ? (size_t)0 : capacity);
+    struct weir__bounds bounds;
+    weir_status status = weir__bounds_open(&bounds, options->type, options->event_bytes,
+                                           options->capacity, options->capacity_bytes);
+    if (status != WEIR_OK) {
+        return status;
     }
     weir_inlet *inlet = weir__alloc_zeroed(&runtime->allocator, sizeof *inlet, 128);
     if (inlet == NULL) {
@@ -383,12 +400,11 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
         .nobodys = free_inlet};
     weir__quay_open(&inlet->quay, &kind, runtime, options->discarded, options->context);
     inlet->type = options->type;
-    inlet->event_bytes = options->type != NULL ? options->type->bytes : options->event_bytes;
-    inlet->capacity = capacity;
+    inlet->bounds = bounds;
     inlet->when_full = options->when_full;
     ck_stack_init(&inlet->pushed);
     ck_stack_init(&inlet->fresh);
-    weir_status status = start_inlet(runtime, options, inlet);
+    status = start_inlet(runtime, options, inlet);
     if (status != WEIR_OK) {
         weir__free(&runtime->allocator, inlet, sizeof *inlet);
         return status;

@@ -9,8 +9,8 @@
  * quay.h.
  *
  *   field      writers                        readers
- *   waiting    pushers reserve, the worker    all: pushed or being pushed, and
- *              gives back what left           not yet emitted or discarded
+ *   waiting    pushers reserve, the worker    all: the charge (load.h) of what is pushed or
+ *              gives back what left           being pushed, and not yet emitted or discarded
  *   pushed     pushers push; who drains it    who drains it
  *              takes it whole
  *   fresh      who opens ports; likewise      likewise
@@ -30,6 +30,8 @@
  * into a block as they are emitted, or dropped by whoever takes them off (weir__inlet_drop): the
  * worker, the last pusher of a dead inlet, who lets go of a port last; and without room, as
  * the newest, by who pushes them, which is then only counted (newest_dropped).
+ *
+ * What their spans point at lies behind them, in the same chunk, until they are emitted.
  *
  * Where there is no demand the stage rests as WAITS (quay.h): demand makes it look, and events
  * need not poke it; all else does.
@@ -55,6 +57,7 @@
 #ifndef WEIR__PARTS_INLET_H
 #define WEIR__PARTS_INLET_H
 
+#include "parts/load.h"
 #include "parts/quay.h"
 #include "runtime/errand.h"
 
@@ -77,8 +80,9 @@ enum weir__inlet_finished {
 
 struct weir__chunk {
     ck_stack_entry_t link; /* on the stack; then in the worker's queue, oldest first */
-    size_t count;
-    size_t first; /* events before it have left */
+    uint64_t charge;       /* of all that was pushed                                 */
+    size_t first;          /* events before it have left                             */
+    size_t payload;        /* bytes behind the events                                */
     _Alignas(16) unsigned char events[];
 };
 
@@ -95,8 +99,7 @@ struct weir_inlet {
     uint32_t dead;
     struct weir__inlet_feeder *feeders;
     weir_reason reason;
-    size_t event_bytes; /* constant, as are the next */
-    size_t capacity;
+    struct weir__bounds bounds; /* constant, as are the next */
     weir_when_full when_full;
     const weir_event_type *type; /* NULL: its events own nothing */
 
@@ -110,12 +113,12 @@ struct weir_inlet {
     /* the worker's */
     WEIR__APART struct weir__chunk *first;
     struct weir__chunk *last;
-    uint64_t queued;
+    uint64_t queued; /* their charge */
     weir_port *port; /* of the ports in a circle: the one served last; NULL: there is none */
     uint32_t ports;
     bool port_next;   /* takes its turn before the queue    */
     bool finish_seen; /* finished, as it was looked at last */
-    uint64_t unwoken; /* events that left the queue since those who wait for room were woken */
+    uint64_t unwoken; /* charge that left the queue since those who wait for room were woken */
     uint64_t left;    /* events that have left, ever        */
     uint64_t left_at_look;
     uint64_t left_at_settle; /* both when whoever waits for room was told for certain */
@@ -126,13 +129,21 @@ struct weir_inlet {
 _Static_assert(offsetof(weir_inlet, quay.poked) / 64 == offsetof(weir_inlet, dead) / 64,
                "what each push reads is in one line");
 
-static inline size_t weir__inlet_chunk_bytes(const weir_inlet *inlet, size_t count) {
-    return sizeof(struct weir__chunk) + count * inlet->event_bytes;
+static inline size_t weir__inlet_chunk_bytes(const weir_inlet *inlet, size_t count,
+                                             size_t payload) {
+    return sizeof(struct weir__chunk) + count * inlet->bounds.event_bytes + payload;
+}
+
+/* How many events were pushed with it. */
+static inline size_t weir__inlet_chunk_count(const weir_inlet *inlet,
+                                             const struct weir__chunk *chunk) {
+    return (size_t)weir__charge_events(&inlet->bounds, chunk->charge);
 }
 
 static inline void weir__inlet_free_chunk(weir_inlet *inlet, struct weir__chunk *chunk) {
+    size_t count = weir__inlet_chunk_count(inlet, chunk);
     weir__free(&inlet->quay.runtime->allocator, chunk,
-               weir__inlet_chunk_bytes(inlet, chunk->count));
+               weir__inlet_chunk_bytes(inlet, count, chunk->payload));
 }
 
 /* The thread that asks is at work for none of the runtime's stages, or nobody may push. */
@@ -149,8 +160,8 @@ static inline struct weir__chunk *weir__chunk_of(ck_stack_entry_t *entry) {
     return entry == NULL ? NULL : WEIR__CONTAINER_OF(entry, struct weir__chunk, link);
 }
 
-/* A reservation is given back: there is room for as many. */
-void weir__inlet_made_room(weir_inlet *inlet, uint64_t count);
+/* A reservation is given back: there is room for as much. */
+void weir__inlet_made_room(weir_inlet *inlet, uint64_t charge);
 
 /* It takes no more from some: whoever waits for room looks again. */
 void weir__inlet_shuts(weir_inlet *inlet);
@@ -184,8 +195,9 @@ static inline weir_ref weir__inlet_pusher(const weir_inlet *inlet) {
 /* Who pushes here for a stage is a feeder from now on.  WEIR_OK; NO_STAGE, NO_MEMORY. */
 weir_status weir__inlet_know_feeder(weir_inlet *inlet);
 
-/* The same, and INVALID: there are no events, or more than will ever have room. */
-weir_status weir__inlet_may_push(weir_inlet *inlet, const void *events, size_t count);
+/* The same, and what weir__load_weigh says of these, which are the load then. */
+weir_status weir__inlet_may_push(weir_inlet *inlet, const void *events, size_t count,
+                                 struct weir__load *load);
 
 /* Between the two something may be left on a stack, or counted as dropped. */
 void weir__inlet_enter(weir_inlet *inlet);
@@ -196,7 +208,7 @@ void weir__inlet_drop(const weir_inlet *inlet, const void *events, uint64_t coun
                       weir_discard why);
 
 /* There is no room for these: they are dropped now, and counted by the stage.  WEIR_DROPPED. */
-weir_status weir__inlet_drop_newest(weir_inlet *inlet, const void *events, size_t count);
+weir_status weir__inlet_drop_newest(weir_inlet *inlet, const struct weir__load *load);
 
 /* Events that nobody will emit, and that were dropped: counted, and told of. */
 void weir__inlet_bury(weir_inlet *inlet, uint64_t count);

@@ -9,8 +9,6 @@
 #include "runtime/errand.h"
 #include "runtime/post.h"
 
-#include <string.h>
-
 void weir__inlet_poke_if_cold(weir_inlet *inlet) {
     if (weir__load_relaxed_u32(&inlet->quay.poked) == WEIR__POKED_COLD) { /* I1 -> I2 */
         weir__quay_poke(&inlet->quay);
@@ -34,9 +32,9 @@ void weir__inlet_drop(const weir_inlet *inlet, const void *events, uint64_t coun
     weir__errand_end(&errand);
 }
 
-weir_status weir__inlet_drop_newest(weir_inlet *inlet, const void *events, size_t count) {
-    weir__inlet_drop(inlet, events, count, WEIR_DISCARD_OVERFLOW);
-    weir__fetch_add_u64(&inlet->newest_dropped, count);
+weir_status weir__inlet_drop_newest(weir_inlet *inlet, const struct weir__load *load) {
+    weir__inlet_drop(inlet, load->events, load->count, WEIR_DISCARD_OVERFLOW);
+    weir__fetch_add_u64(&inlet->newest_dropped, load->count);
     weir__inlet_poke_if_cold(inlet);
     return WEIR_DROPPED;
 }
@@ -57,8 +55,9 @@ static void bury_all(weir_inlet *inlet) {
     uint64_t count = 0;
     while (chunk != NULL) {
         struct weir__chunk *below = weir__chunk_of(chunk->link.next);
-        count += chunk->count;
-        weir__inlet_drop(inlet, chunk->events, chunk->count, WEIR_DISCARD_STOPPED);
+        size_t pushed = weir__inlet_chunk_count(inlet, chunk);
+        count += pushed;
+        weir__inlet_drop(inlet, chunk->events, pushed, WEIR_DISCARD_STOPPED);
         weir__inlet_free_chunk(inlet, chunk);
         chunk = below;
     }
@@ -174,113 +173,113 @@ weir_status weir__inlet_know_feeder(weir_inlet *inlet) {
 
 /* ---- pushing ------------------------------------------------------------- */
 
-weir_status weir__inlet_may_push(weir_inlet *inlet, const void *events, size_t count) {
-    if (count > inlet->capacity) {
-        return weir__refuse(WEIR_INVALID, "count must be at most the capacity, %zu, got %zu",
-                            inlet->capacity, count);
-    }
-    if (events == NULL) {
-        return weir__refuse(WEIR_INVALID, "events must not be NULL when count is %zu", count);
-    }
-    return weir__inlet_know_feeder(inlet);
-}
-
-static uint64_t limit(const weir_inlet *inlet) {
-    /* Dropping the oldest is the worker's doing: until it has, as many again may wait. */
-    return inlet->when_full == WEIR_DROP_OLDEST ? 2 * (uint64_t)inlet->capacity : inlet->capacity;
+weir_status weir__inlet_may_push(weir_inlet *inlet, const void *events, size_t count,
+                                 struct weir__load *load) {
+    weir_status status = weir__load_weigh(&inlet->bounds, events, count, load);
+    return status == WEIR_OK ? weir__inlet_know_feeder(inlet) : status;
 }
 
 /*
- * Room for `count` events: true when it was there and is now reserved.  Without
+ * Room for the load: true when it was there and is now reserved.  Without
  * room nothing is added, not even for a moment: another pusher might take that
  * for a full inlet and sleep, and nobody would wake it.
  */
-static bool reserve(weir_inlet *inlet, size_t count, bool *beyond) {
+static bool reserve(weir_inlet *inlet, const struct weir__load *load, bool *beyond) {
+    const struct weir__bounds *bounds = &inlet->bounds;
+    /* Dropping the oldest is the worker's doing: until it has, as many again may wait. */
+    const uint64_t times = inlet->when_full == WEIR_DROP_OLDEST ? 2 : 1;
     uint64_t waiting = weir__load_relaxed_u64(&inlet->waiting);
     do {
-        *beyond = waiting + count > inlet->capacity;
-        if (waiting + count > limit(inlet)) {
+        *beyond = !weir__charge_fits(bounds, waiting, load->charge, 1);
+        if (*beyond && !weir__charge_fits(bounds, waiting, load->charge, times)) {
             return false;
         }
-    } while (!weir__cas_u64(&inlet->waiting, &waiting, waiting + count)); /* I3 -> I4 */
+    } while (!weir__cas_u64(&inlet->waiting, &waiting, waiting + load->charge)); /* I3 -> I4 */
     return true;
 }
 
-static bool has_inlet_room(const weir_inlet *inlet, size_t count) {
-    return weir__load_relaxed_u64(&inlet->waiting) + count <= inlet->capacity;
+static bool has_inlet_room(const weir_inlet *inlet, uint64_t charge) {
+    return weir__charge_fits(&inlet->bounds, weir__load_relaxed_u64(&inlet->waiting), charge, 1);
 }
 
-/* Who waits for room for so many events. */
+/* Who waits for so much room. */
 struct inlet_waiter {
     const weir_inlet *inlet;
-    size_t count;
+    uint64_t charge;
 };
 
 static bool inlet_room_has_come(void *waiter) {
     const struct inlet_waiter *blocked = waiter;
-    return has_inlet_room(blocked->inlet, blocked->count) ||
+    return has_inlet_room(blocked->inlet, blocked->charge) ||
            weir__inlet_gone(blocked->inlet); /* I7 -> I8 */
 }
 
-static weir_status wait_for_inlet_room(weir_inlet *inlet, size_t count, uint64_t deadline) {
+static weir_status wait_for_inlet_room(weir_inlet *inlet, uint64_t charge, uint64_t deadline) {
     static const struct weir__doze doze = {
         .what = "room in an inlet", .turns = WEIR__INLET_TURNS, .come = inlet_room_has_come};
-    struct inlet_waiter blocked = {.inlet = inlet, .count = count};
+    struct inlet_waiter blocked = {.inlet = inlet, .charge = charge};
     weir_status status = weir__quay_doze(&inlet->quay, &inlet->room, &doze, &blocked, deadline);
     return status == WEIR_TIMEOUT && weir__inlet_gone(inlet) ? weir__inlet_refuse_gone(inlet)
                                                              : status;
 }
 
+static void give_back_room(weir_inlet *inlet, const struct weir__load *load) {
+    weir__inlet_made_room(inlet, load->charge);
+    weir__quay_poke(&inlet->quay); /* the stage may have waited for just this reservation */
+}
+
 /* Room is reserved: the events go on the stack. */
-static weir_status push(weir_inlet *inlet, const void *events, size_t count) {
+static weir_status push(weir_inlet *inlet, const struct weir__load *load) {
+    const struct weir__bounds *bounds = &inlet->bounds;
     struct weir__chunk *chunk =
-        weir__alloc(&inlet->quay.runtime->allocator, weir__inlet_chunk_bytes(inlet, count), 16);
+        weir__alloc(&inlet->quay.runtime->allocator,
+                    weir__inlet_chunk_bytes(inlet, load->count, load->payload), 16);
     if (chunk == NULL) {
-        weir__inlet_made_room(inlet, count);
-        weir__quay_poke(&inlet->quay); /* the stage may have waited for just this reservation */
-        return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu events of %zu bytes", count,
-                            inlet->event_bytes);
+        give_back_room(inlet, load);
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu events, %zu bytes", load->count,
+                            load->count * bounds->event_bytes + load->payload);
     }
-    chunk->count = count;
+    chunk->charge = load->charge;
     chunk->first = 0;
-    memcpy(chunk->events, events, count * inlet->event_bytes);
+    chunk->payload = load->payload;
+    char *behind = (char *)chunk->events + load->count * bounds->event_bytes;
+    weir__load_write(bounds, load->events, load->count, chunk->events, behind);
     weir__stack_push(&inlet->pushed, &chunk->link); /* I1 -> I2, I5 -> I6 */
     weir__inlet_poke_if_cold(inlet);
     return WEIR_OK;
 }
 
 /* One attempt.  WEIR_FULL: there is no room, and nothing has changed. */
-static weir_status try_push(weir_inlet *inlet, const void *events, size_t count) {
+static weir_status try_push(weir_inlet *inlet, const struct weir__load *load) {
     bool beyond;
-    if (!reserve(inlet, count, &beyond)) {
+    if (!reserve(inlet, load, &beyond)) {
         if (weir__inlet_gone(inlet)) {
             return weir__inlet_refuse_gone(inlet);
         }
         if (inlet->when_full != WEIR_DROP_NEWEST && inlet->when_full != WEIR_DROP_OLDEST) {
             return WEIR_FULL;
         }
-        return weir__inlet_drop_newest(inlet, events, count);
+        return weir__inlet_drop_newest(inlet, load);
     }
     if (weir__inlet_gone(inlet)) { /* I3 -> I4 */
-        weir__inlet_made_room(inlet, count);
-        weir__quay_poke(&inlet->quay); /* the stage may have waited for just this reservation */
+        give_back_room(inlet, load);
         return weir__inlet_refuse_gone(inlet);
     }
-    weir_status status = push(inlet, events, count);
+    weir_status status = push(inlet, load);
     return status == WEIR_OK && beyond ? WEIR_DROPPED : status;
 }
 
-static weir_status push_until(weir_inlet *inlet, const void *events, size_t count,
+static weir_status push_until(weir_inlet *inlet, const struct weir__load *load,
                               uint64_t timeout_ns) {
-    weir_status status = try_push(inlet, events, count);
+    weir_status status = try_push(inlet, load);
     if (status != WEIR_FULL || inlet->when_full != WEIR_BLOCK) {
         return status;
     }
     uint64_t deadline = weir__quay_deadline(&inlet->quay, timeout_ns);
     while (status == WEIR_FULL) {
-        status = wait_for_inlet_room(inlet, count, deadline);
+        status = wait_for_inlet_room(inlet, load->charge, deadline);
         if (status == WEIR_OK) { /* another may be faster */
-            status = try_push(inlet, events, count);
+            status = try_push(inlet, load);
         }
     }
     return status;
@@ -294,12 +293,13 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
     if (count == 0) {
         return WEIR_OK;
     }
-    weir_status status = weir__inlet_may_push(inlet, events, count);
+    struct weir__load load;
+    weir_status status = weir__inlet_may_push(inlet, events, count, &load);
     if (status != WEIR_OK) {
         return status;
     }
     weir__inlet_enter(inlet);
-    status = push_until(inlet, events, count, timeout_ns);
+    status = push_until(inlet, &load, timeout_ns);
     weir__inlet_leave(inlet);
     return status;
 }
@@ -308,7 +308,8 @@ size_t weir_inlet_waiting(const weir_inlet *inlet) {
     if (weir__missing(inlet, "inlet")) {
         return 0;
     }
-    return (size_t)weir__load_relaxed_u64(&inlet->waiting);
+    uint64_t waiting = weir__load_relaxed_u64(&inlet->waiting);
+    return (size_t)weir__charge_events(&inlet->bounds, waiting);
 }
 
 weir_status weir_inlet_finish(weir_inlet *inlet) {

@@ -19,31 +19,34 @@ uint64_t weir__port_start;
 enum { PUBLISHES = 8 };
 
 static weir_port *make_port(weir_inlet *inlet) {
-    uint64_t places = weir__round_up_power_of_two_u64(inlet->capacity);
-    size_t bytes = sizeof(weir_port) + (size_t)places * inlet->event_bytes;
+    const struct weir__bounds *bounds = &inlet->bounds;
+    uint64_t places = weir__round_up_power_of_two_u64(bounds->events);
+    size_t bytes = sizeof(weir_port) + (size_t)places * bounds->event_bytes;
     weir_port *port = weir__alloc(&inlet->quay.runtime->allocator, bytes, WEIR__CACHE_LINES);
     if (port == NULL) {
         return NULL;
     }
     memset(port, 0, sizeof *port); /* not its events: a large ring is touched as it is used */
     port->inlet = inlet;
-    port->capacity = inlet->capacity;
+    port->capacity = bounds->events;
     port->mask = places - 1;
-    port->event_bytes = inlet->event_bytes;
-    /* Who is refused without room is to know of each place. */
-    bool waits = inlet->when_full == WEIR_BLOCK && inlet->capacity > PUBLISHES;
-    port->publish_at = waits ? inlet->capacity / PUBLISHES : 1;
+    port->event_bytes = bounds->event_bytes;
+    /* Who is refused without room is to know of each place; and few events may be many bytes. */
+    bool waits = inlet->when_full == WEIR_BLOCK && bounds->events > PUBLISHES && bounds->bytes == 0;
+    port->publish_at = waits ? bounds->events / PUBLISHES : 1;
     port->bytes = bytes;
     port->refs = 2;
     port->claimed = port->in = port->tail = weir__port_start;
     port->taken = port->out = port->seen = weir__port_start;
     port->room_until = weir__port_start; /* the first push looks for room, */
     port->pusher = 0;                    /* and who pushes                 */
+    port->counted = weir__port_start;
     return port;
 }
 
 static void free_port(weir_port *port) {
     weir_inlet *inlet = port->inlet;
+    weir__port_free_pages(port);
     weir__free(&inlet->quay.runtime->allocator, port, port->bytes);
     weir__quay_release(&inlet->quay, 1);
 }
@@ -84,8 +87,8 @@ weir_status weir_port_open(weir_inlet *inlet, weir_port **out) {
     }
     weir_port *port = make_port(inlet);
     if (port == NULL) {
-        return weir__refuse(WEIR_NO_MEMORY, "no memory for a port of %zu events of %zu bytes",
-                            inlet->capacity, inlet->event_bytes);
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for a port of %llu events of %zu bytes",
+                            (unsigned long long)inlet->bounds.events, inlet->bounds.event_bytes);
     }
     weir__quay_hold(&inlet->quay, 1);
     weir__inlet_enter(inlet);
@@ -126,20 +129,24 @@ size_t weir_port_waiting(const weir_port *port) {
 
 /* ---- room -------------------------------------------------------------------- */
 
-static bool has_port_room(weir_port *port, size_t count) {
-    port->room_until = weir__load_acquire_u64(&port->taken) + port->capacity; /* A3 -> A4 */
-    return port->room_until - port->in >= count;
+static bool has_port_room(weir_port *port, uint64_t charge) {
+    const struct weir__bounds *bounds = &port->inlet->bounds;
+    uint64_t taken = weir__load_acquire_u64(&port->taken); /* A3 -> A4 */
+    port->room_until = taken + port->capacity;
+    return port->room_until - port->in >= weir__charge_events(bounds, charge) &&
+           (bounds->bytes == 0 ||
+            weir__port_has_bytes(port, taken, weir__charge_bytes(bounds, charge)));
 }
 
-/* Who waits for room for so many events. */
+/* Who waits for so much room. */
 struct port_waiter {
     weir_port *port;
-    size_t count;
+    uint64_t charge;
 };
 
 static bool port_room_has_come(void *waiter) {
     const struct port_waiter *blocked = waiter;
-    return has_port_room(blocked->port, blocked->count) || weir__inlet_gone(blocked->port->inlet);
+    return has_port_room(blocked->port, blocked->charge) || weir__inlet_gone(blocked->port->inlet);
 }
 
 /*
@@ -150,50 +157,50 @@ static bool port_room_has_come(void *waiter) {
 static bool port_much_room_has_come(void *waiter) {
     enum { RELAXES = 4 };
     const struct port_waiter *blocked = waiter;
-    const weir_port *port = blocked->port;
-    struct port_waiter good = {.port = blocked->port, .count = blocked->count + port->capacity / 4};
-    good.count = good.count < port->capacity ? good.count : port->capacity;
+    const struct weir__bounds *bounds = &blocked->port->inlet->bounds;
+    struct port_waiter good = {.port = blocked->port,
+                               .charge = weir__charge_generous(bounds, blocked->charge)};
     for (int i = 1; i < RELAXES; i++) {
         weir__cpu_relax();
     }
     return port_room_has_come(&good);
 }
 
-static weir_status wait_for_port_room(weir_port *port, size_t count, uint64_t timeout_ns) {
+static weir_status wait_for_port_room(weir_port *port, uint64_t charge, uint64_t timeout_ns) {
     static const struct weir__doze doze = {.what = "room in a port",
                                            .turns = WEIR__INLET_TURNS,
                                            .come = port_room_has_come,
                                            .come_soon = port_much_room_has_come};
     weir_inlet *inlet = port->inlet;
-    struct port_waiter blocked = {.port = port, .count = count};
+    struct port_waiter blocked = {.port = port, .charge = charge};
     weir_status status = weir__quay_doze(&inlet->quay, &port->room, &doze, &blocked,
                                          weir__quay_deadline(&inlet->quay, timeout_ns));
     if (status == WEIR_WRONG_THREAD) {
         return status;
     }
-    if (has_port_room(port, count)) {
+    if (has_port_room(port, charge)) {
         return WEIR_OK;
     }
     return weir__inlet_gone(inlet) ? weir__inlet_refuse_gone(inlet) : status;
 }
 
-static weir_status drop_newest(weir_inlet *inlet, const void *events, size_t count) {
+static weir_status drop_newest(weir_inlet *inlet, const struct weir__load *load) {
     weir__inlet_enter(inlet);
-    weir_status status = weir__inlet_drop_newest(inlet, events, count);
+    weir_status status = weir__inlet_drop_newest(inlet, load);
     weir__inlet_leave(inlet);
     return status;
 }
 
-static weir_status without_room(weir_port *port, const void *events, size_t count,
+static weir_status without_room(weir_port *port, const struct weir__load *load,
                                 uint64_t timeout_ns) {
     if (weir__inlet_gone(port->inlet)) {
         return weir__inlet_refuse_gone(port->inlet);
     }
     switch (port->inlet->when_full) {
     case WEIR_BLOCK:
-        return wait_for_port_room(port, count, timeout_ns);
+        return wait_for_port_room(port, load->charge, timeout_ns);
     case WEIR_DROP_NEWEST:
-        return drop_newest(port->inlet, events, count);
+        return drop_newest(port->inlet, load);
     default:
         return WEIR_FULL;
     }
@@ -224,8 +231,9 @@ static WEIR__NOINLINE weir_status take_back_claim(weir_port *port) {
     return weir__inlet_refuse_gone(port->inlet);
 }
 
-/* There is room for them. */
-static inline weir_status put_in_ring(weir_port *port, const void *events, size_t count) {
+/* There is room for them; spans: a load of events that have some, and `at` for its payload. */
+static inline weir_status put_in_ring(weir_port *port, const void *events, size_t count,
+                                      const struct weir__load *spans, char *at) {
     weir_inlet *inlet = port->inlet;
     weir__store_relaxed_u64(&port->claimed, port->in + count);
     weir__fence_full(); /* A5 -> A6, A7 -> A8 */
@@ -233,7 +241,11 @@ static inline weir_status put_in_ring(weir_port *port, const void *events, size_
         return take_back_claim(port);
     }
     bool cold = weir__load_relaxed_u32(&inlet->quay.poked) == WEIR__POKED_COLD;
-    copy_in(port, events, count);
+    if (spans == NULL) {
+        copy_in(port, events, count);
+    } else {
+        weir__port_write(port, spans, at);
+    }
     port->in += count;
     weir__store_release_u64(&port->tail, port->in); /* A1 -> A2 */
     if (WEIR__UNLIKELY(cold)) {
@@ -243,20 +255,38 @@ static inline weir_status put_in_ring(weir_port *port, const void *events, size_
     return WEIR_OK;
 }
 
+static weir_status put_with_payload(weir_port *port, const struct weir__load *load) {
+    char *at = weir__port_payload(port, load);
+    if (at == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu bytes of payload", load->payload);
+    }
+    weir_status status = put_in_ring(port, load->events, load->count, load, at);
+    if (status == WEIR_OK) {
+        weir__port_wrote(port, load);
+    }
+    return status;
+}
+
 static WEIR__NOINLINE weir_status push_slowly(weir_port *port, const void *events, size_t count,
                                               uint64_t timeout_ns) {
     if (count == 0) {
         return WEIR_OK;
     }
-    weir_status status = weir__inlet_may_push(port->inlet, events, count);
+    struct weir__load load;
+    weir_status status = weir__inlet_may_push(port->inlet, events, count, &load);
     if (status != WEIR_OK) {
         return status;
     }
     port->pusher = weir__inlet_pusher(port->inlet).bits;
-    if (!has_port_room(port, count)) {
-        status = without_room(port, events, count, timeout_ns);
+    if (!has_port_room(port, load.charge)) {
+        status = without_room(port, &load, timeout_ns);
     }
-    return status == WEIR_OK ? put_in_ring(port, events, count) : status;
+    if (port->inlet->bounds.spans == 0) {
+        return status == WEIR_OK ? put_in_ring(port, events, count, NULL, NULL) : status;
+    }
+    status = status == WEIR_OK ? put_with_payload(port, &load) : status;
+    port->room_until = port->in; /* so that the next one comes here */
+    return status;
 }
 
 /* Whoever pushes does so on behalf of whom he did before; mostly, both of nobody. */
@@ -272,7 +302,7 @@ weir_status weir_port_push(weir_port *port, const void *events, size_t count, ui
     bool fits = count - 1 < port->room_until - port->in; /* none of 0, as count - 1 is huge */
     bool known = is_known(port);
     if (WEIR__LIKELY(fits && known && events != NULL)) {
-        return put_in_ring(port, events, count);
+        return put_in_ring(port, events, count, NULL, NULL);
     }
     return push_slowly(port, events, count, timeout_ns);
 }

@@ -17,6 +17,9 @@
  *
  *   taken <= tail <= claimed <= taken + capacity
  *
+ * What spans point at lies in pages, which are the pusher's: in one after the other of them, and a
+ * page is used again once `taken` is beyond the last event whose payload is there.
+ *
  * tail < claimed only during a push.  A claim that came too late is taken back.  taken is
  * behind what the worker has had (`out`) by up to an eighth of the capacity, where pushers
  * wait for room, until nothing more leaves.
@@ -24,7 +27,7 @@
  * Ordering.
  *   A1 -> A2    tail (release) -> the worker's look (acquire): publishes the events.
  *   A3 -> A4    taken (release) -> the pusher's look (acquire): the events have been
- *               copied out; their places may be written again.
+ *               copied out; their places, and their payload's, may be written again.
  *   A5 -> A6    the quay's O1 -> O2: claim, read poked / give up poked, read claimed: no
  *               event comes to a stage that looks no more and is not poked.
  *   A7 -> A8    Dekker: claim, read finished / read finished, read claimed: an inlet that
@@ -44,6 +47,15 @@
 
 #include "parts/inlet.h"
 
+/* A page of payload. */
+struct weir__port_page {
+    struct weir__port_page *next; /* filled after it                              */
+    uint64_t end;                 /* position behind the last event that it is of */
+    size_t bytes;                 /* of it                                        */
+    size_t used;
+    char at[];
+};
+
 struct weir_port {
     /* constant */
     weir_inlet *inlet;
@@ -51,15 +63,20 @@ struct weir_port {
     uint64_t mask;       /* of the ring, which has room for a power of two */
     uint64_t publish_at; /* events that the worker takes before it says so */
     size_t event_bytes;
-    size_t bytes;          /* of the port's one allocation */
+    size_t bytes;          /* of the port, but for pages */
     ck_stack_entry_t link; /* on `fresh`                   */
     uint32_t refs;
 
     /* the pusher's */
     WEIR__APART uint64_t claimed;
     uint64_t in;         /* tail                                      */
-    uint64_t room_until; /* there is room up to here, as it last knew */
+    uint64_t room_until; /* there is room up to here, as it last knew; with spans only amid a */
+                         /* push: each looks anew                                             */
     uint64_t pusher;     /* on behalf of whom it pushes, who is known as a feeder; 0: nobody */
+    struct weir__port_page *oldest; /* of the pages, and the one that is filled; or NULL      */
+    struct weir__port_page *page;
+    uint64_t counted; /* events from here on are in `wait_bytes`, where these are bounded */
+    uint64_t wait_bytes;
     WEIR__APART uint64_t tail;
     struct weir__berth room;
     uint32_t closed;
@@ -68,7 +85,7 @@ struct weir_port {
     WEIR__APART uint64_t taken;
     WEIR__APART uint64_t out; /* taken                        */
     uint64_t seen;            /* tail, as it last knew        */
-    uint64_t unwoken;         /* events since the pusher was woken */
+    uint64_t unwoken;         /* charge since the pusher was woken */
     bool unsettled;           /* something was taken since weir__ports_settle */
     weir_port *next;          /* in the circle of its inlet   */
 
@@ -87,6 +104,23 @@ void weir__port_drop(const weir_port *port, uint64_t from, uint64_t to);
 
 /* What its pusher can see between two pushes. */
 void weir__port_check_pusher(const weir_port *port);
+
+/* ---- port_payload.c: what the pusher of events with spans does ----------------- */
+
+/* After a look at `taken`: there is room for so many bytes, as charges count them. */
+bool weir__port_has_bytes(weir_port *port, uint64_t taken, uint64_t bytes);
+
+/* Room for the load's payload, side by side, in the page that is filled now.  NULL: no memory. */
+char *weir__port_payload(weir_port *port, const struct weir__load *load);
+
+/* Events and payload go where there is room for both. */
+void weir__port_write(weir_port *port, const struct weir__load *load, char *at);
+
+/* They are in the ring. */
+void weir__port_wrote(weir_port *port, const struct weir__load *load);
+
+/* The last one has let go. */
+void weir__port_free_pages(weir_port *port);
 
 /* ---- port_take.c: the worker's side, on the inlet's worker ----------------- */
 

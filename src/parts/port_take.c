@@ -54,17 +54,19 @@ static bool take_from_ring(weir_port *port, weir_stage *self, uint64_t *open) {
     if (port->seen - port->out < *open) {
         port->seen = weir__load_acquire_u64(&port->tail); /* A1 -> A2 */
     }
+    const struct weir__bounds *bounds = &port->inlet->bounds;
     uint64_t count = port->seen - port->out;
     count = count < *open ? count : *open;
     while (count > 0) {
         uint64_t first = port->out & port->mask;
         uint64_t run = port->mask + 1 - first;
         run = run < count ? run : count;
-        if (weir_emit(self, port->events + first * port->event_bytes, (size_t)run) != WEIR_OK) {
+        const unsigned char *events = port->events + first * port->event_bytes;
+        if (weir_emit(self, events, (size_t)run) != WEIR_OK) {
             return false;
         }
         port->out += run;
-        port->unwoken += run;
+        port->unwoken += weir__charge_of(bounds, events, (size_t)run);
         port->unsettled = true;
         count -= run;
         *open -= run;
@@ -74,7 +76,7 @@ static bool take_from_ring(weir_port *port, weir_stage *self, uint64_t *open) {
         publish(port);
     }
     /* It need not be seen here: settle makes sure. */
-    if (port->unwoken > port->capacity / 4) {
+    if (port->unwoken > 0 && weir__charge_is_good(bounds, port->unwoken)) {
         weir__port_wake(port);
     }
     WEIR__VERIFY(weir__port_check_worker(port));

@@ -63,6 +63,51 @@ static bool copy_owned(void *context, const void *event, void *copy) {
     return true;
 }
 
+/* ---- lines ------------------------------------------------------------------ */
+
+static uint32_t text_length(uint64_t number) {
+    return (uint32_t)(number * 29 % (OWNED_TEXT_MOST + 1));
+}
+
+static char text_letter(uint64_t number, uint32_t at) {
+    return (char)('a' + (number + at) % 26);
+}
+
+static void check_text(struct owned_ledger *ledger, const struct owned_line *line) {
+    uint64_t number = line->event.number;
+    bool right = line->text.count == text_length(number) && line->text.reserved == 0;
+    for (uint32_t i = 0; right && i < line->text.count; i++) {
+        right = line->text.at[i] == text_letter(number, i);
+    }
+    if (!right) {
+        pthread_mutex_lock(&ledger->lock);
+        say_wrong(ledger, number, "has another's text");
+        pthread_mutex_unlock(&ledger->lock);
+    }
+}
+
+static void drop_lines(void *context, const void *events, size_t count, weir_discard why) {
+    const struct owned_line *line = events;
+    for (size_t i = 0; i < count; i++) {
+        check_text(context, &line[i]);
+        end_one(context, &line[i].event, false, why);
+    }
+}
+
+void owned_look_at_line(struct owned_ledger *ledger, const struct owned_line *line) {
+    check_text(ledger, line);
+    owned_look(ledger, &line->event);
+}
+
+struct owned_line owned_make_line(struct owned_ledger *ledger, char *text) {
+    struct owned_line line = {.event = owned_make(ledger)};
+    line.text = (weir_bytes){.at = text, .count = text_length(line.event.number)};
+    for (uint32_t i = 0; i < line.text.count; i++) text[i] = text_letter(line.event.number, i);
+    return line;
+}
+
+/* ---- the ledger ------------------------------------------------------------- */
+
 void owned_open(struct owned_ledger *ledger) {
     uint64_t used = ledger->made + 1;
     memset(ledger, 0, offsetof(struct owned_ledger, fates)); /* all of it takes long */
@@ -70,6 +115,8 @@ void owned_open(struct owned_ledger *ledger) {
     pthread_mutex_init(&ledger->lock, NULL);
     ledger->type = (weir_event_type){
         .bytes = sizeof(struct owned), .drop = drop_owned, .copy = copy_owned, .context = ledger};
+    ledger->lines = (weir_event_type){
+        .bytes = sizeof(struct owned_line), .spans = 1, .drop = drop_lines, .context = ledger};
 }
 
 struct owned owned_make(struct owned_ledger *ledger) {

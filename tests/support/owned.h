@@ -18,6 +18,14 @@ struct owned {
     uint64_t *heap;  /* which holds the number, too                    */
 };
 
+/* The same with text of some length, which its number tells. */
+struct owned_line {
+    weir_bytes text;
+    struct owned event;
+};
+
+enum { OWNED_TEXT_MOST = 64 };
+
 struct owned_fate {
     bool made;
     bool over;
@@ -26,7 +34,8 @@ struct owned_fate {
 };
 
 struct owned_ledger {
-    weir_event_type type; /* of struct owned; `copy` may be set to NULL */
+    weir_event_type type;  /* of struct owned; `copy` may be set to NULL     */
+    weir_event_type lines; /* of struct owned_line, whose text is looked at, too */
     pthread_mutex_t lock;
     uint64_t made;
     uint64_t copies; /* of those */
@@ -41,11 +50,15 @@ void owned_open(struct owned_ledger *ledger);
 /* The next event, the program's. */
 struct owned owned_make(struct owned_ledger *ledger);
 
+/* The same as a line; its text goes to `text`, of OWNED_TEXT_MOST bytes. */
+struct owned_line owned_make_line(struct owned_ledger *ledger, char *text);
+
 /* The program gives one back that is its own. */
 void owned_release(struct owned_ledger *ledger, struct owned event);
 
 /* In callbacks: the event is alive, and has its memory. */
 void owned_look(struct owned_ledger *ledger, const struct owned *event);
+void owned_look_at_line(struct owned_ledger *ledger, const struct owned_line *line);
 
 /*
  * Asserts what has become of all events so far: "handled 3, overflow 2, released 1" in the

@@ -11,7 +11,10 @@
 #include "support/owned.h"
 #include "support/rig.h"
 
-enum { OWNED_CAPACITY = 10, OWNED_ALONE = 0, OWNED_PORTED = 1 };
+enum { OWNED_CAPACITY = 10 };
+
+/* Ways, from 0 to 3: without or with a port; with events that have text, or not. */
+enum { OWNED_ALONE = 0, OWNED_PORTED = 1, OWNED_LINES = 2, OWNED_WAYS = 4 };
 
 struct owned_inlet {
     struct rig *rig;
@@ -19,6 +22,7 @@ struct owned_inlet {
     weir_port *port; /* NULL: pushes go to the inlet */
     weir_ref stage;
     weir_subscription subscription;
+    bool lines;
     uint64_t handled; /* atomic, as is the next */
     uint64_t told[WEIR_DISCARD_CAUSES];
     struct owned_ledger ledger;
@@ -26,8 +30,10 @@ struct owned_inlet {
 
 extern struct owned_inlet owned_inlet;
 
-/* ported: it has a port, whose positions soon wrap, and so does its ring. */
-void owned_inlet_open(struct rig *rig, int ported, weir_when_full when_full);
+/* With a port, its positions soon wrap, and so does its ring. */
+void owned_inlet_open(struct rig *rig, int way, weir_when_full when_full);
+void owned_inlet_open_bounded(struct rig *rig, int way, weir_when_full when_full,
+                              size_t capacity_bytes);
 
 /* Pushes so many new events.  What is refused is the caller's still: it is released. */
 weir_status owned_inlet_push(size_t count);

@@ -5,7 +5,8 @@
  * Goal: what a push accepts is dropped exactly once, for the documented cause, or goes out; what
  * it refuses is the caller's still.
  * Method: a scene for each way, with the inlet alone and with a port, in every world, with
- * events that have names and own memory.
+ * events that have names and own memory, and with such that have text of their own as well,
+ * which is looked at wherever they end.
  */
 #include "support/cmocka.h"
 #include "support/owned_inlet.h"
@@ -15,8 +16,8 @@ static struct owned_inlet *const f = &owned_inlet;
 
 /* ---- what goes out ------------------------------------------------------------ */
 
-static void what_is_pushed_goes_out(struct rig *rig, int ported) {
-    owned_inlet_open(rig, ported, WEIR_REFUSE);
+static void what_is_pushed_goes_out(struct rig *rig, int way) {
+    owned_inlet_open(rig, way, WEIR_REFUSE);
     assert_int_equal(owned_inlet_push(3), WEIR_OK);
     assert_int_equal(owned_inlet_push(5), WEIR_OK);
     owned_inlet_expect("left 8", 0, 0);
@@ -27,8 +28,8 @@ static void what_is_pushed_goes_out(struct rig *rig, int ported) {
     owned_inlet_close("handled 16");
 }
 
-static void what_waits_in_a_finished_one_goes_out(struct rig *rig, int ported) {
-    owned_inlet_open(rig, ported, WEIR_REFUSE);
+static void what_waits_in_a_finished_one_goes_out(struct rig *rig, int way) {
+    owned_inlet_open(rig, way, WEIR_REFUSE);
     assert_int_equal(owned_inlet_push(7), WEIR_OK);
     assert_int_equal(weir_inlet_finish(f->inlet), WEIR_OK);
     assert_int_equal(owned_inlet_push(2), WEIR_NO_STAGE);
@@ -39,8 +40,9 @@ static void what_waits_in_a_finished_one_goes_out(struct rig *rig, int ported) {
     owned_inlet_close("handled 7, released 2");
 }
 
-static void what_waits_in_a_closed_port_goes_out(struct rig *rig, int rests) {
-    owned_inlet_open(rig, OWNED_PORTED, WEIR_REFUSE);
+static void what_waits_in_a_closed_port_goes_out(struct rig *rig, int way) {
+    bool rests = (way & 1) != 0;
+    owned_inlet_open(rig, OWNED_PORTED | way, WEIR_REFUSE);
     assert_int_equal(owned_inlet_push(7), WEIR_OK);
     weir_port_close(f->port);
     f->port = NULL;
@@ -52,8 +54,8 @@ static void what_waits_in_a_closed_port_goes_out(struct rig *rig, int rests) {
 
 /* ---- what is refused ----------------------------------------------------------- */
 
-static void what_is_refused_is_the_callers(struct rig *rig, int ported) {
-    owned_inlet_open(rig, ported, WEIR_REFUSE);
+static void what_is_refused_is_the_callers(struct rig *rig, int way) {
+    owned_inlet_open(rig, way, WEIR_REFUSE);
     assert_int_equal(owned_inlet_push(8), WEIR_OK);
     assert_int_equal(owned_inlet_push(3), WEIR_FULL);
     assert_int_equal(owned_inlet_push(11), WEIR_INVALID);
@@ -79,8 +81,8 @@ static void start_pusher(weir_verdict (*cast)(weir_stage *, const void *, size_t
     rig_rest(f->rig);
 }
 
-static void who_waits_in_vain_keeps_his(struct rig *rig, int ported) {
-    owned_inlet_open(rig, ported, WEIR_BLOCK);
+static void who_waits_in_vain_keeps_his(struct rig *rig, int way) {
+    owned_inlet_open(rig, way, WEIR_BLOCK);
     assert_int_equal(owned_inlet_push(10), WEIR_OK);
     assert_int_equal(owned_inlet_push_until(1, 0), WEIR_TIMEOUT);
     assert_int_equal(owned_inlet_push_until(2, 100000), WEIR_TIMEOUT);
@@ -92,8 +94,9 @@ static void who_waits_in_vain_keeps_his(struct rig *rig, int ported) {
     owned_inlet_close("handled 4, stopped 10, released 7");
 }
 
-static void without_memory_a_push_keeps_its(struct rig *rig) {
-    owned_inlet_open(rig, OWNED_ALONE, WEIR_REFUSE);
+static void without_memory_a_push_keeps_its(struct rig *rig, int way) {
+    static const int ways[] = {OWNED_ALONE, OWNED_LINES, OWNED_LINES | OWNED_PORTED};
+    owned_inlet_open(rig, ways[way], WEIR_REFUSE);
     test_memory_fail(&rig->memory, 1, true);
     assert_int_equal(owned_inlet_push(4), WEIR_NO_MEMORY);
     test_memory_fail_never(&rig->memory);
@@ -102,8 +105,8 @@ static void without_memory_a_push_keeps_its(struct rig *rig) {
 
 /* ---- what is dropped without room ------------------------------------------------ */
 
-static void the_newest_are_dropped_by_their_push(struct rig *rig, int ported) {
-    owned_inlet_open(rig, ported, WEIR_DROP_NEWEST);
+static void the_newest_are_dropped_by_their_push(struct rig *rig, int way) {
+    owned_inlet_open(rig, way, WEIR_DROP_NEWEST);
     assert_int_equal(owned_inlet_push(8), WEIR_OK);
     assert_int_equal(owned_inlet_push(3), WEIR_DROPPED);
     owned_inlet_expect("overflow 3, left 8", 3, 0); /* before the stage knows */
@@ -123,8 +126,8 @@ static weir_verdict push_too_many(weir_stage *self, const void *message, size_t 
     return WEIR_CONTINUE;
 }
 
-static void a_callback_drops_the_newest_on_its_worker(struct rig *rig, int ported) {
-    owned_inlet_open(rig, ported, WEIR_DROP_NEWEST);
+static void a_callback_drops_the_newest_on_its_worker(struct rig *rig, int way) {
+    owned_inlet_open(rig, way, WEIR_DROP_NEWEST);
     start_pusher(push_too_many, 0);
     owned_inlet_expect("overflow 5, left 10", 5, 0);
     owned_inlet_stop();
@@ -132,8 +135,8 @@ static void a_callback_drops_the_newest_on_its_worker(struct rig *rig, int porte
     owned_inlet_close("overflow 5, stopped 10");
 }
 
-static void the_oldest_are_dropped_by_the_stage(struct rig *rig) {
-    owned_inlet_open(rig, OWNED_ALONE, WEIR_DROP_OLDEST);
+static void the_oldest_are_dropped_by_the_stage(struct rig *rig, int way) {
+    owned_inlet_open(rig, way == 0 ? OWNED_ALONE : OWNED_LINES, WEIR_DROP_OLDEST);
     assert_int_equal(owned_inlet_push(4), WEIR_OK);
     assert_int_equal(owned_inlet_push(4), WEIR_OK);
     assert_int_equal(owned_inlet_push(8), WEIR_DROPPED); /* of older ones */
@@ -151,8 +154,8 @@ static void the_oldest_are_dropped_by_the_stage(struct rig *rig) {
 
 /* ---- what waits when the stage stops ---------------------------------------------- */
 
-static void what_waits_is_dropped_as_it_stops(struct rig *rig, int ported) {
-    owned_inlet_open(rig, ported, WEIR_REFUSE);
+static void what_waits_is_dropped_as_it_stops(struct rig *rig, int way) {
+    owned_inlet_open(rig, way, WEIR_REFUSE);
     assert_int_equal(owned_inlet_push(5), WEIR_OK);
     assert_int_equal(owned_inlet_push(5), WEIR_OK);
     owned_inlet_consume(7);
@@ -165,8 +168,9 @@ static void what_waits_is_dropped_as_it_stops(struct rig *rig, int ported) {
     owned_inlet_close("handled 7, stopped 10");
 }
 
-static void what_waits_in_a_closed_port_is_dropped_too(struct rig *rig, int rests) {
-    owned_inlet_open(rig, OWNED_PORTED, WEIR_REFUSE);
+static void what_waits_in_a_closed_port_is_dropped_too(struct rig *rig, int way) {
+    bool rests = (way & 1) != 0;
+    owned_inlet_open(rig, OWNED_PORTED | way, WEIR_REFUSE);
     assert_int_equal(owned_inlet_push(7), WEIR_OK);
     weir_port_close(f->port);
     f->port = NULL;
@@ -176,15 +180,15 @@ static void what_waits_in_a_closed_port_is_dropped_too(struct rig *rig, int rest
     owned_inlet_close("stopped 7");
 }
 
-static void what_waits_is_dropped_by_close(struct rig *rig, int ported) {
-    owned_inlet_open(rig, ported, WEIR_REFUSE);
+static void what_waits_is_dropped_by_close(struct rig *rig, int way) {
+    owned_inlet_open(rig, way, WEIR_REFUSE);
     assert_int_equal(owned_inlet_push(9), WEIR_OK);
     owned_inlet_close("stopped 9"); /* nobody has asked */
 }
 
 /* No memory to emit with: it stops, and none of them is lost. */
-static void without_memory_to_emit_they_are_dropped(struct rig *rig, int ported) {
-    owned_inlet_open(rig, ported, WEIR_REFUSE);
+static void without_memory_to_emit_they_are_dropped(struct rig *rig, int way) {
+    owned_inlet_open(rig, way, WEIR_REFUSE);
     assert_int_equal(owned_inlet_push(4), WEIR_OK);
     assert_int_equal(owned_inlet_push(6), WEIR_OK);
     owned_inlet_consume(0);
@@ -199,19 +203,19 @@ static void without_memory_to_emit_they_are_dropped(struct rig *rig, int ported)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST_IN_WORLDS_AND_WAYS(what_is_pushed_goes_out, 2),
-        TEST_IN_WORLDS_AND_WAYS(what_waits_in_a_finished_one_goes_out, 2),
-        TEST_IN_WORLDS_AND_WAYS(what_waits_in_a_closed_port_goes_out, 2),
-        TEST_IN_WORLDS_AND_WAYS(what_is_refused_is_the_callers, 2),
-        TEST_IN_WORLDS_AND_WAYS(who_waits_in_vain_keeps_his, 2),
-        TEST_STEPPED(without_memory_a_push_keeps_its),
-        TEST_IN_WORLDS_AND_WAYS(the_newest_are_dropped_by_their_push, 2),
-        TEST_IN_WORLDS_AND_WAYS(a_callback_drops_the_newest_on_its_worker, 2),
-        TEST_IN_WORLDS(the_oldest_are_dropped_by_the_stage),
-        TEST_IN_WORLDS_AND_WAYS(what_waits_is_dropped_as_it_stops, 2),
-        TEST_IN_WORLDS_AND_WAYS(what_waits_in_a_closed_port_is_dropped_too, 2),
-        TEST_IN_WORLDS_AND_WAYS(what_waits_is_dropped_by_close, 2),
-        TEST_IN_WORLDS_AND_WAYS(without_memory_to_emit_they_are_dropped, 2),
+        TEST_IN_WORLDS_AND_WAYS(what_is_pushed_goes_out, OWNED_WAYS),
+        TEST_IN_WORLDS_AND_WAYS(what_waits_in_a_finished_one_goes_out, OWNED_WAYS),
+        TEST_IN_WORLDS_AND_WAYS(what_waits_in_a_closed_port_goes_out, OWNED_WAYS),
+        TEST_IN_WORLDS_AND_WAYS(what_is_refused_is_the_callers, OWNED_WAYS),
+        TEST_IN_WORLDS_AND_WAYS(who_waits_in_vain_keeps_his, OWNED_WAYS),
+        TEST_IN_WORLDS_AND_WAYS(without_memory_a_push_keeps_its, 3),
+        TEST_IN_WORLDS_AND_WAYS(the_newest_are_dropped_by_their_push, OWNED_WAYS),
+        TEST_IN_WORLDS_AND_WAYS(a_callback_drops_the_newest_on_its_worker, OWNED_WAYS),
+        TEST_IN_WORLDS_AND_WAYS(the_oldest_are_dropped_by_the_stage, 2),
+        TEST_IN_WORLDS_AND_WAYS(what_waits_is_dropped_as_it_stops, OWNED_WAYS),
+        TEST_IN_WORLDS_AND_WAYS(what_waits_in_a_closed_port_is_dropped_too, OWNED_WAYS),
+        TEST_IN_WORLDS_AND_WAYS(what_waits_is_dropped_by_close, OWNED_WAYS),
+        TEST_IN_WORLDS_AND_WAYS(without_memory_to_emit_they_are_dropped, OWNED_WAYS),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,8 +31,8 @@ static void *stop_and_alloc(void *context, size_t bytes, size_t alignment) {
     return alloc(context, bytes, alignment);
 }
 
-static void the_last_pusher_drops_what_came_too_late(struct rig *rig) {
-    owned_inlet_open(rig, OWNED_ALONE, WEIR_REFUSE);
+static void the_last_pusher_drops_what_came_too_late(struct rig *rig, int way) {
+    owned_inlet_open(rig, way == 0 ? OWNED_ALONE : OWNED_LINES, WEIR_REFUSE);
     assert_int_equal(owned_inlet_push(3), WEIR_OK);
     alloc = rig->runtime->allocator.use.alloc;
     rig->runtime->allocator.use.alloc = stop_and_alloc;
@@ -110,13 +110,24 @@ struct pusher {
 
 static uint32_t pushing; /* atomic: threads that are not through */
 
-static weir_status push_run(weir_port *port, const struct owned *events, size_t count) {
+static weir_status push_run(weir_port *port, const void *events, size_t count) {
     weir_status status;
     do {
         status = port != NULL ? weir_port_push(port, events, count, WEIR_FOREVER)
                               : weir_inlet_push(f->inlet, events, count, WEIR_FOREVER);
     } while (status == WEIR_FULL);
     return status;
+}
+
+/* So many new ones, which are the caller's still if they are refused. */
+static weir_status push_new(weir_port *port, struct owned *events, size_t count) {
+    struct owned_line lines[3];
+    char text[3][OWNED_TEXT_MOST];
+    for (size_t i = 0; i < count; i++) {
+        if (f->lines) lines[i] = owned_make_line(&f->ledger, text[i]);
+        events[i] = f->lines ? lines[i].event : owned_make(&f->ledger);
+    }
+    return f->lines ? push_run(port, lines, count) : push_run(port, events, count);
 }
 
 /* Pushes until it is refused for good. */
@@ -127,8 +138,7 @@ static void push_all(void *argument) {
     while (open && pusher->accepted < EACH) {
         struct owned events[3];
         size_t count = 1 + pusher->accepted % 3;
-        for (size_t i = 0; i < count; i++) events[i] = owned_make(&f->ledger);
-        weir_status status = push_run(port, events, count);
+        weir_status status = push_new(port, events, count);
         if (status != WEIR_OK && status != WEIR_DROPPED) {
             for (size_t i = 0; i < count; i++) owned_release(&f->ledger, events[i]);
             break;
@@ -152,7 +162,9 @@ static void start_consumer(void) {
 static void race(struct rig *rig, int round) {
     static struct pusher pushers[THREADS];
     rig_open(rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
-    owned_inlet_open(rig, OWNED_ALONE, (weir_when_full)(round % 4));
+    bool lines = round / 8 % 2 == 1; /* of which a push has up to 288 bytes */
+    owned_inlet_open_bounded(rig, lines ? OWNED_LINES : OWNED_ALONE, (weir_when_full)(round % 4),
+                             lines ? 300 : 0);
     start_consumer();
     weir__store_relaxed_u32(&pushing, THREADS);
     for (int i = 0; i < THREADS; i++) {
@@ -218,7 +230,7 @@ static void bad_types_are_refused(struct rig *rig) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST_IN_WORLDS(the_last_pusher_drops_what_came_too_late),
+        TEST_IN_WORLDS_AND_WAYS(the_last_pusher_drops_what_came_too_late, 2),
         TEST_IN_WORLDS(a_ports_last_holder_drops_what_came_too_late),
         TEST_STEPPED(a_drop_cannot_wait_for_its_runtime),
         cmocka_unit_test(threads_push_while_it_stops),

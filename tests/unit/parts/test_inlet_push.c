@@ -64,7 +64,7 @@ static void without_memory_nothing_is_pushed(struct rig *rig) {
     uint64_t numbers[10] = {0};
     test_memory_fail(&rig->memory, 1, true);
     assert_int_equal(weir_inlet_push(inlet, numbers, 10, 0), WEIR_NO_MEMORY);
-    assert_string_equal(weir_refusal(), "no memory for 10 events of 8 bytes");
+    assert_string_equal(weir_refusal(), "no memory for 10 events, 80 bytes");
     assert_int_equal(weir_inlet_waiting(inlet), 0);
     test_memory_fail_never(&rig->memory);
     assert_int_equal(weir_inlet_push(inlet, numbers, 10, 0), WEIR_OK);
@@ -167,9 +167,10 @@ static void what_nobody_will_emit_is_counted_by_the_last_pusher(struct rig *rig)
     rig_rest(rig);
     for (size_t count = 1; count <= 3; count++) {
         struct weir__chunk *chunk =
-            weir__alloc(&rig->runtime->allocator, weir__inlet_chunk_bytes(inlet, count), 16);
+            weir__alloc(&rig->runtime->allocator, weir__inlet_chunk_bytes(inlet, count, 0), 16);
         assert_non_null(chunk);
-        chunk->count = count;
+        chunk->charge = count;
+        chunk->payload = 0;
         weir__stack_push(&inlet->pushed, &chunk->link);
     }
     inlet->newest_dropped = 4;

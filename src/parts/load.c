@@ -1,0 +1,143 @@
+/*
+ * Loads: see load.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "parts/load.h"
+
+#include "base/refusal.h"
+
+#include <string.h>
+
+/* ---- bounds ---------------------------------------------------------------- */
+
+static uint64_t the_less(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static weir_status refuse_capacity(const char *option, size_t most, size_t got) {
+    return weir__refuse(WEIR_INVALID, "%s must be from 1 to %zu, got %zu", option, most,
+                        got == WEIR_NONE ? (size_t)0 : got);
+}
+
+/* The bytes of flat events are as many events; of those that have spans, they are at most. */
+static void bound_bytes(struct weir__bounds *bounds, size_t capacity_bytes) {
+    uint64_t fit = bounds->event_bytes > 0 ? capacity_bytes / bounds->event_bytes : 1;
+    bounds->events = the_less(bounds->events, fit > 0 ? fit : 1);
+    if (bounds->spans > 0) {
+        bounds->bytes = capacity_bytes;
+        bounds->events_mask = ((uint64_t)1 << WEIR__CHARGE_BYTES_SHIFT) - 1;
+    }
+}
+
+weir_status weir__bounds_open(struct weir__bounds *bounds, const weir_event_type *type,
+                              size_t event_bytes, size_t capacity, size_t capacity_bytes) {
+    const size_t most = SIZE_MAX / 4 / WEIR_EVENT_BYTES_LIMIT;
+    if (capacity > most) {
+        return refuse_capacity("capacity", most, capacity);
+    }
+    if (capacity_bytes > WEIR_CAPACITY_BYTES_LIMIT) {
+        return refuse_capacity("capacity_bytes", WEIR_CAPACITY_BYTES_LIMIT, capacity_bytes);
+    }
+    *bounds =
+        (struct weir__bounds){.events = capacity == 0 ? WEIR_INLET_CAPACITY_DEFAULT : capacity,
+                              .events_mask = UINT64_MAX,
+                              .event_bytes = type != NULL ? type->bytes : event_bytes,
+                              .payload_limit = type != NULL ? weir__spans_limit(type) : 0,
+                              .spans = type != NULL ? type->spans : 0};
+    if (capacity_bytes > 0) {
+        bound_bytes(bounds, capacity_bytes);
+    }
+    if (bounds->bytes > 0 && bounds->events > WEIR__CHARGE_EVENTS_MOST) {
+        return refuse_capacity("capacity, beside capacity_bytes,", WEIR__CHARGE_EVENTS_MOST,
+                               capacity);
+    }
+    return WEIR_OK;
+}
+
+/* ---- charges --------------------------------------------------------------- */
+
+static uint64_t charge_for(uint64_t events, uint64_t bytes) {
+    return events | bytes << WEIR__CHARGE_BYTES_SHIFT;
+}
+
+/* What an event with so much payload counts as. */
+static uint64_t counted(const struct weir__bounds *bounds, size_t payload) {
+    return the_less(bounds->event_bytes + payload, bounds->bytes);
+}
+
+uint64_t weir__charge_of_spans(const struct weir__bounds *bounds, const void *events,
+                               size_t count) {
+    const unsigned char *event = events;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++, event += bounds->event_bytes) {
+        bytes += counted(bounds, weir__spans_bytes(bounds->spans, event));
+    }
+    return charge_for(count, bytes);
+}
+
+uint64_t weir__charge_generous(const struct weir__bounds *bounds, uint64_t charge) {
+    uint64_t events = weir__charge_events(bounds, charge) + bounds->events / 4;
+    uint64_t bytes = weir__charge_bytes(bounds, charge) + bounds->bytes / 4;
+    events = the_less(events, bounds->events);
+    return bounds->bytes == 0 ? events : charge_for(events, the_less(bytes, bounds->bytes));
+}
+
+/* ---- loads ------------------------------------------------------------------- */
+
+static weir_status weigh_spans(const struct weir__bounds *bounds, struct weir__load *load) {
+    enum { MOST_LOG2 = 60 }; /* bytes of a push, which fixed parts beside them do not let wrap */
+    const unsigned char *event = load->events;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < load->count; i++, event += bounds->event_bytes) {
+        size_t payload = weir__spans_bytes(bounds->spans, event);
+        if (payload > bounds->payload_limit) {
+            return weir__refuse(WEIR_INVALID,
+                                "event %zu has spans of %zu bytes, its type's payload_limit is %zu",
+                                i, payload, bounds->payload_limit);
+        }
+        load->payload += payload;
+        bytes += bounds->bytes > 0 ? counted(bounds, payload) : 0;
+        if (load->payload >> MOST_LOG2 != 0) {
+            return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu bytes of payload and more",
+                                load->payload);
+        }
+    }
+    if (bytes > bounds->bytes) {
+        return weir__refuse(WEIR_INVALID,
+                            "the events must have at most capacity_bytes, %llu, together; they "
+                            "have %llu",
+                            (unsigned long long)bounds->bytes, (unsigned long long)bytes);
+    }
+    load->charge = bounds->bytes > 0 ? charge_for(load->count, bytes) : load->count;
+    return WEIR_OK;
+}
+
+weir_status weir__load_weigh(const struct weir__bounds *bounds, const void *events, size_t count,
+                             struct weir__load *load) {
+    if (count > bounds->events) {
+        return weir__refuse(WEIR_INVALID, "count must be at most the capacity, %llu, got %zu",
+                            (unsigned long long)bounds->events, count);
+    }
+    if (events == NULL) {
+        return weir__refuse(WEIR_INVALID, "events must not be NULL when count is %zu", count);
+    }
+    *load = (struct weir__load){.events = events, .count = count, .charge = count};
+    return bounds->spans == 0 ? WEIR_OK : weigh_spans(bounds, load);
+}
+
+char *weir__load_write(const struct weir__bounds *bounds, const void *events, size_t count,
+                       void *to, char *at) {
+    if (bounds->spans == 0) {
+        memcpy(to, events, count * bounds->event_bytes);
+        return at;
+    }
+    const unsigned char *event = events;
+    unsigned char *place = to;
+    for (size_t i = 0; i < count; i++) {
+        weir__spans_write(bounds->spans, bounds->event_bytes, event, place, at);
+        at += weir__spans_bytes(bounds->spans, event);
+        event += bounds->event_bytes;
+        place += bounds->event_bytes;
+    }
+    return at;
+}

@@ -1,0 +1,99 @@
+/*
+ * Loads: what a push brings, and what that takes up of a capacity.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The capacity of an inlet, and of each of its ports, is in events; it may be in bytes, too. Of
+ * flat events these are so many events more or less. Where events have spans, each is as long as
+ * it is, and both are counted in one word, so that one locked operation reserves both:
+ *
+ *   charge      bits 0..23  events    24..63  bytes, payload included
+ *   elsewhere   events
+ *
+ * Charges are added up and subtracted as numbers are. An event that is larger than all of the
+ * capacity's bytes counts as those: it has room where nothing else waits, and only there.
+ *
+ * No threads: bounds are constant, all else is the caller's.
+ * Wrap: a charge has at most 3 times the capacity, of which 4 are below 2^24 events and 2^40 bytes.
+ */
+#ifndef WEIR__PARTS_LOAD_H
+#define WEIR__PARTS_LOAD_H
+
+#include "base/attributes.h"
+#include "memory/spans.h"
+
+#include <weir/inlet.h>
+
+enum {
+    WEIR__CHARGE_BYTES_SHIFT = 24,
+    WEIR__CHARGE_EVENTS_MOST = (1 << 22) - 1 /* of a capacity that is in bytes, too */
+};
+
+struct weir__bounds {
+    uint64_t events;      /* that may wait, 1 or more                                    */
+    uint64_t bytes;       /* likewise, of events with spans; 0: `events` alone says it   */
+    uint64_t events_mask; /* what of a charge is its events                              */
+    size_t event_bytes;   /* the fixed part                                              */
+    size_t payload_limit; /* of one event with spans                                     */
+    unsigned spans;       /* of each event; 0: it is flat                                */
+};
+
+struct weir__load {
+    const void *events; /* the pusher's, side by side */
+    size_t count;
+    size_t payload; /* bytes that their spans point at */
+    uint64_t charge;
+};
+
+/* type: NULL, or not checked yet; capacity, capacity_bytes: as options say.  WEIR_OK; INVALID. */
+weir_status weir__bounds_open(struct weir__bounds *bounds, const weir_event_type *type,
+                              size_t event_bytes, size_t capacity, size_t capacity_bytes);
+
+/* ---- charges --------------------------------------------------------------- */
+
+static inline uint64_t weir__charge_events(const struct weir__bounds *bounds, uint64_t charge) {
+    return charge & bounds->events_mask;
+}
+
+static inline uint64_t weir__charge_bytes(const struct weir__bounds *bounds, uint64_t charge) {
+    return (charge & ~bounds->events_mask) >> WEIR__CHARGE_BYTES_SHIFT;
+}
+
+/* Of these, whose sum is within bounds. */
+uint64_t weir__charge_of_spans(const struct weir__bounds *bounds, const void *events, size_t count);
+
+static inline uint64_t weir__charge_of(const struct weir__bounds *bounds, const void *events,
+                                       size_t count) {
+    return WEIR__LIKELY(bounds->bytes == 0) ? count : weir__charge_of_spans(bounds, events, count);
+}
+
+/* Beside what waits there is room for so much in `times` the capacity. */
+static inline bool weir__charge_fits(const struct weir__bounds *bounds, uint64_t waiting,
+                                     uint64_t charge, uint64_t times) {
+    return weir__charge_events(bounds, waiting) + weir__charge_events(bounds, charge) <=
+               times * bounds->events &&
+           weir__charge_bytes(bounds, waiting) + weir__charge_bytes(bounds, charge) <=
+               times * bounds->bytes;
+}
+
+/* A good part of the capacity: it is worth it to wake whoever waits for room. */
+static inline bool weir__charge_is_good(const struct weir__bounds *bounds, uint64_t charge) {
+    return weir__charge_events(bounds, charge) >= bounds->events / 4 ||
+           (bounds->bytes > 0 && weir__charge_bytes(bounds, charge) >= bounds->bytes / 4);
+}
+
+/* So much, and a good part more, but no more than there will ever be. */
+uint64_t weir__charge_generous(const struct weir__bounds *bounds, uint64_t charge);
+
+/* ---- loads ------------------------------------------------------------------- */
+
+/* What these are.  WEIR_OK; INVALID: one has more than payload_limit, or they are more than will
+ * ever have room; NO_MEMORY: nobody has so much. */
+weir_status weir__load_weigh(const struct weir__bounds *bounds, const void *events, size_t count,
+                             struct weir__load *load);
+
+/* Writes so many of them to `to`, and what their spans point at side by side to `at`; returns
+ * behind that. */
+char *weir__load_write(const struct weir__bounds *bounds, const void *events, size_t count,
+                       void *to, char *at);
+
+#endif

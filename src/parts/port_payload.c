@@ -1,0 +1,109 @@
+/*
+ * The port's payload: what spans point at, on its pusher's side.  See port.h.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Pages are filled one after the other, a push's payload side by side in one of them. They are
+ * listed in that order, so the oldest is the first whose events have all been taken; it is
+ * then filled again, and a steady flow allocates nothing. What is larger than a page has one of
+ * its own, which is freed.
+ */
+#include "parts/port.h"
+
+enum { PAGE_BYTES = 65536, PAGE_LEAST = 1024 };
+
+static size_t page_bytes(const weir_port *port) {
+    uint64_t bound = port->inlet->bounds.bytes;
+    return bound == 0 || bound > PAGE_BYTES ? PAGE_BYTES
+           : bound < PAGE_LEAST             ? PAGE_LEAST
+                                            : (size_t)bound;
+}
+
+static void free_page(weir_port *port, struct weir__port_page *page) {
+    weir__free(&port->inlet->quay.runtime->allocator, page, sizeof *page + page->bytes);
+}
+
+/* The oldest page, if all that it was filled with has been taken. */
+static struct weir__port_page *take_oldest(weir_port *port) {
+    struct weir__port_page *page = port->oldest;
+    uint64_t taken = port->room_until - port->capacity; /* as this push has seen it */
+    if (page == NULL || port->in - page->end < port->in - taken) {
+        return NULL;
+    }
+    port->oldest = page->next;
+    port->page = port->oldest == NULL ? NULL : port->page;
+    return page;
+}
+
+/* An empty one for so many bytes. */
+static struct weir__port_page *next_page(weir_port *port, size_t bytes) {
+    const size_t usual = page_bytes(port);
+    for (struct weir__port_page *page; (page = take_oldest(port)) != NULL;) {
+        if (page->bytes == usual && bytes <= usual) {
+            return page;
+        }
+        free_page(port, page);
+    }
+    bytes = bytes < usual ? usual : bytes;
+    struct weir__port_page *page =
+        weir__alloc(&port->inlet->quay.runtime->allocator, sizeof *page + bytes, 16);
+    if (page != NULL) {
+        page->bytes = bytes;
+    }
+    return page;
+}
+
+char *weir__port_payload(weir_port *port, const struct weir__load *load) {
+    struct weir__port_page *page = port->page;
+    if (page != NULL && page->bytes - page->used >= load->payload) {
+        return page->at + page->used;
+    }
+    page = next_page(port, load->payload);
+    if (page == NULL) {
+        return NULL;
+    }
+    page->next = NULL;
+    page->used = 0;
+    page->end = port->in;
+    if (port->page == NULL) {
+        port->oldest = page;
+    } else {
+        port->page->next = page;
+    }
+    port->page = page;
+    return page->at;
+}
+
+void weir__port_write(weir_port *port, const struct weir__load *load, char *at) {
+    const struct weir__bounds *bounds = &port->inlet->bounds;
+    const unsigned char *events = load->events;
+    const size_t first = (size_t)(port->in & port->mask);
+    const size_t end = (size_t)port->mask + 1 - first;
+    const size_t run = load->count < end ? load->count : end;
+    at = weir__load_write(bounds, events, run, port->events + first * port->event_bytes, at);
+    weir__load_write(bounds, events + run * port->event_bytes, load->count - run, port->events, at);
+}
+
+void weir__port_wrote(weir_port *port, const struct weir__load *load) {
+    port->page->used += load->payload;
+    port->page->end = port->in;
+    port->wait_bytes += weir__charge_bytes(&port->inlet->bounds, load->charge);
+}
+
+/* The fixed parts of what has been taken lie where they were until the pusher goes on there. */
+bool weir__port_has_bytes(weir_port *port, uint64_t taken, uint64_t bytes) {
+    const struct weir__bounds *bounds = &port->inlet->bounds;
+    for (; port->counted != taken; port->counted++) {
+        size_t place = (size_t)(port->counted & port->mask);
+        const unsigned char *event = port->events + place * port->event_bytes;
+        port->wait_bytes -= weir__charge_bytes(bounds, weir__charge_of(bounds, event, 1));
+    }
+    return port->wait_bytes + bytes <= bounds->bytes;
+}
+
+void weir__port_free_pages(weir_port *port) {
+    while (port->oldest != NULL) {
+        struct weir__port_page *page = port->oldest;
+        port->oldest = page->next;
+        free_page(port, page);
+    }
+}
