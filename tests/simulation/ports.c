@@ -10,7 +10,9 @@
  *   push    everything is pushed, then the inlet is finished
  *   finish  it is finished, or drained, amid pushes
  *   stop    its stage is stopped amid pushes
- *   owned   the same, with events that own something: each was dropped once, by whoever had it
+ *   owned   the same, with events that own something: each was dropped once, by whoever had it;
+ *           they own spans, too, half of the time: a number is what they point at, and then they
+ *           may be bounded in bytes
  */
 #include "driver.h"
 #include "world.h"
@@ -30,27 +32,75 @@ static void discarded(void *context, uint64_t count, weir_discard cause) {
 
 static unsigned char dropped[WORLD_PRODUCERS][WORLD_NUMBERS];
 
+static bool has_spans(void) {
+    return type != NULL && type->spans > 0;
+}
+
+/* A span has its number once or several times. */
+static uint64_t number_of(const void *events, size_t index) {
+    const weir_bytes *span = (const weir_bytes *)events + index;
+    if (!has_spans()) return ((const uint64_t *)events)[index];
+    uint64_t number;
+    uint64_t last;
+    memcpy(&number, span->at, sizeof number);
+    memcpy(&last, span->at + span->count - sizeof last, sizeof last);
+    SIM_REQUIRE(number == last);
+    return number;
+}
+
 static void drop(void *context, const void *events, size_t count, weir_discard why) {
-    const uint64_t *event = events;
     (void)context;
     for (size_t i = 0; i < count; i++) {
-        unsigned producer = (unsigned)(event[i] >> 32);
-        uint64_t number = event[i] & UINT32_MAX;
+        uint64_t event = number_of(events, i);
+        unsigned producer = (unsigned)(event >> 32);
+        uint64_t number = event & UINT32_MAX;
         SIM_REQUIRE(producer < WORLD_PRODUCERS && number < WORLD_NUMBERS);
         SIM_REQUIRE(dropped[producer][number]++ == 0);
         SIM_REQUIRE(world.seen[producer][number] == (why == WEIR_DISCARD_HANDLED));
     }
 }
 
+static weir_verdict read_numbers(weir_stage *self, weir_batch batch) {
+    uint64_t numbers[WORLD_NUMBERS];
+    SIM_REQUIRE(batch.count <= WORLD_NUMBERS);
+    for (size_t i = 0; i < batch.count; i++) numbers[i] = number_of(batch.events, i);
+    batch.events = numbers;
+    return world_check_off(self, batch);
+}
+
+enum { PUSH_MOST = 4, TIMES_MOST = 3 };
+
+static weir_status push_events(weir_port *port, const void *events, size_t count,
+                               uint64_t timeout) {
+    return port != NULL ? weir_port_push(port, events, count, timeout)
+                        : weir_inlet_push(inlet, events, count, timeout);
+}
+
+/* As spans, whose bytes are others' at once. */
+static weir_status push_spans(weir_port *port, const uint64_t *numbers, size_t count,
+                              uint64_t timeout) {
+    uint64_t bytes[PUSH_MOST][TIMES_MOST];
+    weir_bytes spans[PUSH_MOST];
+    for (size_t i = 0; i < count; i++) {
+        size_t times = 1 + (size_t)sim_draw(TIMES_MOST);
+        for (size_t k = 0; k < times; k++) bytes[i][k] = numbers[i];
+        spans[i] = (weir_bytes){.at = (const char *)bytes[i],
+                                .count = (uint32_t)(times * sizeof(uint64_t))};
+    }
+    weir_status status = push_events(port, spans, count, timeout);
+    memset(bytes, 0xff, sizeof bytes);
+    return status;
+}
+
 /* One number or several, by the port or without it. */
 static weir_status push_some(weir_port *port, unsigned number, uint64_t *next) {
-    uint64_t events[4];
-    uint64_t count = 1 + sim_draw(4);
+    uint64_t events[PUSH_MOST];
+    uint64_t count = 1 + sim_draw(PUSH_MOST);
     count = count < world.total - *next ? count : world.total - *next;
     for (uint64_t i = 0; i < count; i++) events[i] = world_event(number, *next + i);
     uint64_t timeout = sim_draw(4) == 0 ? 0 : WEIR_FOREVER;
-    weir_status status = port != NULL ? weir_port_push(port, events, (size_t)count, timeout)
-                                      : weir_inlet_push(inlet, events, (size_t)count, timeout);
+    weir_status status = has_spans() ? push_spans(port, events, (size_t)count, timeout)
+                                     : push_events(port, events, (size_t)count, timeout);
     if (status == WEIR_OK || status == WEIR_DROPPED) {
         *next += count;
         world.pushed += count;
@@ -80,19 +130,34 @@ static void run_pusher(void *argument) {
     weir_port_close(port);
 }
 
+/* Of bytes there is always room for the largest push. */
+static size_t some_bytes(void) {
+    enum { EACH = sizeof(weir_bytes) + TIMES_MOST * sizeof(uint64_t) };
+    return has_spans() && sim_draw(2) == 0 ? PUSH_MOST * EACH + (size_t)sim_draw(2 * EACH) : 0;
+}
+
+static void start_consumer(void) {
+    const weir_stage_options options = {.kind = WEIR_CONSUMER,
+                                        .name = "consumer",
+                                        .state_bytes = sizeof(struct consumer),
+                                        .on = {.handle_events = read_numbers}};
+    world_start_stage(options, 1, &stage);
+}
+
 /* An inlet, a consumer or two, and pushers; returns when those are through. */
 static void run(void (*end)(void), bool drops) {
     unsigned drawn = (unsigned)sim_draw(drops ? 3 : 2);
     world_open_runtime();
     weir__port_start = UINT64_MAX - sim_draw(8);
-    weir_inlet_options options = {.event_bytes = sizeof(uint64_t),
+    weir_inlet_options options = {.event_bytes = has_spans() ? 0 : sizeof(uint64_t),
                                   .type = type,
                                   .capacity = 4 + (size_t)sim_draw(4),
+                                  .capacity_bytes = some_bytes(),
                                   .when_full = (weir_when_full)drawn,
                                   .discarded = discarded,
                                   .worker = world_somewhere()};
     must(weir_inlet_open(world.runtime, &options, &inlet, &stage));
-    for (uint64_t left = 1 + sim_draw(2); left > 0; left--) world_start_consumer(1, &stage);
+    for (uint64_t left = 1 + sim_draw(2); left > 0; left--) start_consumer();
     int pushers[2];
     unsigned count = 1 + (unsigned)sim_draw(2);
     for (unsigned i = 0; i < count; i++)
@@ -138,10 +203,13 @@ static void stop_main(void *unused) {
 }
 
 static void owned_main(void *unused) {
-    static const weir_event_type owned = {.bytes = sizeof(uint64_t), .drop = drop};
+    static const weir_event_type types[] = {
+        {.bytes = sizeof(uint64_t), .drop = drop},
+        {.bytes = sizeof(weir_bytes), .spans = 1, .drop = drop},
+    };
     (void)unused;
     world.keep_going = true;
-    type = &owned;
+    type = &types[sim_draw(2)];
     memset(dropped, 0, sizeof dropped);
     run(stop, true);
     SIM_REQUIRE(world.accounts.accepted == world.pushed);
