@@ -17,13 +17,19 @@
  *
  *   stepped    a SIMULATED runtime, stepped by the main thread: fast
  *   threads    workers are threads of their own, and reorder stores
+ *   owned      both of these again, with events that own something, or bytes of any number: each
+ *              is dropped once (endings_types.c)
  */
 #include "endings.h"
 #include "driver.h"
 
 #include <string.h>
 
-enum { HANDS = 2, READERS = ENDINGS_NODES };
+enum {
+    HANDS = 2,
+    READERS = ENDINGS_NODES,
+    OWNED = 0x100 /* of a scenario's number: events own something */
+};
 
 /* --- rounds --------------------------------------------------------------------------------- */
 
@@ -190,6 +196,7 @@ static void finish(void) {
     give_back(ended);
     world_close_runtime();
     ledger_compare(&world.accounts, world.discarded);
+    endings_types_over(&world.accounts);
     SIM_REQUIRE(graph.drain_told == graph.drain_begun);
     for (unsigned i = 0; i < graph.nodes; i++) {
         const struct node *node = &graph.node[i];
@@ -223,7 +230,8 @@ static void endings_main(void *unused) {
 
 static void begin(const struct sim_scenario *scenario) {
     world_begin(endings_main, 1);
-    world.mode = (weir_runtime_mode)scenario->number;
+    world.mode = (weir_runtime_mode)(scenario->number & ~(unsigned)OWNED);
+    endings_types_begin((scenario->number & OWNED) != 0);
     reader_count = hand_count = 0;
 }
 
@@ -231,6 +239,8 @@ int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
         {"stepped", 80000, 4000000, true, begin, NULL, NULL, WEIR_SIMULATED},
         {"threads", 20000, 8000000, true, begin, NULL, NULL, WEIR_THREADS},
+        {"owned", 6000, 4000000, true, begin, NULL, NULL, WEIR_SIMULATED | OWNED},
+        {"owned_threads", 2000, 8000000, true, begin, NULL, NULL, WEIR_THREADS | OWNED},
     };
     int result = SIM_MAIN(count, arguments, scenarios);
     if (result == 1) {

@@ -147,7 +147,6 @@ struct event {
     uint64_t identity;
     uint64_t rest[5];
 };
-void endings_write(void *place, const uint64_t *identities, size_t count);
 
 /* A stage has ended with that reason: whom it came too late for takes it along. */
 void endings_ended(weir_reason reason);
@@ -159,6 +158,27 @@ void endings_discarded(void *context, uint64_t count, weir_discard cause);
 
 /* The identities go to the node as a cast, which may be refused: false. */
 bool endings_cast(struct node *node, const uint64_t *identities, unsigned count);
+
+/* --- endings_types.c ----------------------------------------------------------------------- */
+
+void endings_types_begin(bool typed);
+void endings_types_draw(void); /* of a graph that is drawn */
+const weir_event_type *endings_type(void);
+size_t endings_capacity_bytes(void); /* of an inlet */
+
+/* Writes events that are given to weir next; those that it refuses are the caller's again. */
+void endings_write(void *place, const uint64_t *identities, size_t count);
+void endings_refused(const uint64_t *identities, size_t count);
+
+/* The same of one that lies in weir's memory already. */
+void endings_owe(uint64_t identity);
+bool endings_slices(void); /* this time: a batch goes on as slices of itself */
+
+/* Of an event that weir shows. */
+uint64_t endings_identity(const void *event);
+
+/* Each that was given was dropped once. */
+void endings_types_over(const weir_accounts *accounts);
 
 /* --- endings_asks.c ------------------------------------------------------------------------ */
 

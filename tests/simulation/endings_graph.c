@@ -186,6 +186,7 @@ void graph_draw(void) {
     memset(&graph, 0, offsetof(struct graph, node));
     ledger_begin();
     graph.event_bytes = sim_draw(3) == 0 ? 48 : 8;
+    endings_types_draw();
     graph.supervised = sim_draw(7) == 0;
     graph.permanent = !graph.supervised && sim_draw(2) == 0;
     unsigned sources = 1 + (unsigned)sim_draw(3);

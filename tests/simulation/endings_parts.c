@@ -4,18 +4,10 @@
  */
 #include "endings.h"
 
-#include <string.h>
-
-static uint64_t identity_in(const void *event) {
-    uint64_t identity;
-    memcpy(&identity, event, sizeof identity);
-    return identity;
-}
-
 /* A consumer that is a part is done with what it gets. */
 static void done_with(struct node *node, const void *event) {
     unsigned number = node_number(node);
-    uint64_t identity = ledger_came(number, LEDGER_ANYBODY, identity_in(event));
+    uint64_t identity = ledger_came(number, LEDGER_ANYBODY, endings_identity(event));
     if (identity != 0) ledger_becomes(identity, HANDLED, number);
 }
 
@@ -23,7 +15,7 @@ static void done_with(struct node *node, const void *event) {
 
 bool endings_push(struct node *inlet, weir_port *port, unsigned count, uint64_t timeout_ns) {
     uint64_t identities[4];
-    unsigned char events[4 * sizeof(struct event)];
+    _Alignas(8) unsigned char events[4 * sizeof(struct event)];
     unsigned number = node_number(inlet);
     unsigned made = 0;
     for (; made < count; made++) {
@@ -40,6 +32,7 @@ bool endings_push(struct node *inlet, weir_port *port, unsigned count, uint64_t 
     SIM_REQUIRE(status == WEIR_FULL || status == WEIR_TIMEOUT || status == WEIR_NO_STAGE ||
                 status == WEIR_WRONG_THREAD);
     for (unsigned i = 0; i < made; i++) ledger_refused(identities[i]);
+    endings_refused(identities, made);
     return status != WEIR_NO_STAGE;
 }
 
@@ -107,6 +100,7 @@ static void closed(void *context) {
 
 static bool start_iterator(struct node *node, const weir_stage_options *like) {
     const weir_iterator_options options = {.event_bytes = graph.event_bytes,
+                                           .type = endings_type(),
                                            .next = next,
                                            .close = closed,
                                            .discarded = endings_discarded,
@@ -127,7 +121,9 @@ static bool open_inlet(struct node *node, const weir_stage_options *like) {
     weir_when_full policy = policies[sim_draw(6)];
     node->bounded = policy == WEIR_DROP_NEWEST || policy == WEIR_DROP_OLDEST;
     const weir_inlet_options options = {.event_bytes = graph.event_bytes,
+                                        .type = endings_type(),
                                         .capacity = 4 + (size_t)sim_draw(8),
+                                        .capacity_bytes = endings_capacity_bytes(),
                                         .when_full = policy,
                                         .on_cancel = like->on_cancel,
                                         .dispatcher = like->dispatcher,

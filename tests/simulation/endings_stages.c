@@ -22,25 +22,23 @@ static weir_verdict fail_now(weir_stage *self, struct node *node) {
 
 /* --- emitting ------------------------------------------------------------------------------ */
 
-void endings_write(void *place, const uint64_t *identities, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        struct event event = {.identity = identities[i], .rest = {identities[i]}};
-        memcpy((char *)place + i * graph.event_bytes, &event, graph.event_bytes);
-    }
+static const void *event_at(weir_batch batch, size_t index) {
+    return (const char *)batch.events + index * graph.event_bytes;
 }
 
-static uint64_t read_event(weir_batch batch, size_t index) {
-    uint64_t identity;
-    memcpy(&identity, (const char *)batch.events + index * graph.event_bytes, sizeof identity);
-    return identity;
+/* Those with spans are not written in place so. */
+static weir_room reserve(weir_stage *self, size_t want) {
+    const weir_event_type *type = endings_type();
+    bool in_place = sim_draw(2) == 0 && (type == NULL || type->spans == 0);
+    return in_place ? weir_reserve(self, want) : (weir_room){0};
 }
 
 static void emit(weir_stage *self, const struct node *node, const uint64_t *identities,
                  size_t count) {
-    unsigned char events[ENDINGS_KEPT * sizeof(struct event)];
+    _Alignas(8) unsigned char events[ENDINGS_KEPT * sizeof(struct event)];
     while (count > 0) {
         size_t run = 1 + (size_t)sim_draw(count < ENDINGS_KEPT ? count : ENDINGS_KEPT);
-        weir_room room = sim_draw(2) == 0 ? weir_reserve(self, run) : (weir_room){0};
+        weir_room room = reserve(self, run);
         if (room.events != NULL) run = room.count;
         endings_write(room.events != NULL ? room.events : events, identities, run);
         for (size_t i = 0; i < run; i++) ledger_out(identities[i], node_number(node));
@@ -176,12 +174,16 @@ static weir_verdict on_events(weir_stage *self, weir_batch batch) {
     SIM_REQUIRE(node->alive && weir_batch_event_bytes(self) == graph.event_bytes);
     node->end_told = false;
     bool whole = forwards(node, from);
+    bool slices = whole && endings_slices();
     for (size_t i = 0; i < batch.count; i++) {
         uint64_t identity = ledger_came(number, from != NULL ? node_number(from) : LEDGER_ANYBODY,
-                                        read_event(batch, i));
+                                        endings_identity(event_at(batch, i)));
         if (whole) ledger_out(identity, number);
+        if (slices) endings_owe(identity);
+        if (slices) must(weir_emit_slices(self, event_at(batch, i), 1));
         if (!whole && identity != 0) handle(self, node, identity);
     }
+    if (slices) return WEIR_CONTINUE;
     if (whole) return weir_forward(self);
     return fail_now(self, node);
 }
@@ -358,8 +360,7 @@ const weir_callbacks endings_callbacks = {
 
 uint32_t endings_partition(void *context, const void *event) {
     const struct node *node = context;
-    uint64_t identity;
-    memcpy(&identity, event, sizeof identity);
+    uint64_t identity = endings_identity(event);
     if (node->way == RETRIES && node->part == BETWEEN) return ledger_rounds(identity) == 1;
     return (uint32_t)(identity & UINT32_MAX) % node->partitions;
 }

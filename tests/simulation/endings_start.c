@@ -59,6 +59,7 @@ static weir_stage_options like(struct node *node) {
                                                                 : 1],
                                   .name = "node",
                                   .event_bytes = is_sink(node) ? 0 : graph.event_bytes,
+                                  .type = is_sink(node) ? NULL : endings_type(),
                                   .state_bytes = sizeof(unsigned),
                                   .argument = node,
                                   .worker = world_somewhere(),
