@@ -196,8 +196,11 @@ static inline weir_ref weir__inlet_pusher(const weir_inlet *inlet) {
 weir_status weir__inlet_know_feeder(weir_inlet *inlet);
 
 /* The same, and what weir__load_weigh says of these, which are the load then. */
-weir_status weir__inlet_may_push(weir_inlet *inlet, const void *events, size_t count,
-                                 struct weir__load *load);
+static inline weir_status weir__inlet_may_push(weir_inlet *inlet, const void *events, size_t count,
+                                               struct weir__load *load) {
+    weir_status status = weir__load_weigh(&inlet->bounds, events, count, load);
+    return status == WEIR_OK ? weir__inlet_know_feeder(inlet) : status;
+}
 
 /* Between the two something may be left on a stack, or counted as dropped. */
 void weir__inlet_enter(weir_inlet *inlet);

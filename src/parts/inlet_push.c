@@ -173,12 +173,6 @@ weir_status weir__inlet_know_feeder(weir_inlet *inlet) {
 
 /* ---- pushing ------------------------------------------------------------- */
 
-weir_status weir__inlet_may_push(weir_inlet *inlet, const void *events, size_t count,
-                                 struct weir__load *load) {
-    weir_status status = weir__load_weigh(&inlet->bounds, events, count, load);
-    return status == WEIR_OK ? weir__inlet_know_feeder(inlet) : status;
-}
-
 /*
  * Room for the load: true when it was there and is now reserved.  Without
  * room nothing is added, not even for a moment: another pusher might take that
@@ -242,8 +236,7 @@ static weir_status push(weir_inlet *inlet, const struct weir__load *load) {
     chunk->charge = load->charge;
     chunk->first = 0;
     chunk->payload = load->payload;
-    char *behind = (char *)chunk->events + load->count * bounds->event_bytes;
-    weir__load_write(bounds, load->events, load->count, chunk->events, behind);
+    weir__load_write(bounds, load, chunk->events);
     weir__stack_push(&inlet->pushed, &chunk->link); /* I1 -> I2, I5 -> I6 */
     weir__inlet_poke_if_cold(inlet);
     return WEIR_OK;
@@ -271,18 +264,18 @@ static weir_status try_push(weir_inlet *inlet, const struct weir__load *load) {
 
 static weir_status push_until(weir_inlet *inlet, const struct weir__load *load,
                               uint64_t timeout_ns) {
-    weir_status status = try_push(inlet, load);
-    if (status != WEIR_FULL || inlet->when_full != WEIR_BLOCK) {
-        return status;
-    }
-    uint64_t deadline = weir__quay_deadline(&inlet->quay, timeout_ns);
-    while (status == WEIR_FULL) {
+    uint64_t deadline = 0;
+    for (;;) { /* as another may be faster */
+        weir_status status = try_push(inlet, load);
+        if (WEIR__LIKELY(status != WEIR_FULL) || inlet->when_full != WEIR_BLOCK) {
+            return status;
+        }
+        deadline = deadline != 0 ? deadline : weir__quay_deadline(&inlet->quay, timeout_ns);
         status = wait_for_inlet_room(inlet, load->charge, deadline);
-        if (status == WEIR_OK) { /* another may be faster */
-            status = try_push(inlet, load);
+        if (status != WEIR_OK) {
+            return status;
         }
     }
-    return status;
 }
 
 weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,

@@ -6,8 +6,6 @@
 
 #include "base/refusal.h"
 
-#include <string.h>
-
 /* ---- bounds ---------------------------------------------------------------- */
 
 static uint64_t the_less(uint64_t a, uint64_t b) {
@@ -75,6 +73,14 @@ uint64_t weir__charge_of_spans(const struct weir__bounds *bounds, const void *ev
     return charge_for(count, bytes);
 }
 
+bool weir__charge_of_both_fits(const struct weir__bounds *bounds, uint64_t waiting, uint64_t charge,
+                               uint64_t times) {
+    return weir__charge_events(bounds, waiting) + weir__charge_events(bounds, charge) <=
+               times * bounds->events &&
+           weir__charge_bytes(bounds, waiting) + weir__charge_bytes(bounds, charge) <=
+               times * bounds->bytes;
+}
+
 uint64_t weir__charge_generous(const struct weir__bounds *bounds, uint64_t charge) {
     uint64_t events = weir__charge_events(bounds, charge) + bounds->events / 4;
     uint64_t bytes = weir__charge_bytes(bounds, charge) + bounds->bytes / 4;
@@ -84,7 +90,7 @@ uint64_t weir__charge_generous(const struct weir__bounds *bounds, uint64_t charg
 
 /* ---- loads ------------------------------------------------------------------- */
 
-static weir_status weigh_spans(const struct weir__bounds *bounds, struct weir__load *load) {
+weir_status weir__load_weigh_spans(const struct weir__bounds *bounds, struct weir__load *load) {
     enum { MOST_LOG2 = 60 }; /* bytes of a push, which fixed parts beside them do not let wrap */
     const unsigned char *event = load->events;
     uint64_t bytes = 0;
@@ -112,25 +118,16 @@ static weir_status weigh_spans(const struct weir__bounds *bounds, struct weir__l
     return WEIR_OK;
 }
 
-weir_status weir__load_weigh(const struct weir__bounds *bounds, const void *events, size_t count,
-                             struct weir__load *load) {
+weir_status weir__load_refuse(const struct weir__bounds *bounds, size_t count) {
     if (count > bounds->events) {
         return weir__refuse(WEIR_INVALID, "count must be at most the capacity, %llu, got %zu",
                             (unsigned long long)bounds->events, count);
     }
-    if (events == NULL) {
-        return weir__refuse(WEIR_INVALID, "events must not be NULL when count is %zu", count);
-    }
-    *load = (struct weir__load){.events = events, .count = count, .charge = count};
-    return bounds->spans == 0 ? WEIR_OK : weigh_spans(bounds, load);
+    return weir__refuse(WEIR_INVALID, "events must not be NULL when count is %zu", count);
 }
 
-char *weir__load_write(const struct weir__bounds *bounds, const void *events, size_t count,
-                       void *to, char *at) {
-    if (bounds->spans == 0) {
-        memcpy(to, events, count * bounds->event_bytes);
-        return at;
-    }
+char *weir__load_write_spans(const struct weir__bounds *bounds, const void *events, size_t count,
+                             void *to, char *at) {
     const unsigned char *event = events;
     unsigned char *place = to;
     for (size_t i = 0; i < count; i++) {

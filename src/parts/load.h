@@ -66,13 +66,15 @@ static inline uint64_t weir__charge_of(const struct weir__bounds *bounds, const 
     return WEIR__LIKELY(bounds->bytes == 0) ? count : weir__charge_of_spans(bounds, events, count);
 }
 
+bool weir__charge_of_both_fits(const struct weir__bounds *bounds, uint64_t waiting, uint64_t charge,
+                               uint64_t times);
+
 /* Beside what waits there is room for so much in `times` the capacity. */
 static inline bool weir__charge_fits(const struct weir__bounds *bounds, uint64_t waiting,
                                      uint64_t charge, uint64_t times) {
-    return weir__charge_events(bounds, waiting) + weir__charge_events(bounds, charge) <=
-               times * bounds->events &&
-           weir__charge_bytes(bounds, waiting) + weir__charge_bytes(bounds, charge) <=
-               times * bounds->bytes;
+    return WEIR__LIKELY(bounds->bytes == 0)
+               ? waiting + charge <= times * bounds->events
+               : weir__charge_of_both_fits(bounds, waiting, charge, times);
 }
 
 /* A good part of the capacity: it is worth it to wake whoever waits for room. */
@@ -86,14 +88,34 @@ uint64_t weir__charge_generous(const struct weir__bounds *bounds, uint64_t charg
 
 /* ---- loads ------------------------------------------------------------------- */
 
+weir_status weir__load_refuse(const struct weir__bounds *bounds, size_t count);
+weir_status weir__load_weigh_spans(const struct weir__bounds *bounds, struct weir__load *load);
+
 /* What these are.  WEIR_OK; INVALID: one has more than payload_limit, or they are more than will
  * ever have room; NO_MEMORY: nobody has so much. */
-weir_status weir__load_weigh(const struct weir__bounds *bounds, const void *events, size_t count,
-                             struct weir__load *load);
+static inline weir_status weir__load_weigh(const struct weir__bounds *bounds, const void *events,
+                                           size_t count, struct weir__load *load) {
+    if (WEIR__UNLIKELY(count > bounds->events || events == NULL)) {
+        return weir__load_refuse(bounds, count);
+    }
+    *load = (struct weir__load){.events = events, .count = count, .charge = count};
+    return WEIR__LIKELY(bounds->spans == 0) ? WEIR_OK : weir__load_weigh_spans(bounds, load);
+}
 
-/* Writes so many of them to `to`, and what their spans point at side by side to `at`; returns
+/* Writes so many events with spans to `to`, and what those point at side by side to `at`; returns
  * behind that. */
-char *weir__load_write(const struct weir__bounds *bounds, const void *events, size_t count,
-                       void *to, char *at);
+char *weir__load_write_spans(const struct weir__bounds *bounds, const void *events, size_t count,
+                             void *to, char *at);
+
+/* Writes all that was weighed to `to`, and behind that what spans point at. */
+static inline void weir__load_write(const struct weir__bounds *bounds,
+                                    const struct weir__load *load, void *to) {
+    const size_t bytes = load->count * bounds->event_bytes;
+    if (WEIR__LIKELY(bounds->spans == 0)) {
+        memcpy(to, load->events, bytes);
+    } else {
+        weir__load_write_spans(bounds, load->events, load->count, to, (char *)to + bytes);
+    }
+}
 
 #endif

@@ -79,8 +79,9 @@ void weir__port_write(weir_port *port, const struct weir__load *load, char *at) 
     const size_t first = (size_t)(port->in & port->mask);
     const size_t end = (size_t)port->mask + 1 - first;
     const size_t run = load->count < end ? load->count : end;
-    at = weir__load_write(bounds, events, run, port->events + first * port->event_bytes, at);
-    weir__load_write(bounds, events + run * port->event_bytes, load->count - run, port->events, at);
+    at = weir__load_write_spans(bounds, events, run, port->events + first * port->event_bytes, at);
+    weir__load_write_spans(bounds, events + run * port->event_bytes, load->count - run,
+                           port->events, at);
 }
 
 void weir__port_wrote(weir_port *port, const struct weir__load *load) {

@@ -201,7 +201,7 @@ static void payload_is_written_side_by_side(void **state) {
     const struct text three[] = {text_of("abc", 3, 7), text_of(NULL, 0, 8), text_of("de", 2, 9)};
     struct text to[3];
     char at[6] = "xxxxx";
-    assert_ptr_equal(weir__load_write(&bounds, three, 3, to, at), at + 5);
+    assert_ptr_equal(weir__load_write_spans(&bounds, three, 3, to, at), at + 5);
     assert_string_equal(at, "abcde");
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(to[i].number, 7 + i);
