@@ -130,12 +130,11 @@ size_t weir_port_waiting(const weir_port *port) {
 /* ---- room -------------------------------------------------------------------- */
 
 static bool has_port_room(weir_port *port, uint64_t charge) {
-    const struct weir__bounds *bounds = &port->inlet->bounds;
-    uint64_t taken = weir__load_acquire_u64(&port->taken); /* A3 -> A4 */
-    port->room_until = taken + port->capacity;
-    return port->room_until - port->in >= weir__charge_events(bounds, charge) &&
-           (bounds->bytes == 0 ||
-            weir__port_has_bytes(port, taken, weir__charge_bytes(bounds, charge)));
+    if (port->inlet->bounds.spans > 0) {
+        return weir__port_has_room(port, charge);
+    }
+    port->room_until = weir__load_acquire_u64(&port->taken) + port->capacity; /* A3 -> A4 */
+    return port->room_until - port->in >= charge;
 }
 
 /* Who waits for so much room. */
@@ -260,7 +259,9 @@ static weir_status put_with_payload(weir_port *port, const struct weir__load *lo
     if (at == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu bytes of payload", load->payload);
     }
+    port->room_until = port->in + load->count;
     weir_status status = put_in_ring(port, load->events, load->count, load, at);
+    port->room_until = port->in; /* so that the next one comes here */
     if (status == WEIR_OK) {
         weir__port_wrote(port, load);
     }
@@ -281,12 +282,11 @@ static WEIR__NOINLINE weir_status push_slowly(weir_port *port, const void *event
     if (!has_port_room(port, load.charge)) {
         status = without_room(port, &load, timeout_ns);
     }
-    if (port->inlet->bounds.spans == 0) {
-        return status == WEIR_OK ? put_in_ring(port, events, count, NULL, NULL) : status;
+    if (status != WEIR_OK) {
+        return status;
     }
-    status = status == WEIR_OK ? put_with_payload(port, &load) : status;
-    port->room_until = port->in; /* so that the next one comes here */
-    return status;
+    return port->inlet->bounds.spans == 0 ? put_in_ring(port, events, count, NULL, NULL)
+                                          : put_with_payload(port, &load);
 }
 
 /* Whoever pushes does so on behalf of whom he did before; mostly, both of nobody. */

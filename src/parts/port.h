@@ -70,13 +70,13 @@ struct weir_port {
     /* the pusher's */
     WEIR__APART uint64_t claimed;
     uint64_t in;         /* tail                                      */
-    uint64_t room_until; /* there is room up to here, as it last knew; with spans only amid a */
-                         /* push: each looks anew                                             */
+    uint64_t room_until; /* there is room up to here, as it last knew; with spans there is none, */
+                         /* but for what is being pushed                                         */
     uint64_t pusher;     /* on behalf of whom it pushes, who is known as a feeder; 0: nobody */
     struct weir__port_page *oldest; /* of the pages, and the one that is filled; or NULL      */
     struct weir__port_page *page;
-    uint64_t counted; /* events from here on are in `wait_bytes`, where these are bounded */
-    uint64_t wait_bytes;
+    uint64_t counted;    /* taken, as it last knew, of events with spans            */
+    uint64_t wait_bytes; /* of those from there on, as charges count them, if bounded */
     WEIR__APART uint64_t tail;
     struct weir__berth room;
     uint32_t closed;
@@ -107,8 +107,8 @@ void weir__port_check_pusher(const weir_port *port);
 
 /* ---- port_payload.c: what the pusher of events with spans does ----------------- */
 
-/* After a look at `taken`: there is room for so many bytes, as charges count them. */
-bool weir__port_has_bytes(weir_port *port, uint64_t taken, uint64_t bytes);
+/* There is room for so much. */
+bool weir__port_has_room(weir_port *port, uint64_t charge);
 
 /* Room for the load's payload, side by side, in the page that is filled now.  NULL: no memory. */
 char *weir__port_payload(weir_port *port, const struct weir__load *load);

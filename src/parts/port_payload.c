@@ -22,11 +22,48 @@ static void free_page(weir_port *port, struct weir__port_page *page) {
     weir__free(&port->inlet->quay.runtime->allocator, page, sizeof *page + page->bytes);
 }
 
+/* ---- what has been taken ------------------------------------------------------- */
+
+/* The fixed parts of what has been taken lie where they were until the pusher goes on there. */
+static void look_at_taken(weir_port *port) {
+    const struct weir__bounds *bounds = &port->inlet->bounds;
+    uint64_t taken = weir__load_acquire_u64(&port->taken); /* A3 -> A4 */
+    for (; bounds->bytes > 0 && port->counted != taken; port->counted++) {
+        size_t place = (size_t)(port->counted & port->mask);
+        const unsigned char *event = port->events + place * port->event_bytes;
+        port->wait_bytes -= weir__charge_bytes(bounds, weir__charge_of(bounds, event, 1));
+    }
+    port->counted = taken;
+}
+
+static bool has_known_room(const weir_port *port, uint64_t charge) {
+    const struct weir__bounds *bounds = &port->inlet->bounds;
+    uint64_t waiting = port->in - port->counted;
+    return waiting + weir__charge_events(bounds, charge) <= bounds->events &&
+           port->wait_bytes + weir__charge_bytes(bounds, charge) <= bounds->bytes;
+}
+
+/* The worker's line is left alone as long as what is known will do. */
+bool weir__port_has_room(weir_port *port, uint64_t charge) {
+    if (!has_known_room(port, charge)) {
+        look_at_taken(port);
+    }
+    return has_known_room(port, charge);
+}
+
+/* ---- pages --------------------------------------------------------------------- */
+
+static bool is_done_with(const weir_port *port, const struct weir__port_page *page) {
+    return port->in - page->end >= port->in - port->counted;
+}
+
 /* The oldest page, if all that it was filled with has been taken. */
 static struct weir__port_page *take_oldest(weir_port *port) {
     struct weir__port_page *page = port->oldest;
-    uint64_t taken = port->room_until - port->capacity; /* as this push has seen it */
-    if (page == NULL || port->in - page->end < port->in - taken) {
+    if (page != NULL && !is_done_with(port, page)) {
+        look_at_taken(port);
+    }
+    if (page == NULL || !is_done_with(port, page)) {
         return NULL;
     }
     port->oldest = page->next;
@@ -80,25 +117,16 @@ void weir__port_write(weir_port *port, const struct weir__load *load, char *at) 
     const size_t end = (size_t)port->mask + 1 - first;
     const size_t run = load->count < end ? load->count : end;
     at = weir__load_write_spans(bounds, events, run, port->events + first * port->event_bytes, at);
-    weir__load_write_spans(bounds, events + run * port->event_bytes, load->count - run,
-                           port->events, at);
+    if (run < load->count) {
+        weir__load_write_spans(bounds, events + run * port->event_bytes, load->count - run,
+                               port->events, at);
+    }
 }
 
 void weir__port_wrote(weir_port *port, const struct weir__load *load) {
     port->page->used += load->payload;
     port->page->end = port->in;
     port->wait_bytes += weir__charge_bytes(&port->inlet->bounds, load->charge);
-}
-
-/* The fixed parts of what has been taken lie where they were until the pusher goes on there. */
-bool weir__port_has_bytes(weir_port *port, uint64_t taken, uint64_t bytes) {
-    const struct weir__bounds *bounds = &port->inlet->bounds;
-    for (; port->counted != taken; port->counted++) {
-        size_t place = (size_t)(port->counted & port->mask);
-        const unsigned char *event = port->events + place * port->event_bytes;
-        port->wait_bytes -= weir__charge_bytes(bounds, weir__charge_of(bounds, event, 1));
-    }
-    return port->wait_bytes + bytes <= bounds->bytes;
 }
 
 void weir__port_free_pages(weir_port *port) {
