@@ -99,12 +99,12 @@ weir_status weir_take(weir_stage *self, size_t first, size_t count, void *events
 /*
  * An event whose type has spans is as long as what they point at.  weir keeps that payload in
  * blocks of its own, many events' side by side, in order: no memory is allocated for an event.
- * weir_emit copies it there; the functions below save the copy.  weir_reserve is not for such
- * types.  Events that are emitted lie aligned, as structs that begin with a weir_bytes must.  The
- * default hash of a partition dispatcher is of what spans point at.  Whoever gets the events may
- * read what their spans point at as long as the events themselves; weir_own makes that writable,
- * too.  They cannot be taken (weir_take): copy what is to last.  Such a type is not for messages
- * yet.
+ * weir_emit copies it there, and so do inlets, ports and iterators; the functions below save the
+ * copy.  weir_reserve is not for such types.  Events that are emitted or pushed lie aligned, as
+ * structs that begin with a weir_bytes must.  The default hash of a partition dispatcher is of
+ * what spans point at.  Whoever gets the events may read what their spans point at as long as the
+ * events themselves; weir_own makes that writable, too.  They cannot be taken (weir_take): copy
+ * what is to last.  Such a type is not for messages yet.
  */
 
 /*

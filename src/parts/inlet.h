@@ -160,6 +160,9 @@ static inline struct weir__chunk *weir__chunk_of(ck_stack_entry_t *entry) {
     return entry == NULL ? NULL : WEIR__CONTAINER_OF(entry, struct weir__chunk, link);
 }
 
+/* The stage's. */
+extern const weir_callbacks weir__inlet_callbacks;
+
 /* A reservation is given back: there is room for as much. */
 void weir__inlet_made_room(weir_inlet *inlet, uint64_t charge);
 
