@@ -228,13 +228,19 @@ static void drop_copies(const struct weir__block *block, const unsigned char *co
     }
 }
 
-/* Of events that own spans alone, the spans are the caller's to set. */
+/* The spans are copied as they are: where they point then is the caller's to set. */
 static bool copy_one(const weir_event_type *type, const void *event, void *copy) {
     if (type->copy == NULL && type->drop == NULL) {
         memcpy(copy, event, type->bytes);
         return true;
     }
-    return type->copy != NULL && type->copy(type->context, event, copy);
+    if (type->copy == NULL || !type->copy(type->context, event, copy)) {
+        return false;
+    }
+    if (type->spans > 0) {
+        memcpy(copy, event, type->spans * sizeof(weir_bytes));
+    }
+    return true;
 }
 
 bool weir__owned_copy(const struct weir__block *block, uint32_t first, uint32_t count, void *to,

@@ -27,9 +27,11 @@ static void count_back(void *context, const void *events, size_t count, weir_dis
     given_back += count;
 }
 
+/* Spans are not its affair. */
 static bool copy_rest(void *context, const void *event, void *copy) {
     (void)context;
-    memcpy(copy, event, sizeof(struct line));
+    memset(copy, 0xff, sizeof(struct line));
+    ((struct line *)copy)->number = ((const struct line *)event)->number;
     return true;
 }
 
@@ -41,8 +43,9 @@ static struct {
     struct rig *rig;
     uint64_t made, limit, seen, told;
     uint64_t burst;
-    size_t most;   /* bytes of a line */
-    uint64_t next; /* the number that comes next, where there is order */
+    const weir_event_type *type; /* of stages that are not told another */
+    size_t most;                 /* bytes of a line */
+    uint64_t next;               /* the number that comes next, where there is order */
     bool ordered;
 } f;
 
@@ -50,6 +53,7 @@ static void open_scene(struct rig *rig, uint64_t limit, size_t most) {
     memset(&f, 0, sizeof f);
     f.rig = rig;
     f.limit = limit;
+    f.type = &lines;
     f.most = most;
     given_back = 0;
 }
@@ -132,7 +136,7 @@ static weir_ref start(weir_stage_options options) {
 
 static weir_ref source(weir_stage_options options) {
     options.kind = WEIR_PRODUCER;
-    options.type = options.type != NULL ? options.type : &lines;
+    options.type = options.type != NULL ? options.type : f.type;
     options.on.handle_demand = produce;
     return start(options);
 }
@@ -143,7 +147,7 @@ static weir_ref behind(weir_ref producer, weir_kind kind, handles *handle,
                        weir_subscribe_options how) {
     const weir_subscribe_to to = {.producer = producer, .options = how};
     return start((weir_stage_options){.kind = kind,
-                                      .type = kind == WEIR_CONSUMER ? NULL : &lines,
+                                      .type = kind == WEIR_CONSUMER ? NULL : f.type,
                                       .subscribe_to = &to,
                                       .subscribe_count = 1,
                                       .on.handle_events = handle});
@@ -229,8 +233,9 @@ static weir_verdict read_shouted(weir_stage *self, weir_batch batch) {
     return WEIR_CONTINUE;
 }
 
-static void what_is_written_to_is_ones_own(struct rig *rig) {
+static void what_is_written_to_is_ones_own(struct rig *rig, int owns_more) {
     open_scene(rig, 200, 400);
+    if (owns_more) f.type = &counted;
     weir_ref first = source(
         (weir_stage_options){.dispatcher = weir_broadcast_dispatcher(), .demand = WEIR_ACCUMULATE});
     for (int i = 0; i < 2; i++) {
@@ -515,7 +520,7 @@ int main(void) {
         TEST_IN_WORLDS(a_type_may_own_more_than_spans),
         TEST_IN_WORLDS(lines_wait_in_buffers),
         TEST_IN_WORLDS(several_may_have_them),
-        TEST_IN_WORLDS(what_is_written_to_is_ones_own),
+        TEST_IN_WORLDS_AND_WAYS(what_is_written_to_is_ones_own, 2),
         TEST_IN_WORLDS(partitions_and_stashes_keep_them),
         TEST_IN_WORLDS(consumers_die_and_others_go_on),
         TEST_IN_WORLDS_AND_WAYS(all_is_closed_at_any_moment, 20),
