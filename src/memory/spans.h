@@ -18,11 +18,6 @@
 #include <string.h>
 #include <weir/event.h>
 
-/* The most payload that one event may have. */
-static inline size_t weir__spans_limit(const weir_event_type *type) {
-    return type->payload_limit == 0 ? WEIR_PAYLOAD_LIMIT_DEFAULT : type->payload_limit;
-}
-
 /* Bytes of payload of one event. */
 static inline size_t weir__spans_bytes(unsigned spans, const void *event) {
     const weir_bytes *span = event;

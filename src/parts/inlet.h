@@ -9,7 +9,7 @@
  * quay.h.
  *
  *   field      writers                        readers
- *   waiting    pushers reserve, the worker    all: the charge (load.h) of what is pushed or
+ *   waiting    pushers reserve, the worker    all: the charge (parcel.h) of what is pushed or
  *              gives back what left           being pushed, and not yet emitted or discarded
  *   pushed     pushers push; who drains it    who drains it
  *              takes it whole
@@ -57,7 +57,7 @@
 #ifndef WEIR__PARTS_INLET_H
 #define WEIR__PARTS_INLET_H
 
-#include "parts/load.h"
+#include "parts/parcel.h"
 #include "parts/quay.h"
 #include "runtime/errand.h"
 
@@ -198,10 +198,10 @@ static inline weir_ref weir__inlet_pusher(const weir_inlet *inlet) {
 /* Who pushes here for a stage is a feeder from now on.  WEIR_OK; NO_STAGE, NO_MEMORY. */
 weir_status weir__inlet_know_feeder(weir_inlet *inlet);
 
-/* The same, and what weir__load_weigh says of these, which are the load then. */
+/* The same, and what weir__parcel_weigh says of these, which are the parcel then. */
 static inline weir_status weir__inlet_may_push(weir_inlet *inlet, const void *events, size_t count,
-                                               struct weir__load *load) {
-    weir_status status = weir__load_weigh(&inlet->bounds, events, count, load);
+                                               struct weir__parcel *parcel) {
+    weir_status status = weir__parcel_weigh(&inlet->bounds, events, count, parcel);
     return status == WEIR_OK ? weir__inlet_know_feeder(inlet) : status;
 }
 
@@ -214,7 +214,7 @@ void weir__inlet_drop(const weir_inlet *inlet, const void *events, uint64_t coun
                       weir_discard why);
 
 /* There is no room for these: they are dropped now, and counted by the stage.  WEIR_DROPPED. */
-weir_status weir__inlet_drop_newest(weir_inlet *inlet, const struct weir__load *load);
+weir_status weir__inlet_drop_newest(weir_inlet *inlet, const struct weir__parcel *parcel);
 
 /* Events that nobody will emit, and that were dropped: counted, and told of. */
 void weir__inlet_bury(weir_inlet *inlet, uint64_t count);

@@ -32,9 +32,9 @@ void weir__inlet_drop(const weir_inlet *inlet, const void *events, uint64_t coun
     weir__errand_end(&errand);
 }
 
-weir_status weir__inlet_drop_newest(weir_inlet *inlet, const struct weir__load *load) {
-    weir__inlet_drop(inlet, load->events, load->count, WEIR_DISCARD_OVERFLOW);
-    weir__fetch_add_u64(&inlet->newest_dropped, load->count);
+weir_status weir__inlet_drop_newest(weir_inlet *inlet, const struct weir__parcel *parcel) {
+    weir__inlet_drop(inlet, parcel->events, parcel->count, WEIR_DISCARD_OVERFLOW);
+    weir__fetch_add_u64(&inlet->newest_dropped, parcel->count);
     weir__inlet_poke_if_cold(inlet);
     return WEIR_DROPPED;
 }
@@ -174,21 +174,21 @@ weir_status weir__inlet_know_feeder(weir_inlet *inlet) {
 /* ---- pushing ------------------------------------------------------------- */
 
 /*
- * Room for the load: true when it was there and is now reserved.  Without
+ * Room for the parcel: true when it was there and is now reserved.  Without
  * room nothing is added, not even for a moment: another pusher might take that
  * for a full inlet and sleep, and nobody would wake it.
  */
-static bool reserve(weir_inlet *inlet, const struct weir__load *load, bool *beyond) {
+static bool reserve(weir_inlet *inlet, const struct weir__parcel *parcel, bool *beyond) {
     const struct weir__bounds *bounds = &inlet->bounds;
     /* Dropping the oldest is the worker's doing: until it has, as many again may wait. */
     const uint64_t times = inlet->when_full == WEIR_DROP_OLDEST ? 2 : 1;
     uint64_t waiting = weir__load_relaxed_u64(&inlet->waiting);
     do {
-        *beyond = !weir__charge_fits(bounds, waiting, load->charge, 1);
-        if (*beyond && !weir__charge_fits(bounds, waiting, load->charge, times)) {
+        *beyond = !weir__charge_fits(bounds, waiting, parcel->charge, 1);
+        if (*beyond && !weir__charge_fits(bounds, waiting, parcel->charge, times)) {
             return false;
         }
-    } while (!weir__cas_u64(&inlet->waiting, &waiting, waiting + load->charge)); /* I3 -> I4 */
+    } while (!weir__cas_u64(&inlet->waiting, &waiting, waiting + parcel->charge)); /* I3 -> I4 */
     return true;
 }
 
@@ -217,61 +217,61 @@ static weir_status wait_for_inlet_room(weir_inlet *inlet, uint64_t charge, uint6
                                                              : status;
 }
 
-static void give_back_room(weir_inlet *inlet, const struct weir__load *load) {
-    weir__inlet_made_room(inlet, load->charge);
+static void give_back_room(weir_inlet *inlet, const struct weir__parcel *parcel) {
+    weir__inlet_made_room(inlet, parcel->charge);
     weir__quay_poke(&inlet->quay); /* the stage may have waited for just this reservation */
 }
 
 /* Room is reserved: the events go on the stack. */
-static weir_status push(weir_inlet *inlet, const struct weir__load *load) {
+static weir_status push(weir_inlet *inlet, const struct weir__parcel *parcel) {
     const struct weir__bounds *bounds = &inlet->bounds;
     struct weir__chunk *chunk =
         weir__alloc(&inlet->quay.runtime->allocator,
-                    weir__inlet_chunk_bytes(inlet, load->count, load->payload), 16);
+                    weir__inlet_chunk_bytes(inlet, parcel->count, parcel->payload), 16);
     if (chunk == NULL) {
-        give_back_room(inlet, load);
-        return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu events, %zu bytes", load->count,
-                            load->count * bounds->event_bytes + load->payload);
+        give_back_room(inlet, parcel);
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu events, %zu bytes", parcel->count,
+                            parcel->count * bounds->event_bytes + parcel->payload);
     }
-    chunk->charge = load->charge;
+    chunk->charge = parcel->charge;
     chunk->first = 0;
-    chunk->payload = load->payload;
-    weir__load_write(bounds, load, chunk->events);
+    chunk->payload = parcel->payload;
+    weir__parcel_write(bounds, parcel, chunk->events);
     weir__stack_push(&inlet->pushed, &chunk->link); /* I1 -> I2, I5 -> I6 */
     weir__inlet_poke_if_cold(inlet);
     return WEIR_OK;
 }
 
 /* One attempt.  WEIR_FULL: there is no room, and nothing has changed. */
-static weir_status try_push(weir_inlet *inlet, const struct weir__load *load) {
+static weir_status try_push(weir_inlet *inlet, const struct weir__parcel *parcel) {
     bool beyond;
-    if (!reserve(inlet, load, &beyond)) {
+    if (!reserve(inlet, parcel, &beyond)) {
         if (weir__inlet_gone(inlet)) {
             return weir__inlet_refuse_gone(inlet);
         }
         if (inlet->when_full != WEIR_DROP_NEWEST && inlet->when_full != WEIR_DROP_OLDEST) {
             return WEIR_FULL;
         }
-        return weir__inlet_drop_newest(inlet, load);
+        return weir__inlet_drop_newest(inlet, parcel);
     }
     if (weir__inlet_gone(inlet)) { /* I3 -> I4 */
-        give_back_room(inlet, load);
+        give_back_room(inlet, parcel);
         return weir__inlet_refuse_gone(inlet);
     }
-    weir_status status = push(inlet, load);
+    weir_status status = push(inlet, parcel);
     return status == WEIR_OK && beyond ? WEIR_DROPPED : status;
 }
 
-static weir_status push_until(weir_inlet *inlet, const struct weir__load *load,
+static weir_status push_until(weir_inlet *inlet, const struct weir__parcel *parcel,
                               uint64_t timeout_ns) {
     uint64_t deadline = 0;
     for (;;) { /* as another may be faster */
-        weir_status status = try_push(inlet, load);
+        weir_status status = try_push(inlet, parcel);
         if (WEIR__LIKELY(status != WEIR_FULL) || inlet->when_full != WEIR_BLOCK) {
             return status;
         }
         deadline = deadline != 0 ? deadline : weir__quay_deadline(&inlet->quay, timeout_ns);
-        status = wait_for_inlet_room(inlet, load->charge, deadline);
+        status = wait_for_inlet_room(inlet, parcel->charge, deadline);
         if (status != WEIR_OK) {
             return status;
         }
@@ -286,13 +286,13 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
     if (count == 0) {
         return WEIR_OK;
     }
-    struct weir__load load;
-    weir_status status = weir__inlet_may_push(inlet, events, count, &load);
+    struct weir__parcel parcel;
+    weir_status status = weir__inlet_may_push(inlet, events, count, &parcel);
     if (status != WEIR_OK) {
         return status;
     }
     weir__inlet_enter(inlet);
-    status = push_until(inlet, &load, timeout_ns);
+    status = push_until(inlet, &parcel, timeout_ns);
     weir__inlet_leave(inlet);
     return status;
 }

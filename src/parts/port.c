@@ -183,23 +183,23 @@ static weir_status wait_for_port_room(weir_port *port, uint64_t charge, uint64_t
     return weir__inlet_gone(inlet) ? weir__inlet_refuse_gone(inlet) : status;
 }
 
-static weir_status drop_newest(weir_inlet *inlet, const struct weir__load *load) {
+static weir_status drop_newest(weir_inlet *inlet, const struct weir__parcel *parcel) {
     weir__inlet_enter(inlet);
-    weir_status status = weir__inlet_drop_newest(inlet, load);
+    weir_status status = weir__inlet_drop_newest(inlet, parcel);
     weir__inlet_leave(inlet);
     return status;
 }
 
-static weir_status without_room(weir_port *port, const struct weir__load *load,
+static weir_status without_room(weir_port *port, const struct weir__parcel *parcel,
                                 uint64_t timeout_ns) {
     if (weir__inlet_gone(port->inlet)) {
         return weir__inlet_refuse_gone(port->inlet);
     }
     switch (port->inlet->when_full) {
     case WEIR_BLOCK:
-        return wait_for_port_room(port, load->charge, timeout_ns);
+        return wait_for_port_room(port, parcel->charge, timeout_ns);
     case WEIR_DROP_NEWEST:
-        return drop_newest(port->inlet, load);
+        return drop_newest(port->inlet, parcel);
     default:
         return WEIR_FULL;
     }
@@ -230,9 +230,9 @@ static WEIR__NOINLINE weir_status take_back_claim(weir_port *port) {
     return weir__inlet_refuse_gone(port->inlet);
 }
 
-/* There is room for them; spans: a load of events that have some, and `at` for its payload. */
+/* There is room for them; spans: a parcel of events that have some, and `at` for its payload. */
 static inline weir_status put_in_ring(weir_port *port, const void *events, size_t count,
-                                      const struct weir__load *spans, char *at) {
+                                      const struct weir__parcel *spans, char *at) {
     weir_inlet *inlet = port->inlet;
     weir__store_relaxed_u64(&port->claimed, port->in + count);
     weir__fence_full(); /* A5 -> A6, A7 -> A8 */
@@ -254,16 +254,16 @@ static inline weir_status put_in_ring(weir_port *port, const void *events, size_
     return WEIR_OK;
 }
 
-static weir_status put_with_payload(weir_port *port, const struct weir__load *load) {
-    char *at = weir__port_payload(port, load);
+static weir_status put_with_payload(weir_port *port, const struct weir__parcel *parcel) {
+    char *at = weir__port_payload(port, parcel);
     if (at == NULL) {
-        return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu bytes of payload", load->payload);
+        return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu bytes of payload", parcel->payload);
     }
-    port->room_until = port->in + load->count;
-    weir_status status = put_in_ring(port, load->events, load->count, load, at);
+    port->room_until = port->in + parcel->count;
+    weir_status status = put_in_ring(port, parcel->events, parcel->count, parcel, at);
     port->room_until = port->in; /* so that the next one comes here */
     if (status == WEIR_OK) {
-        weir__port_wrote(port, load);
+        weir__port_wrote(port, parcel);
     }
     return status;
 }
@@ -273,20 +273,20 @@ static WEIR__NOINLINE weir_status push_slowly(weir_port *port, const void *event
     if (count == 0) {
         return WEIR_OK;
     }
-    struct weir__load load;
-    weir_status status = weir__inlet_may_push(port->inlet, events, count, &load);
+    struct weir__parcel parcel;
+    weir_status status = weir__inlet_may_push(port->inlet, events, count, &parcel);
     if (status != WEIR_OK) {
         return status;
     }
     port->pusher = weir__inlet_pusher(port->inlet).bits;
-    if (!has_port_room(port, load.charge)) {
-        status = without_room(port, &load, timeout_ns);
+    if (!has_port_room(port, parcel.charge)) {
+        status = without_room(port, &parcel, timeout_ns);
     }
     if (status != WEIR_OK) {
         return status;
     }
     return port->inlet->bounds.spans == 0 ? put_in_ring(port, events, count, NULL, NULL)
-                                          : put_with_payload(port, &load);
+                                          : put_with_payload(port, &parcel);
 }
 
 /* Whoever pushes does so on behalf of whom he did before; mostly, both of nobody. */

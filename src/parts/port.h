@@ -110,14 +110,14 @@ void weir__port_check_pusher(const weir_port *port);
 /* There is room for so much. */
 bool weir__port_has_room(weir_port *port, uint64_t charge);
 
-/* Room for the load's payload, side by side, in the page that is filled now.  NULL: no memory. */
-char *weir__port_payload(weir_port *port, const struct weir__load *load);
+/* Room for the parcel's payload, side by side, in the page that is filled now.  NULL: no memory. */
+char *weir__port_payload(weir_port *port, const struct weir__parcel *parcel);
 
 /* Events and payload go where there is room for both. */
-void weir__port_write(weir_port *port, const struct weir__load *load, char *at);
+void weir__port_write(weir_port *port, const struct weir__parcel *parcel, char *at);
 
 /* They are in the ring. */
-void weir__port_wrote(weir_port *port, const struct weir__load *load);
+void weir__port_wrote(weir_port *port, const struct weir__parcel *parcel);
 
 /* The last one has let go. */
 void weir__port_free_pages(weir_port *port);

@@ -89,12 +89,12 @@ static struct weir__port_page *next_page(weir_port *port, size_t bytes) {
     return page;
 }
 
-char *weir__port_payload(weir_port *port, const struct weir__load *load) {
+char *weir__port_payload(weir_port *port, const struct weir__parcel *parcel) {
     struct weir__port_page *page = port->page;
-    if (page != NULL && page->bytes - page->used >= load->payload) {
+    if (page != NULL && page->bytes - page->used >= parcel->payload) {
         return page->at + page->used;
     }
-    page = next_page(port, load->payload);
+    page = next_page(port, parcel->payload);
     if (page == NULL) {
         return NULL;
     }
@@ -110,23 +110,24 @@ char *weir__port_payload(weir_port *port, const struct weir__load *load) {
     return page->at;
 }
 
-void weir__port_write(weir_port *port, const struct weir__load *load, char *at) {
+void weir__port_write(weir_port *port, const struct weir__parcel *parcel, char *at) {
     const struct weir__bounds *bounds = &port->inlet->bounds;
-    const unsigned char *events = load->events;
+    const unsigned char *events = parcel->events;
     const size_t first = (size_t)(port->in & port->mask);
     const size_t end = (size_t)port->mask + 1 - first;
-    const size_t run = load->count < end ? load->count : end;
-    at = weir__load_write_spans(bounds, events, run, port->events + first * port->event_bytes, at);
-    if (run < load->count) {
-        weir__load_write_spans(bounds, events + run * port->event_bytes, load->count - run,
-                               port->events, at);
+    const size_t run = parcel->count < end ? parcel->count : end;
+    at =
+        weir__parcel_write_spans(bounds, events, run, port->events + first * port->event_bytes, at);
+    if (run < parcel->count) {
+        weir__parcel_write_spans(bounds, events + run * port->event_bytes, parcel->count - run,
+                                 port->events, at);
     }
 }
 
-void weir__port_wrote(weir_port *port, const struct weir__load *load) {
-    port->page->used += load->payload;
+void weir__port_wrote(weir_port *port, const struct weir__parcel *parcel) {
+    port->page->used += parcel->payload;
     port->page->end = port->in;
-    port->wait_bytes += weir__charge_bytes(&port->inlet->bounds, load->charge);
+    port->wait_bytes += weir__charge_bytes(&port->inlet->bounds, parcel->charge);
 }
 
 void weir__port_free_pages(weir_port *port) {

@@ -1,8 +1,8 @@
 /*
- * Loads: see load.h.
+ * Parcels: see parcel.h.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "parts/load.h"
+#include "parts/parcel.h"
 
 #include "base/refusal.h"
 
@@ -40,7 +40,7 @@ weir_status weir__bounds_open(struct weir__bounds *bounds, const weir_event_type
         (struct weir__bounds){.events = capacity == 0 ? WEIR_INLET_CAPACITY_DEFAULT : capacity,
                               .events_mask = UINT64_MAX,
                               .event_bytes = type != NULL ? type->bytes : event_bytes,
-                              .payload_limit = type != NULL ? weir__spans_limit(type) : 0,
+                              .payload_limit = type != NULL ? weir__payload_limit(type) : 0,
                               .spans = type != NULL ? type->spans : 0};
     if (capacity_bytes > 0) {
         bound_bytes(bounds, capacity_bytes);
@@ -88,24 +88,25 @@ uint64_t weir__charge_generous(const struct weir__bounds *bounds, uint64_t charg
     return bounds->bytes == 0 ? events : charge_for(events, the_less(bytes, bounds->bytes));
 }
 
-/* ---- loads ------------------------------------------------------------------- */
+/* ---- parcels ----------------------------------------------------------------- */
 
-weir_status weir__load_weigh_spans(const struct weir__bounds *bounds, struct weir__load *load) {
+weir_status weir__parcel_weigh_spans(const struct weir__bounds *bounds,
+                                     struct weir__parcel *parcel) {
     enum { MOST_LOG2 = 60 }; /* bytes of a push, which fixed parts beside them do not let wrap */
-    const unsigned char *event = load->events;
+    const unsigned char *event = parcel->events;
     uint64_t bytes = 0;
-    for (size_t i = 0; i < load->count; i++, event += bounds->event_bytes) {
+    for (size_t i = 0; i < parcel->count; i++, event += bounds->event_bytes) {
         size_t payload = weir__spans_bytes(bounds->spans, event);
         if (payload > bounds->payload_limit) {
             return weir__refuse(WEIR_INVALID,
                                 "event %zu has spans of %zu bytes, its type's payload_limit is %zu",
                                 i, payload, bounds->payload_limit);
         }
-        load->payload += payload;
+        parcel->payload += payload;
         bytes += bounds->bytes > 0 ? counted(bounds, payload) : 0;
-        if (load->payload >> MOST_LOG2 != 0) {
+        if (parcel->payload >> MOST_LOG2 != 0) {
             return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu bytes of payload and more",
-                                load->payload);
+                                parcel->payload);
         }
     }
     if (bytes > bounds->bytes) {
@@ -114,11 +115,11 @@ weir_status weir__load_weigh_spans(const struct weir__bounds *bounds, struct wei
                             "have %llu",
                             (unsigned long long)bounds->bytes, (unsigned long long)bytes);
     }
-    load->charge = bounds->bytes > 0 ? charge_for(load->count, bytes) : load->count;
+    parcel->charge = bounds->bytes > 0 ? charge_for(parcel->count, bytes) : parcel->count;
     return WEIR_OK;
 }
 
-weir_status weir__load_refuse(const struct weir__bounds *bounds, size_t count) {
+weir_status weir__parcel_refuse(const struct weir__bounds *bounds, size_t count) {
     if (count > bounds->events) {
         return weir__refuse(WEIR_INVALID, "count must be at most the capacity, %llu, got %zu",
                             (unsigned long long)bounds->events, count);
@@ -126,8 +127,8 @@ weir_status weir__load_refuse(const struct weir__bounds *bounds, size_t count) {
     return weir__refuse(WEIR_INVALID, "events must not be NULL when count is %zu", count);
 }
 
-char *weir__load_write_spans(const struct weir__bounds *bounds, const void *events, size_t count,
-                             void *to, char *at) {
+char *weir__parcel_write_spans(const struct weir__bounds *bounds, const void *events, size_t count,
+                               void *to, char *at) {
     const unsigned char *event = events;
     unsigned char *place = to;
     for (size_t i = 0; i < count; i++) {

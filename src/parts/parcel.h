@@ -1,5 +1,5 @@
 /*
- * Loads: what a push brings, and what that takes up of a capacity.
+ * Parcels: what a push brings, and what that takes up of a capacity.
  * SPDX-License-Identifier: Apache-2.0
  *
  * The capacity of an inlet, and of each of its ports, is in events; it may be in bytes, too. Of
@@ -15,8 +15,8 @@
  * No threads: bounds are constant, all else is the caller's.
  * Wrap: a charge has at most 3 times the capacity, of which 4 are below 2^24 events and 2^40 bytes.
  */
-#ifndef WEIR__PARTS_LOAD_H
-#define WEIR__PARTS_LOAD_H
+#ifndef WEIR__PARTS_PARCEL_H
+#define WEIR__PARTS_PARCEL_H
 
 #include "base/attributes.h"
 #include "memory/spans.h"
@@ -37,7 +37,7 @@ struct weir__bounds {
     unsigned spans;       /* of each event; 0: it is flat                                */
 };
 
-struct weir__load {
+struct weir__parcel {
     const void *events; /* the pusher's, side by side */
     size_t count;
     size_t payload; /* bytes that their spans point at */
@@ -86,35 +86,36 @@ static inline bool weir__charge_is_good(const struct weir__bounds *bounds, uint6
 /* So much, and a good part more, but no more than there will ever be. */
 uint64_t weir__charge_generous(const struct weir__bounds *bounds, uint64_t charge);
 
-/* ---- loads ------------------------------------------------------------------- */
+/* ---- parcels ----------------------------------------------------------------- */
 
-weir_status weir__load_refuse(const struct weir__bounds *bounds, size_t count);
-weir_status weir__load_weigh_spans(const struct weir__bounds *bounds, struct weir__load *load);
+weir_status weir__parcel_refuse(const struct weir__bounds *bounds, size_t count);
+weir_status weir__parcel_weigh_spans(const struct weir__bounds *bounds,
+                                     struct weir__parcel *parcel);
 
 /* What these are.  WEIR_OK; INVALID: one has more than payload_limit, or they are more than will
  * ever have room; NO_MEMORY: nobody has so much. */
-static inline weir_status weir__load_weigh(const struct weir__bounds *bounds, const void *events,
-                                           size_t count, struct weir__load *load) {
+static inline weir_status weir__parcel_weigh(const struct weir__bounds *bounds, const void *events,
+                                             size_t count, struct weir__parcel *parcel) {
     if (WEIR__UNLIKELY(count > bounds->events || events == NULL)) {
-        return weir__load_refuse(bounds, count);
+        return weir__parcel_refuse(bounds, count);
     }
-    *load = (struct weir__load){.events = events, .count = count, .charge = count};
-    return WEIR__LIKELY(bounds->spans == 0) ? WEIR_OK : weir__load_weigh_spans(bounds, load);
+    *parcel = (struct weir__parcel){.events = events, .count = count, .charge = count};
+    return WEIR__LIKELY(bounds->spans == 0) ? WEIR_OK : weir__parcel_weigh_spans(bounds, parcel);
 }
 
 /* Writes so many events with spans to `to`, and what those point at side by side to `at`; returns
  * behind that. */
-char *weir__load_write_spans(const struct weir__bounds *bounds, const void *events, size_t count,
-                             void *to, char *at);
+char *weir__parcel_write_spans(const struct weir__bounds *bounds, const void *events, size_t count,
+                               void *to, char *at);
 
 /* Writes all that was weighed to `to`, and behind that what spans point at. */
-static inline void weir__load_write(const struct weir__bounds *bounds,
-                                    const struct weir__load *load, void *to) {
-    const size_t bytes = load->count * bounds->event_bytes;
+static inline void weir__parcel_write(const struct weir__bounds *bounds,
+                                      const struct weir__parcel *parcel, void *to) {
+    const size_t bytes = parcel->count * bounds->event_bytes;
     if (WEIR__LIKELY(bounds->spans == 0)) {
-        memcpy(to, load->events, bytes);
+        memcpy(to, parcel->events, bytes);
     } else {
-        weir__load_write_spans(bounds, load->events, load->count, to, (char *)to + bytes);
+        weir__parcel_write_spans(bounds, parcel->events, parcel->count, to, (char *)to + bytes);
     }
 }
 

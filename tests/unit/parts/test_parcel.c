@@ -1,5 +1,5 @@
 /*
- * Loads: what a push brings, and what it takes up of a capacity.
+ * Parcels: what a push brings, and what it takes up of a capacity.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Goal: a capacity in bytes is one in events where they are flat, and both where they have spans,
@@ -7,7 +7,7 @@
  * weighed, or refused for what it is; written, its payload lies side by side.
  * Method: by hand.
  */
-#include "parts/load.h"
+#include "parts/parcel.h"
 #include "support/cmocka.h"
 
 #include <string.h>
@@ -154,43 +154,43 @@ static void a_quarter_of_either_is_good(void **state) {
     assert_int_equal(weir__charge_generous(&bounds, 35), 40);
 }
 
-/* ---- loads ----------------------------------------------------------------- */
+/* ---- parcels ----------------------------------------------------------------- */
 
 static void a_push_is_weighed(void **state) {
     (void)state;
-    struct weir__load load;
+    struct weir__parcel parcel;
     struct weir__bounds bounds = bounds_of(&texts, 10, 1000);
     const struct text three[] = {text_of("abc", 3, 1), text_of(NULL, 0, 2), text_of("de", 2, 3)};
-    assert_int_equal(weir__load_weigh(&bounds, three, 3, &load), WEIR_OK);
-    assert_int_equal(load.payload, 5);
-    assert_int_equal(weir__charge_events(&bounds, load.charge), 3);
-    assert_int_equal(weir__charge_bytes(&bounds, load.charge), 77);
+    assert_int_equal(weir__parcel_weigh(&bounds, three, 3, &parcel), WEIR_OK);
+    assert_int_equal(parcel.payload, 5);
+    assert_int_equal(weir__charge_events(&bounds, parcel.charge), 3);
+    assert_int_equal(weir__charge_bytes(&bounds, parcel.charge), 77);
     bounds = bounds_of(NULL, 10, 0);
     const uint64_t numbers[] = {1, 2};
-    assert_int_equal(weir__load_weigh(&bounds, numbers, 2, &load), WEIR_OK);
-    assert_int_equal(load.payload, 0);
-    assert_int_equal(load.charge, 2);
+    assert_int_equal(weir__parcel_weigh(&bounds, numbers, 2, &parcel), WEIR_OK);
+    assert_int_equal(parcel.payload, 0);
+    assert_int_equal(parcel.charge, 2);
 }
 
 static void what_cannot_be_pushed_is_refused(void **state) {
     static const char bytes[5001];
     (void)state;
-    struct weir__load load;
+    struct weir__parcel parcel;
     struct weir__bounds bounds = bounds_of(&texts, 10, 1000);
     const struct text two[] = {text_of(bytes, 500, 1), text_of(bytes, 452, 2)};
-    assert_int_equal(weir__load_weigh(&bounds, two, 11, &load), WEIR_INVALID);
+    assert_int_equal(weir__parcel_weigh(&bounds, two, 11, &parcel), WEIR_INVALID);
     assert_string_equal(weir_refusal(), "count must be at most the capacity, 10, got 11");
-    assert_int_equal(weir__load_weigh(&bounds, NULL, 2, &load), WEIR_INVALID);
+    assert_int_equal(weir__parcel_weigh(&bounds, NULL, 2, &parcel), WEIR_INVALID);
     assert_string_equal(weir_refusal(), "events must not be NULL when count is 2");
-    assert_int_equal(weir__load_weigh(&bounds, two, 2, &load), WEIR_OK);
+    assert_int_equal(weir__parcel_weigh(&bounds, two, 2, &parcel), WEIR_OK);
     const struct text more[] = {text_of(bytes, 500, 1), text_of(bytes, 453, 2)};
-    assert_int_equal(weir__load_weigh(&bounds, more, 2, &load), WEIR_INVALID);
+    assert_int_equal(weir__parcel_weigh(&bounds, more, 2, &parcel), WEIR_INVALID);
     assert_string_equal(
         weir_refusal(),
         "the events must have at most capacity_bytes, 1000, together; they have 1001");
     const struct text long_ones[] = {text_of(bytes, 5000, 1), text_of(bytes, 5001, 1)};
-    assert_int_equal(weir__load_weigh(&bounds, long_ones, 1, &load), WEIR_OK);
-    assert_int_equal(weir__load_weigh(&bounds, long_ones, 2, &load), WEIR_INVALID);
+    assert_int_equal(weir__parcel_weigh(&bounds, long_ones, 1, &parcel), WEIR_OK);
+    assert_int_equal(weir__parcel_weigh(&bounds, long_ones, 2, &parcel), WEIR_INVALID);
     assert_string_equal(weir_refusal(),
                         "event 1 has spans of 5001 bytes, its type's payload_limit is 5000");
 }
@@ -201,7 +201,7 @@ static void payload_is_written_side_by_side(void **state) {
     const struct text three[] = {text_of("abc", 3, 7), text_of(NULL, 0, 8), text_of("de", 2, 9)};
     struct text to[3];
     char at[6] = "xxxxx";
-    assert_ptr_equal(weir__load_write_spans(&bounds, three, 3, to, at), at + 5);
+    assert_ptr_equal(weir__parcel_write_spans(&bounds, three, 3, to, at), at + 5);
     assert_string_equal(at, "abcde");
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(to[i].number, 7 + i);
