@@ -138,8 +138,7 @@ static void drop_events(const struct weir__block *block, uint32_t first, uint32_
     drop_by_type(type, weir__block_event(block, first), count, why);
 }
 
-/* Nobody else has any of them, or ever had, and none was taken. */
-static bool without_history(const struct weir__block *block, uint32_t first, uint32_t count) {
+bool weir__owned_fresh(const struct weir__block *block, uint32_t first, uint32_t count) {
     for (uint32_t i = first; i < first + count; i++) {
         if (weir__load_acquire_u32(weir__owned_word(block, i)) != ALONE) { /* E1 -> E2 */
             return false;
@@ -151,7 +150,7 @@ static bool without_history(const struct weir__block *block, uint32_t first, uin
 /* Those side by side that are dropped for the same reason are dropped together. */
 void weir__owned_let_go(const struct weir__block *block, uint32_t first, uint32_t count,
                         uint32_t fate, struct weir__pool *here) {
-    if (without_history(block, first, count)) {
+    if (weir__owned_fresh(block, first, count)) {
         /* Their words stay as they are, and the lines of those with both cores. */
         drop_events(block, first, count, worse_fate(ALONE, fate), here);
         return;
@@ -201,9 +200,9 @@ bool weir__owned_alone(const struct weir__block *block, uint32_t first, uint32_t
     return true;
 }
 
-bool weir__owned_fresh(const struct weir__block *block, uint32_t first, uint32_t count) {
+bool weir__owned_movable(const struct weir__block *block, uint32_t first, uint32_t count) {
     /* what spans point at is held by this block */
-    return block->type->spans == 0 && without_history(block, first, count);
+    return block->type->spans == 0 && weir__owned_fresh(block, first, count);
 }
 
 bool weir__owned_some_taken(const struct weir__block *block, uint32_t first, uint32_t count) {
@@ -266,11 +265,11 @@ static void move_out(const struct weir__block *block, uint32_t first, uint32_t c
 }
 
 bool weir__owned_lift(const struct weir__block *block, uint32_t index, void *to) {
-    bool fresh = weir__owned_fresh(block, index, 1);
-    if (fresh) {
+    bool movable = weir__owned_movable(block, index, 1);
+    if (movable) {
         move_out(block, index, 1, to);
     }
-    return fresh;
+    return movable;
 }
 
 void weir__owned_drop_lifted(const weir_event_type *type, const void *event, bool taken,

@@ -90,8 +90,11 @@ void weir__owned_mark(const struct weir__block *block, uint32_t first, uint32_t 
 /* Nobody else has any of them, nor were some taken: they may be written to. */
 bool weir__owned_alone(const struct weir__block *block, uint32_t first, uint32_t count);
 
-/* Nor did anybody else ever have them: no fate is on them yet, and they may be moved. */
+/* Nor did anybody else ever have them: no fate is on them yet, and none was taken. */
 bool weir__owned_fresh(const struct weir__block *block, uint32_t first, uint32_t count);
+
+/* And their bytes may be moved as they are: what they point at is not this block's to hold. */
+bool weir__owned_movable(const struct weir__block *block, uint32_t first, uint32_t count);
 
 /* Some of them were taken. */
 bool weir__owned_some_taken(const struct weir__block *block, uint32_t first, uint32_t count);

@@ -29,7 +29,7 @@ static bool copy_slice(const struct weir__item *item, void *to, struct weir__poo
 
 bool weir__item_movable(const struct weir__item *item) {
     return (item->flags & WEIR__OWNING) == 0 ||
-           weir__owned_fresh(item->block, item->first, item->count);
+           weir__owned_movable(item->block, item->first, item->count);
 }
 
 bool weir__item_own(struct weir__item *item, struct weir__pool *here) {
@@ -262,7 +262,7 @@ bool weir__queue_movable(const struct weir__queue *queue, uint64_t events) {
         if (is_mark(item) || (item->flags & WEIR__OWNING) == 0) return true;
         uint64_t left = events - seen;
         uint32_t count = item->count < left ? item->count : (uint32_t)left;
-        if (!weir__owned_fresh(item->block, item->first, count)) return false;
+        if (!weir__owned_movable(item->block, item->first, count)) return false;
         seen += count;
     }
     return true;

@@ -141,7 +141,8 @@ void weir__stage_check_lists(const weir_stage *stage) {
     for (size_t i = 0; i < sizeof indices / sizeof *indices; i++) {
         weir__index_check(indices[i]);
     }
-    const struct weir__block *filled[] = {stage->open, stage->keep};
+    const struct weir__block *filled[] = {stage->open, stage->payload, stage->keep,
+                                          stage->keep_payload};
     for (size_t i = 0; i < sizeof filled / sizeof *filled; i++) {
         if (filled[i] != NULL) weir__block_check(filled[i], &stage->host->pool);
     }

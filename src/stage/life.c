@@ -298,6 +298,7 @@ void weir__stage_free(weir_stage *stage) {
     weir__index_close(&stage->fed_by);
     close_filled(stage, &stage->open);
     close_filled(stage, &stage->keep);
+    close_filled(stage, &stage->keep_payload);
     close_filled(stage, &stage->payload);
     weir__queue_close(&stage->emission, WEIR_DISCARD_STOPPED, &host->pool);
     weir__queue_close(&stage->scratch, WEIR_DISCARD_STOPPED, &host->pool);

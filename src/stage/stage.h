@@ -142,10 +142,11 @@ struct weir_stage {
 
     /* consuming */
     struct weir__edge *producers;
-    uint64_t message_left;    /* of the message begun                       */
-    uint64_t pieces_left;     /* of those, in the batch that comes in pieces */
-    uint64_t pieces_ask;      /* what is due after the last piece           */
-    struct weir__block *keep; /* keep.c: being filled, or NULL             */
+    uint64_t message_left;            /* of the message begun                       */
+    uint64_t pieces_left;             /* of those, in the batch that comes in pieces */
+    uint64_t pieces_ask;              /* what is due after the last piece           */
+    struct weir__block *keep;         /* keep.c: being filled, or NULL             */
+    struct weir__block *keep_payload; /* keep.c: of events with spans, likewise; keep's lender */
 
     /* keeping (stash.c) */
     struct weir__queue stash;
