@@ -20,6 +20,9 @@ extern "C" {
  * accepted + copied - taken - dropped are weir's still; after close that is 0.  What waits in
  * an inlet or a port is on the books once it has left that: emitted, or discarded.
  * (What was taken is the program's: these figures do not say whether it frees it.)
+ * Messages are casts, infos, and timers that were due: each that was accepted (WEIR_OK) is at
+ * rest among `messages` or `messages_dropped`, or is an info that waits behind what its stage
+ * has buffered; after close none waits.
  */
 typedef struct weir_accounts {
     uint64_t emitted;     /* by all stages                                         */
@@ -37,7 +40,10 @@ typedef struct weir_accounts {
     uint64_t copied;      /* those that a type's `copy` made                        */
     uint64_t taken;       /* of both, by weir_take and the like: the program's      */
     uint64_t dropped;     /* of both, given to a type's `drop`                      */
-    uint64_t reserved[4]; /* for later versions (version.h)                    */
+    uint64_t messages;    /* that handle_cast or handle_info was called with    */
+    /* Accepted, and no callback was called: the stage had stopped before, or has none; logged. */
+    uint64_t messages_dropped;
+    uint64_t reserved[2]; /* for later versions (version.h)                    */
 } weir_accounts;
 
 /*

@@ -183,7 +183,8 @@ weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *op
  * Tells a stage to stop: it handles the messages sent to it before, terminates
  * with the reason, and its peers see WEIR_DOWN.  Events that it has not begun go
  * back to their producer's dispatcher, or are discarded and counted; an info that
- * still waits its turn is dropped.  Returns without waiting.  Of several stops that
+ * still waits its turn is dropped, as is what was sent behind the stop: both are counted
+ * (weir_accounts) and logged.  Returns without waiting.  Of several stops that
  * are on their way the first one's reason counts.
  * Ownership  what it holds of events that own something is dropped as STOPPED, unless it goes
  *            back.
@@ -194,8 +195,10 @@ weir_status weir_stop(weir_runtime *runtime, weir_ref stage, weir_reason reason)
 
 /*
  * Sends a message to handle_cast.  The bytes are copied.
- * Returns    WEIR_OK; FULL when as many casts, infos and calls as its mailbox_limit
- *            have been sent to the stage and not yet been handled.
+ * Returns    WEIR_OK: it is handled, unless the stage stops before it comes to it, or has no
+ *            handle_cast; then it is dropped, counted (messages_dropped of weir_accounts) and
+ *            logged, once for a stage that stops.  FULL when as many casts, infos and calls as
+ *            its mailbox_limit have been sent to the stage and not yet been handled.
  * Errors     NO_STAGE, NO_MEMORY, INVALID (bytes above 1 GiB), CLOSED.
  * Threads    any; messages of one thread arrive in order.
  * Source     GenStage.cast.

@@ -71,6 +71,8 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
         sum.handled += read_counter(&counters->handled);
         sum.buffered += read_counter(&counters->buffered);
         sum.turns += read_counter(&counters->turns);
+        sum.messages += read_counter(&counters->messages);
+        sum.messages_dropped += read_counter(&counters->messages_dropped);
         sum.wakes += read_counter(&worker->bell.wakes);
         sum.blocks_made += read_counter(&worker->host.pool.made);
         add_owned(&sum, &worker->host.pool);
@@ -81,6 +83,7 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
         stashed += read_counter(&counters->stashed);
     }
     sum.blocks_live = blocks_live(runtime);
+    sum.messages_dropped += read_counter(&runtime->foreign_messages_dropped);
     uint64_t foreign = read_counter(&runtime->foreign_discarded);
     sum.emitted += foreign;
     sum.handled += read_counter(&runtime->foreign_handled);

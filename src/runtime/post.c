@@ -4,6 +4,7 @@
  */
 #include "runtime/post.h"
 
+#include "base/check.h"
 #include "base/refusal.h"
 #include "runtime/errand.h"
 
@@ -139,7 +140,29 @@ void weir__drop_message(weir_runtime *runtime, struct weir__message *message) {
     weir__free(&runtime->allocator, message, message_bytes(message));
 }
 
+/* A cast, or an info, a timer's too once that was due.  Its fate is STOPPED until a callback
+ * has had it. */
+static bool is_for_a_callback(const struct weir__message *message) {
+    return message->mail.kind == WEIR__MAIL_CAST || message->mail.kind == WEIR__MAIL_INFO ||
+           message->mail.kind == WEIR__MAIL_INFO_DUE;
+}
+
+/* By whoever works for a worker of the runtime, or, of a stage that never ran, who starts it. */
+static void count_fate(weir_runtime *runtime, const struct weir__message *message) {
+    bool had = message->fate == WEIR_DISCARD_HANDLED || message->fate == WEIR_DISCARD_ABANDONED;
+    struct weir__host *here = weir__here;
+    if (here == NULL || here->runtime != runtime) {
+        WEIR__CHECK(!had);
+        weir__fetch_add_u64(&runtime->foreign_messages_dropped, 1);
+    } else {
+        weir__count(had ? &here->counters.messages : &here->counters.messages_dropped, 1);
+    }
+}
+
 void weir__message_used_up(struct weir__host *host, struct weir__message *message) {
+    if (is_for_a_callback(message)) {
+        count_fate(host->runtime, message);
+    }
     weir__drop_message(host->runtime, message);
 }
 

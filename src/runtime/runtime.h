@@ -66,6 +66,7 @@ struct weir_runtime {
     WEIR__APART uint64_t foreign_discarded;
     uint64_t foreign_handled;
     uint64_t foreign_lost;
+    uint64_t foreign_messages_dropped;
 
     /* what workers have lent to other threads, which bring it back by mail (atomic) */
     WEIR__APART uint64_t abroad;

@@ -193,13 +193,28 @@ void weir__worker_finish_all(struct weir__worker *worker) {
 
 /* ---- mail ---------------------------------------------------------------- */
 
+/* Once, however many there are: the accounts count them. */
+static void say_late(struct weir__worker *worker, weir_ref stage) {
+    if (worker->late_for.bits != stage.bits) {
+        worker->late_for = stage;
+        weir__host_log(&worker->host, WEIR_LOG_WARNING,
+                       "a message came to stage %s when that had stopped, and was dropped",
+                       weir__host_name(&worker->host, stage).name);
+    }
+}
+
 /* Its stage has gone. */
 static void bounce(struct weir__worker *worker, struct weir__mail *mail) {
+    const weir_ref to = mail->to;
+    const uint64_t dropped = worker->host.counters.messages_dropped;
     bool owned = weir__mailbox_owns(mail);
     struct weir__mailbox *box = owned ? weir__mailbox_of(mail) : NULL;
     weir__store_relaxed_u64(&worker->host.entered, mail->to.bits); /* its enders may be told */
     weir__mail_bounce(&worker->host, mail);
     weir__store_relaxed_u64(&worker->host.entered, 0);
+    if (dropped != worker->host.counters.messages_dropped) {
+        say_late(worker, to);
+    }
     if (owned) {
         give_slot_back(worker, WEIR__CONTAINER_OF(box, struct weir__slot, mailbox));
     }

@@ -53,6 +53,7 @@ struct weir__worker {
     WEIR__APART uint64_t epoch; /* odd: resting */
     /* the worker's, or constant */
     weir_stage *stages;
+    weir_ref late_for;   /* the last stage of which it was said that a message came too late */
     uint32_t idle_turns; /* in a row */
     uint32_t steps;      /* since the clock was looked at, while there are timers */
     bool finishes;       /* FINISH_ALL has come */

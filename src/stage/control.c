@@ -2,8 +2,8 @@
  * Control: what a stage does with its mail.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Also what the worker does with mail for a stage that is gone: user messages
- * vanish, as messages to a dead process do; edges are told, or let go.
+ * Also what the worker does with mail for a stage that is gone: user messages are dropped, and
+ * counted as that (runtime/post.c); edges are told, or let go.
  */
 #include "stage/control.h"
 

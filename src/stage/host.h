@@ -22,6 +22,7 @@
  *   sent == handled + returned + lost + in flight
  * where buffered includes what an accumulating producer holds.  What a stage has stashed is
  * among `handled` here, as its callback returned; for observers it is buffered still.
+ * The last two count messages.
  */
 struct weir__counters {
     uint64_t emitted;
@@ -35,6 +36,9 @@ struct weir__counters {
     uint64_t buffered;  /* gauge; per worker it may wrap below 0         */
     uint64_t stashed;   /* gauge: of those handled, kept by their stage  */
     uint64_t turns;
+    uint64_t messages; /* casts, infos and due timers that a callback had */
+    /* And those that none had: their stage had stopped before, or has none. */
+    uint64_t messages_dropped;
 };
 
 struct weir__host {

@@ -263,7 +263,17 @@ static void return_unbegun(weir_stage *stage) {
     weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
 }
 
+/* They were accepted, and nobody hears of them otherwise. */
+static void say_dropped(const weir_stage *stage, uint64_t messages) {
+    if (messages > 0) {
+        weir__host_log(stage->host, WEIR_LOG_WARNING,
+                       "stage %s has stopped before it came to %llu messages: they were dropped",
+                       stage->name, (unsigned long long)messages);
+    }
+}
+
 void weir__stage_terminate(weir_stage *stage) {
+    const uint64_t dropped = stage->host->counters.messages_dropped;
     if (stage->emission.events > 0) {
         weir__stage_emitted(stage);
     }
@@ -280,6 +290,7 @@ void weir__stage_terminate(weir_stage *stage) {
     weir__stage_leave_producers(stage);
     weir__stage_drop_timers(stage);
     end_control(stage);
+    say_dropped(stage, stage->host->counters.messages_dropped - dropped);
     weir__stage_send_replies(stage);
     weir__stage_leave_rack(stage);
 }

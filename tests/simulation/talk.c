@@ -267,7 +267,8 @@ static struct flood {
     uint64_t begun;    /* casts on their way to it, or refused */
     uint64_t accepted; /* of those */
     uint64_t handled;
-    bool told; /* to stop */
+    uint64_t timers; /* that were set for it */
+    bool told;       /* to stop */
     bool finishes;
 } floods[FLOODS];
 static unsigned current; /* of floods, and of ones[0] */
@@ -319,7 +320,10 @@ static void run_flooder(void *unused) {
         unsigned number = current;
         weir_ref to = ones[0];
         while (!send_one(to, number)) {}
-        if (sim_draw(4) == 0) weir_send_after(world.runtime, to, NULL, 0, sim_draw(3000), NULL);
+        if (sim_draw(4) == 0) {
+            weir_status status = weir_send_after(world.runtime, to, NULL, 0, sim_draw(3000), NULL);
+            floods[number].timers += status == WEIR_OK;
+        }
     }
 }
 
@@ -361,6 +365,21 @@ static void start_flood(unsigned number, unsigned worker) {
     current = number;
 }
 
+/* What was accepted was handled, or is counted as dropped; of timers, those that were due. */
+static void check_floods(void) {
+    struct flood sum = {0};
+    const weir_accounts *accounts = &world.accounts;
+    for (int i = 0; i < FLOODS; i++) {
+        SIM_REQUIRE(floods[i].handled <= floods[i].accepted);
+        sum.accepted += floods[i].accepted;
+        sum.handled += floods[i].handled;
+        sum.timers += floods[i].timers;
+    }
+    SIM_REQUIRE(accounts->messages >= sum.handled);
+    SIM_REQUIRE(accounts->messages_dropped >= sum.accepted - sum.handled);
+    SIM_REQUIRE(accounts->messages + accounts->messages_dropped <= sum.accepted + sum.timers);
+}
+
 static void flood_main(void *unused) {
     (void)unused;
     int threads[THREADS + 1];
@@ -378,7 +397,7 @@ static void flood_main(void *unused) {
     for (int i = 0; i < THREADS + 1; i++) sim_join(threads[i]);
     stop_somehow(ones[0], FLOODS - 1, true);
     world_close_runtime();
-    for (int i = 0; i < FLOODS; i++) SIM_REQUIRE(floods[i].handled <= floods[i].accepted);
+    check_floods();
 }
 
 /* --- drain -------------------------------------------------------------------------------- */
