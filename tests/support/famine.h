@@ -149,6 +149,9 @@ bool famine_start(struct famine *famine, struct famine_stage *stage,
 weir_stage_options famine_options(struct famine *famine, struct famine_stage *stage,
                                   const weir_stage_options *options);
 
+/* A consumer of that producer, in that place of the stages. */
+void famine_start_consumer(struct famine *famine, int place, weir_ref producer, size_t max_demand);
+
 bool famine_subscribe(struct famine *famine, const struct famine_stage *consumer, weir_ref producer,
                       size_t max_demand, size_t min_demand);
 

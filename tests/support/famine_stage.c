@@ -249,6 +249,13 @@ bool famine_subscribe(struct famine *famine, const struct famine_stage *consumer
                        weir_subscribe(famine->runtime, consumer->ref, producer, &options, NULL));
 }
 
+void famine_start_consumer(struct famine *famine, int place, weir_ref producer, size_t max_demand) {
+    struct famine_stage *stage = &famine->stages[place];
+    *stage = (struct famine_stage){.name = "consumer", .kind = WEIR_CONSUMER};
+    famine_start(famine, stage, NULL);
+    famine_subscribe(famine, stage, producer, max_demand, max_demand / 2);
+}
+
 void famine_cast(struct famine *famine, int stage, uint64_t number) {
     famine_done(famine,
                 weir_cast(famine->runtime, famine->stages[stage].ref, &number, sizeof number));

@@ -8,97 +8,15 @@
  */
 #include "support/cmocka.h"
 #include "support/famine.h"
+#include "support/famine_inlet.h"
 
 #include <string.h>
 
-static void start_consumer(struct famine *famine, int i, weir_ref producer, size_t max_demand) {
-    struct famine_stage *stage = &famine->stages[i];
-    *stage = (struct famine_stage){.name = "consumer", .kind = WEIR_CONSUMER};
-    famine_start(famine, stage, NULL);
-    famine_subscribe(famine, stage, producer, max_demand, max_demand / 2);
-}
-
 /* ---- inlets and ports ---------------------------------------------------- */
-
-static struct {
-    weir_inlet *inlet;
-    weir_port *port;
-    struct famine_maker *maker;
-    weir_ref ref;
-} in;
-
-static void open_inlet(struct famine *famine, const weir_inlet_options *options) {
-    weir_inlet_options used = *options;
-    memset(&in, 0, sizeof in);
-    used.event_bytes = famine->event_bytes;
-    used.discarded = famine_discarded;
-    used.context = famine;
-    if (!famine_done(famine, weir_inlet_open(famine->runtime, &used, &in.inlet, &in.ref))) {
-        in.inlet = NULL;
-    }
-    in.maker = famine_add_maker(famine, in.ref);
-    in.maker->orderless = true; /* between the inlet and its port */
-}
-
-/* What is refused is not made. */
-static void push(struct famine *famine, uint32_t count, bool by_port) {
-    static struct famine_events events; /* too large for a stack */
-    if (in.inlet == NULL || (by_port && in.port == NULL)) return;
-    famine_numbers(famine, in.maker, events.words, count);
-    weir_status status = by_port ? weir_port_push(in.port, events.words, count, 0)
-                                 : weir_inlet_push(in.inlet, events.words, count, 0);
-    if (famine_done(famine, status) && (status == WEIR_OK || status == WEIR_DROPPED)) {
-        famine_made(famine, in.maker, events.words, count);
-        in.maker->next += count;
-        in.maker->limit += count;
-    }
-}
-
-static void play_inlet(struct famine *famine, weir_when_full when_full) {
-    open_inlet(famine, &(weir_inlet_options){.capacity = 20, .when_full = when_full});
-    start_consumer(famine, 0, in.ref, 10);
-    bool has_port = when_full != WEIR_DROP_OLDEST && in.inlet != NULL;
-    if (has_port && !famine_done(famine, weir_port_open(in.inlet, &in.port))) in.port = NULL;
-    for (uint32_t i = 0; i < 14; i++) {
-        push(famine, 1 + i % 5, false);
-        if (has_port) push(famine, 1 + i % 3, true);
-        famine_step(famine, i % 4 * 2);
-    }
-}
-
-static void end_inlet(struct famine *famine) {
-    push(famine, 5, false);
-    weir_port_close(in.port);
-    weir_inlet_close(in.inlet);
-    famine_rest(famine);
-}
-
-static void play_refuse(struct famine *famine) {
-    play_inlet(famine, WEIR_REFUSE);
-}
-
-static void play_block(struct famine *famine) {
-    play_inlet(famine, WEIR_BLOCK);
-}
-
-static void play_drop_newest(struct famine *famine) {
-    play_inlet(famine, WEIR_DROP_NEWEST);
-}
-
-static void play_drop_oldest(struct famine *famine) {
-    play_inlet(famine, WEIR_DROP_OLDEST);
-}
 
 static void inlets(void **state) {
     (void)state;
-    famine_run(
-        &(struct famine_scenario){.name = "inlet refuses", .play = play_refuse, .end = end_inlet});
-    famine_run(
-        &(struct famine_scenario){.name = "inlet blocks", .play = play_block, .end = end_inlet});
-    famine_run(&(struct famine_scenario){
-        .name = "inlet drops newest", .play = play_drop_newest, .end = end_inlet});
-    famine_run(&(struct famine_scenario){
-        .name = "inlet drops oldest", .play = play_drop_oldest, .end = end_inlet});
+    famine_run_inlets(&(struct famine_inlet_scene){0});
 }
 
 /* ---- iterators ----------------------------------------------------------- */
@@ -138,8 +56,8 @@ static void play_iterator(struct famine *famine) {
     iterated->unasked = true; /* what it was asked for is the iterator's to know */
     bool started = famine_done(famine, weir_iterator_start(famine->runtime, &options, &ref));
     iterated->ref = ref;
-    start_consumer(famine, 0, ref, 30);
-    start_consumer(famine, 1, ref, 50);
+    famine_start_consumer(famine, 0, ref, 30);
+    famine_start_consumer(famine, 1, ref, 50);
     famine_rest(famine);
     famine_done(famine, weir_demand(famine->runtime, ref, WEIR_FORWARD));
     famine_step(famine, 4);
