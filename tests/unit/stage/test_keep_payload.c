@@ -9,6 +9,7 @@
  * Method: some lines among many are kept back; the accounts know how many blocks are alive, and
  * a ledger which lines were dropped; allocations fail in turn.
  */
+#include "support/chain.h"
 #include "support/worlds.h"
 
 #include <string.h>
@@ -28,7 +29,7 @@ struct line {
 };
 
 static struct {
-    struct rig *rig;
+    struct chain chain;
     uint64_t made, limit, seen, next;
     int place;
     weir_ref keeper; /* has those that wait */
@@ -68,7 +69,7 @@ static weir_verdict produce(weir_stage *self, uint64_t demand) {
         write_text(text, f.made);
         const struct line line = {.text = {text, TEXT, 0}, .number = f.made};
         weir_status status = weir_emit(self, &line, 1);
-        RIG_CHECK(f.rig, status == WEIR_OK || f.starved);
+        RIG_CHECK(f.chain.rig, status == WEIR_OK || f.starved);
         if (status != WEIR_OK) return WEIR_CONTINUE;
     }
     return WEIR_CONTINUE;
@@ -79,8 +80,8 @@ static weir_verdict read_lines(weir_stage *self, weir_batch batch) {
     const struct line *line = batch.events;
     (void)self;
     for (size_t i = 0; i < batch.count; i++) {
-        RIG_CHECK(f.rig, is_right(&line[i]));
-        RIG_CHECK(f.rig, f.starved || line[i].number == f.next);
+        RIG_CHECK(f.chain.rig, is_right(&line[i]));
+        RIG_CHECK(f.chain.rig, f.starved || line[i].number == f.next);
         f.next += EACH;
     }
     f.seen += batch.count;
@@ -101,19 +102,16 @@ static weir_verdict stash_some(weir_stage *self, weir_batch batch) {
     const struct line *line = batch.events;
     for (size_t i = 0; i < batch.count; i++) {
         if (!waits(&line[i])) continue;
-        RIG_CHECK(f.rig, weir_stash(self, i, 1) == WEIR_OK || f.starved);
+        RIG_CHECK(f.chain.rig, weir_stash(self, i, 1) == WEIR_OK || f.starved);
     }
     return WEIR_CONTINUE;
 }
 
 static weir_verdict emit_stash(weir_stage *self, const void *message, size_t bytes) {
     (void)message, (void)bytes;
-    RIG_CHECK(f.rig, weir_stash_emit(self, (size_t)weir_stashed(self)) == WEIR_OK || f.starved);
+    RIG_CHECK(f.chain.rig,
+              weir_stash_emit(self, (size_t)weir_stashed(self)) == WEIR_OK || f.starved);
     return WEIR_CONTINUE;
-}
-
-static void untold(weir_stage *self, uint64_t count, weir_discard why) {
-    (void)self, (void)count, (void)why;
 }
 
 static weir_subscribe_verdict as_told(weir_stage *self, const weir_peer *peer) {
@@ -123,43 +121,38 @@ static weir_subscribe_verdict as_told(weir_stage *self, const weir_peer *peer) {
 
 static void open_scene(struct rig *rig, uint64_t limit) {
     memset(&f, 0, sizeof f);
-    f.rig = rig;
+    f.chain = (struct chain){.rig = rig, .type = &lines};
     f.limit = limit;
 }
 
-static weir_ref start(weir_stage_options options) {
-    weir_ref ref;
-    options.on.discarded = untold;
-    options.type = options.kind == WEIR_CONSUMER ? NULL : &lines;
-    assert_int_equal(weir_stage_start(f.rig->runtime, &options, &ref), WEIR_OK);
-    return ref;
-}
-
-typedef weir_verdict handles(weir_stage *self, weir_batch batch);
-
-static weir_ref behind(weir_ref producer, weir_kind kind, handles *handle,
+static weir_ref behind(weir_ref producer, weir_kind kind, chain_handles *handle,
                        weir_subscribe_options how) {
     how.cancel = WEIR_TEMPORARY;
     const weir_subscribe_to to = {.producer = producer, .options = how};
-    return start((weir_stage_options){.kind = kind,
-                                      .subscribe_to = &to,
-                                      .subscribe_count = 1,
-                                      .on = {.handle_events = handle, .handle_cast = emit_stash}});
+    return chain_start(
+        &f.chain, (weir_stage_options){.kind = kind,
+                                       .subscribe_to = &to,
+                                       .subscribe_count = 1,
+                                       .on = {.handle_events = handle, .handle_cast = emit_stash}});
 }
 
 static void read_when_asked(weir_ref producer) {
-    weir_ref reader = start((weir_stage_options){
-        .kind = WEIR_CONSUMER, .on = {.handle_events = read_lines, .handle_subscribe = as_told}});
+    weir_ref reader = chain_start(
+        &f.chain,
+        (weir_stage_options){.kind = WEIR_CONSUMER,
+                             .on = {.handle_events = read_lines, .handle_subscribe = as_told}});
     const weir_subscribe_options how = {.cancel = WEIR_TEMPORARY};
-    assert_int_equal(weir_subscribe(f.rig->runtime, reader, producer, &how, &f.asks), WEIR_OK);
+    assert_int_equal(weir_subscribe(f.chain.rig->runtime, reader, producer, &how, &f.asks),
+                     WEIR_OK);
 }
 
 static weir_ref start_source(const weir_partition_dispatcher_options *parts) {
-    return start((weir_stage_options){.kind = WEIR_PRODUCER,
-                                      .demand = WEIR_ACCUMULATE,
-                                      .dispatcher = parts ? weir_partition_dispatcher() : NULL,
-                                      .dispatcher_options = parts,
-                                      .on.handle_demand = produce});
+    return chain_start(
+        &f.chain, (weir_stage_options){.kind = WEIR_PRODUCER,
+                                       .demand = WEIR_ACCUMULATE,
+                                       .dispatcher = parts ? weir_partition_dispatcher() : NULL,
+                                       .dispatcher_options = parts,
+                                       .on.handle_demand = produce});
 }
 
 /* ---- where lines wait ---------------------------------------------------------------- */
@@ -215,18 +208,16 @@ static void let_them_wait(struct rig *rig, int place, uint64_t limit, uint64_t f
 
 static void let_them_go(void) {
     if (f.place == STASH) {
-        assert_int_equal(weir_cast(f.rig->runtime, f.keeper, NULL, 0), WEIR_OK);
+        assert_int_equal(weir_cast(f.chain.rig->runtime, f.keeper, NULL, 0), WEIR_OK);
     }
-    assert_int_equal(weir_ask(f.rig->runtime, f.asks, LINES), WEIR_OK);
-    rig_rest(f.rig);
+    assert_int_equal(weir_ask(f.chain.rig->runtime, f.asks, LINES), WEIR_OK);
+    rig_rest(f.chain.rig);
 }
 
 /* Each that was made is dropped, once. */
 static void close_scene(void) {
-    weir_accounts accounts;
-    assert_int_equal(weir_runtime_close(f.rig->runtime, &accounts), WEIR_OK);
+    chain_close(&f.chain);
     for (uint64_t i = 0; i < LINES; i++) assert_int_equal(f.drops[i], i < f.made);
-    rig_expect_nothing_left(f.rig, &accounts);
 }
 
 static void few_that_wait_pin_little(struct rig *rig, int place) {
@@ -242,14 +233,14 @@ static void few_that_wait_pin_little(struct rig *rig, int place) {
 static weir_verdict stash_all(weir_stage *self, weir_batch batch) {
     const struct line *line = batch.events;
     f.first = f.first == NULL ? line->text.at : f.first;
-    RIG_CHECK(f.rig, weir_stash(self, 0, batch.count) == WEIR_OK);
+    RIG_CHECK(f.chain.rig, weir_stash(self, 0, batch.count) == WEIR_OK);
     return WEIR_CONTINUE;
 }
 
 static weir_verdict look_at_stash(weir_stage *self, const void *message, size_t bytes) {
     const struct line *line = weir_stash_front(self, 1).events;
     (void)message, (void)bytes;
-    RIG_CHECK(f.rig, is_right(line) && line->text.at == f.first);
+    RIG_CHECK(f.chain.rig, is_right(line) && line->text.at == f.first);
     return WEIR_CONTINUE;
 }
 
@@ -257,7 +248,8 @@ static void many_that_wait_stay_where_they_are(struct rig *rig) {
     open_scene(rig, EACH);
     weir_ref source = start_source(NULL);
     const weir_subscribe_to to = {.producer = source, .options.cancel = WEIR_TEMPORARY};
-    weir_ref keeper = start(
+    weir_ref keeper = chain_start(
+        &f.chain,
         (weir_stage_options){.kind = WEIR_CONSUMER,
                              .subscribe_to = &to,
                              .subscribe_count = 1,
@@ -273,10 +265,11 @@ static void many_that_wait_stay_where_they_are(struct rig *rig) {
 /* Two keep the same lines: whoever copied them would drop them, too. */
 static void what_others_have_stays_where_it_is(struct rig *rig) {
     open_scene(rig, LINES / 10);
-    weir_ref source = start((weir_stage_options){.kind = WEIR_PRODUCER,
-                                                 .demand = WEIR_ACCUMULATE,
-                                                 .dispatcher = weir_broadcast_dispatcher(),
-                                                 .on.handle_demand = produce});
+    weir_ref source =
+        chain_start(&f.chain, (weir_stage_options){.kind = WEIR_PRODUCER,
+                                                   .demand = WEIR_ACCUMULATE,
+                                                   .dispatcher = weir_broadcast_dispatcher(),
+                                                   .on.handle_demand = produce});
     behind(source, WEIR_CONSUMER, stash_some, (weir_subscribe_options){0});
     f.keeper = behind(source, WEIR_PRODUCER_CONSUMER, stash_some, (weir_subscribe_options){0});
     read_when_asked(f.keeper);

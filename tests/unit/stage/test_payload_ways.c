@@ -8,6 +8,7 @@
  * Method: events that are numbered in the order of emission, and whose text says their number;
  * texts as long as makes blocks change amid them; every allocation fails once.
  */
+#include "support/chain.h"
 #include "support/worlds.h"
 
 #include <stdio.h>
@@ -24,26 +25,20 @@ static const weir_event_type notes = {
     .bytes = sizeof(struct note), .spans = 1, .payload_limit = LIMIT};
 
 static struct {
-    struct rig *rig;
+    struct chain chain;
     uint64_t made, limit, refused;
     uint64_t seen, next; /* the least number that may come next */
 } f;
 
 static void open_scene(struct rig *rig, uint64_t limit) {
     memset(&f, 0, sizeof f);
-    f.rig = rig;
+    f.chain = (struct chain){.rig = rig, .type = &notes};
     f.limit = limit;
 }
 
 static void all_have_come(uint64_t count) {
     assert_int_equal(f.seen, count);
     assert_int_equal(f.next, count);
-}
-
-static void close_scene(void) {
-    weir_accounts accounts;
-    assert_int_equal(weir_runtime_close(f.rig->runtime, &accounts), WEIR_OK);
-    rig_expect_nothing_left(f.rig, &accounts);
 }
 
 /* ---- notes ----------------------------------------------------------------------- */
@@ -67,20 +62,20 @@ static weir_status emit_notes(weir_stage *self, uint64_t number, size_t count) {
 
 static void emit_in_place(weir_stage *self, uint64_t number) {
     weir_room room = weir_reserve_bytes(self, LONG);
-    RIG_CHECK(f.rig, room.count >= LONG);
+    RIG_CHECK(f.chain.rig, room.count >= LONG);
     const struct note note = write_note(room.events, number);
-    RIG_CHECK(f.rig, weir_commit_bytes(self, note.text.count, &note, 1) == WEIR_OK);
+    RIG_CHECK(f.chain.rig, weir_commit_bytes(self, note.text.count, &note, 1) == WEIR_OK);
 }
 
 static weir_verdict read_notes(weir_stage *self, weir_batch batch) {
     const struct note *note = batch.events;
     (void)self;
     for (size_t i = 0; i < batch.count; i++) {
-        RIG_CHECK(f.rig, note[i].number >= f.next);
+        RIG_CHECK(f.chain.rig, note[i].number >= f.next);
         f.next = note[i].number + 1;
-        RIG_CHECK(f.rig, note[i].text.count == length_of(note[i].number));
+        RIG_CHECK(f.chain.rig, note[i].text.count == length_of(note[i].number));
         for (uint32_t k = 0; k < note[i].text.count; k++) {
-            RIG_CHECK(f.rig, note[i].text.at[k] == (char)('a' + (note[i].number + k) % 26));
+            RIG_CHECK(f.chain.rig, note[i].text.at[k] == (char)('a' + (note[i].number + k) % 26));
         }
     }
     f.seen += batch.count;
@@ -89,35 +84,23 @@ static weir_verdict read_notes(weir_stage *self, weir_batch batch) {
 
 /* ---- stages ---------------------------------------------------------------------- */
 
-static weir_ref start(weir_stage_options options) {
-    weir_ref ref;
-    assert_int_equal(weir_stage_start(f.rig->runtime, &options, &ref), WEIR_OK);
-    return ref;
+static weir_ref source(chain_produces *produce) {
+    return chain_source(&f.chain, produce);
 }
 
-static weir_ref source(weir_verdict (*produce)(weir_stage *self, uint64_t demand)) {
-    return start(
-        (weir_stage_options){.kind = WEIR_PRODUCER, .type = &notes, .on.handle_demand = produce});
-}
-
-static weir_ref behind(weir_ref producer, weir_kind kind,
-                       weir_verdict (*handle)(weir_stage *self, weir_batch batch)) {
-    const weir_subscribe_to to = {.producer = producer, .options = {.max_demand = 10}};
-    return start((weir_stage_options){.kind = kind,
-                                      .type = kind == WEIR_CONSUMER ? NULL : &notes,
-                                      .subscribe_to = &to,
-                                      .subscribe_count = 1,
-                                      .on.handle_events = handle});
+static weir_ref behind(weir_ref producer, weir_kind kind, chain_handles *handle) {
+    return chain_behind(&f.chain, producer, kind, handle,
+                        (weir_subscribe_options){.max_demand = 10});
 }
 
 /* ---- order ----------------------------------------------------------------------- */
 
 static weir_verdict emit_all_ways(weir_stage *self, uint64_t demand) {
     for (uint64_t i = 0; i < demand && f.made < f.limit; i += 7, f.made += 7) {
-        RIG_CHECK(f.rig, emit_notes(self, f.made, 1) == WEIR_OK);
+        RIG_CHECK(f.chain.rig, emit_notes(self, f.made, 1) == WEIR_OK);
         emit_in_place(self, f.made + 1);
-        RIG_CHECK(f.rig, emit_notes(self, f.made + 2, MANY) == WEIR_OK);
-        RIG_CHECK(f.rig, emit_notes(self, f.made + 2 + MANY, 1) == WEIR_OK);
+        RIG_CHECK(f.chain.rig, emit_notes(self, f.made + 2, MANY) == WEIR_OK);
+        RIG_CHECK(f.chain.rig, emit_notes(self, f.made + 2 + MANY, 1) == WEIR_OK);
         emit_in_place(self, f.made + 3 + MANY);
     }
     return WEIR_CONTINUE;
@@ -128,13 +111,13 @@ static void copied_and_in_place_are_in_order(struct rig *rig) {
     behind(source(emit_all_ways), WEIR_CONSUMER, read_notes);
     rig_rest(rig);
     all_have_come(700);
-    close_scene();
+    chain_close(&f.chain);
 }
 
 /* The producer's notes are the even ones; the odd ones are the relay's. */
 static weir_verdict emit_even(weir_stage *self, uint64_t demand) {
     for (; demand > 0 && f.made < f.limit; demand--, f.made += 2) {
-        RIG_CHECK(f.rig, emit_notes(self, f.made, 1) == WEIR_OK);
+        RIG_CHECK(f.chain.rig, emit_notes(self, f.made, 1) == WEIR_OK);
     }
     return WEIR_CONTINUE;
 }
@@ -143,8 +126,8 @@ static weir_verdict add_odd(weir_stage *self, weir_batch batch) {
     const struct note *note = batch.events;
     for (size_t i = 0; i < batch.count; i++) {
         uint64_t number = note[i].number;
-        RIG_CHECK(f.rig, weir_emit_slices(self, &note[i], 1) == WEIR_OK);
-        RIG_CHECK(f.rig, emit_notes(self, number + 1, 1) == WEIR_OK);
+        RIG_CHECK(f.chain.rig, weir_emit_slices(self, &note[i], 1) == WEIR_OK);
+        RIG_CHECK(f.chain.rig, emit_notes(self, number + 1, 1) == WEIR_OK);
     }
     return WEIR_CONTINUE;
 }
@@ -154,13 +137,13 @@ static void slices_are_in_order_with_what_is_copied(struct rig *rig) {
     behind(behind(source(emit_even), WEIR_PRODUCER_CONSUMER, add_odd), WEIR_CONSUMER, read_notes);
     rig_rest(rig);
     all_have_come(600);
-    close_scene();
+    chain_close(&f.chain);
 }
 
 /* As many before each batch as it has; numbers are those of the order of emission. */
 static weir_verdict emit_gaps(weir_stage *self, uint64_t demand) {
     for (; demand > 0 && f.made < f.limit; demand--) {
-        RIG_CHECK(f.rig, emit_notes(self, f.made * 2 + 1, 1) == WEIR_OK);
+        RIG_CHECK(f.chain.rig, emit_notes(self, f.made * 2 + 1, 1) == WEIR_OK);
         f.made++;
     }
     return WEIR_CONTINUE;
@@ -168,23 +151,19 @@ static weir_verdict emit_gaps(weir_stage *self, uint64_t demand) {
 
 static weir_verdict put_before(weir_stage *self, weir_batch batch) {
     const struct note *note = batch.events;
-    RIG_CHECK(f.rig, batch.count == 1);
-    RIG_CHECK(f.rig, emit_notes(self, note->number - 1, 1) == WEIR_OK);
+    RIG_CHECK(f.chain.rig, batch.count == 1);
+    RIG_CHECK(f.chain.rig, emit_notes(self, note->number - 1, 1) == WEIR_OK);
     return weir_forward(self);
 }
 
 static void a_batch_is_forwarded_behind_what_was_copied(struct rig *rig) {
     open_scene(rig, 200);
-    const weir_subscribe_to to = {.producer = source(emit_gaps), .options = {.max_demand = 1}};
-    weir_ref relay = start((weir_stage_options){.kind = WEIR_PRODUCER_CONSUMER,
-                                                .type = &notes,
-                                                .subscribe_to = &to,
-                                                .subscribe_count = 1,
-                                                .on.handle_events = put_before});
+    weir_ref relay = chain_behind(&f.chain, source(emit_gaps), WEIR_PRODUCER_CONSUMER, put_before,
+                                  (weir_subscribe_options){.max_demand = 1});
     behind(relay, WEIR_CONSUMER, read_notes);
     rig_rest(rig);
     all_have_come(400);
-    close_scene();
+    chain_close(&f.chain);
 }
 
 /* ---- events that are a span and nothing else ------------------------------------------- */
@@ -195,7 +174,7 @@ static weir_verdict emit_bare(weir_stage *self, uint64_t demand) {
     static char text[LONG];
     for (; demand > 0 && f.made < f.limit; demand--) {
         const struct note note = write_note(text, f.made++);
-        RIG_CHECK(f.rig, weir_emit(self, &note.text, 1) == WEIR_OK);
+        RIG_CHECK(f.chain.rig, weir_emit(self, &note.text, 1) == WEIR_OK);
     }
     return WEIR_CONTINUE;
 }
@@ -211,12 +190,13 @@ static weir_verdict read_bare(weir_stage *self, weir_batch batch) {
 
 static void bare_spans_come_whole(struct rig *rig) {
     open_scene(rig, 3000);
-    weir_ref first = start(
+    weir_ref first = chain_start(
+        &f.chain,
         (weir_stage_options){.kind = WEIR_PRODUCER, .type = &bare, .on.handle_demand = emit_bare});
     behind(first, WEIR_CONSUMER, read_bare);
     rig_rest(rig);
     all_have_come(3000);
-    close_scene();
+    chain_close(&f.chain);
 }
 
 /* ---- all or nothing -------------------------------------------------------------- */
@@ -226,9 +206,9 @@ static weir_verdict emit_too_long(weir_stage *self, uint64_t demand) {
     struct note some[MANY] = {
         {.text = {text, LIMIT, 0}}, {.text = {text, LIMIT, 0}}, {.text = {text, LIMIT + 1, 0}}};
     for (; demand > 0 && f.made < f.limit; demand--) {
-        RIG_CHECK(f.rig, emit_notes(self, f.made++, 1) == WEIR_OK);
-        RIG_CHECK(f.rig, weir_emit(self, some, MANY) == WEIR_INVALID);
-        RIG_CHECK(f.rig, strstr(weir_refusal(), "event 2 has spans of 40001 bytes") != NULL);
+        RIG_CHECK(f.chain.rig, emit_notes(self, f.made++, 1) == WEIR_OK);
+        RIG_CHECK(f.chain.rig, weir_emit(self, some, MANY) == WEIR_INVALID);
+        RIG_CHECK(f.chain.rig, strstr(weir_refusal(), "event 2 has spans of 40001 bytes") != NULL);
         f.refused++;
     }
     return WEIR_CONTINUE;
@@ -240,13 +220,13 @@ static void one_too_long_takes_none_with_it(struct rig *rig) {
     rig_rest(rig);
     all_have_come(60);
     assert_int_equal(f.refused, 60);
-    close_scene();
+    chain_close(&f.chain);
 }
 
 static weir_verdict emit_if_there_is_memory(weir_stage *self, uint64_t demand) {
     for (uint64_t i = 0; i < demand; i += MANY) {
         weir_status status = emit_notes(self, f.made, MANY);
-        RIG_CHECK(f.rig, status == WEIR_OK || status == WEIR_NO_MEMORY);
+        RIG_CHECK(f.chain.rig, status == WEIR_OK || status == WEIR_NO_MEMORY);
         f.made += status == WEIR_OK ? MANY : 0;
         f.refused += status == WEIR_NO_MEMORY;
     }
@@ -270,7 +250,7 @@ static void without_memory_none_is_emitted(void **state) {
         test_memory_fail_never(&rig.memory);
         refused += f.refused;
         assert_true(f.seen <= f.made);
-        close_scene();
+        chain_close(&f.chain);
     }
     assert_true(refused > 0);
 }
