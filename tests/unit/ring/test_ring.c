@@ -327,7 +327,7 @@ enum { CROSSINGS = 20000 };
 static void produce(void *argument) {
     struct weir__ring *ring = argument;
     for (uint32_t i = 0; i < CROSSINGS; i++) {
-        while (!push(ring, i)) weir__cpu_relax();
+        while (!push(ring, i)) weir__thread_yield();
     }
 }
 
@@ -340,7 +340,7 @@ static void crosses_from_thread_to_thread(void **state) {
         assert_int_equal(weir__thread_start(&thread, "producer", produce, &ring), 0);
         for (uint32_t i = 0; i < CROSSINGS; i++) {
             struct weir__entry entry;
-            while (!weir__ring_pop(&ring, &entry)) weir__cpu_relax();
+            while (!weir__ring_pop(&ring, &entry)) weir__thread_yield();
             assert_entry(&entry, i);
         }
         weir__thread_join(&thread);
@@ -353,7 +353,7 @@ static void produce_growing(void *argument) {
     struct weir__ring *ring = argument;
     for (uint32_t i = 0; i < CROSSINGS / 20; i++) {
         while (!push(ring, i)) {
-            weir__cpu_relax();
+            weir__thread_yield();
             if (ring->ck.size < SIZE_MAX_TESTED)
                 assert_true(weir__ring_grow(ring, ring->ck.size * 2));
         }
@@ -369,7 +369,7 @@ static void grows_between_threads(void **state) {
         assert_int_equal(weir__thread_start(&thread, "producer", produce_growing, &ring), 0);
         for (uint32_t i = 0; i < CROSSINGS / 20; i++) {
             struct weir__entry entry;
-            while (!weir__ring_pop(&ring, &entry)) weir__cpu_relax();
+            while (!weir__ring_pop(&ring, &entry)) weir__thread_yield();
             assert_entry(&entry, i);
         }
         weir__thread_join(&thread);
