@@ -5,6 +5,9 @@
  * A stream goes round a cycle of messages, which lie in a source small enough for the nearest
  * cache: writing one is a memcpy, and the cost is that of its transport.  Whoever gets one reads
  * all of it, 8 bytes at a time, and adds those up.
+ *
+ * Peers in other languages make the same streams, and know the sum of a cycle of each: who
+ * changes one here changes it there (peers/managed/{go,genstage}/messages.*).
  */
 #ifndef BENCH_MESSAGES_H
 #define BENCH_MESSAGES_H

@@ -3,13 +3,18 @@
 //
 // Question.  What does a message of 20 to 219 bytes cost (120 in the mean), and one of 20 to
 // 2,000 (1,010), from one stage to the next, split over two cores and on one worker, beside
-// frames packed by hand and beside a malloc for each?  The producer writes each message whole,
-// the consumer reads all of it.
+// frames packed by hand, beside a malloc for each and beside the peers?  The producer writes each
+// message whole, the consumer reads all of it.
 //
 // Prediction.  weir's payload lies packed, too, and a message costs 16 bytes and a word more: at
 // least 0.7 of the frames when split, once as much is under way (deep: 4,000 messages).  Emitted
 // one by one it costs some 10 ns more than written where it will lie; a malloc for each costs more
-// than all of that.
+// than all of that.  So does every peer when split, whose strings lie each on lines of their own:
+// those that come back to be used again are the nearest, in batches.
+//
+// Peers pass strings: std::string, []byte, binaries (what their settings mean stands in their
+// files).  tools/bench --peers payload runs all, in about three minutes; both cores must be free,
+// since the waiting ones spin: one that is put off its core stands for its whole time slice.
 #include "graph_rows.h"
 #include "payload_graph.h"
 #include "payload_hand.h"
@@ -36,10 +41,14 @@ constexpr Manner kManners[] = {{PAYLOAD_EMIT, "emit"},
 
 using Stream = std::shared_ptr<messages>;
 
+void add_cost(rows::Outcome &outcome, uint64_t count) {
+    outcome.figures["ns_per_message"] = outcome.nanoseconds / static_cast<double>(count);
+}
+
 void add(const std::string &name, const std::function<race_result(uint64_t)> &run) {
     rows::add(name, [run](uint64_t count) {
         rows::Outcome outcome = run(count);
-        outcome.figures["ns_per_message"] = outcome.nanoseconds / static_cast<double>(count);
+        add_cost(outcome, count);
         return outcome;
     });
 }
@@ -86,5 +95,6 @@ int main(int argc, char **argv) {
         add_hand(stream, lengths.mean);
         add_weir(stream, lengths.mean);
     }
+    rows::add_peers("payload", add_cost);
     return rows::run(argc, argv);
 }

@@ -176,11 +176,15 @@ void add_figures(const std::string &name, const std::function<Outcome()> &run) {
     add_fixed(name, kNoRate, [run](uint64_t) { return run(); });
 }
 
-void add_peers(const std::string &workload) {
+void add_peers(const std::string &workload, const More &more) {
     for (const auto &process : PeerProcess::start_all()) {
         for (const std::string &one : process->cases(workload)) {
             std::string row = process->name() + one.substr(workload.size());
-            add(row, [process, one](uint64_t events) { return process->run(one, events); });
+            add(row, [process, one, more](uint64_t events) {
+                Outcome outcome = process->run(one, events);
+                if (more) more(outcome, events);
+                return outcome;
+            });
         }
     }
 }

@@ -40,9 +40,12 @@ void add_fixed(const std::string &name, uint64_t events, const Run &run);
 // A row without a rate: what counts are its figures, which one run tells.
 void add_figures(const std::string &name, const std::function<Outcome()> &run);
 
+// What a row tells besides its rate, reckoned from a run's outcome.
+using More = std::function<void(Outcome &outcome, uint64_t events)>;
+
 // A row for each case of this workload that a program in the folder peers/, beside
 // this one, knows.  The programs are started here and end with this one.
-void add_peers(const std::string &workload);
+void add_peers(const std::string &workload, const More &more = {});
 
 // For main, which has added its rows: runs them and prints a table of rates.  Takes
 // Google Benchmark's options, --run_ms=N, and --repetitions=N (7).

@@ -111,6 +111,19 @@ class Comparisons(unittest.TestCase):
         text = "\n".join(tables.compared(result("share", self.rows), OWN))
         self.assertIn("| oneTBB | `own/tokens:16` | 500 | 500 .. 500 | 4 x |", text)
 
+    def test_messages_of_each_length_apart(self):
+        messages = result("payload", {
+            "weir/split/emit,bytes:120": 40.0, "weir/split/emit,bytes:1010": 5.0,
+            "go/own/made,bytes:120": 8.0, "go/own/made,bytes:1010": 2.0})
+        text = "\n".join(line for block in tables.workload(messages) for line in block)
+        for line in ("| as each places itself, 120 bytes |",
+                     "| as each places itself, 1,010 bytes |",
+                     "| Go | `own/made,bytes:120` | 8 | 8 .. 8 | 5 x |",
+                     "| Go | `own/made,bytes:1010` | 2 | 2 .. 2 | 2.5 x |"):
+            self.assertIn(line, text)
+        self.assertIn("| `go/own/made,bytes:1010` | 2 | 2 .. 2 | 2.5 x |",
+                      tables.all_settings(messages))
+
     def test_all_settings_are_there(self):
         text = "\n".join(tables.all_settings(result("share", self.rows)))
         for name in self.rows:
@@ -145,6 +158,18 @@ class Targets(unittest.TestCase):
         self.assertEqual(target.measured, "0.5 (share, against go)")
         self.assertTrue(target.verdict.startswith("**missed** by 50 %; also: merge, against go"))
         self.assertIn("not measured: pipe3, broadcast", target.verdict)
+
+    def test_messages_of_each_length(self):
+        found = verdicts({"payload": result("payload", {
+            "ceiling/split/packed,bytes:120": 40.0, "ceiling/split/malloc,bytes:120": 90.0,
+            "ceiling/split/packed,bytes:1010": 10.0, "weir/split/emit,bytes:120": 30.0,
+            "weir/split/emit,bytes:1010": 6.0, "go/own/made,bytes:1010": 8.0})})
+        frames = found["messages, split over two cores, of frames packed by hand"]
+        self.assertEqual((frames.measured, frames.verdict),
+                         ("0.6 (1,010 bytes)", "**missed** by 14 %"))
+        peers = found["messages, as each places itself: as fast as the best peer"]
+        self.assertEqual(peers.measured, "0.75 (1,010 bytes, against go)")
+        self.assertIn("not measured: 120 bytes", peers.verdict)
 
     def test_genstage_at_the_same_demand(self):
         results = {"pipe2": result("pipe2", {

@@ -12,7 +12,7 @@ import subprocess
 
 from growth import measure, name_of_x, series_of
 from targets import short
-from who import CLASSES, best_of_each, is_peer, title
+from who import CLASSES, best_of_each, is_peer, parts_of, title
 
 WEIR, CEILING, PEER, INK, GRID = "#0b7a75", "#9aa0a6", "#8fa8c8", "#202124", "#dadce0"
 LINES = ["#0b7a75", "#e07a1f", "#5b6ee1", "#b5428e", "#7a8b00", "#8a5a44", "#3b8ad9", "#555555"]
@@ -106,10 +106,11 @@ def scale(all_bars):
 def workload(path, source, result):
     """The best setting of each who, two cores above one."""
     groups = []
-    for kind in CLASSES:
-        rows = best_of_each(result, kind)
-        if rows:
-            groups.append((kind, [rate_bar(row) for row in rows]))
+    for length, part in parts_of(result):
+        for kind in CLASSES:
+            rows = best_of_each(part, kind)
+            if rows:
+                groups.append((kind + length, [rate_bar(row) for row in rows]))
     bars(path, source.title, "million events per second", groups)
 
 

@@ -91,6 +91,15 @@ class Result:
         return [row for row in self.good()
                 if row.who == who and placement in (None, row.placement)]
 
+    def apart(self, key):
+        """{value of the option: a result of those rows}, rows without it left out."""
+        parts = {}
+        for name, row in self.rows.items():
+            if key in row.options:
+                part = parts.setdefault(row.options[key], Result(self.name, {}))
+                part.rows[name] = row
+        return dict(sorted(parts.items()))
+
 
 def best(rows):
     """The fastest of rows; None of none."""

@@ -5,7 +5,7 @@ import statistics
 from growth import measure, name_of_x, series_of
 from results import best
 from targets import short
-from who import CLASSES, belongs, best_of_each, is_peer, rows_of, title
+from who import CLASSES, belongs, best_of_each, is_peer, parts_of, rows_of, title
 
 LATENCIES = ("p50", "p99", "p99.9")
 
@@ -45,7 +45,7 @@ def setting_of(row):
     return f"`{row.placement}/{row.setting}`"
 
 
-def compared(result, kind):
+def compared(result, kind, length=""):
     """The best of each who in one comparison, with weir's ratio to it."""
     rows = best_of_each(result, kind)
     ours = next((row for row in rows if row.who == "weir"), None)
@@ -54,7 +54,7 @@ def compared(result, kind):
         factor = "" if ours is None or row is ours else times(ours, row)
         lines.append([mark(row, title(row.who)), setting_of(row), mark(row, millions(row.rate)),
                       spread(row.rates, 1e-6), factor])
-    return table([kind, "setting", "million/s", "least .. most", "weir is"], lines, 2)
+    return table([kind + length, "setting", "million/s", "least .. most", "weir is"], lines, 2)
 
 
 def all_settings(result):
@@ -80,9 +80,10 @@ def rate_columns(rows):
 
 def ratio_cell(result, row):
     """Against weir's best in the comparison that the row belongs to first."""
+    part = next(part for _, part in parts_of(result) if row.name in part.rows)
     for kind in CLASSES:
         if belongs(row, kind):
-            ours = best([other for other in rows_of(result, kind) if other.who == "weir"])
+            ours = best([other for other in rows_of(part, kind) if other.who == "weir"])
             return times(ours, row) if ours else ""
     return ""
 
@@ -100,9 +101,10 @@ def errors(result):
 def workload(result):
     """Like with like, then everything."""
     blocks = []
-    for kind in CLASSES:
-        if rows_of(result, kind):
-            blocks.append(compared(result, kind))
+    for length, part in parts_of(result):
+        for kind in CLASSES:
+            if rows_of(part, kind):
+                blocks.append(compared(part, kind, length))
     return blocks
 
 

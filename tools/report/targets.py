@@ -9,7 +9,7 @@ import re
 
 from growth import series_of
 from results import WORKLOADS, best
-from who import CLASSES, OWN, is_peer, rows_of
+from who import CLASSES, OWN, is_peer, parts_of, rows_of
 
 NOT_MEASURED = "not measured"
 
@@ -117,6 +117,22 @@ def peers(results):
                      [ahead_of_peers(results.get("push"), "", kind)])
 
 
+def payload(results):
+    """Messages of each length: beside frames by hand, and beside the peers."""
+    parts = parts_of(results["payload"]) if "payload" in results else []
+    parts = [(length.removeprefix(", "), part) for length, part in parts]
+
+    def against_frames(part):
+        frames = [row for row in part.of("ceiling", "split") if "packed" in row.options]
+        return ratio(part.of("weir", "split"), frames)
+    yield Target("messages, split over two cores, of frames packed by hand", 0.7,
+                 [(length, against_frames(part)) for length, part in parts] or [("", None)])
+    for kind in CLASSES:
+        yield Target(f"messages, {kind}: as fast as the best peer", 1,
+                     [ahead_of_peers(part, length, kind) for length, part in parts]
+                     or [("", None)])
+
+
 def genstage(results):
     """The same graph at the same demand, each placed as it is best."""
     for demand, goal in ((1000, 40), (10000, 40), (1, 8)):
@@ -201,5 +217,5 @@ def quiet(results):
 
 
 def all_of(results):
-    for part in (ceilings, peers, genstage, trips, growth, plain, quiet):
+    for part in (ceilings, peers, payload, genstage, trips, growth, plain, quiet):
         yield from part(results)

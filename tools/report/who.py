@@ -39,6 +39,14 @@ def is_peer(row):
     return row.who not in ("weir", "ceiling")
 
 
+def parts_of(result):
+    """What a benchmark compares apart, messages of each length: (for a heading, result)."""
+    parts = result.apart("bytes")
+    if len(parts) < 2:
+        return [("", result)]
+    return [(f", {length:,.0f} bytes", part) for length, part in parts.items()]
+
+
 def rows_of(result, kind):
     return [row for row in result.good() if belongs(row, kind)]
 

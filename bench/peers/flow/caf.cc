@@ -11,5 +11,6 @@ int main() {
     flow::add_caf_pipes(cases);
     flow::add_caf_fans(cases);
     flow::add_caf_actors(cases);
+    flow::add_caf_texts(cases);
     return peer::serve(cases);
 }

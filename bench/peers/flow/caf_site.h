@@ -176,6 +176,7 @@ peer::Outcome caf_outcome(double start, double end, uint64_t sum, uint64_t expec
 void add_caf_pipes(std::vector<peer::Case> &cases);
 void add_caf_fans(std::vector<peer::Case> &cases);
 void add_caf_actors(std::vector<peer::Case> &cases);
+void add_caf_texts(std::vector<peer::Case> &cases);
 
 } // namespace flow
 

@@ -4,7 +4,8 @@
 // Settings begin with the manner: `pipeline` is parallel_pipeline with 64 tokens
 // (or as many as are named), `rejecting`, `lightweight` and `limiter` are flow graphs
 // with what keeps their producer from running ahead.  Then comes what a message is:
-// `item`, one event, or `vector:N`, a pointer to a vector of N events.
+// `item`, one event, or `vector:N`, a pointer to a vector of N events; of messages of any
+// length see tbb_texts.cc.
 #include "tbb_site.h"
 
 int main() {
@@ -12,5 +13,6 @@ int main() {
     flow::add_tbb_pipes(cases);
     flow::add_tbb_fans(cases);
     flow::add_tbb_latencies(cases);
+    flow::add_tbb_texts(cases);
     return peer::serve(cases);
 }

@@ -21,26 +21,8 @@ Site::Site(unsigned cores, unsigned reserved)
     : pinned_(0), limit_(tbb::global_control::max_allowed_parallelism, cores),
       arena_(static_cast<int>(cores - 1 + reserved), reserved), pins_(arena_, cores) {}
 
-Vectors::~Vectors() {
-    for (const std::vector<Slab *> &slabs : near_) {
-        for (Slab *slab : slabs) delete slab;
-    }
-    for (Slab *slab : pool_.rest()) delete slab;
-}
-
-Slab *Vectors::take() {
-    std::vector<Slab *> &near = near_.local();
-    if (!near.empty()) {
-        Slab *slab = near.back();
-        near.pop_back();
-        return slab;
-    }
-    Slab *slab = pool_.take();
-    return slab != nullptr ? slab : new Slab;
-}
-
 Slab *Vectors::next(Range &range, unsigned readers) {
-    Slab *slab = take();
+    Slab *slab = pool_.take();
     slab->readers.store(readers, std::memory_order_relaxed);
     fill_next(slab->words, size_, range);
     return slab;
@@ -51,7 +33,7 @@ uint64_t Vectors::finish(Slab *slab) {
     // The only reader left needs no locked instruction to know that it is.
     if (slab->readers.load(std::memory_order_acquire) == 1 ||
         slab->readers.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        give(slab);
+        pool_.give(slab);
     }
     return sum;
 }
@@ -60,22 +42,13 @@ Vectors::Parts Vectors::split(Slab *slab) {
     Parts parts;
     std::array<Words *, kConsumers> words;
     for (unsigned key = 0; key < kConsumers; key++) {
-        parts[key] = take();
+        parts[key] = pool_.take();
         parts[key]->readers.store(1, std::memory_order_relaxed);
         words[key] = &parts[key]->words;
     }
     split_words(slab->words, words);
-    give(slab);
+    pool_.give(slab);
     return parts;
-}
-
-void Vectors::give(Slab *slab) {
-    std::vector<Slab *> &near = near_.local();
-    if (near.size() < kMostNear) {
-        near.push_back(slab);
-    } else if (!pool_.give(slab)) {
-        delete slab;
-    }
 }
 
 } // namespace flow

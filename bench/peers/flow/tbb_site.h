@@ -45,6 +45,25 @@ class Site {
     Pins pins_;
 };
 
+// Of each thread, since what it has just read is in its cache; and of all.
+template <class T> class NearPool {
+  public:
+    NearPool() = default;
+    ~NearPool();
+    NearPool(const NearPool &) = delete;
+    NearPool &operator=(const NearPool &) = delete;
+
+    // The latest given back, or else a new one.
+    T *take();
+    void give(T *back);
+
+  private:
+    static constexpr size_t kMostNear = 64;
+
+    tbb::enumerable_thread_specific<std::vector<T *>> near_;
+    Pool<T *> pool_;
+};
+
 struct alignas(64) Slab {
     Words words;
     std::atomic<unsigned> readers{1};
@@ -81,9 +100,6 @@ class Vectors {
     using Message = Slab *;
 
     explicit Vectors(size_t size) : size_(size) {}
-    ~Vectors();
-    Vectors(const Vectors &) = delete;
-    Vectors &operator=(const Vectors &) = delete;
 
     Slab *next(Range &range, unsigned readers = 1);
     void twice(Slab *slab) {
@@ -99,16 +115,36 @@ class Vectors {
     }
 
   private:
-    static constexpr size_t kMostNear = 64;
-
-    Slab *take();
-    void give(Slab *slab);
-
     size_t size_;
-    // Of each thread, since what it has just read is in its cache; and of all.
-    tbb::enumerable_thread_specific<std::vector<Slab *>> near_;
-    Pool<Slab *> pool_;
+    NearPool<Slab> pool_;
 };
+
+template <class T> NearPool<T>::~NearPool() {
+    for (const std::vector<T *> &some : near_) {
+        for (T *one : some) delete one;
+    }
+    for (T *one : pool_.rest()) delete one;
+}
+
+template <class T> T *NearPool<T>::take() {
+    std::vector<T *> &near = near_.local();
+    if (!near.empty()) {
+        T *latest = near.back();
+        near.pop_back();
+        return latest;
+    }
+    T *other = pool_.take();
+    return other != nullptr ? other : new T;
+}
+
+template <class T> void NearPool<T>::give(T *back) {
+    std::vector<T *> &near = near_.local();
+    if (near.size() < kMostNear) {
+        near.push_back(back);
+    } else if (!pool_.give(back)) {
+        delete back;
+    }
+}
 
 // Calls run with the setting's name and the size of vectors, 0 for items.
 template <class Run>
@@ -133,6 +169,7 @@ template <class Run> peer::Outcome on_site(unsigned cores, size_t size, const Ru
 void add_tbb_pipes(std::vector<peer::Case> &cases);
 void add_tbb_fans(std::vector<peer::Case> &cases);
 void add_tbb_latencies(std::vector<peer::Case> &cases);
+void add_tbb_texts(std::vector<peer::Case> &cases);
 
 } // namespace flow
 

@@ -8,6 +8,7 @@
 // queue is for many producers and consumers, of one event at a time, over a bounded pool
 // of nodes; it is lock-free, so a thread that is put off its core holds up no other.
 #include "harness.h"
+#include "texts.h"
 
 #include <boost/lockfree/queue.hpp>
 #include <boost/lockfree/spsc_queue.hpp>
@@ -70,5 +71,6 @@ int main() {
     cases.add_share_of_one<Many>("queue");
     cases.add_merge_into_one<Many>("queue");
     cases.add_round_trip<Many, queues::Patience::spin>("queue");
+    queues::add_texts(cases.all);
     return peer::serve(cases.all);
 }

@@ -7,7 +7,9 @@
 # none of ours.
 
 function(queue_peer name include_folder)
-    peer_program(${name} FILES ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${name}.cc LIBRARIES ${ARGN})
+    file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${name}.cc
+        ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${name}_texts.cc)
+    peer_program(${name} FILES ${files} LIBRARIES ${ARGN})
     target_include_directories(peer_${name} SYSTEM PRIVATE ${include_folder})
     target_compile_options(peer_${name} PRIVATE $<$<CONFIG:Release>:-O3>)
 endfunction()

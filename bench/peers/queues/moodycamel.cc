@@ -8,6 +8,7 @@
 // try_enqueue takes blocks from a pool that producers with tokens never return them to,
 // so producers that come late to it starve for ever.
 #include "harness.h"
+#include "texts.h"
 
 #include <concurrentqueue/blockingconcurrentqueue.h>
 #include <readerwriterqueue/readerwritercircularbuffer.h>
@@ -130,5 +131,6 @@ int main() {
     cases.add_round_trip<BlockingReaderWriter, Patience::parked>("");
     cases.add_round_trip<Circular, Patience::parked>("circular");
     cases.add_round_trip<BlockingConcurrent, Patience::parked>("concurrent");
+    queues::add_texts(cases.all);
     return peer::serve(cases.all);
 }

@@ -6,7 +6,7 @@
 
 defmodule Peer.Workloads do
   @moduledoc false
-  alias Peer.{Echo, Inlet, Source, Sum, Twice}
+  alias Peer.{Echo, Inlet, Messages, Reader, Source, Sum, Twice, Writer}
 
   @fan 4
   # A push goes on when all but the last so many events have been dispatched: without a
@@ -56,6 +56,13 @@ defmodule Peer.Workloads do
 
     consumer(setting, for(source <- sources, do: {source, []}))
     pass(sources, 1, triangle(n))
+  end
+
+  def run("payload", setting, n) do
+    messages = Messages.make(setting.text)
+    source = start(Writer, {n, messages}, setting)
+    subscribe(start(Reader, self(), setting), source, setting, [])
+    pass([source], 1, Messages.expected(messages, n))
   end
 
   def run("push", setting, n) do
