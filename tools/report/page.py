@@ -52,7 +52,8 @@ METHOD = """\
   medians. "weir is 3 x" means three times as many events per second.
 - **Everybody's best.** Each library was tried with several settings (batch, capacity, wait
   strategy, threads); its best row is shown, all of them are in the folded tables. Each is
-  a process of its own that sleeps while others are measured.
+  a process of its own that sleeps while others are measured; those of C and C++ have
+  jemalloc.
 - **By hand** are the ceilings of `bench/ceilings.h`: what these cores can do when somebody
   writes the loop for just this case, without any library.
 - Normal priority unless the table below says otherwise: a real-time priority would starve

@@ -7,7 +7,8 @@
  * type that is none is refused.
  * Method: a scene for each way, in every world, with events that have names and own memory: a
  * ledger knows the fate of each, and an address sanitizer what the ledger does not see.
- * (Taking, owning, forwarding and stashing: test_take.c.)
+ * (Taking, owning, forwarding and stashing: test_take.c.  Drains, and who stops amid a flow:
+ * test_event_type_ends.c.)
  */
 #include "support/owned_scene.h"
 #include "support/worlds.h"
