@@ -13,8 +13,9 @@
 // those that come back to be used again are the nearest, in batches.
 //
 // Peers pass strings: std::string, []byte, binaries (what their settings mean stands in their
-// files).  tools/bench --peers payload runs all, in about three minutes; both cores must be free,
-// since the waiting ones spin: one that is put off its core stands for its whole time slice.
+// files).  tools/bench --peers payload runs all, in about two minutes, GenStage if WEIR_GEN_STAGE
+// is set; both cores must be free, since the waiting ones spin: one that is put off its core
+// stands for its whole time slice.
 #include "graph_rows.h"
 #include "payload_graph.h"
 #include "payload_hand.h"

@@ -48,7 +48,7 @@ template <class T, bool bulk> class Spsc {
             if constexpr (!bulk) {
                 while (taken < most && queue_.consume_one(one)) taken++;
             } else if constexpr (std::is_pointer_v<T>) {
-                taken = queue_.pop(some_, kTextBulk);
+                taken = queue_.pop(some_, most);
                 if (taken > 0) use(some_, taken);
             } else {
                 taken = queue_.consume_all(one);

@@ -93,8 +93,8 @@ template <class T> class Concurrent {
     class Reader {
       public:
         explicit Reader(Concurrent &all) : queue_(all.queue_), token_(all.queue_) {}
-        template <class Use> size_t take(size_t /*most*/, Use &&use) {
-            size_t taken = queue_.try_dequeue_bulk(token_, some_, kTextBulk);
+        template <class Use> size_t take(size_t most, Use &&use) {
+            size_t taken = queue_.try_dequeue_bulk(token_, some_, most);
             if (taken > 0) use(some_, taken);
             return taken;
         }

@@ -15,7 +15,7 @@
 //   };
 //   Writer:  size_t push(T *items, size_t count)  takes the first so many out of them
 //   Reader:  size_t take(size_t most, use)        use(T *items, count), in its own memory
-//                                                 or in the queue's
+//                                                 (kTextBulk at most) or in the queue's
 #ifndef BENCH_PEERS_QUEUES_TEXTS_H
 #define BENCH_PEERS_QUEUES_TEXTS_H
 
@@ -25,6 +25,8 @@
 #include <deque>
 
 namespace queues {
+
+constexpr size_t kTextBulk = 256; // at most
 
 // Each library that has such queues adds its cases, in NAME_texts.cc.
 void add_texts(std::vector<peer::Case> &cases);
@@ -73,7 +75,7 @@ template <class Queue> class TextSource<Queue, std::string *> {
         auto keep = [this](std::string **items, size_t count) {
             free_.insert(free_.end(), items, items + count);
         };
-        while (reader_.take(own_.size(), keep) > 0) {}
+        while (reader_.take(kTextBulk, keep) > 0) {}
     }
     bool make(std::string *&item, uint64_t number) {
         if (free_.empty()) gather();
@@ -144,11 +146,11 @@ template <class Queue> class TextProducer final : public Stage {
 
 template <class Queue> class TextConsumer final : public Stage {
   public:
-    TextConsumer(Queue &from, TextSource<Queue> &source, uint64_t count)
-        : reader_(from), giver_(source), left_(count) {}
+    TextConsumer(Queue &from, TextSource<Queue> &source, size_t most, uint64_t count)
+        : reader_(from), giver_(source), most_(most), left_(count) {}
 
     bool step() override {
-        size_t got = reader_.take(kItemTurn, [this](typename Queue::Item *items, size_t count) {
+        size_t got = reader_.take(most_, [this](typename Queue::Item *items, size_t count) {
             sum_ += giver_.read(items, count);
         });
         left_ -= got;
@@ -162,6 +164,7 @@ template <class Queue> class TextConsumer final : public Stage {
   private:
     typename Queue::Reader reader_;
     typename TextSource<Queue>::Giver giver_;
+    const size_t most_;
     uint64_t left_;
     uint64_t sum_ = 0;
 };
@@ -172,7 +175,7 @@ template <class Queue> void touch_texts(Queue &queue, size_t capacity) {
     typename Queue::Reader reader(queue);
     typename Queue::Item none{};
     for (size_t i = 0; i < capacity && writer.push(&none, 1) == 1; i++) none = {};
-    while (reader.take(capacity, [](typename Queue::Item *, size_t) {}) > 0) {}
+    while (reader.take(kTextBulk, [](typename Queue::Item *, size_t) {}) > 0) {}
 }
 
 template <class Queue>
@@ -181,29 +184,31 @@ peer::Outcome pass_texts(const peer::Texts &texts, const Setting &setting, uint6
     touch_texts(queue, setting.capacity);
     TextSource<Queue> source(texts, setting.capacity);
     TextProducer<Queue> producer(queue, source, setting.turn, count);
-    TextConsumer<Queue> consumer(queue, source, count);
+    TextConsumer<Queue> consumer(queue, source, Queue::kBulk ? setting.turn : kItemTurn, count);
     peer::Outcome outcome;
     outcome.nanoseconds = run_placed(setting.placement, &producer, {&consumer}, true);
     outcome.correct = consumer.sum() == messages_expected(texts.stream, count);
     return outcome;
 }
 
-constexpr size_t kTextBulk = 64; // strings: those of one bulk fit a core's own cache
-
-template <class Queue> void add_text_cases(std::vector<peer::Case> &cases, std::string kind) {
-    if (!kind.empty()) kind += ",";
-    kind += std::is_pointer_v<typename Queue::Item> ? "pooled," : "string,";
-    kind += Queue::kBulk ? "bulk:" + std::to_string(kTextBulk) : "item";
+template <class Queue>
+void add_text_case(std::vector<peer::Case> &cases, const std::string &kind, Setting setting) {
+    const char *place = setting.placement == Placement::threads ? "split/" : "one_core/";
+    const char *what = std::is_pointer_v<typename Queue::Item> ? "pooled," : "string,";
+    std::string how = Queue::kBulk ? "bulk:" + std::to_string(setting.turn) : "item";
     for (const peer::Texts &texts : peer::texts()) {
-        for (Placement placement : {Placement::threads, Placement::one_core}) {
-            for (size_t capacity : {size_t{1024}, size_t{4096}}) {
-                const Setting setting = {Queue::kBulk ? kTextBulk : 1, capacity, placement};
-                std::string place = placement == Placement::threads ? "split/" : "one_core/";
-                cases.push_back(
-                    {"payload/" + place + kind + ",cap:" + std::to_string(capacity) + "," +
-                         texts.name,
-                     [=](uint64_t count) { return pass_texts<Queue>(texts, setting, count); }});
-            }
+        cases.push_back({std::string("payload/") + place + (kind.empty() ? "" : kind + ",") + what +
+                             how + ",cap:" + std::to_string(setting.capacity) + "," + texts.name,
+                         [=](uint64_t count) { return pass_texts<Queue>(texts, setting, count); }});
+    }
+}
+
+template <class Queue>
+void add_text_cases(std::vector<peer::Case> &cases, const std::string &kind) {
+    for (Placement placement : {Placement::threads, Placement::one_core}) {
+        for (size_t capacity : {size_t{1024}, size_t{4096}}) {
+            size_t turn = Queue::kBulk ? capacity / 16 : 1;
+            add_text_case<Queue>(cases, kind, {turn, capacity, placement});
         }
     }
 }
