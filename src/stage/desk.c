@@ -189,7 +189,7 @@ static const char *wanted_in_vain(const weir_stage *stage, const struct weir__ed
 
 /* Bounds the bytes under way to a consumer, if it says so; those of any length always.  false:
  * no memory. */
-static bool bound_bytes(weir_stage *stage, struct weir__edge *edge) {
+static bool bound_edge(weir_stage *stage, struct weir__edge *edge) {
     bool flat = !weir__stage_has_spans(stage);
     size_t most = edge->options.max_bytes;
     if (most == 0) {
@@ -215,7 +215,7 @@ weir_reason weir__stage_introduce(weir_stage *stage, struct weir__edge *edge, ui
                        stage->name, dispatch->table->name, vain);
         return WEIR_REASON_BAD_OPTIONS;
     }
-    if (!bound_bytes(stage, edge) ||
+    if (!bound_edge(stage, edge) ||
         !weir__outlet_open(&edge->outlet, dispatch->table, stage->host->allocator)) {
         return WEIR_REASON_NO_MEMORY;
     }
