@@ -27,7 +27,7 @@ static void flat_events_keep_to_the_bound(void **state) {
     assert_false(weir__load_done(&load, 4));
     assert_int_equal(weir__load_room(&load), 360 + 4 * 64);
     assert_int_equal(load.each, 64);
-    weir__load_check(&load, 10);
+    WEIR__VERIFY(weir__load_check(&load, 10));
 }
 
 static void one_is_heard_of_however_long(void **state) {
@@ -66,10 +66,10 @@ static void what_was_not_sent_weighs_nothing(void **state) {
     weir__load_sent(&load, 5, 50);
     weir__load_sent(&load, 6, 60);
     weir__load_unsent(&load, 6);
-    weir__load_check(&load, 5);
+    WEIR__VERIFY(weir__load_check(&load, 5));
     assert_int_equal(load.bytes, 50);
     weir__load_unsent(&load, 2);
-    weir__load_check(&load, 3);
+    WEIR__VERIFY(weir__load_check(&load, 3));
     assert_int_equal(load.bytes, 30);
 }
 
@@ -106,7 +106,7 @@ static uint64_t under_way(const struct play *play) {
 
 /* What is noted is what is under way, but within one message. */
 static void expect_even(const struct play *play) {
-    weir__load_check(&play->load, play->sent);
+    WEIR__VERIFY(weir__load_check(&play->load, play->sent));
     if (play->load.flat) {
         assert_int_equal(play->load.bytes, under_way(play));
         assert_true(play->load.bytes <= play->load.most || play->load.events == 1);
