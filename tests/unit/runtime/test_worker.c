@@ -346,7 +346,9 @@ static void a_step_says_what_it_found(struct rig *rig) {
     assert_ptr_equal(worker->stages->ref.bits, c.ref.bits);
     assert_int_equal(weir__worker_step(worker), WEIR__STEP_COLD);
     player_info(&c, 1);
+    weir__here = &worker->host;
     assert_int_equal(weir__worker_step(worker), WEIR__STEP_BUSY);
+    weir__here = NULL;
     rig_rest(rig);
     player_expect(&c, "info 1\n");
     rig_close(rig);

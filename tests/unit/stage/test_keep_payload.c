@@ -128,6 +128,7 @@ static void open_scene(struct rig *rig, uint64_t limit) {
 static weir_ref behind(weir_ref producer, weir_kind kind, chain_handles *handle,
                        weir_subscribe_options how) {
     how.cancel = WEIR_TEMPORARY;
+    how.max_bytes = WEIR_INFINITY; /* all of them are to wait */
     const weir_subscribe_to to = {.producer = producer, .options = how};
     return chain_start(
         &f.chain, (weir_stage_options){.kind = kind,
@@ -141,7 +142,7 @@ static void read_when_asked(weir_ref producer) {
         &f.chain,
         (weir_stage_options){.kind = WEIR_CONSUMER,
                              .on = {.handle_events = read_lines, .handle_subscribe = as_told}});
-    const weir_subscribe_options how = {.cancel = WEIR_TEMPORARY};
+    const weir_subscribe_options how = {.cancel = WEIR_TEMPORARY, .max_bytes = WEIR_INFINITY};
     assert_int_equal(weir_subscribe(f.chain.rig->runtime, reader, producer, &how, &f.asks),
                      WEIR_OK);
 }
@@ -247,7 +248,8 @@ static weir_verdict look_at_stash(weir_stage *self, const void *message, size_t 
 static void many_that_wait_stay_where_they_are(struct rig *rig) {
     open_scene(rig, EACH);
     weir_ref source = start_source(NULL);
-    const weir_subscribe_to to = {.producer = source, .options.cancel = WEIR_TEMPORARY};
+    const weir_subscribe_to to = {
+        .producer = source, .options = {.cancel = WEIR_TEMPORARY, .max_bytes = WEIR_INFINITY}};
     weir_ref keeper = chain_start(
         &f.chain,
         (weir_stage_options){.kind = WEIR_CONSUMER,
