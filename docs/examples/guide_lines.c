@@ -74,6 +74,10 @@ static weir_verdict split(weir_stage *self, weir_batch batch) {
     const struct chunk *chunk = batch.events;
     uint64_t *number = weir_state(self);
     for (size_t i = 0; i < batch.count; i++) {
+        if (i > 0 && weir_open_demand(self).events == 0) {
+            weir_must(weir_batch_rest(self, i)); /* nobody asks for so many lines: later */
+            return WEIR_CONTINUE;
+        }
         const char *at = chunk[i].text.at, *end = at + chunk[i].text.count;
         while (at < end) {
             const char *feed = memchr(at, '\n', (size_t)(end - at));
