@@ -104,7 +104,7 @@ weir_status weir_take(weir_stage *self, size_t first, size_t count, void *events
  * structs that begin with a weir_bytes must.  The default hash of a partition dispatcher is of
  * what spans point at.  Whoever gets the events may read what their spans point at as long as the
  * events themselves; weir_own makes that writable, too.  They cannot be taken (weir_take): copy
- * what is to last.  Such a type is not for messages yet.
+ * what is to last.
  */
 
 /*
@@ -143,7 +143,8 @@ weir_status weir_emit_slices(weir_stage *self, const void *events, size_t count)
  *            borrows it; then it is dropped, as HANDLED or ABANDONED, unless it was taken
  *            (weir_take_message).  If the stage stops before that, it is dropped as STOPPED; as
  *            UNWANTED where it has no such callback.
- * Errors     as weir_cast; INVALID, too, for a type that is none.
+ * Errors     as weir_cast; INVALID, too, for a type that is none, and an event whose spans have more
+ *            than its payload_limit.  What they point at is copied.
  */
 weir_status weir_cast_event(weir_runtime *runtime, weir_ref stage, const weir_event_type *type,
                             const void *event);
@@ -153,7 +154,8 @@ weir_status weir_info_event(weir_runtime *runtime, weir_ref stage, const weir_ev
 /*
  * In handle_cast or handle_info: takes the event that the message is.
  * Returns    WEIR_OK: it is in *event, and the caller's.  WEIR_INVALID elsewhere, for a message
- *            that owns nothing, and for one that was taken.
+ *            that owns nothing, for one that was taken, and where it has spans: their payload
+ *            stays with weir.
  */
 weir_status weir_take_message(weir_stage *self, void *event);
 

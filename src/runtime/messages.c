@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/refusal.h"
+#include "memory/spans.h"
 #include "os/clock.h"
 #include "runtime/options.h"
 #include "runtime/post.h"
@@ -47,9 +48,16 @@ static weir_status post_event(weir_runtime *runtime, weir_ref stage, enum weir__
         return WEIR_INVALID;
     }
     weir_status status = weir__options_type(type);
-    status = status != WEIR_OK ? status : weir__options_no_spans(type, "a message");
-    return status == WEIR_OK ? post_payload(runtime, stage, kind, event, type->bytes, type)
-                             : status;
+    if (status != WEIR_OK) {
+        return status;
+    }
+    size_t bytes = weir__spans_bytes(type->spans, event);
+    if (bytes > weir__payload_limit(type)) {
+        return weir__refuse(WEIR_INVALID,
+                            "the event has spans of %zu bytes, its type's payload_limit is %zu",
+                            bytes, weir__payload_limit(type));
+    }
+    return post_payload(runtime, stage, kind, event, type->bytes + bytes, type);
 }
 
 weir_status weir_cast_event(weir_runtime *runtime, weir_ref stage, const weir_event_type *type,

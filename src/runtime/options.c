@@ -245,13 +245,6 @@ weir_status weir__options_type(const weir_event_type *type) {
     return status != WEIR_OK ? status : check_spans(type);
 }
 
-weir_status weir__options_no_spans(const weir_event_type *type, const char *whose) {
-    return type == NULL || type->spans == 0
-               ? WEIR_OK
-               : weir__refuse(WEIR_INVALID, "the type of %s must have no spans, it has %u", whose,
-                              type->spans);
-}
-
 static weir_status check_type(const weir_event_type *type, size_t event_bytes) {
     weir_status status = weir__options_type(type);
     if (status == WEIR_OK && event_bytes != 0 && event_bytes != type->bytes) {

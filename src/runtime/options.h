@@ -20,9 +20,6 @@ weir_status weir__options_stage(const weir_stage_options *options, unsigned work
 /* Of an event type, which is not NULL. */
 weir_status weir__options_type(const weir_event_type *type);
 
-/* A type, or none (NULL), without spans. */
-weir_status weir__options_no_spans(const weir_event_type *type, const char *whose);
-
 /* What a stage with these options is called: its name, or its kind's. */
 const char *weir__options_name(const weir_stage_options *options);
 

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/refusal.h"
+#include "memory/spans.h"
 #include "runtime/errand.h"
 
 #include <string.h>
@@ -166,6 +167,17 @@ void weir__message_used_up(struct weir__host *host, struct weir__message *messag
     weir__drop_message(host->runtime, message);
 }
 
+/* What an event's spans point at lies behind it. */
+static void write_payload(struct weir__message *message, const void *payload, size_t bytes) {
+    const weir_event_type *type = message->type;
+    if (type == NULL || type->spans == 0) {
+        memcpy(message->payload, payload, bytes);
+    } else {
+        weir__spans_write(type->spans, type->bytes, payload, message->payload,
+                          (char *)message->payload + type->bytes);
+    }
+}
+
 weir_status weir__make_message(weir_runtime *runtime, const struct weir__message *head,
                                const void *payload, struct weir__message **out) {
     struct weir__counter *counter = counter_of(runtime, &head->mail);
@@ -188,7 +200,7 @@ weir_status weir__make_message(weir_runtime *runtime, const struct weir__message
     memcpy(message, head, sizeof *head);
     message->counter = counter;
     if (bytes > sizeof *head) {
-        memcpy(message->payload, payload, bytes - sizeof *head);
+        write_payload(message, payload, bytes - sizeof *head);
     }
     *out = message;
     return WEIR_OK;

@@ -52,11 +52,13 @@ static bool is_late(const struct weir__message *message) {
 
 static void call(weir_stage *stage, callback *function, const char *name,
                  struct weir__message *message) {
+    /* an event's payload lies behind it */
+    size_t bytes = message->type != NULL ? message->type->bytes : (size_t)message->count;
     if (function == NULL) {
         message->fate = WEIR_DISCARD_UNWANTED;
         weir__host_log(stage->host, WEIR_LOG_WARNING,
-                       "stage %s has no %s: a message of %llu bytes was dropped", stage->name, name,
-                       (unsigned long long)message->count);
+                       "stage %s has no %s: a message of %zu bytes was dropped", stage->name, name,
+                       bytes);
         return;
     }
     if (!is_late(message)) {
@@ -65,7 +67,7 @@ static void call(weir_stage *stage, callback *function, const char *name,
     stage->telling_end = message->reminds;
     weir__stage_enter(stage);
     stage->host->message = message;
-    weir_verdict verdict = function(stage, message->payload, (size_t)message->count);
+    weir_verdict verdict = function(stage, message->payload, bytes);
     stage->host->message = NULL;
     weir__stage_leave(stage, name, verdict);
     stage->telling_end = false;

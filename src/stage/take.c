@@ -46,6 +46,11 @@ weir_status weir_take_message(weir_stage *self, void *event) {
                             message == NULL ? "none is at hand"
                                             : "it owns nothing, or was taken: copy it");
     }
+    if (message->type->spans > 0) {
+        return weir__refuse(WEIR_INVALID,
+                            "stage %s cannot take a message whose payload stays with weir: copy it",
+                            self->name);
+    }
     memcpy(event, message->payload, message->type->bytes);
     message->type = NULL;
     weir__owned_took_raw(&self->host->pool, 1);

@@ -109,6 +109,76 @@ static weir_verdict take_no_message(weir_stage *self, const void *message, size_
     return WEIR_CONTINUE;
 }
 
+/* ---- of any length ------------------------------------------------------------------- */
+
+struct note {
+    weir_bytes text, key;
+    uint64_t number;
+};
+
+static uint64_t notes_dropped;
+
+static void drop_notes(void *context, const void *events, size_t count, weir_discard why) {
+    const struct note *note = events;
+    (void)context, (void)why;
+    for (size_t i = 0; i < count; i++) notes_dropped += note[i].text.count == 5 * note[i].number;
+}
+
+static weir_verdict hear_note(weir_stage *self, const void *message, size_t bytes) {
+    const struct note *note = message;
+    struct note mine;
+    RIG_CHECK(owned_scene.rig, bytes == sizeof *note);
+    RIG_CHECK(owned_scene.rig, note->text.count == 5 * note->number);
+    for (uint32_t i = 0; i < note->text.count; i++) {
+        RIG_CHECK(owned_scene.rig, note->text.at[i] == "hello"[i % 5]);
+    }
+    RIG_CHECK(owned_scene.rig, note->key.count == 3 && memcmp(note->key.at, "key", 3) == 0);
+    check_refusal(weir_take_message(self, &mine), WEIR_INVALID, "payload stays with weir");
+    owned_scene.seen++;
+    return WEIR_CONTINUE;
+}
+
+static weir_status tell_note(weir_ref stage, const weir_event_type *type, uint64_t number) {
+    char text[100], key[] = "key";
+    for (size_t i = 0; i < sizeof text; i++) text[i] = "hello"[i % 5];
+    const struct note note = {{text, (uint32_t)(5 * number), 0}, {key, 3, 0}, number};
+    weir_status status = number % 2 == 0
+                             ? weir_cast_event(owned_scene.rig->runtime, stage, type, &note)
+                             : weir_info_event(owned_scene.rig->runtime, stage, type, &note);
+    memset(text, '-', sizeof text); /* weir has a copy */
+    memset(key, '-', sizeof key);
+    return status;
+}
+
+static void messages_may_be_of_any_length(struct rig *rig) {
+    for (int owns_more = 0; owns_more < 2; owns_more++) {
+        const weir_event_type notes = {.bytes = sizeof(struct note),
+                                       .drop = owns_more ? drop_notes : NULL,
+                                       .spans = 2,
+                                       .payload_limit = 83};
+        owned_scene_open(rig);
+        notes_dropped = 0;
+        weir_ref stage = start_hearer(hear_note, hear_note);
+        for (uint64_t i = 0; i <= 16; i++) {
+            assert_int_equal(tell_note(stage, &notes, i), WEIR_OK);
+        }
+        assert_int_equal(tell_note(stage, &notes, 17), WEIR_INVALID);
+        assert_string_equal(weir_refusal(), "the event has spans of 88 bytes, its type's "
+                                            "payload_limit is 83");
+        rig_rest(rig);
+        assert_int_equal(owned_scene.seen, 17);
+        assert_int_equal(notes_dropped, owns_more ? 17 : 0);
+        tell_note(stage, &notes, 16); /* which nobody comes to */
+        if (owns_more == 0) assert_int_equal(weir_stop(rig->runtime, stage, 0), WEIR_OK);
+        rig_rest(rig);
+    }
+    weir_accounts accounts;
+    assert_int_equal(weir_runtime_close(rig->runtime, &accounts), WEIR_OK);
+    rig_expect_nothing_left(rig, &accounts);
+    assert_int_equal(notes_dropped, 18);
+    assert_int_equal(accounts.dropped, 36);
+}
+
 static void messages_that_are_none(struct rig *rig) {
     owned_scene_open(rig);
     weir_ref stage = start_hearer(take_no_message, NULL);
@@ -131,6 +201,7 @@ int main(void) {
         TEST_STEPPED(messages_to_who_stops_are_dropped),
         TEST_IN_WORLDS(messages_to_who_is_closed_are_dropped),
         TEST_STEPPED(messages_that_nobody_handles_are_dropped),
+        TEST_IN_WORLDS(messages_may_be_of_any_length),
         TEST_STEPPED(messages_that_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
