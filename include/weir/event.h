@@ -143,8 +143,8 @@ weir_status weir_emit_slices(weir_stage *self, const void *events, size_t count)
  *            borrows it; then it is dropped, as HANDLED or ABANDONED, unless it was taken
  *            (weir_take_message).  If the stage stops before that, it is dropped as STOPPED; as
  *            UNWANTED where it has no such callback.
- * Errors     as weir_cast; INVALID, too, for a type that is none, and an event whose spans have more
- *            than its payload_limit.  What they point at is copied.
+ * Errors     as weir_cast; INVALID, too, for a type that is none, and for an event whose spans
+ *            have more than its payload_limit.  What they point at is copied.
  */
 weir_status weir_cast_event(weir_runtime *runtime, weir_ref stage, const weir_event_type *type,
                             const void *event);
