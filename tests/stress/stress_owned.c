@@ -22,6 +22,7 @@ struct deed {
     weir_bytes text; /* of deeds with payload; else nothing */
     uint64_t title;
     uint64_t check; /* its complement */
+    uint64_t says;  /* the title that its text is of: a copy has a title of its own, and the text */
 };
 
 static uint32_t *titles; /* atomic, by number */
@@ -29,13 +30,13 @@ static uint64_t titles_used, drawn;
 static bool with_payload;
 static char letters[TEXT_MOST + 26];
 
-/* What a deed says: as many letters as it has, from one of its own on. */
+/* What a deed of that title says, and its copies: so many letters, from one of its own on. */
 static weir_bytes text_of(uint64_t title) {
     return (weir_bytes){letters + title % 26, (uint32_t)(title * 7919 % TEXT_MOST), 0};
 }
 
 static void read_text(const struct deed *deed) {
-    weir_bytes right = text_of(deed->title);
+    weir_bytes right = text_of(deed->says);
     STRESS_CHECK(deed->text.count == right.count);
     STRESS_CHECK(memcmp(deed->text.at, right.at, right.count) == 0);
 }
@@ -51,7 +52,7 @@ static struct deed make(void) {
     STRESS_CHECK(title < TITLES);
     weir__store_relaxed_u32(&titles[title], ALIVE);
     weir_bytes text = with_payload ? text_of(title) : (weir_bytes){0};
-    return (struct deed){.text = text, .title = title, .check = ~title};
+    return (struct deed){.text = text, .title = title, .check = ~title, .says = title};
 }
 
 static void give_up(const struct deed *deed) {
@@ -69,7 +70,10 @@ static void drop_deeds(void *context, const void *events, size_t count, weir_dis
 static bool copy_deed(void *context, const void *event, void *copy) {
     (void)context;
     use(event);
-    *(struct deed *)copy = make();
+    struct deed made = make();
+    made.says = ((const struct deed *)event)->says;
+    made.text = (weir_bytes){0}; /* not its affair */
+    *(struct deed *)copy = made;
     return true;
 }
 

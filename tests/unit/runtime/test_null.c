@@ -218,6 +218,9 @@ static void of_oneself(weir_stage *self, weir_ref other) {
     HARMLESS(weir_batch_event_bytes, self, weir_batch_event_bytes(NULL) == 0);
     HARMLESS(weir_forward, self, weir_forward(NULL) == WEIR_STOP);
     HARMLESS(weir_own, self, weir_own(NULL) == NULL);
+    HARMLESS(weir_open_demand, self, weir_open_demand(NULL).events == 0);
+    REFUSED(weir_batch_rest, self, weir_batch_rest(NULL, 0));
+    REFUSED(weir_demand_rest, self, weir_demand_rest(NULL, 0));
     REFUSED(weir_stash, self, weir_stash(NULL, 0, 1));
     HARMLESS(weir_stashed, self, weir_stashed(NULL) == 0);
     HARMLESS(weir_stash_front, self, weir_stash_front(NULL, 1).events == NULL);
