@@ -182,6 +182,7 @@ void weir__stage_unemit(weir_stage *stage, uint64_t before) {
         weir__owned_accept(&stage->host->pool, 0 - (queue->events - before));
     }
     weir__queue_keep(queue, before, &stage->host->pool);
+    stage->weighed.events = UINT64_MAX; /* others may come in their place (rest.c) */
 }
 
 /* All or nothing, over as many blocks as it takes. */

@@ -233,7 +233,8 @@ static void one_batch(weir_stage *stage) {
         bytes = bytes_of(&item);
         run = hand_on(stage, edge, &item, &ask_for);
         if (WEIR__UNLIKELY((item.flags & WEIR__REST) != 0)) {
-            count -= weir__stage_rested(stage, edge, &ask_for, stage->message_windowed);
+            weir__stage_rested(stage, edge, count - item.count, &ask_for, stage->message_windowed);
+            count = item.count;
         }
     }
     if (WEIR__UNLIKELY(!run) && edge->manual) {
@@ -309,21 +310,23 @@ static inline bool may_go_first(const weir_stage *stage, const struct weir__edge
            (stage->kind == WEIR_CONSUMER || weir__stage_open_demand(stage) > 0);
 }
 
-/* Hands inline events to handle_events, which may forward or stash them.  true: or leave some. */
-static inline bool handle_entry(weir_stage *stage, struct weir__edge *edge,
-                                const struct weir__entry *entry) {
+/* Hands inline events to handle_events, which may forward or stash them.  Returns how many it
+ * leaves. */
+static inline uint32_t handle_entry(weir_stage *stage, struct weir__edge *edge,
+                                    const struct weir__entry *entry) {
     struct weir__item item = {
         .count = entry->count, .event_bytes = weir__entry_event_bytes(entry), .owner = edge};
     stage->host->batch_events = entry->events;
     handle_run(stage, &item, entry->events);
-    return (item.flags & WEIR__REST) != 0;
+    return entry->count - item.count;
 }
 
 static WEIR__NOINLINE bool handle_by_hand(weir_stage *stage, struct weir__edge *edge,
                                           const struct weir__entry *entry) {
     uint64_t nothing = 0;
-    if (handle_entry(stage, edge, entry)) {
-        weir__stage_rested(stage, edge, &nothing, false);
+    uint32_t rest = handle_entry(stage, edge, entry);
+    if (rest > 0) {
+        weir__stage_rested(stage, edge, rest, &nothing, false);
     }
     weir__outbox_flush(&stage->host->outbox);
     return true;
@@ -351,8 +354,9 @@ static inline bool handle_inline(weir_stage *stage, struct weir__edge *edge,
     if (WEIR__UNLIKELY(over > 0)) {
         excess(stage, over);
     }
-    if (WEIR__UNLIKELY(handle_entry(stage, edge, entry))) {
-        weir__stage_rested(stage, edge, &ask_for, true);
+    uint32_t rest = handle_entry(stage, edge, entry);
+    if (WEIR__UNLIKELY(rest > 0)) {
+        weir__stage_rested(stage, edge, rest, &ask_for, true);
     }
     weir__subscription_ask(stage, edge, ask_for);
     weir__outbox_flush(&stage->host->outbox);

@@ -20,12 +20,12 @@ bool weir__stage_take_across(weir_stage *stage, uint64_t *count, uint64_t *ask_f
 /* ---- rest.c ------------------------------------------------------------------- */
 
 /*
- * A callback that has returned left the rest of its batch, which is the front of the input queue
- * again: what is due for the batch becomes what is due for what was handled.  Returns how many
- * events of it come again.  windowed: the batch was cut by the window.
+ * A callback that has returned left `count` events of its batch, or piece, which are the front of
+ * the input queue again: what is due for the batch becomes what is due for what was handled.
+ * windowed: the batch was cut by the window.
  */
-uint64_t weir__stage_rested(weir_stage *stage, struct weir__edge *edge, uint64_t *ask_for,
-                            bool windowed);
+void weir__stage_rested(weir_stage *stage, struct weir__edge *edge, uint64_t count,
+                        uint64_t *ask_for, bool windowed);
 
 /* Bytes that were under way have gone: what waits for that comes again. */
 void weir__stage_bytes_gone(weir_stage *stage);

@@ -42,17 +42,20 @@ static uint64_t weigh_emission(weir_stage *stage) {
 
 /*
  * The most that one of those with open demand has room for; the least, where each event goes to
- * all of them that select it.
+ * all of them that select it.  Demand that is nobody's in particular (of who competes, or has
+ * left) has no bound.
  */
 static uint64_t room_in_bytes(const weir_stage *stage) {
     bool all = stage->dispatch.table->selects;
-    uint64_t room = all ? UINT64_MAX : 0;
+    bool any = false;
+    uint64_t room = UINT64_MAX;
     for (const struct weir__edge *edge = stage->consumers; edge != NULL;
          edge = edge->consumers_next) {
         if (weir__edge_open_demand(edge) > 0) {
             uint64_t its = edge->load == NULL ? UINT64_MAX : weir__load_room(edge->load);
             bool better = all ? its < room : its > room;
-            room = better ? its : room;
+            room = better || !any ? its : room;
+            any = true;
         }
     }
     return room;
@@ -63,7 +66,8 @@ static uint64_t less(uint64_t from, uint64_t count) {
 }
 
 weir_asked weir_open_demand(weir_stage *self) {
-    if (weir__missing(self, "self") || self->kind == WEIR_CONSUMER) {
+    if (weir__missing(self, "self") || self->kind == WEIR_CONSUMER ||
+        self->mode == WEIR_ACCUMULATE) {
         return (weir_asked){0};
     }
     if (self->relaxed) {
@@ -166,7 +170,8 @@ weir_status weir_batch_rest(weir_stage *self, size_t from) {
                             (size_t)item->count - from);
     }
     let_shown_go(self->host, item, from);
-    rest.flags |= self->message_left > 0 ? WEIR__MORE : 0;
+    bool again = (item->flags & WEIR__REST) != 0; /* a second one, before the first */
+    rest.flags |= self->message_left > 0 || again ? WEIR__MORE : 0;
     weir__queue_push_front(&self->inq, rest);
     self->rest_waits = nothing_done(self, from) && waits_for_bytes(self);
     self->pieces_left += rest.count; /* with what it was a piece of */
@@ -175,9 +180,8 @@ weir_status weir_batch_rest(weir_stage *self, size_t from) {
     return WEIR_OK;
 }
 
-uint64_t weir__stage_rested(weir_stage *stage, struct weir__edge *edge, uint64_t *ask_for,
-                            bool windowed) {
-    uint64_t count = weir__queue_at(&stage->inq, 0)->count;
+void weir__stage_rested(weir_stage *stage, struct weir__edge *edge, uint64_t count,
+                        uint64_t *ask_for, bool windowed) {
     if (windowed) {
         *ask_for += stage->pieces_left > count ? stage->pieces_ask : 0; /* more of it was to come */
         weir__window_return(&edge->window, stage->pieces_left, ask_for);
@@ -185,7 +189,6 @@ uint64_t weir__stage_rested(weir_stage *stage, struct weir__edge *edge, uint64_t
     stage->pieces_left = 0;
     stage->message_left = 0;
     stage->begun = false;
-    return count;
 }
 
 /* ---- of a demand ------------------------------------------------------------ */

@@ -264,6 +264,44 @@ static void a_consumer_that_leaves_holds_nothing_up(struct rig *rig) {
     rig_close(rig);
 }
 
+/* Whose an event will be nobody knows: all of them are asked for, however long they are. */
+static void who_competes_has_no_bound(struct rig *rig) {
+    open_scene(rig);
+    f.looks = true;
+    f.shortest = f.longest = 5000;
+    f.seen[1] = f.seen[2] = UINT64_MAX;
+    start_producer(weir_shared_dispatcher(), (weir_stage_options){0});
+    start_consumer(0, (weir_subscribe_options){0});
+    rig_rest(rig);
+    assert_int_equal(weir_demand(rig->runtime, f.producer, WEIR_FORWARD), WEIR_OK);
+    rig_rest(rig);
+    assert_int_equal(f.seen[0], EVENTS);
+    rig_close(rig);
+}
+
+static weir_verdict look_held_back(weir_stage *self, const void *message, size_t bytes) {
+    weir_asked asked = weir_open_demand(self);
+    (void)message, (void)bytes;
+    RIG_CHECK(f.rig, asked.events == 0 && asked.bytes == 0);
+    f.calls++;
+    return WEIR_CONTINUE;
+}
+
+/* A producer that holds back sends nothing, whoever has asked. */
+static void who_holds_back_is_asked_for_nothing(struct rig *rig) {
+    open_scene(rig);
+    f.flat_bytes = 8;
+    f.limit = 3;
+    f.seen[1] = f.seen[2] = UINT64_MAX;
+    start_producer(NULL, (weir_stage_options){.on.handle_cast = look_held_back});
+    start_consumer(0, (weir_subscribe_options){0});
+    rig_rest(rig);
+    assert_int_equal(weir_cast(rig->runtime, f.producer, "", 0), WEIR_OK);
+    rig_rest(rig);
+    assert_int_equal(f.calls, 1);
+    rig_close(rig);
+}
+
 /* ---- a stage between ------------------------------------------------------------- */
 
 static weir_verdict produce_numbers(weir_stage *self, uint64_t demand) {
@@ -477,6 +515,8 @@ int main(void) {
         TEST_IN_WORLDS(a_broadcast_waits_for_the_fullest),
         TEST_IN_WORLDS(who_is_full_keeps_nothing_from_others),
         TEST_IN_WORLDS(a_consumer_that_leaves_holds_nothing_up),
+        TEST_IN_WORLDS(who_competes_has_no_bound),
+        TEST_STEPPED(who_holds_back_is_asked_for_nothing),
         TEST_IN_WORLDS(a_stage_between_keeps_to_the_bound),
         TEST_STEPPED(a_buffer_keeps_what_its_bytes_allow),
         TEST_STEPPED(a_bound_in_bytes_of_flat_events_is_one_in_events),

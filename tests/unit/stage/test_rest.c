@@ -367,6 +367,33 @@ static weir_verdict leave_and_forward(weir_stage *self, weir_batch batch) {
     return weir_forward(self);
 }
 
+/* Half of the batch, then half of that. */
+static weir_verdict leave_twice(weir_stage *self, weir_batch batch) {
+    size_t count = (batch.count + 3) / 4;
+    RIG_CHECK(f.rig, weir_batch_rest(self, (batch.count + 1) / 2) == WEIR_OK);
+    RIG_CHECK(f.rig, weir_batch_rest(self, count) == WEIR_OK);
+    for (size_t i = 0; i < count; i++) begin_event(batch.events, i);
+    f.rig->handled += count;
+    RIG_CHECK(f.rig, f.made - f.begun <= 64);
+    return WEIR_CONTINUE;
+}
+
+static void what_is_left_twice_comes_once(struct rig *rig) {
+    for (size_t max = 4; max <= 64; max *= 4) {
+        for (int owned = 0; owned < 2; owned++) {
+            owned_open(&ledger);
+            open_scene(rig, EVENTS);
+            f.owned = owned;
+            weir_ref producer = source(NULL);
+            behind(producer, WEIR_CONSUMER, leave_twice, max);
+            go(producer);
+            assert_int_equal(f.begun, EVENTS);
+            if (owned) owned_expect(&ledger, "handled 300");
+        }
+    }
+    rig_close(rig);
+}
+
 static void what_is_not_left_is_forwarded(struct rig *rig) {
     for (size_t max = 4; max <= 64; max *= 4) {
         open_scene(rig, EVENTS);
@@ -390,6 +417,7 @@ int main(void) {
         TEST_IN_WORLDS(who_takes_nothing_keeps_nothing_up),
         TEST_IN_WORLDS(what_is_left_at_the_end_goes_back),
         TEST_STEPPED(what_cannot_be_left_is_refused),
+        TEST_IN_WORLDS(what_is_left_twice_comes_once),
         TEST_IN_WORLDS(what_is_not_left_is_forwarded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
