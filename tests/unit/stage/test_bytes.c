@@ -269,6 +269,7 @@ static void who_competes_has_no_bound(struct rig *rig) {
     open_scene(rig);
     f.looks = true;
     f.shortest = f.longest = 5000;
+    f.max_bytes = 1;
     f.seen[1] = f.seen[2] = UINT64_MAX;
     start_producer(weir_shared_dispatcher(), (weir_stage_options){0});
     start_consumer(0, (weir_subscribe_options){0});
