@@ -180,9 +180,12 @@ static void note_end(weir_stage *self, weir_reason reason) {
 
 /* ---- the graph ----------------------------------------------------------------- */
 
+/* Where a window is asked for, it says how much is under way, as of the frames by hand. */
 static weir_ref start(const struct field *field, weir_stage_options stage, weir_ref from,
                       size_t max_demand) {
-    const weir_subscribe_to to = {.producer = from, .options = {.max_demand = max_demand}};
+    const weir_subscribe_to to = {
+        .producer = from,
+        .options = {.max_demand = max_demand, .max_bytes = max_demand > 0 ? WEIR_INFINITY : 0}};
     weir_ref ref;
     stage.subscribe_to = from.bits != 0 ? &to : NULL;
     stage.subscribe_count = from.bits != 0;

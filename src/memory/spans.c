@@ -14,17 +14,25 @@ uint64_t weir__spans_about(const struct weir__item *item, uint64_t count) {
                      count;
 }
 
-uint64_t weir__item_weigh(const struct weir__item *item, uint32_t first, uint32_t count) {
-    uint64_t bytes = (uint64_t)count * item->event_bytes;
-    const weir_event_type *type = weir__item_type(item);
-    if (type == NULL || type->spans == 0) {
-        return bytes;
-    }
-    const unsigned char *event = weir__block_event(item->block, item->first + first);
-    for (uint32_t i = 0; i < count; i++, event += item->event_bytes) {
-        bytes += weir__spans_bytes(type->spans, event);
+/* spans: the type's, a constant where it may be one. */
+static inline uint64_t weigh_payload(const unsigned char *event, uint32_t event_bytes,
+                                     uint32_t count, unsigned spans) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++, event += event_bytes) {
+        bytes += weir__spans_bytes(spans, event);
     }
     return bytes;
+}
+
+uint64_t weir__item_weigh(const struct weir__item *item, uint32_t first, uint32_t count) {
+    const uint64_t fixed = (uint64_t)count * item->event_bytes;
+    const weir_event_type *type = weir__item_type(item);
+    if (type == NULL || type->spans == 0) {
+        return fixed;
+    }
+    const unsigned char *event = weir__block_event(item->block, item->first + first);
+    return fixed + (type->spans == 1 ? weigh_payload(event, item->event_bytes, count, 1)
+                                     : weigh_payload(event, item->event_bytes, count, type->spans));
 }
 
 uint64_t weir__queue_fits(const struct weir__queue *queue, uint64_t bytes) {
