@@ -24,21 +24,34 @@ static void expect(struct weir__load *load, uint64_t bytes) {
     }
 }
 
-void weir__load_sent(struct weir__load *load, uint64_t events, uint64_t bytes) {
-    if (load->count < WEIR__LOAD_NOTES) {
-        *note_at(load, load->count++) = (struct weir__note){0};
-    }
-    struct weir__note *last = note_at(load, load->count - 1);
-    last->events += events;
-    last->bytes += bytes;
-    load->events += events;
-    load->bytes += bytes;
+void weir__load_message(struct weir__load *load, uint64_t events, uint64_t bytes) {
     expect(load, bytes / events);
 }
 
-/* `events` events of a note go, and their share of its bytes. */
-static void unload(struct weir__load *load, struct weir__note *note, uint64_t events) {
-    uint64_t bytes = events == note->events ? note->bytes : note->bytes / note->events * events;
+/* The note that is to take in so many bytes more. */
+static struct weir__note *note_for(struct weir__load *load, uint64_t bytes) {
+    struct weir__note *last = load->count > 0 ? note_at(load, load->count - 1) : NULL;
+    bool has_room =
+        last != NULL && (load->flat || last->bytes + bytes <= load->most / WEIR__LOAD_PARTS);
+    if (has_room || load->count == WEIR__LOAD_NOTES) {
+        return last;
+    }
+    last = note_at(load, load->count++);
+    *last = (struct weir__note){0};
+    return last;
+}
+
+void weir__load_sent(struct weir__load *load, uint64_t events, uint64_t bytes) {
+    struct weir__note *note = note_for(load, bytes);
+    note->events += events;
+    note->bytes += bytes;
+    load->events += events;
+    load->bytes += bytes;
+}
+
+/* `events` events of a note go, and so many of its bytes. */
+static void unload(struct weir__load *load, struct weir__note *note, uint64_t events,
+                   uint64_t bytes) {
     note->events -= events;
     note->bytes -= bytes;
     load->events -= events;
@@ -46,9 +59,14 @@ static void unload(struct weir__load *load, struct weir__note *note, uint64_t ev
 }
 
 void weir__load_unsent(struct weir__load *load, uint64_t events) {
-    struct weir__note *last = note_at(load, load->count - 1);
-    unload(load, last, events);
-    load->count -= last->events == 0;
+    while (events > 0) {
+        struct weir__note *last = note_at(load, load->count - 1);
+        uint64_t some = events < last->events ? events : last->events;
+        unload(load, last, some,
+               some == last->events ? last->bytes : last->bytes / last->events * some);
+        load->count -= last->events == 0;
+        events -= some;
+    }
 }
 
 bool weir__load_done(struct weir__load *load, uint64_t done) {
@@ -58,7 +76,8 @@ bool weir__load_done(struct weir__load *load, uint64_t done) {
     while (left > 0) {
         struct weir__note *note = note_at(load, 0);
         uint64_t events = left < note->events ? left : note->events;
-        unload(load, note, events);
+        uint64_t bytes = load->flat ? events * load->each : 0;
+        unload(load, note, events, events == note->events ? note->bytes : bytes);
         left -= events;
         if (note->events == 0) {
             load->first++;

@@ -8,9 +8,11 @@
  * many events as there is room for, at what one is expected to weigh; and of one whenever
  * nothing is under way.  No dispatcher knows of it.
  *
- * Messages are noted as they are sent, and let go as the consumer says that it is done with
- * their events (`done`, ring.h); inside one, bytes are let go as if all its events weighed
- * the same.  When there are more messages than notes, the last one takes them in.
+ * What is sent is noted, and let go as the consumer says that it is done with it (`done`, ring.h).
+ * A note is of some events in a row, of an eighth of the bound or so, or of a longer one alone; it
+ * weighs what they do until the last of them is done, so that nothing is thought to have gone that
+ * is there.  (Of flat events each is let go as it is done.)  When there is no place for another
+ * note, the last one takes more in.
  *
  *   events, bytes == the sums of the notes';  events == sent - done, as far as done was heard
  *   Flat events weigh what they are expected to, so bytes <= most, or one is under way.  Others
@@ -27,7 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { WEIR__LOAD_NOTES = 8 };
+enum { WEIR__LOAD_NOTES = 16, WEIR__LOAD_PARTS = 8 };
 
 struct weir__note {
     uint64_t events;
@@ -48,10 +50,12 @@ struct weir__load {
 
 void weir__load_open(struct weir__load *load, uint64_t most, uint64_t each, bool flat);
 
-/* A message of `events` events and so many bytes was sent. */
+/* `events` events in a row of so many bytes are sent.  Of such that are not flat it is called for
+ * each, and weir__load_message behind all of a message. */
 void weir__load_sent(struct weir__load *load, uint64_t events, uint64_t bytes);
+void weir__load_message(struct weir__load *load, uint64_t events, uint64_t bytes);
 
-/* Of what was noted last, `events` events were not sent after all. */
+/* The last `events` events were not sent after all; they weighed what those beside them do. */
 void weir__load_unsent(struct weir__load *load, uint64_t events);
 
 /* The consumer is done with all before that position.  true: with more than before. */

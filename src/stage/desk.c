@@ -73,14 +73,33 @@ static WEIR__INLINE void tell_sent(weir_stage *stage, struct weir__edge *edge, u
     weir__outbox_touched_much(edge, WEIR__EVENTS, bytes);
 }
 
+/* Notes what is about to go.  Returns its bytes. */
+static uint64_t load_up(struct weir__load *load, const struct weir__queue *queue, uint64_t count) {
+    if (load->flat) {
+        weir__load_sent(load, count, count * load->each);
+        return count * load->each;
+    }
+    uint64_t bytes = 0;
+    uint64_t left = count;
+    for (uint32_t i = 0; left > 0; i++) {
+        const struct weir__item *item = weir__queue_at(queue, i);
+        for (uint32_t k = 0; k < item->count && left > 0; k++, left--) {
+            uint64_t its = weir__item_weigh(item, k, 1);
+            weir__load_sent(load, 1, its);
+            bytes += its;
+        }
+    }
+    weir__load_message(load, count, bytes);
+    return bytes;
+}
+
 /*
  * Bytes are counted, as they go, where they are bounded.  If they are fewer than was expected
  * there is room, which no consumer tells of.
  */
 static void send_loaded(weir_stage *stage, struct weir__edge *edge, struct weir__queue *queue,
                         uint64_t count) {
-    uint64_t bytes = weir__queue_weigh(queue, count);
-    weir__load_sent(edge->load, count, bytes);
+    uint64_t bytes = load_up(edge->load, queue, count);
     uint64_t lost = weir__edge_send_slices(edge, queue, count, &stage->host->pool);
     tell_sent(stage, edge, count, bytes);
     if (WEIR__UNLIKELY(lost > 0)) {
