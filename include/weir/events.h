@@ -137,10 +137,10 @@ void *weir_own(weir_stage *self);
  * What is asked for right now, and would go to consumers at once, less what the running callback
  * has emitted: so many events; and in bytes what a consumer that has asked for some has room for
  * (max_bytes, in subscription.h), of several the one with most room, but with a broadcast the one
- * with least.  bytes is UINT64_MAX where nobody bounds them.  Where events is above 0 one event may
- * be emitted however long it is, if none is under way: bytes is all of max_bytes then.  Events
- * beyond are buffered; bytes beyond are sent, as far as events are asked for.  A stage that goes
- * on though nobody asks, since a drain would stall, sees no bounds.
+ * with least.  bytes is UINT64_MAX where nobody bounds them, and where that one has nothing under
+ * way, until something was emitted: one event passes however long it is.  Events beyond are
+ * buffered; bytes beyond are sent, as far as events are asked for.  A stage that goes on though
+ * nobody asks, since a drain would stall, sees no bounds.
  * Returns    {0, 0} for a consumer.
  * Cost       a walk over the stage's consumers, where some bound bytes, and over what was emitted
  *            since the last look.

@@ -14,8 +14,10 @@
  * is.  An event is under way from when it is sent until the batch that it came in was handled.
  * The producer is asked for as many events as there is room for, at what one is expected to
  * weigh: that of flat events is known; of others as much as the longest of late; so at first for
- * one event.  Who emits what he was asked for passes max_bytes only by what events are longer than
- * those before; who looks at weir_open_demand (events.h) does not pass it.
+ * one event.  While as much is under way as may be, a producer_consumer begins no message, and
+ * inlets, ports and iterators emit nothing; they pass max_bytes by one message, or a few events.
+ * A producer that was asked for many events, since they were short, and emits long ones passes it
+ * by all of those: unless it looks at weir_open_demand (events.h), and so passes nothing.
  *
  * A batch that is larger than 64 KiB is handed out in pieces, as it lies in memory:
  * handle_events is called for each (see weir_batch), and the ask is behind the last.

@@ -48,12 +48,17 @@ static void collect(weir_inlet *inlet) {
     }
 }
 
-/* Takes `count` events off the front; `self` emits them, NULL drops them for that. */
+/* Takes `count` events off the front, or as many as there is room for in bytes; `self` emits them,
+ * NULL drops them for that. */
 static bool take_front(weir_inlet *inlet, weir_stage *self, uint64_t count, weir_discard why) {
     while (count > 0) {
         struct weir__chunk *chunk = inlet->first;
         uint64_t left = weir__inlet_chunk_count(inlet, chunk) - chunk->first;
         uint64_t part = left < count ? left : count;
+        part = self != NULL ? weir__inlet_portion(self, part) : part;
+        if (part == 0) {
+            return true;
+        }
         const unsigned char *events = chunk->events + chunk->first * inlet->bounds.event_bytes;
         uint64_t charge = weir__charge_of(&inlet->bounds, events, (size_t)part);
         if (self == NULL) {
@@ -165,9 +170,13 @@ static bool is_empty(const weir_inlet *inlet) {
            weir__ports_empty(inlet);
 }
 
+static bool is_wanted(const weir_stage *self) {
+    return self->mode == WEIR_FORWARD && weir__stage_is_asked(self);
+}
+
 static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
     /* While demand is held back, events wait in here, where the capacity holds. */
-    uint64_t open = self->mode == WEIR_FORWARD ? weir__stage_open_demand(self) : 0;
+    uint64_t open = is_wanted(self) ? weir__stage_open_demand(self) : 0;
     if (open > 0 && !take_stack(inlet, self, open)) {
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
@@ -207,10 +216,6 @@ static bool look_at_stacks(weir_stage *self) {
     }
     settle(inlet);
     return moved;
-}
-
-static bool is_wanted(const weir_stage *self) {
-    return self->mode == WEIR_FORWARD && weir__stage_open_demand(self) > 0;
 }
 
 /* Only events may come that nobody wants: until there is demand it need not look. */

@@ -163,6 +163,16 @@ static inline struct weir__chunk *weir__chunk_of(ck_stack_entry_t *entry) {
 /* The stage's. */
 extern const weir_callbacks weir__inlet_callbacks;
 
+/* How many of those events are emitted before it is looked again whether there is room in bytes:
+ * all, where nobody bounds those; 0: there is none. */
+static inline uint64_t weir__inlet_portion(weir_stage *self, uint64_t events) {
+    enum { PORTION = 16 };
+    if (WEIR__LIKELY(!self->weighs)) {
+        return events;
+    }
+    return weir_open_demand(self).bytes == 0 ? 0 : events < PORTION ? events : PORTION;
+}
+
 /* A reservation is given back: there is room for as much. */
 void weir__inlet_made_room(weir_inlet *inlet, uint64_t charge);
 

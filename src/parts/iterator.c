@@ -93,6 +93,10 @@ static weir_verdict make_on_demand(weir_stage *self, uint64_t demand) {
     weir_verdict verdict = WEIR_CONTINUE;
     while (demand > 0 && made.verdict == WEIR_ITERATOR_MORE && verdict == WEIR_CONTINUE &&
            !weir_ending_here()) {
+        if (self->weighs && weir_open_demand(self).bytes == 0) {
+            weir_demand_rest(self, demand);
+            return WEIR_CONTINUE;
+        }
         weir_room room = room_for(self, demand);
         if (room.events == NULL) {
             return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
@@ -124,11 +128,12 @@ static void iterator_terminate(weir_stage *self, weir_reason reason) {
 
 /* So many events with spans are made at a time.  A type that will be refused has none. */
 static size_t scratch_events(const weir_event_type *type) {
-    enum { SCRATCH_BYTES = 4096 };
+    enum { SCRATCH_BYTES = 4096, SCRATCH_EVENTS = 16 };
     if (type == NULL || type->spans == 0 || type->bytes - 1 >= WEIR_EVENT_BYTES_LIMIT) {
         return 0;
     }
-    return type->bytes < SCRATCH_BYTES ? SCRATCH_BYTES / type->bytes : 1;
+    size_t events = type->bytes < SCRATCH_BYTES ? SCRATCH_BYTES / type->bytes : 1;
+    return events < SCRATCH_EVENTS ? events : SCRATCH_EVENTS; /* bytes are looked at in between */
 }
 
 static weir_verdict iterator_init(weir_stage *self, void *argument) {

@@ -60,7 +60,10 @@ static bool take_from_ring(weir_port *port, weir_stage *self, uint64_t *open) {
     while (count > 0) {
         uint64_t first = port->out & port->mask;
         uint64_t run = port->mask + 1 - first;
-        run = run < count ? run : count;
+        run = weir__inlet_portion(self, run < count ? run : count);
+        if (run == 0) {
+            break;
+        }
         const unsigned char *events = port->events + first * port->event_bytes;
         if (weir_emit(self, events, (size_t)run) != WEIR_OK) {
             return false;

@@ -309,7 +309,7 @@ static bool owes_events(const weir_stage *stage) {
 /* It has something to handle, and may. */
 static bool has_stage_work(const weir_stage *stage) {
     bool may = stage->kind == WEIR_CONSUMER ||
-               (stage->kind == WEIR_PRODUCER_CONSUMER && weir__stage_open_demand(stage) > 0);
+               (stage->kind == WEIR_PRODUCER_CONSUMER && weir__stage_is_asked(stage));
     const struct weir__edge *edge = stage->producers;
     while (edge != NULL && !weir__edge_has_events(edge)) edge = edge->producers_next;
     return stage->begun || (may && (edge != NULL || weir__stage_can_drain(stage)));

@@ -262,7 +262,7 @@ bool weir__stage_can_drain(const weir_stage *stage) {
         return false; /* an end, behind what a reader still has */
     }
     return stage->begun || stage->kind == WEIR_CONSUMER || stage->relaxed ||
-           stage->dispatch.table->open_demand(stage->dispatch.state) > 0;
+           weir__stage_is_asked(stage);
 }
 
 static void one_mark(weir_stage *stage) {
@@ -307,7 +307,7 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
 static inline bool may_go_first(const weir_stage *stage, const struct weir__edge *edge) {
     return WEIR__PART(stage, lend) == NULL && weir__queue_empty(&stage->inq) &&
            weir__queue_empty(&edge->partial) &&
-           (stage->kind == WEIR_CONSUMER || weir__stage_open_demand(stage) > 0);
+           (stage->kind == WEIR_CONSUMER || weir__stage_is_asked(stage));
 }
 
 /* Hands inline events to handle_events, which may forward or stash them.  Returns how many it

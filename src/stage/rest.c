@@ -41,6 +41,15 @@ static uint64_t weigh_emission(weir_stage *stage) {
 }
 
 /*
+ * What one consumer has room for: one event, however long it is, when it has none; so whoever asks
+ * is told that anything goes, until he has emitted something.
+ */
+static uint64_t room_of(const weir_stage *stage, const struct weir__edge *edge) {
+    bool free = edge->load == NULL || (edge->load->events == 0 && stage->emission.events == 0);
+    return free ? UINT64_MAX : weir__load_room(edge->load);
+}
+
+/*
  * The most that one of those with open demand has room for; the least, where each event goes to
  * all of them that select it.  Demand that is nobody's in particular (of who competes, or has
  * left) has no bound.
@@ -52,13 +61,17 @@ static uint64_t room_in_bytes(const weir_stage *stage) {
     for (const struct weir__edge *edge = stage->consumers; edge != NULL;
          edge = edge->consumers_next) {
         if (weir__edge_open_demand(edge) > 0) {
-            uint64_t its = edge->load == NULL ? UINT64_MAX : weir__load_room(edge->load);
+            uint64_t its = room_of(stage, edge);
             bool better = all ? its < room : its > room;
             room = better || !any ? its : room;
             any = true;
         }
     }
     return room;
+}
+
+bool weir__stage_full(const weir_stage *stage) {
+    return room_in_bytes(stage) == 0;
 }
 
 static uint64_t less(uint64_t from, uint64_t count) {
@@ -221,6 +234,7 @@ weir_status weir_demand_rest(weir_stage *self, uint64_t count) {
 
 void weir__stage_bytes_gone(weir_stage *stage) {
     stage->rest_waits = false;
+    weir__stage_supply_soon(stage);
     if (stage->demand_rest > 0 && !stage->stopping) {
         ask_rest_again(stage);
     }

@@ -329,6 +329,18 @@ void weir__stage_info_due(void *context, void *info);
 /* The stage's calls for its dispatcher's desk; their context is the stage. */
 extern const struct weir__desk_calls weir__stage_desk_calls;
 
+/* ---- rest.c -------------------------------------------------------------- */
+
+/* All consumers that have asked for more have as many bytes as may be under way (with a broadcast,
+ * one has): between callbacks, of a stage that weighs. */
+bool weir__stage_full(const weir_stage *stage);
+
+/* It is asked for events, and they would go.  Between callbacks, too. */
+static inline bool weir__stage_is_asked(const weir_stage *stage) {
+    return weir__stage_open_demand(stage) > 0 &&
+           (WEIR__LIKELY(!stage->weighs) || !weir__stage_full(stage));
+}
+
 /* ---- supply.c ------------------------------------------------------------ */
 
 /* Serves buffered events as far as demand is open; returns how many. */

@@ -64,18 +64,15 @@ static weir_verdict emit_asked(weir_stage *self, uint64_t demand) {
     return own->next < world.total ? WEIR_CONTINUE : WEIR_FINISH;
 }
 
-/* One may go where none is under way: then all of the bound is left. */
-static bool goes(weir_stage *self, uint64_t bound) {
+static bool goes(weir_stage *self) {
     weir_asked asked = weir_open_demand(self);
-    return asked.events > 0 && (asked.bytes >= sizeof(uint64_t) || asked.bytes == bound);
+    return asked.events > 0 && asked.bytes >= sizeof(uint64_t);
 }
-
-static uint64_t bound_of_all;
 
 static weir_verdict emit_as_it_goes(weir_stage *self, uint64_t demand) {
     struct producer *own = weir_state(self);
     uint64_t step = sim_draw(4);
-    for (; demand > 0 && step > 0 && own->next < world.total && goes(self, bound_of_all); step--) {
+    for (; demand > 0 && step > 0 && own->next < world.total && goes(self); step--) {
         emit_number(self, own->next++);
         demand--;
     }
@@ -87,7 +84,7 @@ static weir_verdict emit_as_it_goes(weir_stage *self, uint64_t demand) {
 static weir_verdict pass_as_it_goes(weir_stage *self, weir_batch batch) {
     const uint64_t *events = batch.events;
     size_t count = 0;
-    for (; count < batch.count && goes(self, bound_of_all); count++) {
+    for (; count < batch.count && goes(self); count++) {
         must(weir_emit(self, &events[count], 1));
         made++;
     }
@@ -140,7 +137,6 @@ static void shared_main(void *unused) {
     world.in_order = false; /* what comes back is behind what went on */
     weir_ref producer = start_producer(sim_draw(2) == 0 ? emit_asked : emit_as_it_goes);
     weir_subscribe_options options = some_bound();
-    bound_of_all = options.max_bytes;
     start_consumer(producer, world_check_off, options);
     weir_ref other = start_consumer(producer, world_check_off, options);
     if (sim_draw(2) == 0) weir_stop(world.runtime, other, WEIR_REASON_NORMAL);
@@ -154,7 +150,6 @@ static void looks_main(void *unused) {
     open();
     weir_ref producer = start_producer(emit_as_it_goes);
     weir_subscribe_options options = some_bound();
-    bound_of_all = options.max_bytes;
     start_consumer(producer, check_bound, options);
     go(producer);
 }
@@ -165,7 +160,6 @@ static void between_main(void *unused) {
     made = UINT64_MAX / 2; /* counted by the stage between */
     weir_ref producer = start_producer(emit_asked);
     weir_subscribe_options bound = some_bound(), any = world_some_demand();
-    bound_of_all = bound.max_bytes;
     const weir_subscribe_to to = {.producer = producer, .options = any};
     const weir_stage_options options = {
         .kind = WEIR_PRODUCER_CONSUMER,

@@ -149,8 +149,8 @@ static void without_memory_what_was_made_is_dropped(struct rig *rig) {
     begin(rig);
     f.fails_at = 1; /* nothing is there to be used again yet */
     play(rig, 50, &lines);
-    assert_int_equal(f.dropped[WEIR_DISCARD_NO_MEMORY], 50);
-    assert_int_equal(told[WEIR_DISCARD_NO_MEMORY], 50);
+    assert_int_equal(f.dropped[WEIR_DISCARD_NO_MEMORY], 16);
+    assert_int_equal(told[WEIR_DISCARD_NO_MEMORY], 16);
     assert_int_equal(f.handled, 0);
     close_scene(rig);
 }

@@ -74,7 +74,7 @@ static void emit_one(weir_stage *self) {
 
 static bool goes_now(weir_stage *self) {
     weir_asked asked = weir_open_demand(self);
-    return asked.events > 0 && (asked.bytes >= weight_of(f.made) || asked.bytes == f.max_bytes);
+    return asked.events > 0 && asked.bytes >= weight_of(f.made);
 }
 
 static weir_verdict produce(weir_stage *self, uint64_t demand) {
@@ -157,10 +157,14 @@ static void one_event_always_passes(struct rig *rig) {
     f.flat_bytes = 8; /* which would have room inside a ring's entry */
     play(NULL, 1, (weir_subscribe_options){.max_bytes = 1});
     assert_int_equal(f.most, 8);
-    open_scene(rig);
-    f.shortest = f.longest = 5000;
-    play(NULL, 1, (weir_subscribe_options){.max_bytes = 4000, .max_demand = 7, .min_demand = 5});
-    assert_int_equal(f.most, 5000 + sizeof(struct line));
+    for (int looks = 0; looks < 2; looks++) {
+        open_scene(rig);
+        f.looks = looks;
+        f.shortest = f.longest = 5000;
+        play(NULL, 1,
+             (weir_subscribe_options){.max_bytes = 4000, .max_demand = 7, .min_demand = 5});
+        assert_int_equal(f.most, 5000 + sizeof(struct line));
+    }
     rig_close(rig);
 }
 
