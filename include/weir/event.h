@@ -129,7 +129,9 @@ weir_status weir_commit_bytes(weir_stage *self, size_t used, const void *events,
 
 /*
  * Emits events whose spans point into the payload of the batch at hand: lines of a chunk, fields
- * of a line.  Nothing of it is copied; it lasts as long as any event that points into it.
+ * of a line.  Nothing of it is copied, and it lasts as long as any event that points into it; but
+ * where all that a callback emits so is less than an eighth of what it would keep, it is copied
+ * when the callback returns.
  * What was emitted of the batch is written to by nobody: weir_own makes a copy then.
  * Returns    WEIR_OK; WEIR_NO_MEMORY or WEIR_INVALID (no such batch; it was forwarded, or some of
  *            it is stashed; a span is not in the block that its payload is in; an event has more

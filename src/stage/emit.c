@@ -397,6 +397,9 @@ static inline bool goes_straight(const weir_stage *stage) {
 void weir__stage_emitted(weir_stage *stage) {
     struct weir__queue *emission = &stage->emission;
     uint64_t events = emission->events;
+    if (WEIR__UNLIKELY(stage->sliced)) {
+        weir__stage_settle_slices(stage);
+    }
     weir__count(&stage->host->counters.emitted, events);
     if (WEIR__LIKELY(goes_straight(stage))) {
         weir__stage_dispatch(stage, emission, events);

@@ -130,6 +130,7 @@ struct weir_stage {
     bool as_genstage;
     bool drop_unheard;
     bool discard_returned;
+    bool sliced;     /* the running callback has emitted slices of its input (payload.c) */
     bool weighs;     /* bytes of what it sends are counted: it has spans, or somebody bounds them */
     bool rest_waits; /* rest.c: what is at inq's front comes again once bytes have gone */
     bool supply_due; /* a part's: `supply` is called before the turn ends */
@@ -211,6 +212,9 @@ static inline bool weir__stage_has_spans(const weir_stage *stage) {
 
 /* weir_emit of events with spans. */
 weir_status weir__stage_emit_spans(weir_stage *stage, const void *events, size_t count);
+
+/* The callback that emitted slices has returned: those that are little of their input are copied. */
+void weir__stage_settle_slices(weir_stage *stage);
 
 /* ---- emit.c -------------------------------------------------------------- */
 

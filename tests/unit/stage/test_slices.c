@@ -304,6 +304,59 @@ static void slices_of_many_inputs_take_little(struct rig *rig) {
     chain_close(&f.chain);
 }
 
+/* ---- little of much ------------------------------------------------------------------- */
+
+enum { MUCH = 40000, INPUTS = 50 };
+
+static weir_verdict produce_much(weir_stage *self, uint64_t demand) {
+    for (; demand > 0 && f.made < INPUTS; demand--, f.made++) {
+        weir_room room = weir_reserve_bytes(self, MUCH);
+        RIG_CHECK(f.chain.rig, room.events != NULL);
+        memset(room.events, '-', MUCH);
+        write_note((char *)room.events + 500, f.made);
+        const struct note much = {{room.events, MUCH, 0}, f.made};
+        done(weir_commit_bytes(self, MUCH, &much, 1));
+    }
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict slice_little(weir_stage *self, weir_batch batch) {
+    const struct note *much = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
+        const struct note little = {{much[i].text.at + 500, TEXT, 0}, much[i].number};
+        done(weir_emit_slices(self, &little, 1));
+    }
+    return WEIR_CONTINUE;
+}
+
+/* They lie with a reader outside, and keep no more than they are. */
+static void little_of_much_keeps_little(struct rig *rig) {
+    open_scene(rig, INPUTS);
+    weir_ref much = chain_start(
+        &f.chain, (weir_stage_options){.kind = WEIR_PRODUCER, .on.handle_demand = produce_much});
+    weir_ref slicer = behind(much, WEIR_PRODUCER_CONSUMER, slice_little, 2);
+    const weir_subscribe_to to = {.producer = slicer, .options.cancel = WEIR_TEMPORARY};
+    weir_stream *stream;
+    assert_int_equal(weir_stream_open(rig->runtime,
+                                      &(weir_stream_options){.event_bytes = sizeof(struct note),
+                                                             .subscribe_to = &to,
+                                                             .subscribe_count = 1},
+                                      &stream),
+                     WEIR_OK);
+    rig_rest(rig);
+    assert_int_equal(f.made, INPUTS);
+    assert_in_range(rig_accounts(rig).blocks_live, 1, INPUTS / 3);
+    while (f.seen < INPUTS) {
+        weir_status status;
+        weir_batch batch = weir_stream_batch(stream, 0, WEIR_FOREVER, &status);
+        const struct note *note = batch.events;
+        for (size_t i = 0; i < batch.count; i++) assert_true(says(&note[i], 'a'));
+        f.seen += batch.count;
+    }
+    weir_stream_close(stream);
+    chain_close(&f.chain);
+}
+
 static bool copy_never(void *context, const void *event, void *copy) {
     (void)context, (void)event, (void)copy;
     return false;
@@ -368,6 +421,7 @@ int main(void) {
         TEST_IN_WORLDS(a_room_ends_with_its_callback),
         TEST_IN_WORLDS(the_limit_is_for_rooms_too),
         TEST_STEPPED(slices_of_many_inputs_take_little),
+        TEST_IN_WORLDS(little_of_much_keeps_little),
         TEST_IN_WORLDS(what_cannot_be_copied_is_not_owned),
         cmocka_unit_test(without_memory_nothing_is_lost),
     };
