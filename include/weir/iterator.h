@@ -62,7 +62,8 @@ typedef struct weir_iterator_options {
     const void *dispatcher_options;
     weir_on_cancel on_cancel;
     const weir_event_type *type; /* as in weir_stage_options: events that own something */
-    uintptr_t reserved[7];       /* for later versions (version.h): zero */
+    size_t buffer_bytes;         /* as in weir_stage_options                            */
+    uintptr_t reserved[6];       /* for later versions (version.h): zero */
 } weir_iterator_options;
 
 /*

@@ -174,6 +174,7 @@ weir_status weir_iterator_start(weir_runtime *runtime, const weir_iterator_optio
         .state_bytes = sizeof iterator + scratch,
         .worker = options->worker,
         .buffer_size = options->buffer_size,
+        .buffer_bytes = options->buffer_bytes,
         .demand = options->demand,
         .on_cancel = options->on_cancel,
         .dispatcher = options->dispatcher,

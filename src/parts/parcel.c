@@ -111,8 +111,8 @@ weir_status weir__parcel_weigh_spans(const struct weir__bounds *bounds,
     }
     if (bytes > bounds->bytes) {
         return weir__refuse(WEIR_INVALID,
-                            "the events must have at most capacity_bytes, %llu, together; they "
-                            "have %llu",
+                            "the events must count as at most capacity_bytes, %llu, together; "
+                            "they count as %llu",
                             (unsigned long long)bounds->bytes, (unsigned long long)bytes);
     }
     parcel->charge = bounds->bytes > 0 ? charge_for(parcel->count, bytes) : parcel->count;

@@ -174,10 +174,12 @@ weir_status weir_stream_next(weir_stream *stream, void *event, uint64_t timeout_
     return WEIR_OK;
 }
 
-static weir_status refuse_take(weir_status status, bool owning) {
-    const char *why = !owning                  ? "it owns nothing: weir_stream_next copies it"
-                      : status == WEIR_INVALID ? "others have it, and its type cannot copy it"
-                                               : "others have it, and its type made no copy";
+static weir_status refuse_take(weir_status status, const struct weir__entry *batch) {
+    bool owning = (batch->flags & WEIR__OWNING) != 0;
+    const char *why = !owning                        ? "it owns nothing: weir_stream_next copies it"
+                      : batch->block->lender != NULL ? "its payload stays with weir: copy it"
+                      : status == WEIR_INVALID       ? "others have it, and its type cannot copy it"
+                                                     : "others have it, and its type made no copy";
     return weir__refuse(status, "the stream's next event cannot be taken: %s", why);
 }
 
@@ -191,13 +193,13 @@ weir_status weir_stream_take(weir_stream *stream, void *event, uint64_t timeout_
         return status;
     }
     const struct weir__entry *batch = &stream->in_hand;
-    if ((batch->flags & WEIR__OWNING) == 0) {
-        return refuse_take(WEIR_INVALID, false);
+    if ((batch->flags & WEIR__OWNING) == 0 || batch->block->lender != NULL) {
+        return refuse_take(WEIR_INVALID, batch);
     }
     uint32_t index = batch->first + batch->count - (uint32_t)stream->left;
     status = weir__owned_take(batch->block, index, 1, event, NULL);
     if (status != WEIR_OK) {
-        return refuse_take(status, true);
+        return refuse_take(status, batch);
     }
     pass_event(stream);
     return WEIR_OK;

@@ -74,6 +74,7 @@ void weir__label_of(const weir_stage *stage, struct weir__label *out) {
     *out =
         (struct weir__label){.event_bytes = (uint32_t)stage->event_bytes,
                              .takes_bytes = stage->takes_bytes & INT32_MAX,
+                             .shared = stage->dispatch.table == weir_shared_dispatcher(),
                              .partitioned = stage->dispatch.table == weir_partition_dispatcher()};
     snprintf(out->name, sizeof out->name, "%s", stage->name);
 }

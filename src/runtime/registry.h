@@ -50,7 +50,8 @@ enum { WEIR__REGISTRY_STAGES_MAX = WEIR__CHUNKS_PLACES_MAX, WEIR__LABEL_BYTES = 
 /* What any thread may know of a stage. */
 struct weir__label {
     char name[WEIR__LABEL_BYTES]; /* cut off                                 */
-    uint32_t event_bytes;         /* of what it emits; 0: it is a consumer   */
+    uint32_t event_bytes : 31;    /* of what it emits; 0: it is a consumer   */
+    uint32_t shared : 1;          /* its dispatcher is weir's shared one: bytes are nobody's */
     uint32_t takes_bytes : 31;    /* the only size of event it takes; 0: any */
     uint32_t partitioned : 1;     /* its dispatcher is weir's partition dispatcher: each consumer
                                      wants a partition                       */

@@ -220,7 +220,7 @@ static void one_always_has_room(struct rig *rig, int ported) {
     assert_int_equal(push(2, 251), WEIR_INVALID);
     assert_string_equal(
         weir_refusal(),
-        "the events must have at most capacity_bytes, 500, together; they have 502");
+        "the events must count as at most capacity_bytes, 500, together; they count as 502");
     take(1);
     assert_int_equal(push(2, 250), WEIR_OK);
     close_inlet();

@@ -187,7 +187,7 @@ static void what_cannot_be_pushed_is_refused(void **state) {
     assert_int_equal(weir__parcel_weigh(&bounds, more, 2, &parcel), WEIR_INVALID);
     assert_string_equal(
         weir_refusal(),
-        "the events must have at most capacity_bytes, 1000, together; they have 1001");
+        "the events must count as at most capacity_bytes, 1000, together; they count as 1001");
     const struct text long_ones[] = {text_of(bytes, 5000, 1), text_of(bytes, 5001, 1)};
     assert_int_equal(weir__parcel_weigh(&bounds, long_ones, 1, &parcel), WEIR_OK);
     assert_int_equal(weir__parcel_weigh(&bounds, long_ones, 2, &parcel), WEIR_INVALID);

@@ -498,11 +498,13 @@ static void the_shared_dispatcher_knows_no_bytes(struct rig *rig) {
     scene_of(rig, 10, 5);
     f.seen[1] = f.seen[2] = UINT64_MAX;
     start_producer(weir_shared_dispatcher(), (weir_stage_options){0});
-    start_consumer(0, (weir_subscribe_options){.max_bytes = 100});
-    rig_rest(rig);
-    rig_expect_log(rig, "error: stage producer refuses a subscription: its dispatcher, shared, "
-                        "knows no max_bytes\n");
-    start_consumer(0, (weir_subscribe_options){0}); /* events of any length are not bounded */
+    weir_ref consumer =
+        start_consumer(0, (weir_subscribe_options){0}); /* not bounded, as lines are */
+    const weir_subscribe_options bounded = {.max_bytes = 100};
+    assert_int_equal(weir_subscribe(rig->runtime, consumer, f.producer, &bounded, NULL),
+                     WEIR_INVALID);
+    expect_refusal("max_bytes must not be set: stage consumer subscribes to stage producer, which "
+                   "has the shared dispatcher");
     rig_rest(rig);
     assert_int_equal(weir_demand(rig->runtime, f.producer, WEIR_FORWARD), WEIR_OK);
     rig_rest(rig);
