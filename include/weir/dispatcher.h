@@ -307,7 +307,7 @@ typedef struct weir_partition_dispatcher_options {
      * Says which partition an event is for: its number, or WEIR_PARTITION_NONE.  It borrows.
      * Called once for each event.  Events with any other answer are dropped, counted
      * (WEIR_DISCARD_BAD_PARTITION) and demanded anew.  Default: all of its bytes,
-     * padding included, are hashed.
+     * padding included, are hashed; of events with spans what those point at.
      */
     uint32_t (*hash)(void *context, const void *event);
     /* Instead: may change the event, too.  What that then owns no more is rewrite's to free. */

@@ -141,7 +141,8 @@ void *weir_own(weir_stage *self);
  * way, until something was emitted: one event passes however long it is.  Events beyond are
  * buffered; bytes beyond are sent, as far as events are asked for.  A stage that goes on though
  * nobody asks, since a drain would stall, sees no bounds.
- * Returns    {0, 0} for a consumer.
+ * Returns    {0, 0} for a consumer, and while demand is held back (WEIR_ACCUMULATE).
+ * Threads    the running callback's, any of them.
  * Cost       a walk over the stage's consumers, where some bound bytes, and over what was emitted
  *            since the last look.
  */

@@ -13,19 +13,16 @@ static struct weir__note *note_at(struct weir__load *load, uint32_t index) {
 }
 
 /*
- * What is expected rises at once with what came, and falls by half with each message: one long
- * line among short ones is remembered for a while.
+ * What is expected rises at once with what came, and falls by an eighth with each message: one
+ * long line among short ones is remembered for a while.
  */
-static void expect(struct weir__load *load, uint64_t bytes) {
-    if (bytes > load->each) {
-        load->each = bytes;
-    } else if (!load->flat) {
-        load->each -= (load->each - bytes + 1) / 2;
+void weir__load_message(struct weir__load *load, uint64_t longest) {
+    enum { FALLS_BY = 8 };
+    if (longest > load->each) {
+        load->each = longest;
+    } else {
+        load->each -= (load->each - longest + FALLS_BY - 1) / FALLS_BY;
     }
-}
-
-void weir__load_message(struct weir__load *load, uint64_t events, uint64_t bytes) {
-    expect(load, bytes / events);
 }
 
 /* The note that is to take in so many bytes more. */
@@ -71,6 +68,7 @@ void weir__load_unsent(struct weir__load *load, uint64_t events) {
 
 bool weir__load_done(struct weir__load *load, uint64_t done) {
     uint64_t left = done - load->done;
+    WEIR__CHECK(left <= load->events);
     load->done = done;
     bool any = left > 0;
     while (left > 0) {

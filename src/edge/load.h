@@ -51,9 +51,9 @@ struct weir__load {
 void weir__load_open(struct weir__load *load, uint64_t most, uint64_t each, bool flat);
 
 /* `events` events in a row of so many bytes are sent.  Of such that are not flat it is called for
- * each, and weir__load_message behind all of a message. */
+ * each, and weir__load_message behind all of a message, with what the longest of them weighs. */
 void weir__load_sent(struct weir__load *load, uint64_t events, uint64_t bytes);
-void weir__load_message(struct weir__load *load, uint64_t events, uint64_t bytes);
+void weir__load_message(struct weir__load *load, uint64_t longest);
 
 /* The last `events` events were not sent after all; they weighed what those beside them do. */
 void weir__load_unsent(struct weir__load *load, uint64_t events);

@@ -152,7 +152,8 @@ void weir__owned_let_go(const struct weir__block *block, uint32_t first, uint32_
                         uint32_t fate, struct weir__pool *here) {
     if (weir__owned_fresh(block, first, count)) {
         /* Their words stay as they are, and the lines of those with both cores. */
-        drop_events(block, first, count, worse_fate(ALONE, fate), here);
+        uint32_t alone = fate & ~(uint32_t)WEIR__FATE_UNSAID; /* nobody else has them */
+        drop_events(block, first, count, worse_fate(ALONE, alone), here);
         return;
     }
     uint32_t from = first; /* of those that are to be dropped, as `word` says; 0: none is */

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "ring/free_list.h"
+#include "stage/subscription.h"
 
 /* ---- lists --------------------------------------------------------------- */
 
@@ -57,6 +58,10 @@ void weir__task_drop_source(weir_pool *pool, struct weir__task_source *source) {
 void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, uint64_t count) {
     if (!source->live || count == 0) {
         return;
+    }
+    struct weir__edge *edge = weir__stage_find(pool->self, source->subscription);
+    if (edge != NULL) {
+        weir__subscription_done(pool->self, edge, count);
     }
     source->pending += count;
     while (source->pending > 0 && source->pending >= source->min) {

@@ -72,7 +72,7 @@ enum { LABEL_WORDS = sizeof(struct weir__label) / sizeof(uint64_t) };
 
 void weir__label_of(const weir_stage *stage, struct weir__label *out) {
     *out =
-        (struct weir__label){.event_bytes = (uint32_t)stage->event_bytes,
+        (struct weir__label){.event_bytes = stage->event_bytes & INT32_MAX,
                              .takes_bytes = stage->takes_bytes & INT32_MAX,
                              .shared = stage->dispatch.table == weir_shared_dispatcher(),
                              .partitioned = stage->dispatch.table == weir_partition_dispatcher()};

@@ -54,7 +54,7 @@ static weir_status check_match(const struct weir__slot *from, weir_ref producer,
                             "stage %s, which has a partition dispatcher",
                             taker, label.name);
     }
-    if (label.shared && options->max_bytes != 0) {
+    if (label.shared && options->max_bytes != 0 && options->max_bytes != WEIR_INFINITY) {
         return weir__refuse(WEIR_INVALID,
                             "max_bytes must not be set: stage %.63s subscribes to stage %s, which "
                             "has the shared dispatcher",

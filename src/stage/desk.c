@@ -80,6 +80,7 @@ static uint64_t load_up(struct weir__load *load, const struct weir__queue *queue
         return count * load->each;
     }
     uint64_t bytes = 0;
+    uint64_t longest = 0;
     uint64_t left = count;
     for (uint32_t i = 0; left > 0; i++) {
         const struct weir__item *item = weir__queue_at(queue, i);
@@ -87,9 +88,10 @@ static uint64_t load_up(struct weir__load *load, const struct weir__queue *queue
             uint64_t its = weir__item_weigh(item, k, 1);
             weir__load_sent(load, 1, its);
             bytes += its;
+            longest = its > longest ? its : longest;
         }
     }
-    weir__load_message(load, count, bytes);
+    weir__load_message(load, longest);
     return bytes;
 }
 
@@ -203,7 +205,8 @@ static const char *wanted_in_vain(const weir_stage *stage, const struct weir__ed
         return "partition";
     }
     /* whoever is free takes what there is: nobody knows how many bytes will be whose */
-    return options->max_bytes != 0 && stage->desk.rack != NULL ? "max_bytes" : NULL;
+    bool bounds = options->max_bytes != 0 && options->max_bytes != WEIR_INFINITY;
+    return bounds && stage->desk.rack != NULL ? "max_bytes" : NULL;
 }
 
 /* Bounds the bytes under way to a consumer, if it says so; those of any length always.  false:

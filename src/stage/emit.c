@@ -130,7 +130,11 @@ weir_status weir_commit(weir_stage *self, size_t count) {
     if (weir__missing(self, "self")) {
         return WEIR_INVALID;
     }
-    if (WEIR__UNLIKELY(count > self->reserved || weir__stage_has_spans(self))) {
+    if (weir__stage_has_spans(self)) {
+        refuse_room(self, 1);
+        return WEIR_INVALID;
+    }
+    if (WEIR__UNLIKELY(count > self->reserved)) {
         return weir__refuse(WEIR_INVALID, "count must be at most the room reserved, %zu, got %zu",
                             self->reserved, count);
     }

@@ -278,7 +278,8 @@ void weir__stage_go_to_end(weir_stage *stage) {
 bool weir__stage_may_relax(const weir_stage *stage) {
     return stage->finishing && !stage->stopping && !stage->relaxed &&
            stage->kind == WEIR_PRODUCER_CONSUMER && stage->buffer.size == UINT64_MAX &&
-           !weir__queue_empty(&stage->inq) && !weir__stage_can_drain(stage);
+           stage->buffer.most == UINT64_MAX && !weir__queue_empty(&stage->inq) &&
+           !weir__stage_can_drain(stage);
 }
 
 /* Nothing will come to it of a timer, or only when it is told its end. */
@@ -309,7 +310,8 @@ static bool owes_events(const weir_stage *stage) {
 /* It has something to handle, and may. */
 static bool has_stage_work(const weir_stage *stage) {
     bool may = stage->kind == WEIR_CONSUMER ||
-               (stage->kind == WEIR_PRODUCER_CONSUMER && weir__stage_is_asked(stage));
+               (stage->kind == WEIR_PRODUCER_CONSUMER && weir__stage_is_asked(stage) &&
+                (stage->rest != WEIR__REST_BYTES || stage->relaxed));
     const struct weir__edge *edge = stage->producers;
     while (edge != NULL && !weir__edge_has_events(edge)) edge = edge->producers_next;
     return stage->begun || (may && (edge != NULL || weir__stage_can_drain(stage)));

@@ -240,8 +240,8 @@ static void one_batch(weir_stage *stage) {
     if (WEIR__UNLIKELY(!run) && edge->manual) {
         ask_anew(stage, edge, count);
     }
-    if (!run || WEIR__PART(stage, lend) == NULL) {
-        weir__subscription_done(stage, edge, count);
+    if (!run || (WEIR__PART(stage, lend) == NULL && !stage->counts_handled)) {
+        weir__subscription_done(stage, edge, count); /* a part tells of it by itself */
     }
     weir__subscription_ask(stage, edge, ask_for);
     weir__outbox_flush(&stage->host->outbox);
@@ -254,7 +254,7 @@ static void one_batch(weir_stage *stage) {
 
 bool weir__stage_can_drain(const weir_stage *stage) {
     if (stage->stopping || weir__queue_empty(&stage->inq) ||
-        (stage->rest_waits && !stage->relaxed)) {
+        (stage->rest != WEIR__REST_READY && !stage->relaxed)) {
         return false;
     }
     if (!weir__queue_empty(&stage->lent) &&

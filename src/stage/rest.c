@@ -101,17 +101,19 @@ weir_asked weir_open_demand(weir_stage *self) {
 
 /*
  * Each consumer that has asked for more has bytes that count, and will say when it is through with
- * them.  false: something could go now.
+ * them; of a broadcast's it is enough that one has.  false: something could go now.
  */
 static bool waits_for_bytes(const weir_stage *stage) {
-    const struct weir__edge *edge = stage->consumers;
+    const struct weir__edge *edge = stage->weighs ? stage->consumers : NULL;
+    bool one_is_enough = stage->dispatch.table->selects;
     bool any = false;
-    for (; edge != NULL && stage->weighs; edge = edge->consumers_next) {
+    for (; edge != NULL; edge = edge->consumers_next) {
         if (weir__edge_open_demand(edge) > 0) {
-            any = true;
-            if (edge->load == NULL || edge->load->events == 0) {
-                return false;
+            bool loaded = edge->load != NULL && edge->load->events > 0;
+            if (loaded == one_is_enough) {
+                return loaded;
             }
+            any = any || loaded;
         }
     }
     return any;
@@ -186,7 +188,8 @@ weir_status weir_batch_rest(weir_stage *self, size_t from) {
     bool again = (item->flags & WEIR__REST) != 0; /* a second one, before the first */
     rest.flags |= self->message_left > 0 || again ? WEIR__MORE : 0;
     weir__queue_push_front(&self->inq, rest);
-    self->rest_waits = nothing_done(self, from) && waits_for_bytes(self);
+    bool waits = nothing_done(self, from) && waits_for_bytes(self);
+    self->rest = waits ? WEIR__REST_BYTES : WEIR__REST_TURN;
     self->pieces_left += rest.count; /* with what it was a piece of */
     item->count = (uint32_t)from;
     item->flags |= WEIR__REST;
@@ -233,7 +236,7 @@ weir_status weir_demand_rest(weir_stage *self, uint64_t count) {
 }
 
 void weir__stage_bytes_gone(weir_stage *stage) {
-    stage->rest_waits = false;
+    stage->rest = WEIR__REST_READY;
     weir__stage_supply_soon(stage);
     if (stage->demand_rest > 0 && !stage->stopping) {
         ask_rest_again(stage);

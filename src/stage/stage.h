@@ -69,6 +69,13 @@ struct weir__strip {
     size_t count; /* events in it, of which block and emission do not know yet */
 };
 
+/* rest.c: until when what was left is not begun again. */
+enum weir__rest_waits {
+    WEIR__REST_READY = 0, /* or there is none */
+    WEIR__REST_TURN,      /* until the stage's next turn */
+    WEIR__REST_BYTES      /* until bytes that are under way have gone, or somebody asks */
+};
+
 /* rest.c: the bytes of the first `events` of an emission, of the one that began when the worker's
  * counter `emitted` was `emission`. */
 struct weir__weighed {
@@ -132,7 +139,7 @@ struct weir_stage {
     bool discard_returned;
     bool sliced;     /* the running callback has emitted slices of its input (payload.c) */
     bool weighs;     /* bytes of what it sends are counted: it has spans, or somebody bounds them */
-    bool rest_waits; /* rest.c: what is at inq's front comes again once bytes have gone */
+    uint8_t rest;    /* an enum weir__rest_waits: what a callback has left at inq's front */
     bool supply_due; /* a part's: `supply` is called before the turn ends */
     struct weir__edge *consumers;
     struct weir__mail again_mail; /* the dispatcher dropped `again` events */
@@ -213,7 +220,7 @@ static inline bool weir__stage_has_spans(const weir_stage *stage) {
 /* weir_emit of events with spans. */
 weir_status weir__stage_emit_spans(weir_stage *stage, const void *events, size_t count);
 
-/* The callback that emitted slices has returned: those that are little of their input are copied. */
+/* The callback that emitted slices has returned: what is little of its input is copied. */
 void weir__stage_settle_slices(weir_stage *stage);
 
 /* ---- emit.c -------------------------------------------------------------- */

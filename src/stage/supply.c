@@ -84,7 +84,7 @@ void weir__stage_demand(weir_stage *stage, uint64_t demand) {
         }
         return;
     }
-    stage->rest_waits = false; /* somebody else may take it */
+    stage->rest = WEIR__REST_READY; /* somebody else may take it */
     uint64_t served = weir__stage_serve(stage);
     if (WEIR__PART(stage, supply) != NULL) {
         stage->supply_due = true;

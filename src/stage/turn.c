@@ -211,6 +211,9 @@ bool weir__stage_turn(weir_stage *stage) {
         }
         weir__stage_go_to_end(stage);
     }
+    if (WEIR__UNLIKELY(stage->rest == WEIR__REST_TURN)) {
+        stage->rest = WEIR__REST_READY;
+    }
     weir__outbox_flush(&stage->host->outbox);
     weir__pool_flush(&stage->host->pool);
     WEIR__VERIFY(weir__stage_check(stage));

@@ -100,6 +100,11 @@ static weir_verdict fail_now(weir_stage *self, struct node *node) {
 static weir_verdict on_demand(weir_stage *self, uint64_t demand) {
     struct node *node = self_node(self);
     SIM_REQUIRE(demand > 0 && node->alive);
+    if (sim_draw(12) == 0) { /* as if it had not been asked for: it comes again */
+        uint64_t left = sim_draw(demand + 1);
+        must(weir_demand_rest(self, left));
+        demand -= left;
+    }
     node->debt += demand;
     sim_note("demand of node", books_number(node));
     sim_note("... for", demand);

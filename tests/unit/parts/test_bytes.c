@@ -153,10 +153,42 @@ static void an_iterator_is_asked_for_what_there_is_room_for(struct rig *rig) {
     end_of(NULL);
 }
 
+static weir_task_result read_one(void *context, const void *event, weir_task *self) {
+    (void)context, (void)event, (void)self;
+    RIG_CHECK(f.rig, f.made < SHORTS || f.made - f.seen <= MAX_BYTES / LONG + 3 * PORTION);
+    f.seen++;
+    f.rig->handled++;
+    return WEIR_TASK_OK;
+}
+
+/* What a pool has begun is under way until its task is done. */
+static void a_pool_has_no_more_than_it_may(struct rig *rig) {
+    weir_ref iterator;
+    weir_pool *pool;
+    begin(rig);
+    f.made = f.seen = SHORTS; /* all of them are long */
+    const weir_iterator_options options = {.type = &lines, .next = make, .demand = WEIR_ACCUMULATE};
+    assert_int_equal(weir_iterator_start(rig->runtime, &options, &iterator), WEIR_OK);
+    const weir_subscribe_to to = {.producer = iterator, .options.max_bytes = MAX_BYTES};
+    const weir_pool_options pool_options = {.event_bytes = sizeof(weir_bytes),
+                                            .threads = WEIR_NONE,
+                                            .task = read_one,
+                                            .subscribe_to = &to,
+                                            .subscribe_count = 1};
+    assert_int_equal(weir_pool_open(rig->runtime, &pool_options, &pool, NULL), WEIR_OK);
+    rig_rest(rig);
+    assert_int_equal(weir_demand(rig->runtime, iterator, WEIR_FORWARD), WEIR_OK);
+    rig_rest(rig);
+    assert_int_equal(f.seen, SHORTS + LONGS);
+    weir_pool_close(pool, NULL);
+    rig_close(rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST_IN_WORLDS_AND_WAYS(an_inlet_keeps_what_there_is_no_room_for, 2),
         TEST_IN_WORLDS(who_passes_on_begins_nothing_more),
+        TEST_IN_WORLDS(a_pool_has_no_more_than_it_may),
         TEST_IN_WORLDS(an_iterator_is_asked_for_what_there_is_room_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -269,6 +269,53 @@ static void who_takes_nothing_keeps_nothing_up(struct rig *rig) {
     rig_close(rig);
 }
 
+static weir_verdict leave_all(weir_stage *self, weir_batch batch) {
+    (void)batch;
+    f.calls++;
+    return weir_batch_rest(self, 0) == WEIR_OK ? WEIR_CONTINUE : WEIR_STOP;
+}
+
+static weir_verdict forward_once(weir_stage *self, weir_batch batch) {
+    if (f.calls++ > 0) return weir_batch_rest(self, 0) == WEIR_OK ? WEIR_CONTINUE : WEIR_STOP;
+    f.rig->handled += batch.count;
+    f.rig->emitted += batch.count;
+    return weir_forward(self);
+}
+
+/* What waits for bytes is not called before they go. */
+static void who_waits_for_bytes_is_not_called(struct rig *rig) {
+    open_scene(rig, EVENTS);
+    weir_ref producer = source(NULL);
+    weir_ref leaves = behind(producer, WEIR_PRODUCER_CONSUMER, forward_once, 4);
+    const weir_subscribe_to full = {.producer = leaves,
+                                    .options = {.max_bytes = 3 * sizeof(uint64_t)}};
+    start((weir_stage_options){.kind = WEIR_PRODUCER_CONSUMER, /* nobody asks it for anything */
+                               .event_bytes = sizeof(uint64_t),
+                               .subscribe_to = &full,
+                               .subscribe_count = 1,
+                               .on.handle_events = make_many});
+    rig_rest(rig);
+    assert_int_equal(weir_demand(rig->runtime, producer, WEIR_FORWARD), WEIR_OK);
+    weir_runtime_step(rig->runtime, 300);
+    assert_int_equal(f.calls, 2);
+    rig_rest(rig);
+    rig_close(rig);
+}
+
+/* Others have their turns in between. */
+static void what_is_left_comes_in_the_next_turn(struct rig *rig) {
+    open_scene(rig, EVENTS);
+    weir_ref producer = source(NULL);
+    weir_ref consumer = behind(producer, WEIR_CONSUMER, leave_all, 8);
+    rig_rest(rig);
+    assert_int_equal(weir_demand(rig->runtime, producer, WEIR_FORWARD), WEIR_OK);
+    weir_runtime_step(rig->runtime, 200);
+    assert_true(f.calls > 20 && f.calls <= 200);
+    assert_int_equal(weir_stop(rig->runtime, consumer, WEIR_REASON_NORMAL), WEIR_OK);
+    rig_rest(rig);
+    rig_close(rig);
+}
+
 /* ---- the end, and what is refused ----------------------------------------------------- */
 
 static weir_verdict leave_and_stop(weir_stage *self, weir_batch batch) {
@@ -415,6 +462,8 @@ int main(void) {
         TEST_IN_WORLDS_AND_WAYS(a_consumer_takes_a_little_at_a_time, 4),
         TEST_IN_WORLDS(what_others_have_too_is_left),
         TEST_IN_WORLDS(who_takes_nothing_keeps_nothing_up),
+        TEST_IN_WORLDS(who_waits_for_bytes_is_not_called),
+        TEST_IN_WORLDS(what_is_left_comes_in_the_next_turn),
         TEST_IN_WORLDS(what_is_left_at_the_end_goes_back),
         TEST_STEPPED(what_cannot_be_left_is_refused),
         TEST_IN_WORLDS(what_is_left_twice_comes_once),

@@ -239,7 +239,7 @@ static weir_verdict commit_late(weir_stage *self, const void *message, size_t by
                    "the bytes reserved, 0, got 10");
     expect_refused(weir_commit_bytes(self, 0, &none, 1) == WEIR_INVALID, "has reserved no bytes");
     weir_reserve_bytes(self, 10);
-    expect_refused(weir_commit(self, 1) == WEIR_INVALID, "the room reserved");
+    expect_refused(weir_commit(self, 1) == WEIR_INVALID, "have spans: weir_emit, or");
     return WEIR_CONTINUE;
 }
 

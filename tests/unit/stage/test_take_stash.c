@@ -64,6 +64,27 @@ static weir_ref stasher(weir_ref source) {
                              .on = {.handle_events = stash_two, .handle_cast = let_go_of_stash}});
 }
 
+/* Others have the batch, too: what is owned is a copy, of which nothing is in the stash. */
+static weir_verdict stash_and_own(weir_stage *self, weir_batch batch) {
+    owned_scene_look(self, batch);
+    RIG_CHECK(owned_scene.rig, weir_stash(self, 0, 1) == WEIR_OK);
+    RIG_CHECK(owned_scene.rig, weir_own(self) != NULL);
+    return WEIR_CONTINUE;
+}
+
+static void copies_of_what_was_stashed_are_dropped(struct rig *rig) {
+    owned_scene_open(rig);
+    weir_ref source = owned_scene_source(
+        (struct owned_source){.limit = 20},
+        (weir_stage_options){.dispatcher = weir_broadcast_dispatcher(), .demand = WEIR_ACCUMULATE});
+    owned_scene_sink(source, stash_and_own, ten);
+    owned_scene_sink(source, stash_and_own, ten);
+    rig_rest(rig);
+    assert_int_equal(weir_demand(rig->runtime, source, WEIR_FORWARD), WEIR_OK);
+    rig_rest(rig);
+    owned_scene_close(NULL);
+}
+
 static void what_is_stashed_is_kept(struct rig *rig, int way) {
     owned_scene_open(rig);
     weir_ref stage = stasher(source_of(20));
@@ -161,6 +182,7 @@ static void what_was_taken_cannot_be_stashed(struct rig *rig) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST_IN_WORLDS(copies_of_what_was_stashed_are_dropped),
         TEST_IN_WORLDS_AND_WAYS(what_is_stashed_is_kept, 3),
         TEST_IN_WORLDS(what_is_emitted_from_the_stash_is_the_takers),
         cmocka_unit_test(so_it_is_on_threads),
