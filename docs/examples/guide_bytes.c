@@ -15,7 +15,8 @@ struct document {
     uint64_t name;
 };
 
-static const weir_event_type documents = {.bytes = sizeof(struct document), .spans = 1};
+static const weir_event_type documents = {
+    .bytes = sizeof(struct document), .spans = 1, .payload_limit = LONGEST};
 
 static weir_verdict name_some(weir_stage *self, uint64_t demand) {
     uint64_t *next = weir_state(self);
