@@ -309,7 +309,7 @@ static void name_on(void *unused) {
     for (int i = 0; i < NAMINGS; i++) {
         weir_ref ref = weir__registry_ref(naming.slot, WEIR_CONSUMER);
         memset(label.name, letter_of(ref), sizeof label.name - 1);
-        label.event_bytes = (uint32_t)letter_of(ref);
+        label.event_bytes = (uint32_t)letter_of(ref) & INT32_MAX;
         label.takes_bytes = label.event_bytes & INT32_MAX;
         weir__registry_label(naming.slot, ref, &label);
         weir__store_release_u64(&naming.last.bits, ref.bits);
