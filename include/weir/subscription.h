@@ -13,9 +13,10 @@
  * point at (event.h).  One event is always let through where none is under way, however long it
  * is.  An event is under way from when it is sent until the batch that it came in was handled.
  * The producer is asked for as many events as there is room for, at what one is expected to
- * weigh: that of flat events is known; of others as much as the longest of late; so at first for
- * one event.  While as much is under way as may be, a producer_consumer begins no message, and
- * inlets, ports and iterators emit nothing; they pass max_bytes by one message, or a few events.
+ * weigh: that of flat events is known; of others it is asked for one at first, then for as many as
+ * if all were like that, and later as if all were like the longest of late.  While as much is under
+ * way as may be, a producer_consumer begins no message, and inlets, ports and iterators emit
+ * nothing; they pass max_bytes by one message, or a few events.
  * A producer that was asked for many events, since they were short, and emits long ones passes it
  * by all of those: unless it looks at weir_open_demand (events.h), and so passes nothing.
  *

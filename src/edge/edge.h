@@ -156,6 +156,8 @@ struct weir__edge {
     /* the consumer's; returned is handed over with DOWN */
     WEIR__APART uint64_t asked;
     uint64_t received;
+    uint64_t
+        through; /* with a load: what it is through with and has not said, of a batch in pieces */
     uint32_t wants; /* edge/rack.h: asleep, it could take an entry; read by the producer */
     enum weir__consumer_state consumer_state;
     struct weir__window window;
@@ -234,10 +236,11 @@ static inline void weir__edge_ask(struct weir__edge *edge, uint64_t count) {
 /* The same, of a consumer that asks by itself: it may be able to take again. */
 void weir__edge_ask_by_hand(struct weir__edge *edge, uint64_t count);
 
-/* It is through with `count` more, of an edge with a load: the only place that moves done.  For
+/* Says what it is through with, of an edge with a load: the only place that moves done.  For
  * stage/subscription.h, likewise. */
-static inline void weir__edge_done(struct weir__edge *edge, uint64_t count) {
-    uint64_t done = edge->ring.consumer.done + count;
+static inline void weir__edge_done(struct weir__edge *edge) {
+    uint64_t done = edge->ring.consumer.done + edge->through;
+    edge->through = 0;
     weir__store_release_u64(&edge->ring.consumer.done, done); /* D3 -> D4 */
 }
 

@@ -5,7 +5,7 @@
 #include "edge/load.h"
 
 void weir__load_open(struct weir__load *load, uint64_t most, uint64_t each, bool flat) {
-    *load = (struct weir__load){.most = most, .each = each, .flat = flat};
+    *load = (struct weir__load){.most = most, .each = each, .flat = flat, .guessed = !flat};
 }
 
 static struct weir__note *note_at(struct weir__load *load, uint32_t index) {
@@ -13,13 +13,14 @@ static struct weir__note *note_at(struct weir__load *load, uint32_t index) {
 }
 
 /*
- * What is expected rises at once with what came, and falls by an eighth with each message: one
- * long line among short ones is remembered for a while.
+ * What is expected is first what comes first.  It rises at once with what came, and falls by an
+ * eighth with each message: one long line among short ones is remembered for a while.
  */
 void weir__load_message(struct weir__load *load, uint64_t longest) {
     enum { FALLS_BY = 8 };
-    if (longest > load->each) {
+    if (load->guessed || longest > load->each) {
         load->each = longest;
+        load->guessed = false;
     } else {
         load->each -= (load->each - longest + FALLS_BY - 1) / FALLS_BY;
     }

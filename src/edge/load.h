@@ -40,6 +40,7 @@ struct weir__load {
     uint64_t most; /* bytes that may be under way */
     uint64_t each; /* what an event is expected to weigh, in bytes, above 0 */
     bool flat;     /* each event weighs just that */
+    bool guessed;  /* none has been seen yet      */
     uint64_t events;
     uint64_t bytes;
     uint64_t done; /* position of events: heard that the consumer is done with those before */

@@ -51,6 +51,13 @@ static inline uint64_t weir__window_batch(const struct weir__window *window, uin
     return left < largest ? left : largest;
 }
 
+/* Asks back up to max, whatever is outstanding.  Returns for how many. */
+static inline uint64_t weir__window_fill(struct weir__window *window) {
+    uint64_t more = window->max - window->outstanding;
+    window->outstanding = window->max;
+    return more;
+}
+
 /*
  * Of a batch for which *ask_for is due `count` events come again: *ask_for becomes what is due
  * for the others.

@@ -73,6 +73,29 @@ static WEIR__INLINE void tell_sent(weir_stage *stage, struct weir__edge *edge, u
     weir__outbox_touched_much(edge, WEIR__EVENTS, bytes);
 }
 
+/* Notes so many events with spans, in runs that are not worth less than a note.  spans: the type's,
+ * a constant where it may be one.  Returns their bytes. */
+static inline uint64_t load_spans(struct weir__load *load, const unsigned char *event,
+                                  uint32_t event_bytes, uint64_t count, unsigned spans,
+                                  uint64_t *longest) {
+    const uint64_t part = load->most / WEIR__LOAD_PARTS;
+    struct weir__note run = {0};
+    uint64_t bytes = 0;
+    for (uint64_t i = 0; i < count; i++, event += event_bytes) {
+        uint64_t its = event_bytes + weir__spans_bytes(spans, event);
+        *longest = its > *longest ? its : *longest;
+        if (WEIR__UNLIKELY(run.bytes + its > part) && run.events > 0) {
+            weir__load_sent(load, run.events, run.bytes);
+            bytes += run.bytes;
+            run = (struct weir__note){0};
+        }
+        run.events++;
+        run.bytes += its;
+    }
+    weir__load_sent(load, run.events, run.bytes);
+    return bytes + run.bytes;
+}
+
 /* Notes what is about to go.  Returns its bytes. */
 static uint64_t load_up(struct weir__load *load, const struct weir__queue *queue, uint64_t count) {
     if (load->flat) {
@@ -81,15 +104,14 @@ static uint64_t load_up(struct weir__load *load, const struct weir__queue *queue
     }
     uint64_t bytes = 0;
     uint64_t longest = 0;
-    uint64_t left = count;
-    for (uint32_t i = 0; left > 0; i++) {
+    for (uint32_t i = 0; count > 0; i++) {
         const struct weir__item *item = weir__queue_at(queue, i);
-        for (uint32_t k = 0; k < item->count && left > 0; k++, left--) {
-            uint64_t its = weir__item_weigh(item, k, 1);
-            weir__load_sent(load, 1, its);
-            bytes += its;
-            longest = its > longest ? its : longest;
-        }
+        const unsigned char *event = weir__block_event(item->block, item->first);
+        const unsigned spans = item->block->type->spans;
+        uint64_t some = item->count < count ? item->count : count;
+        bytes += spans == 1 ? load_spans(load, event, item->event_bytes, some, 1, &longest)
+                            : load_spans(load, event, item->event_bytes, some, spans, &longest);
+        count -= some;
     }
     weir__load_message(load, longest);
     return bytes;

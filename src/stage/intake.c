@@ -208,6 +208,16 @@ static uint64_t bytes_of(const struct weir__item *item) {
                : bytes;
 }
 
+/*
+ * The first of where bytes are bounded, which is one event that says what they are like.  What is
+ * outstanding is then made a round number again: else batches of max - min would leave crumbs for
+ * ever, and both ends wait for each other.
+ */
+static bool is_first(const weir_stage *stage, const struct weir__edge *edge) {
+    return edge->ring.consumer.done == 0 && edge->through == 0 && stage->message_windowed &&
+           WEIR__PART(stage, lend) == NULL;
+}
+
 /* One batch, or one piece of one. */
 static void one_batch(weir_stage *stage) {
     struct weir__edge *edge = weir__queue_at(&stage->inq, 0)->owner;
@@ -239,6 +249,9 @@ static void one_batch(weir_stage *stage) {
     }
     if (WEIR__UNLIKELY(!run) && edge->manual) {
         ask_anew(stage, edge, count);
+    }
+    if (WEIR__UNLIKELY(edge->load != NULL) && is_first(stage, edge)) {
+        ask_for += weir__window_fill(&edge->window);
     }
     if (!run || (WEIR__PART(stage, lend) == NULL && !stage->counts_handled)) {
         weir__subscription_done(stage, edge, count); /* a part tells of it by itself */

@@ -37,11 +37,15 @@ static inline void weir__subscription_ask(weir_stage *stage, struct weir__edge *
 }
 
 /* It is through with `count` more events, handled or lost: where bytes are bounded they weigh
- * nothing any more.  Likewise. */
+ * nothing any more.  Said once for the pieces of a batch.  Likewise. */
 static inline void weir__subscription_done(weir_stage *stage, struct weir__edge *edge,
                                            uint64_t count) {
-    if (WEIR__UNLIKELY(edge->load != NULL) && weir__edge_subscribed(edge)) {
-        weir__edge_done(edge, count);
+    if (WEIR__LIKELY(edge->load == NULL)) {
+        return;
+    }
+    edge->through += count;
+    if (stage->pieces_left == 0 && weir__edge_subscribed(edge)) {
+        weir__edge_done(edge);
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
     }
 }

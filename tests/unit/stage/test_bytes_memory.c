@@ -26,10 +26,15 @@ static uint32_t next_length(void) {
     return (uint32_t)(f.shortest + f.count * 7919 % (LONG - f.shortest + 1));
 }
 
-/* As a file is read: each line to where it will lie, and as many as were asked for. */
+/* As a file is read: each line to where it will lie, and as many as were asked for; where they are
+ * of any length, as many as there is room for. */
 static weir_verdict read_lines(weir_stage *self, uint64_t demand) {
     for (; demand > 0 && f.made < ALL; demand--) {
         uint32_t length = next_length();
+        if (f.shortest < LONG && weir_open_demand(self).bytes < length + sizeof(weir_bytes)) {
+            RIG_CHECK(f.rig, weir_demand_rest(self, demand) == WEIR_OK);
+            return WEIR_CONTINUE;
+        }
         weir_room room = weir_reserve_bytes(self, length);
         RIG_CHECK(f.rig, room.events != NULL);
         memset(room.events, 'x', length);
