@@ -51,10 +51,11 @@ static inline uint64_t weir__window_batch(const struct weir__window *window, uin
     return left < largest ? left : largest;
 }
 
-/* Asks back up to max, whatever is outstanding.  Returns for how many. */
-static inline uint64_t weir__window_fill(struct weir__window *window) {
+/* Asks back up to max, whatever is outstanding, for `most` at most.  Returns for how many. */
+static inline uint64_t weir__window_fill(struct weir__window *window, uint64_t most) {
     uint64_t more = window->max - window->outstanding;
-    window->outstanding = window->max;
+    more = more < most ? more : most;
+    window->outstanding += more;
     return more;
 }
 

@@ -215,7 +215,7 @@ static uint64_t bytes_of(const struct weir__item *item) {
  */
 static bool is_first(const weir_stage *stage, const struct weir__edge *edge) {
     return edge->ring.consumer.done == 0 && edge->through == 0 && stage->message_windowed &&
-           WEIR__PART(stage, lend) == NULL;
+           stage->pieces_left == 0 && WEIR__PART(stage, lend) == NULL;
 }
 
 /* One batch, or one piece of one. */
@@ -251,7 +251,9 @@ static void one_batch(weir_stage *stage) {
         ask_anew(stage, edge, count);
     }
     if (WEIR__UNLIKELY(edge->load != NULL) && is_first(stage, edge)) {
-        ask_for += weir__window_fill(&edge->window);
+        uint64_t asked = edge->asked + ask_for;
+        uint64_t may_ask = edge->received + edge->window.max;
+        ask_for += weir__window_fill(&edge->window, may_ask > asked ? may_ask - asked : 0);
     }
     if (!run || (WEIR__PART(stage, lend) == NULL && !stage->counts_handled)) {
         weir__subscription_done(stage, edge, count); /* a part tells of it by itself */
