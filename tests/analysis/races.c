@@ -70,7 +70,10 @@ static bool enqueue(uint64_t number) {
     if (!bug.no_slot_fence) weir__fence_acquire();
     slot->number = number;
     slot->beside = &edge.beside[number];
-    if (bug.publish_early) ck_ring_enqueue_commit_spsc(&edge.ring);
+    if (bug.publish_early) {
+        ck_ring_enqueue_commit_spsc(&edge.ring);
+        sched_yield(); /* on a busy machine nobody would come by chance */
+    }
     edge.beside[number] = number;
     if (!bug.publish_early) ck_ring_enqueue_commit_spsc(&edge.ring);
     return true;
