@@ -103,7 +103,14 @@ typedef struct weir_counters_worker {
     uint64_t stages;        /* now: that live on it */
     uint64_t longest_ns;    /* the longest callback that was timed ... */
     uint64_t longest_stage; /* ... and of which stage */
-    uint64_t reserved[51];
+    /* of its stages that have ended, summed up */
+    uint64_t ended; /* stages */
+    uint64_t ended_batches;
+    uint64_t ended_in;
+    uint64_t ended_out;
+    uint64_t ended_messages;
+    uint64_t ended_discarded[16];
+    uint64_t reserved[30];
 } weir_counters_worker;
 
 typedef struct weir_counters_stage {
@@ -183,9 +190,10 @@ typedef struct weir_counters_times {
 } weir_counters_times;
 
 /*
- * Copies a slot (WEIR_COUNTERS_SLOT bytes, two for a TIMES) as it is at one moment of its life.
+ * Copies a slot (WEIR_COUNTERS_SLOT bytes, two for a TIMES) as it is in one life of it.
  * from is aligned to 8.
- * Returns    false: it is being given to somebody else just now, or its kind is FREE.
+ * Returns    false: it is nobody's, or is being given to somebody else just now.  Who goes over
+ *            all slots gets this for the second one of a TIMES, too.
  * Threads    any; lock-free.
  */
 bool weir_counters_copy(const void *from, void *copy);

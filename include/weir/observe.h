@@ -5,6 +5,7 @@
 #ifndef WEIR_OBSERVE_H
 #define WEIR_OBSERVE_H
 
+#include <weir/counters.h>
 #include <weir/status.h>
 #include <weir/types.h>
 
@@ -65,6 +66,42 @@ uint64_t weir_runtime_dropped(const weir_runtime *runtime, weir_discard why);
  *            thread, until the next call).
  */
 const char *weir_accounts_check(const weir_accounts *accounts);
+
+/*
+ * What stages and subscriptions do, as counters.h has it: the same slots, of this process.
+ *
+ * weir_stage_stats     of one stage; with {0}: of all there ever were, summed up: turns, batches,
+ *                      events_in and _out, messages, discarded and, of those that live, what is
+ *                      said of "now".  At rest events_out is `emitted` of the accounts, and
+ *                      events_in what is `handled` or lies in a stash, but for events that a pool's
+ *                      `start` or a reader's closed stream was done with when their stage had gone.
+ * weir_stages          of all that live
+ * weir_subscriptions   of all that live; with a stage, of that one's, at either end
+ * weir_stage_times     how long callbacks of a stage took, or how old the events are that it takes
+ * weir_subscription_times   from being sent to being handled
+ *
+ * Arguments  room: how many `out` has room for; it may be 0, and out NULL.
+ * Returns    weir_stages, weir_subscriptions: how many there are, which may be more than room.
+ *            The others: WEIR_OK; of times that were never taken all is 0.
+ * Errors     NO_STAGE: it has ended (a subscription, too); INVALID.
+ * Cost       weir_stage_stats, _times: some 64 words, and for {0} all slots; the others: all slots
+ *            there are.
+ * Threads    any; lock-free.  Exact when the runtime is at rest (weir_runtime_settle).
+ */
+weir_status weir_stage_stats(const weir_runtime *runtime, weir_ref stage, weir_counters_stage *out);
+size_t weir_stages(const weir_runtime *runtime, weir_counters_stage *out, size_t room);
+size_t weir_subscriptions(const weir_runtime *runtime, weir_ref stage,
+                          weir_counters_subscription *out, size_t room);
+
+typedef enum weir_times_of {
+    WEIR_TIMES_HANDLING = 0, /* handle_events, handle_demand */
+    WEIR_TIMES_PIPELINE = 1  /* since a source emitted what they came of: as it takes them */
+} weir_times_of;
+
+weir_status weir_stage_times(const weir_runtime *runtime, weir_ref stage, weir_times_of which,
+                             weir_counters_times *out);
+weir_status weir_subscription_times(const weir_runtime *runtime, weir_subscription subscription,
+                                    weir_counters_times *out);
 
 #ifdef __cplusplus
 }

@@ -78,14 +78,20 @@ typedef struct weir_runtime_options {
     weir_allocator allocator; /* default: jemalloc when the program links it, else C  */
     void (*log)(void *context, weir_log_level level, const char *text); /* default stderr */
     void *log_context;
-    uintptr_t reserved[8]; /* for later versions (version.h): zero */
+    /* Where its counters are for other processes (counters.h): "1" names /dev/shm/weir-USER-PID-N,
+     * what has a slash is the file's name, which there must not be yet (of the process's Nth
+     * runtime, from 2, with .N behind it); "0" is none.  Default: what WEIR_COUNTERS in the
+     * environment says, likewise; where it can not be had a warning is logged.  Copied; removed
+     * at close. */
+    const char *counters_file;
+    uintptr_t reserved[7]; /* for later versions (version.h): zero */
 } weir_runtime_options;
 
 /*
  * Opens a runtime and starts its workers.  options may be NULL.
  * Where pinning fails, a warning is logged and the worker runs unpinned.
- * Errors     INVALID, NO_MEMORY, SYSTEM (a thread could not be started): nothing
- *            is left behind.
+ * Errors     INVALID, NO_MEMORY, SYSTEM (a thread could not be started, counters_file not be
+ *            made): nothing is left behind.
  * Threads    any; several runtimes may be open at once.
  */
 weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime **out);

@@ -30,21 +30,21 @@ uint64_t weir_times_begin(unsigned number) {
     return parts << (FIRST_LOG2 - PARTS_LOG2 + number / PARTS);
 }
 
-static void add(uint64_t *word, uint64_t more) {
+static void raise_by(uint64_t *word, uint64_t more) {
     weir__store_relaxed_u64(word, *word + more);
 }
 
 void weir__times_add(weir_counters_times *times, uint64_t ns) {
-    add(&times->classes[weir_times_class(ns)], 1);
-    add(&times->count, 1);
-    add(&times->sum, ns);
+    raise_by(&times->classes[weir_times_class(ns)], 1);
+    raise_by(&times->count, 1);
+    raise_by(&times->sum, ns);
     if (ns > times->most) {
         weir__store_relaxed_u64(&times->most, ns);
     }
 }
 
 /* `rank` of `count` times that lie evenly from `least` to `most`. */
-static uint64_t within(uint64_t least, uint64_t most, double rank, uint64_t count) {
+static uint64_t time_of_rank(uint64_t least, uint64_t most, double rank, uint64_t count) {
     double width = (double)(most - least);
     return least + (uint64_t)(width * rank / (double)count);
 }
@@ -64,7 +64,7 @@ uint64_t weir_times_share(const weir_counters_times *times, double share) {
             uint64_t least = weir_times_begin(i);
             uint64_t next = weir_times_begin(i + 1);
             uint64_t end = next < times->most ? next : times->most;
-            return within(least, end > least ? end : least, left, here);
+            return time_of_rank(least, end > least ? end : least, left, here);
         }
         left -= (double)here;
     }

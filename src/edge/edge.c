@@ -62,6 +62,41 @@ struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir
     return edge;
 }
 
+bool weir__edge_show(struct weir__edge *edge, struct weir__sheet *sheet) {
+    size_t most = edge->options.max_bytes;
+    weir_counters_subscription fresh = {.slot.kind = WEIR_COUNTERS_SUBSCRIPTION,
+                                        .id = edge->id.id,
+                                        .producer = edge->id.producer.bits,
+                                        .consumer = edge->id.consumer.bits,
+                                        .max_demand = edge->options.max_demand,
+                                        .min_demand = edge->options.min_demand,
+                                        .max_bytes = most == WEIR_INFINITY ? 0 : most,
+                                        .partition = edge->options.partition,
+                                        .cancel = edge->options.cancel};
+    edge->seen = weir__sheet_take(sheet, 1, &edge->seen_number);
+    if (edge->seen == NULL) {
+        return false;
+    }
+    edge->sheet = sheet;
+    weir__sheet_fill(edge->seen, &fresh, 1);
+    return true;
+}
+
+void weir__edge_note(const struct weir__edge *edge, enum weir__direction direction) {
+    weir_counters_subscription *seen = edge->seen;
+    if (seen == NULL) {
+        return;
+    }
+    if (direction == WEIR__DEMAND) {
+        weir__sheet_put(&seen->sent, edge->sent);
+        weir__sheet_put(&seen->heard, edge->asked_seen);
+        weir__sheet_put(&seen->overflow, edge->overflow.events);
+    } else {
+        weir__sheet_put(&seen->asked, edge->asked);
+        weir__sheet_put(&seen->received, edge->received);
+    }
+}
+
 void weir__edge_hold(struct weir__edge *edge) {
     weir__fetch_add_u32(&edge->refs, 1);
 }
@@ -84,6 +119,9 @@ void weir__edge_release(struct weir__edge *edge) {
     weir__ring_close(&edge->ring);
     weir__free(edge->allocator, edge->load, sizeof *edge->load);
     weir__outlet_close(&edge->outlet, edge->allocator);
+    if (edge->seen != NULL) {
+        weir__sheet_give(edge->sheet, edge->seen_number, 1);
+    }
     struct weir__heir *heir = edge->heir;
     weir__free(edge->allocator, edge, edge->bytes);
     if (heir != NULL) {

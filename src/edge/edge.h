@@ -66,6 +66,7 @@
 #include "edge/window.h"
 #include "memory/index.h"
 #include "memory/queue.h"
+#include "memory/sheet.h"
 #include "ring/mail.h"
 #include "ring/ready.h"
 #include "ring/ring.h"
@@ -111,6 +112,10 @@ struct weir__edge {
     weir_reason replace_reason;
     bool takes_over;         /* at the same producer, which ends that one as it accepts this one */
     struct weir__heir *heir; /* the consumer's, with a reference; NULL: the log is told */
+    /* Its slot, where others read what it carries: each end writes its own words.  NULL: none */
+    weir_counters_subscription *seen;
+    struct weir__sheet *sheet;
+    uint32_t seen_number;
 
     WEIR__APART uint32_t refs;
     struct weir__mail forth;  /* REQUEST, then OPEN                     */
@@ -183,6 +188,12 @@ struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir
                                    const weir_subscribe_options *options,
                                    struct weir__ready_stage *producer,
                                    struct weir__ready_stage *consumer);
+
+/* Gives it a slot in the sheet, before anybody knows it.  false: no memory. */
+bool weir__edge_show(struct weir__edge *edge, struct weir__sheet *sheet);
+
+/* What the owner of that end knows of it, as of now, into the slot. */
+void weir__edge_note(const struct weir__edge *edge, enum weir__direction direction);
 
 void weir__edge_hold(struct weir__edge *edge);
 void weir__edge_release(struct weir__edge *edge);

@@ -17,6 +17,12 @@ uint64_t weir__clock_now_ns(void) {
     return (uint64_t)now.tv_sec * NANOSECONDS + (uint64_t)now.tv_nsec;
 }
 
+uint64_t weir__clock_utc_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * NANOSECONDS + (uint64_t)now.tv_nsec;
+}
+
 void weir__clock_sleep_ns(uint64_t nanoseconds) {
     struct timespec length = {
         .tv_sec = (time_t)(nanoseconds / NANOSECONDS),

@@ -9,6 +9,9 @@
 
 uint64_t weir__clock_now_ns(void);
 
+/* Since 1970. */
+uint64_t weir__clock_utc_ns(void);
+
 /* Sleeps about that long; EINTR may end it early. */
 void weir__clock_sleep_ns(uint64_t nanoseconds);
 

@@ -28,7 +28,7 @@ static weir_inlet *inlet_of(weir_stage *self) {
 
 /* Accepted and dropped, never emitted: on the books as emitted and discarded. */
 static void discard(weir_stage *self, uint64_t count, weir_discard cause) {
-    weir__count(&self->host->counters.emitted, count);
+    weir__stage_count_out(self, count);
     weir__stage_discard(self, count, cause, false);
 }
 

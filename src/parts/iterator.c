@@ -33,7 +33,7 @@ static weir_verdict refuse(weir_stage *self, const char *what, size_t made, size
 static void drop_all_made(weir_stage *self, const void *events, size_t count, weir_discard why) {
     struct weir__host *host = self->host;
     weir__owned_drop_raw(self->type, events, count, why, &host->pool, &host->pool);
-    weir__count(&host->counters.emitted, count);
+    weir__stage_count_out(self, count);
     weir__stage_discard(self, count, why, false);
 }
 

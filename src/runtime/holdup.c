@@ -4,7 +4,7 @@
  *
  * First of all each worker is asked for the stage of its that is to blame most.  One that does
  * not answer within a grace is in a function of the program's, and the stage whose it is
- * (host->entered) is the answer.  Else, from the stage to blame most of all, the way goes on to
+ * (seen->stage) is the answer.  Else, from the stage to blame most of all, the way goes on to
  * whom it waits for, the consumer that does not ask or the producer that does not end, as long
  * as that one holds something up in its turn.
  *
@@ -147,7 +147,7 @@ static bool name_living(const weir_runtime *runtime, weir_ref ref, char name[WEI
 }
 
 static void stuck(weir_runtime *runtime, const struct weir__worker *worker, struct found *out) {
-    weir_ref ref = {weir__load_relaxed_u64(&worker->host.entered)};
+    weir_ref ref = {weir__load_relaxed_u64(&worker->host.seen->stage)};
     if (name_living(runtime, ref, out->name)) {
         out->stage = ref;
         out->why = WEIR_HOLDUP_CALLBACK;

@@ -70,6 +70,7 @@ struct weir__slot {
     ck_stack_entry_t free_link;
     bool ended_bereft;            /* for the end of a subscription                          */
     struct weir__mail_list early; /* the worker's: mail that overtook the stage's START */
+    uint32_t seen;                /* atomic: the sheet's slot of its stage, while that is alive */
     uint64_t named;               /* atomic: whose the label is; 0: it is being written        */
     uint64_t label[sizeof(struct weir__label) / sizeof(uint64_t)]; /* atomic                    */
     struct weir__mailbox mailbox;

@@ -63,6 +63,15 @@ static weir_status check_match(const struct weir__slot *from, weir_ref producer,
     return WEIR_OK;
 }
 
+void weir__request_drop(struct weir__edge *edge) {
+    while (edge != NULL) {
+        struct weir__edge *next = edge->producers_next;
+        weir__edge_release(edge);
+        weir__edge_release(edge);
+        edge = next;
+    }
+}
+
 /* ---- subscribing --------------------------------------------------------- */
 
 /* An edge whose options are checked, between two slots; NULL: one has just gone. */
@@ -76,21 +85,13 @@ static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, str
                             .producer = producer,
                             .id = weir__fetch_add_u64(&runtime->next_edge, 1)};
     *out = weir__edge_open(&runtime->allocator, id, options, &from->ready, &to->ready);
-    if (*out == NULL) {
+    if (*out == NULL || !weir__edge_show(*out, &runtime->sheet)) {
+        weir__request_drop(*out);
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a subscription");
     }
     (*out)->forth.kind = WEIR__MAIL_EDGE_REQUEST;
     (*out)->forth.to = consumer;
     return WEIR_OK;
-}
-
-void weir__request_drop(struct weir__edge *edge) {
-    while (edge != NULL) {
-        struct weir__edge *next = edge->producers_next;
-        weir__edge_release(edge);
-        weir__edge_release(edge);
-        edge = next;
-    }
 }
 
 /* A stage's slot, and what the stage takes; of the stage whose init is running too.  NULL: it

@@ -7,6 +7,7 @@
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/topology.h"
+#include "runtime/counters.h"
 #include "runtime/drain.h"
 #include "runtime/errand.h"
 #include "runtime/holdup.h"
@@ -88,6 +89,7 @@ static void destroy_runtime(weir_runtime *runtime) {
     weir__callers_close(&runtime->calls);
     weir__tokens_close(&runtime->tokens);
     weir__index_close(&runtime->supervisors);
+    weir__counters_close(runtime);
     weir__free(&allocator, runtime->workers, runtime->worker_count * sizeof(struct weir__worker));
     weir__free(&allocator, runtime, sizeof *runtime);
 }
@@ -136,7 +138,10 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         weir__worker_open(&runtime->workers[i], runtime, i, cores[i % listed]);
     }
-    status = filled.mode == WEIR_THREADS ? start_workers(runtime) : WEIR_OK;
+    status = weir__counters_open(runtime);
+    if (status == WEIR_OK && filled.mode == WEIR_THREADS) {
+        status = start_workers(runtime);
+    }
     if (status != WEIR_OK) {
         destroy_runtime(runtime);
         return status;

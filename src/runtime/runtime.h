@@ -46,6 +46,7 @@ struct weir_runtime {
     struct weir__callers calls;
     struct weir__names names;
     struct weir__tokens tokens;
+    struct weir__sheet sheet;       /* counters.c: what all do, for others to read */
     struct weir__index supervisors; /* by reference (parts/supervisor_kin.c), under a lock */
     uint32_t supervisors_lock;
     WEIR__APART uint64_t next_edge; /* atomic: ids of subscriptions               */

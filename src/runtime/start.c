@@ -39,6 +39,7 @@ static void launch_stage(weir_runtime *runtime, struct weir__worker *worker,
     weir__registry_label(slot, stage->ref, &label);
     stage->stops = weir__load_acquire_u32(&runtime->stops); /* T9 -> T10 */
     weir__store_relaxed_u32(&slot->stops, stage->stops);
+    weir__store_relaxed_u32(&slot->seen, stage->meter.number);
     weir__fetch_add_u32(&runtime->alive, 1); /* first: whoever can be found is counted */
     weir__registry_publish(slot, stage->ref);
     weir__names_publish(&runtime->names, stage->ref); /* not before: it would be a dead one's */

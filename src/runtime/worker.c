@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "os/clock.h"
+#include "os/process.h"
 #include "runtime/runtime.h"
 #include "stage/control.h"
 #include "stage/ending.h"
@@ -70,6 +71,7 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
     host->reason_of = reason_of;
     host->calls = &runtime->calls;
     host->draining = &runtime->draining;
+    weir__rng_seed(&host->rng, runtime->options.seed + index);
     weir__pool_open(&host->pool, &runtime->allocator);
 }
 
@@ -118,6 +120,7 @@ static void join_worker(struct weir__worker *worker, weir_stage *stage) {
         stage->next->previous = stage;
     }
     worker->stages = stage;
+    weir__meter_joins(&worker->host, 1);
     receive_first(stage, slot);
     if (worker->finishes) { /* FINISH_ALL has been here */
         weir__stage_finish(stage, true);
@@ -158,6 +161,8 @@ static void leave_worker(struct weir__worker *worker, struct weir__slot *slot) {
     weir__stage_end_monitors(stage); /* who hears of the end finds its name free */
     weir__stage_tell_enders(stage);
     weir__callers_sweep(worker->host.calls, ref);
+    weir__meter_sum(stage);
+    weir__meter_joins(&worker->host, -1);
     weir__stage_free(stage);
     weir__pool_flush(&worker->host.pool);
     weir__runtime_gone(worker->host.runtime);
@@ -209,9 +214,9 @@ static void bounce(struct weir__worker *worker, struct weir__mail *mail) {
     const uint64_t dropped = worker->host.counters.messages_dropped;
     bool owned = weir__mailbox_owns(mail);
     struct weir__mailbox *box = owned ? weir__mailbox_of(mail) : NULL;
-    weir__store_relaxed_u64(&worker->host.entered, mail->to.bits); /* its enders may be told */
+    weir__store_relaxed_u64(&worker->host.seen->stage, mail->to.bits); /* its enders may be told */
     weir__mail_bounce(&worker->host, mail);
-    weir__store_relaxed_u64(&worker->host.entered, 0);
+    weir__store_relaxed_u64(&worker->host.seen->stage, 0);
     if (dropped != worker->host.counters.messages_dropped) {
         say_late(worker, to);
     }
@@ -313,6 +318,13 @@ static void let_go_of_dead_edge(void *context, struct weir__ready_edge *ready) {
     weir__outbox_let_go(context, ready->edge);
 }
 
+/* True when the visit is timed. */
+static inline bool meter_begins(weir_stage *stage) {
+    struct weir__meter *meter = &stage->meter;
+    bool as_before = --meter->left > 0 && !meter->cooled && meter->listed;
+    return WEIR__UNLIKELY(!as_before) && weir__meter_begins_anew(stage);
+}
+
 static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
     weir_stage *stage = slot->stage;
     if (stage == NULL) {
@@ -323,13 +335,17 @@ static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
     if (WEIR__UNLIKELY(worker->host.counters.turns % WEIR__TURNS_PER_LOOK == 0)) {
         weir__worker_look(worker);
     }
-    weir__store_relaxed_u64(&worker->host.entered, stage->ref.bits);
+    weir__store_relaxed_u64(&worker->host.seen->stage, stage->ref.bits);
+    bool timed = meter_begins(stage);
     bool busy = weir__stage_turn(stage);
+    if (WEIR__UNLIKELY(timed)) {
+        weir__meter_ends(stage, busy);
+    }
     if (stage->stopping) {
         leave_worker(worker, slot);
         busy = true;
     }
-    weir__store_relaxed_u64(&worker->host.entered, 0);
+    weir__store_relaxed_u64(&worker->host.seen->stage, 0);
     return busy;
 }
 
@@ -342,6 +358,13 @@ static bool stays(const struct weir__worker *worker, const struct weir__ready_st
             worker->bell.run_count < LINGER_STAGES);
 }
 
+/* It has run dry: whoever looks now sees all that it did. */
+static void note_all(struct weir__worker *worker) {
+    if (worker->host.unnoted != NULL) {
+        weir__meter_note(&worker->host, UINT32_MAX);
+    }
+}
+
 enum weir__step weir__worker_step(struct weir__worker *worker) {
     WEIR__CHECK(weir__outbox_empty(&worker->host.outbox));
     bool mail = take_mail(worker);
@@ -349,6 +372,7 @@ enum weir__step weir__worker_step(struct weir__worker *worker) {
     weir__bell_collect(&worker->bell);
     struct weir__ready_stage *ready = weir__bell_next(&worker->bell);
     if (ready == NULL) {
+        note_all(worker);
         return mail ? WEIR__STEP_BUSY : WEIR__STEP_COLD;
     }
     struct weir__slot *slot = WEIR__CONTAINER_OF(ready, struct weir__slot, ready);
@@ -358,6 +382,8 @@ enum weir__step weir__worker_step(struct weir__worker *worker) {
         if (ready->owned) {
             weir__ready_queue(ready, false);
         }
+    } else if (slot->stage != NULL) {
+        weir__meter_cools(slot->stage);
     }
     return busy || mail ? WEIR__STEP_BUSY : WEIR__STEP_IDLE;
 }
@@ -373,6 +399,8 @@ static bool time_is_up(const struct weir__worker *worker) {
 static void rest(struct weir__worker *worker) {
     weir_runtime *runtime = worker->host.runtime;
     WEIR__VERIFY(weir__worker_check(worker));
+    weir__worker_look(worker);
+    weir__meter_rests(&worker->host, true);
     weir__store_release_u64(&worker->epoch, worker->epoch + 1); /* Q1 -> Q2 */
     if (runtime->options.idle == WEIR_IDLE_SPIN) {
         weir__fence_full(); /* Q1 -> Q2 */
@@ -385,6 +413,7 @@ static void rest(struct weir__worker *worker) {
     }
     weir__store_relaxed_u64(&worker->epoch, worker->epoch + 1); /* Q3 -> Q4 */
     weir__worker_look(worker);
+    weir__meter_rests(&worker->host, false);
 }
 
 void weir__worker_look(struct weir__worker *worker) {
@@ -419,6 +448,7 @@ void weir__worker_run(void *argument) {
     struct weir__worker *worker = argument;
     weir_runtime *runtime = worker->host.runtime;
     weir__here = &worker->host;
+    weir__sheet_put(&worker->host.seen->thread, weir__process_thread());
     pin(worker);
     weir__store_relaxed_u64(&worker->epoch, 2); /* Q3 -> Q4 */
     weir__worker_look(worker);

@@ -217,7 +217,7 @@ static WEIR__NOINLINE weir_status emit_first(weir_stage *self, const void *event
         return weir__stage_emit_spans(self, events, count);
     }
     if (WEIR__UNLIKELY(self->kind == WEIR_CONSUMER && self->may_emit)) {
-        weir__count(&self->host->counters.emitted, count);
+        weir__stage_count_out(self, count);
         weir__stage_discard(self, count, WEIR_DISCARD_CONSUMER, false);
         return weir__refuse(WEIR_INVALID, "a consumer cannot emit: %zu events discarded", count);
     }
@@ -281,6 +281,7 @@ void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, 
     }
     struct weir__counters *counters = &stage->host->counters;
     weir__count(sent ? &counters->lost : &counters->dropped, count);
+    stage->meter.discarded[cause] += count;
     if (stage->on.discarded != NULL) {
         weir__stage_end_strip(stage);
         bool may_emit = stage->may_emit;
@@ -404,7 +405,7 @@ void weir__stage_emitted(weir_stage *stage) {
     if (WEIR__UNLIKELY(stage->sliced)) {
         weir__stage_settle_slices(stage);
     }
-    weir__count(&stage->host->counters.emitted, events);
+    weir__stage_count_out(stage, events);
     if (WEIR__LIKELY(goes_straight(stage))) {
         weir__stage_dispatch(stage, emission, events);
         if (emission->events > 0) {

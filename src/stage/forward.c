@@ -51,7 +51,7 @@ static weir_verdict lose_forwarded(weir_stage *self, const struct weir__item *it
     if (item->block != NULL) {
         weir__item_discard(item, WEIR_DISCARD_NO_MEMORY, &self->host->pool);
     }
-    weir__count(&self->host->counters.emitted, item->count);
+    weir__stage_count_out(self, item->count);
     weir__stage_discard(self, item->count, WEIR_DISCARD_NO_MEMORY, false);
     return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
 }

@@ -3,14 +3,17 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * The runtime embeds one in each worker.  Everything in it belongs to that
- * worker's thread; the counters and `entered` are read by others (relaxed, single writer).
+ * worker's thread; the counters and what `seen` points at are read by others (relaxed, single
+ * writer).
  */
 #ifndef WEIR__STAGE_HOST_H
 #define WEIR__STAGE_HOST_H
 
+#include "base/rng.h"
 #include "edge/outbox.h"
 #include "memory/allocator.h"
 #include "memory/pool.h"
+#include "memory/sheet.h"
 #include "ring/caller.h"
 #include "stage/message.h"
 
@@ -51,7 +54,6 @@ struct weir__host {
     struct weir__timers timers;
     struct weir__callers *calls; /* the runtime's                           */
     const uint32_t *draining;    /* likewise (atomic): all stages finish    */
-    uint64_t entered;            /* atomic: whose functions may run now; 0: nobody's, most likely */
     weir_stage *running;         /* whose callback runs; NULL between callbacks */
     /* What the handle_events that runs was given; NULL: no batch is at hand. */
     struct weir__item *batch;
@@ -61,6 +63,15 @@ struct weir__host {
     struct weir__message *message;   /* what a running handle_cast or handle_info was given */
     uint64_t now_ns;                 /* the runtime's time, not long ago                 */
     uint32_t hot_polls;              /* empty polls before an edge or stage cools   */
+
+    /* stage/meter.h */
+    uint32_t timed;             /* callbacks of this visit that are still to be timed     */
+    bool took_long;             /* one did: the turn ends, for others wait                */
+    weir_counters_worker *seen; /* its slot; `stage` is whose functions may run now       */
+    struct weir__sheet *sheet;  /* the runtime's                                          */
+    weir_stage *unnoted;        /* stages that were visited since they were noted         */
+    uint64_t noted_ns;
+    struct weir__rng rng;
 
     /* The runtime's services.  A line for the log; a message has been used up. */
     void (*log)(weir_runtime *runtime, weir_log_level level, const char *text);

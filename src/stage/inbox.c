@@ -65,6 +65,7 @@ static void call(weir_stage *stage, callback *function, const char *name,
         weir__stage_came(stage);
     }
     stage->telling_end = message->reminds;
+    stage->meter.tally.messages++;
     weir__stage_enter(stage);
     stage->host->message = message;
     weir_verdict verdict = function(stage, message->payload, bytes);
@@ -80,6 +81,7 @@ static void request(weir_stage *stage, const struct weir__message *message) {
         return;
     }
     weir__stage_came(stage);
+    stage->meter.tally.messages++;
     weir__stage_enter(stage);
     weir__stage_leave(
         stage, "handle_call",

@@ -125,8 +125,11 @@ static inline void handle_run(weir_stage *stage, struct weir__item *item, const 
     weir__stage_enter(stage);
     host->batch = item;
     weir_batch batch = {.events = events, .count = item->count};
+    uint64_t began_ns = weir__stage_clock(stage);
     weir_verdict verdict = stage->on.handle_events(stage, batch);
+    weir__stage_called(stage, began_ns);
     host->batch = NULL;
+    weir__stage_count_in(stage, item->count, item->event_bytes);
     if (!stage->counts_handled) {
         weir__count(&host->counters.handled, item->count); /* without a rest (rest.c) */
     }

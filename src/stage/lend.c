@@ -49,6 +49,7 @@ uint32_t weir__stage_lent_back(weir_stage *stage) {
     struct weir__queue *lent = &stage->lent;
     struct weir__item item = weir__queue_pop(lent);
     weir__count(&stage->host->counters.handled, item.count);
+    weir__stage_count_in(stage, item.count, item.event_bytes);
     weir__subscription_done(stage, item.owner, item.count);
     weir__item_discard(&item, WEIR_DISCARD_HANDLED, &stage->host->pool);
     if (weir__queue_empty(lent) || (weir__queue_at(lent, 0)->flags & WEIR__MARK) == 0) {
@@ -61,5 +62,6 @@ uint32_t weir__stage_lent_back(weir_stage *stage) {
 
 void weir__stage_lent_part(weir_stage *stage, uint64_t events) {
     weir__count(&stage->host->counters.handled, events);
+    weir__stage_count_in(stage, events, weir__queue_at(&stage->lent, 0)->event_bytes);
     weir__queue_discard(&stage->lent, events, WEIR_DISCARD_HANDLED, &stage->host->pool);
 }

@@ -159,8 +159,11 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
     weir__index_open(&stage->watching, host->allocator);
     weir__index_open(&stage->fed_by, host->allocator);
     open_queues(stage, options);
-    weir_status status = open_dispatcher(stage, options);
+    weir_status status = weir__meter_open(stage)
+                             ? open_dispatcher(stage, options)
+                             : weir__refuse(WEIR_NO_MEMORY, "no memory for a stage's counters");
     if (status != WEIR_OK) {
+        weir__meter_close(stage);
         weir__free(host->allocator, stage, stage->bytes);
         return status;
     }
@@ -328,5 +331,6 @@ void weir__stage_free(weir_stage *stage) {
         weir__desk_close(&stage->desk);
         weir__free(host->allocator, stage->dispatch.state, table->state_bytes);
     }
+    weir__meter_close(stage);
     weir__free(host->allocator, stage, stage->bytes);
 }

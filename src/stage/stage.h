@@ -23,6 +23,7 @@
  *   ending.c   finishing: what a stage waits for before it ends
  *   enders.c   who wants to know when it has ended
  *   turn.c     one visit of the worker, in numbered steps
+ *   meter.c    what it did, how long it took, and what it waits for
  *   life.c     start and end
  *   check.c    the invariants, in checked builds
  * What they have for each other is declared here, but in ending.h, control.h (with inbox),
@@ -50,6 +51,7 @@
 #include "memory/index.h"
 #include "stage/buffer.h"
 #include "stage/host.h"
+#include "stage/meter.h"
 #include "stage/part.h"
 
 #include <weir/name.h>
@@ -112,6 +114,7 @@ struct weir_stage {
     bool stash_fresh;                    /* this turn has stashed something            */
     bool closed;            /* in a ring of stages: it ends or is opened again, and has no turn */
     struct weir__queue inq; /* messages not begun, or begun at the front  */
+    struct weir__meter meter;
 
     char *name;
     size_t bytes; /* of the stage's one allocation */
@@ -262,6 +265,36 @@ static inline void weir__stage_end_strip(weir_stage *stage) {
     if (stage->strip.to != NULL) {
         weir__stage_close_strip(stage);
     }
+}
+
+/* The time in a visit that is timed, and then weir__meter_called follows; else 0. */
+static inline uint64_t weir__stage_clock(const weir_stage *stage) {
+    struct weir__host *host = stage->host;
+    return WEIR__UNLIKELY(host->timed > 0) ? weir__meter_clock(host) : 0;
+}
+
+static inline void weir__stage_called(weir_stage *stage, uint64_t began_ns) {
+    if (WEIR__UNLIKELY(began_ns != 0)) {
+        weir__meter_called(stage, began_ns);
+    }
+}
+
+/* It has so many edges that only the hot ones are noted with it. */
+static inline bool weir__stage_notes_as_they_cool(const weir_stage *stage) {
+    return stage->known.count + stage->subscriptions.count > WEIR__EDGES_NOTED;
+}
+
+/* One more batch of `events` of so many bytes each. */
+static inline void weir__stage_count_in(weir_stage *stage, uint64_t events, uint32_t event_bytes) {
+    struct weir__tally *tally = &stage->meter.tally;
+    tally->batches++;
+    tally->events_in += events;
+    tally->bytes_in += events * event_bytes;
+}
+
+static inline void weir__stage_count_out(weir_stage *stage, uint64_t events) {
+    stage->meter.tally.events_out += events;
+    weir__count(&stage->host->counters.emitted, events);
 }
 
 /* Wraps every callback that may emit: opens, closes, dispatches, notes a stop. */

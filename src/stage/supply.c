@@ -72,6 +72,7 @@ static void defer_demand(weir_stage *stage, uint64_t demand) {
 void weir__stage_supply(weir_stage *stage) {
     stage->supply_due = false;
     if (!stage->stopping && stage->mode == WEIR_FORWARD) {
+        stage->meter.tally.demands++;
         weir__stage_enter(stage);
         weir__stage_leave(stage, "supply", stage->part->supply(stage));
     }
@@ -96,7 +97,11 @@ void weir__stage_demand(weir_stage *stage, uint64_t demand) {
         demand -= served;
         stage->demand_rest = 0;
         stage->demand_left = demand;
-        weir__stage_leave(stage, "handle_demand", stage->on.handle_demand(stage, demand));
+        stage->meter.tally.demands++;
+        uint64_t began_ns = weir__stage_clock(stage);
+        weir_verdict verdict = stage->on.handle_demand(stage, demand);
+        weir__stage_called(stage, began_ns);
+        weir__stage_leave(stage, "handle_demand", verdict);
     }
 }
 

@@ -92,6 +92,9 @@ static void cool(weir_stage *stage, struct weir__edge *edge, enum weir__directio
     if (taker) {
         weir__stage_taker_cooled(stage, edge);
     }
+    if (WEIR__UNLIKELY(weir__stage_notes_as_they_cool(stage))) {
+        weir__edge_note(edge, direction);
+    }
     weir__edge_unheat(edge, direction);
 }
 

@@ -1,0 +1,221 @@
+/*
+ * The sheet: see sheet.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "memory/sheet.h"
+
+#include "base/refusal.h"
+#include "os/lock.h"
+#include "os/shared_file.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { WORDS = WEIR_COUNTERS_SLOT / sizeof(uint64_t) };
+
+/* ---- steps --------------------------------------------------------------- */
+
+static uint64_t step_slots(unsigned step) {
+    return (uint64_t)WEIR_COUNTERS_STEP << step;
+}
+
+/* The first slot of a step: all before it hold one step's less than it has itself. */
+static uint64_t step_first(unsigned step) {
+    return step_slots(step) - WEIR_COUNTERS_STEP;
+}
+
+static unsigned step_of(uint64_t number) {
+    return 63u - (unsigned)__builtin_clzll(number / WEIR_COUNTERS_STEP + 1);
+}
+
+static void *make_step(const struct weir__sheet *sheet, unsigned step) {
+    size_t bytes = (size_t)step_slots(step) * WEIR_COUNTERS_SLOT;
+    return sheet->file < 0
+               ? weir__alloc_zeroed(sheet->allocator, bytes, 128)
+               : weir__shared_file_map(sheet->file, step_first(step) * WEIR_COUNTERS_SLOT, bytes);
+}
+
+static void free_step(const struct weir__sheet *sheet, unsigned step) {
+    size_t bytes = (size_t)step_slots(step) * WEIR_COUNTERS_SLOT;
+    if (sheet->steps[step] == NULL) {
+        return;
+    }
+    if (sheet->file < 0) {
+        weir__free(sheet->allocator, sheet->steps[step], bytes);
+    } else {
+        weir__shared_file_unmap(sheet->steps[step], bytes);
+    }
+}
+
+void *weir__sheet_at(const struct weir__sheet *sheet, uint64_t number) {
+    unsigned step = step_of(number);
+    if (number > UINT32_MAX || step >= WEIR__SHEET_STEPS) {
+        return NULL;
+    }
+    char *slots = weir__load_acquire_ptr(&sheet->steps[step]); /* V3 -> V4 */
+    return slots == NULL ? NULL : slots + (number - step_first(step)) * WEIR_COUNTERS_SLOT;
+}
+
+/* Under the lock: the step of a slot is there.  false: no memory. */
+static bool step_is_there(struct weir__sheet *sheet, uint32_t number) {
+    unsigned step = step_of(number);
+    if (step >= WEIR__SHEET_STEPS) {
+        return false;
+    }
+    if (sheet->steps[step] == NULL) {
+        void *made = make_step(sheet, step);
+        if (made == NULL) {
+            return false;
+        }
+        weir__store_release_ptr(&sheet->steps[step], made); /* V3 -> V4 */
+        weir_counters_header *header = sheet->steps[0];
+        weir__store_release_u64(&header->slots, step_first(step + 1)); /* V3 -> V4 */
+    }
+    return true;
+}
+
+/* ---- slots --------------------------------------------------------------- */
+
+/* Where a free slot says which is the next one. */
+static uint64_t *link_of(const struct weir__sheet *sheet, uint32_t number) {
+    uint64_t *words = weir__sheet_at(sheet, number);
+    return &words[1];
+}
+
+static void push_free(struct weir__sheet *sheet, uint32_t number, unsigned slots) {
+    weir__sheet_put(link_of(sheet, number), sheet->free[slots - 1]);
+    sheet->free[slots - 1] = number;
+}
+
+static uint32_t pop_free(struct weir__sheet *sheet, unsigned slots) {
+    uint32_t number = sheet->free[slots - 1];
+    if (number != 0) {
+        sheet->free[slots - 1] = (uint32_t)*link_of(sheet, number);
+    }
+    return number;
+}
+
+/* New ones.  0: no memory.  Two lie in one step: what is over at its end serves for one. */
+static uint32_t cut_new(struct weir__sheet *sheet, unsigned slots) {
+    uint32_t last = sheet->used + slots - 1;
+    if (!step_is_there(sheet, last)) {
+        return 0;
+    }
+    if (step_of(sheet->used) != step_of(last)) {
+        push_free(sheet, sheet->used++, 1);
+    }
+    uint32_t number = sheet->used;
+    sheet->used += slots;
+    return number;
+}
+
+void *weir__sheet_take(struct weir__sheet *sheet, unsigned slots, uint32_t *number) {
+    weir__lock(&sheet->lock);
+    *number = pop_free(sheet, slots);
+    if (*number == 0) {
+        *number = cut_new(sheet, slots);
+    }
+    weir__unlock(&sheet->lock);
+    return *number != 0 ? weir__sheet_at(sheet, *number) : NULL;
+}
+
+/* The slot's turn goes on, while its words are not to be believed, and after that. */
+static void begin_turn(weir_counters_slot *slot) {
+    weir__store_relaxed_u32(&slot->turn, slot->turn + 1);
+    weir__fence_release(); /* V1 -> V2 */
+}
+
+static void end_turn(weir_counters_slot *slot) {
+    weir__store_release_u32(&slot->turn, slot->turn + 1); /* V1 -> V2 */
+}
+
+void weir__sheet_fill(void *to, const void *from, unsigned slots) {
+    weir_counters_slot *slot = to;
+    uint64_t *words = to;
+    const char *bytes = from;
+    weir_counters_slot kind;
+    memcpy(&kind, from, sizeof kind);
+    begin_turn(slot);
+    weir__store_relaxed_u32(&slot->kind, kind.kind);
+    for (unsigned i = 1; i < slots * WORDS; i++) {
+        uint64_t word;
+        memcpy(&word, bytes + i * sizeof word, sizeof word);
+        weir__sheet_put(&words[i], word);
+    }
+    end_turn(slot);
+}
+
+void weir__sheet_give(struct weir__sheet *sheet, uint32_t number, unsigned slots) {
+    weir_counters_slot *slot = weir__sheet_at(sheet, number);
+    begin_turn(slot);
+    weir__store_relaxed_u32(&slot->kind, WEIR_COUNTERS_FREE);
+    if (slots > 1) { /* it is looked at as if it were one of its own */
+        uint64_t *second = weir__sheet_at(sheet, number + 1);
+        weir__sheet_put(second, 0);
+    }
+    weir__lock(&sheet->lock);
+    push_free(sheet, number, slots);
+    end_turn(slot); /* under the lock: whoever takes it next begins a turn */
+    weir__unlock(&sheet->lock);
+}
+
+bool weir_counters_copy(const void *from, void *copy) {
+    if (weir__missing(from, "from") || weir__missing(copy, "copy")) {
+        return false;
+    }
+    const weir_counters_slot *slot = from;
+    uint32_t turn = weir__load_acquire_u32(&slot->turn); /* V1 -> V2 */
+    uint32_t kind = weir__load_relaxed_u32(&slot->kind);
+    if (turn == 0 || turn % 2 != 0 || kind == WEIR_COUNTERS_FREE) {
+        return false;
+    }
+    const uint64_t *words = from;
+    unsigned count = kind == WEIR_COUNTERS_TIMES ? 2 * WORDS : WORDS;
+    for (unsigned i = 1; i < count; i++) {
+        uint64_t word = weir__load_relaxed_u64(&words[i]);
+        memcpy((char *)copy + i * sizeof word, &word, sizeof word);
+    }
+    weir__fence_acquire(); /* V1 -> V2 */
+    memcpy(copy, &(weir_counters_slot){.kind = kind, .turn = turn}, sizeof *slot);
+    return weir__load_relaxed_u32(&slot->turn) == turn;
+}
+
+/* ---- opening and closing ------------------------------------------------- */
+
+int weir__sheet_open(struct weir__sheet *sheet, const struct weir__allocator *allocator,
+                     const char *path, weir_counters_header **header) {
+    memset(sheet, 0, sizeof *sheet);
+    sheet->allocator = allocator;
+    sheet->file = -1;
+    if (path != NULL) {
+        size_t bytes = strlen(path) + 1;
+        int error =
+            bytes <= sizeof sheet->path ? weir__shared_file_make(path, &sheet->file) : ENAMETOOLONG;
+        if (error != 0) {
+            return error;
+        }
+        memcpy(sheet->path, path, bytes);
+    }
+    errno = ENOMEM;
+    sheet->steps[0] = make_step(sheet, 0);
+    if (sheet->steps[0] == NULL) {
+        int error = errno;
+        weir__sheet_close(sheet);
+        return error;
+    }
+    sheet->used = 1;
+    *header = sheet->steps[0];
+    (*header)->slots = step_slots(0);
+    return 0;
+}
+
+void weir__sheet_close(struct weir__sheet *sheet) {
+    for (unsigned i = 0; i < WEIR__SHEET_STEPS; i++) {
+        free_step(sheet, i);
+        sheet->steps[i] = NULL;
+    }
+    if (sheet->file >= 0) {
+        weir__shared_file_remove(sheet->file, sheet->path);
+        sheet->file = -1;
+    }
+}

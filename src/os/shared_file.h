@@ -1,0 +1,23 @@
+/*
+ * A file that is mapped for others to read.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WEIR__OS_SHARED_FILE_H
+#define WEIR__OS_SHARED_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Makes a file that its user alone can read; there must be none of that name.  0: *file is
+ * its descriptor; else errno. */
+int weir__shared_file_make(const char *path, int *file);
+
+/* Makes it end at from + bytes, room on the disk included, and maps that part.  NULL: errno
+ * says why. */
+void *weir__shared_file_map(int file, uint64_t from, size_t bytes);
+void weir__shared_file_unmap(void *memory, size_t bytes);
+
+/* Closes the descriptor, and removes the name. */
+void weir__shared_file_remove(int file, const char *path);
+
+#endif

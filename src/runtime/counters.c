@@ -1,0 +1,125 @@
+/*
+ * The runtime's counters: see counters.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "runtime/counters.h"
+
+#include "base/refusal.h"
+#include "os/clock.h"
+#include "os/process.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/version.h>
+
+/* Runtimes of this process that were opened: their numbers. */
+static uint32_t last_number;
+
+/* ---- the file's name ----------------------------------------------------- */
+
+/* As option and environment say it: "1" stands for a name of its own in /dev/shm. */
+static bool name_file(const char *wish, uint32_t number, char path[static WEIR__SHEET_PATH]) {
+    if (wish == NULL || *wish == '\0' || strcmp(wish, "0") == 0) {
+        return false;
+    }
+    size_t room = WEIR__SHEET_PATH;
+    if (strchr(wish, '/') == NULL) {
+        snprintf(path, room, "/dev/shm/weir-%u-%llu-%u", weir__process_user(),
+                 (unsigned long long)weir__process_number(), number);
+    } else if (number == 1) {
+        snprintf(path, room, "%s", wish);
+    } else {
+        snprintf(path, room, "%s.%u", wish, number);
+    }
+    return true;
+}
+
+/* ---- the header, and the workers ----------------------------------------- */
+
+static void fill_header(const weir_runtime *runtime, weir_counters_header *header,
+                        uint32_t number) {
+    weir_counters_header fresh = {.slot.kind = WEIR_COUNTERS_HEADER,
+                                  .magic = WEIR_COUNTERS_MAGIC,
+                                  .version = WEIR_COUNTERS_VERSION,
+                                  .slot_bytes = WEIR_COUNTERS_SLOT,
+                                  .slots = header->slots,
+                                  .pid = weir__process_number(),
+                                  .started = weir__process_started(),
+                                  .opened_ns = weir_runtime_now(runtime),
+                                  .opened_utc = weir__clock_utc_ns(),
+                                  .workers = runtime->worker_count,
+                                  .mode = runtime->options.mode,
+                                  .number = number};
+    weir__process_name(fresh.program, sizeof fresh.program);
+    snprintf(fresh.library, sizeof fresh.library, "%s", weir_version_text());
+    weir__sheet_fill(header, &fresh, 1);
+}
+
+static bool open_worker(weir_runtime *runtime, struct weir__worker *worker) {
+    struct weir__host *host = &worker->host;
+    bool pinned = runtime->options.mode == WEIR_THREADS && !runtime->options.unpinned;
+    weir_counters_worker fresh = {.slot.kind = WEIR_COUNTERS_WORKER,
+                                  .index = worker->index,
+                                  .core = pinned ? worker->core : UINT32_MAX};
+    uint32_t number;
+    host->sheet = &runtime->sheet;
+    host->seen = weir__sheet_take(&runtime->sheet, 1, &number);
+    if (host->seen == NULL) {
+        return false;
+    }
+    weir__sheet_fill(host->seen, &fresh, 1);
+    return true;
+}
+
+/* ---- opening and closing ------------------------------------------------- */
+
+/* The option's file, else the environment's, which is no reason to fail. */
+static weir_status open_sheet(weir_runtime *runtime, uint32_t number,
+                              weir_counters_header **header) {
+    char path[WEIR__SHEET_PATH];
+    struct weir__sheet *sheet = &runtime->sheet;
+    const char *option = runtime->options.counters_file;
+    int error = 0;
+    if (name_file(option != NULL ? option : getenv("WEIR_COUNTERS"), number, path)) {
+        error = weir__sheet_open(sheet, &runtime->allocator, path, header);
+        if (error == 0) {
+            return WEIR_OK;
+        }
+        weir_status status = weir__refuse(WEIR_SYSTEM, "counters_file %s could not be made: %s",
+                                          path, strerror(error));
+        if (option != NULL) {
+            return status;
+        }
+        weir__runtime_log(runtime, WEIR_LOG_WARNING, weir_refusal());
+    }
+    error = weir__sheet_open(sheet, &runtime->allocator, NULL, header);
+    return error == 0 ? WEIR_OK : weir__refuse(WEIR_NO_MEMORY, "no memory for counters");
+}
+
+weir_status weir__counters_open(weir_runtime *runtime) {
+    weir_counters_header *header = NULL;
+    uint32_t number = weir__fetch_add_u32(&last_number, 1) + 1;
+    weir_status status = open_sheet(runtime, number, &header);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    for (unsigned i = 0; i < runtime->worker_count; i++) {
+        if (!open_worker(runtime, &runtime->workers[i])) {
+            weir__sheet_close(&runtime->sheet);
+            return weir__refuse(WEIR_NO_MEMORY, "no memory for counters of %u workers",
+                                runtime->worker_count);
+        }
+    }
+    fill_header(runtime, header, number);
+    return WEIR_OK;
+}
+
+void weir__counters_close(weir_runtime *runtime) {
+    weir_counters_header *header = weir__sheet_at(&runtime->sheet, 0);
+    if (header != NULL) { /* it was opened */
+        weir__sheet_put(&header->closed, 1);
+        weir__sheet_close(&runtime->sheet);
+    }
+}

@@ -1,0 +1,99 @@
+/*
+ * The meter: what a stage did, how long it took, and what it waits for.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Counts are the stage's own plain words.  Times are sampled, for a look at the clock takes as
+ * long as many a turn: of so many visits of the worker one is timed, from its beginning to its
+ * end and on to the beginning of the next, and stands for all of them.  How many that are is drawn
+ * anew each time, so that no rhythm of a graph is met again and again, around a mean by which the
+ * looks take a few thousandths of the time of turns as long as this stage's are.  Long turns are
+ * all timed, and in them each callback.
+ *
+ * A stage that has cooled is looked at by nobody: how long, and what for, is measured each time,
+ * with the worker's own idea of what time it is, which is late now and then but costs nothing;
+ * what one gap has too much another has too little.  The first visit after a long one is timed,
+ * too, and stands for itself.
+ *
+ * All of it is noted where others can read it (weir/counters.h) when the worker runs dry, and
+ * every millisecond or so while it does not: the stages that were visited since are in a list.
+ *
+ * One owner: the stage's worker, which is the one writer of the slot.
+ */
+#ifndef WEIR__STAGE_METER_H
+#define WEIR__STAGE_METER_H
+
+#include "base/attributes.h"
+#include "memory/sheet.h"
+
+#include <weir/types.h>
+
+struct weir__host;
+
+enum { WEIR__EDGES_NOTED = 16 }; /* of one stage */
+
+/* What it did; as in weir_counters_stage. */
+struct weir__tally {
+    uint64_t batches;
+    uint64_t events_in;
+    uint64_t bytes_in;
+    uint64_t demands;
+    uint64_t events_out;
+    uint64_t messages;
+    uint64_t restarts;
+};
+
+struct weir__meter {
+    /* looked at in each visit */
+    uint32_t left; /* visits until one that looks at the clock: this one, when it comes to 0 */
+    bool cooled;   /* no visit until somebody raises it; since_ns is the worker's idea     */
+    bool listed;   /* among those that have something to note                            */
+    bool closing;  /* the next look only says how long the gap before it was               */
+    uint8_t state; /* a weir_stage_state: what it is about since `since_ns`                */
+    struct weir__tally tally;
+    /* seldom */
+    uint32_t drawn;    /* visits that the next timed one stands for                      */
+    uint32_t weight;   /* those that the last one stands for                             */
+    uint64_t since_ns; /* when the last timed visit ended, or it cooled                  */
+    uint64_t began_ns; /* of the timed visit                                             */
+    uint64_t mean_ns;  /* about how long a turn takes                                    */
+    uint64_t turns;    /* but for those since `left` was drawn                           */
+    uint64_t times[WEIR_STATES];
+    uint64_t discarded[WEIR_DISCARD_CAUSES];
+    weir_counters_stage *slot;
+    weir_counters_times *handling;
+    uint32_t number;          /* the slot's                        */
+    uint32_t handling_number; /* 0: nothing was timed, or no memory */
+    weir_stage *listed_next;
+    weir_stage *listed_previous;
+};
+
+/* Its slot, and what does not change; before it is known.  false: no memory. */
+bool weir__meter_open(weir_stage *stage);
+
+/* Its last callback has returned: what it did is added to what its worker's stages that have
+ * ended did. */
+void weir__meter_sum(const weir_stage *stage);
+
+/* Gives the slot back. */
+void weir__meter_close(weir_stage *stage);
+
+/* Around each visit: the first says whether it is timed, and then the other is called. */
+bool weir__meter_begins_anew(weir_stage *stage);
+void weir__meter_ends(weir_stage *stage, bool busy);
+
+/* Around a callback, in a timed visit: the first returns the time, 0 in others. */
+uint64_t weir__meter_clock(struct weir__host *host);
+void weir__meter_called(weir_stage *stage, uint64_t began_ns);
+
+/* Its worker does not look at it any more until it is raised. */
+void weir__meter_cools(weir_stage *stage);
+
+/* The worker: it rests from now on, or not any more (host->now_ns is right); it has one stage more,
+ * or less. */
+void weir__meter_rests(struct weir__host *host, bool rests);
+void weir__meter_joins(struct weir__host *host, int stages);
+
+/* Notes what the host's stages did since they were noted last: of so many, the others later. */
+void weir__meter_note(struct weir__host *host, uint32_t most);
+
+#endif
