@@ -103,14 +103,16 @@ typedef struct weir_counters_worker {
     uint64_t stages;        /* now: that live on it */
     uint64_t longest_ns;    /* the longest callback that was timed ... */
     uint64_t longest_stage; /* ... and of which stage */
-    /* of its stages that have ended, summed up */
+    /* of its stages that have ended, summed up, and of what was on its way to them */
     uint64_t ended; /* stages */
     uint64_t ended_batches;
     uint64_t ended_in;
+    uint64_t ended_handled;
     uint64_t ended_out;
     uint64_t ended_messages;
+    uint64_t ended_calls;
     uint64_t ended_discarded[16];
-    uint64_t reserved[30];
+    uint64_t reserved[28];
 } weir_counters_worker;
 
 typedef struct weir_counters_stage {
@@ -130,10 +132,12 @@ typedef struct weir_counters_stage {
     uint64_t turns;   /* visits of its worker */
     uint64_t batches; /* handle_events was called */
     uint64_t events_in;
+    uint64_t handled;            /* of those: done with, not in a stash or with a pool's task */
     uint64_t bytes_in;           /* the events' own, without payload of events of any length */
     uint64_t demands;            /* handle_demand was called, or a part supplied */
     uint64_t events_out;         /* emitted */
-    uint64_t messages;           /* handle_cast, handle_call, handle_info, due timers */
+    uint64_t messages;           /* handle_cast and handle_info were called */
+    uint64_t calls;              /* handle_call was */
     uint64_t restarts;           /* a supervisor's: children started again */
     uint64_t times[WEIR_STATES]; /* sampled; by weir_stage_state: they make up its life */
     uint64_t discarded[16];      /* by weir_discard; 0 for those that are not lost */
@@ -145,7 +149,7 @@ typedef struct weir_counters_stage {
     uint64_t open_demand; /* what its consumers would take now; UINT64_MAX: any number */
     uint64_t consumers;   /* subscriptions as a producer ... */
     uint64_t producers;   /* ... and as a consumer */
-    uint64_t reserved[12];
+    uint64_t reserved[10];
 } weir_counters_stage;
 
 typedef struct weir_counters_subscription {

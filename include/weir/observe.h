@@ -71,10 +71,9 @@ const char *weir_accounts_check(const weir_accounts *accounts);
  * What stages and subscriptions do, as counters.h has it: the same slots, of this process.
  *
  * weir_stage_stats     of one stage; with {0}: of all there ever were, summed up: turns, batches,
- *                      events_in and _out, messages, discarded and, of those that live, what is
- *                      said of "now".  At rest events_out is `emitted` of the accounts, and
- *                      events_in what is `handled` or lies in a stash, but for events that a pool's
- *                      `start` or a reader's closed stream was done with when their stage had gone.
+ *                      events, messages, calls, discarded and, of those that live, what is said
+ *                      of "now".  At rest events_out, handled, messages and all of discarded
+ *                      are what the accounts say.
  * weir_stages          of all that live
  * weir_subscriptions   of all that live; with a stage, of that one's, at either end
  * weir_stage_times     how long callbacks of a stage took, or how old the events are that it takes

@@ -52,9 +52,12 @@ enum weir__fate {
 };
 
 /* A program's dispatcher may say whatever it likes. */
+static inline uint32_t weir__discard_known(weir_discard why) {
+    return (uint32_t)why < WEIR_DISCARD_CAUSES ? (uint32_t)why : WEIR_DISCARD_UNWANTED;
+}
+
 static inline uint32_t weir__fate_of(weir_discard why) {
-    uint32_t cause = (uint32_t)why < WEIR_DISCARD_CAUSES ? (uint32_t)why : WEIR_DISCARD_UNWANTED;
-    return cause + WEIR__FATE_HANDLED;
+    return weir__discard_known(why) + WEIR__FATE_HANDLED;
 }
 
 /* What became of a worker's owned events (one writer; observers read them). */

@@ -45,10 +45,12 @@ static void add_stage(weir_counters_stage *sum, const weir_counters_stage *one) 
     sum->turns += one->turns;
     sum->batches += one->batches;
     sum->events_in += one->events_in;
+    sum->handled += one->handled;
     sum->bytes_in += one->bytes_in;
     sum->demands += one->demands;
     sum->events_out += one->events_out;
     sum->messages += one->messages;
+    sum->calls += one->calls;
     sum->restarts += one->restarts;
     sum->buffered += one->buffered;
     sum->held += one->held;
@@ -67,11 +69,22 @@ static void add_stage(weir_counters_stage *sum, const weir_counters_stage *one) 
 static void add_ended(weir_counters_stage *sum, const weir_counters_worker *worker) {
     sum->batches += worker->ended_batches;
     sum->events_in += worker->ended_in;
+    sum->handled += worker->ended_handled;
     sum->events_out += worker->ended_out;
     sum->messages += worker->ended_messages;
+    sum->calls += worker->ended_calls;
     for (unsigned i = 0; i < WEIR_DISCARD_CAUSES; i++) {
         sum->discarded[i] += worker->ended_discarded[i];
     }
+}
+
+/* By other threads, of a part whose stage has gone. */
+static void add_foreign(weir_counters_stage *sum, const weir_runtime *runtime) {
+    uint64_t discarded = weir__load_relaxed_u64(&runtime->foreign_discarded);
+    sum->events_out += discarded;
+    sum->handled += weir__load_relaxed_u64(&runtime->foreign_handled);
+    sum->discarded[WEIR_DISCARD_STOPPED] +=
+        discarded + weir__load_relaxed_u64(&runtime->foreign_lost);
 }
 
 static void sum_up(const weir_runtime *runtime, weir_counters_stage *sum) {
@@ -87,6 +100,7 @@ static void sum_up(const weir_runtime *runtime, weir_counters_stage *sum) {
             sum->turns += worker.turns;
         }
     }
+    add_foreign(sum, runtime);
 }
 
 weir_status weir_stage_stats(const weir_runtime *runtime, weir_ref stage,

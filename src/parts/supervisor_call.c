@@ -168,8 +168,10 @@ static void restart_child(weir_stage *stage, weir_from from, uint64_t number) {
         reply.status = weir__refuse(WEIR_INVALID, "child %s will be started anyway", child->name);
     } else if (child != NULL) {
         reply.status = start_called(weir__supervisor_of(stage), child, &reply.ref);
-        child->restarts += reply.status == WEIR_OK ? 1 : 0;
-        if (reply.status != WEIR_OK) {
+        if (reply.status == WEIR_OK) {
+            child->restarts++;
+            stage->meter.tally.restarts++;
+        } else {
             weir__refuse(reply.status, "child %s: %s", child->name,
                          weir__child_refusal(child, reply.status));
         }

@@ -129,6 +129,7 @@ static bool start_wanted(struct weir__supervisor *supervisor) {
             weir__supervisor_want_nothing(supervisor);
         } else if (status == WEIR_OK) {
             child->restarts++;
+            supervisor->self->meter.tally.restarts++;
         } else if (!refused_work(supervisor, child, status)) {
             return false;
         }

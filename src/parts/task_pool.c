@@ -91,7 +91,7 @@ static bool to_be_begun(weir_pool *pool, const struct weir__item *batch, uint32_
     if (verdict == WEIR_CHILD_START) {
         return true;
     }
-    weir__count(&weir__here->counters.handled, 1);
+    weir__task_handled(pool);
     if (verdict != WEIR_CHILD_IGNORE) {
         weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s could not begin a child (%d)",
                        pool->name, (int)verdict);

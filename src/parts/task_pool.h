@@ -274,6 +274,9 @@ void weir__task_recycle(weir_pool *pool, weir_task *task);
 
 /* Counts and tells a discard; the same for events that no task has seen. */
 void weir__task_discard(weir_pool *pool, uint64_t count, weir_discard cause);
+
+/* One more event is done with. */
+void weir__task_handled(weir_pool *pool);
 void weir__task_tell_unseen(weir_pool *pool);
 
 /* A poke has found the stage gone. */

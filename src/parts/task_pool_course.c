@@ -77,7 +77,21 @@ void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, 
 void weir__task_discard(weir_pool *pool, uint64_t count, weir_discard cause) {
     if (count > 0) {
         weir__count(&weir__here->counters.lost, count);
+        if (pool->self != NULL) {
+            pool->self->meter.discarded[cause] += count;
+        } else {
+            weir__meter_late(weir__here, 0, count);
+        }
         weir__quay_discarded(&pool->quay, pool->name, count, cause);
+    }
+}
+
+void weir__task_handled(weir_pool *pool) {
+    weir__count(&weir__here->counters.handled, 1);
+    if (pool->self != NULL) {
+        pool->self->meter.tally.unhandled--;
+    } else {
+        weir__meter_late(weir__here, 1, 0);
     }
 }
 
@@ -139,7 +153,7 @@ void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
         return;
     }
     if (task->begun) {
-        weir__count(&weir__here->counters.handled, 1);
+        weir__task_handled(pool);
     } else if (how != WEIR_CHILD_GIVEN_BACK) {
         pool->unseen++;
     }
@@ -200,6 +214,7 @@ static void restart(weir_pool *pool, weir_task *task) {
         verdict = pool->options.start(pool->options.context, task->event);
     }
     if (verdict == WEIR_CHILD_START) {
+        pool->self->meter.tally.restarts++;
         weir__task_queue(pool, task, WEIR__TASK_RESTARTING);
     } else if (verdict == WEIR_CHILD_IGNORE) {
         weir__task_close(pool, task, WEIR_CHILD_FAILED);

@@ -75,6 +75,11 @@ static bool open_worker(weir_runtime *runtime, struct weir__worker *worker) {
 
 /* ---- opening and closing ------------------------------------------------- */
 
+static weir_status no_memory(const weir_runtime *runtime) {
+    return weir__refuse(WEIR_NO_MEMORY, "no memory for a runtime of %u workers",
+                        runtime->worker_count);
+}
+
 /* The option's file, else the environment's, which is no reason to fail. */
 static weir_status open_sheet(weir_runtime *runtime, uint32_t number,
                               weir_counters_header **header) {
@@ -95,7 +100,7 @@ static weir_status open_sheet(weir_runtime *runtime, uint32_t number,
         weir__runtime_log(runtime, WEIR_LOG_WARNING, weir_refusal());
     }
     error = weir__sheet_open(sheet, &runtime->allocator, NULL, header);
-    return error == 0 ? WEIR_OK : weir__refuse(WEIR_NO_MEMORY, "no memory for counters");
+    return error == 0 ? WEIR_OK : no_memory(runtime);
 }
 
 weir_status weir__counters_open(weir_runtime *runtime) {
@@ -108,8 +113,7 @@ weir_status weir__counters_open(weir_runtime *runtime) {
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         if (!open_worker(runtime, &runtime->workers[i])) {
             weir__sheet_close(&runtime->sheet);
-            return weir__refuse(WEIR_NO_MEMORY, "no memory for counters of %u workers",
-                                runtime->worker_count);
+            return no_memory(runtime);
         }
     }
     fill_header(runtime, header, number);

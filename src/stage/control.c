@@ -41,6 +41,7 @@ void weir__host_lost(struct weir__host *host, uint64_t count, weir_ref producer,
         return;
     }
     weir__count(&host->counters.lost, count);
+    weir__meter_late(host, 0, count);
     struct weir__shown to = {"its consumers"};
     if (consumer.bits != 0) {
         to = weir__host_name(host, consumer);
@@ -61,6 +62,7 @@ static void discard_all(struct weir__host *host, struct weir__edge *edge) {
     weir__queue_close(&events, WEIR_DISCARD_STOPPED, &host->pool);
     if (count > 0 && edge->heir != NULL) {
         weir__count(&host->counters.lost, count);
+        weir__meter_late(host, 0, count);
         edge->heir->lost(edge->heir, count);
         return;
     }

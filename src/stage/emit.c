@@ -281,7 +281,7 @@ void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, 
     }
     struct weir__counters *counters = &stage->host->counters;
     weir__count(sent ? &counters->lost : &counters->dropped, count);
-    stage->meter.discarded[cause] += count;
+    stage->meter.discarded[weir__discard_known(cause)] += count;
     if (stage->on.discarded != NULL) {
         weir__stage_end_strip(stage);
         bool may_emit = stage->may_emit;

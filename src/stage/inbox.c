@@ -81,7 +81,7 @@ static void request(weir_stage *stage, const struct weir__message *message) {
         return;
     }
     weir__stage_came(stage);
-    stage->meter.tally.messages++;
+    stage->meter.tally.calls++;
     weir__stage_enter(stage);
     weir__stage_leave(
         stage, "handle_call",

@@ -132,6 +132,8 @@ static inline void handle_run(weir_stage *stage, struct weir__item *item, const 
     weir__stage_count_in(stage, item->count, item->event_bytes);
     if (!stage->counts_handled) {
         weir__count(&host->counters.handled, item->count); /* without a rest (rest.c) */
+    } else {
+        stage->meter.tally.unhandled += item->count;
     }
     bool special = (item->flags & SPECIAL_BATCH) != 0;
     if (WEIR__UNLIKELY(special)) {

@@ -256,16 +256,24 @@ static void note_now(const weir_stage *stage, weir_counters_stage *slot) {
     weir__sheet_put(&slot->producers, stage->subscriptions.count);
 }
 
-static void note_tally(const struct weir__meter *meter, weir_counters_stage *slot) {
+static uint64_t handled_by(const weir_stage *stage) {
+    const struct weir__tally *tally = &stage->meter.tally;
+    return tally->events_in - tally->unhandled - stage->stash.events;
+}
+
+static void note_tally(const weir_stage *stage, weir_counters_stage *slot) {
+    const struct weir__meter *meter = &stage->meter;
     const struct weir__tally *tally = &meter->tally;
     uint32_t since = meter->closing ? 0 : meter->drawn - meter->left;
     weir__sheet_put(&slot->turns, meter->turns + since);
     weir__sheet_put(&slot->batches, tally->batches);
     weir__sheet_put(&slot->events_in, tally->events_in);
+    weir__sheet_put(&slot->handled, handled_by(stage));
     weir__sheet_put(&slot->bytes_in, tally->bytes_in);
     weir__sheet_put(&slot->demands, tally->demands);
     weir__sheet_put(&slot->events_out, tally->events_out);
     weir__sheet_put(&slot->messages, tally->messages);
+    weir__sheet_put(&slot->calls, tally->calls);
     weir__sheet_put(&slot->restarts, tally->restarts);
     for (unsigned i = 0; i < WEIR_STATES; i++) {
         weir__sheet_put(&slot->times[i], meter->times[i]);
@@ -304,7 +312,7 @@ static void note_stage(weir_stage *stage, uint64_t now) {
     weir_counters_stage *slot = meter->slot;
     delist(stage);
     note_now(stage, slot);
-    note_tally(meter, slot);
+    note_tally(stage, slot);
     note_edges(stage);
     weir__store_relaxed_u32(&slot->handling, meter->handling_number);
     weir__store_relaxed_u32(&slot->state, meter->state);
@@ -373,10 +381,17 @@ void weir__meter_sum(const weir_stage *stage) {
     add_to(&seen->ended_batches, meter->tally.batches);
     add_to(&seen->ended_in, meter->tally.events_in);
     add_to(&seen->ended_out, meter->tally.events_out);
+    add_to(&seen->ended_handled, handled_by(stage));
     add_to(&seen->ended_messages, meter->tally.messages);
+    add_to(&seen->ended_calls, meter->tally.calls);
     for (unsigned i = 0; i < WEIR_DISCARD_CAUSES; i++) {
         add_to(&seen->ended_discarded[i], meter->discarded[i]);
     }
+}
+
+void weir__meter_late(struct weir__host *host, uint64_t handled, uint64_t lost) {
+    add_to(&host->seen->ended_handled, handled);
+    add_to(&host->seen->ended_discarded[WEIR_DISCARD_STOPPED], lost);
 }
 
 void weir__meter_close(weir_stage *stage) {

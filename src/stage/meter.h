@@ -35,10 +35,12 @@ enum { WEIR__EDGES_NOTED = 16 }; /* of one stage */
 struct weir__tally {
     uint64_t batches;
     uint64_t events_in;
+    uint64_t unhandled; /* of those, but for the stash: with a pool's tasks, or lost */
     uint64_t bytes_in;
     uint64_t demands;
     uint64_t events_out;
     uint64_t messages;
+    uint64_t calls;
     uint64_t restarts;
 };
 
@@ -73,6 +75,9 @@ bool weir__meter_open(weir_stage *stage);
 /* Its last callback has returned: what it did is added to what its worker's stages that have
  * ended did. */
 void weir__meter_sum(const weir_stage *stage);
+
+/* What becomes of events whose stage has gone. */
+void weir__meter_late(struct weir__host *host, uint64_t handled, uint64_t lost);
 
 /* Gives the slot back. */
 void weir__meter_close(weir_stage *stage);

@@ -116,8 +116,6 @@ struct weir_stage {
     struct weir__queue inq; /* messages not begun, or begun at the front  */
     struct weir__meter meter;
 
-    char *name;
-    size_t bytes; /* of the stage's one allocation */
     struct weir__mail start;
     uint32_t stops; /* of the whole runtime, before it was started */
 
@@ -130,6 +128,9 @@ struct weir_stage {
     weir_stage *previous;
     struct weir__block *payload; /* of events with spans: being filled, or NULL (payload.c) */
     struct weir__queue scratch;  /* dispatching: messages for several      */
+
+    char *name;
+    size_t bytes; /* of the stage's one allocation */
 
     /* producing */
     struct weir__dispatch dispatch;

@@ -193,6 +193,7 @@ void weir__stage_lose_stash(weir_stage *stage) {
     }
     weir__queue_discard(&stage->stash, count, WEIR_DISCARD_STOPPED, &stage->host->pool);
     weir__count(&stage->host->counters.handled, 0 - count);
+    stage->meter.tally.unhandled += count;
     count_stashed(stage, 0 - count);
     weir__stage_discard(stage, count, WEIR_DISCARD_STOPPED, true);
 }

@@ -113,14 +113,28 @@ bool rig_open_world(struct rig *rig, int world) {
     return true;
 }
 
-void rig_rest(struct rig *rig) {
-    assert_int_equal(weir_runtime_settle(rig->runtime, WEIR_FOREVER), WEIR_OK);
-}
-
 weir_accounts rig_accounts(const struct rig *rig) {
     weir_accounts accounts;
     assert_int_equal(weir_runtime_accounts(rig->runtime, &accounts), WEIR_OK);
     return accounts;
+}
+
+/* What the stages counted, each for itself, makes up what the workers did. */
+static void expect_sums(const struct rig *rig) {
+    weir_counters_stage all;
+    weir_accounts accounts = rig_accounts(rig);
+    assert_int_equal(weir_stage_stats(rig->runtime, (weir_ref){0}, &all), WEIR_OK);
+    uint64_t discarded = 0;
+    for (unsigned i = 0; i < WEIR_DISCARD_CAUSES; i++) discarded += all.discarded[i];
+    assert_int_equal(all.events_out, accounts.emitted);
+    assert_int_equal(all.handled, accounts.handled);
+    assert_int_equal(all.messages, accounts.messages);
+    assert_int_equal(discarded, accounts.discarded);
+}
+
+void rig_rest(struct rig *rig) {
+    assert_int_equal(weir_runtime_settle(rig->runtime, WEIR_FOREVER), WEIR_OK);
+    expect_sums(rig);
 }
 
 void rig_expect_nothing_left(struct rig *rig, const weir_accounts *accounts) {

@@ -127,6 +127,26 @@ static void of_ends(weir_ref stage) {
     rig_rest(&rig);
 }
 
+static void of_counters(weir_ref stage) {
+    const weir_runtime *runtime = rig.runtime;
+    const weir_subscription none = {0};
+    static _Alignas(64) unsigned char slot[WEIR_COUNTERS_SLOT];
+    HARMLESS(weir_counters_copy, from, !weir_counters_copy(NULL, slot));
+    HARMLESS(weir_counters_copy, copy, !weir_counters_copy(slot, NULL));
+    HARMLESS(weir_times_share, times, weir_times_share(NULL, 0.5) == 0);
+    REFUSED(weir_stage_stats, runtime, weir_stage_stats(NULL, stage, SOME));
+    REFUSED(weir_stage_stats, out, weir_stage_stats(runtime, stage, NULL));
+    HARMLESS(weir_stages, runtime, weir_stages(NULL, NULL, 0) == 0);
+    HARMLESS(weir_stages, out, weir_stages(runtime, NULL, 1) == 0);
+    ALLOWED(weir_stages, out, weir_stages(runtime, NULL, 0) == weir_runtime_stages(runtime));
+    HARMLESS(weir_subscriptions, runtime, weir_subscriptions(NULL, stage, NULL, 0) == 0);
+    HARMLESS(weir_subscriptions, out, weir_subscriptions(runtime, stage, NULL, 1) == 0);
+    REFUSED(weir_stage_times, runtime, weir_stage_times(NULL, stage, WEIR_TIMES_HANDLING, SOME));
+    REFUSED(weir_stage_times, out, weir_stage_times(runtime, stage, WEIR_TIMES_HANDLING, NULL));
+    REFUSED(weir_subscription_times, runtime, weir_subscription_times(NULL, none, SOME));
+    REFUSED(weir_subscription_times, out, weir_subscription_times(runtime, none, NULL));
+}
+
 /* A permanent one is never ended, or its consumer would end as well. */
 static void of_subscriptions(weir_ref producer, weir_ref consumer) {
     weir_runtime *runtime = rig.runtime;
@@ -537,6 +557,7 @@ static void nothing_takes_null_for_something(void **state) {
     of_runtimes();
     of_stages(producer);
     of_ends(producer);
+    of_counters(producer);
     of_subscriptions(producer, consumer);
     of_calls(consumer);
     of_inlets();
