@@ -78,11 +78,11 @@ typedef struct weir_runtime_options {
     weir_allocator allocator; /* default: jemalloc when the program links it, else C  */
     void (*log)(void *context, weir_log_level level, const char *text); /* default stderr */
     void *log_context;
-    /* Where its counters are for other processes (counters.h): "1" names /dev/shm/weir-USER-PID-N,
-     * what has a slash is the file's name, which there must not be yet (of the process's Nth
-     * runtime, from 2, with .N behind it); "0" is none.  Default: what WEIR_COUNTERS in the
-     * environment says, likewise; where it can not be had a warning is logged.  Copied; removed
-     * at close. */
+    /* Where its counters are for other processes (counters.h): "1" names /dev/shm/weir-USER-PID-N
+     * (the process's Nth runtime), what has a slash is the file's name, which there must not be
+     * yet; "0" is none.  Default: what WEIR_COUNTERS in the environment says, likewise, but that
+     * names with a slash have .N behind them from the 2nd runtime on; where the file can not be
+     * had a warning is logged.  Copied; removed at close. */
     const char *counters_file;
     uintptr_t reserved[7]; /* for later versions (version.h): zero */
 } weir_runtime_options;

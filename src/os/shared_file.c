@@ -7,9 +7,13 @@
 #endif
 #include "os/shared_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int weir__shared_file_make(const char *path, int *file) {
@@ -34,4 +38,32 @@ void weir__shared_file_unmap(void *memory, size_t bytes) {
 void weir__shared_file_remove(int file, const char *path) {
     close(file);
     unlink(path);
+}
+
+/* Of a file that is this user's, and no link to one that is not. */
+static bool read_start(const char *path, void *start, size_t bytes) {
+    struct stat about;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (file < 0) {
+        return false;
+    }
+    bool whole = fstat(file, &about) == 0 && about.st_uid == getuid() && S_ISREG(about.st_mode) &&
+                 pread(file, start, bytes, 0) == (ssize_t)bytes;
+    close(file);
+    return whole;
+}
+
+void weir__shared_files(const char *folder, const char *prefix, void *start, size_t bytes,
+                        bool (*found)(void *context, const char *path), void *context) {
+    DIR *open_folder = opendir(folder);
+    const struct dirent *entry;
+    char path[sizeof entry->d_name + 64];
+    while (open_folder != NULL && (entry = readdir(open_folder)) != NULL) {
+        int length = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && length < (int)sizeof path &&
+            read_start(path, start, bytes) && found(context, path)) {
+            unlink(path);
+        }
+    }
+    if (open_folder != NULL) closedir(open_folder);
 }

@@ -5,6 +5,7 @@
 #ifndef WEIR__OS_SHARED_FILE_H
 #define WEIR__OS_SHARED_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,5 +20,10 @@ void weir__shared_file_unmap(void *memory, size_t bytes);
 
 /* Closes the descriptor, and removes the name. */
 void weir__shared_file_remove(int file, const char *path);
+
+/* Those of this user, of a folder and with names that begin so: the first bytes of each, which has
+ * at least so many.  found returns true for those that are to be removed. */
+void weir__shared_files(const char *folder, const char *prefix, void *start, size_t bytes,
+                        bool (*found)(void *context, const char *path), void *context);
 
 #endif

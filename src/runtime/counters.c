@@ -7,6 +7,7 @@
 #include "base/refusal.h"
 #include "os/clock.h"
 #include "os/process.h"
+#include "runtime/stale.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,21 +20,39 @@ static uint32_t last_number;
 
 /* ---- the file's name ----------------------------------------------------- */
 
-/* As option and environment say it: "1" stands for a name of its own in /dev/shm. */
-static bool name_file(const char *wish, uint32_t number, char path[static WEIR__SHEET_PATH]) {
-    if (wish == NULL || *wish == '\0' || strcmp(wish, "0") == 0) {
-        return false;
-    }
-    size_t room = WEIR__SHEET_PATH;
-    if (strchr(wish, '/') == NULL) {
-        snprintf(path, room, "/dev/shm/weir-%u-%llu-%u", weir__process_user(),
-                 (unsigned long long)weir__process_number(), number);
-    } else if (number == 1) {
+#define FOLDER "/dev/shm"
+
+/* A name of its own, in the place of those that others of this program have left there. */
+static void name_in_folder(uint32_t number, char path[static WEIR__SHEET_PATH]) {
+    char program[WEIR_COUNTERS_NAME];
+    char prefix[32];
+    weir__process_name(program, sizeof program);
+    snprintf(prefix, sizeof prefix, "weir-%u-", weir__process_user());
+    weir__stale_remove(FOLDER, prefix, program);
+    snprintf(path, WEIR__SHEET_PATH, FOLDER "/%s%llu-%u", prefix,
+             (unsigned long long)weir__process_number(), number);
+}
+
+static bool is_none(const char *wish) {
+    return wish == NULL || *wish == '\0' || strcmp(wish, "0") == 0;
+}
+
+/* The environment's names are for all runtimes of the process: they are numbered. */
+static weir_status name_file(const char *wish, bool numbered, uint32_t number,
+                             char path[static WEIR__SHEET_PATH + 1]) {
+    size_t room = WEIR__SHEET_PATH + 1; /* too long a name stays too long */
+    if (strcmp(wish, "1") == 0) {
+        name_in_folder(number, path);
+    } else if (strchr(wish, '/') == NULL) {
+        return weir__refuse(WEIR_INVALID,
+                            "counters_file must be \"0\", \"1\" or a name with a slash, got \"%s\"",
+                            wish);
+    } else if (!numbered || number == 1) {
         snprintf(path, room, "%s", wish);
     } else {
         snprintf(path, room, "%s.%u", wish, number);
     }
-    return true;
+    return WEIR_OK;
 }
 
 /* ---- the header, and the workers ----------------------------------------- */
@@ -80,26 +99,32 @@ static weir_status no_memory(const weir_runtime *runtime) {
                         runtime->worker_count);
 }
 
+static weir_status open_file(weir_runtime *runtime, const char *wish, bool numbered,
+                             uint32_t number, weir_counters_header **header) {
+    char path[WEIR__SHEET_PATH + 1];
+    weir_status status = name_file(wish, numbered, number, path);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    int error = weir__sheet_open(&runtime->sheet, &runtime->allocator, path, header);
+    return error == 0 ? WEIR_OK
+                      : weir__refuse(WEIR_SYSTEM, "counters_file %s could not be made: %s", path,
+                                     strerror(error));
+}
+
 /* The option's file, else the environment's, which is no reason to fail. */
 static weir_status open_sheet(weir_runtime *runtime, uint32_t number,
                               weir_counters_header **header) {
-    char path[WEIR__SHEET_PATH];
-    struct weir__sheet *sheet = &runtime->sheet;
     const char *option = runtime->options.counters_file;
-    int error = 0;
-    if (name_file(option != NULL ? option : getenv("WEIR_COUNTERS"), number, path)) {
-        error = weir__sheet_open(sheet, &runtime->allocator, path, header);
-        if (error == 0) {
-            return WEIR_OK;
-        }
-        weir_status status = weir__refuse(WEIR_SYSTEM, "counters_file %s could not be made: %s",
-                                          path, strerror(error));
-        if (option != NULL) {
+    const char *wish = option != NULL ? option : getenv("WEIR_COUNTERS");
+    if (!is_none(wish)) {
+        weir_status status = open_file(runtime, wish, option == NULL, number, header);
+        if (status == WEIR_OK || option != NULL) {
             return status;
         }
         weir__runtime_log(runtime, WEIR_LOG_WARNING, weir_refusal());
     }
-    error = weir__sheet_open(sheet, &runtime->allocator, NULL, header);
+    int error = weir__sheet_open(&runtime->sheet, &runtime->allocator, NULL, header);
     return error == 0 ? WEIR_OK : no_memory(runtime);
 }
 

@@ -371,6 +371,7 @@ bool weir__meter_open(weir_stage *stage) {
     meter->mean_ns = LOOKS_NS;
     meter->state = WEIR_STATE_IDLE;
     meter->since_ns = now;
+    meter->cooled = true; /* till its first visit nobody looks at it */
     return true;
 }
 

@@ -10,10 +10,13 @@
 #include "os/clock.h"
 #include "os/event.h"
 #include "os/futex.h"
+#include "os/process.h"
+#include "os/shared_file.h"
 #include "os/thread.h"
 #include "os/topology.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 uint64_t weir__clock_now_ns(void) {
@@ -110,4 +113,58 @@ void __wrap_free(void *memory);
 void __wrap_free(void *memory) {
     if (sim.current != NULL) sim_memory_drain(sim.current);
     __real_free(memory);
+}
+
+/* ---- the process, and files of its: there are none ------------------------------------- */
+
+uint64_t weir__clock_utc_ns(void) {
+    return sim_now_ns();
+}
+
+uint64_t weir__process_number(void) {
+    return 1;
+}
+
+unsigned weir__process_user(void) {
+    return 0;
+}
+
+uint64_t weir__process_started(void) {
+    return 1;
+}
+
+bool weir__process_runs(uint64_t number, uint64_t started) {
+    (void)started;
+    return number == 1;
+}
+
+void weir__process_name(char *name, size_t bytes) {
+    snprintf(name, bytes, "simulation");
+}
+
+uint64_t weir__process_thread(void) {
+    return 1;
+}
+
+int weir__shared_file_make(const char *path, int *file) {
+    (void)path, (void)file;
+    return EROFS;
+}
+
+void *weir__shared_file_map(int file, uint64_t from, size_t bytes) {
+    (void)file, (void)from, (void)bytes;
+    return NULL;
+}
+
+void weir__shared_file_unmap(void *memory, size_t bytes) {
+    (void)memory, (void)bytes;
+}
+
+void weir__shared_file_remove(int file, const char *path) {
+    (void)file, (void)path;
+}
+
+void weir__shared_files(const char *folder, const char *prefix, void *start, size_t bytes,
+                        bool (*found)(void *context, const char *path), void *context) {
+    (void)folder, (void)prefix, (void)start, (void)bytes, (void)found, (void)context;
 }
