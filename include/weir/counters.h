@@ -162,7 +162,7 @@ typedef struct weir_counters_subscription {
     uint64_t min_demand;
     uint64_t max_bytes; /* 0: no bound */
     uint64_t partition;
-    uint32_t waiting; /* slot of a TIMES: from being sent to being handled; 0: none */
+    uint32_t waiting; /* slot of a TIMES: from being sent to being taken over; 0: none */
     uint32_t cancel;  /* a weir_cancel_mode */
     uint64_t reserved[7];
     /* by the producer's worker: now */

@@ -77,7 +77,7 @@ const char *weir_accounts_check(const weir_accounts *accounts);
  * weir_stages          of all that live
  * weir_subscriptions   of all that live; with a stage, of that one's, at either end
  * weir_stage_times     how long callbacks of a stage took, or how old the events are that it takes
- * weir_subscription_times   from being sent to being handled
+ * weir_subscription_times   from being sent to being taken over; not with the shared dispatcher
  *
  * Arguments  room: how many `out` has room for; it may be 0, and out NULL.
  * Returns    weir_stages, weir_subscriptions: how many there are, which may be more than room.
@@ -94,7 +94,7 @@ size_t weir_subscriptions(const weir_runtime *runtime, weir_ref stage,
 
 typedef enum weir_times_of {
     WEIR_TIMES_HANDLING = 0, /* handle_events, handle_demand */
-    WEIR_TIMES_PIPELINE = 1  /* since a source emitted what they came of: as it takes them */
+    WEIR_TIMES_PIPELINE = 1  /* a consumer's: since a source sent what its events came of */
 } weir_times_of;
 
 weir_status weir_stage_times(const weir_runtime *runtime, weir_ref stage, weir_times_of which,

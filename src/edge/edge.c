@@ -59,6 +59,7 @@ struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir
     weir__queue_open(&edge->returned, allocator);
     edge->outlet.subscription = id;
     edge->outlet.options = &edge->options;
+    edge->stamp.at = WEIR__STAMP_FREE;
     return edge;
 }
 
@@ -119,6 +120,9 @@ void weir__edge_release(struct weir__edge *edge) {
     weir__ring_close(&edge->ring);
     weir__free(edge->allocator, edge->load, sizeof *edge->load);
     weir__outlet_close(&edge->outlet, edge->allocator);
+    if (edge->waiting != NULL) {
+        weir__sheet_give(edge->sheet, edge->waiting_number, 2);
+    }
     if (edge->seen != NULL) {
         weir__sheet_give(edge->sheet, edge->seen_number, 1);
     }

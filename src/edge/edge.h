@@ -87,6 +87,15 @@ struct weir__heir {
 /* An edge's ring begins small and is made larger each time it is found full. */
 enum { WEIR__RING_ENTRIES_FIRST = 4, WEIR__RING_GROWTH = 4, WEIR__RING_ENTRIES_MAX = 256 };
 
+/* stage/stamp.h */
+#define WEIR__STAMP_FREE UINT64_MAX
+
+struct weir__stamp {
+    uint64_t at; /* atomic */
+    uint64_t sent_ns;
+    uint64_t origin_ns;
+};
+
 struct weir__edge {
     /* constant once the consumer has opened it */
     weir_subscription id;
@@ -161,6 +170,7 @@ struct weir__edge {
     /* the consumer's; returned is handed over with DOWN */
     WEIR__APART uint64_t asked;
     uint64_t received;
+    struct weir__stamp stamp; /* stage/stamp.h: the producer's, too */
     uint64_t
         through; /* with a load: what it is through with and has not said, of a batch in pieces */
     uint32_t wants; /* edge/rack.h: asleep, it could take an entry; read by the producer */
@@ -177,6 +187,8 @@ struct weir__edge {
     struct weir__edge *waiting_previous;
     bool waits_to_take;
     weir_reason down_reason;
+    weir_counters_times *waiting; /* stage/stamp.h; NULL: none was taken yet, or no memory */
+    uint32_t waiting_number;
     uint64_t asked_by_hand; /* of asked; counted in checked builds */
 };
 

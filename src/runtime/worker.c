@@ -318,11 +318,12 @@ static void let_go_of_dead_edge(void *context, struct weir__ready_edge *ready) {
     weir__outbox_let_go(context, ready->edge);
 }
 
-/* True when the visit is timed. */
-static inline bool meter_begins(weir_stage *stage) {
+static inline void meter_begins(weir_stage *stage) {
     struct weir__meter *meter = &stage->meter;
     bool as_before = --meter->left > 0 && !meter->cooled && meter->listed;
-    return WEIR__UNLIKELY(!as_before) && weir__meter_begins_anew(stage);
+    if (WEIR__UNLIKELY(!as_before)) {
+        weir__meter_begins_anew(stage);
+    }
 }
 
 static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
@@ -336,9 +337,9 @@ static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
         weir__worker_look(worker);
     }
     weir__store_relaxed_u64(&worker->host.seen->stage, stage->ref.bits);
-    bool timed = meter_begins(stage);
+    meter_begins(stage);
     bool busy = weir__stage_turn(stage);
-    if (WEIR__UNLIKELY(timed)) {
+    if (WEIR__UNLIKELY(worker->host.stamps != 0)) {
         weir__meter_ends(stage, busy);
     }
     if (stage->stopping) {

@@ -66,6 +66,8 @@ struct weir__host {
 
     /* stage/meter.h */
     uint32_t timed;             /* callbacks of this visit that are still to be timed     */
+    uint32_t stamps;            /* stage/stamp.h: of this visit; 0: it makes none         */
+    uint64_t origin_ns;         /* likewise: of what it has taken                         */
     bool took_long;             /* one did: the turn ends, for others wait                */
     weir_counters_worker *seen; /* its slot; `stage` is whose functions may run now       */
     struct weir__sheet *sheet;  /* the runtime's                                          */

@@ -19,6 +19,7 @@
 #include "memory/pool.h"
 #include "memory/spans.h"
 #include "stage/keeping.h"
+#include "stage/stamp.h"
 #include "stage/subscription.h"
 #include "stage/takers.h"
 
@@ -420,6 +421,9 @@ bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budg
     }
     while (*budget > 0 && !stage->stopping && take_next(stage, edge, &entry)) {
         any = true;
+        if (weir__stamp_came(edge)) {
+            weir__stage_stamped(stage, edge);
+        }
         if (handle_inline(stage, edge, &entry)) {
             --*budget;
         } else {

@@ -6,6 +6,7 @@
 
 #include "base/times.h"
 #include "stage/stage.h"
+#include "stage/stamp.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -145,9 +146,10 @@ static void begin_timed(struct weir__meter *meter, struct weir__host *host, uint
     meter->weight = weight;
     meter->began_ns = clock_of(host);
     host->timed = CALLS_TIMED;
+    host->stamps = WEIR__STAMPS_TIMED;
 }
 
-bool weir__meter_begins_anew(weir_stage *stage) {
+void weir__meter_begins_anew(weir_stage *stage) {
     struct weir__meter *meter = &stage->meter;
     struct weir__host *host = stage->host;
     bool wakes = false;
@@ -160,14 +162,12 @@ bool weir__meter_begins_anew(weir_stage *stage) {
     if (meter->left == 0 && meter->closing) {
         end_hot_gap(meter, host);
     }
-    if (meter->left > 0 && !wakes) {
-        return false;
+    if (meter->left == 0 || wakes) {
+        begin_timed(meter, host, meter->left == 0 ? meter->drawn : 1);
     }
-    begin_timed(meter, host, meter->left == 0 ? meter->drawn : 1);
-    return true;
 }
 
-void weir__meter_ends(weir_stage *stage, bool busy) {
+static void end_timed(weir_stage *stage, bool busy) {
     struct weir__meter *meter = &stage->meter;
     struct weir__host *host = stage->host;
     uint64_t now = clock_of(host);
@@ -190,6 +190,15 @@ void weir__meter_ends(weir_stage *stage, bool busy) {
     }
 }
 
+void weir__meter_ends(weir_stage *stage, bool busy) {
+    struct weir__host *host = stage->host;
+    if ((host->stamps & WEIR__STAMPS_TIMED) != 0) {
+        end_timed(stage, busy);
+    }
+    host->stamps = 0;
+    host->origin_ns = 0;
+}
+
 void weir__meter_cools(weir_stage *stage) {
     struct weir__meter *meter = &stage->meter;
     if (meter->closing) { /* what follows is measured by itself */
@@ -207,8 +216,7 @@ uint64_t weir__meter_clock(struct weir__host *host) {
     return clock_of(host);
 }
 
-/* Where its times are counted; NULL: no memory, which is tried again. */
-static weir_counters_times *open_times(struct weir__host *host, uint64_t owner, uint32_t *number) {
+weir_counters_times *weir__meter_times(struct weir__host *host, uint64_t owner, uint32_t *number) {
     weir_counters_times fresh = {.slot.kind = WEIR_COUNTERS_TIMES, .owner = owner};
     weir_counters_times *times = weir__sheet_take(host->sheet, 2, number);
     if (times != NULL) {
@@ -230,7 +238,7 @@ void weir__meter_called(weir_stage *stage, uint64_t began_ns) {
     struct weir__host *host = stage->host;
     uint64_t took = clock_of(host) - began_ns;
     if (meter->handling == NULL) {
-        meter->handling = open_times(host, stage->ref.bits, &meter->handling_number);
+        meter->handling = weir__meter_times(host, stage->ref.bits, &meter->handling_number);
     }
     if (meter->handling != NULL) {
         weir__times_add(meter->handling, took);
@@ -315,6 +323,7 @@ static void note_stage(weir_stage *stage, uint64_t now) {
     note_tally(stage, slot);
     note_edges(stage);
     weir__store_relaxed_u32(&slot->handling, meter->handling_number);
+    weir__store_relaxed_u32(&slot->pipeline, meter->pipeline_number);
     weir__store_relaxed_u32(&slot->state, meter->state);
     weir__sheet_put(&slot->state_ns, meter->since_ns);
     weir__sheet_put(&slot->noted_ns, now);
@@ -401,6 +410,9 @@ void weir__meter_close(weir_stage *stage) {
     delist(stage);
     if (meter->handling != NULL) {
         weir__sheet_give(sheet, meter->handling_number, 2);
+    }
+    if (meter->pipeline != NULL) {
+        weir__sheet_give(sheet, meter->pipeline_number, 2);
     }
     if (meter->slot != NULL) {
         weir__sheet_give(sheet, meter->number, 1);

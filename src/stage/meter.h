@@ -62,9 +62,11 @@ struct weir__meter {
     uint64_t times[WEIR_STATES];
     uint64_t discarded[WEIR_DISCARD_CAUSES];
     weir_counters_stage *slot;
-    weir_counters_times *handling;
-    uint32_t number;          /* the slot's                        */
-    uint32_t handling_number; /* 0: nothing was timed, or no memory */
+    weir_counters_times *handling; /* NULL: nothing was timed, or no memory */
+    weir_counters_times *pipeline; /* likewise                              */
+    uint32_t number;               /* the slot's                            */
+    uint32_t handling_number;
+    uint32_t pipeline_number;
     weir_stage *listed_next;
     weir_stage *listed_previous;
 };
@@ -82,13 +84,17 @@ void weir__meter_late(struct weir__host *host, uint64_t handled, uint64_t lost);
 /* Gives the slot back. */
 void weir__meter_close(weir_stage *stage);
 
-/* Around each visit: the first says whether it is timed, and then the other is called. */
-bool weir__meter_begins_anew(weir_stage *stage);
+/* Around each visit, or those that are timed: the first begins such a one, and the other ends one
+ * in which host->stamps is not 0. */
+void weir__meter_begins_anew(weir_stage *stage);
 void weir__meter_ends(weir_stage *stage, bool busy);
 
 /* Around a callback, in a timed visit: the first returns the time, 0 in others. */
 uint64_t weir__meter_clock(struct weir__host *host);
 void weir__meter_called(weir_stage *stage, uint64_t began_ns);
+
+/* A histogram that the host's worker alone writes, of whom `owner` says.  NULL: no memory. */
+weir_counters_times *weir__meter_times(struct weir__host *host, uint64_t owner, uint32_t *number);
 
 /* Its worker does not look at it any more until it is raised. */
 void weir__meter_cools(weir_stage *stage);

@@ -120,7 +120,7 @@ struct weir_stage {
     uint32_t stops; /* of the whole runtime, before it was started */
 
     /* emitting: what each event touches lies in one line (checked below) */
-    size_t event_bytes;
+    _Alignas(64) size_t event_bytes;
     const weir_event_type *type; /* of what it emits, or NULL: it owns nothing */
     struct weir__block *open;    /* being filled, or NULL                      */
     struct weir__strip strip;

@@ -240,6 +240,51 @@ static void callbacks_are_timed(void **state) {
     rig_close(&rig);
 }
 
+/* Through a stage between: what it emits is as old as what it came of. */
+static void ages_are_carried_on(void **state) {
+    (void)state;
+    struct rig rig;
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 300000, .quiet = true};
+    struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+    weir_counters_times first;
+    weir_counters_times second;
+    weir_counters_times all;
+    rig_open(&rig, &(weir_runtime_options){.mode = WEIR_SIMULATED, .workers = 3, .seed = 1});
+    PLAYERS_START(&rig, &p, &t, &c);
+    weir_subscription into_t = player_subscribe(&t, &p, NULL);
+    weir_subscription into_c = player_subscribe(&c, &t, NULL);
+    rig_rest(&rig);
+    assert_int_equal(weir_subscription_times(rig.runtime, into_t, &first), WEIR_OK);
+    assert_int_equal(weir_subscription_times(rig.runtime, into_c, &second), WEIR_OK);
+    assert_int_equal(weir_stage_times(rig.runtime, c.ref, WEIR_TIMES_PIPELINE, &all), WEIR_OK);
+    assert_true(first.count > 10 && second.count > 10 && all.count > 10);
+    assert_int_equal(first.owner, into_t.id);
+    assert_int_equal(all.owner, c.ref.bits);
+    uint64_t way = first.sum / first.count + second.sum / second.count;
+    uint64_t age = all.sum / all.count;
+    assert_true(age >= way * 3 / 4 && age <= way * 3 / 2);
+    assert_int_equal(weir_stage_times(rig.runtime, t.ref, WEIR_TIMES_PIPELINE, &all), WEIR_OK);
+    assert_int_equal(all.count, 0);
+    rig_close(&rig);
+}
+
+static void a_shared_dispatcher_has_no_stamps(void **state) {
+    (void)state;
+    struct rig rig;
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100000, .quiet = true};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+    weir_counters_times times;
+    rig_open(&rig, &(weir_runtime_options){.mode = WEIR_SIMULATED, .workers = 2, .seed = 1});
+    player_start(&p, &rig, &(weir_stage_options){.dispatcher = weir_shared_dispatcher()});
+    player_start(&c, &rig, NULL);
+    weir_subscription made = player_subscribe(&c, &p, NULL);
+    rig_rest(&rig);
+    assert_int_equal(weir_subscription_times(rig.runtime, made, &times), WEIR_OK);
+    assert_int_equal(times.count, 0);
+    rig_close(&rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST_IN_WORLDS(each_figure_is_the_right_one),
@@ -250,6 +295,8 @@ int main(void) {
         TEST_IN_WORLDS(long_names_are_cut_off),
         cmocka_unit_test(waiting_is_for_something),
         cmocka_unit_test(callbacks_are_timed),
+        cmocka_unit_test(ages_are_carried_on),
+        cmocka_unit_test(a_shared_dispatcher_has_no_stamps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
