@@ -320,6 +320,9 @@ static void let_go_of_dead_edge(void *context, struct weir__ready_edge *ready) {
 
 static inline void meter_begins(weir_stage *stage) {
     struct weir__meter *meter = &stage->meter;
+    if (!WEIR__METERED) {
+        return;
+    }
     bool as_before = --meter->left > 0 && !meter->cooled && meter->listed;
     if (WEIR__UNLIKELY(!as_before)) {
         weir__meter_begins_anew(stage);
@@ -339,7 +342,7 @@ static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
     weir__store_relaxed_u64(&worker->host.seen->stage, stage->ref.bits);
     meter_begins(stage);
     bool busy = weir__stage_turn(stage);
-    if (WEIR__UNLIKELY(worker->host.stamps != 0)) {
+    if (WEIR__METERED && WEIR__UNLIKELY(worker->host.stamps != 0)) {
         weir__meter_ends(stage, busy);
     }
     if (stage->stopping) {
@@ -383,7 +386,7 @@ enum weir__step weir__worker_step(struct weir__worker *worker) {
         if (ready->owned) {
             weir__ready_queue(ready, false);
         }
-    } else if (slot->stage != NULL) {
+    } else if (WEIR__METERED && slot->stage != NULL) {
         weir__meter_cools(slot->stage);
     }
     return busy || mail ? WEIR__STEP_BUSY : WEIR__STEP_IDLE;

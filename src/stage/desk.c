@@ -157,7 +157,7 @@ static void send_to_outlet(void *context, weir_outlet *outlet, struct weir__queu
                            uint64_t count) {
     weir_stage *stage = context;
     struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
-    if (WEIR__UNLIKELY(stage->host->stamps != 0)) {
+    if (WEIR__METERED && WEIR__UNLIKELY(stage->host->stamps != 0)) {
         weir__stage_stamp(stage, edge);
     }
     if (WEIR__UNLIKELY(stage->weighs)) {

@@ -27,6 +27,13 @@
 
 #include <weir/types.h>
 
+/* A build without it shows what it costs (bench/metered.cc): nothing is counted and timed. */
+#ifdef WEIR_UNMETERED
+#define WEIR__METERED 0
+#else
+#define WEIR__METERED 1
+#endif
+
 struct weir__host;
 
 enum { WEIR__EDGES_NOTED = 16 }; /* of one stage */

@@ -271,11 +271,11 @@ static inline void weir__stage_end_strip(weir_stage *stage) {
 /* The time in a visit that is timed, and then weir__meter_called follows; else 0. */
 static inline uint64_t weir__stage_clock(const weir_stage *stage) {
     struct weir__host *host = stage->host;
-    return WEIR__UNLIKELY(host->timed > 0) ? weir__meter_clock(host) : 0;
+    return WEIR__METERED && WEIR__UNLIKELY(host->timed > 0) ? weir__meter_clock(host) : 0;
 }
 
 static inline void weir__stage_called(weir_stage *stage, uint64_t began_ns) {
-    if (WEIR__UNLIKELY(began_ns != 0)) {
+    if (WEIR__METERED && WEIR__UNLIKELY(began_ns != 0)) {
         weir__meter_called(stage, began_ns);
     }
 }
@@ -288,13 +288,15 @@ static inline bool weir__stage_notes_as_they_cool(const weir_stage *stage) {
 /* One more batch of `events` of so many bytes each. */
 static inline void weir__stage_count_in(weir_stage *stage, uint64_t events, uint32_t event_bytes) {
     struct weir__tally *tally = &stage->meter.tally;
-    tally->batches++;
-    tally->events_in += events;
-    tally->bytes_in += events * event_bytes;
+    if (WEIR__METERED) {
+        tally->batches++;
+        tally->events_in += events;
+        tally->bytes_in += events * event_bytes;
+    }
 }
 
 static inline void weir__stage_count_out(weir_stage *stage, uint64_t events) {
-    stage->meter.tally.events_out += events;
+    stage->meter.tally.events_out += WEIR__METERED ? events : 0;
     weir__count(&stage->host->counters.emitted, events);
 }
 

@@ -22,6 +22,7 @@
 #define WEIR__STAGE_STAMP_H
 
 #include "edge/edge.h"
+#include "stage/meter.h"
 
 /* Why what a visit sends is stamped: host->stamps. */
 enum weir__stamps { WEIR__STAMPS_TIMED = 1, WEIR__STAMPS_CARRIED = 2 };
@@ -33,7 +34,8 @@ void weir__stage_stamp(weir_stage *stage, struct weir__edge *edge);
 void weir__stage_stamped(weir_stage *stage, struct weir__edge *edge);
 
 static inline bool weir__stamp_came(const struct weir__edge *edge) {
-    return WEIR__UNLIKELY(edge->received > weir__load_relaxed_u64(&edge->stamp.at));
+    return WEIR__METERED &&
+           WEIR__UNLIKELY(edge->received > weir__load_relaxed_u64(&edge->stamp.at));
 }
 
 #endif
