@@ -59,6 +59,7 @@
 #define WEIR__EDGE_EDGE_H
 
 #include "base/attributes.h"
+#include "base/probe.h"
 #include "edge/entry.h"
 #include "edge/life.h"
 #include "edge/load.h"
@@ -252,6 +253,7 @@ static inline struct weir__rack *weir__edge_rack(const struct weir__edge *edge) 
 /* Asks for `count` more: the only place that moves asked.  Both are for stage/subscription.[ch],
  * where it is seen to that the producer is told. */
 static inline void weir__edge_ask(struct weir__edge *edge, uint64_t count) {
+    WEIR__PROBE2(ask, edge->id.id, count);
     edge->asked += count;
     weir__store_release_u64(&edge->ring.consumer.asked, edge->asked); /* D1 -> D2 */
 }

@@ -5,6 +5,7 @@
 #include "ring/ready.h"
 
 #include "base/attributes.h"
+#include "base/probe.h"
 #include "os/futex.h"
 
 #include <string.h>
@@ -35,6 +36,7 @@ void weir__bell_ring(struct weir__bell *bell) {
     /* The push before was a full fence, so it is ordered before this load (F1 -> F3). */
     uint32_t *parked = bell->sleeper;
     if (weir__load_relaxed_u32(parked) != 0 && weir__exchange_u32(parked, 0) != 0) {
+        WEIR__PROBE1(ring, parked);
         weir__futex_wake(parked, 1);
     }
 }
@@ -97,9 +99,11 @@ bool weir__bell_park(struct weir__bell *bell, uint64_t deadline_ns) {
 }
 
 bool weir__bell_sleep(struct weir__bell *bell, uint64_t deadline_ns) {
+    WEIR__PROBE1(park, &bell->parked);
     weir__futex_wait(&bell->parked, 1, deadline_ns);
     /* Whoever wakes us has set it to 0; after a timeout or a spurious return we do. */
     bool woken = weir__exchange_u32(&bell->parked, 0) == 0;
+    WEIR__PROBE2(wake, &bell->parked, woken);
     if (woken) {
         weir__store_relaxed_u64(&bell->wakes, bell->wakes + 1);
     }

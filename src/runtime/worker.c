@@ -5,6 +5,7 @@
 #include "runtime/worker.h"
 
 #include "base/check.h"
+#include "base/probe.h"
 #include "os/clock.h"
 #include "os/process.h"
 #include "runtime/runtime.h"
@@ -341,7 +342,9 @@ static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
     }
     weir__store_relaxed_u64(&worker->host.seen->stage, stage->ref.bits);
     meter_begins(stage);
+    WEIR__PROBE1(turn__begin, stage->ref.bits);
     bool busy = weir__stage_turn(stage);
+    WEIR__PROBE2(turn__end, stage->ref.bits, busy);
     if (WEIR__METERED && WEIR__UNLIKELY(worker->host.stamps != 0)) {
         weir__meter_ends(stage, busy);
     }

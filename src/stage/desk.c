@@ -8,6 +8,7 @@
  */
 #include "base/attributes.h"
 #include "base/check.h"
+#include "base/probe.h"
 #include "edge/rack.h"
 #include "memory/spans.h"
 #include "stage/keeping.h"
@@ -281,6 +282,7 @@ static inline void count_run(weir_stage *stage, const struct weir_run *run) {
 }
 
 uint64_t weir__stage_dispatch(weir_stage *stage, struct weir__queue *queue, uint64_t count) {
+    WEIR__PROBE2(dispatch, stage->ref.bits, count);
     uint64_t before = queue->events;
     struct weir_run run = {.queue = queue, .left = count, .desk = &stage->desk};
     stage->dispatch.table->dispatch(stage->dispatch.state, &run, count);

@@ -8,6 +8,7 @@
  * start: stages of one worker so live in the nearest cache.
  */
 #include "base/check.h"
+#include "base/probe.h"
 #include "base/refusal.h"
 #include "memory/pool.h"
 #include "stage/ending.h"
@@ -279,6 +280,7 @@ void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, 
     if (count == 0) {
         return;
     }
+    WEIR__PROBE3(discard, stage->ref.bits, count, cause);
     struct weir__counters *counters = &stage->host->counters;
     weir__count(sent ? &counters->lost : &counters->dropped, count);
     stage->meter.discarded[weir__discard_known(cause)] += count;

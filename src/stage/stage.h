@@ -47,6 +47,7 @@
 #ifndef WEIR__STAGE_STAGE_H
 #define WEIR__STAGE_STAGE_H
 
+#include "base/probe.h"
 #include "dispatch/seam.h"
 #include "memory/index.h"
 #include "stage/buffer.h"
@@ -304,10 +305,12 @@ static inline void weir__stage_count_out(weir_stage *stage, uint64_t events) {
 static inline void weir__stage_enter(weir_stage *stage) {
     stage->may_emit = true;
     stage->host->running = stage;
+    WEIR__PROBE2(callback__begin, stage->ref.bits, stage->name);
 }
 
 static inline void weir__stage_leave(weir_stage *stage, const char *callback,
                                      weir_verdict verdict) {
+    WEIR__PROBE3(callback__end, stage->ref.bits, stage->name, callback);
     stage->host->running = NULL;
     stage->may_emit = false;
     stage->reserved = 0;
