@@ -81,9 +81,9 @@ typedef struct weir_counters_header {
 typedef enum weir_stage_state {
     WEIR_STATE_BUSY = 0,    /* in a turn that does something */
     WEIR_STATE_WAITING = 1, /* it has something to do, and its worker does something else */
-    WEIR_STATE_STARVED = 2, /* events are asked of it, or it takes all, and none have come */
+    WEIR_STATE_STARVED = 2, /* events are asked of it, or it asks for some, and none have come */
     WEIR_STATE_BLOCKED = 3, /* it has events, or would have, and nobody asks for them */
-    WEIR_STATE_IDLE = 4     /* neither: nothing has come, and nobody asks */
+    WEIR_STATE_IDLE = 4     /* neither: nothing has come, and nobody asks, or it does not */
 } weir_stage_state;
 
 #define WEIR_STATES 5

@@ -32,10 +32,22 @@ static bool has_hot_work(const weir_stage *stage) {
            (demand->count > 0 && weir__edge_has_demand(demand->first->edge));
 }
 
+/* Of its first producers one owes it something: others hardly differ. */
+static bool asks(const weir_stage *stage) {
+    const struct weir__edge *edge = stage->producers;
+    for (uint32_t i = 0; i < WEIR__EDGES_NOTED && edge != NULL; i++) {
+        if (edge->asked > edge->received) {
+            return true;
+        }
+        edge = edge->producers_next;
+    }
+    return false;
+}
+
 /* Of a stage that has nothing to do. */
 static weir_stage_state lack_of(const weir_stage *stage) {
     if (stage->kind == WEIR_CONSUMER) {
-        return stage->producers != NULL ? WEIR_STATE_STARVED : WEIR_STATE_IDLE;
+        return asks(stage) ? WEIR_STATE_STARVED : WEIR_STATE_IDLE;
     }
     if (weir__stage_open_demand(stage) > 0) {
         return WEIR_STATE_STARVED;

@@ -212,7 +212,7 @@ static void waiting_is_for_something(void **state) {
     struct player *all[] = {&full, &lazy, &dry, &hungry, &alone};
     for (int i = 0; i < 5; i++) wake(&rig, all[i]);
     expect_times(&full, WEIR_STATE_BLOCKED);
-    expect_times(&lazy, WEIR_STATE_STARVED);
+    expect_times(&lazy, WEIR_STATE_IDLE);
     expect_times(&dry, WEIR_STATE_STARVED);
     expect_times(&hungry, WEIR_STATE_STARVED);
     expect_times(&alone, WEIR_STATE_IDLE);
