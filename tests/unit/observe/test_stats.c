@@ -269,6 +269,24 @@ static void ages_are_carried_on(void **state) {
     rig_close(&rig);
 }
 
+/* From one thread to another, as fast as it goes: for ThreadSanitizer. */
+static void stamps_cross_workers(void **state) {
+    (void)state;
+    struct rig rig;
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 6000, .quiet = true};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+    const weir_subscribe_options few = {.max_demand = 4};
+    weir_counters_times times;
+    rig_open(&rig, &(weir_runtime_options){.workers = 2, .unpinned = true});
+    player_start(&p, &rig, &(weir_stage_options){.worker = WEIR_WORKER(0)});
+    player_start(&c, &rig, &(weir_stage_options){.worker = WEIR_WORKER(1)});
+    weir_subscription made = player_subscribe(&c, &p, &few);
+    rig_rest(&rig);
+    assert_int_equal(weir_subscription_times(rig.runtime, made, &times), WEIR_OK);
+    assert_in_range(times.count, 1, 6000);
+    rig_close(&rig);
+}
+
 static void a_shared_dispatcher_has_no_stamps(void **state) {
     (void)state;
     struct rig rig;
@@ -296,6 +314,7 @@ int main(void) {
         cmocka_unit_test(waiting_is_for_something),
         cmocka_unit_test(callbacks_are_timed),
         cmocka_unit_test(ages_are_carried_on),
+        cmocka_unit_test(stamps_cross_workers),
         cmocka_unit_test(a_shared_dispatcher_has_no_stamps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
