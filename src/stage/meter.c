@@ -208,6 +208,7 @@ static void end_timed(weir_stage *stage, bool busy) {
     uint64_t took = now - meter->began_ns;
     uint64_t share = weighed(took, meter->weight);
     host->timed = 0;
+    host->took_long = false;
     meter->times[busy ? WEIR_STATE_BUSY : meter->state] += share;
     if (busy) {
         add_to(&host->seen->turn_ns, share);
@@ -280,7 +281,7 @@ void weir__meter_called(weir_stage *stage, uint64_t began_ns) {
     }
     say_longest(stage, took);
     if (took >= LONG_NS) {
-        host->took_long = true;
+        host->took_long = host->seen->thread != 0; /* by steps, turns are as long in any run */
     } else if (meter->mean_ns < LOOKS_NS) {
         host->timed--;
     }

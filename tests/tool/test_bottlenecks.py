@@ -3,7 +3,8 @@
 
 SPDX-License-Identifier: Apache-2.0
 
-Method: each graph of bottlenecks.c on threads; `weir stat` looks at it from outside.
+Method: each graph of bottlenecks.c on threads; `weir stat` looks at it from outside.  On a machine
+where others use the cores up, what a graph is held up by is them: so there are three tries.
 usage: test_bottlenecks.py WEIR BOTTLENECKS
 """
 
@@ -19,6 +20,7 @@ WEIR, BOTTLENECKS = sys.argv[1:3]
 
 WARM_S = 0.3
 LOOK_S = 0.5
+TRIES = 3
 
 # What the culprit is, and of what kind.
 EXPECTED = {
@@ -56,14 +58,18 @@ class Bottlenecks(unittest.TestCase):
         self.assertEqual(said.split(), list(EXPECTED))
 
 
+def found_in(said):
+    culprit = said["culprit"]
+    return culprit["kind"], culprit["worker" if culprit["kind"] == "worker" else "stage"]
+
+
 def test_of(graph):
     def test(self):
-        said = look(graph)
-        culprit = said["culprit"]
-        kind, whom = EXPECTED[graph]
-        found = culprit["worker"] if kind == "worker" else culprit["stage"]
-        self.assertEqual((culprit["kind"], found), (kind, whom),
-                         json.dumps(said, indent=1))
+        for _ in range(TRIES):
+            said = look(graph)
+            if found_in(said) == EXPECTED[graph]:
+                return
+        self.assertEqual(found_in(said), EXPECTED[graph], json.dumps(said, indent=1))
     return test
 
 

@@ -195,26 +195,35 @@ static double *votes_of(const struct trial *trial, enum culprit_kind kind, uint3
                : &trial->stage_votes[(size_t)kind * trial->view->stage_count + target];
 }
 
+static void cast_vote(const struct trial *trial, uint32_t stage, const struct culprit_end *end) {
+    bool itself = end->kind == CULPRIT_STAGE && end->target == stage;
+    if (end->kind != CULPRIT_NONE && !itself) {
+        *votes_of(trial, end->kind, end->target) += end->vote;
+    }
+}
+
+/* A stage may wait for its worker some of its time, and for others some. */
 static void vote(struct trial *trial, uint32_t stage) {
     double blocked = share(trial, stage, WEIR_STATE_BLOCKED);
     double starved = share(trial, stage, WEIR_STATE_STARVED);
     double waiting = share(trial, stage, WEIR_STATE_WAITING);
     double most = blocked > starved ? blocked : starved;
-    struct culprit_end *end = &trial->ends[stage];
-    *end = ends_at(CULPRIT_NONE, NONE);
-    if (waiting >= WAITS && waiting >= most) {
-        *end = of_worker(trial, stage);
-        end->vote = waiting;
-    } else if (most >= WAITS) {
-        *end = walk_from(trial, stage);
-        if (end->kind == CULPRIT_STAGE) {
-            *end = of_worker(trial, end->target);
+    struct culprit_end here = ends_at(CULPRIT_NONE, NONE);
+    struct culprit_end there = ends_at(CULPRIT_NONE, NONE);
+    if (waiting >= FOR_WORKER) {
+        here = of_worker(trial, stage);
+        here.vote = waiting;
+    }
+    if (most >= WAITS) {
+        there = walk_from(trial, stage);
+        if (there.kind == CULPRIT_STAGE) {
+            there = of_worker(trial, there.target);
         }
-        end->vote = most;
+        there.vote = most;
     }
-    if (end->kind != CULPRIT_NONE && !(end->kind == CULPRIT_STAGE && end->target == stage)) {
-        *votes_of(trial, end->kind, end->target) += end->vote;
-    }
+    cast_vote(trial, stage, &here);
+    cast_vote(trial, stage, &there);
+    trial->ends[stage] = here.vote >= there.vote ? here : there;
 }
 
 /* Who has most of the votes of that kind; NONE: nobody has any. */

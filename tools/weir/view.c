@@ -183,29 +183,64 @@ static uint64_t moment_of(const struct view *view) {
 }
 
 /* A stage in a long callback has not said so yet: its worker, which is awake and has not looked
- * at the clock for a while, visits it. */
+ * at the clock for a while, visits it.  How long that is; 0: it visits nobody for long. */
 static uint64_t in_callback(const struct view *view, const struct view_stage *stage) {
     if (stage->worker == NONE || !view->image->live) {
         return 0;
     }
     const weir_counters_worker *worker = view->workers[stage->worker].at;
-    bool visits = worker->asleep == 0 && worker->stage == stage->at->ref;
+    bool visits = worker->asleep == 0 && worker->stage != 0;
     uint64_t since = view->moment_ns > worker->seen_ns ? view->moment_ns - worker->seen_ns : 0;
     return visits && since > STALE_NS ? since : 0;
 }
 
-/* What has passed since the last note goes to the state it is in. */
+static bool is_asked(const struct view *view, const struct view_stage *stage) {
+    for (uint32_t i = 0; i < stage->outs; i++) {
+        const struct view_subscription *out = &view->subscriptions[view->outs[stage->first_out + i]];
+        if (out->at->asked > out->at->heard) {
+            return true;
+        }
+    }
+    return stage->at->open_demand > 0;
+}
+
+static bool is_sent_to(const struct view *view, const struct view_stage *stage) {
+    for (uint32_t i = 0; i < stage->ins; i++) {
+        const struct view_subscription *in = &view->subscriptions[view->ins[stage->first_in + i]];
+        if (in->at->sent > in->at->received) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Other workers say that it has something to do. */
+static bool has_work(const struct view *view, const struct view_stage *stage) {
+    return (stage->outs == 0 || is_asked(view, stage)) &&
+           (stage->ins == 0 ? stage->outs > 0 : is_sent_to(view, stage));
+}
+
+/* What has passed since the last note goes to the state it is in.  One whose worker is in a long
+ * callback of another's cannot say that it waits for that. */
 static void account(const struct view *view, struct view_stage *stage) {
     const weir_counters_stage *at = stage->at;
-    stage->callback_ns = in_callback(view, stage);
+    uint64_t rest = view->moment_ns > at->noted_ns ? view->moment_ns - at->noted_ns : 0;
+    uint64_t callback = in_callback(view, stage);
     stage->state = at->state < WEIR_STATES ? (weir_stage_state)at->state : WEIR_STATE_IDLE;
-    if (stage->callback_ns > 0) {
-        stage->state = WEIR_STATE_BUSY;
-    }
     memcpy(stage->spent, at->times, sizeof stage->spent);
-    if (at->noted_ns != 0 && view->moment_ns > at->noted_ns) {
-        stage->spent[stage->state] += view->moment_ns - at->noted_ns;
+    if (at->noted_ns == 0) {
+        rest = 0;
     }
+    if (callback > 0 && view->workers[stage->worker].at->stage == at->ref) {
+        stage->callback_ns = callback;
+        stage->state = WEIR_STATE_BUSY;
+    } else if (callback > 0 && has_work(view, stage)) {
+        uint64_t waits = callback < rest ? callback : rest;
+        stage->spent[stage->state] += rest - waits;
+        stage->state = WEIR_STATE_WAITING;
+        rest = waits;
+    }
+    stage->spent[stage->state] += rest;
 }
 
 /* --- the order, and names ----------------------------------------------------------------- */
@@ -293,7 +328,6 @@ static void resolve(struct view *view) {
         stage->handling = times_at(image, stage->at->handling);
         stage->pipeline = times_at(image, stage->at->pipeline);
         stage->worker = worker_of(view, stage->at->worker);
-        account(view, stage);
     }
     for (uint32_t i = 0; i < view->subscription_count; i++) {
         struct view_subscription *each = &view->subscriptions[i];
@@ -317,6 +351,9 @@ bool view_make(struct view *view, const struct image *image) {
     view->worker_count = unique(view->workers, view->worker_count, sizeof *view->workers, by_index);
     resolve(view);
     link_all(view);
+    for (uint32_t i = 0; i < view->stage_count; i++) {
+        account(view, &view->stages[i]);
+    }
     text_clean(view->program, sizeof view->program, view->header->program, WEIR_COUNTERS_NAME);
     text_clean(view->library, sizeof view->library, view->header->library,
                sizeof view->header->library);
