@@ -46,28 +46,47 @@ static const char prom_help[] =
     "programs that run: for the textfile collector of node_exporter, say.\n\n" WHICH;
 
 static const char top_help[] =
-    "usage: weir top [WHICH] [--interval S] [--replay FILE [--at S]]\n\n"
-    "Shows the stages in the order of flow, as they work.\n\n" WHICH
+    "usage: weir top [WHICH] [--once | --count N] [--svg] [--interval S] [--replay FILE [--at S]]\n\n"
+    "Shows the stages in the order of flow, as they work, and who holds the others up.\n\n" WHICH
+    "  --once            one picture, as text (COLUMNS in the environment: how wide)\n"
+    "  -n, --count N     so many of them, of all your programs if WHICH is not named\n"
+    "  --svg             with --once: as a picture in SVG\n"
     "  --interval S      a new picture every so many seconds (default 1)\n" REPLAY "\n"
-    "Keys: q quits, s sorts, space stops the picture, tab goes to the next runtime, ? helps.\n";
+    "The bar is a stage's time: busy; waiting for its worker, which is with another stage;\n"
+    "starved: it has asked, and nothing has come; blocked: it has events, and nobody asks for\n"
+    "them.  FILL: of its windows; HOLDS: events that lie with it; p50, p99: how long callbacks took.\n\n"
+    "Keys: q quits; s sorts by flow, busy, rate, fill or name; space stops the picture; tab goes\n"
+    "on to the next program that runs; arrows and page keys move through the stages.\n";
 
 static const char record_help[] =
     "usage: weir record FILE [WHICH] [--for S] [--every MS]\n\n"
-    "Records the counters into FILE, for --replay of stat, graph and top: until S seconds have\n"
-    "passed, the program has ended, or it is interrupted.\n\n" WHICH
+    "Records the counters into FILE, for weir replay, and for --replay of stat, graph and top:\n"
+    "until S seconds have passed, the program has ended, or it is interrupted.\n\n" WHICH
     "  --for S           so many seconds (default: until the program ends)\n"
     "  --every MS        a moment every so many milliseconds (default 100)\n";
 
+static const char replay_help[] =
+    "usage: weir replay FILE [--at S] [--interval S] [--once | --count N] [--svg]\n\n"
+    "Shows a recording (weir record) as weir top would have shown it.\n\n"
+    "  --at S            begins so many seconds after the recording's begin\n"
+    "  --interval S      a new picture every so many seconds (default 1)\n"
+    "  --once, --count, --svg: as of weir top\n\n"
+    "Keys: those of weir top; and arrows to the right and to the left go an interval on and back.\n";
+
 const struct command commands[] = {
-    {"top", command_top, OPTION_TARGET | OPTION_INTERVAL | OPTION_REPLAY,
+    {"top", command_top,
+     OPTION_TARGET | OPTION_INTERVAL | OPTION_REPLAY | OPTION_TEXT | OPTION_SVG,
      "the graph as it flows, on the terminal", top_help},
     {"stat", command_stat, OPTION_TARGET | OPTION_JSON | OPTION_INTERVAL | OPTION_REPLAY,
      "one look: rates, shares of time, latencies, and who holds the others up", stat_help},
     {"graph", command_graph, OPTION_TARGET | OPTION_SVG | OPTION_INTERVAL | OPTION_REPLAY,
      "the same as a graph, for graphviz", graph_help},
     {"prom", command_prom, OPTION_TARGET, "all counters, for Prometheus", prom_help},
-    {"record", command_record, OPTION_TARGET | OPTION_RECORD, "a stretch, to look at later",
-     record_help},
+    {"record", command_record, OPTION_TARGET | OPTION_FILE | OPTION_RECORD,
+     "a stretch, to look at later", record_help},
+    {"replay", command_replay,
+     OPTION_FILE | OPTION_AT | OPTION_INTERVAL | OPTION_TEXT | OPTION_SVG,
+     "looks at it, as top does", replay_help},
     {"list", command_list, OPTION_TARGET, "which counters files there are", list_help},
     {"clean", command_clean, OPTION_TARGET, "removes those of dead programs", clean_help},
     {NULL, NULL, 0, NULL, NULL}};

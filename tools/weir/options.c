@@ -19,7 +19,9 @@ enum {
     REPLAY = 'r',
     AT = 'a',
     FOR = 'f',
-    EVERY = 'e'
+    EVERY = 'e',
+    ONCE = '1',
+    COUNT = 'n'
 };
 
 static const struct option all[] = {{"help", no_argument, NULL, HELP},
@@ -30,6 +32,8 @@ static const struct option all[] = {{"help", no_argument, NULL, HELP},
                                     {"at", required_argument, NULL, AT},
                                     {"for", required_argument, NULL, FOR},
                                     {"every", required_argument, NULL, EVERY},
+                                    {"once", no_argument, NULL, ONCE},
+                                    {"count", required_argument, NULL, COUNT},
                                     {NULL, 0, NULL, 0}};
 
 static unsigned bit_of(int option) {
@@ -41,11 +45,15 @@ static unsigned bit_of(int option) {
     case INTERVAL:
         return OPTION_INTERVAL;
     case REPLAY:
-    case AT:
         return OPTION_REPLAY;
+    case AT:
+        return OPTION_REPLAY | OPTION_AT;
     case FOR:
     case EVERY:
         return OPTION_RECORD;
+    case ONCE:
+    case COUNT:
+        return OPTION_TEXT;
     default:
         return 0;
     }
@@ -83,6 +91,11 @@ static bool read_option(struct options *options, int option) {
     case SVG:
         options->svg = true;
         return true;
+    case ONCE:
+        options->pictures = 1;
+        return true;
+    case COUNT:
+        return read_value(&options->pictures, option, 1, 1e9);
     case REPLAY:
         options->replay = optarg;
         return true;
@@ -97,9 +110,9 @@ static bool read_option(struct options *options, int option) {
     }
 }
 
-/* What is no option, wherever it stands: the target, and of record the file before that. */
+/* What is no option, wherever it stands: the target, and of some a file before that. */
 static bool read_word(struct options *options, const char *word, unsigned allowed) {
-    if (allowed & OPTION_RECORD && options->file == NULL) {
+    if (allowed & OPTION_FILE && options->file == NULL) {
         options->file = word;
         return true;
     }
@@ -115,7 +128,7 @@ bool options_read(struct options *options, int argc, char **argv, unsigned allow
     optind = 1;
     opterr = 0;
     for (int option;
-         (option = getopt_long(argc, argv, "+:hj", all, NULL)) != -1 || optind < argc;) {
+         (option = getopt_long(argc, argv, "+:hjn:", all, NULL)) != -1 || optind < argc;) {
         if (option == '?' || option == ':') {
             return trouble(option == '?' ? "there is no option %s" : "%s needs a value",
                            argv[optind - 1]);
@@ -137,6 +150,6 @@ bool options_read(struct options *options, int argc, char **argv, unsigned allow
     if (options->replay != NULL && options->target != NULL) {
         return trouble("--replay names what to look at: '%s' is too much", options->target);
     }
-    return options->at_s < 0 || options->replay != NULL ||
+    return options->at_s < 0 || options->replay != NULL || options->file != NULL ||
            trouble("--at is a moment of a recording: name one with --replay");
 }
