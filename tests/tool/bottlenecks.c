@@ -17,6 +17,7 @@ enum { WINDOW = 100, FEW = 4 };
 
 #define US 1000u
 #define MS 1000000u
+#define S  UINT64_C(1000000000)
 
 enum share { DEMAND, BROADCAST, PARTITION };
 
@@ -92,6 +93,13 @@ static const struct graph graphs[] = {
       {.name = "store", .from = "quick", .worker = 2, .event_ns = 1 * US, .last = true},
       {.name = "other", .worker = 0},
       {.name = "noisy", .from = "other", .worker = 1, .batch_ns = 12 * MS, .last = true}}},
+    {"hung",
+     3,
+     {{.name = "source", .worker = 0},
+      {.name = "parse", .from = "source", .worker = 1, .event_ns = 1 * US},
+      {.name = "store", .from = "parse", .worker = 2, .event_ns = 1 * US, .last = true},
+      {.name = "other", .worker = 0},
+      {.name = "stuck", .from = "other", .worker = 1, .batch_ns = 3600 * S, .last = true}}},
 };
 
 static void fail(const char *what) {

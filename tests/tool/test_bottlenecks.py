@@ -31,6 +31,7 @@ EXPECTED = {
     "one_of_four": ("stage", "index"),
     "full_worker": ("worker", 1),
     "noisy_neighbour": ("neighbour", "noisy"),
+    "hung": ("neighbour", "stuck"),
 }
 
 

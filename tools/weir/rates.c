@@ -126,6 +126,11 @@ static uint64_t rest_of(const struct view *view, const struct view_worker *worke
     return worker->at->rest_ns + (asleep ? grown(worker->at->seen_ns, view->moment_ns) : 0);
 }
 
+/* Likewise, if it is with a stage for long. */
+static uint64_t busy_of(const struct view_worker *worker) {
+    return worker->at->turn_ns + worker->callback_ns;
+}
+
 static void rate_worker(struct worker_rates *rates, const struct view *before,
                         const struct view *now, uint32_t number, double seconds) {
     const struct view_worker *to = &now->workers[number];
@@ -136,7 +141,7 @@ static void rate_worker(struct worker_rates *rates, const struct view *before,
         from = before->workers[number];
     }
     uint64_t rested = from.at == &nothing ? 0 : rest_of(before, &from);
-    rates->load = at_most_one(per_second(from.at->turn_ns, to->at->turn_ns, seconds) / 1e9);
+    rates->load = at_most_one(per_second(busy_of(&from), busy_of(to), seconds) / 1e9);
     rates->rest = at_most_one(per_second(rested, rest_of(now, to), seconds) / 1e9);
     rates->turns = per_second(from.at->turns, to->at->turns, seconds);
     rates->wakes = per_second(from.at->wakes, to->at->wakes, seconds);

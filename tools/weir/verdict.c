@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAMES = 3 }; /* of those that wait; of more, how many they are */
+enum {
+    NAMES = 3,            /* of those that wait; of more, how many they are */
+    HANGS_NS = 1000000000 /* a callback that has not returned for so long   */
+};
 
 static void say(struct culprit *culprit, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -134,7 +137,7 @@ static void say_stage(struct culprit *culprit, const struct view *view, const st
     const struct stage_rates *own = &rates->stages[culprit->stage];
     say(culprit, "%s is full: busy %s of its time", stage->label,
         percent(rates, culprit->stage, WEIR_STATE_BUSY).text);
-    if (stage->callback_ns >= 1000000000) {
+    if (stage->callback_ns >= HANGS_NS) {
         say(culprit, ", and its callback has not returned for %s",
             text_time(stage->callback_ns).text);
     } else if (own->handling.count > 0) {
@@ -185,12 +188,14 @@ static void say_neighbour(struct culprit *culprit, const struct view *view,
     const struct view_stage *stage = &view->stages[culprit->stage];
     const weir_counters_worker *worker = view->workers[culprit->worker].at;
     uint64_t longest = weir_times_share(&rates->stages[culprit->stage].handling, 0.99);
-    say(culprit, "%s keeps worker %u busy %s of the time with long callbacks (", stage->label,
-        worker->index, percent(rates, culprit->stage, WEIR_STATE_BUSY).text);
-    if (longest > 0) {
-        say(culprit, "p99 %s)", text_time(longest).text);
+    say(culprit, "%s keeps worker %u busy %s of the time", stage->label, worker->index,
+        percent(rates, culprit->stage, WEIR_STATE_BUSY).text);
+    if (stage->callback_ns >= HANGS_NS) {
+        say(culprit, ": its callback has not returned for %s", text_time(stage->callback_ns).text);
+    } else if (longest > 0) {
+        say(culprit, " with long callbacks (p99 %s)", text_time(longest).text);
     } else {
-        say(culprit, "longest %s)", text_time(worker->longest_ns).text);
+        say(culprit, " with long callbacks (longest %s)", text_time(worker->longest_ns).text);
     }
     if (culprit->victim != NONE) {
         say(culprit, "; %s waits for that worker %s of its time",

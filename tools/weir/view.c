@@ -182,14 +182,10 @@ static uint64_t moment_of(const struct view *view) {
     return last;
 }
 
-/* A stage in a long callback has not said so yet: its worker, which is awake and has not looked
- * at the clock for a while, visits it.  How long that is; 0: it visits nobody for long. */
-static uint64_t in_callback(const struct view *view, const struct view_stage *stage) {
-    if (stage->worker == NONE || !view->image->live) {
-        return 0;
-    }
-    const weir_counters_worker *worker = view->workers[stage->worker].at;
-    bool visits = worker->asleep == 0 && worker->stage != 0;
+/* A worker in a long callback has not said so yet: it is awake, and has not looked at the clock
+ * for a while. */
+static uint64_t in_callback(const struct view *view, const weir_counters_worker *worker) {
+    bool visits = view->image->live && worker->asleep == 0 && worker->stage != 0;
     uint64_t since = view->moment_ns > worker->seen_ns ? view->moment_ns - worker->seen_ns : 0;
     return visits && since > STALE_NS ? since : 0;
 }
@@ -225,7 +221,7 @@ static bool has_work(const struct view *view, const struct view_stage *stage) {
 static void account(const struct view *view, struct view_stage *stage) {
     const weir_counters_stage *at = stage->at;
     uint64_t rest = view->moment_ns > at->noted_ns ? view->moment_ns - at->noted_ns : 0;
-    uint64_t callback = in_callback(view, stage);
+    uint64_t callback = stage->worker == NONE ? 0 : view->workers[stage->worker].callback_ns;
     stage->state = at->state < WEIR_STATES ? (weir_stage_state)at->state : WEIR_STATE_IDLE;
     memcpy(stage->spent, at->times, sizeof stage->spent);
     if (at->noted_ns == 0) {
@@ -351,6 +347,9 @@ bool view_make(struct view *view, const struct image *image) {
     view->worker_count = unique(view->workers, view->worker_count, sizeof *view->workers, by_index);
     resolve(view);
     link_all(view);
+    for (uint32_t i = 0; i < view->worker_count; i++) {
+        view->workers[i].callback_ns = in_callback(view, view->workers[i].at);
+    }
     for (uint32_t i = 0; i < view->stage_count; i++) {
         account(view, &view->stages[i]);
     }
