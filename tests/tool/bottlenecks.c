@@ -188,16 +188,15 @@ static void start_taker(weir_runtime *runtime, const struct node *node, weir_ref
                         bool partitions, weir_ref *ref) {
     weir_subscribe_to to = {.producer = from, .options.max_demand = WINDOW};
     to.options.partition = partitions ? WEIR_PARTITION(node->partition) : 0;
-    const weir_stage_options options = {
-        .kind = node->last ? WEIR_CONSUMER : WEIR_PRODUCER_CONSUMER,
-        .name = node->name,
-        .event_bytes = node->last ? 0 : sizeof(uint64_t),
-        .state = &node,
-        .state_bytes = sizeof node,
-        .worker = WEIR_WORKER(node->worker),
-        .subscribe_to = &to,
-        .subscribe_count = 1,
-        .on.handle_events = handle};
+    const weir_stage_options options = {.kind = node->last ? WEIR_CONSUMER : WEIR_PRODUCER_CONSUMER,
+                                        .name = node->name,
+                                        .event_bytes = node->last ? 0 : sizeof(uint64_t),
+                                        .state = &node,
+                                        .state_bytes = sizeof node,
+                                        .worker = WEIR_WORKER(node->worker),
+                                        .subscribe_to = &to,
+                                        .subscribe_count = 1,
+                                        .on.handle_events = handle};
     must(weir_stage_start(runtime, &options, ref), node->name);
 }
 

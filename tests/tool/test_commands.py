@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Goal: each command of the tool says what is so, of programs that run, have ended or crashed, and
-of files that are none of theirs.
+"""Goal: each command of the tool says what is so, of programs that run, have ended or crashed.
 
 SPDX-License-Identifier: Apache-2.0
 
@@ -44,7 +43,7 @@ class Commands(unittest.TestCase):
 
     def test_stat(self):
         text = weir("stat", self.live.path, "--interval", "0.2")
-        self.assertRegex(text, r"^bottlenecks, process \d+, runtime 1, weir \d+\.\d+\.\d+, live; over")
+        self.assertRegex(text, r"^bottlenecks, process \d+, runtime 1, weir [0-9.]+, live; over")
         self.assertRegex(text, r"\nSTAGE +WORKER +IN/s .*\nsource +0 .*\n")
         self.assertRegex(text, r"\nenrich  store +")
 

@@ -46,7 +46,8 @@ static const char prom_help[] =
     "programs that run: for the textfile collector of node_exporter, say.\n\n" WHICH;
 
 static const char top_help[] =
-    "usage: weir top [WHICH] [--once | --count N] [--svg] [--interval S] [--replay FILE [--at S]]\n\n"
+    "usage: weir top [WHICH] [--once | --count N] [--svg] [--interval S]\n"
+    "                [--replay FILE [--at S]]\n\n"
     "Shows the stages in the order of flow, as they work, and who holds the others up.\n\n" WHICH
     "  --once            one picture, as text (COLUMNS in the environment: how wide)\n"
     "  -n, --count N     so many of them, of all your programs if WHICH is not named\n"
@@ -54,7 +55,8 @@ static const char top_help[] =
     "  --interval S      a new picture every so many seconds (default 1)\n" REPLAY "\n"
     "The bar is a stage's time: busy; waiting for its worker, which is with another stage;\n"
     "starved: it has asked, and nothing has come; blocked: it has events, and nobody asks for\n"
-    "them.  FILL: of its windows; HOLDS: events that lie with it; p50, p99: how long callbacks took.\n\n"
+    "them.  FILL: of its windows; HOLDS: events that lie with it; p50, p99: how long callbacks\n"
+    "took.\n\n"
     "Keys: q quits; s sorts by flow, busy, rate, fill or name; space stops the picture; tab goes\n"
     "on to the next program that runs; arrows and page keys move through the stages.\n";
 
@@ -71,11 +73,10 @@ static const char replay_help[] =
     "  --at S            begins so many seconds after the recording's begin\n"
     "  --interval S      a new picture every so many seconds (default 1)\n"
     "  --once, --count, --svg: as of weir top\n\n"
-    "Keys: those of weir top; and arrows to the right and to the left go an interval on and back.\n";
+    "Keys: those of weir top; arrows to the right and to the left go an interval on and back.\n";
 
 const struct command commands[] = {
-    {"top", command_top,
-     OPTION_TARGET | OPTION_INTERVAL | OPTION_REPLAY | OPTION_TEXT | OPTION_SVG,
+    {"top", command_top, OPTION_TARGET | OPTION_INTERVAL | OPTION_REPLAY | OPTION_TEXT | OPTION_SVG,
      "the graph as it flows, on the terminal", top_help},
     {"stat", command_stat, OPTION_TARGET | OPTION_JSON | OPTION_INTERVAL | OPTION_REPLAY,
      "one look: rates, shares of time, latencies, and who holds the others up", stat_help},
@@ -84,8 +85,7 @@ const struct command commands[] = {
     {"prom", command_prom, OPTION_TARGET, "all counters, for Prometheus", prom_help},
     {"record", command_record, OPTION_TARGET | OPTION_FILE | OPTION_RECORD,
      "a stretch, to look at later", record_help},
-    {"replay", command_replay,
-     OPTION_FILE | OPTION_AT | OPTION_INTERVAL | OPTION_TEXT | OPTION_SVG,
+    {"replay", command_replay, OPTION_FILE | OPTION_AT | OPTION_INTERVAL | OPTION_TEXT | OPTION_SVG,
      "looks at it, as top does", replay_help},
     {"list", command_list, OPTION_TARGET, "which counters files there are", list_help},
     {"clean", command_clean, OPTION_TARGET, "removes those of dead programs", clean_help},

@@ -122,10 +122,9 @@ static unsigned sentence_rows(const char *text, unsigned columns) {
 static void put_title(struct canvas *canvas, const struct look *look, const char *note) {
     const struct view *view = look_view(look);
     char title[256];
-    snprintf(title, sizeof title,
-             " %s  %" PRIu64 ".%u  %s  %u workers  %u stages  over %.2f s", view->program,
-             view->header->pid, view->header->number, view_life_text(view), view->worker_count,
-             view->stage_count, look->rates.seconds);
+    snprintf(title, sizeof title, " %s  %" PRIu64 ".%u  %s  %u workers  %u stages  over %.2f s",
+             view->program, view->header->pid, view->header->number, view_life_text(view),
+             view->worker_count, view->stage_count, look->rates.seconds);
     canvas_paint(canvas, 0, STYLE_HEAD);
     canvas_put(canvas, 0, 0, STYLE_HEAD, title);
     if (note != NULL) {
@@ -171,9 +170,9 @@ struct column {
 enum { WORKER, IN, OUT, TIME, BUSY, FILL, HOLDS, HALF, MOST, COLUMNS };
 
 static const struct column columns[COLUMNS] = {
-    [WORKER] = {"WORKER", 8},   [IN] = {"IN/s", 8},     [OUT] = {"OUT/s", 8},
-    [TIME] = {"TIME", BAR + 2}, [BUSY] = {"BUSY", 7},   [FILL] = {"FILL", 7},
-    [HOLDS] = {"HOLDS", 9}, [HALF] = {"p50", 9},    [MOST] = {"p99", 9}};
+    [WORKER] = {"WORKER", 8},   [IN] = {"IN/s", 8},   [OUT] = {"OUT/s", 8},
+    [TIME] = {"TIME", BAR + 2}, [BUSY] = {"BUSY", 7}, [FILL] = {"FILL", 7},
+    [HOLDS] = {"HOLDS", 9},     [HALF] = {"p50", 9},  [MOST] = {"p99", 9}};
 
 static unsigned indent_of(const struct look *look, uint32_t stage, enum picture_order order) {
     unsigned depth = look_view(look)->stages[stage].depth;
@@ -242,9 +241,9 @@ static void say_cell(char text[TEXT], const struct view_stage *stage,
 static bool is_guilty(const struct look *look, uint32_t number) {
     const struct culprit *culprit = &look->culprit;
     bool here = look_view(look)->stages[number].worker == culprit->worker;
-    return culprit->kind == CULPRIT_WORKER ? here
-                                           : culprit->kind != CULPRIT_NONE &&
-                                                 culprit->stage == number;
+    return culprit->kind == CULPRIT_WORKER
+               ? here
+               : culprit->kind != CULPRIT_NONE && culprit->stage == number;
 }
 
 static void put_name(struct canvas *canvas, unsigned row, unsigned width, const struct look *look,
@@ -328,8 +327,8 @@ static void put_worker(struct canvas *canvas, unsigned row, const struct look *l
 
 static void put_worker_heads(struct canvas *canvas, unsigned row) {
     char text[128];
-    snprintf(text, sizeof text, "WORKER  CORE  %-*s  BUSY   TURNS/s   WAKES/s  STAGES  NOW", BAR - 2,
-             "TIME");
+    snprintf(text, sizeof text, "WORKER  CORE  %-*s  BUSY   TURNS/s   WAKES/s  STAGES  NOW",
+             BAR - 2, "TIME");
     canvas_put(canvas, row, 0, STYLE_DIM, text);
 }
 

@@ -76,8 +76,8 @@ void screen_size(unsigned *rows, unsigned *columns) {
 
 /* What a terminal without UTF-8 shows for the characters of bars, and for others. */
 static const char *plain(const char *text) {
-    static const char *const pairs[][2] = {{"█", "#"}, {"▓", "+"}, {"▒", "="}, {"·", "."},
-                                           {"►", ">"}};
+    static const char *const pairs[][2] = {
+        {"█", "#"}, {"▓", "+"}, {"▒", "="}, {"·", "."}, {"►", ">"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         if (strcmp(text, pairs[i][0]) == 0) {
             return pairs[i][1];

@@ -329,8 +329,7 @@ static bool open_session(struct session *session, const struct options *options)
             return true;
         }
     }
-    return find_one(path, FIND_FOLDER, options->target) &&
-           top_open(&session->top, path, false, 0);
+    return find_one(path, FIND_FOLDER, options->target) && top_open(&session->top, path, false, 0);
 }
 
 static bool watch_on_terminal(const struct options *options, uint64_t interval) {

@@ -20,7 +20,7 @@
 
 struct view_worker {
     const weir_counters_worker *at;
-    uint64_t callback_ns; /* how long it has been with the stage it visits, if that is long; else 0 */
+    uint64_t callback_ns; /* how long it has been with the stage it visits, if long; else 0 */
 };
 
 struct view_stage {

@@ -5,9 +5,9 @@
  * Method: two consumers of one worker, each with an inlet on another worker.  While the first one
  * is in a callback, an event comes for the second one.
  */
+#include "base/atomic.h"
 #include "support/cmocka.h"
 
-#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 #include <weir/weir.h>
@@ -21,16 +21,16 @@ static struct {
     weir_ref stages[2];
     char calls[2 * EVENTS]; /* a letter for each callback */
     unsigned count;
-    atomic_bool entered; /* the slow one's first callback */
-    atomic_bool go;
+    uint32_t entered; /* the slow one's first callback */
+    uint32_t go;
 } scene;
 
 static void sleep_ns(long ns) {
     nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
 }
 
-static void wait_for(atomic_bool *flag) {
-    while (!atomic_load(flag)) {
+static void wait_for(uint32_t *flag) {
+    while (weir__load_acquire_u32(flag) == 0) {
         sleep_ns(LONG_NS / 10);
     }
 }
@@ -39,7 +39,7 @@ static weir_verdict slow(weir_stage *self, weir_batch batch) {
     (void)self;
     (void)batch;
     scene.calls[scene.count++] = 's';
-    atomic_store(&scene.entered, true);
+    weir__store_release_u32(&scene.entered, 1);
     wait_for(&scene.go);
     sleep_ns(LONG_NS);
     return WEIR_CONTINUE;
@@ -55,9 +55,9 @@ static weir_verdict quick(weir_stage *self, weir_batch batch) {
 static void start(unsigned number, const char *name, size_t window,
                   weir_verdict (*handle)(weir_stage *, weir_batch)) {
     const weir_inlet_options inlet = {.event_bytes = 8, .worker = WEIR_WORKER(0)};
-    assert_int_equal(weir_inlet_open(scene.runtime, &inlet, &scene.inlets[number],
-                                     &scene.sources[number]),
-                     WEIR_OK);
+    assert_int_equal(
+        weir_inlet_open(scene.runtime, &inlet, &scene.inlets[number], &scene.sources[number]),
+        WEIR_OK);
     const weir_subscribe_to to = {
         .producer = scene.sources[number],
         .options = {.max_demand = window, .min_demand = window > 1 ? window - 1 : WEIR_NONE}};
@@ -107,7 +107,7 @@ static void meet(void) {
     while (stats_of(scene.sources[1]).events_out < 1) {
         sleep_ns(LONG_NS / 10);
     }
-    atomic_store(&scene.go, true);
+    weir__store_release_u32(&scene.go, 1);
     assert_int_equal(weir_runtime_settle(scene.runtime, WEIR_FOREVER), WEIR_OK);
 }
 
