@@ -66,6 +66,7 @@ void weir__bell_take_raised(struct weir__bell *bell) {
         ck_stack_entry_t *next = entry->next;
         struct weir__ready_stage *stage = WEIR__CONTAINER_OF(entry, struct weir__ready_stage, link);
         stage->owned = true;
+        stage->came_ns = bell->came_ns;
         weir__run_insert(bell, stage, false);
         entry = next;
     }

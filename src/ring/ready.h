@@ -95,9 +95,10 @@ struct weir__ready_stage {
     _Alignas(128) struct weir__ready_list hot[2]; /* by direction */
     struct weir__run_link run;
     uint32_t polls;
-    bool owned;   /* the owner is who raised is 1 for: it runs or is queued */
-    bool queued;  /* in the bell's run list                                 */
-    bool watched; /* its stage looks outside the runtime by itself           */
+    uint64_t came_ns; /* the bell's, when it was taken from the stack last     */
+    bool owned;       /* the owner is who raised is 1 for: it runs or is queued */
+    bool queued;      /* in the bell's run list                                 */
+    bool watched;     /* its stage looks outside the runtime by itself           */
 };
 
 struct weir__bell {
@@ -114,6 +115,7 @@ struct weir__bell {
     uint32_t streak;                   /* visits since who waits longest had its turn */
     struct weir__ready_stage *next_up; /* in the list, and goes first; or NULL   */
     uint64_t wakes;                    /* times it was woken from sleep */
+    uint64_t came_ns; /* what is on `stages` was raised about then: stage/meter.h */
 };
 
 void weir__bell_open(struct weir__bell *bell);
@@ -250,10 +252,14 @@ void weir__ready_take_raised(struct weir__ready_stage *stage,
                              void (*take)(void *context, struct weir__ready_edge *edge),
                              void *context);
 
+static inline bool weir__ready_raised(const struct weir__ready_stage *stage) {
+    return weir__load_relaxed_ptr(&stage->edges.head) != NULL;
+}
+
 static inline void weir__ready_collect(struct weir__ready_stage *stage,
                                        void (*take)(void *context, struct weir__ready_edge *edge),
                                        void *context) {
-    if (weir__load_relaxed_ptr(&stage->edges.head) != NULL) {
+    if (weir__ready_raised(stage)) {
         weir__ready_take_raised(stage, take, context);
     }
 }

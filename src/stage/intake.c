@@ -273,6 +273,11 @@ static void one_batch(weir_stage *stage) {
 
 /* ---- the gate ------------------------------------------------------------ */
 
+/* One batch of the turn's, or all that is left of them: it took long, and others wait. */
+static inline void spend(const weir_stage *stage, uint32_t *budget) {
+    *budget = WEIR__UNLIKELY(stage->host->took_long) ? 0 : *budget - 1;
+}
+
 bool weir__stage_can_drain(const weir_stage *stage) {
     if (stage->stopping || weir__queue_empty(&stage->inq) ||
         (stage->rest != WEIR__REST_READY && !stage->relaxed)) {
@@ -299,8 +304,8 @@ bool weir__stage_resume(weir_stage *stage, uint32_t *budget) {
     bool any = false;
     while (*budget > 0 && stage->begun && !stage->stopping) {
         any = true;
-        --*budget;
         one_batch(stage);
+        spend(stage, budget);
     }
     return any;
 }
@@ -312,8 +317,8 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
         if ((weir__queue_at(&stage->inq, 0)->flags & WEIR__MARK) != 0) {
             one_mark(stage);
         } else {
-            --*budget;
             one_batch(stage);
+            spend(stage, budget);
         }
     }
     if (WEIR__UNLIKELY(stage->takers_wait)) {
@@ -425,7 +430,7 @@ bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budg
             weir__stage_stamped(stage, edge);
         }
         if (handle_inline(stage, edge, &entry)) {
-            --*budget;
+            spend(stage, budget);
         } else {
             accept(stage, edge, &entry);
             weir__stage_drain(stage, budget);

@@ -57,10 +57,14 @@ static weir_stage_state lack_of(const weir_stage *stage) {
     return has ? WEIR_STATE_BLOCKED : WEIR_STATE_IDLE;
 }
 
+static bool has_work(const weir_stage *stage) {
+    return stage->begun || stage->control.first != NULL || has_hot_work(stage) ||
+           weir__ready_raised(stage->ready) ||
+           (weir__stage_has_input(stage) && weir__stage_can_drain(stage));
+}
+
 static weir_stage_state state_now(const weir_stage *stage) {
-    bool has_work = stage->begun || stage->control.first != NULL || has_hot_work(stage) ||
-                    (weir__stage_has_input(stage) && weir__stage_can_drain(stage));
-    return has_work ? WEIR_STATE_WAITING : lack_of(stage);
+    return has_work(stage) ? WEIR_STATE_WAITING : lack_of(stage);
 }
 
 /* ---- visits -------------------------------------------------------------- */
@@ -139,18 +143,36 @@ static void draw_gap(struct weir__meter *meter, struct weir__host *host) {
     meter->closing = true;
 }
 
-/* The stage had cooled.  How long that was. */
-static uint64_t end_cold_gap(struct weir__meter *meter, const struct weir__host *host) {
-    uint64_t gap = host->now_ns - meter->since_ns;
+/*
+ * The stage had cooled.  How long that was.  Since others raised it, as far as the worker knows, it
+ * has waited for who was visited meanwhile.
+ */
+static uint64_t end_cold_gap(weir_stage *stage) {
+    struct weir__meter *meter = &stage->meter;
+    uint64_t now = stage->host->now_ns;
+    uint64_t gap = now - meter->since_ns;
+    uint64_t came = stage->ready->came_ns;
+    uint64_t waited = came > meter->since_ns && came < now ? now - came : 0;
     meter->cooled = false;
-    meter->times[meter->state] += gap;
+    meter->times[meter->state] += gap - waited;
+    meter->times[WEIR_STATE_WAITING] += waited;
     return gap;
 }
 
+/* Of a gap in which it lacked something, and that ends with it there, one half. */
+static uint64_t waited_in(const weir_stage *stage, uint64_t gap) {
+    bool may_have = gap > LOOKS_NS && stage->meter.state != WEIR_STATE_WAITING;
+    return may_have && has_work(stage) ? gap / 2 : 0;
+}
+
 /* The gap behind the last timed visit ends here. */
-static void end_hot_gap(struct weir__meter *meter, struct weir__host *host) {
+static void end_hot_gap(weir_stage *stage) {
+    struct weir__meter *meter = &stage->meter;
+    uint64_t gap = clock_of(stage->host) - meter->since_ns;
+    uint64_t waited = waited_in(stage, gap);
     meter->closing = false;
-    meter->times[meter->state] += weighed(clock_of(host) - meter->since_ns, meter->weight);
+    meter->times[meter->state] += weighed(gap, meter->weight) - waited;
+    meter->times[WEIR_STATE_WAITING] += waited;
     meter->left = meter->drawn - 1;
 }
 
@@ -169,10 +191,10 @@ void weir__meter_begins_anew(weir_stage *stage) {
         enlist(stage);
     }
     if (meter->cooled) {
-        wakes = end_cold_gap(meter, host) >= WAKE_NS;
+        wakes = end_cold_gap(stage) >= WAKE_NS;
     }
     if (meter->left == 0 && meter->closing) {
-        end_hot_gap(meter, host);
+        end_hot_gap(stage);
     }
     if (meter->left == 0 || wakes) {
         begin_timed(meter, host, meter->left == 0 ? meter->drawn : 1);
@@ -186,12 +208,14 @@ static void end_timed(weir_stage *stage, bool busy) {
     uint64_t took = now - meter->began_ns;
     uint64_t share = weighed(took, meter->weight);
     host->timed = 0;
+    host->took_long = false;
     meter->times[busy ? WEIR_STATE_BUSY : meter->state] += share;
     if (busy) {
         add_to(&host->seen->turn_ns, share);
         meter->mean_ns += took / 8;
         meter->mean_ns -= meter->mean_ns / 8;
     }
+    host->bell->came_ns = now - (took > LOOKS_NS ? took / 2 : 0);
     meter->since_ns = now;
     meter->state = (uint8_t)state_now(stage);
     if (meter->left == 0) {
@@ -257,7 +281,7 @@ void weir__meter_called(weir_stage *stage, uint64_t began_ns) {
     }
     say_longest(stage, took);
     if (took >= LONG_NS) {
-        host->took_long = true;
+        host->took_long = host->seen->thread != 0; /* by steps, turns are as long in any run */
     } else if (meter->mean_ns < LOOKS_NS) {
         host->timed--;
     }
@@ -359,6 +383,7 @@ void weir__meter_note(struct weir__host *host, uint32_t most) {
 void weir__meter_rests(struct weir__host *host, bool rests) {
     weir_counters_worker *seen = host->seen;
     if (!rests) {
+        host->bell->came_ns = host->now_ns;
         weir__sheet_put(&seen->rest_ns, seen->rest_ns + (host->now_ns - seen->seen_ns));
     }
     weir__sheet_put(&seen->seen_ns, host->now_ns);

@@ -11,8 +11,9 @@
  *
  * A stage that has cooled is looked at by nobody: how long, and what for, is measured each time,
  * with the worker's own idea of what time it is, which is late now and then but costs nothing;
- * what one gap has too much another has too little.  The first visit after a long one is timed,
- * too, and stands for itself.
+ * what one gap has too much another has too little.  When others raised it is not told: if its
+ * worker was with another stage for long, that is taken to have been in the middle of that visit.
+ * The first visit after a long gap is timed, too, and stands for itself.
  *
  * All of it is noted where others can read it (weir/counters.h) when the worker runs dry, and
  * every millisecond or so while it does not: the stages that were visited since are in a list.

@@ -12,7 +12,7 @@
  *
  * A turn is bounded, in mail, polls and batches, so that a busy stage does
  * not starve its neighbours; it may end amid a message, and the next turn goes
- * on there first.
+ * on there first.  On threads the events of a turn end behind a callback that took long, too.
  *
  * Only hot edges are looked at.  One that stays empty cools; with many hot
  * edges at once, or on one worker where telling is free, at the first miss.
@@ -110,7 +110,7 @@ static inline bool poll(weir_stage *stage, struct weir__edge *edge, enum weir__d
     uint32_t share = *budget < TURN_EDGE_BATCHES ? *budget : TURN_EDGE_BATCHES;
     uint32_t left = share;
     bool any = weir__stage_pull(stage, edge, &left);
-    *budget -= share - left;
+    *budget = WEIR__UNLIKELY(stage->host->took_long) ? 0 : *budget - (share - left);
     return any;
 }
 

@@ -1,0 +1,161 @@
+/*
+ * Recordings: see recording.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "recording.h"
+
+#include "trouble.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOT = WEIR_COUNTERS_SLOT, SLOTS_MOST = 1 << 23 };
+
+struct file_head {
+    char magic[8];
+    uint32_t slot_bytes;
+    uint32_t reserved;
+};
+
+struct moment_head {
+    uint64_t magic;
+    uint64_t now_ns;
+    uint32_t slots;   /* of the image */
+    uint32_t changed; /* that follow */
+    uint32_t live;
+    uint32_t reserved;
+};
+
+struct change {
+    uint64_t number;
+    unsigned char slot[SLOT];
+};
+
+static const struct file_head head = {.magic = "weirrec1", .slot_bytes = SLOT};
+static const uint64_t moment_magic = UINT64_C(0x746e656d6f6d); /* "moment" */
+
+bool recording_create(struct recording *recording, const char *path) {
+    *recording = (struct recording){.file = fopen(path, "wbe")};
+    if (recording->file == NULL) {
+        return trouble("%s: %s", path, strerror(errno));
+    }
+    if (fwrite(&head, sizeof head, 1, recording->file) != 1) {
+        int error = errno;
+        recording_close(recording);
+        return trouble("%s: %s", path, strerror(error));
+    }
+    return true;
+}
+
+static bool changed(const struct image *before, const struct image *now, uint32_t number) {
+    static const unsigned char zeros[SLOT];
+    const unsigned char *old =
+        number < before->slots ? before->bytes + (size_t)number * SLOT : zeros;
+    return memcmp(old, now->bytes + (size_t)number * SLOT, SLOT) != 0;
+}
+
+bool recording_add(struct recording *recording, const struct image *image) {
+    struct moment_head moment = {
+        .magic = moment_magic, .now_ns = image->now_ns, .slots = image->slots, .live = image->live};
+    for (uint32_t i = 0; i < image->slots; i++) {
+        moment.changed += changed(&recording->image, image, i);
+    }
+    bool well = fwrite(&moment, sizeof moment, 1, recording->file) == 1;
+    for (uint32_t i = 0; well && i < image->slots; i++) {
+        if (changed(&recording->image, image, i)) {
+            struct change change = {.number = i};
+            memcpy(change.slot, image->bytes + (size_t)i * SLOT, SLOT);
+            well = fwrite(&change, sizeof change, 1, recording->file) == 1;
+        }
+    }
+    if (!well || fflush(recording->file) != 0) {
+        return trouble("the recording cannot be written: %s", strerror(errno));
+    }
+    recording->moments++;
+    return image_copy(&recording->image, image);
+}
+
+bool recording_open(struct recording *recording, const char *path) {
+    struct file_head found;
+    *recording = (struct recording){.file = fopen(path, "rbe")};
+    if (recording->file == NULL) {
+        return trouble("%s: %s", path, strerror(errno));
+    }
+    if (fread(&found, sizeof found, 1, recording->file) != 1 ||
+        memcmp(found.magic, head.magic, sizeof head.magic) != 0) {
+        recording_close(recording);
+        return trouble("%s: this is not a recording", path);
+    }
+    if (found.slot_bytes != SLOT) {
+        recording_close(recording);
+        return trouble("%s: its slots have %u bytes, and not %d", path, found.slot_bytes, SLOT);
+    }
+    if (!recording_next(recording)) {
+        recording_close(recording);
+        return trouble("%s: there is not one whole moment in it", path);
+    }
+    if (!image_understood(image_header(&recording->image))) {
+        recording_close(recording);
+        return false;
+    }
+    recording->begin_ns = recording->image.now_ns;
+    return true;
+}
+
+/* The head of the next moment, if that makes sense and is all there: the file's end is looked
+ * up before anything is changed. */
+static bool next_head(struct recording *recording, struct moment_head *moment) {
+    if (fread(moment, sizeof *moment, 1, recording->file) != 1 || moment->magic != moment_magic ||
+        moment->slots < 1 || moment->slots > SLOTS_MOST || moment->changed > moment->slots) {
+        return false;
+    }
+    long here = ftell(recording->file);
+    if (here < 0 || fseek(recording->file, 0, SEEK_END) != 0) {
+        return false;
+    }
+    long end = ftell(recording->file);
+    return end - here >= (long)moment->changed * (long)sizeof(struct change) &&
+           fseek(recording->file, here, SEEK_SET) == 0;
+}
+
+bool recording_next(struct recording *recording) {
+    struct moment_head moment;
+    struct image *image = &recording->image;
+    recording->ended =
+        recording->ended || !next_head(recording, &moment) || !image_room(image, moment.slots);
+    if (recording->ended) {
+        return false;
+    }
+    image->slots = moment.slots;
+    image->now_ns = moment.now_ns;
+    image->live = moment.live != 0;
+    for (uint32_t i = 0; i < moment.changed; i++) {
+        struct change change;
+        if (fread(&change, sizeof change, 1, recording->file) != 1) {
+            recording->ended = true;
+            return false;
+        }
+        if (change.number < image->slots) {
+            memcpy(image->bytes + change.number * SLOT, change.slot, SLOT);
+        }
+    }
+    recording->moments++;
+    return true;
+}
+
+bool recording_pass(struct recording *recording, uint64_t ns) {
+    uint64_t begin = recording->image.now_ns;
+    bool moved = ns == 0;
+    while (recording->image.now_ns - begin < ns && recording_next(recording)) {
+        moved = true;
+    }
+    return moved;
+}
+
+bool recording_close(struct recording *recording) {
+    bool well = recording->file == NULL || fclose(recording->file) == 0;
+    image_free(&recording->image);
+    *recording = (struct recording){.ended = true};
+    return well || trouble("the recording cannot be written: %s", strerror(errno));
+}

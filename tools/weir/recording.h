@@ -1,0 +1,49 @@
+/*
+ * Recordings: a stretch of a counters file's life, to look at later.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A recording is, in the machine's byte order,
+ *
+ *     header      8 bytes "weirrec1", then two numbers of 32 bits: the bytes of a slot, and 0
+ *     moments     a head of 32 bytes (struct moment_head), and for each slot that has changed
+ *                 since the moment before its number and its contents, 8 + 512 bytes
+ *
+ * The first moment has all slots that are not zero.  Who reads stops at the first moment that is
+ * not there wholly: a recording that was cut off is good as far as it goes.
+ */
+#ifndef TOOL_RECORDING_H
+#define TOOL_RECORDING_H
+
+#include "image.h"
+
+#include <stdio.h>
+
+struct recording {
+    FILE *file;
+    struct image image; /* the moment that was read or written last */
+    uint64_t begin_ns;  /* the first moment's */
+    uint64_t moments;   /* so many were read or written */
+    bool ended;         /* reading: there are no more */
+};
+
+/* --- writing: errors are those of the file (trouble.h); a file that there is, is replaced --- */
+
+bool recording_create(struct recording *recording, const char *path);
+bool recording_add(struct recording *recording, const struct image *image);
+
+/* --- reading: errors: no such file, no recording, no memory ------------------------------- */
+
+/* Opens it and reads the first moment. */
+bool recording_open(struct recording *recording, const char *path);
+
+/* The next moment, in `image`; false: it has ended, and the image is the last one. */
+bool recording_next(struct recording *recording);
+
+/* The first moment that was at least `ns` after this one, or else the last; 0: this one.
+ * Returns false when there is none after this one. */
+bool recording_pass(struct recording *recording, uint64_t ns);
+
+/* For both.  Of a recording that was written: false if not all of it could be. */
+bool recording_close(struct recording *recording);
+
+#endif
