@@ -298,7 +298,8 @@ static bool fire(struct weir__worker *worker) {
     if (timers->first == NULL) {
         return false;
     }
-    if (worker->bell.run_count > 0 && ++worker->steps < STEPS_PER_LOOK) {
+    bool known = weir__timers_due(timers) <= worker->host.now_ns; /* a visit took long, perhaps */
+    if (worker->bell.run_count > 0 && ++worker->steps < STEPS_PER_LOOK && !known) {
         return false;
     }
     worker->steps = 0;
