@@ -78,4 +78,8 @@ static inline void weir__sheet_put(uint64_t *word, uint64_t value) {
     weir__store_relaxed_u64(word, value);
 }
 
+static inline void weir__sheet_add(uint64_t *word, uint64_t more) {
+    weir__sheet_put(word, *word + more);
+}
+
 #endif

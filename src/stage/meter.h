@@ -37,7 +37,10 @@
 
 struct weir__host;
 
-enum { WEIR__EDGES_NOTED = 16 }; /* of one stage */
+enum {
+    WEIR__EDGES_NOTED = 16, /* of one stage                                                       */
+    WEIR__LOOKS_NS = 25000  /* of turns, for each timed visit, whose three looks take some 75     */
+};
 
 /* What it did; as in weir_counters_stage. */
 struct weir__tally {
@@ -111,6 +114,9 @@ void weir__meter_cools(weir_stage *stage);
  * or less. */
 void weir__meter_rests(struct weir__host *host, bool rests);
 void weir__meter_joins(struct weir__host *host, int stages);
+
+/* It is among those that have something to note; for meter.c. */
+void weir__meter_list(weir_stage *stage);
 
 /* Notes what the host's stages did since they were noted last: of so many, the others later. */
 void weir__meter_note(struct weir__host *host, uint32_t most);

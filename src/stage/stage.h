@@ -23,7 +23,8 @@
  *   ending.c   finishing: what a stage waits for before it ends
  *   enders.c   who wants to know when it has ended
  *   turn.c     one visit of the worker, in numbered steps
- *   meter.c    what it did, how long it took, and what it waits for
+ *   meter.c    what it did, how long it took, and what it waits for (meter_notes.c: for others)
+ *   stamp.c    how long events wait on their way
  *   life.c     start and end
  *   check.c    the invariants, in checked builds
  * What they have for each other is declared here, but in ending.h, control.h (with inbox),
