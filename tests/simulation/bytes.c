@@ -177,10 +177,10 @@ static void between_main(void *unused) {
 
 int main(int count, char **arguments) {
     static const struct sim_scenario scenarios[] = {
-        {"asked", 8000, 2000000, true, world_begin_scenario, NULL, asked_main, 40},
-        {"shared", 8000, 2000000, true, world_begin_scenario, NULL, shared_main, 40},
-        {"looks", 8000, 2000000, true, world_begin_scenario, NULL, looks_main, 40},
-        {"between", 8000, 2000000, true, world_begin_scenario, NULL, between_main, 40},
+        {"asked", 3000, 2000000, true, world_begin_scenario, NULL, asked_main, 40},
+        {"shared", 3000, 2000000, true, world_begin_scenario, NULL, shared_main, 40},
+        {"looks", 3000, 2000000, true, world_begin_scenario, NULL, looks_main, 40},
+        {"between", 3000, 2000000, true, world_begin_scenario, NULL, between_main, 40},
     };
     return SIM_MAIN(count, arguments, scenarios);
 }
