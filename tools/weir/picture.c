@@ -319,16 +319,18 @@ static void put_worker(struct canvas *canvas, unsigned row, const struct look *l
                                : view->stages[visited].label);
     unsigned end = canvas_put(canvas, row, 14 + BAR + 1, STYLE_PLAIN, text);
     if (longest != NONE) {
-        snprintf(text, sizeof text, "  longest callback %s of %s", text_time(at->longest_ns).text,
+        snprintf(text, sizeof text, "longest callback %s of %s", text_time(at->longest_ns).text,
                  view->stages[longest].label);
-        canvas_put(canvas, row, end, STYLE_DIM, text);
+        if (end + 2 + canvas_width(text) <= canvas->columns) {
+            canvas_put(canvas, row, end + 2, STYLE_DIM, text);
+        }
     }
 }
 
 static void put_worker_heads(struct canvas *canvas, unsigned row) {
     char text[128];
-    snprintf(text, sizeof text, "WORKER  CORE  %-*s  BUSY   TURNS/s   WAKES/s  STAGES  NOW",
-             BAR - 2, "TIME");
+    snprintf(text, sizeof text, "WORKER  CORE  %-*s %5s  %8s  %8s  %6s  %s", BAR, "TIME", "BUSY",
+             "TURNS/s", "WAKES/s", "STAGES", "NOW");
     canvas_put(canvas, row, 0, STYLE_DIM, text);
 }
 
