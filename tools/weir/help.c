@@ -29,7 +29,7 @@ static const char stat_help[] =
     "usage: weir stat [WHICH] [--json] [--interval S] [--replay FILE [--at S]]\n\n"
     "Prints what each stage, subscription and worker does, and in the last line who holds the\n"
     "others up.\n\n" WHICH
-    "  --json            everything, as JSON (docs/counters.md)\n" INTERVAL REPLAY "\n"
+    "  --json            everything, as JSON (docs/tool.md)\n" INTERVAL REPLAY "\n"
     "Shares of a stage's time: BUSY at work; WAITING for its worker, which is with another\n"
     "stage; STARVED: it has asked, and nothing has come; BLOCKED: it has events, and nobody\n"
     "asks for them; IDLE: neither.  FILL: how much of its window (max_demand) is under way.\n";

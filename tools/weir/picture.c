@@ -267,8 +267,11 @@ static void put_stage(struct canvas *canvas, unsigned row, unsigned width, const
     const struct stage_rates *rates = &look->rates.stages[number];
     unsigned at = width;
     put_name(canvas, row, width, look, number, order);
-    for (unsigned i = 0; i < COLUMNS && at + columns[i].width <= canvas->columns; i++) {
+    for (unsigned i = 0; i < COLUMNS; i++) {
         char text[TEXT];
+        if (at + columns[i].width > canvas->columns) {
+            continue; /* narrower ones behind it may fit */
+        }
         at += columns[i].width;
         if (i == TIME) {
             put_bar(canvas, row, at - BAR, rates->share);
@@ -282,7 +285,10 @@ static void put_stage(struct canvas *canvas, unsigned row, unsigned width, const
 static void put_heads(struct canvas *canvas, unsigned row, unsigned width) {
     unsigned at = width;
     canvas_put(canvas, row, 2, STYLE_DIM, "STAGE");
-    for (unsigned i = 0; i < COLUMNS && at + columns[i].width <= canvas->columns; i++) {
+    for (unsigned i = 0; i < COLUMNS; i++) {
+        if (at + columns[i].width > canvas->columns) {
+            continue;
+        }
         at += columns[i].width;
         if (i == TIME) {
             canvas_put(canvas, row, at - BAR, STYLE_DIM, columns[i].title);
@@ -319,34 +325,41 @@ static void put_worker(struct canvas *canvas, unsigned row, const struct look *l
                                : view->stages[visited].label);
     unsigned end = canvas_put(canvas, row, 14 + BAR + 1, STYLE_PLAIN, text);
     if (longest != NONE) {
-        snprintf(text, sizeof text, "  longest callback %s of %s", text_time(at->longest_ns).text,
+        snprintf(text, sizeof text, "longest callback %s of %s", text_time(at->longest_ns).text,
                  view->stages[longest].label);
-        canvas_put(canvas, row, end, STYLE_DIM, text);
+        if (end + 2 + canvas_width(text) <= canvas->columns) {
+            canvas_put(canvas, row, end + 2, STYLE_DIM, text);
+        }
     }
 }
 
 static void put_worker_heads(struct canvas *canvas, unsigned row) {
     char text[128];
-    snprintf(text, sizeof text, "WORKER  CORE  %-*s  BUSY   TURNS/s   WAKES/s  STAGES  NOW",
-             BAR - 2, "TIME");
+    snprintf(text, sizeof text, "WORKER  CORE  %-*s %5s  %8s  %8s  %6s  %s", BAR, "TIME", "BUSY",
+             "TURNS/s", "WAKES/s", "STAGES", "NOW");
     canvas_put(canvas, row, 0, STYLE_DIM, text);
 }
 
 /* --- all of it ---------------------------------------------------------------------------- */
 
+/* Keys, and where there is room beside them what the bars mean. */
 static void put_legend(struct canvas *canvas, unsigned row, const struct picture *picture) {
     static const char *const meanings[WEIR_STATES] = {"busy", "waits for its worker", "starved",
                                                       "blocked", NULL};
+    char keys[128] = "";
     unsigned at = 2;
-    for (unsigned i = 0; meanings[i] != NULL; i++) {
-        at = canvas_put(canvas, row, at, (enum style)(STYLE_BUSY + i), bar_texts[i]);
-        at = canvas_put(canvas, row, at + 1, STYLE_DIM, meanings[i]) + 2;
-    }
+    unsigned width = 2;
     if (picture->keys) {
-        char keys[128];
         snprintf(keys, sizeof keys, "q quit  s sort: %s  space pause  tab next  arrows",
                  order_texts[picture->order]);
         canvas_put_right(canvas, row, canvas->columns - 1, STYLE_DIM, keys);
+    }
+    for (unsigned i = 0; meanings[i] != NULL; i++) {
+        width += canvas_width(meanings[i]) + 4;
+    }
+    for (unsigned i = 0; width + canvas_width(keys) < canvas->columns && meanings[i] != NULL; i++) {
+        at = canvas_put(canvas, row, at, (enum style)(STYLE_BUSY + i), bar_texts[i]);
+        at = canvas_put(canvas, row, at + 1, STYLE_DIM, meanings[i]) + 2;
     }
 }
 
