@@ -4,7 +4,7 @@
 SPDX-License-Identifier: Apache-2.0
 
 Method: each graph of bottlenecks.c on threads; `weir stat` looks at it from outside.  On a machine
-where others use the cores up, what a graph is held up by is them: so there are three tries.
+where others use the cores up, what a graph is held up by is them: so there are several tries.
 usage: test_bottlenecks.py WEIR BOTTLENECKS
 """
 
@@ -20,7 +20,7 @@ WEIR, BOTTLENECKS = sys.argv[1:3]
 
 WARM_S = 0.3
 LOOK_S = 0.5
-TRIES = 3
+TRIES = 8
 
 # What the culprit is, and of what kind.
 EXPECTED = {
