@@ -40,7 +40,7 @@ void weir__quay_open(struct weir__quay *quay, const struct weir__quay_kind *kind
                                 .kind = kind,
                                 .discarded = discarded,
                                 .context = context,
-                                .polls = runtime->workers[0].host.hot_polls,
+                                .polls = weir__worker_polls(runtime),
                                 .refs = 2};
 }
 

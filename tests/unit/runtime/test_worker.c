@@ -255,7 +255,7 @@ static void signals_do_not_end_waiting(void **state) {
 /* Back and forth between two workers that sleep in between: no wake-up is lost. */
 static void sleeping_workers_always_wake(void **state) {
     (void)state;
-    for (int idle = WEIR_IDLE_SPIN_THEN_PARK; idle <= WEIR_IDLE_PARK; idle++) {
+    for (int idle = WEIR_IDLE_ADAPT; idle <= WEIR_IDLE_SPIN_THEN_PARK; idle++) {
         struct rig rig;
         rig_open(&rig, &(weir_runtime_options){.workers = 2, .idle = (weir_idle)idle});
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 3000, .quiet = true};
@@ -305,6 +305,8 @@ static void assert_crowded(unsigned workers, weir_idle idle, bool expected) {
 static void more_workers_than_cores_do_not_spin(void **state) {
     (void)state;
     unsigned cores = weir__topology_cores(NULL, 0);
+    assert_crowded(cores + 1, WEIR_IDLE_ADAPT, true);
+    assert_crowded(cores, WEIR_IDLE_ADAPT, false);
     assert_crowded(cores + 1, WEIR_IDLE_SPIN_THEN_PARK, true);
     assert_crowded(cores, WEIR_IDLE_SPIN_THEN_PARK, false);
     assert_crowded(cores + 1, WEIR_IDLE_SPIN, false); /* as told */
