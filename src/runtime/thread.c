@@ -79,7 +79,7 @@ static bool may_rest(const struct weir__worker *worker, uint64_t now_ns) {
            weir__timers_due(&worker->host.timers) > now_ns;
 }
 
-static void spin(const struct weir__worker *worker) {
+static void spin_until_rung(const struct weir__worker *worker) {
     bool timed = weir__timers_due(&worker->host.timers) != UINT64_MAX;
     weir__fence_full(); /* Q1 -> Q2 */
     while (may_rest(worker, timed ? weir__clock_now_ns() : 0)) {
@@ -127,7 +127,7 @@ static void rest(struct weir__worker *worker) {
     weir__meter_rests(&worker->host, true);
     weir__store_release_u64(&worker->epoch, worker->epoch + 1); /* Q1 -> Q2 */
     if (worker->host.runtime->options.idle == WEIR_IDLE_SPIN) {
-        spin(worker);
+        spin_until_rung(worker);
     } else if (worker->adapts) {
         rest_adapting(worker);
     } else {
