@@ -59,7 +59,7 @@ static void averages_move_by_a_sixteenth(void **state) {
     assert_int_equal(idling.wake_ns, 15000); /* nobody was woken */
     weir__idling_dry(&idling, 2000000);
     weir__idling_woken(&idling, 2010600 + 23000, 2010600, false);
-    assert_int_equal(idling.gap_ns, 300 + (10600 - 300) / 16); /* until it was rung, not until it ran */
+    assert_int_equal(idling.gap_ns, 300 + (10600 - 300) / 16); /* until it was rung */
     assert_int_equal(idling.wake_ns, 15500);
 }
 
