@@ -22,7 +22,8 @@ static void add_wake(struct weir__idling *idling, uint64_t wake_ns) {
 }
 
 void weir__idling_open(struct weir__idling *idling) {
-    *idling = (struct weir__idling){.wake_ns = WEIR__IDLE_WAKE_NS};
+    *idling = (struct weir__idling){.wake_ns = WEIR__IDLE_WAKE_NS,
+                                    .gap_ns = WEIR__IDLE_WAKE_NS * WEIR__IDLE_WORTH};
 }
 
 bool weir__idling_looks(const struct weir__idling *idling) {

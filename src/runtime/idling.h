@@ -15,7 +15,7 @@
  *
  * A gap counts as no more than LONG wakes: after a quiet night it takes some tens of events at a
  * high rate to look again, not as many as the night was long; and one pause between many short
- * gaps is no reason to sleep at the next.
+ * gaps is no reason to sleep at the next.  It begins where it only just looks.
  *
  * Where looking is of no use, the gap counts as LONG, however short it was:
  *   - a thread on the worker's own core rang: it cannot run while the worker looks;
@@ -37,7 +37,7 @@
 enum {
     WEIR__IDLE_WAKE_NS = 15000,      /* of the average, before anybody was woken       */
     WEIR__IDLE_WAKE_LEAST_NS = 1000, /* a wake counts as no less, and as no more       */
-    WEIR__IDLE_WAKE_MOST_NS = 25000,
+    WEIR__IDLE_WAKE_MOST_NS = 20000,
     WEIR__IDLE_WORTH = 2,        /* wakes: work that comes so soon is looked for       */
     WEIR__IDLE_LONG = 8,         /* wakes: a gap counts as no more                     */
     WEIR__IDLE_PATIENCE = 6,     /* gaps: nearly all of them are shorter than so many  */

@@ -15,9 +15,11 @@ enum { WAKE = WEIR__IDLE_WAKE_NS };
 
 static uint64_t now;
 
+/* After many gaps of no length. */
 static struct weir__idling opened(void) {
     struct weir__idling idling;
     weir__idling_open(&idling);
+    idling.gap_ns = 0;
     now = 1000000;
     return idling;
 }
@@ -45,6 +47,17 @@ static void of_average(struct weir__idling *idling, uint32_t gap_ns) {
     idling->gap_ns = gap_ns;
 }
 
+static void it_begins_where_it_only_just_looks(void **state) {
+    (void)state;
+    struct weir__idling idling;
+    weir__idling_open(&idling);
+    assert_int_equal(idling.gap_ns, 2 * WAKE);
+    assert_true(weir__idling_looks(&idling));
+    assert_false(weir__idling_is_dry(&idling));
+    gap(&idling, 1000000);
+    assert_false(weir__idling_looks(&idling));
+}
+
 /* ---- the averages -------------------------------------------------------------- */
 
 static void averages_move_by_a_sixteenth(void **state) {
@@ -58,9 +71,9 @@ static void averages_move_by_a_sixteenth(void **state) {
     assert_int_equal(idling.gap_ns, 300);
     assert_int_equal(idling.wake_ns, 15000); /* nobody was woken */
     weir__idling_dry(&idling, 2000000);
-    weir__idling_woken(&idling, 2010600 + 23000, 2010600, false);
+    weir__idling_woken(&idling, 2010600 + 19000, 2010600, false);
     assert_int_equal(idling.gap_ns, 300 + (10600 - 300) / 16); /* until it was rung */
-    assert_int_equal(idling.wake_ns, 15500);
+    assert_int_equal(idling.wake_ns, 15250);
 }
 
 static void what_counts_is_bounded(void **state) {
@@ -72,7 +85,7 @@ static void what_counts_is_bounded(void **state) {
     idling = opened();
     weir__idling_dry(&idling, now);
     weir__idling_woken(&idling, now + 5000000, now + 1, false);
-    assert_int_equal(idling.wake_ns, 15000 + (25000 - 15000) / 16);
+    assert_int_equal(idling.wake_ns, 15000 + (20000 - 15000) / 16);
     idling = opened();
     weir__idling_dry(&idling, now);
     weir__idling_woken(&idling, now + 2, now + 1, false);
@@ -226,6 +239,7 @@ static void who_loses_its_core_abstains(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_begins_where_it_only_just_looks),
         cmocka_unit_test(averages_move_by_a_sixteenth),
         cmocka_unit_test(what_counts_is_bounded),
         cmocka_unit_test(without_a_ring_the_gap_is_all_of_it),
