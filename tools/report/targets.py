@@ -190,8 +190,8 @@ def paced(results):
                      "the best fixed one's", 1.2, least=False,
                      pairs=pairs(lambda rate: rate >= 50000, figure, weir(fixed)))
     for figure in ("p50", "p99", "cpu_percent"):
-        yield Target(f"events when they are due, up to 10,000/s: the default's {figure}, times that "
-                     "of park", 1.2, least=False,
+        yield Target(f"events when they are due, up to 10,000/s: the default's {figure}, times "
+                     "that of park", 1.2, least=False,
                      pairs=pairs(lambda rate: rate <= 10000, figure, weir(["park"])))
     yield Target("events when they are due: the default's p50, times the best other's", 1,
                  least=False, pairs=pairs(lambda rate: True, "p50", others))
