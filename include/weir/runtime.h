@@ -34,7 +34,7 @@ typedef enum weir_runtime_mode {
  * What a worker with nothing to do does.  SPIN never sleeps.  PARK sleeps at once.
  * SPIN_THEN_PARK looks for work for some 20 microseconds, then sleeps.  ADAPT looks, and
  * somewhat longer, while work has been coming within about two times what it takes to wake the
- * worker (2 to 50 microseconds), and sleeps at once while it has not, or while looking is of no
+ * worker (2 to 40 microseconds), and sleeps at once while it has not, or while looking is of no
  * use, because the thread that brings the work shares the worker's core or somebody else
  * computes there.  When there are more workers than cores, ADAPT and SPIN_THEN_PARK let the
  * others on the worker's core run a few times instead (sched_yield), look again, and then sleep.

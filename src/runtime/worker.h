@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A worker visits its ready stages in rotation.  With none ready it is cold: it
- * yields a few times if there are more workers than cores (yielding.h), then rests,
- * and sleeps, until its bell rings.
+ * yields a few times if there are more workers than cores (yielding.h), or looks for
+ * work a while longer if that pays (idling.h), then rests, and sleeps, until its bell rings.
  *
  * Rest, for weir_runtime_settle: `epoch` is odd while the worker rests, that is,
  * from before its last look at its stacks until before it takes from them
