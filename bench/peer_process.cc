@@ -128,7 +128,7 @@ Outcome PeerProcess::run(const std::string &one, uint64_t events) {
     if (!outcome.correct) {
         std::fprintf(stderr, "\n%s %s: %s\n", name_.c_str(), one.c_str(), line.c_str());
     }
-    for (const char *figure : {"p50", "p99", "p99.9"}) {
+    for (const char *figure : {"p50", "p99", "p99.9", "max", "cpu_percent"}) {
         double value;
         if (words >> value) outcome.figures[figure] = value;
     }

@@ -45,7 +45,7 @@ int main(int argc, char **argv) {
     add("weir/split/parked",
         [](uint64_t trips, double *each) { return trips_run(2, WEIR_IDLE_PARK, trips, each); });
     add("weir/one_core/default", [](uint64_t trips, double *each) {
-        return trips_run(1, WEIR_IDLE_SPIN_THEN_PARK, trips, each);
+        return trips_run(1, WEIR_IDLE_ADAPT, trips, each);
     });
     rows::add_peers("round_trip");
     return rows::run(argc, argv);

@@ -176,17 +176,39 @@ void add_figures(const std::string &name, const std::function<Outcome()> &run) {
     add_fixed(name, kNoRate, [run](uint64_t) { return run(); });
 }
 
-void add_peers(const std::string &workload, const More &more) {
-    for (const auto &process : PeerProcess::start_all()) {
+namespace {
+
+using Peer = std::shared_ptr<PeerProcess>;
+
+// Each case of the workload: who knows it, what he calls it, and its row.
+void for_peers(
+    const std::string &workload,
+    const std::function<void(const Peer &, const std::string &, const std::string &)> &add) {
+    for (const Peer &process : PeerProcess::start_all()) {
         for (const std::string &one : process->cases(workload)) {
-            std::string row = process->name() + one.substr(workload.size());
-            add(row, [process, one, more](uint64_t events) {
-                Outcome outcome = process->run(one, events);
-                if (more) more(outcome, events);
-                return outcome;
-            });
+            add(process, one, process->name() + one.substr(workload.size()));
         }
     }
+}
+
+} // namespace
+
+void add_peers(const std::string &workload, const More &more) {
+    for_peers(workload, [&](const Peer &process, const std::string &one, const std::string &row) {
+        add(row, [process, one, more](uint64_t events) {
+            Outcome outcome = process->run(one, events);
+            if (more) more(outcome, events);
+            return outcome;
+        });
+    });
+}
+
+void add_peers_fixed(const std::string &workload,
+                     const std::function<uint64_t(const std::string &row)> &events) {
+    for_peers(workload, [&](const Peer &process, const std::string &one, const std::string &row) {
+        add_fixed(row, events(row),
+                  [process, one](uint64_t count) { return process->run(one, count); });
+    });
 }
 
 int run(int argc, char **argv) {

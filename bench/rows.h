@@ -47,6 +47,10 @@ using More = std::function<void(Outcome &outcome, uint64_t events)>;
 // this one, knows.  The programs are started here and end with this one.
 void add_peers(const std::string &workload, const More &more = {});
 
+// The same with a given number of events in every run of a row.
+void add_peers_fixed(const std::string &workload,
+                     const std::function<uint64_t(const std::string &row)> &events);
+
 // For main, which has added its rows: runs them and prints a table of rates.  Takes
 // Google Benchmark's options, --run_ms=N, and --repetitions=N (7).
 int run(int argc, char **argv);

@@ -8,14 +8,15 @@
 //   list           -> one line for each case, WORKLOAD/PLACEMENT/SETTING, then "."
 //   run CASE N     -> "ok NANOSECONDS" when N events have been passed and their sum is
 //                     right, for round trips "ok NANOSECONDS P50 P99 P999" (each in
-//                     nanoseconds, of a trip), else "error TEXT"
+//                     nanoseconds, of a trip), for open loops that and MAX, in nanoseconds,
+//                     and CPU, in percent of a core (../open_loop.cc), else "error TEXT"
 //
 // and ends with its input.  Between runs it uses no processor time.  NANOSECONDS is
 // from when everything has been built and all threads stand ready, to when the last
 // event has been summed.
 //
 // WORKLOAD is the name of a benchmark beside this folder: pipe2 pipe3 share broadcast
-// partition merge round_trip push payload.  PLACEMENT tells what runs where:
+// partition merge round_trip push payload open_loop.  PLACEMENT tells what runs where:
 //   split     the side that is one thread on the first core, all others on the second
 //   spread    the threads of the other side alternate over both cores
 //   one_core  all on the first core (for a queue: one thread that fills and drains it)

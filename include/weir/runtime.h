@@ -31,15 +31,19 @@ typedef enum weir_runtime_mode {
 } weir_runtime_mode;
 
 /*
- * What a worker with nothing to do does.  SPIN_THEN_PARK looks for work for
- * some microseconds, then sleeps; when there are more workers than cores, it
- * lets the others on its core run a few times instead (sched_yield), looks
- * again, and then sleeps.  SPIN never sleeps.  PARK sleeps at once.
+ * What a worker with nothing to do does.  SPIN never sleeps.  PARK sleeps at once.
+ * SPIN_THEN_PARK looks for work for some 20 microseconds, then sleeps.  ADAPT looks, and
+ * somewhat longer, while work has been coming within about two times what it takes to wake the
+ * worker (2 to 40 microseconds), and sleeps at once while it has not, or while looking is of no
+ * use, because the thread that brings the work shares the worker's core or somebody else
+ * computes there.  When there are more workers than cores, ADAPT and SPIN_THEN_PARK let the
+ * others on the worker's core run a few times instead (sched_yield), look again, and then sleep.
  */
 typedef enum weir_idle {
-    WEIR_IDLE_SPIN_THEN_PARK = 0,
+    WEIR_IDLE_ADAPT = 0,
     WEIR_IDLE_SPIN = 1,
-    WEIR_IDLE_PARK = 2
+    WEIR_IDLE_PARK = 2,
+    WEIR_IDLE_SPIN_THEN_PARK = 3
 } weir_idle;
 
 typedef enum weir_log_level {
@@ -71,7 +75,7 @@ typedef struct weir_runtime_options {
     uint64_t seed;            /* SIMULATED: draws the order                           */
     unsigned workers;         /* 1..1024; default: the cores this process may use     */
     bool unpinned;            /* do not pin the workers to cores                      */
-    weir_idle idle;           /* default WEIR_IDLE_SPIN_THEN_PARK                     */
+    weir_idle idle;           /* default WEIR_IDLE_ADAPT                              */
     size_t mailbox_limit;     /* of stages that do not say their own; default 65536   */
     uint64_t close_ns;        /* how long weir_runtime_close waits while nothing ends; default */
                               /* one second; WEIR_FOREVER                                */

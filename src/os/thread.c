@@ -65,6 +65,10 @@ int weir__thread_pin(unsigned core) {
     return pthread_setaffinity_np(pthread_self(), sizeof mask, &mask.set);
 }
 
+unsigned weir__thread_core(void) {
+    return (unsigned)sched_getcpu();
+}
+
 void weir__thread_yield(void) {
     sched_yield();
 }

@@ -34,13 +34,18 @@ void weir__quay_open(struct weir__quay *quay, const struct weir__quay_kind *kind
                      weir_runtime *runtime,
                      void (*discarded)(void *context, uint64_t count, weir_discard cause),
                      void *context) {
+    enum { POLLS_LEAST = 32 }; /* some three microseconds */
+    const uint32_t polls = weir__worker_polls(runtime);
+    const uint32_t least = runtime->options.idle == WEIR_IDLE_ADAPT ? POLLS_LEAST : polls;
     *quay = (struct weir__quay){.poke = {.gone = poke_gone},
                                 .heir = {.lost = heir_lost, .release = heir_released},
                                 .runtime = runtime,
                                 .kind = kind,
                                 .discarded = discarded,
                                 .context = context,
-                                .polls = runtime->workers[0].host.hot_polls,
+                                .polls = polls,
+                                .polls_most = (uint16_t)polls,
+                                .polls_least = (uint16_t)(polls < least ? polls : least),
                                 .refs = 2};
 }
 
@@ -80,7 +85,7 @@ static bool is_alone(const struct weir__quay *quay, uint32_t *refs) {
 
 static void sleep_until_alone(struct weir__quay *quay, uint64_t deadline) {
     uint32_t refs;
-    for (uint32_t i = 0; i < quay->polls && !is_alone(quay, &refs); i++) {
+    for (uint32_t i = 0; i < quay->polls_most && !is_alone(quay, &refs); i++) {
         weir__cpu_relax();
     }
     while (!is_alone(quay, &refs) && weir__clock_now_ns() < deadline) {
@@ -167,13 +172,20 @@ uint64_t weir__quay_deadline(const struct weir__quay *quay, uint64_t timeout_ns)
 }
 
 /* Sleeping and being woken cost more than most waits last. */
-static bool spin(const struct weir__quay *quay, const struct weir__doze *doze, void *waiter) {
+static bool spin(struct weir__quay *quay, const struct weir__doze *doze, void *waiter) {
     bool (*come)(void *waiter) = doze->come_soon != NULL ? doze->come_soon : doze->come;
-    for (uint32_t i = 0; i < quay->polls; i++) {
+    const uint32_t polls = weir__load_relaxed_u32(&quay->polls);
+    for (uint32_t i = 0; i < polls; i++) {
         if (come(waiter)) {
+            if (i > 0 && polls < quay->polls_most) {
+                weir__store_relaxed_u32(&quay->polls, polls * 2);
+            }
             return true;
         }
         weir__cpu_relax();
+    }
+    if (polls > quay->polls_least) {
+        weir__store_relaxed_u32(&quay->polls, polls / 2);
     }
     return false;
 }

@@ -13,6 +13,8 @@
  *   poke    who made it TOLD, until it arrives    the worker
  *   refs    everybody                             who closes, a futex
  *   lost    who has a reference                   the last one
+ *   polls   who waits; one may write over what    who waits
+ *           another has: a hint
  *
  * The poke.  As with edges, the stage goes on looking while something keeps coming (`watched` of
  * its ready stage), and in a steady flow nobody is poked.  `poked` is a token:
@@ -62,13 +64,15 @@ struct weir__quay {
     struct weir__heir heir; /* of subscriptions that have it: what they lose is told in the end */
     uint64_t lost;          /* nobody can have them any more */
 
-    /* constant, but for poked and refs */
+    /* constant, but for polls, poked and refs */
     weir_runtime *runtime;
     weir_ref stage;
     const struct weir__quay_kind *kind;
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
-    uint32_t polls; /* of who waits, before he sleeps */
+    uint32_t polls; /* atomic: of who waits, before he sleeps: fewer where that was in vain */
+    uint16_t polls_most;
+    uint16_t polls_least;
     uint32_t refs;
     uint32_t poked;
 };

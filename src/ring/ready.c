@@ -6,7 +6,9 @@
 
 #include "base/attributes.h"
 #include "base/probe.h"
+#include "os/clock.h"
 #include "os/futex.h"
+#include "os/thread.h"
 
 #include <string.h>
 
@@ -37,6 +39,8 @@ void weir__bell_ring(struct weir__bell *bell) {
     uint32_t *parked = bell->sleeper;
     if (weir__load_relaxed_u32(parked) != 0 && weir__exchange_u32(parked, 0) != 0) {
         WEIR__PROBE1(ring, parked);
+        weir__store_relaxed_u64(&bell->rung_ns, weir__clock_now_ns());
+        weir__store_relaxed_u32(&bell->rung_core, weir__thread_core());
         weir__futex_wake(parked, 1);
     }
 }

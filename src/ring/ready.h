@@ -34,6 +34,7 @@
  *   writers of raised   publishers 0 -> 1, the owner 1 -> 0
  *   writers of stacks   publishers push; the owner takes them whole
  *   writers of parked   the owner 0 -> 1, anybody 1 -> 0
+ *   writers of rung_*   who took parked from 1 to 0
  *
  * Ordering
  *   F1 -> F2  Dekker: of "publish; read raised" and "clear raised; read data"
@@ -106,6 +107,8 @@ struct weir__bell {
     ck_stack_t mail;   /* ring/mail.h: pushed by anybody                     */
     uint32_t parked;   /* in their line: who pushes on a cold worker's stack has it then */
     uint32_t *sleeper; /* constant: the word of who sleeps for it; as a rule `parked`    */
+    uint64_t rung_ns;   /* atomic: when it was woken last, by the clock, and from which  */
+    uint32_t rung_core; /* atomic: core; hints: who wakes it writes them as it does      */
     /* the owner's */
     /* The run list, in the order of running: those that were put ahead of the others, the
      * last one first, and then, from `fair` on, who waits longest (fair is &run: nobody). */

@@ -57,10 +57,11 @@ static weir_status check_runtime(const weir_runtime_options *options) {
             WEIR_INVALID, "mode must be one of WEIR_THREADS, WEIR_STEPPED, WEIR_SIMULATED, got %d",
             (int)options->mode);
     }
-    if (status == WEIR_OK && (unsigned)options->idle > WEIR_IDLE_PARK) {
+    if (status == WEIR_OK && (unsigned)options->idle > WEIR_IDLE_SPIN_THEN_PARK) {
         status = weir__refuse(
             WEIR_INVALID,
-            "idle must be one of WEIR_IDLE_SPIN_THEN_PARK, WEIR_IDLE_SPIN, WEIR_IDLE_PARK, got %d",
+            "idle must be one of WEIR_IDLE_ADAPT, WEIR_IDLE_SPIN, WEIR_IDLE_PARK, "
+            "WEIR_IDLE_SPIN_THEN_PARK, got %d",
             (int)options->idle);
     }
     if (status == WEIR_OK &&

@@ -134,7 +134,9 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a runtime of %u workers",
                             filled.workers);
     }
-    runtime->crowded = filled.idle == WEIR_IDLE_SPIN_THEN_PARK && filled.workers > core_count;
+    runtime->crowded =
+        (filled.idle == WEIR_IDLE_ADAPT || filled.idle == WEIR_IDLE_SPIN_THEN_PARK) &&
+        filled.workers > core_count;
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         weir__worker_open(&runtime->workers[i], runtime, i, cores[i % listed]);
     }

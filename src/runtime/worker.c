@@ -6,41 +6,13 @@
 
 #include "base/check.h"
 #include "base/probe.h"
-#include "os/clock.h"
-#include "os/process.h"
 #include "runtime/runtime.h"
 #include "stage/control.h"
 #include "stage/ending.h"
 
-#include <string.h>
-
 _Thread_local struct weir__host *weir__here;
 
-/*
- * Empty polls before something cools.  One costs 40 to 100 ns, so a worker that
- * may spin does so for some 20 microseconds: the price of being woken.
- */
-enum {
-    POLLS_THEN_PARK = 256,
-    POLLS_SPINNING = 4096,
-    POLLS_CROWDED = 4, /* with a yield after each round of them */
-    LINGER_TURNS = 8,
-    LINGER_STAGES = 8
-};
-
-static uint32_t hot_polls(const weir_runtime *runtime) {
-    if (runtime->options.mode != WEIR_THREADS) {
-        return 0;
-    }
-    switch (runtime->options.idle) {
-    case WEIR_IDLE_SPIN:
-        return POLLS_SPINNING;
-    case WEIR_IDLE_SPIN_THEN_PARK:
-        return runtime->crowded ? POLLS_CROWDED : POLLS_THEN_PARK;
-    default:
-        return 0;
-    }
-}
+enum { LINGER_TURNS = 8, LINGER_STAGES = 8 };
 
 static struct weir__bell *bell_of(weir_runtime *runtime, weir_ref stage) {
     return weir__registry_bell(&runtime->registry, stage);
@@ -64,7 +36,6 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
     host->runtime = runtime;
     host->allocator = &runtime->allocator;
     host->bell = &worker->bell;
-    host->hot_polls = hot_polls(runtime);
     host->log = weir__runtime_log;
     host->used_up = weir__message_used_up;
     host->token_back = weir__token_back;
@@ -74,6 +45,7 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
     host->draining = &runtime->draining;
     weir__rng_seed(&host->rng, runtime->options.seed + index);
     weir__pool_open(&host->pool, &runtime->allocator);
+    weir__worker_idle_open(worker);
 }
 
 /* ---- stages come and go -------------------------------------------------- */
@@ -312,6 +284,10 @@ static bool fire(struct weir__worker *worker) {
     return any;
 }
 
+void weir__worker_look(struct weir__worker *worker) {
+    worker->host.now_ns = weir_runtime_now(worker->host.runtime);
+}
+
 /* ---- visiting ------------------------------------------------------------ */
 
 /* An edge was raised for a stage that has gone. */
@@ -394,93 +370,4 @@ enum weir__step weir__worker_step(struct weir__worker *worker) {
         weir__meter_cools(slot->stage);
     }
     return busy || mail ? WEIR__STEP_BUSY : WEIR__STEP_IDLE;
-}
-
-/* ---- the thread ---------------------------------------------------------- */
-
-static bool time_is_up(const struct weir__worker *worker) {
-    uint64_t due = weir__timers_due(&worker->host.timers);
-    return due != UINT64_MAX && due <= weir__clock_now_ns();
-}
-
-/* Rests until the bell rings, or a timer is due. */
-static void rest(struct weir__worker *worker) {
-    weir_runtime *runtime = worker->host.runtime;
-    WEIR__VERIFY(weir__worker_check(worker));
-    weir__worker_look(worker);
-    weir__meter_rests(&worker->host, true);
-    weir__store_release_u64(&worker->epoch, worker->epoch + 1); /* Q1 -> Q2 */
-    if (runtime->options.idle == WEIR_IDLE_SPIN) {
-        weir__fence_full(); /* Q1 -> Q2 */
-        while (!weir__bell_pending(&worker->bell) && weir__load_relaxed_u32(&runtime->quit) == 0 &&
-               !time_is_up(worker)) {
-            weir__cpu_relax();
-        }
-    } else {
-        weir__bell_park(&worker->bell, weir__timers_due(&worker->host.timers));
-    }
-    weir__store_relaxed_u64(&worker->epoch, worker->epoch + 1); /* Q3 -> Q4 */
-    weir__worker_look(worker);
-    weir__meter_rests(&worker->host, false);
-}
-
-void weir__worker_look(struct weir__worker *worker) {
-    worker->host.now_ns = weir_runtime_now(worker->host.runtime);
-}
-
-/* Crowded, with nothing to do: true when the others on its core were let run. */
-static bool yield(struct weir__worker *worker) {
-    if (!worker->host.runtime->crowded || !weir__yielding_try(&worker->yielding)) {
-        return false;
-    }
-    uint64_t before = weir__clock_now_ns();
-    weir__thread_yield();
-    weir__yielding_back(&worker->yielding, weir__clock_now_ns() - before);
-    return true;
-}
-
-static void pin(struct weir__worker *worker) {
-    weir_runtime *runtime = worker->host.runtime;
-    if (runtime->options.unpinned) {
-        return;
-    }
-    int error = weir__thread_pin(worker->core);
-    if (error != 0) {
-        weir__host_log(&worker->host, WEIR_LOG_WARNING,
-                       "worker %u cannot be pinned to core %u (%s) and runs unpinned",
-                       (unsigned)worker->index, worker->core, strerror(error));
-    }
-}
-
-void weir__worker_run(void *argument) {
-    struct weir__worker *worker = argument;
-    weir_runtime *runtime = worker->host.runtime;
-    weir__here = &worker->host;
-    weir__sheet_put(&worker->host.seen->thread, weir__process_thread());
-    pin(worker);
-    weir__store_relaxed_u64(&worker->epoch, 2); /* Q3 -> Q4 */
-    weir__worker_look(worker);
-    while (weir__load_relaxed_u32(&runtime->quit) == 0) {
-        switch (weir__worker_step(worker)) {
-        case WEIR__STEP_BUSY:
-            worker->idle_turns = 0;
-            weir__yielding_busy(&worker->yielding);
-            break;
-        case WEIR__STEP_IDLE:
-            if (++worker->idle_turns >= worker->bell.run_count) {
-                worker->idle_turns = 0;
-                if (!yield(worker)) {
-                    weir__cpu_relax();
-                }
-            }
-            break;
-        case WEIR__STEP_COLD:
-            if (!yield(worker)) {
-                rest(worker);
-            }
-            break;
-        }
-    }
-    weir__store_release_u64(&worker->epoch, worker->epoch | 1); /* Q1 -> Q2 */
-    weir__here = NULL;
 }

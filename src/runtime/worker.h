@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A worker visits its ready stages in rotation.  With none ready it is cold: it
- * yields a few times if there are more workers than cores (yielding.h), then rests,
- * and sleeps, until its bell rings.
+ * yields a few times if there are more workers than cores (yielding.h), or looks for
+ * work a while longer if that pays (idling.h), then rests, and sleeps, until its bell rings.
  *
  * Rest, for weir_runtime_settle: `epoch` is odd while the worker rests, that is,
  * from before its last look at its stacks until before it takes from them
@@ -28,6 +28,7 @@
 #define WEIR__RUNTIME_WORKER_H
 
 #include "os/thread.h"
+#include "runtime/idling.h"
 #include "runtime/registry.h"
 #include "runtime/yielding.h"
 #include "stage/host.h"
@@ -58,6 +59,9 @@ struct weir__worker {
     uint32_t steps;      /* since the clock was looked at, while there are timers */
     bool finishes;       /* FINISH_ALL has come */
     uint64_t still_at;   /* turns, as the stages were last looked at for rings (rings.c) */
+    uint32_t dry_steps;  /* idle ones in a row, while it adapts */
+    bool adapts;         /* constant: whether it looks or sleeps, `idling` says */
+    struct weir__idling idling;
     struct weir__yielding yielding;
     uint32_t index;
     unsigned core;
@@ -80,8 +84,13 @@ void weir__worker_look(struct weir__worker *worker);
 /* Takes mail and ready stages, and visits one stage. */
 enum weir__step weir__worker_step(struct weir__worker *worker);
 
-/* The thread: runs until the runtime quits. */
+/* thread.c: runs until the runtime quits. */
 void weir__worker_run(void *worker);
+
+/* thread.c: what it does when it runs dry; how many empty polls a waiting thread of the program's
+ * makes before it sleeps, at most a worker's. */
+void weir__worker_idle_open(struct weir__worker *worker);
+uint32_t weir__worker_polls(const weir_runtime *runtime);
 
 /* Refills the host's fields; index and bell are set. */
 void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint32_t index,

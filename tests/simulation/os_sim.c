@@ -56,6 +56,11 @@ int weir__thread_pin(unsigned core) {
     return core < CORES ? 0 : EINVAL;
 }
 
+/* Each fiber is a core. */
+unsigned weir__thread_core(void) {
+    return sim.current != NULL ? (unsigned)(sim.current - sim.fibers) : 0;
+}
+
 /* Each has a core to itself as soon as it is ready, but when it goes on nobody knows. */
 void weir__thread_yield(void) {
     sim_stall();

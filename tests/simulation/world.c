@@ -50,7 +50,7 @@ static void check_world(void) {
 }
 
 bool world_open_runtime(void) {
-    static const weir_idle idles[] = {WEIR_IDLE_PARK, WEIR_IDLE_PARK, WEIR_IDLE_SPIN_THEN_PARK};
+    static const weir_idle idles[] = {WEIR_IDLE_PARK, WEIR_IDLE_ADAPT, WEIR_IDLE_SPIN_THEN_PARK};
     world.workers = world.least + (unsigned)sim_draw(3);
     weir_runtime_options options = {
         .workers = world.workers,

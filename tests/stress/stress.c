@@ -107,7 +107,8 @@ void stress_pause(struct weir__rng *rng, enum stress_pauses pauses) {
 
 weir_idle stress_idle(struct weir__rng *rng) {
     uint64_t drawn = weir__rng_below(rng, 16);
-    return drawn == 0 ? WEIR_IDLE_SPIN : drawn < 8 ? WEIR_IDLE_PARK : WEIR_IDLE_SPIN_THEN_PARK;
+    return drawn == 0 ? WEIR_IDLE_SPIN : drawn < 5 ? WEIR_IDLE_PARK
+           : drawn < 8 ? WEIR_IDLE_SPIN_THEN_PARK : WEIR_IDLE_ADAPT;
 }
 
 static void ignore(int number) {

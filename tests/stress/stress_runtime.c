@@ -239,7 +239,7 @@ static void say_nothing(void *context, weir_log_level level, const char *text) {
 static void close_once(struct weir__rng *from) {
     weir_runtime_options options = {.workers = (unsigned)stress_between(from, 1, 3),
                                     .idle = stress_chance(from, 2) ? WEIR_IDLE_PARK
-                                                                   : WEIR_IDLE_SPIN_THEN_PARK,
+                                                                   : WEIR_IDLE_ADAPT,
                                     .log = say_nothing};
     struct stress_source source = {
         .event_bytes = 64, .total = UINT32_MAX, .emit = STRESS_EMIT_SURPLUS};

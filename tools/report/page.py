@@ -112,7 +112,7 @@ def kind_of(name, result):
                                 for row in result.good()):
         return "workload"
     if any(row.figure("p50") is not None for row in result.good()):
-        return "latencies"
+        return "paced" if result.apart("rate") else "latencies"
     if growing_keys(result) and max(map(len, series_of(result).values())) > 2:
         return "growth"
     return "plain"
@@ -121,7 +121,7 @@ def kind_of(name, result):
 # What draws each kind, and what tells it in tables; plain ones have the full table only.
 PLOTS = {"workload": plots.workload, "latencies": plots.latencies, "growth": plots.growth}
 TABLES = {"workload": tables.workload, "latencies": lambda result: [tables.latencies(result)],
-          "growth": lambda result: [tables.growth(result)]}
+          "paced": tables.paced, "growth": lambda result: [tables.growth(result)]}
 
 
 def section(name, source, result, drawn):

@@ -143,9 +143,9 @@ class Source:
 
 # The order of the page; what is not named here comes behind.
 ORDER = ["pipe2", "pipe3", "share", "broadcast", "partition", "merge", "push", "round_trip",
-         "event_size", "payload", "chain", "idle_stages", "subscriptions", "oversubscribed",
-         "workers", "subscribe_time", "growth_cost", "growth_parts", "startup", "footprint",
-         "steady", "idle_cpu", "readme"]
+         "open_loop", "event_size", "payload", "chain", "idle_stages", "subscriptions",
+         "oversubscribed", "workers", "subscribe_time", "growth_cost", "growth_parts",
+         "startup", "footprint", "steady", "idle_cpu", "readme"]
 WORKLOADS = ORDER[:6]
 
 

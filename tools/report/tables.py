@@ -117,6 +117,44 @@ def latencies(result):
     return table(["ns, median (least .. most)", "setting", *LATENCIES], lines, 2)
 
 
+def paced(result):
+    """For each rate and placement: who was how late, and what it took of a core."""
+    blocks = []
+    for rate, part in result.apart("rate").items():
+        rows = sorted(part.good(), key=lambda row: (row.placement, row.figure("p50")))
+        lines = [[mark(row, title(row.who)), setting_of(row).replace(f",rate:{rate:.0f}", ""),
+                  *(figure_cell(row, name) for name in (*LATENCIES, "cpu_percent"))]
+                 for row in rows]
+        told = table([f"{rate:,.0f} a second: ns, median (least .. most)", "setting", *LATENCIES,
+                      "% of a core"], lines, 2)
+        blocks.append(folded(f"{rate:,.0f} events a second", told))
+    return [medians_at_rates(result), *blocks]
+
+
+def medians_at_rates(result):
+    """p50 and p99 in microseconds, and the percent of a core, of each row at each rate."""
+    parts = result.apart("rate")
+    settings = {}
+    for rate, part in parts.items():
+        for row in part.good():
+            key = (row.placement, row.who, row.setting.replace(f"rate:{rate:.0f}", "").rstrip(","))
+            settings.setdefault(key, {})[rate] = row
+
+    def cell(row):
+        if row is None:
+            return ""
+        late = [short(row.figure(name) / 1000) for name in LATENCIES[:2]]
+        return mark(row, f"{late[0]} / {late[1]} / {row.figure('cpu_percent'):.0f} %")
+    lines = [[mark_who(who), f"`{placement}/{setting}`", *(cell(rows.get(rate)) for rate in parts)]
+             for (placement, who, setting), rows in sorted(settings.items())]
+    return table(["us: p50 / p99 / of a core", "setting", *(f"{rate:,.0f}/s" for rate in parts)],
+                 lines, 2)
+
+
+def mark_who(who):
+    return f"**{title(who)}**" if who == "weir" else title(who)
+
+
 def growth(result):
     """A line for each x, a column for each way."""
     what, values = measure(result)

@@ -159,6 +159,44 @@ def trips(results):
         for figure in ("p50", "p99")])
 
 
+def paced(results):
+    """The default beside the fixed ways to idle, and beside what a program has without weir."""
+    result = results.get("open_loop")
+    rates = result.apart("rate") if result else {}
+    fixed = ("spin", "spin_then_park", "park")
+
+    def compare(rate, figure, against):
+        """Of each placement: how often the least figure of those `against` it is."""
+        for row in rates[rate].of("weir"):
+            if row.options.get("idle") == "default":
+                base = row.setting.replace("idle:default", "idle:{}")
+                others = [value for other in against(row, base) if (value := other.figure(figure))]
+                if others:
+                    yield f"{row.placement}/{row.setting}", row.figure(figure) / min(others)
+
+    def weir(names):
+        return lambda row, base: [other for name in names for other in result.good(
+            f"weir/{row.placement}/{base.format(name)}")]
+
+    def others(row, _):
+        return [other for other in rates[row.options["rate"]].good()
+                if other.who != "weir" and other.placement == row.placement]
+
+    def pairs(which, figure, against):
+        return [pair for rate in rates if which(rate)
+                for pair in compare(rate, figure, against)] or [("", None)]
+    for figure in ("p50", "p99"):
+        yield Target(f"events when they are due, 50,000/s and more: the default's {figure}, times "
+                     "the best fixed one's", 1.2, least=False,
+                     pairs=pairs(lambda rate: rate >= 50000, figure, weir(fixed)))
+    for figure in ("p50", "p99", "cpu_percent"):
+        yield Target(f"events when they are due, up to 10,000/s: the default's {figure}, times "
+                     "that of park", 1.2, least=False,
+                     pairs=pairs(lambda rate: rate <= 10000, figure, weir(["park"])))
+    yield Target("events when they are due: the default's p50, times the best other's", 1,
+                 least=False, pairs=pairs(lambda rate: True, "p50", others))
+
+
 def grown(results, name, compare):
     """compare(rate at each x) for each of weir's series in a benchmark of growth."""
     lines = series_of(results[name], "weir") if name in results else {}
@@ -217,5 +255,5 @@ def quiet(results):
 
 
 def all_of(results):
-    for part in (ceilings, peers, payload, genstage, trips, growth, plain, quiet):
+    for part in (ceilings, peers, payload, genstage, trips, paced, growth, plain, quiet):
         yield from part(results)

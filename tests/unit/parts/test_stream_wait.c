@@ -196,6 +196,27 @@ static void time_runs_out(void **state) {
     scene_finish(&f);
 }
 
+/* Where looking is in vain, it looks for less; the fixed ways to idle keep to what they are. */
+static void who_waited_in_vain_looks_for_less(void **state) {
+    (void)state;
+    static const struct {
+        weir_idle idle;
+        uint32_t looks[5]; /* at first, and after each wait */
+    } cases[] = {{WEIR_IDLE_ADAPT, {256, 128, 64, 32, 32}},
+                 {WEIR_IDLE_SPIN_THEN_PARK, {256, 256, 256, 256, 256}},
+                 {WEIR_IDLE_PARK, {0, 0, 0, 0, 0}}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rig_open(&f.rig, &(weir_runtime_options){.workers = 1, .idle = cases[i].idle});
+        scene_start(&f, &f.p, "p", 0, true);
+        scene_open(&f, (weir_subscribe_options){0});
+        for (int waits = 0; waits < 5; waits++) {
+            assert_int_equal(f.stream->quay.polls, cases[i].looks[waits]);
+            assert_int_equal(scene_try(&f, 1000), WEIR_TIMEOUT);
+        }
+        scene_finish(&f);
+    }
+}
+
 static void stop_the_stage(void *argument) {
     (void)argument;
     weir_stop(f.rig.runtime, f.s.ref, WEIR_REASON_USER);
@@ -268,6 +289,7 @@ int main(void) {
         cmocka_unit_test(without_descriptors_it_is_refused),
         cmocka_unit_test(a_sleeping_reader_is_woken_by_events),
         cmocka_unit_test(time_runs_out),
+        cmocka_unit_test(who_waited_in_vain_looks_for_less),
         cmocka_unit_test(a_sleeping_reader_is_woken_by_the_end),
         cmocka_unit_test(an_epoll_loop_misses_nothing),
         cmocka_unit_test(what_was_read_is_on_the_books),

@@ -10,11 +10,16 @@
  * step at a time on one thread; parking also with a second thread.  All
  * interleavings are the models' (tests/model/ready_park.pml).
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "ring/ready.h"
 
+#include "os/clock.h"
 #include "os/thread.h"
 #include "support/cmocka.h"
 
+#include <sched.h>
 #include <string.h>
 
 enum { EDGES = 5 };
@@ -355,9 +360,30 @@ static void ringing_an_awake_worker_does_nothing(void **state) {
     weir__bell_ring(&f.bell);
     assert_int_equal(f.bell.parked, 0);
     assert_int_equal(f.bell.wakes, 0);
+    assert_int_equal(f.bell.rung_ns, 0);
     f.bell.parked = 1;
     weir__bell_ring(&f.bell);
     assert_int_equal(f.bell.parked, 0);
+}
+
+static void a_ring_that_wakes_says_when_and_from_where(void **state) {
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    cpu_set_t before, one;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    for (unsigned core = 0; core < CPU_SETSIZE; core++) {
+        if (!CPU_ISSET(core, &before)) continue;
+        CPU_ZERO(&one);
+        CPU_SET(core, &one);
+        assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+        uint64_t begun = weir__clock_now_ns();
+        f.bell.parked = 1;
+        weir__bell_ring(&f.bell);
+        assert_true(f.bell.rung_ns >= begun && f.bell.rung_ns <= weir__clock_now_ns());
+        assert_int_equal(f.bell.rung_core, core);
+    }
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
 enum { ROUNDS = 2000 };
@@ -419,6 +445,7 @@ int main(void) {
         cmocka_unit_test(does_not_park_beside_work),
         cmocka_unit_test(parks_no_longer_than_to_the_deadline),
         cmocka_unit_test(ringing_an_awake_worker_does_nothing),
+        cmocka_unit_test(a_ring_that_wakes_says_when_and_from_where),
         cmocka_unit_test(no_rise_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

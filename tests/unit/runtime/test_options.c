@@ -90,7 +90,7 @@ static void runtime_defaults(void **state) {
     assert_int_equal(weir__options_runtime(NULL, 6, &out), WEIR_OK);
     assert_int_equal(out.workers, 6);
     assert_int_equal(out.mode, WEIR_THREADS);
-    assert_int_equal(out.idle, WEIR_IDLE_SPIN_THEN_PARK);
+    assert_int_equal(out.idle, WEIR_IDLE_ADAPT);
     assert_false(out.unpinned);
     assert_int_equal(out.mailbox_limit, 65536);
     assert_null(out.log);
@@ -127,8 +127,9 @@ static void runtime_refusals(void **state) {
          "mode must be one of WEIR_THREADS, WEIR_STEPPED, WEIR_SIMULATED, got 3"},
         {{.mode = (weir_runtime_mode)-1},
          "mode must be one of WEIR_THREADS, WEIR_STEPPED, WEIR_SIMULATED, got -1"},
-        {{.idle = (weir_idle)3},
-         "idle must be one of WEIR_IDLE_SPIN_THEN_PARK, WEIR_IDLE_SPIN, WEIR_IDLE_PARK, got 3"},
+        {{.idle = (weir_idle)4},
+         "idle must be one of WEIR_IDLE_ADAPT, WEIR_IDLE_SPIN, WEIR_IDLE_PARK, "
+         "WEIR_IDLE_SPIN_THEN_PARK, got 4"},
         {{.allocator.alloc = no_alloc},
          "allocator must have both alloc and free, or neither: free is missing"},
         {{.allocator.free = no_free},

@@ -141,7 +141,7 @@ static void without_memory_nothing_is_left(void **state) {
 static void closes_whatever_runs(void **state) {
     (void)state;
     for (int mode = WEIR_THREADS; mode <= WEIR_SIMULATED; mode++) {
-        for (int idle = WEIR_IDLE_SPIN_THEN_PARK; idle <= WEIR_IDLE_PARK; idle++) {
+        for (int idle = WEIR_IDLE_ADAPT; idle <= WEIR_IDLE_SPIN_THEN_PARK; idle++) {
             struct rig rig;
             rig_open(&rig, &(weir_runtime_options){.mode = (weir_runtime_mode)mode,
                                                    .workers = 2,
@@ -274,7 +274,7 @@ static void is_not_at_rest_while_a_callback_runs(void **state) {
 /* When it says so, every event has been handled: asked again and again while it runs. */
 static void at_rest_means_at_rest(void **state) {
     (void)state;
-    for (int idle = WEIR_IDLE_SPIN_THEN_PARK; idle <= WEIR_IDLE_PARK; idle++) {
+    for (int idle = WEIR_IDLE_ADAPT; idle <= WEIR_IDLE_SPIN_THEN_PARK; idle++) {
         struct rig rig;
         rig_open(&rig, &(weir_runtime_options){.workers = 3, .idle = (weir_idle)idle});
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .quiet = true};

@@ -255,7 +255,7 @@ static void signals_do_not_end_waiting(void **state) {
 /* Back and forth between two workers that sleep in between: no wake-up is lost. */
 static void sleeping_workers_always_wake(void **state) {
     (void)state;
-    for (int idle = WEIR_IDLE_SPIN_THEN_PARK; idle <= WEIR_IDLE_PARK; idle++) {
+    for (int idle = WEIR_IDLE_ADAPT; idle <= WEIR_IDLE_SPIN_THEN_PARK; idle++) {
         struct rig rig;
         rig_open(&rig, &(weir_runtime_options){.workers = 2, .idle = (weir_idle)idle});
         struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 3000, .quiet = true};
@@ -270,10 +270,9 @@ static void sleeping_workers_always_wake(void **state) {
     }
 }
 
-static void an_idle_worker_sleeps(void **state) {
-    (void)state;
+static void sleeps(weir_idle idle) {
     struct rig rig;
-    rig_open(&rig, &(weir_runtime_options){.workers = 1, .idle = WEIR_IDLE_PARK});
+    rig_open(&rig, &(weir_runtime_options){.workers = 1, .idle = idle});
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
     player_start(&c, &rig, NULL);
     for (uint64_t i = 1; i <= 20; i++) {
@@ -285,6 +284,34 @@ static void an_idle_worker_sleeps(void **state) {
     }
     rig_rest(&rig);
     assert_true(rig_close(&rig).wakes >= 1);
+}
+
+static void an_idle_worker_sleeps(void **state) {
+    (void)state;
+    sleeps(WEIR_IDLE_PARK);
+    sleeps(WEIR_IDLE_SPIN_THEN_PARK);
+    sleeps(WEIR_IDLE_ADAPT);
+}
+
+/* What it does when it runs dry follows what it found the last time. */
+static void an_adapting_worker_polls_while_that_pays(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, &(weir_runtime_options){.workers = 1});
+    struct weir__worker *worker = &rig.runtime->workers[0];
+    assert_true(worker->adapts);
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+    player_start(&c, &rig, NULL);
+    for (uint64_t i = 1; i <= 20; i++) {
+        rig_rest(&rig);
+        while (weir__load_relaxed_u32(&worker->bell.parked) == 0) weir__cpu_relax();
+        weir__clock_sleep_ns(1000000);
+        player_info(&c, i);
+    }
+    rig_rest(&rig);
+    while (weir__load_relaxed_u32(&worker->bell.parked) == 0) weir__cpu_relax();
+    assert_int_equal(worker->host.hot_polls, 0); /* work comes late, and it knows */
+    rig_close(&rig);
 }
 
 static void assert_crowded(unsigned workers, weir_idle idle, bool expected) {
@@ -305,6 +332,8 @@ static void assert_crowded(unsigned workers, weir_idle idle, bool expected) {
 static void more_workers_than_cores_do_not_spin(void **state) {
     (void)state;
     unsigned cores = weir__topology_cores(NULL, 0);
+    assert_crowded(cores + 1, WEIR_IDLE_ADAPT, true);
+    assert_crowded(cores, WEIR_IDLE_ADAPT, false);
     assert_crowded(cores + 1, WEIR_IDLE_SPIN_THEN_PARK, true);
     assert_crowded(cores, WEIR_IDLE_SPIN_THEN_PARK, false);
     assert_crowded(cores + 1, WEIR_IDLE_SPIN, false); /* as told */
@@ -399,6 +428,7 @@ int main(void) {
         cmocka_unit_test(signals_do_not_end_waiting),
         cmocka_unit_test(sleeping_workers_always_wake),
         cmocka_unit_test(an_idle_worker_sleeps),
+        cmocka_unit_test(an_adapting_worker_polls_while_that_pays),
         cmocka_unit_test(more_workers_than_cores_do_not_spin),
         cmocka_unit_test(more_workers_than_cores_do_the_work),
         TEST_STEPPED(a_step_says_what_it_found),

@@ -46,7 +46,7 @@ func allCases() []benchCase {
 		processors int
 	}{{"own", 2}, {"one_core", 1}}
 	var cases []benchCase
-	for _, work := range append(workloads, textWorkloads()...) {
+	for _, work := range append(append(workloads, textWorkloads()...), pacedWorkloads()...) {
 		for _, place := range placements {
 			name := work.name + "/" + place.name + "/" + work.setting
 			cases = append(cases, benchCase{name, place.processors, work.run})

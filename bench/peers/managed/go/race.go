@@ -18,7 +18,8 @@ type outcome struct {
 	elapsed  time.Duration
 	sum      uint64
 	expected uint64
-	trips    []uint32 // nanoseconds each; of round trips only
+	trips    []uint32 // nanoseconds each; of round trips and open loops only
+	cpu      float64  // percent of a core; of open loops only
 }
 
 type race struct {
@@ -84,6 +85,9 @@ func (o outcome) line() string {
 	for _, part := range []float64{0.5, 0.99, 0.999} {
 		at := min(uint64(part*float64(len(o.trips))), uint64(len(o.trips)-1))
 		text += fmt.Sprintf(" %d", o.trips[at])
+	}
+	if o.cpu > 0 {
+		text += fmt.Sprintf(" %d %.3f", o.trips[len(o.trips)-1], o.cpu)
 	}
 	return text
 }

@@ -32,6 +32,11 @@ public final class Cases {
         names.add("round_trip/split/ring:1024,blocking");
         names.add("round_trip/one_core/ring:1024,blocking");
         names.add("round_trip/one_core/ring:1024,yielding");
+        for (int rate : new int[] {1000, 10000, 50000, 200000, 1000000, 5000000}) {
+            for (String placement : List.of("split", "one_core")) {
+                names.add("open_loop/" + placement + "/ring:64K,blocking,rate:" + rate);
+            }
+        }
         return names;
     }
 
@@ -46,6 +51,7 @@ public final class Cases {
             case "broadcast" -> events -> Fans.broadcast(setting, events);
             case "partition" -> events -> Fans.partition(setting, events);
             case "merge" -> events -> Fans.merge(setting, events);
+            case "open_loop" -> events -> OpenLoop.run(setting, events);
             case "round_trip" -> events -> RoundTrip.run(setting, events);
             default -> throw new IllegalArgumentException(name);
         };

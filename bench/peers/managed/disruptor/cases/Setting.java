@@ -1,4 +1,4 @@
-// What the name of a case says about ring, claim, waiting and placement.
+// What the name of a case says about ring, claim, waiting, rate and placement.
 // SPDX-License-Identifier: Apache-2.0
 //
 // The threads of the side that is one stand on core 0, those of the other side on core 1
@@ -10,17 +10,19 @@ import com.lmax.disruptor.RingBuffer;
 import com.lmax.disruptor.WaitStrategy;
 import com.lmax.disruptor.YieldingWaitStrategy;
 
-record Setting(String placement, int ring, int claim, String waiting) {
+record Setting(String placement, int ring, int claim, String waiting, int rate) {
     static Setting of(String placement, String text) {
         int ring = 0;
         int claim = 1;
+        int rate = 0;
         String waiting = "";
         for (String part : text.split(",")) {
             if (part.startsWith("ring:")) ring = size(part.substring(5));
             else if (part.startsWith("claim:")) claim = size(part.substring(6));
+            else if (part.startsWith("rate:")) rate = size(part.substring(5));
             else waiting = part;
         }
-        return new Setting(placement, ring, claim, waiting);
+        return new Setting(placement, ring, claim, waiting, rate);
     }
 
     RingBuffer<Slot> newRing() {

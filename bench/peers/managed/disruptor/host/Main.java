@@ -88,7 +88,9 @@ public final class Main {
     private LongFunction<long[]> load(String name) throws Exception {
         Object made = freshEntry().getMethod("named", String.class).invoke(null, name);
         LongFunction<long[]> one = (LongFunction<long[]>) made;
-        long events = name.startsWith("round_trip/") ? 5_000 : 500_000;
+        long events = 500_000;
+        if (name.startsWith("round_trip/")) events = 5_000;
+        if (name.startsWith("open_loop/")) events = 300;
         long start = System.nanoTime();
         for (int i = 0; i < 2 || System.nanoTime() - start < WARM_NANOSECONDS; i++) {
             one.apply(events);
