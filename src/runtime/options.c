@@ -75,14 +75,14 @@ static weir_status check_runtime(const weir_runtime_options *options) {
     return status;
 }
 
-weir_status weir__options_runtime(const weir_runtime_options *options, unsigned cores,
+weir_status weir__options_runtime(const weir_runtime_options *options, unsigned workers,
                                   weir_runtime_options *out) {
     weir_runtime_options filled = {0};
     if (options != NULL) {
         filled = *options;
     }
     if (filled.workers == 0) {
-        filled.workers = cores < WEIR_WORKERS_LIMIT ? cores : WEIR_WORKERS_LIMIT;
+        filled.workers = workers < WEIR_WORKERS_LIMIT ? workers : WEIR_WORKERS_LIMIT;
     }
     if (filled.close_ns == 0) {
         filled.close_ns = WEIR_CLOSE_NS_DEFAULT;
