@@ -2,10 +2,11 @@
  * Topology: which cores this process may use.
  * SPDX-License-Identifier: Apache-2.0
  *
- * The mask is that of the process's first thread, whoever asks: a thread that has pinned itself,
- * an event loop perhaps, says where it lives itself, and not where others may.  (In Linux each
- * thread has a mask of its own, and there is none of the process.)  Only where the system does
- * not tell is it the caller's.
+ * A thread that has pinned itself to a core, an event loop perhaps, says where it lives itself,
+ * and not where others may.  (In Linux each thread has a mask of its own, and there is none of the
+ * process.)  So the mask is that of the process's first thread, whoever asks; and if that one has
+ * pinned itself to a single core, the mask that it had as the program started.  Only where the
+ * system does not tell is it the caller's.
  */
 #ifndef WEIR__OS_TOPOLOGY_H
 #define WEIR__OS_TOPOLOGY_H

@@ -4,7 +4,7 @@
  *
  * Method: against the C library's own set of 1024 cores (a machine with more is
  * left to the first cores), with small limits, and after a thread, and then the process's
- * first one, has given cores up.
+ * first one, has given cores up, or pinned itself.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -88,24 +88,44 @@ static void a_pinned_thread_sees_the_process_s(void **state) {
 
 static void *look(void *result) {
     unsigned *cores = result;
-    cores[0] = weir__topology_cores(&cores[1], 1);
+    cores[0] = weir__topology_cores(&cores[1], LIMIT);
     return NULL;
 }
 
-/* The test's own thread is the first; it takes its cores back. */
-static void sees_what_the_process_gave_up(void **state) {
-    (void)state;
-    cpu_set_t before;
-    unsigned all[LIMIT], seen[2] = {0};
-    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
-    unsigned count = weir__topology_cores(all, LIMIT);
+/* What another thread sees while the test's own, the first one, has only `count` cores from
+ * that one on. */
+static void expect_with(const unsigned *first, unsigned count, const unsigned *seen_cores,
+                        unsigned seen_count) {
+    cpu_set_t before, some;
+    static unsigned seen[1 + LIMIT];
     pthread_t thread;
-    assert_int_equal(weir__thread_pin(all[count - 1]), 0);
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    CPU_ZERO(&some);
+    for (unsigned i = 0; i < count; i++) CPU_SET(first[i], &some);
+    assert_int_equal(sched_setaffinity(0, sizeof some, &some), 0);
     assert_int_equal(pthread_create(&thread, NULL, look, seen), 0);
     pthread_join(thread, NULL);
     assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
-    assert_int_equal(seen[0], 1);
-    assert_int_equal(seen[1], all[count - 1]);
+    assert_int_equal(seen[0], seen_count);
+    assert_memory_equal(&seen[1], seen_cores, seen_count * sizeof *seen_cores);
+}
+
+static void sees_what_the_process_gave_up(void **state) {
+    (void)state;
+    unsigned all[LIMIT];
+    unsigned count = weir__topology_cores(all, LIMIT);
+    if (count < 3) skip();
+    expect_with(&all[1], count - 1, &all[1], count - 1);
+    expect_with(&all[0], 2, &all[0], 2);
+}
+
+/* It is an event loop, say, and speaks for itself. */
+static void a_first_thread_on_one_core_has_not_given_up_the_others(void **state) {
+    (void)state;
+    unsigned all[LIMIT];
+    unsigned count = weir__topology_cores(all, LIMIT);
+    expect_with(&all[count - 1], 1, all, count);
+    expect_with(&all[0], 1, all, count);
 }
 
 int main(void) {
@@ -116,6 +136,7 @@ int main(void) {
         cmocka_unit_test(runs_as_many_at_once_as_it_has_cores_or_fewer),
         cmocka_unit_test(a_pinned_thread_sees_the_process_s),
         cmocka_unit_test(sees_what_the_process_gave_up),
+        cmocka_unit_test(a_first_thread_on_one_core_has_not_given_up_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
