@@ -20,7 +20,7 @@ static struct {
 /* ---- what a program names -------------------------------------------------- */
 
 /* "0-3,8" of the cores allowed; one that is too long ends in "...". */
-static const char *list_of(const struct weir__allowed *allowed, char *text, size_t bytes) {
+static const char *list_cores(const struct weir__allowed *allowed, char *text, size_t bytes) {
     size_t used = 0;
     text[0] = '\0';
     for (unsigned i = 0; i < allowed->count; i++) {
@@ -69,7 +69,7 @@ static weir_status check_named(const weir_runtime_options *options,
             char text[64];
             return weir__refuse(WEIR_INVALID,
                                 "cores must be of those that this process may use, %s, got %u",
-                                list_of(allowed, text, sizeof text), core);
+                                list_cores(allowed, text, sizeof text), core);
         }
     }
     return WEIR_OK;
@@ -97,7 +97,7 @@ static weir_status check(const weir_runtime_options *options, const struct weir_
 /* ---- opening ---------------------------------------------------------------- */
 
 /* Less `spare`, but one is left. */
-static unsigned less(unsigned count, unsigned spare) {
+static unsigned without(unsigned count, unsigned spare) {
     return spare < count ? count - spare : 1;
 }
 
@@ -110,11 +110,11 @@ weir_status weir__pins_open_in(struct weir__pins *pins, const weir_runtime_optio
         return status;
     }
     pins->in_order = options->cores != NULL;
-    pins->count =
-        pins->in_order ? (unsigned)options->core_count : less(allowed->count, options->spare_cores);
+    pins->count = pins->in_order ? (unsigned)options->core_count
+                                 : without(allowed->count, options->spare_cores);
     memcpy(pins->cores, pins->in_order ? options->cores : allowed->cores,
            pins->count * sizeof *pins->cores);
-    pins->workers = pins->in_order ? pins->count : less(allowed->at_once, options->spare_cores);
+    pins->workers = pins->in_order ? pins->count : without(allowed->at_once, options->spare_cores);
     return WEIR_OK;
 }
 
