@@ -87,13 +87,17 @@ typedef struct weir_runtime_options {
     const unsigned *cores; /* numbers of the cores to pin to, in order; default: see Cores */
     size_t core_count;     /* how many of them, 1..1024                                    */
     unsigned spare_cores;  /* how many to leave to the program's own threads; default none */
+    /* Where stages live that do not say it: WEIR_ANY_WORKER (the default) or WEIR_SPREAD; see
+     * stage.h.  SPREAD is for programs whose stages have much work each. */
+    unsigned default_worker;
     uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_runtime_options;
 
 /*
  * Cores.  By default there are as many workers as the process may use cores, less spare_cores,
  * and not more than its CPU quota allows (of its control groups, rounded up), but at least one.
- * What the process may use is the affinity mask of its first thread, whoever opens the runtime.
+ * What the process may use is the affinity mask of its first thread, whoever opens the runtime;
+ * if that one has pinned itself to a single core, the mask that it had as the program started.
  * Each worker is pinned to the core that has the fewest pinned workers of this process, of
  * whatever runtime, and of those to the first: so a second runtime begins where the first has
  * left room.  The last spare_cores of the process get none.  One core is always used: a program
@@ -101,10 +105,9 @@ typedef struct weir_runtime_options {
  * With `cores` worker 0 is pinned to the first of the list, the next one to the second, and from
  * its start again when it is used up; by default there are as many workers as it has cores,
  * whatever the quota.  The list is copied.
- * Where workers are pinned to all cores, a thread of the program's own that wakes on one whose
- * worker is busy waits until the scheduler takes that away, or moves it: for some milliseconds,
- * at worst.  One that must answer soon wants a core: spare_cores = 1, or workers that are
- * unpinned.
+ * Where workers are pinned to all cores and all are busy, a thread of the program's own that wakes
+ * waits until the scheduler takes one away: for milliseconds, at worst.  One that must answer soon
+ * wants a core: spare_cores = 1.
  */
 
 /*
