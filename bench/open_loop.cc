@@ -48,17 +48,13 @@ void must(weir_status status) {
 
 enum class Place { split, one_core, spread };
 
-// Where this thread runs, and its workers when it opens a runtime, while this lives.
+// This thread's core while it lives, and the cores of the workers.
 class Placed {
   public:
-    explicit Placed(Place place) {
+    Placed() {
         CPU_ZERO(&allowed_);
         (void)pthread_getaffinity_np(pthread_self(), sizeof allowed_, &allowed_);
-        first_ = static_cast<size_t>(race_cores_pick().sender);
-        cpu_set_t workers = allowed_;
-        if (place == Place::split && CPU_COUNT(&allowed_) > 1) CPU_CLR(first_, &workers);
-        if (place == Place::one_core) only_first(workers);
-        (void)pthread_setaffinity_np(pthread_self(), sizeof workers, &workers);
+        first_ = static_cast<unsigned>(race_cores_pick().sender);
     }
     ~Placed() {
         (void)pthread_setaffinity_np(pthread_self(), sizeof allowed_, &allowed_);
@@ -68,18 +64,23 @@ class Placed {
 
     void go_to_first() const {
         cpu_set_t first;
-        only_first(first);
+        CPU_ZERO(&first);
+        CPU_SET(first_, &first);
         (void)pthread_setaffinity_np(pthread_self(), sizeof first, &first);
     }
 
-  private:
-    void only_first(cpu_set_t &set) const {
-        CPU_ZERO(&set);
-        CPU_SET(first_, &set);
+    std::vector<unsigned> cores(Place place) const {
+        std::vector<unsigned> list;
+        if (place != Place::split || CPU_COUNT(&allowed_) == 1) list.push_back(first_);
+        for (unsigned core = 0; core < CPU_SETSIZE && place != Place::one_core; core++) {
+            if (core != first_ && CPU_ISSET(core, &allowed_)) list.push_back(core);
+        }
+        return list;
     }
 
+  private:
     cpu_set_t allowed_;
-    size_t first_;
+    unsigned first_;
 };
 
 weir_verdict pass(weir_stage *self, weir_batch) {
@@ -96,9 +97,11 @@ weir_verdict arrive(weir_stage *self, weir_batch batch) {
 // An inlet, a stage on the last worker, a consumer; the program's thread has a port.
 class Line {
   public:
-    Line(unsigned workers, weir_idle idle, paced *events) {
+    Line(const std::vector<unsigned> &cores, unsigned workers, weir_idle idle, paced *events) {
         weir_runtime_options options = {};
         options.workers = workers;
+        options.cores = cores.data();
+        options.core_count = cores.size();
         options.idle = idle;
         must(weir_runtime_open(&options, &runtime_));
         weir_inlet_options inlet = {};
@@ -162,9 +165,9 @@ rows::Outcome outcome_of(const paced_result &result, bool accounts) {
 rows::Outcome run(Place place, unsigned workers, weir_idle idle, double rate, uint64_t events) {
     paced paced;
     paced_open(&paced, events, rate, place != Place::split);
-    Placed placed(place);
-    Line line(workers, idle, &paced);
-    placed.go_to_first(); // after the workers' cores have been picked from those of this thread
+    Placed placed;
+    Line line(placed.cores(place), workers, idle, &paced);
+    placed.go_to_first();
     paced_run(&paced, Line::push, &line);
     bool accounts = line.close();
     return outcome_of(paced_close(&paced), accounts);

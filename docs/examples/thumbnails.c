@@ -329,7 +329,9 @@ int main(int argc, char **argv) {
     static struct sheet sheet; /* main looks at it while nothing moves */
     weir_runtime *runtime;
     weir_accounts accounts;
-    weir_must(weir_runtime_open(&(weir_runtime_options){.workers = 4}, &runtime));
+    const weir_runtime_options options = {.workers = 4,
+                                          .default_worker = WEIR_SPREAD}; /* all have much work */
+    weir_must(weir_runtime_open(&options, &runtime));
     weir_ref camera = start_camera(runtime);
     weir_must(weir_cast(runtime, camera, NULL, 0)); /* nobody listens yet */
     weir_runtime_settle(runtime, WEIR_FOREVER);

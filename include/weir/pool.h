@@ -115,8 +115,9 @@ typedef struct weir_pool_options {
     const char *name;   /* default "pool"                                               */
     bool registered;    /* `name` is its stage's alone, as in weir_stage_options                  */
     size_t event_bytes; /* required, 1..65536: of every producer it subscribes to       */
-    size_t threads;     /* 1..1024; default: the cores this process may use; WEIR_NONE: */
-                        /* tasks run on the worker of the pool's stage, one a turn      */
+    size_t threads;     /* 1..1024; default: as workers in weir_runtime_options, without */
+                        /* spare_cores; WEIR_NONE: tasks run on the worker of the pool's */
+                        /* stage, one a turn                                             */
     unsigned worker;    /* of the pool's stage, as in weir_stage_options                */
 
     /* Required.  One event's work, on one of the pool's threads; may block.  `event` lies where

@@ -73,7 +73,7 @@ typedef struct weir_allocator {
 typedef struct weir_runtime_options {
     weir_runtime_mode mode;   /* default WEIR_THREADS                                 */
     uint64_t seed;            /* SIMULATED: draws the order                           */
-    unsigned workers;         /* 1..1024; default: the cores this process may use     */
+    unsigned workers;         /* 1..1024; default: see Cores below                    */
     bool unpinned;            /* do not pin the workers to cores                      */
     weir_idle idle;           /* default WEIR_IDLE_ADAPT                              */
     size_t mailbox_limit;     /* of stages that do not say their own; default 65536   */
@@ -88,14 +88,38 @@ typedef struct weir_runtime_options {
      * names with a slash have .N behind them from the 2nd runtime on; where the file can not be
      * had a warning is logged.  Copied; removed at close. */
     const char *counters_file;
-    uintptr_t reserved[7]; /* for later versions (version.h): zero */
+    const unsigned *cores; /* numbers of the cores to pin to, in order; default: see Cores */
+    size_t core_count;     /* how many of them, 1..1024                                    */
+    unsigned spare_cores;  /* how many to leave to the program's own threads; default none */
+    /* Where stages live that do not say it: WEIR_ANY_WORKER (the default) or WEIR_SPREAD; see
+     * stage.h.  SPREAD is for programs whose stages have much work each. */
+    unsigned default_worker;
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_runtime_options;
+
+/*
+ * Cores.  By default there are as many workers as the process may use cores, less spare_cores,
+ * and not more than its CPU quota allows (of its control groups, rounded up), but at least one.
+ * What the process may use is the affinity mask of its first thread, whoever opens the runtime;
+ * if that one has pinned itself to a single core, the mask that it had as the program started.
+ * Each worker is pinned to the core that has the fewest pinned workers of this process, of
+ * whatever runtime, and of those to the first: so a second runtime begins where the first has
+ * left room.  The last spare_cores of the process get none.  One core is always used: a program
+ * that spares cores runs on a machine that has none to spare, too.
+ * With `cores` worker 0 is pinned to the first of the list, the next one to the second, and from
+ * its start again when it is used up; by default there are as many workers as it has cores,
+ * whatever the quota.  The list is copied.
+ * Where workers are pinned to all cores and all are busy, a thread of the program's own that wakes
+ * waits until the scheduler takes one away: for milliseconds, at worst.  One that must answer soon
+ * wants a core: spare_cores = 1.
+ */
 
 /*
  * Opens a runtime and starts its workers.  options may be NULL.
  * Where pinning fails, a warning is logged and the worker runs unpinned.
- * Errors     INVALID, NO_MEMORY, SYSTEM (a thread could not be started, counters_file not be
- *            made): nothing is left behind.
+ * Errors     INVALID (also: a core in `cores` that is named twice, or that the process may not
+ *            use; cores beside spare_cores or unpinned), NO_MEMORY, SYSTEM (a thread could not be
+ *            started, counters_file not be made): nothing is left behind.
  * Threads    any; several runtimes may be open at once.
  */
 weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime **out);

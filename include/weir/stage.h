@@ -119,8 +119,32 @@ typedef struct weir_callbacks {
 #define WEIR_EVENT_BYTES_LIMIT    65536
 #define WEIR_TIMERS_LIMIT_DEFAULT 1048576
 
-/* Places a stage on the worker of that number, from 0. */
+/*
+ * The worker that a stage lives on, from its start to its end.  WEIR_WORKER(n): that one, from 0.
+ *
+ * WEIR_ANY_WORKER, the default: a chain stays together, and what branches off is spread.  A stage
+ * that is the first to consume from its only producer lives where that one does: their events stay
+ * in one core's cache, and one wake is enough for all of them.  A producer goes where the
+ * fewest producers are, and all others, a producer's second consumer say, where the fewest stages
+ * are; in turn where it makes no difference.
+ * WEIR_SPREAD: where the fewest stages are, whoever its producer is.  For stages of a chain that
+ * have much work each, more than one core can do.
+ * WEIR_WITH_PRODUCER: with its first producer, whatever lives there, and however many consumers
+ * that has; as WEIR_SPREAD where there is none.  Not for producers.
+ * WEIR_OWN_WORKER: on one that nobody is placed on any more but by WEIR_WORKER and
+ * WEIR_WITH_PRODUCER.  For a stage that must not wait for others, or that others must not wait
+ * for.  Who lives there already stays, so start it early: it gets the worker with the fewest
+ * stages, and a warning is logged if those are any.  One worker is always left to the others: when
+ * the rest are taken a warning is logged, and it is WEIR_SPREAD.
+ *
+ * Whose consumer a stage will be is what subscribe_to says, or a supervisor's subscriptions; where
+ * nothing says it, in a row (weir_stages_start), the stage before it.
+ */
 #define WEIR_WORKER(number) ((unsigned)(number) + 1u)
+#define WEIR_ANY_WORKER     0u
+#define WEIR_WITH_PRODUCER  0xffffffffu
+#define WEIR_SPREAD         0xfffffffeu
+#define WEIR_OWN_WORKER     0xfffffffdu
 
 typedef struct weir_stage_options {
     weir_kind kind;          /* required                                                */
@@ -133,7 +157,7 @@ typedef struct weir_stage_options {
     const void *state;       /* first contents of the state, copied; default zeros      */
     size_t state_bytes;      /* of its state, zeroed; default 0                         */
     void *argument;          /* handed to init                                          */
-    unsigned worker;         /* WEIR_WORKER(n); default: spread over the workers        */
+    unsigned worker;         /* WEIR_WORKER(n), or a word above; default WEIR_ANY_WORKER */
     size_t buffer_size;      /* events; WEIR_NONE, n or WEIR_INFINITY; default 10000,   */
                              /* for a producer_consumer WEIR_INFINITY; not for consumers */
     weir_keep buffer_keep;   /* default WEIR_KEEP_LAST                                  */

@@ -18,6 +18,9 @@
 
 #define WEIR__UNUSED __attribute__((unused))
 
+/* Runs before main, or as the library is loaded. */
+#define WEIR__AT_START __attribute__((constructor))
+
 /* Arguments are counted from 1: the text, and the first that it formats. */
 #define WEIR__PRINTF(text, first) __attribute__((format(printf, text, first)))
 

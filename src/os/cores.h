@@ -11,9 +11,9 @@
 #ifndef WEIR__OS_CORES_H
 #define WEIR__OS_CORES_H
 
-#include <sched.h>
+#include "os/topology.h"
 
-enum { WEIR__CORES_MAX = 16384 };
+#include <sched.h>
 
 union weir__cores {
     cpu_set_t set; /* for the calls' types; use CPU_*_S with sizeof the union */

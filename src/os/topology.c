@@ -7,24 +7,62 @@
 #endif
 #include "os/topology.h"
 
+#include "base/attributes.h"
 #include "os/cores.h"
+#include "os/quota.h"
 
 #include <string.h>
+#include <unistd.h>
+
+static union weir__cores at_start; /* written once, before anybody can ask */
+
+static int count_of(const union weir__cores *mask) {
+    return CPU_COUNT_S(sizeof *mask, &mask->set);
+}
+
+/* The first thread has the process's number.  0: the caller. */
+static void read_first(union weir__cores *mask) {
+    memset(mask, 0, sizeof *mask);
+    if (sched_getaffinity(getpid(), sizeof *mask, &mask->set) != 0 &&
+        sched_getaffinity(0, sizeof *mask, &mask->set) != 0) {
+        memset(mask, 0, sizeof *mask);
+    }
+    if (count_of(mask) == 0) {
+        CPU_SET_S(0, sizeof *mask, &mask->set);
+    }
+}
+
+WEIR__AT_START static void note_start(void) {
+    read_first(&at_start);
+}
+
+static void read_mask(union weir__cores *mask) {
+    read_first(mask);
+    if (count_of(mask) == 1 && count_of(&at_start) > 1) {
+        *mask = at_start;
+    }
+}
 
 unsigned weir__topology_cores(unsigned *cores, unsigned limit) {
     union weir__cores mask;
-    memset(&mask, 0, sizeof mask);
+    read_mask(&mask);
     unsigned found = 0;
-    if (sched_getaffinity(0, sizeof mask, &mask.set) == 0) {
-        for (unsigned core = 0; core < WEIR__CORES_MAX; core++) {
-            if (!CPU_ISSET_S(core, sizeof mask, &mask.set)) continue;
-            if (found < limit) cores[found] = core;
-            found++;
-        }
-    }
-    if (found == 0) {
-        if (limit > 0) cores[0] = 0;
-        found = 1;
+    for (unsigned core = 0; core < WEIR__CORES_MAX; core++) {
+        if (!CPU_ISSET_S(core, sizeof mask, &mask.set)) continue;
+        if (found < limit) cores[found] = core;
+        found++;
     }
     return found;
+}
+
+bool weir__topology_may_use(unsigned core) {
+    union weir__cores mask;
+    read_mask(&mask);
+    return core < WEIR__CORES_MAX && CPU_ISSET_S(core, sizeof mask, &mask.set);
+}
+
+unsigned weir__topology_at_once(void) {
+    unsigned cores = weir__topology_cores(NULL, 0);
+    unsigned quota = weir__quota("");
+    return quota > 0 && quota < cores ? quota : cores;
 }

@@ -272,6 +272,9 @@ const char *weir__child_refusal(const struct weir__child *child, weir_status sta
 void weir__links_up(struct weir__supervisor *supervisor, struct weir__child *child);
 void weir__links_down(struct weir__supervisor *supervisor, struct weir__child *child);
 
+/* Near whom a child is to start, its first producer, if that lives; {0}: nobody. */
+weir_ref weir__links_producer(struct weir__supervisor *supervisor, const struct weir__child *child);
+
 /* A stage has ended: links with it are due. */
 void weir__links_lost(struct weir__supervisor *supervisor, weir_ref producer);
 

@@ -7,6 +7,7 @@
 #include "parts/supervisor.h"
 #include "runtime/options.h"
 #include "runtime/post.h"
+#include "runtime/start.h"
 
 #include <string.h>
 
@@ -235,7 +236,8 @@ static weir_status launch(struct weir__supervisor *supervisor, struct weir__chil
                           weir_ref *out) {
     weir_runtime *runtime = supervisor->runtime;
     if (child->has_stage) {
-        return weir_stage_start(runtime, &child->stage, out);
+        return weir__start_near(runtime, &child->stage, weir__links_producer(supervisor, child),
+                                out);
     }
     struct weir__launch launch;
     weir__launch_begin(&launch, supervisor);

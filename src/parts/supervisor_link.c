@@ -120,6 +120,18 @@ static weir_status find_producer(struct weir__supervisor *supervisor, const stru
     return WEIR_OK;
 }
 
+weir_ref weir__links_producer(struct weir__supervisor *supervisor,
+                              const struct weir__child *child) {
+    weir_ref producer = {0};
+    uint64_t number;
+    bool one = child->link_count == 1 || child->stage.worker == WEIR_WITH_PRODUCER;
+    if (child->link_count == 0 || !one ||
+        find_producer(supervisor, &child->links[0], &producer, &number) != WEIR_OK) {
+        return (weir_ref){0};
+    }
+    return producer;
+}
+
 /* A producer that was found by name and is no child: its end is to be heard of. */
 static weir_status watch_named_producer(struct weir__supervisor *supervisor,
                                         struct weir__link *link, weir_ref producer) {

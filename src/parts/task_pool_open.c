@@ -35,9 +35,8 @@ static size_t threads_of(const weir_runtime *runtime, size_t wanted) {
     if (runtime->options.mode != WEIR_THREADS) {
         return 0;
     }
-    unsigned core;
-    unsigned cores = weir__topology_cores(&core, 1);
-    return or_default(wanted, cores < WEIR_POOL_THREADS_LIMIT ? cores : WEIR_POOL_THREADS_LIMIT);
+    unsigned usual = weir__topology_at_once();
+    return or_default(wanted, usual < WEIR_POOL_THREADS_LIMIT ? usual : WEIR_POOL_THREADS_LIMIT);
 }
 
 static weir_status check_restart(const weir_pool_options *options) {

@@ -73,17 +73,22 @@ static weir_status check_runtime(const weir_runtime_options *options) {
     if (status == WEIR_OK) {
         status = check_range("mailbox_limit", options->mailbox_limit, 1, WEIR_MAILBOX_LIMIT_MAX);
     }
+    if (status == WEIR_OK && options->default_worker != WEIR_ANY_WORKER &&
+        options->default_worker != WEIR_SPREAD) {
+        status =
+            weir__refuse(WEIR_INVALID, "default_worker must be WEIR_ANY_WORKER or WEIR_SPREAD");
+    }
     return status;
 }
 
-weir_status weir__options_runtime(const weir_runtime_options *options, unsigned cores,
+weir_status weir__options_runtime(const weir_runtime_options *options, unsigned workers,
                                   weir_runtime_options *out) {
     weir_runtime_options filled = {0};
     if (options != NULL) {
         filled = *options;
     }
     if (filled.workers == 0) {
-        filled.workers = cores < WEIR_WORKERS_LIMIT ? cores : WEIR_WORKERS_LIMIT;
+        filled.workers = workers < WEIR_WORKERS_LIMIT ? workers : WEIR_WORKERS_LIMIT;
     }
     if (filled.close_ns == 0) {
         filled.close_ns = WEIR_CLOSE_NS_DEFAULT;
@@ -203,6 +208,16 @@ static weir_status check_kind(const weir_stage_options *options) {
         return weir__refuse(WEIR_INVALID, "demand WEIR_ACCUMULATE is for producers only");
     }
     return WEIR_OK;
+}
+
+static weir_status check_worker(const weir_stage_options *options, unsigned workers) {
+    unsigned worker = options->worker;
+    if (worker == WEIR_WITH_PRODUCER && options->kind == WEIR_PRODUCER) {
+        return weir__refuse(WEIR_INVALID, "worker WEIR_WITH_PRODUCER is not for producers");
+    }
+    return worker <= workers || worker >= WEIR_OWN_WORKER
+               ? WEIR_OK
+               : weir__refuse(WEIR_INVALID, "worker must be below %u, got %u", workers, worker - 1);
 }
 
 static weir_status check_callbacks(const weir_stage_options *options) {
@@ -339,10 +354,7 @@ weir_status weir__options_stage(const weir_stage_options *options, unsigned work
     status = status != WEIR_OK ? status : check_pairs(options);
     status = status != WEIR_OK ? status : check_kind(options);
     status = status != WEIR_OK ? status : check_limits(options);
-    if (status == WEIR_OK && options->worker > workers) {
-        status = weir__refuse(WEIR_INVALID, "worker must be below %u, got %u", workers,
-                              options->worker - 1);
-    }
+    status = status != WEIR_OK ? status : check_worker(options, workers);
     if (status == WEIR_OK && options->state_bytes > SIZE_MAX / 4) {
         status = refuse_range("state_bytes", options->state_bytes, 0, SIZE_MAX / 4);
     }

@@ -11,8 +11,9 @@
 #include <weir/runtime.h>
 #include <weir/stage.h>
 
-/* options may be NULL.  cores: how many this process may use. */
-weir_status weir__options_runtime(const weir_runtime_options *options, unsigned cores,
+/* options may be NULL.  workers: how many there are by default.  `cores` are not looked at
+ * (pins.h). */
+weir_status weir__options_runtime(const weir_runtime_options *options, unsigned workers,
                                   weir_runtime_options *out);
 
 weir_status weir__options_stage(const weir_stage_options *options, unsigned workers);

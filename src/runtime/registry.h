@@ -63,8 +63,10 @@ struct weir__slot {
     struct weir__bell *bell; /* its worker's; NULL until it is first taken (atomic)           */
     weir_stage *stage;       /* the worker's; NULL: none                                       */
     uint32_t index;
-    uint64_t ring;  /* atomic: the search that takes its stage for one of a ring; rings.c */
-    uint32_t stops; /* atomic: of the runtime, before its stage was started            */
+    uint64_t ring;     /* atomic: the search that takes its stage for one of a ring; rings.c */
+    uint32_t stops;    /* atomic: of the runtime, before its stage was started            */
+    bool own;          /* its stage has the worker for its own (placement.h); by who starts it */
+    uint64_t consumer; /* atomic: who consumed from its stage first; a hint of placement.h */
     weir_reason ended_reason; /* the worker's, with `ended`: who was the last to end here, why */
     weir_ref ended;
     ck_stack_entry_t free_link;

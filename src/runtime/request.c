@@ -9,6 +9,7 @@
 #include "runtime/request.h"
 #include "base/refusal.h"
 #include "runtime/options.h"
+#include "runtime/placement.h"
 #include "runtime/post.h"
 #include "stage/subscription.h"
 
@@ -89,6 +90,7 @@ static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, str
         weir__request_drop(*out);
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a subscription");
     }
+    weir__placement_consumes(runtime, producer, consumer);
     (*out)->forth.kind = WEIR__MAIL_EDGE_REQUEST;
     (*out)->forth.to = consumer;
     return WEIR_OK;

@@ -6,12 +6,12 @@
 #include "base/refusal.h"
 #include "os/clock.h"
 #include "os/futex.h"
-#include "os/topology.h"
 #include "runtime/counters.h"
 #include "runtime/drain.h"
 #include "runtime/errand.h"
 #include "runtime/holdup.h"
 #include "runtime/options.h"
+#include "runtime/pins.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -66,6 +66,7 @@ static weir_runtime *make_runtime(const weir_runtime_options *options) {
     }
     runtime->allocator = allocator;
     runtime->options = *options;
+    runtime->options.cores = NULL; /* the program's */
     runtime->worker_count = options->workers;
     runtime->next_edge = 1;
     runtime->next_timer = 1;
@@ -79,9 +80,16 @@ static weir_runtime *make_runtime(const weir_runtime_options *options) {
     return runtime;
 }
 
+static bool is_pinned(const weir_runtime *runtime) {
+    return runtime->options.mode == WEIR_THREADS && !runtime->options.unpinned;
+}
+
 static void destroy_runtime(weir_runtime *runtime) {
     struct weir__allocator allocator = runtime->allocator;
     for (unsigned i = 0; i < runtime->worker_count; i++) {
+        if (is_pinned(runtime)) {
+            weir__pins_give(runtime->workers[i].core);
+        }
         weir__pool_close(&runtime->workers[i].host.pool);
     }
     weir__registry_close(&runtime->registry);
@@ -118,11 +126,10 @@ static weir_status start_workers(weir_runtime *runtime) {
 }
 
 weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime **out) {
-    unsigned cores[WEIR_WORKERS_LIMIT];
-    unsigned core_count = weir__topology_cores(cores, WEIR_WORKERS_LIMIT);
-    unsigned listed = core_count < WEIR_WORKERS_LIMIT ? core_count : WEIR_WORKERS_LIMIT;
+    struct weir__pins pins;
     weir_runtime_options filled;
-    weir_status status = weir__options_runtime(options, core_count, &filled);
+    weir_status status = weir__pins_open(&pins, options);
+    status = status != WEIR_OK ? status : weir__options_runtime(options, pins.workers, &filled);
     if (status == WEIR_OK && out == NULL) {
         status = weir__refuse(WEIR_INVALID, "out must not be NULL");
     }
@@ -136,9 +143,10 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
     }
     runtime->crowded =
         (filled.idle == WEIR_IDLE_ADAPT || filled.idle == WEIR_IDLE_SPIN_THEN_PARK) &&
-        filled.workers > core_count;
+        filled.workers > pins.workers;
     for (unsigned i = 0; i < runtime->worker_count; i++) {
-        weir__worker_open(&runtime->workers[i], runtime, i, cores[i % listed]);
+        unsigned core = is_pinned(runtime) ? weir__pins_take(&pins, i) : 0;
+        weir__worker_open(&runtime->workers[i], runtime, i, core);
     }
     status = weir__counters_open(runtime);
     if (status == WEIR_OK && filled.mode == WEIR_THREADS) {

@@ -51,7 +51,8 @@ struct weir_runtime {
     uint32_t supervisors_lock;
     WEIR__APART uint64_t next_edge; /* atomic: ids of subscriptions               */
     uint64_t next_timer;            /* atomic: ids of timers                      */
-    uint32_t next_worker;           /* atomic: automatic placement                */
+    uint32_t next_worker;           /* atomic: placement (placement.h)            */
+    uint32_t owned;                 /* atomic: workers that are a stage's own     */
     WEIR__APART uint32_t alive;     /* atomic: stages; a futex of who waits for 0 */
     uint32_t closing;               /* atomic: no more starts                     */
     uint32_t draining;              /* atomic: likewise                           */

@@ -9,14 +9,33 @@
 #include "runtime/errand.h"
 #include "runtime/names.h"
 #include "runtime/options.h"
+#include "runtime/placement.h"
 #include "runtime/post.h"
 #include "runtime/request.h"
 
-static struct weir__worker *place(weir_runtime *runtime, const weir_stage_options *options) {
-    unsigned index = options->worker > 0
-                         ? options->worker - 1
-                         : weir__fetch_add_u32(&runtime->next_worker, 1) % runtime->worker_count;
-    return &runtime->workers[index];
+#include <stdio.h>
+
+static void warn_of(weir_runtime *runtime, const weir_stage_options *options,
+                    struct weir__place place) {
+    char text[192];
+    if (!place.own) {
+        snprintf(text, sizeof text,
+                 "stage %.63s has no worker of its own: of %u one is left to the others",
+                 weir__options_name(options), runtime->worker_count);
+    } else {
+        snprintf(text, sizeof text, "stage %.63s shares worker %u with %u that were there before",
+                 weir__options_name(options), place.worker->index, place.before);
+    }
+    weir__runtime_log(runtime, WEIR_LOG_WARNING, text);
+}
+
+static struct weir__place place_stage(weir_runtime *runtime, const weir_stage_options *options,
+                                      weir_ref near) {
+    struct weir__place place = weir__placement_take(runtime, options, near);
+    if (options->worker == WEIR_OWN_WORKER && (!place.own || place.before > 0)) {
+        warn_of(runtime, options, place);
+    }
+    return place;
 }
 
 static void open_mailbox(const weir_runtime *runtime, struct weir__slot *slot, weir_ref ref,
@@ -52,9 +71,10 @@ static void launch_stage(weir_runtime *runtime, struct weir__worker *worker,
 
 /* Nothing has come of it.  Who asked in init to hear of its end hears of it here, when its name
  * is free. */
-static weir_status give_up_start(weir_runtime *runtime, struct weir__worker *worker,
+static weir_status give_up_start(weir_runtime *runtime, struct weir__place place,
                                  struct weir__slot *slot, weir_ref ref, weir_stage *stage,
                                  weir_status status) {
+    weir__placement_give(runtime, place);
     weir__names_drop(&runtime->names, ref);
     if (stage != NULL) {
         struct weir__errand errand;
@@ -64,7 +84,7 @@ static weir_status give_up_start(weir_runtime *runtime, struct weir__worker *wor
     }
     weir__mailbox_close(&slot->mailbox); /* nobody has sent to it but its init */
     weir__registry_end(slot);
-    weir__registry_give(slot, &worker->free_slots);
+    weir__registry_give(slot, &place.worker->free_slots);
     return status;
 }
 
@@ -77,26 +97,46 @@ static weir_stage_options fill_stage_options(const weir_stage_options *options) 
     return filled;
 }
 
-weir_status weir__start(weir_runtime *runtime, const weir_stage_options *given, weir_ref *out,
-                        struct weir__edge **requests) {
+/* A slot and a reference for a stage; NULL: there is none, and no place is taken. */
+static struct weir__slot *take_slot(weir_runtime *runtime, struct weir__place place, weir_ref *ref,
+                                    weir_status *status) {
+    struct weir__worker *worker = place.worker;
+    struct weir__slot *slot =
+        weir__registry_take(&runtime->registry, &worker->bell, &worker->free_slots);
+    if (slot == NULL) {
+        weir__placement_give(runtime, place);
+        *status = weir__refuse(WEIR_NO_MEMORY, "no memory for a stage, or there are %d already",
+                               (int)WEIR__REGISTRY_STAGES_MAX);
+        return NULL;
+    }
+    *ref = weir__registry_ref(slot, place.kind);
+    if (ref->bits == 0) {
+        weir__placement_give(runtime, place);
+        weir__registry_give(slot, &worker->free_slots);
+        *status = weir__refuse(WEIR_SYSTEM, "this process has used up all references to stages");
+        return NULL;
+    }
+    slot->own = place.own;
+    weir__store_relaxed_u64(&slot->consumer, 0);
+    return slot;
+}
+
+weir_status weir__start(weir_runtime *runtime, const weir_stage_options *given, weir_ref near,
+                        weir_ref *out, struct weir__edge **requests) {
     const weir_stage_options filled = fill_stage_options(given);
     const weir_stage_options *options = &filled;
     weir_status status = weir__check_open(runtime);
     if (status != WEIR_OK) {
         return status;
     }
-    struct weir__worker *worker = place(runtime, options);
-    struct weir__slot *slot =
-        weir__registry_take(&runtime->registry, &worker->bell, &worker->free_slots);
+    const struct weir__place taken = place_stage(runtime, options, near);
+    struct weir__worker *worker = taken.worker;
+    weir_ref ref;
+    struct weir__slot *slot = take_slot(runtime, taken, &ref, &status);
     if (slot == NULL) {
-        return weir__refuse(WEIR_NO_MEMORY, "no memory for a stage, or there are %d already",
-                            (int)WEIR__REGISTRY_STAGES_MAX);
+        return status;
     }
-    weir_ref ref = weir__registry_ref(slot, options->kind);
-    if (ref.bits == 0) {
-        weir__registry_give(slot, &worker->free_slots);
-        return weir__refuse(WEIR_SYSTEM, "this process has used up all references to stages");
-    }
+    weir__placement_consumes(runtime, near, ref);
     struct weir__edge *edges = NULL;
     weir_stage *stage = NULL;
     open_mailbox(runtime, slot, ref, options); /* init may send to it */
@@ -111,7 +151,7 @@ weir_status weir__start(weir_runtime *runtime, const weir_stage_options *given, 
     }
     if (status != WEIR_OK) {
         weir__request_drop(edges);
-        return give_up_start(runtime, worker, slot, ref, stage, status);
+        return give_up_start(runtime, taken, slot, ref, stage, status);
     }
     if (out != NULL) {
         *out = ref;
@@ -123,13 +163,18 @@ weir_status weir__start(weir_runtime *runtime, const weir_stage_options *given, 
     return WEIR_OK;
 }
 
+weir_status weir__start_near(weir_runtime *runtime, const weir_stage_options *options,
+                             weir_ref near, weir_ref *out) {
+    weir_status status = weir__options_stage(options, runtime->worker_count);
+    return status == WEIR_OK ? weir__start(runtime, options, near, out, NULL)
+                             : weir__refuse(status, "stage %.63s: %s", weir__options_name(options),
+                                            weir_refusal());
+}
+
 weir_status weir_stage_start(weir_runtime *runtime, const weir_stage_options *options,
                              weir_ref *out) {
     if (weir__missing(runtime, "runtime") || weir__missing(options, "options")) {
         return WEIR_INVALID;
     }
-    weir_status status = weir__options_stage(options, runtime->worker_count);
-    return status == WEIR_OK ? weir__start(runtime, options, out, NULL)
-                             : weir__refuse(status, "stage %.63s: %s", weir__options_name(options),
-                                            weir_refusal());
+    return weir__start_near(runtime, options, (weir_ref){0}, out);
 }

@@ -8,10 +8,15 @@
 #include "runtime/runtime.h"
 
 /*
- * As weir_stage_start.  requests, unless NULL: receives those of its subscribe_to, linked by
+ * As weir_stage_start.  near: a stage that it will be subscribed to, for its place; {0}: none.
+ * requests, unless NULL: receives those of its subscribe_to, linked by
  * producers_next, for the caller to send or to drop (request.h); the stage runs meanwhile.
  */
-weir_status weir__start(weir_runtime *runtime, const weir_stage_options *options, weir_ref *out,
-                        struct weir__edge **requests);
+weir_status weir__start(weir_runtime *runtime, const weir_stage_options *options, weir_ref near,
+                        weir_ref *out, struct weir__edge **requests);
+
+/* The same, and the options are checked. */
+weir_status weir__start_near(weir_runtime *runtime, const weir_stage_options *options,
+                             weir_ref near, weir_ref *out);
 
 #endif

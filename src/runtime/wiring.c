@@ -42,6 +42,14 @@ static void send_requests(weir_runtime *runtime, struct weir__edge *first) {
     }
 }
 
+/* Behind which stage of a row one will probably be chained (weir_chain), for its place; {0}:
+ * it says itself whom it consumes from, or cannot. */
+static weir_ref neighbour_of(const weir_stage_options *options, size_t i, const weir_ref *stages) {
+    bool behind = i > 0 && options[i].kind != WEIR_PRODUCER && options[i].subscribe_count == 0 &&
+                  options[i - 1].kind != WEIR_CONSUMER;
+    return behind ? stages[i - 1] : (weir_ref){0};
+}
+
 /*
  * Nobody subscribes before the last one has started: when one is refused, those before it, which
  * are told to stop, have had no events.
@@ -51,7 +59,8 @@ static weir_status start_each(weir_runtime *runtime, const weir_stage_options *o
     struct weir__edge *requests = NULL;
     struct weir__edge **end = &requests;
     for (size_t i = 0; i < count; i++) {
-        weir_status status = weir__start(runtime, &options[i], &stages[i], end);
+        weir_status status =
+            weir__start(runtime, &options[i], neighbour_of(options, i, stages), &stages[i], end);
         if (status != WEIR_OK) {
             *end = NULL;
             weir__request_drop(requests);

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/probe.h"
+#include "runtime/placement.h"
 #include "runtime/runtime.h"
 #include "stage/control.h"
 #include "stage/ending.h"
@@ -127,6 +128,9 @@ static void leave_worker(struct weir__worker *worker, struct weir__slot *slot) {
     if (stage->next != NULL) {
         stage->next->previous = stage->previous;
     }
+    weir__placement_give(
+        worker->host.runtime,
+        (struct weir__place){.worker = worker, .kind = weir__ref_kind(ref), .own = slot->own});
     slot->stage = NULL;
     weir__registry_end(slot);
     weir__mailbox_close(&slot->mailbox); /* before the sweep below (P3 -> P4) */

@@ -48,6 +48,9 @@ struct weir__worker {
     WEIR__APART uint32_t waits_for; /* atomic: worker number + 1; 0: none       */
     uint32_t stop_all_sent;         /* atomic: the node is in flight            */
     uint32_t finish_all_sent;       /* likewise                                 */
+    uint32_t residents; /* atomic, as the next two: stages that live here (placement.h) */
+    uint32_t sources;   /* producers among them                                 */
+    uint32_t owned;     /* 1: it is a stage's own                               */
     struct weir__mail stop_all;
     struct weir__mail finish_all;
     struct weir__ring_end ring_end;

@@ -48,7 +48,8 @@ static size_t variants(const struct test_case *test, const struct settings *sett
 
 static weir_runtime_options runtime_options(const struct settings *settings, size_t variant,
                                             struct seen *seen) {
-    weir_runtime_options options = {.mode = WEIR_STEPPED, .workers = WORKERS};
+    weir_runtime_options options = {
+        .mode = WEIR_STEPPED, .workers = WORKERS, .default_worker = WEIR_SPREAD};
     if (variant < 2) {
         options.workers = variant == 0 ? 1 : WORKERS;
         snprintf(seen->variant, sizeof seen->variant, "stepped, %u workers", options.workers);

@@ -71,6 +71,14 @@ unsigned weir__topology_cores(unsigned *cores, unsigned limit) {
     return CORES;
 }
 
+bool weir__topology_may_use(unsigned core) {
+    return core < CORES;
+}
+
+unsigned weir__topology_at_once(void) {
+    return CORES;
+}
+
 /* An event is a word: 1 while it is readable. */
 enum { EVENTS = 16 };
 

@@ -60,6 +60,7 @@ bool world_open_runtime(void) {
         .allocator = {.alloc = count_alloc, .free = count_free},
         .close_ns = WEIR_FOREVER, /* time is not real: a callback may take any of it */
         .log = log_text,
+        .default_worker = WEIR_SPREAD,
     };
     if (must(weir_runtime_open(&options, &world.runtime))) {
         sim_at_quiet(check_world);

@@ -179,6 +179,7 @@ static void watch(weir_runtime *runtime) {
 weir_runtime *stress_open(const weir_runtime_options *options) {
     weir_runtime_options filled = options != NULL ? *options : (weir_runtime_options){0};
     if (filled.log == NULL) filled.log = log_line;
+    filled.default_worker = WEIR_SPREAD;
     weir_runtime *runtime = NULL;
     weir__exchange_u64(&stress.logged, 0);
     weir__exchange_u32(&stress.excess, 0);

@@ -30,6 +30,7 @@ struct pipe {
 enum { RELAYS_MAX = 2 };
 
 static struct weir__rng rng;
+static const unsigned *kept_to; /* the only core of all workers; NULL: any */
 
 static size_t draw_min(size_t max_demand) {
     switch (weir__rng_below(&rng, 4)) {
@@ -64,8 +65,10 @@ static void run_pipe(const struct pipe *pipe) {
         .hops_most = pipe->relays,
         .hops_least =
             pipe->how == STRESS_RELAY_FORWARD || pipe->how == STRESS_RELAY_ANY ? 0 : pipe->relays};
-    weir_runtime *runtime =
-        stress_open(&(weir_runtime_options){.workers = pipe->workers, .idle = pipe->idle});
+    weir_runtime *runtime = stress_open(&(weir_runtime_options){.workers = pipe->workers,
+                                                                .idle = pipe->idle,
+                                                                .cores = kept_to,
+                                                                .core_count = kept_to != NULL});
     weir_ref last = stress_source_start(runtime, &source);
     for (unsigned i = 0; i < pipe->relays; i++) {
         weir_subscribe_to upstream = from(pipe, last);
@@ -142,15 +145,14 @@ static void one_core(uint64_t events) {
     cpu_set_t before, one;
     stress_rng(&rng);
     STRESS_CHECK(sched_getaffinity(0, sizeof before, &before) == 0);
+    unsigned core = 0;
+    while (!CPU_ISSET(core, &before)) core++;
     CPU_ZERO(&one);
-    for (size_t core = 0; core < CPU_SETSIZE; core++) {
-        if (CPU_ISSET(core, &before)) {
-            CPU_SET(core, &one);
-            break;
-        }
-    }
+    CPU_SET(core, &one);
     STRESS_CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
+    kept_to = &core;
     mixed_rounds("one_core", events);
+    kept_to = NULL;
     STRESS_CHECK(sched_setaffinity(0, sizeof before, &before) == 0);
 }
 

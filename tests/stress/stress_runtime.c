@@ -240,7 +240,8 @@ static void close_once(struct weir__rng *from) {
     weir_runtime_options options = {.workers = (unsigned)stress_between(from, 1, 3),
                                     .idle = stress_chance(from, 2) ? WEIR_IDLE_PARK
                                                                    : WEIR_IDLE_ADAPT,
-                                    .log = say_nothing};
+                                    .log = say_nothing,
+                                    .default_worker = WEIR_SPREAD};
     struct stress_source source = {
         .event_bytes = 64, .total = UINT32_MAX, .emit = STRESS_EMIT_SURPLUS};
     struct stress_relay relay = {.event_bytes = 64, .how = STRESS_RELAY_ANY, .upstreams = 1};

@@ -316,6 +316,7 @@ static uint64_t play_once(const struct famine_scenario *scenario, size_t words, 
     options.allocator = famine.memory.allocator.use;
     options.log = note;
     options.log_context = &famine;
+    options.default_worker = WEIR_SPREAD;
     alarm(60);
     if (famine_done(&famine, weir_runtime_open(&options, &famine.runtime))) play();
     alarm(0);

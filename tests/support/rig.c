@@ -76,6 +76,7 @@ void rig_expect_log(struct rig *rig, const char *expected) {
 weir_status rig_try_open(struct rig *rig, const weir_runtime_options *options) {
     weir_runtime_options used = {.mode = WEIR_STEPPED, .workers = 1};
     if (options != NULL) used = *options;
+    used.default_worker = WEIR_SPREAD; /* what crosses workers is what needs tests */
     used.allocator = rig->memory.allocator.use;
     used.log = note;
     used.log_context = rig;

@@ -166,6 +166,7 @@ static uint64_t play_once(uint64_t k, bool and_later) {
     test_memory_open(&now.memory);
     if (k > 0) test_memory_fail(&now.memory, k, and_later);
     const weir_runtime_options options = {.workers = 2,
+                                          .default_worker = WEIR_SPREAD,
                                           .unpinned = true,
                                           .idle = WEIR_IDLE_PARK,
                                           .allocator = now.memory.allocator.use,

