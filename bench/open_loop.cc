@@ -31,6 +31,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <vector>
 #include <weir/weir.h>
 
 namespace {
