@@ -13,9 +13,13 @@ void weir__chunks_open(struct weir__chunks *chunks, const struct weir__allocator
     chunks->bytes = bytes;
 }
 
+static size_t bytes_of(const struct weir__chunks *chunks, uint32_t chunk) {
+    return (weir__chunks_begin(chunk + 1) - weir__chunks_begin(chunk)) * chunks->bytes;
+}
+
 void weir__chunks_close(struct weir__chunks *chunks) {
     for (uint32_t i = 0; i < WEIR__CHUNKS; i++) {
-        weir__free(chunks->allocator, chunks->at[i], WEIR__CHUNK_PLACES * chunks->bytes);
+        weir__free(chunks->allocator, chunks->at[i], bytes_of(chunks, i));
     }
 }
 
@@ -25,7 +29,7 @@ static bool chunk_is_there(struct weir__chunks *chunks, uint32_t number) {
     if (chunk != NULL) {
         return true;
     }
-    size_t bytes = WEIR__CHUNK_PLACES * chunks->bytes;
+    size_t bytes = bytes_of(chunks, number);
     void *made = weir__alloc_zeroed(chunks->allocator, bytes, 128);
     if (made != NULL && weir__cas_ptr(&chunks->at[number], &chunk, made)) { /* C1 -> C2 */
         return true;
@@ -37,7 +41,7 @@ static bool chunk_is_there(struct weir__chunks *chunks, uint32_t number) {
 void *weir__chunks_take(struct weir__chunks *chunks, uint32_t *number) {
     uint32_t next = weir__load_relaxed_u32(&chunks->used);
     do {
-        if (next >= WEIR__CHUNKS_PLACES_MAX || !chunk_is_there(chunks, next / WEIR__CHUNK_PLACES)) {
+        if (next >= WEIR__CHUNKS_PLACES_MAX || !chunk_is_there(chunks, weir__chunks_which(next))) {
             return NULL;
         }
     } while (!weir__cas_u32(&chunks->used, &next, next + 1)); /* unique: no order needed */

@@ -100,7 +100,7 @@ struct part {
     bool in_order;
     uint64_t next[LEDGER_SOURCES];
     /* HEAD_ANSWERS; under the service's lock but `left`, which is the stage's */
-    struct request request[SERVICE_REQUESTS];
+    struct request *request; /* a ring of SERVICE_REQUESTS */
     unsigned first_request;
     unsigned requests;
     uint64_t left;
@@ -149,6 +149,8 @@ struct service {
     /* what was built */
     struct part part[SERVICE_PARTS];
     unsigned parts;
+    struct request request[SERVICE_HEADS][SERVICE_REQUESTS];
+    unsigned answering;               /* heads that have one of them */
     struct part *ends[SERVICE_HEADS]; /* of what was built so far: to be subscribed to */
     unsigned end_count;
     struct part

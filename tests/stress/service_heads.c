@@ -180,6 +180,7 @@ static void start_answers(struct service *service, bool last) {
     struct part *part = start_source(service, "answers", 0, last, ask_outside);
     unsigned hands = (unsigned)stress_between(&service->rng, 1, 2);
     part->left = service->most;
+    part->request = service->request[service->answering++];
     for (unsigned i = 0; i < hands; i++)
         service_add_hand(service, part, service->most, service_answer);
     beside(service, part);

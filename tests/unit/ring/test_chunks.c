@@ -39,16 +39,25 @@ static struct place *at(uint32_t number) {
     return weir__chunks_at(&table, number, sizeof(struct place));
 }
 
+/* Up to which number the places of so many chunks are. */
+static uint32_t end_of(uint32_t chunks) {
+    static const uint32_t small[] = {0, 64, 128, 256, 512, 1024};
+    return chunks <= 5 ? small[chunks] : (chunks - 4) * 1024;
+}
+
 static void chunks_are_made_as_needed(void **state) {
     (void)state;
     static const struct place zeroed = {0};
     open_table();
     assert_int_equal(memory.live, 0);
+    uint32_t chunks = 0;
     for (uint32_t i = 0; i < 2 * WEIR__CHUNK_PLACES + 1; i++) {
         uint32_t number = UINT32_MAX;
         struct place *place = weir__chunks_take(&table, &number);
         assert_int_equal(number, i);
-        assert_int_equal(memory.live, i / WEIR__CHUNK_PLACES + 1);
+        if (i == end_of(chunks)) chunks++;
+        assert_int_equal(memory.live, chunks);
+        assert_int_equal(memory.bytes, end_of(chunks) * sizeof *place);
         assert_memory_equal(place, &zeroed, sizeof zeroed);
         memset(place, 0xa5, sizeof *place);
         place->word = i;
@@ -66,6 +75,8 @@ static void numbers_never_taken_find_no_memory(void **state) {
     assert_null(at(0));
     struct place *first = weir__chunks_take(&table, &number);
     assert_ptr_equal(first, at(0));
+    assert_non_null(at(63)); /* nobody's, but there */
+    assert_null(at(64));
     assert_null(at(WEIR__CHUNK_PLACES));
     assert_null(at(WEIR__CHUNKS_PLACES_MAX - 1));
     assert_null(at(WEIR__CHUNKS_PLACES_MAX)); /* and no place either */
@@ -77,8 +88,10 @@ static void what_is_refused_uses_up_nothing(void **state) {
     (void)state;
     uint32_t number;
     open_table();
+    uint32_t chunks = 0;
     for (uint32_t i = 0; i < 2 * WEIR__CHUNK_PLACES; i++) {
-        if (i % WEIR__CHUNK_PLACES == 0) {
+        if (i == end_of(chunks)) {
+            chunks++;
             test_memory_fail(&memory, 1, true);
             for (int tries = 0; tries < 3; tries++) assert_null(weir__chunks_take(&table, &number));
             test_memory_fail_never(&memory);
