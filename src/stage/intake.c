@@ -405,6 +405,14 @@ static bool must_wait(const weir_stage *stage, const struct weir__edge *edge) {
     return before.id != 0 && weir__stage_find(stage, before) != NULL;
 }
 
+/*
+ * While others wait, no more is taken than was asked for before.  A producer on another worker
+ * may answer what is asked for here and now, one on this worker cannot: it would get less.
+ */
+static inline uint64_t taken_until(const weir_stage *stage, const struct weir__edge *edge) {
+    return stage->ready->hot[WEIR__EVENTS].count > 1 ? edge->asked : UINT64_MAX;
+}
+
 bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budget) {
     bool any = false;
     struct weir__entry entry;
@@ -416,7 +424,9 @@ bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budg
             return true;
         }
     }
-    while (*budget > 0 && !stage->stopping && take_next(stage, edge, &entry)) {
+    uint64_t until = taken_until(stage, edge);
+    while (*budget > 0 && !stage->stopping && (!any || edge->received < until) &&
+           take_next(stage, edge, &entry)) {
         any = true;
         if (handle_inline(stage, edge, &entry)) {
             --*budget;
