@@ -408,10 +408,10 @@ static bool must_wait(const weir_stage *stage, const struct weir__edge *edge) {
 }
 
 /*
- * Turns.  Producers that others wait beside have equal shares, of batches: in its turn an edge gives
- * what was asked for before, no more than so many batches, and the message that it has come to.
- * (What is asked for meanwhile a producer on another worker may send at once, one on this worker
- * cannot: it would get less.)  What a long message is beyond that share it has had ahead.
+ * While others wait an edge has turns, of equal shares: in one it gives what had been asked for
+ * when that began, no more than so many batches, and the message that it has come to.  (A producer
+ * on another worker may answer what is asked for meanwhile; one on this worker cannot, and would
+ * get less.)  By what a long message is beyond that share its edge is ahead.
  */
 enum { EDGE_BATCHES = 16 };
 
