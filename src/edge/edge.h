@@ -177,6 +177,7 @@ struct weir__edge {
     uint32_t wants; /* edge/rack.h: asleep, it could take an entry; read by the producer */
     enum weir__consumer_state consumer_state;
     struct weir__window window;
+    uint64_t ahead; /* batches that it has had beyond its share of turns (stage/intake.c) */
     struct weir__queue partial; /* the start of a message that is not all here */
     struct weir__queue returned;
     struct weir__edge *producers_next;

@@ -87,12 +87,15 @@ static inline void weir__outbox_touch(struct weir__outbox *outbox, struct weir__
  * What was published were so many bytes of events, or they were asked for.  A large batch
  * is handled next, and filled anew next, while it is in the nearest cache; with small
  * ones it is better if others publish first, and one turn does for all of them.
+ *
+ * Who has several producers is never put ahead: so all of them that are on its worker have had
+ * a turn between two of its own, and none is served twice meanwhile.
  */
 static inline void weir__outbox_touched_much(const struct weir__edge *edge,
                                              enum weir__direction direction, uint64_t bytes) {
     enum { LARGE_BYTES = 8192 };
-    if (bytes >= LARGE_BYTES && edge->local && weir__edge_attached(edge) &&
-        weir__edge_subscribed(edge)) {
+    if (bytes >= LARGE_BYTES && edge->local && !edge->at[direction]->merges &&
+        weir__edge_attached(edge) && weir__edge_subscribed(edge)) {
         weir__ready_run_next(edge->at[direction], direction == WEIR__EVENTS);
     }
 }

@@ -14,6 +14,7 @@
 #ifndef WEIR__EDGE_WINDOW_H
 #define WEIR__EDGE_WINDOW_H
 
+#include "base/attributes.h"
 #include "base/check.h"
 
 #include <stdint.h>
@@ -49,6 +50,12 @@ static inline void weir__window_message(struct weir__window *window) {
 static inline uint64_t weir__window_batch(const struct weir__window *window, uint64_t left) {
     uint64_t largest = window->max - window->min;
     return left < largest ? left : largest;
+}
+
+/* How many batches come behind the first one, of a message of so many events. */
+static inline uint64_t weir__window_more(const struct weir__window *window, uint64_t events) {
+    uint64_t largest = window->max - window->min;
+    return WEIR__LIKELY(events <= largest) ? 0 : (events - 1) / largest;
 }
 
 /* Asks back up to max, whatever is outstanding, for `most` at most.  Returns for how many. */

@@ -98,6 +98,7 @@ static void check_producers(const weir_stage *stage) {
         edge = edge->producers_next;
     }
     WEIR__CHECK(edge != NULL || stage->subscriptions.count == count);
+    WEIR__CHECK(stage->ready->merges == (count > 1));
 }
 
 static void check_takers_wait(const weir_stage *stage) {

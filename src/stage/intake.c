@@ -174,8 +174,10 @@ static void begin(weir_stage *stage, struct weir__edge *edge) {
     stage->begun = true;
     stage->message_left = message_events(&stage->inq);
     stage->message_windowed = !edge->manual && !comes_unsplit(stage, edge);
+    stage->pulled++;
     if (stage->message_windowed) {
         weir__window_message(&edge->window);
+        stage->pulled += weir__window_more(&edge->window, stage->message_left);
     }
 }
 
@@ -413,6 +415,31 @@ static bool must_wait(const weir_stage *stage, const struct weir__edge *edge) {
     return before.id != 0 && weir__stage_find(stage, before) != NULL;
 }
 
+/*
+ * While others wait an edge has turns, of equal shares: in one it gives what had been asked for
+ * when that began, no more than so many batches, and the message that it has come to.  (A producer
+ * on another worker may answer what is asked for meanwhile; one on this worker cannot, and would
+ * get less.)  By what a long message is beyond that share its edge is ahead.
+ */
+enum { EDGE_BATCHES = 16 };
+
+static inline bool others_wait(const weir_stage *stage) {
+    return stage->ready->hot[WEIR__EVENTS].count > 1;
+}
+
+/* True when it passes its turn, for what it has had. */
+static bool passes(struct weir__edge *edge) {
+    bool any = edge->ahead > 0;
+    edge->ahead -= edge->ahead < EDGE_BATCHES ? edge->ahead : EDGE_BATCHES;
+    return any;
+}
+
+static inline void note_ahead(weir_stage *stage, struct weir__edge *edge) {
+    if (WEIR__UNLIKELY(stage->pulled > EDGE_BATCHES)) {
+        edge->ahead = stage->pulled - EDGE_BATCHES;
+    }
+}
+
 bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budget) {
     bool any = false;
     struct weir__entry entry;
@@ -424,18 +451,29 @@ bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budg
             return true;
         }
     }
-    while (*budget > 0 && !stage->stopping && take_next(stage, edge, &entry)) {
+    uint64_t until = UINT64_MAX;
+    if (others_wait(stage)) {
+        if (passes(edge)) {
+            return true;
+        }
+        until = edge->asked;
+    }
+    stage->pulled = 0;
+    while (*budget > 0 && stage->pulled < EDGE_BATCHES && !stage->stopping &&
+           (!any || edge->received < until) && take_next(stage, edge, &entry)) {
         any = true;
         if (weir__stamp_came(edge)) {
             weir__stage_stamped(stage, edge);
         }
         if (handle_inline(stage, edge, &entry)) {
             spend(stage, budget);
+            stage->pulled++;
         } else {
             accept(stage, edge, &entry);
             weir__stage_drain(stage, budget);
         }
     }
+    note_ahead(stage, edge);
     if (any && weir__edge_made_room(edge)) {
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
     }

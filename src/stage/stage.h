@@ -156,6 +156,7 @@ struct weir_stage {
 
     /* consuming */
     struct weir__edge *producers;
+    uint64_t pulled;                  /* batches begun since an edge was turned to (intake.c) */
     uint64_t message_left;            /* of the message begun                       */
     uint64_t pieces_left;             /* of those, in the batch that comes in pieces */
     uint64_t pieces_ask;              /* what is due after the last piece           */

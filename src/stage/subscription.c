@@ -86,6 +86,7 @@ static void link_producer(weir_stage *stage, struct weir__edge *edge) {
         stage->producers->producers_previous = edge;
     }
     stage->producers = edge;
+    stage->ready->merges = edge->producers_next != NULL;
     weir__index_add(&stage->subscriptions, &edge->subscription, edge->id.id);
 }
 
@@ -101,6 +102,7 @@ static void forget_producer(weir_stage *stage, struct weir__edge *edge) {
     if (edge->producers_next != NULL) {
         edge->producers_next->producers_previous = edge->producers_previous;
     }
+    stage->ready->merges = stage->producers != NULL && stage->producers->producers_next != NULL;
     weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_OVER);
     let_cool(edge, WEIR__EVENTS);
 }

@@ -27,9 +27,8 @@
 #include "stage/takers.h"
 
 enum {
-    TURN_BATCHES = 64,      /* handed to handle_events in one turn */
-    TURN_EDGE_BATCHES = 16, /* of one edge, while others wait      */
-    TURN_MAIL = 32,         /* messages may take long, and a neighbour waits for all of them */
+    TURN_BATCHES = 64, /* handed to handle_events in one turn */
+    TURN_MAIL = 32,    /* messages may take long, and a neighbour waits for all of them */
     MANY_EDGES = 8
 };
 
@@ -107,11 +106,7 @@ static inline bool poll(weir_stage *stage, struct weir__edge *edge, enum weir__d
     if (direction == WEIR__DEMAND) {
         return weir__stage_poll_demand(stage, edge);
     }
-    uint32_t share = *budget < TURN_EDGE_BATCHES ? *budget : TURN_EDGE_BATCHES;
-    uint32_t left = share;
-    bool any = weir__stage_pull(stage, edge, &left);
-    *budget = WEIR__UNLIKELY(stage->host->took_long) ? 0 : *budget - (share - left);
-    return any;
+    return weir__stage_pull(stage, edge, budget);
 }
 
 /*
