@@ -13,13 +13,13 @@ void weir__chunks_open(struct weir__chunks *chunks, const struct weir__allocator
     chunks->bytes = bytes;
 }
 
-static size_t chunk_bytes(const struct weir__chunks *chunks, uint32_t chunk) {
+static size_t bytes_of_chunk(const struct weir__chunks *chunks, uint32_t chunk) {
     return (weir__chunks_begin(chunk + 1) - weir__chunks_begin(chunk)) * chunks->bytes;
 }
 
 void weir__chunks_close(struct weir__chunks *chunks) {
     for (uint32_t i = 0; i < WEIR__CHUNKS; i++) {
-        weir__free(chunks->allocator, chunks->at[i], chunk_bytes(chunks, i));
+        weir__free(chunks->allocator, chunks->at[i], bytes_of_chunk(chunks, i));
     }
 }
 
@@ -29,7 +29,7 @@ static bool chunk_is_there(struct weir__chunks *chunks, uint32_t number) {
     if (chunk != NULL) {
         return true;
     }
-    size_t bytes = chunk_bytes(chunks, number);
+    size_t bytes = bytes_of_chunk(chunks, number);
     void *made = weir__alloc_zeroed(chunks->allocator, bytes, 128);
     if (made != NULL && weir__cas_ptr(&chunks->at[number], &chunk, made)) { /* C1 -> C2 */
         return true;
