@@ -96,10 +96,10 @@ struct weir__ready_stage {
     _Alignas(128) struct weir__ready_list hot[2]; /* by direction */
     struct weir__run_link run;
     uint32_t polls;
-    uint64_t came_ns; /* the bell's, when it was taken from the stack last     */
     bool owned;       /* the owner is who raised is 1 for: it runs or is queued */
     bool queued;      /* in the bell's run list                                 */
     bool watched;     /* its stage looks outside the runtime by itself           */
+    uint64_t came_ns; /* the bell's, when it was taken from the stack last */
 };
 
 struct weir__bell {
