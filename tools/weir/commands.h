@@ -26,6 +26,7 @@ int command_graph(const struct options *options);
 int command_prom(const struct options *options);
 int command_top(const struct options *options);
 int command_replay(const struct options *options);
+int command_web(const struct options *options);
 int command_record(const struct options *options);
 
 /* Opens what the options name: a recording, at --at, or a counters file. */

@@ -60,6 +60,14 @@ static const char top_help[] =
     "Keys: q quits; s sorts by flow, busy, rate, fill or name; space stops the picture; tab goes\n"
     "on to the next program that runs; arrows and page keys move through the stages.\n";
 
+static const char web_help[] =
+    "usage: weir web [WHICH] [--port N] [--replay FILE [--at S]]\n\n"
+    "Serves a page that shows the graph at work: rates, what each stage did in the last two\n"
+    "minutes, and who holds the others up.  Prints its address, and serves it until it is\n"
+    "interrupted, to this machine alone.\n\n"
+    "  WHICH             as for other commands; by default all there are, as they come and go\n"
+    "  --port N          where it is served (default 9347); 0: at any that is free\n" REPLAY;
+
 static const char record_help[] =
     "usage: weir record FILE [WHICH] [--for S] [--every MS]\n\n"
     "Records the counters into FILE, for weir replay, and for --replay of stat, graph and top:\n"
@@ -78,6 +86,8 @@ static const char replay_help[] =
 const struct command commands[] = {
     {"top", command_top, OPTION_TARGET | OPTION_INTERVAL | OPTION_REPLAY | OPTION_TEXT | OPTION_SVG,
      "the graph as it flows, on the terminal", top_help},
+    {"web", command_web, OPTION_TARGET | OPTION_PORT | OPTION_REPLAY,
+     "the same in the browser, with time lines", web_help},
     {"stat", command_stat, OPTION_TARGET | OPTION_JSON | OPTION_INTERVAL | OPTION_REPLAY,
      "one look: rates, shares of time, latencies, and who holds the others up", stat_help},
     {"graph", command_graph, OPTION_TARGET | OPTION_SVG | OPTION_INTERVAL | OPTION_REPLAY,

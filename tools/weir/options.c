@@ -21,7 +21,8 @@ enum {
     FOR = 'f',
     EVERY = 'e',
     ONCE = '1',
-    COUNT = 'n'
+    COUNT = 'n',
+    PORT = 'p'
 };
 
 static const struct option all[] = {{"help", no_argument, NULL, HELP},
@@ -34,6 +35,7 @@ static const struct option all[] = {{"help", no_argument, NULL, HELP},
                                     {"every", required_argument, NULL, EVERY},
                                     {"once", no_argument, NULL, ONCE},
                                     {"count", required_argument, NULL, COUNT},
+                                    {"port", required_argument, NULL, PORT},
                                     {NULL, 0, NULL, 0}};
 
 static unsigned bit_of(int option) {
@@ -54,6 +56,8 @@ static unsigned bit_of(int option) {
     case ONCE:
     case COUNT:
         return OPTION_TEXT;
+    case PORT:
+        return OPTION_PORT;
     default:
         return 0;
     }
@@ -78,6 +82,15 @@ static bool read_value(double *value, int option, double least, double most) {
                        most, optarg);
     }
     return true;
+}
+
+static bool read_port(unsigned *port) {
+    double value;
+    if (!read_value(&value, PORT, 0, 65535)) {
+        return false;
+    }
+    *port = (unsigned)value;
+    return value == *port || trouble("--port takes a whole number, and not '%s'", optarg);
 }
 
 static bool read_option(struct options *options, int option) {
@@ -105,6 +118,8 @@ static bool read_option(struct options *options, int option) {
         return read_value(&options->at_s, option, 0, 1e9);
     case FOR:
         return read_value(&options->for_s, option, 0.001, 1e9);
+    case PORT:
+        return read_port(&options->port);
     default:
         return read_value(&options->every_ms, option, 1, 3600000);
     }
@@ -124,7 +139,7 @@ static bool read_word(struct options *options, const char *word, unsigned allowe
 }
 
 bool options_read(struct options *options, int argc, char **argv, unsigned allowed) {
-    *options = (struct options){.interval_s = 1, .at_s = -1, .every_ms = 100};
+    *options = (struct options){.interval_s = 1, .at_s = -1, .every_ms = 100, .port = 9347};
     optind = 1;
     opterr = 0;
     for (int option;
