@@ -17,7 +17,7 @@ struct options {
     double for_s; /* 0: until it is ended from outside */
     double every_ms;
     double pictures; /* top: as text, so many; 0: on the terminal */
-    unsigned port; /* web: 0: any */
+    unsigned port;   /* web: 0: any */
     bool json;
     bool svg;
     bool help;
@@ -34,7 +34,7 @@ enum {
     OPTION_FILE = 64,   /* a file's name, before the target */
     OPTION_TEXT = 128,  /* --once, --count */
     OPTION_AT = 256,
-    OPTION_PORT = 512 /* web */
+    OPTION_PORT = 512
 };
 
 /* Errors: an option or a value that there is not (trouble.h). */

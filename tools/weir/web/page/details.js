@@ -90,7 +90,7 @@ function showStage(look, number, close) {
     pairs([
       ["kind", stage.kind.replace("_", "-")],
       ["worker", stage.worker],
-      ["state", stage.callback_ns > 0 ? `in a callback for ${time(stage.callback_ns)}`
+      ["state now", stage.callback_ns > 0 ? `in a callback for ${time(stage.callback_ns)}`
         : stage.state],
       ["age", seconds(stage.age_s)],
       ["reference", stage.ref],

@@ -1,6 +1,6 @@
 // The graph: drawn anew when stages or subscriptions come and go, else only filled in anew.
 // SPDX-License-Identifier: Apache-2.0
-import { NODE, layout, linesOf, pathOf } from "./layout.js";
+import { HEAD, NODE, layout, linesOf, pathOf } from "./layout.js";
 import { STATES, count, guiltOf, p99Of, rateOf, share, time } from "./figures.js";
 
 const BAR = { x: 10, y: 30, width: NODE.width - 20, height: 12 };
@@ -49,10 +49,10 @@ function drawLine(parent, line, nodes, look) {
   const group = svg("g", { class: "edge", "data-from": look.stages[line.from].name,
     "data-to": look.stages[line.to].name }, parent);
   const end = nodes[line.to];
-  const [x, y] = [end.x, end.y + NODE.height / 2];
   return {
     line: svg("path", { d: path }, group),
-    head: svg("polygon", { points: `${x},${y} ${x - 9},${y - 5} ${x - 9},${y + 5}` }, group),
+    head: svg("path", { class: "head" }, group),
+    tip: [end.x, end.y + NODE.height / 2],
     text: svg("text", { x: text[0], y: text[1] }, group),
     title: svg("title", {}, group),
   };
@@ -108,6 +108,8 @@ function fillNode(node, look, stage, selected) {
   fillBar(node, stage);
 }
 
+const arrow = ([x, y], wide) => `M${x},${y} l${-HEAD},${-wide} v${2 * wide} z`;
+
 function fillLine(edge, line, most) {
   const rate = line.subscriptions.reduce((sum, each) => sum + each.events_per_s, 0);
   const fill = Math.max(...line.subscriptions.map((each) => each.fill));
@@ -116,9 +118,11 @@ function fillLine(edge, line, most) {
   edge.line.style.stroke = colour;
   edge.line.style.strokeWidth = width;
   edge.head.style.fill = colour;
+  edge.head.setAttribute("d", arrow(edge.tip, 4 + width));
   edge.text.textContent = `${count(rate)}/s`;
-  edge.title.textContent = line.subscriptions.map((each) => `${each.producer} → ${each.consumer}: `
-    + `${count(each.events_per_s)}/s, window ${each.max_demand}, ${share(each.fill)} full`)
+  edge.title.textContent = line.subscriptions.map((each) =>
+    `${each.producer} → ${each.consumer}: ` +
+    `${count(each.events_per_s)}/s, window ${each.max_demand}, ${share(each.fill)} full`)
     .join("\n");
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 export const NODE = { width: 190, height: 84 };
+export const HEAD = 12; // an arrow's
 const GAP = { x: 92, y: 20 }; // between layers; between the nodes of one
 const MARGIN = 16;
 const BEND = 14; // the height that a line takes where it passes a layer
@@ -91,7 +92,7 @@ export function pathOf(line, nodes) {
   const from = nodes[line.from];
   const to = nodes[line.to];
   const begin = [from.x + NODE.width, from.y + NODE.height / 2];
-  const end = [to.x, to.y + NODE.height / 2];
+  const end = [to.x - HEAD, to.y + NODE.height / 2];
   if (to.depth <= from.depth) { // it goes back: below them
     const low = Math.max(from.y, to.y) + NODE.height + GAP.y / 2;
     return {

@@ -48,13 +48,15 @@ function makeRow(stage, select) {
   const element = document.createElement("div");
   element.className = "row";
   const cells = ["name", "line", "rate", "p99"].map((name) => {
-    const cell = document.createElement(name === "line" ? "canvas" : "span");
-    cell.classList.add(name);
+    const cell = document.createElement("div");
+    cell.className = name;
     element.append(cell);
     return cell;
   });
+  const canvas = document.createElement("canvas");
+  cells[1].append(canvas);
   element.addEventListener("click", () => select(stage.ref));
-  return { element, cells };
+  return { element, canvas, cells };
 }
 
 function paint(canvas, track, colours) {
@@ -91,13 +93,13 @@ export function showLines(look, selected, select) {
     rows.replaceChildren(...order);
   }
   for (const stage of look.stages) {
-    const { element, cells: [name, line, rate, p99] } = drawn.get(stage.ref);
+    const { element, canvas, cells: [name, , rate, p99] } = drawn.get(stage.ref);
     element.className = `row ${guiltOf(look, stage)} ${stage.ref === selected ? "selected" : ""}`;
     name.textContent = stage.name;
     rate.textContent = `${count(rateOf(stage))}/s`;
     p99.textContent = p99Of(stage);
     element.title = STATES.map((state) => `${state} ${share(stage.share[state])}`).join(", ");
-    paint(line, tracks.get(stage.ref) ?? [], colours);
+    paint(canvas, tracks.get(stage.ref) ?? [], colours);
   }
 }
 
