@@ -15,6 +15,7 @@ static void *next_slot(struct counters *counters, weir_counters_kind kind, uint3
         (void *)(counters->bytes + (size_t)counters->slots * WEIR_COUNTERS_SLOT);
     memset(slot, 0, (size_t)count * WEIR_COUNTERS_SLOT);
     slot->kind = kind;
+    slot->turn = 2; /* nobody changes it just now */
     counters->slots += count;
     if (kind != WEIR_COUNTERS_HEADER) {
         counters_header(counters)->slots = counters->slots;

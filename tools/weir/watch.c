@@ -155,8 +155,7 @@ static void found_one(struct watches *watches, const struct found *found) {
     struct watch *watch = find_id(watches, id);
     bool known = watch != NULL && watch->opened_utc == found->opened_utc;
     struct feed feed;
-    if (known || (watch != NULL && watch->ended[0] == 0) ||
-        !feed_open(&feed, found->path, false)) {
+    if (known || (watch != NULL && watch->ended[0] == 0) || !feed_open(&feed, found->path, false)) {
         return;
     }
     if (watch != NULL) {

@@ -27,11 +27,11 @@ struct watch {
     struct feed feed;
     struct look look;
     struct history history;
-    struct message *said;  /* of the last look; NULL: nobody has asked yet */
-    unsigned listeners;    /* who hold a pointer to it */
-    char ended[200];       /* why nothing more comes, in a sentence; "": it goes on */
-    uint64_t opened_utc;   /* the runtime */
-    unsigned ended_looks;  /* so many looks ago */
+    struct message *said; /* of the last look; NULL: nobody has asked yet */
+    unsigned listeners;   /* who hold a pointer to it */
+    char ended[200];      /* why nothing more comes, in a sentence; "": it goes on */
+    uint64_t opened_utc;  /* the runtime */
+    unsigned ended_looks; /* so many looks ago */
 };
 
 struct watches {

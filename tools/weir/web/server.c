@@ -148,8 +148,8 @@ static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status,
     if (MHD_add_response_header(response, "Content-Type", type) == MHD_YES &&
         MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
         MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
-        MHD_add_response_header(response, "Content-Security-Policy",
-                                "default-src 'self'") == MHD_YES) {
+        MHD_add_response_header(response, "Content-Security-Policy", "default-src 'self'") ==
+            MHD_YES) {
         result = MHD_queue_response(connection, status, response);
     }
     MHD_destroy_response(response);
@@ -165,16 +165,15 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
 
 static enum MHD_Result answer_file(struct MHD_Connection *connection, const char *name) {
     const char *ending = strrchr(name, '.');
-    const char *type = ending == NULL                ? "text/plain"
+    const char *type = ending == NULL                 ? "text/plain"
                        : strcmp(ending, ".html") == 0 ? "text/html; charset=utf-8"
                        : strcmp(ending, ".css") == 0  ? "text/css; charset=utf-8"
                                                       : "text/javascript; charset=utf-8";
     for (const struct page_file *each = page_files; each->name != NULL; each++) {
         if (strcmp(each->name, name) == 0) {
             return queue(connection, MHD_HTTP_OK, type,
-                         MHD_create_response_from_buffer(each->length,
-                                                         (void *)(uintptr_t)each->bytes,
-                                                         MHD_RESPMEM_PERSISTENT));
+                         MHD_create_response_from_buffer(
+                             each->length, (void *)(uintptr_t)each->bytes, MHD_RESPMEM_PERSISTENT));
         }
     }
     return refuse(connection, MHD_HTTP_NOT_FOUND, "There is no such page.\n");
@@ -240,10 +239,10 @@ struct server *server_open(struct watches *watches, int listener) {
     struct server *server = calloc(1, sizeof *server);
     if (server != NULL) {
         *server = (struct server){.watches = watches, .looks = 1};
-        server->daemon = MHD_start_daemon(
-            MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, answer, server,
-            MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT, CLIENTS_MOST,
-            MHD_OPTION_CONNECTION_TIMEOUT, SILENT_S, MHD_OPTION_END);
+        server->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+                                          answer, server, MHD_OPTION_LISTEN_SOCKET, listener,
+                                          MHD_OPTION_CONNECTION_LIMIT, CLIENTS_MOST,
+                                          MHD_OPTION_CONNECTION_TIMEOUT, SILENT_S, MHD_OPTION_END);
     }
     if (server == NULL || server->daemon == NULL) {
         close(listener);

@@ -26,8 +26,7 @@ static int listen_at(unsigned *port) {
     socklen_t length = sizeof address;
     const int yes = 1;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (listener >= 0 &&
-        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+    if (listener >= 0 && setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
         bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 64) == 0 &&
         getsockname(listener, (struct sockaddr *)&address, &length) == 0) {
         *port = ntohs(address.sin_port);
