@@ -24,29 +24,14 @@ import time
 import unittest
 
 import browser
+from weirtool import WEIR, Program, weir, weir_fails
 
-WEIR, BOTTLENECKS = sys.argv[1:3]
 PATIENCE_S = 20
 BROWSER = browser.find()
 
 # Colours of the page (page.css).
 RED, DARK_RED = (0xd3, 0x2f, 0x2f), (0xff, 0x5a, 0x52)
 BUSY, BLOCKED, STARVED = (0xe8, 0x83, 0x2a), (0x3b, 0x82, 0xd6), (0xb9, 0xc6, 0xd3)
-
-
-class Program:
-    """A graph that runs, and where its counters lie."""
-
-    def __init__(self, graph, counters, seconds=60):
-        self.process = subprocess.Popen([BOTTLENECKS, graph, str(seconds)],
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        text=True, env=dict(os.environ, WEIR_COUNTERS=counters))
-        assert self.process.stdout.readline() == "ready\n"
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 class Server:
@@ -126,7 +111,7 @@ class Served(OneRuntime):
         messages = self.server.listen()
         first = next(messages)
         self.assertEqual([len(each) % 5 for each in first["history"]], [0] * 4)
-        self.assertEqual(first["runtime"], f"{self.program.process.pid}.1")
+        self.assertEqual(first["runtime"], f"{self.program.pid}.1")
         self.assertEqual(first["runtimes"], [{"id": first["runtime"], "program": "bottlenecks",
                                               "ended": False}])
         moment = first["look"]["moment_ns"]
@@ -142,7 +127,7 @@ class Served(OneRuntime):
         self.assertEqual(len(said["look"]["subscriptions"]), 3)
 
     def test_one_look_has_rates(self):
-        status, kind, text = self.server.get(f"/look?runtime={self.program.process.pid}.1")
+        status, kind, text = self.server.get(f"/look?runtime={self.program.pid}.1")
         said = json.loads(text)
         self.assertEqual((status, kind), (200, "application/json; charset=utf-8"))
         self.assertGreater(len(said["history"][0]), 0)
@@ -199,8 +184,7 @@ class Ends(unittest.TestCase):
     def test_a_recording_goes_on_from_a_moment_and_ends(self):
         program = Program("slow_middle", self.path)
         recording = os.path.join(self.folder.name, "recording")
-        subprocess.run([WEIR, "record", recording, self.path, "--for", "1.3"], check=True,
-                       stderr=subprocess.DEVNULL)
+        weir("record", recording, self.path, "--for", 1.3)
         program.kill()
         server = Server("--replay", recording, "--at", "0.6")
         messages = server.listen()
@@ -215,22 +199,22 @@ class Ends(unittest.TestCase):
         messages = server.listen()
         next(messages)
         programs = [Program("slow_middle", "1"), Program("slow_consumer", "1")]
-        ids = {f"{each.process.pid}.1" for each in programs}
+        ids = {f"{each.pid}.1" for each in programs}
         wait_until(lambda: ids <= {each["id"] for each in next(messages)["runtimes"]})
-        one = f"{programs[1].process.pid}.1"
+        one = f"{programs[1].pid}.1"
         self.assertEqual(next(server.listen(f"/events?runtime={one}"))["runtime"], one)
         for each in programs:
             each.kill()
-            os.unlink(f"/dev/shm/weir-{os.getuid()}-{each.process.pid}-1")
         wait_until(lambda: ids <= {each["id"] for each in next(messages)["runtimes"]
                                    if each["ended"]})
-        self.assertEqual(server.stop(), 0) # while somebody listens
+        for each in programs:
+            os.unlink(each.path)
+        self.assertEqual(server.stop(), 0)  # while somebody listens
 
 
 class BadInput(unittest.TestCase):
-    def refusal(self, *arguments):
-        said = subprocess.run([WEIR, "web", *arguments], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False)
+    def refusal(self, *words):
+        said = weir_fails("web", *words)
         self.assertEqual(said.stdout, "")
         return said.returncode, said.stderr.splitlines()[0]
 
@@ -346,7 +330,7 @@ class Page(OneRuntime):
                                            f"{json.dumps(json.dumps(shown))}", PATIENCE_S))
 
     def the_end_is_told(self):
-        self.program.process.kill()
+        self.program.kill()
         self.assertTrue(self.page.wait_for("!document.getElementById('ended').hidden", PATIENCE_S))
         self.assertIn("The process has ended",
                       self.page.ask("document.getElementById('ended').textContent"))

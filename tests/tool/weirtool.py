@@ -20,8 +20,9 @@ WEIR, BOTTLENECKS = sys.argv[1:3]
 class Program:
     """A graph of bottlenecks.c that runs; path: its counters file, "1" for one in /dev/shm."""
 
-    def __init__(self, graph, path):
-        self.popen = subprocess.Popen([BOTTLENECKS, graph], stdout=subprocess.PIPE, text=True,
+    def __init__(self, graph, path, seconds=60):
+        self.popen = subprocess.Popen([BOTTLENECKS, graph, str(seconds)],
+                                      stdout=subprocess.PIPE, text=True,
                                       stderr=subprocess.DEVNULL,
                                       env=dict(os.environ, WEIR_COUNTERS=path))
         assert self.popen.stdout.readline() == "ready\n"
