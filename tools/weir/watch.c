@@ -135,8 +135,18 @@ static void begin_again(struct watch *watch, const struct feed *feed) {
     begin(watch, 0);
 }
 
+/* Where there are as many as there may be, the first that has ended makes room. */
+static bool make_room(struct watches *watches) {
+    for (uint32_t i = 0; watches->count == WATCH_MOST && i < WATCH_MOST; i++) {
+        if (watches->at[i]->ended[0] != 0 && watches->at[i]->listeners == 0) {
+            remove_watch(watches, i);
+        }
+    }
+    return watches->count < WATCH_MOST;
+}
+
 static void begin_new(struct watches *watches, struct feed *feed) {
-    struct watch *watch = watches->count < WATCH_MOST ? add_watch(watches) : NULL;
+    struct watch *watch = make_room(watches) ? add_watch(watches) : NULL;
     if (watch == NULL) {
         feed_close(feed);
         return;

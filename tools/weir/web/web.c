@@ -25,8 +25,10 @@ static int listen_at(unsigned *port) {
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     const int yes = 1;
+    const int most = 1 << 17; /* that the system queues up for a client who does not read */
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (listener >= 0 && setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+        setsockopt(listener, SOL_SOCKET, SO_SNDBUF, &most, sizeof most) == 0 &&
         bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 64) == 0 &&
         getsockname(listener, (struct sockaddr *)&address, &length) == 0) {
         *port = ntohs(address.sin_port);

@@ -15,18 +15,33 @@ export function svg(name, attributes, parent, text) {
   return element;
 }
 
-const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+const ruler = document.createElement("canvas").getContext("2d");
+
+/** As much of a name as there is room for beside its worker. */
+function cut(name, worker) {
+  const family = getComputedStyle(document.body).fontFamily;
+  const width = (text, font) => {
+    ruler.font = `${font} ${family}`;
+    return ruler.measureText(text).width;
+  };
+  const room = BAR.width - width(worker, "12px") - 8;
+  let text = name;
+  for (let most = name.length; most > 1 && width(text, "600 14px") > room;) {
+    text = `${name.slice(0, --most)}…`;
+  }
+  return text;
+}
 
 function drawNode(parent, stage, at, select) {
   const group = svg("g", { class: "node", transform: `translate(${at.x},${at.y})`, tabindex: 0,
     role: "button", "data-stage": stage.name, "aria-label": stage.name }, parent);
   const right = NODE.width - 10;
+  const worker = `worker ${stage.worker}`;
   svg("rect", { class: "halo", x: -6, y: -6, rx: 11, width: NODE.width + 12,
     height: NODE.height + 12 }, group);
   svg("rect", { class: "box", rx: 7, width: NODE.width, height: NODE.height }, group);
-  svg("text", { class: "name", x: 10, y: 21 }, group, cut(stage.name, 15));
-  svg("text", { class: "faint", x: right, y: 21, "text-anchor": "end" }, group,
-    `worker ${stage.worker}`);
+  svg("text", { class: "name", x: 10, y: 21 }, group, cut(stage.name, worker));
+  svg("text", { class: "faint", x: right, y: 21, "text-anchor": "end" }, group, worker);
   const node = {
     group,
     title: svg("title", {}, group),
@@ -72,7 +87,7 @@ export function fit() {
   if (drawn.shape === null) return;
   const room = place.clientWidth / drawn.width;
   const high = window.innerHeight * 0.54 / drawn.height;
-  const scale = Math.max(0.55, Math.min(1.15, room, high));
+  const scale = Math.max(0.62, Math.min(1.15, room, high));
   drawn.picture.setAttribute("width", Math.floor(drawn.width * scale));
   drawn.picture.setAttribute("height", Math.floor(drawn.height * scale));
 }
