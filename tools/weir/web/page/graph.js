@@ -17,30 +17,33 @@ export function svg(name, attributes, parent, text) {
 
 const ruler = document.createElement("canvas").getContext("2d");
 
-/** As much of a name as there is room for beside its worker. */
-function cut(name, worker) {
+/** A name and its worker in one line: the worker gives way first, then the name. */
+function headOf(stage) {
   const family = getComputedStyle(document.body).fontFamily;
   const width = (text, font) => {
     ruler.font = `${font} ${family}`;
     return ruler.measureText(text).width;
   };
-  const room = BAR.width - width(worker, "12px") - 8;
-  let text = name;
-  for (let most = name.length; most > 1 && width(text, "600 14px") > room;) {
-    text = `${name.slice(0, --most)}…`;
+  const fits = (name, worker) =>
+    width(name, "600 14px") + 8 + width(worker, "12px") <= BAR.width;
+  let name = stage.name;
+  const worker = [`worker ${stage.worker}`, `w${stage.worker}`].find((each) => fits(name, each)) ??
+    `w${stage.worker}`;
+  for (let most = name.length; most > 1 && !fits(name, worker);) {
+    name = `${stage.name.slice(0, --most)}…`;
   }
-  return text;
+  return { name, worker };
 }
 
 function drawNode(parent, stage, at, select) {
   const group = svg("g", { class: "node", transform: `translate(${at.x},${at.y})`, tabindex: 0,
     role: "button", "data-stage": stage.name, "aria-label": stage.name }, parent);
   const right = NODE.width - 10;
-  const worker = `worker ${stage.worker}`;
+  const { name, worker } = headOf(stage);
   svg("rect", { class: "halo", x: -6, y: -6, rx: 11, width: NODE.width + 12,
     height: NODE.height + 12 }, group);
   svg("rect", { class: "box", rx: 7, width: NODE.width, height: NODE.height }, group);
-  svg("text", { class: "name", x: 10, y: 21 }, group, cut(stage.name, worker));
+  svg("text", { class: "name", x: 10, y: 21 }, group, name);
   svg("text", { class: "faint", x: right, y: 21, "text-anchor": "end" }, group, worker);
   const node = {
     group,
@@ -117,7 +120,7 @@ function fillNode(node, look, stage, selected) {
   node.state.textContent = stage.callback_ns > 0
     ? `in a callback for ${time(stage.callback_ns)}` : `${most} ${share(stage.share[most])}`;
   node.queue.textContent = stage.callback_ns > 0 ? "" : queueOf(stage);
-  node.title.textContent = [stage.name,
+  node.title.textContent = [`${stage.name}, on worker ${stage.worker}`,
     ...STATES.map((state) => `${state} ${share(stage.share[state])}`),
     `in ${count(stage.per_s.events_in)}/s, out ${count(stage.per_s.events_out)}/s`].join("\n");
   fillBar(node, stage);
