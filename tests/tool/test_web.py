@@ -337,6 +337,26 @@ class Page(OneRuntime):
         self.assertIn("ended", self.page.ask("document.getElementById('runtimes').innerText"))
         self.assertEqual(self.page.ask("document.querySelectorAll('.node').length"), 4)
 
+    def names(self):
+        return self.page.ask("[...document.querySelectorAll('.node')]"
+                             ".map((each) => each.dataset.stage).join()")
+
+    def test_a_runtime_is_chosen(self):
+        with Program("slow_middle", "1") as one, Program("starved_source", "1") as other:
+            server = Server()
+            self.page.open(f"{server.address}?runtime={one.pid}.1")
+            self.page.wait_for("document.querySelector('.node') !== null", PATIENCE_S)
+            self.assertEqual(self.names(), "source,parse,enrich,store")
+            self.page.ask(f"document.getElementById('runtimes').value = '{other.pid}.1'; "
+                          "document.getElementById('runtimes').dispatchEvent(new Event('change'))")
+            self.page.wait_for("document.querySelector('[data-stage=inlet]') !== null", PATIENCE_S)
+            self.assertEqual(self.names(), "inlet,parse,store")
+            self.assertEqual(self.page.ask("location.search"), f"?runtime={other.pid}.1")
+            self.page.open(f"{server.address}?runtime=1.1")
+            self.assertTrue(self.page.wait_for("document.getElementById('link')?.textContent === "
+                                               "'there is no runtime 1.1'", PATIENCE_S))
+            server.stop()
+
     def test_it_shows_what_it_must(self):
         self.page.open(self.server.address)
         for step in (self.text, self.pixels, self.dark, self.a_stage_is_selected,

@@ -128,9 +128,19 @@ function fillNode(node, look, stage, selected) {
 
 const arrow = ([x, y], wide) => `M${x},${y} l${-HEAD},${-wide} v${2 * wide} z`;
 
-function fillLine(edge, line, most) {
+/** How full the fullest window is, calmed down over some looks: it is a matter of the moment. */
+function fillOf(edge, line, moment) {
+  const now = Math.max(...line.subscriptions.map((each) => each.fill));
+  if (moment !== edge.moment) {
+    edge.fill = edge.fill === undefined ? now : 0.7 * edge.fill + 0.3 * now;
+    edge.moment = moment;
+  }
+  return edge.fill;
+}
+
+function fillLine(edge, line, most, moment) {
   const rate = line.subscriptions.reduce((sum, each) => sum + each.events_per_s, 0);
-  const fill = Math.max(...line.subscriptions.map((each) => each.fill));
+  const fill = fillOf(edge, line, moment);
   const width = 1.5 + 5 * Math.sqrt(most > 0 ? rate / most : 0);
   const colour = `color-mix(in srgb, var(--full) ${Math.round(fill * 100)}%, var(--empty))`;
   edge.line.style.stroke = colour;
@@ -155,7 +165,7 @@ export function showGraph(look, selected, select) {
   look.stages.forEach((stage, i) => fillNode(drawn.nodes[i], look, stage, selected));
   const rateOfLine = (line) => line.subscriptions.reduce((sum, each) => sum + each.events_per_s, 0);
   const most = Math.max(0, ...lines.map(rateOfLine));
-  lines.forEach((line, i) => fillLine(drawn.edges[i], line, most));
+  lines.forEach((line, i) => fillLine(drawn.edges[i], line, most, look.moment_ns));
 }
 
 export function clearGraph() {

@@ -89,18 +89,18 @@ function take(message) {
   show();
 }
 
-function connect(runtime) {
+/** Listens to a runtime, or with null to whichever there is; `note` says why. */
+function connect(runtime, note = "") {
   source?.close();
   source = new EventSource(`events${runtime === null ? ""
     : `?runtime=${encodeURIComponent(runtime)}`}`);
-  source.onopen = () => { at("link").textContent = ""; };
+  source.onopen = () => { at("link").textContent = note; };
   source.onmessage = (event) => take(JSON.parse(event.data));
   source.onerror = () => {
     if (source.readyState !== EventSource.CLOSED) {
       at("link").textContent = "the connection is lost; trying again";
     } else if (runtime !== null) { // the server does not know it
-      at("link").textContent = `there is no runtime ${runtime}`;
-      connect(null);
+      connect(null, `there is no runtime ${runtime}`);
     } else {
       at("link").textContent = "weir web has ended";
     }
