@@ -4,7 +4,8 @@
 SPDX-License-Identifier: Apache-2.0
 
 Method: each graph of bottlenecks.c on threads; `weir stat` looks at it from outside.  On a machine
-where others use the cores up, what a graph is held up by is them: so there are several tries.
+where others have the cores, what a graph is held up by is them.  The tool says so, too: then there
+is another try, and a test that has met nothing else is left out.
 usage: test_bottlenecks.py WEIR BOTTLENECKS
 """
 
@@ -20,7 +21,8 @@ WEIR, BOTTLENECKS = sys.argv[1:3]
 
 WARM_S = 0.3
 LOOK_S = 0.5
-TRIES = 8
+TRIES = 6
+CORELESS = 0.1  # of its time: a worker was ready, and had no core
 
 # What the culprit is, and of what kind.
 EXPECTED = {
@@ -64,12 +66,20 @@ def found_in(said):
     return culprit["kind"], culprit["worker" if culprit["kind"] == "worker" else "stage"]
 
 
+def others_have_the_cores(said):
+    return max(worker["coreless"] for worker in said["workers"]) >= CORELESS
+
+
 def test_of(graph):
     def test(self):
         for number in range(1, TRIES + 1):
             said = look(graph, number * LOOK_S)
             if found_in(said) == EXPECTED[graph]:
                 return
+            if not others_have_the_cores(said):
+                break
+        else:
+            self.skipTest(said["culprit"]["text"])
         self.assertEqual(found_in(said), EXPECTED[graph], json.dumps(said, indent=1))
     return test
 

@@ -149,6 +149,40 @@ static uint32_t take_slot(struct image *image, const struct mapped *mapped, uint
     return count;
 }
 
+/* --- what the kernel says of the workers' threads ------------------------------------------ */
+
+enum { DELAY = sizeof((weir_counters_worker *)0)->reserved / sizeof(uint64_t) - 1 };
+
+uint64_t image_delay(const weir_counters_worker *worker) {
+    return worker->reserved[DELAY];
+}
+
+/* The second figure of its schedstat. */
+static uint64_t delay_of(uint64_t pid, uint64_t thread) {
+    char path[96];
+    uint64_t delay = 0;
+    snprintf(path, sizeof path, "/proc/%" PRIu64 "/task/%" PRIu64 "/schedstat", pid, thread);
+    FILE *file = fopen(path, "re");
+    if (file != NULL) {
+        if (fscanf(file, "%*u %" SCNu64, &delay) != 1) {
+            delay = 0;
+        }
+        fclose(file);
+    }
+    return delay;
+}
+
+static void take_delays(struct image *image) {
+    for (uint32_t i = 1; i < image->slots; i++) {
+        weir_counters_worker *worker = (void *)(image->bytes + (size_t)i * SLOT);
+        bool is_times = worker->slot.kind == WEIR_COUNTERS_TIMES;
+        if (worker->slot.kind == WEIR_COUNTERS_WORKER && worker->thread != 0 && image->live) {
+            worker->reserved[DELAY] = delay_of(image_header(image)->pid, worker->thread);
+        }
+        i += is_times; /* its second half is no slot */
+    }
+}
+
 bool image_take(struct image *image, struct mapped *mapped) {
     size_t length;
     if (!length_of(mapped->file, &length)) {
@@ -179,6 +213,7 @@ bool image_take(struct image *image, struct mapped *mapped) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     image->now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     image->live = header->closed == 0 && process_lives(header->pid, header->started);
+    take_delays(image);
     return true;
 }
 

@@ -51,6 +51,10 @@ const weir_counters_header *image_header(const struct image *image);
 /* A slot, or NULL when there is none of that number; a TIMES is two. */
 const weir_counters_slot *image_slot(const struct image *image, uint64_t number);
 
+/* How long the worker's thread was ready to run, and had no core: what the kernel says of it as the
+ * image was taken, in nanoseconds.  0: it says nothing.  (In the image alone: a reserved word.) */
+uint64_t image_delay(const weir_counters_worker *worker);
+
 /* Whether a process with that number began at that moment (field 22 of its stat) and lives. */
 bool process_lives(uint64_t pid, uint64_t started);
 

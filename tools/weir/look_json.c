@@ -65,6 +65,7 @@ static void put_worker(struct json *json, const struct view *view, uint32_t numb
     json_text(json, "stage", label_of(view, view_find_stage(view, at->stage)));
     json_number(json, "load", rates->load);
     json_number(json, "rest", rates->rest);
+    json_number(json, "coreless", rates->coreless);
     json_number(json, "turns_per_s", rates->turns);
     json_number(json, "wakes_per_s", rates->wakes);
     json_whole(json, "turns", at->turns);

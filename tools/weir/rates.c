@@ -143,6 +143,8 @@ static void rate_worker(struct worker_rates *rates, const struct view *before,
     uint64_t rested = from.at == &nothing ? 0 : rest_of(before, &from);
     rates->load = at_most_one(per_second(busy_of(&from), busy_of(to), seconds) / 1e9);
     rates->rest = at_most_one(per_second(rested, rest_of(now, to), seconds) / 1e9);
+    rates->coreless =
+        at_most_one(per_second(image_delay(from.at), image_delay(to->at), seconds) / 1e9);
     rates->turns = per_second(from.at->turns, to->at->turns, seconds);
     rates->wakes = per_second(from.at->wakes, to->at->wakes, seconds);
 }

@@ -34,8 +34,9 @@ struct subscription_rates {
 };
 
 struct worker_rates {
-    double load; /* share of the time in turns that did something */
-    double rest; /* ... and asleep, or spinning with nothing to do */
+    double load;     /* share of the time in turns that did something */
+    double rest;     /* ... and asleep, or spinning with nothing to do */
+    double coreless; /* ... and ready to run without a core: others have it */
     double turns;
     double wakes;
 };

@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Told of from this share of its time on. */
+#define CORELESS 0.25
+
 enum {
     NAMES = 3,            /* of those that wait; of more, how many they are */
     HANGS_NS = 1000000000 /* a callback that has not returned for so long   */
@@ -232,6 +235,22 @@ static void say_nothing(struct culprit *culprit, const struct view *view,
         view->stages[culprit->stage].label, percent(rates, culprit->stage, WEIR_STATE_BUSY).text);
 }
 
+/* What no stage can be blamed for: a worker that is ready to run, and others have its core. */
+static void say_coreless(struct culprit *culprit, const struct view *view,
+                         const struct rates *rates) {
+    uint32_t most = NONE;
+    for (uint32_t i = 0; i < view->worker_count; i++) {
+        if (rates->workers[i].coreless >= CORELESS &&
+            (most == NONE || rates->workers[i].coreless > rates->workers[most].coreless)) {
+            most = i;
+        }
+    }
+    if (most != NONE) {
+        say(culprit, "; worker %u is ready and has no core %s of the time",
+            view->workers[most].at->index, text_share(rates->workers[most].coreless).text);
+    }
+}
+
 void verdict_say(struct culprit *culprit, const struct view *view, const struct rates *rates,
                  const struct culprit_end *ends) {
     culprit->text[0] = 0;
@@ -257,4 +276,5 @@ void verdict_say(struct culprit *culprit, const struct view *view, const struct 
         say_nothing(culprit, view, rates);
         break;
     }
+    say_coreless(culprit, view, rates);
 }

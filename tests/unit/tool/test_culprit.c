@@ -203,6 +203,21 @@ static void nothing_at_all(void **state) {
     expect(CULPRIT_NONE, NULL, "nothing is full: there are no stages");
 }
 
+/* Others have a worker's core: no stage is to blame for that, and it is told beside. */
+static void no_core(void **state) {
+    (void)state;
+    begin(2);
+    weir_counters_stage *source = stage("source", 0, SHARES(0, 0, 0, 100, 0));
+    weir_counters_stage *sink = stage("sink", 1, SHARES(40, 0, 60, 0, 0));
+    weir_counters_worker *second = (void *)(counters.bytes + 2 * WEIR_COUNTERS_SLOT);
+    const size_t words = sizeof second->reserved / sizeof *second->reserved;
+    second->reserved[words - 1] = COUNTERS_NOW_NS / 2; /* image_delay */
+    flows(source, sink);
+    expect(CULPRIT_NONE, "sink",
+           "nothing is full: the busiest stage is sink, busy 40 % of its time; "
+           "worker 1 is ready and has no core 50 % of the time");
+}
+
 /* Stages that feed each other: the walk ends. */
 static void ring_of_stages(void **state) {
     (void)state;
@@ -222,13 +237,21 @@ static void ring_of_stages(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slow_consumer),        cmocka_unit_test(slow_middle),
-        cmocka_unit_test(busy_source),          cmocka_unit_test(unbalanced_partition),
-        cmocka_unit_test(one_of_four_siblings), cmocka_unit_test(all_siblings),
-        cmocka_unit_test(starved_source),       cmocka_unit_test(full_worker),
-        cmocka_unit_test(noisy_neighbour),      cmocka_unit_test(slow_consumer_on_one_worker),
-        cmocka_unit_test(nobody_asks),          cmocka_unit_test(all_is_well),
-        cmocka_unit_test(nothing_at_all),       cmocka_unit_test(ring_of_stages),
+        cmocka_unit_test(slow_consumer),
+        cmocka_unit_test(slow_middle),
+        cmocka_unit_test(busy_source),
+        cmocka_unit_test(unbalanced_partition),
+        cmocka_unit_test(one_of_four_siblings),
+        cmocka_unit_test(all_siblings),
+        cmocka_unit_test(starved_source),
+        cmocka_unit_test(full_worker),
+        cmocka_unit_test(noisy_neighbour),
+        cmocka_unit_test(slow_consumer_on_one_worker),
+        cmocka_unit_test(nobody_asks),
+        cmocka_unit_test(all_is_well),
+        cmocka_unit_test(nothing_at_all),
+        cmocka_unit_test(ring_of_stages),
+        cmocka_unit_test(no_core),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
