@@ -10,8 +10,9 @@
  * memory, which is there whether or not it is a file.
  *
  * The file is an array of slots of 512 bytes in the machine's byte order.  The first is the
- * header; `slots` of it says how many there are.  It only grows, in steps of WEIR_COUNTERS_STEP
- * slots.  A slot's `kind` says what it is now.
+ * header; `slots` of it says how many there are.  It only grows: it begins with
+ * WEIR_COUNTERS_STEP slots, and each step is twice as large as the one before.  A slot's `kind`
+ * says what it is now.
  *
  * Reading.  Each word has one writer and is written whole; so each is right by itself, and two
  * of one slot may be some microseconds apart.  A slot may be given to somebody else: read `turn`,
@@ -19,8 +20,9 @@
  * have read only if it is the same and even.  (The header's is always even.)
  *
  * Figures are since the stage, the subscription or the worker began and never fall, but where it
- * says "now": those may be up to a millisecond old while their worker is busy, and are exact when
- * it sleeps.  Times are in nanoseconds; moments are CLOCK_MONOTONIC's (SIMULATED: virtual time).
+ * says "now".  They may be some milliseconds old while their worker is busy, one for each 64 busy
+ * stages of its, and are exact when it sleeps.  Times are in nanoseconds; moments are
+ * CLOCK_MONOTONIC's (SIMULATED: virtual time).
  *
  * Threads    as above.  Version: a reader that finds another `version` does not understand it;
  *            within one, new figures take reserved words, which are zero.
@@ -38,7 +40,7 @@ extern "C" {
 #define WEIR_COUNTERS_MAGIC   UINT64_C(0x0073746e63726577) /* "wercnts" */
 #define WEIR_COUNTERS_VERSION 1
 #define WEIR_COUNTERS_SLOT    512 /* bytes */
-#define WEIR_COUNTERS_STEP    128 /* slots: the file grows by so many */
+#define WEIR_COUNTERS_STEP    128 /* slots: the file begins with so many */
 #define WEIR_COUNTERS_NAME    64  /* bytes of a name, cut off, with its zero */
 
 typedef enum weir_counters_kind {

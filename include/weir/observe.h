@@ -85,7 +85,8 @@ const char *weir_accounts_check(const weir_accounts *accounts);
  * Errors     NO_STAGE: it has ended (a subscription, too); INVALID.
  * Cost       weir_stage_stats, _times: some 64 words, and for {0} all slots; the others: all slots
  *            there are.
- * Threads    any; lock-free.  Exact when the runtime is at rest (weir_runtime_settle).
+ * Threads    any; lock-free.  Exact when the runtime is at rest (weir_runtime_settle); while stages
+ *            end what {0} says may fall for a moment.
  */
 weir_status weir_stage_stats(const weir_runtime *runtime, weir_ref stage, weir_counters_stage *out);
 size_t weir_stages(const weir_runtime *runtime, weir_counters_stage *out, size_t room);

@@ -84,9 +84,9 @@ typedef struct weir_runtime_options {
     void *log_context;
     /* Where its counters are for other processes (counters.h): "1" names /dev/shm/weir-USER-PID-N
      * (the process's Nth runtime), what has a slash is the file's name, which there must not be
-     * yet; "0" is none.  Default: what WEIR_COUNTERS in the environment says, likewise, but that
-     * names with a slash have .N behind them from the 2nd runtime on; where the file can not be
-     * had a warning is logged.  Copied; removed at close. */
+     * yet, unless this program has left it in a crash; "0" is none.  Default: what WEIR_COUNTERS in
+     * the environment says, likewise, but that names with a slash have .N behind them from the 2nd
+     * runtime on; where the file can not be had a warning is logged.  Copied; removed at close. */
     const char *counters_file;
     const unsigned *cores; /* numbers of the cores to pin to, in order; default: see Cores */
     size_t core_count;     /* how many of them, 1..1024                                    */

@@ -28,11 +28,16 @@ static unsigned step_of(uint64_t number) {
     return 63u - (unsigned)__builtin_clzll(number / WEIR_COUNTERS_STEP + 1);
 }
 
-static void *make_step(const struct weir__sheet *sheet, unsigned step) {
+/* In the file, as long as there is room for it. */
+static void *make_step(struct weir__sheet *sheet, unsigned step) {
     size_t bytes = (size_t)step_slots(step) * WEIR_COUNTERS_SLOT;
-    return sheet->file < 0
-               ? weir__alloc_zeroed(sheet->allocator, bytes, 128)
-               : weir__shared_file_map(sheet->file, step_first(step) * WEIR_COUNTERS_SLOT, bytes);
+    void *made = NULL;
+    if (sheet->file >= 0 && sheet->in_file == step) {
+        made = weir__shared_file_map(sheet->file, step_first(step) * WEIR_COUNTERS_SLOT, bytes);
+        sheet->in_file += made != NULL;
+    }
+    bool may_hide = sheet->file < 0 || step > 0; /* nobody would find the header */
+    return made != NULL || !may_hide ? made : weir__alloc_zeroed(sheet->allocator, bytes, 128);
 }
 
 static void free_step(const struct weir__sheet *sheet, unsigned step) {
@@ -40,7 +45,7 @@ static void free_step(const struct weir__sheet *sheet, unsigned step) {
     if (sheet->steps[step] == NULL) {
         return;
     }
-    if (sheet->file < 0) {
+    if (step >= sheet->in_file) {
         weir__free(sheet->allocator, sheet->steps[step], bytes);
     } else {
         weir__shared_file_unmap(sheet->steps[step], bytes);
@@ -67,9 +72,12 @@ static bool step_is_there(struct weir__sheet *sheet, uint32_t number) {
         if (made == NULL) {
             return false;
         }
-        weir__store_release_ptr(&sheet->steps[step], made); /* V3 -> V4 */
-        weir_counters_header *header = sheet->steps[0];
-        weir__store_release_u64(&header->slots, step_first(step + 1)); /* V3 -> V4 */
+        weir__store_release_ptr(&sheet->steps[step], made);           /* V3 -> V4 */
+        weir__store_release_u64(&sheet->slots, step_first(step + 1)); /* V3 -> V4 */
+        if (sheet->file < 0 || step < sheet->in_file) {
+            weir_counters_header *header = sheet->steps[0];
+            weir__store_release_u64(&header->slots, step_first(step + 1)); /* V3 -> V4 */
+        }
     }
     return true;
 }
@@ -206,6 +214,7 @@ int weir__sheet_open(struct weir__sheet *sheet, const struct weir__allocator *al
     sheet->used = 1;
     *header = sheet->steps[0];
     (*header)->slots = step_slots(0);
+    sheet->slots = step_slots(0);
     return 0;
 }
 

@@ -10,7 +10,8 @@
  *                       at last whoever gives it back
  *   readers of a slot   any thread, through weir_counters_copy
  *   used, free          under `lock`: slots are taken and given when something begins or ends
- *   steps, slots        who takes, under the lock; any thread reads
+ *   steps, slots        who takes, under the lock; any thread reads.  What the file has no room
+ *                       for is memory, which the header's slots do not count
  *
  * Ordering:
  *   V1 -> V2  turn is odd before the words change, even (release) after that; a reader looks at it
@@ -41,6 +42,8 @@ struct weir__sheet {
     uint32_t used;                  /* slots that were ever taken             */
     uint32_t free[2];               /* numbers of free single and double ones; 0: none */
     void *steps[WEIR__SHEET_STEPS]; /* atomic */
+    uint64_t slots;                 /* atomic: there are so many              */
+    unsigned in_file;               /* steps that are: the disk may be full   */
     int file;                       /* its descriptor; -1: it is memory only  */
     char path[WEIR__SHEET_PATH];
 };
@@ -69,8 +72,7 @@ void *weir__sheet_at(const struct weir__sheet *sheet, uint64_t number);
 
 /* How many there are, taken or not. */
 static inline uint64_t weir__sheet_slots(const struct weir__sheet *sheet) {
-    const weir_counters_header *header = weir__load_relaxed_ptr(&sheet->steps[0]);
-    return weir__load_acquire_u64(&header->slots); /* V3 -> V4 */
+    return weir__load_acquire_u64(&sheet->slots); /* V3 -> V4 */
 }
 
 /* A word of a slot, by its one writer. */

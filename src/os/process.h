@@ -5,7 +5,6 @@
 #ifndef WEIR__OS_PROCESS_H
 #define WEIR__OS_PROCESS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,9 +13,6 @@ unsigned weir__process_user(void);
 
 /* When it began, in ticks since boot (field 22 of /proc/self/stat); 0: the system does not say. */
 uint64_t weir__process_started(void);
-
-/* Whether that one runs: by its number, and when it began (0: not known). */
-bool weir__process_runs(uint64_t number, uint64_t started);
 
 /* Its name, cut off to `bytes` with its zero. */
 void weir__process_name(char *name, size_t bytes);

@@ -12,13 +12,18 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 int weir__shared_file_make(const char *path, int *file) {
     *file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return *file >= 0 ? 0 : errno;
+    if (*file < 0) {
+        return errno;
+    }
+    (void)flock(*file, LOCK_EX | LOCK_NB); /* nobody else has it, as it was not there */
+    return 0;
 }
 
 void *weir__shared_file_map(int file, uint64_t from, size_t bytes) {
@@ -40,17 +45,17 @@ void weir__shared_file_remove(int file, const char *path) {
     unlink(path);
 }
 
-/* Of a file that is this user's, and no link to one that is not. */
-static bool read_start(const char *path, void *start, size_t bytes) {
+bool weir__shared_file_left(const char *path, void *start, size_t bytes) {
     struct stat about;
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (file < 0) {
         return false;
     }
-    bool whole = fstat(file, &about) == 0 && about.st_uid == getuid() && S_ISREG(about.st_mode) &&
-                 pread(file, start, bytes, 0) == (ssize_t)bytes;
+    bool left = fstat(file, &about) == 0 && about.st_uid == geteuid() && S_ISREG(about.st_mode) &&
+                pread(file, start, bytes, 0) == (ssize_t)bytes &&
+                flock(file, LOCK_SH | LOCK_NB) == 0;
     close(file);
-    return whole;
+    return left;
 }
 
 void weir__shared_files(const char *folder, const char *prefix, void *start, size_t bytes,
@@ -61,7 +66,7 @@ void weir__shared_files(const char *folder, const char *prefix, void *start, siz
     while (open_folder != NULL && (entry = readdir(open_folder)) != NULL) {
         int length = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && length < (int)sizeof path &&
-            read_start(path, start, bytes) && found(context, path)) {
+            weir__shared_file_left(path, start, bytes) && found(context, path)) {
             unlink(path);
         }
     }

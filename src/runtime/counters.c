@@ -2,6 +2,9 @@
  * The runtime's counters: see counters.h.
  * SPDX-License-Identifier: Apache-2.0
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "runtime/counters.h"
 
 #include "base/refusal.h"
@@ -9,6 +12,7 @@
 #include "os/process.h"
 #include "runtime/stale.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +110,12 @@ static weir_status open_file(weir_runtime *runtime, const char *wish, bool numbe
     if (status != WEIR_OK) {
         return status;
     }
+    char program[WEIR_COUNTERS_NAME];
+    weir__process_name(program, sizeof program);
     int error = weir__sheet_open(&runtime->sheet, &runtime->allocator, path, header);
+    if (error == EEXIST && weir__stale_replace(path, program)) {
+        error = weir__sheet_open(&runtime->sheet, &runtime->allocator, path, header);
+    }
     return error == 0 ? WEIR_OK
                       : weir__refuse(WEIR_SYSTEM, "counters_file %s could not be made: %s", path,
                                      strerror(error));
@@ -116,7 +125,7 @@ static weir_status open_file(weir_runtime *runtime, const char *wish, bool numbe
 static weir_status open_sheet(weir_runtime *runtime, uint32_t number,
                               weir_counters_header **header) {
     const char *option = runtime->options.counters_file;
-    const char *wish = option != NULL ? option : getenv("WEIR_COUNTERS");
+    const char *wish = option != NULL ? option : secure_getenv("WEIR_COUNTERS");
     if (!is_none(wish)) {
         weir_status status = open_file(runtime, wish, option == NULL, number, header);
         if (status == WEIR_OK || option != NULL) {

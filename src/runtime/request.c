@@ -88,6 +88,7 @@ static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, str
     *out = weir__edge_open(&runtime->allocator, id, options, &from->ready, &to->ready);
     if (*out == NULL || !weir__edge_show(*out, &runtime->sheet)) {
         weir__request_drop(*out);
+        *out = NULL;
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a subscription");
     }
     weir__placement_consumes(runtime, producer, consumer);

@@ -4,9 +4,9 @@
  */
 #include "runtime/stale.h"
 
-#include "os/process.h"
 #include "os/shared_file.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct search {
@@ -18,8 +18,7 @@ struct search {
 static bool was_left_behind(const struct search *search) {
     const weir_counters_header *header = &search->header;
     return header->magic == WEIR_COUNTERS_MAGIC &&
-           strncmp(header->program, search->program, sizeof header->program) == 0 &&
-           !weir__process_runs(header->pid, header->started);
+           strncmp(header->program, search->program, sizeof header->program) == 0;
 }
 
 static bool look_for_youngest(void *context, const char *path) {
@@ -42,4 +41,10 @@ void weir__stale_remove(const char *folder, const char *prefix, const char *prog
     size_t bytes = sizeof search.header;
     weir__shared_files(folder, prefix, &search.header, bytes, look_for_youngest, &search);
     weir__shared_files(folder, prefix, &search.header, bytes, is_old, &search);
+}
+
+bool weir__stale_replace(const char *path, const char *program) {
+    struct search search = {.program = program};
+    return weir__shared_file_left(path, &search.header, sizeof search.header) &&
+           was_left_behind(&search) && remove(path) == 0;
 }

@@ -14,4 +14,7 @@
  * have names that begin so, but for the youngest.  Threads: any. */
 void weir__stale_remove(const char *folder, const char *prefix, const char *program);
 
+/* Removes that one, if a process of this user's and of that name has left it.  Threads: any. */
+bool weir__stale_replace(const char *path, const char *program);
+
 #endif

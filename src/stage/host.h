@@ -72,6 +72,7 @@ struct weir__host {
     weir_counters_worker *seen; /* its slot; `stage` is whose functions may run now       */
     struct weir__sheet *sheet;  /* the runtime's                                          */
     weir_stage *unnoted;        /* stages that were visited since they were noted         */
+    weir_stage *unnoted_last;   /* visited for the first time since then, last            */
     uint64_t noted_ns;
     struct weir__rng rng;
 

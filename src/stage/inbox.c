@@ -68,7 +68,11 @@ static void call(weir_stage *stage, callback *function, const char *name,
     stage->meter.tally.messages++;
     weir__stage_enter(stage);
     stage->host->message = message;
+    uint64_t began_ns = weir__stage_clock(stage);
     weir_verdict verdict = function(stage, message->payload, bytes);
+    if (WEIR__METERED && WEIR__UNLIKELY(began_ns != 0)) {
+        weir__meter_took(stage, began_ns);
+    }
     stage->host->message = NULL;
     weir__stage_leave(stage, name, verdict);
     stage->telling_end = false;

@@ -50,7 +50,7 @@ static weir_stage_state lack_of(const weir_stage *stage) {
     }
     bool has = stage->kind == WEIR_PRODUCER || weir__stage_has_input(stage) ||
                stage->buffer.queue.events > 0;
-    return has ? WEIR_STATE_BLOCKED : WEIR_STATE_IDLE;
+    return has ? WEIR_STATE_BLOCKED : asks(stage) ? WEIR_STATE_STARVED : WEIR_STATE_IDLE;
 }
 
 static bool has_work(const weir_stage *stage) {
@@ -70,7 +70,7 @@ static weir_stage_state state_now(const weir_stage *stage) {
  * What they stand for until then is a visit more than were.
  */
 static void watch_closely(struct weir__host *host) {
-    weir_stage *stage = host->unnoted;
+    weir_stage *stage = host->unnoted_last;
     for (uint32_t i = 0; i < WATCHED && stage != NULL; i++) {
         struct weir__meter *meter = &stage->meter;
         meter->mean_ns = meter->mean_ns < WEIR__LOOKS_NS ? WEIR__LOOKS_NS : meter->mean_ns;
@@ -78,7 +78,7 @@ static void watch_closely(struct weir__host *host) {
             meter->drawn -= meter->left - 1;
             meter->left = 1;
         }
-        stage = meter->listed_next;
+        stage = meter->listed_previous;
     }
 }
 
@@ -232,20 +232,25 @@ static void say_longest(weir_stage *stage, uint64_t took) {
     }
 }
 
-void weir__meter_called(weir_stage *stage, uint64_t began_ns) {
-    struct weir__meter *meter = &stage->meter;
+uint64_t weir__meter_took(weir_stage *stage, uint64_t began_ns) {
     struct weir__host *host = stage->host;
     uint64_t took = clock_of(host) - began_ns;
-    if (meter->handling == NULL) {
-        meter->handling = weir__meter_times(host, stage->ref.bits, &meter->handling_number);
-    }
-    if (meter->handling != NULL) {
-        weir__times_add(meter->handling, took);
-    }
     say_longest(stage, took);
     if (took >= LONG_NS) {
         host->took_long = host->seen->thread != 0; /* by steps, turns are as long in any run */
-    } else if (meter->mean_ns < WEIR__LOOKS_NS) {
+    } else if (stage->meter.mean_ns < WEIR__LOOKS_NS) {
         host->timed--;
+    }
+    return took;
+}
+
+void weir__meter_called(weir_stage *stage, uint64_t began_ns) {
+    struct weir__meter *meter = &stage->meter;
+    uint64_t took = weir__meter_took(stage, began_ns);
+    if (meter->handling == NULL) {
+        meter->handling = weir__meter_times(stage->host, stage->ref.bits, &meter->handling_number);
+    }
+    if (meter->handling != NULL) {
+        weir__times_add(meter->handling, took);
     }
 }

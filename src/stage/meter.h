@@ -16,7 +16,8 @@
  * The first visit after a long gap is timed, too, and stands for itself.
  *
  * All of it is noted where others can read it (weir/counters.h) when the worker runs dry, and
- * every millisecond or so while it does not: the stages that were visited since are in a list.
+ * while it does not, of 64 stages every millisecond or so: those that were visited since they were
+ * noted are in a list, the longest waiting first.
  *
  * One owner: the stage's worker, which is the one writer of the slot.
  */
@@ -103,6 +104,9 @@ void weir__meter_ends(weir_stage *stage, bool busy);
 /* Around a callback, in a timed visit: the first returns the time, 0 in others. */
 uint64_t weir__meter_clock(struct weir__host *host);
 void weir__meter_called(weir_stage *stage, uint64_t began_ns);
+
+/* The same of a message's: it is in no histogram.  Returns how long it took. */
+uint64_t weir__meter_took(weir_stage *stage, uint64_t began_ns);
 
 /* A histogram that the host's worker alone writes, of whom `owner` says.  NULL: no memory. */
 weir_counters_times *weir__meter_times(struct weir__host *host, uint64_t owner, uint32_t *number);

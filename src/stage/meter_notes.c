@@ -16,12 +16,14 @@ void weir__meter_list(weir_stage *stage) {
     struct weir__host *host = stage->host;
     struct weir__meter *meter = &stage->meter;
     meter->listed = true;
-    meter->listed_previous = NULL;
-    meter->listed_next = host->unnoted;
-    if (host->unnoted != NULL) {
-        host->unnoted->meter.listed_previous = stage;
+    meter->listed_next = NULL;
+    meter->listed_previous = host->unnoted_last;
+    if (host->unnoted_last != NULL) {
+        host->unnoted_last->meter.listed_next = stage;
+    } else {
+        host->unnoted = stage;
     }
-    host->unnoted = stage;
+    host->unnoted_last = stage;
 }
 
 static void delist(weir_stage *stage) {
@@ -32,6 +34,8 @@ static void delist(weir_stage *stage) {
     meter->listed = false;
     if (meter->listed_next != NULL) {
         meter->listed_next->meter.listed_previous = meter->listed_previous;
+    } else {
+        stage->host->unnoted_last = meter->listed_previous;
     }
     if (meter->listed_previous != NULL) {
         meter->listed_previous->meter.listed_next = meter->listed_next;

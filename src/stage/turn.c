@@ -12,7 +12,8 @@
  *
  * A turn is bounded, in mail, polls and batches, so that a busy stage does
  * not starve its neighbours; it may end amid a message, and the next turn goes
- * on there first.  On threads the events of a turn end behind a callback that took long, too.
+ * on there first.  On threads mail and events of a turn end behind a callback that took long, too,
+ * in visits that are timed: of a stage whose callbacks take long, that is each but the first.
  *
  * Only hot edges are looked at.  One that stays empty cools; with many hot
  * edges at once, or on one worker where telling is free, at the first miss.
@@ -35,7 +36,9 @@ enum {
 /* Step 1. */
 static bool control(weir_stage *stage) {
     bool any = false;
-    for (uint32_t i = 0; i < TURN_MAIL && !stage->begun && !stage->stopping; i++) {
+    const struct weir__host *host = stage->host;
+    for (uint32_t i = 0; i < TURN_MAIL && !stage->begun && !stage->stopping && !host->took_long;
+         i++) {
         struct weir__mail *mail = weir__mail_list_pop(&stage->control);
         if (mail == NULL) {
             break;

@@ -146,11 +146,6 @@ uint64_t weir__process_started(void) {
     return 1;
 }
 
-bool weir__process_runs(uint64_t number, uint64_t started) {
-    (void)started;
-    return number == 1;
-}
-
 void weir__process_name(char *name, size_t bytes) {
     snprintf(name, bytes, "simulation");
 }
@@ -175,6 +170,11 @@ void weir__shared_file_unmap(void *memory, size_t bytes) {
 
 void weir__shared_file_remove(int file, const char *path) {
     (void)file, (void)path;
+}
+
+bool weir__shared_file_left(const char *path, void *start, size_t bytes) {
+    (void)path, (void)start, (void)bytes;
+    return false;
 }
 
 void weir__shared_files(const char *folder, const char *prefix, void *start, size_t bytes,

@@ -16,10 +16,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -271,6 +273,31 @@ static void no_file_that_was_there_is_touched(void **state) {
     unlink(path);
 }
 
+/* No room on the disk: what the file has none for is memory, and the file says so. */
+static void a_full_disk_hides_what_is_beyond(void **state) {
+    (void)state;
+    static struct house house;
+    static void *slots[TAKEN];
+    static uint32_t numbers[TAKEN];
+    struct rlimit before;
+    struct stat about;
+    const rlim_t most = (rlim_t)2 * WEIR_COUNTERS_STEP * WEIR_COUNTERS_SLOT;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = most, .rlim_max = before.rlim_max}),
+        0);
+    open_house(&house, path);
+    take_all(&house, slots, numbers);
+    for (uint32_t i = 0; i < TAKEN; i++) assert_true(is_filled_with(slots[i], kind_of(i), i));
+    assert_true(weir__sheet_slots(&house.sheet) > TAKEN);
+    assert_int_equal(house.header->slots, WEIR_COUNTERS_STEP);
+    assert_int_equal(stat(path, &about), 0);
+    assert_in_range(about.st_size, WEIR_COUNTERS_STEP * WEIR_COUNTERS_SLOT, most);
+    close_house(&house);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+
 static void where_no_file_can_be(void **state) {
     (void)state;
     char long_path[WEIR__SHEET_PATH + 10];
@@ -290,6 +317,8 @@ int main(void) {
         cmocka_unit_test(a_copy_is_of_one_life),
         cmocka_unit_test_setup_teardown(others_read_the_file, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(no_file_that_was_there_is_touched, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_full_disk_hides_what_is_beyond, make_folder,
                                         remove_folder),
         cmocka_unit_test(where_no_file_can_be),
     };

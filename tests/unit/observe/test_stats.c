@@ -95,9 +95,9 @@ static void restarts_are_the_supervisors(struct rig *rig) {
     for (int i = 0; i < 2; i++) {
         weir_supervised_info info;
         size_t count;
-        assert_int_equal(weir_supervisor_children(rig->runtime, supervisor, WEIR_FOREVER, &info, 1,
-                                                  &count),
-                         WEIR_OK);
+        assert_int_equal(
+            weir_supervisor_children(rig->runtime, supervisor, WEIR_FOREVER, &info, 1, &count),
+            WEIR_OK);
         assert_int_equal(weir_stop(rig->runtime, info.stage, WEIR_REASON_SHUTDOWN), WEIR_OK);
         rig_rest(rig);
     }
@@ -156,11 +156,9 @@ static void who_has_ended_is_no_stage(struct rig *rig) {
     assert_int_equal(weir_subscription_times(rig->runtime, made, &times), WEIR_NO_STAGE);
     assert_int_equal(weir_subscription_times(rig->runtime, (weir_subscription){0}, &times),
                      WEIR_NO_STAGE);
-    assert_int_equal(weir_stage_times(rig->runtime, c.ref, (weir_times_of)9, &times),
-                     WEIR_INVALID);
-    assert_string_equal(
-        weir_refusal(),
-        "which must be one of WEIR_TIMES_HANDLING, WEIR_TIMES_PIPELINE, got 9");
+    assert_int_equal(weir_stage_times(rig->runtime, c.ref, (weir_times_of)9, &times), WEIR_INVALID);
+    assert_string_equal(weir_refusal(),
+                        "which must be one of WEIR_TIMES_HANDLING, WEIR_TIMES_PIPELINE, got 9");
     rig_close(rig);
 }
 
@@ -173,6 +171,65 @@ static void long_names_are_cut_off(struct rig *rig) {
     rig_rest(rig);
     assert_int_equal(strlen(stats_of(&p).name), WEIR_COUNTERS_NAME - 1);
     rig_close(rig);
+}
+
+/* All slots are taken when a stage is started: each allocation of that fails in turn, also the one
+ * of more slots, for its subscription. */
+static void without_slots_no_stage_starts(void **state) {
+    (void)state;
+    enum { OTHERS = WEIR_COUNTERS_STEP - 3 }; /* header, worker, producer */
+    static struct player others[OTHERS];
+    static struct player late;
+    static struct rig rig;
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER};
+    rig_open(&rig, NULL);
+    player_start(&p, &rig, NULL);
+    for (int i = 0; i < OTHERS; i++) {
+        others[i] = (struct player){.name = "other", .kind = WEIR_CONSUMER, .quiet = true};
+        player_start(&others[i], &rig, NULL);
+    }
+    rig_rest(&rig);
+    const weir_subscribe_to to = {.producer = p.ref};
+    late = (struct player){.name = "late", .kind = WEIR_CONSUMER};
+    const weir_stage_options options = player_options(
+        &late, &rig, &(weir_stage_options){.subscribe_to = &to, .subscribe_count = 1});
+    weir_status status = WEIR_NO_MEMORY;
+    uint64_t failed = 0;
+    while (status == WEIR_NO_MEMORY) {
+        test_memory_fail(&rig.memory, ++failed, false);
+        status = weir_stage_start(rig.runtime, &options, &late.ref);
+        test_memory_fail_never(&rig.memory);
+        rig_rest(&rig);
+        assert_int_equal(weir_stages(rig.runtime, NULL, 0), OTHERS + (status == WEIR_OK ? 2 : 1));
+    }
+    assert_int_equal(status, WEIR_OK);
+    assert_true(failed > 2);
+    rig_close(&rig);
+}
+
+/* A worker that never runs dry notes all of its many stages, one lot after the other. */
+static void all_of_many_are_noted(void **state) {
+    (void)state;
+    enum { PAIRS = 100, TURNS = 100000 };
+    static struct player players[2 * PAIRS];
+    static weir_counters_stage stages[2 * PAIRS];
+    static struct rig rig;
+    const weir_subscribe_options few = {.max_demand = 2};
+    rig_open(&rig, &(weir_runtime_options){.mode = WEIR_SIMULATED, .workers = 1, .seed = 1});
+    for (int i = 0; i < PAIRS; i++) {
+        struct player *pair = &players[(ptrdiff_t)2 * i];
+        pair[0] = (struct player){
+            .name = "p", .kind = WEIR_PRODUCER, .quiet = true, .limit = UINT64_MAX};
+        pair[1] = (struct player){.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+        PLAYERS_START(&rig, &pair[0], &pair[1]);
+        player_subscribe(&pair[1], &pair[0], &few);
+    }
+    assert_int_equal(weir_runtime_step(rig.runtime, TURNS), TURNS);
+    assert_int_equal(weir_stages(rig.runtime, stages, 2 * PAIRS), 2 * PAIRS);
+    for (int i = 0; i < 2 * PAIRS; i++) assert_int_not_equal(stages[i].noted_ns, 0);
+    for (int i = 0; i < PAIRS; i++) players[(ptrdiff_t)2 * i].limit = 0;
+    rig_rest(&rig);
+    rig_close(&rig);
 }
 
 /* ---- times --------------------------------------------------------------- */
@@ -311,6 +368,8 @@ int main(void) {
         TEST_IN_WORLDS(lists_tell_how_many_there_are),
         TEST_IN_WORLDS(who_has_ended_is_no_stage),
         TEST_IN_WORLDS(long_names_are_cut_off),
+        cmocka_unit_test(without_slots_no_stage_starts),
+        cmocka_unit_test(all_of_many_are_noted),
         cmocka_unit_test(waiting_is_for_something),
         cmocka_unit_test(callbacks_are_timed),
         cmocka_unit_test(ages_are_carried_on),

@@ -21,7 +21,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -100,7 +102,7 @@ static void the_file_tells_whose_it_is(void **state) {
     assert_int_equal(view.header.slot_bytes, WEIR_COUNTERS_SLOT);
     assert_int_equal(view.header.slots * WEIR_COUNTERS_SLOT, view.bytes);
     assert_int_equal(view.header.pid, getpid());
-    assert_true(weir__process_runs(view.header.pid, view.header.started));
+    assert_int_equal(view.header.started, weir__process_started());
     assert_int_equal(view.header.workers, 2);
     assert_int_equal(view.header.mode, WEIR_STEPPED);
     assert_string_equal(view.header.program, program_invocation_short_name);
@@ -219,9 +221,8 @@ static void a_file_that_can_not_be_is_refused(void **state) {
                                         "No such file or directory");
     const weir_runtime_options word = {.mode = WEIR_STEPPED, .counters_file = "yes"};
     assert_int_equal(rig_try_open(&rig, &word), WEIR_INVALID);
-    assert_string_equal(
-        weir_refusal(),
-        "counters_file must be \"0\", \"1\" or a name with a slash, got \"yes\"");
+    assert_string_equal(weir_refusal(),
+                        "counters_file must be \"0\", \"1\" or a name with a slash, got \"yes\"");
 }
 
 /* ---- a process that hangs, and is killed --------------------------------- */
@@ -239,6 +240,7 @@ static void run_until_killed(void) {
     static struct player c = {.name = "sink", .kind = WEIR_CONSUMER, .does.events = hang};
     const weir_runtime_options options = {.workers = 1, .unpinned = true, .counters_file = path};
     const weir_subscribe_options fifty = {.max_demand = 50};
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when a check of the parent's fails */
     rig_open(&rig, &options);
     PLAYERS_START(&rig, &p, &c);
     player_subscribe(&c, &p, &fifty);
@@ -263,35 +265,37 @@ static void what_it_did_outlives_it(void **state) {
     while (!is_there(path) || !look_at(path, &view) || !hangs_in(&view, "sink")) {
         usleep(1000);
     }
-    assert_true(weir__process_runs(view.header.pid, view.header.started));
+    assert_false(weir__stale_replace(path, program_invocation_short_name)); /* it is held */
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, NULL, 0), child);
     look_away(&view);
     assert_true(look_at(path, &view));
-    assert_false(weir__process_runs(view.header.pid, view.header.started));
     assert_int_equal(view.header.pid, child);
     assert_int_equal(view.header.closed, 0);
     assert_true(hangs_in(&view, "sink"));
     look_away(&view);
-    unlink(path);
+    assert_false(weir__stale_replace(path, "another"));
+    const weir_runtime_options options = {.mode = WEIR_STEPPED, .counters_file = path};
+    struct rig rig; /* the next one of the same program takes its place */
+    rig_open(&rig, &options);
+    rig_close(&rig);
+    assert_false(is_there(path));
 }
 
 /* ---- what is left behind ------------------------------------------------- */
 
-static void leave(const char *name, const char *program, uint64_t pid, uint64_t opened) {
-    bool lives = pid == (uint64_t)getpid();
+/* Returns its descriptor. */
+static int leave(const char *name, const char *program, uint64_t opened) {
     weir_counters_header header = {.slot = {WEIR_COUNTERS_HEADER, 2},
                                    .magic = WEIR_COUNTERS_MAGIC,
                                    .version = WEIR_COUNTERS_VERSION,
-                                   .pid = pid,
-                                   .started = lives ? weir__process_started() : 1,
                                    .opened_utc = opened};
     char whole[64];
     snprintf(header.program, sizeof header.program, "%s", program);
     snprintf(whole, sizeof whole, "%s/%s", folder, name);
     int file = open(whole, O_CREAT | O_WRONLY, 0600);
     assert_int_equal(write(file, &header, sizeof header), sizeof header);
-    close(file);
+    return file;
 }
 
 /* Removes it, if it is there. */
@@ -303,19 +307,20 @@ static bool was_there(const char *name) {
 
 static void the_youngest_one_is_kept(void **state) {
     (void)state;
-    const uint64_t nobody = 0x7ffffff1; /* no process has such a number */
-    leave("weir-a", "app", nobody, 100);
-    leave("weir-b", "app", nobody, 300);
-    leave("weir-c", "app", nobody, 200);
-    leave("weir-d", "other", nobody, 50);
-    leave("weir-e", "app", (uint64_t)getpid(), 60);
-    leave("mine-f", "app", nobody, 70);
+    close(leave("weir-a", "app", 100));
+    close(leave("weir-b", "app", 300));
+    close(leave("weir-c", "app", 200));
+    close(leave("weir-d", "other", 50));
+    int held = leave("weir-e", "app", 60);
+    assert_int_equal(flock(held, LOCK_EX), 0);
+    close(leave("mine-f", "app", 70));
     weir__stale_remove(folder, "weir-", "app");
     assert_false(was_there("weir-a"));
     assert_true(was_there("weir-b"));
     assert_false(was_there("weir-c"));
     assert_true(was_there("weir-d"));
     assert_true(was_there("weir-e"));
+    close(held);
     assert_true(was_there("mine-f"));
     weir__stale_remove("/tmp/no-such-folder", "weir-", "app");
 }
@@ -324,8 +329,8 @@ static void what_is_no_counters_file_is_left_alone(void **state) {
     (void)state;
     char link_path[64];
     char short_path[64];
-    leave("target", "app", 0x7ffffff1, 100);
-    leave("weir-young", "app", 0x7ffffff1, 200);
+    close(leave("target", "app", 100));
+    close(leave("weir-young", "app", 200));
     snprintf(link_path, sizeof link_path, "%s/weir-link", folder);
     snprintf(short_path, sizeof short_path, "%s/weir-short", folder);
     assert_int_equal(symlink("target", link_path), 0);
