@@ -118,6 +118,24 @@ class Commands(unittest.TestCase):
             file.truncate(os.path.getsize(path) - 100)
         weir("stat", "--replay", path)  # of a recorder that was killed all but the last moment
 
+    def test_record_replaces_only_recordings(self):
+        """What is something else stays as it is: the very file that is recorded, before all."""
+        path = self.in_folder("other_file")
+        with open(path, "w") as file:
+            file.write("int main(void) {}\n")
+        for taken in (path, self.live.path, self.folder.name):
+            said = weir_fails("record", taken, self.live.path, "--for", "0.1")
+            self.assertEqual((said.returncode, said.stdout), (1, ""))
+            self.assertRegex(said.stderr, "is not a recording, and it is not replaced|directory")
+        with open(path) as file:
+            self.assertEqual(file.read(), "int main(void) {}\n")
+        self.assertIn("live; over", weir("stat", self.live.path, "--interval", "0.1"))
+        path = self.in_folder("again")
+        for _ in range(2):  # a recording is replaced
+            weir("record", path, self.live.path, "--for", "0.1")
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+            self.assertIn("live; over", weir("stat", "--replay", path))
+
     def test_list(self):
         with Program("starved_source", "1") as program:
             line = re.search(rf"^ *{program.pid} +1  live +3 +3 .* bottlenecks +(\S+)$",
