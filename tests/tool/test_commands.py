@@ -16,10 +16,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree
 
-from weirtool import Program, weir, weir_fails
+from weirtool import WEIR, Program, weir, weir_fails
 
 NUMBER = r"[-+]?[0-9.]+(?:e[-+]?[0-9]+)?"
 LABELS = r'\{(?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)*\}'
@@ -155,10 +156,34 @@ class Commands(unittest.TestCase):
             self.assertEqual(weir("clean", folder), "")
             program.kill()
             self.assertIn("  dead  ", weir("list", folder))
-            self.assertIn(", dead; ", weir("stat", path))
-            self.assertIn("parse", weir("top", path, "--once", "--interval", "0.1"))
+            seconds = [self.check_dead(weir("stat", path)),
+                       self.check_dead(weir("top", path, "--once", "--interval", "0.1"))]
+            self.assertEqual(seconds[0], seconds[1])  # since it began, both
             self.assertEqual(weir("clean", folder), f"removed {path} (bottlenecks)\n")
             self.assertEqual(os.listdir(folder), [])
+
+    def check_dead(self, text):
+        """Of how many seconds it tells."""
+        self.assertIn("parse", text)
+        text = " ".join(text.split())
+        self.assertRegex(text, "the program died while (worker 1 was in (parse|enrich)'s callback"
+                               "|no worker was in a callback|worker 0 was in source's)")
+        self.assertNotIn("full", text)
+        seconds = re.search(r" dead.* over (\d+\.\d+) s", text).group(1)
+        self.assertGreater(float(seconds), 0)
+        return seconds
+
+    def test_one_that_ends_while_it_is_looked_at(self):
+        for end, why in (("kill", "the program died while "), ("close", "has closed its runtime")):
+            with Program("full_worker", self.in_folder(end), seconds=1) as program:
+                look = subprocess.Popen([WEIR, "stat", program.path, "--interval", "2"],
+                                        stdout=subprocess.PIPE, text=True)
+                if end == "kill":
+                    time.sleep(0.3)  # more or less: it has begun to look
+                    program.kill()
+                text = look.communicate()[0]
+                self.assertRegex(text, r"\nenrich +1 .*\n")
+                self.assertIn(why, text)
 
     def test_what_is_no_counters_file(self):
         path = self.in_folder("other")

@@ -4,6 +4,7 @@
  */
 #include "culprit.h"
 
+#include "death.h"
 #include "trouble.h"
 #include "verdict.h"
 
@@ -319,6 +320,9 @@ bool culprit_find(struct culprit *culprit, const struct view *view, const struct
         elect(&trial, culprit);
         verdict_say(culprit, view, rates, trial.ends);
     }
+    if (have && !view->image->live) {
+        death_say(culprit, view);
+    }
     free(trial.ends);
     free(trial.seen_by);
     free(trial.component);
@@ -329,6 +333,6 @@ bool culprit_find(struct culprit *culprit, const struct view *view, const struct
 
 const char *culprit_kind_text(enum culprit_kind kind) {
     static const char *const texts[] = {"none",      "stage",  "worker",
-                                        "neighbour", "source", "unasked"};
+                                        "neighbour", "source", "unasked", "death"};
     return texts[kind];
 }

@@ -275,6 +275,8 @@ void verdict_say(struct culprit *culprit, const struct view *view, const struct 
     case CULPRIT_NONE:
         say_nothing(culprit, view, rates);
         break;
+    case CULPRIT_DEATH: /* death.c */
+        break;
     }
     say_coreless(culprit, view, rates);
 }
