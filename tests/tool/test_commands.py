@@ -16,10 +16,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree
 
-from weirtool import Program, weir, weir_fails
+from weirtool import WEIR, Program, weir, weir_fails
 
 NUMBER = r"[-+]?[0-9.]+(?:e[-+]?[0-9]+)?"
 LABELS = r'\{(?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)*\}'
@@ -118,6 +119,24 @@ class Commands(unittest.TestCase):
             file.truncate(os.path.getsize(path) - 100)
         weir("stat", "--replay", path)  # of a recorder that was killed all but the last moment
 
+    def test_record_replaces_only_recordings(self):
+        """What is something else stays as it is: the very file that is recorded, before all."""
+        path = self.in_folder("other_file")
+        with open(path, "w") as file:
+            file.write("int main(void) {}\n")
+        for taken in (path, self.live.path, self.folder.name):
+            said = weir_fails("record", taken, self.live.path, "--for", "0.1")
+            self.assertEqual((said.returncode, said.stdout), (1, ""))
+            self.assertRegex(said.stderr, "is not a recording, and it is not replaced|directory")
+        with open(path) as file:
+            self.assertEqual(file.read(), "int main(void) {}\n")
+        self.assertIn("live; over", weir("stat", self.live.path, "--interval", "0.1"))
+        path = self.in_folder("again")
+        for _ in range(2):  # a recording is replaced
+            weir("record", path, self.live.path, "--for", "0.1")
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+            self.assertIn("live; over", weir("stat", "--replay", path))
+
     def test_list(self):
         with Program("starved_source", "1") as program:
             line = re.search(rf"^ *{program.pid} +1  live +3 +3 .* bottlenecks +(\S+)$",
@@ -137,10 +156,34 @@ class Commands(unittest.TestCase):
             self.assertEqual(weir("clean", folder), "")
             program.kill()
             self.assertIn("  dead  ", weir("list", folder))
-            self.assertIn(", dead; ", weir("stat", path))
-            self.assertIn("parse", weir("top", path, "--once", "--interval", "0.1"))
+            seconds = [self.check_dead(weir("stat", path)),
+                       self.check_dead(weir("top", path, "--once", "--interval", "0.1"))]
+            self.assertEqual(seconds[0], seconds[1])  # since it began, both
             self.assertEqual(weir("clean", folder), f"removed {path} (bottlenecks)\n")
             self.assertEqual(os.listdir(folder), [])
+
+    def check_dead(self, text):
+        """Of how many seconds it tells."""
+        self.assertIn("parse", text)
+        text = " ".join(text.split())
+        self.assertRegex(text, "the program died while (worker 1 was in (parse|enrich)'s callback"
+                               "|no worker was in a callback|worker 0 was in source's)")
+        self.assertNotIn("full", text)
+        seconds = re.search(r" dead.* over (\d+\.\d+) s", text).group(1)
+        self.assertGreater(float(seconds), 0)
+        return seconds
+
+    def test_one_that_ends_while_it_is_looked_at(self):
+        for end, why in (("kill", "the program died while "), ("close", "has closed its runtime")):
+            with Program("full_worker", self.in_folder(end), seconds=1) as program:
+                look = subprocess.Popen([WEIR, "stat", program.path, "--interval", "2"],
+                                        stdout=subprocess.PIPE, text=True)
+                if end == "kill":
+                    time.sleep(0.3)  # more or less: it has begun to look
+                    program.kill()
+                text = look.communicate()[0]
+                self.assertRegex(text, r"\nenrich +1 .*\n")
+                self.assertIn(why, text)
 
     def test_what_is_no_counters_file(self):
         path = self.in_folder("other")

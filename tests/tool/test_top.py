@@ -59,6 +59,7 @@ class Top(unittest.TestCase):
     def test_on_a_terminal(self):
         terminal = Terminal("top", self.path, "--interval", "0.2")
         terminal.wait_for(r"sort: flow")
+        terminal.wait_for(r" over 0\.")  # the first one is since each stage began
         self.check_picture(terminal.text())
         terminal.press("s")
         terminal.wait_for(r"sort: busy")
@@ -91,6 +92,17 @@ class Top(unittest.TestCase):
                 if f" {other.pid}.1 " in terminal.text():
                     break
             terminal.wait_for(rf" {other.pid}\.1 ")
+            terminal.press("q")
+            self.assertEqual(terminal.end(), 0)
+
+    def test_one_that_dies_keeps_its_last_rates(self):
+        with Program("slow_middle", os.path.join(self.folder.name, "dies")) as program:
+            terminal = Terminal("top", program.path, "--interval", "0.2")
+            terminal.wait_for(r" live .* over 0\.2")
+            program.kill()
+            terminal.wait_for(r" dead  4 workers  4 stages  over 0\.[1-9]")
+            terminal.wait_for(r"the program died while ")
+            terminal.wait_for(r"enrich +2 .*k")
             terminal.press("q")
             self.assertEqual(terminal.end(), 0)
 

@@ -30,9 +30,9 @@ static uint64_t moment_of(const struct view *view) {
 }
 
 /* A worker in a long callback has not said so yet: it is awake, and has not looked at the clock
- * for a while. */
+ * for a while.  Of a program that is dead: while others still did. */
 static uint64_t in_callback(const struct view *view, const weir_counters_worker *worker) {
-    bool visits = view->image->live && worker->asleep == 0 && worker->stage != 0;
+    bool visits = worker->asleep == 0 && worker->stage != 0;
     uint64_t since = view->moment_ns > worker->seen_ns ? view->moment_ns - worker->seen_ns : 0;
     return visits && since > STALE_NS ? since : 0;
 }

@@ -173,7 +173,8 @@ static uint64_t clock_now(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Until the time is over, or the process has ended; that moment is in it, too. */
+/* Until the time is over, or the process has died; that moment is in it, too.  A runtime that is
+ * closed has no stages any more: its last moment is the one before. */
 static bool record(struct recording *recording, struct feed *feed, const struct options *options) {
     struct image image = {0};
     uint64_t every = ns_of(options->every_ms / 1e3);
@@ -182,7 +183,9 @@ static bool record(struct recording *recording, struct feed *feed, const struct 
     bool well = true;
     for (bool last = false; well && !last;) {
         last = clock_now() >= end;
-        well = feed_next(feed, &image, 0) && recording_add(recording, &image);
+        well = feed_next(feed, &image, 0);
+        bool closed = well && image_header(&image)->closed != 0;
+        well = well && (closed || recording_add(recording, &image));
         last = last || !image.live;
         next += every;
         uint64_t now = clock_now();

@@ -4,6 +4,7 @@
  */
 #include "culprit.h"
 
+#include "death.h"
 #include "trouble.h"
 #include "verdict.h"
 
@@ -13,6 +14,7 @@
 #define AT_WORK    0.9  /* a walk does not lead beyond a stage that is as busy as this */
 #define GOES_ON    0.1  /* ... and from others only if they wait as much as this */
 #define FOR_WORKER 0.25 /* it waits so much for its worker: then that is looked at */
+#define MOSTLY     0.6
 #define LONG_NS    1000000
 
 /* What is tried, for each stage of the view, unless it says something else. */
@@ -36,6 +38,19 @@ static double share(const struct trial *trial, uint32_t stage, weir_stage_state 
 
 static double engaged(const struct trial *trial, uint32_t stage) {
     return culprit_engaged(&trial->rates->stages[stage]);
+}
+
+static bool worker_is_full(const struct rates *rates, uint32_t worker) {
+    return worker != NONE && rates->workers[worker].load >= CULPRIT_FULL &&
+           rates->workers[worker].rest <= 1 - CULPRIT_FULL;
+}
+
+bool culprit_is_full(const struct view *view, const struct rates *rates, uint32_t stage) {
+    const struct stage_rates *own = &rates->stages[stage];
+    return own->share[WEIR_STATE_BUSY] >= CULPRIT_FULL ||
+           (culprit_engaged(own) >= CULPRIT_FULL &&
+            own->share[WEIR_STATE_BUSY] >= own->share[WEIR_STATE_WAITING] &&
+            worker_is_full(rates, view->stages[stage].worker));
 }
 
 /* --- walks -------------------------------------------------------------------------------- */
@@ -79,10 +94,10 @@ static struct culprit_end walk_ends(const struct trial *trial, uint32_t at, bool
     }
     double idle = share(trial, at, WEIR_STATE_IDLE);
     if (stage->ins == 0 && stage->outs > 0 &&
-        share(trial, at, WEIR_STATE_STARVED) + idle > CULPRIT_FULL) {
+        share(trial, at, WEIR_STATE_STARVED) + idle > MOSTLY) {
         return ends_at(CULPRIT_SOURCE, at);
     }
-    if (down && stage->outs == 0 && share(trial, at, WEIR_STATE_BLOCKED) > CULPRIT_FULL) {
+    if (down && stage->outs == 0 && share(trial, at, WEIR_STATE_BLOCKED) > MOSTLY) {
         return ends_at(CULPRIT_UNASKED, at);
     }
     return ends_at(CULPRIT_NONE, NONE);
@@ -152,7 +167,7 @@ static struct culprit_end of_worker(const struct trial *trial, uint32_t stage) {
         return ends_at(CULPRIT_STAGE, stage);
     }
     double busy = share(trial, other, WEIR_STATE_BUSY);
-    if (busy < CULPRIT_FULL || busy < 2 * share(trial, stage, WEIR_STATE_BUSY)) {
+    if (busy < MOSTLY || busy < 2 * share(trial, stage, WEIR_STATE_BUSY)) {
         return ends_at(CULPRIT_WORKER, worker);
     }
     if (trial->component[other] == trial->component[stage]) {
@@ -202,6 +217,18 @@ static void cast_vote(const struct trial *trial, uint32_t stage, const struct cu
     }
 }
 
+/* What is named as full is: a stage that is not has a worker that is, or there is no culprit. */
+static struct culprit_end if_full(const struct trial *trial, struct culprit_end end) {
+    if (end.kind == CULPRIT_STAGE && !culprit_is_full(trial->view, trial->rates, end.target)) {
+        uint32_t worker = trial->view->stages[end.target].worker;
+        end = ends_at(CULPRIT_WORKER, neighbour_of(trial, end.target) == NONE ? NONE : worker);
+    }
+    if (end.kind == CULPRIT_WORKER && !worker_is_full(trial->rates, end.target)) {
+        end = ends_at(CULPRIT_NONE, NONE);
+    }
+    return end;
+}
+
 /* A stage may wait for its worker some of its time, and for others some. */
 static void vote(struct trial *trial, uint32_t stage) {
     double blocked = share(trial, stage, WEIR_STATE_BLOCKED);
@@ -211,13 +238,13 @@ static void vote(struct trial *trial, uint32_t stage) {
     struct culprit_end here = ends_at(CULPRIT_NONE, NONE);
     struct culprit_end there = ends_at(CULPRIT_NONE, NONE);
     if (waiting >= FOR_WORKER) {
-        here = of_worker(trial, stage);
+        here = if_full(trial, of_worker(trial, stage));
         here.vote = waiting;
     }
     if (most >= WAITS) {
         there = walk_from(trial, stage);
         if (there.kind == CULPRIT_STAGE) {
-            there = of_worker(trial, there.target);
+            there = if_full(trial, of_worker(trial, there.target));
         }
         there.vote = most;
     }
@@ -240,10 +267,11 @@ static uint32_t elected(const struct trial *trial, enum culprit_kind kind, doubl
     return best;
 }
 
-static uint32_t most_engaged(const struct trial *trial) {
+static uint32_t busiest_of(const struct trial *trial) {
     uint32_t best = NONE;
     for (uint32_t i = 0; i < trial->view->stage_count; i++) {
-        if (best == NONE || engaged(trial, i) > engaged(trial, best)) {
+        if (best == NONE ||
+            share(trial, i, WEIR_STATE_BUSY) > share(trial, best, WEIR_STATE_BUSY)) {
             best = i;
         }
     }
@@ -288,10 +316,8 @@ static void elect(const struct trial *trial, struct culprit *culprit) {
     if (culprit->kind == CULPRIT_STAGE && *votes_of(trial, CULPRIT_NEIGHBOUR, culprit->stage) > 0) {
         culprit->kind = CULPRIT_NEIGHBOUR; /* it stands in the way of others than its own, too */
     }
-    uint32_t busiest = most_engaged(trial);
-    if (culprit->kind == CULPRIT_NONE && busiest != NONE) {
-        culprit->stage = busiest;
-        culprit->kind = engaged(trial, busiest) >= AT_WORK ? CULPRIT_STAGE : CULPRIT_NONE;
+    if (culprit->kind == CULPRIT_NONE) {
+        culprit->stage = busiest_of(trial);
     }
     if (culprit->stage != NONE) {
         culprit->worker = trial->view->stages[culprit->stage].worker;
@@ -319,6 +345,9 @@ bool culprit_find(struct culprit *culprit, const struct view *view, const struct
         elect(&trial, culprit);
         verdict_say(culprit, view, rates, trial.ends);
     }
+    if (have && !view->image->live) {
+        death_say(culprit, view);
+    }
     free(trial.ends);
     free(trial.seen_by);
     free(trial.component);
@@ -329,6 +358,6 @@ bool culprit_find(struct culprit *culprit, const struct view *view, const struct
 
 const char *culprit_kind_text(enum culprit_kind kind) {
     static const char *const texts[] = {"none",      "stage",  "worker",
-                                        "neighbour", "source", "unasked"};
+                                        "neighbour", "source", "unasked", "death"};
     return texts[kind];
 }

@@ -20,7 +20,8 @@ enum culprit_kind {
     CULPRIT_WORKER,    /* a worker is, with several stages */
     CULPRIT_NEIGHBOUR, /* a stage has long callbacks, and another of its worker waits */
     CULPRIT_SOURCE,    /* nothing, or little, comes in at a source */
-    CULPRIT_UNASKED    /* a stage has events, and no consumer */
+    CULPRIT_UNASKED,   /* a stage has events, and no consumer */
+    CULPRIT_DEATH      /* the program has died: where it was then (death.h) */
 };
 
 struct culprit {
@@ -37,7 +38,7 @@ bool culprit_find(struct culprit *culprit, const struct view *view, const struct
 /* The share of its time that a stage is at work, or would be if its worker came. */
 double culprit_engaged(const struct stage_rates *rates);
 
-/* "none", "stage", "worker", "neighbour", "source", "unasked". */
+/* "none", "stage", "worker", "neighbour", "source", "unasked", "death". */
 const char *culprit_kind_text(enum culprit_kind kind);
 
 #endif

@@ -71,7 +71,8 @@ static const char web_help[] =
 static const char record_help[] =
     "usage: weir record FILE [WHICH] [--for S] [--every MS]\n\n"
     "Records the counters into FILE, for weir replay, and for --replay of stat, graph and top:\n"
-    "until S seconds have passed, the program has ended, or it is interrupted.\n\n" WHICH
+    "until S seconds have passed, the program has ended, or it is interrupted.  A FILE that there\n"
+    "is, is replaced if it is a recording; another one is refused.\n\n" WHICH
     "  --for S           so many seconds (default: until the program ends)\n"
     "  --every MS        a moment every so many milliseconds (default 100)\n";
 

@@ -212,7 +212,11 @@ bool image_take(struct image *image, struct mapped *mapped) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     image->now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-    image->live = header->closed == 0 && process_lives(header->pid, header->started);
+    /* In this order: a process that has closed its runtime and gone is not taken for a dead one. */
+    bool lives = process_lives(header->pid, header->started);
+    uint64_t closed = __atomic_load_n(&header->closed, __ATOMIC_ACQUIRE);
+    ((weir_counters_header *)(void *)image->bytes)->closed = closed;
+    image->live = lives && closed == 0;
     take_delays(image);
     return true;
 }

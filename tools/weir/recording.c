@@ -7,8 +7,11 @@
 #include "trouble.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { SLOT = WEIR_COUNTERS_SLOT, SLOTS_MOST = 1 << 23 };
 
@@ -35,10 +38,40 @@ struct change {
 static const struct file_head head = {.magic = "weirrec1", .slot_bytes = SLOT};
 static const uint64_t moment_magic = UINT64_C(0x746e656d6f6d); /* "moment" */
 
-bool recording_create(struct recording *recording, const char *path) {
-    *recording = (struct recording){.file = fopen(path, "wbe")};
-    if (recording->file == NULL) {
+/* Whether what the file has may go: it has nothing, or is a recording itself. */
+static bool may_replace(int file, const char *path) {
+    struct stat stat;
+    char magic[sizeof head.magic];
+    if (fstat(file, &stat) != 0) {
         return trouble("%s: %s", path, strerror(errno));
+    }
+    if (!S_ISREG(stat.st_mode)) {
+        return trouble("%s: this is not a file", path);
+    }
+    if (stat.st_size > 0 && (pread(file, magic, sizeof magic, 0) != (ssize_t)sizeof magic ||
+                             memcmp(magic, head.magic, sizeof magic) != 0)) {
+        return trouble("%s: there is a file that is not a recording, and it is not replaced", path);
+    }
+    return true;
+}
+
+/* Nothing is cut off before it is known what it is: it may be the very counters file that is to
+ * be recorded, which a program has mapped.  Like that, a recording is the user's alone. */
+bool recording_create(struct recording *recording, const char *path) {
+    *recording = (struct recording){0};
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+    if (file < 0) {
+        return trouble("%s: %s", path, strerror(errno));
+    }
+    if (!may_replace(file, path)) {
+        close(file);
+        return false;
+    }
+    recording->file = ftruncate(file, 0) == 0 ? fdopen(file, "wb") : NULL;
+    if (recording->file == NULL) {
+        int error = errno;
+        close(file);
+        return trouble("%s: %s", path, strerror(error));
     }
     if (fwrite(&head, sizeof head, 1, recording->file) != 1) {
         int error = errno;

@@ -26,8 +26,10 @@ struct recording {
     bool ended;         /* reading: there are no more */
 };
 
-/* --- writing: errors are those of the file (trouble.h); a file that there is, is replaced --- */
+/* --- writing: errors are those of the file (trouble.h) ------------------------------------ */
 
+/* A file that there is, is replaced if it is empty or a recording; any other is refused, and stays
+ * as it is.  A new one is the user's alone (0600), as counters files are. */
 bool recording_create(struct recording *recording, const char *path);
 bool recording_add(struct recording *recording, const struct image *image);
 

@@ -87,15 +87,19 @@ static bool go_on(struct top *top, bool *ended) {
     return *ended;
 }
 
-/* All runtimes, in turns, so many times. */
+static bool any_lives(const struct top *tops, uint32_t count) {
+    bool live = false;
+    for (uint32_t k = 0; k < count; k++) {
+        live = live || look_view(&tops[k].look)->image->live;
+    }
+    return live;
+}
+
+/* All runtimes, in turns, so many times; of those that have ended the last picture is enough. */
 static bool print_all(struct top *tops, uint32_t count, const struct options *options) {
     bool ended = false;
     for (double i = 0; i < options->pictures && !ended; i++) {
-        bool live = false;
-        for (uint32_t k = 0; k < count; k++) {
-            live = live || look_view(&tops[k].look)->image->live;
-        }
-        if (options->replay == NULL && live) {
+        if (options->replay == NULL && any_lives(tops, count)) {
             sleep_for(tops[0].interval);
         }
         for (uint32_t k = 0; k < count; k++) {
@@ -110,7 +114,7 @@ static bool print_all(struct top *tops, uint32_t count, const struct options *op
             }
         }
         fflush(stdout);
-        ended = ended || !live;
+        ended = ended || !any_lives(tops, count);
     }
     return true;
 }
@@ -299,7 +303,8 @@ static unsigned milliseconds_left(const struct session *session) {
 }
 
 static bool watch(struct session *session) {
-    bool well = next_look(session);
+    bool well = !session->replay || next_look(session); /* of one that runs, when it is due */
+    session->due = clock_now() + session->top.interval;
     while (well && !session->quit) {
         well = show(session);
         int key = well ? screen_pressed(milliseconds_left(session)) : PRESSED_NOTHING;

@@ -13,6 +13,9 @@
 /* Told of from this share of its time on. */
 #define CORELESS 0.25
 
+/* From which a share is not shown as 0 %. */
+#define SEEN 0.005
+
 enum {
     NAMES = 3,            /* of those that wait; of more, how many they are */
     HANGS_NS = 1000000000 /* a callback that has not returned for so long   */
@@ -74,7 +77,6 @@ static void say_waiters(struct culprit *culprit, const struct view *view, const 
     uint32_t told = count < NAMES ? count : NAMES;
     uint32_t parts = told + (count > told);
     if (count == 0) {
-        say(culprit, "; nobody waits for it");
         return;
     }
     say(culprit, "; ");
@@ -118,7 +120,7 @@ static void say_siblings(struct culprit *culprit, const struct view *view,
     for (uint32_t i = 0; i < parent->outs; i++) {
         uint32_t other = view->subscriptions[view->outs[parent->first_out + i]].consumer;
         if (other != NONE && other != culprit->stage &&
-            culprit_engaged(&rates->stages[other]) >= 0.9) {
+            culprit_is_full(view, rates, other)) {
             if (count < NAMES) names[count] = other;
             count++;
         }
@@ -140,6 +142,10 @@ static void say_stage(struct culprit *culprit, const struct view *view, const st
     const struct stage_rates *own = &rates->stages[culprit->stage];
     say(culprit, "%s is full: busy %s of its time", stage->label,
         percent(rates, culprit->stage, WEIR_STATE_BUSY).text);
+    if (own->share[WEIR_STATE_BUSY] < CULPRIT_FULL) {
+        say(culprit, " (and %s waiting for its worker)",
+            percent(rates, culprit->stage, WEIR_STATE_WAITING).text);
+    }
     if (stage->callback_ns >= HANGS_NS) {
         say(culprit, ", and its callback has not returned for %s",
             text_time(stage->callback_ns).text);
@@ -231,8 +237,17 @@ static void say_nothing(struct culprit *culprit, const struct view *view,
         say(culprit, "nothing is full: there are no stages");
         return;
     }
-    say(culprit, "nothing is full: the busiest stage is %s, busy %s of its time",
-        view->stages[culprit->stage].label, percent(rates, culprit->stage, WEIR_STATE_BUSY).text);
+    const char *label = view->stages[culprit->stage].label;
+    double busy = rates->stages[culprit->stage].share[WEIR_STATE_BUSY];
+    if (busy < SEEN) {
+        say(culprit, "nothing happens: no stage is at work");
+    } else if (busy >= CULPRIT_FULL) {
+        say(culprit, "nobody waits for another stage: the busiest is %s, busy %s of its time", label,
+            text_share(busy).text);
+    } else {
+        say(culprit, "nothing is full: the busiest stage is %s, busy %s of its time", label,
+            text_share(busy).text);
+    }
 }
 
 /* What no stage can be blamed for: a worker that is ready to run, and others have its core. */
@@ -274,6 +289,8 @@ void verdict_say(struct culprit *culprit, const struct view *view, const struct 
         break;
     case CULPRIT_NONE:
         say_nothing(culprit, view, rates);
+        break;
+    case CULPRIT_DEATH: /* death.c */
         break;
     }
     say_coreless(culprit, view, rates);

@@ -18,7 +18,10 @@ struct culprit_end {
 void verdict_say(struct culprit *culprit, const struct view *view, const struct rates *rates,
                  const struct culprit_end *ends);
 
-/* Above which one says that it is full; a share of its time. */
-#define CULPRIT_FULL 0.6
+/* From this share of its time on one says that it is full. */
+#define CULPRIT_FULL 0.85
+
+/* Whether a stage is: it is at work, or, where it mostly is, waits for a worker that is full. */
+bool culprit_is_full(const struct view *view, const struct rates *rates, uint32_t stage);
 
 #endif

@@ -36,29 +36,13 @@ static void end_runtime(struct watch *watch, bool closed) {
                             : "The process has ended, and has not closed the runtime.");
 }
 
-/* A runtime that is closed has no stages any more: what is shown is how they were before. */
-static bool ended_meanwhile(struct watch *watch) {
-    const weir_counters_header *header = (const void *)watch->feed.mapped.bytes;
-    if (header == NULL || watch->look.looks == 0) {
-        return false;
-    }
-    bool closed = __atomic_load_n(&header->closed, __ATOMIC_ACQUIRE) != 0;
-    if (!closed && process_lives(header->pid, header->started)) {
-        return false;
-    }
-    end_runtime(watch, closed);
-    return true;
-}
-
 static void look_once(struct watch *watch, uint64_t ns) {
-    if (ended_meanwhile(watch)) {
-        return;
-    }
+    unsigned looks = watch->look.looks;
     if (!look_again(&watch->look, &watch->feed, ns)) {
         end_watch(watch, feed_ended(&watch->feed) ? "The recording ends here." : trouble_text());
         return;
     }
-    if (!history_add(&watch->history, &watch->look)) {
+    if (watch->look.looks != looks && !history_add(&watch->history, &watch->look)) {
         end_watch(watch, trouble_text());
         return;
     }

@@ -22,6 +22,13 @@ static weir_counters_stage *stage(const char *name, uint32_t worker, const unsig
     return counters_stage(&counters, name, worker, shares);
 }
 
+/* What the stages of a worker take of its time, in percent, and how much it rests. */
+static void worker_does(unsigned number, unsigned busy, unsigned rests) {
+    weir_counters_worker *worker = (void *)(counters.bytes + (1 + number) * WEIR_COUNTERS_SLOT);
+    worker->turn_ns = COUNTERS_NOW_NS / 100 * busy;
+    worker->rest_ns = COUNTERS_NOW_NS / 100 * rests;
+}
+
 static void flows(const weir_counters_stage *producer, const weir_counters_stage *consumer) {
     counters_subscription(&counters, producer, consumer);
 }
@@ -147,7 +154,58 @@ static void full_worker(void **state) {
     weir_counters_stage *b = stage("B", 1, SHARES(38, 60, 2, 0, 0));
     flows(source, a);
     flows(a, b);
+    worker_does(1, 98, 2);
     expect(CULPRIT_WORKER, NULL, "worker 1 is full: A 60 %, B 38 %: B waits for A");
+    worker_does(1, 84, 2);
+    expect(CULPRIT_NONE, "A", "nothing is full: the busiest stage is A, busy 60 % of its time");
+    worker_does(1, 98, 16); /* a figure that is wrong, or old */
+    expect(CULPRIT_NONE, "A", "nothing is full: the busiest stage is A, busy 60 % of its time");
+}
+
+/* What others wait for, and has time left: they wait for what comes, and that is no fault. */
+static void not_full(void **state) {
+    (void)state;
+    begin(2);
+    weir_counters_stage *source = stage("source", 0, SHARES(2, 0, 0, 98, 0));
+    weir_counters_stage *sink = stage("sink", 1, SHARES(84, 0, 16, 0, 0));
+    flows(source, sink);
+    expect(CULPRIT_NONE, "sink",
+           "nothing is full: the busiest stage is sink, busy 84 % of its time");
+    sink->times[WEIR_STATE_BUSY] += COUNTERS_NOW_NS / 10;
+    expect(CULPRIT_STAGE, "sink",
+           "sink is full: busy 85 % of its time; source (blocked 98 %) waits for it");
+}
+
+/* The rest of its time it waits for its worker: it is full where that is. */
+static void full_with_its_worker(void **state) {
+    (void)state;
+    begin(1);
+    weir_counters_stage *source = stage("source", 0, SHARES(18, 2, 0, 80, 0));
+    weir_counters_stage *sink = stage("sink", 0, SHARES(78, 18, 4, 0, 0));
+    flows(source, sink);
+    worker_does(0, 96, 0);
+    expect(CULPRIT_STAGE, "sink",
+           "sink is full: busy 78 % of its time (and 18 % waiting for its worker); "
+           "source (blocked 80 %) waits for it");
+    worker_does(0, 40, 60);
+    expect(CULPRIT_NONE, "sink",
+           "nothing is full: the busiest stage is sink, busy 78 % of its time");
+}
+
+static void nobody_waits(void **state) {
+    (void)state;
+    begin(1);
+    stage("alone", 0, SHARES(97, 0, 3, 0, 0));
+    expect(CULPRIT_NONE, "alone",
+           "nobody waits for another stage: the busiest is alone, busy 97 % of its time");
+}
+
+static void nothing_happens(void **state) {
+    (void)state;
+    begin(1);
+    weir_counters_stage *source = stage("source", 0, SHARES(0, 0, 0, 0, 100));
+    flows(source, stage("sink", 0, SHARES(0, 100, 0, 0, 0)));
+    expect(CULPRIT_NONE, "source", "nothing happens: no stage is at work");
 }
 
 /* A stage of another graph that lives on the same worker. */
@@ -245,6 +303,10 @@ int main(void) {
         cmocka_unit_test(all_siblings),
         cmocka_unit_test(starved_source),
         cmocka_unit_test(full_worker),
+        cmocka_unit_test(not_full),
+        cmocka_unit_test(full_with_its_worker),
+        cmocka_unit_test(nobody_waits),
+        cmocka_unit_test(nothing_happens),
         cmocka_unit_test(noisy_neighbour),
         cmocka_unit_test(slow_consumer_on_one_worker),
         cmocka_unit_test(nobody_asks),

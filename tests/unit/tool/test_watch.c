@@ -10,9 +10,11 @@
 #include "trouble.h"
 #include "watch.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Shares in percent: busy, waiting, starved, blocked, idle. */
@@ -211,6 +213,72 @@ static void test_the_end_of_a_process_is_another(void **state) {
     assert_true(says("\"name\":\"a\""));
 }
 
+/* The counters are those of a process of its own; field 22 of its stat, where its name has neither
+ * blanks nor parentheses. */
+static pid_t begin_process(void) {
+    char name[64];
+    unsigned long long ticks = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(60);
+        pause();
+        _exit(0);
+    }
+    snprintf(name, sizeof name, "/proc/%d/stat", (int)child);
+    FILE *stat = fopen(name, "re");
+    assert_non_null(stat);
+    for (int field = 1; field < 22; field++) {
+        assert_int_equal(fscanf(stat, "%*s"), 0);
+    }
+    assert_int_equal(fscanf(stat, "%llu", &ticks), 1);
+    fclose(stat);
+    counters_header(&counters)->pid = (uint64_t)child;
+    counters_header(&counters)->started = ticks;
+    return child;
+}
+
+static void end_process(pid_t child) {
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* Its last rates stay, and where its workers were is what they say now. */
+static void test_one_that_dies_stays_as_it_was(void **state) {
+    (void)state;
+    weir_counters_worker *worker = (void *)(counters.bytes + WEIR_COUNTERS_SLOT);
+    weir_counters_stage *stage = counters_stage(&counters, "a", 0, SHARES(100, 0, 0, 0, 0));
+    pid_t child = begin_process();
+    open_file();
+    does(stage, SHARES(25, 75, 0, 0, 0));
+    look();
+    worker->stage = stage->ref;
+    end_process(child);
+    look();
+    assert_true(says("\"life\":\"dead\""));
+    assert_true(says("\"kind\":\"death\""));
+    assert_true(says("\"text\":\"the program died while worker 0 was in a's callback\""));
+    assert_true(says("\"busy\":0.25"));
+    look();
+    expect_lines("[[25,75,0,0,0]]");
+}
+
+/* One that has lived on for a while has rates until then. */
+static void test_the_last_stretch_of_one_that_dies(void **state) {
+    (void)state;
+    weir_counters_worker *worker = (void *)(counters.bytes + WEIR_COUNTERS_SLOT);
+    weir_counters_stage *stage = counters_stage(&counters, "a", 0, SHARES(100, 0, 0, 0, 0));
+    pid_t child = begin_process();
+    open_file();
+    does(stage, SHARES(0, 0, 0, 100, 0));
+    worker->seen_ns += 100000000;
+    stage->noted_ns = worker->seen_ns;
+    end_process(child);
+    look();
+    assert_true(says("\"seconds\":0.1"));
+    assert_true(says("\"text\":\"the program died while no worker was in a callback\""));
+    expect_lines("[[0,0,0,100,0]]");
+}
+
 static void test_a_file_that_is_cut_off_is_told(void **state) {
     (void)state;
     counters_stage(&counters, "a", 0, SHARES(100, 0, 0, 0, 0));
@@ -242,6 +310,8 @@ int main(void) {
         TEST(test_it_is_found_by_its_number),
         TEST(test_one_that_is_closed_stays_as_it_was),
         TEST(test_the_end_of_a_process_is_another),
+        TEST(test_one_that_dies_stays_as_it_was),
+        TEST(test_the_last_stretch_of_one_that_dies),
         TEST(test_a_file_that_is_cut_off_is_told),
         TEST(test_one_that_is_not_there_is_refused),
     };
