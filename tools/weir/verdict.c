@@ -242,8 +242,8 @@ static void say_nothing(struct culprit *culprit, const struct view *view,
     if (busy < SEEN) {
         say(culprit, "nothing happens: no stage is at work");
     } else if (busy >= CULPRIT_FULL) {
-        say(culprit, "nobody waits for another stage: the busiest is %s, busy %s of its time", label,
-            text_share(busy).text);
+        say(culprit, "nobody waits for another stage: the busiest is %s, busy %s of its time",
+            label, text_share(busy).text);
     } else {
         say(culprit, "nothing is full: the busiest stage is %s, busy %s of its time", label,
             text_share(busy).text);
