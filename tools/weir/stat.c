@@ -126,9 +126,18 @@ static void print_stages(FILE *out, const struct look *look) {
 }
 
 static void print_latencies(FILE *out, const struct look *look) {
-    static const char *const texts[] = {"STAGE", "CALLBACK: SAMPLES",    "p50", "p99", "p99.9",
-                                        "max",   "EVENT'S AGE: SAMPLES", "p50", "p99", "p99.9",
-                                        "max",   NULL};
+    static const char *const texts[] = {"STAGE",
+                                        "CALLBACK: SAMPLES",
+                                        "p50",
+                                        "p99",
+                                        "p99.9",
+                                        "max",
+                                        "EVENT'S AGE: SAMPLES",
+                                        "p50",
+                                        "p99",
+                                        "p99.9",
+                                        "max",
+                                        NULL};
     const struct view *view = look_view(look);
     struct table table;
     heads(&table, 1, texts);
@@ -150,8 +159,9 @@ static void print_latencies(FILE *out, const struct look *look) {
 
 static void print_subscriptions(FILE *out, const struct look *look) {
     static const char *const texts[] = {
-        "FROM",     "TO",               "EVENTS/s", "WINDOW", "IN FLIGHT", "FILL", "OPEN",
-        "OVERFLOW", "WAITING: SAMPLES", "p50",      "p99",    "p99.9",     "max",  NULL};
+        "FROM", "TO",       "EVENTS/s",         "WINDOW", "IN FLIGHT", "FILL",
+        "OPEN", "OVERFLOW", "WAITING: SAMPLES", "p50",    "p99",       "p99.9",
+        "max",  NULL};
     const struct view *view = look_view(look);
     struct table table;
     heads(&table, 2, texts);

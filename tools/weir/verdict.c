@@ -119,8 +119,7 @@ static void say_siblings(struct culprit *culprit, const struct view *view,
     const struct view_stage *parent = &view->stages[producer];
     for (uint32_t i = 0; i < parent->outs; i++) {
         uint32_t other = view->subscriptions[view->outs[parent->first_out + i]].consumer;
-        if (other != NONE && other != culprit->stage &&
-            culprit_is_full(view, rates, other)) {
+        if (other != NONE && other != culprit->stage && culprit_is_full(view, rates, other)) {
             if (count < NAMES) names[count] = other;
             count++;
         }
