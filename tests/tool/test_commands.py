@@ -13,6 +13,7 @@ import os
 import random
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,7 @@ class Commands(unittest.TestCase):
         self.assertRegex(text, r"^bottlenecks, process \d+, runtime 1, weir [0-9.]+, live; over")
         self.assertRegex(text, r"\nSTAGE +WORKER +IN/s .*\nsource +0 .*\n")
         self.assertRegex(text, r"\nenrich  store +")
+        self.assertRegex(text, r"\nSTAGE +CALLBACK: SAMPLES +p50 +p99 +p99.9 +max ")
 
     def test_stat_as_json(self):
         said = json.loads(weir("stat", self.live.path, "--json", "--interval", "0.2"))
@@ -115,6 +117,10 @@ class Commands(unittest.TestCase):
         text = weir("stat", "--replay", path)
         self.assertRegex(text, r"^bottlenecks, process \d+, .* live; over 0\.\d+ s")
         weir("graph", "--replay", path, "--at", "0.3")
+        for command in ("stat", "graph"):
+            said = weir_fails(command, "--replay", path, "--at", "100")
+            self.assertEqual((said.returncode, said.stdout), (1, ""))
+            self.assertRegex(said.stderr, r"the recording is shorter: it ends 0\.\d s after its")
         with open(path, "r+b") as file:
             file.truncate(os.path.getsize(path) - 100)
         weir("stat", "--replay", path)  # of a recorder that was killed all but the last moment
@@ -136,6 +142,24 @@ class Commands(unittest.TestCase):
             weir("record", path, self.live.path, "--for", "0.1")
             self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
             self.assertIn("live; over", weir("stat", "--replay", path))
+
+    def test_a_small_recording_takes_little_memory(self):
+        """One that says of itself that it has as many slots as there may be."""
+        path = self.in_folder("small")
+        weir("record", path, self.live.path, "--for", "0.1")
+        with open(path, "rb") as file:
+            whole = bytearray(file.read(16 + 32 + 520))
+        whole[32:40] = struct.pack("II", 1 << 20, 1)
+        for slots, status in ((1 << 20, 0), ((1 << 20) + 1, 1)):
+            whole[32:36] = struct.pack("I", slots)
+            with open(path, "wb") as file:
+                file.write(whole)
+            tool = subprocess.Popen([WEIR, "stat", "--replay", path], stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL)
+            _, said, used = os.wait4(tool.pid, 0)
+            tool.returncode = os.waitstatus_to_exitcode(said)
+            self.assertEqual(tool.returncode, status)
+            self.assertLess(used.ru_maxrss, 100 << 10)  # KiB
 
     def test_list(self):
         with Program("starved_source", "1") as program:

@@ -121,7 +121,9 @@ class Top(unittest.TestCase):
     def test_replay_from_a_moment(self):
         terminal = Terminal("replay", self.recording, "--at", "0.5", "--interval", "0.2")
         terminal.wait_for(r"[01]\.\d s *\n")
-        terminal.press("\x1b")
+        terminal.press("\x1b")  # no key: it goes on
+        terminal.wait_for(r"end  1\.\d s *\n")
+        terminal.press("q")
         self.assertEqual(terminal.end(), 0)
 
     def test_without_a_terminal(self):
@@ -132,6 +134,9 @@ class Top(unittest.TestCase):
     def test_what_does_not_go_together(self):
         for words, why in ((("top", self.path, "--svg"), "--once"),
                            (("top", self.path, "--interval", "0"), "--interval is at least"),
+                           (("replay", self.recording, "--once", "--at", "9"),
+                            "the recording is shorter: it ends 1."),
+                           (("web", "--replay", self.recording, "--at", "9"), "is shorter"),
                            (("replay",), "name the recording")):
             said = weir_fails(*words)
             self.assertEqual((said.returncode, why in said.stderr), (1, True), said)

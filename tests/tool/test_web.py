@@ -142,8 +142,10 @@ class Served(OneRuntime):
         self.assertEqual(self.server.get("/", method="POST")[0], 405)
 
     def test_only_this_machine_is_served(self):
-        self.assertEqual(self.server.get("/", host=f"localhost:{self.server.port}")[0], 200)
-        for host in ("weir.example", "localhost.example", f"127.0.0.1.example:{self.server.port}"):
+        for host in (f"localhost:{self.server.port}", "LocalHost", "127.0.0.1:8000"):
+            self.assertEqual(self.server.get("/", host=host)[0], 200, host)
+        for host in ("weir.example", "localhost.example", f"127.0.0.1.example:{self.server.port}",
+                     "localhost:80.example", "localhost:80:80", "localhostx", "localhos"):
             self.assertEqual(self.server.get("/look", host=host)[0], 403, host)
         with open("/proc/net/tcp", encoding="ascii") as table:
             places = [line.split()[1] for line in table if line.split()[3] == "0A"]

@@ -64,6 +64,7 @@ class Terminal:
         self.cells = [[" "] * columns for _ in range(rows)]
         self.rows, self.columns = rows, columns
         self.row = self.column = 0
+        self.top, self.bottom = 0, rows  # what scrolls
         self.rest = b""
         self.pid, self.file = pty.fork()
         if self.pid == 0:
@@ -117,6 +118,8 @@ class Terminal:
                     return
                 if found.group(2):
                     self.control(found.group(1).decode(), found.group(2).decode())
+                elif found.group() in (b"\x1bD", b"\x1bM"):
+                    self.move(1 if found.group() == b"\x1bD" else -1)
                 self.rest = self.rest[found.end():]
                 continue
             first = self.rest[0]
@@ -130,12 +133,20 @@ class Terminal:
         if character == "\r":
             self.column = 0
         elif character == "\n":
-            self.row = min(self.row + 1, self.rows - 1)
+            self.move(1)
         elif character == "\b":
             self.column = max(self.column - 1, 0)
         elif character >= " ":
             self.cells[self.row][min(self.column, self.columns - 1)] = character
             self.column += 1
+
+    def move(self, rows):
+        """A row down or up; at the end of what scrolls that does."""
+        if self.row == (self.bottom - 1 if rows > 0 else self.top):
+            del self.cells[self.top if rows > 0 else self.bottom - 1]
+            self.cells.insert(self.row, [" "] * self.columns)
+        else:
+            self.row = max(0, min(self.row + rows, self.rows - 1))
 
     def control(self, words, letter):
         numbers = [int(word) for word in re.findall(r"\d+", words)]
@@ -148,6 +159,9 @@ class Terminal:
                 self.row += steps
             else:
                 self.column += steps
+        elif letter == "r":
+            self.top, self.bottom = (numbers[0] - 1, numbers[1]) if numbers else (0, self.rows)
+            self.row = self.column = 0
         elif letter == "J":
             self.erase(self.row, self.column, self.rows)
         elif letter == "K":

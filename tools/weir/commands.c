@@ -125,7 +125,8 @@ static bool look_back(struct look *look, struct feed *feed, const struct options
     recording_pass(feed->recording, from);
     uint64_t gone = feed->recording->image.now_ns - feed->recording->begin_ns;
     return look_again(look, feed, 0) &&
-           (interval == 0 || at <= gone || look_again(look, feed, at - gone) || feed_ended(feed));
+           (interval == 0 || at <= gone || look_again(look, feed, at - gone) || feed_ended(feed)) &&
+           recording_reaches(feed->recording, at);
 }
 
 static bool look_as_said(struct look *look, struct feed *feed, const struct options *options) {

@@ -357,7 +357,7 @@ bool culprit_find(struct culprit *culprit, const struct view *view, const struct
 }
 
 const char *culprit_kind_text(enum culprit_kind kind) {
-    static const char *const texts[] = {"none",      "stage",  "worker",
-                                        "neighbour", "source", "unasked", "death"};
+    static const char *const texts[] = {"none",   "stage",   "worker", "neighbour",
+                                        "source", "unasked", "death"};
     return texts[kind];
 }

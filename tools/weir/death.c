@@ -12,8 +12,8 @@
 enum { NAMES = 4 }; /* workers; of more, how many they are */
 
 /* One worker of those that were in a callback, which are numbered from 0. */
-static void say_worker(struct culprit *culprit, const struct view_worker *worker,
-                       const char *stage, uint32_t number) {
+static void say_worker(struct culprit *culprit, const struct view_worker *worker, const char *stage,
+                       uint32_t number) {
     size_t length = strlen(culprit->text);
     char since[48] = "";
     if (worker->callback_ns > 0) {

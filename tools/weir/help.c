@@ -32,18 +32,21 @@ static const char stat_help[] =
     "  --json            everything, as JSON (docs/tool.md)\n" INTERVAL REPLAY "\n"
     "Shares of a stage's time: BUSY at work; WAITING for its worker, which is with another\n"
     "stage; STARVED: it has asked, and nothing has come; BLOCKED: it has events, and nobody\n"
-    "asks for them; IDLE: neither.  FILL: how much of its window (max_demand) is under way.\n";
+    "asks for them; IDLE: neither.  FILL: how much of its window (max_demand) is under way.\n"
+    "SAMPLES: times that were taken; of fewer than ten no p99 is said.\n";
 
 static const char graph_help[] =
     "usage: weir graph [WHICH] [--svg] [--interval S] [--replay FILE [--at S]]\n\n"
-    "Prints the graph in the language of graphviz: orange is busy, blue is blocked, a thick\n"
-    "arrow is a full window, and a red frame is who holds the others up.\n\n" WHICH
+    "Prints the graph in the language of graphviz: orange is busy, or waiting for its worker,\n"
+    "which is with another stage; blue is blocked; grey is starved or idle.  A thick arrow is a\n"
+    "full window, and a red frame is who holds the others up.\n\n" WHICH
     "  --svg             as a picture, by graphviz's dot\n" INTERVAL REPLAY;
 
 static const char prom_help[] =
     "usage: weir prom [WHICH]\n\n"
     "Prints all counters in the text format that Prometheus reads, of WHICH or of all your\n"
-    "programs that run: for the textfile collector of node_exporter, say.\n\n" WHICH;
+    "programs that run: for the textfile collector of node_exporter, say.\n\n"
+    "  WHICH             as for other commands; by default all that run\n";
 
 static const char top_help[] =
     "usage: weir top [WHICH] [--once | --count N] [--svg] [--interval S]\n"

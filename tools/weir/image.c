@@ -23,12 +23,12 @@ _Static_assert(sizeof(weir_counters_stage) == WEIR_COUNTERS_SLOT, "a stage is a 
 _Static_assert(sizeof(weir_counters_subscription) == WEIR_COUNTERS_SLOT, "so is a subscription");
 _Static_assert(sizeof(weir_counters_times) == 2 * WEIR_COUNTERS_SLOT, "times are two");
 
-enum { SLOT = WEIR_COUNTERS_SLOT, SLOTS_MOST = 1 << 23 };
+enum { SLOT = WEIR_COUNTERS_SLOT };
 
 /* The slots that lie in the file wholly. */
 static uint64_t slots_of(size_t length) {
     uint64_t slots = length / SLOT;
-    return slots < SLOTS_MOST ? slots : SLOTS_MOST;
+    return slots < IMAGE_SLOTS ? slots : IMAGE_SLOTS;
 }
 
 static bool length_of(int file, size_t *length) {
@@ -233,7 +233,11 @@ bool image_copy(struct image *to, const struct image *from) {
     to->slots = from->slots;
     to->now_ns = from->now_ns;
     to->live = from->live;
-    memcpy(to->bytes, from->bytes, (size_t)from->slots * SLOT);
+    for (size_t at = 0; at < (size_t)from->slots * SLOT; at += SLOT) {
+        if (memcmp(to->bytes + at, from->bytes + at, SLOT) != 0) {
+            memcpy(to->bytes + at, from->bytes + at, SLOT);
+        }
+    }
     return true;
 }
 

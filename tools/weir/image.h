@@ -14,6 +14,9 @@
 #include <stdint.h>
 #include <weir/counters.h>
 
+/* More slots of a file are not looked at: a damaged one takes half a gigabyte at most. */
+#define IMAGE_SLOTS (UINT32_C(1) << 20)
+
 struct mapped {
     int file;
     unsigned char *bytes;
@@ -40,7 +43,7 @@ void image_free(struct image *image);
 /* Makes room for so many slots, keeping those it has; new ones are zeros. */
 bool image_room(struct image *image, uint32_t slots);
 
-/* Copies an image. */
+/* Copies an image; where slots are the same, not even a page of zeros is touched. */
 bool image_copy(struct image *to, const struct image *from);
 
 /* Whether this is a header that the tool understands; if not, trouble.h tells why. */

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SLOT = WEIR_COUNTERS_SLOT, SLOTS_MOST = 1 << 23 };
+enum { SLOT = WEIR_COUNTERS_SLOT, ROUNDED_NS = 100000000 };
 
 struct file_head {
     char magic[8];
@@ -140,7 +140,7 @@ bool recording_open(struct recording *recording, const char *path) {
  * up before anything is changed. */
 static bool next_head(struct recording *recording, struct moment_head *moment) {
     if (fread(moment, sizeof *moment, 1, recording->file) != 1 || moment->magic != moment_magic ||
-        moment->slots < 1 || moment->slots > SLOTS_MOST || moment->changed > moment->slots) {
+        moment->slots < 1 || moment->slots > IMAGE_SLOTS || moment->changed > moment->slots) {
         return false;
     }
     long here = ftell(recording->file);
@@ -184,6 +184,13 @@ bool recording_pass(struct recording *recording, uint64_t ns) {
         moved = true;
     }
     return moved;
+}
+
+bool recording_reaches(const struct recording *recording, uint64_t ns) {
+    uint64_t length = recording->image.now_ns - recording->begin_ns;
+    return !recording->ended || ns <= length + ROUNDED_NS ||
+           trouble("the recording is shorter: it ends %.1f s after its begin",
+                   (double)length / 1e9);
 }
 
 bool recording_close(struct recording *recording) {

@@ -45,6 +45,10 @@ bool recording_next(struct recording *recording);
  * Returns false when there is none after this one. */
 bool recording_pass(struct recording *recording, uint64_t ns);
 
+/* After that: whether there was one so long after the first (or a tenth of a second less: who
+ * asks may have rounded).  If not, trouble.h says how long it is. */
+bool recording_reaches(const struct recording *recording, uint64_t ns);
+
 /* For both.  Of a recording that was written: false if not all of it could be. */
 bool recording_close(struct recording *recording);
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 16, CELL = 80 };
+enum { COLUMNS = 16, CELL = 80, FEW = 10 /* times: one of them is no p99 */ };
 
 /* A table: its cells are kept until all are known, so that columns are as wide as need be. */
 struct table {
@@ -84,14 +84,16 @@ static void rate_cell(struct table *table, double rate) {
     cell(table, "%s", rate == 0 ? "-" : text_number(rate).text);
 }
 
-static void time_cell(struct table *table, const weir_counters_times *times, double share) {
-    cell(table, "%s", times->count == 0 ? "-" : text_time(weir_times_share(times, share)).text);
+static void time_cell(struct table *table, const weir_counters_times *times, double share,
+                      uint64_t least) {
+    cell(table, "%s", times->count < least ? "-" : text_time(weir_times_share(times, share)).text);
 }
 
 static void times_cells(struct table *table, const weir_counters_times *times) {
-    time_cell(table, times, 0.5);
-    time_cell(table, times, 0.99);
-    time_cell(table, times, 0.999);
+    count_cell(table, times->count);
+    time_cell(table, times, 0.5, 1);
+    time_cell(table, times, 0.99, FEW);
+    time_cell(table, times, 0.999, FEW);
     cell(table, "%s", times->count == 0 ? "-" : text_time(times->most).text);
 }
 
@@ -124,8 +126,18 @@ static void print_stages(FILE *out, const struct look *look) {
 }
 
 static void print_latencies(FILE *out, const struct look *look) {
-    static const char *const texts[] = {"STAGE",           "CALLBACK p50", "p99",   "p99.9", "max",
-                                        "EVENT'S AGE p50", "p99",          "p99.9", "max",   NULL};
+    static const char *const texts[] = {"STAGE",
+                                        "CALLBACK: SAMPLES",
+                                        "p50",
+                                        "p99",
+                                        "p99.9",
+                                        "max",
+                                        "EVENT'S AGE: SAMPLES",
+                                        "p50",
+                                        "p99",
+                                        "p99.9",
+                                        "max",
+                                        NULL};
     const struct view *view = look_view(look);
     struct table table;
     heads(&table, 1, texts);
@@ -146,9 +158,10 @@ static void print_latencies(FILE *out, const struct look *look) {
 }
 
 static void print_subscriptions(FILE *out, const struct look *look) {
-    static const char *const texts[] = {"FROM",  "TO",   "EVENTS/s", "WINDOW",      "IN FLIGHT",
-                                        "FILL",  "OPEN", "OVERFLOW", "WAITING p50", "p99",
-                                        "p99.9", "max",  NULL};
+    static const char *const texts[] = {
+        "FROM", "TO",       "EVENTS/s",         "WINDOW", "IN FLIGHT", "FILL",
+        "OPEN", "OVERFLOW", "WAITING: SAMPLES", "p50",    "p99",       "p99.9",
+        "max",  NULL};
     const struct view *view = look_view(look);
     struct table table;
     heads(&table, 2, texts);

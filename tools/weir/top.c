@@ -50,6 +50,9 @@ static bool top_open(struct top *top, const char *path, bool replay, uint64_t at
     }
     if (replay && at > 0) {
         recording_pass(top->feed.recording, at);
+        if (!recording_reaches(top->feed.recording, at)) {
+            return false;
+        }
     }
     return look_again(&top->look, &top->feed, 0);
 }
@@ -269,7 +272,6 @@ static bool press(struct session *session, int key) {
     int page = (int)session->canvas.rows / 2;
     switch (key) {
     case 'q':
-    case 27:
         session->quit = true;
         return true;
     case ' ':

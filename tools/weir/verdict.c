@@ -119,8 +119,7 @@ static void say_siblings(struct culprit *culprit, const struct view *view,
     const struct view_stage *parent = &view->stages[producer];
     for (uint32_t i = 0; i < parent->outs; i++) {
         uint32_t other = view->subscriptions[view->outs[parent->first_out + i]].consumer;
-        if (other != NONE && other != culprit->stage &&
-            culprit_is_full(view, rates, other)) {
+        if (other != NONE && other != culprit->stage && culprit_is_full(view, rates, other)) {
             if (count < NAMES) names[count] = other;
             count++;
         }
@@ -242,8 +241,8 @@ static void say_nothing(struct culprit *culprit, const struct view *view,
     if (busy < SEEN) {
         say(culprit, "nothing happens: no stage is at work");
     } else if (busy >= CULPRIT_FULL) {
-        say(culprit, "nobody waits for another stage: the busiest is %s, busy %s of its time", label,
-            text_share(busy).text);
+        say(culprit, "nobody waits for another stage: the busiest is %s, busy %s of its time",
+            label, text_share(busy).text);
     } else {
         say(culprit, "nothing is full: the busiest stage is %s, busy %s of its time", label,
             text_share(busy).text);

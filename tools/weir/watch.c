@@ -191,7 +191,9 @@ bool watches_open(struct watches *watches, const struct options *options) {
     }
     watch->feed = feed;
     begin(watch, options->at_s);
-    if (watch->look.looks == 0) { /* the reason is in trouble.h */
+    bool reached = feed.recording == NULL || options->at_s <= 0 ||
+                   recording_reaches(watch->feed.recording, (uint64_t)(options->at_s * 1e9));
+    if (watch->look.looks == 0 || !reached) { /* the reason is in trouble.h */
         watches_close(watches);
         return false;
     }

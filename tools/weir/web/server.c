@@ -10,6 +10,7 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { CLIENTS_MOST = 64, SILENT_S = 30, PIECE = 32768, FRAME = 6 /* "data: " */ };
@@ -204,9 +205,14 @@ static enum MHD_Result answer_messages(struct server *server, struct MHD_Connect
 /* A page of somewhere else whose name leads here must not read what is shown. */
 static bool is_for_us(struct MHD_Connection *connection) {
     const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
-    size_t length = host == NULL ? 0 : strcspn(host, ":");
-    return host == NULL || (length == 9 && (memcmp(host, "127.0.0.1", length) == 0 ||
-                                            memcmp(host, "localhost", length) == 0));
+    if (host == NULL) {
+        return true;
+    }
+    size_t length = strcspn(host, ":");
+    bool ours = length == 9 && (strncasecmp(host, "127.0.0.1", length) == 0 ||
+                                strncasecmp(host, "localhost", length) == 0);
+    const char *port = host + length + (host[length] == ':');
+    return ours && port[strspn(port, "0123456789")] == 0;
 }
 
 static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url,
