@@ -16,6 +16,13 @@ static bool stays(const struct view *last, const struct view *end) {
     return end->header->closed != 0 || end->moment_ns < last->moment_ns + LIVED_NS;
 }
 
+/* All stages have gone at once: as a rule it is about to be closed, which the next look tells. */
+static bool is_emptied(struct look *look, const struct view *view) {
+    bool empty = view->stage_count == 0 && look_view(look)->stage_count > 0;
+    look->emptied = empty && !look->emptied;
+    return look->emptied;
+}
+
 /* The last look becomes one at a runtime that has ended, with its workers as they were then. */
 static void end_look(struct look *look, const struct view *end) {
     const struct view *view = look_view(look);
@@ -52,6 +59,10 @@ bool look_again(struct look *look, struct feed *feed, uint64_t ns) {
     view_free(&look->views[next]);
     if (!feed_next(feed, image, ns) || !view_make(&view, image)) {
         return false;
+    }
+    if (look->looks > 0 && image->live && is_emptied(look, &view)) {
+        view_free(&view);
+        return true;
     }
     if (look->looks > 0 && !image->live && stays(look_view(look), &view)) {
         end_look(look, &view);

@@ -16,6 +16,7 @@ struct look {
     unsigned looks; /* so many were taken; not those that found only its end */
     struct rates rates;
     struct culprit culprit;
+    bool emptied; /* the last one found no stages any more, and was passed over */
 };
 
 /*

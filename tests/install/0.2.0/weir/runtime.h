@@ -13,9 +13,10 @@ typedef enum weir_runtime_mode {
     WEIR_SIMULATED = 2
 } weir_runtime_mode;
 typedef enum weir_idle {
-    WEIR_IDLE_SPIN_THEN_PARK = 0,
+    WEIR_IDLE_ADAPT = 0,
     WEIR_IDLE_SPIN = 1,
-    WEIR_IDLE_PARK = 2
+    WEIR_IDLE_PARK = 2,
+    WEIR_IDLE_SPIN_THEN_PARK = 3
 } weir_idle;
 typedef enum weir_log_level {
     WEIR_LOG_ERROR = 1,
