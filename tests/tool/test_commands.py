@@ -8,6 +8,7 @@ format's own tools where they are installed (dot, promtool).
 usage: test_commands.py WEIR BOTTLENECKS
 """
 
+import fcntl
 import json
 import os
 import random
@@ -180,6 +181,10 @@ class Commands(unittest.TestCase):
             self.assertEqual(weir("clean", folder), "")
             program.kill()
             self.assertIn("  dead  ", weir("list", folder))
+            with open(path, "rb") as held:  # by whom this process has no number for
+                fcntl.flock(held, fcntl.LOCK_EX)
+                self.assertIn("  live  ", weir("list", folder))
+                self.assertEqual(weir("clean", folder), "")
             seconds = [self.check_dead(weir("stat", path)),
                        self.check_dead(weir("top", path, "--once", "--interval", "0.1"))]
             self.assertEqual(seconds[0], seconds[1])  # since it began, both

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -183,6 +184,15 @@ static void take_delays(struct image *image) {
     }
 }
 
+/* Its process does so as long as it lives, whatever number it has here. */
+static bool is_held(int file) {
+    if (flock(file, LOCK_SH | LOCK_NB) != 0) {
+        return errno == EWOULDBLOCK;
+    }
+    (void)flock(file, LOCK_UN);
+    return false;
+}
+
 bool image_take(struct image *image, struct mapped *mapped) {
     size_t length;
     if (!length_of(mapped->file, &length)) {
@@ -213,7 +223,7 @@ bool image_take(struct image *image, struct mapped *mapped) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     image->now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     /* In this order: a process that has closed its runtime and gone is not taken for a dead one. */
-    bool lives = process_lives(header->pid, header->started);
+    bool lives = is_held(mapped->file) || process_lives(header->pid, header->started);
     uint64_t closed = __atomic_load_n(&header->closed, __ATOMIC_ACQUIRE);
     ((weir_counters_header *)(void *)image->bytes)->closed = closed;
     image->live = lives && closed == 0;
