@@ -202,4 +202,9 @@ static inline void weir__cpu_relax(void) {
     ck_pr_stall();
 }
 
+/* To a counter that this thread alone writes, and others read. */
+static inline void weir__count(uint64_t *counter, uint64_t more) {
+    weir__store_relaxed_u64(counter, *counter + more);
+}
+
 #endif

@@ -30,14 +30,10 @@ uint64_t weir_times_begin(unsigned number) {
     return parts << (FIRST_LOG2 - PARTS_LOG2 + number / PARTS);
 }
 
-static void raise_by(uint64_t *word, uint64_t more) {
-    weir__store_relaxed_u64(word, *word + more);
-}
-
 void weir__times_add(weir_counters_times *times, uint64_t ns) {
-    raise_by(&times->classes[weir_times_class(ns)], 1);
-    raise_by(&times->count, 1);
-    raise_by(&times->sum, ns);
+    weir__count(&times->classes[weir_times_class(ns)], 1);
+    weir__count(&times->count, 1);
+    weir__count(&times->sum, ns);
     if (ns > times->most) {
         weir__store_relaxed_u64(&times->most, ns);
     }

@@ -120,9 +120,7 @@ void weir__edge_release(struct weir__edge *edge) {
     weir__ring_close(&edge->ring);
     weir__free(edge->allocator, edge->load, sizeof *edge->load);
     weir__outlet_close(&edge->outlet, edge->allocator);
-    if (edge->waiting != NULL) {
-        weir__sheet_give(edge->sheet, edge->waiting_number, 2);
-    }
+    weir__timing_close(&edge->waiting, edge->sheet);
     if (edge->seen != NULL) {
         weir__sheet_give(edge->sheet, edge->seen_number, 1);
     }

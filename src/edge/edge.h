@@ -189,8 +189,7 @@ struct weir__edge {
     struct weir__edge *waiting_previous;
     bool waits_to_take;
     weir_reason down_reason;
-    weir_counters_times *waiting; /* stage/stamp.h; NULL: none was taken yet, or no memory */
-    uint32_t waiting_number;
+    struct weir__timing waiting; /* stage/stamp.h */
     uint64_t asked_by_hand; /* of asked; counted in checked builds */
 };
 

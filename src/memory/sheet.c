@@ -5,6 +5,7 @@
 #include "memory/sheet.h"
 
 #include "base/refusal.h"
+#include "base/times.h"
 #include "os/lock.h"
 #include "os/shared_file.h"
 
@@ -165,6 +166,25 @@ void weir__sheet_give(struct weir__sheet *sheet, uint32_t number, unsigned slots
     push_free(sheet, number, slots);
     end_turn(slot); /* under the lock: whoever takes it next begins a turn */
     weir__unlock(&sheet->lock);
+}
+
+void weir__timing_add(struct weir__timing *timing, struct weir__sheet *sheet, uint64_t owner,
+                      uint64_t ns) {
+    const weir_counters_times fresh = {.slot.kind = WEIR_COUNTERS_TIMES, .owner = owner};
+    if (timing->times == NULL) {
+        timing->times = weir__sheet_take(sheet, 2, &timing->number);
+        if (timing->times == NULL) {
+            return;
+        }
+        weir__sheet_fill(timing->times, &fresh, 2);
+    }
+    weir__times_add(timing->times, ns);
+}
+
+void weir__timing_close(const struct weir__timing *timing, struct weir__sheet *sheet) {
+    if (timing->times != NULL) {
+        weir__sheet_give(sheet, timing->number, 2);
+    }
 }
 
 bool weir_counters_copy(const void *from, void *copy) {

@@ -67,6 +67,19 @@ void weir__sheet_fill(void *slot, const void *from, unsigned slots);
 /* It is nobody's any more.  Its owner writes no more. */
 void weir__sheet_give(struct weir__sheet *sheet, uint32_t number, unsigned slots);
 
+/* Times of one owner's, whose worker alone adds to them.  Zeroed: none, or there was no memory. */
+struct weir__timing {
+    weir_counters_times *times;
+    uint32_t number; /* the slot's, from the first time on */
+};
+
+/* Adds a time; the first one takes the slot.  Without memory it is not counted. */
+void weir__timing_add(struct weir__timing *timing, struct weir__sheet *sheet, uint64_t owner,
+                      uint64_t ns);
+
+/* Gives the slot back, if there is one. */
+void weir__timing_close(const struct weir__timing *timing, struct weir__sheet *sheet);
+
 /* The slot of that number; NULL: there is none, however bad the number. */
 void *weir__sheet_at(const struct weir__sheet *sheet, uint64_t number);
 
@@ -78,10 +91,6 @@ static inline uint64_t weir__sheet_slots(const struct weir__sheet *sheet) {
 /* A word of a slot, by its one writer. */
 static inline void weir__sheet_put(uint64_t *word, uint64_t value) {
     weir__store_relaxed_u64(word, value);
-}
-
-static inline void weir__sheet_add(uint64_t *word, uint64_t more) {
-    weir__sheet_put(word, *word + more);
 }
 
 #endif

@@ -82,10 +82,10 @@ static void fill_header(const weir_runtime *runtime, weir_counters_header *heade
 
 static bool open_worker(weir_runtime *runtime, struct weir__worker *worker) {
     struct weir__host *host = &worker->host;
-    bool pinned = runtime->options.mode == WEIR_THREADS && !runtime->options.unpinned;
     weir_counters_worker fresh = {.slot.kind = WEIR_COUNTERS_WORKER,
                                   .index = worker->index,
-                                  .core = pinned ? worker->core : UINT32_MAX};
+                                  .core =
+                                      weir__runtime_is_pinned(runtime) ? worker->core : UINT32_MAX};
     uint32_t number;
     host->sheet = &runtime->sheet;
     host->seen = weir__sheet_take(&runtime->sheet, 1, &number);

@@ -80,14 +80,10 @@ static weir_runtime *make_runtime(const weir_runtime_options *options) {
     return runtime;
 }
 
-static bool is_pinned(const weir_runtime *runtime) {
-    return runtime->options.mode == WEIR_THREADS && !runtime->options.unpinned;
-}
-
 static void destroy_runtime(weir_runtime *runtime) {
     struct weir__allocator allocator = runtime->allocator;
     for (unsigned i = 0; i < runtime->worker_count; i++) {
-        if (is_pinned(runtime)) {
+        if (weir__runtime_is_pinned(runtime)) {
             weir__pins_give(runtime->workers[i].core);
         }
         weir__pool_close(&runtime->workers[i].host.pool);
@@ -145,7 +141,7 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
         (filled.idle == WEIR_IDLE_ADAPT || filled.idle == WEIR_IDLE_SPIN_THEN_PARK) &&
         filled.workers > pins.workers;
     for (unsigned i = 0; i < runtime->worker_count; i++) {
-        unsigned core = is_pinned(runtime) ? weir__pins_take(&pins, i) : 0;
+        unsigned core = weir__runtime_is_pinned(runtime) ? weir__pins_take(&pins, i) : 0;
         weir__worker_open(&runtime->workers[i], runtime, i, core);
     }
     status = weir__counters_open(runtime);

@@ -84,6 +84,11 @@ struct weir_runtime {
     unsigned next_step;
 };
 
+/* Whether its workers have cores of their own. */
+static inline bool weir__runtime_is_pinned(const weir_runtime *runtime) {
+    return runtime->options.mode == WEIR_THREADS && !runtime->options.unpinned;
+}
+
 /* The worker that a reference belongs to, though its stage be gone; NULL: it is of no stage
  * that this runtime ever had.  For any reference. */
 static inline struct weir__worker *weir__runtime_worker(const weir_runtime *runtime, weir_ref ref) {

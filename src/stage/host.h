@@ -94,10 +94,6 @@ extern _Thread_local struct weir__host *weir__here;
 /* The stage whose init this thread is running, the innermost one (stage->outer); NULL: none. */
 extern _Thread_local weir_stage *weir__starting;
 
-static inline void weir__count(uint64_t *counter, uint64_t more) {
-    weir__store_relaxed_u64(counter, *counter + more);
-}
-
 /* A stage's name, cut off, for the log; "(gone)": it is not known any more. */
 struct weir__shown {
     char name[64];

@@ -4,7 +4,6 @@
  */
 #include "stage/meter.h"
 
-#include "base/times.h"
 #include "stage/stage.h"
 #include "stage/stamp.h"
 
@@ -174,7 +173,7 @@ static void end_timed(weir_stage *stage, bool busy) {
     host->took_long = false;
     meter->times[busy ? WEIR_STATE_BUSY : meter->state] += share;
     if (busy) {
-        weir__sheet_add(&host->seen->turn_ns, share);
+        weir__count(&host->seen->turn_ns, share);
         meter->mean_ns += took / 8;
         meter->mean_ns -= meter->mean_ns / 8;
     }
@@ -215,15 +214,6 @@ uint64_t weir__meter_clock(struct weir__host *host) {
     return clock_of(host);
 }
 
-weir_counters_times *weir__meter_times(struct weir__host *host, uint64_t owner, uint32_t *number) {
-    weir_counters_times fresh = {.slot.kind = WEIR_COUNTERS_TIMES, .owner = owner};
-    weir_counters_times *times = weir__sheet_take(host->sheet, 2, number);
-    if (times != NULL) {
-        weir__sheet_fill(times, &fresh, 2);
-    }
-    return times;
-}
-
 static void say_longest(weir_stage *stage, uint64_t took) {
     weir_counters_worker *seen = stage->host->seen;
     if (took > seen->longest_ns) {
@@ -245,12 +235,6 @@ uint64_t weir__meter_took(weir_stage *stage, uint64_t began_ns) {
 }
 
 void weir__meter_called(weir_stage *stage, uint64_t began_ns) {
-    struct weir__meter *meter = &stage->meter;
     uint64_t took = weir__meter_took(stage, began_ns);
-    if (meter->handling == NULL) {
-        meter->handling = weir__meter_times(stage->host, stage->ref.bits, &meter->handling_number);
-    }
-    if (meter->handling != NULL) {
-        weir__times_add(meter->handling, took);
-    }
+    weir__timing_add(&stage->meter.handling, stage->host->sheet, stage->ref.bits, took);
 }

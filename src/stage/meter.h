@@ -74,11 +74,9 @@ struct weir__meter {
     uint64_t times[WEIR_STATES];
     uint64_t discarded[WEIR_DISCARD_CAUSES];
     weir_counters_stage *slot;
-    weir_counters_times *handling; /* NULL: nothing was timed, or no memory */
-    weir_counters_times *pipeline; /* likewise                              */
-    uint32_t number;               /* the slot's                            */
-    uint32_t handling_number;
-    uint32_t pipeline_number;
+    uint32_t number; /* the slot's */
+    struct weir__timing handling;
+    struct weir__timing pipeline;
     weir_stage *listed_next;
     weir_stage *listed_previous;
 };
@@ -107,9 +105,6 @@ void weir__meter_called(weir_stage *stage, uint64_t began_ns);
 
 /* The same of a message's: it is in no histogram.  Returns how long it took. */
 uint64_t weir__meter_took(weir_stage *stage, uint64_t began_ns);
-
-/* A histogram that the host's worker alone writes, of whom `owner` says.  NULL: no memory. */
-weir_counters_times *weir__meter_times(struct weir__host *host, uint64_t owner, uint32_t *number);
 
 /* Its worker does not look at it any more until it is raised. */
 void weir__meter_cools(weir_stage *stage);

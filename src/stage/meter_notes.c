@@ -115,8 +115,8 @@ static void note_stage(weir_stage *stage, uint64_t now) {
     note_now(stage, slot);
     note_tally(stage, slot);
     note_edges(stage);
-    weir__store_relaxed_u32(&slot->handling, meter->handling_number);
-    weir__store_relaxed_u32(&slot->pipeline, meter->pipeline_number);
+    weir__store_relaxed_u32(&slot->handling, meter->handling.number);
+    weir__store_relaxed_u32(&slot->pipeline, meter->pipeline.number);
     weir__store_relaxed_u32(&slot->state, meter->state);
     weir__sheet_put(&slot->state_ns, meter->since_ns);
     weir__sheet_put(&slot->noted_ns, now);
@@ -181,33 +181,29 @@ bool weir__meter_open(weir_stage *stage) {
 void weir__meter_sum(const weir_stage *stage) {
     const struct weir__meter *meter = &stage->meter;
     weir_counters_worker *seen = stage->host->seen;
-    weir__sheet_add(&seen->ended, 1);
-    weir__sheet_add(&seen->ended_batches, meter->tally.batches);
-    weir__sheet_add(&seen->ended_in, meter->tally.events_in);
-    weir__sheet_add(&seen->ended_out, meter->tally.events_out);
-    weir__sheet_add(&seen->ended_handled, handled_by(stage));
-    weir__sheet_add(&seen->ended_messages, meter->tally.messages);
-    weir__sheet_add(&seen->ended_calls, meter->tally.calls);
+    weir__count(&seen->ended, 1);
+    weir__count(&seen->ended_batches, meter->tally.batches);
+    weir__count(&seen->ended_in, meter->tally.events_in);
+    weir__count(&seen->ended_out, meter->tally.events_out);
+    weir__count(&seen->ended_handled, handled_by(stage));
+    weir__count(&seen->ended_messages, meter->tally.messages);
+    weir__count(&seen->ended_calls, meter->tally.calls);
     for (unsigned i = 0; i < WEIR_DISCARD_CAUSES; i++) {
-        weir__sheet_add(&seen->ended_discarded[i], meter->discarded[i]);
+        weir__count(&seen->ended_discarded[i], meter->discarded[i]);
     }
 }
 
 void weir__meter_late(struct weir__host *host, uint64_t handled, uint64_t lost) {
-    weir__sheet_add(&host->seen->ended_handled, handled);
-    weir__sheet_add(&host->seen->ended_discarded[WEIR_DISCARD_STOPPED], lost);
+    weir__count(&host->seen->ended_handled, handled);
+    weir__count(&host->seen->ended_discarded[WEIR_DISCARD_STOPPED], lost);
 }
 
 void weir__meter_close(weir_stage *stage) {
     struct weir__meter *meter = &stage->meter;
     struct weir__sheet *sheet = stage->host->sheet;
     delist(stage);
-    if (meter->handling != NULL) {
-        weir__sheet_give(sheet, meter->handling_number, 2);
-    }
-    if (meter->pipeline != NULL) {
-        weir__sheet_give(sheet, meter->pipeline_number, 2);
-    }
+    weir__timing_close(&meter->handling, sheet);
+    weir__timing_close(&meter->pipeline, sheet);
     if (meter->slot != NULL) {
         weir__sheet_give(sheet, meter->number, 1);
     }

@@ -5,7 +5,6 @@
 #include "stage/stamp.h"
 
 #include "base/check.h"
-#include "base/times.h"
 #include "stage/stage.h"
 
 void weir__stage_stamp(weir_stage *stage, struct weir__edge *edge) {
@@ -15,41 +14,27 @@ void weir__stage_stamp(weir_stage *stage, struct weir__edge *edge) {
     if (!free || weir__edge_rack(edge) != NULL) {
         return;
     }
-    stamp->sent_ns = weir_runtime_now(host->runtime);
+    stamp->sent_ns = host->now_ns; /* the callback has just been timed, or a stamp taken */
     stamp->origin_ns = stage->kind == WEIR_PRODUCER ? stamp->sent_ns : host->origin_ns;
     weir__store_relaxed_u64(&stamp->at, edge->sent);
 }
 
-static void add_waiting(struct weir__host *host, struct weir__edge *edge, uint64_t ns) {
-    if (edge->waiting == NULL && edge->seen != NULL) {
-        edge->waiting = weir__meter_times(host, edge->id.id, &edge->waiting_number);
-        weir__store_relaxed_u32(&edge->seen->waiting, edge->waiting_number);
-    }
-    if (edge->waiting != NULL) {
-        weir__times_add(edge->waiting, ns);
-    }
-}
-
-static void add_age(weir_stage *stage, uint64_t ns) {
-    struct weir__meter *meter = &stage->meter;
-    if (meter->pipeline == NULL) {
-        meter->pipeline =
-            weir__meter_times(stage->host, stage->ref.bits, &meter->pipeline_number);
-    }
-    if (meter->pipeline != NULL) {
-        weir__times_add(meter->pipeline, ns);
+static void add_waiting(struct weir__edge *edge, uint64_t ns) {
+    if (edge->seen != NULL) {
+        weir__timing_add(&edge->waiting, edge->sheet, edge->id.id, ns);
+        weir__store_relaxed_u32(&edge->seen->waiting, edge->waiting.number);
     }
 }
 
 void weir__stage_stamped(weir_stage *stage, struct weir__edge *edge) {
     struct weir__host *host = stage->host;
     struct weir__stamp *stamp = &edge->stamp;
-    uint64_t now = weir_runtime_now(host->runtime);
+    uint64_t now = weir__meter_clock(host);
     uint64_t origin = stamp->origin_ns;
     WEIR__CHECK(origin <= stamp->sent_ns && stamp->sent_ns <= now);
-    add_waiting(host, edge, now - stamp->sent_ns);
+    add_waiting(edge, now - stamp->sent_ns);
     if (origin != 0 && stage->kind == WEIR_CONSUMER) {
-        add_age(stage, now - origin);
+        weir__timing_add(&stage->meter.pipeline, host->sheet, stage->ref.bits, now - origin);
     } else if (origin != 0) {
         host->origin_ns = origin;
         host->stamps |= WEIR__STAMPS_CARRIED;
