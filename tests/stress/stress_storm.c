@@ -31,6 +31,8 @@ struct storm {
     uint64_t events;
 };
 
+enum { DEEDS_AN_EVENT = 2 };
+
 static struct weir__rng rng;
 
 struct thread {
@@ -51,7 +53,9 @@ static void *disturb(void *argument) {
     struct thread *thread = argument;
     struct stress_swarm *swarm = thread->swarm;
     stress_hear_alarms(true);
-    while (emitted(swarm->runtime) < thread->events) {
+    /* Nor for ever: threads that do nothing else leave a source on few cores little time. */
+    for (uint64_t left = DEEDS_AN_EVENT * thread->events;
+         left > 0 && emitted(swarm->runtime) < thread->events; left--) {
         stress_swarm_disturb(swarm, &thread->rng);
         stress_pause(&thread->rng, thread->pauses);
     }
