@@ -321,7 +321,10 @@ static weir_verdict sink_events(weir_stage *self, weir_batch batch) {
         STRESS_CHECK(batch.count <= lane->open);
         lane->open -= batch.count;
         if (lane->open <= sink->ask) {
-            STRESS_OK(weir_ask(weir_stage_runtime(self), weir_batch_subscription(self), sink->ask));
+            weir_status status =
+                weir_ask(weir_stage_runtime(self), weir_batch_subscription(self), sink->ask);
+            /* A source that has sent its last may have ended it, before that is handled. */
+            if (status != WEIR_NO_SUBSCRIPTION) STRESS_OK(status);
             lane->open += sink->ask;
         }
     }
