@@ -154,7 +154,8 @@ weir_status weir_runtime_open(const weir_runtime_options *options, weir_runtime 
 weir_status weir_runtime_run(weir_runtime *runtime, uint64_t timeout_ns);
 
 /*
- * STEPPED and SIMULATED: runs at most `turns` turns on this thread.
+ * STEPPED and SIMULATED: runs at most `turns` turns on this thread.  In one turn a stage handles
+ * what waits for it, within bounds, and what it sends goes on to others of its worker.
  * Returns how many ran: fewer than asked only when everything is at rest, and 0 where it was
  * refused (weir_refusal): another thread steps the runtime, it has threads, or in a callback.
  */

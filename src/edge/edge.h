@@ -102,6 +102,8 @@ struct weir__edge {
     weir_subscription id;
     struct weir__ready_stage *at[2]; /* by direction: producer's, consumer's */
     bool local;                      /* both stages on one worker               */
+    bool onward;                     /* stage/onward.h: a leg is due                */
+    bool going;                      /* likewise: one is under way, and who began it looks */
     bool counted;                    /* its consumer knows that it was requested */
     bool manual;                     /* the consumer chose                      */
     bool can_overflow; /* the ring may be full while demand is open; a hint, since anybody
@@ -112,6 +114,9 @@ struct weir__edge {
     /* Bytes under way, where they are bounded, or NULL: the producer's.  It writes this when it
      * accepts the edge; the consumer only looks whether there is one. */
     struct weir__load *load;
+    weir_stage *to;                 /* its consumer, of a local edge while that has it */
+    struct weir__edge *onward_next; /* stage/onward.h: on which a leg is due, too */
+    struct weir__edge *round_next;  /* likewise: in this round */
     uint64_t follows; /* likewise: id of the consumer's subscription that is read before it; 0 */
     /* from here on seldom looked at */
     weir_subscribe_options options;
@@ -190,7 +195,7 @@ struct weir__edge {
     bool waits_to_take;
     weir_reason down_reason;
     struct weir__timing waiting; /* stage/stamp.h */
-    uint64_t asked_by_hand; /* of asked; counted in checked builds */
+    uint64_t asked_by_hand;      /* of asked; counted in checked builds */
 };
 
 /* First ring index of new edges: tests set it to just below the 32-bit wrap. */

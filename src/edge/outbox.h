@@ -76,6 +76,9 @@ static inline void weir__outbox_touch(struct weir__outbox *outbox, struct weir__
         weir__outbox_touch_abroad(outbox, edge, direction);
         return;
     }
+    if (edge->going) {
+        return; /* who began the leg looks */
+    }
     /* An end that has not begun looks at the edge when it begins. */
     if (direction == WEIR__DEMAND ? weir__edge_attached(edge) : weir__edge_subscribed(edge)) {
         weir__edge_heat(edge, direction);
@@ -94,7 +97,7 @@ static inline void weir__outbox_touch(struct weir__outbox *outbox, struct weir__
 static inline void weir__outbox_touched_much(const struct weir__edge *edge,
                                              enum weir__direction direction, uint64_t bytes) {
     enum { LARGE_BYTES = 8192 };
-    if (bytes >= LARGE_BYTES && edge->local && !edge->at[direction]->merges &&
+    if (bytes >= LARGE_BYTES && edge->local && !edge->going && !edge->at[direction]->merges &&
         weir__edge_attached(edge) && weir__edge_subscribed(edge)) {
         weir__ready_run_next(edge->at[direction], direction == WEIR__EVENTS);
     }

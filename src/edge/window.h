@@ -72,6 +72,19 @@ static inline uint64_t weir__window_fill(struct weir__window *window, uint64_t m
  */
 void weir__window_return(struct weir__window *window, uint64_t count, uint64_t *ask_for);
 
+/* weir__window_take for a message of which all was asked for: there is no excess. */
+static inline uint64_t weir__window_take_asked(struct weir__window *window, uint64_t count) {
+    WEIR__VERIFY(weir__window_check(window));
+    uint64_t rest = window->outstanding - count;
+    window->covered -= count;
+    if (rest > window->min) {
+        window->outstanding = rest;
+        return 0;
+    }
+    window->outstanding = window->max;
+    return window->max - rest;
+}
+
 /*
  * A batch of `count` is accounted for.
  * Returns how many events to ask for after it was handled (0: none);

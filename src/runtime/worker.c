@@ -269,16 +269,17 @@ static bool take_mail(struct weir__worker *worker) {
 
 /* Fires what is due.  A busy worker looks at the clock now and then only. */
 static bool fire(struct weir__worker *worker) {
-    enum { STEPS_PER_LOOK = 16 };
+    enum { TURNS_PER_LOOK = 16 };
     struct weir__timers *timers = &worker->host.timers;
     if (timers->first == NULL) {
         return false;
     }
     bool known = weir__timers_due(timers) <= worker->host.now_ns; /* a visit took long, perhaps */
-    if (worker->bell.run_count > 0 && ++worker->steps < STEPS_PER_LOOK && !known) {
+    uint64_t turns = worker->host.counters.turns;                 /* legs, too */
+    if (worker->bell.run_count > 0 && turns - worker->fired < TURNS_PER_LOOK && !known) {
         return false;
     }
-    worker->steps = 0;
+    worker->fired = turns;
     uint64_t now = weir_runtime_now(worker->host.runtime);
     bool any = false;
     while (weir__timers_due(timers) <= now) {
@@ -290,6 +291,7 @@ static bool fire(struct weir__worker *worker) {
 
 void weir__worker_look(struct weir__worker *worker) {
     worker->host.now_ns = weir_runtime_now(worker->host.runtime);
+    worker->looked = worker->host.counters.turns;
 }
 
 /* ---- visiting ------------------------------------------------------------ */
@@ -318,7 +320,7 @@ static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
         return false;
     }
     weir__count(&worker->host.counters.turns, 1);
-    if (WEIR__UNLIKELY(worker->host.counters.turns % WEIR__TURNS_PER_LOOK == 0)) {
+    if (WEIR__UNLIKELY(worker->host.counters.turns - worker->looked >= WEIR__TURNS_PER_LOOK)) {
         weir__worker_look(worker);
     }
     weir__store_relaxed_u64(&worker->host.seen->stage, stage->ref.bits);

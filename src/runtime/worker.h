@@ -59,7 +59,8 @@ struct weir__worker {
     weir_stage *stages;
     weir_ref late_for;   /* the last stage of which it was said that a message came too late */
     uint32_t idle_turns; /* in a row */
-    uint32_t steps;      /* since the clock was looked at, while there are timers */
+    uint64_t looked;     /* turns, as it looked at the clock last */
+    uint64_t fired;      /* turns, as it looked for due timers last */
     bool finishes;       /* FINISH_ALL has come */
     uint64_t still_at;   /* turns, as the stages were last looked at for rings (rings.c) */
     uint32_t dry_steps;  /* idle ones in a row, while it adapts */

@@ -12,6 +12,7 @@
 #include "edge/rack.h"
 #include "memory/spans.h"
 #include "stage/keeping.h"
+#include "stage/onward.h"
 #include "stage/stage.h"
 #include "stage/stamp.h"
 
@@ -71,6 +72,9 @@ static WEIR__NOINLINE void lose_sent(weir_stage *stage, struct weir__edge *edge,
 static WEIR__INLINE void tell_sent(weir_stage *stage, struct weir__edge *edge, uint64_t count,
                                    uint64_t bytes) {
     weir__count(&stage->host->counters.sent, count);
+    if (weir__onward_note(stage, edge)) {
+        return;
+    }
     weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
     weir__outbox_touched_much(edge, WEIR__EVENTS, bytes);
 }

@@ -62,12 +62,16 @@ struct weir__host {
     uint32_t batch_shown_first;      /* in that                                            */
     struct weir__message *message;   /* what a running handle_cast or handle_info was given */
     uint64_t now_ns;                 /* the runtime's time, not long ago                 */
+    uint32_t depth;                  /* legs within legs (stage/onward.h)             */
     uint32_t hot_polls;              /* empty polls before an edge or stage cools   */
 
     /* stage/meter.h */
     uint32_t timed;             /* callbacks of this visit that are still to be timed     */
     uint32_t stamps;            /* stage/stamp.h: of this visit; 0: it makes none         */
     uint64_t origin_ns;         /* likewise: of what it has taken                         */
+    uint32_t looks;             /* at the clock, since the last timed visit began         */
+    uint32_t weight;            /* what that stands for                                   */
+    uint64_t nested_ns;         /* of that, or of a leg in it: legs                       */
     bool took_long;             /* one did: the turn ends, for others wait                */
     weir_counters_worker *seen; /* its slot; `stage` is whose functions may run now       */
     struct weir__sheet *sheet;  /* the runtime's                                          */

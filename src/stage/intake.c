@@ -18,6 +18,7 @@
 #include "edge/rack.h"
 #include "memory/pool.h"
 #include "memory/spans.h"
+#include "stage/handle.h"
 #include "stage/keeping.h"
 #include "stage/stamp.h"
 #include "stage/subscription.h"
@@ -91,61 +92,6 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
 
 /* ---- from messages to batches -------------------------------------------- */
 
-/* Those that are in the stash are its own now, and what they are dropped for is said there. */
-static uint32_t fate_to_say(const struct weir__item *item, weir_discard why) {
-    bool stashed = (item->flags & (WEIR__STASHED | WEIR__ALIASED)) == WEIR__STASHED;
-    return weir__fate_of(why) | (stashed ? WEIR__FATE_UNSAID : 0);
-}
-
-/*
- * Before what the callback has emitted goes: who gets of it what was stashed here has it alone.
- */
-static WEIR__NOINLINE void done_with_special(weir_stage *stage, const struct weir__item *item,
-                                             weir_verdict verdict) {
-    struct weir__host *host = stage->host;
-    weir_discard why = weir__stage_fate(stage, verdict);
-    if ((item->flags & WEIR__COPIED) != 0) {
-        weir__slice_discard(host->batch_shown, host->batch_shown_first, item->count, item->flags,
-                            why, &host->pool);
-    }
-    if ((item->flags & WEIR__GONE) != 0) {
-        return;
-    }
-    if ((item->flags & WEIR__OWNING) != 0) {
-        weir__owned_let_go(item->block, item->first, item->count, fate_to_say(item, why),
-                           &host->pool);
-    }
-    weir__block_drop(item->block, &host->pool);
-}
-
-enum { SPECIAL_BATCH = WEIR__GONE | WEIR__COPIED | WEIR__OWNING };
-
-/* Hands one run of events to handle_events. */
-static inline void handle_run(weir_stage *stage, struct weir__item *item, const void *events) {
-    struct weir__host *host = stage->host;
-    weir__stage_enter(stage);
-    host->batch = item;
-    weir_batch batch = {.events = events, .count = item->count};
-    uint64_t began_ns = weir__stage_clock(stage);
-    weir_verdict verdict = stage->on.handle_events(stage, batch);
-    weir__stage_called(stage, began_ns);
-    host->batch = NULL;
-    weir__stage_count_in(stage, item->count, item->event_bytes);
-    if (!stage->counts_handled) {
-        weir__count(&host->counters.handled, item->count); /* without a rest (rest.c) */
-    } else {
-        stage->meter.tally.unhandled += item->count;
-    }
-    bool special = (item->flags & SPECIAL_BATCH) != 0;
-    if (WEIR__UNLIKELY(special)) {
-        done_with_special(stage, item, verdict);
-    }
-    weir__stage_leave(stage, "handle_events", verdict);
-    if (item->block != NULL && WEIR__LIKELY(!special)) {
-        weir__block_drop(item->block, &host->pool); /* the batch's reference */
-    }
-}
-
 static uint64_t message_events(const struct weir__queue *inq) {
     uint64_t events = 0;
     for (uint32_t i = 0; i < inq->count; i++) {
@@ -158,7 +104,7 @@ static uint64_t message_events(const struct weir__queue *inq) {
     return events;
 }
 
-static void excess(weir_stage *stage, uint64_t count) {
+void weir__stage_excess(weir_stage *stage, uint64_t count) {
     weir__host_log(stage->host, WEIR_LOG_ERROR,
                    "stage %s has received %llu events in excess of its demand", stage->name,
                    (unsigned long long)count);
@@ -190,7 +136,7 @@ static inline uint64_t next_batch(weir_stage *stage, struct weir__edge *edge, ui
     uint64_t count = weir__window_batch(&edge->window, stage->message_left);
     *ask_for = weir__window_take(&edge->window, count, &over);
     if (WEIR__UNLIKELY(over > 0)) {
-        excess(stage, over);
+        weir__stage_excess(stage, over);
     }
     return count;
 }
@@ -199,7 +145,8 @@ static inline uint64_t next_batch(weir_stage *stage, struct weir__edge *edge, ui
 static inline bool hand_on(weir_stage *stage, struct weir__edge *edge, struct weir__item *item,
                            uint64_t *ask_for) {
     if (WEIR__PART(stage, lend) == NULL) {
-        handle_run(stage, item, weir__block_at(item->block, item->first, item->event_bytes));
+        weir__stage_handle(stage, item,
+                           weir__block_at(item->block, item->first, item->event_bytes));
         return true;
     }
     if (!weir__stage_lend(stage, edge, *item, *ask_for)) {
@@ -275,11 +222,6 @@ static void one_batch(weir_stage *stage) {
 
 /* ---- the gate ------------------------------------------------------------ */
 
-/* One batch of the turn's, or all that is left of them: it took long, and others wait. */
-static inline void spend(const weir_stage *stage, uint32_t *budget) {
-    *budget = WEIR__UNLIKELY(stage->host->took_long) ? 0 : *budget - 1;
-}
-
 bool weir__stage_can_drain(const weir_stage *stage) {
     if (stage->stopping || weir__queue_empty(&stage->inq) ||
         (stage->rest != WEIR__REST_READY && !stage->relaxed)) {
@@ -307,7 +249,7 @@ bool weir__stage_resume(weir_stage *stage, uint32_t *budget) {
     while (*budget > 0 && stage->begun && !stage->stopping) {
         any = true;
         one_batch(stage);
-        spend(stage, budget);
+        weir__stage_spend(stage, budget);
     }
     return any;
 }
@@ -320,7 +262,7 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
             one_mark(stage);
         } else {
             one_batch(stage);
-            spend(stage, budget);
+            weir__stage_spend(stage, budget);
         }
     }
     if (WEIR__UNLIKELY(stage->takers_wait)) {
@@ -330,66 +272,6 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
 }
 
 /* ---- pulling ------------------------------------------------------------- */
-
-/* Nothing waits before it, and nothing is to keep it from being handled now. */
-static inline bool may_go_first(const weir_stage *stage, const struct weir__edge *edge) {
-    return WEIR__PART(stage, lend) == NULL && weir__queue_empty(&stage->inq) &&
-           weir__queue_empty(&edge->partial) &&
-           (stage->kind == WEIR_CONSUMER || weir__stage_is_asked(stage));
-}
-
-/* Hands inline events to handle_events, which may forward or stash them.  Returns how many it
- * leaves. */
-static inline uint32_t handle_entry(weir_stage *stage, struct weir__edge *edge,
-                                    const struct weir__entry *entry) {
-    struct weir__item item = {
-        .count = entry->count, .event_bytes = weir__entry_event_bytes(entry), .owner = edge};
-    stage->host->batch_events = entry->events;
-    handle_run(stage, &item, entry->events);
-    return entry->count - item.count;
-}
-
-static WEIR__NOINLINE bool handle_by_hand(weir_stage *stage, struct weir__edge *edge,
-                                          const struct weir__entry *entry) {
-    uint64_t nothing = 0;
-    uint32_t rest = handle_entry(stage, edge, entry);
-    if (rest > 0) {
-        weir__stage_rested(stage, edge, rest, &nothing, false);
-    }
-    weir__outbox_flush(&stage->host->outbox);
-    return true;
-}
-
-/*
- * A stage with nothing waiting handles inline events where they are: no block, no
- * queue.  This is the whole path of an event at max_demand 1.  (No edge with a load has such.)
- */
-static inline bool handle_inline(weir_stage *stage, struct weir__edge *edge,
-                                 const struct weir__entry *entry) {
-    if (entry->block != NULL || !may_go_first(stage, edge)) {
-        return false;
-    }
-    if (edge->manual) {
-        return handle_by_hand(stage, edge, entry);
-    }
-    uint64_t left = entry->count;
-    weir__window_message(&edge->window);
-    if (weir__window_batch(&edge->window, left) < left) {
-        return false; /* rare: cut by the general path, which can be paused */
-    }
-    uint64_t over = 0;
-    uint64_t ask_for = weir__window_take(&edge->window, left, &over);
-    if (WEIR__UNLIKELY(over > 0)) {
-        excess(stage, over);
-    }
-    uint32_t rest = handle_entry(stage, edge, entry);
-    if (WEIR__UNLIKELY(rest > 0)) {
-        weir__stage_rested(stage, edge, rest, &ask_for, true);
-    }
-    weir__subscription_ask(stage, edge, ask_for);
-    weir__outbox_flush(&stage->host->outbox);
-    return true;
-}
 
 static bool take_next(weir_stage *stage, struct weir__edge *edge, struct weir__entry *out) {
     if (WEIR__UNLIKELY(weir__edge_rack(edge) != NULL)) {
@@ -440,6 +322,20 @@ static inline void note_ahead(weir_stage *stage, struct weir__edge *edge) {
     }
 }
 
+/* A whole message, where it is.  false: something comes before it, or it takes more than that. */
+static inline bool handle_straight(weir_stage *stage, struct weir__edge *edge,
+                                   const struct weir__entry *entry, uint32_t *budget) {
+    if (entry->block != NULL) {
+        return weir__stage_straight(stage, edge, entry, budget);
+    }
+    if (!weir__stage_straight_inline(stage, edge, entry)) {
+        return false;
+    }
+    weir__stage_spend(stage, budget);
+    stage->pulled++;
+    return true;
+}
+
 bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budget) {
     bool any = false;
     struct weir__entry entry;
@@ -465,10 +361,7 @@ bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budg
         if (weir__stamp_came(edge)) {
             weir__stage_stamped(stage, edge);
         }
-        if (handle_inline(stage, edge, &entry)) {
-            spend(stage, budget);
-            stage->pulled++;
-        } else {
+        if (!handle_straight(stage, edge, &entry, budget)) {
             accept(stage, edge, &entry);
             weir__stage_drain(stage, budget);
         }

@@ -15,6 +15,7 @@ enum {
     NOTE_NS = 1000000,  /* while the worker is busy                                     */
     NOTED_AT_ONCE = 64, /* stages                                                       */
     CALLS_TIMED = 4,    /* in one visit, of short ones                                  */
+    LOOKS = 3,          /* of a visit with one callback, and of the gap behind it       */
     LONG_NS = 100000    /* a callback behind which others of the worker come first      */
 };
 
@@ -84,25 +85,38 @@ static void watch_closely(struct weir__host *host) {
 static uint64_t clock_of(struct weir__host *host) {
     uint64_t before = host->now_ns;
     host->now_ns = weir_runtime_now(host->runtime);
+    host->looks++;
     if (WEIR__UNLIKELY(host->now_ns - before >= UNSEEN_NS)) {
         watch_closely(host);
     }
     return host->now_ns;
 }
 
-/* A time that stands for `weight` like it; if it is long, that is one of a kind. */
-static uint64_t weighed(uint64_t ns, uint32_t weight) {
-    return ns <= WEIR__LOOKS_NS ? ns * weight : (uint64_t)WEIR__LOOKS_NS * (weight - 1) + ns;
+/* A time that stands for `weight` like it; if it is long, and longer than is usual by far, that is
+ * one of a kind. */
+static uint64_t weighed(const struct weir__meter *meter, uint64_t ns, uint32_t weight) {
+    uint64_t usual = 8 * meter->mean_ns;
+    usual = usual < WEIR__LOOKS_NS ? WEIR__LOOKS_NS : usual;
+    return ns <= usual ? ns * weight : usual * (weight - 1) + ns;
 }
 
-/* Of the visits that follow, the one that is timed: so many on, on average. */
+/* Of the visits that follow, the one that is timed: so many on, on average, if it takes as many
+ * looks as this one. */
 static void draw_gap(struct weir__meter *meter, struct weir__host *host) {
-    uint64_t every = WEIR__LOOKS_NS / (meter->mean_ns + 1) + 1;
+    uint64_t every = (uint64_t)WEIR__LOOKS_NS / LOOKS * host->looks / (meter->mean_ns + 1) + 1;
     every = every < EVERY_MOST ? every : EVERY_MOST;
     meter->turns += meter->drawn;
     meter->drawn = 1 + (uint32_t)weir__rng_below(&host->rng, 2 * every - 1);
     meter->left = 1; /* the next visit closes the gap */
     meter->closing = true;
+}
+
+/* So long it had no visit: it was about `state`, but for its legs in others' visits. */
+static void spend_gap(struct weir__meter *meter, uint64_t gap) {
+    uint64_t busy = meter->legs_ns < gap ? meter->legs_ns : gap;
+    meter->legs_ns -= busy;
+    meter->times[WEIR_STATE_BUSY] += busy;
+    meter->times[meter->state] += gap - busy;
 }
 
 /*
@@ -116,7 +130,7 @@ static uint64_t end_cold_gap(weir_stage *stage) {
     uint64_t came = stage->ready->came_ns;
     uint64_t waited = came > meter->since_ns && came < now ? now - came : 0;
     meter->cooled = false;
-    meter->times[meter->state] += gap - waited;
+    spend_gap(meter, gap - waited);
     meter->times[WEIR_STATE_WAITING] += waited;
     return gap;
 }
@@ -133,13 +147,16 @@ static void end_hot_gap(weir_stage *stage) {
     uint64_t gap = clock_of(stage->host) - meter->since_ns;
     uint64_t waited = waited_in(stage, gap);
     meter->closing = false;
-    meter->times[meter->state] += weighed(gap, meter->weight) - waited;
+    spend_gap(meter, weighed(meter, gap, meter->weight) - waited);
     meter->times[WEIR_STATE_WAITING] += waited;
     meter->left = meter->drawn - 1;
 }
 
 static void begin_timed(struct weir__meter *meter, struct weir__host *host, uint32_t weight) {
     meter->weight = weight;
+    host->looks = 0;
+    host->nested_ns = 0;
+    host->weight = weight;
     meter->began_ns = clock_of(host);
     host->timed = CALLS_TIMED;
     host->stamps = WEIR__STAMPS_TIMED;
@@ -168,10 +185,12 @@ static void end_timed(weir_stage *stage, bool busy) {
     struct weir__host *host = stage->host;
     uint64_t now = clock_of(host);
     uint64_t took = now - meter->began_ns;
-    uint64_t share = weighed(took, meter->weight);
+    uint64_t share = weighed(meter, took, meter->weight);
+    uint64_t own = weighed(meter, took - host->nested_ns, meter->weight);
     host->timed = 0;
     host->took_long = false;
-    meter->times[busy ? WEIR_STATE_BUSY : meter->state] += share;
+    meter->times[busy ? WEIR_STATE_BUSY : meter->state] += own;
+    meter->times[lack_of(stage)] += share - own; /* meanwhile others worked on what it sent */
     if (busy) {
         weir__count(&host->seen->turn_ns, share);
         meter->mean_ns += took / 8;
@@ -206,6 +225,44 @@ void weir__meter_cools(weir_stage *stage) {
     meter->cooled = true;
     meter->since_ns = stage->host->now_ns;
     meter->state = (uint8_t)lack_of(stage);
+}
+
+/* ---- legs ---------------------------------------------------------------- */
+
+void weir__leg_times(weir_stage *stage, struct weir__leg *leg) {
+    struct weir__host *host = stage->host;
+    leg->origin_ns = host->origin_ns;
+    leg->nested_ns = host->nested_ns;
+    if ((leg->stamps & WEIR__STAMPS_TIMED) != 0) {
+        leg->cooled = stage->meter.cooled;
+        if (leg->cooled) {
+            end_cold_gap(stage);
+        }
+        leg->timed = host->timed;
+        host->timed = CALLS_TIMED; /* of its own: one that takes long is not to be missed */
+        host->nested_ns = 0;
+        leg->began_ns = clock_of(host);
+    }
+}
+
+void weir__leg_ends(weir_stage *stage, const struct weir__leg *leg) {
+    struct weir__host *host = stage->host;
+    struct weir__meter *meter = &stage->meter;
+    if ((leg->stamps & WEIR__STAMPS_TIMED) != 0) {
+        uint64_t took = clock_of(host) - leg->began_ns;
+        uint64_t own = took - host->nested_ns;
+        host->nested_ns = leg->nested_ns + took;
+        host->timed = leg->timed;
+        meter->legs_ns += weighed(meter, own, host->weight);
+        meter->mean_ns += own / 8;
+        meter->mean_ns -= meter->mean_ns / 8;
+        if (leg->cooled) {
+            weir__meter_cools(stage);
+            meter->since_ns = leg->began_ns; /* the leg is in the gap */
+        }
+    }
+    host->stamps = leg->stamps;
+    host->origin_ns = leg->stamps != 0 ? leg->origin_ns : 0;
 }
 
 /* ---- callbacks ----------------------------------------------------------- */

@@ -70,6 +70,7 @@ struct weir__meter {
     uint64_t since_ns; /* when the last timed visit ended, or it cooled                  */
     uint64_t began_ns; /* of the timed visit                                             */
     uint64_t mean_ns;  /* about how long a turn takes                                    */
+    uint64_t legs_ns;  /* of its gaps it handled so long what others sent (onward.h)     */
     uint64_t turns;    /* but for those since `left` was drawn                           */
     uint64_t times[WEIR_STATES];
     uint64_t discarded[WEIR_DISCARD_CAUSES];
@@ -99,6 +100,22 @@ void weir__meter_close(weir_stage *stage);
 void weir__meter_begins_anew(weir_stage *stage);
 void weir__meter_ends(weir_stage *stage, bool busy);
 
+/*
+ * A leg (onward.h) of a stage in another's visit.  In a timed visit its time is the leg's stage's,
+ * which has no visit meanwhile: it is taken out of that one's next gap, as busy.  What it has
+ * stamped and taken is its own.
+ */
+struct weir__leg {
+    uint32_t stamps; /* host->stamps and origin_ns, as it began */
+    uint64_t origin_ns;
+    uint64_t began_ns; /* these, in a timed visit */
+    uint64_t nested_ns;
+    uint32_t timed;
+    bool cooled; /* the stage was, and is again */
+};
+
+void weir__leg_times(weir_stage *stage, struct weir__leg *leg);
+
 /* Around a callback, in a timed visit: the first returns the time, 0 in others. */
 uint64_t weir__meter_clock(struct weir__host *host);
 void weir__meter_called(weir_stage *stage, uint64_t began_ns);
@@ -116,6 +133,9 @@ void weir__meter_joins(struct weir__host *host, int stages);
 
 /* It is among those that have something to note; for meter.c. */
 void weir__meter_list(weir_stage *stage);
+
+/* Behind a leg, where the visit makes stamps, or the leg does. */
+void weir__leg_ends(weir_stage *stage, const struct weir__leg *leg);
 
 /* Notes what the host's stages did since they were noted last: of so many, the others later. */
 void weir__meter_note(struct weir__host *host, uint32_t most);

@@ -180,7 +180,7 @@ weir_status weir_batch_rest(weir_stage *self, size_t from) {
     if (from == item->count) {
         return WEIR_OK;
     }
-    if (!weir__queue_reserve(&self->inq, 1) || !hold_rest(self, item, from, &rest)) {
+    if (!weir__queue_reserve(&self->inq, 2) || !hold_rest(self, item, from, &rest)) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory to leave %zu events",
                             (size_t)item->count - from);
     }

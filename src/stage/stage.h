@@ -115,6 +115,8 @@ struct weir_stage {
     uint32_t inq_fresh;                  /* items at inq's end that came in this turn  */
     bool stash_fresh;                    /* this turn has stashed something            */
     bool closed;            /* in a ring of stages: it ends or is opened again, and has no turn */
+    bool visited;           /* onward.h: its worker is at it, in a turn or a leg */
+    bool goes_on;           /* likewise: what it sends now is not told, but noted */
     struct weir__queue inq; /* messages not begun, or begun at the front  */
     struct weir__meter meter;
 
@@ -175,6 +177,9 @@ struct weir_stage {
     struct weir__edge *amid;
     uint32_t looks;     /* a part's, in a row that found nothing  */
     size_t takes_bytes; /* the only size of event it takes; 0: any */
+
+    struct weir__edge *onward; /* onward.h: on which a leg is due, by onward_next */
+    struct weir__edge *onward_last;
 
     /* control */
     struct weir__index timers;      /* armed, by id                        */
@@ -477,6 +482,17 @@ weir_status weir__stage_watch(weir_stage *self, weir_ref stage, bool recall, wei
 
 /* One turn.  True when there was something to do, or still is. */
 bool weir__stage_turn(weir_stage *stage);
+
+/* Its last step, behind a leg (onward.h), too.  True when there is more to do. */
+bool weir__stage_turn_ends(weir_stage *stage);
+
+static inline bool weir__stage_ends_turn(weir_stage *stage) {
+    bool nothing = stage->control.first == NULL && stage->inq.count == 0 && !stage->stopping &&
+                   !stage->finishing && !stage->takers_wait && stage->inq_fresh == 0 &&
+                   !stage->stash_fresh && stage->rest != WEIR__REST_TURN &&
+                   weir__outbox_empty(&stage->host->outbox);
+    return (WEIR__CHECKED || !nothing) && weir__stage_turn_ends(stage);
+}
 
 /* ---- life.c -------------------------------------------------------------- */
 

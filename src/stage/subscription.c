@@ -86,6 +86,7 @@ static void link_producer(weir_stage *stage, struct weir__edge *edge) {
         stage->producers->producers_previous = edge;
     }
     stage->producers = edge;
+    edge->to = stage;
     stage->ready->merges = edge->producers_next != NULL;
     weir__index_add(&stage->subscriptions, &edge->subscription, edge->id.id);
 }

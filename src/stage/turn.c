@@ -24,12 +24,15 @@
 #include "stage/control.h"
 #include "stage/ending.h"
 #include "stage/keeping.h"
+#include "stage/onward.h"
 #include "stage/stage.h"
 #include "stage/takers.h"
 
 enum {
     TURN_BATCHES = 64, /* handed to handle_events in one turn */
-    TURN_MAIL = 32,    /* messages may take long, and a neighbour waits for all of them */
+    TURN_LEGS = 16,    /* onward.h: */
+    TURN_LEGS_BATCHES = 2 * TURN_BATCHES,
+    TURN_MAIL = 32, /* messages may take long, and a neighbour waits for all of them */
     MANY_EDGES = 8
 };
 
@@ -134,18 +137,23 @@ static bool watch_part(weir_stage *stage) {
 /* Steps 2 and 3: each hot edge once, in turn.  Apart: inlined twice, it makes a turn with
  * batches of a few events slower by a tenth. */
 static WEIR__NOINLINE bool edges(weir_stage *stage, enum weir__direction direction,
-                                 uint32_t *budget) {
+                                 uint32_t *budget, struct weir__go *go) {
     struct weir__ready_list *hot = &stage->ready->hot[direction];
     bool any = false;
+    stage->goes_on = true;
     for (uint32_t left = hot->count; left > 0 && hot->count > 0; left--) {
         if (stage->stopping || *budget == 0) {
-            return true;
+            any = true;
+            break;
         }
         struct weir__ready_edge *ready = hot->first;
         struct weir__edge *edge = ready->edge;
         hot->first = ready->hot_next;
         ready->polled = true;
         bool found = poll(stage, edge, direction, budget);
+        if (stage->onward != NULL) {
+            weir__onward_go(stage, go);
+        }
         ready->polled = false;
         any = any || found;
         if (!ready->hot) {
@@ -157,6 +165,7 @@ static WEIR__NOINLINE bool edges(weir_stage *stage, enum weir__direction directi
             cool(stage, edge, direction);
         }
     }
+    stage->goes_on = false;
     return any;
 }
 
@@ -167,38 +176,8 @@ static bool before_edges(weir_stage *stage, uint32_t *budget) {
     return (stage->ready->watched && watch_part(stage)) || any;
 }
 
-/*
- * The steps are those of docs/design.md.  Each is behind a look at whether there is
- * anything to do in it: most turns are of a stage with one hot edge and nothing else, and
- * take a few tens of nanoseconds.
- */
-bool weir__stage_turn(weir_stage *stage) {
-    struct weir__ready_stage *ready = stage->ready;
-    uint32_t budget = TURN_BATCHES;
-    bool any = false;
-    if (WEIR__UNLIKELY(stage->closed)) {
-        return true; /* what has come is handled when it is known whether it ends */
-    }
-    /* 0 and 1: the rest of a message, and control when that is through */
-    if (WEIR__UNLIKELY(stage->begun || stage->control.first != NULL || ready->watched)) {
-        any = before_edges(stage, &budget);
-    }
-    /* 2: demand */
-    weir__ready_collect(ready, take_raised, stage);
-    if (ready->hot[WEIR__DEMAND].count > 0 && edges(stage, WEIR__DEMAND, &budget)) {
-        any = true;
-    }
-    if (stage->supply_due) {
-        weir__stage_supply(stage);
-    }
-    /* 3: events */
-    if (weir__stage_has_input(stage) && weir__stage_drain(stage, &budget)) {
-        any = true;
-    }
-    if (ready->hot[WEIR__EVENTS].count > 0 && edges(stage, WEIR__EVENTS, &budget)) {
-        any = true;
-    }
-    /* 4: what the turn leaves behind, and the report */
+/* 4: what a turn leaves behind, and the report.  True when there is more to do. */
+bool weir__stage_turn_ends(weir_stage *stage) {
     if (stage->inq_fresh > 0) {
         weir__stage_unpin(stage, &stage->inq, stage->inq_fresh);
         stage->inq_fresh = 0;
@@ -207,17 +186,71 @@ bool weir__stage_turn(weir_stage *stage) {
         weir__stage_settle_stash(stage);
     }
     if (WEIR__UNLIKELY(stage->finishing)) {
-        if (budget < TURN_BATCHES) {
-            weir__stage_came(stage);
-        }
         weir__stage_go_to_end(stage);
     }
     if (WEIR__UNLIKELY(stage->rest == WEIR__REST_TURN)) {
         stage->rest = WEIR__REST_READY;
     }
+    if (WEIR__UNLIKELY(stage->takers_wait)) {
+        weir__stage_takers_look(stage);
+    }
     weir__outbox_flush(&stage->host->outbox);
-    weir__pool_flush(&stage->host->pool);
     WEIR__VERIFY(weir__stage_check(stage));
-    return any || stage->stopping || stage->control.first != NULL ||
+    return stage->stopping || stage->control.first != NULL ||
            (weir__stage_has_input(stage) && weir__stage_can_drain(stage));
+}
+
+/* 2 and 3, from what parts supply to the input queue. */
+static WEIR__NOINLINE bool between_edges(weir_stage *stage, uint32_t *budget, struct weir__go *go) {
+    bool any = false;
+    stage->goes_on = true;
+    if (stage->supply_due) {
+        weir__stage_supply(stage);
+    }
+    if (weir__stage_has_input(stage)) {
+        any = weir__stage_drain(stage, budget);
+    }
+    weir__onward_go(stage, go);
+    stage->goes_on = false;
+    return any;
+}
+
+/*
+ * The steps are those of docs/design.md.  Each is behind a look at whether there is
+ * anything to do in it: most turns are of a stage with one hot edge and nothing else, and
+ * take a few tens of nanoseconds.
+ */
+bool weir__stage_turn(weir_stage *stage) {
+    struct weir__ready_stage *ready = stage->ready;
+    uint32_t budget = TURN_BATCHES;
+    struct weir__go go = {.legs = TURN_LEGS, .batches = TURN_LEGS_BATCHES};
+    bool any = false;
+    if (WEIR__UNLIKELY(stage->closed)) {
+        return true; /* what has come is handled when it is known whether it ends */
+    }
+    stage->visited = true;
+    /* 0 and 1: the rest of a message, and control when that is through */
+    if (WEIR__UNLIKELY(stage->begun || stage->control.first != NULL || ready->watched)) {
+        any = before_edges(stage, &budget);
+    }
+    /* 2: demand */
+    weir__ready_collect(ready, take_raised, stage);
+    if (ready->hot[WEIR__DEMAND].count > 0 && edges(stage, WEIR__DEMAND, &budget, &go)) {
+        any = true;
+    }
+    if (stage->supply_due || weir__stage_has_input(stage)) {
+        any = between_edges(stage, &budget, &go) || any;
+    }
+    /* 3: events */
+    if (ready->hot[WEIR__EVENTS].count > 0 && edges(stage, WEIR__EVENTS, &budget, &go)) {
+        any = true;
+    }
+    /* 4: the end of it */
+    if (WEIR__UNLIKELY(stage->finishing) && budget < TURN_BATCHES) {
+        weir__stage_came(stage);
+    }
+    bool more = weir__stage_ends_turn(stage);
+    weir__pool_flush(&stage->host->pool);
+    stage->visited = false;
+    return any || more;
 }

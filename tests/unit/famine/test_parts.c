@@ -60,7 +60,7 @@ static void play_iterator(struct famine *famine) {
     famine_start_consumer(famine, 1, ref, 50);
     famine_rest(famine);
     famine_done(famine, weir_demand(famine->runtime, ref, WEIR_FORWARD));
-    famine_step(famine, 4);
+    famine_step(famine, 2);
     famine_done(famine, weir_demand(famine->runtime, ref, WEIR_ACCUMULATE));
     famine_step(famine, 4);
     famine_done(famine, weir_demand(famine->runtime, ref, WEIR_FORWARD));

@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-enum { EVENTS = 3000, KILLS = 30 };
+enum { EVENTS = 20000, KILLS = 30 };
 
 static struct crew crew;
 static unsigned char seen[EVENTS];

@@ -104,7 +104,7 @@ static void a_drain_flushes_behind_the_last_event(void) {
     weir_drain_report report;
     chain.middle.does.end = flush;
     start_chain(&chain, UINT64_MAX);
-    weir_runtime_step(rig.runtime, 100);
+    weir_runtime_step(rig.runtime, 20);
     player_cast(&chain.source, 60); /* which come after the middle is told to finish */
     assert_int_equal(weir_runtime_drain(rig.runtime, WEIR_FOREVER, &report), WEIR_OK);
     uint64_t n = chain.source.emitted;

@@ -222,13 +222,13 @@ static void chain_in_which_one_stops(struct rig *rig, int who, enum where where)
     const weir_subscribe_options options = {.max_demand = 20, .cancel = WEIR_TEMPORARY};
     weir_subscription upper = player_subscribe(&stages[1], &stages[0], &options);
     weir_subscription lower = player_subscribe(&stages[2], &stages[1], &options);
-    weir_runtime_step(rig->runtime, 40);
+    weir_runtime_step(rig->runtime, 18);
     for (int i = 0; i < 3; i++) {
         uint64_t number = 7;
         weir_cast(rig->runtime, stages[i].ref, &number, sizeof number);
         weir_info(rig->runtime, stages[i].ref, &number, sizeof number);
     }
-    weir_runtime_step(rig->runtime, 40);
+    weir_runtime_step(rig->runtime, 18);
     weir_cancel(rig->runtime, upper, WEIR_REASON_NORMAL);
     weir_cancel(rig->runtime, lower, WEIR_REASON_NORMAL);
     rig_rest(rig);
