@@ -77,7 +77,7 @@ int main(void) {
     weir_must(weir_subscribe_wait(runtime, printer, multiplier, &ten, WEIR_FOREVER, NULL));
     weir_must(weir_subscribe_wait(runtime, multiplier, counter, &ten, WEIR_FOREVER, NULL));
 
-    weir_runtime_step(runtime, 10);                             /* let it run for a while, and */
+    weir_runtime_step(runtime, 5);                              /* let it run for a while, and */
     weir_must(weir_runtime_drain(runtime, WEIR_FOREVER, NULL)); /* end it without a loss        */
     weir_must(weir_runtime_close(runtime, NULL));
     return EXIT_SUCCESS;
