@@ -32,8 +32,8 @@
 
 /* Something was sent on that edge.  false: that is to be told. */
 static inline bool weir__onward_note(weir_stage *stage, struct weir__edge *edge) {
-    bool merges = edge->at[WEIR__EVENTS]->merges;
-    if (!stage->goes_on || !edge->local || merges || stage->dispatch.table->partitions) {
+    if (!stage->goes_on || !edge->local || stage->dispatch.table->partitions ||
+        edge->at[WEIR__EVENTS]->merges) { /* which is the other's: only here the same worker's */
         return false;
     }
     if (!edge->onward) {
