@@ -9,6 +9,8 @@
  *   stash.c    events that are kept past their callback
  *   supply.c   the producer's side: demand, buffer, consumers
  *   intake.c   the consumer's side: entries, messages, batches, asks
+ *   straight.c messages that are handled where they are
+ *   onward.c   what goes on to other stages of the worker in the same turn
  *   pieces.c   batches that span slices: gathered, or handed out in pieces
  *   rest.c     what a callback leaves of a batch or a demand, and what tells it to
  *   leaving.c  consumers that have cancelled, and who comes after them
@@ -28,11 +30,11 @@
  *   life.c     start and end
  *   check.c    the invariants, in checked builds
  * What they have for each other is declared here, but in ending.h, control.h (with inbox),
- * subscription.h, takers.h, keeping.h (pieces, rest, stash, lend, keep) and monitor.h; what a part
- * adds is in part.h.
+ * subscription.h, takers.h, keeping.h (pieces, rest, stash, lend, keep), handle.h (intake and
+ * straight), onward.h and monitor.h; what a part adds is in part.h.
  *
  * Invariants between its callbacks:
- *   emission and scratch are empty
+ *   emission and scratch are empty; so is onward, but in a look (onward.h)
  * and between its turns, until it is stopping:
  *   events in buffer  =>  open demand is 0, or the mode is ACCUMULATE, or demand for what was
  *                         lost comes `again`; a dispatcher of the program's may leave them there
