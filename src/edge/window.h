@@ -92,17 +92,9 @@ static inline uint64_t weir__window_take_asked(struct weir__window *window, uint
  */
 static inline uint64_t weir__window_take(struct weir__window *window, uint64_t count,
                                          uint64_t *excess) {
-    WEIR__VERIFY(weir__window_check(window));
     uint64_t counted = count < window->covered ? count : window->covered;
     *excess += count - counted;
-    window->covered -= counted;
-    uint64_t rest = window->outstanding - counted;
-    if (rest > window->min) {
-        window->outstanding = rest;
-        return 0;
-    }
-    window->outstanding = window->max;
-    return window->max - rest;
+    return weir__window_take_asked(window, counted);
 }
 
 #endif

@@ -121,19 +121,19 @@ static inline bool weir__block_idle(const struct weir__block *block) {
 /* A block that the calling worker is filling, its pool `here`. */
 void weir__block_check(const struct weir__block *block, const struct weir__pool *here);
 
-/* weir__block_hold, where the calling worker, its pool `here`, is likely to be filling it. */
-static inline void weir__block_hold_here(struct weir__block *block, struct weir__pool *here) {
-    if (WEIR__LIKELY(weir__block_filling(block, here) && block->spare > 1)) {
+/* weir__block_hold for a block that the calling worker is filling. */
+static inline void weir__block_hold_filling(struct weir__block *block, struct weir__pool *here) {
+    if (block->spare > 1) {
         block->spare--;
     } else {
         weir__block_hold(block, here);
     }
 }
 
-/* weir__block_hold for a block that the calling worker is filling. */
-static inline void weir__block_hold_filling(struct weir__block *block, struct weir__pool *here) {
-    if (block->spare > 1) {
-        block->spare--;
+/* weir__block_hold, where the calling worker is likely to be filling it. */
+static inline void weir__block_hold_here(struct weir__block *block, struct weir__pool *here) {
+    if (WEIR__LIKELY(weir__block_filling(block, here))) {
+        weir__block_hold_filling(block, here);
     } else {
         weir__block_hold(block, here);
     }

@@ -100,6 +100,12 @@ static uint64_t weighed(const struct weir__meter *meter, uint64_t ns, uint32_t w
     return ns <= usual ? ns * weight : usual * (weight - 1) + ns;
 }
 
+/* One more time that a turn took. */
+static void add_to_mean(struct weir__meter *meter, uint64_t ns) {
+    meter->mean_ns += ns / 8;
+    meter->mean_ns -= meter->mean_ns / 8;
+}
+
 /* Of the visits that follow, the one that is timed: so many on, on average, if it takes as many
  * looks as this one. */
 static void draw_gap(struct weir__meter *meter, struct weir__host *host) {
@@ -193,8 +199,7 @@ static void end_timed(weir_stage *stage, bool busy) {
     meter->times[lack_of(stage)] += share - own; /* meanwhile others worked on what it sent */
     if (busy) {
         weir__count(&host->seen->turn_ns, share);
-        meter->mean_ns += took / 8;
-        meter->mean_ns -= meter->mean_ns / 8;
+        add_to_mean(meter, took);
     }
     host->bell->came_ns = now - (took > WEIR__LOOKS_NS ? took / 2 : 0);
     meter->since_ns = now;
@@ -229,7 +234,7 @@ void weir__meter_cools(weir_stage *stage) {
 
 /* ---- legs ---------------------------------------------------------------- */
 
-void weir__leg_times(weir_stage *stage, struct weir__leg *leg) {
+void weir__leg_begins(weir_stage *stage, struct weir__leg *leg) {
     struct weir__host *host = stage->host;
     leg->origin_ns = host->origin_ns;
     leg->nested_ns = host->nested_ns;
@@ -254,8 +259,7 @@ void weir__leg_ends(weir_stage *stage, const struct weir__leg *leg) {
         host->nested_ns = leg->nested_ns + took;
         host->timed = leg->timed;
         meter->legs_ns += weighed(meter, own, host->weight);
-        meter->mean_ns += own / 8;
-        meter->mean_ns -= meter->mean_ns / 8;
+        add_to_mean(meter, own);
         if (leg->cooled) {
             weir__meter_cools(stage);
             meter->since_ns = leg->began_ns; /* the leg is in the gap */

@@ -114,7 +114,9 @@ struct weir__leg {
     bool cooled; /* the stage was, and is again */
 };
 
-void weir__leg_times(weir_stage *stage, struct weir__leg *leg);
+/* Around it, where the visit makes stamps; the second also where the leg has made some. */
+void weir__leg_begins(weir_stage *stage, struct weir__leg *leg);
+void weir__leg_ends(weir_stage *stage, const struct weir__leg *leg);
 
 /* Around a callback, in a timed visit: the first returns the time, 0 in others. */
 uint64_t weir__meter_clock(struct weir__host *host);
@@ -133,9 +135,6 @@ void weir__meter_joins(struct weir__host *host, int stages);
 
 /* It is among those that have something to note; for meter.c. */
 void weir__meter_list(weir_stage *stage);
-
-/* Behind a leg, where the visit makes stamps, or the leg does. */
-void weir__leg_ends(weir_stage *stage, const struct weir__leg *leg);
 
 /* Notes what the host's stages did since they were noted last: of so many, the others later. */
 void weir__meter_note(struct weir__host *host, uint32_t most);

@@ -43,7 +43,7 @@ static inline void begin_leg(weir_stage *to, struct weir__leg *leg) {
         weir__meter_list(to);
     }
     if (WEIR__UNLIKELY(host->stamps != 0)) {
-        weir__leg_times(to, leg);
+        weir__leg_begins(to, leg);
     }
 }
 

@@ -180,6 +180,7 @@ weir_status weir_batch_rest(weir_stage *self, size_t from) {
     if (from == item->count) {
         return WEIR_OK;
     }
+    /* One for the rest, one for what is left of its message behind it (straight.c). */
     if (!weir__queue_reserve(&self->inq, 2) || !hold_rest(self, item, from, &rest)) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory to leave %zu events",
                             (size_t)item->count - from);

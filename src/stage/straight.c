@@ -103,31 +103,34 @@ static inline bool is_plain(const weir_stage *stage, const struct weir__edge *ed
            !stage->counts_handled && entry->count <= edge->window.outstanding;
 }
 
-/* What there is no budget for, or what comes behind a rest: it waits as what has begun. */
-static WEIR__NOINLINE bool put_off(weir_stage *stage, struct weir__edge *edge,
-                                   const struct weir__entry *entry, uint64_t left) {
-    struct weir__item item = {.block = entry->block,
-                              .first = entry->first + entry->count - (uint32_t)left,
-                              .count = (uint32_t)left,
-                              .flags = entry->flags,
-                              .event_bytes = weir__entry_event_bytes(entry),
-                              .owner = edge};
+/* So many of an entry's events, from that one of its block on. */
+static inline struct weir__item slice_from(struct weir__edge *edge, const struct weir__entry *entry,
+                                           uint32_t first, uint64_t count) {
+    return (struct weir__item){.block = entry->block,
+                               .first = first,
+                               .count = (uint32_t)count,
+                               .flags = entry->flags,
+                               .event_bytes = weir__entry_event_bytes(entry),
+                               .owner = edge};
+}
+
+/* What there is no budget for, or what comes behind a rest: it waits as what has begun.  There is
+ * room in the queue. */
+static WEIR__NOINLINE void put_off(weir_stage *stage, struct weir__item item) {
     weir__queue_push(&stage->inq, item);
     stage->inq_fresh++;
-    return true;
 }
 
 /* Batches of a slice, one after the other. */
-static inline bool handle_slice(weir_stage *stage, struct weir__edge *edge,
+static inline void handle_slice(weir_stage *stage, struct weir__edge *edge,
                                 const struct weir__entry *entry, uint32_t *budget) {
-    struct weir__item item;
-    const uint32_t event_bytes = weir__entry_event_bytes(entry);
     uint32_t first = entry->first;
     uint64_t left = entry->count;
+    bool on = true;
     weir__window_message(&edge->window);
     stage->message_windowed = true;
     stage->pulled += 1 + weir__window_more(&edge->window, left);
-    do {
+    while (left > 0 && WEIR__LIKELY(on)) {
         uint32_t count = (uint32_t)weir__window_batch(&edge->window, left);
         uint64_t ask_for = weir__window_take_asked(&edge->window, count);
         left -= count;
@@ -136,29 +139,28 @@ static inline bool handle_slice(weir_stage *stage, struct weir__edge *edge,
         if (left > 0) {
             weir__block_hold_here(entry->block, &stage->host->pool);
         }
-        item = (struct weir__item){.block = entry->block,
-                                   .first = first,
-                                   .count = count,
-                                   .flags = entry->flags,
-                                   .event_bytes = event_bytes,
-                                   .owner = edge};
-        weir__stage_handle(stage, &item, weir__block_at(item.block, first, event_bytes));
+        struct weir__item item = slice_from(edge, entry, first, count);
+        weir__stage_handle(stage, &item, weir__block_at(item.block, first, item.event_bytes));
         first += count;
         bool rests = (item.flags & WEIR__REST) != 0;
         if (WEIR__UNLIKELY(rests)) {
             weir__stage_rested(stage, edge, count - item.count, &ask_for, true);
         }
-        ask_on(stage, edge, ask_for, (uint64_t)count * event_bytes);
+        ask_on(stage, edge, ask_for, (uint64_t)count * item.event_bytes);
         weir__stage_spend(stage, budget);
-        if (WEIR__UNLIKELY(rests || *budget == 0 || stage->stopping)) {
-            return left == 0 || put_off(stage, edge, entry, left);
-        }
-    } while (left > 0);
-    return true;
+        on = !(rests || *budget == 0 || stage->stopping);
+    }
+    if (WEIR__UNLIKELY(left > 0)) {
+        put_off(stage, slice_from(edge, entry, first, left));
+    }
 }
 
 bool weir__stage_straight(weir_stage *stage, struct weir__edge *edge,
                           const struct weir__entry *entry, uint32_t *budget) {
-    return may_go_first(stage, edge) && is_plain(stage, edge, entry) &&
-           weir__queue_reserve(&stage->inq, 2) && handle_slice(stage, edge, entry, budget);
+    if (!may_go_first(stage, edge) || !is_plain(stage, edge, entry) ||
+        !weir__queue_reserve(&stage->inq, 1)) { /* for what is put off; a rest sees to its own */
+        return false;
+    }
+    handle_slice(stage, edge, entry, budget);
+    return true;
 }

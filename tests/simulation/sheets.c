@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Method: owners take slots, of which some are two that are one, fill all words of theirs with
- * a number that nobody had before, put another there as a stage puts its counters, and give them
- * back.  Readers copy whatever slot they draw.
+ * a number that nobody had before, put that there again as a stage puts its counters, and give
+ * them back.  Readers copy whatever slot they draw.
  *
  * Properties: a slot is one owner's at a time; a copy is of one owner's, with what he has put
  * there meanwhile, and of his kind.
