@@ -79,7 +79,8 @@ static bool run_seed(const struct sim_scenario *scenario, uint64_t seed) {
     struct sim_settings settings = {.seed = seed,
                                     .steps = scenario->steps,
                                     .timeouts = scenario->timeouts,
-                                    .sequential = options.sequential};
+                                    .sequential = options.sequential,
+                                    .lines = options.lines};
     running = scenario;
     running_seed = seed;
     sim_begin(&settings);

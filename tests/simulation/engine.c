@@ -33,6 +33,8 @@ void sim_begin(const struct sim_settings *settings) {
     sim.steps = 0;
     sim.until = 0;
     sim.changes = 0;
+    sim.waits = 0;
+    sim.waits_moved = true;
     sim.now_ns = START_NS;
     sim.step_ns = step_ns[weir__rng_below(&sim.random, sizeof step_ns / sizeof step_ns[0])];
     sim.spurious = spurious[weir__rng_below(&sim.random, sizeof spurious / sizeof spurious[0])];
@@ -60,17 +62,6 @@ int sim_self(void) {
     return sim.current == NULL ? -1 : (int)(sim.current - sim.fibers);
 }
 
-static void leave(void) {
-    sim_fiber_leave(sim.current);
-}
-
-void sim_point(void) {
-    sim.steps++;
-    sim.now_ns += sim.step_ns;
-    sim_memory_step();
-    if (sim.steps >= sim.until) leave();
-}
-
 void sim_stall(void) {
     if (sim.current == NULL) return;
     sim_trace(SIM_STALL, sim.current, NULL, 0, __builtin_return_address(0));
@@ -85,7 +76,7 @@ void sim_fail(const char *format, ...) {
     if (!sim.failed) vsnprintf(sim.failure, sizeof sim.failure, format, arguments);
     va_end(arguments);
     sim.failed = true;
-    if (sim.current != NULL) leave();
+    if (sim.current != NULL) sim_leave();
 }
 
 void sim_at_quiet(void (*check)(void)) {
@@ -112,7 +103,7 @@ static void fiber_entry(void) {
         struct sim_fiber *other = &sim.fibers[i];
         if (other->state == SIM_JOINING && other->waits_for == self) other->state = SIM_READY;
     }
-    for (;;) leave();
+    for (;;) sim_leave();
 }
 
 /* A place whose fiber has ended for good is used again: its number then names the new one. */
@@ -152,13 +143,19 @@ void sim_join(int number) {
     while (fiber->state != SIM_ENDED) {
         sim.current->state = SIM_JOINING;
         sim.current->waits_for = fiber;
-        leave();
+        sim_leave();
     }
     sim_memory_drain(fiber);
     fiber->state = SIM_UNUSED;
 }
 
 /* --- waiting and waking ------------------------------------------------------------------- */
+
+static void begin_wait(struct sim_fiber *self, enum sim_state state) {
+    self->state = state;
+    sim.waits++;
+    sim.waits_moved = true;
+}
 
 /* The system call's own locks order it with everything, and it compares as others see it. */
 void sim_futex_wait(const uint32_t *word, uint32_t expected, uint64_t deadline_ns) {
@@ -171,12 +168,14 @@ void sim_futex_wait(const uint32_t *word, uint32_t expected, uint64_t deadline_n
     if (sim.spurious != 0 && weir__rng_below(&sim.random, sim.spurious) == 0) return;
     self->waits_for = word;
     self->deadline_ns = sim.settings.timeouts ? deadline_ns : UINT64_MAX;
-    self->state = SIM_WAITING;
-    leave();
+    begin_wait(self, SIM_WAITING);
+    sim_leave();
 }
 
 static void make_ready(struct sim_fiber *fiber) {
     fiber->state = SIM_READY;
+    sim.waits--;
+    sim.waits_moved = true;
     sim.changes++;
     sim.until = sim.steps;
 }
@@ -213,8 +212,8 @@ void sim_sleep_ns(uint64_t nanoseconds) {
     sim_trace(SIM_SLEEP, self, NULL, nanoseconds, __builtin_return_address(0));
     self->deadline_ns =
         nanoseconds > UINT64_MAX - sim.now_ns - 1 ? UINT64_MAX - 1 : sim.now_ns + nanoseconds;
-    self->state = SIM_SLEEPING;
-    leave();
+    begin_wait(self, SIM_SLEEPING);
+    sim_leave();
 }
 
 /* --- the main loop ------------------------------------------------------------------------ */
@@ -222,7 +221,8 @@ void sim_sleep_ns(uint64_t nanoseconds) {
 /* Ends the waits whose time has come; returns when the next comes (UINT64_MAX: never). */
 static uint64_t end_waits(void) {
     uint64_t next = UINT64_MAX;
-    for (unsigned i = 0; i < sim.used; i++) {
+    if (!sim.waits_moved && sim.deadline_ns > sim.now_ns) return sim.deadline_ns;
+    for (unsigned i = 0; i < sim.used && sim.waits > 0; i++) {
         struct sim_fiber *fiber = &sim.fibers[i];
         if (fiber->state != SIM_WAITING && fiber->state != SIM_SLEEPING) continue;
         if (fiber->deadline_ns <= sim.now_ns)
@@ -230,6 +230,8 @@ static uint64_t end_waits(void) {
         else if (fiber->deadline_ns < next)
             next = fiber->deadline_ns;
     }
+    sim.waits_moved = false;
+    sim.deadline_ns = next;
     return next;
 }
 
@@ -239,12 +241,26 @@ static bool all_ended(void) {
     return true;
 }
 
-static void resume(struct sim_fiber *fiber, uint64_t next_deadline) {
-    uint64_t due = sim.steps + 1 + (next_deadline - sim.now_ns) / sim.step_ns;
-    if (sim.until > due) sim.until = due;
+/* It is that one's turn, until the scheduler's step or the next deadline. */
+static void choose(struct sim_fiber *fiber, uint64_t next_deadline) {
+    uint64_t ahead = next_deadline - sim.now_ns;
+    if ((sim.until - sim.steps - 1) * sim.step_ns > ahead)
+        sim.until = sim.steps + 1 + ahead / sim.step_ns;
     if (sim.until > sim.settings.steps) sim.until = sim.settings.steps;
     sim.current = fiber;
-    sim_fiber_resume(fiber);
+}
+
+/* Who can go on himself asks the scheduler himself: often it is his turn again. */
+void sim_leave(void) {
+    struct sim_fiber *self = sim.current;
+    if (self->state != SIM_READY || sim.failed || sim.steps >= sim.settings.steps) {
+        sim_fiber_leave(self);
+        return;
+    }
+    uint64_t next_deadline = end_waits();
+    struct sim_fiber *next = sim_schedule_next();
+    choose(next, next_deadline);
+    if (next != self) sim_fiber_go(self, next);
 }
 
 /* Nobody can run: what is looked at now is as everybody sees it. */
@@ -263,7 +279,8 @@ static enum sim_result run(void) {
         uint64_t next_deadline = end_waits();
         struct sim_fiber *fiber = sim_schedule_next();
         if (fiber != NULL) {
-            resume(fiber, next_deadline);
+            choose(fiber, next_deadline);
+            sim_fiber_resume(fiber);
         } else if (sim_memory_commit_one()) {
             continue;
         } else if (next_deadline != UINT64_MAX) {

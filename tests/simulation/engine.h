@@ -63,6 +63,10 @@ struct sim_engine {
     unsigned used;
     struct sim_fiber *current; /* NULL: outside                               */
     uint64_t steps;
+    unsigned pending; /* stores in all fibers' buffers                          */
+    unsigned waits;   /* fibers that wait for a futex, or sleep                 */
+    bool waits_moved; /* one of these has begun or ended since `deadline_ns` was right */
+    uint64_t deadline_ns; /* of them the first; UINT64_MAX: none                */
     uint64_t until;   /* the step at which the scheduler is asked again          */
     uint64_t changes; /* counts what may end somebody's stall                  */
     uint64_t now_ns;
@@ -81,6 +85,7 @@ extern struct sim_engine sim;
 void sim_fiber_prepare(struct sim_fiber *fiber, void (*entry)(void));
 void sim_fiber_resume(struct sim_fiber *fiber); /* from outside, until it leaves  */
 void sim_fiber_leave(struct sim_fiber *fiber);  /* from the fiber to the outside */
+void sim_fiber_go(struct sim_fiber *from, struct sim_fiber *to); /* from one to another */
 
 /* Brings back the thread-local variables of who is no fiber. */
 void sim_fiber_outside(void);
@@ -88,9 +93,8 @@ void sim_fiber_outside(void);
 /* --- memory.c ----------------------------------------------------------------------------- */
 
 void sim_memory_begin(void);
-bool sim_memory_pending(void);
 
-/* Lets some stores out, or none, as the seed will have it: at each step. */
+/* Lets some stores out, or none, as the seed will have it: at each step, if there are any. */
 void sim_memory_step(void);
 
 /* Lets out one store of anybody's; false: there is none. */
@@ -113,8 +117,16 @@ struct sim_fiber *sim_schedule_next(void);
 
 /* --- engine.c ----------------------------------------------------------------------------- */
 
+/* The running fiber lets others go first, or itself: as the scheduler has it. */
+void sim_leave(void);
+
 /* Before each operation: others may go first. */
-void sim_point(void);
+static inline void sim_point(void) {
+    sim.steps++;
+    sim.now_ns += sim.step_ns;
+    if (sim.pending > 0) sim_memory_step();
+    if (sim.steps >= sim.until) sim_leave();
+}
 
 /* --- trace.c ------------------------------------------------------------------------------ */
 

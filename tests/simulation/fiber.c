@@ -136,3 +136,8 @@ void sim_fiber_resume(struct sim_fiber *fiber) {
 void sim_fiber_leave(struct sim_fiber *fiber) {
     sim_fiber_switch(&fiber->stack_pointer, outside);
 }
+
+void sim_fiber_go(struct sim_fiber *from, struct sim_fiber *to) {
+    bring_locals(to->locals);
+    sim_fiber_switch(&from->stack_pointer, to->stack_pointer);
+}

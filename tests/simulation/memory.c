@@ -14,38 +14,41 @@
  * only after stores and exchanges by several fibers they may not, and then the
  * shared value is the right one.
  *
- * Invariant: cell->pending counts the entries of all buffers that name the cell.
+ * Cells are found by their places: a schedule looks for one at most of its steps.
+ *
+ * Invariants: cell->by[n] counts the entries of fiber n's buffer that name the cell, and
+ * cell->pending those of all; sim.pending is the sum over the cells.
  */
 #include "engine.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { CELLS = SIM_FIBERS * SIM_STORES, AGE_LIMIT = 4096 };
+enum { CELLS = SIM_FIBERS * SIM_STORES, BUCKETS_LOG2 = 8, AGE_LIMIT = 4096 };
 
 struct sim_cell {
+    struct sim_cell *next; /* in its bucket, or of those that are free */
     void *place;
-    unsigned size;
-    unsigned pending; /* 0: the cell is free       */
-    bool several;     /* fibers have written to it */
     uint64_t shared;
+    unsigned size;
+    unsigned pending;
+    bool several; /* fibers have written to it */
+    uint8_t by[SIM_FIBERS];
 };
 
 static struct sim_cell cells[CELLS];
-static unsigned cells_end;     /* above the last one in use */
-static unsigned pending;       /* entries in all buffers */
+static unsigned cells_end; /* above the last one that was ever in use */
+static struct sim_cell *free_cells;
+static struct sim_cell *buckets[1 << BUCKETS_LOG2];
 static unsigned commit_one_in; /* steps, on average; 0: only when something forces it */
 
 void sim_memory_begin(void) {
     static const unsigned rates[] = {1, 2, 4, 8, 32, 256, 0};
-    memset(cells, 0, sizeof cells);
+    memset(buckets, 0, sizeof buckets);
+    free_cells = NULL;
     cells_end = 0;
-    pending = 0;
+    sim.pending = 0;
     commit_one_in = rates[weir__rng_below(&sim.random, sizeof rates / sizeof rates[0])];
-}
-
-bool sim_memory_pending(void) {
-    return pending != 0;
 }
 
 static uint64_t read_memory(const void *place, unsigned size) {
@@ -68,24 +71,40 @@ static void write_memory(void *place, uint64_t value, unsigned size) {
     }
 }
 
-static struct sim_cell *find_cell(const void *place) {
-    for (unsigned i = 0; i < cells_end; i++)
-        if (cells[i].pending > 0 && cells[i].place == place) return &cells[i];
-    return NULL;
+static struct sim_cell **bucket_of(const void *place) {
+    uint64_t mixed = (uintptr_t)place * UINT64_C(0x9e3779b97f4a7c15);
+    return &buckets[mixed >> (64 - BUCKETS_LOG2)];
 }
 
-static struct sim_cell *make_cell(void *place, unsigned size) {
-    struct sim_cell *cell = cells;
-    while (cell->pending > 0) cell++;
-    if (cell == &cells[cells_end]) cells_end++;
-    *cell = (struct sim_cell){.place = place, .size = size, .shared = read_memory(place, size)};
+static struct sim_cell *find_cell(const void *place) {
+    struct sim_cell *cell = *bucket_of(place);
+    while (cell != NULL && cell->place != place) cell = cell->next;
     return cell;
 }
 
+static struct sim_cell *make_cell(void *place, unsigned size) {
+    struct sim_cell *cell = free_cells;
+    if (cell == NULL)
+        cell = &cells[cells_end++];
+    else
+        free_cells = cell->next;
+    struct sim_cell **bucket = bucket_of(place);
+    *cell = (struct sim_cell){
+        .next = *bucket, .place = place, .size = size, .shared = read_memory(place, size)};
+    *bucket = cell;
+    return cell;
+}
+
+static void free_cell(struct sim_cell *cell) {
+    struct sim_cell **at = bucket_of(cell->place);
+    while (*at != cell) at = &(*at)->next;
+    *at = cell->next;
+    cell->next = free_cells;
+    free_cells = cell;
+}
+
 static bool stores_to(const struct sim_fiber *fiber, const struct sim_cell *cell) {
-    for (unsigned i = 0; i < fiber->count; i++)
-        if (fiber->stores[(fiber->first + i) % SIM_STORES].cell == cell) return true;
-    return false;
+    return cell->by[fiber - sim.fibers] > 0;
 }
 
 /* Lets out the oldest store of a fiber that has one. */
@@ -94,15 +113,16 @@ static void commit(struct sim_fiber *fiber) {
     struct sim_cell *cell = store->cell;
     fiber->first = (fiber->first + 1) % SIM_STORES;
     fiber->count--;
-    pending--;
+    sim.pending--;
     cell->shared = store->value;
+    cell->by[fiber - sim.fibers]--;
     cell->pending--;
-    if (cell->pending == 0) {
-        if (cell->several) write_memory(cell->place, cell->shared, cell->size);
-        while (cells_end > 0 && cells[cells_end - 1].pending == 0) cells_end--;
-    }
     sim.changes++;
     sim_trace(SIM_COMMIT, fiber, cell->place, store->value, NULL);
+    if (cell->pending == 0) {
+        if (cell->several) write_memory(cell->place, cell->shared, cell->size);
+        free_cell(cell);
+    }
 }
 
 void sim_memory_drain(struct sim_fiber *fiber) {
@@ -110,9 +130,9 @@ void sim_memory_drain(struct sim_fiber *fiber) {
 }
 
 bool sim_memory_commit_one(void) {
-    if (pending == 0) return false;
+    if (sim.pending == 0) return false;
     unsigned i = (unsigned)weir__rng_below(&sim.random, sim.used);
-    while (sim.fibers[i].count == 0) i = (i + 1) % sim.used;
+    while (sim.fibers[i].count == 0) i = i + 1 == sim.used ? 0 : i + 1;
     commit(&sim.fibers[i]);
     return true;
 }
@@ -127,14 +147,13 @@ static void commit_aged(void) {
 }
 
 void sim_memory_step(void) {
-    if (pending == 0) return;
     if (commit_one_in > 0 && weir__rng_below(&sim.random, commit_one_in) == 0)
         sim_memory_commit_one();
     if (sim.steps % 256 == 0) commit_aged();
 }
 
 uint64_t sim_memory_shared(const void *place, unsigned size) {
-    const struct sim_cell *cell = pending == 0 ? NULL : find_cell(place);
+    const struct sim_cell *cell = sim.pending == 0 ? NULL : find_cell(place);
     return cell == NULL ? read_memory(place, size) : cell->shared;
 }
 
@@ -143,7 +162,7 @@ uint64_t sim_memory_shared(const void *place, unsigned size) {
  * buffer: it may since have written there plainly.
  */
 static uint64_t seen(const void *place, unsigned size) {
-    const struct sim_cell *cell = pending == 0 ? NULL : find_cell(place);
+    const struct sim_cell *cell = sim.pending == 0 ? NULL : find_cell(place);
     if (cell == NULL) return read_memory(place, size);
     if (!stores_to(sim.current, cell)) return cell->shared;
     if (!cell->several) return read_memory(place, size);
@@ -181,7 +200,8 @@ void sim_store(void *place, uint64_t value, unsigned size) {
     else if (!stores_to(fiber, cell))
         cell->several = true;
     cell->pending++;
-    pending++;
+    cell->by[fiber - sim.fibers]++;
+    sim.pending++;
     fiber->stores[(fiber->first + fiber->count) % SIM_STORES] =
         (struct sim_pending){.cell = cell, .value = value, .since = sim.steps};
     fiber->count++;

@@ -32,6 +32,7 @@ struct sim_settings {
     bool timeouts;   /* false: no wait times out, so no timeout hides a
                                  lost wake-up; sleeps end all the same            */
     bool sequential; /* no store buffers: finds less, for comparison    */
+    unsigned lines;  /* of the trace that are kept, at least; to 4096   */
 };
 
 enum sim_result { SIM_DONE, SIM_LOST_WAKE, SIM_LIVELOCK, SIM_FAILED };

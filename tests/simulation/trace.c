@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINES = 4096 };
+enum { LINES_FEWEST = 64, LINES = 4096 };
 
 struct line {
     uint64_t step;
@@ -29,24 +29,27 @@ struct line {
 };
 
 static struct line lines[LINES];
+static uint64_t kept; /* so many of them, a power of two: few stay in the nearest cache */
 static uint64_t written;
 
 void sim_trace_begin(void) {
+    kept = LINES_FEWEST;
+    while (kept < LINES && kept < sim.settings.lines) kept *= 2;
     written = 0;
 }
 
 void sim_trace(enum sim_kind kind, const struct sim_fiber *fiber, const void *place, uint64_t value,
                const void *caller) {
     short number = fiber == NULL ? -1 : (short)(fiber - sim.fibers);
-    lines[written++ % LINES] = (struct line){.step = sim.steps,
+    lines[written++ & (kept - 1)] = (struct line){.step = sim.steps,
                                              .value = value,
                                              .place = place,
                                              .caller = caller,
                                              .fiber = number,
                                              .kind = (short)kind};
     /* No addresses and no values in it: they differ from process to process. */
-    uint64_t mixed = sim.fingerprint ^ (sim.steps << 16 | (uint64_t)kind << 8 | (uint8_t)number);
-    sim.fingerprint = weir__rng_splitmix(&mixed);
+    uint64_t what = sim.steps << 16 | (uint64_t)kind << 8 | (uint8_t)number;
+    sim.fingerprint = (weir__rng_rotate(sim.fingerprint, 5) ^ what) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /* --- where in the source ------------------------------------------------------------------ */
@@ -158,9 +161,9 @@ void sim_report(enum sim_result result, unsigned wanted) {
         if (sim.fibers[i].state != SIM_UNUSED) print_fiber(&sim.fibers[i]);
     static struct line *shown[LINES];
     static char where[LINES][WHERE_BYTES];
-    unsigned count = wanted < LINES ? wanted : LINES;
+    unsigned count = wanted < kept ? wanted : (unsigned)kept;
     if (count > written) count = (unsigned)written;
-    for (unsigned i = 0; i < count; i++) shown[i] = &lines[(written - count + i) % LINES];
+    for (unsigned i = 0; i < count; i++) shown[i] = &lines[(written - count + i) & (kept - 1)];
     memset(where, 0, sizeof where);
     find_places(shown, count, where);
     for (unsigned i = 0; i < count; i++) print_line(shown[i], where[i]);
