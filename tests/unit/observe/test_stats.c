@@ -210,7 +210,7 @@ static void without_slots_no_stage_starts(void **state) {
 /* A worker that never runs dry notes all of its many stages, one lot after the other. */
 static void all_of_many_are_noted(void **state) {
     (void)state;
-    enum { PAIRS = 100, TURNS = 100000 };
+    enum { PAIRS = 100, TURNS = 20000 };
     static struct player players[2 * PAIRS];
     static weir_counters_stage stages[2 * PAIRS];
     static struct rig rig;
