@@ -67,8 +67,9 @@ static bool ready(const struct sim_fiber *fiber) {
     return fiber->state == SIM_READY;
 }
 
-/* `like` is a constant where it is called: no calls. */
-static inline __attribute__((always_inline)) unsigned gather(struct sim_fiber **found, bool (*like)(const struct sim_fiber *)) {
+/* Inlined, so that `like` is no call. */
+static inline __attribute__((always_inline)) unsigned
+gather(struct sim_fiber **found, bool (*like)(const struct sim_fiber *)) {
     unsigned count = 0;
     for (unsigned i = 0; i < sim.used; i++)
         if (like(&sim.fibers[i])) found[count++] = &sim.fibers[i];
