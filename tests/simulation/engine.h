@@ -63,12 +63,12 @@ struct sim_engine {
     unsigned used;
     struct sim_fiber *current; /* NULL: outside                               */
     uint64_t steps;
-    unsigned pending; /* stores in all fibers' buffers                          */
-    unsigned waits;   /* fibers that wait for a futex, or sleep                 */
-    bool waits_moved; /* one of these has begun or ended since `deadline_ns` was right */
+    unsigned pending;     /* stores in all fibers' buffers                          */
+    unsigned waits;       /* fibers that wait for a futex, or sleep                 */
+    bool waits_moved;     /* one of these has begun or ended since `deadline_ns` was right */
     uint64_t deadline_ns; /* of them the first; UINT64_MAX: none                */
-    uint64_t until;   /* the step at which the scheduler is asked again          */
-    uint64_t changes; /* counts what may end somebody's stall                  */
+    uint64_t until;       /* the step at which the scheduler is asked again          */
+    uint64_t changes;     /* counts what may end somebody's stall                  */
     uint64_t now_ns;
     uint64_t step_ns;
     uint64_t fingerprint;

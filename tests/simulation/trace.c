@@ -42,11 +42,11 @@ void sim_trace(enum sim_kind kind, const struct sim_fiber *fiber, const void *pl
                const void *caller) {
     short number = fiber == NULL ? -1 : (short)(fiber - sim.fibers);
     lines[written++ & (kept - 1)] = (struct line){.step = sim.steps,
-                                             .value = value,
-                                             .place = place,
-                                             .caller = caller,
-                                             .fiber = number,
-                                             .kind = (short)kind};
+                                                  .value = value,
+                                                  .place = place,
+                                                  .caller = caller,
+                                                  .fiber = number,
+                                                  .kind = (short)kind};
     /* No addresses and no values in it: they differ from process to process. */
     uint64_t what = sim.steps << 16 | (uint64_t)kind << 8 | (uint8_t)number;
     sim.fingerprint = (weir__rng_rotate(sim.fingerprint, 5) ^ what) * UINT64_C(0x9e3779b97f4a7c15);
