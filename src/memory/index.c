@@ -11,7 +11,7 @@
  * A chain of a few is found through sooner than a bucket that is not in the cache.
  * Many stages have a timer or two: those need no table.
  */
-enum { CHAIN = 8, BITS_FIRST = 4, BITS_MORE = 2, BITS_KEPT = 10, BITS_LAST = 40 };
+enum { CHAIN = 8, BITS_FIRST = 4, BITS_MORE = 2, BITS_KEPT = 10, BITS_LAST = 30 };
 
 static size_t index_table_bytes(unsigned bits) {
     return sizeof(struct weir__index_node *) << bits;
@@ -22,11 +22,11 @@ void weir__index_open(struct weir__index *index, const struct weir__allocator *a
 }
 
 static void free_table(struct weir__index *index) {
-    if (index->buckets != NULL) {
+    if (index->bits > 0) {
         weir__free(index->allocator, index->buckets, index_table_bytes(index->bits));
+        index->only = NULL;
+        index->bits = 0;
     }
-    index->buckets = NULL;
-    index->bits = 0;
 }
 
 void weir__index_close(struct weir__index *index) {
@@ -42,8 +42,8 @@ static struct weir__index_node **bucket(struct weir__index_node **buckets, unsig
 }
 
 static struct weir__index_node **chain_of(const struct weir__index *index, uint64_t number) {
-    return index->buckets == NULL ? (struct weir__index_node **)&index->only
-                                  : bucket(index->buckets, index->bits, number);
+    return index->bits == 0 ? (struct weir__index_node **)&index->only
+                            : bucket(index->buckets, index->bits, number);
 }
 
 static void push_on_chain(struct weir__index_node **chain, struct weir__index_node *node) {
@@ -57,6 +57,14 @@ static struct weir__index_node *pop(struct weir__index_node **chain) {
     return node;
 }
 
+static size_t chains_of(const struct weir__index *index) {
+    return (size_t)1 << index->bits;
+}
+
+static struct weir__index_node **chain_at(const struct weir__index *index, size_t number) {
+    return index->bits == 0 ? (struct weir__index_node **)&index->only : &index->buckets[number];
+}
+
 /* Without memory all stays as it is. */
 static void grow_table(struct weir__index *index, unsigned bits) {
     struct weir__index_node **buckets =
@@ -64,10 +72,8 @@ static void grow_table(struct weir__index *index, unsigned bits) {
     if (buckets == NULL) {
         return;
     }
-    size_t chains = index->buckets == NULL ? 1 : (size_t)1 << index->bits;
-    for (size_t i = 0; i < chains; i++) {
-        struct weir__index_node **chain =
-            index->buckets == NULL ? &index->only : &index->buckets[i];
+    for (size_t i = 0; i < chains_of(index); i++) {
+        struct weir__index_node **chain = chain_at(index, i);
         while (*chain != NULL) {
             struct weir__index_node *node = pop(chain);
             push_on_chain(bucket(buckets, bits, node->number), node);
@@ -79,10 +85,9 @@ static void grow_table(struct weir__index *index, unsigned bits) {
 }
 
 void weir__index_add(struct weir__index *index, struct weir__index_node *node, uint64_t number) {
-    if (index->buckets == NULL && index->count >= CHAIN) {
+    if (index->bits == 0 && index->count >= CHAIN) {
         grow_table(index, BITS_FIRST);
-    } else if (index->buckets != NULL && index->count >> index->bits > 0 &&
-               index->bits < BITS_LAST) {
+    } else if (index->bits > 0 && index->count >> index->bits > 0 && index->bits < BITS_LAST) {
         grow_table(index, index->bits + BITS_MORE);
     }
     node->number = number;
@@ -126,10 +131,8 @@ void weir__index_remove(struct weir__index *index, struct weir__index_node *node
 
 void weir__index_empty(struct weir__index *index,
                        void (*gone)(void *context, struct weir__index_node *node), void *context) {
-    size_t chains = index->buckets == NULL ? 1 : (size_t)1 << index->bits;
-    for (size_t i = 0; i < chains; i++) {
-        struct weir__index_node **chain =
-            index->buckets == NULL ? &index->only : &index->buckets[i];
+    for (size_t i = 0; i < chains_of(index); i++) {
+        struct weir__index_node **chain = chain_at(index, i);
         while (*chain != NULL) {
             gone(context, pop(chain));
         }
@@ -140,9 +143,8 @@ void weir__index_empty(struct weir__index *index,
 
 void weir__index_each(const struct weir__index *index,
                       void (*each)(void *context, struct weir__index_node *node), void *context) {
-    size_t chains = index->buckets == NULL ? 1 : (size_t)1 << index->bits;
-    for (size_t i = 0; i < chains; i++) {
-        struct weir__index_node *node = index->buckets == NULL ? index->only : index->buckets[i];
+    for (size_t i = 0; i < chains_of(index); i++) {
+        struct weir__index_node *node = *chain_at(index, i);
         for (; node != NULL; node = node->next) {
             each(context, node);
         }
@@ -151,15 +153,12 @@ void weir__index_each(const struct weir__index *index,
 
 #if WEIR__CHECKED
 void weir__index_check(const struct weir__index *index) {
-    WEIR__CHECK(index->buckets == NULL || index->only == NULL);
     if (index->count > WEIR__CHECK_MOST || index->bits > BITS_KEPT) {
         return;
     }
-    size_t chains = index->buckets == NULL ? 1 : (size_t)1 << index->bits;
     size_t found = 0;
-    for (size_t i = 0; i < chains; i++) {
-        struct weir__index_node *const *chain =
-            index->buckets == NULL ? &index->only : &index->buckets[i];
+    for (size_t i = 0; i < chains_of(index); i++) {
+        struct weir__index_node *const *chain = chain_at(index, i);
         for (const struct weir__index_node *node = *chain; node != NULL; node = node->next) {
             WEIR__CHECK(chain_of(index, node->number) == chain);
             WEIR__CHECK(++found <= index->count);

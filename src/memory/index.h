@@ -8,7 +8,7 @@
  * memory for a larger one, finding takes longer.  Nodes stay where they are.
  *
  *   a node is in the chain of its number's bucket; there are `count` of them
- *   no buckets  =>  all nodes are in the chain `only`, which else is empty
+ *   bits is 0  =>  there are no buckets: all nodes are in the chain `only`
  *
  * Cost: O(1) on average for numbers that are counted up, in any steps.  One owner,
  * no threads.
@@ -31,10 +31,12 @@ struct weir__index_node {
 /* All zero but for the allocator is an empty one. */
 struct weir__index {
     const struct weir__allocator *allocator;
-    struct weir__index_node **buckets; /* 2^bits; NULL: none */
-    struct weir__index_node *only;
-    size_t count;
-    unsigned bits;
+    union {
+        struct weir__index_node **buckets; /* 2^bits */
+        struct weir__index_node *only;
+    };
+    uint32_t count; /* stages, subscriptions and timers are fewer than it counts */
+    uint32_t bits;  /* 0: there are no buckets */
 };
 
 void weir__index_open(struct weir__index *index, const struct weir__allocator *allocator);

@@ -63,6 +63,29 @@ void weir__queue_open(struct weir__queue *queue, const struct weir__allocator *a
     *queue = (struct weir__queue){.allocator = allocator};
 }
 
+/* Before the items lies where they are from. */
+struct origin {
+    const struct weir__allocator *allocator;
+};
+
+static struct origin *origin_of(const struct weir__queue *queue) {
+    return (struct origin *)(void *)queue->items - 1;
+}
+
+static const struct weir__allocator *allocator_of(const struct weir__queue *queue) {
+    return queue->capacity == 0 ? queue->allocator : origin_of(queue)->allocator;
+}
+
+static size_t items_bytes(uint32_t capacity) {
+    return sizeof(struct origin) + (size_t)capacity * sizeof(struct weir__item);
+}
+
+static void free_items(struct weir__queue *queue) {
+    if (queue->capacity > 0) {
+        weir__free(allocator_of(queue), origin_of(queue), items_bytes(queue->capacity));
+    }
+}
+
 static bool is_mark(const struct weir__item *item) {
     return (item->flags & WEIR__MARK) != 0;
 }
@@ -72,17 +95,21 @@ void weir__queue_close(struct weir__queue *queue, weir_discard why, struct weir_
         struct weir__item item = weir__queue_pop(queue);
         if (!is_mark(&item)) weir__item_discard(&item, why, here);
     }
-    weir__free(queue->allocator, queue->items, queue->capacity * sizeof *queue->items);
-    weir__queue_open(queue, queue->allocator);
+    const struct weir__allocator *allocator = allocator_of(queue);
+    free_items(queue);
+    weir__queue_open(queue, allocator);
 }
 
 /* Moves the items to a larger ring, the front to its start. */
 static bool grow_queue(struct weir__queue *queue, uint32_t capacity) {
-    size_t bytes = (size_t)capacity * sizeof *queue->items;
-    struct weir__item *items = weir__alloc(queue->allocator, bytes, _Alignof(struct weir__item));
-    if (items == NULL) return false;
+    const struct weir__allocator *allocator = allocator_of(queue);
+    struct origin *origin =
+        weir__alloc(allocator, items_bytes(capacity), _Alignof(struct weir__item));
+    if (origin == NULL) return false;
+    origin->allocator = allocator;
+    struct weir__item *items = (struct weir__item *)(void *)(origin + 1);
     for (uint32_t i = 0; i < queue->count; i++) items[i] = *weir__queue_at(queue, i);
-    weir__free(queue->allocator, queue->items, queue->capacity * sizeof *queue->items);
+    free_items(queue);
     queue->items = items;
     queue->capacity = capacity;
     queue->head = 0;

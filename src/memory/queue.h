@@ -94,13 +94,16 @@ static inline bool weir__item_some_taken(const struct weir__item *item, size_t f
  */
 bool weir__item_own(struct weir__item *item, struct weir__pool *here);
 
+/* There are many that nothing is ever in: they are small. */
 struct weir__queue {
-    struct weir__item *items; /* NULL until the first push */
-    uint32_t capacity;        /* 0 or a power of two       */
+    union {
+        const struct weir__allocator *allocator; /* until the first push; then it is before ... */
+        struct weir__item *items;                /* ... these */
+    };
+    uint32_t capacity; /* 0 or a power of two       */
     uint32_t head;
     uint32_t count;
     uint64_t events;
-    const struct weir__allocator *allocator;
 };
 
 void weir__queue_open(struct weir__queue *queue, const struct weir__allocator *allocator);

@@ -19,7 +19,7 @@ struct weir__mail *weir__mail_take(struct weir__bell *bell) {
     ck_stack_entry_t *entry = weir__stack_take(&bell->mail); /* S1 -> S2 */
     while (entry != NULL) {
         struct weir__mail *mail = WEIR__CONTAINER_OF(entry, struct weir__mail, link);
-        entry = entry->next;
+        entry = entry->next; /* whose place `next` takes */
         mail->next = first;
         first = mail;
     }

@@ -59,12 +59,14 @@ enum weir__mail_kind {
     WEIR__MAIL_EDGE_DOWN,    /* to the producer: the consumer has stopped     */
     WEIR__MAIL_EDGE_LEFT,    /* to the producer: the consumer is done with it  */
     WEIR__MAIL_EDGE_AGAIN,   /* to oneself: ask for what a selector refused   */
-    WEIR__MAIL_EDGE_CLOSE    /* to the consumer: no events beyond `final`     */
+    WEIR__MAIL_EDGE_CLOSE    /* to the consumer: no events beyond `sent`      */
 };
 
 struct weir__mail {
-    ck_stack_entry_t link;
-    struct weir__mail *next; /* the receiver's: its place in a list          */
+    union {
+        ck_stack_entry_t link;   /* on its way                          */
+        struct weir__mail *next; /* the receiver's: its place in a list */
+    };
     weir_ref to;
     uint32_t kind;
 };

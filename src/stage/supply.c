@@ -190,11 +190,7 @@ void weir__stage_take_back(weir_stage *stage, struct weir__edge *edge) {
 
 /* Without memory to put an emission together its items go one after the other. */
 static void offer_item(weir_stage *stage, struct weir__item item) {
-    struct weir__queue one = {.items = &item,
-                              .capacity = 1,
-                              .count = 1,
-                              .events = item.count,
-                              .allocator = stage->host->allocator};
+    struct weir__queue one = {.items = &item, .capacity = 1, .count = 1, .events = item.count};
     weir__stage_offer(stage, &one);
 }
 
