@@ -66,18 +66,20 @@ struct weir__counter {
 };
 
 struct weir__mailbox {
-    WEIR__APART struct weir__counter messages; /* all of it atomic */
+    _Alignas(64) struct weir__counter messages; /* all of it atomic */
     struct weir__counter timers;
     struct weir__counter tokens;
     uint64_t generation; /* constant while it is open */
-    bool within;         /* the worker's              */
     uint64_t told;       /* atomic */
-    uint32_t finishes;   /* atomic: the stage does; the worker's to set */
     struct weir__mail stop;
     struct weir__mail finish;
+    uint32_t finishes;  /* atomic: the stage does; the worker's to set */
     weir_reason reason; /* with STOP                                          */
     uint32_t away;      /* the worker's: nodes on their way to a stage that has ended */
+    bool within;        /* the worker's              */
 };
+
+_Static_assert(sizeof(struct weir__mailbox) <= 128, "two lines");
 
 /* Before the stage of that reference is known to anybody.  Nothing is away. */
 void weir__mailbox_open(struct weir__mailbox *box, weir_ref ref, uint64_t generation,

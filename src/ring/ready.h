@@ -92,8 +92,8 @@ struct weir__ready_stage {
     uint32_t raised;
     ck_stack_entry_t link;   /* on the bell's stack */
     struct weir__bell *bell; /* constant: its worker's */
-    /* the owner's */
-    _Alignas(128) struct weir__ready_list hot[2]; /* by direction */
+    /* the owner's: in the line beside that of the others, who look there when it is cold only */
+    _Alignas(64) struct weir__ready_list hot[2]; /* by direction */
     struct weir__run_link run;
     uint32_t polls;
     bool merges;      /* its stage has several producers, and is not put ahead  */
@@ -103,11 +103,13 @@ struct weir__ready_stage {
     uint64_t came_ns; /* the bell's, when it was taken from the stack last */
 };
 
+_Static_assert(sizeof(struct weir__ready_stage) <= 128, "two lines");
+
 struct weir__bell {
-    ck_stack_t stages; /* raised by other workers                            */
-    ck_stack_t mail;   /* ring/mail.h: pushed by anybody                     */
-    uint32_t parked;   /* in their line: who pushes on a cold worker's stack has it then */
-    uint32_t *sleeper; /* constant: the word of who sleeps for it; as a rule `parked`    */
+    ck_stack_t stages;  /* raised by other workers                            */
+    ck_stack_t mail;    /* ring/mail.h: pushed by anybody                     */
+    uint32_t parked;    /* in their line: who pushes on a cold worker's stack has it then */
+    uint32_t *sleeper;  /* constant: the word of who sleeps for it; as a rule `parked`    */
     uint64_t rung_ns;   /* atomic: when it was woken last, by the clock, and from which  */
     uint32_t rung_core; /* atomic: core; hints: who wakes it writes them as it does      */
     /* the owner's */

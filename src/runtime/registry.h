@@ -62,21 +62,23 @@ struct weir__slot {
     uint64_t living;         /* atomic: the reference of the stage in it, once it is known; 0 */
     struct weir__bell *bell; /* its worker's; NULL until it is first taken (atomic)           */
     weir_stage *stage;       /* the worker's; NULL: none                                       */
-    uint32_t index;
     uint64_t ring;     /* atomic: the search that takes its stage for one of a ring; rings.c */
-    uint32_t stops;    /* atomic: of the runtime, before its stage was started            */
-    bool own;          /* its stage has the worker for its own (placement.h); by who starts it */
     uint64_t consumer; /* atomic: who consumed from its stage first; a hint of placement.h */
-    weir_reason ended_reason; /* the worker's, with `ended`: who was the last to end here, why */
-    weir_ref ended;
     ck_stack_entry_t free_link;
-    bool ended_bereft;            /* for the end of a subscription                          */
     struct weir__mail_list early; /* the worker's: mail that overtook the stage's START */
-    uint32_t seen;                /* atomic: the sheet's slot of its stage, while that is alive */
-    uint64_t named;               /* atomic: whose the label is; 0: it is being written        */
+    weir_ref ended;               /* the worker's: who was the last to end here ...      */
+    weir_reason ended_reason;     /* ... and why                                         */
+    bool ended_bereft;            /* for the end of a subscription                          */
+    bool own; /* its stage has the worker for its own (placement.h); by who starts it */
+    uint32_t index;
+    uint32_t stops; /* atomic: of the runtime, before its stage was started            */
+    uint32_t seen;  /* atomic: the sheet's slot of its stage, while that is alive */
+    uint64_t named; /* atomic: whose the label is; 0: it is being written        */
     uint64_t label[sizeof(struct weir__label) / sizeof(uint64_t)]; /* atomic                    */
     struct weir__mailbox mailbox;
 };
+
+_Static_assert(sizeof(struct weir__slot) <= 448, "seven lines");
 
 struct weir__registry {
     struct weir__chunks slots;
