@@ -37,30 +37,23 @@ struct weir__serials weir__caller_serials = {.last = (UINT64_C(1) << (64 - INDEX
 
 void weir__callers_open(struct weir__callers *calls, const struct weir__allocator *allocator,
                         struct weir__bell *stepper) {
-    memset(calls, 0, sizeof *calls);
     calls->stepper = stepper;
-    calls->allocator = allocator;
+    weir__chunks_open(&calls->slots, allocator, sizeof(struct weir__caller));
 }
 
 void weir__callers_close(struct weir__callers *calls) {
-    weir__free(calls->allocator, calls->slots, WEIR__CALLERS_MAX * sizeof(struct weir__caller));
+    weir__chunks_close(&calls->slots);
 }
 
 /* ---- the caller ---------------------------------------------------------- */
 
-/* Of two threads that make them at once, one wins. */
-static struct weir__caller *slots_of(struct weir__callers *calls) {
-    struct weir__caller *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
-    if (slots != NULL) {
-        return slots;
-    }
-    size_t bytes = WEIR__CALLERS_MAX * sizeof *slots;
-    struct weir__caller *made = weir__alloc_zeroed(calls->allocator, bytes, 128);
-    if (made == NULL || weir__cas_ptr(&calls->slots, &slots, made)) { /* M5 -> M6 */
-        return made;
-    }
-    weir__free(calls->allocator, made, bytes);
-    return slots;
+static uint32_t slots_made(const struct weir__callers *calls) {
+    return weir__load_relaxed_u32(&calls->slots.used);
+}
+
+/* One that was made: its chunk is there. */
+static struct weir__caller *slot_at(const struct weir__callers *calls, uint32_t index) {
+    return weir__chunks_at(&calls->slots, index, sizeof(struct weir__caller)); /* C1 -> C2 */
 }
 
 static bool take_call_slot(struct weir__caller *call) {
@@ -69,29 +62,39 @@ static bool take_call_slot(struct weir__caller *call) {
            weir__cas_u64(&call->word, &word, with_state(word, TAKEN)); /* M7 -> M8 */
 }
 
-/* Slots below `used` are the ones a sweep looks at. */
-static void extend(struct weir__callers *calls, uint32_t used) {
-    uint32_t before = weir__load_relaxed_u32(&calls->used);
-    while (before < used && !weir__cas_u32(&calls->used, &before, used)) {}
+/*
+ * One of the first `most`.  One that was just made may be somebody else's already, who came across
+ * it as he looked.  NULL: there is none.
+ */
+static struct weir__caller *find_slot(struct weir__callers *calls, uint32_t most, uint32_t *index,
+                                      weir_status *status) {
+    for (*index = 0; *index < most; ++*index) {
+        uint32_t made = *index;
+        struct weir__caller *call = made < slots_made(calls)
+                                        ? slot_at(calls, made)
+                                        : weir__chunks_take(&calls->slots, &made);
+        if (call == NULL) {
+            *status = weir__refuse(WEIR_NO_MEMORY, "no memory for calls");
+            return NULL;
+        }
+        if (made == *index && take_call_slot(call)) {
+            return call;
+        }
+    }
+    *status = WEIR_FULL;
+    return NULL;
 }
 
 weir_status weir__caller_begin(struct weir__callers *calls, weir_ref about, void *answer,
                                size_t room, bool controls, struct weir__caller **out,
                                weir_from *from) {
     const uint32_t most = controls ? WEIR__CALLERS_MAX : WEIR__CALLERS_MAX - WEIR__CALLERS_KEPT;
-    struct weir__caller *slots = slots_of(calls);
-    if (slots == NULL) {
-        return weir__refuse(WEIR_NO_MEMORY, "no memory for calls");
+    weir_status status = WEIR_OK;
+    uint32_t index;
+    struct weir__caller *call = find_slot(calls, most, &index, &status);
+    if (call == NULL) {
+        return status;
     }
-    uint32_t index = 0;
-    while (index < most && !take_call_slot(&slots[index])) {
-        index++;
-    }
-    if (index == most) {
-        return WEIR_FULL;
-    }
-    extend(calls, index + 1);
-    struct weir__caller *call = &slots[index];
     uint64_t serial = weir__serial_next(&call->serials, &weir__caller_serials, SERIALS_AT_A_TIME);
     if (serial == 0) {
         weir__store_release_u64(&call->word, call_word(0, FREE)); /* M7 -> M8 */
@@ -163,10 +166,9 @@ static void finish(const struct weir__callers *calls, struct weir__caller *call,
 /* The slot that a name is of, and its word while that call waits.  NULL: it is of none. */
 static struct weir__caller *slot_waiting(const struct weir__callers *calls, weir_from from,
                                          uint64_t *word) {
-    struct weir__caller *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
-    uint64_t index = from.bits & ((1u << INDEX_BITS) - 1);
+    uint32_t index = (uint32_t)from.bits & ((1u << INDEX_BITS) - 1);
     *word = call_word(from.bits >> INDEX_BITS, WAITING);
-    return slots == NULL || index >= WEIR__CALLERS_MAX ? NULL : &slots[index];
+    return slot_at(calls, index);
 }
 
 bool weir__caller_answer(struct weir__callers *calls, weir_from from, weir_status status,
@@ -187,12 +189,12 @@ bool weir__caller_waits(const struct weir__callers *calls, weir_from from) {
 }
 
 void weir__callers_sweep(struct weir__callers *calls, weir_ref about) {
-    struct weir__caller *slots = weir__load_acquire_ptr(&calls->slots); /* M5 -> M6 */
-    uint32_t used = slots == NULL ? 0 : weir__load_relaxed_u32(&calls->used);
-    for (uint32_t i = 0; i < used; i++) {
-        uint64_t word = weir__load_acquire_u64(&slots[i].word); /* M1 -> M2: `about` is its */
-        if (weir__load_relaxed_u64(&slots[i].about) == about.bits && claim(&slots[i], word)) {
-            finish(calls, &slots[i], word, WEIR_NO_STAGE, NULL, 0);
+    uint32_t made = slots_made(calls);
+    for (uint32_t i = 0; i < made; i++) {
+        struct weir__caller *call = slot_at(calls, i);
+        uint64_t word = weir__load_acquire_u64(&call->word); /* M1 -> M2: `about` is its */
+        if (weir__load_relaxed_u64(&call->about) == about.bits && claim(call, word)) {
+            finish(calls, call, word, WEIR_NO_STAGE, NULL, 0);
         }
     }
 }

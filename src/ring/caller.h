@@ -21,7 +21,7 @@
  *   M1 -> M2  WAITING (release), CAS to WRITING (acquire), and the sweep's look:
  *             where to write, and whom the call is about.
  *   M3 -> M4  DONE (release), the caller's look (acquire): the answer.
- *   M5 -> M6  the slots' pointer (CAS, acquire): that they are zeroed.
+ *   C1 -> C2  (ring/chunks.h) a slot is zeroed as it becomes known.
  *   M7 -> M8  FREE (release), CAS to TAKEN: the last caller is done with it.
  *   F1 -> F3  (ready.h) of a stepped runtime, whose caller sleeps on its bell: DONE,
  *             full fence, ring.
@@ -30,6 +30,9 @@
  * and the worker that takes the mail is the one that sweeps; mail that it takes
  * after the sweep is bounced, which answers too.  Who waits for a stop need not have
  * sent mail himself: there the sweep is ordered by P3 -> P4 (ring/mailbox.h).
+ *
+ * A slot that nobody uses is looked for from the first on, and made where there is none; so there
+ * are as many as there ever were callers at the same time.
  *
  * The caller sleeps on the half of the word that has the state.
  *
@@ -43,7 +46,7 @@
 #include "base/atomic.h"
 #include "base/attributes.h"
 #include "base/serial.h"
-#include "memory/allocator.h"
+#include "ring/chunks.h"
 #include "ring/ready.h"
 
 #include <weir/status.h>
@@ -62,12 +65,10 @@ struct weir__caller {
     weir_status status; /* what the call returns */
 };
 
-/* The slots of a runtime, made when the first is wanted. */
+/* The slots of a runtime, made as they are wanted. */
 struct weir__callers {
-    const struct weir__allocator *allocator;
     struct weir__bell *stepper; /* constant: callers step the runtime, and sleep there; NULL */
-    struct weir__caller *slots;
-    uint32_t used; /* slots 0..used-1 were ever taken (atomic) */
+    struct weir__chunks slots;
 };
 
 void weir__callers_open(struct weir__callers *calls, const struct weir__allocator *allocator,

@@ -13,18 +13,19 @@ void weir__chunks_open(struct weir__chunks *chunks, const struct weir__allocator
     chunks->bytes = bytes;
 }
 
-static size_t bytes_of_chunk(const struct weir__chunks *chunks, uint32_t chunk) {
-    return (weir__chunks_begin(chunk + 1) - weir__chunks_begin(chunk)) * chunks->bytes;
+static size_t bytes_of_chunk(const struct weir__chunks *chunks, unsigned chunk) {
+    size_t begin = weir__step_first(chunk, WEIR__CHUNK_FIRST_LOG2);
+    return (weir__step_first(chunk + 1, WEIR__CHUNK_FIRST_LOG2) - begin) * chunks->bytes;
 }
 
 void weir__chunks_close(struct weir__chunks *chunks) {
-    for (uint32_t i = 0; i < WEIR__CHUNKS; i++) {
+    for (unsigned i = 0; i < WEIR__CHUNKS; i++) {
         weir__free(chunks->allocator, chunks->at[i], bytes_of_chunk(chunks, i));
     }
 }
 
 /* The chunk of that number is there, or is made; of two makers one wins.  false: no memory. */
-static bool chunk_is_there(struct weir__chunks *chunks, uint32_t number) {
+static bool chunk_is_there(struct weir__chunks *chunks, unsigned number) {
     void *chunk = weir__load_acquire_ptr(&chunks->at[number]); /* C1 -> C2 */
     if (chunk != NULL) {
         return true;
@@ -41,7 +42,8 @@ static bool chunk_is_there(struct weir__chunks *chunks, uint32_t number) {
 void *weir__chunks_take(struct weir__chunks *chunks, uint32_t *number) {
     uint32_t next = weir__load_relaxed_u32(&chunks->used);
     do {
-        if (next >= WEIR__CHUNKS_PLACES_MAX || !chunk_is_there(chunks, weir__chunks_which(next))) {
+        if (next >= WEIR__CHUNKS_PLACES_MAX ||
+            !chunk_is_there(chunks, weir__step_of(next, WEIR__CHUNK_FIRST_LOG2))) {
             return NULL;
         }
     } while (!weir__cas_u32(&chunks->used, &next, next + 1)); /* unique: no order needed */

@@ -7,7 +7,7 @@
 
 #include "memory/allocator.h"
 
-enum { TEST_MEMORY_BYTES_MAX = 16 << 20 }; /* a larger request always fails */
+enum { TEST_MEMORY_BYTES_MAX = 64 << 20 }; /* a larger request always fails */
 
 struct test_memory {
     struct weir__allocator allocator; /* what is tested gets a pointer to this      */

@@ -4,7 +4,8 @@
  *
  * Goal: an answer reaches just the call it is for, once, cut to its room; a name
  * that is stale or made up changes nothing; a sweep ends those who wait for that
- * stage and no others; slots are used again; a caller too many is refused.
+ * stage and no others; slots are used again, and made as they are needed; a caller too many is
+ * refused.
  * Method: one thread plays all; then threads call and answer at once.
  */
 #include "ring/caller.h"
@@ -152,6 +153,50 @@ static void there_are_so_many_callers_and_no_more(void **state) {
     close_scene(&scene);
 }
 
+/* Who calls alone pays for a few slots, and for no more however often he calls. */
+static void slots_are_made_as_they_are_needed(void **state) {
+    (void)state;
+    enum { FEW = 100 };
+    static struct weir__caller *calls[FEW];
+    struct scene scene;
+    weir_from from;
+    open_scene(&scene);
+    for (int i = 0; i < FEW; i++) {
+        assert_int_equal(weir__caller_begin(&scene.calls, ONE, NULL, 0, false, &calls[0], &from),
+                         WEIR_OK);
+        assert_int_equal(weir__caller_end(calls[0], 0, NULL), WEIR_TIMEOUT);
+    }
+    assert_int_equal(scene.memory.live, 1);
+    assert_in_range(scene.memory.bytes, 1, 16 * sizeof(struct weir__caller));
+    for (int i = 0; i < FEW; i++) {
+        assert_int_equal(weir__caller_begin(&scene.calls, ONE, NULL, 0, false, &calls[i], &from),
+                         WEIR_OK);
+    }
+    assert_in_range(scene.memory.bytes, FEW * sizeof(struct weir__caller),
+                    FEW * 3 / 2 * sizeof(struct weir__caller));
+    for (int i = 0; i < FEW; i++) {
+        assert_int_equal(weir__caller_end(calls[i], 0, NULL), WEIR_TIMEOUT);
+    }
+    close_scene(&scene);
+}
+
+static void without_memory_nobody_calls(void **state) {
+    (void)state;
+    struct scene scene;
+    struct weir__caller *call;
+    weir_from from;
+    open_scene(&scene);
+    test_memory_fail(&scene.memory, 1, true);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(weir__caller_begin(&scene.calls, ONE, NULL, 0, false, &call, &from),
+                         WEIR_NO_MEMORY);
+    }
+    test_memory_fail_never(&scene.memory);
+    assert_int_equal(weir__caller_begin(&scene.calls, ONE, NULL, 0, false, &call, &from), WEIR_OK);
+    assert_int_equal(weir__caller_end(call, 0, NULL), WEIR_TIMEOUT);
+    close_scene(&scene);
+}
+
 /* Nor is it another runtime's call that a name means, in the same slot. */
 static void names_are_of_one_runtime_only(void **state) {
     (void)state;
@@ -281,6 +326,8 @@ int main(void) {
         cmocka_unit_test(names_are_of_one_runtime_only),
         cmocka_unit_test(a_name_stays_stale_for_good),
         cmocka_unit_test(there_are_so_many_callers_and_no_more),
+        cmocka_unit_test(slots_are_made_as_they_are_needed),
+        cmocka_unit_test(without_memory_nobody_calls),
         cmocka_unit_test(callers_and_answerers_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

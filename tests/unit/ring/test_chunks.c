@@ -39,10 +39,11 @@ static struct place *at(uint32_t number) {
     return weir__chunks_at(&table, number, sizeof(struct place));
 }
 
+enum { MANY = 2000, FIRST = 1 << WEIR__CHUNK_FIRST_LOG2 };
+
 /* Up to which number the places of so many chunks are. */
 static uint32_t end_of(uint32_t chunks) {
-    static const uint32_t small[] = {0, 64, 128, 256, 512, 1024};
-    return chunks <= 5 ? small[chunks] : (chunks - 4) * 1024;
+    return (uint32_t)weir__step_first(chunks, WEIR__CHUNK_FIRST_LOG2);
 }
 
 static void chunks_are_made_as_needed(void **state) {
@@ -51,7 +52,7 @@ static void chunks_are_made_as_needed(void **state) {
     open_table();
     assert_int_equal(memory.live, 0);
     uint32_t chunks = 0;
-    for (uint32_t i = 0; i < 2 * WEIR__CHUNK_PLACES + 1; i++) {
+    for (uint32_t i = 0; i < MANY; i++) {
         uint32_t number = UINT32_MAX;
         struct place *place = weir__chunks_take(&table, &number);
         assert_int_equal(number, i);
@@ -62,7 +63,7 @@ static void chunks_are_made_as_needed(void **state) {
         memset(place, 0xa5, sizeof *place);
         place->word = i;
     }
-    for (uint32_t i = 0; i < 2 * WEIR__CHUNK_PLACES + 1; i++) {
+    for (uint32_t i = 0; i < MANY; i++) {
         assert_int_equal(at(i)->word, i); /* which lies where nobody else has written */
     }
     close_table();
@@ -75,9 +76,9 @@ static void numbers_never_taken_find_no_memory(void **state) {
     assert_null(at(0));
     struct place *first = weir__chunks_take(&table, &number);
     assert_ptr_equal(first, at(0));
-    assert_non_null(at(63)); /* nobody's, but there */
-    assert_null(at(64));
-    assert_null(at(WEIR__CHUNK_PLACES));
+    assert_non_null(at(FIRST - 1)); /* nobody's, but there */
+    assert_null(at(FIRST));
+    assert_null(at(1024));
     assert_null(at(WEIR__CHUNKS_PLACES_MAX - 1));
     assert_null(at(WEIR__CHUNKS_PLACES_MAX)); /* and no place either */
     assert_null(at(UINT32_MAX));
@@ -89,7 +90,7 @@ static void what_is_refused_uses_up_nothing(void **state) {
     uint32_t number;
     open_table();
     uint32_t chunks = 0;
-    for (uint32_t i = 0; i < 2 * WEIR__CHUNK_PLACES; i++) {
+    for (uint32_t i = 0; i < MANY; i++) {
         if (i == end_of(chunks)) {
             chunks++;
             test_memory_fail(&memory, 1, true);
@@ -141,7 +142,7 @@ static void of_two_makers_one_wins(void **state) {
 
 /* ---- several threads ----------------------------------------------------- */
 
-enum { TAKERS = 4, TAKES = 3 * WEIR__CHUNK_PLACES };
+enum { TAKERS = 4, TAKES = 3000 };
 
 static void take_many(void *argument) {
     uint32_t *wrong = argument;
