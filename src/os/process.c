@@ -7,6 +7,8 @@
 #endif
 #include "os/process.h"
 
+#include "os/text_file.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,10 +27,7 @@ unsigned weir__process_user(void) {
 uint64_t weir__process_started(void) {
     enum { FIELD = 22, FIRST_BEHIND_NAME = 3 };
     char text[1024];
-    FILE *file = fopen("/proc/self/stat", "re");
-    size_t bytes = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
-    if (file != NULL) fclose(file);
-    text[bytes] = '\0';
+    weir__text_file_read("/proc/self/stat", text, sizeof text);
     char *at = strrchr(text, ')'); /* a name may have blanks and parentheses itself */
     for (int field = FIRST_BEHIND_NAME - 1; at != NULL && field < FIELD; field++) {
         at = strchr(at + 1, ' ');

@@ -4,6 +4,8 @@
  */
 #include "os/quota.h"
 
+#include "os/text_file.h"
+
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -32,27 +34,26 @@ static unsigned lesser(unsigned a, unsigned b) {
 
 /* ---- one group ----------------------------------------------------------- */
 
-/* The first line of a group's file; "" where there is none. */
-static const char *read_line(const char *group, const char *file, char line[static 64]) {
+/* What a group's file says; "" where there is none. */
+static const char *read_group(const char *group, const char *file, char text[static 64]) {
     char path[LINE_BYTES];
-    line[0] = '\0';
+    text[0] = '\0';
     if (snprintf(path, sizeof path, "%s/%s", group, file) < (int)sizeof path) {
-        FILE *from = fopen(path, "re");
-        if (from != NULL) {
-            line = fgets(line, 64, from) == NULL ? "" : line;
-            fclose(from);
-        }
+        weir__text_file_read(path, text, 64);
     }
-    return line;
+    return text;
 }
 
 static unsigned quota_of_group(const char *group, bool second) {
-    char line[64];
+    char text[64];
     if (second) {
-        return weir__quota_of_text(read_line(group, "cpu.max", line));
+        return weir__quota_of_text(read_group(group, "cpu.max", text));
     }
-    long long quota = strtoll(read_line(group, "cpu.cfs_quota_us", line), NULL, 10);
-    return weir__quota_of(quota, strtoll(read_line(group, "cpu.cfs_period_us", line), NULL, 10));
+    long long quota = strtoll(read_group(group, "cpu.cfs_quota_us", text), NULL, 10);
+    if (quota <= 0) {
+        return 0;
+    }
+    return weir__quota_of(quota, strtoll(read_group(group, "cpu.cfs_period_us", text), NULL, 10));
 }
 
 /* ---- and those that it is in ---------------------------------------------- */
@@ -67,6 +68,9 @@ static unsigned quota_of_groups(const char *root, const char *mount, const char 
         return 0;
     }
     unsigned least = 0;
+    if (strcmp(group, "/") == 0) {
+        path[top] = '\0'; /* the mount's root, which is looked at once */
+    }
     for (;;) {
         least = lesser(least, quota_of_group(path, second));
         char *end = strrchr(path + top, '/');
@@ -90,8 +94,7 @@ static bool has_cpu(const char *controllers, size_t length) {
 }
 
 /* A line of /proc/self/cgroup: number, controllers (none: the second version), group. */
-static unsigned quota_of_line(const char *root, char *line) {
-    line[strcspn(line, "\n")] = '\0';
+static unsigned quota_of_line(const char *root, const char *line) {
     const char *controllers = strchr(line, ':');
     const char *group = controllers == NULL ? NULL : strchr(controllers + 1, ':');
     if (group == NULL) {
@@ -106,18 +109,18 @@ static unsigned quota_of_line(const char *root, char *line) {
                : 0;
 }
 
+/* What there is no room for is not looked at, nor a line that is cut off. */
 unsigned weir__quota(const char *root) {
     char path[PATH_BYTES];
-    char line[LINE_BYTES];
+    char lines[2 * LINE_BYTES];
     unsigned least = 0;
     snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-    FILE *groups = fopen(path, "re");
-    if (groups == NULL) {
-        return 0;
-    }
-    while (fgets(line, sizeof line, groups) != NULL) {
+    weir__text_file_read(path, lines, sizeof lines);
+    char *line = lines;
+    for (char *end = strchr(line, '\n'); end != NULL; end = strchr(line, '\n')) {
+        *end = '\0';
         least = lesser(least, quota_of_line(root, line));
+        line = end + 1;
     }
-    fclose(groups);
     return least;
 }

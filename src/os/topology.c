@@ -11,10 +11,21 @@
 #include "os/cores.h"
 #include "os/quota.h"
 
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
 static union weir__cores at_start; /* written once, before anybody can ask */
+
+enum { WORDS = sizeof(union weir__cores) / sizeof(uint64_t), WORD_BITS = 64 };
+
+/* The cores of 64 numbers in a row, as the kernel writes them: in words of its own. */
+static uint64_t word_of(const union weir__cores *mask, unsigned word) {
+    unsigned long bits;
+    _Static_assert(sizeof bits == sizeof(uint64_t), "a word of the kernel's has 64 cores");
+    memcpy(&bits, mask->bytes + word * sizeof bits, sizeof bits);
+    return bits;
+}
 
 static int count_of(const union weir__cores *mask) {
     return CPU_COUNT_S(sizeof *mask, &mask->set);
@@ -47,10 +58,11 @@ unsigned weir__topology_cores(unsigned *cores, unsigned limit) {
     union weir__cores mask;
     read_mask(&mask);
     unsigned found = 0;
-    for (unsigned core = 0; core < WEIR__CORES_MAX; core++) {
-        if (!CPU_ISSET_S(core, sizeof mask, &mask.set)) continue;
-        if (found < limit) cores[found] = core;
-        found++;
+    for (unsigned word = 0; word < WORDS; word++) {
+        for (uint64_t left = word_of(&mask, word); left != 0; left &= left - 1) {
+            if (found < limit) cores[found] = word * WORD_BITS + (unsigned)__builtin_ctzll(left);
+            found++;
+        }
     }
     return found;
 }

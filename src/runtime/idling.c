@@ -23,7 +23,8 @@ static void add_wake(struct weir__idling *idling, uint64_t wake_ns) {
 
 void weir__idling_open(struct weir__idling *idling) {
     *idling = (struct weir__idling){.wake_ns = WEIR__IDLE_WAKE_NS,
-                                    .gap_ns = WEIR__IDLE_WAKE_NS * WEIR__IDLE_WORTH};
+                                    .gap_ns = WEIR__IDLE_WAKE_NS * WEIR__IDLE_WORTH,
+                                    .first_ns = UINT64_MAX};
 }
 
 bool weir__idling_looks(const struct weir__idling *idling) {
@@ -35,6 +36,10 @@ bool weir__idling_dry(struct weir__idling *idling, uint64_t now_ns) {
     uint64_t patience = (uint64_t)idling->gap_ns * WEIR__IDLE_PATIENCE;
     if (patience < idling->wake_ns) {
         patience = idling->wake_ns; /* then it will have cost no more than to sleep at once */
+    }
+    if (idling->last_ns == 0 && patience > idling->first_ns) {
+        patience = idling->first_ns;
+        looks = looks && patience > 0;
     }
     if (idling->abstain > 0) {
         idling->abstain--;

@@ -26,6 +26,9 @@
  * ABSTAIN times that it runs dry, twice as many after the next such, and fewer again as it
  * looks undisturbed.
  *
+ * The first look is shorter.  Nothing is known yet, but that the thread that opens the runtime is
+ * about to bring work: soon, if it does not have to wait for its own core meanwhile.
+ *
  * One owner: the worker.  Nothing wraps: all that is kept is bounded.
  */
 #ifndef WEIR__RUNTIME_IDLING_H
@@ -46,13 +49,16 @@ enum {
     WEIR__IDLE_AWAY_NS = 100000, /* away for good: not for who only brings work        */
     WEIR__IDLE_ABSTAIN = 16,     /* times, after that                                  */
     WEIR__IDLE_ABSTAIN_MAX = 2048,
-    WEIR__IDLE_FORGET = 8 /* undisturbed times: one less */
+    WEIR__IDLE_FORGET = 8, /* undisturbed times: one less */
+    WEIR__IDLE_FIRST_NS =
+        50000 /* the first look: as long as it takes to open, and to start a stage */
 };
 
 struct weir__idling {
     uint64_t since_ns; /* when it ran dry, as far as it knows; 0: it has not */
     uint64_t until_ns; /* it looks so long                                   */
     uint64_t last_ns;  /* when it looked last                                */
+    uint64_t first_ns; /* the first look lasts at most so long               */
     uint32_t gap_ns;   /* on average                                         */
     uint32_t wake_ns;  /* on average                                         */
     uint32_t abstain;  /* how many times more it does not look               */
@@ -61,6 +67,11 @@ struct weir__idling {
 };
 
 void weir__idling_open(struct weir__idling *idling);
+
+/* Its first look lasts at most so long; 0: there is none. */
+static inline void weir__idling_begins(struct weir__idling *idling, uint64_t first_ns) {
+    idling->first_ns = first_ns;
+}
 
 /* Whether it would look for work, if it ran dry now. */
 bool weir__idling_looks(const struct weir__idling *idling);

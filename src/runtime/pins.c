@@ -118,11 +118,21 @@ weir_status weir__pins_open_in(struct weir__pins *pins, const weir_runtime_optio
     return WEIR_OK;
 }
 
+/*
+ * How many of the process's threads can run at the same time, as far as it matters to a runtime
+ * with those options: a quota is read from files, and one worker is never crowded, more of them
+ * than there are cores always are.
+ */
+static unsigned at_once(const weir_runtime_options *options, unsigned cores) {
+    unsigned workers = options != NULL ? options->workers : 0;
+    return workers == 1 || workers > cores ? cores : weir__topology_at_once();
+}
+
 weir_status weir__pins_open(struct weir__pins *pins, const weir_runtime_options *options) {
     struct weir__allowed allowed;
     unsigned count = weir__topology_cores(allowed.cores, WEIR_WORKERS_LIMIT);
     allowed.count = count < WEIR_WORKERS_LIMIT ? count : WEIR_WORKERS_LIMIT;
-    allowed.at_once = weir__topology_at_once();
+    allowed.at_once = at_once(options, count);
     return weir__pins_open_in(pins, options, &allowed);
 }
 

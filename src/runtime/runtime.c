@@ -101,7 +101,9 @@ static void destroy_runtime(weir_runtime *runtime) {
 static void join_workers(weir_runtime *runtime, unsigned count) {
     weir__store_relaxed_u32(&runtime->quit, 1); /* ordered by the mail that follows */
     for (unsigned i = 0; i < count; i++) {
-        weir__worker_stop_all(&runtime->workers[i]);
+        weir__worker_stop_all(&runtime->workers[i]); /* all wake at once */
+    }
+    for (unsigned i = 0; i < count; i++) {
         weir__thread_join(&runtime->workers[i].thread);
     }
 }

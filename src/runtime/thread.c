@@ -37,12 +37,15 @@ uint32_t weir__worker_polls(const weir_runtime *runtime) {
     }
 }
 
+/* By who opens the runtime, whose core the worker may have been given: there it sleeps at once. */
 void weir__worker_idle_open(struct weir__worker *worker) {
     const weir_runtime *runtime = worker->host.runtime;
     worker->host.hot_polls = weir__worker_polls(runtime);
     worker->adapts = runtime->options.mode == WEIR_THREADS &&
                      runtime->options.idle == WEIR_IDLE_ADAPT && !runtime->crowded;
     weir__idling_open(&worker->idling);
+    bool shares_core = weir__runtime_is_pinned(runtime) && worker->core == weir__thread_core();
+    weir__idling_begins(&worker->idling, shares_core ? 0 : WEIR__IDLE_FIRST_NS);
 }
 
 /* ---- looking for work ---------------------------------------------------- */

@@ -58,6 +58,22 @@ static void it_begins_where_it_only_just_looks(void **state) {
     assert_false(weir__idling_looks(&idling));
 }
 
+/* Whoever opens the runtime brings work soon, or needs the core for it. */
+static void the_first_look_is_short(void **state) {
+    (void)state;
+    static const uint64_t firsts[] = {0, 1000, 20000};
+    for (int i = 0; i < 3; i++) {
+        struct weir__idling idling = opened();
+        of_average(&idling, WAKE);
+        weir__idling_begins(&idling, firsts[i]);
+        assert_int_equal(weir__idling_dry(&idling, now), firsts[i] > 0);
+        assert_int_equal(idling.until_ns, now + firsts[i]);
+        weir__idling_woken(&idling, now + WAKE, now + 1, false);
+        assert_true(weir__idling_dry(&idling, now + 2 * WAKE)); /* from then on as ever */
+        assert_true(idling.until_ns > now + 2 * WAKE + 5 * 14000);
+    }
+}
+
 /* ---- the averages -------------------------------------------------------------- */
 
 static void averages_move_by_a_sixteenth(void **state) {
@@ -240,6 +256,7 @@ static void who_loses_its_core_abstains(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_begins_where_it_only_just_looks),
+        cmocka_unit_test(the_first_look_is_short),
         cmocka_unit_test(averages_move_by_a_sixteenth),
         cmocka_unit_test(what_counts_is_bounded),
         cmocka_unit_test(without_a_ring_the_gap_is_all_of_it),
