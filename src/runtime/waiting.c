@@ -67,11 +67,34 @@ void weir__waiting_end(weir_runtime *runtime) {
 
 /* ---- the wait ------------------------------------------------------------ */
 
+/*
+ * To sleep and be woken takes longer than most answers do.  So who waits for the answer of a stage
+ * looks for it a while, unless that stage's worker may need his core for it.  about: {0}: the
+ * answer is an end, which takes as long as it takes.
+ */
+static void look_for_answer(const weir_runtime *runtime, weir_ref about,
+                            const struct weir__caller *call) {
+    const struct weir__worker *worker = weir__runtime_worker(runtime, about);
+    if (about.bits == 0 || worker == NULL || runtime->options.unpinned ||
+        worker->core == weir__thread_core()) {
+        return;
+    }
+    for (uint32_t left = weir__worker_polls(runtime); left > 0; left--) {
+        if (weir__caller_answered(call)) {
+            return;
+        }
+        weir__cpu_relax();
+    }
+}
+
 /* The answer, or the end of patience: at rest nobody will answer any more. */
-static weir_status await(weir_runtime *runtime, struct weir__caller *call, uint64_t timeout_ns,
-                         size_t *bytes) {
+static weir_status await(weir_runtime *runtime, weir_ref about, struct weir__caller *call,
+                         uint64_t timeout_ns, size_t *bytes) {
     uint64_t deadline = weir__clock_deadline(weir_runtime_now(runtime), timeout_ns);
     if (runtime->options.mode == WEIR_THREADS) {
+        if (timeout_ns > 0) {
+            look_for_answer(runtime, about, call);
+        }
         return weir__caller_end(call, deadline, bytes);
     }
     while (!weir__caller_answered(call) && weir__runtime_go_on(runtime, 1, deadline, call)) {}
@@ -89,7 +112,7 @@ static weir_status post_and_await(weir_runtime *runtime, weir_ref about, struct 
     }
     status = weir__post(runtime, head, payload);
     if (status == WEIR_OK) {
-        return await(runtime, slot, timeout_ns, &answer->count);
+        return await(runtime, about, slot, timeout_ns, &answer->count);
     }
     weir__caller_end(slot, 0, NULL);
     return status;
