@@ -9,10 +9,11 @@
  * its like do.  A program that looks at itself has weir_stage_stats (observe.h), from the same
  * memory, which is there whether or not it is a file.
  *
- * The file is an array of slots of 512 bytes in the machine's byte order.  The first is the
- * header; `slots` of it says how many there are.  It only grows: it begins with
- * WEIR_COUNTERS_STEP slots, and each step is twice as large as the one before.  A slot's `kind`
- * says what it is now.
+ * The file is an array of slots of 128 bytes in the machine's byte order, of which a kind of
+ * figures takes one or several in a row (weir_counters_slots).  The first is the header's; `slots`
+ * of it says how many there are.  It only grows: it begins with
+ * WEIR_COUNTERS_STEP slots, and when they are used up it grows by as many, or by a fifth or so of
+ * what it has.  A slot's `kind` says what it is now.
  *
  * Reading.  Each word has one writer and is written whole; so each is right by itself, and two
  * of one slot may be some microseconds apart.  A slot may be given to somebody else: read `turn`,
@@ -38,10 +39,11 @@ extern "C" {
 #endif
 
 #define WEIR_COUNTERS_MAGIC   UINT64_C(0x0073746e63726577) /* "wercnts" */
-#define WEIR_COUNTERS_VERSION 1
-#define WEIR_COUNTERS_SLOT    512 /* bytes */
-#define WEIR_COUNTERS_STEP    128 /* slots: the file begins with so many */
-#define WEIR_COUNTERS_NAME    64  /* bytes of a name, cut off, with its zero */
+#define WEIR_COUNTERS_VERSION 2
+#define WEIR_COUNTERS_SLOT    128  /* bytes */
+#define WEIR_COUNTERS_MOST    1024 /* bytes of the largest kind */
+#define WEIR_COUNTERS_STEP    32   /* slots: the file begins with so many */
+#define WEIR_COUNTERS_NAME    64   /* bytes of a name, cut off, with its zero */
 
 typedef enum weir_counters_kind {
     WEIR_COUNTERS_FREE = 0,
@@ -49,8 +51,15 @@ typedef enum weir_counters_kind {
     WEIR_COUNTERS_WORKER = 2,
     WEIR_COUNTERS_STAGE = 3,
     WEIR_COUNTERS_SUBSCRIPTION = 4,
-    WEIR_COUNTERS_TIMES = 5 /* a histogram: two slots */
+    WEIR_COUNTERS_TIMES = 5 /* a histogram */
 } weir_counters_kind;
+
+/* How many slots in a row one of that kind takes; 1 for any other number. */
+static inline unsigned weir_counters_slots(uint32_t kind) {
+    return kind == WEIR_COUNTERS_TIMES                                   ? 8
+           : kind >= WEIR_COUNTERS_HEADER && kind <= WEIR_COUNTERS_STAGE ? 4
+                                                                         : 1;
+}
 
 /* How all slots begin. */
 typedef struct weir_counters_slot {
@@ -58,12 +67,14 @@ typedef struct weir_counters_slot {
     uint32_t turn; /* even; odd while the slot is being given to somebody else */
 } weir_counters_slot;
 
+/* Where a slot begins that is not the first of its figures, these have a word that stays 0. */
+
 typedef struct weir_counters_header {
     weir_counters_slot slot;
     uint64_t magic;
     uint32_t version;
     uint32_t slot_bytes;
-    uint64_t slots;      /* in use or free, this one included; read with acquire */
+    uint64_t slots;      /* in use or free, these included; read with acquire */
     uint64_t pid;        /* of the process ... */
     uint64_t started;    /* ... which began at this moment, in ticks since boot: field */
                          /* 22 of /proc/PID/stat.  A pid is used again, but not with this */
@@ -74,9 +85,15 @@ typedef struct weir_counters_header {
     uint32_t mode;   /* a weir_runtime_mode */
     uint32_t number; /* of the runtime in its process, from 1 */
     uint32_t reserved32;
+    uint64_t reserved1[5];
+    uint64_t zero2;
     char program[WEIR_COUNTERS_NAME]; /* the process's name */
     char library[16];                 /* weir_version_text() */
-    uint64_t reserved[43];
+    uint64_t reserved2[5];
+    uint64_t zero3;
+    uint64_t reserved3[15];
+    uint64_t zero4;
+    uint64_t reserved[15];
 } weir_counters_header;
 
 /* What a stage is about when it is not in a callback.  Of `times` below, and `state`. */
@@ -105,6 +122,8 @@ typedef struct weir_counters_worker {
     uint64_t stages;        /* now: that live on it */
     uint64_t longest_ns;    /* the longest callback that was timed ... */
     uint64_t longest_stage; /* ... and of which stage */
+    uint64_t reserved1[3];
+    uint64_t zero2;
     /* of its stages that have ended, summed up, and of what was on its way to them */
     uint64_t ended; /* stages */
     uint64_t ended_batches;
@@ -113,8 +132,11 @@ typedef struct weir_counters_worker {
     uint64_t ended_out;
     uint64_t ended_messages;
     uint64_t ended_calls;
-    uint64_t ended_discarded[16];
-    uint64_t reserved[28];
+    uint64_t reserved2[8];
+    uint64_t zero3;
+    uint64_t ended_discarded[15];
+    uint64_t zero4;
+    uint64_t reserved[15];
 } weir_counters_worker;
 
 typedef struct weir_counters_stage {
@@ -130,6 +152,7 @@ typedef struct weir_counters_stage {
     uint64_t state_ns; /* now: since when it is in `state` */
     uint64_t noted_ns; /* when what is said of "now" was noted */
     char name[WEIR_COUNTERS_NAME];
+    uint64_t zero2;
     /* what it takes, does and emits */
     uint64_t turns;   /* visits of its worker */
     uint64_t batches; /* handle_events was called */
@@ -142,7 +165,9 @@ typedef struct weir_counters_stage {
     uint64_t calls;              /* handle_call was */
     uint64_t restarts;           /* a supervisor's: children started again */
     uint64_t times[WEIR_STATES]; /* sampled; by weir_stage_state: they make up its life */
-    uint64_t discarded[16];      /* by weir_discard; 0 for those that are not lost */
+    uint64_t zero3;
+    uint64_t discarded[15]; /* by weir_discard; 0 for those that are not lost */
+    uint64_t zero4;
     /* now, in events */
     uint64_t buffered; /* in its buffer, and what an accumulating producer holds */
     uint64_t held;     /* by its dispatcher (partition queues) */
@@ -151,7 +176,7 @@ typedef struct weir_counters_stage {
     uint64_t open_demand; /* what its consumers would take now; UINT64_MAX: any number */
     uint64_t consumers;   /* subscriptions as a producer ... */
     uint64_t producers;   /* ... and as a consumer */
-    uint64_t reserved[10];
+    uint64_t reserved[8];
 } weir_counters_stage;
 
 typedef struct weir_counters_subscription {
@@ -166,16 +191,14 @@ typedef struct weir_counters_subscription {
     uint64_t partition;
     uint32_t waiting; /* slot of a TIMES: from being sent to being taken over; 0: none */
     uint32_t cancel;  /* a weir_cancel_mode */
-    uint64_t reserved[7];
     /* by the producer's worker: now */
     uint64_t sent;     /* events since it began; with the shared dispatcher 0 */
     uint64_t heard;    /* of `asked`, what the producer has heard of */
     uint64_t overflow; /* events that found no room in the ring */
-    uint64_t reserved2[13];
     /* by the consumer's worker: now */
     uint64_t asked;
     uint64_t received; /* taken over */
-    uint64_t reserved3[30];
+    uint64_t reserved[2];
 } weir_counters_subscription;
 
 /*
@@ -196,10 +219,10 @@ typedef struct weir_counters_times {
 } weir_counters_times;
 
 /*
- * Copies a slot (WEIR_COUNTERS_SLOT bytes, two for a TIMES) as it is in one life of it.
- * from is aligned to 8.
+ * Copies what begins with a slot, as it is in one life of it: weir_counters_slots of its kind, so
+ * have room for WEIR_COUNTERS_MOST bytes.  from is aligned to 8.
  * Returns    false: it is nobody's, or is being given to somebody else just now.  Who goes over
- *            all slots gets this for the second one of a TIMES, too.
+ *            all slots gets this for those that begin nothing, too.
  * Threads    any; lock-free.
  */
 bool weir_counters_copy(const void *from, void *copy);

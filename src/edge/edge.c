@@ -79,7 +79,7 @@ bool weir__edge_show(struct weir__edge *edge, struct weir__sheet *sheet) {
         return false;
     }
     edge->sheet = sheet;
-    weir__sheet_fill(edge->seen, &fresh, 1);
+    weir__sheet_fill(edge->seen, &fresh);
     return true;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "memory/sheet.h"
 
+#include "base/bits.h"
 #include "base/refusal.h"
 #include "base/times.h"
 #include "os/lock.h"
@@ -16,17 +17,20 @@ enum { WORDS = WEIR_COUNTERS_SLOT / sizeof(uint64_t) };
 
 /* ---- steps --------------------------------------------------------------- */
 
-static uint64_t step_slots(unsigned step) {
-    return (uint64_t)WEIR_COUNTERS_STEP << step;
+enum { FIRST_LOG2 = 5 };
+
+_Static_assert(1 << FIRST_LOG2 == WEIR_COUNTERS_STEP, "the file begins with one step");
+
+static uint64_t step_first(unsigned step) {
+    return weir__step_first(step, FIRST_LOG2);
 }
 
-/* The first slot of a step: all before it hold one step's less than it has itself. */
-static uint64_t step_first(unsigned step) {
-    return step_slots(step) - WEIR_COUNTERS_STEP;
+static uint64_t step_slots(unsigned step) {
+    return step_first(step + 1) - step_first(step);
 }
 
 static unsigned step_of(uint64_t number) {
-    return 63u - (unsigned)__builtin_clzll(number / WEIR_COUNTERS_STEP + 1);
+    return weir__step_of(number, FIRST_LOG2);
 }
 
 /* In the file, as long as there is room for it. */
@@ -55,12 +59,20 @@ static void free_step(const struct weir__sheet *sheet, unsigned step) {
 
 void *weir__sheet_at(const struct weir__sheet *sheet, uint64_t number) {
     unsigned step = step_of(number);
-    if (number > UINT32_MAX || step >= WEIR__SHEET_STEPS) {
+    if (step >= WEIR__SHEET_STEPS) {
         return NULL;
     }
     char *slots = weir__load_acquire_ptr(&sheet->steps[step]); /* V3 -> V4 */
     return slots == NULL ? NULL : slots + (number - step_first(step)) * WEIR_COUNTERS_SLOT;
 }
+
+_Static_assert(sizeof(weir_counters_header) == 4 * WEIR_COUNTERS_SLOT &&
+                   sizeof(weir_counters_worker) == 4 * WEIR_COUNTERS_SLOT &&
+                   sizeof(weir_counters_stage) == 4 * WEIR_COUNTERS_SLOT &&
+                   sizeof(weir_counters_subscription) == WEIR_COUNTERS_SLOT &&
+                   sizeof(weir_counters_times) == 8 * WEIR_COUNTERS_SLOT,
+               "weir_counters_slots of each");
+_Static_assert(sizeof(weir_counters_times) == WEIR_COUNTERS_MOST, "the largest");
 
 /* Under the lock: the step of a slot is there.  false: no memory. */
 static bool step_is_there(struct weir__sheet *sheet, uint32_t number) {
@@ -91,26 +103,32 @@ static uint64_t *link_of(const struct weir__sheet *sheet, uint32_t number) {
     return &words[1];
 }
 
+static uint32_t *free_of(struct weir__sheet *sheet, unsigned slots) {
+    return &sheet->free[weir__log2_up_u64(slots)];
+}
+
 static void push_free(struct weir__sheet *sheet, uint32_t number, unsigned slots) {
-    weir__sheet_put(link_of(sheet, number), sheet->free[slots - 1]);
-    sheet->free[slots - 1] = number;
+    uint32_t *first = free_of(sheet, slots);
+    weir__sheet_put(link_of(sheet, number), *first);
+    *first = number;
 }
 
 static uint32_t pop_free(struct weir__sheet *sheet, unsigned slots) {
-    uint32_t number = sheet->free[slots - 1];
+    uint32_t *first = free_of(sheet, slots);
+    uint32_t number = *first;
     if (number != 0) {
-        sheet->free[slots - 1] = (uint32_t)*link_of(sheet, number);
+        *first = (uint32_t)*link_of(sheet, number);
     }
     return number;
 }
 
-/* New ones.  0: no memory.  Two lie in one step: what is over at its end serves for one. */
+/* New ones.  0: no memory.  All lie in one step: what is over at its end serves one by one. */
 static uint32_t cut_new(struct weir__sheet *sheet, unsigned slots) {
     uint32_t last = sheet->used + slots - 1;
     if (!step_is_there(sheet, last)) {
         return 0;
     }
-    if (step_of(sheet->used) != step_of(last)) {
+    while (step_of(sheet->used) != step_of(last)) {
         push_free(sheet, sheet->used++, 1);
     }
     uint32_t number = sheet->used;
@@ -138,7 +156,7 @@ static void end_turn(weir_counters_slot *slot) {
     weir__store_release_u32(&slot->turn, slot->turn + 1); /* V1 -> V2 */
 }
 
-void weir__sheet_fill(void *to, const void *from, unsigned slots) {
+void weir__sheet_fill(void *to, const void *from) {
     weir_counters_slot *slot = to;
     uint64_t *words = to;
     const char *bytes = from;
@@ -146,7 +164,7 @@ void weir__sheet_fill(void *to, const void *from, unsigned slots) {
     memcpy(&kind, from, sizeof kind);
     begin_turn(slot);
     weir__store_relaxed_u32(&slot->kind, kind.kind);
-    for (unsigned i = 1; i < slots * WORDS; i++) {
+    for (unsigned i = 1; i < weir_counters_slots(kind.kind) * WORDS; i++) {
         uint64_t word;
         memcpy(&word, bytes + i * sizeof word, sizeof word);
         weir__sheet_put(&words[i], word);
@@ -158,9 +176,9 @@ void weir__sheet_give(struct weir__sheet *sheet, uint32_t number, unsigned slots
     weir_counters_slot *slot = weir__sheet_at(sheet, number);
     begin_turn(slot);
     weir__store_relaxed_u32(&slot->kind, WEIR_COUNTERS_FREE);
-    if (slots > 1) { /* it is looked at as if it were one of its own */
-        uint64_t *second = weir__sheet_at(sheet, number + 1);
-        weir__sheet_put(second, 0);
+    for (unsigned i = 1; i < slots; i++) { /* they are looked at as if they were of their own */
+        uint64_t *within = weir__sheet_at(sheet, number + i);
+        weir__sheet_put(within, 0);
     }
     weir__lock(&sheet->lock);
     push_free(sheet, number, slots);
@@ -171,19 +189,20 @@ void weir__sheet_give(struct weir__sheet *sheet, uint32_t number, unsigned slots
 void weir__timing_add(struct weir__timing *timing, struct weir__sheet *sheet, uint64_t owner,
                       uint64_t ns) {
     const weir_counters_times fresh = {.slot.kind = WEIR_COUNTERS_TIMES, .owner = owner};
-    if (timing->times == NULL) {
-        timing->times = weir__sheet_take(sheet, 2, &timing->number);
-        if (timing->times == NULL) {
+    weir_counters_times *times = weir__sheet_at(sheet, timing->number);
+    if (timing->number == 0) {
+        times = weir__sheet_take(sheet, weir_counters_slots(WEIR_COUNTERS_TIMES), &timing->number);
+        if (times == NULL) {
             return;
         }
-        weir__sheet_fill(timing->times, &fresh, 2);
+        weir__sheet_fill(times, &fresh);
     }
-    weir__times_add(timing->times, ns);
+    weir__times_add(times, ns);
 }
 
 void weir__timing_close(const struct weir__timing *timing, struct weir__sheet *sheet) {
-    if (timing->times != NULL) {
-        weir__sheet_give(sheet, timing->number, 2);
+    if (timing->number != 0) {
+        weir__sheet_give(sheet, timing->number, weir_counters_slots(WEIR_COUNTERS_TIMES));
     }
 }
 
@@ -198,8 +217,7 @@ bool weir_counters_copy(const void *from, void *copy) {
         return false;
     }
     const uint64_t *words = from;
-    unsigned count = kind == WEIR_COUNTERS_TIMES ? 2 * WORDS : WORDS;
-    for (unsigned i = 1; i < count; i++) {
+    for (unsigned i = 1; i < weir_counters_slots(kind) * WORDS; i++) {
         uint64_t word = weir__load_relaxed_u64(&words[i]);
         memcpy((char *)copy + i * sizeof word, &word, sizeof word);
     }
@@ -231,7 +249,7 @@ int weir__sheet_open(struct weir__sheet *sheet, const struct weir__allocator *al
         weir__sheet_close(sheet);
         return error;
     }
-    sheet->used = 1;
+    sheet->used = weir_counters_slots(WEIR_COUNTERS_HEADER);
     *header = sheet->steps[0];
     (*header)->slots = step_slots(0);
     sheet->slots = step_slots(0);

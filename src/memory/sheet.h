@@ -3,8 +3,8 @@
  * for other processes where it is a file.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Layout: weir/counters.h.  Slots are numbered from 0, which is the header's, and lie in steps,
- * of which each is twice as large as the one before; a slot never moves.
+ * Layout: weir/counters.h.  Slots are numbered from 0, which is the header's, and lie in steps
+ * (base/steps.h), the first of them of one page; a slot never moves.
  *
  *   writers of a slot   who fills it, until it is known; then its owner, word by word (relaxed);
  *                       at last whoever gives it back
@@ -25,6 +25,7 @@
 #define WEIR__MEMORY_SHEET_H
 
 #include "base/atomic.h"
+#include "base/steps.h"
 #include "memory/allocator.h"
 
 #include <weir/counters.h>
@@ -32,7 +33,7 @@
 #include <stdbool.h>
 
 enum {
-    WEIR__SHEET_STEPS = 20, /* some 134 million slots */
+    WEIR__SHEET_STEPS = WEIR__STEPS(5, 29), /* for 2^29 slots */
     WEIR__SHEET_PATH = 256
 };
 
@@ -40,7 +41,7 @@ struct weir__sheet {
     const struct weir__allocator *allocator;
     uint32_t lock;
     uint32_t used;                  /* slots that were ever taken             */
-    uint32_t free[2];               /* numbers of free single and double ones; 0: none */
+    uint32_t free[4];               /* numbers of free ones, of 2^i in a row; 0: none */
     void *steps[WEIR__SHEET_STEPS]; /* atomic */
     uint64_t slots;                 /* atomic: there are so many              */
     unsigned in_file;               /* steps that are: the disk may be full   */
@@ -58,19 +59,19 @@ int weir__sheet_open(struct weir__sheet *sheet, const struct weir__allocator *al
 /* Nobody uses it any more.  The file goes. */
 void weir__sheet_close(struct weir__sheet *sheet);
 
-/* A slot, or two that are one, which says FREE until it is filled.  NULL: no memory. */
+/* So many slots in a row, 1, 4 or 8, which say FREE until they are filled.  NULL: no memory. */
 void *weir__sheet_take(struct weir__sheet *sheet, unsigned slots, uint32_t *number);
 
-/* Puts there what it is from now on; `from` begins with a weir_counters_slot that has its kind. */
-void weir__sheet_fill(void *slot, const void *from, unsigned slots);
+/* Puts there what it is from now on, all of it; `from` begins with a weir_counters_slot that has
+ * its kind. */
+void weir__sheet_fill(void *slot, const void *from);
 
 /* It is nobody's any more.  Its owner writes no more. */
 void weir__sheet_give(struct weir__sheet *sheet, uint32_t number, unsigned slots);
 
-/* Times of one owner's, whose worker alone adds to them.  Zeroed: none, or there was no memory. */
+/* Times of one owner's, whose worker alone adds to them. */
 struct weir__timing {
-    weir_counters_times *times;
-    uint32_t number; /* the slot's, from the first time on */
+    uint32_t number; /* the slot's, from the first time on; 0: none, or there was no memory */
 };
 
 /* Adds a time; the first one takes the slot.  Without memory it is not counted. */

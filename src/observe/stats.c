@@ -14,7 +14,7 @@
 /* A copy of a slot of that kind, whichever it is; false: it is none just now. */
 static bool copy_slot(const weir_runtime *runtime, uint64_t number, weir_counters_kind kind,
                       void *out) {
-    uint64_t words[2 * WEIR_COUNTERS_SLOT / sizeof(uint64_t)];
+    uint64_t words[WEIR_COUNTERS_MOST / sizeof(uint64_t)];
     const void *slot = weir__sheet_at(&runtime->sheet, number);
     if (slot == NULL || !weir_counters_copy(slot, words)) {
         return false;
@@ -24,7 +24,7 @@ static bool copy_slot(const weir_runtime *runtime, uint64_t number, weir_counter
     if (head.kind != (uint32_t)kind) {
         return false;
     }
-    memcpy(out, words, kind == WEIR_COUNTERS_TIMES ? sizeof words : sizeof words / 2);
+    memcpy(out, words, (size_t)weir_counters_slots(head.kind) * WEIR_COUNTERS_SLOT);
     return true;
 }
 

@@ -78,7 +78,7 @@ void weir__task_discard(weir_pool *pool, uint64_t count, weir_discard cause) {
     if (count > 0) {
         weir__count(&weir__here->counters.lost, count);
         if (pool->self != NULL) {
-            pool->self->meter.discarded[cause] += count;
+            weir__count(&pool->self->meter.slot->discarded[cause], count);
         } else {
             weir__meter_late(weir__here, 0, count);
         }

@@ -63,13 +63,14 @@ static weir_status name_file(const char *wish, bool numbered, uint32_t number,
 
 static void fill_header(const weir_runtime *runtime, weir_counters_header *header,
                         uint32_t number) {
+    bool is_file = runtime->sheet.file >= 0; /* who has no file asks nobody when it began */
     weir_counters_header fresh = {.slot.kind = WEIR_COUNTERS_HEADER,
                                   .magic = WEIR_COUNTERS_MAGIC,
                                   .version = WEIR_COUNTERS_VERSION,
                                   .slot_bytes = WEIR_COUNTERS_SLOT,
                                   .slots = header->slots,
                                   .pid = weir__process_number(),
-                                  .started = weir__process_started(),
+                                  .started = is_file ? weir__process_started() : 0,
                                   .opened_ns = weir_runtime_now(runtime),
                                   .opened_utc = weir__clock_utc_ns(),
                                   .workers = runtime->worker_count,
@@ -77,7 +78,7 @@ static void fill_header(const weir_runtime *runtime, weir_counters_header *heade
                                   .number = number};
     weir__process_name(fresh.program, sizeof fresh.program);
     snprintf(fresh.library, sizeof fresh.library, "%s", weir_version_text());
-    weir__sheet_fill(header, &fresh, 1);
+    weir__sheet_fill(header, &fresh);
 }
 
 static bool open_worker(weir_runtime *runtime, struct weir__worker *worker) {
@@ -88,11 +89,12 @@ static bool open_worker(weir_runtime *runtime, struct weir__worker *worker) {
                                       weir__runtime_is_pinned(runtime) ? worker->core : UINT32_MAX};
     uint32_t number;
     host->sheet = &runtime->sheet;
-    host->seen = weir__sheet_take(&runtime->sheet, 1, &number);
+    host->seen =
+        weir__sheet_take(&runtime->sheet, weir_counters_slots(WEIR_COUNTERS_WORKER), &number);
     if (host->seen == NULL) {
         return false;
     }
-    weir__sheet_fill(host->seen, &fresh, 1);
+    weir__sheet_fill(host->seen, &fresh);
     return true;
 }
 

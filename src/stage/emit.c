@@ -283,7 +283,7 @@ void weir__stage_discard(weir_stage *stage, uint64_t count, weir_discard cause, 
     WEIR__PROBE3(discard, stage->ref.bits, count, cause);
     struct weir__counters *counters = &stage->host->counters;
     weir__count(sent ? &counters->lost : &counters->dropped, count);
-    stage->meter.discarded[weir__discard_known(cause)] += count;
+    weir__count(&stage->meter.slot->discarded[weir__discard_known(cause)], count);
     if (stage->on.discarded != NULL) {
         weir__stage_end_strip(stage);
         bool may_emit = stage->may_emit;

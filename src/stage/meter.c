@@ -117,12 +117,16 @@ static void draw_gap(struct weir__meter *meter, struct weir__host *host) {
     meter->closing = true;
 }
 
+static void spend(const struct weir__meter *meter, weir_stage_state state, uint64_t ns) {
+    weir__count(&meter->slot->times[state], ns);
+}
+
 /* So long it had no visit: it was about `state`, but for its legs in others' visits. */
 static void spend_gap(struct weir__meter *meter, uint64_t gap) {
     uint64_t busy = meter->legs_ns < gap ? meter->legs_ns : gap;
     meter->legs_ns -= busy;
-    meter->times[WEIR_STATE_BUSY] += busy;
-    meter->times[meter->state] += gap - busy;
+    spend(meter, WEIR_STATE_BUSY, busy);
+    spend(meter, (weir_stage_state)meter->state, gap - busy);
 }
 
 /*
@@ -137,7 +141,7 @@ static uint64_t end_cold_gap(weir_stage *stage) {
     uint64_t waited = came > meter->since_ns && came < now ? now - came : 0;
     meter->cooled = false;
     spend_gap(meter, gap - waited);
-    meter->times[WEIR_STATE_WAITING] += waited;
+    spend(meter, WEIR_STATE_WAITING, waited);
     return gap;
 }
 
@@ -154,7 +158,7 @@ static void end_hot_gap(weir_stage *stage) {
     uint64_t waited = waited_in(stage, gap);
     meter->closing = false;
     spend_gap(meter, weighed(meter, gap, meter->weight) - waited);
-    meter->times[WEIR_STATE_WAITING] += waited;
+    spend(meter, WEIR_STATE_WAITING, waited);
     meter->left = meter->drawn - 1;
 }
 
@@ -195,8 +199,8 @@ static void end_timed(weir_stage *stage, bool busy) {
     uint64_t own = weighed(meter, took - host->nested_ns, meter->weight);
     host->timed = 0;
     host->took_long = false;
-    meter->times[busy ? WEIR_STATE_BUSY : meter->state] += own;
-    meter->times[lack_of(stage)] += share - own; /* meanwhile others worked on what it sent */
+    spend(meter, busy ? WEIR_STATE_BUSY : (weir_stage_state)meter->state, own);
+    spend(meter, lack_of(stage), share - own); /* meanwhile others worked on what it sent */
     if (busy) {
         weir__count(&host->seen->turn_ns, share);
         add_to_mean(meter, took);

@@ -76,12 +76,6 @@ static void note_tally(const weir_stage *stage, weir_counters_stage *slot) {
     weir__sheet_put(&slot->messages, tally->messages);
     weir__sheet_put(&slot->calls, tally->calls);
     weir__sheet_put(&slot->restarts, tally->restarts);
-    for (unsigned i = 0; i < WEIR_STATES; i++) {
-        weir__sheet_put(&slot->times[i], meter->times[i]);
-    }
-    for (unsigned i = 0; i < WEIR_DISCARD_CAUSES; i++) {
-        weir__sheet_put(&slot->discarded[i], meter->discarded[i]);
-    }
 }
 
 /* Those that are hot: others were noted as they cooled. */
@@ -165,11 +159,12 @@ bool weir__meter_open(weir_stage *stage) {
                                  .begun_ns = now,
                                  .state_ns = now};
     snprintf(fresh.name, sizeof fresh.name, "%s", stage->name);
-    meter->slot = weir__sheet_take(stage->host->sheet, 1, &meter->number);
+    meter->slot = weir__sheet_take(stage->host->sheet, weir_counters_slots(WEIR_COUNTERS_STAGE),
+                                   &meter->number);
     if (meter->slot == NULL) {
         return false;
     }
-    weir__sheet_fill(meter->slot, &fresh, 1);
+    weir__sheet_fill(meter->slot, &fresh);
     meter->left = meter->drawn = 1;
     meter->mean_ns = WEIR__LOOKS_NS;
     meter->state = WEIR_STATE_IDLE;
@@ -189,7 +184,7 @@ void weir__meter_sum(const weir_stage *stage) {
     weir__count(&seen->ended_messages, meter->tally.messages);
     weir__count(&seen->ended_calls, meter->tally.calls);
     for (unsigned i = 0; i < WEIR_DISCARD_CAUSES; i++) {
-        weir__count(&seen->ended_discarded[i], meter->discarded[i]);
+        weir__count(&seen->ended_discarded[i], meter->slot->discarded[i]);
     }
 }
 
@@ -205,6 +200,6 @@ void weir__meter_close(weir_stage *stage) {
     weir__timing_close(&meter->handling, sheet);
     weir__timing_close(&meter->pipeline, sheet);
     if (meter->slot != NULL) {
-        weir__sheet_give(sheet, meter->number, 1);
+        weir__sheet_give(sheet, meter->number, weir_counters_slots(WEIR_COUNTERS_STAGE));
     }
 }

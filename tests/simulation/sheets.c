@@ -2,7 +2,7 @@
  * Simulates the sheet, alone: slots that change hands while others copy them.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Method: owners take slots, of which some are two that are one, fill all words of theirs with
+ * Method: owners take a slot or four in a row, fill all words of theirs with
  * a number that nobody had before, put that there again as a stage puts its counters, and give
  * them back.  Readers copy whatever slot they draw.
  *
@@ -22,7 +22,8 @@ enum {
     READERS = 2,
     LIVES = 5,
     COPIES = 12,
-    SLOTS = 8, /* more are never taken */
+    FIRST = 4,                  /* behind the header */
+    SLOTS = FIRST + OWNERS * 5, /* more are never taken */
     WORDS = WEIR_COUNTERS_SLOT / sizeof(uint64_t),
     PUT = 5 /* the word that an owner writes meanwhile */
 };
@@ -45,11 +46,11 @@ static void give_memory(void *context, void *memory, size_t bytes) {
 }
 
 static weir_counters_kind kind_of(unsigned slots) {
-    return slots == 2 ? WEIR_COUNTERS_TIMES : WEIR_COUNTERS_STAGE;
+    return slots == 1 ? WEIR_COUNTERS_SUBSCRIPTION : WEIR_COUNTERS_STAGE;
 }
 
 static void mark(uint32_t number, unsigned slots, bool taken) {
-    SIM_REQUIRE(number > 0 && number + slots <= SLOTS);
+    SIM_REQUIRE(number >= FIRST && number + slots <= SLOTS);
     for (unsigned i = 0; i < slots; i++) {
         SIM_REQUIRE(is_taken[number + i] != taken);
         is_taken[number + i] = taken;
@@ -58,14 +59,14 @@ static void mark(uint32_t number, unsigned slots, bool taken) {
 
 /* As a stage does: words of its own, one after the other. */
 static void live_once(unsigned slots) {
-    uint64_t words[2 * WORDS];
+    uint64_t words[4 * WORDS];
     uint64_t mine = ++numbers;
     uint32_t number;
     uint64_t *slot = weir__sheet_take(&sheet, slots, &number);
     mark(number, slots, true);
-    for (unsigned i = 0; i < 2 * WORDS; i++) words[i] = mine;
+    for (unsigned i = 0; i < 4 * WORDS; i++) words[i] = mine;
     memcpy(words, &(weir_counters_slot){.kind = (uint32_t)kind_of(slots)}, sizeof *words);
-    weir__sheet_fill(slot, words, slots);
+    weir__sheet_fill(slot, words);
     for (uint64_t left = sim_draw(4); left > 0; left--) weir__sheet_put(&slot[PUT], mine);
     mark(number, slots, false);
     weir__sheet_give(&sheet, number, slots);
@@ -73,18 +74,18 @@ static void live_once(unsigned slots) {
 
 static void run_owner(void *unused) {
     (void)unused;
-    for (int left = LIVES; left > 0; left--) live_once(1 + (unsigned)sim_draw(2));
+    for (int left = LIVES; left > 0; left--) live_once(sim_draw(2) == 0 ? 1 : 4);
 }
 
 static void run_reader(void *unused) {
     (void)unused;
     for (int left = COPIES; left > 0; left--) {
-        uint64_t words[2 * WORDS];
+        uint64_t words[WEIR_COUNTERS_MOST / sizeof(uint64_t)];
         weir_counters_slot head;
-        const void *slot = weir__sheet_at(&sheet, 1 + sim_draw(SLOTS - 1));
+        const void *slot = weir__sheet_at(&sheet, FIRST + sim_draw(SLOTS - FIRST));
         if (!weir_counters_copy(slot, words)) continue;
         memcpy(&head, words, sizeof head);
-        unsigned slots = head.kind == WEIR_COUNTERS_TIMES ? 2 : 1;
+        unsigned slots = weir_counters_slots(head.kind);
         SIM_REQUIRE(head.kind == (uint32_t)kind_of(slots));
         for (unsigned i = 2; i < slots * WORDS; i++) SIM_REQUIRE(words[i] == words[1]);
     }

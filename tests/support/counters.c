@@ -10,7 +10,8 @@
 #include <weir/runtime.h>
 #include <weir/types.h>
 
-static void *next_slot(struct counters *counters, weir_counters_kind kind, uint32_t count) {
+static void *next_slot(struct counters *counters, weir_counters_kind kind) {
+    uint32_t count = weir_counters_slots(kind);
     weir_counters_slot *slot =
         (void *)(counters->bytes + (size_t)counters->slots * WEIR_COUNTERS_SLOT);
     memset(slot, 0, (size_t)count * WEIR_COUNTERS_SLOT);
@@ -43,11 +44,11 @@ static uint64_t started(void) {
 
 void counters_begin(struct counters *counters) {
     memset(counters, 0, sizeof *counters);
-    weir_counters_header *header = next_slot(counters, WEIR_COUNTERS_HEADER, 1);
+    weir_counters_header *header = next_slot(counters, WEIR_COUNTERS_HEADER);
     header->magic = WEIR_COUNTERS_MAGIC;
     header->version = WEIR_COUNTERS_VERSION;
     header->slot_bytes = WEIR_COUNTERS_SLOT;
-    header->slots = 1;
+    header->slots = counters->slots;
     header->pid = (uint64_t)getpid();
     header->started = started();
     header->mode = WEIR_SIMULATED;
@@ -57,7 +58,7 @@ void counters_begin(struct counters *counters) {
 }
 
 weir_counters_worker *counters_worker(struct counters *counters, uint32_t index) {
-    weir_counters_worker *worker = next_slot(counters, WEIR_COUNTERS_WORKER, 1);
+    weir_counters_worker *worker = next_slot(counters, WEIR_COUNTERS_WORKER);
     worker->index = index;
     worker->core = index;
     worker->seen_ns = COUNTERS_NOW_NS;
@@ -67,7 +68,7 @@ weir_counters_worker *counters_worker(struct counters *counters, uint32_t index)
 weir_counters_stage *counters_stage(struct counters *counters, const char *name, uint32_t worker,
                                     const unsigned shares[WEIR_STATES]) {
     uint64_t ref = 100 + counters->slots;
-    weir_counters_stage *stage = next_slot(counters, WEIR_COUNTERS_STAGE, 1);
+    weir_counters_stage *stage = next_slot(counters, WEIR_COUNTERS_STAGE);
     stage->ref = ref;
     stage->worker = worker;
     stage->stage_kind = WEIR_PRODUCER;
@@ -84,7 +85,7 @@ weir_counters_subscription *counters_subscription(struct counters *counters,
                                                   const weir_counters_stage *producer,
                                                   const weir_counters_stage *consumer) {
     uint64_t id = 1000 + counters->slots;
-    weir_counters_subscription *subscription = next_slot(counters, WEIR_COUNTERS_SUBSCRIPTION, 1);
+    weir_counters_subscription *subscription = next_slot(counters, WEIR_COUNTERS_SUBSCRIPTION);
     subscription->id = id;
     subscription->producer = producer->ref;
     subscription->consumer = consumer->ref;
@@ -96,7 +97,7 @@ weir_counters_subscription *counters_subscription(struct counters *counters,
 weir_counters_times *counters_times(struct counters *counters, uint32_t *slot, uint64_t owner,
                                     uint64_t count, uint64_t ns) {
     *slot = counters->slots;
-    weir_counters_times *times = next_slot(counters, WEIR_COUNTERS_TIMES, 2);
+    weir_counters_times *times = next_slot(counters, WEIR_COUNTERS_TIMES);
     times->owner = owner;
     times->count = count;
     times->sum = count * ns;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <weir/counters.h>
 
-#define COUNTERS_SLOTS 64
+#define COUNTERS_SLOTS 256
 
 /* The moment that all figures are of; all began at 0. */
 #define COUNTERS_NOW_NS UINT64_C(10000000000)

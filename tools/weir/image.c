@@ -18,13 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-_Static_assert(sizeof(weir_counters_header) == WEIR_COUNTERS_SLOT, "the header is a slot");
-_Static_assert(sizeof(weir_counters_worker) == WEIR_COUNTERS_SLOT, "a worker is a slot");
-_Static_assert(sizeof(weir_counters_stage) == WEIR_COUNTERS_SLOT, "a stage is a slot");
-_Static_assert(sizeof(weir_counters_subscription) == WEIR_COUNTERS_SLOT, "so is a subscription");
-_Static_assert(sizeof(weir_counters_times) == 2 * WEIR_COUNTERS_SLOT, "times are two");
-
-enum { SLOT = WEIR_COUNTERS_SLOT };
+enum { SLOT = WEIR_COUNTERS_SLOT, HEADER = sizeof(weir_counters_header) };
 
 /* The slots that lie in the file wholly. */
 static uint64_t slots_of(size_t length) {
@@ -40,9 +34,9 @@ static bool length_of(int file, size_t *length) {
     if (!S_ISREG(stat.st_mode)) {
         return trouble("this is not a file");
     }
-    if (stat.st_size < SLOT) {
+    if (stat.st_size < HEADER) {
         return trouble("this is not a counters file: it has %lld bytes, and the header %d",
-                       (long long)stat.st_size, SLOT);
+                       (long long)stat.st_size, HEADER);
     }
     *length = (size_t)slots_of((size_t)stat.st_size) * SLOT;
     return true;
@@ -129,11 +123,11 @@ bool image_room(struct image *image, uint32_t slots) {
     return true;
 }
 
-/* One slot; returns how many it was. */
+/* What begins with a slot; returns how many it was. */
 static uint32_t take_slot(struct image *image, const struct mapped *mapped, uint32_t number) {
     const unsigned char *from = mapped->bytes + (size_t)number * SLOT;
     unsigned char *to = image->bytes + (size_t)number * SLOT;
-    uint64_t copy[2 * SLOT / sizeof(uint64_t)];
+    uint64_t copy[WEIR_COUNTERS_MOST / sizeof(uint64_t)];
     const weir_counters_slot *slot = (const void *)copy;
     uint32_t kind = ((const weir_counters_slot *)(const void *)from)->kind;
     if (kind == WEIR_COUNTERS_FREE || kind > WEIR_COUNTERS_TIMES ||
@@ -141,9 +135,9 @@ static uint32_t take_slot(struct image *image, const struct mapped *mapped, uint
         memset(to, 0, SLOT);
         return 1;
     }
-    uint32_t count = slot->kind == WEIR_COUNTERS_TIMES ? 2 : 1;
+    uint32_t count = weir_counters_slots(slot->kind);
     if (number + count > image->slots) {
-        memset(to, 0, SLOT); /* it says it were two, and is the last one */
+        memset(to, 0, SLOT); /* it says it were more than there are left */
         return 1;
     }
     memcpy(to, copy, (size_t)count * SLOT);
@@ -176,11 +170,10 @@ static uint64_t delay_of(uint64_t pid, uint64_t thread) {
 static void take_delays(struct image *image) {
     for (uint32_t i = 1; i < image->slots; i++) {
         weir_counters_worker *worker = (void *)(image->bytes + (size_t)i * SLOT);
-        bool is_times = worker->slot.kind == WEIR_COUNTERS_TIMES;
         if (worker->slot.kind == WEIR_COUNTERS_WORKER && worker->thread != 0 && image->live) {
             worker->reserved[DELAY] = delay_of(image_header(image)->pid, worker->thread);
         }
-        i += is_times; /* its second half is no slot */
+        i += weir_counters_slots(worker->slot.kind) - 1;
     }
 }
 
@@ -210,15 +203,15 @@ bool image_take(struct image *image, struct mapped *mapped) {
     }
     uint64_t used = __atomic_load_n(&header->slots, __ATOMIC_ACQUIRE);
     uint32_t slots = (uint32_t)(used < slots_of(length) ? used : slots_of(length));
-    if (slots < 1) {
-        slots = 1;
+    if (slots < HEADER / SLOT) {
+        slots = HEADER / SLOT;
     }
     if (!image_room(image, slots)) {
         return false;
     }
     image->slots = slots;
-    memcpy(image->bytes, header, SLOT); /* it is written once, but for `slots` and `closed` */
-    for (uint32_t i = 1; i < slots; i += take_slot(image, mapped, i)) {}
+    memcpy(image->bytes, header, HEADER); /* it is written once, but for `slots` and `closed` */
+    for (uint32_t i = HEADER / SLOT; i < slots; i += take_slot(image, mapped, i)) {}
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     image->now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
@@ -260,8 +253,7 @@ const weir_counters_slot *image_slot(const struct image *image, uint64_t number)
         return NULL;
     }
     const weir_counters_slot *slot = (const void *)(image->bytes + (size_t)number * SLOT);
-    bool two = slot->kind == WEIR_COUNTERS_TIMES;
-    return number + (two ? 2 : 1) <= image->slots ? slot : NULL;
+    return number + weir_counters_slots(slot->kind) <= image->slots ? slot : NULL;
 }
 
 bool process_lives(uint64_t pid, uint64_t started) {

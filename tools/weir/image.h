@@ -15,12 +15,12 @@
 #include <weir/counters.h>
 
 /* More slots of a file are not looked at: a damaged one takes half a gigabyte at most. */
-#define IMAGE_SLOTS (UINT32_C(1) << 20)
+#define IMAGE_SLOTS (UINT32_C(1) << 22)
 
 struct mapped {
     int file;
     unsigned char *bytes;
-    size_t length; /* mapped, of the file; behind it lie zeros for one slot more */
+    size_t length; /* mapped, of the file; behind it lie zeros for the largest kind */
 };
 
 /* Takes slot numbers from 0; those that are free, or were just being given away, are zeros. */
@@ -51,7 +51,7 @@ bool image_understood(const weir_counters_header *header);
 
 const weir_counters_header *image_header(const struct image *image);
 
-/* A slot, or NULL when there is none of that number; a TIMES is two. */
+/* A slot, or NULL when there is none of that number, or not all of what begins there. */
 const weir_counters_slot *image_slot(const struct image *image, uint64_t number);
 
 /* How long the worker's thread was ready to run, and had no core: what the kernel says of it as the

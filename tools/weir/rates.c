@@ -46,7 +46,8 @@ static void since(weir_counters_times *rest, const weir_counters_times *before,
 
 static uint64_t all_discarded(const weir_counters_stage *stage) {
     uint64_t sum = 0;
-    for (unsigned i = 1; i < 16; i++) { /* 0: handled, as they should */
+    for (unsigned i = 1; i < sizeof stage->discarded / sizeof *stage->discarded;
+         i++) { /* 0: handled, as they should */
         sum += stage->discarded[i];
     }
     return sum;

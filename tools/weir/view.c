@@ -22,7 +22,7 @@ static const weir_counters_times *times_at(const struct image *image, uint32_t n
 /* --- how many there are, and where -------------------------------------------------------- */
 
 static uint32_t slots_here(const weir_counters_slot *slot) {
-    return slot != NULL && slot->kind == WEIR_COUNTERS_TIMES ? 2 : 1;
+    return slot != NULL ? weir_counters_slots(slot->kind) : 1;
 }
 
 static bool is_stage(const weir_counters_slot *slot) {

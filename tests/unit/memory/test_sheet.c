@@ -25,7 +25,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WORDS = WEIR_COUNTERS_SLOT / sizeof(uint64_t), TAKEN = 900 };
+enum {
+    WORDS = WEIR_COUNTERS_SLOT / sizeof(uint64_t),
+    WORDS_MOST = WEIR_COUNTERS_MOST / sizeof(uint64_t),
+    TAKEN = 900
+};
 
 struct house {
     struct test_memory memory;
@@ -47,33 +51,34 @@ static void close_house(struct house *house) {
 
 /* All words of it are that number, and its kind. */
 static void fill_with(void *slot, weir_counters_kind kind, uint64_t number) {
-    uint64_t words[2 * WORDS];
-    unsigned slots = kind == WEIR_COUNTERS_TIMES ? 2 : 1;
-    for (unsigned i = 0; i < 2 * WORDS; i++) words[i] = number;
+    uint64_t words[WORDS_MOST];
+    for (unsigned i = 0; i < WORDS_MOST; i++) words[i] = number;
     memcpy(words, &(weir_counters_slot){.kind = (uint32_t)kind}, sizeof *words);
-    weir__sheet_fill(slot, words, slots);
+    weir__sheet_fill(slot, words);
 }
 
 static bool is_filled_with(const void *slot, weir_counters_kind kind, uint64_t number) {
-    uint64_t words[2 * WORDS];
+    uint64_t words[WORDS_MOST];
     weir_counters_slot head;
     if (!weir_counters_copy(slot, words)) return false;
     memcpy(&head, words, sizeof head);
     bool right = head.kind == (uint32_t)kind;
-    for (unsigned i = 1; i < (kind == WEIR_COUNTERS_TIMES ? 2 * WORDS : WORDS); i++) {
+    for (unsigned i = 1; i < weir_counters_slots(kind) * WORDS; i++) {
         right = right && words[i] == number;
     }
     return right;
 }
 
-/* Every third is a double one, of times. */
+/* Of one slot, of four, of eight, in turn. */
 static weir_counters_kind kind_of(uint32_t i) {
-    return i % 3 == 2 ? WEIR_COUNTERS_TIMES : WEIR_COUNTERS_STAGE;
+    static const weir_counters_kind kinds[] = {WEIR_COUNTERS_SUBSCRIPTION, WEIR_COUNTERS_STAGE,
+                                               WEIR_COUNTERS_TIMES};
+    return kinds[i % 3];
 }
 
 static void take_all(struct house *house, void **slots, uint32_t *numbers) {
     for (uint32_t i = 0; i < TAKEN; i++) {
-        unsigned wide = kind_of(i) == WEIR_COUNTERS_TIMES ? 2 : 1;
+        unsigned wide = weir_counters_slots(kind_of(i));
         slots[i] = weir__sheet_take(&house->sheet, wide, &numbers[i]);
         assert_non_null(slots[i]);
         assert_ptr_equal(weir__sheet_at(&house->sheet, numbers[i]), slots[i]);
@@ -92,7 +97,7 @@ static void each_slot_is_ones_own(void **state) {
     for (uint32_t i = 0; i < TAKEN; i++) assert_true(is_filled_with(slots[i], kind_of(i), i));
     uint64_t bytes = house.memory.bytes;
     for (uint32_t i = 0; i < TAKEN; i++) {
-        weir__sheet_give(&house.sheet, numbers[i], kind_of(i) == WEIR_COUNTERS_TIMES ? 2 : 1);
+        weir__sheet_give(&house.sheet, numbers[i], weir_counters_slots(kind_of(i)));
         assert_false(is_filled_with(slots[i], kind_of(i), i));
     }
     take_all(&house, slots, numbers); /* the same ones, and no more */
@@ -113,7 +118,7 @@ static void numbers_that_there_are_not(void **state) {
     close_house(&house);
 }
 
-/* Whoever goes over all slots meets the second half of a double one, which is nobody's. */
+/* Whoever goes over all slots meets those within what began before, which begin nothing. */
 static void going_over_all_finds_each_once(void **state) {
     (void)state;
     static struct house house;
@@ -123,15 +128,15 @@ static void going_over_all_finds_each_once(void **state) {
     take_all(&house, slots, numbers);
     unsigned found[WEIR_COUNTERS_TIMES + 1] = {0};
     for (uint64_t i = 1; i < weir__sheet_slots(&house.sheet); i++) {
-        uint64_t words[2 * WORDS];
+        uint64_t words[WORDS_MOST];
         weir_counters_slot head;
         if (!weir_counters_copy(weir__sheet_at(&house.sheet, i), words)) continue;
         memcpy(&head, words, sizeof head);
         assert_true(head.kind <= WEIR_COUNTERS_TIMES);
         found[head.kind]++;
-        i += head.kind == WEIR_COUNTERS_TIMES;
     }
-    assert_int_equal(found[WEIR_COUNTERS_STAGE], TAKEN / 3 * 2);
+    assert_int_equal(found[WEIR_COUNTERS_SUBSCRIPTION], TAKEN / 3);
+    assert_int_equal(found[WEIR_COUNTERS_STAGE], TAKEN / 3);
     assert_int_equal(found[WEIR_COUNTERS_TIMES], TAKEN / 3);
     close_house(&house);
 }
@@ -142,13 +147,13 @@ static void without_memory_there_is_none(void **state) {
     memset(&house, 0, sizeof house);
     test_memory_open(&house.memory);
     test_memory_fail(&house.memory, 1, true);
-    assert_int_equal(
-        weir__sheet_open(&house.sheet, &house.memory.allocator, NULL, &house.header), ENOMEM);
+    assert_int_equal(weir__sheet_open(&house.sheet, &house.memory.allocator, NULL, &house.header),
+                     ENOMEM);
     test_memory_fail_never(&house.memory);
-    assert_int_equal(
-        weir__sheet_open(&house.sheet, &house.memory.allocator, NULL, &house.header), 0);
+    assert_int_equal(weir__sheet_open(&house.sheet, &house.memory.allocator, NULL, &house.header),
+                     0);
     uint32_t number;
-    for (uint32_t i = 1; i < WEIR_COUNTERS_STEP; i++) {
+    for (uint32_t i = weir_counters_slots(WEIR_COUNTERS_HEADER); i < WEIR_COUNTERS_STEP; i++) {
         assert_non_null(weir__sheet_take(&house.sheet, 1, &number));
     }
     test_memory_fail(&house.memory, 1, false);
@@ -171,11 +176,11 @@ struct reader {
 
 static void read_on(void *argument) {
     struct reader *reader = argument;
-    uint64_t words[2 * WORDS];
+    uint64_t words[WORDS_MOST];
     while (weir__load_relaxed_u32(reader->over) == 0) {
         if (!weir_counters_copy(reader->slot, words)) continue;
         weir__store_relaxed_u32(&reader->copies, reader->copies + 1);
-        for (unsigned i = 2; i < WORDS; i++) reader->mixed += words[i] != words[1];
+        for (unsigned i = 2; i < 4 * WORDS; i++) reader->mixed += words[i] != words[1];
     }
 }
 
@@ -187,14 +192,14 @@ static void a_copy_is_of_one_life(void **state) {
     open_house(&house, NULL);
     uint32_t over = 0;
     uint32_t number;
-    void *slot = weir__sheet_take(&house.sheet, 1, &number);
+    void *slot = weir__sheet_take(&house.sheet, 4, &number);
     reader = (struct reader){.slot = slot, .over = &over};
     assert_int_equal(weir__thread_start(&reader.thread, "reader", read_on, &reader), 0);
     for (uint64_t i = 0; i < LIVES_MOST; i++) {
         fill_with(slot, WEIR_COUNTERS_STAGE, i);
         if (i > LIVES_LEAST && weir__load_relaxed_u32(&reader.copies) > COPIES) break;
-        weir__sheet_give(&house.sheet, number, 1);
-        assert_ptr_equal(weir__sheet_take(&house.sheet, 1, &number), slot);
+        weir__sheet_give(&house.sheet, number, 4);
+        assert_ptr_equal(weir__sheet_take(&house.sheet, 4, &number), slot);
     }
     weir__store_relaxed_u32(&over, 1);
     weir__thread_join(&reader.thread);
@@ -251,8 +256,8 @@ static void expect_no_file(const char *name, int why) {
     struct house house;
     memset(&house, 0, sizeof house);
     test_memory_open(&house.memory);
-    assert_int_equal(
-        weir__sheet_open(&house.sheet, &house.memory.allocator, name, &house.header), why);
+    assert_int_equal(weir__sheet_open(&house.sheet, &house.memory.allocator, name, &house.header),
+                     why);
     test_memory_close(&house.memory);
 }
 
@@ -281,7 +286,7 @@ static void a_full_disk_hides_what_is_beyond(void **state) {
     static uint32_t numbers[TAKEN];
     struct rlimit before;
     struct stat about;
-    const rlim_t most = (rlim_t)2 * WEIR_COUNTERS_STEP * WEIR_COUNTERS_SLOT;
+    const rlim_t most = (rlim_t)WEIR_COUNTERS_STEP * WEIR_COUNTERS_SLOT * 3 / 2;
     (void)signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(

@@ -177,7 +177,7 @@ static void long_names_are_cut_off(struct rig *rig) {
  * of more slots, for its subscription. */
 static void without_slots_no_stage_starts(void **state) {
     (void)state;
-    enum { OTHERS = WEIR_COUNTERS_STEP - 3 }; /* header, worker, producer */
+    enum { OTHERS = WEIR_COUNTERS_STEP / 4 - 3 }; /* header, worker, producer */
     static struct player others[OTHERS];
     static struct player late;
     static struct rig rig;
@@ -218,8 +218,8 @@ static void all_of_many_are_noted(void **state) {
     rig_open(&rig, &(weir_runtime_options){.mode = WEIR_SIMULATED, .workers = 1, .seed = 1});
     for (int i = 0; i < PAIRS; i++) {
         struct player *pair = &players[(ptrdiff_t)2 * i];
-        pair[0] = (struct player){
-            .name = "p", .kind = WEIR_PRODUCER, .quiet = true, .limit = UINT64_MAX};
+        pair[0] =
+            (struct player){.name = "p", .kind = WEIR_PRODUCER, .quiet = true, .limit = UINT64_MAX};
         pair[1] = (struct player){.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
         PLAYERS_START(&rig, &pair[0], &pair[1]);
         player_subscribe(&pair[1], &pair[0], &few);

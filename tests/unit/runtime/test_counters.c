@@ -66,13 +66,13 @@ static bool look_at(const char *name, struct view *view) {
 
 /* The first slot of that kind, whose stage has that name (NULL: any). */
 static bool find(const struct view *view, weir_counters_kind kind, const char *name, void *out) {
-    uint64_t words[2 * WEIR_COUNTERS_SLOT / sizeof(uint64_t)];
+    uint64_t words[WEIR_COUNTERS_MOST / sizeof(uint64_t)];
     for (size_t at = 0; at < view->bytes; at += WEIR_COUNTERS_SLOT) {
         weir_counters_stage stage;
         if (!weir_counters_copy(view->slots + at, words)) continue;
         memcpy(&stage, words, sizeof stage);
         if (stage.slot.kind == (uint32_t)kind && (name == NULL || !strcmp(stage.name, name))) {
-            memcpy(out, words, WEIR_COUNTERS_SLOT);
+            memcpy(out, words, (size_t)weir_counters_slots(kind) * WEIR_COUNTERS_SLOT);
             return true;
         }
     }

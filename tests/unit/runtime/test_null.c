@@ -130,7 +130,7 @@ static void of_ends(weir_ref stage) {
 static void of_counters(weir_ref stage) {
     const weir_runtime *runtime = rig.runtime;
     const weir_subscription none = {0};
-    static _Alignas(64) unsigned char slot[WEIR_COUNTERS_SLOT];
+    static _Alignas(64) unsigned char slot[WEIR_COUNTERS_MOST];
     HARMLESS(weir_counters_copy, from, !weir_counters_copy(NULL, slot));
     HARMLESS(weir_counters_copy, copy, !weir_counters_copy(slot, NULL));
     HARMLESS(weir_times_share, times, weir_times_share(NULL, 0.5) == 0);

@@ -24,7 +24,8 @@ static weir_counters_stage *stage(const char *name, uint32_t worker, const unsig
 
 /* What the stages of a worker take of its time, in percent, and how much it rests. */
 static void worker_does(unsigned number, unsigned busy, unsigned rests) {
-    weir_counters_worker *worker = (void *)(counters.bytes + (1 + number) * WEIR_COUNTERS_SLOT);
+    weir_counters_worker *worker =
+        (void *)(counters.bytes + (1 + number) * sizeof(weir_counters_worker));
     worker->turn_ns = COUNTERS_NOW_NS / 100 * busy;
     worker->rest_ns = COUNTERS_NOW_NS / 100 * rests;
 }
@@ -149,7 +150,7 @@ static void full_worker(void **state) {
     (void)state;
     begin(2);
     stage("source", 0, SHARES(1, 0, 0, 99, 0));
-    weir_counters_stage *source = (void *)(counters.bytes + 3 * WEIR_COUNTERS_SLOT);
+    weir_counters_stage *source = (void *)(counters.bytes + 3 * sizeof(weir_counters_worker));
     weir_counters_stage *a = stage("A", 1, SHARES(60, 38, 0, 2, 0));
     weir_counters_stage *b = stage("B", 1, SHARES(38, 60, 2, 0, 0));
     flows(source, a);
@@ -267,7 +268,7 @@ static void no_core(void **state) {
     begin(2);
     weir_counters_stage *source = stage("source", 0, SHARES(0, 0, 0, 100, 0));
     weir_counters_stage *sink = stage("sink", 1, SHARES(40, 0, 60, 0, 0));
-    weir_counters_worker *second = (void *)(counters.bytes + 2 * WEIR_COUNTERS_SLOT);
+    weir_counters_worker *second = (void *)(counters.bytes + 2 * sizeof(weir_counters_worker));
     const size_t words = sizeof second->reserved / sizeof *second->reserved;
     second->reserved[words - 1] = COUNTERS_NOW_NS / 2; /* image_delay */
     flows(source, sink);

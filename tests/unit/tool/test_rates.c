@@ -34,7 +34,7 @@ static void a_stretch(void **state) {
     struct view views[2];
     struct rates rates;
     begin();
-    weir_counters_worker *worker = (void *)(counters.bytes + WEIR_COUNTERS_SLOT);
+    weir_counters_worker *worker = (void *)(counters.bytes + sizeof(weir_counters_header));
     weir_counters_stage *a = counters_stage(&counters, "a", 0, SHARES(50, 0, 0, 50, 0));
     weir_counters_stage *b = counters_stage(&counters, "b", 0, SHARES(10, 0, 90, 0, 0));
     weir_counters_subscription *edge = counters_subscription(&counters, a, b);
@@ -81,7 +81,7 @@ static void a_long_callback(void **state) {
     struct image image;
     struct view view;
     begin();
-    weir_counters_worker *worker = (void *)(counters.bytes + WEIR_COUNTERS_SLOT);
+    weir_counters_worker *worker = (void *)(counters.bytes + sizeof(weir_counters_header));
     weir_counters_stage *source = counters_stage(&counters, "source", 1, SHARES(0, 0, 0, 100, 0));
     weir_counters_stage *a = counters_stage(&counters, "a", 0, SHARES(0, 0, 100, 0, 0));
     weir_counters_stage *b = counters_stage(&counters, "b", 0, SHARES(0, 0, 100, 0, 0));

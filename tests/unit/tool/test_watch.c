@@ -245,7 +245,7 @@ static void end_process(pid_t child) {
 /* Its last rates stay, and where its workers were is what they say now. */
 static void test_one_that_dies_stays_as_it_was(void **state) {
     (void)state;
-    weir_counters_worker *worker = (void *)(counters.bytes + WEIR_COUNTERS_SLOT);
+    weir_counters_worker *worker = (void *)(counters.bytes + sizeof(weir_counters_header));
     weir_counters_stage *stage = counters_stage(&counters, "a", 0, SHARES(100, 0, 0, 0, 0));
     pid_t child = begin_process();
     open_file();
@@ -265,7 +265,7 @@ static void test_one_that_dies_stays_as_it_was(void **state) {
 /* One that has lived on for a while has rates until then. */
 static void test_the_last_stretch_of_one_that_dies(void **state) {
     (void)state;
-    weir_counters_worker *worker = (void *)(counters.bytes + WEIR_COUNTERS_SLOT);
+    weir_counters_worker *worker = (void *)(counters.bytes + sizeof(weir_counters_header));
     weir_counters_stage *stage = counters_stage(&counters, "a", 0, SHARES(100, 0, 0, 0, 0));
     pid_t child = begin_process();
     open_file();
@@ -283,7 +283,7 @@ static void test_a_file_that_is_cut_off_is_told(void **state) {
     (void)state;
     counters_stage(&counters, "a", 0, SHARES(100, 0, 0, 0, 0));
     open_file();
-    assert_int_equal(ftruncate(file, WEIR_COUNTERS_SLOT), 0);
+    assert_int_equal(ftruncate(file, sizeof(weir_counters_header)), 0);
     watches_look(&watches);
     assert_true(says("\"ended\":\"the file was cut off\""));
     assert_true(says("\"name\":\"a\""));
