@@ -87,7 +87,7 @@ static void broadcast_close(void *state) {
 
 static weir_reason broadcast_subscribe(void *state, weir_outlet *consumer, uint64_t *upstream) {
     struct audience *audience = state;
-    uint64_t stage = consumer->subscription.consumer.bits;
+    uint64_t stage = consumer->subscription->consumer.bits;
     *upstream = 0;
     struct listener *other = WEIR__INDEX_FIND(&audience->members, stage, struct listener, member);
     if (other != NULL) {

@@ -101,5 +101,5 @@ weir_subscription weir_outlet_subscription(const weir_outlet *consumer) {
     if (weir__missing(consumer, "consumer")) {
         return (weir_subscription){0};
     }
-    return consumer->subscription;
+    return *consumer->subscription;
 }

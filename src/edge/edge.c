@@ -29,51 +29,77 @@ static uint32_t smaller(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
+static bool alike(const weir_subscribe_options *a, const weir_subscribe_options *b) {
+    return a->max_demand == b->max_demand && a->min_demand == b->min_demand &&
+           a->cancel == b->cancel && a->user == b->user && a->selector == b->selector &&
+           a->select_many == b->select_many && a->selector_context == b->selector_context &&
+           a->partition == b->partition && a->partition_name == b->partition_name &&
+           a->max_bytes == b->max_bytes;
+}
+
+/* What nearly all have, by how they cancel: those need no copy. */
+static const weir_subscribe_options *usual_options(const weir_subscribe_options *options) {
+    enum { MAX = WEIR_MAX_DEMAND_DEFAULT, MIN = MAX / 2 };
+    static const weir_subscribe_options usual[] = {
+        {.max_demand = MAX, .min_demand = MIN, .cancel = WEIR_PERMANENT},
+        {.max_demand = MAX, .min_demand = MIN, .cancel = WEIR_TRANSIENT},
+        {.max_demand = MAX, .min_demand = MIN, .cancel = WEIR_TEMPORARY},
+    };
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
+        if (alike(options, &usual[i])) {
+            return &usual[i];
+        }
+    }
+    return NULL;
+}
+
 struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir_subscription id,
-                                   const weir_subscribe_options *options,
+                                   const weir_subscribe_options *options, bool competes,
                                    struct weir__ready_stage *producer,
                                    struct weir__ready_stage *consumer) {
+    const weir_subscribe_options *usual = usual_options(options);
     uint32_t most = ring_most(options->max_demand);
-    uint32_t size = smaller(most, WEIR__RING_ENTRIES_FIRST);
-    size_t bytes = sizeof(struct weir__edge) + size * sizeof(struct weir__entry);
+    uint32_t size = competes ? 1 : smaller(most, WEIR__RING_ENTRIES_FIRST);
+    size_t ring_bytes = size * sizeof(struct weir__entry);
+    size_t bytes = sizeof(struct weir__edge) + ring_bytes + (usual != NULL ? 0 : sizeof *options);
     struct weir__edge *edge = weir__alloc_zeroed(allocator, bytes, 128);
     if (edge == NULL) {
         return NULL;
     }
+    struct weir__entry *entries = (struct weir__entry *)(edge + 1);
     edge->id = id;
-    edge->options = *options;
+    edge->options = usual != NULL ? usual : memcpy(entries + size, options, sizeof *options);
     edge->at[WEIR__DEMAND] = producer;
     edge->at[WEIR__EVENTS] = consumer;
     edge->allocator = allocator;
-    edge->bytes = bytes;
+    edge->bytes = (uint32_t)bytes;
     edge->local = producer->bell == consumer->bell;
     edge->can_overflow = options->max_demand > most - 1;
     edge->ring_most = most;
     edge->refs = 2;
-    weir__ring_open(&edge->ring, (struct weir__entry *)(edge + 1), size, weir__edge_ring_start,
-                    allocator);
+    weir__ring_open(&edge->ring, entries, size, weir__edge_ring_start, allocator);
     weir__ready_edge_open(&edge->ready[WEIR__DEMAND], WEIR__DEMAND, edge);
     weir__ready_edge_open(&edge->ready[WEIR__EVENTS], WEIR__EVENTS, edge);
     weir__queue_open(&edge->overflow, allocator);
     weir__queue_open(&edge->partial, allocator);
     weir__queue_open(&edge->returned, allocator);
-    edge->outlet.subscription = id;
-    edge->outlet.options = &edge->options;
+    edge->outlet.subscription = &edge->id;
+    edge->outlet.options = edge->options;
     edge->stamp.at = WEIR__STAMP_FREE;
     return edge;
 }
 
 bool weir__edge_show(struct weir__edge *edge, struct weir__sheet *sheet) {
-    size_t most = edge->options.max_bytes;
+    size_t most = edge->options->max_bytes;
     weir_counters_subscription fresh = {.slot.kind = WEIR_COUNTERS_SUBSCRIPTION,
                                         .id = edge->id.id,
                                         .producer = edge->id.producer.bits,
                                         .consumer = edge->id.consumer.bits,
-                                        .max_demand = edge->options.max_demand,
-                                        .min_demand = edge->options.min_demand,
+                                        .max_demand = edge->options->max_demand,
+                                        .min_demand = edge->options->min_demand,
                                         .max_bytes = most == WEIR_INFINITY ? 0 : most,
-                                        .partition = edge->options.partition,
-                                        .cancel = edge->options.cancel};
+                                        .partition = edge->options->partition,
+                                        .cancel = edge->options->cancel};
     edge->seen = weir__sheet_take(sheet, 1, &edge->seen_number);
     if (edge->seen == NULL) {
         return false;
@@ -136,9 +162,9 @@ void weir__edge_release(struct weir__edge *edge) {
 void weir__edge_ask_by_hand(struct weir__edge *edge, uint64_t count) {
     weir__store_relaxed_u32(&edge->wants, 1); /* out with asked: D1 -> D2 */
     weir__edge_ask(edge, count);
-    if (WEIR__CHECKED) {
-        edge->asked_by_hand += count;
-    }
+#if WEIR__CHECKED
+    edge->asked_by_hand += count;
+#endif
     if (weir__edge_subscribed(edge) && weir__edge_rack(edge) != NULL) {
         weir__edge_heat(edge, WEIR__EVENTS); /* there may be entries: it looks itself */
     }
@@ -181,7 +207,7 @@ bool weir__edge_complete(const struct weir__edge *edge) {
     if (WEIR__UNLIKELY(weir__edge_rack(edge) != NULL)) {
         return weir__rack_complete(edge);
     }
-    return edge->received == edge->final;
+    return edge->received == edge->sent;
 }
 
 /* ---- the producer's side ------------------------------------------------- */

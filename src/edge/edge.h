@@ -6,12 +6,10 @@
  * Every notion of place is a 64-bit position of events since the edge began:
  *
  *   asked     asked for                 writer: the consumer's worker (shared)
- *   sent      put on the ring or in     writer: the producer's worker
- *             the overflow
+ *   sent      put on the ring or in     writer: the producer's worker, until the
+ *             the overflow              CLOSE mail that publishes it as the last
  *   received  taken over by the         writer: the consumer's worker
  *             consumer
- *   final     sent, once that is the    writer: the producer, before the CLOSE
- *             end                       mail that publishes it
  *   done      the consumer is through   writer: the consumer's worker (shared);
  *             with                      moved only where the edge has a load
  *
@@ -39,9 +37,9 @@
  *   asked_seen < asked, with a load  =>  weir__load_hears is 0, or the edge is hot or will be
  *
  * Closing follows the data.  The producer, when it ends the subscription,
- * writes `final` and the reason and sends CLOSE; from then on it leaves ring and
- * overflow alone (the mail hands the overflow over).  The consumer acts once
- * received == final.  A consumer that stops sends DOWN, which hands over the
+ * writes the reason and sends CLOSE; from then on it leaves ring, overflow and `sent`
+ * alone (the mail hands them over).  The consumer acts once received == sent.
+ * A consumer that stops sends DOWN, which hands over the
  * reading end of the ring and what it had received but not begun (`returned`):
  * the producer's worker gives those events back, or discards and counts them.
  *
@@ -97,6 +95,10 @@ struct weir__stamp {
     uint64_t origin_ns;
 };
 
+/*
+ * What is written by one owner lies apart from what the other looks at, in pairs of lines: an
+ * edge at rest takes eight of them, and its ring two (decision 33).
+ */
 struct weir__edge {
     /* constant once the consumer has opened it */
     weir_subscription id;
@@ -119,58 +121,65 @@ struct weir__edge {
     struct weir__edge *round_next;  /* likewise: in this round */
     uint64_t follows; /* likewise: id of the consumer's subscription that is read before it; 0 */
     /* from here on seldom looked at */
-    weir_subscribe_options options;
+    const weir_subscribe_options *options; /* behind the ring, but the usual ones */
     const struct weir__allocator *allocator;
-    size_t bytes;
+    uint32_t bytes;
     uint32_t ring_most; /* entries that its ring may have */
-    uint64_t replaces;  /* id of the consumer's subscription that it cancels; 0: none */
-    weir_reason replace_reason;
-    bool takes_over;         /* at the same producer, which ends that one as it accepts this one */
-    struct weir__heir *heir; /* the consumer's, with a reference; NULL: the log is told */
     /* Its slot, where others read what it carries: each end writes its own words.  NULL: none */
     weir_counters_subscription *seen;
-    struct weir__sheet *sheet;
-    uint32_t seen_number;
 
     WEIR__APART uint32_t refs;
+    weir_reason cancel_reason;
     struct weir__mail forth;  /* REQUEST, then OPEN                     */
     struct weir__mail cancel; /* CANCEL                                 */
     struct weir__mail down;   /* DOWN, or LEFT                          */
     struct weir__mail close;  /* CLOSE                                  */
-    weir_reason cancel_reason;
+    struct weir__sheet *sheet;
+    uint64_t replaces;            /* id of the consumer's subscription that it cancels; 0: none */
+    struct weir__edge *waits_for; /* stage/leaving.c: accepted when that one has left */
 
-    WEIR__APART struct weir__ring ring;
     WEIR__APART struct weir__ready_edge ready[2]; /* by direction */
+    struct weir__heir *heir; /* the consumer's, with a reference; NULL: the log is told */
+    uint32_t seen_number;
+    weir_reason replace_reason;
+    weir_reason down_reason;
+    bool takes_over;    /* at the same producer, which ends that one as it accepts this one */
+    bool waits_to_take; /* a taker: it is in its stage's list takers_waiting */
+    weir_from asker;    /* stage/leaving.c: who is told when it waits no more */
 
-    /* the producer's; final, cause and reason are handed over with CLOSE */
-    WEIR__APART uint64_t sent;
+    /* The consumer's line, then the producer's; what follows is the producer's, too. */
+    WEIR__APART struct weir__ring ring;
+    uint64_t sent; /* no more than that once it is closed, as cause and reason: handed over then */
     uint64_t asked_seen;
     uint64_t heard_ns; /* host->now_ns when it asked last */
     enum weir__producer_state producer_state;
     bool in_outbox[2]; /* by direction; checked builds (outbox.h): each its publisher's */
+    bool covers;       /* stage/leaving.c          */
     weir_outlet outlet;
     struct weir__queue overflow;
-    uint64_t final;
     struct weir__edge *consumers_next; /* in its stage's list */
     struct weir__edge *consumers_previous;
     weir_cancel_cause close_cause;
     weir_reason close_reason;
-    struct weir__mail evict; /* to itself: EVICT, asked in a callback of the producer;
-                                kind is 0 while it is not under way                  */
     weir_reason evict_reason;
+    uint32_t declined_seen;
+    struct weir__mail evict;      /* to itself: EVICT, asked in a callback of the producer;
+                                     kind is 0 while it is not under way                  */
     struct weir__mail again_mail; /* a selector refused `again` events */
     uint64_t again;
-    struct weir__edge *takers_next; /* edge/rack.h: in the list of who may be woken */
-    struct weir__edge *takers_previous;
-    uint32_t declined_seen;
+    /* In the list of who may be woken (edge/rack.h), until the producer has ended it; then in that
+     * of all that leave (stage/leaving.c). */
+    union {
+        struct weir__edge *takers_next;
+        struct weir__edge *leavers_next;
+    };
+    union {
+        struct weir__edge *takers_previous;
+        struct weir__edge *leavers_previous;
+    };
     struct weir__index_node at_producer; /* in its `known`, or `leaving` */
-    bool covers;                         /* stage/leaving.c          */
-    struct weir__edge *leavers_next;     /* likewise: all that leave */
-    struct weir__edge *leavers_previous;
-    uint32_t in_line;             /* likewise: followers */
-    weir_from asker;              /* likewise: who is told when it waits no more     */
-    struct weir__edge *waits_for; /* likewise: accepted when that one has left      */
-    struct weir__edge *followers; /* who wait for this one, by consumers_next       */
+    uint32_t in_line;                    /* stage/leaving.c: followers */
+    struct weir__edge *followers;        /* likewise: who wait for it, by consumers_next */
     struct weir__edge *followers_last;
 
     /* the consumer's; returned is handed over with DOWN */
@@ -192,18 +201,23 @@ struct weir__edge {
     struct weir__edge *closes_next;       /* in that list of one                             */
     struct weir__edge *waiting_next;      /* a taker's that waits_to_take: in its stage's list */
     struct weir__edge *waiting_previous;
-    bool waits_to_take;
-    weir_reason down_reason;
     struct weir__timing waiting; /* stage/stamp.h */
-    uint64_t asked_by_hand;      /* of asked; counted in checked builds */
+#if WEIR__CHECKED
+    uint64_t asked_by_hand; /* of asked */
+#endif
 };
+
+_Static_assert(WEIR__CHECKED || sizeof(struct weir__edge) <= 1024, "it takes no line more");
 
 /* First ring index of new edges: tests set it to just below the 32-bit wrap. */
 extern uint32_t weir__edge_ring_start;
 
-/* NULL: no memory.  refs is 2: one for each side. */
+/*
+ * competes: its consumer will be one of a rack's takers, as far as is known, and its ring not be
+ * used.  NULL: no memory.  refs is 2: one for each side.
+ */
 struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir_subscription id,
-                                   const weir_subscribe_options *options,
+                                   const weir_subscribe_options *options, bool competes,
                                    struct weir__ready_stage *producer,
                                    struct weir__ready_stage *consumer);
 
@@ -223,7 +237,7 @@ static inline bool weir__edge_subscribed(const struct weir__edge *edge) {
     return edge->consumer_state > WEIR__CONSUMER_OVER;
 }
 
-/* CLOSE has come: no events beyond `final`. */
+/* CLOSE has come: no events beyond `sent`. */
 static inline bool weir__edge_closing(const struct weir__edge *edge) {
     return edge->consumer_state >= WEIR__CONSUMER_CLOSING;
 }

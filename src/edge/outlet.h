@@ -14,7 +14,7 @@
 struct weir_outlet {
     void *state; /* the dispatcher's, or NULL */
     size_t state_bytes;
-    weir_subscription subscription;
+    const weir_subscription *subscription;
     const weir_subscribe_options *options; /* defaults filled in */
 };
 

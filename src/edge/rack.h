@@ -10,7 +10,7 @@
  *
  *   asked     as ever, the consumer's
  *   received  what it has taken
- *   sent      0, and so is final: no event travels on the edge's own ring
+ *   sent      0: no event travels on the edge's own ring
  *
  * Who takes.  A taker takes one entry at a time, with nothing that it took
  * waiting before it, and, if its subscription is manual, only while it has asked

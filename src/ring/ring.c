@@ -12,16 +12,16 @@
 /* Arrays that it began with are not its own. */
 static void leave_array(struct weir__ring *ring, struct weir__entry *entries, uint32_t size) {
     size_t bytes = size * sizeof *entries;
-    if (entries != ring->first) {
+    if (entries != ring->producer.first) {
         weir__poison(entries, bytes);
         weir__unpoison(entries, bytes);
-        weir__free(ring->allocator, entries, bytes);
+        weir__free(ring->producer.allocator, entries, bytes);
     }
 }
 
 void weir__ring_close(struct weir__ring *ring) {
-    WEIR__CHECK(weir__ring_empty(ring) && ring->consumer.entries == ring->entries);
-    leave_array(ring, ring->entries, ring->ck.size);
+    WEIR__CHECK(weir__ring_empty(ring) && ring->consumer.entries == ring->producer.entries);
+    leave_array(ring, ring->producer.entries, ring->ck.size);
 }
 
 /*
@@ -31,18 +31,18 @@ void weir__ring_close(struct weir__ring *ring) {
 bool weir__ring_grow(struct weir__ring *ring, uint32_t size) {
     WEIR__CHECK(size > ring->ck.size && (size & (size - 1)) == 0);
     struct weir__entry *entries =
-        weir__alloc(ring->allocator, size * sizeof *entries, WEIR__CACHE_LINES);
+        weir__alloc(ring->producer.allocator, size * sizeof *entries, WEIR__CACHE_LINES);
     if (entries == NULL) {
         return false;
     }
     uint32_t position = ring->ck.p_tail;
-    struct weir__entry *link = &ring->entries[position & ring->ck.mask];
+    struct weir__entry *link = &ring->producer.entries[position & ring->ck.mask];
     weir__ring_begin(entries, size, position);
     link->next = entries;
     link->count = size;
     link->flags = WEIR__LINK;
     weir__store_release_u32(&link->stamp, position + 1); /* K1 -> K2 */
-    ring->entries = entries;
+    ring->producer.entries = entries;
     ring->ck.size = size;
     ring->ck.mask = size - 1;
     return true;

@@ -23,7 +23,7 @@
  *
  *   writer      fields                           readers
  *   producer    slots, p_tail, wants_room        consumer (wants_room when it cools)
- *   producer    size, mask, entries              itself
+ *   producer    size, mask, producer.entries     itself
  *   consumer    c_head, asked, declined, done    producer
  *   consumer    consumer.entries, consumer.mask  itself
  *   consumer    frees an array it has left
@@ -98,20 +98,20 @@ struct weir__ring {
             unsigned p_tail;
             unsigned p_head;
             uint32_t wants_room;
+            struct weir__entry *entries;
+            /* constant */
+            struct weir__entry *first; /* the array it began with: its owner's   */
+            const struct weir__allocator *allocator;
         } producer;
     };
-    struct weir__entry *entries; /* the producer's */
-    /* constant */
-    struct weir__entry *first; /* the array it began with: its owner's   */
-    const struct weir__allocator *allocator;
 };
 
 _Static_assert(offsetof(struct ck_ring, p_tail) == CK_MD_CACHELINE, "lines as ck_ring has them");
 _Static_assert(offsetof(struct weir__ring, consumer.done) + sizeof(uint64_t) <= CK_MD_CACHELINE,
                "what the consumer uses lies in its line");
-_Static_assert(offsetof(struct weir__ring, producer.wants_room) + sizeof(uint32_t) <=
+_Static_assert(offsetof(struct weir__ring, producer.allocator) + sizeof(void *) <=
                    offsetof(struct ck_ring, size),
-               "wants_room lies in the producer's line");
+               "what the producer uses lies in its line");
 
 /* An array whose first entry will be that of position `start`. */
 static inline void weir__ring_begin(struct weir__entry *entries, uint32_t size, uint32_t start) {
@@ -122,7 +122,7 @@ static inline void weir__ring_begin(struct weir__entry *entries, uint32_t size, 
 }
 
 /*
- * size: a power of two, at least 2; holds size - 1.  start: the first index.
+ * size: a power of two; holds size - 1, which of 1 is nothing.  start: the first index.
  * allocator: of larger arrays; NULL: it is never to grow.
  */
 static inline void weir__ring_open(struct weir__ring *ring, struct weir__entry *entries,
@@ -133,9 +133,9 @@ static inline void weir__ring_open(struct weir__ring *ring, struct weir__entry *
     ring->ck.c_head = start;
     ring->ck.p_tail = start;
     ring->ck.p_head = start;
-    ring->entries = entries;
-    ring->first = entries;
-    ring->allocator = allocator;
+    ring->producer.entries = entries;
+    ring->producer.first = entries;
+    ring->producer.allocator = allocator;
     ring->consumer.entries = entries;
     ring->consumer.mask = size - 1;
     weir__ring_begin(entries, size, start);
@@ -152,7 +152,8 @@ bool weir__ring_grow(struct weir__ring *ring, uint32_t size);
 
 /* Producer: the slot to fill, all but its stamp.  NULL: full. */
 static inline struct weir__entry *weir__ring_reserve(struct weir__ring *ring) {
-    struct weir__entry *slot = ck_ring_enqueue_reserve_spsc_entry(&ring->ck, ring->entries);
+    struct weir__entry *slot =
+        ck_ring_enqueue_reserve_spsc_entry(&ring->ck, ring->producer.entries);
     weir__fence_acquire(); /* K3 -> K4: ck_ring only has a branch between load and write */
     return slot;
 }

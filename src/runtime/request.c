@@ -75,6 +75,12 @@ void weir__request_drop(struct weir__edge *edge) {
 
 /* ---- subscribing --------------------------------------------------------- */
 
+/* Whose producer has the shared dispatcher. */
+static bool competes(const struct weir__slot *from, weir_ref producer) {
+    struct weir__label label;
+    return weir__registry_read_label(from, producer, &label) && label.shared;
+}
+
 /* An edge whose options are checked, between two slots; NULL: one has just gone. */
 static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, struct weir__slot *to,
                              weir_ref consumer, weir_ref producer,
@@ -85,7 +91,8 @@ static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, str
     weir_subscription id = {.consumer = consumer,
                             .producer = producer,
                             .id = weir__fetch_add_u64(&runtime->next_edge, 1)};
-    *out = weir__edge_open(&runtime->allocator, id, options, &from->ready, &to->ready);
+    *out = weir__edge_open(&runtime->allocator, id, options, competes(from, producer), &from->ready,
+                           &to->ready);
     if (*out == NULL || !weir__edge_show(*out, &runtime->sheet)) {
         weir__request_drop(*out);
         *out = NULL;

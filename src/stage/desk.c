@@ -226,7 +226,7 @@ void weir__stage_ask_again(weir_stage *stage, struct weir__edge *edge) {
 
 /* What the subscription wants and its dispatcher would ignore in silence, or NULL. */
 static const char *wanted_in_vain(const weir_stage *stage, const struct weir__edge *edge) {
-    const weir_subscribe_options *options = &edge->options;
+    const weir_subscribe_options *options = edge->options;
     const weir_dispatcher *table = stage->dispatch.table;
     if (weir__selects(options) && !table->selects) {
         return "selector";
@@ -244,7 +244,7 @@ static const char *wanted_in_vain(const weir_stage *stage, const struct weir__ed
  * no memory. */
 static bool bound_edge(weir_stage *stage, struct weir__edge *edge) {
     bool flat = !weir__stage_has_spans(stage);
-    size_t most = edge->options.max_bytes;
+    size_t most = edge->options->max_bytes;
     if (most == 0) {
         most = flat ? WEIR_INFINITY : WEIR_MAX_BYTES_DEFAULT;
     }

@@ -113,7 +113,7 @@ static struct weir__edge *same_place(const weir_stage *stage, const struct weir_
     if (dispatch->table->behind == NULL) {
         return NULL;
     }
-    weir_outlet *before = dispatch->table->behind(dispatch->state, &edge->options);
+    weir_outlet *before = dispatch->table->behind(dispatch->state, edge->options);
     return before == NULL ? NULL : WEIR__CONTAINER_OF(before, struct weir__edge, outlet);
 }
 

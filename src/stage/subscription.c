@@ -15,14 +15,14 @@ static weir_peer producer_of(const struct weir__edge *edge) {
     return (weir_peer){.subscription = edge->id,
                        .stage = edge->id.producer,
                        .side = WEIR_PRODUCER,
-                       .options = &edge->options};
+                       .options = edge->options};
 }
 
 static weir_peer consumer_of(const struct weir__edge *edge) {
     return (weir_peer){.subscription = edge->id,
                        .stage = edge->id.consumer,
                        .side = WEIR_CONSUMER,
-                       .options = &edge->options};
+                       .options = edge->options};
 }
 
 weir_subscribe_verdict weir__stage_ask_user(weir_stage *stage, weir_peer peer) {
@@ -144,14 +144,14 @@ static void send_open(struct weir__edge *edge) {
 static void accept_producer(struct weir__edge *edge, bool manual, struct weir__edge *replaced) {
     edge->manual = manual;
     edge->can_overflow = edge->can_overflow || manual;
-    weir__window_open(&edge->window, edge->options.max_demand, edge->options.min_demand);
+    weir__window_open(&edge->window, edge->options->max_demand, edge->options->min_demand);
     edge->wants = edge->wants != 0 || !manual;
     edge->takes_over = replaced != NULL;
     if (replaced != NULL && replaced->consumer_state == WEIR__CONSUMER_OPEN) {
         weir__consumer_move(&replaced->consumer_state, WEIR__CONSUMER_CANCELLED);
     }
     if (!manual) {
-        weir__edge_ask(edge, edge->options.max_demand);
+        weir__edge_ask(edge, edge->options->max_demand);
     }
     send_open(edge);
 }
@@ -247,7 +247,7 @@ void weir__subscription_finish(weir_stage *stage, struct weir__edge *edge) {
     }
     forget_producer(stage, edge);
     tell_user_of_end(stage, producer_of(edge), cause, reason);
-    weir__stage_bereave(stage, edge->options.cancel, reason);
+    weir__stage_bereave(stage, edge->options->cancel, reason);
     /* A producer that goes on waits for this: what it sent has been handled. */
     if (cause == WEIR_CANCEL || weir__edge_rack(edge) != NULL) {
         weir__outbox_flush(&stage->host->outbox); /* our reference goes with the mail */
@@ -322,7 +322,6 @@ struct weir__edge *weir__stage_find_consumer(const weir_stage *stage,
 void weir__subscription_close(struct weir__host *host, struct weir__edge *edge,
                               weir_cancel_cause cause, weir_reason reason) {
     weir__outbox_flush(&host->outbox); /* our reference goes with the mail */
-    edge->final = edge->sent;
     edge->close_cause = cause;
     edge->close_reason = reason;
     edge->close.kind = WEIR__MAIL_EDGE_CLOSE;

@@ -74,7 +74,7 @@ struct weir__edge *weir__stage_find(const weir_stage *stage, weir_subscription s
  * for, or has come. */
 void weir__subscription_cancel(struct weir__edge *edge, weir_reason reason);
 
-/* CLOSE: no events beyond `final`.  The end comes once they are all here; and behind the one
+/* CLOSE: no events beyond `sent`.  The end comes once they are all here; and behind the one
  * that it follows (leaving.c). */
 void weir__subscription_closes(weir_stage *stage, struct weir__edge *edge);
 

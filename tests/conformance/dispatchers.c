@@ -84,6 +84,7 @@ static bool select_event(void *context, const void *event) {
 
 struct consumer {
     struct weir_outlet outlet;
+    weir_subscription subscription;
     weir_subscribe_options options;
     struct selector selector;
     char *name;
@@ -215,7 +216,8 @@ static bool subscribe(struct subject *subject, const struct words *words) {
     struct consumer *consumer = must_resize(NULL, sizeof *consumer);
     *consumer = (struct consumer){.name = must_copy(words->at[1])};
     consumer->outlet.options = &consumer->options;
-    consumer->outlet.subscription.consumer.bits = number_of_name(words->at[1]);
+    consumer->outlet.subscription = &consumer->subscription;
+    consumer->subscription.consumer.bits = number_of_name(words->at[1]);
     if (words_are(words, 2, "selector")) {
         if (!words_number(words, 4, &consumer->selector.modulus) ||
             !words_number(words, 6, &consumer->selector.rest) || consumer->selector.modulus == 0) {

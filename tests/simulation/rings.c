@@ -122,7 +122,7 @@ static void begin(const struct sim_scenario *scenario) {
 
 static void end(void) {
     SIM_REQUIRE(received == sent && weir__ring_empty(&ring));
-    SIM_REQUIRE(arrays == (ring.entries != first));
+    SIM_REQUIRE(arrays == (ring.producer.entries != first));
     weir__ring_close(&ring);
     SIM_REQUIRE(arrays == 0);
 }

@@ -22,7 +22,8 @@ void edge_scene_open(struct edge_scene *f, size_t max_demand) {
     const weir_subscribe_options options = {.max_demand = max_demand, .min_demand = 0};
     const weir_subscription id = {{1}, {2}, 3};
     weir__edge_ring_start = (uint32_t)-2;
-    f->edge = weir__edge_open(&f->memory.allocator, id, &options, &f->stage[0], &f->stage[1]);
+    f->edge =
+        weir__edge_open(&f->memory.allocator, id, &options, false, &f->stage[0], &f->stage[1]);
     weir__edge_ring_start = 0;
     assert_non_null(f->edge);
 }

@@ -237,7 +237,7 @@ static void check_consumer(const struct famine *famine, const struct famine_stag
          edge = edge->producers_next) {
         FAMINE_REQUIRE(famine, !weir__edge_has_events(edge));
         uint64_t awaited = edge->asked - edge->received;
-        bool all = edge->manual ? awaited == player->manual : awaited > edge->options.min_demand;
+        bool all = edge->manual ? awaited == player->manual : awaited > edge->options->min_demand;
         FAMINE_REQUIRE(famine, all || weir__edge_ended(edge) || !weir__queue_empty(&stage->inq));
     }
 }

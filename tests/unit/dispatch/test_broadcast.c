@@ -32,6 +32,7 @@ struct fixture {
     const weir_dispatcher *table;
     void *state;
     weir_outlet outlets[OUTLETS]; /* two for each stage */
+    weir_subscription subscriptions[OUTLETS];
     weir_subscribe_options options;
     size_t sent_to[OUTLETS]; /* of the last dispatch, in order */
     uint64_t sent;           /* to each */
@@ -80,8 +81,9 @@ static void close_fixture(struct fixture *f) {
 static weir_reason subscribe(struct fixture *f, size_t outlet) {
     uint64_t upstream = 99;
     weir__outlet_close(&f->outlets[outlet], &f->memory.allocator);
-    f->outlets[outlet] = (weir_outlet){.options = &f->options};
-    f->outlets[outlet].subscription.consumer.bits = 1 + outlet % STAGES;
+    f->subscriptions[outlet].consumer.bits = 1 + outlet % STAGES;
+    f->outlets[outlet] =
+        (weir_outlet){.subscription = &f->subscriptions[outlet], .options = &f->options};
     assert_true(weir__outlet_open(&f->outlets[outlet], f->table, &f->memory.allocator));
     weir_reason reason = f->table->subscribe(f->state, &f->outlets[outlet], &upstream);
     assert_int_equal(upstream, 0);

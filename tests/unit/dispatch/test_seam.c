@@ -125,7 +125,8 @@ static void without_a_hold_nothing_is_held(void **state) {
 static void an_outlet_tells_of_its_subscription(void **state) {
     (void)state;
     const weir_subscribe_options options = {.max_demand = 7};
-    weir_outlet outlet = {.subscription = {{1}, {2}, 3}, .options = &options};
+    const weir_subscription id = {{1}, {2}, 3};
+    weir_outlet outlet = {.subscription = &id, .options = &options};
     assert_null(weir_outlet_state(&outlet));
     struct test_memory memory;
     test_memory_open(&memory);

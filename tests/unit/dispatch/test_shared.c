@@ -76,7 +76,7 @@ static void join(struct fixture *f, int number, size_t max_demand, size_t min_de
     const weir_subscribe_options options = {.max_demand = max_demand, .min_demand = min_demand};
     const weir_subscription id = {{1}, {2}, (uint64_t)number};
     struct weir__edge *edge =
-        weir__edge_open(&f->memory.allocator, id, &options, &f->stage, &f->stage);
+        weir__edge_open(&f->memory.allocator, id, &options, true, &f->stage, &f->stage);
     assert_non_null(edge);
     edge->manual = manual;
     assert_true(weir__outlet_open(&edge->outlet, f->table, &f->memory.allocator));

@@ -45,7 +45,7 @@ static void the_ring_begins_small_and_has_room_for_the_demand(void **state) {
         assert_false(f.edge->local);
         assert_int_equal(f.edge->refs, 2);
         assert_int_equal(f.edge->id.id, 3);
-        assert_int_equal(f.edge->options.max_demand, cases[i].max_demand);
+        assert_int_equal(f.edge->options->max_demand, cases[i].max_demand);
         assert_int_equal((uintptr_t)f.edge % 128, 0);
         edge_scene_close(&f);
     }
@@ -58,10 +58,64 @@ static void an_edge_of_one_worker_is_local(void **state) {
     weir__ready_stage_open(&f.stage[1], &f.bell[0]);
     const weir_subscribe_options options = {.max_demand = 5};
     struct weir__edge *edge =
-        weir__edge_open(&f.memory.allocator, f.edge->id, &options, &f.stage[0], &f.stage[1]);
+        weir__edge_open(&f.memory.allocator, f.edge->id, &options, false, &f.stage[0], &f.stage[1]);
     assert_true(edge->local);
     weir__edge_release(edge);
     weir__edge_release(edge);
+    edge_scene_close(&f);
+}
+
+/* They lie in one place; others, which may be anywhere, are copied. */
+static void only_unusual_options_are_copied(void **state) {
+    (void)state;
+    static int somebody;
+    const weir_subscribe_options usual = {
+        .max_demand = 1000, .min_demand = 500, .cancel = WEIR_TRANSIENT};
+    const weir_subscribe_options unusual[] = {
+        {.max_demand = 999, .min_demand = 500},
+        {.max_demand = 1000, .min_demand = 499},
+        {.max_demand = 1000, .min_demand = 500, .user = &somebody},
+        {.max_demand = 1000, .min_demand = 500, .selector_context = &somebody},
+        {.max_demand = 1000, .min_demand = 500, .partition = 1},
+        {.max_demand = 1000, .min_demand = 500, .partition_name = ""},
+        {.max_demand = 1000, .min_demand = 500, .max_bytes = 1}};
+    struct edge_scene f;
+    edge_scene_open(&f, 1);
+    struct weir__edge *edge =
+        weir__edge_open(&f.memory.allocator, f.edge->id, &usual, false, &f.stage[0], &f.stage[1]);
+    assert_ptr_not_equal(edge->options, &usual);
+    assert_memory_equal(edge->options, &usual, sizeof usual);
+    size_t bytes = edge->bytes;
+    edge_scene_release(edge);
+    for (size_t i = 0; i < sizeof unusual / sizeof *unusual; i++) {
+        weir_subscribe_options gone = unusual[i];
+        edge = weir__edge_open(&f.memory.allocator, f.edge->id, &gone, false, &f.stage[0],
+                               &f.stage[1]);
+        memset(&gone, 0xa5, sizeof gone);
+        assert_int_equal(edge->bytes, bytes + sizeof gone);
+        assert_memory_equal(edge->options, &unusual[i], sizeof gone);
+        assert_ptr_equal(edge->outlet.options, edge->options);
+        edge_scene_release(edge);
+    }
+    edge_scene_close(&f);
+}
+
+/* Nothing is to come by it; should something come all the same, it grows as any. */
+static void a_taker_s_ring_begins_with_nothing(void **state) {
+    (void)state;
+    const weir_subscribe_options options = {.max_demand = 1000, .min_demand = 500};
+    struct edge_scene f;
+    edge_scene_open(&f, 1000);
+    size_t bytes = f.edge->bytes;
+    edge_scene_release(f.edge);
+    f.edge = weir__edge_open(&f.memory.allocator, (weir_subscription){{1}, {2}, 3}, &options, true,
+                             &f.stage[0], &f.stage[1]);
+    assert_in_range(f.edge->bytes, 1, bytes - 3 * sizeof(struct weir__entry));
+    assert_true(weir__ring_empty(&f.edge->ring));
+    assert_null(weir__ring_reserve(&f.edge->ring));
+    edge_scene_send_singly(&f, 5);
+    edge_scene_take_all(&f);
+    assert_int_equal(f.taken, 5);
     edge_scene_close(&f);
 }
 
@@ -71,8 +125,8 @@ static void without_memory_there_is_no_edge(void **state) {
     edge_scene_open(&f, 1);
     test_memory_fail(&f.memory, 1, false);
     const weir_subscribe_options options = {.max_demand = 5};
-    assert_null(
-        weir__edge_open(&f.memory.allocator, f.edge->id, &options, &f.stage[0], &f.stage[1]));
+    assert_null(weir__edge_open(&f.memory.allocator, f.edge->id, &options, false, &f.stage[0],
+                                &f.stage[1]));
     edge_scene_close(&f);
 }
 
@@ -249,7 +303,6 @@ static void the_end_follows_the_events(void **state) {
     struct edge_scene f;
     edge_scene_open(&f, 1000);
     edge_scene_send_singly(&f, HOLDS + 20);
-    f.edge->final = f.edge->sent;
     weir__consumer_move(&f.edge->consumer_state, WEIR__CONSUMER_OPEN);
     edge_scene_take_all(&f);
     assert_int_equal(f.taken, HOLDS); /* the overflow is the producer's still */
@@ -258,7 +311,7 @@ static void the_end_follows_the_events(void **state) {
     assert_true(weir__edge_has_events(f.edge));
     assert_false(weir__edge_wants_room(f.edge));
     edge_scene_take_all(&f);
-    assert_int_equal(f.edge->received, f.edge->final);
+    assert_int_equal(f.edge->received, f.edge->sent);
     assert_true(weir__edge_has_events(f.edge)); /* the end itself */
     weir__consumer_move(&f.edge->consumer_state, WEIR__CONSUMER_ENDED);
     assert_false(weir__edge_has_events(f.edge));
@@ -339,6 +392,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_ring_begins_small_and_has_room_for_the_demand),
         cmocka_unit_test(an_edge_of_one_worker_is_local),
+        cmocka_unit_test(only_unusual_options_are_copied),
+        cmocka_unit_test(a_taker_s_ring_begins_with_nothing),
         cmocka_unit_test(without_memory_there_is_no_edge),
         cmocka_unit_test(the_last_of_many_references_frees),
         cmocka_unit_test(asks_add_up_until_they_are_seen),

@@ -35,11 +35,11 @@ static void a_full_ring_grows_up_to_the_demand(void **state) {
         edge_scene_take_all(&f);
         assert_int_equal(f.taken, f.next);
         assert_int_equal(weir__ring_count(&f.edge->ring), 0);
-        const struct weir__entry *entries = f.edge->ring.entries;
+        const struct weir__entry *entries = f.edge->ring.producer.entries;
         edge_scene_send_singly(&f, cases[i].max_demand < 255 ? cases[i].max_demand : 255);
         assert_int_equal(f.edge->overflow.count, 0);
         edge_scene_take_all(&f);
-        assert_true(f.edge->ring.entries == entries); /* it stays as it is */
+        assert_true(f.edge->ring.producer.entries == entries); /* it stays as it is */
         assert_true(f.edge->ring.consumer.entries == entries);
         edge_scene_close(&f);
     }

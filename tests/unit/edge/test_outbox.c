@@ -39,7 +39,7 @@ static void open_fixture(struct fixture *f, bool local) {
     for (int i = 0; i < EDGES; i++) {
         const weir_subscription id = {{1}, {2}, (uint64_t)i};
         f->edge[i] =
-            weir__edge_open(&f->memory.allocator, id, &options, &f->stage[0], &f->stage[1]);
+            weir__edge_open(&f->memory.allocator, id, &options, false, &f->stage[0], &f->stage[1]);
         assert_non_null(f->edge[i]);
     }
 }

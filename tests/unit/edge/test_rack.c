@@ -38,8 +38,8 @@ struct fixture {
 static void join(struct fixture *f, int taker) {
     const weir_subscribe_options options = {.max_demand = 100, .min_demand = 50};
     const weir_subscription id = {{1}, {2}, 3};
-    struct weir__edge *edge =
-        weir__edge_open(&f->memory.allocator, id, &options, &f->stage[PRODUCER], &f->stage[taker]);
+    struct weir__edge *edge = weir__edge_open(&f->memory.allocator, id, &options, true,
+                                              &f->stage[PRODUCER], &f->stage[taker]);
     assert_non_null(edge);
     edge->wants = 1;
     weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_OPEN);

@@ -386,7 +386,7 @@ static void pass_the_tail(void *argument) {
 
 static void lose_a_stamp(void *argument) {
     struct weir__ring *ring = argument;
-    ring->entries[ring->ck.c_head & ring->ck.mask].stamp++;
+    ring->producer.entries[ring->ck.c_head & ring->ck.mask].stamp++;
     WEIR__VERIFY(weir__ring_check(ring));
 }
 
