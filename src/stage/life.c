@@ -110,6 +110,7 @@ static weir_stage *make_stage(struct weir__host *host, const weir_stage_options 
     if (stage == NULL) {
         return NULL;
     }
+    stage->on = options->on;
     stage->bytes = name_at + name_bytes;
     stage->state = options->state_bytes > 0 ? (unsigned char *)stage + state_at : NULL;
     stage->name = (char *)stage + name_at;
@@ -143,7 +144,6 @@ weir_status weir__stage_open(struct weir__host *host, struct weir__ready_stage *
     stage->ready = ready;
     stage->ref = ref;
     stage->kind = (uint8_t)options->kind;
-    stage->on = options->on;
     stage->event_bytes = options->kind == WEIR_CONSUMER ? 0
                          : options->type != NULL        ? options->type->bytes
                                                         : options->event_bytes;

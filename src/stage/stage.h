@@ -102,7 +102,16 @@ struct weir_stage {
     bool takers_wait;      /* takers_waiting is not empty               */
     bool finishing;        /* ends once nothing is left (ending.c) */
     bool stopping;
-    weir_callbacks on;
+    union {
+        weir_callbacks on;
+        struct { /* whose reserved room is zero as it is filled, and not looked at again */
+            unsigned char on_used[offsetof(weir_callbacks, reserved)];
+            char *name;
+            size_t bytes;                /* of the stage's one allocation */
+            struct weir__index timers;   /* armed, by id                    */
+            struct weir__index watching; /* other stages: monitors by id    */
+        };
+    };
 
     /*
      * What a consumer's turn looks at, in two lines beside the first (checked below):
@@ -122,7 +131,10 @@ struct weir_stage {
     struct weir__queue inq; /* messages not begun, or begun at the front  */
     struct weir__meter meter;
 
-    struct weir__mail start;
+    union {
+        struct weir__mail start;
+        struct weir__mail again_mail; /* the dispatcher dropped `again` events; not before START */
+    };
     uint32_t stops; /* of the whole runtime, before it was started */
 
     /* emitting: what each event touches lies in one line (checked below) */
@@ -134,9 +146,6 @@ struct weir_stage {
     weir_stage *previous;
     struct weir__block *payload; /* of events with spans: being filled, or NULL (payload.c) */
     struct weir__queue scratch;  /* dispatching: messages for several      */
-
-    char *name;
-    size_t bytes; /* of the stage's one allocation */
 
     /* producing */
     struct weir__dispatch dispatch;
@@ -152,7 +161,6 @@ struct weir_stage {
     uint8_t rest;    /* an enum weir__rest_waits: what a callback has left at inq's front */
     bool supply_due; /* a part's: `supply` is called before the turn ends */
     struct weir__edge *consumers;
-    struct weir__mail again_mail; /* the dispatcher dropped `again` events */
     uint64_t again;
     uint64_t demand_left; /* rest.c: of what the handle_demand that runs was asked for */
     uint64_t demand_rest; /* likewise: left, until bytes have gone           */
@@ -184,8 +192,6 @@ struct weir_stage {
     struct weir__edge *onward_last;
 
     /* control */
-    struct weir__index timers;      /* armed, by id                        */
-    struct weir__index watching;    /* other stages: monitors by id        */
     struct weir__monitor *watchers; /* this one                            */
     struct weir__reply *last_reply; /* of replies, unless they are NULL    */
     uint64_t monitors;              /* made: their ids                     */
