@@ -47,8 +47,9 @@ static void check_report(const weir_drain_report *report) {
 static void rest(void) {
     weir_accounts accounts;
     weir_drain_report report;
+    bool alone = graph.hands == 0; /* else a hand may begin a drain behind the settling */
     must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
-    if (world.mode == WEIR_SIMULATED && graph.hands == 0) {
+    if (world.mode == WEIR_SIMULATED && alone) {
         must(weir_runtime_holdup(world.runtime, &report));
         if (report.stage.bits != 0) check_report(&report);
     }
