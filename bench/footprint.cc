@@ -1,8 +1,9 @@
 // Footprint: the memory of stages and edges.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Question.  How many bytes does a producer take, a consumer, and an edge at max_demand 1
-// to 10,000 at rest, before events have flowed through it and after?
+// Question.  How many bytes does a runtime take, a producer, a consumer, and an edge at max_demand
+// 1 to 10,000 at rest, before events have flowed through it and after; and the edge of a taker
+// of a shared queue?
 //
 // Prediction.  A stage is a few hundred bytes.  An edge at rest has no room for events,
 // only its two ends and its ring of slices: about 1 KiB whatever it may ask for.  Once
@@ -26,8 +27,9 @@ class Site {
         part_must(weir_runtime_open(&options, &runtime));
     }
 
-    void start_sources(uint64_t events) {
+    void start_sources(uint64_t events, const weir_dispatcher *dispatcher = nullptr) {
         part_source source = {};
+        source.dispatcher = dispatcher;
         source.events = events;
         source.event_bytes = sizeof(uint64_t);
         source.worker = WEIR_WORKER(0);
@@ -96,10 +98,22 @@ rows::Outcome stages(unsigned workers) {
     return outcome;
 }
 
-rows::Outcome edges(unsigned workers, size_t max_demand) {
+rows::Outcome runtimes() {
+    rows::Outcome outcome;
+    outcome.correct = true;
+    for (unsigned workers : {1u, 2u, 16u}) {
+        Site site(workers);
+        outcome.figures["runtime_" + std::to_string(workers)] = static_cast<double>(site.bytes());
+        outcome.correct = site.close(0) && outcome.correct;
+    }
+    return outcome;
+}
+
+rows::Outcome edges(unsigned workers, size_t max_demand,
+                    const weir_dispatcher *dispatcher = nullptr) {
     uint64_t events = max_demand * 4; // of each source: the window goes round
     Site site(workers);
-    site.start_sources(events);
+    site.start_sources(events, dispatcher);
     site.start_sinks();
     int64_t before = site.bytes();
     site.subscribe(max_demand);
@@ -115,6 +129,7 @@ rows::Outcome edges(unsigned workers, size_t max_demand) {
 } // namespace
 
 int main(int argc, char **argv) {
+    rows::add_figures("weir/own/runtimes", runtimes);
     for (unsigned workers : {1u, 2u}) {
         std::string place = "weir/" + rows::place_name(workers);
         rows::add_figures(place + "/stages", [=] { return stages(workers); });
@@ -122,6 +137,8 @@ int main(int argc, char **argv) {
             rows::add_figures(place + "/edge,max:" + std::to_string(max_demand),
                               [=] { return edges(workers, max_demand); });
         }
+        rows::add_figures(place + "/taker",
+                          [=] { return edges(workers, 1000, weir_shared_dispatcher()); });
     }
     return rows::run(argc, argv);
 }

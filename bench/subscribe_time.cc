@@ -3,7 +3,8 @@
 //
 // Question.  How often per second does the main thread subscribe a consumer to a producer,
 // wait until both have accepted, cancel and see the end, with both on one worker and on
-// two?  How often does it start a stage and stop it?
+// two, and where the producer has 1,000 other consumers?  How often does it start a stage and stop
+// it?
 //
 // Prediction.  The main thread sleeps twice in each, until it is answered, and what
 // that takes, a futex's wake or two, is what counts: some 10 us on one worker; on two
@@ -46,11 +47,24 @@ weir_ref start_producer(weir_runtime *runtime) {
     return part_start_source(runtime, &source);
 }
 
-void subscribe_and_cancel(weir_runtime *runtime, unsigned workers, uint64_t count) {
+void subscribe_others(weir_runtime *runtime, weir_ref producer, unsigned worker, unsigned others,
+                      sem_t *ended) {
+    weir_subscribe_options window = {};
+    window.cancel = WEIR_TEMPORARY;
+    for (unsigned i = 0; i < others; i++) {
+        weir_ref other = start_consumer(runtime, worker, ended);
+        part_must(weir_subscribe(runtime, other, producer, &window, nullptr));
+    }
+    part_must(weir_runtime_settle(runtime, WEIR_FOREVER));
+}
+
+void subscribe_and_cancel(weir_runtime *runtime, unsigned workers, unsigned others,
+                          uint64_t count) {
     sem_t ended;
     sem_init(&ended, 0, 0);
     weir_ref producer = start_producer(runtime);
     weir_ref consumer = start_consumer(runtime, WEIR_WORKER(workers - 1), &ended);
+    subscribe_others(runtime, producer, WEIR_WORKER(workers - 1), others, &ended);
     weir_subscribe_options window = {};
     window.cancel = WEIR_TEMPORARY;
     for (uint64_t i = 0; i < count; i++) {
@@ -65,24 +79,24 @@ void subscribe_and_cancel(weir_runtime *runtime, unsigned workers, uint64_t coun
     sem_destroy(&ended);
 }
 
-void start_and_stop(weir_runtime *runtime, unsigned workers, uint64_t count) {
-    (void)workers;
+void start_and_stop(weir_runtime *runtime, unsigned workers, unsigned others, uint64_t count) {
+    (void)workers, (void)others;
     for (uint64_t i = 0; i < count; i++) {
         weir_ref stage = start_producer(runtime);
         part_must(weir_stop_wait(runtime, stage, WEIR_REASON_NORMAL, WEIR_FOREVER));
     }
 }
 
-using Work = void (*)(weir_runtime *runtime, unsigned workers, uint64_t count);
+using Work = void (*)(weir_runtime *runtime, unsigned workers, unsigned others, uint64_t count);
 
-rows::Outcome run(unsigned workers, Work work, uint64_t count) {
+rows::Outcome run(unsigned workers, unsigned others, Work work, uint64_t count) {
     weir_runtime_options options = {};
     options.workers = workers;
     weir_runtime *runtime;
     part_must(weir_runtime_open(&options, &runtime));
     rows::Outcome outcome;
     double began = race_clock_ns();
-    work(runtime, workers, count);
+    work(runtime, workers, others, count);
     outcome.nanoseconds = race_clock_ns() - began;
     weir_accounts accounts;
     part_must(weir_runtime_close(runtime, &accounts));
@@ -91,15 +105,18 @@ rows::Outcome run(unsigned workers, Work work, uint64_t count) {
     return outcome;
 }
 
-void add(unsigned workers, const std::string &setting, Work work) {
+void add(unsigned workers, unsigned others, const std::string &setting, Work work) {
     rows::add("weir/" + rows::place_name(workers) + "/" + setting,
-              [=](uint64_t count) { return run(workers, work, count); });
+              [=](uint64_t count) { return run(workers, others, work, count); });
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
-    for (unsigned workers : {1u, 2u}) add(workers, "subscribe_cancel", subscribe_and_cancel);
-    add(1, "start_stop", start_and_stop);
+    for (unsigned workers : {1u, 2u}) {
+        add(workers, 0, "subscribe_cancel", subscribe_and_cancel);
+        add(workers, 1000, "subscribe_cancel,others:1000", subscribe_and_cancel);
+    }
+    add(1, 0, "start_stop", start_and_stop);
     return rows::run(argc, argv);
 }
