@@ -119,11 +119,17 @@ static inline bool poll(weir_stage *stage, struct weir__edge *edge, enum weir__d
  * What a part's thread outside does is looked at while it keeps coming, as a hot
  * edge is; then the part is poked when there is something again.
  */
-static bool watch_part(weir_stage *stage) {
+static bool watch_part(weir_stage *stage, struct weir__go *go) {
     if (stage->stopping) {
         return false;
     }
-    if (stage->part->look(stage)) {
+    stage->goes_on = true;
+    bool found = stage->part->look(stage);
+    if (stage->onward != NULL) {
+        weir__onward_go(stage, go);
+    }
+    stage->goes_on = false;
+    if (found) {
         stage->looks = 0;
         return true;
     }
@@ -170,10 +176,10 @@ static WEIR__NOINLINE bool edges(weir_stage *stage, enum weir__direction directi
 }
 
 /* What is seldom, and comes before the edges.  True when there was something. */
-static bool before_edges(weir_stage *stage, uint32_t *budget) {
+static bool before_edges(weir_stage *stage, uint32_t *budget, struct weir__go *go) {
     bool any = weir__stage_resume(stage, budget);
     any = control(stage) || any;
-    return (stage->ready->watched && watch_part(stage)) || any;
+    return (stage->ready->watched && watch_part(stage, go)) || any;
 }
 
 /* 4: what a turn leaves behind, and the report.  True when there is more to do. */
@@ -231,7 +237,7 @@ bool weir__stage_turn(weir_stage *stage) {
     stage->visited = true;
     /* 0 and 1: the rest of a message, and control when that is through */
     if (WEIR__UNLIKELY(stage->begun || stage->control.first != NULL || ready->watched)) {
-        any = before_edges(stage, &budget);
+        any = before_edges(stage, &budget, &go);
     }
     /* 2: demand */
     weir__ready_collect(ready, take_raised, stage);
