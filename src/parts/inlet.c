@@ -224,7 +224,7 @@ static bool waits_for_demand(const weir_stage *self, const weir_inlet *inlet) {
     return !is_wanted(self) && !drops && !inlet->finish_seen && !self->finishing;
 }
 
-/* After poked was given up. */
+/* Something may have come.  For certain, after poked was given up. */
 static bool inlet_news(weir_stage *self) {
     const weir_inlet *inlet = inlet_of(self);
     bool finish = weir__load_relaxed_u32(&inlet->finished) == WEIR__INLET_FINISHED;
@@ -312,6 +312,7 @@ static weir_verdict inlet_init(weir_stage *self, void *argument) {
                                                   .supply = supply,
                                                   .look = look_at_stacks,
                                                   .rest = inlet_rests,
+                                                  .news = inlet_news,
                                                   .shut = shut,
                                                   .holds = inlet_holds};
     (void)argument;

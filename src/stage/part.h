@@ -31,6 +31,9 @@ struct weir__part_calls {
     bool (*look)(weir_stage *stage);
     bool (*rest)(weir_stage *stage);
 
+    /* Likewise: `look` may find something; a hint, and nothing is changed. */
+    bool (*news)(weir_stage *stage);
+
     /* Lending (lend.c), all of them or none: something was added to `lent` / the end, and lent is
      * to be what was not read / its producers have been left, but for stage->amid. */
     void (*lend)(weir_stage *stage);

@@ -176,6 +176,22 @@ static WEIR__NOINLINE bool edges(weir_stage *stage, enum weir__direction directi
 }
 
 /* What is seldom, and comes before the edges.  True when there was something. */
+static inline bool has_none(const weir_stage *stage, enum weir__direction direction) {
+    const struct weir__ready_list *hot = &stage->ready->hot[direction];
+    return hot->count == 0 || (hot->count == 1 && !has_edge_work(hot->first->edge, direction) &&
+                               weir__edge_rack(hot->first->edge) == NULL);
+}
+
+static inline bool has_part_news(weir_stage *stage) {
+    return stage->ready->watched && (stage->part->news == NULL || stage->part->news(stage));
+}
+
+bool weir__stage_is_quiet(weir_stage *stage) {
+    return has_none(stage, WEIR__EVENTS) && has_none(stage, WEIR__DEMAND) &&
+           !has_part_news(stage) && !weir__ready_raised(stage->ready) &&
+           stage->control.first == NULL && !weir__stage_has_input(stage);
+}
+
 static bool before_edges(weir_stage *stage, uint32_t *budget, struct weir__go *go) {
     bool any = weir__stage_resume(stage, budget);
     any = control(stage) || any;
