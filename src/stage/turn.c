@@ -7,6 +7,7 @@
  *                threads outside have brought
  *   2  demand    consumers whose `asked` moved, or whose ring has room again; then a part supplies
  *   3  events    what waits in the input queue, then producers' entries
+ *      A small event goes before 2 where it can: see goes_first.
  *   4  report    what came and is kept pins no blocks, one that finishes goes on to its end; what
  *                was published is told, freed blocks go home
  *
@@ -175,7 +176,6 @@ static WEIR__NOINLINE bool edges(weir_stage *stage, enum weir__direction directi
     return any;
 }
 
-/* What is seldom, and comes before the edges.  True when there was something. */
 static inline bool has_none(const weir_stage *stage, enum weir__direction direction) {
     const struct weir__ready_list *hot = &stage->ready->hot[direction];
     return hot->count == 0 || (hot->count == 1 && !has_edge_work(hot->first->edge, direction) &&
@@ -192,6 +192,7 @@ bool weir__stage_is_quiet(weir_stage *stage) {
            stage->control.first == NULL && !weir__stage_has_input(stage);
 }
 
+/* What is seldom, and comes before the edges.  True when there was something. */
 static bool before_edges(weir_stage *stage, uint32_t *budget, struct weir__go *go) {
     bool any = weir__stage_resume(stage, budget);
     any = control(stage) || any;
@@ -238,6 +239,22 @@ static WEIR__NOINLINE bool between_edges(weir_stage *stage, uint32_t *budget, st
 }
 
 /*
+ * An event that came by itself from another worker, for which there is demand as far as was heard:
+ * whoever sent it may wait for what comes of it.  What has been asked for meanwhile is heard behind
+ * it; an answer and the next ask mostly come together.
+ */
+static inline bool goes_first(const weir_stage *stage) {
+    const struct weir__ready_list *hot = stage->ready->hot;
+    if (hot[WEIR__EVENTS].count != 1 || hot[WEIR__DEMAND].count == 0 || stage->weighs ||
+        stage->supply_due || weir__stage_has_input(stage)) {
+        return false;
+    }
+    const struct weir__edge *edge = hot[WEIR__EVENTS].first->edge;
+    uint32_t count = edge->local ? 0 : weir__edge_inline_next(edge);
+    return count > 0 && count <= weir__stage_open_demand(stage);
+}
+
+/*
  * The steps are those of docs/design.md.  Each is behind a look at whether there is
  * anything to do in it: most turns are of a stage with one hot edge and nothing else, and
  * take a few tens of nanoseconds.
@@ -255,8 +272,10 @@ bool weir__stage_turn(weir_stage *stage) {
     if (WEIR__UNLIKELY(stage->begun || stage->control.first != NULL || ready->watched)) {
         any = before_edges(stage, &budget, &go);
     }
-    /* 2: demand */
     weir__ready_collect(ready, take_raised, stage);
+    bool first = goes_first(stage) && edges(stage, WEIR__EVENTS, &budget, &go);
+    any = any || first;
+    /* 2: demand */
     if (ready->hot[WEIR__DEMAND].count > 0 && edges(stage, WEIR__DEMAND, &budget, &go)) {
         any = true;
     }
@@ -264,7 +283,7 @@ bool weir__stage_turn(weir_stage *stage) {
         any = between_edges(stage, &budget, &go) || any;
     }
     /* 3: events */
-    if (ready->hot[WEIR__EVENTS].count > 0 && edges(stage, WEIR__EVENTS, &budget, &go)) {
+    if (!first && ready->hot[WEIR__EVENTS].count > 0 && edges(stage, WEIR__EVENTS, &budget, &go)) {
         any = true;
     }
     /* 4: the end of it */
