@@ -23,7 +23,8 @@ enum {
     LOOKS = 4,         /* between two visits that find nothing  */
     EAGER_LOOKS = 32,  /* the same, without pauses, about as long */
     EAGER_ROUNDS = 8,
-    DRY_STEPS = 4 /* idle ones in a row, and it has run dry: so it looks at the clock */
+    FEW = 4,       /* stages, that are looked at between visits */
+    DRY_ROUNDS = 4 /* of idle steps in a row, and it has run dry: so it looks at the clock */
 };
 
 uint32_t weir__worker_polls(const weir_runtime *runtime) {
@@ -166,7 +167,6 @@ static void busy(struct weir__worker *worker) {
 
 /* Few stages are hot, and none has anything to do. */
 static bool is_quiet(const struct weir__worker *worker) {
-    enum { FEW = 4 };
     const struct weir__bell *bell = &worker->bell;
     if (bell->run_count > FEW || weir__bell_pending(bell)) {
         return false;
@@ -205,7 +205,8 @@ static void idle(struct weir__worker *worker) {
             look_a_while(worker);
         }
     }
-    if (worker->adapts && ++worker->dry_steps >= DRY_STEPS) {
+    uint32_t round = worker->bell.run_count < FEW ? worker->bell.run_count : FEW;
+    if (worker->adapts && ++worker->dry_steps >= DRY_ROUNDS * round) {
         look_on(worker);
     }
 }
