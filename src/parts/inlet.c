@@ -224,7 +224,7 @@ static bool waits_for_demand(const weir_stage *self, const weir_inlet *inlet) {
     return !is_wanted(self) && !drops && !inlet->finish_seen && !self->finishing;
 }
 
-/* Something may have come.  For certain, after poked was given up. */
+/* After poked was given up. */
 static bool inlet_news(weir_stage *self) {
     const weir_inlet *inlet = inlet_of(self);
     bool finish = weir__load_relaxed_u32(&inlet->finished) == WEIR__INLET_FINISHED;
@@ -234,6 +234,13 @@ static bool inlet_news(weir_stage *self) {
     return !waits_for_demand(self, inlet) && (weir__load_relaxed_ptr(&inlet->pushed.head) != NULL ||
                                               weir__load_relaxed_u64(&inlet->newest_dropped) > 0 ||
                                               weir__ports_news(inlet, is_wanted(self)));
+}
+
+/* What it looks for has come, but for what is amid its push. */
+static bool has_come(weir_stage *self) {
+    const weir_inlet *inlet = inlet_of(self);
+    bool pushed = weir__load_relaxed_ptr(&inlet->pushed.head) != NULL || weir__ports_come(inlet);
+    return pushed && !waits_for_demand(self, inlet);
 }
 
 static bool inlet_rests(weir_stage *self) {
@@ -312,7 +319,7 @@ static weir_verdict inlet_init(weir_stage *self, void *argument) {
                                                   .supply = supply,
                                                   .look = look_at_stacks,
                                                   .rest = inlet_rests,
-                                                  .news = inlet_news,
+                                                  .news = has_come,
                                                   .shut = shut,
                                                   .holds = inlet_holds};
     (void)argument;

@@ -235,7 +235,6 @@ static weir_verdict stream_init(weir_stage *self, void *argument) {
     static const struct weir__part_calls calls = {.poke = stream_poked,
                                                   .look = look_at_position,
                                                   .rest = stream_rests,
-                                                  .news = stream_news,
                                                   .lend = lend,
                                                   .recall = recall,
                                                   .left = producers_left};

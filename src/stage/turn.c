@@ -183,7 +183,7 @@ static inline bool has_none(const weir_stage *stage, enum weir__direction direct
 }
 
 static inline bool has_part_news(weir_stage *stage) {
-    return stage->ready->watched && (stage->part->news == NULL || stage->part->news(stage));
+    return stage->ready->watched && stage->part->news != NULL && stage->part->news(stage);
 }
 
 bool weir__stage_is_quiet(weir_stage *stage) {
