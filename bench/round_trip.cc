@@ -44,9 +44,14 @@ int main(int argc, char **argv) {
         [](uint64_t trips, double *each) { return trips_run(2, WEIR_IDLE_SPIN, trips, each); });
     add("weir/split/parked",
         [](uint64_t trips, double *each) { return trips_run(2, WEIR_IDLE_PARK, trips, each); });
-    add("weir/one_core/default", [](uint64_t trips, double *each) {
-        return trips_run(1, WEIR_IDLE_ADAPT, trips, each);
+    add("weir/split/outside,spin", [=](uint64_t trips, double *each) {
+        return trips_outside_run(cores, WEIR_IDLE_SPIN, trips, each);
     });
+    add("weir/split/outside,parked", [=](uint64_t trips, double *each) {
+        return trips_outside_run(cores, WEIR_IDLE_PARK, trips, each);
+    });
+    add("weir/one_core/default",
+        [](uint64_t trips, double *each) { return trips_run(1, WEIR_IDLE_ADAPT, trips, each); });
     rows::add_peers("round_trip");
     return rows::run(argc, argv);
 }

@@ -1,5 +1,5 @@
 /*
- * One event there and back between two stages, each trip timed.
+ * One event there and back, between two stages or between a thread and stages; each trip timed.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef BENCH_TRIPS_H
@@ -18,6 +18,14 @@ extern "C" {
  * event, and another as soon as it is back.  each: receives nanoseconds, one per trip.
  */
 struct race_result trips_run(unsigned workers, weir_idle idle, uint64_t trips, double *each);
+
+/*
+ * A thread of the program's, on the sender's core, pushes an event into a port; three stages of one
+ * worker, on the receiver's core, take it to a stream, from which the thread reads it: an inlet,
+ * one that passes it on, and the stream's.
+ */
+struct race_result trips_outside_run(struct race_cores cores, weir_idle idle, uint64_t trips,
+                                     double *each);
 
 #ifdef __cplusplus
 }

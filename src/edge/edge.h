@@ -291,12 +291,24 @@ static inline void weir__edge_done(struct weir__edge *edge) {
 /* Takes the next entry, of the ring, or after CLOSE of the overflow. */
 bool weir__edge_take_overflow(struct weir__edge *edge, struct weir__entry *out);
 
+/* What it takes has a slot no more, but for events that lie in the entry itself: theirs is freed
+ * by weir__edge_free, at the latest before the next is taken. */
 static inline bool weir__edge_take(struct weir__edge *edge, struct weir__entry *out) {
-    if (!weir__ring_pop(&edge->ring, out)) {
+    if (!weir__ring_read(&edge->ring, out)) {
         return weir__edge_closing(edge) && weir__edge_take_overflow(edge, out);
     }
     edge->received += out->count;
+    if (out->block != NULL) {
+        weir__ring_free(&edge->ring);
+    }
     return true;
+}
+
+/* Frees the slot of such events, which no rack has: before what they make due is asked for. */
+static inline void weir__edge_free(struct weir__edge *edge) {
+    if (WEIR__LIKELY(weir__edge_rack(edge) == NULL)) {
+        weir__ring_free(&edge->ring);
+    }
 }
 
 /* After a pass that took entries: a hint that the producer waits for the room. */
@@ -319,6 +331,13 @@ static inline bool weir__edge_has_events(const struct weir__edge *edge) {
     }
     bool more = weir__edge_closing(edge) || weir__edge_rack(edge) != NULL;
     return more && weir__edge_has_events_slow(edge);
+}
+
+/* How many events lie in the entry that it takes next; 0: it is none such. */
+static inline uint32_t weir__edge_inline_next(const struct weir__edge *edge) {
+    const struct weir__entry *next = weir__ring_next(&edge->ring);
+    bool come = weir__load_acquire_u32(&next->stamp) == edge->ring.ck.c_head + 1; /* K1 -> K2 */
+    return come && next->block == NULL ? next->count : 0;
 }
 
 /* After CLOSE: true when all that was sent has been received. */
@@ -378,6 +397,7 @@ static inline uint64_t weir__edge_send(struct weir__edge *edge, struct weir__que
 static inline uint64_t weir__edge_demand(struct weir__edge *edge) {
     uint64_t asked = weir__load_acquire_u64(&edge->ring.consumer.asked); /* D1 -> D2 */
     uint64_t more = asked - edge->asked_seen;
+    weir__ring_look_back(&edge->ring);
     edge->asked_seen = asked;
     return more;
 }

@@ -236,6 +236,13 @@ static bool inlet_news(weir_stage *self) {
                                               weir__ports_news(inlet, is_wanted(self)));
 }
 
+/* What it looks for has come, but for what is amid its push. */
+static bool has_come(weir_stage *self) {
+    const weir_inlet *inlet = inlet_of(self);
+    bool pushed = weir__load_relaxed_ptr(&inlet->pushed.head) != NULL || weir__ports_come(inlet);
+    return pushed && !waits_for_demand(self, inlet);
+}
+
 static bool inlet_rests(weir_stage *self) {
     weir_inlet *inlet = inlet_of(self);
     bool waits = waits_for_demand(self, inlet);
@@ -312,6 +319,7 @@ static weir_verdict inlet_init(weir_stage *self, void *argument) {
                                                   .supply = supply,
                                                   .look = look_at_stacks,
                                                   .rest = inlet_rests,
+                                                  .news = has_come,
                                                   .shut = shut,
                                                   .holds = inlet_holds};
     (void)argument;

@@ -143,6 +143,9 @@ void weir__ports_settle(weir_inlet *inlet, bool all);
 /* After poked was given up: something has come, or is coming, that was not seen. */
 bool weir__ports_news(const weir_inlet *inlet, bool wanted);
 
+/* Something lies in one of them: a look at the lines that are written last, and no others. */
+bool weir__ports_come(const weir_inlet *inlet);
+
 /* After finished was read: nothing is in the ports, or on its way. */
 bool weir__ports_empty(const weir_inlet *inlet);
 

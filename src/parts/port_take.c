@@ -150,6 +150,17 @@ bool weir__ports_news(const weir_inlet *inlet, bool wanted) {
     return false;
 }
 
+bool weir__ports_come(const weir_inlet *inlet) {
+    const weir_port *port = inlet->port;
+    for (uint32_t left = inlet->ports; left > 0; left--) {
+        port = port->next;
+        if (weir__load_relaxed_u64(&port->tail) != port->out) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool weir__ports_empty(const weir_inlet *inlet) {
     if (weir__load_relaxed_ptr(&inlet->fresh.head) != NULL) {
         return false; /* it was opened just before, and its poke is coming */

@@ -32,6 +32,18 @@ static weir_stream *stream_of(weir_stage *self) {
 
 /* ---- lending ------------------------------------------------------------- */
 
+/* The batch as it lies; or a copy of it beside the id, if it is small and owns nothing. */
+static void fill_events(struct weir__entry *slot, const struct weir__item *item) {
+    const struct weir__edge *edge = item->owner;
+    size_t bytes = (size_t)item->count * item->event_bytes;
+    memcpy(slot->events + WEIR__STREAM_INLINE_BYTES, &edge->id, sizeof edge->id);
+    if (bytes <= WEIR__STREAM_INLINE_BYTES && (item->flags & WEIR__OWNING) == 0) {
+        const void *events = weir__block_at(item->block, item->first, item->event_bytes);
+        memcpy(slot->events, events, bytes);
+        slot->flags |= WEIR__STREAM_INLINE;
+    }
+}
+
 /* An entry for each batch that has none yet, as far as the ring has room. */
 static bool fill_entry(weir_stream *stream, weir_stage *self) {
     const struct weir__queue *lent = &self->lent;
@@ -45,7 +57,6 @@ static bool fill_entry(weir_stream *stream, weir_stage *self) {
         if (slot == NULL) {
             break;
         }
-        const struct weir__edge *edge = item->owner;
         bool tell = weir__stage_lent_asks(self, stream->given) || ++stream->untold == TELL_AT_LEAST;
         stream->untold = tell ? 0 : stream->untold;
         slot->block = item->block;
@@ -53,7 +64,7 @@ static bool fill_entry(weir_stream *stream, weir_stage *self) {
         slot->count = item->count;
         slot->flags = (uint16_t)((item->flags & WEIR__OWNING) | (tell ? WEIR__STREAM_TELL : 0u));
         slot->event_bytes_less_1 = (uint16_t)(item->event_bytes - 1);
-        memcpy(slot->events, &edge->id, sizeof edge->id);
+        fill_events(slot, item);
         weir__ring_commit(&stream->ring, slot);
         any = true;
     }

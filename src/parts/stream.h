@@ -5,6 +5,8 @@
  * The stage's side (stream.c) lends batches: it keeps them in its stage's `lent`,
  * and puts an entry for each on a ring.  The reader's side (stream_read.c) takes
  * an entry, reads the events where they are, and comes back: it moves `position`.
+ * Of a few small events there is a copy in the entry, so that the reader has no line
+ * more to wait for.
  * It pokes the stage behind an entry that is flagged TELL, and before it sleeps or says
  * that there is nothing, unless a poke is under way; the stage then drops the batches that
  * are back, counts them as handled and asks.  The reader never touches a reference count,
@@ -81,7 +83,9 @@
 
 enum {
     WEIR__STREAM_ENTRIES = 64,
-    WEIR__STREAM_TELL = 8 /* an entry's flag: the stage wants to know when it is back */
+    WEIR__STREAM_TELL = 8,    /* an entry's flag: the stage wants to know when it is back */
+    WEIR__STREAM_INLINE = 16, /* another: its events are in it, before its subscription's id */
+    WEIR__STREAM_INLINE_BYTES = WEIR__ENTRY_INLINE_BYTES - sizeof(weir_subscription)
 };
 
 struct weir_stream {

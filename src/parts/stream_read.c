@@ -48,6 +48,13 @@ static bool has_something(const weir_stream *stream) {
     return !weir__ring_empty(&stream->ring) || closed(stream);
 }
 
+static const unsigned char *events_in_hand(const weir_stream *stream) {
+    const struct weir__entry *batch = &stream->in_hand;
+    return (batch->flags & WEIR__STREAM_INLINE) != 0
+               ? batch->events
+               : weir__block_at(batch->block, batch->first, (uint32_t)stream->event_bytes);
+}
+
 /* Is through with the batch it holds, if any, and takes the next. */
 static enum found take_entry(weir_stream *stream) {
     bool more = !weir__ring_empty(&stream->ring);
@@ -72,8 +79,7 @@ static enum found take_entry(weir_stream *stream) {
     }
     weir__ring_pop(&stream->ring, &stream->in_hand);
     stream->left = stream->in_hand.count;
-    stream->next_event =
-        weir__block_at(stream->in_hand.block, stream->in_hand.first, (uint32_t)stream->event_bytes);
+    stream->next_event = events_in_hand(stream);
     return TAKEN;
 }
 
@@ -227,7 +233,7 @@ weir_batch weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_
 weir_subscription weir_stream_subscription(const weir_stream *stream) {
     weir_subscription from = {0};
     if (!weir__missing(stream, "stream")) {
-        memcpy(&from, stream->in_hand.events, sizeof from);
+        memcpy(&from, stream->in_hand.events + WEIR__STREAM_INLINE_BYTES, sizeof from);
     }
     return from;
 }

@@ -48,14 +48,14 @@ bool weir__ring_grow(struct weir__ring *ring, uint32_t size) {
     return true;
 }
 
-bool weir__ring_pop_linked(struct weir__ring *ring, struct weir__entry *out) {
+bool weir__ring_read_linked(struct weir__ring *ring, struct weir__entry *out) {
     const struct weir__entry *link = weir__ring_next(ring);
     struct weir__entry *before = ring->consumer.entries;
     uint32_t size = ring->consumer.mask + 1;
     ring->consumer.entries = link->next;
     ring->consumer.mask = link->count - 1;
     leave_array(ring, before, size); /* and the link with it */
-    return weir__ring_pop(ring, out);
+    return weir__ring_read(ring, out);
 }
 
 #if WEIR__CHECKED
@@ -65,7 +65,8 @@ uint64_t weir__ring_check(const struct weir__ring *ring) {
     uint32_t end = weir__load_relaxed_u32(&ring->ck.p_tail);
     uint32_t next = weir__load_relaxed_u32(&ring->ck.c_head);
     uint64_t events = 0;
-    WEIR__CHECK(end - next <= ring->ck.size - 1);
+    WEIR__CHECK(end - next <= end - ring->producer.head_seen);
+    WEIR__CHECK(end - ring->producer.head_seen <= ring->ck.size - 1);
     while (next != end) {
         const struct weir__entry *slot = &entries[next & mask];
         WEIR__CHECK(slot->stamp == next + 1);

@@ -2,7 +2,7 @@
  * The ring: how slices and single small events cross from producer to consumer.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Concurrency Kit's single-producer single-consumer ring with entries of one
+ * Concurrency Kit's ring, of one producer and one consumer, with entries of one
  * cache line: a slice of a block, or up to 40 bytes of events themselves, so
  * that a single small event crosses in one line and needs no block.
  *
@@ -11,7 +11,10 @@
  *    it will read next and never reads ck_ring's write index, whose line stays
  *    with the producer;
  *  - the demand counter `asked` lies in the line of the ring's read index: the
- *    consumer writes both, and the producer fetches both together.
+ *    consumer writes both, one behind the other where it can (weir__ring_free), and the
+ *    producer fetches both together, as it hears demand;
+ *  - else the producer reads that line only when the ring is full as far as it knows
+ *    (head_seen): it would wait for it in each send.
  *
  * It grows.  A full ring has one slot left, that of position p_tail.  The producer
  * may write a link into it, an entry that names a larger array, and goes on there;
@@ -23,7 +26,8 @@
  *
  *   writer      fields                           readers
  *   producer    slots, p_tail, wants_room        consumer (wants_room when it cools)
- *   producer    size, mask, producer.entries     itself
+ *   producer    size, mask, head_seen,           itself
+ *               producer.entries
  *   consumer    c_head, asked, declined, done    producer
  *   consumer    consumer.entries, consumer.mask  itself
  *   consumer    frees an array it has left
@@ -33,7 +37,6 @@
  *             link, the larger array with its stamps: the producer is then done
  *             with the one before
  *   K3 -> K4  c_head: the entry has been copied out; its slot may be reused
- *             (K4 is ck_ring's load in reserve)
  *   D1 -> D2  asked: the consumer's absolute position of demand (edge.h)
  *   D3 -> D4  done: its position of what it is through with (edge.h)
  * Progress: wait-free on both sides, the allocator aside.
@@ -42,7 +45,7 @@
  * is written; before, it has p + 1 - size, from the round before or from when the
  * array began.  asked and done are 64-bit and do not wrap.
  *
- *   0 <= p_tail - c_head <= size - 1     (mod 2^32; size: the producer's)
+ *   0 <= p_tail - c_head <= p_tail - head_seen <= size - 1     (mod 2^32; size: the producer's)
  *
  * Model: tests/model/growing_ring.pml.
  */
@@ -80,8 +83,6 @@ static inline uint32_t weir__entry_event_bytes(const struct weir__entry *entry) 
     return (uint32_t)entry->event_bytes_less_1 + 1;
 }
 
-CK_RING_PROTOTYPE(entry, weir__entry)
-
 struct weir__ring {
     union {
         struct ck_ring ck; /* size and mask: the producer's */
@@ -98,6 +99,7 @@ struct weir__ring {
             unsigned p_tail;
             unsigned p_head;
             uint32_t wants_room;
+            uint32_t head_seen; /* c_head, as the producer saw it last */
             struct weir__entry *entries;
             /* constant */
             struct weir__entry *first; /* the array it began with: its owner's   */
@@ -133,6 +135,7 @@ static inline void weir__ring_open(struct weir__ring *ring, struct weir__entry *
     ring->ck.c_head = start;
     ring->ck.p_tail = start;
     ring->ck.p_head = start;
+    ring->producer.head_seen = start;
     ring->producer.entries = entries;
     ring->producer.first = entries;
     ring->producer.allocator = allocator;
@@ -150,12 +153,21 @@ void weir__ring_close(struct weir__ring *ring);
  */
 bool weir__ring_grow(struct weir__ring *ring, uint32_t size);
 
+/* Producer: as it hears of demand, whose line this is: which slots are free. */
+static inline void weir__ring_look_back(struct weir__ring *ring) {
+    ring->producer.head_seen = weir__load_acquire_u32(&ring->ck.c_head); /* K3 -> K4 */
+}
+
 /* Producer: the slot to fill, all but its stamp.  NULL: full. */
 static inline struct weir__entry *weir__ring_reserve(struct weir__ring *ring) {
-    struct weir__entry *slot =
-        ck_ring_enqueue_reserve_spsc_entry(&ring->ck, ring->producer.entries);
-    weir__fence_acquire(); /* K3 -> K4: ck_ring only has a branch between load and write */
-    return slot;
+    uint32_t tail = ring->ck.p_tail;
+    if (WEIR__UNLIKELY(tail - ring->producer.head_seen >= ring->ck.mask)) {
+        weir__ring_look_back(ring);
+        if (tail - ring->producer.head_seen >= ring->ck.mask) {
+            return NULL;
+        }
+    }
+    return &ring->producer.entries[tail & ring->ck.mask];
 }
 
 /* Producer: publishes the slot just filled. */
@@ -175,21 +187,33 @@ static inline bool weir__ring_empty(const struct weir__ring *ring) {
     return weir__load_relaxed_u32(&weir__ring_next(ring)->stamp) != ring->ck.c_head + 1;
 }
 
-/* weir__ring_pop at a link: follows it first. */
-bool weir__ring_pop_linked(struct weir__ring *ring, struct weir__entry *out);
+/* weir__ring_read at a link: follows it first. */
+bool weir__ring_read_linked(struct weir__ring *ring, struct weir__entry *out);
 
-/* Consumer: copies the oldest entry out and frees its slot. */
-static inline bool weir__ring_pop(struct weir__ring *ring, struct weir__entry *out) {
+/* Consumer: copies the oldest entry out.  Its slot is to be freed before the next is read. */
+static inline bool weir__ring_read(struct weir__ring *ring, struct weir__entry *out) {
     const struct weir__entry *slot = weir__ring_next(ring);
-    uint32_t head = ring->ck.c_head;
-    if (weir__load_acquire_u32(&slot->stamp) != head + 1) { /* K1 -> K2 */
+    if (weir__load_acquire_u32(&slot->stamp) != ring->ck.c_head + 1) { /* K1 -> K2 */
         return false;
     }
     if (WEIR__UNLIKELY((slot->flags & WEIR__LINK) != 0)) {
-        return weir__ring_pop_linked(ring, out);
+        return weir__ring_read_linked(ring, out);
     }
     *out = *slot;
-    weir__store_release_u32(&ring->ck.c_head, head + 1); /* K3 -> K4 */
+    return true;
+}
+
+/* Consumer: the slot of the entry that was read last. */
+static inline void weir__ring_free(struct weir__ring *ring) {
+    weir__store_release_u32(&ring->ck.c_head, ring->ck.c_head + 1); /* K3 -> K4 */
+}
+
+/* Consumer: both. */
+static inline bool weir__ring_pop(struct weir__ring *ring, struct weir__entry *out) {
+    if (!weir__ring_read(ring, out)) {
+        return false;
+    }
+    weir__ring_free(ring);
     return true;
 }
 

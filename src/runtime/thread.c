@@ -20,7 +20,11 @@ enum {
     POLLS_LOOKING = 256, /* some 20 microseconds: about what it costs to be woken */
     POLLS_SPINNING = 4096,
     POLLS_CROWDED = 4, /* with a yield after each round of them */
-    DRY_STEPS = 16     /* idle ones in a row, and it has run dry: so it looks at the clock */
+    LOOKS = 4,         /* between two visits that find nothing  */
+    EAGER_LOOKS = 32,  /* the same, without pauses, about as long */
+    EAGER_ROUNDS = 8,
+    FEW = 4,       /* stages, that are looked at between visits */
+    DRY_ROUNDS = 4 /* of idle steps in a row, and it has run dry: so it looks at the clock */
 };
 
 uint32_t weir__worker_polls(const weir_runtime *runtime) {
@@ -40,7 +44,8 @@ uint32_t weir__worker_polls(const weir_runtime *runtime) {
 /* By who opens the runtime, whose core the worker may have been given: there it sleeps at once. */
 void weir__worker_idle_open(struct weir__worker *worker) {
     const weir_runtime *runtime = worker->host.runtime;
-    worker->host.hot_polls = weir__worker_polls(runtime);
+    uint32_t polls = weir__worker_polls(runtime);
+    worker->host.hot_polls = runtime->crowded ? polls : polls / LOOKS;
     worker->adapts = runtime->options.mode == WEIR_THREADS &&
                      runtime->options.idle == WEIR_IDLE_ADAPT && !runtime->crowded;
     weir__idling_open(&worker->idling);
@@ -52,7 +57,7 @@ void weir__worker_idle_open(struct weir__worker *worker) {
 
 /* The next time that it runs dry, as far as is known now. */
 static void set_polls(struct weir__worker *worker) {
-    worker->host.hot_polls = weir__idling_looks(&worker->idling) ? POLLS_LOOKING : 0;
+    worker->host.hot_polls = weir__idling_looks(&worker->idling) ? POLLS_LOOKING / LOOKS : 0;
 }
 
 /* Nothing for so many steps: it looks on, or has what is hot cool. */
@@ -156,20 +161,55 @@ static bool yield(struct weir__worker *worker) {
 
 static void busy(struct weir__worker *worker) {
     worker->idle_turns = 0;
+    worker->rounds = 0;
     weir__yielding_busy(&worker->yielding);
     if (worker->adapts) {
         found(worker);
     }
 }
 
+/* Few stages are hot, and none has anything to do. */
+static bool is_quiet(const struct weir__worker *worker) {
+    const struct weir__bell *bell = &worker->bell;
+    if (bell->run_count > FEW || weir__bell_pending(bell)) {
+        return false;
+    }
+    const struct weir__run_link *link = bell->run.next;
+    for (; link != &bell->run; link = link->next) {
+        const struct weir__ready_stage *ready =
+            WEIR__CONTAINER_OF(link, struct weir__ready_stage, run);
+        weir_stage *stage = WEIR__CONTAINER_OF(ready, struct weir__slot, ready)->stage;
+        if (stage == NULL || !weir__stage_is_quiet(stage)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * A visit takes several times as long as a look at what it would look at.  What is awaited mostly
+ * comes soon, or late: at first nobody pauses between looks, which takes longer than those.
+ */
+static void look_a_while(struct weir__worker *worker) {
+    bool soon = worker->rounds < EAGER_ROUNDS;
+    worker->rounds += soon;
+    for (int i = 0; i < (soon ? EAGER_LOOKS : LOOKS) && is_quiet(worker); i++) {
+        if (!soon) {
+            weir__cpu_relax();
+        }
+    }
+    weir__cpu_relax();
+}
+
 static void idle(struct weir__worker *worker) {
     if (++worker->idle_turns >= worker->bell.run_count) {
         worker->idle_turns = 0;
         if (!yield(worker)) {
-            weir__cpu_relax();
+            look_a_while(worker);
         }
     }
-    if (worker->adapts && ++worker->dry_steps >= DRY_STEPS) {
+    uint32_t round = worker->bell.run_count < FEW ? worker->bell.run_count : FEW;
+    if (worker->adapts && ++worker->dry_steps >= DRY_ROUNDS * round) {
         look_on(worker);
     }
 }

@@ -64,6 +64,7 @@ struct weir__worker {
     bool finishes;       /* FINISH_ALL has come */
     uint64_t still_at;   /* turns, as the stages were last looked at for rings (rings.c) */
     uint32_t dry_steps;  /* idle ones in a row, while it adapts */
+    uint32_t rounds;     /* of looks in a row that found nothing, as long as it looks eagerly */
     bool adapts;         /* constant: whether it looks or sleeps, `idling` says */
     struct weir__idling idling;
     struct weir__yielding yielding;

@@ -18,14 +18,19 @@ static inline bool is_long(const weir_stage *stage) {
            stage->host->seen->thread != 0;
 }
 
+/* What is lent (lend.c) is all that such a stage has to do with what comes. */
+static inline bool is_plain_stage(const weir_stage *stage) {
+    return stage->part == NULL || stage->part->lend != NULL;
+}
+
 /* Something has come there before, so it has begun; and it has nothing to do but this. */
 static bool may_go(const struct weir__edge *edge) {
     const weir_stage *to = edge->to;
     if (edge->consumer_state != WEIR__CONSUMER_OPEN || edge->received == 0 || edge->rack != NULL) {
         return false;
     }
-    return !to->visited && to->part == NULL && !to->ready->merges && !to->begun && !to->stopping &&
-           !to->finishing && !to->closed && to->control.first == NULL &&
+    return !to->visited && is_plain_stage(to) && !to->ready->merges && !to->begun &&
+           !to->stopping && !to->finishing && !to->closed && to->control.first == NULL &&
            weir__queue_empty(&to->inq) && to->host->depth < DEEP && !is_long(to);
 }
 

@@ -2,15 +2,16 @@
  * Onward: what a stage sent to another of its worker is handled in the same go.
  * SPDX-License-Identifier: Apache-2.0
  *
- * In a turn a stage looks at its edges, and at what waits.  What it sends then to stages of the
- * same worker need not wait until that visits those: when the look is over they handle it, each
- * in a *leg*, in which what they send goes on likewise; then the stage hears what they have asked
- * for, sends that, and so on.  So a chain of stages runs in one go, without a run list, flags and
- * turns between its callbacks.
+ * In a turn a stage looks at its edges, and at what waits, and a part at what came from outside.
+ * What it sends then to stages of the same worker need not wait until that visits those: when the
+ * look is over they handle it, each in a *leg*, in which what they send goes on likewise; then the
+ * stage hears what they have asked for, sends that, and so on.  So a chain of stages runs in one
+ * go, without a run list, flags and turns between its callbacks.
  *
  * A leg does what a visit of the worker would have done for that edge, or it is not made: a stage
- * with mail, input that waits, another producer, an end near, long turns, or that is a part, is
- * told as others are (edge/outbox.h), and so is who has more than a leg gives.  A partition tells
+ * with mail, input that waits, another producer, an end near, long turns, or that is a part, other
+ * than one that lends what comes (a stream), is told as others are (edge/outbox.h), and so is who
+ * has more than a leg gives.  A partition tells
  * all of them: it deals best what several have asked for, and hears them together in its next
  * turn.  What is noted is handled in a leg or told; nothing is left to a later turn that might not
  * come.

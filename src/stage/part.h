@@ -31,6 +31,10 @@ struct weir__part_calls {
     bool (*look)(weir_stage *stage);
     bool (*rest)(weir_stage *stage);
 
+    /* Likewise, between two visits: it has come.  A hint, which changes nothing, and reads no line
+     * that who brings it writes more than once.  NULL: visits will do. */
+    bool (*news)(weir_stage *stage);
+
     /* Lending (lend.c), all of them or none: something was added to `lent` / the end, and lent is
      * to be what was not read / its producers have been left, but for stage->amid. */
     void (*lend)(weir_stage *stage);

@@ -491,6 +491,9 @@ weir_status weir__stage_watch(weir_stage *self, weir_ref stage, bool recall, wei
 /* One turn.  True when there was something to do, or still is. */
 bool weir__stage_turn(weir_stage *stage);
 
+/* A turn would find nothing now; false, too, where a look at a few edges does not tell. */
+bool weir__stage_is_quiet(weir_stage *stage);
+
 /* Its last step, behind a leg (onward.h), too.  True when there is more to do. */
 bool weir__stage_turn_ends(weir_stage *stage);
 

@@ -48,14 +48,18 @@ static inline void ask_on(weir_stage *stage, struct weir__edge *edge, uint64_t a
 
 /* ---- inline events ------------------------------------------------------- */
 
-/* Hands inline events to handle_events, which may forward or stash them.  Returns how many it
- * leaves. */
+/*
+ * Hands inline events to handle_events, which may forward or stash them.  Returns how many it
+ * leaves.  Their slot is freed behind what that emitted: the producer looks at that line, and what
+ * goes to it would wait for the line.
+ */
 static inline uint32_t handle_entry(weir_stage *stage, struct weir__edge *edge,
                                     const struct weir__entry *entry) {
     struct weir__item item = {
         .count = entry->count, .event_bytes = weir__entry_event_bytes(entry), .owner = edge};
     stage->host->batch_events = entry->events;
     weir__stage_handle(stage, &item, entry->events);
+    weir__edge_free(edge);
     return entry->count - item.count;
 }
 

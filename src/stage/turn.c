@@ -7,6 +7,7 @@
  *                threads outside have brought
  *   2  demand    consumers whose `asked` moved, or whose ring has room again; then a part supplies
  *   3  events    what waits in the input queue, then producers' entries
+ *      A small event goes before 2 where it can: see goes_first.
  *   4  report    what came and is kept pins no blocks, one that finishes goes on to its end; what
  *                was published is told, freed blocks go home
  *
@@ -119,11 +120,17 @@ static inline bool poll(weir_stage *stage, struct weir__edge *edge, enum weir__d
  * What a part's thread outside does is looked at while it keeps coming, as a hot
  * edge is; then the part is poked when there is something again.
  */
-static bool watch_part(weir_stage *stage) {
+static bool watch_part(weir_stage *stage, struct weir__go *go) {
     if (stage->stopping) {
         return false;
     }
-    if (stage->part->look(stage)) {
+    stage->goes_on = true;
+    bool found = stage->part->look(stage);
+    if (stage->onward != NULL) {
+        weir__onward_go(stage, go);
+    }
+    stage->goes_on = false;
+    if (found) {
         stage->looks = 0;
         return true;
     }
@@ -169,11 +176,27 @@ static WEIR__NOINLINE bool edges(weir_stage *stage, enum weir__direction directi
     return any;
 }
 
+static inline bool has_none(const weir_stage *stage, enum weir__direction direction) {
+    const struct weir__ready_list *hot = &stage->ready->hot[direction];
+    return hot->count == 0 || (hot->count == 1 && !has_edge_work(hot->first->edge, direction) &&
+                               weir__edge_rack(hot->first->edge) == NULL);
+}
+
+static inline bool has_part_news(weir_stage *stage) {
+    return stage->ready->watched && stage->part->news != NULL && stage->part->news(stage);
+}
+
+bool weir__stage_is_quiet(weir_stage *stage) {
+    return has_none(stage, WEIR__EVENTS) && has_none(stage, WEIR__DEMAND) &&
+           !has_part_news(stage) && !weir__ready_raised(stage->ready) &&
+           stage->control.first == NULL && !weir__stage_has_input(stage);
+}
+
 /* What is seldom, and comes before the edges.  True when there was something. */
-static bool before_edges(weir_stage *stage, uint32_t *budget) {
+static bool before_edges(weir_stage *stage, uint32_t *budget, struct weir__go *go) {
     bool any = weir__stage_resume(stage, budget);
     any = control(stage) || any;
-    return (stage->ready->watched && watch_part(stage)) || any;
+    return (stage->ready->watched && watch_part(stage, go)) || any;
 }
 
 /* 4: what a turn leaves behind, and the report.  True when there is more to do. */
@@ -216,6 +239,22 @@ static WEIR__NOINLINE bool between_edges(weir_stage *stage, uint32_t *budget, st
 }
 
 /*
+ * An event that came by itself from another worker, for which there is demand as far as was heard:
+ * whoever sent it may wait for what comes of it.  What has been asked for meanwhile is heard behind
+ * it; an answer and the next ask mostly come together.
+ */
+static inline bool goes_first(const weir_stage *stage) {
+    const struct weir__ready_list *hot = stage->ready->hot;
+    if (hot[WEIR__EVENTS].count != 1 || hot[WEIR__DEMAND].count == 0 || stage->weighs ||
+        stage->supply_due || weir__stage_has_input(stage)) {
+        return false;
+    }
+    const struct weir__edge *edge = hot[WEIR__EVENTS].first->edge;
+    uint32_t count = edge->local ? 0 : weir__edge_inline_next(edge);
+    return count > 0 && count <= weir__stage_open_demand(stage);
+}
+
+/*
  * The steps are those of docs/design.md.  Each is behind a look at whether there is
  * anything to do in it: most turns are of a stage with one hot edge and nothing else, and
  * take a few tens of nanoseconds.
@@ -231,10 +270,12 @@ bool weir__stage_turn(weir_stage *stage) {
     stage->visited = true;
     /* 0 and 1: the rest of a message, and control when that is through */
     if (WEIR__UNLIKELY(stage->begun || stage->control.first != NULL || ready->watched)) {
-        any = before_edges(stage, &budget);
+        any = before_edges(stage, &budget, &go);
     }
-    /* 2: demand */
     weir__ready_collect(ready, take_raised, stage);
+    bool first = goes_first(stage) && edges(stage, WEIR__EVENTS, &budget, &go);
+    any = any || first;
+    /* 2: demand */
     if (ready->hot[WEIR__DEMAND].count > 0 && edges(stage, WEIR__DEMAND, &budget, &go)) {
         any = true;
     }
@@ -242,7 +283,7 @@ bool weir__stage_turn(weir_stage *stage) {
         any = between_edges(stage, &budget, &go) || any;
     }
     /* 3: events */
-    if (ready->hot[WEIR__EVENTS].count > 0 && edges(stage, WEIR__EVENTS, &budget, &go)) {
+    if (!first && ready->hot[WEIR__EVENTS].count > 0 && edges(stage, WEIR__EVENTS, &budget, &go)) {
         any = true;
     }
     /* 4: the end of it */

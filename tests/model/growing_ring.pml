@@ -6,10 +6,12 @@
  * the free slot of the one before (where it leads, then the stamp), and go on there.
  * The consumer sees by the stamp that something is written, and by the entry that it
  * is a link. It follows it and frees the array that it leaves. It may stop at any
- * time; then whoever is told takes what is left from where it stood.
+ * time; then whoever is told takes what is left from where it stood. The producer
+ * looks how far the consumer is when the array is full as far as it knows, and now
+ * and then.
  *
- * Mirrors: weir__ring_reserve, _commit, _grow, _pop, _pop_linked (ring/ring.h, ring.c),
- * weir__edge_recover.
+ * Mirrors: weir__ring_reserve, _look_back, _commit, _grow, _read, _read_linked, _free
+ * (ring/ring.h, ring.c), weir__edge_recover.
  * Abstracted: an entry is one number; arrays have 2, 4 and 8 slots; a new array's
  * memory is the worst there could be, stamps that say that all is written; it is
  * stamped in memory at once, since nobody can reach it before the link is out.
@@ -31,6 +33,7 @@
  *   MUTANT_LINK_UNSEEN        the consumer takes a link for an entry
  *   MUTANT_RECOVERED_AHEAD    what is left is taken from the producer's array
  *   MUTANT_HEAD_FIRST         a slot is given back before it is read
+ *   MUTANT_LOOKS_AHEAD        who finds the array full takes it for empty then
  */
 #ifndef EVENTS
 #define EVENTS 5
@@ -117,6 +120,8 @@ inline grow() {
 #define ROOM (SIZE(into) - 1)
 #endif
 
+#define USED ((tail - seen) & 255)
+
 #ifdef MUTANT_LINK_UNSEEN
 #define LINKED false
 #else
@@ -156,7 +161,8 @@ inline pop(who) {
 }
 
 active proctype producer() {
-    byte slot, i, seen;
+    byte slot, i;
+    byte seen = START; /* head_seen */
     bool found;
 
     d_step {
@@ -168,18 +174,25 @@ active proctype producer() {
     do
     :: sent == EVENTS || down -> break
     :: sent < EVENTS && into < ARRAYS - 1 -> grow()
+    :: sent < EVENTS && seen != memory[HEAD] -> seen = memory[HEAD]
     :: sent < EVENTS ->
-        seen = memory[HEAD];
-        seen = tail - seen;
         if
-        :: seen < ROOM ->
+        :: USED < ROOM
+#ifdef MUTANT_LOOKS_AHEAD
+        :: else -> seen = tail
+#else
+        :: else -> seen = memory[HEAD]
+#endif
+        fi;
+        if
+        :: USED < ROOM ->
             atomic { slot = SLOT(into, tail); store(P, DATA(slot), sent + 1) }
             store(P, STAMP(slot), tail + 1);
             d_step { tail++; sent++; slot = 0 }
         :: else
-        fi;
-        seen = 0
+        fi
     od;
+    seen = START;
     full_fence(P); /* it will read what it wrote, or is at its end */
     if
     :: done

@@ -226,6 +226,61 @@ static void rings_wrap_and_overflow_in_order(void **state) {
     }
 }
 
+/* ---- what goes first ------------------------------------------------------ */
+
+/* Of x, which feeds t and is fed by it: it asks and sends in one turn. */
+static weir_verdict ask_and_emit(weir_stage *self, struct player *player, uint64_t number) {
+    const weir_subscription *from_t = player->own;
+    RIG_CHECK(player->rig, weir_ask(player->rig->runtime, *from_t, 1) == WEIR_OK);
+    return player_emit_numbers(self, &number, 1) == WEIR_OK ? WEIR_CONTINUE : WEIR_STOP;
+}
+
+/* How much of what is asked for t has not heard. */
+static weir_verdict note_unheard(weir_stage *self, struct player *player, weir_batch batch) {
+    const struct weir__edge *edge = self->ready->hot[WEIR__DEMAND].first->edge;
+    *(uint64_t *)player->own = edge->asked - edge->asked_seen;
+    return player_emit_numbers(self, batch.events, batch.count) == WEIR_OK ? WEIR_CONTINUE
+                                                                           : WEIR_STOP;
+}
+
+/* A small event goes before more demand is heard, if there is enough. */
+static void a_small_event_goes_first(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, &(weir_runtime_options){.mode = WEIR_STEPPED, .workers = 2});
+    weir_subscription from_t;
+    uint64_t unheard = 99;
+    struct player x = {.name = "x",
+                       .kind = WEIR_PRODUCER_CONSUMER,
+                       .emits = PLAYER_HOLDS,
+                       .manual = true,
+                       .quiet = true,
+                       .own = &from_t,
+                       .does.cast = ask_and_emit};
+    struct player t = {.name = "t",
+                       .kind = WEIR_PRODUCER_CONSUMER,
+                       .quiet = true,
+                       .own = &unheard,
+                       .does.events = note_unheard};
+    player_start(&x, &rig, &(weir_stage_options){.worker = WEIR_WORKER(0)});
+    player_start(&t, &rig, &(weir_stage_options){.worker = WEIR_WORKER(1)});
+    player_subscribe(&t, &x, &(weir_subscribe_options){.max_demand = 10, .min_demand = 5});
+    from_t = player_subscribe(&x, &t, NULL);
+    rig_rest(&rig);
+    player_cast(&x, 0); /* t has not been asked before */
+    rig_rest(&rig);
+    assert_int_equal(unheard, 0);
+    assert_int_equal(weir_ask(rig.runtime, from_t, 1), WEIR_OK);
+    rig_rest(&rig);
+    for (uint64_t i = 1; i <= 20; i++) {
+        player_cast(&x, i);
+        rig_rest(&rig);
+        assert_int_equal(unheard, 1);
+        assert_int_equal(x.handled, i + 1);
+    }
+    rig_close(&rig);
+}
+
 /* ---- rest ---------------------------------------------------------------- */
 
 static void at_rest_there_is_nothing_to_do(struct rig *rig) {
@@ -252,6 +307,7 @@ int main(void) {
         cmocka_unit_test(idle_edges_are_not_looked_at),
         TEST_IN_WORLDS(many_busy_edges_are_all_served),
         cmocka_unit_test(rings_wrap_and_overflow_in_order),
+        cmocka_unit_test(a_small_event_goes_first),
         TEST_IN_WORLDS(at_rest_there_is_nothing_to_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
