@@ -334,21 +334,33 @@ static inline uint64_t weir__edge_open_demand(const struct weir__edge *edge) {
 uint64_t weir__edge_send_slices(struct weir__edge *edge, struct weir__queue *queue, uint64_t count,
                                 struct weir__pool *pool);
 
-/* The same when it is one slice and the ring has room; false: it is not, or has none. */
+/* Where the next message goes, if it is one slice; NULL: something waits before it, or there is no
+ * room in the ring.  And it goes: takes over the slice's reference; of its flags some last. */
+static inline struct weir__entry *weir__edge_slot(struct weir__edge *edge) {
+    return weir__queue_empty(&edge->overflow) ? weir__ring_reserve(&edge->ring) : NULL;
+}
+
+static inline void weir__edge_put(struct weir__edge *edge, struct weir__entry *slot,
+                                  const struct weir__item *slice, struct weir__pool *pool) {
+    weir__entry_fill(slot, slice, pool);
+    weir__ring_commit(&edge->ring, slot);
+    edge->sent += slice->count;
+}
+
+/* weir__edge_send_slices when it is one slice and the ring has room; false: it is not, or has
+ * none. */
 static inline bool weir__edge_send_straight(struct weir__edge *edge, struct weir__queue *queue,
                                             uint64_t count, struct weir__pool *pool) {
-    if (weir__queue_at(queue, 0)->count < count || !weir__queue_empty(&edge->overflow)) {
+    if (weir__queue_at(queue, 0)->count < count) {
         return false;
     }
-    struct weir__entry *slot = weir__ring_reserve(&edge->ring);
+    struct weir__entry *slot = weir__edge_slot(edge);
     if (slot == NULL) {
         return false;
     }
     struct weir__item item = weir__queue_take(queue, count, pool);
     item.flags &= WEIR__LASTING;
-    weir__entry_fill(slot, &item, pool);
-    weir__ring_commit(&edge->ring, slot);
-    edge->sent += count;
+    weir__edge_put(edge, slot, &item, pool);
     return true;
 }
 
