@@ -48,7 +48,8 @@
  * Freeing.  refs counts who may still touch the edge: one for the producer's
  * side (passed on with CLOSE), one for the consumer's (passed on with DOWN or LEFT),
  * one for each CANCEL, EVICT and AGAIN in flight, and one for each direction that is
- * raised (on a stack or hot).  The last to let go frees it.
+ * raised (on a stack or hot).  The last to let go frees it.  Where both stages are on one worker
+ * nobody else counts, but who opens the edge, before the worker has it, and who closes the runtime.
  *   X1 -> X2  refs: a release by everybody else is seen by the one who frees
  *
  * Progress: wait-free on both sides, the allocator aside; telling is the outbox's and mail's.
