@@ -57,7 +57,7 @@ struct weir__go {
 
 /* Others have asked before, and are to be heard: who asks in a leg now is behind them. */
 static inline bool weir__stage_hears_others(const weir_stage *stage) {
-    return stage->ready->hot[WEIR__DEMAND].count > 1;
+    return stage->ready->hot[WEIR__DEMAND].count > 1 && !stage->in_step;
 }
 
 /* No leg is left in it, or mail has come. */
