@@ -154,6 +154,9 @@ proctype publisher(byte e) {
 
 active proctype sender() {
     byte old;
+#ifdef INLAND
+    memory[SLOT_RAISED] == 1; /* as it begins */
+#endif
     atomic { mail = true }
     wake(SENDER);
 #ifdef INLAND
