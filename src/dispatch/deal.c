@@ -17,6 +17,7 @@
  * Events are dealt while demand waits; the first that finds none, and all behind
  * it, are left in the run.  Those that nobody gets use up no demand.
  */
+#include "base/attributes.h"
 #include "dispatch/partition.h"
 #include "memory/pool.h"
 
@@ -73,26 +74,46 @@ static bool are_sliced(const struct weir__partitions *all, const struct weir__pa
     return partition->runs == 1 || bytes >= (uint64_t)partition->runs * SLICE_BYTES;
 }
 
-/* Room in the partition's own block.  The slice that it makes is queued already. */
-static bool open_own_block(const struct weir__partitions *all, struct weir__partition *partition,
-                           uint32_t event_bytes) {
+/* All of what is dealt now is wanted, and nothing waits before it. */
+static bool goes_straight(const struct weir__partition *partition) {
+    return weir__queue_empty(&partition->queue->queue) && !will_wait(partition);
+}
+
+/* A block for several messages like this one; what is left of the last one is given up. */
+static WEIR__NOINLINE struct weir__block *
+make_room(struct weir__pool *pool, struct weir__partition *partition, uint32_t event_bytes) {
     uint32_t count = partition->chosen;
     uint64_t most = WEIR__BLOCK_BYTES_MAX / event_bytes;
     uint64_t fresh = (uint64_t)count * FILL_MESSAGES;
     if (fresh < FILL_BYTES_LEAST / event_bytes) fresh = FILL_BYTES_LEAST / event_bytes;
     if (fresh > most) fresh = most;
     if (fresh < count) fresh = count;
+    return weir__pool_room(pool, &partition->fill, event_bytes, NULL, count, fresh);
+}
+
+/* Room in the partition's own block.  The slice that it makes is queued already, or goes straight.
+ */
+static bool open_own_block(const struct weir__partitions *all, struct weir__partition *partition,
+                           uint32_t event_bytes) {
+    uint32_t count = partition->chosen;
     struct weir__pool *pool = all->desk->pool;
-    struct weir__block *block =
-        weir__pool_room(pool, &partition->fill, event_bytes, NULL, count, fresh);
-    if (block == NULL) return false;
+    struct weir__block *block = partition->fill;
+    if (block == NULL || !weir__block_has_room(block, event_bytes, NULL, count)) {
+        block = make_room(pool, partition, event_bytes);
+        if (block == NULL) return false;
+    }
     partition->to = weir__block_at(block, block->used, event_bytes);
-    struct weir__item item = {
-        .block = block, .first = block->used, .count = count, .event_bytes = event_bytes};
     weir__block_hold_filling(block, pool);
-    if (!weir__hold_push(partition->queue, item)) {
-        weir__block_drop(block, pool);
-        return false;
+    if (goes_straight(partition)) {
+        partition->straight = count;
+        partition->first = block->used;
+    } else {
+        struct weir__item item = {
+            .block = block, .first = block->used, .count = count, .event_bytes = event_bytes};
+        if (!weir__hold_push(partition->queue, item)) {
+            weir__block_drop(block, pool);
+            return false;
+        }
     }
     block->used += count;
     return true;
@@ -105,9 +126,20 @@ static void lose_and_demand_anew(struct weir__partitions *all, uint32_t count) {
     all->desk->calls->discard(all->desk->context, count, WEIR_DISCARD_NO_MEMORY);
 }
 
+void weir__partitions_hold_straight(struct weir__partitions *all,
+                                    struct weir__partition *partition) {
+    struct weir__item slice = weir__partition_straight(partition);
+    partition->straight = 0;
+    if (weir__hold_push(partition->queue, slice)) return;
+    weir__block_drop(slice.block, all->desk->pool);
+    partition->arrived -= slice.count;
+    lose_and_demand_anew(all, slice.count);
+}
+
 /* Returns whether there is a place to copy them to. */
 static bool prepare(struct weir__partitions *all, struct weir__partition *partition,
                     uint32_t event_bytes) {
+    if (partition->straight > 0) weir__partitions_hold_straight(all, partition);
     bool sliced = are_sliced(all, partition, event_bytes);
     partition->to = NULL;
     partition->lost = !sliced && !open_own_block(all, partition, event_bytes);

@@ -14,6 +14,7 @@
  */
 #include "dispatch/partition.h"
 
+#include "base/attributes.h"
 #include "base/check.h"
 
 static uint64_t least(uint64_t one, uint64_t other) {
@@ -56,8 +57,8 @@ static weir_reason partition_subscribe(void *state, weir_outlet *consumer, uint6
 }
 
 /* As much of its demand as its queue can serve. */
-static void serve(const struct weir__partitions *all, struct weir__partition *partition) {
-    if (partition->demand == 0) return;
+static inline void serve(const struct weir__partitions *all, struct weir__partition *partition) {
+    if (partition->demand == 0 || weir__queue_empty(&partition->queue->queue)) return;
     uint64_t sent =
         weir__hold_send(partition->queue, partition->owner, partition->demand, all->as_genstage);
     partition->demand -= sent;
@@ -111,18 +112,35 @@ static weir_outlet *partition_behind(void *state, const weir_subscribe_options *
     return reason == WEIR_REASON_NORMAL ? all->at[index].leaving : NULL;
 }
 
+/* true: it has gone. */
+static bool send_straight(const struct weir__partitions *all, struct weir__partition *partition) {
+    const struct weir_desk *desk = all->desk;
+    struct weir__item slice = weir__partition_straight(partition);
+    if (desk->calls->send_slice == NULL ||
+        !desk->calls->send_slice(desk->context, partition->owner, &slice)) {
+        return false;
+    }
+    partition->straight = 0;
+    partition->demand -= slice.count;
+    return true;
+}
+
 /* Sends what has arrived for the partition, as far as it was asked for. */
 static void deliver_to_partition(struct weir__partitions *all, uint32_t index) {
     struct weir__partition *partition = &all->at[index];
     bool all_used = all->as_genstage && partition->arrived >= partition->demand;
     partition->backed_up = partition->backed_up || (all_used && partition->arrived > 0);
+    if (partition->straight == 0 || !send_straight(all, partition)) {
+        if (partition->straight > 0) weir__partitions_hold_straight(all, partition);
+        serve(all, partition);
+    }
     partition->arrived = 0;
-    serve(all, partition);
     if (waits(partition)) weir__marks_set(&all->behind, index);
 }
 
 /* Events that nobody gets: said once for each dispatch. */
 static void account(struct weir__partitions *all, weir_run *run) {
+    if (WEIR__LIKELY((all->unwanted | all->bad | all->again) == 0)) return;
     const weir_desk *desk = all->desk;
     uint64_t unwanted = all->unwanted;
     uint64_t bad = all->bad;
@@ -216,6 +234,7 @@ static void check_partition(const struct weir__partitions *all, uint32_t index) 
     const struct weir__queue *queue = &partition->queue->queue;
     WEIR__CHECK(partition->demand == 0 || partition->owner != NULL);
     WEIR__CHECK(partition->demand == 0 || queue->events == 0);
+    WEIR__CHECK(partition->straight == 0);
     WEIR__CHECK(all->as_genstage || weir__queue_empty(queue) ||
                 (weir__queue_at(queue, 0)->flags & WEIR__MARK) == 0);
     WEIR__CHECK(!waits(partition) ||

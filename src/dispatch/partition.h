@@ -19,6 +19,10 @@
  *   demand > 0  =>  the partition has an owner, and no events are in its queue
  *   a partition in which an info has to wait is marked `behind`; none is `touched`
  *
+ * and within one, of what is dealt and all wanted, with nothing before it,
+ *
+ *   straight > 0  =>  the partition has an owner, whose demand is at least that, and no queue
+ *
  * One owner, the producer's worker: no threads.
  */
 #ifndef WEIR__DISPATCH_PARTITION_H
@@ -51,7 +55,9 @@ struct weir__partition {
     bool lost;                /* no memory for those of this deal                        */
     uint32_t chosen;          /* events of this deal                                     */
     uint32_t runs;            /* that they come in                                       */
-    uint64_t arrived;         /* in the queue since the dispatch began                   */
+    uint64_t arrived;         /* in the queue since the dispatch began, or `straight`    */
+    uint32_t straight;        /* of the block, those that go without having been queued  */
+    uint32_t first;           /* the first one of them                                   */
 };
 
 struct weir__partition_name {
@@ -120,6 +126,19 @@ uint32_t weir__partitions_choose(struct weir__partitions *all, const weir_run *r
  * demand waits, marks those partitions touched and counts what was dropped.
  */
 void weir__partitions_deal(struct weir__partitions *all, weir_run *run);
+
+/* The slice of what goes straight, its reference with it; `straight` is the caller's to clear. */
+static inline struct weir__item weir__partition_straight(const struct weir__partition *partition) {
+    return (struct weir__item){.block = partition->fill,
+                               .first = partition->first,
+                               .count = partition->straight,
+                               .event_bytes = partition->fill->event_bytes};
+}
+
+/* It does not: something comes behind it, or it cannot.  It is queued, or lost for want of
+ * memory. */
+void weir__partitions_hold_straight(struct weir__partitions *all,
+                                    struct weir__partition *partition);
 
 /* ---- sort.c -------------------------------------------------------------- */
 

@@ -32,6 +32,12 @@ struct weir__desk_calls {
     void (*send)(void *context, weir_outlet *outlet, struct weir__queue *queue, uint64_t count);
 
     /*
+     * Delivers a slice to the outlet as one message, and takes over its reference: what send does,
+     * without a queue.  false: that is not how it goes, and nothing is done.  May be NULL.
+     */
+    bool (*send_slice)(void *context, weir_outlet *outlet, const struct weir__item *slice);
+
+    /*
      * Takes `count` events likewise and puts them on desk->rack, in entries of at
      * most `grain`.  Returns how many were lost for want of memory.
      */

@@ -124,15 +124,22 @@ void weir__edge_note(const struct weir__edge *edge, enum weir__direction directi
     }
 }
 
-void weir__edge_hold(struct weir__edge *edge) {
-    weir__fetch_add_u32(&edge->refs, 1);
+/* A local edge's are its worker's: so it needs no locked operation, which would wait for stores. */
+static inline uint32_t change_alone(uint32_t *refs, uint32_t by) {
+    uint32_t before = *refs;
+    weir__store_relaxed_u32(refs, before + by);
+    return before;
 }
 
-void weir__edge_release(struct weir__edge *edge) {
-    if (weir__fetch_sub_u32(&edge->refs, 1) != 1) { /* X1 -> X2 */
-        return;
+void weir__edge_hold(struct weir__edge *edge) {
+    if (edge->local) {
+        change_alone(&edge->refs, 1);
+    } else {
+        weir__fetch_add_u32(&edge->refs, 1);
     }
-    /* X1 -> X2: all that the others did to the edge is seen from here on. */
+}
+
+static void free_edge(struct weir__edge *edge) {
     WEIR__CHECK(!weir__edge_subscribed(edge));
     WEIR__CHECK(edge->producer_state == WEIR__PRODUCER_UNHEARD ||
                 edge->producer_state == WEIR__PRODUCER_OVER);
@@ -154,6 +161,15 @@ void weir__edge_release(struct weir__edge *edge) {
     weir__free(edge->allocator, edge, edge->bytes);
     if (heir != NULL) {
         heir->release(heir); /* last: who waits for that may close the runtime */
+    }
+}
+
+void weir__edge_release(struct weir__edge *edge) {
+    uint32_t before = edge->local ? change_alone(&edge->refs, (uint32_t)-1)
+                                  : weir__fetch_sub_u32(&edge->refs, 1); /* X1 -> X2 */
+    WEIR__CHECK(before > 0);
+    if (before == 1) {
+        free_edge(edge); /* X1 -> X2: all that the others did to the edge is seen from here on */
     }
 }
 

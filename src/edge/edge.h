@@ -46,7 +46,8 @@
  * Freeing.  refs counts who may still touch the edge: one for the producer's
  * side (passed on with CLOSE), one for the consumer's (passed on with DOWN or LEFT),
  * one for each CANCEL, EVICT and AGAIN in flight, and one for each direction that is
- * raised (on a stack or hot).  The last to let go frees it.
+ * raised (on a stack or hot).  The last to let go frees it.  Where both stages are on one worker
+ * nobody else counts, but who opens the edge, before the worker has it, and who closes the runtime.
  *   X1 -> X2  refs: a release by everybody else is seen by the one who frees
  *
  * Progress: wait-free on both sides, the allocator aside; telling is the outbox's and mail's.
@@ -367,21 +368,33 @@ static inline uint64_t weir__edge_open_demand(const struct weir__edge *edge) {
 uint64_t weir__edge_send_slices(struct weir__edge *edge, struct weir__queue *queue, uint64_t count,
                                 struct weir__pool *pool);
 
-/* The same when it is one slice and the ring has room; false: it is not, or has none. */
+/* Where the next message goes, if it is one slice; NULL: something waits before it, or there is no
+ * room in the ring.  And it goes: takes over the slice's reference; of its flags some last. */
+static inline struct weir__entry *weir__edge_slot(struct weir__edge *edge) {
+    return weir__queue_empty(&edge->overflow) ? weir__ring_reserve(&edge->ring) : NULL;
+}
+
+static inline void weir__edge_put(struct weir__edge *edge, struct weir__entry *slot,
+                                  const struct weir__item *slice, struct weir__pool *pool) {
+    weir__entry_fill(slot, slice, pool);
+    weir__ring_commit(&edge->ring, slot);
+    edge->sent += slice->count;
+}
+
+/* weir__edge_send_slices when it is one slice and the ring has room; false: it is not, or has
+ * none. */
 static inline bool weir__edge_send_straight(struct weir__edge *edge, struct weir__queue *queue,
                                             uint64_t count, struct weir__pool *pool) {
-    if (weir__queue_at(queue, 0)->count < count || !weir__queue_empty(&edge->overflow)) {
+    if (weir__queue_at(queue, 0)->count < count) {
         return false;
     }
-    struct weir__entry *slot = weir__ring_reserve(&edge->ring);
+    struct weir__entry *slot = weir__edge_slot(edge);
     if (slot == NULL) {
         return false;
     }
     struct weir__item item = weir__queue_take(queue, count, pool);
     item.flags &= WEIR__LASTING;
-    weir__entry_fill(slot, &item, pool);
-    weir__ring_commit(&edge->ring, slot);
-    edge->sent += count;
+    weir__edge_put(edge, slot, &item, pool);
     return true;
 }
 

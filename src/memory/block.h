@@ -118,6 +118,15 @@ static inline bool weir__block_idle(const struct weir__block *block) {
     return block->spare >= WEIR__BLOCK_BIAS && weir__load_acquire_u32(&block->refs) == block->spare;
 }
 
+/* Home worker, before closing: whether `events` more of that kind have room behind what it has,
+ * or from its start, if no slice of it is alive. */
+static inline bool weir__block_has_room(struct weir__block *block, uint32_t event_bytes,
+                                        const struct weir_event_type *type, uint64_t events) {
+    if (weir__block_idle(block)) block->used = 0;
+    return block->event_bytes == event_bytes && block->type == type &&
+           block->capacity - block->used >= events;
+}
+
 /* A block that the calling worker is filling, its pool `here`. */
 void weir__block_check(const struct weir__block *block, const struct weir__pool *here);
 

@@ -205,11 +205,7 @@ struct weir__block *weir__pool_room(struct weir__pool *pool, struct weir__block 
                                     uint32_t event_bytes, const weir_event_type *type,
                                     uint64_t events, uint64_t fresh) {
     struct weir__block *old = *block;
-    if (old != NULL && weir__block_idle(old)) old->used = 0;
-    if (old != NULL && old->event_bytes == event_bytes && old->type == type &&
-        old->capacity - old->used >= events) {
-        return old;
-    }
+    if (old != NULL && weir__block_has_room(old, event_bytes, type, events)) return old;
     if (old != NULL) weir__block_close(old, pool);
     *block = weir__pool_get(pool, event_bytes, type, fresh);
     return *block;

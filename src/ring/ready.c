@@ -158,7 +158,7 @@ void weir__ready_unheat(struct weir__ready_stage *stage, struct weir__ready_edge
     }
 }
 
-bool weir__ready_cool_stage(struct weir__ready_stage *stage) {
+bool weir__ready_cool_stage_abroad(struct weir__ready_stage *stage) {
     weir__ready_lower(&stage->raised);
     if (weir__load_relaxed_ptr(&stage->edges.head) == NULL) {
         stage->owned = false;

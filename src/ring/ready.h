@@ -48,7 +48,11 @@
  * (a stack push may retry), parking aside.  Nothing here wraps.
  *
  * An edge and both its stages may share a worker; then publishing is a plain
- * write to the owner's own lists (weir__ready_heat, weir__ready_queue).
+ * write to the owner's own lists (weir__ready_heat, weir__ready_queue).  A stage all of whose
+ * edges are such (not `abroad`) is raised by nobody else.  So it does not cool when it has nothing
+ * to do: the owner keeps its token, `raised` stays 1, and it is queued without an exchange and
+ * left without a fence.  Its first edge abroad comes by mail, ahead of what is raised on that.  A
+ * place that was abroad once stays so: who is elsewhere may not know yet that its stage has gone.
  */
 #ifndef WEIR__RING_READY_H
 #define WEIR__RING_READY_H
@@ -100,6 +104,7 @@ struct weir__ready_stage {
     bool owned;       /* the owner is who raised is 1 for: it runs or is queued */
     bool queued;      /* in the bell's run list                                 */
     bool watched;     /* its stage looks outside the runtime by itself           */
+    bool abroad;      /* another worker knows an edge of it, or did; else it cools for nobody */
     uint64_t came_ns; /* the bell's, when it was taken from the stack last */
 };
 
@@ -288,11 +293,21 @@ static inline bool weir__ready_retake(uint32_t *raised) {
     return weir__exchange_u32(raised, 1) == 0;
 }
 
+/* The owner hears of an edge to another worker's stage, before that raises it for the first time
+ * or with it: the mail of that comes first. */
+static inline void weir__ready_goes_abroad(struct weir__ready_stage *stage) {
+    stage->abroad = true;
+}
+
 /*
  * Cools the stage that has just run (it is not in the run list), which has no
  * hot edge and nothing else to do.  False when there is something after all:
  * it is to be queued again.
  */
-bool weir__ready_cool_stage(struct weir__ready_stage *stage);
+bool weir__ready_cool_stage_abroad(struct weir__ready_stage *stage);
+
+static inline bool weir__ready_cool_stage(struct weir__ready_stage *stage) {
+    return !stage->abroad || weir__ready_cool_stage_abroad(stage); /* else the token is kept */
+}
 
 #endif

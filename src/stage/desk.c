@@ -176,6 +176,22 @@ static void send_to_outlet(void *context, weir_outlet *outlet, struct weir__queu
     }
 }
 
+static bool send_slice(void *context, weir_outlet *outlet, const struct weir__item *slice) {
+    weir_stage *stage = context;
+    struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
+    struct weir__entry *slot = WEIR__UNLIKELY(stage->weighs) ? NULL : weir__edge_slot(edge);
+    if (WEIR__UNLIKELY(slot == NULL)) {
+        return false;
+    }
+    if (WEIR__METERED && WEIR__UNLIKELY(stage->host->stamps != 0)) {
+        weir__stage_stamp(stage, edge);
+    }
+    uint64_t count = slice->count;
+    weir__edge_put(edge, slot, slice, &stage->host->pool);
+    tell_sent(stage, edge, count, count * stage->event_bytes);
+    return true;
+}
+
 /* Demands what the dispatcher dropped and nobody in particular had asked for, as late. */
 static void demand_again(void *context, uint64_t count) {
     weir_stage *stage = context;
@@ -196,6 +212,7 @@ static void unpin(void *context, struct weir__item *item) {
 }
 
 const struct weir__desk_calls weir__stage_desk_calls = {.send = send_to_outlet,
+                                                        .send_slice = send_slice,
                                                         .put = put_on_rack,
                                                         .ask_again = ask_again,
                                                         .demand_again = demand_again,

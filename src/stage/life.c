@@ -97,6 +97,7 @@ static weir_status open_dispatcher(weir_stage *stage, const weir_stage_options *
         return status;
     }
     stage->dispatch.table = table;
+    stage->in_step = table == weir_broadcast_dispatcher();
     return WEIR_OK;
 }
 

@@ -106,7 +106,7 @@ static void go_or_tell(weir_stage *stage, struct weir__edge *edge, struct weir__
 /* Demand may have come back, or room. */
 static void hear_back(weir_stage *stage, struct weir__edge *edge, const struct weir__go *go) {
     if (weir__edge_has_demand(edge)) {
-        if (goes_far(stage, go)) {
+        if (goes_far(stage, go) && !weir__stage_hears_others(stage)) {
             weir__stage_poll_demand(stage, edge);
         } else {
             weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);

@@ -16,6 +16,10 @@
  * turn.  What is noted is handled in a leg or told; nothing is left to a later turn that might not
  * come.
  *
+ * Who asks in a leg is heard in the order of asking: at once where nobody else has asked, else
+ * behind those who have.  (At once, one of several consumers got all legs of each turn.)  When no
+ * leg is left they are heard in the next turn, which has legs again: told, each would have a turn.
+ *
  * A go is bounded in legs and batches, of all the stages that it comes to, and is over when mail
  * has come to the worker: neighbours wait no longer than for a turn or two.
  *
@@ -51,6 +55,16 @@ struct weir__go {
     int32_t legs;     /* of the stage that has the turn; others may make it somewhat negative */
     uint32_t batches; /* handed to handle_events in legs                                      */
 };
+
+/* Others have asked before, and are to be heard: who asks in a leg now is behind them. */
+static inline bool weir__stage_hears_others(const weir_stage *stage) {
+    return stage->ready->hot[WEIR__DEMAND].count > 1 && !stage->in_step;
+}
+
+/* No leg is left in it, or mail has come. */
+static inline bool weir__go_is_over(const struct weir__go *go) {
+    return go->legs <= 0 || go->batches == 0;
+}
 
 /* The look is over: legs, and what comes back of them, as far as the go goes. */
 void weir__onward_go(weir_stage *stage, struct weir__go *go);

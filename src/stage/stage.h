@@ -155,6 +155,7 @@ struct weir_stage {
     weir_demand_mode mode;
     bool as_genstage;
     bool drop_unheard;
+    bool in_step; /* its dispatcher gives all consumers the same, whoever is heard first */
     bool discard_returned;
     bool sliced;     /* the running callback has emitted slices of its input (payload.c) */
     bool weighs;     /* bytes of what it sends are counted: it has spans, or somebody bounds them */

@@ -87,6 +87,9 @@ static void link_producer(weir_stage *stage, struct weir__edge *edge) {
     }
     stage->producers = edge;
     edge->to = stage;
+    if (!edge->local) {
+        weir__ready_goes_abroad(stage->ready);
+    }
     stage->ready->merges = edge->producers_next != NULL;
     weir__index_add(&stage->subscriptions, &edge->subscription, edge->id.id);
 }
@@ -404,6 +407,9 @@ static uint64_t take_over(weir_stage *stage, const struct weir__edge *edge) {
 /* A consumer that replaces its subscription misses nothing that others get: until the new
  * one is attached, nothing is served for the end of the old one. */
 void weir__subscription_open(weir_stage *stage, struct weir__edge *edge) {
+    if (!edge->local) {
+        weir__ready_goes_abroad(stage->ready);
+    }
     uint64_t upstream = edge->takes_over ? take_over(stage, edge) : 0;
     if (stage->stopping) { /* OPEN came too late: it bounces with the rest of the mail */
         weir__mail_list_push(&stage->control, &edge->forth);
@@ -422,6 +428,10 @@ void weir__subscription_open(weir_stage *stage, struct weir__edge *edge) {
  */
 void weir__subscription_bounce_open(struct weir__host *host, struct weir__edge *edge) {
     weir_reason reason = WEIR_REASON_NOPROC;
+    if (!edge->local) { /* its place may be another stage's: what is raised there is let go of */
+        weir__ready_goes_abroad(edge->at[WEIR__DEMAND]);
+        weir__ready_queue(edge->at[WEIR__DEMAND], false);
+    }
     if (edge->replaces != 0) {
         bool bereft;
         reason = host->reason_of(host->runtime, edge->id.producer, &bereft);

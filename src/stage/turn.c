@@ -147,10 +147,11 @@ static WEIR__NOINLINE bool edges(weir_stage *stage, enum weir__direction directi
                                  uint32_t *budget, struct weir__go *go) {
     struct weir__ready_list *hot = &stage->ready->hot[direction];
     bool any = false;
+    bool others = direction == WEIR__DEMAND && weir__stage_hears_others(stage);
     stage->goes_on = true;
     for (uint32_t left = hot->count; left > 0 && hot->count > 0; left--) {
-        if (stage->stopping || *budget == 0) {
-            any = true;
+        if (stage->stopping || *budget == 0 || (others && weir__go_is_over(go))) {
+            any = true; /* the next turn goes on here */
             break;
         }
         struct weir__ready_edge *ready = hot->first;

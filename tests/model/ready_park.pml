@@ -23,6 +23,8 @@
  * the owner has it already (asserted).
  * ONE_LINK verifies a stricter form, for nodes whose one link field serves the
  * stack and the owner's list: unlinked before raised = 0.
+ * INLAND begins with a slot that no other worker knows: its owner keeps the token, and neither
+ * cools nor claims it. The mail is what tells of an edge abroad, and the publishers come behind it.
  *
  * Mutants (each must give an error):
  *   MUTANT_NO_PUBLISHER_FENCE  data stored, raised loaded, no fence between
@@ -40,6 +42,8 @@
  *   MUTANT_BLIND_WAIT          the kernel does not compare before it sleeps
  * with ONE_LINK:
  *   MUTANT_UNLINK_LATE         edge leaves the hot list after raised = 0
+ * with INLAND:
+ *   MUTANT_ABROAD_UNNOTICED    the owner goes on as if nobody else knew the slot
  */
 #ifndef BATCHES
 #define BATCHES 2 /* of each publisher */
@@ -65,6 +69,24 @@ bool mail;
 bool hot[EDGES]; /* the owner's list of hot edges */
 bool runnable;   /* the owner's list of runnable slots */
 bool asleep;     /* in futex_wait */
+
+#ifdef INLAND
+bool abroad; /* the owner has heard of an edge to another worker */
+bool kept;   /* it has the slot's token, though the slot does not run */
+#define keep_token()  kept = true
+#define spend_token() kept = false
+#ifdef MUTANT_ABROAD_UNNOTICED
+#define goes_abroad() skip
+#else
+#define goes_abroad() abroad = true
+#endif
+#else
+#define abroad        true
+#define kept          false
+#define keep_token()  skip
+#define spend_token() skip
+#define goes_abroad() skip
+#endif
 
 inline wake(me) {
     if
@@ -132,8 +154,14 @@ proctype publisher(byte e) {
 
 active proctype sender() {
     byte old;
+#ifdef INLAND
+    memory[SLOT_RAISED] == 1; /* as it begins */
+#endif
     atomic { mail = true }
-    wake(SENDER)
+    wake(SENDER);
+#ifdef INLAND
+    atomic { run publisher(0); run publisher(1) }
+#endif
 }
 
 inline cool_edge(e) {
@@ -164,6 +192,13 @@ inline cool_edge(e) {
 }
 
 inline cool_slot() {
+    if
+    :: abroad -> cool_slot_abroad()
+    :: else -> atomic { runnable = false; keep_token() }
+    fi
+}
+
+inline cool_slot_abroad() {
     runnable = false; /* taken out of the run list to run */
     store(OWNER, SLOT_RAISED, 0);
 #ifndef MUTANT_NO_SLOT_FENCE
@@ -229,7 +264,8 @@ inline claim_edge(e) {
 
 inline claim_slot() {
     if
-    :: !runnable ->
+    :: !runnable && kept -> atomic { runnable = true; spend_token() }
+    :: !runnable && !kept ->
         atomic {
             exchange(OWNER, SLOT_RAISED, 1, old);
 #ifdef MUTANT_SLOT_CLAIM_BLIND
@@ -277,7 +313,11 @@ active proctype owner() {
     byte got[EDGES];
     bool mailed;
 
+#ifdef INLAND
+    atomic { memory[SLOT_RAISED] = 1; kept = true }
+#else
     atomic { run publisher(0); run publisher(1) }
+#endif
     do
     :: all_done -> break
     :: else ->
@@ -287,7 +327,7 @@ active proctype owner() {
         :: else
         fi;
         if
-        :: atomic { mail -> empty(buffer[OWNER]); mail = false; mailed = true };
+        :: atomic { mail -> empty(buffer[OWNER]); mail = false; mailed = true; goes_abroad() };
             claim_edge(0);
             claim_slot()
         :: else

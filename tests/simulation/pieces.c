@@ -189,6 +189,7 @@ static void begin_world(void) {
     for (int i = 0; i < WORKERS; i++) {
         weir__bell_open(&workers[i].bell);
         weir__ready_stage_open(&workers[i].stage, &workers[i].bell);
+        weir__ready_goes_abroad(&workers[i].stage);
     }
 }
 

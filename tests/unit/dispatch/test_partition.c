@@ -203,6 +203,8 @@ struct fixture {
     struct rule rule;
     weir_outlet outlets[PARTITIONS];
     weir_subscribe_options options[PARTITIONS];
+    uint64_t slices; /* shown to send_slice */
+    uint64_t straight;
     struct trace trace;
 };
 
@@ -213,6 +215,22 @@ static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, 
     assert_in_range(fixture->trace.count + count, 0, TRACE);
     weir__queue_gather(queue, &fixture->trace.at[fixture->trace.count], count, &fixture->pool);
     fixture->trace.count += count;
+}
+
+/* Two of three go so. */
+static bool send_slice(void *context, weir_outlet *outlet, const struct weir__item *slice) {
+    struct fixture *fixture = context;
+    if (fixture->slices++ % 3 == 0) return false;
+    fixture->straight++;
+    note_pair(&fixture->trace, MESSAGE, (uint64_t)(outlet - fixture->outlets));
+    note(&fixture->trace, slice->count);
+    assert_in_range(fixture->trace.count + slice->count, 0, TRACE);
+    memcpy(&fixture->trace.at[fixture->trace.count],
+           weir__block_at(slice->block, slice->first, sizeof(uint64_t)),
+           slice->count * sizeof(uint64_t));
+    fixture->trace.count += slice->count;
+    weir__block_drop(slice->block, &fixture->pool);
+    return true;
 }
 
 static void again(void *context, uint64_t count) {
@@ -228,8 +246,11 @@ static void info_due(void *context, void *info) {
     note_pair(&((struct fixture *)context)->trace, INFO, (uintptr_t)info);
 }
 
-static const struct weir__desk_calls calls = {
-    .send = send, .demand_again = again, .discard = discard, .info_due = info_due};
+static const struct weir__desk_calls calls = {.send = send,
+                                              .send_slice = send_slice,
+                                              .demand_again = again,
+                                              .discard = discard,
+                                              .info_due = info_due};
 
 static void open_fixture(struct fixture *fixture, bool as_genstage, struct rule rule) {
     memset(fixture, 0, offsetof(struct fixture, trace));
@@ -411,6 +432,7 @@ static void agrees_with_plain_arrays(void **state) {
         struct both both = {.f = fixture, .model = model, .next = 1};
         weir__rng_seed(&both.rng, seed);
         for (int i = 0; i < 1000; i++) step(&both);
+        assert_in_range(fixture->straight, 1, fixture->slices - 1);
         close_fixture(fixture);
     }
     free(lines);

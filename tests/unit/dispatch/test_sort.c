@@ -41,6 +41,7 @@ struct fixture {
     struct weir_desk desk;
     struct weir__partitions *state;
     uint64_t buffered;
+    uint64_t slices; /* shown to send_slice */
     weir_outlet outlets[PARTITIONS];
     weir_subscribe_options options[PARTITIONS];
     struct stream stream;
@@ -124,6 +125,19 @@ static void send(void *context, weir_outlet *outlet, struct weir__queue *queue, 
     }
 }
 
+/* In the end each other one goes so. */
+static bool send_slice(void *context, weir_outlet *outlet, const struct weir__item *slice) {
+    struct fixture *fixture = context;
+    if (fixture->slices++ % 2 == 0) return false;
+    const unsigned char *events = weir__block_at(slice->block, slice->first, slice->event_bytes);
+    for (uint32_t i = 0; i < slice->count; i++) {
+        expect_next(&fixture->stream, (uint32_t)(outlet - fixture->outlets),
+                    &events[(size_t)i * slice->event_bytes]);
+    }
+    weir__block_drop(slice->block, &fixture->pool);
+    return true;
+}
+
 static void again(void *context, uint64_t count) {
     ((struct fixture *)context)->stream.again += count;
 }
@@ -133,7 +147,7 @@ static void discard(void *context, uint64_t count, weir_discard cause) {
 }
 
 static const struct weir__desk_calls calls = {
-    .send = send, .demand_again = again, .discard = discard};
+    .send = send, .send_slice = send_slice, .demand_again = again, .discard = discard};
 
 enum kind { HASH, HASH_MANY, REWRITE, KINDS };
 

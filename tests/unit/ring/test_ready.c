@@ -35,7 +35,10 @@ struct fixture {
 static void open_fixture(struct fixture *f) {
     memset(f, 0xa5, sizeof *f);
     weir__bell_open(&f->bell);
-    for (int i = 0; i < 3; i++) weir__ready_stage_open(&f->stage[i], &f->bell);
+    for (int i = 0; i < 3; i++) {
+        weir__ready_stage_open(&f->stage[i], &f->bell);
+        weir__ready_goes_abroad(&f->stage[i]);
+    }
     for (int i = 0; i < EDGES; i++) weir__ready_edge_open(&f->edge[i], WEIR__EVENTS, f);
     f->count = 0;
 }
@@ -221,6 +224,28 @@ static void a_cold_stage_is_raised_anew(void **state) {
     assert_int_equal(f.stage[0].raised, 0);
     assert_true(publish(&f, 0, 0));
     assert_ptr_equal(next(&f), &f.stage[0]);
+}
+
+/* Until somebody else may raise it: from then on it cools. */
+static void a_stage_known_here_alone_keeps_its_token(void **state) {
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    weir__ready_stage_open(&f.stage[0], &f.bell);
+    weir__ready_queue(&f.stage[0], false);
+    for (int i = 0; i < 2; i++) {
+        assert_ptr_equal(next(&f), &f.stage[0]);
+        assert_true(weir__ready_cool_stage(&f.stage[0]));
+        assert_true(f.stage[0].owned);
+        assert_int_equal(f.stage[0].raised, 1);
+        assert_null(next(&f));
+        weir__ready_queue(&f.stage[0], false);
+    }
+    weir__ready_goes_abroad(&f.stage[0]);
+    assert_ptr_equal(next(&f), &f.stage[0]);
+    assert_true(weir__ready_cool_stage(&f.stage[0]));
+    assert_false(f.stage[0].owned);
+    assert_int_equal(f.stage[0].raised, 0);
 }
 
 static void a_stage_with_a_raised_edge_does_not_cool(void **state) {
@@ -438,6 +463,7 @@ int main(void) {
         cmocka_unit_test(a_stage_that_is_being_raised_is_left_to_the_stack),
         cmocka_unit_test(a_stage_that_is_queued_is_not_pushed),
         cmocka_unit_test(a_cold_stage_is_raised_anew),
+        cmocka_unit_test(a_stage_known_here_alone_keeps_its_token),
         cmocka_unit_test(a_stage_with_a_raised_edge_does_not_cool),
         cmocka_unit_test(a_stage_raised_while_it_cools_is_left_to_the_stack),
         cmocka_unit_test(an_edge_is_cooled_by_one_side_only),

@@ -378,6 +378,40 @@ static void a_step_says_what_it_found(struct rig *rig) {
     rig_close(rig);
 }
 
+static struct weir__ready_stage *ready_of(const struct rig *rig, const struct player *player) {
+    return &weir__registry_slot(&rig->runtime->registry, player->ref)->ready;
+}
+
+/* Whom no other worker can raise need not cool; who gets an edge abroad does from then on. */
+static void who_is_known_here_alone_keeps_its_token(void **state) {
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, &(weir_runtime_options){.mode = WEIR_STEPPED, .workers = 2});
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = 100};
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER};
+    struct player d = {.name = "d", .kind = WEIR_CONSUMER};
+    player_start(&p, &rig, &(weir_stage_options){.worker = WEIR_WORKER(0)});
+    player_start(&c, &rig, &(weir_stage_options){.worker = WEIR_WORKER(0)});
+    player_start(&d, &rig, &(weir_stage_options){.worker = WEIR_WORKER(1)});
+    player_subscribe(&c, &p, NULL);
+    rig_rest(&rig);
+    for (int i = 0; i < 2; i++) {
+        assert_true(ready_of(&rig, i == 0 ? &p : &c)->owned);
+        assert_false(ready_of(&rig, i == 0 ? &p : &c)->queued);
+        assert_int_equal(ready_of(&rig, i == 0 ? &p : &c)->raised, 1);
+    }
+    player_subscribe(&d, &p, NULL);
+    rig_rest(&rig);
+    assert_false(ready_of(&rig, &p)->owned);
+    assert_false(ready_of(&rig, &d)->owned);
+    assert_true(ready_of(&rig, &c)->owned);
+    p.limit = 2000;
+    player_cast(&p, 900);
+    rig_rest(&rig);
+    assert_int_equal(c.handled + d.handled, 2000);
+    rig_close(&rig);
+}
+
 /*
  * An edge raised for a stage that ends before it looks: whoever finds it lets it
  * go, and a later stage in the same place has nothing to do with it.
@@ -427,6 +461,7 @@ int main(void) {
         cmocka_unit_test(more_workers_than_cores_do_not_spin),
         cmocka_unit_test(more_workers_than_cores_do_the_work),
         TEST_STEPPED(a_step_says_what_it_found),
+        cmocka_unit_test(who_is_known_here_alone_keeps_its_token),
         cmocka_unit_test(what_is_raised_for_who_has_gone_is_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

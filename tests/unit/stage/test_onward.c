@@ -96,6 +96,44 @@ static void a_full_buffer_is_not_emptied_in_one_turn(struct rig *rig) {
     rig_close(rig);
 }
 
+/* Of several who ask in legs each has as much: a turn hears them one after the other, as far as its
+ * legs go, and the next one goes on there. */
+static void share_in_legs(struct rig *rig, int count) {
+    enum { MOST = 150, ROUNDS = 40 };
+    static struct player all[MOST];
+    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = UINT64_MAX, .quiet = true};
+    PLAYERS_START(rig, &p);
+    memset(all, 0, sizeof all);
+    for (int i = 0; i < count; i++) {
+        all[i].name = "c";
+        all[i].kind = WEIR_CONSUMER;
+        all[i].quiet = true;
+        player_start(&all[i], rig, &(weir_stage_options){.worker = WEIR_WORKER(0)});
+        player_subscribe(&all[i], &p, &few);
+    }
+    while (p.emitted < (uint64_t)count * ROUNDS) {
+        uint64_t before = p.emitted;
+        assert_int_equal(weir_runtime_step(rig->runtime, 1), 1);
+        if (before > (uint64_t)count * 10) assert_in_range(p.emitted - before, 0, 40);
+    }
+    p.limit = p.emitted;
+    rig_rest(rig);
+    for (int i = 0; i < count; i++) assert_in_range(all[i].handled, ROUNDS - 6, ROUNDS + 6);
+    rig_close(rig);
+}
+
+static void of_two_who_ask_in_legs_each_has_as_much(struct rig *rig) {
+    share_in_legs(rig, 2);
+}
+
+static void of_four_who_ask_in_legs_each_has_as_much(struct rig *rig) {
+    share_in_legs(rig, 4);
+}
+
+static void of_many_who_ask_in_legs_each_has_as_much(struct rig *rig) {
+    share_in_legs(rig, 150);
+}
+
 /* Far more stages than legs are made within legs. */
 static void a_long_chain_goes_on(struct rig *rig) {
     enum { STAGES = 100 };
@@ -353,6 +391,9 @@ int main(void) {
         TEST_STEPPED(a_chain_runs_in_one_turn),
         TEST_STEPPED(others_have_their_turns_meanwhile),
         TEST_STEPPED(a_full_buffer_is_not_emptied_in_one_turn),
+        TEST_STEPPED(of_two_who_ask_in_legs_each_has_as_much),
+        TEST_STEPPED(of_four_who_ask_in_legs_each_has_as_much),
+        TEST_STEPPED(of_many_who_ask_in_legs_each_has_as_much),
         TEST_IN_WORLDS(a_long_chain_goes_on),
         TEST_IN_WORLDS(what_is_more_than_a_share_follows),
         TEST_IN_WORLDS_AND_WAYS(all_that_share_are_heard, 3),
