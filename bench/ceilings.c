@@ -264,6 +264,14 @@ struct race_result ceiling_deep_ring(struct race_cores cores, struct ceiling_dee
     return result;
 }
 
+/* The same with an event for a batch, and a window of them. */
+struct race_result ceiling_ring_of_slots(struct race_cores cores, struct ceiling_window window,
+                                         uint64_t events) {
+    const uint32_t words = window.event_bytes / (uint32_t)sizeof(uint64_t);
+    const struct ceiling_deep slots = {words, window.max * window.event_bytes};
+    return ceiling_deep_ring(cores, slots, events * words);
+}
+
 /* --- one ring entry per event --------------------------------------------- */
 
 struct queue {
