@@ -20,4 +20,11 @@ void add_slices(race_cores cores, ceiling_window window, const std::string &sett
         [=](uint64_t events) { return ceiling_one_core(cores, window, events); });
 }
 
+void add_slots(race_cores cores, ceiling_window window, const std::string &setting) {
+    add("ceiling/split/slots," + setting,
+        [=](uint64_t events) { return ceiling_ring_of_slots(cores, window, events); });
+    add("ceiling/one_core/slots," + setting,
+        [=](uint64_t events) { return ceiling_one_core_slots(cores, window, events); });
+}
+
 } // namespace rows

@@ -12,6 +12,9 @@ namespace rows {
 // ceiling/one_core/loop,SETTING.
 void add_slices(race_cores cores, ceiling_window window, const std::string &setting);
 
+// ceiling/split/slots,SETTING and ceiling/one_core/slots,SETTING: of large events.
+void add_slots(race_cores cores, ceiling_window window, const std::string &setting);
+
 } // namespace rows
 
 #endif

@@ -264,6 +264,14 @@ struct race_result ceiling_deep_ring(struct race_cores cores, struct ceiling_dee
     return result;
 }
 
+/* The same with an event for a batch, and a window of them. */
+struct race_result ceiling_ring_of_slots(struct race_cores cores, struct ceiling_window window,
+                                         uint64_t events) {
+    const uint32_t words = window.event_bytes / (uint32_t)sizeof(uint64_t);
+    const struct ceiling_deep slots = {words, window.max * window.event_bytes};
+    return ceiling_deep_ring(cores, slots, events * words);
+}
+
 /* --- one ring entry per event --------------------------------------------- */
 
 struct queue {
@@ -321,13 +329,46 @@ static uint64_t alone_receive(void *argument) {
     return sum;
 }
 
-struct race_result ceiling_one_core(struct race_cores cores, struct ceiling_window window,
-                                    uint64_t events) {
+/*
+ * A window of slots, walked as a subscription does: all are filled, then a batch is summed and
+ * as many are filled again.
+ */
+static uint64_t alone_in_slots(void *argument) {
+    const struct hand *hand = argument;
+    const uint64_t room = hand->window.max;
+    const uint64_t batch = room - hand->window.min;
+    const uint64_t last = hand->events;
+    uint64_t sum = 0;
+    uint64_t made = 0;
+    for (uint64_t done = 0; done < last;) {
+        for (uint64_t until = smaller(done + room, last); made < until; made++) {
+            uint64_t *slot = hand->memory + made % room * hand->words;
+            work_fill(slot, hand->words, made * hand->words + 1);
+        }
+        for (uint64_t until = smaller(done + batch, last); done < until; done++) {
+            sum += work_sum(hand->memory + done % room * hand->words, hand->words);
+        }
+    }
+    return sum;
+}
+
+static struct race_result run_alone(struct race_cores cores, struct ceiling_window window,
+                                    uint64_t events, uint64_t (*receive)(void *)) {
     struct hand hand = {.window = window, .events = events};
     hand.words = window.event_bytes / sizeof(uint64_t);
     hand.memory = lines((size_t)window.max * window.event_bytes);
-    const struct race race = {alone_send, alone_receive, &hand, work_expected(events * hand.words)};
+    const struct race race = {alone_send, receive, &hand, work_expected(events * hand.words)};
     struct race_result result = race_run(&race, cores);
     free(hand.memory);
     return result;
+}
+
+struct race_result ceiling_one_core(struct race_cores cores, struct ceiling_window window,
+                                    uint64_t events) {
+    return run_alone(cores, window, events, alone_receive);
+}
+
+struct race_result ceiling_one_core_slots(struct race_cores cores, struct ceiling_window window,
+                                          uint64_t events) {
+    return run_alone(cores, window, events, alone_in_slots);
 }

@@ -13,8 +13,11 @@
  *   ceiling_deep_ring       a long ring of batches, filled and summed in place: once its
  *                           lines have aged out of the private caches, neither side
  *                           waits for the other
+ *   ceiling_ring_of_slots   the same with large events, each in a slot of its own that is told
+ *                           and freed by itself; as many slots as the window has events
  *   ceiling_ring_per_event  what a plain queue does: one ck_ring entry per event
- *   ceiling_one_core        no second core: one thread fills and sums
+ *   ceiling_one_core        no second core: one thread fills and sums a batch
+ *   ceiling_one_core_slots  likewise, but as many slots as the window has events
  *   ceiling_trips           single trips, each timed: of a cache line, or between two
  *                           threads that sleep on a futex each
  *
@@ -65,7 +68,11 @@ struct race_result ceiling_slices(struct race_cores cores, struct ceiling_window
                                   enum ceiling_manner manner, uint64_t events);
 struct race_result ceiling_deep_ring(struct race_cores cores, struct ceiling_deep deep,
                                      uint64_t events);
+struct race_result ceiling_ring_of_slots(struct race_cores cores, struct ceiling_window window,
+                                         uint64_t events);
 struct race_result ceiling_ring_per_event(struct race_cores cores, uint64_t events);
+struct race_result ceiling_one_core_slots(struct race_cores cores, struct ceiling_window window,
+                                          uint64_t events);
 struct race_result ceiling_one_core(struct race_cores cores, struct ceiling_window window,
                                     uint64_t events);
 

@@ -13,6 +13,7 @@ struct field {
     double began[GRAPH_BRANCHES];
     double ended[GRAPH_BRANCHES];
     uint64_t sums[GRAPH_BRANCHES];
+    struct part_lap lap; /* of a pipe that is to be warm */
 };
 
 static uint32_t key_of(void *context, const void *event) {
@@ -74,7 +75,8 @@ static weir_ref start_middle(struct field *field, unsigned number, weir_ref upst
 }
 
 static weir_ref start_sink(struct field *field, unsigned number, unsigned worker) {
-    const struct part_sink sink = {.sum = &field->sums[number], .ended = &field->ended[number]};
+    struct part_sink sink = {.sum = &field->sums[number], .ended = &field->ended[number]};
+    if (field->shape.warm > 0) sink.lap = &field->lap;
     return part_start_sink(field->runtime, &sink, worker);
 }
 
@@ -160,18 +162,34 @@ static struct race_result judge(const struct field *field, uint64_t events,
     return (struct race_result){ended - began, correct};
 }
 
-struct race_result graph_run(struct graph_shape shape, uint64_t events) {
-    struct field field = {.shape = shape};
+static struct race_result run_field(struct field *field, uint64_t events) {
+    const struct graph_shape shape = field->shape;
     weir_runtime_options options = {.workers = shape.workers, .idle = shape.idle};
     if (shape.allocator) options.allocator = *shape.allocator;
-    part_must(weir_runtime_open(&options, &field.runtime));
+    part_must(weir_runtime_open(&options, &field->runtime));
     weir_ref sources[GRAPH_BRANCHES];
-    unsigned count = build(&field, events, sources);
+    unsigned count = build(field, events, sources);
     for (unsigned i = 0; i < count; i++) {
-        part_must(weir_demand(field.runtime, sources[i], WEIR_FORWARD));
+        part_must(weir_demand(field->runtime, sources[i], WEIR_FORWARD));
     }
-    part_must(weir_runtime_run(field.runtime, WEIR_FOREVER));
+    part_must(weir_runtime_run(field->runtime, WEIR_FOREVER));
     weir_accounts accounts;
-    part_must(weir_runtime_close(field.runtime, &accounts));
-    return judge(&field, events, &accounts);
+    part_must(weir_runtime_close(field->runtime, &accounts));
+    return judge(field, events, &accounts);
+}
+
+static struct race_result run_warm(struct field *field, uint64_t events) {
+    sem_t done;
+    sem_init(&done, 0, 0);
+    field->lap = (struct part_lap){.left = field->shape.warm + events, .timed = events};
+    field->lap.done = &done;
+    struct race_result result = run_field(field, field->lap.left);
+    result.nanoseconds = field->lap.ended - field->lap.began;
+    sem_destroy(&done);
+    return result;
+}
+
+struct race_result graph_run(struct graph_shape shape, uint64_t events) {
+    struct field field = {.shape = shape};
+    return shape.warm > 0 ? run_warm(&field, events) : run_field(&field, events);
 }

@@ -44,6 +44,7 @@ struct graph_shape {
     weir_idle idle;
     const weir_allocator *allocator; /* NULL: the default */
     const struct part_watch *watch;  /* of each source; may be NULL */
+    uint64_t warm; /* a pipe: so many events first, which the clock does not see */
 };
 
 struct race_result graph_run(struct graph_shape shape, uint64_t events);

@@ -20,7 +20,8 @@
  *   9            for 9, after every 9th               1
  *
  * (GenStage says "the minimum number of running children"; that is so only where
- * min_demand is half of max_demand.)  Never more than max_demand run at once.
+ * min_demand is half of max_demand.)  Never more than max_demand run at once: say it where
+ * events have more than 1 KiB, of which fewer than 1,000 come by default (subscription.h).
  *
  * Order.  Tasks are begun in the order of the events; how they end is up to
  * them.  With several threads nothing is promised about what runs beside what.

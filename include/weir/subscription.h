@@ -9,6 +9,10 @@
  * ask travels for every max_demand - min_demand events.  (GenStage's rule;
  * docs/guide.md has a worked example.)
  *
+ * Who says nothing of all this (max_demand, min_demand and max_bytes all 0) has a window of 1,000
+ * events, or, of events of more than about 1 KiB, of as many as are 1 MiB
+ * (WEIR_MAX_BYTES_DEFAULT), but at least two: 128 of 8 KiB, 16 of 64 KiB.
+ *
  * max_bytes bounds the bytes of those events, too: what they take themselves, and what their spans
  * point at (event.h).  One event is always let through where none is under way, however long it
  * is.  An event is under way from when it is sent until the batch that it came in was handled.
@@ -42,7 +46,7 @@ extern "C" {
 #define WEIR_PARTITION(number) ((unsigned)(number) + 1u)
 
 typedef struct weir_subscribe_options {
-    size_t max_demand;       /* events; 1..WEIR_MAX_DEMAND_LIMIT; default 1000        */
+    size_t max_demand;       /* events; 1..WEIR_MAX_DEMAND_LIMIT; default 1000, or 1 MiB (above) */
     size_t min_demand;       /* events; 0 (say WEIR_NONE)..max-1; default max / 2     */
     weir_cancel_mode cancel; /* default WEIR_PERMANENT                                */
     void *user;              /* handed to both handle_subscribe callbacks             */

@@ -186,6 +186,10 @@ void weir__pool_flush_chains(struct weir__pool *pool) {
     pool->chained = false;
 }
 
+static inline bool chain_is_long(const struct weir__pool_chain *chain) {
+    return chain->count >= WEIR__POOL_CHAIN_MAX || chain->bytes >= WEIR__POOL_CHAIN_BYTES;
+}
+
 /* The chain for a home: its own, else an empty one, else the fullest is sent to make room. */
 static struct weir__pool_chain *chain_for(struct weir__pool *here, struct weir__pool *home) {
     struct weir__pool_chain *best = &here->chains[0];
@@ -234,8 +238,10 @@ void weir__pool_put(struct weir__block *block, struct weir__pool *here) {
         struct weir__pool_chain *chain = chain_for(here, home);
         block->next = chain->first;
         chain->first = block;
+        chain->count++;
+        chain->bytes += block->bytes;
         here->chained = true;
-        if (++chain->count >= WEIR__POOL_CHAIN_MAX) flush_chain(here, chain);
+        if (chain_is_long(chain)) flush_chain(here, chain);
     }
 }
 

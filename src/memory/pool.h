@@ -24,7 +24,8 @@ enum {
     WEIR__POOL_CLASS_MAX_LOG2 = 21, /* 2 MiB; larger blocks are not kept        */
     WEIR__POOL_CLASSES = WEIR__POOL_CLASS_MAX_LOG2 - WEIR__POOL_CLASS_MIN_LOG2 + 1,
     WEIR__POOL_CHAINS = 4,            /* homes that an outgoing chain is kept for */
-    WEIR__POOL_CHAIN_MAX = 32,        /* blocks in a chain before it is sent      */
+    WEIR__POOL_CHAIN_MAX = 32,        /* blocks in a chain before it is sent, or: */
+    WEIR__POOL_CHAIN_BYTES = 131072,  /* bytes in it, which their home would make anew meanwhile */
     WEIR__BLOCK_EVENTS_MAX = 1 << 30, /* so that references cannot overflow       */
     WEIR__BLOCK_BYTES_MAX = 65536     /* of events, unless one event needs more   */
 };
@@ -33,6 +34,7 @@ struct weir__pool_chain {
     struct weir__pool *home;
     struct weir__block *first;
     uint32_t count;
+    size_t bytes;
 };
 
 struct weir__pool {

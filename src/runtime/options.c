@@ -58,11 +58,11 @@ static weir_status check_runtime(const weir_runtime_options *options) {
             (int)options->mode);
     }
     if (status == WEIR_OK && (unsigned)options->idle > WEIR_IDLE_SPIN_THEN_PARK) {
-        status = weir__refuse(
-            WEIR_INVALID,
-            "idle must be one of WEIR_IDLE_ADAPT, WEIR_IDLE_SPIN, WEIR_IDLE_PARK, "
-            "WEIR_IDLE_SPIN_THEN_PARK, got %d",
-            (int)options->idle);
+        status =
+            weir__refuse(WEIR_INVALID,
+                         "idle must be one of WEIR_IDLE_ADAPT, WEIR_IDLE_SPIN, WEIR_IDLE_PARK, "
+                         "WEIR_IDLE_SPIN_THEN_PARK, got %d",
+                         (int)options->idle);
     }
     if (status == WEIR_OK &&
         (options->allocator.alloc == NULL) != (options->allocator.free == NULL)) {
@@ -141,6 +141,18 @@ weir_status weir__options_subscribe(const weir_subscribe_options *options,
     }
     *out = filled;
     return WEIR_OK;
+}
+
+void weir__options_fit(const weir_subscribe_options *given, size_t event_bytes,
+                       weir_subscribe_options *filled) {
+    bool said = given != NULL &&
+                (given->max_demand != 0 || given->min_demand != 0 || given->max_bytes != 0);
+    size_t fit = WEIR_MAX_BYTES_DEFAULT / event_bytes;
+    if (said || fit >= filled->max_demand) {
+        return;
+    }
+    filled->max_demand = fit < 2 ? 2 : fit;
+    filled->min_demand = filled->max_demand / 2;
 }
 
 weir_status weir__options_subscribe_to(const weir_subscribe_to *wish, weir_subscribe_options *out) {

@@ -28,6 +28,12 @@ const char *weir__options_name(const weir_stage_options *options);
 weir_status weir__options_subscribe(const weir_subscribe_options *options,
                                     weir_subscribe_options *out);
 
+/* Where nobody has said how much is to be under way: no more events of that size than are
+ * WEIR_MAX_BYTES_DEFAULT, but two.  given: as the program has it, or NULL; filled: what
+ * weir__options_subscribe made of that. */
+void weir__options_fit(const weir_subscribe_options *given, size_t event_bytes,
+                       weir_subscribe_options *filled);
+
 /* The options of an entry of subscribe_to, likewise. */
 weir_status weir__options_subscribe_to(const weir_subscribe_to *wish, weir_subscribe_options *out);
 

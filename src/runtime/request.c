@@ -35,10 +35,11 @@ static weir_status refuse_absent(const char *who) {
 
 /*
  * A consumer that takes events of one size would not know what to do with others; and of
- * partitions it has to want one.
+ * partitions it has to want one.  What is not said of the window depends on the events' size.
  */
-static weir_status check_match(const struct weir__slot *from, weir_ref producer, size_t takes_bytes,
-                               const char *taker, const weir_subscribe_options *options) {
+static weir_status match(const struct weir__slot *from, weir_ref producer, size_t takes_bytes,
+                         const char *taker, const weir_subscribe_options *given,
+                         weir_subscribe_options *options) {
     struct weir__label label;
     if (!weir__registry_read_label(from, producer, &label)) {
         return refuse_absent("producer");
@@ -61,6 +62,7 @@ static weir_status check_match(const struct weir__slot *from, weir_ref producer,
                             "has the shared dispatcher",
                             taker, label.name);
     }
+    weir__options_fit(given, label.event_bytes, options);
     return WEIR_OK;
 }
 
@@ -132,7 +134,7 @@ weir_status weir__request_make(weir_runtime *runtime, weir_ref consumer, weir_re
     struct weir__slot *from = weir__registry_find(&runtime->registry, producer);
     struct weir__slot *to = slot_living(runtime, consumer, &taker);
     if (from != NULL && to != NULL) {
-        status = check_match(from, producer, taker.takes_bytes, taker.name, &filled);
+        status = match(from, producer, taker.takes_bytes, taker.name, options, &filled);
     }
     return status != WEIR_OK ? status
                              : make_edge(runtime, from, to, consumer, producer, &filled, out);
@@ -201,8 +203,8 @@ static weir_status make_wished(weir_runtime *runtime, struct weir__slot *slot, w
     }
     struct weir__slot *from = weir__registry_find(&runtime->registry, producer);
     if (from != NULL) {
-        status =
-            check_match(from, producer, options->takes_bytes, weir__options_name(options), &filled);
+        status = match(from, producer, options->takes_bytes, weir__options_name(options),
+                       &wish->options, &filled);
     }
     return status != WEIR_OK ? status : make_edge(runtime, from, slot, ref, producer, &filled, out);
 }

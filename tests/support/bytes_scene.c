@@ -41,7 +41,7 @@ static void note_most(void) {
 }
 
 void bytes_emit_one(weir_stage *self) {
-    unsigned char flat[256] = {0};
+    unsigned char flat[BYTES_FLAT_MOST] = {0};
     const struct bytes_line line = {{text, (uint32_t)bytes_length(bytes_scene.made), 0},
                                     bytes_scene.made};
     memcpy(flat, &bytes_scene.made, sizeof bytes_scene.made);

@@ -10,7 +10,7 @@
 
 #include "support/rig.h"
 
-enum { BYTES_LONG = 60000, BYTES_EVENTS = 400, BYTES_CONSUMERS = 3 };
+enum { BYTES_LONG = 60000, BYTES_FLAT_MOST = 8192, BYTES_EVENTS = 400, BYTES_CONSUMERS = 3 };
 
 struct bytes_line {
     weir_bytes text;

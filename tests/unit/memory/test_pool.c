@@ -203,6 +203,21 @@ static void chains_wait_for_flush_or_length(void **state) {
     assert_int_equal(weir__pool_live(home), 0);
 }
 
+/* Their home would make others meanwhile, and walk over more memory than it need. */
+static void large_blocks_wait_for_few(void **state) {
+    struct house *house = *state;
+    struct weir__pool *home = &house->pools[0], *here = &house->pools[1];
+    for (int round = 0; round < 3; round++) {
+        for (uint32_t bytes = 0; bytes < WEIR__POOL_CHAIN_BYTES; bytes += WEIR__BLOCK_BYTES_MAX) {
+            assert_null(home->returned.head);
+            weir__block_drop(travelling(home, WEIR__BLOCK_BYTES_MAX), here);
+        }
+        assert_non_null(home->returned.head);
+        weir__pool_collect(home);
+        assert_int_equal(weir__pool_live(home), 0);
+    }
+}
+
 static void one_home_too_many_sends_the_fullest(void **state) {
     struct house *house = *state;
     struct weir__pool *here = &house->pools[POOLS - 1];
@@ -421,6 +436,7 @@ int main(void) {
         TEST(first_free_then_returned_then_new),
         TEST(too_large_is_not_kept),
         TEST(chains_wait_for_flush_or_length),
+        TEST(large_blocks_wait_for_few),
         TEST(one_home_too_many_sends_the_fullest),
         TEST(an_emptied_chain_serves_another_home),
         TEST(without_memory_nothing_changes),

@@ -53,6 +53,39 @@ static void subscribe_defaults(void **state) {
     }
 }
 
+/* As many events as are 1 MiB, unless one of the three has been said. */
+static void an_unsaid_window_fits_the_events(void **state) {
+    (void)state;
+    static const struct {
+        weir_subscribe_options given;
+        size_t event_bytes, max, min;
+    } cases[] = {
+        {{0}, 1, 1000, 500},
+        {{0}, 1048, 1000, 500},
+        {{0}, 1049, 999, 499},
+        {{0}, 8192, 128, 64},
+        {{0}, 65536, 16, 8},
+        {{0}, 65537, 15, 7},
+        {{0}, 524288, 2, 1},
+        {{0}, 524289, 2, 1},
+        {{0}, 1 << 30, 2, 1},
+        {{.max_demand = 1000}, 65536, 1000, 500},
+        {{.min_demand = WEIR_NONE}, 65536, 1000, 0},
+        {{.max_bytes = WEIR_INFINITY}, 65536, 1000, 500},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weir_subscribe_options out;
+        assert_int_equal(weir__options_subscribe(&cases[i].given, &out), WEIR_OK);
+        weir__options_fit(&cases[i].given, cases[i].event_bytes, &out);
+        assert_int_equal(out.max_demand, cases[i].max);
+        assert_int_equal(out.min_demand, cases[i].min);
+    }
+    weir_subscribe_options out;
+    assert_int_equal(weir__options_subscribe(NULL, &out), WEIR_OK);
+    weir__options_fit(NULL, 8192, &out);
+    assert_int_equal(out.max_demand, 128);
+}
+
 static void subscribe_refusals(void **state) {
     (void)state;
     static const struct {
@@ -311,10 +344,15 @@ static void refusals_say_of_which_stage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(subscribe_defaults), cmocka_unit_test(subscribe_refusals),
-        cmocka_unit_test(runtime_defaults),   cmocka_unit_test(runtime_refusals),
-        cmocka_unit_test(good_stages_pass),   cmocka_unit_test(stage_refusals),
-        cmocka_unit_test(slips_are_refused),  cmocka_unit_test(refusals_say_of_which_stage),
+        cmocka_unit_test(subscribe_defaults),
+        cmocka_unit_test(an_unsaid_window_fits_the_events),
+        cmocka_unit_test(subscribe_refusals),
+        cmocka_unit_test(runtime_defaults),
+        cmocka_unit_test(runtime_refusals),
+        cmocka_unit_test(good_stages_pass),
+        cmocka_unit_test(stage_refusals),
+        cmocka_unit_test(slips_are_refused),
+        cmocka_unit_test(refusals_say_of_which_stage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,19 @@ static void flat_events_are_never_more(struct rig *rig) {
     rig_close(rig);
 }
 
+/* A thousand of them would be 8 MiB.  Who says how many he wants gets them. */
+static void large_flat_events_are_asked_for_as_they_fit(struct rig *rig) {
+    bytes_open(rig);
+    bytes_scene.flat_bytes = BYTES_FLAT_MOST;
+    bytes_play(NULL, 1, (weir_subscribe_options){0});
+    assert_int_equal(bytes_scene.most, WEIR_MAX_BYTES_DEFAULT);
+    bytes_open(rig);
+    bytes_scene.flat_bytes = BYTES_FLAT_MOST;
+    bytes_play(NULL, 1, (weir_subscribe_options){.max_demand = 200});
+    assert_int_equal(bytes_scene.most, 200 * BYTES_FLAT_MOST);
+    rig_close(rig);
+}
+
 static void one_event_always_passes(struct rig *rig) {
     bytes_open(rig);
     bytes_scene.flat_bytes = 64;
@@ -299,6 +312,7 @@ static void a_stage_between_keeps_to_the_bound(struct rig *rig, int few) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST_IN_WORLDS(flat_events_are_never_more),
+        TEST_IN_WORLDS(large_flat_events_are_asked_for_as_they_fit),
         TEST_IN_WORLDS(one_event_always_passes),
         TEST_IN_WORLDS(long_lines_are_asked_for_a_few_at_a_time),
         TEST_IN_WORLDS(short_lines_are_asked_for_as_ever),
