@@ -14,7 +14,8 @@
  *                           lines have aged out of the private caches, neither side
  *                           waits for the other
  *   ceiling_ring_per_event  what a plain queue does: one ck_ring entry per event
- *   ceiling_one_core        no second core: one thread fills and sums
+ *   ceiling_one_core        no second core: one thread fills and sums, and what else
+ *                           there is to do, batch by batch in the nearest cache
  *   ceiling_trips           single trips, each timed: of a cache line, or between two
  *                           threads that sleep on a futex each
  *
@@ -59,6 +60,13 @@ struct ceiling_deep {
     uint32_t bytes; /* holds at least two batches */
 };
 
+/* What one thread does with a batch that it has filled, in this order. */
+struct ceiling_chores {
+    unsigned doubled; /* so often                                   */
+    bool dealt;       /* out by remainders, and what each has summed */
+    unsigned summed;  /* so often, as it lies                       */
+};
+
 /* nanoseconds: of the whole run, which moved `events` events (or trips). */
 struct race_result ceiling_round_trip(struct race_cores cores, uint64_t trips);
 struct race_result ceiling_slices(struct race_cores cores, struct ceiling_window window,
@@ -67,7 +75,7 @@ struct race_result ceiling_deep_ring(struct race_cores cores, struct ceiling_dee
                                      uint64_t events);
 struct race_result ceiling_ring_per_event(struct race_cores cores, uint64_t events);
 struct race_result ceiling_one_core(struct race_cores cores, struct ceiling_window window,
-                                    uint64_t events);
+                                    struct ceiling_chores chores, uint64_t events);
 
 /* Trips one by one, each told in `each`: over a cache line, or asleep on a futex. */
 struct race_result ceiling_trips(struct race_cores cores, bool asleep, uint64_t trips,

@@ -13,7 +13,9 @@
 int main(int argc, char **argv) {
     for (uint32_t bytes : {8u, 64u, 256u, 1024u, 8192u}) {
         std::string setting = "bytes:" + std::to_string(bytes);
-        rows::add_slices(race_cores_pick(), ceiling_window{1000, 500, bytes}, setting);
+        const ceiling_window window = {1000, 500, bytes};
+        rows::add_slices(race_cores_pick(), window, setting);
+        rows::add_loop(race_cores_pick(), window, {0, false, 1}, setting);
         graph_shape shape = {};
         shape.kind = GRAPH_PIPE;
         shape.event_bytes = bytes;
