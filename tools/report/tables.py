@@ -4,7 +4,7 @@ import statistics
 
 from growth import measure, name_of_x, series_of
 from results import best
-from targets import short
+from targets import cost_of_counters, short
 from who import CLASSES, belongs, best_of_each, is_peer, parts_of, rows_of, title
 
 LATENCIES = ("p50", "p99", "p99.9")
@@ -165,3 +165,30 @@ def growth(result):
     body = [[f"{x:,.0f}", *(short(statistics.median(values(points[x]))) if x in points else ""
                             for points in at.values())] for x in steps]
     return table([f"{name_of_x(result)}: {what}", *at], body)
+
+
+def metered(result):
+    """For each setting: without counters, with them, and what they take of it."""
+    lines = []
+    for name, row in result.rows.items():
+        others = result.good(name.replace("without/", "with/", 1))
+        if row.who != "without" or not row.good or not others:
+            continue
+        rows = [row, others[0]]
+        percent, ns = cost_of_counters(*rows)
+        lines.append([setting_of(row), *(cell for one in rows for cell in
+                                         (millions(one.rate), spread(one.rates, 1e-6))),
+                      f"{short(percent)} %", f"{short(ns)} ns"])
+    return table(["setting", "without: million/s", "least .. most", "with", "least .. most",
+                  "of the rate", "an event"], lines)
+
+
+def shares(result):
+    """Of a consumer's producers: the one that got least through, and the one that got most."""
+    figures = ("least_percent", "most_percent")
+    lines = [[setting_of(row), millions(row.rate),
+              *(figure_cell(row, name) for name in figures),
+              short(min(row.figures.get(figures[0], [0])))]
+             for row in result.good() if row.figures]
+    return table(["setting", "million/s", "least, % of an equal share", "most", "the least ever"],
+                 lines)
