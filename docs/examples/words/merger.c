@@ -13,7 +13,7 @@ static weir_verdict merge(weir_stage *self, weir_batch batch) {
     uint64_t bytes = 0;
     for (size_t i = 0; i < batch.count; i++, tally++) {
         bytes += tally->bytes;
-        if (tally->entry != NULL && !table_add(&merged->table, tally->entry))
+        if (tally->table != NULL && !table_merge(&merged->table, tally->table))
             return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
     if (bytes > 0)

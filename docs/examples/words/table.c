@@ -93,8 +93,26 @@ static bool add(struct table *table, const char *word, size_t length, uint64_t h
     return true;
 }
 
-bool table_add(struct table *table, const struct entry *other) {
-    return add(table, other->word, other->length, other->hash, other->count);
+/*
+ * Words come in the order of their places.  In a table that is smaller they would all go to
+ * its first places, of which each is then looked through from one end to the other.
+ */
+bool table_merge(struct table *table, struct table *other) {
+    if (table->used == 0) {
+        struct table empty = *table;
+        *table = *other;
+        *other = empty;
+        return true;
+    }
+    while (table->capacity < other->capacity) {
+        if (!grow(table)) return false;
+    }
+    size_t place = 0;
+    const struct entry *entry;
+    while ((entry = table_next(other, &place)) != NULL) {
+        if (!add(table, entry->word, entry->length, entry->hash, entry->count)) return false;
+    }
+    return true;
 }
 
 bool table_count(struct table *table, const char *text, size_t bytes) {

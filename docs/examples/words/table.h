@@ -33,8 +33,11 @@ void table_close(struct table *table);
 /* Counts each word of a text.  False when there is no memory. */
 bool table_count(struct table *table, const char *text, size_t bytes);
 
-/* Adds the count of another table's entry.  False when there is no memory. */
-bool table_add(struct table *table, const struct entry *other);
+/*
+ * Adds the counts of another table; if this one is empty, the two change places.
+ * False when there is no memory.
+ */
+bool table_merge(struct table *table, struct table *other);
 
 /* The next entry from *place on, which it moves; NULL behind the last. */
 const struct entry *table_next(const struct table *table, size_t *place);

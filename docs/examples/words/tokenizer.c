@@ -3,8 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * The end: the reader finishes; every chunk that it sent is handled first; then handle_end
- * emits the whole table, more than was asked for, so most of it waits in the stage's buffer;
- * when all has gone out, the tokenizer stops.
+ * emits the last event, the table; when that has gone out, the tokenizer stops.
  */
 #include "words.h"
 
@@ -15,7 +14,7 @@ struct tokenizer {
 static weir_verdict count_words(weir_stage *self, weir_batch batch) {
     const struct tokenizer *tokenizer = weir_state(self);
     const struct chunk *chunk = batch.events;
-    struct tally progress = {.entry = NULL};
+    struct tally progress = {0};
     for (size_t i = 0; i < batch.count; i++, chunk++) {
         if (!table_count(tokenizer->table, chunk->text.at, chunk->text.count))
             return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
@@ -26,25 +25,12 @@ static weir_verdict count_words(weir_stage *self, weir_batch batch) {
     return WEIR_CONTINUE;
 }
 
-static bool emit_table(weir_stage *self, const struct table *table) {
-    size_t place = 0, left = table->used;
-    while (left > 0) {
-        weir_room room = weir_reserve(self, left);
-        struct tally *out = room.events;
-        if (out == NULL) return false;
-        for (size_t i = 0; i < room.count; i++)
-            out[i] = (struct tally){.entry = table_next(table, &place)};
-        weir_commit(self, room.count);
-        left -= room.count;
-    }
-    return true;
-}
-
 /* All chunks are counted. */
 static weir_verdict send_table(weir_stage *self) {
     const struct tokenizer *tokenizer = weir_state(self);
-    return emit_table(self, tokenizer->table) ? WEIR_CONTINUE
-                                              : weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+    const struct tally last = {.table = tokenizer->table};
+    return weir_emit(self, &last, 1) == WEIR_OK ? WEIR_CONTINUE
+                                                : weir_stop_with(self, WEIR_REASON_NO_MEMORY);
 }
 
 weir_status tokenizer_start(weir_runtime *runtime, weir_ref reader, struct table *table,

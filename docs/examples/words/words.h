@@ -5,8 +5,8 @@
  *     reader ──chunk──► tokenizer 1 .. n ──tally──► merger
  *
  * The reader reads chunks of the files as the tokenizers ask for them; each
- * tokenizer counts the words of its chunks in a table of its own; when the text
- * has ended, each sends its table to the merger as tallies, and the merger adds
+ * tokenizer counts the words of its chunks in a table of its own, and says how far
+ * it is; when the text has ended, each hands its table to the merger, which adds
  * them up.  No table is ever shared, so no lock is needed; and there are as many
  * tokenizers as workers, because several that take turns on a core would each
  * find the core's caches full of another's table.
@@ -15,8 +15,8 @@
  * text is; what grows is the tables, with the number of different words.
  *
  * Lifetime: a chunk's text is weir's, and goes when the chunk has been counted.
- * Tallies point into tables, which do not change any more and belong to main: it
- * frees them after the runtime has been closed.
+ * Tables belong to main, whoever fills them: it frees them after the runtime has
+ * been closed.
  */
 #ifndef WORDS_H
 #define WORDS_H
@@ -42,10 +42,10 @@ struct chunk {
     weir_bytes text;
 };
 
-/* The tokenizers' event: a word of their tables, with its count; or how far they are. */
+/* The tokenizers' event: how far they are. */
 struct tally {
-    const struct entry *entry; /* NULL: that many bytes of text have been counted */
-    uint64_t bytes;
+    uint64_t bytes;      /* of text have been counted */
+    struct table *table; /* with the last one: the merger's from now on; else NULL */
 };
 
 weir_status reader_start(weir_runtime *runtime, struct input *input, weir_ref *out);
