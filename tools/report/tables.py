@@ -185,10 +185,8 @@ def metered(result):
 
 def shares(result):
     """Of a consumer's producers: the one that got least through, and the one that got most."""
-    figures = ("least_percent", "most_percent")
-    lines = [[setting_of(row), millions(row.rate),
-              *(figure_cell(row, name) for name in figures),
-              short(min(row.figures.get(figures[0], [0])))]
+    figures = ("least_percent", "most_percent", "run_least_percent")
+    lines = [[setting_of(row), millions(row.rate), *(figure_cell(row, name) for name in figures)]
              for row in result.good() if row.figures]
-    return table(["setting", "million/s", "least, % of an equal share", "most", "the least ever"],
-                 lines)
+    return table(["% of an equal share, median (least .. most)", "million/s",
+                  "least in any 1,000 batches", "most", "least of the whole run"], lines)
