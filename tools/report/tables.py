@@ -1,5 +1,6 @@
 # Tables: medians with the least and the most, and ratios within one run.
 # SPDX-License-Identifier: Apache-2.0
+import math
 import statistics
 
 from growth import measure, name_of_x, series_of
@@ -167,12 +168,18 @@ def growth(result):
     return table([f"{name_of_x(result)}: {what}", *at], body)
 
 
+def by_demand(rows):
+    """Those of one core first, small windows before large ones, deep ones last."""
+    return sorted(rows, key=lambda row: (row.placement, row.options.get("max", math.inf),
+                                         row.setting))
+
+
 def metered(result):
     """For each setting: without counters, with them, and what they take of it."""
     lines = []
-    for name, row in result.rows.items():
-        others = result.good(name.replace("without/", "with/", 1))
-        if row.who != "without" or not row.good or not others:
+    for row in by_demand(result.of("without")):
+        others = result.good(row.name.replace("without/", "with/", 1))
+        if not others:
             continue
         rows = [row, others[0]]
         percent, ns = cost_of_counters(*rows)
@@ -187,6 +194,6 @@ def shares(result):
     """Of a consumer's producers: the one that got least through, and the one that got most."""
     figures = ("least_percent", "most_percent", "run_least_percent")
     lines = [[setting_of(row), millions(row.rate), *(figure_cell(row, name) for name in figures)]
-             for row in result.good() if row.figures]
+             for row in by_demand(result.good()) if row.figures]
     return table(["% of an equal share, median (least .. most)", "million/s",
                   "least in any 1,000 batches", "most", "least of the whole run"], lines)

@@ -36,7 +36,7 @@ def belongs(row, kind):
 
 
 def is_peer(row):
-    return row.who not in ("weir", "ceiling")
+    return row.who in PEERS
 
 
 # What a row's setting says that has plain loops (bench/work.h), and how the page says it.
