@@ -16,8 +16,12 @@ void add_slices(race_cores cores, ceiling_window window, const std::string &sett
             return ceiling_slices(cores, window, static_cast<ceiling_manner>(manner), events);
         });
     }
+}
+
+void add_loop(race_cores cores, ceiling_window window, ceiling_chores chores,
+              const std::string &setting) {
     add("ceiling/one_core/loop," + setting,
-        [=](uint64_t events) { return ceiling_one_core(cores, window, events); });
+        [=](uint64_t events) { return ceiling_one_core(cores, window, chores, events); });
 }
 
 void add_slots(race_cores cores, ceiling_window window, const std::string &setting) {

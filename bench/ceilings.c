@@ -312,21 +312,59 @@ struct race_result ceiling_ring_per_event(struct race_cores cores, uint64_t even
 
 /* --- no second core ------------------------------------------------------- */
 
+struct alone {
+    struct ceiling_chores chores;
+    uint64_t batch; /* words */
+    uint64_t words; /* of all events */
+    uint64_t *memory;
+    uint64_t *parts; /* of one batch, dealt out: room for as much in each */
+};
+
 static void alone_send(void *argument) {
     (void)argument; /* leaves at once */
 }
 
-static uint64_t alone_receive(void *argument) {
-    const struct hand *hand = argument;
-    uint64_t batch = hand->window.max - hand->window.min;
+static uint64_t alone_sum_dealt(const struct alone *alone, uint64_t count) {
+    uint64_t *to[WORK_KEYS];
     uint64_t sum = 0;
-    for (uint64_t done = 0; done < hand->events;) {
-        uint64_t count = smaller(batch, hand->events - done);
-        work_fill(hand->memory, count * hand->words, done * hand->words + 1);
-        sum += work_sum(hand->memory, count * hand->words);
+    for (size_t key = 0; key < WORK_KEYS; key++) to[key] = alone->parts + key * alone->batch;
+    work_deal(alone->memory, count, to);
+    for (size_t key = 0; key < WORK_KEYS; key++) {
+        const uint64_t *from = alone->parts + key * alone->batch;
+        sum += work_sum(from, (size_t)(to[key] - from));
+    }
+    return sum;
+}
+
+static uint64_t alone_receive(void *argument) {
+    const struct alone *alone = argument;
+    uint64_t sum = 0;
+    for (uint64_t done = 0; done < alone->words;) {
+        uint64_t count = smaller(alone->batch, alone->words - done);
+        work_fill(alone->memory, count, done + 1);
+        for (unsigned i = 0; i < alone->chores.doubled; i++) work_double(alone->memory, count);
+        if (alone->chores.dealt) sum += alone_sum_dealt(alone, count);
+        for (unsigned i = 0; i < alone->chores.summed; i++) sum += work_sum(alone->memory, count);
         done += count;
     }
     return sum;
+}
+
+struct race_result ceiling_one_core(struct race_cores cores, struct ceiling_window window,
+                                    struct ceiling_chores chores, uint64_t events) {
+    uint64_t words = window.event_bytes / sizeof(uint64_t);
+    struct alone alone = {
+        .chores = chores, .batch = (window.max - window.min) * words, .words = events * words};
+    size_t bytes = alone.batch * sizeof(uint64_t);
+    alone.memory = lines(bytes);
+    alone.parts = lines(bytes * WORK_KEYS);
+    uint64_t sums = chores.summed + chores.dealt;
+    uint64_t expected = (work_expected(alone.words) << chores.doubled) * sums;
+    const struct race race = {alone_send, alone_receive, &alone, expected};
+    struct race_result result = race_run(&race, cores);
+    free(alone.parts);
+    free(alone.memory);
+    return result;
 }
 
 /*
@@ -352,23 +390,14 @@ static uint64_t alone_in_slots(void *argument) {
     return sum;
 }
 
-static struct race_result run_alone(struct race_cores cores, struct ceiling_window window,
-                                    uint64_t events, uint64_t (*receive)(void *)) {
+struct race_result ceiling_one_core_slots(struct race_cores cores, struct ceiling_window window,
+                                          uint64_t events) {
     struct hand hand = {.window = window, .events = events};
     hand.words = window.event_bytes / sizeof(uint64_t);
     hand.memory = lines((size_t)window.max * window.event_bytes);
-    const struct race race = {alone_send, receive, &hand, work_expected(events * hand.words)};
+    const struct race race = {alone_send, alone_in_slots, &hand,
+                              work_expected(events * hand.words)};
     struct race_result result = race_run(&race, cores);
     free(hand.memory);
     return result;
-}
-
-struct race_result ceiling_one_core(struct race_cores cores, struct ceiling_window window,
-                                    uint64_t events) {
-    return run_alone(cores, window, events, alone_receive);
-}
-
-struct race_result ceiling_one_core_slots(struct race_cores cores, struct ceiling_window window,
-                                          uint64_t events) {
-    return run_alone(cores, window, events, alone_in_slots);
 }

@@ -16,7 +16,8 @@
  *   ceiling_ring_of_slots   the same with large events, each in a slot of its own that is told
  *                           and freed by itself; as many slots as the window has events
  *   ceiling_ring_per_event  what a plain queue does: one ck_ring entry per event
- *   ceiling_one_core        no second core: one thread fills and sums a batch
+ *   ceiling_one_core        no second core: one thread fills and sums, and what else
+ *                           there is to do, batch by batch in the nearest cache
  *   ceiling_one_core_slots  likewise, but as many slots as the window has events
  *   ceiling_trips           single trips, each timed: of a cache line, or between two
  *                           threads that sleep on a futex each
@@ -62,6 +63,13 @@ struct ceiling_deep {
     uint32_t bytes; /* holds at least two batches */
 };
 
+/* What one thread does with a batch that it has filled, in this order. */
+struct ceiling_chores {
+    unsigned doubled; /* so often                                   */
+    bool dealt;       /* out by remainders, and what each has summed */
+    unsigned summed;  /* so often, as it lies                       */
+};
+
 /* nanoseconds: of the whole run, which moved `events` events (or trips). */
 struct race_result ceiling_round_trip(struct race_cores cores, uint64_t trips);
 struct race_result ceiling_slices(struct race_cores cores, struct ceiling_window window,
@@ -74,7 +82,7 @@ struct race_result ceiling_ring_per_event(struct race_cores cores, uint64_t even
 struct race_result ceiling_one_core_slots(struct race_cores cores, struct ceiling_window window,
                                           uint64_t events);
 struct race_result ceiling_one_core(struct race_cores cores, struct ceiling_window window,
-                                    uint64_t events);
+                                    struct ceiling_chores chores, uint64_t events);
 
 /* Trips one by one, each told in `each`: over a cache line, or asleep on a futex. */
 struct race_result ceiling_trips(struct race_cores cores, bool asleep, uint64_t trips,

@@ -21,6 +21,7 @@ constexpr uint32_t kWindowBytes[] = {1 << 20, 1 << 18};
 void add(uint32_t bytes, uint32_t max, const std::string &setting) {
     const ceiling_window window = {max, max / 2, bytes};
     rows::add_slices(race_cores_pick(), window, setting);
+    rows::add_loop(race_cores_pick(), window, {0, false, 1}, setting);
     if (bytes >= kLarge) rows::add_slots(race_cores_pick(), window, setting);
     graph_shape shape = {};
     shape.kind = GRAPH_PIPE;

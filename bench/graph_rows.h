@@ -25,7 +25,8 @@ graph_shape shape_of(const Workload &workload, unsigned workers);
 
 // weir/split and weir/one_core in each setting: by max_demand (and min_demand, unless it is
 // the default, half of it); deep, 1,000,000 asked for by 8,000; item, where sources emit
-// event by event.  And what the peers' programs know of the workload.
+// event by event.  Some of them with plain loops, too (work.h), and the loop by hand on one
+// core for these.  And what the peers' programs know of the workload.
 void add_graph(const std::string &workload, graph_kind kind, unsigned middles = 0);
 
 // PLACEMENT, as told by the number of workers: one_core, split, workers:4.

@@ -11,13 +11,20 @@
 // least 0.6 of the bare loop.
 #include "ceiling_rows.h"
 #include "graph_rows.h"
+#include "work.h"
 
 namespace {
 
 void add_ceilings(race_cores cores) {
-    for (uint32_t max : {1000u, 10000u}) {
-        ceiling_window window = {max, max / 2, sizeof(uint64_t)};
-        rows::add_slices(cores, window, "max:" + std::to_string(max));
+    struct Setting {
+        const char *name;
+        uint32_t max, min;
+    };
+    for (const Setting &setting :
+         {Setting{"max:1000", 1000, 500}, Setting{"max:10000", 10000, 5000},
+          Setting{"max:1000" WORK_PLAIN, 1000, 500},
+          Setting{"max:4000,min:0" WORK_PLAIN, 4000, 0}}) {
+        rows::add_slices(cores, {setting.max, setting.min, sizeof(uint64_t)}, setting.name);
     }
     for (uint32_t batch : {256u, 1024u, 4096u}) {
         for (uint32_t mebibytes : {4u, 8u}) {

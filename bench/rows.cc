@@ -3,6 +3,7 @@
 #include "rows.h"
 
 #include "peer_process.h"
+#include "work.h"
 
 #include <algorithm>
 #include <benchmark/benchmark.h>
@@ -55,8 +56,9 @@ uint64_t find_events(const Run &run, Outcome &outcome) {
     }
 }
 
-void measure(benchmark::State &state, const Run &run, uint64_t &events) {
+void measure(benchmark::State &state, const std::string &row, const Run &run, uint64_t &events) {
     Outcome outcome;
+    work_choose(row.c_str());
     if (events == 0) {
         events = find_events(run, outcome);
         if (events == 0) return state.SkipWithError("a wrong sum or account");
@@ -161,8 +163,8 @@ void take_options(std::vector<std::string> &arguments) {
 void add_fixed(const std::string &name, uint64_t events, const Run &run) {
     auto count = std::make_shared<uint64_t>(events);
     progress.rows++;
-    benchmark::RegisterBenchmark(name.c_str(),
-                                 [=](benchmark::State &state) { measure(state, run, *count); })
+    benchmark::RegisterBenchmark(
+        name.c_str(), [=](benchmark::State &state) { measure(state, name, run, *count); })
         ->UseManualTime()
         ->Iterations(1)
         ->Unit(benchmark::kMillisecond);

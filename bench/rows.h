@@ -7,7 +7,8 @@
 // events are so many that a run takes --run_ms (50): they are found in the row's first
 // runs, which warm it up too.  A run whose sum or account is wrong counts as an error.
 //
-// Names are WHO/PLACEMENT/SETTING, as of the peers (peers/peer.h).
+// Names are WHO/PLACEMENT/SETTING, as of the peers (peers/peer.h); one that ends in
+// WORK_PLAIN has the loops that this says (work.h).
 #ifndef BENCH_ROWS_H
 #define BENCH_ROWS_H
 

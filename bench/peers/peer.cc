@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <exception>
 #include <iostream>
+#include <iterator>
 #include <pthread.h>
 #include <sched.h>
 #include <sstream>
@@ -27,9 +29,22 @@ void pin(int core) {
     (void)pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 
-std::string answer(const std::vector<Case> &cases, const std::string &name, uint64_t events) {
-    auto found = std::find_if(cases.begin(), cases.end(),
-                              [&](const Case &one) { return one.name == name; });
+// Cases that pass many words at a time through a graph have their work done with either set
+// of loops (work.h): nothing else shows in front of the plain ones.
+bool has_both_loops(const std::string &name) {
+    static const char *const graphs[] = {"pipe2/",     "pipe3/",     "share/",
+                                         "broadcast/", "partition/", "merge/"};
+    static const char *const manners[] = {"batch:", "in_place:", "vector:"};
+    auto begins = [&](const char *graph) { return name.rfind(graph, 0) == 0; };
+    auto has = [&](const char *manner) { return name.find(manner) != std::string::npos; };
+    return std::any_of(std::begin(graphs), std::end(graphs), begins) &&
+           std::any_of(std::begin(manners), std::end(manners), has);
+}
+
+std::string answer(const std::vector<Case> &cases, std::string name, uint64_t events) {
+    if (work_choose(name.c_str())) name.resize(name.size() - std::strlen(WORK_PLAIN));
+    auto found =
+        std::find_if(cases.begin(), cases.end(), [&](const Case &one) { return one.name == name; });
     if (found == cases.end()) return "error no such case";
     try {
         Outcome outcome = found->run(events);
@@ -55,7 +70,10 @@ int serve(const std::vector<Case> &cases) {
         uint64_t events = 0;
         words >> verb >> name >> events;
         if (verb == "list") {
-            for (const Case &one : cases) std::cout << one.name << '\n';
+            for (const Case &one : cases) {
+                std::cout << one.name << '\n';
+                if (has_both_loops(one.name)) std::cout << one.name << WORK_PLAIN << '\n';
+            }
             std::cout << '.' << std::endl;
         } else if (verb == "run" && events > 0) {
             std::cout << answer(cases, name, events) << std::endl;

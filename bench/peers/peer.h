@@ -45,7 +45,8 @@ struct Case {
     std::function<Outcome(uint64_t events)> run;
 };
 
-// Answers until the input ends; returns what main shall return.
+// Answers until the input ends; returns what main shall return.  Cases of the graphs that pass
+// many words at a time are there a second time, with WORK_PLAIN (work.h) behind their names.
 int serve(const std::vector<Case> &cases);
 
 struct Worker {

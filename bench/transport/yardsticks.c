@@ -37,7 +37,8 @@ struct race_result run_ring_per_event(struct race_cores cores, const struct sett
 }
 
 struct race_result run_one_core(struct race_cores cores, const struct setting *setting) {
-    return ceiling_one_core(cores, window_of(setting), setting->events);
+    const struct ceiling_chores sum = {.summed = 1};
+    return ceiling_one_core(cores, window_of(setting), sum, setting->events);
 }
 
 /* --- fences ---------------------------------------------------------------- */

@@ -202,8 +202,8 @@ else
 fi
 
 # --- memory ----------------------------------------------------------------------------------
-# What can grow is bounded by the demand: 4 tokenizers, 8 chunks of 16 KiB each, 0.5 MB in
-# all, in blocks of 64 KiB; the rest is the tables, the program and its threads.
+# What can grow is bounded by the demand: 16 chunks of 16 KiB for each tokenizer, a quarter of a
+# MB, in blocks of 64 KiB; the rest is the tables, the program and its threads.
 bound=48
 if grep -qE '__(asan|tsan)_init' "$words"; then bound=1000; fi
 

@@ -124,6 +124,39 @@ class Comparisons(unittest.TestCase):
         self.assertIn("| `go/own/made,bytes:1010` | 2 | 2 .. 2 | 2.5 x |",
                       tables.all_settings(messages))
 
+    def test_loops_of_either_kind_apart(self):
+        """Plain loops are two to four times as fast: who has them is no match for who has not."""
+        end = ",loops:O3"
+        pipe = result("pipe2", {
+            "weir/one_core/max:1000": 1000.0, f"weir/one_core/max:1000{end}": 3000.0,
+            "tbb/one_core/vector:1000": 800.0, f"tbb/one_core/vector:1000{end}": 4000.0,
+            "go/one_core/slices:1000": 500.0})
+        text = "\n".join(line for block in tables.workload(pipe) for line in block)
+        for line in ("| on one core, plain loops |",
+                     "| oneTBB | `one_core/vector:1000` | 800 | 800 .. 800 | 1.25 x |",
+                     f"| oneTBB | `one_core/vector:1000{end}` | 4,000 | 4,000 .. 4,000 | 0.75 x |",
+                     "| Go | `one_core/slices:1000` | 500 | 500 .. 500 | 2 x |"):
+            self.assertIn(line, text)
+        self.assertIn(f"| `tbb/one_core/vector:1000{end}` | 4,000 | 4,000 .. 4,000 | 0.75 x |",
+                      tables.all_settings(pipe))
+        peers = verdicts({"pipe2": pipe})["every workload, on one core: as fast as the best peer"]
+        self.assertEqual(peers.measured, "1.25 (pipe2, against tbb)")
+
+    def test_metered(self):
+        text = "\n".join(tables.metered(result("metered", {
+            "without/one_core/max:1": 10.0, "with/one_core/max:1": 8.0,
+            "without/split/deep": 100.0, "with/split/deep": "a wrong sum or account"})))
+        self.assertIn("| `one_core/max:1` | 10 | 10 .. 10 | 8 | 8 .. 8 | 20 % | 25 ns |", text)
+        self.assertNotIn("deep", text)
+
+    def test_shares(self):
+        merge = result("fairness", {"weir/one_core/max:1": [5.0, 5.0]})
+        merge.rows["weir/one_core/max:1"].figures = {"least_percent": [99.0, 97.0, 99.5],
+                                                     "most_percent": [103.0],
+                                                     "run_least_percent": [98.0]}
+        text = "\n".join(tables.shares(merge))
+        self.assertIn("| `one_core/max:1` | 5 | 99 (97 .. 99.5) | 103 (103 .. 103) | 98 (98", text)
+
     def test_all_settings_are_there(self):
         text = "\n".join(tables.all_settings(result("share", self.rows)))
         for name in self.rows:
@@ -149,6 +182,53 @@ class Targets(unittest.TestCase):
         self.assertEqual(
             [(target.measured, target.verdict) for target in list(found.values())[:3]],
             [("0.7", "met"), ("0.54", "**missed** by 10 %"), ("not measured",) * 2])
+
+    def test_plain_loops(self):
+        """Of the loop by hand with the same loops and window, and of no other."""
+        end = "max:1000,loops:O3"
+        pipe = result("pipe2", {
+            f"weir/one_core/{end}": 480.0, f"ceiling/one_core/loop,{end}": 800.0,
+            "weir/one_core/max:1000": 300.0, "ceiling/one_core/loop,max:1000": 300.0,
+            f"weir/split/{end}": 190.0, f"ceiling/split/ahead,{end}": 200.0,
+            "ceiling/split/ahead,max:10000,loops:O3": 900.0, "ceiling/split/ahead,max:1000": 900.0})
+        found = verdicts({"pipe2": pipe})
+        text = "plain loops, every workload on one worker, {}: of the loop by hand"
+        loops = found[text.format("default demand")]
+        self.assertEqual(loops.measured, "0.6 (pipe2)")
+        self.assertTrue(loops.verdict.startswith("**missed** by 14 %; not measured: pipe3"))
+        self.assertEqual(found[text.format("windows of 4,000")].verdict, "not measured")
+        ring = found["plain loops, pipe of two, default demand, of the best ring by hand"]
+        self.assertEqual((ring.measured, ring.verdict), ("0.95", "met"))
+
+    def test_words(self):
+        found = verdicts({"words": result("words", {
+            "ceiling/one_core/plain": 10.0, "ceiling/split/halves": 20.0,
+            "weir/one_core/workers:1": 9.8, "weir/split/workers:2": 17.1})})
+        self.assertEqual(found["weir-words on one worker, of a plain program"].verdict, "met")
+        self.assertEqual(found["weir-words on two cores, of a plain program on one"].verdict,
+                         "**missed** by 5 %")
+
+    def test_counters(self):
+        found = verdicts({"metered": result("metered", {
+            "without/one_core/max:1": 10.0, "with/one_core/max:1": 9.5,
+            "without/one_core/max:1000": 1000.0, "with/one_core/max:1000": 980.0})})
+        self.assertEqual(
+            found["counters, pipe of two on one worker, max_demand 1: of an event"].measured,
+            "5.26 ns")
+        rate = found["counters, pipe of two on one worker, default demand and more: of the rate"]
+        self.assertEqual(rate.verdict, "**missed** by 1 %; not measured: max:4000,min:0")
+
+    def test_fairness_is_of_the_worst_run(self):
+        """And on one worker: elsewhere a thread may have lost its core."""
+        merge = result("fairness", {"weir/split/max:1": 5.0, "weir/one_core/max:1": 5.0,
+                                    "weir/one_core/max:10": 9.0})
+        merge.rows["weir/split/max:1"].figures = {"least_percent": [0.0]}
+        merge.rows["weir/one_core/max:1"].figures = {"least_percent": [90.0, 40.0, 91.0]}
+        merge.rows["weir/one_core/max:10"].figures = {"least_percent": [99.0]}
+        least = verdicts({"fairness": merge})[
+            "merge on one worker, any 1,000 batches: the least producer's, of an equal share"]
+        self.assertEqual((least.measured, least.verdict),
+                         ("40 % (one_core/max:1)", "**missed** by 10 %"))
 
     def test_the_worst_workload_counts(self):
         results = {name: result(name, {"weir/split/deep": 100.0, "go/own/x": peer})
@@ -253,7 +333,14 @@ class Page(unittest.TestCase):
         trips = data({"weir/split/spin": 3.0, "ceiling/split/line": 6.0}, p50=300.0, p99=900.0)
         idle = data({"weir/split/idle:0": [100.0, 90.0, 80.0], "weir/split/idle:10": 91.0,
                      "weir/split/idle:100": 92.0})
-        text, drawn = self.write({"pipe2": wrong, "round_trip": trips, "idle_stages": idle})
+        metered = data({"without/split/max:1": 4.0, "with/split/max:1": 2.0})
+        shares = data({"weir/split/max:1": 3.0}, least_percent=88.0, most_percent=112.0,
+                      run_least_percent=90.0)
+        text, drawn = self.write({"pipe2": wrong, "round_trip": trips, "idle_stages": idle,
+                                  "metered": metered, "fairness": shares})
+        self.assertIn("| `split/max:1` | 4 | 4 .. 4 | 2 | 2 .. 2 | 50 % | 250 ns |", text)
+        self.assertIn("| `split/max:1` | 3 | 88 (88 .. 88) | 112 (112 .. 112) | 90 (90 .. 90) |",
+                      text)
         self.assertIn("- `weir/split/deep` **failed**: a wrong sum or account", text)
         self.assertIn("| Go | `own/channel:8` | 1 | 1 .. 1 | 2 x |", text)
         self.assertIn("| 0 | 90 |", text)

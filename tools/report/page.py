@@ -39,6 +39,11 @@ METHOD = """\
   written in C or C++, and by their counterparts in the other languages. Every run checks
   its sum, weir's also its accounts (emitted = handled + ...): a run with a wrong one is an
   error, shown as such, and is compared with nothing.
+- **Plain loops.** These functions are two words wide, so that they are the same wherever they
+  are built. What programs have is what their compiler makes of plain C: `-O3 -march=native`
+  makes loops that are two to four times as fast, in front of which all that is not loop
+  shows. Rows that end in `loops:O3` have those, of weir, by hand, and of the peers that are
+  C or C++; they are compared with each other only.
 - **The same place.** Threads are pinned. Rows are named WHO/PLACEMENT/SETTING: `split` has
   the side that is one thread on the first core, all others on the second; `spread` the
   many over both; `own` leaves both cores to the library's own scheduler; `one_core` has
@@ -108,6 +113,8 @@ def picture(name, source, sub=""):
 
 def kind_of(name, result):
     """Which tables and which plot suit a benchmark's rows."""
+    if name in OWN_TABLES:
+        return name
     if name in WORKLOADS or any(is_peer(row) and row.figure("p50") is None
                                 for row in result.good()):
         return "workload"
@@ -118,10 +125,13 @@ def kind_of(name, result):
     return "plain"
 
 
+# Benchmarks whose rows are told as no others are.
+OWN_TABLES = {"metered": tables.metered, "fairness": tables.shares}
 # What draws each kind, and what tells it in tables; plain ones have the full table only.
 PLOTS = {"workload": plots.workload, "latencies": plots.latencies, "growth": plots.growth}
 TABLES = {"workload": tables.workload, "latencies": lambda result: [tables.latencies(result)],
-          "paced": tables.paced, "growth": lambda result: [tables.growth(result)]}
+          "paced": tables.paced, "growth": lambda result: [tables.growth(result)],
+          **{name: lambda result, tell=tell: [tell(result)] for name, tell in OWN_TABLES.items()}}
 
 
 def section(name, source, result, drawn):

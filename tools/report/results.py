@@ -94,11 +94,17 @@ class Result:
     def apart(self, key):
         """{value of the option: a result of those rows}, rows without it left out."""
         parts = {}
-        for name, row in self.rows.items():
+        for row in self.rows.values():
             if key in row.options:
-                part = parts.setdefault(row.options[key], Result(self.name, {}))
-                part.rows[name] = row
+                parts.setdefault(row.options[key], self.only(key, row.options[key]))
         return dict(sorted(parts.items()))
+
+    def only(self, key, value=None):
+        """The rows with this value of the option; or without a value: those without the option."""
+        part = Result(self.name, {})
+        part.rows = {name: row for name, row in self.rows.items()
+                     if (row.options[key] == value if key in row.options else value is None)}
+        return part
 
 
 def best(rows):
@@ -142,10 +148,10 @@ class Source:
 
 
 # The order of the page; what is not named here comes behind.
-ORDER = ["pipe2", "pipe3", "share", "broadcast", "partition", "merge", "push", "round_trip",
-         "open_loop", "event_size", "payload", "chain", "idle_stages", "subscriptions",
-         "oversubscribed", "workers", "subscribe_time", "growth_cost", "growth_parts",
-         "startup", "footprint", "steady", "idle_cpu", "readme"]
+ORDER = ["pipe2", "pipe3", "share", "broadcast", "partition", "merge", "fairness", "push",
+         "round_trip", "open_loop", "event_size", "payload", "words", "chain", "idle_stages",
+         "subscriptions", "oversubscribed", "workers", "subscribe_time", "growth_cost",
+         "growth_parts", "startup", "footprint", "steady", "idle_cpu", "metered", "readme"]
 WORKLOADS = ORDER[:6]
 
 

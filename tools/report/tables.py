@@ -1,10 +1,11 @@
 # Tables: medians with the least and the most, and ratios within one run.
 # SPDX-License-Identifier: Apache-2.0
+import math
 import statistics
 
 from growth import measure, name_of_x, series_of
 from results import best
-from targets import short
+from targets import cost_of_counters, short
 from who import CLASSES, belongs, best_of_each, is_peer, parts_of, rows_of, title
 
 LATENCIES = ("p50", "p99", "p99.9")
@@ -165,3 +166,34 @@ def growth(result):
     body = [[f"{x:,.0f}", *(short(statistics.median(values(points[x]))) if x in points else ""
                             for points in at.values())] for x in steps]
     return table([f"{name_of_x(result)}: {what}", *at], body)
+
+
+def by_demand(rows):
+    """Those of one core first, small windows before large ones, deep ones last."""
+    return sorted(rows, key=lambda row: (row.placement, row.options.get("max", math.inf),
+                                         row.setting))
+
+
+def metered(result):
+    """For each setting: without counters, with them, and what they take of it."""
+    lines = []
+    for row in by_demand(result.of("without")):
+        others = result.good(row.name.replace("without/", "with/", 1))
+        if not others:
+            continue
+        rows = [row, others[0]]
+        percent, ns = cost_of_counters(*rows)
+        lines.append([setting_of(row), *(cell for one in rows for cell in
+                                         (millions(one.rate), spread(one.rates, 1e-6))),
+                      f"{short(percent)} %", f"{short(ns)} ns"])
+    return table(["setting", "without: million/s", "least .. most", "with", "least .. most",
+                  "of the rate", "an event"], lines)
+
+
+def shares(result):
+    """Of a consumer's producers: the one that got least through, and the one that got most."""
+    figures = ("least_percent", "most_percent", "run_least_percent")
+    lines = [[setting_of(row), millions(row.rate), *(figure_cell(row, name) for name in figures)]
+             for row in by_demand(result.good()) if row.figures]
+    return table(["% of an equal share, median (least .. most)", "million/s",
+                  "least in any 1,000 batches", "most", "least of the whole run"], lines)

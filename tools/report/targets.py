@@ -9,7 +9,7 @@ import re
 
 from growth import series_of
 from results import WORKLOADS, best
-from who import CLASSES, OWN, is_peer, parts_of, rows_of
+from who import CLASSES, OWN, PLAIN, is_peer, lean, parts_of, plain, rows_of
 
 NOT_MEASURED = "not measured"
 
@@ -98,6 +98,29 @@ def ceilings(results):
                  [("", against("weir/one_core/max:1000", r"ceiling/one_core/loop,max:1000"))])
 
 
+def plain_loops(results):
+    """In front of loops as users build them weir's own instructions show."""
+    def of_the_loop(setting):
+        end = f"{setting},loops:{PLAIN}"
+        for name in WORKLOADS:
+            result = results.get(name)
+            rows = [result.good(f"{who}/one_core/{how}{end}") if result else []
+                    for who, how in (("weir", ""), ("ceiling", "loop,"))]
+            yield name, ratio(*rows)
+    for text, setting, goal in (("default demand", "max:1000", 0.7),
+                                ("windows of 4,000", "max:4000,min:0", 0.85)):
+        yield Target(f"plain loops, every workload on one worker, {text}: of the loop by hand",
+                     goal, list(of_the_loop(setting)))
+    pipe = plain(results["pipe2"]) if "pipe2" in results else None
+
+    def of_the_ring(setting):
+        end = f"{setting},loops:{PLAIN}"
+        rings = [row for row in pipe.of("ceiling", "split") if row.name.endswith(f",{end}")]
+        return ratio(pipe.good(f"weir/split/{end}"), rings)
+    yield Target("plain loops, pipe of two, default demand, of the best ring by hand", 0.9,
+                 [("", of_the_ring("max:1000") if pipe else None)])
+
+
 def ahead_of_peers(result, name, kind):
     """weir's best as a multiple of the best peer's, like with like, and who that is."""
     if result is None:
@@ -112,7 +135,8 @@ def ahead_of_peers(result, name, kind):
 def peers(results):
     for kind in CLASSES:
         yield Target(f"every workload, {kind}: as fast as the best peer", 1,
-                     [ahead_of_peers(results.get(name), name, kind) for name in WORKLOADS])
+                     [ahead_of_peers(results.get(name) and lean(results[name]), name, kind)
+                      for name in WORKLOADS])
         yield Target(f"push, one by one, {kind}: ahead of every queue and channel", 1,
                      [ahead_of_peers(results.get("push"), "", kind)])
 
@@ -138,7 +162,7 @@ def genstage(results):
     for demand, goal in ((1000, 40), (10000, 40), (1, 8)):
         pairs = []
         for name in WORKLOADS:
-            rows = rows_of(results[name], OWN) if name in results else []
+            rows = rows_of(lean(results[name]), OWN) if name in results else []
             rows = [row for row in rows if row.options.get("max") == demand]
             pairs.append((name, ratio([row for row in rows if row.who == "weir"],
                                       [row for row in rows if row.who == "genstage"])))
@@ -221,7 +245,19 @@ def growth(results):
                              between(1, 16, lambda few, many: many / few)))
 
 
-def plain(results):
+def words(results):
+    """weir-words beside the plain program."""
+    result = results.get("words")
+
+    def of_plain(row):
+        return ratio(result.good(row), result.good("ceiling/one_core/plain")) if result else None
+    yield Target("weir-words on one worker, of a plain program", 0.97,
+                 [("", of_plain("weir/one_core/workers:1"))])
+    yield Target("weir-words on two cores, of a plain program on one", 1.8,
+                 [("", of_plain("weir/split/workers:2"))])
+
+
+def readme(results):
     """Loops as README writes them, of the same with locals."""
     result = results.get("readme")
     names = ("plain", "locals")
@@ -232,6 +268,33 @@ def plain(results):
     pairs = [(setting, compared(setting)) for setting in ("max:1000", "max:4000")] if result else []
     yield Target("README's loops on one worker, of the same with locals by hand", 0.9,
                  pairs=pairs or [("", None)])
+
+
+def cost_of_counters(without, with_them):
+    """What counters take: percent of the rate, and nanoseconds of an event."""
+    return ((1 - with_them.rate / without.rate) * 100, 1e9 / with_them.rate - 1e9 / without.rate)
+
+
+def counters(results):
+    result = results.get("metered")
+
+    def cost(setting, which):
+        rows = [result.good(f"{way}/{setting}") for way in ("without", "with")] if result else [[]]
+        return cost_of_counters(rows[0][0], rows[1][0])[which] if all(rows) else None
+    yield Target("counters, pipe of two on one worker, max_demand 1: of an event", 10,
+                 [("", cost("one_core/max:1", 1))], least=False, unit=" ns")
+    yield Target("counters, pipe of two on one worker, default demand and more: of the rate", 1,
+                 [(setting, cost(f"one_core/{setting}", 0))
+                  for setting in ("max:1000", "max:4000,min:0")], least=False, unit=" %")
+
+
+def fairness(results):
+    """The least of any repetition, not a median: it is promised of any 1,000 batches."""
+    rows = results["fairness"].of("weir", "one_core") if "fairness" in results else []
+    pairs = [(f"{row.placement}/{row.setting}", min(row.figures["least_percent"]))
+             for row in rows if "least_percent" in row.figures]
+    yield Target("merge on one worker, any 1,000 batches: the least producer's, of an equal share",
+                 50, pairs or [("", None)], unit=" %")
 
 
 def worst(row, figure):
@@ -255,5 +318,6 @@ def quiet(results):
 
 
 def all_of(results):
-    for part in (ceilings, peers, payload, genstage, trips, paced, growth, plain, quiet):
+    for part in (ceilings, plain_loops, peers, payload, genstage, trips, paced, growth, counters,
+                 fairness, words, readme, quiet):
         yield from part(results)

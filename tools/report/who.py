@@ -36,15 +36,34 @@ def belongs(row, kind):
 
 
 def is_peer(row):
-    return row.who not in ("weir", "ceiling")
+    return row.who in PEERS
+
+
+# What a row's setting says that has plain loops (bench/work.h), and how the page says it.
+PLAIN = "O3"
+PLAIN_TEXT = ", plain loops"
+
+
+def lean(result):
+    """The rows that have the loops which all benchmarks have."""
+    return result.only("loops")
+
+
+def plain(result):
+    """The rows whose loops are plain C, built for this processor."""
+    return result.only("loops", PLAIN)
 
 
 def parts_of(result):
-    """What a benchmark compares apart, messages of each length: (for a heading, result)."""
+    """What a benchmark compares apart: (for a heading, result).
+
+    Messages of each length; or work done by either set of loops.
+    """
     parts = result.apart("bytes")
-    if len(parts) < 2:
-        return [("", result)]
-    return [(f", {length:,.0f} bytes", part) for length, part in parts.items()]
+    if len(parts) > 1:
+        return [(f", {length:,.0f} bytes", part) for length, part in parts.items()]
+    others = plain(result)
+    return [("", lean(result)), (PLAIN_TEXT, others)] if others.rows else [("", result)]
 
 
 def rows_of(result, kind):

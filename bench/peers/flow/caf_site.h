@@ -83,7 +83,7 @@ struct Batches : Items {
     }
     auto doubler() {
         return [](caf::unit_t &, caf::downstream<uint64_t> &out, std::vector<uint64_t> &batch) {
-            double_words(batch.data(), batch.size());
+            work_double(batch.data(), batch.size());
             out.append(batch.begin(), batch.end());
         };
     }
@@ -109,7 +109,7 @@ class Vectors {
     }
     auto doubler() {
         return [](caf::unit_t &, caf::downstream<Words> &out, Words words) {
-            double_words(words.data(), words.size());
+            work_double(words.data(), words.size());
             out.push(std::move(words));
         };
     }

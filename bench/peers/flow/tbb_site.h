@@ -103,7 +103,7 @@ class Vectors {
 
     Slab *next(Range &range, unsigned readers = 1);
     void twice(Slab *slab) {
-        double_words(slab->words.data(), slab->words.size());
+        work_double(slab->words.data(), slab->words.size());
     }
     uint64_t finish(Slab *slab);
 

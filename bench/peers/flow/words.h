@@ -22,8 +22,8 @@
 
 namespace flow {
 
-constexpr unsigned kConsumers = 4; // of share, broadcast, partition and push
-constexpr unsigned kProducers = 4; // of merge
+constexpr unsigned kConsumers = WORK_KEYS; // of share, broadcast, partition and push
+constexpr unsigned kProducers = 4;         // of merge
 
 // Leaves new words as they are: a vector that is grown to be filled next is not filled
 // with zeros first.
@@ -72,9 +72,6 @@ uint64_t total(const Tallies &tallies);
 
 // Fills the vector with the next words of the range, `size` at most.
 void fill_next(Words &words, size_t size, Range &range);
-
-// Each word times two, as fast as work_fill and work_sum do their part.
-void double_words(uint64_t *words, size_t count);
 
 // Appends each word to the part that word % kConsumers names.
 void split_words(const Words &words, const std::array<Words *, kConsumers> &parts);

@@ -251,7 +251,7 @@ template <class Queue> class BatchSorter final : public Stage {
         for (size_t key = 0; key < kBranches; key++) {
             to[key] = open_[key]->words.get() + open_[key]->count;
         }
-        for (size_t i = 0; i < count; i++) *to[scratch_[i] % kBranches]++ = scratch_[i];
+        work_deal(scratch_.get(), count, to);
         for (size_t key = 0; key < kBranches; key++) {
             open_[key]->count = static_cast<size_t>(to[key] - open_[key]->words.get());
         }

@@ -64,7 +64,7 @@ inline double run_threads(const std::vector<Thread> &threads) {
     return peer::run_together(workers);
 }
 
-constexpr size_t kBranches = 4; // of the workloads with more than one consumer or producer
+constexpr size_t kBranches = WORK_KEYS; // of the workloads with more than one consumer or producer
 
 using Scratch = std::unique_ptr<uint64_t[]>;
 
@@ -218,7 +218,7 @@ template <class Queue, Mode mode> class Sorter final : public Stage {
         for (size_t key = 0; key < kBranches; key++) {
             to[key] = boxes_[key].words.get() + boxes_[key].end;
         }
-        for (size_t i = 0; i < count; i++) *to[scratch_[i] % kBranches]++ = scratch_[i];
+        work_deal(scratch_.get(), count, to);
         for (size_t key = 0; key < kBranches; key++) {
             boxes_[key].end = static_cast<size_t>(to[key] - boxes_[key].words.get());
         }

@@ -61,10 +61,13 @@ static bool choose_input(struct job *job, char **paths, int count) {
 /* ---- the pipeline ---------------------------------------------------------- */
 
 static weir_status start_stages(weir_runtime *runtime, struct job *job, weir_ref *reader) {
+    if (job->options.tokenizers == 0) job->options.tokenizers = weir_runtime_workers(runtime);
     unsigned count = job->options.tokenizers;
     weir_ref *tokenizers = calloc(count, sizeof *tokenizers);
-    if (tokenizers == NULL) return WEIR_NO_MEMORY;
-    weir_status status = reader_start(runtime, &job->input, reader);
+    job->tables = calloc(count, sizeof *job->tables);
+    weir_status status = tokenizers == NULL || job->tables == NULL
+                             ? WEIR_NO_MEMORY
+                             : reader_start(runtime, &job->input, reader);
     for (unsigned i = 0; i < count && status == WEIR_OK; i++)
         status = tokenizer_start(runtime, *reader, &job->tables[i], &tokenizers[i]);
     if (status == WEIR_OK) status = merger_start(runtime, tokenizers, count, &job->merged);
@@ -90,11 +93,6 @@ static weir_status run_stages(weir_runtime *runtime, struct job *job) {
 
 static bool run(struct job *job) {
     weir_runtime *runtime;
-    job->tables = calloc(job->options.tokenizers, sizeof *job->tables);
-    if (job->tables == NULL) {
-        fputs("weir-words: no memory\n", stderr);
-        return false;
-    }
     weir_status status =
         weir_runtime_open(&(weir_runtime_options){.workers = job->options.workers}, &runtime);
     if (status == WEIR_OK) {

@@ -12,12 +12,8 @@ static weir_verdict merge(weir_stage *self, weir_batch batch) {
     const struct tally *tally = batch.events;
     uint64_t bytes = 0;
     for (size_t i = 0; i < batch.count; i++, tally++) {
-        if (tally->word == NULL) {
-            bytes += tally->count;
-            continue;
-        }
-        uint64_t hash = word_hash(tally->word, tally->length);
-        if (table_add(&merged->table, tally->word, tally->length, hash, tally->count) == NULL)
+        bytes += tally->bytes;
+        if (tally->table != NULL && !table_merge(&merged->table, tally->table))
             return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
     if (bytes > 0)

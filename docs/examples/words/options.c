@@ -21,7 +21,7 @@ static const char help[] =
     "  --all            print all words, as `uniq -c` does\n"
     "  --repeat N       read the files N times\n"
     "  --mb N           read the files until N million bytes have been read\n"
-    "  --tokenizers N   count in N stages (4)\n"
+    "  --tokenizers N   count in N stages (one for each thread)\n"
     "  --workers N      run the stages on N threads (one for each core)\n"
     "  --no-progress    do not show the progress\n"
     "  --quiet          print the words and nothing else\n"
@@ -84,7 +84,7 @@ static bool take(struct options *options, int letter, const char *name) {
 }
 
 int options_read(struct options *options, int count, char **arguments, int *exit_code) {
-    *options = (struct options){.top = 20, .tokenizers = 4, .progress = true};
+    *options = (struct options){.top = 20, .progress = true};
     *exit_code = EXIT_FAILURE;
     int letter, index = 0;
     while ((letter = getopt_long(count, arguments, "", list, &index)) != -1) {

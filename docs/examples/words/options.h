@@ -10,13 +10,13 @@
 #include <stdint.h>
 
 struct options {
-    size_t top;         /* how many words to print; SIZE_MAX: all       */
-    uint64_t repeat;    /* how often to read the files; 0: not said     */
-    uint64_t megabytes; /* read them until that much is read; 0: not said */
-    unsigned workers;   /* 0: as many as there are cores                */
-    unsigned tokenizers;
-    bool progress; /* show it                                      */
-    bool quiet;    /* print nothing but the words                  */
+    size_t top;          /* how many words to print; SIZE_MAX: all          */
+    uint64_t repeat;     /* how often to read the files; 0: not said     */
+    uint64_t megabytes;  /* read them until that much is read; 0: not said */
+    unsigned workers;    /* 0: as many as there are cores             */
+    unsigned tokenizers; /* 0: as many as workers                    */
+    bool progress;       /* show it                                   */
+    bool quiet;          /* print nothing but the words               */
 };
 
 /*

@@ -33,12 +33,6 @@ static bool carry_over(struct reader *reader, const char *text, size_t bytes) {
     return true;
 }
 
-/* How much of the text is left when a word that may go on is left out. */
-static size_t whole_words(const char *text, size_t bytes) {
-    while (bytes > 0 && is_letter(text[bytes - 1])) bytes--;
-    return bytes;
-}
-
 /* What is carried, and behind it what the input has, up to `room` bytes of both. */
 static enum result fill(struct reader *reader, char *text, size_t room, size_t *size) {
     *size = reader->carried;

@@ -27,6 +27,12 @@ void table_close(struct table *table) {
     *table = (struct table){0};
 }
 
+/* FNV-1a over the letters in lower case, one step for each. */
+#define HASH_BEGIN 14695981039346656037u
+static uint64_t hash_step(uint64_t hash, char letter) {
+    return (hash ^ (unsigned char)(letter | 0x20)) * 1099511628211u;
+}
+
 /* Where the word is, or the free entry where it belongs. */
 static struct entry *find(const struct table *table, const char *word, size_t length,
                           uint64_t hash) {
@@ -72,18 +78,56 @@ static const char *keep(struct table *table, const char *word, size_t length) {
     return copy;
 }
 
-const struct entry *table_add(struct table *table, const char *word, size_t length, uint64_t hash,
-                              uint64_t count) {
-    if (table->used >= table->capacity / 4 * 3 && !grow(table)) return NULL;
+/* hash is of the word in lower case. */
+static bool add(struct table *table, const char *word, size_t length, uint64_t hash,
+                uint64_t count) {
+    if (table->used >= table->capacity / 4 * 3 && !grow(table)) return false;
     struct entry *entry = find(table, word, length, hash);
     if (entry->word == NULL) {
         const char *kept = keep(table, word, length);
-        if (kept == NULL) return NULL;
+        if (kept == NULL) return false;
         *entry = (struct entry){.word = kept, .length = length, .hash = hash};
         table->used++;
     }
     entry->count += count;
-    return entry;
+    return true;
+}
+
+/*
+ * Words come in the order of their places.  In a table that is smaller they would all go to
+ * its first places, of which each is then looked through from one end to the other.
+ */
+bool table_merge(struct table *table, struct table *other) {
+    if (table->used == 0) {
+        struct table empty = *table;
+        *table = *other;
+        *other = empty;
+        return true;
+    }
+    while (table->capacity < other->capacity) {
+        if (!grow(table)) return false;
+    }
+    size_t place = 0;
+    const struct entry *entry;
+    while ((entry = table_next(other, &place)) != NULL) {
+        if (!add(table, entry->word, entry->length, entry->hash, entry->count)) return false;
+    }
+    return true;
+}
+
+bool table_count(struct table *table, const char *text, size_t bytes) {
+    size_t at = 0;
+    while (at < bytes) {
+        if (!is_letter(text[at])) {
+            at++;
+            continue;
+        }
+        size_t begin = at;
+        uint64_t hash = HASH_BEGIN;
+        for (; at < bytes && is_letter(text[at]); at++) hash = hash_step(hash, text[at]);
+        if (!add(table, text + begin, at - begin, hash, 1)) return false;
+    }
+    return true;
 }
 
 const struct entry *table_next(const struct table *table, size_t *place) {
@@ -110,10 +154,4 @@ struct entry *table_sorted(const struct table *table) {
     while ((entry = table_next(table, &place)) != NULL) sorted[count++] = *entry;
     qsort(sorted, count, sizeof *sorted, by_count);
     return sorted;
-}
-
-uint64_t word_hash(const char *word, size_t length) {
-    uint64_t hash = WORD_HASH_BEGIN;
-    for (size_t i = 0; i < length; i++) hash = word_hash_step(hash, word[i]);
-    return hash;
 }

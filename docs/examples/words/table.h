@@ -30,12 +30,14 @@ struct table {
 /* {0} is an empty table. */
 void table_close(struct table *table);
 
+/* Counts each word of a text.  False when there is no memory. */
+bool table_count(struct table *table, const char *text, size_t bytes);
+
 /*
- * Adds to the count of a word that may be in either case; hash is word_hash's.
- * Returns its entry, good until the next call; NULL when there is no memory.
+ * Adds the counts of another table; if this one is empty, the two change places.
+ * False when there is no memory.
  */
-const struct entry *table_add(struct table *table, const char *word, size_t length, uint64_t hash,
-                              uint64_t count);
+bool table_merge(struct table *table, struct table *other);
 
 /* The next entry from *place on, which it moves; NULL behind the last. */
 const struct entry *table_next(const struct table *table, size_t *place);
@@ -51,11 +53,10 @@ static inline bool is_letter(char byte) {
     return (unsigned char)((byte | 0x20) - 'a') < 26;
 }
 
-/* FNV-1a over the letters in lower case, one step for each. */
-#define WORD_HASH_BEGIN 14695981039346656037u
-static inline uint64_t word_hash_step(uint64_t hash, char letter) {
-    return (hash ^ (unsigned char)(letter | 0x20)) * 1099511628211u;
+/* How much of a text is left when a word that may go on behind it is left out. */
+static inline size_t whole_words(const char *text, size_t bytes) {
+    while (bytes > 0 && is_letter(text[bytes - 1])) bytes--;
+    return bytes;
 }
-uint64_t word_hash(const char *word, size_t length);
 
 #endif

@@ -3,8 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * The end: the reader finishes; every chunk that it sent is handled first; then handle_end
- * emits the whole table, more than was asked for, so most of it waits in the stage's buffer;
- * when all has gone out, the tokenizer stops.
+ * emits the last event, the table; when that has gone out, the tokenizer stops.
  */
 #include "words.h"
 
@@ -12,57 +11,26 @@ struct tokenizer {
     struct table *table;
 };
 
-static bool count_text(struct table *table, weir_bytes from) {
-    const char *text = from.at;
-    size_t at = 0, bytes = from.count;
-    while (at < bytes) {
-        if (!is_letter(text[at])) {
-            at++;
-            continue;
-        }
-        size_t begin = at;
-        uint64_t hash = WORD_HASH_BEGIN;
-        for (; at < bytes && is_letter(text[at]); at++) hash = word_hash_step(hash, text[at]);
-        if (table_add(table, text + begin, at - begin, hash, 1) == NULL) return false;
-    }
-    return true;
-}
-
 static weir_verdict count_words(weir_stage *self, weir_batch batch) {
     const struct tokenizer *tokenizer = weir_state(self);
     const struct chunk *chunk = batch.events;
-    struct tally progress = {.word = NULL};
+    struct tally progress = {0};
     for (size_t i = 0; i < batch.count; i++, chunk++) {
-        if (!count_text(tokenizer->table, chunk->text))
+        if (!table_count(tokenizer->table, chunk->text.at, chunk->text.count))
             return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
-        progress.count += chunk->text.count;
+        progress.bytes += chunk->text.count;
     }
     if (weir_emit(self, &progress, 1) != WEIR_OK)
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     return WEIR_CONTINUE;
 }
 
-static bool emit_table(weir_stage *self, const struct table *table) {
-    size_t place = 0, left = table->used;
-    while (left > 0) {
-        weir_room room = weir_reserve(self, left);
-        struct tally *out = room.events;
-        if (out == NULL) return false;
-        for (size_t i = 0; i < room.count; i++) {
-            const struct entry *entry = table_next(table, &place);
-            out[i] = (struct tally){entry->word, entry->length, entry->count};
-        }
-        weir_commit(self, room.count);
-        left -= room.count;
-    }
-    return true;
-}
-
 /* All chunks are counted. */
 static weir_verdict send_table(weir_stage *self) {
     const struct tokenizer *tokenizer = weir_state(self);
-    return emit_table(self, tokenizer->table) ? WEIR_CONTINUE
-                                              : weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+    const struct tally last = {.table = tokenizer->table};
+    return weir_emit(self, &last, 1) == WEIR_OK ? WEIR_CONTINUE
+                                                : weir_stop_with(self, WEIR_REASON_NO_MEMORY);
 }
 
 weir_status tokenizer_start(weir_runtime *runtime, weir_ref reader, struct table *table,
