@@ -94,6 +94,8 @@ struct weir__run_link {
 struct weir__ready_stage {
     ck_stack_t edges; /* raised by other workers */
     uint32_t raised;
+    bool abroad; /* the owner's: another worker knows an edge of it, or did, and so this line; */
+                 /* else it cools for nobody                                                   */
     ck_stack_entry_t link;   /* on the bell's stack */
     struct weir__bell *bell; /* constant: its worker's */
     /* the owner's: in the line beside that of the others, who look there when it is cold only */
@@ -104,7 +106,6 @@ struct weir__ready_stage {
     bool owned;       /* the owner is who raised is 1 for: it runs or is queued */
     bool queued;      /* in the bell's run list                                 */
     bool watched;     /* its stage looks outside the runtime by itself           */
-    bool abroad;      /* another worker knows an edge of it, or did; else it cools for nobody */
     uint64_t came_ns; /* the bell's, when it was taken from the stack last */
 };
 
