@@ -149,9 +149,9 @@ class Commands(unittest.TestCase):
         path = self.in_folder("small")
         weir("record", path, self.live.path, "--for", "0.1")
         with open(path, "rb") as file:
-            whole = bytearray(file.read(16 + 32 + 520))
-        whole[32:40] = struct.pack("II", 1 << 20, 1)
-        for slots, status in ((1 << 20, 0), ((1 << 20) + 1, 1)):
+            whole = bytearray(file.read(16 + 32 + 8 + 128))
+        whole[32:40] = struct.pack("II", 1 << 22, 1)
+        for slots, status in ((1 << 22, 0), ((1 << 22) + 1, 1)):
             whole[32:36] = struct.pack("I", slots)
             with open(path, "wb") as file:
                 file.write(whole)
