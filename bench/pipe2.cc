@@ -29,8 +29,8 @@ void add_ceilings(race_cores cores) {
     for (uint32_t batch : {256u, 1024u, 4096u}) {
         for (uint32_t mebibytes : {4u, 8u}) {
             ceiling_deep deep = {batch, mebibytes << 20};
-            rows::add("ceiling/split/deep,batch:" + std::to_string(batch) + ",mebibytes:" +
-                          std::to_string(mebibytes),
+            rows::add("ceiling/split/deep,batch:" + std::to_string(batch) +
+                          ",mebibytes:" + std::to_string(mebibytes),
                       [=](uint64_t events) { return ceiling_deep_ring(cores, deep, events); });
         }
     }

@@ -75,7 +75,7 @@ static bool are_sliced(const struct weir__partitions *all, const struct weir__pa
 }
 
 /* All of what is dealt now is wanted, and nothing waits before it. */
-static bool goes_straight(const struct weir__partition *partition) {
+static bool part_goes_straight(const struct weir__partition *partition) {
     return weir__queue_empty(&partition->queue->queue) && !will_wait(partition);
 }
 
@@ -104,7 +104,7 @@ static bool open_own_block(const struct weir__partitions *all, struct weir__part
     }
     partition->to = weir__block_at(block, block->used, event_bytes);
     weir__block_hold_filling(block, pool);
-    if (goes_straight(partition)) {
+    if (part_goes_straight(partition)) {
         partition->straight = count;
         partition->first = block->used;
     } else {
