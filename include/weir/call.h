@@ -65,7 +65,7 @@ weir_status weir_reply_after(weir_stage *self, weir_from from, const void *answe
 /*
  * Tells a stage to stop, as weir_stop, and waits until it has terminated.
  * Returns    WEIR_OK, TIMEOUT; FULL (callers: it was not told).  Errors as weir_call;
- *            NO_MEMORY only for the runtime's first call.
+ *            NO_MEMORY only where more wait for answers at once than ever did before.
  * Source     GenStage.stop.
  */
 weir_status weir_stop_wait(weir_runtime *runtime, weir_ref stage, weir_reason reason,

@@ -67,7 +67,8 @@ typedef struct weir_counters_slot {
     uint32_t turn; /* even; odd while the slot is being given to somebody else */
 } weir_counters_slot;
 
-/* Where a slot begins that is not the first of its figures, these have a word that stays 0. */
+/* Where a slot begins that is not the first of its figures, these have a word that stays 0, or, in
+ * a histogram, a count, whose upper half (`turn`) stays 0 up to 2^32. */
 
 typedef struct weir_counters_header {
     weir_counters_slot slot;

@@ -11,7 +11,7 @@
  *
  * Who says nothing of all this (max_demand, min_demand and max_bytes all 0) has a window of 1,000
  * events, or, of events of more than about 1 KiB, of as many as are 1 MiB
- * (WEIR_MAX_BYTES_DEFAULT), but at least two: 128 of 8 KiB, 16 of 64 KiB.
+ * (WEIR_MAX_BYTES_DEFAULT): 128 of 8 KiB, 16 of 64 KiB.
  *
  * max_bytes bounds the bytes of those events, too: what they take themselves, and what their spans
  * point at (event.h).  One event is always let through where none is under way, however long it

@@ -176,6 +176,7 @@ void weir__edge_release(struct weir__edge *edge) {
 /* ---- the consumer's side ------------------------------------------------- */
 
 void weir__edge_ask_by_hand(struct weir__edge *edge, uint64_t count) {
+    weir__edge_free_slot(edge); /* in a callback: the answer may come before that returns */
     weir__store_relaxed_u32(&edge->wants, 1); /* out with asked: D1 -> D2 */
     weir__edge_ask(edge, count);
 #if WEIR__CHECKED

@@ -109,6 +109,7 @@ struct weir__edge {
     bool going;                      /* likewise: one is under way, and who began it looks */
     bool counted;                    /* its consumer knows that it was requested */
     bool manual;                     /* the consumer chose                      */
+    bool in_slot;                    /* what was taken last lies in its entry still */
     bool can_overflow; /* the ring may be full while demand is open; a hint, since anybody
                           may ask for more than max_demand                           */
     /* What it takes from instead of its ring (edge/rack.h), or NULL: the producer writes it
@@ -293,22 +294,25 @@ static inline void weir__edge_done(struct weir__edge *edge) {
 bool weir__edge_take_overflow(struct weir__edge *edge, struct weir__entry *out);
 
 /* What it takes has a slot no more, but for events that lie in the entry itself: theirs is freed
- * by weir__edge_free, at the latest before the next is taken. */
+ * by weir__edge_free_slot, at the latest before the next is taken. */
 static inline bool weir__edge_take(struct weir__edge *edge, struct weir__entry *out) {
     if (!weir__ring_read(&edge->ring, out)) {
         return weir__edge_closing(edge) && weir__edge_take_overflow(edge, out);
     }
     edge->received += out->count;
+    edge->in_slot = out->block == NULL;
     if (out->block != NULL) {
-        weir__ring_free(&edge->ring);
+        weir__ring_free_slot(&edge->ring);
     }
     return true;
 }
 
-/* Frees the slot of such events, which no rack has: before what they make due is asked for. */
-static inline void weir__edge_free(struct weir__edge *edge) {
-    if (WEIR__LIKELY(weir__edge_rack(edge) == NULL)) {
-        weir__ring_free(&edge->ring);
+/* Frees the slot of such events, unless that is done, or they came of an overflow or a rack:
+ * before anything is asked for in their place. */
+static inline void weir__edge_free_slot(struct weir__edge *edge) {
+    if (edge->in_slot) {
+        edge->in_slot = false;
+        weir__ring_free_slot(&edge->ring);
     }
 }
 

@@ -20,7 +20,7 @@
  *   CANCELLED  it is read still   CLOSING    as above
  *                                 OVER       the stage stops; sends DOWN
  *   CLOSING    it is read up to   ENDED      received == sent
- *              `sent`            OVER       the stage stops; sends DOWN
+ *              `sent`             OVER       the stage stops; sends DOWN
  *   ENDED      all of it is here, OVER       that has been handled: handle_cancel; sends
  *              the end has its               LEFT, unless the producer has stopped (of
  *              place behind that             its rack: all the same)

@@ -26,18 +26,26 @@ int weir__shared_file_make(const char *path, int *file) {
     return 0;
 }
 
+/* Only whole pages are mapped, and some systems' are larger than what is asked for here. */
+static size_t into_page(uint64_t at) {
+    return (size_t)(at % (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
 void *weir__shared_file_map(int file, uint64_t from, size_t bytes) {
+    size_t into = into_page(from);
     /* With room on the disk: a write to a page that finds none is the end of the process. */
     errno = posix_fallocate(file, (off_t)from, (off_t)bytes);
     if (errno != 0) {
         return NULL;
     }
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, (off_t)from);
-    return memory != MAP_FAILED ? memory : NULL;
+    char *memory =
+        mmap(NULL, into + bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, (off_t)(from - into));
+    return memory != MAP_FAILED ? memory + into : NULL;
 }
 
 void weir__shared_file_unmap(void *memory, size_t bytes) {
-    munmap(memory, bytes);
+    size_t into = into_page((uintptr_t)memory);
+    munmap((char *)memory - into, into + bytes);
 }
 
 void weir__shared_file_remove(int file, const char *path) {

@@ -48,7 +48,7 @@ void weir__callers_close(struct weir__callers *calls) {
 /* ---- the caller ---------------------------------------------------------- */
 
 static uint32_t slots_made(const struct weir__callers *calls) {
-    return weir__load_relaxed_u32(&calls->slots.used);
+    return weir__chunks_used(&calls->slots); /* C5 -> C6 */
 }
 
 /* One that was made: its chunk is there. */

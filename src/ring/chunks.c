@@ -46,7 +46,7 @@ void *weir__chunks_take(struct weir__chunks *chunks, uint32_t *number) {
             !chunk_is_there(chunks, weir__step_of(next, WEIR__CHUNK_FIRST_LOG2))) {
             return NULL;
         }
-    } while (!weir__cas_u32(&chunks->used, &next, next + 1)); /* unique: no order needed */
+    } while (!weir__cas_u32(&chunks->used, &next, next + 1)); /* C5 -> C6 */
     *number = next;
     return weir__chunks_at(chunks, next, chunks->bytes);
 }

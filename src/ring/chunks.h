@@ -12,7 +12,9 @@
  *
  * Invariant: `used` places, and no others, were taken; a chunk is there before a place of it is
  * taken, so a take that is refused has used up none.
- * Ordering: C1 -> C2  a chunk (CAS, release) -> its readers (acquire): that it is zeroed.
+ * Ordering:
+ *   C1 -> C2  a chunk (CAS, release) -> its readers (acquire): that it is zeroed
+ *   C5 -> C6  used (CAS, release) -> who goes over what was taken (acquire): the chunks are there
  * Progress: lock-free but for memory: of those who make the same chunk one wins, the others
  * free theirs.  Wrap: none: a table that is full refuses.
  */
@@ -45,6 +47,11 @@ void weir__chunks_close(struct weir__chunks *chunks);
 
 /* A place that nobody ever had, and its number.  NULL: no memory, or all were taken. */
 void *weir__chunks_take(struct weir__chunks *chunks, uint32_t *number);
+
+/* How many were taken: all of these are there. */
+static inline uint32_t weir__chunks_used(const struct weir__chunks *chunks) {
+    return weir__load_acquire_u32(&chunks->used); /* C5 -> C6 */
+}
 
 /* The place of that number, whoever has it; NULL: there is no memory for it yet. */
 static inline void *weir__chunks_at(const struct weir__chunks *chunks, uint32_t number,

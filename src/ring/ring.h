@@ -11,7 +11,7 @@
  *    it will read next and never reads ck_ring's write index, whose line stays
  *    with the producer;
  *  - the demand counter `asked` lies in the line of the ring's read index: the
- *    consumer writes both, one behind the other where it can (weir__ring_free), and the
+ *    consumer writes both, one behind the other where it can (weir__ring_free_slot), and the
  *    producer fetches both together, as it hears demand;
  *  - else the producer reads that line only when the ring is full as far as it knows
  *    (head_seen): it would wait for it in each send.
@@ -204,7 +204,7 @@ static inline bool weir__ring_read(struct weir__ring *ring, struct weir__entry *
 }
 
 /* Consumer: the slot of the entry that was read last. */
-static inline void weir__ring_free(struct weir__ring *ring) {
+static inline void weir__ring_free_slot(struct weir__ring *ring) {
     weir__store_release_u32(&ring->ck.c_head, ring->ck.c_head + 1); /* K3 -> K4 */
 }
 
@@ -213,7 +213,7 @@ static inline bool weir__ring_pop(struct weir__ring *ring, struct weir__entry *o
     if (!weir__ring_read(ring, out)) {
         return false;
     }
-    weir__ring_free(ring);
+    weir__ring_free_slot(ring);
     return true;
 }
 

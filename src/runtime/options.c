@@ -151,8 +151,8 @@ void weir__options_fit(const weir_subscribe_options *given, size_t event_bytes,
     if (said || fit >= filled->max_demand) {
         return;
     }
-    filled->max_demand = fit < 2 ? 2 : fit;
-    filled->min_demand = filled->max_demand / 2;
+    filled->max_demand = fit; /* 16 of the largest */
+    filled->min_demand = fit / 2;
 }
 
 weir_status weir__options_subscribe_to(const weir_subscribe_to *wish, weir_subscribe_options *out) {

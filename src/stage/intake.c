@@ -329,7 +329,7 @@ static inline bool handle_straight(weir_stage *stage, struct weir__edge *edge,
         return weir__stage_straight(stage, edge, entry, budget);
     }
     if (!weir__stage_straight_inline(stage, edge, entry)) {
-        weir__edge_free(edge);
+        weir__edge_free_slot(edge);
         return false;
     }
     weir__stage_spend(stage, budget);

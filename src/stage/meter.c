@@ -117,8 +117,8 @@ static void draw_gap(struct weir__meter *meter, struct weir__host *host) {
     meter->closing = true;
 }
 
-static void spend(const struct weir__meter *meter, weir_stage_state state, uint64_t ns) {
-    weir__count(&meter->slot->times[state], ns);
+static void spend(struct weir__meter *meter, weir_stage_state state, uint64_t ns) {
+    meter->times[state] += ns;
 }
 
 /* So long it had no visit: it was about `state`, but for its legs in others' visits. */

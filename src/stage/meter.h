@@ -65,15 +65,16 @@ struct weir__meter {
     uint8_t state; /* a weir_stage_state: what it is about since `since_ns`                */
     struct weir__tally tally;
     /* seldom */
-    uint32_t drawn;            /* visits that the next timed one stands for                      */
-    uint32_t weight;           /* those that the last one stands for                             */
-    uint64_t since_ns;         /* when the last timed visit ended, or it cooled                  */
-    uint64_t began_ns;         /* of the timed visit                                             */
-    uint64_t mean_ns;          /* about how long a turn takes                                    */
-    uint64_t legs_ns;          /* of its gaps it handled so long what others sent (onward.h)     */
-    uint64_t turns;            /* but for those since `left` was drawn                           */
-    weir_counters_stage *slot; /* times and discards are counted there at once: seldom, that is */
-    uint32_t number;           /* the slot's */
+    uint32_t drawn;    /* visits that the next timed one stands for                      */
+    uint32_t weight;   /* those that the last one stands for                             */
+    uint64_t since_ns; /* when the last timed visit ended, or it cooled                  */
+    uint64_t began_ns; /* of the timed visit                                             */
+    uint64_t mean_ns;  /* about how long a turn takes                                    */
+    uint64_t legs_ns;  /* of its gaps it handled so long what others sent (onward.h)     */
+    uint64_t turns;    /* but for those since `left` was drawn                           */
+    uint64_t times[WEIR_STATES]; /* noted with `state`, so that nothing counts twice */
+    weir_counters_stage *slot;   /* discards are counted there at once: seldom, that is           */
+    uint32_t number;             /* the slot's */
     struct weir__timing handling;
     struct weir__timing pipeline;
     weir_stage *listed_next;

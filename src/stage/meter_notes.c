@@ -76,6 +76,9 @@ static void note_tally(const weir_stage *stage, weir_counters_stage *slot) {
     weir__sheet_put(&slot->messages, tally->messages);
     weir__sheet_put(&slot->calls, tally->calls);
     weir__sheet_put(&slot->restarts, tally->restarts);
+    for (unsigned i = 0; i < WEIR_STATES; i++) {
+        weir__sheet_put(&slot->times[i], meter->times[i]);
+    }
 }
 
 /* Those that are hot: others were noted as they cooled. */

@@ -59,7 +59,7 @@ static inline uint32_t handle_entry(weir_stage *stage, struct weir__edge *edge,
         .count = entry->count, .event_bytes = weir__entry_event_bytes(entry), .owner = edge};
     stage->host->batch_events = entry->events;
     weir__stage_handle(stage, &item, entry->events);
-    weir__edge_free(edge);
+    weir__edge_free_slot(edge);
     return entry->count - item.count;
 }
 

@@ -51,7 +51,7 @@ static bool take_one(void) {
     if (!weir__ring_read(&ring, &entry)) return false;
     SIM_REQUIRE(entry.first == ++received && entry.count == 1);
     if (sim_draw(2) == 0) weir__cpu_relax(); /* it is handled first */
-    weir__ring_free(&ring);
+    weir__ring_free_slot(&ring);
     return true;
 }
 

@@ -80,7 +80,7 @@ const struct weir__entry *edge_scene_next(const struct edge_scene *f) {
 uint32_t edge_scene_take(struct edge_scene *f) {
     struct weir__entry entry;
     if (!weir__edge_take(f->edge, &entry)) return 0;
-    if (entry.block == NULL) weir__edge_free(f->edge);
+    if (entry.block == NULL) weir__edge_free_slot(f->edge);
     assert_int_equal(weir__entry_event_bytes(&entry), sizeof(uint64_t));
     const uint64_t *numbers = numbers_in(&entry);
     for (uint32_t i = 0; i < entry.count; i++) assert_int_equal(numbers[i], f->taken + i);

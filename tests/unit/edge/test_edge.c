@@ -202,6 +202,24 @@ static void small_messages_travel_in_the_entry(void **state) {
     edge_scene_close(&f);
 }
 
+/* Their slot is free before anybody asks for something in their place, and is freed once. */
+static void who_asks_by_hand_has_freed_the_slot(void **state) {
+    (void)state;
+    struct edge_scene f;
+    struct weir__entry entry;
+    edge_scene_open(&f, 1);
+    edge_scene_send(&f, 1, 0);
+    assert_true(weir__edge_take(f.edge, &entry));
+    f.taken++;
+    assert_null(entry.block);
+    assert_int_equal(weir__ring_count(&f.edge->ring), 1);
+    weir__edge_ask_by_hand(f.edge, 1);
+    assert_int_equal(weir__ring_count(&f.edge->ring), 0);
+    weir__edge_free_slot(f.edge);
+    assert_int_equal(weir__ring_count(&f.edge->ring), 0);
+    edge_scene_close(&f);
+}
+
 /* Several slices are one message: each but the last says that there is more. */
 static void all_slices_but_the_last_say_more(void **state) {
     (void)state;
@@ -399,6 +417,7 @@ int main(void) {
         cmocka_unit_test(asks_add_up_until_they_are_seen),
         cmocka_unit_test(positions_pass_32_bits),
         cmocka_unit_test(small_messages_travel_in_the_entry),
+        cmocka_unit_test(who_asks_by_hand_has_freed_the_slot),
         cmocka_unit_test(all_slices_but_the_last_say_more),
         cmocka_unit_test(a_message_may_be_a_part_of_what_there_is),
         cmocka_unit_test(what_is_shared_stays_so),
