@@ -50,7 +50,8 @@ struct Ledger {
     uint64_t span = 0;     // words that each producer has
     Counts got = {}, in_window = {}, sums = {};
     uint64_t of_window = 0;
-    bool begun = false;         // the first window is over, in which they are let go one by one
+    unsigned seen = 0;          // those that something has come of: they are let go one by one
+    bool begun = false;         // a window is over, and all have been seen
     double least = 1, most = 0; // of a window, of all that are over
     double ended = 0;
     sem_t done;
@@ -64,6 +65,7 @@ struct Ledger {
     void note(unsigned who, uint64_t count) {
         in_window[who] += count;
         of_window += count;
+        seen |= 1u << who; // they are let go one after the other
         if (of_window < window) return;
         for (uint64_t &one : in_window) {
             double share = static_cast<double>(one) / static_cast<double>(of_window);
@@ -72,7 +74,7 @@ struct Ledger {
             one = 0;
         }
         of_window = 0;
-        begun = true;
+        begun = seen == (1u << kProducers) - 1;
     }
 };
 

@@ -180,7 +180,12 @@ def page_folder(folder):
 def main():
     flags, names, arguments = options(sys.argv[1:])
     folder = QUICK_RESULTS if "--quick" in flags else RESULTS
-    if "--report-only" not in flags:
+    if "--report-only" in flags:
+        if not any(folder.glob("*.json")):
+            quick = " --quick" if "--quick" in flags else ""
+            sys.exit(f"tools/bench: nothing has been measured yet; run tools/bench{quick} first")
+        built, failures = True, []
+    else:
         built = build("--peers" in flags)
         found = sources(ROOT / "bench")
         names = names or list(found)
@@ -196,8 +201,6 @@ def main():
         failures = run_all(names, found, arguments,
                            machine.peer_versions(os.environ.get("WEIR_GEN_STAGE")),
                            names != list(found), folder)
-    else:
-        built, failures = True, []
     if any("benchmark_filter" in word for word in arguments):
         print("filtered: the results are not kept, the page stays as it is")
     else:
