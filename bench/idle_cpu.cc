@@ -10,8 +10,6 @@
 #include "graph_rows.h"
 
 #include <chrono>
-#include <cstdlib>
-#include <cstring>
 #include <ctime>
 #include <sys/resource.h>
 #include <thread>
@@ -55,24 +53,10 @@ rows::Outcome run() {
     return outcome;
 }
 
-// Takes --idle_s out of the arguments.  Returns how many are left.
-int take_idle_s(int argc, char **argv) {
-    const char *const own = "--idle_s=";
-    int left = 0;
-    for (int i = 0; i < argc; i++) {
-        if (std::strncmp(argv[i], own, std::strlen(own)) == 0) {
-            idle_s = std::atof(argv[i] + std::strlen(own));
-        } else {
-            argv[left++] = argv[i];
-        }
-    }
-    return left;
-}
-
 } // namespace
 
 int main(int argc, char **argv) {
-    int left = take_idle_s(argc, argv);
+    int left = rows::take_number(argc, argv, "--idle_s=", idle_s);
     rows::add_figures("weir/split/idle:100", run);
     return rows::run(left, argv);
 }

@@ -225,24 +225,11 @@ void add_all_at(uint64_t rate) {
     }
 }
 
-// Takes --open_ms out of the arguments.  Returns how many are left.
-int take_open_ms(int argc, char **argv) {
-    const char *const own = "--open_ms=";
-    int left = 0;
-    for (int i = 0; i < argc; i++) {
-        if (std::strncmp(argv[i], own, std::strlen(own)) == 0) {
-            open_ms = std::max(1.0, std::atof(argv[i] + std::strlen(own)));
-        } else {
-            argv[left++] = argv[i];
-        }
-    }
-    return left;
-}
-
 } // namespace
 
 int main(int argc, char **argv) {
-    int left = take_open_ms(argc, argv);
+    int left = rows::take_number(argc, argv, "--open_ms=", open_ms);
+    open_ms = std::max(1.0, open_ms);
     (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); // of all threads, and of the peers'
     for (uint64_t rate : {1000, 10000, 50000, 200000, 1000000, 5000000}) add_all_at(rate);
     rows::add_peers_fixed("open_loop", events_of);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <benchmark/benchmark.h>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <unistd.h>
@@ -211,6 +212,18 @@ void add_peers_fixed(const std::string &workload,
         add_fixed(row, events(row),
                   [process, one](uint64_t count) { return process->run(one, count); });
     });
+}
+
+int take_number(int argc, char **argv, const char *own, double &number) {
+    int left = 0;
+    for (int i = 0; i < argc; i++) {
+        if (std::strncmp(argv[i], own, std::strlen(own)) == 0) {
+            number = std::atof(argv[i] + std::strlen(own));
+        } else {
+            argv[left++] = argv[i];
+        }
+    }
+    return left;
 }
 
 int run(int argc, char **argv) {

@@ -52,6 +52,10 @@ void add_peers(const std::string &workload, const More &more = {});
 void add_peers_fixed(const std::string &workload,
                      const std::function<uint64_t(const std::string &row)> &events);
 
+// Takes an option of the program's own, "--NAME=" and a number, out of the arguments.  Returns how
+// many are left, for run.
+int take_number(int argc, char **argv, const char *own, double &number);
+
 // For main, which has added its rows: runs them and prints a table of rates.  Takes
 // Google Benchmark's options, --run_ms=N, and --repetitions=N (7).
 int run(int argc, char **argv);

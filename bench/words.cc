@@ -15,7 +15,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <unistd.h>
 
@@ -83,24 +82,10 @@ rows::Outcome run_twice(const std::vector<std::string> &command, race_cores core
     return outcome_of(began, correct, 2 * static_cast<double>(text.bytes));
 }
 
-// Takes --text_mb out of the arguments.  Returns how many are left.
-int take_text_mb(int argc, char **argv) {
-    const char *const own = "--text_mb=";
-    int left = 0;
-    for (int i = 0; i < argc; i++) {
-        if (std::strncmp(argv[i], own, std::strlen(own)) == 0) {
-            text_mb = std::atof(argv[i] + std::strlen(own));
-        } else {
-            argv[left++] = argv[i];
-        }
-    }
-    return left;
-}
-
 } // namespace
 
 int main(int argc, char **argv) {
-    int left = take_text_mb(argc, argv);
+    int left = rows::take_number(argc, argv, "--text_mb=", text_mb);
     fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
     std::string plain = here / "words_plain", weir = here.parent_path() / "examples/weir-words";
     const Text text(text_mb), half(text_mb / 2);

@@ -33,13 +33,20 @@ static weir_status refuse_absent(const char *who) {
     return weir__refuse(WEIR_NO_STAGE, "the %s has just stopped, or is starting yet", who);
 }
 
+/* What an edge is made with. */
+struct matched {
+    weir_subscribe_options options; /* filled in */
+    bool competes;                  /* its producer has the shared dispatcher */
+};
+
 /*
  * A consumer that takes events of one size would not know what to do with others; and of
  * partitions it has to want one.  What is not said of the window depends on the events' size.
  */
 static weir_status match(const struct weir__slot *from, weir_ref producer, size_t takes_bytes,
                          const char *taker, const weir_subscribe_options *given,
-                         weir_subscribe_options *options) {
+                         struct matched *out) {
+    const weir_subscribe_options *options = &out->options;
     struct weir__label label;
     if (!weir__registry_read_label(from, producer, &label)) {
         return refuse_absent("producer");
@@ -62,7 +69,8 @@ static weir_status match(const struct weir__slot *from, weir_ref producer, size_
                             "has the shared dispatcher",
                             taker, label.name);
     }
-    weir__options_fit(given, label.event_bytes, options);
+    weir__options_fit(given, label.event_bytes, &out->options);
+    out->competes = label.shared;
     return WEIR_OK;
 }
 
@@ -77,24 +85,18 @@ void weir__request_drop(struct weir__edge *edge) {
 
 /* ---- subscribing --------------------------------------------------------- */
 
-/* Whose producer has the shared dispatcher. */
-static bool competes(const struct weir__slot *from, weir_ref producer) {
-    struct weir__label label;
-    return weir__registry_read_label(from, producer, &label) && label.shared;
-}
-
 /* An edge whose options are checked, between two slots; NULL: one has just gone. */
 static weir_status make_edge(weir_runtime *runtime, struct weir__slot *from, struct weir__slot *to,
-                             weir_ref consumer, weir_ref producer,
-                             const weir_subscribe_options *options, struct weir__edge **out) {
+                             weir_ref consumer, weir_ref producer, const struct matched *matched,
+                             struct weir__edge **out) {
     if (from == NULL || to == NULL) {
         return refuse_absent(from == NULL ? "producer" : "consumer");
     }
     weir_subscription id = {.consumer = consumer,
                             .producer = producer,
                             .id = weir__fetch_add_u64(&runtime->next_edge, 1)};
-    *out = weir__edge_open(&runtime->allocator, id, options, competes(from, producer), &from->ready,
-                           &to->ready);
+    *out = weir__edge_open(&runtime->allocator, id, &matched->options, matched->competes,
+                           &from->ready, &to->ready);
     if (*out == NULL || !weir__edge_show(*out, &runtime->sheet)) {
         weir__request_drop(*out);
         *out = NULL;
@@ -122,9 +124,9 @@ static struct weir__slot *slot_living(weir_runtime *runtime, weir_ref ref,
 
 weir_status weir__request_make(weir_runtime *runtime, weir_ref consumer, weir_ref producer,
                                const weir_subscribe_options *options, struct weir__edge **out) {
-    weir_subscribe_options filled;
+    struct matched matched = {.competes = false};
     struct weir__label taker = {.takes_bytes = 0};
-    weir_status status = weir__options_subscribe(options, &filled);
+    weir_status status = weir__options_subscribe(options, &matched.options);
     status = status != WEIR_OK ? status : weir__check_open(runtime);
     status = status != WEIR_OK ? status : check_consumer(runtime, consumer);
     status = status != WEIR_OK ? status : check_producer(runtime, producer);
@@ -134,10 +136,10 @@ weir_status weir__request_make(weir_runtime *runtime, weir_ref consumer, weir_re
     struct weir__slot *from = weir__registry_find(&runtime->registry, producer);
     struct weir__slot *to = slot_living(runtime, consumer, &taker);
     if (from != NULL && to != NULL) {
-        status = match(from, producer, taker.takes_bytes, taker.name, options, &filled);
+        status = match(from, producer, taker.takes_bytes, taker.name, options, &matched);
     }
     return status != WEIR_OK ? status
-                             : make_edge(runtime, from, to, consumer, producer, &filled, out);
+                             : make_edge(runtime, from, to, consumer, producer, &matched, out);
 }
 
 void weir__request_send(weir_runtime *runtime, struct weir__edge *edge, weir_subscription *out) {
@@ -191,9 +193,9 @@ weir_status weir_resubscribe(weir_runtime *runtime, weir_subscription old, weir_
 static weir_status make_wished(weir_runtime *runtime, struct weir__slot *slot, weir_ref ref,
                                const weir_stage_options *options, const weir_subscribe_to *wish,
                                struct weir__edge **out) {
-    weir_subscribe_options filled;
+    struct matched matched = {.competes = false};
     weir_ref producer = wish->producer;
-    weir_status status = weir__options_subscribe_to(wish, &filled);
+    weir_status status = weir__options_subscribe_to(wish, &matched.options);
     if (status == WEIR_OK && wish->name != NULL) {
         status = weir_whereis(runtime, wish->name, &producer);
     }
@@ -204,9 +206,10 @@ static weir_status make_wished(weir_runtime *runtime, struct weir__slot *slot, w
     struct weir__slot *from = weir__registry_find(&runtime->registry, producer);
     if (from != NULL) {
         status = match(from, producer, options->takes_bytes, weir__options_name(options),
-                       &wish->options, &filled);
+                       &wish->options, &matched);
     }
-    return status != WEIR_OK ? status : make_edge(runtime, from, slot, ref, producer, &filled, out);
+    return status != WEIR_OK ? status
+                             : make_edge(runtime, from, slot, ref, producer, &matched, out);
 }
 
 weir_status weir__request_wishes(weir_runtime *runtime, struct weir__slot *slot, weir_ref ref,
