@@ -186,18 +186,25 @@ void weir__sheet_give(struct weir__sheet *sheet, uint32_t number, unsigned slots
     weir__unlock(&sheet->lock);
 }
 
-void weir__timing_add(struct weir__timing *timing, struct weir__sheet *sheet, uint64_t owner,
-                      uint64_t ns) {
+/* Not inlined: each time that is added would clear `fresh`, which is a page's quarter. */
+static WEIR__NOINLINE void begin_times(struct weir__timing *timing, struct weir__sheet *sheet,
+                                       uint64_t owner) {
     const weir_counters_times fresh = {.slot.kind = WEIR_COUNTERS_TIMES, .owner = owner};
-    weir_counters_times *times = weir__sheet_at(sheet, timing->number);
-    if (timing->number == 0) {
-        times = weir__sheet_take(sheet, weir_counters_slots(WEIR_COUNTERS_TIMES), &timing->number);
-        if (times == NULL) {
-            return;
-        }
+    const unsigned slots = weir_counters_slots(WEIR_COUNTERS_TIMES);
+    weir_counters_times *times = weir__sheet_take(sheet, slots, &timing->number);
+    if (times != NULL) {
         weir__sheet_fill(times, &fresh);
     }
-    weir__times_add(times, ns);
+}
+
+void weir__timing_add(struct weir__timing *timing, struct weir__sheet *sheet, uint64_t owner,
+                      uint64_t ns) {
+    if (WEIR__UNLIKELY(timing->number == 0)) {
+        begin_times(timing, sheet, owner);
+    }
+    if (timing->number != 0) {
+        weir__times_add(weir__sheet_at(sheet, timing->number), ns);
+    }
 }
 
 void weir__timing_close(const struct weir__timing *timing, struct weir__sheet *sheet) {

@@ -328,6 +328,7 @@ static bool visit(struct weir__worker *worker, struct weir__slot *slot) {
     WEIR__PROBE1(turn__begin, stage->ref.bits);
     bool busy = weir__stage_turn(stage);
     WEIR__PROBE2(turn__end, stage->ref.bits, busy);
+    stage->meter.turns_busy += WEIR__METERED && busy;
     if (WEIR__METERED && WEIR__UNLIKELY(worker->host.stamps != 0)) {
         weir__meter_ends(stage, busy);
     }

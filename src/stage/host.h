@@ -72,6 +72,8 @@ struct weir__host {
     uint32_t looks;             /* at the clock, since the last timed visit began         */
     uint32_t weight;            /* what that stands for                                   */
     uint64_t nested_ns;         /* of that, or of a leg in it: legs                       */
+    uint64_t look_ns;           /* what a look takes                                      */
+    uint64_t over_ns;           /* what the meter has taken itself, where that is known   */
     bool took_long;             /* one did: the turn ends, for others wait                */
     weir_counters_worker *seen; /* its slot; `stage` is whose functions may run now       */
     struct weir__sheet *sheet;  /* the runtime's                                          */

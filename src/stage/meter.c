@@ -15,6 +15,8 @@ enum {
     NOTE_NS = 1000000,  /* while the worker is busy                                     */
     NOTED_AT_ONCE = 64, /* stages                                                       */
     CALLS_TIMED = 4,    /* in one visit, of short ones                                  */
+    COSTS = 64,         /* times of a stage, of which the older half counts half          */
+    OWED_NS = 1000000,  /* busy, but in no time yet: more has been guessed wrong          */
     LOOKS = 3,          /* of a visit with one callback, and of the gap behind it       */
     LONG_NS = 100000    /* a callback behind which others of the worker come first      */
 };
@@ -74,6 +76,7 @@ static void watch_closely(struct weir__host *host) {
     for (uint32_t i = 0; i < WATCHED && stage != NULL; i++) {
         struct weir__meter *meter = &stage->meter;
         meter->mean_ns = meter->mean_ns < WEIR__LOOKS_NS ? WEIR__LOOKS_NS : meter->mean_ns;
+        meter->own_ns = meter->own_ns < WEIR__LOOKS_NS ? WEIR__LOOKS_NS : meter->own_ns;
         if (meter->left > 1) {
             meter->drawn -= meter->left - 1;
             meter->left = 1;
@@ -86,24 +89,30 @@ static uint64_t clock_of(struct weir__host *host) {
     uint64_t before = host->now_ns;
     host->now_ns = weir_runtime_now(host->runtime);
     host->looks++;
+    host->over_ns += host->look_ns;
     if (WEIR__UNLIKELY(host->now_ns - before >= UNSEEN_NS)) {
         watch_closely(host);
     }
     return host->now_ns;
 }
 
-/* A time that stands for `weight` like it; if it is long, and longer than is usual by far, that is
- * one of a kind. */
-static uint64_t weighed(const struct weir__meter *meter, uint64_t ns, uint32_t weight) {
-    uint64_t usual = 8 * meter->mean_ns;
-    usual = usual < WEIR__LOOKS_NS ? WEIR__LOOKS_NS : usual;
-    return ns <= usual ? ns * weight : usual * (weight - 1) + ns;
+/* What the meter itself did since a look, which is none of the stage's time. */
+static void pass_over(struct weir__host *host, uint64_t since_ns) {
+    uint64_t took = clock_of(host) - since_ns;
+    host->over_ns += took > host->look_ns ? took - host->look_ns : 0;
 }
 
-/* One more time that a turn took. */
-static void add_to_mean(struct weir__meter *meter, uint64_t ns) {
-    meter->mean_ns += ns / 8;
-    meter->mean_ns -= meter->mean_ns / 8;
+/* Since a look at the clock, but for what the meter did. */
+static uint64_t took_since(const struct weir__host *host, uint64_t since_ns, uint64_t over_ns) {
+    uint64_t took = host->now_ns - since_ns;
+    uint64_t over = host->over_ns - over_ns;
+    return took > over ? took - over : 0;
+}
+
+/* One more time like those. */
+static void add_to_mean(uint64_t *mean_ns, uint64_t ns) {
+    *mean_ns += ns / 8;
+    *mean_ns -= *mean_ns / 8;
 }
 
 /* Of the visits that follow, the one that is timed: so many on, on average, if it takes as many
@@ -117,16 +126,71 @@ static void draw_gap(struct weir__meter *meter, struct weir__host *host) {
     meter->closing = true;
 }
 
+static uint64_t units_of(const weir_stage *stage) {
+    const struct weir__tally *did = &stage->meter.tally;
+    return did->batches + did->demands + did->messages + did->calls + stage->meter.turns_busy;
+}
+
+static uint64_t unit_ns(const struct weir__meter *meter, uint64_t units) {
+    return units == 0 || meter->cost_units == 0
+               ? 0
+               : (uint64_t)((double)units * (double)meter->cost_ns / (double)meter->cost_units);
+}
+
+/* What it did in a time that stands for `weight` like it took so long.  A time longer by far than
+ * is usual is one of a kind. */
+static void learn(struct weir__meter *meter, uint64_t ns, uint64_t units, uint32_t weight) {
+    uint64_t usual = 8 * unit_ns(meter, units);
+    usual = usual < WEIR__LOOKS_NS ? WEIR__LOOKS_NS : usual;
+    meter->cost_ns += (ns < usual || meter->cost_units == 0 ? ns : usual) * weight;
+    meter->cost_units += units * weight;
+    if (++meter->costs == COSTS) {
+        meter->costs /= 2;
+        meter->cost_ns /= 2;
+        meter->cost_units /= 2;
+    }
+}
+
 static void spend(struct weir__meter *meter, weir_stage_state state, uint64_t ns) {
     meter->times[state] += ns;
 }
 
-/* So long it had no visit: it was about `state`, but for its legs in others' visits. */
-static void spend_gap(struct weir__meter *meter, uint64_t gap) {
-    uint64_t busy = meter->legs_ns < gap ? meter->legs_ns : gap;
-    meter->legs_ns -= busy;
+/* It rested so long, as it did behind the last visit that was timed. */
+static void spend_rest(weir_stage *stage, uint64_t ns) {
+    struct weir__meter *meter = &stage->meter;
+    uint64_t all = meter->rest_ns + meter->waited_ns + meter->nested_ns;
+    if (all > 0) {
+        double each = (double)ns / (double)all;
+        uint64_t waited = (uint64_t)(each * (double)meter->waited_ns);
+        uint64_t nested = (uint64_t)(each * (double)meter->nested_ns);
+        spend(meter, WEIR_STATE_WAITING, waited);
+        spend(meter, lack_of(stage), nested);
+        ns -= waited + nested;
+    }
+    spend(meter, (weir_stage_state)meter->state, ns);
+}
+
+/* So long since it was settled last was it busy: what it did in a timed visit or leg that took
+ * `ns`, and the rest by what such things take.  Returns what is left of that time. */
+static uint64_t settle(weir_stage *stage, uint64_t now, uint64_t ns, uint64_t units) {
+    struct weir__meter *meter = &stage->meter;
+    uint64_t all = units_of(stage);
+    uint64_t past = now > meter->since_ns ? now - meter->since_ns : 0;
+    uint64_t owed = meter->owed_ns + ns + unit_ns(meter, all - meter->settled - units);
+    uint64_t busy = owed < past ? owed : past;
+    owed -= busy;
+    meter->owed_ns = owed < OWED_NS ? owed : OWED_NS;
+    meter->settled = all;
+    meter->since_ns += past;
     spend(meter, WEIR_STATE_BUSY, busy);
-    spend(meter, (weir_stage_state)meter->state, gap - busy);
+    weir__count(&stage->host->seen->turn_ns, busy);
+    return past - busy;
+}
+
+/* What it is about from now on. */
+static void rests_as(struct weir__meter *meter, weir_stage_state state) {
+    meter->state = (uint8_t)state;
+    meter->rest_ns = meter->waited_ns = meter->nested_ns = 0;
 }
 
 /*
@@ -139,9 +203,11 @@ static uint64_t end_cold_gap(weir_stage *stage) {
     uint64_t gap = now - meter->since_ns;
     uint64_t came = stage->ready->came_ns;
     uint64_t waited = came > meter->since_ns && came < now ? now - came : 0;
+    uint64_t rest = settle(stage, now, 0, 0);
+    waited = waited < rest ? waited : rest;
     meter->cooled = false;
-    spend_gap(meter, gap - waited);
     spend(meter, WEIR_STATE_WAITING, waited);
+    spend(meter, (weir_stage_state)meter->state, rest - waited);
     return gap;
 }
 
@@ -151,30 +217,32 @@ static uint64_t waited_in(const weir_stage *stage, uint64_t gap) {
     return may_have && has_work(stage) ? gap / 2 : 0;
 }
 
-/* The gap behind the last timed visit ends here. */
+/* The gap behind the last timed visit ends here: until the next one all are like that. */
 static void end_hot_gap(weir_stage *stage) {
     struct weir__meter *meter = &stage->meter;
     uint64_t gap = clock_of(stage->host) - meter->since_ns;
     uint64_t waited = waited_in(stage, gap);
     meter->closing = false;
-    spend_gap(meter, weighed(meter, gap, meter->weight) - waited);
-    spend(meter, WEIR_STATE_WAITING, waited);
     meter->left = meter->drawn - 1;
+    meter->rest_ns = (gap - waited) * meter->drawn;
+    meter->waited_ns = waited * meter->drawn;
+    meter->nested_ns = meter->last_nested_ns * meter->left; /* that of the next is told by itself */
 }
 
-static void begin_timed(struct weir__meter *meter, struct weir__host *host, uint32_t weight) {
-    meter->weight = weight;
+static void begin_timed(weir_stage *stage, uint32_t weight) {
+    struct weir__host *host = stage->host;
     host->looks = 0;
     host->nested_ns = 0;
     host->weight = weight;
-    meter->began_ns = clock_of(host);
+    stage->meter.began_units = units_of(stage);
+    stage->meter.began_ns = clock_of(host);
+    stage->meter.began_over = host->over_ns;
     host->timed = CALLS_TIMED;
     host->stamps = WEIR__STAMPS_TIMED;
 }
 
 void weir__meter_begins_anew(weir_stage *stage) {
     struct weir__meter *meter = &stage->meter;
-    struct weir__host *host = stage->host;
     bool wakes = false;
     if (!meter->listed) {
         weir__meter_list(stage);
@@ -186,8 +254,25 @@ void weir__meter_begins_anew(weir_stage *stage) {
         end_hot_gap(stage);
     }
     if (meter->left == 0 || wakes) {
-        begin_timed(meter, host, meter->left == 0 ? meter->drawn : 1);
+        begin_timed(stage, meter->left == 0 ? meter->drawn : 1);
     }
+}
+
+/* Meanwhile others worked on what it sent: that is no time of its own. */
+static void end_busy(weir_stage *stage, uint64_t now) {
+    struct weir__meter *meter = &stage->meter;
+    struct weir__host *host = stage->host;
+    uint64_t took = took_since(host, meter->began_ns, meter->began_over);
+    uint64_t own = took > host->nested_ns ? took - host->nested_ns : 0;
+    uint64_t units = units_of(stage) - meter->began_units;
+    meter->last_nested_ns = host->nested_ns;
+    learn(meter, own, units, host->weight);
+    uint64_t rest = settle(stage, now, own, units);
+    uint64_t nested = host->nested_ns < rest ? host->nested_ns : rest;
+    spend(meter, lack_of(stage), nested);
+    spend_rest(stage, rest - nested);
+    add_to_mean(&meter->mean_ns, took);
+    add_to_mean(&meter->own_ns, own);
 }
 
 static void end_timed(weir_stage *stage, bool busy) {
@@ -195,19 +280,16 @@ static void end_timed(weir_stage *stage, bool busy) {
     struct weir__host *host = stage->host;
     uint64_t now = clock_of(host);
     uint64_t took = now - meter->began_ns;
-    uint64_t share = weighed(meter, took, meter->weight);
-    uint64_t own = weighed(meter, took - host->nested_ns, meter->weight);
     host->timed = 0;
     host->took_long = false;
-    spend(meter, busy ? WEIR_STATE_BUSY : (weir_stage_state)meter->state, own);
-    spend(meter, lack_of(stage), share - own); /* meanwhile others worked on what it sent */
     if (busy) {
-        weir__count(&host->seen->turn_ns, share);
-        add_to_mean(meter, took);
+        end_busy(stage, now);
+    } else {
+        meter->last_nested_ns = 0;
+        spend_rest(stage, settle(stage, now, 0, 0));
     }
+    rests_as(meter, state_now(stage));
     host->bell->came_ns = now - (took > WEIR__LOOKS_NS ? took / 2 : 0);
-    meter->since_ns = now;
-    meter->state = (uint8_t)state_now(stage);
     if (meter->left == 0) {
         draw_gap(meter, host);
     }
@@ -232,8 +314,8 @@ void weir__meter_cools(weir_stage *stage) {
         meter->left = meter->drawn;
     }
     meter->cooled = true;
-    meter->since_ns = stage->host->now_ns;
-    meter->state = (uint8_t)lack_of(stage);
+    spend_rest(stage, settle(stage, stage->host->now_ns, 0, 0));
+    rests_as(meter, lack_of(stage));
 }
 
 /* ---- legs ---------------------------------------------------------------- */
@@ -250,24 +332,34 @@ void weir__leg_begins(weir_stage *stage, struct weir__leg *leg) {
         leg->timed = host->timed;
         host->timed = CALLS_TIMED; /* of its own: one that takes long is not to be missed */
         host->nested_ns = 0;
+        leg->units = units_of(stage);
         leg->began_ns = clock_of(host);
+        leg->began_over = host->over_ns;
     }
+}
+
+static void end_timed_leg(weir_stage *stage, const struct weir__leg *leg) {
+    struct weir__host *host = stage->host;
+    struct weir__meter *meter = &stage->meter;
+    uint64_t now = clock_of(host);
+    uint64_t took = took_since(host, leg->began_ns, leg->began_over);
+    uint64_t own = took > host->nested_ns ? took - host->nested_ns : 0;
+    uint64_t units = units_of(stage) - leg->units;
+    host->nested_ns = leg->nested_ns + took;
+    host->timed = leg->timed;
+    learn(meter, own, units, host->weight);
+    spend_rest(stage, settle(stage, now, own, units));
+    add_to_mean(&meter->own_ns, own);
+    if (leg->cooled) {
+        weir__meter_cools(stage);
+    }
+    pass_over(host, now);
 }
 
 void weir__leg_ends(weir_stage *stage, const struct weir__leg *leg) {
     struct weir__host *host = stage->host;
-    struct weir__meter *meter = &stage->meter;
     if ((leg->stamps & WEIR__STAMPS_TIMED) != 0) {
-        uint64_t took = clock_of(host) - leg->began_ns;
-        uint64_t own = took - host->nested_ns;
-        host->nested_ns = leg->nested_ns + took;
-        host->timed = leg->timed;
-        meter->legs_ns += weighed(meter, own, host->weight);
-        add_to_mean(meter, own);
-        if (leg->cooled) {
-            weir__meter_cools(stage);
-            meter->since_ns = leg->began_ns; /* the leg is in the gap */
-        }
+        end_timed_leg(stage, leg);
     }
     host->stamps = leg->stamps;
     host->origin_ns = leg->stamps != 0 ? leg->origin_ns : 0;
@@ -293,7 +385,7 @@ uint64_t weir__meter_took(weir_stage *stage, uint64_t began_ns) {
     say_longest(stage, took);
     if (took >= LONG_NS) {
         host->took_long = host->seen->thread != 0; /* by steps, turns are as long in any run */
-    } else if (stage->meter.mean_ns < WEIR__LOOKS_NS) {
+    } else if (stage->meter.own_ns < WEIR__LOOKS_NS) {
         host->timed--;
     }
     return took;

@@ -4,10 +4,16 @@
  *
  * Counts are the stage's own plain words.  Times are sampled, for a look at the clock takes as
  * long as many a turn: of so many visits of the worker one is timed, from its beginning to its
- * end and on to the beginning of the next, and stands for all of them.  How many that are is drawn
- * anew each time, so that no rhythm of a graph is met again and again, around a mean by which the
- * looks take a few thousandths of the time of turns as long as this stage's are.  Long turns are
- * all timed, and in them each callback.
+ * end and on to the beginning of the next.  How many that are is drawn anew each time, so that no
+ * rhythm of a graph is met again and again, around a mean by which the looks take a few
+ * thousandths of the time of turns as long as this stage's are.  Long turns are all timed, and in
+ * them each callback.
+ *
+ * A timed visit does not stand for others: one may hand on a thousand batches, and the next none.
+ * It says what a stage's doings take, callbacks and turns alike, and by their number since it was
+ * *settled* last the stage was busy; the rest of the time it lacked something, or waited, in the
+ * proportions of the last timed visit and the gap behind it.  What the looks themselves take is
+ * left out, as far as it is known.
  *
  * A stage that has cooled is looked at by nobody: how long, and what for, is measured each time,
  * with the worker's own idea of what time it is, which is late now and then but costs nothing;
@@ -64,14 +70,25 @@ struct weir__meter {
     bool closing;  /* the next look only says how long the gap before it was               */
     uint8_t state; /* a weir_stage_state: what it is about since `since_ns`                */
     struct weir__tally tally;
+    uint64_t turns_busy; /* visits in which it did something, and did not only look */
     /* seldom */
-    uint32_t drawn;    /* visits that the next timed one stands for                      */
-    uint32_t weight;   /* those that the last one stands for                             */
-    uint64_t since_ns; /* when the last timed visit ended, or it cooled                  */
-    uint64_t began_ns; /* of the timed visit                                             */
-    uint64_t mean_ns;  /* about how long a turn takes                                    */
-    uint64_t legs_ns;  /* of its gaps it handled so long what others sent (onward.h)     */
-    uint64_t turns;    /* but for those since `left` was drawn                           */
+    uint32_t drawn;       /* visits that the next timed one stands for                    */
+    uint64_t since_ns;    /* when it was settled last: a timed visit, a leg, or it cooled */
+    uint64_t settled;     /* what it had done then                                        */
+    uint64_t owed_ns;     /* it was busy besides, by what its doings take                 */
+    uint64_t began_ns;    /* of the timed visit                                           */
+    uint64_t began_over;  /* likewise: host->over_ns                                      */
+    uint64_t began_units; /* likewise: what it had done                                   */
+    uint64_t mean_ns;     /* about how long a visit takes, with others' legs in it        */
+    uint64_t own_ns;      /* the same without those; or a leg of its own                  */
+    uint64_t cost_ns;     /* so long took ...                                             */
+    uint64_t cost_units;  /* ... so much of what it did                                   */
+    uint32_t costs;
+    uint64_t last_nested_ns;     /* others' legs in the last timed visit                         */
+    uint64_t rest_ns;            /* from then to the next, of each other: it was about `state`,  */
+    uint64_t waited_ns;          /* it waited for its worker,                                    */
+    uint64_t nested_ns;          /* and others handled what it sent                              */
+    uint64_t turns;              /* but for those since `left` was drawn                         */
     uint64_t times[WEIR_STATES]; /* noted with `state`, so that nothing counts twice */
     weir_counters_stage *slot;   /* discards are counted there at once: seldom, that is           */
     uint32_t number;             /* the slot's */
@@ -109,6 +126,8 @@ struct weir__leg {
     uint64_t origin_ns;
     uint64_t began_ns; /* these, in a timed visit */
     uint64_t nested_ns;
+    uint64_t began_over; /* host->over_ns                                   */
+    uint64_t units;      /* what it had done                                */
     uint32_t timed;
     bool cooled; /* the stage was, and is again */
 };

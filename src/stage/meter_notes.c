@@ -144,7 +144,24 @@ void weir__meter_rests(struct weir__host *host, bool rests) {
     weir__sheet_put(&seen->asleep, rests);
 }
 
+/* The least of some: between others the thread may have been put aside.  By steps time stands still
+ * or is its own. */
+static uint64_t look_takes(const struct weir__host *host) {
+    enum { LOOKS = 16 };
+    uint64_t least = UINT64_MAX;
+    uint64_t before = weir_runtime_now(host->runtime);
+    for (int i = 0; i < LOOKS; i++) {
+        uint64_t now = weir_runtime_now(host->runtime);
+        least = now - before < least ? now - before : least;
+        before = now;
+    }
+    return least;
+}
+
 void weir__meter_joins(struct weir__host *host, int stages) {
+    if (host->look_ns == 0 && host->seen->thread != 0) {
+        host->look_ns = look_takes(host);
+    }
     weir__sheet_put(&host->seen->stages, host->seen->stages + (uint64_t)stages);
 }
 
@@ -169,7 +186,7 @@ bool weir__meter_open(weir_stage *stage) {
     }
     weir__sheet_fill(meter->slot, &fresh);
     meter->left = meter->drawn = 1;
-    meter->mean_ns = WEIR__LOOKS_NS;
+    meter->mean_ns = meter->own_ns = WEIR__LOOKS_NS;
     meter->state = WEIR_STATE_IDLE;
     meter->since_ns = now;
     meter->cooled = true; /* till its first visit nobody looks at it */

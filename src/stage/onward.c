@@ -14,7 +14,7 @@ enum {
 
 /* On threads its neighbours wait for it: it has turns of its own, which are all timed. */
 static inline bool is_long(const weir_stage *stage) {
-    return WEIR__METERED && WEIR__UNLIKELY(stage->meter.mean_ns >= WEIR__LOOKS_NS) &&
+    return WEIR__METERED && WEIR__UNLIKELY(stage->meter.own_ns >= WEIR__LOOKS_NS) &&
            stage->host->seen->thread != 0;
 }
 

@@ -11,7 +11,14 @@
 
 #include "runtime/runtime.h"
 
-enum { SOURCE_NS = 3000, MIDDLE_NS = 1000, SINK_NS = 7000, EVENTS = 20000 };
+/* How long the callbacks of source, middle and sink take, for a batch or a demand. */
+static struct work {
+    uint64_t events;
+    weir_subscribe_options window;
+    uint64_t source_ns;
+    uint64_t middle_ns;
+    uint64_t sink_ns;
+} work;
 
 static void take(struct player *player, uint64_t ns) {
     uint64_t *now = &player->rig->runtime->virtual_ns;
@@ -19,21 +26,21 @@ static void take(struct player *player, uint64_t ns) {
 }
 
 static weir_verdict make(weir_stage *self, struct player *player, uint64_t demand) {
-    take(player, SOURCE_NS);
-    uint64_t left = EVENTS - player->next;
+    take(player, work.source_ns);
+    uint64_t left = work.events - player->next;
     player_emit(self, demand < left ? demand : left);
     return WEIR_CONTINUE;
 }
 
 static weir_verdict pass_on(weir_stage *self, struct player *player, weir_batch batch) {
-    take(player, MIDDLE_NS);
+    take(player, work.middle_ns);
     return player_emit_numbers(self, batch.events, batch.count) == WEIR_OK ? WEIR_CONTINUE
                                                                            : WEIR_STOP;
 }
 
 static weir_verdict consume(weir_stage *self, struct player *player, weir_batch batch) {
     (void)self, (void)batch;
-    take(player, SINK_NS);
+    take(player, work.sink_ns);
     return WEIR_CONTINUE;
 }
 
@@ -48,29 +55,28 @@ static void expect_about(uint64_t ns, uint64_t wanted) {
     assert_in_range(ns, wanted - wanted / 8, wanted + wanted / 8);
 }
 
-static void busy_is_whose_callbacks_took_it(void **state) {
-    (void)state;
+static void each_is_busy_as_long_as_its_callbacks(void) {
     struct rig rig;
-    struct player p = {.name = "p", .kind = WEIR_PRODUCER, .limit = EVENTS, .does.demand = make};
+    struct player p = {
+        .name = "p", .kind = WEIR_PRODUCER, .limit = work.events, .does.demand = make};
     struct player t = {.name = "t", .kind = WEIR_PRODUCER_CONSUMER, .does.events = pass_on};
     struct player c = {.name = "c", .kind = WEIR_CONSUMER, .does.events = consume};
     p.quiet = t.quiet = c.quiet = true;
     rig_open(&rig, &(weir_runtime_options){.mode = WEIR_SIMULATED, .workers = 1});
     PLAYERS_START(&rig, &p, &t, &c);
-    const weir_subscribe_options two = {.max_demand = 2, .min_demand = 1};
     uint64_t began = weir_runtime_now(rig.runtime);
-    player_subscribe(&c, &t, &two);
-    player_subscribe(&t, &p, &two);
+    player_subscribe(&c, &t, &work.window);
+    player_subscribe(&t, &p, &work.window);
     rig_rest(&rig);
     uint64_t life = weir_runtime_now(rig.runtime) - began;
-    assert_int_equal(c.handled, EVENTS);
+    assert_int_equal(c.handled, work.events);
     weir_counters_stage stats = stats_of(&c);
-    expect_about(stats.times[WEIR_STATE_BUSY], stats.batches * SINK_NS);
-    expect_about(stats.times[WEIR_STATE_STARVED], life - stats.batches * SINK_NS);
+    expect_about(stats.times[WEIR_STATE_BUSY], stats.batches * work.sink_ns);
+    expect_about(stats.times[WEIR_STATE_STARVED], life - stats.batches * work.sink_ns);
     stats = stats_of(&t);
-    expect_about(stats.times[WEIR_STATE_BUSY], stats.batches * MIDDLE_NS);
+    expect_about(stats.times[WEIR_STATE_BUSY], stats.batches * work.middle_ns);
     stats = stats_of(&p);
-    expect_about(stats.times[WEIR_STATE_BUSY], stats.demands * SOURCE_NS);
+    expect_about(stats.times[WEIR_STATE_BUSY], stats.demands * work.source_ns);
     for (int i = 0; i < 3; i++) {
         uint64_t all = 0;
         stats = stats_of((struct player *[]){&p, &t, &c}[i]);
@@ -78,6 +84,19 @@ static void busy_is_whose_callbacks_took_it(void **state) {
         expect_about(all, life);
     }
     rig_close(&rig);
+}
+
+static void busy_is_whose_callbacks_took_it(void **state) {
+    (void)state;
+    static const struct work works[] = {
+        {20000, {.max_demand = 2, .min_demand = 1}, 3000, 1000, 7000},
+        {5000000, {.max_demand = 1000}, 3000, 2000, 4000},
+        {5000000, {.max_demand = 1000}, 400, 300, 500},
+        {5000000, {.max_demand = 1000}, 30000, 20000, 40000}};
+    for (size_t i = 0; i < sizeof works / sizeof *works; i++) {
+        work = works[i];
+        each_is_busy_as_long_as_its_callbacks();
+    }
 }
 
 int main(void) {
