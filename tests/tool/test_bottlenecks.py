@@ -32,6 +32,7 @@ EXPECTED = {
     "starved_source": ("source", "inlet"),
     "one_of_four": ("stage", "index"),
     "full_worker": ("worker", 1),
+    "full_chain": ("worker", 0),
     "noisy_neighbour": ("neighbour", "noisy"),
     "hung": ("neighbour", "stuck"),
 }

@@ -84,8 +84,21 @@ static struct culprit_end ends_at(enum culprit_kind kind, uint32_t target) {
     return (struct culprit_end){.kind = kind, .target = target};
 }
 
+/* Of its worker's time those that it is connected with take most. */
+static bool is_with_its_own(const struct trial *trial, uint32_t stage) {
+    double own = 0;
+    double others = 0;
+    for (uint32_t i = 0; i < trial->view->stage_count; i++) {
+        if (trial->view->stages[i].worker == trial->view->stages[stage].worker) {
+            bool with = trial->component[i] == trial->component[stage];
+            *(with ? &own : &others) += share(trial, i, WEIR_STATE_BUSY);
+        }
+    }
+    return own > others;
+}
+
 /* A walk that can go no further: the busiest that it came by, if that is full; or where it is
- * itself the reason. */
+ * itself the reason; or all of a worker's stages together (a chain in one go waits for none). */
 static struct culprit_end walk_ends(const struct trial *trial, uint32_t at, bool down,
                                     uint32_t busiest) {
     const struct view_stage *stage = &trial->view->stages[at];
@@ -100,7 +113,9 @@ static struct culprit_end walk_ends(const struct trial *trial, uint32_t at, bool
     if (down && stage->outs == 0 && share(trial, at, WEIR_STATE_BLOCKED) > MOSTLY) {
         return ends_at(CULPRIT_UNASKED, at);
     }
-    return ends_at(CULPRIT_NONE, NONE);
+    uint32_t worker = stage->worker;
+    bool together = worker_is_full(trial->rates, worker) && is_with_its_own(trial, at);
+    return together ? ends_at(CULPRIT_WORKER, worker) : ends_at(CULPRIT_NONE, NONE);
 }
 
 static struct culprit_end walk_from(struct trial *trial, uint32_t start) {
@@ -283,7 +298,7 @@ static uint32_t busiest_of(const struct trial *trial) {
 static uint32_t victim_of(const struct trial *trial, const struct culprit *culprit) {
     bool on_worker = culprit->kind == CULPRIT_WORKER || culprit->kind == CULPRIT_NEIGHBOUR;
     uint32_t best = NONE;
-    double most = 0;
+    double most = on_worker ? FOR_WORKER : 0;
     for (uint32_t i = 0; i < trial->view->stage_count; i++) {
         const struct culprit_end *end = &trial->ends[i];
         bool here = on_worker ? trial->view->stages[i].worker == culprit->worker

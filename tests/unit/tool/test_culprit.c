@@ -163,6 +163,22 @@ static void full_worker(void **state) {
     expect(CULPRIT_NONE, "A", "nothing is full: the busiest stage is A, busy 60 % of its time");
 }
 
+/* In a chain that runs in one go nobody waits for the worker, which is full all the same. */
+static void full_worker_of_a_chain(void **state) {
+    (void)state;
+    begin(1);
+    weir_counters_stage *source = stage("source", 0, SHARES(18, 1, 0, 81, 0));
+    weir_counters_stage *middle = stage("middle", 0, SHARES(49, 0, 51, 0, 0));
+    weir_counters_stage *sink = stage("sink", 0, SHARES(33, 0, 67, 0, 0));
+    flows(source, middle);
+    flows(middle, sink);
+    worker_does(0, 99, 0);
+    expect(CULPRIT_WORKER, NULL, "worker 0 is full: middle 49 %, sink 33 %, source 18 %");
+    worker_does(0, 70, 30);
+    expect(CULPRIT_NONE, "middle",
+           "nothing is full: the busiest stage is middle, busy 49 % of its time");
+}
+
 /* What others wait for, and has time left: they wait for what comes, and that is no fault. */
 static void not_full(void **state) {
     (void)state;
@@ -304,6 +320,7 @@ int main(void) {
         cmocka_unit_test(all_siblings),
         cmocka_unit_test(starved_source),
         cmocka_unit_test(full_worker),
+        cmocka_unit_test(full_worker_of_a_chain),
         cmocka_unit_test(not_full),
         cmocka_unit_test(full_with_its_worker),
         cmocka_unit_test(nobody_waits),
