@@ -177,7 +177,8 @@ typedef struct weir_counters_stage {
     uint64_t open_demand; /* what its consumers would take now; UINT64_MAX: any number */
     uint64_t consumers;   /* subscriptions as a producer ... */
     uint64_t producers;   /* ... and as a consumer */
-    uint64_t reserved[8];
+    uint64_t marks;       /* that came to it (mark.h); since it began, as what is above "now" */
+    uint64_t reserved[7];
 } weir_counters_stage;
 
 typedef struct weir_counters_subscription {

@@ -20,17 +20,19 @@
 #ifndef WEIR_DISPATCHER_H
 #define WEIR_DISPATCHER_H
 
+#include <weir/mark.h>
 #include <weir/subscription.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-typedef struct weir_outlet weir_outlet; /* one consumer's subscription */
-typedef struct weir_run weir_run;       /* events to be dispatched, in order */
-typedef struct weir_hold weir_hold;     /* events kept back, in order        */
-typedef struct weir_notice weir_notice; /* an info on its way to handle_info */
-typedef struct weir_desk weir_desk;     /* a dispatcher's place at its stage */
+typedef struct weir_outlet weir_outlet;   /* one consumer's subscription */
+typedef struct weir_run weir_run;         /* events to be dispatched, in order */
+typedef struct weir_hold weir_hold;       /* events kept back, in order        */
+typedef struct weir_notice weir_notice;   /* an info on its way to handle_info */
+typedef struct weir_passing weir_passing; /* a mark on its way to consumers   */
+typedef struct weir_desk weir_desk;       /* a dispatcher's place at its stage */
 
 typedef struct weir_dispatcher {
     const char *name;
@@ -108,7 +110,16 @@ typedef struct weir_dispatcher {
      */
     void (*info)(void *state, weir_notice *info);
 
-    void (*reserved[8])(void); /* for later versions (version.h): NULL */
+    /*
+     * A mark (mark.h) has passed all that the buffer held before it.  A dispatcher that holds
+     * events gives it to each consumer once: at once (weir_passing_send), or behind what is held
+     * for it (weir_passing_hold).  NULL: all consumers have it at once; but the stage of a
+     * dispatcher that has `info`, because it holds events, may then emit no marks, and those that
+     * come to it end there.
+     */
+    void (*mark)(void *state, weir_passing *mark);
+
+    void (*reserved[7])(void); /* for later versions (version.h): NULL */
 } weir_dispatcher;
 
 /* Events left in the run. */
@@ -211,6 +222,18 @@ uint64_t weir_hold_drop(weir_hold *hold, uint64_t count, weir_discard cause);
  * Returns false when the hold is empty, or there is no memory: it is not in it.
  */
 bool weir_hold_info(weir_hold *hold, weir_notice *info);
+
+/*
+ * Only in the table's `mark`.  Sends the mark to the consumer, now / behind what the hold has: it
+ * goes to whom weir_hold_send then sends the event before it, and is dropped with that event
+ * where weir_hold_drop discards it.
+ * weir_passing_hold returns false when the hold is empty: the mark is not in it.
+ */
+void weir_passing_send(weir_passing *mark, weir_outlet *consumer);
+bool weir_passing_hold(weir_passing *mark, weir_hold *hold);
+
+/* What it says; there until `mark` returns. */
+weir_mark weir_passing_mark(const weir_passing *mark);
 
 /* ---- consumers ------------------------------------------------------------ */
 

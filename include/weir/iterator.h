@@ -63,7 +63,12 @@ typedef struct weir_iterator_options {
     weir_on_cancel on_cancel;
     const weir_event_type *type; /* as in weir_stage_options: events that own something */
     size_t buffer_bytes;         /* as in weir_stage_options                            */
-    uintptr_t reserved[6];       /* for later versions (version.h): zero */
+    /*
+     * Unless NULL: asked for marks (mark.h) behind what each `next` has made, also behind its last
+     * one, until it returns false.
+     */
+    bool (*mark)(void *context, weir_mark *mark);
+    uintptr_t reserved[5]; /* for later versions (version.h): zero */
 } weir_iterator_options;
 
 /*

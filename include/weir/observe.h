@@ -44,7 +44,8 @@ typedef struct weir_accounts {
     uint64_t messages;    /* that handle_cast or handle_info was called with    */
     /* Accepted, and no callback was called: the stage had stopped before, or has none; logged. */
     uint64_t messages_dropped;
-    uint64_t reserved[2]; /* for later versions (version.h)                    */
+    uint64_t marks;       /* that came to a stage (mark.h), which handled or passed them on */
+    uint64_t reserved[1]; /* for later versions (version.h)                    */
 } weir_accounts;
 
 /*

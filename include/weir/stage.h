@@ -14,6 +14,7 @@
 #include <weir/ending.h>
 #include <weir/event.h>
 #include <weir/events.h>
+#include <weir/mark.h>
 #include <weir/subscription.h>
 
 #ifdef __cplusplus
@@ -112,7 +113,14 @@ typedef struct weir_callbacks {
      * the state is the program's to free, here or later. */
     void (*terminate)(weir_stage *self, weir_reason reason);
 
-    void (*reserved[8])(void); /* for later versions (version.h): NULL */
+    /*
+     * A mark (mark.h) has come from that producer, behind all events that it was emitted behind.
+     * Called between batches, whether or not anybody asks this stage for events.  Default: a
+     * producer_consumer passes it on.  The mark is there until the callback returns.
+     */
+    weir_verdict (*handle_mark)(weir_stage *self, const weir_peer *from, const weir_mark *mark);
+
+    void (*reserved[7])(void); /* for later versions (version.h): NULL */
 } weir_callbacks;
 
 #define WEIR_BUFFER_SIZE_DEFAULT  10000

@@ -14,6 +14,7 @@
 #include <weir/events.h>
 #include <weir/inlet.h>
 #include <weir/iterator.h>
+#include <weir/mark.h>
 #include <weir/name.h>
 #include <weir/observe.h>
 #include <weir/pool.h>

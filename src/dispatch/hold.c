@@ -1,12 +1,15 @@
 /*
- * Holds: events that a dispatcher keeps back, and the infos behind them.
+ * Holds: events that a dispatcher keeps back, and the infos and marks behind them.
  * SPDX-License-Identifier: Apache-2.0
  *
  * An info may stand in several holds at once; it goes on when it has come out of
  * the last of them.  `places` counts them, and one more while the dispatcher is
  * shown it, so that nothing it does then can release it under its hands.
  *
- *   but for late sends and infos put in an empty hold, no info is at the front
+ * A mark of the program's stands in each hold by itself, and goes to whoever is sent the event
+ * before it.
+ *
+ *   but for late sends and infos put in an empty hold, no info or mark is at the front
  */
 #include "base/atomic.h"
 
@@ -30,13 +33,22 @@ static void leave_place(struct weir_notice *notice) {
     desk->calls->info_due(desk->context, info);
 }
 
-static bool front_is_info(const struct weir_hold *hold) {
+static bool front_is_mark_of(const struct weir_hold *hold) {
     return !weir__queue_empty(&hold->queue) &&
            (weir__queue_at(&hold->queue, 0)->flags & WEIR__MARK) != 0;
 }
 
-static void release_infos(struct weir_hold *hold) {
-    while (front_is_info(hold)) leave_place(weir__queue_pop(&hold->queue).mark);
+/* What is at the front and holds no events goes on; a mark of the program's to that consumer. */
+static void release_marks(struct weir_hold *hold, weir_outlet *consumer) {
+    struct weir_desk *desk = hold->desk;
+    while (front_is_mark_of(hold)) {
+        struct weir__item item = weir__queue_pop(&hold->queue);
+        if (!weir__item_is_programs_mark(&item)) {
+            leave_place(item.mark);
+        } else if (consumer != NULL) {
+            desk->calls->send_mark(desk->context, consumer, &item);
+        }
+    }
 }
 
 bool weir__hold_info(struct weir_hold *hold, struct weir_notice *notice) {
@@ -62,6 +74,38 @@ bool weir__desk_info(struct weir_desk *desk, const struct weir__dispatch *dispat
     if (--notice->places > 0) return true;
     weir__free(desk->allocator, notice, sizeof *notice);
     return false;
+}
+
+/* ---- marks of the program's ------------------------------------------------ */
+
+void weir__hold_mark(struct weir_hold *hold, const struct weir__item *mark) {
+    if (!weir__queue_push_mark(&hold->queue, mark)) {
+        hold->desk->calls->send_mark(hold->desk->context, NULL, mark);
+    }
+}
+
+void weir_passing_send(weir_passing *mark, weir_outlet *consumer) {
+    if (!weir__missing(mark, "mark") && !weir__missing(consumer, "consumer")) {
+        mark->desk->calls->send_mark(mark->desk->context, consumer, mark->mark);
+    }
+}
+
+bool weir_passing_hold(weir_passing *mark, weir_hold *hold) {
+    if (weir__missing(mark, "mark") || weir__missing(hold, "hold") ||
+        weir__queue_empty(&hold->queue)) {
+        return false;
+    }
+    weir__hold_mark(hold, mark->mark);
+    return true;
+}
+
+weir_mark weir_passing_mark(const weir_passing *mark) {
+    if (weir__missing(mark, "mark")) {
+        return (weir_mark){0};
+    }
+    return (weir_mark){.kind = mark->mark->kind - WEIR__MARK_PROGRAMS,
+                       .source = mark->mark->first,
+                       .value = mark->mark->demand};
 }
 
 /* ---- events -------------------------------------------------------------- */
@@ -178,7 +222,7 @@ uint64_t weir__hold_send(struct weir_hold *hold, weir_outlet *consumer, uint64_t
             desk->calls->send(desk->context, consumer, &hold->queue, part);
             sent += part;
         }
-        if (!late || sent < count) release_infos(hold);
+        if (!late || sent < count) release_marks(hold, consumer);
     }
     return sent;
 }
@@ -201,7 +245,7 @@ uint64_t weir_hold_drop(weir_hold *hold, uint64_t count, weir_discard cause) {
         weir__queue_discard(&hold->queue, part, cause, desk->pool);
         count_held(desk, 0 - part);
         dropped += part;
-        release_infos(hold);
+        release_marks(hold, NULL);
     }
     if (dropped > 0) desk->calls->discard(desk->context, dropped, cause);
     return dropped;
@@ -219,6 +263,7 @@ uint64_t weir__desk_empty(struct weir_desk *desk, void (*drop)(void *context, vo
                 weir__item_discard(&item, WEIR_DISCARD_STOPPED, desk->pool);
                 continue;
             }
+            if (weir__item_is_programs_mark(&item)) continue;
             struct weir_notice *notice = item.mark;
             if (--notice->places > 0) continue;
             drop(context, notice->info);

@@ -201,6 +201,17 @@ static void partition_info(void *state, weir_notice *info) {
     }
 }
 
+/* Behind what each partition holds, whoever will have it; else to its consumer, if it has one. */
+static void partition_mark(void *state, weir_passing *mark) {
+    struct weir__partitions *all = state;
+    for (uint32_t i = 0; i < all->count; i++) {
+        const struct weir__partition *partition = &all->at[i];
+        if (!weir_passing_hold(mark, partition->queue) && partition->owner != NULL) {
+            weir_passing_send(mark, partition->owner);
+        }
+    }
+}
+
 uint32_t weir__partitions_waiting(const struct weir__partitions *all) {
     uint32_t index = 0;
     while (index < all->count && weir_hold_count(all->at[index].queue) == 0) index++;
@@ -224,6 +235,7 @@ const weir_dispatcher *weir_partition_dispatcher(void) {
         .left = partition_left,
         .behind = partition_behind,
         .info = partition_info,
+        .mark = partition_mark,
     };
     return &table;
 }

@@ -6,7 +6,7 @@
  * embedded in the edge.  A run is a view of the front of a queue: the events
  * that may be dispatched now.  Sending takes them from the queue; what is
  * left over simply stays there.  A hold is a queue of events that the dispatcher
- * keeps back, with infos (notices) among them.
+ * keeps back, with infos (notices) and marks of the program's among them.
  *
  * A desk is where a dispatcher in use works: the stage's ways to deliver, to
  * discard and so on are `calls`, so that dispatchers can be driven without
@@ -55,6 +55,10 @@ struct weir__desk_calls {
     /* An info that holds have kept goes on. */
     void (*info_due)(void *context, void *info);
 
+    /* Sends a mark of the program's to the outlet, behind all that was sent there.  NULL: there was
+     * no memory to hold it, and it is lost. */
+    void (*send_mark)(void *context, weir_outlet *outlet, const struct weir__item *mark);
+
     /* Copies a small slice, which will wait, out of its block.  May be NULL. */
     void (*unpin)(void *context, struct weir__item *item);
 };
@@ -87,7 +91,7 @@ struct weir_run {
 
 struct weir_hold {
     struct weir_desk *desk;
-    struct weir__queue queue; /* marks: notices */
+    struct weir__queue queue; /* marks: notices, and the program's */
     struct weir_hold *next;
     struct weir_hold *previous;
 };
@@ -96,6 +100,11 @@ struct weir_notice {
     struct weir_desk *desk;
     void *info;
     uint32_t places; /* holds that it is in, and one while `info` runs */
+};
+
+struct weir_passing {
+    struct weir_desk *desk;
+    const struct weir__item *mark;
 };
 
 /* Whether a consumer refuses some of what it could have. */
@@ -154,6 +163,9 @@ bool weir__hold_push(struct weir_hold *hold, struct weir__item item);
  * ends with the event before it (GenStage's partitions).
  */
 uint64_t weir__hold_send(struct weir_hold *hold, weir_outlet *consumer, uint64_t count, bool late);
+
+/* A mark of the program's joins the hold's end.  Without memory it is lost, and that is said. */
+void weir__hold_mark(struct weir_hold *hold, const struct weir__item *mark);
 
 /* As weir_hold_info, also when the hold is empty. */
 bool weir__hold_info(struct weir_hold *hold, struct weir_notice *notice);

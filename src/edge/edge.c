@@ -192,7 +192,7 @@ bool weir__edge_take_overflow(struct weir__edge *edge, struct weir__entry *out) 
         return false;
     }
     struct weir__item item = weir__queue_pop(&edge->overflow);
-    weir__entry_set(out, &item);
+    weir__entry_put(out, &item);
     edge->received += out->count;
     return true;
 }
@@ -224,7 +224,8 @@ bool weir__edge_complete(const struct weir__edge *edge) {
     if (WEIR__UNLIKELY(weir__edge_rack(edge) != NULL)) {
         return weir__rack_complete(edge);
     }
-    return edge->received == edge->sent;
+    return edge->received == edge->sent && weir__ring_empty(&edge->ring) &&
+           weir__queue_empty(&edge->overflow); /* marks are behind the last event, perhaps */
 }
 
 /* ---- the producer's side ------------------------------------------------- */
@@ -246,23 +247,37 @@ static bool grow_ring(struct weir__edge *edge, uint64_t items) {
     return weir__ring_grow(&edge->ring, size);
 }
 
-static bool send_item(struct weir__edge *edge, struct weir__item item, struct weir__pool *pool) {
-    if (weir__queue_empty(&edge->overflow)) {
-        struct weir__entry *slot = weir__ring_reserve(&edge->ring);
-        if (slot == NULL && grow_ring(edge, 1)) {
-            slot = weir__ring_reserve(&edge->ring);
-        }
-        if (WEIR__LIKELY(slot != NULL)) {
-            if (edge->load == NULL) {
-                weir__entry_fill(slot, &item, pool);
-            } else {
-                weir__entry_set(slot, &item);
-            }
-            weir__ring_commit(&edge->ring, slot);
-            return true;
-        }
+/* Where the next entry goes; NULL: into the overflow. */
+static inline struct weir__entry *next_slot(struct weir__edge *edge) {
+    if (!weir__queue_empty(&edge->overflow)) {
+        return NULL;
     }
-    return weir__queue_push(&edge->overflow, item);
+    struct weir__entry *slot = weir__ring_reserve(&edge->ring);
+    if (slot == NULL && grow_ring(edge, 1)) {
+        slot = weir__ring_reserve(&edge->ring);
+    }
+    return slot;
+}
+
+static bool send_item(struct weir__edge *edge, struct weir__item item, struct weir__pool *pool) {
+    struct weir__entry *slot = next_slot(edge);
+    if (WEIR__UNLIKELY(slot == NULL)) {
+        return weir__queue_push(&edge->overflow, item);
+    }
+    if (edge->load == NULL) {
+        weir__entry_fill(slot, &item, pool);
+    } else {
+        weir__entry_set(slot, &item);
+    }
+    weir__ring_commit(&edge->ring, slot);
+    return true;
+}
+
+/* The overflow has its first item. */
+static void overflow_begins(struct weir__edge *edge) {
+    weir__store_relaxed_u32(&edge->ring.producer.wants_room, 1);
+    weir__fence_full(); /* W1 -> W2 */
+    weir__edge_flush(edge);
 }
 
 static bool ring_has_room(const struct weir__edge *edge, uint32_t items) {
@@ -306,11 +321,26 @@ uint64_t weir__edge_send_slices(struct weir__edge *edge, struct weir__queue *que
     }
     edge->sent += count - lost;
     if (before && !weir__queue_empty(&edge->overflow)) {
-        weir__store_relaxed_u32(&edge->ring.producer.wants_room, 1);
-        weir__fence_full(); /* W1 -> W2 */
-        weir__edge_flush(edge);
+        overflow_begins(edge);
     }
     return lost;
+}
+
+bool weir__edge_send_mark(struct weir__edge *edge, const struct weir__item *mark) {
+    struct weir__entry *slot = next_slot(edge);
+    if (slot != NULL) {
+        weir__entry_put(slot, mark);
+        weir__ring_commit(&edge->ring, slot);
+        return true;
+    }
+    bool before = weir__queue_empty(&edge->overflow);
+    if (!weir__queue_push_mark(&edge->overflow, mark)) {
+        return false;
+    }
+    if (before) {
+        overflow_begins(edge);
+    }
+    return true;
 }
 
 bool weir__edge_flush_overflow(struct weir__edge *edge) {
@@ -324,7 +354,7 @@ bool weir__edge_flush_overflow(struct weir__edge *edge) {
             return moved;
         }
         struct weir__item item = weir__queue_pop(&edge->overflow);
-        weir__entry_set(slot, &item);
+        weir__entry_put(slot, &item);
         weir__ring_commit(&edge->ring, slot);
         moved = true;
     }

@@ -36,9 +36,12 @@
  *   D3 -> D4  done: events before it weigh nothing any more
  *   asked_seen < asked, with a load  =>  weir__load_hears is 0, or the edge is hot or will be
  *
+ * Marks of the program's are entries without events: they need no demand and move no position.
+ *
  * Closing follows the data.  The producer, when it ends the subscription,
  * writes the reason and sends CLOSE; from then on it leaves ring, overflow and `sent`
- * alone (the mail hands them over).  The consumer acts once received == sent.
+ * alone (the mail hands them over).  The consumer acts once received == sent, and ring and
+ * overflow are empty: the last entries may be marks.
  * A consumer that stops sends DOWN, which hands over the
  * reading end of the ring and what it had received but not begun (`returned`):
  * the producer's worker gives those events back, or discards and counts them.
@@ -196,6 +199,7 @@ struct weir__edge {
     uint64_t ahead; /* batches that it has had beyond its share of turns (stage/intake.c) */
     struct weir__queue partial; /* the start of a message that is not all here */
     struct weir__queue returned;
+    uint64_t watermark; /* that has come last; 0: none */
     struct weir__edge *producers_next;
     struct weir__edge *producers_previous;
     struct weir__index_node subscription; /* among its stage's */
@@ -409,6 +413,9 @@ static inline uint64_t weir__edge_send(struct weir__edge *edge, struct weir__que
     }
     return weir__edge_send_slices(edge, queue, count, pool);
 }
+
+/* Sends a mark of the program's, behind all that was sent.  false: no memory, it is lost. */
+bool weir__edge_send_mark(struct weir__edge *edge, const struct weir__item *mark);
 
 /* How many events were asked for since this was last asked (D1 -> D2). */
 static inline uint64_t weir__edge_demand(struct weir__edge *edge) {

@@ -8,6 +8,36 @@
 
 #include <string.h>
 
+/* Where no block is. */
+static const unsigned char no_block;
+
+static void put_mark(struct weir__entry *entry, const struct weir__item *item) {
+    const struct weir__entry_mark mark = {.value = item->demand, .kind = item->kind};
+    entry->block = (struct weir__block *)(uintptr_t)&no_block;
+    entry->first = item->first;
+    entry->count = 0;
+    memcpy(entry->events, &mark, sizeof mark);
+    entry->flags = WEIR__MARK;
+    entry->event_bytes_less_1 = 0;
+}
+
+void weir__entry_put(struct weir__entry *entry, const struct weir__item *item) {
+    if ((item->flags & WEIR__MARK) != 0) {
+        put_mark(entry, item);
+    } else {
+        weir__entry_set(entry, item);
+    }
+}
+
+struct weir__item weir__entry_mark(const struct weir__entry *entry) {
+    struct weir__entry_mark mark;
+    memcpy(&mark, entry->events, sizeof mark);
+    return (struct weir__item){.demand = (uintptr_t)mark.value,
+                               .first = entry->first,
+                               .flags = WEIR__MARK,
+                               .kind = mark.kind};
+}
+
 bool weir__entry_item(const struct weir__entry *entry, struct weir__item *item,
                       struct weir__pool *pool) {
     memset(item, 0, sizeof *item);
@@ -34,6 +64,9 @@ bool weir__entry_item(const struct weir__entry *entry, struct weir__item *item,
 uint64_t weir__entry_recover(const struct weir__entry *entry, struct weir__queue *out,
                              struct weir__pool *pool) {
     struct weir__item item;
+    if (weir__entry_is_mark(entry)) {
+        return 0;
+    }
     if (!weir__entry_item(entry, &item, pool)) {
         return entry->count;
     }
@@ -49,7 +82,8 @@ uint64_t weir__queue_move_all(struct weir__queue *from, struct weir__queue *to,
     uint64_t lost = 0;
     while (!weir__queue_empty(from)) {
         struct weir__item item = weir__queue_pop(from);
-        if (!weir__queue_push(to, item)) {
+        bool mark = (item.flags & WEIR__MARK) != 0;
+        if (!mark && !weir__queue_push(to, item)) {
             lost += item.count;
             weir__item_discard(&item, WEIR_DISCARD_NO_MEMORY, pool);
         }

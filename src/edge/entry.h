@@ -7,6 +7,9 @@
  * something: those have words in their block that say so.  Nor where bytes are bounded: what
  * is handled so short has no step that tells of them.)
  *
+ * An entry may be a mark of the program's: flagged so, without events, and with a block that is
+ * none but says that it is not of events inside the entry, so that nobody on their way asks.
+ *
  * One owner of each: no threads.
  */
 #ifndef WEIR__EDGE_ENTRY_H
@@ -44,15 +47,33 @@ static inline void weir__entry_fill(struct weir__entry *entry, const struct weir
     }
 }
 
+/* What a mark has in an entry, where small events would be. */
+struct weir__entry_mark {
+    uint64_t value;
+    uint32_t kind; /* the item's */
+};
+
+static inline bool weir__entry_is_mark(const struct weir__entry *entry) {
+    return (entry->flags & WEIR__MARK) != 0;
+}
+
+/* Into an entry, whichever it is, as it is. */
+void weir__entry_put(struct weir__entry *entry, const struct weir__item *item);
+
+/* A mark's, back into an item. */
+struct weir__item weir__entry_mark(const struct weir__entry *entry);
+
 /* Back into an item: inline events move into a block of their own.  false: no memory. */
 bool weir__entry_item(const struct weir__entry *entry, struct weir__item *item,
                       struct weir__pool *pool);
 
-/* Takes such an item behind what `out` has.  Returns how many events were lost. */
+/* Takes such an item behind what `out` has, unless it is a mark, which is dropped.  Returns how
+ * many events were lost. */
 uint64_t weir__entry_recover(const struct weir__entry *entry, struct weir__queue *out,
                              struct weir__pool *pool);
 
-/* Moves all items, behind what `to` has.  Returns how many events were lost. */
+/* Moves all items but marks, which are dropped, behind what `to` has.  Returns how many events
+ * were lost. */
 uint64_t weir__queue_move_all(struct weir__queue *from, struct weir__queue *to,
                               struct weir__pool *pool);
 

@@ -14,6 +14,7 @@
 #include "memory/spans.h"
 
 #include <string.h>
+#include <weir/mark.h>
 
 enum { CAPACITY_FIRST = 8, CAPACITY_LAST = 1 << 30 };
 
@@ -128,6 +129,19 @@ bool weir__queue_push_front(struct weir__queue *queue, struct weir__item item) {
     queue->count++;
     *weir__queue_at(queue, 0) = item;
     queue->events += item.count;
+    return true;
+}
+
+/* One that says all that the other does, and more. */
+static bool outdates(const struct weir__item *mark, const struct weir__item *other) {
+    return mark->kind == WEIR__MARK_PROGRAMS + WEIR_MARK_WATERMARK && is_mark(other) &&
+           other->kind == mark->kind && other->first == mark->first;
+}
+
+bool weir__queue_push_mark(struct weir__queue *queue, const struct weir__item *mark) {
+    struct weir__item *last = queue->count > 0 ? weir__queue_at(queue, queue->count - 1) : NULL;
+    if (last == NULL || !outdates(mark, last)) return weir__queue_push(queue, *mark);
+    *last = *mark;
     return true;
 }
 

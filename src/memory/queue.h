@@ -4,8 +4,8 @@
  *
  * A growing ring of items in one worker's private memory.  An item is a slice
  * of a block (it holds one reference), or a mark: a pointer or number that keeps its
- * place among the events (an info, the end of a subscription, demand).  Items of one message
- * follow each other, each but the last flagged MORE.
+ * place among the events (an info, the end of a subscription, demand, a mark of the program's).
+ * Items of one message follow each other, each but the last flagged MORE.
  *
  *   events == sum of the counts of the slices in it    (marks count nothing)
  *
@@ -35,6 +35,10 @@ enum {
     WEIR__LASTING = WEIR__ALIASED | WEIR__OWNING /* what a slice is wherever it goes */
 };
 
+/* A mark's `kind` from here on: one of the program's (weir/mark.h), whose own kind is that much
+ * less; `demand` is its value, `first` its source.  It has nothing to be let go. */
+enum { WEIR__MARK_PROGRAMS = 16 };
+
 struct weir__item {
     union {
         struct weir__block *block;
@@ -50,6 +54,10 @@ struct weir__item {
     };
     void *owner; /* who it came from, for the queue's owner */
 };
+
+static inline bool weir__item_is_programs_mark(const struct weir__item *item) {
+    return (item->flags & WEIR__MARK) != 0 && item->kind >= WEIR__MARK_PROGRAMS;
+}
 
 /* The type of a slice's events; NULL: they own nothing. */
 static inline const weir_event_type *weir__item_type(const struct weir__item *item) {
@@ -151,6 +159,10 @@ static inline bool weir__queue_push(struct weir__queue *queue, struct weir__item
 }
 
 bool weir__queue_push_front(struct weir__queue *queue, struct weir__item item);
+
+/* Appends a mark of the program's; a watermark right behind another one of the same source takes
+ * its place.  false: as push. */
+bool weir__queue_push_mark(struct weir__queue *queue, const struct weir__item *mark);
 
 /*
  * As push and push_front, for a slice that belongs to no message: joined with its

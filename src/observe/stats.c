@@ -58,6 +58,7 @@ static void add_stage(weir_counters_stage *sum, const weir_counters_stage *one) 
     sum->queued += one->queued;
     sum->consumers += one->consumers;
     sum->producers += one->producers;
+    sum->marks += one->marks;
     for (unsigned i = 0; i < WEIR_STATES; i++) {
         sum->times[i] += one->times[i];
     }

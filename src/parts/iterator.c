@@ -55,6 +55,23 @@ static weir_verdict keep(weir_stage *self, weir_made made, size_t want) {
                : refuse(self, "made one beyond payload_limit", made.count, want);
 }
 
+/* Its marks go behind what it has made. */
+static weir_verdict emit_marks(weir_stage *self) {
+    const weir_iterator_options *iterator = weir_state(self);
+    weir_mark mark = {0};
+    while (iterator->mark != NULL && iterator->mark(iterator->context, &mark)) {
+        weir_status status = weir_emit_mark(self, &mark);
+        if (status != WEIR_OK) {
+            weir__host_log(self->host, WEIR_LOG_ERROR, "iterator %s: a mark of kind %u: %s",
+                           weir_stage_name(self), (unsigned)mark.kind, weir_refusal());
+            return weir_stop_with(self, status == WEIR_NO_MEMORY ? WEIR_REASON_NO_MEMORY
+                                                                 : WEIR_REASON_BAD_RETURN);
+        }
+        mark = (weir_mark){0};
+    }
+    return WEIR_CONTINUE;
+}
+
 /* What was made is in the room that was for `want`. */
 static weir_verdict judge(weir_stage *self, weir_made made, size_t want) {
     const weir_iterator_options *iterator = weir_state(self);
@@ -62,6 +79,7 @@ static weir_verdict judge(weir_stage *self, weir_made made, size_t want) {
         return refuse(self, "made more than was wanted", made.count, want);
     }
     weir_verdict verdict = keep(self, made, want);
+    verdict = verdict == WEIR_CONTINUE ? emit_marks(self) : verdict;
     if (verdict != WEIR_CONTINUE) {
         return verdict;
     }

@@ -73,6 +73,7 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
         sum.turns += read_counter(&counters->turns);
         sum.messages += read_counter(&counters->messages);
         sum.messages_dropped += read_counter(&counters->messages_dropped);
+        sum.marks += read_counter(&counters->marks);
         sum.wakes += read_counter(&worker->bell.wakes);
         sum.blocks_made += read_counter(&worker->host.pool.made);
         add_owned(&sum, &worker->host.pool);

@@ -21,7 +21,7 @@ void weir__buffer_close(struct weir__buffer *buffer, weir__buffer_mark *release,
     while (!weir__queue_empty(&buffer->queue)) {
         struct weir__item item = weir__queue_pop(&buffer->queue);
         if (item.flags & WEIR__MARK)
-            release(context, item.mark, item.kind);
+            release(context, &item);
         else
             weir__item_discard(&item, WEIR_DISCARD_STOPPED, buffer->pool);
     }
@@ -49,7 +49,7 @@ static uint32_t pop_marks(struct weir__buffer *buffer, weir__buffer_mark *releas
         struct weir__item item = weir__queue_pop(&buffer->queue);
         buffer->marks--;
         popped++;
-        release(context, item.mark, item.kind);
+        release(context, &item);
     }
     return popped;
 }
@@ -157,16 +157,16 @@ bool weir__buffer_put_front(struct weir__buffer *buffer, struct weir__queue *fro
     return true;
 }
 
-bool weir__buffer_mark_store(struct weir__buffer *buffer, void *mark, uint32_t kind,
+bool weir__buffer_mark_store(struct weir__buffer *buffer, const struct weir__item *mark,
                              bool *no_memory) {
     *no_memory = false;
     if (weir__buffer_count(buffer) == 0) return false;
-    struct weir__item item = {.mark = mark, .flags = WEIR__MARK, .kind = kind};
-    if (!weir__queue_push(&buffer->queue, item)) {
+    uint32_t before = buffer->queue.count;
+    if (!weir__queue_push_mark(&buffer->queue, mark)) {
         *no_memory = true;
         return false;
     }
-    buffer->marks++;
+    buffer->marks += buffer->queue.count - before;
     return true;
 }
 

@@ -2,7 +2,7 @@
  * The buffer: what a producer emitted and no consumer has asked for yet.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Events in order of emission, and marks (infos) among them.  A mark is tied
+ * Events in order of emission, and marks (infos, the program's) among them.  A mark is tied
  * to the event before it: it comes out right after that event is delivered or
  * discarded, and counts neither in the size nor in a take.
  *
@@ -39,7 +39,7 @@ struct weir__buffer {
 };
 
 /* A mark comes out: called in order.  It must not use the buffer. */
-typedef void weir__buffer_mark(void *context, void *mark, uint32_t kind);
+typedef void weir__buffer_mark(void *context, const struct weir__item *mark);
 
 /* most: UINT64_MAX unless it is for events of any length; of others `size` says it. */
 void weir__buffer_open(struct weir__buffer *buffer, uint64_t size, uint64_t most, weir_keep keep,
@@ -69,7 +69,7 @@ bool weir__buffer_put_front(struct weir__buffer *buffer, struct weir__queue *fro
  * Stores a mark behind the events.  false: there is nothing to wait for (the
  * mark comes out at once), or no memory (*no_memory is then true).
  */
-bool weir__buffer_mark_store(struct weir__buffer *buffer, void *mark, uint32_t kind,
+bool weir__buffer_mark_store(struct weir__buffer *buffer, const struct weir__item *mark,
                              bool *no_memory);
 
 /* The first `count` events are about to be taken from buffer->queue / that many of them are there

@@ -37,6 +37,7 @@ static void check_message(const weir_stage *stage) {
 
 static void check_outgoing(const weir_stage *stage) {
     bool accumulates = stage->mode == WEIR_ACCUMULATE;
+    WEIR__CHECK(stage->deferred_marks <= stage->deferred.count);
     WEIR__CHECK(weir__queue_empty(&stage->deferred) || accumulates);
     if (weir__dispatch_is_own(&stage->dispatch)) {
         WEIR__CHECK(stage->buffer.queue.events == 0 || accumulates || stage->again > 0 ||

@@ -12,6 +12,7 @@
 #include "edge/rack.h"
 #include "memory/spans.h"
 #include "stage/keeping.h"
+#include "stage/mark.h"
 #include "stage/onward.h"
 #include "stage/stage.h"
 #include "stage/stamp.h"
@@ -26,11 +27,15 @@ void weir__stage_info_due(void *context, void *info) {
     weir__ready_queue(stage->ready, false);
 }
 
-void weir__stage_info_passed(void *context, void *mark, uint32_t kind) {
+void weir__stage_came_out(void *context, const struct weir__item *mark) {
     weir_stage *stage = context;
-    WEIR__CHECK(kind == WEIR__MARK_INFO);
-    if (!weir__desk_info(&stage->desk, &stage->dispatch, mark)) {
-        weir__stage_info_due(stage, mark);
+    if (weir__item_is_programs_mark(mark)) {
+        weir__stage_mark_passed(stage, mark);
+        return;
+    }
+    WEIR__CHECK(mark->kind == WEIR__MARK_INFO);
+    if (!weir__desk_info(&stage->desk, &stage->dispatch, mark->mark)) {
+        weir__stage_info_due(stage, mark->mark);
     }
 }
 
@@ -218,6 +223,7 @@ const struct weir__desk_calls weir__stage_desk_calls = {.send = send_to_outlet,
                                                         .demand_again = demand_again,
                                                         .discard = discard_for_dispatcher,
                                                         .info_due = weir__stage_info_due,
+                                                        .send_mark = weir__stage_send_mark,
                                                         .unpin = unpin};
 
 /* ---- what the dispatcher is asked ------------------------------------------ */

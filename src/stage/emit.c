@@ -13,6 +13,7 @@
 #include "memory/pool.h"
 #include "stage/ending.h"
 #include "stage/keeping.h"
+#include "stage/mark.h"
 #include "stage/stage.h"
 
 #include <string.h>
@@ -321,7 +322,7 @@ static void to_buffer(weir_stage *stage, struct weir__queue *events) {
         return;
     }
     weir__stage_unpin(stage, events, events->count);
-    uint64_t dropped = weir__buffer_store(&stage->buffer, events, weir__stage_info_passed, stage);
+    uint64_t dropped = weir__buffer_store(&stage->buffer, events, weir__stage_came_out, stage);
     weir__count(&stage->host->counters.buffered, count - dropped);
     weir__stage_discard(stage, dropped, WEIR_DISCARD_OVERFLOW, false);
 }
@@ -397,16 +398,12 @@ static inline void fetch_ahead(const weir_stage *stage, uint64_t events) {
 
 /* To the consumers at once: nothing that was emitted before waits. */
 static inline bool goes_straight(const weir_stage *stage) {
-    return stage->mode == WEIR_FORWARD && stage->deferred.events == 0 &&
+    return stage->mode == WEIR_FORWARD && stage->deferred.count == 0 &&
            stage->buffer.queue.count == 0 && !stage->drop_unheard;
 }
 
-void weir__stage_emitted(weir_stage *stage) {
-    struct weir__queue *emission = &stage->emission;
+static WEIR__INLINE void emit_run(weir_stage *stage, struct weir__queue *emission) {
     uint64_t events = emission->events;
-    if (WEIR__UNLIKELY(stage->sliced)) {
-        weir__stage_settle_slices(stage);
-    }
     weir__stage_count_out(stage, events);
     if (WEIR__LIKELY(goes_straight(stage))) {
         weir__stage_dispatch(stage, emission, events);
@@ -417,11 +414,33 @@ void weir__stage_emitted(weir_stage *stage) {
         return;
     }
     /* What was held back is being replayed, perhaps: this comes behind it. */
-    bool behind = stage->deferred.events > 0 && !stage->as_genstage;
+    bool behind = weir__stage_has_deferred(stage) && !stage->as_genstage;
     if (stage->mode == WEIR_ACCUMULATE || behind) {
         defer(stage, emission);
     } else {
         weir__stage_offer(stage, emission);
         fetch_ahead(stage, events);
+    }
+}
+
+void weir__stage_emit_run(weir_stage *stage, struct weir__queue *run) {
+    emit_run(stage, run);
+}
+
+/* It has slices of its input, or marks among its events. */
+static WEIR__NOINLINE void emit_specially(weir_stage *stage) {
+    unsigned emits = stage->emits;
+    stage->emits = 0;
+    if ((emits & WEIR__EMITS_SLICES) != 0) {
+        weir__stage_settle_slices(stage);
+    }
+    weir__stage_emit_marked(stage);
+}
+
+void weir__stage_emitted(weir_stage *stage) {
+    if (WEIR__UNLIKELY(stage->emits != 0)) {
+        emit_specially(stage);
+    } else {
+        emit_run(stage, &stage->emission);
     }
 }

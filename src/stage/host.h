@@ -25,7 +25,7 @@
  *   sent == handled + returned + lost + in flight
  * where buffered includes what an accumulating producer holds.  What a stage has stashed is
  * among `handled` here, as its callback returned; for observers it is buffered still.
- * The last two count messages.
+ * The last three count messages and marks.
  */
 struct weir__counters {
     uint64_t emitted;
@@ -42,6 +42,7 @@ struct weir__counters {
     uint64_t messages; /* casts, infos and due timers that a callback had */
     /* And those that none had: their stage had stopped before, or has none. */
     uint64_t messages_dropped;
+    uint64_t marks; /* of the program's, that came to a stage */
 };
 
 struct weir__host {

@@ -11,7 +11,8 @@
  * Whole messages wait in `inq`, in order of arrival over all producers, with
  * infos and ends of subscriptions between them.  A consumer handles them at
  * once; a producer_consumer begins the next item only while its own dispatcher
- * has open demand, and handles a message, once begun, to its end.
+ * has open demand, and handles a message, once begun, to its end.  Marks of the program's pass
+ * without demand.
  */
 #include "base/attributes.h"
 #include "base/check.h"
@@ -20,6 +21,7 @@
 #include "memory/spans.h"
 #include "stage/handle.h"
 #include "stage/keeping.h"
+#include "stage/mark.h"
 #include "stage/stamp.h"
 #include "stage/subscription.h"
 #include "stage/takers.h"
@@ -68,6 +70,10 @@ static void complete(weir_stage *stage, struct weir__edge *edge, struct weir__it
 }
 
 static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir__entry *entry) {
+    if (WEIR__UNLIKELY(weir__entry_is_mark(entry))) {
+        weir__stage_take_mark(stage, edge, entry);
+        return;
+    }
     struct weir__item item = {.block = entry->block,
                               .first = entry->first,
                               .count = entry->count,
@@ -232,13 +238,16 @@ bool weir__stage_can_drain(const weir_stage *stage) {
         return false; /* an end, behind what a reader still has */
     }
     return stage->begun || stage->kind == WEIR_CONSUMER || stage->relaxed ||
-           weir__stage_is_asked(stage);
+           weir__stage_is_asked(stage) ||
+           weir__item_is_programs_mark(weir__queue_at(&stage->inq, 0));
 }
 
 static void one_mark(weir_stage *stage) {
     struct weir__item item = weir__queue_pop(&stage->inq);
     if (item.kind == WEIR__MARK_INFO) {
         weir__stage_supply_info(stage, item.mark);
+    } else if (item.kind >= WEIR__MARK_PROGRAMS) {
+        weir__stage_had_mark(stage, &item);
     } else {
         weir__subscription_finish(stage, item.owner);
     }

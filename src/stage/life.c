@@ -198,10 +198,14 @@ weir_status weir__stage_abandon(weir_stage *stage) {
     return status;
 }
 
-static void drop_mark(void *context, void *mark, uint32_t kind) {
+static void drop_info(void *context, void *info) {
     weir_stage *stage = context;
-    if (kind == WEIR__MARK_INFO) {
-        stage->host->used_up(stage->host, mark);
+    stage->host->used_up(stage->host, info);
+}
+
+static void drop_mark(void *context, const struct weir__item *mark) {
+    if (mark->kind == WEIR__MARK_INFO) {
+        drop_info(context, mark->mark);
     }
 }
 
@@ -210,15 +214,11 @@ static void empty(weir_stage *stage, struct weir__queue *queue) {
     while (!weir__queue_empty(queue)) {
         struct weir__item item = weir__queue_pop(queue);
         if ((item.flags & WEIR__MARK) != 0) {
-            drop_mark(stage, item.mark, item.kind);
+            drop_mark(stage, &item);
         } else {
             weir__item_discard(&item, WEIR_DISCARD_STOPPED, &stage->host->pool);
         }
     }
-}
-
-static void drop_info(void *context, void *info) {
-    drop_mark(context, info, WEIR__MARK_INFO);
 }
 
 /* What it emitted and nobody has got: discarded, and said so. */
@@ -239,7 +239,7 @@ static uint64_t give_back_input(weir_stage *stage, struct weir__queue *queue) {
     while (!weir__queue_empty(queue)) {
         struct weir__item item = weir__queue_pop(queue);
         if ((item.flags & WEIR__MARK) != 0) {
-            drop_mark(stage, item.mark, item.kind);
+            drop_mark(stage, &item);
             continue;
         }
         struct weir__edge *edge = item.owner;
@@ -278,7 +278,7 @@ static void say_dropped(const weir_stage *stage, uint64_t messages) {
 
 void weir__stage_terminate(weir_stage *stage) {
     const uint64_t dropped = stage->host->counters.messages_dropped;
-    if (stage->emission.events > 0) {
+    if (stage->emission.count > 0) {
         weir__stage_emitted(stage);
     }
     discard_unsent(stage);

@@ -18,9 +18,10 @@ static inline bool is_long(const weir_stage *stage) {
            stage->host->seen->thread != 0;
 }
 
-/* What is lent (lend.c) is all that such a stage has to do with what comes. */
+/* What is lent (lend.c) is all that such a stage has to do with what comes; or it is a part that
+ * nobody outside has to do with. */
 static inline bool is_plain_stage(const weir_stage *stage) {
-    return stage->part == NULL || stage->part->lend != NULL;
+    return stage->part == NULL || stage->part->lend != NULL || stage->part->look == NULL;
 }
 
 /* Something has come there before, so it has begun; and it has nothing to do but this. */

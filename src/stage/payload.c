@@ -396,13 +396,12 @@ weir_status weir_emit_slices(weir_stage *self, const void *events, size_t count)
         return refuse_memory(self);
     }
     item->flags |= WEIR__ALIASED; /* who owns it now writes to a copy */
-    self->sliced = true;
+    self->emits |= WEIR__EMITS_SLICES;
     return WEIR_OK;
 }
 
 /* A few bytes of a long input would keep all of it, as long as nobody comes to them. */
 void weir__stage_settle_slices(weir_stage *stage) {
-    stage->sliced = false;
     for (uint32_t i = 0; i < stage->emission.count; i++) {
         struct weir__item *item = weir__queue_at(&stage->emission, i);
         if ((item->flags & WEIR__ALIASED) != 0 && item->block->lender != NULL &&

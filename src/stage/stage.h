@@ -5,6 +5,7 @@
  * A stage belongs to one worker; nothing in it is shared, so nothing in it is
  * atomic.  Its rooms:
  *   emit.c     what a callback emits, on its way to the dispatcher or buffer
+ *   mark.c     marks of the program's, out and in
  *   forward.c  batches that go on as they came
  *   stash.c    events that are kept past their callback
  *   supply.c   the producer's side: demand, buffer, consumers
@@ -31,7 +32,7 @@
  *   check.c    the invariants, in checked builds
  * What they have for each other is declared here, but in ending.h, control.h (with inbox),
  * subscription.h, takers.h, keeping.h (pieces, rest, stash, lend, keep), handle.h (intake and
- * straight), onward.h and monitor.h; what a part adds is in part.h.
+ * straight), mark.h, onward.h and monitor.h; what a part adds is in part.h.
  *
  * Invariants between its callbacks:
  *   emission and scratch are empty; so is onward, but in a look (onward.h)
@@ -39,6 +40,7 @@
  *   events in buffer  =>  open demand is 0, or the mode is ACCUMULATE, or demand for what was
  *                         lost comes `again`; a dispatcher of the program's may leave them there
  *                         beside open demand
+ *   deferred_marks    ==  the program's marks in deferred
  *   deferred not empty => the mode is ACCUMULATE; while it is replayed, callbacks run that see
  *                         it and FORWARD, and what they emit is deferred, too (emit.c)
  *   begun             =>  inq's front is the rest of a message, message_left events
@@ -65,6 +67,13 @@ enum weir__mark_kind {
     WEIR__MARK_INFO = 1, /* mark: a struct weir__message          */
     WEIR__MARK_CANCEL,   /* owner: the edge that ended            */
     WEIR__MARK_DEMAND    /* demand; deferred, lent                */
+};
+_Static_assert((int)WEIR__MARK_DEMAND < (int)WEIR__MARK_PROGRAMS, "the program's are above");
+
+/* What the running callback has emitted beside whole events of its own. */
+enum weir__emits {
+    WEIR__EMITS_SLICES = 1u, /* of its input (payload.c) */
+    WEIR__EMITS_MARKS = 2u   /* mark.c */
 };
 
 /* Where weir_emit writes, in the open block: see emit.c.  to is NULL and room 0
@@ -107,9 +116,8 @@ struct weir_stage {
         struct { /* whose reserved room is zero as it is filled, and not looked at again */
             unsigned char on_used[offsetof(weir_callbacks, reserved)];
             char *name;
-            size_t bytes;                /* of the stage's one allocation */
-            struct weir__index timers;   /* armed, by id                    */
-            struct weir__index watching; /* other stages: monitors by id    */
+            size_t bytes;              /* of the stage's one allocation */
+            struct weir__index timers; /* armed, by id                    */
         };
     };
 
@@ -151,13 +159,13 @@ struct weir_stage {
     struct weir__dispatch dispatch;
     struct weir_desk desk;
     struct weir__buffer buffer;
-    struct weir__queue deferred; /* ACCUMULATE: emissions, demand and infos   */
+    struct weir__queue deferred; /* ACCUMULATE: emissions, demand, infos and marks */
     weir_demand_mode mode;
     bool as_genstage;
     bool drop_unheard;
     bool in_step; /* its dispatcher gives all consumers the same, whoever is heard first */
     bool discard_returned;
-    bool sliced;     /* the running callback has emitted slices of its input (payload.c) */
+    uint8_t emits;   /* of enum weir__emits */
     bool weighs;     /* bytes of what it sends are counted: it has spans, or somebody bounds them */
     uint8_t rest;    /* an enum weir__rest_waits: what a callback has left at inq's front */
     bool supply_due; /* a part's: `supply` is called before the turn ends */
@@ -194,6 +202,7 @@ struct weir_stage {
 
     /* control */
     struct weir__monitor *watchers; /* this one                            */
+    struct weir__index watching;    /* other stages: monitors by id        */
     struct weir__reply *last_reply; /* of replies, unless they are NULL    */
     uint64_t monitors;              /* made: their ids                     */
     struct weir__mailbox *mailbox;  /* of its place; NULL without a runtime    */
@@ -222,6 +231,9 @@ struct weir_stage {
     struct weir__edge *leavers;        /* the same, the last one first */
     struct weir__index subscriptions;  /* producers, by the subscriptions' ids */
     struct weir__edge *takers_waiting; /* takers' that cooled while something waited */
+
+    uint64_t deferred_marks;
+    uint64_t watermark; /* mark.h */
 };
 
 _Static_assert(offsetof(struct weir_stage, on.handle_events) < 64 &&
@@ -253,8 +265,16 @@ void weir__stage_append(weir_stage *stage, uint32_t count, uint32_t flags);
 /* Takes back what was emitted since there were so many. */
 void weir__stage_unemit(weir_stage *stage, uint64_t before);
 
-/* Dispatches what the callback that has just returned emitted, one event or more. */
+/* Dispatches what the callback that has just returned emitted, one event or mark or more. */
 void weir__stage_emitted(weir_stage *stage);
+
+/* The same of a run of it, without marks: none of it is left there. */
+void weir__stage_emit_run(weir_stage *stage, struct weir__queue *run);
+
+/* What an accumulating producer emitted waits, or is being replayed. */
+static inline bool weir__stage_has_deferred(const weir_stage *stage) {
+    return stage->deferred.events > 0 || stage->deferred_marks > 0;
+}
 
 /* Offers a queue of events to the consumers; what they do not take is buffered. */
 void weir__stage_offer(weir_stage *stage, struct weir__queue *events);
@@ -334,7 +354,7 @@ static inline void weir__stage_leave(weir_stage *stage, const char *callback,
         weir__stage_end(stage, callback, verdict);
     }
     weir__stage_end_strip(stage);
-    if (stage->emission.events > 0) {
+    if (stage->emission.count > 0) {
         weir__stage_emitted(stage);
     }
     WEIR__CHECK(weir__queue_empty(&stage->emission));
@@ -385,9 +405,9 @@ weir_reason weir__stage_introduce(weir_stage *stage, struct weir__edge *edge, ui
 void weir__stage_ask_again(weir_stage *stage, struct weir__edge *edge);
 void weir__stage_demand_again(weir_stage *stage);
 
-/* An info has passed the buffer: what the dispatcher holds is next.
+/* An info or a mark has passed the buffer: what the dispatcher holds is next.
  * A weir__buffer_mark; context is the stage. */
-void weir__stage_info_passed(void *context, void *mark, uint32_t kind);
+void weir__stage_came_out(void *context, const struct weir__item *mark);
 
 /* Nothing is before an info any more: it is queued for handle_info. */
 void weir__stage_info_due(void *context, void *info);

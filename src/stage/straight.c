@@ -99,11 +99,11 @@ bool weir__stage_straight_inline(weir_stage *stage, struct weir__edge *edge,
 
 /* ---- slices -------------------------------------------------------------- */
 
-/* One that has no bound in bytes, and whose handler is not a part that counts by itself; all of it
+/* Events, without a bound in bytes, and whose handler is not a part that counts by itself; all of it
  * was asked for. */
 static inline bool is_plain(const weir_stage *stage, const struct weir__edge *edge,
                             const struct weir__entry *entry) {
-    return (entry->flags & WEIR__MORE) == 0 && !edge->manual && edge->load == NULL &&
+    return (entry->flags & (WEIR__MORE | WEIR__MARK)) == 0 && !edge->manual && edge->load == NULL &&
            !stage->counts_handled && entry->count <= edge->window.outstanding;
 }
 

@@ -9,6 +9,7 @@
 #include "edge/rack.h"
 #include "stage/ending.h"
 #include "stage/keeping.h"
+#include "stage/mark.h"
 #include "stage/takers.h"
 
 static weir_peer producer_of(const struct weir__edge *edge) {
@@ -249,6 +250,7 @@ void weir__subscription_finish(weir_stage *stage, struct weir__edge *edge) {
         weir__stage_finish(stage, true); /* a source elsewhere was told before we were */
     }
     forget_producer(stage, edge);
+    weir__stage_edge_unmarked(stage, edge);
     tell_user_of_end(stage, producer_of(edge), cause, reason);
     weir__stage_bereave(stage, edge->options->cancel, reason);
     /* A producer that goes on waits for this: what it sent has been handled. */

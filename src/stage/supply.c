@@ -11,6 +11,7 @@
 #include "base/attributes.h"
 #include "base/check.h"
 #include "stage/keeping.h"
+#include "stage/mark.h"
 #include "stage/stage.h"
 
 /* One run of the buffer, up to the next mark.  Returns how many were taken. */
@@ -31,7 +32,7 @@ uint64_t weir__stage_serve_buffer(weir_stage *stage) {
     while (stage->mode == WEIR_FORWARD && stage->buffer.queue.events > 0) {
         uint64_t open = weir__stage_open_demand(stage);
         uint64_t taken = open > 0 ? serve_run(stage, open) : 0;
-        weir__buffer_release(&stage->buffer, open - taken, weir__stage_info_passed, stage);
+        weir__buffer_release(&stage->buffer, open - taken, weir__stage_came_out, stage);
         if (taken == 0) {
             break;
         }
@@ -225,6 +226,9 @@ static void replay(weir_stage *stage) {
         replay_emission(stage, item);
     } else if (item.kind == WEIR__MARK_DEMAND) {
         weir__stage_demand(stage, item.demand);
+    } else if (weir__item_is_programs_mark(&item)) {
+        stage->deferred_marks--;
+        weir__stage_replay_mark(stage, &item);
     } else {
         weir__stage_supply_info(stage, item.mark);
     }
@@ -246,13 +250,13 @@ void weir__stage_set_mode(weir_stage *stage, weir_demand_mode mode) {
 void weir__stage_supply_info(weir_stage *stage, struct weir__message *message) {
     bool no_memory = false;
     bool waits = stage->deferred.events > 0 && !stage->as_genstage;
+    struct weir__item mark = {.mark = message, .flags = WEIR__MARK, .kind = WEIR__MARK_INFO};
     if (stage->mode == WEIR_ACCUMULATE && waits) {
-        struct weir__item mark = {.mark = message, .flags = WEIR__MARK, .kind = WEIR__MARK_INFO};
         if (defer_mark(stage, mark)) {
             return;
         }
-    } else if (weir__buffer_mark_store(&stage->buffer, message, WEIR__MARK_INFO, &no_memory)) {
+    } else if (weir__buffer_mark_store(&stage->buffer, &mark, &no_memory)) {
         return;
     }
-    weir__stage_info_passed(stage, message, WEIR__MARK_INFO);
+    weir__stage_came_out(stage, &mark);
 }

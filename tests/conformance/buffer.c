@@ -32,10 +32,9 @@ static size_t variants(const struct test_case *test, const struct settings *sett
     return 2;
 }
 
-static void mark_came_out(void *context, void *mark, uint32_t kind) {
-    (void)kind;
+static void mark_came_out(void *context, const struct weir__item *mark) {
     struct subject *subject = context;
-    lines_addf(subject->effects, "info %llu", (unsigned long long)(uintptr_t)mark);
+    lines_addf(subject->effects, "info %llu", (unsigned long long)mark->demand);
 }
 
 static void store(struct subject *subject, const struct words *words, struct seen *seen) {
@@ -61,7 +60,8 @@ static void store(struct subject *subject, const struct words *words, struct see
 
 static void store_mark(struct subject *subject, uint64_t mark, struct seen *seen) {
     bool no_memory = false;
-    if (weir__buffer_mark_store(&subject->buffer, (void *)(uintptr_t)mark, 0, &no_memory)) return;
+    const struct weir__item item = {.demand = (uintptr_t)mark, .flags = WEIR__MARK};
+    if (weir__buffer_mark_store(&subject->buffer, &item, &no_memory)) return;
     if (no_memory) seen_trouble(seen, "no memory");
     lines_add(subject->effects, "empty");
 }
@@ -98,10 +98,9 @@ static void operate(struct subject *subject, const char *line, struct seen *seen
     words_free(&words);
 }
 
-static void ignore_mark(void *context, void *mark, uint32_t kind) {
+static void ignore_mark(void *context, const struct weir__item *mark) {
     (void)context;
     (void)mark;
-    (void)kind;
 }
 
 static void run(const struct test_case *test, const struct settings *settings, size_t variant,

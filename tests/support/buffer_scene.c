@@ -23,9 +23,9 @@ static void note(struct buffer_scene *scene, uint64_t number) {
     scene->journal[scene->length++] = number;
 }
 
-void buffer_scene_note_mark(void *context, void *mark, uint32_t kind) {
-    assert_int_equal(kind, 7);
-    note(context, BUFFER_MARK + (uint64_t)(uintptr_t)mark);
+void buffer_scene_note_mark(void *context, const struct weir__item *mark) {
+    assert_int_equal(mark->kind, 7);
+    note(context, BUFFER_MARK + (uint64_t)mark->demand);
 }
 
 void buffer_scene_close(struct buffer_scene *scene) {
@@ -50,7 +50,8 @@ uint64_t buffer_scene_store(struct buffer_scene *scene, size_t count, size_t per
 
 bool buffer_scene_mark(struct buffer_scene *scene, uint64_t number) {
     bool no_memory = true;
-    bool stored = weir__buffer_mark_store(&scene->buffer, (void *)(uintptr_t)number, 7, &no_memory);
+    const struct weir__item mark = {.demand = (uintptr_t)number, .flags = WEIR__MARK, .kind = 7};
+    bool stored = weir__buffer_mark_store(&scene->buffer, &mark, &no_memory);
     assert_false(no_memory);
     return stored;
 }

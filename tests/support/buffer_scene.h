@@ -38,6 +38,6 @@ bool buffer_scene_mark(struct buffer_scene *scene, uint64_t number);
 void buffer_scene_take(struct buffer_scene *scene, uint64_t count);
 
 /* For who stores by himself: the callback that marks go to; its context is the scene. */
-void buffer_scene_note_mark(void *context, void *mark, uint32_t kind);
+void buffer_scene_note_mark(void *context, const struct weir__item *mark);
 
 #endif

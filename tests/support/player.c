@@ -215,6 +215,19 @@ static weir_verdict on_info(weir_stage *self, const void *message, size_t bytes)
     return player->does.info != NULL ? player->does.info(self, player, number) : WEIR_CONTINUE;
 }
 
+/* "watermark 7 of 1": the value, and the source unless that is 0. */
+static weir_verdict on_mark(weir_stage *self, const weir_peer *from, const weir_mark *mark) {
+    static const char *const kinds[] = {"mark", "watermark", "flush", "end of file"};
+    struct player *player = player_of(self);
+    const char *kind = kinds[mark->kind <= WEIR_MARK_END_OF_FILE ? mark->kind : 0];
+    if (mark->source == 0) {
+        player_say(player, "%s %llu", kind, (unsigned long long)mark->value);
+    } else {
+        player_say(player, "%s %llu of %u", kind, (unsigned long long)mark->value, mark->source);
+    }
+    return player->does.mark != NULL ? player->does.mark(self, player, from, mark) : WEIR_CONTINUE;
+}
+
 static void on_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
     static const char *const causes[] = {"",          "overflow", "stopped", "consumer", "unheard",
                                          "no memory", "unwanted", "bad",     "left"};
@@ -254,6 +267,7 @@ weir_stage_options player_options(struct player *player, struct rig *rig,
                                .terminate = on_terminate};
     if (player->deaf) used.on.handle_call = NULL;
     if (player->does.end != NULL) used.on.handle_end = on_end;
+    if (player->marks) used.on.handle_mark = on_mark;
     if (player->kind == WEIR_PRODUCER) used.on.handle_demand = on_demand;
     if (player->kind != WEIR_PRODUCER) used.on.handle_events = on_events;
     player->rig = rig;

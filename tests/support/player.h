@@ -31,6 +31,7 @@ struct player {
     bool manual;    /* as a consumer                                    */
     bool quiet;     /* writes no journal                                */
     bool deaf;      /* has no handle_call                               */
+    bool marks;     /* has a handle_mark, which passes nothing on       */
     void *own;      /* the test's                                       */
     struct {
         weir_verdict (*init)(weir_stage *self, struct player *player);
@@ -46,6 +47,8 @@ struct player {
         weir_verdict (*end)(weir_stage *self, struct player *player); /* else it has none */
         weir_verdict (*cast)(weir_stage *self, struct player *player, uint64_t number);
         weir_verdict (*info)(weir_stage *self, struct player *player, uint64_t number);
+        weir_verdict (*mark)(weir_stage *self, struct player *player, const weir_peer *from,
+                             const weir_mark *mark);
         void (*discarded)(weir_stage *self, struct player *player, uint64_t count);
         void (*terminate)(weir_stage *self, struct player *player);
     } does;

@@ -266,7 +266,8 @@ static void without_memory_events_are_dropped_and_counted(void **state) {
     assert_int_equal(weir__buffer_store(&f.buffer, &f.queue, buffer_scene_note_mark, &f), 8);
     f.dropped += 8;
     bool no_memory = false;
-    assert_false(weir__buffer_mark_store(&f.buffer, NULL, 7, &no_memory));
+    const struct weir__item mark = {.flags = WEIR__MARK, .kind = 7};
+    assert_false(weir__buffer_mark_store(&f.buffer, &mark, &no_memory));
     assert_true(no_memory);
     test_memory_fail_never(&f.memory);
     assert_int_equal(weir__buffer_count(&f.buffer), 8);
