@@ -27,6 +27,7 @@
 #include <weir/timer.h>
 #include <weir/types.h>
 #include <weir/version.h>
+#include <weir/window.h>
 #include <weir/wiring.h>
 
 #endif
