@@ -17,7 +17,8 @@ typedef enum windowed_how {
     WINDOWED_PLAIN /* a loop over the same events: no stages                */
 } windowed_how;
 
-/* `keys` keys, windows of 500,000 events' time, out of order by up to a fifth of that; one worker. */
+/* So many keys, windows of 500,000 events' time, out of order by up to a fifth of that; one
+ * worker. */
 struct race_result windowed_run(windowed_how how, uint64_t keys, uint64_t events);
 
 #ifdef __cplusplus

@@ -2,8 +2,8 @@
  * A window stage: events are added, marks and timers come.  See window.h.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Events are looked at by the dozen: first whose each one is, which fetches its place in the table,
- * then each is added.
+ * Events are looked at some time before they are added: whose each one is, which fetches its place
+ * in the table.
  */
 #include "parts/window.h"
 
@@ -199,14 +199,6 @@ static inline enum window_added add_by_kind(weir_stage *self, struct weir__windo
 
 /* ---- batches ----------------------------------------------------------------- */
 
-/* Where the accumulator stands that most likely is next. */
-static inline void fetch_place(const struct weir__windows *windows, weir_place place) {
-    if (windows->table.capacity > 0) {
-        size_t home = weir__window_home(&windows->table, place.key, windows->began);
-        weir__prefetch_to_write(weir__window_at(&windows->table, home));
-    }
-}
-
 static void count_late(struct weir__windows *windows, weir_place place, const void *event) {
     windows->counts.late++;
     if (windows->options.late != NULL) {
@@ -232,23 +224,37 @@ static bool add_one(weir_stage *self, struct weir__windows *windows, weir_place 
     return added != NO_ROOM;
 }
 
+/* Whose an event is that comes soon; its accumulator's place is fetched. */
+static inline weir_place look_ahead(const struct weir__windows *windows, const void *event,
+                                    uint64_t now) {
+    const weir_window_options *options = &windows->options;
+    const struct weir__window_table *table = &windows->table;
+    weir_place place = options->place(options->context, event);
+    place.time = options->processing_time ? now : place.time;
+    if (table->capacity > 0) {
+        size_t home = weir__window_home(table, place.key, windows->began);
+        weir__prefetch_to_write(weir__window_at(table, home));
+    }
+    return place;
+}
+
 /* Returns how many were added. */
 static size_t add_some(weir_stage *self, struct weir__windows *windows, const unsigned char *events,
                        size_t count, bool *no_memory) {
     enum { AHEAD = 16 };
-    const weir_window_options *options = &windows->options;
-    const size_t bytes = options->takes_bytes;
-    uint64_t now = options->processing_time ? weir_runtime_now(self->host->runtime) : 0;
+    const size_t bytes = windows->options.takes_bytes;
+    const bool by_clock = windows->options.processing_time;
+    const uint64_t now = by_clock ? weir_runtime_now(self->host->runtime) : 0;
     weir_place places[AHEAD];
+    for (size_t i = 0; i < count && i < AHEAD; i++) {
+        places[i] = look_ahead(windows, events + i * bytes, now);
+    }
     for (size_t i = 0; i < count; i++) {
-        if (i % AHEAD == 0) {
-            for (size_t j = i; j < count && j < i + AHEAD; j++) {
-                places[j - i] = options->place(options->context, events + j * bytes);
-                places[j - i].time = options->processing_time ? now : places[j - i].time;
-                fetch_place(windows, places[j - i]);
-            }
+        weir_place place = places[i % AHEAD];
+        if (i + AHEAD < count) {
+            places[i % AHEAD] = look_ahead(windows, events + (i + AHEAD) * bytes, now);
         }
-        if (!add_one(self, windows, places[i % AHEAD], events + i * bytes, no_memory)) {
+        if (!add_one(self, windows, place, events + i * bytes, no_memory)) {
             return i;
         }
     }

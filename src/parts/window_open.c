@@ -17,7 +17,8 @@ static const char *kind_name(weir_window_kind kind) {
     return names[kind];
 }
 
-static weir_status refuse_range(const char *option, uint64_t least, uint64_t most, uint64_t got) {
+static weir_status refuse_window_range(const char *option, uint64_t least, uint64_t most,
+                                       uint64_t got) {
     return weir__refuse(WEIR_INVALID,
                         "%s of a window must be %" PRIu64 "..%" PRIu64 ", got %" PRIu64, option,
                         least, most, got);
@@ -44,10 +45,10 @@ static weir_status check_slides(const weir_window_options *options, size_t most)
     }
     uint64_t limit = most < OVERLAP_LIMIT ? most : OVERLAP_LIMIT;
     if (options->every == 0 || options->every > options->size) {
-        return refuse_range("every", 1, options->size, options->every);
+        return refuse_window_range("every", 1, options->size, options->every);
     }
     if ((options->size - 1) / options->every + 1 > limit) {
-        return refuse_range("size / every", 1, limit, options->size / options->every);
+        return refuse_window_range("size / every", 1, limit, options->size / options->every);
     }
     return WEIR_OK;
 }
@@ -81,16 +82,16 @@ static weir_status check_sizes(const weir_window_options *options, size_t most) 
         return refuse_for_kind("size", options->kind, options->size);
     }
     if (options->kind != WEIR_WINDOW_GLOBAL && options->size == 0) {
-        return refuse_range("size", 1, UINT64_MAX, options->size);
+        return refuse_window_range("size", 1, UINT64_MAX, options->size);
     }
     if (options->takes_bytes - 1 >= WEIR_EVENT_BYTES_LIMIT) {
-        return refuse_range("takes_bytes", 1, WEIR_EVENT_BYTES_LIMIT, options->takes_bytes);
+        return refuse_window_range("takes_bytes", 1, WEIR_EVENT_BYTES_LIMIT, options->takes_bytes);
     }
     if (options->accumulator_bytes - 1 >= WEIR_EVENT_BYTES_LIMIT) {
-        return refuse_range("accumulator_bytes", 1, WEIR_EVENT_BYTES_LIMIT,
-                            options->accumulator_bytes);
+        return refuse_window_range("accumulator_bytes", 1, WEIR_EVENT_BYTES_LIMIT,
+                                   options->accumulator_bytes);
     }
-    return most - 1 >= MOST_LIMIT ? refuse_range("most", 1, MOST_LIMIT, most) : WEIR_OK;
+    return most - 1 >= MOST_LIMIT ? refuse_window_range("most", 1, MOST_LIMIT, most) : WEIR_OK;
 }
 
 static weir_status check_window(const weir_window_options *options, size_t most) {

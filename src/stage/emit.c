@@ -402,7 +402,7 @@ static inline bool goes_straight(const weir_stage *stage) {
            stage->buffer.queue.count == 0 && !stage->drop_unheard;
 }
 
-static WEIR__INLINE void emit_run(weir_stage *stage, struct weir__queue *emission) {
+static WEIR__INLINE void send_emission(weir_stage *stage, struct weir__queue *emission) {
     uint64_t events = emission->events;
     weir__stage_count_out(stage, events);
     if (WEIR__LIKELY(goes_straight(stage))) {
@@ -424,7 +424,7 @@ static WEIR__INLINE void emit_run(weir_stage *stage, struct weir__queue *emissio
 }
 
 void weir__stage_emit_run(weir_stage *stage, struct weir__queue *run) {
-    emit_run(stage, run);
+    send_emission(stage, run);
 }
 
 /* It has slices of its input, or marks among its events. */
@@ -441,6 +441,6 @@ void weir__stage_emitted(weir_stage *stage) {
     if (WEIR__UNLIKELY(stage->emits != 0)) {
         emit_specially(stage);
     } else {
-        emit_run(stage, &stage->emission);
+        send_emission(stage, &stage->emission);
     }
 }

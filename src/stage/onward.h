@@ -10,8 +10,8 @@
  *
  * A leg does what a visit of the worker would have done for that edge, or it is not made: a stage
  * with mail, input that waits, another producer, an end near, long turns, or that is a part, other
- * than one that lends what comes (a stream) or has nobody outside (windows), is told as others are (edge/outbox.h), and so is who
- * has more than a leg gives.  A partition tells
+ * than one that lends what comes (a stream) or has nobody outside (windows), is told as others are
+ * (edge/outbox.h), and so is who has more than a leg gives.  A partition tells
  * all of them: it deals best what several have asked for, and hears them together in its next
  * turn.  What is noted is handled in a leg or told; nothing is left to a later turn that might not
  * come.

@@ -99,8 +99,8 @@ bool weir__stage_straight_inline(weir_stage *stage, struct weir__edge *edge,
 
 /* ---- slices -------------------------------------------------------------- */
 
-/* Events, without a bound in bytes, and whose handler is not a part that counts by itself; all of it
- * was asked for. */
+/* Events, without a bound in bytes, whose handler is not a part that counts by itself; and all of
+ * them were asked for. */
 static inline bool is_plain(const weir_stage *stage, const struct weir__edge *edge,
                             const struct weir__entry *entry) {
     return (entry->flags & (WEIR__MORE | WEIR__MARK)) == 0 && !edge->manual && edge->load == NULL &&

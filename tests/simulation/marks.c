@@ -204,7 +204,9 @@ static void start_stayers(weir_ref producer, bool strict) {
         if (taker.bits == 0) return;
         weir_subscribe_options demand = world_some_demand();
         demand.partition = plan.deals == BY_PARTITION ? WEIR_PARTITION(i) : 0;
-        if (!must(weir_subscribe(world.runtime, taker, producer, &demand, NULL))) return;
+        weir_status status = weir_subscribe(world.runtime, taker, producer, &demand, NULL);
+        if (status == WEIR_NO_STAGE && world.fail_count > 0) return; /* it has stopped for that */
+        if (!must(status)) return;
     }
 }
 

@@ -230,6 +230,9 @@ static void of_oneself(weir_stage *self, weir_ref other) {
     REFUSED(weir_monitor_stage, self, weir_monitor_stage(NULL, other, SOME));
     ALLOWED(weir_monitor_stage, out, weir_monitor_stage(self, other, NULL) == WEIR_OK);
     REFUSED(weir_demonitor, self, weir_demonitor(NULL, (weir_monitor){.id = 1}));
+    REFUSED(weir_emit_mark, self, weir_emit_mark(NULL, SOME));
+    REFUSED(weir_emit_mark, mark, weir_emit_mark(self, NULL));
+    HARMLESS(weir_watermark, self, weir_watermark(NULL) == 0);
     REFUSED(weir_emit, self, weir_emit(NULL, "", 1));
     REFUSED(weir_emit, events, weir_emit(self, NULL, 1));
     HARMLESS(weir_reserve, self, weir_reserve(NULL, 1).events == NULL);
@@ -312,6 +315,11 @@ static void of_holds(weir_run *run, weir_hold *hold, weir_outlet *consumer) {
     HARMLESS(weir_hold_drop, hold, weir_hold_drop(NULL, 1, WEIR_DISCARD_UNWANTED) == 0);
     HARMLESS(weir_hold_info, hold, !weir_hold_info(NULL, SOME));
     HARMLESS(weir_hold_info, info, !weir_hold_info(hold, NULL));
+    HARMLESS(weir_passing_send, mark, (weir_passing_send(NULL, consumer), true));
+    HARMLESS(weir_passing_send, consumer, (weir_passing_send(SOME, NULL), true));
+    HARMLESS(weir_passing_hold, mark, !weir_passing_hold(NULL, hold));
+    HARMLESS(weir_passing_hold, hold, !weir_passing_hold(SOME, NULL));
+    HARMLESS(weir_passing_mark, mark, weir_passing_mark(NULL).kind == 0);
     HARMLESS(weir_partition_of, key, weir_partition_of(NULL, 1, 4) == 0);
 }
 
@@ -416,6 +424,12 @@ static void of_streams(weir_ref producer) {
     REFUSED(weir_iterator_start, runtime, weir_iterator_start(NULL, &iterator, SOME));
     REFUSED(weir_iterator_start, options, weir_iterator_start(runtime, NULL, SOME));
     ALLOWED(weir_iterator_start, out, weir_iterator_start(runtime, &iterator, NULL) == WEIR_OK);
+    REFUSED(weir_window_start, runtime, weir_window_start(NULL, SOME, SOME));
+    REFUSED(weir_window_start, options, weir_window_start(runtime, NULL, SOME));
+    ALLOWED(weir_window_start, out,
+            weir_window_start(runtime, &(weir_window_options){0}, NULL) == WEIR_INVALID);
+    REFUSED(weir_window_look, runtime, weir_window_look(NULL, producer, 0, SOME));
+    REFUSED(weir_window_look, out, weir_window_look(runtime, producer, 0, NULL));
     REFUSED(weir_stream_open, runtime, weir_stream_open(NULL, &options, &stream));
     REFUSED(weir_stream_open, options, weir_stream_open(runtime, NULL, &stream));
     REFUSED(weir_stream_open, out, weir_stream_open(runtime, &options, NULL));
