@@ -75,10 +75,10 @@ int main(void) {
                                        .on = {.handle_demand = read_meters}};
     weir_must(weir_stage_start(runtime, &source, &meters));
     const weir_window_options by_meter = {
+        .event_bytes = sizeof(struct total),
+        .takes_bytes = sizeof(struct reading),
         .kind = WEIR_WINDOW_TUMBLING,
         .size = 10, /* seconds, as `place` has them */
-        .takes_bytes = sizeof(struct reading),
-        .event_bytes = sizeof(struct total),
         .accumulator_bytes = sizeof(uint64_t),
         .place = place,
         .add = add,

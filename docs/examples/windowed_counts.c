@@ -84,18 +84,18 @@ int main(int argc, char **argv) {
     const weir_partition_dispatcher_options parts = {.partitions = PARTS, .hash = part_of};
     weir_iterator_options source = {.event_bytes = sizeof(struct event),
                                     .next = next,
-                                    .mark = watermark,
                                     .demand = WEIR_ACCUMULATE,
                                     .dispatcher = weir_partition_dispatcher(),
-                                    .dispatcher_options = &parts};
+                                    .dispatcher_options = &parts,
+                                    .mark = watermark};
     weir_subscribe_to from[SOURCES] = {0}, to[PARTS] = {0};
     for (uint64_t i = 0; i < SOURCES; i++) {
         sources[i] = (struct source){.id = i, .of = events / SOURCES, .newest = JITTER};
         source.context = &sources[i];
         weir_must(weir_iterator_start(runtime, &source, &from[i].producer));
     }
-    weir_window_options window = {.takes_bytes = sizeof(struct event),
-                                  .event_bytes = sizeof(struct result),
+    weir_window_options window = {.event_bytes = sizeof(struct result),
+                                  .takes_bytes = sizeof(struct event),
                                   .kind = WEIR_WINDOW_TUMBLING,
                                   .size = SECOND,
                                   .accumulator_bytes = sizeof(uint64_t),
@@ -112,7 +112,7 @@ int main(int argc, char **argv) {
     weir_stage_options counts = {.kind = WEIR_CONSUMER,
                                  .subscribe_to = to,
                                  .subscribe_count = PARTS,
-                                 .on.handle_events = collect};
+                                 .on = {.handle_events = collect}};
     weir_ref collector;
     weir_must(weir_stage_start(runtime, &counts, &collector));
     for (unsigned i = 0; i < SOURCES; i++)

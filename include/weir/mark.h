@@ -22,6 +22,10 @@
  * events past their callback (a stash, its state, a pool) and passes marks on lets them overtake
  * those, and so writes a handle_mark of its own.
  *
+ * In a ring of stages that feed each other somebody has a handle_mark: a mark that went round by
+ * itself would do so for ever (so one that WEIR_MARK_STAGES stages have passed on goes no further,
+ * and a warning is logged); and the way back, on which nobody says a watermark, holds it up.
+ *
  * What ends on the way takes no mark along: a consumer that dies gives back events, not marks,
  * which the others have had; those events come behind the mark then, as late ones.  A stage that
  * stops drops what it had not passed on; one that finishes has passed all of them on.
@@ -53,6 +57,8 @@ extern "C" {
 #define WEIR_MARK_END_OF_FILE 3u    /* `value`, `source`: as the program likes */
 #define WEIR_MARK_USER        1000u /* and above: the program's own */
 #define WEIR_MARK_LIMIT       0x7fffffffu
+
+#define WEIR_MARK_STAGES      64u /* that pass a mark on by themselves, at most */
 
 typedef struct weir_mark {
     uint32_t kind; /* WATERMARK, FLUSH, END_OF_FILE, or WEIR_MARK_USER..WEIR_MARK_LIMIT */

@@ -12,7 +12,8 @@
 static const unsigned char no_block;
 
 static void put_mark(struct weir__entry *entry, const struct weir__item *item) {
-    const struct weir__entry_mark mark = {.value = item->demand, .kind = item->kind};
+    const struct weir__entry_mark mark = {
+        .value = item->demand, .kind = item->kind, .flags = item->flags};
     entry->block = (struct weir__block *)(uintptr_t)&no_block;
     entry->first = item->first;
     entry->count = 0;
@@ -34,7 +35,7 @@ struct weir__item weir__entry_mark(const struct weir__entry *entry) {
     memcpy(&mark, entry->events, sizeof mark);
     return (struct weir__item){.demand = (uintptr_t)mark.value,
                                .first = entry->first,
-                               .flags = WEIR__MARK,
+                               .flags = mark.flags,
                                .kind = mark.kind};
 }
 

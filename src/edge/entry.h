@@ -50,7 +50,8 @@ static inline void weir__entry_fill(struct weir__entry *entry, const struct weir
 /* What a mark has in an entry, where small events would be. */
 struct weir__entry_mark {
     uint64_t value;
-    uint32_t kind; /* the item's */
+    uint32_t kind;  /* the item's */
+    uint32_t flags; /* likewise   */
 };
 
 static inline bool weir__entry_is_mark(const struct weir__entry *entry) {

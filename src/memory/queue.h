@@ -36,8 +36,9 @@ enum {
 };
 
 /* A mark's `kind` from here on: one of the program's (weir/mark.h), whose own kind is that much
- * less; `demand` is its value, `first` its source.  It has nothing to be let go. */
-enum { WEIR__MARK_PROGRAMS = 16 };
+ * less; `demand` is its value, `first` its source, and the upper half of its flags how many stages
+ * have passed it on.  It has nothing to be let go. */
+enum { WEIR__MARK_PROGRAMS = 16, WEIR__MARK_PASSED_SHIFT = 16 };
 
 struct weir__item {
     union {

@@ -206,6 +206,22 @@ static bool passes_marks_on(const weir_stage *stage) {
     return stage->kind == WEIR_PRODUCER_CONSUMER && stage->on.handle_mark == NULL;
 }
 
+/* In a ring of stages it would go round for ever. */
+static void pass_on_once_more(weir_stage *stage, const struct weir__item *mark) {
+    struct weir__item on = *mark;
+    uint32_t times = mark->flags >> WEIR__MARK_PASSED_SHIFT;
+    if (times == WEIR_MARK_STAGES) {
+        weir__host_log(stage->host, WEIR_LOG_WARNING,
+                       "stage %s drops a mark of kind %u that %u stages have passed on: it goes "
+                       "round a ring",
+                       stage->name, (unsigned)(mark->kind - WEIR__MARK_PROGRAMS), (unsigned)times);
+        return;
+    }
+    on.flags += 1u << WEIR__MARK_PASSED_SHIFT;
+    on.owner = NULL;
+    weir__stage_pass_mark(stage, &on);
+}
+
 static void tell_of_mark(weir_stage *stage, const struct weir__edge *edge, const weir_mark *mark) {
     const weir_peer from = {.subscription = edge->id,
                             .stage = edge->id.producer,
@@ -232,8 +248,7 @@ void weir__stage_had_mark(weir_stage *stage, const struct weir__item *item) {
             pass_watermark(stage, mark.source);
         }
     } else if (passes_marks_on(stage)) {
-        struct weir__item on = weir__mark_item(&mark);
-        weir__stage_pass_mark(stage, &on);
+        pass_on_once_more(stage, item);
     }
     weir__outbox_flush(&stage->host->outbox);
 }

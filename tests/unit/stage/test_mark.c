@@ -384,6 +384,28 @@ static void watermarks_are_the_least_of_all(struct rig *rig) {
     rig_close(rig);
 }
 
+/* In a ring a mark goes round, but not for ever. */
+static void a_ring_does_not_keep_it_for_ever(struct rig *rig) {
+    struct player p = PRODUCER("p");
+    struct player m = {.name = "m", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+    struct player n = {.name = "n", .kind = WEIR_PRODUCER_CONSUMER, .quiet = true};
+    p.does.cast = emit_all_kinds;
+    m.emits = n.emits = PLAYER_HOLDS;
+    PLAYERS_START(rig, &p, &m, &n);
+    player_subscribe(&m, &p, &by_four);
+    player_subscribe(&n, &m, &by_four);
+    player_subscribe(&m, &n, &by_four);
+    rig_rest(rig);
+    player_cast(&p, 0);
+    rig_rest(rig);
+    /* the watermark is held up by the way back */
+    assert_int_equal(rig_accounts(rig).marks, 1 + 3 * (WEIR_MARK_STAGES + 1));
+    assert_non_null(strstr(rig->log.text, "that 64 stages have passed on: it goes round a ring"));
+    rig->log.used = 0;
+    rig->log.text[0] = '\0';
+    rig_close(rig);
+}
+
 /* ---- refused --------------------------------------------------------------- */
 
 static weir_verdict try_mark(weir_stage *self, struct player *player, uint64_t number) {
@@ -587,6 +609,7 @@ int main(void) {
         TEST_IN_WORLDS(partitions_have_it_in_order),
         TEST_IN_WORLDS(goes_on_by_itself_in_order),
         TEST_IN_WORLDS(watermarks_are_the_least_of_all),
+        TEST_IN_WORLDS(a_ring_does_not_keep_it_for_ever),
         TEST_IN_WORLDS(kinds_that_there_are_not_are_refused),
         TEST_IN_WORLDS(where_there_is_no_order_it_is_refused),
         TEST_IN_WORLDS(ends_where_consumers_compete),
