@@ -8,6 +8,7 @@
 #include "parts/window.h"
 
 #include "base/atomic.h"
+#include "base/check.h"
 #include "base/attributes.h"
 
 #include <string.h>
@@ -308,6 +309,7 @@ static weir_verdict window_events(weir_stage *self, weir_batch batch) {
     bool no_memory = false;
     size_t added = add_some(self, windows, batch.events, batch.count, &no_memory);
     windows->counts.events += added;
+    WEIR__VERIFY(weir__window_table_check(&windows->table));
     if (added < batch.count && (no_memory || weir_batch_rest(self, added) != WEIR_OK)) {
         return lacks_memory(self);
     }

@@ -28,6 +28,7 @@ enum deals { BY_DEMAND, TO_ALL, BY_PARTITION };
 static struct {
     enum deals deals;
     bool relayed;
+    bool goes_on;                    /* until all numbers are accounted for */
     uint64_t marks[WORLD_PRODUCERS]; /* emitted */
     uint64_t least[WORLD_PRODUCERS]; /* merge: the watermark that each has said last */
 } plan;
@@ -130,6 +131,7 @@ struct stayer {
     uint32_t number;
     bool strict;     /* nothing comes late    */
     bool passing;    /* it came when it liked */
+    bool heir;       /* and stays: it tries again while another one has its partition */
     uint64_t taken;  /* numbers               */
     uint64_t least;  /* the least number that may come  */
     uint64_t newest; /* above all that came             */
@@ -143,8 +145,7 @@ static weir_verdict take_numbers(weir_stage *self, weir_batch batch) {
         uint64_t number = events[i] & UINT32_MAX;
         if (me->strict) SIM_REQUIRE(number >= me->least);
         me->newest = number >= me->newest ? number + 1 : me->newest;
-        if (plan.deals == BY_PARTITION && !me->passing)
-            SIM_REQUIRE(number_dealt(number) == me->number);
+        if (plan.deals == BY_PARTITION) SIM_REQUIRE(number_dealt(number) == me->number);
         if (plan.deals == TO_ALL) continue;
         SIM_REQUIRE(world.seen[0][number] == 0);
         world.seen[0][number] = 1;
@@ -152,8 +153,8 @@ static weir_verdict take_numbers(weir_stage *self, weir_batch batch) {
     me->taken += batch.count;
     if (plan.deals == TO_ALL && (me->number > 0 || me->passing)) return WEIR_CONTINUE;
     world.handled += batch.count;
-    uint64_t done = world.handled + world.discarded;
-    if (world.keep_going && done == world.total)
+    uint64_t done = world.handled + (plan.deals == TO_ALL ? 0 : world.discarded);
+    if (plan.goes_on && done == world.total)
         weir_stop(world.runtime, world.producers[0], WEIR_REASON_NORMAL);
     return WEIR_CONTINUE;
 }
@@ -182,7 +183,23 @@ static weir_verdict take_mark(weir_stage *self, const weir_peer *from, const wei
 static void note_end(weir_stage *self, weir_reason reason) {
     const struct stayer *me = weir_state(self);
     (void)reason;
-    if (!me->passing && world.keep_going) SIM_REQUIRE(me->marks == plan.marks[0]);
+    if (!me->passing && plan.goes_on) SIM_REQUIRE(me->marks == plan.marks[0]);
+}
+
+static weir_subscribe_options demand_of_taker(uint32_t number) {
+    weir_subscribe_options demand = world_some_demand();
+    demand.partition = plan.deals == BY_PARTITION ? WEIR_PARTITION(number) : 0;
+    return demand;
+}
+
+static weir_verdict try_again(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
+                              weir_reason reason) {
+    const struct stayer *me = weir_state(self);
+    (void)cause;
+    if (!me->heir || reason != WEIR_REASON_PARTITION_TAKEN) return WEIR_CONTINUE;
+    weir_subscribe_options demand = demand_of_taker(me->number);
+    weir_status status = weir_subscribe(world.runtime, weir_self(self), peer->stage, &demand, NULL);
+    return status == WEIR_NO_STAGE ? WEIR_STOP : WEIR_CONTINUE;
 }
 
 static weir_ref start_taker(struct stayer me) {
@@ -192,33 +209,43 @@ static weir_ref start_taker(struct stayer me) {
                                   .state = &me,
                                   .on = {.handle_events = take_numbers,
                                          .handle_mark = take_mark,
-                                         .handle_cancel = me.passing ? world_no_cancel : NULL,
+                                         .handle_cancel = me.passing ? try_again : NULL,
                                          .terminate = note_end}};
     return world_start_stage(options, 0, NULL);
 }
 
-static void start_stayers(weir_ref producer, bool strict) {
-    unsigned count = plan.deals == BY_PARTITION ? STAYERS : 1 + (unsigned)sim_draw(STAYERS);
+static void start_stayer(weir_ref producer, struct stayer me) {
+    weir_ref taker = start_taker(me);
+    if (taker.bits == 0) return;
+    weir_subscribe_options demand = demand_of_taker(me.number);
+    weir_status status = weir_subscribe(world.runtime, taker, producer, &demand, NULL);
+    if (status == WEIR_NO_STAGE && (me.passing || world.fail_count > 0)) {
+        weir_stop(world.runtime, taker, WEIR_REASON_NORMAL); /* all is over already */
+    } else {
+        must(status);
+    }
+}
+
+/* spared: the last partition is for who comes and goes. */
+static void start_stayers(weir_ref producer, bool strict, bool spared) {
+    unsigned count =
+        plan.deals == BY_PARTITION ? STAYERS - (spared ? 1 : 0) : 1 + (unsigned)sim_draw(STAYERS);
     for (uint32_t i = 0; i < count; i++) {
-        weir_ref taker = start_taker((struct stayer){.number = i, .strict = strict});
-        if (taker.bits == 0) return;
-        weir_subscribe_options demand = world_some_demand();
-        demand.partition = plan.deals == BY_PARTITION ? WEIR_PARTITION(i) : 0;
-        weir_status status = weir_subscribe(world.runtime, taker, producer, &demand, NULL);
-        if (status == WEIR_NO_STAGE && world.fail_count > 0) return; /* it has stopped for that */
-        if (!must(status)) return;
+        start_stayer(producer, (struct stayer){.number = i, .strict = strict});
     }
 }
 
 /* All are there before the first number goes. */
-static weir_ref open_marks(bool strict) {
+static weir_ref open_marks(bool strict, bool spared) {
     draw_plan();
     const weir_callbacks on = {.handle_demand = emit_and_mark, .handle_cast = mark_when_cast};
     if (!world_open_runtime() || !start_marker(0, on)) return (weir_ref){0};
     weir_ref producer = start_relayed(1);
     if (producer.bits == 0) return producer;
-    start_stayers(producer, strict);
+    start_stayers(producer, strict, spared);
     weir_runtime_settle(world.runtime, WEIR_FOREVER);
+    plan.goes_on = world.keep_going;
+    world.keep_going = plan.deals != TO_ALL; /* of those what is discarded says nothing */
     weir_demand(world.runtime, world.producers[0], WEIR_FORWARD);
     return producer;
 }
@@ -231,7 +258,7 @@ static void run_markers(void *unused) {
 static void stay_main(void *unused) {
     (void)unused;
     world.keep_going = true;
-    open_marks(true);
+    open_marks(true, false);
     int markers = sim_spawn("markers", run_markers, NULL);
     sim_join(markers);
     world_finish(world.total);
@@ -242,9 +269,9 @@ static void stay_main(void *unused) {
 static void run_comers(void *argument) {
     const weir_ref *producer = argument;
     for (int round = 0; round < 3; round++) {
-        weir_ref comer = start_taker((struct stayer){.number = STAYERS, .passing = true});
+        weir_ref comer = start_taker((struct stayer){.number = STAYERS - 1, .passing = true});
         weir_subscription subscription;
-        weir_subscribe_options demand = world_some_demand();
+        weir_subscribe_options demand = demand_of_taker(STAYERS - 1);
         demand.cancel = WEIR_TEMPORARY;
         if (weir_subscribe(world.runtime, comer, *producer, &demand, &subscription) == WEIR_OK) {
             if (sim_draw(2) == 0) weir_runtime_settle(world.runtime, 1 + sim_draw(50000));
@@ -254,20 +281,27 @@ static void run_comers(void *argument) {
     }
 }
 
-/* (Who dies among those of a broadcast takes along what it had not begun.) */
+/* A partition has an heir at last, who finds marks among what waits for it; who dies among those of
+ * a broadcast takes along what it had not begun. */
 static void churn_main(void *unused) {
     (void)unused;
     world.keep_going = true;
-    weir_ref producer = open_marks(false);
-    if (plan.deals != BY_DEMAND) { /* whose consumers' numbers say when all is over */
-        world_finish(world.total);
-        return;
-    }
+    weir_ref producer = open_marks(false, true);
     int comers = sim_spawn("comers", run_comers, &producer);
     int markers = sim_spawn("markers", run_markers, NULL);
     sim_join(comers);
     sim_join(markers);
-    world_finish(world.total);
+    if (plan.deals == BY_PARTITION) {
+        start_stayer(producer,
+                     (struct stayer){.number = STAYERS - 1, .passing = true, .heir = true});
+    }
+    if (plan.deals != TO_ALL) {
+        world_finish(world.total);
+        return;
+    }
+    must(weir_runtime_run(world.runtime, WEIR_FOREVER));
+    world_close_runtime();
+    SIM_REQUIRE(world.handled == world.total);
 }
 
 /* ---- merge ------------------------------------------------------------------------------- */
@@ -328,7 +362,7 @@ static void merge_main(void *unused) {
 
 static void close_main(void *unused) {
     (void)unused;
-    open_marks(false); /* who is stopped first gives back what it had not begun */
+    open_marks(false, false); /* who is stopped first gives back what it had not begun */
     for (uint64_t wait = sim_draw(300); wait > 0; wait--) sim_now_ns();
     world_close_runtime();
 }
@@ -337,7 +371,7 @@ static void no_memory_main(void *unused) {
     (void)unused;
     world.fail_first = sim_draw(80);
     world.fail_count = sim_draw(2) == 0 ? 1 : 1 + sim_draw(100);
-    open_marks(false);
+    open_marks(false, false);
     if (world.runtime == NULL) return;
     weir_runtime_settle(world.runtime, WEIR_FOREVER);
     world_close_runtime();
