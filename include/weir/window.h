@@ -77,6 +77,7 @@ typedef struct weir_window {
     uint64_t count; /* events in the accumulator                      */
     weir_trigger trigger;
     bool last; /* nothing more of it comes, unless it is late */
+    uint64_t reserved[2];
 } weir_window;
 
 /* Whose an event is, and when it was.  Two keys are the same when their numbers are: of a longer

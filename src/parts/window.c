@@ -8,8 +8,8 @@
 #include "parts/window.h"
 
 #include "base/atomic.h"
-#include "base/check.h"
 #include "base/attributes.h"
+#include "base/check.h"
 
 #include <string.h>
 #include <weir/call.h>
@@ -366,10 +366,15 @@ static weir_verdict window_info(weir_stage *self, const void *message, size_t by
     return noted ? go_on_and_arm(self) : lacks_memory(self);
 }
 
+/* Told again, as it is behind whatever comes, it has nothing to add to an order that waits. */
 static weir_verdict window_end(weir_stage *self) {
     const weir_mark end = {.source = WEIR__WINDOWS_END};
-    return weir__windows_order(weir__windows_of(self), &end) ? weir__windows_go_on(self)
-                                                             : lacks_memory(self);
+    struct weir__windows *windows = weir__windows_of(self);
+    if (!windows->ends && !weir__windows_order(windows, &end)) {
+        return lacks_memory(self);
+    }
+    windows->ends = true;
+    return weir__windows_go_on(self);
 }
 
 static weir_verdict window_call(weir_stage *self, weir_from from, const void *request,

@@ -46,6 +46,7 @@ struct weir__windows {
     struct weir__window_table table;
     struct weir__queue orders;
     struct weir__sweep sweep;
+    bool ends;    /* an order END waits in line */
     bool ordered; /* `order` is being carried out, or its mark is to go on */
     struct weir__item order;
     uint64_t watermark; /* how far time is                             */

@@ -170,6 +170,7 @@ static void begin_own_order(struct weir__windows *windows, const weir_mark *orde
         begin_sweep(windows, WEIR_TRIGGER_TIME, 0);
         break;
     case WEIR__WINDOWS_END:
+        windows->ends = false;
         begin_sweep(windows, WEIR_TRIGGER_END, 0);
         break;
     }
