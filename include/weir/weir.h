@@ -17,6 +17,7 @@
 #include <weir/name.h>
 #include <weir/observe.h>
 #include <weir/pool.h>
+#include <weir/rate.h>
 #include <weir/runtime.h>
 #include <weir/stage.h>
 #include <weir/status.h>

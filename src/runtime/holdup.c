@@ -8,7 +8,7 @@
  * whom it waits for, the consumer that does not ask or the producer that does not end, as long
  * as that one holds something up in its turn.
  *
- * The reasons are in an order (weir_holdup): those from TIMERS on will come to an end by
+ * The reasons are in an order (weir_holdup, blame_of): those from TIMERS on, and RATE, will come to an end by
  * themselves or by somebody's doing; up to DEMAND, only when another stage does something; and
  * PRODUCERS is no fault outside a drain.
  */
@@ -105,9 +105,14 @@ static void describe_stage(const weir_stage *stage, struct found *out) {
     snprintf(out->name, sizeof out->name, "%s", stage->name);
 }
 
+/* A rate comes to its end by itself, before all others that do. */
+static unsigned blame_of(weir_holdup why) {
+    return why == WEIR_HOLDUP_RATE ? 2 * WEIR_HOLDUP_DEMAND + 1 : 2 * (unsigned)why;
+}
+
 /* The later in the list of reasons, the more to blame; of equals, who waits for nobody. */
 static bool more_to_blame(const struct found *one, const struct found *other) {
-    return one->why != other->why ? one->why > other->why
+    return one->why != other->why ? blame_of(one->why) > blame_of(other->why)
                                   : one->waits_for.bits == 0 && other->waits_for.bits != 0;
 }
 
@@ -312,7 +317,7 @@ bool weir__holdup_stuck(weir_runtime *runtime, weir_drain_report *report) {
 const char *weir_holdup_text(weir_holdup holdup) {
     static const char *const texts[] = {"nothing", "producers", "stash",   "demand",
                                         "timers",  "mail",      "tokens",  "tasks",
-                                        "reader",  "work",      "callback"};
+                                        "reader",  "work",      "callback", "rate"};
     size_t count = sizeof texts / sizeof *texts;
     return (size_t)holdup < count ? texts[holdup] : "unknown";
 }

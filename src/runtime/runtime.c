@@ -12,6 +12,7 @@
 #include "runtime/holdup.h"
 #include "runtime/options.h"
 #include "runtime/pins.h"
+#include "runtime/rates.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,6 +83,7 @@ static weir_runtime *make_runtime(const weir_runtime_options *options) {
 
 static void destroy_runtime(weir_runtime *runtime) {
     struct weir__allocator allocator = runtime->allocator;
+    weir__rates_leave(runtime);
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         if (weir__runtime_is_pinned(runtime)) {
             weir__pins_give(runtime->workers[i].core);

@@ -10,6 +10,7 @@
 #include "runtime/runtime.h"
 #include "stage/control.h"
 #include "stage/ending.h"
+#include "stage/limit.h"
 
 _Thread_local struct weir__host *weir__here;
 
@@ -173,6 +174,21 @@ void weir__worker_finish_all(struct weir__worker *worker) {
     }
 }
 
+static void look_at_rates(const struct weir__worker *worker) {
+    for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        weir__limits_look_again(stage);
+    }
+}
+
+/* Who finds the node in flight relies on it: it is free again before the worker looks (as
+ * T1 -> T2), and the terms were out before. */
+void weir__worker_rates_set(struct weir__worker *worker) {
+    if (weir__exchange_u32(&worker->rates_set_sent, 1) == 0) {
+        worker->rates_set.kind = WEIR__MAIL_RATES_SET;
+        weir__mail_send(&worker->bell, &worker->rates_set);
+    }
+}
+
 /* ---- mail ---------------------------------------------------------------- */
 
 /* Once, however many there are: the accounts count them. */
@@ -230,6 +246,9 @@ static bool deliver_all(struct weir__worker *worker, struct weir__mail *mail) {
             stop = true;
         } else if (mail->kind == WEIR__MAIL_FINISH_ALL) {
             finish_all(worker);
+        } else if (mail->kind == WEIR__MAIL_RATES_SET) {
+            weir__exchange_u32(&worker->rates_set_sent, 0);
+            look_at_rates(worker);
         } else if (mail->kind == WEIR__MAIL_ASK_WORKER) {
             weir__worker_answer(worker, weir__message_of(mail));
         } else if (mail->kind == WEIR__MAIL_RING_END) {

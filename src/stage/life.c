@@ -262,8 +262,12 @@ static void return_unbegun(weir_stage *stage) {
     }
     uint64_t lost = give_back_input(stage, &stage->lent) + give_back_input(stage, &stage->inq);
     for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
+        if (edge->limited) { /* before what is not a message yet */
+            lost += give_back_input(stage, &edge->limit->queue);
+        }
         lost += give_back_input(stage, &edge->partial);
     }
+    stage->limit_events = 0;
     weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
 }
 

@@ -9,6 +9,7 @@
 #include "edge/rack.h"
 #include "stage/ending.h"
 #include "stage/keeping.h"
+#include "stage/limit.h"
 #include "stage/takers.h"
 
 static weir_peer producer_of(const struct weir__edge *edge) {
@@ -98,6 +99,9 @@ static void link_producer(weir_stage *stage, struct weir__edge *edge) {
 static void forget_producer(weir_stage *stage, struct weir__edge *edge) {
     weir__index_remove(&stage->subscriptions, &edge->subscription);
     weir__stage_taker_let_go(stage, edge);
+    if (edge->limited) {
+        weir__limit_leave(stage, edge);
+    }
     if (edge->producers_previous != NULL) {
         edge->producers_previous->producers_next = edge->producers_next;
     } else {
