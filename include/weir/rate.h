@@ -5,32 +5,32 @@
  * A service that allows 100 calls a second is called by several stages, on several workers; what
  * they may do together is one weir_rate.  Subscriptions name it (weir_subscribe_options.rate):
  * then a token is taken for each event as it is begun, that is, as it is handed to handle_events.
- * A stage that has to wait leaves what came by that subscription where it is, in order, asks for no
- * more, and takes no thread: it sleeps by a timer of its worker, and what comes by other
+ * A stage that has to wait leaves what came by that subscription where it is, in order, asks for
+ * no more, and takes no thread: it sleeps by a timer of its worker, and what comes by other
  * subscriptions of its goes on.
  *
  * The bound.  Within any `interval_ns`, wherever that begins, no more than allowed + burst events
- * are begun, by all together; within any other time no more than come in it, and burst.  A rate that
- * was idle lets a burst go at once, and then one event every interval_ns / allowed.  What is not
- * used is not saved up beyond that: with burst = 1 events never come closer than that.
+ * are begun, by all together; within any other time no more than come in it, and burst.  A rate
+ * that was idle lets a burst go at once, and then one event every interval_ns / allowed.  What is
+ * not used is not saved up beyond that: with burst = 1 events never come closer than that.
  *
  * Exactness.  That holds to the event by the clock of the runtime (weir_runtime_now), as it was
  * read just before an event was begun; with virtual time, for all to see.  In real time a thread
  * that the system takes its core away between the two begins its batch late.  A worker wakes
  * some tens of microseconds late; so burst must have room for what comes meanwhile, or that is
  * lost: at 100,000 a second and burst 1 a worker does not keep up.  Who waits, waits for what
- * comes in a tenth of a millisecond at once, where there is so much to do: so a rate of a million a
- * second is batches of some hundred, and not of one.
+ * comes in a tenth of a millisecond at once, where there is so much to do: so a rate of a million
+ * a second is batches of some hundred, and not of one.
  *
  * Fairness.  Who waits has a place in line, and later ones come behind him.
  *
- * Of a batch that a callback has left (weir_batch_rest) the tokens are given back, unless their time
- * is over.  An event that comes again after its consumer has died is begun once more, and takes a
- * token more.  A worker pool begins an event as it makes a child of it, which a thread takes when
- * it is free: a max_demand of as many as there are threads keeps the two together.  A stream
- * begins a batch as it shows it to its reader.  On a manual subscription a batch is what there are
- * tokens for.  Of the shared dispatcher's consumers none may have a rate: whoever is free would take
- * events, and then wait.
+ * Of a batch that a callback has left (weir_batch_rest) the tokens are given back, unless their
+ * time is over.  An event that comes again after its consumer has died is begun once more, and
+ * takes a token more.  A worker pool begins an event as it makes a child of it, which a thread
+ * takes when it is free: a max_demand of as many as there are threads keeps the two together.  A
+ * stream begins a batch as it shows it to its reader.  On a manual subscription a batch is what
+ * there are tokens for.  Of the shared dispatcher's consumers none may have a rate: whoever is free
+ * would take events, and then wait.
  *
  * At a drain what waits for a rate is handled at that rate: nothing is lost, and the report says
  * WEIR_HOLDUP_RATE.  weir_lags tells of a consumer until when it waits.
@@ -59,8 +59,8 @@ typedef struct weir_rate_options {
 
 /*
  * Opens a rate, which is full: a burst may go at once.
- * Arguments  runtime: whose stages share it, and whose clock it has.  NULL: stages of all runtimes of
- *            the process that have real time (THREADS, STEPPED).
+ * Arguments  runtime: whose stages share it, and whose clock it has.  NULL: stages of all
+ *            runtimes of the process that have real time (THREADS, STEPPED).
  * Errors     INVALID (which option), NO_MEMORY.
  * Threads    any.  Source: Broadway's rate_limiting.
  */

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * What such an edge brings waits here, not in its stage's input queue: so it keeps nobody else
- * waiting.  As there are tokens, so many events go from here into the input queue, as a message, and
- * are handled at once; so a limit gives only when nothing is in that queue and its gate is open
+ * waiting.  As there are tokens, so many events go from here into the input queue, as a message,
+ * and are handled at once; so a limit gives only when nothing is in that queue and its gate is open
  * (stage/limit.c).
  *
  *   idle      the queue is empty
@@ -33,8 +33,8 @@ struct weir__limit {
     struct weir__edge *edge;
     weir_stage *stage; /* its consumer, once something has come */
     struct weir__queue queue;
-    uint32_t fresh; /* items at its end that pin blocks, perhaps */
-    uint32_t state; /* an enum weir__limit_state */
+    uint32_t fresh;           /* items at its end that pin blocks, perhaps */
+    uint32_t state;           /* an enum weir__limit_state */
     struct weir__limit *next; /* listed */
     struct weir__limit *previous;
     struct weir__reserved reserved; /* that it has, and has not used */

@@ -103,7 +103,7 @@ static uint64_t due_at(const struct weir__rate_terms *terms, uint64_t p) {
 /* ---- life ---------------------------------------------------------------------- */
 
 static struct weir__rate_terms terms_from(const weir_rate_options *options, uint64_t base_ns,
-                                        uint64_t shift) {
+                                          uint64_t shift) {
     return (struct weir__rate_terms){.allowed = options->allowed,
                                      .interval_ns = options->interval_ns,
                                      .burst = options->burst,
@@ -129,8 +129,8 @@ void weir__rate_hold(struct weir_rate *rate) {
 }
 
 void weir__rate_release(struct weir_rate *rate) {
-    if (weir__fetch_sub_u32(&rate->refs, 1) == 1) { /* RW5 -> RW6 */
-        const struct weir__allocator allocator = rate->allocator;
+    if (weir__fetch_sub_u32(&rate->refs, 1) == 1) {               /* RW5 -> RW6 */
+        const struct weir__allocator allocator = rate->allocator; /* RW5 -> RW6: the last one */
         weir__free(&allocator, rate, sizeof *rate);
     }
 }
@@ -191,8 +191,8 @@ static void set_clock_back(struct weir_rate *rate, uint64_t now_ns) {
 /* ---- taking and reserving ----------------------------------------------------------- */
 
 /* The word, its terms and the clock's position by them, which is not too far. */
-static uint64_t look_at_rate(struct weir_rate *rate, uint64_t now_ns, struct weir__rate_terms *terms,
-                     uint64_t *at) {
+static uint64_t look_at_rate(struct weir_rate *rate, uint64_t now_ns,
+                             struct weir__rate_terms *terms, uint64_t *at) {
     uint64_t word = terms_now(rate, terms);
     *at = clock_at(terms, now_ns);
     while (WEIR__UNLIKELY(*at >= position_back)) {
@@ -204,7 +204,7 @@ static uint64_t look_at_rate(struct weir_rate *rate, uint64_t now_ns, struct wei
 }
 
 static bool give_out(struct weir_rate *rate, uint64_t *word, uint64_t from, uint64_t count,
-                 struct weir__reserved *out) {
+                     struct weir__reserved *out) {
     uint32_t number = terms_in(*word);
     if (!weir__cas_u64(&rate->word, word, rate_word(number, from + count))) { /* RW1 -> RW2 */
         return false;
@@ -255,7 +255,7 @@ uint64_t weir__rate_stride(const struct weir_rate *rate) {
 /* ---- what is reserved ---------------------------------------------------------------- */
 
 /* The first `count` numbers are no longer among them. */
-static void pass_over(struct weir__reserved *reserved, uint64_t count) {
+static void pass_tokens(struct weir__reserved *reserved, uint64_t count) {
     reserved->first += count;
     reserved->count -= count;
 }
@@ -302,13 +302,13 @@ uint64_t weir__rate_use(const struct weir_rate *rate, struct weir__reserved *res
     uint64_t at = clock_at(&terms, now_ns);
     if (at > reserved->first) {
         uint64_t late = at - reserved->first;
-        pass_over(reserved, late < reserved->count ? late : reserved->count);
+        pass_tokens(reserved, late < reserved->count ? late : reserved->count);
     }
     uint64_t until = at + terms.burst;
     uint64_t may = until > reserved->first ? until - reserved->first : 0;
     uint64_t count = reserved->count < may ? reserved->count : may;
     count = count < most ? count : most;
-    pass_over(reserved, count);
+    pass_tokens(reserved, count);
     return count;
 }
 

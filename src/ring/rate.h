@@ -40,14 +40,14 @@
  * Ordering
  *   RW1 -> RW2  terms are written, then the word names them (CAS) -> the word (acquire), then they
  *               are read.
- *   RW3 -> RW4  terms are read, fence -> the word is read again; the writer's stores to a place come
- *               behind a word (CAS) that names later ones: who has read any of them finds that.
+ *   RW3 -> RW4  the writer's stores to a place come behind a word (CAS) that names later terms ->
+ *               terms are read, fence, and the word again: who has read any of them finds that.
  *   RW5 -> RW6  a reference goes (full) -> the last one: all that others did with it is seen.
  *
  * Progress: taking and reserving are lock-free, but for who sets the clock back: once in 2^46
- * tokens; setting takes a lock.  Wrap: the terms' number has 16 bits.  Who stops between his look at
- * the word and his CAS while 65,536 sets of terms come and go, and then finds the same number and the
- * same position, takes what the terms of then allowed; once.
+ * tokens; setting takes a lock.  Wrap: the terms' number has 16 bits.  Who stops between his look
+ * at the word and his CAS while 65,536 sets of terms come and go, and then finds the same number
+ * and the same position, takes what the terms of then allowed; once.
  * Model: tests/model/rate.pml.
  */
 #ifndef WEIR__RING_RATE_H
@@ -61,7 +61,7 @@
 #include <weir/rate.h>
 
 enum {
-    WEIR__RATE_TERMS = 8,         /* places for terms             */
+    WEIR__RATE_TERMS = 8, /* places for terms             */
     WEIR__RATE_POSITION_BITS = 48,
     WEIR__RATE_BACK_BITS = 46,    /* the clock is set back        */
     WEIR__RATE_STRIDE_NS = 100000 /* who waits, waits for so much */
@@ -93,9 +93,10 @@ struct weir_rate {
     uint32_t refs; /* atomic: its owner, subscriptions that name it, runtimes */
     struct weir__allocator allocator;
     /* runtime/rates.c, under its lock */
-    weir_runtime *runtime; /* whose clock it has and whose stages share it; NULL: any with real time */
-    bool bound;            /* it was opened for one                                             */
-    bool closed;                                                                        /* by its owner */
+    weir_runtime
+        *runtime; /* whose clock it has and whose stages share it; NULL: any with real time */
+    bool bound;   /* it was opened for one                                             */
+    bool closed;  /* by its owner */
     struct weir__rate_user *users;
 };
 

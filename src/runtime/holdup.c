@@ -8,9 +8,9 @@
  * whom it waits for, the consumer that does not ask or the producer that does not end, as long
  * as that one holds something up in its turn.
  *
- * The reasons are in an order (weir_holdup, blame_of): those from TIMERS on, and RATE, will come to an end by
- * themselves or by somebody's doing; up to DEMAND, only when another stage does something; and
- * PRODUCERS is no fault outside a drain.
+ * The reasons are in an order (weir_holdup, blame_of): those from TIMERS on, and RATE, will come to
+ * an end by themselves or by somebody's doing; up to DEMAND, only when another stage does
+ * something; and PRODUCERS is no fault outside a drain.
  */
 #include "runtime/holdup.h"
 
@@ -315,8 +315,8 @@ bool weir__holdup_stuck(weir_runtime *runtime, weir_drain_report *report) {
 }
 
 const char *weir_holdup_text(weir_holdup holdup) {
-    static const char *const texts[] = {"nothing", "producers", "stash",   "demand",
-                                        "timers",  "mail",      "tokens",  "tasks",
+    static const char *const texts[] = {"nothing", "producers", "stash",    "demand",
+                                        "timers",  "mail",      "tokens",   "tasks",
                                         "reader",  "work",      "callback", "rate"};
     size_t count = sizeof texts / sizeof *texts;
     return (size_t)holdup < count ? texts[holdup] : "unknown";

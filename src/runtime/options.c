@@ -175,8 +175,8 @@ weir_status weir__options_rate(const weir_rate_options *options, weir_rate_optio
     status = status != WEIR_OK
                  ? status
                  : check_range("interval_ns", filled.interval_ns, 1, WEIR_RATE_INTERVAL_LIMIT);
-    status = status != WEIR_OK ? status
-                               : check_range("burst", filled.burst, 1, WEIR_RATE_ALLOWED_LIMIT);
+    status =
+        status != WEIR_OK ? status : check_range("burst", filled.burst, 1, WEIR_RATE_ALLOWED_LIMIT);
     if (status == WEIR_OK && filled.allowed > filled.interval_ns) {
         return weir__refuse(WEIR_INVALID,
                             "allowed must be at most one a nanosecond, %llu in this interval_ns, "

@@ -364,5 +364,6 @@ bool weir__stage_awaits(const weir_stage *stage) {
     bool tokens = box != NULL && weir__mailbox_tokens(box) > 0;
     return tokens || stage->control.first != NULL || has_stage_work(stage) ||
            stage->timers.count > stage->late_timers + stage->reminders ||
-           stage->limits_waiting > 0 || part_of(stage) == WEIR_HOLDUP_TASKS || !weir__queue_empty(&stage->lent);
+           stage->limits_waiting > 0 || part_of(stage) == WEIR_HOLDUP_TASKS ||
+           !weir__queue_empty(&stage->lent);
 }

@@ -5,8 +5,8 @@
  * The states of a limit, and what is in it: edge/limit.h.  The tokens: ring/rate.h.
  *
  * A token is taken just before the event is begun, by the clock as it is then: so a stage gives
- * tokens to what it will hand on at once.  That is a message of as many events as have one, at most a
- * batch; it goes by way of the input queue, which is empty then.  Several limits of a stage are
+ * tokens to what it will hand on at once.  That is a message of as many events as have one, at most
+ * a batch; it goes by way of the input queue, which is empty then.  Several limits of a stage are
  * served in turn.  What a callback leaves of such a message (rest.c) comes back to the
  * limit's front, and its tokens are reserved again.
  *

@@ -31,8 +31,8 @@
  *   life.c     start and end
  *   check.c    the invariants, in checked builds
  * What they have for each other is declared here, but in ending.h, control.h (with inbox),
- * subscription.h, takers.h, limit.h, keeping.h (pieces, rest, stash, lend, keep), handle.h (intake and
- * straight), onward.h and monitor.h; what a part adds is in part.h.
+ * subscription.h, takers.h, limit.h, keeping.h (pieces, rest, stash, lend, keep), handle.h (intake
+ * and straight), onward.h and monitor.h; what a part adds is in part.h.
  *
  * Invariants between its callbacks:
  *   emission and scratch are empty; so is onward, but in a look (onward.h)
