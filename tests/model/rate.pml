@@ -13,8 +13,8 @@
  * (the setter's clock is as he read it). Order of stores and loads is as on x86: the setter's are
  * behind each other, and the CAS behind them.
  *
- * Property: of the uses whose clock was read within any span of ticks there are no more than
- * the clock counted in it, and BURST.
+ * Property: of the uses within any span of ticks there are no more than the clock counted in it,
+ * and BURST. A use is of the tick at which its clock was read, or its terms were set, the later one.
  *
  * Mutants (each must give an error):
  *   MUTANT_NO_NUMBER    the compare-and-swap does not see that other terms were named
@@ -28,13 +28,15 @@
 #ifndef BURST
 #define BURST 1
 #endif
-#ifndef SETS
-#define SETS 2
-#endif
-#ifndef ROUNDS
+#ifdef ALONE /* one taker, and more of all else */
+#define SETS   2
 #define ROUNDS 3
-#endif
 #define TICKS  4
+#else
+#define SETS   1
+#define ROUNDS 2
+#define TICKS  3
+#endif
 #define PLACES 2
 
 byte number, taken; /* the word */
@@ -82,6 +84,22 @@ inline look() {
 #endif
 }
 
+#ifdef MUTANT_NO_RECHECK
+#define WRITTEN_OVER false
+#else
+#define WRITTEN_OVER (number != w_number)
+#endif
+#ifdef MUTANT_UNSHIFTED
+#define SHIFT 0
+#else
+#define SHIFT s
+#endif
+#ifdef MUTANT_LATE_USED
+#define TOO_LATE false
+#else
+#define TOO_LATE (reserved <= at)
+#endif
+
 proctype taker() {
     byte w_number, w_taken, b, p, at, from, t, mine, mine_terms, rounds;
     byte reserved, reserved_terms, s;
@@ -94,7 +112,7 @@ proctype taker() {
         :: mine == 0 ->
             look();
             if
-            :: at + BURST > from -> give(); uses[t] = uses[t] + (mine > 0 -> 1 : 0)
+            :: at + BURST > from -> give(); uses[MOST(t, b)] = uses[MOST(t, b)] + (mine > 0 -> 1 : 0)
             :: else ->
                 give();
                 if
@@ -119,34 +137,17 @@ proctype taker() {
             :: else
             fi;
             if
-#ifndef MUTANT_NO_RECHECK
-            :: number != w_number -> skip /* again, the next round */
-#endif
-            :: (
-#ifndef MUTANT_NO_RECHECK
-                number == w_number
-#else
-                true
-#endif
-                ) ->
-#ifndef MUTANT_UNSHIFTED
-                reserved = (reserved > s -> reserved - s : 0);
-#endif
+            :: WRITTEN_OVER -> skip /* again, the next round */
+            :: else ->
+                reserved = (reserved > SHIFT -> reserved - SHIFT : 0);
                 reserved_terms = w_number;
                 at = POSITION(t, b, p);
                 if
-#ifndef MUTANT_LATE_USED
-                :: reserved <= at -> reserved = 0 /* too late */
-#endif
-                :: reserved > 0 && reserved <= at + BURST
-#ifndef MUTANT_LATE_USED
-                   && reserved > at
-#endif
-                   -> uses[t] = uses[t] + 1; reserved = 0
                 :: reserved > at + BURST -> skip /* not due */
-#ifdef MUTANT_LATE_USED
-                :: reserved == 0 -> skip
-#endif
+                :: reserved <= at + BURST && reserved > 0 && !TOO_LATE ->
+                    uses[MOST(t, b)] = uses[MOST(t, b)] + 1;
+                    reserved = 0
+                :: else -> reserved = 0
                 fi
             fi
         fi
@@ -209,7 +210,14 @@ proctype clock() {
 init {
     byte first, last, sum;
     per[0] = 1;
-    atomic { run taker(); run taker(); run setter(); run clock() };
+    atomic {
+        run taker();
+#ifndef ALONE
+        run taker();
+#endif
+        run setter();
+        run clock()
+    };
     (_nr_pr == 1) ->
     d_step {
         first = 0;
