@@ -16,6 +16,7 @@
 #include <weir/iterator.h>
 #include <weir/name.h>
 #include <weir/observe.h>
+#include <weir/output.h>
 #include <weir/pool.h>
 #include <weir/rate.h>
 #include <weir/runtime.h>

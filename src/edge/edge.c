@@ -55,7 +55,7 @@ static const weir_subscribe_options *usual_options(const weir_subscribe_options 
 
 /* Its limit lies behind all that the edge has. */
 static void open_limit(struct weir__edge *edge, void *place) {
-    edge->limited = true;
+    edge->paced |= WEIR__PACED_BY_RATE;
     edge->limit = place;
     edge->limit->edge = edge;
     edge->limit->rate = edge->options->rate;
@@ -155,7 +155,7 @@ void weir__edge_hold(struct weir__edge *edge) {
 }
 
 static void close_limit(struct weir__edge *edge) {
-    if (edge->limited) {
+    if (weir__edge_is_limited(edge)) {
         WEIR__CHECK(weir__queue_empty(&edge->limit->queue));
         WEIR__CHECK(edge->limit->state == WEIR__LIMIT_IDLE);
         weir__queue_close(&edge->limit->queue, WEIR_DISCARD_STOPPED, NULL);
@@ -242,7 +242,8 @@ bool weir__edge_has_events_slow(const struct weir__edge *edge) {
     if (weir__edge_rack(edge) != NULL) {
         return weir__rack_has_events(edge);
     }
-    bool waits = edge->limited && !weir__queue_empty(&edge->limit->queue); /* it is heated then */
+    bool waits = weir__edge_is_limited(edge) &&
+                 !weir__queue_empty(&edge->limit->queue); /* it is heated then */
     return edge->consumer_state == WEIR__CONSUMER_CLOSING && !waits;
 }
 
@@ -427,7 +428,7 @@ void weir__edge_check_producer(const struct weir__edge *edge, bool keeps) {
 
 void weir__edge_check_consumer(const struct weir__edge *edge) {
     weir__queue_check(&edge->partial);
-    if (edge->limited) {
+    if (weir__edge_is_limited(edge)) {
         const struct weir__limit *limit = edge->limit;
         weir__queue_check(&limit->queue);
         WEIR__CHECK((limit->state == WEIR__LIMIT_IDLE) == weir__queue_empty(&limit->queue));
@@ -451,6 +452,7 @@ uint64_t weir__edge_check(const struct weir__edge *edge) {
         WEIR__CHECK(edge->load != NULL || edge->asked_seen == edge->asked);
         WEIR__CHECK(edge->load == NULL || !weir__edge_may_hear(edge));
     }
-    return events + edge->partial.events + (edge->limited ? edge->limit->queue.events : 0);
+    return events + edge->partial.events +
+           (weir__edge_is_limited(edge) ? edge->limit->queue.events : 0);
 }
 #endif

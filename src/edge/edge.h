@@ -97,6 +97,10 @@ struct weir__stamp {
     uint64_t origin_ns;
 };
 
+/* Why what comes by an edge goes by the general path, where it can be kept: it is limited / its
+ * consumer has an output that holds it back (stage/outputs.h). */
+enum weir__pace { WEIR__PACED_BY_RATE = 1, WEIR__PACED_BY_OUTPUT = 2 };
+
 /*
  * What is written by one owner lies apart from what the other looks at, in pairs of lines: an
  * edge at rest takes eight of them, and its ring two (decision 33).
@@ -113,7 +117,7 @@ struct weir__edge {
     bool in_slot;                    /* what was taken last lies in its entry still */
     bool can_overflow; /* the ring may be full while demand is open; a hint, since anybody
                           may ask for more than max_demand                           */
-    bool limited;      /* it names a rate, and has a limit (weir__edge_limit)         */
+    uint8_t paced;     /* enum weir__pace: its messages are not handled where they are */
     /* What it takes from instead of its ring (edge/rack.h), or NULL: the producer writes it
      * when it accepts the edge. */
     struct weir__rack *rack;
@@ -274,9 +278,9 @@ static inline struct weir__rack *weir__edge_rack(const struct weir__edge *edge) 
     return weir__load_acquire_ptr(&edge->rack); /* Y1 -> Y2 (edge/rack.h) */
 }
 
-/* Its limit, or NULL. */
-static inline struct weir__limit *weir__edge_limit(const struct weir__edge *edge) {
-    return edge->limited ? edge->limit : NULL;
+/* It names a rate, and has a limit. */
+static inline bool weir__edge_is_limited(const struct weir__edge *edge) {
+    return (edge->paced & WEIR__PACED_BY_RATE) != 0;
 }
 
 /* ---- the consumer's side ------------------------------------------------- */

@@ -18,6 +18,7 @@
 #include "runtime/asking.h"
 #include "stage/ending.h"
 #include "stage/monitor.h"
+#include "stage/outputs.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -56,6 +57,10 @@ static void who_does_not_ask(const weir_stage *stage, struct found *out) {
         who_has_the_partition(stage, out);
         return;
     }
+    if (weir__stage_is_held(stage)) {
+        out->waits_for = weir__outputs_hold(stage)->ref;
+        return;
+    }
     const struct weir__edge *edge = stage->consumers;
     while (edge != NULL && weir__edge_open_demand(edge) > 0) edge = edge->consumers_next;
     out->waits_for = edge == NULL ? (weir_ref){0} : edge->id.consumer;
@@ -84,6 +89,9 @@ static weir_ref who_does_not_end(const weir_stage *stage, bool *asks) {
             found.stage = edge->id.producer;
             *asks = asked;
         }
+    }
+    if (found.stage.bits == 0 && stage->parent != NULL) {
+        found.stage = stage->parent->ref;
     }
     if (found.stage.bits == 0 && stage->feeders > 0) {
         weir__index_each(&stage->watching, find_feeder, &found);

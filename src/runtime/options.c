@@ -6,6 +6,7 @@
 
 #include "base/refusal.h"
 #include "base/reserved.h"
+#include "runtime/outputs.h"
 
 #include <stdio.h>
 
@@ -405,5 +406,6 @@ weir_status weir__options_stage(const weir_stage_options *options, unsigned work
     if (status == WEIR_OK) {
         status = check_dispatcher(options->dispatcher);
     }
-    return status == WEIR_OK ? check_subscriptions(options) : status;
+    status = status != WEIR_OK ? status : check_subscriptions(options);
+    return status != WEIR_OK ? status : weir__options_outputs(options, workers);
 }

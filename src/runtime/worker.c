@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/probe.h"
+#include "runtime/outputs.h"
 #include "runtime/placement.h"
 #include "runtime/runtime.h"
 #include "stage/control.h"
@@ -139,6 +140,7 @@ static void leave_worker(struct weir__worker *worker, struct weir__slot *slot) {
     weir__stage_end_monitors(stage); /* who hears of the end finds its name free */
     weir__stage_tell_enders(stage);
     weir__callers_sweep(worker->host.calls, ref);
+    weir__outputs_forget(worker->host.runtime, stage);
     weir__meter_sum(stage);
     weir__meter_joins(&worker->host, -1);
     weir__stage_free(stage);

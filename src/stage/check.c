@@ -92,7 +92,7 @@ static void check_producers(const weir_stage *stage) {
     size_t count = 0;
     uint64_t limited = 0;
     for (; edge != NULL && count < WEIR__CHECK_MOST; count++) {
-        limited += edge->limited ? edge->limit->queue.events : 0;
+        limited += weir__edge_is_limited(edge) ? edge->limit->queue.events : 0;
         WEIR__CHECK(weir__edge_subscribed(edge));
         WEIR__CHECK(edge->producers_next == NULL ||
                     edge->producers_next->producers_previous == edge);

@@ -31,6 +31,7 @@
 #include "edge/rack.h"
 #include "stage/keeping.h"
 #include "stage/monitor.h"
+#include "stage/outputs.h"
 #include "stage/stage.h"
 
 /* ---- beginning ----------------------------------------------------------- */
@@ -108,9 +109,10 @@ static bool has_handled_all(const weir_stage *stage) {
            stage->control.first == NULL;
 }
 
-/* Feeders of a part that takes no more feed nobody. */
+/* Feeders of a part that takes no more feed nobody.  An output is fed by its stage. */
 static bool is_fed(const weir_stage *stage) {
-    return stage->producers != NULL || (stage->feeders > 0 && !stage->is_shut);
+    return stage->producers != NULL || (stage->feeders > 0 && !stage->is_shut) ||
+           stage->parent != NULL;
 }
 
 /*
@@ -277,7 +279,7 @@ void weir__stage_go_to_end(weir_stage *stage) {
 }
 
 bool weir__stage_may_relax(const weir_stage *stage) {
-    return stage->finishing && !stage->stopping && !stage->relaxed &&
+    return stage->finishing && !stage->stopping && !stage->relaxed && !weir__stage_is_held(stage) &&
            stage->kind == WEIR_PRODUCER_CONSUMER && stage->buffer.size == UINT64_MAX &&
            stage->buffer.most == UINT64_MAX && !weir__stage_can_drain(stage) &&
            (!weir__queue_empty(&stage->inq) || stage->limits != NULL);
@@ -311,9 +313,10 @@ static bool owes_events(const weir_stage *stage) {
 
 /* It has something to handle, and may. */
 static bool has_stage_work(const weir_stage *stage) {
-    bool may = stage->kind == WEIR_CONSUMER ||
-               (stage->kind == WEIR_PRODUCER_CONSUMER && weir__stage_is_asked(stage) &&
-                (stage->rest != WEIR__REST_BYTES || stage->relaxed));
+    bool may = !weir__stage_is_held(stage) &&
+               (stage->kind == WEIR_CONSUMER ||
+                (stage->kind == WEIR_PRODUCER_CONSUMER && weir__stage_is_asked(stage) &&
+                 (stage->rest != WEIR__REST_BYTES || stage->relaxed)));
     const struct weir__edge *edge = stage->producers;
     while (edge != NULL && !weir__edge_has_events(edge)) edge = edge->producers_next;
     return stage->begun || (may && (edge != NULL || weir__stage_can_drain(stage)));

@@ -21,6 +21,7 @@
 #include "stage/handle.h"
 #include "stage/keeping.h"
 #include "stage/limit.h"
+#include "stage/outputs.h"
 #include "stage/stamp.h"
 #include "stage/subscription.h"
 #include "stage/takers.h"
@@ -80,14 +81,15 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
         return;
     }
     bool more = (entry->flags & WEIR__MORE) != 0;
-    if (WEIR__UNLIKELY(edge->limited)) {
+    if (WEIR__UNLIKELY(weir__edge_is_limited(edge))) {
         if (weir__limit_store(stage, edge, item)) {
             return;
         }
     } else if (more && weir__queue_push(&edge->partial, item)) {
         return;
     }
-    if (!more && !edge->limited && weir__queue_reserve(&stage->inq, edge->partial.count + 1)) {
+    if (!more && !weir__edge_is_limited(edge) &&
+        weir__queue_reserve(&stage->inq, edge->partial.count + 1)) {
         complete(stage, edge, item);
         return;
     }
@@ -236,8 +238,9 @@ static bool can_take_next(const weir_stage *stage) {
         (weir__queue_at(&stage->inq, 0)->flags & WEIR__MARK) != 0) {
         return false; /* an end, behind what a reader still has */
     }
-    return stage->begun || stage->kind == WEIR_CONSUMER || stage->relaxed ||
-           weir__stage_is_asked(stage);
+    return stage->begun ||
+           (!weir__stage_is_held(stage) &&
+            (stage->kind == WEIR_CONSUMER || stage->relaxed || weir__stage_is_asked(stage)));
 }
 
 bool weir__stage_can_drain(const weir_stage *stage) {
@@ -388,7 +391,7 @@ bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budg
     }
     if (WEIR__UNLIKELY(edge->consumer_state == WEIR__CONSUMER_CLOSING) &&
         weir__edge_complete(edge) && !stage->stopping &&
-        !(edge->limited && !weir__queue_empty(&edge->limit->queue))) {
+        !(weir__edge_is_limited(edge) && !weir__queue_empty(&edge->limit->queue))) {
         weir__subscription_ends(stage, edge);
         return true;
     }

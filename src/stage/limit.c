@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "stage/handle.h"
 #include "stage/keeping.h"
+#include "stage/outputs.h"
 
 /* ---- lists and timers ------------------------------------------------------- */
 
@@ -86,7 +87,7 @@ bool weir__limit_store(weir_stage *stage, struct weir__edge *edge, struct weir__
 
 bool weir__limit_store_info(weir_stage *stage, void *info) {
     struct weir__edge *edge = stage->limit_events > 0 ? stage->producers : NULL;
-    while (edge != NULL && !(edge->limited && edge->limit->queue.events > 0)) {
+    while (edge != NULL && !(weir__edge_is_limited(edge) && edge->limit->queue.events > 0)) {
         edge = edge->producers_next;
     }
     struct weir__item mark = {.mark = info, .flags = WEIR__MARK, .kind = WEIR__MARK_INFO};
@@ -144,6 +145,7 @@ static void give_tokens_back(struct weir__limit *limit, uint64_t count) {
 static bool may_begin(const weir_stage *stage) {
     bool rests = stage->rest != WEIR__REST_READY && !stage->relaxed;
     return !stage->stopping && !stage->begun && !rests && weir__queue_empty(&stage->inq) &&
+           !weir__stage_is_held(stage) &&
            (stage->kind == WEIR_CONSUMER || stage->relaxed || weir__stage_is_asked(stage));
 }
 
@@ -277,7 +279,7 @@ void weir__limit_rested(weir_stage *stage, struct weir__edge *edge) {
 void weir__limits_look_again(weir_stage *stage) {
     struct weir__edge *edge = stage->limits_waiting > 0 ? stage->producers : NULL;
     for (; edge != NULL; edge = edge->producers_next) {
-        if (edge->limited && edge->limit->state == WEIR__LIMIT_WAITING) {
+        if (weir__edge_is_limited(edge) && edge->limit->state == WEIR__LIMIT_WAITING) {
             go_on_waiting_no_more(edge->limit);
         }
     }

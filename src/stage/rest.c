@@ -207,7 +207,7 @@ void weir__stage_rested(weir_stage *stage, struct weir__edge *edge, uint64_t cou
     stage->pieces_left = 0;
     stage->message_left = 0;
     stage->begun = false;
-    if (WEIR__UNLIKELY(edge->limited)) {
+    if (WEIR__UNLIKELY(weir__edge_is_limited(edge))) {
         weir__limit_rested(stage, edge);
     }
 }

@@ -11,6 +11,7 @@
  *   intake.c   the consumer's side: entries, messages, batches, asks
  *   straight.c messages that are handled where they are
  *   limit.c    events that wait for tokens of a rate
+ *   outputs.c  other ways out, which are producers beside it
  *   onward.c   what goes on to other stages of the worker in the same turn
  *   pieces.c   batches that span slices: gathered, or handed out in pieces
  *   rest.c     what a callback leaves of a batch or a demand, and what tells it to
@@ -225,6 +226,13 @@ struct weir_stage {
     struct weir__index subscriptions;  /* producers, by the subscriptions' ids */
     struct weir__edge *takers_waiting; /* takers' that cooled while something waited */
 
+    /* outputs.c */
+    struct weir__outputs *outputs; /* its own, or NULL                             */
+    weir_stage *parent;            /* it is an output of that one, which lives; NULL */
+    weir_stage *opened_next;       /* in host->opened                              */
+    uint32_t output;               /* its number there                             */
+    bool holds_back;               /* an output: its parent waits for its buffer   */
+
     /* limit.c */
     struct weir__limit *limits; /* that may have tokens, those whose turn it is first */
     struct weir__limit *limits_last;
@@ -325,6 +333,9 @@ static inline void weir__stage_count_out(weir_stage *stage, uint64_t events) {
     weir__count(&stage->host->counters.emitted, events);
 }
 
+/* outputs.c: what the callback that has just returned emitted to its stage's outputs goes. */
+void weir__outputs_leave(struct weir__host *host);
+
 /* Wraps every callback that may emit: opens, closes, dispatches, notes a stop. */
 static inline void weir__stage_enter(weir_stage *stage) {
     stage->may_emit = true;
@@ -344,6 +355,9 @@ static inline void weir__stage_leave(weir_stage *stage, const char *callback,
     weir__stage_end_strip(stage);
     if (stage->emission.events > 0) {
         weir__stage_emitted(stage);
+    }
+    if (WEIR__UNLIKELY(stage->host->opened != NULL)) {
+        weir__outputs_leave(stage->host);
     }
     WEIR__CHECK(weir__queue_empty(&stage->emission));
     if (WEIR__UNLIKELY(stage->replies != NULL) && !stage->stopping) {

@@ -14,7 +14,8 @@
  * behind each other, and the CAS behind them.
  *
  * Property: of the uses within any span of ticks there are no more than the clock counted in it,
- * and BURST. A use is of the tick at which its clock was read, or its terms were set, the later one.
+ * and BURST. A use is of the tick at which its clock was read, or its terms were set, whichever is
+ * later.
  *
  * Mutants (each must give an error):
  *   MUTANT_NO_NUMBER    the compare-and-swap does not see that other terms were named
@@ -112,7 +113,9 @@ proctype taker() {
         :: mine == 0 ->
             look();
             if
-            :: at + BURST > from -> give(); uses[MOST(t, b)] = uses[MOST(t, b)] + (mine > 0 -> 1 : 0)
+            :: at + BURST > from ->
+                give();
+                uses[MOST(t, b)] = uses[MOST(t, b)] + (mine > 0 -> 1 : 0)
             :: else ->
                 give();
                 if
