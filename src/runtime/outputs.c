@@ -86,6 +86,19 @@ weir_status weir__options_outputs(const weir_stage_options *options, unsigned wo
 
 /* ---- starting ------------------------------------------------------------------ */
 
+/* What its buffer takes is what its stage waits for; so nothing of it is discarded. */
+static void hold_back(struct weir__outputs *outputs, struct weir__output *output, bool holds) {
+    struct weir__buffer *buffer = &output->stage->buffer;
+    if (holds) {
+        output->hold_events = buffer->size;
+        output->hold_bytes = buffer->most;
+        buffer->size = UINT64_MAX;
+        buffer->most = buffer->most == UINT64_MAX ? UINT64_MAX : UINT64_MAX - 1; /* and counted */
+        output->stage->holds_back = true;
+        outputs->hold_back = true;
+    }
+}
+
 weir_status weir__outputs_open(weir_runtime *runtime, struct weir__worker *worker,
                                const weir_stage_options *options, struct weir__outputs **out) {
     struct weir__outputs *outputs = NULL;
@@ -108,9 +121,8 @@ weir_status weir__outputs_open(weir_runtime *runtime, struct weir__worker *worke
         stage.worker = WEIR_WORKER(worker->index);
         status = weir__start_quietly(runtime, &stage, &output->ref, &output->stage);
         if (status == WEIR_OK) {
-            output->stage->holds_back = given->holds_back;
-            outputs->hold_back = outputs->hold_back || given->holds_back;
             outputs->count++;
+            hold_back(outputs, output, given->holds_back);
         }
     }
     if (status != WEIR_OK) {

@@ -156,16 +156,16 @@ weir_status weir_forward_to(weir_stage *self, unsigned output, size_t first, siz
 
 /* ---- holding back ------------------------------------------------------------------ */
 
-static bool is_full_output(const weir_stage *output) {
-    const struct weir__buffer *buffer = &output->buffer;
-    return buffer->queue.events >= buffer->size || buffer->bytes >= buffer->most;
+static bool is_full_output(const struct weir__output *output) {
+    const struct weir__buffer *buffer = &output->stage->buffer;
+    return buffer->queue.events >= output->hold_events || buffer->bytes >= output->hold_bytes;
 }
 
 const weir_stage *weir__outputs_hold(const weir_stage *stage) {
     const struct weir__outputs *outputs = stage->outputs;
     for (uint32_t i = 0; outputs != NULL && i < outputs->count; i++) {
         const weir_stage *output = outputs->at[i].stage;
-        if (output != NULL && output->holds_back && is_full_output(output)) {
+        if (output != NULL && output->holds_back && is_full_output(&outputs->at[i])) {
             return output;
         }
     }

@@ -30,6 +30,8 @@ struct weir__outputs {
     struct weir__output {
         weir_stage *stage;
         weir_ref ref;
+        uint64_t hold_events; /* of one that holds back: as many in its buffer, which has no */
+        uint64_t hold_bytes;  /* bound of its own, keep its stage                            */
     } at[];
 };
 
