@@ -23,6 +23,7 @@ static struct {
     weir_ref parse, output;
     uint64_t sent[2]; /* to each output */
     bool forwards;
+    bool says_last;
     weir_reason ends; /* at event 1,500 */
     weir_verdict how;
 } f;
@@ -52,6 +53,16 @@ static weir_verdict parse(weir_stage *self, weir_batch batch) {
     return verdict;
 }
 
+/* The last word of a stage goes to an output, which is there to take it. */
+static weir_verdict say_last(weir_stage *self) {
+    const uint64_t last = EVENTS;
+    if (f.says_last) {
+        RIG_CHECK(&f.rig, weir_emit_to(self, 1, &last, 1) == WEIR_OK);
+        f.rig.emitted++;
+    }
+    return WEIR_CONTINUE;
+}
+
 static weir_verdict count_up(weir_stage *self, struct player *player, weir_batch batch) {
     const uint64_t *events = batch.events;
     (void)self;
@@ -78,7 +89,7 @@ static bool open_scene(int world, weir_output_options output) {
                                         .event_bytes = sizeof(uint64_t),
                                         .outputs = &output,
                                         .output_count = 1,
-                                        .on.handle_events = parse};
+                                        .on = {.handle_events = parse, .handle_end = say_last}};
     assert_int_equal(weir_stage_start(f.rig.runtime, &options, &f.parse), WEIR_OK);
     assert_int_equal(weir_stage_output(f.rig.runtime, f.parse, 1, &f.output), WEIR_OK);
     return true;
@@ -211,6 +222,19 @@ static void a_drain_sends_what_outputs_hold(void **state) {
         assert_int_equal(weir_runtime_drain(f.rig.runtime, WEIR_FOREVER, &report), WEIR_OK);
         assert_int_equal(f.dead.handled, EVENTS / 3);
         assert_int_equal(report.accounts.discarded, 0);
+        close_scene();
+    }
+}
+
+static void an_output_hears_the_last_word(void **state) {
+    (void)state;
+    for (int world = 0; open_scene(world, (weir_output_options){0}); world++) {
+        f.says_last = true;
+        subscribe(f.dead.ref, f.output);
+        flow();
+        assert_int_equal(f.dead.handled, EVENTS / 3);
+        assert_int_equal(weir_runtime_drain(f.rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
+        assert_int_equal(f.dead.handled, EVENTS / 3 + 1);
         close_scene();
     }
 }
@@ -455,6 +479,7 @@ int main(void) {
         cmocka_unit_test(one_that_holds_back_loses_nothing),
         cmocka_unit_test(one_that_ends_holds_nobody_back),
         cmocka_unit_test(a_drain_sends_what_outputs_hold),
+        cmocka_unit_test(an_output_hears_the_last_word),
         cmocka_unit_test(outputs_finish_behind_their_stage),
         cmocka_unit_test(outputs_stop_with_their_stage),
         cmocka_unit_test(a_ring_through_an_output_ends_in_a_drain),
