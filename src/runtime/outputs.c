@@ -87,7 +87,7 @@ weir_status weir__options_outputs(const weir_stage_options *options, unsigned wo
 /* ---- starting ------------------------------------------------------------------ */
 
 /* What its buffer takes is what its stage waits for; so nothing of it is discarded. */
-static void hold_back(struct weir__outputs *outputs, struct weir__output *output, bool holds) {
+static void let_hold_back(struct weir__outputs *outputs, struct weir__output *output, bool holds) {
     struct weir__buffer *buffer = &output->stage->buffer;
     if (holds) {
         output->hold_events = buffer->size;
@@ -122,7 +122,7 @@ weir_status weir__outputs_open(weir_runtime *runtime, struct weir__worker *worke
         status = weir__start_quietly(runtime, &stage, &output->ref, &output->stage);
         if (status == WEIR_OK) {
             outputs->count++;
-            hold_back(outputs, output, given->holds_back);
+            let_hold_back(outputs, output, given->holds_back);
         }
     }
     if (status != WEIR_OK) {

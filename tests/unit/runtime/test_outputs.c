@@ -46,7 +46,7 @@ static void without_memory_nothing_is_left(void **state) {
         if (status != WEIR_OK) {
             assert_int_equal(status, WEIR_NO_MEMORY);
             assert_int_equal(weir_runtime_stages(rig.runtime), 0);
-            assert_int_equal(weir_whereis(rig.runtime, "parse/dead", &found), WEIR_NO_STAGE);
+            assert_int_equal(weir_whereis(rig.runtime, "parse/dead", &found), WEIR_NO_NAME);
         }
     }
     assert_int_equal(weir_runtime_stages(rig.runtime), 3);
