@@ -99,8 +99,7 @@ static double once(enum way way) {
     must(weir_stage_start(runtime, &options, &parts));
     start_taker(runtime, 0, parts);
     if (way == PUSHED) {
-        const weir_inlet_options inlet = {.event_bytes = sizeof(uint64_t),
-                                          .capacity = WEIR_INFINITY};
+        const weir_inlet_options inlet = {.event_bytes = sizeof(uint64_t), .capacity = 2 * EVENTS};
         must(weir_inlet_open(runtime, &inlet, &run.inlet, &other));
     } else if (way != ONE_WAY) {
         must(weir_stage_output(runtime, parts, 1, &other));
@@ -110,10 +109,10 @@ static double once(enum way way) {
     must(weir_runtime_settle(runtime, WEIR_FOREVER));
     double began = race_clock_ns();
     must(weir_demand(runtime, source, WEIR_FORWARD));
-    must(weir_runtime_drain(runtime, WEIR_FOREVER, NULL));
+    must(weir_runtime_settle(runtime, WEIR_FOREVER)); /* a millisecond late, at most */
     double passed = race_clock_ns() - began;
     must(weir_runtime_close(runtime, NULL));
-    if (run.taken[0] + run.taken[1] != run.made) fprintf(stderr, "outputs: some are missing\n");
+    if (run.made != EVENTS || run.taken[0] + run.taken[1] != run.made) fprintf(stderr, "outputs: some are missing\n");
     return passed / (double)run.made;
 }
 

@@ -83,6 +83,7 @@ weir_status weir_emit_to(weir_stage *self, unsigned output, const void *events, 
  * Returns    WEIR_OK; NO_MEMORY.
  * Errors     INVALID: they are not in the batch, or it was forwarded, or they were taken or
  *            stashed; or the output's are of another size or type; NO_STAGE.
+ * Cost       a slice for each call: small events that go one by one are cheaper emitted.
  * Ownership  the output has them, too: what they own is dropped once, when both are done with it,
  *            for the worse of the two causes.
  */

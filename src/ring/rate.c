@@ -75,13 +75,22 @@ static uint64_t terms_now(const struct weir_rate *rate, struct weir__rate_terms 
 
 /* ---- the clock --------------------------------------------------------------- */
 
+static uint64_t since_base(const struct weir__rate_terms *terms, uint64_t now_ns) {
+    uint64_t since = now_ns - terms->base_ns;
+    return since > INT64_MAX ? 0 : since; /* by a look at an older clock */
+}
+
 /* Tokens counted since the base, times the interval. */
 static wide ticked(const struct weir__rate_terms *terms, uint64_t now_ns) {
-    uint64_t since = now_ns - terms->base_ns;
-    return since > INT64_MAX ? 0 : (wide)since * terms->allowed; /* a look at an older clock */
+    return (wide)since_base(terms, now_ns) * terms->allowed;
 }
 
 static uint64_t clock_at(const struct weir__rate_terms *terms, uint64_t now_ns) {
+    uint64_t product; /* it is large when it has counted for hours */
+    if (WEIR__LIKELY(
+            !__builtin_mul_overflow(since_base(terms, now_ns), terms->allowed, &product))) {
+        return product / terms->interval_ns;
+    }
     return (uint64_t)(ticked(terms, now_ns) / terms->interval_ns);
 }
 
@@ -213,17 +222,21 @@ static bool give_out(struct weir_rate *rate, uint64_t *word, uint64_t from, uint
     return true;
 }
 
+/* Somebody else was first: what the terms say holds still, if the word names the same. */
 uint64_t weir__rate_take(struct weir_rate *rate, uint64_t most, uint64_t now_ns,
                          struct weir__reserved *out) {
     for (;;) {
         struct weir__rate_terms terms;
         uint64_t at;
         uint64_t word = look_at_rate(rate, now_ns, &terms, &at);
-        uint64_t from = taken_in(word) > at ? taken_in(word) : at;
-        uint64_t room = at + terms.burst > from ? at + terms.burst - from : 0;
-        uint64_t count = room < most ? room : most;
-        if (count == 0 || give_out(rate, &word, from, count, out)) {
-            return count;
+        uint32_t number = terms_in(word);
+        while (terms_in(word) == number) {
+            uint64_t from = taken_in(word) > at ? taken_in(word) : at;
+            uint64_t room = at + terms.burst > from ? at + terms.burst - from : 0;
+            uint64_t count = room < most ? room : most;
+            if (count == 0 || give_out(rate, &word, from, count, out)) {
+                return count;
+            }
         }
     }
 }
