@@ -114,7 +114,9 @@ typedef struct weir_lag {
                           /* takes what it was sent; a few milliseconds less than it is, at most  */
     bool leaving;     /* it was cancelled, and is not done with what it was sent (weir_cancel) */
     uint32_t in_line; /* subscriptions that wait for that                                      */
-    uintptr_t reserved[4]; /* for later versions (version.h) */
+    uint64_t rate_due_ns;  /* it waits for its rate until then (rate.h, weir_runtime_now); 0: it */
+                           /* does not.  A recent one: it is another worker's                    */
+    uintptr_t reserved[3]; /* for later versions (version.h) */
 } weir_lag;
 
 /*

@@ -178,7 +178,7 @@ weir_status weir_runtime_settle(weir_runtime *runtime, uint64_t timeout_ns);
  */
 weir_status weir_runtime_advance(weir_runtime *runtime, uint64_t ns);
 
-/* What keeps a stage from finishing; of several, the last one here is told. */
+/* What keeps a stage from finishing; of several, the last one here is told, but for RATE. */
 typedef enum weir_holdup {
     WEIR_HOLDUP_NONE = 0,
     WEIR_HOLDUP_PRODUCERS = 1, /* producers or feeders of its that have not ended    */
@@ -190,7 +190,8 @@ typedef enum weir_holdup {
     WEIR_HOLDUP_TASKS = 7,     /* a pool: tasks of its run                           */
     WEIR_HOLDUP_READER = 8,    /* a stream, or of its own events: they are not read  */
     WEIR_HOLDUP_WORK = 9,      /* it is at work on what it was sent, or about to end */
-    WEIR_HOLDUP_CALLBACK = 10  /* one of its callbacks does not return               */
+    WEIR_HOLDUP_CALLBACK = 10, /* one of its callbacks does not return               */
+    WEIR_HOLDUP_RATE = 11      /* it waits for its rate (rate.h); told before TIMERS */
 } weir_holdup;
 
 /* The word for it ("tokens"). */

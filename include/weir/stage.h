@@ -15,6 +15,7 @@
 #include <weir/event.h>
 #include <weir/events.h>
 #include <weir/mark.h>
+#include <weir/output.h>
 #include <weir/subscription.h>
 
 #ifdef __cplusplus
@@ -191,7 +192,10 @@ typedef struct weir_stage_options {
     size_t buffer_bytes; /* of the buffer's events, spans' included, beside buffer_size: one      */
                          /* always fits; 1..SIZE_MAX / 4 or WEIR_INFINITY (default); not for      */
                          /* consumers                                                             */
-    uintptr_t reserved[6]; /* for later versions (version.h): zero */
+    const weir_output_options
+        *outputs;          /* ways out beside the one above (output.h), from number 1 */
+    size_t output_count;   /* how many; 0..64                                         */
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_stage_options;
 
 /*

@@ -31,6 +31,7 @@
 #define WEIR_SUBSCRIPTION_H
 
 #include <weir/events.h>
+#include <weir/rate.h>
 #include <weir/status.h>
 #include <weir/types.h>
 
@@ -66,7 +67,9 @@ typedef struct weir_subscribe_options {
     size_t max_bytes;           /* bytes under way; 1..SIZE_MAX / 4 or WEIR_INFINITY; default */
                                 /* WEIR_MAX_BYTES_DEFAULT for events of any length, none for  */
                                 /* others (see above); not with the shared dispatcher         */
-    uintptr_t reserved[3];      /* for later versions (version.h): zero */
+    weir_rate *rate;       /* a token of it for each event as it is begun (rate.h); NULL: none; */
+                           /* not with the shared dispatcher                             */
+    uintptr_t reserved[2]; /* for later versions (version.h): zero */
 } weir_subscribe_options;
 
 /* One entry of a stage's subscribe_to list. */

@@ -75,7 +75,8 @@ typedef enum weir_restart {
 /* How a child is started: by `stage`, or by `start`. */
 typedef struct weir_supervised {
     /* A stage.  Name, state and subscribe_to are copied; what `argument`, dispatcher_options
-     * and `user` of subscriptions point at must live as long as the supervisor. */
+     * and `user` of subscriptions point at, outputs, and rates that subscriptions name, must live
+     * as long as the supervisor. */
     const weir_stage_options *stage;
     /* Anything else: another supervisor, an inlet.  Runs where the supervisor does (the first
      * time on the thread that starts it); *out receives a stage that was started, and that is

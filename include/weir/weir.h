@@ -17,7 +17,9 @@
 #include <weir/mark.h>
 #include <weir/name.h>
 #include <weir/observe.h>
+#include <weir/output.h>
 #include <weir/pool.h>
+#include <weir/rate.h>
 #include <weir/runtime.h>
 #include <weir/stage.h>
 #include <weir/status.h>

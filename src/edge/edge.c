@@ -34,7 +34,7 @@ static bool alike(const weir_subscribe_options *a, const weir_subscribe_options 
            a->cancel == b->cancel && a->user == b->user && a->selector == b->selector &&
            a->select_many == b->select_many && a->selector_context == b->selector_context &&
            a->partition == b->partition && a->partition_name == b->partition_name &&
-           a->max_bytes == b->max_bytes;
+           a->max_bytes == b->max_bytes && a->rate == b->rate;
 }
 
 /* What nearly all have, by how they cancel: those need no copy. */
@@ -53,6 +53,16 @@ static const weir_subscribe_options *usual_options(const weir_subscribe_options 
     return NULL;
 }
 
+/* Its limit lies behind all that the edge has. */
+static void open_limit(struct weir__edge *edge, void *place) {
+    edge->paced |= WEIR__PACED_BY_RATE;
+    edge->limit = place;
+    edge->limit->edge = edge;
+    edge->limit->rate = edge->options->rate;
+    weir__rate_hold(edge->limit->rate);
+    weir__queue_open(&edge->limit->queue, edge->allocator);
+}
+
 struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir_subscription id,
                                    const weir_subscribe_options *options, bool competes,
                                    struct weir__ready_stage *producer,
@@ -61,7 +71,9 @@ struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir
     uint32_t most = ring_most(options->max_demand);
     uint32_t size = competes ? 1 : smaller(most, WEIR__RING_ENTRIES_FIRST);
     size_t ring_bytes = size * sizeof(struct weir__entry);
-    size_t bytes = sizeof(struct weir__edge) + ring_bytes + (usual != NULL ? 0 : sizeof *options);
+    size_t limit_at =
+        sizeof(struct weir__edge) + ring_bytes + (usual != NULL ? 0 : sizeof *options);
+    size_t bytes = limit_at + (options->rate == NULL ? 0 : sizeof(struct weir__limit));
     struct weir__edge *edge = weir__alloc_zeroed(allocator, bytes, 128);
     if (edge == NULL) {
         return NULL;
@@ -86,6 +98,9 @@ struct weir__edge *weir__edge_open(const struct weir__allocator *allocator, weir
     edge->outlet.subscription = &edge->id;
     edge->outlet.options = edge->options;
     edge->stamp.at = WEIR__STAMP_FREE;
+    if (options->rate != NULL) {
+        open_limit(edge, (unsigned char *)edge + limit_at);
+    }
     return edge;
 }
 
@@ -139,6 +154,15 @@ void weir__edge_hold(struct weir__edge *edge) {
     }
 }
 
+static void close_limit(struct weir__edge *edge) {
+    if (weir__edge_is_limited(edge)) {
+        WEIR__CHECK(weir__queue_empty(&edge->limit->queue));
+        WEIR__CHECK(edge->limit->state == WEIR__LIMIT_IDLE);
+        weir__queue_close(&edge->limit->queue, WEIR_DISCARD_STOPPED, NULL);
+        weir__rate_release(edge->limit->rate);
+    }
+}
+
 static void free_edge(struct weir__edge *edge) {
     WEIR__CHECK(!weir__edge_subscribed(edge));
     WEIR__CHECK(edge->producer_state == WEIR__PRODUCER_UNHEARD ||
@@ -151,6 +175,7 @@ static void free_edge(struct weir__edge *edge) {
     weir__queue_close(&edge->partial, WEIR_DISCARD_STOPPED, NULL);
     weir__queue_close(&edge->returned, WEIR_DISCARD_STOPPED, NULL);
     weir__ring_close(&edge->ring);
+    close_limit(edge);
     weir__free(edge->allocator, edge->load, sizeof *edge->load);
     weir__outlet_close(&edge->outlet, edge->allocator);
     weir__timing_close(&edge->waiting, edge->sheet);
@@ -217,7 +242,9 @@ bool weir__edge_has_events_slow(const struct weir__edge *edge) {
     if (weir__edge_rack(edge) != NULL) {
         return weir__rack_has_events(edge);
     }
-    return edge->consumer_state == WEIR__CONSUMER_CLOSING;
+    bool waits = weir__edge_is_limited(edge) &&
+                 !weir__queue_empty(&edge->limit->queue); /* it is heated then */
+    return edge->consumer_state == WEIR__CONSUMER_CLOSING && !waits;
 }
 
 bool weir__edge_complete(const struct weir__edge *edge) {
@@ -431,6 +458,12 @@ void weir__edge_check_producer(const struct weir__edge *edge, bool keeps) {
 
 void weir__edge_check_consumer(const struct weir__edge *edge) {
     weir__queue_check(&edge->partial);
+    if (weir__edge_is_limited(edge)) {
+        const struct weir__limit *limit = edge->limit;
+        weir__queue_check(&limit->queue);
+        WEIR__CHECK((limit->state == WEIR__LIMIT_IDLE) == weir__queue_empty(&limit->queue));
+        WEIR__CHECK((limit->state == WEIR__LIMIT_WAITING) == (limit->until_ns != 0));
+    }
     WEIR__CHECK(weir__queue_empty(&edge->returned));
     WEIR__CHECK(edge->asked == edge->ring.consumer.asked);
     if (!edge->manual) {
@@ -449,6 +482,7 @@ uint64_t weir__edge_check(const struct weir__edge *edge) {
         WEIR__CHECK(edge->load != NULL || edge->asked_seen == edge->asked);
         WEIR__CHECK(edge->load == NULL || !weir__edge_may_hear(edge));
     }
-    return events + edge->partial.events;
+    return events + edge->partial.events +
+           (weir__edge_is_limited(edge) ? edge->limit->queue.events : 0);
 }
 #endif

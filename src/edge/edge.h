@@ -64,6 +64,7 @@
 #include "base/probe.h"
 #include "edge/entry.h"
 #include "edge/life.h"
+#include "edge/limit.h"
 #include "edge/load.h"
 #include "edge/outlet.h"
 #include "edge/window.h"
@@ -99,6 +100,10 @@ struct weir__stamp {
     uint64_t origin_ns;
 };
 
+/* Why what comes by an edge goes by the general path, where it can be kept: it is limited / its
+ * consumer has an output that holds it back (stage/outputs.h). */
+enum weir__pace { WEIR__PACED_BY_RATE = 1, WEIR__PACED_BY_OUTPUT = 2 };
+
 /*
  * What is written by one owner lies apart from what the other looks at, in pairs of lines: an
  * edge at rest takes eight of them, and its ring two (decision 33).
@@ -115,6 +120,7 @@ struct weir__edge {
     bool in_slot;                    /* what was taken last lies in its entry still */
     bool can_overflow; /* the ring may be full while demand is open; a hint, since anybody
                           may ask for more than max_demand                           */
+    uint8_t paced;     /* enum weir__pace: its messages are not handled where they are */
     /* What it takes from instead of its ring (edge/rack.h), or NULL: the producer writes it
      * when it accepts the edge. */
     struct weir__rack *rack;
@@ -205,7 +211,10 @@ struct weir__edge {
     struct weir__index_node subscription; /* among its stage's */
     struct weir__edge *closes_behind;     /* those that follow it, whose CLOSE has come already */
     struct weir__edge *closes_next;       /* in that list of one                             */
-    struct weir__edge *waiting_next;      /* a taker's that waits_to_take: in its stage's list */
+    union {
+        struct weir__edge *waiting_next; /* a taker's that waits_to_take: in its stage's list */
+        struct weir__limit *limit;       /* of one that is limited, which is no taker's: constant */
+    };
     struct weir__edge *waiting_previous;
     struct weir__timing waiting; /* stage/stamp.h */
 #if WEIR__CHECKED
@@ -271,6 +280,11 @@ static inline bool weir__edge_in_line(const struct weir__edge *edge) {
 /* What the edge is taken from instead of its ring, or NULL. */
 static inline struct weir__rack *weir__edge_rack(const struct weir__edge *edge) {
     return weir__load_acquire_ptr(&edge->rack); /* Y1 -> Y2 (edge/rack.h) */
+}
+
+/* It names a rate, and has a limit. */
+static inline bool weir__edge_is_limited(const struct weir__edge *edge) {
+    return (edge->paced & WEIR__PACED_BY_RATE) != 0;
 }
 
 /* ---- the consumer's side ------------------------------------------------- */

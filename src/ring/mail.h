@@ -46,6 +46,7 @@ enum weir__mail_kind {
     WEIR__MAIL_STOP_ALL,   /* to a worker: all its stages                   */
     WEIR__MAIL_FINISH_ALL, /* likewise                                      */
     WEIR__MAIL_ASK_WORKER, /* to a worker: a function to call with it       */
+    WEIR__MAIL_RATES_SET,  /* to a worker: a rate has other terms (runtime/rates.h) */
     WEIR__MAIL_RING_END,   /* to a worker: of a search for rings (runtime/rings.h) */
     WEIR__MAIL_WATCH,      /* to a stage: somebody watches (stage/monitor.h) */
     WEIR__MAIL_UNWATCH,

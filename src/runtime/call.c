@@ -229,6 +229,8 @@ static void describe_lag(const weir_stage *stage, const struct weir__edge *edge,
         .subscription = edge->id, .leaving = weir__edge_leaving(edge), .in_line = edge->in_line};
     lag.open_demand = lag.leaving ? 0 : weir__edge_open_demand(edge);
     lag.silent_ns = now > edge->heard_ns ? now - edge->heard_ns : 0;
+    lag.rate_due_ns =
+        weir__edge_is_limited(edge) ? weir__load_relaxed_u64(&edge->limit->until_ns) : 0;
     memcpy(out, &lag, sizeof lag);
 }
 

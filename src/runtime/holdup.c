@@ -8,9 +8,9 @@
  * whom it waits for, the consumer that does not ask or the producer that does not end, as long
  * as that one holds something up in its turn.
  *
- * The reasons are in an order (weir_holdup): those from TIMERS on will come to an end by
- * themselves or by somebody's doing; up to DEMAND, only when another stage does something; and
- * PRODUCERS is no fault outside a drain.
+ * The reasons are in an order (weir_holdup, blame_of): those from TIMERS on, and RATE, will come to
+ * an end by themselves or by somebody's doing; up to DEMAND, only when another stage does
+ * something; and PRODUCERS is no fault outside a drain.
  */
 #include "runtime/holdup.h"
 
@@ -18,6 +18,7 @@
 #include "runtime/asking.h"
 #include "stage/ending.h"
 #include "stage/monitor.h"
+#include "stage/outputs.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -56,6 +57,10 @@ static void who_does_not_ask(const weir_stage *stage, struct found *out) {
         who_has_the_partition(stage, out);
         return;
     }
+    if (weir__stage_is_held(stage)) {
+        out->waits_for = weir__outputs_hold(stage)->ref;
+        return;
+    }
     const struct weir__edge *edge = stage->consumers;
     while (edge != NULL && weir__edge_open_demand(edge) > 0) edge = edge->consumers_next;
     out->waits_for = edge == NULL ? (weir_ref){0} : edge->id.consumer;
@@ -85,6 +90,9 @@ static weir_ref who_does_not_end(const weir_stage *stage, bool *asks) {
             *asks = asked;
         }
     }
+    if (found.stage.bits == 0 && stage->parent != NULL) {
+        found.stage = stage->parent->ref;
+    }
     if (found.stage.bits == 0 && stage->feeders > 0) {
         weir__index_each(&stage->watching, find_feeder, &found);
     }
@@ -105,9 +113,14 @@ static void describe_stage(const weir_stage *stage, struct found *out) {
     snprintf(out->name, sizeof out->name, "%s", stage->name);
 }
 
+/* A rate comes to its end by itself, before all others that do. */
+static unsigned blame_of(weir_holdup why) {
+    return why == WEIR_HOLDUP_RATE ? 2 * WEIR_HOLDUP_DEMAND + 1 : 2 * (unsigned)why;
+}
+
 /* The later in the list of reasons, the more to blame; of equals, who waits for nobody. */
 static bool more_to_blame(const struct found *one, const struct found *other) {
-    return one->why != other->why ? one->why > other->why
+    return one->why != other->why ? blame_of(one->why) > blame_of(other->why)
                                   : one->waits_for.bits == 0 && other->waits_for.bits != 0;
 }
 
@@ -310,9 +323,9 @@ bool weir__holdup_stuck(weir_runtime *runtime, weir_drain_report *report) {
 }
 
 const char *weir_holdup_text(weir_holdup holdup) {
-    static const char *const texts[] = {"nothing", "producers", "stash",   "demand",
-                                        "timers",  "mail",      "tokens",  "tasks",
-                                        "reader",  "work",      "callback"};
+    static const char *const texts[] = {"nothing", "producers", "stash",    "demand",
+                                        "timers",  "mail",      "tokens",   "tasks",
+                                        "reader",  "work",      "callback", "rate"};
     size_t count = sizeof texts / sizeof *texts;
     return (size_t)holdup < count ? texts[holdup] : "unknown";
 }

@@ -6,6 +6,7 @@
 
 #include "base/refusal.h"
 #include "base/reserved.h"
+#include "runtime/outputs.h"
 
 #include <stdio.h>
 
@@ -159,6 +160,35 @@ weir_status weir__options_subscribe_to(const weir_subscribe_to *wish, weir_subsc
     return WEIR__RESERVED_SET(wish, "weir_subscribe_to")
                ? WEIR_INVALID
                : weir__options_subscribe(&wish->options, out);
+}
+
+/* ---- a rate -------------------------------------------------------------- */
+
+weir_status weir__options_rate(const weir_rate_options *options, weir_rate_options *out) {
+    enum { SECOND_NS = 1000000000 };
+    weir_rate_options filled = *options;
+    if (WEIR__RESERVED_SET(&filled, "weir_rate_options")) {
+        return WEIR_INVALID;
+    }
+    filled.interval_ns = filled.interval_ns == 0 ? SECOND_NS : filled.interval_ns;
+    filled.burst = filled.burst == 0 ? filled.allowed : filled.burst;
+    weir_status status = check_range("allowed", filled.allowed, 1, WEIR_RATE_ALLOWED_LIMIT);
+    status = status != WEIR_OK
+                 ? status
+                 : check_range("interval_ns", filled.interval_ns, 1, WEIR_RATE_INTERVAL_LIMIT);
+    status =
+        status != WEIR_OK ? status : check_range("burst", filled.burst, 1, WEIR_RATE_ALLOWED_LIMIT);
+    if (status == WEIR_OK && filled.allowed > filled.interval_ns) {
+        return weir__refuse(WEIR_INVALID,
+                            "allowed must be at most one a nanosecond, %llu in this interval_ns, "
+                            "got %llu",
+                            (unsigned long long)filled.interval_ns,
+                            (unsigned long long)filled.allowed);
+    }
+    if (status == WEIR_OK) {
+        *out = filled;
+    }
+    return status;
 }
 
 /* ---- a stage ------------------------------------------------------------- */
@@ -376,5 +406,6 @@ weir_status weir__options_stage(const weir_stage_options *options, unsigned work
     if (status == WEIR_OK) {
         status = check_dispatcher(options->dispatcher);
     }
-    return status == WEIR_OK ? check_subscriptions(options) : status;
+    status = status != WEIR_OK ? status : check_subscriptions(options);
+    return status != WEIR_OK ? status : weir__options_outputs(options, workers);
 }

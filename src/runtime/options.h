@@ -34,6 +34,9 @@ weir_status weir__options_subscribe(const weir_subscribe_options *options,
 void weir__options_fit(const weir_subscribe_options *given, size_t event_bytes,
                        weir_subscribe_options *filled);
 
+/* Of a rate, which is not NULL. */
+weir_status weir__options_rate(const weir_rate_options *options, weir_rate_options *out);
+
 /* The options of an entry of subscribe_to, likewise. */
 weir_status weir__options_subscribe_to(const weir_subscribe_to *wish, weir_subscribe_options *out);
 

@@ -11,6 +11,7 @@
 #include "runtime/options.h"
 #include "runtime/placement.h"
 #include "runtime/post.h"
+#include "runtime/rates.h"
 #include "stage/subscription.h"
 
 /* ---- checks -------------------------------------------------------------- */
@@ -67,6 +68,12 @@ static weir_status match(const struct weir__slot *from, weir_ref producer, size_
         return weir__refuse(WEIR_INVALID,
                             "max_bytes must not be set: stage %.63s subscribes to stage %s, which "
                             "has the shared dispatcher",
+                            taker, label.name);
+    }
+    if (label.shared && options->rate != NULL) {
+        return weir__refuse(WEIR_INVALID,
+                            "rate must not be set: stage %.63s subscribes to stage %s, which has "
+                            "the shared dispatcher",
                             taker, label.name);
     }
     weir__options_fit(given, label.event_bytes, &out->options);
@@ -128,6 +135,7 @@ weir_status weir__request_make(weir_runtime *runtime, weir_ref consumer, weir_re
     struct weir__label taker = {.takes_bytes = 0};
     weir_status status = weir__options_subscribe(options, &matched.options);
     status = status != WEIR_OK ? status : weir__check_open(runtime);
+    status = status != WEIR_OK ? status : weir__rates_join(runtime, matched.options.rate);
     status = status != WEIR_OK ? status : check_consumer(runtime, consumer);
     status = status != WEIR_OK ? status : check_producer(runtime, producer);
     if (status != WEIR_OK) {
@@ -196,6 +204,7 @@ static weir_status make_wished(weir_runtime *runtime, struct weir__slot *slot, w
     struct matched matched = {.competes = false};
     weir_ref producer = wish->producer;
     weir_status status = weir__options_subscribe_to(wish, &matched.options);
+    status = status != WEIR_OK ? status : weir__rates_join(runtime, matched.options.rate);
     if (status == WEIR_OK && wish->name != NULL) {
         status = weir_whereis(runtime, wish->name, &producer);
     }

@@ -7,6 +7,7 @@
 #include "runtime/asking.h"
 #include "stage/ending.h"
 #include "stage/monitor.h"
+#include "stage/outputs.h"
 
 /* What a step of the search has found on one worker, or on all of them. */
 struct step {
@@ -78,10 +79,24 @@ static bool fed_by_members(const weir_runtime *runtime, const weir_stage *stage,
             return false;
         }
     }
+    if (stage->parent != NULL && !lives_as_member(runtime, stage->parent->ref, search)) {
+        return false;
+    }
     if (!stage->is_shut) {
         weir__index_each(&stage->watching, check_feeder, &feeders);
     }
     return feeders.all;
+}
+
+static bool has_member_output(const weir_runtime *runtime, const weir_stage *stage,
+                              uint64_t search) {
+    const struct weir__outputs *outputs = stage->outputs;
+    uint32_t i = 0;
+    while (outputs != NULL && i < outputs->count &&
+           !lives_as_member(runtime, outputs->at[i].ref, search)) {
+        i++;
+    }
+    return outputs != NULL && i < outputs->count;
 }
 
 /* It is on the way round, and not only behind a ring: who is ends after that by itself. */
@@ -91,6 +106,9 @@ static bool feeds_a_member(const weir_runtime *runtime, const weir_stage *stage,
         if (lives_as_member(runtime, edge->id.consumer, search)) {
             return true;
         }
+    }
+    if (has_member_output(runtime, stage, search)) {
+        return true;
     }
     const struct weir__monitor *monitor = stage->watchers;
     while (monitor != NULL &&

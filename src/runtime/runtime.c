@@ -12,6 +12,7 @@
 #include "runtime/holdup.h"
 #include "runtime/options.h"
 #include "runtime/pins.h"
+#include "runtime/rates.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -75,6 +76,7 @@ static weir_runtime *make_runtime(const weir_runtime_options *options) {
     weir__names_open(&runtime->names, &runtime->allocator);
     weir__tokens_open(&runtime->tokens, &runtime->allocator);
     weir__index_open(&runtime->supervisors, &runtime->allocator);
+    weir__index_open(&runtime->outputs, &runtime->allocator);
     weir__registry_open(&runtime->registry, &runtime->allocator);
     weir__rng_seed(&runtime->rng, options->seed);
     return runtime;
@@ -82,6 +84,7 @@ static weir_runtime *make_runtime(const weir_runtime_options *options) {
 
 static void destroy_runtime(weir_runtime *runtime) {
     struct weir__allocator allocator = runtime->allocator;
+    weir__rates_leave(runtime);
     for (unsigned i = 0; i < runtime->worker_count; i++) {
         if (weir__runtime_is_pinned(runtime)) {
             weir__pins_give(runtime->workers[i].core);
@@ -93,6 +96,7 @@ static void destroy_runtime(weir_runtime *runtime) {
     weir__callers_close(&runtime->calls);
     weir__tokens_close(&runtime->tokens);
     weir__index_close(&runtime->supervisors);
+    weir__index_close(&runtime->outputs);
     weir__counters_close(runtime);
     weir__free(&allocator, runtime->workers, runtime->worker_count * sizeof(struct weir__worker));
     weir__free(&allocator, runtime, sizeof *runtime);

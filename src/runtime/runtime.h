@@ -33,6 +33,7 @@
 #include "runtime/worker.h"
 
 struct weir__drain;
+struct weir__rate_user;
 
 struct weir_runtime {
     /* constant */
@@ -49,6 +50,9 @@ struct weir_runtime {
     struct weir__sheet sheet;       /* counters.c: what all do, for others to read */
     struct weir__index supervisors; /* by reference (parts/supervisor_kin.c), under a lock */
     uint32_t supervisors_lock;
+    struct weir__index outputs; /* of stages, by their references (outputs.c), under a lock */
+    uint32_t outputs_lock;
+    struct weir__rate_user *rates;  /* rates.c, under its lock: that its subscriptions name */
     WEIR__APART uint64_t next_edge; /* atomic: ids of subscriptions               */
     uint64_t next_timer;            /* atomic: ids of timers                      */
     uint32_t next_worker;           /* atomic: placement (placement.h)            */

@@ -9,6 +9,7 @@
 #include "runtime/errand.h"
 #include "runtime/names.h"
 #include "runtime/options.h"
+#include "runtime/outputs.h"
 #include "runtime/placement.h"
 #include "runtime/post.h"
 #include "runtime/request.h"
@@ -121,6 +122,40 @@ static struct weir__slot *take_slot(weir_runtime *runtime, struct weir__place pl
     return slot;
 }
 
+weir_status weir__start_quietly(weir_runtime *runtime, const weir_stage_options *options,
+                                weir_ref *ref, weir_stage **out) {
+    const struct weir__place place = place_stage(runtime, options, (weir_ref){0});
+    weir_status status = WEIR_OK;
+    struct weir__slot *slot = take_slot(runtime, place, ref, &status);
+    if (slot == NULL) {
+        return status;
+    }
+    open_mailbox(runtime, slot, *ref, options);
+    status = options->registered
+                 ? weir__names_reserve(&runtime->names, runtime, options->name, *ref)
+                 : WEIR_OK;
+    status = status != WEIR_OK
+                 ? status
+                 : weir__stage_open(&place.worker->host, &slot->ready, *ref, options, out);
+    return status == WEIR_OK ? WEIR_OK : give_up_start(runtime, place, slot, *ref, NULL, status);
+}
+
+void weir__start_undo(weir_runtime *runtime, weir_ref ref, weir_stage *stage) {
+    struct weir__slot *slot = weir__registry_slot(&runtime->registry, ref);
+    struct weir__worker *worker = WEIR__CONTAINER_OF(slot->bell, struct weir__worker, bell);
+    weir__stage_free(stage);
+    give_up_start(
+        runtime,
+        (struct weir__place){.worker = worker, .kind = weir__ref_kind(ref), .own = slot->own}, slot,
+        ref, NULL, WEIR_OK);
+}
+
+void weir__start_launch(weir_runtime *runtime, weir_ref ref, weir_stage *stage) {
+    struct weir__slot *slot = weir__registry_slot(&runtime->registry, ref);
+    launch_stage(runtime, WEIR__CONTAINER_OF(slot->bell, struct weir__worker, bell), slot, stage,
+                 NULL);
+}
+
 weir_status weir__start(weir_runtime *runtime, const weir_stage_options *given, weir_ref near,
                         weir_ref *out, struct weir__edge **requests) {
     const weir_stage_options filled = fill_stage_options(given);
@@ -139,10 +174,12 @@ weir_status weir__start(weir_runtime *runtime, const weir_stage_options *given, 
     weir__placement_consumes(runtime, near, ref);
     struct weir__edge *edges = NULL;
     weir_stage *stage = NULL;
+    struct weir__outputs *outputs = NULL;
     open_mailbox(runtime, slot, ref, options); /* init may send to it */
     status = options->registered ? weir__names_reserve(&runtime->names, runtime, options->name, ref)
                                  : WEIR_OK;
     status = status != WEIR_OK ? status : weir__request_wishes(runtime, slot, ref, options, &edges);
+    status = status != WEIR_OK ? status : weir__outputs_open(runtime, worker, options, &outputs);
     if (status == WEIR_OK) {
         struct weir__errand errand;
         weir__errand_begin(&errand, runtime, "init");
@@ -151,7 +188,9 @@ weir_status weir__start(weir_runtime *runtime, const weir_stage_options *given, 
     }
     if (status != WEIR_OK) {
         weir__request_drop(edges);
-        return give_up_start(runtime, taken, slot, ref, stage, status);
+        status = give_up_start(runtime, taken, slot, ref, stage, status);
+        weir__outputs_drop(runtime, outputs);
+        return status;
     }
     if (out != NULL) {
         *out = ref;
@@ -159,6 +198,7 @@ weir_status weir__start(weir_runtime *runtime, const weir_stage_options *given, 
     if (requests != NULL) {
         *requests = edges;
     }
+    weir__outputs_launch(runtime, stage, outputs);
     launch_stage(runtime, worker, slot, stage, requests == NULL ? edges : NULL);
     return WEIR_OK;
 }

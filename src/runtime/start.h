@@ -19,4 +19,13 @@ weir_status weir__start(weir_runtime *runtime, const weir_stage_options *options
 weir_status weir__start_near(weir_runtime *runtime, const weir_stage_options *options,
                              weir_ref near, weir_ref *out);
 
+/*
+ * For outputs.c: a stage without subscriptions is made on the worker that its options name, and
+ * nobody knows it; then nothing comes of it, or it is launched.
+ */
+weir_status weir__start_quietly(weir_runtime *runtime, const weir_stage_options *options,
+                                weir_ref *ref, weir_stage **out);
+void weir__start_undo(weir_runtime *runtime, weir_ref ref, weir_stage *stage);
+void weir__start_launch(weir_runtime *runtime, weir_ref ref, weir_stage *stage);
+
 #endif

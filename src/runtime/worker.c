@@ -6,10 +6,12 @@
 
 #include "base/check.h"
 #include "base/probe.h"
+#include "runtime/outputs.h"
 #include "runtime/placement.h"
 #include "runtime/runtime.h"
 #include "stage/control.h"
 #include "stage/ending.h"
+#include "stage/limit.h"
 
 _Thread_local struct weir__host *weir__here;
 
@@ -138,6 +140,7 @@ static void leave_worker(struct weir__worker *worker, struct weir__slot *slot) {
     weir__stage_end_monitors(stage); /* who hears of the end finds its name free */
     weir__stage_tell_enders(stage);
     weir__callers_sweep(worker->host.calls, ref);
+    weir__outputs_forget(worker->host.runtime, stage);
     weir__meter_sum(stage);
     weir__meter_joins(&worker->host, -1);
     weir__stage_free(stage);
@@ -170,6 +173,21 @@ void weir__worker_finish_all(struct weir__worker *worker) {
     if (weir__exchange_u32(&worker->finish_all_sent, 1) == 0) { /* once and for all */
         worker->finish_all.kind = WEIR__MAIL_FINISH_ALL;
         weir__mail_send(&worker->bell, &worker->finish_all);
+    }
+}
+
+static void look_at_rates(const struct weir__worker *worker) {
+    for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
+        weir__limits_look_again(stage);
+    }
+}
+
+/* Who finds the node in flight relies on it: it is free again before the worker looks (as
+ * T1 -> T2), and the terms were out before. */
+void weir__worker_rates_set(struct weir__worker *worker) {
+    if (weir__exchange_u32(&worker->rates_set_sent, 1) == 0) {
+        worker->rates_set.kind = WEIR__MAIL_RATES_SET;
+        weir__mail_send(&worker->bell, &worker->rates_set);
     }
 }
 
@@ -230,6 +248,9 @@ static bool deliver_all(struct weir__worker *worker, struct weir__mail *mail) {
             stop = true;
         } else if (mail->kind == WEIR__MAIL_FINISH_ALL) {
             finish_all(worker);
+        } else if (mail->kind == WEIR__MAIL_RATES_SET) {
+            weir__exchange_u32(&worker->rates_set_sent, 0);
+            look_at_rates(worker);
         } else if (mail->kind == WEIR__MAIL_ASK_WORKER) {
             weir__worker_answer(worker, weir__message_of(mail));
         } else if (mail->kind == WEIR__MAIL_RING_END) {

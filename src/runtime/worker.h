@@ -48,11 +48,13 @@ struct weir__worker {
     WEIR__APART uint32_t waits_for; /* atomic: worker number + 1; 0: none       */
     uint32_t stop_all_sent;         /* atomic: the node is in flight            */
     uint32_t finish_all_sent;       /* likewise                                 */
+    uint32_t rates_set_sent;        /* likewise                                 */
     uint32_t residents; /* atomic, as the next two: stages that live here (placement.h) */
     uint32_t sources;   /* producers among them                                 */
     uint32_t owned;     /* 1: it is a stage's own                               */
     struct weir__mail stop_all;
     struct weir__mail finish_all;
+    struct weir__mail rates_set;
     struct weir__ring_end ring_end;
     WEIR__APART uint64_t epoch; /* odd: resting */
     /* the worker's, or constant */
@@ -104,6 +106,9 @@ void weir__worker_open(struct weir__worker *worker, weir_runtime *runtime, uint3
 /* Tells every stage on the worker to stop, with the runtime's stop_reason / to finish. */
 void weir__worker_stop_all(struct weir__worker *worker);
 void weir__worker_finish_all(struct weir__worker *worker);
+
+/* A rate that its stages may wait for has other terms: they look again.  Any thread. */
+void weir__worker_rates_set(struct weir__worker *worker);
 
 /* check.c: as it comes to rest. */
 void weir__worker_check(const struct weir__worker *worker);

@@ -52,7 +52,7 @@ void weir__stage_check(const weir_stage *stage) {
     WEIR__CHECK(!stage->may_emit && stage->strip.to == NULL);
     WEIR__CHECK(weir__queue_empty(&stage->emission) && weir__queue_empty(&stage->scratch));
     WEIR__CHECK(stage->inq_fresh == 0 && !stage->stash_fresh);
-    WEIR__CHECK(stage->takers_wait == (stage->takers_waiting != NULL));
+    WEIR__CHECK(stage->beside == (stage->takers_waiting != NULL || stage->limits != NULL));
     check_message(stage);
     check_outgoing(stage);
 }
@@ -91,7 +91,9 @@ static bool check_leavers(const weir_stage *stage, size_t *in_line) {
 static void check_producers(const weir_stage *stage) {
     const struct weir__edge *edge = stage->producers;
     size_t count = 0;
+    uint64_t limited = 0;
     for (; edge != NULL && count < WEIR__CHECK_MOST; count++) {
+        limited += weir__edge_is_limited(edge) ? edge->limit->queue.events : 0;
         WEIR__CHECK(weir__edge_subscribed(edge));
         WEIR__CHECK(edge->producers_next == NULL ||
                     edge->producers_next->producers_previous == edge);
@@ -99,6 +101,7 @@ static void check_producers(const weir_stage *stage) {
         edge = edge->producers_next;
     }
     WEIR__CHECK(edge != NULL || stage->subscriptions.count == count);
+    WEIR__CHECK(edge != NULL || stage->limit_events == limited);
     WEIR__CHECK(stage->ready->merges == (count > 1));
 }
 

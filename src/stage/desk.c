@@ -260,6 +260,9 @@ static const char *wanted_in_vain(const weir_stage *stage, const struct weir__ed
     }
     /* whoever is free takes what there is: nobody knows how many bytes will be whose */
     bool bounds = options->max_bytes != 0 && options->max_bytes != WEIR_INFINITY;
+    if (weir__edge_is_limited(edge) && stage->desk.rack != NULL) {
+        return "rate";
+    }
     return bounds && stage->desk.rack != NULL ? "max_bytes" : NULL;
 }
 

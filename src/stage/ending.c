@@ -31,6 +31,7 @@
 #include "edge/rack.h"
 #include "stage/keeping.h"
 #include "stage/monitor.h"
+#include "stage/outputs.h"
 #include "stage/stage.h"
 
 /* ---- beginning ----------------------------------------------------------- */
@@ -104,12 +105,14 @@ void weir__stage_bereave(weir_stage *stage, weir_cancel_mode mode, weir_reason r
 
 /* Nothing that it was sent waits to be handled. */
 static bool has_handled_all(const weir_stage *stage) {
-    return !stage->begun && weir__queue_empty(&stage->inq) && stage->control.first == NULL;
+    return !stage->begun && weir__queue_empty(&stage->inq) && stage->limit_events == 0 &&
+           stage->control.first == NULL;
 }
 
-/* Feeders of a part that takes no more feed nobody. */
+/* Feeders of a part that takes no more feed nobody.  An output is fed by its stage. */
 static bool is_fed(const weir_stage *stage) {
-    return stage->producers != NULL || (stage->feeders > 0 && !stage->is_shut);
+    return stage->producers != NULL || (stage->feeders > 0 && !stage->is_shut) ||
+           stage->parent != NULL;
 }
 
 /*
@@ -276,10 +279,10 @@ void weir__stage_go_to_end(weir_stage *stage) {
 }
 
 bool weir__stage_may_relax(const weir_stage *stage) {
-    return stage->finishing && !stage->stopping && !stage->relaxed &&
+    return stage->finishing && !stage->stopping && !stage->relaxed && !weir__stage_is_held(stage) &&
            stage->kind == WEIR_PRODUCER_CONSUMER && stage->buffer.size == UINT64_MAX &&
-           stage->buffer.most == UINT64_MAX && !weir__queue_empty(&stage->inq) &&
-           !weir__stage_can_drain(stage);
+           stage->buffer.most == UINT64_MAX && !weir__stage_can_drain(stage) &&
+           (!weir__queue_empty(&stage->inq) || stage->limits != NULL);
 }
 
 /* Nothing will come to it of a timer, or only when it is told its end. */
@@ -304,14 +307,16 @@ bool weir__stage_waits_for_others(const weir_stage *stage) {
 
 static bool owes_events(const weir_stage *stage) {
     return !weir__queue_empty(&stage->deferred) || !weir__queue_empty(&stage->buffer.queue) ||
-           !weir__queue_empty(&stage->inq) || stage->desk.held > 0 || keeps_for_takers(stage);
+           !weir__queue_empty(&stage->inq) || stage->limit_events > 0 || stage->desk.held > 0 ||
+           keeps_for_takers(stage);
 }
 
 /* It has something to handle, and may. */
 static bool has_stage_work(const weir_stage *stage) {
-    bool may = stage->kind == WEIR_CONSUMER ||
-               (stage->kind == WEIR_PRODUCER_CONSUMER && weir__stage_is_asked(stage) &&
-                (stage->rest != WEIR__REST_BYTES || stage->relaxed));
+    bool may = !weir__stage_is_held(stage) &&
+               (stage->kind == WEIR_CONSUMER ||
+                (stage->kind == WEIR_PRODUCER_CONSUMER && weir__stage_is_asked(stage) &&
+                 (stage->rest != WEIR__REST_BYTES || stage->relaxed)));
     const struct weir__edge *edge = stage->producers;
     while (edge != NULL && !weir__edge_has_events(edge)) edge = edge->producers_next;
     return stage->begun || (may && (edge != NULL || weir__stage_can_drain(stage)));
@@ -339,6 +344,9 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
     if (stage->timers.count > stage->late_timers + stage->reminders) {
         return WEIR_HOLDUP_TIMERS;
     }
+    if (stage->limits_waiting > 0) {
+        return WEIR_HOLDUP_RATE;
+    }
     if (owes_events(stage) || part == WEIR_HOLDUP_DEMAND) {
         return WEIR_HOLDUP_DEMAND;
     }
@@ -359,5 +367,6 @@ bool weir__stage_awaits(const weir_stage *stage) {
     bool tokens = box != NULL && weir__mailbox_tokens(box) > 0;
     return tokens || stage->control.first != NULL || has_stage_work(stage) ||
            stage->timers.count > stage->late_timers + stage->reminders ||
-           part_of(stage) == WEIR_HOLDUP_TASKS || !weir__queue_empty(&stage->lent);
+           stage->limits_waiting > 0 || part_of(stage) == WEIR_HOLDUP_TASKS ||
+           !weir__queue_empty(&stage->lent);
 }

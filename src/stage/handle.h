@@ -52,6 +52,9 @@ static inline void weir__stage_spend(const weir_stage *stage, uint32_t *budget) 
 
 /* ---- intake.c ------------------------------------------------------------ */
 
+/* weir__stage_drain without what waits beside the input queue. */
+bool weir__stage_drain_queue(weir_stage *stage, uint32_t *budget);
+
 /* So many events came that nobody had asked for. */
 void weir__stage_excess(weir_stage *stage, uint64_t count);
 

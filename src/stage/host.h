@@ -56,6 +56,7 @@ struct weir__host {
     struct weir__callers *calls; /* the runtime's                           */
     const uint32_t *draining;    /* likewise (atomic): all stages finish    */
     weir_stage *running;         /* whose callback runs; NULL between callbacks */
+    weir_stage *opened;          /* its outputs that it has emitted to (stage/outputs.h) */
     /* What the handle_events that runs was given; NULL: no batch is at hand. */
     struct weir__item *batch;
     const void *batch_events;        /* where they are, of a batch that has no block       */

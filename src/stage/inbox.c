@@ -10,6 +10,7 @@
 #include "base/refusal.h"
 #include "stage/control.h"
 #include "stage/ending.h"
+#include "stage/limit.h"
 #include "stage/subscription.h"
 
 #include <string.h>
@@ -103,6 +104,8 @@ static void info(weir_stage *stage, struct weir__message *message) {
         if (weir__queue_push(&stage->inq, mark)) {
             return;
         }
+    } else if (weir__limit_store_info(stage, message)) {
+        return;
     }
     weir__stage_supply_info(stage, message);
 }

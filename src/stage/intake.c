@@ -21,7 +21,9 @@
 #include "memory/spans.h"
 #include "stage/handle.h"
 #include "stage/keeping.h"
+#include "stage/limit.h"
 #include "stage/mark.h"
+#include "stage/outputs.h"
 #include "stage/stamp.h"
 #include "stage/subscription.h"
 #include "stage/takers.h"
@@ -85,10 +87,15 @@ static void accept(weir_stage *stage, struct weir__edge *edge, const struct weir
         return;
     }
     bool more = (entry->flags & WEIR__MORE) != 0;
-    if (more && weir__queue_push(&edge->partial, item)) {
+    if (WEIR__UNLIKELY(weir__edge_is_limited(edge))) {
+        if (weir__limit_store(stage, edge, item)) {
+            return;
+        }
+    } else if (more && weir__queue_push(&edge->partial, item)) {
         return;
     }
-    if (!more && weir__queue_reserve(&stage->inq, edge->partial.count + 1)) {
+    if (!more && !weir__edge_is_limited(edge) &&
+        weir__queue_reserve(&stage->inq, edge->partial.count + 1)) {
         complete(stage, edge, item);
         return;
     }
@@ -228,7 +235,7 @@ static void one_batch(weir_stage *stage) {
 
 /* ---- the gate ------------------------------------------------------------ */
 
-bool weir__stage_can_drain(const weir_stage *stage) {
+static bool can_take_next(const weir_stage *stage) {
     if (stage->stopping || weir__queue_empty(&stage->inq) ||
         (stage->rest != WEIR__REST_READY && !stage->relaxed)) {
         return false;
@@ -237,9 +244,14 @@ bool weir__stage_can_drain(const weir_stage *stage) {
         (weir__queue_at(&stage->inq, 0)->flags & WEIR__MARK) != 0) {
         return false; /* an end, behind what a reader still has */
     }
-    return stage->begun || stage->kind == WEIR_CONSUMER || stage->relaxed ||
-           weir__stage_is_asked(stage) ||
-           weir__item_is_programs_mark(weir__queue_at(&stage->inq, 0));
+    return stage->begun ||
+           (!weir__stage_is_held(stage) &&
+            (stage->kind == WEIR_CONSUMER || stage->relaxed || weir__stage_is_asked(stage) ||
+             weir__item_is_programs_mark(weir__queue_at(&stage->inq, 0))));
+}
+
+bool weir__stage_can_drain(const weir_stage *stage) {
+    return can_take_next(stage) || (stage->beside && weir__limits_may_give(stage));
 }
 
 static void one_mark(weir_stage *stage) {
@@ -263,9 +275,9 @@ bool weir__stage_resume(weir_stage *stage, uint32_t *budget) {
     return any;
 }
 
-bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
+bool weir__stage_drain_queue(weir_stage *stage, uint32_t *budget) {
     bool any = false;
-    while (*budget > 0 && weir__stage_can_drain(stage)) {
+    while (*budget > 0 && can_take_next(stage)) {
         any = true;
         if ((weir__queue_at(&stage->inq, 0)->flags & WEIR__MARK) != 0) {
             one_mark(stage);
@@ -274,7 +286,13 @@ bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
             weir__stage_spend(stage, budget);
         }
     }
-    if (WEIR__UNLIKELY(stage->takers_wait)) {
+    return any;
+}
+
+bool weir__stage_drain(weir_stage *stage, uint32_t *budget) {
+    bool any = weir__stage_drain_queue(stage, budget);
+    if (WEIR__UNLIKELY(stage->beside)) {
+        any = weir__limits_serve(stage, budget) || any;
         weir__stage_takers_look(stage);
     }
     return any;
@@ -381,7 +399,8 @@ bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budg
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__DEMAND);
     }
     if (WEIR__UNLIKELY(edge->consumer_state == WEIR__CONSUMER_CLOSING) &&
-        weir__edge_complete(edge) && !stage->stopping) {
+        weir__edge_complete(edge) && !stage->stopping &&
+        !(weir__edge_is_limited(edge) && !weir__queue_empty(&edge->limit->queue))) {
         weir__subscription_ends(stage, edge);
         return true;
     }

@@ -7,6 +7,7 @@
 #include "stage/control.h"
 #include "stage/ending.h"
 #include "stage/keeping.h"
+#include "stage/outputs.h"
 #include "stage/subscription.h"
 #include "stage/takers.h"
 
@@ -262,8 +263,12 @@ static void return_unbegun(weir_stage *stage) {
     }
     uint64_t lost = give_back_input(stage, &stage->lent) + give_back_input(stage, &stage->inq);
     for (struct weir__edge *edge = stage->producers; edge != NULL; edge = edge->producers_next) {
+        if (weir__edge_is_limited(edge)) { /* before what is not a message yet */
+            lost += give_back_input(stage, &edge->limit->queue);
+        }
         lost += give_back_input(stage, &edge->partial);
     }
+    stage->limit_events = 0;
     weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
 }
 
@@ -290,6 +295,7 @@ void weir__stage_terminate(weir_stage *stage) {
         stage->on.terminate(stage, stage->reason);
         stage->host->running = NULL;
     }
+    weir__outputs_end(stage);
     weir__stage_leave_consumers(stage);
     weir__stage_leave_producers(stage);
     weir__stage_drop_timers(stage);
@@ -333,5 +339,8 @@ void weir__stage_free(weir_stage *stage) {
         weir__free(host->allocator, stage->dispatch.state, table->state_bytes);
     }
     weir__meter_close(stage);
+    if (stage->outputs != NULL) {
+        weir__free(host->allocator, stage->outputs, stage->outputs->bytes);
+    }
     weir__free(host->allocator, stage, stage->bytes);
 }

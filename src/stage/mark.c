@@ -173,7 +173,11 @@ void weir__stage_take_mark(weir_stage *stage, struct weir__edge *edge,
     if (WEIR__PART(stage, lend) != NULL) {
         return; /* its reader sees events alone */
     }
-    if (weir__queue_push(&stage->inq, item)) {
+    if (weir__edge_is_limited(edge) && !weir__queue_empty(&edge->limit->queue)) {
+        if (!weir__queue_push(&edge->limit->queue, item)) { /* behind what waits for tokens */
+            say_mark_lost(stage, &item);
+        }
+    } else if (weir__queue_push(&stage->inq, item)) {
         stage->inq_fresh++;
     } else {
         say_mark_lost(stage, &item);

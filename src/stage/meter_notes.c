@@ -51,7 +51,7 @@ static void note_now(const weir_stage *stage, weir_counters_stage *slot) {
     weir__sheet_put(&slot->buffered, stage->buffer.queue.events + stage->deferred.events);
     weir__sheet_put(&slot->held, emits ? stage->desk.held : 0);
     weir__sheet_put(&slot->stashed, stage->stash.events);
-    weir__sheet_put(&slot->queued, stage->inq.events + stage->lent.events);
+    weir__sheet_put(&slot->queued, stage->inq.events + stage->lent.events + stage->limit_events);
     weir__sheet_put(&slot->open_demand, emits ? weir__stage_open_demand(stage) : 0);
     weir__sheet_put(&slot->consumers, stage->known.count);
     weir__sheet_put(&slot->producers, stage->subscriptions.count);

@@ -15,6 +15,7 @@
 #include "base/refusal.h"
 #include "memory/spans.h"
 #include "stage/keeping.h"
+#include "stage/limit.h"
 #include "stage/stage.h"
 
 /* ---- what is asked for ------------------------------------------------------ */
@@ -206,6 +207,9 @@ void weir__stage_rested(weir_stage *stage, struct weir__edge *edge, uint64_t cou
     stage->pieces_left = 0;
     stage->message_left = 0;
     stage->begun = false;
+    if (WEIR__UNLIKELY(weir__edge_is_limited(edge))) {
+        weir__limit_rested(stage, edge);
+    }
 }
 
 /* ---- of a demand ------------------------------------------------------------ */

@@ -11,6 +11,8 @@
  *   supply.c   the producer's side: demand, buffer, consumers
  *   intake.c   the consumer's side: entries, messages, batches, asks
  *   straight.c messages that are handled where they are
+ *   limit.c    events that wait for tokens of a rate
+ *   outputs.c  other ways out, which are producers beside it
  *   onward.c   what goes on to other stages of the worker in the same turn
  *   pieces.c   batches that span slices: gathered, or handed out in pieces
  *   rest.c     what a callback leaves of a batch or a demand, and what tells it to
@@ -31,8 +33,8 @@
  *   life.c     start and end
  *   check.c    the invariants, in checked builds
  * What they have for each other is declared here, but in ending.h, control.h (with inbox),
- * subscription.h, takers.h, keeping.h (pieces, rest, stash, lend, keep), handle.h (intake and
- * straight), mark.h, onward.h and monitor.h; what a part adds is in part.h.
+ * subscription.h, takers.h, limit.h, keeping.h (pieces, rest, stash, lend, keep), handle.h (intake
+ * and straight), mark.h, onward.h and monitor.h; what a part adds is in part.h.
  *
  * Invariants between its callbacks:
  *   emission and scratch are empty; so is onward, but in a look (onward.h)
@@ -46,7 +48,8 @@
  *   begun             =>  inq's front is the rest of a message, message_left events
  *   pieces_left > 0   =>  begun, and the rest of a batch is the front of that
  *   inq_fresh is 0, stash_fresh is false
- *   takers_wait       <=> takers_waiting is not empty
+ *   beside            <=> takers_waiting or limits is not empty
+ *   limit_events      ==  the events in all limits of its edges (edge/limit.h)
  *   known             ==  consumers, and who waits in line for a leaver
  */
 #ifndef WEIR__STAGE_STAGE_H
@@ -108,7 +111,7 @@ struct weir_stage {
     bool begun;
     bool message_windowed; /* cut by the window; else one batch           */
     bool counts_handled;   /* a part does so itself, when it is done with an event */
-    bool takers_wait;      /* takers_waiting is not empty               */
+    bool beside;           /* takers wait, or limits have something, beside inq  */
     bool finishing;        /* ends once nothing is left (ending.c) */
     bool stopping;
     union {
@@ -234,6 +237,19 @@ struct weir_stage {
 
     uint64_t deferred_marks;
     uint64_t watermark; /* mark.h */
+
+    /* outputs.c */
+    struct weir__outputs *outputs; /* its own, or NULL                             */
+    weir_stage *parent;            /* it is an output of that one, which lives; NULL */
+    weir_stage *opened_next;       /* in host->opened                              */
+    uint32_t output;               /* its number there                             */
+    bool holds_back;               /* an output: its parent waits for its buffer   */
+
+    /* limit.c */
+    struct weir__limit *limits; /* that may have tokens, those whose turn it is first */
+    struct weir__limit *limits_last;
+    uint64_t limit_events;   /* in all of its limits              */
+    uint32_t limits_waiting; /* those that wait for their tokens  */
 };
 
 _Static_assert(offsetof(struct weir_stage, on.handle_events) < 64 &&
@@ -337,6 +353,9 @@ static inline void weir__stage_count_out(weir_stage *stage, uint64_t events) {
     weir__count(&stage->host->counters.emitted, events);
 }
 
+/* outputs.c: what the callback that has just returned emitted to its stage's outputs goes. */
+void weir__outputs_leave(struct weir__host *host);
+
 /* Wraps every callback that may emit: opens, closes, dispatches, notes a stop. */
 static inline void weir__stage_enter(weir_stage *stage) {
     stage->may_emit = true;
@@ -356,6 +375,9 @@ static inline void weir__stage_leave(weir_stage *stage, const char *callback,
     weir__stage_end_strip(stage);
     if (stage->emission.count > 0) {
         weir__stage_emitted(stage);
+    }
+    if (WEIR__UNLIKELY(stage->host->opened != NULL)) {
+        weir__outputs_leave(stage->host);
     }
     WEIR__CHECK(weir__queue_empty(&stage->emission));
     if (WEIR__UNLIKELY(stage->replies != NULL) && !stage->stopping) {
@@ -482,9 +504,10 @@ bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budg
 /* Goes on with the message that an earlier turn began, and no further. */
 bool weir__stage_resume(weir_stage *stage, uint32_t *budget);
 
-/* Something waits in the input queue, or takers' edges wait for it to be empty. */
+/* Something waits in the input queue, or beside it: in limits, or takers' edges wait for it to be
+ * empty. */
 static inline bool weir__stage_has_input(const weir_stage *stage) {
-    return stage->inq.count > 0 || stage->takers_wait;
+    return stage->inq.count > 0 || stage->beside;
 }
 
 /* Handles what waits in the input queue, as far as the gate is open. */
@@ -520,7 +543,7 @@ bool weir__stage_turn_ends(weir_stage *stage);
 
 static inline bool weir__stage_ends_turn(weir_stage *stage) {
     bool nothing = stage->control.first == NULL && stage->inq.count == 0 && !stage->stopping &&
-                   !stage->finishing && !stage->takers_wait && stage->inq_fresh == 0 &&
+                   !stage->finishing && !stage->beside && stage->inq_fresh == 0 &&
                    !stage->stash_fresh && stage->rest != WEIR__REST_TURN &&
                    weir__outbox_empty(&stage->host->outbox);
     return (WEIR__CHECKED || !nothing) && weir__stage_turn_ends(stage);

@@ -18,7 +18,7 @@
 
 /* Nothing waits before it, and nothing is to keep it from being handled now. */
 static inline bool may_go_first(const weir_stage *stage, const struct weir__edge *edge) {
-    return WEIR__PART(stage, lend) == NULL && weir__queue_empty(&stage->inq) &&
+    return WEIR__PART(stage, lend) == NULL && edge->paced == 0 && weir__queue_empty(&stage->inq) &&
            weir__queue_empty(&edge->partial) &&
            (stage->kind == WEIR_CONSUMER || weir__stage_is_asked(stage));
 }

@@ -10,6 +10,8 @@
 #include "stage/ending.h"
 #include "stage/keeping.h"
 #include "stage/mark.h"
+#include "stage/limit.h"
+#include "stage/outputs.h"
 #include "stage/takers.h"
 
 static weir_peer producer_of(const struct weir__edge *edge) {
@@ -88,6 +90,9 @@ static void link_producer(weir_stage *stage, struct weir__edge *edge) {
     }
     stage->producers = edge;
     edge->to = stage;
+    if (stage->outputs != NULL && stage->outputs->hold_back) {
+        edge->paced |= WEIR__PACED_BY_OUTPUT;
+    }
     if (!edge->local) {
         weir__ready_goes_abroad(stage->ready);
     }
@@ -99,6 +104,9 @@ static void link_producer(weir_stage *stage, struct weir__edge *edge) {
 static void forget_producer(weir_stage *stage, struct weir__edge *edge) {
     weir__index_remove(&stage->subscriptions, &edge->subscription);
     weir__stage_taker_let_go(stage, edge);
+    if (weir__edge_is_limited(edge)) {
+        weir__limit_leave(stage, edge);
+    }
     if (edge->producers_previous != NULL) {
         edge->producers_previous->producers_next = edge->producers_next;
     } else {

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "stage/keeping.h"
 #include "stage/mark.h"
+#include "stage/outputs.h"
 #include "stage/stage.h"
 
 /* One run of the buffer, up to the next mark.  Returns how many were taken. */
@@ -39,6 +40,7 @@ uint64_t weir__stage_serve_buffer(weir_stage *stage) {
         served += taken;
     }
     weir__count(&stage->host->counters.buffered, 0 - served);
+    weir__output_gave(stage);
     return served;
 }
 

@@ -161,7 +161,7 @@ static void hold_back(weir_stage *stage, struct weir__edge *edge) {
         return;
     }
     edge->waits_to_take = true;
-    stage->takers_wait = true;
+    stage->beside = true;
     edge->waiting_next = stage->takers_waiting;
     edge->waiting_previous = NULL;
     if (edge->waiting_next != NULL) {
@@ -180,7 +180,7 @@ void weir__stage_taker_let_go(weir_stage *stage, struct weir__edge *edge) {
     if (edge->waiting_next != NULL) {
         edge->waiting_next->waiting_previous = edge->waiting_previous;
     }
-    stage->takers_wait = stage->takers_waiting != NULL;
+    stage->beside = stage->takers_waiting != NULL || stage->limits != NULL;
 }
 
 void weir__stage_taker_cools(weir_stage *stage, struct weir__edge *edge) {

@@ -25,6 +25,7 @@
 #include "stage/control.h"
 #include "stage/ending.h"
 #include "stage/keeping.h"
+#include "stage/limit.h"
 #include "stage/onward.h"
 #include "stage/stage.h"
 #include "stage/takers.h"
@@ -215,7 +216,8 @@ bool weir__stage_turn_ends(weir_stage *stage) {
     if (WEIR__UNLIKELY(stage->rest == WEIR__REST_TURN)) {
         stage->rest = WEIR__REST_READY;
     }
-    if (WEIR__UNLIKELY(stage->takers_wait)) {
+    if (WEIR__UNLIKELY(stage->beside)) {
+        weir__limits_settle(stage);
         weir__stage_takers_look(stage);
     }
     weir__outbox_flush(&stage->host->outbox);

@@ -79,7 +79,7 @@ static void have_pieces_of_nothing(void *scene) {
 
 static void hold_back_nobody(void *scene) {
     weir_stage *stage = ((struct scene *)scene)->consumer;
-    stage->takers_wait = true;
+    stage->beside = true;
     WEIR__VERIFY(weir__stage_check(stage));
 }
 
@@ -93,7 +93,8 @@ static void the_invariants_between_turns(void **state) {
         {begin_nothing, "stage->message_left > 0"},
         {begin_more_than_there_is, "stage->message_left == rest_of_message(&stage->inq)"},
         {have_pieces_of_nothing, "stage->pieces_left == 0 || stage->begun"},
-        {hold_back_nobody, "stage->takers_wait == (stage->takers_waiting != NULL)"},
+        {hold_back_nobody,
+         "stage->beside == (stage->takers_waiting != NULL || stage->limits != NULL)"},
     };
     (void)state;
     if (!WEIR__CHECKED) skip();
