@@ -47,6 +47,14 @@ weir_task *weir__task_at(const weir_pool *pool, uint32_t index) {
                    index - first);
 }
 
+/* Behind the event. */
+static unsigned char *own_room(const weir_pool *pool, weir_task *task) {
+    if (weir__results_own_bytes(&pool->rules.results) == 0) {
+        return NULL;
+    }
+    return (unsigned char *)task + weir__task_own_at(pool->options.event_bytes);
+}
+
 /* The chunk that the index is in, made if need be. */
 static bool have_chunk(weir_pool *pool, uint32_t index) {
     uint32_t first;
@@ -72,6 +80,7 @@ static bool have_chunk(weir_pool *pool, uint32_t index) {
         task->index = first + i;
         task->back.task = task;
         task->end.task = task;
+        weir__results_open(&task->results, own_room(pool, task));
     }
     unsigned char *none = NULL;
     if (!weir__cas_ptr(&pool->chunks[number], &none, chunk)) { /* G3 -> G4 */
@@ -91,6 +100,9 @@ weir_task *weir__task_fresh(weir_pool *pool) {
 }
 
 void weir__task_free_all(weir_pool *pool) {
+    for (uint32_t i = 0; weir__task_emits(pool) && i < pool->used; i++) {
+        weir__results_close(&weir__task_at(pool, i)->results, &pool->rules.results);
+    }
     for (uint32_t i = 0; i < WEIR__TASK_CHUNKS; i++) {
         if (pool->chunks[i] != NULL) {
             weir__free(&pool->quay.runtime->allocator, pool->chunks[i], chunk_bytes(pool, i));
@@ -161,7 +173,8 @@ weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child
 /* Not begun, and about to end: as good as gone. */
 static bool is_on_its_way_out(uint64_t word) {
     enum weir__task_state state = weir__task_state(word);
-    return weir__task_is_ending(word) && state != WEIR__TASK_RUNNING && state != WEIR__TASK_DONE;
+    return weir__task_is_ending(word) && state != WEIR__TASK_RUNNING && state != WEIR__TASK_DONE &&
+           state != WEIR__TASK_WAITING;
 }
 
 static weir_status refuse_child(weir_child child) {
@@ -180,7 +193,7 @@ weir_status weir_pool_end_child(weir_pool *pool, weir_child child) {
     do {
         enum weir__task_state state = weir__task_state(word);
         if (weir__task_serial(word) != child.bits || state == WEIR__TASK_FREE ||
-            state == WEIR__TASK_ENDED || is_on_its_way_out(word)) {
+            state == WEIR__TASK_ENDED || state == WEIR__TASK_WAITING || is_on_its_way_out(word)) {
             return refuse_child(child);
         }
         if (weir__task_is_ending(word)) {
@@ -202,6 +215,7 @@ static bool look_at_child(const weir_task *task, weir_child_info *out) {
         [WEIR__TASK_DONE] = WEIR_CHILD_RUNNING,
         [WEIR__TASK_RESTARTING] = WEIR_CHILD_RESTARTING,
         [WEIR__TASK_ENDED] = (weir_child_state)0,
+        [WEIR__TASK_WAITING] = WEIR_CHILD_WAITING,
     };
     uint64_t word = weir__load_acquire_u64(&task->word); /* G3 -> G4 */
     enum weir__task_state state = weir__task_state(word);
@@ -249,10 +263,11 @@ weir_status weir_pool_count(const weir_pool *pool, weir_pool_counts *out) {
             counts.queued += info.state == WEIR_CHILD_QUEUED;
             counts.running += info.state == WEIR_CHILD_RUNNING;
             counts.restarting += info.state == WEIR_CHILD_RESTARTING;
+            counts.waiting += info.state == WEIR_CHILD_WAITING;
         }
     }
     counts.active = counts.queued + counts.running;
-    counts.workers = counts.active + counts.restarting;
+    counts.workers = counts.active + counts.restarting + counts.waiting;
     *out = counts;
     return WEIR_OK;
 }

@@ -275,11 +275,16 @@ void weir__stage_go_to_end(weir_stage *stage) {
     }
 }
 
+/* In the queue, or with a part that has taken it. */
+static bool keeps_input_back(const weir_stage *stage) {
+    return (!weir__queue_empty(&stage->inq) && !weir__stage_can_drain(stage)) ||
+           part_of(stage) == WEIR_HOLDUP_DEMAND;
+}
+
 bool weir__stage_may_relax(const weir_stage *stage) {
     return stage->finishing && !stage->stopping && !stage->relaxed &&
            stage->kind == WEIR_PRODUCER_CONSUMER && stage->buffer.size == UINT64_MAX &&
-           stage->buffer.most == UINT64_MAX && !weir__queue_empty(&stage->inq) &&
-           !weir__stage_can_drain(stage);
+           stage->buffer.most == UINT64_MAX && keeps_input_back(stage);
 }
 
 /* Nothing will come to it of a timer, or only when it is told its end. */
