@@ -86,7 +86,9 @@ static void open_pool(struct rig *rig, bool with_lines, weir_pool_order order, s
     assert_int_equal(weir_pool_open(rig->runtime, &options, &pool, &stage), WEIR_OK);
     if (demand > 0) {
         owned_scene_sink(stage, lines ? look_at_lines : owned_scene_look,
-                         (weir_subscribe_options){.max_demand = demand, .cancel = WEIR_TEMPORARY});
+                         (weir_subscribe_options){.max_demand = demand,
+                                                  .max_bytes = WEIR_INFINITY,
+                                                  .cancel = WEIR_TEMPORARY});
     }
 }
 
