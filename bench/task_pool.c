@@ -210,9 +210,9 @@ static struct result run_pool(size_t threads, uint64_t task_us, uint64_t events,
     weir_ref producer;
     weir_ref stage;
     weir_pool *pool;
-    const weir_pool_emits numbers = {
-        .event_bytes = sizeof(uint64_t),
-        .order = emits == IN_ORDER ? WEIR_POOL_IN_ORDER : WEIR_POOL_ANY_ORDER};
+    const weir_pool_emits numbers = {.event_bytes = sizeof(uint64_t),
+                                     .order = emits == IN_ORDER ? WEIR_POOL_IN_ORDER
+                                                                : WEIR_POOL_ANY_ORDER};
     shift.results = 0;
     shift.events = events;
     shift.rounds = task_us * rounds_per_us;
@@ -320,7 +320,8 @@ static void results_of_pools(void) {
             }
         }
     }
-    printf("\na pool whose tasks emit one result each, max_demand 1000: ns an event\n%8s", "threads");
+    printf("\na pool whose tasks emit one result each, max_demand 1000: ns an event\n%8s",
+           "threads");
     for (int emits = 0; emits < EMITS; emits++) printf(" %12s", names[emits]);
     printf("\n");
     for (int row = 0; row < ROWS; row++) {

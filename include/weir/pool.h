@@ -89,6 +89,7 @@
 #define WEIR_POOL_H
 
 #include <weir/backoff.h>
+#include <weir/iterator.h>
 #include <weir/stage.h>
 
 #ifdef __cplusplus
@@ -246,6 +247,23 @@ typedef struct weir_pool weir_pool;
  */
 weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *options, weir_pool **out,
                            weir_ref *stage);
+
+/*
+ * Starts an iterator (iterator.h) whose `next` may block: it runs on a thread of a pool of its own,
+ * and its worker is free for other stages meanwhile.  All else is as weir_iterator_start says:
+ * demand, the verdicts, what they do to its stage, and who owns what it has made; but
+ *   - `next` is called for some 16 KiB of events at a time, or, with spans, for 16 events; what it
+ *     made is copied once more on its way;
+ *   - `close` is called as the handle is closed: by then no `next` runs;
+ *   - the stage must be closed by its handle, weir_pool_close, which waits for a `next` that is
+ *     under way; that one should look at weir_ending_here now and then, and return.
+ * In STEPPED and SIMULATED runtimes `next` runs on the stepping thread.
+ * Arguments  as weir_pool_open.
+ * Errors     as weir_pool_open; `close` is then not called.  Its handle starts no children by hand.
+ * Source     GenStage.from_enumerable.
+ */
+weir_status weir_pool_iterate(weir_runtime *runtime, const weir_iterator_options *options,
+                              weir_pool **out, weir_ref *stage);
 
 /*
  * Starts a child by hand, from a copy of the event's bytes.  It belongs to no

@@ -31,8 +31,10 @@ static weir_verdict pool_poked(weir_stage *self);
 
 /* Consumers have asked, or the buffer has changed. */
 static weir_verdict pool_supplies(weir_stage *self) {
-    weir__task_hand_out(pool_of(self));
-    return WEIR_CONTINUE;
+    weir_pool *pool = pool_of(self);
+    weir_verdict verdict = weir__iteration_go(pool);
+    weir__task_hand_out(pool);
+    return verdict;
 }
 
 static weir_verdict pool_init(weir_stage *self, void *argument) {
@@ -118,11 +120,8 @@ static bool to_be_begun(weir_pool *pool, const struct weir__item *batch, uint32_
 
 /* A slot for it.  NULL: no memory, it is lost. */
 static weir_task *slot_for(weir_pool *pool, const struct weir__item *batch, uint32_t index) {
-    weir_task *task = pool->free;
-    if (task != NULL) {
-        pool->free = task->next;
-    } else if ((task = weir__task_fresh(pool)) == NULL) {
-        weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s has no memory for a child", pool->name);
+    weir_task *task = weir__task_take_slot(pool);
+    if (task == NULL) {
         weir__task_discard(pool, 1, WEIR_DISCARD_NO_MEMORY);
         leave_in_batch(batch, index, WEIR_DISCARD_NO_MEMORY);
     }
@@ -175,6 +174,9 @@ static weir_verdict pool_poked(weir_stage *self) {
     weir__task_read_notes(pool);
     weir__task_run_one(pool);
     weir__task_pass_line(pool);
+    weir_verdict verdict =
+        pool->verdict != WEIR_CONTINUE ? pool->verdict : weir__iteration_go(pool);
+    pool->verdict = WEIR_CONTINUE;
     weir__task_hand_out(pool);
     WEIR__VERIFY(weir__task_check(pool));
     weir__quay_release(&pool->quay, 1); /* the poke's */
@@ -184,7 +186,7 @@ static weir_verdict pool_poked(weir_stage *self) {
                        pool->options.max_restarts, pool->options.max_seconds);
     }
     bool stop = pool->given_up || weir__load_relaxed_u32(&pool->closing) != 0;
-    return stop ? weir_stop_with(self, WEIR_REASON_SHUTDOWN) : WEIR_CONTINUE;
+    return stop ? weir_stop_with(self, WEIR_REASON_SHUTDOWN) : verdict;
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -343,10 +345,25 @@ static void pool_discarded(weir_stage *self, uint64_t count, weir_discard cause)
     }
 }
 
+/* Of one that calls `next`: nobody calls it, as it supplies by itself. */
+static weir_verdict pool_demanded(weir_stage *self, uint64_t demand) {
+    (void)self, (void)demand;
+    return WEIR_CONTINUE;
+}
+
+static weir_kind kind_of(const weir_pool *pool) {
+    return !weir__task_emits(pool)   ? WEIR_CONSUMER
+           : pool->iteration != NULL ? WEIR_PRODUCER
+                                     : WEIR_PRODUCER_CONSUMER;
+}
+
 weir_stage_options weir__task_stage(const weir_pool *pool) {
     const weir_pool_emits *emits = &pool->emits;
+    const struct weir__iteration *iteration = pool->iteration;
     return (weir_stage_options){
-        .kind = weir__task_emits(pool) ? WEIR_PRODUCER_CONSUMER : WEIR_CONSUMER,
+        .kind = kind_of(pool),
+        .takes_bytes = iteration == NULL ? pool->options.event_bytes : 0,
+        .demand = iteration == NULL ? WEIR_FORWARD : weir__iteration_demand(iteration),
         .event_bytes = emits->event_bytes,
         .type = emits->type,
         .buffer_size = emits->buffer_size,
@@ -356,6 +373,7 @@ weir_stage_options weir__task_stage(const weir_pool *pool) {
         .dispatcher_options = emits->dispatcher_options,
         .on_cancel = emits->on_cancel,
         .on = {.init = pool_init,
+               .handle_demand = pool_demanded,
                .handle_events = pool_events,
                .handle_subscribe = pool_subscribed,
                .handle_cancel = pool_cancelled,

@@ -95,6 +95,7 @@
 #include "ring/handout.h"
 #include "ring/timers.h"
 
+#include <weir/iterator.h>
 #include <weir/pool.h>
 
 enum {
@@ -145,6 +146,7 @@ struct weir_task {
     /* of a pool that emits, or delays */
     struct weir__results results;
     uint64_t sent;         /* of those, as it was closed            */
+    uint64_t wanted;       /* asked for, when it was begun */
     uint64_t attempt;      /* how often it was tried to begin it    */
     weir_task *order_next; /* in pool->line                         */
     weir_task *order_previous;
@@ -178,8 +180,11 @@ struct weir__task_rules {
     uint64_t attempts;  /* of a child                       */
 };
 
+struct weir__iteration; /* task_pool_iterate.c */
+
 struct weir_pool {
     /* constant */
+    struct weir__iteration *iteration; /* NULL: it does events */
     weir_pool_options options; /* defaults filled in; no subscriptions, nor what it points at */
     weir_pool_emits emits;     /* event_bytes 0: it is a consumer */
     struct weir__task_rules rules;
@@ -215,9 +220,10 @@ struct weir_pool {
     struct weir__serial_stock serials; /* of children to come */
     uint64_t children;                 /* not finished for good, that have reached the stage     */
     uint64_t under_way;
-    uint64_t unseen; /* events of children that ended, and no task has seen: to be told */
-    bool given_up;   /* too many restarts */
-    bool over;       /* it stops: what comes is too late to be sent */
+    uint64_t unseen;      /* events of children that ended, and no task has seen: to be told */
+    bool given_up;        /* too many restarts */
+    bool over;            /* it stops: what comes is too late to be sent */
+    weir_verdict verdict; /* of the callback that runs, or of the next one */
 };
 
 static inline bool weir__task_has_threads(const weir_pool *pool) {
@@ -268,6 +274,9 @@ weir_task *weir__task_fresh(weir_pool *pool);
 
 /* The slot of that index, below `used`. */
 weir_task *weir__task_at(const weir_pool *pool, uint32_t index);
+
+/* The worker: the same, or one of an event that is done.  NULL: no memory, which is logged. */
+weir_task *weir__task_take_slot(weir_pool *pool);
 
 void weir__task_free_all(weir_pool *pool);
 
@@ -358,12 +367,34 @@ void weir__task_settle(weir_pool *pool, weir_task *task);
 /* In order: what has come to the front of the line goes. */
 void weir__task_pass_line(weir_pool *pool);
 
-/* What the task has emitted goes nowhere, for that cause. */
+/* Events that were made, and that the graph never had, go nowhere, for that cause; the same of what
+ * the task has emitted. */
+void weir__task_drop_made(weir_pool *pool, const void *events, size_t count, weir_discard why);
 void weir__task_drop_results(weir_pool *pool, weir_task *task, weir_discard why);
 
 /* In order: the child joins the line / leaves it. */
 void weir__task_join_line(weir_pool *pool, weir_task *task);
 void weir__task_leave_line(weir_pool *pool, weir_task *task);
+
+/* ---- task_pool_iterate.c ------------------------------------------------- */
+
+/* Calls `next` again, if there is one, that has more, and somebody asks.  In a callback: its
+ * verdict. */
+weir_verdict weir__iteration_go(weir_pool *pool);
+
+void weir__iteration_begins(struct weir__iteration *iteration, weir_pool *pool);
+weir_demand_mode weir__iteration_demand(const struct weir__iteration *iteration);
+
+/* Calls its `close`, unless nothing came of it; it may be NULL. */
+void weir__iteration_close(struct weir__iteration *iteration,
+                           const struct weir__allocator *allocator);
+
+/* ---- task_pool_open.c ---------------------------------------------------- */
+
+/* As weir_pool_open; iteration: NULL, or the pool's from then on. */
+weir_status weir__task_open_pool(weir_runtime *runtime, const weir_pool_options *options,
+                                 struct weir__iteration *iteration, weir_pool **out,
+                                 weir_ref *stage);
 
 /* ---- task_pool.c --------------------------------------------------------- */
 

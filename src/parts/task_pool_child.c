@@ -99,6 +99,16 @@ weir_task *weir__task_fresh(weir_pool *pool) {
     return weir__task_at(pool, index);
 }
 
+weir_task *weir__task_take_slot(weir_pool *pool) {
+    weir_task *task = pool->free;
+    if (task != NULL) {
+        pool->free = task->next;
+    } else if ((task = weir__task_fresh(pool)) == NULL) {
+        weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s has no memory for a child", pool->name);
+    }
+    return task;
+}
+
 void weir__task_free_all(weir_pool *pool) {
     for (uint32_t i = 0; weir__task_emits(pool) && i < pool->used; i++) {
         weir__results_close(&weir__task_at(pool, i)->results, &pool->rules.results);
@@ -134,6 +144,10 @@ weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child
     }
     if (weir__load_relaxed_u32(&pool->dead) != 0) {
         return refuse_dead();
+    }
+    if (pool->iteration != NULL) {
+        return weir__refuse(WEIR_INVALID, "%s is an iterator: it has no children but its own",
+                            pool->name);
     }
     weir_start_verdict verdict = WEIR_CHILD_START;
     if (pool->options.start != NULL) {

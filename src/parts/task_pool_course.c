@@ -216,6 +216,7 @@ static weir_task *take_next(weir_pool *pool, uint64_t *fresh) {
     }
     task = take_queued(pool, &pool->backlog);
     if (task != NULL) {
+        task->wanted = *fresh;
         *fresh -= 1;
         task->under_way = true;
         pool->under_way++;

@@ -72,20 +72,21 @@ static void count_dropped(weir_pool *pool, uint64_t count, weir_discard why) {
     }
 }
 
-void weir__task_drop_results(weir_pool *pool, weir_task *task, weir_discard why) {
-    const struct weir__results_kind *kind = &pool->rules.results;
-    struct weir__results *results = &task->results;
-    const size_t count = results->count;
-    if (count == 0) {
-        return;
+void weir__task_drop_made(weir_pool *pool, const void *events, size_t count, weir_discard why) {
+    const weir_event_type *type = pool->rules.results.type;
+    if (type != NULL) {
+        weir__owned_drop_raw(type, events, count, why, &weir__here->pool, &weir__here->pool);
     }
-    if (kind->type != NULL) {
-        weir__results_point(results, kind);
-        weir__owned_drop_raw(kind->type, results->events, count, why, &weir__here->pool,
-                             &weir__here->pool);
-    }
-    weir__results_clear(results, kind);
     count_dropped(pool, count, why);
+}
+
+void weir__task_drop_results(weir_pool *pool, weir_task *task, weir_discard why) {
+    struct weir__results *results = &task->results;
+    if (results->count > 0) {
+        weir__results_point(results, &pool->rules.results);
+        weir__task_drop_made(pool, results->events, results->count, why);
+        weir__results_clear(results, &pool->rules.results);
+    }
 }
 
 /* To the consumers, or the buffer, when the callback that runs has returned. */

@@ -166,6 +166,7 @@ static void fill_options(weir_pool *pool, const weir_pool_options *options) {
 static void free_pool(struct weir__quay *quay) {
     weir_pool *pool = WEIR__CONTAINER_OF(quay, weir_pool, quay);
     const struct weir__allocator *allocator = &quay->runtime->allocator;
+    weir__iteration_close(pool->iteration, allocator);
     weir__task_free_all(pool);
     weir__index_close(&pool->by_id);
     weir__intensity_close(&pool->intensity, allocator);
@@ -237,7 +238,6 @@ static weir_status start_stage(weir_pool *pool, const weir_pool_options *options
     weir_stage_options stage = weir__task_stage(pool);
     stage.name = pool->name;
     stage.registered = options->registered;
-    stage.takes_bytes = options->event_bytes;
     stage.state = &pool;
     stage.state_bytes = sizeof pool;
     stage.worker = options->worker;
@@ -246,12 +246,25 @@ static weir_status start_stage(weir_pool *pool, const weir_pool_options *options
     return weir_stage_start(pool->quay.runtime, &stage, &pool->quay.stage);
 }
 
-weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *options, weir_pool **out,
-                           weir_ref *stage) {
-    if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
-        weir__missing(out, "out")) {
-        return WEIR_INVALID;
+/* Its threads and its stage; nothing is left of it otherwise, but the iteration. */
+static weir_status start_pool(weir_pool *pool, const weir_pool_options *options) {
+    weir_status status = start_threads(pool);
+    if (status == WEIR_OK) {
+        status = start_stage(pool, options);
+        if (status != WEIR_OK) {
+            join_threads(pool, pool->options.threads);
+        }
     }
+    if (status != WEIR_OK) {
+        pool->iteration = NULL;
+        free_pool(&pool->quay);
+    }
+    return status;
+}
+
+weir_status weir__task_open_pool(weir_runtime *runtime, const weir_pool_options *options,
+                                 struct weir__iteration *iteration, weir_pool **out,
+                                 weir_ref *stage) {
     weir_status status = check_pool_options(options);
     if (status != WEIR_OK) {
         return status;
@@ -265,22 +278,27 @@ weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *optio
     if (pool == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a pool");
     }
-    status = start_threads(pool);
+    if (iteration != NULL) {
+        pool->iteration = iteration;
+        weir__iteration_begins(iteration, pool);
+    }
+    status = start_pool(pool, options);
     if (status == WEIR_OK) {
-        status = start_stage(pool, options);
-        if (status != WEIR_OK) {
-            join_threads(pool, pool->options.threads);
-        }
+        *out = pool;
     }
-    if (status != WEIR_OK) {
-        free_pool(&pool->quay);
-        return status;
-    }
-    *out = pool;
-    if (stage != NULL) {
+    if (status == WEIR_OK && stage != NULL) {
         *stage = pool->quay.stage;
     }
-    return WEIR_OK;
+    return status;
+}
+
+weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *options, weir_pool **out,
+                           weir_ref *stage) {
+    if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
+        weir__missing(out, "out")) {
+        return WEIR_INVALID;
+    }
+    return weir__task_open_pool(runtime, options, NULL, out, stage);
 }
 
 /* ---- closing ------------------------------------------------------------- */
