@@ -130,6 +130,7 @@ struct weir_task {
     bool by_hand;
     /* handed over with the note */
     weir_task_result result;
+    uint32_t attempt; /* how often it was tried to begin it */
     struct weir__task_note back;
     struct weir__task_note end;
     /* the worker's */
@@ -143,15 +144,19 @@ struct weir_task {
     bool end_due;                     /* it has ended, and that is still to come */
     bool under_way;                   /* counted in pool->under_way     */
     bool delayed;                     /* in the worker's timers         */
-    /* of a pool that emits, or delays */
+    _Alignas(16) unsigned char event[];
+};
+
+/* Behind the event, in slots of a pool that emits or delays. */
+struct weir__task_more {
+    weir_task *task; /* constant */
     struct weir__results results;
-    uint64_t sent;         /* of those, as it was closed            */
-    uint64_t wanted;       /* asked for, when it was begun */
-    uint64_t attempt;      /* how often it was tried to begin it    */
-    weir_task *order_next; /* in pool->line                         */
+    uint64_t sent;         /* of those, as it was closed      */
+    uint64_t wanted;       /* asked for, when it was begun    */
+    weir_task *order_next; /* in pool->line                   */
     weir_task *order_previous;
     struct weir__timer timer;
-    _Alignas(16) unsigned char event[];
+    _Alignas(16) unsigned char own[]; /* the results' own room */
 };
 
 /* A subscription's account, the worker's. */
@@ -175,6 +180,7 @@ struct weir__task_list {
 /* As far as they are of use to its worker. */
 struct weir__task_rules {
     struct weir__results_kind results; /* of what is emitted; event_bytes 0: nothing */
+    size_t more_at;                    /* in a slot; 0: it has none */
     bool in_order;
     weir_backoff delay; /* of restarts; first_ns 0: at once */
     uint64_t attempts;  /* of a child                       */
@@ -234,9 +240,9 @@ static inline bool weir__task_emits(const weir_pool *pool) {
     return pool->rules.results.event_bytes > 0;
 }
 
-/* Where in a slot its room for a result is. */
-static inline size_t weir__task_own_at(size_t event_bytes) {
-    return (offsetof(weir_task, event) + event_bytes + 15) / 16 * 16;
+static inline struct weir__task_more *weir__task_more(const weir_task *task) {
+    unsigned char *slot = (unsigned char *)(uintptr_t)task;
+    return (struct weir__task_more *)(void *)(slot + task->pool->rules.more_at);
 }
 
 /* For tests: a small ring that begins just below the wrap.  A power of two, at least 2. */
@@ -257,6 +263,12 @@ static inline enum weir__task_state weir__task_state(uint64_t word) {
 }
 static inline bool weir__task_is_ending(uint64_t word) {
     return (word & WEIR__TASK_ENDING) != 0;
+}
+
+/* The worker: nobody ends it. */
+static inline bool weir__task_is_queued(const weir_task *task) {
+    uint64_t word = weir__load_relaxed_u64(&task->word);
+    return weir__task_state(word) == WEIR__TASK_QUEUED && !weir__task_is_ending(word);
 }
 
 /* Moves a child on, if it is in that state, and nobody is ending it. */

@@ -19,18 +19,17 @@ bool weir__task_may_restart(const weir_pool *pool, const weir_task *task) {
 static uint64_t delay_of(const weir_pool *pool, const weir_task *task) {
     const weir_backoff *delay = &pool->rules.delay;
     uint64_t random = delay->jitter > 0 ? weir__rng_next(&weir__here->rng) : 0;
-    unsigned failures = task->attempt < UINT32_MAX ? (unsigned)task->attempt : UINT32_MAX;
-    return weir_backoff_delay(delay, failures, random);
+    return weir_backoff_delay(delay, task->attempt, random);
 }
 
 void weir__task_undelay(weir_task *task) {
-    weir__timers_remove(&weir__here->timers, &task->timer);
+    weir__timers_remove(&weir__here->timers, &weir__task_more(task)->timer);
     task->delayed = false;
 }
 
 /* Called by the worker, between turns: what it brings about comes with the poke. */
 static void delay_is_over(struct weir__timer *timer) {
-    weir_task *task = WEIR__CONTAINER_OF(timer, weir_task, timer);
+    weir_task *task = WEIR__CONTAINER_OF(timer, struct weir__task_more, timer)->task;
     weir_pool *pool = task->pool;
     weir__task_undelay(task);
     weir__task_append(&pool->retry, task);
@@ -39,9 +38,10 @@ static void delay_is_over(struct weir__timer *timer) {
 
 static void wait_for_restart(const weir_pool *pool, weir_task *task, uint64_t delay_ns) {
     uint64_t now = weir_runtime_now(pool->quay.runtime);
-    task->timer.fire = delay_is_over;
+    struct weir__timer *timer = &weir__task_more(task)->timer;
+    timer->fire = delay_is_over;
     task->delayed = true;
-    weir__timers_add(&weir__here->timers, &task->timer,
+    weir__timers_add(&weir__here->timers, timer,
                      now < UINT64_MAX - delay_ns ? now + delay_ns : UINT64_MAX);
 }
 
@@ -50,7 +50,7 @@ static void wait_for_restart(const weir_pool *pool, weir_task *task, uint64_t de
 /* `start` could not: that was an attempt, too. */
 static void not_begun(weir_pool *pool, weir_task *task) {
     weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s could not begin a child again", pool->name);
-    task->attempt++;
+    task->attempt += task->attempt < UINT32_MAX;
     uint64_t delay_ns = delay_of(pool, task);
     if (task->attempt >= pool->rules.attempts) {
         weir__task_close(pool, task, WEIR_CHILD_FAILED);

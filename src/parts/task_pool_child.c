@@ -47,12 +47,11 @@ weir_task *weir__task_at(const weir_pool *pool, uint32_t index) {
                    index - first);
 }
 
-/* Behind the event. */
-static unsigned char *own_room(const weir_pool *pool, weir_task *task) {
-    if (weir__results_own_bytes(&pool->rules.results) == 0) {
-        return NULL;
-    }
-    return (unsigned char *)task + weir__task_own_at(pool->options.event_bytes);
+static void open_more(const weir_pool *pool, weir_task *task) {
+    struct weir__task_more *more = weir__task_more(task);
+    more->task = task;
+    weir__results_open(&more->results,
+                       weir__results_own_bytes(&pool->rules.results) > 0 ? more->own : NULL);
 }
 
 /* The chunk that the index is in, made if need be. */
@@ -80,7 +79,9 @@ static bool have_chunk(weir_pool *pool, uint32_t index) {
         task->index = first + i;
         task->back.task = task;
         task->end.task = task;
-        weir__results_open(&task->results, own_room(pool, task));
+        if (pool->rules.more_at > 0) {
+            open_more(pool, task);
+        }
     }
     unsigned char *none = NULL;
     if (!weir__cas_ptr(&pool->chunks[number], &none, chunk)) { /* G3 -> G4 */
@@ -111,7 +112,8 @@ weir_task *weir__task_take_slot(weir_pool *pool) {
 
 void weir__task_free_all(weir_pool *pool) {
     for (uint32_t i = 0; weir__task_emits(pool) && i < pool->used; i++) {
-        weir__results_close(&weir__task_at(pool, i)->results, &pool->rules.results);
+        weir__results_close(&weir__task_more(weir__task_at(pool, i))->results,
+                            &pool->rules.results);
     }
     for (uint32_t i = 0; i < WEIR__TASK_CHUNKS; i++) {
         if (pool->chunks[i] != NULL) {

@@ -115,7 +115,6 @@ void weir__task_recycle(weir_pool *pool, weir_task *task) {
     weir__store_relaxed_u64(&task->word, weir__task_word(next, WEIR__TASK_FREE)); /* G5 -> G6 */
     bool by_hand = task->by_hand;
     task->begun = false;
-    task->sent = 0;
     task->attempt = 0;
     task->end_read = false;
     task->known = false;
@@ -142,13 +141,13 @@ static void tell_exit(const weir_pool *pool, const weir_task *task, weir_child_e
     const weir_child child = weir__task_child(task);
     if (options->exited != NULL) {
         options->exited(options->context, child, task->event, how);
-    }
-    if (options->ended != NULL) {
+    } else if (options->ended != NULL) {
         const weir_child_end end = {.child = child,
                                     .event = task->event,
                                     .how = how,
                                     .attempts = task->attempt,
-                                    .emitted = task->sent};
+                                    .emitted =
+                                        weir__task_emits(pool) ? weir__task_more(task)->sent : 0};
         options->ended(options->context, &end);
     }
 }
@@ -156,7 +155,12 @@ static void tell_exit(const weir_pool *pool, const weir_task *task, weir_child_e
 void weir__task_know(weir_pool *pool, weir_task *task) {
     task->known = true;
     pool->children++;
-    weir__task_join_line(pool, task);
+    if (pool->rules.in_order) {
+        weir__task_join_line(pool, task);
+    }
+    if (weir__task_emits(pool)) {
+        weir__task_more(task)->sent = 0;
+    }
 }
 
 /* The child is finished for good.  Its event: handled if a task has seen it. */
@@ -174,7 +178,9 @@ void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
     pool->children--;
     pool->under_way -= task->under_way;
     task->under_way = false;
-    weir__task_leave_line(pool, task);
+    if (pool->rules.in_order) {
+        weir__task_leave_line(pool, task);
+    }
     tell_exit(pool, task, how);
     weir__lifted_drop(&task->lifted, task->event, fate_of(task), &weir__here->pool);
     if (source == NULL) {
@@ -194,46 +200,49 @@ void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
 
 /* ---- on their way to the threads ----------------------------------------- */
 
-static bool is_queued(const weir_task *task) {
-    uint64_t word = weir__load_relaxed_u64(&task->word);
-    return weir__task_state(word) == WEIR__TASK_QUEUED && !weir__task_is_ending(word);
+/* It is begun for those who have asked for so much. */
+static void begin_for(weir_pool *pool, weir_task *task, uint64_t wanted) {
+    weir__task_more(task)->wanted = wanted;
+    task->under_way = true;
+    pool->under_way++;
 }
 
-/* The next one of a list that nobody has ended. */
-static weir_task *take_queued(weir_pool *pool, struct weir__task_list *list) {
-    weir_task *task;
-    while ((task = weir__task_take_first(list)) != NULL && !is_queued(task)) {
-        weir__task_recycle(pool, task);
+/* How many a list has, at most. */
+static uint32_t count_of(const struct weir__task_list *list, uint64_t most) {
+    uint32_t count = 0;
+    for (const weir_task *task = list->first; task != NULL && count < most; task = task->next) {
+        count++;
     }
-    return task;
+    return count;
 }
 
-/* Who is to be begun next; of those who were not begun before, so many at most. */
-static weir_task *take_next(weir_pool *pool, uint64_t *fresh) {
-    weir_task *task = take_queued(pool, &pool->again);
-    if (task != NULL || *fresh == 0) {
-        return task;
-    }
-    task = take_queued(pool, &pool->backlog);
-    if (task != NULL) {
-        task->wanted = *fresh;
-        *fresh -= 1;
-        task->under_way = true;
-        pool->under_way++;
-    }
-    return task;
-}
-
-/* To the threads, with the references that they need meanwhile. */
-static void put_all(weir_pool *pool, struct weir__task_list *list, uint32_t count) {
-    weir_task *task;
-    weir__fetch_add_u32(&pool->out, count);
-    weir__quay_hold(&pool->quay, count);
-    weir__runtime_abroad(pool->quay.runtime, count);
-    while ((task = weir__task_take_first(list)) != NULL) {
+/* Some may have been ended meanwhile: they come back. */
+static void put_some(weir_pool *pool, struct weir__task_list *list, uint32_t count,
+                     uint64_t wanted) {
+    for (uint32_t i = 0; i < count; i++) {
+        weir_task *task = weir__task_take_first(list);
+        if (weir__task_emits(pool) && !task->under_way && weir__task_is_queued(task)) {
+            begin_for(pool, task, wanted - i);
+        }
         task->away = true;
         weir__handout_put(&pool->handout, task);
     }
+}
+
+/* To the threads: those that are begun again, and so many others. */
+static void put_out(weir_pool *pool, uint64_t fresh) {
+    uint32_t room = weir__handout_room(&pool->handout);
+    uint32_t again = count_of(&pool->again, room);
+    uint32_t others = count_of(&pool->backlog, room - again < fresh ? room - again : fresh);
+    uint32_t count = again + others;
+    if (count == 0) {
+        return;
+    }
+    weir__fetch_add_u32(&pool->out, count);
+    weir__quay_hold(&pool->quay, count);
+    weir__runtime_abroad(pool->quay.runtime, count);
+    put_some(pool, &pool->again, again, 0);
+    put_some(pool, &pool->backlog, others, fresh);
     weir__handout_tell(&pool->handout, count);
 }
 
@@ -242,22 +251,10 @@ void weir__task_hand_out(weir_pool *pool) {
         return;
     }
     uint64_t fresh = weir__task_may_begin(pool);
-    if (!weir__task_has_threads(pool)) {
-        if (pool->again.first != NULL || fresh > 0) {
-            weir__quay_poke(&pool->quay);
-        }
-        return;
-    }
-    uint32_t room = weir__handout_room(&pool->handout);
-    struct weir__task_list going = {0};
-    uint32_t count = 0;
-    weir_task *task;
-    while (count < room && (task = take_next(pool, &fresh)) != NULL) {
-        weir__task_append(&going, task);
-        count++;
-    }
-    if (count > 0) {
-        put_all(pool, &going, count);
+    if (weir__task_has_threads(pool)) {
+        put_out(pool, fresh);
+    } else if (pool->again.first != NULL || fresh > 0) {
+        weir__quay_poke(&pool->quay);
     }
 }
 
@@ -278,11 +275,17 @@ static void finished(weir_pool *pool, weir_task *task) {
         weir__host_log(weir__here, WEIR_LOG_ERROR, "a task of pool %s has returned %d", pool->name,
                        (int)task->result);
     }
-    if (good) {
+    if (good && weir__task_emits(pool)) {
         weir__task_settle(pool, task);
         return;
     }
-    weir__task_drop_results(pool, task, WEIR_DISCARD_ABANDONED);
+    if (good) {
+        weir__task_close(pool, task, WEIR_CHILD_FINISHED);
+        return;
+    }
+    if (weir__task_emits(pool)) {
+        weir__task_drop_results(pool, task, WEIR_DISCARD_ABANDONED);
+    }
     if (weir__task_may_restart(pool, task) &&
         weir__task_move(task, WEIR__TASK_DONE, WEIR__TASK_RESTARTING)) {
         weir__task_restart(pool, task);
@@ -338,13 +341,31 @@ void weir__task_read_notes(weir_pool *pool) {
     weir__task_tell_unseen(pool);
 }
 
+/* The next one of a list that nobody has ended; NULL: there is none. */
+static weir_task *take_queued(weir_pool *pool, struct weir__task_list *list) {
+    weir_task *task;
+    while ((task = weir__task_take_first(list)) != NULL && !weir__task_is_queued(task)) {
+        weir__task_recycle(pool, task);
+    }
+    return task;
+}
+
+/* No threads: who is to be begun here. */
+static weir_task *take_next(weir_pool *pool) {
+    weir_task *task = take_queued(pool, &pool->again);
+    uint64_t fresh = task == NULL ? weir__task_may_begin(pool) : 0;
+    if (fresh > 0) {
+        task = take_queued(pool, &pool->backlog);
+        if (task != NULL && weir__task_emits(pool)) {
+            begin_for(pool, task, fresh);
+        }
+    }
+    return task;
+}
+
 /* No threads: the oldest child runs here. */
 void weir__task_run_one(weir_pool *pool) {
-    if (weir__task_has_threads(pool)) {
-        return;
-    }
-    uint64_t fresh = weir__task_may_begin(pool);
-    weir_task *task = take_next(pool, &fresh);
+    weir_task *task = weir__task_has_threads(pool) ? NULL : take_next(pool);
     if (task == NULL) {
         return;
     }

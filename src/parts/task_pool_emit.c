@@ -21,7 +21,7 @@ weir_status weir_task_emit(weir_task *self, const void *events, size_t count) {
                             "a task of pool %s cannot emit %zu events: its pool has no `emits`",
                             pool->name, count);
     }
-    return weir__results_add(&self->results, &pool->rules.results, events, count);
+    return weir__results_add(&weir__task_more(self)->results, &pool->rules.results, events, count);
 }
 
 /* ---- demand -------------------------------------------------------------- */
@@ -40,23 +40,19 @@ uint64_t weir__task_may_begin(const weir_pool *pool) {
 /* ---- the line ------------------------------------------------------------ */
 
 void weir__task_join_line(weir_pool *pool, weir_task *task) {
-    if (!pool->rules.in_order) {
-        return;
-    }
-    task->order_next = NULL;
-    task->order_previous = pool->line.last;
-    *(pool->line.last != NULL ? &pool->line.last->order_next : &pool->line.first) = task;
+    struct weir__task_more *more = weir__task_more(task);
+    weir_task *last = pool->line.last;
+    more->order_next = NULL;
+    more->order_previous = last;
+    *(last != NULL ? &weir__task_more(last)->order_next : &pool->line.first) = task;
     pool->line.last = task;
 }
 
 void weir__task_leave_line(weir_pool *pool, weir_task *task) {
-    if (!pool->rules.in_order) {
-        return;
-    }
-    weir_task *next = task->order_next;
-    weir_task *previous = task->order_previous;
-    *(previous != NULL ? &previous->order_next : &pool->line.first) = next;
-    *(next != NULL ? &next->order_previous : &pool->line.last) = previous;
+    weir_task *next = weir__task_more(task)->order_next;
+    weir_task *previous = weir__task_more(task)->order_previous;
+    *(previous != NULL ? &weir__task_more(previous)->order_next : &pool->line.first) = next;
+    *(next != NULL ? &weir__task_more(next)->order_previous : &pool->line.last) = previous;
 }
 
 /* ---- results ------------------------------------------------------------- */
@@ -81,7 +77,7 @@ void weir__task_drop_made(weir_pool *pool, const void *events, size_t count, wei
 }
 
 void weir__task_drop_results(weir_pool *pool, weir_task *task, weir_discard why) {
-    struct weir__results *results = &task->results;
+    struct weir__results *results = &weir__task_more(task)->results;
     if (results->count > 0) {
         weir__results_point(results, &pool->rules.results);
         weir__task_drop_made(pool, results->events, results->count, why);
@@ -91,7 +87,7 @@ void weir__task_drop_results(weir_pool *pool, weir_task *task, weir_discard why)
 
 /* To the consumers, or the buffer, when the callback that runs has returned. */
 static void send_results(weir_pool *pool, weir_task *task) {
-    struct weir__results *results = &task->results;
+    struct weir__results *results = &weir__task_more(task)->results;
     if (pool->over || pool->self == NULL) {
         weir__task_drop_results(pool, task, WEIR_DISCARD_STOPPED);
         return;
@@ -101,12 +97,12 @@ static void send_results(weir_pool *pool, weir_task *task) {
         weir__task_drop_results(pool, task, WEIR_DISCARD_NO_MEMORY);
         return;
     }
-    task->sent = results->count;
+    weir__task_more(task)->sent = results->count;
     weir__results_clear(results, &pool->rules.results);
 }
 
 void weir__task_settle(weir_pool *pool, weir_task *task) {
-    if (task->results.count > 0) {
+    if (weir__task_more(task)->results.count > 0) {
         if (pool->rules.in_order && !pool->over && pool->self != NULL) {
             weir__fetch_add_u64(&task->word, WEIR__TASK_WAITING - WEIR__TASK_DONE);
             return; /* perhaps for nobody: the line is looked at before the callback ends */

@@ -99,8 +99,9 @@ static void judge_made(struct weir__iteration *iteration, weir_task *self, weir_
 static weir_task_result call_next(void *context, const void *event, weir_task *self) {
     struct weir__iteration *iteration = context;
     const size_t most = iteration->room_events;
+    const uint64_t wanted = weir__task_more(self)->wanted;
     const weir_room room = {.events = iteration->room,
-                            .count = self->wanted < most ? (size_t)self->wanted : most};
+                            .count = wanted < most ? (size_t)wanted : most};
     (void)event;
     judge_made(iteration, self, iteration->options.next(iteration->options.context, room),
                room.count);

@@ -156,8 +156,12 @@ static void fill_options(weir_pool *pool, const weir_pool_options *options) {
     snprintf(pool->name, sizeof pool->name, "%s", options->name != NULL ? options->name : "pool");
     pool->options.name = pool->name;
     fill_rules(pool, options);
-    size_t bytes =
-        weir__task_own_at(options->event_bytes) + weir__results_own_bytes(&pool->rules.results);
+    size_t bytes = offsetof(weir_task, event) + options->event_bytes;
+    if (options->emits != NULL || options->restart_delay != NULL) {
+        pool->rules.more_at = (bytes + 15) / 16 * 16;
+        bytes = pool->rules.more_at + sizeof(struct weir__task_more) +
+                weir__results_own_bytes(&pool->rules.results);
+    }
     pool->task_bytes = (bytes + 63) / 64 * 64;
 }
 

@@ -19,7 +19,7 @@ void weir__task_run(weir_task *task) {
     if (!weir__task_move(task, WEIR__TASK_QUEUED, WEIR__TASK_RUNNING)) {
         return; /* it was ended: only the pointer to it had to come out of the ring */
     }
-    task->attempt++;
+    task->attempt += task->attempt < UINT32_MAX;
     struct weir__errand errand;
     weir__errand_begin(&errand, task->pool->quay.runtime, "task");
     errand.stage = task->pool->quay.stage;
@@ -83,7 +83,7 @@ unsigned weir_task_attempt(const weir_task *self) {
     if (weir__missing(self, "self")) {
         return 0;
     }
-    return self->attempt < UINT32_MAX ? (unsigned)self->attempt : UINT32_MAX;
+    return self->attempt;
 }
 
 weir_child weir_task_child(const weir_task *self) {
