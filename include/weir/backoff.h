@@ -40,10 +40,10 @@ typedef struct weir_backoff {
  * The delay after so many failures.
  * Arguments  failures: 1 after the first; 0: there was none, so there is no delay.
  *            random: any 64 bits, each as likely as the next.  The same give the same delay.
- * Returns    nanoseconds: d where jitter is 0, else d - jitter * d to d, each as likely as the next,
- *            where d is as above.  Never more than most_ns, whatever it is called with: a factor
- *            below 1 is taken for 1, jitter outside of 0..1 for the nearer end, what is not a number
- *            for the default, and most_ns below first_ns bounds the first delay, too.
+ * Returns    nanoseconds: d where jitter is 0, else d - jitter * d to d, each as likely as the
+ *            next, where d is as above.  Never more than most_ns, whatever it is called with: a
+ *            factor below 1 is taken for 1, jitter outside of 0..1 for the nearer end, what is not
+ *            a number for the default, and most_ns below first_ns bounds the first delay, too.
  * Threads    any; wait-free.  Cost: tens of nanoseconds.
  */
 uint64_t weir_backoff_delay(const weir_backoff *backoff, unsigned failures, uint64_t random);

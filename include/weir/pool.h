@@ -219,9 +219,9 @@ typedef struct weir_pool_options {
     const weir_pool_emits *emits;
 
     /* For WEIR_CHILD_TRANSIENT.  Unless NULL: how long a child waits before it is begun again,
-     * by how often it was tried (backoff.h); default: not at all.  Copied.  And how often a child is
-     * tried in all, 1..10^9: then it has FAILED for good; default: as often as max_restarts allows.
-     * A `start` that says ERROR to a restart counts as a try. */
+     * by how often it was tried (backoff.h); default: not at all.  Copied.  And how often a child
+     * is tried in all, 1..10^9: then it has FAILED for good; default: as often as max_restarts
+     * allows.  A `start` that says ERROR to a restart counts as a try. */
     const weir_backoff *restart_delay;
     size_t attempts;
 

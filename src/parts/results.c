@@ -113,14 +113,14 @@ static weir_status weigh(const struct weir__results *results, const struct weir_
 }
 
 /* Where it is; of spans that are all empty, anywhere. */
-static char *payload_of(const struct weir__results *results) {
+static char *payload_at(const struct weir__results *results) {
     return results->payload != NULL ? results->payload : (char *)results->events;
 }
 
-static void write_spans(struct weir__results *results, const struct weir__results_kind *kind,
-                        const unsigned char *event, size_t count) {
+static void copy_with_spans(struct weir__results *results, const struct weir__results_kind *kind,
+                            const unsigned char *event, size_t count) {
     unsigned char *to = results->events + results->count * kind->event_bytes;
-    char *at = payload_of(results) + results->payload_used;
+    char *at = payload_at(results) + results->payload_used;
     for (size_t i = 0; i < count; i++) {
         weir__spans_write(kind->spans, kind->event_bytes, event, to, at);
         at += weir__spans_bytes(kind->spans, event);
@@ -147,7 +147,7 @@ weir_status weir__results_add(struct weir__results *results, const struct weir__
                             kind->event_bytes);
     }
     if (kind->spans > 0) {
-        write_spans(results, kind, events, count);
+        copy_with_spans(results, kind, events, count);
     } else {
         memcpy(results->events + results->count * kind->event_bytes, events,
                count * kind->event_bytes);
@@ -158,7 +158,7 @@ weir_status weir__results_add(struct weir__results *results, const struct weir__
 }
 
 void weir__results_point(struct weir__results *results, const struct weir__results_kind *kind) {
-    char *at = payload_of(results);
+    char *at = payload_at(results);
     unsigned char *event = results->events;
     for (size_t i = 0; kind->spans > 0 && i < results->count; i++, event += kind->event_bytes) {
         weir_bytes *spans = (weir_bytes *)(void *)event;

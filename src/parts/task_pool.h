@@ -326,11 +326,8 @@ void weir__task_know(weir_pool *pool, weir_task *task);
 /* The child is queued in that list, if it is in that state, unless somebody ends it. */
 void weir__task_queue(struct weir__task_list *list, weir_task *task, enum weir__task_state from);
 
-/* What is queued goes to the threads, as far as there is room, and demand. */
-void weir__task_hand_out(weir_pool *pool);
-
-/* Without threads: runs the oldest child that is queued. */
-void weir__task_run_one(weir_pool *pool);
+/* The task of a child that is DONE has returned. */
+void weir__task_finished(weir_pool *pool, weir_task *task);
 
 /* What has come back, or was started or ended by hand. */
 void weir__task_read_notes(weir_pool *pool);
@@ -353,6 +350,14 @@ void weir__task_tell_unseen(weir_pool *pool);
 
 /* A poke has found the stage gone. */
 void weir__task_arrived_late(struct weir__quay *quay);
+
+/* ---- task_pool_begin.c --------------------------------------------------- */
+
+/* What is queued goes to the threads, as far as there is room, and demand. */
+void weir__task_hand_out(weir_pool *pool);
+
+/* Without threads: runs the oldest child that is queued. */
+void weir__task_run_one(weir_pool *pool);
 
 /* ---- task_pool_again.c --------------------------------------------------- */
 

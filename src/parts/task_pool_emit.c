@@ -58,7 +58,7 @@ void weir__task_leave_line(weir_pool *pool, weir_task *task) {
 /* ---- results ------------------------------------------------------------- */
 
 /* They never were the graph's: as if it had emitted them, and lost them. */
-static void count_dropped(weir_pool *pool, uint64_t count, weir_discard why) {
+static void tell_dropped(weir_pool *pool, uint64_t count, weir_discard why) {
     if (pool->self != NULL) {
         weir__stage_count_out(pool->self, count);
         weir__stage_discard(pool->self, count, why, false);
@@ -73,7 +73,7 @@ void weir__task_drop_made(weir_pool *pool, const void *events, size_t count, wei
     if (type != NULL) {
         weir__owned_drop_raw(type, events, count, why, &weir__here->pool, &weir__here->pool);
     }
-    count_dropped(pool, count, why);
+    tell_dropped(pool, count, why);
 }
 
 void weir__task_drop_results(weir_pool *pool, weir_task *task, weir_discard why) {

@@ -175,7 +175,7 @@ weir_demand_mode weir__iteration_demand(const struct weir__iteration *iteration)
 }
 
 /* As many as are about that many bytes; of those with spans few, for each may be long. */
-static size_t room_for(const weir_iterator_options *options) {
+static size_t events_of_room(const weir_iterator_options *options) {
     enum { ROOM_BYTES = 16384, SPANS_MOST = 16 };
     const weir_event_type *type = options->type;
     const size_t bytes = type != NULL ? type->bytes : options->event_bytes;
@@ -188,7 +188,7 @@ static size_t room_for(const weir_iterator_options *options) {
 
 static struct weir__iteration *make_iteration(const weir_runtime *runtime,
                                               const weir_iterator_options *options) {
-    const size_t events = room_for(options);
+    const size_t events = events_of_room(options);
     const size_t each = options->type != NULL ? options->type->bytes : options->event_bytes;
     const size_t bytes =
         sizeof(struct weir__iteration) + events * (each - 1 < WEIR_EVENT_BYTES_LIMIT ? each : 1);
