@@ -68,6 +68,16 @@ static void discarded(void *context, uint64_t count, weir_discard cause) {
 
 /* ---- opening and closing ---------------------------------------------------- */
 
+static weir_verdict note_results(weir_stage *self, struct player *player, weir_batch batch) {
+    struct results_scene *scene = player->own;
+    const uint64_t *numbers = batch.events;
+    (void)self;
+    for (size_t i = 0; i < batch.count && scene->count < RESULTS_MOST; i++) {
+        scene->got[scene->count++] = numbers[i];
+    }
+    return WEIR_CONTINUE;
+}
+
 void results_open(struct results_scene *scene, const weir_runtime_options *options,
                   uint64_t limit) {
     memset((char *)scene + offsetof(struct results_scene, pool), 0,
@@ -75,6 +85,12 @@ void results_open(struct results_scene *scene, const weir_runtime_options *optio
     rig_open(&scene->rig, options);
     scene->p = (struct player){.name = "p", .kind = WEIR_PRODUCER, .limit = limit, .quiet = true};
     player_start(&scene->p, &scene->rig, NULL);
+    scene->c = (struct player){.name = "c",
+                               .kind = WEIR_CONSUMER,
+                               .quiet = true,
+                               .own = scene,
+                               .does.events = note_results};
+    player_start(&scene->c, &scene->rig, NULL);
 }
 
 void results_pool(struct results_scene *scene, size_t max, const weir_pool_emits *emits,
@@ -102,24 +118,8 @@ void results_pool(struct results_scene *scene, size_t max, const weir_pool_emits
                      WEIR_OK);
 }
 
-static weir_verdict note_results(weir_stage *self, struct player *player, weir_batch batch) {
-    struct results_scene *scene = player->own;
-    const uint64_t *numbers = batch.events;
-    (void)self;
-    for (size_t i = 0; i < batch.count && scene->count < RESULTS_MOST; i++) {
-        scene->got[scene->count++] = numbers[i];
-    }
-    return WEIR_CONTINUE;
-}
-
 void results_consumer(struct results_scene *scene, size_t max) {
-    scene->c = (struct player){.name = "c",
-                               .kind = WEIR_CONSUMER,
-                               .quiet = true,
-                               .manual = max == 0,
-                               .own = scene,
-                               .does.events = note_results};
-    player_start(&scene->c, &scene->rig, NULL);
+    scene->c.manual = max == 0;
     const weir_subscribe_options options = {.max_demand = max, .cancel = WEIR_TEMPORARY};
     scene->takes = player_subscribe(&scene->c, &scene->stage, &options);
 }

@@ -37,7 +37,8 @@ struct results_scene {
     uint64_t got[RESULTS_MOST];
 };
 
-/* A runtime of these options (NULL: stepped), a producer of `limit` numbers, and nothing else. */
+/* A runtime of these options (NULL: stepped), a producer of `limit` numbers, and a consumer that
+ * nobody feeds yet. */
 void results_open(struct results_scene *scene, const weir_runtime_options *options, uint64_t limit);
 
 /* The pool: takes `max` events at a time; what it emits, in what order; options may be NULL, and
@@ -45,7 +46,7 @@ void results_open(struct results_scene *scene, const weir_runtime_options *optio
 void results_pool(struct results_scene *scene, size_t max, const weir_pool_emits *emits,
                   const weir_pool_options *options);
 
-/* The consumer of its results, which asks for `max` at a time; 0: only by results_ask. */
+/* The consumer takes its results, and asks for `max` at a time; 0: only by results_ask. */
 void results_consumer(struct results_scene *scene, size_t max);
 void results_ask(struct results_scene *scene, uint64_t count);
 

@@ -169,7 +169,6 @@ static void parts(void **state) {
     done.restart_delay = &delay;
     REFUSED("weir_pool_emits", emits.reserved, weir_pool_open(runtime, &done, &pool, &out));
     REFUSED("restart_delay", delay.reserved, weir_pool_open(runtime, &done, &pool, &out));
-    weir_iterator_options read = {.event_bytes = 8, .next = no_more};
     REFUSED("weir_iterator_options", read.reserved, weir_pool_iterate(runtime, &read, &pool, &out));
     rig_close(&rig);
 }

@@ -196,14 +196,13 @@ static void a_drain_asks_no_more(void) {
 static void others_of_its_worker_go_on(void **state) {
     (void)state;
     rig_open(&rig, &(weir_runtime_options){.workers = 1, .unpinned = true});
+    struct player q = {.name = "q", .kind = WEIR_PRODUCER, .limit = 1000, .quiet = true};
+    struct player d = {.name = "d", .kind = WEIR_CONSUMER, .quiet = true};
+    PLAYERS_START(&rig, &q, &d);
     start(10, 4, WEIR_FORWARD);
     input.waits = true;
     consume(false, 10);
     while (weir__load_relaxed_u32(&input.calls) == 0) sched_yield();
-    struct player q = {.name = "q", .kind = WEIR_PRODUCER, .limit = 1000, .quiet = true};
-    struct player d = {.name = "d", .kind = WEIR_CONSUMER, .quiet = true};
-    player_start(&q, &rig, NULL);
-    player_start(&d, &rig, NULL);
     player_subscribe(&d, &q, &(weir_subscribe_options){.cancel = WEIR_TEMPORARY});
     while (player_call(&d, 1) != 2 || rig_accounts(&rig).handled < 1000) sched_yield();
     assert_int_equal(weir__load_relaxed_u32(&input.calls), 1);
