@@ -41,7 +41,8 @@
  *   what its consumers have asked for, and not got: a child is begun only while fewer than that
  *                are under way, that is begun, and with results that were not sent.  So whoever
  *                asks for n at a time sees n tasks at work for it: let the consumers' max_demand
- *                be as many as the threads, or more.
+ *                be as many as the threads, or more.  (Of events with spans the first is asked for
+ *                alone, unless their bytes are not bounded: subscription.h.)
  * A task that emits nothing makes room for another at once.  Of one that emits several, what was
  * not asked for goes to the stage's buffer, and while something is there nothing is asked for, so
  * no task is begun (GenStage's producer_consumer: no input while events wait).  Thus a slow
