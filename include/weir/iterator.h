@@ -15,6 +15,8 @@
  * Of events of any length, whose type has spans, `next` writes the spans to the room, and they
  * point wherever its bytes are: those are copied, as by weir_emit, once it has returned, and are
  * its own again in its next call, or in `close`.
+ * While `next` waits for its input the stage's worker waits with it.  One that may wait long
+ * belongs on a thread of its own: weir_pool_iterate (pool.h) takes the same options.
  * Source: GenStage.from_enumerable.
  */
 #ifndef WEIR_ITERATOR_H

@@ -5,6 +5,7 @@
  * A pool is a consumer like any other (subscribe it, stop it) for work that may
  * block or take long, which callbacks may not.  Each event becomes a *child*: a
  * call of `task`, on one of the pool's threads.  GenStage's ConsumerSupervisor.
+ * With `emits` it is a producer_consumer: what its tasks emit goes on downstream.
  *
  * Demand.  On subscribing, a pool asks for max_demand events: so many children
  * at once.  From then on it counts children that have finished for good, of
@@ -26,8 +27,41 @@
  * Order.  Tasks are begun in the order of the events; how they end is up to
  * them.  With several threads nothing is promised about what runs beside what.
  *
+ * Results.  A task emits none, one or several events (weir_task_emit), which are all seen, by
+ * consumers, once it has returned OK; or none of them is: what a task that FAILED had emitted is
+ * dropped (WEIR_DISCARD_ABANDONED), and a restart begins with nothing emitted.  They go as tasks
+ * end; or, IN_ORDER, in the order of the events: then what a task has emitted waits until all
+ * children that came before it have ended, and so has its child not finished for good until then.
+ * So no more than max_demand children's results wait, of each subscription; and one child that
+ * takes long, or waits for its restart, holds up those behind it.
+ *
+ * Demand, of a pool that emits.  Three numbers bound how many tasks run:
+ *   max_demand   of its subscriptions: so many events it takes, and has children for
+ *   threads      so many run at once
+ *   what its consumers have asked for, and not got: a child is begun only while fewer than that
+ *                are under way, that is begun, and with results that were not sent.  So whoever
+ *                asks for n at a time sees n tasks at work for it: let the consumers' max_demand
+ *                be as many as the threads, or more.  (Of events with spans the first is asked for
+ *                alone, unless their bytes are not bounded: subscription.h.)
+ * A task that emits nothing makes room for another at once.  Of one that emits several, what was
+ * not asked for goes to the stage's buffer, and while something is there nothing is asked for, so
+ * no task is begun (GenStage's producer_consumer: no input while events wait).  Thus a slow
+ * consumer slows the pool, whose window then slows its producers.  A child that was begun goes on,
+ * and is begun again, whatever is asked for meanwhile.  Where a drain would stall for want of
+ * demand, the pool works on without it, as any producer_consumer with a buffer without bound.
+ *
+ * Restarts.  A child whose task has FAILED is begun again (restart, TRANSIENT) as often as
+ * `attempts` and max_restarts allow, at once or after a delay that grows (restart_delay), for
+ * which it waits in a timer of the stage's worker, and takes no thread.
+ *
  * Accounts.  An event is handled once its child has finished for good; until
- * then it is in flight.  weir_runtime_settle waits for tasks to end.
+ * then it is in flight.  weir_runtime_settle waits for tasks to end, but not for delays, nor for
+ * demand.  Results are emitted when they go; those that are dropped count as emitted and discarded.
+ *
+ * The end.  A pool that finishes does all that is queued, also what waits for a restart: a delay
+ * is neither cut short nor given up (a drain's timeout is, and says WEIR_HOLDUP_TASKS); then all
+ * results are sent, and it ends.  One that stops sends no more: what a task emits that ends later,
+ * or what waits in line, is dropped as WEIR_DISCARD_STOPPED, counted and told (`discarded`).
  *
  * Events that own something (event.h).  A child's event is its pool's, until the child has
  * finished for good and `exited` has returned: start, task and exited borrow it.  Then it is
@@ -55,6 +89,8 @@
 #ifndef WEIR_POOL_H
 #define WEIR_POOL_H
 
+#include <weir/backoff.h>
+#include <weir/iterator.h>
 #include <weir/stage.h>
 
 #ifdef __cplusplus
@@ -111,6 +147,35 @@ typedef enum weir_child_exit {
 #define WEIR_POOL_MAX_SECONDS_DEFAULT  5
 #define WEIR_POOL_MAX_SECONDS_LIMIT    1000000000
 #define WEIR_POOL_SHUTDOWN_DEFAULT     UINT64_C(5000000000)
+#define WEIR_POOL_ATTEMPTS_LIMIT       1000000000
+
+/* In which order results go: as their tasks end; or by the order of the events whose they are, a
+ * child by hand being where the stage heard of it. */
+typedef enum weir_pool_order { WEIR_POOL_ANY_ORDER = 0, WEIR_POOL_IN_ORDER = 1 } weir_pool_order;
+
+/* What a pool emits, and how: all but `order` as in weir_stage_options. */
+typedef struct weir_pool_emits {
+    size_t event_bytes;          /* 1..65536, required; with a type, 0 or the type's         */
+    const weir_event_type *type; /* of events that own something, or have spans: kept        */
+    weir_pool_order order;       /* default WEIR_POOL_ANY_ORDER                              */
+    weir_keep buffer_keep;       /* of results that nobody has asked for yet ...             */
+    size_t buffer_size;          /* ... default WEIR_INFINITY: with a bound, what is beyond  */
+    size_t buffer_bytes;         /* is discarded, as OVERFLOW                                */
+    const weir_dispatcher *dispatcher; /* default weir_demand_dispatcher()                   */
+    const void *dispatcher_options;
+    weir_on_cancel on_cancel;
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
+} weir_pool_emits;
+
+/* How a child has ended, for `ended`. */
+typedef struct weir_child_end {
+    weir_child child;
+    const void *event; /* as for `exited`                                              */
+    weir_child_exit how;
+    uint64_t attempts; /* how often it was tried to begin its task; 0: no task has seen the event */
+    uint64_t emitted;  /* results that went on: 0 unless its task returned OK          */
+    uintptr_t reserved[4]; /* for later versions (version.h) */
+} weir_child_end;
 
 typedef struct weir_pool_options {
     const char *name;   /* default "pool"                                               */
@@ -135,20 +200,35 @@ typedef struct weir_pool_options {
      * task took what it owns is the program's: these are only the bytes. */
     void (*exited)(void *context, weir_child child, const void *event, weir_child_exit how);
 
-    /* Unless NULL: events that no task has seen, with the count and why; else logged.  On the
-     * stage's worker; of those whose producer had gone as well, in weir_pool_close. */
+    /* Unless NULL: events that no task has seen, and results that go nowhere, with the count and
+     * why; else logged, but for ABANDONED.  On the stage's worker; of events whose producer had
+     * gone as well, in weir_pool_close. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
-    void *context; /* handed to all four */
+    void *context; /* handed to all of them */
 
     weir_child_restart restart; /* default WEIR_CHILD_TEMPORARY                         */
-    size_t max_restarts;        /* 0 (say WEIR_NONE)..10000; default 3; of all children */
+    size_t max_restarts;        /* 0 (say WEIR_NONE)..10000, or WEIR_INFINITY: of all children;  */
+                                /* default 3, and WEIR_INFINITY where `attempts` is set         */
     size_t max_seconds;         /* 0 (say WEIR_NONE)..10^9; default 5: more restarts than that   */
                                 /* within as many seconds of weir_runtime_now stop the pool     */
     uint64_t shutdown_ns;       /* how long weir_pool_close waits for running tasks; default   */
                                 /* 5 seconds; 1: hardly at all; WEIR_FOREVER                  */
     const weir_subscribe_to *subscribe_to; /* producers to subscribe to, in order        */
     size_t subscribe_count;
-    uintptr_t reserved[8]; /* for later versions (version.h): zero */
+
+    /* Unless NULL: what its tasks emit; it is a producer_consumer then.  Copied. */
+    const weir_pool_emits *emits;
+
+    /* For WEIR_CHILD_TRANSIENT.  Unless NULL: how long a child waits before it is begun again,
+     * by how often it was tried (backoff.h); default: not at all.  Copied.  And how often a child
+     * is tried in all, 1..10^9: then it has FAILED for good; default: as often as max_restarts
+     * allows.  A `start` that says ERROR to a restart counts as a try. */
+    const weir_backoff *restart_delay;
+    size_t attempts;
+
+    /* Instead of `exited`, and like it, but told more. */
+    void (*ended)(void *context, const weir_child_end *end);
+    uintptr_t reserved[4]; /* for later versions (version.h): zero */
 } weir_pool_options;
 
 typedef struct weir_pool weir_pool;
@@ -170,6 +250,23 @@ weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *optio
                            weir_ref *stage);
 
 /*
+ * Starts an iterator (iterator.h) whose `next` may block: it runs on a thread of a pool of its own,
+ * and its worker is free for other stages meanwhile.  All else is as weir_iterator_start says:
+ * demand, the verdicts, what they do to its stage, and who owns what it has made; but
+ *   - `next` is called for some 16 KiB of events at a time, or, with spans, for 16 events; what it
+ *     made is copied once more on its way;
+ *   - `close` is called as the handle is closed: by then no `next` runs;
+ *   - the stage must be closed by its handle, weir_pool_close, which waits for a `next` that is
+ *     under way; that one should look at weir_ending_here now and then, and return.
+ * In STEPPED and SIMULATED runtimes `next` runs on the stepping thread.
+ * Arguments  as weir_pool_open.
+ * Errors     as weir_pool_open; `close` is then not called.  Its handle starts no children by hand.
+ * Source     GenStage.from_enumerable.
+ */
+weir_status weir_pool_iterate(weir_runtime *runtime, const weir_iterator_options *options,
+                              weir_pool **out, weir_ref *stage);
+
+/*
  * Starts a child by hand, from a copy of the event's bytes.  It belongs to no
  * subscription: it is not counted against any demand, nor in the accounts.  A
  * child that the stage no longer gets to is told of as WEIR_CHILD_DISCARDED.
@@ -189,16 +286,19 @@ weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child
  * discarded and counted.  A thread cannot be killed: one that runs is asked to
  * stop, and ends when its task returns; it is not begun again then.
  * Returns    WEIR_OK; it is not waited for.
- * Errors     NO_CHILD: it has ended already, or never was.
+ * What a task has emitted that returns OK all the same goes on.
+ * Errors     NO_CHILD: it has ended already (also one whose results wait), or never was.
  * Threads    any, also callbacks and tasks; lock-free.
  * Source     ConsumerSupervisor.terminate_child.
  */
 weir_status weir_pool_end_child(weir_pool *pool, weir_child child);
 
 typedef enum weir_child_state {
-    WEIR_CHILD_QUEUED = 1,    /* not begun                           */
-    WEIR_CHILD_RUNNING = 2,   /* its task runs                       */
-    WEIR_CHILD_RESTARTING = 3 /* `start` failed at a restart: again  */
+    WEIR_CHILD_QUEUED = 1,  /* not begun                           */
+    WEIR_CHILD_RUNNING = 2, /* its task runs                       */
+    WEIR_CHILD_RESTARTING =
+        3,                 /* it waits for its restart, which `start` has failed or delay holds */
+    WEIR_CHILD_WAITING = 4 /* its task was done; its results wait for those before them */
 } weir_child_state;
 
 typedef struct weir_child_info {
@@ -226,7 +326,8 @@ typedef struct weir_pool_counts {
     size_t queued;
     size_t running;
     size_t restarting;
-    uintptr_t reserved[4]; /* for later versions (version.h) */
+    size_t waiting;        /* done, with results that wait in order */
+    uintptr_t reserved[3]; /* for later versions (version.h) */
 } weir_pool_counts;
 
 /* Counts them.  As above.  Source: ConsumerSupervisor.count_children. */
@@ -275,6 +376,22 @@ bool weir_task_ending(const weir_task *self);
  * Threads    the task's.
  */
 weir_status weir_task_take(weir_task *self, void *event);
+
+/*
+ * Emits events of the pool's `emits`: copies of them and, of a type with spans, of what those point
+ * at.  They go once the task has returned OK (see above), those of one call side by side.
+ * Arguments  count: 0 is none, and OK.
+ * Errors     INVALID: the pool emits nothing; events is NULL; one has more than its type's
+ *            payload_limit.  NO_MEMORY.  Then none of them was taken.
+ * Ownership  weir's after WEIR_OK, whatever the task returns: if they do not go they are dropped,
+ *            as ABANDONED, STOPPED or NO_MEMORY.  Else the task's.
+ * Threads    the task's, and while it runs.  Cost: a copy, and another as they go; of up to some 4
+ *            KiB a task no allocation, once its slot has had as many.
+ */
+weir_status weir_task_emit(weir_task *self, const void *events, size_t count);
+
+/* Which attempt it is: 1 for the first, 2 once it was begun again, and so on. */
+unsigned weir_task_attempt(const weir_task *self);
 
 /* The child that it is, for weir_pool_end_child. */
 weir_child weir_task_child(const weir_task *self);

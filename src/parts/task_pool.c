@@ -17,15 +17,29 @@ static weir_pool *pool_of(weir_stage *self) {
 
 /* ---- the stage's callbacks ----------------------------------------------- */
 
+/* Where none is under way, all wait for consumers to ask: who emits nothing need not. */
 static weir_holdup pool_holds(const weir_stage *self) {
-    bool any = (*(weir_pool *const *)self->state)->children > 0;
-    return any ? WEIR_HOLDUP_TASKS : WEIR_HOLDUP_NONE;
+    const weir_pool *pool = *(weir_pool *const *)self->state;
+    if (pool->children == 0) {
+        return WEIR_HOLDUP_NONE;
+    }
+    bool gated = weir__task_emits(pool) && pool->under_way == 0;
+    return gated ? WEIR_HOLDUP_DEMAND : WEIR_HOLDUP_TASKS;
 }
 
 static weir_verdict pool_poked(weir_stage *self);
 
+/* Consumers have asked, or the buffer has changed. */
+static weir_verdict pool_supplies(weir_stage *self) {
+    weir_pool *pool = pool_of(self);
+    weir_verdict verdict = weir__iteration_go(pool);
+    weir__task_hand_out(pool);
+    return verdict;
+}
+
 static weir_verdict pool_init(weir_stage *self, void *argument) {
-    static const struct weir__part_calls calls = {.poke = pool_poked, .holds = pool_holds};
+    static const struct weir__part_calls calls = {
+        .poke = pool_poked, .supply = pool_supplies, .holds = pool_holds};
     (void)argument;
     weir_pool *pool = pool_of(self);
     self->counts_handled = true;
@@ -40,6 +54,9 @@ static struct weir__task_source *find_source(const weir_pool *pool, weir_subscri
 
 static weir_subscribe_verdict pool_subscribed(weir_stage *self, const weir_peer *peer) {
     weir_pool *pool = pool_of(self);
+    if (peer->side == WEIR_CONSUMER) {
+        return WEIR_AUTOMATIC;
+    }
     struct weir__task_source *source =
         weir__alloc_zeroed(&pool->quay.runtime->allocator, sizeof *source, 16);
     if (source == NULL) {
@@ -63,7 +80,8 @@ static weir_subscribe_verdict pool_subscribed(weir_stage *self, const weir_peer 
 static weir_verdict pool_cancelled(weir_stage *self, const weir_peer *peer, weir_cancel_cause cause,
                                    weir_reason reason) {
     weir_pool *pool = pool_of(self);
-    struct weir__task_source *source = find_source(pool, peer->subscription);
+    struct weir__task_source *source =
+        peer->side == WEIR_PRODUCER ? find_source(pool, peer->subscription) : NULL;
     (void)cause, (void)reason;
     if (source != NULL) {
         source->live = false;
@@ -102,11 +120,8 @@ static bool to_be_begun(weir_pool *pool, const struct weir__item *batch, uint32_
 
 /* A slot for it.  NULL: no memory, it is lost. */
 static weir_task *slot_for(weir_pool *pool, const struct weir__item *batch, uint32_t index) {
-    weir_task *task = pool->free;
-    if (task != NULL) {
-        pool->free = task->next;
-    } else if ((task = weir__task_fresh(pool)) == NULL) {
-        weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s has no memory for a child", pool->name);
+    weir_task *task = weir__task_take_slot(pool);
+    if (task == NULL) {
         weir__task_discard(pool, 1, WEIR_DISCARD_NO_MEMORY);
         leave_in_batch(batch, index, WEIR_DISCARD_NO_MEMORY);
     }
@@ -123,11 +138,10 @@ static bool start_child(weir_pool *pool, struct weir__task_source *source,
     task->lifted = weir__lift(batch, index, event, task->event, &weir__here->pool);
     task->source = source;
     source->count++;
-    pool->children++;
-    task->known = true;
+    weir__task_know(pool, task);
     weir__store_release_u64(&task->producer, source->subscription.producer.bits); /* G5 -> G6 */
     weir__task_move(task, WEIR__TASK_FREE, WEIR__TASK_NEW);
-    weir__task_queue(pool, task, WEIR__TASK_NEW);
+    weir__task_queue(&pool->backlog, task, WEIR__TASK_NEW);
     return true;
 }
 
@@ -159,6 +173,10 @@ static weir_verdict pool_poked(weir_stage *self) {
     weir__task_retry(pool);
     weir__task_read_notes(pool);
     weir__task_run_one(pool);
+    weir__task_pass_line(pool);
+    weir_verdict verdict =
+        pool->verdict != WEIR_CONTINUE ? pool->verdict : weir__iteration_go(pool);
+    pool->verdict = WEIR_CONTINUE;
     weir__task_hand_out(pool);
     WEIR__VERIFY(weir__task_check(pool));
     weir__quay_release(&pool->quay, 1); /* the poke's */
@@ -168,7 +186,7 @@ static weir_verdict pool_poked(weir_stage *self) {
                        pool->options.max_restarts, pool->options.max_seconds);
     }
     bool stop = pool->given_up || weir__load_relaxed_u32(&pool->closing) != 0;
-    return stop ? weir_stop_with(self, WEIR_REASON_SHUTDOWN) : WEIR_CONTINUE;
+    return stop ? weir_stop_with(self, WEIR_REASON_SHUTDOWN) : verdict;
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -185,8 +203,8 @@ static weir_task *take_unbegun(weir_pool *pool) {
         count++;
     }
     weir__task_home(pool, count);
-    struct weir__task_list *lists[] = {&pool->retry, &pool->backlog};
-    for (int i = 0; i < 2; i++) {
+    struct weir__task_list *lists[] = {&pool->retry, &pool->again, &pool->backlog};
+    for (int i = 0; i < 3; i++) {
         while ((task = weir__task_take_first(lists[i])) != NULL) {
             task->next = newest;
             newest = task;
@@ -245,14 +263,31 @@ static void ask_to_stop(weir_task *task) {
     }
 }
 
+/* It is in no list: it waits for its restart, or for earlier results. */
+static void end_waiting(weir_pool *pool, weir_task *task) {
+    if (task->delayed) {
+        weir__task_undelay(task);
+        end_unbegun(pool, task, WEIR__TASK_RESTARTING);
+    } else {
+        weir__task_drop_results(pool, task, WEIR_DISCARD_STOPPED);
+        weir__task_close(pool, task, WEIR_CHILD_FINISHED);
+    }
+    weir__task_recycle(pool, task);
+}
+
 /*
- * What is left is with the threads.  One that was handed a child and has not begun
+ * What is left waits, or is with the threads.  One that was handed a child and has not begun
  * it comes too late; the others are asked to stop.
  */
 static void stop_running(weir_pool *pool) {
     uint32_t used = weir__load_relaxed_u32(&pool->used);
     for (uint32_t i = 0; i < used; i++) {
         weir_task *task = weir__task_at(pool, i);
+        uint64_t word = weir__load_relaxed_u64(&task->word);
+        if (task->delayed || weir__task_state(word) == WEIR__TASK_WAITING) {
+            end_waiting(pool, task);
+            continue;
+        }
         end_unbegun(pool, task, WEIR__TASK_QUEUED);
         ask_to_stop(task);
     }
@@ -272,6 +307,7 @@ static void terminate(weir_stage *self, weir_reason reason) {
     weir_pool *pool = pool_of(self);
     (void)reason;
     pool->given_up = true; /* nothing is begun again */
+    pool->over = true;
     for (struct weir__task_source *source = pool->sources; source != NULL; source = source->next) {
         source->pending = 0;
         source->min = UINT64_MAX; /* nor asked for */
@@ -301,14 +337,43 @@ static void terminate(weir_stage *self, weir_reason reason) {
     weir__quay_release(&pool->quay, 1); /* the stage's */
 }
 
+/* That a task failed is no news; what it had emitted is counted, and told to who wants to know. */
 static void pool_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
-    weir__quay_discarded(&pool_of(self)->quay, self->name, count, cause);
+    struct weir__quay *quay = &pool_of(self)->quay;
+    if (cause != WEIR_DISCARD_ABANDONED || quay->discarded != NULL) {
+        weir__quay_discarded(quay, self->name, count, cause);
+    }
 }
 
-weir_stage_options weir__task_stage(void) {
+/* Of one that calls `next`: nobody calls it, as it supplies by itself. */
+static weir_verdict pool_demanded(weir_stage *self, uint64_t demand) {
+    (void)self, (void)demand;
+    return WEIR_CONTINUE;
+}
+
+static weir_kind kind_of(const weir_pool *pool) {
+    return !weir__task_emits(pool)   ? WEIR_CONSUMER
+           : pool->iteration != NULL ? WEIR_PRODUCER
+                                     : WEIR_PRODUCER_CONSUMER;
+}
+
+weir_stage_options weir__task_stage(const weir_pool *pool) {
+    const weir_pool_emits *emits = &pool->emits;
+    const struct weir__iteration *iteration = pool->iteration;
     return (weir_stage_options){
-        .kind = WEIR_CONSUMER,
+        .kind = kind_of(pool),
+        .takes_bytes = iteration == NULL ? pool->options.event_bytes : 0,
+        .demand = iteration == NULL ? WEIR_FORWARD : weir__iteration_demand(iteration),
+        .event_bytes = emits->event_bytes,
+        .type = emits->type,
+        .buffer_size = emits->buffer_size,
+        .buffer_bytes = emits->buffer_bytes,
+        .buffer_keep = emits->buffer_keep,
+        .dispatcher = emits->dispatcher,
+        .dispatcher_options = emits->dispatcher_options,
+        .on_cancel = emits->on_cancel,
         .on = {.init = pool_init,
+               .handle_demand = pool_demanded,
                .handle_events = pool_events,
                .handle_subscribe = pool_subscribed,
                .handle_cancel = pool_cancelled,

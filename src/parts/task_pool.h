@@ -26,6 +26,8 @@
  *   closing   weir_pool_close                 the worker
  *   lifted    the worker; a task that takes   the worker, once it has come back
  *             its event, while it runs
+ *   results,  the thread, while the task      the worker, likewise
+ *   attempt   runs; then the worker
  *
  * A child's states, and who moves it:
  *
@@ -34,7 +36,8 @@
  *   QUEUED -> RUNNING    the thread that was handed it
  *   RUNNING -> DONE      the thread
  *   DONE -> RESTARTING -> QUEUED    the worker: it is begun again
- *   NEW, QUEUED, DONE, RESTARTING -> ENDED    the worker, which counts and tells of it
+ *   DONE -> WAITING      the worker: its results wait for those of earlier children (in order)
+ *   NEW, QUEUED, DONE, RESTARTING, WAITING -> ENDED    the worker, which counts and tells of it
  *   ENDED -> FREE, of another serial    the worker, once it is in no list, stack or ring
  *
  * Whoever ends a child marks it as ENDING, and sends a note: that is all.  A child that is marked
@@ -49,6 +52,16 @@
  * the slot's until the child is closed, which drops it; or until it is given back, as a slice.
  *
  *   children == slots that are `known` and not ENDED; of each subscription, its count of them
+ *   under_way == those of them that were begun, or handed out to be
+ *
+ * A pool that emits (task_pool_emit.c) is a producer_consumer.  What a task emits is its slot's
+ * until its child is closed: then the worker emits it, if the task was done and the stage is there,
+ * or drops it.  Children begin in the order of `backlog`, as far as consumers have asked for more
+ * than there are under way; those that are begun again come first, and need no demand, for they
+ * had it: else one that waits in order for such a one would wait for ever.  In order, all children
+ * that are known are in `line`, and results go from its front.
+ *
+ * Who waits for a restart is in the worker's timers, and in no list (task_pool_again.c).
  *
  * Ordering.  These are moved by locked operations, each a full fence, and so are the pushes and
  * takes of stacks; but for `producer`, which is stored, and `word` as a slot becomes FREE:
@@ -78,8 +91,11 @@
 #include "os/thread.h"
 #include "parts/intensity.h"
 #include "parts/quay.h"
+#include "parts/results.h"
 #include "ring/handout.h"
+#include "ring/timers.h"
 
+#include <weir/iterator.h>
 #include <weir/pool.h>
 
 enum {
@@ -94,7 +110,8 @@ enum weir__task_state {
     WEIR__TASK_RUNNING,
     WEIR__TASK_DONE, /* RUNNING + 1 */
     WEIR__TASK_RESTARTING,
-    WEIR__TASK_ENDED
+    WEIR__TASK_ENDED,
+    WEIR__TASK_WAITING /* DONE + 3 */
 };
 
 enum { WEIR__TASK_ENDING = 8 }; /* the mark, beside a state in a word */
@@ -113,6 +130,7 @@ struct weir_task {
     bool by_hand;
     /* handed over with the note */
     weir_task_result result;
+    uint32_t attempt; /* how often it was tried to begin it */
     struct weir__task_note back;
     struct weir__task_note end;
     /* the worker's */
@@ -124,7 +142,21 @@ struct weir_task {
     bool away;                        /* in a list, a stack or the ring */
     bool end_read;                    /* the note of its end            */
     bool end_due;                     /* it has ended, and that is still to come */
+    bool under_way;                   /* counted in pool->under_way     */
+    bool delayed;                     /* in the worker's timers         */
     _Alignas(16) unsigned char event[];
+};
+
+/* Behind the event, in slots of a pool that emits or delays. */
+struct weir__task_more {
+    weir_task *task; /* constant */
+    struct weir__results results;
+    uint64_t sent;         /* of those, as it was closed      */
+    uint64_t wanted;       /* asked for, when it was begun    */
+    weir_task *order_next; /* in pool->line                   */
+    weir_task *order_previous;
+    struct weir__timer timer;
+    _Alignas(16) unsigned char own[]; /* the results' own room */
 };
 
 /* A subscription's account, the worker's. */
@@ -145,9 +177,23 @@ struct weir__task_list {
     weir_task *last;
 };
 
+/* As far as they are of use to its worker. */
+struct weir__task_rules {
+    struct weir__results_kind results; /* of what is emitted; event_bytes 0: nothing */
+    size_t more_at;                    /* in a slot; 0: it has none */
+    bool in_order;
+    weir_backoff delay; /* of restarts; first_ns 0: at once */
+    uint64_t attempts;  /* of a child                       */
+};
+
+struct weir__iteration; /* task_pool_iterate.c */
+
 struct weir_pool {
     /* constant */
-    weir_pool_options options; /* defaults filled in; no subscriptions */
+    struct weir__iteration *iteration; /* NULL: it does events */
+    weir_pool_options options; /* defaults filled in; no subscriptions, nor what it points at */
+    weir_pool_emits emits;     /* event_bytes 0: it is a consumer */
+    struct weir__task_rules rules;
     char name[64];
     size_t task_bytes; /* of a slot */
     struct weir__thread *threads;
@@ -172,17 +218,31 @@ struct weir_pool {
     struct weir__task_source *sources;
     struct weir__index by_id;          /* of these                       */
     struct weir__task_list backlog;    /* QUEUED, and not yet handed out */
-    struct weir__task_list retry;      /* RESTARTING                     */
+    struct weir__task_list again;      /* the same, begun before         */
+    struct weir__task_list retry;      /* RESTARTING, and due            */
+    struct weir__task_list line;       /* in order: by order_next        */
     weir_task *free;                   /* slots of children for events   */
     struct weir__intensity intensity;  /* of restarts                  */
     struct weir__serial_stock serials; /* of children to come */
     uint64_t children;                 /* not finished for good, that have reached the stage     */
-    uint64_t unseen; /* events of children that ended, and no task has seen: to be told */
-    bool given_up;   /* too many restarts */
+    uint64_t under_way;
+    uint64_t unseen;      /* events of children that ended, and no task has seen: to be told */
+    bool given_up;        /* too many restarts */
+    bool over;            /* it stops: what comes is too late to be sent */
+    weir_verdict verdict; /* of the callback that runs, or of the next one */
 };
 
 static inline bool weir__task_has_threads(const weir_pool *pool) {
     return pool->options.threads > 0;
+}
+
+static inline bool weir__task_emits(const weir_pool *pool) {
+    return pool->rules.results.event_bytes > 0;
+}
+
+static inline struct weir__task_more *weir__task_more(const weir_task *task) {
+    unsigned char *slot = (unsigned char *)(uintptr_t)task;
+    return (struct weir__task_more *)(void *)(slot + task->pool->rules.more_at);
 }
 
 /* For tests: a small ring that begins just below the wrap.  A power of two, at least 2. */
@@ -205,6 +265,12 @@ static inline bool weir__task_is_ending(uint64_t word) {
     return (word & WEIR__TASK_ENDING) != 0;
 }
 
+/* The worker: nobody ends it. */
+static inline bool weir__task_is_queued(const weir_task *task) {
+    uint64_t word = weir__load_relaxed_u64(&task->word);
+    return weir__task_state(word) == WEIR__TASK_QUEUED && !weir__task_is_ending(word);
+}
+
 /* Moves a child on, if it is in that state, and nobody is ending it. */
 static inline bool weir__task_move(weir_task *task, enum weir__task_state from,
                                    enum weir__task_state to) {
@@ -220,6 +286,9 @@ weir_task *weir__task_fresh(weir_pool *pool);
 
 /* The slot of that index, below `used`. */
 weir_task *weir__task_at(const weir_pool *pool, uint32_t index);
+
+/* The worker: the same, or one of an event that is done.  NULL: no memory, which is logged. */
+weir_task *weir__task_take_slot(weir_pool *pool);
 
 void weir__task_free_all(weir_pool *pool);
 
@@ -240,7 +309,8 @@ void weir__task_home(weir_pool *pool, uint32_t count);
 
 /* ---- task_pool_course.c -------------------------------------------------- */
 
-/* The oldest of a list; NULL: there is none. */
+/* At the end of a list, and away / the oldest of it; NULL: there is none. */
+void weir__task_append(struct weir__task_list *list, weir_task *task);
 weir_task *weir__task_take_first(struct weir__task_list *list);
 
 /* So many children of a subscription are finished for good: asks, when it is time. */
@@ -250,18 +320,17 @@ void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, 
 void weir__task_add_source(weir_pool *pool, struct weir__task_source *source);
 void weir__task_drop_source(weir_pool *pool, struct weir__task_source *source);
 
-/* The child is queued, if it is in that state, unless somebody ends it. */
-void weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state from);
+/* The worker knows the child: it counts. */
+void weir__task_know(weir_pool *pool, weir_task *task);
 
-/* What is queued goes to the threads, as far as there is room. */
-void weir__task_hand_out(weir_pool *pool);
+/* The child is queued in that list, if it is in that state, unless somebody ends it. */
+void weir__task_queue(struct weir__task_list *list, weir_task *task, enum weir__task_state from);
 
-/* Without threads: runs the oldest child that is queued. */
-void weir__task_run_one(weir_pool *pool);
+/* The task of a child that is DONE has returned. */
+void weir__task_finished(weir_pool *pool, weir_task *task);
 
-/* What has come back, or was started or ended by hand; what failed to begin again. */
+/* What has come back, or was started or ended by hand. */
 void weir__task_read_notes(weir_pool *pool);
-void weir__task_retry(weir_pool *pool);
 
 /* Between the worker's steps. */
 void weir__task_check(const weir_pool *pool);
@@ -282,9 +351,71 @@ void weir__task_tell_unseen(weir_pool *pool);
 /* A poke has found the stage gone. */
 void weir__task_arrived_late(struct weir__quay *quay);
 
+/* ---- task_pool_begin.c --------------------------------------------------- */
+
+/* What is queued goes to the threads, as far as there is room, and demand. */
+void weir__task_hand_out(weir_pool *pool);
+
+/* Without threads: runs the oldest child that is queued. */
+void weir__task_run_one(weir_pool *pool);
+
+/* ---- task_pool_again.c --------------------------------------------------- */
+
+/* It may be begun once more, after it failed. */
+bool weir__task_may_restart(const weir_pool *pool, const weir_task *task);
+
+/* The child is RESTARTING: it is begun again when its delay is over. */
+void weir__task_restart(weir_pool *pool, weir_task *task);
+
+/* Those that are due, once each. */
+void weir__task_retry(weir_pool *pool);
+
+/* It waits for its restart no more. */
+void weir__task_undelay(weir_task *task);
+
+/* ---- task_pool_emit.c ---------------------------------------------------- */
+
+/* How many children may be begun for whom consumers have asked.  In a callback. */
+uint64_t weir__task_may_begin(const weir_pool *pool);
+
+/* The task is done: its results go, or wait in line, and the child is closed, or then. */
+void weir__task_settle(weir_pool *pool, weir_task *task);
+
+/* In order: what has come to the front of the line goes. */
+void weir__task_pass_line(weir_pool *pool);
+
+/* Events that were made, and that the graph never had, go nowhere, for that cause; the same of what
+ * the task has emitted. */
+void weir__task_drop_made(weir_pool *pool, const void *events, size_t count, weir_discard why);
+void weir__task_drop_results(weir_pool *pool, weir_task *task, weir_discard why);
+
+/* In order: the child joins the line / leaves it. */
+void weir__task_join_line(weir_pool *pool, weir_task *task);
+void weir__task_leave_line(weir_pool *pool, weir_task *task);
+
+/* ---- task_pool_iterate.c ------------------------------------------------- */
+
+/* Calls `next` again, if there is one, that has more, and somebody asks.  In a callback: its
+ * verdict. */
+weir_verdict weir__iteration_go(weir_pool *pool);
+
+void weir__iteration_begins(struct weir__iteration *iteration, weir_pool *pool);
+weir_demand_mode weir__iteration_demand(const struct weir__iteration *iteration);
+
+/* Calls its `close`, unless nothing came of it; it may be NULL. */
+void weir__iteration_close(struct weir__iteration *iteration,
+                           const struct weir__allocator *allocator);
+
+/* ---- task_pool_open.c ---------------------------------------------------- */
+
+/* As weir_pool_open; iteration: NULL, or the pool's from then on. */
+weir_status weir__task_open_pool(weir_runtime *runtime, const weir_pool_options *options,
+                                 struct weir__iteration *iteration, weir_pool **out,
+                                 weir_ref *stage);
+
 /* ---- task_pool.c --------------------------------------------------------- */
 
 /* The pool's stage, but for name, state, subscriptions and worker. */
-weir_stage_options weir__task_stage(void);
+weir_stage_options weir__task_stage(const weir_pool *pool);
 
 #endif

@@ -47,6 +47,13 @@ weir_task *weir__task_at(const weir_pool *pool, uint32_t index) {
                    index - first);
 }
 
+static void open_more(const weir_pool *pool, weir_task *task) {
+    struct weir__task_more *more = weir__task_more(task);
+    more->task = task;
+    weir__results_open(&more->results,
+                       weir__results_own_bytes(&pool->rules.results) > 0 ? more->own : NULL);
+}
+
 /* The chunk that the index is in, made if need be. */
 static bool have_chunk(weir_pool *pool, uint32_t index) {
     uint32_t first;
@@ -72,6 +79,9 @@ static bool have_chunk(weir_pool *pool, uint32_t index) {
         task->index = first + i;
         task->back.task = task;
         task->end.task = task;
+        if (pool->rules.more_at > 0) {
+            open_more(pool, task);
+        }
     }
     unsigned char *none = NULL;
     if (!weir__cas_ptr(&pool->chunks[number], &none, chunk)) { /* G3 -> G4 */
@@ -90,7 +100,21 @@ weir_task *weir__task_fresh(weir_pool *pool) {
     return weir__task_at(pool, index);
 }
 
+weir_task *weir__task_take_slot(weir_pool *pool) {
+    weir_task *task = pool->free;
+    if (task != NULL) {
+        pool->free = task->next;
+    } else if ((task = weir__task_fresh(pool)) == NULL) {
+        weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s has no memory for a child", pool->name);
+    }
+    return task;
+}
+
 void weir__task_free_all(weir_pool *pool) {
+    for (uint32_t i = 0; weir__task_emits(pool) && i < pool->used; i++) {
+        weir__results_close(&weir__task_more(weir__task_at(pool, i))->results,
+                            &pool->rules.results);
+    }
     for (uint32_t i = 0; i < WEIR__TASK_CHUNKS; i++) {
         if (pool->chunks[i] != NULL) {
             weir__free(&pool->quay.runtime->allocator, pool->chunks[i], chunk_bytes(pool, i));
@@ -122,6 +146,10 @@ weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child
     }
     if (weir__load_relaxed_u32(&pool->dead) != 0) {
         return refuse_dead();
+    }
+    if (pool->iteration != NULL) {
+        return weir__refuse(WEIR_INVALID, "%s is an iterator: it has no children but its own",
+                            pool->name);
     }
     weir_start_verdict verdict = WEIR_CHILD_START;
     if (pool->options.start != NULL) {
@@ -161,7 +189,8 @@ weir_status weir_pool_start_child(weir_pool *pool, const void *event, weir_child
 /* Not begun, and about to end: as good as gone. */
 static bool is_on_its_way_out(uint64_t word) {
     enum weir__task_state state = weir__task_state(word);
-    return weir__task_is_ending(word) && state != WEIR__TASK_RUNNING && state != WEIR__TASK_DONE;
+    return weir__task_is_ending(word) && state != WEIR__TASK_RUNNING && state != WEIR__TASK_DONE &&
+           state != WEIR__TASK_WAITING;
 }
 
 static weir_status refuse_child(weir_child child) {
@@ -180,7 +209,7 @@ weir_status weir_pool_end_child(weir_pool *pool, weir_child child) {
     do {
         enum weir__task_state state = weir__task_state(word);
         if (weir__task_serial(word) != child.bits || state == WEIR__TASK_FREE ||
-            state == WEIR__TASK_ENDED || is_on_its_way_out(word)) {
+            state == WEIR__TASK_ENDED || state == WEIR__TASK_WAITING || is_on_its_way_out(word)) {
             return refuse_child(child);
         }
         if (weir__task_is_ending(word)) {
@@ -202,6 +231,7 @@ static bool look_at_child(const weir_task *task, weir_child_info *out) {
         [WEIR__TASK_DONE] = WEIR_CHILD_RUNNING,
         [WEIR__TASK_RESTARTING] = WEIR_CHILD_RESTARTING,
         [WEIR__TASK_ENDED] = (weir_child_state)0,
+        [WEIR__TASK_WAITING] = WEIR_CHILD_WAITING,
     };
     uint64_t word = weir__load_acquire_u64(&task->word); /* G3 -> G4 */
     enum weir__task_state state = weir__task_state(word);
@@ -249,10 +279,11 @@ weir_status weir_pool_count(const weir_pool *pool, weir_pool_counts *out) {
             counts.queued += info.state == WEIR_CHILD_QUEUED;
             counts.running += info.state == WEIR_CHILD_RUNNING;
             counts.restarting += info.state == WEIR_CHILD_RESTARTING;
+            counts.waiting += info.state == WEIR_CHILD_WAITING;
         }
     }
     counts.active = counts.queued + counts.running;
-    counts.workers = counts.active + counts.restarting;
+    counts.workers = counts.active + counts.restarting + counts.waiting;
     *out = counts;
     return WEIR_OK;
 }

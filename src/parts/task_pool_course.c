@@ -14,7 +14,7 @@
 
 /* ---- lists --------------------------------------------------------------- */
 
-static void append_to_list(struct weir__task_list *list, weir_task *task) {
+void weir__task_append(struct weir__task_list *list, weir_task *task) {
     task->next = NULL;
     task->away = true;
     if (list->first == NULL) {
@@ -115,6 +115,7 @@ void weir__task_recycle(weir_pool *pool, weir_task *task) {
     weir__store_relaxed_u64(&task->word, weir__task_word(next, WEIR__TASK_FREE)); /* G5 -> G6 */
     bool by_hand = task->by_hand;
     task->begun = false;
+    task->attempt = 0;
     task->end_read = false;
     task->known = false;
     task->by_hand = false;
@@ -135,6 +136,33 @@ static weir_discard fate_of(const weir_task *task) {
     return task->result == WEIR_TASK_OK ? WEIR_DISCARD_HANDLED : WEIR_DISCARD_ABANDONED;
 }
 
+static void tell_exit(const weir_pool *pool, const weir_task *task, weir_child_exit how) {
+    const weir_pool_options *options = &pool->options;
+    const weir_child child = weir__task_child(task);
+    if (options->exited != NULL) {
+        options->exited(options->context, child, task->event, how);
+    } else if (options->ended != NULL) {
+        const weir_child_end end = {.child = child,
+                                    .event = task->event,
+                                    .how = how,
+                                    .attempts = task->attempt,
+                                    .emitted =
+                                        weir__task_emits(pool) ? weir__task_more(task)->sent : 0};
+        options->ended(options->context, &end);
+    }
+}
+
+void weir__task_know(weir_pool *pool, weir_task *task) {
+    task->known = true;
+    pool->children++;
+    if (pool->rules.in_order) {
+        weir__task_join_line(pool, task);
+    }
+    if (weir__task_emits(pool)) {
+        weir__task_more(task)->sent = 0;
+    }
+}
+
 /* The child is finished for good.  Its event: handled if a task has seen it. */
 void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
     struct weir__task_source *source = task->source;
@@ -144,10 +172,16 @@ void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
         how = WEIR_CHILD_ENDED;
         task->end_due = !task->end_read;
     }
-    pool->children--;
-    if (pool->options.exited != NULL) {
-        pool->options.exited(pool->options.context, weir__task_child(task), task->event, how);
+    if (task->delayed) {
+        weir__task_undelay(task);
     }
+    pool->children--;
+    pool->under_way -= task->under_way;
+    task->under_way = false;
+    if (pool->rules.in_order) {
+        weir__task_leave_line(pool, task);
+    }
+    tell_exit(pool, task, how);
     weir__lifted_drop(&task->lifted, task->event, fate_of(task), &weir__here->pool);
     if (source == NULL) {
         return;
@@ -164,99 +198,39 @@ void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
     }
 }
 
-/* ---- on their way to the threads ----------------------------------------- */
-
-void weir__task_hand_out(weir_pool *pool) {
-    if (!weir__task_has_threads(pool)) {
-        if (pool->backlog.first != NULL) {
-            weir__quay_poke(&pool->quay);
-        }
-        return;
-    }
-    uint32_t room = weir__handout_room(&pool->handout);
-    uint32_t count = 0;
-    for (const weir_task *task = pool->backlog.first; task != NULL && count < room;
-         task = task->next) {
-        count++;
-    }
-    if (count == 0) {
-        return;
-    }
-    weir__fetch_add_u32(&pool->out, count);
-    weir__quay_hold(&pool->quay, count);
-    weir__runtime_abroad(pool->quay.runtime, count);
-    for (uint32_t i = 0; i < count; i++) {
-        weir_task *task = weir__task_take_first(&pool->backlog);
-        task->away = true;
-        weir__handout_put(&pool->handout, task);
-    }
-    weir__handout_tell(&pool->handout, count);
-}
-
 /* It is to run, unless somebody ends it (whose note comes). */
-void weir__task_queue(weir_pool *pool, weir_task *task, enum weir__task_state from) {
+void weir__task_queue(struct weir__task_list *list, weir_task *task, enum weir__task_state from) {
     if (weir__task_move(task, from, WEIR__TASK_QUEUED)) {
-        append_to_list(&pool->backlog, task);
+        weir__task_append(list, task);
     }
 }
 
-/* ---- restarts ------------------------------------------------------------ */
-
-/* The child is RESTARTING; it is begun again, dropped, or tried again later. */
-static void restart(weir_pool *pool, weir_task *task) {
-    if (!weir__intensity_count(&pool->intensity, weir_runtime_now(pool->quay.runtime))) {
-        pool->given_up = true;
-        weir__task_close(pool, task, WEIR_CHILD_FAILED);
-        return;
-    }
-    weir_start_verdict verdict = WEIR_CHILD_START;
-    if (pool->options.start != NULL) {
-        verdict = pool->options.start(pool->options.context, task->event);
-    }
-    if (verdict == WEIR_CHILD_START) {
-        pool->self->meter.tally.restarts++;
-        weir__task_queue(pool, task, WEIR__TASK_RESTARTING);
-    } else if (verdict == WEIR_CHILD_IGNORE) {
-        weir__task_close(pool, task, WEIR_CHILD_FAILED);
-    } else {
-        weir__host_log(weir__here, WEIR_LOG_ERROR, "pool %s could not begin a child again",
-                       pool->name);
-        append_to_list(&pool->retry, task);
-        weir__quay_poke(&pool->quay);
-    }
-}
-
-/* Those whose restart failed, once each. */
-void weir__task_retry(weir_pool *pool) {
-    struct weir__task_list again = pool->retry;
-    pool->retry = (struct weir__task_list){0};
-    weir_task *task;
-    while ((task = weir__task_take_first(&again)) != NULL) {
-        uint64_t word = weir__load_relaxed_u64(&task->word);
-        bool waits = weir__task_state(word) == WEIR__TASK_RESTARTING && !weir__task_is_ending(word);
-        if (pool->given_up) {
-            append_to_list(&pool->retry, task);
-        } else if (waits) {
-            restart(pool, task);
-        }
-        weir__task_recycle(pool, task);
-    }
-}
+/* ---- back from the threads ----------------------------------------------- */
 
 /* Its task has returned. */
-static void finished(weir_pool *pool, weir_task *task) {
+void weir__task_finished(weir_pool *pool, weir_task *task) {
     bool good = task->result == WEIR_TASK_OK;
     task->begun = true;
     if (!good && task->result != WEIR_TASK_FAILED) {
         weir__host_log(weir__here, WEIR_LOG_ERROR, "a task of pool %s has returned %d", pool->name,
                        (int)task->result);
     }
-    bool again = !good && pool->self != NULL && !pool->given_up && !task->lifted.taken &&
-                 pool->options.restart == WEIR_CHILD_TRANSIENT;
-    if (again && weir__task_move(task, WEIR__TASK_DONE, WEIR__TASK_RESTARTING)) {
-        restart(pool, task);
+    if (good && weir__task_emits(pool)) {
+        weir__task_settle(pool, task);
+        return;
+    }
+    if (good) {
+        weir__task_close(pool, task, WEIR_CHILD_FINISHED);
+        return;
+    }
+    if (weir__task_emits(pool)) {
+        weir__task_drop_results(pool, task, WEIR_DISCARD_ABANDONED);
+    }
+    if (weir__task_may_restart(pool, task) &&
+        weir__task_move(task, WEIR__TASK_DONE, WEIR__TASK_RESTARTING)) {
+        weir__task_restart(pool, task);
     } else {
-        weir__task_close(pool, task, good ? WEIR_CHILD_FINISHED : WEIR_CHILD_FAILED);
+        weir__task_close(pool, task, WEIR_CHILD_FAILED);
     }
 }
 
@@ -275,12 +249,11 @@ static void read_end(weir_pool *pool, weir_task *task, enum weir__task_state sta
 static void read_back(weir_pool *pool, weir_task *task, enum weir__task_state state) {
     task->away = false;
     if (state == WEIR__TASK_DONE) {
-        finished(pool, task);
+        weir__task_finished(pool, task);
     } else if (state == WEIR__TASK_NEW && pool->self == NULL) {
         weir__task_close(pool, task, WEIR_CHILD_DISCARDED); /* too late */
-    } else {
-        weir__task_queue(pool, task,
-                         WEIR__TASK_NEW); /* else it was ended before a thread began it */
+    } else { /* or it was ended before a thread began it */
+        weir__task_queue(&pool->backlog, task, WEIR__TASK_NEW);
     }
 }
 
@@ -288,8 +261,7 @@ static void read_note(weir_pool *pool, struct weir__task_note *note) {
     weir_task *task = note->task;
     enum weir__task_state state = weir__task_state(weir__load_relaxed_u64(&task->word));
     if (!task->known) { /* started by hand; its end by hand may come first */
-        task->known = true;
-        pool->children++;
+        weir__task_know(pool, task);
     }
     if (note == &task->end) {
         read_end(pool, task, state);
@@ -309,19 +281,6 @@ void weir__task_read_notes(weir_pool *pool) {
     weir__task_tell_unseen(pool);
 }
 
-/* No threads: the oldest child runs here. */
-void weir__task_run_one(weir_pool *pool) {
-    weir_task *task = weir__task_has_threads(pool) ? NULL : weir__task_take_first(&pool->backlog);
-    if (task == NULL) {
-        return;
-    }
-    weir__task_run(task);
-    if (weir__task_state(weir__load_relaxed_u64(&task->word)) == WEIR__TASK_DONE) {
-        finished(pool, task);
-    }
-    weir__task_recycle(pool, task);
-}
-
 void weir__task_arrived_late(struct weir__quay *quay) {
     weir__quay_give_up(quay, WEIR__POKED_COLD); /* G1 -> G2 */
     weir__task_read_notes(WEIR__CONTAINER_OF(quay, weir_pool, quay));
@@ -337,12 +296,15 @@ void weir__task_check(const weir_pool *pool) {
     }
     uint64_t children = 0;
     uint64_t sourced = 0;
+    uint64_t under_way = 0;
     for (uint32_t i = 0; i < used; i++) {
         const weir_task *task = weir__task_at(pool, i);
         uint64_t word = weir__load_relaxed_u64(&task->word);
         bool lives = task->known && weir__task_state(word) != WEIR__TASK_ENDED;
         children += lives;
         sourced += lives && task->source != NULL;
+        under_way += task->under_way;
+        WEIR__CHECK(lives || !(task->under_way || task->delayed));
     }
     for (const struct weir__task_source *source = pool->sources; source != NULL;
          source = source->next) {
@@ -350,5 +312,6 @@ void weir__task_check(const weir_pool *pool) {
     }
     WEIR__CHECK(pool->children == children);
     WEIR__CHECK(sourced == 0);
+    WEIR__CHECK(pool->under_way == under_way);
 }
 #endif

@@ -4,10 +4,12 @@
  */
 #include "parts/task_pool.h"
 
+#include "base/backoff.h"
 #include "base/refusal.h"
 #include "base/reserved.h"
 #include "os/topology.h"
 #include "runtime/errand.h"
+#include "runtime/options.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -54,6 +56,57 @@ static weir_status check_restart(const weir_pool_options *options) {
     return WEIR_OK;
 }
 
+static weir_status check_again(const weir_pool_options *options) {
+    const bool set = options->restart_delay != NULL || options->attempts > 1;
+    if (set && options->restart != WEIR_CHILD_TRANSIENT) {
+        return weir__refuse(WEIR_INVALID,
+                            "%s must not be set where restart is WEIR_CHILD_TEMPORARY: no child is "
+                            "begun again",
+                            options->attempts > 1 ? "attempts" : "restart_delay");
+    }
+    weir_status status = options->restart_delay == NULL
+                             ? WEIR_OK
+                             : weir__backoff_check(options->restart_delay, "restart_delay");
+    if (status == WEIR_OK) {
+        status = check_most("attempts", options->attempts, 0, WEIR_POOL_ATTEMPTS_LIMIT);
+    }
+    if (status == WEIR_OK && options->exited != NULL && options->ended != NULL) {
+        status = weir__refuse(WEIR_INVALID, "exited or ended must be set, not both");
+    }
+    return status;
+}
+
+static weir_status check_restarts(const weir_pool_options *options) {
+    weir_status status = check_restart(options);
+    if (status == WEIR_OK && options->max_restarts != WEIR_INFINITY) {
+        status = check_most("max_restarts", or_default(options->max_restarts, 1), 0,
+                            WEIR_POOL_MAX_RESTARTS_LIMIT);
+    }
+    if (status == WEIR_OK) {
+        status = check_most("max_seconds", or_default(options->max_seconds, 1), 0,
+                            WEIR_POOL_MAX_SECONDS_LIMIT);
+    }
+    return status == WEIR_OK ? check_again(options) : status;
+}
+
+/* Where it would be taken for a stage's, or for a pool that emits nothing. */
+static weir_status check_emits(const weir_pool_emits *emits) {
+    if (emits == NULL) {
+        return WEIR_OK;
+    }
+    if (WEIR__RESERVED_SET(emits, "weir_pool_emits")) {
+        return WEIR_INVALID;
+    }
+    if ((unsigned)emits->order > WEIR_POOL_IN_ORDER) {
+        return weir__refuse(WEIR_INVALID,
+                            "emits.order must be WEIR_POOL_ANY_ORDER or WEIR_POOL_IN_ORDER, got %d",
+                            (int)emits->order);
+    }
+    return emits->type != NULL
+               ? weir__options_type(emits->type)
+               : check_most("emits.event_bytes", emits->event_bytes, 1, WEIR_EVENT_BYTES_LIMIT);
+}
+
 /* Checks what the stage's own start does not. */
 static weir_status check_pool_options(const weir_pool_options *options) {
     if (WEIR__RESERVED_SET(options, "weir_pool_options")) {
@@ -67,17 +120,25 @@ static weir_status check_pool_options(const weir_pool_options *options) {
         status = check_most("threads", or_default(options->threads, 1), 0, WEIR_POOL_THREADS_LIMIT);
     }
     if (status == WEIR_OK) {
-        status = check_restart(options);
+        status = check_restarts(options);
     }
-    if (status == WEIR_OK) {
-        status = check_most("max_restarts", or_default(options->max_restarts, 1), 0,
-                            WEIR_POOL_MAX_RESTARTS_LIMIT);
+    return status == WEIR_OK ? check_emits(options->emits) : status;
+}
+
+/* What options point at, and what the worker looks at. */
+static void fill_rules(weir_pool *pool, const weir_pool_options *options) {
+    if (options->emits != NULL) {
+        pool->emits = *options->emits;
+        weir__results_kind_open(&pool->rules.results, &pool->quay.runtime->allocator,
+                                pool->emits.type, pool->emits.event_bytes);
     }
-    if (status == WEIR_OK) {
-        status = check_most("max_seconds", or_default(options->max_seconds, 1), 0,
-                            WEIR_POOL_MAX_SECONDS_LIMIT);
+    pool->options.emits = NULL;
+    pool->rules.in_order = pool->emits.order == WEIR_POOL_IN_ORDER;
+    if (options->restart_delay != NULL) {
+        pool->rules.delay = *options->restart_delay;
     }
-    return status;
+    pool->options.restart_delay = NULL;
+    pool->rules.attempts = options->attempts == 0 ? UINT64_MAX : options->attempts;
 }
 
 static void fill_options(weir_pool *pool, const weir_pool_options *options) {
@@ -85,14 +146,22 @@ static void fill_options(weir_pool *pool, const weir_pool_options *options) {
     pool->options.subscribe_to = NULL;
     pool->options.subscribe_count = 0;
     pool->options.threads = threads_of(pool->quay.runtime, options->threads);
-    pool->options.max_restarts = or_default(options->max_restarts, WEIR_POOL_MAX_RESTARTS_DEFAULT);
+    pool->options.max_restarts =
+        or_default(options->max_restarts,
+                   options->attempts > 0 ? WEIR_INFINITY : WEIR_POOL_MAX_RESTARTS_DEFAULT);
     pool->options.max_seconds = or_default(options->max_seconds, WEIR_POOL_MAX_SECONDS_DEFAULT);
     if (options->shutdown_ns == 0) {
         pool->options.shutdown_ns = WEIR_POOL_SHUTDOWN_DEFAULT;
     }
     snprintf(pool->name, sizeof pool->name, "%s", options->name != NULL ? options->name : "pool");
     pool->options.name = pool->name;
+    fill_rules(pool, options);
     size_t bytes = offsetof(weir_task, event) + options->event_bytes;
+    if (options->emits != NULL || options->restart_delay != NULL) {
+        pool->rules.more_at = (bytes + 15) / 16 * 16;
+        bytes = pool->rules.more_at + sizeof(struct weir__task_more) +
+                weir__results_own_bytes(&pool->rules.results);
+    }
     pool->task_bytes = (bytes + 63) / 64 * 64;
 }
 
@@ -101,6 +170,7 @@ static void fill_options(weir_pool *pool, const weir_pool_options *options) {
 static void free_pool(struct weir__quay *quay) {
     weir_pool *pool = WEIR__CONTAINER_OF(quay, weir_pool, quay);
     const struct weir__allocator *allocator = &quay->runtime->allocator;
+    weir__iteration_close(pool->iteration, allocator);
     weir__task_free_all(pool);
     weir__index_close(&pool->by_id);
     weir__intensity_close(&pool->intensity, allocator);
@@ -169,10 +239,9 @@ static weir_status start_threads(weir_pool *pool) {
 }
 
 static weir_status start_stage(weir_pool *pool, const weir_pool_options *options) {
-    weir_stage_options stage = weir__task_stage();
+    weir_stage_options stage = weir__task_stage(pool);
     stage.name = pool->name;
     stage.registered = options->registered;
-    stage.takes_bytes = options->event_bytes;
     stage.state = &pool;
     stage.state_bytes = sizeof pool;
     stage.worker = options->worker;
@@ -181,12 +250,25 @@ static weir_status start_stage(weir_pool *pool, const weir_pool_options *options
     return weir_stage_start(pool->quay.runtime, &stage, &pool->quay.stage);
 }
 
-weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *options, weir_pool **out,
-                           weir_ref *stage) {
-    if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
-        weir__missing(out, "out")) {
-        return WEIR_INVALID;
+/* Its threads and its stage; nothing is left of it otherwise, but the iteration. */
+static weir_status start_pool(weir_pool *pool, const weir_pool_options *options) {
+    weir_status status = start_threads(pool);
+    if (status == WEIR_OK) {
+        status = start_stage(pool, options);
+        if (status != WEIR_OK) {
+            join_threads(pool, pool->options.threads);
+        }
     }
+    if (status != WEIR_OK) {
+        pool->iteration = NULL;
+        free_pool(&pool->quay);
+    }
+    return status;
+}
+
+weir_status weir__task_open_pool(weir_runtime *runtime, const weir_pool_options *options,
+                                 struct weir__iteration *iteration, weir_pool **out,
+                                 weir_ref *stage) {
     weir_status status = check_pool_options(options);
     if (status != WEIR_OK) {
         return status;
@@ -200,22 +282,27 @@ weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *optio
     if (pool == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a pool");
     }
-    status = start_threads(pool);
+    if (iteration != NULL) {
+        pool->iteration = iteration;
+        weir__iteration_begins(iteration, pool);
+    }
+    status = start_pool(pool, options);
     if (status == WEIR_OK) {
-        status = start_stage(pool, options);
-        if (status != WEIR_OK) {
-            join_threads(pool, pool->options.threads);
-        }
+        *out = pool;
     }
-    if (status != WEIR_OK) {
-        free_pool(&pool->quay);
-        return status;
-    }
-    *out = pool;
-    if (stage != NULL) {
+    if (status == WEIR_OK && stage != NULL) {
         *stage = pool->quay.stage;
     }
-    return WEIR_OK;
+    return status;
+}
+
+weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *options, weir_pool **out,
+                           weir_ref *stage) {
+    if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
+        weir__missing(out, "out")) {
+        return WEIR_INVALID;
+    }
+    return weir__task_open_pool(runtime, options, NULL, out, stage);
 }
 
 /* ---- closing ------------------------------------------------------------- */

@@ -19,6 +19,7 @@ void weir__task_run(weir_task *task) {
     if (!weir__task_move(task, WEIR__TASK_QUEUED, WEIR__TASK_RUNNING)) {
         return; /* it was ended: only the pointer to it had to come out of the ring */
     }
+    task->attempt += task->attempt < UINT32_MAX;
     struct weir__errand errand;
     weir__errand_begin(&errand, task->pool->quay.runtime, "task");
     errand.stage = task->pool->quay.stage;
@@ -76,6 +77,13 @@ weir_status weir_task_take(weir_task *self, void *event) {
                                                : "others have it, and its type made no copy";
     return weir__refuse(status, "a task of pool %s cannot take its event: %s", self->pool->name,
                         why);
+}
+
+unsigned weir_task_attempt(const weir_task *self) {
+    if (weir__missing(self, "self")) {
+        return 0;
+    }
+    return self->attempt;
 }
 
 weir_child weir_task_child(const weir_task *self) {

@@ -201,6 +201,7 @@ static void relax(struct weir__worker *worker, uint64_t search, void *answer) {
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         if (weir__stage_may_relax(stage)) {
             stage->relaxed = true;
+            weir__stage_supply_soon(stage);
             step->relaxed++;
             weir__ready_queue(stage->ready, false);
         }

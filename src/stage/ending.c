@@ -278,11 +278,16 @@ void weir__stage_go_to_end(weir_stage *stage) {
     }
 }
 
+/* In the queue, in a limit, or with a part that has taken it. */
+static bool keeps_input_back(const weir_stage *stage) {
+    bool has = !weir__queue_empty(&stage->inq) || stage->limits != NULL;
+    return (has && !weir__stage_can_drain(stage)) || part_of(stage) == WEIR_HOLDUP_DEMAND;
+}
+
 bool weir__stage_may_relax(const weir_stage *stage) {
     return stage->finishing && !stage->stopping && !stage->relaxed && !weir__stage_is_held(stage) &&
            stage->kind == WEIR_PRODUCER_CONSUMER && stage->buffer.size == UINT64_MAX &&
-           stage->buffer.most == UINT64_MAX && !weir__stage_can_drain(stage) &&
-           (!weir__queue_empty(&stage->inq) || stage->limits != NULL);
+           stage->buffer.most == UINT64_MAX && keeps_input_back(stage);
 }
 
 /* Nothing will come to it of a timer, or only when it is told its end. */

@@ -12,6 +12,8 @@
  *   hands  meanwhile, children are started and ended by hand
  *   leave  pools that stop, and are closed, amid their work; others take over
  *   close  a pool is closed as a child is handed out and comes back
+ *   emits  results go on, in order or not, with restarts that are delayed, while a consumer of
+ *          them, or the pool, is stopped: each comes once, or is discarded and told
  */
 #include "driver.h"
 #include "world.h"
@@ -271,6 +273,119 @@ static void close_main(void *unused) {
     world_close_runtime();
 }
 
+/* --- emits -------------------------------------------------------------------------------- */
+
+enum { RESULTS_EACH = 3 };
+
+static struct {
+    bool in_order;
+    bool alone;    /* who sees them */
+    uint64_t made; /* by weir_task_emit */
+    uint64_t good; /* of tasks that were done */
+    uint64_t got;
+    uint64_t last; /* and 1 more */
+    bool seen[WORLD_NUMBERS][RESULTS_EACH];
+} results;
+
+static weir_task_result emit_number(void *context, const void *event, weir_task *self) {
+    const uint64_t number = *(const uint64_t *)event;
+    const uint64_t count = number % RESULTS_EACH;
+    for (uint64_t i = 0; i < count; i++) {
+        const uint64_t result = number * RESULTS_EACH + i;
+        if (!must(weir_task_emit(self, &result, 1))) return WEIR_TASK_FAILED;
+        results.made++;
+    }
+    weir_task_result how = do_number(context, event, self);
+    results.good += how == WEIR_TASK_OK ? count : 0;
+    return how;
+}
+
+static weir_verdict see_results(weir_stage *self, weir_batch batch) {
+    const uint64_t *result = batch.events;
+    (void)self;
+    for (size_t i = 0; i < batch.count; i++) {
+        bool *seen = &results.seen[result[i] / RESULTS_EACH][result[i] % RESULTS_EACH];
+        SIM_REQUIRE(!*seen && world.seen[0][result[i] / RESULTS_EACH] == DONE);
+        SIM_REQUIRE(!results.in_order || !results.alone || result[i] >= results.last);
+        *seen = true;
+        results.last = result[i] + 1;
+    }
+    results.got += batch.count;
+    world.handled += batch.count;
+    return WEIR_CONTINUE;
+}
+
+static weir_ref start_seer(weir_ref pool) {
+    weir_ref seer;
+    weir_subscribe_to from = {.producer = pool, .options = world_some_demand()};
+    from.options.cancel = WEIR_TEMPORARY;
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .worker = world_somewhere(),
+        .subscribe_to = &from,
+        .subscribe_count = 1,
+        .on = {.handle_events = see_results, .discarded = world_discarded}};
+    must(weir_stage_start(world.runtime, &options, &seer));
+    return seer;
+}
+
+static weir_pool *open_emitting(weir_ref *stage) {
+    weir_subscribe_to from = {.producer = world.producers[0], .options = world_some_demand()};
+    from.options.cancel = WEIR_TRANSIENT;
+    const weir_backoff delay = {.first_ns = sim_draw(2) * (1 + sim_draw(3000))};
+    const weir_pool_emits emits = {.event_bytes = sizeof(uint64_t),
+                                   .order =
+                                       results.in_order ? WEIR_POOL_IN_ORDER : WEIR_POOL_ANY_ORDER};
+    const weir_pool_options options = {.event_bytes = sizeof(uint64_t),
+                                       .threads = 1 + (size_t)sim_draw(3),
+                                       .worker = world_somewhere(),
+                                       .task = emit_number,
+                                       .exited = exited,
+                                       .context = open_one(),
+                                       .discarded = discarded,
+                                       .restart = WEIR_CHILD_TRANSIENT,
+                                       .max_restarts = WEIR_INFINITY,
+                                       .restart_delay = &delay,
+                                       .shutdown_ns = WEIR_FOREVER,
+                                       .emits = &emits,
+                                       .subscribe_to = &from,
+                                       .subscribe_count = 1};
+    weir_pool *pool;
+    must(weir_pool_open(world.runtime, &options, &pool, stage));
+    return pool;
+}
+
+static void emits_main(void *unused) {
+    enum { NOTHING, OTHER_SEER, STOP_POOL, CLOSE_POOL, DEEDS };
+    (void)unused;
+    weir_ref stage;
+    memset(&results, 0, sizeof results);
+    const uint64_t deed = sim_draw(DEEDS);
+    results.in_order = sim_draw(2) == 0;
+    results.alone = deed != OTHER_SEER;
+    open_world();
+    weir_pool *pool = open_emitting(&stage);
+    weir_ref seer = start_seer(stage);
+    if (deed != NOTHING) weir_runtime_settle(world.runtime, sim_draw(40000));
+    if (deed == OTHER_SEER) {
+        weir_stop(world.runtime, seer, WEIR_REASON_USER);
+        seer = start_seer(stage);
+    }
+    if (deed == STOP_POOL) weir_stop(world.runtime, stage, WEIR_REASON_USER);
+    if (deed == NOTHING || deed == OTHER_SEER) {
+        must(weir_runtime_drain(world.runtime, WEIR_FOREVER, NULL));
+        SIM_REQUIRE(deed != NOTHING || results.got == results.good); /* else some die with it */
+    }
+    SIM_REQUIRE(close_one(pool));
+    weir_stop(world.runtime, seer, WEIR_REASON_NORMAL);
+    weir_stop(world.runtime, world.producers[0], WEIR_REASON_NORMAL);
+    must(weir_runtime_run(world.runtime, WEIR_FOREVER));
+    SIM_REQUIRE(results.got <= results.good);
+    world_close_runtime();
+    SIM_REQUIRE(world.accounts.handled == world.handled);
+    SIM_REQUIRE(world.accounts.emitted == world.handled + world.discarded);
+}
+
 /* --- the list ----------------------------------------------------------------------------- */
 
 int main(int count, char **arguments) {
@@ -279,6 +394,7 @@ int main(int count, char **arguments) {
         {"hands", 15000, 2000000, true, world_begin_scenario, NULL, hands_main, 12},
         {"leave", 10000, 2000000, true, world_begin_scenario, NULL, leave_main, 16},
         {"close", 6000, 2000000, false, world_begin_scenario, NULL, close_main, 1},
+        {"emits", 12000, 2000000, true, world_begin_scenario, NULL, emits_main, 20},
     };
     return SIM_MAIN(count, arguments, scenarios);
 }

@@ -162,6 +162,14 @@ static void parts(void **state) {
     REFUSED("weir_pool_options", done.reserved, weir_pool_open(runtime, &done, &pool, &out));
     REFUSED("weir_subscribe_options", to.options.reserved,
             weir_pool_open(runtime, &done, &pool, &out));
+    weir_pool_emits emits = {.event_bytes = 8};
+    weir_backoff delay = {.first_ns = 1};
+    done.emits = &emits;
+    done.restart = WEIR_CHILD_TRANSIENT;
+    done.restart_delay = &delay;
+    REFUSED("weir_pool_emits", emits.reserved, weir_pool_open(runtime, &done, &pool, &out));
+    REFUSED("restart_delay", delay.reserved, weir_pool_open(runtime, &done, &pool, &out));
+    REFUSED("weir_iterator_options", read.reserved, weir_pool_iterate(runtime, &read, &pool, &out));
     rig_close(&rig);
 }
 
@@ -231,6 +239,13 @@ static void results_of_stages(void **state) {
     rig_close(&rig);
 }
 
+static weir_child_end seen_end;
+
+static void see_end(void *context, const weir_child_end *end) {
+    (void)context;
+    seen_end = *end;
+}
+
 static void results_of_parts(void **state) {
     (void)state;
     open_rig();
@@ -239,8 +254,10 @@ static void results_of_parts(void **state) {
     weir_pool_counts counts;
     uint64_t event = 1;
     assert_int_equal(weir_pool_open(rig.runtime,
-                                    &(weir_pool_options){
-                                        .event_bytes = 8, .threads = WEIR_NONE, .task = nothing},
+                                    &(weir_pool_options){.event_bytes = 8,
+                                                         .threads = WEIR_NONE,
+                                                         .task = nothing,
+                                                         .ended = see_end},
                                     &pool, NULL),
                      WEIR_OK);
     assert_int_equal(weir_pool_start_child(pool, &event, NULL), WEIR_OK);
@@ -250,7 +267,9 @@ static void results_of_parts(void **state) {
     DIRTY(counts);
     assert_int_equal(weir_pool_count(pool, &counts), WEIR_OK);
     EXPECT_ZERO(counts.reserved);
+    memset(&seen_end, 1, sizeof seen_end);
     rig_rest(&rig);
+    EXPECT_ZERO(seen_end.reserved);
     assert_int_equal(weir_pool_close(pool, NULL), WEIR_OK);
     const weir_stage_options stage = {CONSUMER};
     const weir_supervised child = {.stage = &stage};
