@@ -7,6 +7,7 @@
 #ifndef WEIR_H
 #define WEIR_H
 
+#include <weir/backoff.h>
 #include <weir/call.h>
 #include <weir/dispatcher.h>
 #include <weir/ending.h>
