@@ -8,6 +8,7 @@
 #define WEIR_H
 
 #include <weir/backoff.h>
+#include <weir/batcher.h>
 #include <weir/call.h>
 #include <weir/dispatcher.h>
 #include <weir/ending.h>
@@ -18,6 +19,7 @@
 #include <weir/name.h>
 #include <weir/observe.h>
 #include <weir/pool.h>
+#include <weir/retry.h>
 #include <weir/runtime.h>
 #include <weir/stage.h>
 #include <weir/status.h>
