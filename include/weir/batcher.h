@@ -144,9 +144,11 @@ weir_status weir_batcher_start(weir_runtime *runtime, const weir_batcher_options
  */
 const weir_event_type *weir_gathered_type(void);
 
-/* A hash for a partition dispatcher: of a batch's key, so that all batches of one key go to one
- * partition.  context is not used. */
-uint32_t weir_gathered_by_key(void *context, const void *batch);
+/*
+ * A hash for a partition dispatcher: of a batch's key, so that all batches of one key go to one
+ * partition.  partitions, the hash's context, is how many there are: (void *)(uintptr_t)4.
+ */
+uint32_t weir_gathered_by_key(void *partitions, const void *batch);
 
 /*
  * Takes events first..first+count-1 out of a batch: they are the caller's from now on, and are not

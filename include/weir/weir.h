@@ -10,6 +10,7 @@
 #include <weir/backoff.h>
 #include <weir/batcher.h>
 #include <weir/call.h>
+#include <weir/conflate.h>
 #include <weir/dispatcher.h>
 #include <weir/ending.h>
 #include <weir/event.h>

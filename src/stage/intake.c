@@ -11,7 +11,8 @@
  * Whole messages wait in `inq`, in order of arrival over all producers, with
  * infos and ends of subscriptions between them.  A consumer handles them at
  * once; a producer_consumer begins the next item only while its own dispatcher
- * has open demand, and handles a message, once begun, to its end.
+ * has open demand (or, a part, as it says itself: weir__appetite), and handles a message, once
+ * begun, to its end.
  */
 #include "base/attributes.h"
 #include "base/check.h"
@@ -232,7 +233,7 @@ bool weir__stage_can_drain(const weir_stage *stage) {
         return false; /* an end, behind what a reader still has */
     }
     return stage->begun || stage->kind == WEIR_CONSUMER || stage->relaxed ||
-           weir__stage_is_asked(stage);
+           weir__stage_has_appetite(stage);
 }
 
 static void one_mark(weir_stage *stage) {
