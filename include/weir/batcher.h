@@ -109,7 +109,10 @@ typedef struct weir_batcher_options {
     /* Instead of size and bytes: called for each event that is put in a batch; *sum is the
      * batch's, 0 at first, the callback's to use.  true: it goes, with this one. */
     bool (*full)(void *context, const void *event, uint64_t *sum);
-    void *context; /* handed to them                                                    */
+    /* Unless NULL: called with the count of each discard, on the worker: of batches, or, of what
+     * lies in open ones, of events.  Without it a warning is logged. */
+    void (*discarded)(void *context, uint64_t count, weir_discard cause);
+    void *context; /* handed to all of them                                             */
 
     unsigned worker;    /* these as in weir_stage_options; sizes and demand in batches  */
     size_t buffer_size; /* batches that may wait; default WEIR_INFINITY (see above)     */
