@@ -56,7 +56,10 @@ typedef struct weir_conflate_options {
     /* Required: what an event is the latest of.  Called on the stage's worker for each event that
      * waits; it borrows. */
     uint64_t (*key)(void *context, const void *event);
-    void *context; /* handed to it */
+    /* Unless NULL: called with the count of each discard, on the worker: of what was replaced, too.
+     * Without it a warning is logged, but for REPLACED. */
+    void (*discarded)(void *context, uint64_t count, weir_discard cause);
+    void *context; /* handed to both */
     size_t keys;   /* that wait at most, 1..WEIR_CONFLATE_KEYS_LIMIT; default 65536 */
 
     unsigned worker; /* these as in weir_stage_options */

@@ -60,7 +60,10 @@ typedef struct weir_retry_options {
                       const void *event); /* ns from now; WEIR_FOREVER: until the end */
     weir_backoff backoff;                 /* copied.  The delay after as many failures as */
     unsigned (*failures)(void *context, const void *event); /* says, 1 or more; NULL: always 1 */
-    void *context;                                          /* handed to them */
+    /* Unless NULL: called with the count of each discard, on the worker.  Without it a warning is
+     * logged. */
+    void (*discarded)(void *context, uint64_t count, weir_discard cause);
+    void *context; /* handed to them */
 
     size_t
         limit; /* events that wait at most, 1..WEIR_RETRY_LIMIT_MAX; default 10000; one message */

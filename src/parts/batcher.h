@@ -38,8 +38,8 @@ struct weir__batcher {
     uint64_t asked;     /* batches that are asked for still, in handle_events         */
 };
 
-/* The callbacks of its stage; init is handed a struct weir__batcher of which options and plain are
- * set. */
+/* The callbacks of its stage, but for `discarded`; init is handed a struct weir__batcher of which
+ * options and plain are set. */
 extern const weir_callbacks weir__batcher_callbacks;
 
 #endif

@@ -88,6 +88,11 @@ static bool hash_by_key(const weir_batcher_options *options,
     return true;
 }
 
+static void tell(weir_stage *self, uint64_t count, weir_discard cause) {
+    const struct weir__batcher *batcher = weir_state(self);
+    batcher->options.discarded(batcher->options.context, count, cause);
+}
+
 weir_status weir_batcher_start(weir_runtime *runtime, const weir_batcher_options *options,
                                weir_ref *out) {
     if (weir__missing(runtime, "runtime")) {
@@ -100,7 +105,7 @@ weir_status weir_batcher_start(weir_runtime *runtime, const weir_batcher_options
     struct weir__batcher filled = fill_in(options);
     weir_partition_dispatcher_options by_key;
     bool own_hash = hash_by_key(options, &by_key);
-    const weir_stage_options stage = {
+    weir_stage_options stage = {
         .kind = WEIR_PRODUCER_CONSUMER,
         .name = options->name != NULL ? options->name
                 : options->registered ? NULL
@@ -121,5 +126,6 @@ weir_status weir_batcher_start(weir_runtime *runtime, const weir_batcher_options
         .mailbox_limit = options->mailbox_limit,
         .on = weir__batcher_callbacks,
     };
+    stage.on.discarded = options->discarded != NULL ? tell : NULL;
     return weir_stage_start(runtime, &stage, out);
 }

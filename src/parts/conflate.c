@@ -230,6 +230,11 @@ static void lose_all(weir_stage *self, weir_reason reason) {
     weir__latest_close(&conflater->latest);
 }
 
+static void tell(weir_stage *self, uint64_t count, weir_discard cause) {
+    const struct conflater *conflater = weir_state(self);
+    conflater->options.discarded(conflater->options.context, count, cause);
+}
+
 static weir_verdict open_conflater(weir_stage *self, void *argument) {
     static const struct weir__part_calls calls = {.supply = supply};
     struct conflater *conflater = weir_state(self);
@@ -287,6 +292,7 @@ weir_status weir_conflate_start(weir_runtime *runtime, const weir_conflate_optio
         .on = {.init = open_conflater,
                .handle_events = take_in,
                .handle_end = send_all,
+               .discarded = options->discarded != NULL ? tell : NULL,
                .terminate = lose_all},
     };
     return weir_stage_start(runtime, &stage, out);

@@ -198,6 +198,11 @@ static weir_verdict take_in(weir_stage *self, weir_batch batch) {
 
 /* ---- the stage ------------------------------------------------------------------------ */
 
+static void tell(weir_stage *self, uint64_t count, weir_discard cause) {
+    const struct retry *retry = weir_state(self);
+    retry->options.discarded(retry->options.context, count, cause);
+}
+
 /* The part's: it is to finish. */
 static void ends(weir_stage *self) {
     struct retry *retry = weir_state(self);
@@ -294,6 +299,7 @@ weir_status weir_retry_start(weir_runtime *runtime, const weir_retry_options *op
         .on = {.init = open_retry,
                .handle_events = take_in,
                .handle_info = look_at_time,
+               .discarded = options->discarded != NULL ? tell : NULL,
                .terminate = lose_all},
     };
     return weir_stage_start(runtime, &stage, out);
