@@ -9,7 +9,13 @@
 // batch: less than 1 ns an event more.  Owned events have a word each that is read twice and
 // written twice: 3 ns.  Of 16 keys in turn each event has a look into a table, and goes by itself:
 // 15 ns; in runs of 100 the table is nothing.
+//
+// And how late do batches go that wait for their time, while their worker is busy with a neighbour
+// who always has work, in callbacks of 1 to 1,000 us?  Less than 1 ms late as long as those take up
+// to 100 us, which end a turn; a millisecond and more behind longer ones; on a worker of its own not
+// at all.
 #include "gather_graph.h"
+#include "gather_late.h"
 #include "graph_rows.h"
 
 namespace {
@@ -33,6 +39,30 @@ void add(const std::string &who, const std::string &setting, gather_graph graph)
     });
 }
 
+struct Late {
+    const char *name;
+    gather_late late;
+};
+constexpr Late kLate[] = {{"late/alone", {0, 0, false}},
+                          {"late/neighbour,us:1", {1000, 1, false}},
+                          {"late/neighbour,us:20", {20000, 1, false}},
+                          {"late/neighbour,us:64x5", {320000, 64, false}},
+                          {"late/neighbour,us:64x20", {1280000, 64, false}},
+                          {"late/neighbour,us:1000", {1000000, 1, false}},
+                          {"late/neighbour,us:1000,own_worker", {1000000, 1, true}}};
+
+void add_late(const Late &row) {
+    rows::add_figures(std::string("weir/") + row.name, [row] {
+        gather_lateness found = gather_late_run(row.late);
+        rows::Outcome outcome;
+        outcome.correct = found.correct && found.batches > 0;
+        outcome.figures["p50_us"] = found.p50_us;
+        outcome.figures["p99_us"] = found.p99_us;
+        outcome.figures["most_us"] = found.most_us;
+        return outcome;
+    });
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -46,5 +76,6 @@ int main(int argc, char **argv) {
             }
         }
     }
+    for (const Late &row : kLate) add_late(row);
     return rows::run(argc, argv);
 }
