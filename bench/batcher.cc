@@ -12,8 +12,8 @@
 //
 // And how late do batches go that wait for their time, while their worker is busy with a neighbour
 // who always has work, in callbacks of 1 to 1,000 us?  Less than 1 ms late as long as those take up
-// to 100 us, which end a turn; a millisecond and more behind longer ones; on a worker of its own not
-// at all.
+// to 100 us, which end a turn; a millisecond and more behind longer ones; on a worker of its own
+// not at all.
 #include "gather_graph.h"
 #include "gather_late.h"
 #include "graph_rows.h"

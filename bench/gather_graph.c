@@ -20,7 +20,7 @@ struct field {
     unsigned char *arrays; /* by hand: ARRAYS of them, in turn; more than are on their way */
 };
 
-/* ---- the producer ---------------------------------------------------------------------- */
+/* ---- the producer --------------------------------------------------------------- */
 
 struct source {
     struct field *field;
@@ -53,7 +53,7 @@ static weir_verdict produce(weir_stage *self, uint64_t demand) {
     return source->next == source->count ? WEIR_FINISH : WEIR_CONTINUE;
 }
 
-/* ---- by hand --------------------------------------------------------------------------------- */
+/* ---- by hand -------------------------------------------------------------------- */
 
 struct crate {
     unsigned char *events;
@@ -100,7 +100,7 @@ static weir_verdict pack_rest(weir_stage *self) {
     return WEIR_CONTINUE;
 }
 
-/* ---- the batcher's events ----------------------------------------------------------------------- */
+/* ---- the batcher's events ------------------------------------------------------- */
 
 static void drop_nothing(void *context, const void *events, size_t count, weir_discard why) {
     (void)context, (void)events, (void)count, (void)why;
@@ -116,7 +116,7 @@ static uint64_t in_runs(void *context, const void *event) {
     return *(const uint64_t *)event / RUN % KEYS;
 }
 
-/* ---- the consumer ------------------------------------------------------------------------------------ */
+/* ---- the consumer --------------------------------------------------------------- */
 
 struct sink {
     struct field *field;
@@ -144,7 +144,7 @@ static void note_end(weir_stage *self, weir_reason reason) {
     sink->field->ended = race_clock_ns();
 }
 
-/* ---- the graph --------------------------------------------------------------------------------------- */
+/* ---- the graph ------------------------------------------------------------------ */
 
 static weir_ref start_packer(struct field *field, const weir_subscribe_to *to) {
     const struct packer packer = {.field = field};

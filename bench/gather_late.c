@@ -24,7 +24,7 @@ static struct {
     uint64_t seen;
 } field;
 
-/* ---- the neighbour ----------------------------------------------------------------------- */
+/* ---- the neighbour -------------------------------------------------------------- */
 
 static weir_verdict produce(weir_stage *self, uint64_t demand) {
     weir_room room = weir_reserve(self, (size_t)demand);
@@ -60,7 +60,7 @@ static void start_neighbour(void) {
     part_must(weir_stage_start(field.runtime, &second, NULL));
 }
 
-/* ---- the batcher ------------------------------------------------------------------------------ */
+/* ---- the batcher ---------------------------------------------------------------- */
 
 static uint64_t key_of(void *context, const void *event) {
     (void)context;
@@ -98,7 +98,7 @@ static void start_batcher(weir_subscribe_to to) {
     part_must(weir_stage_start(field.runtime, &sink, NULL));
 }
 
-/* ---- the run -------------------------------------------------------------------------------------- */
+/* ---- the run -------------------------------------------------------------------- */
 
 static int by_value(const void *one, const void *other) {
     uint64_t a = *(const uint64_t *)one;

@@ -82,8 +82,8 @@ typedef struct weir_conflate_options {
  *            is dropped, as NO_MEMORY; if none waits, it stops with NO_MEMORY.
  * Threads    any thread, also inside callbacks.
  * Cost       O(1) for an event: a look into a table, and a copy; where nothing waits and all is
- *            asked for, neither.  Some 48 bytes and the event for each key that waits, kept until the
- *            stage ends; of events with spans, as many more as the longest of each place had.
+ *            asked for, neither.  Some 48 bytes and the event for each key that waits, kept until
+ *            the stage ends; of events with spans, as many more as the longest of each place had.
  */
 weir_status weir_conflate_start(weir_runtime *runtime, const weir_conflate_options *options,
                                 weir_ref *out);

@@ -3,9 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * An event is put aside by moving its bytes, and with them whatever it owns, out of the batch at
- * hand; it stays weir's, so it is dropped with a cause, or emitted, once.  The part says how many it
- * keeps (stage/keeping.h).  Of events with spans only the fixed part is moved: the part copies the
- * payload before its callback returns.
+ * hand; it stays weir's, so it is dropped with a cause, or emitted, once.  The part says how many
+ * it keeps (stage/keeping.h).  Of events with spans only the fixed part is moved: the part copies
+ * the payload before its callback returns.
  *
  * For the running callback's own stage.
  */

@@ -13,14 +13,14 @@
 #include <weir/runtime.h>
 #include <weir/timer.h>
 
-static uint64_t now_of(weir_stage *self, struct weir__batcher *batcher) {
+static uint64_t batcher_now(weir_stage *self, struct weir__batcher *batcher) {
     if (batcher->now_ns == 0) {
         batcher->now_ns = weir_runtime_now(self->host->runtime);
     }
     return batcher->now_ns;
 }
 
-static weir_verdict no_memory(weir_stage *self) {
+static weir_verdict stop_for_memory(weir_stage *self) {
     return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
 }
 
@@ -40,7 +40,7 @@ static void take_from_list(struct weir__batcher *batcher, struct weir__gathering
     weir__index_remove(&batcher->open, &batch->node);
 }
 
-static struct weir__gathering *find(struct weir__batcher *batcher, uint64_t key) {
+static struct weir__gathering *find_open(struct weir__batcher *batcher, uint64_t key) {
     struct weir__gathering *recent = batcher->recent;
     if (recent == NULL || recent->node.number != key) {
         recent = WEIR__INDEX_FIND(&batcher->open, key, struct weir__gathering, node);
@@ -52,28 +52,28 @@ static struct weir__gathering *find(struct weir__batcher *batcher, uint64_t key)
 /* ---- a batch goes ------------------------------------------------------------------- */
 
 /* The next ones are made for as many events as those of late had. */
-static void learn(struct weir__batcher *batcher, uint32_t count) {
+static void learn_size(struct weir__batcher *batcher, uint32_t count) {
     batcher->expected8 = batcher->expected8 == 0
                              ? 8 * (uint64_t)count
                              : batcher->expected8 - batcher->expected8 / 8 + count;
 }
 
 /* There was no memory to emit it. */
-static weir_verdict lose(weir_stage *self, weir_gathered *gone) {
+static weir_verdict lose_batch(weir_stage *self, weir_gathered *gone) {
     const struct weir__batcher *batcher = weir_state(self);
     weir__stage_keeps(self, batcher->kept + gone->count);
     weir__stage_loses_kept(self, gone->count, WEIR_DISCARD_NO_MEMORY);
     weir_gathered_drop(gone, WEIR_DISCARD_NO_MEMORY);
-    return no_memory(self);
+    return stop_for_memory(self);
 }
 
-static weir_verdict send(weir_stage *self, struct weir__gathering *batch,
-                         weir_batch_trigger trigger) {
+static weir_verdict send_batch(weir_stage *self, struct weir__gathering *batch,
+                               weir_batch_trigger trigger) {
     struct weir__batcher *batcher = weir_state(self);
     weir_gathered gone = {.trigger = trigger,
                           .key = batch->node.number,
                           .began_ns = batch->began_ns,
-                          .closed_ns = now_of(self, batcher)};
+                          .closed_ns = batcher_now(self, batcher)};
     gone.bytes =
         batcher->plain ? (uint64_t)batch->count * batcher->options.event_bytes : batch->bytes;
     take_from_list(batcher, batch);
@@ -82,21 +82,21 @@ static weir_verdict send(weir_stage *self, struct weir__gathering *batch,
     batcher->spare = batch;
     batcher->kept -= gone.count;
     batcher->asked -= batcher->asked > 0;
-    learn(batcher, gone.count);
-    return weir_emit(self, &gone, 1) == WEIR_OK ? WEIR_CONTINUE : lose(self, &gone);
+    learn_size(batcher, gone.count);
+    return weir_emit(self, &gone, 1) == WEIR_OK ? WEIR_CONTINUE : lose_batch(self, &gone);
 }
 
-static bool is_due(const struct weir__batcher *batcher, uint64_t now) {
+static bool oldest_is_due(const struct weir__batcher *batcher, uint64_t now) {
     const struct weir__gathering *oldest = batcher->oldest;
     return oldest != NULL && batcher->options.timeout_ns != WEIR_FOREVER &&
            now >= oldest->began_ns && now - oldest->began_ns >= batcher->options.timeout_ns;
 }
 
-static weir_verdict send_due(weir_stage *self, uint64_t now) {
+static weir_verdict send_due_batches(weir_stage *self, uint64_t now) {
     struct weir__batcher *batcher = weir_state(self);
     weir_verdict verdict = WEIR_CONTINUE;
-    while (verdict == WEIR_CONTINUE && is_due(batcher, now)) {
-        verdict = send(self, batcher->oldest, WEIR_BY_TIME);
+    while (verdict == WEIR_CONTINUE && oldest_is_due(batcher, now)) {
+        verdict = send_batch(self, batcher->oldest, WEIR_BY_TIME);
     }
     return verdict;
 }
@@ -104,7 +104,7 @@ static weir_verdict send_due(weir_stage *self, uint64_t now) {
 /* ---- time --------------------------------------------------------------------------- */
 
 /* For the oldest one; false: no memory. */
-static bool arm(weir_stage *self) {
+static bool arm_for_oldest(weir_stage *self) {
     struct weir__batcher *batcher = weir_state(self);
     const uint64_t timeout = batcher->options.timeout_ns;
     if (batcher->timer_ns != 0 || batcher->oldest == NULL || timeout == WEIR_FOREVER) {
@@ -123,23 +123,23 @@ static bool arm(weir_stage *self) {
 }
 
 /* The timer, as a rule; whatever else it is, it does no harm. */
-static weir_verdict look_at_time(weir_stage *self, const void *message, size_t bytes) {
+static weir_verdict look_at_batches(weir_stage *self, const void *message, size_t bytes) {
     (void)message;
     (void)bytes;
     struct weir__batcher *batcher = weir_state(self);
     batcher->now_ns = 0;
-    uint64_t now = now_of(self, batcher);
+    uint64_t now = batcher_now(self, batcher);
     if (batcher->timer_ns <= now) {
         batcher->timer_ns = 0;
     }
-    weir_verdict verdict = send_due(self, now);
+    weir_verdict verdict = send_due_batches(self, now);
     weir__stage_keeps(self, batcher->kept);
-    return verdict == WEIR_CONTINUE && !arm(self) ? no_memory(self) : verdict;
+    return verdict == WEIR_CONTINUE && !arm_for_oldest(self) ? stop_for_memory(self) : verdict;
 }
 
 /* ---- a batch begins ------------------------------------------------------------------ */
 
-static struct weir__gathering *make(weir_stage *self) {
+static struct weir__gathering *make_batch(weir_stage *self) {
     struct weir__batcher *batcher = weir_state(self);
     struct weir__gathering *batch = batcher->spare;
     if (batch != NULL) {
@@ -151,17 +151,17 @@ static struct weir__gathering *make(weir_stage *self) {
 }
 
 /* NULL: no memory. */
-static struct weir__gathering *begin(weir_stage *self, uint64_t key) {
+static struct weir__gathering *begin_batch(weir_stage *self, uint64_t key) {
     struct weir__batcher *batcher = weir_state(self);
-    struct weir__gathering *batch = make(self);
+    struct weir__gathering *batch = make_batch(self);
     if (batch == NULL) {
         return NULL;
     }
-    batch->began_ns = now_of(self, batcher);
+    batch->began_ns = batcher_now(self, batcher);
     add_newest(batcher, batch);
     weir__index_add(&batcher->open, &batch->node, key);
     batcher->recent = batch;
-    return arm(self) ? batch : NULL; /* one that is empty, and goes with the stage */
+    return arm_for_oldest(self) ? batch : NULL; /* one that is empty, and goes with the stage */
 }
 
 /* ---- events ------------------------------------------------------------------------------- */
@@ -177,26 +177,26 @@ struct pass {
     uint64_t key;
 };
 
-static const void *event_at(const struct pass *pass, uint32_t index) {
+static const void *event_of_pass(const struct pass *pass, uint32_t index) {
     return pass->input.events + (size_t)index * pass->input.event_bytes;
 }
 
 /* Asked for once, of the one that follows a run as well. */
-static uint64_t key_of(struct pass *pass, uint32_t index) {
+static uint64_t key_in_pass(struct pass *pass, uint32_t index) {
     const weir_batcher_options *options = &pass->batcher->options;
     if (options->key == NULL) {
         return 0;
     }
     if (pass->keyed != index) {
-        pass->key = options->key(options->context, event_at(pass, index));
+        pass->key = options->key(options->context, event_of_pass(pass, index));
         pass->keyed = index;
     }
     return pass->key;
 }
 
-static uint64_t weight_of(const struct pass *pass, uint32_t index) {
+static uint64_t weight_in_pass(const struct pass *pass, uint32_t index) {
     const weir_batcher_options *options = &pass->batcher->options;
-    const void *event = event_at(pass, index);
+    const void *event = event_of_pass(pass, index);
     if (options->weight != NULL) {
         return options->weight(options->context, event);
     }
@@ -205,7 +205,7 @@ static uint64_t weight_of(const struct pass *pass, uint32_t index) {
 }
 
 /* How many from `done` on have that key, and room. */
-static uint32_t run_of(struct pass *pass, const struct weir__gathering *batch, uint64_t key) {
+static uint32_t run_in_pass(struct pass *pass, const struct weir__gathering *batch, uint64_t key) {
     const weir_batcher_options *options = &pass->batcher->options;
     uint64_t most = pass->count - pass->done;
     uint64_t room = weir__gathering_room(batch);
@@ -216,7 +216,7 @@ static uint32_t run_of(struct pass *pass, const struct weir__gathering *batch, u
     if (options->key == NULL) {
         return (uint32_t)most;
     }
-    while (run < most && key_of(pass, pass->done + run) == key) {
+    while (run < most && key_in_pass(pass, pass->done + run) == key) {
         run++;
     }
     return run;
@@ -235,7 +235,7 @@ static bool ends_batch(const struct pass *pass, struct weir__gathering *batch, c
 }
 
 /* Room for one more.  One that cannot grow goes as it is: then there is none. */
-static weir_verdict make_room(struct pass *pass, struct weir__gathering *batch) {
+static weir_verdict make_room_in_batch(struct pass *pass, struct weir__gathering *batch) {
     struct weir__batcher *batcher = pass->batcher;
     uint64_t size = batcher->options.size;
     uint64_t expected = batcher->expected8 / 8 + 1;
@@ -245,16 +245,17 @@ static weir_verdict make_room(struct pass *pass, struct weir__gathering *batch) 
         weir__gathering_grow(batch, &pass->input, (uint32_t)expected)) {
         return WEIR_CONTINUE;
     }
-    return batch->count > 0 ? send(pass->self, batch, WEIR_BY_SIZE) : no_memory(pass->self);
+    return batch->count > 0 ? send_batch(pass->self, batch, WEIR_BY_SIZE)
+                            : stop_for_memory(pass->self);
 }
 
 /* One, of which something is looked at. */
-static weir_verdict put_one(struct pass *pass, struct weir__gathering *batch) {
+static weir_verdict put_one_event(struct pass *pass, struct weir__gathering *batch) {
     const weir_batcher_options *options = &pass->batcher->options;
-    uint64_t weight = weight_of(pass, pass->done);
+    uint64_t weight = weight_in_pass(pass, pass->done);
     if (options->bytes > 0 && batch->count > 0 &&
         (batch->bytes >= options->bytes || weight > options->bytes - batch->bytes)) {
-        return send(pass->self, batch, WEIR_BY_BYTES);
+        return send_batch(pass->self, batch, WEIR_BY_BYTES);
     }
     weir_status status = weir__gathering_put(batch, &pass->input, pass->done, 1);
     if (status != WEIR_OK) {
@@ -266,45 +267,47 @@ static weir_verdict put_one(struct pass *pass, struct weir__gathering *batch) {
     const void *event =
         weir__block_at(batch->block, batch->count - 1, (uint32_t)options->event_bytes);
     weir_batch_trigger why;
-    return ends_batch(pass, batch, event, &why) ? send(pass->self, batch, why) : WEIR_CONTINUE;
+    return ends_batch(pass, batch, event, &why) ? send_batch(pass->self, batch, why)
+                                                : WEIR_CONTINUE;
 }
 
-static weir_verdict put_run(struct pass *pass, struct weir__gathering *batch, uint64_t key) {
-    uint32_t run = run_of(pass, batch, key);
+static weir_verdict put_run_of_events(struct pass *pass, struct weir__gathering *batch,
+                                      uint64_t key) {
+    uint32_t run = run_in_pass(pass, batch, key);
     weir_status status = weir__gathering_put(batch, &pass->input, pass->done, run);
     if (status != WEIR_OK) {
         return weir__aside_failed(pass->self, "batcher", status);
     }
     pass->done += run;
     pass->batcher->kept += run;
-    return batch->count == pass->batcher->options.size ? send(pass->self, batch, WEIR_BY_SIZE)
+    return batch->count == pass->batcher->options.size ? send_batch(pass->self, batch, WEIR_BY_SIZE)
                                                        : WEIR_CONTINUE;
 }
 
 /* A step: events go into a batch, or a batch goes to make room for them. */
-static weir_verdict step(struct pass *pass) {
+static weir_verdict gather_some(struct pass *pass) {
     struct weir__batcher *batcher = pass->batcher;
-    uint64_t key = key_of(pass, pass->done);
-    struct weir__gathering *batch = find(batcher, key);
+    uint64_t key = key_in_pass(pass, pass->done);
+    struct weir__gathering *batch = find_open(batcher, key);
     if (batch == NULL && batcher->open.count >= batcher->options.keys) {
-        return send(pass->self, batcher->oldest, WEIR_BY_KEYS);
+        return send_batch(pass->self, batcher->oldest, WEIR_BY_KEYS);
     }
-    batch = batch != NULL ? batch : begin(pass->self, key);
+    batch = batch != NULL ? batch : begin_batch(pass->self, key);
     if (batch == NULL) {
-        return no_memory(pass->self);
+        return stop_for_memory(pass->self);
     }
-    weir_verdict verdict = make_room(pass, batch);
+    weir_verdict verdict = make_room_in_batch(pass, batch);
     if (verdict != WEIR_CONTINUE || weir__gathering_room(batch) == 0) {
         return verdict;
     }
-    return batcher->plain ? put_run(pass, batch, key) : put_one(pass, batch);
+    return batcher->plain ? put_run_of_events(pass, batch, key) : put_one_event(pass, batch);
 }
 
 /*
  * As far as batches are asked for.  What is left comes again, unless there is no memory to leave
  * it: then it is handled all the same.
  */
-static weir_verdict gather(weir_stage *self, weir_batch events) {
+static weir_verdict gather_events(weir_stage *self, weir_batch events) {
     struct weir__batcher *batcher = weir_state(self);
     struct pass pass = {.self = self,
                         .batcher = batcher,
@@ -321,12 +324,12 @@ static weir_verdict gather(weir_stage *self, weir_batch events) {
     }
     batcher->now_ns = 0;
     batcher->asked = weir_open_demand(self).events;
-    verdict = send_due(self, self->host->now_ns);
+    verdict = send_due_batches(self, self->host->now_ns);
     while (verdict == WEIR_CONTINUE && pass.done < pass.count) {
         if (batcher->asked == 0 && weir_batch_rest(self, pass.done) == WEIR_OK) {
             break;
         }
-        verdict = step(&pass);
+        verdict = gather_some(&pass);
     }
     weir__stage_keeps(self, batcher->kept);
     return verdict;
@@ -334,23 +337,23 @@ static weir_verdict gather(weir_stage *self, weir_batch events) {
 
 /* ---- the end ---------------------------------------------------------------------------- */
 
-static weir_verdict send_all(weir_stage *self) {
+static weir_verdict send_open_batches(weir_stage *self) {
     struct weir__batcher *batcher = weir_state(self);
     weir_verdict verdict = WEIR_CONTINUE;
     batcher->now_ns = 0;
     batcher->timer_ns = 0; /* brought forward, or of no use */
     while (verdict == WEIR_CONTINUE && batcher->oldest != NULL) {
-        verdict = send(self, batcher->oldest, WEIR_BY_END);
+        verdict = send_batch(self, batcher->oldest, WEIR_BY_END);
     }
     weir__stage_keeps(self, batcher->kept);
     return verdict;
 }
 
-static void free_batch(weir_stage *self, struct weir__gathering *batch) {
+static void free_gathering(weir_stage *self, struct weir__gathering *batch) {
     weir__free(self->host->allocator, batch, sizeof *batch);
 }
 
-static void lose_all(weir_stage *self, weir_reason reason) {
+static void lose_open_batches(weir_stage *self, weir_reason reason) {
     (void)reason;
     struct weir__batcher *batcher = weir_state(self);
     weir__stage_loses_kept(self, self->kept, WEIR_DISCARD_STOPPED);
@@ -358,12 +361,12 @@ static void lose_all(weir_stage *self, weir_reason reason) {
         struct weir__gathering *batch = batcher->oldest;
         take_from_list(batcher, batch);
         weir__gathering_abandon(batch, &self->host->pool, WEIR_DISCARD_STOPPED);
-        free_batch(self, batch);
+        free_gathering(self, batch);
     }
     while (batcher->spare != NULL) {
         struct weir__gathering *batch = batcher->spare;
         batcher->spare = batch->newer;
-        free_batch(self, batch);
+        free_gathering(self, batch);
     }
     weir__index_close(&batcher->open);
 }
@@ -378,7 +381,7 @@ static weir_verdict open_batcher(weir_stage *self, void *argument) {
 }
 
 const weir_callbacks weir__batcher_callbacks = {.init = open_batcher,
-                                                .handle_events = gather,
-                                                .handle_info = look_at_time,
-                                                .handle_end = send_all,
-                                                .terminate = lose_all};
+                                                .handle_events = gather_events,
+                                                .handle_info = look_at_batches,
+                                                .handle_end = send_open_batches,
+                                                .terminate = lose_open_batches};

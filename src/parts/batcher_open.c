@@ -9,13 +9,13 @@
 
 #include <string.h>
 
-static weir_status check_most(const char *option, size_t value, size_t most) {
+static weir_status check_batcher_most(const char *option, size_t value, size_t most) {
     return value <= most ? WEIR_OK
                          : weir__refuse(WEIR_INVALID, "%s must be from 1 to %zu, got %zu", option,
                                         most, value);
 }
 
-static weir_status check_events(const weir_batcher_options *options) {
+static weir_status check_batcher_events(const weir_batcher_options *options) {
     if (options->type == NULL) {
         bool known = options->event_bytes >= 1 && options->event_bytes <= WEIR_EVENT_BYTES_LIMIT;
         return known ? WEIR_OK
@@ -33,7 +33,7 @@ static weir_status check_events(const weir_batcher_options *options) {
 }
 
 /* What goes with another option, or not with it. */
-static weir_status check_pairs(const weir_batcher_options *options) {
+static weir_status check_batcher_pairs(const weir_batcher_options *options) {
     if (options->full != NULL && (options->size != 0 || options->bytes != 0)) {
         return weir__refuse(WEIR_INVALID, "%s must not be set when full is, got %zu",
                             options->size != 0 ? "size" : "bytes",
@@ -50,24 +50,27 @@ static weir_status check_batcher(const weir_batcher_options *options) {
     if (weir__missing(options, "options") || WEIR__RESERVED_SET(options, "weir_batcher_options")) {
         return WEIR_INVALID;
     }
-    weir_status status = check_events(options);
-    status = status != WEIR_OK ? status : check_most("size", options->size, WEIR_BATCH_SIZE_LIMIT);
-    status = status != WEIR_OK ? status : check_most("keys", options->keys, WEIR_BATCH_KEYS_LIMIT);
-    return status != WEIR_OK ? status : check_pairs(options);
+    weir_status status = check_batcher_events(options);
+    status = status != WEIR_OK ? status
+                               : check_batcher_most("size", options->size, WEIR_BATCH_SIZE_LIMIT);
+    status = status != WEIR_OK ? status
+                               : check_batcher_most("keys", options->keys, WEIR_BATCH_KEYS_LIMIT);
+    return status != WEIR_OK ? status : check_batcher_pairs(options);
 }
 
-static size_t or_default(size_t value, size_t usual) {
+static size_t or_batcher_default(size_t value, size_t usual) {
     return value != 0 ? value : usual;
 }
 
-static struct weir__batcher fill_in(const weir_batcher_options *given) {
+static struct weir__batcher fill_in_batcher(const weir_batcher_options *given) {
     struct weir__batcher filled = {.options = *given};
     weir_batcher_options *options = &filled.options;
     options->name = NULL; /* the stage has a copy */
     options->event_bytes = given->type != NULL ? given->type->bytes : given->event_bytes;
     options->size = given->full != NULL ? WEIR_BATCH_SIZE_LIMIT
-                                        : or_default(given->size, WEIR_BATCH_SIZE_DEFAULT);
-    options->keys = given->key == NULL ? 1 : or_default(given->keys, WEIR_BATCH_KEYS_DEFAULT);
+                                        : or_batcher_default(given->size, WEIR_BATCH_SIZE_DEFAULT);
+    options->keys =
+        given->key == NULL ? 1 : or_batcher_default(given->keys, WEIR_BATCH_KEYS_DEFAULT);
     options->timeout_ns = given->timeout_ns != 0 ? given->timeout_ns : WEIR_BATCH_TIMEOUT_DEFAULT;
     filled.plain = given->full == NULL && given->flush == NULL && given->weight == NULL &&
                    given->bytes == 0 && (given->type == NULL || given->type->spans == 0);
@@ -88,7 +91,7 @@ static bool hash_by_key(const weir_batcher_options *options,
     return true;
 }
 
-static void tell(weir_stage *self, uint64_t count, weir_discard cause) {
+static void tell_of_batches(weir_stage *self, uint64_t count, weir_discard cause) {
     const struct weir__batcher *batcher = weir_state(self);
     batcher->options.discarded(batcher->options.context, count, cause);
 }
@@ -102,7 +105,7 @@ weir_status weir_batcher_start(weir_runtime *runtime, const weir_batcher_options
     if (status != WEIR_OK) {
         return status;
     }
-    struct weir__batcher filled = fill_in(options);
+    struct weir__batcher filled = fill_in_batcher(options);
     weir_partition_dispatcher_options by_key;
     bool own_hash = hash_by_key(options, &by_key);
     weir_stage_options stage = {
@@ -126,6 +129,6 @@ weir_status weir_batcher_start(weir_runtime *runtime, const weir_batcher_options
         .mailbox_limit = options->mailbox_limit,
         .on = weir__batcher_callbacks,
     };
-    stage.on.discarded = options->discarded != NULL ? tell : NULL;
+    stage.on.discarded = options->discarded != NULL ? tell_of_batches : NULL;
     return weir_stage_start(runtime, &stage, out);
 }

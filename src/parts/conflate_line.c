@@ -14,14 +14,14 @@ struct weir__latest_chunk {
     _Alignas(16) unsigned char slots[];
 };
 
-static size_t slot_bytes(const struct weir__latest *latest) {
+static size_t latest_slot_bytes(const struct weir__latest *latest) {
     size_t bytes = sizeof(struct weir__latest_slot) + latest->event_bytes;
     return (bytes + 15) / 16 * 16;
 }
 
-static struct weir__latest_slot *slot_of(const struct weir__latest *latest,
-                                         struct weir__latest_chunk *chunk, size_t index) {
-    return (struct weir__latest_slot *)(void *)(chunk->slots + index * slot_bytes(latest));
+static struct weir__latest_slot *slot_in_chunk(const struct weir__latest *latest,
+                                               struct weir__latest_chunk *chunk, size_t index) {
+    return (struct weir__latest_slot *)(void *)(chunk->slots + index * latest_slot_bytes(latest));
 }
 
 void weir__latest_open(struct weir__latest *latest, const struct weir__allocator *allocator,
@@ -35,7 +35,7 @@ void weir__latest_close(struct weir__latest *latest) {
         struct weir__latest_chunk *chunk = latest->chunks;
         latest->chunks = chunk->next;
         for (size_t i = 0; i < chunk->count; i++) {
-            struct weir__latest_slot *slot = slot_of(latest, chunk, i);
+            struct weir__latest_slot *slot = slot_in_chunk(latest, chunk, i);
             weir__free(latest->allocator, slot->payload, slot->payload_bytes);
         }
         weir__free(latest->allocator, chunk, chunk->bytes);
@@ -45,12 +45,12 @@ void weir__latest_close(struct weir__latest *latest) {
 }
 
 /* As many slots again as there are, within bounds. */
-static void make_chunk(struct weir__latest *latest, size_t most) {
+static void make_latest_chunk(struct weir__latest *latest, size_t most) {
     size_t count = latest->made < CHUNK_FIRST ? CHUNK_FIRST : latest->made;
     count = count < CHUNK_MOST ? count : CHUNK_MOST;
     size_t left = most > latest->made ? most - latest->made : 0;
     count = count < left ? count : left;
-    size_t bytes = sizeof(struct weir__latest_chunk) + count * slot_bytes(latest);
+    size_t bytes = sizeof(struct weir__latest_chunk) + count * latest_slot_bytes(latest);
     struct weir__latest_chunk *chunk =
         count == 0 ? NULL : weir__alloc_zeroed(latest->allocator, bytes, 16);
     if (chunk == NULL) {
@@ -62,13 +62,13 @@ static void make_chunk(struct weir__latest *latest, size_t most) {
     latest->chunks = chunk;
     latest->made += count;
     for (size_t i = count; i > 0; i--) {
-        weir__latest_give_back(latest, slot_of(latest, chunk, i - 1));
+        weir__latest_give_back(latest, slot_in_chunk(latest, chunk, i - 1));
     }
 }
 
 struct weir__latest_slot *weir__latest_take(struct weir__latest *latest, size_t most) {
     if (latest->free == NULL) {
-        make_chunk(latest, most);
+        make_latest_chunk(latest, most);
     }
     struct weir__latest_slot *slot = latest->free;
     if (slot != NULL) {

@@ -12,21 +12,21 @@
 
 /* ---- the batch, an event -------------------------------------------------- */
 
-static struct weir__block *block_of(const weir_gathered *batch) {
+static struct weir__block *block_of_batch(const weir_gathered *batch) {
     return (struct weir__block *)batch->reserved[0];
 }
 
 /* The calling worker's pool, if it is one of the runtime that the block is of. */
-static struct weir__pool *pool_here(const struct weir__block *block) {
+static struct weir__pool *pool_of_batch_here(const struct weir__block *block) {
     struct weir__host *here = weir__here;
     return here != NULL && here->allocator == block->home->allocator ? &here->pool : NULL;
 }
 
-static void let_go(const weir_gathered *batch, weir_discard why) {
-    struct weir__block *block = block_of(batch);
+static void let_batch_go(const weir_gathered *batch, weir_discard why) {
+    struct weir__block *block = block_of_batch(batch);
     if (block != NULL) {
         uint32_t flags = block->type != NULL ? WEIR__OWNING : 0;
-        weir__slice_discard(block, 0, batch->count, flags, why, pool_here(block));
+        weir__slice_discard(block, 0, batch->count, flags, why, pool_of_batch_here(block));
     }
 }
 
@@ -34,7 +34,7 @@ static void drop_batches(void *context, const void *events, size_t count, weir_d
     (void)context;
     const weir_gathered *batches = events;
     for (size_t i = 0; i < count; i++) {
-        let_go(&batches[i], why);
+        let_batch_go(&batches[i], why);
     }
 }
 
@@ -42,12 +42,12 @@ static void drop_batches(void *context, const void *events, size_t count, weir_d
 static bool copy_batch(void *context, const void *event, void *copy) {
     (void)context;
     const weir_gathered *batch = event;
-    struct weir__block *block = block_of(batch);
+    struct weir__block *block = block_of_batch(batch);
     if (block != NULL) {
         if (block->type != NULL && !weir__owned_hold(block, 0, batch->count)) {
             return false;
         }
-        weir__block_hold(block, pool_here(block));
+        weir__block_hold(block, pool_of_batch_here(block));
     }
     memcpy(copy, batch, sizeof *batch);
     return true;
@@ -68,7 +68,7 @@ void weir_gathered_drop(weir_gathered *batch, weir_discard why) {
     if (weir__missing(batch, "batch")) {
         return;
     }
-    let_go(batch, (weir_discard)weir__discard_known(why));
+    let_batch_go(batch, (weir_discard)weir__discard_known(why));
     batch->reserved[0] = 0;
     batch->events = NULL;
     batch->count = 0;
@@ -95,8 +95,8 @@ static const char *not_at_hand(const weir_stage *self, const weir_gathered *batc
     return "it is not at hand";
 }
 
-static const char *untakable(const weir_gathered *batch, size_t first, size_t count) {
-    const struct weir__block *block = block_of(batch);
+static const char *untakable_of_batch(const weir_gathered *batch, size_t first, size_t count) {
+    const struct weir__block *block = block_of_batch(batch);
     if (first > batch->count || count > batch->count - first) {
         return "the batch has fewer";
     }
@@ -117,15 +117,15 @@ weir_status weir_gathered_take(weir_stage *self, const weir_gathered *batch, siz
         return WEIR_INVALID;
     }
     const char *why = self == NULL ? NULL : not_at_hand(self, batch);
-    why = why != NULL ? why : untakable(batch, first, count);
+    why = why != NULL ? why : untakable_of_batch(batch, first, count);
     if (why == NULL && count == 0) {
         return WEIR_OK;
     }
     weir_status status = WEIR_INVALID;
     if (why == NULL) {
-        struct weir__block *block = block_of(batch);
-        status =
-            weir__owned_take(block, (uint32_t)first, (uint32_t)count, events, pool_here(block));
+        struct weir__block *block = block_of_batch(batch);
+        status = weir__owned_take(block, (uint32_t)first, (uint32_t)count, events,
+                                  pool_of_batch_here(block));
         why = status == WEIR_INVALID ? "others have them, and their type cannot copy them"
                                      : "others have them, and their type made no copy";
     }

@@ -30,7 +30,8 @@ bool weir__gathering_grow(struct weir__gathering *gathering,
 }
 
 /* A block of payload that is full is held by the next one. */
-static bool grow_payload(struct weir__gathering *gathering, size_t bytes, struct weir__pool *pool) {
+static bool grow_batch_payload(struct weir__gathering *gathering, size_t bytes,
+                               struct weir__pool *pool) {
     struct weir__block *old = gathering->payload;
     uint64_t fresh = old == NULL ? PAYLOAD_FIRST_BYTES : 2 * (uint64_t)old->capacity;
     fresh = fresh < PAYLOAD_MOST_BYTES ? fresh : PAYLOAD_MOST_BYTES;
@@ -49,14 +50,14 @@ static bool grow_payload(struct weir__gathering *gathering, size_t bytes, struct
 
 /* ---- putting in ------------------------------------------------------------------ */
 
-static size_t payload_of(const struct weir__gathering_input *input, uint32_t index) {
+static size_t payload_of_input(const struct weir__gathering_input *input, uint32_t index) {
     return weir__spans_bytes(input->type->spans,
                              input->events + (size_t)index * input->event_bytes);
 }
 
 /* Its fixed part is there already, and its spans are those of the input still. */
-static void copy_payload(struct weir__gathering *gathering, const weir_event_type *type,
-                         void *event, size_t bytes) {
+static void copy_event_payload(struct weir__gathering *gathering, const weir_event_type *type,
+                               void *event, size_t bytes) {
     struct weir__block *payload = gathering->payload;
     weir__spans_write(type->spans, type->spans * sizeof(weir_bytes), event, event,
                       weir__block_event(payload, payload->used));
@@ -64,19 +65,19 @@ static void copy_payload(struct weir__gathering *gathering, const weir_event_typ
 }
 
 /* One that has spans: with what they point at. */
-static weir_status put_with_payload(struct weir__gathering *gathering,
-                                    const struct weir__gathering_input *input, uint32_t index) {
+static weir_status put_one_with_payload(struct weir__gathering *gathering,
+                                        const struct weir__gathering_input *input, uint32_t index) {
     const struct weir__item *item = input->item;
     struct weir__block *payload = gathering->payload;
-    size_t bytes = payload_of(input, index);
+    size_t bytes = payload_of_input(input, index);
     if ((payload == NULL || payload->capacity - payload->used < bytes) &&
-        !grow_payload(gathering, bytes, input->pool)) {
+        !grow_batch_payload(gathering, bytes, input->pool)) {
         return WEIR_NO_MEMORY;
     }
     void *to = weir__block_at(gathering->block, gathering->count, input->event_bytes);
     weir_status status = weir__owned_move(item->block, item->first + index, 1, to, input->pool);
     if (status == WEIR_OK) {
-        copy_payload(gathering, input->type, to, bytes);
+        copy_event_payload(gathering, input->type, to, bytes);
         gathering->count++;
     }
     return status;
@@ -97,7 +98,7 @@ weir_status weir__gathering_put(struct weir__gathering *gathering,
     item->flags |= WEIR__TAKEN; /* some are, or all are as they were */
     if (type->spans > 0) {
         WEIR__CHECK(count == 1);
-        return put_with_payload(gathering, input, first);
+        return put_one_with_payload(gathering, input, first);
     }
     weir_status status = weir__owned_move(item->block, item->first + first, count, to, input->pool);
     gathering->count += status == WEIR_OK ? count : 0;
@@ -107,12 +108,12 @@ weir_status weir__gathering_put(struct weir__gathering *gathering,
 /* ---- its end --------------------------------------------------------------------- */
 
 /* The one reference to a block that is filled no more. */
-static void seal(struct weir__block *block, struct weir__pool *pool) {
+static void seal_block(struct weir__block *block, struct weir__pool *pool) {
     weir__block_hold_filling(block, pool);
     weir__block_close(block, pool);
 }
 
-static void empty(struct weir__gathering *gathering) {
+static void empty_gathering(struct weir__gathering *gathering) {
     gathering->block = NULL;
     gathering->payload = NULL;
     gathering->count = 0;
@@ -124,17 +125,17 @@ void weir__gathering_close(struct weir__gathering *gathering, struct weir__pool 
                            weir_gathered *out) {
     struct weir__block *block = gathering->block;
     if (gathering->payload != NULL) {
-        seal(gathering->payload, pool);
+        seal_block(gathering->payload, pool);
         block->lender = gathering->payload;
     }
     block->used = gathering->count;
-    seal(block, pool);
+    seal_block(block, pool);
     out->events = weir__block_event(block, 0);
     out->count = gathering->count;
     out->event_bytes = block->event_bytes;
     out->type = block->type;
     out->reserved[0] = (uintptr_t)block;
-    empty(gathering);
+    empty_gathering(gathering);
 }
 
 void weir__gathering_abandon(struct weir__gathering *gathering, struct weir__pool *pool,

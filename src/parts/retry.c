@@ -22,27 +22,27 @@ struct retry {
     uint64_t timer_ns; /* when that comes; UINT64_MAX: it is not armed             */
 };
 
-static uint64_t now_of(const weir_stage *self) {
+static uint64_t time_of_retry(const weir_stage *self) {
     return weir_runtime_now(self->host->runtime);
 }
 
 /* ---- out ------------------------------------------------------------------------ */
 
-static void forget_first(struct retry *retry) {
+static void forget_first_waiting(struct retry *retry) {
     weir__waiting_remove(&retry->waiting);
     retry->full = (uint32_t)retry->options.limit; /* there may be memory for more by now */
 }
 
-static weir_verdict send_first(weir_stage *self, struct retry *retry) {
+static weir_verdict send_first_waiting(weir_stage *self, struct retry *retry) {
     if (weir__aside_emit(self, weir__waiting_first(&retry->waiting)) != WEIR_OK) {
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
-    forget_first(retry);
+    forget_first_waiting(retry);
     return WEIR_CONTINUE;
 }
 
 /* What is due, as far as it is asked for. */
-static weir_verdict send_due(weir_stage *self, struct retry *retry, uint64_t now) {
+static weir_verdict send_due_events(weir_stage *self, struct retry *retry, uint64_t now) {
     if (retry->waiting.count == 0 || weir__waiting_due(&retry->waiting) > now) {
         return WEIR_CONTINUE;
     }
@@ -52,42 +52,42 @@ static weir_verdict send_due(weir_stage *self, struct retry *retry, uint64_t now
     for (; left > 0 && verdict == WEIR_CONTINUE && retry->waiting.count > 0 &&
            weir__waiting_due(&retry->waiting) <= now;
          left--) {
-        verdict = send_first(self, retry);
+        verdict = send_first_waiting(self, retry);
     }
     return verdict;
 }
 
 /* All of them, whoever asks. */
-static weir_verdict send_all(weir_stage *self, struct retry *retry) {
+static weir_verdict send_waiting(weir_stage *self, struct retry *retry) {
     weir_verdict verdict = WEIR_CONTINUE;
     while (verdict == WEIR_CONTINUE && retry->waiting.count > 0) {
-        verdict = send_first(self, retry);
+        verdict = send_first_waiting(self, retry);
     }
     return verdict;
 }
 
-static void drop_all(weir_stage *self, struct retry *retry) {
+static void drop_waiting(weir_stage *self, struct retry *retry) {
     const uint32_t count = retry->waiting.count;
     while (retry->waiting.count > 0) {
         weir__aside_drop(self, weir__waiting_first(&retry->waiting), WEIR_DISCARD_STOPPED);
-        forget_first(retry);
+        forget_first_waiting(retry);
     }
     weir__stage_keeps(self, count);
     weir__stage_loses_kept(self, count, WEIR_DISCARD_STOPPED);
 }
 
-static weir_verdict end_all(weir_stage *self, struct retry *retry) {
+static weir_verdict end_waiting(weir_stage *self, struct retry *retry) {
     if (retry->options.at_end == WEIR_RETRY_AT_ONCE) {
-        return send_all(self, retry);
+        return send_waiting(self, retry);
     }
-    drop_all(self, retry);
+    drop_waiting(self, retry);
     return WEIR_CONTINUE;
 }
 
 /* ---- time ------------------------------------------------------------------------- */
 
 /* For the first one, if it is not due yet.  false: no memory. */
-static bool arm(weir_stage *self, struct retry *retry, uint64_t now) {
+static bool arm_for_first(weir_stage *self, struct retry *retry, uint64_t now) {
     uint64_t due = retry->waiting.count > 0 ? weir__waiting_due(&retry->waiting) : UINT64_MAX;
     if (retry->ended || due <= now || due >= retry->timer_ns) {
         return true;
@@ -97,7 +97,7 @@ static bool arm(weir_stage *self, struct retry *retry, uint64_t now) {
         weir_cancel_timer(runtime, retry->timer);
         retry->timer_ns = UINT64_MAX;
     }
-    uint64_t later = now_of(self); /* the timer counts from then on */
+    uint64_t later = time_of_retry(self); /* the timer counts from then on */
     uint64_t delay = due > later ? due - later : 0;
     if (weir_send_after(runtime, self->ref, NULL, 0, delay, &retry->timer) != WEIR_OK) {
         return false;
@@ -107,37 +107,38 @@ static bool arm(weir_stage *self, struct retry *retry, uint64_t now) {
 }
 
 /* What each callback leaves behind. */
-static weir_verdict settle(weir_stage *self, weir_verdict verdict, uint64_t now) {
+static weir_verdict settle_retry(weir_stage *self, weir_verdict verdict, uint64_t now) {
     struct retry *retry = weir_state(self);
     weir__stage_keeps(self, retry->waiting.count);
     bool room = retry->ended || retry->waiting.count < retry->full;
     self->appetite = room ? WEIR__TAKES_ALL : WEIR__TAKES_NONE;
-    if (verdict == WEIR_CONTINUE && !arm(self, retry, now)) {
+    if (verdict == WEIR_CONTINUE && !arm_for_first(self, retry, now)) {
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
     return verdict;
 }
 
-static weir_verdict go_on(weir_stage *self) {
+static weir_verdict go_on_waiting(weir_stage *self) {
     struct retry *retry = weir_state(self);
-    uint64_t now = now_of(self);
-    return settle(self, retry->ended ? end_all(self, retry) : send_due(self, retry, now), now);
+    uint64_t now = time_of_retry(self);
+    return settle_retry(
+        self, retry->ended ? end_waiting(self, retry) : send_due_events(self, retry, now), now);
 }
 
 /* The timer, as a rule; whatever else it is, it does no harm. */
-static weir_verdict look_at_time(weir_stage *self, const void *message, size_t bytes) {
+static weir_verdict look_at_waiting(weir_stage *self, const void *message, size_t bytes) {
     (void)message;
     (void)bytes;
     struct retry *retry = weir_state(self);
-    if (retry->timer_ns <= now_of(self)) {
+    if (retry->timer_ns <= time_of_retry(self)) {
         retry->timer_ns = UINT64_MAX;
     }
-    return go_on(self);
+    return go_on_waiting(self);
 }
 
 /* ---- in ----------------------------------------------------------------------------- */
 
-static uint64_t delay_of(weir_stage *self, const struct retry *retry, const void *event) {
+static uint64_t delay_of_event(weir_stage *self, const struct retry *retry, const void *event) {
     const weir_retry_options *options = &retry->options;
     if (options->delay != NULL) {
         return options->delay(options->context, event);
@@ -146,19 +147,19 @@ static uint64_t delay_of(weir_stage *self, const struct retry *retry, const void
     return weir_backoff_delay(&options->backoff, failures, weir__rng_next(&self->host->rng));
 }
 
-static weir_status put(weir_stage *self, struct retry *retry, weir_batch batch, size_t index,
-                       uint64_t now) {
+static weir_status put_waiting(weir_stage *self, struct retry *retry, weir_batch batch,
+                               size_t index, uint64_t now) {
     struct weir__waiting *waiting = &retry->waiting;
     void *event = weir__waiting_room(waiting);
     weir_status status = weir__aside_take(self, batch, index, event);
     if (status == WEIR_OK) {
-        uint64_t delay = delay_of(self, retry, event);
+        uint64_t delay = delay_of_event(self, retry, event);
         weir__waiting_add(waiting, delay < UINT64_MAX - now ? now + delay : UINT64_MAX);
     }
     return status;
 }
 
-static bool has_room(weir_stage *self, struct retry *retry) {
+static bool has_room_to_wait(weir_stage *self, struct retry *retry) {
     struct weir__waiting *waiting = &retry->waiting;
     if (waiting->count < waiting->capacity ||
         weir__waiting_grow(waiting, (uint32_t)retry->options.limit, self->host->allocator)) {
@@ -169,57 +170,59 @@ static bool has_room(weir_stage *self, struct retry *retry) {
 }
 
 /* As far as there is room.  Those that go at once make some; the rest comes again. */
-static weir_verdict take(weir_stage *self, struct retry *retry, weir_batch batch, uint64_t now) {
+static weir_verdict take_as_fits(weir_stage *self, struct retry *retry, weir_batch batch,
+                                 uint64_t now) {
     weir_verdict verdict = WEIR_CONTINUE;
     for (size_t i = 0; i < batch.count && verdict == WEIR_CONTINUE; i++) {
-        if (!has_room(self, retry)) {
-            verdict = retry->ended ? end_all(self, retry) : send_due(self, retry, now);
-            if (verdict == WEIR_CONTINUE && !has_room(self, retry)) {
+        if (!has_room_to_wait(self, retry)) {
+            verdict = retry->ended ? end_waiting(self, retry) : send_due_events(self, retry, now);
+            if (verdict == WEIR_CONTINUE && !has_room_to_wait(self, retry)) {
                 bool left = retry->waiting.count > 0 && weir_batch_rest(self, i) == WEIR_OK;
                 return left ? WEIR_CONTINUE : weir_stop_with(self, WEIR_REASON_NO_MEMORY);
             }
         }
-        weir_status status = verdict == WEIR_CONTINUE ? put(self, retry, batch, i, now) : WEIR_OK;
+        weir_status status =
+            verdict == WEIR_CONTINUE ? put_waiting(self, retry, batch, i, now) : WEIR_OK;
         verdict = status == WEIR_OK ? verdict : weir__aside_failed(self, "retry", status);
     }
     return verdict;
 }
 
-static weir_verdict take_in(weir_stage *self, weir_batch batch) {
+static weir_verdict take_failed(weir_stage *self, weir_batch batch) {
     struct retry *retry = weir_state(self);
-    uint64_t now = now_of(self);
+    uint64_t now = time_of_retry(self);
     weir_verdict verdict = weir__aside_check(self, "retry", retry->options.type);
-    verdict = verdict == WEIR_CONTINUE ? take(self, retry, batch, now) : verdict;
+    verdict = verdict == WEIR_CONTINUE ? take_as_fits(self, retry, batch, now) : verdict;
     if (verdict == WEIR_CONTINUE) {
-        verdict = retry->ended ? end_all(self, retry) : send_due(self, retry, now);
+        verdict = retry->ended ? end_waiting(self, retry) : send_due_events(self, retry, now);
     }
-    return settle(self, verdict, now);
+    return settle_retry(self, verdict, now);
 }
 
 /* ---- the stage ------------------------------------------------------------------------ */
 
-static void tell(weir_stage *self, uint64_t count, weir_discard cause) {
+static void tell_of_retry(weir_stage *self, uint64_t count, weir_discard cause) {
     const struct retry *retry = weir_state(self);
     retry->options.discarded(retry->options.context, count, cause);
 }
 
 /* The part's: it is to finish. */
-static void ends(weir_stage *self) {
+static void retry_ends(weir_stage *self) {
     struct retry *retry = weir_state(self);
     retry->ended = true;
     self->appetite = WEIR__TAKES_ALL;
     self->supply_due = true; /* what waits goes, in its next turn */
 }
 
-static void lose_all(weir_stage *self, weir_reason reason) {
+static void lose_waiting(weir_stage *self, weir_reason reason) {
     (void)reason;
     struct retry *retry = weir_state(self);
-    drop_all(self, retry);
+    drop_waiting(self, retry);
     weir__waiting_close(&retry->waiting, self->host->allocator);
 }
 
 static weir_verdict open_retry(weir_stage *self, void *argument) {
-    static const struct weir__part_calls calls = {.supply = go_on, .drained = ends};
+    static const struct weir__part_calls calls = {.supply = go_on_waiting, .drained = retry_ends};
     struct retry *retry = weir_state(self);
     *retry = *(const struct retry *)argument;
     self->part = &calls;
@@ -297,10 +300,10 @@ weir_status weir_retry_start(weir_runtime *runtime, const weir_retry_options *op
         .subscribe_count = options->subscribe_count,
         .mailbox_limit = options->mailbox_limit,
         .on = {.init = open_retry,
-               .handle_events = take_in,
-               .handle_info = look_at_time,
-               .discarded = options->discarded != NULL ? tell : NULL,
-               .terminate = lose_all},
+               .handle_events = take_failed,
+               .handle_info = look_at_waiting,
+               .discarded = options->discarded != NULL ? tell_of_retry : NULL,
+               .terminate = lose_waiting},
     };
     return weir_stage_start(runtime, &stage, out);
 }

@@ -187,7 +187,7 @@ weir_status weir_stash_drop(weir_stage *self, size_t count) {
 }
 
 /* They have not been handled after all, and are lost. */
-static void lose(weir_stage *stage, uint64_t count, weir_discard why) {
+static void lose_stashed(weir_stage *stage, uint64_t count, weir_discard why) {
     weir__count(&stage->host->counters.handled, 0 - count);
     stage->meter.tally.unhandled += count;
     count_stashed(stage, 0 - count);
@@ -200,7 +200,7 @@ void weir__stage_lose_stash(weir_stage *stage) {
         return;
     }
     weir__queue_discard(&stage->stash, count, WEIR_DISCARD_STOPPED, &stage->host->pool);
-    lose(stage, count, WEIR_DISCARD_STOPPED);
+    lose_stashed(stage, count, WEIR_DISCARD_STOPPED);
 }
 
 /* ---- what a part keeps elsewhere ----------------------------------------- */
@@ -214,6 +214,6 @@ void weir__stage_loses_kept(weir_stage *stage, uint64_t count, weir_discard why)
     WEIR__CHECK(count <= stage->kept);
     if (count > 0) {
         stage->kept -= count;
-        lose(stage, count, why);
+        lose_stashed(stage, count, why);
     }
 }

@@ -53,7 +53,7 @@ static struct {
     weir_batcher_options batching;
 } scene;
 
-/* --- the events ----------------------------------------------------------------------------- */
+/* --- the events ------------------------------------------------------------------ */
 
 static uint32_t key_of_number(uint64_t number) {
     return (uint32_t)(number * 7 / 3 % KEYS);
@@ -113,7 +113,7 @@ static void discarded(void *context, uint64_t count, weir_discard cause) {
     world.discarded += count;
 }
 
-/* --- who handles them -------------------------------------------------------------------------- */
+/* --- who handles them ------------------------------------------------------------ */
 
 static void take_some(weir_stage *self, const weir_gathered *batch) {
     struct event taken[EVENTS];
@@ -174,7 +174,7 @@ static void stage_discarded(weir_stage *self, uint64_t count, weir_discard cause
     discarded(NULL, count, cause);
 }
 
-/* --- the graphs -------------------------------------------------------------------------------- */
+/* --- the graphs ------------------------------------------------------------------ */
 
 static weir_subscribe_to from(weir_ref producer) {
     return (weir_subscribe_to){.producer = producer, .options = world_some_demand()};
@@ -279,7 +279,7 @@ static void start_conflater(void) {
     start_sink(0, (weir_subscribe_options){.max_demand = 1 + (size_t)sim_draw(3)});
 }
 
-/* --- what happens -------------------------------------------------------------------------------- */
+/* --- what happens ---------------------------------------------------------------- */
 
 static void push_all(void *unused) {
     (void)unused;

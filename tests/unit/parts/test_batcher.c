@@ -42,7 +42,7 @@ static uint64_t its_number(void *context, const void *event) {
     return *(const uint64_t *)event;
 }
 
-/* ---- triggers ------------------------------------------------------------------------------ */
+/* ---- triggers ------------------------------------------------------------ */
 
 static void size_closes_a_batch(struct rig *rig) {
     start(rig, (weir_batcher_options){.size = 3}, 10);
@@ -125,7 +125,7 @@ static void full_is_instead_of_size_and_bytes(struct rig *rig) {
     gather_close(NULL);
 }
 
-/* ---- keys -------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------- */
 
 static void keys_do_not_mix(struct rig *rig) {
     start(rig, (weir_batcher_options){.size = 2, .key = thousands}, 10);
@@ -178,7 +178,7 @@ static void many_keys_keep_their_order(struct rig *rig) {
     gather_close(NULL);
 }
 
-/* ---- demand -------------------------------------------------------------------------------------- */
+/* ---- demand -------------------------------------------------------------- */
 
 static void who_asks_for_nothing_gets_nothing(struct rig *rig) {
     start(rig, (weir_batcher_options){.size = 2}, 0);
@@ -221,7 +221,7 @@ static void no_batch_waits_unasked(struct rig *rig) {
     gather_close(NULL);
 }
 
-/* ---- ends ------------------------------------------------------------------------------------------ */
+/* ---- ends ---------------------------------------------------------------- */
 
 static void what_is_open_is_lost_with_its_stage_and_told(struct rig *rig) {
     start(rig, (weir_batcher_options){.name = "b", .size = 10}, 10);
@@ -250,7 +250,7 @@ static void a_drain_tells_what_it_finds(struct rig *rig) {
     gather_close(NULL);
 }
 
-/* ---- refusals ----------------------------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------ */
 
 static const weir_event_type owned_type = {.bytes = 16, .drop = NULL};
 

@@ -35,7 +35,7 @@ static uint64_t by_three(void *context, const void *event) {
     return ((const struct owned *)event)->number % 3;
 }
 
-/* ---- the causes --------------------------------------------------------------------------------- */
+/* ---- the causes ---------------------------------------------------------- */
 
 static void what_was_handled_is_dropped_as_that(struct rig *rig) {
     start(rig, 4, 10);
@@ -95,7 +95,7 @@ static void a_full_buffer_drops_whole_batches(struct rig *rig) {
     gather_close("handled 6, overflow 3");
 }
 
-/* ---- taking --------------------------------------------------------------------------------------- */
+/* ---- taking -------------------------------------------------------------- */
 
 static struct {
     weir_gathered kept;
@@ -158,7 +158,7 @@ static void a_batch_is_taken_whole(struct rig *rig) {
     gather_close("unwanted 3, released 1");
 }
 
-/* ---- several have it --------------------------------------------------------------------------------- */
+/* ---- several have it ----------------------------------------------------- */
 
 static weir_verdict try_to_take(weir_stage *self, weir_batch batch) {
     const weir_gathered *batches = batch.events;
@@ -232,7 +232,7 @@ static void a_batch_is_copied_with_the_same_events(struct rig *rig) {
     gather_close("handled 10");
 }
 
-/* ---- what is not for it -------------------------------------------------------------------------------- */
+/* ---- what is not for it -------------------------------------------------- */
 
 static void events_of_another_type_stop_it(struct rig *rig) {
     start(rig, 4, 1);
@@ -251,7 +251,7 @@ static void events_of_another_type_stop_it(struct rig *rig) {
     gather_close("abandoned 1");
 }
 
-/* ---- threads --------------------------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------- */
 
 static weir_verdict look_only(weir_stage *self, weir_batch batch) {
     const weir_gathered *batches = batch.events;

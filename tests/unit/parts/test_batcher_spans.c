@@ -145,8 +145,9 @@ static void what_cannot_be_copied_stops_it(struct rig *rig) {
     scene.batcher = ref;
     sink();
     push(1);
-    assert_non_null(strstr(rig->log.text, "stops: others have its events, or had, and their type has "
-                                          "no copy\n"));
+    assert_non_null(strstr(rig->log.text,
+                           "stops: others have its events, or had, and their type has "
+                           "no copy\n"));
     weir_runtime_stop(rig->runtime, WEIR_REASON_NORMAL);
     rig_rest(rig);
     weir_inlet_close(scene.inlet);

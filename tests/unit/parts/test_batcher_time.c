@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Goal: a batch goes as soon as its first event has waited for the timeout, and not before, whether
- * others come or not, with hundreds of keys under steady load, while nobody asks for batches, in a
- * drain, and when its worker is busy with others; one timer is armed, and none while nothing is open.
+ * others come or not, with hundreds of keys under steady load, and while nobody asks for batches;
+ * in a drain it waits for nothing.
  * Method: simulated runtimes, whose time is virtual: latencies are exact.
  */
 #include "support/cmocka.h"
@@ -33,7 +33,7 @@ static void open_simulated(struct rig *rig, uint64_t seed) {
 
 static struct rig scene_rig;
 
-/* ---- one batch ------------------------------------------------------------------------------- */
+/* ---- one batch ----------------------------------------------------------- */
 
 static void a_batch_goes_when_its_first_event_has_waited(void **state) {
     (void)state;
@@ -97,7 +97,7 @@ static void never_is_never(void **state) {
     gather_close(NULL);
 }
 
-/* ---- many, under load ------------------------------------------------------------------------------ */
+/* ---- many, under load ---------------------------------------------------- */
 
 enum { KEYS = 300, STEPS = 4000, TIMEOUT_MS = 20 };
 
@@ -150,7 +150,7 @@ static void nobody_need_ask(void **state) {
     gather_close(NULL);
 }
 
-/* ---- ends ------------------------------------------------------------------------------------------ */
+/* ---- ends ---------------------------------------------------------------- */
 
 /* What is open goes at once; nobody waits for its time. */
 static void a_drain_waits_for_no_timeout(void **state) {

@@ -2,10 +2,10 @@
  * Conflation: who is slow gets the latest of each key, and holds nobody up.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Goal: who keeps up sees every event, in order; who does not sees the last one of every key, and of
- * one key never an older one behind a newer one; a key keeps its place in the line; the producer is
- * never kept waiting; no more keys wait than may; each event is dropped once, for its cause; what
- * waits goes at the end and in a drain; wrong options are refused.
+ * Goal: who keeps up sees every event, in order; who does not sees the last one of every key, and
+ * of one key never an older one behind a newer one; a key keeps its place in the line; the producer
+ * is never kept waiting; no more keys wait than may; each event is dropped once, for its cause;
+ * what waits goes at the end and in a drain; wrong options are refused.
  * Method: an inlet, a conflater and a sink that asks by hand; in every world.
  */
 #include "support/cmocka.h"
@@ -36,7 +36,7 @@ static void push_all(const uint64_t *numbers, size_t count) {
     for (size_t i = 0; i < count; i++) gather_push(numbers[i], 1);
 }
 
-/* ---- who keeps up, and who does not --------------------------------------------------------------- */
+/* ---- who keeps up, and who does not -------------------------------------- */
 
 static void who_keeps_up_sees_all(struct rig *rig) {
     start(rig, false, (weir_conflate_options){.name = NULL}, 10);
@@ -104,7 +104,7 @@ static void the_producer_never_waits(struct rig *rig) {
     gather_close(NULL);
 }
 
-/* ---- bounds and ends --------------------------------------------------------------------------------- */
+/* ---- bounds and ends ----------------------------------------------------- */
 
 static void the_longest_in_line_makes_room(struct rig *rig) {
     start(rig, true, (weir_conflate_options){.keys = 2}, 0);
@@ -153,7 +153,7 @@ static void at_the_end_each_key_has_its_latest(struct rig *rig, int way) {
     gather_close("stopped 3, replaced 17");
 }
 
-/* ---- several, of one producer --------------------------------------------------------------------------- */
+/* ---- several, of one producer -------------------------------------------- */
 
 /* What one consumer of a broadcast ends with. */
 static struct view {
@@ -234,7 +234,7 @@ static void each_of_several_ends_with_the_latest(struct rig *rig) {
     assert_string_equal(gather_scene.ledger.wrong, "");
 }
 
-/* ---- events of any length ----------------------------------------------------------------------------------- */
+/* ---- events of any length ------------------------------------------------ */
 
 static weir_verdict read_lines(weir_stage *self, weir_batch batch) {
     const struct owned_line *lines = batch.events;
@@ -282,7 +282,7 @@ static void lines_are_replaced_whole(struct rig *rig) {
     gather_close("handled 5, replaced 95");
 }
 
-/* ---- refusals ----------------------------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------ */
 
 static void wrong_options_are_refused(struct rig *rig) {
     weir_conflate_options wrong = {.event_bytes = 8};

@@ -38,7 +38,7 @@ static void start(uint64_t seed, bool owned, weir_retry_options options, size_t 
     gather_scene.times = true;
 }
 
-/* ---- when --------------------------------------------------------------------------------------- */
+/* ---- when ---------------------------------------------------------------- */
 
 static void events_go_when_they_are_due(void **state) {
     (void)state;
@@ -130,7 +130,7 @@ static void jitter_takes_some_off(void **state) {
     gather_close(NULL);
 }
 
-/* ---- how many --------------------------------------------------------------------------------------- */
+/* ---- how many ------------------------------------------------------------ */
 
 static void no_more_wait_than_may(void **state) {
     (void)state;
@@ -170,7 +170,7 @@ static void who_asks_for_nothing_gets_nothing(void **state) {
     }
 }
 
-/* ---- ends -------------------------------------------------------------------------------------------- */
+/* ---- ends ---------------------------------------------------------------- */
 
 static uint64_t for_ever(void *context, const void *event) {
     (void)context, (void)event;
@@ -230,7 +230,7 @@ static void owned_events_go_through_unharmed(void **state) {
     gather_close("handled 100");
 }
 
-/* ---- in a ring ----------------------------------------------------------------------------------------- */
+/* ---- in a ring ----------------------------------------------------------- */
 
 struct job {
     struct owned owned;
@@ -339,7 +339,7 @@ static void a_drain_ends_a_ring_with_what_waits(void **state) {
     }
 }
 
-/* ---- refusals ----------------------------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------ */
 
 static void refused(struct rig *rig, weir_retry_options options, const char *why) {
     assert_int_equal(weir_retry_start(rig->runtime, &options, NULL), WEIR_INVALID);
