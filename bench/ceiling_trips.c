@@ -3,7 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * The ball is one word.  Who waits for it spins, or sleeps on it with a futex at once; who
- * plays it then wakes the other, without asking whether he sleeps.
+ * plays it then wakes the other, without asking whether he sleeps.  Before each trip the first
+ * pauses until the other does sleep: where lines are fast both could answer for ever before
+ * either has come to it, which is no trip by futex.
  */
 #include "ceilings.h"
 
@@ -15,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { APART = 128 };
+enum { APART = 128, FALLS_ASLEEP_NS = 20000 };
 
 struct ball {
     _Alignas(APART) uint32_t there;
@@ -54,21 +56,24 @@ static void answer(void *argument) {
     }
 }
 
+static void pause_for(double ns) {
+    for (double until = race_clock_ns() + ns; race_clock_ns() < until;) ck_pr_stall();
+}
+
 static uint64_t serve(void *argument) {
     const struct trips *trips = argument;
     uint64_t sum = 0;
     double began = race_clock_ns();
     uint64_t first = race_ticks();
-    uint64_t last = first;
     for (uint64_t trip = 1; trip <= trips->trips; trip++) {
+        if (trips->asleep) pause_for(FALLS_ASLEEP_NS);
+        uint64_t played = race_ticks();
         play(trips, &trips->ball->there, (uint32_t)trip);
         await(trips, &trips->ball->back, (uint32_t)trip);
-        uint64_t now = race_ticks();
-        trips->each[trip - 1] = (double)(now - last);
-        last = now;
+        trips->each[trip - 1] = (double)(race_ticks() - played);
         sum += trip;
     }
-    double ns_per_tick = (race_clock_ns() - began) / (double)(last - first);
+    double ns_per_tick = (race_clock_ns() - began) / (double)(race_ticks() - first);
     for (uint64_t trip = 0; trip < trips->trips; trip++) trips->each[trip] *= ns_per_tick;
     return sum;
 }
