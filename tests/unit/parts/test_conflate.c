@@ -155,31 +155,58 @@ static void at_the_end_each_key_has_its_latest(struct rig *rig, int way) {
 
 /* ---- several, of one producer -------------------------------------------- */
 
-/* What one consumer of a broadcast ends with. */
+enum { QUOTES = 500, SYMBOLS = 7 };
+
+/* Copies of it own another thing, and are the same event. */
+struct quote {
+    struct owned owned;
+    uint64_t number; /* from 1 */
+};
+
+static void drop_quotes(void *context, const void *events, size_t count, weir_discard why) {
+    const struct quote *quotes = events;
+    for (size_t i = 0; i < count; i++) {
+        gather_scene.ledger.type.drop(context, &quotes[i].owned, 1, why);
+    }
+}
+
+static bool copy_quote(void *context, const void *event, void *copy) {
+    const struct quote *quote = event;
+    struct quote *other = copy;
+    other->number = quote->number;
+    return gather_scene.ledger.type.copy(context, &quote->owned, &other->owned);
+}
+
+static const weir_event_type quote_type = {.bytes = sizeof(struct quote),
+                                           .drop = drop_quotes,
+                                           .copy = copy_quote,
+                                           .context = &gather_scene.ledger};
+
+static uint64_t symbol_of(void *context, const void *event) {
+    (void)context;
+    return ((const struct quote *)event)->number % SYMBOLS;
+}
+
+/* What one consumer of a broadcast has seen. */
 static struct view {
-    uint64_t last[8];
+    uint64_t last[SYMBOLS];
     uint64_t seen;
 } views[3];
 
-static weir_verdict view_events(weir_stage *self, weir_batch batch) {
+static weir_verdict view_quotes(weir_stage *self, weir_batch batch) {
     struct view *view = *(struct view **)weir_state(self);
-    const struct owned *events = batch.events;
+    const struct quote *quotes = batch.events;
     for (size_t i = 0; i < batch.count; i++) {
-        uint64_t *last = &view->last[events[i].number % 7];
-
-        owned_look(&gather_scene.ledger, &events[i]);
-        *last = events[i].number;
+        uint64_t *last = &view->last[quotes[i].number % SYMBOLS];
+        owned_look(&gather_scene.ledger, &quotes[i].owned);
+        RIG_CHECK(gather_scene.rig, quotes[i].number > *last);
+        *last = quotes[i].number;
     }
     view->seen += batch.count;
     return WEIR_CONTINUE;
 }
 
-static uint64_t by_seven(void *context, const void *event) {
-    (void)context;
-    return ((const struct owned *)event)->number % 7;
-}
-
-static weir_ref start_view(struct rig *rig, int index, weir_ref producer) {
+static void start_view(struct rig *rig, int index, weir_ref producer) {
     struct view *view = &views[index];
     memset(view, 0, sizeof *view);
     const weir_subscribe_to to = {.producer = producer, .options = {.max_demand = 2}};
@@ -188,28 +215,34 @@ static weir_ref start_view(struct rig *rig, int index, weir_ref producer) {
                                         .state_bytes = sizeof(struct view *),
                                         .subscribe_to = &to,
                                         .subscribe_count = 1,
-                                        .on.handle_events = view_events};
-    weir_ref ref;
-    assert_int_equal(weir_stage_start(rig->runtime, &options, &ref), WEIR_OK);
-    return ref;
+                                        .on.handle_events = view_quotes};
+    assert_int_equal(weir_stage_start(rig->runtime, &options, NULL), WEIR_OK);
 }
 
 static weir_ref start_conflater(struct rig *rig, weir_ref producer) {
     const weir_subscribe_to to = {.producer = producer, .options = {.max_demand = 8}};
-    const weir_conflate_options options = {.type = &gather_scene.ledger.type,
-                                           .key = by_seven,
-                                           .subscribe_to = &to,
-                                           .subscribe_count = 1};
+    const weir_conflate_options options = {
+        .type = &quote_type, .key = symbol_of, .subscribe_to = &to, .subscribe_count = 1};
     weir_ref ref;
     assert_int_equal(weir_conflate_start(rig->runtime, &options, &ref), WEIR_OK);
     return ref;
+}
+
+static void push_quotes(struct rig *rig, weir_inlet *inlet) {
+    for (uint64_t i = 1; i <= QUOTES; i++) {
+        struct quote quote = {.owned = owned_make(&gather_scene.ledger), .number = i};
+        assert_int_equal(weir_inlet_push(inlet, &quote, 1, 0), WEIR_OK);
+        if (i % 5 == 0) weir_runtime_step(rig->runtime, 3); /* unless it has threads */
+    }
+    assert_int_equal(weir_inlet_finish(inlet), WEIR_OK);
+    assert_int_equal(weir_runtime_run(rig->runtime, WEIR_FOREVER), WEIR_OK);
 }
 
 /* Owned events that all of them have: each conflater has copies.  All end with the same. */
 static void each_of_several_ends_with_the_latest(struct rig *rig) {
     gather_scene.rig = rig;
     owned_open(&gather_scene.ledger);
-    const weir_inlet_options options = {.type = &gather_scene.ledger.type,
+    const weir_inlet_options options = {.type = &quote_type,
                                         .dispatcher = weir_broadcast_dispatcher()};
     weir_inlet *inlet;
     weir_ref source;
@@ -218,20 +251,25 @@ static void each_of_several_ends_with_the_latest(struct rig *rig) {
     start_view(rig, 1, start_conflater(rig, source));
     start_view(rig, 2, start_conflater(rig, source));
     rig_rest(rig);
-    for (int i = 0; i < 500; i++) {
-        struct owned event = owned_make(&gather_scene.ledger);
-        assert_int_equal(weir_inlet_push(inlet, &event, 1, 0), WEIR_OK);
-        weir_runtime_step(rig->runtime, i % 5 == 0 ? 3 : 0);
-    }
-    assert_int_equal(weir_inlet_finish(inlet), WEIR_OK);
-    assert_int_equal(weir_runtime_run(rig->runtime, WEIR_FOREVER), WEIR_OK);
-    assert_int_equal(views[0].seen, 500);
-    assert_true(views[1].seen >= 7 && views[1].seen <= 500);
+    push_quotes(rig, inlet);
     weir_inlet_close(inlet);
     weir_accounts accounts;
     assert_int_equal(weir_runtime_close(rig->runtime, &accounts), WEIR_OK);
     rig_expect_nothing_left(rig, &accounts);
     assert_string_equal(gather_scene.ledger.wrong, "");
+    assert_int_equal(views[0].seen, QUOTES);
+    for (int i = 0; i < 3; i++) {
+        for (uint64_t last = QUOTES; last > QUOTES - SYMBOLS; last--) {
+            assert_int_equal(views[i].last[last % SYMBOLS], last);
+        }
+    }
+}
+
+static void so_it_is_on_threads(void **state) {
+    (void)state;
+    static struct rig rig;
+    rig_open(&rig, &(weir_runtime_options){.workers = 3, .unpinned = true});
+    each_of_several_ends_with_the_latest(&rig);
 }
 
 /* ---- events of any length ------------------------------------------------ */
@@ -288,7 +326,7 @@ static void wrong_options_are_refused(struct rig *rig) {
     weir_conflate_options wrong = {.event_bytes = 8};
     assert_int_equal(weir_conflate_start(rig->runtime, &wrong, NULL), WEIR_INVALID);
     assert_string_equal(weir_refusal(), "key must be set");
-    wrong.key = by_seven;
+    wrong.key = key_of;
     assert_int_equal(weir_conflate_start(NULL, &wrong, NULL), WEIR_INVALID);
     assert_int_equal(weir_conflate_start(rig->runtime, NULL, NULL), WEIR_INVALID);
     wrong.keys = (size_t)WEIR_CONFLATE_KEYS_LIMIT + 1;
@@ -312,6 +350,7 @@ int main(void) {
         TEST_IN_WORLDS(the_longest_in_line_makes_room),
         TEST_IN_WORLDS_AND_WAYS(at_the_end_each_key_has_its_latest, 3),
         TEST_IN_WORLDS(each_of_several_ends_with_the_latest),
+        cmocka_unit_test(so_it_is_on_threads),
         TEST_IN_WORLDS(lines_are_replaced_whole),
         TEST_STEPPED(wrong_options_are_refused),
     };
