@@ -30,8 +30,8 @@ extern "C" {
  *            not against mailbox_limit.
  * Errors     NO_STAGE, NO_MEMORY, INVALID.
  * Threads    any, also inside callbacks and init.
- * Cost       O(1) to arm; firing O(log n) of the worker's timers.  A busy worker
- *            looks at the clock every few turns while it has timers.
+ * Cost       O(1) to arm; firing O(log n) of the worker's timers.  While it has timers, a busy
+ *            worker looks at the clock every few turns, or, where those are long, behind each.
  * Source     Process.send_after.
  */
 weir_status weir_send_after(weir_runtime *runtime, weir_ref stage, const void *message,

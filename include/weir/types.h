@@ -158,10 +158,11 @@ typedef enum weir_discard {
     WEIR_DISCARD_UNWANTED = 6,      /* no partition wants them, or no selector      */
     WEIR_DISCARD_BAD_PARTITION = 7, /* it named a partition that there is not       */
     WEIR_DISCARD_LEFT = 8,          /* they waited for a consumer that left         */
-    WEIR_DISCARD_ABANDONED = 9      /* event.h: their callback stopped abnormally   */
+    WEIR_DISCARD_ABANDONED = 9,     /* event.h: their callback stopped abnormally   */
+    WEIR_DISCARD_REPLACED = 10      /* conflate.h: a newer one of its key came      */
 } weir_discard;
 
-#define WEIR_DISCARD_CAUSES 10
+#define WEIR_DISCARD_CAUSES 11
 
 #ifdef __cplusplus
 }

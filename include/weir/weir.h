@@ -8,7 +8,9 @@
 #define WEIR_H
 
 #include <weir/backoff.h>
+#include <weir/batcher.h>
 #include <weir/call.h>
+#include <weir/conflate.h>
 #include <weir/dispatcher.h>
 #include <weir/ending.h>
 #include <weir/event.h>
@@ -21,6 +23,7 @@
 #include <weir/output.h>
 #include <weir/pool.h>
 #include <weir/rate.h>
+#include <weir/retry.h>
 #include <weir/runtime.h>
 #include <weir/stage.h>
 #include <weir/status.h>

@@ -283,6 +283,19 @@ void weir__owned_drop_lifted(const weir_event_type *type, const void *event, boo
     drop_by_type(type, event, 1, why);
 }
 
+weir_status weir__owned_move(const struct weir__block *block, uint32_t first, uint32_t count,
+                             void *to, struct weir__pool *here) {
+    const weir_event_type *type = block->type;
+    if (weir__owned_fresh(block, first, count)) {
+        move_out(block, first, count, to);
+        return WEIR_OK;
+    }
+    if (type->copy == NULL && type->drop != NULL) {
+        return WEIR_INVALID;
+    }
+    return weir__owned_copy(block, first, count, to, here) ? WEIR_OK : WEIR_NO_MEMORY;
+}
+
 weir_status weir__owned_take(const struct weir__block *block, uint32_t first, uint32_t count,
                              void *to, struct weir__pool *here) {
     if (block->type->spans > 0) {

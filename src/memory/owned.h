@@ -119,6 +119,15 @@ void weir__owned_drop_lifted(const weir_event_type *type, const void *event, boo
 weir_status weir__owned_take(const struct weir__block *block, uint32_t first, uint32_t count,
                              void *to, struct weir__pool *here);
 
+/*
+ * Moves them to a part that keeps them: they stay weir's, to be dropped by weir__owned_drop_lifted,
+ * or as events of another block.  Of those that others have, or had, it gets copies.  Of those with
+ * spans only the fixed parts go: what the spans point at stays with the block.
+ * INVALID: they would have to be copied, and their type cannot; NO_MEMORY.
+ */
+weir_status weir__owned_move(const struct weir__block *block, uint32_t first, uint32_t count,
+                             void *to, struct weir__pool *here);
+
 /* Copies them into another block of the type, or elsewhere.  false: it cannot; nothing was made. */
 bool weir__owned_copy(const struct weir__block *block, uint32_t first, uint32_t count, void *to,
                       struct weir__pool *here);

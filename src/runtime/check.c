@@ -19,7 +19,7 @@ void weir__worker_check(const struct weir__worker *worker) {
     for (int left = WEIR__CHECK_MOST; stage != NULL && left > 0; left--) {
         weir__stage_check(stage);
         weir__stage_check_lists(stage);
-        stashed += stage->stash.events;
+        stashed += stage->stash.events + stage->kept;
         stage = stage->next;
     }
     WEIR__CHECK(stage != NULL || worker->host.counters.stashed == stashed);

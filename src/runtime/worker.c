@@ -288,20 +288,32 @@ static bool take_mail(struct weir__worker *worker) {
 
 /* ---- timers -------------------------------------------------------------- */
 
-/* Fires what is due.  A busy worker looks at the clock now and then only. */
+/*
+ * A busy worker looks at the clock now and then only: behind as many turns as take a quarter of a
+ * millisecond, if they are like those since the last look (of which some it may have slept).
+ */
+static void look_in_turns(struct weir__worker *worker, uint64_t turns, uint64_t now) {
+    enum { TURNS_MOST = 16, BETWEEN_LOOKS_NS = 250000 };
+    uint64_t took = (now - worker->fired_ns) / (turns > worker->fired ? turns - worker->fired : 1);
+    uint64_t fit = BETWEEN_LOOKS_NS / (took + 1) + 1;
+    worker->fire_turns = fit < TURNS_MOST ? (uint32_t)fit : TURNS_MOST;
+    worker->fired = turns;
+    worker->fired_ns = now;
+}
+
+/* Fires what is due. */
 static bool fire(struct weir__worker *worker) {
-    enum { TURNS_PER_LOOK = 16 };
     struct weir__timers *timers = &worker->host.timers;
     if (timers->first == NULL) {
         return false;
     }
     bool known = weir__timers_due(timers) <= worker->host.now_ns; /* a visit took long, perhaps */
     uint64_t turns = worker->host.counters.turns;                 /* legs, too */
-    if (worker->bell.run_count > 0 && turns - worker->fired < TURNS_PER_LOOK && !known) {
+    if (worker->bell.run_count > 0 && turns - worker->fired < worker->fire_turns && !known) {
         return false;
     }
-    worker->fired = turns;
     uint64_t now = weir_runtime_now(worker->host.runtime);
+    look_in_turns(worker, turns, now);
     bool any = false;
     while (weir__timers_due(timers) <= now) {
         timers->first->fire(timers->first); /* which removes it */

@@ -63,6 +63,8 @@ struct weir__worker {
     uint32_t idle_turns; /* in a row */
     uint64_t looked;     /* turns, as it looked at the clock last */
     uint64_t fired;      /* turns, as it looked for due timers last */
+    uint64_t fired_ns;   /* when that was */
+    uint32_t fire_turns; /* between such looks: so many that they take little of a timer's time */
     bool finishes;       /* FINISH_ALL has come */
     uint64_t still_at;   /* turns, as the stages were last looked at for rings (rings.c) */
     uint32_t dry_steps;  /* idle ones in a row, while it adapts */

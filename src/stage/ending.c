@@ -131,7 +131,7 @@ static bool owes_nothing(const weir_stage *stage) {
 }
 
 static bool keeps_nothing(const weir_stage *stage) {
-    return owes_nothing(stage) && weir__stage_stash_empty(stage);
+    return owes_nothing(stage) && !weir__stage_keeps_some(stage);
 }
 
 /* A part that is open to who is not subscribed, still. */
@@ -304,7 +304,7 @@ bool weir__stage_waits_for_others(const weir_stage *stage) {
     bool open = part_is_open(stage) && part == WEIR_HOLDUP_PRODUCERS;
     return stage->finishing && !stage->stopping && is_fed(stage) && !counted &&
            has_handled_all(stage) && awaits_no_timer(stage) && owes_nothing(stage) &&
-           (weir__stage_stash_empty(stage) || !stage->end_told) &&
+           (!weir__stage_keeps_some(stage) || !stage->end_told) &&
            (part == WEIR_HOLDUP_NONE || open);
 }
 
@@ -320,7 +320,7 @@ static bool owes_events(const weir_stage *stage) {
 static bool has_stage_work(const weir_stage *stage) {
     bool may = !weir__stage_is_held(stage) &&
                (stage->kind == WEIR_CONSUMER ||
-                (stage->kind == WEIR_PRODUCER_CONSUMER && weir__stage_is_asked(stage) &&
+                (stage->kind == WEIR_PRODUCER_CONSUMER && weir__stage_has_appetite(stage) &&
                  (stage->rest != WEIR__REST_BYTES || stage->relaxed)));
     const struct weir__edge *edge = stage->producers;
     while (edge != NULL && !weir__edge_has_events(edge)) edge = edge->producers_next;
@@ -355,7 +355,7 @@ weir_holdup weir__stage_holdup(const weir_stage *stage) {
     if (owes_events(stage) || part == WEIR_HOLDUP_DEMAND) {
         return WEIR_HOLDUP_DEMAND;
     }
-    if (!weir__stage_stash_empty(stage)) {
+    if (weir__stage_keeps_some(stage)) {
         return WEIR_HOLDUP_STASH;
     }
     if (is_fed(stage)) {

@@ -11,8 +11,8 @@
  * Whole messages wait in `inq`, in order of arrival over all producers, with
  * infos and ends of subscriptions between them.  A consumer handles them at
  * once; a producer_consumer begins the next item only while its own dispatcher
- * has open demand, and handles a message, once begun, to its end.  Marks of the program's pass
- * without demand.
+ * has open demand (or, a part, as it says itself: weir__appetite), and handles a message, once
+ * begun, to its end.  Marks of the program's pass without demand.
  */
 #include "base/attributes.h"
 #include "base/check.h"
@@ -246,7 +246,7 @@ static bool can_take_next(const weir_stage *stage) {
     }
     return stage->begun ||
            (!weir__stage_is_held(stage) &&
-            (stage->kind == WEIR_CONSUMER || stage->relaxed || weir__stage_is_asked(stage) ||
+            (stage->kind == WEIR_CONSUMER || stage->relaxed || weir__stage_has_appetite(stage) ||
              weir__item_is_programs_mark(weir__queue_at(&stage->inq, 0))));
 }
 

@@ -37,6 +37,20 @@ static inline bool weir__stage_stash_empty(const weir_stage *stage) {
     return weir__queue_empty(&stage->stash);
 }
 
+/* Or, a part, in memory of its own. */
+static inline bool weir__stage_keeps_some(const weir_stage *stage) {
+    return !weir__stage_stash_empty(stage) || stage->kept > 0;
+}
+
+/*
+ * Of a part: so many events that it was handed are in memory of its own, as if they were in the
+ * stash; the rest of those that were have been handled.  In its callbacks.
+ */
+void weir__stage_keeps(weir_stage *stage, uint64_t count);
+
+/* `count` of those are lost, for that: discarded, and told.  It has dropped what they own. */
+void weir__stage_loses_kept(weir_stage *stage, uint64_t count, weir_discard why);
+
 /* At the end of a turn that has stashed: what is small is copied out of its block. */
 void weir__stage_settle_stash(weir_stage *stage);
 

@@ -146,7 +146,7 @@ static bool may_begin(const weir_stage *stage) {
     bool rests = stage->rest != WEIR__REST_READY && !stage->relaxed;
     return !stage->stopping && !stage->begun && !rests && weir__queue_empty(&stage->inq) &&
            !weir__stage_is_held(stage) &&
-           (stage->kind == WEIR_CONSUMER || stage->relaxed || weir__stage_is_asked(stage));
+           (stage->kind == WEIR_CONSUMER || stage->relaxed || weir__stage_has_appetite(stage));
 }
 
 bool weir__limits_may_give(const weir_stage *stage) {

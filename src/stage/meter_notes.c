@@ -50,7 +50,7 @@ static void note_now(const weir_stage *stage, weir_counters_stage *slot) {
     bool emits = stage->kind != WEIR_CONSUMER;
     weir__sheet_put(&slot->buffered, stage->buffer.queue.events + stage->deferred.events);
     weir__sheet_put(&slot->held, emits ? stage->desk.held : 0);
-    weir__sheet_put(&slot->stashed, stage->stash.events);
+    weir__sheet_put(&slot->stashed, stage->stash.events + stage->kept);
     weir__sheet_put(&slot->queued, stage->inq.events + stage->lent.events + stage->limit_events);
     weir__sheet_put(&slot->open_demand, emits ? weir__stage_open_demand(stage) : 0);
     weir__sheet_put(&slot->consumers, stage->known.count);
@@ -59,7 +59,7 @@ static void note_now(const weir_stage *stage, weir_counters_stage *slot) {
 
 static uint64_t handled_by(const weir_stage *stage) {
     const struct weir__tally *tally = &stage->meter.tally;
-    return tally->events_in - tally->unhandled - stage->stash.events;
+    return tally->events_in - tally->unhandled - stage->stash.events - stage->kept;
 }
 
 static void note_tally(const weir_stage *stage, weir_counters_stage *slot) {

@@ -138,7 +138,8 @@ static const char *unreturnable(const weir_stage *self, const struct weir__item 
 /* It would be called again just so: no demand in events keeps it. */
 static bool nothing_done(const weir_stage *stage, size_t from) {
     return from == 0 && stage->emission.events == 0 && stage->strip.to == NULL &&
-           stage->kind == WEIR_PRODUCER_CONSUMER && !stage->relaxed;
+           stage->kind == WEIR_PRODUCER_CONSUMER && !stage->relaxed &&
+           stage->appetite == WEIR__TAKES_ON_DEMAND;
 }
 
 /* What was copied to be written to goes on as that; what was shown is done with. */

@@ -51,6 +51,7 @@
  *   beside            <=> takers_waiting or limits is not empty
  *   limit_events      ==  the events in all limits of its edges (edge/limit.h)
  *   known             ==  consumers, and who waits in line for a leaver
+ *   appetite is not ON_DEMAND  =>  the stage is a part's, and a producer_consumer
  */
 #ifndef WEIR__STAGE_STAGE_H
 #define WEIR__STAGE_STAGE_H
@@ -92,6 +93,13 @@ enum weir__rest_waits {
     WEIR__REST_READY = 0, /* or there is none */
     WEIR__REST_TURN,      /* until the stage's next turn */
     WEIR__REST_BYTES      /* until bytes that are under way have gone, or somebody asks */
+};
+
+/* What opens the gate between a producer_consumer's input and its callbacks (intake.c). */
+enum weir__appetite {
+    WEIR__TAKES_ON_DEMAND = 0, /* that its consumers ask for events */
+    WEIR__TAKES_ALL,           /* nothing need, for now             */
+    WEIR__TAKES_NONE           /* nothing does, for now             */
 };
 
 /* rest.c: the bytes of the first `events` of an emission, of the one that began when the worker's
@@ -168,10 +176,11 @@ struct weir_stage {
     bool drop_unheard;
     bool in_step; /* its dispatcher gives all consumers the same, whoever is heard first */
     bool discard_returned;
-    uint8_t emits;   /* of enum weir__emits */
-    bool weighs;     /* bytes of what it sends are counted: it has spans, or somebody bounds them */
-    uint8_t rest;    /* an enum weir__rest_waits: what a callback has left at inq's front */
-    bool supply_due; /* a part's: `supply` is called before the turn ends */
+    uint8_t emits; /* of enum weir__emits */
+    bool weighs;   /* bytes of what it sends are counted: it has spans, or somebody bounds them */
+    uint8_t rest;  /* an enum weir__rest_waits: what a callback has left at inq's front */
+    uint8_t appetite; /* an enum weir__appetite: a part's to say */
+    bool supply_due;  /* a part's: `supply` is called before the turn ends */
     struct weir__edge *consumers;
     uint64_t again;
     uint64_t demand_left; /* rest.c: of what the handle_demand that runs was asked for */
@@ -191,6 +200,7 @@ struct weir_stage {
     struct weir__queue stash;
     uint64_t stash_next;   /* of the batch at hand, if it is STASHED: the first that may be   */
     uint32_t stash_newest; /* items at stash's end that came in this turn, if stash_fresh     */
+    uint64_t kept;         /* events that a part keeps in memory of its own (keeping.h)       */
 
     /* lending (lend.c): a part's */
     struct weir__queue lent; /* batches that are not back yet          */
@@ -447,6 +457,13 @@ bool weir__stage_full(const weir_stage *stage);
 static inline bool weir__stage_is_asked(const weir_stage *stage) {
     return weir__stage_open_demand(stage) > 0 &&
            (WEIR__LIKELY(!stage->weighs) || !weir__stage_full(stage));
+}
+
+/* A producer_consumer may begin a message, as far as its output is concerned. */
+static inline bool weir__stage_has_appetite(const weir_stage *stage) {
+    return WEIR__LIKELY(stage->appetite == WEIR__TAKES_ON_DEMAND)
+               ? weir__stage_is_asked(stage)
+               : stage->appetite == WEIR__TAKES_ALL;
 }
 
 /* ---- supply.c ------------------------------------------------------------ */

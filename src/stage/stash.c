@@ -12,7 +12,7 @@
  * many of those are not done with.  Demand does not wait for them: the window moves on.
  *
  *   a batch's item is STASHED  =>  its events below stash_next are in the stash, or skipped
- *   a worker's `stashed` == the events in the stashes of its stages
+ *   a worker's `stashed` == the events in the stashes of its stages, and what parts keep elsewhere
  */
 #include "base/check.h"
 #include "base/refusal.h"
@@ -186,14 +186,34 @@ weir_status weir_stash_drop(weir_stage *self, size_t count) {
     return WEIR_OK;
 }
 
+/* They have not been handled after all, and are lost. */
+static void lose_stashed(weir_stage *stage, uint64_t count, weir_discard why) {
+    weir__count(&stage->host->counters.handled, 0 - count);
+    stage->meter.tally.unhandled += count;
+    count_stashed(stage, 0 - count);
+    weir__stage_discard(stage, count, why, true);
+}
+
 void weir__stage_lose_stash(weir_stage *stage) {
     uint64_t count = stage->stash.events;
     if (count == 0) {
         return;
     }
     weir__queue_discard(&stage->stash, count, WEIR_DISCARD_STOPPED, &stage->host->pool);
-    weir__count(&stage->host->counters.handled, 0 - count);
-    stage->meter.tally.unhandled += count;
-    count_stashed(stage, 0 - count);
-    weir__stage_discard(stage, count, WEIR_DISCARD_STOPPED, true);
+    lose_stashed(stage, count, WEIR_DISCARD_STOPPED);
+}
+
+/* ---- what a part keeps elsewhere ----------------------------------------- */
+
+void weir__stage_keeps(weir_stage *stage, uint64_t count) {
+    count_stashed(stage, count - stage->kept);
+    stage->kept = count;
+}
+
+void weir__stage_loses_kept(weir_stage *stage, uint64_t count, weir_discard why) {
+    WEIR__CHECK(count <= stage->kept);
+    if (count > 0) {
+        stage->kept -= count;
+        lose_stashed(stage, count, why);
+    }
 }

@@ -20,7 +20,7 @@
 static inline bool may_go_first(const weir_stage *stage, const struct weir__edge *edge) {
     return WEIR__PART(stage, lend) == NULL && edge->paced == 0 && weir__queue_empty(&stage->inq) &&
            weir__queue_empty(&edge->partial) &&
-           (stage->kind == WEIR_CONSUMER || weir__stage_is_asked(stage));
+           (stage->kind == WEIR_CONSUMER || weir__stage_has_appetite(stage));
 }
 
 /* A batch of `count` is next: how many it makes due. */

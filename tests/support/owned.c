@@ -147,8 +147,8 @@ void owned_look(struct owned_ledger *ledger, const struct owned *event) {
 
 void owned_expect(struct owned_ledger *ledger, const char *expected) {
     static const char *const words[WEIR_DISCARD_CAUSES] = {
-        "handled",   "overflow", "stopped",       "consumer", "unheard",
-        "no memory", "unwanted", "bad partition", "left",     "abandoned"};
+        "handled",  "overflow",      "stopped", "consumer",  "unheard", "no memory",
+        "unwanted", "bad partition", "left",    "abandoned", "replaced"};
     uint64_t found[WEIR_DISCARD_CAUSES] = {0};
     uint64_t released = 0;
     uint64_t left = 0;

@@ -318,7 +318,7 @@ const char *view_life_text(const struct view *view) {
 
 const char *view_discard_text(unsigned cause) {
     static const char *const texts[WEIR_DISCARD_CAUSES] = {
-        "handled",   "overflow", "stopped",       "consumer", "unheard",
-        "no_memory", "unwanted", "bad_partition", "left",     "abandoned"};
+        "handled",  "overflow",      "stopped", "consumer",  "unheard", "no_memory",
+        "unwanted", "bad_partition", "left",    "abandoned", "replaced"};
     return cause < WEIR_DISCARD_CAUSES ? texts[cause] : NULL;
 }
