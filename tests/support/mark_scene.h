@@ -2,7 +2,8 @@
  * What the tests of marks share: players that emit marks, and some that note them.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A cast of n below 1000 makes a producer emit its next n numbers; one of 1000 + n, the watermark n.
+ * A cast of n below 1000 makes a producer emit its next n numbers; one of 1000 + n the
+ * watermark n.
  */
 #ifndef TESTS_SUPPORT_MARK_SCENE_H
 #define TESTS_SUPPORT_MARK_SCENE_H
