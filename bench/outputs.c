@@ -112,7 +112,8 @@ static double once(enum way way) {
     must(weir_runtime_settle(runtime, WEIR_FOREVER)); /* a millisecond late, at most */
     double passed = race_clock_ns() - began;
     must(weir_runtime_close(runtime, NULL));
-    if (run.made != EVENTS || run.taken[0] + run.taken[1] != run.made) fprintf(stderr, "outputs: some are missing\n");
+    if (run.made != EVENTS || run.taken[0] + run.taken[1] != run.made)
+        fprintf(stderr, "outputs: some are missing\n");
     return passed / (double)run.made;
 }
 

@@ -67,9 +67,9 @@ int main(void) {
         {.kind = WEIR_PRODUCER_CONSUMER,
          .name = "parse",
          .event_bytes = sizeof(uint64_t),
+         .on = {.handle_events = parse},
          .outputs = outputs,
-         .output_count = 1,
-         .on = {.handle_events = parse}},
+         .output_count = 1},
         {.kind = WEIR_CONSUMER, .name = "adder", .on = {.handle_events = add}},
     };
     weir_ref refs[3], dead, letters;

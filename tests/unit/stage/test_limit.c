@@ -11,6 +11,8 @@
  * looked at.
  */
 #include "support/cmocka.h"
+
+#include "base/rng.h"
 #include "support/owned.h"
 #include "support/player.h"
 
@@ -374,6 +376,82 @@ static void a_subscription_that_is_cancelled_is_handled_at_its_rate(void **state
     close_scene();
 }
 
+/* ---- whatever happens ------------------------------------------------------------------ */
+
+enum { COMERS = 24, NUMBERS = 600 };
+
+static struct {
+    struct player players[COMERS];
+    weir_subscription by[COMERS];
+    bool lives[COMERS];
+    size_t count;
+    uint8_t begun[NUMBERS];
+} life;
+
+static weir_verdict note_numbers(weir_stage *self, struct player *player, weir_batch batch) {
+    const uint64_t *numbers = batch.events;
+    (void)self;
+    for (size_t i = 0; i < batch.count; i++)
+        RIG_CHECK(player->rig, numbers[i] < NUMBERS && life.begun[numbers[i]]++ == 0);
+    note(batch.count);
+    return WEIR_CONTINUE;
+}
+
+static void come(struct weir__rng *rng) {
+    if (life.count == COMERS) return;
+    struct player *player = &life.players[life.count];
+    *player = (struct player){
+        .name = "comer", .kind = WEIR_CONSUMER, .quiet = true, .does.events = note_numbers};
+    player_start(player, &f.rig, NULL);
+    weir_subscribe_options options = limited(1 + weir__rng_below(rng, 60));
+    options.cancel = WEIR_TEMPORARY;
+    life.by[life.count] = player_subscribe(player, &f.source, &options);
+    life.lives[life.count++] = true;
+}
+
+/* One of the others stops, or leaves; what it waits with goes back, or is handled yet. */
+static void go(struct weir__rng *rng) {
+    size_t who = 1 + weir__rng_below(rng, life.count - 1);
+    if (!life.lives[who]) return;
+    life.lives[who] = false;
+    if (weir__rng_below(rng, 2) == 0) {
+        player_stop(&life.players[who], WEIR_REASON_NORMAL);
+    } else {
+        assert_int_equal(weir_cancel(f.rig.runtime, life.by[who], WEIR_REASON_NORMAL), WEIR_OK);
+    }
+}
+
+static void play_life(uint64_t seed) {
+    struct weir__rng rng;
+    weir__rng_seed(&rng, seed);
+    open_scene(seed, 1 + (unsigned)weir__rng_below(&rng, 3));
+    memset(&life, 0, sizeof life);
+    open_rate(1 + weir__rng_below(&rng, 300), SECOND, 1 + weir__rng_below(&rng, 20));
+    f.source.limit = NUMBERS;
+    player_start(&f.source, &f.rig, NULL);
+    come(&rng);
+    come(&rng);
+    for (int i = 0; i < 60; i++) {
+        advance(weir__rng_below(&rng, 60 * MS));
+        uint64_t what = weir__rng_below(&rng, 6);
+        const weir_rate_options other = {.allowed = 1 + weir__rng_below(&rng, 300),
+                                         .burst = 1 + weir__rng_below(&rng, 20)};
+        if (what == 0) assert_int_equal(weir_rate_set(f.rate, &other), WEIR_OK);
+        if (what == 1) go(&rng);
+        if (what == 2) come(&rng);
+    }
+    advance(MS); /* who has stopped gives back what he has, before the source ends */
+    assert_int_equal(weir_runtime_drain(f.rig.runtime, WEIR_FOREVER, NULL), WEIR_OK);
+    for (uint64_t i = 0; i < NUMBERS; i++) assert_int_equal(life.begun[i], i < f.source.next);
+    expect_windows(SECOND, 300 + 20);
+    close_scene();
+}
+
+static void whatever_happens_each_event_is_begun_once(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++) play_life(seed);
+}
+
 /* ---- what owns something ----------------------------------------------------------------- */
 
 static struct owned_ledger ledger;
@@ -435,6 +513,7 @@ int main(void) {
         cmocka_unit_test(an_end_comes_behind_what_waits),
         cmocka_unit_test(what_waits_goes_back_when_its_stage_stops),
         cmocka_unit_test(a_subscription_that_is_cancelled_is_handled_at_its_rate),
+        cmocka_unit_test(whatever_happens_each_event_is_begun_once),
         cmocka_unit_test(owned_events_that_wait_are_dropped_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
