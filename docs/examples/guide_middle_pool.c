@@ -71,11 +71,11 @@ static void run(weir_pool_order order) {
         .threads = 8,
         .task = look_up,
         .restart = WEIR_CHILD_TRANSIENT,
-        .restart_delay = &later, /* 100 ms, 200 ms, 400 ms ... */
-        .attempts = 5,
-        .emits = &answers,
         .subscribe_to = &eight_names,
         .subscribe_count = 1,
+        .emits = &answers,
+        .restart_delay = &later, /* 100 ms, 200 ms, 400 ms ... */
+        .attempts = 5,
     };
     weir_must(weir_pool_open(runtime, &options, &pool, &lookups));
 
@@ -83,7 +83,7 @@ static void run(weir_pool_order order) {
     const weir_stage_options printer = {.kind = WEIR_CONSUMER,
                                         .subscribe_to = &from,
                                         .subscribe_count = 1,
-                                        .on.handle_events = print};
+                                        .on = {.handle_events = print}};
     weir_must(weir_stage_start(runtime, &printer, NULL));
     weir_must(weir_demand(runtime, names, WEIR_FORWARD));
     weir_must(weir_runtime_run(runtime, WEIR_FOREVER)); /* each ends once the one before it has */

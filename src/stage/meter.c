@@ -172,7 +172,7 @@ static void spend_rest(weir_stage *stage, uint64_t ns) {
 
 /* So long since it was settled last was it busy: what it did in a timed visit or leg that took
  * `ns`, and the rest by what such things take.  Returns what is left of that time. */
-static uint64_t settle(weir_stage *stage, uint64_t now, uint64_t ns, uint64_t units) {
+static uint64_t settle_time(weir_stage *stage, uint64_t now, uint64_t ns, uint64_t units) {
     struct weir__meter *meter = &stage->meter;
     uint64_t all = units_of(stage);
     uint64_t past = now > meter->since_ns ? now - meter->since_ns : 0;
@@ -203,7 +203,7 @@ static uint64_t end_cold_gap(weir_stage *stage) {
     uint64_t gap = now - meter->since_ns;
     uint64_t came = stage->ready->came_ns;
     uint64_t waited = came > meter->since_ns && came < now ? now - came : 0;
-    uint64_t rest = settle(stage, now, 0, 0);
+    uint64_t rest = settle_time(stage, now, 0, 0);
     waited = waited < rest ? waited : rest;
     meter->cooled = false;
     spend(meter, WEIR_STATE_WAITING, waited);
@@ -267,7 +267,7 @@ static void end_busy(weir_stage *stage, uint64_t now) {
     uint64_t units = units_of(stage) - meter->began_units;
     meter->last_nested_ns = host->nested_ns;
     learn(meter, own, units, host->weight);
-    uint64_t rest = settle(stage, now, own, units);
+    uint64_t rest = settle_time(stage, now, own, units);
     uint64_t nested = host->nested_ns < rest ? host->nested_ns : rest;
     spend(meter, lack_of(stage), nested);
     spend_rest(stage, rest - nested);
@@ -286,7 +286,7 @@ static void end_timed(weir_stage *stage, bool busy) {
         end_busy(stage, now);
     } else {
         meter->last_nested_ns = 0;
-        spend_rest(stage, settle(stage, now, 0, 0));
+        spend_rest(stage, settle_time(stage, now, 0, 0));
     }
     rests_as(meter, state_now(stage));
     host->bell->came_ns = now - (took > WEIR__LOOKS_NS ? took / 2 : 0);
@@ -314,7 +314,7 @@ void weir__meter_cools(weir_stage *stage) {
         meter->left = meter->drawn;
     }
     meter->cooled = true;
-    spend_rest(stage, settle(stage, stage->host->now_ns, 0, 0));
+    spend_rest(stage, settle_time(stage, stage->host->now_ns, 0, 0));
     rests_as(meter, lack_of(stage));
 }
 
@@ -348,7 +348,7 @@ static void end_timed_leg(weir_stage *stage, const struct weir__leg *leg) {
     host->nested_ns = leg->nested_ns + took;
     host->timed = leg->timed;
     learn(meter, own, units, host->weight);
-    spend_rest(stage, settle(stage, now, own, units));
+    spend_rest(stage, settle_time(stage, now, own, units));
     add_to_mean(&meter->own_ns, own);
     if (leg->cooled) {
         weir__meter_cools(stage);
