@@ -14,10 +14,12 @@
 #include <weir/events.h>
 #include <weir/inlet.h>
 #include <weir/iterator.h>
+#include <weir/message.h>
 #include <weir/name.h>
 #include <weir/observe.h>
 #include <weir/pool.h>
 #include <weir/runtime.h>
+#include <weir/source.h>
 #include <weir/stage.h>
 #include <weir/status.h>
 #include <weir/stream.h>
