@@ -91,7 +91,8 @@ bool weir_message_set(weir_stage *self, weir_message *message, const void *data,
 
 /*
  * The same, to be written by the caller: returns `count` bytes, and data points there.  NULL: as
- * weir_message_set says false.  Key or headers may be made to point there as well.
+ * weir_message_set says false.  What data pointed at before may be read until the stage calls this
+ * again, or the callback ends.  Key or headers may be made to point to the new bytes as well.
  */
 char *weir_message_room(weir_stage *self, weir_message *message, size_t count);
 
