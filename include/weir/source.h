@@ -27,7 +27,7 @@
  * is not.  Such an engine delivers nothing again while the lane is held, so a nak is not its
  * affair: the source itself emits the message again, redeliver_ns later, with `deliveries` one
  * higher, until something acknowledges it (a dead letter's OK does); its lane's position waits.
- * Whoever wants an end to that counts deliveries.  In a finishing source nothing is delivered again:
+ * Whoever wants an end to that counts deliveries.  A source that finishes delivers nothing again:
  * the position stays below it, so that the engine does at the next start.
  *
  * SIMULATED and STEPPED runtimes have no threads: all calls are made by the thread that steps, in a
@@ -271,16 +271,18 @@ typedef struct weir_source_stats {
     uint64_t naks;        /* told to the driver: the others                              */
     uint64_t lost_acks;   /* never told, as the connection was lost too often            */
     uint64_t forgotten;   /* never told, as their lane was revoked                       */
-    uint64_t abandoned;   /* nak'd at the deadline, or left (cumulative), unsettled      */
+    uint64_t abandoned;   /* not settled at the deadline: nak'd, or left                 */
+    uint64_t left;        /* cumulative: above its lane's position in the end            */
     uint64_t redelivered; /* cumulative: emitted again                                   */
     uint64_t extended;    /* tokens whose lease was extended, each time                  */
     uint64_t opened;      /* open has succeeded                                          */
     uint64_t lost;        /* the connection was lost, or could not be had                */
-    uint64_t reserved[3];
+    uint64_t reserved[2];
 } weir_source_stats;
 
-/* Each figure is a recent one.  When it is over: pulled == acked + naks + lost_acks + forgotten,
- * with what was abandoned among these.  Threads: any; wait-free. */
+/* Each figure is a recent one.  When it is over:
+ * pulled == acked + naks + lost_acks + forgotten + left, and what was abandoned is among these.
+ * Threads: any; wait-free. */
 weir_status weir_source_statistics(const weir_source *source, weir_source_stats *out);
 
 #ifdef __cplusplus

@@ -12,7 +12,7 @@ static uint64_t weight_of(unsigned exponent) {
     return UINT64_C(1) << exponent;
 }
 
-/* ---- parts of a record -------------------------------------------------------------- */
+/* ---- parts of a record ---------------------------------------------------------- */
 
 uint64_t weir__message_halve(uint64_t *ack) {
     struct weir__record *record = weir__message_record(*ack);
@@ -31,7 +31,7 @@ uint64_t weir__message_another(uint64_t ack) {
     return (uintptr_t)record | WEIR__WEIGHT_MORE;
 }
 
-/* ---- settling ------------------------------------------------------------------------ */
+/* ---- settling ------------------------------------------------------------------- */
 
 uint64_t weir__message_fate(const weir_message *message, weir_discard why) {
     if (WEIR__LIKELY(why == WEIR_DISCARD_HANDLED)) {
@@ -51,14 +51,14 @@ static void make_worse(struct weir__record *record, uint64_t fate) {
 /* So much of the record comes back; true: it was the last of it. */
 static bool come_back(struct weir__record *record, unsigned exponent, uint64_t fate) {
     uint64_t weight = weight_of(exponent);
-    if (WEIR__LIKELY(weir__load_acquire_u64(&record->out) == weight)) { /* L1 -> L2 */
+    if (WEIR__LIKELY(weir__load_acquire_u64(&record->out) == weight)) { /* WT1 -> WT2 */
         if (fate > weir__load_relaxed_u64(&record->worst)) {
             weir__store_relaxed_u64(&record->worst, fate);
         }
         return true;
     }
     make_worse(record, fate);
-    uint64_t before = weir__fetch_sub_u64(&record->out, weight); /* L1 -> L2 */
+    uint64_t before = weir__fetch_sub_u64(&record->out, weight); /* WT1 -> WT2 */
     WEIR__CHECK(before >= weight);
     return before == weight;
 }

@@ -24,10 +24,10 @@
  *   ledger  constant
  *
  * Ordering
- *   L1 -> L2  out goes down (full), `worst` before it -> the last one's look at out (acquire, or
+ *   WT1 -> WT2  out goes down (full), `worst` before it -> the last one's look at out (acquire, or
  *             its own step down): it sees the worst of all, and what they did with the bytes.
  *             Weight that is added publishes nothing: who adds has some himself.
- *   The record goes to its ledger by `took`, which orders that (returns.h R1 -> R2; push.c).
+ *   The record goes to its ledger by `took`, which orders that (returns.h RT1 -> RT2; push.c).
  * Who finds that he has all there is needs no locked step: nobody else can change it.
  * Model: tests/model/weights.pml.
  * Progress: lock-free.  Wrap: out has 64 bits; a message adds 2^30 at a time, so 2^33 of one
@@ -42,7 +42,7 @@
 
 enum {
     WEIR__WEIGHT_MASK = 31,  /* of a message's word        */
-    WEIR__WEIGHT_WHOLE = 31, /* exponent of a fresh record */
+    WEIR__WEIGHT_WHOLE = 30, /* exponent of a fresh record */
     WEIR__WEIGHT_MORE = 30   /* of what is added           */
 };
 

@@ -11,7 +11,7 @@
 
 _Static_assert(sizeof(weir_message) == 96, "a message's size");
 
-/* ---- the type ------------------------------------------------------------------------- */
+/* ---- the type ------------------------------------------------------------------- */
 
 /* For who takes what others have, too: they may look at the word, so it is not written to. */
 static bool copy_message(void *context, const void *event, void *copy) {
@@ -31,7 +31,7 @@ const weir_event_type *weir_message_type(void) {
     return &type;
 }
 
-/* ---- bytes ---------------------------------------------------------------------------- */
+/* ---- bytes ---------------------------------------------------------------------- */
 
 /* For a callback of the stage's, on its worker. */
 static char *open_room(weir_stage *self, size_t count, uint64_t *room) {
@@ -89,7 +89,7 @@ bool weir_message_set(weir_stage *self, weir_message *message, const void *data,
     return true;
 }
 
-/* ---- settling, and what one becomes ----------------------------------------------------- */
+/* ---- settling, and what one becomes --------------------------------------------- */
 
 void weir_message_more(weir_message *of, weir_message *more) {
     if (weir__missing(of, "of") || weir__missing(more, "more")) {

@@ -14,32 +14,32 @@ static struct weir__record returns_orphaned;
 #define SLEEPS   (&returns_sleeps)
 #define ORPHANED (&returns_orphaned)
 
-static bool count_off(struct weir__returns *returns, uint64_t count) {
-    uint64_t before = weir__fetch_sub_u64(&returns->left, count); /* R7 -> R8 */
+bool weir__returns_count_off(struct weir__returns *returns, uint64_t count) {
+    uint64_t before = weir__fetch_sub_u64(&returns->left, count); /* RT7 -> RT8 */
     WEIR__CHECK(before >= count);
     return before == count;
 }
 
 enum weir__pushed weir__returns_push(struct weir__returns *returns, struct weir__record *first,
-                                     struct weir__record *last, uint32_t count) {
-    struct weir__record *head = weir__load_acquire_ptr(&returns->head); /* R7 -> R8 */
+                                     struct weir__record *last) {
+    struct weir__record *head = weir__load_acquire_ptr(&returns->head); /* RT7 -> RT8 */
     do {
         if (WEIR__UNLIKELY(head == ORPHANED)) { /* for good */
-            return count_off(returns, count) ? WEIR__PUSHED_LAST : WEIR__PUSHED;
+            return WEIR__PUSHED_NOT;
         }
         last->next = head;
-    } while (!weir__cas_ptr(&returns->head, &head, first)); /* R1 -> R2, R3 -> R4 */
+    } while (!weir__cas_ptr(&returns->head, &head, first)); /* RT1 -> RT2, RT3 -> RT4 */
     return head == SLEEPS ? WEIR__PUSHED_RING : WEIR__PUSHED;
 }
 
 void weir__returns_rung(struct weir__returns *returns) {
-    weir__fetch_add_u32(&returns->told, 1); /* R5 -> R6 */
+    weir__fetch_add_u32(&returns->told, 1); /* RT5 -> RT6 */
 }
 
 /* Somebody has pushed over SLEEPS. */
 static void wait_for_ring(struct weir__returns *returns) {
     returns->rings++;
-    while (weir__load_acquire_u32(&returns->told) != returns->rings) { /* R5 -> R6 */
+    while (weir__load_acquire_u32(&returns->told) != returns->rings) { /* RT5 -> RT6 */
         weir__cpu_relax();
     }
 }
@@ -63,20 +63,20 @@ struct weir__record *weir__returns_take(struct weir__returns *returns) {
     if (weir__load_relaxed_ptr(&returns->head) == NULL) {
         return NULL;
     }
-    return end_chain(returns, weir__exchange_ptr(&returns->head, none)); /* R1 -> R2 */
+    return end_chain(returns, weir__exchange_ptr(&returns->head, none)); /* RT1 -> RT2 */
 }
 
 bool weir__returns_lie_down(struct weir__returns *returns) {
     struct weir__record *none = NULL;
-    return weir__cas_ptr(&returns->head, &none, SLEEPS); /* R3 -> R4 */
+    return weir__cas_ptr(&returns->head, &none, SLEEPS); /* RT3 -> RT4 */
 }
 
-bool weir__returns_orphan(struct weir__returns *returns, uint64_t out) {
-    uint64_t come = 0;
+bool weir__returns_none(const struct weir__returns *returns) {
+    const struct weir__record *head = weir__load_relaxed_ptr(&returns->head);
+    return head == NULL || head == SLEEPS;
+}
+
+struct weir__record *weir__returns_orphan(struct weir__returns *returns, uint64_t out) {
     weir__store_relaxed_u64(&returns->left, out);
-    struct weir__record *first = weir__exchange_ptr(&returns->head, ORPHANED); /* R7 -> R8 */
-    for (struct weir__record *record = end_chain(returns, first); record != NULL; come++) {
-        record = record->next;
-    }
-    return come > 0 && count_off(returns, come);
+    return end_chain(returns, weir__exchange_ptr(&returns->head, ORPHANED)); /* RT7 -> RT8 */
 }

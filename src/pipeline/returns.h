@@ -19,12 +19,12 @@
  * source, which finds SLEEPS at the chain's end, waits until he has said so.
  *
  * Ordering.  head is moved by locked operations.
- *   R1 -> R2  a push (full) -> a take (full): the records are the source's.
- *   R3 -> R4  Dekker in one word: the source makes NULL to SLEEPS; who pushes before makes that
+ *   RT1 -> RT2  a push (full) -> a take (full): the records are the source's.
+ *   RT3 -> RT4  Dekker in one word: the source makes NULL to SLEEPS; who pushes before makes that
  *             fail, who pushes after it sees SLEEPS.  Nobody needs a fence more.
- *   R5 -> R6  told goes up (full), the pusher's last access -> is read (acquire).
- *   R7 -> R8  left is set before head is ORPHANED (full) -> who sees that (acquire); and who counts
- *             the last one (full) sees what the others did.
+ *   RT5 -> RT6  told goes up (full), the pusher's last access -> is read (acquire).
+ *   RT7 -> RT8  left is set before head is ORPHANED (full) -> who sees that (acquire); and who
+ *             counts the last one (full) sees what the others did.
  * Model: tests/model/returns.pml.
  * Progress: a push is lock-free; a take waits for who rings, which is two steps and a system call.
  * No ABA: nothing is compared but in a push, which does not look at the record below.
@@ -42,22 +42,30 @@ struct weir__returns {
     uint32_t rings; /* the source's: how often somebody was to ring */
 };
 
-enum weir__pushed { WEIR__PUSHED, WEIR__PUSHED_RING, WEIR__PUSHED_LAST };
+enum weir__pushed { WEIR__PUSHED, WEIR__PUSHED_RING, WEIR__PUSHED_NOT };
 
-/* Pushes a chain.  RING: the caller rings, and then says so; LAST: it was the last of an orphan's,
- * which is the caller's to bury. */
+/* Pushes a chain.  RING: the caller rings, and then says so; NOT: it is an orphan's, and the
+ * caller counts it off when he has done what is to be done. */
 enum weir__pushed weir__returns_push(struct weir__returns *returns, struct weir__record *first,
-                                     struct weir__record *last, uint32_t count);
+                                     struct weir__record *last);
 void weir__returns_rung(struct weir__returns *returns);
 
-/* The source's: all that is there, linked by next, in no order; it sleeps no more.  NULL: nothing. */
+/* So many of an orphan's are done with: true: they were the last, and the ledger is the caller's
+ * to bury. */
+bool weir__returns_count_off(struct weir__returns *returns, uint64_t count);
+
+/* The source's, which sleeps no more: all that is there, linked by next, in no order.  NULL:
+ * nothing. */
 struct weir__record *weir__returns_take(struct weir__returns *returns);
 
 /* It is about to sleep.  False: something is there. */
 bool weir__returns_lie_down(struct weir__returns *returns);
 
-/* The source leaves, with so many records out, 1 or more.  True: all of them have come since, and
- * nobody else buries the ledger. */
-bool weir__returns_orphan(struct weir__returns *returns, uint64_t out);
+/* It sleeps, and nothing has come. */
+bool weir__returns_none(const struct weir__returns *returns);
+
+/* The source leaves, with so many records out, 1 or more.  Returns those that had come before,
+ * which are its to count off. */
+struct weir__record *weir__returns_orphan(struct weir__returns *returns, uint64_t out);
 
 #endif
