@@ -118,6 +118,7 @@ struct weir_pull {
     struct weir_source *source;
     uint64_t left; /* that there is room for, as it last knew */
     uint64_t added;
+    bool refused; /* something had no room */
 };
 
 struct weir_source {
@@ -171,6 +172,7 @@ struct weir_source {
     bool tried;     /* open was called                         */
     bool no_more;   /* it pulls no more                        */
     bool broken;    /* the driver is                           */
+    bool cramped;   /* what came next had too many bytes: until something is back */
     bool abandoned; /* the deadline has passed                 */
     uint64_t reopen_at;
     uint64_t reopen_wait;

@@ -57,9 +57,10 @@ static char *copy_in_span(weir_bytes *to, const weir_bytes *from, char *at) {
 }
 
 /* One always has room where nothing else is. */
-static bool fits(const weir_source *source, uint64_t bytes) {
-    return source->outstanding == 0 ||
-           source->bytes + bytes <= source->options.max_outstanding_bytes;
+static bool fits(weir_source *source, uint64_t bytes) {
+    source->cramped =
+        source->outstanding > 0 && source->bytes + bytes > source->options.max_outstanding_bytes;
+    return !source->cramped;
 }
 
 /* NULL in *lane: it is not cumulative.  False: it is not to be added now, or ever. */

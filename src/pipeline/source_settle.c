@@ -44,6 +44,10 @@ static void come_home(weir_source *source, const struct weir__record *record) {
 
 void weir__source_take_settled(weir_source *source) {
     const struct weir__record *record = weir__returns_take(&source->returns);
+    if (record != NULL) { /* there is room where there was none */
+        source->cramped = false;
+        source->idle_until = 0;
+    }
     while (record != NULL) {
         const struct weir__record *next = record->next;
         come_home(source, record);
