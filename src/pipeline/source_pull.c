@@ -175,6 +175,7 @@ bool weir_pull_add(weir_pull *pull, const weir_incoming *incoming) {
     struct weir__lane *lane;
     if (!has_pull_room(pull) || !check_incoming(source, incoming, bytes) || !fits(source, bytes) ||
         !find_lane(source, incoming, &lane) || !add(source, incoming, bytes, lane)) {
+        pull->refused = true;
         return false;
     }
     pull->left--;

@@ -155,7 +155,8 @@ static uint64_t have_pulled(weir_source *source, weir_pulled said) {
         source->reopen_wait = source->options.reopen_ns;
         /* A driver that waits has done so; one that had something, but for which there was no
          * room, is not called without end. */
-        if (source->pull.added > 0 || (said == WEIR_IDLE && source->threaded)) {
+        if (source->pull.added > 0 ||
+            (said == WEIR_IDLE && source->threaded && !source->pull.refused)) {
             return 0;
         }
         source->idle_until = weir__clock_deadline(source->now_ns, source->driver.idle_ns);
@@ -173,8 +174,7 @@ static uint64_t have_pulled(weir_source *source, weir_pulled said) {
 static uint64_t pull_some(weir_source *source, uint64_t due) {
     uint64_t asked = weir__source_asked(source);
     uint64_t room = asked == 0 ? 0 : weir__source_room(source);
-    bool full = source->outstanding > 0 && source->bytes >= source->options.max_outstanding_bytes;
-    if (room == 0 || full) {
+    if (room == 0 || source->cramped) {
         return due; /* until it is called */
     }
     if (source->now_ns < source->idle_until) {

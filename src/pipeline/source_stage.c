@@ -123,7 +123,7 @@ static bool source_called(void *waiter) {
 /* Who settles rings only where that is waited for: for room, or as it ends. */
 static bool waits_for_returns(const weir_source *source) {
     return source->no_more || source->outstanding >= source->options.max_outstanding ||
-           source->bytes >= source->options.max_outstanding_bytes;
+           source->cramped;
 }
 
 static void lie_down(void *waiter) {
