@@ -90,6 +90,12 @@ static weir_pulled scene_pull(void *context, weir_pull *pull, uint64_t events, u
     f->most_asked = events > f->most_asked ? events : f->most_asked;
     RIG_CHECK(f->rig, events > 0 && bytes > 0);
     if (f->breaks) return leave(WEIR_BROKEN);
+    if (f->revokes) {
+        f->revokes = false;
+        f->revoking = true;
+        weir_pull_revoke(pull, 0, f->revoke_wait);
+        f->revoking = false;
+    }
     uint64_t most = events < f->portion ? events : f->portion;
     uint64_t before = f->made;
     for (most += f->overfull; most > 0 && f->made < f->total && add_next(pull); most--) {}
@@ -133,18 +139,19 @@ static void ack_lane(const weir_ack *ack) {
 
 static weir_pulled scene_ack(void *context, const weir_ack *acks, size_t count) {
     (void)context;
-    enter(true);
+    if (!f->revoking) enter(true); /* the one place where it is within a pull */
     RIG_CHECK(f->rig, count > 0);
     f->acks++;
-    if (happens(&f->lose_acks)) return leave(WEIR_LOST);
-    for (size_t i = 0; i < count; i++) {
+    bool lost = happens(&f->lose_acks);
+    for (size_t i = 0; i < count && !lost; i++) {
         if (f->driver.cumulative) {
             ack_lane(&acks[i]);
         } else {
             ack_one(&acks[i]);
         }
     }
-    return leave(WEIR_PULLED);
+    weir_pulled said = lost ? WEIR_LOST : WEIR_PULLED;
+    return f->revoking ? said : leave(said);
 }
 
 static void scene_release(void *context, uint64_t token) {

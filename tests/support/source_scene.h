@@ -42,7 +42,9 @@ struct source_scene {
     int lose_opens; /* so many of the next calls say LOST: of open / pull, having added / ack */
     int lose_pulls;
     int lose_acks;
-    bool breaks;       /* the next pull says BROKEN */
+    bool breaks;  /* the next pull says BROKEN */
+    bool revokes; /* the next pull revokes lane 0, and begins it anew where it was acked last */
+    uint64_t revoke_wait;
     uint64_t overfull; /* adds so many more than it was asked for */
 
     /* what it has seen */
@@ -55,6 +57,7 @@ struct source_scene {
     uint64_t wakes;
     bool is_open;
     bool is_closed;
+    bool revoking;
     uint32_t within; /* a call of it runs: atomic */
     uint64_t below[SOURCE_LANES];
     uint64_t next_position[SOURCE_LANES];
