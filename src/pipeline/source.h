@@ -23,14 +23,14 @@
  *   wake_lock  who wakes the driver; the owner, as it closes that: `closed`
  *   berth      the owner sleeps; who brings something wakes
  *   returns    see returns.h
- *   pushed     pushers up, who settles down     pushers
+ *   pushed     pushers up, who settles down     pushers; the owner, as it ends
  *   stats      the owner                        any
  *
  * Ordering
  *   SO1 -> SO2  wanted (release), behind what the worker has taken from the port -> is read
  *               (acquire): there is room in the ring for as many.
- *   SO3 -> SO4  Dekker: wanted, ended, deadline or gone is set (and a fence), look whether the
- *               owner sleeps / lie down, look: the berth's E1 -> E2.
+ *   SO3 -> SO4  Dekker: wanted, ended, deadline, gone or pushed is set (and a fence), look whether
+ *               the owner sleeps / lie down, look: the berth's E1 -> E2.
  *   SO7 -> SO8  begun (release) -> is read (acquire): what the opener has made.
  *   SO5 -> SO6  over (release) -> is read (acquire): the driver is closed.
  *
@@ -156,6 +156,7 @@ struct weir_source {
     /* the owner's */
     WEIR__APART uint64_t seen_wanted;
     uint64_t seen_deadline;
+    uint64_t seen_pushed;
     uint64_t now_ns; /* of this round */
     weir_port *port; /* NULL: it is closed: nothing more goes out      */
     uint32_t used;   /* receipts that were ever used                       */
@@ -316,6 +317,9 @@ extern const weir_callbacks weir__source_callbacks;
 
 /* The thread. */
 void weir__source_thread(void *source);
+
+/* It looks, if it sleeps: behind a full fence.  Any thread that has a reference. */
+void weir__source_call(weir_source *source);
 
 /* It is to end, `within_ns` from now at the latest.  Any thread. */
 void weir__source_ask_end(weir_source *source, uint64_t within_ns);

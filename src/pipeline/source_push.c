@@ -34,8 +34,11 @@ struct source_push {
 
 static void free_push(struct source_push *push) {
     weir_source *source = push->source;
-    weir__fetch_sub_u64(&source->pushed, push->count);
+    weir__fetch_sub_u64(&source->pushed, push->count); /* SO3 -> SO4 */
     weir__free(&source->quay.runtime->allocator, push, push->bytes);
+    if (weir__source_has_ended(source)) { /* it waits for them */
+        weir__source_call(source);
+    }
     weir__quay_release(&source->quay, 1);
 }
 

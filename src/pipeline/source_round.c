@@ -110,6 +110,7 @@ static void pull_no_more(weir_source *source) {
 static void hear_others(weir_source *source) {
     source->seen_wanted = weir__load_acquire_u64(&source->wanted); /* SO1 -> SO2 */
     source->seen_deadline = weir__load_relaxed_u64(&source->deadline);
+    source->seen_pushed = weir__load_relaxed_u64(&source->pushed);
     if (!source->no_more && weir__source_has_ended(source)) {
         pull_no_more(source);
     }
@@ -118,7 +119,8 @@ static void hear_others(weir_source *source) {
 bool weir__source_is_called(const weir_source *source) {
     return weir__load_relaxed_u64(&source->wanted) != source->seen_wanted ||
            weir__load_relaxed_u64(&source->deadline) != source->seen_deadline ||
-           (!source->no_more && weir__source_has_ended(source)) ||
+           (source->no_more ? weir__load_relaxed_u64(&source->pushed) != source->seen_pushed
+                            : weir__source_has_ended(source)) ||
            !weir__returns_none(&source->returns);
 }
 
@@ -255,7 +257,7 @@ static uint64_t end_round(weir_source *source) {
         }
     }
     bool news = weir__source_has_news(source);
-    if (!news && (source->out == 0 || source->abandoned)) {
+    if (!news && ((source->out == 0 && source->seen_pushed == 0) || source->abandoned)) {
         end_source(source);
         return never;
     }

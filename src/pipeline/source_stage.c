@@ -12,8 +12,7 @@
 
 /* ---- calling it ----------------------------------------------------------------- */
 
-/* Behind a full fence. */
-static void call_owner(weir_source *source) {
+void weir__source_call(weir_source *source) {
     if (source->threaded) {
         weir__berth_wake(&source->berth, 1); /* SO3 -> SO4 */
     } else {
@@ -37,7 +36,7 @@ static void ask_end_by(weir_source *source, uint64_t deadline) {
     while (deadline < seen && !weir__cas_u64(&source->deadline, &seen, deadline)) {}
     weir__exchange_u32(&source->ended, 1); /* SO3 -> SO4 */
     wake_driver(source);
-    call_owner(source);
+    weir__source_call(source);
 }
 
 void weir__source_ask_end(weir_source *source, uint64_t within_ns) {
@@ -90,7 +89,7 @@ static void keeper_asked(struct weir__inlet_keeper *keeper, const weir_inlet *in
     }
     weir__store_release_u64(&source->wanted, wanted); /* SO1 -> SO2 */
     weir__fence_full();                               /* SO3 -> SO4 */
-    call_owner(source);
+    weir__source_call(source);
 }
 
 static void keeper_finishes(struct weir__inlet_keeper *keeper) {
@@ -102,7 +101,7 @@ static void keeper_finishes(struct weir__inlet_keeper *keeper) {
 static void stage_gone(weir_source *source) {
     weir__exchange_u32(&source->gone, 1); /* SO3 -> SO4 */
     wake_driver(source);
-    call_owner(source);
+    weir__source_call(source);
 }
 
 static void keeper_gone(struct weir__inlet_keeper *keeper) {
