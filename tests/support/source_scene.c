@@ -192,6 +192,7 @@ struct source_scene *source_scene_begin(struct rig *rig, uint64_t total) {
     f->rig = rig;
     f->total = total;
     f->portion = UINT64_MAX;
+    f->parts = 1;
     f->driver = (weir_source_driver){.name = "scene",
                                      .open = scene_open,
                                      .pull = scene_pull,
@@ -233,11 +234,11 @@ static weir_verdict consume(weir_stage *self, weir_batch batch) {
         weir_message *message = &messages[i];
         uint64_t number = source_number(message);
         RIG_CHECK(f->rig, number < f->total);
-        f->tokens[number].handled++;
+        bool last = weir__fetch_add_u32(&f->tokens[number].handled, 1) + 1 >= f->parts;
         message->outcome =
             (uint8_t)(consumer->does == NULL ? WEIR_MESSAGE_OK : consumer->does(number));
         message->reason = (int32_t)number;
-        if (message->outcome < WEIR_MESSAGE_FAILED) source_settles(message);
+        if (last && message->outcome < WEIR_MESSAGE_FAILED) source_settles(message);
     }
     return WEIR_CONTINUE;
 }

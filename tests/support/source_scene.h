@@ -23,7 +23,7 @@ struct source_token {
     uint8_t why;
     int32_t reason;
     uint32_t extended;
-    uint32_t handled;
+    uint32_t handled; /* atomic: by the consumers of source_consume */
 };
 
 struct source_scene {
@@ -38,6 +38,7 @@ struct source_scene {
     bool stays;
     uint64_t portion; /* in a pull, at most */
     bool lends;
+    uint32_t parts; /* each becomes so many, before the consumers see it */
     unsigned lanes; /* messages go round */
     int lose_opens; /* so many of the next calls say LOST: of open / pull, having added / ack */
     int lose_pulls;

@@ -79,6 +79,7 @@ static void what_one_became_is_settled_together(void **state) {
     (void)state;
     begin(COUNT);
     f->portion = 100;
+    f->parts = 3;
     f->options.max_outstanding = 500;
     source_scene_open();
     const weir_subscribe_to to = {.producer = f->stage, .options = {.max_demand = 100}};
