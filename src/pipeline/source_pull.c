@@ -88,7 +88,8 @@ static bool find_lane(weir_source *source, const weir_incoming *incoming,
 
 static bool check_incoming(const weir_source *source, const weir_incoming *incoming,
                            uint64_t bytes) {
-    if (WEIR__RESERVED_SET(incoming, "weir_incoming")) {
+    if (WEIR__UNLIKELY((incoming->reserved[0] | incoming->reserved[1]) != 0)) {
+        WEIR__RESERVED_SET(incoming, "weir_incoming");
         return false;
     }
     if (incoming->lent && source->driver.release == NULL) {
@@ -180,9 +181,6 @@ bool weir_pull_add(weir_pull *pull, const weir_incoming *incoming) {
     }
     pull->left--;
     pull->added++;
-    weir__source_count(&source->stats.pulled, 1);
-    weir__store_relaxed_u64(&source->stats.outstanding, source->outstanding);
-    weir__store_relaxed_u64(&source->stats.bytes, source->bytes);
     return true;
 }
 

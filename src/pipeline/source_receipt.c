@@ -6,11 +6,6 @@
 #include "pipeline/source.h"
 #include "runtime/errand.h"
 
-static void show_figures(weir_source *source) {
-    weir__store_relaxed_u64(&source->stats.outstanding, source->outstanding);
-    weir__store_relaxed_u64(&source->stats.bytes, source->bytes);
-}
-
 /* The last one that came free is used first: its lines are near. */
 struct weir__receipt *weir__receipt_take(weir_source *source) {
     uint32_t place = source->free;
@@ -25,7 +20,11 @@ struct weir__receipt *weir__receipt_take(weir_source *source) {
     } else {
         return NULL;
     }
-    *receipt = (struct weir__receipt){.state = WEIR__RECEIPT_OUT, .away = true};
+    receipt->state = WEIR__RECEIPT_OUT;
+    receipt->away = true;
+    receipt->forgotten = false;
+    receipt->tries = 0;
+    receipt->lane = NULL;
     source->outstanding++;
     source->out++;
     return receipt;
@@ -51,7 +50,6 @@ void weir__receipt_give(weir_source *source, struct weir__receipt *receipt) {
     receipt->forgotten = false;
     receipt->next = source->free;
     source->free = weir__receipt_place(source, receipt);
-    show_figures(source);
 }
 
 void weir__receipt_append(weir_source *source, struct weir__receipt_list *list,

@@ -36,6 +36,12 @@ static void log_about(const weir_source *source, weir_log_level level, const cha
     weir__runtime_log(source->quay.runtime, level, text);
 }
 
+/* Before whatever may take long. */
+static void show_figures(weir_source *source) {
+    weir__store_relaxed_u64(&source->stats.outstanding, source->outstanding);
+    weir__store_relaxed_u64(&source->stats.bytes, source->bytes);
+}
+
 /* ---- connecting ----------------------------------------------------------------- */
 
 /* Half of the time that it waits is drawn, so that many do not come back at once. */
@@ -139,13 +145,16 @@ static weir_pulled call_pull(weir_source *source, uint64_t events, uint64_t due)
     uint64_t most = source->options.max_outstanding_bytes;
     uint64_t bytes = source->bytes < most ? most - source->bytes : 1;
     struct weir__errand errand;
+    show_figures(source);
     source->pull = (struct weir_pull){.source = source};
     weir__driver_enter(source, &errand);
     weir_pulled said =
         source->driver.pull(source->options.context, &source->pull, events,
                             most == WEIR_INFINITY ? UINT64_MAX : bytes, pull_timeout(source, due));
     weir__driver_leave(&errand);
+    weir__source_count(&source->stats.pulled, source->pull.added);
     weir__source_send(source);
+    show_figures(source);
     return said;
 }
 
@@ -236,6 +245,7 @@ static void end_source(weir_source *source) {
     close_driver(source);
     leave_receipts(source);
     orphan(source);
+    show_figures(source);
     weir_finish(runtime, source->quay.stage);
     weir_token token = source->own_token;
     weir__store_release_u32(&source->over, 1); /* SO5 -> SO6 */
