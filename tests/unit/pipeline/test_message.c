@@ -81,7 +81,7 @@ static bool reads(const weir_bytes *bytes, const char *text) {
     return bytes->count == strlen(text) && memcmp(bytes->at, text, bytes->count) == 0;
 }
 
-/* ---- what consumers see -------------------------------------------------------------------- */
+/* ---- what consumers see --------------------------------------------------------- */
 
 static weir_verdict look(weir_stage *self, weir_batch batch) {
     const weir_message *messages = batch.events;
@@ -138,7 +138,7 @@ static void what_waits_is_nakd_as_it_stops(struct rig *rig) {
     close_scene();
 }
 
-/* ---- new bytes ------------------------------------------------------------------------------ */
+/* ---- new bytes ------------------------------------------------------------------ */
 
 /* "text 3" becomes "text 3", by another way for each. */
 static weir_verdict rewrite(weir_stage *self, weir_batch batch) {
@@ -204,7 +204,7 @@ static void new_bytes_go_with_who_is_stopped(struct rig *rig) {
     close_scene();
 }
 
-/* ---- one becomes more ------------------------------------------------------------------------ */
+/* ---- one becomes more ----------------------------------------------------------- */
 
 /* Each becomes `split`, of which all have its bytes, and every third new ones. */
 static weir_verdict split(weir_stage *self, weir_batch batch) {
@@ -282,7 +282,7 @@ static void several_are_settled_together(struct rig *rig, int way) {
     close_scene();
 }
 
-/* ---- what several have ----------------------------------------------------------------------- */
+/* ---- what several have ---------------------------------------------------------- */
 
 static weir_verdict take_and_settle(weir_stage *self, weir_batch batch) {
     weir_message messages[64];
@@ -317,7 +317,7 @@ static void broadcast_is_settled_by_all(struct rig *rig) {
     close_scene();
 }
 
-/* ---- made by a stage -------------------------------------------------------------------------- */
+/* ---- made by a stage ------------------------------------------------------------ */
 
 static weir_verdict make(weir_stage *self, uint64_t demand) {
     uint64_t *made = weir_state(self);

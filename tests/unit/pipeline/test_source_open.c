@@ -60,7 +60,7 @@ static void bad_options_are_refused(struct rig *rig) {
     rig_expect_nothing_left(rig, &accounts);
 }
 
-/* ---- refusals of a pull ---------------------------------------------------------------------- */
+/* ---- refusals of a pull --------------------------------------------------------- */
 
 static weir_pulled pull_badly(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
                               uint64_t timeout_ns) {
@@ -113,7 +113,7 @@ static void bad_pulls_are_refused(struct rig *rig) {
     rig_expect_nothing_left(rig, &accounts);
 }
 
-/* ---- who may --------------------------------------------------------------------------------- */
+/* ---- who may -------------------------------------------------------------------- */
 
 static weir_verdict open_inside(weir_stage *self, const void *message, size_t bytes) {
     weir_source *source;
@@ -140,7 +140,7 @@ static void callbacks_may_not_wait(struct rig *rig) {
     rig_expect_nothing_left(rig, &accounts);
 }
 
-/* ---- without memory ---------------------------------------------------------------------------- */
+/* ---- without memory ------------------------------------------------------------- */
 
 static void without_memory_nothing_begins(struct rig *rig) {
     weir_accounts accounts;
