@@ -76,10 +76,10 @@ int main(void) {
         .driver = &driver, .context = &post, .max_outstanding = 1000};
     weir_must(weir_source_open(runtime, &options, &source, &stage));
     const weir_stage_options shouts = {.kind = WEIR_PRODUCER_CONSUMER,
-                                       .type = weir_message_type(),
                                        .subscribe_to = &(weir_subscribe_to){.producer = stage},
                                        .subscribe_count = 1,
-                                       .on = {.handle_events = shout}};
+                                       .on = {.handle_events = shout},
+                                       .type = weir_message_type()};
     weir_must(weir_stage_start(runtime, &shouts, &stage));
     const weir_stage_options stores = {.kind = WEIR_CONSUMER,
                                        .subscribe_to = &(weir_subscribe_to){.producer = stage},
