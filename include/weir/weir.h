@@ -18,6 +18,7 @@
 #include <weir/inlet.h>
 #include <weir/iterator.h>
 #include <weir/mark.h>
+#include <weir/message.h>
 #include <weir/name.h>
 #include <weir/observe.h>
 #include <weir/output.h>
@@ -25,6 +26,7 @@
 #include <weir/rate.h>
 #include <weir/retry.h>
 #include <weir/runtime.h>
+#include <weir/source.h>
 #include <weir/stage.h>
 #include <weir/status.h>
 #include <weir/stream.h>

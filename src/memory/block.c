@@ -66,6 +66,15 @@ void weir__block_release(struct weir__block *block, struct weir__pool *here) {
     block_release(block, 1, here);
 }
 
+void weir__block_drop_many(struct weir__block *block, uint32_t count, struct weir__pool *here) {
+    if (!weir__block_filling(block, here)) {
+        block_release(block, count, here);
+        return;
+    }
+    block->spare += count;
+    WEIR__CHECK(block->spare <= weir__load_relaxed_u32(&block->refs));
+}
+
 void weir__block_close(struct weir__block *block, struct weir__pool *here) {
     WEIR__CHECK(weir__block_filling(block, here));
     uint32_t spare = block->spare;

@@ -101,6 +101,9 @@ static inline void weir__block_drop(struct weir__block *block, struct weir__pool
     WEIR__CHECK(block->spare <= weir__load_relaxed_u32(&block->refs));
 }
 
+/* The same of several at once. */
+void weir__block_drop_many(struct weir__block *block, uint32_t count, struct weir__pool *here);
+
 /*
  * The home worker stops filling a block: gives its spare references back.
  * The block must not be used by it afterwards, but through slices it holds.

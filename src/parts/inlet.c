@@ -177,8 +177,12 @@ static bool is_wanted(const weir_stage *self) {
 static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
     /* While demand is held back, events wait in here, where the capacity holds. */
     uint64_t open = is_wanted(self) ? weir__stage_open_demand(self) : 0;
+    uint64_t left = inlet->left;
     if (open > 0 && !take_stack(inlet, self, open)) {
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
+    }
+    if (inlet->keeper != NULL) {
+        inlet->keeper->asked(inlet->keeper, inlet, open - (inlet->left - left));
     }
     inlet->finish_seen = weir__load_relaxed_u32(&inlet->finished) == WEIR__INLET_FINISHED;
     self->is_shut = inlet->finish_seen;
@@ -293,6 +297,13 @@ static void shut(weir_stage *self, enum weir__shutting whom) {
     weir__quay_look_on(&inlet->quay, self);
 }
 
+static void inlet_drained(weir_stage *self) {
+    const weir_inlet *inlet = inlet_of(self);
+    if (inlet->keeper != NULL) {
+        inlet->keeper->finishes(inlet->keeper);
+    }
+}
+
 static weir_holdup inlet_holds(const weir_stage *self) {
     const weir_inlet *inlet = *(weir_inlet *const *)self->state;
     uint32_t finished = weir__load_relaxed_u32(&inlet->finished);
@@ -320,6 +331,7 @@ static weir_verdict inlet_init(weir_stage *self, void *argument) {
                                                   .look = look_at_stacks,
                                                   .rest = inlet_rests,
                                                   .news = has_come,
+                                                  .drained = inlet_drained,
                                                   .shut = shut,
                                                   .holds = inlet_holds};
     (void)argument;
@@ -343,6 +355,9 @@ static void inlet_terminate(weir_stage *self, weir_reason reason) {
     left += weir__ports_end(inlet);
     discard(self, weir__inlet_count_dropped(inlet), WEIR_DISCARD_OVERFLOW);
     discard(self, left, WEIR_DISCARD_STOPPED);
+    if (inlet->keeper != NULL) {
+        inlet->keeper->gone(inlet->keeper);
+    }
     weir__quay_release(&inlet->quay, 1); /* the stage's */
 }
 

@@ -92,6 +92,18 @@ struct weir__inlet_feeder {
     struct weir__inlet_feeder *next;
 };
 
+/*
+ * Who feeds the inlet by a port, and is asked for what its consumers ask for (a source, of
+ * pipeline/).  All on the stage's worker.
+ */
+struct weir__inlet_keeper {
+    /* Open demand, or less; what it has pushed before this is taken from its port as far as that
+     * went. */
+    void (*asked)(struct weir__inlet_keeper *keeper, const weir_inlet *inlet, uint64_t open);
+    void (*finishes)(struct weir__inlet_keeper *keeper); /* the stage is to finish */
+    void (*gone)(struct weir__inlet_keeper *keeper);     /* it has stopped: the last call of them */
+};
+
 struct weir_inlet {
     /* every push reads these; they change seldom */
     WEIR__APART struct weir__quay quay; /* also referred to by each port */
@@ -101,7 +113,8 @@ struct weir_inlet {
     weir_reason reason;
     struct weir__bounds bounds; /* constant, as are the next */
     weir_when_full when_full;
-    const weir_event_type *type; /* NULL: its events own nothing */
+    const weir_event_type *type;       /* NULL: its events own nothing */
+    struct weir__inlet_keeper *keeper; /* NULL: nobody is       */
 
     WEIR__APART uint64_t waiting;
     uint32_t pushing;
@@ -162,6 +175,13 @@ static inline struct weir__chunk *weir__chunk_of(ck_stack_entry_t *entry) {
 
 /* The stage's. */
 extern const weir_callbacks weir__inlet_callbacks;
+
+/* As weir_inlet_open, for a keeper; all arguments are there. */
+weir_status weir__inlet_open(weir_runtime *runtime, const weir_inlet_options *options,
+                             struct weir__inlet_keeper *keeper, weir_inlet **out);
+
+/* What that stage's callbacks push keeps nobody waiting: who it is holds tokens for it. */
+void weir__inlet_trust(weir_inlet *inlet, weir_ref stage);
 
 /* How many of those events are emitted before it is looked again whether there is room in bytes:
  * all, where nobody bounds those; 0: there is none. */

@@ -36,10 +36,8 @@ static weir_status start_inlet(weir_runtime *runtime, const weir_inlet_options *
     return weir_stage_start(runtime, &stage, &inlet->quay.stage);
 }
 
-weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *options,
-                            weir_inlet **out, weir_ref *stage) {
-    if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
-        weir__missing(out, "out") || WEIR__RESERVED_SET(options, "weir_inlet_options")) {
+static weir_status check_inlet_options(const weir_inlet_options *options) {
+    if (WEIR__RESERVED_SET(options, "weir_inlet_options")) {
         return WEIR_INVALID;
     }
     if ((unsigned)options->when_full > WEIR_DROP_OLDEST) {
@@ -48,6 +46,11 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
                             "WEIR_DROP_OLDEST, got %d",
                             (int)options->when_full);
     }
+    return WEIR_OK;
+}
+
+weir_status weir__inlet_open(weir_runtime *runtime, const weir_inlet_options *options,
+                             struct weir__inlet_keeper *keeper, weir_inlet **out) {
     struct weir__bounds bounds;
     weir_status status = weir__bounds_open(&bounds, options->type, options->event_bytes,
                                            options->capacity, options->capacity_bytes);
@@ -64,6 +67,7 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
         .nobodys = free_inlet};
     weir__quay_open(&inlet->quay, &kind, runtime, options->discarded, options->context);
     inlet->type = options->type;
+    inlet->keeper = keeper;
     inlet->bounds = bounds;
     inlet->when_full = options->when_full;
     ck_stack_init(&inlet->pushed);
@@ -74,8 +78,21 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
         return status;
     }
     *out = inlet;
-    if (stage != NULL) {
-        *stage = inlet->quay.stage;
-    }
     return WEIR_OK;
+}
+
+weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *options,
+                            weir_inlet **out, weir_ref *stage) {
+    if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
+        weir__missing(out, "out")) {
+        return WEIR_INVALID;
+    }
+    weir_status status = check_inlet_options(options);
+    if (status == WEIR_OK) {
+        status = weir__inlet_open(runtime, options, NULL, out);
+    }
+    if (status == WEIR_OK && stage != NULL) {
+        *stage = (*out)->quay.stage;
+    }
+    return status;
 }

@@ -154,6 +154,10 @@ static void remember(weir_inlet *inlet, weir_ref stage) {
     } while (!weir__cas_ptr(&inlet->feeders, &next, feeder)); /* I9 -> I10 */
 }
 
+void weir__inlet_trust(weir_inlet *inlet, weir_ref stage) {
+    remember(inlet, stage);
+}
+
 /* The stage is told before anything is pushed; who comes when it takes no more is refused. */
 weir_status weir__inlet_know_feeder(weir_inlet *inlet) {
     weir_ref stage = weir__inlet_pusher(inlet);

@@ -321,6 +321,10 @@ void weir__stage_free(weir_stage *stage) {
     close_filled(stage, &stage->keep);
     close_filled(stage, &stage->keep_payload);
     close_filled(stage, &stage->payload);
+    if (stage->outdated != NULL) {
+        weir__block_drop(stage->outdated, &stage->host->pool);
+        stage->outdated = NULL;
+    }
     weir__queue_close(&stage->emission, WEIR_DISCARD_STOPPED, &host->pool);
     weir__queue_close(&stage->scratch, WEIR_DISCARD_STOPPED, &host->pool);
     weir__queue_close(&stage->deferred, WEIR_DISCARD_STOPPED, &host->pool);

@@ -164,6 +164,7 @@ struct weir_stage {
     weir_stage *next; /* in the worker's list of stages */
     weir_stage *previous;
     struct weir__block *payload; /* of events with spans: being filled, or NULL (payload.c) */
+    struct weir__block *outdated; /* held: where the bytes of a message were (pipeline/room.h) */
     struct weir__queue scratch;  /* dispatching: messages for several      */
 
     /* producing */

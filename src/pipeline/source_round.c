@@ -1,0 +1,323 @@
+/*
+ * A source's rounds: what its owner does, in order.  See source.h.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * 1  looks at what others have said: what consumers ask for, that it is to end
+ * 2  takes what was settled
+ * 3  connects, if it is not, and it is time to
+ * 4  tells the driver what is settled
+ * 5  emits again what was nak'd, if that is its affair; extends leases
+ * 6  pulls, and sends on what came
+ *
+ * So acks never run beside a pull, and come before the next one.  As it ends the stage is told
+ * first, and then 2 to 4 go on until nothing is out, or the deadline has passed: what is out then
+ * is nak'd, what cannot be told is given up, and the driver is closed.
+ */
+#include "base/attributes.h"
+#include "os/clock.h"
+#include "os/futex.h"
+#include "os/lock.h"
+#include "pipeline/source.h"
+#include "runtime/errand.h"
+
+#include <stdio.h>
+
+static const uint64_t never = UINT64_MAX;
+
+enum { LONG_PULL_NS = 1000000000 };
+
+static uint64_t sooner(uint64_t one, uint64_t other) {
+    return one < other ? one : other;
+}
+
+static void log_about(const weir_source *source, weir_log_level level, const char *what) {
+    char text[160];
+    snprintf(text, sizeof text, "source %s: %s", source->name, what);
+    weir__runtime_log(source->quay.runtime, level, text);
+}
+
+/* Before whatever may take long. */
+static void show_figures(weir_source *source) {
+    weir__store_relaxed_u64(&source->stats.outstanding, source->outstanding);
+    weir__store_relaxed_u64(&source->stats.bytes, source->bytes);
+}
+
+/* ---- connecting ----------------------------------------------------------------- */
+
+/* Half of the time that it waits is drawn, so that many do not come back at once. */
+void weir__source_lost(weir_source *source) {
+    uint64_t half = source->reopen_wait / 2;
+    source->opened = false;
+    source->reopen_at =
+        weir__clock_deadline(source->now_ns, half + weir__rng_below(&source->rng, half + 1));
+    source->reopen_wait = source->reopen_wait > source->options.reopen_most_ns / 2
+                              ? source->options.reopen_most_ns
+                              : source->reopen_wait * 2;
+    weir__source_count(&source->stats.lost, 1);
+}
+
+static weir_pulled call_open(weir_source *source) {
+    struct weir__errand errand;
+    if (source->driver.open == NULL) {
+        return WEIR_PULLED;
+    }
+    weir__driver_enter(source, &errand);
+    weir_pulled said = source->driver.open(source->options.context);
+    weir__driver_leave(&errand);
+    return said;
+}
+
+static void connect_driver(weir_source *source) {
+    if (source->opened || source->broken || source->now_ns < source->reopen_at) {
+        return;
+    }
+    source->tried = true;
+    weir_pulled said = call_open(source);
+    if (said == WEIR_PULLED) {
+        source->opened = true;
+        source->extend_at = source->driver.lease_ns == 0
+                                ? never
+                                : weir__clock_deadline(source->now_ns, source->driver.lease_ns / 3);
+        weir__source_count(&source->stats.opened, 1);
+        return;
+    }
+    source->broken = said == WEIR_BROKEN;
+    weir__source_lost(source);
+}
+
+/* ---- it pulls no more ----------------------------------------------------------- */
+
+static void fall_deadline(weir_source *source, uint64_t within_ns) {
+    uint64_t asked = weir__clock_deadline(source->now_ns, within_ns);
+    uint64_t seen = weir__load_relaxed_u64(&source->deadline);
+    while (asked < seen && !weir__cas_u64(&source->deadline, &seen, asked)) {}
+    source->seen_deadline = weir__load_relaxed_u64(&source->deadline);
+}
+
+/* What was pulled goes on; then the stage ends. */
+static void pull_no_more(weir_source *source) {
+    source->no_more = true;
+    weir__exchange_u32(&source->ended, 1);
+    weir__lanes_hold(source);
+    weir__source_send(source);
+    weir_port_close(source->port);
+    source->port = NULL;
+    weir_inlet_finish(source->inlet);
+    if (source->broken) {
+        log_about(source, WEIR_LOG_ERROR, "its driver is broken");
+        weir_stop(source->quay.runtime, source->inlet->quay.stage, WEIR_REASON_USER);
+    }
+    weir_done(source->quay.runtime, source->inlet_token);
+    if (source->broken || weir__load_relaxed_u32(&source->gone) != 0) {
+        fall_deadline(source, source->options.shutdown_ns);
+    }
+}
+
+static void hear_others(weir_source *source) {
+    source->seen_wanted = weir__load_acquire_u64(&source->wanted); /* SO1 -> SO2 */
+    source->seen_deadline = weir__load_relaxed_u64(&source->deadline);
+    source->seen_pushed = weir__load_relaxed_u64(&source->pushed);
+    if (!source->no_more && weir__source_has_ended(source)) {
+        pull_no_more(source);
+    }
+}
+
+bool weir__source_is_called(const weir_source *source) {
+    return weir__load_relaxed_u64(&source->wanted) != source->seen_wanted ||
+           weir__load_relaxed_u64(&source->deadline) != source->seen_deadline ||
+           (source->no_more ? weir__load_relaxed_u64(&source->pushed) != source->seen_pushed
+                            : weir__source_has_ended(source)) ||
+           !weir__returns_none(&source->returns);
+}
+
+/* ---- pulling -------------------------------------------------------------------- */
+
+static uint64_t pull_timeout(const weir_source *source, uint64_t due) {
+    if (!source->threaded) {
+        return 0;
+    }
+    uint64_t usual = source->outstanding > 0 ? source->driver.idle_ns : LONG_PULL_NS;
+    uint64_t left = due <= source->now_ns ? 1 : due - source->now_ns;
+    return sooner(usual, left);
+}
+
+static weir_pulled call_pull(weir_source *source, uint64_t events, uint64_t due) {
+    uint64_t most = source->options.max_outstanding_bytes;
+    uint64_t bytes = source->bytes < most ? most - source->bytes : 1;
+    struct weir__errand errand;
+    show_figures(source);
+    source->pull = (struct weir_pull){.source = source};
+    weir__driver_enter(source, &errand);
+    weir_pulled said =
+        source->driver.pull(source->options.context, &source->pull, events,
+                            most == WEIR_INFINITY ? UINT64_MAX : bytes, pull_timeout(source, due));
+    weir__driver_leave(&errand);
+    weir__source_count(&source->stats.pulled, source->pull.added);
+    weir__source_send(source);
+    show_figures(source);
+    return said;
+}
+
+/* What a pull has said.  Returns when there may be another. */
+static uint64_t have_pulled(weir_source *source, weir_pulled said) {
+    switch (said) {
+    case WEIR_PULLED:
+    case WEIR_IDLE:
+        source->reopen_wait = source->options.reopen_ns;
+        /* A driver that waits has done so; one that had something, but for which there was no
+         * room, is not called without end. */
+        if (source->pull.added > 0 ||
+            (said == WEIR_IDLE && source->threaded && !source->pull.refused)) {
+            return 0;
+        }
+        source->idle_until = weir__clock_deadline(source->now_ns, source->driver.idle_ns);
+        return source->idle_until;
+    case WEIR_LOST:
+        weir__source_lost(source);
+        return 0;
+    default:
+        source->broken = said != WEIR_SOURCE_END;
+        pull_no_more(source);
+        return 0;
+    }
+}
+
+static uint64_t pull_some(weir_source *source, uint64_t due) {
+    uint64_t asked = weir__source_asked(source);
+    uint64_t room = asked == 0 ? 0 : weir__source_room(source);
+    if (room == 0 || source->cramped) {
+        return due; /* until it is called */
+    }
+    if (source->now_ns < source->idle_until) {
+        return sooner(due, source->idle_until);
+    }
+    return sooner(due, have_pulled(source, call_pull(source, sooner(asked, room), due)));
+}
+
+/* ---- ending --------------------------------------------------------------------- */
+
+static void close_driver(weir_source *source) {
+    weir__lock(&source->wake_lock);
+    source->closed = true;
+    weir__unlock(&source->wake_lock);
+    struct weir__errand errand;
+    if (source->tried && source->driver.close != NULL) {
+        weir__driver_enter(source, &errand);
+        source->driver.close(source->options.context);
+        weir__driver_leave(&errand);
+    }
+}
+
+/* What no position has passed is the engine's to deliver again. */
+static void leave_receipts(weir_source *source) {
+    for (uint32_t place = 1; place <= source->used; place++) {
+        struct weir__receipt *receipt = weir__source_receipt(source, place);
+        if (receipt->forgotten) {
+            weir__source_count(&source->stats.forgotten, receipt->state == WEIR__RECEIPT_OUT);
+        } else if (receipt->state != WEIR__RECEIPT_FREE && receipt->state != WEIR__RECEIPT_TOLD) {
+            weir__source_count(&source->stats.left, 1);
+        }
+        if (receipt->state != WEIR__RECEIPT_FREE && !receipt->away) {
+            weir__receipt_give(source, receipt);
+        }
+    }
+}
+
+/* Records that are out are an orphan's from now on: who settles the last one buries it. */
+static void orphan(weir_source *source) {
+    if (source->out == 0) {
+        return;
+    }
+    uint64_t count = 0;
+    weir__quay_hold(&source->quay, 1);
+    const struct weir__record *record = weir__returns_orphan(&source->returns, source->out);
+    for (; record != NULL; record = record->next) {
+        weir__receipt_release(source, &source->receipts[record - source->records]);
+        count++;
+    }
+    if (count > 0 && weir__returns_count_off(&source->returns, count)) {
+        weir__quay_release(&source->quay, 1);
+    }
+}
+
+static void end_source(weir_source *source) {
+    weir_runtime *runtime = source->quay.runtime;
+    close_driver(source);
+    leave_receipts(source);
+    orphan(source);
+    show_figures(source);
+    weir_finish(runtime, source->quay.stage);
+    weir_token token = source->own_token;
+    weir__store_release_u32(&source->over, 1); /* SO5 -> SO6 */
+    weir__futex_wake(&source->over, INT32_MAX);
+    weir_done(runtime, token);
+}
+
+static uint64_t end_round(weir_source *source) {
+    bool late = source->now_ns >= source->seen_deadline;
+    if (late && !source->abandoned) {
+        weir_stop(source->quay.runtime, source->inlet->quay.stage, WEIR_REASON_SHUTDOWN);
+        weir__source_abandon(source);
+    }
+    if (weir__source_has_news(source)) {
+        connect_driver(source);
+        bool told = source->opened && weir__source_tell(source);
+        if (!told && (late || source->broken)) {
+            weir__source_tell_nobody(source);
+        }
+    }
+    bool news = weir__source_has_news(source);
+    if (!news && ((source->out == 0 && source->seen_pushed == 0) || source->abandoned)) {
+        end_source(source);
+        return never;
+    }
+    uint64_t due = late ? never : source->seen_deadline;
+    if (source->opened && source->now_ns >= source->extend_at) {
+        weir__source_extend(source);
+    }
+    due = source->opened ? sooner(due, source->extend_at) : due;
+    return news ? sooner(due, source->reopen_at) : due;
+}
+
+void weir__source_end_now(weir_source *source) {
+    source->now_ns = weir_runtime_now(source->quay.runtime);
+    weir__exchange_u32(&source->gone, 1);
+    hear_others(source);
+    weir__source_take_settled(source);
+    fall_deadline(source, 0);
+    while (weir__load_relaxed_u32(&source->over) == 0) {
+        end_round(source);
+    }
+}
+
+/* ---- the round ------------------------------------------------------------------ */
+
+static uint64_t pull_round(weir_source *source) {
+    connect_driver(source);
+    if (source->broken) {
+        pull_no_more(source);
+        return 0;
+    }
+    if (!source->opened || !weir__source_tell(source)) {
+        return source->broken ? 0 : source->reopen_at;
+    }
+    if (source->now_ns >= source->extend_at && source->driver.extend != NULL) {
+        weir__source_extend(source);
+    }
+    weir__lanes_redeliver(source);
+    uint64_t due = source->driver.extend != NULL ? source->extend_at : never;
+    if (source->waits.first != 0 && weir__source_asked(source) > 0) {
+        due = sooner(due, weir__source_receipt(source, source->waits.first)->since_ns);
+    }
+    return pull_some(source, due);
+}
+
+uint64_t weir__source_round(weir_source *source) {
+    source->now_ns = weir_runtime_now(source->quay.runtime);
+    hear_others(source);
+    weir__source_take_settled(source);
+    if (source->no_more) {
+        return end_round(source);
+    }
+    return source->driven ? pull_round(source) : never;
+}

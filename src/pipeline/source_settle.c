@@ -1,0 +1,207 @@
+/*
+ * What comes back to a source, and how its driver is told.  See source.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "os/clock.h"
+#include "pipeline/source.h"
+#include "runtime/errand.h"
+
+/* ---- what comes back ------------------------------------------------------------ */
+
+static void count_outcome(weir_source *source, uint64_t fate) {
+    bool nak = weir__outcome_is_nak(weir__fate_outcome(fate));
+    weir__source_count(nak ? &source->stats.naks : &source->stats.acked, 1);
+}
+
+static void come_home(weir_source *source, const struct weir__record *record) {
+    struct weir__receipt *receipt = &source->receipts[record - source->records];
+    WEIR__CHECK(receipt->away);
+    receipt->away = false;
+    source->out--;
+    if (receipt->state == WEIR__RECEIPT_TOLD) {
+        weir__receipt_give(source, receipt);
+        return;
+    }
+    if (receipt->state ==
+        WEIR__RECEIPT_READY) { /* abandoned, and its nak was not told yet: it stays */
+        return;
+    }
+    WEIR__CHECK(receipt->state == WEIR__RECEIPT_OUT);
+    if (receipt->forgotten) {
+        weir__source_count(&source->stats.forgotten, 1);
+        weir__receipt_give(source, receipt);
+        return;
+    }
+    receipt->fate = weir__load_relaxed_u64(&record->worst);
+    if (receipt->lane != NULL) {
+        weir__lane_settled(source, receipt);
+    } else {
+        receipt->state = WEIR__RECEIPT_READY;
+        weir__receipt_append(source, &source->ready, receipt);
+    }
+}
+
+void weir__source_take_settled(weir_source *source) {
+    const struct weir__record *record = weir__returns_take(&source->returns);
+    if (record != NULL) { /* there is room where there was none */
+        source->cramped = false;
+        source->idle_until = 0;
+    }
+    while (record != NULL) {
+        const struct weir__record *next = record->next;
+        come_home(source, record);
+        record = next;
+    }
+}
+
+void weir__source_abandon(weir_source *source) {
+    source->abandoned = true;
+    for (uint32_t place = 1; place <= source->used; place++) {
+        struct weir__receipt *receipt = weir__source_receipt(source, place);
+        if (receipt->state != WEIR__RECEIPT_OUT || receipt->forgotten) {
+            continue;
+        }
+        weir__source_count(&source->stats.abandoned, 1);
+        if (receipt->lane == NULL) {
+            receipt->fate = weir__fate_make(WEIR_MESSAGE_NAK, WEIR_DISCARD_STOPPED, 0);
+            receipt->state = WEIR__RECEIPT_READY;
+            weir__receipt_append(source, &source->ready, receipt);
+        }
+    }
+}
+
+/* ---- telling -------------------------------------------------------------------- */
+
+static size_t fill_acks(const weir_source *source, weir_ack *acks) {
+    size_t count = 0;
+    for (uint32_t place = source->ready.first; place != 0 && count < WEIR__SOURCE_ACKS; count++) {
+        const struct weir__receipt *receipt = weir__source_receipt(source, place);
+        weir_outcome outcome = weir__fate_outcome(receipt->fate);
+        acks[count] =
+            (weir_ack){.token = receipt->token,
+                       .position = receipt->position,
+                       .delay_ns = weir__outcome_is_nak(outcome) ? source->options.redeliver_ns : 0,
+                       .lane = receipt->lane_number,
+                       .deliveries = receipt->deliveries,
+                       .outcome = outcome,
+                       .why = weir__fate_why(receipt->fate),
+                       .reason = weir__fate_reason(receipt->fate)};
+        place = receipt->next;
+    }
+    return count;
+}
+
+/* The first receipt is told, or given up: it leaves the list. */
+static void leave_ready(weir_source *source, struct weir__receipt *receipt) {
+    source->ready.first = receipt->next;
+    if (receipt->away) {
+        receipt->state = WEIR__RECEIPT_TOLD;
+    } else {
+        weir__receipt_give(source, receipt);
+    }
+}
+
+static void told_ready(weir_source *source, size_t count) {
+    for (; count > 0; count--) {
+        struct weir__receipt *receipt = weir__source_receipt(source, source->ready.first);
+        count_outcome(source, receipt->fate);
+        leave_ready(source, receipt);
+    }
+}
+
+/* The first ones were not told, once more; those for which that was the last time leave. */
+static void missed_ready(weir_source *source, size_t count, bool for_good) {
+    struct weir__receipt_list left = {0};
+    for (; count > 0; count--) {
+        struct weir__receipt *receipt = weir__source_receipt(source, source->ready.first);
+        if (for_good || ++receipt->tries >= source->options.ack_tries) {
+            weir__source_count(&source->stats.lost_acks, 1);
+            leave_ready(source, receipt);
+        } else {
+            source->ready.first = receipt->next;
+            weir__receipt_append(source, &left, receipt);
+        }
+    }
+    if (left.first != 0) { /* they are the first again */
+        weir__source_receipt(source, left.last)->next = source->ready.first;
+        source->ready.last = source->ready.first == 0 ? left.last : source->ready.last;
+        source->ready.first = left.first;
+    }
+}
+
+static bool call_ack(weir_source *source, const weir_ack *acks, size_t count) {
+    if (source->driver.ack == NULL) {
+        return true;
+    }
+    struct weir__errand errand;
+    weir__driver_enter(source, &errand);
+    weir_pulled said = source->driver.ack(source->options.context, acks, count);
+    weir__driver_leave(&errand);
+    if (said == WEIR_PULLED) {
+        return true;
+    }
+    source->broken = source->broken || said == WEIR_BROKEN;
+    weir__source_lost(source);
+    return false;
+}
+
+bool weir__source_tell(weir_source *source) {
+    weir_ack acks[WEIR__SOURCE_ACKS];
+    while (source->ready.first != 0) {
+        size_t count = fill_acks(source, acks);
+        if (!call_ack(source, acks, count)) {
+            missed_ready(source, count, source->broken);
+            return false;
+        }
+        told_ready(source, count);
+    }
+    while (source->due != NULL) {
+        size_t count = weir__lanes_fill(source, acks, WEIR__SOURCE_ACKS);
+        if (!call_ack(source, acks, count)) {
+            weir__lanes_missed(source, count, source->broken);
+            return false;
+        }
+        weir__lanes_told(source, count);
+    }
+    return true;
+}
+
+void weir__source_tell_nobody(weir_source *source) {
+    while (source->ready.first != 0) {
+        missed_ready(source, 1, true);
+    }
+    while (source->due != NULL) {
+        weir__lanes_missed(source, 1, true);
+    }
+}
+
+/* ---- leases --------------------------------------------------------------------- */
+
+static void extend_some(weir_source *source, const uint64_t *tokens, size_t count) {
+    struct weir__errand errand;
+    weir__driver_enter(source, &errand);
+    source->driver.extend(source->options.context, tokens, count);
+    weir__driver_leave(&errand);
+    weir__source_count(&source->stats.extended, count);
+}
+
+void weir__source_extend(weir_source *source) {
+    uint64_t third = source->driver.lease_ns / 3;
+    uint64_t tokens[WEIR__SOURCE_ACKS];
+    size_t count = 0;
+    source->extend_at = weir__clock_deadline(source->now_ns, third);
+    for (uint32_t place = 1; place <= source->used; place++) {
+        struct weir__receipt *receipt = weir__source_receipt(source, place);
+        if (receipt->state == WEIR__RECEIPT_OUT && !receipt->forgotten) {
+            tokens[count++] = receipt->token;
+        }
+        if (count == WEIR__SOURCE_ACKS) {
+            extend_some(source, tokens, count);
+            count = 0;
+        }
+    }
+    if (count > 0) {
+        extend_some(source, tokens, count);
+    }
+}

@@ -1,0 +1,385 @@
+/*
+ * Sources: what is pulled goes out, and each message is settled once.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: the rules of source.h's head, for single messages.
+ * Method: a driver that checks what it is promised (support/source_scene.h), a consumer that says
+ * what becomes of each message, in every world; the ledger must name each token once.
+ */
+#include "support/cmocka.h"
+#include "support/source_scene.h"
+#include "support/worlds.h"
+
+enum { MS = 1000000 };
+
+static struct source_scene *const f = &source_scene;
+
+/* The runtime's end, and nothing left. */
+static void end(struct rig *rig) {
+    weir_accounts accounts;
+    assert_int_equal(weir_runtime_close(rig->runtime, &accounts), WEIR_OK);
+    rig_expect_nothing_left(rig, &accounts);
+}
+
+/* ---- what goes through --------------------------------------------------------------------- */
+
+static void each_is_acked_once(struct rig *rig) {
+    source_scene_begin(rig, 3000);
+    f->portion = 70;
+    source_scene_open();
+    source_consume(NULL, 0);
+    assert_int_equal(weir_runtime_run(rig->runtime, WEIR_FOREVER), WEIR_OK); /* it ends by itself */
+    assert_true(weir_source_over(f->source));
+    source_expect_all();
+    source_expect(WEIR_MESSAGE_OK, 3000);
+    weir_source_stats stats = source_scene_close();
+    assert_int_equal(stats.acked, 3000);
+    assert_int_equal(stats.outstanding, 0);
+    assert_int_equal(stats.bytes, 0);
+    end(rig);
+}
+
+static weir_outcome by_number(uint64_t number) {
+    return (weir_outcome)(number % WEIR_MESSAGE_OUTCOMES);
+}
+
+static void outcomes_are_told(struct rig *rig) {
+    source_scene_begin(rig, 600);
+    source_scene_open();
+    source_consume(by_number, 0);
+    assert_int_equal(weir_runtime_run(rig->runtime, WEIR_FOREVER), WEIR_OK);
+    source_expect_all();
+    for (unsigned i = 0; i < WEIR_MESSAGE_OUTCOMES; i++) {
+        source_expect((weir_outcome)i, 100);
+    }
+    for (uint64_t i = 0; i < 600; i++) {
+        assert_int_equal(f->tokens[i].reason, i);
+        assert_int_equal(f->tokens[i].why, WEIR_DISCARD_HANDLED);
+    }
+    weir_source_stats stats = source_scene_close();
+    assert_int_equal(stats.acked, 300);
+    assert_int_equal(stats.naks, 300);
+    end(rig);
+}
+
+static void demand_is_what_is_pulled(struct rig *rig) {
+    source_scene_begin(rig, 1000);
+    source_scene_open();
+    rig_rest(rig);
+    assert_int_equal(f->pulls, 0); /* nobody asks */
+    weir_ref consumer = source_consume(NULL, 10);
+    rig_rest(rig);
+    assert_in_range(f->most_asked, 1, 10);
+    weir_stop(rig->runtime, consumer, WEIR_REASON_NORMAL);
+    source_scene_close();
+    end(rig);
+}
+
+static void lent_memory_is_released_once(struct rig *rig) {
+    source_scene_begin(rig, 500);
+    f->lends = true;
+    source_scene_open();
+    source_consume(NULL, 0);
+    assert_int_equal(weir_runtime_run(rig->runtime, WEIR_FOREVER), WEIR_OK);
+    for (uint64_t i = 0; i < 500; i++) {
+        assert_int_equal(f->tokens[i].released, 1);
+        assert_int_equal(f->tokens[i].acks, 1);
+    }
+    source_scene_close();
+    end(rig);
+}
+
+/* ---- bounds -------------------------------------------------------------------------------- */
+
+/* Takes messages, and keeps them. */
+struct keeper {
+    weir_message kept[256];
+    size_t count;
+};
+
+static struct keeper keeper;
+
+static weir_verdict keep(weir_stage *self, weir_batch batch) {
+    RIG_CHECK(f->rig, keeper.count + batch.count <= 256);
+    RIG_CHECK(f->rig, weir_take(self, 0, batch.count, &keeper.kept[keeper.count]) == WEIR_OK);
+    keeper.count += batch.count;
+    return WEIR_CONTINUE;
+}
+
+static weir_ref start_keeper(void) {
+    const weir_subscribe_to to = {.producer = f->stage};
+    const weir_stage_options options = {.kind = WEIR_CONSUMER,
+                                        .name = "keeper",
+                                        .subscribe_to = &to,
+                                        .subscribe_count = 1,
+                                        .on = {.handle_events = keep}};
+    weir_ref ref;
+    keeper.count = 0;
+    assert_int_equal(weir_stage_start(f->rig->runtime, &options, &ref), WEIR_OK);
+    return ref;
+}
+
+static void settle_kept(size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        source_settles(&keeper.kept[keeper.count - count + i]);
+    }
+    keeper.count -= count;
+    weir_message_settle(&keeper.kept[keeper.count], count, WEIR_DISCARD_HANDLED);
+}
+
+static void outstanding_is_bounded(struct rig *rig) {
+    source_scene_begin(rig, 200);
+    f->options.max_outstanding = 100;
+    f->overfull = 7;
+    source_scene_open();
+    start_keeper();
+    rig_rest(rig);
+    assert_int_equal(keeper.count, 100);
+    assert_int_equal(f->made, 100);
+    settle_kept(30);
+    rig_rest(rig);
+    assert_int_equal(f->made, 130);
+    settle_kept(100);
+    rig_rest(rig);
+    assert_int_equal(f->made, 200);
+    settle_kept(keeper.count);
+    source_scene_close();
+    source_expect_all();
+    source_expect(WEIR_MESSAGE_OK, 200);
+    end(rig);
+}
+
+static void outstanding_bytes_are_bounded(struct rig *rig) {
+    source_scene_begin(rig, 200);
+    f->options.max_outstanding_bytes = 95; /* each has 8 to 11 */
+    source_scene_open();
+    start_keeper();
+    rig_rest(rig);
+    weir_source_stats stats;
+    assert_int_equal(weir_source_statistics(f->source, &stats), WEIR_OK);
+    assert_in_range(stats.bytes, 85, 95);
+    assert_in_range(keeper.count, 8, 11);
+    settle_kept(keeper.count);
+    rig_rest(rig);
+    assert_in_range(f->made, 17, 23);
+    settle_kept(keeper.count);
+    f->total = f->made;
+    source_scene_close();
+    settle_kept(keeper.count);
+    end(rig);
+}
+
+/* ---- drops --------------------------------------------------------------------------------- */
+
+static void what_is_lost_is_nakd(struct rig *rig) {
+    source_scene_begin(rig, 100);
+    f->options.max_outstanding = 60;
+    source_scene_open();
+    weir_ref ref = start_keeper();
+    rig_rest(rig);
+    assert_int_equal(keeper.count, 60);
+    settle_kept(10);
+    weir_message_settle(keeper.kept, 50, WEIR_DISCARD_OVERFLOW);
+    keeper.count = 0;
+    assert_int_equal(weir_stop(rig->runtime, ref, WEIR_REASON_NORMAL), WEIR_OK);
+    rig_rest(rig);
+    source_expect(WEIR_MESSAGE_OK, 10);
+    source_expect(WEIR_MESSAGE_NAK, 50);
+    assert_int_equal(f->tokens[0].why, WEIR_DISCARD_OVERFLOW);
+    f->total = f->made; /* whatever it has pulled since goes down with the stage */
+    settle_kept(keeper.count);
+    assert_int_equal(weir_stop(rig->runtime, f->stage, WEIR_REASON_USER), WEIR_OK);
+    rig_rest(rig);
+    assert_true(weir_source_over(f->source));
+    source_expect_all();
+    source_scene_close();
+    end(rig);
+}
+
+static void what_nobody_wants_is_acked(struct rig *rig) {
+    source_scene_begin(rig, 100);
+    source_scene_open();
+    weir_ref ref = start_keeper();
+    rig_rest(rig);
+    assert_int_equal(keeper.count, 100);
+    weir_message_settle(keeper.kept, 100, WEIR_DISCARD_UNWANTED);
+    rig_rest(rig);
+    source_expect(WEIR_MESSAGE_OK, 100);
+    assert_int_equal(f->tokens[99].why, WEIR_DISCARD_UNWANTED);
+    (void)ref;
+    source_scene_close();
+    end(rig);
+}
+
+/* ---- lost connections ---------------------------------------------------------------------- */
+
+static void a_lost_pull_begins_anew(struct rig *rig) {
+    source_scene_begin(rig, 2000);
+    f->portion = 100;
+    f->lose_opens = 3;
+    f->lose_pulls = 4;
+    f->options.reopen_ns = MS;
+    f->options.reopen_most_ns = 4 * MS;
+    source_scene_open();
+    source_consume(NULL, 0);
+    assert_int_equal(weir_runtime_run(rig->runtime, WEIR_FOREVER), WEIR_OK);
+    source_expect_all();
+    assert_int_equal(f->opens, 3 + 1 + 4);
+    weir_source_stats stats = source_scene_close();
+    assert_int_equal(stats.lost, 7);
+    assert_int_equal(stats.opened, 5);
+    assert_int_equal(stats.acked, 2000);
+    end(rig);
+}
+
+static void a_lost_ack_is_tried_again(struct rig *rig) {
+    source_scene_begin(rig, 1000);
+    f->lose_acks = 2;
+    f->options.reopen_ns = MS;
+    source_scene_open();
+    source_consume(NULL, 0);
+    assert_int_equal(weir_runtime_run(rig->runtime, WEIR_FOREVER), WEIR_OK);
+    source_expect_all();
+    weir_source_stats stats = source_scene_close();
+    assert_int_equal(stats.lost_acks, 0);
+    end(rig);
+}
+
+static void an_ack_is_given_up_in_the_end(struct rig *rig) {
+    source_scene_begin(rig, 100);
+    f->lends = true;
+    f->lose_acks = 3;
+    f->options.reopen_ns = MS;
+    source_scene_open();
+    source_consume(NULL, 0);
+    assert_int_equal(weir_runtime_run(rig->runtime, WEIR_FOREVER), WEIR_OK);
+    weir_source_stats stats = source_scene_close();
+    assert_int_equal(stats.lost_acks, 100);
+    assert_int_equal(stats.acked, 0);
+    for (uint64_t i = 0; i < 100; i++) assert_int_equal(f->tokens[i].released, 1);
+    end(rig);
+}
+
+static void a_broken_driver_stops_the_stage(struct rig *rig) {
+    source_scene_begin(rig, 100);
+    f->breaks = true;
+    source_scene_open();
+    weir_ref consumer = source_consume(NULL, 0);
+    weir_reason reason = WEIR_REASON_NORMAL;
+    assert_int_equal(weir_wait(rig->runtime, consumer, WEIR_FOREVER, &reason), WEIR_OK);
+    assert_int_equal(reason, WEIR_REASON_USER);
+    rig_rest(rig);
+    assert_true(weir_source_over(f->source));
+    rig_expect_log(rig, "error: source scene: its driver is broken\n");
+    source_scene_close();
+    end(rig);
+}
+
+/* ---- ends ---------------------------------------------------------------------------------- */
+
+static void a_drain_waits_for_the_ledger(struct rig *rig) {
+    source_scene_begin(rig, SOURCE_MOST);
+    f->stays = true;
+    source_scene_open();
+    source_consume(NULL, 100);
+    for (int i = 0; i < 20; i++) weir_runtime_step(rig->runtime, 3);
+    weir_drain_report report;
+    assert_int_equal(weir_runtime_drain(rig->runtime, WEIR_FOREVER, &report), WEIR_OK);
+    assert_true(weir_source_over(f->source));
+    source_expect_all();
+    source_expect(WEIR_MESSAGE_OK, f->made);
+    source_scene_close();
+    end(rig);
+}
+
+static void a_deadline_naks_the_rest(struct rig *rig) {
+    source_scene_begin(rig, 100);
+    f->stays = true;
+    source_scene_open();
+    start_keeper();
+    rig_rest(rig);
+    settle_kept(40);
+    assert_int_equal(weir_source_finish(f->source, 10 * MS), WEIR_OK);
+    rig_rest(rig);
+    assert_false(weir_source_over(f->source));
+    source_expect(WEIR_MESSAGE_OK, 40);
+    assert_int_equal(weir_source_drain(f->source, 0, WEIR_FOREVER), WEIR_OK);
+    source_expect(WEIR_MESSAGE_NAK, 60);
+    source_expect_all();
+    weir_source_stats stats = source_scene_close();
+    assert_int_equal(stats.abandoned, 60);
+    settle_kept(60); /* too late for anybody to hear of it */
+    source_expect(WEIR_MESSAGE_NAK, 60);
+    end(rig);
+}
+
+static void what_is_lent_outlasts_the_deadline(struct rig *rig) {
+    source_scene_begin(rig, 100);
+    f->stays = true;
+    f->lends = true;
+    source_scene_open();
+    start_keeper();
+    rig_rest(rig);
+    assert_int_equal(weir_source_drain(f->source, MS, WEIR_FOREVER), WEIR_OK);
+    for (uint64_t i = 0; i < 100; i++) assert_int_equal(f->tokens[i].released, 0);
+    source_scene_close();
+    for (size_t i = 0; i < 100; i++) assert_true(source_number(&keeper.kept[i]) < 100);
+    settle_kept(99);
+    settle_kept(1);
+    source_expect_all();
+    end(rig);
+}
+
+static void a_stopped_runtime_naks(struct rig *rig) {
+    source_scene_begin(rig, SOURCE_MOST);
+    f->stays = true;
+    source_scene_open();
+    source_consume(by_number, 100);
+    for (int i = 0; i < 30; i++) weir_runtime_step(rig->runtime, 2);
+    assert_int_equal(weir_runtime_stop(rig->runtime, WEIR_REASON_USER), WEIR_OK);
+    rig_rest(rig);
+    assert_true(weir_source_over(f->source));
+    source_expect_all();
+    source_scene_close();
+    end(rig);
+}
+
+static void leases_are_extended(struct rig *rig) {
+    source_scene_begin(rig, 50);
+    f->stays = true;
+    f->driver.lease_ns = 300 * MS;
+    source_scene_open();
+    start_keeper();
+    rig_rest(rig);
+    if (weir_runtime_advance(rig->runtime, 1000 * (uint64_t)MS) == WEIR_OK) {
+        for (uint64_t i = 0; i < 50; i++) assert_in_range(f->tokens[i].extended, 9, 10);
+    }
+    settle_kept(50);
+    rig_rest(rig);
+    weir_source_stats stats = source_scene_close();
+    assert_int_equal(stats.acked, 50);
+    end(rig);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST_IN_WORLDS(each_is_acked_once),
+        TEST_IN_WORLDS(outcomes_are_told),
+        TEST_IN_WORLDS(demand_is_what_is_pulled),
+        TEST_IN_WORLDS(lent_memory_is_released_once),
+        TEST_IN_WORLDS(outstanding_is_bounded),
+        TEST_IN_WORLDS(outstanding_bytes_are_bounded),
+        TEST_IN_WORLDS(what_is_lost_is_nakd),
+        TEST_IN_WORLDS(what_nobody_wants_is_acked),
+        TEST_IN_WORLDS(a_lost_pull_begins_anew),
+        TEST_IN_WORLDS(a_lost_ack_is_tried_again),
+        TEST_IN_WORLDS(an_ack_is_given_up_in_the_end),
+        TEST_IN_WORLDS(a_broken_driver_stops_the_stage),
+        TEST_IN_WORLDS(a_drain_waits_for_the_ledger),
+        TEST_IN_WORLDS(a_deadline_naks_the_rest),
+        TEST_IN_WORLDS(what_is_lent_outlasts_the_deadline),
+        TEST_IN_WORLDS(a_stopped_runtime_naks),
+        TEST_IN_WORLDS(leases_are_extended),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
