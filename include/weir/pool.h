@@ -228,7 +228,13 @@ typedef struct weir_pool_options {
 
     /* Instead of `exited`, and like it, but told more. */
     void (*ended)(void *context, const weir_child_end *end);
-    uintptr_t reserved[4]; /* for later versions (version.h): zero */
+
+    /* Unless NULL: a child that is to be begun again takes a token of it (rate.h), the next that
+     * there is, and waits until its time has come, behind its delay and without a thread.  For
+     * tasks whose first attempts take theirs by a subscription (weir_subscribe_options.rate).  It
+     * is the program's, and must last until weir_pool_close. */
+    struct weir_rate *restart_rate;
+    uintptr_t reserved[3]; /* for later versions (version.h): zero */
 } weir_pool_options;
 
 typedef struct weir_pool weir_pool;

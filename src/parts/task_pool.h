@@ -143,6 +143,7 @@ struct weir_task {
     bool end_read;                    /* the note of its end            */
     bool end_due;                     /* it has ended, and that is still to come */
     bool under_way;                   /* counted in pool->under_way     */
+    bool paid;                        /* has a token of restart_rate, for when its delay is over */
     bool delayed;                     /* in the worker's timers         */
     _Alignas(16) unsigned char event[];
 };

@@ -9,6 +9,8 @@
 
 #include "base/rng.h"
 
+#include <weir/rate.h>
+
 bool weir__task_may_restart(const weir_pool *pool, const weir_task *task) {
     return pool->self != NULL && !pool->given_up && !task->lifted.taken &&
            pool->options.restart == WEIR_CHILD_TRANSIENT && task->attempt < pool->rules.attempts;
@@ -62,8 +64,29 @@ static void not_begun(weir_pool *pool, weir_task *task) {
     }
 }
 
+/* Whether it waits for the time of its token, which it takes now, unless it has. */
+static bool waits_for_token(const weir_pool *pool, weir_task *task) {
+    weir_rate *rate = pool->options.restart_rate;
+    const bool paid = task->paid;
+    task->paid = false;
+    if (rate == NULL || paid) {
+        return false;
+    }
+    const uint64_t now = weir_runtime_now(pool->quay.runtime);
+    uint64_t due = now;
+    if (weir_rate_reserve(rate, 1, now, &due) != WEIR_OK || due <= now) {
+        return false;
+    }
+    task->paid = true;
+    wait_for_restart(pool, task, due - now);
+    return true;
+}
+
 /* It is begun again, dropped, or tried again later. */
 static void begin_again(weir_pool *pool, weir_task *task) {
+    if (waits_for_token(pool, task)) {
+        return;
+    }
     if (!weir__intensity_count(&pool->intensity, weir_runtime_now(pool->quay.runtime))) {
         pool->given_up = true;
         weir__task_close(pool, task, WEIR_CHILD_FAILED);

@@ -157,7 +157,7 @@ static void fill_options(weir_pool *pool, const weir_pool_options *options) {
     pool->options.name = pool->name;
     fill_rules(pool, options);
     size_t bytes = offsetof(weir_task, event) + options->event_bytes;
-    if (options->emits != NULL || options->restart_delay != NULL) {
+    if (options->emits != NULL || options->restart_delay != NULL || options->restart_rate != NULL) {
         pool->rules.more_at = (bytes + 15) / 16 * 16;
         bytes = pool->rules.more_at + sizeof(struct weir__task_more) +
                 weir__results_own_bytes(&pool->rules.results);
