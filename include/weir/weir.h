@@ -22,10 +22,12 @@
 #include <weir/name.h>
 #include <weir/observe.h>
 #include <weir/output.h>
+#include <weir/pipeline.h>
 #include <weir/pool.h>
 #include <weir/rate.h>
 #include <weir/retry.h>
 #include <weir/runtime.h>
+#include <weir/sink.h>
 #include <weir/source.h>
 #include <weir/stage.h>
 #include <weir/status.h>

@@ -1,0 +1,304 @@
+/*
+ * Crews: pools that handle a batcher's batches.  See pipeline.h.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A child of the pool is a batch.  Its task calls handle_batch, or the sink, and asks of each
+ * message what has become of it.  Mostly all are OK: then they stay in the batch, which settles
+ * them when it is dropped.  Where some are to be tried again, the others are settled at once, and
+ * moved out of it: those that wait are its first messages then, the rest of it is empty messages,
+ * which settle nobody, and the task FAILS, so that its pool begins it again after the delay.  A
+ * sink that is lost is the same, with all of the batch.
+ *
+ * In order (a partition's batches, and a sink's): the pool has one thread, and asks for one batch
+ * at a time, so nothing overtakes one that waits.  Only these crews have a sink, whose state is
+ * theirs; the tasks of others, on several threads, share nothing here.
+ */
+#include "pipeline/pipeline.h"
+
+#include "base/refusal.h"
+#include "stage/host.h"
+
+#include <string.h>
+
+/* ---- sinks --------------------------------------------------------------------- */
+
+static const char *sink_name(const weir_sink *sink) {
+    return sink->name != NULL ? sink->name : "sink";
+}
+
+/* A value that is none is BROKEN. */
+static weir_pulled sound_answer(const struct weir__crew *crew, const char *call,
+                                weir_pulled answer) {
+    if (answer == WEIR_PULLED || answer == WEIR_LOST || answer == WEIR_BROKEN) {
+        return answer;
+    }
+    weir__pipeline_log(crew->member->pipeline, WEIR_LOG_ERROR,
+                       "%s of sink %s returned %d, which is taken for BROKEN", call,
+                       sink_name(crew->bin->options.sink), (int)answer);
+    return WEIR_BROKEN;
+}
+
+static weir_pulled open_sink(struct weir__crew *crew) {
+    const weir_sink *sink = crew->bin->options.sink;
+    if (crew->opened) {
+        return WEIR_PULLED;
+    }
+    crew->tried = true;
+    weir_pulled answer =
+        sink->open == NULL ? WEIR_PULLED : sound_answer(crew, "open", sink->open(crew->context));
+    crew->opened = answer == WEIR_PULLED;
+    return answer;
+}
+
+static void note_lost(struct weir__crew *crew) {
+    weir_pipeline *pipeline = crew->member->pipeline;
+    if (weir__load_relaxed_u32(&crew->lost) == 0) {
+        weir__pipeline_log(pipeline, WEIR_LOG_WARNING,
+                           "sink %s of batcher %s is lost: it is opened again",
+                           sink_name(crew->bin->options.sink), crew->bin->name);
+    }
+    weir__store_relaxed_u32(&crew->lost, 1);
+    crew->opened = false;
+    WEIR__TALLY(pipeline, reopened, 1);
+}
+
+static weir_pulled write_to_sink(struct weir__crew *crew, weir_message *messages, size_t count,
+                                 const weir_batch_info *info) {
+    weir_pulled answer = open_sink(crew);
+    if (answer == WEIR_PULLED) {
+        answer = sound_answer(crew, "write",
+                              crew->bin->options.sink->write(crew->context, messages, count, info));
+    }
+    if (answer == WEIR_LOST) {
+        note_lost(crew);
+    } else if (weir__load_relaxed_u32(&crew->lost) != 0) {
+        weir__store_relaxed_u32(&crew->lost, 0);
+    }
+    return answer;
+}
+
+void weir__crew_close_sink(struct weir__crew *crew) {
+    const weir_sink *sink = crew->bin->options.sink;
+    if (crew->tried && sink->close != NULL) {
+        sink->close(crew->context);
+    }
+    crew->tried = false;
+    crew->opened = false;
+}
+
+/* ---- handling a batch ------------------------------------------------------------ */
+
+static void set_outcomes(weir_message *messages, size_t count, weir_outcome outcome) {
+    for (size_t i = 0; i < count; i++) {
+        messages[i].outcome = (uint8_t)outcome;
+    }
+}
+
+/* What the callback said of all is what it said of those of whom it said nothing. */
+static void spread_outcome(const struct weir__crew *crew, weir_message *messages, size_t count,
+                           weir_outcome outcome) {
+    if ((unsigned)outcome >= WEIR_MESSAGE_OUTCOMES) {
+        weir__pipeline_log(crew->member->pipeline, WEIR_LOG_ERROR,
+                           "handle_batch of %s returned %d, which is no outcome: its messages have "
+                           "failed",
+                           crew->bin->name, (int)outcome);
+        outcome = WEIR_MESSAGE_FAILED;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (messages[i].outcome >= WEIR_MESSAGE_OUTCOMES) {
+            messages[i].outcome = WEIR_MESSAGE_FAILED;
+        } else if (messages[i].outcome == WEIR_MESSAGE_OK) {
+            messages[i].outcome = (uint8_t)outcome;
+        }
+    }
+}
+
+/* false: the sink is lost, and nothing is known of any of them. */
+static bool call_handler(struct weir__crew *crew, weir_message *messages, size_t count,
+                         const weir_batch_info *info) {
+    const weir_pipeline *pipeline = crew->member->pipeline;
+    const weir_pipeline_batcher *options = &crew->bin->options;
+    set_outcomes(messages, count, WEIR_MESSAGE_OK);
+    weir_outcome outcome = WEIR_MESSAGE_OK;
+    if (options->sink == NULL) {
+        outcome = options->handle_batch(pipeline->options.context, messages, count, info);
+    } else {
+        weir_pulled answer = write_to_sink(crew, messages, count, info);
+        if (answer == WEIR_LOST) {
+            return false;
+        }
+        outcome = answer == WEIR_BROKEN ? WEIR_MESSAGE_FAILED : WEIR_MESSAGE_OK;
+    }
+    spread_outcome(crew, messages, count, outcome);
+    return true;
+}
+
+/* ---- what becomes of its messages -------------------------------------------------- */
+
+/* Returns how many are neither OK nor SKIP. */
+static size_t judge_batch(const struct weir__crew *crew, weir_message *messages, size_t count) {
+    weir_pipeline *pipeline = crew->member->pipeline;
+    const bool ending = weir__pipeline_draining(pipeline) || weir_ending_here();
+    size_t failed = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t first = i;
+        while (i < count && messages[i].outcome > WEIR_MESSAGE_SKIP) {
+            i++;
+        }
+        if (i > first) {
+            failed += i - first;
+            weir__pipeline_judge(pipeline, &messages[first], i - first, &crew->bin->options.retry,
+                                 crew->bin->dead, ending);
+        }
+    }
+    return failed;
+}
+
+/* What has been stored as a dead letter is settled as that. */
+static void mark_dead(weir_message *messages, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (messages[i].outcome <= WEIR_MESSAGE_SKIP) {
+            messages[i].outcome = WEIR_MESSAGE_DEAD;
+        }
+    }
+}
+
+static bool is_buried(const struct weir__crew *crew, const weir_message *message) {
+    return message->outcome == WEIR_MESSAGE_DEAD && !crew->bin->dead &&
+           crew->member->pipeline->dead_bin != NULL;
+}
+
+/* Out of the batch: what is left in its place settles nobody. */
+static weir_message lift(weir_message *message) {
+    weir_message lifted = *message;
+    memset(message, 0, sizeof *message);
+    return lifted;
+}
+
+/* Dead letters leave the batch; where some wait, so do all others.  Returns how many wait. */
+static size_t sort_batch(const struct weir__crew *crew, weir_message *messages, size_t count) {
+    weir_pipeline *pipeline = crew->member->pipeline;
+    size_t waiting = 0;
+    for (size_t i = 0; i < count; i++) {
+        waiting += messages[i].outcome == WEIR_MESSAGE_RETRY;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (messages[i].outcome == WEIR_MESSAGE_RETRY) {
+            weir_message waits = lift(&messages[i]);
+            messages[kept++] = waits;
+        } else if (is_buried(crew, &messages[i])) {
+            weir_message dead = lift(&messages[i]);
+            weir__pipeline_bury(pipeline, &dead);
+        } else if (waiting > 0) {
+            weir_message done = lift(&messages[i]);
+            weir__pipeline_settle(pipeline, &done, 1, WEIR_DISCARD_HANDLED);
+        } else {
+            weir__pipeline_count(pipeline, &messages[i], 1);
+        }
+    }
+    return waiting;
+}
+
+/* ---- the task ------------------------------------------------------------------------ */
+
+/* Those of a batch that are to be handled: all, or its first, which wait. */
+static size_t to_handle(const weir_gathered *batch) {
+    const weir_message *messages = batch->events;
+    size_t count = 0;
+    while (count < batch->count &&
+           (batch->attempt == 0 || messages[count].outcome == WEIR_MESSAGE_RETRY)) {
+        count++;
+    }
+    return count;
+}
+
+static weir_batch_info info_of(const struct weir__crew *crew, const weir_gathered *batch) {
+    return (weir_batch_info){.batcher = crew->bin->name,
+                             .key = batch->key,
+                             .trigger = batch->trigger,
+                             .number = crew->bin->number,
+                             .partition = crew->bin->partitions > 1 ? crew->member->partition : 0,
+                             .attempt = batch->attempt + 1,
+                             .bytes = batch->bytes};
+}
+
+/* All went well, as it mostly does: they stay. */
+static void count_batch(const struct weir__crew *crew, weir_message *messages, size_t count) {
+    if (crew->bin->dead) {
+        mark_dead(messages, count);
+        WEIR__TALLY(crew->member->pipeline, dead, count);
+    } else {
+        WEIR__TALLY(crew->member->pipeline, done, count);
+    }
+}
+
+static weir_task_result crew_task(void *context, const void *event, weir_task *self) {
+    struct weir__crew *crew = context;
+    weir_pipeline *pipeline = crew->member->pipeline;
+    weir_gathered *batch = (weir_gathered *)(uintptr_t)event; /* the child's, and nobody else's */
+    weir_message *messages = batch->events;
+    const size_t count = to_handle(batch);
+    const weir_batch_info info = info_of(crew, batch);
+    const uint64_t start = weir_runtime_now(pipeline->runtime);
+    (void)self;
+    WEIR__TALLY(pipeline, batches, 1);
+    WEIR__TALLY(pipeline, batched, count);
+    if (batch->attempt > 0) {
+        WEIR__TALLY(pipeline, retried, count);
+    }
+    if (!call_handler(crew, messages, count, &info)) {
+        set_outcomes(messages, count, WEIR_MESSAGE_RETRY);
+        weir__pipeline_observed(crew->member, start, count, count, &info);
+        return WEIR_TASK_FAILED;
+    }
+    const size_t failed = judge_batch(crew, messages, count);
+    weir__pipeline_observed(crew->member, start, count, failed, &info);
+    batch->attempt++;
+    if (failed == 0) {
+        count_batch(crew, messages, count);
+        return WEIR_TASK_OK;
+    }
+    if (crew->bin->dead) {
+        mark_dead(messages, count);
+    }
+    return sort_batch(crew, messages, count) == 0 ? WEIR_TASK_OK : WEIR_TASK_FAILED;
+}
+
+/* Of a batch that waited, or was handled as its pool stopped. */
+static void crew_exited(void *context, weir_child child, const void *event, weir_child_exit how) {
+    const struct weir__crew *crew = context;
+    (void)child;
+    if (how == WEIR_CHILD_ENDED || how == WEIR_CHILD_FAILED) {
+        WEIR__TALLY(crew->member->pipeline, given_back, to_handle(event));
+    }
+}
+
+static void crew_discarded(void *context, uint64_t count, weir_discard cause) {
+    (void)context, (void)count, (void)cause; /* whole batches, whose sources are told */
+}
+
+weir_status weir__crew_start(struct weir__crew *crew, weir_ref *out) {
+    const weir_pipeline_batcher *options = &crew->bin->options;
+    const weir_pool_options pool = {
+        .name = crew->member->name,
+        .event_bytes = sizeof(weir_gathered),
+        .threads = options->quick        ? WEIR_NONE
+                   : crew->bin->in_order ? 1
+                                         : options->count,
+        .task = crew_task,
+        .exited = crew_exited,
+        .discarded = crew_discarded,
+        .context = crew,
+        .restart = WEIR_CHILD_TRANSIENT,
+        .max_restarts = WEIR_INFINITY,
+        .restart_delay = &options->retry.delay,
+        .attempts = WEIR_POOL_ATTEMPTS_LIMIT,
+    };
+    weir_pool *opened;
+    weir_status status = weir_pool_open(crew->member->pipeline->runtime, &pool, &opened, out);
+    if (status == WEIR_OK) {
+        weir__store_release_ptr(&crew->pool, opened); /* P3 -> P4 */
+    }
+    return status;
+}

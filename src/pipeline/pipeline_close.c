@@ -1,0 +1,311 @@
+/*
+ * The end of a pipeline: drain, close.  See pipeline.h.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Draining is: nothing waits for another try any more (`draining`; what waits in processors they
+ * give back as they finish, what waits in pools is ended here, again and again, for a task may have
+ * looked at `draining` before it was set); sources are asked for nothing more; the supervisor has
+ * all members finish, who wait for their producers; and when it has ended, all is settled but for
+ * acks, for which sources are waited for.
+ *
+ * Closing stops what is left, last member first: its messages are dropped, and so given back.
+ * Pools are closed before sources, since their tasks may still settle.
+ */
+#include "base/refusal.h"
+#include "os/clock.h"
+#include "pipeline/pipeline.h"
+#include "runtime/errand.h"
+#include "runtime/runtime.h"
+
+static const uint64_t AWAIT_NS = 1000000;
+static const uint64_t LOOKS_NS = 10000000;  /* at what waits in pools */
+static const uint64_t STOP_NS = 5000000000; /* for members that were told to stop */
+
+static uint64_t time_left(const weir_pipeline *pipeline, uint64_t deadline) {
+    const uint64_t now = weir_runtime_now(pipeline->runtime);
+    return deadline == UINT64_MAX ? WEIR_FOREVER : deadline > now ? deadline - now : 0;
+}
+
+static weir_ref member_ref(const struct weir__member *member) {
+    return (weir_ref){weir__load_relaxed_u64(&member->ref)};
+}
+
+/* ---- draining ------------------------------------------------------------------- */
+
+static bool is_member(const weir_pipeline *pipeline, uint64_t stage) {
+    for (size_t i = 0; i < pipeline->member_count; i++) {
+        if (member_ref(&pipeline->members[i]).bits == stage) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Its subscriptions to a producer of the program's, which goes on, end; what that has sent comes. */
+static void leave_producer(weir_pipeline *pipeline, weir_ref producer) {
+    weir_runtime *runtime = pipeline->runtime;
+    const size_t room = weir_subscriptions(runtime, producer, NULL, 0) + pipeline->processor_count;
+    const size_t bytes = room * sizeof(weir_counters_subscription);
+    weir_counters_subscription *list = weir__alloc(pipeline->allocator, bytes, 64);
+    const size_t count = list == NULL ? 0 : weir_subscriptions(runtime, producer, list, room);
+    for (size_t i = 0; i < count && i < room; i++) {
+        if (is_member(pipeline, list[i].consumer)) {
+            const weir_subscription of = {
+                .consumer = {list[i].consumer}, .producer = producer, .id = list[i].id};
+            weir_cancel(runtime, of, WEIR_REASON_SHUTDOWN);
+        }
+    }
+    weir__free(pipeline->allocator, list, bytes);
+}
+
+static void begin_drain(weir_pipeline *pipeline) {
+    weir__store_relaxed_u32(&pipeline->draining, 1);
+    for (unsigned i = 0; i < pipeline->options.source_count; i++) {
+        if (pipeline->sources[i] != NULL) {
+            weir_source_finish(pipeline->sources[i], WEIR_FOREVER);
+        }
+    }
+    if (pipeline->push != NULL) {
+        weir_source_finish(pipeline->push, WEIR_FOREVER);
+    }
+    weir_finish(pipeline->runtime, pipeline->supervisor);
+    for (size_t i = 0; i < pipeline->options.producer_count; i++) {
+        leave_producer(pipeline, pipeline->producers[i]);
+    }
+}
+
+/* Children that wait to be begun again are given back. */
+static void end_waiting_in(weir_pool *pool) {
+    weir_child_info children[64];
+    enum { MOST = sizeof children / sizeof *children };
+    size_t count = weir_pool_children(pool, children, MOST);
+    for (size_t i = 0; i < count && i < MOST; i++) {
+        if (children[i].state == WEIR_CHILD_RESTARTING) {
+            weir_pool_end_child(pool, children[i].child);
+        }
+    }
+}
+
+/* But for batches whose sink is lost: nothing is wrong with them. */
+static void end_waiting_tries(weir_pipeline *pipeline) {
+    for (size_t i = 0; i < pipeline->crew_count; i++) {
+        struct weir__crew *crew = &pipeline->crews[i];
+        weir_pool *pool = weir__load_acquire_ptr(&crew->pool); /* P3 -> P4 */
+        if (pool != NULL && weir__load_relaxed_u32(&crew->lost) == 0) {
+            end_waiting_in(pool);
+        }
+    }
+    for (unsigned i = 0; i < pipeline->processor_count; i++) {
+        weir_pool *pool = weir__load_acquire_ptr(&pipeline->processors[i].pool); /* P3 -> P4 */
+        if (pool != NULL) {
+            end_waiting_in(pool);
+        }
+    }
+}
+
+/* A runtime that is stepped moves nothing while nobody waits: it is waited for at once. */
+static weir_status await_members(weir_pipeline *pipeline, uint64_t deadline) {
+    const bool stepped = pipeline->runtime->options.mode != WEIR_THREADS;
+    for (;;) {
+        end_waiting_tries(pipeline);
+        uint64_t left = time_left(pipeline, deadline);
+        const uint64_t slice = stepped || left < LOOKS_NS ? left : LOOKS_NS;
+        weir_status status = weir_wait(pipeline->runtime, pipeline->supervisor, slice, NULL);
+        if (status != WEIR_TIMEOUT || slice == left) {
+            return status;
+        }
+    }
+}
+
+static weir_status await_source(weir_pipeline *pipeline, weir_source *source, uint64_t deadline) {
+    return source == NULL ? WEIR_OK
+                          : weir_source_drain(source, WEIR_FOREVER, time_left(pipeline, deadline));
+}
+
+static weir_status drain_pipeline(weir_pipeline *pipeline, uint64_t timeout_ns) {
+    const uint64_t deadline = weir__clock_deadline(weir_runtime_now(pipeline->runtime), timeout_ns);
+    begin_drain(pipeline);
+    weir_status status = await_members(pipeline, deadline);
+    for (unsigned i = 0; i < pipeline->options.source_count && status == WEIR_OK; i++) {
+        status = await_source(pipeline, pipeline->sources[i], deadline);
+    }
+    return status == WEIR_OK ? await_source(pipeline, pipeline->push, deadline) : status;
+}
+
+weir_status weir_pipeline_drain(weir_pipeline *pipeline, uint64_t timeout_ns) {
+    if (weir__missing(pipeline, "pipeline")) {
+        return WEIR_INVALID;
+    }
+    weir_status status = weir__stepping_begin_from(pipeline->runtime, "weir_pipeline_drain");
+    if (status == WEIR_OK) {
+        status = drain_pipeline(pipeline, timeout_ns);
+        weir__stepping_end(pipeline->runtime);
+    }
+    return status;
+}
+
+/* ---- the sources' own end --------------------------------------------------------- */
+
+/* A stepped runtime that is at rest before will bring no more. */
+static bool go_on_until(weir_pipeline *pipeline, uint64_t deadline) {
+    if (pipeline->runtime->options.mode != WEIR_THREADS) {
+        return weir__runtime_go_on(pipeline->runtime, 1, deadline, NULL);
+    }
+    weir__clock_sleep_ns(AWAIT_NS);
+    return weir_runtime_now(pipeline->runtime) < deadline;
+}
+
+static bool sources_are_over(const weir_pipeline *pipeline) {
+    bool over = true;
+    for (unsigned i = 0; i < pipeline->options.source_count; i++) {
+        over = over && weir_source_over(pipeline->sources[i]);
+    }
+    return over;
+}
+
+weir_status weir_pipeline_await(weir_pipeline *pipeline, uint64_t timeout_ns) {
+    if (weir__missing(pipeline, "pipeline")) {
+        return WEIR_INVALID;
+    }
+    weir_status status = weir__stepping_begin_from(pipeline->runtime, "weir_pipeline_await");
+    if (status != WEIR_OK) {
+        return status;
+    }
+    const uint64_t deadline = weir__clock_deadline(weir_runtime_now(pipeline->runtime), timeout_ns);
+    while (!sources_are_over(pipeline) && go_on_until(pipeline, deadline)) {}
+    weir__stepping_end(pipeline->runtime);
+    return sources_are_over(pipeline) ? WEIR_OK : WEIR_TIMEOUT;
+}
+
+/* ---- closing --------------------------------------------------------------------- */
+
+static weir_status close_own_pool(weir_pool **pool) {
+    weir_status status = weir_pool_close(*pool, NULL);
+    if (status == WEIR_OK) {
+        *pool = NULL;
+    }
+    return status;
+}
+
+static weir_status close_pools(weir_pipeline *pipeline) {
+    weir_status status = WEIR_OK;
+    while (pipeline->retired != NULL && status == WEIR_OK) {
+        struct weir__retired *retired = pipeline->retired;
+        status = close_own_pool(&retired->pool);
+        if (status == WEIR_OK) {
+            pipeline->retired = retired->next;
+            weir__free(pipeline->allocator, retired, sizeof *retired);
+        }
+    }
+    for (unsigned i = 0; i < pipeline->processor_count && status == WEIR_OK; i++) {
+        status = close_own_pool(&pipeline->processors[i].pool);
+    }
+    for (size_t i = 0; i < pipeline->crew_count && status == WEIR_OK; i++) {
+        status = close_own_pool(&pipeline->crews[i].pool);
+    }
+    return status;
+}
+
+static weir_status close_source(weir_pipeline *pipeline, weir_source **source) {
+    if (*source == NULL) {
+        return WEIR_OK;
+    }
+    weir_status status = weir_source_drain(*source, STOP_NS, 2 * STOP_NS);
+    if (status != WEIR_OK) {
+        return status;
+    }
+    weir_pipeline_stats figures = {0};
+    weir__pipeline_add_source(&figures, *source);
+    status = weir_source_close(*source);
+    if (status == WEIR_OK) {
+        *source = NULL;
+        WEIR__TALLY(pipeline, pulled, figures.pulled);
+        WEIR__TALLY(pipeline, acked, figures.acked);
+        WEIR__TALLY(pipeline, naks, figures.naks);
+        WEIR__TALLY(pipeline, lost_acks, figures.lost_acks);
+    }
+    return status;
+}
+
+/* All has been settled by now: they have so long to tell their drivers. */
+static weir_status close_sources(weir_pipeline *pipeline) {
+    weir_status status = WEIR_OK;
+    for (unsigned i = 0; i < pipeline->options.source_count; i++) {
+        if (pipeline->sources[i] != NULL) {
+            weir_source_finish(pipeline->sources[i], STOP_NS);
+        }
+    }
+    for (unsigned i = 0; i < pipeline->options.source_count && status == WEIR_OK; i++) {
+        status = close_source(pipeline, &pipeline->sources[i]);
+    }
+    return status == WEIR_OK ? close_source(pipeline, &pipeline->push) : status;
+}
+
+/* Every stage that was started has ended, or is waited for a little. */
+static weir_status await_all(weir_pipeline *pipeline) {
+    weir_status status = WEIR_OK;
+    if (pipeline->supervisor.bits != 0) {
+        weir_stop(pipeline->runtime, pipeline->supervisor, WEIR_REASON_SHUTDOWN);
+        status = weir_wait(pipeline->runtime, pipeline->supervisor, STOP_NS, NULL);
+    }
+    for (size_t i = 0; i < pipeline->member_count && status == WEIR_OK; i++) {
+        if (member_ref(&pipeline->members[i]).bits != 0) { /* an opening that failed has these */
+            weir_stop(pipeline->runtime, member_ref(&pipeline->members[i]), WEIR_REASON_SHUTDOWN);
+            status = weir_wait(pipeline->runtime, member_ref(&pipeline->members[i]), STOP_NS, NULL);
+        }
+    }
+    return status;
+}
+
+weir_status weir__pipeline_shut(weir_pipeline *pipeline) {
+    weir__store_relaxed_u32(&pipeline->draining, 1);
+    weir_status status = await_all(pipeline);
+    if (status == WEIR_OK) {
+        status = close_pools(pipeline);
+    }
+    if (status == WEIR_OK) {
+        weir_inlet_close(pipeline->dead);
+        pipeline->dead = NULL;
+    }
+    if (status == WEIR_OK) {
+        status = close_sources(pipeline);
+    }
+    for (size_t i = 0; i < pipeline->crew_count && status == WEIR_OK; i++) {
+        if (pipeline->crews[i].bin->options.sink != NULL) {
+            weir__crew_close_sink(&pipeline->crews[i]);
+        }
+    }
+    return status;
+}
+
+/* Once; what is still at work after that is stopped. */
+static void drain_at_last(weir_pipeline *pipeline) {
+    if (!pipeline->drained) {
+        pipeline->drained = true;
+        if (drain_pipeline(pipeline, pipeline->options.shutdown_ns) == WEIR_TIMEOUT) {
+            weir__pipeline_log(pipeline, WEIR_LOG_WARNING,
+                               "what was under way was not through in time, and is given back");
+        }
+    }
+}
+
+weir_status weir_pipeline_close(weir_pipeline *pipeline, weir_pipeline_stats *stats) {
+    if (pipeline == NULL) {
+        return WEIR_OK;
+    }
+    weir_runtime *runtime = pipeline->runtime;
+    weir_status status = weir__stepping_begin_from(runtime, "weir_pipeline_close");
+    if (status != WEIR_OK) {
+        return status;
+    }
+    drain_at_last(pipeline);
+    status = weir__pipeline_shut(pipeline);
+    if (stats != NULL) {
+        weir_pipeline_read_stats(pipeline, stats);
+    }
+    if (status == WEIR_OK) {
+        weir__pipeline_free(pipeline);
+    }
+    weir__stepping_end(runtime);
+    return status;
+}

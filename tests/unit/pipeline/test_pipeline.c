@@ -1,0 +1,308 @@
+/*
+ * Pipelines: outcomes, batches, dead letters, retries, in every world.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: each message goes where its callbacks say, and is settled once, as that says.
+ * Method: a scene whose source brings numbers, and whose callbacks do what a letter says.
+ */
+#include "support/cmocka.h"
+#include "support/pipeline_scene.h"
+
+#include <string.h>
+
+static struct pipeline_scene scene;
+
+#define MS                UINT64_C(1000000)
+#define EACH_WORLD(count) for (int world = 0; pipeline_scene_world(&scene, world, (count)); world++)
+
+/* ---- without batchers ------------------------------------------------------------ */
+
+static void settled_after_handle_message(void **state) {
+    (void)state;
+    EACH_WORLD(7) {
+        const char *does[] = {"o", "s", "f", "r", "d", "n", "b"};
+        for (size_t i = 0; i < 7; i++) scene.does[i] = does[i];
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        pipeline_scene_end(&scene);
+        pipeline_scene_expect(&scene, "osfndnf");
+        assert_int_equal(scene.stats.begun, 7);
+        assert_int_equal(scene.stats.done, 2);
+        assert_int_equal(scene.stats.dead, 1);
+        assert_int_equal(scene.stats.failed, 2);
+        assert_int_equal(scene.stats.given_back, 2);
+    }
+}
+
+static void many_processors_and_sources(void **state) {
+    (void)state;
+    EACH_WORLD(500) {
+        scene.options.source_count = 3;
+        scene.options.processors.count = 4;
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        pipeline_scene_end(&scene);
+        assert_int_equal(scene.stats.begun, 1500);
+        assert_int_equal(scene.stats.done, 1500);
+    }
+}
+
+/* ---- batches --------------------------------------------------------------------- */
+
+static void batches_by_size(void **state) {
+    (void)state;
+    EACH_WORLD(7) {
+        pipeline_scene_batcher(&scene, "store", 3);
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        rig_expect(&scene.rig, "store: 0 1 2\nstore: 3 4 5\n");
+        pipeline_scene_end(&scene);
+        rig_expect(&scene.rig, "store: 6\n");
+        pipeline_scene_expect(&scene, "ooooooo");
+        assert_int_equal(scene.stats.batches, 3);
+        assert_int_equal(scene.stats.batched, 7);
+    }
+}
+
+static void mixed_outcomes_go_their_ways(void **state) {
+    (void)state;
+    EACH_WORLD(9) {
+        pipeline_scene_batcher(&scene, "a", 2);
+        pipeline_scene_batcher(&scene, "b", 2);
+        const char *does[] = {"o", "1o", "s", "o", "f", "1o", "n", "9o", "d"};
+        for (size_t i = 0; i < 9; i++) scene.does[i] = does[i];
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        pipeline_scene_end(&scene);
+        pipeline_scene_expect(&scene, "oosofonfd");
+        assert_int_equal(scene.batched[0] + scene.batched[1] + scene.batched[3] + scene.batched[5],
+                         4);
+        assert_int_equal(scene.stats.batched, 4);
+    }
+}
+
+static void outcomes_of_batches(void **state) {
+    (void)state;
+    EACH_WORLD(7) {
+        pipeline_scene_batcher(&scene, "store", 7);
+        const char *does[] = {"o", "s", "f", "r", "d", "n", "b"};
+        for (size_t i = 0; i < 7; i++) scene.batch_does[i] = does[i];
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        pipeline_scene_end(&scene);
+        pipeline_scene_expect(&scene, "osfndnf");
+    }
+}
+
+/* ---- dead letters ------------------------------------------------------------------ */
+
+static void dead_letters_are_acknowledged_once_stored(void **state) {
+    (void)state;
+    EACH_WORLD(6) {
+        pipeline_scene_batcher(&scene, "store", 2);
+        pipeline_scene_batcher(&scene, "dead", 1);
+        scene.options.dead = "dead";
+        scene.does[0] = "d";       /* at once */
+        scene.does[1] = "f";       /* there are no tries */
+        scene.batch_does[2] = "f"; /* in its batch, then stored */
+        scene.batch_does[2] = "fo";
+        scene.does[3] = "d";
+        scene.batch_does[3] = "f"; /* not even as a dead letter */
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 2000 * MS * (world >= 2));
+        pipeline_scene_end(&scene);
+        pipeline_scene_expect(&scene, "dddnoo");
+        assert_int_equal(scene.stats.dead, 3);
+        assert_int_equal(scene.stats.given_back, 1);
+        assert_int_equal(scene.batched[2], 2);
+    }
+}
+
+/* ---- retries ------------------------------------------------------------------------ */
+
+static void messages_are_tried_again(void **state) {
+    (void)state;
+    for (int world = 2; pipeline_scene_world(&scene, world, 4); world++) {
+        pipeline_scene_batcher(&scene, "store", 100);
+        scene.options.retry = (weir_tries){.tries = 3, .delay = {.first_ns = 10 * MS}};
+        scene.does[0] = "ffo";
+        scene.does[1] = "f";
+        scene.does[2] = "rrs";
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        assert_int_equal(scene.handled[0], 1);
+        pipeline_scene_run(&scene, 10 * MS);
+        assert_int_equal(scene.handled[0], 2);
+        pipeline_scene_run(&scene, 19 * MS);
+        assert_int_equal(scene.handled[0], 2);
+        pipeline_scene_run(&scene, 1 * MS);
+        assert_int_equal(scene.handled[0], 3);
+        assert_int_equal(scene.handled[1], 3);
+        pipeline_scene_end(&scene);
+        rig_expect(&scene.rig, "store: 3 0\n");
+        pipeline_scene_expect(&scene, "ofso");
+        assert_int_equal(scene.stats.retried, 6);
+    }
+}
+
+static void batches_are_tried_again(void **state) {
+    (void)state;
+    for (int world = 2; pipeline_scene_world(&scene, world, 4); world++) {
+        pipeline_scene_batcher(&scene, "store", 4)->retry =
+            (weir_tries){.tries = 3, .delay = {.first_ns = 10 * MS}};
+        scene.batch_does[0] = "ffo";
+        scene.batch_does[2] = "f";
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        rig_expect(&scene.rig, "store: 0 1 2 3\n");
+        pipeline_scene_expect(&scene, " o o"); /* those that went well do not wait */
+        pipeline_scene_run(&scene, 30 * MS);
+        rig_expect(&scene.rig, "store: 0 2 #2\nstore: 0 2 #3\n");
+        pipeline_scene_expect(&scene, "oofo");
+        pipeline_scene_end(&scene);
+    }
+}
+
+static void a_drain_gives_retries_back(void **state) {
+    (void)state;
+    EACH_WORLD(3) {
+        pipeline_scene_batcher(&scene, "store", 1);
+        scene.options.retry = (weir_tries){.tries = 3, .delay = {.first_ns = 10000 * MS}};
+        scene.does[0] = "f";
+        scene.batch_does[1] = "f";
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        pipeline_scene_expect(&scene, "  o");
+        pipeline_scene_end(&scene);
+        pipeline_scene_expect(&scene, "nno");
+        assert_int_equal(scene.handled[0], 1);
+        assert_int_equal(scene.batched[1], 1);
+        assert_int_equal(scene.stats.given_back, 2);
+    }
+}
+
+static void retries_in_order(void **state) {
+    (void)state;
+    for (int world = 2; pipeline_scene_world(&scene, world, 6); world++) {
+        pipeline_scene_batcher(&scene, "store", 6);
+        scene.options.retry =
+            (weir_tries){.tries = 3, .delay = {.first_ns = 10 * MS}, .in_order = true};
+        scene.does[1] = "ffo";
+        scene.does[4] = "fo";
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 100 * MS);
+        rig_expect(&scene.rig, "store: 0 1 2 3 4 5\n");
+        pipeline_scene_end(&scene);
+    }
+}
+
+/* ---- what one becomes, and at once ------------------------------------------------- */
+
+static void one_becomes_two(void **state) {
+    (void)state;
+    EACH_WORLD(3) {
+        pipeline_scene_batcher(&scene, "store", 10);
+        scene.does[1] = "+";
+        scene.does[2] = "a";
+        scene.batch_does[2] = "f"; /* which nobody hears of */
+        scene.batch_does[1] = "of";
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        pipeline_scene_end(&scene);
+        pipeline_scene_expect(&scene, "ofo");
+        assert_int_equal(scene.batched[1], 2);
+    }
+}
+
+/* ---- sinks --------------------------------------------------------------------------- */
+
+static void a_sink_is_opened_again(void **state) {
+    (void)state;
+    for (int world = 2; pipeline_scene_world(&scene, world, 4); world++) {
+        weir_pipeline_batcher *batcher = pipeline_scene_batcher(&scene, "store", 2);
+        batcher->handle_batch = NULL;
+        batcher->sink = &scene.sink;
+        batcher->retry.delay.first_ns = 10 * MS;
+        scene.sink_lost = 3; /* open, open, write */
+        scene.sink_lost = 2;
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        rig_expect(&scene.rig, "");
+        pipeline_scene_run(&scene, 100 * MS);
+        rig_expect(&scene.rig, "store: 0 1\nstore: 2 3\n");
+        pipeline_scene_end(&scene);
+        pipeline_scene_expect(&scene, "oooo");
+        assert_int_equal(scene.sink_opened, 3);
+        assert_int_equal(scene.stats.reopened, 2);
+    }
+}
+
+/* ---- close without a drain ------------------------------------------------------------ */
+
+static void a_close_gives_back_what_is_left(void **state) {
+    (void)state;
+    for (int world = 2; pipeline_scene_world(&scene, world, 4); world++) {
+        weir_pipeline_batcher *batcher = pipeline_scene_batcher(&scene, "store", 2);
+        batcher->handle_batch = NULL;
+        batcher->sink = &scene.sink;
+        scene.sink_lost = UINT32_MAX; /* for good */
+        scene.options.shutdown_ns = 1000 * MS;
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        pipeline_scene_close(&scene);
+        pipeline_scene_expect(&scene, "nnnn");
+    }
+}
+
+/* ---- the program's own ------------------------------------------------------------------ */
+
+static void tests_of_a_pipeline(void **state) {
+    (void)state;
+    EACH_WORLD(0) {
+        pipeline_scene_batcher(&scene, "store", 100);
+        scene.options.retry = (weir_tries){.tries = 2, .delay = {.first_ns = MS}};
+        scene.does[1] = "f";
+        scene.does[2] = "s";
+        scene.does[3] = "d";
+        scene.batch_does[4] = "n";
+        pipeline_scene_open(&scene);
+        weir_message messages[5] = {0};
+        uint64_t numbers[5];
+        weir_outcome outcomes[5];
+        for (size_t i = 0; i < 5; i++) {
+            numbers[i] = i;
+            messages[i].data = (weir_bytes){.at = (const char *)&numbers[i], .count = 8};
+        }
+        assert_int_equal(weir_pipeline_test(scene.pipeline, messages, 5, 1000 * MS, outcomes),
+                         WEIR_OK);
+        assert_int_equal(outcomes[0], WEIR_MESSAGE_OK);
+        assert_int_equal(outcomes[1], WEIR_MESSAGE_FAILED);
+        assert_int_equal(outcomes[2], WEIR_MESSAGE_SKIP);
+        assert_int_equal(outcomes[3], WEIR_MESSAGE_DEAD);
+        assert_int_equal(outcomes[4], WEIR_MESSAGE_NAK);
+        assert_int_equal(weir_pipeline_push(scene.pipeline, messages, 1), WEIR_OK);
+        assert_true(weir_pipeline_running(scene.pipeline));
+        pipeline_scene_end(&scene);
+        assert_int_equal(scene.handled[0], 2);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(settled_after_handle_message),
+        cmocka_unit_test(many_processors_and_sources),
+        cmocka_unit_test(batches_by_size),
+        cmocka_unit_test(mixed_outcomes_go_their_ways),
+        cmocka_unit_test(outcomes_of_batches),
+        cmocka_unit_test(dead_letters_are_acknowledged_once_stored),
+        cmocka_unit_test(messages_are_tried_again),
+        cmocka_unit_test(batches_are_tried_again),
+        cmocka_unit_test(a_drain_gives_retries_back),
+        cmocka_unit_test(retries_in_order),
+        cmocka_unit_test(one_becomes_two),
+        cmocka_unit_test(a_sink_is_opened_again),
+        cmocka_unit_test(a_close_gives_back_what_is_left),
+        cmocka_unit_test(tests_of_a_pipeline),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

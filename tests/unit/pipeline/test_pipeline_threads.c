@@ -1,0 +1,141 @@
+/*
+ * Pipelines with threads of their own: sources, workers, crews, pushers.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: with real threads, too, each message is settled exactly once, whatever fails, and whenever
+ * the pipeline is drained or closed.
+ * Method: a scene whose every seventh message fails in some way; connections are lost now and then;
+ * another thread pushes meanwhile, and reads what there is.
+ */
+#include "base/atomic.h"
+#include "os/clock.h"
+#include "support/cmocka.h"
+#include "support/pipeline_scene.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#define MS UINT64_C(1000000)
+
+enum { MESSAGES = 3000, PUSHES = 300 };
+
+static struct pipeline_scene scene;
+static uint32_t pushing; /* atomic */
+
+static void *push(void *argument) {
+    uint64_t number = PIPELINE_SCENE_NUMBERS - 1;
+    const weir_message message = {.data = {.at = (const char *)&number, .count = 8}};
+    (void)argument;
+    for (unsigned i = 0; i < PUSHES && weir__load_relaxed_u32(&pushing) != 0; i++) {
+        weir_pipeline_stage stages[32];
+        weir_pipeline_stats stats;
+        weir_pipeline_push(scene.pipeline, &message, 1);
+        weir_pipeline_topology(scene.pipeline, stages, 32);
+        weir_pipeline_read_stats(scene.pipeline, &stats);
+    }
+    return NULL;
+}
+
+static void set_scene(bool blocking, bool sinks) {
+    static const char *const words[] = {"fo", "s", "ro", "d", "1o", "n", "f"};
+    pipeline_scene_of(&scene,
+                      &(weir_runtime_options){.mode = WEIR_THREADS, .workers = 2, .unpinned = true},
+                      MESSAGES);
+    scene.quiet = true;
+    scene.options.source_count = 2;
+    scene.options.processors.count = 3;
+    scene.options.processors.blocking = blocking;
+    scene.options.retry = (weir_tries){.tries = 3, .delay = {.first_ns = MS / 10, .jitter = 1}};
+    weir_pipeline_batcher *store = pipeline_scene_batcher(&scene, "store", 20);
+    store->timeout_ns = MS;
+    store->count = 2;
+    if (sinks) {
+        store->handle_batch = NULL;
+        store->sink = &scene.sink;
+        store->count = 1;
+    }
+    pipeline_scene_batcher(&scene, "other", 5)->quick = true;
+    pipeline_scene_batcher(&scene, "dead", 1);
+    scene.options.dead = "dead";
+    for (size_t i = 0; i < PIPELINE_SCENE_NUMBERS; i += 7) {
+        scene.does[i] = words[i / 7 % 7];
+        scene.batch_does[i + 3 < PIPELINE_SCENE_NUMBERS ? i + 3 : i] = words[i / 7 % 5 * 2 % 5];
+    }
+}
+
+static void play(bool blocking, bool sinks, uint64_t for_ns) {
+    set_scene(blocking, sinks);
+    scene.sink_lost = sinks ? 3 : 0;
+    pipeline_scene_open(&scene);
+    pthread_t pusher;
+    weir__store_relaxed_u32(&pushing, 1);
+    assert_int_equal(pthread_create(&pusher, NULL, push, NULL), 0);
+    weir__clock_sleep_ns(for_ns);
+    weir__store_relaxed_u32(&pushing, 0);
+    pthread_join(pusher, NULL);
+    assert_int_equal(weir_pipeline_drain(scene.pipeline, WEIR_FOREVER), WEIR_OK);
+    scene.rig.log.used = 0;
+    pipeline_scene_close(&scene);
+}
+
+static void drained_at_any_moment(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 12; i++) play(i % 3 == 2, i % 2 == 1, i * i * MS / 2);
+}
+
+static void closed_at_any_moment(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 12; i++) {
+        set_scene(i % 3 == 2, false);
+        scene.options.shutdown_ns = 1 + i % 4 * MS;
+        pipeline_scene_open(&scene);
+        weir__clock_sleep_ns(i * i * MS / 4);
+        scene.rig.log.used = 0;
+        pipeline_scene_close(&scene);
+    }
+}
+
+static void somebody_is_stopped(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 10; i++) {
+        set_scene(false, false);
+        scene.options.max_restarts = WEIR_INFINITY;
+        pipeline_scene_open(&scene);
+        weir_pipeline_stage stages[32];
+        const size_t count = weir_pipeline_topology(scene.pipeline, stages, 32);
+        weir__clock_sleep_ns(i * MS / 2);
+        weir_stop(scene.rig.runtime, stages[2 + i % (count - 2)].stage, WEIR_REASON_USER);
+        weir__clock_sleep_ns(MS);
+        weir_pipeline_drain(scene.pipeline, 2000 * MS);
+        scene.rig.log.used = 0;
+        pipeline_scene_close(&scene);
+    }
+}
+
+static void a_test_waits(void **state) {
+    (void)state;
+    set_scene(false, false);
+    scene.does[1] = "f";
+    pipeline_scene_open(&scene);
+    uint64_t numbers[] = {2, 1};
+    weir_message messages[2] = {0};
+    weir_outcome outcomes[2];
+    for (size_t i = 0; i < 2; i++) {
+        messages[i].data = (weir_bytes){.at = (const char *)&numbers[i], .count = 8};
+    }
+    assert_int_equal(weir_pipeline_test(scene.pipeline, messages, 2, WEIR_FOREVER, outcomes),
+                     WEIR_OK);
+    assert_int_equal(outcomes[0], WEIR_MESSAGE_OK);
+    assert_int_equal(outcomes[1], WEIR_MESSAGE_DEAD);
+    pipeline_scene_end(&scene);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(drained_at_any_moment),
+        cmocka_unit_test(closed_at_any_moment),
+        cmocka_unit_test(somebody_is_stopped),
+        cmocka_unit_test(a_test_waits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
