@@ -130,7 +130,7 @@ typedef struct weir_pipeline_batcher {
     /* Unless NULL: messages for which it says the same, modulo count, are in the same batches,
      * which are handled one after the other, in order.  On a worker. */
     uint32_t (*partition_by)(void *context, const weir_message *message);
-    weir_rate *rate; /* unless NULL: each batch takes one token of it                            */
+    weir_rate *rate; /* unless NULL: each batch takes one token of it, and one more for each try */
 
     /* One of the two, required.  handle_batch sets outcomes, which are OK before; if it returns
      * anything but OK, that is the outcome of all that it left OK. */
@@ -279,7 +279,7 @@ weir_status weir_pipeline_await(weir_pipeline *pipeline, uint64_t timeout_ns);
 weir_status weir_pipeline_push(weir_pipeline *pipeline, const weir_message *messages, size_t count);
 
 /*
- * For tests: pushes messages, has the batches that they are in go at once, and waits until all are
+ * For tests: pushes messages, each of which has its batch go at once, and waits until all are
  * settled.  In a SIMULATED runtime it steps that, and time is virtual: back-off takes no time.
  * Arguments  outcomes: receives what each was settled as: OK, SKIP, FAILED, DEAD or NAK.
  *            timeout_ns: how long to wait.
@@ -328,7 +328,7 @@ typedef struct weir_pipeline_stage {
  */
 size_t weir_pipeline_topology(const weir_pipeline *pipeline, weir_pipeline_stage *out, size_t room);
 
-/* Whether all of its stages run.  Threads: any.  Source: Broadway.all_running?. */
+/* Whether all of its stages run; a source that has ended does not.  Threads: any.  Source: Broadway.all_running?. */
 bool weir_pipeline_running(const weir_pipeline *pipeline);
 
 /* What it has done so far, in messages.  Exact at rest. */

@@ -294,6 +294,7 @@ weir_status weir__crew_start(struct weir__crew *crew, weir_ref *out) {
         .max_restarts = WEIR_INFINITY,
         .restart_delay = &options->retry.delay,
         .attempts = WEIR_POOL_ATTEMPTS_LIMIT,
+        .restart_rate = options->rate,
     };
     weir_pool *opened;
     weir_status status = weir_pool_open(crew->member->pipeline->runtime, &pool, &opened, out);

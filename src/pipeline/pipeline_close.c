@@ -32,7 +32,7 @@ static weir_ref member_ref(const struct weir__member *member) {
 
 /* ---- draining ------------------------------------------------------------------- */
 
-static bool is_member(const weir_pipeline *pipeline, uint64_t stage) {
+static bool has_member(const weir_pipeline *pipeline, uint64_t stage) {
     for (size_t i = 0; i < pipeline->member_count; i++) {
         if (member_ref(&pipeline->members[i]).bits == stage) {
             return true;
@@ -41,7 +41,7 @@ static bool is_member(const weir_pipeline *pipeline, uint64_t stage) {
     return false;
 }
 
-/* Its subscriptions to a producer of the program's, which goes on, end; what that has sent comes. */
+/* Its subscriptions to a producer of the program's end; what that has sent comes still. */
 static void leave_producer(weir_pipeline *pipeline, weir_ref producer) {
     weir_runtime *runtime = pipeline->runtime;
     const size_t room = weir_subscriptions(runtime, producer, NULL, 0) + pipeline->processor_count;
@@ -49,7 +49,7 @@ static void leave_producer(weir_pipeline *pipeline, weir_ref producer) {
     weir_counters_subscription *list = weir__alloc(pipeline->allocator, bytes, 64);
     const size_t count = list == NULL ? 0 : weir_subscriptions(runtime, producer, list, room);
     for (size_t i = 0; i < count && i < room; i++) {
-        if (is_member(pipeline, list[i].consumer)) {
+        if (has_member(pipeline, list[i].consumer)) {
             const weir_subscription of = {
                 .consumer = {list[i].consumer}, .producer = producer, .id = list[i].id};
             weir_cancel(runtime, of, WEIR_REASON_SHUTDOWN);

@@ -3,13 +3,14 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A stage that has stopped by itself is started again by the supervisor, on its worker.  That can
- * be done with processors, gatherers and pools without threads; of all others a second start is
- * refused, so that the supervisor gives up, and the pipeline ends.  Sources are opened before the
+ * be done with processors, gatherers and pools without threads; if another one has stopped, the
+ * supervisor is stopped, and the pipeline ends.  Sources are opened before the
  * supervisor is: not amid its start, which might be a callback for all that they know.
  */
 #include "base/refusal.h"
 #include "pipeline/pipeline.h"
 #include "runtime/runtime.h"
+#include "stage/host.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -337,22 +338,34 @@ weir_status weir__members_open(weir_pipeline *pipeline) {
 /* One that weir__members_open has started. */
 static weir_status hand_over(struct weir__member *member, weir_ref *out) {
     if (member->starts > 0) {
-        return weir__refuse(WEIR_INVALID, "%s cannot be started again: the pipeline ends",
-                            member->name);
+        return weir__refuse(WEIR_WRONG_THREAD, "%s is not started in a callback", member->name);
     }
     *out = (weir_ref){weir__load_relaxed_u64(&member->ref)};
-    member->starts = 1;
     return WEIR_OK;
+}
+
+/* In a callback of the supervisor's: it stops, and all members with it. */
+static weir_status end_pipeline(const struct weir__member *member, weir_status status) {
+    weir__pipeline_log(member->pipeline, WEIR_LOG_ERROR,
+                       "%s has stopped, and cannot be started again: the pipeline ends",
+                       member->name);
+    if (weir__here != NULL && weir__here->running != NULL) {
+        weir_stop(member->pipeline->runtime, weir_self(weir__here->running), WEIR_REASON_SHUTDOWN);
+    }
+    return status;
 }
 
 weir_status weir__member_start(weir_runtime *runtime, void *argument, weir_ref *out) {
     struct weir__member *member = argument;
     (void)runtime;
-    if (member->role < WEIR_ROLE_PROCESSOR) {
-        return hand_over(member, out);
+    weir_status status =
+        member->role < WEIR_ROLE_PROCESSOR ? hand_over(member, out) : start_by_role(member, out);
+    if (status == WEIR_WRONG_THREAD) {
+        return end_pipeline(member, status);
     }
-    weir_status status = start_by_role(member, out);
-    if (status == WEIR_OK) {
+    if (status == WEIR_OK && member->role < WEIR_ROLE_PROCESSOR) {
+        member->starts = 1;
+    } else if (status == WEIR_OK) {
         feed_dead(member, *out);
         weir__store_relaxed_u64(&member->ref, out->bits);
         if (member->starts++ > 0) {
