@@ -218,22 +218,23 @@ static void one_becomes_two(void **state) {
 
 static void a_sink_is_opened_again(void **state) {
     (void)state;
-    for (int world = 2; pipeline_scene_world(&scene, world, 4); world++) {
-        weir_pipeline_batcher *batcher = pipeline_scene_batcher(&scene, "store", 2);
-        batcher->handle_batch = NULL;
-        batcher->sink = &scene.sink;
-        batcher->retry.delay.first_ns = 10 * MS;
-        scene.sink_lost = 3; /* open, open, write */
-        scene.sink_lost = 2;
-        pipeline_scene_open(&scene);
-        pipeline_scene_run(&scene, 0);
-        rig_expect(&scene.rig, "");
-        pipeline_scene_run(&scene, 100 * MS);
-        rig_expect(&scene.rig, "store: 0 1\nstore: 2 3\n");
-        pipeline_scene_end(&scene);
-        pipeline_scene_expect(&scene, "oooo");
-        assert_int_equal(scene.sink_opened, 3);
-        assert_int_equal(scene.stats.reopened, 2);
+    for (uint32_t losses = 1; losses <= 3; losses++) {
+        for (int world = 2; pipeline_scene_world(&scene, world, 4); world++) {
+            weir_pipeline_batcher *batcher = pipeline_scene_batcher(&scene, "store", 2);
+            batcher->handle_batch = NULL;
+            batcher->sink = &scene.sink;
+            batcher->retry.delay.first_ns = 10 * MS;
+            scene.sink_lost = losses;
+            pipeline_scene_open(&scene);
+            pipeline_scene_run(&scene, 0);
+            rig_expect(&scene.rig, "");
+            pipeline_scene_run(&scene, 1000 * MS);
+            rig_expect(&scene.rig, "store: 0 1\nstore: 2 3\n");
+            pipeline_scene_end(&scene);
+            pipeline_scene_expect(&scene, "oooo");
+            assert_int_equal(scene.sink_opened, losses + 1);
+            assert_int_equal(scene.stats.reopened, losses);
+        }
     }
 }
 
