@@ -144,6 +144,8 @@ int main(int count, char **arguments) {
     weir_pipeline_stats stats;
     weir_must(weir_pipeline_close(pipeline, &stats));
     weir_must(weir_runtime_close(runtime, NULL));
+    for (int i = 0; i < 3 && shows; i++) remove(names[i]);
+    if (shows) remove("store.dead"), rmdir(show);
     printf("%llu lines stored or left out, %llu dead\n", (unsigned long long)stats.done,
            (unsigned long long)stats.dead);
 }
