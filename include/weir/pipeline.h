@@ -328,7 +328,8 @@ typedef struct weir_pipeline_stage {
  */
 size_t weir_pipeline_topology(const weir_pipeline *pipeline, weir_pipeline_stage *out, size_t room);
 
-/* Whether all of its stages run; a source that has ended does not.  Threads: any.  Source: Broadway.all_running?. */
+/* Whether all of its stages run; a source that has ended does not.
+ * Threads: any.  Source: Broadway.all_running?. */
 bool weir_pipeline_running(const weir_pipeline *pipeline);
 
 /* What it has done so far, in messages.  Exact at rest. */
