@@ -109,6 +109,11 @@ inline weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options
     return weir_pool_open(runtime, &options, out, stage);
 }
 
+inline weir_status weir_source_open(weir_runtime *runtime, const weir_source_options &options,
+                                    weir_source **out, weir_ref *stage = nullptr) {
+    return weir_source_open(runtime, &options, out, stage);
+}
+
 inline weir_status weir_supervisor_start(weir_runtime *runtime,
                                          const weir_supervisor_options &options,
                                          weir_ref *out = nullptr) {
