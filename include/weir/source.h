@@ -20,7 +20,9 @@
  *     the runtime, or when it is stopped; then nothing more is pulled, and the ledger waits for
  *     what is outstanding.  At the deadline the rest is nak'd (`abandoned`); acks are delivered,
  *     the driver is closed
- *   - a drain of the runtime waits for that, too
+ *   - a drain of the runtime waits for that, too, and so does weir_runtime_settle where there are
+ *     threads: a source is work outside (weir_busy) of a second stage, NAME.acks, which weir_stages
+ *     shows, and which ends when the driver is closed
  *
  * Cumulative sources (Kafka's offsets) know a position for each lane, and no acks of single
  * messages: they are told the position below which all is settled.  It never passes a message that
@@ -247,11 +249,12 @@ typedef void weir_pushed(void *context, const weir_ack *acks, size_t count);
 /*
  * Sends messages out of band: their bytes are copied, and they are a producer's like those that
  * were pulled.  Of *messages spans, time, batch_key, deliveries, tries, batcher, flush count.
- * Arguments  count: up to max_outstanding; timeout_ns: WEIR_BLOCK only.
+ * Arguments  count: up to max_outstanding, and to 1024; timeout_ns: WEIR_BLOCK only.
  *            settled: unless NULL, called once, when all of them are settled (Broadway's
  *            CallerAcknowledger; with NULL its NoopAcknowledger).  The acks' tokens are the
  *            messages' numbers, from 0.
- * Returns    WEIR_OK; WEIR_FULL: as many are outstanding, or wait, as are allowed; WEIR_TIMEOUT.
+ * Returns    WEIR_OK; WEIR_FULL: max_outstanding of pushes are outstanding, or 1024 wait for demand
+ *            (this WEIR_BLOCK waits for); WEIR_TIMEOUT.
  * Errors     NO_STAGE: it is finished or has stopped; NO_MEMORY; INVALID; WRONG_THREAD (it would
  *            wait, in a callback).
  * Cost       two allocations for a push.

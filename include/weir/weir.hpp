@@ -114,6 +114,11 @@ inline weir_status weir_pool_iterate(weir_runtime *runtime, const weir_iterator_
     return weir_pool_iterate(runtime, &options, out, stage);
 }
 
+inline weir_status weir_source_open(weir_runtime *runtime, const weir_source_options &options,
+                                    weir_source **out, weir_ref *stage = nullptr) {
+    return weir_source_open(runtime, &options, out, stage);
+}
+
 inline weir_status weir_supervisor_start(weir_runtime *runtime,
                                          const weir_supervisor_options &options,
                                          weir_ref *out = nullptr) {

@@ -74,8 +74,8 @@ struct weir__lane;
 struct weir__receipt {
     uint64_t token;
     uint64_t position;
-    uint64_t since_ns; /* pulled, or its lease was extended; of WAITS: when it is due */
-    uint64_t fate;     /* once it is settled: ledger.h                                */
+    uint64_t due_ns; /* of WAITS */
+    uint64_t fate;   /* once it is settled: ledger.h                                */
     struct weir__page *page;
     struct weir__lane *lane; /* cumulative, unless that was revoked */
     uint32_t lane_number;

@@ -75,7 +75,7 @@ static void pass_settled(weir_source *source, struct weir__lane *lane) {
 static void wait_for_redelivery(weir_source *source, struct weir__receipt *receipt) {
     uint32_t place = weir__receipt_place(source, receipt);
     receipt->state = WEIR__RECEIPT_WAITS;
-    receipt->since_ns = weir__clock_deadline(source->now_ns, source->options.redeliver_ns);
+    receipt->due_ns = weir__clock_deadline(source->now_ns, source->options.redeliver_ns);
     receipt->next_wait = 0;
     if (source->waits.first == 0) {
         source->waits.first = place;
@@ -105,7 +105,6 @@ static void emit_again(weir_source *source, struct weir__receipt *receipt) {
     kept->ack = weir__record_out(&source->records[number]);
     receipt->state = WEIR__RECEIPT_OUT;
     receipt->away = true;
-    receipt->since_ns = source->now_ns;
     source->out++;
     if (source->batched == WEIR__SOURCE_BATCH) {
         weir__source_send(source);
@@ -118,7 +117,7 @@ void weir__lanes_redeliver(weir_source *source) {
     uint64_t most = source->waits.first == 0 ? 0 : weir__source_asked(source);
     while (source->waits.first != 0 && most > 0) {
         struct weir__receipt *receipt = weir__source_receipt(source, source->waits.first);
-        if (receipt->since_ns > source->now_ns) {
+        if (receipt->due_ns > source->now_ns) {
             break;
         }
         source->waits.first = receipt->next_wait;

@@ -218,8 +218,14 @@ static weir_status start_source_thread(weir_source *source) {
 /* All that has been made of it ends again: it never was. */
 static void fail_source(weir_source *source) {
     weir_runtime *runtime = source->quay.runtime;
+    const weir_token tokens[] = {source->inlet_token, source->own_token};
     weir__store_release_u32(&source->over, 1); /* SO5 -> SO6 */
     weir_port_close(source->port);
+    for (int i = 0; i < 2; i++) {
+        if (tokens[i].bits != 0) {
+            weir_done(runtime, tokens[i]);
+        }
+    }
     if (source->inlet != NULL) {
         weir_stop(runtime, source->inlet->quay.stage, WEIR_REASON_SHUTDOWN);
         weir_inlet_close(source->inlet);

@@ -141,7 +141,6 @@ static bool add(weir_source *source, const weir_incoming *incoming, uint64_t byt
     struct weir__receipt *receipt = weir__receipt_take(source);
     receipt->token = incoming->token;
     receipt->position = incoming->position;
-    receipt->since_ns = source->now_ns;
     receipt->page = page;
     receipt->lane_number = incoming->lane;
     receipt->bytes = (uint32_t)bytes;

@@ -307,7 +307,7 @@ static uint64_t pull_round(weir_source *source) {
     weir__lanes_redeliver(source);
     uint64_t due = source->driver.extend != NULL ? source->extend_at : never;
     if (source->waits.first != 0 && weir__source_asked(source) > 0) {
-        due = sooner(due, weir__source_receipt(source, source->waits.first)->since_ns);
+        due = sooner(due, weir__source_receipt(source, source->waits.first)->due_ns);
     }
     return pull_some(source, due);
 }

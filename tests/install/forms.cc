@@ -108,6 +108,9 @@ void parts(weir_runtime *runtime) {
     weir_must(weir_stream_open(runtime, {.event_bytes = WORD, .close_ns = 1}, &stream));
     weir_must(weir_stream_subscribe(stream, iterator));
     weir_must(weir_pool_open(runtime, {.event_bytes = WORD, .task = task}, &pool));
+    weir_source *source;
+    weir_must(weir_source_open(runtime, {.name = "source"}, &source));
+    weir_must(weir_source_close(source));
     weir_must(weir_supervisor_start(runtime, {.name = "supervisor"}, &supervisor));
     weir_inlet_close(inlet);
     weir_stream_close(stream);
