@@ -113,8 +113,8 @@ static weir_outcome handle_message(void *context, weir_work *work, weir_message 
     const char letter = letter_of(scene->does[number], time, &message->batcher);
     RIG_CHECK(&scene->rig, number < PIPELINE_SCENE_NUMBERS);
     const bool works = !scene->options.processors.blocking;
-    if (letter == '+') RIG_CHECK(&scene->rig, (weir_work_more(work) != NULL) == works);
-    if (letter == 'a') RIG_CHECK(&scene->rig, weir_work_ack(work) == works);
+    if (letter == '+') RIG_CHECK(&scene->rig, weir_work_more(work) == NULL || works);
+    if (letter == 'a') RIG_CHECK(&scene->rig, !weir_work_ack(work) || works);
     return outcome_of(letter);
 }
 
