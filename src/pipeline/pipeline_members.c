@@ -346,7 +346,7 @@ static weir_status hand_over(struct weir__member *member, weir_ref *out) {
 
 /* In a callback of the supervisor's: it stops, and all members with it. */
 static weir_status end_pipeline(const struct weir__member *member, weir_status status) {
-    weir__pipeline_log(member->pipeline, WEIR_LOG_ERROR,
+    weir__pipeline_log(member->pipeline, WEIR_LOG_WARNING,
                        "%s has stopped, and cannot be started again: the pipeline ends",
                        member->name);
     if (weir__here != NULL && weir__here->running != NULL) {
