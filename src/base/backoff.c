@@ -25,7 +25,7 @@ static double jitter_of(const weir_backoff *backoff) {
     return jitter > 1 ? 1 : jitter > 0 ? jitter : 0;
 }
 
-static uint64_t most_of(const weir_backoff *backoff) {
+static uint64_t longest_of(const weir_backoff *backoff) {
     uint64_t usual = WEIR_BACKOFF_MOST_DEFAULT;
     uint64_t first = backoff->first_ns;
     return backoff->most_ns != 0 ? backoff->most_ns : first > usual ? first : usual;
@@ -44,7 +44,7 @@ static double power_of(double factor, unsigned power) {
 
 /* Before jitter. */
 static uint64_t whole_delay(const weir_backoff *backoff, unsigned failures) {
-    uint64_t most = most_of(backoff);
+    uint64_t most = longest_of(backoff);
     double factor = factor_of(backoff);
     if (failures == 1 || factor == 1) { /* exact, where a double is not */
         return backoff->first_ns < most ? backoff->first_ns : most;
@@ -93,7 +93,7 @@ static weir_status check_within(const char *of, const char *field, double value,
     return weir__refuse(WEIR_INVALID, "%s.%s must be at most %g, got %g", of, field, most, value);
 }
 
-static weir_status check_times(const weir_backoff *backoff, const char *of) {
+static weir_status check_delays(const weir_backoff *backoff, const char *of) {
     const uint64_t limit = WEIR_BACKOFF_MOST_LIMIT;
     if (backoff->first_ns > limit) {
         return weir__refuse(WEIR_INVALID, "%s.first_ns must be at most %" PRIu64 ", got %" PRIu64,
@@ -123,7 +123,7 @@ weir_status weir__backoff_check(const weir_backoff *backoff, const char *of) {
     if (WEIR__RESERVED_SET(backoff, of)) {
         return WEIR_INVALID;
     }
-    weir_status status = check_times(backoff, of);
+    weir_status status = check_delays(backoff, of);
     if (status == WEIR_OK && backoff->factor != 0) {
         status = check_within(of, "factor", backoff->factor, 1, WEIR_BACKOFF_FACTOR_LIMIT);
     }

@@ -76,7 +76,7 @@ static void drop_waiting(weir_stage *self, struct retry *retry) {
     weir__stage_loses_kept(self, count, WEIR_DISCARD_STOPPED);
 }
 
-static weir_verdict end_waiting(weir_stage *self, struct retry *retry) {
+static weir_verdict end_events_that_wait(weir_stage *self, struct retry *retry) {
     if (retry->options.at_end == WEIR_RETRY_AT_ONCE) {
         return send_waiting(self, retry);
     }
@@ -122,7 +122,8 @@ static weir_verdict go_on_waiting(weir_stage *self) {
     struct retry *retry = weir_state(self);
     uint64_t now = time_of_retry(self);
     return settle_retry(
-        self, retry->ended ? end_waiting(self, retry) : send_due_events(self, retry, now), now);
+        self, retry->ended ? end_events_that_wait(self, retry) : send_due_events(self, retry, now),
+        now);
 }
 
 /* The timer, as a rule; whatever else it is, it does no harm. */
@@ -175,7 +176,8 @@ static weir_verdict take_as_fits(weir_stage *self, struct retry *retry, weir_bat
     weir_verdict verdict = WEIR_CONTINUE;
     for (size_t i = 0; i < batch.count && verdict == WEIR_CONTINUE; i++) {
         if (!has_room_to_wait(self, retry)) {
-            verdict = retry->ended ? end_waiting(self, retry) : send_due_events(self, retry, now);
+            verdict = retry->ended ? end_events_that_wait(self, retry)
+                                   : send_due_events(self, retry, now);
             if (verdict == WEIR_CONTINUE && !has_room_to_wait(self, retry)) {
                 bool left = retry->waiting.count > 0 && weir_batch_rest(self, i) == WEIR_OK;
                 return left ? WEIR_CONTINUE : weir_stop_with(self, WEIR_REASON_NO_MEMORY);
@@ -194,7 +196,8 @@ static weir_verdict take_failed(weir_stage *self, weir_batch batch) {
     weir_verdict verdict = weir__aside_check(self, "retry", retry->options.type);
     verdict = verdict == WEIR_CONTINUE ? take_as_fits(self, retry, batch, now) : verdict;
     if (verdict == WEIR_CONTINUE) {
-        verdict = retry->ended ? end_waiting(self, retry) : send_due_events(self, retry, now);
+        verdict =
+            retry->ended ? end_events_that_wait(self, retry) : send_due_events(self, retry, now);
     }
     return settle_retry(self, verdict, now);
 }

@@ -49,7 +49,7 @@ static void make_worse(struct weir__record *record, uint64_t fate) {
 }
 
 /* So much of the record comes back; true: it was the last of it. */
-static bool come_back(struct weir__record *record, unsigned exponent, uint64_t fate) {
+static bool weight_comes_back(struct weir__record *record, unsigned exponent, uint64_t fate) {
     uint64_t weight = weight_of(exponent);
     if (WEIR__LIKELY(weir__load_acquire_u64(&record->out) == weight)) { /* WT1 -> WT2 */
         if (fate > weir__load_relaxed_u64(&record->worst)) {
@@ -112,8 +112,8 @@ void weir__message_drop(void *context, const void *events, size_t count, weir_di
     for (size_t i = 0; i < count; i++) {
         const uint64_t ack = messages[i].ack;
         struct weir__record *record = weir__message_record(ack);
-        if (record != NULL &&
-            come_back(record, weir__message_exponent(ack), weir__message_fate(&messages[i], why))) {
+        if (record != NULL && weight_comes_back(record, weir__message_exponent(ack),
+                                                weir__message_fate(&messages[i], why))) {
             add_to_run(&run, record);
         }
     }

@@ -10,6 +10,7 @@
 
 #include "base/attributes.h"
 #include "stage/stage.h"
+#include "stage/timed.h"
 
 /* Batches of which some events went elsewhere, or own something. */
 enum { WEIR__SPECIAL_BATCH = WEIR__GONE | WEIR__COPIED | WEIR__OWNING };

@@ -12,6 +12,7 @@
 #include "stage/ending.h"
 #include "stage/limit.h"
 #include "stage/subscription.h"
+#include "stage/timed.h"
 
 #include <string.h>
 

@@ -34,7 +34,7 @@
  *   check.c    the invariants, in checked builds
  * What they have for each other is declared here, but in ending.h, control.h (with inbox),
  * subscription.h, takers.h, limit.h, keeping.h (pieces, rest, stash, lend, keep), handle.h (intake
- * and straight), mark.h, onward.h and monitor.h; what a part adds is in part.h.
+ * and straight), mark.h, timed.h, onward.h and monitor.h; what a part adds is in part.h.
  *
  * Invariants between its callbacks:
  *   emission and scratch are empty; so is onward, but in a look (onward.h)
@@ -163,9 +163,9 @@ struct weir_stage {
     struct weir__strip strip;
     weir_stage *next; /* in the worker's list of stages */
     weir_stage *previous;
-    struct weir__block *payload; /* of events with spans: being filled, or NULL (payload.c) */
+    struct weir__block *payload;  /* of events with spans: being filled, or NULL (payload.c) */
     struct weir__block *outdated; /* held: where the bytes of a message were (pipeline/room.h) */
-    struct weir__queue scratch;  /* dispatching: messages for several      */
+    struct weir__queue scratch;   /* dispatching: messages for several      */
 
     /* producing */
     struct weir__dispatch dispatch;
@@ -329,18 +329,6 @@ void weir__stage_close_strip(weir_stage *stage);
 static inline void weir__stage_end_strip(weir_stage *stage) {
     if (stage->strip.to != NULL) {
         weir__stage_close_strip(stage);
-    }
-}
-
-/* The time in a visit that is timed, and then weir__meter_called follows; else 0. */
-static inline uint64_t weir__stage_clock(const weir_stage *stage) {
-    struct weir__host *host = stage->host;
-    return WEIR__METERED && WEIR__UNLIKELY(host->timed > 0) ? weir__meter_clock(host) : 0;
-}
-
-static inline void weir__stage_called(weir_stage *stage, uint64_t began_ns) {
-    if (WEIR__METERED && WEIR__UNLIKELY(began_ns != 0)) {
-        weir__meter_called(stage, began_ns);
     }
 }
 

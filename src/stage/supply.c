@@ -14,6 +14,7 @@
 #include "stage/mark.h"
 #include "stage/outputs.h"
 #include "stage/stage.h"
+#include "stage/timed.h"
 
 /* One run of the buffer, up to the next mark.  Returns how many were taken. */
 static uint64_t serve_run(weir_stage *stage, uint64_t open) {
