@@ -128,9 +128,9 @@ static void run_bare(weir_runtime *runtime, struct flood *flood) {
     weir_source *source;
     weir_ref from;
     weir_subscribe_to to_processors[PROCESSORS] = {0};
-    part_must(weir_source_open(runtime,
-                               &(weir_source_options){.driver = &flood_driver, .context = flood},
-                               &source, &from));
+    const weir_source_options options = {
+        .driver = &flood_driver, .context = flood, .demand = WEIR_ACCUMULATE};
+    part_must(weir_source_open(runtime, &options, &source, &from));
     const weir_subscribe_to to_source = {.producer = from, .options = {.max_demand = 256}};
     for (unsigned i = 0; i < PROCESSORS; i++) {
         const weir_stage_options processor = {.kind = WEIR_PRODUCER_CONSUMER,
@@ -161,6 +161,7 @@ static void run_bare(weir_runtime *runtime, struct flood *flood) {
                                      .subscribe_count = 1,
                                      .on = {.handle_events = count_batches}};
     part_must(weir_stage_start(runtime, &sink, NULL));
+    part_must(weir_demand(runtime, from, WEIR_FORWARD)); /* a short run ends before all is wired */
     part_wait(&flood->told);
     part_must(weir_source_close(source));
 }
