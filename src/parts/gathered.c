@@ -61,6 +61,9 @@ const weir_event_type *weir_gathered_type(void) {
 
 uint32_t weir_gathered_by_key(void *partitions, const void *batch) {
     const weir_gathered *gathered = batch;
+    if (weir__missing(batch, "batch")) {
+        return 0;
+    }
     return weir_partition_of(&gathered->key, sizeof gathered->key, (uint32_t)(uintptr_t)partitions);
 }
 

@@ -56,6 +56,7 @@
 #include "pipeline/ledger.h"
 #include "pipeline/page.h"
 #include "pipeline/returns.h"
+#include "ring/timers.h"
 
 #include <weir/source.h>
 
@@ -178,9 +179,9 @@ struct weir_source {
     uint64_t reopen_at;
     uint64_t reopen_wait;
     uint64_t extend_at;
-    uint64_t idle_until; /* unthreaded: the driver had nothing  */
-    uint64_t armed_at;   /* unthreaded: when the timer is due; UINT64_MAX: there is none */
-    weir_timer timer;
+    uint64_t idle_until;      /* unthreaded: the driver had nothing  */
+    uint64_t armed_at;        /* unthreaded: when the timer is due; UINT64_MAX: there is none */
+    struct weir__timer timer; /* of the keeper's worker */
     struct weir__rng rng;
     struct weir_pull pull;
     uint32_t batched;

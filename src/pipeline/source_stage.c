@@ -8,8 +8,6 @@
 #include "pipeline/source.h"
 #include "runtime/errand.h"
 
-#include <weir/timer.h>
-
 /* ---- calling it ----------------------------------------------------------------- */
 
 void weir__source_call(weir_source *source) {
@@ -163,27 +161,28 @@ static weir_source *source_of_stage(weir_stage *self) {
 
 static void disarm(weir_source *source) {
     if (source->armed_at != UINT64_MAX) {
-        weir_cancel_timer(source->quay.runtime, source->timer);
+        weir__timers_remove(&weir__here->timers, &source->timer);
         source->armed_at = UINT64_MAX;
     }
 }
 
-/* Has its next round at that time.  Without memory it looks at once. */
+/* Called by the keeper's worker, between turns: the round comes with the poke. */
+static void round_is_due(struct weir__timer *timer) {
+    weir_source *source = WEIR__CONTAINER_OF(timer, weir_source, timer);
+    disarm(source);
+    weir__quay_poke(&source->quay);
+}
+
+/* Has its next round at that time.  It needs no memory: without any a source waits like others. */
 static void arm(weir_source *source, uint64_t due) {
-    weir_runtime *runtime = source->quay.runtime;
-    const char tick = 0;
     if (due == source->armed_at) {
         return;
     }
     disarm(source);
-    if (due == UINT64_MAX) {
-        return;
-    }
-    uint64_t delay = due > source->now_ns ? due - source->now_ns : 0;
-    if (weir_send_after(runtime, source->quay.stage, &tick, 1, delay, &source->timer) == WEIR_OK) {
+    if (due != UINT64_MAX) {
+        source->timer.fire = round_is_due;
         source->armed_at = due;
-    } else {
-        weir__quay_poke(&source->quay);
+        weir__timers_add(&weir__here->timers, &source->timer, due);
     }
 }
 
@@ -210,17 +209,6 @@ static weir_verdict keeper_poked(weir_stage *self) {
     weir__quay_give_up(&source->quay, WEIR__POKED_COLD); /* O1 -> O2 */
     weir__quay_release(&source->quay, 1);                /* the poke's */
     have_round(source);
-    return WEIR_CONTINUE;
-}
-
-static weir_verdict keeper_ticks(weir_stage *self, const void *message, size_t bytes) {
-    weir_source *source = source_of_stage(self);
-    (void)message;
-    (void)bytes;
-    source->armed_at = UINT64_MAX;
-    if (!source->threaded) {
-        have_round(source);
-    }
     return WEIR_CONTINUE;
 }
 
@@ -255,11 +243,11 @@ static void keeper_terminate(weir_stage *self, weir_reason reason) {
         weir__load_acquire_u32(&source->begun) != 0) { /* SO7 -> SO8 */
         weir__source_end_now(source);
     }
+    disarm(source);
     weir__quay_release(&source->quay, 1); /* the stage's */
 }
 
 const weir_callbacks weir__source_callbacks = {.init = keeper_init,
                                                .handle_events = keeper_events,
-                                               .handle_info = keeper_ticks,
                                                .handle_subscribe = keeper_subscribed,
                                                .terminate = keeper_terminate};

@@ -361,6 +361,38 @@ static void leases_are_extended(struct rig *rig) {
     end(rig);
 }
 
+/* Opens a source, lets memory fail from that allocation on; whether any has failed by then. */
+static bool rests_without_memory(struct rig *rig, uint64_t call) {
+    enum { TURNS = 2000 };
+    source_scene_begin(rig, 300);
+    source_scene_open();
+    source_consume(NULL, 0);
+    test_memory_fail(&rig->memory, call, true);
+    assert_true(weir_runtime_step(rig->runtime, TURNS) < TURNS);
+    const uint64_t pulls = f->pulls;
+    weir_runtime_run(rig->runtime, 4 * WEIR_SOURCE_IDLE_DEFAULT); /* it looks again, now and then */
+    assert_true(f->pulls <= pulls + 5);
+    const bool failed = rig->memory.calls >= rig->memory.fail_at;
+    test_memory_fail_never(&rig->memory);
+    rig_rest(rig);
+    source_scene_close();
+    source_expect_all();
+    rig->log.used = 0; /* whoever consumes may have ended */
+    end(rig);
+    return failed;
+}
+
+static void without_memory_it_waits(void **state) {
+    (void)state;
+    static struct rig own;
+    for (int world = 0; rig_open_world(&own, world); world++) {
+        uint64_t call = 1;
+        while (rests_without_memory(&own, call++)) {
+            rig_open_world(&own, world);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST_IN_WORLDS(each_is_acked_once),
@@ -380,6 +412,7 @@ int main(void) {
         TEST_IN_WORLDS(what_is_lent_outlasts_the_deadline),
         TEST_IN_WORLDS(a_stopped_runtime_naks),
         TEST_IN_WORLDS(leases_are_extended),
+        cmocka_unit_test(without_memory_it_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,46 +3,16 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Goal: no pointer argument of any public function crashes when it is NULL.
- * Method: a row for each, in three kinds, which tests/tools/test_null.py compares with the
- * headers, so that none is forgotten:
- *   REFUSED   WEIR_INVALID, and the sentence names the argument
- *   HARMLESS  the function returns no status: what it returns instead, and the sentence
- *   ALLOWED   NULL means something; the header says what
- * The other arguments are right, or, where nothing is looked at before, only not NULL.
+ * Method: a row for each (support/nulls.h), here, in parts/test_null_parts.c and in
+ * pipeline/test_null_pipeline.c, which tests/tools/test_null.py compares with the headers, so
+ * that none is forgotten.
  */
 #include "support/cmocka.h"
-#include "support/rig.h"
+#include "support/nulls.h"
 
-#include "base/refusal.h"
-
-#include <stdio.h>
 #include <string.h>
 
 static struct rig rig;
-
-static void check(bool right, const char *function, const char *argument, bool refused) {
-    char sentence[80];
-    snprintf(sentence, sizeof sentence, "%s must not be NULL", argument);
-    bool said = strncmp(weir_refusal(), sentence, strlen(sentence)) == 0;
-    if (right && said == refused) return;
-    rig_text_add(&rig.wrong, "%s with %s NULL: %s, \"%s\"\n", function, argument,
-                 right ? "right" : "wrong", weir_refusal());
-}
-
-static void forget(void) {
-    weir__refuse(WEIR_INVALID, "nothing");
-}
-
-#define REFUSED(function, argument, call) \
-    (forget(), check((call) == WEIR_INVALID, #function, #argument, true))
-#define HARMLESS(function, argument, expression) \
-    (forget(), check((expression), #function, #argument, true))
-#define ALLOWED(function, argument, expression) \
-    (forget(), check((expression), #function, #argument, false))
-
-/* Something that is not NULL, for arguments that are not looked at. */
-static _Alignas(64) unsigned char place[256];
-#define SOME ((void *)place)
 
 /* ---- runtimes ------------------------------------------------------------ */
 
@@ -121,7 +91,8 @@ static void of_ends(weir_ref stage) {
     ALLOWED(weir_wait, reason, weir_wait(runtime, stage, 0, NULL) == WEIR_TIMEOUT);
     REFUSED(weir_end_fd, runtime, weir_end_fd(NULL, stage, SOME));
     REFUSED(weir_end_fd, out, weir_end_fd(runtime, stage, NULL));
-    check(weir_on_end(runtime, stage, NULL, NULL) == WEIR_INVALID, "weir_on_end", "ended", true);
+    nulls_check(&rig, weir_on_end(runtime, stage, NULL, NULL) == WEIR_INVALID, "weir_on_end",
+                "ended", true);
     REFUSED(weir_runtime_holdup, runtime, weir_runtime_holdup(NULL, SOME));
     REFUSED(weir_runtime_holdup, report, weir_runtime_holdup(runtime, NULL));
     rig_rest(&rig);
@@ -213,6 +184,34 @@ static void of_calls(weir_ref stage) {
     REFUSED(weir_lags, count, weir_lags(runtime, stage, 0, SOME, 1, NULL));
 }
 
+static void of_rates(void) {
+    const weir_rate_options options = {.allowed = 10};
+    weir_rate_options found;
+    weir_rate *rate;
+    uint64_t due;
+    REFUSED(weir_rate_open, options, weir_rate_open(rig.runtime, NULL, &rate));
+    REFUSED(weir_rate_open, out, weir_rate_open(rig.runtime, &options, NULL));
+    ALLOWED(weir_rate_open, runtime, weir_rate_open(NULL, &options, &rate) == WEIR_OK);
+    REFUSED(weir_rate_set, rate, weir_rate_set(NULL, &options));
+    REFUSED(weir_rate_set, options, weir_rate_set(rate, NULL));
+    REFUSED(weir_rate_get, rate, weir_rate_get(NULL, &found));
+    REFUSED(weir_rate_get, out, weir_rate_get(rate, NULL));
+    const uint64_t now = weir_runtime_now(rig.runtime);
+    HARMLESS(weir_rate_take, rate, weir_rate_take(NULL, 1, now, &due) == 0);
+    ALLOWED(weir_rate_take, due_ns, weir_rate_take(rate, 1, now, NULL) == 1);
+    REFUSED(weir_rate_reserve, rate, weir_rate_reserve(NULL, 1, now, &due));
+    REFUSED(weir_rate_reserve, due_ns, weir_rate_reserve(rate, 1, now, NULL));
+    ALLOWED(weir_rate_close, rate, (weir_rate_close(NULL), true));
+    weir_rate_close(rate);
+}
+
+static void of_outputs(weir_ref stage) {
+    weir_ref found;
+    REFUSED(weir_stage_output, runtime, weir_stage_output(NULL, stage, 0, &found));
+    REFUSED(weir_stage_output, out, weir_stage_output(rig.runtime, stage, 0, NULL));
+    HARMLESS(weir_backoff_delay, backoff, weir_backoff_delay(NULL, 1, 0) == 0);
+}
+
 /* ---- inside callbacks ---------------------------------------------------- */
 
 static void of_oneself(weir_stage *self, weir_ref other) {
@@ -257,6 +256,9 @@ static void of_oneself(weir_stage *self, weir_ref other) {
     REFUSED(weir_commit_bytes, events, weir_commit_bytes(self, 0, NULL, 1));
     REFUSED(weir_emit_slices, self, weir_emit_slices(NULL, SOME, 1));
     REFUSED(weir_emit_slices, events, weir_emit_slices(self, NULL, 1));
+    REFUSED(weir_emit_to, self, weir_emit_to(NULL, 0, "", 1));
+    REFUSED(weir_emit_to, events, weir_emit_to(self, 0, NULL, 1));
+    REFUSED(weir_forward_to, self, weir_forward_to(NULL, 0, 0, 1));
     REFUSED(weir_take_message, self, weir_take_message(NULL, SOME));
     REFUSED(weir_take_message, event, weir_take_message(SOME, NULL));
 }
@@ -379,162 +381,15 @@ static const weir_dispatcher holding = {.name = "holding",
                                         .dispatch = look_and_drop,
                                         .open_demand = any_demand};
 
-/* ---- parts --------------------------------------------------------------- */
-
-static void of_inlets(void) {
-    weir_runtime *runtime = rig.runtime;
-    weir_inlet_options options = {.event_bytes = 8, .capacity = 4};
-    weir_inlet *inlet;
-    weir_port *port;
-    REFUSED(weir_inlet_open, runtime, weir_inlet_open(NULL, &options, &inlet, SOME));
-    REFUSED(weir_inlet_open, options, weir_inlet_open(runtime, NULL, &inlet, SOME));
-    REFUSED(weir_inlet_open, out, weir_inlet_open(runtime, &options, NULL, SOME));
-    ALLOWED(weir_inlet_open, stage, weir_inlet_open(runtime, &options, &inlet, NULL) == WEIR_OK);
-    REFUSED(weir_inlet_push, inlet, weir_inlet_push(NULL, SOME, 1, 0));
-    REFUSED(weir_inlet_push, events, weir_inlet_push(inlet, NULL, 1, 0));
-    HARMLESS(weir_inlet_waiting, inlet, weir_inlet_waiting(NULL) == 0);
-    HARMLESS(weir_inlet_stopped, inlet, !weir_inlet_stopped(NULL));
-    HARMLESS(weir_inlet_reason, inlet, weir_inlet_reason(NULL) == WEIR_REASON_NORMAL);
-    REFUSED(weir_inlet_finish, inlet, weir_inlet_finish(NULL));
-    REFUSED(weir_port_open, inlet, weir_port_open(NULL, &port));
-    REFUSED(weir_port_open, out, weir_port_open(inlet, NULL));
-    assert_int_equal(weir_port_open(inlet, &port), WEIR_OK);
-    REFUSED(weir_port_push, port, weir_port_push(NULL, SOME, 1, 0));
-    REFUSED(weir_port_push, events, weir_port_push(port, NULL, 1, 0));
-    HARMLESS(weir_port_waiting, port, weir_port_waiting(NULL) == 0);
-    ALLOWED(weir_port_close, port, (weir_port_close(NULL), true));
-    ALLOWED(weir_inlet_close, inlet, (weir_inlet_close(NULL), true));
-    weir_port_close(port);
-    weir_inlet_close(inlet);
-}
-
-static weir_made at_end(void *context, weir_room room) {
-    (void)context, (void)room;
-    return (weir_made){0, WEIR_ITERATOR_END};
-}
-
-static void of_streams(weir_ref producer) {
-    weir_runtime *runtime = rig.runtime;
-    weir_iterator_options iterator = {.event_bytes = 8, .next = at_end};
-    weir_stream_options options = {.event_bytes = 8};
-    weir_subscribe_options how = {.cancel = WEIR_TEMPORARY};
-    weir_subscription made;
-    weir_stream *stream;
-    weir_status status;
-    REFUSED(weir_iterator_start, runtime, weir_iterator_start(NULL, &iterator, SOME));
-    REFUSED(weir_iterator_start, options, weir_iterator_start(runtime, NULL, SOME));
-    ALLOWED(weir_iterator_start, out, weir_iterator_start(runtime, &iterator, NULL) == WEIR_OK);
-    REFUSED(weir_window_start, runtime, weir_window_start(NULL, SOME, SOME));
-    REFUSED(weir_window_start, options, weir_window_start(runtime, NULL, SOME));
-    ALLOWED(weir_window_start, out,
-            weir_window_start(runtime, &(weir_window_options){0}, NULL) == WEIR_INVALID);
-    REFUSED(weir_window_look, runtime, weir_window_look(NULL, producer, 0, SOME));
-    REFUSED(weir_window_look, out, weir_window_look(runtime, producer, 0, NULL));
-    REFUSED(weir_stream_open, runtime, weir_stream_open(NULL, &options, &stream));
-    REFUSED(weir_stream_open, options, weir_stream_open(runtime, NULL, &stream));
-    REFUSED(weir_stream_open, out, weir_stream_open(runtime, &options, NULL));
-    assert_int_equal(weir_stream_open(runtime, &options, &stream), WEIR_OK);
-    REFUSED(weir_stream_subscribe, stream, weir_stream_subscribe(NULL, producer, NULL, SOME));
-    ALLOWED(weir_stream_subscribe, options,
-            weir_stream_subscribe(stream, producer, NULL, &made) == WEIR_OK);
-    ALLOWED(weir_stream_subscribe, out,
-            weir_stream_subscribe(stream, producer, &how, NULL) == WEIR_OK);
-    REFUSED(weir_stream_next, stream, weir_stream_next(NULL, SOME, 0));
-    REFUSED(weir_stream_next, event, weir_stream_next(stream, NULL, 0));
-    REFUSED(weir_stream_take, stream, weir_stream_take(NULL, SOME, 0));
-    REFUSED(weir_stream_take, event, weir_stream_take(stream, NULL, 0));
-    HARMLESS(weir_stream_batch, stream, weir_stream_batch(NULL, 0, 0, &status).events == NULL);
-    assert_int_equal(status, WEIR_INVALID);
-    ALLOWED(weir_stream_batch, status, weir_stream_batch(stream, 0, 0, NULL).events == NULL);
-    HARMLESS(weir_stream_subscription, stream, weir_stream_subscription(NULL).id == 0);
-    REFUSED(weir_stream_fd, stream, weir_stream_fd(NULL, SOME));
-    REFUSED(weir_stream_fd, out, weir_stream_fd(stream, NULL));
-    HARMLESS(weir_stream_reason, stream, weir_stream_reason(NULL) == WEIR_REASON_NORMAL);
-    HARMLESS(weir_stream_stage, stream, weir_stream_stage(NULL).bits == 0);
-    ALLOWED(weir_stream_close, stream, weir_stream_close(NULL) == WEIR_OK);
-    weir_stream_close(stream);
-}
-
-static weir_task_result no_work(void *context, const void *event, weir_task *self) {
-    (void)context, (void)event, (void)self;
-    return WEIR_TASK_OK;
-}
-
-static void of_pools(void) {
-    weir_runtime *runtime = rig.runtime;
-    weir_pool_options options = {.event_bytes = 8, .threads = WEIR_NONE, .task = no_work};
-    weir_child_info list[2];
-    weir_pool *pool;
-    REFUSED(weir_pool_open, runtime, weir_pool_open(NULL, &options, &pool, SOME));
-    REFUSED(weir_pool_open, options, weir_pool_open(runtime, NULL, &pool, SOME));
-    REFUSED(weir_pool_open, out, weir_pool_open(runtime, &options, NULL, SOME));
-    ALLOWED(weir_pool_open, stage, weir_pool_open(runtime, &options, &pool, NULL) == WEIR_OK);
-    REFUSED(weir_pool_start_child, pool, weir_pool_start_child(NULL, SOME, SOME));
-    REFUSED(weir_pool_start_child, event, weir_pool_start_child(pool, NULL, SOME));
-    ALLOWED(weir_pool_start_child, out, weir_pool_start_child(pool, SOME, NULL) == WEIR_OK);
-    REFUSED(weir_pool_end_child, pool, weir_pool_end_child(NULL, (weir_child){.bits = 1}));
-    HARMLESS(weir_pool_children, pool, weir_pool_children(NULL, list, 2) == 0);
-    ALLOWED(weir_pool_children, list, weir_pool_children(pool, NULL, 2) == 1);
-    REFUSED(weir_pool_count, pool, weir_pool_count(NULL, SOME));
-    REFUSED(weir_pool_count, out, weir_pool_count(pool, NULL));
-    HARMLESS(weir_pool_threads, pool, weir_pool_threads(NULL) == 0);
-    HARMLESS(weir_task_ending, self, !weir_task_ending(NULL));
-    REFUSED(weir_task_take, self, weir_task_take(NULL, SOME));
-    REFUSED(weir_task_take, event, weir_task_take(SOME, NULL));
-    HARMLESS(weir_task_child, self, weir_task_child(NULL).bits == 0);
-    ALLOWED(weir_pool_close, pool, weir_pool_close(NULL, SOME) == WEIR_OK);
-    ALLOWED(weir_pool_close, running, weir_pool_close(pool, NULL) == WEIR_OK);
-}
-
-static weir_verdict no_events(weir_stage *self, weir_batch batch) {
-    (void)self, (void)batch;
-    return WEIR_CONTINUE;
-}
-
-static void of_supervisors(void) {
-    weir_runtime *runtime = rig.runtime;
-    weir_stage_options stage = {.kind = WEIR_CONSUMER, .on.handle_events = no_events};
-    weir_supervised child = {.stage = &stage};
-    weir_supervisor_options options = {.children = &child, .child_count = 1};
-    weir_ref ref;
-    weir_ref found;
-    uint32_t number;
-    size_t count;
-    const uint64_t ever = WEIR_FOREVER;
-    REFUSED(weir_supervisor_start, runtime, weir_supervisor_start(NULL, &options, &ref));
-    REFUSED(weir_supervisor_start, options, weir_supervisor_start(runtime, NULL, &ref));
-    ALLOWED(weir_supervisor_start, out, weir_supervisor_start(runtime, &options, NULL) == WEIR_OK);
-    assert_int_equal(weir_supervisor_start(runtime, &options, &ref), WEIR_OK);
-    REFUSED(weir_supervisor_children, runtime,
-            weir_supervisor_children(NULL, ref, ever, SOME, 1, &count));
-    REFUSED(weir_supervisor_children, out,
-            weir_supervisor_children(runtime, ref, ever, NULL, 1, &count));
-    REFUSED(weir_supervisor_children, count,
-            weir_supervisor_children(runtime, ref, ever, SOME, 1, NULL));
-    REFUSED(weir_supervisor_child, runtime, weir_supervisor_child(NULL, ref, 0, ever, &found));
-    REFUSED(weir_supervisor_child, out, weir_supervisor_child(runtime, ref, 0, ever, NULL));
-    REFUSED(weir_supervisor_start_child, runtime,
-            weir_supervisor_start_child(NULL, ref, &child, ever, &number, &found));
-    REFUSED(weir_supervisor_start_child, child,
-            weir_supervisor_start_child(runtime, ref, NULL, ever, &number, &found));
-    ALLOWED(weir_supervisor_start_child, number,
-            weir_supervisor_start_child(runtime, ref, &child, ever, NULL, &found) == WEIR_OK);
-    ALLOWED(weir_supervisor_start_child, out,
-            weir_supervisor_start_child(runtime, ref, &child, ever, &number, NULL) == WEIR_OK);
-    REFUSED(weir_supervisor_stop_child, runtime, weir_supervisor_stop_child(NULL, ref, 0, ever));
-    assert_int_equal(weir_supervisor_stop_child(runtime, ref, number, ever), WEIR_OK);
-    REFUSED(weir_supervisor_restart_child, runtime,
-            weir_supervisor_restart_child(NULL, ref, number, ever, &found));
-    ALLOWED(weir_supervisor_restart_child, out,
-            weir_supervisor_restart_child(runtime, ref, number, ever, NULL) == WEIR_OK);
-    REFUSED(weir_supervisor_delete_child, runtime,
-            weir_supervisor_delete_child(NULL, ref, number, ever));
-}
-
 /* ---- all of them --------------------------------------------------------- */
 
 static weir_verdict no_demand(weir_stage *self, uint64_t demand) {
     (void)self, (void)demand;
+    return WEIR_CONTINUE;
+}
+
+static weir_verdict no_events(weir_stage *self, weir_batch batch) {
+    (void)self, (void)batch;
     return WEIR_CONTINUE;
 }
 
@@ -547,7 +402,7 @@ static weir_verdict answer_all(weir_stage *self, weir_from from, const void *req
 
 static weir_ref start(weir_stage_options options) {
     weir_ref ref;
-    forget();
+    nulls_forget();
     if (options.kind == WEIR_PRODUCER) options.event_bytes = 8;
     if (options.kind == WEIR_PRODUCER) options.on.handle_events = NULL;
     if (options.kind != WEIR_PRODUCER) options.on.handle_demand = NULL;
@@ -574,19 +429,13 @@ static void nothing_takes_null_for_something(void **state) {
     of_counters(producer);
     of_subscriptions(producer, consumer);
     of_calls(consumer);
-    of_inlets();
-    of_streams(producer);
-    of_pools();
-    of_supervisors();
+    of_rates();
+    of_outputs(producer);
     for (int i = 0; i < 2; i++) assert_int_equal(weir_cast(rig.runtime, producer, "", 0), WEIR_OK);
     rig_rest(&rig);
     assert_int_equal(shown, 2);
     assert_non_null(consumer_seen);
-    weir_accounts accounts;
-    assert_int_equal(weir_runtime_close(rig.runtime, &accounts), WEIR_OK);
-    rig_text_expect(&rig.wrong, "");
-    assert_null(weir_accounts_check(&accounts));
-    assert_int_equal(rig.memory.live, 0);
+    nulls_end(&rig);
 }
 
 int main(void) {
