@@ -124,44 +124,45 @@ static uint64_t weigh(void *context, const void *event) {
     return (uint64_t)message->data.count + message->key.count + message->headers.count;
 }
 
+static void subscribe(weir_runtime *runtime, weir_ref consumer, weir_ref producer, size_t max,
+                      size_t min) {
+    const weir_subscribe_options options = {.max_demand = max, .min_demand = min};
+    part_must(weir_subscribe_wait(runtime, consumer, producer, &options, 10000000000, NULL));
+}
+
 static void run_bare(weir_runtime *runtime, struct flood *flood) {
     weir_source *source;
     weir_ref from;
-    weir_subscribe_to to_processors[PROCESSORS] = {0};
+    weir_ref gatherer;
+    weir_ref counter;
     const weir_source_options options = {
         .driver = &flood_driver, .context = flood, .demand = WEIR_ACCUMULATE};
     part_must(weir_source_open(runtime, &options, &source, &from));
-    const weir_subscribe_to to_source = {.producer = from, .options = {.max_demand = 256}};
-    for (unsigned i = 0; i < PROCESSORS; i++) {
-        const weir_stage_options processor = {.kind = WEIR_PRODUCER_CONSUMER,
-                                              .event_bytes = sizeof(weir_message),
-                                              .type = weir_message_type(),
-                                              .worker = WEIR_SPREAD,
-                                              .subscribe_to = &to_source,
-                                              .subscribe_count = 1,
-                                              .on = {.handle_events = look_and_forward}};
-        part_must(weir_stage_start(runtime, &processor, &to_processors[i].producer));
-    }
     const weir_batcher_options batcher = {.event_bytes = sizeof(weir_message),
                                           .type = weir_message_type(),
                                           .size = BATCH,
                                           .timeout_ns = 10000000,
-                                          .weight = weigh,
-                                          .subscribe_to = to_processors,
-                                          .subscribe_count = PROCESSORS};
-    weir_ref gatherer;
+                                          .weight = weigh};
     part_must(weir_batcher_start(runtime, &batcher, &gatherer));
-    const weir_subscribe_to to_batcher = {.producer = gatherer,
-                                          .options = {.max_demand = 2, .min_demand = 1}};
+    for (unsigned i = 0; i < PROCESSORS; i++) {
+        weir_ref processor;
+        const weir_stage_options processor_options = {.kind = WEIR_PRODUCER_CONSUMER,
+                                                      .event_bytes = sizeof(weir_message),
+                                                      .type = weir_message_type(),
+                                                      .worker = WEIR_SPREAD,
+                                                      .on = {.handle_events = look_and_forward}};
+        part_must(weir_stage_start(runtime, &processor_options, &processor));
+        subscribe(runtime, gatherer, processor, 0, 0);
+        subscribe(runtime, processor, from, 256, 0);
+    }
     const weir_stage_options sink = {.kind = WEIR_CONSUMER,
                                      .takes_bytes = sizeof(weir_gathered),
                                      .state = &flood,
                                      .state_bytes = sizeof flood,
-                                     .subscribe_to = &to_batcher,
-                                     .subscribe_count = 1,
                                      .on = {.handle_events = count_batches}};
-    part_must(weir_stage_start(runtime, &sink, NULL));
-    part_must(weir_demand(runtime, from, WEIR_FORWARD)); /* a short run ends before all is wired */
+    part_must(weir_stage_start(runtime, &sink, &counter));
+    subscribe(runtime, counter, gatherer, 2, 1);
+    part_must(weir_demand(runtime, from, WEIR_FORWARD)); /* all is wired, however short the run */
     part_wait(&flood->told);
     part_must(weir_source_close(source));
 }
