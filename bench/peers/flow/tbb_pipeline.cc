@@ -1,11 +1,11 @@
 // oneTBB: the pipeline of ../../pipeline.cc.
 // SPDX-License-Identifier: Apache-2.0
 //
-//     input ──► 4 processors ──► a buffer ──► batches of 500 ──► a counting sink, which acknowledges
+//     input ──► 4 processors ──► a buffer ──► a batcher of 500 ──► a counting sink
 //
 // Processors are a multifunction node of concurrency 4; what gathers is a serial one.  `buffer`
-// has the queue that its setting says, and a limiter that counts what is not acknowledged yet;
-// where all is `lightweight` nothing need bound that.  What goes along the edges is one message,
+// has a queue before that, and a limiter that counts what the sink has not acknowledged yet; where
+// all is `lightweight` nothing need bound that.  What goes along the edges is one message,
 // `item`, or `vector:250`, so many: a library that passes messages leaves that to its user.
 // Messages are used again, and their strings keep their memory.
 #include "tbb_site.h"
@@ -45,7 +45,8 @@ uint64_t number_of(const Message &message) {
 // What the messages come from, and what it is told.
 class Flood {
   public:
-    Flood(uint64_t count, size_t size, size_t bytes) : range_{0, count}, size_(size) {
+    Flood(uint64_t count, size_t size, size_t bytes)
+        : range_{0, count}, size_(size), count_(count) {
         text_.resize(bytes);
     }
 
@@ -68,7 +69,7 @@ class Flood {
     }
     void acknowledge(const Some &batch) {
         for (size_t i = 0; i < batch.count; i++) acknowledged_ += batch.messages[i].good;
-        if (acknowledged_ == range_.end) ended_ = race_clock_ns();
+        if (acknowledged_ == count_) ended_ = race_clock_ns();
     }
     double ended() const {
         return ended_;
@@ -77,6 +78,7 @@ class Flood {
   private:
     Range range_;
     const size_t size_;
+    const uint64_t count_;
     std::string text_;
     NearPool<Some> pool_;
     alignas(128) uint64_t acknowledged_ = 0; // the sink's

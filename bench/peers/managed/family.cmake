@@ -61,7 +61,7 @@ function(managed_go)
         WORKING_DIRECTORY ${managed_source}/go)
 endfunction()
 
-# managed_beam NAME [ERLANG FILES...] LIBRARY FILES...: a library's sources, and the folder NAME here.
+# managed_beam NAME [ERLANG FILES...] LIBRARY FILES...: sources of libraries; and the folder NAME.
 function(managed_beam name)
     cmake_parse_arguments(PARSE_ARGV 1 beam "" "" "ERLANG;LIBRARY")
     set(beams ${managed_build}/${name}/beams)
