@@ -3,25 +3,38 @@
 //
 // Question.  Messages of 8 and of 120 bytes go from a source through 4 processors and a batcher of
 // 500 to a sink that counts, and are acknowledged.  What does a pipeline add to what the same
-// stages cost when they are wired by hand: where batches are handled on a worker, and where on a
-// thread of their own, as those must that block?
+// stages cost when they are wired by hand: where batches are handled on a worker (quick), and where
+// on a thread of their own (threads), as those must that block?  And how fast is it beside
+// oneTBB's flow graph, and beside Broadway, whose pipeline it is?
 //
 // Prediction.  A call of handle_message by a pointer, a look at what it says, and a task of a pool
 // for each batch: less than 10 ns a message.  A thread adds two switches for each batch, which two
-// cores have to spare for the source's thread, too: some 20 ns.
+// cores have to spare for the source's thread, too: some 20 ns.  oneTBB, message by message, takes
+// a task for each message and node, 500 ns and more; Broadway makes lists of maps, some
+// microseconds.
+//
+// Broadway's processors ask for "max" messages at most, oneTBB's edges carry a message or a vector
+// of them (peers/flow/tbb_pipeline.cc, peers/managed/broadway).  Broadway takes part when
+// WEIR_BROADWAY names a checkout of it.
 #include "graph_rows.h"
 #include "pipeline_graph.h"
 
 namespace {
 
-constexpr const char *kManners[] = {"bare", "quick", "threads"};
+// Who, and how the batches are handled.
+constexpr const char *kManners[][2] = {{"bare", ""}, {"weir", "quick,"}, {"weir", "threads,"}};
+
+void add_cost(rows::Outcome &outcome, uint64_t count) {
+    outcome.figures["ns_per_message"] = outcome.nanoseconds / static_cast<double>(count);
+}
 
 void add(pipeline_graph graph) {
-    std::string name = "weir/" + rows::place_name(graph.workers) + "/" + kManners[graph.manner] +
-                       ",bytes:" + std::to_string(graph.bytes);
+    const auto &[who, manner] = kManners[graph.manner];
+    std::string name = std::string(who) + "/" + rows::place_name(graph.workers) + "/" + manner +
+                       "bytes:" + std::to_string(graph.bytes);
     rows::add(name, [graph](uint64_t count) {
         rows::Outcome outcome = pipeline_graph_run(graph, count);
-        outcome.figures["ns_per_message"] = outcome.nanoseconds / static_cast<double>(count);
+        add_cost(outcome, count);
         return outcome;
     });
 }
@@ -36,5 +49,6 @@ int main(int argc, char **argv) {
             }
         }
     }
+    rows::add_peers("pipeline", add_cost);
     return rows::run(argc, argv);
 }

@@ -16,7 +16,7 @@
 // event has been summed.
 //
 // WORKLOAD is the name of a benchmark beside this folder: pipe2 pipe3 share broadcast
-// partition merge round_trip push payload open_loop.  PLACEMENT tells what runs where:
+// partition merge round_trip push payload open_loop pipeline.  PLACEMENT tells what runs where:
 //   split     the side that is one thread on the first core, all others on the second
 //   spread    the threads of the other side alternate over both cores
 //   one_core  all on the first core (for a queue: one thread that fills and drains it)

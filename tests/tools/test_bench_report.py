@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "report"))
 
 import growth  # noqa: E402
+import machine  # noqa: E402
 import page  # noqa: E402
 import tables  # noqa: E402
 import targets  # noqa: E402
@@ -123,6 +124,16 @@ class Comparisons(unittest.TestCase):
             self.assertIn(line, text)
         self.assertIn("| `go/own/made,bytes:1010` | 2 | 2 .. 2 | 2.5 x |",
                       tables.all_settings(messages))
+
+    def test_bare_stages_are_not_weirs_best(self):
+        pipeline = result("pipeline", {
+            "bare/split/bytes:8": 9.0, "weir/split/quick,bytes:8": 8.0,
+            "broadway/own/max:10,bytes:8": 0.1, "bare/split/bytes:120": 7.0})
+        text = "\n".join(line for block in tables.workload(pipeline) for line in block)
+        for line in ("| weir's bare stages | `split/bytes:8` | 9 | 9 .. 9 | 0.889 x |",
+                     "| **weir** | `split/quick,bytes:8` | **8** | 8 .. 8 |  |",
+                     "| Broadway | `own/max:10,bytes:8` | 0.1 | 0.1 .. 0.1 | 80 x |"):
+            self.assertIn(line, text)
 
     def test_loops_of_either_kind_apart(self):
         """Plain loops are two to four times as fast: who has them is no match for who has not."""
@@ -251,6 +262,27 @@ class Targets(unittest.TestCase):
         self.assertEqual(peers.measured, "0.75 (1,010 bytes, against go)")
         self.assertIn("not measured: 120 bytes", peers.verdict)
 
+    def test_pipeline(self):
+        """Its cost in the place where the stages are; peers against weir's best, never bare's."""
+        found = verdicts({"pipeline": result("pipeline", {
+            "bare/one_core/bytes:8": 20.0, "weir/one_core/quick,bytes:8": 16.0,
+            "weir/one_core/threads,bytes:8": 10.0, "bare/split/bytes:120": 8.0,
+            "weir/split/quick,bytes:120": 8.0, "tbb/own/buffer,item,bytes:8": 4.0,
+            "tbb/own/lightweight,item,bytes:8": 10.0, "tbb/own/buffer,item,bytes:120": 1.0,
+            "tbb/one_core/buffer,vector:250,bytes:8": 32.0, "broadway/own/max:10,bytes:8": 0.2})})
+        cost = found["pipeline, batches of 500: more than bare stages take"]
+        self.assertEqual((cost.measured, cost.verdict),
+                         ("50 ns (one_core/threads,bytes:8)", "**missed** by 100 %"))
+        self.assertEqual([round(figure, 3) for _, figure in cost.pairs], [50, 12.5, 0])
+        items = found["pipeline: times oneTBB, message by message"]
+        self.assertEqual(items.measured, "1.6 (as each places itself, 8 bytes)")
+        self.assertTrue(items.verdict.startswith("**missed** by 20 %; not measured: on one core"))
+        vectors = found["pipeline: times oneTBB with vectors"]
+        self.assertEqual(vectors.measured, "0.5 (on one core, 8 bytes)")
+        broadway = found["pipeline: times Broadway"]
+        self.assertEqual(broadway.measured, "80 (as each places itself, 8 bytes)")
+        self.assertTrue(broadway.verdict.startswith("met; not measured: "))
+
     def test_genstage_at_the_same_demand(self):
         results = {"pipe2": result("pipe2", {
             "weir/split/max:1000": 400.0, "weir/split/deep": 4000.0, "weir/split/max:1": 2.0,
@@ -292,6 +324,17 @@ class Targets(unittest.TestCase):
         steady = result("steady", {"weir/split/pipe2": "a wrong sum or account"})
         target = verdicts({"steady": steady})["steady state: allocations in any run"]
         self.assertEqual(target.verdict, "**missed** altogether")
+
+
+class Machine(unittest.TestCase):
+    def test_versions_of_checkouts(self):
+        with tempfile.TemporaryDirectory() as folder:
+            mix = pathlib.Path(folder, "mix.exs")
+            mix.write_text('  @version "1.3.0"\n', encoding="utf-8")
+            versions = machine.peer_versions({"broadway": ("broadway", folder),
+                                              "genstage": ("gen_stage", None)})
+        self.assertTrue(versions["broadway"].startswith("broadway 1.3.0, elixir"))
+        self.assertNotIn("gen_stage", versions.get("genstage", ""))
 
 
 class Growth(unittest.TestCase):

@@ -12,8 +12,9 @@ usage: tools/bench [--install] [--peers] [--quick] [--report-only] [NAME...] [--
   ARGUMENTS      go to the programs: --run_ms=N, --repetitions=N, --benchmark_filter=...
                  (what is run with a filter is shown, but not kept)
 
-GenStage takes part when WEIR_GEN_STAGE names a checkout of it.  Exits with 1 when a row
-was wrong, a program failed or one did not build; the others have run all the same.
+GenStage takes part when WEIR_GEN_STAGE names a checkout of it, Broadway when WEIR_BROADWAY
+does.  Exits with 1 when a row was wrong, a program failed or one did not build; the others have
+run all the same.
 """
 import json
 import os
@@ -35,6 +36,8 @@ QUICK = ["--run_ms=10", "--repetitions=3"]
 # The programs write how far they are into one line of a terminal, over and over.
 FRESH_LINE = "\r\033[K" if sys.stdout.isatty() else ""
 FLAGS = {"--peers", "--quick", "--report-only"}
+# Peers that are no packages: the variable that has the path of a checkout, and its name.
+CHECKOUTS = {"genstage": ("WEIR_GEN_STAGE", "gen_stage"), "broadway": ("WEIR_BROADWAY", "broadway")}
 
 
 def options(arguments):
@@ -67,9 +70,10 @@ def build(with_peers):
     print("building", flush=True)
     configure = ["cmake", "-S", ".", "-B", str(BUILD), "-G", "Ninja",
                  "-DCMAKE_BUILD_TYPE=Release", "-DWEIR_TESTS=OFF"]
-    gen_stage = os.environ.get("WEIR_GEN_STAGE")
-    if gen_stage:
-        configure.append(f"-DWEIR_GEN_STAGE={pathlib.Path(gen_stage).resolve()}")
+    for variable, _ in CHECKOUTS.values():
+        checkout = os.environ.get(variable)
+        if checkout:
+            configure.append(f"-D{variable}={pathlib.Path(checkout).resolve()}")
     if not command(*configure) or not command("cmake", "--build", str(BUILD),
                                               "--target", "benches"):
         sys.exit("tools/bench: the benchmarks do not build")
@@ -198,8 +202,9 @@ def main():
         warn_of_load()
         folder.mkdir(parents=True, exist_ok=True)
         arguments = [*(QUICK if "--quick" in flags else []), *arguments]
-        failures = run_all(names, found, arguments,
-                           machine.peer_versions(os.environ.get("WEIR_GEN_STAGE")),
+        checkouts = {who: (name, os.environ.get(variable))
+                     for who, (variable, name) in CHECKOUTS.items()}
+        failures = run_all(names, found, arguments, machine.peer_versions(checkouts),
                            names != list(found), folder)
     if any("benchmark_filter" in word for word in arguments):
         print("filtered: the results are not kept, the page stays as it is")

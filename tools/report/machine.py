@@ -78,18 +78,22 @@ def facts(root, build):
     }
 
 
-def peer_versions(gen_stage=None):
-    """{who: version} of the peers' packages, as they are installed."""
+def peer_versions(checkouts):
+    """{who: version} of the peers' packages, as they are installed.
+
+    checkouts: {who: (its name, the path of a checkout or None)} of those that are no packages.
+    """
     versions = {}
     for who, (_, package) in PEERS.items():
         version = said_by("dpkg-query", "--show", "--showformat=${Version}", package)
         if version:
             versions[who] = f"{package} {version}"
-    mix = pathlib.Path(gen_stage or "", "mix.exs")
-    if gen_stage and mix.exists():
-        match = re.search(r'@version "([^"]+)"', mix.read_text(encoding="utf-8"))
-        if match:
-            versions["genstage"] = f"gen_stage {match[1]}, {versions.get('genstage', 'elixir')}"
+    for who, (name, checkout) in checkouts.items():
+        mix = pathlib.Path(checkout or "", "mix.exs")
+        if checkout and mix.exists():
+            match = re.search(r'@version "([^"]+)"', mix.read_text(encoding="utf-8"))
+            if match:
+                versions[who] = f"{name} {match[1]}, {versions.get(who, 'elixir')}"
     return versions
 
 

@@ -28,8 +28,9 @@ only: machines differ, and one machine differs from hour to hour. To have your o
 
 This page is written once all of it has been measured at length; what is not whole, or
 quick, gets a page beside its results in `build/release`. GenStage takes part when the
-variable WEIR_GEN_STAGE names a checkout of it. What is measured stays in the folder
-`build/release/bench-results`, one JSON file for each benchmark, every repetition in it.
+variable WEIR_GEN_STAGE names a checkout of it, Broadway when WEIR_BROADWAY does. What is
+measured stays in the folder `build/release/bench-results`, one JSON file for each benchmark,
+every repetition in it.
 """
 
 METHOD = """\

@@ -48,7 +48,7 @@ def bold(text, size):
 
 
 def color(who):
-    return {"weir": WEIR, "ceiling": CEILING}.get(who, PEER)
+    return {"weir": WEIR, "ceiling": CEILING, "bare": CEILING}.get(who, PEER)
 
 
 # --- bars -------------------------------------------------------------------------------------

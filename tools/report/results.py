@@ -149,9 +149,10 @@ class Source:
 
 # The order of the page; what is not named here comes behind.
 ORDER = ["pipe2", "pipe3", "share", "broadcast", "partition", "merge", "fairness", "push",
-         "round_trip", "open_loop", "event_size", "payload", "words", "chain", "idle_stages",
-         "subscriptions", "oversubscribed", "workers", "subscribe_time", "growth_cost",
-         "growth_parts", "startup", "footprint", "steady", "idle_cpu", "metered", "readme"]
+         "round_trip", "open_loop", "event_size", "payload", "pipeline", "words", "chain",
+         "idle_stages", "subscriptions", "oversubscribed", "workers", "subscribe_time",
+         "growth_cost", "growth_parts", "startup", "footprint", "steady", "idle_cpu", "metered",
+         "readme"]
 WORKLOADS = ORDER[:6]
 
 

@@ -9,7 +9,7 @@ import re
 
 from growth import series_of
 from results import WORKLOADS, best
-from who import CLASSES, OWN, PLAIN, is_peer, lean, parts_of, plain, rows_of
+from who import CLASSES, ONE_CORE, OWN, PLAIN, is_peer, lean, parts_of, plain, rows_of
 
 NOT_MEASURED = "not measured"
 
@@ -154,6 +154,33 @@ def payload(results):
     for kind in CLASSES:
         yield Target(f"messages, {kind}: as fast as the best peer", 1,
                      [ahead_of_peers(part, length, kind) for length, part in parts]
+                     or [("", None)])
+
+
+def pipeline(results):
+    """Beside bare stages in the same place; and beside the peers, each placed as it is best."""
+    parts = parts_of(results["pipeline"]) if "pipeline" in results else []
+    parts = [(length.removeprefix(", "), part) for length, part in parts]
+
+    def over_bare():
+        for row in (row for _, part in parts for row in part.of("weir")):
+            bare = results["pipeline"].good(f"bare/{row.placement}/bytes:{row.options['bytes']:g}")
+            yield (f"{row.placement}/{row.setting}",
+                   1e9 / row.rate - 1e9 / bare[0].rate if bare else None)
+
+    def against(who, kind, wanted):
+        for length, part in parts:
+            rows = [row for row in rows_of(part, kind)
+                    if row.who == "weir" or row.who == who and wanted in row.options]
+            ours = [row for row in rows if row.who == "weir"]
+            yield f"{kind}, {length}", ratio(ours, [row for row in rows if row.who == who])
+    yield Target("pipeline, batches of 500: more than bare stages take", 25, least=False,
+                 unit=" ns", pairs=list(over_bare()) or [("", None)])
+    for text, who, wanted, goal in (("times Broadway", "broadway", "max", 10),
+                                    ("times oneTBB, message by message", "tbb", "item", 2),
+                                    ("times oneTBB with vectors", "tbb", "vector", 2)):
+        yield Target(f"pipeline: {text}", goal, [pair for kind in (OWN, ONE_CORE)
+                                                 for pair in against(who, kind, wanted)]
                      or [("", None)])
 
 
@@ -318,6 +345,6 @@ def quiet(results):
 
 
 def all_of(results):
-    for part in (ceilings, plain_loops, peers, payload, genstage, trips, paced, growth, counters,
-                 fairness, words, readme, quiet):
+    for part in (ceilings, plain_loops, peers, payload, pipeline, genstage, trips, paced, growth,
+                 counters, fairness, words, readme, quiet):
         yield from part(results)

@@ -18,6 +18,7 @@ PEERS = {
     "go": ("Go", "golang-go"),
     "disruptor": ("LMAX Disruptor", "libdisruptor-java"),
     "genstage": ("GenStage", "elixir"),
+    "broadway": ("Broadway", "elixir"),
 }
 
 SPLIT, ONE_CORE, OWN = "split over two cores", "on one core", "as each places itself"
@@ -27,7 +28,8 @@ PLACEMENTS = {SPLIT: {"split", "spread"}, ONE_CORE: {"one_core"}, OWN: {"own"}}
 
 def title(who):
     """How a reader knows it."""
-    return {"weir": "weir", "ceiling": "by hand"}.get(who) or PEERS.get(who, (who,))[0]
+    ours = {"weir": "weir", "ceiling": "by hand", "bare": "weir's bare stages"}
+    return ours.get(who) or PEERS.get(who, (who,))[0]
 
 
 def belongs(row, kind):

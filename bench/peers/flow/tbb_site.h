@@ -170,6 +170,7 @@ void add_tbb_pipes(std::vector<peer::Case> &cases);
 void add_tbb_fans(std::vector<peer::Case> &cases);
 void add_tbb_latencies(std::vector<peer::Case> &cases);
 void add_tbb_texts(std::vector<peer::Case> &cases);
+void add_tbb_pipelines(std::vector<peer::Case> &cases);
 
 } // namespace flow
 

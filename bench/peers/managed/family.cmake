@@ -1,11 +1,13 @@
-# The managed peers: LMAX Disruptor on the JVM, Go's channels, GenStage on the BEAM.
+# The managed peers: LMAX Disruptor on the JVM, Go's channels, GenStage and Broadway on the BEAM.
 # SPDX-License-Identifier: Apache-2.0
 #
 # Each is built by its own tools, without a network, into the build folder, and left out
-# where they are missing.  Disruptor and GenStage become a script that starts their VM;
-# it is put into its place last, so that a script found there can be run.
+# where they are missing.  All but Go become a script that starts their VM; it is put into its
+# place last, so that a script found there can be run.
 #
 # WEIR_GEN_STAGE: the path of a checkout of gen_stage (1.3.2); without it no GenStage.
+# WEIR_BROADWAY: the path of a checkout of broadway (1.3.0); without it no Broadway.  What it needs,
+# gen_stage, nimble_options and telemetry, is in its folder deps, where mix puts it, or beside it.
 
 set(managed_source ${CMAKE_CURRENT_LIST_DIR})
 set(managed_build ${peers_folder}/managed)
@@ -59,6 +61,27 @@ function(managed_go)
         WORKING_DIRECTORY ${managed_source}/go)
 endfunction()
 
+# managed_beam NAME [ERLANG FILES...] LIBRARY FILES...: sources of libraries; and the folder NAME.
+function(managed_beam name)
+    cmake_parse_arguments(PARSE_ARGV 1 beam "" "" "ERLANG;LIBRARY")
+    set(beams ${managed_build}/${name}/beams)
+    managed_launcher(${name})
+    file(GLOB files CONFIGURE_DEPENDS ${managed_source}/beam/*.ex ${managed_source}/${name}/*.ex)
+    set(erlang)
+    if(beam_ERLANG)
+        set(erlang COMMAND ${WEIR_ERLC} -o ${beams} ${beam_ERLANG})
+    endif()
+    managed_peer(${name} DEPENDS ${beam_ERLANG} ${beam_LIBRARY} ${files}
+        ${managed_build}/${name}/launcher COMMANDS
+        COMMAND ${CMAKE_COMMAND} -E rm -rf ${beams}
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${beams}
+        ${erlang}
+        COMMAND ${WEIR_ELIXIRC} -pa ${beams} -o ${beams} ${beam_LIBRARY}
+        COMMAND ${WEIR_ELIXIRC} -pa ${beams} -o ${beams} ${files}
+        COMMAND ${CMAKE_COMMAND} -E copy ${managed_build}/${name}/launcher
+            ${peers_folder}/${name})
+endfunction()
+
 function(managed_genstage)
     set(WEIR_GEN_STAGE "$ENV{WEIR_GEN_STAGE}" CACHE PATH "a checkout of gen_stage")
     find_program(WEIR_ELIXIR elixir)
@@ -67,19 +90,43 @@ function(managed_genstage)
         message(STATUS "weir: no peer genstage (it needs elixir, and WEIR_GEN_STAGE set)")
         return()
     endif()
-    set(beams ${managed_build}/genstage/beams)
-    managed_launcher(genstage)
     file(GLOB_RECURSE library ${WEIR_GEN_STAGE}/lib/*.ex)
-    file(GLOB files CONFIGURE_DEPENDS ${managed_source}/genstage/*.ex)
-    managed_peer(genstage DEPENDS ${library} ${files} ${managed_build}/genstage/launcher COMMANDS
-        COMMAND ${CMAKE_COMMAND} -E rm -rf ${beams}
-        COMMAND ${CMAKE_COMMAND} -E make_directory ${beams}
-        COMMAND ${WEIR_ELIXIRC} -o ${beams} ${library}
-        COMMAND ${WEIR_ELIXIRC} -pa ${beams} -o ${beams} ${files}
-        COMMAND ${CMAKE_COMMAND} -E copy ${managed_build}/genstage/launcher
-            ${peers_folder}/genstage)
+    managed_beam(genstage LIBRARY ${library})
+endfunction()
+
+function(managed_broadway)
+    set(WEIR_BROADWAY "$ENV{WEIR_BROADWAY}" CACHE PATH "a checkout of broadway")
+    find_program(WEIR_ERLC erlc)
+    set(missing)
+    set(library)
+    set(erlang)
+    foreach(file lib/gen_stage.ex lib/nimble_options.ex src/telemetry.erl)
+        cmake_path(GET file STEM name)
+        set(folder ${WEIR_BROADWAY}/deps/${name})
+        if(NOT EXISTS "${folder}/${file}")
+            set(folder ${WEIR_BROADWAY}/../${name})
+        endif()
+        if(NOT EXISTS "${folder}/${file}")
+            list(APPEND missing ${name})
+            continue()
+        endif()
+        file(GLOB_RECURSE files ${folder}/lib/*.ex)
+        file(GLOB erls ${folder}/src/*.erl)
+        list(APPEND library ${files})
+        list(APPEND erlang ${erls})
+    endforeach()
+    if(NOT WEIR_ELIXIR OR NOT WEIR_ELIXIRC OR NOT WEIR_ERLC OR missing
+        OR NOT EXISTS "${WEIR_BROADWAY}/lib/broadway.ex")
+        list(JOIN missing ", " missing)
+        message(STATUS "weir: no peer broadway (it needs elixir, and WEIR_BROADWAY set; "
+            "missing: ${missing})")
+        return()
+    endif()
+    file(GLOB_RECURSE files ${WEIR_BROADWAY}/lib/*.ex)
+    managed_beam(broadway ERLANG ${erlang} LIBRARY ${library} ${files})
 endfunction()
 
 managed_disruptor()
 managed_go()
 managed_genstage()
+managed_broadway()
