@@ -22,6 +22,8 @@ CC = os.environ.get("CC", "cc")
 FIXED = {"weir_ref", "weir_subscription", "weir_from", "weir_timer", "weir_token", "weir_monitor",
          "weir_child", "weir_batch", "weir_room", "weir_made", "weir_asked",
          "weir_peer", "weir_answer", "weir_mark", "weir_place",
+         # Events, which lie side by side.
+         "weir_message",
          # What lies in a file that has a version of its own, in slots of one size.
          "weir_counters_slot", "weir_counters_subscription", "weir_counters_times"}
 
