@@ -61,8 +61,8 @@ static bool is_watermark(const struct weir__item *mark) {
 }
 
 /* The place of the last one, for a watermark behind it, or one of its own; NULL: no memory. */
-static struct weir__behind_mark *place_behind(struct weir__behind *behind,
-                                              const struct weir__item *mark) {
+static struct weir__behind_mark *place_for_mark(struct weir__behind *behind,
+                                                const struct weir__item *mark) {
     struct weir__behind_mark *last =
         behind->count > 1 ? mark_behind(behind, behind->count - 1) : NULL;
     if (last != NULL && is_watermark(mark) && is_watermark(&last->mark)) {
@@ -78,7 +78,7 @@ static struct weir__behind_mark *place_behind(struct weir__behind *behind,
 
 void weir__behind_mark(weir_stage *stage, struct weir__behind *behind,
                        const struct weir__item *mark) {
-    struct weir__behind_mark *place = behind->there > 0 ? place_behind(behind, mark) : NULL;
+    struct weir__behind_mark *place = behind->there > 0 ? place_for_mark(behind, mark) : NULL;
     if (place == NULL) {
         if (behind->there == 0) {
             weir__stage_emit_mark(stage, mark);

@@ -63,7 +63,7 @@ static bool has_room_for_mark(weir_stage *stage) {
     return weir__queue_reserve(&stage->emission, 1);
 }
 
-static void put_mark(weir_stage *stage, const struct weir__item *mark) {
+static void emit_mark_now(weir_stage *stage, const struct weir__item *mark) {
     weir__queue_push(&stage->emission, *mark);
     stage->emits |= WEIR__EMITS_MARKS;
 }
@@ -76,13 +76,13 @@ static bool try_to_mark(weir_stage *stage, const struct weir__item *mark) {
         room = output == NULL || has_room_for_mark(output);
     }
     if (room && stage->kind != WEIR_CONSUMER) {
-        put_mark(stage, mark);
+        emit_mark_now(stage, mark);
     }
     for (uint32_t i = 0; room && i < weir__outputs_count(stage); i++) {
         weir_stage *output = weir__outputs_at(stage, i);
         if (output != NULL) {
             weir__output_open(stage, output);
-            put_mark(output, mark);
+            emit_mark_now(output, mark);
         }
     }
     return room;
