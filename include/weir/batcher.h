@@ -27,10 +27,10 @@
  * long, give the batcher a worker on which there are none (option `worker`; WEIR_OWN_WORKER).
  *
  * Marks (mark.h).  A flush, the end of a file and a program's own marks have all open batches go
- * (WEIR_BY_FLUSH), and go on behind them.  A watermark has none go: it goes on when all batches have
- * gone that were open as it came, so that nothing behind it is late; that is when their timeouts
- * are over at the latest, and with WEIR_FOREVER perhaps not before the end.  While one waits, the
- * last of those that come waits behind it, and stands for the others.
+ * (WEIR_BY_FLUSH), and go on behind them.  A watermark has none go: it goes on when all batches
+ * have gone that were open as it came, so that nothing behind it is late; that is when their
+ * timeouts are over at the latest, and with WEIR_FOREVER perhaps not before the end.  While one
+ * waits, the last of those that come waits behind it, and stands for the others.
  *
  * Ownership.  A batch owns its events, if those own something (option `type`): they were taken from
  * their producer, as by weir_take.  Whoever handles a batch borrows it, and all that is in it,

@@ -47,8 +47,9 @@
  * after would be handled side by side, so "behind" would mean nothing, and a producer with that
  * dispatcher may not emit any; what comes to a producer_consumer with it ends there.  A stream's
  * readers see events alone, and so do tasks of a pool, which run side by side: a mark that comes to
- * a pool ends there, also where its results are in order.  Messages (weir_cast, weir_info) are no marks:
- * weir_info is for one stage, and says that what it had has gone out.
+ * a pool ends there, also where its results are in order; so who has the pool among several
+ * producers hears no watermark.  Messages (weir_cast, weir_info) are no marks: weir_info is for one
+ * stage, and says that what it had has gone out.
  *
  * Cost  an entry of each consumer's ring, of one line; nothing is allocated, unless a queue is
  *       longer than it ever was.  A watermark that waits right behind another of the same source
@@ -85,9 +86,9 @@ typedef struct weir_mark {
  * Emits a mark behind what the callback has emitted so far, to each of the stage's outputs as well.
  * Arguments  copied.
  * Errors     INVALID: no such kind; a stage that does not emit and has no outputs, or no callback;
- *            competing consumers (of an output: it ends there), or a dispatcher of the program's that holds events and knows no marks
- *            (dispatcher.h); NO_MEMORY: nothing was emitted.  (Without memory on its way it is lost
- *            to that consumer, and an error is logged.)
+ *            competing consumers (of an output: it ends there), or a dispatcher of the program's
+ *            that holds events and knows no marks (dispatcher.h); NO_MEMORY: nothing was emitted.
+ *            (Without memory on its way it is lost to that consumer, and an error is logged.)
  * Threads    the stage's own callbacks, but init and terminate.
  */
 weir_status weir_emit_mark(weir_stage *self, const weir_mark *mark);
