@@ -219,6 +219,28 @@ static void one_that_rises_by_an_end_waits_too(void **state) {
     gather_close(NULL);
 }
 
+static weir_verdict mark_without_memory(weir_stage *self, struct player *player, uint64_t number) {
+    RIG_CHECK(player->rig, mark_give(self, WEIR_MARK_WATERMARK, number) == WEIR_OK);
+    test_memory_fail(&player->rig->memory, 1, true);
+    return WEIR_CONTINUE;
+}
+
+/* Rather than before its time. */
+static void without_memory_it_is_lost_and_said(void **state) {
+    (void)state;
+    start_batcher(1, (weir_batcher_options){.size = 3});
+    say(1001);
+    source.does.cast = mark_without_memory;
+    say(5);
+    test_memory_fail_never(&scene_rig.memory);
+    rig_expect_log(&scene_rig, "error: stage batcher: no memory for a mark of kind 1: lost\n");
+    source.does.cast = say_or_emit;
+    say(WATERMARK + 6);
+    gather_until(100);
+    gather_expect("time 1 of key 1: 1001\nwatermark 6\n");
+    gather_close(NULL);
+}
+
 /* ---- a retry stage ------------------------------------------------------------------- */
 
 static uint64_t its_delay(void *context, const void *event) {
@@ -374,6 +396,7 @@ int main(void) {
         cmocka_unit_test(a_flush_has_all_go),
         cmocka_unit_test(the_end_takes_it_along),
         cmocka_unit_test(one_that_rises_by_an_end_waits_too),
+        cmocka_unit_test(without_memory_it_is_lost_and_said),
         cmocka_unit_test(a_watermark_waits_for_retries_before_it),
         cmocka_unit_test(what_is_dropped_holds_none_back),
         cmocka_unit_test(marks_have_their_place_in_the_line),
