@@ -26,6 +26,12 @@
  * neighbour on that worker whose callback takes long delays it by as much.  Where callbacks are
  * long, give the batcher a worker on which there are none (option `worker`; WEIR_OWN_WORKER).
  *
+ * Marks (mark.h).  A flush, the end of a file and a program's own marks have all open batches go
+ * (WEIR_BY_FLUSH), and go on behind them.  A watermark has none go: it goes on when all batches
+ * have gone that were open as it came, so that nothing behind it is late; that is when their
+ * timeouts are over at the latest, and with WEIR_FOREVER perhaps not before the end.  While one
+ * waits, the last of those that come waits behind it, and stands for the others.
+ *
  * Ownership.  A batch owns its events, if those own something (option `type`): they were taken from
  * their producer, as by weir_take.  Whoever handles a batch borrows it, and all that is in it,
  * until its callback returns.  When the batch is dropped, for whatever cause, each of its events is
@@ -57,7 +63,7 @@ typedef enum weir_batch_trigger {
     WEIR_BY_SIZE = 0,  /* it had `size` events, or `full` said so                        */
     WEIR_BY_BYTES = 1, /* it had as many bytes as it may, or the next event had no room  */
     WEIR_BY_TIME = 2,  /* its first event had waited for timeout_ns                      */
-    WEIR_BY_FLUSH = 3, /* `flush` said so of its last event                              */
+    WEIR_BY_FLUSH = 3, /* `flush` said so of its last event, or a mark came              */
     WEIR_BY_KEYS = 4,  /* there was another key, and it was the oldest of as many as may be */
     WEIR_BY_END = 5    /* no more events could come                                      */
 } weir_batch_trigger;

@@ -21,6 +21,12 @@
  * Bound.  Events of `keys` different keys wait at most.  When there is one more, the one that has
  * waited longest is dropped, as OVERFLOW.
  *
+ * Marks (mark.h).  A mark that comes while events wait has a place in their line: it goes on when
+ * all keys that were there as it came have gone out, or were dropped.  What takes the place of such
+ * an event later so comes before the mark, with what is newer than it; nothing older comes behind.
+ * A watermark that waits is replaced by the next, unless it is the first in line.  Marks of other
+ * kinds are all kept, so there should be fewer of them than a slow consumer takes events.
+ *
  * Its end.  When it finishes (a drain, the end of its producers) the last event of each key goes to
  * its consumer still.
  *

@@ -19,8 +19,21 @@
  * on goes the least of what each of them has said last, when that rises, once each has said one;
  * who has ended no longer counts, who has just subscribed holds the others back.  So a watermark
  * is right through merges and fan-outs, and a program gives it at its sources only.  Who keeps
- * events past their callback (a stash, its state, a pool) and passes marks on lets them overtake
- * those, and so writes a handle_mark of its own.
+ * events past their callback (a stash, its state) and passes marks on lets them overtake those, and
+ * so writes a handle_mark of its own.
+ *
+ * Weir's own stages that keep events have them in order:
+ *   batcher    a watermark goes on when all batches have gone that were open as it came; any other
+ *              mark has all open batches go, and goes on behind them (batcher.h)
+ *   retry      a watermark goes on when all has gone that waited as it came; others at once
+ *   conflater  a mark has a place in the line, behind the keys that were there
+ *   window     see window.h
+ *   pool       a mark ends there
+ *   rate       a mark that came behind events that wait for tokens waits with them, and takes none
+ * Of watermarks that wait there so the first and the last one do: it says what those between said.
+ *
+ * Outputs (output.h): what a stage emits or passes on comes out of each of them, too, behind what
+ * was emitted there; so a consumer that has outputs may emit marks, and passes them on.
  *
  * In a ring of stages that feed each other somebody has a handle_mark: a mark that went round by
  * itself would do so for ever (so one that WEIR_MARK_STAGES stages have passed on goes no further,
@@ -33,8 +46,10 @@
  * Where marks do not go: consumers that compete (weir_shared_dispatcher): events of before and
  * after would be handled side by side, so "behind" would mean nothing, and a producer with that
  * dispatcher may not emit any; what comes to a producer_consumer with it ends there.  A stream's
- * readers, and tasks of a pool, see events alone.  Messages (weir_cast, weir_info) are no marks:
- * weir_info is for one stage, and says that what it had has gone out.
+ * readers see events alone, and so do tasks of a pool, which run side by side: a mark that comes to
+ * a pool ends there, also where its results are in order; so who has the pool among several
+ * producers hears no watermark.  Messages (weir_cast, weir_info) are no marks: weir_info is for one
+ * stage, and says that what it had has gone out.
  *
  * Cost  an entry of each consumer's ring, of one line; nothing is allocated, unless a queue is
  *       longer than it ever was.  A watermark that waits right behind another of the same source
@@ -68,12 +83,12 @@ typedef struct weir_mark {
 } weir_mark;
 
 /*
- * Emits a mark behind what the callback has emitted so far.
+ * Emits a mark behind what the callback has emitted so far, to each of the stage's outputs as well.
  * Arguments  copied.
- * Errors     INVALID: no such kind; a stage that does not emit, or no callback; competing
- *            consumers, or a dispatcher of the program's that holds events and knows no marks
- *            (dispatcher.h); NO_MEMORY: nothing was emitted.  (Without memory on its way it is lost
- *            to that consumer, and an error is logged.)
+ * Errors     INVALID: no such kind; a stage that does not emit and has no outputs, or no callback;
+ *            competing consumers (of an output: it ends there), or a dispatcher of the program's
+ *            that holds events and knows no marks (dispatcher.h); NO_MEMORY: nothing was emitted.
+ *            (Without memory on its way it is lost to that consumer, and an error is logged.)
  * Threads    the stage's own callbacks, but init and terminate.
  */
 weir_status weir_emit_mark(weir_stage *self, const weir_mark *mark);

@@ -21,6 +21,9 @@
  * buffer_size of more than one of them makes).  Then a slow consumer of that output does slow the
  * stage, once the buffer is full.
  *
+ * Marks (mark.h) that the stage emits, or passes on by itself, come out of each output, behind what
+ * was emitted to it before.  An output whose consumers compete passes none on.
+ *
  * The end.  An output ends after its stage: as that finishes, when all that it holds has gone out,
  * and for the same reason; as that stops, at once, and what it holds is discarded like what the
  * stage does.  One that ends before (weir_stop, on_cancel) is no output any more.

@@ -20,6 +20,11 @@
  * whoever fails waits for it.  In a ring that may be the very stage that it waits for: so let
  * `limit` be what may fail at once, or let the worker's emission to it wait elsewhere.
  *
+ * Marks (mark.h).  What waits came before a watermark, which so goes on when all has gone that
+ * waited as it came, for whatever reason: an event that waits for ever holds it back until the end.
+ * While one waits, the last of those that come waits behind it, and stands for the others.  Other
+ * marks go on at once: what comes out later is a new attempt, and is not of before them.
+ *
  * Its end.  When it finishes (a drain, the end of its producers) what waits, and what comes still,
  * is dropped as STOPPED, or, with WEIR_RETRY_AT_ONCE, goes out at once, however long it had to go.
  *

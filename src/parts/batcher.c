@@ -83,7 +83,10 @@ static weir_verdict send_batch(weir_stage *self, struct weir__gathering *batch,
     batcher->kept -= gone.count;
     batcher->asked -= batcher->asked > 0;
     learn_size(batcher, gone.count);
-    return weir_emit(self, &gone, 1) == WEIR_OK ? WEIR_CONTINUE : lose_batch(self, &gone);
+    weir_verdict verdict =
+        weir_emit(self, &gone, 1) == WEIR_OK ? WEIR_CONTINUE : lose_batch(self, &gone);
+    weir__behind_gone(self, &batcher->behind, batch->serial);
+    return verdict;
 }
 
 static bool oldest_is_due(const struct weir__batcher *batcher, uint64_t now) {
@@ -158,6 +161,7 @@ static struct weir__gathering *begin_batch(weir_stage *self, uint64_t key) {
         return NULL;
     }
     batch->began_ns = batcher_now(self, batcher);
+    batch->serial = weir__behind_came(&batcher->behind);
     add_newest(batcher, batch);
     weir__index_add(&batcher->open, &batch->node, key);
     batcher->recent = batch;
@@ -335,18 +339,37 @@ static weir_verdict gather_events(weir_stage *self, weir_batch events) {
     return verdict;
 }
 
-/* ---- the end ---------------------------------------------------------------------------- */
+/* ---- marks ------------------------------------------------------------------------------ */
 
-static weir_verdict send_open_batches(weir_stage *self) {
+/* All that are open. */
+static weir_verdict send_open_batches(weir_stage *self, weir_batch_trigger why) {
     struct weir__batcher *batcher = weir_state(self);
     weir_verdict verdict = WEIR_CONTINUE;
     batcher->now_ns = 0;
-    batcher->timer_ns = 0; /* brought forward, or of no use */
     while (verdict == WEIR_CONTINUE && batcher->oldest != NULL) {
-        verdict = send_batch(self, batcher->oldest, WEIR_BY_END);
+        verdict = send_batch(self, batcher->oldest, why);
     }
     weir__stage_keeps(self, batcher->kept);
     return verdict;
+}
+
+/* A watermark alone says nothing of what is to go. */
+static weir_verdict mark_batches(weir_stage *self, const struct weir__item *mark) {
+    struct weir__batcher *batcher = weir_state(self);
+    bool flushes = weir__mark_in(mark).kind != WEIR_MARK_WATERMARK;
+    weir_verdict verdict = flushes ? send_open_batches(self, WEIR_BY_FLUSH) : WEIR_CONTINUE;
+    if (verdict == WEIR_CONTINUE) {
+        weir__behind_mark(self, &batcher->behind, mark);
+    }
+    return verdict;
+}
+
+/* ---- the end ---------------------------------------------------------------------------- */
+
+static weir_verdict end_batches(weir_stage *self) {
+    struct weir__batcher *batcher = weir_state(self);
+    batcher->timer_ns = 0; /* brought forward, or of no use */
+    return send_open_batches(self, WEIR_BY_END);
 }
 
 static void free_gathering(weir_stage *self, struct weir__gathering *batch) {
@@ -356,6 +379,7 @@ static void free_gathering(weir_stage *self, struct weir__gathering *batch) {
 static void lose_open_batches(weir_stage *self, weir_reason reason) {
     (void)reason;
     struct weir__batcher *batcher = weir_state(self);
+    weir__behind_close(&batcher->behind);
     weir__stage_loses_kept(self, self->kept, WEIR_DISCARD_STOPPED);
     while (batcher->oldest != NULL) {
         struct weir__gathering *batch = batcher->oldest;
@@ -372,16 +396,19 @@ static void lose_open_batches(weir_stage *self, weir_reason reason) {
 }
 
 static weir_verdict open_batcher(weir_stage *self, void *argument) {
+    static const struct weir__part_calls calls = {.mark = mark_batches};
     const struct weir__batcher *given = argument;
     struct weir__batcher *batcher = weir_state(self);
     batcher->options = given->options;
     batcher->plain = given->plain;
     weir__index_open(&batcher->open, self->host->allocator);
+    weir__behind_open(&batcher->behind, self->host->allocator);
+    self->part = &calls;
     return WEIR_CONTINUE;
 }
 
 const weir_callbacks weir__batcher_callbacks = {.init = open_batcher,
                                                 .handle_events = gather_events,
                                                 .handle_info = look_at_batches,
-                                                .handle_end = send_open_batches,
+                                                .handle_end = end_batches,
                                                 .terminate = lose_open_batches};

@@ -11,6 +11,8 @@
  * when a batch begins and none is, and anew when it has come and batches are left.  It may come
  * when its batch has long gone: then it finds nothing that is due.
  *
+ * A watermark waits for the batches that are open as it comes; any other mark has all of them go.
+ *
  *   kept             ==  the events in open batches
  *   open.count       ==  the batches in the list; 0 or 1 without keys
  *   batches are open =>  the timer is armed, unless the timeout is FOREVER or the end was told
@@ -21,6 +23,7 @@
 #ifndef WEIR__PARTS_BATCHER_H
 #define WEIR__PARTS_BATCHER_H
 
+#include "parts/behind.h"
 #include "parts/gathered.h"
 
 struct weir__batcher {
@@ -31,6 +34,7 @@ struct weir__batcher {
     struct weir__gathering *newest;
     struct weir__gathering *recent; /* the last one that something was put in         */
     struct weir__gathering *spare;  /* to be used again, by newer                     */
+    struct weir__behind behind;     /* watermarks, of the open batches                */
     uint64_t kept;
     uint64_t expected8; /* events that a batch has when it goes, on average, times 8 */
     uint64_t timer_ns;  /* when the timer comes; 0: it is not armed                   */

@@ -8,6 +8,7 @@
 #include "base/reserved.h"
 #include "memory/spans.h"
 #include "parts/aside.h"
+#include "parts/behind.h"
 #include "stage/keeping.h"
 
 #include <string.h>
@@ -15,6 +16,7 @@
 struct conflater {
     weir_conflate_options options; /* defaults filled in */
     struct weir__latest latest;
+    struct weir__behind behind;         /* marks, of the line */
     uint64_t gone[WEIR_DISCARD_CAUSES]; /* in this callback: dropped for each cause */
 };
 
@@ -33,11 +35,18 @@ static uint64_t room_for_latest(weir_stage *self) {
     return asked.events > 0 && asked.bytes > 0 ? 1 : 0;
 }
 
+/* It has gone, for whatever reason: the marks behind it follow. */
+static void remove_first_latest(weir_stage *self, struct conflater *conflater) {
+    uint64_t serial = conflater->latest.first->serial;
+    weir__latest_remove_first(&conflater->latest);
+    weir__behind_gone(self, &conflater->behind, serial);
+}
+
 static weir_verdict send_first_latest(weir_stage *self, struct conflater *conflater) {
     if (weir__aside_emit(self, conflater->latest.first->event) != WEIR_OK) {
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
-    weir__latest_remove_first(&conflater->latest);
+    remove_first_latest(self, conflater);
     return WEIR_CONTINUE;
 }
 
@@ -65,7 +74,7 @@ static void drop_latest(weir_stage *self, struct conflater *conflater,
 
 static void drop_first_latest(weir_stage *self, struct conflater *conflater, weir_discard why) {
     drop_latest(self, conflater, conflater->latest.first, why);
-    weir__latest_remove_first(&conflater->latest);
+    remove_first_latest(self, conflater);
 }
 
 /* What each callback leaves behind: those that are kept, and those that were, and are lost. */
@@ -161,6 +170,7 @@ static weir_status add_latest(weir_stage *self, struct conflater *conflater, uin
     }
     weir_status status = fill_slot(self, conflater, slot, batch, index);
     if (status == WEIR_OK) {
+        slot->serial = weir__behind_came(&conflater->behind);
         weir__latest_add(&conflater->latest, slot, key);
     } else {
         weir__latest_give_back(&conflater->latest, slot);
@@ -209,6 +219,13 @@ static weir_verdict take_in_latest(weir_stage *self, weir_batch batch) {
     return settle_latest(self, put_batch_of_latest(self, conflater, batch));
 }
 
+/* In the line, as a key that is replaced by nothing. */
+static weir_verdict mark_latest(weir_stage *self, const struct weir__item *mark) {
+    struct conflater *conflater = weir_state(self);
+    weir__behind_mark(self, &conflater->behind, mark);
+    return WEIR_CONTINUE;
+}
+
 /* ---- the stage ------------------------------------------------------------------------- */
 
 /* Nothing can replace them any more. */
@@ -224,6 +241,7 @@ static weir_verdict send_all_latest(weir_stage *self) {
 static void lose_latest(weir_stage *self, weir_reason reason) {
     (void)reason;
     struct conflater *conflater = weir_state(self);
+    weir__behind_close(&conflater->behind);
     while (conflater->latest.first != NULL) {
         drop_first_latest(self, conflater, WEIR_DISCARD_STOPPED);
     }
@@ -237,10 +255,11 @@ static void tell_of_latest(weir_stage *self, uint64_t count, weir_discard cause)
 }
 
 static weir_verdict open_conflater(weir_stage *self, void *argument) {
-    static const struct weir__part_calls calls = {.supply = supply_latest};
+    static const struct weir__part_calls calls = {.supply = supply_latest, .mark = mark_latest};
     struct conflater *conflater = weir_state(self);
     conflater->options = *(const weir_conflate_options *)argument;
     weir__latest_open(&conflater->latest, self->host->allocator, self->event_bytes);
+    weir__behind_open(&conflater->behind, self->host->allocator);
     self->part = &calls;
     self->appetite = WEIR__TAKES_ALL;
     return WEIR_CONTINUE;

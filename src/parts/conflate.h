@@ -31,6 +31,7 @@ struct weir__latest_slot {
     struct weir__latest_slot *next; /* in the line, or of the free ones */
     char *payload;                  /* room for it; NULL: none yet      */
     size_t payload_bytes;
+    uint64_t serial; /* of its conflater's, in the order in which they joined the line */
     _Alignas(16) unsigned char event[];
 };
 

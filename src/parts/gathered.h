@@ -39,6 +39,7 @@ struct weir__gathering {
     uint64_t bytes; /* that they weigh, as far as somebody counts them    */
     uint64_t sum;   /* the program's, of `full`                           */
     uint64_t began_ns;
+    uint64_t serial; /* of its batcher's, in the order in which they began */
 };
 
 /* What is put in: events of a batch at hand. */

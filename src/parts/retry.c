@@ -8,6 +8,7 @@
 #include "base/refusal.h"
 #include "base/reserved.h"
 #include "parts/aside.h"
+#include "parts/behind.h"
 #include "runtime/options.h"
 #include "stage/keeping.h"
 
@@ -16,8 +17,9 @@
 struct retry {
     weir_retry_options options; /* defaults filled in                               */
     struct weir__waiting waiting;
-    uint32_t full; /* so many may wait for now: the limit, or what there is room for */
-    bool ended;    /* it finishes: nothing waits any more                         */
+    struct weir__behind behind; /* watermarks, of what waits: with the serials of `waiting` */
+    uint32_t full;              /* so many may wait for now: the limit, or what there is room for */
+    bool ended;                 /* it finishes: nothing waits any more                         */
     weir_timer timer;
     uint64_t timer_ns; /* when that comes; UINT64_MAX: it is not armed             */
 };
@@ -28,8 +30,10 @@ static uint64_t time_of_retry(const weir_stage *self) {
 
 /* ---- out ------------------------------------------------------------------------ */
 
-static void forget_first_waiting(struct retry *retry) {
+static void forget_first_waiting(weir_stage *self, struct retry *retry) {
+    uint64_t serial = weir__waiting_serial(&retry->waiting);
     weir__waiting_remove(&retry->waiting);
+    weir__behind_gone(self, &retry->behind, serial);
     retry->full = (uint32_t)retry->options.limit; /* there may be memory for more by now */
 }
 
@@ -37,7 +41,7 @@ static weir_verdict send_first_waiting(weir_stage *self, struct retry *retry) {
     if (weir__aside_emit(self, weir__waiting_first(&retry->waiting)) != WEIR_OK) {
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
-    forget_first_waiting(retry);
+    forget_first_waiting(self, retry);
     return WEIR_CONTINUE;
 }
 
@@ -70,7 +74,7 @@ static void drop_waiting(weir_stage *self, struct retry *retry) {
     const uint32_t count = retry->waiting.count;
     while (retry->waiting.count > 0) {
         weir__aside_drop(self, weir__waiting_first(&retry->waiting), WEIR_DISCARD_STOPPED);
-        forget_first_waiting(retry);
+        forget_first_waiting(self, retry);
     }
     weir__stage_keeps(self, count);
     weir__stage_loses_kept(self, count, WEIR_DISCARD_STOPPED);
@@ -156,6 +160,7 @@ static weir_status put_waiting(weir_stage *self, struct retry *retry, weir_batch
     if (status == WEIR_OK) {
         uint64_t delay = delay_of_event(self, retry, event);
         weir__waiting_add(waiting, delay < UINT64_MAX - now ? now + delay : UINT64_MAX);
+        weir__behind_came(&retry->behind);
     }
     return status;
 }
@@ -202,6 +207,17 @@ static weir_verdict take_failed(weir_stage *self, weir_batch batch) {
     return settle_retry(self, verdict, now);
 }
 
+/* A watermark is of what waits, too; what else is said is said of what comes from now on. */
+static weir_verdict mark_retry(weir_stage *self, const struct weir__item *mark) {
+    struct retry *retry = weir_state(self);
+    if (weir__mark_in(mark).kind == WEIR_MARK_WATERMARK) {
+        weir__behind_mark(self, &retry->behind, mark);
+    } else {
+        weir__stage_emit_mark(self, mark);
+    }
+    return WEIR_CONTINUE;
+}
+
 /* ---- the stage ------------------------------------------------------------------------ */
 
 static void tell_of_retry(weir_stage *self, uint64_t count, weir_discard cause) {
@@ -220,14 +236,17 @@ static void retry_ends(weir_stage *self) {
 static void lose_waiting(weir_stage *self, weir_reason reason) {
     (void)reason;
     struct retry *retry = weir_state(self);
+    weir__behind_close(&retry->behind);
     drop_waiting(self, retry);
     weir__waiting_close(&retry->waiting, self->host->allocator);
 }
 
 static weir_verdict open_retry(weir_stage *self, void *argument) {
-    static const struct weir__part_calls calls = {.supply = go_on_waiting, .drained = retry_ends};
+    static const struct weir__part_calls calls = {
+        .supply = go_on_waiting, .mark = mark_retry, .drained = retry_ends};
     struct retry *retry = weir_state(self);
     *retry = *(const struct retry *)argument;
+    weir__behind_open(&retry->behind, self->host->allocator);
     self->part = &calls;
     self->appetite = WEIR__TAKES_ALL;
     return WEIR_CONTINUE;

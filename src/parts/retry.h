@@ -59,6 +59,10 @@ static inline uint64_t weir__waiting_due(const struct weir__waiting *waiting) {
     return waiting->at[0].due_ns;
 }
 
+static inline uint64_t weir__waiting_serial(const struct weir__waiting *waiting) {
+    return waiting->at[0].serial;
+}
+
 static inline const void *weir__waiting_first(const struct weir__waiting *waiting) {
     return waiting->events + waiting->at[0].slot * waiting->event_bytes;
 }

@@ -357,6 +357,12 @@ static weir_kind kind_of(const weir_pool *pool) {
                                      : WEIR_PRODUCER_CONSUMER;
 }
 
+/* Tasks see events alone, and run side by side: before which results it would be nobody can say. */
+static weir_verdict end_mark(weir_stage *self, const weir_peer *from, const weir_mark *mark) {
+    (void)self, (void)from, (void)mark;
+    return WEIR_CONTINUE;
+}
+
 weir_stage_options weir__task_stage(const weir_pool *pool) {
     const weir_pool_emits *emits = &pool->emits;
     const struct weir__iteration *iteration = pool->iteration;
@@ -377,6 +383,7 @@ weir_stage_options weir__task_stage(const weir_pool *pool) {
                .handle_events = pool_events,
                .handle_subscribe = pool_subscribed,
                .handle_cancel = pool_cancelled,
+               .handle_mark = weir__task_emits(pool) ? end_mark : NULL,
                .discarded = pool_discarded,
                .terminate = terminate},
     };

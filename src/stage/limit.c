@@ -247,6 +247,34 @@ static uint32_t items_of_message(const struct weir__queue *inq) {
     return items + 1;
 }
 
+static bool is_mark_of(const struct weir__item *item, const struct weir__edge *edge) {
+    return weir__item_is_programs_mark(item) && item->owner == edge;
+}
+
+/* To the limit's front, for which it has room: the message of so many items, and
+ * the marks that the edge has brought behind it. */
+static void move_to_front(struct weir__queue *inq, struct weir__edge *edge, uint32_t items) {
+    for (uint32_t i = inq->count; i > 0; i--) {
+        struct weir__item item = *weir__queue_at(inq, i - 1);
+        if (i <= items) {
+            item.flags &= WEIR__LASTING;
+        } else if (!is_mark_of(&item, edge)) {
+            continue;
+        }
+        weir__queue_push_front(&edge->limit->queue, item);
+    }
+}
+
+/* Behind the message, which was popped. */
+static void remove_marks(struct weir__queue *inq, const struct weir__edge *edge) {
+    for (uint32_t left = inq->count; left > 0; left--) {
+        struct weir__item item = weir__queue_pop(inq);
+        if (!is_mark_of(&item, edge)) {
+            weir__queue_push(inq, item); /* there is room: one was popped */
+        }
+    }
+}
+
 void weir__limit_rested(weir_stage *stage, struct weir__edge *edge) {
     struct weir__limit *limit = edge->limit;
     struct weir__queue *inq = &stage->inq;
@@ -255,17 +283,14 @@ void weir__limit_rested(weir_stage *stage, struct weir__edge *edge) {
     }
     uint64_t count = 0;
     uint32_t items = items_of_message(inq);
-    if (!weir__queue_reserve(&limit->queue, items)) {
+    if (!weir__queue_reserve(&limit->queue, inq->count)) {
         return; /* it comes again from where it is */
     }
-    for (uint32_t i = items; i > 0; i--) {
-        struct weir__item item = *weir__queue_at(inq, i - 1);
-        item.flags &= WEIR__LASTING;
-        weir__queue_push_front(&limit->queue, item);
-    }
+    move_to_front(inq, edge, items);
     for (uint32_t i = 0; i < items; i++) {
         count += weir__queue_pop(inq).count; /* they have moved */
     }
+    remove_marks(inq, edge);
     stage->limit_events += count;
     give_tokens_back(limit, count);
     if (limit->state == WEIR__LIMIT_IDLE) {

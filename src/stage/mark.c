@@ -7,13 +7,14 @@
 #include "base/check.h"
 #include "base/refusal.h"
 #include "stage/onward.h"
+#include "stage/outputs.h"
 
 _Static_assert(sizeof(uintptr_t) >= sizeof(uint64_t), "a mark's value lies in an item");
 _Static_assert(WEIR_MARK_LIMIT <= UINT32_MAX - WEIR__MARK_PROGRAMS, "and its kind");
 
 enum { WATERMARK = WEIR__MARK_PROGRAMS + WEIR_MARK_WATERMARK };
 
-static void say_mark_lost(weir_stage *stage, const struct weir__item *mark) {
+void weir__stage_say_mark_lost(weir_stage *stage, const struct weir__item *mark) {
     weir__host_log(stage->host, WEIR_LOG_ERROR, "stage %s: no memory for a mark of kind %u: lost",
                    stage->name, (unsigned)(mark->kind - WEIR__MARK_PROGRAMS));
 }
@@ -31,12 +32,22 @@ static bool passes_no_marks(const weir_stage *stage) {
     return stage->desk.rack != NULL || (table->mark == NULL && table->info != NULL);
 }
 
+/* It has consumers, if only those of its outputs. */
+static bool has_outlets(const weir_stage *stage) {
+    return stage->kind != WEIR_CONSUMER || weir__outputs_count(stage) > 0;
+}
+
+static bool may_emit_marks(const weir_stage *stage) {
+    return stage->kind == WEIR_CONSUMER ? stage->may_emit && has_outlets(stage)
+                                        : weir__stage_can_emit(stage) && !passes_no_marks(stage);
+}
+
 static weir_status refuse_to_mark(const weir_stage *self) {
-    if (self->kind == WEIR_CONSUMER) {
+    if (!has_outlets(self)) {
         return weir__refuse(WEIR_INVALID, "stage %s is a consumer: it cannot emit a mark",
                             self->name);
     }
-    if (!weir__stage_can_emit(self)) {
+    if (self->kind == WEIR_CONSUMER || !weir__stage_can_emit(self)) {
         return weir__refuse(WEIR_INVALID, "stage %s cannot emit a mark here", self->name);
     }
     return weir__refuse(WEIR_INVALID, "stage %s cannot emit a mark: its dispatcher, %s, %s",
@@ -45,11 +56,49 @@ static weir_status refuse_to_mark(const weir_stage *self) {
                                                 : "holds events and has no `mark`");
 }
 
+/* Its place behind what was emitted before is taken now. */
+static bool has_room_for_mark(weir_stage *stage) {
+    weir__stage_end_strip(stage);
+    stage->reserved = 0;
+    return weir__queue_reserve(&stage->emission, 1);
+}
+
+static void emit_mark_now(weir_stage *stage, const struct weir__item *mark) {
+    weir__queue_push(&stage->emission, *mark);
+    stage->emits |= WEIR__EMITS_MARKS;
+}
+
+/* To all that the stage emits to, or to none: there is no memory. */
+static bool try_to_mark(weir_stage *stage, const struct weir__item *mark) {
+    bool room = stage->kind == WEIR_CONSUMER || has_room_for_mark(stage);
+    for (uint32_t i = 0; room && i < weir__outputs_count(stage); i++) {
+        weir_stage *output = weir__outputs_at(stage, i);
+        room = output == NULL || has_room_for_mark(output);
+    }
+    if (room && stage->kind != WEIR_CONSUMER) {
+        emit_mark_now(stage, mark);
+    }
+    for (uint32_t i = 0; room && i < weir__outputs_count(stage); i++) {
+        weir_stage *output = weir__outputs_at(stage, i);
+        if (output != NULL) {
+            weir__output_open(stage, output);
+            emit_mark_now(output, mark);
+        }
+    }
+    return room;
+}
+
+void weir__stage_emit_mark(weir_stage *stage, const struct weir__item *mark) {
+    if (!try_to_mark(stage, mark)) {
+        weir__stage_say_mark_lost(stage, mark);
+    }
+}
+
 weir_status weir_emit_mark(weir_stage *self, const weir_mark *mark) {
     if (weir__missing(self, "self") || weir__missing(mark, "mark")) {
         return WEIR_INVALID;
     }
-    if (!weir__stage_can_emit(self) || passes_no_marks(self)) {
+    if (!may_emit_marks(self)) {
         return refuse_to_mark(self);
     }
     if (!is_kind_of_mark(mark->kind)) {
@@ -58,14 +107,9 @@ weir_status weir_emit_mark(weir_stage *self, const weir_mark *mark) {
                             "(1..3), or %u..%u, got %u",
                             WEIR_MARK_USER, WEIR_MARK_LIMIT, (unsigned)mark->kind);
     }
-    weir__stage_end_strip(self);
-    self->reserved = 0; /* its place behind what was emitted before is taken now */
     struct weir__item item = weir__mark_item(mark);
-    if (!weir__queue_push(&self->emission, item)) {
-        return weir__refuse(WEIR_NO_MEMORY, "no memory for a mark");
-    }
-    self->emits |= WEIR__EMITS_MARKS;
-    return WEIR_OK;
+    return try_to_mark(self, &item) ? WEIR_OK
+                                    : weir__refuse(WEIR_NO_MEMORY, "no memory for a mark");
 }
 
 /* What lies before the next mark, seen as a queue of its own: nobody pushes to it. */
@@ -118,7 +162,7 @@ void weir__stage_pass_mark(weir_stage *stage, const struct weir__item *mark) {
     if (weir__queue_push_mark(&stage->deferred, mark)) {
         stage->deferred_marks += stage->deferred.count - before;
     } else {
-        say_mark_lost(stage, mark);
+        weir__stage_say_mark_lost(stage, mark);
     }
 }
 
@@ -128,7 +172,7 @@ void weir__stage_replay_mark(weir_stage *stage, const struct weir__item *mark) {
         return;
     }
     if (no_memory) {
-        say_mark_lost(stage, mark); /* rather than before its time */
+        weir__stage_say_mark_lost(stage, mark); /* rather than before its time */
     } else {
         weir__stage_mark_passed(stage, mark);
     }
@@ -152,12 +196,12 @@ void weir__stage_mark_passed(weir_stage *stage, const struct weir__item *mark) {
 void weir__stage_send_mark(void *context, weir_outlet *outlet, const struct weir__item *mark) {
     weir_stage *stage = context;
     if (outlet == NULL) {
-        say_mark_lost(stage, mark);
+        weir__stage_say_mark_lost(stage, mark);
         return;
     }
     struct weir__edge *edge = WEIR__CONTAINER_OF(outlet, struct weir__edge, outlet);
     if (!weir__edge_send_mark(edge, mark)) {
-        say_mark_lost(stage, mark);
+        weir__stage_say_mark_lost(stage, mark);
     } else if (!weir__onward_note(stage, edge)) {
         weir__outbox_touch(&stage->host->outbox, edge, WEIR__EVENTS);
     }
@@ -175,12 +219,12 @@ void weir__stage_take_mark(weir_stage *stage, struct weir__edge *edge,
     }
     if (weir__edge_is_limited(edge) && !weir__queue_empty(&edge->limit->queue)) {
         if (!weir__queue_push(&edge->limit->queue, item)) { /* behind what waits for tokens */
-            say_mark_lost(stage, &item);
+            weir__stage_say_mark_lost(stage, &item);
         }
     } else if (weir__queue_push(&stage->inq, item)) {
         stage->inq_fresh++;
     } else {
-        say_mark_lost(stage, &item);
+        weir__stage_say_mark_lost(stage, &item);
     }
 }
 
@@ -199,15 +243,33 @@ static bool watermark_rises(weir_stage *stage) {
     return rises;
 }
 
+/* By itself, or when its part has it go; no callback runs. */
+static void go_on(weir_stage *stage, const struct weir__item *mark) {
+    if (WEIR__PART(stage, mark) != NULL) {
+        weir__stage_enter(stage);
+        weir__stage_leave(stage, "handle_mark", stage->part->mark(stage, mark));
+        return;
+    }
+    if (stage->kind != WEIR_CONSUMER) {
+        weir__stage_pass_mark(stage, mark);
+    }
+    for (uint32_t i = 0; i < weir__outputs_count(stage); i++) {
+        weir_stage *output = weir__outputs_at(stage, i);
+        if (output != NULL) {
+            weir__stage_pass_mark(output, mark);
+        }
+    }
+}
+
 static void pass_watermark(weir_stage *stage, uint32_t source) {
     const weir_mark mark = {
         .kind = WEIR_MARK_WATERMARK, .source = source, .value = stage->watermark};
     struct weir__item item = weir__mark_item(&mark);
-    weir__stage_pass_mark(stage, &item);
+    go_on(stage, &item);
 }
 
 static bool passes_marks_on(const weir_stage *stage) {
-    return stage->kind == WEIR_PRODUCER_CONSUMER && stage->on.handle_mark == NULL;
+    return stage->kind != WEIR_PRODUCER && stage->on.handle_mark == NULL && has_outlets(stage);
 }
 
 /* In a ring of stages it would go round for ever. */
@@ -223,7 +285,7 @@ static void pass_on_once_more(weir_stage *stage, const struct weir__item *mark) 
     }
     on.flags += 1u << WEIR__MARK_PASSED_SHIFT;
     on.owner = NULL;
-    weir__stage_pass_mark(stage, &on);
+    go_on(stage, &on);
 }
 
 static void tell_of_mark(weir_stage *stage, const struct weir__edge *edge, const weir_mark *mark) {
@@ -258,7 +320,8 @@ void weir__stage_had_mark(weir_stage *stage, const struct weir__item *item) {
 }
 
 void weir__stage_edge_unmarked(weir_stage *stage, const struct weir__edge *edge) {
-    if (edge->watermark <= stage->watermark && watermark_rises(stage) && passes_marks_on(stage)) {
+    if (edge->watermark <= stage->watermark && watermark_rises(stage) && passes_marks_on(stage) &&
+        !stage->stopping) {
         pass_watermark(stage, 0);
     }
 }

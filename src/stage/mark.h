@@ -33,6 +33,13 @@ static inline weir_mark weir__mark_in(const struct weir__item *item) {
         .kind = item->kind - WEIR__MARK_PROGRAMS, .source = item->first, .value = item->demand};
 }
 
+/* Of a part, in its callbacks: a mark goes on behind what was emitted, to the consumers of its
+ * outputs, too.  (Without memory it is lost, which is logged.) */
+void weir__stage_emit_mark(weir_stage *stage, const struct weir__item *mark);
+
+/* There was no memory for it: logged. */
+void weir__stage_say_mark_lost(weir_stage *stage, const struct weir__item *mark);
+
 /* The emission, which has marks among its slices, goes on in runs. */
 void weir__stage_emit_marked(weir_stage *stage);
 

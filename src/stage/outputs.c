@@ -34,12 +34,12 @@ static weir_status find_output(weir_stage *self, unsigned number, weir_stage **o
                           : weir__refuse(WEIR_INVALID, "stage %s cannot emit here", self->name);
 }
 
-/* Until the callback returns (weir__outputs_leave). */
-static void open_output(weir_stage *self, weir_stage *output) {
-    if (output != self && !output->may_emit) {
+/* Until weir__outputs_leave. */
+void weir__output_open(weir_stage *stage, weir_stage *output) {
+    if (output != stage && !output->may_emit) {
         output->may_emit = true;
-        output->opened_next = self->host->opened;
-        self->host->opened = output;
+        output->opened_next = stage->host->opened;
+        stage->host->opened = output;
     }
 }
 
@@ -52,7 +52,7 @@ weir_status weir_emit_to(weir_stage *self, unsigned output, const void *events, 
     if (status != WEIR_OK) {
         return status;
     }
-    open_output(self, to);
+    weir__output_open(self, to);
     return weir_emit(to, events, count);
 }
 
@@ -64,7 +64,7 @@ static void leave_output(weir_stage *output) {
     output->may_emit = false;
     output->reserved = 0;
     weir__stage_end_strip(output);
-    if (output->emission.events > 0) {
+    if (output->emission.count > 0) {
         weir__stage_emitted(output);
     }
 }
@@ -142,7 +142,7 @@ weir_status weir_forward_to(weir_stage *self, unsigned output, size_t first, siz
     if (count == 0) {
         return WEIR_OK;
     }
-    open_output(self, to);
+    weir__output_open(self, to);
     weir__stage_end_strip(to);
     to->reserved = 0;
     if (item->block == NULL) {

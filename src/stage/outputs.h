@@ -38,6 +38,18 @@ struct weir__outputs {
 /* Takes them as its own, before the worker knows any. */
 void weir__outputs_adopt(weir_stage *parent, struct weir__outputs *outputs);
 
+/* How many it has had, and that one of them, from 0 on; NULL: it has ended. */
+static inline uint32_t weir__outputs_count(const weir_stage *stage) {
+    return WEIR__LIKELY(stage->outputs == NULL) ? 0 : stage->outputs->count;
+}
+
+static inline weir_stage *weir__outputs_at(const weir_stage *stage, uint32_t index) {
+    return stage->outputs->at[index].stage;
+}
+
+/* The stage's callback may emit to it, until it returns; to the stage itself it may anyway. */
+void weir__output_open(weir_stage *stage, weir_stage *output);
+
 /* An output that holds the stage back now, or NULL. */
 const weir_stage *weir__outputs_hold(const weir_stage *stage);
 

@@ -12,6 +12,8 @@
 #include <weir/runtime.h>
 #include <weir/stage.h>
 
+struct weir__item;
+
 /*
  * Whom a part takes nothing from any more, once it finishes: anybody, as nobody feeds it; or, in a
  * ring of stages, who is not at work in one of the runtime's stages, and then, if it comes to that,
@@ -26,6 +28,10 @@ struct weir__part_calls {
     /* A callback, late in the turn: demand or the buffer has changed.  The part's events are not
      * the stage's: handle_demand is not called. */
     weir_verdict (*supply)(weir_stage *stage);
+
+    /* A callback: a mark that would go on by itself, with watermarks combined.  The part has it go
+     * (weir__stage_emit_mark), now or, behind what it keeps, later (parts/behind.h). */
+    weir_verdict (*mark)(weir_stage *stage, const struct weir__item *mark);
 
     /* While ready->watched: true, something came / before that ends: false, look on. */
     bool (*look)(weir_stage *stage);

@@ -21,6 +21,7 @@ static void start_again(struct rig *rig, bool owned) {
     scene->said.used = 0;
     scene->said.text[0] = '\0';
     scene->batches = scene->events = scene->latest = 0;
+    scene->watermark = 0;
     scene->times = false;
     scene->look = NULL;
     scene->owned = owned;
@@ -131,6 +132,18 @@ static weir_verdict take_events(weir_stage *self, weir_batch batch) {
     return WEIR_CONTINUE;
 }
 
+static weir_verdict say_mark(weir_stage *self, const weir_peer *from, const weir_mark *mark) {
+    static const char *const kinds[] = {"mark", "watermark", "flush", "end of file"};
+    (void)from;
+    say_time(self);
+    rig_text_add(&gather_scene.said, "%s %" PRIu64 "\n",
+                 kinds[mark->kind <= WEIR_MARK_END_OF_FILE ? mark->kind : 0], mark->value);
+    gather_scene.line_ms = UINT64_MAX; /* events behind it have a line of their own */
+    gather_scene.watermark =
+        mark->kind == WEIR_MARK_WATERMARK ? mark->value : gather_scene.watermark;
+    return WEIR_CONTINUE;
+}
+
 static weir_subscribe_verdict by_hand(weir_stage *self, const weir_peer *peer) {
     (void)self;
     gather_scene.feed = peer->subscription;
@@ -145,6 +158,7 @@ void gather_sink(bool batches, size_t max_demand) {
                                      .subscribe_to = &to,
                                      .subscribe_count = 1,
                                      .on = {.handle_events = batches ? take_batches : take_events,
+                                            .handle_mark = say_mark,
                                             .handle_subscribe = max_demand == 0 ? by_hand : NULL}};
     assert_int_equal(weir_stage_start(gather_scene.rig->runtime, &sink, &gather_scene.sink),
                      WEIR_OK);

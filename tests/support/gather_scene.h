@@ -5,7 +5,7 @@
  * Events are numbers: flat ones, or owned ones of the ledger (owned.h), whose numbers go up from 1.
  * The sink writes down what it gets, and asks as the test says.  Where the part is a batcher, that
  * is a line for each batch, "size 3 of key 0: 1..3"; else one for each callback, or, where moments
- * are written, for each ms, "7 ms: 1..3".
+ * are written, for each ms, "7 ms: 1..3"; and one for each mark, "watermark 5".
  */
 #ifndef TESTS_SUPPORT_GATHER_SCENE_H
 #define TESTS_SUPPORT_GATHER_SCENE_H
@@ -24,8 +24,9 @@ struct gather_scene {
     weir_subscription feed; /* the sink's */
     struct rig_text said;
     uint64_t batches;
-    uint64_t events; /* in those, or, without batches, all */
-    uint64_t latest; /* the longest that a batch was open */
+    uint64_t events;    /* in those, or, without batches, all */
+    uint64_t latest;    /* the longest that a batch was open */
+    uint64_t watermark; /* the last one that came */
     bool owned;
     uint64_t line_ms; /* the last line's moment */
     bool times;       /* lines begin with the moment, in ms */
