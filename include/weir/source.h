@@ -18,8 +18,11 @@
  *     the engine, which delivers it again
  *   - the stage ends when the driver says SOURCE_END, when the source is finished, at a drain of
  *     the runtime, or when it is stopped; then nothing more is pulled, and the ledger waits for
- *     what is outstanding.  At the deadline the rest is nak'd (`abandoned`); acks are delivered,
- *     the driver is closed
+ *     what is outstanding; acks are delivered, the driver is closed
+ *   - it waits until all of it is settled, however long that takes, unless there is a deadline:
+ *     weir_source_finish, _drain and _close name one, and a stage that is stopped and a driver that
+ *     is BROKEN have shutdown_ns.  SOURCE_END and a drain of the runtime have none of their own.
+ *     At the deadline the rest is nak'd (`abandoned`)
  *   - a drain of the runtime waits for that, too, and so does weir_runtime_settle where there are
  *     threads: a source is work outside (weir_busy) of a second stage, NAME.acks, which weir_stages
  *     shows, and which ends when the driver is closed
@@ -185,7 +188,7 @@ typedef struct weir_source_options {
                                   /* pushes as many again                                       */
     size_t max_outstanding_bytes; /* their spans' bytes; default WEIR_INFINITY                  */
     weir_when_full when_full;     /* of pushes: WEIR_REFUSE (default) or WEIR_BLOCK             */
-    uint64_t shutdown_ns;         /* how long what is outstanding is waited for; default 30 s   */
+    uint64_t shutdown_ns;         /* the deadline's default, where there is one; 30 s           */
     uint64_t reopen_ns;           /* back-off of open: the first, default 0.1 s, is doubled     */
     uint64_t reopen_most_ns;      /* up to this; default 10 s; half of it is drawn by lot       */
     uint64_t redeliver_ns;        /* of naks; default 1 s; 1: at once                           */
@@ -214,7 +217,8 @@ weir_status weir_source_open(weir_runtime *runtime, const weir_source_options *o
 /*
  * Nothing more is pulled, nor pushed; what has come goes on, and the stage ends.  What is
  * outstanding is waited for, `within_ns` from now at the latest (0: shutdown_ns); then it is nak'd.
- * Once more, it may be made to be sooner.  Returns without waiting.  Threads: any.
+ * Once more, it may be made to be sooner, also of a source that ends by itself; WEIR_FOREVER names
+ * no deadline.  Returns without waiting.  Threads: any.
  */
 weir_status weir_source_finish(weir_source *source, uint64_t within_ns);
 
@@ -232,7 +236,8 @@ bool weir_source_over(const weir_source *source);
 
 /*
  * Finishes it, waits until it is over, joins its thread, and gives the handle back.  It waits as
- * long as weir_source_finish says, and a little for the driver's functions to return.
+ * long as weir_source_finish said, or shutdown_ns if there is no deadline yet, and a little for the
+ * driver's functions to return.
  * Returns    WEIR_OK: source is gone; WEIR_TIMEOUT: a function of the driver's has not returned:
  *            call it again.
  * Errors     WRONG_THREAD.

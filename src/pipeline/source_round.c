@@ -10,8 +10,10 @@
  * 6  pulls, and sends on what came
  *
  * So acks never run beside a pull, and come before the next one.  As it ends the stage is told
- * first, and then 2 to 4 go on until nothing is out, or the deadline has passed: what is out then
- * is nak'd, what cannot be told is given up, and the driver is closed.
+ * first, and then 2 to 4 go on until nothing is out, or the deadline, if there is one, has passed:
+ * what is out then is nak'd, what cannot be told is given up, and the driver is closed.  Who
+ * finishes or closes the source names a deadline; so do a broken driver and a stage that is
+ * stopped.  What ends by itself, or with a drain, has none.
  */
 #include "base/attributes.h"
 #include "os/clock.h"

@@ -90,9 +90,9 @@ static void keeper_asked(struct weir__inlet_keeper *keeper, const weir_inlet *in
     weir__source_call(source);
 }
 
+/* Its end has come, or a drain's: what is outstanding is waited for, and nobody has said how long. */
 static void keeper_finishes(struct weir__inlet_keeper *keeper) {
-    weir_source *source = source_of_keeper(keeper);
-    weir__source_ask_end(source, source->options.shutdown_ns);
+    weir__source_ask_end(source_of_keeper(keeper), WEIR_FOREVER);
 }
 
 /* One of its stages has stopped. */
@@ -236,8 +236,9 @@ static void keeper_terminate(weir_stage *self, weir_reason reason) {
     weir_source *source = source_of_stage(self);
     (void)reason;
     bool over = weir__load_relaxed_u32(&source->over) != 0;
-    if (!over && source->threaded) {
+    if (!over && source->threaded) { /* it was stopped, perhaps behind the end of what it pulls */
         stage_gone(source);
+        weir__source_ask_end(source, source->options.shutdown_ns);
     }
     if (!over && !source->threaded &&
         weir__load_acquire_u32(&source->begun) != 0) { /* SO7 -> SO8 */

@@ -292,6 +292,60 @@ static void a_drain_waits_for_the_ledger(struct rig *rig) {
     end(rig);
 }
 
+/* Longer than shutdown_ns: nothing is nak'd, until somebody closes it. */
+static void expect_patience(struct rig *rig, bool closes) {
+    enum { WHILE_MS = 100 };
+    const bool virtual_time = weir_runtime_advance(rig->runtime, WHILE_MS * MS) == WEIR_OK;
+    rig_rest(rig);
+    assert_false(weir_source_over(f->source));
+    source_expect(WEIR_MESSAGE_NAK, 0);
+    settle_kept(40);
+    if (closes) {
+        const uint64_t before = weir_runtime_now(rig->runtime);
+        assert_int_equal(source_scene_close().abandoned, 60);
+        if (virtual_time) {
+            assert_in_range(weir_runtime_now(rig->runtime) - before, 10 * MS, 11 * MS);
+        }
+        settle_kept(60);
+        source_expect(WEIR_MESSAGE_NAK, 60);
+    } else {
+        settle_kept(60);
+        rig_rest(rig);
+        assert_true(weir_source_over(f->source));
+        assert_int_equal(source_scene_close().abandoned, 0);
+        source_expect(WEIR_MESSAGE_OK, 100);
+    }
+    source_expect_all();
+    end(rig);
+}
+
+static void begin_to_keep(struct rig *rig, bool stays) {
+    source_scene_begin(rig, 100);
+    f->stays = stays;
+    f->options.shutdown_ns = 10 * MS;
+    source_scene_open();
+    start_keeper();
+    rig_rest(rig);
+    assert_int_equal(keeper.count, 100);
+}
+
+static void its_end_waits_for_all(struct rig *rig) {
+    begin_to_keep(rig, false);
+    expect_patience(rig, false);
+}
+
+static void its_end_waits_until_it_is_closed(struct rig *rig) {
+    begin_to_keep(rig, false);
+    expect_patience(rig, true);
+}
+
+static void a_drain_waits_for_all(struct rig *rig) {
+    weir_drain_report report;
+    begin_to_keep(rig, true);
+    assert_int_equal(weir_runtime_drain(rig->runtime, 1, &report), WEIR_TIMEOUT);
+    expect_patience(rig, false);
+}
+
 static void a_deadline_naks_the_rest(struct rig *rig) {
     source_scene_begin(rig, 100);
     f->stays = true;
@@ -408,6 +462,9 @@ int main(void) {
         TEST_IN_WORLDS(an_ack_is_given_up_in_the_end),
         TEST_IN_WORLDS(a_broken_driver_stops_the_stage),
         TEST_IN_WORLDS(a_drain_waits_for_the_ledger),
+        TEST_IN_WORLDS(its_end_waits_for_all),
+        TEST_IN_WORLDS(its_end_waits_until_it_is_closed),
+        TEST_IN_WORLDS(a_drain_waits_for_all),
         TEST_IN_WORLDS(a_deadline_naks_the_rest),
         TEST_IN_WORLDS(what_is_lent_outlasts_the_deadline),
         TEST_IN_WORLDS(a_stopped_runtime_naks),
