@@ -158,7 +158,7 @@ struct weir_source {
     WEIR__APART uint64_t seen_wanted;
     uint64_t seen_deadline;
     uint64_t seen_pushed;
-    uint64_t now_ns; /* of this round */
+    uint64_t now_ns; /* of this round, or when the driver's last call in it returned */
     weir_port *port; /* NULL: it is closed: nothing more goes out      */
     uint32_t used;   /* receipts that were ever used                       */
     uint32_t free;   /* number + 1 */
@@ -218,6 +218,11 @@ static inline void weir__driver_leave(const struct weir__errand *errand) {
     if (weir__here == NULL) {
         weir__errand_end(errand);
     }
+}
+/* The same, for the owner: what it reckons with next counts from when the call has returned. */
+static inline void weir__driver_returned(weir_source *source, const struct weir__errand *errand) {
+    weir__driver_leave(errand);
+    source->now_ns = weir_runtime_now(source->quay.runtime);
 }
 
 /* ---- source_receipt.c: receipts ------------------------------------------------- */

@@ -237,8 +237,10 @@ static void wait_for_lane(weir_source *source, uint32_t lane, uint64_t deadline)
         .what = "messages of a lane", .come = some_returned, .lies_down = lie_in_returns};
     while (lane_is_out(source, lane) &&
            weir__quay_doze(&source->quay, &source->berth, &doze, source, deadline) == WEIR_OK) {
+        source->now_ns = weir_runtime_now(source->quay.runtime);
         weir__source_take_settled(source);
     }
+    source->now_ns = weir_runtime_now(source->quay.runtime);
     weir__source_take_settled(source); /* it sleeps no more */
 }
 

@@ -65,7 +65,7 @@ static weir_pulled call_open(weir_source *source) {
     }
     weir__driver_enter(source, &errand);
     weir_pulled said = source->driver.open(source->options.context);
-    weir__driver_leave(&errand);
+    weir__driver_returned(source, &errand);
     return said;
 }
 
@@ -153,7 +153,7 @@ static weir_pulled call_pull(weir_source *source, uint64_t events, uint64_t due)
     weir_pulled said =
         source->driver.pull(source->options.context, &source->pull, events,
                             most == WEIR_INFINITY ? UINT64_MAX : bytes, pull_timeout(source, due));
-    weir__driver_leave(&errand);
+    weir__driver_returned(source, &errand);
     weir__source_count(&source->stats.pulled, source->pull.added);
     weir__source_send(source);
     show_figures(source);
@@ -206,7 +206,7 @@ static void close_driver(weir_source *source) {
     if (source->tried && source->driver.close != NULL) {
         weir__driver_enter(source, &errand);
         source->driver.close(source->options.context);
-        weir__driver_leave(&errand);
+        weir__driver_returned(source, &errand);
     }
 }
 

@@ -137,7 +137,7 @@ static bool call_ack(weir_source *source, const weir_ack *acks, size_t count) {
     struct weir__errand errand;
     weir__driver_enter(source, &errand);
     weir_pulled said = source->driver.ack(source->options.context, acks, count);
-    weir__driver_leave(&errand);
+    weir__driver_returned(source, &errand);
     if (said == WEIR_PULLED) {
         return true;
     }
@@ -182,7 +182,7 @@ static void extend_some(weir_source *source, const uint64_t *tokens, size_t coun
     struct weir__errand errand;
     weir__driver_enter(source, &errand);
     source->driver.extend(source->options.context, tokens, count);
-    weir__driver_leave(&errand);
+    weir__driver_returned(source, &errand);
     weir__source_count(&source->stats.extended, count);
 }
 
