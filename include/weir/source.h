@@ -111,7 +111,9 @@ typedef struct weir_source_driver {
 
     /*
      * Adds (weir_pull_add) up to `events` messages, of `bytes` bytes together if that can be known,
-     * and waits up to timeout_ns for the first of them; WEIR_IDLE when none came.  Required.
+     * and waits up to timeout_ns for the first of them; WEIR_IDLE when none came: one that comes
+     * back sooner, and had nothing, is called again when idle_ns have passed since it was called,
+     * or its timeout.  Required.
      */
     weir_pulled (*pull)(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
                         uint64_t timeout_ns);

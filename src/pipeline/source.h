@@ -179,7 +179,7 @@ struct weir_source {
     uint64_t reopen_at;
     uint64_t reopen_wait;
     uint64_t extend_at;
-    uint64_t idle_until;      /* unthreaded: the driver had nothing  */
+    uint64_t idle_until;      /* the driver had nothing: it is not pulled from before */
     uint64_t armed_at;        /* unthreaded: when the timer is due; UINT64_MAX: there is none */
     struct weir__timer timer; /* of the keeper's worker */
     struct weir__rng rng;

@@ -143,16 +143,15 @@ static uint64_t pull_timeout(const weir_source *source, uint64_t due) {
     return sooner(usual, left);
 }
 
-static weir_pulled call_pull(weir_source *source, uint64_t events, uint64_t due) {
+static weir_pulled call_pull(weir_source *source, uint64_t events, uint64_t timeout_ns) {
     uint64_t most = source->options.max_outstanding_bytes;
     uint64_t bytes = source->bytes < most ? most - source->bytes : 1;
     struct weir__errand errand;
     show_figures(source);
     source->pull = (struct weir_pull){.source = source};
     weir__driver_enter(source, &errand);
-    weir_pulled said =
-        source->driver.pull(source->options.context, &source->pull, events,
-                            most == WEIR_INFINITY ? UINT64_MAX : bytes, pull_timeout(source, due));
+    weir_pulled said = source->driver.pull(source->options.context, &source->pull, events,
+                                           most == WEIR_INFINITY ? UINT64_MAX : bytes, timeout_ns);
     weir__driver_returned(source, &errand);
     weir__source_count(&source->stats.pulled, source->pull.added);
     weir__source_send(source);
@@ -160,19 +159,20 @@ static weir_pulled call_pull(weir_source *source, uint64_t events, uint64_t due)
     return said;
 }
 
-/* What a pull has said.  Returns when there may be another. */
-static uint64_t have_pulled(weir_source *source, weir_pulled said) {
+/* What a pull has said.  Returns when there may be another: `waited`, if it had nothing, which has
+ * passed unless the driver came back without having waited. */
+static uint64_t have_pulled(weir_source *source, weir_pulled said, uint64_t waited) {
     switch (said) {
     case WEIR_PULLED:
     case WEIR_IDLE:
         source->reopen_wait = source->options.reopen_ns;
-        /* A driver that waits has done so; one that had something, but for which there was no
-         * room, is not called without end. */
-        if (source->pull.added > 0 ||
-            (said == WEIR_IDLE && source->threaded && !source->pull.refused)) {
+        if (source->pull.added > 0) {
             return 0;
         }
-        source->idle_until = weir__clock_deadline(source->now_ns, source->driver.idle_ns);
+        /* One that had something, but for which there was no room, is not called without end. */
+        source->idle_until = said == WEIR_IDLE && source->threaded && !source->pull.refused
+                                 ? waited
+                                 : weir__clock_deadline(source->now_ns, source->driver.idle_ns);
         return source->idle_until;
     case WEIR_LOST:
         weir__source_lost(source);
@@ -193,7 +193,10 @@ static uint64_t pull_some(weir_source *source, uint64_t due) {
     if (source->now_ns < source->idle_until) {
         return sooner(due, source->idle_until);
     }
-    return sooner(due, have_pulled(source, call_pull(source, sooner(asked, room), due)));
+    uint64_t timeout = pull_timeout(source, due);
+    uint64_t waited = weir__clock_deadline(source->now_ns, sooner(timeout, source->driver.idle_ns));
+    weir_pulled said = call_pull(source, sooner(asked, room), timeout);
+    return sooner(due, have_pulled(source, said, waited));
 }
 
 /* ---- ending --------------------------------------------------------------------- */

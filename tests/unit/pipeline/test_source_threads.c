@@ -8,6 +8,7 @@
  * consumer writes about a token the driver reads at its ack, with nothing between but the ledger.
  */
 #include "base/atomic.h"
+#include "pipeline/source.h"
 #include "support/cmocka.h"
 #include "support/source_scene.h"
 
@@ -170,6 +171,37 @@ static void stops_at_any_moment(void **state) {
     }
 }
 
+/* ---- a driver that does not wait ------------------------------------------------------------ */
+
+static uint64_t idle_pulls;
+
+static weir_pulled pull_nothing(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
+                                uint64_t timeout_ns) {
+    (void)context, (void)pull, (void)events, (void)bytes, (void)timeout_ns;
+    weir__fetch_add_u64(&idle_pulls, 1);
+    return WEIR_IDLE;
+}
+
+/* It sleeps after a pull that came back at once; its end wakes it. */
+static void nothing_at_once_is_waited_upon(void **state) {
+    enum { MANY = 1000 };
+    (void)state;
+    begin(0);
+    f->driver.pull = pull_nothing;
+    f->driver.idle_ns = 3600 * (uint64_t)1000 * MS;
+    idle_pulls = 0;
+    source_scene_open();
+    source_consume(NULL, 0);
+    uint64_t pulls;
+    do {
+        pulls = weir__load_acquire_u64(&idle_pulls);
+    } while (pulls < MANY &&
+             (pulls == 0 || weir__load_acquire_u32(&f->source->berth.sleepers) == 0));
+    assert_true(pulls < MANY);
+    source_scene_close();
+    end();
+}
+
 /* ---- pushes ---------------------------------------------------------------------------------- */
 
 static uint64_t told;
@@ -222,6 +254,7 @@ int main(void) {
         cmocka_unit_test(lost_connections_lose_nothing),
         cmocka_unit_test(drains_at_any_moment),
         cmocka_unit_test(stops_at_any_moment),
+        cmocka_unit_test(nothing_at_once_is_waited_upon),
         cmocka_unit_test(pushes_from_threads_are_told_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
