@@ -178,7 +178,7 @@ static uint64_t have_pulled(weir_source *source, weir_pulled said, uint64_t wait
         weir__source_lost(source);
         return 0;
     default:
-        source->broken = said != WEIR_SOURCE_END;
+        source->broken = source->broken || said != WEIR_SOURCE_END; /* or an ack within it was */
         pull_no_more(source);
         return 0;
     }

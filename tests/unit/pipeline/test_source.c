@@ -348,6 +348,43 @@ static void a_slow_break_leaves_time(struct rig *rig) {
     end(rig);
 }
 
+/* The last pull revokes a lane, whose acks say BROKEN, and then ends as if nothing were. */
+static weir_pulled pull_and_revoke(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
+                                   uint64_t timeout_ns) {
+    weir_pulled said = usual_pull(context, pull, events, bytes, timeout_ns);
+    if (said == WEIR_PULLED) {
+        return said;
+    }
+    if (keeper.count < 10) {
+        return WEIR_IDLE;
+    }
+    settle_kept(10);
+    weir_pull_revoke(pull, 0, 0);
+    return WEIR_SOURCE_END;
+}
+
+static weir_pulled ack_and_break(void *context, const weir_ack *acks, size_t count) {
+    (void)context, (void)acks, (void)count;
+    return WEIR_BROKEN;
+}
+
+static void broken_within_a_pull_is_broken(struct rig *rig) {
+    source_scene_begin(rig, 10);
+    usual_pull = f->driver.pull;
+    f->driver.pull = pull_and_revoke;
+    f->driver.ack = ack_and_break;
+    f->driver.idle_ns = 1;
+    source_scene_open();
+    weir_ref consumer = start_keeper();
+    weir_reason reason = WEIR_REASON_NORMAL;
+    assert_int_equal(weir_wait(rig->runtime, consumer, WEIR_FOREVER, &reason), WEIR_OK);
+    assert_int_equal(reason, WEIR_REASON_USER);
+    rig_rest(rig);
+    rig_expect_log(rig, "error: source scene: its driver is broken\n");
+    assert_int_equal(source_scene_close().lost_acks, 10);
+    end(rig);
+}
+
 /* ---- ends ---------------------------------------------------------------------------------- */
 
 static void a_drain_waits_for_the_ledger(struct rig *rig) {
@@ -536,6 +573,7 @@ int main(void) {
         TEST_IN_WORLDS(a_broken_driver_stops_the_stage),
         TEST_IN_WORLDS(a_slow_open_is_backed_off_from),
         TEST_IN_WORLDS(a_slow_break_leaves_time),
+        TEST_IN_WORLDS(broken_within_a_pull_is_broken),
         TEST_IN_WORLDS(a_drain_waits_for_the_ledger),
         TEST_IN_WORLDS(its_end_waits_for_all),
         TEST_IN_WORLDS(its_end_waits_until_it_is_closed),
