@@ -86,6 +86,8 @@ typedef enum weir_pulled {
     WEIR_SOURCE_END = 3, /* there will be nothing more: pull only                          */
     WEIR_BROKEN = 4      /* nothing will help: the stage stops, with an error logged       */
 } weir_pulled;
+/* Any other value is logged, and taken as BROKEN.  The first LOST after a success is logged as a
+ * warning, and as an info that it is open again; so are, once, acks that are given up. */
 
 typedef struct weir_source_driver {
     const char *name; /* for the log; default "driver" */

@@ -49,6 +49,7 @@
 #ifndef WEIR__PIPELINE_SOURCE_H
 #define WEIR__PIPELINE_SOURCE_H
 
+#include "base/attributes.h"
 #include "base/rng.h"
 #include "memory/index.h"
 #include "os/thread.h"
@@ -176,6 +177,8 @@ struct weir_source {
     bool broken;    /* the driver is                           */
     bool cramped;   /* what came next had too many bytes: until something is back */
     bool abandoned; /* the deadline has passed                 */
+    bool told_lost; /* logged: until it is open again          */
+    bool told_lost_acks;
     uint64_t reopen_at;
     uint64_t reopen_wait;
     uint64_t extend_at;
@@ -250,9 +253,6 @@ bool weir__source_tell(weir_source *source);
 /* What was not told will not be. */
 void weir__source_tell_nobody(weir_source *source);
 
-/* The connection is lost. */
-void weir__source_lost(weir_source *source);
-
 /* Something is to be told. */
 static inline bool weir__source_has_news(const weir_source *source) {
     return source->ready.first != 0 || source->due != NULL;
@@ -306,6 +306,18 @@ uint64_t weir__source_asked(const weir_source *source);
 void weir__source_send(weir_source *source);
 
 /* ---- source_round.c ------------------------------------------------------------- */
+
+/* The connection is lost, as that function of the driver's has said. */
+void weir__source_lost(weir_source *source, const char *call);
+
+/* The driver is broken. */
+void weir__source_broke(weir_source *source);
+
+/* What it has said; BROKEN, and logged, if that is no value. */
+weir_pulled weir__source_said(const weir_source *source, const char *call, weir_pulled said);
+
+void weir__source_log(const weir_source *source, weir_log_level level, const char *format, ...)
+    WEIR__PRINTF(3, 4);
 
 /* One round.  Returns when the next is due, of the runtime's time: 0: at once. */
 uint64_t weir__source_round(weir_source *source);

@@ -80,6 +80,7 @@ static void fill_driver(weir_source *source, const weir_source_driver *driver) {
     if (driver != NULL) {
         source->driver = *driver;
     }
+    source->driver.name = source->driver.name == NULL ? "driver" : source->driver.name;
     source->driver.span = source->driver.span == 0 ? WEIR_SOURCE_SPAN_DEFAULT : source->driver.span;
     source->driver.idle_ns = given_or(source->driver.idle_ns, WEIR_SOURCE_IDLE_DEFAULT);
     if (source->driver.extend == NULL) {

@@ -22,20 +22,45 @@
 #include "pipeline/source.h"
 #include "runtime/errand.h"
 
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 static const uint64_t never = UINT64_MAX;
 
-enum { LONG_PULL_NS = 1000000000 };
+enum { LONG_PULL_NS = 1000000000, NS_IN_MS = 1000000 };
 
 static uint64_t sooner(uint64_t one, uint64_t other) {
     return one < other ? one : other;
 }
 
-static void log_about(const weir_source *source, weir_log_level level, const char *what) {
-    char text[160];
+/* ---- what is logged ------------------------------------------------------------- */
+
+void weir__source_log(const weir_source *source, weir_log_level level, const char *format, ...) {
+    char what[256];
+    char text[320];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
     snprintf(text, sizeof text, "source %s: %s", source->name, what);
     weir__runtime_log(source->quay.runtime, level, text);
+}
+
+weir_pulled weir__source_said(const weir_source *source, const char *call, weir_pulled said) {
+    if ((unsigned)said <= WEIR_BROKEN) {
+        return said;
+    }
+    weir__source_log(source, WEIR_LOG_ERROR, "%s of driver %s has returned %d, which says nothing",
+                     call, source->driver.name, (int)said);
+    return WEIR_BROKEN;
+}
+
+void weir__source_broke(weir_source *source) {
+    if (!source->broken) {
+        source->broken = true;
+        weir__source_log(source, WEIR_LOG_ERROR, "its driver is broken");
+    }
 }
 
 /* Before whatever may take long. */
@@ -47,7 +72,7 @@ static void show_figures(weir_source *source) {
 /* ---- connecting ----------------------------------------------------------------- */
 
 /* Half of the time that it waits is drawn, so that many do not come back at once. */
-void weir__source_lost(weir_source *source) {
+void weir__source_lost(weir_source *source, const char *call) {
     uint64_t half = source->reopen_wait / 2;
     source->opened = false;
     source->reopen_at =
@@ -56,6 +81,22 @@ void weir__source_lost(weir_source *source) {
                               ? source->options.reopen_most_ns
                               : source->reopen_wait * 2;
     weir__source_count(&source->stats.lost, 1);
+    if (!source->broken && !source->told_lost) {
+        source->told_lost = true;
+        weir__source_log(source, WEIR_LOG_WARNING,
+                         "driver %s is not connected: %s has said LOST; it is tried again in "
+                         "%" PRIu64 " ms",
+                         source->driver.name, call,
+                         (source->reopen_at - source->now_ns) / NS_IN_MS);
+    }
+}
+
+static void tell_opened(weir_source *source) {
+    if (source->told_lost) {
+        source->told_lost = false;
+        weir__source_log(source, WEIR_LOG_INFO, "driver %s is connected%s", source->driver.name,
+                         weir__load_relaxed_u64(&source->stats.opened) > 1 ? " again" : "");
+    }
 }
 
 static weir_pulled call_open(weir_source *source) {
@@ -66,7 +107,7 @@ static weir_pulled call_open(weir_source *source) {
     weir__driver_enter(source, &errand);
     weir_pulled said = source->driver.open(source->options.context);
     weir__driver_returned(source, &errand);
-    return said;
+    return weir__source_said(source, "open", said);
 }
 
 static void connect_driver(weir_source *source) {
@@ -81,10 +122,13 @@ static void connect_driver(weir_source *source) {
                                 ? never
                                 : weir__clock_deadline(source->now_ns, source->driver.lease_ns / 3);
         weir__source_count(&source->stats.opened, 1);
+        tell_opened(source);
         return;
     }
-    source->broken = said == WEIR_BROKEN;
-    weir__source_lost(source);
+    if (said == WEIR_BROKEN) {
+        weir__source_broke(source);
+    }
+    weir__source_lost(source, "open");
 }
 
 /* ---- it pulls no more ----------------------------------------------------------- */
@@ -106,7 +150,6 @@ static void pull_no_more(weir_source *source) {
     source->port = NULL;
     weir_inlet_finish(source->inlet);
     if (source->broken) {
-        log_about(source, WEIR_LOG_ERROR, "its driver is broken");
         weir_stop(source->quay.runtime, source->inlet->quay.stage, WEIR_REASON_USER);
     }
     weir_done(source->quay.runtime, source->inlet_token);
@@ -156,7 +199,7 @@ static weir_pulled call_pull(weir_source *source, uint64_t events, uint64_t time
     weir__source_count(&source->stats.pulled, source->pull.added);
     weir__source_send(source);
     show_figures(source);
-    return said;
+    return weir__source_said(source, "pull", said);
 }
 
 /* What a pull has said.  Returns when there may be another: `waited`, if it had nothing, which has
@@ -175,10 +218,12 @@ static uint64_t have_pulled(weir_source *source, weir_pulled said, uint64_t wait
                                  : weir__clock_deadline(source->now_ns, source->driver.idle_ns);
         return source->idle_until;
     case WEIR_LOST:
-        weir__source_lost(source);
+        weir__source_lost(source, "pull");
         return 0;
     default:
-        source->broken = source->broken || said != WEIR_SOURCE_END; /* or an ack within it was */
+        if (said != WEIR_SOURCE_END) { /* if it is that, an ack within the pull may have broken */
+            weir__source_broke(source);
+        }
         pull_no_more(source);
         return 0;
     }

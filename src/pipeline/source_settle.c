@@ -7,6 +7,8 @@
 #include "pipeline/source.h"
 #include "runtime/errand.h"
 
+#include <inttypes.h>
+
 /* ---- what comes back ------------------------------------------------------------ */
 
 static void count_outcome(weir_source *source, uint64_t fate) {
@@ -138,12 +140,27 @@ static bool call_ack(weir_source *source, const weir_ack *acks, size_t count) {
     weir__driver_enter(source, &errand);
     weir_pulled said = source->driver.ack(source->options.context, acks, count);
     weir__driver_returned(source, &errand);
+    said = weir__source_said(source, "ack", said);
     if (said == WEIR_PULLED) {
         return true;
     }
-    source->broken = source->broken || said == WEIR_BROKEN;
-    weir__source_lost(source);
+    if (said == WEIR_BROKEN) {
+        weir__source_broke(source);
+    }
+    weir__source_lost(source, "ack");
     return false;
+}
+
+/* Once: the figure says how many there are in the end. */
+static void warn_of_lost_acks(weir_source *source) {
+    uint64_t lost = weir__load_relaxed_u64(&source->stats.lost_acks);
+    if (lost > 0 && !source->told_lost_acks) {
+        source->told_lost_acks = true;
+        weir__source_log(source, WEIR_LOG_WARNING,
+                         "acks of %" PRIu64 " messages are given up, as driver %s takes none: they "
+                         "may be delivered again",
+                         lost, source->driver.name);
+    }
 }
 
 bool weir__source_tell(weir_source *source) {
@@ -152,6 +169,7 @@ bool weir__source_tell(weir_source *source) {
         size_t count = fill_acks(source, acks);
         if (!call_ack(source, acks, count)) {
             missed_ready(source, count, source->broken);
+            warn_of_lost_acks(source);
             return false;
         }
         told_ready(source, count);
@@ -160,6 +178,7 @@ bool weir__source_tell(weir_source *source) {
         size_t count = weir__lanes_fill(source, acks, WEIR__SOURCE_ACKS);
         if (!call_ack(source, acks, count)) {
             weir__lanes_missed(source, count, source->broken);
+            warn_of_lost_acks(source);
             return false;
         }
         weir__lanes_told(source, count);
@@ -174,6 +193,7 @@ void weir__source_tell_nobody(weir_source *source) {
     while (source->due != NULL) {
         weir__lanes_missed(source, 1, true);
     }
+    warn_of_lost_acks(source);
 }
 
 /* ---- leases --------------------------------------------------------------------- */
