@@ -90,7 +90,7 @@ static void keeper_asked(struct weir__inlet_keeper *keeper, const weir_inlet *in
     weir__source_call(source);
 }
 
-/* Its end has come, or a drain's: what is outstanding is waited for, and nobody has said how long. */
+/* Its end, or a drain, is here: what is outstanding is waited for, and nobody has said how long. */
 static void keeper_finishes(struct weir__inlet_keeper *keeper) {
     weir__source_ask_end(source_of_keeper(keeper), WEIR_FOREVER);
 }
