@@ -171,6 +171,40 @@ static void stops_at_any_moment(void **state) {
     }
 }
 
+static weir_message held[100];
+static size_t held_count;
+
+static weir_verdict hold(weir_stage *self, weir_batch batch) {
+    RIG_CHECK(&rig, weir_take(self, 0, batch.count, &held[held_count]) == WEIR_OK);
+    held_count += batch.count;
+    return WEIR_CONTINUE;
+}
+
+/* It has ended by itself, and waits for what somebody holds: a stop of its stage has shutdown_ns. */
+static void a_stop_behind_the_end_has_a_deadline(void **state) {
+    (void)state;
+    begin(100);
+    f->options.shutdown_ns = MS;
+    source_scene_open();
+    const weir_subscribe_to to = {.producer = f->stage};
+    const weir_stage_options options = {.kind = WEIR_CONSUMER,
+                                        .subscribe_to = &to,
+                                        .subscribe_count = 1,
+                                        .on = {.handle_events = hold}};
+    weir_ref consumer;
+    held_count = 0;
+    assert_int_equal(weir_stage_start(rig.runtime, &options, &consumer), WEIR_OK);
+    assert_int_equal(weir_wait(rig.runtime, consumer, WEIR_FOREVER, NULL), WEIR_OK);
+    assert_int_equal(held_count, 100);
+    assert_false(weir_source_over(f->source));
+    assert_int_equal(weir_runtime_stop(rig.runtime, WEIR_REASON_USER), WEIR_OK);
+    assert_int_equal(weir_source_drain(f->source, WEIR_FOREVER, 20000 * (uint64_t)MS), WEIR_OK);
+    source_expect(WEIR_MESSAGE_NAK, 100);
+    assert_int_equal(source_scene_close().abandoned, 100);
+    weir_message_settle(held, 100, WEIR_DISCARD_HANDLED);
+    end();
+}
+
 /* ---- a driver that does not wait ------------------------------------------------------------ */
 
 static uint64_t idle_pulls;
@@ -254,6 +288,7 @@ int main(void) {
         cmocka_unit_test(lost_connections_lose_nothing),
         cmocka_unit_test(drains_at_any_moment),
         cmocka_unit_test(stops_at_any_moment),
+        cmocka_unit_test(a_stop_behind_the_end_has_a_deadline),
         cmocka_unit_test(nothing_at_once_is_waited_upon),
         cmocka_unit_test(pushes_from_threads_are_told_of),
     };
