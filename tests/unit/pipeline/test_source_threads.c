@@ -180,7 +180,7 @@ static weir_verdict hold(weir_stage *self, weir_batch batch) {
     return WEIR_CONTINUE;
 }
 
-/* It has ended by itself, and waits for what somebody holds: a stop of its stage has shutdown_ns. */
+/* It has ended by itself and waits for what somebody holds: a stop of its stage has shutdown_ns. */
 static void a_stop_behind_the_end_has_a_deadline(void **state) {
     (void)state;
     begin(100);
