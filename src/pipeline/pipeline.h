@@ -156,7 +156,7 @@ void weir__pipeline_observed(const struct weir__member *member, uint64_t start_n
 /* ---- pipeline_options.c --------------------------------------------------- */
 
 /* WEIR_OK, or INVALID and why. */
-weir_status weir__pipeline_check(const weir_runtime *runtime, const weir_pipeline_options *options);
+weir_status weir__pipeline_check(weir_runtime *runtime, const weir_pipeline_options *options);
 
 /* Copies what was declared, with defaults; false: no memory. */
 bool weir__pipeline_copy(weir_pipeline *pipeline, const weir_pipeline_options *options);
