@@ -136,9 +136,8 @@ typedef struct weir_pipeline_batcher {
      * anything but OK, that is the outcome of all that it left OK. */
     weir_outcome (*handle_batch)(void *context, weir_message *messages, size_t count,
                                  const weir_batch_info *batch);
-    const weir_sink *sink; /* kept, not copied                                              */
-    void *const *
-        sink_contexts; /* `count` of them, different ones; copied; NULL, where count is 1: `context` */
+    const weir_sink *sink;      /* kept, not copied                                              */
+    void *const *sink_contexts; /* `count` different ones; copied; NULL, count 1: `context`      */
 
     weir_tries retry;      /* of what fails in its batches; default the pipeline's               */
     bool quick;            /* handle_batch, or the sink, does not block: it runs on a worker     */
@@ -270,9 +269,9 @@ weir_status weir_pipeline_drain(weir_pipeline *pipeline, uint64_t timeout_ns);
  * Ends the pipeline: drains it for shutdown_ns, then stops what still runs, which gives its
  * messages back to their sources; acknowledges; closes drivers and sinks; joins threads; and frees
  * it.  What its callbacks use may be freed when it has returned WEIR_OK.
- * Returns    WEIR_OK, also where it had to give up, or a source is broken (weir_pipeline_stats counts
- *            what was given back, and who is broken); TIMEOUT: a callback does not return.  Nothing was freed then:
- *            call it again to wait on.
+ * Returns    WEIR_OK, also where it had to give up, or a source is broken (weir_pipeline_stats
+ *            counts what was given back, and who is broken); TIMEOUT: a callback does not return.
+ *            Nothing was freed then: call it again to wait on.
  * Arguments  pipeline: NULL: there is nothing to close.  stats: unless NULL, receives
  *            the last figures.
  * Errors     WRONG_THREAD, as weir_pipeline_drain.

@@ -164,7 +164,7 @@ static bool sources_are_over(const weir_pipeline *pipeline) {
 }
 
 /* All sources are over: by themselves? */
-static weir_status tell_end(const weir_pipeline *pipeline) {
+static weir_status tell_how_over(const weir_pipeline *pipeline) {
     for (unsigned i = 0; i < pipeline->options.source_count; i++) {
         if (weir__source_is_broken(pipeline->sources[i])) {
             return weir__refuse(WEIR_NO_STAGE, "the driver of %s.source.%u is broken",
@@ -191,7 +191,7 @@ weir_status weir_pipeline_await(weir_pipeline *pipeline, uint64_t timeout_ns) {
     const uint64_t deadline = weir__clock_deadline(weir_runtime_now(pipeline->runtime), timeout_ns);
     while (!sources_are_over(pipeline) && go_on_until(pipeline, deadline)) {}
     weir__stepping_end(pipeline->runtime);
-    return sources_are_over(pipeline) ? tell_end(pipeline) : WEIR_TIMEOUT;
+    return sources_are_over(pipeline) ? tell_how_over(pipeline) : WEIR_TIMEOUT;
 }
 
 /* ---- closing --------------------------------------------------------------------- */

@@ -191,7 +191,7 @@ static weir_status check_batchers(const weir_pipeline_options *options) {
 
 /* ---- what a stage would refuse, too late: sources run by then ----------------- */
 
-static weir_status check_place(const weir_runtime *runtime, unsigned worker) {
+static weir_status check_worker_of_processors(const weir_runtime *runtime, unsigned worker) {
     return worker <= runtime->worker_count || worker >= WEIR_OWN_WORKER
                ? WEIR_OK
                : weir__refuse(WEIR_INVALID,
@@ -236,7 +236,7 @@ weir_status weir__pipeline_check(weir_runtime *runtime, const weir_pipeline_opti
         status = check_processors(&options->processors, &options->retry);
     }
     if (status == WEIR_OK) {
-        status = check_place(runtime, options->processors.worker);
+        status = check_worker_of_processors(runtime, options->processors.worker);
     }
     if (status == WEIR_OK) {
         status = check_batchers(options);

@@ -29,9 +29,27 @@ static void never_prepared(void *context, weir_message *messages, size_t count) 
 
 static const weir_ref nobody = {12345};
 
+static const weir_sink sound = {.write = never_written};
+
+static void spoil_others(int which) {
+    weir_pipeline_batcher *first = &scene.batchers[0];
+    switch (which) {
+    case 32:
+        scene.options.batcher_count = 0;
+        break;
+    case 33:
+        scene.options.processors.worker = WEIR_WORKER(98);
+        break;
+    case 34:
+        first->handle_batch = NULL, first->sink = &sound, first->count = 3;
+        break;
+    default:
+        break;
+    }
+}
+
 static void spoil_batchers(int which) {
     static const weir_sink no_write = {.name = "none"};
-    static const weir_sink sound = {.write = never_written};
     weir_pipeline_options *options = &scene.options;
     weir_pipeline_batcher *first = &scene.batchers[0];
     switch (which) {
@@ -89,16 +107,8 @@ static void spoil_batchers(int which) {
     case 31:
         options->producer_count = 1, options->producers = &nobody;
         break;
-    case 32:
-        options->batcher_count = 0;
-        break;
-    case 33:
-        options->processors.worker = WEIR_WORKER(98);
-        break;
-    case 34:
-        first->handle_batch = NULL, first->sink = &sound, first->count = 3;
-        break;
     default:
+        spoil_others(which);
         break;
     }
 }
