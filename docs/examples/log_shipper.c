@@ -6,6 +6,7 @@
  *
  * A line begins with a time and a level; those of level D are left out, those without go to a file
  * of their own.  How far all is stored is written to a checkpoint, from which the next run goes on.
+ * A line of more than 64 KiB is shipped in parts, as if each was a line.
  *
  *     log_shipper LOG STORE CHECKPOINT      until SIGTERM or SIGINT
  *     log_shipper                           a short show, with files in a folder of its own
@@ -35,9 +36,11 @@ static weir_pulled tail_pull(void *context, weir_pull *pull, uint64_t events, ui
     (void)bytes;
     const ssize_t count = pread(tail->log, text, sizeof text, (off_t)from);
     const char *line = text, *end;
-    for (; count > 0 && events > 0; events--, line = end + 1) {
+    for (bool part = false; count > 0 && events > 0; events--, line = end + !part) {
         end = memchr(line, '\n', (size_t)(text + count - line));
-        const uint64_t behind = end == NULL ? 0 : from + (uint64_t)(end + 1 - text);
+        part = end == NULL && line == text && count == sizeof text;
+        if (part) end = text + count;
+        const uint64_t behind = end == NULL ? 0 : from + (uint64_t)(end + !part - text);
         if (end == NULL ||
             !weir_pull_add(pull,
                            &(weir_incoming){.data = {.at = line, .count = (uint32_t)(end - line)},
@@ -67,8 +70,11 @@ static weir_pulled store_write(void *context, weir_message *messages, size_t cou
     FILE *store = context;
     (void)batch;
     for (size_t i = 0; i < count; i++)
-        fprintf(store, "%.*s\n", (int)messages[i].data.count, messages[i].data.at);
-    return fflush(store) == 0 && fdatasync(fileno(store)) == 0 ? WEIR_PULLED : WEIR_BROKEN;
+        fwrite(messages[i].data.at, 1, messages[i].data.count, store), putc('\n', store);
+    const bool stored = !ferror(store) && fflush(store) == 0 && fdatasync(fileno(store)) == 0;
+    if (!stored) clearerr(store);
+    return stored ? WEIR_PULLED
+                  : WEIR_LOST; /* LOST: it is written again, when there is room, say */
 }
 
 static const weir_sink store_sink = {.name = "store", .write = store_write};

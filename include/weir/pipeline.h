@@ -19,7 +19,7 @@
  *       .processors = {.count = 4, .handle_message = parse},
  *       .batchers = &store, .batcher_count = 1}, &pipeline));
  *   ...
- *   weir_must(weir_pipeline_close(pipeline));
+ *   weir_must(weir_pipeline_close(pipeline, NULL));
  *
  * Outcomes.  What handle_message returns, and what each message of a batch has when handle_batch
  * returns:
@@ -137,7 +137,7 @@ typedef struct weir_pipeline_batcher {
     weir_outcome (*handle_batch)(void *context, weir_message *messages, size_t count,
                                  const weir_batch_info *batch);
     const weir_sink *sink;      /* kept, not copied                                              */
-    void *const *sink_contexts; /* `count` of them; copied; NULL: all are `context`              */
+    void *const *sink_contexts; /* `count` different ones; copied; NULL, count 1: `context`      */
 
     weir_tries retry;      /* of what fails in its batches; default the pipeline's               */
     bool quick;            /* handle_batch, or the sink, does not block: it runs on a worker     */
@@ -230,6 +230,27 @@ typedef struct weir_pipeline_options {
 weir_status weir_pipeline_open(weir_runtime *runtime, const weir_pipeline_options *options,
                                weir_pipeline **out);
 
+/* What it has done so far, in messages.  Exact at rest. */
+typedef struct weir_pipeline_stats {
+    uint64_t begun;      /* handle_message was called with it for the first time       */
+    uint64_t retried;    /* times that one was tried again, in processors and batches  */
+    uint64_t batches;    /* that were handled, tries included                          */
+    uint64_t batched;    /* messages in them, likewise                                 */
+    uint64_t reopened;   /* times that a sink was LOST                                 */
+    uint64_t done;       /* settled as OK or SKIP by processors or in batches          */
+    uint64_t dead;       /* stored as dead letters, or settled as DEAD                 */
+    uint64_t failed;     /* settled as FAILED                                          */
+    uint64_t given_back; /* settled as NAK                                             */
+    uint64_t restarts;   /* of its stages                                              */
+    /* Of its sources (weir_source_stats): brought, and told to their drivers, or not. */
+    uint64_t pulled;
+    uint64_t acked;
+    uint64_t naks;
+    uint64_t lost_acks;   /* the connection was lost too often: they come again        */
+    uint64_t broken;      /* sources whose driver said BROKEN; counted once they are over      */
+    uint64_t reserved[5]; /* for later versions (version.h)                            */
+} weir_pipeline_stats;
+
 /*
  * Has the pipeline finish: sources are asked for no more, what is under way is handled, open
  * batches go as they are, retries that wait are given back to their sources, and all that was
@@ -248,22 +269,23 @@ weir_status weir_pipeline_drain(weir_pipeline *pipeline, uint64_t timeout_ns);
  * Ends the pipeline: drains it for shutdown_ns, then stops what still runs, which gives its
  * messages back to their sources; acknowledges; closes drivers and sinks; joins threads; and frees
  * it.  What its callbacks use may be freed when it has returned WEIR_OK.
- * Returns    WEIR_OK, also where it had to give up (weir_pipeline_stats counts what was given back;
- *            the log says how many); TIMEOUT: a callback does not return.  Nothing was freed then:
- *            call it again to wait on.
+ * Returns    WEIR_OK, also where it had to give up, or a source is broken (weir_pipeline_stats
+ *            counts what was given back, and who is broken); TIMEOUT: a callback does not return.
+ *            Nothing was freed then: call it again to wait on.
  * Arguments  pipeline: NULL: there is nothing to close.  stats: unless NULL, receives
  *            the last figures.
  * Errors     WRONG_THREAD, as weir_pipeline_drain.
  * Threads    one; nobody else may use the handle during or after the call.
  */
-struct weir_pipeline_stats;
-weir_status weir_pipeline_close(weir_pipeline *pipeline, struct weir_pipeline_stats *stats);
+weir_status weir_pipeline_close(weir_pipeline *pipeline, weir_pipeline_stats *stats);
 
 /*
  * Waits until all of its sources have ended by themselves (WEIR_SOURCE_END, source.h), and all that
  * they have brought is settled, and told to their drivers.  For pipelines that have an end.
  * Returns    WEIR_OK, at once where it has no sources; TIMEOUT.
- * Errors     WRONG_THREAD, as weir_pipeline_drain.
+ * Errors     WRONG_THREAD, as weir_pipeline_drain; NO_STAGE: they have ended otherwise: a driver
+ *            said BROKEN (weir_pipeline_stats.broken), or the pipeline has ended without being
+ *            drained, since a stage had stopped for good.  weir_refusal says which.
  * Threads    any.
  */
 weir_status weir_pipeline_await(weir_pipeline *pipeline, uint64_t timeout_ns);
@@ -272,7 +294,9 @@ weir_status weir_pipeline_await(weir_pipeline *pipeline, uint64_t timeout_ns);
  * Brings in messages of the program's own, beside its sources: they are handled like all others,
  * and nobody is told what becomes of them.  What their spans point at is copied.
  * Arguments  messages: of each data, key, headers, time, batch_key, batcher and flush count.
- * Returns    WEIR_OK; FULL: max_outstanding wait already.  All or none.
+ *            count: up to max_outstanding, and to 1024.
+ * Returns    WEIR_OK; FULL: max_outstanding are not settled yet, or some 1024 wait for
+ *            processors to ask for them.  All or none.
  * Errors     NO_STAGE (it drains, or has ended), NO_MEMORY, INVALID.
  * Threads    any.  Source: Broadway.push_messages.
  */
@@ -281,7 +305,8 @@ weir_status weir_pipeline_push(weir_pipeline *pipeline, const weir_message *mess
 /*
  * For tests: pushes messages, each of which has its batch go at once, and waits until all are
  * settled.  In a SIMULATED runtime it steps that, and time is virtual: back-off takes no time.
- * Arguments  outcomes: receives what each was settled as: OK, SKIP, FAILED, DEAD or NAK.
+ * Arguments  count: as weir_pipeline_push.
+ *            outcomes: receives what each was settled as: OK, SKIP, FAILED, DEAD or NAK.
  *            timeout_ns: how long to wait.
  * Returns    WEIR_OK; TIMEOUT: those that are not settled have outcome RETRY.
  * Errors     those of weir_pipeline_push; WRONG_THREAD, as weir_pipeline_drain.
@@ -331,26 +356,6 @@ size_t weir_pipeline_topology(const weir_pipeline *pipeline, weir_pipeline_stage
 /* Whether all of its stages run; a source that has ended does not.
  * Threads: any.  Source: Broadway.all_running?. */
 bool weir_pipeline_running(const weir_pipeline *pipeline);
-
-/* What it has done so far, in messages.  Exact at rest. */
-typedef struct weir_pipeline_stats {
-    uint64_t begun;      /* handle_message was called with it for the first time       */
-    uint64_t retried;    /* times that one was tried again, in processors and batches  */
-    uint64_t batches;    /* that were handled, tries included                          */
-    uint64_t batched;    /* messages in them, likewise                                 */
-    uint64_t reopened;   /* times that a sink was LOST                                 */
-    uint64_t done;       /* settled as OK or SKIP by processors or in batches          */
-    uint64_t dead;       /* stored as dead letters, or settled as DEAD                 */
-    uint64_t failed;     /* settled as FAILED                                          */
-    uint64_t given_back; /* settled as NAK                                             */
-    uint64_t restarts;   /* of its stages                                              */
-    /* Of its sources (weir_source_stats): brought, and told to their drivers, or not. */
-    uint64_t pulled;
-    uint64_t acked;
-    uint64_t naks;
-    uint64_t lost_acks;   /* the connection was lost too often: they come again */
-    uint64_t reserved[6]; /* for later versions (version.h)                            */
-} weir_pipeline_stats;
 
 /* Errors: INVALID.  Threads: any; wait-free. */
 weir_status weir_pipeline_read_stats(const weir_pipeline *pipeline, weir_pipeline_stats *out);

@@ -4,7 +4,8 @@
  *
  * A sink is a table of functions over something that takes batches: a file, a table of a database,
  * a stream of a broker.  A batcher that names one (pipeline.h) calls them on a thread of a pool,
- * where they may block; one at a time for each context.
+ * where they may block; one at a time for each context, as long as that is named once: two
+ * batchers with the same context, or sink_contexts that are the same, call them at the same time.
  *
  *   open    before the first write, and again after LOST, with the batcher's back-off in between
  *   write   one batch: stores it, or says of each message what is wrong with it

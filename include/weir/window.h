@@ -94,7 +94,7 @@ typedef struct weir_window_options {
     size_t takes_bytes; /* of what it takes; required                                    */
     weir_window_kind kind;
     uint64_t size;         /* required, but for GLOBAL: of what, see above; at least 1    */
-    uint64_t every;        /* SLIDING: 1..size, and size / every at most 1024             */
+    uint64_t every;        /* SLIDING: 1..size; size / every, rounded up, at most 1024 and `most` */
     bool processing_time;  /* size, every: nanoseconds of weir_runtime_now.  Not GLOBAL, COUNT */
     bool reset;            /* what is emitted early is emptied; default: it goes on       */
     uint64_t lateness;     /* in the unit of time; default 0; not in processing time      */

@@ -43,12 +43,18 @@ static weir_status check_slides(const weir_window_options *options, size_t most)
         return options->every != 0 ? refuse_for_kind("every", options->kind, options->every)
                                    : WEIR_OK;
     }
-    uint64_t limit = most < OVERLAP_LIMIT ? most : OVERLAP_LIMIT;
     if (options->every == 0 || options->every > options->size) {
         return refuse_window_range("every", 1, options->size, options->every);
     }
-    if ((options->size - 1) / options->every + 1 > limit) {
-        return refuse_window_range("size / every", 1, limit, options->size / options->every);
+    uint64_t overlap = (options->size - 1) / options->every + 1;
+    if (overlap > OVERLAP_LIMIT) {
+        return refuse_window_range("size / every, rounded up,", 1, OVERLAP_LIMIT, overlap);
+    }
+    if (overlap > most) {
+        return weir__refuse(WEIR_INVALID,
+                            "most of a window must be at least size / every, rounded up, %" PRIu64
+                            ": an event is in so many; got %zu",
+                            overlap, most);
     }
     return WEIR_OK;
 }

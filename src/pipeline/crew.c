@@ -65,7 +65,8 @@ static void note_lost(struct weir__crew *crew) {
 static weir_pulled write_to_sink(struct weir__crew *crew, weir_message *messages, size_t count,
                                  const weir_batch_info *info) {
     weir_pulled answer = open_sink(crew);
-    if (answer == WEIR_PULLED) {
+    crew->wrote = answer == WEIR_PULLED;
+    if (crew->wrote) {
         answer = sound_answer(crew, "write",
                               crew->bin->options.sink->write(crew->context, messages, count, info));
     }
@@ -74,6 +75,13 @@ static weir_pulled write_to_sink(struct weir__crew *crew, weir_message *messages
     } else if (weir__load_relaxed_u32(&crew->lost) != 0) {
         weir__store_relaxed_u32(&crew->lost, 0);
     }
+    if (answer == WEIR_BROKEN && !crew->broken) {
+        weir__pipeline_log(crew->member->pipeline, WEIR_LOG_ERROR,
+                           "sink %s of batcher %s is broken: %zu messages of a batch fail, and so "
+                           "do those of the next ones while it is",
+                           sink_name(crew->bin->options.sink), crew->bin->name, count);
+    }
+    crew->broken = answer == WEIR_BROKEN || (crew->broken && answer == WEIR_LOST);
     return answer;
 }
 
@@ -94,8 +102,23 @@ static void set_outcomes(weir_message *messages, size_t count, weir_outcome outc
     }
 }
 
+/* So many messages of a batch were given an outcome that is none.  Logged when that begins. */
+static void note_odd(struct weir__crew *crew, uint8_t which, size_t count) {
+    const uint32_t now = count > 0;
+    if (weir__load_relaxed_u32(&crew->odd) == now) {
+        return;
+    }
+    weir__store_relaxed_u32(&crew->odd, now);
+    if (count > 0) {
+        weir__pipeline_log(crew->member->pipeline, WEIR_LOG_ERROR,
+                           "batcher %s: %zu messages of a batch were given outcome %u, which is "
+                           "none: they have failed",
+                           crew->bin->name, count, which);
+    }
+}
+
 /* What the callback said of all is what it said of those of whom it said nothing. */
-static void spread_outcome(const struct weir__crew *crew, weir_message *messages, size_t count,
+static void spread_outcome(struct weir__crew *crew, weir_message *messages, size_t count,
                            weir_outcome outcome) {
     if ((unsigned)outcome >= WEIR_MESSAGE_OUTCOMES) {
         weir__pipeline_log(crew->member->pipeline, WEIR_LOG_ERROR,
@@ -104,13 +127,18 @@ static void spread_outcome(const struct weir__crew *crew, weir_message *messages
                            crew->bin->name, (int)outcome);
         outcome = WEIR_MESSAGE_FAILED;
     }
+    size_t odd = 0;
+    uint8_t which = 0;
     for (size_t i = 0; i < count; i++) {
         if (messages[i].outcome >= WEIR_MESSAGE_OUTCOMES) {
+            which = messages[i].outcome;
             messages[i].outcome = WEIR_MESSAGE_FAILED;
+            odd++;
         } else if (messages[i].outcome == WEIR_MESSAGE_OK) {
             messages[i].outcome = (uint8_t)outcome;
         }
     }
+    note_odd(crew, which, odd);
 }
 
 /* false: the sink is lost, and nothing is known of any of them. */
@@ -249,6 +277,7 @@ static weir_task_result crew_task(void *context, const void *event, weir_task *s
     }
     if (!call_handler(crew, messages, count, &info)) {
         set_outcomes(messages, count, WEIR_MESSAGE_RETRY);
+        batch->attempt += crew->wrote; /* what may have been stored is tried again */
         weir__pipeline_observed(crew->member, start, count, count, &info);
         return WEIR_TASK_FAILED;
     }

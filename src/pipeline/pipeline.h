@@ -83,6 +83,9 @@ struct weir__crew {
     void *context; /* of its sink                         */
     bool opened;   /* the sink's open was called, with success, and it is not lost */
     bool tried;    /* open was called, so close is to be  */
+    bool wrote;    /* its write was called with the batch at hand */
+    bool broken;   /* it has said so last, and that is logged     */
+    uint32_t odd;  /* atomic: outcomes that are none were set, and that is logged */
     uint32_t lost; /* atomic: its sink is, and the batch at hand waits for that */
 };
 
@@ -156,7 +159,7 @@ void weir__pipeline_observed(const struct weir__member *member, uint64_t start_n
 /* ---- pipeline_options.c --------------------------------------------------- */
 
 /* WEIR_OK, or INVALID and why. */
-weir_status weir__pipeline_check(const weir_runtime *runtime, const weir_pipeline_options *options);
+weir_status weir__pipeline_check(weir_runtime *runtime, const weir_pipeline_options *options);
 
 /* Copies what was declared, with defaults; false: no memory. */
 bool weir__pipeline_copy(weir_pipeline *pipeline, const weir_pipeline_options *options);
@@ -223,6 +226,9 @@ size_t weir__members_of(const weir_pipeline *pipeline, weir_role role, size_t *c
 
 /* Adds a source's figures; NULL has none. */
 void weir__pipeline_add_source(weir_pipeline_stats *stats, const weir_source *source);
+
+/* It is over, and its driver had said BROKEN. */
+bool weir__source_is_broken(const weir_source *source);
 
 /* ---- pipeline_close.c ----------------------------------------------------- */
 

@@ -163,6 +163,23 @@ static bool sources_are_over(const weir_pipeline *pipeline) {
     return over;
 }
 
+/* All sources are over: by themselves? */
+static weir_status tell_how_over(const weir_pipeline *pipeline) {
+    for (unsigned i = 0; i < pipeline->options.source_count; i++) {
+        if (weir__source_is_broken(pipeline->sources[i])) {
+            return weir__refuse(WEIR_NO_STAGE, "the driver of %s.source.%u is broken",
+                                pipeline->name, i);
+        }
+    }
+    if (!weir__pipeline_draining(pipeline) &&
+        weir_ending(pipeline->runtime, pipeline->supervisor)) {
+        return weir__refuse(WEIR_NO_STAGE,
+                            "pipeline %s has ended: a stage of its had stopped for good",
+                            pipeline->name);
+    }
+    return WEIR_OK;
+}
+
 weir_status weir_pipeline_await(weir_pipeline *pipeline, uint64_t timeout_ns) {
     if (weir__missing(pipeline, "pipeline")) {
         return WEIR_INVALID;
@@ -174,7 +191,7 @@ weir_status weir_pipeline_await(weir_pipeline *pipeline, uint64_t timeout_ns) {
     const uint64_t deadline = weir__clock_deadline(weir_runtime_now(pipeline->runtime), timeout_ns);
     while (!sources_are_over(pipeline) && go_on_until(pipeline, deadline)) {}
     weir__stepping_end(pipeline->runtime);
-    return sources_are_over(pipeline) ? WEIR_OK : WEIR_TIMEOUT;
+    return sources_are_over(pipeline) ? tell_how_over(pipeline) : WEIR_TIMEOUT;
 }
 
 /* ---- closing --------------------------------------------------------------------- */
@@ -223,6 +240,7 @@ static weir_status close_source(weir_pipeline *pipeline, weir_source **source) {
         WEIR__TALLY(pipeline, acked, figures.acked);
         WEIR__TALLY(pipeline, naks, figures.naks);
         WEIR__TALLY(pipeline, lost_acks, figures.lost_acks);
+        WEIR__TALLY(pipeline, broken, figures.broken);
     }
     return status;
 }

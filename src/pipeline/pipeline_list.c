@@ -4,6 +4,7 @@
  */
 #include "base/refusal.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/source.h"
 #include "runtime/registry.h"
 #include "runtime/runtime.h"
 
@@ -45,6 +46,10 @@ bool weir_pipeline_running(const weir_pipeline *pipeline) {
     return all;
 }
 
+bool weir__source_is_broken(const weir_source *source) {
+    return weir_source_over(source) && source->broken; /* the owner's, until SO5 -> SO6 */
+}
+
 void weir__pipeline_add_source(weir_pipeline_stats *stats, const weir_source *source) {
     weir_source_stats of;
     if (source != NULL && weir_source_statistics(source, &of) == WEIR_OK) {
@@ -52,6 +57,7 @@ void weir__pipeline_add_source(weir_pipeline_stats *stats, const weir_source *so
         stats->acked += of.acked;
         stats->naks += of.naks;
         stats->lost_acks += of.lost_acks;
+        stats->broken += weir__source_is_broken(source);
     }
 }
 

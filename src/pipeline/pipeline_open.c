@@ -5,9 +5,14 @@
  * The supervisor's children are the members, by their numbers.
  */
 #include "base/refusal.h"
+#include "os/clock.h"
 #include "pipeline/pipeline.h"
 #include "runtime/errand.h"
 #include "runtime/runtime.h"
+
+#include <stdio.h>
+
+static const uint64_t LOOKS_NS = 10000000; /* whether what was refused has come to rest */
 
 /* What a supervisor is told, while it is. */
 struct plan {
@@ -150,6 +155,22 @@ static weir_status start_members(weir_pipeline *pipeline) {
 
 /* ---- opening ------------------------------------------------------------------------ */
 
+/*
+ * An opening that was refused.  Sources may run by now, and a call of their drivers' may block: it
+ * is waited for, since they use what is freed here.  What was refused is what is told of.
+ */
+static weir_status take_down(weir_pipeline *pipeline, weir_status status) {
+    char why[WEIR__REFUSAL_BYTES];
+    snprintf(why, sizeof why, "%s", weir_refusal());
+    while (weir__pipeline_shut(pipeline) != WEIR_OK) {
+        weir__pipeline_log(pipeline, WEIR_LOG_WARNING,
+                           "it was refused, and waits for a driver's call to return");
+        weir__clock_sleep_ns(LOOKS_NS);
+    }
+    weir__pipeline_free(pipeline);
+    return weir__refuse(status, "%s", why);
+}
+
 static weir_status check_outside_of_callbacks(const weir_runtime *runtime) {
     return weir__check_outside(runtime, "weir_pipeline_open");
 }
@@ -184,9 +205,7 @@ weir_status weir_pipeline_open(weir_runtime *runtime, const weir_pipeline_option
         status = start_members(pipeline);
     }
     if (status != WEIR_OK) {
-        weir__pipeline_shut(pipeline); /* nothing has come yet that could take long */
-        weir__pipeline_free(pipeline);
-        return status;
+        return take_down(pipeline, status);
     }
     *out = pipeline;
     return WEIR_OK;

@@ -7,6 +7,7 @@
 #include "base/reserved.h"
 #include "pipeline/pipeline.h"
 #include "runtime/options.h"
+#include "runtime/rates.h"
 #include "runtime/runtime.h"
 
 #include <stdio.h>
@@ -110,6 +111,11 @@ static weir_status check_handler(const char *of, const weir_pipeline_batcher *gi
     if (given->sink->write == NULL) {
         return weir__refuse(WEIR_INVALID, "%ssink has no write", of);
     }
+    if (given->count > 1 && given->sink_contexts == NULL) {
+        return weir__refuse(WEIR_INVALID,
+                            "%ssink_contexts must be set for a sink with count %u: one for each",
+                            of, given->count);
+    }
     return WEIR__RESERVED_SET(given->sink, "weir_sink") ? WEIR_INVALID : WEIR_OK;
 }
 
@@ -157,6 +163,11 @@ static weir_status check_batchers(const weir_pipeline_options *options) {
         return weir__refuse(WEIR_INVALID, "batchers must be set when batcher_count is %zu",
                             options->batcher_count);
     }
+    if (options->batcher_count == 0 && options->batchers != NULL) {
+        return weir__refuse(WEIR_INVALID,
+                            "batcher_count must be 1..%d where there are batchers, got 0",
+                            WEIR_BATCHERS_LIMIT);
+    }
     weir_status status =
         check_most_of("", "batcher_count", options->batcher_count, WEIR_BATCHERS_LIMIT);
     for (size_t i = 0; i < options->batcher_count && status == WEIR_OK; i++) {
@@ -178,9 +189,39 @@ static weir_status check_batchers(const weir_pipeline_options *options) {
     return status;
 }
 
-weir_status weir__pipeline_check(const weir_runtime *runtime,
-                                 const weir_pipeline_options *options) {
-    (void)runtime;
+/* ---- what a stage would refuse, too late: sources run by then ----------------- */
+
+static weir_status check_worker_of_processors(const weir_runtime *runtime, unsigned worker) {
+    return worker <= runtime->worker_count || worker >= WEIR_OWN_WORKER
+               ? WEIR_OK
+               : weir__refuse(WEIR_INVALID,
+                              "processors.worker must be WEIR_WORKER(n) with n below %u, got %u",
+                              runtime->worker_count, worker - 1);
+}
+
+static weir_status check_rate(weir_runtime *runtime, const char *of, weir_rate *rate) {
+    weir_status status = weir__rates_join(runtime, rate);
+    if (status != WEIR_OK) {
+        char why[160];
+        snprintf(why, sizeof why, "%s", weir_refusal());
+        status = weir__refuse(status, "%s%s", of, why);
+    }
+    return status;
+}
+
+static weir_status check_rates(weir_runtime *runtime, const weir_pipeline_options *options) {
+    weir_status status = check_rate(runtime, "processors.", options->processors.rate);
+    for (size_t i = 0; i < options->batcher_count && status == WEIR_OK; i++) {
+        char of[64];
+        snprintf(of, sizeof of, "batchers[%zu].", i);
+        status = check_rate(runtime, of, options->batchers[i].rate);
+    }
+    return status;
+}
+
+/* ---- all of it ---------------------------------------------------------------- */
+
+weir_status weir__pipeline_check(weir_runtime *runtime, const weir_pipeline_options *options) {
     if (WEIR__RESERVED_SET(options, "weir_pipeline_options")) {
         return WEIR_INVALID;
     }
@@ -194,7 +235,13 @@ weir_status weir__pipeline_check(const weir_runtime *runtime,
     if (status == WEIR_OK) {
         status = check_processors(&options->processors, &options->retry);
     }
-    return status == WEIR_OK ? check_batchers(options) : status;
+    if (status == WEIR_OK) {
+        status = check_worker_of_processors(runtime, options->processors.worker);
+    }
+    if (status == WEIR_OK) {
+        status = check_batchers(options);
+    }
+    return status == WEIR_OK ? check_rates(runtime, options) : status;
 }
 
 /* ---- a copy, with defaults ------------------------------------------------- */

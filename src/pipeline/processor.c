@@ -68,6 +68,7 @@ static void keep_waiting(struct weir__processor *processor, weir_stage *self,
         messages[at].outcome = WEIR_MESSAGE_NAK;
     } else if (take_one(self, messages, at, &message)) {
         weir__retries_add(&processor->waiting, &message, due_ns, due_ns == 0);
+        messages[at].outcome = WEIR_MESSAGE_RETRY; /* for count_left: it is not there any more */
     }
 }
 
@@ -196,7 +197,7 @@ static weir_verdict send_off(struct weir__processor *processor, weir_stage *self
             sort_out(processor, self, messages, done);
             queue_up(processor, self, messages, done, count);
         }
-        count_left(processor, messages, done);
+        count_left(processor, messages, count);
     }
     weir__work_send_more(processor, self);
     set_timer(processor, self);

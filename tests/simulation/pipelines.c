@@ -159,7 +159,9 @@ static weir_tries some_tries(void) {
 
 static weir_pipeline_batcher some_batcher(const char *name) {
     const bool sinks = sim_draw(3) == 0;
+    static void *const contexts[2];
     return (weir_pipeline_batcher){.name = name,
+                                   .sink_contexts = sinks ? contexts : NULL,
                                    .size = 1 + (size_t)sim_draw(5),
                                    .timeout_ns = 1 + sim_draw(5000),
                                    .count = 1 + (unsigned)sim_draw(2),
@@ -191,7 +193,7 @@ static void open_pipeline(void) {
                        .max_demand = 1 + (size_t)sim_draw(10),
                        .partition_by = sim_draw(3) == 0 ? by_number : NULL,
                        .handle_message = handle_message},
-        .batchers = batchers,
+        .batchers = count > 0 ? batchers : NULL,
         .batcher_count = count,
         .dead = count == 3 ? "dead" : NULL,
         .retry = some_tries(),

@@ -192,8 +192,7 @@ static void set_scene(struct pipeline_scene *scene, uint64_t count) {
                                 .source = &scene->driver,
                                 .source_contexts = scene->contexts,
                                 .source_count = 1,
-                                .processors = {.count = 1, .handle_message = handle_message},
-                                .batchers = scene->batchers};
+                                .processors = {.count = 1, .handle_message = handle_message}};
     for (unsigned i = 0; i < PIPELINE_SCENE_SOURCES; i++) {
         const uint64_t first = i * (uint64_t)PIPELINE_SCENE_EACH;
         scene->sources[i] =
@@ -225,6 +224,7 @@ void pipeline_scene_of(struct pipeline_scene *scene, const weir_runtime_options 
 weir_pipeline_batcher *pipeline_scene_batcher(struct pipeline_scene *scene, const char *name,
                                               size_t size) {
     weir_pipeline_batcher *batcher = &scene->batchers[scene->options.batcher_count++];
+    scene->options.batchers = scene->batchers;
     *batcher = (weir_pipeline_batcher){.name = name, .size = size, .handle_batch = handle_batch};
     return batcher;
 }

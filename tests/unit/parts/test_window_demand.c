@@ -191,7 +191,13 @@ static void bad_options_are_refused(struct rig *rig) {
     refused(rig, &options, "every of a window must be 1..3, got 4");
     options = window_of(WEIR_WINDOW_SLIDING, 2048);
     options.every = 1;
-    refused(rig, &options, "size / every of a window must be 1..1024, got 2048");
+    refused(rig, &options, "size / every, rounded up, of a window must be 1..1024, got 2048");
+    options = window_of(WEIR_WINDOW_SLIDING, 10);
+    options.every = 3;
+    options.most = 3;
+    refused(rig, &options,
+            "most of a window must be at least size / every, rounded up, 4: an event is in so "
+            "many; got 3");
     options = window_of(WEIR_WINDOW_TUMBLING, 3);
     options.every = 1;
     refused(rig, &options, "every is not for windows of kind TUMBLING, got 1");

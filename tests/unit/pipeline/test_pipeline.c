@@ -196,6 +196,23 @@ static void retries_in_order(void **state) {
     }
 }
 
+/* What waits behind one that is tried again is counted when it is done, and not before. */
+static void retries_in_order_count_once(void **state) {
+    (void)state;
+    for (int world = 2; pipeline_scene_world(&scene, world, 60); world++) {
+        scene.options.retry =
+            (weir_tries){.tries = 3, .delay = {.first_ns = 10 * MS}, .in_order = true};
+        scene.options.processors.max_demand = 10;
+        scene.does[1] = "fo";
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 100 * MS);
+        pipeline_scene_end(&scene);
+        assert_int_equal(scene.stats.done, 60);
+        assert_int_equal(scene.stats.begun, 60);
+        assert_int_equal(scene.stats.given_back, 0);
+    }
+}
+
 /* ---- what one becomes, and at once ------------------------------------------------- */
 
 static void one_becomes_two(void **state) {
@@ -235,6 +252,69 @@ static void a_sink_is_opened_again(void **state) {
             assert_int_equal(scene.sink_opened, losses + 1);
             assert_int_equal(scene.stats.reopened, losses);
         }
+    }
+}
+
+static void set_sink(size_t size) {
+    weir_pipeline_batcher *batcher = pipeline_scene_batcher(&scene, "store", size);
+    batcher->handle_batch = NULL;
+    batcher->sink = &scene.sink;
+    batcher->retry.delay.first_ns = 10 * MS;
+}
+
+static void a_batch_that_was_lost_is_another_attempt(void **state) {
+    (void)state;
+    for (int world = 2; pipeline_scene_world(&scene, world, 2); world++) {
+        set_sink(2);
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        rig_expect(&scene.rig, "store: 0 1\n");
+        scene.sink_lost = 2; /* one write, and the next open: with that nothing is stored */
+        scene.sources[0].end += 2;
+        pipeline_scene_run(&scene, 1000 * MS);
+        rig_expect(&scene.rig, "store: 2 3 #2\n");
+        pipeline_scene_end(&scene);
+        pipeline_scene_expect(&scene, "oooo");
+    }
+}
+
+static size_t times(const char *text, const char *word) {
+    size_t count = 0;
+    for (; (text = strstr(text, word)) != NULL; text++) count++;
+    return count;
+}
+
+static weir_pulled open_broken(void *context) {
+    struct pipeline_scene *of = context;
+    of->sink_opened++;
+    return WEIR_BROKEN;
+}
+
+static void a_broken_sink_is_logged_once(void **state) {
+    (void)state;
+    EACH_WORLD(6) {
+        set_sink(2);
+        scene.sink.open = open_broken;
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        pipeline_scene_end(&scene);
+        pipeline_scene_expect(&scene, "ffffff");
+        assert_int_equal(times(scene.rig.log.text,
+                               "sink scene of batcher store is broken: 2 messages of a batch fail"),
+                         1);
+    }
+}
+
+static void outcomes_that_are_none_are_logged_once(void **state) {
+    (void)state;
+    EACH_WORLD(6) {
+        pipeline_scene_batcher(&scene, "store", 2);
+        scene.batch_does[0] = scene.batch_does[3] = "b";
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        pipeline_scene_end(&scene);
+        pipeline_scene_expect(&scene, "foofoo");
+        assert_int_equal(times(scene.rig.log.text, "were given outcome 77, which is none"), 1);
     }
 }
 
@@ -300,8 +380,12 @@ int main(void) {
         cmocka_unit_test(batches_are_tried_again),
         cmocka_unit_test(a_drain_gives_retries_back),
         cmocka_unit_test(retries_in_order),
+        cmocka_unit_test(retries_in_order_count_once),
         cmocka_unit_test(one_becomes_two),
         cmocka_unit_test(a_sink_is_opened_again),
+        cmocka_unit_test(a_batch_that_was_lost_is_another_attempt),
+        cmocka_unit_test(a_broken_sink_is_logged_once),
+        cmocka_unit_test(outcomes_that_are_none_are_logged_once),
         cmocka_unit_test(a_close_gives_back_what_is_left),
         cmocka_unit_test(tests_of_a_pipeline),
     };

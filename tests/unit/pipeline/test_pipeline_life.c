@@ -137,12 +137,46 @@ static void an_end_is_waited_for(void **state) {
     }
 }
 
+static weir_pulled pull_broken(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
+                               uint64_t timeout_ns) {
+    (void)context, (void)pull, (void)events, (void)bytes, (void)timeout_ns;
+    return WEIR_BROKEN;
+}
+
+static void an_end_that_is_none_is_said(void **state) {
+    (void)state;
+    EACH_WORLD(30) {
+        scene.driver.pull = pull_broken;
+        pipeline_scene_open(&scene);
+        assert_int_equal(weir_pipeline_await(scene.pipeline, WEIR_FOREVER), WEIR_NO_STAGE);
+        assert_string_equal(weir_refusal(), "the driver of p.source.0 is broken");
+        weir_pipeline_stats stats;
+        assert_int_equal(weir_pipeline_read_stats(scene.pipeline, &stats), WEIR_OK);
+        assert_int_equal(stats.broken, 1);
+        pipeline_scene_close(&scene);
+        assert_int_equal(scene.stats.broken, 1);
+    }
+}
+
+static void an_end_for_others_is_said(void **state) {
+    (void)state;
+    for (int world = 2; pipeline_scene_world(&scene, world, 10); world++) {
+        set_scene();
+        stop_one(WEIR_ROLE_PUSH);
+        pipeline_scene_run(&scene, 100 * MS);
+        assert_int_equal(weir_pipeline_await(scene.pipeline, WEIR_FOREVER), WEIR_NO_STAGE);
+        assert_string_equal(weir_refusal(),
+                            "pipeline p has ended: a stage of its had stopped for good");
+        pipeline_scene_close(&scene);
+        assert_int_equal(scene.stats.broken, 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(some_are_started_again),
-        cmocka_unit_test(others_end_the_pipeline),
-        cmocka_unit_test(observers_hear_of_all),
-        cmocka_unit_test(an_end_is_waited_for),
+        cmocka_unit_test(some_are_started_again),      cmocka_unit_test(others_end_the_pipeline),
+        cmocka_unit_test(observers_hear_of_all),       cmocka_unit_test(an_end_is_waited_for),
+        cmocka_unit_test(an_end_that_is_none_is_said), cmocka_unit_test(an_end_for_others_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

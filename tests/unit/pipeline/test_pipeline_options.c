@@ -29,9 +29,27 @@ static void never_prepared(void *context, weir_message *messages, size_t count) 
 
 static const weir_ref nobody = {12345};
 
+static const weir_sink sound = {.write = never_written};
+
+static void spoil_others(int which) {
+    weir_pipeline_batcher *first = &scene.batchers[0];
+    switch (which) {
+    case 32:
+        scene.options.batcher_count = 0;
+        break;
+    case 33:
+        scene.options.processors.worker = WEIR_WORKER(98);
+        break;
+    case 34:
+        first->handle_batch = NULL, first->sink = &sound, first->count = 3;
+        break;
+    default:
+        break;
+    }
+}
+
 static void spoil_batchers(int which) {
     static const weir_sink no_write = {.name = "none"};
-    static const weir_sink sound = {.write = never_written};
     weir_pipeline_options *options = &scene.options;
     weir_pipeline_batcher *first = &scene.batchers[0];
     switch (which) {
@@ -90,6 +108,7 @@ static void spoil_batchers(int which) {
         options->producer_count = 1, options->producers = &nobody;
         break;
     default:
+        spoil_others(which);
         break;
     }
 }
@@ -178,7 +197,38 @@ static const char *const why[] = {
     "weir_pipeline_batcher",
     "max_restarts must be",
     "names no living stage",
+    "batcher_count must be 1..256 where there are batchers, got 0",
+    "processors.worker must be WEIR_WORKER(n) with n below 1, got 98",
+    "batchers[0].sink_contexts must be set for a sink with count 3: one for each",
 };
+
+/* Of another runtime: the refusal comes before any of its sources is opened. */
+static void rates_are_of_the_same_runtime(void **state) {
+    (void)state;
+    weir_runtime *other;
+    weir_rate *rate;
+    assert_int_equal(
+        weir_runtime_open(&(weir_runtime_options){.mode = WEIR_STEPPED, .workers = 1}, &other),
+        WEIR_OK);
+    assert_int_equal(
+        weir_rate_open(other, &(weir_rate_options){.allowed = 1, .interval_ns = 1}, &rate),
+        WEIR_OK);
+    static const char *const words[] = {"processors.rate must be of this runtime",
+                                        "batchers[0].rate must be of this runtime"};
+    for (int which = 0; which < 2; which++) {
+        weir_accounts accounts;
+        pipeline_scene_of(&scene, NULL, 10);
+        pipeline_scene_batcher(&scene, "store", 10);
+        *(which == 0 ? &scene.options.processors.rate : &scene.batchers[0].rate) = rate;
+        assert_int_equal(pipeline_scene_try_open(&scene), WEIR_INVALID);
+        assert_non_null(strstr(weir_refusal(), words[which]));
+        assert_int_equal(scene.sources[0].opened, 0);
+        assert_int_equal(weir_runtime_close(scene.rig.runtime, &accounts), WEIR_OK);
+        rig_expect_nothing_left(&scene.rig, &accounts);
+    }
+    weir_rate_close(rate);
+    assert_int_equal(weir_runtime_close(other, NULL), WEIR_OK);
+}
 
 static void nonsense_is_refused(void **state) {
     (void)state;
@@ -253,6 +303,7 @@ static void what_there_is(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nonsense_is_refused),
+        cmocka_unit_test(rates_are_of_the_same_runtime),
         cmocka_unit_test(missing_arguments),
         cmocka_unit_test(what_there_is),
     };

@@ -22,6 +22,7 @@
 enum { SEEDS = 400, MESSAGES = 200, STAGES = 64 };
 
 static struct pipeline_scene scene;
+static void *const the_scene[] = {&scene, &scene, &scene, &scene}; /* a thread calls them all */
 static struct weir__rng rng;
 
 static unsigned draw(unsigned below) {
@@ -60,6 +61,7 @@ static void draw_batcher(const char *name) {
     if (draw(3) == 0) {
         batcher->handle_batch = NULL;
         batcher->sink = &scene.sink;
+        batcher->sink_contexts = the_scene;
         batcher->retry.delay.first_ns = MS;
     }
 }

@@ -112,6 +112,38 @@ static void somebody_is_stopped(void **state) {
     }
 }
 
+static uint32_t opening; /* atomic: how often it was called, and has returned */
+static uint32_t closed;
+
+static weir_pulled open_slowly(void *context) {
+    (void)context;
+    weir__clock_sleep_ns(20 * MS);
+    weir__fetch_add_u32(&opening, 1);
+    return WEIR_PULLED;
+}
+
+static void close_at_last(void *context) {
+    (void)context;
+    weir__fetch_add_u32(&closed, 1);
+}
+
+/* What is found out late leaves nobody who uses the program's contexts, and keeps its sentence. */
+static void a_late_refusal_waits_for_drivers(void **state) {
+    (void)state;
+    static const weir_ref nobody = {12345};
+    set_scene(false, false);
+    scene.driver.open = open_slowly;
+    scene.driver.close = close_at_last;
+    scene.options.producers = &nobody;
+    scene.options.producer_count = 1;
+    assert_int_equal(pipeline_scene_try_open(&scene), WEIR_NO_STAGE);
+    assert_non_null(strstr(weir_refusal(), "names no living stage"));
+    assert_int_equal(weir__load_relaxed_u32(&closed), weir__load_relaxed_u32(&opening));
+    weir_accounts accounts;
+    assert_int_equal(weir_runtime_close(scene.rig.runtime, &accounts), WEIR_OK);
+    rig_expect_nothing_left(&scene.rig, &accounts);
+}
+
 static void a_test_waits(void **state) {
     (void)state;
     set_scene(false, false);
@@ -132,9 +164,8 @@ static void a_test_waits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(drained_at_any_moment),
-        cmocka_unit_test(closed_at_any_moment),
-        cmocka_unit_test(somebody_is_stopped),
+        cmocka_unit_test(drained_at_any_moment), cmocka_unit_test(closed_at_any_moment),
+        cmocka_unit_test(somebody_is_stopped),   cmocka_unit_test(a_late_refusal_waits_for_drivers),
         cmocka_unit_test(a_test_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
