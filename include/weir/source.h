@@ -77,6 +77,7 @@ typedef struct weir_ack {
     weir_outcome outcome; /* OK, SKIP, DEAD: done with; the others: to be delivered again */
     weir_discard why;     /* HANDLED, or what befell it                                   */
     int32_t reason;       /* the message's, where it was handled                          */
+    uint32_t reserved;    /* for later versions (version.h)                               */
 } weir_ack;
 
 typedef enum weir_pulled {

@@ -100,13 +100,14 @@ static void somebody_is_stopped(void **state) {
     for (unsigned i = 0; i < 10; i++) {
         set_scene(false, false);
         scene.options.max_restarts = WEIR_INFINITY;
+        scene.options.shutdown_ns = 500 * MS;
         pipeline_scene_open(&scene);
         weir_pipeline_stage stages[32];
         const size_t count = weir_pipeline_topology(scene.pipeline, stages, 32);
         weir__clock_sleep_ns(i * MS / 2);
         weir_stop(scene.rig.runtime, stages[2 + i % (count - 2)].stage, WEIR_REASON_USER);
         weir__clock_sleep_ns(MS);
-        weir_pipeline_drain(scene.pipeline, 2000 * MS);
+        weir_pipeline_drain(scene.pipeline, 200 * MS);
         scene.rig.log.used = 0;
         pipeline_scene_close(&scene);
     }
