@@ -128,6 +128,7 @@ struct weir_pipeline {
     size_t member_count;
     weir_ref supervisor;
     bool drained;                  /* weir_pipeline_close has waited for that */
+    bool gave_up;                  /* likewise: a member was lost */
     struct weir__retired *retired; /* of the supervisor's worker, until it has ended */
 
     WEIR__APART uint32_t draining;               /* atomic */
@@ -218,6 +219,9 @@ weir_status weir__members_open(weir_pipeline *pipeline);
 
 /* Starts a member: the start of the supervisor's child (weir_supervised). */
 weir_status weir__member_start(weir_runtime *runtime, void *argument, weir_ref *out);
+
+/* It was started, and has not ended.  Any thread. */
+bool weir__member_lives(const struct weir__member *member);
 
 /* Members that have that role: the first one's number, and how many there are. */
 size_t weir__members_of(const weir_pipeline *pipeline, weir_role role, size_t *count);

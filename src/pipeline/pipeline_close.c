@@ -103,11 +103,42 @@ static void end_waiting_tries(weir_pipeline *pipeline) {
     }
 }
 
+/* Nobody is started again in a drain: one that has not ended by itself, or NULL.  What others have
+ * for it nobody will take. */
+static const struct weir__member *lost_member(const weir_pipeline *pipeline) {
+    for (size_t i = 0; i < pipeline->member_count; i++) {
+        const struct weir__member *member = &pipeline->members[i];
+        weir_reason reason = WEIR_REASON_NORMAL;
+        if (member->role >= WEIR_ROLE_PROCESSOR && !weir__member_lives(member) &&
+            weir_wait(pipeline->runtime, member_ref(member), LOOKS_NS, &reason) == WEIR_OK &&
+            reason != WEIR_REASON_NORMAL && reason != WEIR_REASON_SHUTDOWN &&
+            reason != WEIR_REASON_NOPROC) { /* which is not known any more */
+            return member;
+        }
+    }
+    return NULL;
+}
+
+/* Then the others stop, and give back what they have, rather than wait for their deadline. */
+static void give_up_for_lost(weir_pipeline *pipeline) {
+    const struct weir__member *member = pipeline->gave_up ? NULL : lost_member(pipeline);
+    if (member != NULL) {
+        pipeline->gave_up = true;
+        weir__pipeline_log(pipeline, WEIR_LOG_WARNING,
+                           "%s has stopped amid a drain: what is under way is given back",
+                           member->name);
+        weir_stop(pipeline->runtime, pipeline->supervisor, WEIR_REASON_SHUTDOWN);
+    }
+}
+
 /* A runtime that is stepped moves nothing while nobody waits: it is waited for at once. */
 static weir_status await_members(weir_pipeline *pipeline, uint64_t deadline) {
     const bool stepped = pipeline->runtime->options.mode != WEIR_THREADS;
     for (;;) {
         end_waiting_tries(pipeline);
+        if (!stepped) { /* else nothing waits for a deadline that does not come at once */
+            give_up_for_lost(pipeline);
+        }
         uint64_t left = time_left(pipeline, deadline);
         const uint64_t slice = stepped || left < LOOKS_NS ? left : LOOKS_NS;
         weir_status status = weir_wait(pipeline->runtime, pipeline->supervisor, slice, NULL);

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-static bool member_lives(const struct weir__member *member) {
+bool weir__member_lives(const struct weir__member *member) {
     const weir_ref ref = {weir__load_relaxed_u64(&member->ref)};
     return ref.bits != 0 && weir__registry_find(&member->pipeline->runtime->registry, ref) != NULL;
 }
@@ -29,7 +29,7 @@ size_t weir_pipeline_topology(const weir_pipeline *pipeline, weir_pipeline_stage
                                        .index = member->index,
                                        .partition = member->partition,
                                        .idempotent = sink != NULL && sink->idempotent,
-                                       .alive = member_lives(member)};
+                                       .alive = weir__member_lives(member)};
         memcpy(out[i].name, member->name, sizeof out[i].name);
     }
     return pipeline->member_count;
@@ -41,7 +41,7 @@ bool weir_pipeline_running(const weir_pipeline *pipeline) {
     }
     bool all = true;
     for (size_t i = 0; i < pipeline->member_count; i++) {
-        all = all && member_lives(&pipeline->members[i]);
+        all = all && weir__member_lives(&pipeline->members[i]);
     }
     return all;
 }

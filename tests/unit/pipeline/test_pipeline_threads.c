@@ -73,7 +73,7 @@ static void play(bool blocking, bool sinks, uint64_t for_ns) {
     weir__clock_sleep_ns(for_ns);
     weir__store_relaxed_u32(&pushing, 0);
     pthread_join(pusher, NULL);
-    assert_int_equal(weir_pipeline_drain(scene.pipeline, WEIR_FOREVER), WEIR_OK);
+    assert_int_equal(weir_pipeline_drain(scene.pipeline, 30000 * MS), WEIR_OK);
     scene.rig.log.used = 0;
     pipeline_scene_close(&scene);
 }
@@ -100,14 +100,13 @@ static void somebody_is_stopped(void **state) {
     for (unsigned i = 0; i < 10; i++) {
         set_scene(false, false);
         scene.options.max_restarts = WEIR_INFINITY;
-        scene.options.shutdown_ns = 500 * MS;
         pipeline_scene_open(&scene);
         weir_pipeline_stage stages[32];
         const size_t count = weir_pipeline_topology(scene.pipeline, stages, 32);
         weir__clock_sleep_ns(i * MS / 2);
         weir_stop(scene.rig.runtime, stages[2 + i % (count - 2)].stage, WEIR_REASON_USER);
         weir__clock_sleep_ns(MS);
-        weir_pipeline_drain(scene.pipeline, 200 * MS);
+        assert_int_equal(weir_pipeline_drain(scene.pipeline, 30000 * MS), WEIR_OK);
         scene.rig.log.used = 0;
         pipeline_scene_close(&scene);
     }
