@@ -39,8 +39,9 @@
  * batch, without a thread, for the delay that `retry` says; what comes after it goes on meanwhile,
  * unless retry.in_order.  It counts as outstanding.  In a processor handle_message is called again
  * with the message as that left it; in a batch handle_batch is called again with those messages
- * that have failed, and no others (batch->attempt).  A drain waits for none of them: what waits
- * is given back to the source.
+ * that have failed, and no others (batch->attempt).  Each sink and each `quick` batcher has one batch
+ * at a time: those behind one that is to be tried again wait for it.  A drain waits for no retry: what
+ * waits is given back to the source.
  *
  * Threads.  handle_message runs on workers, one call at a time for each processor, and must not
  * block; `blocking` processors run on threads of their own.  handle_batch and sinks run on threads
@@ -237,7 +238,8 @@ typedef struct weir_pipeline_stats {
     uint64_t batches;    /* that were handled, tries included                          */
     uint64_t batched;    /* messages in them, likewise                                 */
     uint64_t reopened;   /* times that a sink was LOST                                 */
-    uint64_t done;       /* settled as OK or SKIP by processors or in batches          */
+    uint64_t done;       /* settled as OK or SKIP by processors or in batches.  Not all of them  */
+                         /* are acked where sources met a deadline: those come again             */
     uint64_t dead;       /* stored as dead letters, or settled as DEAD                 */
     uint64_t failed;     /* settled as FAILED                                          */
     uint64_t given_back; /* settled as NAK                                             */
@@ -270,8 +272,8 @@ weir_status weir_pipeline_drain(weir_pipeline *pipeline, uint64_t timeout_ns);
  * messages back to their sources; acknowledges; closes drivers and sinks; joins threads; and frees
  * it.  What its callbacks use may be freed when it has returned WEIR_OK.
  * Returns    WEIR_OK, also where it had to give up, or a source is broken (weir_pipeline_stats
- *            counts what was given back, and who is broken); TIMEOUT: a callback does not return.
- *            Nothing was freed then: call it again to wait on.
+ *            counts what was given back, and who is broken); TIMEOUT: a callback does not return
+ *            within some 5 s behind the deadline.  Nothing was freed then: call it again to wait on.
  * Arguments  pipeline: NULL: there is nothing to close.  stats: unless NULL, receives
  *            the last figures.
  * Errors     WRONG_THREAD, as weir_pipeline_drain.
