@@ -39,9 +39,9 @@
  * batch, without a thread, for the delay that `retry` says; what comes after it goes on meanwhile,
  * unless retry.in_order.  It counts as outstanding.  In a processor handle_message is called again
  * with the message as that left it; in a batch handle_batch is called again with those messages
- * that have failed, and no others (batch->attempt).  Each sink and each `quick` batcher has one batch
- * at a time: those behind one that is to be tried again wait for it.  A drain waits for no retry: what
- * waits is given back to the source.
+ * that have failed, and no others (batch->attempt).  Each sink and each `quick` batcher has one
+ * batch at a time: those behind one that is to be tried again wait for it.  A drain waits for no
+ * retry: what waits is given back to the source.
  *
  * Threads.  handle_message runs on workers, one call at a time for each processor, and must not
  * block; `blocking` processors run on threads of their own.  handle_batch and sinks run on threads
@@ -273,7 +273,8 @@ weir_status weir_pipeline_drain(weir_pipeline *pipeline, uint64_t timeout_ns);
  * it.  What its callbacks use may be freed when it has returned WEIR_OK.
  * Returns    WEIR_OK, also where it had to give up, or a source is broken (weir_pipeline_stats
  *            counts what was given back, and who is broken); TIMEOUT: a callback does not return
- *            within some 5 s behind the deadline.  Nothing was freed then: call it again to wait on.
+ *            within some 5 s behind the deadline.  Nothing was freed then: call it again to wait
+ *            on.
  * Arguments  pipeline: NULL: there is nothing to close.  stats: unless NULL, receives
  *            the last figures.
  * Errors     WRONG_THREAD, as weir_pipeline_drain.
