@@ -109,11 +109,16 @@ static uint64_t number_of(uint64_t token) {
     return f->lends ? *(const uint64_t *)(uintptr_t)token : token;
 }
 
+/* Pushed messages have numbers as well, and may have a pulled one's. */
+static bool is_settled(const struct source_token *token) {
+    return __atomic_load_n(&token->settled, __ATOMIC_RELAXED) > 0;
+}
+
 static void ack_one(const weir_ack *ack) {
     struct source_token *token = &f->tokens[number_of(ack->token)];
     RIG_CHECK(f->rig, token->added == 1);
     RIG_CHECK(f->rig, token->acks == 0);
-    RIG_CHECK(f->rig, ack->outcome >= WEIR_MESSAGE_FAILED || token->settled > 0 ||
+    RIG_CHECK(f->rig, ack->outcome >= WEIR_MESSAGE_FAILED || is_settled(token) ||
                           ack->why == WEIR_DISCARD_UNWANTED);
     token->acks++;
     token->outcome = (uint8_t)ack->outcome;
@@ -129,7 +134,7 @@ static void ack_lane(const weir_ack *ack) {
     for (uint64_t number = lane; number < f->made; number += f->lanes) {
         struct source_token *token = &f->tokens[number];
         if (position < ack->position && token->acks == 0) {
-            RIG_CHECK(f->rig, token->settled > 0);
+            RIG_CHECK(f->rig, is_settled(token));
             token->acks = 1;
         }
         position += 1 + number % 3;
@@ -220,7 +225,7 @@ uint64_t source_number(const weir_message *message) {
 void source_settles(const weir_message *message) {
     uint64_t number = source_number(message);
     RIG_CHECK(f->rig, number < f->total);
-    if (number < f->total) f->tokens[number].settled = 1;
+    if (number < f->total) __atomic_store_n(&f->tokens[number].settled, 1, __ATOMIC_RELAXED);
 }
 
 struct consumer {

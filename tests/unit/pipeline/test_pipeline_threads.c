@@ -22,6 +22,18 @@ enum { MESSAGES = 3000, PUSHES = 300 };
 static struct pipeline_scene scene;
 static uint32_t pushing; /* atomic */
 
+static void clear_log(void) {
+    pthread_mutex_lock(&scene.rig.lock);
+    scene.rig.log.used = 0;
+    pthread_mutex_unlock(&scene.rig.lock);
+}
+
+/* What stages that ended have said, and those that hear of it. */
+static void forget_log(void) {
+    weir_runtime_settle(scene.rig.runtime, 10000 * MS);
+    clear_log();
+}
+
 static void *push(void *argument) {
     uint64_t number = PIPELINE_SCENE_NUMBERS - 1;
     const weir_message message = {.data = {.at = (const char *)&number, .count = 8}};
@@ -74,7 +86,7 @@ static void play(bool blocking, bool sinks, uint64_t for_ns) {
     weir__store_relaxed_u32(&pushing, 0);
     pthread_join(pusher, NULL);
     assert_int_equal(weir_pipeline_drain(scene.pipeline, 30000 * MS), WEIR_OK);
-    scene.rig.log.used = 0;
+    forget_log();
     pipeline_scene_close(&scene);
 }
 
@@ -90,7 +102,7 @@ static void closed_at_any_moment(void **state) {
         scene.options.shutdown_ns = 1 + i % 4 * MS;
         pipeline_scene_open(&scene);
         weir__clock_sleep_ns(i * i * MS / 4);
-        scene.rig.log.used = 0;
+        clear_log();
         pipeline_scene_close(&scene);
     }
 }
@@ -107,7 +119,7 @@ static void somebody_is_stopped(void **state) {
         weir_stop(scene.rig.runtime, stages[2 + i % (count - 2)].stage, WEIR_REASON_USER);
         weir__clock_sleep_ns(MS);
         assert_int_equal(weir_pipeline_drain(scene.pipeline, 30000 * MS), WEIR_OK);
-        scene.rig.log.used = 0;
+        forget_log();
         pipeline_scene_close(&scene);
     }
 }
