@@ -290,3 +290,9 @@ weir_source_stats source_scene_close(void) {
     assert_int_equal(weir_source_close(f->source), WEIR_OK);
     return stats;
 }
+
+void source_scene_end(void) {
+    weir_accounts accounts;
+    assert_int_equal(weir_runtime_close(f->rig->runtime, &accounts), WEIR_OK);
+    rig_expect_nothing_left(f->rig, &accounts);
+}

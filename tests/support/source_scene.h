@@ -90,4 +90,7 @@ void source_expect_all(void);
 /* Closes the source, and asserts that its figures add up. */
 weir_source_stats source_scene_close(void);
 
+/* The runtime's end, and nothing left. */
+void source_scene_end(void);
+
 #endif

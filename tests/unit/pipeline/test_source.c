@@ -7,19 +7,13 @@
  * what becomes of each message, in every world; the ledger must name each token once.
  */
 #include "support/cmocka.h"
+#include "support/source_keeper.h"
 #include "support/source_scene.h"
 #include "support/worlds.h"
 
 enum { MS = 1000000 };
 
 static struct source_scene *const f = &source_scene;
-
-/* The runtime's end, and nothing left. */
-static void end(struct rig *rig) {
-    weir_accounts accounts;
-    assert_int_equal(weir_runtime_close(rig->runtime, &accounts), WEIR_OK);
-    rig_expect_nothing_left(rig, &accounts);
-}
 
 /* ---- what goes through --------------------------------------------------------------------- */
 
@@ -36,7 +30,7 @@ static void each_is_acked_once(struct rig *rig) {
     assert_int_equal(stats.acked, 3000);
     assert_int_equal(stats.outstanding, 0);
     assert_int_equal(stats.bytes, 0);
-    end(rig);
+    source_scene_end();
 }
 
 static weir_outcome by_number(uint64_t number) {
@@ -59,7 +53,7 @@ static void outcomes_are_told(struct rig *rig) {
     weir_source_stats stats = source_scene_close();
     assert_int_equal(stats.acked, 300);
     assert_int_equal(stats.naks, 300);
-    end(rig);
+    source_scene_end();
 }
 
 static void demand_is_what_is_pulled(struct rig *rig) {
@@ -72,7 +66,7 @@ static void demand_is_what_is_pulled(struct rig *rig) {
     assert_in_range(f->most_asked, 1, 10);
     weir_stop(rig->runtime, consumer, WEIR_REASON_NORMAL);
     source_scene_close();
-    end(rig);
+    source_scene_end();
 }
 
 static void lent_memory_is_released_once(struct rig *rig) {
@@ -86,87 +80,51 @@ static void lent_memory_is_released_once(struct rig *rig) {
         assert_int_equal(f->tokens[i].acks, 1);
     }
     source_scene_close();
-    end(rig);
+    source_scene_end();
 }
 
 /* ---- bounds -------------------------------------------------------------------------------- */
-
-/* Takes messages, and keeps them. */
-struct keeper {
-    weir_message kept[256];
-    size_t count;
-};
-
-static struct keeper keeper;
-
-static weir_verdict keep(weir_stage *self, weir_batch batch) {
-    RIG_CHECK(f->rig, keeper.count + batch.count <= 256);
-    RIG_CHECK(f->rig, weir_take(self, 0, batch.count, &keeper.kept[keeper.count]) == WEIR_OK);
-    keeper.count += batch.count;
-    return WEIR_CONTINUE;
-}
-
-static weir_ref start_keeper(void) {
-    const weir_subscribe_to to = {.producer = f->stage};
-    const weir_stage_options options = {.kind = WEIR_CONSUMER,
-                                        .name = "keeper",
-                                        .subscribe_to = &to,
-                                        .subscribe_count = 1,
-                                        .on = {.handle_events = keep}};
-    weir_ref ref;
-    keeper.count = 0;
-    assert_int_equal(weir_stage_start(f->rig->runtime, &options, &ref), WEIR_OK);
-    return ref;
-}
-
-static void settle_kept(size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        source_settles(&keeper.kept[keeper.count - count + i]);
-    }
-    keeper.count -= count;
-    weir_message_settle(&keeper.kept[keeper.count], count, WEIR_DISCARD_HANDLED);
-}
 
 static void outstanding_is_bounded(struct rig *rig) {
     source_scene_begin(rig, 200);
     f->options.max_outstanding = 100;
     f->overfull = 7;
     source_scene_open();
-    start_keeper();
+    source_keep();
     rig_rest(rig);
-    assert_int_equal(keeper.count, 100);
+    assert_int_equal(source_keeper.count, 100);
     assert_int_equal(f->made, 100);
-    settle_kept(30);
+    source_settle_kept(30);
     rig_rest(rig);
     assert_int_equal(f->made, 130);
-    settle_kept(100);
+    source_settle_kept(100);
     rig_rest(rig);
     assert_int_equal(f->made, 200);
-    settle_kept(keeper.count);
+    source_settle_kept(source_keeper.count);
     source_scene_close();
     source_expect_all();
     source_expect(WEIR_MESSAGE_OK, 200);
-    end(rig);
+    source_scene_end();
 }
 
 static void outstanding_bytes_are_bounded(struct rig *rig) {
     source_scene_begin(rig, 200);
     f->options.max_outstanding_bytes = 95; /* each has 8 to 11 */
     source_scene_open();
-    start_keeper();
+    source_keep();
     rig_rest(rig);
     weir_source_stats stats;
     assert_int_equal(weir_source_statistics(f->source, &stats), WEIR_OK);
     assert_in_range(stats.bytes, 85, 95);
-    assert_in_range(keeper.count, 8, 11);
-    settle_kept(keeper.count);
+    assert_in_range(source_keeper.count, 8, 11);
+    source_settle_kept(source_keeper.count);
     rig_rest(rig);
     assert_in_range(f->made, 17, 23);
-    settle_kept(keeper.count);
+    source_settle_kept(source_keeper.count);
     f->total = f->made;
     source_scene_close();
-    settle_kept(keeper.count);
-    end(rig);
+    source_settle_kept(source_keeper.count);
+    source_scene_end();
 }
 
 /* ---- drops --------------------------------------------------------------------------------- */
@@ -175,40 +133,40 @@ static void what_is_lost_is_nakd(struct rig *rig) {
     source_scene_begin(rig, 100);
     f->options.max_outstanding = 60;
     source_scene_open();
-    weir_ref ref = start_keeper();
+    weir_ref ref = source_keep();
     rig_rest(rig);
-    assert_int_equal(keeper.count, 60);
-    settle_kept(10);
-    weir_message_settle(keeper.kept, 50, WEIR_DISCARD_OVERFLOW);
-    keeper.count = 0;
+    assert_int_equal(source_keeper.count, 60);
+    source_settle_kept(10);
+    weir_message_settle(source_keeper.kept, 50, WEIR_DISCARD_OVERFLOW);
+    source_keeper.count = 0;
     assert_int_equal(weir_stop(rig->runtime, ref, WEIR_REASON_NORMAL), WEIR_OK);
     rig_rest(rig);
     source_expect(WEIR_MESSAGE_OK, 10);
     source_expect(WEIR_MESSAGE_NAK, 50);
     assert_int_equal(f->tokens[0].why, WEIR_DISCARD_OVERFLOW);
     f->total = f->made; /* whatever it has pulled since goes down with the stage */
-    settle_kept(keeper.count);
+    source_settle_kept(source_keeper.count);
     assert_int_equal(weir_stop(rig->runtime, f->stage, WEIR_REASON_USER), WEIR_OK);
     rig_rest(rig);
     assert_true(weir_source_over(f->source));
     source_expect_all();
     source_scene_close();
-    end(rig);
+    source_scene_end();
 }
 
 static void what_nobody_wants_is_acked(struct rig *rig) {
     source_scene_begin(rig, 100);
     source_scene_open();
-    weir_ref ref = start_keeper();
+    weir_ref ref = source_keep();
     rig_rest(rig);
-    assert_int_equal(keeper.count, 100);
-    weir_message_settle(keeper.kept, 100, WEIR_DISCARD_UNWANTED);
+    assert_int_equal(source_keeper.count, 100);
+    weir_message_settle(source_keeper.kept, 100, WEIR_DISCARD_UNWANTED);
     rig_rest(rig);
     source_expect(WEIR_MESSAGE_OK, 100);
     assert_int_equal(f->tokens[99].why, WEIR_DISCARD_UNWANTED);
     (void)ref;
     source_scene_close();
-    end(rig);
+    source_scene_end();
 }
 
 /* ---- lost connections ---------------------------------------------------------------------- */
@@ -229,7 +187,7 @@ static void a_lost_pull_begins_anew(struct rig *rig) {
     assert_int_equal(stats.lost, 7);
     assert_int_equal(stats.opened, 5);
     assert_int_equal(stats.acked, 2000);
-    end(rig);
+    source_scene_end();
 }
 
 static void a_lost_ack_is_tried_again(struct rig *rig) {
@@ -242,7 +200,7 @@ static void a_lost_ack_is_tried_again(struct rig *rig) {
     source_expect_all();
     weir_source_stats stats = source_scene_close();
     assert_int_equal(stats.lost_acks, 0);
-    end(rig);
+    source_scene_end();
 }
 
 static void an_ack_is_given_up_in_the_end(struct rig *rig) {
@@ -257,7 +215,7 @@ static void an_ack_is_given_up_in_the_end(struct rig *rig) {
     assert_int_equal(stats.lost_acks, 100);
     assert_int_equal(stats.acked, 0);
     for (uint64_t i = 0; i < 100; i++) assert_int_equal(f->tokens[i].released, 1);
-    end(rig);
+    source_scene_end();
 }
 
 static void a_broken_driver_stops_the_stage(struct rig *rig) {
@@ -272,7 +230,7 @@ static void a_broken_driver_stops_the_stage(struct rig *rig) {
     assert_true(weir_source_over(f->source));
     rig_expect_log(rig, "error: source scene: its driver is broken\n");
     source_scene_close();
-    end(rig);
+    source_scene_end();
 }
 
 /* ---- ends ---------------------------------------------------------------------------------- */
@@ -289,16 +247,16 @@ static void a_drain_waits_for_the_ledger(struct rig *rig) {
     source_expect_all();
     source_expect(WEIR_MESSAGE_OK, f->made);
     source_scene_close();
-    end(rig);
+    source_scene_end();
 }
 
 static void a_deadline_naks_the_rest(struct rig *rig) {
     source_scene_begin(rig, 100);
     f->stays = true;
     source_scene_open();
-    start_keeper();
+    source_keep();
     rig_rest(rig);
-    settle_kept(40);
+    source_settle_kept(40);
     assert_int_equal(weir_source_finish(f->source, 10 * MS), WEIR_OK);
     rig_rest(rig);
     assert_false(weir_source_over(f->source));
@@ -308,9 +266,9 @@ static void a_deadline_naks_the_rest(struct rig *rig) {
     source_expect_all();
     weir_source_stats stats = source_scene_close();
     assert_int_equal(stats.abandoned, 60);
-    settle_kept(60); /* too late for anybody to hear of it */
+    source_settle_kept(60); /* too late for anybody to hear of it */
     source_expect(WEIR_MESSAGE_NAK, 60);
-    end(rig);
+    source_scene_end();
 }
 
 static void what_is_lent_outlasts_the_deadline(struct rig *rig) {
@@ -318,16 +276,16 @@ static void what_is_lent_outlasts_the_deadline(struct rig *rig) {
     f->stays = true;
     f->lends = true;
     source_scene_open();
-    start_keeper();
+    source_keep();
     rig_rest(rig);
     assert_int_equal(weir_source_drain(f->source, MS, WEIR_FOREVER), WEIR_OK);
     for (uint64_t i = 0; i < 100; i++) assert_int_equal(f->tokens[i].released, 0);
     source_scene_close();
-    for (size_t i = 0; i < 100; i++) assert_true(source_number(&keeper.kept[i]) < 100);
-    settle_kept(99);
-    settle_kept(1);
+    for (size_t i = 0; i < 100; i++) assert_true(source_number(&source_keeper.kept[i]) < 100);
+    source_settle_kept(99);
+    source_settle_kept(1);
     source_expect_all();
-    end(rig);
+    source_scene_end();
 }
 
 static void a_stopped_runtime_naks(struct rig *rig) {
@@ -341,7 +299,7 @@ static void a_stopped_runtime_naks(struct rig *rig) {
     assert_true(weir_source_over(f->source));
     source_expect_all();
     source_scene_close();
-    end(rig);
+    source_scene_end();
 }
 
 static void leases_are_extended(struct rig *rig) {
@@ -349,16 +307,16 @@ static void leases_are_extended(struct rig *rig) {
     f->stays = true;
     f->driver.lease_ns = 300 * MS;
     source_scene_open();
-    start_keeper();
+    source_keep();
     rig_rest(rig);
     if (weir_runtime_advance(rig->runtime, 1000 * (uint64_t)MS) == WEIR_OK) {
         for (uint64_t i = 0; i < 50; i++) assert_in_range(f->tokens[i].extended, 9, 10);
     }
-    settle_kept(50);
+    source_settle_kept(50);
     rig_rest(rig);
     weir_source_stats stats = source_scene_close();
     assert_int_equal(stats.acked, 50);
-    end(rig);
+    source_scene_end();
 }
 
 /* Opens a source, lets memory fail from that allocation on; whether any has failed by then. */
@@ -378,7 +336,7 @@ static bool rests_without_memory(struct rig *rig, uint64_t call) {
     source_scene_close();
     source_expect_all();
     rig->log.used = 0; /* whoever consumes may have ended */
-    end(rig);
+    source_scene_end();
     return failed;
 }
 

@@ -9,55 +9,13 @@
  */
 #include "runtime/runtime.h"
 #include "support/cmocka.h"
+#include "support/source_keeper.h"
 #include "support/source_scene.h"
 #include "support/worlds.h"
 
 enum { MS = 1000000 };
 
 static struct source_scene *const f = &source_scene;
-
-/* The runtime's end, and nothing left. */
-static void end(struct rig *rig) {
-    weir_accounts accounts;
-    assert_int_equal(weir_runtime_close(rig->runtime, &accounts), WEIR_OK);
-    rig_expect_nothing_left(rig, &accounts);
-}
-
-/* Takes messages, and keeps them. */
-struct keeper {
-    weir_message kept[256];
-    size_t count;
-};
-
-static struct keeper keeper;
-
-static weir_verdict keep(weir_stage *self, weir_batch batch) {
-    RIG_CHECK(f->rig, keeper.count + batch.count <= 256);
-    RIG_CHECK(f->rig, weir_take(self, 0, batch.count, &keeper.kept[keeper.count]) == WEIR_OK);
-    keeper.count += batch.count;
-    return WEIR_CONTINUE;
-}
-
-static weir_ref start_keeper(void) {
-    const weir_subscribe_to to = {.producer = f->stage};
-    const weir_stage_options options = {.kind = WEIR_CONSUMER,
-                                        .name = "keeper",
-                                        .subscribe_to = &to,
-                                        .subscribe_count = 1,
-                                        .on = {.handle_events = keep}};
-    weir_ref ref;
-    keeper.count = 0;
-    assert_int_equal(weir_stage_start(f->rig->runtime, &options, &ref), WEIR_OK);
-    return ref;
-}
-
-static void settle_kept(size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        source_settles(&keeper.kept[keeper.count - count + i]);
-    }
-    keeper.count -= count;
-    weir_message_settle(&keeper.kept[keeper.count], count, WEIR_DISCARD_HANDLED);
-}
 
 /* ---- as it ends ---- */
 
@@ -68,24 +26,24 @@ static void expect_patience(struct rig *rig, bool closes) {
     rig_rest(rig);
     assert_false(weir_source_over(f->source));
     source_expect(WEIR_MESSAGE_NAK, 0);
-    settle_kept(40);
+    source_settle_kept(40);
     if (closes) {
         const uint64_t before = weir_runtime_now(rig->runtime);
         assert_int_equal(source_scene_close().abandoned, 60);
         if (virtual_time) {
             assert_in_range(weir_runtime_now(rig->runtime) - before, 10 * MS, 11 * MS);
         }
-        settle_kept(60);
+        source_settle_kept(60);
         source_expect(WEIR_MESSAGE_NAK, 60);
     } else {
-        settle_kept(60);
+        source_settle_kept(60);
         rig_rest(rig);
         assert_true(weir_source_over(f->source));
         assert_int_equal(source_scene_close().abandoned, 0);
         source_expect(WEIR_MESSAGE_OK, 100);
     }
     source_expect_all();
-    end(rig);
+    source_scene_end();
 }
 
 static void begin_to_keep(struct rig *rig, bool stays) {
@@ -93,9 +51,9 @@ static void begin_to_keep(struct rig *rig, bool stays) {
     f->stays = stays;
     f->options.shutdown_ns = 10 * MS;
     source_scene_open();
-    start_keeper();
+    source_keep();
     rig_rest(rig);
-    assert_int_equal(keeper.count, 100);
+    assert_int_equal(source_keeper.count, 100);
 }
 
 static void its_end_waits_for_all(struct rig *rig) {
@@ -148,7 +106,7 @@ static void a_slow_open_is_backed_off_from(struct rig *rig) {
         assert_int_equal(f->opens, 4);
         source_scene_close();
     }
-    end(rig);
+    source_scene_end();
 }
 
 static weir_pulled (*usual_pull)(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
@@ -173,7 +131,7 @@ static void a_slow_break_leaves_time(struct rig *rig) {
         f->driver.pull = pull_and_break;
         f->options.shutdown_ns = (uint64_t)SHORT_MS * MS;
         source_scene_open();
-        start_keeper();
+        source_keep();
         rig_rest(rig);
         assert_int_equal(weir_runtime_advance(rig->runtime, (SHORT_MS - 10) * MS), WEIR_OK);
         assert_true(f->breaks);
@@ -182,9 +140,9 @@ static void a_slow_break_leaves_time(struct rig *rig) {
         assert_int_equal(weir_runtime_advance(rig->runtime, 20 * MS), WEIR_OK);
         assert_true(weir_source_over(f->source));
         source_scene_close();
-        settle_kept(keeper.count);
+        source_settle_kept(source_keeper.count);
     }
-    end(rig);
+    source_scene_end();
 }
 
 /* The last pull revokes a lane, whose acks say BROKEN, and then ends as if nothing were. */
@@ -194,10 +152,10 @@ static weir_pulled pull_and_revoke(void *context, weir_pull *pull, uint64_t even
     if (said == WEIR_PULLED) {
         return said;
     }
-    if (keeper.count < 10) {
+    if (source_keeper.count < 10) {
         return WEIR_IDLE;
     }
-    settle_kept(10);
+    source_settle_kept(10);
     weir_pull_revoke(pull, 0, 0);
     return WEIR_SOURCE_END;
 }
@@ -214,7 +172,7 @@ static void broken_within_a_pull_is_broken(struct rig *rig) {
     f->driver.ack = ack_and_break;
     f->driver.idle_ns = 1;
     source_scene_open();
-    weir_ref consumer = start_keeper();
+    weir_ref consumer = source_keep();
     weir_reason reason = WEIR_REASON_NORMAL;
     assert_int_equal(weir_wait(rig->runtime, consumer, WEIR_FOREVER, &reason), WEIR_OK);
     assert_int_equal(reason, WEIR_REASON_USER);
@@ -223,7 +181,7 @@ static void broken_within_a_pull_is_broken(struct rig *rig) {
                         "warning: source scene: acks of 10 messages are given up, as driver scene "
                         "takes none: they may be delivered again\n");
     assert_int_equal(source_scene_close().lost_acks, 10);
-    end(rig);
+    source_scene_end();
 }
 
 int main(void) {

@@ -24,12 +24,6 @@ static void begin(struct rig *rig, uint64_t total, unsigned lanes) {
     f->options.redeliver_ns = 10 * MS;
 }
 
-static void end(struct rig *rig) {
-    weir_accounts accounts;
-    assert_int_equal(weir_runtime_close(rig->runtime, &accounts), WEIR_OK);
-    rig_expect_nothing_left(rig, &accounts);
-}
-
 /* ---- who keeps messages -------------------------------------------------------------------- */
 
 static weir_message kept[4096];
@@ -87,7 +81,7 @@ static void positions_pass_all(struct rig *rig) {
     for (uint64_t i = 0; i < 3000; i++) assert_int_equal(f->tokens[i].acks, 1);
     weir_source_stats stats = source_scene_close();
     assert_int_equal(stats.acked, 3000);
-    end(rig);
+    source_scene_end();
 }
 
 static void a_position_waits_for_a_hole(struct rig *rig) {
@@ -105,7 +99,7 @@ static void a_position_waits_for_a_hole(struct rig *rig) {
     assert_int_equal(f->acks, 1); /* of all ten */
     for (uint64_t i = 0; i < 10; i++) assert_int_equal(f->tokens[i].acks, 1);
     source_scene_close();
-    end(rig);
+    source_scene_end();
 }
 
 static void a_nak_is_delivered_again(struct rig *rig) {
@@ -136,7 +130,7 @@ static void a_nak_is_delivered_again(struct rig *rig) {
     } else {
         source_scene_close();
     }
-    end(rig);
+    source_scene_end();
 }
 
 static void what_is_nakd_at_the_end_is_left(struct rig *rig) {
@@ -157,7 +151,7 @@ static void what_is_nakd_at_the_end_is_left(struct rig *rig) {
         assert_int_equal(f->tokens[i].acks, i < 4);
         assert_int_equal(f->tokens[i].released, 1);
     }
-    end(rig);
+    source_scene_end();
 }
 
 static void what_is_out_at_the_deadline_is_left(struct rig *rig) {
@@ -175,7 +169,7 @@ static void what_is_out_at_the_deadline_is_left(struct rig *rig) {
     assert_int_equal(stats.abandoned, 9);
     while (kept_count > 0) settle(0, WEIR_MESSAGE_OK);
     for (uint64_t i = 0; i < 10; i++) assert_int_equal(f->tokens[i].released, 1);
-    end(rig);
+    source_scene_end();
 }
 
 static void a_lane_is_no_longer_than_its_span(struct rig *rig) {
@@ -196,7 +190,7 @@ static void a_lane_is_no_longer_than_its_span(struct rig *rig) {
     settle_all(rig);
     assert_int_equal(f->made, 100);
     source_scene_close();
-    end(rig);
+    source_scene_end();
 }
 
 /* ---- a lane goes ----------------------------------------------------------------------------- */
@@ -223,7 +217,7 @@ static void a_revoked_lane_is_forgotten(struct rig *rig) {
         assert_int_equal(stats.acked, 17);
         assert_true(f->below[0] > below); /* of what came behind it */
     }
-    end(rig);
+    source_scene_end();
 }
 
 /* ---- at random ------------------------------------------------------------------------------- */
@@ -268,7 +262,7 @@ static void play_at_random(struct rig *rig, uint64_t seed) {
         assert_int_equal(f->tokens[i].released, f->lends);
     }
     assert_int_equal(acked, stats.acked);
-    end(rig);
+    source_scene_end();
 }
 
 static void positions_at_random(void **state) {

@@ -7,55 +7,13 @@
  * Method: the driver of support/source_scene.h loses what it is told to; texts are compared.
  */
 #include "support/cmocka.h"
+#include "support/source_keeper.h"
 #include "support/source_scene.h"
 #include "support/worlds.h"
 
 enum { MS = 1000000 };
 
 static struct source_scene *const f = &source_scene;
-
-/* The runtime's end, and nothing left. */
-static void end(struct rig *rig) {
-    weir_accounts accounts;
-    assert_int_equal(weir_runtime_close(rig->runtime, &accounts), WEIR_OK);
-    rig_expect_nothing_left(rig, &accounts);
-}
-
-/* Takes messages, and keeps them. */
-struct keeper {
-    weir_message kept[256];
-    size_t count;
-};
-
-static struct keeper keeper;
-
-static weir_verdict keep(weir_stage *self, weir_batch batch) {
-    RIG_CHECK(f->rig, keeper.count + batch.count <= 256);
-    RIG_CHECK(f->rig, weir_take(self, 0, batch.count, &keeper.kept[keeper.count]) == WEIR_OK);
-    keeper.count += batch.count;
-    return WEIR_CONTINUE;
-}
-
-static weir_ref start_keeper(void) {
-    const weir_subscribe_to to = {.producer = f->stage};
-    const weir_stage_options options = {.kind = WEIR_CONSUMER,
-                                        .name = "keeper",
-                                        .subscribe_to = &to,
-                                        .subscribe_count = 1,
-                                        .on = {.handle_events = keep}};
-    weir_ref ref;
-    keeper.count = 0;
-    assert_int_equal(weir_stage_start(f->rig->runtime, &options, &ref), WEIR_OK);
-    return ref;
-}
-
-static void settle_kept(size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        source_settles(&keeper.kept[keeper.count - count + i]);
-    }
-    keeper.count -= count;
-    weir_message_settle(&keeper.kept[keeper.count], count, WEIR_DISCARD_HANDLED);
-}
 
 /* ---- what is logged ------------------------------------------------------------------------ */
 
@@ -78,7 +36,7 @@ static void what_is_lost_is_logged(struct rig *rig, int way) {
     assert_int_equal(weir_runtime_run(rig->runtime, WEIR_FOREVER), WEIR_OK);
     rig_expect_log(rig, logs[way]);
     source_scene_close();
-    end(rig);
+    source_scene_end();
 }
 
 static void acks_given_up_are_logged_once(struct rig *rig) {
@@ -88,20 +46,20 @@ static void acks_given_up_are_logged_once(struct rig *rig) {
     f->options.reopen_ns = f->options.reopen_most_ns = 2;
     f->stays = true;
     source_scene_open();
-    start_keeper();
+    source_keep();
     rig_rest(rig);
     for (int i = 0; i < 2; i++) {
-        settle_kept(4);
+        source_settle_kept(4);
         while (f->acks < (uint64_t)i + 1) weir_runtime_run(rig->runtime, MS);
     }
-    settle_kept(2);
+    source_settle_kept(2);
     assert_int_equal(source_scene_close().lost_acks, 8);
     rig_expect_log(
         rig,
         LOST_ONCE("ack") "warning: source scene: acks of 4 messages are given up, as "
                          "driver scene takes none: they may be delivered again\n" CONNECTED_AGAIN
                              LOST_ONCE("ack") CONNECTED_AGAIN);
-    end(rig);
+    source_scene_end();
 }
 
 static weir_pulled pull_nonsense(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
@@ -134,7 +92,7 @@ static void a_value_that_is_none_is_named(struct rig *rig, int way) {
     assert_true(weir_source_over(f->source));
     rig_expect_log(rig, logs[way]);
     source_scene_close();
-    end(rig);
+    source_scene_end();
 }
 
 int main(void) {
