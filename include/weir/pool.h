@@ -230,9 +230,10 @@ typedef struct weir_pool_options {
     void (*ended)(void *context, const weir_child_end *end);
 
     /* Unless NULL: a child that is to be begun again takes a token of it (rate.h), the next that
-     * there is, and waits until its time has come, behind its delay and without a thread.  For
-     * tasks whose first attempts take theirs by a subscription (weir_subscribe_options.rate).  It
-     * is the program's, and must last until weir_pool_close. */
+     * there is, and waits until its time has come, behind its delay and without a thread.  Who
+     * waits hears of other terms (weir_rate_set) at once.  For tasks whose first attempts take
+     * theirs by a subscription (weir_subscribe_options.rate).  Of this runtime, as that; it may be
+     * closed meanwhile, and the pool goes on at its rate. */
     struct weir_rate *restart_rate;
     uintptr_t reserved[3]; /* for later versions (version.h): zero */
 } weir_pool_options;

@@ -2,7 +2,8 @@
  * A pipeline's memory: what was declared, its stages, and their counts.
  * SPDX-License-Identifier: Apache-2.0
  *
- *   pipeline_options.c  what is allowed; a copy of it, with defaults
+ *   pipeline_options.c  what is allowed
+ *   pipeline_copy.c     a copy of that, with defaults
  *   pipeline_open.c     the stages, and who subscribes to whom
  *   pipeline_close.c    drain and close
  *   pipeline_push.c     what comes from the program: push, test
@@ -39,6 +40,7 @@
 #include "base/attributes.h"
 #include "memory/allocator.h"
 #include "pipeline/retries.h"
+#include "ring/rate.h"
 
 #include <weir/inlet.h>
 #include <weir/pipeline.h>
@@ -69,7 +71,9 @@ struct weir__processor {
     struct weir__retries waiting;
     weir_timer timer; /* of the first that waits; {0}: none is set */
     uint64_t timer_due;
-    weir_message *more; /* what the callback has made beside what it was given */
+    struct weir__reserved line; /* of its rate, for those that wait and are due         */
+    uint64_t token_ns;          /* when the first of these has its token; 0: it is none */
+    weir_message *more;         /* what the callback has made beside what it was given */
     size_t more_count;
     size_t more_room;
     bool finishing;
@@ -129,6 +133,7 @@ struct weir_pipeline {
     weir_ref supervisor;
     bool drained;                  /* weir_pipeline_close has waited for that */
     bool gave_up;                  /* likewise: a member was lost */
+    bool holds_rates;              /* references to those that it names */
     struct weir__retired *retired; /* of the supervisor's worker, until it has ended */
 
     WEIR__APART uint32_t draining;               /* atomic */
@@ -161,6 +166,11 @@ void weir__pipeline_observed(const struct weir__member *member, uint64_t start_n
 
 /* WEIR_OK, or INVALID and why. */
 weir_status weir__pipeline_check(weir_runtime *runtime, const weir_pipeline_options *options);
+
+/* ---- pipeline_copy.c ------------------------------------------------------ */
+
+/* The number of the batcher that has that name, of the first `count`; or count. */
+size_t weir__pipeline_find(const weir_pipeline_batcher *batchers, size_t count, const char *name);
 
 /* Copies what was declared, with defaults; false: no memory. */
 bool weir__pipeline_copy(weir_pipeline *pipeline, const weir_pipeline_options *options);
