@@ -127,7 +127,7 @@ typedef struct weir_source_driver {
      */
     weir_pulled (*ack)(void *context, const weir_ack *acks, size_t count);
 
-    /* Somebody is still at work on these.  NULL, or not with lease_ns: nobody wants to know. */
+    /* Somebody is still at work on these.  Goes with lease_ns: both, or neither. */
     void (*extend)(void *context, const uint64_t *tokens, size_t count);
 
     /*

@@ -129,12 +129,7 @@ static weir_status check_pool_options(const weir_pool_options *options) {
 /* This runtime's workers are to hear of its changes. */
 static weir_status join_restart_rate(weir_runtime *runtime, weir_rate *rate) {
     weir_status status = weir__rates_join(runtime, rate);
-    if (status != WEIR_OK) {
-        char why[WEIR__REFUSAL_BYTES];
-        snprintf(why, sizeof why, "%s", weir_refusal());
-        status = weir__refuse(status, "restart_%s", why);
-    }
-    return status;
+    return status == WEIR_OK ? WEIR_OK : weir__refuse(status, "restart_%s", weir_refusal());
 }
 
 /* What options point at, and what the worker looks at. */

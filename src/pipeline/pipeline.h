@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  *   pipeline_options.c  what is allowed
+ *   producers.c         whether producers of the program's fit
  *   pipeline_copy.c     a copy of that, with defaults
  *   pipeline_open.c     the stages, and who subscribes to whom
  *   pipeline_close.c    drain and close
@@ -166,6 +167,15 @@ void weir__pipeline_observed(const struct weir__member *member, uint64_t start_n
 
 /* WEIR_OK, or INVALID and why. */
 weir_status weir__pipeline_check(weir_runtime *runtime, const weir_pipeline_options *options);
+
+/* ---- producers.c ---------------------------------------------------------- */
+
+/* With a partition_by of processors, each of the program's producers has as many partitions. */
+weir_status weir__producers_check(const weir_runtime *runtime,
+                                  const weir_pipeline_options *options);
+
+/* It has partitions; false, too, where it has just gone. */
+bool weir__producer_is_partitioned(const weir_runtime *runtime, weir_ref producer);
 
 /* ---- pipeline_copy.c ------------------------------------------------------ */
 

@@ -24,6 +24,9 @@ static weir_status check_most_of(const char *of, const char *option, size_t valu
 
 static weir_status check_called(const char *of, const char *name) {
     size_t length = strlen(name);
+    if (weir__control_in(name) >= 0) {
+        return weir__check_text(of, "name", name);
+    }
     if (length >= 1 && length < WEIR_PIPELINE_NAME_BYTES) {
         return WEIR_OK;
     }
@@ -143,6 +146,12 @@ static weir_status check_declared(const weir_pipeline_batcher *given, size_t num
     if (status == WEIR_OK) {
         status = check_handler(of, given);
     }
+    if (status == WEIR_OK && given->retry.in_order) {
+        status = weir__refuse(WEIR_INVALID,
+                              "%sretry.in_order must be false: it is for messages in processors; "
+                              "batches of a partition, or of a sink, are in order anyhow",
+                              of);
+    }
     return status == WEIR_OK ? check_tries(of, &given->retry) : status;
 }
 
@@ -229,5 +238,8 @@ weir_status weir__pipeline_check(weir_runtime *runtime, const weir_pipeline_opti
     if (status == WEIR_OK) {
         status = check_batchers(options);
     }
-    return status == WEIR_OK ? check_rates(runtime, options) : status;
+    if (status == WEIR_OK) {
+        status = check_rates(runtime, options);
+    }
+    return status == WEIR_OK ? weir__producers_check(runtime, options) : status;
 }

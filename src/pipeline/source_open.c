@@ -36,6 +36,12 @@ static weir_status check_driver(const weir_source_driver *driver) {
                             "engine delivers again, got 0",
                             name);
     }
+    if (driver->lease_ns > 0 && driver->extend == NULL && !driver->cumulative) {
+        return weir__refuse(WEIR_INVALID,
+                            "driver %s: lease_ns is set, so extend must say how a lease is "
+                            "extended, got lease_ns %llu and extend NULL",
+                            name, (unsigned long long)driver->lease_ns);
+    }
     if (driver->span != 0 && !driver->cumulative) {
         return weir__refuse(WEIR_INVALID,
                             "driver %s: span is for cumulative sources, got %u and cumulative "
@@ -83,9 +89,6 @@ static void fill_driver(weir_source *source, const weir_source_driver *driver) {
     source->driver.name = source->driver.name == NULL ? "driver" : source->driver.name;
     source->driver.span = source->driver.span == 0 ? WEIR_SOURCE_SPAN_DEFAULT : source->driver.span;
     source->driver.idle_ns = given_or(source->driver.idle_ns, WEIR_SOURCE_IDLE_DEFAULT);
-    if (source->driver.extend == NULL) {
-        source->driver.lease_ns = 0;
-    }
 }
 
 static void fill_source(weir_source *source, const weir_source_options *options) {

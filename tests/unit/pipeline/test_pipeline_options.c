@@ -43,6 +43,18 @@ static void spoil_others(int which) {
     case 34:
         first->handle_batch = NULL, first->sink = &sound, first->count = 3;
         break;
+    case 35:
+        scene.options.name = "two\nlines";
+        break;
+    case 36:
+        scene.batchers[1].name = "\033[2J";
+        break;
+    case 37:
+        scene.batchers[1].retry.in_order = true;
+        break;
+    case 38:
+        scene.driver.lease_ns = 1;
+        break;
     default:
         break;
     }
@@ -200,6 +212,10 @@ static const char *const why[] = {
     "batcher_count must be 1..256 where there are batchers, got 0",
     "processors.worker must be WEIR_WORKER(n) with n below 1, got 98",
     "batchers[0].sink_contexts must be set for a sink with count 3: one for each",
+    "name must have no control characters, got byte 0x0a at 3",
+    "batchers[1].name must have no control characters, got byte 0x1b at 0",
+    "batchers[1].retry.in_order must be false: it is for messages in processors",
+    "driver scene: lease_ns is set, so extend must say how a lease is extended",
 };
 
 /* Of another runtime: the refusal comes before any of its sources is opened. */

@@ -43,6 +43,12 @@ static void bad_options_are_refused(struct rig *rig) {
     f->driver.cumulative = true;
     f->driver.lease_ns = 7;
     refuse("driver scene: a cumulative source has no leases of messages, got lease_ns 7");
+    f->driver.lease_ns = 7;
+    f->driver.extend = NULL;
+    refuse("driver scene: lease_ns is set, so extend must say how a lease is extended, got "
+           "lease_ns 7 and extend NULL");
+    f->options.name = "a\nb";
+    refuse("name must have no control characters, got byte 0x0a at 1");
     f->options.reserved[2] = 1;
     refuse("weir_source_options");
     f->driver.reserved[0] = (void (*)(void))refuse;
