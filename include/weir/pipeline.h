@@ -305,18 +305,29 @@ weir_status weir_pipeline_await(weir_pipeline *pipeline, uint64_t timeout_ns);
  */
 weir_status weir_pipeline_push(weir_pipeline *pipeline, const weir_message *messages, size_t count);
 
+/* When the batches of a test's messages go. */
+typedef enum weir_batch_mode {
+    WEIR_BATCH_BULK =
+        0, /* as those of others do: by their batcher's size, bytes, time, and so on */
+    WEIR_BATCH_FLUSH =
+        1 /* at once: each message's with it, whatever the batcher says             */
+} weir_batch_mode;
+
 /*
- * For tests: pushes messages, each of which has its batch go at once, and waits until all are
- * settled.  In a SIMULATED runtime it steps that, and time is virtual: back-off takes no time.
+ * For tests: pushes messages, and waits until all are settled.  In a SIMULATED runtime it steps
+ * that, and time is virtual: a batcher's timeout and back-off take none.
  * Arguments  count: as weir_pipeline_push.
+ *            mode: FLUSH for what becomes of each message by itself; BULK for batches as they will
+ *            be: what does not fill one waits for timeout_ns of its batcher, or, where that is
+ *            WEIR_FOREVER, for more messages.
  *            outcomes: receives what each was settled as: OK, SKIP, FAILED, DEAD or NAK.
  *            timeout_ns: how long to wait.
  * Returns    WEIR_OK; TIMEOUT: those that are not settled have outcome RETRY.
- * Errors     those of weir_pipeline_push; WRONG_THREAD, as weir_pipeline_drain.
+ * Errors     those of weir_pipeline_push; INVALID (mode); WRONG_THREAD, as weir_pipeline_drain.
  * Threads    one at a time, as weir_pipeline_drain.  Source: Broadway.test_message, test_batch.
  */
 weir_status weir_pipeline_test(weir_pipeline *pipeline, const weir_message *messages, size_t count,
-                               uint64_t timeout_ns, weir_outcome *outcomes);
+                               weir_batch_mode mode, uint64_t timeout_ns, weir_outcome *outcomes);
 
 /*
  * For a running handle_message, of its message.

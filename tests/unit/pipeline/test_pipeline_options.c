@@ -279,7 +279,7 @@ static void missing_arguments(void **state) {
     assert_int_equal(weir_pipeline_drain(NULL, 0), WEIR_INVALID);
     assert_int_equal(weir_pipeline_await(NULL, 0), WEIR_INVALID);
     assert_int_equal(weir_pipeline_push(NULL, NULL, 0), WEIR_INVALID);
-    assert_int_equal(weir_pipeline_test(NULL, NULL, 0, 0, NULL), WEIR_INVALID);
+    assert_int_equal(weir_pipeline_test(NULL, NULL, 0, 0, 0, NULL), WEIR_INVALID);
     assert_int_equal(weir_pipeline_read_stats(NULL, NULL), WEIR_INVALID);
     assert_int_equal(weir_pipeline_topology(NULL, NULL, 0), 0);
     assert_false(weir_pipeline_running(NULL));

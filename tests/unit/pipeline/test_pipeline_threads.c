@@ -167,8 +167,9 @@ static void a_test_waits(void **state) {
     for (size_t i = 0; i < 2; i++) {
         messages[i].data = (weir_bytes){.at = (const char *)&numbers[i], .count = 8};
     }
-    assert_int_equal(weir_pipeline_test(scene.pipeline, messages, 2, WEIR_FOREVER, outcomes),
-                     WEIR_OK);
+    assert_int_equal(
+        weir_pipeline_test(scene.pipeline, messages, 2, WEIR_BATCH_FLUSH, WEIR_FOREVER, outcomes),
+        WEIR_OK);
     assert_int_equal(outcomes[0], WEIR_MESSAGE_OK);
     assert_int_equal(outcomes[1], WEIR_MESSAGE_DEAD);
     pipeline_scene_end(&scene);
