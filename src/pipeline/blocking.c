@@ -46,8 +46,11 @@ static weir_task_result blocking_task(void *context, const void *event, weir_tas
     message->outcome = weir__work_call(pipeline, &work);
     const bool failed = message->outcome > WEIR_MESSAGE_SKIP;
     if (failed) {
-        weir__pipeline_judge(pipeline, message, 1, &pipeline->options.retry, false,
-                             weir__pipeline_draining(pipeline) || weir_ending_here());
+        const struct weir__trial trial = {.tries = &pipeline->options.retry,
+                                          .where = WEIR_ROLE_PROCESSOR,
+                                          .ending = weir__pipeline_draining(pipeline) ||
+                                                    weir_ending_here()};
+        weir__pipeline_judge(pipeline, message, 1, &trial);
     } else {
         message->tries = 0;
     }

@@ -164,9 +164,14 @@ static bool call_handler(struct weir__crew *crew, weir_message *messages, size_t
 /* ---- what becomes of its messages -------------------------------------------------- */
 
 /* Returns how many are neither OK nor SKIP. */
-static size_t judge_batch(const struct weir__crew *crew, weir_message *messages, size_t count) {
+static size_t judge_batch(const struct weir__crew *crew, const weir_gathered *batch, size_t count) {
     weir_pipeline *pipeline = crew->member->pipeline;
-    const bool ending = weir__pipeline_draining(pipeline) || weir_ending_here();
+    weir_message *messages = batch->events;
+    const struct weir__trial trial = {
+        .tries = &crew->bin->options.retry,
+        .where = WEIR_ROLE_BATCHES,
+        .dead = crew->bin->dead ? batch->attempt + 1 - (uint32_t)batch->reserved[1] : 0,
+        .ending = weir__pipeline_draining(pipeline) || weir_ending_here()};
     size_t failed = 0;
     for (size_t i = 0; i < count; i++) {
         size_t first = i;
@@ -175,8 +180,7 @@ static size_t judge_batch(const struct weir__crew *crew, weir_message *messages,
         }
         if (i > first) {
             failed += i - first;
-            weir__pipeline_judge(pipeline, &messages[first], i - first, &crew->bin->options.retry,
-                                 crew->bin->dead, ending);
+            weir__pipeline_judge(pipeline, &messages[first], i - first, &trial);
         }
     }
     return failed;
@@ -278,10 +282,11 @@ static weir_task_result crew_task(void *context, const void *event, weir_task *s
     if (!call_handler(crew, messages, count, &info)) {
         set_outcomes(messages, count, WEIR_MESSAGE_RETRY);
         batch->attempt += crew->wrote; /* what may have been stored is tried again */
+        batch->reserved[1] += crew->wrote;
         weir__pipeline_observed(crew->member, start, count, count, &info);
         return WEIR_TASK_FAILED;
     }
-    const size_t failed = judge_batch(crew, messages, count);
+    const size_t failed = judge_batch(crew, batch, count);
     weir__pipeline_observed(crew->member, start, count, failed, &info);
     batch->attempt++;
     if (failed == 0) {

@@ -199,14 +199,22 @@ weir_status weir__blocking_start(struct weir__processor *processor, const weir_p
 
 /* ---- fate.c --------------------------------------------------------------- */
 
+/* What has just been tried. */
+struct weir__trial {
+    const weir_tries *tries;
+    weir_role where; /* PROCESSOR or BATCHES */
+    uint32_t dead;   /* in the batcher `dead`: how often, as dead letters; 0: elsewhere  */
+    bool ending;     /* nothing waits any more: it is given back instead                 */
+};
+
 /*
  * Says what becomes of messages that lie side by side, of which some callback has just said what
  * is neither OK nor SKIP: RETRY, they wait and are tried again; DEAD, dead letters, or settled so
  * where there is no batcher for them; SKIP, FAILED, NAK: settled.  Each has been tried once more.
- * dead: they failed as dead letters.  ending: nothing waits any more; it is given back instead.
+ * What is to be known of a dead letter is written to it.
  */
 void weir__pipeline_judge(weir_pipeline *pipeline, weir_message *messages, size_t count,
-                          const weir_tries *tries, bool dead, bool ending);
+                          const struct weir__trial *trial);
 
 /* A dead letter, which is the caller's, goes to its batcher, or is given back. */
 void weir__pipeline_bury(weir_pipeline *pipeline, weir_message *message);

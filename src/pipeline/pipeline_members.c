@@ -131,9 +131,11 @@ static uint32_t gatherer_of_message(void *context, const void *event) {
            bin->options.partition_by(pipeline->options.context, message) % bin->options.count;
 }
 
+/* Its `batcher` says where it went. */
 static uint32_t gatherer_of_dead(void *context, const void *event) {
     const weir_pipeline *pipeline = context;
-    return gatherer_of_message(context, event) - pipeline->dead_bin->first;
+    const weir_pipeline_batcher *options = &pipeline->dead_bin->options;
+    return options->partition_by(pipeline->options.context, event) % options->count;
 }
 
 /* A dispatcher for so many; NULL: the usual one will do. */

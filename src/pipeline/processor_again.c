@@ -31,14 +31,16 @@ void weir__processor_handle(struct weir__processor *processor, weir_stage *self,
 void weir__processor_judge(struct weir__processor *processor, weir_message *messages,
                            size_t count) {
     weir_pipeline *pipeline = pipeline_of(processor);
+    const struct weir__trial trial = {.tries = &pipeline->options.retry,
+                                      .where = WEIR_ROLE_PROCESSOR,
+                                      .ending = weir__processor_gives_back(processor)};
     for (size_t i = 0; i < count; i++) {
         size_t first = i;
         while (i < count && messages[i].outcome > WEIR_MESSAGE_SKIP) {
             i++;
         }
         if (i > first) {
-            weir__pipeline_judge(pipeline, &messages[first], i - first, &pipeline->options.retry,
-                                 false, weir__processor_gives_back(processor));
+            weir__pipeline_judge(pipeline, &messages[first], i - first, &trial);
         }
     }
 }
