@@ -247,9 +247,10 @@ typedef struct weir_pool weir_pool;
  * is told to (weir_finish, weir_runtime_drain) or because its producers have ended, ends once
  * all its children have: what is queued is done.
  * Errors     INVALID (which option: weir_refusal()), NO_MEMORY, SYSTEM (a thread
- *            could not be started), WRONG_THREAD (threads would inherit a worker's
- *            core: not inside a callback, unless there are none), and those of
- *            weir_stage_start for subscribe_to.  Nothing is left behind.
+ *            could not be started), and those of weir_stage_start for subscribe_to.
+ *            Nothing is left behind.
+ * Threads    any, also inside callbacks: threads that a worker starts have the cores of the
+ *            process, not the worker's own.  It takes some tens of microseconds for each.
  * Lifetime   of the handle: until weir_pool_close; it outlives its stage.
  * Source     ConsumerSupervisor.start_link.
  */

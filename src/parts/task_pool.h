@@ -355,6 +355,11 @@ void weir__task_tell_unseen(weir_pool *pool);
 /* A poke has found the stage gone. */
 void weir__task_arrived_late(struct weir__quay *quay);
 
+/* ---- task_pool_open.c ---------------------------------------------------- */
+
+/* Its stage has ended: its threads are to end when their tasks have returned.  It is closed yet. */
+void weir__task_let_go(weir_pool *pool);
+
 /* ---- task_pool_begin.c --------------------------------------------------- */
 
 /* What is queued goes to the threads, as far as there is room, and demand. */

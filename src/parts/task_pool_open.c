@@ -228,6 +228,12 @@ static weir_pool *make_pool(weir_runtime *runtime, const weir_pool_options *opti
     return pool;
 }
 
+void weir__task_let_go(weir_pool *pool) {
+    if (pool->options.threads > 0) {
+        weir__handout_close(&pool->handout);
+    }
+}
+
 static void join_threads(weir_pool *pool, size_t count) {
     if (count > 0) {
         weir__handout_close(&pool->handout);
@@ -286,11 +292,6 @@ weir_status weir__task_open_pool(weir_runtime *runtime, const weir_pool_options 
     status = status != WEIR_OK ? status : join_restart_rate(runtime, options->restart_rate);
     if (status != WEIR_OK) {
         return status;
-    }
-    if (weir__here != NULL && threads_of(runtime, options->threads) > 0) {
-        return weir__refuse(WEIR_WRONG_THREAD,
-                            "a pool with threads cannot be opened in a callback: "
-                            "they would share the worker's core");
     }
     weir_pool *pool = make_pool(runtime, options);
     if (pool == NULL) {

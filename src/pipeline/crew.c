@@ -16,6 +16,7 @@
 #include "pipeline/pipeline.h"
 
 #include "base/refusal.h"
+#include "os/lock.h"
 #include "stage/host.h"
 
 #include <string.h>
@@ -265,15 +266,12 @@ static void count_batch(const struct weir__crew *crew, weir_message *messages, s
     }
 }
 
-static weir_task_result crew_task(void *context, const void *event, weir_task *self) {
-    struct weir__crew *crew = context;
+static weir_task_result handle_batch(struct weir__crew *crew, weir_gathered *batch) {
     weir_pipeline *pipeline = crew->member->pipeline;
-    weir_gathered *batch = (weir_gathered *)(uintptr_t)event; /* the child's, and nobody else's */
     weir_message *messages = batch->events;
     const size_t count = to_handle(batch);
     const weir_batch_info info = info_of(crew, batch);
     const uint64_t start = weir_runtime_now(pipeline->runtime);
-    (void)self;
     WEIR__TALLY(pipeline, batches, 1);
     WEIR__TALLY(pipeline, batched, count);
     if (batch->attempt > 0) {
@@ -297,6 +295,19 @@ static weir_task_result crew_task(void *context, const void *event, weir_task *s
         mark_dead(messages, count);
     }
     return sort_batch(crew, messages, count) == 0 ? WEIR_TASK_OK : WEIR_TASK_FAILED;
+}
+
+static weir_task_result crew_task(void *context, const void *event, weir_task *self) {
+    struct weir__crew *crew = context;
+    weir_gathered *batch = (weir_gathered *)(uintptr_t)event; /* the child's, and nobody else's */
+    (void)self;
+    if (!crew->bin->in_order) {
+        return handle_batch(crew, batch);
+    }
+    weir__lock(&crew->lock);
+    weir_task_result result = handle_batch(crew, batch);
+    weir__unlock(&crew->lock);
+    return result;
 }
 
 /* Of a batch that waited, or was handled as its pool stopped. */

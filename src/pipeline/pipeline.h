@@ -32,7 +32,8 @@
  * `draining` is set by who drains, and read by processors and crews, `lost` of a crew the other way
  * round: all of them relaxed, since nothing else is published by them.  Who drains looks at pools;
  * a pool may have been opened by the supervisor's worker: P3 -> P4.  A processor is its worker's,
- * of its stage's callbacks; a crew with an order its one thread's.
+ * of its stage's callbacks; a crew with an order its one thread's, and under its lock, since
+ * the pool that was there before may have a task at work yet.
  */
 #ifndef WEIR__PIPELINE_PIPELINE_H
 #define WEIR__PIPELINE_PIPELINE_H
@@ -79,6 +80,7 @@ struct weir__processor {
     size_t more_room;
     bool finishing;
     weir_pool *pool; /* of one that blocks, which has nothing of the above */
+    uint32_t lock;   /* likewise, in order: as a crew's                    */
 };
 
 struct weir__crew {
@@ -92,6 +94,7 @@ struct weir__crew {
     bool broken;   /* it has said so last, and that is logged     */
     uint32_t odd;  /* atomic: outcomes that are none were set, and that is logged */
     uint32_t lost; /* atomic: its sink is, and the batch at hand waits for that */
+    uint32_t lock; /* in order: its task is at work, of this pool or of one that was retired */
 };
 
 struct weir__bin {

@@ -257,7 +257,6 @@ weir_status weir_source_open(weir_runtime *runtime, const weir_source_options *o
         return WEIR_INVALID;
     }
     weir_status status = check_source_options(options);
-    status = status != WEIR_OK ? status : weir__check_outside(runtime, "weir_source_open");
     if (status != WEIR_OK) {
         return status;
     }
