@@ -23,6 +23,9 @@
  * consumers have, is settled when all of them are, with the outcome that is worst: the highest
  * number.
  *
+ * Dead letters.  `tries`, `batcher`, failed_as and failed_in say how a pipeline's came to be
+ * (pipeline.h); of other messages the last two are 0.
+ *
  * Lifetime.  What spans point at lasts until the message has been dropped or settled, and all that
  * was made of it; whoever keeps bytes for longer copies them.
  */
