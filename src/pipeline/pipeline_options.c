@@ -108,6 +108,12 @@ static weir_status check_handler(const char *of, const weir_pipeline_batcher *gi
     if (given->sink == NULL) {
         return WEIR_OK;
     }
+    char option[80];
+    snprintf(option, sizeof option, "%ssink->", of);
+    if (given->sink->name != NULL &&
+        weir__check_text(option, "name", given->sink->name) != WEIR_OK) {
+        return WEIR_INVALID;
+    }
     if (given->sink->write == NULL) {
         return weir__refuse(WEIR_INVALID, "%ssink has no write", of);
     }

@@ -27,6 +27,9 @@ static weir_status check_driver(const weir_source_driver *driver) {
         return WEIR_INVALID;
     }
     const char *name = driver->name != NULL ? driver->name : "driver";
+    if (weir__check_text("driver->", "name", name) != WEIR_OK) {
+        return WEIR_INVALID;
+    }
     if (driver->pull == NULL) {
         return weir__refuse(WEIR_INVALID, "driver %s: pull must be set", name);
     }

@@ -30,6 +30,7 @@ static void never_prepared(void *context, weir_message *messages, size_t count) 
 static const weir_ref nobody = {12345};
 
 static const weir_sink sound = {.write = never_written};
+static const weir_sink odd_name = {.name = "a\tb", .write = never_written};
 
 static void spoil_others(int which) {
     weir_pipeline_batcher *first = &scene.batchers[0];
@@ -51,6 +52,9 @@ static void spoil_others(int which) {
         break;
     case 37:
         scene.batchers[1].retry.in_order = true;
+        break;
+    case 39:
+        first->handle_batch = NULL, first->sink = &odd_name;
         break;
     case 38:
         scene.driver.lease_ns = 1;
@@ -216,6 +220,7 @@ static const char *const why[] = {
     "batchers[1].name must have no control characters, got byte 0x1b at 0",
     "batchers[1].retry.in_order must be false: it is for messages in processors",
     "driver scene: lease_ns is set, so extend must say how a lease is extended",
+    "batchers[0].sink->name must have no control characters, got byte 0x09 at 1",
 };
 
 /* Of another runtime: the refusal comes before any of its sources is opened. */

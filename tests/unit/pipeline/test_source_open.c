@@ -47,6 +47,8 @@ static void bad_options_are_refused(struct rig *rig) {
     f->driver.extend = NULL;
     refuse("driver scene: lease_ns is set, so extend must say how a lease is extended, got "
            "lease_ns 7 and extend NULL");
+    f->driver.name = "a\nb";
+    refuse("driver->name must have no control characters, got byte 0x0a at 1");
     f->options.name = "a\nb";
     refuse("name must have no control characters, got byte 0x0a at 1");
     f->options.reserved[2] = 1;
