@@ -160,6 +160,12 @@ static weir_pipeline_stage stage_of(weir_role role) {
     return stages[at];
 }
 
+/* It has been handed something. */
+static bool has_begun(weir_ref stage) {
+    weir_counters_stage stats;
+    return weir_stage_stats(scene.rig.runtime, stage, &stats) == WEIR_OK && stats.batches > 0;
+}
+
 /* Its stage is stopped as its task is at work: the next one's waits for that, and goes on. */
 static void those_with_threads_are_started_again(void **state) {
     (void)state;
@@ -188,6 +194,8 @@ static void those_with_threads_are_started_again(void **state) {
         while (stage_of(role).stage.bits == before.stage.bits || !stage_of(role).alive) {
             weir__clock_sleep_ns(MS / 10);
         }
+        while (!has_begun(stage_of(role).stage)) weir__clock_sleep_ns(MS / 10);
+        weir__clock_sleep_ns(5 * MS); /* for a task that does not wait: it is seen, mostly */
         assert_int_equal(weir__load_relaxed_u32(&entered), 1);
         weir__store_release_u32(&gate, 1);
         while (weir__load_relaxed_u32(&entered) < 20) weir__clock_sleep_ns(MS / 10);
