@@ -37,7 +37,7 @@ int main(void) {
     weir_outcome outcomes[2];
     weir_must(weir_runtime_open(&(weir_runtime_options){.mode = WEIR_SIMULATED}, &runtime));
     weir_must(weir_pipeline_open(runtime, &options, &pipeline));
-    weir_must(weir_pipeline_test(pipeline, messages, 2, WEIR_FOREVER, outcomes));
+    weir_must(weir_pipeline_test(pipeline, messages, 2, WEIR_BATCH_FLUSH, WEIR_FOREVER, outcomes));
     printf("apple: %s, nothing: %s, after %llu s\n",
            outcomes[0] == WEIR_MESSAGE_OK ? "OK" : "not OK",
            outcomes[1] == WEIR_MESSAGE_SKIP ? "SKIP" : "not SKIP",

@@ -23,6 +23,9 @@
  * consumers have, is settled when all of them are, with the outcome that is worst: the highest
  * number.
  *
+ * Dead letters.  `tries`, `batcher`, failed_as and failed_in say how a pipeline's came to be
+ * (pipeline.h); of other messages the last two are 0.
+ *
  * Lifetime.  What spans point at lasts until the message has been dropped or settled, and all that
  * was made of it; whoever keeps bytes for longer copies them.
  */
@@ -59,12 +62,14 @@ typedef struct weir_message {
     uint64_t time;       /* of the event, as its source says, in its units  */
     uint64_t batch_key;  /* whom it is batched with                     */
     uint64_t room;       /* weir's: where bytes of a stage lie; 0: nowhere  */
-    uint32_t deliveries; /* by its source, before this one              */
-    uint32_t tries;      /* here, before this one                       */
-    uint16_t batcher;    /* where it goes, by number                    */
+    uint32_t tries;      /* here, before this one; of a dead letter: that made it one */
+    uint16_t deliveries; /* by its source, before this one; 65535: or more */
+    uint16_t batcher;    /* where it goes, by number; of a dead letter: where it went */
     uint8_t outcome;     /* a weir_outcome                              */
     uint8_t flush;       /* not 0: its batch goes at once               */
-    int32_t reason;      /* the program's, beside the outcome           */
+    uint8_t failed_as;   /* weir's: of a dead letter: FAILED or DEAD; else OK */
+    uint8_t failed_in; /* weir's: the weir_role (pipeline.h) that failed: PROCESSOR or BATCHES; 0 */
+    int32_t reason;    /* the program's, beside the outcome           */
 } weir_message;
 
 /*

@@ -21,7 +21,8 @@ extern "C" {
 /*
  * Gives a living stage a name; it may have several.  (The option `registered`
  * registers a stage's own name as it starts.)
- * Errors     NAME_TAKEN, NO_STAGE, NO_MEMORY, INVALID (NULL, empty or too long).
+ * Errors     NAME_TAKEN, NO_STAGE, NO_MEMORY, INVALID (NULL, empty, too long, or with
+ *            control characters).
  * Threads    any.
  */
 weir_status weir_register(weir_runtime *runtime, weir_ref stage, const char *name);

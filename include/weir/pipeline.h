@@ -35,6 +35,14 @@
  * A message that fails in the batcher `dead` is given back to the source: there is no loop.
  * Before a message that has FAILED for good, or is DEAD, goes its way, handle_failed is asked.
  *
+ * Dead letters.  handle_failed sees of each message its outcome, FAILED or DEAD, its tries, this
+ * one included, where that was (failed_in: WEIR_ROLE_PROCESSOR or BATCHES), the batcher that it was
+ * for, and the program's `reason`.  Whoever handles the batches of `dead` sees the same of a dead
+ * letter: failed_as is the outcome, as handle_failed left it; tries, failed_in, batcher and reason
+ * are as they were.  Tries of the dead letter itself are batch->attempt.  Where handle_failed is
+ * asked about one that could not be stored, failed_as is set already; otherwise it is OK, also for
+ * what handle_message has sent to that batcher by itself.  (Broadway: message.status, batcher.)
+ *
  * Retries.  A message that is tried again waits where it failed, in a processor's heap or in its
  * batch, without a thread, for the delay that `retry` says; what comes after it goes on meanwhile,
  * unless retry.in_order.  It counts as outstanding.  In a processor handle_message is called again
@@ -88,7 +96,7 @@ typedef struct weir_tries {
     unsigned tries;     /* how often at most, the first time included; 1..10^6; default 1: it is */
                         /* not tried again                                                       */
     weir_backoff delay; /* before each; default 100 ms, factor 2, a minute at most, jitter 0.2   */
-    bool in_order;      /* what comes behind it in its processor waits for it                    */
+    bool in_order;      /* what comes behind it in its processor waits for it; not of a batcher  */
     uintptr_t reserved[2]; /* for later versions (version.h): zero */
 } weir_tries;
 
@@ -105,7 +113,8 @@ typedef struct weir_processors {
      * processor.  On a source's thread or a worker. */
     uint32_t (*partition_by)(void *context, const weir_message *message);
     /* Unless NULL: each message begun takes one token of it, and so does each that is tried again.
-     * Not closed with the pipeline. */
+     * What waits for tokens hears of other terms (weir_rate_set) at once.  Not closed with the
+     * pipeline; it may be closed before, and the pipeline goes on at its rate. */
     weir_rate *rate;
     /* Unless NULL: called with what came together, before handle_message is with each of them: to
      * look up many things at once.  Not with `blocking`. */
@@ -117,7 +126,8 @@ typedef struct weir_processors {
 } weir_processors;
 
 typedef struct weir_pipeline_batcher {
-    const char *name;    /* required, of at most 31 characters, different from the others'       */
+    const char *name;    /* required, of at most 31 characters, none of control; different from  */
+                         /* the others'                                                          */
     size_t size;         /* messages of a batch, 1..; default 100                                */
     size_t bytes;        /* of their spans together; default: no bound                           */
     uint64_t timeout_ns; /* a batch goes at the latest so long after its first message; default  */
@@ -171,7 +181,8 @@ typedef struct weir_telemetry {
 
 typedef struct weir_pipeline_options {
     const char
-        *name; /* for messages and its stages' names; at most 31 characters; default "pipeline" */
+        *name;     /* for messages and its stages' names; at most 31 characters, none of control; */
+                   /* default "pipeline"                                                          */
     void *context; /* handed to all callbacks but a source's and a sink's */
 
     /* Where messages come from: any of these, or nothing but pushes.  A source is one table of a
@@ -180,7 +191,8 @@ typedef struct weir_pipeline_options {
     void *const *source_contexts; /* source_count of them; copied                                */
     unsigned source_count;        /* 0..1024                                                     */
     /* Stages that emit weir_message, of weir_message_type (message.h).  With a partition_by of
-     * processors each must have a partition dispatcher with a partition for each processor.  They
+     * processors each must have a partition dispatcher with a partition for each processor, or one
+     * of the program's that heeds the partition that a subscription names.  They
      * are the program's: a drain leaves them, when it has what they have sent. */
     const weir_ref *producers;
     size_t producer_count;
@@ -305,18 +317,29 @@ weir_status weir_pipeline_await(weir_pipeline *pipeline, uint64_t timeout_ns);
  */
 weir_status weir_pipeline_push(weir_pipeline *pipeline, const weir_message *messages, size_t count);
 
+/* When the batches of a test's messages go. */
+typedef enum weir_batch_mode {
+    WEIR_BATCH_BULK =
+        0, /* as those of others do: by their batcher's size, bytes, time, and so on */
+    WEIR_BATCH_FLUSH =
+        1 /* at once: each message's with it, whatever the batcher says             */
+} weir_batch_mode;
+
 /*
- * For tests: pushes messages, each of which has its batch go at once, and waits until all are
- * settled.  In a SIMULATED runtime it steps that, and time is virtual: back-off takes no time.
+ * For tests: pushes messages, and waits until all are settled.  In a SIMULATED runtime it steps
+ * that, and time is virtual: a batcher's timeout and back-off take none.
  * Arguments  count: as weir_pipeline_push.
+ *            mode: FLUSH for what becomes of each message by itself; BULK for batches as they will
+ *            be: what does not fill one waits for timeout_ns of its batcher, or, where that is
+ *            WEIR_FOREVER, for more messages.
  *            outcomes: receives what each was settled as: OK, SKIP, FAILED, DEAD or NAK.
  *            timeout_ns: how long to wait.
  * Returns    WEIR_OK; TIMEOUT: those that are not settled have outcome RETRY.
- * Errors     those of weir_pipeline_push; WRONG_THREAD, as weir_pipeline_drain.
+ * Errors     those of weir_pipeline_push; INVALID (mode); WRONG_THREAD, as weir_pipeline_drain.
  * Threads    one at a time, as weir_pipeline_drain.  Source: Broadway.test_message, test_batch.
  */
 weir_status weir_pipeline_test(weir_pipeline *pipeline, const weir_message *messages, size_t count,
-                               uint64_t timeout_ns, weir_outcome *outcomes);
+                               weir_batch_mode mode, uint64_t timeout_ns, weir_outcome *outcomes);
 
 /*
  * For a running handle_message, of its message.

@@ -230,9 +230,10 @@ typedef struct weir_pool_options {
     void (*ended)(void *context, const weir_child_end *end);
 
     /* Unless NULL: a child that is to be begun again takes a token of it (rate.h), the next that
-     * there is, and waits until its time has come, behind its delay and without a thread.  For
-     * tasks whose first attempts take theirs by a subscription (weir_subscribe_options.rate).  It
-     * is the program's, and must last until weir_pool_close. */
+     * there is, and waits until its time has come, behind its delay and without a thread.  Who
+     * waits hears of other terms (weir_rate_set) at once.  For tasks whose first attempts take
+     * theirs by a subscription (weir_subscribe_options.rate).  Of this runtime, as that; it may be
+     * closed meanwhile, and the pool goes on at its rate. */
     struct weir_rate *restart_rate;
     uintptr_t reserved[3]; /* for later versions (version.h): zero */
 } weir_pool_options;
@@ -246,9 +247,10 @@ typedef struct weir_pool weir_pool;
  * is told to (weir_finish, weir_runtime_drain) or because its producers have ended, ends once
  * all its children have: what is queued is done.
  * Errors     INVALID (which option: weir_refusal()), NO_MEMORY, SYSTEM (a thread
- *            could not be started), WRONG_THREAD (threads would inherit a worker's
- *            core: not inside a callback, unless there are none), and those of
- *            weir_stage_start for subscribe_to.  Nothing is left behind.
+ *            could not be started), and those of weir_stage_start for subscribe_to.
+ *            Nothing is left behind.
+ * Threads    any, also inside callbacks: threads that a worker starts have the cores of the
+ *            process, not the worker's own.  It takes some tens of microseconds for each.
  * Lifetime   of the handle: until weir_pool_close; it outlives its stage.
  * Source     ConsumerSupervisor.start_link.
  */

@@ -32,6 +32,9 @@
  * there are tokens for.  Of the shared dispatcher's consumers none may have a rate: whoever is free
  * would take events, and then wait.
  *
+ * Who tries something again takes tokens, too: the restarts of a pool (restart_rate, pool.h), and a
+ * pipeline's retries.  Each of these stages has one place in line for all that it has waiting.
+ *
  * At a drain what waits for a rate is handled at that rate: nothing is lost, and the report says
  * WEIR_HOLDUP_RATE.  weir_lags tells of a consumer until when it waits.
  */
@@ -95,16 +98,18 @@ uint64_t weir_rate_take(weir_rate *rate, uint64_t most, uint64_t now_ns, uint64_
  * Takes the next `count` tokens, which nobody else has then, and says when all of them may be
  * used.  For who can wait until then: a timer, a task that sleeps.  They are to be used at that
  * moment: who uses them later than the burst is long adds to what others do then.  Who does not
- * use them has wasted them; there is no way to give them back.
+ * use them has wasted them; there is no way to give them back.  The moment is by the terms of now:
+ * who has got it is not told of other ones.  Where terms change use weir_rate_take, and look again.
  * Returns    WEIR_OK; FULL: so many were reserved that they cannot be counted.
  * Errors     INVALID (count is 0, or above burst).
  * Threads, Cost as weir_rate_take.
  */
 weir_status weir_rate_reserve(weir_rate *rate, uint64_t count, uint64_t now_ns, uint64_t *due_ns);
 
-/* The program is through with it.  Subscriptions that name it go on at its rate until they end;
- * before or after its runtime is closed.  (An allocator of the program's must outlive both.)
- * NULL is left alone. */
+/* The program is through with it.  Subscriptions that name it go on at its rate until they end,
+ * pools and pipelines until they are closed; before or after its runtime is closed.  (An allocator
+ * of the program's must outlive both.  What a supervisor's child says in subscribe_to is no
+ * subscription yet: close its rate when the supervisor has ended.)  NULL is left alone. */
 void weir_rate_close(weir_rate *rate);
 
 #ifdef __cplusplus

@@ -127,7 +127,7 @@ typedef struct weir_source_driver {
      */
     weir_pulled (*ack)(void *context, const weir_ack *acks, size_t count);
 
-    /* Somebody is still at work on these.  NULL, or not with lease_ns: nobody wants to know. */
+    /* Somebody is still at work on these.  Goes with lease_ns: both, or neither. */
     void (*extend)(void *context, const uint64_t *tokens, size_t count);
 
     /*
@@ -213,8 +213,10 @@ typedef struct weir_source weir_source;
  * out and stage receive its handle, and its stage's reference, for subscribing; stage may be NULL.
  * Errors     as weir_stage_start; INVALID; NO_MEMORY: all that is needed for max_outstanding is
  *            taken here (some 150 bytes each, touched as they are used), but for messages' bytes;
- *            SYSTEM: its thread could not be started; WRONG_THREAD: in a callback.
- * Lifetime   of the handle: until weir_source_close.
+ *            SYSTEM: its thread could not be started.
+ * Lifetime   of the handle: until weir_source_close, which must not be in a callback.
+ * Threads    any, also inside callbacks (a supervisor's start): but a driver's context is that of
+ *            one source, until that is over (weir_source_over).
  */
 weir_status weir_source_open(weir_runtime *runtime, const weir_source_options *options,
                              weir_source **out, weir_ref *stage);

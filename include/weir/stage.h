@@ -157,7 +157,8 @@ typedef struct weir_callbacks {
 
 typedef struct weir_stage_options {
     weir_kind kind;          /* required                                                */
-    const char *name;        /* for messages; copied; default the kind's name           */
+    const char *name;        /* for messages; copied; no control characters; default the */
+                             /* kind's name                                             */
     bool registered;         /* `name` is its alone, and weir_whereis finds it by it    */
     size_t event_bytes;      /* of what it emits, 1..65536; required; of a consumer it  */
                              /* is takes_bytes                                          */

@@ -24,6 +24,24 @@ WEIR__NOINLINE void weir__refuse_missing(const char *name) {
     weir__refuse(WEIR_INVALID, "%s must not be NULL", name);
 }
 
+long weir__control_in(const char *text) {
+    for (long at = 0; text[at] != '\0'; at++) {
+        const unsigned char byte = (unsigned char)text[at];
+        if (byte < 0x20 || byte == 0x7f) {
+            return at;
+        }
+    }
+    return -1;
+}
+
+weir_status weir__check_text(const char *of, const char *option, const char *text) {
+    const long at = weir__control_in(text);
+    return at < 0 ? WEIR_OK
+                  : weir__refuse(WEIR_INVALID,
+                                 "%s%s must have no control characters, got byte 0x%02x at %ld", of,
+                                 option, (unsigned)(unsigned char)text[at], at);
+}
+
 const char *weir_refusal(void) {
     return sentence;
 }

@@ -37,4 +37,11 @@ static inline weir_status weir__check_given(const void *pointer, const char *nam
     return weir__missing(pointer, name) ? WEIR_INVALID : WEIR_OK;
 }
 
+/* Names go to logs, lists and counters, a line each.  Where the first control character is that one
+ * has (below 0x20, and 0x7f); -1: nowhere. */
+long weir__control_in(const char *text);
+
+/* WEIR_OK, or INVALID: "OF OPTION must have no control characters", and which it has. */
+weir_status weir__check_text(const char *of, const char *option, const char *text);
+
 #endif

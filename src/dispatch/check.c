@@ -1,11 +1,16 @@
 /*
- * Whose dispatcher it is that is to be checked: of the program's own nothing is known.
+ * Whose dispatcher it is, and that is to be checked: of the program's own nothing is known.
  * SPDX-License-Identifier: Apache-2.0
  *
  * The checkers are in the dispatchers' files.  The public table does not name them.
  */
 #include "base/check.h"
 #include "dispatch/seam.h"
+
+bool weir__dispatch_is_weirs(const weir_dispatcher *table) {
+    return table == weir_demand_dispatcher() || table == weir_broadcast_dispatcher() ||
+           table == weir_shared_dispatcher() || table == weir_partition_dispatcher();
+}
 
 #if WEIR__CHECKED
 typedef void dispatch_checker(const void *state);

@@ -240,6 +240,12 @@ const weir_dispatcher *weir_partition_dispatcher(void) {
     return &table;
 }
 
+uint32_t weir__dispatch_partitions(const struct weir__dispatch *dispatch) {
+    return dispatch->table == weir_partition_dispatcher()
+               ? ((const struct weir__partitions *)dispatch->state)->count
+               : 0;
+}
+
 #if WEIR__CHECKED
 static void check_partition(const struct weir__partitions *all, uint32_t index) {
     const struct weir__partition *partition = &all->at[index];

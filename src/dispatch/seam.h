@@ -140,6 +140,12 @@ uint64_t weir__desk_empty(struct weir_desk *desk, void (*drop)(void *context, vo
 /* Frees what is the desk's, and holds that the dispatcher left open, which are empty. */
 void weir__desk_close(struct weir_desk *desk);
 
+/* Whether that is one of weir itself: of the program's own nothing is known. */
+bool weir__dispatch_is_weirs(const weir_dispatcher *table);
+
+/* How many partitions it has; 0: it is no partition dispatcher of weir's. */
+uint32_t weir__dispatch_partitions(const struct weir__dispatch *dispatch);
+
 /* ---- checkers (base/check.h), between the dispatcher's calls -------------- */
 
 void weir__desk_check(const struct weir_desk *desk);

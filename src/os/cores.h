@@ -20,4 +20,7 @@ union weir__cores {
     unsigned char bytes[WEIR__CORES_MAX / 8];
 };
 
+/* The cores that this process may use, as topology.h has it. */
+void weir__topology_mask(union weir__cores *mask);
+
 #endif

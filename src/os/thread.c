@@ -9,6 +9,10 @@
  * The signals of a fault (SIGSEGV and its like) stay as they are: they are
  * always delivered to the thread that caused them, and blocking them would only
  * hide a crash from the host's crash handler.
+ *
+ * It would inherit its creator's cores, too; that is right for who was given his by the program,
+ * and wrong for one that was pinned here, a worker: what a worker starts may run wherever the
+ * process may.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -19,6 +23,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +44,27 @@ static void fill_mask(sigset_t *mask) {
     sigdelset(mask, SIGABRT);
 }
 
+/* It has been pinned here: whom it starts is not to share its core. */
+static _Thread_local bool is_pinned;
+
+/* With the process's cores, not its creator's; 0, or an errno value. */
+static int create_anywhere(struct weir__thread *thread) {
+    union weir__cores mask;
+    pthread_attr_t attributes;
+    int error = pthread_attr_init(&attributes);
+    if (error != 0) return error;
+    weir__topology_mask(&mask);
+    error = pthread_attr_setaffinity_np(&attributes, sizeof mask, &mask.set);
+    if (error == 0) error = pthread_create(&thread->handle, &attributes, enter_thread, thread);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+static int create_thread(struct weir__thread *thread) {
+    return is_pinned ? create_anywhere(thread)
+                     : pthread_create(&thread->handle, NULL, enter_thread, thread);
+}
+
 int weir__thread_start(struct weir__thread *thread, const char *name, void (*run)(void *argument),
                        void *argument) {
     thread->run = run;
@@ -48,7 +74,7 @@ int weir__thread_start(struct weir__thread *thread, const char *name, void (*run
     fill_mask(&blocked);
     int error = pthread_sigmask(SIG_BLOCK, &blocked, &before);
     if (error != 0) return error;
-    error = pthread_create(&thread->handle, NULL, enter_thread, thread);
+    error = create_thread(thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;
 }
@@ -62,7 +88,9 @@ int weir__thread_pin(unsigned core) {
     if (core >= WEIR__CORES_MAX) return EINVAL;
     memset(&mask, 0, sizeof mask);
     CPU_SET_S(core, sizeof mask, &mask.set);
-    return pthread_setaffinity_np(pthread_self(), sizeof mask, &mask.set);
+    int error = pthread_setaffinity_np(pthread_self(), sizeof mask, &mask.set);
+    is_pinned = is_pinned || error == 0;
+    return error;
 }
 
 unsigned weir__thread_core(void) {

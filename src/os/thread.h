@@ -2,8 +2,9 @@
  * Threads: starting, pinning and joining them.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A thread started here has every signal blocked but those of a fault of its
- * own, so that the host's handlers never run on a worker.  All calls return 0 or an errno value.
+ * A thread started here has every signal blocked but those of a fault of its own, so that the
+ * host's handlers never run on a worker.  It may run where its creator may or, if that one has been
+ * pinned here, wherever the process may.  All calls return 0 or an errno value.
  */
 #ifndef WEIR__OS_THREAD_H
 #define WEIR__OS_THREAD_H

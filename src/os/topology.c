@@ -47,7 +47,7 @@ WEIR__AT_START static void note_start(void) {
     read_first(&at_start);
 }
 
-static void read_mask(union weir__cores *mask) {
+void weir__topology_mask(union weir__cores *mask) {
     read_first(mask);
     if (count_of(mask) == 1 && count_of(&at_start) > 1) {
         *mask = at_start;
@@ -56,7 +56,7 @@ static void read_mask(union weir__cores *mask) {
 
 unsigned weir__topology_cores(unsigned *cores, unsigned limit) {
     union weir__cores mask;
-    read_mask(&mask);
+    weir__topology_mask(&mask);
     unsigned found = 0;
     for (unsigned word = 0; word < WORDS; word++) {
         for (uint64_t left = word_of(&mask, word); left != 0; left &= left - 1) {
@@ -69,7 +69,7 @@ unsigned weir__topology_cores(unsigned *cores, unsigned limit) {
 
 bool weir__topology_may_use(unsigned core) {
     union weir__cores mask;
-    read_mask(&mask);
+    weir__topology_mask(&mask);
     return core < WEIR__CORES_MAX && CPU_ISSET_S(core, sizeof mask, &mask.set);
 }
 

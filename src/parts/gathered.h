@@ -10,6 +10,7 @@
  * blocks, which their worker uses again.
  *
  *   reserved[0] of a weir_gathered  is the block, held once; 0: it is empty
+ *   reserved[1]                     is a pipeline's: how often its sink was lost over it
  *   a batch is copied (its type's `copy`)  =>  its block is held once more, and each event
  *
  * A batch that is being filled (struct weir__gathering) is one worker's: it fills the block, of

@@ -44,6 +44,9 @@ static weir_status check_child(weir_runtime *runtime, const weir_supervised *giv
     if (WEIR__RESERVED_SET(given, "weir_supervised")) {
         return WEIR_INVALID;
     }
+    if (given->name != NULL && weir__check_text("", "name", given->name) != WEIR_OK) {
+        return WEIR_INVALID;
+    }
     if ((given->stage == NULL) == (given->start == NULL)) {
         return weir__refuse(WEIR_INVALID, "a child must have either stage or start, not %s",
                             given->stage == NULL ? "neither" : "both");

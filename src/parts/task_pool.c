@@ -37,9 +37,15 @@ static weir_verdict pool_supplies(weir_stage *self) {
     return verdict;
 }
 
+static void pool_rates_set(weir_stage *self) {
+    weir__task_rates_set(pool_of(self));
+}
+
 static weir_verdict pool_init(weir_stage *self, void *argument) {
-    static const struct weir__part_calls calls = {
-        .poke = pool_poked, .supply = pool_supplies, .holds = pool_holds};
+    static const struct weir__part_calls calls = {.poke = pool_poked,
+                                                  .supply = pool_supplies,
+                                                  .rates_set = pool_rates_set,
+                                                  .holds = pool_holds};
     (void)argument;
     weir_pool *pool = pool_of(self);
     self->counts_handled = true;
@@ -313,6 +319,7 @@ static void terminate(weir_stage *self, weir_reason reason) {
         source->min = UINT64_MAX; /* nor asked for */
     }
     weir__exchange_u32(&pool->dead, 1);
+    weir__task_await_no_token(pool);
     weir__task_read_notes(pool);
     weir_task *task = take_unbegun(pool);
     while (task != NULL) {

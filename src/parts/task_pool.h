@@ -93,6 +93,7 @@
 #include "parts/quay.h"
 #include "parts/results.h"
 #include "ring/handout.h"
+#include "ring/rate.h"
 #include "ring/timers.h"
 
 #include <weir/iterator.h>
@@ -143,7 +144,6 @@ struct weir_task {
     bool end_read;                    /* the note of its end            */
     bool end_due;                     /* it has ended, and that is still to come */
     bool under_way;                   /* counted in pool->under_way     */
-    bool paid;                        /* has a token of restart_rate, for when its delay is over */
     bool delayed;                     /* in the worker's timers         */
     _Alignas(16) unsigned char event[];
 };
@@ -220,10 +220,13 @@ struct weir_pool {
     struct weir__index by_id;          /* of these                       */
     struct weir__task_list backlog;    /* QUEUED, and not yet handed out */
     struct weir__task_list again;      /* the same, begun before         */
-    struct weir__task_list retry;      /* RESTARTING, and due            */
+    struct weir__task_list retry;      /* RESTARTING, and due; the first may wait for a token */
     struct weir__task_list line;       /* in order: by order_next        */
     weir_task *free;                   /* slots of children for events   */
     struct weir__intensity intensity;  /* of restarts                  */
+    struct weir__reserved token_line;  /* of restart_rate, for `retry` */
+    struct weir__timer token_timer;    /* until the first of it has a token */
+    bool token_awaited;                /* that is in the worker's timers    */
     struct weir__serial_stock serials; /* of children to come */
     uint64_t children;                 /* not finished for good, that have reached the stage     */
     uint64_t under_way;
@@ -352,6 +355,11 @@ void weir__task_tell_unseen(weir_pool *pool);
 /* A poke has found the stage gone. */
 void weir__task_arrived_late(struct weir__quay *quay);
 
+/* ---- task_pool_open.c ---------------------------------------------------- */
+
+/* Its stage has ended: its threads are to end when their tasks have returned.  It is closed yet. */
+void weir__task_let_go(weir_pool *pool);
+
 /* ---- task_pool_begin.c --------------------------------------------------- */
 
 /* What is queued goes to the threads, as far as there is room, and demand. */
@@ -368,8 +376,14 @@ bool weir__task_may_restart(const weir_pool *pool, const weir_task *task);
 /* The child is RESTARTING: it is begun again when its delay is over. */
 void weir__task_restart(weir_pool *pool, weir_task *task);
 
-/* Those that are due, once each. */
+/* Those that are due, once each, as far as there are tokens of restart_rate. */
 void weir__task_retry(weir_pool *pool);
+
+/* That has other terms: who waits for a token looks again.  Between turns. */
+void weir__task_rates_set(weir_pool *pool);
+
+/* Nobody waits for a token any more. */
+void weir__task_await_no_token(weir_pool *pool);
 
 /* It waits for its restart no more. */
 void weir__task_undelay(weir_task *task);

@@ -9,8 +9,6 @@
 
 #include "base/rng.h"
 
-#include <weir/rate.h>
-
 bool weir__task_may_restart(const weir_pool *pool, const weir_task *task) {
     return pool->self != NULL && !pool->given_up && !task->lifted.taken &&
            pool->options.restart == WEIR_CHILD_TRANSIENT && task->attempt < pool->rules.attempts;
@@ -64,29 +62,8 @@ static void not_begun(weir_pool *pool, weir_task *task) {
     }
 }
 
-/* Whether it waits for the time of its token, which it takes now, unless it has. */
-static bool waits_for_token(const weir_pool *pool, weir_task *task) {
-    weir_rate *rate = pool->options.restart_rate;
-    const bool paid = task->paid;
-    task->paid = false;
-    if (rate == NULL || paid) {
-        return false;
-    }
-    const uint64_t now = weir_runtime_now(pool->quay.runtime);
-    uint64_t due = now;
-    if (weir_rate_reserve(rate, 1, now, &due) != WEIR_OK || due <= now) {
-        return false;
-    }
-    task->paid = true;
-    wait_for_restart(pool, task, due - now);
-    return true;
-}
-
 /* It is begun again, dropped, or tried again later. */
 static void begin_again(weir_pool *pool, weir_task *task) {
-    if (waits_for_token(pool, task)) {
-        return;
-    }
     if (!weir__intensity_count(&pool->intensity, weir_runtime_now(pool->quay.runtime))) {
         pool->given_up = true;
         weir__task_close(pool, task, WEIR_CHILD_FAILED);
@@ -110,21 +87,65 @@ void weir__task_restart(weir_pool *pool, weir_task *task) {
     uint64_t delay_ns = delay_of(pool, task);
     if (delay_ns > 0) {
         wait_for_restart(pool, task, delay_ns);
+    } else if (pool->options.restart_rate != NULL) {
+        weir__task_append(&pool->retry, task);
+        weir__quay_poke(&pool->quay);
     } else {
         begin_again(pool, task);
     }
 }
 
+/* ---- tokens of restart_rate ------------------------------------------------ */
+
+void weir__task_await_no_token(weir_pool *pool) {
+    if (pool->token_awaited) {
+        weir__timers_remove(&weir__here->timers, &pool->token_timer);
+        pool->token_awaited = false;
+    }
+}
+
+/* Called by the worker, between turns. */
+static void token_is_due(struct weir__timer *timer) {
+    weir_pool *pool = WEIR__CONTAINER_OF(timer, weir_pool, token_timer);
+    weir__task_await_no_token(pool);
+    weir__quay_poke(&pool->quay);
+}
+
+/* Whether there is one for the first that is to be begun again; else the pool has a place in line,
+ * and is poked when that is reached. */
+static bool has_restart_token(weir_pool *pool) {
+    weir_rate *rate = pool->options.restart_rate;
+    const uint64_t now = weir_runtime_now(pool->quay.runtime);
+    uint64_t due = now;
+    weir__task_await_no_token(pool);
+    if (rate == NULL || weir__rate_line(rate, &pool->token_line, 1, now, &due)) {
+        return true;
+    }
+    pool->token_timer.fire = token_is_due;
+    pool->token_awaited = true;
+    weir__timers_add(&weir__here->timers, &pool->token_timer, due);
+    return false;
+}
+
+void weir__task_rates_set(weir_pool *pool) {
+    if (pool->token_awaited) {
+        weir__quay_poke(&pool->quay);
+    }
+}
+
+/* Those that are due, in order, as far as there are tokens. */
 void weir__task_retry(weir_pool *pool) {
-    struct weir__task_list again = pool->retry;
-    pool->retry = (struct weir__task_list){0};
-    weir_task *task;
-    while ((task = weir__task_take_first(&again)) != NULL) {
+    const weir_task *last = pool->retry.first != NULL ? pool->retry.last : NULL;
+    const weir_task *done = NULL;
+    while (last != done && !pool->given_up) {
+        weir_task *task = pool->retry.first;
         uint64_t word = weir__load_relaxed_u64(&task->word);
         bool waits = weir__task_state(word) == WEIR__TASK_RESTARTING && !weir__task_is_ending(word);
-        if (pool->given_up) {
-            weir__task_append(&pool->retry, task);
-        } else if (waits) {
+        if (waits && !has_restart_token(pool)) {
+            return;
+        }
+        done = weir__task_take_first(&pool->retry);
+        if (waits) {
             begin_again(pool, task);
         }
         weir__task_recycle(pool, task);

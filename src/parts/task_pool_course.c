@@ -116,7 +116,6 @@ void weir__task_recycle(weir_pool *pool, weir_task *task) {
     bool by_hand = task->by_hand;
     task->begun = false;
     task->attempt = 0;
-    task->paid = false;
     task->end_read = false;
     task->known = false;
     task->by_hand = false;

@@ -10,6 +10,7 @@
 #include "os/topology.h"
 #include "runtime/errand.h"
 #include "runtime/options.h"
+#include "runtime/rates.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -125,6 +126,12 @@ static weir_status check_pool_options(const weir_pool_options *options) {
     return status == WEIR_OK ? check_emits(options->emits) : status;
 }
 
+/* This runtime's workers are to hear of its changes. */
+static weir_status join_restart_rate(weir_runtime *runtime, weir_rate *rate) {
+    weir_status status = weir__rates_join(runtime, rate);
+    return status == WEIR_OK ? WEIR_OK : weir__refuse(status, "restart_%s", weir_refusal());
+}
+
 /* What options point at, and what the worker looks at. */
 static void fill_rules(weir_pool *pool, const weir_pool_options *options) {
     if (options->emits != NULL) {
@@ -143,6 +150,9 @@ static void fill_rules(weir_pool *pool, const weir_pool_options *options) {
 
 static void fill_options(weir_pool *pool, const weir_pool_options *options) {
     pool->options = *options;
+    if (options->restart_rate != NULL) {
+        weir__rate_hold(options->restart_rate);
+    }
     pool->options.subscribe_to = NULL;
     pool->options.subscribe_count = 0;
     pool->options.threads = threads_of(pool->quay.runtime, options->threads);
@@ -170,6 +180,9 @@ static void fill_options(weir_pool *pool, const weir_pool_options *options) {
 static void free_pool(struct weir__quay *quay) {
     weir_pool *pool = WEIR__CONTAINER_OF(quay, weir_pool, quay);
     const struct weir__allocator *allocator = &quay->runtime->allocator;
+    if (pool->options.restart_rate != NULL) {
+        weir__rate_release(pool->options.restart_rate);
+    }
     weir__iteration_close(pool->iteration, allocator);
     weir__task_free_all(pool);
     weir__index_close(&pool->by_id);
@@ -213,6 +226,12 @@ static weir_pool *make_pool(weir_runtime *runtime, const weir_pool_options *opti
     ck_stack_init(&pool->notes);
     ck_stack_init(&pool->hand_free);
     return pool;
+}
+
+void weir__task_let_go(weir_pool *pool) {
+    if (pool->options.threads > 0) {
+        weir__handout_close(&pool->handout);
+    }
 }
 
 static void join_threads(weir_pool *pool, size_t count) {
@@ -270,13 +289,9 @@ weir_status weir__task_open_pool(weir_runtime *runtime, const weir_pool_options 
                                  struct weir__iteration *iteration, weir_pool **out,
                                  weir_ref *stage) {
     weir_status status = check_pool_options(options);
+    status = status != WEIR_OK ? status : join_restart_rate(runtime, options->restart_rate);
     if (status != WEIR_OK) {
         return status;
-    }
-    if (weir__here != NULL && threads_of(runtime, options->threads) > 0) {
-        return weir__refuse(WEIR_WRONG_THREAD,
-                            "a pool with threads cannot be opened in a callback: "
-                            "they would share the worker's core");
     }
     weir_pool *pool = make_pool(runtime, options);
     if (pool == NULL) {

@@ -123,7 +123,9 @@ weir_status weir_window_start(weir_runtime *runtime, const weir_window_options *
     given.subscribe_to = NULL;
     const weir_stage_options stage = {
         .kind = WEIR_PRODUCER_CONSUMER,
-        .name = options->name != NULL ? options->name : "window",
+        .name = options->name != NULL ? options->name
+                : options->registered ? NULL
+                                      : "window",
         .registered = options->registered,
         .event_bytes = options->event_bytes,
         .takes_bytes = options->takes_bytes,

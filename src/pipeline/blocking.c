@@ -8,6 +8,7 @@
  */
 #include "pipeline/work.h"
 
+#include "os/lock.h"
 #include "stage/host.h"
 
 /* It goes on, or is settled with its child. */
@@ -31,10 +32,9 @@ static void send_on(weir_pipeline *pipeline, weir_message *message, weir_task *s
     }
 }
 
-static weir_task_result blocking_task(void *context, const void *event, weir_task *self) {
-    struct weir__processor *processor = context;
+static weir_task_result handle_one(struct weir__processor *processor, weir_message *message,
+                                   weir_task *self) {
     weir_pipeline *pipeline = processor->member->pipeline;
-    weir_message *message = (weir_message *)(uintptr_t)event; /* the child's, and nobody else's */
     struct weir_work work = {.processor = processor, .message = message};
     const uint64_t start = weir_runtime_now(pipeline->runtime);
     if (message->tries == 0) {
@@ -46,8 +46,11 @@ static weir_task_result blocking_task(void *context, const void *event, weir_tas
     message->outcome = weir__work_call(pipeline, &work);
     const bool failed = message->outcome > WEIR_MESSAGE_SKIP;
     if (failed) {
-        weir__pipeline_judge(pipeline, message, 1, &pipeline->options.retry, false,
-                             weir__pipeline_draining(pipeline) || weir_ending_here());
+        const struct weir__trial trial = {.tries = &pipeline->options.retry,
+                                          .where = WEIR_ROLE_PROCESSOR,
+                                          .ending = weir__pipeline_draining(pipeline) ||
+                                                    weir_ending_here()};
+        weir__pipeline_judge(pipeline, message, 1, &trial);
     } else {
         message->tries = 0;
     }
@@ -57,6 +60,18 @@ static weir_task_result blocking_task(void *context, const void *event, weir_tas
     }
     send_on(pipeline, message, self);
     return WEIR_TASK_OK;
+}
+
+static weir_task_result blocking_task(void *context, const void *event, weir_task *self) {
+    struct weir__processor *processor = context;
+    weir_message *message = (weir_message *)(uintptr_t)event; /* the child's, and nobody else's */
+    if (processor->member->pipeline->options.processors.partition_by == NULL) {
+        return handle_one(processor, message, self); /* they are one pool, of several threads */
+    }
+    weir__lock(&processor->lock);
+    weir_task_result result = handle_one(processor, message, self);
+    weir__unlock(&processor->lock);
+    return result;
 }
 
 /* Of one that waited, or was handled as its pool stopped. */

@@ -16,6 +16,7 @@
 #include "pipeline/pipeline.h"
 
 #include "base/refusal.h"
+#include "os/lock.h"
 #include "stage/host.h"
 
 #include <string.h>
@@ -164,9 +165,14 @@ static bool call_handler(struct weir__crew *crew, weir_message *messages, size_t
 /* ---- what becomes of its messages -------------------------------------------------- */
 
 /* Returns how many are neither OK nor SKIP. */
-static size_t judge_batch(const struct weir__crew *crew, weir_message *messages, size_t count) {
+static size_t judge_batch(const struct weir__crew *crew, const weir_gathered *batch, size_t count) {
     weir_pipeline *pipeline = crew->member->pipeline;
-    const bool ending = weir__pipeline_draining(pipeline) || weir_ending_here();
+    weir_message *messages = batch->events;
+    const struct weir__trial trial = {
+        .tries = &crew->bin->options.retry,
+        .where = WEIR_ROLE_BATCHES,
+        .dead = crew->bin->dead ? batch->attempt + 1 - (uint32_t)batch->reserved[1] : 0,
+        .ending = weir__pipeline_draining(pipeline) || weir_ending_here()};
     size_t failed = 0;
     for (size_t i = 0; i < count; i++) {
         size_t first = i;
@@ -175,8 +181,7 @@ static size_t judge_batch(const struct weir__crew *crew, weir_message *messages,
         }
         if (i > first) {
             failed += i - first;
-            weir__pipeline_judge(pipeline, &messages[first], i - first, &crew->bin->options.retry,
-                                 crew->bin->dead, ending);
+            weir__pipeline_judge(pipeline, &messages[first], i - first, &trial);
         }
     }
     return failed;
@@ -261,15 +266,12 @@ static void count_batch(const struct weir__crew *crew, weir_message *messages, s
     }
 }
 
-static weir_task_result crew_task(void *context, const void *event, weir_task *self) {
-    struct weir__crew *crew = context;
+static weir_task_result handle_gathered(struct weir__crew *crew, weir_gathered *batch) {
     weir_pipeline *pipeline = crew->member->pipeline;
-    weir_gathered *batch = (weir_gathered *)(uintptr_t)event; /* the child's, and nobody else's */
     weir_message *messages = batch->events;
     const size_t count = to_handle(batch);
     const weir_batch_info info = info_of(crew, batch);
     const uint64_t start = weir_runtime_now(pipeline->runtime);
-    (void)self;
     WEIR__TALLY(pipeline, batches, 1);
     WEIR__TALLY(pipeline, batched, count);
     if (batch->attempt > 0) {
@@ -278,10 +280,11 @@ static weir_task_result crew_task(void *context, const void *event, weir_task *s
     if (!call_handler(crew, messages, count, &info)) {
         set_outcomes(messages, count, WEIR_MESSAGE_RETRY);
         batch->attempt += crew->wrote; /* what may have been stored is tried again */
+        batch->reserved[1] += crew->wrote;
         weir__pipeline_observed(crew->member, start, count, count, &info);
         return WEIR_TASK_FAILED;
     }
-    const size_t failed = judge_batch(crew, messages, count);
+    const size_t failed = judge_batch(crew, batch, count);
     weir__pipeline_observed(crew->member, start, count, failed, &info);
     batch->attempt++;
     if (failed == 0) {
@@ -292,6 +295,19 @@ static weir_task_result crew_task(void *context, const void *event, weir_task *s
         mark_dead(messages, count);
     }
     return sort_batch(crew, messages, count) == 0 ? WEIR_TASK_OK : WEIR_TASK_FAILED;
+}
+
+static weir_task_result crew_task(void *context, const void *event, weir_task *self) {
+    struct weir__crew *crew = context;
+    weir_gathered *batch = (weir_gathered *)(uintptr_t)event; /* the child's, and nobody else's */
+    (void)self;
+    if (!crew->bin->in_order) {
+        return handle_gathered(crew, batch);
+    }
+    weir__lock(&crew->lock);
+    weir_task_result result = handle_gathered(crew, batch);
+    weir__unlock(&crew->lock);
+    return result;
 }
 
 /* Of a batch that waited, or was handled as its pool stopped. */

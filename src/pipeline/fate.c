@@ -18,29 +18,35 @@ static bool has_failed(const weir_message *message) {
     return message->outcome == WEIR_MESSAGE_FAILED || message->outcome == WEIR_MESSAGE_DEAD;
 }
 
-/* After a try more; RETRY: it waits. */
-static uint8_t fate_of_try(const weir_tries *tries, bool ending, const weir_message *message) {
+/* Not a message that handle_message has sent where dead letters go. */
+static bool is_dead_letter(const struct weir__trial *trial, const weir_message *message) {
+    return trial->dead > 0 && message->failed_as != WEIR_MESSAGE_OK;
+}
+
+/* After a try more; RETRY: it waits.  A dead letter's tries are those that made it one. */
+static uint8_t fate_of_try(const struct weir__trial *trial, weir_message *message) {
+    const uint32_t tried = is_dead_letter(trial, message) ? trial->dead : ++message->tries;
     if (message->outcome != WEIR_MESSAGE_FAILED && message->outcome != WEIR_MESSAGE_RETRY) {
         return message->outcome;
     }
-    if (message->tries < tries->tries) {
-        return ending ? WEIR_MESSAGE_NAK : WEIR_MESSAGE_RETRY;
+    if (tried < trial->tries->tries) {
+        return trial->ending ? WEIR_MESSAGE_NAK : WEIR_MESSAGE_RETRY;
     }
     return message->outcome == WEIR_MESSAGE_RETRY ? WEIR_MESSAGE_NAK : WEIR_MESSAGE_FAILED;
 }
 
 /* After handle_failed. */
-static uint8_t fate_of_failed(const weir_pipeline *pipeline, bool dead, bool ending,
+static uint8_t fate_of_failed(const weir_pipeline *pipeline, const struct weir__trial *trial,
                               uint8_t outcome) {
     switch (outcome) {
     case WEIR_MESSAGE_OK:
     case WEIR_MESSAGE_SKIP:
         return WEIR_MESSAGE_SKIP;
     case WEIR_MESSAGE_RETRY:
-        return ending ? WEIR_MESSAGE_NAK : WEIR_MESSAGE_RETRY;
+        return trial->ending ? WEIR_MESSAGE_NAK : WEIR_MESSAGE_RETRY;
     case WEIR_MESSAGE_FAILED:
     case WEIR_MESSAGE_DEAD:
-        if (dead) {
+        if (trial->dead > 0) {
             return WEIR_MESSAGE_NAK;
         }
         return pipeline->dead_bin != NULL ? WEIR_MESSAGE_DEAD : outcome;
@@ -49,22 +55,39 @@ static uint8_t fate_of_failed(const weir_pipeline *pipeline, bool dead, bool end
     }
 }
 
+/* It is to be known of dead letters where, and as what, they have failed; of others nothing. */
+static void judge_failed(const weir_pipeline *pipeline, const struct weir__trial *trial,
+                         weir_message *message) {
+    const uint8_t outcome = message->outcome;
+    message->outcome = fate_of_failed(pipeline, trial, outcome);
+    if (message->outcome == WEIR_MESSAGE_DEAD && pipeline->dead_bin != NULL) {
+        message->failed_as = outcome;
+    } else if (!is_dead_letter(trial, message)) {
+        message->failed_in = 0;
+    }
+}
+
 /* Messages that have failed for good, side by side. */
 static void ask_about_failed(weir_pipeline *pipeline, weir_message *messages, size_t count,
-                             bool dead, bool ending) {
+                             const struct weir__trial *trial) {
+    for (size_t i = 0; i < count; i++) {
+        if (!is_dead_letter(trial, &messages[i])) {
+            messages[i].failed_as = WEIR_MESSAGE_OK;
+            messages[i].failed_in = (uint8_t)trial->where;
+        }
+    }
     if (pipeline->options.handle_failed != NULL) {
         pipeline->options.handle_failed(pipeline->options.context, messages, count);
     }
     for (size_t i = 0; i < count; i++) {
-        messages[i].outcome = fate_of_failed(pipeline, dead, ending, messages[i].outcome);
+        judge_failed(pipeline, trial, &messages[i]);
     }
 }
 
 void weir__pipeline_judge(weir_pipeline *pipeline, weir_message *messages, size_t count,
-                          const weir_tries *tries, bool dead, bool ending) {
+                          const struct weir__trial *trial) {
     for (size_t i = 0; i < count; i++) {
-        messages[i].tries++;
-        messages[i].outcome = fate_of_try(tries, ending, &messages[i]);
+        messages[i].outcome = fate_of_try(trial, &messages[i]);
     }
     for (size_t i = 0; i < count; i++) {
         size_t first = i;
@@ -72,7 +95,7 @@ void weir__pipeline_judge(weir_pipeline *pipeline, weir_message *messages, size_
             i++;
         }
         if (i > first) {
-            ask_about_failed(pipeline, &messages[first], i - first, dead, ending);
+            ask_about_failed(pipeline, &messages[first], i - first, trial);
         }
     }
 }
@@ -105,8 +128,6 @@ void weir__pipeline_settle(weir_pipeline *pipeline, const weir_message *messages
 }
 
 void weir__pipeline_bury(weir_pipeline *pipeline, weir_message *message) {
-    message->batcher = (uint16_t)pipeline->dead_bin->number;
-    message->tries = 0;
     if (weir_inlet_push(pipeline->dead, message, 1, 0) != WEIR_OK) {
         message->outcome = WEIR_MESSAGE_NAK;
         weir__pipeline_settle(pipeline, message, 1, WEIR_DISCARD_HANDLED);

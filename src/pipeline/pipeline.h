@@ -2,7 +2,9 @@
  * A pipeline's memory: what was declared, its stages, and their counts.
  * SPDX-License-Identifier: Apache-2.0
  *
- *   pipeline_options.c  what is allowed; a copy of it, with defaults
+ *   pipeline_options.c  what is allowed
+ *   producers.c         whether producers of the program's fit
+ *   pipeline_copy.c     a copy of that, with defaults
  *   pipeline_open.c     the stages, and who subscribes to whom
  *   pipeline_close.c    drain and close
  *   pipeline_push.c     what comes from the program: push, test
@@ -30,7 +32,8 @@
  * `draining` is set by who drains, and read by processors and crews, `lost` of a crew the other way
  * round: all of them relaxed, since nothing else is published by them.  Who drains looks at pools;
  * a pool may have been opened by the supervisor's worker: P3 -> P4.  A processor is its worker's,
- * of its stage's callbacks; a crew with an order its one thread's.
+ * of its stage's callbacks; a crew with an order its one thread's, and under its lock, since
+ * the pool that was there before may have a task at work yet.
  */
 #ifndef WEIR__PIPELINE_PIPELINE_H
 #define WEIR__PIPELINE_PIPELINE_H
@@ -39,6 +42,7 @@
 #include "base/attributes.h"
 #include "memory/allocator.h"
 #include "pipeline/retries.h"
+#include "ring/rate.h"
 
 #include <weir/inlet.h>
 #include <weir/pipeline.h>
@@ -69,11 +73,14 @@ struct weir__processor {
     struct weir__retries waiting;
     weir_timer timer; /* of the first that waits; {0}: none is set */
     uint64_t timer_due;
-    weir_message *more; /* what the callback has made beside what it was given */
+    struct weir__reserved line; /* of its rate, for those that wait and are due         */
+    uint64_t token_ns;          /* when the first of these has its token; 0: it is none */
+    weir_message *more;         /* what the callback has made beside what it was given */
     size_t more_count;
     size_t more_room;
     bool finishing;
     weir_pool *pool; /* of one that blocks, which has nothing of the above */
+    uint32_t lock;   /* likewise, in order: as a crew's                    */
 };
 
 struct weir__crew {
@@ -87,6 +94,7 @@ struct weir__crew {
     bool broken;   /* it has said so last, and that is logged     */
     uint32_t odd;  /* atomic: outcomes that are none were set, and that is logged */
     uint32_t lost; /* atomic: its sink is, and the batch at hand waits for that */
+    uint32_t lock; /* in order: its task is at work, of this pool or of one that was retired */
 };
 
 struct weir__bin {
@@ -129,6 +137,7 @@ struct weir_pipeline {
     weir_ref supervisor;
     bool drained;                  /* weir_pipeline_close has waited for that */
     bool gave_up;                  /* likewise: a member was lost */
+    bool holds_rates;              /* references to those that it names */
     struct weir__retired *retired; /* of the supervisor's worker, until it has ended */
 
     WEIR__APART uint32_t draining;               /* atomic */
@@ -162,6 +171,20 @@ void weir__pipeline_observed(const struct weir__member *member, uint64_t start_n
 /* WEIR_OK, or INVALID and why. */
 weir_status weir__pipeline_check(weir_runtime *runtime, const weir_pipeline_options *options);
 
+/* ---- producers.c ---------------------------------------------------------- */
+
+/* With a partition_by of processors, each of the program's producers has as many partitions. */
+weir_status weir__producers_check(const weir_runtime *runtime,
+                                  const weir_pipeline_options *options);
+
+/* It has partitions; false, too, where it has just gone. */
+bool weir__producer_is_partitioned(const weir_runtime *runtime, weir_ref producer);
+
+/* ---- pipeline_copy.c ------------------------------------------------------ */
+
+/* The number of the batcher that has that name, of the first `count`; or count. */
+size_t weir__pipeline_find(const weir_pipeline_batcher *batchers, size_t count, const char *name);
+
 /* Copies what was declared, with defaults; false: no memory. */
 bool weir__pipeline_copy(weir_pipeline *pipeline, const weir_pipeline_options *options);
 void weir__pipeline_free(weir_pipeline *pipeline);
@@ -179,14 +202,22 @@ weir_status weir__blocking_start(struct weir__processor *processor, const weir_p
 
 /* ---- fate.c --------------------------------------------------------------- */
 
+/* What has just been tried. */
+struct weir__trial {
+    const weir_tries *tries;
+    weir_role where; /* PROCESSOR or BATCHES */
+    uint32_t dead;   /* in the batcher `dead`: how often, as dead letters; 0: elsewhere  */
+    bool ending;     /* nothing waits any more: it is given back instead                 */
+};
+
 /*
  * Says what becomes of messages that lie side by side, of which some callback has just said what
  * is neither OK nor SKIP: RETRY, they wait and are tried again; DEAD, dead letters, or settled so
  * where there is no batcher for them; SKIP, FAILED, NAK: settled.  Each has been tried once more.
- * dead: they failed as dead letters.  ending: nothing waits any more; it is given back instead.
+ * What is to be known of a dead letter is written to it.
  */
 void weir__pipeline_judge(weir_pipeline *pipeline, weir_message *messages, size_t count,
-                          const weir_tries *tries, bool dead, bool ending);
+                          const struct weir__trial *trial);
 
 /* A dead letter, which is the caller's, goes to its batcher, or is given back. */
 void weir__pipeline_bury(weir_pipeline *pipeline, weir_message *message);

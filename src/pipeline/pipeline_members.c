@@ -3,11 +3,12 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A stage that has stopped by itself is started again by the supervisor, on its worker.  That can
- * be done with processors, gatherers and pools without threads; if another one has stopped, the
- * supervisor is stopped, and the pipeline ends.  Sources are opened before the
- * supervisor is: not amid its start, which might be a callback for all that they know.
+ * be done with processors, gatherers and crews.  If a source has stopped, or the inlet of dead
+ * letters, the supervisor is stopped, and the pipeline ends: others have their handles, and the old
+ * one's thread its driver.  They are opened before the supervisor is.
  */
 #include "base/refusal.h"
+#include "parts/task_pool.h"
 #include "pipeline/pipeline.h"
 #include "runtime/runtime.h"
 #include "stage/host.h"
@@ -131,9 +132,11 @@ static uint32_t gatherer_of_message(void *context, const void *event) {
            bin->options.partition_by(pipeline->options.context, message) % bin->options.count;
 }
 
+/* Its `batcher` says where it went. */
 static uint32_t gatherer_of_dead(void *context, const void *event) {
     const weir_pipeline *pipeline = context;
-    return gatherer_of_message(context, event) - pipeline->dead_bin->first;
+    const weir_pipeline_batcher *options = &pipeline->dead_bin->options;
+    return options->partition_by(pipeline->options.context, event) % options->count;
 }
 
 /* A dispatcher for so many; NULL: the usual one will do. */
@@ -262,7 +265,8 @@ static weir_status start_gatherer(struct weir__member *member, weir_ref *out) {
 
 /* ---- pools ------------------------------------------------------------------------------ */
 
-/* A pool that has been started before is closed in the end. */
+/* A pool that has been started before is closed in the end; its threads go when their tasks have
+ * returned. */
 static weir_status retire(weir_pipeline *pipeline, weir_pool **pool) {
     if (weir__load_relaxed_ptr(pool) == NULL) {
         return WEIR_OK;
@@ -272,6 +276,7 @@ static weir_status retire(weir_pipeline *pipeline, weir_pool **pool) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a pool");
     }
     *retired = (struct weir__retired){.pool = *pool, .next = pipeline->retired};
+    weir__task_let_go(*pool);
     pipeline->retired = retired;
     weir__store_relaxed_ptr(pool, (weir_pool *)NULL);
     return WEIR_OK;
@@ -338,7 +343,7 @@ weir_status weir__members_open(weir_pipeline *pipeline) {
 /* One that weir__members_open has started. */
 static weir_status hand_over(struct weir__member *member, weir_ref *out) {
     if (member->starts > 0) {
-        return weir__refuse(WEIR_WRONG_THREAD, "%s is not started in a callback", member->name);
+        return weir__refuse(WEIR_WRONG_THREAD, "%s is not started again", member->name);
     }
     *out = (weir_ref){weir__load_relaxed_u64(&member->ref)};
     return WEIR_OK;

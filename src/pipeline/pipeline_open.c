@@ -51,13 +51,16 @@ static void link_processor(struct plan *plan, unsigned number) {
                                       .max_bytes = processors->max_bytes,
                                       .cancel = WEIR_TEMPORARY,
                                       .rate = processors->rate};
-    if (processors->partition_by != NULL && processors->count > 1) {
-        options.partition = WEIR_PARTITION(number);
-    }
+    const bool partitioned = processors->partition_by != NULL;
+    options.partition = partitioned && processors->count > 1 ? WEIR_PARTITION(number) : 0;
     link_to(plan, WEIR_ROLE_SOURCE, &options);
     link_to(plan, WEIR_ROLE_PUSH, &options);
     for (size_t i = 0; i < pipeline->options.producer_count; i++) {
-        add_link(plan, pipeline->producers[i], &options);
+        const weir_ref producer = pipeline->producers[i];
+        if (partitioned && weir__producer_is_partitioned(pipeline->runtime, producer)) {
+            options.partition = WEIR_PARTITION(number); /* the only one, perhaps */
+        }
+        add_link(plan, producer, &options);
     }
 }
 

@@ -89,22 +89,18 @@ static struct test *make_test(const weir_pipeline *pipeline, size_t count) {
     return test;
 }
 
-/* The last one's batch goes at once, and so do those of all others. */
-static weir_message *flushing(const weir_pipeline *pipeline, const weir_message *messages,
-                              size_t count) {
-    weir_message *copies = weir__alloc(pipeline->allocator, count * sizeof *copies, 64);
-    for (size_t i = 0; copies != NULL && i < count; i++) {
-        copies[i] = messages[i];
-        copies[i].flush = 1;
-    }
-    return copies;
-}
-
 static weir_status push_test(weir_pipeline *pipeline, const weir_message *messages, size_t count,
-                             struct test *test) {
-    weir_message *copies = flushing(pipeline, messages, count);
+                             weir_batch_mode mode, struct test *test) {
+    if (mode == WEIR_BATCH_BULK) {
+        return weir_source_push(pipeline->push, messages, count, 0, test_settled, test);
+    }
+    weir_message *copies = weir__alloc(pipeline->allocator, count * sizeof *copies, 64);
     if (copies == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a test of %zu messages", count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        copies[i] = messages[i];
+        copies[i].flush = 1;
     }
     weir_status status = weir_source_push(pipeline->push, copies, count, 0, test_settled, test);
     weir__free(pipeline->allocator, copies, count * sizeof *copies);
@@ -112,10 +108,14 @@ static weir_status push_test(weir_pipeline *pipeline, const weir_message *messag
 }
 
 weir_status weir_pipeline_test(weir_pipeline *pipeline, const weir_message *messages, size_t count,
-                               uint64_t timeout_ns, weir_outcome *outcomes) {
+                               weir_batch_mode mode, uint64_t timeout_ns, weir_outcome *outcomes) {
     if (weir__missing(pipeline, "pipeline") || weir__missing(messages, "messages") ||
         weir__missing(outcomes, "outcomes")) {
         return WEIR_INVALID;
+    }
+    if ((unsigned)mode > WEIR_BATCH_FLUSH) {
+        return weir__refuse(WEIR_INVALID,
+                            "mode must be WEIR_BATCH_BULK or WEIR_BATCH_FLUSH, got %d", (int)mode);
     }
     weir_status status = weir__stepping_begin_from(pipeline->runtime, "weir_pipeline_test");
     if (status != WEIR_OK || count == 0) {
@@ -125,7 +125,7 @@ weir_status weir_pipeline_test(weir_pipeline *pipeline, const weir_message *mess
         return status;
     }
     struct test *test = make_test(pipeline, count);
-    status = test == NULL ? WEIR_NO_MEMORY : push_test(pipeline, messages, count, test);
+    status = test == NULL ? WEIR_NO_MEMORY : push_test(pipeline, messages, count, mode, test);
     if (status == WEIR_OK) {
         status = await_test(pipeline, test, timeout_ns) ? WEIR_OK : WEIR_TIMEOUT;
         for (size_t i = 0; i < count; i++) {

@@ -29,6 +29,7 @@ static struct weir__processor *processor_of(weir_stage *self) {
 static void set_timer(struct weir__processor *processor, weir_stage *self) {
     weir_runtime *runtime = weir_stage_runtime(self);
     uint64_t due = weir__retries_due(&processor->waiting);
+    due = due < processor->token_ns ? processor->token_ns : due;
     weir__stage_keeps(self, processor->waiting.count);
     if (due == processor->timer_due) {
         return;
@@ -262,15 +263,27 @@ static weir_verdict processor_info(weir_stage *self, const void *message, size_t
     return WEIR_CONTINUE;
 }
 
+/* A part's: the first that waits may have its token sooner. */
+static void processor_rates_set(weir_stage *self) {
+    struct weir__processor *processor = processor_of(self);
+    if (processor->token_ns > 0) {
+        processor->token_ns = 0;
+        set_timer(processor, self); /* for now */
+    }
+}
+
 /* ---- its life -------------------------------------------------------------------------- */
 
 static weir_verdict processor_init(weir_stage *self, void *argument) {
+    static const struct weir__part_calls calls = {.rates_set = processor_rates_set};
     struct weir__processor *processor = argument;
     weir_pipeline *pipeline = processor->member->pipeline;
     *(struct weir__processor **)weir_state(self) = processor;
+    self->part = &calls;
     processor->finishing = false;
     processor->timer = (weir_timer){0};
     processor->timer_due = UINT64_MAX;
+    processor->line = (struct weir__reserved){0};
     if (pipeline->dead_bin != NULL) {
         weir_feeds(pipeline->runtime, weir_self(self), pipeline->dead_stage);
     }

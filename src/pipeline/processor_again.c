@@ -31,14 +31,16 @@ void weir__processor_handle(struct weir__processor *processor, weir_stage *self,
 void weir__processor_judge(struct weir__processor *processor, weir_message *messages,
                            size_t count) {
     weir_pipeline *pipeline = pipeline_of(processor);
+    const struct weir__trial trial = {.tries = &pipeline->options.retry,
+                                      .where = WEIR_ROLE_PROCESSOR,
+                                      .ending = weir__processor_gives_back(processor)};
     for (size_t i = 0; i < count; i++) {
         size_t first = i;
         while (i < count && messages[i].outcome > WEIR_MESSAGE_SKIP) {
             i++;
         }
         if (i > first) {
-            weir__pipeline_judge(pipeline, &messages[first], i - first, &pipeline->options.retry,
-                                 false, weir__processor_gives_back(processor));
+            weir__pipeline_judge(pipeline, &messages[first], i - first, &trial);
         }
     }
 }
@@ -47,6 +49,7 @@ void weir__processor_judge(struct weir__processor *processor, weir_message *mess
 
 void weir__processor_give_back(struct weir__processor *processor, weir_discard why) {
     struct weir__retry waiter;
+    processor->token_ns = 0;
     while (processor->waiting.count > 0) {
         weir__retries_take(&processor->waiting, &waiter);
         waiter.message.outcome = WEIR_MESSAGE_NAK;
@@ -56,24 +59,14 @@ void weir__processor_give_back(struct weir__processor *processor, weir_discard w
 
 /* ---- trying again -------------------------------------------------------------------- */
 
-/* Whether it may be begun now, as the first that waits: who tries again takes a token of the rate,
- * the next that there is, and waits until its time has come. */
+/* Whether the first that waits may be begun now: who tries again takes a token of the rate.  Where
+ * there is none the processor has a place in line, and all that wait, wait for that. */
 static bool has_token(struct weir__processor *processor, uint64_t now) {
     weir_rate *rate = pipeline_of(processor)->options.processors.rate;
-    struct weir__retry *first = &processor->waiting.entries[0];
-    uint64_t due = now;
-    if (rate == NULL || first->paid || weir_rate_reserve(rate, 1, now, &due) != WEIR_OK) {
-        return true;
-    }
-    first->paid = true;
-    if (due <= now) {
-        return true;
-    }
-    struct weir__retry waiter;
-    weir__retries_take(&processor->waiting, &waiter);
-    waiter.due_ns = due;
-    weir__retries_again(&processor->waiting, &waiter);
-    return false;
+    const struct weir__retries *waiting = &processor->waiting;
+    processor->token_ns = 0;
+    return rate == NULL || waiting->entries[0].paid ||
+           weir__rate_line(rate, &processor->line, waiting->count, now, &processor->token_ns);
 }
 
 /* One that waited goes its way; false: in order, it has to wait again. */
@@ -117,7 +110,7 @@ void weir__processor_try_due(struct weir__processor *processor, weir_stage *self
             break;
         }
         if (!has_token(processor, now)) {
-            continue; /* another may be due */
+            break;
         }
         struct weir__retry waiter;
         weir__retries_take(&processor->waiting, &waiter);

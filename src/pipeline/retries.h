@@ -17,7 +17,7 @@
 struct weir__retry {
     uint64_t due_ns;
     uint64_t serial;
-    bool paid; /* it has a token of its rate, whose time is due_ns */
+    bool paid; /* its token was taken with what it came with */
     weir_message message;
 };
 

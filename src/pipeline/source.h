@@ -193,6 +193,11 @@ struct weir_source {
     WEIR__APART weir_source_stats stats; /* atomic */
 };
 
+/* As a message has it. */
+static inline uint16_t weir__deliveries_of(uint32_t deliveries) {
+    return deliveries < UINT16_MAX ? (uint16_t)deliveries : UINT16_MAX;
+}
+
 static inline void weir__source_count(uint64_t *counter, uint64_t more) {
     weir__store_relaxed_u64(counter, *counter + more);
 }

@@ -101,7 +101,7 @@ void weir__lane_settled(weir_source *source, struct weir__receipt *receipt) {
 static void emit_again(weir_source *source, struct weir__receipt *receipt) {
     size_t number = (size_t)(receipt - source->receipts);
     weir_message *kept = &source->kept[number];
-    kept->deliveries++;
+    kept->deliveries = weir__deliveries_of(kept->deliveries + UINT32_C(1));
     kept->ack = weir__record_out(&source->records[number]);
     receipt->state = WEIR__RECEIPT_OUT;
     receipt->away = true;

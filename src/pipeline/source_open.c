@@ -27,6 +27,9 @@ static weir_status check_driver(const weir_source_driver *driver) {
         return WEIR_INVALID;
     }
     const char *name = driver->name != NULL ? driver->name : "driver";
+    if (weir__check_text("driver->", "name", name) != WEIR_OK) {
+        return WEIR_INVALID;
+    }
     if (driver->pull == NULL) {
         return weir__refuse(WEIR_INVALID, "driver %s: pull must be set", name);
     }
@@ -35,6 +38,12 @@ static weir_status check_driver(const weir_source_driver *driver) {
                             "driver %s: extend is set, so lease_ns must say after how long an "
                             "engine delivers again, got 0",
                             name);
+    }
+    if (driver->lease_ns > 0 && driver->extend == NULL && !driver->cumulative) {
+        return weir__refuse(WEIR_INVALID,
+                            "driver %s: lease_ns is set, so extend must say how a lease is "
+                            "extended, got lease_ns %llu and extend NULL",
+                            name, (unsigned long long)driver->lease_ns);
     }
     if (driver->span != 0 && !driver->cumulative) {
         return weir__refuse(WEIR_INVALID,
@@ -83,9 +92,6 @@ static void fill_driver(weir_source *source, const weir_source_driver *driver) {
     source->driver.name = source->driver.name == NULL ? "driver" : source->driver.name;
     source->driver.span = source->driver.span == 0 ? WEIR_SOURCE_SPAN_DEFAULT : source->driver.span;
     source->driver.idle_ns = given_or(source->driver.idle_ns, WEIR_SOURCE_IDLE_DEFAULT);
-    if (source->driver.extend == NULL) {
-        source->driver.lease_ns = 0;
-    }
 }
 
 static void fill_source(weir_source *source, const weir_source_options *options) {
@@ -254,7 +260,6 @@ weir_status weir_source_open(weir_runtime *runtime, const weir_source_options *o
         return WEIR_INVALID;
     }
     weir_status status = check_source_options(options);
-    status = status != WEIR_OK ? status : weir__check_outside(runtime, "weir_source_open");
     if (status != WEIR_OK) {
         return status;
     }

@@ -111,7 +111,7 @@ static void write_message(weir_source *source, const weir_incoming *incoming,
     weir_message *message = &source->batch[source->batched++];
     *message = (weir_message){.ack = weir__record_out(&source->records[number]),
                               .time = incoming->time,
-                              .deliveries = incoming->deliveries};
+                              .deliveries = weir__deliveries_of(incoming->deliveries)};
     if (at == NULL) { /* lent, or there are none */
         message->data = incoming->data;
         message->key = incoming->key;

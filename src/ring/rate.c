@@ -332,6 +332,24 @@ uint64_t weir__rate_due(const struct weir_rate *rate, const struct weir__reserve
     return due_at(&terms, now.first + now.count);
 }
 
+bool weir__rate_line(struct weir_rate *rate, struct weir__reserved *line, uint64_t most,
+                     uint64_t now_ns, uint64_t *due_ns) {
+    struct weir__reserved taken;
+    if (weir__rate_use(rate, line, 1, now_ns) > 0 ||
+        (line->count == 0 && weir__rate_take(rate, 1, now_ns, &taken) > 0)) {
+        return true;
+    }
+    if (line->count == 0) {
+        uint64_t stride = weir__rate_stride(rate);
+        if (!weir__rate_reserve(rate, stride < most ? stride : most, now_ns, line)) {
+            *due_ns = WEIR__RATE_NEVER;
+            return false;
+        }
+    }
+    *due_ns = weir__rate_due(rate, line);
+    return false;
+}
+
 uint64_t weir__rate_next(const struct weir_rate *rate, uint64_t now_ns) {
     struct weir__rate_terms terms;
     uint64_t word = terms_now(rate, &terms);

@@ -135,6 +135,15 @@ uint64_t weir__rate_use(const struct weir_rate *rate, struct weir__reserved *res
 /* When the last of them may be used (0: at once); WEIR__RATE_NEVER: beyond the end of time. */
 uint64_t weir__rate_due(const struct weir_rate *rate, const struct weir__reserved *reserved);
 
+/*
+ * One token, for who waits in line with what he has reserved there (at first nothing).  true: it
+ * is his.  false: there is none, and he has reserved some, of at most `most` that he is to want,
+ * as many as it is worth to wait for; *due_ns is when to come again, or WEIR__RATE_NEVER.  He comes
+ * sooner where the terms change: what he has reserved may be due by then.
+ */
+bool weir__rate_line(struct weir_rate *rate, struct weir__reserved *line, uint64_t most,
+                     uint64_t now_ns, uint64_t *due_ns);
+
 /* When the next one comes due that nobody has reserved. */
 uint64_t weir__rate_next(const struct weir_rate *rate, uint64_t now_ns);
 

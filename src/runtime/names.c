@@ -167,7 +167,7 @@ static weir_status check_name(const char *name) {
         return weir__refuse(WEIR_INVALID, "name must be of 1 to %d bytes, got %zu", WEIR_NAME_LIMIT,
                             bytes);
     }
-    return WEIR_OK;
+    return weir__check_text("", "name", name);
 }
 
 weir_status weir__names_reserve(struct weir__names *names, const weir_runtime *runtime,

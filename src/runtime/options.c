@@ -210,6 +210,9 @@ static weir_status check_limits(const weir_stage_options *options) {
 
 /* What goes with another option, which was forgotten. */
 static weir_status check_pairs(const weir_stage_options *options) {
+    if (options->name != NULL && weir__check_text("", "name", options->name) != WEIR_OK) {
+        return WEIR_INVALID;
+    }
     if (options->registered && options->name == NULL) {
         return weir__refuse(WEIR_INVALID, "name must be set when registered is");
     }
@@ -378,7 +381,8 @@ static weir_status check_subscriptions(const weir_stage_options *options) {
 const char *weir__options_name(const weir_stage_options *options) {
     static const char *const kinds[] = {"stage", "producer", "producer_consumer", "consumer"};
     bool known = options->kind >= WEIR_PRODUCER && options->kind <= WEIR_CONSUMER;
-    return options->name != NULL ? options->name : kinds[known ? options->kind : 0];
+    bool named = options->name != NULL && weir__control_in(options->name) < 0;
+    return named ? options->name : kinds[known ? options->kind : 0];
 }
 
 weir_status weir__options_stage(const weir_stage_options *options, unsigned workers) {

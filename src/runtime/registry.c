@@ -71,11 +71,13 @@ struct weir__slot *weir__registry_find(const struct weir__registry *registry, we
 enum { LABEL_WORDS = sizeof(struct weir__label) / sizeof(uint64_t) };
 
 void weir__label_of(const weir_stage *stage, struct weir__label *out) {
-    *out =
-        (struct weir__label){.event_bytes = stage->event_bytes & INT32_MAX,
-                             .takes_bytes = stage->takes_bytes & INT32_MAX,
-                             .shared = stage->dispatch.table == weir_shared_dispatcher(),
-                             .partitioned = stage->dispatch.table == weir_partition_dispatcher()};
+    *out = (struct weir__label){.event_bytes = stage->event_bytes & INT32_MAX,
+                                .takes_bytes = stage->takes_bytes & INT32_MAX,
+                                .shared = stage->dispatch.table == weir_shared_dispatcher(),
+                                .partitioned = stage->dispatch.table == weir_partition_dispatcher(),
+                                .partitions = weir__dispatch_partitions(&stage->dispatch),
+                                .foreign = stage->dispatch.table != NULL &&
+                                           !weir__dispatch_is_weirs(stage->dispatch.table)};
     snprintf(out->name, sizeof out->name, "%s", stage->name);
 }
 

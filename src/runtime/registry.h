@@ -55,6 +55,8 @@ struct weir__label {
     uint32_t takes_bytes : 31;    /* the only size of event it takes; 0: any */
     uint32_t partitioned : 1;     /* its dispatcher is weir's partition dispatcher: each consumer
                                      wants a partition                       */
+    uint32_t partitions;          /* how many those are                      */
+    uint32_t foreign;             /* its dispatcher is the program's         */
 };
 
 struct weir__slot {

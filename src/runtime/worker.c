@@ -179,6 +179,10 @@ void weir__worker_finish_all(struct weir__worker *worker) {
 static void look_at_rates(const struct weir__worker *worker) {
     for (weir_stage *stage = worker->stages; stage != NULL; stage = stage->next) {
         weir__limits_look_again(stage);
+        void (*rates_set)(weir_stage *) = WEIR__PART(stage, rates_set);
+        if (rates_set != NULL) {
+            rates_set(stage);
+        }
     }
 }
 

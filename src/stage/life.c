@@ -95,7 +95,9 @@ static weir_status open_dispatcher(weir_stage *stage, const weir_stage_options *
     if (status != WEIR_OK) {
         weir__desk_close(&stage->desk);
         weir__free(stage->host->allocator, stage->dispatch.state, table->state_bytes);
-        return status;
+        return weir__dispatch_is_weirs(table)
+                   ? weir__refuse(status, "stage %.63s: %s", stage->name, weir_refusal())
+                   : status;
     }
     stage->dispatch.table = table;
     stage->in_step = table == weir_broadcast_dispatcher();

@@ -47,6 +47,10 @@ struct weir__part_calls {
     void (*recall)(weir_stage *stage);
     void (*left)(weir_stage *stage);
 
+    /* Between turns: a rate has other terms, perhaps (runtime/rates.h).  Who waits for tokens has
+     * himself called, and looks again. */
+    void (*rates_set)(weir_stage *stage);
+
     /* The end (ending.c): it is to finish / takes no more, see there / what it holds; NONE:
      * nothing / it is to stop; true: it will, but not yet. */
     void (*drained)(weir_stage *stage);

@@ -65,11 +65,28 @@ static void each_thread_has_its_own(void **state) {
     assert_string_equal(weir_refusal(), "here");
 }
 
+static void names_are_of_one_line(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        long at;
+    } cases[] = {{"", -1},          {"plain", -1},   {"\xc3\xbc \xe2\x82\xac ~", -1},
+                 {"two\nlines", 3}, {"\033[31m", 0}, {"at end\x7f", 6},
+                 {"tab\tand\n", 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(weir__control_in(cases[i].name), cases[i].at);
+        assert_int_equal(weir__check_text("of.", "name", cases[i].name),
+                         cases[i].at < 0 ? WEIR_OK : WEIR_INVALID);
+    }
+    assert_string_equal(weir_refusal(),
+                        "of.name must have no control characters, got byte 0x09 at 3");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_at_first),          cmocka_unit_test(keeps_the_sentence),
         cmocka_unit_test(may_quote_itself),        cmocka_unit_test(cuts_off_at_the_limit),
-        cmocka_unit_test(each_thread_has_its_own),
+        cmocka_unit_test(each_thread_has_its_own), cmocka_unit_test(names_are_of_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,6 +101,40 @@ static void pinning_to_no_core_is_refused(void **state) {
     assert_int_equal(weir__topology_cores(NULL, 0), before);
 }
 
+/* How many cores a thread may run on; 0: the system does not tell. */
+static void count_cores(void *count) {
+    cpu_set_t mask;
+    bool known = sched_getaffinity(0, sizeof mask, &mask) == 0;
+    *(unsigned *)count = known ? (unsigned)CPU_COUNT(&mask) : 0;
+}
+
+static void pin_and_start(void *counts) {
+    struct weir__thread thread;
+    unsigned core;
+    weir__topology_cores(&core, 1);
+    weir__thread_pin(core);
+    count_cores(counts);
+    if (weir__thread_start(&thread, "inner", count_cores, (unsigned *)counts + 1) == 0) {
+        weir__thread_join(&thread);
+    }
+}
+
+/* But not who was given his cores by the program. */
+static void who_is_pinned_starts_threads_that_are_not(void **state) {
+    (void)state;
+    struct weir__thread thread;
+    unsigned counts[2] = {0, 0};
+    assert_int_equal(weir__thread_start(&thread, "outer", pin_and_start, counts), 0);
+    weir__thread_join(&thread);
+    assert_int_equal(counts[0], 1);
+    assert_int_equal(counts[1], weir__topology_cores(NULL, 0));
+    unsigned own, given;
+    count_cores(&own);
+    assert_int_equal(weir__thread_start(&thread, "given", count_cores, &given), 0);
+    weir__thread_join(&thread);
+    assert_int_equal(given, own);
+}
+
 enum { THREADS = 4096 };
 
 static void wait_for_word(void *word) {
@@ -133,9 +167,12 @@ static void a_refused_start_changes_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_refused_start_changes_nothing), cmocka_unit_test(runs_under_its_name),
-        cmocka_unit_test(blocks_all_but_faults),           cmocka_unit_test(pins_to_a_core),
+        cmocka_unit_test(a_refused_start_changes_nothing),
+        cmocka_unit_test(runs_under_its_name),
+        cmocka_unit_test(blocks_all_but_faults),
+        cmocka_unit_test(pins_to_a_core),
         cmocka_unit_test(pinning_to_no_core_is_refused),
+        cmocka_unit_test(who_is_pinned_starts_threads_that_are_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

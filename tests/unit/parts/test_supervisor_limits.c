@@ -243,6 +243,8 @@ static void bad_children(void **state) {
     refuses_child(&(weir_supervised){.stage = stage, .restart = (weir_restart)3}, WEIR_INVALID,
                   "child 0: restart must be one of WEIR_RESTART_PERMANENT, "
                   "WEIR_RESTART_TRANSIENT, WEIR_RESTART_TEMPORARY, got 3");
+    refuses_child(&(weir_supervised){.stage = stage, .name = "a\nb"}, WEIR_INVALID,
+                  "child 0: name must have no control characters, got byte 0x0a at 1");
     refuses_child(&(weir_supervised){.stage = &kindless}, WEIR_INVALID,
                   "child 0: kind must be one of WEIR_PRODUCER, WEIR_PRODUCER_CONSUMER, "
                   "WEIR_CONSUMER, got 0");

@@ -219,17 +219,17 @@ static void tasks_may_start_and_end_children(void **state) {
 static weir_verdict open_inside(weir_stage *self, struct player *player, uint64_t number) {
     weir_pool *pool = NULL;
     weir_pool_options options = {.event_bytes = 8, .task = nothing};
-    (void)number;
     weir_runtime *runtime = weir_stage_runtime(self);
-    RIG_CHECK(player->rig, weir_pool_open(runtime, &options, &pool, NULL) == WEIR_WRONG_THREAD);
     RIG_CHECK(player->rig, weir_pool_close(s.pool, NULL) == WEIR_WRONG_THREAD);
-    options.threads = WEIR_NONE;
+    options.threads = 2;
     RIG_CHECK(player->rig, weir_pool_open(runtime, &options, &pool, NULL) == WEIR_OK);
+    RIG_CHECK(player->rig, weir_pool_threads(pool) == 2);
+    RIG_CHECK(player->rig, weir_pool_start_child(pool, &number, NULL) == WEIR_OK);
     player->own = pool;
     return WEIR_CONTINUE;
 }
 
-static void callbacks_do_not_open_threads_and_do_not_wait(void **state) {
+static void callbacks_may_open_threads_and_do_not_wait(void **state) {
     (void)state;
     pool_scene_threads(&s, 1);
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .does.cast = open_inside};
@@ -413,7 +413,7 @@ int main(void) {
         cmocka_unit_test(events_of_another_size_are_refused),
         cmocka_unit_test(a_name_may_be_registered),
         cmocka_unit_test(tasks_may_start_and_end_children),
-        cmocka_unit_test(callbacks_do_not_open_threads_and_do_not_wait),
+        cmocka_unit_test(callbacks_may_open_threads_and_do_not_wait),
         cmocka_unit_test(without_threads_tasks_run_on_the_worker),
         cmocka_unit_test(a_pool_finishes_when_its_children_have_ended),
         cmocka_unit_test(queued_events_go_back_or_are_discarded),

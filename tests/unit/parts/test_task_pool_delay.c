@@ -246,6 +246,77 @@ static void a_pool_that_emits_nothing_delays_too(void **state) {
     results_close(&s);
 }
 
+/* ---- restart_rate ----------------------------------------------------------------- */
+
+static weir_rate *rate;
+
+/* Three wait for tokens, of which there is one in so much time. */
+static void open_in_line(uint64_t interval_ns) {
+    uint64_t due;
+    results_open(&s, &simulated, 3);
+    const weir_rate_options options = {.allowed = 1, .interval_ns = interval_ns};
+    assert_int_equal(weir_rate_open(s.rig.runtime, &options, &rate), WEIR_OK);
+    assert_int_equal(weir_rate_take(rate, 1, weir_runtime_now(s.rig.runtime), &due), 1);
+    for (int i = 0; i < 3; i++) s.does[i] = "a1";
+    results_pool(&s, 4, NULL,
+                 &(weir_pool_options){.restart = WEIR_CHILD_TRANSIENT,
+                                      .restart_rate = rate,
+                                      .max_restarts = WEIR_INFINITY});
+    results_consumer(&s, 10);
+    rig_rest(&s.rig);
+    assert_int_equal(s.begun, 3);
+}
+
+static void a_rate_that_is_set_is_heard_of(void **state) {
+    (void)state;
+    open_in_line(3600000 * MS);
+    advance(1000 * MS);
+    assert_int_equal(s.begun, 3);
+    assert_int_equal(weir_rate_set(rate, &(weir_rate_options){.allowed = 1000, .burst = 1}),
+                     WEIR_OK);
+    advance(2 * MS);
+    assert_in_range(s.begun, 4, 5);
+    weir_rate_close(rate); /* the pool has it still */
+    advance(2 * MS);
+    assert_int_equal(s.begun, 6);
+    results_expect(&s, "200 1200 2200");
+    results_close(&s);
+}
+
+static void who_is_in_line_can_be_ended(void **state) {
+    (void)state;
+    open_in_line(10 * MS);
+    assert_int_equal(weir_pool_end_child(s.pool, s.children[0]), WEIR_OK);
+    rig_rest(&s.rig);
+    assert_int_equal(s.ends[0].how, WEIR_CHILD_ENDED);
+    advance(11 * MS); /* the token is for the next one */
+    assert_int_equal(s.runs[1], 2);
+    assert_int_equal(s.runs[2], 1);
+    player_stop(&s.stage, WEIR_REASON_USER);
+    advance(1000 * MS);
+    assert_int_equal(s.ends[2].how, WEIR_CHILD_DISCARDED);
+    assert_int_equal(s.begun, 4);
+    weir_rate_close(rate);
+    results_close(&s);
+}
+
+static void restart_rates_of_others_are_refused(void **state) {
+    (void)state;
+    weir_pool *pool = NULL;
+    results_open(&s, &simulated, 0);
+    results_pool(&s, 4, NULL, NULL);
+    assert_int_equal(weir_rate_open(NULL, &(weir_rate_options){.allowed = 1}, &rate), WEIR_OK);
+    weir_pool_options options = s.plain;
+    options.restart_rate = rate;
+    assert_int_equal(weir_pool_open(s.rig.runtime, &options, &pool, NULL), WEIR_INVALID);
+    assert_string_equal(weir_refusal(),
+                        "restart_rate must be of this runtime: this one has real time, and this "
+                        "runtime has not: open it for this runtime");
+    assert_null(pool);
+    weir_rate_close(rate);
+    results_close(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(delays_grow),
@@ -258,6 +329,9 @@ int main(void) {
         cmocka_unit_test(who_waits_is_ended_at_once),
         cmocka_unit_test(who_waits_goes_with_its_stage),
         cmocka_unit_test(a_pool_that_emits_nothing_delays_too),
+        cmocka_unit_test(a_rate_that_is_set_is_heard_of),
+        cmocka_unit_test(who_is_in_line_can_be_ended),
+        cmocka_unit_test(restart_rates_of_others_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

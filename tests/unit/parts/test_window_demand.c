@@ -226,6 +226,11 @@ static void bad_options_are_refused(struct rig *rig) {
     options = window_of(WEIR_WINDOW_TUMBLING, 3);
     options.place = NULL;
     refused(rig, &options, "place must not be NULL");
+    options = window_of(WEIR_WINDOW_TUMBLING, 3);
+    options.name = NULL;
+    options.registered = true;
+    refused(rig, &options,
+            "stage producer_consumer: name must be set when registered is"); /* as of others */
     assert_int_equal(weir_window_start(rig->runtime, NULL, NULL), WEIR_INVALID);
     struct player p = {.name = "p", .kind = WEIR_PRODUCER, .deaf = true};
     player_start(&p, rig, NULL);

@@ -111,10 +111,10 @@ static void of_pipelines(void) {
     REFUSED(weir_pipeline_await, pipeline, weir_pipeline_await(NULL, 0));
     REFUSED(weir_pipeline_push, pipeline, weir_pipeline_push(NULL, &message, 1));
     REFUSED(weir_pipeline_push, messages, weir_pipeline_push(pipeline, NULL, 1));
-    REFUSED(weir_pipeline_test, pipeline, weir_pipeline_test(NULL, &message, 1, 0, &outcome));
-    REFUSED(weir_pipeline_test, messages, weir_pipeline_test(pipeline, NULL, 1, 0, &outcome));
-    REFUSED(weir_pipeline_test, outcomes, weir_pipeline_test(pipeline, &message, 1, 0, NULL));
-    assert_int_equal(weir_pipeline_test(pipeline, &message, 1, WEIR_FOREVER, &outcome), WEIR_OK);
+    REFUSED(weir_pipeline_test, pipeline, weir_pipeline_test(NULL, &message, 1, 0, 0, &outcome));
+    REFUSED(weir_pipeline_test, messages, weir_pipeline_test(pipeline, NULL, 1, 0, 0, &outcome));
+    REFUSED(weir_pipeline_test, outcomes, weir_pipeline_test(pipeline, &message, 1, 0, 0, NULL));
+    assert_int_equal(weir_pipeline_test(pipeline, &message, 1, 0, WEIR_FOREVER, &outcome), WEIR_OK);
     assert_int_equal(outcome, WEIR_MESSAGE_OK);
     of_what_a_pipeline_shows(pipeline);
     ALLOWED(weir_pipeline_close, pipeline, weir_pipeline_close(NULL, NULL) == WEIR_OK);

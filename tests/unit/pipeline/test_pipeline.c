@@ -354,8 +354,9 @@ static void tests_of_a_pipeline(void **state) {
             numbers[i] = i;
             messages[i].data = (weir_bytes){.at = (const char *)&numbers[i], .count = 8};
         }
-        assert_int_equal(weir_pipeline_test(scene.pipeline, messages, 5, 1000 * MS, outcomes),
-                         WEIR_OK);
+        assert_int_equal(
+            weir_pipeline_test(scene.pipeline, messages, 5, WEIR_BATCH_FLUSH, 1000 * MS, outcomes),
+            WEIR_OK);
         assert_int_equal(outcomes[0], WEIR_MESSAGE_OK);
         assert_int_equal(outcomes[1], WEIR_MESSAGE_FAILED);
         assert_int_equal(outcomes[2], WEIR_MESSAGE_SKIP);
@@ -365,6 +366,50 @@ static void tests_of_a_pipeline(void **state) {
         assert_true(weir_pipeline_running(scene.pipeline));
         pipeline_scene_end(&scene);
         assert_int_equal(scene.handled[0], 2);
+    }
+}
+
+/* By size, and what is left by time, which is virtual; by flush each by itself. */
+static void tests_in_bulk(void **state) {
+    (void)state;
+    for (int world = 2; pipeline_scene_world(&scene, world, 0); world++) {
+        pipeline_scene_batcher(&scene, "store", 3)->timeout_ns = 5000 * MS;
+        scene.does[1] = "s";
+        pipeline_scene_open(&scene);
+        weir_message messages[6] = {0};
+        uint64_t numbers[6];
+        weir_outcome outcomes[6];
+        for (size_t i = 0; i < 6; i++) {
+            numbers[i] = i;
+            messages[i].data = (weir_bytes){.at = (const char *)&numbers[i], .count = 8};
+        }
+        const uint64_t began = weir_runtime_now(scene.rig.runtime);
+        assert_int_equal(weir_pipeline_test(scene.pipeline, messages, 6, WEIR_BATCH_BULK,
+                                            WEIR_FOREVER, outcomes),
+                         WEIR_OK);
+        rig_expect(&scene.rig, "store: 0 2 3\nstore: 4 5\n");
+        assert_in_range(weir_runtime_now(scene.rig.runtime) - began, 5000 * MS, 5001 * MS);
+        assert_int_equal(outcomes[1], WEIR_MESSAGE_SKIP);
+        assert_int_equal(outcomes[5], WEIR_MESSAGE_OK);
+        assert_int_equal(
+            weir_pipeline_test(scene.pipeline, messages, 6, WEIR_BATCH_BULK, 100 * MS, outcomes),
+            WEIR_TIMEOUT);
+        rig_expect(&scene.rig, "store: 0 2 3\n");
+        assert_int_equal(outcomes[5], WEIR_MESSAGE_RETRY);
+        assert_int_equal(weir_pipeline_test(scene.pipeline, messages, 2, WEIR_BATCH_FLUSH,
+                                            WEIR_FOREVER, outcomes),
+                         WEIR_OK);
+        rig_expect(&scene.rig, "store: 4 5 0\n"); /* which its size has go */
+        assert_int_equal(weir_pipeline_test(scene.pipeline, messages, 4, WEIR_BATCH_FLUSH,
+                                            WEIR_FOREVER, outcomes),
+                         WEIR_OK);
+        rig_expect(&scene.rig, "store: 0\nstore: 2\nstore: 3\n");
+        assert_int_equal(
+            weir_pipeline_test(scene.pipeline, messages, 1, (weir_batch_mode)2, 0, outcomes),
+            WEIR_INVALID);
+        assert_string_equal(weir_refusal(),
+                            "mode must be WEIR_BATCH_BULK or WEIR_BATCH_FLUSH, got 2");
+        pipeline_scene_end(&scene);
     }
 }
 
@@ -388,6 +433,7 @@ int main(void) {
         cmocka_unit_test(outcomes_that_are_none_are_logged_once),
         cmocka_unit_test(a_close_gives_back_what_is_left),
         cmocka_unit_test(tests_of_a_pipeline),
+        cmocka_unit_test(tests_in_bulk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

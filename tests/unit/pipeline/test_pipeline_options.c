@@ -30,6 +30,7 @@ static void never_prepared(void *context, weir_message *messages, size_t count) 
 static const weir_ref nobody = {12345};
 
 static const weir_sink sound = {.write = never_written};
+static const weir_sink odd_name = {.name = "a\tb", .write = never_written};
 
 static void spoil_others(int which) {
     weir_pipeline_batcher *first = &scene.batchers[0];
@@ -42,6 +43,21 @@ static void spoil_others(int which) {
         break;
     case 34:
         first->handle_batch = NULL, first->sink = &sound, first->count = 3;
+        break;
+    case 35:
+        scene.options.name = "two\nlines";
+        break;
+    case 36:
+        scene.batchers[1].name = "\033[2J";
+        break;
+    case 37:
+        scene.batchers[1].retry.in_order = true;
+        break;
+    case 39:
+        first->handle_batch = NULL, first->sink = &odd_name;
+        break;
+    case 38:
+        scene.driver.lease_ns = 1;
         break;
     default:
         break;
@@ -200,6 +216,11 @@ static const char *const why[] = {
     "batcher_count must be 1..256 where there are batchers, got 0",
     "processors.worker must be WEIR_WORKER(n) with n below 1, got 98",
     "batchers[0].sink_contexts must be set for a sink with count 3: one for each",
+    "name must have no control characters, got byte 0x0a at 3",
+    "batchers[1].name must have no control characters, got byte 0x1b at 0",
+    "batchers[1].retry.in_order must be false: it is for messages in processors",
+    "driver scene: lease_ns is set, so extend must say how a lease is extended",
+    "batchers[0].sink->name must have no control characters, got byte 0x09 at 1",
 };
 
 /* Of another runtime: the refusal comes before any of its sources is opened. */
@@ -263,7 +284,7 @@ static void missing_arguments(void **state) {
     assert_int_equal(weir_pipeline_drain(NULL, 0), WEIR_INVALID);
     assert_int_equal(weir_pipeline_await(NULL, 0), WEIR_INVALID);
     assert_int_equal(weir_pipeline_push(NULL, NULL, 0), WEIR_INVALID);
-    assert_int_equal(weir_pipeline_test(NULL, NULL, 0, 0, NULL), WEIR_INVALID);
+    assert_int_equal(weir_pipeline_test(NULL, NULL, 0, 0, 0, NULL), WEIR_INVALID);
     assert_int_equal(weir_pipeline_read_stats(NULL, NULL), WEIR_INVALID);
     assert_int_equal(weir_pipeline_topology(NULL, NULL, 0), 0);
     assert_false(weir_pipeline_running(NULL));

@@ -190,6 +190,11 @@ static weir_verdict make_messages(weir_stage *self, uint64_t demand) {
     return WEIR_CONTINUE;
 }
 
+static uint32_t own_partition(void *context, const void *event) {
+    const size_t *partitions = context;
+    return (uint32_t)(number_of(event) % *partitions);
+}
+
 static void own_discarded(weir_stage *self, uint64_t count, weir_discard cause) {
     (void)self, (void)count, (void)cause;
 }
@@ -219,6 +224,61 @@ static void own_producers_go_on(void **state) {
         }
         pipeline_scene_close(&scene);
         assert_true(scene.stats.begun == scene.stats.done);
+    }
+}
+
+/* With a partition_by they have as many partitions as there are processors; one may do without. */
+static weir_ref start_partitioned(size_t *partitions) {
+    weir_ref own;
+    const weir_partition_dispatcher_options by = {
+        .partitions = *partitions, .hash = own_partition, .context = partitions};
+    const weir_stage_options options = {
+        .kind = WEIR_PRODUCER,
+        .name = "own",
+        .event_bytes = sizeof(weir_message),
+        .type = weir_message_type(),
+        .dispatcher = *partitions > 0 ? weir_partition_dispatcher() : NULL,
+        .dispatcher_options = *partitions > 0 ? &by : NULL,
+        .on = {.handle_demand = make_messages, .discarded = own_discarded}};
+    assert_int_equal(weir_stage_start(scene.rig.runtime, &options, &own), WEIR_OK);
+    return own;
+}
+
+static void own_producers_have_partitions(void **state) {
+    (void)state;
+    static const struct {
+        unsigned processors;
+        size_t partitions;
+        const char *why;
+    } ways[] = {
+        {1, 0, NULL},
+        {1, 1, NULL},
+        {3, 3, NULL},
+        {1, 2, "producers[0], stage own, must have 1 partitions"},
+        {3, 2, "producers[0], stage own, must have 3 partitions, a processor's each, got 2"},
+        {3, 4, "producers[0], stage own, must have 3 partitions, a processor's each, got 4"},
+        {3, 0, "producers[0], stage own, must have a partition dispatcher with 3 partitions"}};
+    for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
+        pipeline_scene_of(&scene, NULL, 0);
+        own_made = 0;
+        memset(last_seen, 0, sizeof last_seen);
+        size_t partitions = ways[way].partitions;
+        const weir_ref own = start_partitioned(&partitions);
+        scene.options.producers = &own;
+        scene.options.producer_count = 1;
+        scene.options.processors = (weir_processors){.count = ways[way].processors,
+                                                     .partition_by = by_number,
+                                                     .handle_message = look_at_message};
+        const weir_status status = pipeline_scene_try_open(&scene);
+        assert_int_equal(status, ways[way].why == NULL ? WEIR_OK : WEIR_INVALID);
+        if (status == WEIR_OK) {
+            pipeline_scene_run(&scene, 0);
+            for (size_t i = 0; i < 2000; i++) assert_int_equal(scene.handled[i], 1);
+            pipeline_scene_close(&scene);
+        } else {
+            assert_non_null(strstr(weir_refusal(), ways[way].why));
+            assert_int_equal(weir_runtime_close(scene.rig.runtime, NULL), WEIR_OK);
+        }
     }
 }
 
@@ -257,6 +317,7 @@ int main(void) {
         cmocka_unit_test(processors_that_block),
         cmocka_unit_test(blocking_ones_without_batchers),
         cmocka_unit_test(tries_take_tokens),
+        cmocka_unit_test(own_producers_have_partitions),
         cmocka_unit_test(handle_failed_has_the_last_word),
         cmocka_unit_test(own_producers_go_on),
     };

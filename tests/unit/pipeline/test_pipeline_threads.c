@@ -124,6 +124,89 @@ static void somebody_is_stopped(void **state) {
     }
 }
 
+/* ---- crews with threads -------------------------------------------------------------- */
+
+static uint32_t within;  /* atomic: tasks of the crew that are at work */
+static uint32_t entered; /* atomic: times                              */
+static uint32_t gate;    /* atomic: not 0: they may return             */
+
+static weir_pulled write_slowly(void *context, weir_message *messages, size_t count,
+                                const weir_batch_info *batch) {
+    (void)context, (void)messages, (void)count, (void)batch;
+    RIG_CHECK(&scene.rig, weir__fetch_add_u32(&within, 1) == 0);
+    weir__fetch_add_u32(&entered, 1);
+    while (weir__load_acquire_u32(&gate) == 0) weir__clock_sleep_ns(MS / 10);
+    weir__fetch_sub_u32(&within, 1);
+    return WEIR_PULLED;
+}
+
+static weir_outcome handle_slowly(void *context, weir_work *work, weir_message *message) {
+    (void)work;
+    write_slowly(context, message, 1, NULL);
+    return WEIR_MESSAGE_OK;
+}
+
+static uint32_t all_in_one(void *context, const weir_message *message) {
+    (void)context, (void)message;
+    return 0;
+}
+
+static weir_pipeline_stage stage_of(weir_role role) {
+    weir_pipeline_stage stages[32];
+    const size_t count = weir_pipeline_topology(scene.pipeline, stages, 32);
+    size_t at = 0;
+    while (at < count && stages[at].role != role) at++;
+    assert_true(at < count);
+    return stages[at];
+}
+
+/* It has been handed something. */
+static bool has_begun(weir_ref stage) {
+    weir_counters_stage stats;
+    return weir_stage_stats(scene.rig.runtime, stage, &stats) == WEIR_OK && stats.batches > 0;
+}
+
+/* Its stage is stopped as its task is at work: the next one's waits for that, and goes on. */
+static void those_with_threads_are_started_again(void **state) {
+    (void)state;
+    for (int blocking = 0; blocking < 2; blocking++) {
+        const weir_role role = blocking > 0 ? WEIR_ROLE_PROCESSOR : WEIR_ROLE_BATCHES;
+        const weir_runtime_options two = {.workers = 2};
+        pipeline_scene_of(&scene, &two, 20);
+        weir__store_relaxed_u32(&entered, 0);
+        weir__store_release_u32(&gate, 0);
+        scene.quiet = true;
+        scene.sink.write = write_slowly;
+        if (blocking > 0) {
+            scene.options.processors = (weir_processors){.count = 1,
+                                                         .blocking = true,
+                                                         .partition_by = all_in_one,
+                                                         .handle_message = handle_slowly};
+        } else {
+            weir_pipeline_batcher *store = pipeline_scene_batcher(&scene, "store", 1);
+            store->handle_batch = NULL;
+            store->sink = &scene.sink;
+        }
+        pipeline_scene_open(&scene);
+        while (weir__load_relaxed_u32(&entered) == 0) weir__clock_sleep_ns(MS / 10);
+        const weir_pipeline_stage before = stage_of(role);
+        assert_int_equal(weir_stop(scene.rig.runtime, before.stage, WEIR_REASON_USER), WEIR_OK);
+        while (stage_of(role).stage.bits == before.stage.bits || !stage_of(role).alive) {
+            weir__clock_sleep_ns(MS / 10);
+        }
+        while (!has_begun(stage_of(role).stage)) weir__clock_sleep_ns(MS / 10);
+        weir__clock_sleep_ns(5 * MS); /* for a task that does not wait: it is seen, mostly */
+        assert_int_equal(weir__load_relaxed_u32(&entered), 1);
+        weir__store_release_u32(&gate, 1);
+        while (weir__load_relaxed_u32(&entered) < 20) weir__clock_sleep_ns(MS / 10);
+        assert_true(weir_pipeline_running(scene.pipeline));
+        assert_int_equal(weir_pipeline_drain(scene.pipeline, 30000 * MS), WEIR_OK);
+        forget_log();
+        pipeline_scene_close(&scene);
+        assert_int_equal(scene.stats.restarts, 1);
+    }
+}
+
 static uint32_t opening; /* atomic: how often it was called, and has returned */
 static uint32_t closed;
 
@@ -167,8 +250,9 @@ static void a_test_waits(void **state) {
     for (size_t i = 0; i < 2; i++) {
         messages[i].data = (weir_bytes){.at = (const char *)&numbers[i], .count = 8};
     }
-    assert_int_equal(weir_pipeline_test(scene.pipeline, messages, 2, WEIR_FOREVER, outcomes),
-                     WEIR_OK);
+    assert_int_equal(
+        weir_pipeline_test(scene.pipeline, messages, 2, WEIR_BATCH_FLUSH, WEIR_FOREVER, outcomes),
+        WEIR_OK);
     assert_int_equal(outcomes[0], WEIR_MESSAGE_OK);
     assert_int_equal(outcomes[1], WEIR_MESSAGE_DEAD);
     pipeline_scene_end(&scene);
@@ -176,8 +260,11 @@ static void a_test_waits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(drained_at_any_moment), cmocka_unit_test(closed_at_any_moment),
-        cmocka_unit_test(somebody_is_stopped),   cmocka_unit_test(a_late_refusal_waits_for_drivers),
+        cmocka_unit_test(drained_at_any_moment),
+        cmocka_unit_test(closed_at_any_moment),
+        cmocka_unit_test(somebody_is_stopped),
+        cmocka_unit_test(a_late_refusal_waits_for_drivers),
+        cmocka_unit_test(those_with_threads_are_started_again),
         cmocka_unit_test(a_test_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,6 +43,14 @@ static void bad_options_are_refused(struct rig *rig) {
     f->driver.cumulative = true;
     f->driver.lease_ns = 7;
     refuse("driver scene: a cumulative source has no leases of messages, got lease_ns 7");
+    f->driver.lease_ns = 7;
+    f->driver.extend = NULL;
+    refuse("driver scene: lease_ns is set, so extend must say how a lease is extended, got "
+           "lease_ns 7 and extend NULL");
+    f->driver.name = "a\nb";
+    refuse("driver->name must have no control characters, got byte 0x0a at 1");
+    f->options.name = "a\nb";
+    refuse("name must have no control characters, got byte 0x0a at 1");
     f->options.reserved[2] = 1;
     refuse("weir_source_options");
     f->driver.reserved[0] = (void (*)(void))refuse;
@@ -116,21 +124,19 @@ static void bad_pulls_are_refused(struct rig *rig) {
 /* ---- who may -------------------------------------------------------------------- */
 
 static weir_verdict open_inside(weir_stage *self, const void *message, size_t bytes) {
-    weir_source *source;
     (void)self, (void)message, (void)bytes;
     RIG_CHECK(f->rig,
-              weir_source_open(f->rig->runtime, &f->options, &source, NULL) == WEIR_WRONG_THREAD);
+              weir_source_open(f->rig->runtime, &f->options, &f->source, &f->stage) == WEIR_OK);
     RIG_CHECK(f->rig, weir_source_drain(f->source, 0, 0) == WEIR_WRONG_THREAD);
     RIG_CHECK(f->rig, weir_source_close(f->source) == WEIR_WRONG_THREAD);
     return WEIR_CONTINUE;
 }
 
-static void callbacks_may_not_wait(struct rig *rig) {
+static void callbacks_may_open_and_not_wait(struct rig *rig) {
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER, .on = {.handle_events = nothing, .handle_cast = open_inside}};
     weir_ref ref;
     source_scene_begin(rig, 1);
-    source_scene_open();
     assert_int_equal(weir_stage_start(rig->runtime, &options, &ref), WEIR_OK);
     assert_int_equal(weir_cast(rig->runtime, ref, "", 1), WEIR_OK);
     rig_rest(rig);
@@ -166,7 +172,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST_STEPPED(bad_options_are_refused),
         TEST_IN_WORLDS(bad_pulls_are_refused),
-        TEST_IN_WORLDS(callbacks_may_not_wait),
+        TEST_IN_WORLDS(callbacks_may_open_and_not_wait),
         TEST_STEPPED(without_memory_nothing_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,8 @@ static void wrong_names_are_refused(struct rig *rig) {
     assert_int_equal(weir_register(rig->runtime, p.ref, NULL), WEIR_INVALID);
     assert_string_equal(weir_refusal(), "name must not be NULL");
     assert_int_equal(weir_register(rig->runtime, p.ref, ""), WEIR_INVALID);
+    assert_int_equal(weir_register(rig->runtime, p.ref, "a\nb"), WEIR_INVALID);
+    assert_string_equal(weir_refusal(), "name must have no control characters, got byte 0x0a at 1");
     assert_int_equal(weir_register(rig->runtime, (weir_ref){0}, "zero"), WEIR_NO_STAGE);
     test_memory_fail(&rig->memory, 1, true);
     assert_int_equal(weir_register(rig->runtime, p.ref, "more"), WEIR_NO_MEMORY);

@@ -302,6 +302,8 @@ static void slips_are_refused(void **state) {
         {{PRODUCER, .dispatcher_options = wrong},
          "dispatcher must be set when dispatcher_options is"},
         {{PRODUCER, .registered = true}, "name must be set when registered is"},
+        {{PRODUCER, .name = "two\nlines"},
+         "name must have no control characters, got byte 0x0a at 3"},
         {{CONSUMER, .event_bytes = 16, .takes_bytes = 8},
          "event_bytes of a consumer must be 0 or its takes_bytes, 8, got 16"},
         {{CONSUMER, .event_bytes = 65537}, "event_bytes must be at most 65536, got 65537"},
@@ -323,6 +325,8 @@ static void refusals_say_of_which_stage(void **state) {
     } cases[] = {
         {{CONSUMER, .name = "sink", .event_bytes = 65537},
          "stage sink: event_bytes must be at most 65536, got 65537"},
+        {{CONSUMER, .name = "\033[2J"},
+         "stage consumer: name must have no control characters, got byte 0x1b at 0"},
         {{.kind = WEIR_PRODUCER}, "stage producer: on.handle_demand must be set for a producer"},
         {{0},
          "stage stage: kind must be one of WEIR_PRODUCER, WEIR_PRODUCER_CONSUMER, "

@@ -258,6 +258,12 @@ static void a_partition_of_another_dispatcher_is_refused(struct rig *rig) {
     rig_close(rig);
 }
 
+static void expect_refusal_of_p(const char *why) {
+    char expected[160];
+    snprintf(expected, sizeof expected, "stage p: %s", why);
+    assert_string_equal(weir_refusal(), expected);
+}
+
 static void bad_options_fail_the_start(void **state) {
     (void)state;
     static const char *const twice[] = {"x", "y", "x"};
@@ -289,12 +295,12 @@ static void bad_options_fail_the_start(void **state) {
         options.dispatcher_options = &cases[i].options;
         p[i] = (struct player){.name = "p", .kind = WEIR_PRODUCER};
         assert_int_equal(player_try_start(&p[i], &rig, &options), WEIR_INVALID);
-        assert_string_equal(weir_refusal(), cases[i].refusal);
+        expect_refusal_of_p(cases[i].refusal);
     }
     options.dispatcher_options = NULL;
     p[9] = (struct player){.name = "p", .kind = WEIR_PRODUCER};
     assert_int_equal(player_try_start(&p[9], &rig, &options), WEIR_INVALID);
-    assert_string_equal(weir_refusal(), "dispatcher_options must say how many partitions");
+    expect_refusal_of_p("dispatcher_options must say how many partitions");
     rig_close(&rig);
 }
 

@@ -199,7 +199,8 @@ static void bad_options_fail_the_start(struct rig *rig) {
     const weir_stage_options options = {.dispatcher = weir_shared_dispatcher(),
                                         .dispatcher_options = &bad};
     assert_int_equal(player_try_start(&p, rig, &options), WEIR_INVALID);
-    assert_string_equal(weir_refusal(), "entries must be a power of two from 2 to 65536, got 100");
+    assert_string_equal(weir_refusal(),
+                        "stage p: entries must be a power of two from 2 to 65536, got 100");
     rig_close(rig);
 }
 
