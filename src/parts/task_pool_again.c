@@ -38,13 +38,14 @@ static void delay_is_over(struct weir__timer *timer) {
     weir__quay_poke(&pool->quay);
 }
 
-static void wait_for_restart(const weir_pool *pool, weir_task *task, uint64_t delay_ns) {
+static void wait_for_restart(weir_pool *pool, weir_task *task, uint64_t delay_ns) {
     uint64_t now = weir_runtime_now(pool->quay.runtime);
     struct weir__timer *timer = &weir__task_more(task)->timer;
     timer->fire = delay_is_over;
     task->delayed = true;
     weir__timers_add(&weir__here->timers, timer,
                      now < UINT64_MAX - delay_ns ? now + delay_ns : UINT64_MAX);
+    weir__task_step_aside(pool, task);
 }
 
 /* ---- begun again --------------------------------------------------------- */
@@ -65,7 +66,7 @@ static void not_begun(weir_pool *pool, weir_task *task) {
 }
 
 /* Whether it waits for the time of its token, which it takes now, unless it has. */
-static bool waits_for_token(const weir_pool *pool, weir_task *task) {
+static bool waits_for_token(weir_pool *pool, weir_task *task) {
     weir_rate *rate = pool->options.restart_rate;
     const bool paid = task->paid;
     task->paid = false;
@@ -98,7 +99,12 @@ static void begin_again(weir_pool *pool, weir_task *task) {
     }
     if (verdict == WEIR_CHILD_START) {
         pool->self->meter.tally.restarts++;
-        weir__task_queue(&pool->again, task, WEIR__TASK_RESTARTING);
+        weir__task_step_back(task);
+        if (pool->holder == task) {
+            weir__task_queue_first(&pool->again, task, WEIR__TASK_RESTARTING);
+        } else {
+            weir__task_queue(&pool->again, task, WEIR__TASK_RESTARTING);
+        }
     } else if (verdict == WEIR_CHILD_IGNORE) {
         weir__task_close(pool, task, WEIR_CHILD_FAILED);
     } else {

@@ -86,7 +86,7 @@ struct weir__crew {
     bool wrote;    /* its write was called with the batch at hand */
     bool broken;   /* it has said so last, and that is logged     */
     uint32_t odd;  /* atomic: outcomes that are none were set, and that is logged */
-    uint32_t lost; /* atomic: its sink is, and the batch at hand waits for that */
+    uint64_t lost; /* atomic: its sink is, and the batch of that child waits for it; or 0 */
 };
 
 struct weir__bin {
@@ -98,7 +98,8 @@ struct weir__bin {
     unsigned first;      /* number of its first one among all bins' gatherers  */
     unsigned crew_count;
     struct weir__crew *crews;
-    bool in_order;
+    bool in_order; /* each crew handles one batch at a time, on one thread */
+    bool waits;    /* what is behind a batch that is to be tried again waits, too */
     bool dead; /* dead letters come here */
 };
 

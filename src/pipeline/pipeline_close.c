@@ -74,31 +74,39 @@ static void begin_drain(weir_pipeline *pipeline) {
     }
 }
 
-/* Children that wait to be begun again are given back. */
-static void end_waiting_in(weir_pool *pool) {
+/* Some of the children that wait to be begun again are given back, but for the one that waits for
+ * its sink, which is lost: nothing is wrong with that.  Returns how many. */
+static size_t end_some_waiting_in(weir_pool *pool, const uint64_t *lost) {
     weir_child_info children[64];
     enum { MOST = sizeof children / sizeof *children };
     size_t count = weir_pool_children(pool, children, MOST);
+    size_t ended = 0;
     for (size_t i = 0; i < count && i < MOST; i++) {
-        if (children[i].state == WEIR_CHILD_RESTARTING) {
-            weir_pool_end_child(pool, children[i].child);
+        const bool holds = lost != NULL && children[i].child.bits == weir__load_relaxed_u64(lost);
+        if (children[i].state == WEIR_CHILD_RESTARTING && !holds) {
+            ended += weir_pool_end_child(pool, children[i].child) == WEIR_OK;
         }
     }
+    return ended;
 }
 
-/* But for batches whose sink is lost: nothing is wrong with them. */
+/* Those that are ended are not listed any more. */
+static void end_waiting_in(weir_pool *pool, const uint64_t *lost) {
+    while (end_some_waiting_in(pool, lost) > 0) {}
+}
+
 static void end_waiting_tries(weir_pipeline *pipeline) {
     for (size_t i = 0; i < pipeline->crew_count; i++) {
         struct weir__crew *crew = &pipeline->crews[i];
         weir_pool *pool = weir__load_acquire_ptr(&crew->pool); /* P3 -> P4 */
-        if (pool != NULL && weir__load_relaxed_u32(&crew->lost) == 0) {
-            end_waiting_in(pool);
+        if (pool != NULL) {
+            end_waiting_in(pool, &crew->lost);
         }
     }
     for (unsigned i = 0; i < pipeline->processor_count; i++) {
         weir_pool *pool = weir__load_acquire_ptr(&pipeline->processors[i].pool); /* P3 -> P4 */
         if (pool != NULL) {
-            end_waiting_in(pool);
+            end_waiting_in(pool, NULL);
         }
     }
 }
