@@ -163,7 +163,7 @@ static weir_status start_members(weir_pipeline *pipeline) {
 static weir_status take_down(weir_pipeline *pipeline, weir_status status) {
     char why[WEIR__REFUSAL_BYTES];
     snprintf(why, sizeof why, "%s", weir_refusal());
-    while (weir__pipeline_shut(pipeline) != WEIR_OK) {
+    while (weir__pipeline_shut(pipeline, 0) != WEIR_OK) {
         weir__pipeline_log(pipeline, WEIR_LOG_WARNING,
                            "it was refused, and waits for a driver's call to return");
         weir__clock_sleep_ns(LOOKS_NS);

@@ -265,9 +265,13 @@ static void expect_all_settled(const struct pipeline_scene *scene) {
 }
 
 weir_accounts pipeline_scene_close(struct pipeline_scene *scene) {
-    weir_accounts accounts;
     const weir_status status = weir_pipeline_close(scene->pipeline, &scene->stats);
     if (status != WEIR_OK) fail_msg("close: %s: %s", weir_status_name(status), weir_refusal());
+    return pipeline_scene_closed(scene);
+}
+
+weir_accounts pipeline_scene_closed(struct pipeline_scene *scene) {
+    weir_accounts accounts;
     weir_rate_close(scene->rate);
     assert_int_equal(weir_runtime_close(scene->rig.runtime, &accounts), WEIR_OK);
     rig_expect_nothing_left(&scene->rig, &accounts);

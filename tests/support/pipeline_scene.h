@@ -91,6 +91,9 @@ weir_accounts pipeline_scene_end(struct pipeline_scene *scene);
 /* The same without draining before. */
 weir_accounts pipeline_scene_close(struct pipeline_scene *scene);
 
+/* What that does when the pipeline is closed, and scene->stats are its last figures. */
+weir_accounts pipeline_scene_closed(struct pipeline_scene *scene);
+
 /* Asserts what became of the first source's first: a letter each, as above; ' ': not settled. */
 void pipeline_scene_expect(struct pipeline_scene *scene, const char *letters);
 
