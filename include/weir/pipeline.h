@@ -231,26 +231,38 @@ typedef struct weir_pipeline_options {
 weir_status weir_pipeline_open(weir_runtime *runtime, const weir_pipeline_options *options,
                                weir_pipeline **out);
 
-/* What it has done so far, in messages.  Exact at rest. */
+/*
+ * What it has done so far, in messages.  Exact at rest, and when it is closed.  The account of what
+ * its sources brought is in what their drivers were told, each message in one of these:
+ *
+ *   pulled == acked + naks + lost_acks + forgotten + left + outstanding
+ *
+ * and when weir_pipeline_close has returned WEIR_OK none is outstanding, however it has ended.  Who
+ * is to know what comes again looks there, and not at `done`: what was handled well, but too late
+ * for its driver to be told, is `done`, and among the naks, the lost acks or what was left.
+ */
 typedef struct weir_pipeline_stats {
     uint64_t begun;      /* handle_message was called with it for the first time       */
     uint64_t retried;    /* times that one was tried again, in processors and batches  */
     uint64_t batches;    /* that were handled, tries included                          */
     uint64_t batched;    /* messages in them, likewise                                 */
     uint64_t reopened;   /* times that a sink was LOST                                 */
-    uint64_t done;       /* settled as OK or SKIP by processors or in batches.  Not all of them  */
-                         /* are acked where sources met a deadline: those come again             */
+    /* What its callbacks have made of messages, of pushed ones and those of weir_work_more, too. */
+    uint64_t done;       /* settled as OK or SKIP by processors or in batches          */
     uint64_t dead;       /* stored as dead letters, or settled as DEAD                 */
     uint64_t failed;     /* settled as FAILED                                          */
     uint64_t given_back; /* settled as NAK                                             */
     uint64_t restarts;   /* of its stages                                              */
-    /* Of its sources (weir_source_stats): brought, and told to their drivers, or not. */
+    /* Of its sources (weir_source_stats): brought, and told to their drivers, or not; see below. */
     uint64_t pulled;
-    uint64_t acked;
-    uint64_t naks;
+    uint64_t acked;       /* OK, SKIP, DEAD                                            */
+    uint64_t naks;        /* the others: they come again, or as the driver has it      */
     uint64_t lost_acks;   /* the connection was lost too often: they come again        */
     uint64_t broken;      /* sources whose driver said BROKEN; counted once they are over      */
-    uint64_t reserved[5]; /* for later versions (version.h)                            */
+    uint64_t outstanding; /* now: in the pipeline, or settled and not told yet         */
+    uint64_t forgotten;   /* told to nobody, as their lane was revoked (source.h)      */
+    uint64_t left;        /* cumulative: above their lane's position at the end: they come again */
+    uint64_t reserved[2]; /* for later versions (version.h)                            */
 } weir_pipeline_stats;
 
 /*

@@ -93,6 +93,8 @@ static weir_status close_source(const struct closing *closing, weir_source **sou
         WEIR__TALLY(pipeline, naks, figures.naks);
         WEIR__TALLY(pipeline, lost_acks, figures.lost_acks);
         WEIR__TALLY(pipeline, broken, figures.broken);
+        WEIR__TALLY(pipeline, forgotten, figures.forgotten);
+        WEIR__TALLY(pipeline, left, figures.left);
     }
     return status;
 }

@@ -22,6 +22,7 @@ static void come_home(weir_source *source, const struct weir__record *record) {
     receipt->away = false;
     source->out--;
     if (receipt->state == WEIR__RECEIPT_TOLD) {
+        source->told--;
         weir__receipt_give(source, receipt);
         return;
     }
@@ -99,6 +100,7 @@ static void leave_ready(weir_source *source, struct weir__receipt *receipt) {
     source->ready.first = receipt->next;
     if (receipt->away) {
         receipt->state = WEIR__RECEIPT_TOLD;
+        source->told++;
     } else {
         weir__receipt_give(source, receipt);
     }
