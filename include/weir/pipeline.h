@@ -39,9 +39,14 @@
  * batch, without a thread, for the delay that `retry` says; what comes after it goes on meanwhile,
  * unless retry.in_order.  It counts as outstanding.  In a processor handle_message is called again
  * with the message as that left it; in a batch handle_batch is called again with those messages
- * that have failed, and no others (batch->attempt).  Each sink and each `quick` batcher has one
- * batch at a time: those behind one that is to be tried again wait for it.  A drain waits for no
- * retry: what waits is given back to the source.
+ * that have failed, and no others (batch->attempt).  A drain waits for no retry: what waits is
+ * given back to the source.
+ *   Batches behind one that waits are handled meanwhile, but not where an order is promised: with
+ * a batcher's partition_by, or its retry.in_order, it is one of the `count` that are handled at the
+ * same time until it is through; nor behind one whose sink is LOST, which is the next to be
+ * written.  So many may wait at each sink context, or handle_batch: 1,024, fewer where `size` is
+ * above that (2^20 messages together, but 16 at least), since a batch keeps the memory of all that
+ * it had; those behind the last of them wait, too.
  *
  * Threads.  handle_message runs on workers, one call at a time for each processor, and must not
  * block; `blocking` processors run on threads of their own.  handle_batch and sinks run on threads
@@ -88,7 +93,8 @@ typedef struct weir_tries {
     unsigned tries;     /* how often at most, the first time included; 1..10^6; default 1: it is */
                         /* not tried again                                                       */
     weir_backoff delay; /* before each; default 100 ms, factor 2, a minute at most, jitter 0.2   */
-    bool in_order;      /* what comes behind it in its processor waits for it                    */
+    bool in_order;      /* what comes behind it, in its processor or in its batcher, waits for   */
+                        /* it; of a batcher: see "Retries" above                                 */
     uintptr_t reserved[2]; /* for later versions (version.h): zero */
 } weir_tries;
 
@@ -242,11 +248,11 @@ weir_status weir_pipeline_open(weir_runtime *runtime, const weir_pipeline_option
  * for its driver to be told, is `done`, and among the naks, the lost acks or what was left.
  */
 typedef struct weir_pipeline_stats {
-    uint64_t begun;      /* handle_message was called with it for the first time       */
-    uint64_t retried;    /* times that one was tried again, in processors and batches  */
-    uint64_t batches;    /* that were handled, tries included                          */
-    uint64_t batched;    /* messages in them, likewise                                 */
-    uint64_t reopened;   /* times that a sink was LOST                                 */
+    uint64_t begun;    /* handle_message was called with it for the first time       */
+    uint64_t retried;  /* times that one was tried again, in processors and batches  */
+    uint64_t batches;  /* that were handled, tries included                          */
+    uint64_t batched;  /* messages in them, likewise                                 */
+    uint64_t reopened; /* times that a sink was LOST                                 */
     /* What its callbacks have made of messages, of pushed ones and those of weir_work_more, too. */
     uint64_t done;       /* settled as OK or SKIP by processors or in batches          */
     uint64_t dead;       /* stored as dead letters, or settled as DEAD                 */
@@ -280,13 +286,17 @@ typedef struct weir_pipeline_stats {
 weir_status weir_pipeline_drain(weir_pipeline *pipeline, uint64_t timeout_ns);
 
 /*
- * Ends the pipeline: drains it for shutdown_ns, then stops what still runs, which gives its
- * messages back to their sources; acknowledges; closes drivers and sinks; joins threads; and frees
- * it.  What its callbacks use may be freed when it has returned WEIR_OK.
+ * Ends the pipeline: drains it until its deadline, in shutdown_ns, then stops what still runs,
+ * which gives its messages back to their sources; acknowledges; closes drivers and sinks; joins
+ * threads; and frees it.  What its callbacks use may be freed when it has returned WEIR_OK.
+ *   Behind the deadline what was stopped has one second in all: stages to end, tasks to return,
+ * sources, in half of it, to tell their drivers.  Nobody can end a callback but itself: one that
+ * may take long should look at weir_ending_here (stage.h) now and then.
  * Returns    WEIR_OK, also where it had to give up, or a source is broken (weir_pipeline_stats
- *            counts what was given back, and who is broken); TIMEOUT: a callback does not return
- *            within some 5 s behind the deadline.  Nothing was freed then: call it again to wait
- *            on.
+ *            counts what was given back, and who is broken); TIMEOUT, at that deadline and a second
+ *            at the latest: a callback has not returned (weir_refusal: whose).  Nothing was freed
+ *            then, and what is with that callback is outstanding still; call it again, which
+ *            waits for shutdown_ns more.  (A sink's `close` is called here, and waited for.)
  * Arguments  pipeline: NULL: there is nothing to close.  stats: unless NULL, receives
  *            the last figures.
  * Errors     WRONG_THREAD, as weir_pipeline_drain.

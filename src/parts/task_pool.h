@@ -62,14 +62,14 @@
  * that are known are in `line`, and results go from its front.
  *
  * Who waits for a restart is in the worker's timers, and in no list (task_pool_again.c).  With
- * ways.aside such a one makes room: another event is asked for in its stead, which its subscription
+ * ways.apart such a one makes room: another event is asked for in its stead, which its subscription
  * has `lent`, and gets back from who is closed next.
  *
  * With ways.alone at most one child is out (`single`), and a task may hold (weir__task_hold): as it
  * has failed, nobody is begun but it, the `holder`, until it has been begun again and has returned.
  *
  *   of a subscription:  asked for, and not come + count + pending == max + lent
- *                       lent <= ways.aside, count
+ *                       lent <= ways.apart, count
  *
  * Ordering.  These are moved by locked operations, each a full fence, and so are the pushes and
  * takes of stacks; but for `producer`, which is stored, and `word` as a slot becomes FREE:
@@ -154,7 +154,7 @@ struct weir_task {
     bool under_way;                   /* counted in pool->under_way     */
     bool paid;                        /* has a token of restart_rate, for when its delay is over */
     bool delayed;                     /* in the worker's timers         */
-    bool aside;                       /* it waits: counted in source->aside */
+    bool apart;                       /* it waits: counted in source->apart */
     _Alignas(16) unsigned char event[];
 };
 
@@ -180,7 +180,7 @@ struct weir__task_source {
     uint64_t min;
     uint64_t count;   /* children not finished for good, of this subscription */
     uint64_t pending; /* finished since it last asked                        */
-    uint64_t aside;   /* of `count`: they wait for a restart                 */
+    uint64_t apart;   /* of `count`: they wait for a restart                 */
     uint64_t lent;    /* events asked for beyond max, in their stead         */
     bool live;
 };
@@ -192,7 +192,7 @@ struct weir__task_list {
 
 /* What no option says: of pools that other parts open. */
 struct weir__task_ways {
-    size_t aside; /* of a subscription: so many that wait for a restart make room for others */
+    size_t apart; /* of a subscription: so many that wait for a restart make room for others */
     bool alone;   /* one child is out at a time                                              */
 };
 
@@ -342,8 +342,8 @@ weir_task *weir__task_take_first(struct weir__task_list *list);
 void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, uint64_t count);
 
 /* A child waits for its restart, so that another may come in its stead / waits no more. */
-void weir__task_step_aside(weir_pool *pool, weir_task *task);
-void weir__task_step_back(weir_task *task);
+void weir__task_stand_apart(weir_pool *pool, weir_task *task);
+void weir__task_stand_back(weir_task *task);
 
 /* A subscription's account begins / ends. */
 void weir__task_add_source(weir_pool *pool, struct weir__task_source *source);

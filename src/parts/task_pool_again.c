@@ -45,7 +45,7 @@ static void wait_for_restart(weir_pool *pool, weir_task *task, uint64_t delay_ns
     task->delayed = true;
     weir__timers_add(&weir__here->timers, timer,
                      now < UINT64_MAX - delay_ns ? now + delay_ns : UINT64_MAX);
-    weir__task_step_aside(pool, task);
+    weir__task_stand_apart(pool, task);
 }
 
 /* ---- begun again --------------------------------------------------------- */
@@ -99,7 +99,7 @@ static void begin_again(weir_pool *pool, weir_task *task) {
     }
     if (verdict == WEIR_CHILD_START) {
         pool->self->meter.tally.restarts++;
-        weir__task_step_back(task);
+        weir__task_stand_back(task);
         if (pool->holder == task) {
             weir__task_queue_first(&pool->again, task, WEIR__TASK_RESTARTING);
         } else {

@@ -74,29 +74,29 @@ void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, 
     if (edge != NULL) {
         weir__subscription_done(pool->self, edge, count);
     }
-    const uint64_t excess = source->lent > source->aside ? source->lent - source->aside : 0;
+    const uint64_t excess = source->lent > source->apart ? source->lent - source->apart : 0;
     const uint64_t back = excess < count ? excess : count;
     source->lent -= back;
     ask_for_others(pool, source, count - back);
 }
 
-void weir__task_step_aside(weir_pool *pool, weir_task *task) {
+void weir__task_stand_apart(weir_pool *pool, weir_task *task) {
     struct weir__task_source *source = task->source;
-    if (source == NULL || task->aside || task == pool->holder || pool->rules.ways.aside == 0) {
+    if (source == NULL || task->apart || task == pool->holder || pool->rules.ways.apart == 0) {
         return;
     }
-    task->aside = true;
-    source->aside++;
-    if (source->live && source->lent < source->aside && source->lent < pool->rules.ways.aside) {
+    task->apart = true;
+    source->apart++;
+    if (source->live && source->lent < source->apart && source->lent < pool->rules.ways.apart) {
         source->lent++;
         ask_for_others(pool, source, 1);
     }
 }
 
-void weir__task_step_back(weir_task *task) {
-    if (task->aside) {
-        task->aside = false;
-        task->source->aside--;
+void weir__task_stand_back(weir_task *task) {
+    if (task->apart) {
+        task->apart = false;
+        task->source->apart--;
     }
 }
 
@@ -204,7 +204,7 @@ void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
     if (task->delayed) {
         weir__task_undelay(task);
     }
-    weir__task_step_back(task);
+    weir__task_stand_back(task);
     pool->holder = pool->holder == task ? NULL : pool->holder;
     pool->children--;
     pool->under_way -= task->under_way;
@@ -347,7 +347,7 @@ void weir__task_check(const weir_pool *pool) {
     uint64_t children = 0;
     uint64_t sourced = 0;
     uint64_t under_way = 0;
-    uint64_t aside = 0;
+    uint64_t apart = 0;
     for (uint32_t i = 0; i < used; i++) {
         const weir_task *task = weir__task_at(pool, i);
         uint64_t word = weir__load_relaxed_u64(&task->word);
@@ -355,16 +355,16 @@ void weir__task_check(const weir_pool *pool) {
         children += lives;
         sourced += lives && task->source != NULL;
         under_way += task->under_way;
-        WEIR__CHECK(lives || !(task->under_way || task->delayed || task->aside));
-        aside += task->aside;
+        WEIR__CHECK(lives || !(task->under_way || task->delayed || task->apart));
+        apart += task->apart;
     }
     for (const struct weir__task_source *source = pool->sources; source != NULL;
          source = source->next) {
         sourced -= source->count;
-        aside -= source->aside;
-        WEIR__CHECK(source->lent <= source->count && source->lent <= pool->rules.ways.aside);
+        apart -= source->apart;
+        WEIR__CHECK(source->lent <= source->count && source->lent <= pool->rules.ways.apart);
     }
-    WEIR__CHECK(aside == 0);
+    WEIR__CHECK(apart == 0);
     WEIR__CHECK(pool->children == children);
     WEIR__CHECK(sourced == 0);
     WEIR__CHECK(pool->under_way == under_way);

@@ -11,7 +11,7 @@
 #include "parts/task_pool.h"
 #include "stage/host.h"
 
-enum { MESSAGES_ASIDE = 1 << 16 }; /* that wait; max_outstanding is the bound, as a rule */
+enum { MESSAGES_APART = 1 << 16 }; /* that wait; max_outstanding is the bound, as a rule */
 
 /* It goes on, or is settled with its child. */
 static void send_on(weir_pipeline *pipeline, weir_message *message, weir_task *self) {
@@ -84,7 +84,7 @@ weir_status weir__blocking_start(struct weir__processor *processor, const weir_p
                                  weir_ref *out) {
     weir_pipeline *pipeline = processor->member->pipeline;
     const weir_processors *options = &pipeline->options.processors;
-    const struct weir__task_ways ways = {.aside = MESSAGES_ASIDE};
+    const struct weir__task_ways ways = {.apart = MESSAGES_APART};
     const weir_pool_options pool = {
         .name = processor->member->name,
         .event_bytes = sizeof(weir_message),

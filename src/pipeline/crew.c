@@ -13,7 +13,7 @@
  * crews have a sink, whose state is theirs; the tasks of others, on several threads, share nothing
  * here.
  *
- * What waits for its next try makes room for the batches behind it, as many as batches_aside says:
+ * What waits for its next try makes room for the batches behind it, as many as batches_apart says:
  * its pool asks for others in its stead.  Not so where an order is promised (bin->waits), and where
  * the sink is lost: then the pool begins nothing but that batch (weir__task_hold), so that nothing
  * overtakes it.
@@ -313,9 +313,9 @@ static void crew_discarded(void *context, uint64_t count, weir_discard cause) {
     (void)context, (void)count, (void)cause; /* whole batches, whose sources are told */
 }
 
-/* How many batches may wait aside: a batch keeps the memory of all that it had, so fewer of large
+/* How many batches may wait apart: a batch keeps the memory of all that it had, so fewer of large
  * ones. */
-static size_t batches_aside(const struct weir__bin *bin) {
+static size_t batches_apart(const struct weir__bin *bin) {
     enum { MOST = 1024, LEAST = 16, MESSAGES = 1 << 20 };
     const size_t size = bin->options.size > 0 ? bin->options.size : MESSAGES / MOST;
     const size_t some = MESSAGES / size;
@@ -324,7 +324,7 @@ static size_t batches_aside(const struct weir__bin *bin) {
 
 weir_status weir__crew_start(struct weir__crew *crew, weir_ref *out) {
     const weir_pipeline_batcher *options = &crew->bin->options;
-    const struct weir__task_ways ways = {.aside = batches_aside(crew->bin),
+    const struct weir__task_ways ways = {.apart = batches_apart(crew->bin),
                                          .alone = crew->bin->in_order};
     const weir_pool_options pool = {
         .name = crew->member->name,

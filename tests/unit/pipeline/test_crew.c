@@ -13,6 +13,7 @@
 #include "support/pipeline_scene.h"
 
 #include <string.h>
+#include <weir/observe.h>
 
 static struct pipeline_scene scene;
 
@@ -232,6 +233,37 @@ static void a_crew_that_is_stopped_gives_back_what_waits(void **state) {
     }
 }
 
+/* While some wait, behind a rate, and when all is through. */
+static void figures_are_right_at_rest(void **state) {
+    (void)state;
+    for (int kind = 0; kind < KINDS; kind++) {
+        EACH_WORLD(20) {
+            weir_pipeline_batcher *batcher = set_crew(kind);
+            const weir_rate_options options = {
+                .allowed = 1000, .interval_ns = 1000 * MS, .burst = 1};
+            assert_int_equal(weir_rate_open(scene.rig.runtime, &options, &scene.rate), WEIR_OK);
+            batcher->rate = scene.rate;
+            for (size_t i = 0; i < 5; i++) scene.batch_does[i] = "fo";
+            pipeline_scene_open(&scene);
+            for (unsigned waiting = 5; waiting <= 5; waiting -= 5) {
+                pipeline_scene_run(&scene, waiting > 0 ? LONG / 2 : 2 * LONG);
+                weir_pipeline_stage stages[16];
+                const size_t count = weir_pipeline_topology(scene.pipeline, stages, 16);
+                for (size_t i = 0; i < count; i++) {
+                    weir_counters_stage of;
+                    assert_int_equal(weir_stage_stats(scene.rig.runtime, stages[i].stage, &of),
+                                     WEIR_OK);
+                    const unsigned kept = stages[i].role == WEIR_ROLE_BATCHES ? waiting : 0;
+                    assert_int_equal(of.queued + of.buffered + of.held + of.stashed, 0);
+                    assert_int_equal(of.events_in - of.handled, kept);
+                    assert_int_not_equal(of.state, WEIR_STATE_BUSY);
+                }
+            }
+            pipeline_scene_end(&scene);
+        }
+    }
+}
+
 /* ---- processors that block ---------------------------------------------------------------- */
 
 static void messages_go_on_in_processors_that_block(void **state) {
@@ -317,6 +349,7 @@ int main(void) {
         cmocka_unit_test(a_drain_waits_for_the_sink_alone),
         cmocka_unit_test(drains_and_closes_give_back_what_waits),
         cmocka_unit_test(a_crew_that_is_stopped_gives_back_what_waits),
+        cmocka_unit_test(figures_are_right_at_rest),
         cmocka_unit_test(messages_go_on_in_processors_that_block),
         cmocka_unit_test(on_threads_one_writes_at_a_time),
     };
