@@ -321,7 +321,7 @@ weir_child weir__task_child(const weir_task *task);
 /* The pool's thread: runs until the handout is closed. */
 void weir__task_thread(void *pool);
 
-/* A running task, of a pool with ways.alone: should it return FAILED, it is the next to be begun. */
+/* A running task, of a pool with ways.alone: if it returns FAILED, it is the next to be begun. */
 void weir__task_hold(weir_task *task);
 
 /* Runs a child that was handed out, unless somebody ends it; sets its result. */

@@ -4,7 +4,8 @@
  *
  * A message is a child of the pool; what its task has handled well it takes, and emits.  One that
  * is to be tried again stays the child's, whose task FAILS, so that its pool begins it again after
- * the delay; without a thread, and when there is a token for it.  Others are asked for in its stead.
+ * the delay; without a thread, and when there is a token for it.  Others are asked for in its
+ * stead.
  */
 #include "pipeline/work.h"
 

@@ -44,7 +44,8 @@
  *   OUT -> WAITS -> OUT      a nak: emitted again
  *   OUT, WAITS -> HELD       a nak that is not, as the source ends
  *
- *   outstanding == receipts that are not FREE, `told` of them TOLD;  out == records that are not back
+ *   outstanding == receipts that are not FREE, `told` of them TOLD
+ *   out == records that are not back
  */
 #ifndef WEIR__PIPELINE_SOURCE_H
 #define WEIR__PIPELINE_SOURCE_H

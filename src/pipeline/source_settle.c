@@ -100,10 +100,10 @@ static void leave_ready(weir_source *source, struct weir__receipt *receipt) {
     source->ready.first = receipt->next;
     if (receipt->away) {
         receipt->state = WEIR__RECEIPT_TOLD;
-        source->told++;
     } else {
         weir__receipt_give(source, receipt);
     }
+    source->told += receipt->state == WEIR__RECEIPT_TOLD;
 }
 
 static void told_ready(weir_source *source, size_t count) {

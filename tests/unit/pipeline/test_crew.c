@@ -283,7 +283,7 @@ static void messages_go_on_in_processors_that_block(void **state) {
     }
 }
 
-/* ---- threads ---------------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------------------- */
 
 static uint32_t writes; /* atomic: at the moment */
 static uint32_t calls;  /* the rest is of who writes */
