@@ -68,8 +68,8 @@
  * With ways.alone at most one child is out (`single`), and a task may hold (weir__task_hold): as it
  * has failed, nobody is begun but it, the `holder`, until it has been begun again and has returned.
  *
- *   of a subscription:  asked for, and not come + count + pending == max + lent
- *                       lent <= ways.apart, count
+ *   of a subscription that lives:  asked for, and not come + count + pending == max + lent
+ *                                  lent <= ways.apart, count
  *
  * Ordering.  These are moved by locked operations, each a full fence, and so are the pushes and
  * takes of stacks; but for `producer`, which is stored, and `word` as a slot becomes FREE:

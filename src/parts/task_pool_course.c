@@ -362,7 +362,8 @@ void weir__task_check(const weir_pool *pool) {
          source = source->next) {
         sourced -= source->count;
         apart -= source->apart;
-        WEIR__CHECK(source->lent <= source->count && source->lent <= pool->rules.ways.apart);
+        WEIR__CHECK(!source->live || source->lent <= source->count);
+        WEIR__CHECK(source->lent <= pool->rules.ways.apart);
     }
     WEIR__CHECK(apart == 0);
     WEIR__CHECK(pool->children == children);
