@@ -47,9 +47,14 @@
  * batch, without a thread, for the delay that `retry` says; what comes after it goes on meanwhile,
  * unless retry.in_order.  It counts as outstanding.  In a processor handle_message is called again
  * with the message as that left it; in a batch handle_batch is called again with those messages
- * that have failed, and no others (batch->attempt).  Each sink and each `quick` batcher has one
- * batch at a time: those behind one that is to be tried again wait for it.  A drain waits for no
- * retry: what waits is given back to the source.
+ * that have failed, and no others (batch->attempt).  A drain waits for no retry: what waits is
+ * given back to the source.
+ *   Batches behind one that waits are handled meanwhile, but not where an order is promised: with
+ * a batcher's partition_by, or its retry.in_order, it is one of the `count` that are handled at the
+ * same time until it is through; nor behind one whose sink is LOST, which is the next to be
+ * written.  So many may wait at each sink context, or handle_batch: 1,024, fewer where `size` is
+ * above that (2^20 messages together, but 16 at least), since a batch keeps the memory of all that
+ * it had; those behind the last of them wait, too.
  *
  * Threads.  handle_message runs on workers, one call at a time for each processor, and must not
  * block; `blocking` processors run on threads of their own.  handle_batch and sinks run on threads
@@ -96,7 +101,8 @@ typedef struct weir_tries {
     unsigned tries;     /* how often at most, the first time included; 1..10^6; default 1: it is */
                         /* not tried again                                                       */
     weir_backoff delay; /* before each; default 100 ms, factor 2, a minute at most, jitter 0.2   */
-    bool in_order;      /* what comes behind it in its processor waits for it; not of a batcher  */
+    bool in_order;      /* what comes behind it, in its processor or in its batcher, waits for   */
+                        /* it; of a batcher: see "Retries" above                                 */
     uintptr_t reserved[2]; /* for later versions (version.h): zero */
 } weir_tries;
 
@@ -243,26 +249,38 @@ typedef struct weir_pipeline_options {
 weir_status weir_pipeline_open(weir_runtime *runtime, const weir_pipeline_options *options,
                                weir_pipeline **out);
 
-/* What it has done so far, in messages.  Exact at rest. */
+/*
+ * What it has done so far, in messages.  Exact at rest, and when it is closed.  The account of what
+ * its sources brought is in what their drivers were told, each message in one of these:
+ *
+ *   pulled == acked + naks + lost_acks + forgotten + left + outstanding
+ *
+ * and when weir_pipeline_close has returned WEIR_OK none is outstanding, however it has ended.  Who
+ * is to know what comes again looks there, and not at `done`: what was handled well, but too late
+ * for its driver to be told, is `done`, and among the naks, the lost acks or what was left.
+ */
 typedef struct weir_pipeline_stats {
-    uint64_t begun;      /* handle_message was called with it for the first time       */
-    uint64_t retried;    /* times that one was tried again, in processors and batches  */
-    uint64_t batches;    /* that were handled, tries included                          */
-    uint64_t batched;    /* messages in them, likewise                                 */
-    uint64_t reopened;   /* times that a sink was LOST                                 */
-    uint64_t done;       /* settled as OK or SKIP by processors or in batches.  Not all of them  */
-                         /* are acked where sources met a deadline: those come again             */
+    uint64_t begun;    /* handle_message was called with it for the first time       */
+    uint64_t retried;  /* times that one was tried again, in processors and batches  */
+    uint64_t batches;  /* that were handled, tries included                          */
+    uint64_t batched;  /* messages in them, likewise                                 */
+    uint64_t reopened; /* times that a sink was LOST                                 */
+    /* What its callbacks have made of messages, of pushed ones and those of weir_work_more, too. */
+    uint64_t done;       /* settled as OK or SKIP by processors or in batches          */
     uint64_t dead;       /* stored as dead letters, or settled as DEAD                 */
     uint64_t failed;     /* settled as FAILED                                          */
     uint64_t given_back; /* settled as NAK                                             */
     uint64_t restarts;   /* of its stages                                              */
-    /* Of its sources (weir_source_stats): brought, and told to their drivers, or not. */
+    /* Of its sources (weir_source_stats): brought, and told to their drivers, or not; see below. */
     uint64_t pulled;
-    uint64_t acked;
-    uint64_t naks;
+    uint64_t acked;       /* OK, SKIP, DEAD                                            */
+    uint64_t naks;        /* the others: they come again, or as the driver has it      */
     uint64_t lost_acks;   /* the connection was lost too often: they come again        */
     uint64_t broken;      /* sources whose driver said BROKEN; counted once they are over      */
-    uint64_t reserved[5]; /* for later versions (version.h)                            */
+    uint64_t outstanding; /* now: in the pipeline, or settled and not told yet         */
+    uint64_t forgotten;   /* told to nobody, as their lane was revoked (source.h)      */
+    uint64_t left;        /* cumulative: above their lane's position at the end: they come again */
+    uint64_t reserved[2]; /* for later versions (version.h)                            */
 } weir_pipeline_stats;
 
 /*
@@ -280,13 +298,17 @@ typedef struct weir_pipeline_stats {
 weir_status weir_pipeline_drain(weir_pipeline *pipeline, uint64_t timeout_ns);
 
 /*
- * Ends the pipeline: drains it for shutdown_ns, then stops what still runs, which gives its
- * messages back to their sources; acknowledges; closes drivers and sinks; joins threads; and frees
- * it.  What its callbacks use may be freed when it has returned WEIR_OK.
+ * Ends the pipeline: drains it until its deadline, in shutdown_ns, then stops what still runs,
+ * which gives its messages back to their sources; acknowledges; closes drivers and sinks; joins
+ * threads; and frees it.  What its callbacks use may be freed when it has returned WEIR_OK.
+ *   Behind the deadline what was stopped has one second in all: stages to end, tasks to return,
+ * sources, in half of it, to tell their drivers.  Nobody can end a callback but itself: one that
+ * may take long should look at weir_ending_here (stage.h) now and then.
  * Returns    WEIR_OK, also where it had to give up, or a source is broken (weir_pipeline_stats
- *            counts what was given back, and who is broken); TIMEOUT: a callback does not return
- *            within some 5 s behind the deadline.  Nothing was freed then: call it again to wait
- *            on.
+ *            counts what was given back, and who is broken); TIMEOUT, at that deadline and a second
+ *            at the latest: a callback has not returned (weir_refusal: whose).  Nothing was freed
+ *            then, and what is with that callback is outstanding still; call it again, which
+ *            waits for shutdown_ns more.  (A sink's `close` is called here, and waited for.)
  * Arguments  pipeline: NULL: there is nothing to close.  stats: unless NULL, receives
  *            the last figures.
  * Errors     WRONG_THREAD, as weir_pipeline_drain.

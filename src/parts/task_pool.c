@@ -161,10 +161,10 @@ static weir_verdict pool_events(weir_stage *self, weir_batch batch) {
     for (uint32_t i = 0; i < batch.count; i++, event += pool->options.event_bytes) {
         failed += !start_child(pool, source, item, i, event);
     }
-    if (before + batch.count > source->max) {
+    if (before + batch.count > source->max + source->lent) {
         weir__host_log(self->host, WEIR_LOG_ERROR,
                        "pool %s has received %llu events in excess of its max_demand", pool->name,
-                       (unsigned long long)(before + batch.count - source->max));
+                       (unsigned long long)(before + batch.count - source->max - source->lent));
     }
     weir__task_finished_for(pool, source, failed);
     weir__task_hand_out(pool);

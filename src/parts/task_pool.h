@@ -61,7 +61,15 @@
  * had it: else one that waits in order for such a one would wait for ever.  In order, all children
  * that are known are in `line`, and results go from its front.
  *
- * Who waits for a restart is in the worker's timers, and in no list (task_pool_again.c).
+ * Who waits for a restart is in the worker's timers, and in no list (task_pool_again.c).  With
+ * ways.apart such a one makes room: another event is asked for in its stead, which its subscription
+ * has `lent`, and gets back from who is closed next.
+ *
+ * With ways.alone at most one child is out (`single`), and a task may hold (weir__task_hold): as it
+ * has failed, nobody is begun but it, the `holder`, until it has been begun again and has returned.
+ *
+ *   of a subscription that lives:  asked for, and not come + count + pending == max + lent
+ *                                  lent <= ways.apart, count
  *
  * Ordering.  These are moved by locked operations, each a full fence, and so are the pushes and
  * takes of stacks; but for `producer`, which is stored, and `word` as a slot becomes FREE:
@@ -132,6 +140,7 @@ struct weir_task {
     /* handed over with the note */
     weir_task_result result;
     uint32_t attempt; /* how often it was tried to begin it */
+    bool holds;       /* as it has failed, it is the next one to be begun */
     struct weir__task_note back;
     struct weir__task_note end;
     /* the worker's */
@@ -145,6 +154,7 @@ struct weir_task {
     bool end_due;                     /* it has ended, and that is still to come */
     bool under_way;                   /* counted in pool->under_way     */
     bool delayed;                     /* in the worker's timers         */
+    bool apart;                       /* it waits: counted in source->apart */
     _Alignas(16) unsigned char event[];
 };
 
@@ -170,6 +180,8 @@ struct weir__task_source {
     uint64_t min;
     uint64_t count;   /* children not finished for good, of this subscription */
     uint64_t pending; /* finished since it last asked                        */
+    uint64_t apart;   /* of `count`: they wait for a restart                 */
+    uint64_t lent;    /* events asked for beyond max, in their stead         */
     bool live;
 };
 
@@ -178,8 +190,15 @@ struct weir__task_list {
     weir_task *last;
 };
 
+/* What no option says: of pools that other parts open. */
+struct weir__task_ways {
+    size_t apart; /* of a subscription: so many that wait for a restart make room for others */
+    bool alone;   /* one child is out at a time                                              */
+};
+
 /* As far as they are of use to its worker. */
 struct weir__task_rules {
+    struct weir__task_ways ways;
     struct weir__results_kind results; /* of what is emitted; event_bytes 0: nothing */
     size_t more_at;                    /* in a slot; 0: it has none */
     bool in_order;
@@ -222,6 +241,8 @@ struct weir_pool {
     struct weir__task_list again;      /* the same, begun before         */
     struct weir__task_list retry;      /* RESTARTING, and due; the first may wait for a token */
     struct weir__task_list line;       /* in order: by order_next        */
+    weir_task *single;                 /* alone: which is with a thread  */
+    weir_task *holder;                 /* NULL, or nobody else is begun  */
     weir_task *free;                   /* slots of children for events   */
     struct weir__intensity intensity;  /* of restarts                  */
     struct weir__reserved token_line;  /* of restart_rate, for `retry` */
@@ -303,6 +324,9 @@ weir_child weir__task_child(const weir_task *task);
 /* The pool's thread: runs until the handout is closed. */
 void weir__task_thread(void *pool);
 
+/* A running task, of a pool with ways.alone: if it returns FAILED, it is the next to be begun. */
+void weir__task_hold(weir_task *task);
+
 /* Runs a child that was handed out, unless somebody ends it; sets its result. */
 void weir__task_run(weir_task *task);
 
@@ -320,6 +344,10 @@ weir_task *weir__task_take_first(struct weir__task_list *list);
 /* So many children of a subscription are finished for good: asks, when it is time. */
 void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, uint64_t count);
 
+/* A child waits for its restart, so that another may come in its stead / waits no more. */
+void weir__task_stand_apart(weir_pool *pool, weir_task *task);
+void weir__task_stand_back(weir_task *task);
+
 /* A subscription's account begins / ends. */
 void weir__task_add_source(weir_pool *pool, struct weir__task_source *source);
 void weir__task_drop_source(weir_pool *pool, struct weir__task_source *source);
@@ -329,6 +357,10 @@ void weir__task_know(weir_pool *pool, weir_task *task);
 
 /* The child is queued in that list, if it is in that state, unless somebody ends it. */
 void weir__task_queue(struct weir__task_list *list, weir_task *task, enum weir__task_state from);
+
+/* The same, before all others of the list. */
+void weir__task_queue_first(struct weir__task_list *list, weir_task *task,
+                            enum weir__task_state from);
 
 /* The task of a child that is DONE has returned. */
 void weir__task_finished(weir_pool *pool, weir_task *task);
@@ -427,6 +459,14 @@ void weir__iteration_close(struct weir__iteration *iteration,
 weir_status weir__task_open_pool(weir_runtime *runtime, const weir_pool_options *options,
                                  struct weir__iteration *iteration, weir_pool **out,
                                  weir_ref *stage);
+
+/* As weir_pool_open, in such ways.  With `alone` it has one thread, or none. */
+weir_status weir__task_open_ways(weir_runtime *runtime, const weir_pool_options *options,
+                                 const struct weir__task_ways *ways, weir_pool **out,
+                                 weir_ref *stage);
+
+/* As weir_pool_close, which waits so long. */
+weir_status weir__task_close_within(weir_pool *pool, uint64_t timeout_ns);
 
 /* ---- task_pool.c --------------------------------------------------------- */
 

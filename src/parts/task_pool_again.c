@@ -36,13 +36,14 @@ static void delay_is_over(struct weir__timer *timer) {
     weir__quay_poke(&pool->quay);
 }
 
-static void wait_for_restart(const weir_pool *pool, weir_task *task, uint64_t delay_ns) {
+static void wait_for_restart(weir_pool *pool, weir_task *task, uint64_t delay_ns) {
     uint64_t now = weir_runtime_now(pool->quay.runtime);
     struct weir__timer *timer = &weir__task_more(task)->timer;
     timer->fire = delay_is_over;
     task->delayed = true;
     weir__timers_add(&weir__here->timers, timer,
                      now < UINT64_MAX - delay_ns ? now + delay_ns : UINT64_MAX);
+    weir__task_stand_apart(pool, task);
 }
 
 /* ---- begun again --------------------------------------------------------- */
@@ -75,7 +76,12 @@ static void begin_again(weir_pool *pool, weir_task *task) {
     }
     if (verdict == WEIR_CHILD_START) {
         pool->self->meter.tally.restarts++;
-        weir__task_queue(&pool->again, task, WEIR__TASK_RESTARTING);
+        weir__task_stand_back(task);
+        if (pool->holder == task) {
+            weir__task_queue_first(&pool->again, task, WEIR__TASK_RESTARTING);
+        } else {
+            weir__task_queue(&pool->again, task, WEIR__TASK_RESTARTING);
+        }
     } else if (verdict == WEIR_CHILD_IGNORE) {
         weir__task_close(pool, task, WEIR_CHILD_FAILED);
     } else {
@@ -88,6 +94,7 @@ void weir__task_restart(weir_pool *pool, weir_task *task) {
     if (delay_ns > 0) {
         wait_for_restart(pool, task, delay_ns);
     } else if (pool->options.restart_rate != NULL) {
+        weir__task_stand_apart(pool, task);
         weir__task_append(&pool->retry, task);
         weir__quay_poke(&pool->quay);
     } else {

@@ -31,13 +31,25 @@ static void put_some(weir_pool *pool, struct weir__task_list *list, uint32_t cou
             begin_for(pool, task, wanted - i);
         }
         task->away = true;
+        if (pool->rules.ways.alone) {
+            pool->single = task;
+        }
         weir__handout_put(&pool->handout, task);
     }
 }
 
+/* How many may go to the threads. */
+static uint32_t room_at_threads(const weir_pool *pool) {
+    uint32_t room = weir__handout_room(&pool->handout);
+    if (!pool->rules.ways.alone) {
+        return room;
+    }
+    return pool->single == NULL && room > 0;
+}
+
 /* To the threads: those that are begun again, and so many others. */
 static void put_out(weir_pool *pool, uint64_t fresh) {
-    uint32_t room = weir__handout_room(&pool->handout);
+    uint32_t room = room_at_threads(pool);
     uint32_t again = length_of(&pool->again, room);
     uint32_t others = length_of(&pool->backlog, room - again < fresh ? room - again : fresh);
     uint32_t count = again + others;
@@ -52,8 +64,13 @@ static void put_out(weir_pool *pool, uint64_t fresh) {
     weir__handout_tell(&pool->handout, count);
 }
 
+/* One holds, and waits: nobody is begun. */
+static bool is_held(const weir_pool *pool) {
+    return pool->holder != NULL && pool->again.first != pool->holder;
+}
+
 void weir__task_hand_out(weir_pool *pool) {
-    if (pool->again.first == NULL && pool->backlog.first == NULL) {
+    if ((pool->again.first == NULL && pool->backlog.first == NULL) || is_held(pool)) {
         return;
     }
     uint64_t fresh = weir__task_may_begin(pool);
@@ -90,7 +107,7 @@ static weir_task *take_child(weir_pool *pool) {
 
 /* No threads: the oldest child runs here. */
 void weir__task_run_one(weir_pool *pool) {
-    weir_task *task = weir__task_has_threads(pool) ? NULL : take_child(pool);
+    weir_task *task = weir__task_has_threads(pool) || is_held(pool) ? NULL : take_child(pool);
     if (task == NULL) {
         return;
     }

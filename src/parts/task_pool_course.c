@@ -55,6 +55,17 @@ void weir__task_drop_source(weir_pool *pool, struct weir__task_source *source) {
 }
 
 /* GenStage's rule: completions are counted, and asked for in runs of min_demand. */
+static void ask_for_others(const weir_pool *pool, struct weir__task_source *source,
+                           uint64_t count) {
+    source->pending += count;
+    while (source->pending > 0 && source->pending >= source->min) {
+        uint64_t most = WEIR_MAX_DEMAND_LIMIT;
+        uint64_t part = source->pending < most ? source->pending : most;
+        weir_ask(pool->quay.runtime, source->subscription, part);
+        source->pending -= part;
+    }
+}
+
 void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, uint64_t count) {
     if (!source->live || count == 0) {
         return;
@@ -63,12 +74,29 @@ void weir__task_finished_for(weir_pool *pool, struct weir__task_source *source, 
     if (edge != NULL) {
         weir__subscription_done(pool->self, edge, count);
     }
-    source->pending += count;
-    while (source->pending > 0 && source->pending >= source->min) {
-        uint64_t most = WEIR_MAX_DEMAND_LIMIT;
-        uint64_t part = source->pending < most ? source->pending : most;
-        weir_ask(pool->quay.runtime, source->subscription, part);
-        source->pending -= part;
+    const uint64_t excess = source->lent > source->apart ? source->lent - source->apart : 0;
+    const uint64_t back = excess < count ? excess : count;
+    source->lent -= back;
+    ask_for_others(pool, source, count - back);
+}
+
+void weir__task_stand_apart(weir_pool *pool, weir_task *task) {
+    struct weir__task_source *source = task->source;
+    if (source == NULL || task->apart || task == pool->holder || pool->rules.ways.apart == 0) {
+        return;
+    }
+    task->apart = true;
+    source->apart++;
+    if (source->live && source->lent < source->apart && source->lent < pool->rules.ways.apart) {
+        source->lent++;
+        ask_for_others(pool, source, 1);
+    }
+}
+
+void weir__task_stand_back(weir_task *task) {
+    if (task->apart) {
+        task->apart = false;
+        task->source->apart--;
     }
 }
 
@@ -175,6 +203,8 @@ void weir__task_close(weir_pool *pool, weir_task *task, weir_child_exit how) {
     if (task->delayed) {
         weir__task_undelay(task);
     }
+    weir__task_stand_back(task);
+    pool->holder = pool->holder == task ? NULL : pool->holder;
     pool->children--;
     pool->under_way -= task->under_way;
     task->under_way = false;
@@ -205,12 +235,30 @@ void weir__task_queue(struct weir__task_list *list, weir_task *task, enum weir__
     }
 }
 
+/* The same, before all others. */
+void weir__task_queue_first(struct weir__task_list *list, weir_task *task,
+                            enum weir__task_state from) {
+    struct weir__task_list others = *list;
+    *list = (struct weir__task_list){0};
+    weir__task_queue(list, task, from);
+    if (list->first == NULL) {
+        *list = others;
+    } else if (others.first != NULL) {
+        list->first->next = others.first;
+        list->last = others.last;
+    }
+}
+
 /* ---- back from the threads ----------------------------------------------- */
 
 /* Its task has returned. */
 void weir__task_finished(weir_pool *pool, weir_task *task) {
     bool good = task->result == WEIR_TASK_OK;
     task->begun = true;
+    if (pool->holder == task || task->holds) {
+        pool->holder = !good && task->holds ? task : NULL;
+        task->holds = false;
+    }
     if (!good && task->result != WEIR_TASK_FAILED) {
         weir__host_log(weir__here, WEIR_LOG_ERROR, "a task of pool %s has returned %d", pool->name,
                        (int)task->result);
@@ -248,6 +296,7 @@ static void read_end(weir_pool *pool, weir_task *task, enum weir__task_state sta
 /* It has come back, or was started by hand. */
 static void read_back(weir_pool *pool, weir_task *task, enum weir__task_state state) {
     task->away = false;
+    pool->single = pool->single == task ? NULL : pool->single;
     if (state == WEIR__TASK_DONE) {
         weir__task_finished(pool, task);
     } else if (state == WEIR__TASK_NEW && pool->self == NULL) {
@@ -297,6 +346,7 @@ void weir__task_check(const weir_pool *pool) {
     uint64_t children = 0;
     uint64_t sourced = 0;
     uint64_t under_way = 0;
+    uint64_t apart = 0;
     for (uint32_t i = 0; i < used; i++) {
         const weir_task *task = weir__task_at(pool, i);
         uint64_t word = weir__load_relaxed_u64(&task->word);
@@ -304,12 +354,17 @@ void weir__task_check(const weir_pool *pool) {
         children += lives;
         sourced += lives && task->source != NULL;
         under_way += task->under_way;
-        WEIR__CHECK(lives || !(task->under_way || task->delayed));
+        WEIR__CHECK(lives || !(task->under_way || task->delayed || task->apart));
+        apart += task->apart;
     }
     for (const struct weir__task_source *source = pool->sources; source != NULL;
          source = source->next) {
         sourced -= source->count;
+        apart -= source->apart;
+        WEIR__CHECK(!source->live || source->lent <= source->count);
+        WEIR__CHECK(source->lent <= pool->rules.ways.apart);
     }
+    WEIR__CHECK(apart == 0);
     WEIR__CHECK(pool->children == children);
     WEIR__CHECK(sourced == 0);
     WEIR__CHECK(pool->under_way == under_way);

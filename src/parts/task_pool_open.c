@@ -285,9 +285,9 @@ static weir_status start_pool(weir_pool *pool, const weir_pool_options *options)
     return status;
 }
 
-weir_status weir__task_open_pool(weir_runtime *runtime, const weir_pool_options *options,
-                                 struct weir__iteration *iteration, weir_pool **out,
-                                 weir_ref *stage) {
+static weir_status open_pool(weir_runtime *runtime, const weir_pool_options *options,
+                             const struct weir__task_ways *ways, struct weir__iteration *iteration,
+                             weir_pool **out, weir_ref *stage) {
     weir_status status = check_pool_options(options);
     status = status != WEIR_OK ? status : join_restart_rate(runtime, options->restart_rate);
     if (status != WEIR_OK) {
@@ -297,6 +297,7 @@ weir_status weir__task_open_pool(weir_runtime *runtime, const weir_pool_options 
     if (pool == NULL) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for a pool");
     }
+    pool->rules.ways = *ways;
     if (iteration != NULL) {
         pool->iteration = iteration;
         weir__iteration_begins(iteration, pool);
@@ -311,6 +312,20 @@ weir_status weir__task_open_pool(weir_runtime *runtime, const weir_pool_options 
     return status;
 }
 
+static const struct weir__task_ways usual_ways = {0};
+
+weir_status weir__task_open_pool(weir_runtime *runtime, const weir_pool_options *options,
+                                 struct weir__iteration *iteration, weir_pool **out,
+                                 weir_ref *stage) {
+    return open_pool(runtime, options, &usual_ways, iteration, out, stage);
+}
+
+weir_status weir__task_open_ways(weir_runtime *runtime, const weir_pool_options *options,
+                                 const struct weir__task_ways *ways, weir_pool **out,
+                                 weir_ref *stage) {
+    return open_pool(runtime, options, ways, NULL, out, stage);
+}
+
 weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *options, weir_pool **out,
                            weir_ref *stage) {
     if (weir__missing(runtime, "runtime") || weir__missing(options, "options") ||
@@ -322,10 +337,10 @@ weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *optio
 
 /* ---- closing ------------------------------------------------------------- */
 
-static weir_status close_pool(weir_pool *pool, size_t *running) {
+static weir_status close_pool(weir_pool *pool, uint64_t timeout_ns, size_t *running) {
     weir__exchange_u32(&pool->closing, 1); /* G1 -> G2 */
     weir__quay_poke(&pool->quay);
-    if (!weir__quay_alone(&pool->quay, pool->options.shutdown_ns, "weir_pool_close")) {
+    if (!weir__quay_alone(&pool->quay, timeout_ns, "weir_pool_close")) {
         if (running != NULL) {
             *running = weir__load_relaxed_u32(&pool->out);
         }
@@ -349,8 +364,12 @@ weir_status weir_pool_close(weir_pool *pool, size_t *running) {
     weir_runtime *runtime = pool->quay.runtime;
     weir_status status = weir__stepping_begin_from(runtime, "weir_pool_close");
     if (status == WEIR_OK) {
-        status = close_pool(pool, running);
+        status = close_pool(pool, pool->options.shutdown_ns, running);
         weir__stepping_end(runtime);
     }
     return status;
+}
+
+weir_status weir__task_close_within(weir_pool *pool, uint64_t timeout_ns) {
+    return pool == NULL ? WEIR_OK : close_pool(pool, timeout_ns, NULL);
 }

@@ -14,6 +14,10 @@ void weir__task_send(weir_pool *pool, struct weir__task_note *note) {
     weir__quay_poke(&pool->quay);
 }
 
+void weir__task_hold(weir_task *task) {
+    task->holds = true;
+}
+
 void weir__task_run(weir_task *task) {
     const weir_pool_options *options = &task->pool->options;
     if (!weir__task_move(task, WEIR__TASK_QUEUED, WEIR__TASK_RUNNING)) {

@@ -4,12 +4,16 @@
  *
  * A message is a child of the pool; what its task has handled well it takes, and emits.  One that
  * is to be tried again stays the child's, whose task FAILS, so that its pool begins it again after
- * the delay; without a thread, and when there is a token for it.
+ * the delay; without a thread, and when there is a token for it.  Others are asked for in its
+ * stead.
  */
 #include "pipeline/work.h"
 
 #include "os/lock.h"
+#include "parts/task_pool.h"
 #include "stage/host.h"
+
+enum { MESSAGES_APART = 1 << 16 }; /* that wait; max_outstanding is the bound, as a rule */
 
 /* It goes on, or is settled with its child. */
 static void send_on(weir_pipeline *pipeline, weir_message *message, weir_task *self) {
@@ -74,12 +78,13 @@ static weir_task_result blocking_task(void *context, const void *event, weir_tas
     return result;
 }
 
-/* Of one that waited, or was handled as its pool stopped. */
+/* Of one that waits no more.  (Those that no task has seen are discarded.) */
 static void blocking_exited(void *context, weir_child child, const void *event,
                             weir_child_exit how) {
     const struct weir__processor *processor = context;
-    (void)child, (void)event;
-    if (how == WEIR_CHILD_ENDED || how == WEIR_CHILD_FAILED) {
+    const weir_message *message = event;
+    (void)child;
+    if (how != WEIR_CHILD_FINISHED && message->outcome == WEIR_MESSAGE_RETRY) {
         WEIR__TALLY(processor->member->pipeline, given_back, 1);
     }
 }
@@ -95,6 +100,7 @@ weir_status weir__blocking_start(struct weir__processor *processor, const weir_p
                                  weir_ref *out) {
     weir_pipeline *pipeline = processor->member->pipeline;
     const weir_processors *options = &pipeline->options.processors;
+    const struct weir__task_ways ways = {.apart = MESSAGES_APART};
     const weir_pool_options pool = {
         .name = processor->member->name,
         .event_bytes = sizeof(weir_message),
@@ -112,7 +118,7 @@ weir_status weir__blocking_start(struct weir__processor *processor, const weir_p
         .emits = pipeline->options.batcher_count > 0 ? emits : NULL,
     };
     weir_pool *opened;
-    weir_status status = weir_pool_open(pipeline->runtime, &pool, &opened, out);
+    weir_status status = weir__task_open_ways(pipeline->runtime, &pool, &ways, &opened, out);
     if (status == WEIR_OK) {
         weir__store_release_ptr(&processor->pool, opened); /* P3 -> P4 */
     }

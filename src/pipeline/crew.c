@@ -9,14 +9,20 @@
  * which settle nobody, and the task FAILS, so that its pool begins it again after the delay.  A
  * sink that is lost is the same, with all of the batch.
  *
- * In order (a partition's batches, and a sink's): the pool has one thread, and asks for one batch
- * at a time, so nothing overtakes one that waits.  Only these crews have a sink, whose state is
- * theirs; the tasks of others, on several threads, share nothing here.
+ * A partition's crew, and a sink's, has one thread, and handles one batch at a time.  Only these
+ * crews have a sink, whose state is theirs; the tasks of others, on several threads, share nothing
+ * here.
+ *
+ * What waits for its next try makes room for the batches behind it, as many as batches_apart says:
+ * its pool asks for others in its stead.  Not so where an order is promised (bin->waits), and where
+ * the sink is lost: then the pool begins nothing but that batch (weir__task_hold), so that nothing
+ * overtakes it.
  */
 #include "pipeline/pipeline.h"
 
 #include "base/refusal.h"
 #include "os/lock.h"
+#include "parts/task_pool.h"
 #include "stage/host.h"
 
 #include <string.h>
@@ -51,14 +57,15 @@ static weir_pulled open_sink(struct weir__crew *crew) {
     return answer;
 }
 
-static void note_lost(struct weir__crew *crew) {
+/* It is the batch of that child that waits for its sink. */
+static void note_lost(struct weir__crew *crew, uint64_t child) {
     weir_pipeline *pipeline = crew->member->pipeline;
-    if (weir__load_relaxed_u32(&crew->lost) == 0) {
+    if (weir__load_relaxed_u64(&crew->lost) == 0) {
         weir__pipeline_log(pipeline, WEIR_LOG_WARNING,
                            "sink %s of batcher %s is lost: it is opened again",
                            sink_name(crew->bin->options.sink), crew->bin->name);
     }
-    weir__store_relaxed_u32(&crew->lost, 1);
+    weir__store_relaxed_u64(&crew->lost, child);
     crew->opened = false;
     WEIR__TALLY(pipeline, reopened, 1);
 }
@@ -71,10 +78,8 @@ static weir_pulled write_to_sink(struct weir__crew *crew, weir_message *messages
         answer = sound_answer(crew, "write",
                               crew->bin->options.sink->write(crew->context, messages, count, info));
     }
-    if (answer == WEIR_LOST) {
-        note_lost(crew);
-    } else if (weir__load_relaxed_u32(&crew->lost) != 0) {
-        weir__store_relaxed_u32(&crew->lost, 0);
+    if (answer != WEIR_LOST && weir__load_relaxed_u64(&crew->lost) != 0) {
+        weir__store_relaxed_u64(&crew->lost, 0);
     }
     if (answer == WEIR_BROKEN && !crew->broken) {
         weir__pipeline_log(crew->member->pipeline, WEIR_LOG_ERROR,
@@ -278,6 +283,8 @@ static weir_task_result handle_gathered(struct weir__crew *crew, weir_gathered *
         WEIR__TALLY(pipeline, retried, count);
     }
     if (!call_handler(crew, messages, count, &info)) {
+        note_lost(crew, weir_task_child(self).bits);
+        weir__task_hold(self);
         set_outcomes(messages, count, WEIR_MESSAGE_RETRY);
         batch->attempt += crew->wrote; /* what may have been stored is tried again */
         batch->reserved[1] += crew->wrote;
@@ -314,7 +321,7 @@ static weir_task_result crew_task(void *context, const void *event, weir_task *s
 static void crew_exited(void *context, weir_child child, const void *event, weir_child_exit how) {
     const struct weir__crew *crew = context;
     (void)child;
-    if (how == WEIR_CHILD_ENDED || how == WEIR_CHILD_FAILED) {
+    if (how != WEIR_CHILD_FINISHED && how != WEIR_CHILD_GIVEN_BACK) {
         WEIR__TALLY(crew->member->pipeline, given_back, to_handle(event));
     }
 }
@@ -323,8 +330,19 @@ static void crew_discarded(void *context, uint64_t count, weir_discard cause) {
     (void)context, (void)count, (void)cause; /* whole batches, whose sources are told */
 }
 
+/* How many batches may wait apart: a batch keeps the memory of all that it had, so fewer of large
+ * ones. */
+static size_t batches_apart(const struct weir__bin *bin) {
+    enum { MOST = 1024, LEAST = 16, MESSAGES = 1 << 20 };
+    const size_t size = bin->options.size > 0 ? bin->options.size : MESSAGES / MOST;
+    const size_t some = MESSAGES / size;
+    return bin->waits ? 0 : some > MOST ? MOST : some < LEAST ? LEAST : some;
+}
+
 weir_status weir__crew_start(struct weir__crew *crew, weir_ref *out) {
     const weir_pipeline_batcher *options = &crew->bin->options;
+    const struct weir__task_ways ways = {.apart = batches_apart(crew->bin),
+                                         .alone = crew->bin->in_order};
     const weir_pool_options pool = {
         .name = crew->member->name,
         .event_bytes = sizeof(weir_gathered),
@@ -342,7 +360,8 @@ weir_status weir__crew_start(struct weir__crew *crew, weir_ref *out) {
         .restart_rate = options->rate,
     };
     weir_pool *opened;
-    weir_status status = weir_pool_open(crew->member->pipeline->runtime, &pool, &opened, out);
+    weir_status status =
+        weir__task_open_ways(crew->member->pipeline->runtime, &pool, &ways, &opened, out);
     if (status == WEIR_OK) {
         weir__store_release_ptr(&crew->pool, opened); /* P3 -> P4 */
     }

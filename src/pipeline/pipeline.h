@@ -6,7 +6,8 @@
  *   producers.c         whether producers of the program's fit
  *   pipeline_copy.c     a copy of that, with defaults
  *   pipeline_open.c     the stages, and who subscribes to whom
- *   pipeline_close.c    drain and close
+ *   pipeline_drain.c    drain, and the end of the sources
+ *   pipeline_close.c    close
  *   pipeline_push.c     what comes from the program: push, test
  *   pipeline_list.c     what there is, and what it has done
  *   processor.h         processors, which handle messages one by one
@@ -93,8 +94,8 @@ struct weir__crew {
     bool wrote;    /* its write was called with the batch at hand */
     bool broken;   /* it has said so last, and that is logged     */
     uint32_t odd;  /* atomic: outcomes that are none were set, and that is logged */
-    uint32_t lost; /* atomic: its sink is, and the batch at hand waits for that */
     uint32_t lock; /* in order: its task is at work, of this pool or of one that was retired */
+    uint64_t lost; /* atomic: its sink is, and the batch of that child waits for it; or 0 */
 };
 
 struct weir__bin {
@@ -106,8 +107,9 @@ struct weir__bin {
     unsigned first;      /* number of its first one among all bins' gatherers  */
     unsigned crew_count;
     struct weir__crew *crews;
-    bool in_order;
-    bool dead; /* dead letters come here */
+    bool in_order; /* each crew handles one batch at a time, on one thread */
+    bool waits;    /* what is behind a batch that is to be tried again waits, too */
+    bool dead;     /* dead letters come here */
 };
 
 struct weir_pipeline {
@@ -152,6 +154,11 @@ static inline void weir__pipeline_tally(weir_pipeline *pipeline, size_t at, uint
     if (more > 0) {
         weir__fetch_add_u64(&pipeline->tallies[at / sizeof(uint64_t)], more);
     }
+}
+
+/* Its stage, as it was last started; {0}: it was not. */
+static inline weir_ref weir__member_ref(const struct weir__member *member) {
+    return (weir_ref){weir__load_relaxed_u64(&member->ref)};
 }
 
 static inline bool weir__pipeline_draining(const weir_pipeline *pipeline) {
@@ -265,10 +272,21 @@ void weir__pipeline_add_source(weir_pipeline_stats *stats, const weir_source *so
 /* It is over, and its driver had said BROKEN. */
 bool weir__source_is_broken(const weir_source *source);
 
+/* ---- pipeline_drain.c ----------------------------------------------------- */
+
+/* From now until a moment, UINT64_MAX being WEIR_FOREVER. */
+uint64_t weir__pipeline_time_left(const weir_pipeline *pipeline, uint64_t deadline);
+
+/* weir_pipeline_drain, until then. */
+weir_status weir__pipeline_drain(weir_pipeline *pipeline, uint64_t deadline);
+
 /* ---- pipeline_close.c ----------------------------------------------------- */
 
-/* Closes what was opened, when all of its stages have ended or are about to; TIMEOUT: a function
- * of the program's does not return, and it is to be called again. */
-weir_status weir__pipeline_shut(weir_pipeline *pipeline);
+/* How long what was stopped is waited for behind the deadline.  For tests: it may be less. */
+extern uint64_t weir__pipeline_grace_ns;
+
+/* Stops all stages and closes what was opened; TIMEOUT: a function of the program's does not
+ * return, and it is to be called again. */
+weir_status weir__pipeline_shut(weir_pipeline *pipeline, uint64_t deadline);
 
 #endif

@@ -1,266 +1,87 @@
 /*
- * The end of a pipeline: drain, close.  See pipeline.h.
+ * The end of a pipeline: closing it.  See pipeline.h.
  * SPDX-License-Identifier: Apache-2.0
  *
- * Draining is: nothing waits for another try any more (`draining`; what waits in processors they
- * give back as they finish, what waits in pools is ended here, again and again, for a task may have
- * looked at `draining` before it was set); sources are asked for nothing more; the supervisor has
- * all members finish, who wait for their producers; and when it has ended, all is settled but for
- * acks, for which sources are waited for.
+ * Closing drains until the deadline, and then stops what is left, last member first: its messages
+ * are dropped, and so given back.  Pools are closed before sources, since their tasks may still
+ * settle.
  *
- * Closing stops what is left, last member first: its messages are dropped, and so given back.
- * Pools are closed before sources, since their tasks may still settle.
+ * Behind the deadline all that was stopped has `weir__pipeline_grace_ns` together: stages to come
+ * to their ends, tasks to return, sources to tell their drivers.  A callback cannot be ended by
+ * somebody else, so if one is still at work then it is said which, nothing is freed, and who closes
+ * the pipeline calls again.
  */
 #include "base/refusal.h"
 #include "os/clock.h"
+#include "parts/task_pool.h"
 #include "pipeline/pipeline.h"
 #include "runtime/errand.h"
 #include "runtime/runtime.h"
+#include "runtime/worker.h"
 
-static const uint64_t AWAIT_NS = 1000000;
-static const uint64_t LOOKS_NS = 10000000;  /* at what waits in pools */
-static const uint64_t STOP_NS = 5000000000; /* for members that were told to stop */
+uint64_t weir__pipeline_grace_ns = 1000000000;
 
-static uint64_t time_left(const weir_pipeline *pipeline, uint64_t deadline) {
-    const uint64_t now = weir_runtime_now(pipeline->runtime);
-    return deadline == UINT64_MAX ? WEIR_FOREVER : deadline > now ? deadline - now : 0;
+/* Of one call: it gives up at `late`. */
+struct closing {
+    weir_pipeline *pipeline;
+    uint64_t deadline; /* until then nothing is given up */
+    uint64_t late;
+};
+
+static uint64_t left_to_close(const struct closing *closing) {
+    return weir__pipeline_time_left(closing->pipeline, closing->late);
 }
 
-static weir_ref member_ref(const struct weir__member *member) {
-    return (weir_ref){weir__load_relaxed_u64(&member->ref)};
+/* ---- what does not end ------------------------------------------------------------ */
+
+static weir_status refuse_late(weir_status status, const weir_pipeline *pipeline, const char *what,
+                               const char *name) {
+    return status != WEIR_TIMEOUT ? status
+                                  : weir__refuse(status, "pipeline %s: %s %s has not returned",
+                                                 pipeline->name, what, name);
 }
 
-/* ---- draining ------------------------------------------------------------------- */
+/* ---- closing ---------------------------------------------------------------------- */
 
-static bool has_member(const weir_pipeline *pipeline, uint64_t stage) {
-    for (size_t i = 0; i < pipeline->member_count; i++) {
-        if (member_ref(&pipeline->members[i]).bits == stage) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Its subscriptions to a producer of the program's end; what that has sent comes still. */
-static void leave_producer(weir_pipeline *pipeline, weir_ref producer) {
-    weir_runtime *runtime = pipeline->runtime;
-    const size_t room = weir_subscriptions(runtime, producer, NULL, 0) + pipeline->processor_count;
-    const size_t bytes = room * sizeof(weir_counters_subscription);
-    weir_counters_subscription *list = weir__alloc(pipeline->allocator, bytes, 64);
-    const size_t count = list == NULL ? 0 : weir_subscriptions(runtime, producer, list, room);
-    for (size_t i = 0; i < count && i < room; i++) {
-        if (has_member(pipeline, list[i].consumer)) {
-            const weir_subscription of = {
-                .consumer = {list[i].consumer}, .producer = producer, .id = list[i].id};
-            weir_cancel(runtime, of, WEIR_REASON_SHUTDOWN);
-        }
-    }
-    weir__free(pipeline->allocator, list, bytes);
-}
-
-static void begin_drain(weir_pipeline *pipeline) {
-    weir__store_relaxed_u32(&pipeline->draining, 1);
-    for (unsigned i = 0; i < pipeline->options.source_count; i++) {
-        if (pipeline->sources[i] != NULL) {
-            weir_source_finish(pipeline->sources[i], WEIR_FOREVER);
-        }
-    }
-    if (pipeline->push != NULL) {
-        weir_source_finish(pipeline->push, WEIR_FOREVER);
-    }
-    weir_finish(pipeline->runtime, pipeline->supervisor);
-    for (size_t i = 0; i < pipeline->options.producer_count; i++) {
-        leave_producer(pipeline, pipeline->producers[i]);
-    }
-}
-
-/* Children that wait to be begun again are given back. */
-static void end_waiting_in(weir_pool *pool) {
-    weir_child_info children[64];
-    enum { MOST = sizeof children / sizeof *children };
-    size_t count = weir_pool_children(pool, children, MOST);
-    for (size_t i = 0; i < count && i < MOST; i++) {
-        if (children[i].state == WEIR_CHILD_RESTARTING) {
-            weir_pool_end_child(pool, children[i].child);
-        }
-    }
-}
-
-/* But for batches whose sink is lost: nothing is wrong with them. */
-static void end_waiting_tries(weir_pipeline *pipeline) {
-    for (size_t i = 0; i < pipeline->crew_count; i++) {
-        struct weir__crew *crew = &pipeline->crews[i];
-        weir_pool *pool = weir__load_acquire_ptr(&crew->pool); /* P3 -> P4 */
-        if (pool != NULL && weir__load_relaxed_u32(&crew->lost) == 0) {
-            end_waiting_in(pool);
-        }
-    }
-    for (unsigned i = 0; i < pipeline->processor_count; i++) {
-        weir_pool *pool = weir__load_acquire_ptr(&pipeline->processors[i].pool); /* P3 -> P4 */
-        if (pool != NULL) {
-            end_waiting_in(pool);
-        }
-    }
-}
-
-/* Nobody is started again in a drain: one that has not ended by itself, or NULL.  What others have
- * for it nobody will take. */
-static const struct weir__member *lost_member(const weir_pipeline *pipeline) {
-    for (size_t i = 0; i < pipeline->member_count; i++) {
-        const struct weir__member *member = &pipeline->members[i];
-        weir_reason reason = WEIR_REASON_NORMAL;
-        if (member->role >= WEIR_ROLE_PROCESSOR && !weir__member_lives(member) &&
-            weir_wait(pipeline->runtime, member_ref(member), LOOKS_NS, &reason) == WEIR_OK &&
-            reason != WEIR_REASON_NORMAL && reason != WEIR_REASON_SHUTDOWN &&
-            reason != WEIR_REASON_NOPROC) { /* which is not known any more */
-            return member;
-        }
-    }
-    return NULL;
-}
-
-/* Then the others stop, and give back what they have, rather than wait for their deadline. */
-static void give_up_for_lost(weir_pipeline *pipeline) {
-    const struct weir__member *member = pipeline->gave_up ? NULL : lost_member(pipeline);
-    if (member != NULL) {
-        pipeline->gave_up = true;
-        weir__pipeline_log(pipeline, WEIR_LOG_WARNING,
-                           "%s has stopped amid a drain: what is under way is given back",
-                           member->name);
-        weir_stop(pipeline->runtime, pipeline->supervisor, WEIR_REASON_SHUTDOWN);
-    }
-}
-
-/* A runtime that is stepped moves nothing while nobody waits: it is waited for at once. */
-static weir_status await_members(weir_pipeline *pipeline, uint64_t deadline) {
-    const bool stepped = pipeline->runtime->options.mode != WEIR_THREADS;
-    for (;;) {
-        end_waiting_tries(pipeline);
-        if (!stepped) { /* else nothing waits for a deadline that does not come at once */
-            give_up_for_lost(pipeline);
-        }
-        uint64_t left = time_left(pipeline, deadline);
-        const uint64_t slice = stepped || left < LOOKS_NS ? left : LOOKS_NS;
-        weir_status status = weir_wait(pipeline->runtime, pipeline->supervisor, slice, NULL);
-        if (status != WEIR_TIMEOUT || slice == left) {
-            return status;
-        }
-    }
-}
-
-static weir_status await_source(weir_pipeline *pipeline, weir_source *source, uint64_t deadline) {
-    return source == NULL ? WEIR_OK
-                          : weir_source_drain(source, WEIR_FOREVER, time_left(pipeline, deadline));
-}
-
-static weir_status drain_pipeline(weir_pipeline *pipeline, uint64_t timeout_ns) {
-    const uint64_t deadline = weir__clock_deadline(weir_runtime_now(pipeline->runtime), timeout_ns);
-    begin_drain(pipeline);
-    weir_status status = await_members(pipeline, deadline);
-    for (unsigned i = 0; i < pipeline->options.source_count && status == WEIR_OK; i++) {
-        status = await_source(pipeline, pipeline->sources[i], deadline);
-    }
-    return status == WEIR_OK ? await_source(pipeline, pipeline->push, deadline) : status;
-}
-
-weir_status weir_pipeline_drain(weir_pipeline *pipeline, uint64_t timeout_ns) {
-    if (weir__missing(pipeline, "pipeline")) {
-        return WEIR_INVALID;
-    }
-    weir_status status = weir__stepping_begin_from(pipeline->runtime, "weir_pipeline_drain");
-    if (status == WEIR_OK) {
-        status = drain_pipeline(pipeline, timeout_ns);
-        weir__stepping_end(pipeline->runtime);
-    }
-    return status;
-}
-
-/* ---- the sources' own end --------------------------------------------------------- */
-
-/* A stepped runtime that is at rest before will bring no more. */
-static bool go_on_until(weir_pipeline *pipeline, uint64_t deadline) {
-    if (pipeline->runtime->options.mode != WEIR_THREADS) {
-        return weir__runtime_go_on(pipeline->runtime, 1, deadline, NULL);
-    }
-    weir__clock_sleep_ns(AWAIT_NS);
-    return weir_runtime_now(pipeline->runtime) < deadline;
-}
-
-static bool sources_are_over(const weir_pipeline *pipeline) {
-    bool over = true;
-    for (unsigned i = 0; i < pipeline->options.source_count; i++) {
-        over = over && weir_source_over(pipeline->sources[i]);
-    }
-    return over;
-}
-
-/* All sources are over: by themselves? */
-static weir_status tell_how_over(const weir_pipeline *pipeline) {
-    for (unsigned i = 0; i < pipeline->options.source_count; i++) {
-        if (weir__source_is_broken(pipeline->sources[i])) {
-            return weir__refuse(WEIR_NO_STAGE, "the driver of %s.source.%u is broken",
-                                pipeline->name, i);
-        }
-    }
-    if (!weir__pipeline_draining(pipeline) &&
-        weir_ending(pipeline->runtime, pipeline->supervisor)) {
-        return weir__refuse(WEIR_NO_STAGE,
-                            "pipeline %s has ended: a stage of its had stopped for good",
-                            pipeline->name);
-    }
-    return WEIR_OK;
-}
-
-weir_status weir_pipeline_await(weir_pipeline *pipeline, uint64_t timeout_ns) {
-    if (weir__missing(pipeline, "pipeline")) {
-        return WEIR_INVALID;
-    }
-    weir_status status = weir__stepping_begin_from(pipeline->runtime, "weir_pipeline_await");
-    if (status != WEIR_OK) {
-        return status;
-    }
-    const uint64_t deadline = weir__clock_deadline(weir_runtime_now(pipeline->runtime), timeout_ns);
-    while (!sources_are_over(pipeline) && go_on_until(pipeline, deadline)) {}
-    weir__stepping_end(pipeline->runtime);
-    return sources_are_over(pipeline) ? tell_how_over(pipeline) : WEIR_TIMEOUT;
-}
-
-/* ---- closing --------------------------------------------------------------------- */
-
-static weir_status close_own_pool(weir_pool **pool) {
-    weir_status status = weir_pool_close(*pool, NULL);
+static weir_status close_own_pool(const struct closing *closing, weir_pool **pool,
+                                  const char *name) {
+    weir_status status = weir__task_close_within(*pool, left_to_close(closing));
     if (status == WEIR_OK) {
         *pool = NULL;
     }
-    return status;
+    return refuse_late(status, closing->pipeline, "a task of", name);
 }
 
-static weir_status close_pools(weir_pipeline *pipeline) {
+static weir_status close_pools(const struct closing *closing) {
+    weir_pipeline *pipeline = closing->pipeline;
     weir_status status = WEIR_OK;
     while (pipeline->retired != NULL && status == WEIR_OK) {
         struct weir__retired *retired = pipeline->retired;
-        status = close_own_pool(&retired->pool);
+        status = close_own_pool(closing, &retired->pool, "a crew that was stopped");
         if (status == WEIR_OK) {
             pipeline->retired = retired->next;
             weir__free(pipeline->allocator, retired, sizeof *retired);
         }
     }
     for (unsigned i = 0; i < pipeline->processor_count && status == WEIR_OK; i++) {
-        status = close_own_pool(&pipeline->processors[i].pool);
+        const struct weir__processor *processor = &pipeline->processors[i];
+        status = close_own_pool(closing, &pipeline->processors[i].pool, processor->member->name);
     }
     for (size_t i = 0; i < pipeline->crew_count && status == WEIR_OK; i++) {
-        status = close_own_pool(&pipeline->crews[i].pool);
+        status = close_own_pool(closing, &pipeline->crews[i].pool, pipeline->crews[i].member->name);
     }
     return status;
 }
 
-static weir_status close_source(weir_pipeline *pipeline, weir_source **source) {
+static weir_status close_source(const struct closing *closing, weir_source **source,
+                                const char *name) {
+    weir_pipeline *pipeline = closing->pipeline;
     if (*source == NULL) {
         return WEIR_OK;
     }
-    weir_status status = weir_source_drain(*source, STOP_NS, 2 * STOP_NS);
+    weir_status status = weir_source_drain(*source, WEIR_FOREVER, left_to_close(closing));
     if (status != WEIR_OK) {
-        return status;
+        return refuse_late(status, pipeline, "a function of the driver of", name);
     }
     weir_pipeline_stats figures = {0};
     weir__pipeline_add_source(&figures, *source);
@@ -272,52 +93,92 @@ static weir_status close_source(weir_pipeline *pipeline, weir_source **source) {
         WEIR__TALLY(pipeline, naks, figures.naks);
         WEIR__TALLY(pipeline, lost_acks, figures.lost_acks);
         WEIR__TALLY(pipeline, broken, figures.broken);
+        WEIR__TALLY(pipeline, forgotten, figures.forgotten);
+        WEIR__TALLY(pipeline, left, figures.left);
     }
     return status;
 }
 
-/* All has been settled by now: they have so long to tell their drivers. */
-static weir_status close_sources(weir_pipeline *pipeline) {
+/* All has been settled by now: they have half of what is left to tell their drivers, and those the
+ * rest to return. */
+static weir_status close_sources(const struct closing *closing) {
+    weir_pipeline *pipeline = closing->pipeline;
+    const uint64_t within = weir__pipeline_time_left(
+        pipeline, weir__clock_deadline(closing->deadline, weir__pipeline_grace_ns / 2));
+    size_t count;
+    const size_t first = weir__members_of(pipeline, WEIR_ROLE_SOURCE, &count);
     weir_status status = WEIR_OK;
     for (unsigned i = 0; i < pipeline->options.source_count; i++) {
         if (pipeline->sources[i] != NULL) {
-            weir_source_finish(pipeline->sources[i], STOP_NS);
+            weir_source_finish(pipeline->sources[i], within > 0 ? within : 1);
         }
     }
-    for (unsigned i = 0; i < pipeline->options.source_count && status == WEIR_OK; i++) {
-        status = close_source(pipeline, &pipeline->sources[i]);
+    if (pipeline->push != NULL) {
+        weir_source_finish(pipeline->push, within > 0 ? within : 1);
     }
-    return status == WEIR_OK ? close_source(pipeline, &pipeline->push) : status;
+    for (unsigned i = 0; i < pipeline->options.source_count && status == WEIR_OK; i++) {
+        status = close_source(closing, &pipeline->sources[i], pipeline->members[first + i].name);
+    }
+    return status == WEIR_OK ? close_source(closing, &pipeline->push, "pushes") : status;
+}
+
+/* Whose callback keeps that stage's worker busy: its own name, or another member's. */
+static const char *busy_name(const weir_pipeline *pipeline, const struct weir__member *member) {
+    const struct weir__worker *worker =
+        weir__runtime_worker(pipeline->runtime, weir__member_ref(member));
+    const uint64_t busy = weir__load_relaxed_u64(&worker->host.seen->stage);
+    for (size_t i = 0; i < pipeline->member_count && busy != 0; i++) {
+        if (weir__member_ref(&pipeline->members[i]).bits == busy) {
+            return pipeline->members[i].name;
+        }
+    }
+    return member->name;
+}
+
+static weir_status await_member(const struct closing *closing, const struct weir__member *member) {
+    weir_runtime *runtime = closing->pipeline->runtime;
+    const weir_ref stage = weir__member_ref(member);
+    if (stage.bits == 0) {
+        return WEIR_OK;
+    }
+    weir_stop(runtime, stage, WEIR_REASON_SHUTDOWN); /* an opening that failed has these */
+    return refuse_late(weir_wait(runtime, stage, left_to_close(closing), NULL), closing->pipeline,
+                       "a callback of", busy_name(closing->pipeline, member));
 }
 
 /* Every stage that was started has ended, or is waited for a little. */
-static weir_status await_all(weir_pipeline *pipeline) {
-    weir_status status = WEIR_OK;
+static weir_status await_all(const struct closing *closing) {
+    weir_pipeline *pipeline = closing->pipeline;
+    weir_status supervised = WEIR_OK;
     if (pipeline->supervisor.bits != 0) {
         weir_stop(pipeline->runtime, pipeline->supervisor, WEIR_REASON_SHUTDOWN);
-        status = weir_wait(pipeline->runtime, pipeline->supervisor, STOP_NS, NULL);
+        supervised =
+            weir_wait(pipeline->runtime, pipeline->supervisor, left_to_close(closing), NULL);
     }
-    for (size_t i = 0; i < pipeline->member_count && status == WEIR_OK; i++) {
-        if (member_ref(&pipeline->members[i]).bits != 0) { /* an opening that failed has these */
-            weir_stop(pipeline->runtime, member_ref(&pipeline->members[i]), WEIR_REASON_SHUTDOWN);
-            status = weir_wait(pipeline->runtime, member_ref(&pipeline->members[i]), STOP_NS, NULL);
-        }
+    weir_status status = WEIR_OK;
+    for (size_t i = pipeline->member_count; i > 0 && status == WEIR_OK; i--) {
+        status = await_member(closing, &pipeline->members[i - 1]);
     }
-    return status;
+    return status != WEIR_OK
+               ? status
+               : refuse_late(supervised, pipeline, "a callback beside", "its supervisor");
 }
 
-weir_status weir__pipeline_shut(weir_pipeline *pipeline) {
+weir_status weir__pipeline_shut(weir_pipeline *pipeline, uint64_t deadline) {
+    const uint64_t now = weir_runtime_now(pipeline->runtime);
+    const struct closing closing = {
+        .pipeline = pipeline,
+        .deadline = deadline,
+        .late = weir__clock_deadline(deadline > now ? deadline : now, weir__pipeline_grace_ns)};
     weir__store_relaxed_u32(&pipeline->draining, 1);
-    weir_status status = await_all(pipeline);
+    weir_status status = await_all(&closing);
     if (status == WEIR_OK) {
-        status = close_pools(pipeline);
+        status = close_pools(&closing);
     }
     if (status == WEIR_OK) {
         weir_inlet_close(pipeline->dead);
         pipeline->dead = NULL;
-    }
-    if (status == WEIR_OK) {
-        status = close_sources(pipeline);
+        status = close_sources(&closing);
     }
     for (size_t i = 0; i < pipeline->crew_count && status == WEIR_OK; i++) {
         if (pipeline->crews[i].bin->options.sink != NULL) {
@@ -328,10 +189,10 @@ weir_status weir__pipeline_shut(weir_pipeline *pipeline) {
 }
 
 /* Once; what is still at work after that is stopped. */
-static void drain_at_last(weir_pipeline *pipeline) {
+static void drain_at_last(weir_pipeline *pipeline, uint64_t deadline) {
     if (!pipeline->drained) {
         pipeline->drained = true;
-        if (drain_pipeline(pipeline, pipeline->options.shutdown_ns) == WEIR_TIMEOUT) {
+        if (weir__pipeline_drain(pipeline, deadline) == WEIR_TIMEOUT) {
             weir__pipeline_log(pipeline, WEIR_LOG_WARNING,
                                "what was under way was not through in time, and is given back");
         }
@@ -347,8 +208,10 @@ weir_status weir_pipeline_close(weir_pipeline *pipeline, weir_pipeline_stats *st
     if (status != WEIR_OK) {
         return status;
     }
-    drain_at_last(pipeline);
-    status = weir__pipeline_shut(pipeline);
+    const uint64_t deadline =
+        weir__clock_deadline(weir_runtime_now(runtime), pipeline->options.shutdown_ns);
+    drain_at_last(pipeline, deadline);
+    status = weir__pipeline_shut(pipeline, deadline);
     if (stats != NULL) {
         weir_pipeline_read_stats(pipeline, stats);
     }

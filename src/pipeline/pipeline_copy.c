@@ -95,6 +95,7 @@ static void copy_bin(weir_pipeline *pipeline, unsigned number, const weir_pipeli
     bin->first = (unsigned)pipeline->gatherer_count;
     bin->in_order = given->partition_by != NULL || given->sink != NULL;
     bin->crew_count = crews_of(&bin->options);
+    bin->waits = given->partition_by != NULL || bin->options.retry.in_order;
     bin->crews = &pipeline->crews[pipeline->crew_count];
     for (unsigned i = 0; i < bin->crew_count; i++) {
         bin->crews[i].bin = bin;

@@ -80,8 +80,9 @@ static void link_crew(struct plan *plan, const struct weir__bin *bin, unsigned p
     size_t count;
     const size_t gatherers = weir__members_of(plan->pipeline, WEIR_ROLE_BATCHER, &count);
     const unsigned at_once = bin->in_order ? 1 : bin->options.count;
-    const weir_subscribe_options options = {.max_demand = bin->in_order ? 1 : 2 * at_once,
-                                            .min_demand = bin->in_order ? WEIR_NONE : at_once,
+    const bool ahead = !bin->in_order && !bin->waits; /* as many more are there as are handled */
+    const weir_subscribe_options options = {.max_demand = ahead ? 2 * at_once : at_once,
+                                            .min_demand = ahead ? at_once : WEIR_NONE,
                                             .cancel = WEIR_TEMPORARY,
                                             .rate = bin->options.rate};
     const unsigned gatherer = bin->first + (bin->partitions > 1 ? partition : 0);
@@ -165,7 +166,7 @@ static weir_status start_members(weir_pipeline *pipeline) {
 static weir_status take_down(weir_pipeline *pipeline, weir_status status) {
     char why[WEIR__REFUSAL_BYTES];
     snprintf(why, sizeof why, "%s", weir_refusal());
-    while (weir__pipeline_shut(pipeline) != WEIR_OK) {
+    while (weir__pipeline_shut(pipeline, 0) != WEIR_OK) {
         weir__pipeline_log(pipeline, WEIR_LOG_WARNING,
                            "it was refused, and waits for a driver's call to return");
         weir__clock_sleep_ns(LOOKS_NS);

@@ -152,12 +152,6 @@ static weir_status check_declared(const weir_pipeline_batcher *given, size_t num
     if (status == WEIR_OK) {
         status = check_handler(of, given);
     }
-    if (status == WEIR_OK && given->retry.in_order) {
-        status = weir__refuse(WEIR_INVALID,
-                              "%sretry.in_order must be false: it is for messages in processors; "
-                              "batches of a partition, or of a sink, are in order anyhow",
-                              of);
-    }
     return status == WEIR_OK ? check_tries(of, &given->retry) : status;
 }
 

@@ -44,7 +44,8 @@
  *   OUT -> WAITS -> OUT      a nak: emitted again
  *   OUT, WAITS -> HELD       a nak that is not, as the source ends
  *
- *   outstanding == receipts that are not FREE;  out == records that are not back
+ *   outstanding == receipts that are not FREE, `told` of them TOLD
+ *   out == records that are not back
  */
 #ifndef WEIR__PIPELINE_SOURCE_H
 #define WEIR__PIPELINE_SOURCE_H
@@ -164,6 +165,7 @@ struct weir_source {
     uint32_t used;   /* receipts that were ever used                       */
     uint32_t free;   /* number + 1 */
     uint32_t outstanding;
+    uint32_t told; /* of those: TOLD */
     uint32_t out;
     uint64_t bytes;
     struct weir__receipt_list ready; /* settled, to be told */

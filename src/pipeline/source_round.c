@@ -65,7 +65,11 @@ void weir__source_broke(weir_source *source) {
 
 /* Before whatever may take long. */
 static void show_figures(weir_source *source) {
-    weir__store_relaxed_u64(&source->stats.outstanding, source->outstanding);
+    uint64_t outstanding = source->outstanding - source->told;
+    for (const struct weir__lane *lane = source->due; lane != NULL; lane = lane->next_due) {
+        outstanding += lane->untold; /* whose receipts are free */
+    }
+    weir__store_relaxed_u64(&source->stats.outstanding, outstanding);
     weir__store_relaxed_u64(&source->stats.bytes, source->bytes);
 }
 
@@ -366,8 +370,9 @@ uint64_t weir__source_round(weir_source *source) {
     source->now_ns = weir_runtime_now(source->quay.runtime);
     hear_others(source);
     weir__source_take_settled(source);
-    if (source->no_more) {
-        return end_round(source);
-    }
-    return source->driven ? pull_round(source) : never;
+    uint64_t due = source->no_more  ? end_round(source)
+                   : source->driven ? pull_round(source)
+                                    : never;
+    show_figures(source); /* at rest they are right */
+    return due;
 }

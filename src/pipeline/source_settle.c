@@ -22,6 +22,7 @@ static void come_home(weir_source *source, const struct weir__record *record) {
     receipt->away = false;
     source->out--;
     if (receipt->state == WEIR__RECEIPT_TOLD) {
+        source->told--;
         weir__receipt_give(source, receipt);
         return;
     }
@@ -102,6 +103,7 @@ static void leave_ready(weir_source *source, struct weir__receipt *receipt) {
     } else {
         weir__receipt_give(source, receipt);
     }
+    source->told += receipt->state == WEIR__RECEIPT_TOLD;
 }
 
 static void told_ready(weir_source *source, size_t count) {

@@ -106,13 +106,14 @@ weir_status weir_send_after(weir_runtime *runtime, weir_ref stage, const void *m
         return status;
     }
     uint64_t now = weir_runtime_now(runtime);
+    weir_stage *self = weir__running_stage(runtime, stage);
     struct weir__message head = {
         .mail = {.to = stage, .kind = WEIR__MAIL_TIMER},
         .count = bytes,
+        .wakes = self != NULL && bytes == 0,
         .fate = WEIR_DISCARD_STOPPED, /* unless it is handled */
         .armed = {.timer = {.due_ns = weir__clock_deadline(now, delay_ns)},
                   .node = {.number = weir__fetch_add_u64(&runtime->next_timer, 1)}}};
-    weir_stage *self = weir__running_stage(runtime, stage);
     if (self == NULL) {
         status = weir__post(runtime, &head, message);
     } else { /* at once, so that it can be cancelled at once */

@@ -157,6 +157,7 @@ static void count_fate(weir_runtime *runtime, const struct weir__message *messag
         weir__fetch_add_u64(&runtime->foreign_messages_dropped, 1);
     } else {
         weir__count(had ? &here->counters.messages : &here->counters.messages_dropped, 1);
+        here->wakes_dropped += message->wakes && !had;
     }
 }
 

@@ -63,6 +63,7 @@ struct weir__host {
     struct weir__block *batch_shown; /* once it is COPIED: where they were                 */
     uint32_t batch_shown_first;      /* in that                                            */
     struct weir__message *message;   /* what a running handle_cast or handle_info was given */
+    uint64_t wakes_dropped;          /* of messages_dropped: a stage's own, which say nothing */
     uint64_t now_ns;                 /* the runtime's time, not long ago                 */
     uint32_t depth;                  /* legs within legs (stage/onward.h)             */
     uint32_t hot_polls;              /* empty polls before an edge or stage cools   */

@@ -274,6 +274,11 @@ static void return_unbegun(weir_stage *stage) {
     weir__stage_discard(stage, lost, WEIR_DISCARD_NO_MEMORY, true);
 }
 
+/* Of those that tell of something. */
+static uint64_t dropped_so_far(const struct weir__host *host) {
+    return host->counters.messages_dropped - host->wakes_dropped;
+}
+
 /* They were accepted, and nobody hears of them otherwise. */
 static void say_dropped(const weir_stage *stage, uint64_t messages) {
     if (messages > 0) {
@@ -284,7 +289,7 @@ static void say_dropped(const weir_stage *stage, uint64_t messages) {
 }
 
 void weir__stage_terminate(weir_stage *stage) {
-    const uint64_t dropped = stage->host->counters.messages_dropped;
+    const uint64_t dropped = dropped_so_far(stage->host);
     if (stage->emission.count > 0) {
         weir__stage_emitted(stage);
     }
@@ -302,7 +307,7 @@ void weir__stage_terminate(weir_stage *stage) {
     weir__stage_leave_producers(stage);
     weir__stage_drop_timers(stage);
     end_control(stage);
-    say_dropped(stage, stage->host->counters.messages_dropped - dropped);
+    say_dropped(stage, dropped_so_far(stage->host) - dropped);
     weir__stage_send_replies(stage);
     weir__stage_leave_rack(stage);
 }

@@ -36,6 +36,7 @@ struct weir__message {
     weir_reason reason;            /* CANCEL                                                 */
     weir_demand_mode mode;         /* MODE                                                   */
     bool reminds;                  /* the end of its stage has brought it forth, or forward  */
+    bool wakes;                    /* TIMER: its stage's own, and nothing but that           */
     struct weir__counter *counter; /* of its stage's mailbox; NULL: it is not counted     */
     const weir_event_type *type;   /* CAST, INFO: of an event that owns something, or NULL */
     weir_discard fate;             /* what that is dropped for                             */

@@ -42,6 +42,16 @@ static weir_pulled source_pull(void *context, weir_pull *pull, uint64_t events, 
                                                          : WEIR_IDLE;
 }
 
+static void settle_one(struct pipeline_scene_source *source, uint64_t number, const weir_ack *ack) {
+    struct pipeline_scene *scene = source->scene;
+    RIG_CHECK(&scene->rig, number < PIPELINE_SCENE_NUMBERS);
+    RIG_CHECK(&scene->rig, scene->settled[number] < scene->brought[number]);
+    RIG_CHECK(&scene->rig, source->closed == 0);
+    scene->settled[number]++;
+    scene->outcomes[number] = ack->outcome;
+    scene->whys[number] = ack->why;
+}
+
 static weir_pulled source_ack(void *context, const weir_ack *acks, size_t count) {
     struct pipeline_scene_source *source = context;
     struct pipeline_scene *scene = source->scene;
@@ -50,12 +60,13 @@ static weir_pulled source_ack(void *context, const weir_ack *acks, size_t count)
         return WEIR_LOST;
     }
     for (size_t i = 0; i < count; i++) {
-        RIG_CHECK(&scene->rig, acks[i].token < PIPELINE_SCENE_NUMBERS);
-        RIG_CHECK(&scene->rig, scene->settled[acks[i].token] < scene->brought[acks[i].token]);
-        RIG_CHECK(&scene->rig, source->closed == 0);
-        scene->settled[acks[i].token]++;
-        scene->outcomes[acks[i].token] = acks[i].outcome;
-        scene->whys[acks[i].token] = acks[i].why;
+        if (scene->driver.cumulative) {
+            for (; source->told + 1 < acks[i].position; source->told++) {
+                settle_one(source, source->told, &acks[i]);
+            }
+        } else {
+            settle_one(source, acks[i].token, &acks[i]);
+        }
     }
     return WEIR_PULLED;
 }
@@ -195,8 +206,8 @@ static void set_scene(struct pipeline_scene *scene, uint64_t count) {
                                 .processors = {.count = 1, .handle_message = handle_message}};
     for (unsigned i = 0; i < PIPELINE_SCENE_SOURCES; i++) {
         const uint64_t first = i * (uint64_t)PIPELINE_SCENE_EACH;
-        scene->sources[i] =
-            (struct pipeline_scene_source){.scene = scene, .next = first, .end = first + count};
+        scene->sources[i] = (struct pipeline_scene_source){
+            .scene = scene, .next = first, .end = first + count, .told = first};
         scene->contexts[i] = &scene->sources[i];
     }
 }
@@ -245,29 +256,42 @@ void pipeline_scene_run(struct pipeline_scene *scene, uint64_t ns) {
 
 /* ---- its end -------------------------------------------------------------------------- */
 
+void pipeline_scene_expect_balance(const weir_pipeline_stats *stats) {
+    assert_int_equal(stats->pulled, stats->acked + stats->naks + stats->lost_acks +
+                                        stats->forgotten + stats->left + stats->outstanding);
+}
+
 static void expect_all_settled(const struct pipeline_scene *scene) {
+    const weir_pipeline_stats *stats = &scene->stats;
+    const uint64_t left = stats->lost_acks + stats->left;
     uint64_t brought = 0;
     uint64_t untold = 0;
     for (size_t i = 0; i < PIPELINE_SCENE_NUMBERS; i++) {
         brought += scene->brought[i];
         untold += scene->brought[i] - scene->settled[i];
-        if (untold > scene->stats.lost_acks) {
+        if (untold > left) {
             fail_msg("message %zu: brought %u times, settled %u times", i, scene->brought[i],
                      scene->settled[i]);
         }
     }
-    assert_int_equal(untold, scene->stats.lost_acks);
-    assert_int_equal(brought, scene->stats.pulled);
-    assert_int_equal(brought - untold, scene->stats.acked + scene->stats.naks);
+    assert_int_equal(untold, left);
+    assert_int_equal(brought, stats->pulled);
+    assert_int_equal(brought - untold, stats->acked + stats->naks);
+    assert_int_equal(stats->forgotten + stats->outstanding, 0);
+    pipeline_scene_expect_balance(stats);
     for (unsigned i = 0; i < PIPELINE_SCENE_SOURCES; i++) {
         assert_int_equal(scene->sources[i].closed, scene->sources[i].opened > 0);
     }
 }
 
 weir_accounts pipeline_scene_close(struct pipeline_scene *scene) {
-    weir_accounts accounts;
     const weir_status status = weir_pipeline_close(scene->pipeline, &scene->stats);
     if (status != WEIR_OK) fail_msg("close: %s: %s", weir_status_name(status), weir_refusal());
+    return pipeline_scene_closed(scene);
+}
+
+weir_accounts pipeline_scene_closed(struct pipeline_scene *scene) {
+    weir_accounts accounts;
     weir_rate_close(scene->rate);
     assert_int_equal(weir_runtime_close(scene->rig.runtime, &accounts), WEIR_OK);
     rig_expect_nothing_left(&scene->rig, &accounts);

@@ -34,6 +34,7 @@ struct pipeline_scene_source {
     uint64_t next; /* numbers from here ...                                      */
     uint64_t end;  /* ... to there, and then nothing more for the present        */
     bool ends;     /* ... or ever                                                */
+    uint64_t told; /* cumulative: all below */
     unsigned opened;
     unsigned closed;
 };
@@ -90,6 +91,12 @@ weir_accounts pipeline_scene_end(struct pipeline_scene *scene);
 
 /* The same without draining before. */
 weir_accounts pipeline_scene_close(struct pipeline_scene *scene);
+
+/* What that does when the pipeline is closed, and scene->stats are its last figures. */
+weir_accounts pipeline_scene_closed(struct pipeline_scene *scene);
+
+/* Asserts that each message pulled is in one figure. */
+void pipeline_scene_expect_balance(const weir_pipeline_stats *stats);
 
 /* Asserts what became of the first source's first: a letter each, as above; ' ': not settled. */
 void pipeline_scene_expect(struct pipeline_scene *scene, const char *letters);

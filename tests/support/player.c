@@ -165,7 +165,7 @@ static weir_verdict on_cancel(weir_stage *self, const weir_peer *peer, weir_canc
 
 uint64_t player_number_in(const void *message, size_t bytes) {
     uint64_t number = 0;
-    memcpy(&number, message, bytes < sizeof number ? bytes : sizeof number);
+    if (bytes > 0) memcpy(&number, message, bytes < sizeof number ? bytes : sizeof number);
     return number;
 }
 

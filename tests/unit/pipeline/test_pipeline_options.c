@@ -50,13 +50,10 @@ static void spoil_others(int which) {
     case 36:
         scene.batchers[1].name = "\033[2J";
         break;
-    case 37:
-        scene.batchers[1].retry.in_order = true;
-        break;
-    case 39:
+    case 38:
         first->handle_batch = NULL, first->sink = &odd_name;
         break;
-    case 38:
+    case 37:
         scene.driver.lease_ns = 1;
         break;
     default:
@@ -218,7 +215,6 @@ static const char *const why[] = {
     "batchers[0].sink_contexts must be set for a sink with count 3: one for each",
     "name must have no control characters, got byte 0x0a at 3",
     "batchers[1].name must have no control characters, got byte 0x1b at 0",
-    "batchers[1].retry.in_order must be false: it is for messages in processors",
     "driver scene: lease_ns is set, so extend must say how a lease is extended",
     "batchers[0].sink->name must have no control characters, got byte 0x09 at 1",
 };

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Goal: whatever fails, every message that a source has brought is settled exactly once before its
- * driver is closed, and nothing is left.
+ * driver is closed, and nothing is left; and the account of its figures balances all the while.
  * Method: sources, processors, batchers, sinks, retries and dead letters are drawn, and for each
  * message what its callbacks say each time.  The runtime is simulated, a few turns at a time; in
  * between connections are lost, and stages are stopped, any of them, or told to finish; at some
@@ -57,7 +57,7 @@ static void draw_batcher(const char *name) {
     batcher->partition_by = draw(3) == 0 ? by_number : NULL;
     batcher->quick = draw(2) == 0;
     draw_tries(&batcher->retry);
-    batcher->retry.in_order = false;
+    batcher->retry.in_order = draw(4) == 0;
     if (draw(3) == 0) {
         batcher->handle_batch = NULL;
         batcher->sink = &scene.sink;
@@ -75,6 +75,7 @@ static void draw_pipeline(uint64_t drawn_from) {
     scene.quiet = true;
     weir_pipeline_options *options = &scene.options;
     options->source_count = 1 + draw(3);
+    scene.driver.cumulative = draw(4) == 0;
     options->max_outstanding = 1 + draw(2) * draw(400);
     options->processors.count = 1 + draw(4);
     options->processors.max_demand = draw(2) * (1 + draw(40));
@@ -129,6 +130,9 @@ static void befall(bool kills) {
         assert_int_equal(weir_runtime_advance(scene.rig.runtime, draw(20) * MS), WEIR_OK);
     if (what == 5 && kills && draw(3) == 0) stop_somebody();
     weir_runtime_step(scene.rig.runtime, 1 + draw(60));
+    weir_pipeline_stats stats;
+    assert_int_equal(weir_pipeline_read_stats(scene.pipeline, &stats), WEIR_OK);
+    pipeline_scene_expect_balance(&stats);
 }
 
 static void play(uint64_t drawn_from) {

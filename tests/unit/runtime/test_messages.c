@@ -140,6 +140,29 @@ static void timers_that_were_due_are_dropped_like_others(struct rig *rig) {
     rig_close(rig);
 }
 
+static weir_verdict wake_itself(weir_stage *self, struct player *player, uint64_t times) {
+    f.had++;
+    for (; times > 0; times--) {
+        note(weir_send_after(player->rig->runtime, weir_self(self), NULL, 0, 0, NULL));
+    }
+    return WEIR_CONTINUE;
+}
+
+/* By which it is called, and told nothing: nobody need know that it was not. */
+static void a_stage_that_stops_says_nothing_of_its_own_timers(struct rig *rig) {
+    struct player s = listener(WEIR_CONSUMER);
+    s.does.cast = wake_itself;
+    player_start(&s, rig, NULL);
+    f.stops_at = 2;
+    f.accepted = 1;
+    player_cast(&s, 5);
+    rig_rest(rig);
+    assert_int_equal(f.had, 2);
+    expect_dropped(rig, 4); /* they are counted */
+    rig_expect_log(rig, "");
+    rig_close(rig);
+}
+
 static weir_verdict tell_itself(weir_stage *self, struct player *player) {
     uint64_t number = 1;
     note(weir_cast(player->rig->runtime, weir_self(self), &number, sizeof number));
@@ -208,6 +231,7 @@ int main(void) {
         TEST_IN_WORLDS(a_stage_without_a_callback_has_none),
         TEST_IN_WORLDS(timers_count_when_they_are_due),
         TEST_IN_WORLDS(timers_that_were_due_are_dropped_like_others),
+        TEST_IN_WORLDS(a_stage_that_stops_says_nothing_of_its_own_timers),
         TEST_IN_WORLDS(a_stage_that_does_not_begin_drops_what_it_told_itself),
         cmocka_unit_test(none_is_lost_between_threads),
     };
