@@ -271,7 +271,8 @@ static void count_batch(const struct weir__crew *crew, weir_message *messages, s
     }
 }
 
-static weir_task_result handle_gathered(struct weir__crew *crew, weir_gathered *batch) {
+static weir_task_result handle_gathered(struct weir__crew *crew, weir_gathered *batch,
+                                        weir_task *self) {
     weir_pipeline *pipeline = crew->member->pipeline;
     weir_message *messages = batch->events;
     const size_t count = to_handle(batch);
@@ -307,12 +308,11 @@ static weir_task_result handle_gathered(struct weir__crew *crew, weir_gathered *
 static weir_task_result crew_task(void *context, const void *event, weir_task *self) {
     struct weir__crew *crew = context;
     weir_gathered *batch = (weir_gathered *)(uintptr_t)event; /* the child's, and nobody else's */
-    (void)self;
     if (!crew->bin->in_order) {
-        return handle_gathered(crew, batch);
+        return handle_gathered(crew, batch, self);
     }
     weir__lock(&crew->lock);
-    weir_task_result result = handle_gathered(crew, batch);
+    weir_task_result result = handle_gathered(crew, batch, self);
     weir__unlock(&crew->lock);
     return result;
 }
