@@ -58,10 +58,16 @@ void weir__thread_join(struct weir__thread *thread) {
 }
 
 int weir__thread_pin(unsigned core) {
+    return weir__thread_pin_among(&core, 1);
+}
+
+int weir__thread_pin_among(const unsigned *cores, unsigned count) {
     union weir__cores mask;
-    if (core >= WEIR__CORES_MAX) return EINVAL;
     memset(&mask, 0, sizeof mask);
-    CPU_SET_S(core, sizeof mask, &mask.set);
+    for (unsigned i = 0; i < count; i++) {
+        if (cores[i] >= WEIR__CORES_MAX) return EINVAL;
+        CPU_SET_S(cores[i], sizeof mask, &mask.set);
+    }
     return pthread_setaffinity_np(pthread_self(), sizeof mask, &mask.set);
 }
 

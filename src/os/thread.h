@@ -25,6 +25,9 @@ void weir__thread_join(struct weir__thread *thread);
 /* Pins the calling thread to one core. */
 int weir__thread_pin(unsigned core);
 
+/* Lets the calling thread run on any of these cores, and no others. */
+int weir__thread_pin_among(const unsigned *cores, unsigned count);
+
 /* The core that the calling thread is on, a moment ago.  Some nanoseconds: no system call, where
  * the C library can do without. */
 unsigned weir__thread_core(void);

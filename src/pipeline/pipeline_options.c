@@ -192,7 +192,7 @@ static weir_status check_batchers(const weir_pipeline_options *options) {
 /* ---- what a stage would refuse, too late: sources run by then ----------------- */
 
 static weir_status check_worker_of_processors(const weir_runtime *runtime, unsigned worker) {
-    return worker <= runtime->worker_count || worker >= WEIR_OWN_WORKER
+    return worker <= runtime->worker_count || worker >= WEIR_TIMELY_WORKER
                ? WEIR_OK
                : weir__refuse(WEIR_INVALID,
                               "processors.worker must be WEIR_WORKER(n) with n below %u, got %u",
