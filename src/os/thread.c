@@ -19,8 +19,12 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static void *enter_thread(void *argument) {
     struct weir__thread *thread = argument;
@@ -69,6 +73,29 @@ int weir__thread_pin_among(const unsigned *cores, unsigned count) {
         CPU_SET_S(cores[i], sizeof mask, &mask.set);
     }
     return pthread_setaffinity_np(pthread_self(), sizeof mask, &mask.set);
+}
+
+/* As the kernel knows it (struct sched_attr), up to what is set here. */
+struct attributes {
+    uint32_t bytes;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime; /* of a thread without priority: its slice, in ns */
+    uint64_t deadline;
+    uint64_t period;
+};
+
+void weir__thread_wake_soon(void) {
+    enum { SLICE_NS = 100000 /* the shortest that there is */ };
+    struct attributes attributes = {.bytes = sizeof attributes};
+    if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) == 0 &&
+        attributes.policy == SCHED_OTHER) {
+        attributes.runtime = SLICE_NS;
+        syscall(SYS_sched_setattr, 0, &attributes, 0);
+    }
+    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }
 
 unsigned weir__thread_core(void) {

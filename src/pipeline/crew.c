@@ -307,6 +307,13 @@ static void crew_discarded(void *context, uint64_t count, weir_discard cause) {
     (void)context, (void)count, (void)cause; /* whole batches, whose sources are told */
 }
 
+/* Where its gatherer is to live, but what is for few is not for long callbacks, nor for two. */
+static unsigned home_of_crew(const weir_pipeline_batcher *options) {
+    const bool apart = options->worker == WEIR_OWN_WORKER ||
+                       (options->worker == WEIR_TIMELY_WORKER && options->quick);
+    return apart ? WEIR_ANY_WORKER : options->worker;
+}
+
 weir_status weir__crew_start(struct weir__crew *crew, weir_ref *out) {
     const weir_pipeline_batcher *options = &crew->bin->options;
     const weir_pool_options pool = {
@@ -315,6 +322,7 @@ weir_status weir__crew_start(struct weir__crew *crew, weir_ref *out) {
         .threads = options->quick        ? WEIR_NONE
                    : crew->bin->in_order ? 1
                                          : options->count,
+        .worker = home_of_crew(options),
         .task = crew_task,
         .exited = crew_exited,
         .discarded = crew_discarded,

@@ -97,6 +97,7 @@ static unsigned next_worker(weir_runtime *runtime) {
 static enum weir__step step(weir_runtime *runtime, unsigned index) {
     struct weir__worker *worker = &runtime->workers[index];
     if (is_taken(worker)) {
+        weir__meter_note(&worker->host, UINT32_MAX); /* whoever looks sees what it has done */
         return WEIR__STEP_COLD;
     }
     weir__here = &worker->host;

@@ -220,11 +220,11 @@ static void idle(struct weir__worker *worker) {
 
 static void pin(struct weir__worker *worker) {
     weir_runtime *runtime = worker->host.runtime;
-    if (runtime->options.unpinned) {
+    if (weir__worker_is_timely(worker)) {
+        weir__timely_begin(worker);
         return;
     }
-    if (weir__worker_is_timely(worker)) {
-        weir__timely_pin(worker);
+    if (runtime->options.unpinned) {
         return;
     }
     int error = weir__thread_pin(worker->core);

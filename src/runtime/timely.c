@@ -49,7 +49,7 @@ weir_status weir__timely_open(weir_runtime *runtime) {
 }
 
 /* A thread may run where the one does that has started it, which may be a pinned worker. */
-void weir__timely_pin(struct weir__worker *worker) {
+static void pin_timely(struct weir__worker *worker) {
     const weir_runtime *runtime = worker->host.runtime;
     unsigned cores[WEIR_WORKERS_LIMIT];
     unsigned count = runtime->worker_count;
@@ -66,4 +66,11 @@ void weir__timely_pin(struct weir__worker *worker) {
                        "the timely worker runs where it was started: its cores cannot be set (%s)",
                        strerror(error));
     }
+}
+
+void weir__timely_begin(struct weir__worker *worker) {
+    if (!worker->host.runtime->options.unpinned) {
+        pin_timely(worker);
+    }
+    weir__thread_wake_soon();
 }

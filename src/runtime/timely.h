@@ -26,7 +26,7 @@
  */
 weir_status weir__timely_open(weir_runtime *runtime);
 
-/* The calling thread is the timely worker's: may run where that may. */
-void weir__timely_pin(struct weir__worker *worker);
+/* The calling thread is the timely worker's: it may run where that may, and soon when it wakes. */
+void weir__timely_begin(struct weir__worker *worker);
 
 #endif
