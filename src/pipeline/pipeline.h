@@ -9,6 +9,7 @@
  *   pipeline_list.c     what there is, and what it has done
  *   processor.h         processors, which handle messages one by one
  *   retries.c           what is to be tried again, in order of when
+ *   made.c, room.c      what handle_message makes: messages, and bytes of theirs
  *   fate.c              what becomes of messages that are not OK
  *   crew.c              a crew: handles a batcher's batches, one after the other or several
  *
@@ -38,6 +39,7 @@
 #include "base/atomic.h"
 #include "base/attributes.h"
 #include "memory/allocator.h"
+#include "pipeline/made.h"
 #include "pipeline/retries.h"
 
 #include <weir/inlet.h>
@@ -69,11 +71,10 @@ struct weir__processor {
     struct weir__retries waiting;
     weir_timer timer; /* of the first that waits; {0}: none is set */
     uint64_t timer_due;
-    weir_message *more; /* what the callback has made beside what it was given */
-    size_t more_count;
-    size_t more_room;
+    struct weir__made made; /* by the callback that runs */
     bool finishing;
-    weir_pool *pool; /* of one that blocks, which has nothing of the above */
+    weir_pool *pool;                  /* of one that blocks, which has nothing of the above, but */
+    struct weir__made_list task_made; /* for its tasks, each of which may need one */
 };
 
 struct weir__crew {

@@ -50,7 +50,7 @@ static uint64_t blocks_live(const weir_runtime *runtime) {
         live += weir__pool_live(&runtime->workers[i].host.pool);
         live += weir__pool_received(&runtime->workers[i].host.pool);
     }
-    return live;
+    return live + weir__pool_live(&runtime->loose);
 }
 
 weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *out) {
@@ -85,6 +85,7 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
         stashed += read_counter(&counters->stashed);
     }
     sum.blocks_live = blocks_live(runtime);
+    sum.blocks_made += read_counter(&runtime->loose.made);
     sum.messages_dropped += read_counter(&runtime->foreign_messages_dropped);
     uint64_t foreign = read_counter(&runtime->foreign_discarded);
     sum.emitted += foreign;

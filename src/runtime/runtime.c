@@ -78,6 +78,7 @@ static weir_runtime *make_runtime(const weir_runtime_options *options) {
     weir__index_open(&runtime->supervisors, &runtime->allocator);
     weir__index_open(&runtime->outputs, &runtime->allocator);
     weir__registry_open(&runtime->registry, &runtime->allocator);
+    weir__pool_open_loose(&runtime->loose, &runtime->allocator);
     weir__rng_seed(&runtime->rng, options->seed);
     return runtime;
 }
@@ -91,6 +92,7 @@ static void destroy_runtime(weir_runtime *runtime) {
         }
         weir__pool_close(&runtime->workers[i].host.pool);
     }
+    weir__pool_close(&runtime->loose);
     weir__registry_close(&runtime->registry);
     weir__names_close(&runtime->names);
     weir__callers_close(&runtime->calls);

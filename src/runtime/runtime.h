@@ -48,6 +48,7 @@ struct weir_runtime {
     struct weir__callers calls;
     struct weir__names names;
     struct weir__tokens tokens;
+    struct weir__pool loose;        /* blocks that no worker has made                   */
     struct weir__sheet sheet;       /* counters.c: what all do, for others to read */
     struct weir__index supervisors; /* by reference (parts/supervisor_kin.c), under a lock */
     uint32_t supervisors_lock;
