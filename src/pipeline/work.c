@@ -96,9 +96,9 @@ void weir__work_end_task(struct weir_work *work, weir_task *self, bool well) {
     if (work->made == NULL) {
         return;
     }
-    if (well) {
+    if (well && work->made->count > 0) {
         send_more(work->processor->member->pipeline, work->made, NULL, self);
-    } else {
+    } else if (work->made->count > 0) {
         weir__made_undo(work->made, 0); /* it makes them again, if it is tried again */
     }
     weir__made_give(&work->processor->task_made, work->made);
