@@ -147,11 +147,12 @@ typedef struct weir_callbacks {
  * the rest are taken a warning is logged, and it is WEIR_SPREAD.
  * WEIR_TIMELY_WORKER: on one more worker, where nobody lives but who says this.  For stages with a
  * time to keep and short callbacks (batchers, retries, rates): what others of the runtime do does
- * not delay them, however long their callbacks take.  It opens with the first such stage (its
- * thread is a worker that is pinned to no core), and sleeps while it has nothing to do.  What goes
- * to and from it crosses to another thread, though; and a stage there with long callbacks spoils
- * it for all.  Its consumers do not follow it there, but by WEIR_WITH_PRODUCER.  Errors, beside
- * those of weir_stage_start: SYSTEM where its thread cannot be started.
+ * not delay them, however long their callbacks take.  It opens with the first such stage: a thread,
+ * "weir/timely", that is pinned to no core, sleeps while it has nothing to do, and asks the system
+ * to run soon when it wakes (short slices, and nice -10 where the process may have that).  What
+ * goes to and from it crosses to another thread, though; and a stage there with long callbacks
+ * spoils it for all.  Its consumers do not follow it there, but by WEIR_WITH_PRODUCER.  Errors,
+ * beside those of weir_stage_start: SYSTEM where its thread cannot be started.
  *
  * Whose consumer a stage will be is what subscribe_to says, or a supervisor's subscriptions; where
  * nothing says it, in a row (weir_stages_start), the stage before it.

@@ -88,12 +88,19 @@ struct attributes {
 };
 
 void weir__thread_wake_soon(void) {
-    enum { SLICE_NS = 100000 /* the shortest that there is */ };
+    enum { SLICE_NS = 100000 /* the shortest that there is */, NICE = -10, NOT_ITS_CHILDREN = 1 };
     struct attributes attributes = {.bytes = sizeof attributes};
     if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) == 0 &&
         attributes.policy == SCHED_OTHER) {
+        const int32_t nice = attributes.nice;
+        attributes.bytes = sizeof attributes;
+        attributes.flags |= NOT_ITS_CHILDREN;
         attributes.runtime = SLICE_NS;
-        syscall(SYS_sched_setattr, 0, &attributes, 0);
+        attributes.nice = nice < NICE ? nice : NICE;
+        if (syscall(SYS_sched_setattr, 0, &attributes, 0) != 0) {
+            attributes.nice = nice; /* for which a right is needed */
+            syscall(SYS_sched_setattr, 0, &attributes, 0);
+        }
     }
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }

@@ -30,8 +30,9 @@ int weir__thread_pin_among(const unsigned *cores, unsigned count);
 
 /*
  * The calling thread sleeps much, works little, and is to run soon when it wakes: it asks for short
- * slices, for which it gets its turn earlier (Linux from 6.12 on), and for timers that are not put
- * off to save power.  Where the system knows neither nothing has changed.
+ * slices, for which it gets its turn earlier (Linux from 6.12 on), for a nice value of -10, where
+ * the process may, and for timers that are not put off to save power.  What the system refuses
+ * stays as it is, and so does a thread that has another policy (SCHED_RR).
  */
 void weir__thread_wake_soon(void);
 

@@ -20,6 +20,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 struct view {
     pthread_t self;
@@ -101,6 +103,27 @@ static void pinning_to_no_core_is_refused(void **state) {
     assert_int_equal(weir__topology_cores(NULL, 0), before);
 }
 
+static void look_awake(void *argument) {
+    struct view *view = argument;
+    const int policy = sched_getscheduler(0);
+    const int before = getpriority(PRIO_PROCESS, 0);
+    weir__thread_wake_soon();
+    const int after = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+    view->core = after == policy && getpriority(PRIO_PROCESS, 0) <= before;
+    view->pinned = prctl(PR_GET_TIMERSLACK);
+}
+
+/* Whatever the process may: it asks for no right that it has not. */
+static void wakes_soon(void **state) {
+    (void)state;
+    struct weir__thread thread;
+    struct view view;
+    assert_int_equal(weir__thread_start(&thread, "soon", look_awake, &view), 0);
+    weir__thread_join(&thread);
+    assert_true(view.core);
+    assert_int_equal(view.pinned, 1); /* ns */
+}
+
 enum { THREADS = 4096 };
 
 static void wait_for_word(void *word) {
@@ -135,7 +158,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refused_start_changes_nothing), cmocka_unit_test(runs_under_its_name),
         cmocka_unit_test(blocks_all_but_faults),           cmocka_unit_test(pins_to_a_core),
-        cmocka_unit_test(pinning_to_no_core_is_refused),
+        cmocka_unit_test(pinning_to_no_core_is_refused),   cmocka_unit_test(wakes_soon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,9 @@ static void spoil_others(int which) {
     case 33:
         scene.options.processors.worker = WEIR_WORKER(98);
         break;
+    case 35:
+        scene.batchers[1].worker = WEIR_WORKER(7);
+        break;
     case 34:
         first->handle_batch = NULL, first->sink = &sound, first->count = 3;
         break;
@@ -200,6 +203,7 @@ static const char *const why[] = {
     "batcher_count must be 1..256 where there are batchers, got 0",
     "processors.worker must be WEIR_WORKER(n) with n below 1, got 98",
     "batchers[0].sink_contexts must be set for a sink with count 3: one for each",
+    "batchers[1].worker must be WEIR_WORKER(n) with n below 1, got 7",
 };
 
 /* Of another runtime: the refusal comes before any of its sources is opened. */

@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 /* ---- who lives there ----------------------------------------------------- */
 
@@ -91,11 +92,13 @@ static struct {
     weir_ref opener;
     weir_ref timely;
     unsigned cores; /* that the timely thread may run on */
+    int slack;      /* its timers', in ns                */
 } scene;
 
 static weir_verdict count_cores(weir_stage *self, const void *message, size_t bytes) {
     (void)self, (void)message, (void)bytes;
     cpu_set_t mask;
+    scene.slack = prctl(PR_GET_TIMERSLACK);
     if (sched_getaffinity(0, sizeof mask, &mask) == 0) scene.cores = (unsigned)CPU_COUNT(&mask);
     return WEIR_CONTINUE;
 }
@@ -133,6 +136,7 @@ static void it_may_run_on_all_cores(void **state) {
     assert_int_equal(weir_cast(rig.runtime, scene.timely, NULL, 0), WEIR_OK);
     assert_int_equal(weir_runtime_settle(rig.runtime, WEIR_FOREVER), WEIR_OK);
     assert_int_equal(scene.cores, weir__topology_cores(NULL, 0));
+    assert_int_equal(scene.slack, 1); /* it is to run when it wakes */
     rig_close(&rig);
 }
 
