@@ -26,8 +26,8 @@
  * neighbour on that worker whose callback takes long delays it by as much.  Where callbacks are
  * long, have the batcher live where there are none: with `worker` WEIR_TIMELY_WORKER (stage.h) a
  * batch goes within 1 ms of its time, whatever the others do, as long as the system gives that
- * thread a core.  It costs that events cross to another thread.  (A batch has gone when it is in its
- * consumer's queue or the batcher's buffer: a consumer that is busy handles it later.)
+ * thread a core.  It costs that events cross to another thread.  (A batch has gone when it is in
+ * its consumer's queue or the batcher's buffer: a consumer that is busy handles it later.)
  *
  * Marks (mark.h).  A flush, the end of a file and a program's own marks have all open batches go
  * (WEIR_BY_FLUSH), and go on behind them.  A watermark has none go: it goes on when all batches

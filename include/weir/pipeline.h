@@ -146,8 +146,8 @@ typedef struct weir_pipeline_batcher {
     /*
      * As in stage.h: where its batches are gathered, and what hands them to the threads that handle
      * them, lives.  Default WEIR_ANY_WORKER.  WEIR_TIMELY_WORKER: a batch goes to its thread within
-     * 1 ms of its time, whatever processors are at work on.  WEIR_OWN_WORKER is for gathering alone.
-     * `quick`: batches are handled there, too, but not on the timely worker.
+     * 1 ms of its time, whatever processors are at work on.  WEIR_OWN_WORKER is for gathering
+     * alone.  `quick`: batches are handled there, too, but not on the timely worker.
      */
     unsigned worker;
     uintptr_t reserved[6]; /* for later versions (version.h): zero */

@@ -59,13 +59,13 @@ static void move_time(weir_runtime *runtime, uint64_t until_ns) {
 }
 
 /* A callback of its takes virtual time still. */
-static bool is_taken(const struct weir__worker *worker) {
-    return worker->taken_until > worker->host.runtime->virtual_ns;
+static bool is_amid_callback(const struct weir__worker *worker) {
+    return worker->amid_until > worker->host.runtime->virtual_ns;
 }
 
 void weir__runtime_takes(weir_stage *self, uint64_t ns) {
     struct weir__worker *worker = WEIR__CONTAINER_OF(self->host, struct weir__worker, host);
-    worker->taken_until = weir__clock_deadline(self->host->runtime->virtual_ns, ns);
+    worker->amid_until = weir__clock_deadline(self->host->runtime->virtual_ns, ns);
 }
 
 /* The next timer's moment; UINT64_MAX: there is none that time will come to. */
@@ -74,7 +74,7 @@ static uint64_t next_due(const weir_runtime *runtime) {
     for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
         const struct weir__worker *worker = &runtime->workers[i];
         uint64_t own =
-            is_taken(worker) ? worker->taken_until : weir__timers_due(&worker->host.timers);
+            is_amid_callback(worker) ? worker->amid_until : weir__timers_due(&worker->host.timers);
         due = own < due ? own : due;
     }
     bool never = runtime->options.mode == WEIR_SIMULATED && due > virtual_end_ns;
@@ -96,7 +96,7 @@ static unsigned next_worker(weir_runtime *runtime) {
 
 static enum weir__step step(weir_runtime *runtime, unsigned index) {
     struct weir__worker *worker = &runtime->workers[index];
-    if (is_taken(worker)) {
+    if (is_amid_callback(worker)) {
         weir__meter_note(&worker->host, UINT32_MAX); /* whoever looks sees what it has done */
         return WEIR__STEP_COLD;
     }
@@ -115,7 +115,8 @@ static enum weir__step step(weir_runtime *runtime, unsigned index) {
 /* Other threads' messages come to workers that were found cold, too. */
 static bool any_waiting(const weir_runtime *runtime) {
     for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
-        if (weir__bell_pending(&runtime->workers[i].bell) && !is_taken(&runtime->workers[i])) {
+        if (weir__bell_pending(&runtime->workers[i].bell) &&
+            !is_amid_callback(&runtime->workers[i])) {
             return true;
         }
     }

@@ -101,6 +101,7 @@ static void opened_main(void *unused) {
 static void called_main(void *unused) {
     (void)unused;
     weir_ref stage;
+    world.least = 4; /* epochs to be read, among which it may open */
     world_open_runtime();
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,

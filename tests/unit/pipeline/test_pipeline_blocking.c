@@ -5,8 +5,8 @@
  * Goal: a task gives its message new bytes, makes more of it, and acknowledges it, as a stage does;
  * what it made is not there where it failed; bytes last until the message is settled, and
  * longer in no case; a steady flow makes no blocks anew.
- * Method: scenes, in worlds with virtual time; what was written is looked at where the batch is handled, and
- * nothing is left at the end (the scene asserts that).
+ * Method: scenes, in worlds with virtual time; what was written is looked at where the batch is
+ * handled, and nothing is left at the end (the scene asserts that).
  */
 #include "support/cmocka.h"
 #include "support/pipeline_scene.h"

@@ -5,8 +5,8 @@
  * Goal: with WEIR_TIMELY_WORKER a batch is with who handles it within 1 ms of its time, while
  * all workers are amid callbacks of 200 ms; without, it is late by those; quick ones are gathered
  * there, and handled elsewhere.
- * Method: a simulated runtime, in which the callbacks of a neighbour take virtual time; and where the
- * pipeline's stages live.
+ * Method: a simulated runtime, in which the callbacks of a neighbour take virtual time; and where
+ * the pipeline's stages live.
  */
 #include "support/cmocka.h"
 #include "support/pipeline_scene.h"
