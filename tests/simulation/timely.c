@@ -12,7 +12,7 @@
 #include "driver.h"
 #include "world.h"
 
-enum { STARTERS = 2, STAGES = 2 };
+enum { STARTERS = 2, STAGES = 2, SETTLERS = 6 };
 
 static uint64_t sent, came, dropped;
 
@@ -98,10 +98,18 @@ static void opened_main(void *unused) {
     end_all();
 }
 
+/* The callback's own is at rest only then, too. */
+static void settle(void *unused) {
+    (void)unused;
+    moment(60);
+    must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
+    SIM_REQUIRE(sent == 1 && came == 1);
+}
+
 static void called_main(void *unused) {
     (void)unused;
+    int settlers[SETTLERS];
     weir_ref stage;
-    world.least = 4; /* epochs to be read, among which it may open */
     world_open_runtime();
     const weir_stage_options options = {
         .kind = WEIR_CONSUMER,
@@ -111,9 +119,8 @@ static void called_main(void *unused) {
         .on = {.handle_events = take, .handle_cast = open_in_callback}};
     must(weir_stage_start(world.runtime, &options, &stage));
     must(weir_cast(world.runtime, stage, NULL, 0));
-    moment(60);
-    must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
-    SIM_REQUIRE(sent == 1 && came == 1); /* the callback's own is at rest only then, too */
+    for (int i = 0; i < SETTLERS; i++) settlers[i] = sim_spawn("settler", settle, NULL);
+    for (int i = 0; i < SETTLERS; i++) sim_join(settlers[i]);
     end_all();
 }
 
