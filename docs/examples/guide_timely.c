@@ -44,7 +44,7 @@ static void start_rows(weir_runtime *runtime, weir_inlet **inlet) {
                                      .worker = WEIR_WITH_PRODUCER, /* it is quick, too */
                                      .subscribe_to = &batches,
                                      .subscribe_count = 1,
-                                     .on.handle_events = insert};
+                                     .on = {.handle_events = insert}};
     weir_must(weir_stage_start(runtime, &sink, NULL));
 }
 
