@@ -43,13 +43,20 @@ struct Late {
     const char *name;
     gather_late late;
 };
-constexpr Late kLate[] = {{"late/alone", {0, 0, false}},
-                          {"late/neighbour,us:1", {1000, 1, false}},
-                          {"late/neighbour,us:20", {20000, 1, false}},
-                          {"late/neighbour,us:64x5", {320000, 64, false}},
-                          {"late/neighbour,us:64x20", {1280000, 64, false}},
-                          {"late/neighbour,us:1000", {1000000, 1, false}},
-                          {"late/neighbour,us:1000,own_worker", {1000000, 1, true}}};
+constexpr Late kLate[] = {
+    {"late/alone", {0, 0, GATHER_WITH_NEIGHBOUR, 0, 0}},
+    {"late/neighbour,us:1", {1000, 1, GATHER_WITH_NEIGHBOUR, 0, 1}},
+    {"late/neighbour,us:20", {20000, 1, GATHER_WITH_NEIGHBOUR, 0, 1}},
+    {"late/neighbour,us:64x5", {320000, 64, GATHER_WITH_NEIGHBOUR, 0, 1}},
+    {"late/neighbour,us:64x20", {1280000, 64, GATHER_WITH_NEIGHBOUR, 0, 1}},
+    {"late/neighbour,us:1000", {1000000, 1, GATHER_WITH_NEIGHBOUR, 0, 1}},
+    {"late/neighbour,us:1000,own_worker", {1000000, 1, GATHER_ON_ANOTHER, 0, 1}},
+    {"late/neighbour,us:200000", {200000000, 1, GATHER_WITH_NEIGHBOUR, 0, 1}},
+    {"late/neighbour,us:200000,timely", {200000000, 1, GATHER_TIMELY, 0, 1}},
+    {"late/neighbours:2,us:200000,timely", {200000000, 1, GATHER_TIMELY, 0, 2}},
+    {"late/neighbours:2,us:200000,pause:500,timely", {200000000, 1, GATHER_TIMELY, 500, 2}},
+    {"late/neighbours:2,us:64x5,timely", {320000, 64, GATHER_TIMELY, 0, 2}},
+    {"late/alone,timely", {0, 0, GATHER_TIMELY, 0, 0}}};
 
 void add_late(const Late &row) {
     rows::add_figures(std::string("weir/") + row.name, [row] {

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * An inlet that this thread pushes into every 50 us, for one of 300 keys each; a batcher with a
- * timeout of 10 ms, whose batches are never full; and, on the batcher's worker, a producer and a
- * consumer that always have something to do.
+ * timeout of 10 ms, whose batches are never full; and neighbours: a producer and a consumer that
+ * always have something to do, on a worker.
  */
 #include "gather_late.h"
 
@@ -42,18 +42,18 @@ static weir_verdict spin(weir_stage *self, weir_batch batch) {
     return WEIR_CONTINUE;
 }
 
-static void start_neighbour(void) {
+static void start_neighbour(unsigned worker) {
     weir_ref producer;
     const weir_stage_options first = {.kind = WEIR_PRODUCER,
                                       .event_bytes = sizeof(uint64_t),
-                                      .worker = WEIR_WORKER(0),
+                                      .worker = WEIR_WORKER(worker),
                                       .on.handle_demand = produce};
     part_must(weir_stage_start(field.runtime, &first, &producer));
     const size_t most = 2 * (size_t)field.late.batch;
     const weir_subscribe_to to = {.producer = producer,
                                   .options = {.max_demand = most, .min_demand = most - 1}};
     const weir_stage_options second = {.kind = WEIR_CONSUMER,
-                                       .worker = WEIR_WORKER(0),
+                                       .worker = WEIR_WORKER(worker),
                                        .subscribe_to = &to,
                                        .subscribe_count = 1,
                                        .on.handle_events = spin};
@@ -80,13 +80,18 @@ static weir_verdict note(weir_stage *self, weir_batch batch) {
     return WEIR_CONTINUE;
 }
 
+static unsigned home_of_batcher(void) {
+    return field.late.home == GATHER_TIMELY ? WEIR_TIMELY_WORKER
+                                            : WEIR_WORKER(field.late.home == GATHER_ON_ANOTHER);
+}
+
 static void start_batcher(weir_subscribe_to to) {
     weir_subscribe_to batches = {0};
     const weir_batcher_options batcher = {.event_bytes = sizeof(uint64_t),
                                           .size = 1000000,
                                           .timeout_ns = TIMEOUT_NS,
                                           .key = key_of,
-                                          .worker = WEIR_WORKER(field.late.own_worker ? 1 : 0),
+                                          .worker = home_of_batcher(),
                                           .subscribe_to = &to,
                                           .subscribe_count = 1};
     part_must(weir_batcher_start(field.runtime, &batcher, &batches.producer));
@@ -107,12 +112,13 @@ static int by_value(const void *one, const void *other) {
 }
 
 static uint64_t push_for_a_while(weir_inlet *inlet) {
+    const long pause_ns = field.late.pause_us > 0 ? 1000L * field.late.pause_us : PAUSE_NS;
     uint64_t number = 0;
     double until = race_clock_ns() + RUN_NS;
     while (race_clock_ns() < until) {
         part_must(weir_inlet_push(inlet, &number, 1, WEIR_FOREVER));
         number++;
-        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = pause_ns}, NULL);
     }
     return number;
 }
@@ -123,12 +129,11 @@ struct gather_lateness gather_late_run(struct gather_late late) {
     weir_subscribe_to to = {0};
     weir_inlet *inlet;
     part_must(weir_runtime_open(&(weir_runtime_options){.workers = 2}, &field.runtime));
-    const weir_inlet_options options = {.event_bytes = sizeof(uint64_t),
-                                        .when_full = WEIR_BLOCK,
-                                        .worker = WEIR_WORKER(late.own_worker ? 1 : 0)};
+    const weir_inlet_options options = {
+        .event_bytes = sizeof(uint64_t), .when_full = WEIR_BLOCK, .worker = home_of_batcher()};
     part_must(weir_inlet_open(field.runtime, &options, &inlet, &to.producer));
     start_batcher(to);
-    if (late.callback_ns > 0) start_neighbour();
+    for (unsigned i = 0; i < late.neighbours; i++) start_neighbour(i);
     uint64_t pushed = push_for_a_while(inlet);
     part_must(weir_runtime_drain(field.runtime, WEIR_FOREVER, NULL));
     weir_inlet_close(inlet);

@@ -12,10 +12,18 @@
 extern "C" {
 #endif
 
+typedef enum gather_home {
+    GATHER_WITH_NEIGHBOUR, /* the batcher lives on the neighbour's worker     */
+    GATHER_ON_ANOTHER,     /* on the other one, with the inlet                */
+    GATHER_TIMELY          /* on the timely worker, with the inlet                */
+} gather_home;
+
 struct gather_late {
     uint64_t callback_ns; /* of a neighbour's callbacks together; 0: there is none */
     uint64_t batch;       /* so many of them: it always has work, an event in each */
-    bool own_worker;      /* the batcher has one of its own                         */
+    gather_home home;
+    unsigned pause_us;   /* between two events; 0: 50                              */
+    unsigned neighbours; /* 2: one on the other worker, too                        */
 };
 
 struct gather_lateness {

@@ -78,18 +78,30 @@ static weir_outcome handle_batch(void *context, weir_message *messages, size_t c
     return WEIR_MESSAGE_OK;
 }
 
-static void run_pipeline(weir_runtime *runtime, struct flood *flood, bool quick) {
+/* As many bytes as it had. */
+static weir_outcome set_message(void *context, weir_work *work, weir_message *message) {
+    (void)context;
+    return weir_work_set(work, message->data.at, message->data.count) ? WEIR_MESSAGE_OK
+                                                                      : WEIR_MESSAGE_NAK;
+}
+
+static void run_pipeline(weir_runtime *runtime, struct flood *flood, enum pipeline_manner manner) {
+    const bool timely = manner == PIPELINE_TIMELY;
+    const bool blocking = manner == PIPELINE_TASKS || manner == PIPELINE_SETS;
     const weir_pipeline_batcher batcher = {.name = "count",
                                            .size = BATCH,
                                            .timeout_ns = 10000000,
-                                           .quick = quick,
+                                           .quick = manner == PIPELINE_QUICK,
+                                           .worker = timely ? WEIR_TIMELY_WORKER : WEIR_ANY_WORKER,
                                            .handle_batch = handle_batch};
     const weir_pipeline_options options = {
         .context = flood,
         .source = &flood_driver,
         .source_contexts = (void *[]){flood},
         .source_count = 1,
-        .processors = {.count = PROCESSORS, .handle_message = handle_message},
+        .processors = {.count = PROCESSORS,
+                       .blocking = blocking,
+                       .handle_message = manner == PIPELINE_SETS ? set_message : handle_message},
         .batchers = &batcher,
         .batcher_count = 1};
     weir_pipeline *pipeline;
@@ -178,7 +190,7 @@ struct race_result pipeline_graph_run(struct pipeline_graph graph, uint64_t coun
     if (graph.manner == PIPELINE_BARE) {
         run_bare(runtime, &flood);
     } else {
-        run_pipeline(runtime, &flood, graph.manner == PIPELINE_QUICK);
+        run_pipeline(runtime, &flood, graph.manner);
     }
     weir_accounts accounts;
     part_must(weir_runtime_close(runtime, &accounts));

@@ -23,6 +23,9 @@ enum pipeline_manner {
     PIPELINE_BARE,    /* by hand                                    */
     PIPELINE_QUICK,   /* a pipeline whose batches are handled on a worker */
     PIPELINE_THREADS, /* ... on a thread, as those that may block   */
+    PIPELINE_TIMELY,  /* the same, gathered on the timely worker        */
+    PIPELINE_TASKS,   /* the same as THREADS, and so are processors: blocking ones */
+    PIPELINE_SETS,    /* the same, and each message gets new bytes      */
     PIPELINE_MANNERS
 };
 

@@ -24,7 +24,10 @@
  * Time.  No event waits longer than timeout_ns for its batch to go, as long as the batcher's worker
  * comes to it: there is one timer for all batches, and whatever comes has it look at the clock.  A
  * neighbour on that worker whose callback takes long delays it by as much.  Where callbacks are
- * long, give the batcher a worker on which there are none (option `worker`; WEIR_OWN_WORKER).
+ * long, have the batcher live where there are none: with `worker` WEIR_TIMELY_WORKER (stage.h) a
+ * batch goes within 1 ms of its time, whatever the others do, as long as the system gives that
+ * thread a core.  It costs that events cross to another thread.  (A batch has gone when it is in
+ * its consumer's queue or the batcher's buffer: a consumer that is busy handles it later.)
  *
  * Marks (mark.h).  A flush, the end of a file and a program's own marks have all open batches go
  * (WEIR_BY_FLUSH), and go on behind them.  A watermark has none go: it goes on when all batches
@@ -120,7 +123,8 @@ typedef struct weir_batcher_options {
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context; /* handed to all of them                                             */
 
-    unsigned worker;    /* these as in weir_stage_options; sizes and demand in batches  */
+    unsigned worker;    /* these as in weir_stage_options; sizes and demand in batches; */
+                        /* WEIR_TIMELY_WORKER keeps its time beside long callbacks      */
     size_t buffer_size; /* batches that may wait; default WEIR_INFINITY (see above)     */
     weir_keep buffer_keep;
     /* A partition dispatcher without a hash of its own has weir_gathered_by_key. */

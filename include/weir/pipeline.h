@@ -123,7 +123,8 @@ typedef struct weir_processors {
      * pipeline; it may be closed before, and the pipeline goes on at its rate. */
     weir_rate *rate;
     /* Unless NULL: called with what came together, before handle_message is with each of them: to
-     * look up many things at once.  Not with `blocking`. */
+     * look up many things at once.  Not with `blocking`, whose messages are begun one by one, as
+     * threads are free: what blocks and is to be for many at once is a batcher's handle_batch. */
     void (*prepare)(void *context, weir_message *messages, size_t count);
     /* Default: every message is OK. */
     weir_outcome (*handle_message)(void *context, weir_work *work, weir_message *message);
@@ -158,6 +159,13 @@ typedef struct weir_pipeline_batcher {
 
     weir_tries retry;      /* of what fails in its batches; default the pipeline's               */
     bool quick;            /* handle_batch, or the sink, does not block: it runs on a worker     */
+    /*
+     * As in stage.h: where its batches are gathered, and what hands them to the threads that handle
+     * them, lives.  Default WEIR_ANY_WORKER.  WEIR_TIMELY_WORKER: a batch goes to its thread within
+     * 1 ms of its time, whatever processors are at work on.  WEIR_OWN_WORKER is for gathering
+     * alone.  `quick`: batches are handled there, too, but not on the timely worker.
+     */
+    unsigned worker;
     uintptr_t reserved[6]; /* for later versions (version.h): zero */
 } weir_pipeline_batcher;
 
@@ -366,6 +374,8 @@ weir_status weir_pipeline_test(weir_pipeline *pipeline, const weir_message *mess
 /*
  * For a running handle_message, of its message.
  *
+ * All of them may be called in `blocking` processors, too: bytes lie in memory that is no worker's.
+ *
  * weir_work_set   new data, copied; what it had is let go.  false: no memory
  * weir_work_room  the same, to be written by the caller, who gets `count` bytes.  NULL: no memory
  * weir_work_more  one message more: a copy of it, to be filled, with the same bytes as yet.  It
@@ -374,7 +384,6 @@ weir_status weir_pipeline_test(weir_pipeline *pipeline, const weir_message *mess
  *                 handle_message returns, or the next call.  NULL: no memory
  * weir_work_ack   settles it now, by its outcome, and it goes on: its source is not told of what
  *                 becomes of it (Broadway's ack_immediately).  false: no memory
- * Processors that are `blocking` have no memory for these: they are refused there (weir_refusal).
  */
 bool weir_work_set(weir_work *work, const void *data, size_t count);
 char *weir_work_room(weir_work *work, size_t count);

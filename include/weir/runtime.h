@@ -278,7 +278,8 @@ weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason);
  */
 weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts);
 
-/* How many workers there are; how many stages are alive (an estimate). */
+/* How many workers there are, but for the timely one (WEIR_TIMELY_WORKER, stage.h); how many stages
+ * are alive (an estimate). */
 unsigned weir_runtime_workers(const weir_runtime *runtime);
 size_t weir_runtime_stages(const weir_runtime *runtime);
 

@@ -145,6 +145,14 @@ typedef struct weir_callbacks {
  * for.  Who lives there already stays, so start it early: it gets the worker with the fewest
  * stages, and a warning is logged if those are any.  One worker is always left to the others: when
  * the rest are taken a warning is logged, and it is WEIR_SPREAD.
+ * WEIR_TIMELY_WORKER: on one more worker, where nobody lives but who says this.  For stages with a
+ * time to keep and short callbacks (batchers, retries, rates): what others of the runtime do does
+ * not delay them, however long their callbacks take.  It opens with the first such stage: a thread,
+ * "weir/timely", that is pinned to no core, sleeps while it has nothing to do, and asks the system
+ * to run soon when it wakes (short slices, and nice -10 where the process may have that).  What
+ * goes to and from it crosses to another thread, though; and a stage there with long callbacks
+ * spoils it for all.  Its consumers do not follow it there, but by WEIR_WITH_PRODUCER.  Errors,
+ * beside those of weir_stage_start: SYSTEM where its thread cannot be started.
  *
  * Whose consumer a stage will be is what subscribe_to says, or a supervisor's subscriptions; where
  * nothing says it, in a row (weir_stages_start), the stage before it.
@@ -154,6 +162,7 @@ typedef struct weir_callbacks {
 #define WEIR_WITH_PRODUCER  0xffffffffu
 #define WEIR_SPREAD         0xfffffffeu
 #define WEIR_OWN_WORKER     0xfffffffdu
+#define WEIR_TIMELY_WORKER  0xfffffffcu
 
 typedef struct weir_stage_options {
     weir_kind kind;          /* required                                                */

@@ -55,6 +55,11 @@ void weir__pool_open(struct weir__pool *pool, const struct weir__allocator *allo
     pool->allocator = allocator;
 }
 
+void weir__pool_open_loose(struct weir__pool *pool, const struct weir__allocator *allocator) {
+    weir__pool_open(pool, allocator);
+    pool->loose = true;
+}
+
 static void free_block(struct weir__pool *pool, struct weir__block *block) {
     weir__unpoison(events_of(block), block->bytes - WEIR__BLOCK_HEADER_BYTES);
     weir__free(pool->allocator, block, block->bytes);
@@ -138,6 +143,22 @@ struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes
     return block;
 }
 
+struct weir__block *weir__pool_get_loose(struct weir__pool *pool, size_t bytes) {
+    const size_t room = (bytes + 15) / 16 * 16;
+    struct weir__block *block =
+        weir__alloc(pool->allocator, WEIR__BLOCK_HEADER_BYTES + room, WEIR__CACHE_LINES);
+    if (block == NULL) return NULL;
+    *block = (struct weir__block){.event_bytes = 1,
+                                  .size_class = WEIR__POOL_CLASSES,
+                                  .bytes = WEIR__BLOCK_HEADER_BYTES + room,
+                                  .home = pool,
+                                  .capacity = (uint32_t)room};
+    weir__store_relaxed_u32(&block->refs, 1);
+    weir__fetch_add_u64(&pool->made, 1);
+    weir__fetch_add_u64(&pool->taken, 1);
+    return block;
+}
+
 /* --- the way home --------------------------------------------------------------------------- */
 
 /* The owner puts a block away, or frees it when its kind is not kept. */
@@ -149,6 +170,11 @@ static void put_home(struct weir__pool *pool, struct weir__block *block) {
     }
     block->next = pool->free[block->size_class];
     pool->free[block->size_class] = block;
+}
+
+static void free_loose(struct weir__pool *home, struct weir__block *block) {
+    free_block(home, block);
+    weir__fetch_add_u64(&home->back, 1); /* P2 */
 }
 
 static void send_chain(struct weir__pool *home, struct weir__block *first) {
@@ -230,6 +256,8 @@ void weir__pool_put(struct weir__block *block, struct weir__pool *here) {
     weir__poison(events_of(block), block->bytes - WEIR__BLOCK_HEADER_BYTES - words_bytes(block));
     if (here == home) {
         put_home(home, block);
+    } else if (home->loose) {
+        free_loose(home, block);
     } else if (here == NULL) {
         block->next = NULL;
         weir__fetch_add_u64(&home->strays, 1);

@@ -9,6 +9,9 @@
  * turn, or when it is long, the chain is pushed on the home's `returned` stack
  * in one operation, and the owner takes that stack whole when a list is empty.
  *
+ * A pool of *loose* blocks is no worker's: any thread makes them, whoever drops the last reference
+ * frees them, and no list keeps them.
+ *
  * (writers, readers, label table, progress and wrap: see pool.c)
  */
 #ifndef WEIR__MEMORY_POOL_H
@@ -45,6 +48,7 @@ struct weir__pool {
     _Alignas(128) struct weir__block *free[WEIR__POOL_CLASSES];
     struct weir__pool_chain chains[WEIR__POOL_CHAINS];
     bool chained; /* some chain may hold blocks */
+    bool loose;   /* constant */
     const struct weir__allocator *allocator;
     uint64_t made;                   /* blocks ever allocated (atomic: read by observers)        */
     uint64_t taken;                  /* blocks ever handed out (atomic: read by observers)       */
@@ -62,6 +66,7 @@ struct weir__pool {
 };
 
 void weir__pool_open(struct weir__pool *pool, const struct weir__allocator *allocator);
+void weir__pool_open_loose(struct weir__pool *pool, const struct weir__allocator *allocator);
 
 /*
  * Frees every block that is home, and returns the number that are not: 0 but
@@ -77,6 +82,13 @@ uint64_t weir__pool_close(struct weir__pool *pool);
  */
 struct weir__block *weir__pool_get(struct weir__pool *pool, uint32_t event_bytes,
                                    const weir_event_type *type, uint64_t events);
+
+/*
+ * Of a pool of loose blocks: one for so many bytes, which the caller holds once; nothing is in
+ * spare, so it is held and dropped like a block of somebody else's, wherever that is.
+ * NULL: no memory.  Any thread.
+ */
+struct weir__block *weir__pool_get_loose(struct weir__pool *pool, size_t bytes);
 
 /*
  * A block to go on filling, with room for `events` more: *block, if it has it

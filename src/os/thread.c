@@ -24,8 +24,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static void *enter_thread(void *argument) {
     struct weir__thread *thread = argument;
@@ -84,13 +88,49 @@ void weir__thread_join(struct weir__thread *thread) {
 }
 
 int weir__thread_pin(unsigned core) {
+    return weir__thread_pin_among(&core, 1);
+}
+
+int weir__thread_pin_among(const unsigned *cores, unsigned count) {
     union weir__cores mask;
-    if (core >= WEIR__CORES_MAX) return EINVAL;
     memset(&mask, 0, sizeof mask);
-    CPU_SET_S(core, sizeof mask, &mask.set);
+    for (unsigned i = 0; i < count; i++) {
+        if (cores[i] >= WEIR__CORES_MAX) return EINVAL;
+        CPU_SET_S(cores[i], sizeof mask, &mask.set);
+    }
     int error = pthread_setaffinity_np(pthread_self(), sizeof mask, &mask.set);
     is_pinned = is_pinned || error == 0;
     return error;
+}
+
+/* As the kernel knows it (struct sched_attr), up to what is set here. */
+struct attributes {
+    uint32_t bytes;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime; /* of a thread without priority: its slice, in ns */
+    uint64_t deadline;
+    uint64_t period;
+};
+
+void weir__thread_wake_soon(void) {
+    enum { SLICE_NS = 100000 /* the shortest that there is */, NICE = -10, NOT_ITS_CHILDREN = 1 };
+    struct attributes attributes = {.bytes = sizeof attributes};
+    if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) == 0 &&
+        attributes.policy == SCHED_OTHER) {
+        const int32_t nice = attributes.nice;
+        attributes.bytes = sizeof attributes;
+        attributes.flags |= NOT_ITS_CHILDREN;
+        attributes.runtime = SLICE_NS;
+        attributes.nice = nice < NICE ? nice : NICE;
+        if (syscall(SYS_sched_setattr, 0, &attributes, 0) != 0) {
+            attributes.nice = nice; /* for which a right is needed */
+            syscall(SYS_sched_setattr, 0, &attributes, 0);
+        }
+    }
+    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }
 
 unsigned weir__thread_core(void) {

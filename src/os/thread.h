@@ -26,6 +26,17 @@ void weir__thread_join(struct weir__thread *thread);
 /* Pins the calling thread to one core. */
 int weir__thread_pin(unsigned core);
 
+/* Lets the calling thread run on any of these cores, and no others. */
+int weir__thread_pin_among(const unsigned *cores, unsigned count);
+
+/*
+ * The calling thread sleeps much, works little, and is to run soon when it wakes: it asks for short
+ * slices, for which it gets its turn earlier (Linux from 6.12 on), for a nice value of -10, where
+ * the process may, and for timers that are not put off to save power.  What the system refuses
+ * stays as it is, and so does a thread that has another policy (SCHED_RR).
+ */
+void weir__thread_wake_soon(void);
+
 /* The core that the calling thread is on, a moment ago.  Some nanoseconds: no system call, where
  * the C library can do without. */
 unsigned weir__thread_core(void);

@@ -5,6 +5,7 @@
 #include "base/refusal.h"
 #include "base/reserved.h"
 #include "parts/batcher.h"
+#include "parts/middle.h"
 #include "runtime/options.h"
 
 #include <string.h>
@@ -109,26 +110,18 @@ weir_status weir_batcher_start(weir_runtime *runtime, const weir_batcher_options
     weir_partition_dispatcher_options by_key;
     bool own_hash = hash_by_key(options, &by_key);
     weir_stage_options stage = {
-        .kind = WEIR_PRODUCER_CONSUMER,
-        .name = options->name != NULL ? options->name
-                : options->registered ? NULL
-                                      : "batcher",
-        .registered = options->registered,
+        WEIR__MIDDLE(options, "batcher"),
         .type = weir_gathered_type(),
         .takes_bytes = filled.options.event_bytes,
         .state_bytes = sizeof filled,
         .argument = &filled,
-        .worker = options->worker,
         .buffer_size = options->buffer_size,
         .buffer_keep = options->buffer_keep,
-        .dispatcher = options->dispatcher,
-        .dispatcher_options = own_hash ? &by_key : options->dispatcher_options,
-        .on_cancel = options->on_cancel,
-        .subscribe_to = options->subscribe_to,
-        .subscribe_count = options->subscribe_count,
-        .mailbox_limit = options->mailbox_limit,
         .on = weir__batcher_callbacks,
     };
     stage.on.discarded = options->discarded != NULL ? tell_of_batches : NULL;
+    if (own_hash) {
+        stage.dispatcher_options = &by_key;
+    }
     return weir_stage_start(runtime, &stage, out);
 }

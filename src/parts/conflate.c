@@ -9,6 +9,7 @@
 #include "memory/spans.h"
 #include "parts/aside.h"
 #include "parts/behind.h"
+#include "parts/middle.h"
 #include "stage/keeping.h"
 
 #include <string.h>
@@ -292,23 +293,12 @@ weir_status weir_conflate_start(weir_runtime *runtime, const weir_conflate_optio
     filled.name = NULL; /* the stage has a copy */
     filled.keys = options->keys != 0 ? options->keys : WEIR_CONFLATE_KEYS_DEFAULT;
     const weir_stage_options stage = {
-        .kind = WEIR_PRODUCER_CONSUMER,
-        .name = options->name != NULL ? options->name
-                : options->registered ? NULL
-                                      : "conflater",
-        .registered = options->registered,
+        WEIR__MIDDLE(options, "conflater"),
         .event_bytes = options->event_bytes,
         .takes_bytes = options->type != NULL ? options->type->bytes : options->event_bytes,
         .type = options->type,
         .state_bytes = sizeof(struct conflater),
         .argument = &filled,
-        .worker = options->worker,
-        .dispatcher = options->dispatcher,
-        .dispatcher_options = options->dispatcher_options,
-        .on_cancel = options->on_cancel,
-        .subscribe_to = options->subscribe_to,
-        .subscribe_count = options->subscribe_count,
-        .mailbox_limit = options->mailbox_limit,
         .on = {.init = open_conflater,
                .handle_events = take_in_latest,
                .handle_end = send_all_latest,

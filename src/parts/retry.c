@@ -9,6 +9,7 @@
 #include "base/reserved.h"
 #include "parts/aside.h"
 #include "parts/behind.h"
+#include "parts/middle.h"
 #include "runtime/options.h"
 #include "stage/keeping.h"
 
@@ -304,23 +305,12 @@ weir_status weir_retry_start(weir_runtime *runtime, const weir_retry_options *op
     filled.waiting.event_bytes =
         options->type != NULL ? options->type->bytes : options->event_bytes;
     const weir_stage_options stage = {
-        .kind = WEIR_PRODUCER_CONSUMER,
-        .name = options->name != NULL ? options->name
-                : options->registered ? NULL
-                                      : "retry",
-        .registered = options->registered,
+        WEIR__MIDDLE(options, "retry"),
         .event_bytes = options->event_bytes,
         .takes_bytes = filled.waiting.event_bytes,
         .type = options->type,
         .state_bytes = sizeof filled,
         .argument = &filled,
-        .worker = options->worker,
-        .dispatcher = options->dispatcher,
-        .dispatcher_options = options->dispatcher_options,
-        .on_cancel = options->on_cancel,
-        .subscribe_to = options->subscribe_to,
-        .subscribe_count = options->subscribe_count,
-        .mailbox_limit = options->mailbox_limit,
         .on = {.init = open_retry,
                .handle_events = take_failed,
                .handle_info = look_at_waiting,

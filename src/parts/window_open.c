@@ -4,6 +4,7 @@
  */
 #include "base/refusal.h"
 #include "base/reserved.h"
+#include "parts/middle.h"
 #include "parts/window.h"
 #include "runtime/runtime.h"
 
@@ -123,9 +124,7 @@ weir_status weir_window_start(weir_runtime *runtime, const weir_window_options *
     given.subscribe_to = NULL;
     const weir_stage_options stage = {
         .kind = WEIR_PRODUCER_CONSUMER,
-        .name = options->name != NULL ? options->name
-                : options->registered ? NULL
-                                      : "window",
+        .name = weir__middle_name(options->name, options->registered, "window"),
         .registered = options->registered,
         .event_bytes = options->event_bytes,
         .takes_bytes = options->takes_bytes,

@@ -59,11 +59,12 @@ static weir_task_result handle_one(struct weir__processor *processor, weir_messa
         message->tries = 0;
     }
     weir__pipeline_observed(processor->member, start, 1, failed, NULL);
-    if (message->outcome == WEIR_MESSAGE_RETRY) {
-        return WEIR_TASK_FAILED;
+    const bool again = message->outcome == WEIR_MESSAGE_RETRY;
+    if (!again) {
+        send_on(pipeline, message, self);
     }
-    send_on(pipeline, message, self);
-    return WEIR_TASK_OK;
+    weir__work_end_task(&work, self, !failed);
+    return again ? WEIR_TASK_FAILED : WEIR_TASK_OK;
 }
 
 static weir_task_result blocking_task(void *context, const void *event, weir_task *self) {

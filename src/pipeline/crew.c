@@ -339,6 +339,13 @@ static size_t batches_apart(const struct weir__bin *bin) {
     return bin->waits ? 0 : some > MOST ? MOST : some < LEAST ? LEAST : some;
 }
 
+/* Where its gatherer is to live, but what is for few is not for long callbacks, nor for two. */
+static unsigned home_of_crew(const weir_pipeline_batcher *options) {
+    const bool apart = options->worker == WEIR_OWN_WORKER ||
+                       (options->worker == WEIR_TIMELY_WORKER && options->quick);
+    return apart ? WEIR_ANY_WORKER : options->worker;
+}
+
 weir_status weir__crew_start(struct weir__crew *crew, weir_ref *out) {
     const weir_pipeline_batcher *options = &crew->bin->options;
     const struct weir__task_ways ways = {.apart = batches_apart(crew->bin),
@@ -349,6 +356,7 @@ weir_status weir__crew_start(struct weir__crew *crew, weir_ref *out) {
         .threads = options->quick        ? WEIR_NONE
                    : crew->bin->in_order ? 1
                                          : options->count,
+        .worker = home_of_crew(options),
         .task = crew_task,
         .exited = crew_exited,
         .discarded = crew_discarded,

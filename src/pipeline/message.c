@@ -33,11 +33,12 @@ const weir_event_type *weir_message_type(void) {
 
 /* ---- bytes ---------------------------------------------------------------------- */
 
-/* For a callback of the stage's, on its worker. */
-static char *open_room(weir_stage *self, size_t count, uint64_t *room) {
-    if (weir__here != self->host) {
+/* A stage's: in a callback of its, on its worker. */
+static char *open_room(struct weir__giver giver, size_t count, uint64_t *room) {
+    if (giver.self != NULL && weir__here != giver.self->host) {
         weir__refuse(WEIR_INVALID,
-                     "stage %s gives messages bytes in its callbacks only, init aside", self->name);
+                     "stage %s gives messages bytes in its callbacks only, init aside",
+                     giver.self->name);
         return NULL;
     }
     if (count > WEIR_PAYLOAD_LIMIT_MAX) {
@@ -45,48 +46,53 @@ static char *open_room(weir_stage *self, size_t count, uint64_t *room) {
                      WEIR_PAYLOAD_LIMIT_MAX, count);
         return NULL;
     }
-    char *at = weir__room_open(self, count, room);
+    char *at = weir__room_open(giver, count, room);
     if (at == NULL) {
         weir__refuse(WEIR_NO_MEMORY, "no memory for %zu bytes of a message", count);
     }
     return at;
 }
 
-char *weir_message_room(weir_stage *self, weir_message *message, size_t count) {
-    if (weir__missing(self, "self") || weir__missing(message, "message")) {
-        return NULL;
-    }
+char *weir__message_room(struct weir__giver giver, weir_message *message, size_t count) {
     uint64_t room;
-    char *at = open_room(self, count > 0 ? count : 1, &room);
+    char *at = open_room(giver, count > 0 ? count : 1, &room);
     if (at != NULL) {
-        weir__room_outdate(self, message->room);
+        weir__room_outdate(giver, message->room);
         message->room = room;
         message->data = (weir_bytes){.at = at, .count = (uint32_t)count};
     }
     return at;
 }
 
-bool weir_message_set(weir_stage *self, weir_message *message, const void *data, size_t count) {
-    if (weir__missing(self, "self") || weir__missing(message, "message") ||
-        (count > 0 && weir__missing(data, "data"))) {
+bool weir__message_set(struct weir__giver giver, weir_message *message, const void *data,
+                       size_t count) {
+    if (count > 0 && weir__missing(data, "data")) {
         return false;
     }
-    if (count == 0) {
-        weir__room_drop(message->room, 1);
-        message->room = 0;
-        message->data = (weir_bytes){0};
-        return true;
+    uint64_t room = 0;
+    char *at = NULL;
+    if (count > 0) {
+        at = open_room(giver, count, &room);
+        if (at == NULL) {
+            return false;
+        }
+        memcpy(at, data, count); /* which may be what it has: that is let go behind this */
     }
-    uint64_t room;
-    char *at = open_room(self, count, &room);
-    if (at == NULL) {
-        return false;
-    }
-    memcpy(at, data, count); /* which may be what it has: that is let go behind this */
     weir__room_drop(message->room, 1);
     message->room = room;
     message->data = (weir_bytes){.at = at, .count = (uint32_t)count};
     return true;
+}
+
+char *weir_message_room(weir_stage *self, weir_message *message, size_t count) {
+    return weir__missing(self, "self") || weir__missing(message, "message")
+               ? NULL
+               : weir__message_room((struct weir__giver){.self = self}, message, count);
+}
+
+bool weir_message_set(weir_stage *self, weir_message *message, const void *data, size_t count) {
+    return !weir__missing(self, "self") && !weir__missing(message, "message") &&
+           weir__message_set((struct weir__giver){.self = self}, message, data, count);
 }
 
 /* ---- settling, and what one becomes --------------------------------------------- */
@@ -116,14 +122,11 @@ static char *move_span(weir_bytes *span, char *at) {
     return at + span->count;
 }
 
-bool weir_message_ack(weir_stage *self, weir_message *message) {
-    if (weir__missing(self, "self") || weir__missing(message, "message")) {
-        return false;
-    }
+bool weir__message_ack(struct weir__giver giver, weir_message *message) {
     weir_message kept = *message;
     size_t bytes = (size_t)kept.data.count + kept.key.count + kept.headers.count;
     kept.ack = 0;
-    char *at = open_room(self, bytes > 0 ? bytes : 1, &kept.room);
+    char *at = open_room(giver, bytes > 0 ? bytes : 1, &kept.room);
     if (at == NULL) {
         return false;
     }
@@ -131,4 +134,9 @@ bool weir_message_ack(weir_stage *self, weir_message *message) {
     weir__message_drop(NULL, message, 1, WEIR_DISCARD_HANDLED);
     *message = kept;
     return true;
+}
+
+bool weir_message_ack(weir_stage *self, weir_message *message) {
+    return !weir__missing(self, "self") && !weir__missing(message, "message") &&
+           weir__message_ack((struct weir__giver){.self = self}, message);
 }

@@ -12,6 +12,7 @@
  *   pipeline_list.c     what there is, and what it has done
  *   processor.h         processors, which handle messages one by one
  *   retries.c           what is to be tried again, in order of when
+ *   made.c, room.c      what handle_message makes: messages, and bytes of theirs
  *   fate.c              what becomes of messages that are not OK
  *   crew.c              a crew: handles a batcher's batches, one after the other or several
  *
@@ -42,6 +43,7 @@
 #include "base/atomic.h"
 #include "base/attributes.h"
 #include "memory/allocator.h"
+#include "pipeline/made.h"
 #include "pipeline/retries.h"
 #include "ring/rate.h"
 
@@ -76,12 +78,11 @@ struct weir__processor {
     uint64_t timer_due;
     struct weir__reserved line; /* of its rate, for those that wait and are due         */
     uint64_t token_ns;          /* when the first of these has its token; 0: it is none */
-    weir_message *more;         /* what the callback has made beside what it was given */
-    size_t more_count;
-    size_t more_room;
+    struct weir__made made;     /* by the callback that runs                            */
     bool finishing;
-    weir_pool *pool; /* of one that blocks, which has nothing of the above */
-    uint32_t lock;   /* likewise, in order: as a crew's                    */
+    weir_pool *pool;                  /* of one that blocks, which has nothing of the above, but */
+    struct weir__made_list task_made; /* for its tasks, each of which may need one */
+    uint32_t lock;                    /* likewise, in order: as a crew's           */
 };
 
 struct weir__crew {

@@ -259,6 +259,7 @@ static weir_status start_gatherer(struct weir__member *member, weir_ref *out) {
         .flush = flushes,
         .full = bin->options.full != NULL ? batch_is_full : NULL,
         .context = bin,
+        .worker = bin->options.worker,
     };
     return weir_batcher_start(pipeline->runtime, &options, out);
 }

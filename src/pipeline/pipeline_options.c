@@ -188,12 +188,23 @@ static weir_status check_batchers(const weir_pipeline_options *options) {
 
 /* ---- what a stage would refuse, too late: sources run by then ----------------- */
 
-static weir_status check_worker_of_processors(const weir_runtime *runtime, unsigned worker) {
-    return worker <= runtime->worker_count || worker >= WEIR_OWN_WORKER
+static weir_status check_worker_of(const weir_runtime *runtime, const char *of, unsigned worker) {
+    return worker <= runtime->worker_count || worker >= WEIR_TIMELY_WORKER
                ? WEIR_OK
                : weir__refuse(WEIR_INVALID,
-                              "processors.worker must be WEIR_WORKER(n) with n below %u, got %u",
+                              "%sworker must be WEIR_WORKER(n) with n below %u, got %u", of,
                               runtime->worker_count, worker - 1);
+}
+
+static weir_status check_workers_of(const weir_runtime *runtime,
+                                    const weir_pipeline_options *options) {
+    weir_status status = check_worker_of(runtime, "processors.", options->processors.worker);
+    for (size_t i = 0; i < options->batcher_count && status == WEIR_OK; i++) {
+        char of[64];
+        snprintf(of, sizeof of, "batchers[%zu].", i);
+        status = check_worker_of(runtime, of, options->batchers[i].worker);
+    }
+    return status;
 }
 
 static weir_status check_rate(weir_runtime *runtime, const char *of, weir_rate *rate) {
@@ -233,10 +244,10 @@ weir_status weir__pipeline_check(weir_runtime *runtime, const weir_pipeline_opti
         status = check_processors(&options->processors, &options->retry);
     }
     if (status == WEIR_OK) {
-        status = check_worker_of_processors(runtime, options->processors.worker);
+        status = check_batchers(options);
     }
     if (status == WEIR_OK) {
-        status = check_batchers(options);
+        status = check_workers_of(runtime, options);
     }
     if (status == WEIR_OK) {
         status = check_rates(runtime, options);

@@ -338,7 +338,7 @@ void weir__processor_stage(struct weir__processor *processor, weir_stage_options
 void weir__processor_free(struct weir__processor *processor) {
     if (processor->member != NULL) {
         weir__retries_close(&processor->waiting);
-        weir__free(processor->member->pipeline->allocator, processor->more,
-                   processor->more_room * sizeof *processor->more);
+        weir__made_close(&processor->made, processor->member->pipeline->allocator);
+        weir__made_list_close(&processor->task_made, processor->member->pipeline->allocator);
     }
 }

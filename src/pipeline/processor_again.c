@@ -17,14 +17,15 @@ static weir_pipeline *pipeline_of(const struct weir__processor *processor) {
 void weir__processor_handle(struct weir__processor *processor, weir_stage *self,
                             weir_message *message) {
     weir_pipeline *pipeline = pipeline_of(processor);
-    struct weir_work work = {.self = self, .processor = processor, .message = message};
-    const size_t more = processor->more_count;
+    struct weir_work work = {
+        .self = self, .processor = processor, .message = message, .made = &processor->made};
+    const size_t made = processor->made.count;
     message->outcome = WEIR_MESSAGE_OK;
     message->outcome = weir__work_call(pipeline, &work);
     if (message->outcome <= WEIR_MESSAGE_SKIP) {
         message->tries = 0;
-    } else if (processor->more_count > more) { /* it makes them again, if it is tried again */
-        weir__work_undo(processor, more);
+    } else if (processor->made.count > made) { /* it makes them again, if it is tried again */
+        weir__made_undo(&processor->made, made);
     }
 }
 

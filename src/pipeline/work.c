@@ -5,8 +5,7 @@
 #include "pipeline/work.h"
 
 #include "base/refusal.h"
-
-#include <string.h>
+#include "runtime/runtime.h"
 
 /* Whether there is such a batcher; else it is logged. */
 static bool has_place(const weir_pipeline *pipeline, const weir_message *message) {
@@ -42,33 +41,6 @@ uint8_t weir__work_call(weir_pipeline *pipeline, struct weir_work *work) {
 
 /* ---- what it makes ------------------------------------------------------------ */
 
-static bool make_room_for_more(struct weir__processor *processor) {
-    if (processor->more_count < processor->more_room) {
-        return true;
-    }
-    const struct weir__allocator *with = processor->member->pipeline->allocator;
-    size_t room = processor->more_room == 0 ? 16 : 2 * processor->more_room;
-    weir_message *more = weir__alloc(with, room * sizeof *more, 64);
-    if (more == NULL) {
-        return false;
-    }
-    if (processor->more_count > 0) {
-        memcpy(more, processor->more, processor->more_count * sizeof *more);
-    }
-    weir__free(with, processor->more, processor->more_room * sizeof *more);
-    processor->more = more;
-    processor->more_room = room;
-    return true;
-}
-
-void weir__work_undo(struct weir__processor *processor, size_t from) {
-    for (size_t i = from; i < processor->more_count; i++) {
-        processor->more[i].outcome = WEIR_MESSAGE_OK; /* its worst is what counts */
-    }
-    weir_message_settle(&processor->more[from], processor->more_count - from, WEIR_DISCARD_HANDLED);
-    processor->more_count = from;
-}
-
 static void settle_more(weir_pipeline *pipeline, weir_message *messages, size_t count,
                         weir_outcome outcome, weir_discard why) {
     for (size_t i = 0; i < count; i++) {
@@ -77,11 +49,11 @@ static void settle_more(weir_pipeline *pipeline, weir_message *messages, size_t 
     weir__pipeline_settle(pipeline, messages, count, why);
 }
 
-static void send_more(struct weir__processor *processor, weir_stage *self) {
-    weir_pipeline *pipeline = processor->member->pipeline;
-    weir_message *more = processor->more;
+/* Those that have a place are in front; the others have failed.  Returns how many. */
+static size_t sort_more(weir_pipeline *pipeline, struct weir__made *made) {
+    weir_message *more = made->more;
     size_t sound = 0;
-    for (size_t i = 0; i < processor->more_count; i++) {
+    for (size_t i = 0; i < made->count; i++) {
         more[i].outcome = WEIR_MESSAGE_OK;
         more[i].tries = 0;
         if (has_place(pipeline, &more[i])) {
@@ -90,60 +62,92 @@ static void send_more(struct weir__processor *processor, weir_stage *self) {
             more[i] = swap;
         }
     }
-    settle_more(pipeline, &more[sound], processor->more_count - sound, WEIR_MESSAGE_FAILED,
+    settle_more(pipeline, &more[sound], made->count - sound, WEIR_MESSAGE_FAILED,
                 WEIR_DISCARD_HANDLED);
-    processor->more_count = 0;
+    made->count = 0;
+    return sound;
+}
+
+/* By the one of the two that there is. */
+static void send_more(weir_pipeline *pipeline, struct weir__made *made, weir_stage *self,
+                      weir_task *task) {
+    const size_t sound = sort_more(pipeline, made);
     if (sound == 0) {
         return;
     }
     if (pipeline->options.batcher_count == 0) {
-        settle_more(pipeline, more, sound, WEIR_MESSAGE_OK, WEIR_DISCARD_HANDLED);
-    } else if (weir_emit(self, more, sound) != WEIR_OK) {
-        settle_more(pipeline, more, sound, WEIR_MESSAGE_NAK, WEIR_DISCARD_NO_MEMORY);
+        settle_more(pipeline, made->more, sound, WEIR_MESSAGE_OK, WEIR_DISCARD_HANDLED);
+        return;
+    }
+    weir_status status =
+        self != NULL ? weir_emit(self, made->more, sound) : weir_task_emit(task, made->more, sound);
+    if (status != WEIR_OK) {
+        settle_more(pipeline, made->more, sound, WEIR_MESSAGE_NAK, WEIR_DISCARD_NO_MEMORY);
     }
 }
 
 void weir__work_send_more(struct weir__processor *processor, weir_stage *self) {
-    if (WEIR__UNLIKELY(processor->more_count > 0)) {
-        send_more(processor, self);
+    if (WEIR__UNLIKELY(processor->made.count > 0)) {
+        send_more(processor->member->pipeline, &processor->made, self, NULL);
     }
+}
+
+void weir__work_end_task(struct weir_work *work, weir_task *self, bool well) {
+    if (work->made == NULL) {
+        return;
+    }
+    if (well && work->made->count > 0) {
+        send_more(work->processor->member->pipeline, work->made, NULL, self);
+    } else if (work->made->count > 0) {
+        weir__made_undo(work->made, 0); /* it makes them again, if it is tried again */
+    }
+    weir__made_give(&work->processor->task_made, work->made);
+    work->made = NULL;
 }
 
 /* ---- for handle_message ------------------------------------------------------- */
 
-/* False, and a refusal: there is no stage whose memory it could be. */
-static bool has_stage(const weir_work *work) {
+/* False, and a refusal: there is no memory for what it makes. */
+static bool has_made(weir_work *work) {
     if (weir__missing(work, "work")) {
         return false;
     }
-    if (work->self == NULL) {
-        weir__refuse(WEIR_INVALID, "a blocking processor gives messages no bytes of its own");
+    if (work->made == NULL) {
+        weir_pipeline *pipeline = work->processor->member->pipeline;
+        work->made = weir__made_take(&work->processor->task_made, pipeline->allocator,
+                                     &pipeline->runtime->loose);
     }
-    return work->self != NULL;
+    if (work->made == NULL) {
+        weir__refuse(WEIR_NO_MEMORY, "no memory for what a task makes");
+    }
+    return work->made != NULL;
+}
+
+static struct weir__giver giver_of(weir_work *work) {
+    return (struct weir__giver){.self = work->self, .filling = &work->made->filling};
 }
 
 bool weir_work_set(weir_work *work, const void *data, size_t count) {
-    return has_stage(work) && weir_message_set(work->self, work->message, data, count);
+    return has_made(work) && weir__message_set(giver_of(work), work->message, data, count);
 }
 
 char *weir_work_room(weir_work *work, size_t count) {
-    return has_stage(work) ? weir_message_room(work->self, work->message, count) : NULL;
+    return has_made(work) ? weir__message_room(giver_of(work), work->message, count) : NULL;
 }
 
 bool weir_work_ack(weir_work *work) {
-    return has_stage(work) && weir_message_ack(work->self, work->message);
+    return has_made(work) && weir__message_ack(giver_of(work), work->message);
 }
 
 weir_message *weir_work_more(weir_work *work) {
-    if (!has_stage(work)) {
+    if (!has_made(work)) {
         return NULL;
     }
-    struct weir__processor *processor = work->processor;
-    if (!make_room_for_more(processor)) {
+    weir_message *more = weir__made_more(work->made, work->processor->member->pipeline->allocator);
+    if (more == NULL) {
         weir__refuse(WEIR_NO_MEMORY, "no memory for one message more");
         return NULL;
     }
-    weir_message *more = &processor->more[processor->more_count++];
     weir_message_more(work->message, more);
     return more;
 }

@@ -33,7 +33,7 @@ uint64_t weir_runtime_dropped(const weir_runtime *runtime, weir_discard why) {
     if (weir__missing(runtime, "runtime") || (unsigned)why >= WEIR_DISCARD_CAUSES) {
         return 0;
     }
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
         sum += dropped_for(&runtime->workers[i].host.pool, (unsigned)why);
     }
     return sum;
@@ -41,15 +41,16 @@ uint64_t weir_runtime_dropped(const weir_runtime *runtime, weir_discard why) {
 
 /* Those that somebody holds.  What came home to a worker that sleeps is nobody's. */
 static uint64_t blocks_live(const weir_runtime *runtime) {
+    const unsigned count = weir__runtime_all(runtime);
     uint64_t live = 0;
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         live -= weir__pool_departed(&runtime->workers[i].host.pool);
     }
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         live += weir__pool_live(&runtime->workers[i].host.pool);
         live += weir__pool_received(&runtime->workers[i].host.pool);
     }
-    return live;
+    return live + weir__pool_live(&runtime->loose);
 }
 
 weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *out) {
@@ -62,7 +63,7 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
     uint64_t lost = 0;
     uint64_t dropped = 0;
     uint64_t stashed = 0;
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
         const struct weir__worker *worker = &runtime->workers[i];
         const struct weir__counters *counters = &worker->host.counters;
         sum.emitted += read_counter(&counters->emitted);
@@ -84,6 +85,7 @@ weir_status weir_runtime_accounts(const weir_runtime *runtime, weir_accounts *ou
         stashed += read_counter(&counters->stashed);
     }
     sum.blocks_live = blocks_live(runtime);
+    sum.blocks_made += read_counter(&runtime->loose.made);
     sum.messages_dropped += read_counter(&runtime->foreign_messages_dropped);
     uint64_t foreign = read_counter(&runtime->foreign_discarded);
     sum.emitted += foreign;

@@ -86,9 +86,10 @@ void weir__ask_workers(weir_runtime *runtime, weir__worker_query *function, uint
                        void *context) {
     struct asked asked[AT_A_TIME];
     uint64_t first = weir__clock_now_ns() + GRACE_NS;
-    for (unsigned done = 0; done < runtime->worker_count; done += AT_A_TIME) {
+    const unsigned all = weir__runtime_all(runtime);
+    for (unsigned done = 0; done < all; done += AT_A_TIME) {
         struct weir__worker *workers = &runtime->workers[done];
-        unsigned left = runtime->worker_count - done;
+        unsigned left = all - done;
         unsigned count = left < AT_A_TIME ? left : AT_A_TIME;
         for (unsigned i = 0; i < count; i++) {
             begin_query(runtime, &workers[i], function, argument, bytes, &asked[i]);

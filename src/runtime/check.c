@@ -47,7 +47,7 @@ void weir__runtime_check(const weir_runtime *runtime) {
     uint64_t counted = 0;
     uint64_t in_flight = 0;
     bool all = true;
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
         weir__worker_check(&runtime->workers[i]);
         all = check_stages(&runtime->workers[i], &buffered, &in_flight) && all;
         counted += runtime->workers[i].host.counters.buffered;

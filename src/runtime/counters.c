@@ -81,16 +81,15 @@ static void fill_header(const weir_runtime *runtime, weir_counters_header *heade
     weir__sheet_fill(header, &fresh);
 }
 
-static bool open_worker(weir_runtime *runtime, struct weir__worker *worker) {
+bool weir__counters_worker(weir_runtime *runtime, struct weir__worker *worker, uint32_t *number) {
     struct weir__host *host = &worker->host;
     weir_counters_worker fresh = {.slot.kind = WEIR_COUNTERS_WORKER,
                                   .index = worker->index,
                                   .core =
-                                      weir__runtime_is_pinned(runtime) ? worker->core : UINT32_MAX};
-    uint32_t number;
+                                      weir__worker_is_pinned(worker) ? worker->core : UINT32_MAX};
     host->sheet = &runtime->sheet;
     host->seen =
-        weir__sheet_take(&runtime->sheet, weir_counters_slots(WEIR_COUNTERS_WORKER), &number);
+        weir__sheet_take(&runtime->sheet, weir_counters_slots(WEIR_COUNTERS_WORKER), number);
     if (host->seen == NULL) {
         return false;
     }
@@ -147,7 +146,8 @@ weir_status weir__counters_open(weir_runtime *runtime) {
         return status;
     }
     for (unsigned i = 0; i < runtime->worker_count; i++) {
-        if (!open_worker(runtime, &runtime->workers[i])) {
+        uint32_t slot;
+        if (!weir__counters_worker(runtime, &runtime->workers[i], &slot)) {
             weir__sheet_close(&runtime->sheet);
             return no_memory(runtime);
         }

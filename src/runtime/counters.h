@@ -11,6 +11,9 @@
  * file as the options want); one that the environment wants is said in the log only. */
 weir_status weir__counters_open(weir_runtime *runtime);
 
+/* Takes a slot for a worker, of that number, and fills it.  False: no memory. */
+bool weir__counters_worker(weir_runtime *runtime, struct weir__worker *worker, uint32_t *number);
+
 /* All stages and workers have gone. */
 void weir__counters_close(weir_runtime *runtime);
 

@@ -36,7 +36,7 @@ struct weir__drain {
 
 static void begin_finishing(weir_runtime *runtime) {
     weir__exchange_u32(&runtime->draining, 1); /* ordered by the mail that follows */
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
         weir__worker_finish_all(&runtime->workers[i]);
     }
 }

@@ -260,7 +260,7 @@ static weir_status check_worker(const weir_stage_options *options, unsigned work
     if (worker == WEIR_WITH_PRODUCER && options->kind == WEIR_PRODUCER) {
         return weir__refuse(WEIR_INVALID, "worker WEIR_WITH_PRODUCER is not for producers");
     }
-    return worker <= workers || worker >= WEIR_OWN_WORKER
+    return worker <= workers || worker >= WEIR_TIMELY_WORKER
                ? WEIR_OK
                : weir__refuse(WEIR_INVALID, "worker must be below %u, got %u", workers, worker - 1);
 }

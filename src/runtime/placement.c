@@ -14,7 +14,7 @@ static uint64_t load_of(const struct weir__worker *worker, bool source) {
 }
 
 static bool is_owned(const struct weir__worker *worker) {
-    return weir__load_relaxed_u32(&worker->owned) != 0;
+    return weir__load_relaxed_u32(&worker->owned) != 0 || weir__worker_is_timely(worker);
 }
 
 /*
@@ -126,6 +126,8 @@ static struct weir__worker *worker_for(weir_runtime *runtime, const weir_stage_o
         worker = take_own(runtime);
         *own = worker != NULL;
         return worker != NULL ? worker : spread(runtime);
+    case WEIR_TIMELY_WORKER:
+        return &runtime->workers[runtime->worker_count];
     default:
         return &runtime->workers[word - 1];
     }

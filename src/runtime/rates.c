@@ -158,7 +158,7 @@ weir_status weir_rate_open(weir_runtime *runtime, const weir_rate_options *optio
 static void wake_users(const struct weir_rate *rate) {
     for (const struct weir__rate_user *user = rate->users; user != NULL;
          user = user->next_of_rate) {
-        for (unsigned i = 0; i < user->runtime->worker_count; i++) {
+        for (unsigned i = 0; i < weir__runtime_all(user->runtime); i++) {
             weir__worker_rates_set(&user->runtime->workers[i]);
         }
     }

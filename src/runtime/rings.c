@@ -214,7 +214,7 @@ static void relax(struct weir__worker *worker, uint64_t search, void *answer) {
 static bool ask_all(weir_runtime *runtime, weir__worker_query *function, uint64_t search,
                     struct step *sum) {
     *sum = (struct step){0};
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
         struct step step = {0};
         if (weir__ask_worker(runtime, &runtime->workers[i], function, search, &step, sizeof step) !=
             WEIR_OK) {
@@ -234,7 +234,7 @@ static bool ask_all(weir_runtime *runtime, weir__worker_query *function, uint64_
 /* Every worker, whether one of them answers in time or not, and however short memory is: half of
  * a ring must not end, nor stay closed.  So the mail is the worker's own, and home (all_home). */
 static void tell_all(weir_runtime *runtime, bool ends, uint64_t search) {
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
         struct weir__worker *worker = &runtime->workers[i];
         worker->ring_end.mail.kind = WEIR__MAIL_RING_END;
         worker->ring_end.search = search;
@@ -251,12 +251,13 @@ static void tell_all(weir_runtime *runtime, bool ends, uint64_t search) {
 
 /* Every worker has taken what the last search told it. */
 static bool all_home(const weir_runtime *runtime) {
+    const unsigned count = weir__runtime_all(runtime);
     unsigned i = 0;
-    while (i < runtime->worker_count &&
+    while (i < count &&
            weir__load_acquire_u32(&runtime->workers[i].ring_end.away) == 0) { /* T21 -> T22 */
         i++;
     }
-    return i == runtime->worker_count;
+    return i == count;
 }
 
 /* All that is left was told its end: they end together, unless something came all the same. */

@@ -59,7 +59,7 @@ static weir_runtime *make_runtime(const weir_runtime_options *options) {
     if (runtime == NULL) {
         return NULL;
     }
-    size_t bytes = options->workers * sizeof(struct weir__worker);
+    size_t bytes = (options->workers + 1u) * sizeof(struct weir__worker); /* one is timely */
     runtime->workers = weir__alloc_zeroed(&allocator, bytes, 128);
     if (runtime->workers == NULL) {
         weir__free(&allocator, runtime, sizeof *runtime);
@@ -78,6 +78,7 @@ static weir_runtime *make_runtime(const weir_runtime_options *options) {
     weir__index_open(&runtime->supervisors, &runtime->allocator);
     weir__index_open(&runtime->outputs, &runtime->allocator);
     weir__registry_open(&runtime->registry, &runtime->allocator);
+    weir__pool_open_loose(&runtime->loose, &runtime->allocator);
     weir__rng_seed(&runtime->rng, options->seed);
     return runtime;
 }
@@ -85,12 +86,13 @@ static weir_runtime *make_runtime(const weir_runtime_options *options) {
 static void destroy_runtime(weir_runtime *runtime) {
     struct weir__allocator allocator = runtime->allocator;
     weir__rates_leave(runtime);
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
-        if (weir__runtime_is_pinned(runtime)) {
+    for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
+        if (weir__worker_is_pinned(&runtime->workers[i])) {
             weir__pins_give(runtime->workers[i].core);
         }
         weir__pool_close(&runtime->workers[i].host.pool);
     }
+    weir__pool_close(&runtime->loose);
     weir__registry_close(&runtime->registry);
     weir__names_close(&runtime->names);
     weir__callers_close(&runtime->calls);
@@ -98,7 +100,8 @@ static void destroy_runtime(weir_runtime *runtime) {
     weir__index_close(&runtime->supervisors);
     weir__index_close(&runtime->outputs);
     weir__counters_close(runtime);
-    weir__free(&allocator, runtime->workers, runtime->worker_count * sizeof(struct weir__worker));
+    weir__free(&allocator, runtime->workers,
+               (runtime->worker_count + 1u) * sizeof(struct weir__worker));
     weir__free(&allocator, runtime, sizeof *runtime);
 }
 
@@ -206,7 +209,8 @@ weir_status weir_runtime_run(weir_runtime *runtime, uint64_t timeout_ns) {
 
 bool weir__runtime_at_rest(const weir_runtime *runtime) {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    const unsigned count = weir__runtime_all(runtime);
+    for (unsigned i = 0; i < count; i++) {
         uint64_t epoch = weir__load_acquire_u64(&runtime->workers[i].epoch); /* Q1 -> Q2 */
         if ((epoch & 1) == 0) {
             return false;
@@ -217,15 +221,18 @@ bool weir__runtime_at_rest(const weir_runtime *runtime) {
     if (weir__load_acquire_u64(&runtime->abroad) != 0) { /* Q5 -> Q6 */
         return false;
     }
+    if (weir__runtime_all(runtime) != count) { /* who opened it ran before its epoch was read */
+        return false;
+    }
     bool stepped = runtime->options.mode != WEIR_THREADS; /* cold to look at, whatever waits */
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         const struct weir__bell *bell = &runtime->workers[i].bell;
         if (weir__bell_pending(bell) || (stepped && bell->run_count > 0)) {
             return false;
         }
     }
     weir__fence_full(); /* Q3 -> Q4 */
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         sum -= weir__load_acquire_u64(&runtime->workers[i].epoch); /* Q1 -> Q2 */
     }
     return sum == 0; /* epochs only grow */
@@ -270,7 +277,7 @@ weir_status weir_runtime_stop(weir_runtime *runtime, weir_reason reason) {
     }
     weir__store_relaxed_u32(&runtime->stop_reason, (uint32_t)reason);
     weir__fetch_add_u32(&runtime->stops, 1); /* T9 -> T10 */
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
         weir__worker_stop_all(&runtime->workers[i]);
     }
     return WEIR_OK;
@@ -352,12 +359,12 @@ weir_status weir_runtime_close(weir_runtime *runtime, weir_accounts *accounts) {
     }
     weir__drain_close(runtime);
     if (runtime->options.mode == WEIR_THREADS) {
-        join_workers(runtime, runtime->worker_count);
+        join_workers(runtime, weir__runtime_all(runtime));
     }
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
         weir__pool_flush(&runtime->workers[i].host.pool);
     }
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
+    for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
         weir__pool_collect(&runtime->workers[i].host.pool);
     }
     if (accounts != NULL) {

@@ -20,6 +20,7 @@
  *   T19 -> T20  drain_begins is let go (release) -> is taken (CAS): one writer of drain at a time.
  *   T23 -> T24  stepper is let go (release) -> is taken (CAS): one thread at a time steps, and sees
  *              what the one before it has done.
+ *   T25 -> T26  timely: see timely.h.
  * draining and finish_all_sent are ordered by the mail that follows them.
  */
 #ifndef WEIR__RUNTIME_RUNTIME_H
@@ -40,13 +41,14 @@ struct weir_runtime {
     weir_runtime_options options;
     struct weir__allocator allocator;
     struct weir__worker *workers;
-    unsigned worker_count;
-    bool crowded; /* more workers than cores, which yield before they sleep */
+    unsigned worker_count; /* without the timely one, which is behind them (timely.h) */
+    bool crowded;          /* more workers than cores, which yield before they sleep */
 
     struct weir__registry registry;
     struct weir__callers calls;
     struct weir__names names;
     struct weir__tokens tokens;
+    struct weir__pool loose;        /* blocks that no worker has made                   */
     struct weir__sheet sheet;       /* counters.c: what all do, for others to read */
     struct weir__index supervisors; /* by reference (parts/supervisor_kin.c), under a lock */
     uint32_t supervisors_lock;
@@ -57,15 +59,17 @@ struct weir_runtime {
     uint64_t next_timer;            /* atomic: ids of timers                      */
     uint32_t next_worker;           /* atomic: placement (placement.h)            */
     uint32_t owned;                 /* atomic: workers that are a stage's own     */
-    WEIR__APART uint32_t alive;     /* atomic: stages; a futex of who waits for 0 */
-    uint32_t closing;               /* atomic: no more starts                     */
-    uint32_t draining;              /* atomic: likewise                           */
-    uint64_t search;                /* atomic: odd while somebody looks for rings */
-    struct weir__drain *drain;      /* atomic: the last that nobody waits for; NULL */
-    uint32_t drain_begins;          /* atomic: 1: somebody begins one             */
-    uint32_t quit;                  /* atomic: workers leave                      */
-    uint32_t stop_reason;           /* atomic: of STOP_ALL                        */
-    uint32_t stops;                 /* atomic: calls of weir_runtime_stop         */
+    uint32_t timely;                /* atomic (timely.h): 1: that worker is open  */
+    uint32_t timely_lock;
+    WEIR__APART uint32_t alive; /* atomic: stages; a futex of who waits for 0 */
+    uint32_t closing;           /* atomic: no more starts                     */
+    uint32_t draining;          /* atomic: likewise                           */
+    uint64_t search;            /* atomic: odd while somebody looks for rings */
+    struct weir__drain *drain;  /* atomic: the last that nobody waits for; NULL */
+    uint32_t drain_begins;      /* atomic: 1: somebody begins one             */
+    uint32_t quit;              /* atomic: workers leave                      */
+    uint32_t stop_reason;       /* atomic: of STOP_ALL                        */
+    uint32_t stops;             /* atomic: calls of weir_runtime_stop         */
 
     /* events that other threads discarded, read, and left unread (atomic): see
      * weir__runtime_discarded and weir__runtime_read */
@@ -93,6 +97,19 @@ static inline bool weir__runtime_is_pinned(const weir_runtime *runtime) {
     return runtime->options.mode == WEIR_THREADS && !runtime->options.unpinned;
 }
 
+/* All its workers, with the timely one, if that is open. */
+static inline unsigned weir__runtime_all(const weir_runtime *runtime) {
+    return runtime->worker_count + weir__load_acquire_u32(&runtime->timely); /* T25 -> T26 */
+}
+
+static inline bool weir__worker_is_timely(const struct weir__worker *worker) {
+    return worker->index == worker->host.runtime->worker_count;
+}
+
+static inline bool weir__worker_is_pinned(const struct weir__worker *worker) {
+    return weir__runtime_is_pinned(worker->host.runtime) && !weir__worker_is_timely(worker);
+}
+
 /* The worker that a reference belongs to, though its stage be gone; NULL: it is of no stage
  * that this runtime ever had.  For any reference. */
 static inline struct weir__worker *weir__runtime_worker(const weir_runtime *runtime, weir_ref ref) {
@@ -118,6 +135,12 @@ void weir__stepping_end(weir_runtime *runtime);
 
 /* As weir_runtime_step, amid that. */
 size_t weir__runtime_step(weir_runtime *runtime, size_t turns);
+
+/*
+ * For tests of SIMULATED runtimes: the callback that runs takes so much virtual time.  What it
+ * sends goes at its start; its worker does nothing else until then.
+ */
+void weir__runtime_takes(weir_stage *self, uint64_t ns);
 
 /*
  * A stepped runtime goes on, likewise: at most `turns` turns or, with everything at rest, to

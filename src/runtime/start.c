@@ -13,6 +13,7 @@
 #include "runtime/placement.h"
 #include "runtime/post.h"
 #include "runtime/request.h"
+#include "runtime/timely.h"
 
 #include <stdio.h>
 
@@ -161,6 +162,9 @@ weir_status weir__start(weir_runtime *runtime, const weir_stage_options *given, 
     const weir_stage_options filled = fill_stage_options(given);
     const weir_stage_options *options = &filled;
     weir_status status = weir__check_open(runtime);
+    if (status == WEIR_OK && options->worker == WEIR_TIMELY_WORKER) {
+        status = weir__timely_open(runtime);
+    }
     if (status != WEIR_OK) {
         return status;
     }

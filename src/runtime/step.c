@@ -58,11 +58,23 @@ static void move_time(weir_runtime *runtime, uint64_t until_ns) {
     }
 }
 
+/* A callback of its takes virtual time still. */
+static bool is_amid_callback(const struct weir__worker *worker) {
+    return worker->amid_until > worker->host.runtime->virtual_ns;
+}
+
+void weir__runtime_takes(weir_stage *self, uint64_t ns) {
+    struct weir__worker *worker = WEIR__CONTAINER_OF(self->host, struct weir__worker, host);
+    worker->amid_until = weir__clock_deadline(self->host->runtime->virtual_ns, ns);
+}
+
 /* The next timer's moment; UINT64_MAX: there is none that time will come to. */
 static uint64_t next_due(const weir_runtime *runtime) {
     uint64_t due = UINT64_MAX;
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
-        uint64_t own = weir__timers_due(&runtime->workers[i].host.timers);
+    for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
+        const struct weir__worker *worker = &runtime->workers[i];
+        uint64_t own =
+            is_amid_callback(worker) ? worker->amid_until : weir__timers_due(&worker->host.timers);
         due = own < due ? own : due;
     }
     bool never = runtime->options.mode == WEIR_SIMULATED && due > virtual_end_ns;
@@ -73,17 +85,21 @@ static uint64_t next_due(const weir_runtime *runtime) {
 
 static unsigned next_worker(weir_runtime *runtime) {
     if (runtime->options.mode == WEIR_STEPPED) {
-        return runtime->next_step++ % runtime->worker_count;
+        return runtime->next_step++ % weir__runtime_all(runtime);
     }
     /* Half of the time the same worker goes on. */
     if (weir__rng_below(&runtime->rng, 2) == 0) {
-        runtime->next_step = (unsigned)weir__rng_below(&runtime->rng, runtime->worker_count);
+        runtime->next_step = (unsigned)weir__rng_below(&runtime->rng, weir__runtime_all(runtime));
     }
     return runtime->next_step;
 }
 
 static enum weir__step step(weir_runtime *runtime, unsigned index) {
     struct weir__worker *worker = &runtime->workers[index];
+    if (is_amid_callback(worker)) {
+        weir__meter_note(&worker->host, UINT32_MAX); /* whoever looks sees what it has done */
+        return WEIR__STEP_COLD;
+    }
     weir__here = &worker->host;
     if (runtime->options.mode == WEIR_SIMULATED || worker->host.now_ns == 0) {
         weir__worker_look(worker);
@@ -98,8 +114,9 @@ static enum weir__step step(weir_runtime *runtime, unsigned index) {
 
 /* Other threads' messages come to workers that were found cold, too. */
 static bool any_waiting(const weir_runtime *runtime) {
-    for (unsigned i = 0; i < runtime->worker_count; i++) {
-        if (weir__bell_pending(&runtime->workers[i].bell)) {
+    for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
+        if (weir__bell_pending(&runtime->workers[i].bell) &&
+            !is_amid_callback(&runtime->workers[i])) {
             return true;
         }
     }
@@ -109,8 +126,8 @@ static bool any_waiting(const weir_runtime *runtime) {
 /* One turn of any worker, beginning with `first`.  False: all are cold. */
 static bool step_any(weir_runtime *runtime, unsigned first) {
     do {
-        for (unsigned i = 0; i < runtime->worker_count; i++) {
-            if (step(runtime, (first + i) % runtime->worker_count) != WEIR__STEP_COLD) {
+        for (unsigned i = 0; i < weir__runtime_all(runtime); i++) {
+            if (step(runtime, (first + i) % weir__runtime_all(runtime)) != WEIR__STEP_COLD) {
                 return true;
             }
         }

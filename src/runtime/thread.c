@@ -11,6 +11,7 @@
 #include "os/clock.h"
 #include "os/process.h"
 #include "runtime/runtime.h"
+#include "runtime/timely.h"
 #include "runtime/worker.h"
 
 #include <string.h>
@@ -44,12 +45,15 @@ uint32_t weir__worker_polls(const weir_runtime *runtime) {
 /* By who opens the runtime, whose core the worker may have been given: there it sleeps at once. */
 void weir__worker_idle_open(struct weir__worker *worker) {
     const weir_runtime *runtime = worker->host.runtime;
-    uint32_t polls = weir__worker_polls(runtime);
+    const bool sleeps = weir__worker_is_timely(worker);
+    uint32_t polls = sleeps ? 0 : weir__worker_polls(runtime);
     worker->host.hot_polls = runtime->crowded ? polls : polls / LOOKS;
-    worker->adapts = runtime->options.mode == WEIR_THREADS &&
+    worker->adapts = runtime->options.mode == WEIR_THREADS && !sleeps &&
                      runtime->options.idle == WEIR_IDLE_ADAPT && !runtime->crowded;
+    worker->spins = runtime->options.idle == WEIR_IDLE_SPIN && !sleeps;
+    worker->yields = runtime->crowded && !sleeps;
     weir__idling_open(&worker->idling);
-    bool shares_core = weir__runtime_is_pinned(runtime) && worker->core == weir__thread_core();
+    bool shares_core = weir__worker_is_pinned(worker) && worker->core == weir__thread_core();
     weir__idling_begins(&worker->idling, shares_core ? 0 : WEIR__IDLE_FIRST_NS);
 }
 
@@ -134,7 +138,7 @@ static void rest(struct weir__worker *worker) {
     weir__worker_look(worker);
     weir__meter_rests(&worker->host, true);
     weir__store_release_u64(&worker->epoch, worker->epoch + 1); /* Q1 -> Q2 */
-    if (worker->host.runtime->options.idle == WEIR_IDLE_SPIN) {
+    if (worker->spins) {
         spin_until_rung(worker);
     } else if (worker->adapts) {
         rest_adapting(worker);
@@ -148,7 +152,7 @@ static void rest(struct weir__worker *worker) {
 
 /* Crowded, with nothing to do: true when the others on its core were let run. */
 static bool yield(struct weir__worker *worker) {
-    if (!worker->host.runtime->crowded || !weir__yielding_try(&worker->yielding)) {
+    if (!worker->yields || !weir__yielding_try(&worker->yielding)) {
         return false;
     }
     uint64_t before = weir__clock_now_ns();
@@ -216,6 +220,10 @@ static void idle(struct weir__worker *worker) {
 
 static void pin(struct weir__worker *worker) {
     weir_runtime *runtime = worker->host.runtime;
+    if (weir__worker_is_timely(worker)) {
+        weir__timely_begin(worker);
+        return;
+    }
     if (runtime->options.unpinned) {
         return;
     }

@@ -17,7 +17,7 @@ static struct weir__worker *worker_here(const weir_runtime *runtime) {
 
 /* Whether the ring of who waits for whom leads from `target` back to `self`. */
 static bool leads_back(const weir_runtime *runtime, uint32_t target, uint32_t self) {
-    for (unsigned i = 0; i <= runtime->worker_count; i++) {
+    for (unsigned i = 0; i <= weir__runtime_all(runtime); i++) {
         if (target == self) {
             return true;
         }

@@ -65,11 +65,14 @@ struct weir__worker {
     uint64_t fired;      /* turns, as it looked for due timers last */
     uint64_t fired_ns;   /* when that was */
     uint32_t fire_turns; /* between such looks: so many that they take little of a timer's time */
+    uint64_t amid_until; /* a callback, in virtual time: weir__runtime_takes */
     bool finishes;       /* FINISH_ALL has come */
     uint64_t still_at;   /* turns, as the stages were last looked at for rings (rings.c) */
     uint32_t dry_steps;  /* idle ones in a row, while it adapts */
     uint32_t rounds;     /* of looks in a row that found nothing, as long as it looks eagerly */
     bool adapts;         /* constant: whether it looks or sleeps, `idling` says */
+    bool spins;          /* constant: it never sleeps                           */
+    bool yields;         /* constant: there are more workers than cores         */
     struct weir__idling idling;
     struct weir__yielding yielding;
     uint32_t index;

@@ -208,17 +208,18 @@ static void start_batcher(void) {
     bool keyed = sim_draw(2) == 0;
     bool parted = keyed && sim_draw(3) == 0;
     const weir_partition_dispatcher_options halves = {.partitions = 2};
-    scene.batching = (weir_batcher_options){.type = &type,
-                                            .size = 1 + (size_t)sim_draw(7),
-                                            .timeout_ns = 1 + sim_draw(3000),
-                                            .key = keyed ? key_of : NULL,
-                                            .keys = keyed ? 1 + (size_t)sim_draw(KEYS) : 0,
-                                            .flush = sim_draw(4) == 0 ? is_fifth : NULL,
-                                            .bytes = sim_draw(4) == 0 ? 40 : 0,
-                                            .worker = world_somewhere(),
-                                            .discarded = discarded,
-                                            .subscribe_to = &to,
-                                            .subscribe_count = 1};
+    scene.batching =
+        (weir_batcher_options){.type = &type,
+                               .size = 1 + (size_t)sim_draw(7),
+                               .timeout_ns = 1 + sim_draw(3000),
+                               .key = keyed ? key_of : NULL,
+                               .keys = keyed ? 1 + (size_t)sim_draw(KEYS) : 0,
+                               .flush = sim_draw(4) == 0 ? is_fifth : NULL,
+                               .bytes = sim_draw(4) == 0 ? 40 : 0,
+                               .worker = sim_draw(4) == 0 ? WEIR_TIMELY_WORKER : world_somewhere(),
+                               .discarded = discarded,
+                               .subscribe_to = &to,
+                               .subscribe_count = 1};
     if (parted) {
         scene.batching.dispatcher = weir_partition_dispatcher();
         scene.batching.dispatcher_options = &halves;

@@ -56,6 +56,12 @@ int weir__thread_pin(unsigned core) {
     return core < CORES ? 0 : EINVAL;
 }
 
+int weir__thread_pin_among(const unsigned *cores, unsigned count) {
+    return count > 0 && cores[0] < CORES ? 0 : EINVAL;
+}
+
+void weir__thread_wake_soon(void) {}
+
 /* Each fiber is a core. */
 unsigned weir__thread_core(void) {
     return sim.current != NULL ? (unsigned)(sim.current - sim.fibers) : 0;

@@ -117,15 +117,39 @@ static weir_outcome outcome_of(char letter) {
     }
 }
 
+enum { WRITTEN_BYTES = 100 };
+
+/* Its number, and bytes that say so; without memory it is as it was. */
+static void write_anew(weir_work *work, uint64_t number) {
+    char bytes[WRITTEN_BYTES];
+    memset(bytes, (int)(number % 251), sizeof bytes);
+    memcpy(bytes, &number, sizeof number);
+    if (number % 2 == 0) {
+        weir_work_set(work, bytes, sizeof bytes);
+        return;
+    }
+    char *room = weir_work_room(work, sizeof bytes);
+    if (room != NULL) memcpy(room, bytes, sizeof bytes);
+}
+
+static bool is_as_written(const weir_message *message) {
+    const unsigned char *at = (const unsigned char *)message->data.at;
+    if (message->data.count != WRITTEN_BYTES) return message->data.count == sizeof(uint64_t);
+    for (size_t i = sizeof(uint64_t); i < WRITTEN_BYTES; i++) {
+        if (at[i] != number_of(message) % 251) return false;
+    }
+    return true;
+}
+
 static weir_outcome handle_message(void *context, weir_work *work, weir_message *message) {
     struct pipeline_scene *scene = context;
     const uint64_t number = number_of(message);
     const uint32_t time = weir__fetch_add_u32(&scene->handled[number], 1);
     const char letter = letter_of(scene->does[number], time, &message->batcher);
     RIG_CHECK(&scene->rig, number < PIPELINE_SCENE_NUMBERS);
-    const bool works = !scene->options.processors.blocking;
-    if (letter == '+') RIG_CHECK(&scene->rig, weir_work_more(work) == NULL || works);
-    if (letter == 'a') RIG_CHECK(&scene->rig, !weir_work_ack(work) || works);
+    if (letter == '+') weir_work_more(work);
+    if (letter == 'a') weir_work_ack(work);
+    if (letter == 'w') write_anew(work, number);
     return outcome_of(letter);
 }
 
@@ -149,6 +173,7 @@ static void handle_each(struct pipeline_scene *scene, weir_message *messages, si
     for (size_t i = 0; i < count; i++) {
         const uint64_t number = number_of(&messages[i]);
         const uint32_t time = weir__fetch_add_u32(&scene->batched[number], 1);
+        RIG_CHECK(&scene->rig, is_as_written(&messages[i]));
         messages[i].outcome = (uint8_t)outcome_of(letter_of(scene->batch_does[number], time, NULL));
     }
 }

@@ -10,7 +10,8 @@
  * each time that it is called with it, the last one again and again; what its batch says of it, of
  * `batch_does`:
  *   o OK   s SKIP   f FAILED   r RETRY   d DEAD   n NAK   b nonsense
- *   + OK, and one message more   a OK, and settled at once (both in handle_message only)
+ *   + OK, and one message more   a OK, and settled at once   w OK, with new bytes
+ *     (these in handle_message only; what was written is looked at in its batch)
  * A digit before the letter is the number of the batcher.  Default "o".
  * A sink is lost while sink_lost is above 0, which it counts down; likewise lost_pulls, lost_acks.
  * The rig's journal has "store: 1 2 3" for each batch, with " #2" where it is the second attempt,

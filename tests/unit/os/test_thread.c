@@ -20,6 +20,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 struct view {
     pthread_t self;
@@ -135,6 +137,27 @@ static void who_is_pinned_starts_threads_that_are_not(void **state) {
     assert_int_equal(given, own);
 }
 
+static void look_awake(void *argument) {
+    struct view *view = argument;
+    const int policy = sched_getscheduler(0);
+    const int before = getpriority(PRIO_PROCESS, 0);
+    weir__thread_wake_soon();
+    const int after = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+    view->core = after == policy && getpriority(PRIO_PROCESS, 0) <= before;
+    view->pinned = prctl(PR_GET_TIMERSLACK);
+}
+
+/* Whatever the process may: it asks for no right that it has not. */
+static void wakes_soon(void **state) {
+    (void)state;
+    struct weir__thread thread;
+    struct view view;
+    assert_int_equal(weir__thread_start(&thread, "soon", look_awake, &view), 0);
+    weir__thread_join(&thread);
+    assert_true(view.core);
+    assert_int_equal(view.pinned, 1); /* ns */
+}
+
 enum { THREADS = 4096 };
 
 static void wait_for_word(void *word) {
@@ -173,6 +196,7 @@ int main(void) {
         cmocka_unit_test(pins_to_a_core),
         cmocka_unit_test(pinning_to_no_core_is_refused),
         cmocka_unit_test(who_is_pinned_starts_threads_that_are_not),
+        cmocka_unit_test(wakes_soon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

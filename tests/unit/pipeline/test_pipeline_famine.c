@@ -15,11 +15,12 @@ static struct pipeline_scene scene;
 
 #define MS UINT64_C(1000000)
 
-static void set_scene(void) {
+static void set_scene(bool blocking) {
     pipeline_scene_of(&scene,
                       &(weir_runtime_options){.mode = WEIR_SIMULATED, .workers = 2, .seed = 7}, 40);
     scene.quiet = true;
     scene.options.processors.count = 2;
+    scene.options.processors.blocking = blocking;
     scene.options.retry = (weir_tries){.tries = 2, .delay = {.first_ns = MS}};
     pipeline_scene_batcher(&scene, "store", 4)->count = 2;
     pipeline_scene_batcher(&scene, "dead", 4);
@@ -27,6 +28,7 @@ static void set_scene(void) {
     for (size_t i = 0; i < 40; i += 3) scene.does[i] = i % 2 == 0 ? "fo" : "d";
     for (size_t i = 1; i < 40; i += 4) scene.batch_does[i] = "fo";
     for (size_t i = 2; i < 40; i += 5) scene.does[i] = "+";
+    for (size_t i = 4; i < 40; i += 5) scene.does[i] = "w";
 }
 
 static void close_what_was_refused(void) {
@@ -40,7 +42,7 @@ static void an_opening_is_refused(void **state) {
     (void)state;
     weir_status status = WEIR_NO_MEMORY;
     for (uint64_t call = 1; status != WEIR_OK; call++) {
-        set_scene();
+        set_scene(false);
         test_memory_fail(&scene.rig.memory, call, false);
         status = pipeline_scene_try_open(&scene);
         const bool failed = scene.rig.memory.fail_at <= scene.rig.memory.calls;
@@ -60,8 +62,8 @@ static void an_opening_is_refused(void **state) {
 }
 
 /* Returns how many allocations there were. */
-static uint64_t run_short(uint64_t call, bool and_later) {
-    set_scene();
+static uint64_t run_short(bool blocking, uint64_t call, bool and_later) {
+    set_scene(blocking);
     pipeline_scene_open(&scene);
     const uint64_t before = scene.rig.memory.calls;
     if (call > 0) test_memory_fail(&scene.rig.memory, call, and_later);
@@ -76,10 +78,12 @@ static uint64_t run_short(uint64_t call, bool and_later) {
 
 static void all_is_settled_without_memory(void **state) {
     (void)state;
-    const uint64_t calls = run_short(0, false);
-    for (uint64_t call = 1; call <= calls; call++) {
-        run_short(call, false);
-        run_short(call, true);
+    for (int blocking = 0; blocking < 2; blocking++) {
+        const uint64_t calls = run_short(blocking, 0, false);
+        for (uint64_t call = 1; call <= calls; call++) {
+            run_short(blocking, call, false);
+            run_short(blocking, call, true);
+        }
     }
 }
 

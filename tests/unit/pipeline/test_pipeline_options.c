@@ -56,6 +56,9 @@ static void spoil_others(int which) {
     case 37:
         scene.driver.lease_ns = 1;
         break;
+    case 39:
+        scene.batchers[1].worker = WEIR_WORKER(7);
+        break;
     default:
         break;
     }
@@ -217,6 +220,7 @@ static const char *const why[] = {
     "batchers[1].name must have no control characters, got byte 0x1b at 0",
     "driver scene: lease_ns is set, so extend must say how a lease is extended",
     "batchers[0].sink->name must have no control characters, got byte 0x09 at 1",
+    "batchers[1].worker must be WEIR_WORKER(n) with n below 1, got 7",
 };
 
 /* Of another runtime: the refusal comes before any of its sources is opened. */

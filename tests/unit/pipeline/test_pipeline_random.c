@@ -37,9 +37,9 @@ static uint32_t by_number(void *context, const weir_message *message) {
 }
 
 static const char *draw_word(void) {
-    static const char *const words[] = {"o",  "o",  "o",  "o",   "1o", "2o", "s",  "f",
-                                        "fo", "ro", "ff", "ffo", "d",  "n",  "b",  "+",
-                                        "a",  "f+", "9o", "rrr", "fd", "1d", "2fo"};
+    static const char *const words[] = {"o",  "o",   "o",   "o",  "1o",  "2o", "s",  "f", "fo",
+                                        "ro", "ff",  "ffo", "d",  "n",   "b",  "+",  "a", "f+",
+                                        "9o", "rrr", "fd",  "1d", "2fo", "w",  "ww", "fw"};
     return draw(3) > 0 ? "o" : words[draw(sizeof words / sizeof *words)];
 }
 

@@ -49,7 +49,7 @@ static void *push(void *argument) {
 }
 
 static void set_scene(bool blocking, bool sinks) {
-    static const char *const words[] = {"fo", "s", "ro", "d", "1o", "n", "f"};
+    static const char *const words[] = {"fo", "s", "ro", "d", "1o", "n", "f", "w", "+", "fw", "a"};
     pipeline_scene_of(&scene,
                       &(weir_runtime_options){.mode = WEIR_THREADS, .workers = 2, .unpinned = true},
                       MESSAGES);
@@ -70,7 +70,7 @@ static void set_scene(bool blocking, bool sinks) {
     pipeline_scene_batcher(&scene, "dead", 1);
     scene.options.dead = "dead";
     for (size_t i = 0; i < PIPELINE_SCENE_NUMBERS; i += 7) {
-        scene.does[i] = words[i / 7 % 7];
+        scene.does[i] = words[i / 7 % 11];
         scene.batch_does[i + 3 < PIPELINE_SCENE_NUMBERS ? i + 3 : i] = words[i / 7 % 5 * 2 % 5];
     }
 }

@@ -73,9 +73,9 @@ static void says_what_may_be(void **state) {
     options.worker = WEIR_WORKER(2);
     assert_int_equal(weir_stage_start(place_scene.runtime, &options, &stage), WEIR_INVALID);
     assert_string_equal(weir_refusal(), "stage producer: worker must be below 2, got 2");
-    options.worker = WEIR_OWN_WORKER - 1;
+    options.worker = WEIR_TIMELY_WORKER - 1;
     assert_int_equal(weir_stage_start(place_scene.runtime, &options, &stage), WEIR_INVALID);
-    assert_string_equal(weir_refusal(), "stage producer: worker must be below 2, got 4294967291");
+    assert_string_equal(weir_refusal(), "stage producer: worker must be below 2, got 4294967290");
     options.worker = WEIR_WITH_PRODUCER;
     assert_int_equal(weir_stage_start(place_scene.runtime, &options, &stage), WEIR_INVALID);
     assert_string_equal(weir_refusal(),
