@@ -241,7 +241,8 @@ static bool can_take_next(const weir_stage *stage) {
         return false;
     }
     if (!weir__queue_empty(&stage->lent) &&
-        (weir__queue_at(&stage->inq, 0)->flags & WEIR__MARK) != 0) {
+        (weir__queue_at(&stage->inq, 0)->flags & WEIR__MARK) != 0 &&
+        !weir__item_is_programs_mark(weir__queue_at(&stage->inq, 0))) {
         return false; /* an end, behind what a reader still has */
     }
     return stage->begun ||
