@@ -137,6 +137,24 @@ static void the_end_comes_behind_it(struct rig *rig, int way) {
     scene_finish(&f);
 }
 
+static void close_stream(void) {
+    scene_close_stream(&f);
+    f.stream = NULL;
+    rig_rest(&f.rig);
+}
+
+/* One that is the reader's already is not replaced. */
+static void each_watermark_that_was_shown_comes(struct rig *rig, int way) {
+    (void)rig;
+    open_stream(true, 1);
+    player_cast(&f.p, 1004);
+    rig_rest(&f.rig);
+    player_cast(&f.p, 1005);
+    assert_int_equal(read_all(way), WEIR_TIMEOUT);
+    rig_text_expect(&f.s.journal, "watermark 4\nwatermark 5\n");
+    scene_finish(&f);
+}
+
 /* The stage goes while the reader is at it: it is fetched still, and what is behind it goes back. */
 static void a_stream_is_stopped_at_one(struct rig *rig, int way) {
     (void)rig;
@@ -153,8 +171,7 @@ static void a_stream_is_stopped_at_one(struct rig *rig, int way) {
         read_mark();
         assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_END);
     }
-    scene_close_stream(&f);
-    rig_rest(&f.rig);
+    close_stream();
     assert_int_equal(rig_accounts(&f.rig).buffered, 1);
     scene_finish(&f);
 }
@@ -166,8 +183,7 @@ static void a_stream_is_closed_at_one(struct rig *rig, int way) {
     player_cast(&f.p, 1);
     assert_int_equal(scene_try(&f, WEIR_FOREVER), WEIR_AT_MARK);
     if (way > 0) read_mark();
-    scene_close_stream(&f);
-    rig_rest(&f.rig);
+    close_stream();
     assert_int_equal(rig_accounts(&f.rig).buffered, 1);
     scene_finish(&f);
 }
@@ -214,10 +230,15 @@ static void where_none_is_it_is_refused(struct rig *rig, int way) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_WAYS(comes_in_its_place),          IN_WAYS(many_wait_for_the_reader),
-        IN_WAYS(who_wants_none_gets_none),    IN_WAYS(watermarks_are_the_least),
-        IN_WAYS(the_end_comes_behind_it),     IN_WAYS(a_stream_is_stopped_at_one),
-        IN_WAYS(a_stream_is_closed_at_one),   IN_WAYS(its_descriptor_tells),
+        IN_WAYS(comes_in_its_place),
+        IN_WAYS(many_wait_for_the_reader),
+        IN_WAYS(each_watermark_that_was_shown_comes),
+        IN_WAYS(who_wants_none_gets_none),
+        IN_WAYS(watermarks_are_the_least),
+        IN_WAYS(the_end_comes_behind_it),
+        IN_WAYS(a_stream_is_stopped_at_one),
+        IN_WAYS(a_stream_is_closed_at_one),
+        IN_WAYS(its_descriptor_tells),
         IN_WAYS(where_none_is_it_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
