@@ -318,11 +318,19 @@ static bool has_begun(const struct weir__edge *edge) {
 
 /*
  * A subscription that the producer accepted as it ended another one is read when that one
- * has ended here, too: very soon, for all of it is on this worker by now.
+ * has ended here, too: very soon, for all of it is on this worker by now.  Unless a rate holds that
+ * up: then it is not looked at until that has ended (subscription.c), and stays raised, so that
+ * nobody else brings it.
  */
-static bool must_wait(const weir_stage *stage, const struct weir__edge *edge) {
-    weir_subscription before = {.id = edge->follows};
-    return before.id != 0 && weir__stage_find(stage, before) != NULL;
+static bool must_wait(const weir_stage *stage, struct weir__edge *edge) {
+    const weir_subscription follows = {.id = edge->follows};
+    const struct weir__edge *before = follows.id != 0 ? weir__stage_find(stage, follows) : NULL;
+    edge->behind = before != NULL && weir__edge_is_limited(before) &&
+                   !weir__queue_empty(&before->limit->queue);
+    if (edge->behind && edge->ready[WEIR__EVENTS].hot) {
+        weir__edge_unheat(edge, WEIR__EVENTS);
+    }
+    return before != NULL;
 }
 
 /*
@@ -373,7 +381,7 @@ bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budg
             return false;
         }
         if (must_wait(stage, edge)) {
-            return true;
+            return !edge->behind;
         }
     }
     uint64_t until = UINT64_MAX;

@@ -273,6 +273,7 @@ static void start_graph(unsigned most) {
     static const weir_kind kinds[] = {WEIR_PRODUCER, WEIR_PRODUCER_CONSUMER, WEIR_PRODUCER_CONSUMER,
                                       WEIR_CONSUMER, WEIR_CONSUMER,          WEIR_CONSUMER};
     unsigned count = 2 + (unsigned)sim_draw(sim_draw(2) > 0 ? 6 : most - 1);
+    open_rate();
     if (sim_draw(6) == 0) start_some_inlet();
     start_some_stage(WEIR_PRODUCER);
     while (--count > 1) start_some_stage(kinds[sim_draw(6)]);
@@ -362,6 +363,7 @@ static void finish_graph(void) {
         must(weir_runtime_run(world.runtime, WEIR_FOREVER));
     }
     close_inlet();
+    close_rate();
     world_close_runtime();
     estate_is_over();
     for (unsigned i = 0; i < books.nodes; i++)

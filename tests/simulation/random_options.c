@@ -61,6 +61,7 @@ weir_subscribe_options some_options(const struct node *producer) {
     if (producer->deal != BY_SHARE && sim_draw(4) == 0) { /* of a few events, or of less than one */
         options.max_bytes = 1 + (size_t)sim_draw(6 * producer->event_bytes);
     }
+    if (producer->deal != BY_SHARE) options.rate = some_rate();
     return options;
 }
 
@@ -119,6 +120,7 @@ void choose_character(struct node *node) {
     node->event_bytes = node->kind == WEIR_CONSUMER ? 0 : sim_draw(4) == 0 ? 48 : common;
     node->way = (enum way)sim_draw(WAYS);
     node->by_hand = node->kind != WEIR_PRODUCER && sim_draw(12) == 0;
+    node->looks = node->kind == WEIR_CONSUMER || sim_draw(3) == 0;
     if (sim_draw(12) == 0) node->mine = 1 + (unsigned)sim_draw(20);
     if (node->kind != WEIR_PRODUCER) return;
     node->total = 1 + (unsigned)sim_draw(sim_draw(4) == 0 ? 100 : 30);

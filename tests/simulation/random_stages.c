@@ -11,8 +11,10 @@
 
 static weir_inlet *inlet;
 static struct node *inlet_node;
+static weir_rate *rate;
 
 void stages_begin(void) {
+    rate = NULL;
     inlet = NULL;
     inlet_node = NULL;
 }
@@ -53,10 +55,20 @@ static void relabel(void *place, size_t event_bytes, const uint64_t *labels, siz
         memcpy((char *)place + i * event_bytes, &labels[i], sizeof labels[i]);
 }
 
+/* One for which there is no memory has its number all the same, and nobody has it. */
+static void mark_some(weir_stage *self, struct node *node) {
+    if (node->deal == BY_SHARE) return;
+    while (sim_draw(8) == 0) {
+        const weir_mark mark = books_mark(node);
+        must(weir_emit_mark(self, &mark));
+    }
+}
+
 /* By copy or in place, in one run or several.  Returns how many there was memory for. */
 static unsigned emit(weir_stage *self, struct node *node, const uint64_t *labels, unsigned count) {
     unsigned char events[LOG * 48];
     unsigned done = 0;
+    mark_some(self, node);
     while (done < count) {
         size_t run = 1 + (size_t)sim_draw(count - done);
         if (sim_draw(2) == 0) {
@@ -77,6 +89,7 @@ static unsigned emit(weir_stage *self, struct node *node, const uint64_t *labels
         }
         books_emitted(node, &labels[done], (unsigned)run);
         done += (unsigned)run;
+        mark_some(self, node);
     }
     return done;
 }
@@ -206,6 +219,12 @@ static weir_verdict on_events(weir_stage *self, weir_batch batch) {
     return verdict == WEIR_CONTINUE ? fail_now(self, node) : verdict;
 }
 
+static weir_verdict on_mark(weir_stage *self, const weir_peer *from, const weir_mark *mark) {
+    struct node *node = self_node(self);
+    books_marked(node, books_line(from->subscription), mark);
+    return fail_now(self, node);
+}
+
 /* --- beginnings and ends ------------------------------------------------------------------ */
 
 static weir_verdict on_init(weir_stage *self, void *argument) {
@@ -309,6 +328,7 @@ static const weir_callbacks callbacks = {
     .init = on_init,
     .handle_demand = on_demand,
     .handle_events = on_events,
+    .handle_mark = on_mark,
     .handle_subscribe = on_subscribe,
     .handle_cancel = on_cancel,
     .handle_cast = on_cast,
@@ -352,6 +372,7 @@ void start_some_stage(weir_kind kind) {
     if (options.subscribe_count > 0) options.subscribe_to = list;
     if (kind != WEIR_PRODUCER) options.on.handle_demand = NULL;
     if (kind == WEIR_PRODUCER) options.on.handle_events = NULL;
+    if (kind == WEIR_PRODUCER || !node->looks) options.on.handle_mark = NULL;
     node->known = may(weir_stage_start(world.runtime, &options, NULL));
     if (!node->known) node->alive = false;
 }
@@ -378,11 +399,35 @@ void push_some(void) {
     unsigned count = 1 + (unsigned)sim_draw(2);
     if (inlet == NULL || node->emitted + count > LOG) return;
     for (unsigned i = 0; i < count; i++) labels[i] = books_label(node, 0, node->emitted + i);
+    if (sim_draw(4) == 0) {
+        const weir_mark mark = books_mark(node);
+        weir_status status = weir_inlet_push_mark(inlet, &mark, 0);
+        if (status == WEIR_OK || status == WEIR_DROPPED) return;
+        node->marks--;
+        if (status != WEIR_FULL && status != WEIR_TIMEOUT) may(status);
+        return;
+    }
     books_emitted(node, labels, count);
     weir_status status = weir_inlet_push(inlet, labels, count, 0);
     if (status == WEIR_OK || status == WEIR_DROPPED) return;
     node->emitted -= count;
     if (status != WEIR_FULL && status != WEIR_TIMEOUT) may(status);
+}
+
+/* One for all: some events at once, and then one every so often. */
+void open_rate(void) {
+    const weir_rate_options options = {
+        .allowed = 1, .interval_ns = 1 + sim_draw(500), .burst = 1 + sim_draw(8)};
+    if (sim_draw(3) == 0 && !must(weir_rate_open(world.runtime, &options, &rate))) rate = NULL;
+}
+
+weir_rate *some_rate(void) {
+    return sim_draw(6) == 0 ? rate : NULL;
+}
+
+void close_rate(void) {
+    if (rate != NULL) weir_rate_close(rate);
+    rate = NULL;
 }
 
 void close_inlet(void) {
