@@ -150,6 +150,7 @@ static void each_watermark_that_was_shown_comes(struct rig *rig, int way) {
     player_cast(&f.p, 1004);
     rig_rest(&f.rig);
     player_cast(&f.p, 1005);
+    rig_rest(&f.rig);
     assert_int_equal(read_all(way), WEIR_TIMEOUT);
     rig_text_expect(&f.s.journal, "watermark 4\nwatermark 5\n");
     scene_finish(&f);
