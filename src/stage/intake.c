@@ -316,17 +316,24 @@ static bool has_begun(const struct weir__edge *edge) {
     return begun;
 }
 
+static const struct weir__edge *followed(const weir_stage *stage, const struct weir__edge *edge) {
+    const weir_subscription id = {.id = edge->follows};
+    return id.id != 0 ? weir__stage_find(stage, id) : NULL;
+}
+
 /*
  * A subscription that the producer accepted as it ended another one is read when that one
- * has ended here, too: very soon, for all of it is on this worker by now.  Unless a rate holds that
- * up: then it is not looked at until that has ended (subscription.c), and stays raised, so that
+ * has ended here, too: very soon, for all of it is on this worker by now.  Unless a rate holds that,
+ * or what that follows, up: then it is not looked at until that has ended (subscription.c), and stays raised, so that
  * nobody else brings it.
  */
 static bool must_wait(const weir_stage *stage, struct weir__edge *edge) {
-    const weir_subscription follows = {.id = edge->follows};
-    const struct weir__edge *before = follows.id != 0 ? weir__stage_find(stage, follows) : NULL;
-    edge->behind = before != NULL && weir__edge_is_limited(before) &&
-                   !weir__queue_empty(&before->limit->queue);
+    const struct weir__edge *before = followed(stage, edge);
+    edge->behind = false;
+    for (const struct weir__edge *other = before; other != NULL && !edge->behind;) {
+        edge->behind = weir__edge_is_limited(other) && !weir__queue_empty(&other->limit->queue);
+        other = followed(stage, other);
+    }
     if (edge->behind && edge->ready[WEIR__EVENTS].hot) {
         weir__edge_unheat(edge, WEIR__EVENTS);
     }

@@ -253,7 +253,7 @@ static void let_follower_go_on(weir_stage *stage, const struct weir__edge *edge)
 
 void weir__subscription_ends(weir_stage *stage, struct weir__edge *edge) {
     weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_ENDED);
-    if (weir__edge_is_limited(edge)) {
+    if (weir__edge_is_limited(edge) || edge->follows != 0) {
         let_follower_go_on(stage, edge);
     }
     while (edge->closes_behind != NULL) {

@@ -25,6 +25,7 @@
 #include <string.h>
 
 static weir_inlet *inlet;
+static weir_port *left_open[WORLD_PRODUCERS];
 static weir_ref stage;
 static const weir_event_type *type; /* NULL: the numbers own nothing */
 
@@ -181,7 +182,18 @@ static void run_pusher(void *argument) {
         }
     }
     mark_some(port, number, next);
-    weir_port_close(port);
+    if (sim_draw(2) == 0) {
+        left_open[number] = port; /* nothing tells the inlet to look */
+    } else {
+        weir_port_close(port);
+    }
+}
+
+static void close_ports(void) {
+    for (unsigned i = 0; i < WORLD_PRODUCERS; i++) {
+        weir_port_close(left_open[i]);
+        left_open[i] = NULL;
+    }
 }
 
 /* Of bytes there is always room for the largest push. */
@@ -232,11 +244,13 @@ static void run(void (*end)(void), bool drops) {
     }
     for (unsigned i = 0; i < count; i++) sim_join(pushers[i]);
     if (end != NULL) {
+        close_ports();
         must(weir_runtime_run(world.runtime, WEIR_FOREVER)); /* closing pokes */
     } else if (sim_draw(2) == 0) {
         must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
         all_marks_have_come(); /* and no end has had to come for that */
     }
+    close_ports();
     weir_inlet_close(inlet);
     world_finish(world.pushed);
     if (end != stop) all_marks_have_come();

@@ -47,7 +47,8 @@ struct node {
     weir_kind kind;
     bool known; /* its start has returned: a reference is no good before  */
     bool alive;
-    bool inlet; /* no callbacks of ours */
+    bool inlet;          /* no callbacks of ours: an inlet, or an output of another node */
+    struct node *output; /* its own, which is the next node, or NULL */
     size_t event_bytes;
     enum deal deal;
     unsigned partitions;

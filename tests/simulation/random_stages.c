@@ -105,6 +105,17 @@ static void make(weir_stage *self, struct node *node, uint64_t want) {
     node->debt -= done < node->debt ? done : node->debt;
 }
 
+/* Also of a consumer: what demand there is for it is no matter. */
+static void emit_beside(weir_stage *self, struct node *node) {
+    struct node *output = node->output;
+    uint64_t labels[4];
+    if (output == NULL || sim_draw(2) == 0) return;
+    unsigned count = 1 + (unsigned)sim_draw(4);
+    if (count > LOG - output->emitted) return;
+    for (unsigned i = 0; i < count; i++) labels[i] = books_label(output, 0, output->emitted + i);
+    if (may(weir_emit_to(self, 1, labels, count))) books_emitted(output, labels, count);
+}
+
 static weir_verdict fail_now(weir_stage *self, struct node *node) {
     if (node->mine == 0 || --node->mine > 0) return WEIR_CONTINUE;
     return weir_stop_with(self, WEIR_REASON_USER);
@@ -125,6 +136,7 @@ static weir_verdict on_demand(weir_stage *self, uint64_t demand) {
     if (node->lazy && sim_draw(2) == 0) want = sim_draw(want);
     if (node->surplus && sim_draw(4) == 0) want += sim_draw(8);
     make(self, node, want);
+    emit_beside(self, node);
     if (node->ends && node->emitted == node->total) return WEIR_STOP;
     return fail_now(self, node);
 }
@@ -213,6 +225,7 @@ static weir_verdict on_events(weir_stage *self, weir_batch batch) {
     SIM_REQUIRE(weir_batch_event_bytes(self) == line->producer->event_bytes);
     if (!line->producer->inlet) estate_look(batch.events, line->producer->event_bytes, batch.count);
     if (line->by_hand) ask_by_hand(line);
+    emit_beside(self, node);
     weir_verdict verdict = WEIR_CONTINUE;
     if (node->kind == WEIR_PRODUCER_CONSUMER) verdict = pass_on(self, node, line, batch);
     if (node->kind == WEIR_CONSUMER && estate_is_owned()) take_some(self, line, batch);
@@ -350,11 +363,32 @@ static unsigned choose_producers(const struct node *node, weir_subscribe_to *lis
     return count;
 }
 
+/* Its events own nothing, and nobody tells us of its ends. */
+static void choose_output(struct node *node, weir_stage_options *options,
+                          weir_output_options *output) {
+    struct node *beside = sim_draw(6) == 0 ? books_node() : NULL;
+    if (beside == NULL) return;
+    *beside = (struct node){.kind = WEIR_PRODUCER, .inlet = true, .event_bytes = 8, .alive = true};
+    *output = (weir_output_options){.name = "beside", .event_bytes = 8};
+    node->output = beside;
+    options->outputs = output;
+    options->output_count = 1;
+}
+
+static void know_output(const struct node *node) {
+    struct node *beside = node->output;
+    if (beside == NULL) return;
+    beside->known =
+        node->known && may(weir_stage_output(world.runtime, node->ref, 1, &beside->ref));
+    beside->alive = node->known;
+}
+
 void start_some_stage(weir_kind kind) {
     struct node *node = books_node();
     if (node == NULL) return;
     node->kind = kind;
     choose_character(node);
+    weir_output_options output;
     weir_subscribe_to list[5];
     struct dealing dealing;
     weir_stage_options options = {.kind = kind,
@@ -373,8 +407,10 @@ void start_some_stage(weir_kind kind) {
     if (kind != WEIR_PRODUCER) options.on.handle_demand = NULL;
     if (kind == WEIR_PRODUCER) options.on.handle_events = NULL;
     if (kind == WEIR_PRODUCER || !node->looks) options.on.handle_mark = NULL;
+    choose_output(node, &options, &output);
     node->known = may(weir_stage_start(world.runtime, &options, NULL));
     if (!node->known) node->alive = false;
+    know_output(node);
 }
 
 void start_some_inlet(void) {
