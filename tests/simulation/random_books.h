@@ -110,6 +110,9 @@ void books_begin(void);
 /* A node that is not a stage yet; NULL: there are enough. */
 struct node *books_node(void);
 struct node *books_find(weir_ref ref);
+
+/* An output, perhaps, whose stage had ended before anybody asked for its name. */
+bool books_is_unknown(weir_ref ref);
 unsigned books_number(const struct node *node);
 
 /* Labels: from whom, how often passed on, and a number. */
