@@ -146,7 +146,13 @@ static weir_status push_some(weir_port *port, unsigned number, uint64_t *next) {
     return status;
 }
 
-/* Also behind nothing, and several. */
+/* They come though nothing else is pushed. */
+static void wait_for_marks(unsigned number) {
+    for (unsigned i = 0; i < consumers; i++)
+        while (taken[i][number] != marks[number]) sim_stall();
+}
+
+/* Also behind nothing, and several, as the stage goes to rest, perhaps. */
 static void mark_some(weir_port *port, unsigned number, uint64_t next) {
     while (sim_draw(3) == 0) {
         const weir_mark mark = {
@@ -155,6 +161,8 @@ static void mark_some(weir_port *port, unsigned number, uint64_t next) {
         weir_status status = port != NULL ? weir_port_push_mark(port, &mark, timeout)
                                           : weir_inlet_push_mark(inlet, &mark, timeout);
         marks[number] += status == WEIR_OK || status == WEIR_DROPPED;
+        if (!world.keep_going && sim_draw(4) == 0) wait_for_marks(number);
+        for (uint64_t left = sim_draw(2) * sim_draw(40); left > 0; left--) sim_now_ns();
     }
 }
 
