@@ -128,7 +128,7 @@ static void drop_oldest_pushed(weir_stage *self, weir_inlet *inlet) {
 }
 
 /* It ends: all that waits is dropped.  Returns how many events that were. */
-static uint64_t drop_all(weir_inlet *inlet) {
+static uint64_t drop_queued(weir_inlet *inlet) {
     uint64_t count = 0;
     while (inlet->first != NULL) {
         weir__inlet_pass_marks(inlet, NULL);
@@ -408,7 +408,7 @@ static void inlet_terminate(weir_stage *self, weir_reason reason) {
     weir__exchange_u32(&inlet->dead, 1); /* I5 -> I6 */
     weir__inlet_shuts(inlet);
     collect(inlet);
-    uint64_t left = drop_all(inlet);
+    uint64_t left = drop_queued(inlet);
     left += weir__ports_end(inlet);
     discard(self, weir__inlet_count_dropped(inlet), WEIR_DISCARD_OVERFLOW);
     discard(self, left, WEIR_DISCARD_STOPPED);

@@ -59,14 +59,14 @@ bool weir__port_markless(const weir_port *port) {
 
 /* ---- the pusher's side ------------------------------------------------------- */
 
-static bool has_room_for_mark(const weir_port *port) {
+static bool port_has_room_for_mark(const weir_port *port) {
     return port->marks_in - weir__load_acquire_u64(&port->marks_taken) < /* A15 -> A16 */
            WEIR_PORT_MARKS;
 }
 
 static bool mark_room_has_come(void *waiter) {
     const weir_port *port = waiter;
-    return has_room_for_mark(port) || weir__inlet_gone(port->inlet);
+    return port_has_room_for_mark(port) || weir__inlet_gone(port->inlet);
 }
 
 /* WEIR_OK: there is room. */
@@ -83,7 +83,7 @@ static weir_status wait_for_mark_room(weir_port *port, uint64_t timeout_ns) {
     if (status == WEIR_WRONG_THREAD) {
         return status;
     }
-    if (has_room_for_mark(port)) {
+    if (port_has_room_for_mark(port)) {
         return WEIR_OK;
     }
     return weir__inlet_gone(inlet) ? weir__inlet_refuse_gone(inlet) : status;
@@ -92,14 +92,14 @@ static weir_status wait_for_mark_room(weir_port *port, uint64_t timeout_ns) {
 /* The claim came after the end: a stage that has seen it is to look again. */
 static weir_status take_back_mark(weir_port *port) {
     weir__store_relaxed_u64(&port->marks_claimed, port->marks_in);
-    weir__fence_full();
+    weir__fence_full(); /* A7 -> A8: taken back, and then the look that this brings */
     if (weir__load_relaxed_u32(&port->inlet->dead) == 0) {
         weir__quay_poke(&port->inlet->quay);
     }
     return weir__inlet_refuse_gone(port->inlet);
 }
 
-static weir_status put_mark(weir_port *port, const weir_mark *mark) {
+static weir_status put_mark_in_ring(weir_port *port, const weir_mark *mark) {
     weir__store_relaxed_u64(&port->marks_claimed, port->marks_in + 1);
     weir__fence_full(); /* A7 -> A8 */
     if (weir__inlet_gone(port->inlet)) {
@@ -117,8 +117,8 @@ weir_status weir_port_push_mark(weir_port *port, const weir_mark *mark, uint64_t
         return WEIR_INVALID;
     }
     weir_status status = weir__inlet_may_mark(port->inlet, mark);
-    if (status == WEIR_OK && !has_room_for_mark(port)) {
+    if (status == WEIR_OK && !port_has_room_for_mark(port)) {
         status = wait_for_mark_room(port, timeout_ns);
     }
-    return status == WEIR_OK ? put_mark(port, mark) : status;
+    return status == WEIR_OK ? put_mark_in_ring(port, mark) : status;
 }

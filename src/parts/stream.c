@@ -44,7 +44,7 @@ static void fill_events(struct weir__entry *slot, const struct weir__item *item)
     }
 }
 
-static void fill_slot(struct weir__entry *slot, const struct weir__item *item) {
+static void fill_stream_slot(struct weir__entry *slot, const struct weir__item *item) {
     if ((item->flags & WEIR__MARK) != 0) {
         static const weir_subscription nobodys;
         weir__entry_put(slot, item);
@@ -74,7 +74,7 @@ static bool fill_entry(weir_stream *stream, weir_stage *self) {
         }
         bool tell = weir__stage_lent_asks(self, stream->given) || ++stream->untold == TELL_AT_LEAST;
         stream->untold = tell ? 0 : stream->untold;
-        fill_slot(slot, item);
+        fill_stream_slot(slot, item);
         slot->flags |= tell ? WEIR__STREAM_TELL : 0u;
         weir__ring_commit(&stream->ring, slot);
         any = true;

@@ -323,9 +323,9 @@ static const struct weir__edge *followed(const weir_stage *stage, const struct w
 
 /*
  * A subscription that the producer accepted as it ended another one is read when that one
- * has ended here, too: very soon, for all of it is on this worker by now.  Unless a rate holds that,
- * or what that follows, up: then it is not looked at until that has ended (subscription.c), and stays raised, so that
- * nobody else brings it.
+ * has ended here, too: very soon, for all of it is on this worker by now.  Unless a rate holds that
+ * up, or what that follows: then it is not looked at until that has ended (subscription.c), and
+ * stays raised, so that nobody else brings it.
  */
 static bool must_wait(const weir_stage *stage, struct weir__edge *edge) {
     const struct weir__edge *before = followed(stage, edge);

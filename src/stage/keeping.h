@@ -74,7 +74,8 @@ static inline bool weir__item_is_ask(const struct weir__item *item) {
 /* True when the return of the batch at that index of lent makes its stage ask. */
 bool weir__stage_lent_asks(const weir_stage *stage, uint32_t index);
 
-/* The oldest batch is back: it is handled; or the oldest mark.  Returns how many items lent is shorter. */
+/* The oldest batch is back: it is handled; or the oldest mark.  Returns how many items lent is
+ * shorter. */
 uint32_t weir__stage_lent_back(weir_stage *stage);
 
 /* The first `events` of the oldest batch are handled, and no more of it. */

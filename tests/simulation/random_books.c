@@ -18,6 +18,7 @@ void books_begin(void) {
     books.stopped = 0;
     books.failing = false;
     books.has_inlet = false;
+    books.straight = sim_draw(2) == 0;
 }
 
 struct node *books_node(void) {

@@ -99,6 +99,7 @@ struct books {
     uint64_t stopped; /* events discarded because somebody stopped or left */
     bool failing;     /* memory runs out                                   */
     bool has_inlet;
+    bool straight; /* no rings, in which marks that pass by would multiply */
     struct node node[NODES];
     struct line line[LINES];
 };

@@ -156,7 +156,7 @@ static void each_watermark_that_was_shown_comes(struct rig *rig, int way) {
     scene_finish(&f);
 }
 
-/* The stage goes while the reader is at it: it is fetched still, and what is behind it goes back. */
+/* The stage goes while the reader is at it: it is fetched still; what is behind it goes back. */
 static void a_stream_is_stopped_at_one(struct rig *rig, int way) {
     (void)rig;
     open_stream(true, 1);
