@@ -42,9 +42,9 @@ int main(void) {
     weir_must(weir_inlet_open(runtime, &(weir_inlet_options){.event_bytes = sizeof(uint64_t)},
                               &inlet, &files));
     const weir_stream_options reader = {.event_bytes = sizeof(uint64_t),
-                                        .marks = true,
                                         .subscribe_to = &(weir_subscribe_to){.producer = files},
-                                        .subscribe_count = 1};
+                                        .subscribe_count = 1,
+                                        .marks = true};
     weir_must(weir_stream_open(runtime, &reader, &stream));
     weir_must(weir_runtime_settle(runtime, WEIR_FOREVER)); /* it is there for all marks */
     push_files(inlet);
