@@ -107,7 +107,27 @@ weir_status weir_inlet_open(weir_runtime *runtime, const weir_inlet_options *opt
 weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
                             uint64_t timeout_ns);
 
-/* Events that wait in the inlet, its ports aside: an estimate, too high rather than too low. */
+/*
+ * Pushes a mark (mark.h) behind all that this thread has pushed into the inlet, its ports aside: a
+ * watermark, a flush, an end of file.  It goes out when nothing that was pushed into the inlet
+ * before it waits there any more, whoever pushed that: sent, or dropped; whether somebody asks or
+ * not.
+ * Watermarks of several threads are for the program to combine; or each has a port, and weir does.
+ * A mark takes the room of an event, and is not dropped for want of it; but a watermark that waits
+ * right behind another of the same source takes its place.
+ * Arguments  mark: copied; timeout_ns: WEIR_BLOCK only, as for weir_inlet_push.
+ * Returns    WEIR_OK; WEIR_FULL (there is no room; also where events would be dropped);
+ *            WEIR_TIMEOUT (BLOCK); WEIR_DROPPED (pushed, and older events are discarded).
+ * Errors     INVALID: no such kind; an inlet whose dispatcher passes no marks (weir_emit_mark);
+ *            NO_STAGE, NO_MEMORY, WRONG_THREAD as weir_inlet_push.
+ * Cost       as a push of one event, and a message to the stage, unless it is at work.
+ * Threads    as weir_inlet_push.  What is pushed as the stage stops is lost; one that was pushed
+ *            before weir_inlet_finish goes out.
+ */
+weir_status weir_inlet_push_mark(weir_inlet *inlet, const weir_mark *mark, uint64_t timeout_ns);
+
+/* Events and marks that wait in the inlet, its ports aside: an estimate, too high rather than too
+ * low. */
 size_t weir_inlet_waiting(const weir_inlet *inlet);
 
 /* Whether the stage has stopped; not yet as long as it only finishes.  Threads: any. */
@@ -170,6 +190,21 @@ weir_status weir_port_open(weir_inlet *inlet, weir_port **out);
  *            their order; between ports, and weir_inlet_push, there is none.
  */
 weir_status weir_port_push(weir_port *port, const void *events, size_t count, uint64_t timeout_ns);
+
+/*
+ * Pushes a mark behind all that was pushed into the port.  It takes no room of events;
+ * WEIR_PORT_MARKS of them may wait, but for watermarks right behind each other, of one source,
+ * which are one.
+ * Watermarks are combined as those of so many producers: on goes the least of what each of the
+ * inlet's ports has said last, and the inlet itself once one was pushed there, when that rises.  So
+ * a port that says none holds them back, until it is closed, or says UINT64_MAX.
+ * Arguments, errors  as weir_inlet_push_mark.
+ * Returns    WEIR_OK; WEIR_FULL (as many wait; also where events would be dropped); WEIR_TIMEOUT
+ *            (BLOCK).
+ * Threads    as weir_port_push.
+ */
+#define WEIR_PORT_MARKS 32
+weir_status weir_port_push_mark(weir_port *port, const weir_mark *mark, uint64_t timeout_ns);
 
 /* Events that wait in the port: an estimate, too high rather than too low.  Threads: any. */
 size_t weir_port_waiting(const weir_port *port);

@@ -37,19 +37,24 @@
  *
  * In a ring of stages that feed each other somebody has a handle_mark: a mark that went round by
  * itself would do so for ever (so one that WEIR_MARK_STAGES stages have passed on goes no further,
- * and a warning is logged); and the way back, on which nobody says a watermark, holds it up.
+ * and a warning is logged; where one of them has subscribed to another twice, it multiplies each
+ * time, and never ends); and the way back, on which nobody says a watermark, holds it up.
  *
  * What ends on the way takes no mark along: a consumer that dies gives back events, not marks,
  * which the others have had; those events come behind the mark then, as late ones.  A stage that
  * stops drops what it had not passed on; one that finishes has passed all of them on.
  *
+ * Into the graph and out of it: threads push marks into inlets and ports, behind what they have
+ * pushed (weir_inlet_push_mark, weir_port_push_mark); an iterator's `mark` gives them; a stream's
+ * reader gets each in its place, if it wants them (the stream's option `marks`).
+ *
  * Where marks do not go: consumers that compete (weir_shared_dispatcher): events of before and
  * after would be handled side by side, so "behind" would mean nothing, and a producer with that
- * dispatcher may not emit any; what comes to a producer_consumer with it ends there.  A stream's
- * readers see events alone, and so do tasks of a pool, which run side by side: a mark that comes to
- * a pool ends there, also where its results are in order; so who has the pool among several
- * producers hears no watermark.  Messages (weir_cast, weir_info) are no marks: weir_info is for one
- * stage, and says that what it had has gone out.
+ * dispatcher may not emit any; what comes to a producer_consumer with it ends there.  Tasks of a
+ * pool see events alone, and run side by side: a mark that comes to a pool ends there, also where
+ * its results are in order; so who has the pool among several producers hears no watermark.
+ * Messages (weir_cast, weir_info) are no marks: weir_info is for one stage, and says that what it
+ * had has gone out.
  *
  * Cost  an entry of each consumer's ring, of one line; nothing is allocated, unless a queue is
  *       longer than it ever was.  A watermark that waits right behind another of the same source

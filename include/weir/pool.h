@@ -263,6 +263,7 @@ weir_status weir_pool_open(weir_runtime *runtime, const weir_pool_options *optio
  * demand, the verdicts, what they do to its stage, and who owns what it has made; but
  *   - `next` is called for some 16 KiB of events at a time, or, with spans, for 16 events; what it
  *     made is copied once more on its way;
+ *   - `mark` is asked on that thread, too, behind `next`;
  *   - `close` is called as the handle is closed: by then no `next` runs;
  *   - the stage must be closed by its handle, weir_pool_close, which waits for a `next` that is
  *     under way; that one should look at weir_ending_here now and then, and return.

@@ -27,6 +27,7 @@ extern "C" {
     X(TIMEOUT, 2, "the time allowed has passed")                          \
     X(DROPPED, 3, "accepted, and an event was dropped to make room")      \
     X(END, 4, "there is nothing more to come")                            \
+    X(AT_MARK, 5, "a mark comes before the next event")                   \
     X(INVALID, -1, "an option or argument is outside its allowed values") \
     X(NO_MEMORY, -2, "memory could not be allocated")                     \
     X(NO_STAGE, -3, "the reference names no living stage")                \

@@ -28,6 +28,7 @@
 #define WEIR_STREAM_H
 
 #include <weir/events.h>
+#include <weir/mark.h>
 #include <weir/subscription.h>
 #include <weir/types.h>
 
@@ -57,9 +58,12 @@ typedef struct weir_stream_options {
      * for events that nobody can have any more, STOPPED, see weir_stream_close. */
     void (*discarded)(void *context, uint64_t count, weir_discard cause);
     void *context;
-    uint64_t close_ns;     /* how long weir_stream_close waits; default a second; 1: not at all;  */
-                           /* WEIR_FOREVER                                                        */
-    uintptr_t reserved[8]; /* for later versions (version.h): zero */
+    uint64_t close_ns; /* how long weir_stream_close waits; default a second; 1: not at all;  */
+                       /* WEIR_FOREVER                                                        */
+    /* The reader is given marks, too: next, take and batch return WEIR_AT_MARK where one comes
+     * before the next event.  Default: it sees events alone. */
+    bool marks;
+    uintptr_t reserved[7]; /* for later versions (version.h): zero */
 } weir_stream_options;
 
 typedef struct weir_stream weir_stream;
@@ -93,7 +97,8 @@ weir_status weir_stream_subscribe(weir_stream *stream, weir_ref producer,
  * Copies the next event out, waiting for it if need be.
  * Arguments  timeout_ns: 0 does not wait.
  * Returns    WEIR_OK; WEIR_TIMEOUT; WEIR_END: there is nothing more to come, and
- *            weir_stream_reason says why.
+ *            weir_stream_reason says why; WEIR_AT_MARK, with the option `marks`: weir_stream_mark
+ *            has what comes before the next event.
  * Errors     INVALID; WRONG_THREAD (would wait inside a callback, or step what another
  *            thread steps: runtime.h).
  * Waiting    in a stepped or simulated runtime, where nobody else runs the workers:
@@ -128,7 +133,22 @@ weir_batch weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_
                              weir_status *status);
 
 /*
- * The subscription that what next, take or batch last gave came by; {0} before that.
+ * The mark (mark.h) that next, take or batch have said is there; then those go on behind it.  It
+ * comes in its place: behind all events that came before it, and before all others, of the same
+ * subscription.  Of several producers' watermarks it is the least, as that rises.  What is not
+ * fetched yet when the stream is closed is lost.
+ * Errors     INVALID: none is there.
+ * Threads    the reader's.
+ *
+ *   while ((status = weir_stream_next(stream, &number, WEIR_FOREVER)) != WEIR_END) {
+ *       if (status == WEIR_OK) add(number);
+ *       if (status == WEIR_AT_MARK && weir_stream_mark(stream, &mark) == WEIR_OK) flush(&mark);
+ *   }
+ */
+weir_status weir_stream_mark(weir_stream *stream, weir_mark *mark);
+
+/*
+ * The subscription that what next, take or batch last gave came by; {0} before that, and at a mark.
  * Threads    the reader's.
  */
 weir_subscription weir_stream_subscription(const weir_stream *stream);

@@ -201,6 +201,7 @@ struct weir__edge {
         through; /* with a load: what it is through with and has not said, of a batch in pieces */
     uint32_t wants; /* edge/rack.h: asleep, it could take an entry; read by the producer */
     enum weir__consumer_state consumer_state;
+    bool behind; /* it waits for the end of whom it follows, and is not looked at */
     struct weir__window window;
     uint64_t ahead; /* batches that it has had beyond its share of turns (stage/intake.c) */
     struct weir__queue partial; /* the start of a message that is not all here */

@@ -32,26 +32,32 @@ static void discard(weir_stage *self, uint64_t count, weir_discard cause) {
     weir__stage_discard(self, count, cause, false);
 }
 
+static void append_chunk(weir_inlet *inlet, struct weir__chunk *chunk) {
+    if (inlet->first == NULL) {
+        inlet->first = chunk;
+    } else {
+        inlet->last->link.next = &chunk->link;
+    }
+    chunk->link.next = NULL;
+    inlet->last = chunk;
+    inlet->queued += chunk->charge;
+}
+
 static void collect(weir_inlet *inlet) {
     ck_stack_entry_t *entry = weir__stack_take_in_order(&inlet->pushed); /* I1 -> I2, I5 -> I6 */
-    if (entry == NULL) {
-        return;
-    }
-    if (inlet->first == NULL) {
-        inlet->first = weir__chunk_of(entry);
-    } else {
-        inlet->last->link.next = entry;
-    }
-    for (; entry != NULL; entry = entry->next) {
-        inlet->last = weir__chunk_of(entry);
-        inlet->queued += inlet->last->charge;
+    while (entry != NULL) {
+        struct weir__chunk *chunk = weir__chunk_of(entry);
+        entry = entry->next;
+        if (!weir__chunk_is_mark(chunk) || !weir__inlet_joins_mark(inlet, chunk)) {
+            append_chunk(inlet, chunk);
+        }
     }
 }
 
-/* Takes `count` events off the front, or as many as there is room for in bytes; `self` emits them,
- * NULL drops them for that. */
+/* Takes up to `count` events off the front, as far as the next mark, or as there is room for in
+ * bytes; `self` emits them, NULL drops them for that. */
 static bool take_front(weir_inlet *inlet, weir_stage *self, uint64_t count, weir_discard why) {
-    while (count > 0) {
+    while (count > 0 && inlet->first != NULL && !weir__chunk_is_mark(inlet->first)) {
         struct weir__chunk *chunk = inlet->first;
         uint64_t left = weir__inlet_chunk_count(inlet, chunk) - chunk->first;
         uint64_t part = left < count ? left : count;
@@ -77,7 +83,7 @@ static bool take_front(weir_inlet *inlet, weir_stage *self, uint64_t count, weir
     return true;
 }
 
-/* How many of the oldest there are too many, of events of any length. */
+/* How many of the oldest there are too many, of events of any length, before the next mark. */
 static uint64_t spans_beyond(const weir_inlet *inlet) {
     const struct weir__chunk *chunk = inlet->first;
     size_t index = chunk->first;
@@ -89,24 +95,55 @@ static uint64_t spans_beyond(const weir_inlet *inlet) {
         if (++index == weir__inlet_chunk_count(inlet, chunk)) {
             chunk = weir__chunk_of(chunk->link.next);
             index = 0;
+            if (chunk == NULL || weir__chunk_is_mark(chunk)) {
+                break;
+            }
         }
     }
     return count;
 }
 
+/* Drops up to `count` events before the next mark.  Returns how many that were. */
+static uint64_t drop_front(weir_inlet *inlet, uint64_t count, weir_discard why) {
+    uint64_t before = inlet->queued;
+    take_front(inlet, NULL, count, why);
+    return weir__charge_events(&inlet->bounds, before - inlet->queued);
+}
+
+/* Marks between those have nothing before them then, and go. */
 static void drop_oldest_pushed(weir_stage *self, weir_inlet *inlet) {
     const struct weir__bounds *bounds = &inlet->bounds;
     uint64_t before = inlet->queued;
-    if (inlet->when_full == WEIR_DROP_OLDEST && !weir__charge_fits(bounds, before, 0, 1)) {
-        uint64_t count = bounds->bytes == 0 ? before - bounds->events : spans_beyond(inlet);
-        take_front(inlet, NULL, count, WEIR_DISCARD_OVERFLOW);
+    uint64_t count = 0;
+    while (inlet->when_full == WEIR_DROP_OLDEST &&
+           !weir__charge_fits(bounds, inlet->queued, 0, 1)) {
+        uint64_t most = bounds->bytes == 0 ? inlet->queued - bounds->events : spans_beyond(inlet);
+        count += drop_front(inlet, most, WEIR_DISCARD_OVERFLOW);
+        weir__inlet_pass_marks(inlet, self);
+    }
+    if (inlet->queued != before) {
         weir__inlet_made_room(inlet, before - inlet->queued);
         discard(self, count, WEIR_DISCARD_OVERFLOW);
     }
 }
 
+/* It ends: all that waits is dropped.  Returns how many events that were. */
+static uint64_t drop_queued(weir_inlet *inlet) {
+    uint64_t count = 0;
+    while (inlet->first != NULL) {
+        weir__inlet_pass_marks(inlet, NULL);
+        count += drop_front(inlet, UINT64_MAX, WEIR_DISCARD_STOPPED);
+    }
+    return count;
+}
+
 /* Whatever came onto the stacks, or was dropped. */
 static void gather(weir_stage *self, weir_inlet *inlet) {
+    uint64_t marks = weir__load_acquire_u64(&inlet->marks); /* I11 -> I12: before the stack */
+    if (WEIR__UNLIKELY(marks != inlet->marks_seen)) {
+        inlet->marks_seen = marks;
+        inlet->marks_due = true;
+    }
     if (weir__load_relaxed_ptr(&inlet->fresh.head) != NULL) {
         weir__ports_adopt(inlet);
     }
@@ -134,14 +171,30 @@ static void make_room_and_seldom_wake(weir_inlet *inlet, uint64_t charge) {
 
 static bool take_queue(weir_inlet *inlet, weir_stage *self, uint64_t *open) {
     uint64_t before = inlet->queued;
-    uint64_t most = weir__charge_events(&inlet->bounds, before);
-    bool emitted = take_front(inlet, self, most < *open ? most : *open, WEIR_DISCARD_STOPPED);
-    uint64_t charge = before - inlet->queued;
-    *open -= weir__charge_events(&inlet->bounds, charge);
-    if (charge > 0) {
-        make_room_and_seldom_wake(inlet, charge);
+    uint64_t taken = 1;
+    bool emitted = true;
+    weir__inlet_pass_marks(inlet, self);
+    while (emitted && taken > 0 && *open > 0 && inlet->first != NULL) {
+        uint64_t queued = inlet->queued;
+        emitted = take_front(inlet, self, *open, WEIR_DISCARD_STOPPED);
+        taken = weir__charge_events(&inlet->bounds, queued - inlet->queued);
+        *open -= taken;
+        weir__inlet_pass_marks(inlet, self);
+    }
+    if (inlet->queued != before) {
+        make_room_and_seldom_wake(inlet, before - inlet->queued);
     }
     return emitted;
+}
+
+/* Marks that came, and have nothing before them, need no demand. */
+static void pass_due_marks(weir_inlet *inlet, weir_stage *self) {
+    uint64_t open = 0;
+    inlet->marks_due = false;
+    take_queue(inlet, self, &open);
+    weir__ports_pass_marks(inlet, self);
+    weir__ports_adopt(inlet);
+    weir__inlet_combine(inlet, self);
 }
 
 /* The queue and the ports take turns at being first.  False: no memory. */
@@ -181,6 +234,9 @@ static weir_verdict emit(weir_stage *self, weir_inlet *inlet) {
     if (open > 0 && !take_stack(inlet, self, open)) {
         return weir_stop_with(self, WEIR_REASON_NO_MEMORY);
     }
+    if (WEIR__UNLIKELY(inlet->marks_due)) {
+        pass_due_marks(inlet, self);
+    }
     if (inlet->keeper != NULL) {
         inlet->keeper->asked(inlet->keeper, inlet, open - (inlet->left - left));
     }
@@ -219,7 +275,7 @@ static bool look_at_stacks(weir_stage *self) {
         return true;
     }
     settle(inlet);
-    return moved;
+    return moved || inlet->marks_due;
 }
 
 /* Only events may come that nobody wants: until there is demand it need not look. */
@@ -232,7 +288,8 @@ static bool waits_for_demand(const weir_stage *self, const weir_inlet *inlet) {
 static bool inlet_news(weir_stage *self) {
     const weir_inlet *inlet = inlet_of(self);
     bool finish = weir__load_relaxed_u32(&inlet->finished) == WEIR__INLET_FINISHED;
-    if (finish != inlet->finish_seen || weir__load_relaxed_ptr(&inlet->fresh.head) != NULL) {
+    if (finish != inlet->finish_seen || weir__load_relaxed_ptr(&inlet->fresh.head) != NULL ||
+        weir__load_relaxed_u64(&inlet->marks) != inlet->marks_seen) { /* I11 -> I12 */
         return true;
     }
     return !waits_for_demand(self, inlet) && (weir__load_relaxed_ptr(&inlet->pushed.head) != NULL ||
@@ -244,7 +301,8 @@ static bool inlet_news(weir_stage *self) {
 static bool has_come(weir_stage *self) {
     const weir_inlet *inlet = inlet_of(self);
     bool pushed = weir__load_relaxed_ptr(&inlet->pushed.head) != NULL || weir__ports_come(inlet);
-    return pushed && !waits_for_demand(self, inlet);
+    return weir__load_relaxed_u64(&inlet->marks) != inlet->marks_seen ||
+           (pushed && !waits_for_demand(self, inlet));
 }
 
 static bool inlet_rests(weir_stage *self) {
@@ -350,8 +408,7 @@ static void inlet_terminate(weir_stage *self, weir_reason reason) {
     weir__exchange_u32(&inlet->dead, 1); /* I5 -> I6 */
     weir__inlet_shuts(inlet);
     collect(inlet);
-    uint64_t left = weir__charge_events(&inlet->bounds, inlet->queued);
-    take_front(inlet, NULL, left, WEIR_DISCARD_STOPPED);
+    uint64_t left = drop_queued(inlet);
     left += weir__ports_end(inlet);
     discard(self, weir__inlet_count_dropped(inlet), WEIR_DISCARD_OVERFLOW);
     discard(self, left, WEIR_DISCARD_STOPPED);

@@ -14,6 +14,7 @@
  *   pushed     pushers push; who drains it    who drains it
  *              takes it whole
  *   fresh      who opens ports; likewise      likewise
+ *   marks      who has pushed a mark          the worker: ever
  *   pushing    who may leave something on     the last one of them, when dead
  *              a stack
  *   finished   see weir__inlet_finished       worker, pushers
@@ -33,6 +34,14 @@
  *
  * What their spans point at lies behind them, in the same chunk, until they are emitted.
  *
+ * A mark has a chunk of its own, and takes up the room of an event; in a port it has a place of its
+ * own (port.h).  It goes as soon as nothing is before it, whether somebody asks or not, so the
+ * stage is poked for it where it would not be for events.
+ *
+ * Watermarks.  Each port is as a producer is: what goes on is the least of what they have said
+ * last, and of what was said in the inlet itself, once something was.  One that was opened, and
+ * that the worker does not know yet, holds the others back, too.
+ *
  * Where there is no demand the stage rests as WAITS (quay.h): demand makes it look, and events
  * need not poke it; all else does.
  *
@@ -48,6 +57,8 @@
  *   I7 -> I8  the berth's E1 -> E2: lie down, read waiting / lower waiting, wake: no blocked
  *             pusher sleeps beside free room.  The worker wakes when a quarter of the
  *             capacity has left, or nothing more does.
+ *   I11 -> I12 a mark was pushed, and is counted in `marks` (a locked operation), read poked / give
+ *             up poked, read marks: O1 -> O2 again.  Who reads a count (acquire) finds those.
  *   I9 -> I10  a feeder, in front or in another's place (CAS, release) -> who looks for it
  *             (acquire): its stage has been named.  The places stay until the inlet is freed, no
  *             more than ever lived at a time; two of a stage, by pushes that meet, do no harm.
@@ -86,6 +97,9 @@ struct weir__chunk {
     _Alignas(16) unsigned char events[];
 };
 
+/* A chunk's `first`, of a mark, which lies where events do. */
+#define WEIR__CHUNK_MARK SIZE_MAX
+
 /* A place for a stage that pushes in its callbacks, or its tasks: it feeds the inlet. */
 struct weir__inlet_feeder {
     uint64_t stage; /* atomic: its reference */
@@ -110,9 +124,11 @@ struct weir_inlet {
     uint32_t finished;
     uint32_t dead;
     struct weir__inlet_feeder *feeders;
+    uint64_t marks;
     weir_reason reason;
     struct weir__bounds bounds; /* constant, as are the next */
     weir_when_full when_full;
+    bool markless;                     /* its dispatcher passes no marks */
     const weir_event_type *type;       /* NULL: its events own nothing */
     struct weir__inlet_keeper *keeper; /* NULL: nobody is       */
 
@@ -132,11 +148,17 @@ struct weir_inlet {
     bool port_next;   /* takes its turn before the queue    */
     bool finish_seen; /* finished, as it was looked at last */
     uint64_t unwoken; /* charge that left the queue since those who wait for room were woken */
-    uint64_t left;    /* events that have left, ever        */
+    uint64_t left;    /* events and marks that have left, ever; of ports, events alone */
     uint64_t left_at_look;
     uint64_t left_at_settle; /* both when whoever waits for room was told for certain */
     uint32_t finished_at_settle;
     uint32_t unsettled; /* looks in a row at which something had left, since all was told */
+    bool marks_due;     /* marks that nothing is before may have come, or a watermark may rise */
+    bool speaks;        /* a watermark was pushed into the inlet itself */
+    uint64_t marks_seen;
+    uint64_t said;      /* the last of those */
+    uint64_t watermark; /* the last one that went on, and whose it was */
+    uint32_t source;
 };
 
 _Static_assert(offsetof(weir_inlet, quay.poked) / 64 == offsetof(weir_inlet, dead) / 64,
@@ -147,10 +169,15 @@ static inline size_t weir__inlet_chunk_bytes(const weir_inlet *inlet, size_t cou
     return sizeof(struct weir__chunk) + count * inlet->bounds.event_bytes + payload;
 }
 
+static inline bool weir__chunk_is_mark(const struct weir__chunk *chunk) {
+    return chunk->first == WEIR__CHUNK_MARK;
+}
+
 /* How many events were pushed with it. */
 static inline size_t weir__inlet_chunk_count(const weir_inlet *inlet,
                                              const struct weir__chunk *chunk) {
-    return (size_t)weir__charge_events(&inlet->bounds, chunk->charge);
+    return weir__chunk_is_mark(chunk) ? 0
+                                      : (size_t)weir__charge_events(&inlet->bounds, chunk->charge);
 }
 
 static inline void weir__inlet_free_chunk(weir_inlet *inlet, struct weir__chunk *chunk) {
@@ -202,6 +229,29 @@ void weir__inlet_shuts(weir_inlet *inlet);
 /* What pushers dropped and nobody has counted; it is the caller's to count. */
 uint64_t weir__inlet_count_dropped(weir_inlet *inlet);
 
+/* ---- inlet_mark.c: marks, on the worker ------------------------------------ */
+
+/* A watermark that was taken off the stack stands for the one right before it: it is that now. */
+bool weir__inlet_joins_mark(weir_inlet *inlet, struct weir__chunk *chunk);
+
+/* Marks at the queue's front go on; self NULL: they end. */
+void weir__inlet_pass_marks(weir_inlet *inlet, weir_stage *self);
+
+/* A mark goes on; a watermark if that of all rises, which *said is a part of. */
+void weir__inlet_emit_mark(weir_inlet *inlet, weir_stage *self, const weir_mark *mark,
+                           uint64_t *said);
+
+/* The watermark goes on if it has risen. */
+void weir__inlet_combine(weir_inlet *inlet, weir_stage *self);
+
+/* ---- inlet_mark.c: any thread ---------------------------------------------- */
+
+/* Whether it may be pushed: WEIR_OK; INVALID, NO_STAGE, NO_MEMORY. */
+weir_status weir__inlet_may_mark(weir_inlet *inlet, const weir_mark *mark);
+
+/* One is where the worker looks. */
+void weir__inlet_marked(weir_inlet *inlet);
+
 /* ---- inlet_push.c: any thread -------------------------------------------- */
 
 /* Turns at a time of who waits for room and steps (quay.h). */
@@ -245,6 +295,10 @@ void weir__inlet_drop(const weir_inlet *inlet, const void *events, uint64_t coun
 
 /* There is no room for these: they are dropped now, and counted by the stage.  WEIR_DROPPED. */
 weir_status weir__inlet_drop_newest(weir_inlet *inlet, const struct weir__parcel *parcel);
+
+/* A parcel of no events is a mark, which `events` points at. */
+weir_status weir__inlet_push_parcel(weir_inlet *inlet, const struct weir__parcel *parcel,
+                                    uint64_t timeout_ns);
 
 /* Events that nobody will emit, and that were dropped: counted, and told of. */
 void weir__inlet_bury(weir_inlet *inlet, uint64_t count);

@@ -17,6 +17,12 @@ static void free_inlet(struct weir__quay *quay) {
     weir__free(allocator, inlet, sizeof *inlet);
 }
 
+/* As weir_emit_mark finds (stage/mark.c). */
+static bool is_markless(const weir_dispatcher *dispatcher) {
+    return dispatcher != NULL && (dispatcher == weir_shared_dispatcher() ||
+                                  (dispatcher->mark == NULL && dispatcher->info != NULL));
+}
+
 static weir_status start_inlet(weir_runtime *runtime, const weir_inlet_options *options,
                                weir_inlet *inlet) {
     const weir_stage_options stage = {
@@ -70,6 +76,7 @@ weir_status weir__inlet_open(weir_runtime *runtime, const weir_inlet_options *op
     inlet->keeper = keeper;
     inlet->bounds = bounds;
     inlet->when_full = options->when_full;
+    inlet->markless = is_markless(options->dispatcher);
     ck_stack_init(&inlet->pushed);
     ck_stack_init(&inlet->fresh);
     status = start_inlet(runtime, options, inlet);

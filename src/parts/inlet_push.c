@@ -237,12 +237,21 @@ static weir_status push(weir_inlet *inlet, const struct weir__parcel *parcel) {
         return weir__refuse(WEIR_NO_MEMORY, "no memory for %zu events, %zu bytes", parcel->count,
                             parcel->count * bounds->event_bytes + parcel->payload);
     }
+    bool mark = parcel->count == 0;
     chunk->charge = parcel->charge;
-    chunk->first = 0;
+    chunk->first = mark ? WEIR__CHUNK_MARK : 0;
     chunk->payload = parcel->payload;
-    weir__parcel_write(bounds, parcel, chunk->events);
+    if (mark) {
+        memcpy(chunk->events, parcel->events, parcel->payload);
+    } else {
+        weir__parcel_write(bounds, parcel, chunk->events);
+    }
     weir__stack_push(&inlet->pushed, &chunk->link); /* I1 -> I2, I5 -> I6 */
-    weir__inlet_poke_if_cold(inlet);
+    if (mark) {
+        weir__inlet_marked(inlet);
+    } else {
+        weir__inlet_poke_if_cold(inlet);
+    }
     return WEIR_OK;
 }
 
@@ -253,7 +262,8 @@ static weir_status try_push(weir_inlet *inlet, const struct weir__parcel *parcel
         if (weir__inlet_gone(inlet)) {
             return weir__inlet_refuse_gone(inlet);
         }
-        if (inlet->when_full != WEIR_DROP_NEWEST && inlet->when_full != WEIR_DROP_OLDEST) {
+        bool drops = inlet->when_full == WEIR_DROP_NEWEST || inlet->when_full == WEIR_DROP_OLDEST;
+        if (!drops || parcel->count == 0) { /* nobody would hear that a mark was dropped */
             return WEIR_FULL;
         }
         return weir__inlet_drop_newest(inlet, parcel);
@@ -282,6 +292,14 @@ static weir_status push_until(weir_inlet *inlet, const struct weir__parcel *parc
     }
 }
 
+weir_status weir__inlet_push_parcel(weir_inlet *inlet, const struct weir__parcel *parcel,
+                                    uint64_t timeout_ns) {
+    weir__inlet_enter(inlet);
+    weir_status status = push_until(inlet, parcel, timeout_ns);
+    weir__inlet_leave(inlet);
+    return status;
+}
+
 weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
                             uint64_t timeout_ns) {
     if (weir__missing(inlet, "inlet")) {
@@ -295,10 +313,7 @@ weir_status weir_inlet_push(weir_inlet *inlet, const void *events, size_t count,
     if (status != WEIR_OK) {
         return status;
     }
-    weir__inlet_enter(inlet);
-    status = push_until(inlet, &parcel, timeout_ns);
-    weir__inlet_leave(inlet);
-    return status;
+    return weir__inlet_push_parcel(inlet, &parcel, timeout_ns);
 }
 
 size_t weir_inlet_waiting(const weir_inlet *inlet) {

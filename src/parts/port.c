@@ -38,6 +38,8 @@ static weir_port *make_port(weir_inlet *inlet) {
     port->refs = 2;
     port->claimed = port->in = port->tail = weir__port_start;
     port->taken = port->out = port->seen = weir__port_start;
+    port->marks_claimed = port->marks_in = port->marks_tail = weir__port_start;
+    port->marks_taken = port->marks_seen = weir__port_start;
     port->room_until = weir__port_start; /* the first push looks for room, */
     port->pusher = 0;                    /* and who pushes                 */
     port->counted = weir__port_start;
@@ -311,6 +313,7 @@ weir_status weir_port_push(weir_port *port, const void *events, size_t count, ui
 void weir__port_check_pusher(const weir_port *port) {
     WEIR__CHECK(port->tail == port->in);
     WEIR__CHECK(port->claimed == port->in);
+    WEIR__CHECK(port->marks_claimed == port->marks_in);
     WEIR__CHECK(port->room_until - port->in <= port->capacity);
 }
 #endif

@@ -13,12 +13,20 @@
  *   taken       the worker                    the pusher, when it sees no room
  *   room        a berth, of the pusher
  *   closed      the pusher, once              the worker
+ *   marks, marks_tail      the pusher         the worker
+ *   marks_claimed          the pusher         the worker, before it stops
+ *   marks_taken            the worker         the pusher, before it pushes one
  *   refs        both                          both: the handle, the worker
  *
  *   taken <= tail <= claimed <= taken + capacity
  *
  * What spans point at lies in pages, which are the pusher's: in one after the other of them, and a
  * page is used again once `taken` is beyond the last event whose payload is there.
+ *
+ * Marks have a ring of their own, with the position that each lies at, behind the event before it:
+ * so events know nothing of them.
+ *   marks_taken <= marks_seen <= marks_tail <= marks_claimed <= marks_taken + WEIR_PORT_MARKS
+ *   `held`, where there is one, is the next of them, in the worker's hands.
  *
  * tail < claimed only during a push.  A claim that came too late is taken back.  taken is
  * behind what the worker has had (`out`) by up to an eighth of the capacity, where pushers
@@ -36,6 +44,10 @@
  *               gone, wake: no pusher sleeps beside free room.  The worker wakes when a
  *               quarter of the ring has left, and with the fence when nothing does.
  *   A11 -> A12  closed (release) -> the worker (acquire): tail is final.
+ *   A13 -> A14  marks_tail (release) -> the worker (acquire), which has read tail: a mark that lies
+ *               before an event is known once that is.
+ *   A15 -> A16  marks_taken (release) -> the pusher (acquire): its place may be written again.
+ * A mark is claimed, and taken back, as events are (A7 -> A8), and pokes the stage (I11 -> I12).
  * What is published after the stage's last look (which `dead` is too late to prevent)
  * stays in the ring, and is dropped and counted by who lets go of the port last.
  * Models: tests/model/port.pml.  Progress: a push is wait-free but for room and a poke;
@@ -54,6 +66,11 @@ struct weir__port_page {
     size_t bytes;                 /* of it                                        */
     size_t used;
     char at[];
+};
+
+struct weir__port_mark {
+    uint64_t at; /* its place is before the event at this position */
+    weir_mark mark;
 };
 
 struct weir_port {
@@ -77,7 +94,10 @@ struct weir_port {
     struct weir__port_page *page;
     uint64_t counted;    /* taken, as it last knew, of events with spans            */
     uint64_t wait_bytes; /* of those from there on, as charges count them, if bounded */
+    uint64_t marks_claimed;
+    uint64_t marks_in; /* marks_tail */
     WEIR__APART uint64_t tail;
+    uint64_t marks_tail;
     struct weir__berth room;
     uint32_t closed;
 
@@ -88,7 +108,13 @@ struct weir_port {
     uint64_t unwoken;         /* charge since the pusher was woken */
     bool unsettled;           /* something was taken since weir__ports_settle */
     weir_port *next;          /* in the circle of its inlet   */
+    uint64_t marks_taken;
+    uint64_t marks_seen; /* marks_tail, as it last knew */
+    uint64_t said;       /* the watermark that was said last */
+    bool holds;
+    struct weir__port_mark held;
 
+    WEIR__APART struct weir__port_mark marks[WEIR_PORT_MARKS];
     WEIR__APART unsigned char events[];
 };
 
@@ -121,6 +147,23 @@ void weir__port_wrote(weir_port *port, const struct weir__parcel *parcel);
 
 /* The last one has let go. */
 void weir__port_free_pages(weir_port *port);
+
+/* ---- port_mark.c: its marks, on the inlet's worker -------------------------- */
+
+/* Marks that no event is before go on.  Behind a look at tail. */
+void weir__port_pass_marks(weir_port *port, weir_stage *self);
+
+/* The same, of all. */
+void weir__ports_pass_marks(weir_inlet *inlet, weir_stage *self);
+
+/* None waits in it, nor is any being pushed. */
+bool weir__port_markless(const weir_port *port);
+
+/* So many events, or as many as are before the next mark. */
+static inline uint64_t weir__port_unmarked(const weir_port *port, uint64_t count) {
+    uint64_t before = port->held.at - port->out;
+    return port->holds && before < count ? before : count;
+}
 
 /* ---- port_take.c: the worker's side, on the inlet's worker ----------------- */
 

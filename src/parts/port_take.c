@@ -34,12 +34,13 @@ static void let_go(weir_inlet *inlet, weir_port *before) {
     before->next = port->next;
     inlet->ports--;
     inlet->port = inlet->ports > 0 ? before : NULL;
+    inlet->marks_due = inlet->marks_due || inlet->marks_seen > 0; /* it holds up nobody's now */
     weir__port_release(port);
 }
 
 static bool is_port_done(const weir_port *port) {
     return weir__load_acquire_u32(&port->closed) != 0 && /* A11 -> A12 */
-           weir__load_relaxed_u64(&port->tail) == port->out;
+           weir__load_relaxed_u64(&port->tail) == port->out && weir__port_markless(port);
 }
 
 void weir__port_wake(weir_port *port) {
@@ -57,10 +58,12 @@ static bool take_from_ring(weir_port *port, weir_stage *self, uint64_t *open) {
     const struct weir__bounds *bounds = &port->inlet->bounds;
     uint64_t count = port->seen - port->out;
     count = count < *open ? count : *open;
+    weir__port_pass_marks(port, self);
     while (count > 0) {
         uint64_t first = port->out & port->mask;
         uint64_t run = port->mask + 1 - first;
-        run = weir__inlet_portion(self, run < count ? run : count);
+        run = weir__port_unmarked(port, run < count ? run : count);
+        run = weir__inlet_portion(self, run);
         if (run == 0) {
             break;
         }
@@ -73,6 +76,7 @@ static bool take_from_ring(weir_port *port, weir_stage *self, uint64_t *open) {
         port->unsettled = true;
         count -= run;
         *open -= run;
+        weir__port_pass_marks(port, self);
     }
     /* A pusher that waits reads the line again and again: it is not written each time. */
     if (port->out - port->taken >= port->publish_at) {
@@ -168,7 +172,8 @@ bool weir__ports_empty(const weir_inlet *inlet) {
     const weir_port *port = inlet->port;
     for (uint32_t left = inlet->ports; left > 0; left--) {
         port = port->next;
-        if (weir__load_relaxed_u64(&port->claimed) != port->out) { /* A7 -> A8 */
+        if (weir__load_relaxed_u64(&port->claimed) != port->out || /* A7 -> A8 */
+            !weir__port_markless(port)) {
             return false;
         }
     }

@@ -44,13 +44,28 @@ static void fill_events(struct weir__entry *slot, const struct weir__item *item)
     }
 }
 
-/* An entry for each batch that has none yet, as far as the ring has room. */
+static void fill_stream_slot(struct weir__entry *slot, const struct weir__item *item) {
+    if ((item->flags & WEIR__MARK) != 0) {
+        static const weir_subscription nobodys;
+        weir__entry_put(slot, item);
+        memcpy(slot->events + WEIR__STREAM_INLINE_BYTES, &nobodys, sizeof nobodys);
+        return;
+    }
+    slot->block = item->block;
+    slot->first = item->first;
+    slot->count = item->count;
+    slot->flags = (uint16_t)(item->flags & WEIR__OWNING);
+    slot->event_bytes_less_1 = (uint16_t)(item->event_bytes - 1);
+    fill_events(slot, item);
+}
+
+/* An entry for each batch, or mark, that has none yet, as far as the ring has room. */
 static bool fill_entry(weir_stream *stream, weir_stage *self) {
     const struct weir__queue *lent = &self->lent;
     bool any = false;
     for (; stream->given < lent->count; stream->given++) {
         const struct weir__item *item = weir__queue_at(lent, stream->given);
-        if ((item->flags & WEIR__MARK) != 0) {
+        if (weir__item_is_ask(item)) {
             continue;
         }
         struct weir__entry *slot = weir__ring_reserve(&stream->ring);
@@ -59,12 +74,8 @@ static bool fill_entry(weir_stream *stream, weir_stage *self) {
         }
         bool tell = weir__stage_lent_asks(self, stream->given) || ++stream->untold == TELL_AT_LEAST;
         stream->untold = tell ? 0 : stream->untold;
-        slot->block = item->block;
-        slot->first = item->first;
-        slot->count = item->count;
-        slot->flags = (uint16_t)((item->flags & WEIR__OWNING) | (tell ? WEIR__STREAM_TELL : 0u));
-        slot->event_bytes_less_1 = (uint16_t)(item->event_bytes - 1);
-        fill_events(slot, item);
+        fill_stream_slot(slot, item);
+        slot->flags |= tell ? WEIR__STREAM_TELL : 0u;
         weir__ring_commit(&stream->ring, slot);
         any = true;
     }
@@ -99,7 +110,7 @@ static void lend(weir_stage *self) {
  */
 static void leave_to_reader(weir_stage *self, weir_stream *stream) {
     struct weir__edge *edge = weir__queue_at(&self->lent, 0)->owner;
-    if (weir__queue_reserve(&edge->returned, 1)) {
+    if (edge != NULL && weir__queue_reserve(&edge->returned, 1)) { /* a mark is nobody's */
         stream->amid = edge;
         self->amid = edge;
         return;
@@ -110,6 +121,15 @@ static void leave_to_reader(weir_stage *self, weir_stream *stream) {
 
 static void producers_left(weir_stage *self) {
     weir__stream_part(stream_of(self));
+}
+
+/* A watermark takes the place of the one before it, unless that is the reader's already. */
+static weir_verdict mark_lent(weir_stage *self, const struct weir__item *mark) {
+    const weir_stream *stream = stream_of(self);
+    struct weir__item nobodys = *mark;
+    nobodys.owner = NULL;
+    weir__stage_lend_mark(self, &nobodys, stream->given == self->lent.count);
+    return WEIR_CONTINUE;
 }
 
 /* The stage ends.  What the reader has not begun stays lent, and goes back. */
@@ -231,14 +251,21 @@ static void stream_terminate(weir_stage *self, weir_reason reason) {
 }
 
 static weir_verdict stream_init(weir_stage *self, void *argument) {
-    (void)argument;
-    static const struct weir__part_calls calls = {.poke = stream_poked,
-                                                  .look = look_at_position,
-                                                  .rest = stream_rests,
-                                                  .lend = lend,
-                                                  .recall = recall,
-                                                  .left = producers_left};
-    self->part = &calls;
+    const weir_stream *stream = argument;
+    static const struct weir__part_calls without = {.poke = stream_poked,
+                                                    .look = look_at_position,
+                                                    .rest = stream_rests,
+                                                    .lend = lend,
+                                                    .recall = recall,
+                                                    .left = producers_left};
+    static const struct weir__part_calls with_marks = {.poke = stream_poked,
+                                                       .mark = mark_lent,
+                                                       .look = look_at_position,
+                                                       .rest = stream_rests,
+                                                       .lend = lend,
+                                                       .recall = recall,
+                                                       .left = producers_left};
+    self->part = stream->marks ? &with_marks : &without;
     return WEIR_CONTINUE;
 }
 
@@ -256,7 +283,7 @@ void weir__stream_check(const weir_stream *stream, const weir_stage *self, uint6
     const struct weir__queue *lent = &self->lent;
     WEIR__CHECK(stream->given <= lent->count);
     WEIR__CHECK(stream->back == (position & WEIR__STREAM_MOVES) / 2);
-    bool batch = stream->given > 0 && (weir__queue_at(lent, 0)->flags & WEIR__MARK) == 0;
+    bool batch = stream->given > 0 && !weir__item_is_ask(weir__queue_at(lent, 0));
     WEIR__CHECK((position & 1) == 0 || batch); /* it is amid the first one */
     WEIR__CHECK(stream->given == 0 || batch);
 }

@@ -45,6 +45,8 @@
  * opening requests comes before the first poke; of later ones each side counts its own:
  * `requested` grows before the request is sent, `arrived` when it has come.
  *
+ * A mark goes the same way: a batch of no event, and of no subscription.
+ *
  * given <= the items of `lent`; the reader has had no more batches than the first `given` items
  * are, and those that are back.
  *
@@ -88,10 +90,14 @@ enum {
     WEIR__STREAM_INLINE_BYTES = WEIR__ENTRY_INLINE_BYTES - sizeof(weir_subscription)
 };
 
+_Static_assert(sizeof(struct weir__entry_mark) <= WEIR__STREAM_INLINE_BYTES,
+               "a mark lies beside the id");
+
 struct weir_stream {
     /* constant */
     size_t event_bytes;
     uint64_t close_ns; /* who closes waits no longer    */
+    bool marks;        /* its reader is given them, too */
 
     WEIR__APART struct weir__ring ring;
     struct weir__entry entries[WEIR__STREAM_ENTRIES];
@@ -124,6 +130,7 @@ struct weir_stream {
     const unsigned char *next_event;
     size_t left;     /* events of it, from there                    */
     bool unreported; /* moved, and the stage was not poked          */
+    bool at_mark;    /* in_hand is one, and it was not fetched yet  */
     bool over;       /* CLOSED was seen                             */
 };
 

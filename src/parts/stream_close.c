@@ -17,6 +17,9 @@
 /* Of the batch in the reader's hands: what was read is handled, the rest goes back to nobody. */
 static void settle_in_hand(const weir_stream *stream, uint64_t read) {
     struct weir__entry part = stream->in_hand;
+    if (weir__entry_is_mark(&part)) {
+        return;
+    }
     if ((part.flags & WEIR__OWNING) != 0) {
         weir__owned_let_go(part.block, part.first, (uint32_t)read,
                            weir__fate_of(WEIR_DISCARD_HANDLED), NULL);

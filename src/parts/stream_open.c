@@ -176,6 +176,7 @@ weir_status weir_stream_open(weir_runtime *runtime, const weir_stream_options *o
     weir__quay_open(&stream->quay, &weir__stream_kind, runtime, options->discarded,
                     options->context);
     stream->event_bytes = options->event_bytes;
+    stream->marks = options->marks;
     stream->close_ns = options->close_ns != 0 ? options->close_ns : CLOSE_NS;
     weir__ring_open(&stream->ring, stream->entries, WEIR__STREAM_ENTRIES, weir__edge_ring_start,
                     NULL);

@@ -6,10 +6,11 @@
 
 #include "base/refusal.h"
 #include "os/event.h"
+#include "stage/mark.h"
 
 #include <string.h>
 
-enum found { NOTHING, TAKEN, OVER };
+enum found { NOTHING, TAKEN, MARKED, OVER };
 
 /* ---- taking batches ------------------------------------------------------ */
 
@@ -79,6 +80,10 @@ static enum found take_entry(weir_stream *stream) {
     }
     weir__ring_pop(&stream->ring, &stream->in_hand);
     stream->left = stream->in_hand.count;
+    if (weir__entry_is_mark(&stream->in_hand)) {
+        stream->at_mark = true;
+        return MARKED;
+    }
     stream->next_event = events_in_hand(stream);
     return TAKEN;
 }
@@ -137,7 +142,7 @@ static enum found give_up(weir_stream *stream) {
 
 /* The next batch is at hand with WEIR_OK. */
 static weir_status fetch(weir_stream *stream, uint64_t timeout_ns) {
-    enum found found = take_entry(stream);
+    enum found found = stream->at_mark ? MARKED : take_entry(stream);
     if (found == NOTHING && timeout_ns > 0) {
         weir_status status = doze_at_stream(stream, timeout_ns);
         if (status == WEIR_WRONG_THREAD) {
@@ -150,7 +155,7 @@ static weir_status fetch(weir_stream *stream, uint64_t timeout_ns) {
         found = give_up(stream);
     }
     static const weir_status statuses[] = {
-        [NOTHING] = WEIR_TIMEOUT, [TAKEN] = WEIR_OK, [OVER] = WEIR_END};
+        [NOTHING] = WEIR_TIMEOUT, [TAKEN] = WEIR_OK, [MARKED] = WEIR_AT_MARK, [OVER] = WEIR_END};
     return statuses[found];
 }
 
@@ -230,6 +235,20 @@ weir_batch weir_stream_batch(weir_stream *stream, size_t most, uint64_t timeout_
     return batch;
 }
 
+weir_status weir_stream_mark(weir_stream *stream, weir_mark *mark) {
+    if (weir__missing(stream, "stream") || weir__missing(mark, "mark")) {
+        return WEIR_INVALID;
+    }
+    if (!stream->at_mark) {
+        return weir__refuse(WEIR_INVALID, "the stream is at no mark: weir_stream_next, take or "
+                                          "batch say WEIR_AT_MARK where one is");
+    }
+    const struct weir__item item = weir__entry_mark(&stream->in_hand);
+    *mark = weir__mark_in(&item);
+    stream->at_mark = false;
+    return WEIR_OK;
+}
+
 weir_subscription weir_stream_subscription(const weir_stream *stream) {
     weir_subscription from = {0};
     if (!weir__missing(stream, "stream")) {
@@ -250,7 +269,7 @@ weir_status weir_stream_fd(weir_stream *stream, int *out) {
         }
         weir__store_relaxed_u32(&stream->event, (uint32_t)event + 1);
         weir__exchange_u32(&stream->armed, 1); /* J3 -> J4 */
-        if (stream->left > 0 || has_something(stream)) {
+        if (stream->left > 0 || stream->at_mark || has_something(stream)) {
             make_readable(stream);
         }
     }

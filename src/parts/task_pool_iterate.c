@@ -15,6 +15,7 @@
 #include "stage/stage.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* What becomes of the iterator, once a child has come back. */
 enum turn { GOES_ON, FINISHES, STOPS };
@@ -29,6 +30,9 @@ struct weir__iteration {
     weir_reason reason;
     size_t lost; /* events in the room that could not be kept */
     weir_discard why;
+    weir_mark *marks; /* behind what was made */
+    size_t mark_count;
+    size_t mark_room;
     /* constant */
     size_t bytes; /* of this all */
     size_t room_events;
@@ -96,6 +100,39 @@ static void judge_made(struct weir__iteration *iteration, weir_task *self, weir_
     }
 }
 
+static bool keep_mark(struct weir__iteration *iteration, const weir_mark *mark) {
+    enum { FIRST = 4 };
+    const struct weir__allocator *allocator = &iteration->pool->quay.runtime->allocator;
+    const size_t room = iteration->mark_room;
+    if (iteration->mark_count == room) {
+        const size_t more = room > 0 ? 2 * room : FIRST;
+        weir_mark *marks = weir__alloc(allocator, more * sizeof *marks, _Alignof(weir_mark));
+        if (marks == NULL) {
+            return false;
+        }
+        if (room > 0) {
+            memcpy(marks, iteration->marks, room * sizeof *marks);
+        }
+        weir__free(allocator, iteration->marks, room * sizeof *marks);
+        iteration->marks = marks;
+        iteration->mark_room = more;
+    }
+    iteration->marks[iteration->mark_count++] = *mark;
+    return true;
+}
+
+static void ask_for_marks(struct weir__iteration *iteration) {
+    const weir_iterator_options *options = &iteration->options;
+    weir_mark mark = {0};
+    while (options->mark != NULL && iteration->turn != STOPS &&
+           options->mark(options->context, &mark)) {
+        if (!keep_mark(iteration, &mark)) {
+            stop_for(iteration, WEIR_REASON_NO_MEMORY);
+        }
+        mark = (weir_mark){0};
+    }
+}
+
 static weir_task_result call_next(void *context, const void *event, weir_task *self) {
     struct weir__iteration *iteration = context;
     const size_t most = iteration->room_events;
@@ -105,10 +142,29 @@ static weir_task_result call_next(void *context, const void *event, weir_task *s
     (void)event;
     judge_made(iteration, self, iteration->options.next(iteration->options.context, room),
                room.count);
+    ask_for_marks(iteration);
     return WEIR_TASK_OK;
 }
 
 /* ---- on the worker ------------------------------------------------------- */
+
+/* Behind the results, which have been emitted. */
+static void emit_kept_marks(struct weir__iteration *iteration) {
+    weir_stage *self = iteration->pool->self;
+    const size_t count = iteration->mark_count;
+    iteration->mark_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const weir_mark *mark = &iteration->marks[i];
+        const weir_status status = weir_emit_mark(self, mark);
+        if (status != WEIR_OK) {
+            weir__host_log(self->host, WEIR_LOG_ERROR, "iterator %s: a mark of kind %u: %s",
+                           weir_stage_name(self), (unsigned)mark->kind, weir_refusal());
+            stop_for(iteration,
+                     status == WEIR_NO_MEMORY ? WEIR_REASON_NO_MEMORY : WEIR_REASON_BAD_RETURN);
+            return;
+        }
+    }
+}
 
 static void come_back(void *context, const weir_child_end *end) {
     struct weir__iteration *iteration = context;
@@ -119,7 +175,11 @@ static void come_back(void *context, const weir_child_end *end) {
         weir__task_drop_made(pool, iteration->room, iteration->lost, iteration->why);
         iteration->lost = 0;
     }
-    if (pool->self == NULL || pool->over || iteration->turn == GOES_ON) {
+    if (pool->self == NULL || pool->over) {
+        return;
+    }
+    emit_kept_marks(iteration);
+    if (iteration->turn == GOES_ON) {
         return;
     }
     pool->verdict = iteration->turn == STOPS ? weir_stop_with(pool->self, iteration->reason)
@@ -158,6 +218,7 @@ void weir__iteration_close(struct weir__iteration *iteration,
     if (iteration->pool != NULL && iteration->options.close != NULL) {
         iteration->options.close(iteration->options.context);
     }
+    weir__free(allocator, iteration->marks, iteration->mark_room * sizeof *iteration->marks);
     weir__free(allocator, iteration, iteration->bytes);
 }
 

@@ -188,10 +188,10 @@ weir_status weir_stage_output(weir_runtime *runtime, weir_ref stage, unsigned ou
     if (weir__missing(runtime, "runtime") || weir__missing(out, "out")) {
         return WEIR_INVALID;
     }
-    if (weir__registry_find(&runtime->registry, stage) == NULL) {
-        return weir__refuse(WEIR_NO_STAGE, "stage names no living stage");
-    }
     weir_ref found = output == 0 ? stage : look_up_output(runtime, stage, output, &count);
+    if (weir__registry_find(&runtime->registry, stage) == NULL) { /* behind the look-up: its end */
+        return weir__refuse(WEIR_NO_STAGE, "stage names no living stage"); /* forgets them */
+    }
     if (found.bits == 0) {
         return weir__refuse(WEIR_INVALID, "output must be at most %u, got %u", count, output);
     }

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "dispatch/shared.h"
 #include "edge/rack.h"
+#include "stage/keeping.h"
 #include "stage/stage.h"
 
 #if WEIR__CHECKED
@@ -123,7 +124,7 @@ static void check_queues(const weir_stage *stage) {
     weir__buffer_check(&stage->buffer);
     for (uint32_t i = 0; i < stage->lent.count && i < WEIR__CHECK_MOST; i++) {
         const struct weir__item *item = weir__queue_at(&stage->lent, i);
-        bool asks = (item->flags & WEIR__MARK) != 0;
+        bool asks = weir__item_is_ask(item);
         WEIR__CHECK(!asks || i > 0);
         WEIR__CHECK(!asks || weir__queue_at(&stage->lent, i - 1)->owner == item->owner);
     }

@@ -241,7 +241,8 @@ static bool can_take_next(const weir_stage *stage) {
         return false;
     }
     if (!weir__queue_empty(&stage->lent) &&
-        (weir__queue_at(&stage->inq, 0)->flags & WEIR__MARK) != 0) {
+        (weir__queue_at(&stage->inq, 0)->flags & WEIR__MARK) != 0 &&
+        !weir__item_is_programs_mark(weir__queue_at(&stage->inq, 0))) {
         return false; /* an end, behind what a reader still has */
     }
     return stage->begun ||
@@ -315,13 +316,28 @@ static bool has_begun(const struct weir__edge *edge) {
     return begun;
 }
 
+static const struct weir__edge *followed(const weir_stage *stage, const struct weir__edge *edge) {
+    const weir_subscription id = {.id = edge->follows};
+    return id.id != 0 ? weir__stage_find(stage, id) : NULL;
+}
+
 /*
  * A subscription that the producer accepted as it ended another one is read when that one
- * has ended here, too: very soon, for all of it is on this worker by now.
+ * has ended here, too: very soon, for all of it is on this worker by now.  Unless a rate holds that
+ * up, or what that follows: then it is not looked at until that has ended (subscription.c), and
+ * stays raised, so that nobody else brings it.
  */
-static bool must_wait(const weir_stage *stage, const struct weir__edge *edge) {
-    weir_subscription before = {.id = edge->follows};
-    return before.id != 0 && weir__stage_find(stage, before) != NULL;
+static bool must_wait(const weir_stage *stage, struct weir__edge *edge) {
+    const struct weir__edge *before = followed(stage, edge);
+    edge->behind = false;
+    for (const struct weir__edge *other = before; other != NULL && !edge->behind;) {
+        edge->behind = weir__edge_is_limited(other) && !weir__queue_empty(&other->limit->queue);
+        other = followed(stage, other);
+    }
+    if (edge->behind && edge->ready[WEIR__EVENTS].hot) {
+        weir__edge_unheat(edge, WEIR__EVENTS);
+    }
+    return before != NULL;
 }
 
 /*
@@ -372,7 +388,7 @@ bool weir__stage_pull(weir_stage *stage, struct weir__edge *edge, uint32_t *budg
             return false;
         }
         if (must_wait(stage, edge)) {
-            return true;
+            return !edge->behind;
         }
     }
     uint64_t until = UINT64_MAX;

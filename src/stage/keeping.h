@@ -63,10 +63,19 @@ void weir__stage_lose_stash(weir_stage *stage);
 bool weir__stage_lend(weir_stage *stage, struct weir__edge *edge, struct weir__item item,
                       uint64_t ask_for);
 
+/* Lends a mark behind it; own: in a place of its own, also where it is a watermark behind one. */
+void weir__stage_lend_mark(weir_stage *stage, const struct weir__item *mark, bool own);
+
+/* What is lent there is no batch and no mark, but the ask behind a batch. */
+static inline bool weir__item_is_ask(const struct weir__item *item) {
+    return (item->flags & WEIR__MARK) != 0 && item->kind == WEIR__MARK_DEMAND;
+}
+
 /* True when the return of the batch at that index of lent makes its stage ask. */
 bool weir__stage_lent_asks(const weir_stage *stage, uint32_t index);
 
-/* The oldest batch is back: it is handled.  Returns how many items lent is shorter. */
+/* The oldest batch is back: it is handled; or the oldest mark.  Returns how many items lent is
+ * shorter. */
 uint32_t weir__stage_lent_back(weir_stage *stage);
 
 /* The first `events` of the oldest batch are handled, and no more of it. */

@@ -12,10 +12,12 @@
  * what goes back by that subscription, so all of it waits until the reader is through, and the
  * producer has its DOWN then; it is sent a cancel meanwhile, as by who is at work still.
  *
- *   lent      batches in the order in which they were cut; those of an edge come
- *             before its end, which waits in the input queue until lent is empty
+ *   lent      batches, and marks of the program's where the part takes some, in the order in
+ *             which they were cut; those of an edge come before its end, which waits in the input
+ *             queue until lent is empty
  */
 #include "stage/keeping.h"
+#include "stage/mark.h"
 #include "stage/subscription.h"
 
 bool weir__stage_lend(weir_stage *stage, struct weir__edge *edge, struct weir__item item,
@@ -42,17 +44,29 @@ bool weir__stage_lend(weir_stage *stage, struct weir__edge *edge, struct weir__i
 
 bool weir__stage_lent_asks(const weir_stage *stage, uint32_t index) {
     return index + 1 < stage->lent.count &&
-           (weir__queue_at(&stage->lent, index + 1)->flags & WEIR__MARK) != 0;
+           weir__item_is_ask(weir__queue_at(&stage->lent, index + 1));
+}
+
+void weir__stage_lend_mark(weir_stage *stage, const struct weir__item *mark, bool own) {
+    struct weir__queue *lent = &stage->lent;
+    if (own ? weir__queue_push(lent, *mark) : weir__queue_push_mark(lent, mark)) {
+        stage->part->lend(stage);
+    } else {
+        weir__stage_say_mark_lost(stage, mark);
+    }
 }
 
 uint32_t weir__stage_lent_back(weir_stage *stage) {
     struct weir__queue *lent = &stage->lent;
     struct weir__item item = weir__queue_pop(lent);
+    if ((item.flags & WEIR__MARK) != 0) {
+        return 1;
+    }
     weir__count(&stage->host->counters.handled, item.count);
     weir__stage_count_in(stage, item.count, item.event_bytes);
     weir__subscription_done(stage, item.owner, item.count);
     weir__item_discard(&item, WEIR_DISCARD_HANDLED, &stage->host->pool);
-    if (weir__queue_empty(lent) || (weir__queue_at(lent, 0)->flags & WEIR__MARK) == 0) {
+    if (weir__queue_empty(lent) || !weir__item_is_ask(weir__queue_at(lent, 0))) {
         return 1;
     }
     struct weir__item ask = weir__queue_pop(lent);

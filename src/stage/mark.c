@@ -21,9 +21,16 @@ void weir__stage_say_mark_lost(weir_stage *stage, const struct weir__item *mark)
 
 /* ---- emitting ------------------------------------------------------------ */
 
-static bool is_kind_of_mark(uint32_t kind) {
-    bool weirs = kind >= WEIR_MARK_WATERMARK && kind <= WEIR_MARK_END_OF_FILE;
-    return weirs || (kind >= WEIR_MARK_USER && kind <= WEIR_MARK_LIMIT);
+bool weir__mark_has_kind(const weir_mark *mark) {
+    bool weirs = mark->kind >= WEIR_MARK_WATERMARK && mark->kind <= WEIR_MARK_END_OF_FILE;
+    return weirs || (mark->kind >= WEIR_MARK_USER && mark->kind <= WEIR_MARK_LIMIT);
+}
+
+weir_status weir__mark_refuse_kind(const weir_mark *mark) {
+    return weir__refuse(WEIR_INVALID,
+                        "kind of a mark must be one of WEIR_MARK_WATERMARK, FLUSH, END_OF_FILE "
+                        "(1..3), or %u..%u, got %u",
+                        WEIR_MARK_USER, WEIR_MARK_LIMIT, (unsigned)mark->kind);
 }
 
 /* Its dispatcher would not know where they are to go. */
@@ -101,11 +108,8 @@ weir_status weir_emit_mark(weir_stage *self, const weir_mark *mark) {
     if (!may_emit_marks(self)) {
         return refuse_to_mark(self);
     }
-    if (!is_kind_of_mark(mark->kind)) {
-        return weir__refuse(WEIR_INVALID,
-                            "kind of a mark must be one of WEIR_MARK_WATERMARK, FLUSH, END_OF_FILE "
-                            "(1..3), or %u..%u, got %u",
-                            WEIR_MARK_USER, WEIR_MARK_LIMIT, (unsigned)mark->kind);
+    if (!weir__mark_has_kind(mark)) {
+        return weir__mark_refuse_kind(mark);
     }
     struct weir__item item = weir__mark_item(mark);
     return try_to_mark(self, &item) ? WEIR_OK
@@ -214,7 +218,7 @@ void weir__stage_take_mark(weir_stage *stage, struct weir__edge *edge,
     WEIR__CHECK(weir__queue_empty(&edge->partial)); /* messages are sent whole */
     struct weir__item item = weir__entry_mark(entry);
     item.owner = edge;
-    if (WEIR__PART(stage, lend) != NULL) {
+    if (WEIR__PART(stage, lend) != NULL && WEIR__PART(stage, mark) == NULL) {
         return; /* its reader sees events alone */
     }
     if (weir__edge_is_limited(edge) && !weir__queue_empty(&edge->limit->queue)) {
@@ -269,7 +273,8 @@ static void pass_watermark(weir_stage *stage, uint32_t source) {
 }
 
 static bool passes_marks_on(const weir_stage *stage) {
-    return stage->kind != WEIR_PRODUCER && stage->on.handle_mark == NULL && has_outlets(stage);
+    return stage->kind != WEIR_PRODUCER && stage->on.handle_mark == NULL &&
+           (has_outlets(stage) || WEIR__PART(stage, mark) != NULL);
 }
 
 /* In a ring of stages it would go round for ever. */

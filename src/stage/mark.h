@@ -33,6 +33,16 @@ static inline weir_mark weir__mark_in(const struct weir__item *item) {
         .kind = item->kind - WEIR__MARK_PROGRAMS, .source = item->first, .value = item->demand};
 }
 
+/* A watermark stands for one that waits right before it, of the same source. */
+static inline bool weir__mark_replaces(const weir_mark *before, const weir_mark *mark) {
+    return before->kind == WEIR_MARK_WATERMARK && mark->kind == WEIR_MARK_WATERMARK &&
+           before->source == mark->source;
+}
+
+/* Whether there are such marks / INVALID, with what there is. */
+bool weir__mark_has_kind(const weir_mark *mark);
+weir_status weir__mark_refuse_kind(const weir_mark *mark);
+
 /* Of a part, in its callbacks: a mark goes on behind what was emitted, to the consumers of its
  * outputs, too.  (Without memory it is lost, which is logged.) */
 void weir__stage_emit_mark(weir_stage *stage, const struct weir__item *mark);

@@ -9,8 +9,8 @@
 #include "edge/rack.h"
 #include "stage/ending.h"
 #include "stage/keeping.h"
-#include "stage/mark.h"
 #include "stage/limit.h"
+#include "stage/mark.h"
 #include "stage/outputs.h"
 #include "stage/takers.h"
 
@@ -233,8 +233,29 @@ void weir__subscription_closes(weir_stage *stage, struct weir__edge *edge) {
     }
 }
 
+/* What waited for its end, and was not looked at. */
+static void let_follower_go_on(weir_stage *stage, const struct weir__edge *edge) {
+    struct weir__edge *other = stage->producers;
+    while (other != NULL && !(other->behind && other->follows == edge->id.id)) {
+        other = other->producers_next;
+    }
+    if (other == NULL) {
+        return;
+    }
+    other->behind = false;
+    if (!other->ready[WEIR__EVENTS].hot) {
+        weir__store_relaxed_u32(&other->ready[WEIR__EVENTS].raised, 1); /* which it is, abroad */
+        weir__edge_hold(other);
+        weir__ready_heat(stage->ready, &other->ready[WEIR__EVENTS]);
+    }
+    weir__ready_queue(stage->ready, false);
+}
+
 void weir__subscription_ends(weir_stage *stage, struct weir__edge *edge) {
     weir__consumer_move(&edge->consumer_state, WEIR__CONSUMER_ENDED);
+    if (weir__edge_is_limited(edge) || edge->follows != 0) {
+        let_follower_go_on(stage, edge);
+    }
     while (edge->closes_behind != NULL) {
         struct weir__edge *next = edge->closes_behind;
         edge->closes_behind = next->closes_next;

@@ -6,6 +6,9 @@
  * port each, or without one, in runs of whatever length and patience the seed draws.  At
  * the end each number that was accepted was handled once, in the order of its port, or
  * discarded and told; the accounts agree; nobody waits for ever.
+ * Between their numbers they push marks, which say how many of their numbers were before, and how
+ * many marks: each comes to each consumer, once, behind all of those that it has, and before all
+ * others.
  *
  *   push    everything is pushed, then the inlet is finished
  *   finish  it is finished, or drained, amid pushes
@@ -22,6 +25,7 @@
 #include <string.h>
 
 static weir_inlet *inlet;
+static weir_port *left_open[WORLD_PRODUCERS];
 static weir_ref stage;
 static const weir_event_type *type; /* NULL: the numbers own nothing */
 
@@ -29,6 +33,19 @@ static void discarded(void *context, uint64_t count, weir_discard cause) {
     (void)context, (void)cause;
     world.discarded += count;
 }
+
+enum { CONSUMERS = 2, INDEX_SHIFT = 32 };
+
+static uint64_t marks[WORLD_PRODUCERS]; /* that were pushed, by each */
+static unsigned consumers;
+
+struct taker {
+    struct consumer consumer;
+    unsigned number;
+    uint64_t least[WORLD_PRODUCERS]; /* of the numbers that may come: of the last mark */
+};
+
+static uint64_t taken[CONSUMERS][WORLD_PRODUCERS]; /* marks */
 
 static unsigned char dropped[WORLD_PRODUCERS][WORLD_NUMBERS];
 
@@ -63,9 +80,30 @@ static void drop(void *context, const void *events, size_t count, weir_discard w
 static weir_verdict read_numbers(weir_stage *self, weir_batch batch) {
     uint64_t numbers[WORLD_NUMBERS];
     SIM_REQUIRE(batch.count <= WORLD_NUMBERS);
-    for (size_t i = 0; i < batch.count; i++) numbers[i] = number_of(batch.events, i);
+    const struct taker *me = weir_state(self);
+    for (size_t i = 0; i < batch.count; i++) {
+        numbers[i] = number_of(batch.events, i);
+        SIM_REQUIRE((numbers[i] & UINT32_MAX) >= me->least[numbers[i] >> 32]);
+    }
     batch.events = numbers;
     return world_check_off(self, batch);
+}
+
+static weir_verdict take_mark(weir_stage *self, const weir_peer *from, const weir_mark *mark) {
+    struct taker *me = weir_state(self);
+    const uint64_t count = mark->value & UINT32_MAX;
+    (void)from;
+    SIM_REQUIRE(mark->kind == WEIR_MARK_USER && mark->source < WORLD_PRODUCERS);
+    SIM_REQUIRE(mark->value >> INDEX_SHIFT == taken[me->number][mark->source]);
+    SIM_REQUIRE(me->consumer.next[mark->source] <= count);
+    taken[me->number][mark->source]++;
+    me->least[mark->source] = count;
+    return WEIR_CONTINUE;
+}
+
+static void all_marks_have_come(void) {
+    for (unsigned i = 0; i < consumers; i++)
+        SIM_REQUIRE(memcmp(taken[i], marks, sizeof marks) == 0);
 }
 
 enum { PUSH_MOST = 4, TIMES_MOST = 48 }; /* so that a port needs several pages */
@@ -108,26 +146,62 @@ static weir_status push_some(weir_port *port, unsigned number, uint64_t *next) {
     return status;
 }
 
+/* They come though nothing else is pushed. */
+static void wait_for_marks(unsigned number) {
+    for (unsigned i = 0; i < consumers; i++)
+        while (taken[i][number] != marks[number]) sim_stall();
+}
+
+/* Also behind nothing, and several, as the stage goes to rest, perhaps. */
+static void mark_some(weir_port *port, unsigned number, uint64_t next) {
+    while (sim_draw(3) == 0) {
+        const weir_mark mark = {
+            .kind = WEIR_MARK_USER, .source = number, .value = marks[number] << INDEX_SHIFT | next};
+        uint64_t timeout = sim_draw(4) == 0 ? 0 : WEIR_FOREVER;
+        weir_status status = port != NULL ? weir_port_push_mark(port, &mark, timeout)
+                                          : weir_inlet_push_mark(inlet, &mark, timeout);
+        marks[number] += status == WEIR_OK || status == WEIR_DROPPED;
+        if (!world.keep_going && sim_draw(4) == 0) wait_for_marks(number);
+        for (uint64_t left = sim_draw(2) * sim_draw(40); left > 0; left--) sim_now_ns();
+    }
+}
+
 static void run_pusher(void *argument) {
     unsigned number = (unsigned)(uintptr_t)argument;
     weir_port *port = NULL;
     uint64_t next = 0;
+    bool marked = false; /* one may wait there though no number does */
     if (sim_draw(4) > 0 && weir_port_open(inlet, &port) == WEIR_NO_STAGE) return;
     while (next < world.total) {
+        const uint64_t before = marks[number];
+        mark_some(port, number, next);
+        marked = marked || marks[number] != before;
         weir_status status = push_some(port, number, &next);
         if (status == WEIR_NO_STAGE) {
             SIM_REQUIRE(world.keep_going);
             break;
         }
         if (status == WEIR_FULL || status == WEIR_TIMEOUT) sim_stall();
-        if (!world.keep_going && port != NULL && sim_draw(16) == 0) {
+        if (!world.keep_going && port != NULL && !marked && sim_draw(16) == 0) {
             /* What waits in the old one may come out behind what goes into the new one. */
             while (weir_port_waiting(port) > 0) sim_stall();
             weir_port_close(port);
             if (weir_port_open(inlet, &port) == WEIR_NO_STAGE) return;
         }
     }
-    weir_port_close(port);
+    mark_some(port, number, next);
+    if (sim_draw(2) == 0) {
+        left_open[number] = port; /* nothing tells the inlet to look */
+    } else {
+        weir_port_close(port);
+    }
+}
+
+static void close_ports(void) {
+    for (unsigned i = 0; i < WORLD_PRODUCERS; i++) {
+        weir_port_close(left_open[i]);
+        left_open[i] = NULL;
+    }
 }
 
 /* Of bytes there is always room for the largest push. */
@@ -137,11 +211,17 @@ static size_t some_bytes(void) {
 }
 
 static void start_consumer(void) {
-    const weir_stage_options options = {.kind = WEIR_CONSUMER,
-                                        .name = "consumer",
-                                        .state_bytes = sizeof(struct consumer),
-                                        .on = {.handle_events = read_numbers}};
+    const weir_stage_options options = {
+        .kind = WEIR_CONSUMER,
+        .name = "consumer",
+        .state = &(struct taker){.number = consumers++},
+        .state_bytes = sizeof(struct taker),
+        .on = {.handle_events = read_numbers, .handle_mark = take_mark}};
     world_start_stage(options, 1, &stage);
+}
+
+static void stop(void) {
+    must(weir_stop(world.runtime, stage, WEIR_REASON_NORMAL));
 }
 
 /* An inlet, a consumer or two, and pushers; returns when those are through. */
@@ -157,7 +237,11 @@ static void run(void (*end)(void), bool drops) {
                                   .discarded = discarded,
                                   .worker = world_somewhere()};
     must(weir_inlet_open(world.runtime, &options, &inlet, &stage));
-    for (uint64_t left = 1 + sim_draw(2); left > 0; left--) start_consumer();
+    memset(marks, 0, sizeof marks);
+    memset(taken, 0, sizeof taken);
+    consumers = 0;
+    for (uint64_t left = 1 + sim_draw(CONSUMERS); left > 0; left--) start_consumer();
+    weir_runtime_settle(world.runtime, WEIR_FOREVER); /* so that they are there for all marks */
     int pushers[2];
     unsigned count = 1 + (unsigned)sim_draw(2);
     for (unsigned i = 0; i < count; i++)
@@ -167,9 +251,17 @@ static void run(void (*end)(void), bool drops) {
         end();
     }
     for (unsigned i = 0; i < count; i++) sim_join(pushers[i]);
-    if (end != NULL) must(weir_runtime_run(world.runtime, WEIR_FOREVER)); /* closing pokes */
+    if (end != NULL) {
+        close_ports();
+        must(weir_runtime_run(world.runtime, WEIR_FOREVER)); /* closing pokes */
+    } else if (sim_draw(2) == 0) {
+        must(weir_runtime_settle(world.runtime, WEIR_FOREVER));
+        all_marks_have_come(); /* and no end has had to come for that */
+    }
+    close_ports();
     weir_inlet_close(inlet);
     world_finish(world.pushed);
+    if (end != stop) all_marks_have_come();
 }
 
 static void push_main(void *unused) {
@@ -189,10 +281,6 @@ static void finish_main(void *unused) {
     type = NULL;
     run(finish, false);
     SIM_REQUIRE(world.discarded == 0);
-}
-
-static void stop(void) {
-    must(weir_stop(world.runtime, stage, WEIR_REASON_NORMAL));
 }
 
 static void stop_main(void *unused) {

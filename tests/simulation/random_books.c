@@ -18,6 +18,7 @@ void books_begin(void) {
     books.stopped = 0;
     books.failing = false;
     books.has_inlet = false;
+    books.straight = sim_draw(2) == 0;
 }
 
 struct node *books_node(void) {
@@ -28,11 +29,20 @@ struct node *books_node(void) {
     return node;
 }
 
-struct node *books_find(weir_ref ref) {
+static struct node *find(weir_ref ref) {
     for (unsigned i = 0; i < books.nodes; i++)
         if (books.node[i].ref.bits == ref.bits) return &books.node[i];
-    sim_fail("a stage that nobody started");
     return NULL;
+}
+
+struct node *books_find(weir_ref ref) {
+    struct node *node = find(ref);
+    if (node == NULL) sim_fail("a stage that nobody started");
+    return node;
+}
+
+bool books_is_unknown(weir_ref ref) {
+    return find(ref) == NULL;
 }
 
 unsigned books_number(const struct node *node) {
@@ -112,6 +122,7 @@ bool books_subscribed(struct node *self, const weir_peer *peer, bool by_hand) {
                           .by_hand = by_hand,
                           .selects =
                               peer->options->selector != NULL || peer->options->select_many != NULL,
+                          .limited = peer->options->rate != NULL,
                           .partition = peer->options->partition,
                           .batch = peer->options->max_demand - peer->options->min_demand};
     return true;
@@ -177,6 +188,7 @@ static void handled(struct line *line, uint64_t label) {
     require_first(line, place);
     if (line->got > 0 && place > line->next) line->gaps++;
     line->next = place + 1;
+    line->newest = place >= line->newest ? place + 1 : line->newest;
     line->got++;
     line->had[place / 64] |= UINT64_C(1) << place % 64;
     node->seen[place] = true;
@@ -191,6 +203,31 @@ void books_handled(struct node *consumer, struct line *line, weir_batch batch) {
         SIM_REQUIRE(line->got <= line->asked);
     else if (consumer->kind == WEIR_CONSUMER)
         SIM_REQUIRE(batch.count > 0 && batch.count <= line->batch);
+}
+
+weir_mark books_mark(struct node *node) {
+    return (weir_mark){.kind = WEIR_MARK_USER,
+                       .source = books_number(node),
+                       .value = (uint64_t)node->marks++ << 32 | node->emitted};
+}
+
+void books_marked(struct node *consumer, struct line *line, const weir_mark *mark) {
+    SIM_REQUIRE(line != NULL && line->consumer == consumer && line->down && consumer->alive);
+    const struct node *node = line->producer;
+    if (mark->source != books_number(node)) return;                          /* it was passed on */
+    const bool round = node->kind == WEIR_PRODUCER_CONSUMER && !node->looks; /* it has, perhaps, */
+    const unsigned index = (unsigned)(mark->value >> 32);                    /* gone a ring       */
+    const unsigned before = (unsigned)(mark->value & UINT32_MAX);
+    if (index >= node->marks || (before < line->newest && !round))
+        sim_fail("node %u got mark %u of node %u, behind %u events, and had number %u",
+                 books_number(consumer), index, books_number(node), before, line->newest - 1);
+    SIM_REQUIRE(index >= line->marks || round);
+    SIM_REQUIRE(line->marks == 0 || index == line->marks || books.failing || round);
+    if (index < line->marks) return;
+    line->marks = index + 1;
+    if (node->disordered) return;
+    if (line->got > 0 && before > line->next) line->gaps++;
+    line->next = before > line->next ? before : line->next;
 }
 
 /* --- at rest ------------------------------------------------------------------------------ */
@@ -220,8 +257,20 @@ static unsigned char wanting[NODES];
 
 static bool node_wants(struct node *node);
 
+/* What comes by it waits for the end of another one, whose events wait for tokens. */
+static bool is_held_up(const struct line *line) {
+    for (unsigned i = 0; i < books.lines; i++) {
+        const struct line *other = &books.line[i];
+        if (other != line && other->limited && other->down && !other->up &&
+            other->consumer == line->consumer && other->producer == line->producer)
+            return true;
+    }
+    return false;
+}
+
 static bool line_wants(const struct line *line) {
-    return line->down && line->up && !line->by_hand && line->consumer->alive &&
+    return !is_held_up(line) && line->down && line->up && !line->by_hand && !line->limited &&
+           line->consumer->alive &&
            (line->consumer->kind == WEIR_CONSUMER || node_wants(line->consumer));
 }
 
@@ -254,9 +303,9 @@ bool books_waits_in_line(const struct line *line) {
         bool leaves = before->producer == line->producer && before->down && !before->up;
         bool first = before->consumer == line->consumer ||
                      (line->partition != 0 && before->partition == line->partition);
-        if (before != line && leaves && first && before->consumer->kind != WEIR_CONSUMER &&
-            !node_wants(before->consumer))
-            return true;
+        bool stays = before->limited ||
+                     (before->consumer->kind != WEIR_CONSUMER && !node_wants(before->consumer));
+        if (before != line && leaves && first && stays) return true;
     }
     return false;
 }
@@ -273,7 +322,7 @@ static void check_lines(void) {
         if (node->alive && consumer->alive && !node->inlet) {
             SIM_REQUIRE(line->down || !line->up);
             if (consumer->kind == WEIR_CONSUMER || node_wants(consumer))
-                SIM_REQUIRE(line->up || !line->down || books_waits_in_line(line));
+                SIM_REQUIRE(line->up || !line->down || line->limited || books_waits_in_line(line));
         }
         if (node->deal == BY_BROADCAST && !line->selects && world.discarded == 0)
             SIM_REQUIRE(line->gaps == 0);
@@ -310,7 +359,8 @@ static bool shows_all(const struct node *node) {
         return false;
     for (unsigned i = 0; i < books.lines; i++) {
         const struct line *line = &books.line[i];
-        if (line->producer == node && (line->selects || line->consumer->kind != WEIR_CONSUMER))
+        if (line->producer == node &&
+            (line->selects || line->limited || line->consumer->kind != WEIR_CONSUMER))
             return false;
     }
     return node->emitted > 0 && forwards(node);
@@ -332,7 +382,8 @@ static void order_again(struct node *node) {
     bool ordered = node->disordered && node->deaths == 1 && node->deal != BY_SHARE;
     for (unsigned i = 0; i < books.lines; i++)
         if (books.line[i].producer == node && books.line[i].down)
-            ordered = ordered && books.line[i].consumer->kind == WEIR_CONSUMER;
+            ordered =
+                ordered && !books.line[i].limited && books.line[i].consumer->kind == WEIR_CONSUMER;
     if (!ordered) return;
     node->disordered = false;
     node->deaths = 0;
@@ -387,9 +438,10 @@ void books_tell(void) {
     for (unsigned i = 0; i < books.nodes; i++) tell_node(i);
     for (unsigned i = 0; i < books.lines; i++) {
         const struct line *line = &books.line[i];
-        fprintf(stderr, "  line %u: %u <- %u%s%s%s%s, had %" PRIu64 "\n", i,
+        fprintf(stderr, "  line %u: %u <- %u%s%s%s%s%s, had %" PRIu64 "\n", i,
                 books_number(line->consumer), books_number(line->producer),
                 line->down ? ", down" : "", line->up ? ", up" : "",
-                line->by_hand ? ", by hand" : "", line->selects ? ", selects" : "", line->got);
+                line->by_hand ? ", by hand" : "", line->selects ? ", selects" : "",
+                line->limited ? ", limited" : "", line->got);
     }
 }

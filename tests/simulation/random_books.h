@@ -11,6 +11,8 @@
  *   (of a broadcaster: this consumer had not)
  *   a line's events come in the order of the log, unless its node is `disordered`
  *   no manual line gets more than it asked for; a selector's line only what it wants
+ *   a mark comes behind all events of its line that were emitted before it, and before all others;
+ *   each once, unless there was no memory for it
  *   an info of the main thread does not overtake one that it sent before, while there
  *   is memory for it to wait in
  *
@@ -45,7 +47,8 @@ struct node {
     weir_kind kind;
     bool known; /* its start has returned: a reference is no good before  */
     bool alive;
-    bool inlet; /* no callbacks of ours */
+    bool inlet;          /* no callbacks of ours: an inlet, or an output of another node */
+    struct node *output; /* its own, which is the next node, or NULL */
     size_t event_bytes;
     enum deal deal;
     unsigned partitions;
@@ -61,6 +64,8 @@ struct node {
     uint64_t debt;          /* asked of it and not emitted                                 */
     unsigned total;         /* events it emits, a producer                                 */
     unsigned emitted;       /* of its log                                                  */
+    bool looks;             /* has a handle_mark: else marks pass it by                    */
+    unsigned marks;         /* of its own, that it has emitted                             */
     unsigned info;          /* the last one of the main thread that it handled             */
     uint8_t watches[NODES]; /* of each other node, and ends it was told of            */
     uint8_t told[NODES];
@@ -76,6 +81,9 @@ struct line {
     bool up;   /* the producer's                                        */
     bool by_hand;
     bool selects;
+    bool limited;       /* by a rate: what it has sent may wait */
+    unsigned newest;    /* behind the last place in the log that has come */
+    unsigned marks;     /* the next one that is to come; 0: any may */
     unsigned partition; /* as subscribed with; 0: none */
     uint64_t asked;     /* by hand */
     uint64_t got;
@@ -91,6 +99,7 @@ struct books {
     uint64_t stopped; /* events discarded because somebody stopped or left */
     bool failing;     /* memory runs out                                   */
     bool has_inlet;
+    bool straight; /* no rings, in which marks that pass by would multiply */
     struct node node[NODES];
     struct line line[LINES];
 };
@@ -102,6 +111,9 @@ void books_begin(void);
 /* A node that is not a stage yet; NULL: there are enough. */
 struct node *books_node(void);
 struct node *books_find(weir_ref ref);
+
+/* An output, perhaps, whose stage had ended before anybody asked for its name. */
+bool books_is_unknown(weir_ref ref);
 unsigned books_number(const struct node *node);
 
 /* Labels: from whom, how often passed on, and a number. */
@@ -117,6 +129,10 @@ void books_emitted(struct node *node, const uint64_t *labels, unsigned count);
 uint64_t books_event(const struct line *line, weir_batch batch, size_t index);
 
 void books_handled(struct node *consumer, struct line *line, weir_batch batch);
+
+/* A mark says whose it is, which one, and how many events were before it. */
+weir_mark books_mark(struct node *node);
+void books_marked(struct node *consumer, struct line *line, const weir_mark *mark);
 
 /* The ends of a subscription.  False: there is no room for another, and it is to be refused. */
 bool books_subscribed(struct node *self, const weir_peer *peer, bool by_hand);

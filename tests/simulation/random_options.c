@@ -18,7 +18,8 @@ static bool produces(const struct node *node) {
 
 /* One that comes before, so that there are no rings; now and then any. */
 struct node *some_producer(const struct node *consumer) {
-    unsigned bound = consumer == NULL || sim_draw(24) == 0 ? books.nodes : books_number(consumer);
+    bool any = consumer == NULL || (!books.straight && sim_draw(24) == 0);
+    unsigned bound = any ? books.nodes : books_number(consumer);
     if (bound == 0) return NULL;
     struct node *node = &books.node[sim_draw(bound)];
     for (unsigned i = 0; i < bound && !produces(node); i++) node = &books.node[sim_draw(bound)];
@@ -61,6 +62,7 @@ weir_subscribe_options some_options(const struct node *producer) {
     if (producer->deal != BY_SHARE && sim_draw(4) == 0) { /* of a few events, or of less than one */
         options.max_bytes = 1 + (size_t)sim_draw(6 * producer->event_bytes);
     }
+    if (producer->deal != BY_SHARE) options.rate = some_rate();
     return options;
 }
 
@@ -119,6 +121,7 @@ void choose_character(struct node *node) {
     node->event_bytes = node->kind == WEIR_CONSUMER ? 0 : sim_draw(4) == 0 ? 48 : common;
     node->way = (enum way)sim_draw(WAYS);
     node->by_hand = node->kind != WEIR_PRODUCER && sim_draw(12) == 0;
+    node->looks = node->kind == WEIR_CONSUMER || !books.straight || sim_draw(3) == 0;
     if (sim_draw(12) == 0) node->mine = 1 + (unsigned)sim_draw(20);
     if (node->kind != WEIR_PRODUCER) return;
     node->total = 1 + (unsigned)sim_draw(sim_draw(4) == 0 ? 100 : 30);

@@ -11,8 +11,10 @@
 
 static weir_inlet *inlet;
 static struct node *inlet_node;
+static weir_rate *rate;
 
 void stages_begin(void) {
+    rate = NULL;
     inlet = NULL;
     inlet_node = NULL;
 }
@@ -53,10 +55,20 @@ static void relabel(void *place, size_t event_bytes, const uint64_t *labels, siz
         memcpy((char *)place + i * event_bytes, &labels[i], sizeof labels[i]);
 }
 
+/* One for which there is no memory has its number all the same, and nobody has it. */
+static void mark_some(weir_stage *self, struct node *node) {
+    if (node->deal == BY_SHARE) return;
+    while (sim_draw(8) == 0) {
+        const weir_mark mark = books_mark(node);
+        must(weir_emit_mark(self, &mark));
+    }
+}
+
 /* By copy or in place, in one run or several.  Returns how many there was memory for. */
 static unsigned emit(weir_stage *self, struct node *node, const uint64_t *labels, unsigned count) {
     unsigned char events[LOG * 48];
     unsigned done = 0;
+    mark_some(self, node);
     while (done < count) {
         size_t run = 1 + (size_t)sim_draw(count - done);
         if (sim_draw(2) == 0) {
@@ -77,6 +89,7 @@ static unsigned emit(weir_stage *self, struct node *node, const uint64_t *labels
         }
         books_emitted(node, &labels[done], (unsigned)run);
         done += (unsigned)run;
+        mark_some(self, node);
     }
     return done;
 }
@@ -90,6 +103,17 @@ static void make(weir_stage *self, struct node *node, uint64_t want) {
     uint64_t done = emit(self, node, labels, count);
     sim_note("emitted", done);
     node->debt -= done < node->debt ? done : node->debt;
+}
+
+/* Also of a consumer: what demand there is for it is no matter. */
+static void emit_beside(weir_stage *self, struct node *node) {
+    struct node *output = node->output;
+    uint64_t labels[4];
+    if (output == NULL || sim_draw(2) == 0) return;
+    unsigned count = 1 + (unsigned)sim_draw(4);
+    if (count > LOG - output->emitted) return;
+    for (unsigned i = 0; i < count; i++) labels[i] = books_label(output, 0, output->emitted + i);
+    if (may(weir_emit_to(self, 1, labels, count))) books_emitted(output, labels, count);
 }
 
 static weir_verdict fail_now(weir_stage *self, struct node *node) {
@@ -112,6 +136,7 @@ static weir_verdict on_demand(weir_stage *self, uint64_t demand) {
     if (node->lazy && sim_draw(2) == 0) want = sim_draw(want);
     if (node->surplus && sim_draw(4) == 0) want += sim_draw(8);
     make(self, node, want);
+    emit_beside(self, node);
     if (node->ends && node->emitted == node->total) return WEIR_STOP;
     return fail_now(self, node);
 }
@@ -200,10 +225,17 @@ static weir_verdict on_events(weir_stage *self, weir_batch batch) {
     SIM_REQUIRE(weir_batch_event_bytes(self) == line->producer->event_bytes);
     if (!line->producer->inlet) estate_look(batch.events, line->producer->event_bytes, batch.count);
     if (line->by_hand) ask_by_hand(line);
+    emit_beside(self, node);
     weir_verdict verdict = WEIR_CONTINUE;
     if (node->kind == WEIR_PRODUCER_CONSUMER) verdict = pass_on(self, node, line, batch);
     if (node->kind == WEIR_CONSUMER && estate_is_owned()) take_some(self, line, batch);
     return verdict == WEIR_CONTINUE ? fail_now(self, node) : verdict;
+}
+
+static weir_verdict on_mark(weir_stage *self, const weir_peer *from, const weir_mark *mark) {
+    struct node *node = self_node(self);
+    books_marked(node, books_line(from->subscription), mark);
+    return fail_now(self, node);
 }
 
 /* --- beginnings and ends ------------------------------------------------------------------ */
@@ -309,6 +341,7 @@ static const weir_callbacks callbacks = {
     .init = on_init,
     .handle_demand = on_demand,
     .handle_events = on_events,
+    .handle_mark = on_mark,
     .handle_subscribe = on_subscribe,
     .handle_cancel = on_cancel,
     .handle_cast = on_cast,
@@ -330,11 +363,32 @@ static unsigned choose_producers(const struct node *node, weir_subscribe_to *lis
     return count;
 }
 
+/* Its events own nothing, and nobody tells us of its ends. */
+static void choose_output(struct node *node, weir_stage_options *options,
+                          weir_output_options *output) {
+    struct node *beside = sim_draw(6) == 0 ? books_node() : NULL;
+    if (beside == NULL) return;
+    *beside = (struct node){.kind = WEIR_PRODUCER, .inlet = true, .event_bytes = 8, .alive = true};
+    *output = (weir_output_options){.name = "beside", .event_bytes = 8};
+    node->output = beside;
+    options->outputs = output;
+    options->output_count = 1;
+}
+
+static void know_output(const struct node *node) {
+    struct node *beside = node->output;
+    if (beside == NULL) return;
+    beside->known =
+        node->known && may(weir_stage_output(world.runtime, node->ref, 1, &beside->ref));
+    beside->alive = node->known;
+}
+
 void start_some_stage(weir_kind kind) {
     struct node *node = books_node();
     if (node == NULL) return;
     node->kind = kind;
     choose_character(node);
+    weir_output_options output;
     weir_subscribe_to list[5];
     struct dealing dealing;
     weir_stage_options options = {.kind = kind,
@@ -352,8 +406,11 @@ void start_some_stage(weir_kind kind) {
     if (options.subscribe_count > 0) options.subscribe_to = list;
     if (kind != WEIR_PRODUCER) options.on.handle_demand = NULL;
     if (kind == WEIR_PRODUCER) options.on.handle_events = NULL;
+    if (kind == WEIR_PRODUCER || !node->looks) options.on.handle_mark = NULL;
+    choose_output(node, &options, &output);
     node->known = may(weir_stage_start(world.runtime, &options, NULL));
     if (!node->known) node->alive = false;
+    know_output(node);
 }
 
 void start_some_inlet(void) {
@@ -378,11 +435,35 @@ void push_some(void) {
     unsigned count = 1 + (unsigned)sim_draw(2);
     if (inlet == NULL || node->emitted + count > LOG) return;
     for (unsigned i = 0; i < count; i++) labels[i] = books_label(node, 0, node->emitted + i);
+    if (sim_draw(4) == 0) {
+        const weir_mark mark = books_mark(node);
+        weir_status status = weir_inlet_push_mark(inlet, &mark, 0);
+        if (status == WEIR_OK || status == WEIR_DROPPED) return;
+        node->marks--;
+        if (status != WEIR_FULL && status != WEIR_TIMEOUT) may(status);
+        return;
+    }
     books_emitted(node, labels, count);
     weir_status status = weir_inlet_push(inlet, labels, count, 0);
     if (status == WEIR_OK || status == WEIR_DROPPED) return;
     node->emitted -= count;
     if (status != WEIR_FULL && status != WEIR_TIMEOUT) may(status);
+}
+
+/* One for all: some events at once, and then one every so often. */
+void open_rate(void) {
+    const weir_rate_options options = {
+        .allowed = 1, .interval_ns = 1 + sim_draw(500), .burst = 1 + sim_draw(8)};
+    if (sim_draw(3) == 0 && !must(weir_rate_open(world.runtime, &options, &rate))) rate = NULL;
+}
+
+weir_rate *some_rate(void) {
+    return sim_draw(6) == 0 ? rate : NULL;
+}
+
+void close_rate(void) {
+    if (rate != NULL) weir_rate_close(rate);
+    rate = NULL;
 }
 
 void close_inlet(void) {

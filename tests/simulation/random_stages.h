@@ -32,6 +32,11 @@ void start_some_inlet(void);
 void push_some(void);
 void close_inlet(void);
 
+/* Opens the rate that some subscriptions share, or not. */
+void open_rate(void);
+void close_rate(void);
+weir_rate *some_rate(void);
+
 /* Some stage; NULL: it came to nothing. */
 struct node *some_node(void);
 

@@ -10,6 +10,7 @@
  *   - each token that was added was acked once, or is among those whose acks were lost
  *   - one that was acked as done was said to be, by all that was made of it, and by nobody to have
  *     failed; no position passes one that was not
+ *   - no ack comes for what was of a lane that was revoked, once it was, unless acks are lost
  *   - what was lent was released once, behind all looks at it
  *   - each push was told of once
  *   - nothing is left in memory, and nobody waits for ever
@@ -24,12 +25,13 @@
 
 #include <string.h>
 
-enum { TOKENS = 256, KEPT = 64, PUSHES = 4, PUSHED = 3, LANES = 2 };
+enum { TOKENS = 256, KEPT = 64, PUSHES = 4, PUSHED = 3, LANES = 2, LOSES_NONE = 1000000 };
 
 struct token {
     uint64_t data; /* its number, where it is lent from */
     unsigned added, acks, released, deliveries, parts, done, failed;
     bool lent;
+    bool revoked;
     uint64_t position;
 };
 
@@ -38,7 +40,9 @@ static struct {
     uint64_t total;
     uint64_t made;
     uint64_t positions[LANES];
-    unsigned within; /* calls of the driver's: 0 or 1 */
+    unsigned within; /* calls of the driver's: 0 or 1, and an ack within a revocation */
+    bool revokes;    /* lanes, now and then */
+    bool revoking;
     bool open, closed;
     unsigned loses; /* of so many calls one */
     bool dies;      /* stages may */
@@ -77,7 +81,7 @@ static struct token *token_of(const weir_message *message) {
 /* ---- the driver ---------------------------------------------------------------------------- */
 
 static void enter(void) {
-    SIM_REQUIRE(scene.within++ == 0);
+    SIM_REQUIRE(scene.within++ == (scene.revoking ? 1 : 0));
     SIM_REQUIRE(!scene.closed);
     moment(6);
 }
@@ -119,6 +123,16 @@ static bool add_next(weir_pull *pull) {
     return true;
 }
 
+/* What of it was not settled by then is not told any more.  (An ack that was lost before comes
+ * again.) */
+static void revoke_lane(weir_pull *pull) {
+    const uint32_t lane = (uint32_t)sim_draw(LANES);
+    scene.revoking = true;
+    weir_pull_revoke(pull, lane, sim_draw(3) * 1000);
+    scene.revoking = false;
+    for (uint64_t n = lane; n < scene.made; n += LANES) scene.tokens[n].revoked = true;
+}
+
 static weir_pulled driver_pull(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
                                uint64_t timeout_ns) {
     (void)context, (void)bytes, (void)timeout_ns;
@@ -128,13 +142,17 @@ static weir_pulled driver_pull(void *context, weir_pull *pull, uint64_t events, 
     for (uint64_t left = 1 + sim_draw(events); left > 0 && scene.made < scene.total; left--) {
         if (!add_next(pull)) break;
         if (one_in(8)) weir_pull_flush(pull);
+        if (scene.revokes && one_in(8)) revoke_lane(pull);
+        if (!scene.open) return leave(WEIR_LOST); /* an ack was, amid it */
     }
     if (one_in(scene.loses)) return leave(WEIR_LOST);
     return leave(scene.made == scene.total ? WEIR_SOURCE_END : WEIR_PULLED);
 }
 
 static void ack_token(struct token *token, bool done) {
+    const bool none_lost = scene.loses == LOSES_NONE;
     SIM_REQUIRE(token->added == 1 && token->acks == 0);
+    SIM_REQUIRE(!token->revoked || !none_lost);
     SIM_REQUIRE(!done || (token->done >= token->parts && token->failed == 0));
     token->acks = 1;
 }
@@ -152,7 +170,8 @@ static weir_pulled driver_ack(void *context, const weir_ack *acks, size_t count)
         }
         for (uint64_t n = ack->lane; n < scene.made; n += LANES) {
             struct token *token = &scene.tokens[n];
-            if (token->position < ack->position && token->acks == 0) ack_token(token, true);
+            if (token->position < ack->position && token->acks == 0 && !token->revoked)
+                ack_token(token, true);
         }
     }
     return leave(WEIR_PULLED);
@@ -429,8 +448,9 @@ static void begin(const struct sim_scenario *scenario) {
     scene.tokens[TOKENS - 1].data = TOKENS - 1; /* of pushes */
     scene.cumulative = scenario->number == 1;
     scene.total = 1 + sim_draw(80);
-    scene.loses = one_in(2) ? 8 : 1000000;
+    scene.loses = one_in(2) ? 8 : LOSES_NONE;
     scene.dies = one_in(2);
+    scene.revokes = one_in(3);
     world_begin(run, 1);
 }
 

@@ -8,7 +8,8 @@
  * order where order is promised, or discarded and told; the accounts agree; nobody
  * waits for ever.
  *
- *   read    one reader reads everything, to the end
+ *   read    one reader reads everything, to the end; the producers' marks as well, each in its
+ *           place
  *   leave   readers that come and go amid batches; some streams are stopped by others; nothing
  *           is lost as long as the producer lives
  *   follow  one reader that closes its stream and opens the next, while another thread stops
@@ -25,6 +26,12 @@ struct reader {
     int descriptor;                 /* -1: it waits in the calls       */
     uint64_t next[WORLD_PRODUCERS]; /* the least number that may come */
 };
+
+enum { INDEX_SHIFT = 32 };
+
+static uint64_t marks[WORLD_PRODUCERS]; /* that each has emitted */
+static uint64_t marks_read[WORLD_PRODUCERS];
+static bool with_marks; /* the reader wants them */
 
 static bool follows; /* the scenario: each close is waited for */
 
@@ -62,10 +69,20 @@ static void open_stream(struct reader *reader, unsigned producers) {
                                                                     : WEIR_STREAM_LEAVE,
                                          .worker = world_somewhere(),
                                          .close_ns = sim_draw(4) > 0 || follows ? WEIR_FOREVER : 1,
+                                         .marks = with_marks,
                                          .discarded = discarded};
     *reader = (struct reader){.descriptor = -1};
     must(weir_stream_open(world.runtime, &options, &reader->stream));
     if (sim_draw(2) == 0) must(weir_stream_fd(reader->stream, &reader->descriptor));
+}
+
+/* All of its producer's numbers before it have come, and none behind it. */
+static void read_mark(struct reader *reader) {
+    weir_mark mark;
+    must(weir_stream_mark(reader->stream, &mark));
+    SIM_REQUIRE(mark.kind == WEIR_MARK_USER && mark.source < WORLD_PRODUCERS);
+    SIM_REQUIRE(mark.value ==
+                (marks_read[mark.source]++ << INDEX_SHIFT | reader->next[mark.source]));
 }
 
 /* Reads once, as the seed will have it.  False: the end. */
@@ -90,6 +107,10 @@ static bool read_some(struct reader *reader) {
         SIM_REQUIRE(!stopped || world.keep_going || follows);
         return false;
     }
+    if (status == WEIR_AT_MARK) {
+        if (sim_draw(2) == 0) read_mark(reader);
+        return true;
+    }
     must(status);
     check(reader, batch.events, batch.count);
     return true;
@@ -97,13 +118,51 @@ static bool read_some(struct reader *reader) {
 
 /* --- read --------------------------------------------------------------------------------- */
 
+static bool mark_here(weir_stage *self, const struct producer *producer) {
+    const unsigned number = producer->number;
+    const weir_mark mark = {.kind = WEIR_MARK_USER,
+                            .source = number,
+                            .value = marks[number]++ << INDEX_SHIFT | producer->next};
+    return must(weir_emit_mark(self, &mark));
+}
+
+/* Numbers, and marks between, before and behind. */
+static weir_verdict emit_and_mark(weir_stage *self, uint64_t demand) {
+    struct producer *producer = weir_state(self);
+    for (; demand > 0 && producer->next < world.total; demand--) {
+        uint64_t event = world_event(producer->number, producer->next);
+        while (sim_draw(3) == 0) mark_here(self, producer);
+        must(weir_emit(self, &event, 1));
+        producer->next++;
+    }
+    if (producer->next < world.total) return WEIR_CONTINUE;
+    while (sim_draw(3) == 0) mark_here(self, producer);
+    return WEIR_FINISH;
+}
+
+static void start_marker(unsigned number) {
+    const weir_stage_options options = {.kind = WEIR_PRODUCER,
+                                        .event_bytes = sizeof(uint64_t),
+                                        .state = &(struct producer){.number = number},
+                                        .state_bytes = sizeof(struct producer),
+                                        .worker = world_somewhere(),
+                                        .demand = WEIR_ACCUMULATE,
+                                        .on = {.handle_demand = emit_and_mark}};
+    must(weir_stage_start(world.runtime, &options, &world.producers[number]));
+}
+
 static void read_main(void *unused) {
     (void)unused;
     struct reader reader;
     unsigned producers = 1 + (unsigned)sim_draw(2);
     world_open_runtime();
     weir_demand_mode mode = sim_draw(2) == 0 ? WEIR_ACCUMULATE : WEIR_FORWARD;
-    for (unsigned i = 0; i < producers; i++) world_start_producer(i, mode);
+    const bool marked = mode == WEIR_ACCUMULATE;
+    memset(marks, 0, sizeof marks);
+    memset(marks_read, 0, sizeof marks_read);
+    with_marks = marked && sim_draw(4) > 0;
+    for (unsigned i = 0; i < producers && marked; i++) start_marker(i);
+    for (unsigned i = 0; i < producers && !marked; i++) world_start_producer(i, mode);
     open_stream(&reader, producers);
     for (unsigned i = 0; i < producers && mode == WEIR_ACCUMULATE; i++)
         weir_demand(world.runtime, world.producers[i], WEIR_FORWARD);
@@ -111,6 +170,8 @@ static void read_main(void *unused) {
     weir_stream_close(reader.stream);
     world_finish(world.total * producers);
     SIM_REQUIRE(world.discarded == 0);
+    if (with_marks) SIM_REQUIRE(memcmp(marks, marks_read, sizeof marks) == 0);
+    with_marks = false;
 }
 
 /* --- leave -------------------------------------------------------------------------------- */

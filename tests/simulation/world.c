@@ -28,11 +28,13 @@ static void count_free(void *context, void *memory, size_t bytes) {
     sim_heap_put(memory, bytes);
 }
 
-/* Where both ends have gone, only the log is told of a discard. */
+/* Where both ends have gone, only the log is told of a discard; and of an output's. */
 static void log_text(void *context, weir_log_level level, const char *text) {
     unsigned long long discarded;
     (void)context;
-    if (sscanf(text, "%llu events were discarded", &discarded) == 1) world.discarded += discarded;
+    if (sscanf(text, "%llu events were discarded", &discarded) == 1 ||
+        sscanf(text, "stage %*s has discarded %llu events", &discarded) == 1)
+        world.discarded += discarded;
     if (level == WEIR_LOG_ERROR && world.fail_count == 0)
         sim_fail("the log tells an error: %s", text);
 }

@@ -5,11 +5,12 @@
  * Goal    Every event is done once for good, however often it had to be begun; once
  *         the runtime has settled, no task runs; children started and ended by
  *         hand, from any thread, are told of once each; pools that stop and are
- *         closed amid their work give back what they have not begun.
+ *         closed amid their work give back what they have not begun; of pools that emit each
+ *         result of a task that ended well comes once, in order where that is asked for.
  * Method  `working` has one pool; `hands` has threads that start, list and end
  *         children meanwhile, in its second half while the stage stops; in
  *         `leaving` several threads open and close pools on one source until all
- *         it has is done.  Threads, ring, demand and restarts are drawn at random.
+ *         it has is done; in `emitting` a pool emits what it gets.  Threads, ring, demand and restarts are drawn at random.
  */
 #include "stress/nodes.h"
 
@@ -36,7 +37,11 @@ static struct {
     weir_child_restart restart;
     uint64_t events;
     unsigned fails; /* one task in so many; 0: none */
+    bool emits;
+    bool in_order;
 } trial;
+
+static uint64_t ended_well; /* atomic: tasks */
 
 /* A pool and what its worker was told. */
 struct crew {
@@ -67,8 +72,10 @@ static weir_task_result work(void *context, const void *event, weir_task *self) 
         while (!weir_task_ending(self) && !stress_chance(own_rng(), 50)) weir__cpu_relax();
     }
     stress_pause(own_rng(), trial.pauses);
-    return trial.fails > 0 && stress_chance(own_rng(), trial.fails) ? WEIR_TASK_FAILED
-                                                                    : WEIR_TASK_OK;
+    if (trial.emits) STRESS_OK(weir_task_emit(self, event, 1)); /* in vain, if it fails */
+    if (trial.fails > 0 && stress_chance(own_rng(), trial.fails)) return WEIR_TASK_FAILED;
+    weir__fetch_add_u64(&ended_well, 1);
+    return WEIR_TASK_OK;
 }
 
 static void exited(void *context, weir_child child, const void *event, weir_child_exit how) {
@@ -93,7 +100,11 @@ static void count_discarded(void *context, uint64_t count, weir_discard cause) {
 
 /* The stage is subscribed once the handle is where exited looks for it. */
 static void open_crew(struct crew *crew, struct weir__rng *from) {
+    const weir_pool_emits emits = {.event_bytes = trial.event_bytes,
+                                   .order =
+                                       trial.in_order ? WEIR_POOL_IN_ORDER : WEIR_POOL_ANY_ORDER};
     const weir_pool_options options = {.event_bytes = trial.event_bytes,
+                                       .emits = trial.emits ? &emits : NULL,
                                        .threads = trial.threads,
                                        .task = work,
                                        .exited = exited,
@@ -121,11 +132,14 @@ static void draw_trial(uint64_t events) {
     trial.pauses = (enum stress_pauses)weir__rng_below(&rng, 3);
     trial.restart = stress_chance(&rng, 2) ? WEIR_CHILD_TRANSIENT : WEIR_CHILD_TEMPORARY;
     trial.fails = stress_chance(&rng, 2) ? 20 : 0;
+    trial.emits = false;
+    trial.in_order = stress_chance(&rng, 2);
     trial.events = stress_between(&rng, 1, events / 10 + 1);
     weir__task_ring_entries = 2u << weir__rng_below(&rng, 10);
     weir__task_ring_start = UINT32_MAX - (uint32_t)weir__rng_below(&rng, 3000);
     stress_ring_start(&rng);
     weir__exchange_u64(&settled_at, 0);
+    weir__exchange_u64(&ended_well, 0);
     runs = calloc(trial.events, sizeof *runs);
     STRESS_CHECK(runs != NULL);
     stress_step("workers %u idle %d bytes %zu threads %zu ring %u pauses %d restart %d fails %u "
@@ -178,6 +192,43 @@ static void run_working(void) {
     weir__exchange_u64(&settled_at, 1);
     STRESS_OK(weir_pool_close(crew.pool, NULL));
     check(&crew.tally, 0);
+}
+
+/* ---- emitting ---------------------------------------------------------------------------- */
+
+static void check_results(const struct stress_sink *sink, const struct crew *crew) {
+    weir_accounts accounts = stress_close(runtime);
+    struct stress_tally expected = {0};
+    stress_tally_range(&expected, 0, 0, trial.events);
+    STRESS_CHECK(sink->tally.count == weir__load_relaxed_u64(&ended_well));
+    STRESS_CHECK(accounts.handled == crew->tally.count + sink->tally.count);
+    STRESS_CHECK(accounts.discarded == crew->discarded);
+    if (trial.restart == WEIR_CHILD_TRANSIENT) stress_tally_compare(&expected, &sink->tally);
+    free(runs);
+}
+
+static void run_emitting(void) {
+    struct stress_source source;
+    struct crew crew;
+    trial.emits = true;
+    const bool all = trial.restart == WEIR_CHILD_TRANSIENT || trial.fails == 0;
+    struct stress_sink sink = {.order = !trial.in_order ? STRESS_ANY_ORDER
+                                        : all           ? STRESS_CONSECUTIVE
+                                                        : STRESS_INCREASING,
+                               .pauses = trial.pauses,
+                               .upstreams = 1};
+    runtime = stress_open(&trial.options);
+    start_source(&source);
+    open_crew(&crew, &rng);
+    const size_t max = (size_t)stress_between(&rng, 1, 300);
+    const weir_subscribe_to to = stress_from(crew.stage, max, max / 2 == 0 ? WEIR_NONE : max / 2);
+    stress_sink_start(runtime, &sink, &to, 1);
+    do {
+        settle();
+    } while (weir_pool_children(crew.pool, NULL, 0) > 0);
+    STRESS_CHECK(crew.tally.count == trial.events);
+    STRESS_OK(weir_pool_close(crew.pool, NULL));
+    check_results(&sink, &crew);
 }
 
 /* ---- hands ------------------------------------------------------------------------------- */
@@ -312,6 +363,10 @@ static void working(uint64_t events) {
     rounds(events, run_working);
 }
 
+static void emitting(uint64_t events) {
+    rounds(events / 4, run_emitting);
+}
+
 static void hands(uint64_t events) {
     rounds(events / 4, run_hands);
 }
@@ -323,6 +378,7 @@ static void leaving(uint64_t events) {
 int main(int count, char **arguments) {
     static const struct stress_scenario scenarios[] = {
         {"working", 4, working},
+        {"emitting", 1, emitting},
         {"hands", 1, hands},
         {"leaving", 1, leaving},
     };

@@ -28,8 +28,10 @@ static struct input {
     uint64_t most; /* it was ever asked for */
     unsigned closed;
     uint64_t told;
-    uint32_t calls; /* atomic */
-    uint32_t gate;  /* atomic: 0: it waits */
+    uint64_t marked; /* the watermark that was given last */
+    uint32_t bad;    /* unless 0: a kind of marks that there is not */
+    uint32_t calls;  /* atomic */
+    uint32_t gate;   /* atomic: 0: it waits */
     bool waits;
 } input;
 
@@ -54,6 +56,19 @@ static weir_made next(void *context, weir_room room) {
                        made == 0 || weir_ending_here() ? WEIR_ITERATOR_END : WEIR_ITERATOR_MORE};
 }
 
+/* A watermark and a flush behind each batch. */
+static bool mark_made(void *context, weir_mark *mark) {
+    struct input *from = context;
+    if (from->marked == 2 * from->next) return false;
+    const bool flush = from->marked == 2 * from->next - 1;
+    from->marked = 2 * from->next - !flush;
+    *mark = (weir_mark){.kind = from->bad != 0 ? from->bad
+                                : flush        ? WEIR_MARK_FLUSH
+                                               : WEIR_MARK_WATERMARK,
+                        .value = from->next};
+    return true;
+}
+
 static void note_close(void *context) {
     ((struct input *)context)->closed++;
 }
@@ -67,10 +82,13 @@ static weir_pool *pool;
 static struct player it; /* not a player: lends the iterator's reference and name */
 static struct player c;
 
+static bool gives_marks;
+
 static void start(uint64_t limit, uint64_t step, weir_demand_mode demand) {
     const weir_iterator_options options = {.name = "it",
                                            .event_bytes = 8,
                                            .next = next,
+                                           .mark = gives_marks ? mark_made : NULL,
                                            .close = note_close,
                                            .discarded = count_discarded,
                                            .context = &input,
@@ -82,6 +100,14 @@ static void start(uint64_t limit, uint64_t step, weir_demand_mode demand) {
     it = (struct player){.name = "it", .rig = &rig, .started = rig.players};
     rig.players = &it;
     assert_int_equal(weir_pool_iterate(rig.runtime, &options, &pool, &it.ref), WEIR_OK);
+}
+
+static void consume_marks(void) {
+    c = (struct player){.name = "c", .kind = WEIR_CONSUMER, .marks = true};
+    player_start(&c, &rig, NULL);
+    player_subscribe(&c, &it,
+                     &(weir_subscribe_options){.max_demand = 20, .cancel = WEIR_TEMPORARY});
+    rig_rest(&rig);
 }
 
 static void consume(bool manual, size_t max) {
@@ -131,6 +157,40 @@ static void held_demand_waits(void) {
     player_demand(&it, WEIR_FORWARD);
     rig_rest(&rig);
     player_expect(&c, "subscribe it\nevents 0..9\ndown it normal\n");
+    end(0);
+}
+
+/* ---- marks -------------------------------------------------------------------- */
+
+static void start_marking(uint64_t limit, uint64_t step) {
+    gives_marks = true;
+    start(limit, step, WEIR_ACCUMULATE);
+    gives_marks = false;
+    consume_marks();
+}
+
+/* Behind what each call has made, also the last one, before the end. */
+static void its_marks_come_behind_what_it_made(void) {
+    start_marking(5, 2);
+    player_demand(&it, WEIR_FORWARD);
+    rig_rest(&rig);
+    player_expect(&c, "subscribe it\nevents 0 1\nwatermark 2\nflush 2\nevents 2 3\nwatermark 4\n"
+                      "flush 4\nevents 4\nwatermark 5\nflush 5\ndown it normal\n");
+    end(0);
+}
+
+static void a_bad_mark_stops_it(void) {
+    start_marking(5, 2);
+    input.bad = 4;
+    player_demand(&it, WEIR_FORWARD);
+    rig_rest(&rig);
+    weir_reason reason;
+    assert_int_equal(weir_wait(rig.runtime, it.ref, WEIR_FOREVER, &reason), WEIR_OK);
+    assert_int_equal(reason, WEIR_REASON_BAD_RETURN);
+    assert_int_equal(c.handled, 2);
+    assert_non_null(strstr(rig.log.text, "iterator it: a mark of kind 4: kind of a mark must be"));
+    rig.log.used = 0;
+    rig.log.text[0] = '\0';
     end(0);
 }
 
@@ -334,6 +394,8 @@ int main(void) {
         TEST_IN_WORLDS_OF(&rig, it_gives_what_is_wanted),
         TEST_IN_WORLDS_OF(&rig, it_is_not_asked_for_more),
         TEST_IN_WORLDS_OF(&rig, held_demand_waits),
+        TEST_IN_WORLDS_OF(&rig, its_marks_come_behind_what_it_made),
+        TEST_IN_WORLDS_OF(&rig, a_bad_mark_stops_it),
         TEST_IN_WORLDS_OF(&rig, an_error_is_its_reason),
         cmocka_unit_test(who_breaks_its_word_is_stopped),
         TEST_IN_WORLDS_OF(&rig, a_drain_asks_no_more),

@@ -282,6 +282,47 @@ static void own_producers_have_partitions(void **state) {
     }
 }
 
+enum { OWN = 1000 }; /* numbers from there on are not the source's */
+
+static weir_verdict make_three_and_flush(weir_stage *self, uint64_t demand) {
+    const weir_mark flush = {.kind = WEIR_MARK_FLUSH};
+    (void)demand;
+    if (own_made > 0) return WEIR_CONTINUE;
+    for (; own_made < 3; own_made++) {
+        own_numbers[own_made] = OWN + own_made;
+        const weir_message message = {
+            .data = {.at = (const char *)&own_numbers[own_made], .count = 8}};
+        RIG_CHECK(&scene.rig, weir_emit(self, &message, 1) == WEIR_OK);
+    }
+    RIG_CHECK(&scene.rig, weir_emit_mark(self, &flush) == WEIR_OK);
+    return WEIR_CONTINUE;
+}
+
+/* Through processors, to batchers: what they keep goes. */
+static void a_producers_flush_comes_to_batchers(void **state) {
+    (void)state;
+    EACH_WORLD(10) {
+        weir_ref own;
+        own_made = 0;
+        memset(&scene.batched[OWN], 0, 3 * sizeof scene.batched[OWN]);
+        const weir_stage_options options = {
+            .kind = WEIR_PRODUCER,
+            .event_bytes = sizeof(weir_message),
+            .type = weir_message_type(),
+            .on = {.handle_demand = make_three_and_flush, .discarded = own_discarded}};
+        assert_int_equal(weir_stage_start(scene.rig.runtime, &options, &own), WEIR_OK);
+        scene.options.producers = &own;
+        scene.options.producer_count = 1;
+        scene.options.processors.count = 2;
+        pipeline_scene_batcher(&scene, "store", 100)->timeout_ns = WEIR_FOREVER;
+        scene.quiet = true;
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        for (size_t i = OWN; i < OWN + 3; i++) assert_int_equal(scene.batched[i], 1);
+        pipeline_scene_close(&scene);
+    }
+}
+
 static void ask_failed(void *context, weir_message *messages, size_t count) {
     struct pipeline_scene *of = context;
     for (size_t i = 0; i < count; i++) {
@@ -320,6 +361,7 @@ int main(void) {
         cmocka_unit_test(own_producers_have_partitions),
         cmocka_unit_test(handle_failed_has_the_last_word),
         cmocka_unit_test(own_producers_go_on),
+        cmocka_unit_test(a_producers_flush_comes_to_batchers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -498,6 +498,33 @@ static void owned_events_that_wait_are_dropped_once(void **state) {
     owned_close(&ledger, &accounts);
 }
 
+/* What follows it at its producer is read behind it; until then nobody spins. */
+static void who_follows_one_that_waits_is_not_looked_at(void **state) {
+    (void)state;
+    for (unsigned workers = 1; workers <= 2; workers++) {
+        open_scene(workers, workers);
+        open_rate(1, SECOND, 1);
+        f.source.limit = 100;
+        PLAYERS_START(&f.rig, &f.source, &f.consumers[0]);
+        weir_subscribe_options options = limited(4);
+        options.cancel = WEIR_TEMPORARY;
+        weir_subscription by = player_subscribe(&f.consumers[0], &f.source, &options);
+        rig_rest(&f.rig);
+        options.rate = NULL;
+        assert_int_equal(
+            weir_resubscribe(f.rig.runtime, by, WEIR_REASON_NORMAL, f.source.ref, &options, NULL),
+            WEIR_OK);
+        assert_true(weir_runtime_step(f.rig.runtime, 1000) < 1000); /* it comes to rest */
+        assert_int_equal(f.count, 1);
+        advance(SECOND + MS);
+        assert_int_equal(f.count, 2);
+        advance(3 * SECOND);
+        assert_int_equal(f.count, 100);
+        assert_int_equal(f.consumers[0].sum, 99 * 100 / 2);
+        close_scene();
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_event_comes_at_its_moment),
@@ -515,6 +542,7 @@ int main(void) {
         cmocka_unit_test(a_subscription_that_is_cancelled_is_handled_at_its_rate),
         cmocka_unit_test(whatever_happens_each_event_is_begun_once),
         cmocka_unit_test(owned_events_that_wait_are_dropped_once),
+        cmocka_unit_test(who_follows_one_that_waits_is_not_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
