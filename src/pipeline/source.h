@@ -57,6 +57,7 @@
 #include "pipeline/ledger.h"
 #include "pipeline/page.h"
 #include "pipeline/returns.h"
+#include "pipeline/trays.h"
 #include "ring/timers.h"
 
 #include <weir/source.h>
@@ -76,21 +77,25 @@ struct weir__lane;
 struct weir__receipt {
     uint64_t token;
     uint64_t position;
-    uint64_t due_ns; /* of WAITS */
-    uint64_t fate;   /* once it is settled: ledger.h                                */
+    union {
+        uint64_t due_ns; /* of WAITS                           */
+        uint64_t fate;   /* else, once it is settled: ledger.h */
+    };
     struct weir__page *page;
     struct weir__lane *lane; /* cumulative, unless that was revoked */
     uint32_t lane_number;
-    uint32_t next;      /* number + 1: free, ready, or in its lane's order */
-    uint32_t next_wait; /* likewise: of WAITS                              */
+    uint32_t next;      /* number + 1: ready, or in its lane's order */
+    uint32_t next_wait; /* likewise: of WAITS                        */
     uint32_t bytes;
     uint32_t deliveries;
     uint8_t state;
-    uint8_t tries;  /* acks that met LOST             */
-    bool lent;      /* and not released               */
-    bool forgotten; /* its lane was revoked meanwhile */
-    bool away;      /* its record is not back         */
+    uint8_t tries;      /* acks that met LOST             */
+    bool lent : 1;      /* and not released               */
+    bool forgotten : 1; /* its lane was revoked meanwhile */
+    bool away : 1;      /* its record is not back         */
 };
+
+_Static_assert(sizeof(struct weir__receipt) == 64, "a cache line");
 
 /* A cumulative source's. */
 struct weir__lane {
@@ -161,8 +166,8 @@ struct weir_source {
     uint64_t seen_pushed;
     uint64_t now_ns; /* of this round, or when the driver's last call in it returned */
     weir_port *port; /* NULL: it is closed: nothing more goes out      */
-    uint32_t used;   /* receipts that were ever used                       */
-    uint32_t free;   /* number + 1 */
+    struct weir__trays trays;
+    uint32_t used; /* receipts and records of trays that were begun */
     uint32_t outstanding;
     uint32_t out;
     uint64_t bytes;
@@ -241,6 +246,9 @@ void weir__receipt_append(weir_source *source, struct weir__receipt_list *list,
 
 /* Calls the driver's `release`, if it lends that.  Any thread that has the record. */
 void weir__receipt_release(const weir_source *source, struct weir__receipt *receipt);
+
+/* The same for a run of records, which is not needed any more.  Returns how many it has. */
+uint32_t weir__run_release(const weir_source *source, struct weir__record *head);
 
 /* ---- source_settle.c: what comes back, and the acks ----------------------------- */
 

@@ -102,7 +102,7 @@ static void emit_again(weir_source *source, struct weir__receipt *receipt) {
     size_t number = (size_t)(receipt - source->receipts);
     weir_message *kept = &source->kept[number];
     kept->deliveries++;
-    kept->ack = weir__record_out(&source->records[number]);
+    kept->ack = weir__record_word(&source->records[number]);
     receipt->state = WEIR__RECEIPT_OUT;
     receipt->away = true;
     source->out++;

@@ -109,7 +109,7 @@ static void write_message(weir_source *source, const weir_incoming *incoming,
                           const struct weir__receipt *receipt, char *at) {
     size_t number = (size_t)(receipt - source->receipts);
     weir_message *message = &source->batch[source->batched++];
-    *message = (weir_message){.ack = weir__record_out(&source->records[number]),
+    *message = (weir_message){.ack = weir__record_word(&source->records[number]),
                               .time = incoming->time,
                               .deliveries = incoming->deliveries};
     if (at == NULL) { /* lent, or there are none */

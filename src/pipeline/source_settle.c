@@ -16,8 +16,7 @@ static void count_outcome(weir_source *source, uint64_t fate) {
     weir__source_count(nak ? &source->stats.naks : &source->stats.acked, 1);
 }
 
-static void come_home(weir_source *source, const struct weir__record *record) {
-    struct weir__receipt *receipt = &source->receipts[record - source->records];
+static void come_home(weir_source *source, struct weir__receipt *receipt, uint64_t fate) {
     WEIR__CHECK(receipt->away);
     receipt->away = false;
     source->out--;
@@ -35,7 +34,7 @@ static void come_home(weir_source *source, const struct weir__record *record) {
         weir__receipt_give(source, receipt);
         return;
     }
-    receipt->fate = weir__load_relaxed_u64(&record->worst);
+    receipt->fate = fate;
     if (receipt->lane != NULL) {
         weir__lane_settled(source, receipt);
     } else {
@@ -44,16 +43,24 @@ static void come_home(weir_source *source, const struct weir__record *record) {
     }
 }
 
+static void run_comes_home(weir_source *source, struct weir__record *head) {
+    uint64_t fate;
+    for (uint64_t bits = weir__run_open(head, &fate); bits != 0; bits &= bits - 1) {
+        const struct weir__record *record = weir__run_record(head, bits);
+        come_home(source, &source->receipts[record - source->records], fate);
+    }
+}
+
 void weir__source_take_settled(weir_source *source) {
-    const struct weir__record *record = weir__returns_take(&source->returns);
-    if (record != NULL) { /* there is room where there was none */
+    struct weir__record *head = weir__returns_take(&source->returns);
+    if (head != NULL) { /* there is room where there was none */
         source->cramped = false;
         source->idle_until = 0;
     }
-    while (record != NULL) {
-        const struct weir__record *next = record->next;
-        come_home(source, record);
-        record = next;
+    while (head != NULL) {
+        struct weir__record *next = head->next;
+        run_comes_home(source, head);
+        head = next;
     }
 }
 

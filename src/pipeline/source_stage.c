@@ -55,10 +55,8 @@ void weir__source_took(struct weir__ledger *ledger, struct weir__record *first,
         weir__returns_rung(&source->returns);
         break;
     case WEIR__PUSHED_NOT:
-        for (uint32_t left = count; left > 0; left--) {
-            struct weir__record *next = first->next;
-            weir__receipt_release(source, &source->receipts[first - source->records]);
-            first = next;
+        for (uint32_t left = count; left > 0; first = first->next) {
+            left -= weir__run_release(source, first);
         }
         if (weir__returns_count_off(&source->returns, count)) {
             weir__quay_release(&source->quay, 1);

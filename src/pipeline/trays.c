@@ -1,0 +1,64 @@
+/*
+ * Trays: see trays.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "pipeline/trays.h"
+
+#include "base/attributes.h"
+#include "base/check.h"
+
+static uint32_t first_in_line(struct weir__trays *trays) {
+    uint32_t number = trays->first;
+    if (number != 0) {
+        trays->first = trays->all[number - 1].next;
+    }
+    return number;
+}
+
+static uint32_t begin_tray(struct weir__trays *trays) {
+    uint32_t left = trays->most - trays->begun;
+    if (left == 0) {
+        return 0;
+    }
+    uint32_t number = trays->begun / WEIR__TRAY_PLACES + 1;
+    uint32_t places = left < WEIR__TRAY_PLACES ? left : WEIR__TRAY_PLACES;
+    trays->all[number - 1].free = UINT64_MAX >> (WEIR__TRAY_PLACES - places);
+    trays->begun += places;
+    return number;
+}
+
+static bool open_another(struct weir__trays *trays) {
+    uint32_t number = first_in_line(trays);
+    number = number != 0 ? number : begin_tray(trays);
+    if (number == 0) {
+        return false;
+    }
+    trays->open = number;
+    return true;
+}
+
+bool weir__trays_take(struct weir__trays *trays, uint32_t *place) {
+    if (WEIR__UNLIKELY(trays->open == 0 || trays->all[trays->open - 1].free == 0)) {
+        if (!open_another(trays)) {
+            return false;
+        }
+    }
+    uint32_t number = trays->open - 1;
+    struct weir__tray *tray = &trays->all[number];
+    *place = number * WEIR__TRAY_PLACES + (uint32_t)__builtin_ctzll(tray->free);
+    tray->free &= tray->free - 1;
+    return true;
+}
+
+void weir__trays_give(struct weir__trays *trays, uint32_t place) {
+    uint32_t number = place / WEIR__TRAY_PLACES + 1;
+    struct weir__tray *tray = &trays->all[number - 1];
+    uint64_t bit = UINT64_C(1) << place % WEIR__TRAY_PLACES;
+    WEIR__CHECK((tray->free & bit) == 0);
+    if (tray->free == 0 && number != trays->open) {
+        tray->next = 0;
+        *(trays->first == 0 ? &trays->first : &trays->all[trays->last - 1].next) = number;
+        trays->last = number;
+    }
+    tray->free |= bit;
+}
