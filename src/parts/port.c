@@ -230,7 +230,8 @@ static WEIR__NOINLINE weir_status take_back_claim(weir_port *port) {
     return weir__inlet_refuse_gone(port->inlet);
 }
 
-/* There is room for them; spans: a parcel of events that have some, and `at` for its payload. */
+/* There is room for them; spans: a parcel of events that have some, and `at` for its payload.
+ * events: NULL: they lie there. */
 static inline weir_status put_in_ring(weir_port *port, const void *events, size_t count,
                                       const struct weir__parcel *spans, char *at) {
     weir_inlet *inlet = port->inlet;
@@ -240,10 +241,10 @@ static inline weir_status put_in_ring(weir_port *port, const void *events, size_
         return take_back_claim(port);
     }
     bool cold = weir__load_relaxed_u32(&inlet->quay.poked) == WEIR__POKED_COLD;
-    if (spans == NULL) {
-        copy_in(port, events, count);
-    } else {
+    if (spans != NULL) {
         weir__port_write(port, spans, at);
+    } else if (events != NULL) {
+        copy_in(port, events, count);
     }
     port->in += count;
     weir__store_release_u64(&port->tail, port->in); /* A1 -> A2 */
@@ -305,6 +306,13 @@ weir_status weir_port_push(weir_port *port, const void *events, size_t count, ui
         return put_in_ring(port, events, count, NULL, NULL);
     }
     return push_slowly(port, events, count, timeout_ns);
+}
+
+weir_status weir__port_publish(weir_port *port, size_t count) {
+    port->room_until = port->in + count;
+    weir_status status = put_in_ring(port, NULL, count, NULL, NULL);
+    port->room_until = port->in; /* who pushes next looks for room */
+    return status;
 }
 
 #if WEIR__CHECKED

@@ -105,6 +105,22 @@ void weir__port_drop(const weir_port *port, uint64_t from, uint64_t to);
 /* What its pusher can see between two pushes. */
 void weir__port_check_pusher(const weir_port *port);
 
+/* ---- in place: a pusher that makes events where they will lie ------------------- */
+
+/* The place of the event behind `ahead` more: its pusher's, as far as there is room (capacity -
+ * weir_port_waiting), until it is published.  Its line, which the worker has read, comes back to be
+ * written to while others are made, if it is expected some events before. */
+static inline void *weir__port_place(weir_port *port, uint64_t ahead) {
+    return port->events + ((port->in + ahead) & port->mask) * port->event_bytes;
+}
+static inline void weir__port_expect(weir_port *port, uint64_t ahead) {
+    weir__prefetch_to_write(weir__port_place(port, ahead));
+}
+
+/* So many places are events now.  Else the inlet is gone, and they are the caller's.  Of an inlet
+ * without spans; the stage that it is called for feeds the inlet, or there is none. */
+weir_status weir__port_publish(weir_port *port, size_t count);
+
 /* ---- port_payload.c: what the pusher of events with spans does ----------------- */
 
 /* There is room for so much. */

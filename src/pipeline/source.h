@@ -192,8 +192,7 @@ struct weir_source {
     struct weir__timer timer; /* of the keeper's worker */
     struct weir__rng rng;
     struct weir_pull pull;
-    uint32_t batched;
-    weir_message batch[WEIR__SOURCE_BATCH]; /* added, and not yet sent on */
+    uint32_t batched; /* added, in the port's places, and not yet sent on */
 
     WEIR__APART weir_source_stats stats; /* atomic */
 };
@@ -312,6 +311,9 @@ uint64_t weir__source_asked(const weir_source *source);
 
 /* Sends on what was added. */
 void weir__source_send(weir_source *source);
+
+/* Where the next message goes that is added; what was added before is sent on, if that is much. */
+weir_message *weir__source_place(weir_source *source);
 
 /* ---- source_round.c ------------------------------------------------------------- */
 

@@ -106,10 +106,7 @@ static void emit_again(weir_source *source, struct weir__receipt *receipt) {
     receipt->state = WEIR__RECEIPT_OUT;
     receipt->away = true;
     source->out++;
-    if (source->batched == WEIR__SOURCE_BATCH) {
-        weir__source_send(source);
-    }
-    source->batch[source->batched++] = *kept;
+    *weir__source_place(source) = *kept;
     weir__source_count(&source->stats.redelivered, 1);
 }
 

@@ -35,14 +35,23 @@ uint64_t weir__source_asked(const weir_source *source) {
 /* ---- sending -------------------------------------------------------------------- */
 
 void weir__source_send(weir_source *source) {
-    if (source->batched == 0) {
-        return;
-    }
     uint32_t count = source->batched;
     source->batched = 0;
-    if (source->port == NULL || weir_port_push(source->port, source->batch, count, 0) != WEIR_OK) {
-        weir__message_drop(NULL, source->batch, count, WEIR_DISCARD_STOPPED);
+    if (count == 0 || weir__port_publish(source->port, count) == WEIR_OK) {
+        return;
     }
+    for (uint32_t i = 0; i < count; i++) {
+        weir__message_drop(NULL, weir__port_place(source->port, i), 1, WEIR_DISCARD_STOPPED);
+    }
+}
+
+weir_message *weir__source_place(weir_source *source) {
+    enum { AHEAD = 8 };
+    if (source->batched == WEIR__SOURCE_BATCH) {
+        weir__source_send(source);
+    }
+    weir__port_expect(source->port, source->batched + AHEAD);
+    return weir__port_place(source->port, source->batched++);
 }
 
 /* ---- adding --------------------------------------------------------------------- */
@@ -108,10 +117,17 @@ static bool check_incoming(const weir_source *source, const weir_incoming *incom
 static void write_message(weir_source *source, const weir_incoming *incoming,
                           const struct weir__receipt *receipt, char *at) {
     size_t number = (size_t)(receipt - source->receipts);
-    weir_message *message = &source->batch[source->batched++];
-    *message = (weir_message){.ack = weir__record_word(&source->records[number]),
-                              .time = incoming->time,
-                              .deliveries = incoming->deliveries};
+    weir_message *message = weir__source_place(source);
+    message->ack = weir__record_word(&source->records[number]);
+    message->time = incoming->time;
+    message->batch_key = 0;
+    message->room = 0;
+    message->deliveries = incoming->deliveries;
+    message->tries = 0;
+    message->batcher = 0;
+    message->outcome = WEIR_MESSAGE_OK;
+    message->flush = 0;
+    message->reason = 0;
     if (at == NULL) { /* lent, or there are none */
         message->data = incoming->data;
         message->key = incoming->key;
@@ -156,10 +172,7 @@ static bool add(weir_source *source, const weir_incoming *incoming, uint64_t byt
 
 /* There is room in ledger and ring; the first look of many. */
 static bool has_pull_room(weir_pull *pull) {
-    weir_source *source = pull->source;
-    if (source->batched == WEIR__SOURCE_BATCH) {
-        weir__source_send(source);
-    }
+    const weir_source *source = pull->source;
     if (pull->left == 0) {
         pull->left = weir__source_room(source);
     }

@@ -11,11 +11,6 @@
 
 /* ---- what comes back ------------------------------------------------------------ */
 
-static void count_outcome(weir_source *source, uint64_t fate) {
-    bool nak = weir__outcome_is_nak(weir__fate_outcome(fate));
-    weir__source_count(nak ? &source->stats.naks : &source->stats.acked, 1);
-}
-
 static void come_home(weir_source *source, struct weir__receipt *receipt, uint64_t fate) {
     WEIR__CHECK(receipt->away);
     receipt->away = false;
@@ -82,20 +77,30 @@ void weir__source_abandon(weir_source *source) {
 
 /* ---- telling -------------------------------------------------------------------- */
 
+/* All but what is the receipt's own. */
+static weir_ack ack_of_fate(const weir_source *source, uint64_t fate) {
+    weir_outcome outcome = weir__fate_outcome(fate);
+    return (weir_ack){.delay_ns = weir__outcome_is_nak(outcome) ? source->options.redeliver_ns : 0,
+                      .outcome = outcome,
+                      .why = weir__fate_why(fate),
+                      .reason = weir__fate_reason(fate)};
+}
+
 static size_t fill_acks(const weir_source *source, weir_ack *acks) {
     size_t count = 0;
+    weir_ack ack = {0};
+    uint64_t fate = UINT64_MAX; /* that it is for; mostly, all have one */
     for (uint32_t place = source->ready.first; place != 0 && count < WEIR__SOURCE_ACKS; count++) {
         const struct weir__receipt *receipt = weir__source_receipt(source, place);
-        weir_outcome outcome = weir__fate_outcome(receipt->fate);
-        acks[count] =
-            (weir_ack){.token = receipt->token,
-                       .position = receipt->position,
-                       .delay_ns = weir__outcome_is_nak(outcome) ? source->options.redeliver_ns : 0,
-                       .lane = receipt->lane_number,
-                       .deliveries = receipt->deliveries,
-                       .outcome = outcome,
-                       .why = weir__fate_why(receipt->fate),
-                       .reason = weir__fate_reason(receipt->fate)};
+        if (receipt->fate != fate) {
+            fate = receipt->fate;
+            ack = ack_of_fate(source, fate);
+        }
+        ack.token = receipt->token;
+        ack.position = receipt->position;
+        ack.lane = receipt->lane_number;
+        ack.deliveries = receipt->deliveries;
+        acks[count] = ack;
         place = receipt->next;
     }
     return count;
@@ -112,11 +117,14 @@ static void leave_ready(weir_source *source, struct weir__receipt *receipt) {
 }
 
 static void told_ready(weir_source *source, size_t count) {
-    for (; count > 0; count--) {
+    uint64_t naks = 0;
+    for (size_t i = 0; i < count; i++) {
         struct weir__receipt *receipt = weir__source_receipt(source, source->ready.first);
-        count_outcome(source, receipt->fate);
+        naks += weir__outcome_is_nak(weir__fate_outcome(receipt->fate));
         leave_ready(source, receipt);
     }
+    weir__source_count(&source->stats.naks, naks);
+    weir__source_count(&source->stats.acked, count - naks);
 }
 
 /* The first ones were not told, once more; those for which that was the last time leave. */

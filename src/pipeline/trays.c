@@ -4,7 +4,6 @@
  */
 #include "pipeline/trays.h"
 
-#include "base/attributes.h"
 #include "base/check.h"
 
 static uint32_t first_in_line(struct weir__trays *trays) {
@@ -27,26 +26,13 @@ static uint32_t begin_tray(struct weir__trays *trays) {
     return number;
 }
 
-static bool open_another(struct weir__trays *trays) {
+bool weir__trays_open(struct weir__trays *trays) {
     uint32_t number = first_in_line(trays);
     number = number != 0 ? number : begin_tray(trays);
     if (number == 0) {
         return false;
     }
     trays->open = number;
-    return true;
-}
-
-bool weir__trays_take(struct weir__trays *trays, uint32_t *place) {
-    if (WEIR__UNLIKELY(trays->open == 0 || trays->all[trays->open - 1].free == 0)) {
-        if (!open_another(trays)) {
-            return false;
-        }
-    }
-    uint32_t number = trays->open - 1;
-    struct weir__tray *tray = &trays->all[number];
-    *place = number * WEIR__TRAY_PLACES + (uint32_t)__builtin_ctzll(tray->free);
-    tray->free &= tray->free - 1;
     return true;
 }
 

@@ -39,8 +39,20 @@ static inline uint32_t weir__trays_of(uint32_t places) {
     return places / WEIR__TRAY_PLACES + (places % WEIR__TRAY_PLACES != 0);
 }
 
+/* Opens the first in line, or a new one.  False: none is free. */
+bool weir__trays_open(struct weir__trays *trays);
+
 /* One of 0..most - 1, in *place.  False: none is free. */
-bool weir__trays_take(struct weir__trays *trays, uint32_t *place);
+static inline bool weir__trays_take(struct weir__trays *trays, uint32_t *place) {
+    if ((trays->open == 0 || trays->all[trays->open - 1].free == 0) && !weir__trays_open(trays)) {
+        return false;
+    }
+    uint32_t number = trays->open - 1;
+    struct weir__tray *tray = &trays->all[number];
+    *place = number * WEIR__TRAY_PLACES + (uint32_t)__builtin_ctzll(tray->free);
+    tray->free &= tray->free - 1;
+    return true;
+}
 
 /* It is free again. */
 void weir__trays_give(struct weir__trays *trays, uint32_t place);
