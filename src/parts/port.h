@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A ring of events, inline, with positions that only rise: the pusher copies events
- * in, the worker emits them from where they lie.  What makes it an inlet is the claim:
+ * in, the worker emits them from where they lie (or, of an inlet with a keeper, makes them of
+ * what lies there: inlet.h).  What makes it an inlet is the claim:
  * before the pusher writes it says how far, so that one fence decides both whether the
  * stage still takes events and whether it has to be poked.
  *
@@ -59,11 +60,11 @@ struct weir__port_page {
 struct weir_port {
     /* constant */
     weir_inlet *inlet;
-    uint64_t capacity;   /* events                                        */
-    uint64_t mask;       /* of the ring, which has room for a power of two */
-    uint64_t publish_at; /* events that the worker takes before it says so */
-    size_t event_bytes;
-    size_t bytes;          /* of the port, but for pages */
+    uint64_t capacity;     /* events                                        */
+    uint64_t mask;         /* of the ring, which has room for a power of two */
+    uint64_t publish_at;   /* events that the worker takes before it says so */
+    size_t place_bytes;    /* an event's, or a packed one's */
+    size_t bytes;          /* of the port, but for pages    */
     ck_stack_entry_t link; /* on `fresh`                   */
     uint32_t refs;
 
@@ -111,10 +112,12 @@ void weir__port_check_pusher(const weir_port *port);
  * weir_port_waiting), until it is published.  Its line, which the worker has read, comes back to be
  * written to while others are made, if it is expected some events before. */
 static inline void *weir__port_place(weir_port *port, uint64_t ahead) {
-    return port->events + ((port->in + ahead) & port->mask) * port->event_bytes;
+    return port->events + ((port->in + ahead) & port->mask) * port->place_bytes;
 }
 static inline void weir__port_expect(weir_port *port, uint64_t ahead) {
-    weir__prefetch_to_write(weir__port_place(port, ahead));
+    const unsigned char *place = weir__port_place(port, ahead);
+    weir__prefetch_to_write(place);
+    weir__prefetch_to_write(place + port->place_bytes - 1);
 }
 
 /* So many places are events now.  Else the inlet is gone, and they are the caller's.  Of an inlet

@@ -57,6 +57,7 @@
 #include "pipeline/ledger.h"
 #include "pipeline/page.h"
 #include "pipeline/returns.h"
+#include "pipeline/slip.h"
 #include "pipeline/trays.h"
 #include "ring/timers.h"
 
@@ -145,10 +146,11 @@ struct weir_source {
     struct weir__thread thread;
     struct weir__record *records;
     struct weir__receipt *receipts;
-    weir_message *kept;   /* cumulative: as they were emitted */
+    weir_message *kept;   /* as they were emitted; NULL: slips will do */
     uint64_t first_place; /* of the port's                    */
 
     WEIR__APART uint64_t wanted;
+    uint64_t called_for; /* the inlet's worker's: wanted, when it last called the owner */
     uint64_t deadline;
     uint32_t ended;
     uint32_t gone;
@@ -312,8 +314,22 @@ uint64_t weir__source_asked(const weir_source *source);
 /* Sends on what was added. */
 void weir__source_send(weir_source *source);
 
-/* Where the next message goes that is added; what was added before is sent on, if that is much. */
-weir_message *weir__source_place(weir_source *source);
+/* Where the next slip goes; what was added before is sent on, if that is much. */
+struct weir__slip *weir__source_place(weir_source *source);
+
+/* ---- source_slip.c -------------------------------------------------------------- */
+
+/* Writes the slip of a message that was pulled; at: where its bytes were copied to, side by side;
+ * NULL: they were not. */
+void weir__slip_write(weir_source *source, const weir_incoming *incoming,
+                      const struct weir__receipt *receipt, const char *at);
+
+/* And of one that is kept. */
+void weir__slip_of_kept(weir_source *source, const struct weir__receipt *receipt);
+
+/* The keeper's. */
+void weir__slip_unpack(const struct weir__inlet_keeper *keeper, const void *packed, size_t count,
+                       void *events);
 
 /* ---- source_round.c ------------------------------------------------------------- */
 

@@ -106,7 +106,7 @@ static void emit_again(weir_source *source, struct weir__receipt *receipt) {
     receipt->state = WEIR__RECEIPT_OUT;
     receipt->away = true;
     source->out++;
-    *weir__source_place(source) = *kept;
+    weir__slip_of_kept(source, receipt);
     weir__source_count(&source->stats.redelivered, 1);
 }
 

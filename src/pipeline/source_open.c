@@ -131,6 +131,11 @@ static void free_source(struct weir__quay *quay) {
     weir__free(&quay->runtime->allocator, source, sizeof *source);
 }
 
+/* Slips may not be enough. */
+static bool keeps(const weir_source *source) {
+    return source->driver.cumulative || source->driver.release != NULL;
+}
+
 /* Touched as they are used.  A tray's places are one group of records. */
 static bool make_tables(weir_source *source) {
     const struct weir__allocator *allocator = &source->quay.runtime->allocator;
@@ -143,11 +148,11 @@ static bool make_tables(weir_source *source) {
     source->receipts = weir__alloc(allocator, most * sizeof *source->receipts, 64);
     source->trays.all = weir__alloc(allocator, trays_bytes(most), 64);
     source->trays.most = (uint32_t)most;
-    if (source->driver.cumulative) {
+    if (keeps(source)) {
         source->kept = weir__alloc(allocator, most * sizeof *source->kept, 64);
     }
     return source->records != NULL && source->receipts != NULL && source->trays.all != NULL &&
-           (source->kept != NULL || !source->driver.cumulative);
+           (source->kept != NULL || !keeps(source));
 }
 
 static weir_source *make_source(weir_runtime *runtime, const weir_source_options *options) {
@@ -167,7 +172,7 @@ static weir_source *make_source(weir_runtime *runtime, const weir_source_options
     source->armed_at = UINT64_MAX;
     source->reopen_wait = source->options.reopen_ns;
     source->first_place = weir__port_start;
-    source->wanted = source->seen_wanted = weir__port_start;
+    source->wanted = source->seen_wanted = source->called_for = weir__port_start;
     weir__rng_seed(&source->rng, (uintptr_t)source ^ runtime->options.seed);
     weir__index_open(&source->lanes, &runtime->allocator);
     if (!make_tables(source)) {

@@ -41,12 +41,14 @@ void weir__source_send(weir_source *source) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        weir__message_drop(NULL, weir__port_place(source->port, i), 1, WEIR_DISCARD_STOPPED);
+        weir_message message;
+        weir__slip_unpack(&source->keeper, weir__port_place(source->port, i), 1, &message);
+        weir__message_drop(NULL, &message, 1, WEIR_DISCARD_STOPPED);
     }
 }
 
-weir_message *weir__source_place(weir_source *source) {
-    enum { AHEAD = 8 };
+struct weir__slip *weir__source_place(weir_source *source) {
+    enum { AHEAD = 16 };
     if (source->batched == WEIR__SOURCE_BATCH) {
         weir__source_send(source);
     }
@@ -56,9 +58,8 @@ weir_message *weir__source_place(weir_source *source) {
 
 /* ---- adding --------------------------------------------------------------------- */
 
-/* Copies a span to `at`, and has the message's point there; returns behind it. */
-static char *copy_in_span(weir_bytes *to, const weir_bytes *from, char *at) {
-    *to = (weir_bytes){.at = at, .count = from->count};
+/* Copies a span to `at`; returns behind it. */
+static char *copy_in_span(const weir_bytes *from, char *at) {
     if (from->count > 0) {
         memcpy(at, from->at, from->count);
     }
@@ -114,34 +115,6 @@ static bool check_incoming(const weir_source *source, const weir_incoming *incom
     return true;
 }
 
-static void write_message(weir_source *source, const weir_incoming *incoming,
-                          const struct weir__receipt *receipt, char *at) {
-    size_t number = (size_t)(receipt - source->receipts);
-    weir_message *message = weir__source_place(source);
-    message->ack = weir__record_word(&source->records[number]);
-    message->time = incoming->time;
-    message->batch_key = 0;
-    message->room = 0;
-    message->deliveries = incoming->deliveries;
-    message->tries = 0;
-    message->batcher = 0;
-    message->outcome = WEIR_MESSAGE_OK;
-    message->flush = 0;
-    message->reason = 0;
-    if (at == NULL) { /* lent, or there are none */
-        message->data = incoming->data;
-        message->key = incoming->key;
-        message->headers = incoming->headers;
-    } else {
-        at = copy_in_span(&message->data, &incoming->data, at);
-        at = copy_in_span(&message->key, &incoming->key, at);
-        copy_in_span(&message->headers, &incoming->headers, at);
-    }
-    if (source->kept != NULL) {
-        source->kept[number] = *message;
-    }
-}
-
 static bool add(weir_source *source, const weir_incoming *incoming, uint64_t bytes,
                 struct weir__lane *lane) {
     struct weir__page *page = NULL;
@@ -153,10 +126,14 @@ static bool add(weir_source *source, const weir_incoming *incoming, uint64_t byt
                          (unsigned long long)bytes);
             return false;
         }
+        copy_in_span(&incoming->headers,
+                     copy_in_span(&incoming->key, copy_in_span(&incoming->data, at)));
     }
     struct weir__receipt *receipt = weir__receipt_take(source);
-    receipt->token = incoming->token;
-    receipt->position = incoming->position;
+    /* Word by word: the driver has just written them so, and who reads two at once waits until all
+     * that was written before is in its cache, the places in the ring included. */
+    receipt->token = weir__load_relaxed_u64(&incoming->token);
+    receipt->position = weir__load_relaxed_u64(&incoming->position);
     receipt->page = page;
     receipt->lane_number = incoming->lane;
     receipt->bytes = (uint32_t)bytes;
@@ -166,7 +143,7 @@ static bool add(weir_source *source, const weir_incoming *incoming, uint64_t byt
     if (lane != NULL) {
         weir__lane_add(source, lane, receipt);
     }
-    write_message(source, incoming, receipt, at);
+    weir__slip_write(source, incoming, receipt, at);
     return true;
 }
 
