@@ -109,15 +109,9 @@ void weir__port_check_pusher(const weir_port *port);
 /* ---- in place: a pusher that makes events where they will lie ------------------- */
 
 /* The place of the event behind `ahead` more: its pusher's, as far as there is room (capacity -
- * weir_port_waiting), until it is published.  Its line, which the worker has read, comes back to be
- * written to while others are made, if it is expected some events before. */
+ * weir_port_waiting), until it is published. */
 static inline void *weir__port_place(weir_port *port, uint64_t ahead) {
     return port->events + ((port->in + ahead) & port->mask) * port->place_bytes;
-}
-static inline void weir__port_expect(weir_port *port, uint64_t ahead) {
-    const unsigned char *place = weir__port_place(port, ahead);
-    weir__prefetch_to_write(place);
-    weir__prefetch_to_write(place + port->place_bytes - 1);
 }
 
 /* So many places are events now.  Else the inlet is gone, and they are the caller's.  Of an inlet

@@ -48,11 +48,9 @@ void weir__source_send(weir_source *source) {
 }
 
 struct weir__slip *weir__source_place(weir_source *source) {
-    enum { AHEAD = 16 };
     if (source->batched == WEIR__SOURCE_BATCH) {
         weir__source_send(source);
     }
-    weir__port_expect(source->port, source->batched + AHEAD);
     return weir__port_place(source->port, source->batched++);
 }
 

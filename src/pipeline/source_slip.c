@@ -77,12 +77,19 @@ static inline void unpack_one(const weir_source *source, const struct weir__slip
         deliveries = source->receipts[number].deliveries;
     }
     const char *key = slip->at + slip->data;
-    *message = (weir_message){.data = {.at = slip->at, .count = slip->data},
-                              .key = {.at = key, .count = slip->key},
-                              .headers = {.at = key + slip->key, .count = slip->headers},
-                              .ack = weir__record_word(&source->records[number]),
-                              .time = slip->time,
-                              .deliveries = deliveries};
+    message->data = (weir_bytes){.at = slip->at, .count = slip->data};
+    message->key = (weir_bytes){.at = key, .count = slip->key};
+    message->headers = (weir_bytes){.at = key + slip->key, .count = slip->headers};
+    message->ack = weir__record_word(&source->records[number]);
+    message->time = slip->time;
+    message->batch_key = 0;
+    message->room = 0;
+    message->deliveries = deliveries;
+    message->tries = 0;
+    message->batcher = 0;
+    message->outcome = WEIR_MESSAGE_OK;
+    message->flush = 0;
+    message->reason = 0;
 }
 
 void weir__slip_unpack(const struct weir__inlet_keeper *keeper, const void *packed, size_t count,
