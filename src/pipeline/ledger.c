@@ -95,7 +95,7 @@ static void hand_over(const struct settled *settled) {
 
 static bool is_of_group(const struct weir__record *record, const struct weir__record *head) {
     const uintptr_t group = WEIR__RUN_RECORDS * sizeof *record;
-    return (uintptr_t)record / group == (uintptr_t)head / group;
+    return (((uintptr_t)record ^ (uintptr_t)head) & ~(group - 1)) == 0;
 }
 
 static void begin_run(struct settled *settled, struct weir__record *record, uint64_t fate) {
@@ -122,8 +122,15 @@ static void add_settled(struct settled *settled, struct weir__record *record, ui
 
 /* Messages whose bytes are in one block, side by side, give it back together. */
 static void give_rooms_back(const weir_message *messages, size_t count) {
+    uint64_t any = 0;
     uint64_t room = 0;
     uint32_t held = 0;
+    for (size_t i = 0; i < count; i++) {
+        any |= messages[i].room;
+    }
+    if (WEIR__LIKELY(any == 0)) {
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         if (messages[i].room != room) {
             weir__room_drop(room, held);

@@ -14,9 +14,10 @@
 #ifndef WEIR__PIPELINE_PAGE_H
 #define WEIR__PIPELINE_PAGE_H
 
+#include "base/atomic.h"
 #include "memory/allocator.h"
 
-enum { WEIR__PAGE_BYTES = 65536, WEIR__PAGE_SHARED = WEIR__PAGE_BYTES / 4 };
+enum { WEIR__PAGE_BYTES = 65536, WEIR__PAGE_SHARED = WEIR__PAGE_BYTES / 4, WEIR__PAGE_AHEAD = 512 };
 
 struct weir__page {
     struct weir__page *next; /* among all */
@@ -44,6 +45,7 @@ static inline char *weir__page_take(struct weir__page *page, size_t bytes) {
     char *at = page->at + page->used;
     page->used += (uint32_t)bytes;
     page->refs++;
+    weir__prefetch_to_write(at + WEIR__PAGE_AHEAD); /* it was read elsewhere */
     return at;
 }
 

@@ -242,8 +242,17 @@ struct weir__receipt *weir__receipt_take(weir_source *source);
 /* It is done with: what it lent is released, its bytes let go; FREE. */
 void weir__receipt_give(weir_source *source, struct weir__receipt *receipt);
 
-void weir__receipt_append(weir_source *source, struct weir__receipt_list *list,
-                          struct weir__receipt *receipt);
+static inline void weir__receipt_append(weir_source *source, struct weir__receipt_list *list,
+                                        struct weir__receipt *receipt) {
+    uint32_t place = weir__receipt_place(source, receipt);
+    receipt->next = 0;
+    if (list->first == 0) {
+        list->first = place;
+    } else {
+        weir__source_receipt(source, list->last)->next = place;
+    }
+    list->last = place;
+}
 
 /* Calls the driver's `release`, if it lends that.  Any thread that has the record. */
 void weir__receipt_release(const weir_source *source, struct weir__receipt *receipt);

@@ -47,21 +47,37 @@ void weir__source_send(weir_source *source) {
     }
 }
 
+/* Its line comes from where the worker has read it while some others are written. */
 struct weir__slip *weir__source_place(weir_source *source) {
+    enum { AHEAD = 32 };
     if (source->batched == WEIR__SOURCE_BATCH) {
         weir__source_send(source);
     }
+    weir__prefetch_to_write(weir__port_place(source->port, source->batched + AHEAD));
     return weir__port_place(source->port, source->batched++);
 }
 
 /* ---- adding --------------------------------------------------------------------- */
 
+/* Keys and numbers, mostly: two words that may overlap are copied before memcpy is called. */
+static void copy_few(char *to, const char *from, uint32_t count) {
+    uint64_t first;
+    uint64_t last;
+    memcpy(&first, from, sizeof first);
+    memcpy(&last, from + count - sizeof last, sizeof last);
+    memcpy(to, &first, sizeof first);
+    memcpy(to + count - sizeof last, &last, sizeof last);
+}
+
 /* Copies a span to `at`; returns behind it. */
 static char *copy_in_span(const weir_bytes *from, char *at) {
-    if (from->count > 0) {
-        memcpy(at, from->at, from->count);
+    const uint32_t count = from->count;
+    if (count >= sizeof(uint64_t) && count <= 2 * sizeof(uint64_t)) {
+        copy_few(at, from->at, count);
+    } else if (count > 0) {
+        memcpy(at, from->at, count);
     }
-    return at + from->count;
+    return at + count;
 }
 
 /* One always has room where nothing else is. */

@@ -68,15 +68,3 @@ void weir__receipt_give(weir_source *source, struct weir__receipt *receipt) {
     receipt->forgotten = false;
     weir__trays_give(&source->trays, (uint32_t)(receipt - source->receipts));
 }
-
-void weir__receipt_append(weir_source *source, struct weir__receipt_list *list,
-                          struct weir__receipt *receipt) {
-    uint32_t place = weir__receipt_place(source, receipt);
-    receipt->next = 0;
-    if (list->first == 0) {
-        list->first = place;
-    } else {
-        weir__source_receipt(source, list->last)->next = place;
-    }
-    list->last = place;
-}

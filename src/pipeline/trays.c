@@ -4,8 +4,6 @@
  */
 #include "pipeline/trays.h"
 
-#include "base/check.h"
-
 static uint32_t first_in_line(struct weir__trays *trays) {
     uint32_t number = trays->first;
     if (number != 0) {
@@ -36,15 +34,8 @@ bool weir__trays_open(struct weir__trays *trays) {
     return true;
 }
 
-void weir__trays_give(struct weir__trays *trays, uint32_t place) {
-    uint32_t number = place / WEIR__TRAY_PLACES + 1;
-    struct weir__tray *tray = &trays->all[number - 1];
-    uint64_t bit = UINT64_C(1) << place % WEIR__TRAY_PLACES;
-    WEIR__CHECK((tray->free & bit) == 0);
-    if (tray->free == 0 && number != trays->open) {
-        tray->next = 0;
-        *(trays->first == 0 ? &trays->first : &trays->all[trays->last - 1].next) = number;
-        trays->last = number;
-    }
-    tray->free |= bit;
+void weir__trays_queue(struct weir__trays *trays, uint32_t number) {
+    trays->all[number - 1].next = 0;
+    *(trays->first == 0 ? &trays->first : &trays->all[trays->last - 1].next) = number;
+    trays->last = number;
 }

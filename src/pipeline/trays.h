@@ -15,6 +15,8 @@
 #ifndef WEIR__PIPELINE_TRAYS_H
 #define WEIR__PIPELINE_TRAYS_H
 
+#include "base/check.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -54,7 +56,19 @@ static inline bool weir__trays_take(struct weir__trays *trays, uint32_t *place) 
     return true;
 }
 
+/* Puts a tray in line. */
+void weir__trays_queue(struct weir__trays *trays, uint32_t number);
+
 /* It is free again. */
-void weir__trays_give(struct weir__trays *trays, uint32_t place);
+static inline void weir__trays_give(struct weir__trays *trays, uint32_t place) {
+    uint32_t number = place / WEIR__TRAY_PLACES + 1;
+    struct weir__tray *tray = &trays->all[number - 1];
+    uint64_t bit = UINT64_C(1) << place % WEIR__TRAY_PLACES;
+    WEIR__CHECK((tray->free & bit) == 0);
+    if (tray->free == 0 && number != trays->open) {
+        weir__trays_queue(trays, number);
+    }
+    tray->free |= bit;
+}
 
 #endif
