@@ -51,7 +51,7 @@ void weir__port_wake(weir_port *port) {
 /* ---- taking ---------------------------------------------------------------- */
 
 /* Emits of what lies there, so many at most, in a row.  Returns how many; 0: no memory. */
-static uint64_t emit_run(const weir_port *port, weir_stage *self, const void *at, uint64_t run) {
+static uint64_t take_run(const weir_port *port, weir_stage *self, const void *at, uint64_t run) {
     struct weir__inlet_keeper *keeper = port->inlet->keeper;
     if (WEIR__LIKELY(keeper == NULL)) {
         return weir_emit(self, at, (size_t)run) == WEIR_OK ? run : 0;
@@ -78,7 +78,7 @@ static bool take_from_ring(weir_port *port, weir_stage *self, uint64_t *open) {
             break;
         }
         const unsigned char *events = port->events + first * port->place_bytes;
-        run = emit_run(port, self, events, run);
+        run = take_run(port, self, events, run);
         if (run == 0) {
             return false;
         }

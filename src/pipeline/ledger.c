@@ -86,7 +86,7 @@ static void close_run(const struct settled *settled) {
     weir__store_relaxed_u64(&settled->last->worst, settled->fate);
 }
 
-static void hand_over(const struct settled *settled) {
+static void tell_ledger(const struct settled *settled) {
     if (settled->count > 0) {
         close_run(settled);
         settled->ledger->took(settled->ledger, settled->first, settled->last, settled->count);
@@ -103,7 +103,7 @@ static void begin_run(struct settled *settled, struct weir__record *record, uint
         close_run(settled);
         settled->last->next = record;
     } else {
-        hand_over(settled);
+        tell_ledger(settled);
         *settled = (struct settled){.ledger = record->ledger, .first = record};
     }
     settled->last = record;
@@ -155,5 +155,5 @@ void weir__message_drop(void *context, const void *events, size_t count, weir_di
             add_settled(&settled, record, fate);
         }
     }
-    hand_over(&settled);
+    tell_ledger(&settled);
 }

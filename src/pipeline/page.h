@@ -46,6 +46,7 @@ static inline char *weir__page_take(struct weir__page *page, size_t bytes) {
     page->used += (uint32_t)bytes;
     page->refs++;
     weir__prefetch_to_write(at + WEIR__PAGE_AHEAD); /* it was read elsewhere */
+    weir__prefetch_to_write(at + WEIR__PAGE_AHEAD + 64);
     return at;
 }
 
