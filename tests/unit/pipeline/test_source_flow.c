@@ -32,7 +32,7 @@ static uint32_t deliveries_of(uint64_t number) {
 }
 
 static weir_outcome outcome_of(uint64_t number) {
-    return (weir_outcome)(number / 3 % 3);
+    return (weir_outcome)(number / 12 % 3);
 }
 
 static weir_pulled flow_pull(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
@@ -67,7 +67,7 @@ static weir_pulled flow_ack(void *context, const weir_ack *acks, size_t count) {
     for (size_t i = 0; i < count; i++) {
         RIG_CHECK(&flow.rig, acks[i].outcome == outcome_of(acks[i].token));
         RIG_CHECK(&flow.rig, acks[i].deliveries == deliveries_of(acks[i].token));
-        RIG_CHECK(&flow.rig, (acks[i].reason == (int32_t)(acks[i].token % 5)));
+        RIG_CHECK(&flow.rig, (acks[i].reason == (int32_t)(acks[i].token / 4 % 5)));
     }
     flow.acks += count;
     return WEIR_PULLED;
@@ -94,7 +94,7 @@ static weir_verdict flow_events(weir_stage *self, weir_batch batch) {
         RIG_CHECK(&flow.rig, memcmp(message->headers.at, "heads", message->headers.count) == 0);
         RIG_CHECK(&flow.rig, message->tries == 0 && message->batcher == 0 && message->flush == 0);
         message->outcome = (uint8_t)outcome_of(number);
-        message->reason = (int32_t)(number % 5);
+        message->reason = (int32_t)(number / 4 % 5);
         if (number == FLOW_WARM) flow.calls_when_warm = flow.rig.memory.calls;
     }
     return WEIR_CONTINUE;
