@@ -29,10 +29,10 @@ static weir_pulled flood_pull(void *context, weir_pull *pull, uint64_t events, u
     char text[MOST_BYTES] = {0};
     (void)bytes, (void)timeout_ns;
     if (flood->next == 0) flood->began = race_clock_ns();
+    weir_incoming incoming = {.data = {.at = text, .count = (uint32_t)flood->bytes}};
     for (; events > 0 && flood->next < flood->count; events--, flood->next++) {
         memcpy(text, &flood->next, sizeof flood->next);
-        const weir_incoming incoming = {.data = {.at = text, .count = (uint32_t)flood->bytes},
-                                        .token = flood->next};
+        incoming.token = flood->next;
         if (!weir_pull_add(pull, &incoming)) break;
     }
     return flood->next < flood->count ? WEIR_PULLED : WEIR_SOURCE_END;

@@ -212,8 +212,8 @@ typedef struct weir_source weir_source;
  * Starts a source: its stage and, in a runtime with threads and with a driver, its thread.
  * out and stage receive its handle, and its stage's reference, for subscribing; stage may be NULL.
  * Errors     as weir_stage_start; INVALID; NO_MEMORY: all that is needed for max_outstanding is
- *            taken here (some 150 bytes each, touched as they are used), but for messages' bytes;
- *            SYSTEM: its thread could not be started.
+ *            taken here (some 100 bytes each, 200 of a cumulative source or one that lends, touched
+ *            as they are used), but for messages' bytes; SYSTEM: its thread could not be started.
  * Lifetime   of the handle: until weir_source_close, which must not be in a callback.
  * Threads    any, also inside callbacks (a supervisor's start): but a driver's context is that of
  *            one source, until that is over (weir_source_over).

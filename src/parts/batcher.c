@@ -208,17 +208,21 @@ static uint64_t weight_in_pass(const struct pass *pass, uint32_t index) {
     return options->event_bytes + weir__spans_bytes(spans, event);
 }
 
-/* How many from `done` on have that key, and room. */
-static uint32_t run_in_pass(struct pass *pass, const struct weir__gathering *batch, uint64_t key) {
-    const weir_batcher_options *options = &pass->batcher->options;
+/* How many from `done` on have room in it. */
+static uint32_t room_for_pass(const struct pass *pass, const struct weir__gathering *batch) {
     uint64_t most = pass->count - pass->done;
     uint64_t room = weir__gathering_room(batch);
-    uint64_t left = options->size - batch->count;
+    uint64_t left = pass->batcher->options.size - batch->count;
     most = most < room ? most : room;
-    most = most < left ? most : left;
+    return (uint32_t)(most < left ? most : left);
+}
+
+/* And how many of those have that key. */
+static uint32_t run_in_pass(struct pass *pass, const struct weir__gathering *batch, uint64_t key) {
+    uint32_t most = room_for_pass(pass, batch);
     uint32_t run = 1;
-    if (options->key == NULL) {
-        return (uint32_t)most;
+    if (pass->batcher->options.key == NULL) {
+        return most;
     }
     while (run < most && key_in_pass(pass, pass->done + run) == key) {
         run++;
@@ -226,13 +230,13 @@ static uint32_t run_in_pass(struct pass *pass, const struct weir__gathering *bat
     return run;
 }
 
-/* It has been put in, as the last one; true: its batch goes, for *why. */
+/* So many events with so many bytes, that one the last; true: the batch goes, for *why. */
 static bool ends_batch(const struct pass *pass, struct weir__gathering *batch, const void *event,
-                       weir_batch_trigger *why) {
+                       uint32_t count, weir_batch_trigger *why) {
     const weir_batcher_options *options = &pass->batcher->options;
     bool flushes = options->flush != NULL && options->flush(options->context, event);
     bool full = options->full != NULL ? options->full(options->context, event, &batch->sum)
-                                      : batch->count >= options->size;
+                                      : count >= options->size;
     bool heavy = options->bytes > 0 && batch->bytes >= options->bytes;
     *why = flushes ? WEIR_BY_FLUSH : full ? WEIR_BY_SIZE : WEIR_BY_BYTES;
     return flushes || full || heavy;
@@ -253,37 +257,54 @@ static weir_verdict make_room_in_batch(struct pass *pass, struct weir__gathering
                             : stop_for_memory(pass->self);
 }
 
-/* One, of which something is looked at. */
-static weir_verdict put_one_event(struct pass *pass, struct weir__gathering *batch) {
-    const weir_batcher_options *options = &pass->batcher->options;
-    uint64_t weight = weight_in_pass(pass, pass->done);
-    if (options->bytes > 0 && batch->count > 0 &&
-        (batch->bytes >= options->bytes || weight > options->bytes - batch->bytes)) {
-        return send_batch(pass->self, batch, WEIR_BY_BYTES);
-    }
-    weir_status status = weir__gathering_put(batch, &pass->input, pass->done, 1);
+/* Puts in so many, side by side. */
+static weir_verdict put_events(struct pass *pass, struct weir__gathering *batch, uint32_t count) {
+    weir_status status = weir__gathering_put(batch, &pass->input, pass->done, count);
     if (status != WEIR_OK) {
         return weir__aside_failed(pass->self, "batcher", status);
     }
-    pass->done++;
-    pass->batcher->kept++;
-    batch->bytes += weight;
-    const void *event =
-        weir__block_at(batch->block, batch->count - 1, (uint32_t)options->event_bytes);
-    weir_batch_trigger why;
-    return ends_batch(pass, batch, event, &why) ? send_batch(pass->self, batch, why)
-                                                : WEIR_CONTINUE;
+    pass->done += count;
+    pass->batcher->kept += count;
+    return WEIR_CONTINUE;
+}
+
+/* There is too little room in bytes for one that weighs so much behind so many. */
+static bool is_too_heavy(const struct pass *pass, const struct weir__gathering *batch,
+                         uint32_t count, uint64_t weight) {
+    const uint64_t most = pass->batcher->options.bytes;
+    return most > 0 && count > 0 && (batch->bytes >= most || weight > most - batch->bytes);
+}
+
+/* Each is looked at, in its turn, and they are put in together: as far as one ends the batch, or
+ * has no room there.  (One with spans alone.) */
+static weir_verdict put_run_looked_at(struct pass *pass, struct weir__gathering *batch,
+                                      uint64_t key) {
+    const weir_event_type *type = pass->batcher->options.type;
+    const uint32_t most = type != NULL && type->spans > 0 ? 1 : run_in_pass(pass, batch, key);
+    weir_batch_trigger why = WEIR_BY_BYTES;
+    bool ends = false;
+    uint32_t run = 0;
+    while (run < most && !ends) {
+        uint64_t weight = weight_in_pass(pass, pass->done + run);
+        if (is_too_heavy(pass, batch, batch->count + run, weight)) {
+            ends = true;
+        } else {
+            batch->bytes += weight;
+            const void *event = event_of_pass(pass, pass->done + run);
+            run++;
+            ends = ends_batch(pass, batch, event, batch->count + run, &why);
+        }
+    }
+    weir_verdict verdict = run > 0 ? put_events(pass, batch, run) : WEIR_CONTINUE;
+    return verdict == WEIR_CONTINUE && ends ? send_batch(pass->self, batch, why) : verdict;
 }
 
 static weir_verdict put_run_of_events(struct pass *pass, struct weir__gathering *batch,
                                       uint64_t key) {
-    uint32_t run = run_in_pass(pass, batch, key);
-    weir_status status = weir__gathering_put(batch, &pass->input, pass->done, run);
-    if (status != WEIR_OK) {
-        return weir__aside_failed(pass->self, "batcher", status);
+    weir_verdict verdict = put_events(pass, batch, run_in_pass(pass, batch, key));
+    if (verdict != WEIR_CONTINUE) {
+        return verdict;
     }
-    pass->done += run;
-    pass->batcher->kept += run;
     return batch->count == pass->batcher->options.size ? send_batch(pass->self, batch, WEIR_BY_SIZE)
                                                        : WEIR_CONTINUE;
 }
@@ -304,7 +325,8 @@ static weir_verdict gather_some(struct pass *pass) {
     if (verdict != WEIR_CONTINUE || weir__gathering_room(batch) == 0) {
         return verdict;
     }
-    return batcher->plain ? put_run_of_events(pass, batch, key) : put_one_event(pass, batch);
+    return batcher->plain ? put_run_of_events(pass, batch, key)
+                          : put_run_looked_at(pass, batch, key);
 }
 
 /*

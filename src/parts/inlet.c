@@ -257,6 +257,9 @@ static void settle(weir_inlet *inlet) {
     inlet->left_at_settle = inlet->left;
     inlet->finished_at_settle = finished;
     weir__ports_settle(inlet, all);
+    if (inlet->keeper != NULL) {
+        inlet->keeper->settled(inlet->keeper);
+    }
 }
 
 /*

@@ -108,13 +108,19 @@ struct weir__inlet_feeder {
 
 /*
  * Who feeds the inlet by a port, and is asked for what its consumers ask for (a source, of
- * pipeline/).  All on the stage's worker.
+ * pipeline/).  All on the stage's worker, but for `unpack`.
  */
 struct weir__inlet_keeper {
+    /* In its port's places are no events, but so many bytes of which it makes one, as they are
+     * emitted, or dropped by whoever takes them off. */
+    size_t packed_bytes;
+    void (*unpack)(const struct weir__inlet_keeper *keeper, const void *packed, size_t count,
+                   void *events);
     /* Open demand, or less; what it has pushed before this is taken from its port as far as that
      * went. */
     void (*asked)(struct weir__inlet_keeper *keeper, const weir_inlet *inlet, uint64_t open);
-    void (*finishes)(struct weir__inlet_keeper *keeper); /* the stage is to finish */
+    void (*settled)(struct weir__inlet_keeper *keeper);  /* nothing more leaves for now */
+    void (*finishes)(struct weir__inlet_keeper *keeper); /* the stage is to finish      */
     void (*gone)(struct weir__inlet_keeper *keeper);     /* it has stopped: the last call of them */
 };
 

@@ -21,7 +21,8 @@ enum { PUBLISHES = 8 };
 static weir_port *make_port(weir_inlet *inlet) {
     const struct weir__bounds *bounds = &inlet->bounds;
     uint64_t places = weir__round_up_power_of_two_u64(bounds->events);
-    size_t bytes = sizeof(weir_port) + (size_t)places * bounds->event_bytes;
+    size_t place_bytes = inlet->keeper != NULL ? inlet->keeper->packed_bytes : bounds->event_bytes;
+    size_t bytes = sizeof(weir_port) + (size_t)places * place_bytes;
     weir_port *port = weir__alloc(&inlet->quay.runtime->allocator, bytes, WEIR__CACHE_LINES);
     if (port == NULL) {
         return NULL;
@@ -30,7 +31,7 @@ static weir_port *make_port(weir_inlet *inlet) {
     port->inlet = inlet;
     port->capacity = bounds->events;
     port->mask = places - 1;
-    port->event_bytes = bounds->event_bytes;
+    port->place_bytes = place_bytes;
     /* Who is refused without room is to know of each place; and few events may be many bytes. */
     bool waits = inlet->when_full == WEIR_BLOCK && bounds->events > PUBLISHES && bounds->bytes == 0;
     port->publish_at = waits ? bounds->events / PUBLISHES : 1;
@@ -53,6 +54,18 @@ static void free_port(weir_port *port) {
     weir__quay_release(&inlet->quay, 1);
 }
 
+/* Made one by one: that is seldom. */
+static void drop_packed(const weir_port *port, const unsigned char *packed, uint64_t count) {
+    enum { EVENT_MOST = 128 };
+    const weir_inlet *inlet = port->inlet;
+    _Alignas(16) unsigned char event[EVENT_MOST];
+    WEIR__CHECK(inlet->bounds.event_bytes <= sizeof event);
+    for (; count > 0; count--, packed += port->place_bytes) {
+        inlet->keeper->unpack(inlet->keeper, packed, 1, event);
+        weir__inlet_drop(inlet, event, 1, WEIR_DISCARD_STOPPED);
+    }
+}
+
 void weir__port_drop(const weir_port *port, uint64_t from, uint64_t to) {
     if (port->inlet->type == NULL) {
         return;
@@ -61,8 +74,12 @@ void weir__port_drop(const weir_port *port, uint64_t from, uint64_t to) {
         uint64_t first = from & port->mask;
         uint64_t run = port->mask + 1 - first;
         run = run < to - from ? run : to - from;
-        weir__inlet_drop(port->inlet, port->events + first * port->event_bytes, run,
-                         WEIR_DISCARD_STOPPED);
+        const unsigned char *at = port->events + first * port->place_bytes;
+        if (port->inlet->keeper != NULL) {
+            drop_packed(port, at, run);
+        } else {
+            weir__inlet_drop(port->inlet, at, run, WEIR_DISCARD_STOPPED);
+        }
         from += run;
     }
 }
@@ -210,7 +227,7 @@ static weir_status without_room(weir_port *port, const struct weir__parcel *parc
 /* ---- pushing ------------------------------------------------------------------- */
 
 static inline void copy_in(weir_port *port, const unsigned char *events, size_t count) {
-    size_t size = port->event_bytes;
+    size_t size = port->place_bytes;
     uint64_t first = port->in & port->mask;
     unsigned char *to = port->events + first * size;
     if (WEIR__LIKELY(count == 1 && size == sizeof(uint64_t))) {
@@ -232,7 +249,8 @@ static WEIR__NOINLINE weir_status take_back_claim(weir_port *port) {
     return weir__inlet_refuse_gone(port->inlet);
 }
 
-/* There is room for them; spans: a parcel of events that have some, and `at` for its payload. */
+/* There is room for them; spans: a parcel of events that have some, and `at` for its payload.
+ * events: NULL: they lie there. */
 static inline weir_status put_in_ring(weir_port *port, const void *events, size_t count,
                                       const struct weir__parcel *spans, char *at) {
     weir_inlet *inlet = port->inlet;
@@ -242,10 +260,10 @@ static inline weir_status put_in_ring(weir_port *port, const void *events, size_
         return take_back_claim(port);
     }
     bool cold = weir__load_relaxed_u32(&inlet->quay.poked) == WEIR__POKED_COLD;
-    if (spans == NULL) {
-        copy_in(port, events, count);
-    } else {
+    if (spans != NULL) {
         weir__port_write(port, spans, at);
+    } else if (events != NULL) {
+        copy_in(port, events, count);
     }
     port->in += count;
     weir__store_release_u64(&port->tail, port->in); /* A1 -> A2 */
@@ -307,6 +325,13 @@ weir_status weir_port_push(weir_port *port, const void *events, size_t count, ui
         return put_in_ring(port, events, count, NULL, NULL);
     }
     return push_slowly(port, events, count, timeout_ns);
+}
+
+weir_status weir__port_publish(weir_port *port, size_t count) {
+    port->room_until = port->in + count;
+    weir_status status = put_in_ring(port, NULL, count, NULL, NULL);
+    port->room_until = port->in; /* who pushes next looks for room */
+    return status;
 }
 
 #if WEIR__CHECKED

@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * A ring of events, inline, with positions that only rise: the pusher copies events
- * in, the worker emits them from where they lie.  What makes it an inlet is the claim:
+ * in, the worker emits them from where they lie (or, of an inlet with a keeper, makes them of
+ * what lies there: inlet.h).  What makes it an inlet is the claim:
  * before the pusher writes it says how far, so that one fence decides both whether the
  * stage still takes events and whether it has to be poked.
  *
@@ -76,11 +77,11 @@ struct weir__port_mark {
 struct weir_port {
     /* constant */
     weir_inlet *inlet;
-    uint64_t capacity;   /* events                                        */
-    uint64_t mask;       /* of the ring, which has room for a power of two */
-    uint64_t publish_at; /* events that the worker takes before it says so */
-    size_t event_bytes;
-    size_t bytes;          /* of the port, but for pages */
+    uint64_t capacity;     /* events                                        */
+    uint64_t mask;         /* of the ring, which has room for a power of two */
+    uint64_t publish_at;   /* events that the worker takes before it says so */
+    size_t place_bytes;    /* an event's, or a packed one's */
+    size_t bytes;          /* of the port, but for pages    */
     ck_stack_entry_t link; /* on `fresh`                   */
     uint32_t refs;
 
@@ -130,6 +131,18 @@ void weir__port_drop(const weir_port *port, uint64_t from, uint64_t to);
 
 /* What its pusher can see between two pushes. */
 void weir__port_check_pusher(const weir_port *port);
+
+/* ---- in place: a pusher that makes events where they will lie ------------------- */
+
+/* The place of the event behind `ahead` more: its pusher's, as far as there is room (capacity -
+ * weir_port_waiting), until it is published. */
+static inline void *weir__port_place(weir_port *port, uint64_t ahead) {
+    return port->events + ((port->in + ahead) & port->mask) * port->place_bytes;
+}
+
+/* So many places are events now.  Else the inlet is gone, and they are the caller's.  Of an inlet
+ * without spans; the stage that it is called for feeds the inlet, or there is none. */
+weir_status weir__port_publish(weir_port *port, size_t count);
 
 /* ---- port_payload.c: what the pusher of events with spans does ----------------- */
 

@@ -30,7 +30,7 @@ static void look_at_taken(weir_port *port) {
     uint64_t taken = weir__load_acquire_u64(&port->taken); /* A3 -> A4 */
     for (; bounds->bytes > 0 && port->counted != taken; port->counted++) {
         size_t place = (size_t)(port->counted & port->mask);
-        const unsigned char *event = port->events + place * port->event_bytes;
+        const unsigned char *event = port->events + place * port->place_bytes;
         port->wait_bytes -= weir__charge_bytes(bounds, weir__charge_of(bounds, event, 1));
     }
     port->counted = taken;
@@ -117,9 +117,9 @@ void weir__port_write(weir_port *port, const struct weir__parcel *parcel, char *
     const size_t end = (size_t)port->mask + 1 - first;
     const size_t run = parcel->count < end ? parcel->count : end;
     at =
-        weir__parcel_write_spans(bounds, events, run, port->events + first * port->event_bytes, at);
+        weir__parcel_write_spans(bounds, events, run, port->events + first * port->place_bytes, at);
     if (run < parcel->count) {
-        weir__parcel_write_spans(bounds, events + run * port->event_bytes, parcel->count - run,
+        weir__parcel_write_spans(bounds, events + run * port->place_bytes, parcel->count - run,
                                  port->events, at);
     }
 }

@@ -4,6 +4,7 @@
  */
 #include "parts/port.h"
 
+#include "base/attributes.h"
 #include "base/check.h"
 
 void weir__ports_adopt(weir_inlet *inlet) {
@@ -50,6 +51,18 @@ void weir__port_wake(weir_port *port) {
 
 /* ---- taking ---------------------------------------------------------------- */
 
+/* Emits of what lies there, so many at most, in a row.  Returns how many; 0: no memory. */
+static uint64_t take_run(const weir_port *port, weir_stage *self, const void *at, uint64_t run) {
+    struct weir__inlet_keeper *keeper = port->inlet->keeper;
+    if (WEIR__LIKELY(keeper == NULL)) {
+        return weir_emit(self, at, (size_t)run) == WEIR_OK ? run : 0;
+    }
+    weir_room room = weir_reserve(self, (size_t)run);
+    keeper->unpack(keeper, at, room.count, room.events);
+    weir_commit(self, room.count);
+    return room.count;
+}
+
 /* Emits from one port.  The ring's end cuts a run in two. */
 static bool take_from_ring(weir_port *port, weir_stage *self, uint64_t *open) {
     if (port->seen - port->out < *open) {
@@ -67,8 +80,9 @@ static bool take_from_ring(weir_port *port, weir_stage *self, uint64_t *open) {
         if (run == 0) {
             break;
         }
-        const unsigned char *events = port->events + first * port->event_bytes;
-        if (weir_emit(self, events, (size_t)run) != WEIR_OK) {
+        const unsigned char *events = port->events + first * port->place_bytes;
+        run = take_run(port, self, events, run);
+        if (run == 0) {
             return false;
         }
         port->out += run;

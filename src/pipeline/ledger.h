@@ -14,13 +14,20 @@
  * that has no half to give adds weight to both, as does one that is copied for who may not write
  * to it.  So out rises only by who holds some, and reaches 0 once.  Whoever brings the last of it
  * back has settled the record: he alone has it then, and hands it to its ledger, together with
- * others that he has settled, linked by `next`.
+ * others that he has settled.
+ *
+ * Settled records go in runs: those of one group (64 side by side, by their addresses) that one
+ * drop has settled for one fate.  One of them, the head, stands for all: its `out` has a bit for
+ * each, its `worst` their fate; heads are linked by `next`.  A record that no message names is at
+ * rest: whole, its worst 0.  So where nothing is split, or fails in part, neither who gives a
+ * record out nor who settles it writes to it, but for one in a run.
  *
  *   field   writers                                      readers
  *   out     who holds a message: up; who settles, down;  the same
- *           the ledger, as it gives the record out
- *   worst   who settles, rising (CAS); the ledger        who settled last; the ledger
- *   next    who settled it, then the ledger              the ledger
+ *           who settled last: at rest, or the run's
+ *           bits; the ledger, of a head: at rest
+ *   worst   who settles, rising (CAS), then as out       who settled last; the ledger
+ *   next    who settled it, then the ledger: of a head   the ledger
  *   ledger  constant
  *
  * Ordering
@@ -43,7 +50,8 @@
 enum {
     WEIR__WEIGHT_MASK = 31,  /* of a message's word        */
     WEIR__WEIGHT_WHOLE = 30, /* exponent of a fresh record */
-    WEIR__WEIGHT_MORE = 30   /* of what is added           */
+    WEIR__WEIGHT_MORE = 30,  /* of what is added           */
+    WEIR__RUN_RECORDS = 64   /* a group's                  */
 };
 
 struct weir__ledger;
@@ -60,7 +68,8 @@ _Static_assert(sizeof(struct weir__record) == WEIR__WEIGHT_MASK + 1,
 
 /* Where settled records go. */
 struct weir__ledger {
-    /* `count` of them, first..last by next, are the ledger's from now on.  Any thread. */
+    /* `count` records, in runs whose heads are first..last by next, are the ledger's from now on.
+     * Any thread. */
     void (*took)(struct weir__ledger *ledger, struct weir__record *first, struct weir__record *last,
                  uint32_t count);
 };
@@ -92,11 +101,34 @@ static inline unsigned weir__message_exponent(uint64_t ack) {
     return (unsigned)(ack & WEIR__WEIGHT_MASK);
 }
 
-/* The record is given out, whole: by its ledger, which has it. */
-static inline uint64_t weir__record_out(struct weir__record *record) {
+/* Nothing of it is out: by who has it. */
+static inline void weir__record_rest(struct weir__record *record) {
     weir__store_relaxed_u64(&record->out, UINT64_C(1) << WEIR__WEIGHT_WHOLE);
     weir__store_relaxed_u64(&record->worst, 0);
+}
+
+/* The word of a message that has all of a record, which was at rest. */
+static inline uint64_t weir__record_word(const struct weir__record *record) {
     return (uintptr_t)record | WEIR__WEIGHT_WHOLE;
+}
+
+/* ---- runs: of who has their records ---------------------------------------------------- */
+
+static inline unsigned weir__record_number(const struct weir__record *record) { /* in its group */
+    return (unsigned)((uintptr_t)record / sizeof *record % WEIR__RUN_RECORDS);
+}
+
+/* A head is at rest again; returns its run's bits, and in *fate what it was settled for. */
+static inline uint64_t weir__run_open(struct weir__record *head, uint64_t *fate) {
+    uint64_t bits = weir__load_relaxed_u64(&head->out);
+    *fate = weir__load_relaxed_u64(&head->worst);
+    weir__record_rest(head);
+    return bits;
+}
+
+/* The record of the lowest bit.  All of them: clear it, as long as there is one. */
+static inline struct weir__record *weir__run_record(struct weir__record *head, uint64_t bits) {
+    return head - weir__record_number(head) + __builtin_ctzll(bits);
 }
 
 /* Halves a message's word: returns the other half's. */

@@ -4,13 +4,12 @@
  */
 #include "pipeline/page.h"
 
-#include "base/check.h"
 #include "memory/poison.h"
 
-enum { PAGE_BYTES = 65536, PAGE_OWN_BYTES = PAGE_BYTES / 4, PAGES_KEPT = 64 };
+enum { PAGES_KEPT = 64 };
 
 static size_t usual_bytes(void) {
-    return PAGE_BYTES - sizeof(struct weir__page);
+    return WEIR__PAGE_BYTES - sizeof(struct weir__page);
 }
 
 static void free_page_memory(struct weir__pages *pages, struct weir__page *page) {
@@ -62,41 +61,25 @@ static struct weir__page *fresh_page(struct weir__pages *pages) {
     return page;
 }
 
-static char *take_from(struct weir__page *page, size_t bytes) {
-    char *at = page->at + page->used;
-    page->used += (uint32_t)bytes;
-    page->refs++;
-    return at;
-}
-
-char *weir__pages_room(struct weir__pages *pages, size_t bytes, struct weir__page **page) {
-    if (bytes > PAGE_OWN_BYTES) {
+char *weir__pages_more_room(struct weir__pages *pages, size_t bytes, struct weir__page **page) {
+    if (bytes > WEIR__PAGE_SHARED) {
         *page = make_page(pages, bytes);
-        return *page == NULL ? NULL : take_from(*page, bytes);
+        return *page == NULL ? NULL : weir__page_take(*page, bytes);
     }
     struct weir__page *open = pages->open;
-    if (open == NULL || open->bytes - open->used < bytes) {
-        struct weir__page *fresh = fresh_page(pages);
-        if (fresh == NULL) {
-            return NULL;
-        }
-        pages->open = fresh;
-        if (open != NULL && open->refs == 0) {
-            retire_page(pages, open);
-        }
+    struct weir__page *fresh = fresh_page(pages);
+    if (fresh == NULL) {
+        return NULL;
     }
-    *page = pages->open;
-    return take_from(pages->open, bytes);
+    pages->open = fresh;
+    if (open != NULL && open->refs == 0) {
+        retire_page(pages, open);
+    }
+    *page = fresh;
+    return weir__page_take(fresh, bytes);
 }
 
-void weir__pages_let_go(struct weir__pages *pages, struct weir__page *page) {
-    if (page == NULL) {
-        return;
-    }
-    WEIR__CHECK(page->refs > 0);
-    if (--page->refs > 0) {
-        return;
-    }
+void weir__pages_empty(struct weir__pages *pages, struct weir__page *page) {
     if (page == pages->open) {
         page->used = 0;
     } else {

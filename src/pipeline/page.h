@@ -14,7 +14,10 @@
 #ifndef WEIR__PIPELINE_PAGE_H
 #define WEIR__PIPELINE_PAGE_H
 
+#include "base/atomic.h"
 #include "memory/allocator.h"
+
+enum { WEIR__PAGE_BYTES = 65536, WEIR__PAGE_SHARED = WEIR__PAGE_BYTES / 4, WEIR__PAGE_AHEAD = 512 };
 
 struct weir__page {
     struct weir__page *next; /* among all */
@@ -34,11 +37,36 @@ struct weir__pages {
     uint32_t free_count;
 };
 
+/* The same of what does not fit into the open page / of a page that nobody has any more. */
+char *weir__pages_more_room(struct weir__pages *pages, size_t bytes, struct weir__page **page);
+void weir__pages_empty(struct weir__pages *pages, struct weir__page *page);
+
+static inline char *weir__page_take(struct weir__page *page, size_t bytes) {
+    char *at = page->at + page->used;
+    page->used += (uint32_t)bytes;
+    page->refs++;
+    weir__prefetch_to_write(at + WEIR__PAGE_AHEAD); /* it was read elsewhere */
+    weir__prefetch_to_write(at + WEIR__PAGE_AHEAD + 64);
+    return at;
+}
+
 /* Bytes for a message, 1 or more, in *page, which the message holds.  NULL: no memory. */
-char *weir__pages_room(struct weir__pages *pages, size_t bytes, struct weir__page **page);
+static inline char *weir__pages_room(struct weir__pages *pages, size_t bytes,
+                                     struct weir__page **page) {
+    struct weir__page *open = pages->open;
+    if (open == NULL || bytes > WEIR__PAGE_SHARED || open->bytes - open->used < bytes) {
+        return weir__pages_more_room(pages, bytes, page);
+    }
+    *page = open;
+    return weir__page_take(open, bytes);
+}
 
 /* A message's bytes are not looked at any more.  page: NULL, or where they are. */
-void weir__pages_let_go(struct weir__pages *pages, struct weir__page *page);
+static inline void weir__pages_let_go(struct weir__pages *pages, struct weir__page *page) {
+    if (page != NULL && --page->refs == 0) {
+        weir__pages_empty(pages, page);
+    }
+}
 
 /* Frees all. */
 void weir__pages_close(struct weir__pages *pages);

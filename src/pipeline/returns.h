@@ -2,7 +2,7 @@
  * Returns: the way of settled records back to their source's thread.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A stack of chains, taken whole.  Its head says more than what is on it:
+ * A stack of chains of runs' heads (ledger.h), taken whole.  Its head says more than what is there:
  *
  *   NULL      nothing is, and the source looks by itself
  *   SLEEPS    nothing is, and the source sleeps, or is about to: who pushes rings

@@ -58,6 +58,8 @@
 #include "pipeline/ledger.h"
 #include "pipeline/page.h"
 #include "pipeline/returns.h"
+#include "pipeline/slip.h"
+#include "pipeline/trays.h"
 #include "ring/timers.h"
 
 #include <weir/source.h>
@@ -77,21 +79,25 @@ struct weir__lane;
 struct weir__receipt {
     uint64_t token;
     uint64_t position;
-    uint64_t due_ns; /* of WAITS */
-    uint64_t fate;   /* once it is settled: ledger.h                                */
+    union {
+        uint64_t due_ns; /* of WAITS                           */
+        uint64_t fate;   /* else, once it is settled: ledger.h */
+    };
     struct weir__page *page;
     struct weir__lane *lane; /* cumulative, unless that was revoked */
     uint32_t lane_number;
-    uint32_t next;      /* number + 1: free, ready, or in its lane's order */
-    uint32_t next_wait; /* likewise: of WAITS                              */
+    uint32_t next;      /* number + 1: ready, or in its lane's order */
+    uint32_t next_wait; /* likewise: of WAITS                        */
     uint32_t bytes;
     uint32_t deliveries;
     uint8_t state;
-    uint8_t tries;  /* acks that met LOST             */
-    bool lent;      /* and not released               */
-    bool forgotten; /* its lane was revoked meanwhile */
-    bool away;      /* its record is not back         */
+    uint8_t tries;      /* acks that met LOST             */
+    bool lent : 1;      /* and not released               */
+    bool forgotten : 1; /* its lane was revoked meanwhile */
+    bool away : 1;      /* its record is not back         */
 };
+
+_Static_assert(sizeof(struct weir__receipt) == 64, "a cache line");
 
 /* A cumulative source's. */
 struct weir__lane {
@@ -141,10 +147,11 @@ struct weir_source {
     struct weir__thread thread;
     struct weir__record *records;
     struct weir__receipt *receipts;
-    weir_message *kept;   /* cumulative: as they were emitted */
+    weir_message *kept;   /* as they were emitted; NULL: slips will do */
     uint64_t first_place; /* of the port's                    */
 
     WEIR__APART uint64_t wanted;
+    uint64_t called_for; /* the inlet's worker's: wanted, when it last called the owner */
     uint64_t deadline;
     uint32_t ended;
     uint32_t gone;
@@ -162,8 +169,8 @@ struct weir_source {
     uint64_t seen_pushed;
     uint64_t now_ns; /* of this round, or when the driver's last call in it returned */
     weir_port *port; /* NULL: it is closed: nothing more goes out      */
-    uint32_t used;   /* receipts that were ever used                       */
-    uint32_t free;   /* number + 1 */
+    struct weir__trays trays;
+    uint32_t used; /* receipts and records of trays that were begun */
     uint32_t outstanding;
     uint32_t told; /* of those: TOLD */
     uint32_t out;
@@ -189,8 +196,7 @@ struct weir_source {
     struct weir__timer timer; /* of the keeper's worker */
     struct weir__rng rng;
     struct weir_pull pull;
-    uint32_t batched;
-    weir_message batch[WEIR__SOURCE_BATCH]; /* added, and not yet sent on */
+    uint32_t batched; /* added, in the port's places, and not yet sent on */
 
     WEIR__APART weir_source_stats stats; /* atomic */
 };
@@ -243,11 +249,23 @@ struct weir__receipt *weir__receipt_take(weir_source *source);
 /* It is done with: what it lent is released, its bytes let go; FREE. */
 void weir__receipt_give(weir_source *source, struct weir__receipt *receipt);
 
-void weir__receipt_append(weir_source *source, struct weir__receipt_list *list,
-                          struct weir__receipt *receipt);
+static inline void weir__receipt_append(weir_source *source, struct weir__receipt_list *list,
+                                        struct weir__receipt *receipt) {
+    uint32_t place = weir__receipt_place(source, receipt);
+    receipt->next = 0;
+    if (list->first == 0) {
+        list->first = place;
+    } else {
+        weir__source_receipt(source, list->last)->next = place;
+    }
+    list->last = place;
+}
 
 /* Calls the driver's `release`, if it lends that.  Any thread that has the record. */
 void weir__receipt_release(const weir_source *source, struct weir__receipt *receipt);
+
+/* The same for a run of records, which is not needed any more.  Returns how many it has. */
+uint32_t weir__run_release(const weir_source *source, struct weir__record *head);
 
 /* ---- source_settle.c: what comes back, and the acks ----------------------------- */
 
@@ -311,6 +329,23 @@ uint64_t weir__source_asked(const weir_source *source);
 
 /* Sends on what was added. */
 void weir__source_send(weir_source *source);
+
+/* Where the next slip goes; what was added before is sent on, if that is much. */
+struct weir__slip *weir__source_place(weir_source *source);
+
+/* ---- source_slip.c -------------------------------------------------------------- */
+
+/* Writes the slip of a message that was pulled; at: where its bytes were copied to, side by side;
+ * NULL: they were not. */
+void weir__slip_write(weir_source *source, const weir_incoming *incoming,
+                      const struct weir__receipt *receipt, const char *at);
+
+/* And of one that is kept. */
+void weir__slip_of_kept(weir_source *source, const struct weir__receipt *receipt);
+
+/* The keeper's. */
+void weir__slip_unpack(const struct weir__inlet_keeper *keeper, const void *packed, size_t count,
+                       void *events);
 
 /* ---- source_round.c ------------------------------------------------------------- */
 

@@ -102,14 +102,11 @@ static void emit_again(weir_source *source, struct weir__receipt *receipt) {
     size_t number = (size_t)(receipt - source->receipts);
     weir_message *kept = &source->kept[number];
     kept->deliveries = weir__deliveries_of(kept->deliveries + UINT32_C(1));
-    kept->ack = weir__record_out(&source->records[number]);
+    kept->ack = weir__record_word(&source->records[number]);
     receipt->state = WEIR__RECEIPT_OUT;
     receipt->away = true;
     source->out++;
-    if (source->batched == WEIR__SOURCE_BATCH) {
-        weir__source_send(source);
-    }
-    source->batch[source->batched++] = *kept;
+    weir__slip_of_kept(source, receipt);
     weir__source_count(&source->stats.redelivered, 1);
 }
 

@@ -116,11 +116,16 @@ static void fill_source(weir_source *source, const weir_source_options *options)
 
 /* ---- memory --------------------------------------------------------------------- */
 
+static size_t trays_bytes(size_t places) {
+    return weir__trays_of((uint32_t)places) * sizeof(struct weir__tray);
+}
+
 static void free_tables(weir_source *source) {
     const struct weir__allocator *allocator = &source->quay.runtime->allocator;
     size_t most = source->driven ? source->options.max_outstanding : 0;
     weir__free(allocator, source->records, most * sizeof *source->records);
     weir__free(allocator, source->receipts, most * sizeof *source->receipts);
+    weir__free(allocator, source->trays.all, trays_bytes(most));
     weir__free(allocator, source->kept, most * sizeof *source->kept);
 }
 
@@ -132,20 +137,28 @@ static void free_source(struct weir__quay *quay) {
     weir__free(&quay->runtime->allocator, source, sizeof *source);
 }
 
-/* Touched as they are used. */
+/* Slips may not be enough. */
+static bool keeps(const weir_source *source) {
+    return source->driver.cumulative || source->driver.release != NULL;
+}
+
+/* Touched as they are used.  A tray's places are one group of records. */
 static bool make_tables(weir_source *source) {
     const struct weir__allocator *allocator = &source->quay.runtime->allocator;
     size_t most = source->options.max_outstanding;
     if (!source->driven) {
         return true;
     }
-    source->records = weir__alloc(allocator, most * sizeof *source->records, 64);
+    source->records = weir__alloc(allocator, most * sizeof *source->records,
+                                  WEIR__RUN_RECORDS * sizeof *source->records);
     source->receipts = weir__alloc(allocator, most * sizeof *source->receipts, 64);
-    if (source->driver.cumulative) {
+    source->trays.all = weir__alloc(allocator, trays_bytes(most), 64);
+    source->trays.most = (uint32_t)most;
+    if (keeps(source)) {
         source->kept = weir__alloc(allocator, most * sizeof *source->kept, 64);
     }
-    return source->records != NULL && source->receipts != NULL &&
-           (source->kept != NULL || !source->driver.cumulative);
+    return source->records != NULL && source->receipts != NULL && source->trays.all != NULL &&
+           (source->kept != NULL || !keeps(source));
 }
 
 static weir_source *make_source(weir_runtime *runtime, const weir_source_options *options) {
@@ -165,7 +178,7 @@ static weir_source *make_source(weir_runtime *runtime, const weir_source_options
     source->armed_at = UINT64_MAX;
     source->reopen_wait = source->options.reopen_ns;
     source->first_place = weir__port_start;
-    source->wanted = source->seen_wanted = weir__port_start;
+    source->wanted = source->seen_wanted = source->called_for = weir__port_start;
     weir__rng_seed(&source->rng, (uintptr_t)source ^ runtime->options.seed);
     weir__index_open(&source->lanes, &runtime->allocator);
     if (!make_tables(source)) {

@@ -35,25 +35,49 @@ uint64_t weir__source_asked(const weir_source *source) {
 /* ---- sending -------------------------------------------------------------------- */
 
 void weir__source_send(weir_source *source) {
-    if (source->batched == 0) {
-        return;
-    }
     uint32_t count = source->batched;
     source->batched = 0;
-    if (source->port == NULL || weir_port_push(source->port, source->batch, count, 0) != WEIR_OK) {
-        weir__message_drop(NULL, source->batch, count, WEIR_DISCARD_STOPPED);
+    if (count == 0 || weir__port_publish(source->port, count) == WEIR_OK) {
+        return;
     }
+    for (uint32_t i = 0; i < count; i++) {
+        weir_message message;
+        weir__slip_unpack(&source->keeper, weir__port_place(source->port, i), 1, &message);
+        weir__message_drop(NULL, &message, 1, WEIR_DISCARD_STOPPED);
+    }
+}
+
+/* Its line comes from where the worker has read it while some others are written. */
+struct weir__slip *weir__source_place(weir_source *source) {
+    enum { AHEAD = 32 };
+    if (source->batched == WEIR__SOURCE_BATCH) {
+        weir__source_send(source);
+    }
+    weir__prefetch_to_write(weir__port_place(source->port, source->batched + AHEAD));
+    return weir__port_place(source->port, source->batched++);
 }
 
 /* ---- adding --------------------------------------------------------------------- */
 
-/* Copies a span to `at`, and has the message's point there; returns behind it. */
-static char *copy_in_span(weir_bytes *to, const weir_bytes *from, char *at) {
-    *to = (weir_bytes){.at = at, .count = from->count};
-    if (from->count > 0) {
-        memcpy(at, from->at, from->count);
+/* Keys and numbers, mostly: two words that may overlap are copied before memcpy is called. */
+static void copy_few(char *to, const char *from, uint32_t count) {
+    uint64_t first;
+    uint64_t last;
+    memcpy(&first, from, sizeof first);
+    memcpy(&last, from + count - sizeof last, sizeof last);
+    memcpy(to, &first, sizeof first);
+    memcpy(to + count - sizeof last, &last, sizeof last);
+}
+
+/* Copies a span to `at`; returns behind it. */
+static char *copy_in_span(const weir_bytes *from, char *at) {
+    const uint32_t count = from->count;
+    if (count >= sizeof(uint64_t) && count <= 2 * sizeof(uint64_t)) {
+        copy_few(at, from->at, count);
+    } else if (count > 0) {
+        memcpy(at, from->at, count);
     }
-    return at + from->count;
+    return at + count;
 }
 
 /* One always has room where nothing else is. */
@@ -105,27 +129,6 @@ static bool check_incoming(const weir_source *source, const weir_incoming *incom
     return true;
 }
 
-static void write_message(weir_source *source, const weir_incoming *incoming,
-                          const struct weir__receipt *receipt, char *at) {
-    size_t number = (size_t)(receipt - source->receipts);
-    weir_message *message = &source->batch[source->batched++];
-    *message = (weir_message){.ack = weir__record_out(&source->records[number]),
-                              .time = incoming->time,
-                              .deliveries = weir__deliveries_of(incoming->deliveries)};
-    if (at == NULL) { /* lent, or there are none */
-        message->data = incoming->data;
-        message->key = incoming->key;
-        message->headers = incoming->headers;
-    } else {
-        at = copy_in_span(&message->data, &incoming->data, at);
-        at = copy_in_span(&message->key, &incoming->key, at);
-        copy_in_span(&message->headers, &incoming->headers, at);
-    }
-    if (source->kept != NULL) {
-        source->kept[number] = *message;
-    }
-}
-
 static bool add(weir_source *source, const weir_incoming *incoming, uint64_t bytes,
                 struct weir__lane *lane) {
     struct weir__page *page = NULL;
@@ -137,10 +140,14 @@ static bool add(weir_source *source, const weir_incoming *incoming, uint64_t byt
                          (unsigned long long)bytes);
             return false;
         }
+        copy_in_span(&incoming->headers,
+                     copy_in_span(&incoming->key, copy_in_span(&incoming->data, at)));
     }
     struct weir__receipt *receipt = weir__receipt_take(source);
-    receipt->token = incoming->token;
-    receipt->position = incoming->position;
+    /* Word by word: the driver has just written them so, and who reads two at once waits until all
+     * that was written before is in its cache, the places in the ring included. */
+    receipt->token = weir__load_relaxed_u64(&incoming->token);
+    receipt->position = weir__load_relaxed_u64(&incoming->position);
     receipt->page = page;
     receipt->lane_number = incoming->lane;
     receipt->bytes = (uint32_t)bytes;
@@ -150,16 +157,13 @@ static bool add(weir_source *source, const weir_incoming *incoming, uint64_t byt
     if (lane != NULL) {
         weir__lane_add(source, lane, receipt);
     }
-    write_message(source, incoming, receipt, at);
+    weir__slip_write(source, incoming, receipt, at);
     return true;
 }
 
 /* There is room in ledger and ring; the first look of many. */
 static bool has_pull_room(weir_pull *pull) {
-    weir_source *source = pull->source;
-    if (source->batched == WEIR__SOURCE_BATCH) {
-        weir__source_send(source);
-    }
+    const weir_source *source = pull->source;
     if (pull->left == 0) {
         pull->left = weir__source_room(source);
     }

@@ -54,11 +54,22 @@ static void tell_pusher(struct source_push *push) {
     push->settled(push->context, push->acks, push->count);
 }
 
+/* Each of a run's records has its own fate again. */
+static void have_fates(struct weir__record *head) {
+    uint64_t fate;
+    for (uint64_t bits = weir__run_open(head, &fate); bits != 0; bits &= bits - 1) {
+        weir__store_relaxed_u64(&weir__run_record(head, bits)->worst, fate);
+    }
+}
+
 static void push_took(struct weir__ledger *ledger, struct weir__record *first,
                       struct weir__record *last, uint32_t count) {
     struct source_push *push = WEIR__CONTAINER_OF(ledger, struct source_push, ledger);
-    (void)first;
-    (void)last;
+    struct weir__record *next;
+    for (struct weir__record *head = first; head != NULL; head = next) {
+        next = head == last ? NULL : head->next;
+        have_fates(head);
+    }
     uint64_t before = weir__fetch_sub_u64(&push->left, count); /* SP1 -> SP2 */
     WEIR__CHECK(before >= count);
     if (before != count) {
@@ -99,7 +110,8 @@ static void fill_push(struct source_push *push, const weir_message *messages, ch
         to->outcome = WEIR_MESSAGE_OK;
         to->reason = 0;
         push->records[i].ledger = &push->ledger;
-        to->ack = weir__record_out(&push->records[i]);
+        weir__record_rest(&push->records[i]);
+        to->ack = weir__record_word(&push->records[i]);
         at = put_span(&to->headers, put_span(&to->key, put_span(&to->data, at)));
     }
 }

@@ -284,10 +284,9 @@ static void orphan(weir_source *source) {
     }
     uint64_t count = 0;
     weir__quay_hold(&source->quay, 1);
-    const struct weir__record *record = weir__returns_orphan(&source->returns, source->out);
-    for (; record != NULL; record = record->next) {
-        weir__receipt_release(source, &source->receipts[record - source->records]);
-        count++;
+    struct weir__record *head = weir__returns_orphan(&source->returns, source->out);
+    for (; head != NULL; head = head->next) {
+        count += weir__run_release(source, head);
     }
     if (count > 0 && weir__returns_count_off(&source->returns, count)) {
         weir__quay_release(&source->quay, 1);

@@ -11,13 +11,7 @@
 
 /* ---- what comes back ------------------------------------------------------------ */
 
-static void count_outcome(weir_source *source, uint64_t fate) {
-    bool nak = weir__outcome_is_nak(weir__fate_outcome(fate));
-    weir__source_count(nak ? &source->stats.naks : &source->stats.acked, 1);
-}
-
-static void come_home(weir_source *source, const struct weir__record *record) {
-    struct weir__receipt *receipt = &source->receipts[record - source->records];
+static void come_home(weir_source *source, struct weir__receipt *receipt, uint64_t fate) {
     WEIR__CHECK(receipt->away);
     receipt->away = false;
     source->out--;
@@ -36,7 +30,7 @@ static void come_home(weir_source *source, const struct weir__record *record) {
         weir__receipt_give(source, receipt);
         return;
     }
-    receipt->fate = weir__load_relaxed_u64(&record->worst);
+    receipt->fate = fate;
     if (receipt->lane != NULL) {
         weir__lane_settled(source, receipt);
     } else {
@@ -45,16 +39,24 @@ static void come_home(weir_source *source, const struct weir__record *record) {
     }
 }
 
+static void run_comes_home(weir_source *source, struct weir__record *head) {
+    uint64_t fate;
+    for (uint64_t bits = weir__run_open(head, &fate); bits != 0; bits &= bits - 1) {
+        const struct weir__record *record = weir__run_record(head, bits);
+        come_home(source, &source->receipts[record - source->records], fate);
+    }
+}
+
 void weir__source_take_settled(weir_source *source) {
-    const struct weir__record *record = weir__returns_take(&source->returns);
-    if (record != NULL) { /* there is room where there was none */
+    struct weir__record *head = weir__returns_take(&source->returns);
+    if (head != NULL) { /* there is room where there was none */
         source->cramped = false;
         source->idle_until = 0;
     }
-    while (record != NULL) {
-        const struct weir__record *next = record->next;
-        come_home(source, record);
-        record = next;
+    while (head != NULL) {
+        struct weir__record *next = head->next;
+        run_comes_home(source, head);
+        head = next;
     }
 }
 
@@ -76,20 +78,30 @@ void weir__source_abandon(weir_source *source) {
 
 /* ---- telling -------------------------------------------------------------------- */
 
+/* All but what is the receipt's own. */
+static weir_ack ack_of_fate(const weir_source *source, uint64_t fate) {
+    weir_outcome outcome = weir__fate_outcome(fate);
+    return (weir_ack){.delay_ns = weir__outcome_is_nak(outcome) ? source->options.redeliver_ns : 0,
+                      .outcome = outcome,
+                      .why = weir__fate_why(fate),
+                      .reason = weir__fate_reason(fate)};
+}
+
 static size_t fill_acks(const weir_source *source, weir_ack *acks) {
     size_t count = 0;
+    weir_ack ack = {0};
+    uint64_t fate = UINT64_MAX; /* that it is for; mostly, all have one */
     for (uint32_t place = source->ready.first; place != 0 && count < WEIR__SOURCE_ACKS; count++) {
         const struct weir__receipt *receipt = weir__source_receipt(source, place);
-        weir_outcome outcome = weir__fate_outcome(receipt->fate);
-        acks[count] =
-            (weir_ack){.token = receipt->token,
-                       .position = receipt->position,
-                       .delay_ns = weir__outcome_is_nak(outcome) ? source->options.redeliver_ns : 0,
-                       .lane = receipt->lane_number,
-                       .deliveries = receipt->deliveries,
-                       .outcome = outcome,
-                       .why = weir__fate_why(receipt->fate),
-                       .reason = weir__fate_reason(receipt->fate)};
+        if (receipt->fate != fate) {
+            fate = receipt->fate;
+            ack = ack_of_fate(source, fate);
+        }
+        ack.token = receipt->token;
+        ack.position = receipt->position;
+        ack.lane = receipt->lane_number;
+        ack.deliveries = receipt->deliveries;
+        acks[count] = ack;
         place = receipt->next;
     }
     return count;
@@ -107,11 +119,14 @@ static void leave_ready(weir_source *source, struct weir__receipt *receipt) {
 }
 
 static void told_ready(weir_source *source, size_t count) {
-    for (; count > 0; count--) {
+    uint64_t naks = 0;
+    for (size_t i = 0; i < count; i++) {
         struct weir__receipt *receipt = weir__source_receipt(source, source->ready.first);
-        count_outcome(source, receipt->fate);
+        naks += weir__outcome_is_nak(weir__fate_outcome(receipt->fate));
         leave_ready(source, receipt);
     }
+    weir__source_count(&source->stats.naks, naks);
+    weir__source_count(&source->stats.acked, count - naks);
 }
 
 /* The first ones were not told, once more; those for which that was the last time leave. */

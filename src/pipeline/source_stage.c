@@ -55,10 +55,8 @@ void weir__source_took(struct weir__ledger *ledger, struct weir__record *first,
         weir__returns_rung(&source->returns);
         break;
     case WEIR__PUSHED_NOT:
-        for (uint32_t left = count; left > 0; left--) {
-            struct weir__record *next = first->next;
-            weir__receipt_release(source, &source->receipts[first - source->records]);
-            first = next;
+        for (uint32_t left = count; left > 0; first = first->next) {
+            left -= weir__run_release(source, first);
         }
         if (weir__returns_count_off(&source->returns, count)) {
             weir__quay_release(&source->quay, 1);
@@ -75,6 +73,14 @@ static weir_source *source_of_keeper(struct weir__inlet_keeper *keeper) {
     return WEIR__CONTAINER_OF(keeper, weir_source, keeper);
 }
 
+/* It is woken for a good part of what it can push, or once nothing more leaves: who is woken for
+ * each batch that a consumer has handled costs more than what it brings. */
+static void call_for(weir_source *source, uint64_t wanted) {
+    source->called_for = wanted;
+    weir__fence_full(); /* SO3 -> SO4 */
+    weir__source_call(source);
+}
+
 /* The ring has room for as many as it has taken, and so many. */
 static void keeper_asked(struct weir__inlet_keeper *keeper, const weir_inlet *inlet,
                          uint64_t open) {
@@ -86,8 +92,17 @@ static void keeper_asked(struct weir__inlet_keeper *keeper, const weir_inlet *in
         return;
     }
     weir__store_release_u64(&source->wanted, wanted); /* SO1 -> SO2 */
-    weir__fence_full();                               /* SO3 -> SO4 */
-    weir__source_call(source);
+    if (!source->threaded || wanted - source->called_for >= most / 2) {
+        call_for(source, wanted);
+    }
+}
+
+static void keeper_settled(struct weir__inlet_keeper *keeper) {
+    weir_source *source = source_of_keeper(keeper);
+    uint64_t wanted = weir__load_relaxed_u64(&source->wanted);
+    if (source->driven && wanted != source->called_for) {
+        call_for(source, wanted);
+    }
 }
 
 /* Its end, or a drain, is here: what is outstanding is waited for, and nobody has said how long. */
@@ -108,8 +123,12 @@ static void keeper_gone(struct weir__inlet_keeper *keeper) {
     weir__quay_release(&source->quay, 1); /* the inlet's */
 }
 
-const struct weir__inlet_keeper weir__source_keeper = {
-    .asked = keeper_asked, .finishes = keeper_finishes, .gone = keeper_gone};
+const struct weir__inlet_keeper weir__source_keeper = {.packed_bytes = sizeof(struct weir__slip),
+                                                       .unpack = weir__slip_unpack,
+                                                       .asked = keeper_asked,
+                                                       .settled = keeper_settled,
+                                                       .finishes = keeper_finishes,
+                                                       .gone = keeper_gone};
 
 /* ---- with a thread -------------------------------------------------------------- */
 

@@ -10,7 +10,8 @@
  * Method  `working` has one pool; `hands` has threads that start, list and end
  *         children meanwhile, in its second half while the stage stops; in
  *         `leaving` several threads open and close pools on one source until all
- *         it has is done; in `emitting` a pool emits what it gets.  Threads, ring, demand and restarts are drawn at random.
+ *         it has is done; in `emitting` a pool emits what it gets.  Threads, ring, demand and
+ *         restarts are drawn at random.
  */
 #include "stress/nodes.h"
 

@@ -21,6 +21,15 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/weirConfigVersion.cmake
 install(FILES ${PROJECT_BINARY_DIR}/weirConfig.cmake ${PROJECT_BINARY_DIR}/weirConfigVersion.cmake
         DESTINATION ${weir_cmake_dir} COMPONENT dev)
 
+# weir.pc finds its prefix by where it lies itself, so that the tree can be moved.
+file(RELATIVE_PATH weir_pc_to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+foreach(folder LIBDIR INCLUDEDIR)
+    if(IS_ABSOLUTE ${CMAKE_INSTALL_${folder}})
+        set(weir_pc_${folder} ${CMAKE_INSTALL_${folder}})
+    else()
+        set(weir_pc_${folder} "\${prefix}/${CMAKE_INSTALL_${folder}}")
+    endif()
+endforeach()
 configure_file(tools/cmake/weir.pc.in ${PROJECT_BINARY_DIR}/weir.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/weir.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
