@@ -20,6 +20,10 @@ weir_status weir__refuse(weir_status status, const char *format, ...) {
     return status;
 }
 
+/* The same, under the name that is public. */
+weir_status weir_refuse(weir_status status, const char *format, ...)
+    __attribute__((alias("weir__refuse")));
+
 WEIR__NOINLINE void weir__refuse_missing(const char *name) {
     weir__refuse(WEIR_INVALID, "%s must not be NULL", name);
 }
