@@ -28,6 +28,10 @@ WEIR__NOINLINE void weir__refuse_missing(const char *name) {
     weir__refuse(WEIR_INVALID, "%s must not be NULL", name);
 }
 
+void weir__refusal_clear(void) {
+    *sentence = '\0';
+}
+
 const char *weir_refusal(void) {
     return sentence;
 }
