@@ -3,10 +3,10 @@
  * come back.  The stream is made if it is not there.
  * SPDX-License-Identifier: Apache-2.0
  *
- *     feeder URL NAME COUNT KEYS [PARTITIONS [REPLICAS]]
+ *     feeder URL NAME COUNT KEYS [PARTITIONS [REPLICAS [RATE]]]
  *
  * Message i says "NAME-KEY i", where KEY is i modulo KEYS; its subject is jobs.PARTITION.NAME-KEY,
- * so that whoever takes jobs.PARTITION.> has all of a key, in order.
+ * so that whoever takes jobs.PARTITION.> has all of a key, in order.  RATE is messages a second.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +14,8 @@
 #include <unistd.h>
 #include <weir/nats.h>
 #include <weir/weir.h>
+
+static const char usage[] = "feeder URL NAME COUNT KEYS [PARTITIONS [REPLICAS [RATE]]]\n";
 
 struct feed {
     const char *name;
@@ -41,28 +43,36 @@ static void push(weir_pipeline *pipeline, const struct feed *feed, uint64_t numb
     while (weir_pipeline_push(pipeline, &message, 1) == WEIR_FULL) usleep(1000);
 }
 
+/* argument `place`, or `usual`. */
+static uint64_t number_at(int count, char **arguments, int place, uint64_t usual) {
+    return place < count ? strtoull(arguments[place], NULL, 10) : usual;
+}
+
 int main(int count, char **arguments) {
-    if (count < 5)
-        return fprintf(stderr, "feeder URL NAME COUNT KEYS [PARTITIONS [REPLICAS]]\n"), 2;
-    const uint64_t messages = strtoull(arguments[3], NULL, 10);
+    const uint64_t messages = number_at(count, arguments, 3, 0);
     struct feed feed = {.name = arguments[2],
-                        .keys = (unsigned)strtoul(arguments[4], NULL, 10),
-                        .partitions = count > 5 ? (unsigned)strtoul(arguments[5], NULL, 10) : 1};
-    if (feed.keys == 0 || feed.partitions == 0) return fprintf(stderr, "feeder: 1 or more\n"), 2;
+                        .keys = (unsigned)number_at(count, arguments, 4, 0),
+                        .partitions = (unsigned)number_at(count, arguments, 5, 1)};
+    if (messages == 0 || feed.keys == 0 || feed.partitions == 0) return fputs(usage, stderr), 2;
     static const char *const subjects[] = {"jobs.>"};
-    const weir_nats_sink_options options = {
-        .server = {.url = arguments[1]},
-        .subject_of = subject_of,
-        .id_of = id_of,
-        .context = &feed,
-        .stream = "JOBS",
-        .subjects = subjects,
-        .subject_count = 1,
-        .replicas = count > 6 ? (unsigned)strtoul(arguments[6], NULL, 10) : 1};
+    const weir_nats_sink_options options = {.server = {.url = arguments[1]},
+                                            .subject_of = subject_of,
+                                            .id_of = id_of,
+                                            .context = &feed,
+                                            .stream = "JOBS",
+                                            .subjects = subjects,
+                                            .subject_count = 1,
+                                            .replicas =
+                                                (unsigned)number_at(count, arguments, 6, 1)};
     weir_nats_sink *sink;
     weir_must(weir_nats_sink_open(&options, &sink));
     weir_runtime *runtime;
     weir_must(weir_runtime_open(NULL, &runtime));
+    weir_rate *rate;
+    weir_must(weir_rate_open(
+        runtime,
+        &(weir_rate_options){.allowed = number_at(count, arguments, 7, 1000000), .burst = 100},
+        &rate));
     const weir_pipeline_batcher stream = {.name = "stream",
                                           .size = 200,
                                           .timeout_ns = 20000000,
@@ -71,7 +81,7 @@ int main(int count, char **arguments) {
                                           .retry = {.tries = 1000, .in_order = true}};
     weir_pipeline *pipeline;
     weir_must(weir_pipeline_open(runtime,
-                                 &(weir_pipeline_options){.processors = {.count = 1},
+                                 &(weir_pipeline_options){.processors = {.count = 1, .rate = rate},
                                                           .batchers = &stream,
                                                           .batcher_count = 1,
                                                           .shutdown_ns = 120000000000},

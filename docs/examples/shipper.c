@@ -34,7 +34,8 @@ int main(int count, char **arguments) {
     const weir_nats_source_options options = {.server = {.url = arguments[1]},
                                               .stream = arguments[2],
                                               .consumer = arguments[3],
-                                              .filter = arguments[4]};
+                                              .filter = arguments[4],
+                                              .ack_wait_ns = 5000000000};
     weir_nats_source *source;
     weir_must(weir_nats_source_open(&options, &source));
     weir_runtime *runtime;
