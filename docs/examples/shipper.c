@@ -1,8 +1,9 @@
 /*
- * Ships what a NATS stream has to a file, each message in a line, until SIGTERM or SIGINT: what a
- * line was written for is acknowledged once it is on the disk.  As many of these as you like share
- * a consumer, on as many machines; each that has a subject of its own keeps the order within it.
+ * Ships what a NATS stream has to a file, each message in a line, until SIGTERM or SIGINT.
  * SPDX-License-Identifier: Apache-2.0
+ *
+ * A message is acknowledged once its line is on the disk.  As many of these as you like share a
+ * consumer, on as many machines; each that has a subject of its own keeps the order within it.
  *
  *     shipper URL STREAM CONSUMER SUBJECT FILE
  */

@@ -12,13 +12,14 @@
  *   ... weir_pipeline_close, weir_runtime_close ...
  *   weir_nats_source_close(source);
  *
- * Demand.  What the pipeline asks for is what the server is asked for: the `batch` of pull requests,
- * and their max_bytes where max_outstanding_bytes is set.  Nothing is asked for while the connection
- * is away; what was is asked for again when it is back.
+ * Demand.  What the pipeline asks for is what the server is asked for: the `batch` of pull
+ * requests, and their max_bytes where max_outstanding_bytes is set.  Nothing is asked for while the
+ * connection is away; what was is asked for again when it is back.
  *
- * Settlements.  OK and SKIP: an ack; DEAD: a term, the server never delivers it again; FAILED, RETRY
- * and NAK: a nak, with the delay that the pipeline names.  What takes longer than ack_wait_ns is
- * told as in progress.  Each lot of them is flushed: the server has it when they count as told.
+ * Settlements.  OK and SKIP: an ack; DEAD: a term, the server never delivers it again; FAILED,
+ * RETRY and NAK: a nak, with the delay that the source's redeliver_ns says.  What takes longer than
+ * ack_wait_ns is told as in progress.  Each lot of them is flushed: the server has it when they
+ * count as told.
  * Redeliveries count in message.deliveries.
  *
  * A message's key is its subject, its time the server's in nanoseconds since 1970.
@@ -56,8 +57,9 @@ typedef struct weir_nats_server {
     const char *certificate; /* a file with the client's own, and `key`: TLS                     */
     const char *key;
     uint64_t timeout_ns; /* of connecting, and of each question; default 2 s                     */
-    /* Unless NULL: called before each connection is made, behind all the above, to set whatever else
-     * libnats has (natsOptions_Set...).  0, or it is not made.  On the source's or sink's thread. */
+    /* Unless NULL: called before each connection is made, behind all the above, to set whatever
+     * else libnats has (natsOptions_Set...).  0, or it is BROKEN.  On the source's or sink's
+     * thread. */
     int (*configure)(void *context, struct __natsOptions *options);
     void *context;
     uintptr_t reserved[4]; /* for later versions (version.h): zero */
@@ -67,11 +69,11 @@ typedef struct weir_nats_server {
 
 typedef struct weir_nats_source_options {
     weir_nats_server server;
-    const char *stream;   /* required */
-    const char *consumer; /* required: a durable pull consumer of it, which several sources, also of
-                           * other processes and machines, may share.  It is made if it is not there,
-                           * with what follows; else it is as it is                              */
-    bool bind;            /* nothing is made: what is not there is waited for, with back-off      */
+    const char *stream; /* required */
+    /* Required: a durable pull consumer of it, which several sources, also of other processes and
+     * machines, may share.  It is made if it is not there, with what follows; else it is as it is. */
+    const char *consumer;
+    bool bind; /* nothing is made: what is not there is waited for, with back-off      */
     /* Of a stream that is made, if it is not there; NULL: none is. */
     const char *const *subjects;
     size_t subject_count;
@@ -99,8 +101,8 @@ typedef struct weir_nats_source weir_nats_source;
  * and again whenever the connection is lost.
  * Arguments  options: copied.
  * Errors     INVALID (which option: weir_refusal), NO_MEMORY.
- * Lifetime   until weir_nats_source_close, behind weir_runtime_close of the runtime that has used it:
- *            messages lie in libnats' memory, and somebody may keep one to the end.
+ * Lifetime   until weir_nats_source_close, behind weir_runtime_close of the runtime that has used
+ *            it: messages lie in libnats' memory, and somebody may keep one to the end.
  * Threads    any.
  */
 weir_status weir_nats_source_open(const weir_nats_source_options *options, weir_nats_source **out);
@@ -117,12 +119,12 @@ void weir_nats_source_close(weir_nats_source *source);
 typedef struct weir_nats_sink_options {
     weir_nats_server server;
     const char *subject; /* where all messages are published; or */
-    /* where each is: writes it, with its end, into `room` bytes, and returns 0; else the message has
-     * FAILED. */
+    /* where each is: writes it, with its end, into `room` bytes, and returns 0; else the message
+     * has FAILED. */
     int (*subject_of)(void *context, const weir_message *message, char *subject, size_t room);
-    /* Unless NULL: writes what tells a message from all others, as subject_of does.  The server stores
-     * one id once within its stream's duplicate window (two minutes by default), so what is published
-     * again is not stored again: the sink is idempotent. */
+    /* Unless NULL: writes what tells a message from all others, as subject_of does.  The server
+     * stores one id once within its stream's duplicate window (two minutes by default), so what is
+     * published again is not stored again: the sink is idempotent. */
     int (*id_of)(void *context, const weir_message *message, char *id, size_t room);
     void *context; /* of these two */
     /* Of a stream that is made if it is not there; NULL: none is. */

@@ -212,7 +212,8 @@ static inline bool weir__source_has_ended(const weir_source *source) {
            weir__load_relaxed_u32(&source->gone) != 0;
 }
 
-/* Around each call of the driver's: an errand for the runtime, where that is on no worker.  A refusal
+/* Around each call of the driver's: an errand for the runtime, where that is on no worker.  A
+ * refusal
  * that is there when it returns is the driver's, of why. */
 static inline void weir__driver_enter(const weir_source *source, struct weir__errand *errand) {
     if (weir__here == NULL) {

@@ -2,8 +2,8 @@
 """The cluster demo in small heals, sees what is missing, and leaves nothing behind.
 SPDX-License-Identifier: Apache-2.0
 
-Goal: tools/cluster-demo ends with OK when servers and workers were killed; its ledger finds a message
-that is not there; no process and no folder stays.
+Goal: tools/cluster-demo ends with OK when servers and workers were killed; its ledger finds a
+message that is not there; no process and no folder stays.
 Method: one round with few messages; the ledger by itself on files with known faults.
 """
 import importlib.machinery

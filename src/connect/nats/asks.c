@@ -25,8 +25,8 @@ static void remove_ask(struct weir__nats_asks *asks, unsigned place) {
     asks->limited = asks->limited && asks->count > 0;
 }
 
-/* Half of what is wanted is on its way: more is asked for when less is.  With a bound of bytes there
- * is one request at a time: the server counts for each by itself. */
+/* Half of what is wanted is on its way: more is asked for when less is.  With a bound of bytes
+ * there is one request at a time: the server counts for each by itself. */
 static bool worth_asking(const struct weir__nats_asks *asks, uint64_t events, bool bounded) {
     if (asks->count == 0) {
         return events > 0;

@@ -91,8 +91,8 @@ weir_status weir__nats_copy_stream(struct weir__nats_texts *texts, const char *n
 
 /* ---- connecting --------------------------------------------------------------------- */
 
-/* What the client has to say beside the status's own text: "(conn.c:2088): Authorization Violation".
- * NULL: nothing. */
+/* What the client has to say beside the status's own text: "(conn.c:2088): Authorization
+ * Violation".  NULL: nothing. */
 static const char *last_words(natsStatus said) {
     natsStatus last = NATS_OK;
     const char *words = nats_GetLastError(&last);

@@ -63,7 +63,7 @@ static void hear_error(jsCtx *jetstream, jsPubAckErr *error, void *context) {
 
 /* ---- open and close ------------------------------------------------------------------ */
 
-static void let_go(void *context) {
+static void close_sink(void *context) {
     weir_nats_sink *sink = context;
     jsCtx_Destroy(sink->jetstream);
     natsConnection_Destroy(sink->connection);
@@ -74,7 +74,7 @@ static void let_go(void *context) {
 static weir_pulled open_sink(void *context) {
     weir_nats_sink *sink = context;
     jsOptions options;
-    let_go(sink);
+    close_sink(sink);
     weir_pulled pulled = weir__nats_connect(&sink->options.server, false, &sink->connection);
     if (pulled != WEIR_PULLED) {
         return pulled;
@@ -88,7 +88,7 @@ static weir_pulled open_sink(void *context) {
              : sink->stream.name == NULL ? WEIR_PULLED
                                          : weir__nats_have_stream(sink->jetstream, &sink->stream);
     if (pulled != WEIR_PULLED) {
-        let_go(sink);
+        close_sink(sink);
     }
     return pulled;
 }
@@ -207,7 +207,7 @@ static weir_pulled write_batch(void *context, weir_message *messages, size_t cou
 
 /* ---- options ------------------------------------------------------------------------ */
 
-static weir_status copy_options(weir_nats_sink *sink, const weir_nats_sink_options *from) {
+static weir_status copy_sink_options(weir_nats_sink *sink, const weir_nats_sink_options *from) {
     weir_nats_sink_options *to = &sink->options;
     if ((from->subject == NULL) == (from->subject_of == NULL)) {
         return weir_refuse(WEIR_INVALID, "one of subject and subject_of must be given");
@@ -250,7 +250,7 @@ weir_status weir_nats_sink_open(const weir_nats_sink_options *options, weir_nats
         return weir_refuse(WEIR_NO_MEMORY, "no memory for a sink of nats");
     }
     pthread_mutex_init(&sink->lock, NULL);
-    weir_status status = copy_options(sink, options);
+    weir_status status = copy_sink_options(sink, options);
     if (status != WEIR_OK) {
         weir_nats_sink_close(sink);
         return status;
@@ -259,7 +259,7 @@ weir_status weir_nats_sink_open(const weir_nats_sink_options *options, weir_nats
                               .idempotent = options->id_of != NULL,
                               .open = open_sink,
                               .write = write_batch,
-                              .close = let_go};
+                              .close = close_sink};
     *out = sink;
     return WEIR_OK;
 }
@@ -270,7 +270,7 @@ const weir_sink *weir_nats_sink_table(const weir_nats_sink *sink) {
 
 void weir_nats_sink_close(weir_nats_sink *sink) {
     if (sink != NULL) {
-        let_go(sink);
+        close_sink(sink);
         weir__nats_texts_free(&sink->texts);
         pthread_mutex_destroy(&sink->lock);
         free(sink->published);
