@@ -71,7 +71,8 @@ typedef struct weir_nats_source_options {
     weir_nats_server server;
     const char *stream; /* required */
     /* Required: a durable pull consumer of it, which several sources, also of other processes and
-     * machines, may share.  It is made if it is not there, with what follows; else it is as it is. */
+     * machines, may share.  It is made, with what follows, if it is not there; else it is as it
+     * is. */
     const char *consumer;
     bool bind; /* nothing is made: what is not there is waited for, with back-off      */
     /* Of a stream that is made, if it is not there; NULL: none is. */

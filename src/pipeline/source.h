@@ -213,8 +213,7 @@ static inline bool weir__source_has_ended(const weir_source *source) {
 }
 
 /* Around each call of the driver's: an errand for the runtime, where that is on no worker.  A
- * refusal
- * that is there when it returns is the driver's, of why. */
+ * refusal that is there when it returns is the driver's, of why. */
 static inline void weir__driver_enter(const weir_source *source, struct weir__errand *errand) {
     if (weir__here == NULL) {
         weir__errand_begin(errand, source->quay.runtime, "driver");
