@@ -13,6 +13,9 @@
 /* How long it waits for a message at a time: so late it hears that the source ends. */
 static const uint64_t slice_ns = 20000000;
 
+/* How long a pull goes on behind its first message, and waits for the next one. */
+static const uint64_t lot_ns = 5000000, moment_ns = 1000000;
+
 static uint64_t now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -89,6 +92,18 @@ static natsMsg *first_message(weir_nats_source *source, weir_pull *pull, uint64_
     return message;
 }
 
+/* The next one.  Where there is none yet, what has come is sent on, and it waits for a moment: the
+ * more come in one pull, the more acks go in one lot. */
+static natsMsg *next_of_lot(weir_nats_source *source, weir_pull *pull, uint64_t end_ns,
+                            natsStatus *said) {
+    natsMsg *message = weir__nats_next(source, 0, said);
+    if (message != NULL || *said != NATS_TIMEOUT || source->asks.left == 0 || now_ns() >= end_ns) {
+        return message;
+    }
+    weir_pull_flush(pull);
+    return weir_pull_stopping(pull) ? NULL : weir__nats_next(source, moment_ns, said);
+}
+
 weir_pulled weir__nats_pull(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
                             uint64_t timeout_ns) {
     weir_nats_source *source = context;
@@ -104,10 +119,11 @@ weir_pulled weir__nats_pull(void *context, weir_pull *pull, uint64_t events, uin
     }
     weir_pulled pulled = WEIR_PULLED;
     natsMsg *message = first_message(source, pull, timeout_ns, &said);
+    const uint64_t end_ns = timeout_ns == 0 ? 0 : now_ns() + lot_ns;
     while (message != NULL && pulled == WEIR_PULLED) {
         pulled = take(source, pull, message, &added);
-        message =
-            pulled == WEIR_PULLED && added < events ? weir__nats_next(source, 0, &said) : NULL;
+        message = pulled == WEIR_PULLED && added < events ? next_of_lot(source, pull, end_ns, &said)
+                                                          : NULL;
     }
     if (said != NATS_OK && said != NATS_TIMEOUT) {
         return weir__nats_connected(source) ? weir__nats_lost("a pull", said)
