@@ -73,6 +73,20 @@ const char *weir_status_name(weir_status status);
  */
 const char *weir_refusal(void);
 
+/*
+ * For what is built upon weir, a driver say: has weir_refusal on this thread say this sentence, cut
+ * off behind 255 bytes, and returns the status:
+ *   return weir_refuse(WEIR_INVALID, "size must be 1 to 100, got %zu", size);
+ * A driver that says LOST or BROKEN (source.h, sink.h) tells the log why by it.
+ * Arguments format: as printf's; an argument may be what weir_refusal has returned.
+ * Threads   any.
+ */
+weir_status weir_refuse(weir_status status, const char *format, ...)
+#ifdef __GNUC__
+    __attribute__((format(printf, 2, 3)))
+#endif
+    ;
+
 #ifdef __cplusplus
 }
 #endif

@@ -20,6 +20,10 @@ weir_status weir__refuse(weir_status status, const char *format, ...) {
     return status;
 }
 
+/* The same, under the name that is public. */
+weir_status weir_refuse(weir_status status, const char *format, ...)
+    __attribute__((alias("weir__refuse")));
+
 WEIR__NOINLINE void weir__refuse_missing(const char *name) {
     weir__refuse(WEIR_INVALID, "%s must not be NULL", name);
 }
@@ -40,6 +44,10 @@ weir_status weir__check_text(const char *of, const char *option, const char *tex
                   : weir__refuse(WEIR_INVALID,
                                  "%s%s must have no control characters, got byte 0x%02x at %ld", of,
                                  option, (unsigned)(unsigned char)text[at], at);
+}
+
+void weir__refusal_clear(void) {
+    *sentence = '\0';
 }
 
 const char *weir_refusal(void) {

@@ -22,6 +22,13 @@ enum { WEIR__REFUSAL_BYTES = 256 };
 WEIR__PRINTF(2, 3)
 weir_status weir__refuse(weir_status status, const char *format, ...);
 
+/* Before user code is called that may say why: what is there then is its sentence. */
+void weir__refusal_clear(void);
+
+/* " (SENTENCE)", or nothing, for a log: three arguments of "%s%s%s". */
+#define WEIR__REFUSAL_ASIDE \
+    *weir_refusal() != '\0' ? " (" : "", weir_refusal(), *weir_refusal() != '\0' ? ")" : ""
+
 /* INVALID: "NAME must not be NULL". */
 void weir__refuse_missing(const char *name);
 

@@ -51,6 +51,7 @@ static weir_pulled open_sink(struct weir__crew *crew) {
         return WEIR_PULLED;
     }
     crew->tried = true;
+    weir__refusal_clear();
     weir_pulled answer =
         sink->open == NULL ? WEIR_PULLED : sound_answer(crew, "open", sink->open(crew->context));
     crew->opened = answer == WEIR_PULLED;
@@ -61,9 +62,9 @@ static weir_pulled open_sink(struct weir__crew *crew) {
 static void note_lost(struct weir__crew *crew, uint64_t child) {
     weir_pipeline *pipeline = crew->member->pipeline;
     if (weir__load_relaxed_u64(&crew->lost) == 0) {
-        weir__pipeline_log(pipeline, WEIR_LOG_WARNING,
-                           "sink %s of batcher %s is lost: it is opened again",
-                           sink_name(crew->bin->options.sink), crew->bin->name);
+        weir__pipeline_log(
+            pipeline, WEIR_LOG_WARNING, "sink %s of batcher %s is lost%s%s%s: it is opened again",
+            sink_name(crew->bin->options.sink), crew->bin->name, WEIR__REFUSAL_ASIDE);
     }
     weir__store_relaxed_u64(&crew->lost, child);
     crew->opened = false;
@@ -75,6 +76,7 @@ static weir_pulled write_to_sink(struct weir__crew *crew, weir_message *messages
     weir_pulled answer = open_sink(crew);
     crew->wrote = answer == WEIR_PULLED;
     if (crew->wrote) {
+        weir__refusal_clear();
         answer = sound_answer(crew, "write",
                               crew->bin->options.sink->write(crew->context, messages, count, info));
     }
@@ -83,9 +85,10 @@ static weir_pulled write_to_sink(struct weir__crew *crew, weir_message *messages
     }
     if (answer == WEIR_BROKEN && !crew->broken) {
         weir__pipeline_log(crew->member->pipeline, WEIR_LOG_ERROR,
-                           "sink %s of batcher %s is broken: %zu messages of a batch fail, and so "
-                           "do those of the next ones while it is",
-                           sink_name(crew->bin->options.sink), crew->bin->name, count);
+                           "sink %s of batcher %s is broken%s%s%s: %zu messages of a batch fail, "
+                           "and so do those of the next ones while it is",
+                           sink_name(crew->bin->options.sink), crew->bin->name, WEIR__REFUSAL_ASIDE,
+                           count);
     }
     crew->broken = answer == WEIR_BROKEN || (crew->broken && answer == WEIR_LOST);
     return answer;

@@ -19,7 +19,7 @@
 
 void weir__pipeline_log(const weir_pipeline *pipeline, weir_log_level level, const char *format,
                         ...) {
-    char text[256];
+    char text[576];
     int used = snprintf(text, sizeof text, "pipeline %s: ", pipeline->name);
     va_list arguments;
     va_start(arguments, format);

@@ -51,6 +51,7 @@
 #define WEIR__PIPELINE_SOURCE_H
 
 #include "base/attributes.h"
+#include "base/refusal.h"
 #include "base/rng.h"
 #include "memory/index.h"
 #include "os/thread.h"
@@ -224,11 +225,13 @@ static inline bool weir__source_has_ended(const weir_source *source) {
            weir__load_relaxed_u32(&source->gone) != 0;
 }
 
-/* Around each call of the driver's: an errand for the runtime, where that is on no worker. */
+/* Around each call of the driver's: an errand for the runtime, where that is on no worker.  A
+ * refusal that is there when it returns is the driver's, of why. */
 static inline void weir__driver_enter(const weir_source *source, struct weir__errand *errand) {
     if (weir__here == NULL) {
         weir__errand_begin(errand, source->quay.runtime, "driver");
     }
+    weir__refusal_clear();
 }
 static inline void weir__driver_leave(const struct weir__errand *errand) {
     if (weir__here == NULL) {

@@ -37,8 +37,8 @@ static uint64_t sooner(uint64_t one, uint64_t other) {
 /* ---- what is logged ------------------------------------------------------------- */
 
 void weir__source_log(const weir_source *source, weir_log_level level, const char *format, ...) {
-    char what[256];
-    char text[320];
+    char what[512];
+    char text[576];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
@@ -59,7 +59,7 @@ weir_pulled weir__source_said(const weir_source *source, const char *call, weir_
 void weir__source_broke(weir_source *source) {
     if (!source->broken) {
         source->broken = true;
-        weir__source_log(source, WEIR_LOG_ERROR, "its driver is broken");
+        weir__source_log(source, WEIR_LOG_ERROR, "its driver is broken%s%s%s", WEIR__REFUSAL_ASIDE);
     }
 }
 
@@ -88,9 +88,9 @@ void weir__source_lost(weir_source *source, const char *call) {
     if (!source->broken && !source->told_lost) {
         source->told_lost = true;
         weir__source_log(source, WEIR_LOG_WARNING,
-                         "driver %s is not connected: %s has said LOST; it is tried again in "
-                         "%" PRIu64 " ms",
-                         source->driver.name, call,
+                         "driver %s is not connected: %s has said LOST%s%s%s; it is tried again "
+                         "in %" PRIu64 " ms",
+                         source->driver.name, call, WEIR__REFUSAL_ASIDE,
                          (source->reopen_at - source->now_ns) / NS_IN_MS);
     }
 }

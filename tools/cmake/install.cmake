@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 #   find_package(weir 0.2)  then link weir::weir    (weirConfig.cmake)
-#   pkg-config --cflags --libs weir                 (weir.pc)
+#   find_package(weir 0.2 COMPONENTS nats)  and weir::nats, where it was built
+#   pkg-config --cflags --libs weir                 (weir.pc; weir-nats.pc and the like)
 
 include(CMakePackageConfigHelpers)
 set(weir_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/weir)
 
 install(DIRECTORY include/weir DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev
-        FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+        FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp"
+        PATTERN nats.h EXCLUDE PATTERN redis.h EXCLUDE PATTERN kafka.h EXCLUDE)
 install(TARGETS weir EXPORT weirTargets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT dev
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
@@ -33,3 +35,23 @@ endforeach()
 configure_file(tools/cmake/weir.pc.in ${PROJECT_BINARY_DIR}/weir.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/weir.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
+
+# Each connector that was built: its library and header in a component of its own.
+foreach(connector ${weir_connectors})
+    set(client ${weir_client_of_${connector}})
+    install(FILES include/weir/${connector}.h
+            DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weir COMPONENT ${connector}-dev)
+    install(TARGETS weir_${connector} EXPORT weir-${connector}Targets
+            LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${connector}
+                    NAMELINK_COMPONENT ${connector}-dev
+            ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${connector}-dev)
+    install(EXPORT weir-${connector}Targets NAMESPACE weir:: DESTINATION ${weir_cmake_dir}
+            COMPONENT ${connector}-dev)
+    configure_file(tools/cmake/weirComponent.cmake.in
+        ${PROJECT_BINARY_DIR}/weir-${connector}.cmake @ONLY)
+    configure_file(tools/cmake/connector.pc.in ${PROJECT_BINARY_DIR}/weir-${connector}.pc @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/weir-${connector}.cmake
+            DESTINATION ${weir_cmake_dir} COMPONENT ${connector}-dev)
+    install(FILES ${PROJECT_BINARY_DIR}/weir-${connector}.pc
+            DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT ${connector}-dev)
+endforeach()

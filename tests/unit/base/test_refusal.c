@@ -26,6 +26,12 @@ static void keeps_the_sentence(void **state) {
     assert_string_equal(weir_refusal(), "closing");
 }
 
+static void others_may_say_one(void **state) {
+    (void)state;
+    assert_int_equal(weir_refuse(WEIR_NO_MEMORY, "no memory for %d lines", 3), WEIR_NO_MEMORY);
+    assert_string_equal(weir_refusal(), "no memory for 3 lines");
+}
+
 static void may_quote_itself(void **state) {
     (void)state;
     weir__refuse(WEIR_INVALID, "no room");
@@ -85,6 +91,7 @@ static void names_are_of_one_line(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_at_first),          cmocka_unit_test(keeps_the_sentence),
+        cmocka_unit_test(others_may_say_one),
         cmocka_unit_test(may_quote_itself),        cmocka_unit_test(cuts_off_at_the_limit),
         cmocka_unit_test(each_thread_has_its_own), cmocka_unit_test(names_are_of_one_line),
     };

@@ -1,0 +1,211 @@
+// NATS JetStream: messages of a stream through a pipeline to a counting sink, acks included.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Question.  How much of what the bare client library does by hand, fetching so many and acking
+// each, is left when a pipeline stands between?  Messages of 64 and of 1,024 bytes, in batches of
+// 10, 100 and 1,000; a server of its own on loopback, the stream in memory.
+//
+// Prediction.  The server is what takes time, on the same cores; a pipeline asks ahead of what it
+// handles, which a fetch does not, so it is not behind at batches of 100 and more.
+//
+// Rows are ceiling/fetch,... (the client by hand) and weir/pipeline,...
+#include "race.h"
+#include "rows.h"
+
+extern "C" {
+#include "connect/engine.h"
+}
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <nats/nats.h>
+#include <string>
+#include <weir/nats.h>
+#include <weir/weir.h>
+
+namespace {
+
+struct engine server;
+std::string url;
+natsConnection *connection;
+jsCtx *jetstream;
+
+void must(bool done, const char *what) {
+    if (!done) {
+        std::fprintf(stderr, "engines_nats: %s: %s; %s\n", what, nats_GetLastError(nullptr),
+                     weir_refusal());
+        std::exit(1);
+    }
+}
+
+// A stream with so many messages, each with its number, and nobody who has had any.
+void fill(uint64_t count, size_t bytes) {
+    static const char *const subjects[] = {"jobs"};
+    std::string data(bytes, 'x');
+    jsStreamConfig config;
+    jsStreamConfig_Init(&config);
+    config.Name = "JOBS";
+    config.Subjects = const_cast<const char **>(subjects);
+    config.SubjectsLen = 1;
+    config.Storage = js_MemoryStorage;
+    js_DeleteStream(jetstream, "JOBS", nullptr, nullptr);
+    must(js_AddStream(nullptr, jetstream, &config, nullptr, nullptr) == NATS_OK, "stream");
+    for (uint64_t i = 0; i < count; i++) {
+        std::memcpy(&data[0], &i, sizeof i);
+        must(js_PublishAsync(jetstream, "jobs", data.data(), static_cast<int>(bytes), nullptr) ==
+                 NATS_OK,
+             "publish");
+    }
+    must(js_PublishAsyncComplete(jetstream, nullptr) == NATS_OK, "publishing");
+    jsConsumerConfig consumer;
+    jsConsumerConfig_Init(&consumer);
+    consumer.Durable = "worker";
+    consumer.AckPolicy = js_AckExplicit;
+    consumer.AckWait = WEIR_NATS_ACK_WAIT_DEFAULT;
+    consumer.MaxAckPending = 65536;
+    must(js_AddConsumer(nullptr, jetstream, "JOBS", &consumer, nullptr, nullptr) == NATS_OK,
+         "consumer");
+}
+
+uint64_t number_of(const void *data) {
+    uint64_t number;
+    std::memcpy(&number, data, sizeof number);
+    return number;
+}
+
+bool right(uint64_t count, uint64_t seen, uint64_t sum) {
+    return seen == count && sum == count * (count - 1) / 2;
+}
+
+// Waits until the server knows of every ack.
+bool all_acked() {
+    for (int tries = 0; tries < 2000; tries++) {
+        jsConsumerInfo *info = nullptr;
+        must(js_GetConsumerInfo(&info, jetstream, "JOBS", "worker", nullptr, nullptr) == NATS_OK,
+             "consumer's figures");
+        bool acked = info->NumAckPending == 0 && info->NumPending == 0;
+        jsConsumerInfo_Destroy(info);
+        if (acked) return true;
+        nats_Sleep(1);
+    }
+    return false;
+}
+
+rows::Outcome by_hand(uint64_t count, size_t bytes, int batch) {
+    natsSubscription *subscription = nullptr;
+    jsSubOptions options;
+    jsSubOptions_Init(&options);
+    options.Stream = "JOBS";
+    options.Consumer = "worker";
+    options.ManualAck = true;
+    fill(count, bytes);
+    must(js_PullSubscribe(&subscription, jetstream, "jobs", "worker", nullptr, &options, nullptr) ==
+             NATS_OK,
+         "pull subscription");
+    uint64_t seen = 0, sum = 0;
+    rows::Outcome outcome;
+    double began = race_clock_ns();
+    while (seen < count) {
+        natsMsgList list = {};
+        uint64_t left = count - seen;
+        int wanted = left < static_cast<uint64_t>(batch) ? static_cast<int>(left) : batch;
+        if (natsSubscription_Fetch(&list, subscription, wanted, 2000, nullptr) != NATS_OK) break;
+        for (int i = 0; i < list.Count; i++) {
+            sum += number_of(natsMsg_GetData(list.Msgs[i]));
+            natsMsg_Ack(list.Msgs[i], nullptr);
+        }
+        seen += static_cast<uint64_t>(list.Count);
+        natsMsgList_Destroy(&list);
+    }
+    natsConnection_Flush(connection);
+    outcome.nanoseconds = race_clock_ns() - began;
+    outcome.correct = right(count, seen, sum) && all_acked();
+    natsSubscription_Destroy(subscription);
+    return outcome;
+}
+
+// What the sink has seen; main waits for the last.
+struct Seen {
+    uint64_t sum = 0;
+    uint64_t wanted = 0;
+    std::atomic<uint64_t> count{0};
+};
+
+weir_outcome count_batch(void *context, weir_message *messages, size_t count,
+                         const weir_batch_info *) {
+    auto *seen = static_cast<Seen *>(context);
+    for (size_t i = 0; i < count; i++) seen->sum += number_of(messages[i].data.at);
+    seen->count.fetch_add(count);
+    return WEIR_MESSAGE_OK;
+}
+
+rows::Outcome by_pipeline(uint64_t count, size_t bytes, size_t batch) {
+    fill(count, bytes);
+    Seen seen;
+    weir_nats_source_options options = {};
+    options.server.url = url.c_str();
+    options.stream = "JOBS";
+    options.consumer = "worker";
+    weir_nats_source *source;
+    weir_runtime *runtime;
+    weir_pipeline *pipeline;
+    must(weir_nats_source_open(&options, &source) == WEIR_OK, "source");
+    must(weir_runtime_open(nullptr, &runtime) == WEIR_OK, "runtime");
+    weir_pipeline_batcher sink = {};
+    sink.name = "sink";
+    sink.size = batch;
+    sink.timeout_ns = 5000000;
+    sink.quick = true;
+    sink.handle_batch = count_batch;
+    void *contexts[] = {source};
+    weir_pipeline_options how = {};
+    how.context = &seen;
+    how.source = weir_nats_source_driver(source);
+    how.source_contexts = contexts;
+    how.source_count = 1;
+    how.batchers = &sink;
+    how.batcher_count = 1;
+    rows::Outcome outcome;
+    double began = race_clock_ns();
+    must(weir_pipeline_open(runtime, &how, &pipeline) == WEIR_OK, "pipeline");
+    weir_pipeline_stats stats = {};
+    for (uint64_t acked = 0; acked < count && race_clock_ns() - began < 20e9; acked = stats.acked) {
+        nats_Sleep(1);
+        weir_pipeline_read_stats(pipeline, &stats);
+    }
+    outcome.nanoseconds = race_clock_ns() - began;
+    outcome.correct = right(count, seen.count, seen.sum) && all_acked();
+    must(weir_pipeline_close(pipeline, nullptr) == WEIR_OK, "close");
+    must(weir_runtime_close(runtime, nullptr) == WEIR_OK, "close");
+    weir_nats_source_close(source);
+    return outcome;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    if (!engine_found(ENGINE_NATS)) return 0;
+    engine_start(&server, ENGINE_NATS, "");
+    url = "nats://127.0.0.1:" + std::to_string(server.port);
+    must(natsConnection_ConnectTo(&connection, url.c_str()) == NATS_OK, "connect");
+    must(natsConnection_JetStream(&jetstream, connection, nullptr) == NATS_OK, "JetStream");
+    for (size_t bytes : {64u, 1024u}) {
+        for (size_t batch : {10u, 100u, 1000u}) {
+            std::string name = "bytes:" + std::to_string(bytes) + ",batch:" + std::to_string(batch);
+            const uint64_t count = batch == 10 ? 5000 : 30000;
+            rows::add_fixed("ceiling/fetch/" + name, count, [=](uint64_t events) {
+                return by_hand(events, bytes, static_cast<int>(batch));
+            });
+            rows::add_fixed("weir/pipeline/" + name, count,
+                            [=](uint64_t events) { return by_pipeline(events, bytes, batch); });
+        }
+    }
+    int status = rows::run(argc, argv);
+    jsCtx_Destroy(jetstream);
+    natsConnection_Destroy(connection);
+    engine_end(&server);
+    nats_Close();
+    return status;
+}

@@ -1,0 +1,51 @@
+/*
+ * A connection to NATS servers, and what of a stream is made through it.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A connection that is lost is not mended by the client library: whoever has it is LOST, lets go of
+ * it and makes another, by weir's back-off.  So there is one place that decides, and nothing that
+ * was written before the loss is sent behind it.
+ */
+#ifndef WEIR__CONNECT_NATS_LINK_H
+#define WEIR__CONNECT_NATS_LINK_H
+
+#include "connect/nats/texts.h"
+
+#include <nats/nats.h>
+#include <weir/nats.h>
+
+enum { WEIR__NATS_SUBJECTS = 16, WEIR__NATS_SERVERS = 16, WEIR__NATS_MS = 1000000 };
+
+/* A stream that is made where it is not. */
+struct weir__nats_stream {
+    const char *name;
+    const char *subjects[WEIR__NATS_SUBJECTS];
+    size_t subject_count;
+    unsigned replicas;
+    bool in_memory;
+};
+
+/* Checks, and copies with its texts.  INVALID. */
+weir_status weir__nats_copy_server(struct weir__nats_texts *texts, const weir_nats_server *from,
+                                   weir_nats_server *to);
+weir_status weir__nats_copy_stream(struct weir__nats_texts *texts, const char *name,
+                                   const char *const *subjects, size_t count, unsigned replicas,
+                                   bool in_memory, struct weir__nats_stream *to);
+
+/* A name of a stream or consumer: INVALID where it is one that no server takes. */
+weir_status weir__nats_check_name(const char *what, const char *name);
+
+/*
+ * asap: each write leaves at once; else they are gathered, for up to a millisecond, or until a
+ * flush.
+ * Returns PULLED; LOST or BROKEN, with a sentence.
+ */
+weir_pulled weir__nats_connect(const weir_nats_server *server, bool asap, natsConnection **out);
+
+/* Refuses with what the client said, about what was tried: LOST. */
+weir_pulled weir__nats_lost(const char *tried, natsStatus said);
+
+/* Makes the stream if it is not there and there are subjects for it. */
+weir_pulled weir__nats_have_stream(jsCtx *stream, const struct weir__nats_stream *options);
+
+#endif

@@ -1,0 +1,279 @@
+/*
+ * The sink: batches are published to a stream, and confirmed.  See weir/nats.h.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A batch is published message by message, without waiting; then its confirmations are waited for.
+ * Errors come on the client's thread, before its message counts as confirmed.  It is found by its
+ * address, under the lock, from the newest back: one that was confirmed and freed may have had the
+ * same.  What is not confirmed in time is taken back, and the whole batch is written again.
+ */
+#include "connect/nats/link.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LIMIT_OF_MESSAGE = 10054 }; /* JSStreamMessageExceedsMaximumErr */
+
+struct weir_nats_sink {
+    weir_sink table;
+    struct weir__nats_texts texts;
+    weir_nats_sink_options options;
+    struct weir__nats_stream stream;
+    natsConnection *connection;
+    jsCtx *jetstream;
+    pthread_mutex_t lock;
+    /* Under the lock: the batch that is being written. */
+    weir_message *messages;
+    natsMsg **published; /* NULL: never was */
+    size_t count;
+    size_t room;
+};
+
+/* ---- what was refused ---------------------------------------------------------------- */
+
+/* Its fault, or the server's, or nobody's. */
+static weir_outcome outcome_of(natsStatus said, jsErrCode code) {
+    return said == NATS_MAX_PAYLOAD || (int)code == LIMIT_OF_MESSAGE ? WEIR_MESSAGE_DEAD
+                                                                     : WEIR_MESSAGE_RETRY;
+}
+
+static void refuse(weir_message *message, natsStatus said, jsErrCode code) {
+    message->outcome = (uint8_t)outcome_of(said, code);
+    message->reason = code != 0 ? (int32_t)code : (int32_t)said;
+}
+
+/* On the client's thread. */
+static void hear_error(jsCtx *jetstream, jsPubAckErr *error, void *context) {
+    weir_nats_sink *sink = context;
+    (void)jetstream;
+    pthread_mutex_lock(&sink->lock);
+    size_t place = sink->count;
+    while (place > 0 && sink->published[place - 1] != error->Msg) {
+        place--;
+    }
+    if (place > 0) {
+        refuse(&sink->messages[place - 1], error->Err, error->ErrCode);
+    }
+    pthread_mutex_unlock(&sink->lock);
+}
+
+/* ---- open and close ------------------------------------------------------------------ */
+
+static void close_sink(void *context) {
+    weir_nats_sink *sink = context;
+    jsCtx_Destroy(sink->jetstream);
+    natsConnection_Destroy(sink->connection);
+    sink->jetstream = NULL;
+    sink->connection = NULL;
+}
+
+static weir_pulled open_sink(void *context) {
+    weir_nats_sink *sink = context;
+    jsOptions options;
+    close_sink(sink);
+    weir_pulled pulled = weir__nats_connect(&sink->options.server, false, &sink->connection);
+    if (pulled != WEIR_PULLED) {
+        return pulled;
+    }
+    jsOptions_Init(&options);
+    options.Wait = (int64_t)(sink->options.server.timeout_ns / WEIR__NATS_MS);
+    options.PublishAsync.ErrHandler = hear_error;
+    options.PublishAsync.ErrHandlerClosure = sink;
+    natsStatus said = natsConnection_JetStream(&sink->jetstream, sink->connection, &options);
+    pulled = said != NATS_OK             ? weir__nats_lost("JetStream", said)
+             : sink->stream.name == NULL ? WEIR_PULLED
+                                         : weir__nats_have_stream(sink->jetstream, &sink->stream);
+    if (pulled != WEIR_PULLED) {
+        close_sink(sink);
+    }
+    return pulled;
+}
+
+/* ---- writing -------------------------------------------------------------------------- */
+
+static bool name_message(const weir_nats_sink *sink, const weir_message *message,
+                         char subject[WEIR_NATS_SUBJECT_BYTES], char id[WEIR_NATS_SUBJECT_BYTES]) {
+    const weir_nats_sink_options *options = &sink->options;
+    *id = '\0';
+    if (options->subject_of == NULL) {
+        snprintf(subject, WEIR_NATS_SUBJECT_BYTES, "%s", options->subject);
+    } else if (options->subject_of(options->context, message, subject, WEIR_NATS_SUBJECT_BYTES)) {
+        return false;
+    }
+    return options->id_of == NULL ||
+           options->id_of(options->context, message, id, WEIR_NATS_SUBJECT_BYTES) == 0;
+}
+
+static natsStatus publish(weir_nats_sink *sink, size_t number) {
+    char subject[WEIR_NATS_SUBJECT_BYTES], id[WEIR_NATS_SUBJECT_BYTES];
+    weir_message *message = &sink->messages[number];
+    natsMsg *made = NULL;
+    jsPubOptions options;
+    if (!name_message(sink, message, subject, id)) {
+        message->outcome = WEIR_MESSAGE_FAILED;
+        return NATS_OK;
+    }
+    if (message->data.count > INT_MAX ||
+        (int64_t)message->data.count > natsConnection_GetMaxPayload(sink->connection)) {
+        refuse(message, NATS_MAX_PAYLOAD, 0);
+        return NATS_OK;
+    }
+    natsStatus said =
+        natsMsg_Create(&made, subject, NULL, message->data.at, (int)message->data.count);
+    if (said != NATS_OK) {
+        refuse(message, said, 0);
+        return said == NATS_NO_MEMORY ? said : NATS_OK;
+    }
+    jsPubOptions_Init(&options);
+    options.MsgId = *id == '\0' ? NULL : id;
+    pthread_mutex_lock(&sink->lock);
+    sink->published[number] = made;
+    pthread_mutex_unlock(&sink->lock);
+    said = js_PublishMsgAsync(sink->jetstream, &made, &options);
+    natsMsg_Destroy(made); /* none, where it was taken */
+    return said;
+}
+
+/* What is not confirmed belongs to nobody any more: errors of it are of no batch. */
+static void take_back(weir_nats_sink *sink) {
+    natsMsgList pending = {0};
+    if (js_PublishAsyncGetPendingList(&pending, sink->jetstream) == NATS_OK) {
+        natsMsgList_Destroy(&pending);
+    }
+}
+
+static weir_pulled confirm(weir_nats_sink *sink) {
+    jsPubOptions options;
+    jsPubOptions_Init(&options);
+    options.MaxWait = (int64_t)(sink->options.confirm_ns / WEIR__NATS_MS);
+    natsStatus said = natsConnection_FlushTimeout(sink->connection, options.MaxWait);
+    if (said == NATS_OK) {
+        said = js_PublishAsyncComplete(sink->jetstream, &options);
+    }
+    if (said == NATS_OK) {
+        return WEIR_PULLED;
+    }
+    take_back(sink);
+    return weir__nats_lost("confirmations of what was published", said);
+}
+
+static bool make_room(weir_nats_sink *sink, size_t count) {
+    if (count > sink->room) {
+        natsMsg **larger = realloc(sink->published, count * sizeof(natsMsg *));
+        if (larger == NULL) {
+            return false;
+        }
+        sink->published = larger;
+        sink->room = count;
+    }
+    memset(sink->published, 0, count * sizeof(natsMsg *));
+    return true;
+}
+
+static void set_batch(weir_nats_sink *sink, weir_message *messages, size_t count) {
+    pthread_mutex_lock(&sink->lock);
+    sink->messages = messages;
+    sink->count = count;
+    pthread_mutex_unlock(&sink->lock);
+}
+
+static weir_pulled write_batch(void *context, weir_message *messages, size_t count,
+                               const weir_batch_info *batch) {
+    weir_nats_sink *sink = context;
+    natsStatus said = NATS_OK;
+    (void)batch;
+    if (!make_room(sink, count)) {
+        weir_refuse(WEIR_NO_MEMORY, "nats: no memory for a batch of %zu", count);
+        return WEIR_LOST;
+    }
+    set_batch(sink, messages, count);
+    for (size_t i = 0; i < count && said == NATS_OK; i++) {
+        said = publish(sink, i);
+    }
+    weir_pulled pulled = WEIR_PULLED;
+    if (said == NATS_OK) {
+        pulled = confirm(sink);
+    } else {
+        take_back(sink);
+        pulled = weir__nats_lost("publishing", said);
+    }
+    set_batch(sink, NULL, 0);
+    return pulled;
+}
+
+/* ---- options ------------------------------------------------------------------------ */
+
+static weir_status copy_sink_options(weir_nats_sink *sink, const weir_nats_sink_options *from) {
+    weir_nats_sink_options *to = &sink->options;
+    if ((from->subject == NULL) == (from->subject_of == NULL)) {
+        return weir_refuse(WEIR_INVALID, "one of subject and subject_of must be given");
+    }
+    if (from->subject != NULL && strlen(from->subject) >= WEIR_NATS_SUBJECT_BYTES) {
+        return weir_refuse(WEIR_INVALID, "subject must have at most %d characters, got %zu",
+                           WEIR_NATS_SUBJECT_BYTES - 1, strlen(from->subject));
+    }
+    if (from->subject != NULL &&
+        (*from->subject == '\0' || strpbrk(from->subject, "*> \t\r\n") != NULL)) {
+        return weir_refuse(WEIR_INVALID, "subject must be without *, > and blanks, got \"%s\"",
+                           from->subject);
+    }
+    if (from->confirm_ns != 0 && from->confirm_ns < WEIR__NATS_MS) {
+        return weir_refuse(WEIR_INVALID, "confirm_ns must be at least 1000000, got %" PRIu64,
+                           from->confirm_ns);
+    }
+    *to = *from;
+    weir_status status = weir__nats_copy_server(&sink->texts, &from->server, &to->server);
+    if (status == WEIR_OK && (from->stream != NULL || from->subject_count > 0)) {
+        status =
+            weir__nats_copy_stream(&sink->texts, from->stream, from->subjects, from->subject_count,
+                                   from->replicas, from->in_memory, &sink->stream);
+    }
+    to->subject = weir__nats_text(&sink->texts, from->subject);
+    to->confirm_ns = from->confirm_ns != 0 ? from->confirm_ns : WEIR_NATS_CONFIRM_DEFAULT;
+    if (status == WEIR_OK && sink->texts.failed) {
+        status = weir_refuse(WEIR_NO_MEMORY, "no memory for the options of a sink of nats");
+    }
+    return status;
+}
+
+weir_status weir_nats_sink_open(const weir_nats_sink_options *options, weir_nats_sink **out) {
+    if (options == NULL || out == NULL) {
+        return weir_refuse(WEIR_INVALID, "%s must not be NULL",
+                           options == NULL ? "options" : "out");
+    }
+    weir_nats_sink *sink = calloc(1, sizeof *sink);
+    if (sink == NULL) {
+        return weir_refuse(WEIR_NO_MEMORY, "no memory for a sink of nats");
+    }
+    pthread_mutex_init(&sink->lock, NULL);
+    weir_status status = copy_sink_options(sink, options);
+    if (status != WEIR_OK) {
+        weir_nats_sink_close(sink);
+        return status;
+    }
+    sink->table = (weir_sink){.name = "nats",
+                              .idempotent = options->id_of != NULL,
+                              .open = open_sink,
+                              .write = write_batch,
+                              .close = close_sink};
+    *out = sink;
+    return WEIR_OK;
+}
+
+const weir_sink *weir_nats_sink_table(const weir_nats_sink *sink) {
+    return &sink->table;
+}
+
+void weir_nats_sink_close(weir_nats_sink *sink) {
+    if (sink != NULL) {
+        close_sink(sink);
+        weir__nats_texts_free(&sink->texts);
+        pthread_mutex_destroy(&sink->lock);
+        free(sink->published);
+        free(sink);
+    }
+}

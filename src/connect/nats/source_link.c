@@ -1,0 +1,88 @@
+/*
+ * A source's connections: made together, and let go of together.  See source.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "connect/nats/source.h"
+
+#include <stdio.h>
+
+bool weir__nats_connected(const weir_nats_source *source) {
+    return natsConnection_Status(source->asking) == NATS_CONN_STATUS_CONNECTED &&
+           natsConnection_Status(source->telling) == NATS_CONN_STATUS_CONNECTED;
+}
+
+weir_pulled weir__nats_away(const weir_nats_source *source) {
+    const char *why = "";
+    natsConnection *gone = natsConnection_Status(source->asking) == NATS_CONN_STATUS_CONNECTED
+                               ? source->telling
+                               : source->asking;
+    natsConnection_GetLastError(gone, &why);
+    weir_refuse(WEIR_SYSTEM, "nats: the connection to %s is lost%s%s", source->options.server.url,
+                why != NULL && *why != '\0' ? ": " : "", why != NULL ? why : "");
+    return WEIR_LOST;
+}
+
+/* What has come and was not taken goes to others at once. */
+static void give_back(weir_nats_source *source) {
+    natsStatus said;
+    natsMsg *message;
+    while ((message = weir__nats_next(source, 0, &said)) != NULL) {
+        if (!weir__nats_is_status(message) && source->telling != NULL) {
+            weir__nats_tell(source, message, "-NAK");
+        }
+        natsMsg_Destroy(message);
+    }
+    if (source->telling != NULL &&
+        natsConnection_Status(source->telling) == NATS_CONN_STATUS_CONNECTED) {
+        natsConnection_FlushTimeout(source->telling,
+                                    weir__nats_in_ms(source->options.server.timeout_ns));
+    }
+}
+
+void weir__nats_let_go(void *context) {
+    weir_nats_source *source = context;
+    if (source->incoming != NULL) {
+        natsSubscription_Unsubscribe(source->incoming);
+        give_back(source);
+        natsSubscription_Destroy(source->incoming);
+        source->incoming = NULL;
+    }
+    natsInbox_Destroy(source->inbox);
+    source->inbox = NULL;
+    natsConnection_Destroy(source->asking);
+    natsConnection_Destroy(source->telling);
+    source->asking = source->telling = NULL;
+    weir__nats_asks_clear(&source->asks);
+}
+
+static weir_pulled listen_for(weir_nats_source *source) {
+    char subject[WEIR__NATS_INBOX_BYTES];
+    natsStatus said = natsInbox_Create(&source->inbox);
+    if (said == NATS_OK) {
+        snprintf(subject, sizeof subject, "%s.*", source->inbox);
+        said = natsConnection_SubscribeSync(&source->incoming, source->asking, subject);
+    }
+    if (said == NATS_OK) {
+        said = natsSubscription_SetPendingLimits(source->incoming, -1, -1);
+    }
+    return said == NATS_OK ? WEIR_PULLED : weir__nats_lost("its inbox", said);
+}
+
+weir_pulled weir__nats_open_source(void *context) {
+    weir_nats_source *source = context;
+    weir__nats_let_go(source);
+    weir_pulled pulled = weir__nats_connect(&source->options.server, false, &source->telling);
+    if (pulled == WEIR_PULLED) {
+        pulled = weir__nats_have_consumer(source);
+    }
+    if (pulled == WEIR_PULLED) {
+        pulled = weir__nats_connect(&source->options.server, true, &source->asking);
+    }
+    if (pulled == WEIR_PULLED) {
+        pulled = listen_for(source);
+    }
+    if (pulled != WEIR_PULLED) {
+        weir__nats_let_go(source);
+    }
+    return pulled;
+}

@@ -1,0 +1,328 @@
+/*
+ * Goal: what a sink says is stored is in the stream, whatever happens to the server meanwhile; with
+ * ids once; what the server will not take is named.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Method: numbered messages are pushed into a pipeline whose batcher has the sink; the stream is
+ * read back by its sequences, into the tally.
+ */
+#include "connect/engine.h"
+#include "connect/proxy.h"
+#include "connect/tally.h"
+#include "support/cmocka.h"
+
+#include <nats/nats.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <weir/nats.h>
+#include <weir/weir.h>
+
+#define MS UINT64_C(1000000)
+#define S  (1000 * MS)
+
+enum { FEW = 300, MANY = 8000 };
+
+static const char *const out[] = {"out.>"};
+static struct engine server;
+static char url[64];
+
+/* ---- the stream, read back ------------------------------------------------------------- */
+
+struct client {
+    natsConnection *connection;
+    jsCtx *jetstream;
+};
+
+static void connect_client(struct client *client) {
+    jsOptions options;
+    jsOptions_Init(&options);
+    options.Wait = 5000;
+    assert_int_equal(natsConnection_ConnectTo(&client->connection, url), NATS_OK);
+    assert_int_equal(natsConnection_JetStream(&client->jetstream, client->connection, &options),
+                     NATS_OK);
+}
+
+static void disconnect_client(struct client *client) {
+    jsCtx_Destroy(client->jetstream);
+    natsConnection_Destroy(client->connection);
+}
+
+static void delete_stream(void) {
+    struct client client;
+    connect_client(&client);
+    js_DeleteStream(client.jetstream, "OUT", NULL, NULL);
+    disconnect_client(&client);
+}
+
+/* Notes each message of the stream; returns how many there are. */
+static uint64_t read_stream(size_t count) {
+    struct client client;
+    jsStreamInfo *info = NULL;
+    connect_client(&client);
+    tally_begin(count);
+    assert_int_equal(js_GetStreamInfo(&info, client.jetstream, "OUT", NULL, NULL), NATS_OK);
+    const uint64_t first = info->State.FirstSeq, last = info->State.LastSeq;
+    jsStreamInfo_Destroy(info);
+    for (uint64_t i = first; i <= last; i++) {
+        natsMsg *message = NULL;
+        assert_int_equal(js_GetMsg(&message, client.jetstream, "OUT", i, NULL, NULL), NATS_OK);
+        const weir_message as = {
+            .data = {natsMsg_GetData(message), (uint32_t)natsMsg_GetDataLength(message), 0}};
+        tally_note(tally_number(&as));
+        natsMsg_Destroy(message);
+    }
+    disconnect_client(&client);
+    return last + 1 - first;
+}
+
+/* ---- the pipeline that is tried --------------------------------------------------------- */
+
+struct trial {
+    weir_nats_sink *sink;
+    weir_runtime *runtime;
+    weir_pipeline *pipeline;
+    weir_pipeline_stats stats;
+};
+
+static unsigned lost_logs;
+
+static void count_log(void *context, weir_log_level level, const char *text) {
+    (void)context, (void)level;
+    if (strstr(text, "is lost (nats: ") != NULL) {
+        __atomic_fetch_add(&lost_logs, 1, __ATOMIC_RELAXED);
+    }
+    if (getenv("WEIR_SHOW_LOG") != NULL) {
+        fprintf(stderr, "%s\n", text);
+    }
+}
+
+static bool has_lost(void *context) {
+    (void)context;
+    return __atomic_load_n(&lost_logs, __ATOMIC_RELAXED) > 0;
+}
+
+static int subject_of(void *context, const weir_message *message, char *subject, size_t room) {
+    (void)context;
+    snprintf(subject, room, "out.%zu", tally_number(message) % 5);
+    return 0;
+}
+
+static int id_of(void *context, const weir_message *message, char *id, size_t room) {
+    (void)context;
+    snprintf(id, room, "m%zu", tally_number(message));
+    return 0;
+}
+
+static weir_nats_sink_options usual(const char *address) {
+    return (weir_nats_sink_options){.server = {.url = address, .timeout_ns = 500 * MS},
+                                    .subject_of = subject_of,
+                                    .id_of = id_of,
+                                    .stream = "OUT",
+                                    .subjects = out,
+                                    .subject_count = 1,
+                                    .confirm_ns = 500 * MS};
+}
+
+static void begin(struct trial *trial, const weir_nats_sink_options *options) {
+    assert_int_equal(weir_nats_sink_open(options, &trial->sink), WEIR_OK);
+    assert_int_equal(
+        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = count_log}, &trial->runtime),
+        WEIR_OK);
+    const weir_pipeline_batcher batcher = {.name = "out",
+                                           .size = 200,
+                                           .timeout_ns = 20 * MS,
+                                           .sink = weir_nats_sink_table(trial->sink),
+                                           .sink_contexts = (void *[]){trial->sink},
+                                           .retry = {.tries = 2, .delay = {.first_ns = 50 * MS}}};
+    lost_logs = 0;
+    assert_int_equal(weir_pipeline_open(trial->runtime,
+                                        &(weir_pipeline_options){.processors = {.count = 1},
+                                                                 .batchers = &batcher,
+                                                                 .batcher_count = 1,
+                                                                 .shutdown_ns = 20 * S},
+                                        &trial->pipeline),
+                     WEIR_OK);
+}
+
+static void push(struct trial *trial, size_t first, size_t count) {
+    char texts[100][32];
+    weir_message messages[100];
+    for (size_t done = 0; done < count;) {
+        size_t some = count - done < 100 ? count - done : 100;
+        for (size_t i = 0; i < some; i++) {
+            int length = snprintf(texts[i], sizeof texts[i], "%zu ", first + done + i);
+            messages[i] = (weir_message){.data = {texts[i], (uint32_t)length, 0}};
+        }
+        weir_status status = weir_pipeline_push(trial->pipeline, messages, some);
+        assert_true(status == WEIR_OK || status == WEIR_FULL);
+        done += status == WEIR_OK ? some : 0;
+        if (status == WEIR_FULL) {
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+    }
+}
+
+static void end(struct trial *trial) {
+    assert_int_equal(weir_pipeline_close(trial->pipeline, &trial->stats), WEIR_OK);
+    assert_int_equal(weir_runtime_close(trial->runtime, NULL), WEIR_OK);
+    weir_nats_sink_close(trial->sink);
+}
+
+/* ---- what is tried ---------------------------------------------------------------------- */
+
+static void stores_all_once(void **state) {
+    struct trial trial;
+    const weir_nats_sink_options options = usual(url);
+    (void)state;
+    delete_stream();
+    begin(&trial, &options);
+    assert_true(weir_nats_sink_table(trial.sink)->idempotent);
+    push(&trial, 0, MANY);
+    end(&trial);
+    assert_int_equal(trial.stats.done, MANY);
+    assert_int_equal(read_stream(MANY), MANY);
+    tally_check();
+}
+
+static void waits_for_a_server(void **state) {
+    struct trial trial;
+    const weir_nats_sink_options options = usual(url);
+    (void)state;
+    delete_stream();
+    engine_kill(&server, SIGKILL);
+    begin(&trial, &options);
+    push(&trial, 0, FEW);
+    assert_true(tally_until(has_lost, NULL, 10));
+    engine_again(&server);
+    end(&trial);
+    assert_int_equal(trial.stats.done, FEW);
+    assert_int_equal(read_stream(FEW), FEW);
+    tally_check();
+}
+
+static void outlives_a_crash_of_the_server(void **state) {
+    struct trial trial;
+    const weir_nats_sink_options options = usual(url);
+    (void)state;
+    delete_stream();
+    begin(&trial, &options);
+    for (size_t i = 0; i < 4; i++) {
+        push(&trial, i * MANY / 4, MANY / 4);
+        engine_kill(&server, SIGKILL);
+        engine_again(&server);
+    }
+    end(&trial);
+    assert_int_equal(trial.stats.done, MANY);
+    read_stream(MANY);
+    tally_check();
+}
+
+/* The server stores, and its confirmations are lost: by their ids they are not stored again. */
+static void stores_once_though_confirmations_are_lost(void **state) {
+    struct trial trial;
+    char through[64];
+    proxy *between = proxy_start(server.port);
+    snprintf(through, sizeof through, "nats://127.0.0.1:%u", proxy_port(between));
+    const weir_nats_sink_options options = usual(through);
+    (void)state;
+    delete_stream();
+    begin(&trial, &options);
+    push(&trial, 0, FEW);
+    for (int i = 0; i < 6; i++) {
+        proxy_cut_behind(between, 20000);
+        push(&trial, FEW + (size_t)i * FEW, FEW);
+        nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
+        proxy_cut(between, false);
+    }
+    end(&trial);
+    proxy_end(between);
+    assert_int_equal(trial.stats.done, 7 * FEW);
+    assert_int_equal(read_stream(7 * FEW), 7 * FEW);
+    tally_check();
+}
+
+static void names_what_is_too_large(void **state) {
+    struct trial trial;
+    const weir_nats_sink_options options = usual(url);
+    char *large = malloc(2 * 1024 * 1024);
+    weir_outcome outcomes[3];
+    (void)state;
+    memset(large, '1', 2 * 1024 * 1024);
+    delete_stream();
+    begin(&trial, &options);
+    const weir_message messages[3] = {
+        {.data = {"0 ", 2, 0}}, {.data = {large, 2 * 1024 * 1024, 0}}, {.data = {"1 ", 2, 0}}};
+    assert_int_equal(weir_pipeline_test(trial.pipeline, messages, 3, 10 * S, outcomes), WEIR_OK);
+    end(&trial);
+    free(large);
+    assert_int_equal(outcomes[0], WEIR_MESSAGE_OK);
+    assert_int_equal(outcomes[1], WEIR_MESSAGE_DEAD);
+    assert_int_equal(outcomes[2], WEIR_MESSAGE_OK);
+    assert_int_equal(read_stream(2), 2);
+    tally_check();
+}
+
+static void gives_back_what_no_stream_takes(void **state) {
+    struct trial trial;
+    const weir_nats_sink_options options = {.server = {.url = url}, .subject = "nowhere.at.all"};
+    weir_outcome outcome;
+    (void)state;
+    begin(&trial, &options);
+    const weir_message message = {.data = {"0 ", 2, 0}};
+    assert_int_equal(weir_pipeline_test(trial.pipeline, &message, 1, 10 * S, &outcome), WEIR_OK);
+    end(&trial);
+    assert_int_equal(outcome, WEIR_MESSAGE_NAK);
+}
+
+static void refuses_bad_options(void **state) {
+    static const struct {
+        weir_nats_sink_options options;
+        const char *says;
+    } rows[] = {
+        {{.subject = NULL}, "one of subject and subject_of"},
+        {{.subject = "a", .subject_of = subject_of}, "one of subject and subject_of"},
+        {{.subject = "a.*"}, "subject must be without"},
+        {{.subject = "a", .confirm_ns = 1}, "confirm_ns must be at least 1000000, got 1"},
+        {{.subject = "a", .stream = "S", .subject_count = 1}, "subject_count must be 0"},
+        {{.subject = "a", .server = {.token = "t", .user = "u", .password = "p"}}, "server.token"},
+    };
+    weir_nats_sink *sink = NULL;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(weir_nats_sink_open(&rows[i].options, &sink), WEIR_INVALID);
+        assert_non_null(strstr(weir_refusal(), rows[i].says));
+        assert_null(sink);
+    }
+    weir_nats_sink_close(NULL);
+}
+
+static int start_server(void **state) {
+    (void)state;
+    engine_start(&server, ENGINE_NATS, "");
+    snprintf(url, sizeof url, "nats://127.0.0.1:%u", server.port);
+    return 0;
+}
+
+static int end_server(void **state) {
+    (void)state;
+    engine_end(&server);
+    nats_Close();
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_bad_options),
+        cmocka_unit_test(stores_all_once),
+        cmocka_unit_test(waits_for_a_server),
+        cmocka_unit_test(outlives_a_crash_of_the_server),
+        cmocka_unit_test(stores_once_though_confirmations_are_lost),
+        cmocka_unit_test(names_what_is_too_large),
+        cmocka_unit_test(gives_back_what_no_stream_takes),
+    };
+    return engine_found(ENGINE_NATS) ? cmocka_run_group_tests(tests, start_server, end_server)
+                                     : ENGINE_SKIPPED;
+}

@@ -1,0 +1,470 @@
+/*
+ * Goal: what a stream of JetStream has is pulled by demand, and settled as each message says:
+ * acked, given back with a delay, ended; whatever happens to the server and the connection.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Method: pipelines with threads against a server of the test's own, directly or by a proxy; all
+ * messages have numbers, and the consumer's own figures say what the server knows of.
+ */
+#include "connect/engine.h"
+#include "connect/proxy.h"
+#include "connect/tally.h"
+#include "support/cmocka.h"
+
+#include <inttypes.h>
+#include <nats/nats.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <weir/nats.h>
+#include <weir/weir.h>
+
+#define MS UINT64_C(1000000)
+#define S  (1000 * MS)
+
+enum { FEW = 500, MANY = 20000 };
+
+static struct engine server;
+static char url[64];
+
+/* ---- the test's own client ----------------------------------------------------------- */
+
+static natsConnection *connection;
+static jsCtx *jetstream;
+
+static void connect_client(void) {
+    jsOptions options;
+    jsOptions_Init(&options);
+    options.Wait = 5000;
+    assert_int_equal(natsConnection_ConnectTo(&connection, url), NATS_OK);
+    assert_int_equal(natsConnection_JetStream(&jetstream, connection, &options), NATS_OK);
+}
+
+static void disconnect_client(void) {
+    jsCtx_Destroy(jetstream);
+    natsConnection_Destroy(connection);
+    jetstream = NULL;
+    connection = NULL;
+}
+
+static void make_stream(const char *name) {
+    jsStreamConfig config;
+    jsStreamConfig_Init(&config);
+    config.Name = name;
+    config.Subjects = (const char *[]){"jobs.>"};
+    config.SubjectsLen = 1;
+    js_DeleteStream(jetstream, name, NULL, NULL);
+    assert_int_equal(js_AddStream(NULL, jetstream, &config, NULL, NULL), NATS_OK);
+}
+
+/* `count` messages from `first` on, each with its number and some more. */
+static void publish(size_t first, size_t count, size_t bytes) {
+    char *text = calloc(1, bytes + 32), subject[32];
+    for (size_t i = first; i < first + count; i++) {
+        int length = snprintf(text, 32, "%zu ", i);
+        memset(text + length, 'x', bytes);
+        snprintf(subject, sizeof subject, "jobs.%zu", i % 7);
+        assert_int_equal(js_PublishAsync(jetstream, subject, text, length + (int)bytes, NULL),
+                         NATS_OK);
+    }
+    jsPubOptions options;
+    jsPubOptions_Init(&options);
+    options.MaxWait = 20000;
+    assert_int_equal(js_PublishAsyncComplete(jetstream, &options), NATS_OK);
+    free(text);
+}
+
+/* What the server knows: delivered and not acked, and not delivered yet. */
+static void read_consumer(uint64_t *not_acked, uint64_t *waiting) {
+    jsConsumerInfo *info = NULL;
+    assert_int_equal(js_GetConsumerInfo(&info, jetstream, "JOBS", "worker", NULL, NULL), NATS_OK);
+    *not_acked = (uint64_t)info->NumAckPending;
+    *waiting = info->NumPending;
+    jsConsumerInfo_Destroy(info);
+}
+
+static bool all_acked(void *context) {
+    uint64_t not_acked, waiting;
+    (void)context;
+    read_consumer(&not_acked, &waiting);
+    return not_acked == 0 && waiting == 0;
+}
+
+/* ---- the pipeline that is tried -------------------------------------------------------- */
+
+struct trial {
+    weir_nats_source *source;
+    weir_runtime *runtime;
+    weir_pipeline *pipeline;
+    weir_pipeline_stats stats;
+};
+
+static weir_outcome (*handle)(size_t number, const weir_message *message);
+static char last_log[16][512];
+static unsigned logs;
+
+static weir_outcome handle_message(void *context, weir_work *work, weir_message *message) {
+    size_t number = tally_number(message);
+    (void)context, (void)work;
+    weir_outcome outcome = handle == NULL ? WEIR_MESSAGE_OK : handle(number, message);
+    if (outcome == WEIR_MESSAGE_OK) {
+        tally_note(number);
+    }
+    return outcome;
+}
+
+static void keep_log(void *context, weir_log_level level, const char *text) {
+    (void)context, (void)level;
+    unsigned place = __atomic_fetch_add(&logs, 1, __ATOMIC_RELAXED) % 16;
+    snprintf(last_log[place], sizeof last_log[place], "%s", text);
+    if (getenv("WEIR_SHOW_LOG") != NULL) {
+        fprintf(stderr, "%s\n", text);
+    }
+}
+
+static bool has_logged(void *text) {
+    for (unsigned i = 0; i < 16; i++) {
+        if (strstr(last_log[i], text) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void begin(struct trial *trial, const weir_nats_source_options *options, size_t outstanding,
+                  size_t bytes) {
+    memset(last_log, 0, sizeof last_log);
+    assert_int_equal(weir_nats_source_open(options, &trial->source), WEIR_OK);
+    assert_int_equal(
+        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = keep_log}, &trial->runtime),
+        WEIR_OK);
+    assert_int_equal(
+        weir_pipeline_open(
+            trial->runtime,
+            &(weir_pipeline_options){.source = weir_nats_source_driver(trial->source),
+                                     .source_contexts = (void *[]){trial->source},
+                                     .source_count = 1,
+                                     .max_outstanding = outstanding,
+                                     .max_outstanding_bytes = bytes,
+                                     .shutdown_ns = 2 * S,
+                                     .processors = {.count = 2, .handle_message = handle_message}},
+            &trial->pipeline),
+        WEIR_OK);
+}
+
+static void end(struct trial *trial) {
+    assert_int_equal(weir_pipeline_close(trial->pipeline, &trial->stats), WEIR_OK);
+    assert_int_equal(weir_runtime_close(trial->runtime, NULL), WEIR_OK);
+    weir_nats_source_close(trial->source);
+    handle = NULL;
+}
+
+static weir_nats_source_options options_at(const char *address) {
+    return (weir_nats_source_options){
+        .server = {.url = address}, .stream = "JOBS", .consumer = "worker", .ack_wait_ns = 2 * S};
+}
+
+/* ---- the usual ------------------------------------------------------------------------ */
+
+static void pulls_and_acks_all(void **state) {
+    struct trial trial;
+    const weir_nats_source_options options = options_at(url);
+    (void)state;
+    make_stream("JOBS");
+    publish(0, MANY, 20);
+    tally_begin(MANY);
+    begin(&trial, &options, 0, 0);
+    assert_true(tally_wait(20));
+    assert_true(tally_until(all_acked, NULL, 10));
+    end(&trial);
+    tally_check();
+    assert_int_equal(tally_again(), 0);
+    assert_int_equal(trial.stats.acked, MANY);
+}
+
+static void bounds_bytes_and_takes_large_ones(void **state) {
+    struct trial trial;
+    const weir_nats_source_options options = options_at(url);
+    (void)state;
+    make_stream("JOBS");
+    publish(0, 20, 100);
+    publish(20, 5, 200000); /* each larger than all that may be out */
+    publish(25, 20, 100);
+    tally_begin(45);
+    begin(&trial, &options, 0, 50000);
+    assert_true(tally_wait(20));
+    assert_true(tally_until(all_acked, NULL, 10));
+    end(&trial);
+    tally_check();
+}
+
+static weir_outcome key_and_time(size_t number, const weir_message *message) {
+    char subject[32];
+    int length = snprintf(subject, sizeof subject, "jobs.%zu", number % 7);
+    bool right = message->key.count == (uint32_t)length &&
+                 memcmp(message->key.at, subject, (size_t)length) == 0 &&
+                 message->time > UINT64_C(1600000000000000000) && message->deliveries == 0 &&
+                 message->headers.count > 0 &&
+                 memcmp(message->headers.at, "Nats-Msg-Id: ", 13) == 0;
+    return right ? WEIR_MESSAGE_OK : WEIR_MESSAGE_SKIP;
+}
+
+static void tells_subject_time_and_header(void **state) {
+    struct trial trial;
+    weir_nats_source_options options = options_at(url);
+    (void)state;
+    options.headers = true;
+    make_stream("JOBS");
+    for (size_t i = 0; i < 10; i++) {
+        char text[16], subject[16];
+        jsPubOptions publishing;
+        jsPubOptions_Init(&publishing);
+        snprintf(text, sizeof text, "%zu ", i);
+        snprintf(subject, sizeof subject, "jobs.%zu", i % 7);
+        publishing.MsgId = text;
+        assert_int_equal(
+            js_Publish(NULL, jetstream, subject, text, (int)strlen(text), &publishing, NULL),
+            NATS_OK);
+    }
+    tally_begin(10);
+    handle = key_and_time;
+    begin(&trial, &options, 0, 0);
+    assert_true(tally_wait(20));
+    end(&trial);
+}
+
+/* ---- outcomes ------------------------------------------------------------------------- */
+
+/* The first time: every third is given back, every seventh is dead. */
+static weir_outcome some_fail(size_t number, const weir_message *message) {
+    return number % 7 == 0                              ? WEIR_MESSAGE_DEAD
+           : number % 3 == 0 && message->deliveries < 2 ? WEIR_MESSAGE_NAK
+                                                        : WEIR_MESSAGE_OK;
+}
+
+static void counts_redeliveries_and_ends_the_dead(void **state) {
+    struct trial trial;
+    const weir_nats_source_options options = options_at(url);
+    (void)state;
+    make_stream("JOBS");
+    publish(0, FEW, 10);
+    tally_begin(FEW);
+    for (size_t i = 0; i < FEW; i += 7) {
+        tally_note(i); /* will not come */
+    }
+    handle = some_fail;
+    begin(&trial, &options, 0, 0);
+    assert_true(tally_wait(20));
+    assert_true(tally_until(all_acked, NULL, 10)); /* the dead, too: they never come again */
+    end(&trial);
+    size_t dead = (FEW + 6) / 7, naks = 0;
+    for (size_t i = 0; i < FEW; i += 3) {
+        naks += i % 7 != 0 ? 2 : 0;
+    }
+    assert_int_equal(trial.stats.naks, naks);
+    assert_int_equal(trial.stats.acked, FEW);
+    assert_int_equal(trial.stats.dead, dead);
+}
+
+static weir_outcome slow_one(size_t number, const weir_message *message) {
+    (void)message;
+    if (number == 0) {
+        struct timespec long_time = {.tv_sec = 1};
+        nanosleep(&long_time, NULL);
+    }
+    return WEIR_MESSAGE_OK;
+}
+
+/* Longer than ack_wait: without its lease it would come again. */
+static void extends_what_takes_long(void **state) {
+    struct trial trial;
+    weir_nats_source_options options = options_at(url);
+    (void)state;
+    options.ack_wait_ns = 300 * MS;
+    make_stream("JOBS");
+    publish(0, 1, 10);
+    tally_begin(1);
+    handle = slow_one;
+    begin(&trial, &options, 0, 0);
+    assert_true(tally_wait(20));
+    assert_true(tally_until(all_acked, NULL, 10));
+    end(&trial);
+    assert_int_equal(tally_of(0), 1);
+    assert_int_equal(trial.stats.acked, 1);
+}
+
+/* ---- faults --------------------------------------------------------------------------- */
+
+static void waits_for_a_server(void **state) {
+    struct trial trial;
+    const weir_nats_source_options options = options_at(url);
+    (void)state;
+    make_stream("JOBS");
+    publish(0, FEW, 10);
+    disconnect_client();
+    engine_kill(&server, SIGTERM);
+    tally_begin(FEW);
+    begin(&trial, &options, 0, 0);
+    assert_true(tally_until(has_logged, "cannot connect to", 10));
+    engine_again(&server);
+    connect_client();
+    assert_true(tally_wait(20));
+    end(&trial);
+    tally_check();
+}
+
+static weir_outcome brief_nap(size_t number, const weir_message *message) {
+    (void)number, (void)message;
+    nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+    return WEIR_MESSAGE_OK;
+}
+
+static void outlives_a_crash_of_the_server(void **state) {
+    struct trial trial;
+    weir_nats_source_options options = options_at(url);
+    (void)state;
+    options.expires_ns = 500 * MS;
+    make_stream("JOBS");
+    publish(0, MANY, 10);
+    disconnect_client();
+    tally_begin(MANY);
+    handle = brief_nap;
+    begin(&trial, &options, 1000, 0);
+    for (int round = 0; round < 2; round++) {
+        size_t before = tally_missing();
+        for (int i = 0; i < 2000 && before - tally_missing() < MANY / 8; i++) {
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+        engine_kill(&server, SIGKILL);
+        engine_again(&server);
+    }
+    assert_true(tally_wait(40));
+    connect_client();
+    assert_true(tally_until(all_acked, NULL, 20));
+    end(&trial);
+    tally_check();
+}
+
+static void outlives_broken_connections(void **state) {
+    struct trial trial;
+    char through[64];
+    proxy *between = proxy_start(server.port);
+    snprintf(through, sizeof through, "nats://127.0.0.1:%u", proxy_port(between));
+    const weir_nats_source_options options = options_at(through);
+    (void)state;
+    make_stream("JOBS");
+    publish(0, MANY, 50);
+    tally_begin(MANY);
+    proxy_cut_behind(between, 300000); /* amid a message */
+    begin(&trial, &options, 0, 0);
+    assert_true(tally_until(has_logged, "not connected", 20));
+    proxy_cut(between, true);
+    proxy_cut(between, false);
+    assert_true(tally_wait(40));
+    assert_true(tally_until(all_acked, NULL, 20));
+    end(&trial);
+    proxy_end(between);
+    tally_check();
+}
+
+/* A server that says nothing more: the end comes by the deadline, and is not held up. */
+static void ends_beside_a_stalled_server(void **state) {
+    struct trial trial;
+    char through[64];
+    proxy *between = proxy_start(server.port);
+    snprintf(through, sizeof through, "nats://127.0.0.1:%u", proxy_port(between));
+    weir_nats_source_options options = options_at(through);
+    (void)state;
+    options.server.timeout_ns = 300 * MS;
+    make_stream("JOBS");
+    publish(0, FEW, 10);
+    tally_begin(FEW);
+    begin(&trial, &options, 0, 0);
+    assert_true(tally_wait(20));
+    proxy_stall(between, true);
+    publish(FEW, FEW, 10);
+    end(&trial);
+    proxy_end(between);
+    tally_check();
+}
+
+static void says_what_is_wrong(void **state) {
+    struct trial trial;
+    weir_nats_source_options options = options_at(url);
+    (void)state;
+    make_stream("JOBS");
+    options.stream = "NONE";
+    tally_begin(0);
+    begin(&trial, &options, 0, 0);
+    assert_true(tally_until(has_logged, "stream NONE", 10));
+    end(&trial);
+
+    options.stream = "JOBS";
+    options.bind = true;
+    options.consumer = "nobody";
+    begin(&trial, &options, 0, 0);
+    assert_true(tally_until(has_logged, "consumer nobody of stream JOBS", 10));
+    end(&trial);
+}
+
+static void refuses_bad_options(void **state) {
+    static const struct {
+        weir_nats_source_options options;
+        const char *says;
+    } rows[] = {
+        {{.consumer = "w"}, "stream must be given"},
+        {{.stream = "S"}, "consumer must be given"},
+        {{.stream = "S.T", .consumer = "w"}, "stream must be without dots"},
+        {{.stream = "S", .consumer = "w", .ack_wait_ns = 5}, "ack_wait_ns must be at least"},
+        {{.stream = "S", .consumer = "w", .expires_ns = 5}, "expires_ns must be at least"},
+        {{.stream = "S", .consumer = "w", .replicas = 6}, "replicas must be 1 to 5, got 6"},
+        {{.stream = "S", .consumer = "w", .subject_count = 1}, "subject_count must be 0"},
+        {{.stream = "S", .consumer = "w", .server = {.user = "u"}}, "server.password"},
+        {{.stream = "S", .consumer = "w", .server = {.key = "k"}}, "server.certificate"},
+    };
+    weir_nats_source *source = NULL;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(weir_nats_source_open(&rows[i].options, &source), WEIR_INVALID);
+        assert_non_null(strstr(weir_refusal(), rows[i].says));
+        assert_null(source);
+    }
+    assert_int_equal(weir_nats_source_open(NULL, &source), WEIR_INVALID);
+    weir_nats_source_close(NULL);
+}
+
+static int start_server(void **state) {
+    (void)state;
+    engine_start(&server, ENGINE_NATS, "");
+    snprintf(url, sizeof url, "nats://127.0.0.1:%u", server.port);
+    connect_client();
+    return 0;
+}
+
+static int end_server(void **state) {
+    (void)state;
+    disconnect_client();
+    engine_end(&server);
+    nats_Close();
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_bad_options),
+        cmocka_unit_test(pulls_and_acks_all),
+        cmocka_unit_test(bounds_bytes_and_takes_large_ones),
+        cmocka_unit_test(tells_subject_time_and_header),
+        cmocka_unit_test(counts_redeliveries_and_ends_the_dead),
+        cmocka_unit_test(extends_what_takes_long),
+        cmocka_unit_test(waits_for_a_server),
+        cmocka_unit_test(outlives_a_crash_of_the_server),
+        cmocka_unit_test(outlives_broken_connections),
+        cmocka_unit_test(ends_beside_a_stalled_server),
+        cmocka_unit_test(says_what_is_wrong),
+    };
+    return engine_found(ENGINE_NATS) ? cmocka_run_group_tests(tests, start_server, end_server)
+                                     : ENGINE_SKIPPED;
+}
