@@ -49,7 +49,7 @@ static void set_rate(uint64_t allowed, uint64_t interval_ns) {
 
 static void other_terms_are_heard_of(void **state) {
     (void)state;
-    for (int place = 0; place < PLACES; place++) {
+    for (enum place place = PROCESSOR; place < PLACES; place++) {
         for (int world = 2; pipeline_scene_world(&scene, world, 1); world++) {
             rate_for(place, HOUR);
             fails_first(place, 0, "fffo");
@@ -74,7 +74,7 @@ static void other_terms_are_heard_of(void **state) {
 /* Many wait: they go in order, and not more of them than the new terms allow. */
 static void they_go_as_the_terms_allow(void **state) {
     (void)state;
-    for (int place = 0; place < PLACES; place++) {
+    for (enum place place = PROCESSOR; place < PLACES; place++) {
         for (int world = 2; pipeline_scene_world(&scene, world, 20); world++) {
             uint32_t tried = 0;
             rate_for(place, 10 * MS);
@@ -97,7 +97,7 @@ static void they_go_as_the_terms_allow(void **state) {
 
 static void a_rate_is_closed_while_retries_wait(void **state) {
     (void)state;
-    for (int place = 0; place < PLACES; place++) {
+    for (enum place place = PROCESSOR; place < PLACES; place++) {
         for (int world = 2; pipeline_scene_world(&scene, world, 3); world++) {
             rate_for(place, 10 * MS);
             for (uint64_t i = 0; i < 3; i++) fails_first(place, i, "fo");
@@ -118,7 +118,7 @@ static void a_rate_is_closed_while_retries_wait(void **state) {
 /* In line when the end comes: given back, and no token is waited for. */
 static void a_drain_gives_back_who_is_in_line(void **state) {
     (void)state;
-    for (int place = 0; place < PLACES; place++) {
+    for (enum place place = PROCESSOR; place < PLACES; place++) {
         for (int world = 2; pipeline_scene_world(&scene, world, 1); world++) {
             rate_for(place, HOUR);
             fails_first(place, 0, "fo");
@@ -135,7 +135,7 @@ static void a_drain_gives_back_who_is_in_line(void **state) {
 
 static void with_threads(void **state) {
     (void)state;
-    for (int place = 0; place < PLACES; place++) {
+    for (enum place place = PROCESSOR; place < PLACES; place++) {
         const weir_runtime_options options = {.workers = 2, .unpinned = true};
         pipeline_scene_of(&scene, &options, 1);
         rate_for(place, HOUR);
