@@ -255,7 +255,9 @@ static void names_what_is_too_large(void **state) {
     begin(&trial, &options);
     const weir_message messages[3] = {
         {.data = {"0 ", 2, 0}}, {.data = {large, 2 * 1024 * 1024, 0}}, {.data = {"1 ", 2, 0}}};
-    assert_int_equal(weir_pipeline_test(trial.pipeline, messages, 3, 10 * S, outcomes), WEIR_OK);
+    assert_int_equal(
+        weir_pipeline_test(trial.pipeline, messages, 3, WEIR_BATCH_FLUSH, 10 * S, outcomes),
+        WEIR_OK);
     end(&trial);
     free(large);
     assert_int_equal(outcomes[0], WEIR_MESSAGE_OK);
@@ -272,7 +274,9 @@ static void gives_back_what_no_stream_takes(void **state) {
     (void)state;
     begin(&trial, &options);
     const weir_message message = {.data = {"0 ", 2, 0}};
-    assert_int_equal(weir_pipeline_test(trial.pipeline, &message, 1, 10 * S, &outcome), WEIR_OK);
+    assert_int_equal(
+        weir_pipeline_test(trial.pipeline, &message, 1, WEIR_BATCH_FLUSH, 10 * S, &outcome),
+        WEIR_OK);
     end(&trial);
     assert_int_equal(outcome, WEIR_MESSAGE_NAK);
 }

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 Goal: every pointer argument of every function in include/weir/ has a row in one of
-tests/unit/*/test_null*.c, and every row there is of one.
+tests/unit/*/test_null*.c, and every row there is of one.  The connectors' functions are tried where
+their libraries are, in tests/connect.
 Method: headers and tables are read as text; a small header shows how they are read.
 """
 import pathlib
@@ -11,6 +12,7 @@ import re
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+CONNECTORS = {"nats.h", "redis.h", "kafka.h"}
 TABLES = sorted((ROOT / "tests/unit").glob("*/test_null*.c"))
 
 
@@ -62,7 +64,8 @@ class Null(unittest.TestCase):
                          ["first", "second"])
 
     def test_table_is_complete(self):
-        headers = sorted((ROOT / "include/weir").glob("*.h"))
+        headers = [header for header in sorted((ROOT / "include/weir").glob("*.h"))
+                   if header.name not in CONNECTORS]
         expected = wanted(headers)
         found = set().union(*(rows(table.read_text(encoding="utf-8")) for table in TABLES))
         self.assertGreater(len(expected), 150)

@@ -30,6 +30,8 @@ static void of_inlets(void) {
     assert_int_equal(weir_port_open(inlet, &port), WEIR_OK);
     REFUSED(weir_port_push, port, weir_port_push(NULL, SOME, 1, 0));
     REFUSED(weir_port_push, events, weir_port_push(port, NULL, 1, 0));
+    REFUSED(weir_port_push_mark, port, weir_port_push_mark(NULL, SOME, 0));
+    REFUSED(weir_port_push_mark, mark, weir_port_push_mark(port, NULL, 0));
     HARMLESS(weir_port_waiting, port, weir_port_waiting(NULL) == 0);
     ALLOWED(weir_port_close, port, (weir_port_close(NULL), true));
     ALLOWED(weir_inlet_close, inlet, (weir_inlet_close(NULL), true));
@@ -75,6 +77,8 @@ static void of_streams(weir_ref producer) {
     HARMLESS(weir_stream_batch, stream, weir_stream_batch(NULL, 0, 0, &status).events == NULL);
     assert_int_equal(status, WEIR_INVALID);
     ALLOWED(weir_stream_batch, status, weir_stream_batch(stream, 0, 0, NULL).events == NULL);
+    REFUSED(weir_stream_mark, stream, weir_stream_mark(NULL, SOME));
+    REFUSED(weir_stream_mark, mark, weir_stream_mark(stream, NULL));
     HARMLESS(weir_stream_subscription, stream, weir_stream_subscription(NULL).id == 0);
     REFUSED(weir_stream_fd, stream, weir_stream_fd(NULL, SOME));
     REFUSED(weir_stream_fd, out, weir_stream_fd(stream, NULL));
