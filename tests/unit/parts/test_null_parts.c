@@ -21,6 +21,8 @@ static void of_inlets(void) {
     ALLOWED(weir_inlet_open, stage, weir_inlet_open(runtime, &options, &inlet, NULL) == WEIR_OK);
     REFUSED(weir_inlet_push, inlet, weir_inlet_push(NULL, SOME, 1, 0));
     REFUSED(weir_inlet_push, events, weir_inlet_push(inlet, NULL, 1, 0));
+    REFUSED(weir_inlet_push_mark, inlet, weir_inlet_push_mark(NULL, SOME, 0));
+    REFUSED(weir_inlet_push_mark, mark, weir_inlet_push_mark(inlet, NULL, 0));
     HARMLESS(weir_inlet_waiting, inlet, weir_inlet_waiting(NULL) == 0);
     HARMLESS(weir_inlet_stopped, inlet, !weir_inlet_stopped(NULL));
     HARMLESS(weir_inlet_reason, inlet, weir_inlet_reason(NULL) == WEIR_REASON_NORMAL);
