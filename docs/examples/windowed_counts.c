@@ -9,12 +9,6 @@
 
 enum { SOURCES = 2, PARTS = 2, KEYS = 100000, SECOND = 1000, JITTER = 200, A_SECOND = 500000 };
 
-struct event {
-    uint64_t key, ms;
-};
-struct result {
-    uint64_t key, ms, count;
-};
 struct source {
     uint64_t id, made, of, newest, marked;
 } sources[SOURCES];
@@ -23,13 +17,13 @@ static uint64_t counted, late, results;
 /* Up to 200 ms out of order; one in a thousand comes too late. */
 static weir_made next(void *context, weir_room room) {
     struct source *s = context;
-    struct event *e = room.events;
+    weir_place *e = room.events; /* a key and a time */
     size_t count = 0;
     for (; count < room.count && s->made < s->of; count++, s->made++) {
         uint64_t h = (s->made * SOURCES + s->id) * 0x9e3779b97f4a7c15 >> 20;
         uint64_t ms = 100000 + s->made * SECOND / A_SECOND;
         ms -= h % 1000 == 0 ? 1500 + h % 700 : h % JITTER;
-        e[count] = (struct event){.key = h / 1000 % KEYS, .ms = ms};
+        e[count] = (weir_place){.key = h / 1000 % KEYS, .time = ms};
         if (ms > s->newest) s->newest = ms;
     }
     return (weir_made){count, s->made < s->of ? WEIR_ITERATOR_MORE : WEIR_ITERATOR_END};
@@ -45,23 +39,12 @@ static bool watermark(void *context, weir_mark *mark) {
 
 static uint32_t part_of(void *none, const void *event) {
     (void)none;
-    return ((const struct event *)event)->key % PARTS;
+    return ((const weir_place *)event)->key % PARTS;
 }
 
 static weir_place place(void *none, const void *event) {
     (void)none;
-    return (weir_place){((const struct event *)event)->key, ((const struct event *)event)->ms};
-}
-
-static void add(void *none, void *count, const void *event) {
-    (void)none, (void)event;
-    ++*(uint64_t *)count;
-}
-
-static void emit(void *none, weir_stage *self, const weir_window *window, void *count) {
-    (void)none;
-    const struct result result = {window->key, window->begin, *(uint64_t *)count};
-    weir_must(weir_emit(self, &result, 1));
+    return *(const weir_place *)event;
 }
 
 static void count_late(void *none, const void *event, weir_place its) {
@@ -71,7 +54,7 @@ static void count_late(void *none, const void *event, weir_place its) {
 
 static weir_verdict collect(weir_stage *self, weir_batch batch) {
     (void)self;
-    const struct result *result = batch.events;
+    const weir_window *result = batch.events;
     for (size_t i = 0; i < batch.count; i++) counted += result[i].count;
     results += batch.count;
     return WEIR_CONTINUE;
@@ -82,7 +65,7 @@ int main(int argc, char **argv) {
     weir_runtime *runtime;
     weir_must(weir_runtime_open(&(weir_runtime_options){.workers = 2}, &runtime));
     const weir_partition_dispatcher_options parts = {.partitions = PARTS, .hash = part_of};
-    weir_iterator_options source = {.event_bytes = sizeof(struct event),
+    weir_iterator_options source = {.event_bytes = sizeof(weir_place),
                                     .next = next,
                                     .demand = WEIR_ACCUMULATE,
                                     .dispatcher = weir_partition_dispatcher(),
@@ -94,14 +77,10 @@ int main(int argc, char **argv) {
         source.context = &sources[i];
         weir_must(weir_iterator_start(runtime, &source, &from[i].producer));
     }
-    weir_window_options window = {.event_bytes = sizeof(struct result),
-                                  .takes_bytes = sizeof(struct event),
+    weir_window_options window = {.takes_bytes = sizeof(weir_place),
                                   .kind = WEIR_WINDOW_TUMBLING,
                                   .size = SECOND,
-                                  .accumulator_bytes = sizeof(uint64_t),
                                   .place = place,
-                                  .add = add,
-                                  .emit = emit,
                                   .late = count_late,
                                   .subscribe_to = from,
                                   .subscribe_count = SOURCES};

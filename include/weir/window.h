@@ -90,7 +90,7 @@ typedef struct weir_place {
 typedef struct weir_window_options {
     const char *name;   /* default "window"                                              */
     bool registered;    /* as in weir_stage_options                                      */
-    size_t event_bytes; /* of results, 1..65536; required, but with a type               */
+    size_t event_bytes; /* of results, 1..65536; required, but with a type, and without emit */
     size_t takes_bytes; /* of what it takes; required                                    */
     weir_window_kind kind;
     uint64_t size;         /* required, but for GLOBAL: of what, see above; at least 1    */
@@ -102,13 +102,17 @@ typedef struct weir_window_options {
     uint64_t early_ns;     /* of the runtime's time; default 0: none                     */
     size_t most;           /* accumulators, 1..2^26; default 2^20                        */
 
-    size_t accumulator_bytes; /* required, 1..65536; zeroed as a window begins, aligned to 16 */
-    weir_place (*place)(void *context, const void *event);            /* required */
-    void (*add)(void *context, void *accumulator, const void *event); /* required */
-    /* SESSION: adds the other one, which is not used any more and not dropped.  Required then. */
+    weir_place (*place)(void *context, const void *event); /* required */
+    /* Unless NULL: adds an event to its window's accumulator.  NULL: events are counted, and that is
+     * all: there are no accumulators. */
+    void (*add)(void *context, void *accumulator, const void *event);
+    size_t accumulator_bytes; /* 1..65536 with add; zeroed as a window begins, aligned to 16 */
+    /* SESSION: adds the other one, which is not used any more and not dropped.  Required then, with
+     * add. */
     void (*merge)(void *context, void *accumulator, void *other);
-    /* Emits (weir_emit) what came of a window, or nothing.  Required.  More than one event goes
-     * beyond what was asked for, into the stage's buffer. */
+    /* Unless NULL: emits (weir_emit) what came of a window, or nothing.  More than one event goes
+     * beyond what was asked for, into the stage's buffer.  NULL: the results are of weir_window,
+     * each as it is. */
     void (*emit)(void *context, weir_stage *self, const weir_window *window, void *accumulator);
     /* Unless NULL: it is used no more, for it was emitted for the last time, emptied, or the stage
      * has stopped.  Gives back what it owns. */

@@ -32,7 +32,9 @@ static void say_early(weir_stage *self, struct weir__windows *windows, struct we
 static inline void add_event(weir_stage *self, struct weir__windows *windows,
                              struct weir__windowed *one, const void *event) {
     const weir_window_options *options = &windows->options;
-    options->add(options->context, one->accumulator, event);
+    if (options->add != NULL) {
+        options->add(options->context, one->accumulator, event);
+    }
     one->count++;
     one->since++;
     if (WEIR__UNLIKELY(one->state == WEIR__WINDOW_OVER)) {
@@ -129,7 +131,9 @@ static struct weir__windowed *join_sessions(struct weir__windows *windows,
                                             struct weir__windowed *one,
                                             struct weir__windowed *other) {
     const weir_window_options *options = &windows->options;
-    options->merge(options->context, one->accumulator, other->accumulator);
+    if (options->merge != NULL) {
+        options->merge(options->context, one->accumulator, other->accumulator);
+    }
     one->count += other->count;
     one->since += other->since;
     one->begin = other->begin < one->begin ? other->begin : one->begin;

@@ -48,6 +48,7 @@ struct weir__windows {
     struct weir__sweep sweep;
     bool ends;    /* an order END waits in line */
     bool ordered; /* `order` is being carried out, or its mark is to go on */
+    bool unsent;  /* a window could not be emitted: there was no memory */
     struct weir__item order;
     uint64_t watermark; /* how far time is                             */
     uint64_t heard;     /* the last watermark of its input             */

@@ -21,7 +21,11 @@ void weir__window_emit(weir_stage *self, struct weir__windowed *one, weir_trigge
                                 .last = last};
     windows->counts.emitted[trigger]++;
     one->since = 0;
-    windows->options.emit(windows->options.context, self, &window, one->accumulator);
+    if (windows->options.emit == NULL) {
+        windows->unsent = weir_emit(self, &window, 1) != WEIR_OK || windows->unsent;
+    } else {
+        windows->options.emit(windows->options.context, self, &window, one->accumulator);
+    }
 }
 
 void weir__window_drop(struct weir__windows *windows, struct weir__windowed *one) {
@@ -202,7 +206,7 @@ weir_verdict weir__windows_go_on(weir_stage *self) {
     struct weir__windows *windows = weir__windows_of(self);
     while (weir__windows_wait(windows)) {
         if (windows->sweep.on && !sweep_on(self, windows)) {
-            return WEIR_CONTINUE;
+            break;
         }
         if (windows->ordered) {
             if (!end_order(self, windows)) {
@@ -212,7 +216,7 @@ weir_verdict weir__windows_go_on(weir_stage *self) {
             begin_order(windows);
         }
     }
-    return WEIR_CONTINUE;
+    return windows->unsent ? weir_stop_with(self, WEIR_REASON_NO_MEMORY) : WEIR_CONTINUE;
 }
 
 bool weir__windows_make_room(weir_stage *self) {

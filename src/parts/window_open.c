@@ -31,12 +31,35 @@ static weir_status refuse_for_kind(const char *option, weir_window_kind kind, ui
 }
 
 static weir_status check_calls(const weir_window_options *options) {
-    const char *missing = options->place == NULL                                           ? "place"
-                          : options->add == NULL                                           ? "add"
-                          : options->emit == NULL                                          ? "emit"
-                          : options->kind == WEIR_WINDOW_SESSION && options->merge == NULL ? "merge"
-                                                                                           : NULL;
+    const char *missing =
+        options->place == NULL ? "place"
+        : options->kind == WEIR_WINDOW_SESSION && options->add != NULL && options->merge == NULL
+            ? "merge"
+            : NULL;
     return missing != NULL ? weir__refuse(WEIR_INVALID, "%s must not be NULL", missing) : WEIR_OK;
+}
+
+/* Who has no accumulators has counts; who does not emit has windows emitted. */
+static weir_status check_usual(const weir_window_options *options) {
+    if (options->add == NULL && options->accumulator_bytes != 0) {
+        return weir__refuse(WEIR_INVALID,
+                            "accumulator_bytes of a window must be 0 without add, got %zu",
+                            options->accumulator_bytes);
+    }
+    if (options->add != NULL && options->accumulator_bytes - 1 >= WEIR_EVENT_BYTES_LIMIT) {
+        return refuse_window_range("accumulator_bytes", 1, WEIR_EVENT_BYTES_LIMIT,
+                                   options->accumulator_bytes);
+    }
+    if (options->emit == NULL && options->type != NULL) {
+        return weir__refuse(WEIR_INVALID, "type of a window must be NULL without emit");
+    }
+    if (options->emit == NULL && options->event_bytes != 0 &&
+        options->event_bytes != sizeof(weir_window)) {
+        return weir__refuse(WEIR_INVALID,
+                            "event_bytes of a window must be %zu, or 0, without emit, got %zu",
+                            sizeof(weir_window), options->event_bytes);
+    }
+    return WEIR_OK;
 }
 
 static weir_status check_slides(const weir_window_options *options, size_t most) {
@@ -94,10 +117,6 @@ static weir_status check_sizes(const weir_window_options *options, size_t most) 
     if (options->takes_bytes - 1 >= WEIR_EVENT_BYTES_LIMIT) {
         return refuse_window_range("takes_bytes", 1, WEIR_EVENT_BYTES_LIMIT, options->takes_bytes);
     }
-    if (options->accumulator_bytes - 1 >= WEIR_EVENT_BYTES_LIMIT) {
-        return refuse_window_range("accumulator_bytes", 1, WEIR_EVENT_BYTES_LIMIT,
-                                   options->accumulator_bytes);
-    }
     return most - 1 >= MOST_LIMIT ? refuse_window_range("most", 1, MOST_LIMIT, most) : WEIR_OK;
 }
 
@@ -105,7 +124,8 @@ static weir_status check_window(const weir_window_options *options, size_t most)
     weir_status status = check_sizes(options, most);
     status = status == WEIR_OK ? check_slides(options, most) : status;
     status = status == WEIR_OK ? check_times(options) : status;
-    return status == WEIR_OK ? check_calls(options) : status;
+    status = status == WEIR_OK ? check_calls(options) : status;
+    return status == WEIR_OK ? check_usual(options) : status;
 }
 
 weir_status weir_window_start(weir_runtime *runtime, const weir_window_options *options,
@@ -126,7 +146,7 @@ weir_status weir_window_start(weir_runtime *runtime, const weir_window_options *
         .kind = WEIR_PRODUCER_CONSUMER,
         .name = weir__middle_name(options->name, options->registered, "window"),
         .registered = options->registered,
-        .event_bytes = options->event_bytes,
+        .event_bytes = options->emit != NULL ? options->event_bytes : sizeof(weir_window),
         .takes_bytes = options->takes_bytes,
         .type = options->type,
         .argument = &given,

@@ -68,7 +68,7 @@ static void tell_late(void *context, const void *event, weir_place place) {
 /* ---- a source, and who takes results ----------------------------------------- */
 
 /* A cast of events emits them; one of a mark emits that. */
-static weir_verdict emit_cast(weir_stage *self, const void *message, size_t bytes) {
+weir_verdict window_emit_cast(weir_stage *self, const void *message, size_t bytes) {
     if (bytes == sizeof(weir_mark)) {
         RIG_CHECK(window_seen.rig, weir_emit_mark(self, message) == WEIR_OK);
     } else {
@@ -143,7 +143,7 @@ void window_open(struct rig *rig, const weir_window_options *options, unsigned c
         const weir_stage_options source = {
             .kind = WEIR_PRODUCER,
             .event_bytes = sizeof(struct window_event),
-            .on = {.handle_demand = deed_no_demand, .handle_cast = emit_cast}};
+            .on = {.handle_demand = deed_no_demand, .handle_cast = window_emit_cast}};
         assert_int_equal(weir_stage_start(rig->runtime, &source, &window_sources[i]), WEIR_OK);
         from[i].producer = window_sources[i];
     }

@@ -44,6 +44,9 @@ void window_open(struct rig *rig, const weir_window_options *options, unsigned c
                  uint64_t asked);
 void window_ask(uint64_t count);
 
+/* A source's handle_cast: it emits what it is cast. */
+weir_verdict window_emit_cast(weir_stage *self, const void *message, size_t bytes);
+
 /* A source emits events / a mark, and all is at rest. */
 void window_come(unsigned source, const struct window_event *events, size_t count);
 void window_mark(unsigned source, uint32_t kind, uint64_t value);

@@ -170,6 +170,62 @@ static void all_that_came_is_in_the_results(void **state) {
     }
 }
 
+/* ---- counts: windows without callbacks ------------------------------------------- */
+
+static struct {
+    uint64_t windows;
+    uint64_t events;
+    bool wrong;
+} counted;
+
+static weir_verdict count_windows(weir_stage *self, weir_batch batch) {
+    (void)self;
+    const weir_window *window = batch.events;
+    for (size_t i = 0; i < batch.count; i++) {
+        counted.windows++;
+        counted.events += window[i].count;
+        counted.wrong = counted.wrong || window[i].key > 2 || window[i].count != window[i].key + 1;
+    }
+    return WEIR_CONTINUE;
+}
+
+/* A window of key k has k + 1 events; sessions of them are joined from the last to the first. */
+static void windows_are_counts_without_callbacks(struct rig *rig, int way) {
+    weir_window_options options = {.takes_bytes = sizeof(struct window_event),
+                                   .event_bytes = way % 2 == 0 ? 0 : sizeof(weir_window),
+                                   .kind = way < 2 ? WEIR_WINDOW_TUMBLING : WEIR_WINDOW_SESSION,
+                                   .size = 10,
+                                   .place = window_of(WEIR_WINDOW_TUMBLING, 10).place};
+    memset(&counted, 0, sizeof counted);
+    const weir_stage_options source = {
+        .kind = WEIR_PRODUCER,
+        .event_bytes = sizeof(struct window_event),
+        .on = {.handle_demand = deed_no_demand, .handle_cast = window_emit_cast}};
+    assert_int_equal(weir_stage_start(rig->runtime, &source, &window_sources[0]), WEIR_OK);
+    options.subscribe_to = &(weir_subscribe_to){.producer = window_sources[0]};
+    options.subscribe_count = 1;
+    assert_int_equal(weir_window_start(rig->runtime, &options, &window_stage), WEIR_OK);
+    struct player c = {.name = "c", .kind = WEIR_CONSUMER, .quiet = true};
+    weir_stage_options taker = player_options(&c, rig, NULL);
+    taker.takes_bytes = sizeof(weir_window);
+    taker.on.handle_events = count_windows;
+    assert_int_equal(weir_stage_start(rig->runtime, &taker, &c.ref), WEIR_OK);
+    assert_int_equal(weir_subscribe(rig->runtime, c.ref, window_stage, NULL, NULL), WEIR_OK);
+    rig_rest(rig);
+    for (uint64_t at = 100; at < 1000; at += 100) {
+        WINDOW_COME({2, at + 9, 0}, {2, at + 5, 0}, {1, at + 8, 0}, {1, at, 0}, {0, at, 0},
+                    {2, at + 1, 0});
+    }
+    window_watermark(2000);
+    assert_int_equal(counted.windows, 9 * 3);
+    assert_int_equal(counted.events, 9 * 6);
+    assert_false(counted.wrong);
+    weir_accounts accounts;
+    assert_int_equal(weir_runtime_drain(rig->runtime, WEIR_FOREVER, NULL), WEIR_OK);
+    assert_int_equal(weir_runtime_close(rig->runtime, &accounts), WEIR_OK);
+    rig_expect_nothing_left(rig, &accounts);
+}
+
 /* ---- refused --------------------------------------------------------------------- */
 
 static void refused(struct rig *rig, const weir_window_options *options, const char *why) {
@@ -220,6 +276,14 @@ static void bad_options_are_refused(struct rig *rig) {
     options = window_of(WEIR_WINDOW_TUMBLING, 3);
     options.accumulator_bytes = 65537;
     refused(rig, &options, "accumulator_bytes of a window must be 1..65536, got 65537");
+    options.accumulator_bytes = 0;
+    refused(rig, &options, "accumulator_bytes of a window must be 1..65536, got 0");
+    options = window_of(WEIR_WINDOW_TUMBLING, 3);
+    options.add = NULL;
+    refused(rig, &options, "accumulator_bytes of a window must be 0 without add, got 16");
+    options = window_of(WEIR_WINDOW_TUMBLING, 3);
+    options.emit = NULL;
+    refused(rig, &options, "event_bytes of a window must be 56, or 0, without emit, got 64");
     options = window_of(WEIR_WINDOW_TUMBLING, 3);
     options.most = ((size_t)1 << 26) + 1;
     refused(rig, &options, "most of a window must be 1..67108864, got 67108865");
@@ -246,6 +310,7 @@ int main(void) {
         TEST_IN_WORLDS_AND_WAYS(where_there_is_no_room_parts_are_emitted, 4),
         TEST_IN_WORLDS(who_stops_drops_what_is_open),
         cmocka_unit_test(all_that_came_is_in_the_results),
+        TEST_IN_WORLDS_AND_WAYS(windows_are_counts_without_callbacks, 4),
         TEST_STEPPED(bad_options_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
