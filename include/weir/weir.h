@@ -15,6 +15,7 @@
 #include <weir/ending.h>
 #include <weir/event.h>
 #include <weir/events.h>
+#include <weir/file.h>
 #include <weir/inlet.h>
 #include <weir/iterator.h>
 #include <weir/mark.h>
