@@ -109,8 +109,13 @@ static void *create_integer(const redisReadTask *task, long long number) {
     return node;
 }
 
+/* Its task says what it would have been. */
 static void *create_nil(const redisReadTask *task) {
-    return add_node(task, 0);
+    struct weir__redis_node *node = add_node(task, 0);
+    if (node != NULL) {
+        node->type = REDIS_REPLY_NIL;
+    }
+    return node;
 }
 
 static void free_object(void *object) {
