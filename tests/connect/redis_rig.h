@@ -53,10 +53,17 @@ static struct engine server;
 static char address[64];
 static redisContext *client;
 
+/* Waits until the server has loaded what it had. */
 static void connect_client(void) {
     client = redisConnect("127.0.0.1", (int)server.port);
     assert_non_null(client);
     assert_int_equal(client->err, 0);
+    for (bool loads = true; loads;) {
+        redisReply *reply = redisCommand(client, "PING");
+        assert_non_null(reply);
+        loads = reply->type == REDIS_REPLY_ERROR;
+        freeReplyObject(reply);
+    }
 }
 
 static void disconnect_client(void) {

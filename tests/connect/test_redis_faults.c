@@ -11,7 +11,7 @@
 
 #include <signal.h>
 
-enum { FEW = 500, MANY = 20000 };
+enum { FEW = 500, MANY = 10000 };
 
 static char through[64];
 
@@ -151,6 +151,7 @@ static void ends_while_the_server_is_away(void **state) {
     tally_begin(FEW);
     begin(&trial, &options, 0, 0);
     assert_true(tally_wait(20));
+    assert_true(tally_until(none_pending, NULL, 10));
     disconnect_client();
     engine_kill(&server, SIGKILL);
     end(&trial);

@@ -293,7 +293,7 @@ static void waits_for_replicas(void **state) {
     weir_redis_sink_options options = usual(address);
     (void)state;
     options.replicas = 1;
-    options.server.timeout_ns = 100 * MS;
+    options.server.timeout_ns = 1 * S;
     open_store(&store, &options);
     push(&store, 0, 10);
     assert_true(tally_until(has_logged, "0 of 1 replicas have a batch", 10));

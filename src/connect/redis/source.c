@@ -272,7 +272,10 @@ static weir_pulled pull_entries(void *context, weir_pull *pull, uint64_t events,
         const uint64_t due = weir__redis_again_due(source);
         want.end_ns = due < want.end_ns ? due : want.end_ns;
     }
-    while (pulled == WEIR_PULLED && source->held.count == 0 && want.added < events) {
+    /* When its own are through, it is time to look for others'. */
+    const bool behind = source->behind;
+    while (pulled == WEIR_PULLED && source->held.count == 0 && want.added < events &&
+           source->behind == behind) {
         pulled = pull_once(source, pull, &want);
     }
     return pulled == WEIR_PULLED && want.added == 0 ? WEIR_IDLE
