@@ -23,8 +23,8 @@ weir_pulled weir__redis_hold(weir_redis_source *source, struct weir__redis_link 
     if (weir__redis_compare(last, source->seen) > 0) {
         source->seen = last;
     }
-    if (!before) {
-        return WEIR_PULLED;
+    if (!before || weir__redis_settled(source) != WEIR_PULLED) {
+        return before ? WEIR_LOST : WEIR_PULLED;
     }
     return weir__redis_count_deliveries(&source->server, &source->telling, &source->group,
                                         &source->held);
@@ -90,8 +90,9 @@ uint64_t weir__redis_again_due(const weir_redis_source *source) {
 }
 
 weir_pulled weir__redis_take_again(weir_redis_source *source, uint64_t now, uint64_t most) {
-    weir_pulled pulled = WEIR_PULLED;
-    if (weir__redis_naks_due(&source->naks) <= now) {
+    const bool due = weir__redis_again_due(source) <= now;
+    weir_pulled pulled = due ? weir__redis_settled(source) : WEIR_PULLED;
+    if (pulled == WEIR_PULLED && weir__redis_naks_due(&source->naks) <= now) {
         pulled = take_naks(source, now, most);
     }
     if (pulled == WEIR_PULLED && source->held.count == 0 && source->claim_ns <= now) {

@@ -76,6 +76,15 @@ void weir__redis_number(struct weir__redis_commands *commands, uint64_t number) 
     weir__redis_bytes(commands, digits, write_digits(digits, number));
 }
 
+void weir__redis_commands_add(struct weir__redis_commands *commands,
+                              const struct weir__redis_commands *more) {
+    char *to = more->count == 0 ? NULL : make_room(commands, more->count);
+    if (to != NULL) {
+        memcpy(to, more->at, more->count);
+        commands->count += more->count;
+    }
+}
+
 void weir__redis_commands_clear(struct weir__redis_commands *commands) {
     commands->count = 0;
     commands->failed = false;

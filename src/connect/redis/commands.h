@@ -28,6 +28,10 @@ void weir__redis_bytes(struct weir__redis_commands *commands, const char *at, si
 void weir__redis_word(struct weir__redis_commands *commands, const char *word);
 void weir__redis_number(struct weir__redis_commands *commands, uint64_t number);
 
+/* All that stands in the other one. */
+void weir__redis_commands_add(struct weir__redis_commands *commands,
+                              const struct weir__redis_commands *more);
+
 /* Nothing is written; its memory is kept, or given back. */
 void weir__redis_commands_clear(struct weir__redis_commands *commands);
 void weir__redis_commands_free(struct weir__redis_commands *commands);

@@ -5,8 +5,15 @@
  * A nak is written into Redis as well: its entry's idle time becomes what leaves the delay until the
  * lease is over.  So whoever claims what is idle takes it when it is due, should this source be gone
  * by then.  While it is there it is mostly first, since it knows when that is.
+ *
+ * Settlements are sent at once, and their answers are heard with the next pull's, so that there is
+ * no waiting for each lot.  What a lost connection leaves unanswered is kept, and said again on the
+ * next one: all of it may be said twice.
  */
 #include "connect/redis/source.h"
+
+/* Answers of settlements that are waited for at the latest. */
+enum { OWED_MOST = 64 };
 
 static const struct weir__redis_entry *entry_of(uint64_t token) {
     return (const struct weir__redis_entry *)(uintptr_t)token;
@@ -100,31 +107,55 @@ static void remember_naks(weir_redis_source *source, const weir_ack *acks, size_
     }
 }
 
-weir_pulled weir__redis_settle(void *context, const weir_ack *acks, size_t count) {
-    weir_redis_source *source = context;
-    unsigned written = write_acks(source, acks, count);
-    written += write_naks(source, acks, count);
-    if (!weir__redis_send(&source->telling)) {
-        return WEIR_LOST;
-    }
+weir_pulled weir__redis_settled(weir_redis_source *source) {
     weir_pulled pulled = WEIR_PULLED;
-    for (; written > 0; written--) {
+    for (unsigned left = source->owed; left > 0; left--) {
         const struct weir__redis_node *reply = weir__redis_answer(&source->telling);
         if (reply == NULL) {
             return WEIR_LOST;
         }
         if (weir__redis_is_error(reply)) {
-            pulled = weir__redis_refused(&source->server, "acknowledging", reply);
+            weir__redis_refused(&source->server, "acknowledging", reply);
+            pulled = WEIR_LOST;
         }
     }
     if (pulled == WEIR_PULLED) {
-        remember_naks(source, acks, count);
+        source->owed = 0;
+        weir__redis_commands_clear(&source->unanswered);
     }
     return pulled;
 }
 
+bool weir__redis_settle_again(weir_redis_source *source) {
+    weir__redis_commands_add(&source->telling.commands, &source->unanswered);
+    return weir__redis_send(&source->telling);
+}
+
+weir_pulled weir__redis_settle(void *context, const weir_ack *acks, size_t count) {
+    weir_redis_source *source = context;
+    if (source->owed >= OWED_MOST && weir__redis_settled(source) != WEIR_PULLED) {
+        return WEIR_LOST;
+    }
+    unsigned written = write_acks(source, acks, count);
+    written += write_naks(source, acks, count);
+    struct weir__redis_commands *unanswered = &source->unanswered;
+    const size_t before = unanswered->count;
+    weir__redis_commands_add(unanswered, &source->telling.commands);
+    if (unanswered->failed || !weir__redis_send(&source->telling)) {
+        unanswered->count = before; /* the caller says them again */
+        unanswered->failed = false;
+        return WEIR_LOST;
+    }
+    source->owed += written;
+    remember_naks(source, acks, count);
+    return WEIR_PULLED;
+}
+
 weir_pulled weir__redis_drop(weir_redis_source *source, const struct weir__redis_entry *entry,
                              uint64_t *figure) {
+    if (weir__redis_settled(source) != WEIR_PULLED) {
+        return WEIR_LOST;
+    }
     weir__redis_write_acks(&source->telling.commands, &source->group, 1);
     write_entry(&source->telling.commands, entry);
     const struct weir__redis_node *reply = weir__redis_ask(&source->telling, 1);
@@ -142,6 +173,9 @@ void weir__redis_extend(void *context, const uint64_t *tokens, size_t count) {
     const struct weir__redis_entries *held = &source->held;
     const size_t waiting = held->count - held->next;
     struct weir__redis_commands *commands = &source->telling.commands;
+    if (weir__redis_settled(source) != WEIR_PULLED) {
+        return; /* which is seen in the next pull */
+    }
     weir__redis_write_claim(commands, &source->group, 0, count + waiting, true);
     for (size_t i = 0; i < count; i++) {
         write_entry(commands, entry_of(tokens[i]));
@@ -150,14 +184,14 @@ void weir__redis_extend(void *context, const uint64_t *tokens, size_t count) {
         write_entry(commands, &held->at[held->next + i]);
     }
     weir__redis_write_kept(commands, 0);
-    weir__redis_ask(&source->telling, 1); /* what went wrong is seen in the next pull */
+    weir__redis_ask(&source->telling, 1);
 }
 
 /* ---- what is not handed on, or not looked at any more --------------------------------------- */
 
 /* Others may have them at once. */
 void weir__redis_give_back(weir_redis_source *source, struct weir__redis_entries *entries) {
-    if (entries->next < entries->count) {
+    if (entries->next < entries->count && weir__redis_settled(source) == WEIR_PULLED) {
         struct weir__redis_commands *commands = &source->telling.commands;
         weir__redis_write_claim(commands, &source->group, 0, entries->count - entries->next, true);
         for (; entries->next < entries->count; entries->next++) {

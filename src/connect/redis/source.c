@@ -49,6 +49,9 @@ static weir_pulled open_source(void *context) {
                                         source->options.bind,
                                         source->options.only_new && !source->opened_before);
     }
+    if (pulled == WEIR_PULLED && !weir__redis_settle_again(source)) {
+        pulled = WEIR_LOST;
+    }
     if (pulled != WEIR_PULLED) {
         disconnect(source);
         return pulled;
@@ -63,7 +66,8 @@ static weir_pulled open_source(void *context) {
 /* What was asked for and is not answered yet comes to nobody: it is given back. */
 static void take_question_back(weir_redis_source *source) {
     const struct weir__redis_node *reply = NULL;
-    if (!source->asked || source->asking.context == NULL || source->telling.context == NULL) {
+    if (!source->asked || source->asking.context == NULL || source->telling.context == NULL ||
+        weir__redis_settled(source) != WEIR_PULLED) {
         return;
     }
     if (source->asking.id != 0) {
@@ -87,11 +91,15 @@ static void close_source(void *context) {
     weir__redis_give_back(source, &source->held);
     take_question_back(source);
     weir__redis_give_back(source, &source->held);
-    if (source->options.consumer == NULL && source->telling.context != NULL) {
+    const bool settled =
+        source->telling.context != NULL && weir__redis_settled(source) == WEIR_PULLED;
+    if (settled && source->options.consumer == NULL) {
         weir__redis_leave_group(&source->telling, &source->group);
     }
     disconnect(source);
     weir__redis_naks_free(&source->naks);
+    weir__redis_commands_clear(&source->unanswered);
+    source->owed = 0;
     source->opened_before = false;
     source->seen = source->cursor = (struct weir__redis_id){0};
     source->closed = true;
@@ -228,6 +236,9 @@ struct want {
 static weir_pulled pull_once(weir_redis_source *source, weir_pull *pull, struct want *want) {
     const struct weir__redis_node *reply = NULL;
     weir_pulled pulled = ask(source, want->events - want->added, want->bytes);
+    if (pulled == WEIR_PULLED) {
+        pulled = weir__redis_settled(source);
+    }
     if (pulled != WEIR_PULLED) {
         return pulled;
     }
@@ -343,6 +354,7 @@ void weir_redis_source_close(weir_redis_source *source) {
         weir__redis_reply_free(source->held.reply);
     }
     weir__redis_naks_free(&source->naks);
+    weir__redis_commands_free(&source->unanswered);
     weir__redis_texts_free(&source->texts);
     if (source->woken >= 0) {
         close(source->woken);

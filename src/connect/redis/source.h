@@ -32,15 +32,19 @@ struct weir_redis_source {
     bool opened_before; /* in this life */
     struct weir__redis_link asking;
     struct weir__redis_link telling;
-    /* The question. */
+    /* The question: */
     bool asked;
     bool asked_behind;
     uint64_t answer_ns; /* when its answer is due at the latest */
-    /* What has come. */
+    /* What has come: */
     bool behind; /* its own that are pending behind `seen` come first */
     struct weir__redis_id seen;
     struct weir__redis_entries held;
     uint64_t typical; /* bytes of an entry, lately */
+    /* Settlements that were sent, and are not answered yet: so many commands, said again when a
+     * connection was lost before they were. */
+    struct weir__redis_commands unanswered;
+    unsigned owed;
     struct weir__redis_naks naks;
     uint64_t claim_ns; /* when to look for what others have left */
     struct weir__redis_id cursor;
@@ -59,6 +63,8 @@ weir_status weir__redis_copy_source(struct weir_redis_source *source,
 
 /* settle.c */
 weir_pulled weir__redis_settle(void *context, const weir_ack *acks, size_t count);
+weir_pulled weir__redis_settled(struct weir_redis_source *source); /* all is answered */
+bool weir__redis_settle_again(struct weir_redis_source *source);   /* what was not */
 void weir__redis_extend(void *context, const uint64_t *tokens, size_t count);
 void weir__redis_release(void *context, uint64_t token);
 void weir__redis_give_back(struct weir_redis_source *source, struct weir__redis_entries *entries);
