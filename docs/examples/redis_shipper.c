@@ -52,8 +52,7 @@ int main(int count, char **arguments) {
     weir_must(weir_runtime_open(NULL, &runtime));
     weir_pipeline *pipeline;
     weir_must(weir_pipeline_open(runtime, &options, &pipeline));
-    int signal;
-    sigwait(&ends, &signal);
+    sigwait(&ends, &(int){0});
     weir_must(weir_pipeline_close(pipeline, NULL));
     weir_must(weir_runtime_close(runtime, NULL));
     weir_redis_source_close(source);

@@ -155,7 +155,7 @@ static void writes_key_and_headers(void **state) {
     const weir_message messages[] = {
         {.data = {"0 ", 2, 0},
          .key = {"red", 3, 0},
-         .headers = {"size: 3\r\nno line\r\nempty: \r\nlast: 4", 36, 0}},
+         .headers = {"size: 3\r\nno line\r\nempty: \r\nlast: 4", 34, 0}},
         SAYS("1 "),
     };
     weir_outcome outcomes[2];
