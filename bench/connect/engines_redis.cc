@@ -6,10 +6,10 @@
 // left when a pipeline stands between?  And of XADD, so many at a time?  Entries of 64 and of 1,024
 // bytes, in batches of 10, 100 and 1,000; a server of its own on loopback, without files.
 //
-// Prediction.  The server is what takes time, on the same cores.  The loop by hand waits for it, and
-// then it waits for the loop; a pipeline has a question with the server while it handles the last
-// answer's entries, and takes no block of memory for each string.  So it is not behind at batches of
-// 100 and more.
+// Prediction.  The server is what takes time, on the same cores.  The loop by hand waits for it,
+// and then it waits for the loop; a pipeline has a question with the server while it handles the
+// last answer's entries, and takes no block of memory for each string.  So it is not behind at
+// batches of 100 and more.
 //
 // Rows are ceiling/read,... and ceiling/add,... (hiredis by hand), weir/read,... and weir/add,...
 #include "race.h"

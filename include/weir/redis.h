@@ -59,8 +59,8 @@ typedef struct weir_redis_server {
     unsigned database;   /* its number; default 0                                    */
     uint64_t timeout_ns; /* of connecting, and of each answer; 1 ms at least; default 2 s */
     /* Unless NULL: called for each connection when it is made, before anything is sent, to set what
-     * else hiredis or the socket has (redisEnableKeepAlive).  0, or it is given up.  On the source's
-     * or the sink's thread. */
+     * else hiredis or the socket has (redisEnableKeepAlive).  0, or it is given up.  On the
+     * source's or the sink's thread. */
     int (*configure)(void *context, struct redisContext *connection);
     void *context;
     uintptr_t reserved[4]; /* for later versions (version.h): zero */
@@ -143,9 +143,9 @@ typedef struct weir_redis_sink_options {
     /* where each is: writes its name, with its end, into `room` bytes, and returns 0; else the
      * message has FAILED. */
     int (*stream_of)(void *context, const weir_message *message, char *stream, size_t room);
-    /* Unless NULL: writes the entry's id, "MS-N", as stream_of does; else the server makes one.  Ids
-     * must rise within a stream, for which it must have one writer.  An id that is in the stream
-     * already is not stored again, so the sink is idempotent; `whole` is set. */
+    /* Unless NULL: writes the entry's id, "MS-N", as stream_of does; else the server makes one.
+     * Ids must rise within a stream, for which it must have one writer.  An id that is in the
+     * stream already is not stored again, so the sink is idempotent; `whole` is set. */
     int (*id_of)(void *context, const weir_message *message, char *id, size_t room);
     void *context;     /* of these two                                                          */
     const char *field; /* which data becomes; default "data"                                    */
@@ -156,8 +156,9 @@ typedef struct weir_redis_sink_options {
     /* A batch is stored as a whole, or not at all (MULTI): none is stored in part where the server
      * is out of memory, say, and nobody's entries come between. */
     bool whole;
-    unsigned replicas; /* so many of the server's replicas have a batch, too, before it counts as
-                            * stored (WAIT, for server.timeout_ns); default 0                      */
+    /* So many of the server's replicas have a batch, too, before it counts as stored (WAIT, for
+     * half of server.timeout_ns); default 0. */
+    unsigned replicas;
     uintptr_t reserved[6]; /* for later versions (version.h): zero */
 } weir_redis_sink_options;
 

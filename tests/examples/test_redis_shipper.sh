@@ -5,7 +5,7 @@
 # Goal: what was in a stream is in the other one, though two shippers that share it are killed again
 # and again, and the server, which stores what it says (appendfsync always), twice.
 # Method: 20,000 numbered entries, of which one is poison (delivered so often already); the other
-# stream's numbers, when doubles are left out, are those; and the poison is in the stream of the dead.
+# stream's numbers, when doubles are left out, are those; and the poison is among the dead.
 #
 # Usage: test_redis_shipper.sh FOLDER, where FOLDER holds redis_shipper.
 set -u
@@ -55,7 +55,8 @@ start_server
 fill="for i = 0, 19999 do redis.call('XADD', 'from', '*', 'data', i, 'kind', i % 7) end"
 ask EVAL "$fill" 0 > /dev/null
 ask XGROUP CREATE from shippers 0 > /dev/null
-poison=$(ask --raw XRANGE from - + COUNT 8 | awk '/^data$/ {getline; if ($1 == 7) print id} /-/ {id = $1}')
+poison=$(ask --raw XRANGE from - + COUNT 8 |
+    awk '/^data$/ {getline; if ($1 == 7) print id} /-/ {id = $1}')
 ask XREADGROUP GROUP shippers poisoned COUNT 8 STREAMS from ">" > /dev/null
 ask XCLAIM from shippers poisoned 0 "$poison" IDLE 60000 RETRYCOUNT 9 > /dev/null
 

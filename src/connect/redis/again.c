@@ -71,9 +71,9 @@ static weir_pulled take_naks(weir_redis_source *source, uint64_t now, uint64_t m
     return pulled;
 }
 
-/* ---- what others have left -------------------------------------------------------------------- */
+/* ---- what others have left ------------------------------------------------------------------- */
 
-static weir_pulled claim(weir_redis_source *source, uint64_t now, uint64_t most) {
+static weir_pulled claim_idle(weir_redis_source *source, uint64_t now, uint64_t most) {
     weir__redis_write_autoclaim(&source->telling.commands, &source->group, source->cursor,
                                 most < WEIR__REDIS_SOME ? most : WEIR__REDIS_SOME);
     weir_pulled pulled = hold_claimed(source, "XAUTOCLAIM", 1, true, &source->stats.claimed);
@@ -96,7 +96,7 @@ weir_pulled weir__redis_take_again(weir_redis_source *source, uint64_t now, uint
         pulled = take_naks(source, now, most);
     }
     if (pulled == WEIR_PULLED && source->held.count == 0 && source->claim_ns <= now) {
-        pulled = claim(source, now, most);
+        pulled = claim_idle(source, now, most);
     }
     return pulled;
 }

@@ -10,7 +10,7 @@
 enum { LEAST = 4096, DIGITS = 20, END = 2, FRAME = 1 + DIGITS + END };
 
 /* NULL: there is no memory. */
-static char *make_room(struct weir__redis_commands *commands, size_t count) {
+static char *room_for_words(struct weir__redis_commands *commands, size_t count) {
     if (commands->room - commands->count >= count) {
         return commands->at + commands->count;
     }
@@ -48,14 +48,14 @@ static size_t write_frame(char *at, char sign, uint64_t number) {
 }
 
 void weir__redis_command(struct weir__redis_commands *commands, size_t words) {
-    char *at = make_room(commands, FRAME);
+    char *at = room_for_words(commands, FRAME);
     if (at != NULL) {
         commands->count += write_frame(at, '*', words);
     }
 }
 
 void weir__redis_bytes(struct weir__redis_commands *commands, const char *at, size_t count) {
-    char *to = make_room(commands, FRAME + count + END);
+    char *to = room_for_words(commands, FRAME + count + END);
     if (to == NULL) {
         return;
     }
@@ -78,7 +78,7 @@ void weir__redis_number(struct weir__redis_commands *commands, uint64_t number) 
 
 void weir__redis_commands_add(struct weir__redis_commands *commands,
                               const struct weir__redis_commands *more) {
-    char *to = more->count == 0 ? NULL : make_room(commands, more->count);
+    char *to = more->count == 0 ? NULL : room_for_words(commands, more->count);
     if (to != NULL) {
         memcpy(to, more->at, more->count);
         commands->count += more->count;

@@ -5,7 +5,7 @@
  *   weir__redis_command(&commands, 4);
  *   weir__redis_word(&commands, "XACK"); ... three more
  *
- * Where there is no memory, `failed` is set and the rest is nothing: whoever sends them looks there.
+ * Where there is no memory, `failed` is set and the rest is nothing: whoever sends them looks.
  */
 #ifndef WEIR__CONNECT_REDIS_COMMANDS_H
 #define WEIR__CONNECT_REDIS_COMMANDS_H

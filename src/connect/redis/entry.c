@@ -90,7 +90,7 @@ static const struct weir__redis_node *value_of(const struct weir__redis_entry *e
     return NULL;
 }
 
-static weir_bytes bytes_of(const struct weir__redis_node *text) {
+static weir_bytes span_of(const struct weir__redis_node *text) {
     return weir__redis_is_text(text) ? (weir_bytes){text->text, text->count, 0}
                                      : (weir_bytes){NULL, 0, 0};
 }
@@ -104,7 +104,7 @@ static bool is_header(const struct weir__redis_entry *entry, uint32_t place,
            (options->key == NULL || !is_named(name, options->key, strlen(options->key)));
 }
 
-static char *put(char *at, const char *text, size_t count) {
+static char *put_text(char *at, const char *text, size_t count) {
     memcpy(at, text, count);
     return at + count;
 }
@@ -126,10 +126,10 @@ static void write_headers(struct weir__redis_entry *entry,
     char *at = text;
     for (uint32_t i = 0; text != NULL && i + 1 < fields->count; i += 2) {
         if (is_header(entry, i, options)) {
-            at = put(at, fields->items[i]->text, fields->items[i]->count);
-            at = put(at, ": ", 2);
-            at = put(at, fields->items[i + 1]->text, fields->items[i + 1]->count);
-            at = put(at, "\r\n", 2);
+            at = put_text(at, fields->items[i]->text, fields->items[i]->count);
+            at = put_text(at, ": ", 2);
+            at = put_text(at, fields->items[i + 1]->text, fields->items[i + 1]->count);
+            at = put_text(at, "\r\n", 2);
         }
     }
     entry->headers = (weir_bytes){text, text == NULL ? 0 : (uint32_t)length, 0};
@@ -142,8 +142,8 @@ void weir__redis_describe(struct weir__redis_entry *entry, const weir_redis_sour
         write_headers(entry, options);
     }
     *out = (weir_incoming){
-        .data = bytes_of(value_of(entry, options->field)),
-        .key = bytes_of(options->key == NULL ? entry->id : value_of(entry, options->key)),
+        .data = span_of(value_of(entry, options->field)),
+        .key = span_of(options->key == NULL ? entry->id : value_of(entry, options->key)),
         .headers = entry->headers,
         .token = (uintptr_t)entry,
         .time = ms > UINT64_MAX / NS_IN_MS ? UINT64_MAX : ms * NS_IN_MS,

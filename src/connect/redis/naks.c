@@ -8,7 +8,7 @@
 
 enum { LEAST = 64 };
 
-static bool make_room(struct weir__redis_naks *naks) {
+static bool room_for_nak(struct weir__redis_naks *naks) {
     if (naks->count < naks->room) {
         return true;
     }
@@ -25,7 +25,7 @@ static bool make_room(struct weir__redis_naks *naks) {
 
 void weir__redis_naks_add(struct weir__redis_naks *naks, struct weir__redis_id id,
                           uint64_t due_ns) {
-    if (!make_room(naks)) {
+    if (!room_for_nak(naks)) {
         return;
     }
     size_t place = naks->count++;

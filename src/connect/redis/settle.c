@@ -2,9 +2,9 @@
  * Settlements: what is done with, given back, kept, or not looked at any more.  See source.h.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A nak is written into Redis as well: its entry's idle time becomes what leaves the delay until the
- * lease is over.  So whoever claims what is idle takes it when it is due, should this source be gone
- * by then.  While it is there it is mostly first, since it knows when that is.
+ * A nak is written into Redis as well: its entry's idle time becomes what leaves the delay until
+ * the lease is over.  So whoever claims what is idle takes it when it is due, should this source be
+ * gone by then.  While it is there it is mostly first, since it knows when that is.
  *
  * Settlements are sent at once, and their answers are heard with the next pull's, so that there is
  * no waiting for each lot.  What a lost connection leaves unanswered is kept, and said again on the
@@ -37,7 +37,7 @@ static bool is_nak(const weir_ack *ack) {
 }
 
 /* Nobody waits for what its source has left behind. */
-static uint64_t delay_of(const weir_redis_source *source, const weir_ack *ack) {
+static uint64_t nak_delay(const weir_redis_source *source, const weir_ack *ack) {
     const uint64_t lease = source->options.lease_ns;
     return ack->why == WEIR_DISCARD_STOPPED ? 0 : ack->delay_ns < lease ? ack->delay_ns : lease;
 }
@@ -76,8 +76,9 @@ static unsigned write_naks(weir_redis_source *source, const weir_ack *acks, size
     unsigned written = 0;
     for (size_t i = 0, end; i < count; i = end) {
         size_t run = 0;
-        const uint64_t delay = delay_of(source, &acks[i]);
-        for (end = i; end < count && (!is_nak(&acks[end]) || delay_of(source, &acks[end]) == delay);
+        const uint64_t delay = nak_delay(source, &acks[i]);
+        for (end = i;
+             end < count && (!is_nak(&acks[end]) || nak_delay(source, &acks[end]) == delay);
              end++) {
             run += is_nak(&acks[end]);
         }
@@ -102,7 +103,7 @@ static void remember_naks(weir_redis_source *source, const weir_ack *acks, size_
     for (size_t i = 0; i < count; i++) {
         if (is_nak(&acks[i]) && acks[i].why != WEIR_DISCARD_STOPPED) {
             weir__redis_naks_add(&source->naks, weir__redis_id_of(entry_of(acks[i].token)->id),
-                                 now + delay_of(source, &acks[i]));
+                                 now + nak_delay(source, &acks[i]));
         }
     }
 }

@@ -11,7 +11,7 @@ static const uint64_t largest_default = UINT64_C(512) << 20;
 
 /* ---- open and close ------------------------------------------------------------------------ */
 
-static void close_sink(void *context) {
+static void close_redis_sink(void *context) {
     weir_redis_sink *sink = context;
     weir__redis_disconnect(&sink->link);
 }
@@ -34,7 +34,7 @@ static weir_pulled learn_largest(weir_redis_sink *sink) {
     return WEIR_PULLED;
 }
 
-static weir_pulled open_sink(void *context) {
+static weir_pulled open_redis_sink(void *context) {
     weir_redis_sink *sink = context;
     weir__redis_disconnect(&sink->link);
     weir_pulled pulled = weir__redis_connect(&sink->server, &sink->link);
@@ -49,8 +49,8 @@ static weir_pulled open_sink(void *context) {
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-static weir_pulled write_batch(void *context, weir_message *messages, size_t count,
-                               const weir_batch_info *info) {
+static weir_pulled add_batch(void *context, weir_message *messages, size_t count,
+                             const weir_batch_info *info) {
     weir_redis_sink *sink = context;
     (void)info;
     return weir__redis_send_batch(sink, messages, count)
@@ -60,7 +60,7 @@ static weir_pulled write_batch(void *context, weir_message *messages, size_t cou
 
 /* ---- options ------------------------------------------------------------------------------- */
 
-static weir_status check_options(const weir_redis_sink_options *options) {
+static weir_status check_sink(const weir_redis_sink_options *options) {
     if ((options->stream == NULL) == (options->stream_of == NULL)) {
         return weir_refuse(WEIR_INVALID, "one of stream and stream_of must be given");
     }
@@ -84,10 +84,10 @@ static weir_status check_options(const weir_redis_sink_options *options) {
     return WEIR_OK;
 }
 
-static weir_status copy_options(weir_redis_sink *sink, const weir_redis_sink_options *from) {
+static weir_status copy_sink(weir_redis_sink *sink, const weir_redis_sink_options *from) {
     weir_redis_sink_options *to = &sink->options;
     struct weir__redis_texts *texts = &sink->texts;
-    weir_status status = check_options(from);
+    weir_status status = check_sink(from);
     if (status == WEIR_OK) {
         status = weir__redis_copy_server(texts, &from->server, &sink->server);
     }
@@ -115,16 +115,16 @@ weir_status weir_redis_sink_open(const weir_redis_sink_options *options, weir_re
     if (sink == NULL) {
         return weir_refuse(WEIR_NO_MEMORY, "no memory for a sink of redis");
     }
-    weir_status status = copy_options(sink, options);
+    weir_status status = copy_sink(sink, options);
     if (status != WEIR_OK) {
         weir_redis_sink_close(sink);
         return status;
     }
     sink->table = (weir_sink){.name = "redis",
                               .idempotent = options->id_of != NULL,
-                              .open = open_sink,
-                              .write = write_batch,
-                              .close = close_sink};
+                              .open = open_redis_sink,
+                              .write = add_batch,
+                              .close = close_redis_sink};
     *out = sink;
     return WEIR_OK;
 }

@@ -26,8 +26,8 @@ static bool is_own_fault(const struct weir__redis_node *error) {
            weir__redis_says(error, "WRONGTYPE");
 }
 
-static weir_pulled judge(weir_redis_sink *sink, struct batch *batch, weir_message *message,
-                         const struct weir__redis_node *reply) {
+static weir_pulled judge_answer(weir_redis_sink *sink, struct batch *batch, weir_message *message,
+                                const struct weir__redis_node *reply) {
     if (reply == NULL) {
         return WEIR_LOST;
     }
@@ -51,7 +51,7 @@ static weir_pulled hear_each(weir_redis_sink *sink, struct batch *batch) {
         weir_message *message = &batch->messages[i];
         if (!weir__redis_is_out(message)) {
             const struct weir__redis_node *reply = weir__redis_answer(&sink->link);
-            weir_pulled said = judge(sink, batch, message, reply);
+            weir_pulled said = judge_answer(sink, batch, message, reply);
             pulled = said != WEIR_PULLED ? said : pulled;
         }
     }
@@ -83,7 +83,7 @@ static weir_pulled hear_whole(weir_redis_sink *sink, struct batch *batch) {
     for (size_t i = 0; i < batch->count && pulled == WEIR_PULLED; i++) {
         if (!weir__redis_is_out(&batch->messages[i])) {
             const struct weir__redis_node *answer = weir__redis_item(reply, place++);
-            pulled = judge(sink, batch, &batch->messages[i], answer);
+            pulled = judge_answer(sink, batch, &batch->messages[i], answer);
         }
     }
     return pulled;

@@ -77,8 +77,8 @@ static void write_fields(weir_redis_sink *sink, const weir_message *message, boo
     }
 }
 
-static void write_message(weir_redis_sink *sink, const weir_message *message,
-                          const struct weir__redis_names *names) {
+static void write_added(weir_redis_sink *sink, const weir_message *message,
+                        const struct weir__redis_names *names) {
     const weir_redis_sink_options *options = &sink->options;
     struct weir__redis_commands *commands = &sink->link.commands;
     const bool has_key = options->key != NULL && message->key.count > 0;
@@ -106,7 +106,7 @@ static bool send_one(weir_redis_sink *sink, weir_message *message) {
     } else if (!weir__redis_name_message(sink, message, &names)) {
         weir__redis_refuse(message, WEIR_MESSAGE_FAILED, WEIR_REDIS_NO_NAME);
     } else {
-        write_message(sink, message, &names);
+        write_added(sink, message, &names);
     }
     return sink->link.commands.count < SEND_BYTES || weir__redis_send(&sink->link);
 }

@@ -35,7 +35,7 @@ static weir_pulled connect_both(weir_redis_source *source) {
 }
 
 /* What was lost with a group is not new. */
-static weir_pulled open_source(void *context) {
+static weir_pulled open_member(void *context) {
     weir_redis_source *source = context;
     uint64_t count;
     disconnect(source);
@@ -86,7 +86,7 @@ static void take_question_back(weir_redis_source *source) {
     }
 }
 
-static void close_source(void *context) {
+static void close_member(void *context) {
     weir_redis_source *source = context;
     weir__redis_give_back(source, &source->held);
     take_question_back(source);
@@ -127,7 +127,7 @@ static uint64_t count_for(const weir_redis_source *source, uint64_t events, uint
     return most == 0 ? 1 : most < count ? most : count;
 }
 
-static weir_pulled ask(weir_redis_source *source, uint64_t events, uint64_t bytes) {
+static weir_pulled ask_for_entries(weir_redis_source *source, uint64_t events, uint64_t bytes) {
     if (source->asked) {
         return WEIR_PULLED;
     }
@@ -144,7 +144,7 @@ static weir_pulled ask(weir_redis_source *source, uint64_t events, uint64_t byte
     return WEIR_PULLED;
 }
 
-static void learn_size(weir_redis_source *source) {
+static void learn_typical(weir_redis_source *source) {
     uint64_t bytes = 0;
     const struct weir__redis_block *block = source->held.reply->blocks;
     for (; block != NULL; block = block->next) {
@@ -176,7 +176,7 @@ static weir_pulled take_answer(weir_redis_source *source, const struct weir__red
         weir__redis_count(source, &source->stats.claimed, source->held.count);
     }
     if (source->held.count > 0) {
-        learn_size(source);
+        learn_typical(source);
     }
     return pulled;
 }
@@ -199,8 +199,8 @@ static bool is_poison(const weir_redis_source *source, const struct weir__redis_
 }
 
 /* What is held, as far as there is room, and not more than asked for. */
-static weir_pulled hand_on(weir_redis_source *source, weir_pull *pull, uint64_t events,
-                           uint64_t *added) {
+static weir_pulled hand_held(weir_redis_source *source, weir_pull *pull, uint64_t events,
+                             uint64_t *added) {
     struct weir__redis_entries *held = &source->held;
     weir_pulled pulled = WEIR_PULLED;
     bool room = true;
@@ -235,7 +235,7 @@ struct want {
 /* Asks, and hands on what comes; IDLE: nothing does for now. */
 static weir_pulled pull_once(weir_redis_source *source, weir_pull *pull, struct want *want) {
     const struct weir__redis_node *reply = NULL;
-    weir_pulled pulled = ask(source, want->events - want->added, want->bytes);
+    weir_pulled pulled = ask_for_entries(source, want->events - want->added, want->bytes);
     if (pulled == WEIR_PULLED) {
         pulled = weir__redis_settled(source);
     }
@@ -260,9 +260,9 @@ static weir_pulled pull_once(weir_redis_source *source, weir_pull *pull, struct 
     const uint64_t known = want->added + source->held.count;
     if (pulled == WEIR_PULLED && source->held.count > 0 && known < want->events &&
         want->bytes == UINT64_MAX) {
-        pulled = ask(source, want->events - known, want->bytes);
+        pulled = ask_for_entries(source, want->events - known, want->bytes);
     }
-    return pulled == WEIR_PULLED ? hand_on(source, pull, want->events, &want->added) : pulled;
+    return pulled == WEIR_PULLED ? hand_held(source, pull, want->events, &want->added) : pulled;
 }
 
 static weir_pulled pull_entries(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
@@ -273,12 +273,12 @@ static weir_pulled pull_entries(void *context, weir_pull *pull, uint64_t events,
     if (source->telling.context == NULL) {
         return lost("the connection for settlements is lost");
     }
-    weir_pulled pulled = hand_on(source, pull, events, &want.added);
+    weir_pulled pulled = hand_held(source, pull, events, &want.added);
     if (pulled == WEIR_PULLED && source->held.count == 0 && want.added < events &&
         !source->behind) {
         pulled = weir__redis_take_again(source, now, events - want.added);
         if (pulled == WEIR_PULLED) {
-            pulled = hand_on(source, pull, events, &want.added);
+            pulled = hand_held(source, pull, events, &want.added);
         }
         const uint64_t due = weir__redis_again_due(source);
         want.end_ns = due < want.end_ns ? due : want.end_ns;
@@ -294,7 +294,7 @@ static weir_pulled pull_entries(void *context, weir_pull *pull, uint64_t events,
                                                     : pulled;
 }
 
-/* ---- opened and closed by the user ------------------------------------------------------------ */
+/* ---- opened and closed by the user ----------------------------------------------------------- */
 
 weir_status weir_redis_source_open(const weir_redis_source_options *options,
                                    weir_redis_source **out) {
@@ -318,13 +318,13 @@ weir_status weir_redis_source_open(const weir_redis_source_options *options,
     }
     source->driver = (weir_source_driver){.name = "redis",
                                           .lease_ns = source->options.lease_ns,
-                                          .open = open_source,
+                                          .open = open_member,
                                           .pull = pull_entries,
                                           .ack = weir__redis_settle,
                                           .extend = weir__redis_extend,
                                           .release = weir__redis_release,
                                           .wake = wake,
-                                          .close = close_source};
+                                          .close = close_member};
     *out = source;
     return WEIR_OK;
 }

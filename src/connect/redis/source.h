@@ -5,8 +5,8 @@
  * All of it is the source's thread's, but `release` behind close, and what is under the lock.
  *
  * Two connections.  On one there is at most one question (XREADGROUP with BLOCK), which stays with
- * the server from pull to pull; `wake` ends a wait for its answer by a descriptor.  On the other one
- * all else is said and answered meanwhile.
+ * the server from pull to pull; `wake` ends a wait for its answer by a descriptor.  On the other
+ * one all else is said and answered meanwhile.
  *
  * Invariants
  *   - an entry is in one place: pending at the server alone (naks among them), in `held`, or lent

@@ -12,7 +12,7 @@
 
 enum { HOST_BYTES = 128 };
 
-static weir_status check_name(const char *what, const char *name, bool required) {
+static weir_status check_given(const char *what, const char *name, bool required) {
     if (name == NULL ? required : *name == '\0') {
         return weir_refuse(WEIR_INVALID, "%s must %s", what,
                            name == NULL ? "be given" : "not be empty");
@@ -30,7 +30,7 @@ static weir_status check_source(const weir_redis_source_options *options) {
                  {"field", options->field, false},
                  {"key", options->key, false}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        weir_status status = check_name(names[i].what, names[i].name, names[i].required);
+        weir_status status = check_given(names[i].what, names[i].name, names[i].required);
         if (status != WEIR_OK) {
             return status;
         }
@@ -57,7 +57,7 @@ static weir_status check_source(const weir_redis_source_options *options) {
 }
 
 /* Of this machine, process, moment and place: nobody else has it. */
-static const char *make_consumer(weir_redis_source *source) {
+static const char *name_consumer(weir_redis_source *source) {
     char host[HOST_BYTES] = "", name[HOST_BYTES + 80];
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -88,7 +88,7 @@ weir_status weir__redis_copy_source(weir_redis_source *source,
     source->group = (struct weir__redis_group){
         .stream = weir__redis_text(texts, from->stream),
         .group = weir__redis_text(texts, from->group),
-        .consumer = to->consumer != NULL ? to->consumer : make_consumer(source),
+        .consumer = to->consumer != NULL ? to->consumer : name_consumer(source),
         .lease_ms = to->lease_ns / WEIR__REDIS_MS};
     to->stream = source->group.stream;
     to->group = source->group.group;
