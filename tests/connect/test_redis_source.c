@@ -1,6 +1,6 @@
 /*
  * Goal: what a stream has is pulled by demand, and settled as each message says: acked, taken again
- * later, given back; what others leave is taken over, and what is at work is not.
+ * later; what is at work is not taken by others.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Method: pipelines with threads against a server of the test's own; all messages have numbers, and
@@ -241,103 +241,6 @@ static void keeps_what_takes_long(void **state) {
     assert_int_equal(one.more.claimed + other.more.claimed, 0);
 }
 
-/* ---- what was left ---------------------------------------------------------------------- */
-
-static weir_outcome was_delivered(size_t number, const weir_message *message) {
-    (void)number;
-    return message->deliveries == 1 ? WEIR_MESSAGE_OK : WEIR_MESSAGE_SKIP;
-}
-
-static void takes_over_from_the_dead(void **state) {
-    struct trial trial;
-    weir_redis_source_options options = options_at(address);
-    (void)state;
-    options.lease_ns = 200 * MS;
-    publish("jobs", 0, FEW, 10);
-    SAY("XGROUP CREATE jobs workers 0");
-    assert_int_equal(SAY("XREADGROUP GROUP workers dead COUNT 1000 STREAMS jobs >"), 1);
-    tally_begin(FEW);
-    handle = was_delivered;
-    begin(&trial, &options, 0, 0);
-    assert_true(tally_wait(20));
-    assert_true(tally_until(none_pending, NULL, 10));
-    end(&trial);
-    tally_check();
-    assert_int_equal(tally_again(), 0);
-    assert_int_equal(trial.more.claimed, FEW);
-}
-
-static void takes_its_own_of_an_earlier_life(void **state) {
-    struct trial trial;
-    weir_redis_source_options options = options_at(address);
-    (void)state;
-    options.consumer = "me";
-    options.lease_ns = 60 * S;
-    publish("jobs", 0, FEW, 10);
-    SAY("XGROUP CREATE jobs workers 0");
-    SAY("XREADGROUP GROUP workers me COUNT 1000 STREAMS jobs >");
-    tally_begin(FEW);
-    handle = was_delivered;
-    begin(&trial, &options, 0, 0);
-    assert_true(tally_wait(20));
-    end(&trial);
-    tally_check();
-    assert_int_equal(tally_again(), 0);
-    assert_int_equal(trial.more.claimed, FEW);
-    assert_int_equal(SAY("XINFO CONSUMERS jobs workers"), 1); /* whom the user has named stays */
-}
-
-static weir_outcome nobody_can(size_t number, const weir_message *message) {
-    (void)message;
-    tally_note(number);
-    return WEIR_MESSAGE_NAK;
-}
-
-/* What was given back, others have before its lease would have ended. */
-static void leaves_what_it_gave_back_to_others(void **state) {
-    struct trial one, other;
-    weir_redis_source_options options = options_at(address);
-    (void)state;
-    options.lease_ns = 60 * S;
-    publish("jobs", 0, FEW, 10);
-    tally_begin(FEW);
-    handle = nobody_can;
-    begin(&one, &options, 0, 0);
-    assert_true(tally_wait(20));
-    end(&one);
-    assert_int_equal(pending(), FEW);
-    nap(1000); /* the pipeline's delay of naks */
-    tally_begin(FEW);
-    begin(&other, &options, 0, 0);
-    assert_true(tally_wait(20));
-    end(&other);
-    tally_check();
-    assert_int_equal(other.more.claimed, FEW);
-}
-
-static void passes_over_what_was_trimmed(void **state) {
-    struct trial trial;
-    weir_redis_source_options options = options_at(address);
-    (void)state;
-    options.lease_ns = 200 * MS;
-    options.consumer = "me";
-    publish("jobs", 0, FEW, 10);
-    SAY("XGROUP CREATE jobs workers 0");
-    SAY("XREADGROUP GROUP workers me COUNT 100 STREAMS jobs >");
-    SAY("XREADGROUP GROUP workers dead COUNT 100 STREAMS jobs >");
-    SAY("XTRIM jobs MAXLEN %d", FEW - 150);
-    tally_begin(FEW);
-    for (size_t i = 0; i < 150; i++) {
-        tally_note(i);
-    }
-    begin(&trial, &options, 0, 0);
-    assert_true(tally_wait(20));
-    assert_true(tally_until(none_pending, NULL, 10));
-    end(&trial);
-    assert_int_equal(tally_again(), 0);
-    assert_int_equal(trial.more.gone, 150);
-}
-
 /* ---- options ---------------------------------------------------------------------------- */
 
 static void refuses_bad_options(void **state) {
@@ -355,6 +258,7 @@ static void refuses_bad_options(void **state) {
         {{.stream = "s", .group = "g", .bind = true, .only_new = true}, "only_new must not"},
         {{.stream = "s", .group = "g", .reserved = {1}}, "reserved must be zero"},
         {{.stream = "s", .group = "g", .server = {.user = "u"}}, "server.password"},
+        {{.stream = "s", .group = "g", .server = {.reserved = {1}}}, "server.reserved"},
         {{.stream = "s", .group = "g", .server = {.name = "a b"}}, "server.name"},
         {{.stream = "s", .group = "g", .server = {.timeout_ns = 1}}, "server.timeout_ns"},
         {{.stream = "s", .group = "g", .server = {.address = ""}}, "must not be empty"},
@@ -408,10 +312,6 @@ int main(void) {
         TEST(counts_redeliveries_and_ends_the_dead),
         TEST(ends_poison),
         TEST(keeps_what_takes_long),
-        TEST(takes_over_from_the_dead),
-        TEST(takes_its_own_of_an_earlier_life),
-        TEST(leaves_what_it_gave_back_to_others),
-        TEST(passes_over_what_was_trimmed),
     };
     return engine_found(ENGINE_REDIS) ? cmocka_run_group_tests(tests, start_server, end_server)
                                       : ENGINE_SKIPPED;

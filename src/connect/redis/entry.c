@@ -104,7 +104,7 @@ static bool is_header(const struct weir__redis_entry *entry, uint32_t place,
            (options->key == NULL || !is_named(name, options->key, strlen(options->key)));
 }
 
-static char *put_text(char *at, const char *text, size_t count) {
+static char *append_text(char *at, const char *text, size_t count) {
     memcpy(at, text, count);
     return at + count;
 }
@@ -126,10 +126,10 @@ static void write_headers(struct weir__redis_entry *entry,
     char *at = text;
     for (uint32_t i = 0; text != NULL && i + 1 < fields->count; i += 2) {
         if (is_header(entry, i, options)) {
-            at = put_text(at, fields->items[i]->text, fields->items[i]->count);
-            at = put_text(at, ": ", 2);
-            at = put_text(at, fields->items[i + 1]->text, fields->items[i + 1]->count);
-            at = put_text(at, "\r\n", 2);
+            at = append_text(at, fields->items[i]->text, fields->items[i]->count);
+            at = append_text(at, ": ", 2);
+            at = append_text(at, fields->items[i + 1]->text, fields->items[i + 1]->count);
+            at = append_text(at, "\r\n", 2);
         }
     }
     entry->headers = (weir_bytes){text, text == NULL ? 0 : (uint32_t)length, 0};

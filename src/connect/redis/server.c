@@ -76,6 +76,11 @@ weir_status weir__redis_copy_server(struct weir__redis_texts *texts, const weir_
     if (from->user != NULL && from->password == NULL) {
         return weir_refuse(WEIR_INVALID, "server.password must be given with server.user");
     }
+    for (size_t i = 0; i < sizeof from->reserved / sizeof *from->reserved; i++) {
+        if (from->reserved[i] != 0) {
+            return weir_refuse(WEIR_INVALID, "server.reserved must be zero");
+        }
+    }
     if (from->timeout_ns != 0 &&
         (from->timeout_ns < WEIR__REDIS_MS || from->timeout_ns > INT64_MAX / 2)) {
         return weir_refuse(WEIR_INVALID,
