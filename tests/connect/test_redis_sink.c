@@ -1,0 +1,424 @@
+/*
+ * Goal: what a sink says is stored is in the stream, whatever happens to the server meanwhile; with
+ * ids once; what the server will not take is named.
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Method: numbered messages are pushed into a pipeline whose batcher has the sink; streams are read
+ * back, into the tally.  The server stores what it says (appendfsync always).
+ */
+#include "connect/proxy.h"
+#include "connect/redis_rig.h"
+
+#include <signal.h>
+
+enum { FEW = 300, MANY = 8000 };
+
+/* ---- streams, read back ------------------------------------------------------------------ */
+
+/* The value of a field; NULL: it has none. */
+static const char *value_of(const redisReply *entry, const char *name) {
+    const redisReply *fields = entry->element[1];
+    for (size_t i = 0; i + 1 < fields->elements; i += 2) {
+        if (strcmp(fields->element[i]->str, name) == 0) {
+            return fields->element[i + 1]->str;
+        }
+    }
+    return NULL;
+}
+
+/* Notes each entry; returns how many there are. */
+static size_t read_stream(const char *name) {
+    redisReply *reply = redisCommand(client, "XRANGE %s - +", name);
+    assert_non_null(reply);
+    for (size_t i = 0; i < reply->elements; i++) {
+        const char *data = value_of(reply->element[i], "data");
+        const weir_message as = {.data = {data, (uint32_t)strlen(data), 0}};
+        tally_note(tally_number(&as));
+    }
+    size_t count = reply->elements;
+    freeReplyObject(reply);
+    return count;
+}
+
+/* ---- the pipeline that is tried --------------------------------------------------------- */
+
+struct store {
+    weir_redis_sink *sink;
+    weir_runtime *runtime;
+    weir_pipeline *pipeline;
+    weir_pipeline_stats stats;
+};
+
+static int stream_of(void *context, const weir_message *message, char *stream, size_t room) {
+    size_t number = tally_number(message);
+    (void)context;
+    snprintf(stream, room, "out%zu", number % 3);
+    return number == 13 ? -1 : 0;
+}
+
+static int id_of(void *context, const weir_message *message, char *id, size_t room) {
+    (void)context;
+    snprintf(id, room, "%zu-5", tally_number(message) + 1);
+    return 0;
+}
+
+static weir_redis_sink_options usual(const char *where) {
+    return (weir_redis_sink_options){.server = {.address = where, .timeout_ns = 500 * MS},
+                                     .stream = "out"};
+}
+
+static void open_store(struct store *store, const weir_redis_sink_options *options) {
+    memset(last_log, 0, sizeof last_log);
+    assert_int_equal(weir_redis_sink_open(options, &store->sink), WEIR_OK);
+    assert_int_equal(
+        weir_runtime_open(&(weir_runtime_options){.workers = 1, .log = keep_log}, &store->runtime),
+        WEIR_OK);
+    const weir_pipeline_batcher batcher = {.name = "out",
+                                           .size = 200,
+                                           .timeout_ns = 20 * MS,
+                                           .sink = weir_redis_sink_table(store->sink),
+                                           .sink_contexts = (void *[]){store->sink},
+                                           .retry = {.tries = 1, .delay = {.first_ns = 50 * MS}}};
+    assert_int_equal(weir_pipeline_open(store->runtime,
+                                        &(weir_pipeline_options){.processors = {.count = 1},
+                                                                 .batchers = &batcher,
+                                                                 .batcher_count = 1,
+                                                                 .shutdown_ns = 20 * S},
+                                        &store->pipeline),
+                     WEIR_OK);
+}
+
+static void push(struct store *store, size_t first, size_t count) {
+    char texts[100][32];
+    weir_message messages[100];
+    for (size_t done = 0; done < count;) {
+        size_t some = count - done < 100 ? count - done : 100;
+        for (size_t i = 0; i < some; i++) {
+            int length = snprintf(texts[i], sizeof texts[i], "%zu ", first + done + i);
+            messages[i] = (weir_message){.data = {texts[i], (uint32_t)length, 0}};
+        }
+        weir_status status = weir_pipeline_push(store->pipeline, messages, some);
+        assert_true(status == WEIR_OK || status == WEIR_FULL);
+        done += status == WEIR_OK ? some : 0;
+        nap(status == WEIR_FULL ? 1 : 0);
+    }
+}
+
+static void close_store(struct store *store) {
+    assert_int_equal(weir_pipeline_close(store->pipeline, &store->stats), WEIR_OK);
+    assert_int_equal(weir_runtime_close(store->runtime, NULL), WEIR_OK);
+    weir_redis_sink_close(store->sink);
+}
+
+/* What becomes of these, one after the other. */
+static void try_all(const weir_redis_sink_options *options, const weir_message *messages,
+                    size_t count, weir_outcome *outcomes) {
+    struct store store;
+    open_store(&store, options);
+    assert_int_equal(weir_pipeline_test(store.pipeline, messages, count, 10 * S, outcomes),
+                     WEIR_OK);
+    close_store(&store);
+}
+
+#define SAYS(text)                           \
+    {                                        \
+        .data = { text, sizeof text - 1, 0 } \
+    }
+
+/* ---- the usual ---------------------------------------------------------------------------- */
+
+static void stores_all_in_order(void **state) {
+    struct store store;
+    weir_redis_sink_options options = usual(address);
+    (void)state;
+    for (int whole = 0; whole < 2; whole++) {
+        options.whole = whole != 0;
+        SAY("DEL out");
+        tally_begin(MANY);
+        open_store(&store, &options);
+        assert_false(weir_redis_sink_table(store.sink)->idempotent);
+        push(&store, 0, MANY);
+        close_store(&store);
+        assert_int_equal(store.stats.done, MANY);
+        assert_int_equal(read_stream("out"), MANY);
+        tally_check();
+        redisReply *reply = redisCommand(client, "XRANGE out - +");
+        for (size_t i = 0; i < reply->elements; i++) {
+            assert_int_equal(atoi(value_of(reply->element[i], "data")), i);
+        }
+        freeReplyObject(reply);
+    }
+}
+
+static void writes_key_and_headers(void **state) {
+    weir_redis_sink_options options = usual(address);
+    const weir_message messages[] = {
+        {.data = {"0 ", 2, 0},
+         .key = {"red", 3, 0},
+         .headers = {"size: 3\r\nno line\r\nempty: \r\nlast: 4", 34, 0}},
+        SAYS("1 "),
+    };
+    weir_outcome outcomes[2];
+    (void)state;
+    options.field = "body";
+    options.key = "colour";
+    options.headers = true;
+    try_all(&options, messages, 2, outcomes);
+    assert_int_equal(outcomes[0] + outcomes[1], WEIR_MESSAGE_OK);
+    redisReply *reply = redisCommand(client, "XRANGE out - +");
+    assert_int_equal(reply->elements, 2);
+    assert_int_equal(reply->element[0]->element[1]->elements, 10);
+    assert_string_equal(value_of(reply->element[0], "body"), "0 ");
+    assert_string_equal(value_of(reply->element[0], "colour"), "red");
+    assert_string_equal(value_of(reply->element[0], "size"), "3");
+    assert_string_equal(value_of(reply->element[0], "empty"), "");
+    assert_string_equal(value_of(reply->element[0], "last"), "4");
+    assert_int_equal(reply->element[1]->element[1]->elements, 2);
+    freeReplyObject(reply);
+}
+
+static void names_streams_and_trims_them(void **state) {
+    struct store store;
+    weir_redis_sink_options options = usual(address);
+    (void)state;
+    options.stream = NULL;
+    options.stream_of = stream_of;
+    options.max_length = 200;
+    open_store(&store, &options);
+    push(&store, 0, 3000);
+    close_store(&store);
+    assert_int_equal(store.stats.done, 2999); /* one has no name */
+    tally_begin(0);
+    for (int i = 0; i < 3; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "out%d", i);
+        assert_in_range(read_stream(name), 200, 400);
+    }
+    assert_int_equal(tally_of(2999), 1);
+    assert_int_equal(tally_of(13), 0);
+}
+
+/* ---- faults ------------------------------------------------------------------------------- */
+
+static void waits_for_a_server(void **state) {
+    struct store store;
+    const weir_redis_sink_options options = usual(address);
+    (void)state;
+    disconnect_client();
+    engine_kill(&server, SIGKILL);
+    open_store(&store, &options);
+    push(&store, 0, FEW);
+    assert_true(tally_until(has_logged, "cannot connect to", 10));
+    engine_again(&server);
+    close_store(&store);
+    connect_client();
+    tally_begin(FEW);
+    assert_int_equal(store.stats.done, FEW);
+    assert_int_equal(read_stream("out"), FEW);
+    tally_check();
+}
+
+/* Without ids at least once, with ids once. */
+static void outlives_crashes_of_the_server(void **state) {
+    struct store store;
+    weir_redis_sink_options options = usual(address);
+    (void)state;
+    for (int ids = 0; ids < 2; ids++) {
+        options.id_of = ids != 0 ? id_of : NULL;
+        SAY("DEL out");
+        disconnect_client();
+        open_store(&store, &options);
+        assert_int_equal(weir_redis_sink_table(store.sink)->idempotent, ids != 0);
+        for (size_t i = 0; i < 3; i++) {
+            push(&store, i * MANY / 3, (i + 1) * MANY / 3 - i * MANY / 3);
+            engine_kill(&server, SIGKILL);
+            engine_again(&server);
+        }
+        close_store(&store);
+        connect_client();
+        tally_begin(MANY);
+        assert_int_equal(store.stats.done, MANY);
+        size_t count = read_stream("out");
+        assert_true(ids != 0 ? count == MANY : count >= MANY);
+        tally_check();
+    }
+}
+
+/* The server stores, and its answers are lost: by their ids they are not stored again. */
+static void stores_once_though_answers_are_lost(void **state) {
+    struct store store;
+    char through[64];
+    proxy *between = proxy_start(server.port);
+    snprintf(through, sizeof through, "127.0.0.1:%u", proxy_port(between));
+    weir_redis_sink_options options = usual(through);
+    (void)state;
+    options.id_of = id_of;
+    open_store(&store, &options);
+    push(&store, 0, FEW);
+    for (int i = 0; i < 6; i++) {
+        proxy_cut_behind(between, 20000);
+        push(&store, FEW + (size_t)i * FEW, FEW);
+        nap(30);
+        proxy_cut(between, false);
+    }
+    close_store(&store);
+    proxy_end(between);
+    tally_begin(7 * FEW);
+    assert_int_equal(store.stats.done, 7 * FEW);
+    assert_int_equal(read_stream("out"), 7 * FEW);
+    tally_check();
+}
+
+static void waits_while_there_is_no_memory(void **state) {
+    struct store store;
+    weir_redis_sink_options options = usual(address);
+    (void)state;
+    options.whole = true;
+    open_store(&store, &options);
+    push(&store, 0, FEW);
+    SAY("CONFIG SET maxmemory 1");
+    push(&store, FEW, FEW);
+    assert_true(tally_until(has_logged, "OOM command not allowed", 10));
+    SAY("CONFIG SET maxmemory 0");
+    close_store(&store);
+    tally_begin(2 * FEW);
+    assert_int_equal(read_stream("out"), 2 * FEW); /* none in part, so none twice */
+    tally_check();
+}
+
+static void waits_for_replicas(void **state) {
+    struct store store;
+    struct engine replica;
+    char of[64];
+    weir_redis_sink_options options = usual(address);
+    (void)state;
+    options.replicas = 1;
+    options.server.timeout_ns = 1 * S;
+    open_store(&store, &options);
+    push(&store, 0, 10);
+    assert_true(tally_until(has_logged, "0 of 1 replicas have a batch", 10));
+    snprintf(of, sizeof of, "replicaof 127.0.0.1 %u", server.port);
+    engine_start(&replica, ENGINE_REDIS, of);
+    close_store(&store);
+    assert_int_equal(store.stats.done, 10);
+    engine_end(&replica);
+}
+
+/* ---- what it will not take ------------------------------------------------------------------ */
+
+static void names_what_is_too_large(void **state) {
+    const weir_redis_sink_options options = usual(address);
+    const uint32_t count = 2 * 1024 * 1024;
+    char *large = malloc(count);
+    weir_outcome outcomes[3];
+    (void)state;
+    memset(large, '1', count);
+    const weir_message messages[] = {SAYS("0 "), {.data = {large, count, 0}}, SAYS("1 ")};
+    try_all(&options, messages, 3, outcomes);
+    free(large);
+    assert_int_equal(outcomes[0], WEIR_MESSAGE_OK);
+    assert_int_equal(outcomes[1], WEIR_MESSAGE_DEAD);
+    assert_int_equal(outcomes[2], WEIR_MESSAGE_OK);
+    assert_int_equal(SAY("XLEN out"), 2);
+}
+
+static void tells_apart_whose_fault_it_is(void **state) {
+    weir_redis_sink_options options = usual(address);
+    const weir_message messages[] = {SAYS("0 "), SAYS("1 "), SAYS("2 ")};
+    weir_outcome outcomes[3];
+    (void)state;
+    options.stream = NULL;
+    options.stream_of = stream_of;
+    SAY("SET out1 1");
+    for (int whole = 0; whole < 2; whole++) {
+        options.whole = whole != 0;
+        try_all(&options, messages, 3, outcomes);
+        assert_int_equal(outcomes[0], WEIR_MESSAGE_OK);
+        assert_int_equal(outcomes[1], WEIR_MESSAGE_FAILED);
+        assert_int_equal(outcomes[2], WEIR_MESSAGE_OK);
+    }
+}
+
+static void stores_no_id_twice_and_none_that_is_passed(void **state) {
+    weir_redis_sink_options options = usual(address);
+    const weir_message messages[] = {SAYS("4 "), SAYS("3 "), SAYS("5 ")};
+    weir_outcome outcomes[3];
+    (void)state;
+    options.id_of = id_of;
+    SAY("XADD out 5-5 data 4");
+    try_all(&options, messages, 3, outcomes);
+    assert_int_equal(outcomes[0], WEIR_MESSAGE_OK);     /* it is there */
+    assert_int_equal(outcomes[1], WEIR_MESSAGE_FAILED); /* it is not, and cannot be */
+    assert_int_equal(outcomes[2], WEIR_MESSAGE_OK);
+    assert_int_equal(SAY("XLEN out"), 2);
+}
+
+static void refuses_bad_options(void **state) {
+    static const struct {
+        weir_redis_sink_options options;
+        const char *says;
+    } rows[] = {
+        {{.stream = NULL}, "one of stream and stream_of"},
+        {{.stream = "a", .stream_of = stream_of}, "one of stream and stream_of"},
+        {{.stream = ""}, "stream must not be empty"},
+        {{.stream = "a", .field = ""}, "field must not be empty"},
+        {{.stream = "a", .key = ""}, "key must not be empty"},
+        {{.stream = "a", .max_length = UINT64_MAX}, "max_length must be at most"},
+        {{.stream = "a", .reserved = {1}}, "reserved must be zero"},
+        {{.stream = "a", .server = {.user = "u"}}, "server.password"},
+    };
+    weir_redis_sink *sink = NULL;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(weir_redis_sink_open(&rows[i].options, &sink), WEIR_INVALID);
+        assert_non_null(strstr(weir_refusal(), rows[i].says));
+        assert_null(sink);
+    }
+    weir_redis_sink_close(NULL);
+}
+
+/* ---- all of them --------------------------------------------------------------------------- */
+
+static int start_server(void **state) {
+    (void)state;
+    engine_start(&server, ENGINE_REDIS,
+                 "appendonly yes\nappendfsync always\nproto-max-bulk-len 1mb\n"
+                 "repl-diskless-sync-delay 0\nstream-node-max-entries 50");
+    snprintf(address, sizeof address, "127.0.0.1:%u", server.port);
+    connect_client();
+    return 0;
+}
+
+static int forget_all(void **state) {
+    (void)state;
+    SAY("FLUSHALL");
+    return 0;
+}
+
+static int end_server(void **state) {
+    (void)state;
+    disconnect_client();
+    engine_end(&server);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, forget_all)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(refuses_bad_options),
+        TEST(stores_all_in_order),
+        TEST(writes_key_and_headers),
+        TEST(names_streams_and_trims_them),
+        TEST(waits_for_a_server),
+        TEST(outlives_crashes_of_the_server),
+        TEST(stores_once_though_answers_are_lost),
+        TEST(waits_while_there_is_no_memory),
+        TEST(waits_for_replicas),
+        TEST(names_what_is_too_large),
+        TEST(tells_apart_whose_fault_it_is),
+        TEST(stores_no_id_twice_and_none_that_is_passed),
+    };
+    return engine_found(ENGINE_REDIS) ? cmocka_run_group_tests(tests, start_server, end_server)
+                                      : ENGINE_SKIPPED;
+}
