@@ -4,18 +4,15 @@
  */
 #include "connect/kafka_mock.h"
 
-#include "support/cmocka.h"
-
-#include <pthread.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
-static rd_kafka_t *producer, *keeper;
+static rd_kafka_t *producer;
 static rd_kafka_mock_cluster_t *cluster;
-static pthread_t keeping;
-static bool kept, ending;
 
 static void say_nothing(const rd_kafka_t *client, int level, const char *facility,
                         const char *text) {
@@ -42,71 +39,56 @@ static rd_kafka_t *make_consumer(const char *group) {
     return make(RD_KAFKA_CONSUMER,
                 (const char *[]){"bootstrap.servers", mock_brokers(), "group.id", group,
                                  "auto.offset.reset", "earliest", "enable.auto.commit", "false",
-                                 "session.timeout.ms", "1500", "heartbeat.interval.ms", "100",
                                  "reconnect.backoff.max.ms", "200", NULL});
 }
 
-static void *keep(void *none) {
-    while (!__atomic_load_n(&ending, __ATOMIC_RELAXED)) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(keeper, 50);
-        if (message != NULL) {
-            rd_kafka_message_destroy(message);
-        }
-    }
-    return none;
-}
-
-static bool is_member(void) {
-    char *id = rd_kafka_memberid(keeper);
-    bool is = id != NULL && *id != '\0';
-    rd_kafka_mem_free(keeper, id);
-    rd_kafka_topic_partition_list_t *mine = NULL;
-    if (is && rd_kafka_assignment(keeper, &mine) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        is = mine->cnt > 0;
-        rd_kafka_topic_partition_list_destroy(mine);
-    }
-    return is;
-}
-
-static void keep_group(const char *group) {
-    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
-    mock_topic("kept", 1);
-    rd_kafka_topic_partition_list_add(topics, "kept", RD_KAFKA_PARTITION_UA);
-    keeper = make_consumer(group);
-    rd_kafka_poll_set_consumer(keeper);
-    assert_int_equal(rd_kafka_subscribe(keeper, topics), RD_KAFKA_RESP_ERR_NO_ERROR);
-    rd_kafka_topic_partition_list_destroy(topics);
-    for (int tries = 0; tries < 200 && !is_member(); tries++) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(keeper, 50);
-        if (message != NULL) {
-            rd_kafka_message_destroy(message);
-        }
-    }
-    assert_true(is_member());
-    kept = true;
-    assert_int_equal(pthread_create(&keeping, NULL, keep, NULL), 0);
-}
-
-void mock_begin(const char *group) {
-    producer = make(RD_KAFKA_PRODUCER,
-                    (const char *[]){"linger.ms", "20", "reconnect.backoff.max.ms", "200",
-                                     "message.max.bytes", "4000000", NULL});
+static int begin(void **state) {
+    (void)state;
+    producer =
+        make(RD_KAFKA_PRODUCER, (const char *[]){"linger.ms", "20", "reconnect.backoff.max.ms",
+                                                 "200", "message.max.bytes", "4000000", NULL});
     cluster = rd_kafka_mock_cluster_new(producer, 1);
     assert_non_null(cluster);
     assert_true(rd_kafka_brokers_add(producer, mock_brokers()) > 0);
-    if (group != NULL) {
-        keep_group(group);
-    }
+    return 0;
 }
 
-void mock_end(void) {
-    if (kept) {
-        __atomic_store_n(&ending, true, __ATOMIC_RELAXED);
-        pthread_join(keeping, NULL);
-        rd_kafka_destroy_flags(keeper, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    }
+static int end(void **state) {
+    (void)state;
     rd_kafka_mock_cluster_destroy(cluster);
     rd_kafka_destroy(producer);
+    return 0;
+}
+
+/* It ends with its parent, if that is not the end. */
+static pid_t run_apart(const struct CMUnitTest *test) {
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const struct CMUnitTest tests[] = {*test};
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        exit(cmocka_run_group_tests(tests, begin, end) == 0 ? 0 : 1);
+    }
+    return child;
+}
+
+int mock_run(const struct CMUnitTest *tests, size_t count) {
+    pid_t *children = calloc(count, sizeof *children);
+    int failed = 0;
+    for (size_t i = 0; i < count; i++) {
+        children[i] = run_apart(&tests[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        int status = -1;
+        waitpid(children[i], &status, 0);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+            fprintf(stderr, "failed: %s (status %d)\n", tests[i].name, status);
+            failed++;
+        }
+    }
+    free(children);
+    return failed;
 }
 
 const char *mock_brokers(void) {
@@ -136,7 +118,8 @@ void mock_produce(const char *topic, int partitions, size_t first, size_t count,
             rd_kafka_header_add(headers, "two", -1, "", 0);
         }
         rd_kafka_resp_err_t error = rd_kafka_producev(
-            producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION((int32_t)(i % (size_t)partitions)),
+            producer, RD_KAFKA_V_TOPIC(topic),
+            RD_KAFKA_V_PARTITION((int32_t)(i % (size_t)partitions)),
             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, strlen(key)),
             RD_KAFKA_V_VALUE(text, (size_t)length + bytes), RD_KAFKA_V_HEADERS(headers),
             RD_KAFKA_V_END);
@@ -156,8 +139,7 @@ static rd_kafka_topic_partition_list_t *all_of(const char *topic, int partitions
 
 size_t mock_committed(const char *group, const char *topic, int partitions) {
     rd_kafka_t *reader = make_consumer(group);
-    rd_kafka_topic_partition_list_t *all =
-        all_of(topic, partitions, RD_KAFKA_OFFSET_INVALID);
+    rd_kafka_topic_partition_list_t *all = all_of(topic, partitions, RD_KAFKA_OFFSET_INVALID);
     size_t sum = 0;
     assert_int_equal(rd_kafka_committed(reader, all, 10000), RD_KAFKA_RESP_ERR_NO_ERROR);
     for (int i = 0; i < partitions; i++) {
@@ -171,8 +153,7 @@ size_t mock_committed(const char *group, const char *topic, int partitions) {
 size_t mock_read(const char *topic, int partitions, size_t count,
                  void (*each)(const rd_kafka_message_t *)) {
     rd_kafka_t *reader = make_consumer("reader");
-    rd_kafka_topic_partition_list_t *all =
-        all_of(topic, partitions, RD_KAFKA_OFFSET_BEGINNING);
+    rd_kafka_topic_partition_list_t *all = all_of(topic, partitions, RD_KAFKA_OFFSET_BEGINNING);
     size_t came = 0;
     assert_int_equal(rd_kafka_assign(reader, all), RD_KAFKA_RESP_ERR_NO_ERROR);
     rd_kafka_topic_partition_list_destroy(all);

@@ -3,22 +3,25 @@
  * keep topics in memory, and fail as they are told.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A group that begins waits for 3 s for more members, which cannot be set.  So one member is there
- * throughout, of a topic of its own: others then join within half a second.
+ * A group that begins waits for 3 s for more members, and one that changes for a second less than the
+ * session; neither can be set.  So each test has a process and a cluster of its own, and all run at
+ * the same time.
  */
 #ifndef TESTS_CONNECT_KAFKA_MOCK_H
 #define TESTS_CONNECT_KAFKA_MOCK_H
+
+#include "support/cmocka.h"
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MOCK_SESSION_MS = 1500, MOCK_PRODUCE = 0, MOCK_HEARTBEAT = 12, MOCK_COMMIT = 8 };
+enum { MOCK_SESSION_MS = 4000, MOCK_PRODUCE = 0, MOCK_HEARTBEAT = 12, MOCK_COMMIT = 8 };
 
-/* One broker; "topic" and the like are made by mock_topic.  group: NULL: nobody keeps one. */
-void mock_begin(const char *group);
-void mock_end(void);
+/* Runs each in a process with a cluster of one broker; returns how many have failed. */
+int mock_run(const struct CMUnitTest *tests, size_t count);
+
 const char *mock_brokers(void);
 rd_kafka_mock_cluster_t *mock_cluster(void);
 
