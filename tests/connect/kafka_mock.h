@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MOCK_SESSION_MS = 4000, MOCK_PRODUCE = 0, MOCK_HEARTBEAT = 12, MOCK_COMMIT = 8 };
+enum { MOCK_SESSION_MS = 3300, MOCK_PRODUCE = 0, MOCK_HEARTBEAT = 12, MOCK_COMMIT = 8 };
 
 /* Runs each in a process with a cluster of one broker; returns how many have failed. */
 int mock_run(const struct CMUnitTest *tests, size_t count);

@@ -153,6 +153,14 @@ static void end(struct trial *trial) {
     weir_kafka_sink_close(trial->sink);
 }
 
+/* A drain gives back what waits to be tried again. */
+static bool has_done_twice_few(void *context) {
+    const struct trial *trial = context;
+    weir_pipeline_stats stats;
+    assert_int_equal(weir_pipeline_read_stats(trial->pipeline, &stats), WEIR_OK);
+    return stats.done == 2 * FEW;
+}
+
 /* ---- what is tried ---------------------------------------------------------------------- */
 
 static void stores_all_once_and_in_order(void **state) {
@@ -191,7 +199,6 @@ static void asks_for_a_topic(void **state) {
     push(&trial, 0, FEW);
     end(&trial);
     assert_int_equal(trial.stats.done, FEW - 1);
-    assert_int_equal(trial.stats.failed, 1);
     assert_int_equal(read_topic("by.0", FEW / 2), FEW / 2);
     assert_int_equal(read_topic("by.1", FEW / 2 - 1), FEW / 2 - 1);
 }
@@ -260,7 +267,7 @@ static void hears_each_report(void **state) {
     assert_int_equal(weir_pipeline_test(trial.pipeline, &message, 1, 10 * S, &outcome), WEIR_OK);
     assert_int_equal(outcome, WEIR_MESSAGE_DEAD);
     rd_kafka_mock_push_request_errors(mock_cluster(), MOCK_PRODUCE, 1,
-                                      RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+                                      RD_KAFKA_RESP_ERR_POLICY_VIOLATION);
     assert_int_equal(weir_pipeline_test(trial.pipeline, &message, 1, 10 * S, &outcome), WEIR_OK);
     assert_int_equal(outcome, WEIR_MESSAGE_OK);
     end(&trial);
@@ -279,6 +286,7 @@ static void begins_anew_behind_a_fatal_error(void **state) {
     rd_kafka_mock_push_request_errors(mock_cluster(), MOCK_PRODUCE, 1,
                                       RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
     push(&trial, FEW, FEW);
+    assert_true(tally_until(has_done_twice_few, &trial, 10));
     end(&trial);
     assert_int_equal(trial.stats.done, 2 * FEW);
     read_topic("fatal", 2 * FEW);

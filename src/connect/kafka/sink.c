@@ -138,12 +138,20 @@ static weir_pulled make_client(weir_kafka_sink *sink) {
     return pulled;
 }
 
-/* What has lost its numbers for good (a fatal error) takes nothing any more. */
+/* It has lost its numbers for good, and takes nothing any more. */
+static bool is_spent(weir_kafka_sink *sink) {
+    char why[128];
+    rd_kafka_resp_err_t error = rd_kafka_fatal_error(sink->client, why, sizeof why);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        weir_refuse(WEIR_SYSTEM, "kafka: another producer is made, since this one has said: %s",
+                    why);
+    }
+    return error != RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 static weir_pulled open_sink(void *context) {
     weir_kafka_sink *sink = context;
-    char why[64];
-    if (sink->client != NULL &&
-        rd_kafka_fatal_error(sink->client, why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (sink->client != NULL && is_spent(sink)) {
         let_go(sink);
     }
     weir_pulled pulled = sink->client != NULL ? WEIR_PULLED : make_client(sink);
@@ -229,8 +237,7 @@ static weir_pulled write_batch(void *context, weir_message *messages, size_t cou
                                const weir_batch_info *batch) {
     weir_kafka_sink *sink = context;
     (void)batch;
-    if (sink->client == NULL) {
-        weir_refuse(WEIR_SYSTEM, "kafka: the client is gone");
+    if (sink->client == NULL || is_spent(sink)) { /* some of a batch before were stored */
         return WEIR_LOST;
     }
     sink->out = sink->stored = sink->away = 0;
@@ -242,9 +249,13 @@ static weir_pulled write_batch(void *context, weir_message *messages, size_t cou
                                 RD_KAFKA_RESP_ERR__TIMED_OUT);
     }
     sink->link.trouble = RD_KAFKA_RESP_ERR_NO_ERROR; /* the reports say what matters */
-    return sink->stored == 0 && sink->away > 0
+    if (sink->stored > 0) {
+        return WEIR_PULLED;
+    }
+    return sink->away > 0
                ? weir__kafka_lost(&sink->link, "nothing of a batch was stored", sink->why)
-               : WEIR_PULLED;
+           : is_spent(sink) ? WEIR_LOST
+                            : WEIR_PULLED;
 }
 
 /* ---- options ------------------------------------------------------------------------- */
