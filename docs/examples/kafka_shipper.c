@@ -2,9 +2,9 @@
  * Ships what one topic of Kafka's has to another, until SIGTERM or SIGINT: empty ones are left out.
  * SPDX-License-Identifier: Apache-2.0
  *
- * An offset is committed once all below it is in the other topic, on all its replicas in sync.  As
- * many of these as the topic has partitions share a group, on as many machines; a key's messages keep
- * their order.
+ * An offset is committed once all below it is in the other topic, on all its replicas in sync.
+ * Several of these share a group, on as many machines as the topic has partitions; a key's
+ * messages keep their order.
  *
  *     kafka_shipper BROKERS GROUP FROM TO
  */

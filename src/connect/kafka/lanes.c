@@ -156,8 +156,8 @@ static uint64_t time_of(const rd_kafka_message_t *message) {
     return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 ? 0 : (uint64_t)ms * WEIR__KAFKA_MS;
 }
 
-static bool add_message(weir_kafka_source *source, struct weir__kafka_lane *lane,
-                        rd_kafka_message_t *message) {
+static bool add_record(weir_kafka_source *source, struct weir__kafka_lane *lane,
+                       rd_kafka_message_t *message) {
     const weir_kafka_source_options *options = &source->options;
     weir_incoming incoming = {.data = {message->payload, (uint32_t)message->len, 0},
                               .key = {message->key, (uint32_t)message->key_len, 0},
@@ -193,7 +193,7 @@ static bool add_held(weir_kafka_source *source, struct weir__kafka_lane *lane, u
         if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             weir__kafka_hear(source, message);
             rd_kafka_message_destroy(message);
-        } else if (add_message(source, lane, message)) {
+        } else if (add_record(source, lane, message)) {
             ++*added;
         } else {
             return false;
@@ -204,7 +204,8 @@ static bool add_held(weir_kafka_source *source, struct weir__kafka_lane *lane, u
     return true;
 }
 
-static uint64_t take_from(weir_kafka_source *source, struct weir__kafka_lane *lane, uint64_t most) {
+static uint64_t take_from_lane(weir_kafka_source *source, struct weir__kafka_lane *lane,
+                               uint64_t most) {
     uint64_t added = 0;
     while (add_held(source, lane, &added) && added < most) {
         size_t room = most - added < WEIR__KAFKA_CHUNK ? most - added : WEIR__KAFKA_CHUNK;
@@ -224,7 +225,7 @@ uint64_t weir__kafka_lanes_take(weir_kafka_source *source, uint64_t most) {
         source->turn = source->turn + 1 < source->lane_count ? source->turn + 1 : 0;
         struct weir__kafka_lane *lane = &source->lanes[source->turn];
         if (lane->state == WEIR__KAFKA_OURS && lane->queue != NULL && look_at_lane(source, lane)) {
-            added += take_from(source, lane, most - added);
+            added += take_from_lane(source, lane, most - added);
         }
     }
     return added;

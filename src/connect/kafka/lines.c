@@ -11,15 +11,15 @@
 
 enum { ORIGIN_BYTES = 384 };
 
-static char *put(char *at, const void *bytes, size_t count) {
+static char *put_bytes(char *at, const void *bytes, size_t count) {
     if (count > 0) {
         memcpy(at, bytes, count);
     }
     return at + count;
 }
 
-static size_t origin_of(const rd_kafka_message_t *message, const char *topic,
-                        char text[ORIGIN_BYTES]) {
+static size_t write_origin(const rd_kafka_message_t *message, const char *topic,
+                           char text[ORIGIN_BYTES]) {
     int count =
         snprintf(text, ORIGIN_BYTES,
                  "kafka-topic: %s\r\nkafka-partition: %" PRId32 "\r\nkafka-offset: %" PRId64 "\r\n",
@@ -39,8 +39,8 @@ static size_t put_headers(const rd_kafka_headers_t *headers, char *at) {
         count = value == NULL ? 0 : count;
         length += name_count + count + 4;
         if (at != NULL) {
-            at = put(put(at, name, name_count), ": ", 2);
-            at = put(put(at, value, count), "\r\n", 2);
+            at = put_bytes(put_bytes(at, name, name_count), ": ", 2);
+            at = put_bytes(put_bytes(at, value, count), "\r\n", 2);
         }
     }
     return length;
@@ -50,7 +50,7 @@ struct weir__kafka_lines *weir__kafka_lines_of(rd_kafka_message_t *message, cons
                                                bool headers) {
     char origin[ORIGIN_BYTES];
     rd_kafka_headers_t *found = NULL;
-    size_t origin_count = topic == NULL ? 0 : origin_of(message, topic, origin);
+    size_t origin_count = topic == NULL ? 0 : write_origin(message, topic, origin);
     bool any = headers && rd_kafka_message_headers(message, &found) == RD_KAFKA_RESP_ERR_NO_ERROR;
     size_t count = origin_count + (any ? put_headers(found, NULL) : 0);
     struct weir__kafka_lines *lines =
@@ -58,7 +58,7 @@ struct weir__kafka_lines *weir__kafka_lines_of(rd_kafka_message_t *message, cons
     if (lines != NULL) {
         lines->message = message;
         lines->count = (uint32_t)count;
-        char *behind = put(lines->text, origin, origin_count);
+        char *behind = put_bytes(lines->text, origin, origin_count);
         if (any) {
             put_headers(found, behind);
         }

@@ -25,7 +25,7 @@ void weir__kafka_link_free(struct weir__kafka_link *link) {
 
 /* ---- options ----------------------------------------------------------------------- */
 
-static weir_status check_server(const weir_kafka_server *server) {
+static weir_status check_kafka_server(const weir_kafka_server *server) {
     if ((server->user == NULL) != (server->password == NULL)) {
         return weir_refuse(WEIR_INVALID, "server.%s must be given with server.%s",
                            server->user == NULL ? "user" : "password",
@@ -49,7 +49,7 @@ static weir_status check_server(const weir_kafka_server *server) {
 
 weir_status weir__kafka_copy_server(struct weir__kafka_texts *texts, const weir_kafka_server *from,
                                     weir_kafka_server *to) {
-    weir_status status = check_server(from);
+    weir_status status = check_kafka_server(from);
     if (status != WEIR_OK) {
         return status;
     }
@@ -136,7 +136,7 @@ static void hear_log(const rd_kafka_t *client, int level, const char *facility, 
 }
 
 /* Which of two errors says more of what is to be done. */
-static int weight(rd_kafka_resp_err_t error) {
+static int weight_of_error(rd_kafka_resp_err_t error) {
     switch (error) {
     case RD_KAFKA_RESP_ERR__FATAL:
         return 3;
@@ -152,13 +152,13 @@ static int weight(rd_kafka_resp_err_t error) {
 }
 
 /* On the thread that polls. */
-static void hear_error(rd_kafka_t *client, int error, const char *text, void *opaque) {
+static void hear_client_error(rd_kafka_t *client, int error, const char *text, void *opaque) {
     struct weir__kafka_link *link = opaque;
     (void)client;
     if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && error != RD_KAFKA_RESP_ERR__FATAL) {
         keep_words(link, text);
     }
-    if (weight((rd_kafka_resp_err_t)error) > weight(link->trouble)) {
+    if (weight_of_error((rd_kafka_resp_err_t)error) > weight_of_error(link->trouble)) {
         link->trouble = (rd_kafka_resp_err_t)error;
     }
 }
@@ -178,7 +178,7 @@ weir_pulled weir__kafka_trouble(rd_kafka_t *client, struct weir__kafka_link *lin
     rd_kafka_resp_err_t trouble = link->trouble;
     char text[WEIR__KAFKA_WORDS];
     link->trouble = RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (weight(trouble) == 0) {
+    if (weight_of_error(trouble) == 0) {
         return WEIR_PULLED;
     }
     if (trouble == RD_KAFKA_RESP_ERR__FATAL) {
@@ -202,7 +202,7 @@ static rd_kafka_conf_t *configure(struct weir__kafka_link *link, const weir_kafk
         right = false;
     }
     rd_kafka_conf_set_opaque(conf, link);
-    rd_kafka_conf_set_error_cb(conf, hear_error);
+    rd_kafka_conf_set_error_cb(conf, hear_client_error);
     if (right && role->own(link, conf)) {
         return conf;
     }

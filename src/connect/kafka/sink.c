@@ -97,14 +97,14 @@ static void hear_report(rd_kafka_t *client, const rd_kafka_message_t *record, vo
 
 /* ---- open and close ------------------------------------------------------------------ */
 
-static bool set_usual(const struct weir__kafka_link *link, rd_kafka_conf_t *conf) {
+static bool set_usual_of_sink(const struct weir__kafka_link *link, rd_kafka_conf_t *conf) {
     const weir_kafka_sink_options *options = &((const weir_kafka_sink *)link)->options;
     return weir__kafka_set(conf, "partitioner", "murmur2_random") &&
            weir__kafka_set(conf, "enable.idempotence", options->plain ? "false" : "true") &&
            weir__kafka_set(conf, "compression.type", "none");
 }
 
-static bool set_own(const struct weir__kafka_link *link, rd_kafka_conf_t *conf) {
+static bool set_own_of_sink(const struct weir__kafka_link *link, rd_kafka_conf_t *conf) {
     const weir_kafka_sink_options *options = &((const weir_kafka_sink *)link)->options;
     rd_kafka_conf_set_dr_msg_cb(conf, hear_report);
     return weir__kafka_set(conf, "delivery.report.only.error", "false") &&
@@ -113,9 +113,9 @@ static bool set_own(const struct weir__kafka_link *link, rd_kafka_conf_t *conf) 
 }
 
 static const struct weir__kafka_role role = {
-    .type = RD_KAFKA_PRODUCER, .usual = set_usual, .own = set_own};
+    .type = RD_KAFKA_PRODUCER, .usual = set_usual_of_sink, .own = set_own_of_sink};
 
-static void let_go(void *context) {
+static void drop_producer(void *context) {
     weir_kafka_sink *sink = context;
     if (sink->topic != NULL) {
         rd_kafka_topic_destroy(sink->topic);
@@ -127,7 +127,7 @@ static void let_go(void *context) {
     }
 }
 
-static weir_pulled make_client(weir_kafka_sink *sink) {
+static weir_pulled make_producer(weir_kafka_sink *sink) {
     weir_pulled pulled = weir__kafka_make(&sink->link, &sink->options.server, &role, &sink->client);
     if (pulled == WEIR_PULLED && sink->options.topic != NULL) {
         sink->topic = rd_kafka_topic_new(sink->client, sink->options.topic, NULL);
@@ -149,12 +149,12 @@ static bool is_spent(weir_kafka_sink *sink) {
     return error != RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static weir_pulled open_sink(void *context) {
+static weir_pulled open_kafka_sink(void *context) {
     weir_kafka_sink *sink = context;
     if (sink->client != NULL && is_spent(sink)) {
-        let_go(sink);
+        drop_producer(sink);
     }
-    weir_pulled pulled = sink->client != NULL ? WEIR_PULLED : make_client(sink);
+    weir_pulled pulled = sink->client != NULL ? WEIR_PULLED : make_producer(sink);
     return pulled != WEIR_PULLED
                ? pulled
                : weir__kafka_check_topic(sink->client, &sink->link, &sink->options.server,
@@ -227,14 +227,14 @@ static bool await_reports(weir_kafka_sink *sink) {
         rd_kafka_flush(sink->client, SLICE_MS);
     }
     if (sink->out > 0) {
-        let_go(sink);
+        drop_producer(sink);
         return false;
     }
     return true;
 }
 
-static weir_pulled write_batch(void *context, weir_message *messages, size_t count,
-                               const weir_batch_info *batch) {
+static weir_pulled produce_batch(void *context, weir_message *messages, size_t count,
+                                 const weir_batch_info *batch) {
     weir_kafka_sink *sink = context;
     (void)batch;
     if (sink->client == NULL || is_spent(sink)) { /* some of a batch before were stored */
@@ -260,7 +260,7 @@ static weir_pulled write_batch(void *context, weir_message *messages, size_t cou
 
 /* ---- options ------------------------------------------------------------------------- */
 
-static weir_status copy_options(weir_kafka_sink *sink, const weir_kafka_sink_options *from) {
+static weir_status copy_sink_options(weir_kafka_sink *sink, const weir_kafka_sink_options *from) {
     weir_kafka_sink_options *to = &sink->options;
     if ((from->topic == NULL) == (from->topic_of == NULL)) {
         return weir_refuse(WEIR_INVALID, "one of topic and topic_of must be given");
@@ -294,13 +294,13 @@ weir_status weir_kafka_sink_open(const weir_kafka_sink_options *options, weir_ka
         return weir_refuse(WEIR_NO_MEMORY, "no memory for a sink of kafka");
     }
     weir__kafka_link_init(&sink->link);
-    weir_status status = copy_options(sink, options);
+    weir_status status = copy_sink_options(sink, options);
     if (status != WEIR_OK) {
         weir_kafka_sink_close(sink);
         return status;
     }
-    sink->table =
-        (weir_sink){.name = "kafka", .open = open_sink, .write = write_batch, .close = let_go};
+    sink->table = (weir_sink){
+        .name = "kafka", .open = open_kafka_sink, .write = produce_batch, .close = drop_producer};
     *out = sink;
     return WEIR_OK;
 }
@@ -311,7 +311,7 @@ const weir_sink *weir_kafka_sink_table(const weir_kafka_sink *sink) {
 
 void weir_kafka_sink_close(weir_kafka_sink *sink) {
     if (sink != NULL) {
-        let_go(sink);
+        drop_producer(sink);
         weir__kafka_texts_free(&sink->texts);
         weir__kafka_link_free(&sink->link);
         free(sink);

@@ -22,7 +22,7 @@ static const uint64_t bytes_limit = UINT64_C(2097151) * KIB;
 
 /* ---- open and close ------------------------------------------------------------------ */
 
-static bool set_usual(const struct weir__kafka_link *link, rd_kafka_conf_t *conf) {
+static bool set_usual_of_source(const struct weir__kafka_link *link, rd_kafka_conf_t *conf) {
     static const char *const resets[] = {"earliest", "latest", "error"};
     const weir_kafka_source_options *options = &((const weir_kafka_source *)link)->options;
     uint64_t session = (uint64_t)weir__kafka_in_ms(options->session_ns), beat = session / 10 + 1;
@@ -36,7 +36,7 @@ static bool set_usual(const struct weir__kafka_link *link, rd_kafka_conf_t *conf
                                   options->prefetch_bytes / KIB);
 }
 
-static bool set_own(const struct weir__kafka_link *link, rd_kafka_conf_t *conf) {
+static bool set_own_of_source(const struct weir__kafka_link *link, rd_kafka_conf_t *conf) {
     const weir_kafka_source_options *options = &((const weir_kafka_source *)link)->options;
     rd_kafka_conf_set_rebalance_cb(conf, weir__kafka_on_rebalance);
     return weir__kafka_set(conf, "enable.auto.offset.store", "false") &&
@@ -47,7 +47,7 @@ static bool set_own(const struct weir__kafka_link *link, rd_kafka_conf_t *conf) 
 }
 
 static const struct weir__kafka_role role = {
-    .type = RD_KAFKA_CONSUMER, .usual = set_usual, .own = set_own};
+    .type = RD_KAFKA_CONSUMER, .usual = set_usual_of_source, .own = set_own_of_source};
 
 static weir_pulled check_topics(weir_kafka_source *source) {
     weir_pulled pulled = WEIR_PULLED;
@@ -59,7 +59,7 @@ static weir_pulled check_topics(weir_kafka_source *source) {
     return pulled;
 }
 
-static weir_pulled make_client(weir_kafka_source *source) {
+static weir_pulled make_consumer(weir_kafka_source *source) {
     struct weir__kafka_client *client = calloc(1, sizeof *client);
     if (client == NULL) {
         weir_refuse(WEIR_NO_MEMORY, "kafka: no memory for a client");
@@ -79,16 +79,16 @@ static weir_pulled make_client(weir_kafka_source *source) {
 }
 
 /* A member stays one while the brokers are away. */
-static weir_pulled open_source(void *context) {
+static weir_pulled open_kafka_source(void *context) {
     weir_kafka_source *source = context;
-    weir_pulled pulled = source->client != NULL ? WEIR_PULLED : make_client(source);
+    weir_pulled pulled = source->client != NULL ? WEIR_PULLED : make_consumer(source);
     if (pulled == WEIR_PULLED) {
         pulled = check_topics(source);
     }
     return pulled == WEIR_PULLED && !source->joined ? weir__kafka_join(source) : pulled;
 }
 
-static void close_source(void *context) {
+static void close_kafka_source(void *context) {
     weir__kafka_leave(context);
 }
 
@@ -120,8 +120,8 @@ static weir_pulled say(weir_kafka_source *source) {
     return said;
 }
 
-static weir_pulled pull_messages(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
-                                 uint64_t timeout_ns) {
+static weir_pulled pull_records(void *context, weir_pull *pull, uint64_t events, uint64_t bytes,
+                                uint64_t timeout_ns) {
     weir_kafka_source *source = context;
     (void)bytes; /* each add says */
     source->pull = pull;
@@ -145,7 +145,7 @@ static weir_pulled pull_messages(void *context, weir_pull *pull, uint64_t events
 
 /* Something has been under way for long, and nothing was pulled: a member that does not look at its
  * group at least each max.poll.interval.ms would be put out of it, and holds up all others. */
-static void extend(void *context, const uint64_t *tokens, size_t count) {
+static void show_life(void *context, const uint64_t *tokens, size_t count) {
     weir_kafka_source *source = context;
     (void)tokens, (void)count;
     if (source->client != NULL &&
@@ -156,7 +156,7 @@ static void extend(void *context, const uint64_t *tokens, size_t count) {
 
 /* ---- options ------------------------------------------------------------------------- */
 
-static weir_status check_times(const weir_kafka_source_options *options) {
+static weir_status check_kafka_times(const weir_kafka_source_options *options) {
     const struct {
         const char *name;
         uint64_t value;
@@ -175,7 +175,7 @@ static weir_status check_times(const weir_kafka_source_options *options) {
     return WEIR_OK;
 }
 
-static weir_status check_sizes(const weir_kafka_source_options *options) {
+static weir_status check_kafka_sizes(const weir_kafka_source_options *options) {
     if (options->prefetch > PREFETCH_LIMIT) {
         return weir_refuse(WEIR_INVALID, "prefetch must be 1 to %d, got %zu", PREFETCH_LIMIT,
                            options->prefetch);
@@ -224,16 +224,17 @@ static void fill_defaults(weir_kafka_source_options *options) {
         given.prefetch_bytes != 0 ? given.prefetch_bytes : WEIR_KAFKA_PREFETCH_BYTES_DEFAULT;
 }
 
-static weir_status copy_options(weir_kafka_source *source, const weir_kafka_source_options *from) {
+static weir_status copy_source_options(weir_kafka_source *source,
+                                       const weir_kafka_source_options *from) {
     weir_kafka_source_options *to = &source->options;
     *to = *from;
     fill_defaults(to);
     weir_status status = copy_topics(source, from);
     if (status == WEIR_OK) {
-        status = check_times(from);
+        status = check_kafka_times(from);
     }
     if (status == WEIR_OK) {
-        status = check_sizes(from);
+        status = check_kafka_sizes(from);
     }
     if (status == WEIR_OK) {
         status = weir__kafka_copy_server(&source->texts, &from->server, &to->server);
@@ -266,7 +267,7 @@ weir_status weir_kafka_source_open(const weir_kafka_source_options *options,
     }
     weir__kafka_link_init(&source->link);
     source->bell = -1;
-    weir_status status = copy_options(source, options);
+    weir_status status = copy_source_options(source, options);
     if (status == WEIR_OK) {
         status = make_bell(source);
     }
@@ -278,13 +279,13 @@ weir_status weir_kafka_source_open(const weir_kafka_source_options *options,
                                           .cumulative = true,
                                           .span = source->options.span,
                                           .lease_ns = LEASE_MS * (uint64_t)WEIR__KAFKA_MS,
-                                          .open = open_source,
-                                          .pull = pull_messages,
+                                          .open = open_kafka_source,
+                                          .pull = pull_records,
                                           .ack = weir__kafka_ack,
-                                          .extend = extend,
+                                          .extend = show_life,
                                           .release = weir__kafka_release,
                                           .wake = wake,
-                                          .close = close_source};
+                                          .close = close_kafka_source};
     *out = source;
     return WEIR_OK;
 }
