@@ -74,9 +74,9 @@ typedef struct weir_kafka_server {
     uint64_t timeout_ns; /* of each question that is waited for: of topics, of a commit; 1 ms at
                           * least; default 2 s                                                   */
     /* Unless NULL: called before the client is made, behind all the above, to set whatever else
-     * librdkafka has (rd_kafka_conf_set...).  0, or it is not made, and the driver is BROKEN.  On the
-     * source's or sink's thread.  weir's own are the opaque, and the callbacks of errors, rebalances
-     * and delivery reports. */
+     * librdkafka has (rd_kafka_conf_set...).  0, or it is not made, and the driver is BROKEN.  On
+     * the source's or sink's thread.  weir's own are the opaque, and the callbacks of errors,
+     * rebalances and delivery reports. */
     int (*configure)(void *context, struct rd_kafka_conf_s *options);
     void *context;
     uintptr_t reserved[4]; /* for later versions (version.h): zero */

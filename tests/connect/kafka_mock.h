@@ -1,11 +1,11 @@
 /*
- * librdkafka's mock cluster, in the test's own process: brokers of loopback that speak the protocol,
- * keep topics in memory, and fail as they are told.
+ * librdkafka's mock cluster, in the test's own process: brokers of loopback that speak the
+ * protocol, keep topics in memory, and fail as they are told.
  * SPDX-License-Identifier: Apache-2.0
  *
- * A group that begins waits for 3 s for more members, and one that changes for a second less than the
- * session; neither can be set.  So each test has a process and a cluster of its own, and all run at
- * the same time.
+ * A group that begins waits for 3 s for more members, and one that changes for a second less than
+ * the session; neither can be set.  So each test has a process and a cluster of its own, and all
+ * run at the same time.
  */
 #ifndef TESTS_CONNECT_KAFKA_MOCK_H
 #define TESTS_CONNECT_KAFKA_MOCK_H
@@ -28,7 +28,7 @@ rd_kafka_mock_cluster_t *mock_cluster(void);
 void mock_topic(const char *topic, int partitions);
 
 /* `count` messages with numbers from `first` on and `bytes` more, number n to partition n modulo
- * `partitions`, with the key "k<n mod 7>" and, where `header`, the headers "number: <n>", "two: ". */
+ * `partitions`, with the key "k<n mod 7>" and, where `header`, headers "number: <n>", "two: ". */
 void mock_produce(const char *topic, int partitions, size_t first, size_t count, size_t bytes,
                   int header);
 

@@ -1,6 +1,6 @@
 /*
- * A pipeline that is tried: from a source of Kafka's to four threads, which note the numbers of what
- * they handle in the tally; and what its handlers do meanwhile.
+ * A pipeline that is tried: from a source of Kafka's to four threads, which note the numbers of
+ * what they handle in the tally; and what its handlers do meanwhile.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TESTS_CONNECT_KAFKA_TRIAL_H
@@ -46,8 +46,8 @@ void trial_open(struct trial *trial, size_t outstanding);
 void trial_close(struct trial *trial);
 void trial_forget(void);
 
-/* For tally_until: a text; &(size_t){count} of different numbers / of repeated ones; a trial that has
- * pulled any / more than FEW; a topic of which FEW are committed. */
+/* For tally_until: a text; &(size_t){count} of different numbers / of repeated ones; a trial that
+ * has pulled any / more than FEW; a topic of which FEW are committed. */
 bool trial_has_logged(void *what);
 bool trial_has_come(void *count);
 bool trial_has_come_again(void *count);

@@ -76,8 +76,31 @@ static void stays_a_member_while_nothing_is_pulled(void **state) {
     assert_int_equal(mock_committed("weir", "still", PARTITIONS), FEW);
 }
 
-/* The coordinator has forgotten the member: its partitions are lost, and what it settles of them from
- * then on is not its to commit. */
+/* The same, and another member comes: partitions change hands though nobody can be waited for, and
+ * what is settled late of them is of the past. */
+static void gives_partitions_up_while_nothing_is_pulled(void **state) {
+    struct trial one = {0}, other = {0};
+    const weir_kafka_source_options options = trial_options((const char *[]){"given"}, 1);
+    (void)state;
+    mock_topic("given", PARTITIONS);
+    mock_produce("given", PARTITIONS, 0, FEW, 20, 0);
+    tally_begin(FEW);
+    trial_handle = trial_all_are_stuck;
+    trial_stuck = true;
+    trial_begin(&one, &options, 0);
+    assert_true(tally_until(trial_has_pulled, &one, 20));
+    trial_begin(&other, &options, 0);
+    assert_true(tally_until(trial_has_pulled, &other, 20));
+    __atomic_store_n(&trial_stuck, false, __ATOMIC_RELAXED);
+    assert_true(tally_wait(20));
+    assert_true(tally_until(trial_has_committed_few, "given", 20));
+    trial_end(&one);
+    trial_end(&other);
+    tally_check();
+}
+
+/* The coordinator has forgotten the member: its partitions are lost, and what it settles of them
+ * from then on is not its to commit. */
 static void begins_anew_where_partitions_were_lost(void **state) {
     struct trial trial = {.unordered = true};
     weir_kafka_source_options options = trial_options((const char *[]){"lost"}, 1);
@@ -128,6 +151,7 @@ int main(void) {
         cmocka_unit_test(shares_partitions_with_others),
         cmocka_unit_test(shares_partitions_by_steps),
         cmocka_unit_test(stays_a_member_while_nothing_is_pulled),
+        cmocka_unit_test(gives_partitions_up_while_nothing_is_pulled),
         cmocka_unit_test(begins_anew_where_partitions_were_lost),
         cmocka_unit_test(begins_again_behind_what_was_committed),
     };

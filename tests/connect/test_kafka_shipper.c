@@ -1,6 +1,6 @@
 /*
- * Goal: the example docs/examples/kafka_shipper.c ships what one topic has to another: all of it, with
- * keys and headers, and in the order of each partition; ended by a signal, it has committed it.
+ * Goal: the example docs/examples/kafka_shipper.c ships what one topic has to another: all of it,
+ * with keys and headers, in the order of each partition; ended by a signal, it has committed it.
  * SPDX-License-Identifier: Apache-2.0
  *
  * Method: it runs as it is, as a child, on librdkafka's mock cluster of this process.

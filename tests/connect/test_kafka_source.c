@@ -139,8 +139,8 @@ static void counts_redeliveries_and_ends_the_dead(void **state) {
     assert_int_equal(mock_committed("weir", "naks", PARTITIONS), 40);
 }
 
-/* One message is not settled: its lane fills up and is paused, the others go on; then what was let go
- * is fetched again, once. */
+/* One message is not settled: its lane fills up and is paused, the others go on; then what was let
+ * go is fetched again, once. */
 static bool others_are_there(void *context) {
     (void)context;
     size_t missing = 0;
@@ -249,6 +249,21 @@ static void says_what_is_wrong(void **state) {
     assert_int_equal(trial.stats.broken, 1);
 }
 
+static void is_broken_where_there_is_no_offset(void **state) {
+    struct trial trial = {.shutdown_ns = 100 * MS};
+    weir_kafka_source_options options = trial_options((const char *[]){"unbegun"}, 1);
+    (void)state;
+    options.from = WEIR_KAFKA_FROM_NOWHERE;
+    mock_topic("unbegun", PARTITIONS);
+    mock_produce("unbegun", PARTITIONS, 0, FEW, 20, 0);
+    tally_begin(0);
+    trial_begin(&trial, &options, 0);
+    assert_true(tally_until(trial_has_logged, "its driver is broken (kafka: topic unbegun", 20));
+    trial_end(&trial);
+    assert_int_equal(trial.stats.broken, 1);
+    assert_int_equal(trial.stats.pulled, 0);
+}
+
 static void refuses_bad_options(void **state) {
     static const char *const one[] = {"t"}, *const wrong[] = {"a b"};
     static const struct {
@@ -295,6 +310,7 @@ int main(void) {
         cmocka_unit_test(waits_for_brokers_and_outlives_their_crash),
         cmocka_unit_test(ends_without_brokers),
         cmocka_unit_test(says_what_is_wrong),
+        cmocka_unit_test(is_broken_where_there_is_no_offset),
     };
     return mock_run(tests, sizeof tests / sizeof *tests);
 }

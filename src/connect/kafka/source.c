@@ -59,7 +59,7 @@ static weir_pulled check_topics(weir_kafka_source *source) {
     return pulled;
 }
 
-static weir_pulled make_consumer(weir_kafka_source *source) {
+static weir_pulled make_kafka_consumer(weir_kafka_source *source) {
     struct weir__kafka_client *client = calloc(1, sizeof *client);
     if (client == NULL) {
         weir_refuse(WEIR_NO_MEMORY, "kafka: no memory for a client");
@@ -81,7 +81,7 @@ static weir_pulled make_consumer(weir_kafka_source *source) {
 /* A member stays one while the brokers are away. */
 static weir_pulled open_kafka_source(void *context) {
     weir_kafka_source *source = context;
-    weir_pulled pulled = source->client != NULL ? WEIR_PULLED : make_consumer(source);
+    weir_pulled pulled = source->client != NULL ? WEIR_PULLED : make_kafka_consumer(source);
     if (pulled == WEIR_PULLED) {
         pulled = check_topics(source);
     }
