@@ -199,18 +199,35 @@ static void waits_for_brokers_and_outlives_their_crash(void **state) {
 }
 
 /* Within its deadline, and a few seconds for questions that nobody answers. */
-static void ends_without_brokers(void **state) {
+static void end_alone(void (*leave_alone)(void)) {
     struct trial trial = {0};
     const weir_kafka_source_options options = trial_options((const char *[]){"alone"}, 1);
-    (void)state;
     mock_topic("alone", PARTITIONS);
     mock_produce("alone", PARTITIONS, 0, FEW, 20, 0);
     tally_begin(FEW);
     trial_begin(&trial, &options, 0);
     assert_true(tally_wait(20));
-    trial_down(true);
+    leave_alone();
     trial_end(&trial);
     assert_int_equal(trial.stats.acked + trial.stats.lost_acks, FEW);
+}
+
+static void take_brokers_away(void) {
+    trial_down(true);
+}
+
+static void stall_brokers(void) {
+    rd_kafka_mock_broker_set_rtt(mock_cluster(), -1, 60000);
+}
+
+static void ends_without_brokers(void **state) {
+    (void)state;
+    end_alone(take_brokers_away);
+}
+
+static void ends_beside_stalled_brokers(void **state) {
+    (void)state;
+    end_alone(stall_brokers);
 }
 
 static int wrong_setting(void *context, rd_kafka_conf_t *conf) {
@@ -309,6 +326,7 @@ int main(void) {
         cmocka_unit_test(passes_over_a_full_lane),
         cmocka_unit_test(waits_for_brokers_and_outlives_their_crash),
         cmocka_unit_test(ends_without_brokers),
+        cmocka_unit_test(ends_beside_stalled_brokers),
         cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(is_broken_where_there_is_no_offset),
     };
