@@ -19,8 +19,8 @@
 
 enum { MOCK_SESSION_MS = 3300, MOCK_PRODUCE = 0, MOCK_HEARTBEAT = 12, MOCK_COMMIT = 8 };
 
-/* Runs each in a process with a cluster of one broker, or only the one that MOCK_ONLY names; returns
- * how many have failed. */
+/* Runs each in a process with a cluster of one broker, or only the one that MOCK_ONLY names;
+ * returns how many have failed. */
 int mock_run(const struct CMUnitTest *tests, size_t count);
 
 const char *mock_brokers(void);
