@@ -105,7 +105,9 @@ typedef struct weir_source_driver {
     uint64_t idle_ns;
 
     /* After so long without an ack the engine would deliver a message again: those that are
-     * outstanding are told to `extend` each third of it.  0: never. */
+     * outstanding are told to `extend` each third of it.  0: never.  A cumulative source has no
+     * leases of messages: with `extend` that is called so often while anything is outstanding,
+     * also when nothing is pulled for long, so that its engine hears that it lives. */
     uint64_t lease_ns;
 
     /* Connects: before anything else, and again after LOST, with back-off.  PULLED: it has; LOST:

@@ -51,7 +51,7 @@ static weir_status check_driver(const weir_source_driver *driver) {
                             "false",
                             name, driver->span);
     }
-    if (driver->cumulative && driver->lease_ns > 0) {
+    if (driver->cumulative && driver->lease_ns > 0 && driver->extend == NULL) {
         return weir__refuse(WEIR_INVALID,
                             "driver %s: a cumulative source has no leases of messages, got "
                             "lease_ns %llu",

@@ -319,6 +319,24 @@ static void leases_are_extended(struct rig *rig) {
     source_scene_end();
 }
 
+/* There are no leases, but somebody wants to hear that it lives. */
+static void cumulative_drivers_are_called_while_nothing_is_pulled(struct rig *rig) {
+    source_scene_begin(rig, 50);
+    f->stays = true;
+    f->driver.cumulative = true;
+    f->driver.lease_ns = 300 * MS;
+    source_scene_open();
+    source_keep();
+    rig_rest(rig);
+    if (weir_runtime_advance(rig->runtime, 1000 * (uint64_t)MS) == WEIR_OK) {
+        for (uint64_t i = 0; i < 50; i++) assert_in_range(f->tokens[i].extended, 9, 10);
+    }
+    source_settle_kept(50);
+    rig_rest(rig);
+    source_scene_close();
+    source_scene_end();
+}
+
 /* Opens a source, lets memory fail from that allocation on; whether any has failed by then. */
 static bool rests_without_memory(struct rig *rig, uint64_t call) {
     enum { TURNS = 2000 };
@@ -370,6 +388,7 @@ int main(void) {
         TEST_IN_WORLDS(what_is_lent_outlasts_the_deadline),
         TEST_IN_WORLDS(a_stopped_runtime_naks),
         TEST_IN_WORLDS(leases_are_extended),
+        TEST_IN_WORLDS(cumulative_drivers_are_called_while_nothing_is_pulled),
         cmocka_unit_test(without_memory_it_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
