@@ -102,11 +102,11 @@ typedef struct weir_window_options {
     uint64_t early_ns;     /* of the runtime's time; default 0: none                     */
     size_t most;           /* accumulators, 1..2^26; default 2^20                        */
 
+    size_t accumulator_bytes; /* 1..65536 with add; zeroed as a window begins, aligned to 16 */
     weir_place (*place)(void *context, const void *event); /* required */
     /* Unless NULL: adds an event to its window's accumulator.  NULL: events are counted, and that
      * is all: there are no accumulators. */
     void (*add)(void *context, void *accumulator, const void *event);
-    size_t accumulator_bytes; /* 1..65536 with add; zeroed as a window begins, aligned to 16 */
     /* SESSION: adds the other one, which is not used any more and not dropped.  Required then, with
      * add. */
     void (*merge)(void *context, void *accumulator, void *other);

@@ -243,7 +243,9 @@ static void names_what_is_too_large(void **state) {
     begin(&trial, &options);
     const weir_message messages[3] = {
         {.data = {"0 ", 2, 0}}, {.data = {large, LARGE, 0}}, {.data = {"1 ", 2, 0}}};
-    assert_int_equal(weir_pipeline_test(trial.pipeline, messages, 3, 10 * S, outcomes), WEIR_OK);
+    assert_int_equal(
+        weir_pipeline_test(trial.pipeline, messages, 3, WEIR_BATCH_FLUSH, 10 * S, outcomes),
+        WEIR_OK);
     end(&trial);
     free(large);
     assert_int_equal(outcomes[0], WEIR_MESSAGE_OK);
@@ -264,11 +266,15 @@ static void hears_each_report(void **state) {
     begin(&trial, &options);
     rd_kafka_mock_push_request_errors(mock_cluster(), MOCK_PRODUCE, 1,
                                       RD_KAFKA_RESP_ERR_INVALID_RECORD);
-    assert_int_equal(weir_pipeline_test(trial.pipeline, &message, 1, 10 * S, &outcome), WEIR_OK);
+    assert_int_equal(
+        weir_pipeline_test(trial.pipeline, &message, 1, WEIR_BATCH_FLUSH, 10 * S, &outcome),
+        WEIR_OK);
     assert_int_equal(outcome, WEIR_MESSAGE_DEAD);
     rd_kafka_mock_push_request_errors(mock_cluster(), MOCK_PRODUCE, 1,
                                       RD_KAFKA_RESP_ERR_POLICY_VIOLATION);
-    assert_int_equal(weir_pipeline_test(trial.pipeline, &message, 1, 10 * S, &outcome), WEIR_OK);
+    assert_int_equal(
+        weir_pipeline_test(trial.pipeline, &message, 1, WEIR_BATCH_FLUSH, 10 * S, &outcome),
+        WEIR_OK);
     assert_int_equal(outcome, WEIR_MESSAGE_OK);
     end(&trial);
     assert_true(trial.stats.retried > 0);
@@ -302,8 +308,9 @@ static void says_where_a_topic_is_missing(void **state) {
     rd_kafka_mock_topic_set_error(mock_cluster(), "nowhere",
                                   RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     begin(&trial, &options);
-    assert_int_equal(weir_pipeline_test(trial.pipeline, &message, 1, 300 * MS, &outcome),
-                     WEIR_TIMEOUT);
+    assert_int_equal(
+        weir_pipeline_test(trial.pipeline, &message, 1, WEIR_BATCH_FLUSH, 300 * MS, &outcome),
+        WEIR_TIMEOUT);
     assert_true(tally_until(has_lost, NULL, 10));
     rd_kafka_mock_topic_set_error(mock_cluster(), "nowhere", RD_KAFKA_RESP_ERR_NO_ERROR);
     end(&trial);

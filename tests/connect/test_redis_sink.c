@@ -115,8 +115,9 @@ static void try_all(const weir_redis_sink_options *options, const weir_message *
                     size_t count, weir_outcome *outcomes) {
     struct store store;
     open_store(&store, options);
-    assert_int_equal(weir_pipeline_test(store.pipeline, messages, count, 10 * S, outcomes),
-                     WEIR_OK);
+    assert_int_equal(
+        weir_pipeline_test(store.pipeline, messages, count, WEIR_BATCH_FLUSH, 10 * S, outcomes),
+        WEIR_OK);
     close_store(&store);
 }
 
