@@ -38,7 +38,8 @@
  *
  *   FREE -> OUT          it was pulled; a message of it is somewhere
  *   OUT -> READY -> FREE     settled: told by ack, or given up
- *   OUT -> TOLD -> FREE      nak'd at the deadline, and then settled, if that is before the end
+ *   OUT -> TOLD -> FREE      nak'd at the deadline, and then settled, if that is before the end;
+ *                            or left or forgotten, as it ends
  * and of a cumulative source, where it stays in its lane's order until the position has passed it:
  *   OUT -> SETTLED -> FREE
  *   OUT -> WAITS -> OUT      a nak: emitted again

@@ -167,6 +167,7 @@ static void what_is_out_at_the_deadline_is_left(struct rig *rig) {
     assert_int_equal(stats.acked, 1);
     assert_int_equal(stats.left, 9);
     assert_int_equal(stats.abandoned, 9);
+    assert_int_equal(stats.outstanding, 0);
     while (kept_count > 0) settle(0, WEIR_MESSAGE_OK);
     for (uint64_t i = 0; i < 10; i++) assert_int_equal(f->tokens[i].released, 1);
     source_scene_end();
