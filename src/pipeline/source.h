@@ -88,12 +88,14 @@ struct weir__receipt {
     struct weir__page *page;
     struct weir__lane *lane; /* cumulative, unless that was revoked */
     uint32_t lane_number;
-    uint32_t next;      /* number + 1: ready, or in its lane's order */
-    uint32_t next_wait; /* likewise: of WAITS                        */
+    uint32_t next; /* number + 1: ready, or in its lane's order */
+    union {
+        uint32_t next_wait; /* likewise: of WAITS          */
+        uint32_t tries;     /* else: acks that met LOST    */
+    };
     uint32_t bytes;
     uint32_t deliveries;
     uint8_t state;
-    uint8_t tries;      /* acks that met LOST             */
     bool lent : 1;      /* and not released               */
     bool forgotten : 1; /* its lane was revoked meanwhile */
     bool away : 1;      /* its record is not back         */

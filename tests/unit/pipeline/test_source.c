@@ -203,10 +203,12 @@ static void a_lost_ack_is_tried_again(struct rig *rig) {
     source_scene_end();
 }
 
-static void an_ack_is_given_up_in_the_end(struct rig *rig) {
+static void give_acks_up_after(struct rig *rig, unsigned tries) {
     source_scene_begin(rig, 100);
     f->lends = true;
-    f->lose_acks = 3;
+    f->lose_acks = (int)tries;
+    f->options.ack_tries = tries;
+    f->options.reopen_most_ns = MS;
     f->options.reopen_ns = MS;
     source_scene_open();
     source_consume(NULL, 0);
@@ -216,6 +218,15 @@ static void an_ack_is_given_up_in_the_end(struct rig *rig) {
     assert_int_equal(stats.acked, 0);
     for (uint64_t i = 0; i < 100; i++) assert_int_equal(f->tokens[i].released, 1);
     source_scene_end();
+}
+
+static void an_ack_is_given_up_in_the_end(struct rig *rig) {
+    give_acks_up_after(rig, 3);
+}
+
+/* More than a byte counts. */
+static void an_ack_has_many_tries(struct rig *rig) {
+    give_acks_up_after(rig, 300);
 }
 
 static void a_broken_driver_stops_the_stage(struct rig *rig) {
@@ -364,6 +375,7 @@ int main(void) {
         TEST_IN_WORLDS(a_lost_pull_begins_anew),
         TEST_IN_WORLDS(a_lost_ack_is_tried_again),
         TEST_IN_WORLDS(an_ack_is_given_up_in_the_end),
+        TEST_IN_WORLDS(an_ack_has_many_tries),
         TEST_IN_WORLDS(a_broken_driver_stops_the_stage),
         TEST_IN_WORLDS(a_drain_waits_for_the_ledger),
         TEST_IN_WORLDS(a_deadline_naks_the_rest),
