@@ -10,6 +10,7 @@
  */
 #include "base/refusal.h"
 #include "os/clock.h"
+#include "parts/task_pool.h"
 #include "pipeline/pipeline.h"
 #include "runtime/errand.h"
 #include "runtime/runtime.h"
@@ -66,39 +67,20 @@ static void begin_drain(weir_pipeline *pipeline) {
     }
 }
 
-/* Some of the children that wait to be begun again are given back, but for the one that waits for
- * its sink, which is lost: nothing is wrong with that.  Returns how many. */
-static size_t end_some_waiting_in(weir_pool *pool, const uint64_t *lost) {
-    weir_child_info children[64];
-    enum { MOST = sizeof children / sizeof *children };
-    size_t count = weir_pool_children(pool, children, MOST);
-    size_t ended = 0;
-    for (size_t i = 0; i < count && i < MOST; i++) {
-        const bool holds = lost != NULL && children[i].child.bits == weir__load_relaxed_u64(lost);
-        if (children[i].state == WEIR_CHILD_RESTARTING && !holds) {
-            ended += weir_pool_end_child(pool, children[i].child) == WEIR_OK;
-        }
-    }
-    return ended;
-}
-
-/* Those that are ended are not listed any more. */
-static void end_waiting_in(weir_pool *pool, const uint64_t *lost) {
-    while (end_some_waiting_in(pool, lost) > 0) {}
-}
-
+/* What waits to be begun again is given back, but for the batch that waits for its sink, which is
+ * lost: nothing is wrong with that. */
 static void end_waiting_tries(weir_pipeline *pipeline) {
     for (size_t i = 0; i < pipeline->crew_count; i++) {
         struct weir__crew *crew = &pipeline->crews[i];
         weir_pool *pool = weir__load_acquire_ptr(&crew->pool); /* P3 -> P4 */
         if (pool != NULL) {
-            end_waiting_in(pool, &crew->lost);
+            weir__task_end_waiting(pool, &crew->lost);
         }
     }
     for (unsigned i = 0; i < pipeline->processor_count; i++) {
         weir_pool *pool = weir__load_acquire_ptr(&pipeline->processors[i].pool); /* P3 -> P4 */
         if (pool != NULL) {
-            end_waiting_in(pool, NULL);
+            weir__task_end_waiting(pool, NULL);
         }
     }
 }
