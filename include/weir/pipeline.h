@@ -299,7 +299,8 @@ typedef struct weir_pipeline_stats {
  * Returns    WEIR_OK: all its stages have ended; TIMEOUT: some are at work still; call it again, or
  *            close it, which gives up.
  * Errors     WRONG_THREAD inside a callback or task of its runtime, and, of a stepped one, while
- *            another thread steps it.
+ *            another thread steps it.  NO_MEMORY: producers of the program's are not left yet: call
+ *            it again.
  * Threads    one at a time, of this and weir_pipeline_close and weir_pipeline_test.
  * Source     Broadway.stop's draining, Broadway.Producer.prepare_for_draining.
  */

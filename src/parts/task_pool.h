@@ -319,6 +319,10 @@ void weir__task_free_all(weir_pool *pool);
 
 weir_child weir__task_child(const weir_task *task);
 
+/* Ends all children that wait to be begun again, but for the one that *but says (atomic, by its
+ * bits), which is looked at when the child is; NULL: but for none.  Any thread. */
+void weir__task_end_waiting(weir_pool *pool, const uint64_t *but);
+
 /* ---- task_pool_thread.c -------------------------------------------------- */
 
 /* The pool's thread: runs until the handout is closed. */

@@ -267,6 +267,17 @@ size_t weir_pool_children(const weir_pool *pool, weir_child_info *list, size_t r
     return count;
 }
 
+void weir__task_end_waiting(weir_pool *pool, const uint64_t *but) {
+    uint32_t used = weir__load_acquire_u32(&pool->used); /* G3 -> G4 */
+    for (uint32_t i = 0; i < used; i++) {
+        weir_child_info info;
+        if (look_at_child(weir__task_at(pool, i), &info) && info.state == WEIR_CHILD_RESTARTING &&
+            (but == NULL || weir__load_relaxed_u64(but) != info.child.bits)) {
+            weir_pool_end_child(pool, info.child);
+        }
+    }
+}
+
 weir_status weir_pool_count(const weir_pool *pool, weir_pool_counts *out) {
     if (weir__missing(pool, "pool") || weir__missing(out, "out")) {
         return WEIR_INVALID;

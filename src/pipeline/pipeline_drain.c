@@ -10,6 +10,7 @@
  */
 #include "base/refusal.h"
 #include "os/clock.h"
+#include "parts/task_pool.h"
 #include "pipeline/pipeline.h"
 #include "runtime/errand.h"
 #include "runtime/runtime.h"
@@ -34,12 +35,15 @@ static bool has_member(const weir_pipeline *pipeline, uint64_t stage) {
 }
 
 /* Its subscriptions to a producer of the program's end; what that has sent comes still. */
-static void leave_producer(weir_pipeline *pipeline, weir_ref producer) {
+static weir_status leave_producer(weir_pipeline *pipeline, weir_ref producer) {
     weir_runtime *runtime = pipeline->runtime;
     const size_t room = weir_subscriptions(runtime, producer, NULL, 0) + pipeline->processor_count;
     const size_t bytes = room * sizeof(weir_counters_subscription);
     weir_counters_subscription *list = weir__alloc(pipeline->allocator, bytes, 64);
-    const size_t count = list == NULL ? 0 : weir_subscriptions(runtime, producer, list, room);
+    if (list == NULL) {
+        return weir__refuse(WEIR_NO_MEMORY, "no memory to leave a producer");
+    }
+    const size_t count = weir_subscriptions(runtime, producer, list, room);
     for (size_t i = 0; i < count && i < room; i++) {
         if (has_member(pipeline, list[i].consumer)) {
             const weir_subscription of = {
@@ -48,9 +52,11 @@ static void leave_producer(weir_pipeline *pipeline, weir_ref producer) {
         }
     }
     weir__free(pipeline->allocator, list, bytes);
+    return WEIR_OK;
 }
 
-static void begin_drain(weir_pipeline *pipeline) {
+/* Once more does no harm. */
+static weir_status begin_drain(weir_pipeline *pipeline) {
     weir__store_relaxed_u32(&pipeline->draining, 1);
     for (unsigned i = 0; i < pipeline->options.source_count; i++) {
         if (pipeline->sources[i] != NULL) {
@@ -61,44 +67,27 @@ static void begin_drain(weir_pipeline *pipeline) {
         weir_source_finish(pipeline->push, WEIR_FOREVER);
     }
     weir_finish(pipeline->runtime, pipeline->supervisor);
-    for (size_t i = 0; i < pipeline->options.producer_count; i++) {
-        leave_producer(pipeline, pipeline->producers[i]);
+    weir_status status = WEIR_OK;
+    for (size_t i = 0; i < pipeline->options.producer_count && status == WEIR_OK; i++) {
+        status = leave_producer(pipeline, pipeline->producers[i]);
     }
+    return status;
 }
 
-/* Some of the children that wait to be begun again are given back, but for the one that waits for
- * its sink, which is lost: nothing is wrong with that.  Returns how many. */
-static size_t end_some_waiting_in(weir_pool *pool, const uint64_t *lost) {
-    weir_child_info children[64];
-    enum { MOST = sizeof children / sizeof *children };
-    size_t count = weir_pool_children(pool, children, MOST);
-    size_t ended = 0;
-    for (size_t i = 0; i < count && i < MOST; i++) {
-        const bool holds = lost != NULL && children[i].child.bits == weir__load_relaxed_u64(lost);
-        if (children[i].state == WEIR_CHILD_RESTARTING && !holds) {
-            ended += weir_pool_end_child(pool, children[i].child) == WEIR_OK;
-        }
-    }
-    return ended;
-}
-
-/* Those that are ended are not listed any more. */
-static void end_waiting_in(weir_pool *pool, const uint64_t *lost) {
-    while (end_some_waiting_in(pool, lost) > 0) {}
-}
-
+/* What waits to be begun again is given back, but for the batch that waits for its sink, which is
+ * lost: nothing is wrong with that. */
 static void end_waiting_tries(weir_pipeline *pipeline) {
     for (size_t i = 0; i < pipeline->crew_count; i++) {
         struct weir__crew *crew = &pipeline->crews[i];
         weir_pool *pool = weir__load_acquire_ptr(&crew->pool); /* P3 -> P4 */
         if (pool != NULL) {
-            end_waiting_in(pool, &crew->lost);
+            weir__task_end_waiting(pool, &crew->lost);
         }
     }
     for (unsigned i = 0; i < pipeline->processor_count; i++) {
         weir_pool *pool = weir__load_acquire_ptr(&pipeline->processors[i].pool); /* P3 -> P4 */
         if (pool != NULL) {
-            end_waiting_in(pool, NULL);
+            weir__task_end_waiting(pool, NULL);
         }
     }
 }
@@ -155,8 +144,8 @@ static weir_status await_source(weir_pipeline *pipeline, weir_source *source, ui
 }
 
 weir_status weir__pipeline_drain(weir_pipeline *pipeline, uint64_t deadline) {
-    begin_drain(pipeline);
-    weir_status status = await_members(pipeline, deadline);
+    weir_status status = begin_drain(pipeline);
+    status = status == WEIR_OK ? await_members(pipeline, deadline) : status;
     for (unsigned i = 0; i < pipeline->options.source_count && status == WEIR_OK; i++) {
         status = await_source(pipeline, pipeline->sources[i], deadline);
     }

@@ -59,7 +59,7 @@ void weir__pipeline_add_source(weir_pipeline_stats *stats, const weir_source *so
         stats->lost_acks += of.lost_acks;
         stats->forgotten += of.forgotten;
         stats->left += of.left;
-        stats->outstanding += weir_source_over(source) ? 0 : of.outstanding;
+        stats->outstanding += of.outstanding;
         stats->broken += weir__source_is_broken(source);
     }
 }

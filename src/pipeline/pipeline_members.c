@@ -341,37 +341,35 @@ weir_status weir__members_open(weir_pipeline *pipeline) {
     return status;
 }
 
-/* One that weir__members_open has started. */
-static weir_status hand_over(struct weir__member *member, weir_ref *out) {
-    if (member->starts > 0) {
-        return weir__refuse(WEIR_WRONG_THREAD, "%s is not started again", member->name);
-    }
-    *out = (weir_ref){weir__load_relaxed_u64(&member->ref)};
-    return WEIR_OK;
+/* It is the supervisor's now, for as long as it lives: weir__members_open has started it. */
+static bool is_handed_over(const struct weir__member *member) {
+    return member->role < WEIR_ROLE_PROCESSOR && member->starts > 0;
 }
 
 /* In a callback of the supervisor's: it stops, and all members with it. */
-static weir_status end_pipeline(const struct weir__member *member, weir_status status) {
+static weir_status end_pipeline(const struct weir__member *member) {
     weir__pipeline_log(member->pipeline, WEIR_LOG_WARNING,
                        "%s has stopped, and cannot be started again: the pipeline ends",
                        member->name);
     if (weir__here != NULL && weir__here->running != NULL) {
         weir_stop(member->pipeline->runtime, weir_self(weir__here->running), WEIR_REASON_SHUTDOWN);
     }
-    return status;
+    return WEIR_CLOSED; /* of which the supervisor says nothing more */
 }
 
 weir_status weir__member_start(weir_runtime *runtime, void *argument, weir_ref *out) {
     struct weir__member *member = argument;
     (void)runtime;
-    weir_status status =
-        member->role < WEIR_ROLE_PROCESSOR ? hand_over(member, out) : start_by_role(member, out);
-    if (status == WEIR_WRONG_THREAD) {
-        return end_pipeline(member, status);
+    if (is_handed_over(member)) {
+        return end_pipeline(member);
     }
-    if (status == WEIR_OK && member->role < WEIR_ROLE_PROCESSOR) {
+    if (member->role < WEIR_ROLE_PROCESSOR) {
+        *out = weir__member_ref(member);
         member->starts = 1;
-    } else if (status == WEIR_OK) {
+        return WEIR_OK;
+    }
+    weir_status status = start_by_role(member, out);
+    if (status == WEIR_OK) {
         feed_dead(member, *out);
         weir__store_relaxed_u64(&member->ref, out->bits);
         if (member->starts++ > 0) {

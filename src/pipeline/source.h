@@ -38,7 +38,8 @@
  *
  *   FREE -> OUT          it was pulled; a message of it is somewhere
  *   OUT -> READY -> FREE     settled: told by ack, or given up
- *   OUT -> TOLD -> FREE      nak'd at the deadline, and then settled, if that is before the end
+ *   OUT -> TOLD -> FREE      nak'd at the deadline, and then settled, if that is before the end;
+ *                            or left or forgotten, as it ends
  * and of a cumulative source, where it stays in its lane's order until the position has passed it:
  *   OUT -> SETTLED -> FREE
  *   OUT -> WAITS -> OUT      a nak: emitted again
@@ -87,12 +88,14 @@ struct weir__receipt {
     struct weir__page *page;
     struct weir__lane *lane; /* cumulative, unless that was revoked */
     uint32_t lane_number;
-    uint32_t next;      /* number + 1: ready, or in its lane's order */
-    uint32_t next_wait; /* likewise: of WAITS                        */
+    uint32_t next; /* number + 1: ready, or in its lane's order */
+    union {
+        uint32_t next_wait; /* likewise: of WAITS          */
+        uint32_t tries;     /* else: acks that met LOST    */
+    };
     uint32_t bytes;
     uint32_t deliveries;
     uint8_t state;
-    uint8_t tries;      /* acks that met LOST             */
     bool lent : 1;      /* and not released               */
     bool forgotten : 1; /* its lane was revoked meanwhile */
     bool away : 1;      /* its record is not back         */

@@ -258,7 +258,7 @@ void weir_pull_revoke(weir_pull *pull, uint32_t lane, uint64_t wait_ns) {
     if (source->threaded) {
         wait_for_lane(source, lane, weir__quay_deadline(&source->quay, wait_ns));
     }
-    if (weir__source_has_news(source)) {
+    if (source->opened && weir__source_has_news(source)) { /* an ack before may have met LOST */
         weir__source_tell(source);
     }
     weir__lane_forget(source, lane);

@@ -108,6 +108,8 @@ static void fill_push(struct source_push *push, const weir_message *messages, ch
         *to = *from;
         to->room = 0;
         to->outcome = WEIR_MESSAGE_OK;
+        to->failed_as = WEIR_MESSAGE_OK; /* a dead letter of somebody else's is none here */
+        to->failed_in = 0;
         to->reason = 0;
         push->records[i].ledger = &push->ledger;
         weir__record_rest(&push->records[i]);

@@ -262,17 +262,26 @@ static void close_driver(weir_source *source) {
     }
 }
 
+/* It is in a figure from now on; so those that somebody has still are outstanding no more. */
+static void leave_receipt(weir_source *source, struct weir__receipt *receipt) {
+    uint64_t *figure = receipt->forgotten ? &source->stats.forgotten : &source->stats.left;
+    if (receipt->state != WEIR__RECEIPT_TOLD) {
+        weir__source_count(figure, 1);
+    }
+    if (!receipt->away) {
+        weir__receipt_give(source, receipt);
+    } else if (receipt->state != WEIR__RECEIPT_TOLD) {
+        receipt->state = WEIR__RECEIPT_TOLD;
+        source->told++;
+    }
+}
+
 /* What no position has passed is the engine's to deliver again. */
 static void leave_receipts(weir_source *source) {
     for (uint32_t place = 1; place <= source->used; place++) {
         struct weir__receipt *receipt = weir__source_receipt(source, place);
-        if (receipt->forgotten) {
-            weir__source_count(&source->stats.forgotten, receipt->state == WEIR__RECEIPT_OUT);
-        } else if (receipt->state != WEIR__RECEIPT_FREE && receipt->state != WEIR__RECEIPT_TOLD) {
-            weir__source_count(&source->stats.left, 1);
-        }
-        if (receipt->state != WEIR__RECEIPT_FREE && !receipt->away) {
-            weir__receipt_give(source, receipt);
+        if (receipt->state != WEIR__RECEIPT_FREE) {
+            leave_receipt(source, receipt);
         }
     }
 }

@@ -93,8 +93,12 @@ static weir_pulled scene_pull(void *context, weir_pull *pull, uint64_t events, u
     if (f->revokes) {
         f->revokes = false;
         f->revoking = true;
-        weir_pull_revoke(pull, 0, f->revoke_wait);
+        if (f->meanwhile != NULL) f->meanwhile();
+        for (unsigned lane = 0; lane < (f->revokes_all ? f->lanes : 1); lane++) {
+            weir_pull_revoke(pull, lane, f->revoke_wait);
+        }
         f->revoking = false;
+        if (!f->is_open) return leave(WEIR_PULLED); /* an ack has met LOST */
     }
     uint64_t most = events < f->portion ? events : f->portion;
     uint64_t before = f->made;
@@ -145,6 +149,7 @@ static void ack_lane(const weir_ack *ack) {
 static weir_pulled scene_ack(void *context, const weir_ack *acks, size_t count) {
     (void)context;
     if (!f->revoking) enter(true); /* the one place where it is within a pull */
+    RIG_CHECK(f->rig, f->is_open);
     RIG_CHECK(f->rig, count > 0);
     f->acks++;
     bool lost = happens(&f->lose_acks);
@@ -156,6 +161,7 @@ static weir_pulled scene_ack(void *context, const weir_ack *acks, size_t count) 
         }
     }
     weir_pulled said = lost ? WEIR_LOST : WEIR_PULLED;
+    if (lost) f->is_open = false;
     return f->revoking ? said : leave(said);
 }
 

@@ -43,10 +43,12 @@ struct source_scene {
     int lose_opens; /* so many of the next calls say LOST: of open / pull, having added / ack */
     int lose_pulls;
     int lose_acks;
-    bool breaks;  /* the next pull says BROKEN */
-    bool revokes; /* the next pull revokes lane 0, and begins it anew where it was acked last */
+    bool breaks;      /* the next pull says BROKEN */
+    bool revokes;     /* the next pull revokes lane 0, and begins it anew where it was acked last */
+    bool revokes_all; /* ... and then all other lanes, which it leaves */
     uint64_t revoke_wait;
-    uint64_t overfull; /* adds so many more than it was asked for */
+    void (*meanwhile)(void); /* unless NULL: in that pull, before it revokes */
+    uint64_t overfull;       /* adds so many more than it was asked for */
 
     /* what it has seen */
     uint64_t made;

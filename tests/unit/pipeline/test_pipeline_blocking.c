@@ -8,6 +8,7 @@
  * Method: scenes, in worlds with virtual time; what was written is looked at where the batch is
  * handled, and nothing is left at the end (the scene asserts that).
  */
+#include "pipeline/pipeline.h"
 #include "support/cmocka.h"
 #include "support/pipeline_scene.h"
 
@@ -105,6 +106,45 @@ static void without_batchers_they_are_done(void **state) {
     }
 }
 
+/* ---- a drain ---- */
+
+enum { FIRST = 100, FAILING = 70, LATER = 66 };
+
+/* They lie in the places of those that have ended, before those that wait. */
+static void queue_others(void) {
+    weir_message messages[LATER];
+    uint64_t numbers[LATER];
+    for (size_t i = 0; i < LATER; i++) {
+        numbers[i] = FIRST + i;
+        messages[i] = (weir_message){.data = {.at = (const char *)&numbers[i], .count = 8}};
+    }
+    weir_pool_counts counts = {0};
+    assert_int_equal(weir_pipeline_push(scene.pipeline, messages, LATER), WEIR_OK);
+    while (counts.queued + counts.running < LATER - 1) {
+        assert_int_equal(weir_runtime_step(scene.rig.runtime, 1), 1);
+        weir_pool_count(scene.pipeline->processors[0].pool, &counts);
+        assert_int_equal(counts.restarting, FIRST - FAILING);
+    }
+}
+
+/* Whatever lies before it in the table of its pool. */
+static void what_waits_is_given_back(void **state) {
+    (void)state;
+    EACH_WORLD(FIRST) {
+        set_scene(1);
+        scene.options.batcher_count = 0;
+        scene.options.batchers = NULL;
+        scene.options.processors.max_demand = 200;
+        scene.options.retry = (weir_tries){.tries = 2, .delay = {.first_ns = 3600000 * MS}};
+        for (size_t i = FAILING; i < FIRST; i++) scene.does[i] = "f";
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        queue_others();
+        pipeline_scene_end(&scene);
+        assert_int_equal(scene.stats.naks, FIRST - FAILING);
+    }
+}
+
 /* ---- memory ---------------------------------------------------------------- */
 
 /* More than a block of bytes has, and nothing, and too much. */
@@ -161,6 +201,7 @@ int main(void) {
         cmocka_unit_test(one_becomes_two),
         cmocka_unit_test(who_fails_has_made_nothing),
         cmocka_unit_test(without_batchers_they_are_done),
+        cmocka_unit_test(what_waits_is_given_back),
         cmocka_unit_test(any_size_has_room),
         cmocka_unit_test(a_steady_flow_makes_no_blocks),
     };

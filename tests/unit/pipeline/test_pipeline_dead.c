@@ -208,6 +208,23 @@ static void letters_have_partitions(void **state) {
     }
 }
 
+/* Another pipeline's letter, which its batch pushes on, is a message like any other. */
+static void a_letter_that_is_pushed_is_none(void **state) {
+    (void)state;
+    const uint64_t number = 6;
+    const weir_message letter = {.data = {.at = (const char *)&number, .count = sizeof number},
+                                 .failed_as = WEIR_MESSAGE_FAILED,
+                                 .failed_in = WEIR_ROLE_BATCHES};
+    for (int world = 2; begin(world, 1); world++) {
+        scene.does[number] = "1o"; /* to the dead letters */
+        pipeline_scene_open(&scene);
+        assert_int_equal(weir_pipeline_push(scene.pipeline, &letter, 1), WEIR_OK);
+        pipeline_scene_run(&scene, 1000 * MS);
+        pipeline_scene_end(&scene);
+        expect_seen(&buried[number], 1, 0, WEIR_MESSAGE_OK, 0, DEAD);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(how_it_died_is_known),
@@ -215,6 +232,7 @@ int main(void) {
         cmocka_unit_test(losses_are_no_tries),
         cmocka_unit_test(who_is_tried_once_more_is_no_letter),
         cmocka_unit_test(letters_have_partitions),
+        cmocka_unit_test(a_letter_that_is_pushed_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,10 +87,36 @@ static void all_is_settled_without_memory(void **state) {
     }
 }
 
+static weir_verdict emit_nothing(weir_stage *self, uint64_t demand) {
+    (void)self, (void)demand;
+    return WEIR_CONTINUE;
+}
+
+/* Rather than wait for a producer of the program's that it could not leave. */
+static void a_drain_is_refused(void **state) {
+    (void)state;
+    weir_ref producer;
+    const weir_stage_options options = {.kind = WEIR_PRODUCER,
+                                        .type = weir_message_type(),
+                                        .event_bytes = sizeof(weir_message),
+                                        .on = {.handle_demand = emit_nothing}};
+    set_scene(false);
+    assert_int_equal(weir_stage_start(scene.rig.runtime, &options, &producer), WEIR_OK);
+    scene.options.producers = &producer;
+    scene.options.producer_count = 1;
+    pipeline_scene_open(&scene);
+    pipeline_scene_run(&scene, 20 * MS);
+    test_memory_fail(&scene.rig.memory, 1, false);
+    assert_int_equal(weir_pipeline_drain(scene.pipeline, 1000 * MS), WEIR_NO_MEMORY);
+    test_memory_fail_never(&scene.rig.memory);
+    pipeline_scene_end(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_opening_is_refused),
         cmocka_unit_test(all_is_settled_without_memory),
+        cmocka_unit_test(a_drain_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,6 +74,7 @@ static void others_end_the_pipeline(void **state) {
             const size_t count = weir_pipeline_topology(scene.pipeline, stages, 32);
             for (size_t k = 0; k < count; k++) assert_false(stages[k].alive);
             assert_non_null(strstr(scene.rig.log.text, "cannot be started again"));
+            assert_null(strstr(scene.rig.log.text, "could not start"));
             assert_int_equal(weir_pipeline_push(scene.pipeline, &(weir_message){0}, 1),
                              WEIR_NO_STAGE);
             pipeline_scene_close(&scene);

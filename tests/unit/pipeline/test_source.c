@@ -218,6 +218,27 @@ static void an_ack_is_given_up_in_the_end(struct rig *rig) {
     source_scene_end();
 }
 
+/* More than a byte counts. */
+static void an_ack_has_many_tries(void **state) {
+    static struct rig rig;
+    (void)state;
+    rig_open(&rig, &(weir_runtime_options){.mode = WEIR_SIMULATED, .workers = 1});
+    source_scene_begin(&rig, 100);
+    f->lose_acks = 300;
+    f->options.ack_tries = 300;
+    f->options.reopen_ns = MS;
+    f->options.reopen_most_ns = MS;
+    source_scene_open();
+    source_consume(NULL, 0);
+    while (f->lose_acks > 0) {
+        assert_int_equal(weir_runtime_advance(rig.runtime, MS), WEIR_OK);
+        rig.log.used = 0;
+    }
+    assert_int_equal(weir_runtime_advance(rig.runtime, 10 * MS), WEIR_OK);
+    assert_int_equal(source_scene_close().lost_acks, 100);
+    source_scene_end();
+}
+
 static void a_broken_driver_stops_the_stage(struct rig *rig) {
     source_scene_begin(rig, 100);
     f->breaks = true;
@@ -382,6 +403,7 @@ int main(void) {
         TEST_IN_WORLDS(a_lost_pull_begins_anew),
         TEST_IN_WORLDS(a_lost_ack_is_tried_again),
         TEST_IN_WORLDS(an_ack_is_given_up_in_the_end),
+        cmocka_unit_test(an_ack_has_many_tries),
         TEST_IN_WORLDS(a_broken_driver_stops_the_stage),
         TEST_IN_WORLDS(a_drain_waits_for_the_ledger),
         TEST_IN_WORLDS(a_deadline_naks_the_rest),

@@ -167,6 +167,7 @@ static void what_is_out_at_the_deadline_is_left(struct rig *rig) {
     assert_int_equal(stats.acked, 1);
     assert_int_equal(stats.left, 9);
     assert_int_equal(stats.abandoned, 9);
+    assert_int_equal(stats.outstanding, 0);
     while (kept_count > 0) settle(0, WEIR_MESSAGE_OK);
     for (uint64_t i = 0; i < 10; i++) assert_int_equal(f->tokens[i].released, 1);
     source_scene_end();
@@ -217,6 +218,31 @@ static void a_revoked_lane_is_forgotten(struct rig *rig) {
         assert_int_equal(stats.acked, 17);
         assert_true(f->below[0] > below); /* of what came behind it */
     }
+    source_scene_end();
+}
+
+static void settle_them(void) {
+    while (kept_count > 0) settle(0, WEIR_MESSAGE_OK);
+}
+
+/* The ack of the first meets LOST: none follows before the driver is open again. */
+static void lanes_are_revoked_while_it_is_lost(struct rig *rig) {
+    begin(rig, 40, SOURCE_LANES);
+    f->stays = true;
+    f->options.reopen_ns = MS;
+    source_scene_open();
+    start_keeper();
+    rig_rest(rig);
+    assert_int_equal(kept_count, 40);
+    f->meanwhile = settle_them; /* else they would be told before the pull */
+    f->revokes_all = true;
+    f->lose_acks = 1;
+    f->revokes = true;
+    f->total = 44; /* so that there is a pull that adds something */
+    if (weir_runtime_advance(rig->runtime, 20 * MS) != WEIR_OK) f->revokes = false;
+    settle_all(rig);
+    weir_source_stats stats = source_scene_close();
+    assert_int_equal(stats.acked + stats.lost_acks, f->made);
     source_scene_end();
 }
 
@@ -285,6 +311,7 @@ int main(void) {
         TEST_IN_WORLDS(what_is_out_at_the_deadline_is_left),
         TEST_IN_WORLDS(a_lane_is_no_longer_than_its_span),
         TEST_IN_WORLDS(a_revoked_lane_is_forgotten),
+        TEST_IN_WORLDS(lanes_are_revoked_while_it_is_lost),
         cmocka_unit_test(positions_at_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
