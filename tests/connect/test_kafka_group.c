@@ -17,6 +17,11 @@ static int by_steps(void *context, rd_kafka_conf_t *conf) {
                              sizeof why) != RD_KAFKA_CONF_OK;
 }
 
+static bool all_are_committed(void *context) {
+    (void)context;
+    return mock_committed("weir", "shared", PARTITIONS) == MANY;
+}
+
 /* Another member comes, and goes again: each time partitions change hands. */
 static void share_partitions(int (*configured)(void *, rd_kafka_conf_t *)) {
     struct trial one = {0}, other = {0};
@@ -37,11 +42,12 @@ static void share_partitions(int (*configured)(void *, rd_kafka_conf_t *)) {
     mock_produce("shared", PARTITIONS, produced, MANY - produced, 20, 0);
     trial_close(&other);
     assert_true(tally_wait(40));
+    /* Who leaves while the group is being shared out anew may have a commit refused. */
+    assert_true(tally_until(all_are_committed, NULL, 20));
     trial_end(&one);
     weir_kafka_source_close(other.source);
     tally_check();
     assert_true(tally_again() <= one.stats.pulled + other.stats.pulled - MANY);
-    assert_int_equal(mock_committed("weir", "shared", PARTITIONS), MANY);
 }
 
 static void shares_partitions_with_others(void **state) {

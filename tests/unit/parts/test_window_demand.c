@@ -197,6 +197,8 @@ static void windows_are_counts_without_callbacks(struct rig *rig, int way) {
                                    .size = 10,
                                    .place = window_of(WEIR_WINDOW_TUMBLING, 10).place};
     memset(&counted, 0, sizeof counted);
+    memset(&window_seen, 0, sizeof window_seen);
+    window_seen.rig = rig;
     const weir_stage_options source = {
         .kind = WEIR_PRODUCER,
         .event_bytes = sizeof(struct window_event),

@@ -126,7 +126,8 @@ static void have_a_consumer_that_waits(void *scene) {
 
 static void ask_for_an_unlent_batch(void *scene) {
     weir_stage *stage = ((struct scene *)scene)->consumer;
-    weir__queue_push(&stage->lent, mark);
+    const struct weir__item ask = {.flags = WEIR__MARK, .kind = WEIR__MARK_DEMAND};
+    weir__queue_push(&stage->lent, ask);
     WEIR__VERIFY(weir__stage_check_lists(stage));
 }
 
