@@ -281,6 +281,31 @@ static void gives_back_what_no_stream_takes(void **state) {
     assert_int_equal(outcome, WEIR_MESSAGE_NAK);
 }
 
+/* The stream is full, and says so: what it does not take goes back, and nothing else is lost. */
+static void gives_back_what_a_full_stream_refuses(void **state) {
+    struct trial trial;
+    struct client client;
+    jsStreamConfig config;
+    const weir_nats_sink_options options = usual(url);
+    (void)state;
+    delete_stream();
+    jsStreamConfig_Init(&config);
+    config.Name = "OUT";
+    config.Subjects = (const char **)(uintptr_t)out;
+    config.SubjectsLen = 1;
+    config.MaxMsgs = FEW / 2;
+    config.Discard = js_DiscardNew;
+    connect_client(&client);
+    assert_int_equal(js_AddStream(NULL, client.jetstream, &config, NULL, NULL), NATS_OK);
+    disconnect_client(&client);
+    begin(&trial, &options);
+    push(&trial, 0, FEW);
+    end(&trial);
+    assert_int_equal(trial.stats.done, FEW / 2);
+    assert_int_equal(trial.stats.given_back, FEW - FEW / 2);
+    assert_int_equal(read_stream(0), FEW / 2);
+}
+
 static void refuses_bad_options(void **state) {
     static const struct {
         weir_nats_sink_options options;
@@ -326,6 +351,7 @@ int main(void) {
         cmocka_unit_test(stores_once_though_confirmations_are_lost),
         cmocka_unit_test(names_what_is_too_large),
         cmocka_unit_test(gives_back_what_no_stream_takes),
+        cmocka_unit_test(gives_back_what_a_full_stream_refuses),
     };
     return engine_found(ENGINE_NATS) ? cmocka_run_group_tests(tests, start_server, end_server)
                                      : ENGINE_SKIPPED;
