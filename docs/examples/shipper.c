@@ -31,7 +31,6 @@ int main(int count, char **arguments) {
     sigset_t ends;
     sigemptyset(&ends), sigaddset(&ends, SIGTERM), sigaddset(&ends, SIGINT);
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
-
     const weir_nats_source_options options = {.server = {.url = arguments[1]},
                                               .stream = arguments[2],
                                               .consumer = arguments[3],
@@ -53,12 +52,9 @@ int main(int count, char **arguments) {
                                                           .batchers = &lines,
                                                           .batcher_count = 1},
                                  &pipeline));
-    int signal;
-    sigwait(&ends, &signal);
-    weir_pipeline_stats stats;
-    weir_must(weir_pipeline_close(pipeline, &stats));
+    sigwait(&ends, &(int){0});
+    weir_must(weir_pipeline_close(pipeline, NULL));
     weir_must(weir_runtime_close(runtime, NULL));
     weir_nats_source_close(source);
-    printf("%llu lines\n", (unsigned long long)stats.done);
     return fclose(file);
 }
