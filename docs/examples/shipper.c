@@ -7,6 +7,7 @@
  *
  *     shipper URL STREAM CONSUMER SUBJECT FILE
  */
+#define _POSIX_C_SOURCE 200809L /* sigwait */
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
