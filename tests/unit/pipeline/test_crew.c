@@ -100,7 +100,7 @@ static void in_order_they_wait(void **state) {
     }
 }
 
-/* Batches behind it wait; what is in the same batch does not, unless its handler fails that, too. */
+/* Batches behind it wait; what is in its batch does not, unless the handler fails that, too. */
 static void in_order_a_batch_is_not(void **state) {
     (void)state;
     for (int way = 0; way < 2 * 2 * KINDS; way++) {
