@@ -8,6 +8,7 @@
  * Message i says "NAME-KEY i", where KEY is i modulo KEYS; its subject is jobs.PARTITION.NAME-KEY,
  * so that whoever takes jobs.PARTITION.> has all of a key, in order.  RATE is messages a second.
  */
+#define _GNU_SOURCE /* usleep */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

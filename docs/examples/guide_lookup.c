@@ -2,6 +2,7 @@
  * The guide: processors that block, and put what they have learnt into their messages.
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _POSIX_C_SOURCE 200809L /* nanosleep */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>

@@ -2,6 +2,7 @@
  * The guide: a batcher that keeps its time beside a callback that takes long.
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _POSIX_C_SOURCE 200809L /* nanosleep */
 #include <stdio.h>
 #include <time.h>
 #include <weir/weir.h>

@@ -8,6 +8,7 @@
  *
  *     kafka_shipper BROKERS GROUP FROM TO
  */
+#define _POSIX_C_SOURCE 200809L /* sigwait */
 #include <signal.h>
 #include <stdio.h>
 #include <weir/kafka.h>

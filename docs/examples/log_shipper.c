@@ -11,6 +11,7 @@
  *     log_shipper LOG STORE CHECKPOINT      until SIGTERM or SIGINT
  *     log_shipper                           a short show, with files in a folder of its own
  */
+#define _POSIX_C_SOURCE 200809L /* sigwait */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,6 +7,7 @@
  * At most 1000 calls a second, tries included, and 10 at once; after half of them three times as
  * many.  A call that fails is made again, up to 5 times, after some 20 ms, 40 ms, and so on.
  */
+#define _POSIX_C_SOURCE 200809L /* nanosleep */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>

@@ -6,6 +6,7 @@
  * the fifth time goes to the stream TO.dead.  As many of these as you like share a group.
  *     redis_shipper ADDRESS FROM GROUP TO-ADDRESS TO
  */
+#define _POSIX_C_SOURCE 200809L /* sigwait */
 #include <signal.h>
 #include <stdio.h>
 #include <weir/redis.h>

@@ -4,9 +4,9 @@
  *
  * A message is acknowledged once its line is on the disk.  As many of these as you like share a
  * consumer, on as many machines; each that has a subject of its own keeps the order within it.
- *
  *     shipper URL STREAM CONSUMER SUBJECT FILE
  */
+#define _POSIX_C_SOURCE 200809L /* sigwait */
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>

@@ -12,10 +12,11 @@
  * fails.  (Broadway's shape, and its words; docs/broadway.md goes through it feature by feature.)
  *
  *   static weir_outcome parse(void *context, weir_work *work, weir_message *message);
- *   const weir_pipeline_batcher store = {.name = "store", .sink = &sink, .sink_contexts = &file};
+ *   const weir_pipeline_batcher store = {
+ *       .name = "store", .sink = &sink, .sink_contexts = (void *[]){file}};
  *   weir_pipeline *pipeline;
  *   weir_must(weir_pipeline_open(runtime, &(weir_pipeline_options){
- *       .source = &tail, .source_contexts = &log, .source_count = 1,
+ *       .source = &tail, .source_contexts = (void *[]){log}, .source_count = 1,
  *       .processors = {.count = 4, .handle_message = parse},
  *       .batchers = &store, .batcher_count = 1}, &pipeline));
  *   ...
@@ -26,10 +27,11 @@
  *   OK      it goes on: to its batcher; from there, or where there are no batchers, it is done,
  *           and acknowledged
  *   SKIP    it is done, goes nowhere else, and is acknowledged
- *   FAILED  it is tried again, as often as `retry` says, counting the first time; then it is
- *   DEAD    it goes to the batcher `dead`, and is acknowledged once that has stored it.  Who has
- *           no such batcher acknowledges it as DEAD, or as FAILED if it has failed: the source
- *           knows what to do with it (source.h)
+ *   FAILED  it is tried again, as often as `retry` says, counting the first time.  When no try is
+ *           left it has failed for good, and goes where one that is DEAD goes
+ *   DEAD    it is not tried again.  It goes to the batcher `dead`, and is acknowledged once that
+ *           has stored it.  Who has no such batcher acknowledges it as DEAD, or as FAILED if it has
+ *           failed: the source knows what to do with it (source.h)
  *   RETRY   as FAILED; says that it was nobody's fault.  Where there are no tries left it is a nak
  *   NAK     it is given back to the source at once
  * A message that fails in the batcher `dead` is given back to the source: there is no loop.
@@ -48,7 +50,8 @@
  * unless retry.in_order.  It counts as outstanding.  In a processor handle_message is called again
  * with the message as that left it; in a batch handle_batch is called again with those messages
  * that have failed, and no others (batch->attempt).  A drain waits for no retry: what waits is
- * given back to the source.
+ * given back to the source, and in a processor that is in order what waits behind it, too.  Batches
+ * behind one that waits are handled then.
  *   Batches behind one that waits are handled meanwhile, but not where an order is promised: with
  * a batcher's partition_by, or its retry.in_order, it is one of the `count` that are handled at the
  * same time until it is through; nor behind one whose sink is LOST, which is the next to be
@@ -64,7 +67,23 @@
  *
  * Order.  Messages of one source go to processors as those are free.  With processors.partition_by
  * those of one partition are handled by one processor, in the source's order; a batcher's
- * partition_by keeps it through batches.  Retries change it, unless they are in_order.
+ * partition_by keeps it through batches.  Retries change it: what failed comes behind what came
+ * after it.  In processors retry.in_order keeps it all the same.  From batch to batch a batcher's
+ * partition_by or retry.in_order does; but not within a batch, where those that did not fail are
+ * done at once: of "a b c d", of which a has FAILED, b, c and d are stored, and then a.  A handler
+ * that needs the order there, too, fails all that is behind the first that failed:
+ *
+ *   size_t i = 0;
+ *   while (i < count && store(&messages[i])) i++;
+ *   while (i < count) messages[i++].outcome = WEIR_MESSAGE_FAILED;
+ *
+ * Then a, b, c and d are tried again together, and each has one try less.  (A sink may return LOST
+ * instead: the whole batch is written again, as often as it takes, and what it had stored of that
+ * is stored twice, unless it knows it.)  What is DEAD or given back has left the order.
+ *
+ * Signals.  A pipeline ends when somebody calls weir_pipeline_close, which no handler of a signal
+ * may do.  So block SIGTERM and SIGINT (pthread_sigmask) before the runtime is opened, and take
+ * them by sigwait, as docs/examples/log_shipper.c does.  weir's own threads take no signals.
  */
 #ifndef WEIR_PIPELINE_H
 #define WEIR_PIPELINE_H
@@ -100,9 +119,10 @@ typedef struct weir_work weir_work; /* the running handle_message, for the funct
 typedef struct weir_tries {
     unsigned tries;     /* how often at most, the first time included; 1..10^6; default 1: it is */
                         /* not tried again                                                       */
-    weir_backoff delay; /* before each; default 100 ms, factor 2, a minute at most, jitter 0.2   */
-    bool in_order;      /* what comes behind it, in its processor or in its batcher, waits for   */
-                        /* it; of a batcher: see "Retries" above                                 */
+    weir_backoff delay; /* before each; default, where first_ns is 0: 100 ms, factor 2, a minute */
+                        /* at most, jitter 0.2.  To have none: .first_ns = 1, .factor = 1        */
+    bool in_order;      /* what comes behind it in its processor waits for it; of a batcher the  */
+                        /* batches behind its: see "Retries" and "Order" above                   */
     uintptr_t reserved[2]; /* for later versions (version.h): zero */
 } weir_tries;
 
@@ -157,8 +177,8 @@ typedef struct weir_pipeline_batcher {
     const weir_sink *sink;      /* kept, not copied                                              */
     void *const *sink_contexts; /* `count` different ones; copied; NULL, count 1: `context`      */
 
-    weir_tries retry;      /* of what fails in its batches; default the pipeline's               */
-    bool quick;            /* handle_batch, or the sink, does not block: it runs on a worker     */
+    weir_tries retry; /* of what fails in its batches; default the pipeline's               */
+    bool quick;       /* handle_batch, or the sink, does not block: it runs on a worker     */
     /*
      * As in stage.h: where its batches are gathered, and what hands them to the threads that handle
      * them, lives.  Default WEIR_ANY_WORKER.  WEIR_TIMELY_WORKER: a batch goes to its thread within

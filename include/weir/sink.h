@@ -15,6 +15,11 @@
  * whole batch is written again when the sink is open again, and nothing overtakes it.  A sink that
  * recognises what it has stored already (by the message's key, say, or its time) is `idempotent`:
  * then each message is stored once.  With one that is not, some may be stored twice.
+ *
+ * Order.  `write` has its messages in order, and what it says of one says nothing of the others: if
+ * the first FAILED and the rest is OK, the first is tried again behind the rest, also with
+ * retry.in_order and partition_by.  A sink that must keep the order fails all that is behind the
+ * first that failed, or returns LOST (pipeline.h, "Order").
  */
 #ifndef WEIR_SINK_H
 #define WEIR_SINK_H

@@ -16,7 +16,8 @@
  *                                         {.kind = WEIR_CONSUMER, ...}}, stages));
  *   weir_must(weir_chain(runtime, stages, 3));
  *
- * Everything else is as in C, from weir.h.
+ * Everything else is as in C, from weir.h.  The connectors' functions are here where their headers
+ * are (nats.h, redis.h, kafka.h); a program that calls them links weir::nats and so on.
  *
  * Designated initializers of C++20 follow the order in which the members are declared, and
  * say .on = {.init = f} for .on.init = f.  With -Wextra g++, and clang from 18 on, want a value
@@ -30,6 +31,15 @@
 
 #include <initializer_list>
 #include <weir/weir.h>
+#if __has_include(<weir/nats.h>)
+#include <weir/nats.h>
+#endif
+#if __has_include(<weir/redis.h>)
+#include <weir/redis.h>
+#endif
+#if __has_include(<weir/kafka.h>)
+#include <weir/kafka.h>
+#endif
 
 inline weir_status weir_runtime_open(const weir_runtime_options &options, weir_runtime **out) {
     return weir_runtime_open(&options, out);
@@ -114,9 +124,53 @@ inline weir_status weir_pool_iterate(weir_runtime *runtime, const weir_iterator_
     return weir_pool_iterate(runtime, &options, out, stage);
 }
 
+inline weir_status weir_batcher_start(weir_runtime *runtime, const weir_batcher_options &options,
+                                      weir_ref *out = nullptr) {
+    return weir_batcher_start(runtime, &options, out);
+}
+
+inline weir_status weir_retry_start(weir_runtime *runtime, const weir_retry_options &options,
+                                    weir_ref *out = nullptr) {
+    return weir_retry_start(runtime, &options, out);
+}
+
+inline weir_status weir_conflate_start(weir_runtime *runtime, const weir_conflate_options &options,
+                                       weir_ref *out = nullptr) {
+    return weir_conflate_start(runtime, &options, out);
+}
+
+inline weir_status weir_window_start(weir_runtime *runtime, const weir_window_options &options,
+                                     weir_ref *out = nullptr) {
+    return weir_window_start(runtime, &options, out);
+}
+
+inline weir_status weir_rate_open(weir_runtime *runtime, const weir_rate_options &options,
+                                  weir_rate **out) {
+    return weir_rate_open(runtime, &options, out);
+}
+
+inline weir_status weir_rate_set(weir_rate *rate, const weir_rate_options &options) {
+    return weir_rate_set(rate, &options);
+}
+
 inline weir_status weir_source_open(weir_runtime *runtime, const weir_source_options &options,
                                     weir_source **out, weir_ref *stage = nullptr) {
     return weir_source_open(runtime, &options, out, stage);
+}
+
+inline weir_status weir_pipeline_open(weir_runtime *runtime, const weir_pipeline_options &options,
+                                      weir_pipeline **out) {
+    return weir_pipeline_open(runtime, &options, out);
+}
+
+inline weir_status weir_file_source_open(const weir_file_source_options &options,
+                                         weir_file_source **out) {
+    return weir_file_source_open(&options, out);
+}
+
+inline weir_status weir_file_sink_open(const weir_file_sink_options &options,
+                                       weir_file_sink **out) {
+    return weir_file_sink_open(&options, out);
 }
 
 inline weir_status weir_supervisor_start(weir_runtime *runtime,
@@ -131,5 +185,41 @@ inline weir_status weir_supervisor_start_child(weir_runtime *runtime, weir_ref s
                                                weir_ref *out = nullptr) {
     return weir_supervisor_start_child(runtime, supervisor, &child, timeout_ns, number, out);
 }
+
+#ifdef WEIR_NATS_H
+inline weir_status weir_nats_source_open(const weir_nats_source_options &options,
+                                         weir_nats_source **out) {
+    return weir_nats_source_open(&options, out);
+}
+
+inline weir_status weir_nats_sink_open(const weir_nats_sink_options &options,
+                                       weir_nats_sink **out) {
+    return weir_nats_sink_open(&options, out);
+}
+#endif
+
+#ifdef WEIR_REDIS_H
+inline weir_status weir_redis_source_open(const weir_redis_source_options &options,
+                                          weir_redis_source **out) {
+    return weir_redis_source_open(&options, out);
+}
+
+inline weir_status weir_redis_sink_open(const weir_redis_sink_options &options,
+                                        weir_redis_sink **out) {
+    return weir_redis_sink_open(&options, out);
+}
+#endif
+
+#ifdef WEIR_KAFKA_H
+inline weir_status weir_kafka_source_open(const weir_kafka_source_options &options,
+                                          weir_kafka_source **out) {
+    return weir_kafka_source_open(&options, out);
+}
+
+inline weir_status weir_kafka_sink_open(const weir_kafka_sink_options &options,
+                                        weir_kafka_sink **out) {
+    return weir_kafka_sink_open(&options, out);
+}
+#endif
 
 #endif

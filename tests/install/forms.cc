@@ -33,6 +33,18 @@ weir_task_result task(void *, const void *, weir_task *) noexcept {
     return WEIR_TASK_OK;
 }
 
+uint64_t key(void *, const void *) noexcept {
+    return 1;
+}
+
+weir_place place(void *, const void *) noexcept {
+    return {};
+}
+
+weir_outcome store(void *, weir_message *, size_t count, const weir_batch_info *) noexcept {
+    return count == 1 ? WEIR_MESSAGE_OK : WEIR_MESSAGE_FAILED;
+}
+
 uint64_t sum = 0, *to_sum = &sum;
 constexpr weir_stage_options SOURCE = {
     .kind = WEIR_PRODUCER, .event_bytes = WORD, .on = {.handle_demand = one}};
@@ -101,13 +113,14 @@ unsigned replaced(weir_runtime *runtime) {
 void parts(weir_runtime *runtime) {
     weir_inlet *inlet;
     weir_stream *stream;
-    weir_pool *pool;
+    weir_pool *pool, *turns;
     weir_ref iterator, supervisor;
     weir_must(weir_inlet_open(runtime, {.event_bytes = WORD}, &inlet));
     weir_must(weir_iterator_start(runtime, {.event_bytes = WORD, .next = none}, &iterator));
     weir_must(weir_stream_open(runtime, {.event_bytes = WORD, .close_ns = 1}, &stream));
     weir_must(weir_stream_subscribe(stream, iterator));
     weir_must(weir_pool_open(runtime, {.event_bytes = WORD, .task = task}, &pool));
+    weir_must(weir_pool_iterate(runtime, {.event_bytes = WORD, .next = none}, &turns));
     weir_source *source;
     weir_must(weir_source_open(runtime, {.name = "source"}, &source));
     weir_must(weir_source_close(source));
@@ -115,7 +128,63 @@ void parts(weir_runtime *runtime) {
     weir_inlet_close(inlet);
     weir_stream_close(stream);
     weir_pool_close(pool, nullptr);
+    weir_pool_close(turns, nullptr);
 }
+
+/* Stages that gather, keep back, replace and count; each with and without its last argument. */
+void stages(weir_runtime *runtime) {
+    weir_ref out;
+    weir_must(weir_batcher_start(runtime, {.event_bytes = WORD}, &out));
+    weir_must(weir_batcher_start(runtime, {.event_bytes = WORD}));
+    weir_must(weir_retry_start(runtime, {.event_bytes = WORD, .backoff = {.first_ns = 1}}, &out));
+    weir_must(weir_retry_start(runtime, {.event_bytes = WORD, .backoff = {.first_ns = 1}}));
+    weir_must(weir_conflate_start(runtime, {.event_bytes = WORD, .key = key}, &out));
+    weir_must(weir_conflate_start(runtime, {.event_bytes = WORD, .key = key}));
+    weir_must(weir_window_start(runtime, {.takes_bytes = WORD, .place = place}, &out));
+    weir_must(weir_window_start(runtime, {.takes_bytes = WORD, .place = place}));
+}
+
+/* A pipeline with a rate, and what it may read from and write to.  One message goes through. */
+unsigned pipelines(weir_runtime *runtime) {
+    weir_rate *rate;
+    weir_pipeline *pipeline;
+    weir_file_source *lines;
+    weir_file_sink *file;
+    weir_pipeline_stats stats;
+    const char *const paths[] = {"/dev/null"};
+    const weir_message message = {.data = {.at = "one", .count = 3}};
+    const weir_pipeline_batcher batchers[] = {{.name = "store", .handle_batch = store}};
+    weir_must(weir_rate_open(runtime, {.allowed = 1}, &rate));
+    weir_must(weir_rate_set(rate, {.allowed = 2, .burst = 1}));
+    weir_must(weir_file_source_open({.paths = paths, .path_count = 1}, &lines));
+    weir_must(weir_file_sink_open({.path = "/dev/null"}, &file));
+    weir_must(weir_pipeline_open(runtime,
+                                 {.name = "forms",
+                                  .processors = {.count = 2, .rate = rate},
+                                  .batchers = batchers,
+                                  .batcher_count = 1},
+                                 &pipeline));
+    weir_must(weir_pipeline_push(pipeline, &message, 1));
+    weir_must(weir_pipeline_close(pipeline, &stats));
+    weir_file_sink_close(file);
+    weir_file_source_close(lines);
+    weir_rate_close(rate);
+    return static_cast<unsigned>(stats.done);
+}
+
+/* The connectors are libraries of their own, so these are compiled, and not called. */
+#ifdef WEIR_NATS_H
+static_assert(sizeof weir_nats_source_open({.stream = "jobs"}, nullptr) > 0);
+static_assert(sizeof weir_nats_sink_open({.subject = "done"}, nullptr) > 0);
+#endif
+#ifdef WEIR_REDIS_H
+static_assert(sizeof weir_redis_source_open({.stream = "jobs"}, nullptr) > 0);
+static_assert(sizeof weir_redis_sink_open({.stream = "done"}, nullptr) > 0);
+#endif
+#ifdef WEIR_KAFKA_H
+static_assert(sizeof weir_kafka_source_open({.group = "jobs"}, nullptr) > 0);
+static_assert(sizeof weir_kafka_sink_open({.topic = "done"}, nullptr) > 0);
+#endif
 
 } // namespace
 
@@ -125,7 +194,9 @@ int main() {
     const unsigned connected = chains(runtime) + subscriptions(runtime) + replaced(runtime);
     weir_must(weir_runtime_run(runtime, WEIR_FOREVER));
     parts(runtime);
+    stages(runtime);
+    const unsigned stored = pipelines(runtime);
     weir_must(weir_runtime_close(runtime, nullptr));
     std::printf("%llu of %u\n", static_cast<unsigned long long>(sum), connected);
-    return sum == connected ? 0 : 1;
+    return sum == connected && stored == 1 ? 0 : 1;
 }

@@ -100,6 +100,47 @@ static void in_order_they_wait(void **state) {
     }
 }
 
+/* Batches behind it wait; what is in its batch does not, unless the handler fails that, too. */
+static void in_order_a_batch_is_not(void **state) {
+    (void)state;
+    for (int way = 0; way < 2 * 2 * KINDS; way++) {
+        const bool all = way >= 2 * KINDS;
+        EACH_WORLD(8) {
+            weir_pipeline_batcher *batcher = set_crew(way % KINDS);
+            batcher->size = 4;
+            batcher->retry.in_order = way / KINDS % 2 == 0;
+            batcher->partition_by = way / KINDS % 2 == 1 ? nowhere : NULL;
+            for (size_t i = 1; i < 4; i++) scene.batch_does[i] = all ? "fo" : "o";
+            scene.batch_does[1] = "fo";
+            scene.quiet = false;
+            pipeline_scene_open(&scene);
+            pipeline_scene_run(&scene, 2 * LONG);
+            rig_expect(&scene.rig, all ? "store: 0 1 2 3\nstore: 1 2 3 #2\nstore: 4 5 6 7\n"
+                                       : "store: 0 1 2 3\nstore: 1 #2\nstore: 4 5 6 7\n");
+            pipeline_scene_end(&scene);
+            pipeline_scene_expect(&scene, "oooooooo");
+        }
+    }
+}
+
+/* A drain gives back what waits, and handles the batches behind it. */
+static void in_order_a_drain_goes_past(void **state) {
+    (void)state;
+    for (int way = 0; way < 2 * KINDS; way++) {
+        EACH_WORLD(20) {
+            weir_pipeline_batcher *batcher = set_crew(way % KINDS);
+            batcher->retry.in_order = way / KINDS == 0;
+            batcher->partition_by = way / KINDS == 1 ? nowhere : NULL;
+            scene.batch_does[3] = "fo";
+            pipeline_scene_open(&scene);
+            pipeline_scene_run(&scene, LONG / 2);
+            assert_int_equal(stored(20), 4);
+            pipeline_scene_end(&scene);
+            pipeline_scene_expect(&scene, "ooonoooooooooooooooo");
+        }
+    }
+}
+
 /* Of two that are handled at the same time one that waits is one. */
 static void in_order_each_waits_for_itself(void **state) {
     (void)state;
@@ -343,6 +384,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_batches_go_on),
         cmocka_unit_test(in_order_they_wait),
+        cmocka_unit_test(in_order_a_batch_is_not),
+        cmocka_unit_test(in_order_a_drain_goes_past),
         cmocka_unit_test(in_order_each_waits_for_itself),
         cmocka_unit_test(as_many_wait_as_have_room),
         cmocka_unit_test(nothing_overtakes_what_a_sink_has_lost),

@@ -196,6 +196,21 @@ static void retries_in_order(void **state) {
     }
 }
 
+/* A drain waits for none that is tried again, and so for nothing that waits behind it. */
+static void retries_in_order_and_what_is_behind(void **state) {
+    (void)state;
+    for (int world = 2; pipeline_scene_world(&scene, world, 6); world++) {
+        scene.options.processors.count = 1;
+        scene.options.retry =
+            (weir_tries){.tries = 3, .delay = {.first_ns = 10000 * MS}, .in_order = true};
+        scene.does[2] = "fo";
+        pipeline_scene_open(&scene);
+        pipeline_scene_run(&scene, 0);
+        pipeline_scene_end(&scene);
+        pipeline_scene_expect(&scene, "oonnnn");
+    }
+}
+
 /* What waits behind one that is tried again is counted when it is done, and not before. */
 static void retries_in_order_count_once(void **state) {
     (void)state;
@@ -425,6 +440,7 @@ int main(void) {
         cmocka_unit_test(batches_are_tried_again),
         cmocka_unit_test(a_drain_gives_retries_back),
         cmocka_unit_test(retries_in_order),
+        cmocka_unit_test(retries_in_order_and_what_is_behind),
         cmocka_unit_test(retries_in_order_count_once),
         cmocka_unit_test(one_becomes_two),
         cmocka_unit_test(a_sink_is_opened_again),
