@@ -382,6 +382,7 @@ weir_status weir_pipeline_test(weir_pipeline *pipeline, const weir_message *mess
  * For a running handle_message, of its message.
  *
  * All of them may be called in `blocking` processors, too: bytes lie in memory that is no worker's.
+ * New data begins at a multiple of 8: a struct that was copied, or written, may be read there.
  *
  * weir_work_set   new data, copied; what it had is let go.  false: no memory
  * weir_work_room  the same, to be written by the caller, who gets `count` bytes.  NULL: no memory
