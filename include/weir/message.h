@@ -83,7 +83,8 @@ const weir_event_type *weir_message_type(void);
 
 /*
  * Gives a message new data, copied to memory of the stage's, which lasts until the message is
- * settled, and begins at a multiple of 8: a struct that was copied may be read there.  What it had before is let go; its key and headers are as they were.
+ * settled, and begins at a multiple of 8: a struct that was copied may be read there.  What it had
+ * before is let go; its key and headers are as they were.
  * Arguments  message: the caller's to write: in a batch it owns (weir_own), taken, or being made.
  *            count: bytes; 0 is none, and needs no memory.
  * Returns    true; false: no memory, or count is above WEIR_PAYLOAD_LIMIT_MAX (weir_refusal), and

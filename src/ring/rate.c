@@ -296,7 +296,8 @@ static uint64_t room_from(const struct weir__rate_terms *terms, uint64_t at, uin
 
 /* How many may be taken now.  Of a burst that somebody has begun in this grain others have the
  * rest. */
-static uint64_t room_for(const struct weir__rate_terms *terms, struct reading at, uint64_t taken) {
+static uint64_t tokens_for(const struct weir__rate_terms *terms, struct reading at,
+                           uint64_t taken) {
     return is_idle(taken, at) ? terms->burst
                               : room_from(terms, terms->burst > 1 ? at.up : at.down, taken);
 }
@@ -310,7 +311,7 @@ uint64_t weir__rate_take(struct weir_rate *rate, uint64_t most, uint64_t now_ns,
         uint64_t word = look_at_rate(rate, now_ns, &terms, &at);
         uint32_t number = terms_in(word);
         while (terms_in(word) == number) {
-            uint64_t room = room_for(&terms, at, taken_in(word));
+            uint64_t room = tokens_for(&terms, at, taken_in(word));
             uint64_t count = room < most ? room : most;
             if (count == 0) {
                 return 0;
